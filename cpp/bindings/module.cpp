@@ -1,0 +1,22 @@
+// The list of what _core holds. Each family binds itself in a file of its own.
+#include <pybind11/pybind11.h>
+
+#include <cstdlib>
+
+#include "cpu/dispatch.h"
+
+namespace catalase {
+void bind_runtime(pybind11::module_& m);
+void bind_memory(pybind11::module_& m);
+void bind_matmul(pybind11::module_& m);
+void bind_fingerprint(pybind11::module_& m);
+}  // namespace catalase
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "Catalase's compiled kernels. Private: use catalase.ops.";
+  m.attr("__version__") = CATALASE_VERSION;
+  catalase::bind_runtime(m);
+  catalase::bind_memory(m);
+  catalase::bind_matmul(m);
+  catalase::bind_fingerprint(m);
+}

@@ -1,0 +1,61 @@
+// Threads, CPU levels and build information.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+
+#include "common/thread_pool.h"
+#include "cpu/dispatch.h"
+#include "cpu/features.h"
+
+namespace catalase {
+namespace {
+
+namespace py = pybind11;
+
+// CATALASE_NUM_THREADS, or the cores this process may use.
+void threads_from_environment() {
+  const char* text = std::getenv("CATALASE_NUM_THREADS");
+  if (text == nullptr || *text == '\0') return;
+  char* end = nullptr;
+  const long count = std::strtol(text, &end, 10);
+  if (*end != '\0' || count < 1 || count > 4096) {
+    throw std::invalid_argument("CATALASE_NUM_THREADS must be a whole number from 1 to 4096, but is '" +
+                                std::string(text) + "'; correct it or unset it");
+  }
+  set_num_threads(static_cast<int>(count));
+}
+
+py::dict build_info() {
+  py::dict info;
+  info["version"] = CATALASE_VERSION;
+  info["compiler"] = CATALASE_COMPILER;
+  info["build_type"] = CATALASE_BUILD_TYPE;
+  info["cpu"] = cpu_model_name();
+  info["cpu_features"] = cpu_feature_names();
+  info["cpu_level"] = level().name;
+  py::list levels;
+  for (const Level& l : built_levels()) {
+    if (l.supported(cpu_features())) levels.append(l.name);
+  }
+  info["cpu_levels"] = levels;
+  return info;
+}
+
+}  // namespace
+
+void bind_runtime(py::module_& m) {
+  const char* name = std::getenv("CATALASE_CPU");
+  select_level(name == nullptr ? "auto" : name);
+  threads_from_environment();
+  m.def("set_num_threads", &set_num_threads, py::arg("count"));
+  m.def("get_num_threads", &num_threads);
+  m.def("usable_cores", &usable_cores);
+  m.def("set_cpu_level", &select_level, py::arg("name"));
+  m.def("get_cpu_level", [] { return level().name; });
+  m.def("build_info", &build_info);
+}
+
+}  // namespace catalase

@@ -1,0 +1,188 @@
+// Each worker has one slot. The caller posts a job into the slots it wants, works through the tasks itself, takes back
+// the slots that no worker has picked up yet, and waits only for workers that are in the middle of a task. So a sleeping
+// worker never delays a call; it costs its help, not its wake-up time.
+#include "common/thread_pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "cpu/fpu.h"
+
+namespace catalase {
+namespace {
+
+// How long an idle worker spins before it sleeps: about 50 microseconds, the gap between two kernels of a training step.
+constexpr int kSpins = 2000;
+
+struct Job {
+  TaskFunction function;
+  void* context;
+  std::ptrdiff_t tasks;
+  std::atomic<std::ptrdiff_t> next{0};
+
+  void work() {
+    for (;;) {
+      const std::ptrdiff_t i = next.fetch_add(1, std::memory_order_relaxed);
+      if (i >= tasks) return;
+      function(context, i);
+    }
+  }
+};
+
+inline void pause_briefly() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#else
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+#endif
+}
+
+// A slot holds nullptr (idle), a job (posted) or kBusy (a worker is inside the job).
+struct alignas(64) Slot {
+  std::atomic<Job*> job{nullptr};
+};
+Job* const kBusy = reinterpret_cast<Job*>(1);
+
+[[noreturn]] void worker_loop(Slot* slot) {
+  enable_flush_to_zero();  // these threads are ours, so the mode stays
+  for (;;) {
+    Job* job = nullptr;
+    for (int spin = 0; spin < kSpins; ++spin) {
+      job = slot->job.load(std::memory_order_acquire);
+      if (job != nullptr) break;
+      pause_briefly();
+    }
+    if (job == nullptr) {
+      slot->job.wait(nullptr, std::memory_order_acquire);
+      continue;
+    }
+    if (!slot->job.compare_exchange_strong(job, kBusy, std::memory_order_acq_rel)) continue;
+    job->work();
+    slot->job.store(nullptr, std::memory_order_release);
+  }
+}
+
+struct Pool {
+  std::mutex mutex;                          // held while a job runs, and while the pool is changed
+  std::vector<std::unique_ptr<Slot>> slots;  // one for each worker; workers are never ended
+  std::atomic<int> threads{1};
+};
+
+Pool* pool_instance = nullptr;
+
+// In the child of a fork no worker exists. The old slots are leaked on purpose: nobody can be inside them.
+void after_fork_in_child() {
+  Pool* old = pool_instance;
+  pool_instance = new Pool;
+  pool_instance->threads.store(old->threads.load());
+}
+
+Pool& pool() {
+  static const bool ready = [] {
+    pool_instance = new Pool;  // never destroyed: workers may outlive every static object
+    pool_instance->threads.store(usable_cores());
+    pthread_atfork([] { pool_instance->mutex.lock(); }, [] { pool_instance->mutex.unlock(); }, after_fork_in_child);
+    return true;
+  }();
+  (void)ready;
+  return *pool_instance;
+}
+
+// Called with the mutex held. Fewer workers than asked for is no error: the caller does the work.
+void ensure_workers(Pool& p, int wanted) {
+  while (static_cast<int>(p.slots.size()) < wanted) {
+    try {
+      auto slot = std::make_unique<Slot>();
+      p.slots.reserve(p.slots.size() + 1);
+      std::thread(worker_loop, slot.get()).detach();
+      p.slots.push_back(std::move(slot));
+    } catch (const std::system_error&) {
+      return;
+    } catch (const std::bad_alloc&) {
+      return;
+    }
+  }
+}
+
+// Quota of a control group in whole cores, rounded up; 0 where there is none.
+int quota_cores() {
+  double quota = 0, period = 0;
+  if (std::FILE* f = std::fopen("/sys/fs/cgroup/cpu.max", "r")) {
+    if (std::fscanf(f, "%lf %lf", &quota, &period) != 2) quota = 0;
+    std::fclose(f);
+  } else {
+    for (auto [path, target] : {std::pair{"/sys/fs/cgroup/cpu/cpu.cfs_quota_us", &quota},
+                                std::pair{"/sys/fs/cgroup/cpu/cpu.cfs_period_us", &period}}) {
+      if (std::FILE* g = std::fopen(path, "r")) {
+        if (std::fscanf(g, "%lf", target) != 1) *target = 0;
+        std::fclose(g);
+      }
+    }
+  }
+  return quota > 0 && period > 0 ? std::max(1, static_cast<int>(std::ceil(quota / period))) : 0;
+}
+
+}  // namespace
+
+int usable_cores() noexcept {
+  int cores = static_cast<int>(std::thread::hardware_concurrency());
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) cores = CPU_COUNT(&set);
+#endif
+  const int quota = quota_cores();
+  if (quota > 0) cores = std::min(cores, quota);
+  return std::max(1, cores);
+}
+
+int num_threads() noexcept { return pool().threads.load(std::memory_order_relaxed); }
+
+void set_num_threads(int count) {
+  Pool& p = pool();
+  std::lock_guard lock(p.mutex);
+  p.threads.store(std::max(1, count));
+}
+
+void run_tasks(std::ptrdiff_t tasks, TaskFunction function, void* context) noexcept {
+  if (tasks <= 0) return;
+  Pool& p = pool();
+  const int helpers = static_cast<int>(std::min<std::ptrdiff_t>(tasks, num_threads())) - 1;
+  std::unique_lock lock(p.mutex, std::defer_lock);
+  if (helpers < 1 || !lock.try_lock()) {  // one thread, or the pool is busy with another caller's job
+    for (std::ptrdiff_t i = 0; i < tasks; ++i) function(context, i);
+    return;
+  }
+  ensure_workers(p, helpers);
+  Job job{function, context, tasks};
+  const int posted = std::min<int>(helpers, static_cast<int>(p.slots.size()));
+  for (int i = 0; i < posted; ++i) {
+    p.slots[i]->job.store(&job, std::memory_order_release);
+    p.slots[i]->job.notify_one();
+  }
+  job.work();
+  for (int i = 0; i < posted; ++i) {
+    Job* expected = &job;
+    if (p.slots[i]->job.compare_exchange_strong(expected, nullptr, std::memory_order_acq_rel)) continue;
+    int spins = 0;
+    while (p.slots[i]->job.load(std::memory_order_acquire) != nullptr) {
+      if (++spins < 100000) {
+        pause_briefly();
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  }
+}
+
+}  // namespace catalase

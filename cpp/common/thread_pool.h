@@ -1,0 +1,49 @@
+// A small thread pool. Every kernel is parallel over outputs only, so the number of threads never changes a bit.
+//
+// Unlike libgomp it survives fork: the child starts with no workers and makes its own when it first needs them. A
+// second Python thread that calls a kernel while the pool is busy runs its own work by itself, without waiting.
+#pragma once
+
+#include <cstddef>
+#include <type_traits>
+
+namespace catalase {
+
+using TaskFunction = void (*)(void* context, std::ptrdiff_t task);
+
+// Runs function(context, i) once for each i in [0, tasks), on up to num_threads() threads, the caller among them.
+void run_tasks(std::ptrdiff_t tasks, TaskFunction function, void* context) noexcept;
+
+int num_threads() noexcept;
+void set_num_threads(int count);  // 1 or more
+
+// Cores this process may use: the affinity mask, cut by the container's CPU quota where there is one.
+int usable_cores() noexcept;
+
+// parallel_for(n, f) calls f(i) for each i in [0, n).
+template <class F>
+void parallel_for(std::ptrdiff_t n, F&& f) {
+  using Callable = std::remove_reference_t<F>;
+  run_tasks(
+      n, [](void* context, std::ptrdiff_t i) { (*static_cast<Callable*>(context))(i); },
+      const_cast<void*>(static_cast<const void*>(&f)));
+}
+
+// parallel_ranges(n, grain, f) cuts [0, n) into at most num_threads() ranges of at least grain elements, each a
+// multiple of 64 long but the last, and calls f(begin, end). For memory-bound elementwise work.
+template <class F>
+void parallel_ranges(std::ptrdiff_t n, std::ptrdiff_t grain, F&& f) {
+  std::ptrdiff_t parts = n / (grain > 0 ? grain : 1);
+  if (parts > num_threads()) parts = num_threads();
+  if (parts <= 1) {
+    if (n > 0) f(std::ptrdiff_t{0}, n);
+    return;
+  }
+  const std::ptrdiff_t step = ((n + parts - 1) / parts + 63) / 64 * 64;
+  parallel_for((n + step - 1) / step, [&](std::ptrdiff_t i) {
+    const std::ptrdiff_t begin = i * step, end = begin + step < n ? begin + step : n;
+    f(begin, end);
+  });
+}
+
+}  // namespace catalase

@@ -1,0 +1,32 @@
+// Array views: pointers with shape and strides, counted in elements. They own nothing and cost nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace catalase {
+
+using Index = std::ptrdiff_t;
+
+// A matrix with any strides, as NumPy hands it over: transposed, sliced, reversed or padded.
+template <class T>
+struct MatrixView {
+  T* data = nullptr;
+  Index rows = 0;
+  Index cols = 0;
+  Index row_stride = 0;
+  Index col_stride = 1;
+
+  T* at(Index i, Index j) const { return data + i * row_stride + j * col_stride; }
+  MatrixView transposed() const { return {data, cols, rows, col_stride, row_stride}; }
+  MatrixView block(Index i, Index j, Index m, Index n) const { return {at(i, j), m, n, row_stride, col_stride}; }
+};
+
+// Activations that a kernel can apply to its own output. The order is part of the binding's contract.
+enum class Activation : int { kIdentity = 0, kRelu = 1, kTanh = 2, kSigmoid = 3, kSoftplus = 4 };
+
+// Long sums are cut here: every output of a product is a chain of at most this many terms, and the parts are added in
+// order. It bounds the rounding error of long sums, and every path (dense, sparse, CUDA) uses the same cut.
+constexpr Index kChainLength = 4096;
+
+}  // namespace catalase

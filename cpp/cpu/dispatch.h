@@ -1,0 +1,34 @@
+// THE dispatch table. A level is an instruction set; it brings one set of kernels for every family. The best level that
+// the CPU has is chosen once, when the module is imported; CATALASE_CPU names another.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "cpu/features.h"
+
+namespace catalase {
+
+struct MatmulKernels;       // matmul/matmul.h
+struct ElementwiseKernels;  // elementwise/elementwise.h
+struct OptimKernels;        // optim/optim.h
+struct FingerprintKernels;  // fingerprint/tanimoto.h
+
+struct Level {
+  const char* name;
+  bool (*supported)(const CpuFeatures&);
+  const MatmulKernels* matmul;
+  const ElementwiseKernels* elementwise;
+  const OptimKernels* optim;
+  const FingerprintKernels* fingerprint;
+};
+
+// All levels built into this library, best first. levels_x86.cpp or levels_portable.cpp defines it.
+std::span<const Level> built_levels();
+
+// The level in use. select_level throws std::invalid_argument with a sentence for names that are unknown, or that this
+// machine lacks; "auto" and "" mean the best.
+const Level& level();
+void select_level(const std::string& name);
+
+}  // namespace catalase

@@ -1,0 +1,20 @@
+// The levels of a build for any other processor: compiler vectors only.
+#include <array>
+
+#include "cpu/dispatch.h"
+#include "elementwise/elementwise.h"
+#include "fingerprint/tanimoto.h"
+#include "matmul/matmul.h"
+#include "optim/optim.h"
+
+namespace catalase {
+
+std::span<const Level> built_levels() {
+  static const std::array<Level, 1> levels = {{
+      {"portable", [](const CpuFeatures&) { return true; }, &matmul_portable, &elementwise_portable, &optim_portable,
+       &fingerprint_portable},
+  }};
+  return levels;
+}
+
+}  // namespace catalase

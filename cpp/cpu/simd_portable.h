@@ -1,0 +1,36 @@
+// The portable level: 16-byte vectors, which every 64-bit processor has. A product and a sum are rounded apart here, so
+// its bits differ from the FMA levels' (documented in docs/numerics.md).
+#pragma once
+
+#define CATALASE_VECTOR_BYTES 16
+#include "cpu/simd_vec.h"
+
+namespace catalase {
+namespace {
+
+inline Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return a * b + c; }
+inline Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return a * b + c; }
+inline float fma(float a, float b, float c) { return a * b + c; }
+inline double fma(double a, double b, double c) { return a * b + c; }
+
+inline Vec<float> sqrt(Vec<float> v) {
+  for (int i = 0; i < kWidth<float>; ++i) v[i] = __builtin_sqrtf(v[i]);
+  return v;
+}
+inline Vec<double> sqrt(Vec<double> v) {
+  for (int i = 0; i < kWidth<double>; ++i) v[i] = __builtin_sqrt(v[i]);
+  return v;
+}
+
+// Keeps the compiler from folding a load into every use of it.
+template <class V>
+inline void hold(V& v) {
+#if defined(__x86_64__)
+  asm("" : "+x"(v));
+#else
+  (void)v;
+#endif
+}
+
+}  // namespace
+}  // namespace catalase

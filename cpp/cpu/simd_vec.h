@@ -1,0 +1,71 @@
+// Vectors of one native register, through compiler vector types: + - * / and comparisons come with the type. Included
+// only by simd_<level>.h, which sets CATALASE_VECTOR_BYTES first and adds fma, sqrt and friends after.
+//
+// Everything stands in an unnamed namespace: each translation unit gets its own copy, so that the linker can never take
+// an AVX-512 instance of an inline function for a portable caller. For the same reason kernels use no std:: templates.
+#pragma once
+
+#include "common/views.h"
+
+namespace catalase {
+namespace {
+
+template <class T>
+struct VecOf;
+template <>
+struct VecOf<float> {
+  typedef float type __attribute__((vector_size(CATALASE_VECTOR_BYTES), may_alias));
+  typedef std::int32_t mask __attribute__((vector_size(CATALASE_VECTOR_BYTES), may_alias));
+  static constexpr int width = CATALASE_VECTOR_BYTES / 4;
+};
+template <>
+struct VecOf<double> {
+  typedef double type __attribute__((vector_size(CATALASE_VECTOR_BYTES), may_alias));
+  typedef std::int64_t mask __attribute__((vector_size(CATALASE_VECTOR_BYTES), may_alias));
+  static constexpr int width = CATALASE_VECTOR_BYTES / 8;
+};
+
+template <class T>
+using Vec = typename VecOf<T>::type;
+template <class T>
+using Mask = typename VecOf<T>::mask;  // all bits of a lane set, or none
+template <class T>
+constexpr Index kWidth = VecOf<T>::width;
+
+template <class T>
+inline Vec<T> load(const T* p) {
+  Vec<T> v;
+  __builtin_memcpy(&v, p, sizeof(v));
+  return v;
+}
+
+template <class T>
+inline void store(T* p, Vec<T> v) {
+  __builtin_memcpy(p, &v, sizeof(v));
+}
+
+// The first n lanes from memory, zero in the rest; n < kWidth.
+template <class T>
+inline Vec<T> load_partial(const T* p, Index n) {
+  Vec<T> v = {};
+  for (Index i = 0; i < n; ++i) v[i] = p[i];
+  return v;
+}
+
+template <class T>
+inline void store_partial(T* p, Vec<T> v, Index n) {
+  for (Index i = 0; i < n; ++i) p[i] = v[i];
+}
+
+template <class T>
+inline Vec<T> broadcast(T x) {
+  return x - Vec<T>{};  // x in every lane, also for x = -0 and NaN
+}
+
+template <class T>
+inline Vec<T> select(Mask<T> mask, Vec<T> yes, Vec<T> no) {
+  return (Vec<T>)((mask & (Mask<T>)yes) | (~mask & (Mask<T>)no));
+}
+
+}  // namespace
+}  // namespace catalase

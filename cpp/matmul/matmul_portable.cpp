@@ -1,0 +1,30 @@
+// Matrix multiply, level portable: 6 x 8 floats or 6 x 4 doubles a tile with 16-byte vectors; products and sums are rounded apart.
+#include "cpu/simd_portable.h"
+
+namespace catalase {
+namespace {
+constexpr Index kTileRows = 6;
+void activate_row(float* row, Index n, Activation activation);
+void activate_row(double* row, Index n, Activation activation);
+}  // namespace
+}  // namespace catalase
+
+#include "matmul/matmul_impl.h"
+
+namespace catalase {
+namespace {
+void activate_row(float* row, Index n, Activation activation) {
+  elementwise_portable.activation_f32(activation, row, row, n);
+}
+void activate_row(double* row, Index n, Activation activation) {
+  elementwise_portable.activation_f64(activation, row, row, n);
+}
+}  // namespace
+
+const MatmulKernels matmul_portable = {
+    matmul_one_thread<float>,      matmul_one_thread<double>, column_sum_one_thread<float>,
+    column_sum_one_thread<double>, kTileRows,                 2 * kWidth<float>,
+    2 * kWidth<double>,
+};
+
+}  // namespace catalase

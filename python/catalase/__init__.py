@@ -1,0 +1,71 @@
+"""Catalase: a compiled deep-learning backend for the life sciences.
+
+``import catalase as ct`` loads NumPy and the compiled kernels, nothing else. Everything above the kernels
+(``ct.nn``, ``ct.data``, ``ct.models``, ``ct.molnet`` ...) is loaded when it is first named.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from . import _core
+from ._config import get_num_threads, set_num_threads, show_config
+
+__version__: str = _core.__version__
+
+# Names that load on first use: submodules, and the few classes that stand at the top level.
+_SUBMODULES = (
+    "autograd",
+    "data",
+    "feat",
+    "metrics",
+    "models",
+    "molnet",
+    "nn",
+    "ops",
+    "optim",
+    "splits",
+    "train",
+    "trans",
+)
+_ATTRIBUTES = {"Tensor": "autograd", "no_grad": "autograd"}
+
+if TYPE_CHECKING:
+    from . import autograd, data, feat, metrics, models, molnet, nn, ops, optim, splits, train, trans
+    from .autograd import Tensor, no_grad
+
+__all__ = [
+    "Tensor",
+    "__version__",
+    "autograd",
+    "data",
+    "feat",
+    "get_num_threads",
+    "metrics",
+    "models",
+    "molnet",
+    "nn",
+    "no_grad",
+    "ops",
+    "optim",
+    "set_num_threads",
+    "show_config",
+    "splits",
+    "train",
+    "trans",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f".{name}", __name__)
+    if name in _ATTRIBUTES:
+        value = getattr(importlib.import_module(f".{_ATTRIBUTES[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'catalase' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,89 @@
+"""Threads, and what this installation is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import _core
+
+# Packages that Catalase can use; the report names their versions or says that they are absent.
+_OPTIONAL = ("rdkit", "safetensors", "rich", "pooch", "scikit-learn", "matplotlib", "pyarrow", "cupy-cuda12x", "torch")
+
+
+def set_num_threads(n: int) -> None:
+    """Set how many threads the kernels use. The results do not change by a bit.
+
+    Parameters
+    ----------
+    n : int
+        1 or more. The start value is ``CATALASE_NUM_THREADS``, or the cores this process may use
+        (affinity mask and container quota counted in).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``n`` is not a whole number, or is below 1.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> before = ct.get_num_threads()
+    >>> ct.set_num_threads(1)
+    >>> ct.get_num_threads()
+    1
+    >>> ct.set_num_threads(before)
+    """
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        raise TypeError(f"set_num_threads: n must be a whole number, got {type(n).__name__}")
+    count = n.__index__()
+    if not 1 <= count <= 4096:
+        raise ValueError(f"set_num_threads: n must be from 1 to 4096, got {count}")
+    _core.set_num_threads(count)
+
+
+def get_num_threads() -> int:
+    """Return how many threads the kernels use."""
+    return _core.get_num_threads()
+
+
+def config() -> dict[str, Any]:
+    """Return version, compiler, CPU, threads, GPU and package versions as a dictionary."""
+    import platform
+    from importlib import metadata, util
+
+    import numpy as np
+
+    info: dict[str, Any] = dict(_core.build_info())
+    info["python"] = platform.python_version()
+    info["platform"] = platform.platform()
+    info["threads"] = _core.get_num_threads()
+    info["usable_cores"] = _core.usable_cores()
+    info["gpu"] = "CuPy is installed" if util.find_spec("cupy") else "none (CUDA kernels come with a later release)"
+    packages: dict[str, str | None] = {"numpy": np.__version__}
+    for name in _OPTIONAL:
+        try:
+            packages[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            packages[name] = None
+    info["packages"] = packages
+    return info
+
+
+def show_config() -> None:
+    """Print version, compiler, CPU features found and used, threads, GPU, and versions of optional packages.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> ct.show_config()
+    catalase ...
+    """
+    info = config()
+    print(f"catalase {info['version']} (built by {info['compiler']}, {info['build_type']})")
+    print(f"Python      {info['python']} on {info['platform']}")
+    print(f"CPU         {info['cpu']}")
+    print(f"  found     {', '.join(info['cpu_features']) or 'no vector extensions that Catalase uses'}")
+    print(f"  used      {info['cpu_level']} (available: {', '.join(info['cpu_levels'])}; CATALASE_CPU chooses)")
+    print(f"Threads     {info['threads']} of {info['usable_cores']} usable cores (CATALASE_NUM_THREADS chooses)")
+    print(f"GPU         {info['gpu']}")
+    print("Packages    " + ", ".join(f"{name} {version or 'absent'}" for name, version in info["packages"].items()))

@@ -1,0 +1,254 @@
+"""One file at a time: atomic writes (temporary file, fsync, rename, folder fsync) and JSON with its own digest."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn, cast
+
+MAX_JSON_BYTES = 64 * 2**20  # a manifest of 100,000 shards is some 20 MiB
+_MAX_DEPTH = 64
+_CHUNK = 2**20
+
+
+class _HashingWriter(io.BufferedIOBase):
+    """A write-only stream that hashes what passes through it; it cannot seek, so the digest is that of the file."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self.sha256 = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        self.sha256.update(view)
+        self._raw.write(view)
+        return view.nbytes
+
+
+def raise_os_error(error: OSError, what: str, path: str | os.PathLike[str], advice: str) -> NoReturn:
+    """Raise `error` again as one sentence: what failed, on which file, why, what to do. The errno is kept."""
+    reason = error.strerror or str(error) or type(error).__name__
+    raise OSError(error.errno, f"{what} {os.fspath(path)}: {reason}; {advice}") from error
+
+
+def fsync_folder(folder: str | os.PathLike[str]) -> None:
+    """Flush a folder's entries to disk, so that a rename survives a power cut. File systems that cannot are skipped."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _FSYNC_UNSUPPORTED:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+_FSYNC_UNSUPPORTED = frozenset({22, 95})  # EINVAL, ENOTSUP: some network file systems refuse fsync on a folder
+
+
+def remove_quietly(path: str | os.PathLike[str]) -> None:
+    """Remove a file; a failure is ignored, since the caller either has an error to report or can live with the file."""
+    try:
+        os.unlink(path)
+    except OSError:
+        return
+
+
+def write_file_atomic(path: str | os.PathLike[str], write: Callable[[BinaryIO], None]) -> str:
+    """Write a file so that readers see the old content or the new one, never a part.
+
+    A temporary file in the same folder is written, flushed to disk and renamed into place; then the folder is
+    flushed. On any error the temporary file is removed and what stood at `path` is untouched.
+
+    Parameters
+    ----------
+    path : str or path
+        The file to write. Its folder must exist.
+    write : callable
+        Called once with a binary stream that can be written, not read or seeked.
+
+    Returns
+    -------
+    str
+        SHA-256 of the bytes written, 64 hexadecimal digits.
+
+    Raises
+    ------
+    OSError
+        The disk is full, the folder refuses writing or renaming. The message is one sentence and the errno is kept.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     digest = write_file_atomic(folder + "/a.bin", lambda f: f.write(b"abc"))
+    >>> digest[:8]
+    'ba7816bf'
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.urandom(6).hex()}.tmp")
+    try:
+        digest = _write_and_rename(temporary, target, write)
+        fsync_folder(target.parent)
+    except OSError as error:
+        remove_quietly(temporary)
+        raise_os_error(error, "save: could not write", target, "free some space or choose another folder")
+    except BaseException:
+        remove_quietly(temporary)
+        raise
+    return digest
+
+
+def _write_and_rename(temporary: Path, target: Path, write: Callable[[BinaryIO], None]) -> str:
+    with open(temporary, "xb") as raw:
+        stream = _HashingWriter(raw)
+        write(cast(BinaryIO, stream))
+        raw.flush()
+        os.fsync(raw.fileno())
+    os.replace(temporary, target)
+    return stream.sha256.hexdigest()
+
+
+def sha256_file(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's bytes as 64 hexadecimal digits, read in pieces of 1 MiB."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while piece := stream.read(_CHUNK):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
+    """Read a whole regular file of at most `max_bytes`; ValueError for anything else that exists there."""
+    # A named pipe would block open() for ever, so look before opening.
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError(f"load: {os.fspath(path)} is not a regular file; save the model again")
+    with open(path, "rb") as stream:
+        data = stream.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise ValueError(f"load: {os.fspath(path)} is larger than the {max_bytes} bytes expected; it was damaged or "
+                         "is not ours, copy the whole folder again")  # fmt: skip
+    return data
+
+
+def check_json(value: Any, where: str = "config", depth: int = 0) -> None:
+    """Refuse what JSON cannot bring back exactly.
+
+    Allowed: None, bool, int, finite float, str, list, and dict with str keys, nested to 64 levels. Tuples, NumPy
+    scalars and arrays, sets and objects are a TypeError; NaN and infinities are a ValueError.
+    """
+    if depth > _MAX_DEPTH:
+        raise ValueError(f"save: {where} is nested deeper than {_MAX_DEPTH} levels")
+    kind = type(value)
+    if value is None or kind in (bool, int, str):
+        return
+    if kind is float:
+        if not math.isfinite(value):
+            raise ValueError(f"save: {where} is {value}; JSON has only finite numbers, use None for a missing one")
+    elif kind is list:
+        for index, item in enumerate(value):
+            check_json(item, f"{where}[{index}]", depth + 1)
+    elif kind is dict:
+        for key, item in value.items():
+            if type(key) is not str:
+                raise TypeError(f"save: {where} has the key {key!r} of type {type(key).__name__}; keys must be str")
+            check_json(item, f"{where}.{key}", depth + 1)
+    else:
+        raise TypeError(f"save: {where} is a {kind.__module__}.{kind.__name__}; needed None, bool, int, float, str, "
+                        "list or dict (use .item() on NumPy scalars, list() on tuples)")  # fmt: skip
+
+
+def canonical_json(content: dict[str, Any]) -> bytes:
+    """One spelling for one content: sorted keys, no spaces, ASCII; the digest is taken over this."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return text.encode("ascii")
+
+
+def _sealed(content: dict[str, Any]) -> bytes:
+    digest = hashlib.sha256(canonical_json(content)).hexdigest()
+    return json.dumps({**content, "digest": digest}, indent=1, allow_nan=False).encode("ascii") + b"\n"
+
+
+def write_json_atomic(path: str | os.PathLike[str], obj: dict[str, Any]) -> None:
+    """Write a dict as JSON with a ``digest`` of its own content, atomically (see `write_file_atomic`).
+
+    Raises
+    ------
+    TypeError, ValueError
+        `obj` is not made of JSON values alone (see `check_json`), or has a key ``digest`` already.
+    OSError
+        As `write_file_atomic`.
+    """
+    if type(obj) is not dict:
+        raise TypeError(f"write_json_atomic: needed a dict, got {type(obj).__name__}")
+    if "digest" in obj:
+        raise ValueError("write_json_atomic: the key 'digest' is added by this function; rename yours")
+    check_json(obj, "content")
+    data = _sealed(obj)
+    if len(data) > MAX_JSON_BYTES:
+        raise ValueError(f"write_json_atomic: {os.fspath(path)} would take {len(data)} bytes, "
+                         f"more than the {MAX_JSON_BYTES} that read_json accepts")  # fmt: skip
+    write_file_atomic(path, lambda stream: cast(None, stream.write(data)))
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("a key appears twice")
+    return result
+
+
+def _no_constants(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not allowed")
+
+
+def parse_json(data: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Parse bytes into a dict strictly: no duplicate keys, no NaN, no deep nesting. The digest is not looked at."""
+    try:
+        content = json.loads(data.decode("ascii"), object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+        check_json(content, "content")
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"load: {os.fspath(path)} is not valid JSON ({error}); it was cut short or altered, "
+                         "copy or save it again") from error  # fmt: skip
+    if type(content) is not dict:
+        raise ValueError(f"load: {os.fspath(path)} holds a {type(content).__name__}, needed a JSON object")
+    return content
+
+
+def verify_digest(content: dict[str, Any], path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return `content` without its ``digest`` after checking it; ValueError when it is missing or disagrees."""
+    body = {key: value for key, value in content.items() if key != "digest"}
+    if content.get("digest") != hashlib.sha256(canonical_json(body)).hexdigest():
+        raise ValueError(f"load: the digest in {os.fspath(path)} does not fit its content; it was altered after "
+                         "saving or damaged, copy or save it again")  # fmt: skip
+    return body
+
+
+def read_json(path: str | os.PathLike[str], *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
+    """Read what `write_json_atomic` wrote; the digest is verified and left out.
+
+    Raises
+    ------
+    FileNotFoundError
+        No such file.
+    ValueError
+        Truncated, altered, larger than `max_bytes`, not JSON, or without a digest; the message names the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_json_atomic(folder + "/a.json", {"rows": 3, "names": ["x", None]})
+    ...     read_json(folder + "/a.json")
+    {'rows': 3, 'names': ['x', None]}
+    """
+    return verify_digest(parse_json(read_bytes(path, max_bytes), path), path)

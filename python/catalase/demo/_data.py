@@ -1,0 +1,152 @@
+"""The demo's two tables, as every RDKit wheel carries them: find the files, read them, clean them, say what was lost.
+
+The measured set is CHEMBL2321810 (1,017 compounds, one activity each on a p scale, minus log10 of a molar concentration;
+the files name no target) from ``Contrib/FreeWilson/data``. The library to screen is the head of the NCI collection
+(``Data/NCI/first_5K.smi``). Both are found through ``rdkit.RDConfig``.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from typing import Any
+
+ACTIVITY_FILE = os.path.join("FreeWilson", "data", "CHEMBL2321810_act.csv")
+SMILES_FILE = os.path.join("FreeWilson", "data", "CHEMBL2321810.smi")
+LIBRARY_FILE = os.path.join("NCI", "first_5K.smi")
+
+
+class Compounds:
+    """A cleaned list of molecules.
+
+    Attributes
+    ----------
+    name : str
+        What the list is, for reports.
+    mols : list of rdkit.Chem.Mol
+    smiles : list of str
+        As written in the file.
+    ids : list of str
+    activity : list of float
+        Measured values on the p scale, or empty for a library.
+    total : int
+        Records in the file.
+    failures : list of (int, str, str)
+        Line number (from 1), text and reason of each record that was left out.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.mols: list[Any] = []
+        self.smiles: list[str] = []
+        self.ids: list[str] = []
+        self.activity: list[float] = []
+        self.total = 0
+        self.failures: list[tuple[int, str, str]] = []
+
+    def __len__(self) -> int:
+        return len(self.mols)
+
+    def count(self, reason: str) -> int:
+        """Return how many records were left out for a reason that starts with ``reason``."""
+        return sum(1 for _, _, why in self.failures if why.startswith(reason))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: {self.total:,} records, {self.count('unreadable')} unreadable, "
+            f"{self.count('duplicate')} duplicates, {len(self):,} kept"
+        )
+
+
+def find_files() -> dict[str, str]:
+    """Return the paths of the three files, keys ``activity``, ``smiles`` and ``library``.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where this RDKit lacks one of them; the message names every missing file.
+
+    Examples
+    --------
+    >>> sorted(find_files())
+    ['activity', 'library', 'smiles']
+    """
+    from rdkit import RDConfig, rdBase
+
+    paths = {
+        "activity": os.path.join(RDConfig.RDContribDir, ACTIVITY_FILE),
+        "smiles": os.path.join(RDConfig.RDContribDir, SMILES_FILE),
+        "library": os.path.join(RDConfig.RDDataDir, LIBRARY_FILE),
+    }
+    missing = [path for path in paths.values() if not os.path.isfile(path)]
+    if missing:
+        raise FileNotFoundError(
+            f"demo: the RDKit installed here ({rdBase.rdkitVersion}) lacks {' and '.join(missing)}; "
+            "RDKit's own wheels from PyPI carry them: pip install --force-reinstall rdkit"
+        )
+    return paths
+
+
+def load_measured(activity_path: str, smiles_path: str) -> Compounds:
+    """Read the measured compounds.
+
+    Parameters
+    ----------
+    activity_path : str
+        CSV with the columns ``Name`` and ``Act`` (p scale).
+    smiles_path : str
+        One record a line: SMILES, white space, name.
+
+    Returns
+    -------
+    Compounds
+        In the order of the SMILES file, duplicates and unreadable records left out and listed.
+    """
+    with open(activity_path, newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(file)
+        if rows.fieldnames is None or not {"Name", "Act"} <= set(rows.fieldnames):
+            raise ValueError(f"demo: {activity_path} needs columns Name and Act, it has {rows.fieldnames}")
+        activity = {row["Name"]: float(row["Act"]) for row in rows}
+    measured = _load_smiles(smiles_path, "CHEMBL2321810 (measured)", activity)
+    measured.activity = [activity[name] for name in measured.ids]
+    return measured
+
+
+def load_library(path: str, limit: int | None = None) -> Compounds:
+    """Read the library to screen: SMILES, a tab, a number on each line; at most ``limit`` records."""
+    return _load_smiles(path, "NCI first_5K (library)", None, limit)
+
+
+def _load_smiles(path: str, name: str, known: dict[str, float] | None, limit: int | None = None) -> Compounds:
+    """Parse a SMILES file; the first of several equal molecules (same canonical SMILES) is kept."""
+    from rdkit import Chem, rdBase
+
+    compounds = Compounds(name)
+    seen: dict[str, str] = {}
+    block = rdBase.BlockLogs()  # RDKit writes a line to stderr for each failure; ours go into the report
+    try:
+        with open(path, encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                if limit is not None and compounds.total >= limit:
+                    break
+                if not line.strip():
+                    continue
+                compounds.total += 1
+                text, *rest = line.split()
+                identifier = rest[0] if rest else str(number)
+                mol = Chem.MolFromSmiles(text)
+                canonical = Chem.MolToSmiles(mol) if mol is not None else ""
+                if mol is None:
+                    compounds.failures.append((number, text, "unreadable: RDKit refused the SMILES"))
+                elif canonical in seen:
+                    compounds.failures.append((number, text, f"duplicate of {seen[canonical]}"))
+                elif known is not None and identifier not in known:
+                    compounds.failures.append((number, text, "unmeasured: no activity under this name"))
+                else:
+                    seen[canonical] = identifier
+                    compounds.mols.append(mol)
+                    compounds.smiles.append(text)
+                    compounds.ids.append(identifier)
+    finally:
+        del block
+    return compounds
