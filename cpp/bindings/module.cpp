@@ -9,6 +9,9 @@ namespace catalase {
 void bind_runtime(pybind11::module_& m);
 void bind_memory(pybind11::module_& m);
 void bind_matmul(pybind11::module_& m);
+void bind_elementwise(pybind11::module_& m);
+void bind_loss(pybind11::module_& m);
+void bind_optim(pybind11::module_& m);
 void bind_fingerprint(pybind11::module_& m);
 }  // namespace catalase
 
@@ -18,5 +21,8 @@ PYBIND11_MODULE(_core, m) {
   catalase::bind_runtime(m);
   catalase::bind_memory(m);
   catalase::bind_matmul(m);
+  catalase::bind_elementwise(m);
+  catalase::bind_loss(m);
+  catalase::bind_optim(m);
   catalase::bind_fingerprint(m);
 }

@@ -11,6 +11,7 @@ namespace catalase {
 
 struct MatmulKernels;       // matmul/matmul.h
 struct ElementwiseKernels;  // elementwise/elementwise.h
+struct LossKernels;         // loss/loss.h
 struct OptimKernels;        // optim/optim.h
 struct FingerprintKernels;  // fingerprint/tanimoto.h
 
@@ -19,6 +20,7 @@ struct Level {
   bool (*supported)(const CpuFeatures&);
   const MatmulKernels* matmul;
   const ElementwiseKernels* elementwise;
+  const LossKernels* loss;
   const OptimKernels* optim;
   const FingerprintKernels* fingerprint;
 };

@@ -4,6 +4,7 @@
 #include "cpu/dispatch.h"
 #include "elementwise/elementwise.h"
 #include "fingerprint/tanimoto.h"
+#include "loss/loss.h"
 #include "matmul/matmul.h"
 #include "optim/optim.h"
 
@@ -11,7 +12,7 @@ namespace catalase {
 
 std::span<const Level> built_levels() {
   static const std::array<Level, 1> levels = {{
-      {"portable", [](const CpuFeatures&) { return true; }, &matmul_portable, &elementwise_portable, &optim_portable,
+      {"portable", [](const CpuFeatures&) { return true; }, &matmul_portable, &elementwise_portable, &loss_portable, &optim_portable,
        &fingerprint_portable},
   }};
   return levels;

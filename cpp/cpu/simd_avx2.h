@@ -21,5 +21,14 @@ inline void hold(V& v) {
   asm("" : "+x"(v));
 }
 
+// high and low words of a * m, lane by lane: the even lanes, then the odd ones.
+inline void multiply_wide(VecU a, std::uint32_t m, VecU& high, VecU& low) {
+  const __m256i factor = _mm256_set1_epi32(static_cast<int>(m));
+  const __m256i even = _mm256_mul_epu32((__m256i)a, factor);
+  const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64((__m256i)a, 32), factor);
+  high = (VecU)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+  low = (VecU)_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
+}
+
 }  // namespace
 }  // namespace catalase

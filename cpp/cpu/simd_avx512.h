@@ -21,5 +21,14 @@ inline void hold(V& v) {
   asm("" : "+v"(v));
 }
 
+// high and low words of a * m, lane by lane: the even lanes, then the odd ones.
+inline void multiply_wide(VecU a, std::uint32_t m, VecU& high, VecU& low) {
+  const __m512i factor = _mm512_set1_epi32(static_cast<int>(m));
+  const __m512i even = _mm512_mul_epu32((__m512i)a, factor);
+  const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64((__m512i)a, 32), factor);
+  high = (VecU)_mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
+  low = (VecU)_mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
+}
+
 }  // namespace
 }  // namespace catalase

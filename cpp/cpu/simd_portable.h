@@ -32,5 +32,14 @@ inline void hold(V& v) {
 #endif
 }
 
+// high and low words of a * m, lane by lane.
+inline void multiply_wide(VecU a, std::uint32_t m, VecU& high, VecU& low) {
+  for (int i = 0; i < kWidth<float>; ++i) {
+    const std::uint64_t product = std::uint64_t{a[i]} * m;
+    high[i] = static_cast<std::uint32_t>(product >> 32);
+    low[i] = static_cast<std::uint32_t>(product);
+  }
+}
+
 }  // namespace
 }  // namespace catalase

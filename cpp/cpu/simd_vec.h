@@ -25,6 +25,8 @@ struct VecOf<double> {
   static constexpr int width = CATALASE_VECTOR_BYTES / 8;
 };
 
+typedef std::uint32_t VecU __attribute__((vector_size(CATALASE_VECTOR_BYTES), may_alias));
+
 template <class T>
 using Vec = typename VecOf<T>::type;
 template <class T>

@@ -3,5 +3,8 @@
 #include "elementwise/elementwise_impl.h"
 
 namespace catalase {
-const ElementwiseKernels elementwise_avx2 = {activation<float>, activation<double>};
+const ElementwiseKernels elementwise_avx2 = {
+    map_level<float>,     map_level<double>, activation_backward_level<float>, activation_backward_level<double>,
+    dropout_level<float>, dropout_level<double>,
+};
 }  // namespace catalase

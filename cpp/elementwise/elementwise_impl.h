@@ -1,19 +1,77 @@
+// Elementwise maps, one thread, one level. Included by elementwise_<level>.cpp after simd_<level>.h.
+//
+// One pass, one vector at a time; the last, short vector is loaded and stored lane by lane. Bound: memory bandwidth for
+// ReLU, some 20 instructions a vector for the others.
 #pragma once
+
 #include "elementwise/elementwise.h"
+#include "elementwise/philox.h"
+#include "elementwise/vecmath.h"
+
 namespace catalase {
 namespace {
+
+template <class T, class F>
+inline void map_vectors(const T* x, T* y, Index n, F f) {
+  Index i = 0;
+  for (; i + kWidth<T> <= n; i += kWidth<T>) store(y + i, f(load(x + i)));
+  if (i < n) store_partial(y + i, f(load_partial(x + i, n - i)), n - i);
+}
+
 template <class T>
-void activation(Activation f, const T* x, T* y, Index n) {
-  for (Index i = 0; i < n; ++i) {
-    const double v = x[i];
-    switch (f) {
-      case Activation::kIdentity: y[i] = x[i]; break;
-      case Activation::kRelu: y[i] = x[i] < T(0) ? T(0) : x[i]; break;
-      case Activation::kTanh: y[i] = static_cast<T>(__builtin_tanh(v)); break;
-      case Activation::kSigmoid: y[i] = static_cast<T>(1 / (1 + __builtin_exp(-v))); break;
-      case Activation::kSoftplus: y[i] = static_cast<T>((v > 0 ? v : 0) + __builtin_log1p(__builtin_exp(v > 0 ? -v : v))); break;
-    }
+void map_level(Map f, const T* x, T* y, Index n) {
+  using V = Vec<T>;
+  switch (f) {
+    case Map::kIdentity:
+      return map_vectors(x, y, n, [](V v) { return v; });
+    case Map::kRelu:
+      return map_vectors(x, y, n, [](V v) { return select<T>(v < V{}, V{}, v); });
+    case Map::kTanh:
+      return map_vectors(x, y, n, [](V v) { return tanh(v); });
+    case Map::kSigmoid:
+      return map_vectors(x, y, n, [](V v) { return sigmoid(v); });
+    case Map::kSoftplus:
+      return map_vectors(x, y, n, [](V v) { return softplus(v); });
+    case Map::kExp:
+      return map_vectors(x, y, n, [](V v) { return exp(v); });
+    case Map::kLog:
+      return map_vectors(x, y, n, [](V v) { return log(v); });
   }
 }
+
+template <class T, class F>
+inline void map_pairs(const T* a, const T* b, T* y, Index n, F f) {
+  Index i = 0;
+  for (; i + kWidth<T> <= n; i += kWidth<T>) store(y + i, f(load(a + i), load(b + i)));
+  if (i < n) store_partial(y + i, f(load_partial(a + i, n - i), load_partial(b + i, n - i)), n - i);
+}
+
+template <class T>
+void activation_backward_level(Activation f, const T* dy, const T* y, T* dx, Index n) {
+  using V = Vec<T>;
+  switch (f) {
+    case Activation::kIdentity:
+      return map_pairs(dy, y, dx, n, [](V d, V) { return d; });
+    case Activation::kRelu:
+      return map_pairs(dy, y, dx, n, [](V d, V v) { return select<T>(v <= V{}, V{}, d); });
+    case Activation::kTanh:
+      return map_pairs(dy, y, dx, n, [](V d, V v) { return d * (broadcast(T(1)) - v * v); });
+    case Activation::kSigmoid:
+      return map_pairs(dy, y, dx, n, [](V d, V v) { return d * (v * (broadcast(T(1)) - v)); });
+    case Activation::kSoftplus:
+      return map_pairs(dy, y, dx, n, [](V d, V v) { return d * one_minus_exp_minus(v); });
+  }
+}
+
+template <class T>
+void dropout_level(DropoutKey key, Index first, std::uint32_t threshold, T scale, const T* x, T* y, Index n) {
+  for (Index i = 0; i < n; i += 64) {
+    std::uint32_t words[64];
+    philox_group(key, static_cast<std::uint64_t>(first + i) / 64, words);
+    const Index count = n - i < 64 ? n - i : 64;
+    for (Index j = 0; j < count; ++j) y[i + j] = words[j] >= threshold ? x[i + j] * scale : T(0);
+  }
+}
+
 }  // namespace
 }  // namespace catalase

@@ -14,10 +14,10 @@ void activate_row(double* row, Index n, Activation activation);
 namespace catalase {
 namespace {
 void activate_row(float* row, Index n, Activation activation) {
-  elementwise_avx2.activation_f32(activation, row, row, n);
+  elementwise_avx2.map_f32(static_cast<Map>(activation), row, row, n);
 }
 void activate_row(double* row, Index n, Activation activation) {
-  elementwise_avx2.activation_f64(activation, row, row, n);
+  elementwise_avx2.map_f64(static_cast<Map>(activation), row, row, n);
 }
 }  // namespace
 

@@ -1,14 +1,45 @@
-// Optimizer steps over flat parameter buffers.
+// Optimizer steps over flat parameter buffers, in place: one pass over parameters, gradient and moments.
+//
+//   g = grad + l1 sign(p) + l2 p;  p = p (1 - lr decay)          penalties in the gradient, then decoupled decay
+//   SGD       p -= lr g
+//   Momentum  v = mu v + g;  p -= lr v          (Nesterov: p -= lr (g + mu v))
+//   Adam      m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g g;  p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
+//   AdaGrad   s += g g;  p -= lr g / (sqrt(s) + eps)
+//   RMSProp   s = a s + (1 - a) g g;  v = mu v + g / (sqrt(s) + eps);  p -= lr v
+//
+// These are PyTorch's formulas. Square root and division are exact. Zero parameters with zero gradients stay zero, which
+// keeps the pad columns of the flat buffer clean.
 #pragma once
 
 #include "common/views.h"
 
 namespace catalase {
 
+enum class Rule : int { kSgd = 0, kMomentum = 1, kAdam = 2, kAdagrad = 3, kRmsprop = 4 };
+
+template <class T>
+struct OptimArgs {
+  T* param = nullptr;
+  const T* grad = nullptr;
+  T* first = nullptr;   // velocity, m, or sum of squares; null for SGD
+  T* second = nullptr;  // v (Adam), or the velocity of RMSProp; else null
+  Index n = 0;
+  T lr, l1, l2, keep;  // keep = 1 - lr * decay
+  T beta1, beta2, eps;
+  T step_size;   // Adam: lr / (1 - beta1^t)
+  T root_scale;  // Adam: 1 / sqrt(1 - beta2^t)
+  bool nesterov = false;
+};
+
 struct OptimKernels {
-  int unused;
+  void (*step_f32)(Rule, const OptimArgs<float>&);
+  void (*step_f64)(Rule, const OptimArgs<double>&);
 };
 
 extern const OptimKernels optim_portable, optim_avx2, optim_avx512;
+
+// All threads.
+template <class T>
+void optim_step(Rule rule, const OptimArgs<T>& args);
 
 }  // namespace catalase

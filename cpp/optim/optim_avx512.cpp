@@ -1,7 +1,7 @@
 // Optimizer steps, level avx512.
 #include "cpu/simd_avx512.h"
-#include "optim/optim.h"
+#include "optim/optim_impl.h"
 
 namespace catalase {
-const OptimKernels optim_avx512 = {0};
+const OptimKernels optim_avx512 = {optim_step_level<float>, optim_step_level<double>};
 }  // namespace catalase

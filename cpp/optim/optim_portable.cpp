@@ -1,7 +1,7 @@
 // Optimizer steps, level portable.
 #include "cpu/simd_portable.h"
-#include "optim/optim.h"
+#include "optim/optim_impl.h"
 
 namespace catalase {
-const OptimKernels optim_portable = {0};
+const OptimKernels optim_portable = {optim_step_level<float>, optim_step_level<double>};
 }  // namespace catalase

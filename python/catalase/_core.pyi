@@ -27,3 +27,42 @@ def column_sum(x: NDArray[Any], out: NDArray[Any]) -> None: ...
 
 # fingerprint.cpp
 def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8], out: NDArray[np.float32]) -> None: ...
+
+# elementwise.cpp
+def map(function: int, x: NDArray[Any], y: NDArray[Any]) -> None: ...
+def activation_backward(activation: int, dy: NDArray[Any], y: NDArray[Any], dx: NDArray[Any]) -> None: ...
+def dropout(
+    x: NDArray[Any], y: NDArray[Any], seed: int, layer: int, step: int, threshold: int, scale: float
+) -> None: ...
+
+# loss.cpp
+def softmax(log: bool, x: NDArray[Any], y: NDArray[Any], classes: int) -> None: ...
+def softmax_backward(log: bool, dy: NDArray[Any], y: NDArray[Any], dx: NDArray[Any], classes: int) -> None: ...
+def loss(
+    kind: int,
+    logits: NDArray[Any],
+    labels: NDArray[np.int64] | None,
+    targets: NDArray[Any] | None,
+    weights: NDArray[Any] | None,
+    dloss: NDArray[Any] | None,
+    out: NDArray[Any],
+    classes: int,
+) -> None: ...
+
+# optim.cpp
+def optim_step(
+    rule: int,
+    param: NDArray[Any],
+    grad: NDArray[Any],
+    first: NDArray[Any] | None,
+    second: NDArray[Any] | None,
+    lr: float,
+    l1: float,
+    l2: float,
+    decay: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    step: int,
+    nesterov: bool,
+) -> None: ...

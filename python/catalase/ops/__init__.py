@@ -5,9 +5,53 @@ Each function checks its inputs once and calls one kernel. Every differentiable 
 
 from __future__ import annotations
 
+from .activation import activation, activation_backward, exp, log, relu, sigmoid, softplus, tanh
+from .dropout import dropout, dropout_backward
 from .linear import linear, linear_backward
+from .loss import (
+    sigmoid_cross_entropy,
+    sigmoid_cross_entropy_backward,
+    softmax_cross_entropy,
+    softmax_cross_entropy_backward,
+    squared_error,
+    squared_error_backward,
+)
 from .matmul import matmul, matmul_backward
 from .memory import empty
+from .optim import adagrad_step, adam_step, momentum_step, rmsprop_step, sgd_step
+from .softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 from .tanimoto import tanimoto
 
-__all__ = ["empty", "linear", "linear_backward", "matmul", "matmul_backward", "tanimoto"]
+__all__ = [
+    "activation",
+    "activation_backward",
+    "adagrad_step",
+    "adam_step",
+    "dropout",
+    "dropout_backward",
+    "empty",
+    "exp",
+    "linear",
+    "linear_backward",
+    "log",
+    "log_softmax",
+    "log_softmax_backward",
+    "matmul",
+    "matmul_backward",
+    "momentum_step",
+    "relu",
+    "rmsprop_step",
+    "sgd_step",
+    "sigmoid",
+    "sigmoid_cross_entropy",
+    "sigmoid_cross_entropy_backward",
+    "softmax",
+    "softmax_backward",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_backward",
+    "softplus",
+    "squared_error",
+    "squared_error_backward",
+    "tanh",
+    "tanimoto",
+]

@@ -1,0 +1,64 @@
+// Maps, activation derivatives and dropout over contiguous arrays of equal size.
+#include "elementwise/elementwise.h"
+
+#include "bindings/arrays.h"
+
+namespace catalase {
+namespace {
+
+template <class T>
+void map_into(int f, const py::array& x, py::array& y) {
+  require(f >= 0 && f <= 6 && x.size() == y.size(), "map: unknown function, or sizes differ");
+  const T* px = input<T>(x);
+  T* py_ = output<T>(y);
+  const Index n = x.size();
+  KernelScope scope;
+  map<T>(static_cast<Map>(f), px, py_, n);
+}
+
+template <class T>
+void backward_into(int f, const py::array& dy, const py::array& y, py::array& dx) {
+  require(f >= 0 && f <= 4 && dy.size() == y.size() && dy.size() == dx.size(), "activation_backward: sizes differ");
+  const T *pdy = input<T>(dy), *py_ = input<T>(y);
+  T* pdx = output<T>(dx);
+  const Index n = dy.size();
+  KernelScope scope;
+  activation_backward<T>(static_cast<Activation>(f), pdy, py_, pdx, n);
+}
+
+template <class T>
+void dropout_into(const py::array& x, py::array& y, DropoutKey key, std::uint32_t threshold, double scale) {
+  require(x.size() == y.size(), "dropout: sizes differ");
+  const T* px = input<T>(x);
+  T* py_ = output<T>(y);
+  const Index n = x.size();
+  KernelScope scope;
+  dropout<T>(key, threshold, static_cast<T>(scale), px, py_, n);
+}
+
+}  // namespace
+
+void bind_elementwise(py::module_& m) {
+  m.def(
+      "map",
+      [](int f, const py::array& x, py::array y) { has_dtype<double>(x) ? map_into<double>(f, x, y) : map_into<float>(f, x, y); },
+      py::arg("function"), py::arg("x"), py::arg("y"));
+  m.def(
+      "activation_backward",
+      [](int f, const py::array& dy, const py::array& y, py::array dx) {
+        has_dtype<double>(dy) ? backward_into<double>(f, dy, y, dx) : backward_into<float>(f, dy, y, dx);
+      },
+      py::arg("activation"), py::arg("dy"), py::arg("y"), py::arg("dx"));
+  m.def(
+      "dropout",
+      [](const py::array& x, py::array y, std::uint64_t seed, std::uint32_t layer, std::uint32_t step,
+         std::uint32_t threshold, double scale) {
+        const DropoutKey key{seed, layer, step};
+        has_dtype<double>(x) ? dropout_into<double>(x, y, key, threshold, scale)
+                             : dropout_into<float>(x, y, key, threshold, scale);
+      },
+      py::arg("x"), py::arg("y"), py::arg("seed"), py::arg("layer"), py::arg("step"), py::arg("threshold"),
+      py::arg("scale"));
+}
+
+}  // namespace catalase

@@ -1,0 +1,52 @@
+// Shares an array out among the threads. 32,768 values a thread at least: below that waking a second one costs more.
+#include "elementwise/elementwise.h"
+
+#include "common/thread_pool.h"
+#include "cpu/dispatch.h"
+
+namespace catalase {
+namespace {
+constexpr Index kGrain = 32768;
+}
+
+template <class T>
+void map(Map f, const T* x, T* y, Index n) {
+  parallel_ranges(n, kGrain, [&](Index begin, Index end) {
+    if constexpr (sizeof(T) == 4) {
+      level().elementwise->map_f32(f, x + begin, y + begin, end - begin);
+    } else {
+      level().elementwise->map_f64(f, x + begin, y + begin, end - begin);
+    }
+  });
+}
+
+template <class T>
+void activation_backward(Activation f, const T* dy, const T* y, T* dx, Index n) {
+  parallel_ranges(n, kGrain, [&](Index begin, Index end) {
+    if constexpr (sizeof(T) == 4) {
+      level().elementwise->activation_backward_f32(f, dy + begin, y + begin, dx + begin, end - begin);
+    } else {
+      level().elementwise->activation_backward_f64(f, dy + begin, y + begin, dx + begin, end - begin);
+    }
+  });
+}
+
+template <class T>
+void dropout(DropoutKey key, std::uint32_t threshold, T scale, const T* x, T* y, Index n) {
+  parallel_ranges(n, kGrain, [&](Index begin, Index end) {  // ranges begin at multiples of 64
+    if constexpr (sizeof(T) == 4) {
+      level().elementwise->dropout_f32(key, begin, threshold, scale, x + begin, y + begin, end - begin);
+    } else {
+      level().elementwise->dropout_f64(key, begin, threshold, scale, x + begin, y + begin, end - begin);
+    }
+  });
+}
+
+template void map<float>(Map, const float*, float*, Index);
+template void map<double>(Map, const double*, double*, Index);
+template void activation_backward<float>(Activation, const float*, const float*, float*, Index);
+template void activation_backward<double>(Activation, const double*, const double*, double*, Index);
+template void dropout<float>(DropoutKey, std::uint32_t, float, const float*, float*, Index);
+template void dropout<double>(DropoutKey, std::uint32_t, double, const double*, double*, Index);
+
+}  // namespace catalase

@@ -1,0 +1,46 @@
+// Softmax and the losses, with weights.
+//
+// Rows of `classes` logits, contiguous. labels (int64, one a row) or probabilities (rows, classes): one of the two is
+// null. weights is one a row (elementwise losses: one an element), or null for ones. Weight 0 gives loss 0 and gradient
+// 0 whatever the label is: a missing label never counts.
+#pragma once
+
+#include "common/views.h"
+
+namespace catalase {
+
+template <class T>
+struct LossArgs {
+  const T* logits = nullptr;           // predictions, for squared error
+  const std::int64_t* labels = nullptr;
+  const T* targets = nullptr;          // probabilities, or target values
+  const T* weights = nullptr;
+  const T* dloss = nullptr;            // backward only
+  T* out = nullptr;                    // loss, or the gradient with respect to logits
+  Index rows = 0;                      // elements, for the elementwise losses
+  Index classes = 1;
+};
+
+enum class Loss : int { kSoftmax = 0, kSigmoid = 1, kSquared = 2 };
+
+struct LossKernels {
+  // y = softmax(x) or log softmax(x), row by row; y may be x.
+  void (*softmax_f32)(bool log, const float* x, float* y, Index rows, Index classes);
+  void (*softmax_f64)(bool log, const double* x, double* y, Index rows, Index classes);
+  void (*softmax_backward_f32)(bool log, const float* dy, const float* y, float* dx, Index rows, Index classes);
+  void (*softmax_backward_f64)(bool log, const double* dy, const double* y, double* dx, Index rows, Index classes);
+  void (*loss_f32)(Loss, bool backward, const LossArgs<float>&);
+  void (*loss_f64)(Loss, bool backward, const LossArgs<double>&);
+};
+
+extern const LossKernels loss_portable, loss_avx2, loss_avx512;
+
+// All threads.
+template <class T>
+void softmax(bool log, const T* x, T* y, Index rows, Index classes);
+template <class T>
+void softmax_backward(bool log, const T* dy, const T* y, T* dx, Index rows, Index classes);
+template <class T>
+void loss(Loss kind, bool backward, const LossArgs<T>& args);
+
+}  // namespace catalase

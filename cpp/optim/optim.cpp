@@ -1,0 +1,29 @@
+// Shares the buffer out among the threads; elements are independent.
+#include "optim/optim.h"
+
+#include "common/thread_pool.h"
+#include "cpu/dispatch.h"
+
+namespace catalase {
+
+template <class T>
+void optim_step(Rule rule, const OptimArgs<T>& args) {
+  parallel_ranges(args.n, 32768, [&](Index begin, Index end) {
+    OptimArgs<T> part = args;
+    part.param += begin;
+    part.grad += begin;
+    if (part.first != nullptr) part.first += begin;
+    if (part.second != nullptr) part.second += begin;
+    part.n = end - begin;
+    if constexpr (sizeof(T) == 4) {
+      level().optim->step_f32(rule, part);
+    } else {
+      level().optim->step_f64(rule, part);
+    }
+  });
+}
+
+template void optim_step<float>(Rule, const OptimArgs<float>&);
+template void optim_step<double>(Rule, const OptimArgs<double>&);
+
+}  // namespace catalase

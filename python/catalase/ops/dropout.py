@@ -1,0 +1,84 @@
+"""Inverted dropout from a counter-based generator: the mask is a function of (seed, layer, step, element) alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from ._check import empty, floating
+
+
+def dropout(x: NDArray[Any], rate: float, *, seed: int, layer: int = 0, step: int = 0) -> NDArray[Any]:
+    """Set each value to 0 with probability ``rate`` and scale the others by ``1 / (1 - rate)``.
+
+    Parameters
+    ----------
+    x : ndarray
+        float32 or float64, any shape. Elements are numbered in C order.
+    rate : float
+        From 0 (nothing is dropped) to below 1.
+    seed : int
+        Of the run; 0 to 2**64 - 1.
+    layer, step : int
+        Which layer, and which step of the run; 0 to 2**32 - 1. Other numbers give independent masks.
+
+    Returns
+    -------
+    ndarray
+        Same shape.
+
+    Raises
+    ------
+    TypeError
+        If ``x`` is no float array.
+    ValueError
+        If ``rate``, ``seed``, ``layer`` or ``step`` is out of range.
+
+    Notes
+    -----
+    Philox-4x32-10, key (seed), counter (element group, layer, step): the same mask on any level, device and number of
+    threads. Nothing needs to be stored for the way back: `dropout_backward` makes the mask again.
+
+    References
+    ----------
+    Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011, doi:10.1145/2063384.2063405.
+    Srivastava et al., "Dropout", JMLR 15 (2014) 1929-1958.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.dropout(np.ones(8), 0.5, seed=1)
+    array([...])
+    """
+    return _apply("dropout", "x", x, rate, seed, layer, step)
+
+
+def dropout_backward(dy: NDArray[Any], rate: float, *, seed: int, layer: int = 0, step: int = 0) -> NDArray[Any]:
+    """Return the gradient at the input of `dropout`, with the mask that the same key gave. Parameters as `dropout`.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> x = np.ones(100)
+    >>> y, dx = ct.ops.dropout(x, 0.3, seed=7), ct.ops.dropout_backward(x, 0.3, seed=7)
+    >>> bool(np.array_equal(y, dx))
+    True
+    """
+    return _apply("dropout_backward", "dy", dy, rate, seed, layer, step)
+
+
+def _apply(function: str, name: str, x: NDArray[Any], rate: float, seed: int, layer: int, step: int) -> NDArray[Any]:
+    floating(function, name, x)
+    if not 0 <= rate < 1:
+        raise ValueError(f"{function}: rate must be from 0 to below 1, got {rate}")
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"{function}: seed must be from 0 to 2**64 - 1, got {seed}")
+    if not (0 <= layer < 2**32 and 0 <= step < 2**32):
+        raise ValueError(f"{function}: layer and step must be from 0 to 2**32 - 1, got {layer} and {step}")
+    y = empty(x.shape, x.dtype)
+    threshold = min(round(rate * 2**32), 2**32 - 1)
+    _core.dropout(np.ascontiguousarray(x), y, int(seed), int(layer), int(step), threshold, 1.0 / (1.0 - rate))
+    return y
