@@ -79,6 +79,7 @@ def save_folder(
     Examples
     --------
     >>> import tempfile
+    >>> from catalase._storage import load_folder
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_folder(folder, {"layers": [8, 2]}, {"w": np.eye(2, dtype=np.float32).T})
     ...     config, arrays = load_folder(folder)
@@ -204,5 +205,3 @@ def _named_by(folder: Path, strict: bool = True) -> set[str]:
     except ValueError:
         return set()
     return {file_name(prefix, entry["sha256"]) for prefix, entry in files.items()}
-
-

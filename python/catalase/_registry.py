@@ -1,0 +1,245 @@
+"""The closed registry: which classes a saved config may name, and what each of their fields may hold.
+
+A class is listed here by its own module with the `register` decorator, together with a schema of its fields. `build`
+turns a config ``{"class": name, field: value, ...}`` back into an object. A config can therefore never reach code that
+was not listed on purpose: there is no import by string, no attribute lookup, no ``eval``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Field:
+    """What one field of a config may hold.
+
+    Parameters
+    ----------
+    optional : bool
+        The field may be left out of the config; the constructor's own default then applies.
+    none : bool
+        ``None`` is allowed.
+    """
+
+    expected = "a value"
+
+    def __init__(self, *, optional: bool = False, none: bool = False) -> None:
+        self.optional = optional
+        self.none = none
+
+    def check(self, value: Any, where: str) -> Any:
+        """Return the value to use, or raise a ValueError naming `where`, what was needed and what came."""
+        if value is None and self.none:
+            return None
+        if not self.accepts(value):
+            needed = self.expected + (" or None" if self.none else "")
+            raise ValueError(f"{where} must be {needed}, got {value!r:.200} ({type(value).__name__})")
+        return value
+
+    def accepts(self, value: Any) -> bool:
+        """True where `value` has the type and the range of this field."""
+        return True
+
+
+class Bool(Field):
+    """True or False; 0 and 1 are refused."""
+
+    expected = "true or false"
+
+    def accepts(self, value: Any) -> bool:
+        return type(value) is bool
+
+
+class Int(Field):
+    """An integer in ``[low, high]``; a bool is not one."""
+
+    def __init__(self, low: int | None = None, high: int | None = None, **kwargs: bool) -> None:
+        super().__init__(**kwargs)
+        self.low, self.high = low, high
+        self.expected = "an integer" + _range(low, high)
+
+    def accepts(self, value: Any) -> bool:
+        return type(value) is int and _inside(value, self.low, self.high)
+
+
+class Float(Field):
+    """A finite number in ``[low, high]``; an int is taken as it is, a bool is refused."""
+
+    def __init__(self, low: float | None = None, high: float | None = None, **kwargs: bool) -> None:
+        super().__init__(**kwargs)
+        self.low, self.high = low, high
+        self.expected = "a finite number" + _range(low, high)
+
+    def accepts(self, value: Any) -> bool:
+        if type(value) not in (int, float):
+            return False
+        return math.isfinite(value) and _inside(value, self.low, self.high)
+
+
+class Str(Field):
+    """A string, one of `choices` where they are given."""
+
+    def __init__(self, choices: Sequence[str] | None = None, **kwargs: bool) -> None:
+        super().__init__(**kwargs)
+        self.choices = choices
+        self.expected = "a string" if choices is None else "one of " + ", ".join(map(repr, choices))
+
+    def accepts(self, value: Any) -> bool:
+        return type(value) is str and (self.choices is None or value in self.choices)
+
+
+class List(Field):
+    """A list, each item of which is checked by `item`, of at least `min_length` and at most `max_length` items."""
+
+    def __init__(self, item: Field, min_length: int = 0, max_length: int = 10_000_000, **kwargs: bool) -> None:
+        super().__init__(**kwargs)
+        self.item, self.min_length, self.max_length = item, min_length, max_length
+        self.expected = f"a list of {min_length} to {max_length} items"
+
+    def accepts(self, value: Any) -> bool:
+        return type(value) is list and self.min_length <= len(value) <= self.max_length
+
+    def check(self, value: Any, where: str) -> Any:
+        value = super().check(value, where)
+        if value is None:
+            return None
+        return [self.item.check(item, f"{where}[{index}]") for index, item in enumerate(value)]
+
+
+class AnyOf(Field):
+    """What the first fitting one of several fields accepts, such as a number or a list of numbers."""
+
+    def __init__(self, *fields: Field, **kwargs: bool) -> None:
+        super().__init__(**kwargs)
+        self.fields = fields
+        self.expected = ", or ".join(field.expected for field in fields)
+
+    def accepts(self, value: Any) -> bool:
+        return any(field.accepts(value) for field in self.fields)
+
+    def check(self, value: Any, where: str) -> Any:
+        if super().check(value, where) is None:
+            return None
+        return next(field for field in self.fields if field.accepts(value)).check(value, where)
+
+
+class Object(Field):
+    """A nested config of a registered class that is a `kind` (a class; subclasses are accepted); it is built."""
+
+    def __init__(self, kind: type, **kwargs: bool) -> None:
+        super().__init__(**kwargs)
+        self.kind = kind
+        self.expected = f"the config of a {kind.__name__}"
+
+    def accepts(self, value: Any) -> bool:
+        return type(value) is dict
+
+    def check(self, value: Any, where: str) -> Any:
+        value = super().check(value, where)
+        return None if value is None else build(value, kind=self.kind)
+
+
+def _inside(value: float, low: float | None, high: float | None) -> bool:
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+def _range(low: float | None, high: float | None) -> str:
+    parts = [f"at least {low}"] if low is not None else []
+    parts += [f"at most {high}"] if high is not None else []
+    return " " + " and ".join(parts) if parts else ""
+
+
+class _Entry:
+    def __init__(self, cls: type, fields: dict[str, Field]) -> None:
+        self.cls = cls
+        self.fields = fields
+
+
+_REGISTRY: dict[str, _Entry] = {}
+
+
+def register(name: str, **fields: Field) -> Callable[[type[T]], type[T]]:
+    """List a class under `name`, with the fields that its config has.
+
+    The decorated class is built as ``cls.from_config(fields)`` where it defines that, else as ``cls(**fields)``.
+
+    Raises
+    ------
+    ValueError
+        `name` is taken.
+
+    Examples
+    --------
+    >>> @register("ExampleRegistryPoint", x=Float(low=0), label=Str(optional=True))
+    ... class Point:
+    ...     def __init__(self, x, label="none"):
+    ...         self.x, self.label = x, label
+    >>> build({"class": "ExampleRegistryPoint", "x": 1.5}).x
+    1.5
+    """
+
+    def decorate(cls: type[T]) -> type[T]:
+        if name in _REGISTRY:
+            raise ValueError(f"register: the name {name!r} is taken by {_REGISTRY[name].cls!r}")
+        _REGISTRY[name] = _Entry(cls, fields)
+        return cls
+
+    return decorate
+
+
+def names(kind: type = object) -> list[str]:
+    """Registered names of the classes that are a `kind`, sorted."""
+    return sorted(name for name, entry in _REGISTRY.items() if issubclass(entry.cls, kind))
+
+
+def check(config: Any, kind: type = object) -> tuple[type, dict[str, Any]]:
+    """Check a config against the registry without building it.
+
+    Parameters
+    ----------
+    config : dict
+        ``{"class": name, field: value, ...}``.
+    kind : type
+        Only classes that are a `kind` are accepted.
+
+    Returns
+    -------
+    cls : type
+    fields : dict
+        The checked values; nested `Object` configs are built.
+
+    Raises
+    ------
+    ValueError
+        Unknown class, unknown field, missing field, wrong type or range. The message lists what is known.
+    """
+    if type(config) is not dict or type(config.get("class")) is not str:
+        raise ValueError(f"config: needed a dict with the name of a class under 'class', got {config!r:.200}")
+    name = config["class"]
+    entry = _REGISTRY.get(name)
+    if entry is None or not issubclass(entry.cls, kind):
+        known = ", ".join(names(kind)) or "none"
+        raise ValueError(
+            f"config: unknown class {name!r:.100}; known here: {known}. The file may come from a newer Catalase"
+        )
+    given = {key: value for key, value in config.items() if key != "class"}
+    unknown = [key for key in given if key not in entry.fields]
+    if unknown:
+        raise ValueError(
+            f"config: {name} has no field {unknown[0]!r}; its fields are {', '.join(entry.fields) or 'none'}"
+        )
+    missing = [key for key, field in entry.fields.items() if key not in given and not field.optional]
+    if missing:
+        raise ValueError(f"config: {name} lacks the field {missing[0]!r}; its fields are {', '.join(entry.fields)}")
+    return entry.cls, {key: entry.fields[key].check(value, f"config: {name}.{key}") for key, value in given.items()}
+
+
+def build(config: Any, kind: type = object) -> Any:
+    """Build the object that a config describes; see `check` for what is refused."""
+    cls, fields = check(config, kind)
+    make = getattr(cls, "from_config", None)
+    return make(fields) if make is not None else cls(**fields)

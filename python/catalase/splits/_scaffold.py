@@ -1,0 +1,104 @@
+"""The scaffold splitter: molecules that share a Bemis-Murcko scaffold stay in one part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._base import Splitter
+
+
+def murcko_scaffold(smiles: str, *, chiral: bool = False) -> str | None:
+    """SMILES of the Bemis-Murcko scaffold (rings and the linkers between them), made by RDKit.
+
+    Parameters
+    ----------
+    smiles : str
+        Surrounding white space is ignored.
+    chiral : bool
+        Keep stereochemistry in the scaffold.
+
+    Returns
+    -------
+    str or None
+        ``""`` for a molecule without rings, None where RDKit cannot read `smiles`.
+
+    Examples
+    --------
+    >>> murcko_scaffold("CCc1ccccc1O")
+    'c1ccccc1'
+    """
+    from rdkit import Chem, rdBase
+    from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
+
+    text = smiles.strip(" \t\r\n\v\f")
+    # RDKit reads "C" + Cyrillic "O" as methane, so what is not plain ASCII counts as unreadable.
+    if not text or not all("!" <= c <= "~" for c in text):
+        return None
+    with rdBase.BlockLogs():
+        mol = Chem.MolFromSmiles(text)
+        if mol is None:
+            return None
+        try:
+            return str(MurckoScaffoldSmiles(mol=mol, includeChirality=chiral))
+        except (ValueError, RuntimeError):
+            return None
+
+
+class ScaffoldSplitter(Splitter):
+    """Whole scaffolds go to one part: the commonest to train, the rarest to test. There is no randomness.
+
+    SMILES are read from ``dataset.ids``. Rows are grouped by `murcko_scaffold`; groups are sorted by size, then by the
+    index of their first row, both descending (DeepChem 2.8's order), and put into train while it has room, else into
+    validation while train and validation have room, else into test.
+
+    Notes
+    -----
+    `seed` has no effect. A row that RDKit cannot read is a group of its own, so it is kept (DeepChem drops it, and so
+    can split other rows differently). All molecules without rings are one group. If the largest group is larger than
+    the room in train it goes to test, and parts can differ much from their fractions or be empty. Chirality is ignored.
+
+    References
+    ----------
+    Bemis and Murcko, J. Med. Chem. 39 (1996) 2887, doi:10.1021/jm9602928.
+
+    Examples
+    --------
+    >>> class Molecules:
+    ...     ids = ["c1ccccc1C", "c1ccccc1N", "C1CC1", "C1CCC1", "CC"]
+    ...     def __len__(self):
+    ...         return 5
+    >>> [part.tolist() for part in ScaffoldSplitter().split(Molecules(), 0.6, 0.2, 0.2)]
+    [[0, 1, 4], [3], [2]]
+    """
+
+    def scaffold_sets(self, dataset: Any) -> list[list[int]]:
+        """Groups of row indices that share a scaffold, in the order in which they are dealt out."""
+        ids = dataset.ids
+        if ids is None or not all(isinstance(text, str) for text in np.asarray(ids, dtype=object)):
+            raise TypeError("ScaffoldSplitter: dataset.ids must hold SMILES strings; give ids= to the dataset, or use "
+                            "RandomSplitter")  # fmt: skip
+        groups: dict[tuple[str, int], list[int]] = {}
+        for row, smiles in enumerate(ids):
+            scaffold = murcko_scaffold(smiles)
+            key = ("unreadable", row) if scaffold is None else (scaffold, -1)
+            groups.setdefault(key, []).append(row)
+        return sorted(groups.values(), key=lambda rows: (len(rows), rows[0]), reverse=True)
+
+    def _split(
+        self, dataset: Any, frac_train: float, frac_valid: float, seed: int | None
+    ) -> tuple[list[int], list[int], list[int]]:
+        train_room = frac_train * len(dataset) + 1e-9
+        valid_room = (frac_train + frac_valid) * len(dataset) + 1e-9
+        train: list[int] = []
+        valid: list[int] = []
+        test: list[int] = []
+        for rows in self.scaffold_sets(dataset):
+            if len(train) + len(rows) <= train_room:
+                train += rows
+            elif len(train) + len(valid) + len(rows) <= valid_room:
+                valid += rows
+            else:
+                test += rows
+        return train, valid, test
