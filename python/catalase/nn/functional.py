@@ -1,0 +1,141 @@
+"""The array functions of `catalase.ops`, with the same names and arguments, for tensors: recorded on the tape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import ops
+from ..autograd import Tensor, concatenate, record, where
+from .parameter import Parameter
+
+__all__ = [
+    "activation",
+    "concatenate",
+    "dropout",
+    "exp",
+    "linear",
+    "log",
+    "log_softmax",
+    "matmul",
+    "relu",
+    "sigmoid",
+    "sigmoid_cross_entropy",
+    "softmax",
+    "softmax_cross_entropy",
+    "softplus",
+    "squared_error",
+    "tanh",
+    "where",
+]
+
+
+def linear(x: Tensor, w: Tensor, b: Tensor | None = None, *, activation: str | None = None) -> Tensor:
+    """Return ``activation(x @ w + b)``, one node on the tape; see `catalase.ops.linear`."""
+    y = ops.linear(x.data, w.data, None if b is None else b.data, activation=activation)
+    parents = (x, w) if b is None else (x, w, b)
+
+    def backward(dy: NDArray[Any]) -> tuple[NDArray[Any] | None, ...]:
+        # Straight into the flat gradient buffer where this is the first gradient of the step.
+        out_dw = w.grad_target() if isinstance(w, Parameter) else None
+        out_db = b.grad_target() if isinstance(b, Parameter) else None
+        return ops.linear_backward(
+            dy, x.data, w.data, y, activation=activation, need_dx=x.requires_grad, out_dw=out_dw, out_db=out_db
+        )[: len(parents)]
+
+    return record(y, parents, backward)
+
+
+def matmul(a: Tensor, b: Tensor, *, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:
+    """Multiply matrices, or stacks of them; see `catalase.ops.matmul`."""
+    flags = {"transpose_a": transpose_a, "transpose_b": transpose_b}
+    y = ops.matmul(a.data, b.data, **flags)
+    return record(y, (a, b), lambda dy: ops.matmul_backward(dy, a.data, b.data, **flags))
+
+
+def activation(x: Tensor, name: str | None) -> Tensor:
+    """Apply an activation by name; see `catalase.ops.activation`."""
+    y = ops.activation(x.data, name)
+    return record(y, (x,), lambda dy: (ops.activation_backward(dy, y, name),))
+
+
+def relu(x: Tensor) -> Tensor:
+    """Return ``max(x, 0)``; see `catalase.ops.relu`."""
+    return activation(x, "relu")
+
+
+def tanh(x: Tensor) -> Tensor:
+    """Return the hyperbolic tangent; see `catalase.ops.tanh`."""
+    return activation(x, "tanh")
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """Return ``1 / (1 + exp(-x))``; see `catalase.ops.sigmoid`."""
+    return activation(x, "sigmoid")
+
+
+def softplus(x: Tensor) -> Tensor:
+    """Return ``log(1 + exp(x))``; see `catalase.ops.softplus`."""
+    return activation(x, "softplus")
+
+
+def exp(x: Tensor) -> Tensor:
+    """Return e to the power of each value; see `catalase.ops.exp`."""
+    return x.exp()
+
+
+def log(x: Tensor) -> Tensor:
+    """Return the natural logarithm; see `catalase.ops.log`."""
+    return x.log()
+
+
+def softmax(x: Tensor) -> Tensor:
+    """Return the softmax over the last axis; see `catalase.ops.softmax`."""
+    y = ops.softmax(x.data)
+    return record(y, (x,), lambda dy: (ops.softmax_backward(dy, y),))
+
+
+def log_softmax(x: Tensor) -> Tensor:
+    """Return the log softmax over the last axis; see `catalase.ops.log_softmax`."""
+    y = ops.log_softmax(x.data)
+    return record(y, (x,), lambda dy: (ops.log_softmax_backward(dy, y),))
+
+
+def softmax_cross_entropy(
+    logits: Tensor, labels: NDArray[Any], weights: NDArray[Any] | None = None
+) -> Tensor:
+    """Return the weighted loss of each row; see `catalase.ops.softmax_cross_entropy`."""
+    loss = ops.softmax_cross_entropy(logits.data, labels, weights)
+    return record(
+        loss, (logits,), lambda d: (ops.softmax_cross_entropy_backward(_dense(d), logits.data, labels, weights),)
+    )
+
+
+def sigmoid_cross_entropy(
+    logits: Tensor, labels: NDArray[Any], weights: NDArray[Any] | None = None
+) -> Tensor:
+    """Return the weighted loss of each element; see `catalase.ops.sigmoid_cross_entropy`."""
+    loss = ops.sigmoid_cross_entropy(logits.data, labels, weights)
+    return record(
+        loss, (logits,), lambda d: (ops.sigmoid_cross_entropy_backward(_dense(d), logits.data, labels, weights),)
+    )
+
+
+def squared_error(pred: Tensor, target: NDArray[Any], weights: NDArray[Any] | None = None) -> Tensor:
+    """Return the weighted squared error of each element; see `catalase.ops.squared_error`."""
+    loss = ops.squared_error(pred.data, target, weights)
+    return record(loss, (pred,), lambda d: (ops.squared_error_backward(_dense(d), pred.data, target, weights),))
+
+
+def dropout(x: Tensor, rate: float, *, seed: int, layer: int = 0, step: int = 0) -> Tensor:
+    """Drop values at random; see `catalase.ops.dropout`. The mask is made again on the way back."""
+    key = {"seed": seed, "layer": layer, "step": step}
+    y = ops.dropout(x.data, rate, **key)
+    return record(y, (x,), lambda dy: (ops.dropout_backward(dy, rate, **key),))
+
+
+def _dense(d: NDArray[Any]) -> NDArray[Any]:
+    """A broadcast gradient (of a mean, say) as an array of its own."""
+    return np.ascontiguousarray(d)

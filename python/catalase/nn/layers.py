@@ -1,0 +1,177 @@
+"""The layers of a dense net: Linear, Dropout, activations, Sequential."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..autograd import Tensor
+from . import functional
+from .init import Initializer, generator, glorot_uniform, zeros
+from .module import Module
+from .parameter import Parameter
+
+
+class Linear(Module):
+    """A dense layer: ``activation(x @ w + b)``, fused.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        Widths, 1 or more.
+    activation : {None, "relu", "tanh", "sigmoid", "softplus"}
+    bias : bool
+    weight_init, bias_init : initializer, optional
+        From `catalase.nn.init`; Glorot uniform and zeros where left out.
+    rng : numpy.random.Generator, optional
+        Where the start values come from; fresh entropy where left out.
+
+    Attributes
+    ----------
+    w : Parameter, shape (in_features, out_features)
+    b : Parameter, shape (out_features,), or None
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.nn.Linear(3, 2)(ct.Tensor(np.ones((5, 3), np.float32))).shape
+    (5, 2)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        activation: str | None = None,
+        bias: bool = True,
+        weight_init: Initializer | None = None,
+        bias_init: Initializer | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if in_features < 1 or out_features < 1:
+            raise ValueError(f"Linear: widths must be 1 or more, got {in_features} and {out_features}")
+        rng = rng or generator(None)
+        self.activation = activation
+        self.w = Parameter((weight_init or glorot_uniform())((in_features, out_features), rng))
+        self.b = Parameter((bias_init or zeros())((out_features,), rng), decay=False) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.linear(x, self.w, self.b, activation=self.activation)
+
+    def __repr__(self) -> str:
+        return f"Linear({self.w.shape[0]}, {self.w.shape[1]}, activation={self.activation!r})"
+
+
+class Dropout(Module):
+    """Drop values at random while training, scale the others up; pass everything through in inference.
+
+    Parameters
+    ----------
+    rate : float
+        Share that is dropped, from 0 to below 1.
+
+    Notes
+    -----
+    The mask depends on (seed, place of the layer, how many training passes it has made) alone: `Module.set_seed` sets
+    the key, ``step`` counts the passes.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> layer = ct.nn.Dropout(0.5).eval()
+    >>> layer(ct.Tensor(np.ones(3))).numpy()
+    array([1., 1., 1.])
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        if not 0 <= rate < 1:
+            raise ValueError(f"Dropout: rate must be from 0 to below 1, got {rate}")
+        self.rate = float(rate)
+        self.set_key(int(np.random.SeedSequence().entropy) % 2**64, 0)  # type: ignore[arg-type]
+
+    def set_key(self, seed: int, layer: int) -> None:
+        """Choose the masks, and count from step 0 again."""
+        self.seed, self.layer, self.step = int(seed) % 2**64, int(layer), 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.rate == 0:
+            return x
+        step, self.step = self.step, self.step + 1
+        return functional.dropout(x, self.rate, seed=self.seed, layer=self.layer, step=step)
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.rate})"
+
+
+class _Activation(Module):
+    name = "identity"
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.activation(x, self.name)
+
+
+class ReLU(_Activation):
+    """``max(x, 0)``."""
+
+    name = "relu"
+
+
+class Tanh(_Activation):
+    """The hyperbolic tangent."""
+
+    name = "tanh"
+
+
+class Sigmoid(_Activation):
+    """``1 / (1 + exp(-x))``."""
+
+    name = "sigmoid"
+
+
+class Softplus(_Activation):
+    """``log(1 + exp(x))``."""
+
+    name = "softplus"
+
+
+class Softmax(Module):
+    """Softmax over the last axis."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.softmax(x)
+
+
+class Sequential(Module):
+    """Layers one after another.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> net = ct.nn.Sequential(ct.nn.Linear(4, 8, "relu"), ct.nn.Dropout(0.2), ct.nn.Linear(8, 1))
+    >>> net(ct.Tensor(np.ones((2, 4), np.float32))).shape
+    (2, 1)
+    """
+
+    def __init__(self, *layers: Module) -> None:
+        super().__init__()
+        for i, layer in enumerate(layers):
+            if not isinstance(layer, Module):
+                raise TypeError(f"Sequential: layer {i} must be a Module, got {type(layer).__name__}")
+        self.layers = list(layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __getitem__(self, index: int) -> Module:
+        return self.layers[index]
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self.layers)

@@ -1,0 +1,110 @@
+"""Losses for training: ``loss(output, y, w)`` gives one number, the mean over all labels of weight times loss.
+
+``y`` and ``w`` are plain arrays. A weight of 0 silences a label (NaN too), yet it counts in the mean's divisor, as in
+DeepChem: the gradient of a label does not depend on how many of its neighbours are missing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..autograd import Tensor
+from . import functional
+
+
+class Loss:
+    """What the losses share: labels and weights in the shape and dtype of the output."""
+
+    def __call__(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None = None) -> Tensor:
+        return self.elementwise(output, y, w).mean()
+
+    def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
+        """Return the weighted loss of each label, not reduced."""
+        raise TypeError(f"{type(self).__name__} has no elementwise method")
+
+
+def _like(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    array = np.asarray(array)
+    if array.ndim < len(shape):
+        array = array.reshape(array.shape + (1,) * (len(shape) - array.ndim))
+    try:
+        return np.ascontiguousarray(np.broadcast_to(array, shape), dtype=dtype)
+    except ValueError:
+        raise ValueError(f"loss: {name} of shape {array.shape} does not fit the output's {shape}") from None
+
+
+def _weights(w: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any] | None:
+    return None if w is None else _like("w", w, shape, dtype)
+
+
+class SoftmaxCrossEntropy(Loss):
+    """Cross-entropy of softmax outputs.
+
+    The output is (..., C) logits; labels are class numbers (...), or probabilities (..., C).
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> loss = ct.nn.losses.SoftmaxCrossEntropy()
+    >>> round(loss(ct.Tensor(np.zeros((4, 2), np.float32)), np.array([0, 1, 1, 0])).item(), 4)
+    0.6931
+    """
+
+    def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
+        rows = output.shape[:-1]
+        weights = _weights(w, rows, output.dtype)
+        y = np.asarray(y)
+        if y.shape == output.shape:
+            labels = _like("y", y, output.shape, output.dtype)
+        else:
+            if y.shape != rows:
+                raise ValueError(f"loss: y must have shape {rows} or {output.shape}, got {y.shape}")
+            labels = _class_numbers(y, weights)
+        return functional.softmax_cross_entropy(output, labels, weights)
+
+
+def _class_numbers(y: NDArray[Any], weights: NDArray[Any] | None) -> NDArray[np.int64]:
+    """Labels as whole numbers; where the weight is 0 any value becomes 0."""
+    if y.dtype.kind in "iub":
+        return y.astype(np.int64)
+    if weights is not None:
+        y = np.where(weights == 0, 0, y)
+    numbers = np.where(np.isfinite(y), y, -1).astype(np.int64)
+    if not np.array_equal(numbers, y):
+        bad = y[numbers != y][0]
+        raise ValueError(f"loss: labels must be class numbers, got {bad}; give a missing label the weight 0")
+    return numbers
+
+
+class SigmoidCrossEntropy(Loss):
+    """Cross-entropy of sigmoid outputs; output and labels have one shape, labels from 0 to 1.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> loss = ct.nn.losses.SigmoidCrossEntropy()
+    >>> round(loss(ct.Tensor(np.zeros((4, 2), np.float32)), np.ones((4, 2))).item(), 4)
+    0.6931
+    """
+
+    def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
+        labels = _like("y", y, output.shape, output.dtype)
+        return functional.sigmoid_cross_entropy(output, labels, _weights(w, output.shape, output.dtype))
+
+
+class L2Loss(Loss):
+    """Mean squared error; output and labels have one shape (a last axis of 1 may be left out of the labels).
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.nn.losses.L2Loss()(ct.Tensor(np.zeros((2, 1), np.float32)), np.array([1.0, 3.0])).item()
+    5.0
+    """
+
+    def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
+        target = _like("y", y, output.shape, output.dtype)
+        return functional.squared_error(output, target, _weights(w, output.shape, output.dtype))

@@ -1,0 +1,126 @@
+"""Modules: layers that hold parameters and other modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..autograd import Tensor
+from .parameter import Parameter
+
+
+class Module:
+    """A layer, or a net of layers. Write ``forward``; parameters and submodules are found among the attributes.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> class Twice(ct.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.inner = ct.nn.Linear(3, 3)
+    ...     def forward(self, x):
+    ...         return self.inner(self.inner(x))
+    >>> [name for name, _ in Twice().named_parameters()]
+    ['inner.w', 'inner.b']
+    """
+
+    def __init__(self) -> None:
+        self.training = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the output; every module writes its own."""
+        raise TypeError(f"{type(self).__name__} has no forward method; write one that takes and returns a Tensor")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.forward(*args, **kwargs)
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """Yield the modules directly inside, with their attribute names, in the order in which they were set."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+            elif isinstance(value, (list, tuple)):
+                for i, item in enumerate(value):
+                    if isinstance(item, Module):
+                        yield f"{name}.{i}", item
+
+    def modules(self) -> Iterator[Module]:
+        """Yield this module and all inside it, outermost first."""
+        yield self
+        for _, child in self.children():
+            yield from child.modules()
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """Yield every parameter once, with its dotted name."""
+        seen: set[int] = set()
+        yield from self._named_parameters(prefix, seen)
+
+    def _named_parameters(self, prefix: str, seen: set[int]) -> Iterator[tuple[str, Parameter]]:
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter) and id(value) not in seen:
+                seen.add(id(value))
+                yield prefix + name, value
+        for name, child in self.children():
+            yield from child._named_parameters(f"{prefix}{name}.", seen)
+
+    def parameters(self) -> list[Parameter]:
+        """Return every parameter once."""
+        return [p for _, p in self.named_parameters()]
+
+    def train(self, mode: bool = True) -> Module:
+        """Switch to training (dropout on), or with False to inference; returns the module."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Module:
+        """Switch to inference; returns the module."""
+        return self.train(False)
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    def set_seed(self, seed: int) -> None:
+        """Key every random layer by (seed, its place among them), and start their step counters at 0."""
+        for place, layer in enumerate(self.random_layers()):
+            layer.set_key(seed, place)
+
+    def random_layers(self) -> list[Any]:
+        """Return the layers that draw random numbers (those with a ``set_key`` method)."""
+        return [m for m in self.modules() if hasattr(m, "set_key")]
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Return a copy of every parameter by name, contiguous, in its logical shape."""
+        return {name: np.array(p.data, order="C") for name, p in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Set every parameter from `state`; nothing is changed unless all names, shapes and dtypes fit.
+
+        Raises
+        ------
+        ValueError
+            Naming the parameters that are missing, unknown or of another shape or dtype.
+        """
+        own = dict(self.named_parameters())
+        missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+        if missing or unknown:
+            raise ValueError(f"load_state_dict: names do not fit; missing {missing}, unknown {unknown}")
+        for name, parameter in own.items():
+            value = np.asarray(state[name])
+            if value.shape != parameter.shape or value.dtype != parameter.dtype:
+                raise ValueError(
+                    f"load_state_dict: {name} must be {parameter.dtype} {parameter.shape}, "
+                    f"got {value.dtype} {value.shape}"
+                )
+        for name, parameter in own.items():
+            parameter.data[...] = state[name]
+
+    def __repr__(self) -> str:
+        inner = ", ".join(f"{name}={child!r}" for name, child in self.children())
+        return f"{type(self).__name__}({inner})"
