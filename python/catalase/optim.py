@@ -1,0 +1,323 @@
+"""Optimizers over a model's flat parameter buffer, and learning-rate schedules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import ops
+from .nn import Module, ParameterBuffer, flatten_parameters
+
+Schedule = Callable[[int], float]  # from the step, counted from 0, to the learning rate
+
+
+class Optimizer:
+    """What the optimizers share.
+
+    Parameters
+    ----------
+    module : Module or ParameterBuffer
+        Whose parameters are changed. A module is flattened: its parameters become views of one buffer.
+    lr : float or schedule
+        Learning rate; a schedule is called with the step, counted from 0.
+    l1, l2 : float
+        Penalties on weights (not biases), added to the gradient: ``l1 * sign(w) + l2 * w``.
+    weight_decay : float
+        Decoupled decay of weights: ``w *= 1 - lr * weight_decay``.
+    clip_norm : float, optional
+        Scale the whole gradient down to this Euclidean norm where it is longer.
+
+    Raises
+    ------
+    ValueError
+        For numbers out of range.
+    """
+
+    _state_names: Sequence[str] = ()
+
+    def __init__(
+        self,
+        module: Module | ParameterBuffer,
+        lr: float | Schedule = 1e-3,
+        *,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = None,
+    ) -> None:
+        name = type(self).__name__
+        for key, value in (("l1", l1), ("l2", l2), ("weight_decay", weight_decay)):
+            if not (value >= 0 and math.isfinite(value)):
+                raise ValueError(f"{name}: {key} must be 0 or more, got {value}")
+        if not callable(lr) and not (lr >= 0 and math.isfinite(lr)):
+            raise ValueError(f"{name}: lr must be 0 or more, or a schedule, got {lr}")
+        if clip_norm is not None and not clip_norm > 0:
+            raise ValueError(f"{name}: clip_norm must be above 0, got {clip_norm}")
+        self.buffer = module if isinstance(module, ParameterBuffer) else flatten_parameters(module)
+        self.lr = lr
+        self.l1, self.l2, self.weight_decay, self.clip_norm = l1, l2, weight_decay, clip_norm
+        self.steps = 0
+        self._state = {key: np.zeros_like(self.buffer.data) for key in self._state_names}
+
+    def current_lr(self) -> float:
+        """Return the learning rate of the next step."""
+        return float(self.lr(self.steps)) if callable(self.lr) else float(self.lr)
+
+    def zero_grad(self) -> None:
+        """Forget all gradients; costs nothing."""
+        self.buffer.zero_grad()
+
+    def step(self) -> None:
+        """Change the parameters once, by the gradients at hand; parameters without one count as zero gradient."""
+        grad, lr = self.buffer.ready_grad(), self.current_lr()
+        if self.clip_norm is not None:
+            norm = math.sqrt(float(np.sum(np.square(grad, dtype=np.float64))))
+            if norm > self.clip_norm:
+                grad *= grad.dtype.type(self.clip_norm / norm)
+        self.steps += 1
+        plain = not (self.l1 or self.l2 or self.weight_decay)
+        segments = [(0, grad.size, False)] if plain else self.buffer.segments
+        for start, stop, decay in segments:
+            penalties = {"l1": self.l1, "l2": self.l2, "decay": self.weight_decay} if decay else {}
+            state = [self._state[key][start:stop] for key in self._state_names]
+            self._rule(self.buffer.data[start:stop], grad[start:stop], state, lr, penalties)
+
+    def _rule(
+        self, param: NDArray[Any], grad: NDArray[Any], state: list[NDArray[Any]], lr: float, penalties: dict[str, float]
+    ) -> None:
+        raise TypeError(f"{type(self).__name__} has no _rule method")
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Return the moments by ``name/parameter``, and the number of steps, as arrays."""
+        arrays: dict[str, NDArray[Any]] = {"steps": np.array(self.steps, np.int64)}
+        for key, flat in self._state.items():
+            for name, view in self.buffer.arrays(flat).items():
+                arrays[f"{key}/{name}"] = np.array(view, order="C")
+        return arrays
+
+    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Set the moments and the number of steps; nothing is changed unless everything fits.
+
+        Raises
+        ------
+        ValueError
+            Naming what is missing, unknown or of another shape.
+        """
+        views = {f"{k}/{n}": v for k, flat in self._state.items() for n, v in self.buffer.arrays(flat).items()}
+        wanted = views.keys() | {"steps"}
+        if wanted != set(state):
+            raise ValueError(
+                f"{type(self).__name__}.load_state_dict: names do not fit; missing {sorted(wanted - set(state))}, "
+                f"unknown {sorted(set(state) - wanted)}"
+            )
+        for name, view in views.items():
+            if np.shape(state[name]) != view.shape:
+                raise ValueError(
+                    f"{type(self).__name__}.load_state_dict: {name} must have shape {view.shape}, "
+                    f"got {np.shape(state[name])}"
+                )
+        for name, view in views.items():
+            view[...] = state[name]
+        self.steps = int(state["steps"])
+
+
+class SGD(Optimizer):
+    """Gradient descent: ``w -= lr * g``. See `Optimizer` for the parameters.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> layer = ct.nn.Linear(1, 1, weight_init=ct.nn.init.constant(1.0))
+    >>> optimizer = ct.optim.SGD(layer, lr=0.5)
+    >>> layer(ct.Tensor(np.ones((1, 1), np.float32))).sum().backward()
+    >>> optimizer.step()
+    >>> layer.w.numpy()
+    array([[0.5]], dtype=float32)
+    """
+
+    def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, float]) -> None:
+        ops.sgd_step(param, grad, lr=lr, **penalties)
+
+
+class Momentum(Optimizer):
+    """Gradient descent with momentum, or Nesterov's. See `Optimizer` and `catalase.ops.momentum_step`."""
+
+    _state_names = ("velocity",)
+
+    def __init__(
+        self,
+        module: Module | ParameterBuffer,
+        lr: float | Schedule = 1e-2,
+        momentum: float = 0.9,
+        nesterov: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(module, lr, **options)
+        self.momentum, self.nesterov = momentum, nesterov
+
+    def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, float]) -> None:
+        ops.momentum_step(param, grad, *state, lr=lr, momentum=self.momentum, nesterov=self.nesterov, **penalties)
+
+
+class AdaGrad(Optimizer):
+    """AdaGrad. See `Optimizer` and `catalase.ops.adagrad_step`."""
+
+    _state_names = ("accum",)
+
+    def __init__(
+        self, module: Module | ParameterBuffer, lr: float | Schedule = 1e-2, eps: float = 1e-10, **options: Any
+    ) -> None:
+        super().__init__(module, lr, **options)
+        self.eps = eps
+
+    def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, float]) -> None:
+        ops.adagrad_step(param, grad, *state, lr=lr, eps=self.eps, **penalties)
+
+
+class RMSProp(Optimizer):
+    """RMSProp, with optional momentum. See `Optimizer` and `catalase.ops.rmsprop_step`."""
+
+    _state_names = ("sq", "mom")
+
+    def __init__(
+        self,
+        module: Module | ParameterBuffer,
+        lr: float | Schedule = 1e-3,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        momentum: float = 0.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(module, lr, **options)
+        self.alpha, self.eps, self.momentum = alpha, eps, momentum
+
+    def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, float]) -> None:
+        ops.rmsprop_step(
+            param, grad, *state, lr=lr, alpha=self.alpha, eps=self.eps, momentum=self.momentum, **penalties
+        )
+
+
+class Adam(Optimizer):
+    """Adam. See `Optimizer` and `catalase.ops.adam_step`.
+
+    Parameters
+    ----------
+    beta1, beta2 : float
+        Decay of the two moments, from 0 to below 1.
+    eps : float
+        Added to the root of the second moment.
+    """
+
+    _state_names = ("m", "v")
+
+    def __init__(
+        self,
+        module: Module | ParameterBuffer,
+        lr: float | Schedule = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        **options: Any,
+    ) -> None:
+        super().__init__(module, lr, **options)
+        self.beta1, self.beta2, self.eps = beta1, beta2, eps
+
+    def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, float]) -> None:
+        ops.adam_step(
+            param, grad, *state,
+            lr=lr, step=self.steps, beta1=self.beta1, beta2=self.beta2, eps=self.eps, **penalties,
+        )  # fmt: skip
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay, 0.01 unless given."""
+
+    def __init__(
+        self, module: Module | ParameterBuffer, lr: float | Schedule = 1e-3, *, weight_decay: float = 0.01, **options: Any
+    ) -> None:
+        super().__init__(module, lr, weight_decay=weight_decay, **options)
+
+
+class ExponentialDecay:
+    """``initial * rate ** (step / steps)``; with ``staircase`` the exponent is rounded down.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> ct.optim.ExponentialDecay(0.1, 0.5, 100)(200)
+    0.025
+    """
+
+    def __init__(self, initial: float, rate: float, steps: int, staircase: bool = True) -> None:
+        self.initial, self.rate, self.steps, self.staircase = initial, rate, steps, staircase
+
+    def __call__(self, step: int) -> float:
+        exponent = step // self.steps if self.staircase else step / self.steps
+        return self.initial * self.rate**exponent
+
+
+class PolynomialDecay:
+    """From ``initial`` to ``final`` over ``steps`` steps, along a power of what is left.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> ct.optim.PolynomialDecay(1.0, 0.0, 10)(5)
+    0.5
+    """
+
+    def __init__(self, initial: float, final: float, steps: int, power: float = 1.0) -> None:
+        self.initial, self.final, self.steps, self.power = initial, final, steps, power
+
+    def __call__(self, step: int) -> float:
+        left = 1.0 - min(step, self.steps) / self.steps
+        return self.final + (self.initial - self.final) * left**self.power
+
+
+class CosineDecay:
+    """From ``initial`` to ``final`` along half a cosine, after a linear warm-up of ``warmup`` steps.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> schedule = ct.optim.CosineDecay(1.0, 0.0, 100, warmup=10)
+    >>> schedule(0), schedule(10), round(schedule(55), 3), schedule(100)
+    (0.1, 1.0, 0.5, 0.0)
+    """
+
+    def __init__(self, initial: float, final: float, steps: int, warmup: int = 0) -> None:
+        if not 0 <= warmup < steps:
+            raise ValueError(f"CosineDecay: warmup must be from 0 to below steps ({steps}), got {warmup}")
+        self.initial, self.final, self.steps, self.warmup = initial, final, steps, warmup
+
+    def __call__(self, step: int) -> float:
+        if step < self.warmup:
+            return self.initial * (step + 1) / self.warmup
+        done = min(1.0, (step - self.warmup) / (self.steps - self.warmup))
+        return self.final + (self.initial - self.final) * 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+class PiecewiseConstant:
+    """``values[i]`` until step ``boundaries[i]``, the last value after.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> schedule = ct.optim.PiecewiseConstant([10], [0.1, 0.01])
+    >>> schedule(9), schedule(10)
+    (0.1, 0.01)
+    """
+
+    def __init__(self, boundaries: Sequence[int], values: Sequence[float]) -> None:
+        if len(values) != len(boundaries) + 1 or list(boundaries) != sorted(boundaries):
+            raise ValueError(
+                f"PiecewiseConstant: needs rising boundaries and one value more, got {list(boundaries)}, {list(values)}"
+            )
+        self.boundaries, self.values = list(boundaries), list(values)
+
+    def __call__(self, step: int) -> float:
+        return self.values[sum(step >= b for b in self.boundaries)]

@@ -1,0 +1,141 @@
+"""What can be hooked into training: the base class, and early stopping."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from .fit import TrainState
+
+
+class Callback:
+    """Hooks that `fit` calls; override what you need.
+
+    A callback that has a state worth keeping gives it as JSON values by ``state_dict`` (and as arrays by
+    ``state_arrays``); a checkpoint saves it, and a resumed run hands it back through ``load_state``.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> class Print(ct.train.Callback):
+    ...     def on_epoch_end(self, state):
+    ...         print(state.epoch, state.logs["loss"])
+    """
+
+    def on_train_begin(self, state: TrainState) -> None:
+        """Before the first epoch."""
+
+    def on_epoch_begin(self, state: TrainState) -> None:
+        """Before each epoch; ``state.epoch`` counts from 0."""
+
+    def on_batch_end(self, state: TrainState) -> None:
+        """After each optimizer step; ``state.batch`` counts from 0."""
+
+    def on_epoch_end(self, state: TrainState) -> None:
+        """After each epoch; ``state.logs`` holds its figures."""
+
+    def on_train_end(self, state: TrainState) -> None:
+        """After the last epoch."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run needs, as JSON values."""
+        return {}
+
+    def state_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what a resumed run needs, as arrays."""
+        return {}
+
+    def load_state(self, values: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        """Take back what the two methods above gave."""
+
+
+class EarlyStopping(Callback):
+    """Stop when a figure has not improved for a number of epochs.
+
+    Parameters
+    ----------
+    monitor : str
+        A key of ``state.logs``: "loss", "valid_loss", or the name of a metric given to ``fit``.
+    patience : int
+        Epochs without improvement that are allowed, 0 or more.
+    min_delta : float
+        What counts as an improvement.
+    mode : {"min", "max"}
+        Whether smaller or larger is better.
+    restore_best : bool
+        Whether to end with the weights of the best epoch, to the bit.
+
+    Attributes
+    ----------
+    best : float
+    best_epoch : int or None
+        Counted from 0.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> ct.train.EarlyStopping(patience=5).monitor
+    'valid_loss'
+    """
+
+    def __init__(
+        self,
+        monitor: str = "valid_loss",
+        patience: int = 10,
+        min_delta: float = 0.0,
+        mode: str = "min",
+        restore_best: bool = True,
+    ) -> None:
+        if mode not in ("min", "max"):
+            raise ValueError(f"EarlyStopping: mode must be 'min' or 'max', got {mode!r}")
+        if patience < 0 or not min_delta >= 0:
+            raise ValueError(f"EarlyStopping: patience and min_delta must be 0 or more, got {patience} and {min_delta}")
+        self.monitor, self.patience, self.min_delta, self.mode = monitor, patience, min_delta, mode
+        self.restore_best = restore_best
+        self._reset()
+
+    def _reset(self) -> None:
+        self.best = math.inf if self.mode == "min" else -math.inf
+        self.best_epoch: int | None = None
+        self._best_weights: dict[str, NDArray[Any]] = {}
+        self._resumed = False
+
+    def on_train_begin(self, state: TrainState) -> None:
+        if not self._resumed:
+            self._reset()
+        self._resumed = False
+
+    def on_epoch_end(self, state: TrainState) -> None:
+        if self.monitor not in state.logs:
+            known = ", ".join(k for k, v in state.logs.items() if isinstance(v, float))
+            hint = "; give fit a valid dataset" if self.monitor == "valid_loss" else ""
+            raise ValueError(f"EarlyStopping: there is no figure {self.monitor!r}, only {known}{hint}")
+        value = float(state.logs[self.monitor])
+        gain = self.best - value if self.mode == "min" else value - self.best
+        if gain > self.min_delta or (self.best_epoch is None and not math.isnan(value)):
+            self.best, self.best_epoch = value, state.epoch
+            if self.restore_best:
+                self._best_weights = state.module.state_dict()
+        elif self.best_epoch is None or state.epoch - self.best_epoch >= max(1, self.patience):
+            state.stop = True
+
+    def on_train_end(self, state: TrainState) -> None:
+        if self.restore_best and self._best_weights:
+            state.module.load_state_dict(self._best_weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best if math.isfinite(self.best) else None, "best_epoch": self.best_epoch}
+
+    def state_arrays(self) -> dict[str, NDArray[Any]]:
+        return self._best_weights
+
+    def load_state(self, values: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+        self._reset()
+        if values.get("best") is not None:
+            self.best, self.best_epoch = float(values["best"]), int(values["best_epoch"])
+        self._best_weights = {name: np.array(a) for name, a in arrays.items()}
+        self._resumed = True

@@ -1,0 +1,111 @@
+"""Checkpoints: everything that a run needs to go on, committed by one rename.
+
+A checkpoint folder holds the weights, the optimizer's moments and the states of the callbacks as safetensors files, and
+one ``config.json`` that names them with their digests. It is replaced as a whole: a kill at any instant leaves either the
+state before or the state after.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import _storage
+from .callbacks import Callback
+
+if TYPE_CHECKING:
+    from .fit import TrainState
+
+_KIND = "catalase training checkpoint"
+
+
+class Checkpoint(Callback):
+    """Save the training state every few epochs.
+
+    Parameters
+    ----------
+    path : path
+        The folder; made where it does not exist.
+    every : int
+        Epochs between two saves, 1 or more. The last epoch is saved always.
+
+    Notes
+    -----
+    ``fit(..., resume=path)`` goes on from the last state that was committed, with the same bits as an uninterrupted run.
+    Put this callback after `EarlyStopping`, whose state it saves too.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> ct.train.Checkpoint("run-1", every=5).every
+    5
+    """
+
+    def __init__(self, path: str | Path, every: int = 1) -> None:
+        if every < 1:
+            raise ValueError(f"Checkpoint: every must be 1 or more, got {every}")
+        self.path, self.every = Path(path), every
+        self._saved_epoch = -1
+
+    def on_epoch_end(self, state: TrainState) -> None:
+        if (state.epoch + 1) % self.every == 0:
+            self.save(state)
+
+    def on_train_end(self, state: TrainState) -> None:
+        if state.history.epochs and self._saved_epoch != state.epoch:
+            self.save(state)
+
+    def save(self, state: TrainState) -> None:
+        """Commit the state now."""
+        config = {
+            "kind": _KIND,
+            "optimizer": type(state.optimizer).__name__,
+            "seed": state.history.seed,
+            "epochs": state.history.epochs,
+            "stopped": state.stop,
+            "random_steps": [layer.step for layer in state.module.random_layers()],
+            "callbacks": [{"type": type(c).__name__, "state": c.state_dict()} for c in state.callbacks],
+        }
+        extra: dict[str, Any] = {"optimizer": state.optimizer.state_dict()}
+        for i, callback in enumerate(state.callbacks):
+            if arrays := callback.state_arrays():
+                extra[f"callback_{i}"] = arrays
+        _storage.save_folder(self.path, config, state.module.state_dict(), extra=extra)
+        self._saved_epoch = state.epoch
+
+
+def restore(path: str | Path, state: TrainState) -> int:
+    """Put a checkpoint's state into a run that is about to start; return the first epoch to run.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds no checkpoint, or one of another model, optimizer or list of callbacks.
+    """
+    config, files = _storage.load_all(path)
+    if config.get("kind") != _KIND:
+        raise ValueError(f"resume: {path} is not a training checkpoint; give the folder that Checkpoint wrote")
+    if config["optimizer"] != type(state.optimizer).__name__:
+        raise ValueError(
+            f"resume: {path} was written with {config['optimizer']}, but this run uses {type(state.optimizer).__name__}"
+        )
+    names = [type(c).__name__ for c in state.callbacks]
+    saved = [c["type"] for c in config["callbacks"]]
+    if names != saved:
+        raise ValueError(f"resume: {path} was written with the callbacks {saved}, but this run has {names}")
+    layers = state.module.random_layers()
+    if len(layers) != len(config["random_steps"]):
+        raise ValueError(f"resume: {path} has {len(config['random_steps'])} random layers, the model {len(layers)}")
+    state.module.load_state_dict(files["weights"])
+    state.optimizer.load_state_dict(files["optimizer"])
+    state.history.seed = int(config["seed"])
+    state.history.epochs = [dict(epoch) for epoch in config["epochs"]]
+    state.module.set_seed(state.history.seed)
+    for layer, step in zip(layers, config["random_steps"], strict=True):
+        layer.step = int(step)
+    for i, callback in enumerate(state.callbacks):
+        callback.load_state(config["callbacks"][i]["state"], files.get(f"callback_{i}", {}))
+    state.stop = bool(config["stopped"])
+    if state.stop:
+        return 2**62  # it had ended by itself: run no further epoch
+    return len(state.history.epochs)

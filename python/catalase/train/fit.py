@@ -1,0 +1,219 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..autograd import Tensor, no_grad
+from ..nn import Module
+from ..optim import Optimizer
+from .callbacks import Callback
+from .progress import progress_bar
+
+LossFunction = Callable[[Tensor, NDArray[Any], NDArray[Any]], Tensor]
+Forward = Callable[[Module, NDArray[Any]], Tensor]
+
+
+class History:
+    """What happened: ``epochs`` holds a dictionary of figures for each epoch, ``seed`` the seed that was used."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.epochs: list[dict[str, float]] = []
+
+    def __getitem__(self, name: str) -> list[float]:
+        """Return one figure over the epochs."""
+        return [epoch[name] for epoch in self.epochs if name in epoch]
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def __repr__(self) -> str:
+        last = self.epochs[-1] if self.epochs else {}
+        return f"History({len(self)} epochs, last {last})"
+
+
+class TrainState:
+    """What callbacks see, and may change: set ``stop`` to end after this epoch.
+
+    Attributes
+    ----------
+    module, optimizer, history
+        What is being trained, by what, and what happened so far.
+    epoch, batch : int
+        Counted from 0.
+    logs : dict of str to float
+        Figures of the epoch: loss, valid_loss where there is a validation set, seconds.
+    stop : bool
+    """
+
+    def __init__(self, module: Module, optimizer: Optimizer, history: History, callbacks: Sequence[Callback]) -> None:
+        self.module, self.optimizer, self.history, self.callbacks = module, optimizer, history, list(callbacks)
+        self.epoch = self.batch = 0
+        self.logs: dict[str, float] = {}
+        self.stop = False
+
+
+def fit(
+    module: Module,
+    dataset: Any,
+    loss: LossFunction,
+    *,
+    optimizer: Optimizer,
+    nb_epoch: int = 10,
+    batch_size: int = 100,
+    seed: int | None = None,
+    valid: Any = None,
+    metrics: Mapping[str, Callable[[], float]] | None = None,
+    callbacks: Sequence[Callback] = (),
+    progress: bool | None = None,
+    forward: Forward | None = None,
+    resume: str | Path | None = None,
+) -> History:
+    """Train a module by gradient descent on mini-batches.
+
+    Parameters
+    ----------
+    module : Module
+    dataset : Dataset
+        Anything with ``len`` and ``iterbatches(batch_size, deterministic=..., seed=...)`` giving (X, y, w, ids).
+    loss : callable
+        ``loss(output, y, w)`` gives a Tensor of one number, the mean over the batch.
+    optimizer : Optimizer
+        Made over the same module.
+    nb_epoch : int
+        Passes over the data, 0 or more. A resumed run counts those it has made.
+    batch_size : int
+        1 or more; the last batch of an epoch may be shorter, one larger than the data is the whole data.
+    seed : int, optional
+        Decides shuffling and dropout: same seed, same bits, for any number of threads. Fresh entropy where left out;
+        the history tells which it was.
+    valid : Dataset, optional
+        Its loss is reported as ``valid_loss`` after each epoch.
+    metrics : dict of str to callable, optional
+        Further figures, computed after each epoch: ``name: function()``.
+    callbacks : sequence of Callback
+    progress : bool, optional
+        A progress bar on standard error: True always, False never, None where a person is watching a terminal.
+    forward : callable, optional
+        ``forward(module, X)`` gives the output for a batch; ``module(Tensor(X))`` where left out.
+    resume : path, optional
+        Folder of a `Checkpoint`: go on from there. The same bits come out as without the interruption.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    ValueError
+        For an empty dataset, or numbers out of range.
+    FloatingPointError
+        When the loss is no longer finite: says in which epoch and batch, and what to try. The weights are those
+        before the step that would have spoiled them.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> X = np.linspace(-1, 1, 64, dtype=np.float32).reshape(-1, 1)
+    >>> net = ct.nn.Sequential(ct.nn.Linear(1, 16, "tanh"), ct.nn.Linear(16, 1))
+    >>> history = ct.train.fit(
+    ...     net, ct.data.NumpyDataset(X, X**2), ct.nn.losses.L2Loss(),
+    ...     optimizer=ct.optim.Adam(net, lr=0.01), nb_epoch=50, batch_size=16, seed=0,
+    ... )
+    >>> history["loss"][-1] < history["loss"][0]
+    True
+    """
+    if len(dataset) == 0:
+        raise ValueError("fit: the dataset is empty; there is nothing to learn from")
+    if valid is not None and len(valid) == 0:
+        raise ValueError("fit: the validation dataset is empty; leave valid out, or give it some rows")
+    if nb_epoch < 0 or batch_size < 1:
+        raise ValueError(f"fit: nb_epoch must be 0 or more and batch_size 1 or more, got {nb_epoch} and {batch_size}")
+    seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else int(seed)
+    if not optimizer.buffer.owns(module):
+        raise ValueError("fit: the optimizer was made over another module, or the module was flattened again since")
+    state = TrainState(module, optimizer, History(seed), callbacks)
+    module.set_seed(seed)
+    first_epoch = 0
+    if resume is not None:
+        from .checkpoint import restore
+
+        first_epoch = restore(resume, state)
+    _call(state, "on_train_begin")
+    with progress_bar("training", nb_epoch, progress) as advance:
+        for epoch in range(first_epoch, nb_epoch):
+            state.epoch, state.logs = epoch, {}
+            _run_epoch(state, dataset, loss, batch_size, forward or _plain)
+            if valid is not None:
+                state.logs["valid_loss"] = evaluate_loss(module, valid, loss, forward or _plain)
+            for name, function in (metrics or {}).items():
+                state.logs[name] = float(function())
+            state.history.epochs.append(state.logs)
+            _call(state, "on_epoch_end")
+            advance(1, "  ".join(f"{k} {v:.4g}" for k, v in state.logs.items() if k != "seconds"))
+            if state.stop:
+                break
+    module.eval()
+    _call(state, "on_train_end")
+    return state.history
+
+
+def evaluate_loss(module: Module, dataset: Any, loss: LossFunction, forward: Forward | None = None) -> float:
+    """Return the loss over a whole dataset in inference mode, batch by batch, each weighted by its rows."""
+    was_training = module.training
+    module.eval()
+    total, rows = 0.0, 0
+    with no_grad():
+        for X, y, w, _ in dataset.iterbatches(1000, deterministic=True):
+            total += loss((forward or _plain)(module, X), y, w).item() * len(X)
+            rows += len(X)
+    module.train(was_training)
+    return total / max(1, rows)
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """Return the seed of an epoch's shuffling."""
+    return int(np.random.SeedSequence([seed % 2**64, epoch]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _plain(module: Module, X: NDArray[Any]) -> Tensor:
+    return module(Tensor(X))  # type: ignore[no-any-return]
+
+
+def _run_epoch(state: TrainState, dataset: Any, loss: LossFunction, batch_size: int, forward: Forward) -> None:
+    start, total, rows = time.perf_counter(), 0.0, 0
+    _call(state, "on_epoch_begin")
+    state.module.train()
+    batches = dataset.iterbatches(
+        min(batch_size, len(dataset)), deterministic=False, seed=epoch_seed(state.history.seed, state.epoch)
+    )
+    for batch, (X, y, w, _) in enumerate(batches):
+        state.batch = batch
+        state.optimizer.zero_grad()
+        value = loss(forward(state.module, X), y, w)
+        number = value.item()
+        if not math.isfinite(number):
+            raise FloatingPointError(
+                f"fit: the loss became {number} in epoch {state.epoch}, batch {batch}; look for NaN or huge values in X "
+                "and y, lower the learning rate, or clip the gradient (clip_norm)"
+            )
+        value.backward()
+        state.optimizer.step()
+        total += number * len(X)
+        rows += len(X)
+        _call(state, "on_batch_end")
+    state.logs["loss"] = total / rows
+    state.logs["seconds"] = time.perf_counter() - start
+
+
+def _call(state: TrainState, hook: str) -> None:
+    for callback in state.callbacks:
+        getattr(callback, hook)(state)

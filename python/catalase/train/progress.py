@@ -1,0 +1,51 @@
+"""A progress bar on standard error, through rich."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Advance = Callable[[int, str], None]
+
+
+@contextmanager
+def progress_bar(label: str, total: int, wanted: bool | None = None) -> Iterator[Advance]:
+    """Draw a bar while the block runs; yields ``advance(n, note)``.
+
+    Parameters
+    ----------
+    label : str
+    total : int
+        Steps until done.
+    wanted : bool, optional
+        None draws where standard error is a terminal. True without a terminal prints a line at most every second.
+    """
+    if wanted is False or (wanted is None and not sys.stderr.isatty()):
+        yield lambda n, note: None
+        return
+    if not sys.stderr.isatty():
+        yield _line_printer(label, total)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    note_column = TextColumn("{task.fields[note]}")
+    with Progress(*columns, note_column, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total, note="")
+        yield lambda n, note: bar.update(task, advance=n, note=note)
+
+
+def _line_printer(label: str, total: int) -> Advance:
+    done, last = 0, 0.0
+
+    def advance(n: int, note: str) -> None:
+        nonlocal done, last
+        done += n
+        if time.monotonic() - last >= 1.0 or done >= total:
+            last = time.monotonic()
+            print(f"{label} {done}/{total}  {note}", file=sys.stderr, flush=True)
+
+    return advance
