@@ -1,0 +1,32 @@
+"""Scores of predictions: the everyday metrics in NumPy, and `Metric`, which applies any of them task by task.
+
+Importing this package costs nothing but NumPy; scikit-learn's functions are accepted by `Metric` and never imported.
+"""
+
+from __future__ import annotations
+
+from ._classification import (
+    accuracy_score,
+    average_precision_score,
+    balanced_accuracy_score,
+    matthews_corrcoef,
+    prc_auc_score,
+    roc_auc_score,
+)
+from ._metric import Metric
+from ._regression import mae_score, pearson_r2_score, r2_score, rms_score, spearman_score
+
+__all__ = [
+    "Metric",
+    "accuracy_score",
+    "average_precision_score",
+    "balanced_accuracy_score",
+    "mae_score",
+    "matthews_corrcoef",
+    "pearson_r2_score",
+    "prc_auc_score",
+    "r2_score",
+    "rms_score",
+    "roc_auc_score",
+    "spearman_score",
+]

@@ -1,0 +1,215 @@
+"""`Metric`: a score function applied task by task, missing labels left out, and averaged."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ._shapes import Tasks, classification_tasks, regression_tasks
+
+# Scores that rank by probability; the rest of the classification metrics compare classes.
+_RANKING = frozenset({"average_precision_score", "prc_auc_score", "roc_auc_score"})
+_PROBABILITY = _RANKING | {"brier_score_loss", "log_loss"}
+_CLASSES = frozenset({
+    "accuracy_score", "balanced_accuracy_score", "cohen_kappa_score", "f1_score", "jaccard_score",
+    "matthews_corrcoef", "precision_score", "recall_score", "zero_one_loss",
+})  # fmt: skip
+_REGRESSION = frozenset({
+    "explained_variance_score", "kendalltau", "mae_score", "max_error", "mean_absolute_error",
+    "mean_squared_error", "median_absolute_error", "pearson_r2_score", "r2_score", "rms_score",
+    "root_mean_squared_error", "spearman_score",
+})  # fmt: skip
+
+
+class Metric:
+    """A score function with what is needed to apply it to a model's output.
+
+    Parameters
+    ----------
+    metric : callable
+        ``f(y_true, y_pred)``, taking ``sample_weight=`` if weights are to be used: one of `catalase.metrics`, of
+        scikit-learn, or your own.
+    task_averager : callable, optional
+        Joins the tasks' scores, such as ``np.mean``. None also takes the mean, but keeps the plain name.
+    name : str, optional
+        Key in the results of ``evaluate``; by default ``"mean-roc_auc_score"`` where the averager is given as
+        ``np.mean``, else ``"roc_auc_score"``.
+    threshold : float, optional
+        Probability from which a two-class prediction is positive, for metrics that compare classes. None takes the
+        likelier class.
+    mode : {"classification", "regression"}, optional
+        Known for the functions here and the usual ones of scikit-learn; needed for others.
+    classification_handling_mode : {"threshold", "threshold-one-hot"}, optional
+        What a classification metric is given: classes, or one-hot classes. None gives probabilities, except for
+        the functions known to compare classes. Two-class probabilities are those of class 1, shape (N,), beside labels
+        (N,); with more classes both are (N, C), labels one-hot.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `metric` cannot be called; the mode is unknown and not given.
+
+    Examples
+    --------
+    >>> from catalase.metrics import roc_auc_score
+    >>> metric = Metric(roc_auc_score, np.mean)
+    >>> metric.name
+    'mean-roc_auc_score'
+    >>> metric.compute_metric(np.array([0, 1, 1]), np.array([0.2, 0.1, 0.9]))
+    0.5
+    """
+
+    def __init__(
+        self,
+        metric: Callable[..., Any],
+        task_averager: Callable[..., Any] | None = None,
+        name: str | None = None,
+        threshold: float | None = None,
+        mode: str | None = None,
+        classification_handling_mode: str | None = None,
+    ) -> None:
+        if not callable(metric):
+            raise TypeError(f"Metric: metric must be a function, got {type(metric).__name__}")
+        if task_averager is not None and not callable(task_averager):
+            raise TypeError(f"Metric: task_averager must be a function or None, got {type(task_averager).__name__}")
+        function = getattr(metric, "__name__", type(metric).__name__)
+        self.metric = metric
+        self.task_averager = np.mean if task_averager is None else task_averager
+        self.threshold = threshold
+        self.mode = _mode_of(function) if mode is None else mode
+        if self.mode not in ("classification", "regression"):
+            raise ValueError(f"Metric: mode must be 'classification' or 'regression', got {self.mode!r}")
+        if classification_handling_mode not in (None, "threshold", "threshold-one-hot"):
+            raise ValueError("Metric: classification_handling_mode must be None, 'threshold' or 'threshold-one-hot', "
+                             f"got {classification_handling_mode!r}")  # fmt: skip
+        if classification_handling_mode is None and function in _CLASSES:
+            classification_handling_mode = "threshold"
+        self.classification_handling_mode = classification_handling_mode
+        self._function = function
+        prefix = "" if task_averager is None else getattr(task_averager, "__name__", "averaged") + "-"
+        self.name = prefix + function if name is None else name
+
+    def __repr__(self) -> str:
+        return f"Metric({self._function}, name={self.name!r}, mode={self.mode!r})"
+
+    def compute_metric(
+        self,
+        y_true: Any,
+        y_pred: Any,
+        w: Any = None,
+        mask_missing: bool = True,
+        use_sample_weights: bool = False,
+        per_task_metrics: bool = False,
+    ) -> Any:
+        """Score predictions.
+
+        Parameters
+        ----------
+        y_true : array
+            (N,) or (N, T); NaN is missing. For classification also one-hot, (N, C) beside predictions (N, C) or
+            (N, 1, C), or (N, T, C).
+        y_pred : array
+            Classification: probabilities (N, T, C); (N, C) for one task; (N,) or (N, T) of the positive class.
+            Regression: (N,), (N, T) or (N, T, 1).
+        w : array, optional
+            (N,), (N, 1) or (N, T). Weight 0 means the label is missing.
+        mask_missing : bool
+            Leave missing labels out. False scores them as they stand in y (NaN as 0): the unmasked score.
+        use_sample_weights : bool
+            Give `w` to the function too. Then weight 0 counts for nothing either way.
+        per_task_metrics : bool
+            Also return the list of the tasks' scores.
+
+        Returns
+        -------
+        float, or (float, list of float)
+            A task with no measured label, or with one class only where the function needs two, is nan; it is left out
+            of the average with a RuntimeWarning. All tasks nan give nan.
+
+        Raises
+        ------
+        ValueError
+            Shapes that do not fit, or labels that are not classes.
+        """
+        split = classification_tasks if self.mode == "classification" else regression_tasks
+        tasks = split(self.name, y_true, y_pred, w)
+        scores = []
+        reasons: dict[str, list[int]] = {}
+        for index in range(tasks.count):
+            value, reason = self._score(tasks, index, mask_missing, use_sample_weights)
+            scores.append(value)
+            if np.isnan(value):
+                reasons.setdefault(reason or "undefined", []).append(index)
+        if reasons:
+            self._warn(reasons, tasks.count)
+        finite = [value for value in scores if not np.isnan(value)]
+        average = float(self.task_averager(finite)) if finite else float("nan")
+        return (average, scores) if per_task_metrics else average
+
+    def _score(self, tasks: Tasks, index: int, mask_missing: bool, use_sample_weights: bool) -> tuple[float, str]:
+        """Score of one task, and why it is nan if it is."""
+        true, pred, weight = tasks.y[:, index], tasks.pred[:, index], tasks.w[:, index]
+        missing = np.isnan(true) if true.dtype.kind == "f" else np.zeros(len(true), dtype=bool)
+        if mask_missing:
+            keep = ~missing & (weight != 0)
+            if not keep.all():
+                true, pred, weight = true[keep], pred[keep], weight[keep]
+        elif missing.any():
+            true = np.where(missing, 0, true)
+        if len(true) == 0 or (use_sample_weights and not weight.any()):
+            return float("nan"), "no measured labels"
+        one_class = False
+        if self.mode == "classification":
+            one_class = bool((true == true[0]).all())
+            if one_class and self._function in _RANKING:
+                return float("nan"), "one class only"
+            true, pred = self._prepare(true, pred)
+        kwargs = {"sample_weight": weight} if use_sample_weights else {}
+        with warnings.catch_warnings():
+            if one_class or len(true) < 2:
+                warnings.simplefilter("ignore")  # our own warning names the task
+            try:
+                return float(self.metric(true, pred, **kwargs)), "undefined"
+            except ValueError:
+                if not one_class:
+                    raise
+                return float("nan"), "one class only"
+
+    def _prepare(self, true: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What the function is given: labels (N,) and probabilities (N, C) turned into scores, classes or one-hot."""
+        classes = pred.shape[1]
+        if np.isnan(pred).any():
+            raise ValueError(f"{self.name}: y_pred has NaN; the model diverged or was fed NaN")
+        labels = true.astype(np.int64)
+        if not np.array_equal(labels, true) or labels.min() < 0 or labels.max() >= classes:
+            raise ValueError(f"{self.name}: labels must be whole numbers from 0 to {classes - 1}, found "
+                             f"{np.unique(true)[:5].tolist()}; for measured values use mode='regression'")  # fmt: skip
+        if self.classification_handling_mode is None:
+            return (labels, pred[:, 1]) if classes == 2 else (np.eye(classes, dtype=np.int64)[labels], pred)
+        if classes == 2 and self.threshold is not None:
+            chosen = (pred[:, 1] >= self.threshold).astype(np.int64)
+        elif classes == 2:
+            chosen = (pred[:, 1] >= pred[:, 0]).astype(np.int64)
+        else:
+            chosen = np.argmax(pred, axis=1)
+        if self.classification_handling_mode == "threshold":
+            return labels, chosen
+        return np.eye(classes, dtype=np.int64)[labels], np.eye(classes, dtype=np.int64)[chosen]
+
+    def _warn(self, reasons: dict[str, list[int]], count: int) -> None:
+        detail = "; ".join(f"{reason}: task {', '.join(map(str, tasks))}" for reason, tasks in reasons.items())
+        number = sum(map(len, reasons.values()))
+        outcome = "so the score is nan" if number == count else "left out of the average"
+        warnings.warn(f"{self.name}: undefined (nan) for {number} of {count} tasks, {outcome} ({detail})",
+                      RuntimeWarning, stacklevel=3)  # fmt: skip
+
+
+def _mode_of(function: str) -> str:
+    if function in _PROBABILITY or function in _CLASSES:
+        return "classification"
+    if function in _REGRESSION:
+        return "regression"
+    raise ValueError(f"Metric: cannot tell the mode of {function!r}; give mode='classification' or mode='regression'")

@@ -1,0 +1,9 @@
+"""Transformers: reversible changes of a dataset's features, labels or weights, fitted on the training part."""
+
+from __future__ import annotations
+
+from ._balancing import BalancingTransformer
+from ._base import Transformer, undo_transforms
+from ._normalization import NormalizationTransformer
+
+__all__ = ["BalancingTransformer", "NormalizationTransformer", "Transformer", "undo_transforms"]

@@ -1,0 +1,123 @@
+"""Weights that make every class of a task count the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._registry import Float, List, register
+from ._base import Transformer
+
+
+@register("BalancingTransformer", classes=List(Float(), min_length=1), class_weights=List(List(Float(low=0))))
+class BalancingTransformer(Transformer):
+    """Give each label the weight (measured labels of its task) / (those of its class), as DeepChem 2.8.
+
+    So the weights of positives and of negatives have the same sum in each task, and likewise for more classes.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Fitted on its y (N,) or (N, T) of class labels, and on which of its w are not 0.
+    transform_w : bool
+        Must be True; there so that DeepChem's older call ``BalancingTransformer(transform_w=True, dataset=train)`` works.
+
+    Attributes
+    ----------
+    classes : ndarray (C,)
+        The labels that occur, ascending.
+    class_weights : ndarray (T, C), float64
+        Weight of each class in each task; 1 for a class that the task does not have in `dataset`, so that such labels
+        still count where they are met later.
+
+    Raises
+    ------
+    ValueError
+        No rows, no labels, more than 1,000 different labels (measured values, not classes).
+
+    Notes
+    -----
+    A missing label (weight 0) keeps weight 0. Other weights are replaced, not multiplied. A class met in `transform`
+    that occurs in no task here is a ValueError.
+
+    Examples
+    --------
+    >>> from catalase.data import NumpyDataset
+    >>> train = NumpyDataset(np.zeros((4, 2), np.float32), np.array([[0.0], [0.0], [0.0], [1.0]]))
+    >>> BalancingTransformer(train).transform(train).w[:, 0].round(3).tolist()
+    [1.333, 1.333, 1.333, 4.0]
+    """
+
+    transform_w = True
+
+    def __init__(self, dataset: Any = None, *, transform_w: bool = True) -> None:
+        if not transform_w:
+            raise ValueError("BalancingTransformer: it changes weights only; leave transform_w at True")
+        if dataset is None or len(dataset) == 0 or dataset.y is None:
+            raise ValueError("BalancingTransformer: needs a dataset with labels, such as dataset=train")
+        y, w = _columns(dataset.y, dataset.w)
+        measured = w != 0
+        self.classes = np.unique(y[measured & ~np.isnan(y)]).astype(np.float64)
+        if not 1 <= len(self.classes) <= 1000:
+            raise ValueError(f"BalancingTransformer: found {len(self.classes)} different measured labels, needed classes "
+                             "(1 to 1,000); for measured values use NormalizationTransformer")  # fmt: skip
+        counts = np.stack([((y == label) & measured).sum(axis=0) for label in self.classes], axis=1)
+        total = counts.sum(axis=1, keepdims=True)
+        self.class_weights = np.where(counts > 0, total / np.maximum(counts, 1), 1.0)
+
+    def transform_array(
+        self, X: np.ndarray, y: np.ndarray | None, w: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """New weights, of y's shape and w's dtype; X and y are returned as they are."""
+        if y is None or w is None:
+            raise ValueError("BalancingTransformer: the dataset has no labels or weights to balance")
+        labels, weights = _columns(y, w)
+        if labels.shape[1] != len(self.class_weights):
+            raise ValueError(f"BalancingTransformer: fitted on {len(self.class_weights)} tasks, the dataset has "
+                             f"{labels.shape[1]}")  # fmt: skip
+        balanced = np.zeros(labels.shape, dtype=np.float64)
+        known = (weights == 0) | np.isnan(labels)
+        for label, column in zip(self.classes, self.class_weights.T, strict=True):
+            hit = labels == label
+            known |= hit
+            balanced += hit * column
+        if not known.all():
+            unknown = np.unique(labels[~known])[:5].tolist()
+            raise ValueError(f"BalancingTransformer: labels {unknown} did not occur in the dataset it was fitted on, "
+                             f"only {self.classes[:10].tolist()}")  # fmt: skip
+        balanced[weights == 0] = 0
+        dtype = w.dtype if w.dtype.kind == "f" else np.float64
+        return X, y, balanced.reshape(np.shape(y)).astype(dtype)
+
+    def to_config(self) -> dict[str, Any]:
+        """JSON values from which the registry makes an equal transformer."""
+        return {
+            "class": "BalancingTransformer",
+            "classes": self.classes.tolist(),
+            "class_weights": self.class_weights.tolist(),
+        }
+
+    @classmethod
+    def from_config(cls, fields: dict[str, Any]) -> BalancingTransformer:
+        """Make it from the checked fields of a config."""
+        classes, weights = fields["classes"], fields["class_weights"]
+        if any(len(row) != len(classes) for row in weights) or sorted(set(classes)) != classes:
+            raise ValueError(
+                "config: BalancingTransformer needs ascending classes and one weight for each in every task"
+            )
+        made = cls.__new__(cls)
+        made.classes = np.array(classes, dtype=np.float64)
+        made.class_weights = np.array(weights, dtype=np.float64).reshape(len(weights), len(classes))
+        return made
+
+
+def _columns(y: np.ndarray, w: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (N, T) in float64 and weights (N, T)."""
+    labels = np.asarray(y, dtype=np.float64)
+    labels = labels[:, None] if labels.ndim == 1 else labels
+    if labels.ndim != 2:
+        raise ValueError(f"BalancingTransformer: y must be (N,) or (N, T), got {np.shape(y)}")
+    weights = np.ones(labels.shape) if w is None else np.asarray(w)
+    weights = weights[:, None] if weights.ndim == 1 else weights
+    return labels, np.broadcast_to(weights, labels.shape)

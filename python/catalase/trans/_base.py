@@ -1,0 +1,70 @@
+"""What every transformer shares: applying it to a dataset, undoing it, and its JSON form through the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import _registry
+
+
+class Transformer:
+    """Base class of transformers.
+
+    A subclass sets `transform_X`, `transform_y` or `transform_w` (which part it changes), and defines `transform_array`
+    and `to_config`; `untransform` where it changes y or X. It is fitted when it is made, on the dataset it is given, so
+    give it the training part: what it learns from validation or test rows would leak.
+    """
+
+    transform_X = False
+    transform_y = False
+    transform_w = False
+
+    def transform_array(
+        self, X: np.ndarray, y: np.ndarray | None, w: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """Transformed copies of the arrays that it changes; the others are returned as they are."""
+        return X, y, w
+
+    def transform(self, dataset: Any) -> Any:
+        """A new `NumpyDataset` with the transformed arrays; `dataset` is not changed, untouched arrays are shared."""
+        from ..data import NumpyDataset
+
+        X, y, w = self.transform_array(dataset.X, dataset.y, dataset.w)
+        return NumpyDataset(X, y, w, dataset.ids, tasks=list(dataset.get_task_names()))
+
+    def untransform(self, z: Any) -> np.ndarray:
+        """Undo the transformation on labels or predictions (on X for a transformer of X)."""
+        return np.asarray(z)
+
+    def to_config(self) -> dict[str, Any]:
+        """JSON values from which `from_config` makes an equal transformer."""
+        raise TypeError(f"{type(self).__name__}: this transformer cannot be saved, it defines no to_config")
+
+    @staticmethod
+    def build(config: Any) -> Transformer:
+        """The transformer that a config describes; ValueError for anything that is not one of ours."""
+        transformer: Transformer = _registry.build(config, kind=Transformer)
+        return transformer
+
+
+def undo_transforms(y: Any, transformers: Sequence[Transformer]) -> np.ndarray:
+    """Undo on y, last first, the transformers that changed y; the others are passed over.
+
+    Parameters
+    ----------
+    y : array (N,), (N, T) or (N, T, 1)
+    transformers : sequence of Transformer
+
+    Returns
+    -------
+    ndarray
+        Same shape; `y` itself where there is nothing to undo.
+    """
+    result = np.asarray(y)
+    for transformer in reversed(list(transformers)):
+        if transformer.transform_y:
+            result = transformer.untransform(result)
+    return result

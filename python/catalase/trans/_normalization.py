@@ -1,0 +1,166 @@
+"""Labels or features brought to mean 0 and standard deviation 1, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._registry import Bool, Float, List, register
+from ._base import Transformer
+
+
+@register(
+    "NormalizationTransformer",
+    transform_X=Bool(),
+    means=List(Float(), min_length=1),
+    stds=List(Float(low=0), min_length=1),
+)
+class NormalizationTransformer(Transformer):
+    """``(z - mean) / std`` for each task (or each feature).
+
+    Parameters
+    ----------
+    transform_X : bool
+        Normalize features instead of labels.
+    transform_y : bool, optional
+        Normalize labels; by default the opposite of `transform_X`. Not both: make two transformers.
+    dataset : Dataset
+        Fitted on it: y (N,) or (N, T), or X (N, F).
+
+    Attributes
+    ----------
+    means, stds : ndarray (T,) or (F,), float64
+        Population statistics (ddof 0) over the measured entries: a label that is NaN or has weight 0 never counts; other
+        weights do not matter. A constant column, or one with nothing measured, has std 1 (and mean 0 if nothing is), so
+        it is only shifted.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No dataset, no rows, no labels; features that are packed bits, not finite, or not (N, F).
+
+    Notes
+    -----
+    Computed in float64. The result has the input's dtype where that is a float, else float64. Missing labels stay what
+    they are: NaN stays NaN, its weight stays 0.
+
+    Examples
+    --------
+    >>> from catalase.data import NumpyDataset
+    >>> train = NumpyDataset(np.zeros((3, 2), np.float32), np.array([1.0, 2.0, 3.0]))
+    >>> scaler = NormalizationTransformer(dataset=train)
+    >>> scaler.transform(train).y.round(3).tolist()
+    [-1.225, 0.0, 1.225]
+    >>> scaler.untransform([0.0, 1.0]).round(3).tolist()
+    [2.0, 2.816]
+    """
+
+    def __init__(self, transform_X: bool = False, transform_y: bool | None = None, dataset: Any = None) -> None:
+        transform_y = not transform_X if transform_y is None else transform_y
+        if transform_X == transform_y:
+            raise ValueError("NormalizationTransformer: give one of transform_X and transform_y; make two for both")
+        if dataset is None or len(dataset) == 0:
+            raise ValueError("NormalizationTransformer: needs a dataset with rows, such as dataset=train")
+        self.transform_X, self.transform_y = bool(transform_X), bool(transform_y)
+        if transform_X:
+            values = _features(dataset.X)
+            measured = np.ones(values.shape, dtype=bool)
+        else:
+            if dataset.y is None:
+                raise ValueError("NormalizationTransformer: the dataset has no labels")
+            values = _labels(dataset.y)
+            measured = ~np.isnan(values)
+            if dataset.w is not None:
+                w = np.asarray(dataset.w)
+                measured &= (w[:, None] if w.ndim == 1 else w) != 0
+        if not np.isfinite(values[measured]).all():
+            raise ValueError("NormalizationTransformer: infinite or NaN values cannot be normalized; repair the data")
+        self.means, self.stds = _statistics(values, measured)
+
+    def transform_array(
+        self, X: np.ndarray, y: np.ndarray | None, w: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """Normalized X or y; the other two are returned as they are."""
+        if self.transform_X:
+            return self._scale(X, self._shaped(_features(X).shape)), y, w
+        if y is None:
+            raise ValueError("NormalizationTransformer: the dataset has no labels")
+        return X, self._scale(y, self._shaped(np.shape(y))), w
+
+    def _scale(self, z: np.ndarray, statistics: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        mean, std = statistics
+        result: np.ndarray = (np.asarray(z, dtype=np.float64) - mean) / std
+        return result.astype(z.dtype if z.dtype.kind == "f" else np.float64)
+
+    def untransform(self, z: Any) -> np.ndarray:
+        """``z * std + mean`` for z of shape (N,) with one task, (N, T) or (N, T, 1); float inputs keep their dtype."""
+        array = np.asarray(z)
+        mean, std = self._shaped(array.shape)
+        result: np.ndarray = array.astype(np.float64) * std + mean
+        return result.astype(array.dtype if array.dtype.kind == "f" else np.float64)
+
+    def untransform_spread(self, z: Any) -> np.ndarray:
+        """``z * std``: for standard deviations and errors, which have no origin. Shapes as `untransform`."""
+        array = np.asarray(z)
+        result: np.ndarray = array.astype(np.float64) * self._shaped(array.shape)[1]
+        return result.astype(array.dtype if array.dtype.kind == "f" else np.float64)
+
+    def _shaped(self, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Means and standard deviations in a shape that fits an array of `shape`."""
+        size = len(self.means)
+        if len(shape) == 3 and shape[1:] == (size, 1):
+            return self.means[:, None], self.stds[:, None]
+        if shape[1:] != (size,) and not (len(shape) == 1 and size == 1):
+            raise ValueError(f"NormalizationTransformer: fitted on {size} columns, got an array of shape {shape}")
+        return self.means, self.stds
+
+    def to_config(self) -> dict[str, Any]:
+        """JSON values from which the registry makes an equal transformer, to the bit."""
+        return {
+            "class": "NormalizationTransformer",
+            "transform_X": self.transform_X,
+            "means": self.means.tolist(),
+            "stds": self.stds.tolist(),
+        }
+
+    @classmethod
+    def from_config(cls, fields: dict[str, Any]) -> NormalizationTransformer:
+        """Make it from the checked fields of a config."""
+        if len(fields["means"]) != len(fields["stds"]) or 0 in fields["stds"]:
+            raise ValueError("config: NormalizationTransformer needs as many stds as means, none of them 0")
+        made = cls.__new__(cls)
+        made.transform_X, made.transform_y = fields["transform_X"], not fields["transform_X"]
+        made.means = np.array(fields["means"], dtype=np.float64)
+        made.stds = np.array(fields["stds"], dtype=np.float64)
+        return made
+
+
+def _features(X: Any) -> np.ndarray:
+    array = np.asarray(X)
+    if array.dtype.kind != "f":
+        raise TypeError(f"NormalizationTransformer: X must be float to be normalized, got {array.dtype} (packed bits?)")
+    if array.ndim != 2:
+        raise ValueError(f"NormalizationTransformer: X must be (N, F), got {array.shape}")
+    return array
+
+
+def _labels(y: Any) -> np.ndarray:
+    array = np.asarray(y, dtype=np.float64)
+    array = array[:, None] if array.ndim == 1 else array
+    if array.ndim != 2:
+        raise ValueError(f"NormalizationTransformer: y must be (N,) or (N, T), got {np.shape(y)}")
+    return array
+
+
+def _statistics(values: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and population standard deviation of each column over its measured entries; see the class for the rest."""
+    count = np.maximum(measured.sum(axis=0), 1)
+    clean = np.where(measured, values, 0).astype(np.float64)
+    means = clean.sum(axis=0) / count
+    stds = np.sqrt((np.where(measured, clean - means, 0) ** 2).sum(axis=0) / count)
+    low = np.where(measured, values, np.inf).min(axis=0)
+    high = np.where(measured, values, -np.inf).max(axis=0)
+    # Rounding leaves a constant column a tiny std, so constancy is seen from the extremes.
+    stds[(low >= high) | (stds == 0)] = 1.0
+    return means, stds
