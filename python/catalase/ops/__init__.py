@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .activation import activation, activation_backward, exp, log, relu, sigmoid, softplus, tanh
 from .dropout import dropout, dropout_backward
+from .ecfp import ecfp
 from .linear import linear, linear_backward
 from .loss import (
     sigmoid_cross_entropy,
@@ -29,6 +30,7 @@ __all__ = [
     "adam_step",
     "dropout",
     "dropout_backward",
+    "ecfp",
     "empty",
     "exp",
     "linear",

@@ -1,0 +1,72 @@
+"""Reports: what was read, what could not be, and why. Nothing is ever left out without an entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+
+class Failure(NamedTuple):
+    """One thing that could not be read: its position (counted from 0), its text, and the reason."""
+
+    position: int
+    text: str
+    reason: str
+
+
+class Report:
+    """What became of a list of things that were to be read.
+
+    Parameters
+    ----------
+    total : int
+        How many there were.
+    kept : int
+        How many are in the result.
+    failures : iterable of Failure
+        Those that could not be read as they stand, kept or not (``notes`` say what was done with them).
+    notes : sequence of str
+        What else there is to know.
+
+    Examples
+    --------
+    >>> from catalase._report import Failure, Report
+    >>> print(Report(3, 2, [Failure(1, "C1CC", "unclosed ring")]))
+    2 of 3 kept
+      1: 'C1CC': unclosed ring
+    """
+
+    def __init__(self, total: int, kept: int, failures: Iterable[Failure] = (), notes: Sequence[str] = ()) -> None:
+        self.total, self.kept = total, kept
+        self.failures = [Failure(*f) for f in failures]
+        self.notes = list(notes)
+
+    def __str__(self) -> str:
+        lines = [f"{self.kept:,} of {self.total:,} kept", *self.notes]
+        shown = self.failures[:20]
+        lines += [f"  {f.position}: {_short(f.text)!r}: {f.reason}" for f in shown]
+        if len(self.failures) > len(shown):
+            lines.append(f"  ... and {len(self.failures) - len(shown):,} more")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"Report(total={self.total}, kept={self.kept}, failures={len(self.failures)})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return {
+            "total": self.total,
+            "kept": self.kept,
+            "failures": [[f.position, f.text, f.reason] for f in self.failures],
+            "notes": self.notes,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Report:
+        """Make a report from what `to_dict` gave."""
+        failures = [Failure(int(p), str(t), str(r)) for p, t, r in values["failures"]]
+        return cls(int(values["total"]), int(values["kept"]), failures, [str(n) for n in values["notes"]])
+
+
+def _short(text: str, most: int = 80) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."

@@ -1,0 +1,227 @@
+"""Tables of molecules (or of numbers) from CSV files, plain or gzipped."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._report import Failure, Report
+from .dataset import Dataset, NumpyDataset
+from .disk import DiskDataset
+
+_MISSING = {"", "nan", "na", "n/a", "null", "none"}
+
+
+class CSVLoader:
+    """Read a table, featurize one column, take others as labels. Arguments in DeepChem 2.8's order.
+
+    Parameters
+    ----------
+    tasks : sequence of str
+        Columns of labels; an empty cell (or "nan", "NA") is a missing label.
+    featurizer : object with ``featurize(list, errors=...)``
+        For example `catalase.feat.CircularFingerprint`.
+    feature_field : str, optional
+        Column to featurize; "smiles" where left out.
+    id_field : str, optional
+        Column of identifiers; the feature column where left out, which is what the scaffold splitter needs.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, catalase as ct
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "t.csv")
+    ...     _ = file.write_text("smiles,y\\nCCO,1.5\\nCC,\\n")
+    ...     data = ct.data.CSVLoader(["y"], ct.feat.CircularFingerprint(size=64)).create_dataset(file)
+    >>> data.X.shape, data.w.ravel().tolist()
+    ((2, 64), [1.0, 0.0])
+    """
+
+    def __init__(
+        self, tasks: Sequence[str], featurizer: Any, feature_field: str | None = None, id_field: str | None = None
+    ) -> None:
+        if isinstance(tasks, str):
+            raise TypeError(f"CSVLoader: tasks must be a list of column names, got the string {tasks!r}; wrap it in [ ]")
+        self.tasks = list(tasks)
+        self.featurizer = featurizer
+        self.feature_field = feature_field or "smiles"
+        self.id_field = id_field or self.feature_field
+
+    def create_dataset(
+        self,
+        inputs: str | Path | Sequence[str | Path],
+        data_dir: str | Path | None = None,
+        shard_size: int = 8192,
+        errors: str = "raise",
+    ) -> Dataset:
+        """Read one or more files.
+
+        Parameters
+        ----------
+        inputs : path or list of paths
+            Files ending in ``.gz`` are unpacked on the way.
+        data_dir : path, optional
+            Write a `DiskDataset` there; in memory where left out.
+        shard_size : int
+            Rows that are read and featurized at a time.
+        errors : {"raise", "mask", "drop"}
+            A row whose molecule or label cannot be read: raise, keep it (zero features, missing label, weight 0), or
+            leave it out with a warning. The dataset's ``report`` lists them all.
+
+        Returns
+        -------
+        NumpyDataset or DiskDataset
+
+        Raises
+        ------
+        FileNotFoundError
+            If a file does not exist.
+        ValueError
+            For a missing column (naming those that are there), ragged rows, a table without rows, or with
+            ``errors="raise"`` the first row that cannot be read.
+        """
+        if errors not in ("raise", "mask", "drop"):
+            raise ValueError(f"create_dataset: errors must be 'raise', 'mask' or 'drop', got {errors!r}")
+        if shard_size < 1:
+            raise ValueError(f"create_dataset: shard_size must be 1 or more, got {shard_size}")
+        files = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
+        failures: list[Failure] = []
+        counts = [0, 0]  # rows read, rows kept
+        shards = self._shards(files, shard_size, errors, failures, counts)
+        if data_dir is not None:
+            DiskDataset.create(data_dir, shards, tasks=self.tasks)
+            report = self._report(counts, failures, errors)
+            disk = DiskDataset(data_dir)
+            disk.report = report
+            return disk
+        parts = list(shards)
+        dataset = parts[0] if len(parts) == 1 else _join(parts, self.tasks)
+        dataset.report = self._report(counts, failures, errors)
+        return dataset
+
+    def _report(self, counts: list[int], failures: list[Failure], errors: str) -> Report:
+        report = Report(counts[0], counts[1], failures)
+        if counts[1] < counts[0]:
+            warnings.warn(f"CSVLoader: {counts[0] - counts[1]} of {counts[0]} rows were left out; see .report", stacklevel=3)
+        return report
+
+    def _shards(
+        self, files: Sequence[str | Path], size: int, errors: str, failures: list[Failure], counts: list[int]
+    ) -> Iterator[NumpyDataset]:
+        rows: list[dict[str, str]] = []
+        any_row = False
+        for row in self._rows(files):
+            any_row = True
+            rows.append(row)
+            if len(rows) == size:
+                yield self._shard(rows, errors, failures, counts)
+                rows = []
+        if rows:
+            yield self._shard(rows, errors, failures, counts)
+        if not any_row:
+            raise ValueError(f"CSVLoader: {', '.join(map(str, files))} holds no rows below its header")
+
+    def _rows(self, files: Sequence[str | Path]) -> Iterator[dict[str, str]]:
+        for file in files:
+            with open_text(file) as text:
+                reader = csv.DictReader(text)
+                check_columns(file, reader.fieldnames, [self.feature_field, self.id_field, *self.tasks])
+                try:
+                    for row in reader:
+                        if None in row or None in row.values():
+                            raise ValueError(
+                                f"CSVLoader: line {reader.line_num} of {file} has not the {len(reader.fieldnames or ())} "
+                                "fields of the header; is a quote or a comma missing?"
+                            )
+                        yield row
+                except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+                    raise ValueError(f"CSVLoader: {file} is damaged near line {reader.line_num}: {error}") from None
+
+    def _shard(
+        self, rows: list[dict[str, str]], errors: str, failures: list[Failure], counts: list[int]
+    ) -> NumpyDataset:
+        start = counts[0]
+        counts[0] += len(rows)
+        y = np.full((len(rows), len(self.tasks)), np.nan, np.float32)
+        bad: set[int] = set()
+        for i, row in enumerate(rows):
+            for t, task in enumerate(self.tasks):
+                value, reason = parse_label(row[task])
+                y[i, t] = value
+                if reason:
+                    if errors == "raise":
+                        raise ValueError(f"CSVLoader: row {start + i}, column {task!r}: {reason}")
+                    failures.append(Failure(start + i, row[task], f"column {task!r}: {reason}"))
+                    bad.add(i)
+        X, readable = self._featurize([row[self.feature_field] for row in rows], start, errors, failures)
+        keep = np.array([i for i in readable if i not in bad], np.int64) if errors == "drop" else readable
+        position = {int(i): at for at, i in enumerate(readable)}
+        X = X if len(keep) == len(readable) else X[[position[int(i)] for i in keep]]
+        failed = {f.position - start for f in failures[-len(rows) * (len(self.tasks) + 1) :]}
+        w = np.where(np.isnan(y), np.float32(0), np.float32(1))
+        if errors == "mask":
+            w[[i for i in range(len(rows)) if i in failed and not X[i].any()]] = 0
+        counts[1] += len(keep)
+        ids = np.array([row[self.id_field].strip() for row in rows])
+        return NumpyDataset(X, y[keep], w[keep], ids[keep], tasks=self.tasks)
+
+    def _featurize(self, items: list[str], start: int, errors: str, failures: list[Failure]) -> tuple[Any, Any]:
+        """Features, and which rows they belong to."""
+        empty = [i for i, item in enumerate(items) if not item.strip()]
+        if empty and errors == "raise":
+            raise ValueError(f"CSVLoader: row {start + empty[0]} has an empty {self.feature_field!r} cell")
+        try:
+            result = self.featurizer.featurize(items, errors=errors)
+        except ValueError as error:
+            raise ValueError(f"CSVLoader: rows from {start}: {error}") from None
+        X, kept = result if errors == "drop" else (result, np.arange(len(items)))
+        report = getattr(self.featurizer, "report", None)
+        failures += [Failure(start + f.position, f.text, f.reason) for f in (report.failures if report else [])]
+        failures += [Failure(start + i, "", f"the {self.feature_field!r} cell is empty") for i in empty]
+        if errors == "drop" and empty:
+            full = ~np.isin(kept, empty)
+            X, kept = X[full], kept[full]
+        return X, kept
+
+
+def open_text(file: str | Path) -> Any:
+    """Open a CSV file, plain or gzipped, as text."""
+    if not Path(file).is_file():
+        raise FileNotFoundError(f"CSVLoader: there is no file {file}")
+    if str(file).endswith(".gz"):
+        return gzip.open(file, "rt", encoding="utf-8-sig", newline="")
+    return open(file, encoding="utf-8-sig", newline="")
+
+
+def check_columns(file: str | Path, present: Sequence[str] | None, wanted: Sequence[str]) -> None:
+    """Refuse a table that lacks a column, naming those it has."""
+    if not present:
+        raise ValueError(f"CSVLoader: {file} is empty; it needs a header line")
+    missing = [name for name in dict.fromkeys(wanted) if name not in present]
+    if missing:
+        shown = ", ".join(map(repr, present[:30])) + (", ..." if len(present) > 30 else "")
+        raise ValueError(f"CSVLoader: {file} has no column {', '.join(map(repr, missing))}; it has {shown}")
+
+
+def parse_label(text: str) -> tuple[float, str]:
+    """Return a label and an empty reason; NaN for a missing one; NaN and a reason where it is no number."""
+    stripped = text.strip()
+    if stripped.lower() in _MISSING:
+        return math.nan, ""
+    try:
+        value = float(stripped)
+    except ValueError:
+        return math.nan, f"needs a number or nothing, got {stripped[:40]!r}"
+    return (value, "") if math.isfinite(value) else (math.nan, f"needs a finite number, got {stripped[:40]!r}")
+
+
+def _join(parts: Sequence[NumpyDataset], tasks: list[str]) -> NumpyDataset:
+    columns = [np.concatenate([getattr(part, name) for part in parts]) for name in ("X", "y", "w", "ids")]
+    return NumpyDataset(*columns, tasks=tasks)

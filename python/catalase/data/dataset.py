@@ -1,0 +1,196 @@
+"""Datasets: features X, labels y, weights w and identifiers, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._report import Report
+
+Batch = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
+
+
+class Dataset:
+    """What all datasets share: four columns of equal length, and ways to walk through them.
+
+    Attributes
+    ----------
+    X : ndarray, shape (N, ...)
+    y : ndarray, shape (N,) or (N, tasks)
+        NaN is a missing label.
+    w : ndarray of the shape of y, or (N,)
+        Weight 0 is a label that does not count; missing labels have it.
+    ids : ndarray, shape (N,)
+        SMILES, for molecules: the scaffold splitter reads them.
+    tasks : list
+        Names of the columns of y.
+    report : Report or None
+        From the loader that made the dataset.
+    """
+
+    X: NDArray[Any]
+    y: NDArray[Any]
+    w: NDArray[Any]
+    ids: NDArray[Any]
+    tasks: list[Any]
+    report: Report | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def get_shape(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """Return the shapes of X, y, w and ids."""
+        return self.X.shape, self.y.shape, self.w.shape, self.ids.shape
+
+    def get_task_names(self) -> list[Any]:
+        """Return the names of the tasks; their numbers where they have no names."""
+        return list(self.tasks)
+
+    def select(self, indices: Sequence[int] | NDArray[Any]) -> NumpyDataset:
+        """Return the rows at `indices`, in that order, as a new dataset."""
+        indices = np.asarray(indices)
+        if indices.size == 0:
+            indices = indices.astype(np.int64)
+        part = NumpyDataset(self.X[indices], self.y[indices], self.w[indices], self.ids[indices], tasks=self.tasks)
+        part.report = self.report
+        return part
+
+    def transform(self, transformer: Any) -> Dataset:
+        """Return the transformed dataset."""
+        return transformer.transform(self)  # type: ignore[no-any-return]
+
+    def iterbatches(
+        self,
+        batch_size: int | None = 100,
+        epochs: int = 1,
+        deterministic: bool = False,
+        pad_batches: bool = False,
+        seed: int | None = None,
+    ) -> Iterator[Batch]:
+        """Yield (X, y, w, ids) a batch.
+
+        Parameters
+        ----------
+        batch_size : int or None
+            Rows a batch, 1 or more; None for all. The last batch of an epoch is shorter where rows run out.
+        epochs : int
+        deterministic : bool
+            In order, instead of shuffled anew each epoch.
+        pad_batches : bool
+            Fill the last batch up by repeating rows with weight 0.
+        seed : int, optional
+            Of the shuffling.
+
+        Raises
+        ------
+        ValueError
+            For a batch size below 1.
+        """
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"iterbatches: batch_size must be 1 or more, got {batch_size}")
+        n = len(self)
+        size = n if batch_size is None else batch_size
+        rng = np.random.Generator(np.random.Philox(seed))
+        for _ in range(epochs):
+            order = np.arange(n) if deterministic else rng.permutation(n)
+            for start in range(0, n, max(1, size)):
+                chosen = order[start : start + size]
+                short = size - len(chosen) if pad_batches else 0
+                rows = np.concatenate([chosen, np.resize(chosen, short)]) if short else chosen
+                w = self.w[rows]
+                if short:
+                    w[len(chosen) :] = 0
+                yield self.X[rows], self.y[rows], w, self.ids[rows]
+
+    def itersamples(self) -> Iterator[tuple[Any, Any, Any, Any]]:
+        """Yield (x, y, w, id) a row, in order."""
+        yield from zip(self.X, self.y, self.w, self.ids, strict=True)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {shape}" for name, shape in zip("Xyw", self.get_shape()[:3], strict=True))
+        return f"{type(self).__name__}({len(self)} rows, {shapes})"
+
+
+class NumpyDataset(Dataset):
+    """A dataset in memory. Arrays are taken as they are, without a copy.
+
+    Parameters
+    ----------
+    X : array_like, shape (N, ...)
+    y : array_like, shape (N,) or (N, tasks), optional
+        NaN is a missing label. No tasks where left out.
+    w : array_like, shape of y or (N,), optional
+        Ones where left out. A missing label always gets weight 0 (in a copy; your array is not changed).
+    ids : array_like, shape (N,), optional
+        Row numbers where left out.
+    tasks : sequence, optional
+        Names of the columns of y.
+
+    Raises
+    ------
+    TypeError
+        For arrays of Python objects.
+    ValueError
+        For lengths or shapes that do not fit, and weights that are negative or NaN.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> data = ct.data.NumpyDataset(np.ones((3, 2)), np.array([1.0, np.nan, 0.0]))
+    >>> data.w
+    array([1., 0., 1.], dtype=float32)
+    """
+
+    def __init__(self, X: Any, y: Any = None, w: Any = None, ids: Any = None, tasks: Sequence[Any] | None = None) -> None:
+        self.X = _plain("X", X)
+        if self.X.ndim == 0:
+            raise ValueError("NumpyDataset: X must have rows, got a single number")
+        n = len(self.X)
+        self.y = np.zeros((n, 0), np.float32) if y is None else _plain("y", y)
+        self.ids = np.arange(n) if ids is None else _plain_ids(ids)
+        for name, column in (("y", self.y), ("ids", self.ids)):
+            if column.ndim == 0 or len(column) != n:
+                raise ValueError(f"NumpyDataset: X has {n} rows but {name} has shape {column.shape}")
+        self.w = self._weights(w, n)
+        count = 1 if self.y.ndim == 1 else int(np.prod(self.y.shape[1:], dtype=np.int64))
+        self.tasks = list(range(count)) if tasks is None else list(tasks)
+        if tasks is not None and self.y.ndim <= 2 and len(self.tasks) != count:
+            raise ValueError(f"NumpyDataset: {len(self.tasks)} task names for {count} columns of y")
+        self.report = None
+
+    def _weights(self, w: Any, n: int) -> NDArray[Any]:
+        missing = np.isnan(self.y) if self.y.dtype.kind == "f" else None
+        if w is None:
+            weights = np.ones(self.y.shape, np.float32)
+            if missing is not None:
+                weights[missing] = 0
+            return weights
+        weights = _plain("w", w)
+        if weights.ndim == 0 or len(weights) != n:
+            raise ValueError(f"NumpyDataset: X has {n} rows but w has shape {weights.shape}")
+        if weights.shape != self.y.shape and weights.shape not in ((n,), (n, 1)):
+            raise ValueError(f"NumpyDataset: w must have the shape of y {self.y.shape}, or ({n},); got {weights.shape}")
+        if weights.dtype.kind == "f" and not (weights >= 0).all():
+            raise ValueError("NumpyDataset: weights must be 0 or more, and not NaN")
+        if missing is not None and missing.any():
+            aligned = weights.reshape(weights.shape + (1,) * (missing.ndim - weights.ndim))
+            if (np.broadcast_to(aligned, missing.shape)[missing] != 0).any():
+                weights = np.where(missing, np.zeros((), weights.dtype), aligned)
+        return weights
+
+
+def _plain(name: str, array: Any) -> NDArray[Any]:
+    array = np.asarray(array)
+    if array.dtype.hasobject:
+        raise TypeError(f"NumpyDataset: {name} must be an array of numbers, got Python objects (ragged rows, or None?)")
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"NumpyDataset: {name} must be an array of numbers, got {array.dtype}")
+    return array
+
+
+def _plain_ids(ids: Any) -> NDArray[Any]:
+    array = np.asarray(ids)
+    return array.astype(str) if array.dtype.hasobject else array

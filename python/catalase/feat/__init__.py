@@ -1,0 +1,7 @@
+"""Featurizers: from molecules to arrays, with the names that DeepChem users know."""
+
+from __future__ import annotations
+
+from .circular import CircularFingerprint
+
+__all__ = ["CircularFingerprint"]

@@ -1,0 +1,170 @@
+"""One function a table: find or download, featurize (or take the cached copy), split, transform."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data import Dataset, DiskDataset, NumpyDataset
+from ..feat import CircularFingerprint
+from .tables import DELANEY, TOX21, Rows, Table, cache_folder, read_table
+
+Loaded = tuple[list[str], tuple[Dataset, Dataset, Dataset], list[Any]]
+
+
+def load_tox21(
+    featurizer: Any = "ECFP",
+    splitter: Any = "index",
+    transformers: Sequence[Any] = ("balancing",),
+    reload: bool = True,
+    data_dir: str | Path | None = None,
+    save_dir: str | Path | None = None,
+    seed: int | None = None,
+) -> Loaded:
+    """Load Tox21: 7,831 molecules, 12 toxicity assays, 77,946 measured labels.
+
+    Parameters
+    ----------
+    featurizer : "ECFP" or object with ``featurize``
+        "ECFP" is `catalase.feat.CircularFingerprint` with radius 2 and 1,024 bits.
+    splitter : {"index", "random", "scaffold"}, splitter object, or None
+        80 / 10 / 10. None gives the whole table as train, and two empty datasets.
+    transformers : sequence of "balancing", "normalization", or transformer objects
+        Fitted on train (names only), applied to all three.
+    reload : bool
+        Use, or make, a featurized copy in `save_dir`; its key holds the digest of the data, the settings and versions.
+    data_dir : path, optional
+        Searched first for ``tox21.csv.gz`` or ``tox21.csv``; then ``CATALASE_DATA_DIR``, then the user's cache. Where
+        none has it, it is downloaded.
+    save_dir : path, optional
+        For the featurized copy; the user's cache where left out.
+    seed : int, optional
+        Of the random splitter.
+
+    Returns
+    -------
+    tasks : list of str
+    datasets : (train, valid, test)
+        ``report`` of each lists the 8 molecules that today's RDKit refuses for their valence; they are kept, featurized
+        from a partial sanitization.
+    transformers : list
+
+    Raises
+    ------
+    ValueError
+        For unknown names, or a file that is not the table.
+    OSError
+        If the table can neither be found nor downloaded; says how to get it by hand.
+    """
+    return _load(TOX21, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+
+
+def load_delaney(
+    featurizer: Any = "ECFP",
+    splitter: Any = "scaffold",
+    transformers: Sequence[Any] = ("normalization",),
+    reload: bool = True,
+    data_dir: str | Path | None = None,
+    save_dir: str | Path | None = None,
+    seed: int | None = None,
+) -> Loaded:
+    """Load ESOL (Delaney): 1,128 molecules and their measured log solubility in mol/l.
+
+    Parameters, returns and errors as `load_tox21`; the file is ``delaney-processed.csv``, the default split is by
+    scaffold, and the labels are normalized (undo it with `catalase.trans.undo_transforms`).
+    """
+    return _load(DELANEY, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+
+
+def _load(
+    table: Table,
+    featurizer: Any,
+    splitter: Any,
+    transformers: Sequence[Any],
+    reload: bool,
+    data_dir: str | Path | None,
+    save_dir: str | Path | None,
+    seed: int | None,
+) -> Loaded:
+    featurizer = _featurizer(featurizer)
+    chosen_splitter = _splitter(splitter)
+    if isinstance(transformers, str):
+        raise TypeError(f"molnet: transformers must be a list, got the string {transformers!r}; wrap it in [ ]")
+    rows = read_table(table, data_dir)
+    dataset = _featurized(table, rows, featurizer, reload, save_dir)
+    if chosen_splitter is None:
+        nothing = np.zeros(0, np.int64)
+        parts = [dataset, dataset.select(nothing), dataset.select(nothing)]
+    else:
+        parts = list(chosen_splitter.train_valid_test_split(dataset, seed=seed))
+    fitted = []
+    for transformer in transformers:
+        made = _transformer(transformer, parts[0])
+        parts = [made.transform(part) if len(part) else part for part in parts]
+        fitted.append(made)
+    for part in parts:
+        part.report = dataset.report
+    return list(table.tasks), (parts[0], parts[1], parts[2]), fitted
+
+
+def _featurized(table: Table, rows: Rows, featurizer: Any, reload: bool, save_dir: str | Path | None) -> Dataset:
+    """The whole table with features: from the cache where `reload` allows, and into it."""
+    config = featurizer.to_config() if hasattr(featurizer, "to_config") else None
+    folder = None
+    if reload and config is not None:
+        import rdkit
+
+        from .. import __version__
+
+        key = [table.name, rows.digest, config, __version__, rdkit.__version__]
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+        root = Path(save_dir) if save_dir else cache_folder() / "featurized"
+        folder = root / f"{table.file.split('.')[0]}-{digest}"
+        try:
+            return DiskDataset(folder)
+        except (FileNotFoundError, ValueError):
+            pass  # not made yet, or damaged: make it (again)
+    X = featurizer.featurize(rows.smiles, errors="mask")
+    dataset = NumpyDataset(X, rows.y, ids=np.array(rows.smiles), tasks=table.tasks)
+    dataset.report = getattr(featurizer, "report", None)
+    if folder is not None:
+        DiskDataset.create(folder, [dataset], report=dataset.report)
+    return dataset
+
+
+def _featurizer(featurizer: Any) -> Any:
+    if featurizer == "ECFP":
+        return CircularFingerprint(radius=2, size=1024, partial=True)
+    if hasattr(featurizer, "featurize"):
+        return featurizer
+    raise ValueError(f"molnet: featurizer must be 'ECFP' or an object with a featurize method, got {featurizer!r}")
+
+
+def _splitter(splitter: Any) -> Any:
+    from .. import splits
+
+    known = {"index": splits.IndexSplitter, "random": splits.RandomSplitter, "scaffold": splits.ScaffoldSplitter}
+    if splitter is None or hasattr(splitter, "train_valid_test_split"):
+        return splitter
+    if splitter not in known:
+        raise ValueError(f"molnet: splitter must be one of {', '.join(known)}, a splitter or None, got {splitter!r}")
+    return known[splitter]()
+
+
+def _transformer(transformer: Any, train: Dataset) -> Any:
+    from .. import trans
+
+    if transformer == "balancing":
+        return trans.BalancingTransformer(dataset=train)
+    if transformer == "normalization":
+        return trans.NormalizationTransformer(transform_y=True, dataset=train)
+    if hasattr(transformer, "transform"):
+        return transformer
+    raise ValueError(
+        f"molnet: transformers may be 'balancing', 'normalization' or transformer objects, got {transformer!r}"
+    )

@@ -1,0 +1,161 @@
+"""The tables: where they are found, what they must hold, and how they are fetched."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..data.csv_loader import check_columns, parse_label
+
+
+class Table(NamedTuple):
+    """A MoleculeNet table. ``sha256`` is of the unpacked CSV; other copies must have the same rows and labels."""
+
+    name: str
+    file: str
+    url: str
+    sha256: str
+    rows: int
+    labels: int
+    tasks: tuple[str, ...]
+    smiles: str
+
+
+_BASE = "https://deepchemdata.s3-us-west-1.amazonaws.com/datasets/"
+
+TOX21 = Table(
+    "Tox21",
+    "tox21.csv.gz",
+    _BASE + "tox21.csv.gz",
+    "7d7e7facd853a63e79ddce4e9c3fcb7a0d83a1c300b603031c0f2c64fbe77761",
+    7831,
+    77946,
+    (
+        "NR-AR", "NR-AR-LBD", "NR-AhR", "NR-Aromatase", "NR-ER", "NR-ER-LBD", "NR-PPAR-gamma",
+        "SR-ARE", "SR-ATAD5", "SR-HSE", "SR-MMP", "SR-p53",
+    ),
+    "smiles",
+)  # fmt: skip
+
+DELANEY = Table(
+    "ESOL (Delaney)",
+    "delaney-processed.csv",
+    _BASE + "delaney-processed.csv",
+    "8c06a76f0c6487d29ab0f903e6a7a7139f189ab3c1178f159c8be8964602f189",
+    1128,
+    1128,
+    ("measured log solubility in mols per litre",),
+    "smiles",
+)
+
+
+class Rows(NamedTuple):
+    """A table that was read: SMILES, labels (NaN where missing), and the digest of the unpacked file."""
+
+    smiles: list[str]
+    y: Any
+    digest: str
+
+
+def cache_folder() -> Path:
+    """The user's cache folder for data."""
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("catalase"))
+
+
+def read_table(table: Table, data_dir: str | Path | None = None) -> Rows:
+    """Find a table (in `data_dir`, ``CATALASE_DATA_DIR``, the cache; else download it), read it and check it."""
+    folders = [Path(f) for f in (data_dir, os.environ.get("CATALASE_DATA_DIR")) if f] + [cache_folder()]
+    plain = table.file.removesuffix(".gz")
+    for folder in folders:
+        for name in (table.file, plain, plain + ".gz"):
+            if (folder / name).is_file():
+                return parse_table(table, (folder / name).read_bytes(), folder / name)
+    return _download(table, Path(data_dir) if data_dir else cache_folder())
+
+
+def parse_table(table: Table, data: bytes, where: Any) -> Rows:
+    """Check the content of a file and take it apart.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or is not the table it should be.
+    """
+    try:
+        text = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    except (OSError, EOFError) as error:
+        raise ValueError(f"{table.name}: {where} is damaged ({error}); delete it and load again") from None
+    digest = hashlib.sha256(text).hexdigest()
+    reader = csv.DictReader(io.StringIO(text.decode("utf-8-sig", errors="replace")))
+    check_columns(where, reader.fieldnames, [table.smiles, *table.tasks])
+    rows = list(reader)
+    labels = [[parse_label(row[task] or "")[0] for task in table.tasks] for row in rows]
+    y = np.array(labels, np.float32).reshape(len(rows), len(table.tasks))
+    found = (len(rows), int(np.count_nonzero(~np.isnan(y))))
+    if digest != table.sha256 and found != (table.rows, table.labels):
+        raise ValueError(
+            f"{table.name}: {where} has {found[0]:,} rows and {found[1]:,} labels, but the table has {table.rows:,} and "
+            f"{table.labels:,}; delete it and load again"
+        )
+    return Rows([row[table.smiles].strip() for row in rows], y, digest)
+
+
+def _download(table: Table, folder: Path) -> Rows:
+    """Fetch to a temporary name, check, rename."""
+    import pooch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / table.file
+    temporary = folder / f".{table.file}.{os.getpid()}.part"
+    try:
+        with _DownloadBar(f"downloading {table.name}") as bar:
+            pooch.HTTPDownloader(progressbar=bar)(table.url, str(temporary), None)
+        rows = parse_table(table, temporary.read_bytes(), table.url)
+        os.replace(temporary, target)
+        return rows
+    except (OSError, ValueError) as error:  # requests' errors are OSErrors
+        raise OSError(
+            f"{table.name} could not be downloaded ({type(error).__name__}: {str(error)[:200]}); fetch {table.url} by hand "
+            f"into {folder}, or into a folder that CATALASE_DATA_DIR names"
+        ) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class _DownloadBar:
+    """A rich progress bar in the form that pooch wants."""
+
+    def __init__(self, label: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task(label, total=None)
+        self.total: int | None = None
+
+    def __enter__(self) -> _DownloadBar:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def update(self, n: int) -> None:
+        """Advance by n bytes."""
+        self._bar.update(self._task, advance=n, total=self.total)
+
+    def reset(self) -> None:
+        """Called by pooch at the end."""
+
+    def close(self) -> None:
+        """Called by pooch at the end."""
