@@ -170,7 +170,7 @@ def read_molecule(item: Any) -> tuple[Any, str]:
 
     if not isinstance(item, str):
         if isinstance(item, Chem.Mol):
-            return item, ""
+            return (item, "") if _is_sanitized(item) else (None, "the molecule is not sanitized; call Chem.SanitizeMol")
         return None, f"needs text or an RDKit molecule, got {type(item).__name__}"
     text, reason = clean_smiles(item)
     if reason:
@@ -197,7 +197,18 @@ def partial_molecule(item: Any) -> Any:
         steps = Chem.SanitizeFlags.SANITIZE_ALL ^ Chem.SanitizeFlags.SANITIZE_PROPERTIES
         if Chem.SanitizeMol(molecule, steps, catchErrors=True) != Chem.SanitizeFlags.SANITIZE_NONE:
             return None
-        return Chem.RemoveHs(molecule, sanitize=False)
+        molecule = Chem.RemoveHs(molecule, sanitize=False)
+        Chem.GetSymmSSSR(molecule)  # the removal forgot the rings
+        return molecule
+
+
+def _is_sanitized(molecule: Any) -> bool:
+    """Whether rings and valences are known; RDKit's threads would end the process where they are not."""
+    try:
+        molecule.GetRingInfo().NumRings()
+    except RuntimeError:
+        return False
+    return not molecule.NeedsUpdatePropertyCache()
 
 
 def _why(text: str) -> str:
