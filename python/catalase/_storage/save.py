@@ -142,7 +142,10 @@ def _make_folder(folder: Path) -> list[Path]:
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
     """Hold the folder's lock; yields False where the file system has none."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise_os_error(error, "save: could not open the folder", folder, "choose another folder")
     try:
         yield _acquire(descriptor, folder)
     finally:
@@ -198,6 +201,8 @@ def _named_by(folder: Path, strict: bool = True) -> set[str]:
         content = parse_json(read_bytes(path, MAX_JSON_BYTES), path)
     except (FileNotFoundError, ValueError):
         return set()  # nothing saved yet, or damaged beyond loading: the new state replaces it
+    except OSError as error:
+        raise_os_error(error, "save: could not read", path, "nothing was changed; choose another folder")
     if strict and content.get("format") != FORMAT:
         raise ValueError(f"save: {path} was not written by Catalase and would be lost; choose another folder")
     try:

@@ -21,7 +21,7 @@ class BalancingTransformer(Transformer):
     dataset : Dataset
         Fitted on its y (N,) or (N, T) of class labels, and on which of its w are not 0.
     transform_w : bool
-        Must be True; there so that DeepChem's older call ``BalancingTransformer(transform_w=True, dataset=train)`` works.
+        Must be True; there for DeepChem's older call ``BalancingTransformer(transform_w=True, dataset=train)``.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class BalancingTransformer(Transformer):
         measured = w != 0
         self.classes = np.unique(y[measured & ~np.isnan(y)]).astype(np.float64)
         if not 1 <= len(self.classes) <= 1000:
-            raise ValueError(f"BalancingTransformer: found {len(self.classes)} different measured labels, needed classes "
+            raise ValueError(f"BalancingTransformer: found {len(self.classes)} different labels, needed classes "
                              "(1 to 1,000); for measured values use NormalizationTransformer")  # fmt: skip
         counts = np.stack([((y == label) & measured).sum(axis=0) for label in self.classes], axis=1)
         total = counts.sum(axis=1, keepdims=True)

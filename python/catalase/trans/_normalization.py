@@ -31,9 +31,9 @@ class NormalizationTransformer(Transformer):
     Attributes
     ----------
     means, stds : ndarray (T,) or (F,), float64
-        Population statistics (ddof 0) over the measured entries: a label that is NaN or has weight 0 never counts; other
-        weights do not matter. A constant column, or one with nothing measured, has std 1 (and mean 0 if nothing is), so
-        it is only shifted.
+        Population statistics (ddof 0) over the measured entries: a label that is NaN or has weight 0 never counts;
+        other weights do not matter. A constant column, or one with nothing measured, has std 1 (and mean 0 if nothing
+        is), so it is only shifted.
 
     Raises
     ------
