@@ -7,11 +7,13 @@ was not listed on purpose: there is no import by string, no attribute lookup, no
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+_LARGEST = sys.float_info.max
 
 
 class Field:
@@ -77,7 +79,8 @@ class Float(Field):
     def accepts(self, value: Any) -> bool:
         if type(value) not in (int, float):
             return False
-        return math.isfinite(value) and _inside(value, self.low, self.high)
+        # isfinite would overflow on an int beyond the range of float.
+        return -_LARGEST <= value <= _LARGEST and _inside(value, self.low, self.high)
 
 
 class Str(Field):

@@ -88,7 +88,7 @@ def _one_task(y: np.ndarray, pred: np.ndarray) -> bool:
     """True where pred (N, K) is the K classes of one task rather than the positive class of K tasks."""
     if pred.shape[1] < 2:
         return False
-    if y.ndim == 1 or y.shape[1:] == (1,):
+    if y.ndim == 1 or y.shape[1] == 1:
         return True
     # One-hot rows beside rows that sum to 1 are a softmax; columns of separate tasks do not do both.
     return y.shape == pred.shape and _is_one_hot(y) and bool(np.allclose(pred.sum(axis=1), 1, atol=1e-3))
