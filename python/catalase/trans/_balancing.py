@@ -44,9 +44,9 @@ class BalancingTransformer(Transformer):
     Examples
     --------
     >>> from catalase.data import NumpyDataset
-    >>> train = NumpyDataset(np.zeros((4, 2), np.float32), np.array([[0.0], [0.0], [0.0], [1.0]]))
-    >>> BalancingTransformer(train).transform(train).w[:, 0].round(3).tolist()
-    [1.333, 1.333, 1.333, 4.0]
+    >>> train = NumpyDataset(np.zeros((3, 2), np.float32), np.array([[0.0], [0.0], [1.0]]))
+    >>> BalancingTransformer(train).transform(train).w[:, 0].tolist()
+    [1.5, 1.5, 3.0]
     """
 
     transform_w = True
