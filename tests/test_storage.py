@@ -8,6 +8,7 @@ import io
 import json
 import os
 import random
+import resource
 import threading
 from pathlib import Path
 
@@ -457,6 +458,23 @@ def test_a_folder_that_refuses(saved: Path, monkeypatch: pytest.MonkeyPatch, nam
         assert caught.value.errno == code
     assert sorted(os.listdir(saved)) == before
     assert state(saved) == "old"
+
+
+def test_a_file_that_cannot_grow(saved: Path) -> None:
+    """A real refusal by the kernel (a file size limit, as a quota gives), in a child of its own."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+            _storage.save_folder(saved, NEW_CONFIG, {"big": np.zeros(100_000)})
+        except OSError as error:
+            code = 0 if error.errno == errno.EFBIG and "save: could not write" in str(error) else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert state(saved) == "old"
+    assert len(os.listdir(saved)) == 2
 
 
 def test_a_new_folder_is_removed_when_saving_fails(tmp_path: Path) -> None:

@@ -90,6 +90,9 @@ class BalancingTransformer(Transformer):
         dtype = w.dtype if w.dtype.kind == "f" else np.float64
         return X, y, balanced.reshape(np.shape(y)).astype(dtype)
 
+    def __repr__(self) -> str:
+        return f"BalancingTransformer({len(self.class_weights)} tasks, classes {self.classes.tolist()})"
+
     def to_config(self) -> dict[str, Any]:
         """JSON values from which the registry makes an equal transformer."""
         return {

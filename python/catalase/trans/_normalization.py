@@ -115,6 +115,9 @@ class NormalizationTransformer(Transformer):
             raise ValueError(f"NormalizationTransformer: fitted on {size} columns, got an array of shape {shape}")
         return self.means, self.stds
 
+    def __repr__(self) -> str:
+        return f"NormalizationTransformer(transform_{'X' if self.transform_X else 'y'}, {len(self.means)} columns)"
+
     def to_config(self) -> dict[str, Any]:
         """JSON values from which the registry makes an equal transformer, to the bit."""
         return {
