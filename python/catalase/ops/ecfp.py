@@ -204,11 +204,16 @@ def partial_molecule(item: Any) -> Any:
 
 def _is_sanitized(molecule: Any) -> bool:
     """Whether rings and valences are known; RDKit's threads would end the process where they are not."""
-    try:
-        molecule.GetRingInfo().NumRings()
-    except RuntimeError:
+    from rdkit import rdBase
+
+    if molecule.NeedsUpdatePropertyCache():
         return False
-    return not molecule.NeedsUpdatePropertyCache()
+    with rdBase.BlockLogs():
+        try:
+            molecule.GetRingInfo().NumRings()
+        except RuntimeError:
+            return False
+    return True
 
 
 def _why(text: str) -> str:
@@ -219,7 +224,8 @@ def _why(text: str) -> str:
         molecule = Chem.MolFromSmiles(text, sanitize=False)
         if molecule is not None:
             problems = [problem.Message() for problem in Chem.DetectChemistryProblems(molecule)]
-            return "; ".join(problems) or "RDKit cannot sanitize it"
+            more = [f"and {len(problems) - 2} problems more"] if len(problems) > 2 else []
+            return "; ".join(problems[:2] + more) or "RDKit cannot sanitize it"
     return "not a valid SMILES (unknown atom, or unclosed ring, branch or bracket)"
 
 

@@ -1,0 +1,129 @@
+"""Modules, parameters in one flat buffer, layers, initializers, losses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import catalase as ct
+from catalase import nn
+
+
+def net(seed=0):
+    rng = nn.init.generator(seed)
+    return nn.Sequential(nn.Linear(7, 40, "relu", rng=rng), nn.Dropout(0.3), nn.Linear(40, 3, rng=rng))
+
+
+def test_names_and_state(rng):
+    model = net()
+    assert [n for n, _ in model.named_parameters()] == ["layers.0.w", "layers.0.b", "layers.2.w", "layers.2.b"]
+    state, other = model.state_dict(), net(1)
+    other.load_state_dict(state)
+    assert all(np.array_equal(a, b) for a, b in zip(state.values(), other.state_dict().values(), strict=True))
+    assert all(a.flags.c_contiguous for a in state.values())
+    for bad, words in [
+        ({k: v for k, v in state.items() if k != "layers.0.b"}, "missing \\['layers.0.b'\\]"),
+        ({**state, "x": np.ones(1)}, "unknown \\['x'\\]"),
+        ({**state, "layers.2.b": np.ones(4, np.float32)}, "layers.2.b must be float32 \\(3,\\)"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            other.load_state_dict(bad)
+
+
+def test_the_flat_buffer_holds_everything_and_pads_stay_zero(rng):
+    model = net()
+    before = model.state_dict()
+    buffer = nn.flatten_parameters(model)
+    assert all(np.array_equal(a, b) for a, b in zip(before.values(), model.state_dict().values(), strict=True))
+    assert nn.flatten_parameters(model) is buffer and buffer.data.ctypes.data % 64 == 0
+    row = model.layers[0].w.data.strides[0]
+    assert row % 64 == 0 and (row // 64) % 2 == 1, "rows take an odd number of cache lines"
+    visible = np.zeros(buffer.data.size, bool)
+    for view in buffer.arrays(visible).values():
+        view[...] = True
+    x, y = rng.standard_normal((20, 7)).astype(np.float32), rng.standard_normal((20, 3))
+    for name in ("SGD", "Momentum", "AdaGrad", "RMSProp", "Adam", "AdamW"):
+        optimizer = getattr(ct.optim, name)(model, lr=0.01, l1=0.01, l2=0.01, weight_decay=0.1)
+        for _ in range(5):
+            optimizer.zero_grad()
+            nn.losses.L2Loss()(model(ct.Tensor(x)), y).backward()
+            optimizer.step()
+        assert not buffer.data[~visible].any() and buffer.data[visible].any(), name
+
+
+def test_gradients_in_the_buffer_equal_those_outside(rng):
+    x, y = rng.standard_normal((20, 7)).astype(np.float32), rng.standard_normal((20, 3))
+    plain, flat = net().eval(), net().eval()
+    nn.flatten_parameters(flat)
+    for passes in (1, 2, 3):  # the first is written in place, later ones are added
+        for model in (plain, flat):
+            model.zero_grad()
+            for _ in range(passes):
+                nn.losses.L2Loss()(model(ct.Tensor(x)), y).backward()
+        for p, q in zip(plain.parameters(), flat.parameters(), strict=True):
+            assert np.array_equal(p.grad, q.grad), passes
+    flat.zero_grad()
+    assert all(p.grad is None for p in flat.parameters())
+
+
+def test_penalties_leave_biases_alone(rng):
+    layer = nn.Linear(3, 3, bias_init=nn.init.constant(1.0))
+    weights = layer.w.numpy().copy()
+    optimizer = ct.optim.SGD(layer, lr=0.1, l2=1.0)
+    optimizer.step()
+    assert np.allclose(layer.w.numpy(), 0.9 * weights) and np.all(layer.b.numpy() == 1)
+
+
+def test_one_parameter_used_twice_counts_once():
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = nn.Linear(4, 4)
+            self.b = self.a
+
+        def forward(self, x):
+            return self.b(self.a(x))
+
+    model = Tied()
+    assert len(model.parameters()) == 2
+    nn.flatten_parameters(model)
+    model(ct.Tensor(np.ones((2, 4), np.float32))).sum().backward()
+    assert np.isfinite(model.a.w.grad).all() and model.a.w.grad.any()
+
+
+def test_dropout_is_keyed_and_off_in_inference():
+    x = ct.Tensor(np.ones((4, 7), np.float32))
+    a, b = net(), net()
+    a.set_seed(5), b.set_seed(5)
+    first, second = a(x).numpy(), a(x).numpy()
+    assert not np.array_equal(first, second), "each training pass has its own mask"
+    assert np.array_equal(first, b(x).numpy()) and np.array_equal(second, b(x).numpy())
+    assert np.array_equal(a.eval()(x).numpy(), a(x).numpy())
+
+
+def test_initializers():
+    rng = nn.init.generator(0)
+    for name, spread in [("glorot_uniform", np.sqrt(2 / 500)), ("glorot_normal", np.sqrt(2 / 500)),
+                         ("he_uniform", np.sqrt(2 / 300)), ("he_normal", np.sqrt(2 / 300))]:  # fmt: skip
+        values = getattr(nn.init, name)()((300, 200), rng)
+        assert values.dtype == np.float32 and abs(values.std() / spread - 1) < 0.03 and abs(values.mean()) < 0.002, name
+    assert abs(nn.init.normal(0.5)((100, 100), rng).std() - 0.5) < 0.02
+    assert np.abs(nn.init.truncated_normal(0.1)((100, 100), rng)).max() <= 0.2
+    assert np.all(nn.init.constant(2)((3,), rng) == 2) and not nn.init.zeros()((3,), rng).any()
+    with pytest.raises(ValueError, match="std must be 0 or more"):
+        nn.init.normal(-1)
+
+
+def test_losses_and_their_errors():
+    out = ct.Tensor(np.zeros((2, 3, 2), np.float32))
+    y = np.array([[0, 1, np.nan], [1, 1, 0]])
+    w = np.array([[1, 1, 0], [2, 1, 1]])
+    assert np.isclose(nn.losses.SoftmaxCrossEntropy()(out, y, w).item(), np.log(2))
+    with pytest.raises(ValueError, match="give a missing label the weight 0"):
+        nn.losses.SoftmaxCrossEntropy()(out, y, np.ones((2, 3)))
+    with pytest.raises(ValueError, match="does not fit"):
+        nn.losses.L2Loss()(ct.Tensor(np.zeros((2, 3), np.float32)), np.zeros((2, 4)))
+    with pytest.raises(TypeError, match="layer 1 must be a Module"):
+        nn.Sequential(nn.Linear(1, 1), "relu")
+    with pytest.raises(ValueError, match="rate must be"):
+        nn.Dropout(1.0)

@@ -1,0 +1,112 @@
+"""Elementwise maps: error in ulp over a sweep of float32, limits, derivatives, layouts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import catalase as ct
+from catalase import _core
+from tests.reference.gradients import directional
+from tests.reference.matmul import ACTIVATIONS
+
+# Largest error in units in the last place that cpp/elementwise/README.md states.
+ULP = {"exp": 1.0, "log": 1.0, "tanh": 1.5, "sigmoid": 2.5, "softplus": 2.0}
+EXACT = {**ACTIVATIONS, "exp": np.exp, "log": np.log}
+SIZES = [0, 1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 1009, 70001]
+
+
+@pytest.mark.parametrize("name", list(ULP))
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_error_in_ulp_over_all_magnitudes(backend, name):
+    x = np.arange(0, 2**32, 9973, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    x = x[np.isfinite(x) & (np.abs(x) >= np.finfo(np.float32).tiny)]
+    if name == "log":
+        x = x[x > 0]
+    y, exact = getattr(ct.ops, name)(x), EXACT[name](x.astype(np.float64))
+    rounded = exact.astype(np.float32)
+    normal = np.isfinite(rounded) & (np.abs(exact) >= np.finfo(np.float32).tiny)
+    ulps = np.abs(y[normal] - exact[normal]) / np.spacing(np.abs(rounded[normal])).astype(np.float64)
+    worst = np.argmax(ulps)
+    assert ulps[worst] <= ULP[name], f"{backend} {name}({x[normal][worst]!r}): {ulps[worst]} ulp"
+    assert np.array_equal(np.isinf(y), np.isinf(rounded)), "overflow happens where it should"
+    assert np.all(np.abs(y[~normal & np.isfinite(rounded)]) <= np.finfo(np.float32).tiny), "tiny results go to zero"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_limits(backend, dtype):
+    x = np.array([np.nan, np.inf, -np.inf, 0.0], dtype)
+    nan = np.nan
+    for name, expected in {
+        "exp": [nan, np.inf, 0, 1],
+        "log": [nan, np.inf, nan, -np.inf],
+        "tanh": [nan, 1, -1, 0],
+        "sigmoid": [nan, 1, 0, 0.5],
+        "softplus": [nan, np.inf, 0, np.log(2)],
+        "relu": [nan, np.inf, 0, 0],
+    }.items():
+        assert np.allclose(getattr(ct.ops, name)(x), expected, equal_nan=True), name
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_size_gives_the_bits_of_single_values(backend, threads, rng, size, dtype):
+    x = rng.standard_normal(size).astype(dtype)
+    for name in ("relu", "tanh", "sigmoid", "softplus", "exp"):
+        function = getattr(ct.ops, name)
+        y = function(x)
+        assert y.shape == x.shape and y.dtype == dtype
+        assert np.allclose(y, EXACT[name](x.astype(np.float64)), rtol=1e-6, atol=1e-7)
+        for i in {0, size // 2, size - 1} if size else ():
+            assert function(x[i : i + 1])[0] == y[i], (name, i)
+
+
+def test_layouts(backend, rng):
+    x = rng.standard_normal((12, 20)).astype(np.float32)
+    expected = ct.ops.tanh(x)
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    raw = np.zeros(x.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(x.shape)
+    raw[...] = x
+    for other in (np.asfortranarray(x), x[::-1][::-1], frozen, raw):
+        assert np.array_equal(ct.ops.tanh(other), expected)
+    out = np.empty_like(x)
+    assert ct.ops.tanh(x, out=out) is out and np.array_equal(out, expected)
+    wide = np.zeros((12, 40), np.float32)
+    ct.ops.tanh(x, out=wide[:, ::2])
+    assert np.array_equal(wide[:, ::2], expected) and not wide[:, 1::2].any()
+    assert np.array_equal(ct.ops.tanh(x, out=x), expected), "in place"
+
+
+@pytest.mark.parametrize("name", [None, "relu", "tanh", "sigmoid", "softplus"])
+def test_derivatives(backend, rng, name):
+    x, dy = rng.standard_normal((7, 9)), rng.standard_normal((7, 9))
+    x[np.abs(x) < 1e-3] = 0.5  # away from ReLU's corner
+    dx = ct.ops.activation_backward(dy, ct.ops.activation(x, name), name)
+    slope, claimed = directional(lambda v: np.sum(dy * ct.ops.activation(v, name)), [x], [dx], rng)
+    assert np.isclose(slope, claimed, rtol=1e-5)
+    single = ct.ops.activation_backward(dy.astype(np.float32), ct.ops.activation(x.astype(np.float32), name), name)
+    assert np.allclose(single, dx, rtol=1e-5, atol=1e-6)
+
+
+def test_fma_levels_agree_to_the_bit(rng):
+    levels = [name for name in ("avx2", "avx512") if name in _core.build_info()["cpu_levels"]]
+    if len(levels) < 2:
+        pytest.skip("this machine has one FMA level only")
+    before, x = _core.get_cpu_level(), (10 * rng.standard_normal(5003)).astype(np.float32)
+    for name in ("exp", "log", "tanh", "sigmoid", "softplus"):
+        results = []
+        for level in levels:
+            _core.set_cpu_level(level)
+            results.append(getattr(ct.ops, name)(np.abs(x) if name == "log" else x))
+        _core.set_cpu_level(before)
+        assert np.array_equal(*results), name
+
+
+def test_bad_input():
+    with pytest.raises(ValueError, match="activation must be None or one of .*'relu'.*got 'rellu'"):
+        ct.ops.activation(np.ones(2), "rellu")
+    with pytest.raises(TypeError, match="exp: x must be float32 or float64, got int64"):
+        ct.ops.exp(np.arange(3))
+    with pytest.raises(ValueError, match=r"equal shapes, got \(2,\) and \(3,\)"):
+        ct.ops.activation_backward(np.ones(2), np.ones(3), "tanh")

@@ -1,0 +1,82 @@
+"""The fused dense layer: against float64, gradients, and its promises about bits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import catalase as ct
+from tests.reference import matmul as reference
+from tests.reference.gradients import directional
+
+ACTIVATIONS = [None, "identity", "relu", "tanh", "sigmoid", "softplus"]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("shape", [(0, 3, 4), (1, 1, 1), (5, 0, 3), (7, 33, 17), (50, 1024, 12), (13, 4099, 35)], ids=str)
+def test_agrees_with_float64(backend, threads, rng, shape, activation):
+    n, i, o = shape
+    x, w = rng.standard_normal((n, i)).astype(np.float32), (rng.standard_normal((i, o)) / 10).astype(np.float32)
+    b = rng.standard_normal(o).astype(np.float32)
+    for bias in (b, None):
+        y = ct.ops.linear(x, w, bias, activation=activation)
+        exact, bound = reference.linear(x, w, bias, activation)
+        assert y.shape == (n, o) and y.dtype == np.float32
+        assert np.all(np.abs(y - exact) <= bound), f"{backend} {shape} {activation} {np.abs(y - exact).max()}"
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gradients(backend, rng, activation):
+    x, w, b = rng.standard_normal((6, 5)), rng.standard_normal((5, 4)), rng.standard_normal(4)
+    dy = rng.standard_normal((6, 4))
+    y = ct.ops.linear(x, w, b, activation=activation)
+    gradients = ct.ops.linear_backward(dy, x, w, y, activation=activation)
+    slope, claimed = directional(
+        lambda x, w, b: np.sum(dy * ct.ops.linear(x, w, b, activation=activation)), [x, w, b], gradients, rng
+    )
+    assert np.isclose(slope, claimed, rtol=1e-5)
+
+
+def test_gradients_may_land_in_padded_views(backend, rng):
+    x, w = rng.standard_normal((9, 6)).astype(np.float32), rng.standard_normal((6, 20)).astype(np.float32)
+    y = ct.ops.linear(x, w)
+    dy = rng.standard_normal(y.shape).astype(np.float32)
+    store, db = np.full((6, 48), 3, np.float32), np.empty(20, np.float32)
+    dx, dw, _ = ct.ops.linear_backward(dy, x, w, y, out_dw=store[:, :20], out_db=db)
+    plain = ct.ops.linear_backward(dy, x, w, y)
+    assert np.shares_memory(dw, store) and np.all(store[:, 20:] == 3)
+    assert all(np.array_equal(a, b) for a, b in zip((dx, dw, db), plain, strict=True))
+    assert ct.ops.linear_backward(dy, x, w, y, need_dx=False)[0] is None
+
+
+def test_the_column_sum_is_right_for_long_batches(backend, threads, rng):
+    dy = rng.standard_normal((9001, 37)).astype(np.float32)
+    x, w = np.zeros((9001, 1), np.float32), np.zeros((1, 37), np.float32)
+    db = ct.ops.linear_backward(dy, x, w, dy, need_dx=False)[2]
+    bound = (4096 + 3) * np.finfo(np.float32).eps * np.abs(dy).sum(axis=0, dtype=np.float64)
+    assert np.all(np.abs(db - dy.sum(axis=0, dtype=np.float64)) <= bound)
+
+
+def test_a_row_alone_gives_the_bits_it_has_in_a_batch(backend, rng):
+    x, w = rng.standard_normal((51, 300)).astype(np.float32), rng.standard_normal((300, 40)).astype(np.float32)
+    b = rng.standard_normal(40).astype(np.float32)
+    for activation in ACTIVATIONS:
+        whole = ct.ops.linear(x, w, b, activation=activation)
+        for i in (0, 25, 50):
+            assert np.array_equal(ct.ops.linear(x[i : i + 1], w, b, activation=activation)[0], whole[i])
+
+
+@pytest.mark.parametrize(
+    "x, w, b, kind, words",
+    [
+        (np.ones((2, 3)), np.ones((4, 3)), None, ValueError, ["x has 3 columns but w has 4 rows", "w.T"]),
+        (np.ones((2, 3)), np.ones((3, 4)), np.ones(3), ValueError, ["b must have shape (4,)", "(3,)"]),
+        (np.ones((2, 3)), np.ones((3, 4), np.float32), None, TypeError, ["float64", "float32"]),
+        (np.ones((2, 3), np.uint8), np.ones((3, 4)), None, TypeError, ["uint8"]),
+        (np.ones(3), np.ones((3, 4)), None, ValueError, ["must be matrices"]),
+    ],
+)
+def test_bad_input(x, w, b, kind, words):
+    with pytest.raises(kind) as error:
+        ct.ops.linear(x, w, b)
+    assert all(word in str(error.value) for word in ["linear", *words]), str(error.value)

@@ -1,0 +1,114 @@
+"""The tape: every operation's gradient against central differences, broadcasting, and its errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import catalase as ct
+from catalase.autograd import Tensor, concatenate, where
+from catalase.nn import functional as F
+from tests.reference.gradients import directional
+
+A, B = (4, 3), (4, 3)
+OPERATIONS = {
+    "add": (lambda a, b: a + b, A, B),
+    "add row": (lambda a, b: a + b, A, (3,)),
+    "subtract column": (lambda a, b: a - b, A, (4, 1)),
+    "multiply": (lambda a, b: a * b, A, (1, 3)),
+    "divide": (lambda a, b: a / b, A, B),
+    "power": (lambda a, b: a**b, A, B),
+    "numbers": (lambda a, b: (2 - a) / 3 + 4 * b - 1 / a + 2**b + b**2, A, B),
+    "matmul": (lambda a, b: a @ b, (4, 3), (3, 5)),
+    "batched matmul": (lambda a, b: a @ b, (2, 4, 3), (2, 3, 5)),
+    "functional matmul": (lambda a, b: F.matmul(a, b, transpose_b=True), (4, 3), (5, 3)),
+    "exp log sqrt abs": (lambda a, b: a.exp() + b.log() + a.sqrt() + (b - 1).abs(), A, B),
+    "sums": (lambda a, b: a.sum(0) * b.sum(1, keepdims=True) + a.sum() * b.mean((0, 1)), A, B),
+    "mean": (lambda a, b: a.mean(-1) - b.mean(1), A, B),
+    "max": (lambda a, b: a.max(1) + b.max() + a.max(0, keepdims=True).sum(), A, B),
+    "shapes": (lambda a, b: a.reshape(3, 4) @ b.reshape((4, 3)).T.transpose(1, 0), A, B),
+    "slices": (lambda a, b: a[1:, ::2].sum() + b[2] * a[0] + a[..., 1].sum(), A, B),
+    "index array": (lambda a, b: a[np.array([0, 0, 2])] * b[np.array([1, 3, 3])], A, B),
+    "concatenate": (lambda a, b: concatenate([a, b], axis=1) * 2, A, (4, 2)),
+    "where": (lambda a, b: where(a > 1, a, b) * where(np.arange(3) > 0, 1.0, b), A, B),
+    "activations": (lambda a, b: F.relu(a - 1) + F.tanh(b) + F.sigmoid(a) + F.softplus(b), A, B),
+    "softmax": (lambda a, b: F.softmax(a) * F.log_softmax(b), A, B),
+    "linear": (lambda a, b: F.linear(a, b, activation="tanh"), (4, 3), (3, 5)),
+    "dropout": (lambda a, b: F.dropout(a, 0.4, seed=1) + b, A, B),
+    "reused": (lambda a, b: (a * a + a) * (a + b) + b, A, B),
+}
+
+
+@pytest.mark.parametrize("name", list(OPERATIONS))
+def test_gradient(rng, name):
+    operation, shape_a, shape_b = OPERATIONS[name]
+    a, b = 0.6 + rng.random(shape_a), 0.6 + rng.random(shape_b)
+    x, y = Tensor(a, requires_grad=True), Tensor(b, requires_grad=True)
+    out = operation(x, y)
+    seed = rng.standard_normal(out.shape)
+    out.backward(seed)
+    value = lambda u, v: float(np.sum(seed * operation(Tensor(u), Tensor(v)).numpy()))  # noqa: E731
+    slope, claimed = directional(value, [a, b], [x.grad, y.grad], rng)
+    assert np.isclose(slope, claimed, rtol=2e-5, atol=1e-7), (name, slope, claimed)
+    assert x.grad.shape == shape_a and y.grad.shape == shape_b
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 3), max_size=3), st.lists(st.integers(0, 2), min_size=3, max_size=3))
+def test_broadcasting_gives_gradients_of_the_right_shape(shape, choice):
+    other = tuple(1 if c == 0 else n for n, c in zip(shape, choice, strict=False))
+    other = other[choice[0] % 2 :] if other else other
+    a, b = Tensor(np.ones(shape), requires_grad=True), Tensor(np.full(other, 2.0), requires_grad=True)
+    (a * b + b).sum().backward()
+    assert a.grad.shape == tuple(shape) and b.grad.shape == other
+    assert np.all(a.grad == 2) and np.isclose(b.grad.sum(), 2 * np.prod(shape))
+
+
+def test_gradients_accumulate_and_dtype_is_kept():
+    x = Tensor(np.ones(3, np.float32), requires_grad=True)
+    for _ in range(2):
+        (x * 3.5 + 1).sum().backward()
+    assert x.grad.tolist() == [7, 7, 7] and x.grad.dtype == np.float32
+    assert (x * 2.0).dtype == np.float32 and (np.float64(2) * x).dtype == np.float32
+
+
+def test_a_deep_graph_needs_no_recursion():
+    x = y = Tensor(np.ones(1), requires_grad=True)
+    for _ in range(20_000):
+        y = y + 1.0
+    y.backward()
+    assert x.grad[0] == 1
+
+
+def test_no_grad_and_detach():
+    x = Tensor(np.ones(2), requires_grad=True)
+    with ct.no_grad():
+        assert not (x * 2).requires_grad
+    assert (x * 2).requires_grad and not x.detach().requires_grad
+    assert not ct.no_grad()(lambda: x * 2)().requires_grad
+
+
+def test_errors():
+    x = Tensor(np.ones(2), requires_grad=True)
+    for call, kind, words in [
+        (lambda: (x * 2).backward(), ValueError, "needs grad="),
+        (lambda: (x * 2).backward(np.ones(3)), ValueError, r"grad must have shape \(2,\)"),
+        (lambda: Tensor(np.ones(2)).sum().backward(), RuntimeError, "requires_grad=True"),
+        (lambda: Tensor(np.arange(3)), TypeError, "int64"),
+        (lambda: x + np.ones(2, np.float32), TypeError, "cannot mix float64 and float32"),
+        (lambda: where(np.array([True]), 1.0, 2.0), TypeError, "must be a Tensor"),
+    ]:
+        with pytest.raises(kind, match=words):
+            call()
+    y = (x * 2).sum()
+    y.backward()
+    with pytest.raises(RuntimeError, match="run the forward pass again"):
+        y.backward()
+
+
+def test_an_array_on_the_left_gives_a_tensor():
+    x = Tensor(np.full(2, 3.0), requires_grad=True)
+    y = np.ones(2) - x
+    assert isinstance(y, Tensor) and y.numpy().tolist() == [-2, -2]

@@ -1,0 +1,168 @@
+"""Training: it learns, it repeats itself to the bit, it stops, and it survives a kill."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import catalase as ct
+from catalase import nn, train
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 10)).astype(np.float32)
+    return ct.data.NumpyDataset(X, X[:, :1] * X[:, 1:2] + 0.1 * rng.standard_normal((300, 1)))
+
+
+def net():
+    rng = nn.init.generator(0)
+    return nn.Sequential(nn.Linear(10, 32, "tanh", rng=rng), nn.Dropout(0.1), nn.Linear(32, 1, rng=rng))
+
+
+def run(data, epochs, callbacks=(), optimizer="Adam", resume=None, **options):
+    model = net()
+    history = train.fit(
+        model, data, nn.losses.L2Loss(), optimizer=getattr(ct.optim, optimizer)(model, lr=0.01),
+        nb_epoch=epochs, batch_size=32, seed=3, callbacks=callbacks, resume=resume, **options,
+    )  # fmt: skip
+    return model, history
+
+
+def same(a, b):
+    return all(np.array_equal(p, q) for p, q in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Momentum", "AdaGrad", "RMSProp", "Adam", "AdamW"])
+def test_every_optimizer_learns(data, optimizer):
+    _, history = run(data, 30, optimizer=optimizer)
+    assert history["loss"][-1] < 0.9 * history["loss"][0], history
+
+
+def test_same_seed_same_bits_for_any_thread_count(data):
+    before, models = ct.get_num_threads(), []
+    for threads in (1, 2, 5):
+        ct.set_num_threads(threads)
+        models.append(run(data, 3)[0])
+    ct.set_num_threads(before)
+    assert same(models[0], models[1]) and same(models[0], models[2])
+
+
+def test_early_stopping_restores_the_best_weights_to_the_bit(data):
+    seen = []
+
+    class Spy(train.Callback):
+        def on_epoch_end(self, state):
+            seen.append((state.logs["valid_loss"], state.module.state_dict()))
+
+    stopper = train.EarlyStopping(patience=3)
+    model, history = run(data, 200, [Spy(), stopper], valid=data.select(range(60, 90)))
+    best = int(np.argmin([loss for loss, _ in seen]))
+    assert len(history) < 200 and stopper.best_epoch == best and len(history) == best + 4
+    assert all(np.array_equal(a, b) for a, b in zip(model.state_dict().values(), seen[best][1].values(), strict=True))
+
+
+@pytest.mark.parametrize("killed_after", [1, 4, 5])
+def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(data, tmp_path, killed_after):
+    class Kill(train.Callback):
+        def __init__(self, at):
+            self.at = at
+
+        def on_batch_end(self, state):
+            if state.epoch == self.at and state.batch == 2:
+                raise KeyboardInterrupt
+
+    options = {"valid": data.select(range(50))}
+    whole, history = run(data, 9, [Kill(99), train.EarlyStopping(patience=50), train.Checkpoint(tmp_path / "c", 2)], **options)
+    folder = tmp_path / "killed"
+    try:
+        run(data, 9, [Kill(killed_after), train.EarlyStopping(patience=50), train.Checkpoint(folder)], **options)
+    except KeyboardInterrupt:
+        pass
+    callbacks = [Kill(99), train.EarlyStopping(patience=50), train.Checkpoint(folder)]
+    resumed, again = run(data, 9, callbacks, resume=folder, **options)
+    assert same(whole, resumed) and again["loss"] == history["loss"] and again["valid_loss"] == history["valid_loss"]
+
+
+def test_a_kill_while_saving_leaves_a_state_to_resume_from(data, tmp_path, monkeypatch):
+    run(data, 2, [train.Checkpoint(tmp_path / "c")])
+    import os
+
+    real, calls = os.replace, []
+
+    def failing(*args):
+        calls.append(args)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(OSError, match=r"."):
+        run(data, 4, [train.Checkpoint(tmp_path / "c")], resume=tmp_path / "c")
+    monkeypatch.setattr(os, "replace", real)
+    assert calls
+    resumed, history = run(data, 4, [train.Checkpoint(tmp_path / "c")], resume=tmp_path / "c")
+    assert same(resumed, run(data, 4)[0]) and len(history) == 4
+
+
+def test_resume_refuses_what_does_not_fit(data, tmp_path):
+    run(data, 1, [train.Checkpoint(tmp_path / "c")])
+    with pytest.raises(ValueError, match="written with Adam, but this run uses SGD"):
+        run(data, 2, [train.Checkpoint(tmp_path / "c")], optimizer="SGD", resume=tmp_path / "c")
+    with pytest.raises(ValueError, match="callbacks"):
+        run(data, 2, resume=tmp_path / "c")
+    with pytest.raises((ValueError, OSError), match="absent"):
+        run(data, 2, resume=tmp_path / "absent")
+
+
+def test_a_loss_that_explodes_is_named(data):
+    model = net()
+    with pytest.raises(FloatingPointError, match=r"epoch 0, batch 0; look for NaN"):
+        bad = ct.data.NumpyDataset(np.full((4, 10), np.inf, np.float32), np.zeros((4, 1)))
+        train.fit(model, bad, nn.losses.L2Loss(), optimizer=ct.optim.Adam(model), nb_epoch=1)
+
+
+def test_clipping_bounds_the_step(data):
+    model = net()
+    before = model.state_dict()
+    optimizer = ct.optim.SGD(model, lr=1.0, clip_norm=0.01)
+    nn.losses.L2Loss()(model(ct.Tensor(data.X)), 1000 * data.y).backward()
+    optimizer.step()
+    moved = np.sqrt(sum(np.sum((model.state_dict()[n] - v) ** 2) for n, v in before.items()))
+    assert np.isclose(moved, 0.01, rtol=1e-3)
+
+
+def test_bad_input(data):
+    model = net()
+    optimizer = ct.optim.Adam(model)
+    for options, words in [
+        ({"dataset": data.select([])}, "dataset is empty"),
+        ({"valid": data.select([])}, "validation dataset is empty"),
+        ({"batch_size": 0}, "batch_size 1 or more"),
+        ({"optimizer": ct.optim.Adam(net())}, "over another module"),
+        ({"callbacks": [train.EarlyStopping()]}, "no figure 'valid_loss'.*give fit a valid dataset"),
+    ]:
+        arguments = {"dataset": data, "optimizer": optimizer, "nb_epoch": 1, **options}
+        dataset = arguments.pop("dataset")
+        with pytest.raises(ValueError, match=words):
+            train.fit(model, dataset, nn.losses.L2Loss(), **arguments)
+    history = train.fit(model, data, nn.losses.L2Loss(), optimizer=optimizer, nb_epoch=1, batch_size=10_000)
+    assert len(history) == 1, "a batch larger than the data is the whole data"
+
+
+def test_progress_goes_to_stderr_only_when_asked(data, capsys):
+    run(data, 2)
+    assert capsys.readouterr() == ("", "")
+    run(data, 2, progress=True)
+    out, err = capsys.readouterr()
+    assert out == "" and "training 2/2" in err
+
+
+def test_schedules():
+    optimizer = ct.optim.Adam(net(), lr=ct.optim.ExponentialDecay(0.1, 0.5, 2))
+    rates = []
+    for _ in range(5):
+        rates.append(optimizer.current_lr())
+        optimizer.step()
+    assert rates == [0.1, 0.1, 0.05, 0.05, 0.025]
+    with pytest.raises(ValueError, match="rising boundaries"):
+        ct.optim.PiecewiseConstant([5, 2], [1, 2, 3])
