@@ -1,0 +1,9 @@
+"""Models: nets with fit, predict, evaluate, save and load, under the names that DeepChem users know."""
+
+from __future__ import annotations
+
+from .ensemble import Ensemble
+from .model import Model, load
+from .multitask import MultitaskClassifier, MultitaskRegressor
+
+__all__ = ["Ensemble", "Model", "MultitaskClassifier", "MultitaskRegressor", "load"]

@@ -1,0 +1,305 @@
+"""What all models share: training, prediction, scores, and a folder to live in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _registry, _storage, nn, optim, train
+from ..autograd import Tensor, no_grad
+from ..metrics import Metric
+from ..trans import Transformer, undo_transforms
+
+_KIND = "catalase model"
+_PREDICT_ROWS = 1000  # rows that go through the net at a time
+
+
+class Model:
+    """Base class of models.
+
+    A subclass sets ``module`` (the net), ``loss``, and the settings below, and writes ``to_config``.
+
+    Attributes
+    ----------
+    module : nn.Module
+    batch_size : int
+    learning_rate : float or schedule
+    seed : int or None
+        Decides start values, shuffling and dropout; None draws a fresh one.
+    history : train.History or None
+        Of the last fit.
+    transformers : list of Transformer
+        Kept with the model when it is saved, for whoever predicts with it later; `predict` undoes those it is given.
+    featurizer : dict or None
+        Settings of the featurizer, kept likewise.
+    """
+
+    module: nn.Module
+    loss: nn.losses.Loss
+    batch_size: int
+    learning_rate: Any
+    seed: int | None
+    n_features: int
+
+    def __init__(self) -> None:
+        self.history: train.History | None = None
+        self.transformers: list[Transformer] = []
+        self.featurizer: dict[str, Any] | None = None
+        self._optimizer: optim.Optimizer | None = None
+        self._fits = 0
+
+    def make_optimizer(self) -> optim.Optimizer:
+        """Return the optimizer of the first fit; later fits go on with it."""
+        return optim.Adam(self.module, lr=self.learning_rate)
+
+    def fit(
+        self,
+        dataset: Any,
+        nb_epoch: int = 10,
+        valid: Any = None,
+        callbacks: Sequence[train.Callback] = (),
+        progress: bool | None = None,
+        resume: str | Path | None = None,
+    ) -> train.History:
+        """Train on a dataset.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            X (N, n_features) without NaN; y and w as the model's loss needs them. Weight 0 is a missing label.
+        nb_epoch : int
+            Passes over the data. Another call goes on from where this one ended.
+        valid : Dataset, optional
+            Its loss is reported after each epoch as ``valid_loss``, for `train.EarlyStopping`.
+        callbacks : sequence of train.Callback
+        progress : bool, optional
+            A progress bar on standard error; None shows one on a terminal.
+        resume : path, optional
+            Go on from the last state that a `train.Checkpoint` committed there.
+
+        Returns
+        -------
+        train.History
+
+        Raises
+        ------
+        TypeError, ValueError
+            For data that do not fit, saying what was needed and what came.
+        """
+        name = type(self).__name__
+        self._check_dataset(f"{name}.fit", dataset)
+        if valid is not None:
+            self._check_dataset(f"{name}.fit (valid)", valid)
+        if self._optimizer is None:
+            self._optimizer = self.make_optimizer()
+        seed = self.seed
+        if seed is not None and self._fits:
+            seed = int(np.random.SeedSequence([seed, self._fits]).generate_state(1)[0])
+        self.history = train.fit(
+            self.module,
+            dataset,
+            self.loss,
+            optimizer=self._optimizer,
+            nb_epoch=nb_epoch,
+            batch_size=self.batch_size,
+            seed=seed,
+            valid=valid,
+            callbacks=callbacks,
+            progress=progress,
+            forward=self._forward,
+            resume=resume,
+        )
+        self._fits += 1
+        return self.history
+
+    def predict_on_batch(self, X: Any) -> NDArray[Any]:
+        """Return the predictions for an array of features (N, n_features), all at once."""
+        X = self._check_features(f"{type(self).__name__}.predict", np.asarray(X))
+        self.module.eval()
+        with no_grad():
+            return self._output(self._forward(self.module, X))
+
+    def predict(self, dataset: Any, transformers: Sequence[Transformer] = ()) -> NDArray[Any]:
+        """Return the predictions for a dataset, or for an array of features.
+
+        Parameters
+        ----------
+        dataset : Dataset or array_like, shape (N, n_features)
+        transformers : sequence of Transformer
+            Those that changed y are undone, so that predictions come in the units of the measurement.
+
+        Returns
+        -------
+        ndarray
+            (N, tasks) for regression, (N, tasks, classes) probabilities for classification. A row's bits do not depend
+            on the other rows.
+        """
+        X = dataset.X if hasattr(dataset, "X") else np.asarray(dataset)
+        X = self._check_shape(f"{type(self).__name__}.predict", X)
+        parts = [self.predict_on_batch(X[start:stop]) for start, stop in _slices(len(X))]
+        return undo_transforms(np.concatenate(parts), transformers)
+
+    def evaluate(
+        self,
+        dataset: Any,
+        metrics: Metric | Sequence[Metric],
+        transformers: Sequence[Transformer] = (),
+        per_task_metrics: bool = False,
+        use_sample_weights: bool = False,
+        mask_missing: bool = True,
+    ) -> Any:
+        """Score the model on a dataset.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        metrics : Metric or list of Metric
+        transformers : sequence of Transformer
+            Undone on labels and predictions alike.
+        per_task_metrics : bool
+            Also return each task's score.
+        use_sample_weights, mask_missing : bool
+            See `Metric.compute_metric`.
+
+        Returns
+        -------
+        dict of str to float, or a pair of dicts (means, lists a task)
+        """
+        prediction = self.predict(dataset, transformers)
+        y = undo_transforms(dataset.y, transformers)
+        scores: dict[str, float] = {}
+        tasks: dict[str, list[float]] = {}
+        for metric in [metrics] if isinstance(metrics, Metric) else metrics:
+            scores[metric.name], tasks[metric.name] = metric.compute_metric(
+                y,
+                prediction,
+                dataset.w,
+                mask_missing=mask_missing,
+                use_sample_weights=use_sample_weights,
+                per_task_metrics=True,
+            )
+        return (scores, tasks) if per_task_metrics else scores
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the settings as JSON values, with the class's name under "class"."""
+        raise TypeError(f"{type(self).__name__} has no to_config method, so it cannot be saved")
+
+    def save(self, path: str | Path) -> None:
+        """Save the model into a folder: weights as safetensors, settings as JSON, committed by one rename.
+
+        Parameters
+        ----------
+        path : path
+            Made where it does not exist; a model that is there is replaced, and stays loadable until the new one is.
+
+        Raises
+        ------
+        OSError
+            If the folder cannot be written (full disk, no permission). What was saved before is not lost.
+        """
+        config = {
+            "kind": _KIND,
+            "model": self.to_config(),
+            "transformers": [t.to_config() for t in self.transformers],
+            "featurizer": self.featurizer,
+        }
+        _storage.save_folder(path, config, self.module.state_dict())
+
+    def _forward(self, module: nn.Module, X: NDArray[Any]) -> Tensor:
+        return module(Tensor(np.asarray(X, dtype=np.float32)))  # type: ignore[no-any-return]
+
+    def _output(self, raw: Tensor) -> NDArray[Any]:
+        return raw.numpy()
+
+    def _check_dataset(self, where: str, dataset: Any) -> None:
+        if not all(hasattr(dataset, name) for name in ("X", "y", "w", "ids")):
+            raise TypeError(
+                f"{where}: needs a dataset such as catalase.data.NumpyDataset(X, y), got {type(dataset).__name__}"
+            )
+        if len(dataset) == 0:
+            raise ValueError(f"{where}: the dataset is empty; it needs at least one row")
+        self._check_features(where, dataset.X)
+        self._check_labels(where, np.asarray(dataset.y), np.asarray(dataset.w))
+
+    def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
+        """Refuse labels that the loss cannot take; subclasses know more."""
+
+    def _check_shape(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
+        if X.ndim != 2 or X.shape[1] != self.n_features:
+            raise ValueError(f"{where}: X must have shape (rows, {self.n_features}), got {X.shape}")
+        if X.dtype.kind not in "fiub":
+            raise TypeError(f"{where}: X must hold numbers, got {X.dtype}")
+        return X
+
+    def _check_features(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
+        X = self._check_shape(where, X)
+        if X.dtype.kind == "f":
+            for start, stop in _slices(len(X)):
+                bad = ~np.isfinite(X[start:stop])
+                if bad.any():
+                    row, column = (int(i) for i in np.argwhere(bad)[0])
+                    raise ValueError(
+                        f"{where}: X holds {X[start + row, column]} at row {start + row}, column {column}; "
+                        "impute or drop it"
+                    )
+        return X
+
+
+def load(path: str | Path) -> Any:
+    """Load a model that was saved by `Model.save`. Predictions are equal to the bit.
+
+    Parameters
+    ----------
+    path : path
+        The folder.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no saved model.
+    ValueError
+        If a file is truncated or was altered, or the config names a class or a setting that is not known.
+
+    Notes
+    -----
+    Safe on files from strangers: nothing is unpickled, and only Catalase's own classes can be named.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, catalase as ct
+    >>> model = ct.models.MultitaskRegressor(1, 8, layer_sizes=[4], seed=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(folder)
+    ...     again = ct.models.load(folder)
+    >>> X = np.ones((2, 8), np.float32)
+    >>> bool(np.array_equal(model.predict(X), again.predict(X)))
+    True
+    """
+    config, arrays = _storage.load_folder(path)
+    if config.get("kind") != _KIND or not isinstance(config.get("model"), dict):
+        raise ValueError(f"load: {path} holds no model; give the folder that Model.save wrote")
+    model: Model = _registry.build(config["model"], Model)
+    try:
+        model.module.load_state_dict(arrays)
+    except ValueError as error:
+        raise ValueError(f"load: the weights in {path} do not fit its config: {error}") from None
+    transformers, featurizer = config.get("transformers"), config.get("featurizer")
+    if not isinstance(transformers, list) or not (featurizer is None or isinstance(featurizer, dict)):
+        raise ValueError(f"load: the config in {path} lacks its transformers or its featurizer")
+    model.transformers = [Transformer.build(t) for t in transformers]
+    model.featurizer = featurizer
+    return model
+
+
+def _slices(rows: int) -> Iterator[tuple[int, int]]:
+    """Ranges that cover all rows; one empty range where there are none."""
+    for start in range(0, max(1, rows), _PREDICT_ROWS):
+        yield start, min(rows, start + _PREDICT_ROWS)

@@ -1,0 +1,306 @@
+"""Dense nets with one output for each task: MultitaskClassifier and MultitaskRegressor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import nn, ops, optim
+from .._registry import AnyOf, Float, Int, List, Str, register
+from ..autograd import Tensor
+from .model import Model
+
+_Number = float | Sequence[float]
+_ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "identity")
+
+_FIELDS = {
+    "n_tasks": Int(1, 1_000_000),
+    "n_features": Int(1, 10_000_000),
+    "layer_sizes": List(Int(1, 10_000_000), max_length=1000),
+    "weight_init_stddevs": List(Float(low=0), max_length=1001),
+    "bias_init_consts": List(Float(), max_length=1001),
+    "weight_decay_penalty": Float(low=0),
+    "weight_decay_penalty_type": Str(choices=["l1", "l2"]),
+    "dropouts": List(Float(low=0, high=1), max_length=1000),
+    "activation_fns": List(Str(choices=list(_ACTIVATIONS)), max_length=1000),
+    "batch_size": Int(1),
+    "learning_rate": Float(low=0),
+    "seed": AnyOf(Int(0), none=True),
+}
+
+
+class _DenseNet(nn.Module):
+    """Linear layers with activation and dropout, and a last one that gives (N, *shape)."""
+
+    def __init__(self, layers: list[nn.Module], shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.layers = layers
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x if len(self.shape) == 1 else x.reshape((x.shape[0], *self.shape))
+
+
+class _Multitask(Model):
+    """What the two models share."""
+
+    def __init__(
+        self,
+        n_tasks: int,
+        n_features: int,
+        layer_sizes: Sequence[int],
+        weight_init_stddevs: _Number,
+        bias_init_consts: _Number,
+        weight_decay_penalty: float,
+        weight_decay_penalty_type: str,
+        dropouts: _Number,
+        activation_fns: str | Sequence[str],
+        batch_size: int,
+        learning_rate: Any,
+        seed: int | None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        for key, value in (("n_tasks", n_tasks), ("n_features", n_features), ("batch_size", batch_size)):
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+                raise ValueError(f"{name}: {key} must be a whole number, 1 or more, got {value!r}")
+        if isinstance(layer_sizes, (int, np.integer)) or any(int(s) < 1 for s in layer_sizes):
+            raise ValueError(f"{name}: layer_sizes must be a list of widths, 1 or more, got {layer_sizes!r}")
+        if weight_decay_penalty_type not in ("l1", "l2"):
+            raise ValueError(f"{name}: weight_decay_penalty_type must be 'l1' or 'l2', got {weight_decay_penalty_type!r}")
+        if not weight_decay_penalty >= 0:
+            raise ValueError(f"{name}: weight_decay_penalty must be 0 or more, got {weight_decay_penalty}")
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
+            raise ValueError(f"{name}: seed must be None or a whole number, 0 or more, got {seed!r}")
+        self.n_tasks, self.n_features = int(n_tasks), int(n_features)
+        self.layer_sizes = [int(s) for s in layer_sizes]
+        hidden, outputs = len(self.layer_sizes), len(self.layer_sizes) + 1
+        self.weight_init_stddevs = _each(name, "weight_init_stddevs", weight_init_stddevs, outputs, hidden)
+        self.bias_init_consts = _each(name, "bias_init_consts", bias_init_consts, outputs, hidden)
+        self.dropouts = _each(name, "dropouts", dropouts, hidden)
+        self.activation_fns = [activation_fns] * hidden if isinstance(activation_fns, str) else list(activation_fns)
+        if len(self.activation_fns) != hidden or not set(self.activation_fns) <= set(_ACTIVATIONS):
+            raise ValueError(
+                f"{name}: activation_fns must be one of {', '.join(_ACTIVATIONS)}, or {hidden} of them, "
+                f"got {activation_fns!r}"
+            )
+        self.weight_decay_penalty = float(weight_decay_penalty)
+        self.weight_decay_penalty_type = weight_decay_penalty_type
+        self.batch_size, self.learning_rate = int(batch_size), learning_rate
+        self.seed = None if seed is None else int(seed)
+
+    def _net(self, shape: tuple[int, ...]) -> _DenseNet:
+        rng = nn.init.generator(self.seed)
+        layers: list[nn.Module] = []
+        width = self.n_features
+        sizes = [*self.layer_sizes, int(np.prod(shape))]
+        for i, size in enumerate(sizes):
+            is_output = i == len(self.layer_sizes)
+            std, bias = self.weight_init_stddevs[i], self.bias_init_consts[i]
+            activation = None if is_output else self.activation_fns[i]
+            layers.append(
+                nn.Linear(
+                    width,
+                    size,
+                    activation=None if activation == "identity" else activation,
+                    weight_init=nn.init.normal(std),
+                    bias_init=nn.init.constant(bias),
+                    rng=rng,
+                )
+            )
+            if not is_output and self.dropouts[i] > 0:
+                layers.append(nn.Dropout(self.dropouts[i]))
+            width = size
+        return _DenseNet(layers, shape)
+
+    def make_optimizer(self) -> optim.Optimizer:
+        if self.weight_decay_penalty_type == "l1":
+            return optim.Adam(self.module, lr=self.learning_rate, l1=self.weight_decay_penalty)
+        return optim.Adam(self.module, lr=self.learning_rate, l2=2 * self.weight_decay_penalty)
+
+    def to_config(self) -> dict[str, Any]:
+        config = {key: getattr(self, key) for key in _FIELDS}
+        if callable(self.learning_rate):  # a schedule belongs to a run, not to the model: keep where it started
+            config["learning_rate"] = float(self.learning_rate(0))
+        config["learning_rate"] = float(config["learning_rate"])
+        return {"class": type(self).__name__, **config}
+
+    def _columns(self, where: str, name: str, array: NDArray[Any]) -> None:
+        if array.shape[1:] not in ((), (1,), (self.n_tasks,)) or (name == "y" and array.ndim == 1 and self.n_tasks > 1):
+            raise ValueError(f"{where}: {name} must have shape (rows, {self.n_tasks}), got {array.shape}")
+
+
+@register("MultitaskClassifier", **_FIELDS, n_classes=Int(2, 1_000_000))
+class MultitaskClassifier(_Multitask):
+    """A dense net with a softmax over the classes of each task.
+
+    Parameters
+    ----------
+    n_tasks, n_features : int
+    layer_sizes : list of int
+        Widths of the hidden layers.
+    weight_init_stddevs, bias_init_consts : float or list of float
+        Start values: weights normal with this standard deviation, biases constant; one a layer, the output layer last
+        (where it is left out of a list it takes the last one's deviation and bias 0; one number serves all hidden
+        layers, and the output's weights).
+    weight_decay_penalty : float
+        Penalty on the weights: ``penalty * sum(w**2)`` ("l2") or ``penalty * sum(|w|)`` ("l1") joins the loss.
+    weight_decay_penalty_type : {"l2", "l1"}
+    dropouts : float or list of float
+        After each hidden layer.
+    activation_fns : str or list of str
+        "relu", "tanh", "sigmoid", "softplus" or "identity".
+    n_classes : int
+        Of each task.
+    batch_size : int
+    learning_rate : float or schedule
+        Of Adam.
+    seed : int, optional
+        Same seed, same bits, for any number of threads.
+
+    Notes
+    -----
+    Labels y (N, n_tasks) are class numbers; NaN, or weight 0, is a missing label. The loss is the mean over all labels
+    of weight times cross-entropy. The defaults are DeepChem's.
+
+    References
+    ----------
+    Ramsundar et al., "Massively multitask networks for drug discovery", arXiv:1502.02072.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> X = np.eye(4, dtype=np.float32)
+    >>> model = ct.models.MultitaskClassifier(2, 4, layer_sizes=[8], seed=1)
+    >>> _ = model.fit(ct.data.NumpyDataset(X, np.eye(4)[:, :2]), nb_epoch=5)
+    >>> model.predict(X).shape
+    (4, 2, 2)
+    """
+
+    def __init__(
+        self,
+        n_tasks: int,
+        n_features: int,
+        layer_sizes: Sequence[int] = (1000,),
+        weight_init_stddevs: _Number = 0.02,
+        bias_init_consts: _Number = 1.0,
+        weight_decay_penalty: float = 0.0,
+        weight_decay_penalty_type: str = "l2",
+        dropouts: _Number = 0.5,
+        activation_fns: str | Sequence[str] = "relu",
+        n_classes: int = 2,
+        batch_size: int = 100,
+        learning_rate: Any = 1e-3,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(
+            n_tasks, n_features, layer_sizes, weight_init_stddevs, bias_init_consts, weight_decay_penalty,
+            weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed,
+        )  # fmt: skip
+        if n_classes < 2:
+            raise ValueError(f"MultitaskClassifier: n_classes must be 2 or more, got {n_classes}")
+        self.n_classes = int(n_classes)
+        self.module = self._net((self.n_tasks, self.n_classes))
+        self.loss = nn.losses.SoftmaxCrossEntropy()
+
+    def to_config(self) -> dict[str, Any]:
+        return {**super().to_config(), "n_classes": self.n_classes}
+
+    def _output(self, raw: Tensor) -> NDArray[Any]:
+        return ops.softmax(raw.numpy())
+
+    def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
+        if self.n_tasks == 1 and y.shape[1:] == (self.n_classes,) and self.n_classes > 1:
+            return  # one-hot rows of one task
+        self._columns(where, "y", y)
+        self._columns(where, "w", w)
+        labels = y.reshape(len(y), -1)
+        counts = np.broadcast_to(w.reshape(len(w), -1) != 0, labels.shape)
+        with np.errstate(invalid="ignore"):
+            wrong = counts & ~((labels >= 0) & (labels < self.n_classes) & (labels == np.floor(labels)))
+        if wrong.any():
+            row, task = (int(i) for i in np.argwhere(wrong)[0])
+            raise ValueError(
+                f"{where}: labels must be class numbers from 0 to {self.n_classes - 1}, got {labels[row, task]} at row "
+                f"{row}, task {task}; give a missing label the weight 0"
+            )
+
+    def _forward(self, module: nn.Module, X: NDArray[Any]) -> Tensor:
+        return super()._forward(module, X)
+
+
+@register("MultitaskRegressor", **_FIELDS)
+class MultitaskRegressor(_Multitask):
+    """A dense net with one number for each task, trained on squared error.
+
+    Parameters
+    ----------
+    n_tasks, n_features, layer_sizes, weight_init_stddevs, bias_init_consts, weight_decay_penalty, \
+weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed
+        As `MultitaskClassifier`; a single ``bias_init_consts`` also starts the output's bias.
+
+    Notes
+    -----
+    Labels y (N, n_tasks); NaN, or weight 0, is a missing label. The loss is the mean over all labels of weight times
+    squared error. Normalize the labels first (`catalase.trans.NormalizationTransformer`). The defaults are DeepChem's.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> X = np.linspace(-1, 1, 50, dtype=np.float32).reshape(-1, 1)
+    >>> model = ct.models.MultitaskRegressor(1, 1, layer_sizes=[32], dropouts=0.0, seed=1)
+    >>> _ = model.fit(ct.data.NumpyDataset(X, X), nb_epoch=5)
+    >>> model.predict(X).shape
+    (50, 1)
+    """
+
+    def __init__(
+        self,
+        n_tasks: int,
+        n_features: int,
+        layer_sizes: Sequence[int] = (1000,),
+        weight_init_stddevs: _Number = 0.02,
+        bias_init_consts: _Number = 1.0,
+        weight_decay_penalty: float = 0.0,
+        weight_decay_penalty_type: str = "l2",
+        dropouts: _Number = 0.5,
+        activation_fns: str | Sequence[str] = "relu",
+        batch_size: int = 100,
+        learning_rate: Any = 1e-3,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(
+            n_tasks, n_features, layer_sizes, weight_init_stddevs, bias_init_consts, weight_decay_penalty,
+            weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed,
+        )  # fmt: skip
+        self.module = self._net((self.n_tasks,))
+        self.loss = nn.losses.L2Loss()
+
+    def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
+        self._columns(where, "y", y)
+        self._columns(where, "w", w)
+        if y.dtype.kind == "f":
+            labels = y.reshape(len(y), -1)
+            wrong = np.broadcast_to(w.reshape(len(w), -1) != 0, labels.shape) & ~np.isfinite(labels)
+            if wrong.any():
+                row, task = (int(i) for i in np.argwhere(wrong)[0])
+                raise ValueError(
+                    f"{where}: y holds {labels[row, task]} at row {row}, task {task}; give a missing label the weight 0"
+                )
+
+
+def _each(name: str, key: str, value: _Number, count: int, hidden: int | None = None) -> list[float]:
+    """One number a layer; the last of ``count`` is the output's, and may be left out of a list of ``hidden``."""
+    if isinstance(value, (int, float, np.floating, np.integer)) and not isinstance(value, bool):
+        return [float(value)] * count
+    values = [float(v) for v in value]  # type: ignore[union-attr]
+    if hidden is not None and len(values) == hidden and values:
+        values.append(values[-1] if key == "weight_init_stddevs" else 0.0)
+    if len(values) != count:
+        raise ValueError(f"{name}: {key} must be one number or {count} of them (one a layer), got {value!r}")
+    return values

@@ -1,0 +1,173 @@
+"""Models: shapes, seeds, missing labels, saved folders, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import catalase as ct
+from catalase import models
+
+
+@pytest.fixture
+def data(rng):
+    X = (rng.random((120, 40)) < 0.2).astype(np.float32)
+    y = np.stack([X[:, 0] + X[:, 1] > 0, X[:, 2] > 0, X[:, 3] * X[:, 4] > 0], axis=1).astype(np.float32)
+    y[rng.random(y.shape) < 0.3] = np.nan
+    return ct.data.NumpyDataset(X, y)
+
+
+def classifier(**options):
+    return models.MultitaskClassifier(3, 40, **{"layer_sizes": [32], "seed": 1, "batch_size": 30, **options})
+
+
+def regressor(**options):
+    return models.MultitaskRegressor(3, 40, **{"layer_sizes": [32, 16], "seed": 1, "batch_size": 30, **options})
+
+
+def test_the_classifier_learns(data):
+    model = classifier(dropouts=0.1)
+    metric = ct.metrics.Metric(ct.metrics.roc_auc_score, np.mean)
+    history = model.fit(data, nb_epoch=60, valid=data)
+    scores, tasks = model.evaluate(data, [metric], per_task_metrics=True)
+    assert scores["mean-roc_auc_score"] > 0.97 and len(tasks["mean-roc_auc_score"]) == 3
+    assert history["valid_loss"][-1] < history["valid_loss"][0]
+    p = model.predict(data)
+    assert p.shape == (120, 3, 2) and np.allclose(p.sum(axis=2), 1, atol=1e-6)
+
+
+def test_the_regressor_learns_and_undoes_its_transformer(data):
+    target = ct.data.NumpyDataset(data.X, 100 + 10 * data.X[:, :3].cumsum(axis=1))
+    normal = ct.trans.NormalizationTransformer(transform_y=True, dataset=target)
+    model = regressor(dropouts=0.0)
+    model.fit(normal.transform(target), nb_epoch=100)
+    score = model.evaluate(normal.transform(target), ct.metrics.Metric(ct.metrics.r2_score), [normal])
+    assert score["r2_score"] > 0.9 and model.predict(target, [normal]).mean() > 90
+
+
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_same_seed_same_bits_for_any_thread_count(data, make):
+    before, results = ct.get_num_threads(), []
+    for threads in (1, 2):
+        ct.set_num_threads(threads)
+        model = make()
+        model.fit(data, nb_epoch=3)
+        results.append(model.predict(data))
+    ct.set_num_threads(before)
+    other = make(seed=2)
+    other.fit(data, nb_epoch=3)
+    assert np.array_equal(*results) and not np.array_equal(results[0], other.predict(data))
+
+
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_a_row_alone_gives_the_bits_it_has_in_a_batch(data, make):
+    model = make()
+    model.fit(data, nb_epoch=2)
+    whole = model.predict(data)
+    assert all(np.array_equal(model.predict(data.X[i : i + 1])[0], whole[i]) for i in (0, 50, 119))
+    assert model.predict(data.X[:0]).shape == (0, *whole.shape[1:])
+
+
+def test_a_missing_label_never_counts(data):
+    results = []
+    for filler in (np.nan, 0.0, 1.0):
+        y = np.where(np.isnan(data.y), filler, data.y)
+        model = classifier()
+        model.fit(ct.data.NumpyDataset(data.X, y, data.w), nb_epoch=2)
+        results.append(model.predict(data))
+    assert np.array_equal(results[0], results[1]) and np.array_equal(results[0], results[2])
+
+
+@pytest.mark.parametrize("make", [classifier, regressor, lambda: models.Ensemble([regressor(), regressor(seed=2)])])
+def test_saved_and_loaded_predictions_are_equal_to_the_bit(data, make, tmp_path):
+    model = make()
+    model.fit(data, nb_epoch=2)
+    model.transformers = [ct.trans.NormalizationTransformer(transform_y=True, dataset=data)]
+    model.featurizer = {"radius": 2, "size": 1024}
+    model.save(tmp_path / "m")
+    again = models.load(tmp_path / "m")
+    assert type(again) is type(model) and again.to_config() == model.to_config()
+    assert np.array_equal(again.predict(data), model.predict(data))
+    assert again.featurizer == model.featurizer
+    assert np.array_equal(again.transformers[0].untransform(data.y[:2]), model.transformers[0].untransform(data.y[:2]), True)
+
+
+def test_fitting_again_goes_on(data):
+    model = classifier()
+    first = model.fit(data, nb_epoch=3)["loss"]
+    second = model.fit(data, nb_epoch=3)["loss"]
+    assert second[0] < first[0] and model._optimizer.steps == 6 * 4
+
+
+def test_penalties(data):
+    for kind in ("l1", "l2"):
+        plain, held = classifier(dropouts=0.0), classifier(dropouts=0.0, weight_decay_penalty=0.01, weight_decay_penalty_type=kind)
+        plain.fit(data, nb_epoch=20)
+        held.fit(data, nb_epoch=20)
+        size = [np.abs(m.module.state_dict()["layers.0.w"]).sum() for m in (plain, held)]
+        assert size[1] < 0.8 * size[0], kind
+
+
+def test_one_hot_labels_are_one_task(rng):
+    X = rng.standard_normal((200, 6)).astype(np.float32)
+    y = np.eye(3)[np.argmax(X[:, :3], axis=1)]
+    model = models.MultitaskClassifier(1, 6, layer_sizes=[32], n_classes=3, dropouts=0.0, seed=0)
+    data = ct.data.NumpyDataset(X, np.argmax(y, axis=1))
+    model.fit(data, nb_epoch=60)
+    assert model.evaluate(data, ct.metrics.Metric(ct.metrics.accuracy_score))["accuracy_score"] > 0.9
+
+
+@pytest.mark.parametrize(
+    "call, kind, words",
+    [
+        (lambda m, d: m.fit(d.X), TypeError, "needs a dataset such as catalase.data.NumpyDataset"),
+        (lambda m, d: m.fit(d.select([])), ValueError, "dataset is empty"),
+        (lambda m, d: m.predict(np.ones((2, 39))), ValueError, r"shape \(rows, 40\), got \(2, 39\)"),
+        (lambda m, d: m.predict(np.full((2, 40), np.nan)), ValueError, "X holds nan at row 0, column 0"),
+        (lambda m, d: m.predict(np.full((2, 40), "a")), TypeError, "X must hold numbers"),
+        (lambda m, d: m.fit(ct.data.NumpyDataset(d.X, d.y[:, :2])), ValueError, r"y must have shape \(rows, 3\)"),
+        (lambda m, d: m.fit(ct.data.NumpyDataset(d.X, np.full((120, 3), 2.0))), ValueError, "class numbers from 0 to 1, got 2.0"),
+        (lambda m, d: classifier(layer_sizes=[0]), ValueError, "layer_sizes"),
+        (lambda m, d: classifier(dropouts=[0.1, 0.2]), ValueError, "dropouts must be one number or 1"),
+        (lambda m, d: classifier(activation_fns="rellu"), ValueError, "activation_fns must be one of relu"),
+        (lambda m, d: classifier(seed=-1), ValueError, "seed must be"),
+        (lambda m, d: models.Ensemble([]), ValueError, "at least one member"),
+    ],
+)  # fmt: skip
+def test_bad_input(data, call, kind, words):
+    with pytest.raises(kind, match=words):
+        call(classifier(), data)
+
+
+def test_a_folder_that_is_no_model(data, tmp_path):
+    with pytest.raises(OSError, match="nothing"):
+        models.load(tmp_path / "nothing")
+    model = classifier()
+    model.save(tmp_path / "m")
+    config = tmp_path / "m" / "config.json"
+    text = config.read_text()
+    config.write_text(text.replace("MultitaskClassifier", "os.system"))
+    with pytest.raises(ValueError, match=r"config\.json"):
+        models.load(tmp_path / "m")
+    config.write_text(text)
+    assert models.load(tmp_path / "m").n_tasks == 3
+    assert "MultitaskClassifier" in json.dumps(model.to_config())
+
+
+def test_a_config_naming_an_unknown_class_or_setting(tmp_path):
+    from catalase import _storage
+
+    good = {"kind": "catalase model", "model": classifier().to_config(), "transformers": [], "featurizer": None}
+    for change, words in [
+        ({"class": "Popen"}, "unknown class 'Popen'; known here: Ensemble, MultitaskClassifier"),
+        ({"shell": True}, "no field 'shell'"),
+        ({"n_tasks": "3"}, "n_tasks must be"),
+        ({"n_tasks": True}, "n_tasks must be"),
+        ({"n_features": 41}, "do not fit its config"),
+    ]:
+        folder = tmp_path / next(iter(change))
+        _storage.save_folder(folder, {**good, "model": {**good["model"], **change}}, classifier().module.state_dict())
+        with pytest.raises(ValueError, match=words):
+            models.load(folder)
