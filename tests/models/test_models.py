@@ -41,7 +41,7 @@ def test_the_classifier_learns(data):
 def test_the_regressor_learns_and_undoes_its_transformer(data):
     target = ct.data.NumpyDataset(data.X, 100 + 10 * data.X[:, :3].cumsum(axis=1))
     normal = ct.trans.NormalizationTransformer(transform_y=True, dataset=target)
-    model = regressor(dropouts=0.0)
+    model = regressor(dropouts=0.0, learning_rate=0.01)
     model.fit(normal.transform(target), nb_epoch=100)
     score = model.evaluate(normal.transform(target), ct.metrics.Metric(ct.metrics.r2_score), [normal])
     assert score["r2_score"] > 0.9 and model.predict(target, [normal]).mean() > 90
