@@ -230,9 +230,6 @@ class MultitaskClassifier(_Multitask):
                 f"{row}, task {task}; give a missing label the weight 0"
             )
 
-    def _forward(self, module: nn.Module, X: NDArray[Any]) -> Tensor:
-        return super()._forward(module, X)
-
 
 @register("MultitaskRegressor", **_FIELDS)
 class MultitaskRegressor(_Multitask):

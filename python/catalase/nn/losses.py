@@ -55,11 +55,16 @@ class SoftmaxCrossEntropy(Loss):
 
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
         rows = output.shape[:-1]
-        weights = _weights(w, rows, output.dtype)
         y = np.asarray(y)
-        if y.shape == output.shape:
-            labels = _like("y", y, output.shape, output.dtype)
+        one_hot = y.size == output.size and y.shape[:1] == output.shape[:1] and y.shape[-1:] == output.shape[-1:]
+        if one_hot and w is not None and np.shape(w) == y.shape:
+            w = np.max(w, axis=-1).reshape(rows)  # one weight a row, though the dataset has one a class
+        weights = _weights(w, rows, output.dtype)
+        if one_hot:
+            labels = _like("y", y.reshape(output.shape), output.shape, output.dtype)
         else:
+            if y.size == int(np.prod(rows)) and y.shape[:1] == rows[:1]:
+                y = y.reshape(rows)  # (N,) beside (N, 1)
             if y.shape != rows:
                 raise ValueError(f"loss: y must have shape {rows} or {output.shape}, got {y.shape}")
             labels = _class_numbers(y, weights)
