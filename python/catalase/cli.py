@@ -1,0 +1,172 @@
+"""The command line: ``catalase demo | info | train | evaluate | predict``.
+
+This file parses arguments and turns errors into one sentence and an exit code; the work is done in `catalase.demo` and
+`catalase.tables`, which are imported when their command runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+EXIT_OK, EXIT_ERROR, EXIT_USAGE, EXIT_SOME_ROWS, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+
+_EPILOG = """exit codes:
+  0    done
+  1    an error; nothing that was there before is lost
+  2    a mistake in the command line
+  3    done, but some rows could not be read: they are listed in the error file
+  130  interrupted
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except KeyboardInterrupt:
+        print("catalase: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except (ValueError, TypeError, OSError, RuntimeError, ImportError, FloatingPointError) as error:
+        if options.debug:
+            raise
+        print(f"catalase {options.command}: {error}", file=sys.stderr)
+        return EXIT_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="catalase",
+        description="A compiled deep-learning backend for the life sciences.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    parser.set_defaults(run=_version_or_help(parser), debug=False, command="")
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    _add_demo(commands)
+    _add_info(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_predict(commands)
+    return parser
+
+
+def _version_or_help(parser: argparse.ArgumentParser) -> object:
+    def run(options: argparse.Namespace) -> int:
+        if options.version:
+            from . import __version__
+
+            print(f"catalase {__version__}")
+            return EXIT_OK
+        parser.print_help()
+        return EXIT_USAGE
+
+    return run
+
+
+def _command(commands: argparse._SubParsersAction, name: str, text: str, run: object) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _whole_number(low: int) -> object:
+    def parse(text: str) -> int:
+        value = int(text)
+        if value < low:
+            raise argparse.ArgumentTypeError(f"must be {low} or more, got {value}")
+        return value
+
+    parse.__name__ = "whole number"
+    return parse
+
+
+def _add_demo(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    def run(options: argparse.Namespace) -> int:
+        from .demo import run_demo
+
+        run_demo(options.out, seed=options.seed, quick=options.quick)
+        return EXIT_OK
+
+    parser = _command(commands, "demo", "Learn from real molecules, beat the baselines, screen a library.", run)
+    parser.add_argument("--out", default="catalase-demo", help="folder for model, tables and pictures (default: %(default)s)")
+    parser.add_argument("--seed", type=_whole_number(0), default=0, help="same seed, same results (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="one small model on part of the data, for tests")
+
+
+def _add_info(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    def run(options: argparse.Namespace) -> int:
+        from . import show_config
+
+        show_config()
+        return EXIT_OK
+
+    _command(commands, "info", "Show version, compiler, CPU, threads and packages.", run)
+
+
+def _add_table_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--errors-file", default=None, help="CSV for rows that cannot be read (default: beside the output)")
+
+
+def _add_train(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    def run(options: argparse.Namespace) -> int:
+        from .tables import train_on_table
+
+        return EXIT_SOME_ROWS if train_on_table(options) else EXIT_OK
+
+    parser = _command(commands, "train", "Train a model on a table of molecules (CSV, plain or gzipped).", run)
+    parser.add_argument("table", help="CSV file with a header line")
+    parser.add_argument("--smiles", default="smiles", help="column of SMILES (default: %(default)s)")
+    parser.add_argument("--task", action="append", required=True, help="column to learn; repeat for several")
+    parser.add_argument("--classification", action="store_true", help="labels are classes 0 and 1 (else numbers)")
+    parser.add_argument("--splitter", choices=["scaffold", "random", "index"], default="scaffold")
+    parser.add_argument("--out", required=True, help="folder for the model")
+    parser.add_argument("--force", action="store_true", help="replace a model that is there")
+    parser.add_argument("--epochs", type=_whole_number(1), default=100, help="at most; early stopping (default: %(default)s)")
+    parser.add_argument("--patience", type=_whole_number(1), default=10, help="epochs without improvement (default: %(default)s)")
+    parser.add_argument("--seed", type=_whole_number(0), default=0)
+    parser.add_argument("--radius", type=_whole_number(0), default=2, help="of the fingerprints (default: %(default)s)")
+    parser.add_argument("--size", type=_whole_number(8), default=2048, help="bits of the fingerprints (default: %(default)s)")
+    parser.add_argument("--layer", action="append", type=_whole_number(1), help="width of a hidden layer; repeat for several")
+    parser.add_argument("--dropout", type=float, default=0.5)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--weight-decay", type=float, default=0.0, help="L2 penalty on the weights")
+    parser.add_argument("--batch-size", type=_whole_number(1), default=100)
+    _add_table_options(parser)
+
+
+def _add_evaluate(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    def run(options: argparse.Namespace) -> int:
+        from .tables import evaluate_on_table
+
+        return EXIT_SOME_ROWS if evaluate_on_table(options) else EXIT_OK
+
+    parser = _command(commands, "evaluate", "Score a model on a table with measured values.", run)
+    parser.add_argument("model", help="folder that catalase train wrote")
+    parser.add_argument("table", help="CSV file with the columns the model was trained on")
+    _add_table_options(parser)
+
+
+def _add_predict(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+    def run(options: argparse.Namespace) -> int:
+        from .tables import predict_table
+
+        return EXIT_SOME_ROWS if predict_table(options) else EXIT_OK
+
+    parser = _command(commands, "predict", "Predict for every row of a table, in bounded memory.", run)
+    parser.add_argument("model", help="folder that catalase train wrote")
+    parser.add_argument("table", help="CSV file with the SMILES column the model was trained on")
+    parser.add_argument("-o", "--out", required=True, help="CSV to write: the table's columns and one for each task")
+    parser.add_argument("--smiles", default=None, help="column of SMILES (default: the one of training)")
+    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    _add_table_options(parser)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

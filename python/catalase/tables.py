@@ -1,0 +1,226 @@
+"""The user's own tables, for the command line: train on one, score on one, predict for one of any length."""
+
+from __future__ import annotations
+
+import csv
+import io
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from . import _storage, data, feat, metrics, models, splits, train, trans
+from ._console import Console
+from ._report import Failure, Report
+from .data.csv_loader import check_columns, open_text
+
+_CHUNK = 4096  # rows predicted at a time
+_SPLITTERS = {"scaffold": splits.ScaffoldSplitter, "random": splits.RandomSplitter, "index": splits.IndexSplitter}
+
+
+def train_on_table(options: Namespace) -> int:
+    """``catalase train``: read, split, train with early stopping, score on the held-out part, save.
+
+    Returns
+    -------
+    int
+        How many rows could not be read; they are listed in the error file.
+    """
+    console = Console()
+    out = Path(options.out)
+    if out.exists() and any(out.iterdir() if out.is_dir() else [out]) and not options.force:
+        raise ValueError(f"{out} exists and is not empty; choose another --out, or add --force to replace the model")
+    featurizer = feat.CircularFingerprint(radius=options.radius, size=options.size)
+    dataset = _load(options.table, options.task, options.smiles, featurizer)
+    n_failed = _report(console, dataset.report, options.errors_file or f"{out}.errors.csv")
+    if options.classification:
+        _check_classes(dataset, options.task)
+    splitter = _SPLITTERS[options.splitter]()
+    parts = splitter.train_valid_test_split(dataset, seed=options.seed)
+    console.print(f"split by {options.splitter}: {', '.join(f'{len(p):,}' for p in parts)} rows to train, validate, test")
+    for name, part in zip(("training", "validation", "test"), parts, strict=True):
+        if not np.count_nonzero(part.w):
+            raise ValueError(f"the {name} part has no measured label ({len(part)} rows); give more rows or another --splitter")
+    if options.classification:
+        transformer: Any = trans.BalancingTransformer(dataset=parts[0])
+        make: Any = models.MultitaskClassifier
+    else:
+        transformer = trans.NormalizationTransformer(transform_y=True, dataset=parts[0])
+        make = models.MultitaskRegressor
+    train_set, valid_set, test_set = (transformer.transform(part) for part in parts)
+    model = make(
+        len(options.task),
+        options.size,
+        layer_sizes=options.layer or [1000],
+        dropouts=options.dropout,
+        weight_decay_penalty=options.weight_decay,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        seed=options.seed,
+    )
+    stopper = train.EarlyStopping(patience=options.patience)
+    history = model.fit(train_set, options.epochs, valid=valid_set, callbacks=[stopper])
+    best = 0 if stopper.best_epoch is None else stopper.best_epoch + 1
+    console.print(f"{len(history)} epochs; the weights of epoch {best} are kept (least loss on validation)")
+    model.transformers = [transformer]
+    model.featurizer = {
+        "fingerprint": featurizer.to_config(),
+        "smiles": options.smiles,
+        "tasks": list(options.task),
+        "classification": bool(options.classification),
+    }
+    rows = [("validation", valid_set), ("test", test_set)]
+    _print_scores(console, model, [(name, part) for name, part in rows], [transformer])
+    model.save(out)
+    console.print(f"model saved in {out}")
+    return n_failed
+
+
+def evaluate_on_table(options: Namespace) -> int:
+    """``catalase evaluate``: the model's scores on a table. Returns how many rows could not be read."""
+    console = Console()
+    model, settings = _load_model(options.model)
+    featurizer = feat.CircularFingerprint(**settings["fingerprint"])
+    dataset = _load(options.table, settings["tasks"], settings["smiles"], featurizer)
+    n_failed = _report(console, dataset.report, options.errors_file or f"{options.table}.errors.csv")
+    if settings["classification"]:
+        _check_classes(dataset, settings["tasks"])
+    # Labels are in the units of the table: only the predictions have a transformation to undo.
+    _print_scores(console, model, [(Path(options.table).name, dataset)], model.transformers, labels_are_plain=True)
+    return n_failed
+
+
+def predict_table(options: Namespace) -> int:
+    """``catalase predict``: one pass over the table, chunk by chunk. Returns how many rows could not be read."""
+    console = Console()
+    model, settings = _load_model(options.model)
+    featurizer = feat.CircularFingerprint(**settings["fingerprint"])
+    smiles = options.smiles or settings["smiles"]
+    out = Path(options.out)
+    if out.exists() and not options.force:
+        raise ValueError(f"{out} exists; choose another -o, or add --force to replace it")
+    failures: list[Failure] = []
+    counts = [0]
+
+    def write(binary: IO[bytes]) -> None:
+        text = io.TextIOWrapper(binary, encoding="utf-8", newline="", write_through=True)
+        writer = csv.writer(text, lineterminator="\n")
+        with open_text(options.table) as file, console.progress("predicting", None) as advance:
+            reader = csv.DictReader(file)
+            check_columns(options.table, reader.fieldnames, [smiles])
+            header = list(reader.fieldnames or ())
+            writer.writerow(header + [f"predicted {task}" for task in settings["tasks"]])
+            for rows in _chunks(options.table, reader):
+                values = _predict_rows(model, featurizer, settings, rows, smiles, counts[0], failures)
+                for row, cells in zip(rows, values, strict=True):
+                    writer.writerow([row[name] for name in header] + cells)
+                counts[0] += len(rows)
+                advance(len(rows))
+        text.flush()
+        text.detach()
+
+    _storage.write_file_atomic(out, write)
+    report = Report(counts[0], counts[0] - len(failures), failures)
+    console.print(f"{counts[0]:,} rows written to {out}")
+    return _report(console, report, options.errors_file or f"{out}.errors.csv")
+
+
+def _predict_rows(
+    model: Any, featurizer: Any, settings: dict[str, Any], rows: list[dict[str, str]], smiles: str, start: int, failures: list[Failure]
+) -> list[list[str]]:
+    """The cells to add to each row; empty ones where the molecule cannot be read."""
+    texts = [row[smiles] for row in rows]
+    X, kept = featurizer.featurize(texts, errors="drop")
+    kept = [int(i) for i in kept if texts[int(i)].strip()]
+    failures += [Failure(start + f.position, f.text, f.reason) for f in featurizer.report.failures]
+    failures += [Failure(start + i, text, "the cell is empty") for i, text in enumerate(texts) if not text.strip()]
+    cells = [[""] * len(settings["tasks"]) for _ in rows]
+    position = {i: at for at, i in enumerate(i for i in range(len(rows)) if i in set(kept))}
+    if kept:
+        readable = X if len(kept) == len(X) else X[X.any(axis=1)]
+        predictions = model.predict(readable, model.transformers)
+        if settings["classification"]:
+            predictions = predictions[:, :, 1]
+        for i in kept:
+            cells[i] = [f"{value:.6g}" for value in predictions[position[i]]]
+    return cells
+
+
+def _chunks(name: str, reader: csv.DictReader[str]) -> Iterator[list[dict[str, str]]]:
+    rows: list[dict[str, str]] = []
+    for row in reader:
+        if None in row or None in row.values():
+            raise ValueError(f"line {reader.line_num} of {name} has not the fields of the header; is a quote missing?")
+        rows.append(row)
+        if len(rows) == _CHUNK:
+            yield rows
+            rows = []
+    if rows:
+        yield rows
+
+
+def _load(table: str, tasks: Sequence[str], smiles: str, featurizer: Any) -> Any:
+    import warnings
+
+    loader = data.CSVLoader(tasks, featurizer, feature_field=smiles)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the report says it better
+        dataset = loader.create_dataset(table, errors="drop")
+    if len(dataset) == 0:
+        raise ValueError(f"no row of {table} could be read: {dataset.report}")
+    return dataset
+
+
+def _load_model(path: str) -> tuple[Any, dict[str, Any]]:
+    model = models.load(path)
+    settings = model.featurizer
+    if not settings or not {"fingerprint", "smiles", "tasks", "classification"} <= set(settings):
+        raise ValueError(f"{path} holds a model, but not one that catalase train wrote (it names no featurizer)")
+    return model, settings
+
+
+def _check_classes(dataset: Any, tasks: Sequence[str]) -> None:
+    values = np.unique(dataset.y[dataset.w != 0])
+    if not set(values.tolist()) <= {0.0, 1.0}:
+        shown = ", ".join(f"{v:g}" for v in values[:6])
+        raise ValueError(f"--classification needs labels 0 and 1 in {', '.join(tasks)}, got {shown}")
+
+
+def _report(console: Console, report: Report | None, file: str) -> int:
+    """Say what was read, and write the rows that were not into the error file."""
+    if report is None or not report.failures:
+        return 0
+    rows = sorted({f.position for f in report.failures})
+
+    def write(binary: IO[bytes]) -> None:
+        text = io.TextIOWrapper(binary, encoding="utf-8", newline="", write_through=True)
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["row", "text", "reason"])
+        writer.writerows([f.position + 1, f.text, f.reason] for f in report.failures)
+        text.flush()
+        text.detach()
+
+    _storage.write_file_atomic(file, write)
+    console.print(f"{len(rows):,} of {report.total:,} rows could not be read; they are listed in {file}")
+    return len(rows)
+
+
+def _print_scores(
+    console: Console, model: Any, parts: list[tuple[str, Any]], transformers: Sequence[Any], labels_are_plain: bool = False
+) -> None:
+    """A table of the usual scores for each part."""
+    if isinstance(model, models.MultitaskClassifier):
+        functions = [metrics.roc_auc_score, metrics.prc_auc_score, metrics.balanced_accuracy_score]
+        names = ["ROC-AUC", "PRC-AUC", "balanced accuracy"]
+    else:
+        functions = [metrics.rms_score, metrics.mae_score, metrics.r2_score, metrics.spearman_score]
+        names = ["RMSE", "MAE", "R2", "Spearman"]
+    rows = []
+    for name, part in parts:
+        prediction = model.predict(part, transformers)
+        y = part.y if labels_are_plain else trans.undo_transforms(part.y, transformers)
+        scores = [metrics.Metric(f, np.mean).compute_metric(y, prediction, part.w) for f in functions]
+        rows.append([name, f"{len(part):,}", *[f"{score:.3f}" for score in scores]])
+    console.table(["part", "rows", *names], rows)
