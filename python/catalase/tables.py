@@ -128,23 +128,27 @@ def predict_table(options: Namespace) -> int:
 
 
 def _predict_rows(
-    model: Any, featurizer: Any, settings: dict[str, Any], rows: list[dict[str, str]], smiles: str, start: int, failures: list[Failure]
+    model: Any,
+    featurizer: Any,
+    settings: dict[str, Any],
+    rows: list[dict[str, str]],
+    smiles: str,
+    start: int,
+    failures: list[Failure],
 ) -> list[list[str]]:
     """The cells to add to each row; empty ones where the molecule cannot be read."""
     texts = [row[smiles] for row in rows]
-    X, kept = featurizer.featurize(texts, errors="drop")
-    kept = [int(i) for i in kept if texts[int(i)].strip()]
-    failures += [Failure(start + f.position, f.text, f.reason) for f in featurizer.report.failures]
+    filled = [i for i, text in enumerate(texts) if text.strip()]
+    X, kept = featurizer.featurize([texts[i] for i in filled], errors="drop")
+    failures += [Failure(start + filled[f.position], f.text, f.reason) for f in featurizer.report.failures]
     failures += [Failure(start + i, text, "the cell is empty") for i, text in enumerate(texts) if not text.strip()]
     cells = [[""] * len(settings["tasks"]) for _ in rows]
-    position = {i: at for at, i in enumerate(i for i in range(len(rows)) if i in set(kept))}
-    if kept:
-        readable = X if len(kept) == len(X) else X[X.any(axis=1)]
-        predictions = model.predict(readable, model.transformers)
+    if len(kept):
+        predictions = model.predict(X, model.transformers)
         if settings["classification"]:
             predictions = predictions[:, :, 1]
-        for i in kept:
-            cells[i] = [f"{value:.6g}" for value in predictions[position[i]]]
+        for i, values in zip(kept, predictions, strict=True):
+            cells[filled[int(i)]] = [f"{value:.6g}" for value in values]
     return cells
 
 

@@ -113,7 +113,7 @@ def test_penalties(data):
 def test_one_hot_labels_are_one_task(rng):
     X = rng.standard_normal((200, 6)).astype(np.float32)
     y = np.eye(3)[np.argmax(X[:, :3], axis=1)]
-    model = models.MultitaskClassifier(1, 6, layer_sizes=[32], n_classes=3, dropouts=0.0, seed=0)
+    model = models.MultitaskClassifier(1, 6, layer_sizes=[32], n_classes=3, dropouts=0.0, learning_rate=0.01, seed=0)
     for labels in (np.argmax(y, axis=1), np.argmax(y, axis=1)[:, None]):
         model.fit(ct.data.NumpyDataset(X, labels), nb_epoch=30)
     data = ct.data.NumpyDataset(X, y)
