@@ -1,0 +1,43 @@
+"""The demo, in its quick form: it runs, it repeats itself, it says what is missing."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+from catalase.demo import run_demo
+
+
+def test_two_runs_with_one_seed_are_equal(tmp_path, capsys):
+    scores = [run_demo(tmp_path / name, seed=1, quick=True) for name in "ab"]
+    text = capsys.readouterr().out
+    assert "4,999" not in text and "equal to the bit" in text and "outside the model's domain" in text
+    assert scores[0]["r2"] == scores[1]["r2"] and scores[0]["r2"] > 0.2 and "r2_forest" in scores[0]
+    files = sorted(p.name for p in (tmp_path / "a").iterdir())
+    assert files == ["learning_curve.png", "model", "parity.png", "top_hits.csv", "top_hits.png", "unreadable.csv"]
+    for name in files:
+        if name != "model":
+            assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+    with open(tmp_path / "a" / "top_hits.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 20 and float(rows[0]["score"]) >= float(rows[-1]["score"]) and 0 <= float(rows[0]["nearest_similarity"]) <= 1
+
+
+def test_files_that_the_wheel_lacks_are_named(tmp_path, monkeypatch):
+    from rdkit import RDConfig
+
+    monkeypatch.setattr(RDConfig, "RDContribDir", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"CHEMBL2321810_act\.csv.*pip install"):
+        run_demo(tmp_path / "out")
+
+
+def test_it_goes_on_without_matplotlib_and_scikit_learn(tmp_path, monkeypatch, capsys):
+    import sys
+
+    for name in ("matplotlib", "matplotlib.figure", "sklearn", "sklearn.ensemble"):
+        monkeypatch.setitem(sys.modules, name, None)
+    scores = run_demo(tmp_path / "out", quick=True)
+    text = capsys.readouterr().out
+    assert "matplotlib is not installed" in text and "scikit-learn is not installed" in text and "r2_forest" not in scores
+    assert (tmp_path / "out" / "top_hits.png").exists() and not (tmp_path / "out" / "parity.png").exists()
