@@ -33,7 +33,9 @@ def read(path):
 TRAIN = ["--smiles", "mol", "--epochs", "5", "--layer", "16", "--size", "256", "--splitter", "random"]
 
 
-@pytest.mark.parametrize("extra, column", [(["--task", "y"], "predicted y"), (["--task", "toxic", "--classification"], "predicted toxic")])
+@pytest.mark.parametrize(
+    "extra, column", [(["--task", "y"], "predicted y"), (["--task", "toxic", "--classification"], "predicted toxic")]
+)
 def test_train_evaluate_predict(table, tmp_path, capsys, extra, column):
     model, out = tmp_path / "model", tmp_path / "out.csv"
     assert main(["train", str(table), *TRAIN, *extra, "--out", str(model)]) == 3
@@ -76,9 +78,15 @@ def test_mistakes_are_one_sentence_on_stderr(table, tmp_path, capsys):
     (tmp_path / "bad.csv").write_text("smiles\nCC\n")
     capsys.readouterr()
     for arguments, words in [
-        (["train", str(table), "--task", "z", "--smiles", "mol", "--out", str(tmp_path / "m")], "no column 'z'; it has 'mol'"),
+        (
+            ["train", str(table), "--task", "z", "--smiles", "mol", "--out", str(tmp_path / "m")],
+            "no column 'z'; it has 'mol'",
+        ),
         (["train", str(tmp_path / "none.csv"), "--task", "y", "--out", str(tmp_path / "m")], "there is no file"),
-        (["train", str(table), "--task", "y", "--smiles", "mol", "--classification", "--out", str(tmp_path / "m")], "labels 0 and 1"),
+        (
+            ["train", str(table), "--task", "y", "--smiles", "mol", "--classification", "--out", str(tmp_path / "m")],
+            "labels 0 and 1",
+        ),
         (["predict", str(tmp_path / "nothing"), str(table), "-o", str(tmp_path / "p.csv")], "nothing"),
         (["predict", str(model), str(tmp_path / "bad.csv"), "-o", str(tmp_path / "p.csv")], "no column 'mol'"),
         (["train", str(table), *TRAIN, "--size", "100", "--task", "y", "--out", str(tmp_path / "m")], "multiple of 8"),

@@ -10,7 +10,19 @@ import pytest
 
 import catalase as ct
 
-HEAVY = ["rdkit", "sklearn", "pandas", "scipy", "matplotlib", "pyarrow", "rich", "cupy", "torch", "safetensors", "pooch"]
+HEAVY = [
+    "rdkit",
+    "sklearn",
+    "pandas",
+    "scipy",
+    "matplotlib",
+    "pyarrow",
+    "rich",
+    "cupy",
+    "torch",
+    "safetensors",
+    "pooch",
+]
 
 
 def run(code, **environment):

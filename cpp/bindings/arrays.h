@@ -40,7 +40,9 @@ MatrixView<T> matrix_view(const py::array& a) {
   return {data, a.shape(0), a.shape(1), a.strides(0) / item, a.strides(1) / item};
 }
 
-inline bool is_contiguous(const py::array& a) { return (a.flags() & py::array::c_style) != 0; }
+inline bool is_contiguous(const py::array& a) {
+  return (a.flags() & py::array::c_style) != 0;
+}
 
 // The data of a C-contiguous array.
 template <class T>

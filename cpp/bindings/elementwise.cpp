@@ -41,7 +41,9 @@ void dropout_into(const py::array& x, py::array& y, DropoutKey key, std::uint32_
 void bind_elementwise(py::module_& m) {
   m.def(
       "map",
-      [](int f, const py::array& x, py::array y) { has_dtype<double>(x) ? map_into<double>(f, x, y) : map_into<float>(f, x, y); },
+      [](int f, const py::array& x, py::array y) {
+        has_dtype<double>(x) ? map_into<double>(f, x, y) : map_into<float>(f, x, y);
+      },
       py::arg("function"), py::arg("x"), py::arg("y"));
   m.def(
       "activation_backward",

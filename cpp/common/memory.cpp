@@ -72,7 +72,9 @@ void* fresh_block(int size_class) {
   return new (base + offset) Header{size, offset, size_class};
 }
 
-void free_to_system(Header* header) { std::free(reinterpret_cast<char*>(header) - header->offset); }
+void free_to_system(Header* header) {
+  std::free(reinterpret_cast<char*>(header) - header->offset);
+}
 
 }  // namespace
 

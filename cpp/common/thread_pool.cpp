@@ -1,6 +1,6 @@
 // Each worker has one slot. The caller posts a job into the slots it wants, works through the tasks itself, takes back
-// the slots that no worker has picked up yet, and waits only for workers that are in the middle of a task. So a sleeping
-// worker never delays a call; it costs its help, not its wake-up time.
+// the slots that no worker has picked up yet, and waits only for workers that are in the middle of a task. So a
+// sleeping worker never delays a call; it costs its help, not its wake-up time.
 #include "common/thread_pool.h"
 
 #include <pthread.h>
@@ -22,7 +22,8 @@
 namespace catalase {
 namespace {
 
-// How long an idle worker spins before it sleeps: about 50 microseconds, the gap between two kernels of a training step.
+// How long an idle worker spins before it sleeps: about 50 microseconds, the gap between two kernels of a training
+// step.
 constexpr int kSpins = 2000;
 
 struct Job {
@@ -146,7 +147,9 @@ int usable_cores() noexcept {
   return std::max(1, cores);
 }
 
-int num_threads() noexcept { return pool().threads.load(std::memory_order_relaxed); }
+int num_threads() noexcept {
+  return pool().threads.load(std::memory_order_relaxed);
+}
 
 void set_num_threads(int count) {
   Pool& p = pool();

@@ -42,8 +42,8 @@ void select_level(const std::string& name) {
                                   cpu_model_name() + "); choose one of: auto, " + names_where(true));
     }
   }
-  throw std::invalid_argument("CATALASE_CPU asks for '" + name + "', which is not a level of this build; choose one of: auto, " +
-                              names_where(true));
+  throw std::invalid_argument("CATALASE_CPU asks for '" + name +
+                              "', which is not a level of this build; choose one of: auto, " + names_where(true));
 }
 
 }  // namespace catalase

@@ -7,9 +7,9 @@
 namespace catalase {
 
 struct CpuFeatures {
-  bool avx2_fma = false;    // AVX2, FMA, BMI1/2, POPCNT, and the operating system saves the registers
-  bool avx512 = false;      // AVX-512 F, BW, DQ, VL
-  bool vpopcntdq = false;   // AVX-512 VPOPCNTDQ
+  bool avx2_fma = false;   // AVX2, FMA, BMI1/2, POPCNT, and the operating system saves the registers
+  bool avx512 = false;     // AVX-512 F, BW, DQ, VL
+  bool vpopcntdq = false;  // AVX-512 VPOPCNTDQ
 };
 
 const CpuFeatures& cpu_features();

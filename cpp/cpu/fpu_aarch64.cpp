@@ -8,7 +8,11 @@ std::uint64_t fpu_state() noexcept {
   asm volatile("mrs %0, fpcr" : "=r"(state));
   return state;
 }
-void set_fpu_state(std::uint64_t state) noexcept { asm volatile("msr fpcr, %0" : : "r"(state)); }
-void enable_flush_to_zero() noexcept { set_fpu_state(fpu_state() | (std::uint64_t{1} << 24)); }
+void set_fpu_state(std::uint64_t state) noexcept {
+  asm volatile("msr fpcr, %0" : : "r"(state));
+}
+void enable_flush_to_zero() noexcept {
+  set_fpu_state(fpu_state() | (std::uint64_t{1} << 24));
+}
 
 }  // namespace catalase

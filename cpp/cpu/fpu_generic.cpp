@@ -3,7 +3,9 @@
 
 namespace catalase {
 
-std::uint64_t fpu_state() noexcept { return 0; }
+std::uint64_t fpu_state() noexcept {
+  return 0;
+}
 void set_fpu_state(std::uint64_t) noexcept {}
 void enable_flush_to_zero() noexcept {}
 

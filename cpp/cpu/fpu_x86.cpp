@@ -5,8 +5,14 @@
 
 namespace catalase {
 
-std::uint64_t fpu_state() noexcept { return _mm_getcsr(); }
-void set_fpu_state(std::uint64_t state) noexcept { _mm_setcsr(static_cast<unsigned>(state)); }
-void enable_flush_to_zero() noexcept { _mm_setcsr(_mm_getcsr() | 0x8040u); }
+std::uint64_t fpu_state() noexcept {
+  return _mm_getcsr();
+}
+void set_fpu_state(std::uint64_t state) noexcept {
+  _mm_setcsr(static_cast<unsigned>(state));
+}
+void enable_flush_to_zero() noexcept {
+  _mm_setcsr(_mm_getcsr() | 0x8040u);
+}
 
 }  // namespace catalase

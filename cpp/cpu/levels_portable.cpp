@@ -12,8 +12,8 @@ namespace catalase {
 
 std::span<const Level> built_levels() {
   static const std::array<Level, 1> levels = {{
-      {"portable", [](const CpuFeatures&) { return true; }, &matmul_portable, &elementwise_portable, &loss_portable, &optim_portable,
-       &fingerprint_portable},
+      {"portable", [](const CpuFeatures&) { return true; }, &matmul_portable, &elementwise_portable, &loss_portable,
+       &optim_portable, &fingerprint_portable},
   }};
   return levels;
 }

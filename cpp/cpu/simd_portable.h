@@ -8,10 +8,18 @@
 namespace catalase {
 namespace {
 
-inline Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return a * b + c; }
-inline Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) { return a * b + c; }
-inline float fma(float a, float b, float c) { return a * b + c; }
-inline double fma(double a, double b, double c) { return a * b + c; }
+inline Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+  return a * b + c;
+}
+inline Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+  return a * b + c;
+}
+inline float fma(float a, float b, float c) {
+  return a * b + c;
+}
+inline double fma(double a, double b, double c) {
+  return a * b + c;
+}
 
 inline Vec<float> sqrt(Vec<float> v) {
   for (int i = 0; i < kWidth<float>; ++i) v[i] = __builtin_sqrtf(v[i]);

@@ -25,7 +25,8 @@ struct ElementwiseKernels {
   void (*activation_backward_f64)(Activation, const double* dy, const double* y, double* dx, Index n);
   // y[i] = word(first + i) >= threshold ? x[i] * scale : 0. first is a multiple of 64. y may be x.
   void (*dropout_f32)(DropoutKey, Index first, std::uint32_t threshold, float scale, const float* x, float* y, Index n);
-  void (*dropout_f64)(DropoutKey, Index first, std::uint32_t threshold, double scale, const double* x, double* y, Index n);
+  void (*dropout_f64)(DropoutKey, Index first, std::uint32_t threshold, double scale, const double* x, double* y,
+                      Index n);
 };
 
 extern const ElementwiseKernels elementwise_portable, elementwise_avx2, elementwise_avx512;

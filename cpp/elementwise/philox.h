@@ -1,7 +1,7 @@
 // Philox-4x32-10 (Salmon et al. 2011, doi:10.1145/2063384.2063405), 16 counters side by side.
 //
-// Key: the 64-bit seed. Counter words: 0 and 1 the counter's number, 2 the layer, 3 the step. Elements come in groups of
-// 64: element 64 g + 16 w + l is word w of counter 16 g + l, so that lanes are neighbours in memory at every level.
+// Key: the 64-bit seed. Counter words: 0 and 1 the counter's number, 2 the layer, 3 the step. Elements come in groups
+// of 64: element 64 g + 16 w + l is word w of counter 16 g + l, so that lanes are neighbours in memory at every level.
 // Included by elementwise_impl.h, after a simd_<level>.h, which brings multiply_wide.
 #pragma once
 

@@ -14,14 +14,22 @@ namespace {
 using VecF = Vec<float>;
 using MaskF = Mask<float>;
 
-inline VecF bits_to_float(MaskF bits) { return (VecF)bits; }
-inline MaskF float_to_bits(VecF v) { return (MaskF)v; }
-inline VecF vec(float x) { return broadcast<float>(x); }
+inline VecF bits_to_float(MaskF bits) {
+  return (VecF)bits;
+}
+inline MaskF float_to_bits(VecF v) {
+  return (MaskF)v;
+}
+inline VecF vec(float x) {
+  return broadcast<float>(x);
+}
 
-inline VecF abs(VecF v) { return bits_to_float(float_to_bits(v) & 0x7fffffff); }
+inline VecF abs(VecF v) {
+  return bits_to_float(float_to_bits(v) & 0x7fffffff);
+}
 
-// exp(x) = 2^n exp(r), |r| <= ln 2 / 2. The power of two is applied in two halves, so that results next to overflow come
-// out right, and everything beyond becomes infinity or zero by itself.
+// exp(x) = 2^n exp(r), |r| <= ln 2 / 2. The power of two is applied in two halves, so that results next to overflow
+// come out right, and everything beyond becomes infinity or zero by itself.
 inline VecF exp(VecF x) {
   const VecF high = vec(89.0f), low = vec(-104.0f);
   x = select<float>(x > high, high, x);
@@ -90,7 +98,9 @@ inline VecF sigmoid(VecF x) {
   return select<float>(x < VecF{}, e, vec(1.0f)) / (vec(1.0f) + e);
 }
 
-inline VecF softplus(VecF x) { return select<float>(x < VecF{}, VecF{}, x) + log1p_unit(exp(-abs(x))); }
+inline VecF softplus(VecF x) {
+  return select<float>(x < VecF{}, VecF{}, x) + log1p_unit(exp(-abs(x)));
+}
 
 // 1 - exp(-y) for y >= 0, without cancellation: a series below 1/2.
 inline VecF one_minus_exp_minus(VecF y) {
@@ -105,16 +115,28 @@ inline VecD each_lane(VecD x, F f) {
   for (int i = 0; i < kWidth<double>; ++i) x[i] = f(x[i]);
   return x;
 }
-inline VecD exp(VecD x) { return each_lane(x, [](double v) { return __builtin_exp(v); }); }
-inline VecD log(VecD x) { return each_lane(x, [](double v) { return __builtin_log(v); }); }
-inline VecD log1p_unit(VecD x) { return each_lane(x, [](double v) { return __builtin_log1p(v); }); }
-inline VecD tanh(VecD x) { return each_lane(x, [](double v) { return __builtin_tanh(v); }); }
-inline VecD abs(VecD x) { return each_lane(x, [](double v) { return __builtin_fabs(v); }); }
+inline VecD exp(VecD x) {
+  return each_lane(x, [](double v) { return __builtin_exp(v); });
+}
+inline VecD log(VecD x) {
+  return each_lane(x, [](double v) { return __builtin_log(v); });
+}
+inline VecD log1p_unit(VecD x) {
+  return each_lane(x, [](double v) { return __builtin_log1p(v); });
+}
+inline VecD tanh(VecD x) {
+  return each_lane(x, [](double v) { return __builtin_tanh(v); });
+}
+inline VecD abs(VecD x) {
+  return each_lane(x, [](double v) { return __builtin_fabs(v); });
+}
 inline VecD sigmoid(VecD x) {
   const VecD e = exp(-abs(x)), one = broadcast(1.0);
   return select<double>(x < VecD{}, e, one) / (one + e);
 }
-inline VecD softplus(VecD x) { return select<double>(x < VecD{}, VecD{}, x) + log1p_unit(exp(-abs(x))); }
+inline VecD softplus(VecD x) {
+  return select<double>(x < VecD{}, VecD{}, x) + log1p_unit(exp(-abs(x)));
+}
 inline VecD one_minus_exp_minus(VecD y) {
   return each_lane(y, [](double v) { return -__builtin_expm1(-v); });
 }

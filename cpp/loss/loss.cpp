@@ -9,7 +9,9 @@ namespace {
 
 constexpr Index kGrain = 16384;  // values a thread at least
 
-Index rows_a_thread(Index classes) { return kGrain / (classes > 0 ? classes : 1) + 1; }
+Index rows_a_thread(Index classes) {
+  return kGrain / (classes > 0 ? classes : 1) + 1;
+}
 
 }  // namespace
 

@@ -11,13 +11,13 @@ namespace catalase {
 
 template <class T>
 struct LossArgs {
-  const T* logits = nullptr;           // predictions, for squared error
+  const T* logits = nullptr;  // predictions, for squared error
   const std::int64_t* labels = nullptr;
-  const T* targets = nullptr;          // probabilities, or target values
+  const T* targets = nullptr;  // probabilities, or target values
   const T* weights = nullptr;
-  const T* dloss = nullptr;            // backward only
-  T* out = nullptr;                    // loss, or the gradient with respect to logits
-  Index rows = 0;                      // elements, for the elementwise losses
+  const T* dloss = nullptr;  // backward only
+  T* out = nullptr;          // loss, or the gradient with respect to logits
+  Index rows = 0;            // elements, for the elementwise losses
   Index classes = 1;
 };
 

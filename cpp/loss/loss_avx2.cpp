@@ -4,7 +4,7 @@
 
 namespace catalase {
 const LossKernels loss_avx2 = {
-    softmax_level<float>,          softmax_level<double>, softmax_backward_level<float>,
+    softmax_level<float>,           softmax_level<double>, softmax_backward_level<float>,
     softmax_backward_level<double>, loss_level<float>,     loss_level<double>,
 };
 }  // namespace catalase

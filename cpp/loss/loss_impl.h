@@ -95,7 +95,9 @@ void softmax_backward_level(bool log_form, const T* dy, const T* y, T* dx, Index
 }
 
 // The label of a row; out of range (a missing label, whose weight is 0) counts as class 0.
-inline Index safe_label(std::int64_t label, Index classes) { return label >= 0 && label < classes ? label : 0; }
+inline Index safe_label(std::int64_t label, Index classes) {
+  return label >= 0 && label < classes ? label : 0;
+}
 
 template <class T>
 inline T weight_of(const LossArgs<T>& args, Index i) {

@@ -1,5 +1,6 @@
-// Cuts C into one block a thread. Each thread runs the whole blocked algorithm on its block: it packs its own panels and
-// waits for nobody. Columns are cut first where rows are few, because then A, which is packed twice, is the small one.
+// Cuts C into one block a thread. Each thread runs the whole blocked algorithm on its block: it packs its own panels
+// and waits for nobody. Columns are cut first where rows are few, because then A, which is packed twice, is the small
+// one.
 #include "matmul/matmul.h"
 
 #include "common/thread_pool.h"
@@ -12,10 +13,16 @@ namespace {
 // Below this many multiply-adds a second thread costs more than it brings (about 10 microseconds of work).
 constexpr double kWorthAThread = 250e3;
 
-Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
+Index ceil_div(Index a, Index b) {
+  return (a + b - 1) / b;
+}
 
-void run_level(const MatmulArgs<float>& args) { level().matmul->matmul_f32(args); }
-void run_level(const MatmulArgs<double>& args) { level().matmul->matmul_f64(args); }
+void run_level(const MatmulArgs<float>& args) {
+  level().matmul->matmul_f32(args);
+}
+void run_level(const MatmulArgs<double>& args) {
+  level().matmul->matmul_f64(args);
+}
 
 template <class T>
 Index tile_cols() {
@@ -25,7 +32,8 @@ Index tile_cols() {
 // A grid of parts_m x parts_n blocks with the least packing: A is read parts_n times and B parts_m times.
 template <class T>
 void choose_grid(const MatmulArgs<T>& args, Index threads, Index* parts_m, Index* parts_n) {
-  const Index tiles_m = ceil_div(args.c.rows, level().matmul->tile_rows), tiles_n = ceil_div(args.c.cols, tile_cols<T>());
+  const Index tiles_m = ceil_div(args.c.rows, level().matmul->tile_rows),
+              tiles_n = ceil_div(args.c.cols, tile_cols<T>());
   double best = -1;
   for (Index pm = 1; pm <= threads; ++pm) {
     const Index pn = threads / pm;

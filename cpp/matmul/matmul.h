@@ -3,9 +3,9 @@
 // A (M, K) and B (K, N) have any strides (transposes are views); C (M, N) has rows of unit stride, row_stride >= N, and
 // overlaps neither input. bias is (N,) or null. float32 and float64.
 //
-// Every output is one chain of fused multiply-adds in ascending k from zero, cut every kChainLength terms with the parts
-// added in order; bias is added last. Threads share outputs only. So the bits do not depend on the number of threads,
-// on the rows that happen to be in the batch, or on the FMA level.
+// Every output is one chain of fused multiply-adds in ascending k from zero, cut every kChainLength terms with the
+// parts added in order; bias is added last. Threads share outputs only. So the bits do not depend on the number of
+// threads, on the rows that happen to be in the batch, or on the FMA level.
 #pragma once
 
 #include "common/views.h"

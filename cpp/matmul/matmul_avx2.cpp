@@ -22,8 +22,12 @@ void activate_row(double* row, Index n, Activation activation) {
 }  // namespace
 
 const MatmulKernels matmul_avx2 = {
-    matmul_one_thread<float>,      matmul_one_thread<double>, column_sum_one_thread<float>,
-    column_sum_one_thread<double>, kTileRows,                 2 * kWidth<float>,
+    matmul_one_thread<float>,
+    matmul_one_thread<double>,
+    column_sum_one_thread<float>,
+    column_sum_one_thread<double>,
+    kTileRows,
+    2 * kWidth<float>,
     2 * kWidth<double>,
 };
 

@@ -8,8 +8,8 @@
 //           panels of N (2 vectors)          packed when the first row block reaches them, while hot
 //             tiles of M (<= kTileRows)      the micro-kernel
 //
-// Edges: M is split evenly into tiles of kTileRows and one less, so no tile runs short. A last panel that is not full is
-// padded with zeros and its tile goes through a small buffer. Accumulators are of type T; bound: compute (FMA).
+// Edges: M is split evenly into tiles of kTileRows and one less, so no tile runs short. A last panel that is not full
+// is padded with zeros and its tile goes through a small buffer. Accumulators are of type T; bound: compute (FMA).
 #pragma once
 
 #include "common/memory.h"
@@ -25,8 +25,12 @@ constexpr Index kBlockK = 384;
 constexpr Index kBlockM = 144;
 constexpr Index kBlockN = 2048;
 
-constexpr Index round_up(Index a, Index b) { return (a + b - 1) / b * b; }
-constexpr Index smaller(Index a, Index b) { return a < b ? a : b; }
+constexpr Index round_up(Index a, Index b) {
+  return (a + b - 1) / b * b;
+}
+constexpr Index smaller(Index a, Index b) {
+  return a < b ? a : b;
+}
 
 template <class T>
 using MicroFunction = void (*)(const MicroArgs<T>&);
@@ -35,21 +39,33 @@ template <class T>
 MicroFunction<T> micro_for(Index rows) {
   static constexpr MicroFunction<T> table[13] = {
       nullptr,
-      micro_kernel<T, 1>, micro_kernel<T, 2>, micro_kernel<T, 3>, micro_kernel<T, 4>, micro_kernel<T, 5>, micro_kernel<T, 6>,
+      micro_kernel<T, 1>,
+      micro_kernel<T, 2>,
+      micro_kernel<T, 3>,
+      micro_kernel<T, 4>,
+      micro_kernel<T, 5>,
+      micro_kernel<T, 6>,
 #if CATALASE_VECTOR_BYTES == 64
-      micro_kernel<T, 7>, micro_kernel<T, 8>, micro_kernel<T, 9>, micro_kernel<T, 10>, micro_kernel<T, 11>, micro_kernel<T, 12>,
+      micro_kernel<T, 7>,
+      micro_kernel<T, 8>,
+      micro_kernel<T, 9>,
+      micro_kernel<T, 10>,
+      micro_kernel<T, 11>,
+      micro_kernel<T, 12>,
 #endif
   };
   return table[rows];
 }
 
 // Rows [start, stop) of tile t when `rows` are split evenly into `tiles`.
-inline Index tile_start(Index rows, Index tiles, Index t) { return rows / tiles * t + smaller(t, rows % tiles); }
+inline Index tile_start(Index rows, Index tiles, Index t) {
+  return rows / tiles * t + smaller(t, rows % tiles);
+}
 
 // One panel of B against all row tiles of packed A.
 template <class T>
-void panel_times_block(const T* packed_a, Index rows, Index tiles, const T* panel, Index k, MatrixView<T> c, bool from_c,
-                       const T* bias, bool relu) {
+void panel_times_block(const T* packed_a, Index rows, Index tiles, const T* panel, Index k, MatrixView<T> c,
+                       bool from_c, const T* bias, bool relu) {
   constexpr Index width = 2 * kWidth<T>;
   const bool full = c.cols == width;
   T padded_bias[width] = {};

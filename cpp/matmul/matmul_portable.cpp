@@ -1,4 +1,5 @@
-// Matrix multiply, level portable: 6 x 8 floats or 6 x 4 doubles a tile with 16-byte vectors; products and sums are rounded apart.
+// Matrix multiply, level portable: 6 x 8 floats or 6 x 4 doubles a tile with 16-byte vectors; products and sums are
+// rounded apart.
 #include "cpu/simd_portable.h"
 
 namespace catalase {
@@ -22,8 +23,12 @@ void activate_row(double* row, Index n, Activation activation) {
 }  // namespace
 
 const MatmulKernels matmul_portable = {
-    matmul_one_thread<float>,      matmul_one_thread<double>, column_sum_one_thread<float>,
-    column_sum_one_thread<double>, kTileRows,                 2 * kWidth<float>,
+    matmul_one_thread<float>,
+    matmul_one_thread<double>,
+    column_sum_one_thread<float>,
+    column_sum_one_thread<double>,
+    kTileRows,
+    2 * kWidth<float>,
     2 * kWidth<double>,
 };
 

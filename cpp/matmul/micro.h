@@ -12,14 +12,14 @@ namespace {
 
 template <class T>
 struct MicroArgs {
-  const T* a;       // panel [k][R]
-  const T* b;       // panel [k][2 * kWidth]
+  const T* a;  // panel [k][R]
+  const T* b;  // panel [k][2 * kWidth]
   Index k;
-  T* c;             // row stride ldc
+  T* c;  // row stride ldc
   Index ldc;
-  bool from_c;      // start the accumulators from C (a further K block of the same chain)
-  const T* bias;    // 2 * kWidth values added last, or null
-  bool relu;        // max(., 0) after the bias; NaN stays NaN
+  bool from_c;    // start the accumulators from C (a further K block of the same chain)
+  const T* bias;  // 2 * kWidth values added last, or null
+  bool relu;      // max(., 0) after the bias; NaN stays NaN
 };
 
 template <class T, int R>

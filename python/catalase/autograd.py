@@ -90,7 +90,7 @@ class Tensor:
     array([2., 4.])
     """
 
-    __slots__ = ("data", "grad", "requires_grad", "_parents", "_backward", "__weakref__")
+    __slots__ = ("__weakref__", "_backward", "_parents", "data", "grad", "requires_grad")
     __array_priority__ = 1000
     __array_ufunc__ = None  # ndarray + Tensor is a Tensor, made by __radd__
 
@@ -171,7 +171,9 @@ class Tensor:
             raise RuntimeError("backward: this tensor needs no gradient; make its inputs with requires_grad=True")
         if grad is None:
             if self.data.size != 1:
-                raise ValueError(f"backward: a tensor of shape {self.shape} needs grad=...; only one number goes without")
+                raise ValueError(
+                    f"backward: a tensor of shape {self.shape} needs grad=...; only one number goes without"
+                )
             grad = np.ones(self.shape, self.dtype)
         grad = np.asarray(grad.data if isinstance(grad, Tensor) else grad, dtype=self.dtype)
         if grad.shape != self.shape:
@@ -448,9 +450,7 @@ def _fit(grad: Array, parent: Tensor) -> Array:
     if grad.shape == shape:
         return grad
     extra = grad.ndim - len(shape)
-    axes = tuple(range(extra)) + tuple(
-        extra + i for i, n in enumerate(shape) if n == 1 and grad.shape[extra + i] != 1
-    )
+    axes = tuple(range(extra)) + tuple(extra + i for i, n in enumerate(shape) if n == 1 and grad.shape[extra + i] != 1)
     return np.asarray(grad.sum(axis=axes)).reshape(shape)
 
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
+
+_Commands = Any  # what add_subparsers returns; argparse does not export its class
 
 EXIT_OK, EXIT_ERROR, EXIT_USAGE, EXIT_SOME_ROWS, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -67,7 +70,7 @@ def _version_or_help(parser: argparse.ArgumentParser) -> object:
     return run
 
 
-def _command(commands: argparse._SubParsersAction, name: str, text: str, run: object) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+def _command(commands: _Commands, name: str, text: str, run: object) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=text, description=text, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -76,7 +79,7 @@ def _command(commands: argparse._SubParsersAction, name: str, text: str, run: ob
     return parser
 
 
-def _whole_number(low: int) -> object:
+def _whole_number(low: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         value = int(text)
         if value < low:
@@ -87,7 +90,7 @@ def _whole_number(low: int) -> object:
     return parse
 
 
-def _add_demo(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _add_demo(commands: _Commands) -> None:
     def run(options: argparse.Namespace) -> int:
         from .demo import run_demo
 
@@ -95,12 +98,16 @@ def _add_demo(commands: argparse._SubParsersAction) -> None:  # type: ignore[typ
         return EXIT_OK
 
     parser = _command(commands, "demo", "Learn from real molecules, beat the baselines, screen a library.", run)
-    parser.add_argument("--out", default="catalase-demo", help="folder for model, tables and pictures (default: %(default)s)")
-    parser.add_argument("--seed", type=_whole_number(0), default=0, help="same seed, same results (default: %(default)s)")
+    parser.add_argument(
+        "--out", default="catalase-demo", help="folder for model, tables and pictures (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=_whole_number(0), default=0, help="same seed, same results (default: %(default)s)"
+    )
     parser.add_argument("--quick", action="store_true", help="one small model on part of the data, for tests")
 
 
-def _add_info(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _add_info(commands: _Commands) -> None:
     def run(options: argparse.Namespace) -> int:
         from . import show_config
 
@@ -111,10 +118,12 @@ def _add_info(commands: argparse._SubParsersAction) -> None:  # type: ignore[typ
 
 
 def _add_table_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--errors-file", default=None, help="CSV for rows that cannot be read (default: beside the output)")
+    parser.add_argument(
+        "--errors-file", default=None, help="CSV for rows that cannot be read (default: beside the output)"
+    )
 
 
-def _add_train(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _add_train(commands: _Commands) -> None:
     def run(options: argparse.Namespace) -> int:
         from .tables import train_on_table
 
@@ -128,12 +137,20 @@ def _add_train(commands: argparse._SubParsersAction) -> None:  # type: ignore[ty
     parser.add_argument("--splitter", choices=["scaffold", "random", "index"], default="scaffold")
     parser.add_argument("--out", required=True, help="folder for the model")
     parser.add_argument("--force", action="store_true", help="replace a model that is there")
-    parser.add_argument("--epochs", type=_whole_number(1), default=100, help="at most; early stopping (default: %(default)s)")
-    parser.add_argument("--patience", type=_whole_number(1), default=10, help="epochs without improvement (default: %(default)s)")
+    parser.add_argument(
+        "--epochs", type=_whole_number(1), default=100, help="at most; early stopping (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--patience", type=_whole_number(1), default=10, help="epochs without improvement (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=_whole_number(0), default=0)
     parser.add_argument("--radius", type=_whole_number(0), default=2, help="of the fingerprints (default: %(default)s)")
-    parser.add_argument("--size", type=_whole_number(8), default=2048, help="bits of the fingerprints (default: %(default)s)")
-    parser.add_argument("--layer", action="append", type=_whole_number(1), help="width of a hidden layer; repeat for several")
+    parser.add_argument(
+        "--size", type=_whole_number(8), default=2048, help="bits of the fingerprints (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--layer", action="append", type=_whole_number(1), help="width of a hidden layer; repeat for several"
+    )
     parser.add_argument("--dropout", type=float, default=0.5)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--weight-decay", type=float, default=0.0, help="L2 penalty on the weights")
@@ -141,7 +158,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:  # type: ignore[ty
     _add_table_options(parser)
 
 
-def _add_evaluate(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _add_evaluate(commands: _Commands) -> None:
     def run(options: argparse.Namespace) -> int:
         from .tables import evaluate_on_table
 
@@ -153,7 +170,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:  # type: ignore
     _add_table_options(parser)
 
 
-def _add_predict(commands: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
+def _add_predict(commands: _Commands) -> None:
     def run(options: argparse.Namespace) -> int:
         from .tables import predict_table
 

@@ -87,7 +87,7 @@ class Optimizer:
             self._rule(self.buffer.data[start:stop], grad[start:stop], state, lr, penalties)
 
     def _rule(
-        self, param: NDArray[Any], grad: NDArray[Any], state: list[NDArray[Any]], lr: float, penalties: dict[str, float]
+        self, param: NDArray[Any], grad: NDArray[Any], state: list[NDArray[Any]], lr: float, penalties: dict[str, Any]
     ) -> None:
         raise TypeError(f"{type(self).__name__} has no _rule method")
 
@@ -139,7 +139,7 @@ class SGD(Optimizer):
     array([[0.5]], dtype=float32)
     """
 
-    def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, float]) -> None:
+    def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
         ops.sgd_step(param, grad, lr=lr, **penalties)
 
 
@@ -159,7 +159,7 @@ class Momentum(Optimizer):
         super().__init__(module, lr, **options)
         self.momentum, self.nesterov = momentum, nesterov
 
-    def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, float]) -> None:
+    def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
         ops.momentum_step(param, grad, *state, lr=lr, momentum=self.momentum, nesterov=self.nesterov, **penalties)
 
 
@@ -174,7 +174,7 @@ class AdaGrad(Optimizer):
         super().__init__(module, lr, **options)
         self.eps = eps
 
-    def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, float]) -> None:
+    def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
         ops.adagrad_step(param, grad, *state, lr=lr, eps=self.eps, **penalties)
 
 
@@ -195,7 +195,7 @@ class RMSProp(Optimizer):
         super().__init__(module, lr, **options)
         self.alpha, self.eps, self.momentum = alpha, eps, momentum
 
-    def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, float]) -> None:
+    def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
         ops.rmsprop_step(
             param, grad, *state, lr=lr, alpha=self.alpha, eps=self.eps, momentum=self.momentum, **penalties
         )
@@ -226,7 +226,7 @@ class Adam(Optimizer):
         super().__init__(module, lr, **options)
         self.beta1, self.beta2, self.eps = beta1, beta2, eps
 
-    def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, float]) -> None:
+    def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
         ops.adam_step(
             param, grad, *state,
             lr=lr, step=self.steps, beta1=self.beta1, beta2=self.beta2, eps=self.eps, **penalties,
@@ -237,7 +237,12 @@ class AdamW(Adam):
     """Adam with decoupled weight decay, 0.01 unless given."""
 
     def __init__(
-        self, module: Module | ParameterBuffer, lr: float | Schedule = 1e-3, *, weight_decay: float = 0.01, **options: Any
+        self,
+        module: Module | ParameterBuffer,
+        lr: float | Schedule = 1e-3,
+        *,
+        weight_decay: float = 0.01,
+        **options: Any,
     ) -> None:
         super().__init__(module, lr, weight_decay=weight_decay, **options)
 

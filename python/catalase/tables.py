@@ -39,10 +39,14 @@ def train_on_table(options: Namespace) -> int:
         _check_classes(dataset, options.task)
     splitter = _SPLITTERS[options.splitter]()
     parts = splitter.train_valid_test_split(dataset, seed=options.seed)
-    console.print(f"split by {options.splitter}: {', '.join(f'{len(p):,}' for p in parts)} rows to train, validate, test")
+    console.print(
+        f"split by {options.splitter}: {', '.join(f'{len(p):,}' for p in parts)} rows to train, validate, test"
+    )
     for name, part in zip(("training", "validation", "test"), parts, strict=True):
         if not np.count_nonzero(part.w):
-            raise ValueError(f"the {name} part has no measured label ({len(part)} rows); give more rows or another --splitter")
+            raise ValueError(
+                f"the {name} part has no measured label ({len(part)} rows); give more rows or another --splitter"
+            )
     if options.classification:
         transformer: Any = trans.BalancingTransformer(dataset=parts[0])
         make: Any = models.MultitaskClassifier
@@ -212,11 +216,15 @@ def _report(console: Console, report: Report | None, file: str) -> int:
 
 
 def _print_scores(
-    console: Console, model: Any, parts: list[tuple[str, Any]], transformers: Sequence[Any], labels_are_plain: bool = False
+    console: Console,
+    model: Any,
+    parts: list[tuple[str, Any]],
+    transformers: Sequence[Any],
+    labels_are_plain: bool = False,
 ) -> None:
     """A table of the usual scores for each part."""
     if isinstance(model, models.MultitaskClassifier):
-        functions = [metrics.roc_auc_score, metrics.prc_auc_score, metrics.balanced_accuracy_score]
+        functions: list[Any] = [metrics.roc_auc_score, metrics.prc_auc_score, metrics.balanced_accuracy_score]
         names = ["ROC-AUC", "PRC-AUC", "balanced accuracy"]
     else:
         functions = [metrics.rms_score, metrics.mae_score, metrics.r2_score, metrics.spearman_score]

@@ -35,7 +35,10 @@ def test_raise_is_the_default_and_names_the_row(table):
 def test_drop_and_mask(table):
     dropped = loader().create_dataset(table, errors="drop")
     assert dropped.ids.tolist() == ["CCO", "c1ccccc1"] and dropped.w.tolist() == [[1, 1], [0, 1]]
-    assert {f.position for f in dropped.report.failures} == {1, 3} and (dropped.report.total, dropped.report.kept) == (4, 2)
+    assert {f.position for f in dropped.report.failures} == {1, 3} and (dropped.report.total, dropped.report.kept) == (
+        4,
+        2,
+    )
     masked = loader().create_dataset(table, errors="mask")
     assert len(masked) == 4 and not masked.w[1].any() and not masked.X[1].any()
     assert masked.w[3].tolist() == [1, 0] and masked.X[3].any()

@@ -21,7 +21,11 @@ def test_two_runs_with_one_seed_are_equal(tmp_path, capsys):
             assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
     with open(tmp_path / "a" / "top_hits.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 20 and float(rows[0]["score"]) >= float(rows[-1]["score"]) and 0 <= float(rows[0]["nearest_similarity"]) <= 1
+    assert (
+        len(rows) == 20
+        and float(rows[0]["score"]) >= float(rows[-1]["score"])
+        and 0 <= float(rows[0]["nearest_similarity"]) <= 1
+    )
 
 
 def test_files_that_the_wheel_lacks_are_named(tmp_path, monkeypatch):
@@ -39,5 +43,7 @@ def test_it_goes_on_without_matplotlib_and_scikit_learn(tmp_path, monkeypatch, c
         monkeypatch.setitem(sys.modules, name, None)
     scores = run_demo(tmp_path / "out", quick=True)
     text = capsys.readouterr().out
-    assert "matplotlib is not installed" in text and "scikit-learn is not installed" in text and "r2_forest" not in scores
+    assert (
+        "matplotlib is not installed" in text and "scikit-learn is not installed" in text and "r2_forest" not in scores
+    )
     assert (tmp_path / "out" / "top_hits.png").exists() and not (tmp_path / "out" / "parity.png").exists()

@@ -91,7 +91,9 @@ def test_saved_and_loaded_predictions_are_equal_to_the_bit(data, make, tmp_path)
     assert type(again) is type(model) and again.to_config() == model.to_config()
     assert np.array_equal(again.predict(data), model.predict(data))
     assert again.featurizer == model.featurizer
-    assert np.array_equal(again.transformers[0].untransform(data.y[:2]), model.transformers[0].untransform(data.y[:2]), True)
+    assert np.array_equal(
+        again.transformers[0].untransform(data.y[:2]), model.transformers[0].untransform(data.y[:2]), True
+    )
 
 
 def test_fitting_again_goes_on(data):
@@ -103,7 +105,10 @@ def test_fitting_again_goes_on(data):
 
 def test_penalties(data):
     for kind in ("l1", "l2"):
-        plain, held = classifier(dropouts=0.0), classifier(dropouts=0.0, weight_decay_penalty=0.01, weight_decay_penalty_type=kind)
+        plain, held = (
+            classifier(dropouts=0.0),
+            classifier(dropouts=0.0, weight_decay_penalty=0.01, weight_decay_penalty_type=kind),
+        )
         plain.fit(data, nb_epoch=20)
         held.fit(data, nb_epoch=20)
         size = [np.abs(m.module.state_dict()["layers.0.w"]).sum() for m in (plain, held)]

@@ -19,7 +19,11 @@ def small(tmp_path, monkeypatch):
     """A table of ten molecules in the place of Tox21."""
     text = "A,B,mol_id,smiles\n" + "".join(f"{i % 2},{'' if i % 3 == 0 else 1},T{i},{s}\n" for i, s in enumerate(ROWS))
     table = tables.TOX21._replace(
-        tasks=("A", "B"), rows=10, labels=16, sha256=hashlib.sha256(text.encode()).hexdigest(), url="http://127.0.0.1:9/tox21.csv.gz"
+        tasks=("A", "B"),
+        rows=10,
+        labels=16,
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        url="http://127.0.0.1:9/tox21.csv.gz",
     )
     monkeypatch.setattr(loaders, "TOX21", table)
     monkeypatch.setattr(tables, "cache_folder", lambda: tmp_path / "cache")

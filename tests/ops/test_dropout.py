@@ -45,7 +45,8 @@ def test_backward_uses_the_same_mask(rng):
 def test_other_keys_give_other_masks():
     x = np.ones(1000)
     masks = [
-        ct.ops.dropout(x, 0.5, seed=s, layer=layer, step=t) != 0 for s, layer, t in [(1, 0, 0), (2, 0, 0), (1, 1, 0), (1, 0, 1)]
+        ct.ops.dropout(x, 0.5, seed=s, layer=layer, step=t) != 0
+        for s, layer, t in [(1, 0, 0), (2, 0, 0), (1, 1, 0), (1, 0, 1)]
     ]
     for i in range(4):
         for j in range(i):

@@ -42,7 +42,11 @@ def test_equal_to_rdkit_one_by_one(threads, radius, size, ours, theirs):
     packed = ct.ops.ecfp(SMILES, radius=radius, size=size, **ours)
     assert packed.shape == (len(SMILES), size // 8) and packed.dtype == np.uint8
     expected = rdkit_bits(SMILES, radius, size, **theirs)
-    different = [s for s, a, b in zip(SMILES, np.unpackbits(packed, axis=1, bitorder="little"), expected, strict=True) if not np.array_equal(a, b)]
+    different = [
+        s
+        for s, a, b in zip(SMILES, np.unpackbits(packed, axis=1, bitorder="little"), expected, strict=True)
+        if not np.array_equal(a, b)
+    ]
     assert not different
 
 

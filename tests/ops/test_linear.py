@@ -13,7 +13,9 @@ ACTIVATIONS = [None, "identity", "relu", "tanh", "sigmoid", "softplus"]
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("shape", [(0, 3, 4), (1, 1, 1), (5, 0, 3), (7, 33, 17), (50, 1024, 12), (13, 4099, 35)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(0, 3, 4), (1, 1, 1), (5, 0, 3), (7, 33, 17), (50, 1024, 12), (13, 4099, 35)], ids=str
+)
 def test_agrees_with_float64(backend, threads, rng, shape, activation):
     n, i, o = shape
     x, w = rng.standard_normal((n, i)).astype(np.float32), (rng.standard_normal((i, o)) / 10).astype(np.float32)

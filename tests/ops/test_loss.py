@@ -101,7 +101,9 @@ def test_a_row_has_the_same_bits_in_any_batch(backend, rng):
 
 def test_bad_input():
     x = np.zeros((2, 3), np.float32)
-    with pytest.raises(ValueError, match=r"labels must be from 0 to 2, got 3 at \(1,\); give a missing label the weight 0"):
+    with pytest.raises(
+        ValueError, match=r"labels must be from 0 to 2, got 3 at \(1,\); give a missing label the weight 0"
+    ):
         ct.ops.softmax_cross_entropy(x, np.array([0, 3]))
     with pytest.raises(ValueError, match=r"labels must have shape \(2,\)"):
         ct.ops.softmax_cross_entropy(x, np.array([0]))

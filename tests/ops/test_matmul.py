@@ -107,7 +107,9 @@ def test_a_row_alone_gives_the_bits_it_has_in_a_batch(backend, rng):
     whole = ct.ops.matmul(a, b)
     for i in (0, 1, 30, 60):
         assert np.array_equal(ct.ops.matmul(a[i : i + 1], b)[0], whole[i]), i
-        assert np.array_equal(ct.ops.matmul(a, np.ascontiguousarray(b[:, i % 37 : i % 37 + 1]))[:, 0], whole[:, i % 37]), i
+        assert np.array_equal(
+            ct.ops.matmul(a, np.ascontiguousarray(b[:, i % 37 : i % 37 + 1]))[:, 0], whole[:, i % 37]
+        ), i
 
 
 def test_avx2_and_avx512_give_the_same_bits(rng):
@@ -130,7 +132,10 @@ def test_the_chain_is_cut_at_4096(rng):
         pytest.skip("the portable level has no fused multiply-add")
     a, b = rng.standard_normal((1, 5000)).astype(np.float32), rng.standard_normal((5000, 1)).astype(np.float32)
     whole = ct.ops.matmul(a, b)
-    parts = [ct.ops.matmul(np.ascontiguousarray(a[:, s]), np.ascontiguousarray(b[s])) for s in (slice(4096), slice(4096, 5000))]
+    parts = [
+        ct.ops.matmul(np.ascontiguousarray(a[:, s]), np.ascontiguousarray(b[s]))
+        for s in (slice(4096), slice(4096, 5000))
+    ]
     assert whole == parts[0] + parts[1]
 
 

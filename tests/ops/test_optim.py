@@ -45,7 +45,11 @@ def test_agrees_with_float64(backend, threads, rng, name, penalty, size, dtype):
 @pytest.mark.parametrize("name", list(RULES))
 def test_zeros_stay_zero(backend, name):
     step, _, n_state, settings = RULES[name]
-    p, g, state = np.zeros(100, np.float32), np.zeros(100, np.float32), [np.zeros(100, np.float32) for _ in range(n_state)]
+    p, g, state = (
+        np.zeros(100, np.float32),
+        np.zeros(100, np.float32),
+        [np.zeros(100, np.float32) for _ in range(n_state)],
+    )
     for t in range(1, 6):
         step(p, g, state, t, lr=0.1, l1=0.1, l2=0.1, decay=0.1, **settings)
     assert not p.any() and not any(s.any() for s in state)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -74,12 +76,12 @@ def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(data, tmp_path, ki
                 raise KeyboardInterrupt
 
     options = {"valid": data.select(range(50))}
-    whole, history = run(data, 9, [Kill(99), train.EarlyStopping(patience=50), train.Checkpoint(tmp_path / "c", 2)], **options)
+    whole, history = run(
+        data, 9, [Kill(99), train.EarlyStopping(patience=50), train.Checkpoint(tmp_path / "c", 2)], **options
+    )
     folder = tmp_path / "killed"
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         run(data, 9, [Kill(killed_after), train.EarlyStopping(patience=50), train.Checkpoint(folder)], **options)
-    except KeyboardInterrupt:
-        pass
     callbacks = [Kill(99), train.EarlyStopping(patience=50), train.Checkpoint(folder)]
     resumed, again = run(data, 9, callbacks, resume=folder, **options)
     assert same(whole, resumed) and again["loss"] == history["loss"] and again["valid_loss"] == history["valid_loss"]

@@ -48,7 +48,9 @@ class CSVLoader:
         self, tasks: Sequence[str], featurizer: Any, feature_field: str | None = None, id_field: str | None = None
     ) -> None:
         if isinstance(tasks, str):
-            raise TypeError(f"CSVLoader: tasks must be a list of column names, got the string {tasks!r}; wrap it in [ ]")
+            raise TypeError(
+                f"CSVLoader: tasks must be a list of column names, got the string {tasks!r}; wrap it in [ ]"
+            )
         self.tasks = list(tasks)
         self.featurizer = featurizer
         self.feature_field = feature_field or "smiles"
@@ -109,7 +111,9 @@ class CSVLoader:
     def _report(self, counts: list[int], failures: list[Failure], errors: str) -> Report:
         report = Report(counts[0], counts[1], failures)
         if counts[1] < counts[0]:
-            warnings.warn(f"CSVLoader: {counts[0] - counts[1]} of {counts[0]} rows were left out; see .report", stacklevel=3)
+            warnings.warn(
+                f"CSVLoader: {counts[0] - counts[1]} of {counts[0]} rows were left out; see .report", stacklevel=3
+            )
         return report
 
     def _shards(
@@ -223,5 +227,5 @@ def parse_label(text: str) -> tuple[float, str]:
 
 
 def _join(parts: Sequence[NumpyDataset], tasks: list[str]) -> NumpyDataset:
-    columns = [np.concatenate([getattr(part, name) for part in parts]) for name in ("X", "y", "w", "ids")]
-    return NumpyDataset(*columns, tasks=tasks)
+    X, y, w, ids = (np.concatenate([getattr(part, name) for part in parts]) for name in ("X", "y", "w", "ids"))
+    return NumpyDataset(X, y, w, ids, tasks=tasks)

@@ -60,7 +60,7 @@ class Dataset:
 
     def transform(self, transformer: Any) -> Dataset:
         """Return the transformed dataset."""
-        return transformer.transform(self)  # type: ignore[no-any-return]
+        return transformer.transform(self)
 
     def iterbatches(
         self,
@@ -144,7 +144,9 @@ class NumpyDataset(Dataset):
     array([1., 0., 1.], dtype=float32)
     """
 
-    def __init__(self, X: Any, y: Any = None, w: Any = None, ids: Any = None, tasks: Sequence[Any] | None = None) -> None:
+    def __init__(
+        self, X: Any, y: Any = None, w: Any = None, ids: Any = None, tasks: Sequence[Any] | None = None
+    ) -> None:
         self.X = _plain("X", X)
         if self.X.ndim == 0:
             raise ValueError("NumpyDataset: X must have rows, got a single number")

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,9 @@ class DiskDataset(Dataset):
         self.path = Path(path)
         manifest_path = self.path / "manifest.json"
         if not manifest_path.is_file():
-            raise FileNotFoundError(f"DiskDataset: {self.path} holds no manifest.json; give a folder that a loader wrote")
+            raise FileNotFoundError(
+                f"DiskDataset: {self.path} holds no manifest.json; give a folder that a loader wrote"
+            )
         manifest = _storage.read_json(manifest_path)
         if manifest.get("format") != _FORMAT or manifest.get("format_version") != _VERSION:
             raise ValueError(f"DiskDataset: {manifest_path} is not a dataset of format version {_VERSION}")
@@ -65,7 +67,9 @@ class DiskDataset(Dataset):
             self._shards: list[dict[str, str]] = [{c: str(s[c]) for c in _COLUMNS} for s in manifest["shards"]]
             self.report = Report.from_dict(manifest["report"]) if manifest["report"] else None
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"DiskDataset: {manifest_path} lacks a field or has one of the wrong type ({error})") from None
+            raise ValueError(
+                f"DiskDataset: {manifest_path} lacks a field or has one of the wrong type ({error})"
+            ) from None
         for shard in self._shards:
             for name in shard.values():
                 if not _NAME.fullmatch(name):
@@ -150,8 +154,14 @@ class DiskDataset(Dataset):
         if not file.is_file():
             raise ValueError(f"DiskDataset: {file} is missing; make the dataset again, or copy the folder whole")
         if _storage.sha256_file(file) != name[-68:-4]:
-            raise ValueError(f"DiskDataset: {file} was altered or cut short (its checksum differs); make the dataset again")
+            raise ValueError(
+                f"DiskDataset: {file} was altered or cut short (its checksum differs); make the dataset again"
+            )
         return np.load(file, mmap_mode="r" if os.path.getsize(file) > 1 << 20 else None, allow_pickle=False)
+
+
+def _write_all(file: BinaryIO, data: memoryview) -> None:
+    file.write(data)
 
 
 def _write(folder: Path, column: str, number: int, array: NDArray[Any]) -> str:
@@ -163,5 +173,5 @@ def _write(folder: Path, column: str, number: int, array: NDArray[Any]) -> str:
     data = buffer.getbuffer()
     name = f"{column}-{number:05d}-{hashlib.sha256(data).hexdigest()}.npy"
     if not (folder / name).exists():
-        _storage.write_file_atomic(folder / name, lambda file: file.write(data))
+        _storage.write_file_atomic(folder / name, lambda file: _write_all(file, data))
     return name

@@ -89,7 +89,9 @@ def parity(
     high = math.ceil(max(measured.max(), predicted.max()) * 2) / 2
     axes.plot([low, high], [low, high], color="0.4", linewidth=1, linestyle="--", zorder=1)
     axes.errorbar(measured, predicted, yerr=spread, fmt="none", ecolor="0.75", linewidth=0.8, zorder=2)
-    dots = axes.scatter(measured, predicted, c=similarity, cmap="viridis", s=26, edgecolor="white", linewidth=0.4, zorder=3)
+    dots = axes.scatter(
+        measured, predicted, c=similarity, cmap="viridis", s=26, edgecolor="white", linewidth=0.4, zorder=3
+    )
     figure.colorbar(dots, ax=axes, label="Tanimoto similarity to nearest training compound")
     axes.set(
         xlabel="measured activity (p scale)",
@@ -109,7 +111,7 @@ def hits(path: str, mols: Sequence[Any], legends: Sequence[str], *, columns: int
 
     rows = -(-len(mols) // columns)
     drawer = rdMolDraw2D.MolDraw2DCairo(columns * 260, rows * 230, 260, 230)
-    options = drawer.drawOptions()
+    options: Any = drawer.drawOptions()
     options.legendFontSize = 17
     options.padding = 0.08
     for mol in mols:

@@ -85,9 +85,13 @@ def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = 
     console.print(f"  what was left out, and why: {folder / 'unreadable.csv'}")
     packed = ops.ecfp(measured.mols, size=SIZE)
     X = np.unpackbits(packed, axis=1, bitorder="little").astype(np.float32)
-    dataset = data.NumpyDataset(X, np.array(measured.activity)[:, None], ids=np.array(measured.smiles), tasks=["activity"])
+    dataset = data.NumpyDataset(
+        X, np.array(measured.activity)[:, None], ids=np.array(measured.smiles), tasks=["activity"]
+    )
     rows = splits.ScaffoldSplitter().split(dataset, 0.8, 0.1, 0.1)
-    console.print(f"  ECFP4, {SIZE} bits; split by scaffold: {' / '.join(str(len(r)) for r in rows)} to train / validate / test")
+    console.print(
+        f"  ECFP4, {SIZE} bits; split by scaffold: {' / '.join(str(len(r)) for r in rows)} to train / validate / test"
+    )
 
     console.heading("2  Train")
     parts = [dataset.select(r) for r in rows]
@@ -169,7 +173,9 @@ def _compare(
     candidates.append(("neighbours", values, label))
     forest = _baselines.forest(X[fit], y[fit], X[test], trees=trees, seed=seed)
     if forest is None:
-        console.print('  scikit-learn is not installed, so the random forest is left out (pip install "catalase[demo]")')
+        console.print(
+            '  scikit-learn is not installed, so the random forest is left out (pip install "catalase[demo]")'
+        )
     else:
         candidates.append(("forest", *forest))
     scores: dict[str, float] = {}

@@ -65,16 +65,20 @@ class Ensemble(Model):
         The histories of all are in ``histories``. `resume` is refused: checkpoint the members themselves.
         """
         if resume is not None:
-            raise ValueError("Ensemble.fit: cannot resume an ensemble; fit its members, each with a Checkpoint of its own")
+            raise ValueError(
+                "Ensemble.fit: cannot resume an ensemble; fit its members, each with a Checkpoint of its own"
+            )
         self.histories = [m.fit(dataset, nb_epoch, valid, callbacks, progress) for m in self.members]
         self.history = self.histories[-1]
         return self.history
 
     def predict_on_batch(self, X: Any) -> NDArray[Any]:
         """Return the mean of the members' predictions."""
-        return np.mean([m.predict_on_batch(X) for m in self.members], axis=0, dtype=np.float32)
+        return np.asarray(np.mean([m.predict_on_batch(X) for m in self.members], axis=0, dtype=np.float32))
 
-    def predict_spread(self, dataset: Any, transformers: Sequence[Transformer] = ()) -> tuple[NDArray[Any], NDArray[Any]]:
+    def predict_spread(
+        self, dataset: Any, transformers: Sequence[Transformer] = ()
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return mean and standard deviation of the members' predictions, in the units of the measurement."""
         each = np.stack([undo_transforms(m.predict(dataset), transformers) for m in self.members])
         return each.mean(axis=0), each.std(axis=0)

@@ -210,7 +210,7 @@ class Model:
         _storage.save_folder(path, config, self.module.state_dict())
 
     def _forward(self, module: nn.Module, X: NDArray[Any]) -> Tensor:
-        return module(Tensor(np.asarray(X, dtype=np.float32)))  # type: ignore[no-any-return]
+        return module(Tensor(np.asarray(X, dtype=np.float32)))
 
     def _output(self, raw: Tensor) -> NDArray[Any]:
         return raw.numpy()

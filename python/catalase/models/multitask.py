@@ -72,7 +72,9 @@ class _Multitask(Model):
         if isinstance(layer_sizes, (int, np.integer)) or any(int(s) < 1 for s in layer_sizes):
             raise ValueError(f"{name}: layer_sizes must be a list of widths, 1 or more, got {layer_sizes!r}")
         if weight_decay_penalty_type not in ("l1", "l2"):
-            raise ValueError(f"{name}: weight_decay_penalty_type must be 'l1' or 'l2', got {weight_decay_penalty_type!r}")
+            raise ValueError(
+                f"{name}: weight_decay_penalty_type must be 'l1' or 'l2', got {weight_decay_penalty_type!r}"
+            )
         if not weight_decay_penalty >= 0:
             raise ValueError(f"{name}: weight_decay_penalty must be 0 or more, got {weight_decay_penalty}")
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):

@@ -50,9 +50,12 @@ def linear(x: Tensor, w: Tensor, b: Tensor | None = None, *, activation: str | N
 
 def matmul(a: Tensor, b: Tensor, *, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:
     """Multiply matrices, or stacks of them; see `catalase.ops.matmul`."""
-    flags = {"transpose_a": transpose_a, "transpose_b": transpose_b}
-    y = ops.matmul(a.data, b.data, **flags)
-    return record(y, (a, b), lambda dy: ops.matmul_backward(dy, a.data, b.data, **flags))
+    y = ops.matmul(a.data, b.data, transpose_a=transpose_a, transpose_b=transpose_b)
+
+    def backward(dy: NDArray[Any]) -> tuple[NDArray[Any] | None, ...]:
+        return ops.matmul_backward(dy, a.data, b.data, transpose_a=transpose_a, transpose_b=transpose_b)
+
+    return record(y, (a, b), backward)
 
 
 def activation(x: Tensor, name: str | None) -> Tensor:
@@ -103,9 +106,7 @@ def log_softmax(x: Tensor) -> Tensor:
     return record(y, (x,), lambda dy: (ops.log_softmax_backward(dy, y),))
 
 
-def softmax_cross_entropy(
-    logits: Tensor, labels: NDArray[Any], weights: NDArray[Any] | None = None
-) -> Tensor:
+def softmax_cross_entropy(logits: Tensor, labels: NDArray[Any], weights: NDArray[Any] | None = None) -> Tensor:
     """Return the weighted loss of each row; see `catalase.ops.softmax_cross_entropy`."""
     loss = ops.softmax_cross_entropy(logits.data, labels, weights)
     return record(
@@ -113,9 +114,7 @@ def softmax_cross_entropy(
     )
 
 
-def sigmoid_cross_entropy(
-    logits: Tensor, labels: NDArray[Any], weights: NDArray[Any] | None = None
-) -> Tensor:
+def sigmoid_cross_entropy(logits: Tensor, labels: NDArray[Any], weights: NDArray[Any] | None = None) -> Tensor:
     """Return the weighted loss of each element; see `catalase.ops.sigmoid_cross_entropy`."""
     loss = ops.sigmoid_cross_entropy(logits.data, labels, weights)
     return record(

@@ -28,9 +28,9 @@ def normal(std: float = 0.02, mean: float = 0.0) -> Initializer:
     """Normal values of the given standard deviation."""
     if not std >= 0:
         raise ValueError(f"init.normal: std must be 0 or more, got {std}")
-    return lambda shape, rng: (rng.standard_normal(shape, dtype=np.float32) * np.float32(std) + np.float32(mean)).astype(
-        np.float32
-    )
+    return lambda shape, rng: (
+        rng.standard_normal(shape, dtype=np.float32) * np.float32(std) + np.float32(mean)
+    ).astype(np.float32)
 
 
 def truncated_normal(std: float = 0.02) -> Initializer:

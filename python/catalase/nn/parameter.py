@@ -38,7 +38,7 @@ class Parameter(Tensor):
     (2, 3)
     """
 
-    __slots__ = ("decay", "name", "_grad_view", "_has_grad")
+    __slots__ = ("_grad_view", "_has_grad", "decay", "name")
 
     def __init__(self, array: Any, decay: bool = True, name: str = "") -> None:
         self._grad_view: NDArray[Any] | None = None
@@ -48,7 +48,7 @@ class Parameter(Tensor):
         self.name = name
 
     @property
-    def grad(self) -> NDArray[Any] | None:  # type: ignore[override]
+    def grad(self) -> NDArray[Any] | None:
         """The gradient of the last backward pass (a view of the flat buffer), or None."""
         return self._grad_view if self._has_grad else None
 

@@ -158,9 +158,15 @@ def clean_smiles(text: str) -> tuple[str, str]:
         return stripped, ""
     for i, character in enumerate(stripped):
         if character in " \t":
-            return stripped, f"something follows the SMILES at position {i}: {stripped[i:].strip()[:40]!r}; pass it apart"
+            return (
+                stripped,
+                f"something follows the SMILES at position {i}: {stripped[i:].strip()[:40]!r}; pass it apart",
+            )
         if not "!" <= character <= "~":
-            return stripped, f"character {character!r} (U+{ord(character):04X}) at position {i} does not belong in a SMILES"
+            return (
+                stripped,
+                f"character {character!r} (U+{ord(character):04X}) at position {i} does not belong in a SMILES",
+            )
     return stripped, ""
 
 
@@ -231,7 +237,9 @@ def _why(text: str) -> str:
 
 def _check_settings(smiles: Any, radius: int, size: int, output: str, errors: str) -> None:
     if isinstance(smiles, (str, bytes)) or not hasattr(smiles, "__len__"):
-        raise TypeError(f"ecfp: smiles must be a list of strings or molecules, got {type(smiles).__name__}; wrap it in [ ]")
+        raise TypeError(
+            f"ecfp: smiles must be a list of strings or molecules, got {type(smiles).__name__}; wrap it in [ ]"
+        )
     if isinstance(radius, bool) or not isinstance(radius, (int, np.integer)) or radius < 0:
         raise ValueError(f"ecfp: radius must be a whole number, 0 or more, got {radius!r}")
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 8 or size % 8:

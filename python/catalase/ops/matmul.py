@@ -131,7 +131,7 @@ def matmul_backward(
 
 def _check_out(function: str, out: NDArray[Any], **inputs: NDArray[Any]) -> None:
     """Refuse an output that the kernel cannot write: rows without unit stride, or memory shared with an input."""
-    if out.shape[-1] > 1 and out.strides[-1] != out.itemsize or out.ndim > 1 and out.strides[-2] % out.itemsize:
+    if (out.shape[-1] > 1 and out.strides[-1] != out.itemsize) or (out.ndim > 1 and out.strides[-2] % out.itemsize):
         raise ValueError(f"{function}: the rows of out must have unit stride, got strides {out.strides}")
     if out.ndim > 1 and out.shape[-2] > 1 and out.strides[-2] < out.shape[-1] * out.itemsize:
         raise ValueError(f"{function}: the rows of out must not overlap or run backwards, got strides {out.strides}")

@@ -75,7 +75,19 @@ def momentum_step(
     """
     _fraction("momentum_step", "momentum", momentum)
     state = {"velocity": velocity}
-    _step("momentum_step", _MOMENTUM, param, grad, state, lr=lr, l1=l1, l2=l2, decay=decay, beta1=momentum, nesterov=nesterov)
+    _step(
+        "momentum_step",
+        _MOMENTUM,
+        param,
+        grad,
+        state,
+        lr=lr,
+        l1=l1,
+        l2=l2,
+        decay=decay,
+        beta1=momentum,
+        nesterov=nesterov,
+    )
 
 
 def adam_step(

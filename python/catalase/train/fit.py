@@ -185,7 +185,7 @@ def epoch_seed(seed: int, epoch: int) -> int:
 
 
 def _plain(module: Module, X: NDArray[Any]) -> Tensor:
-    return module(Tensor(X))  # type: ignore[no-any-return]
+    return module(Tensor(X))
 
 
 def _run_epoch(state: TrainState, dataset: Any, loss: LossFunction, batch_size: int, forward: Forward) -> None:
