@@ -24,6 +24,11 @@ inline VecF vec(float x) {
   return broadcast<float>(x);
 }
 
+// 2^k for -126 <= k <= 127; garbage for the garbage that NaN leaves.
+inline VecF power_of_two(MaskF k) {
+  return (VecF)(((VecU)k + 127u) << 23);
+}
+
 inline VecF abs(VecF v) {
   return bits_to_float(float_to_bits(v) & 0x7fffffff);
 }
@@ -37,7 +42,7 @@ inline VecF exp(VecF x) {
   const VecF magic = vec(12582912.0f);  // 1.5 * 2^23: adding it rounds to a whole number, kept in the low bits
   const VecF shifted = fma(x, vec(1.44269504088896341f), magic);
   const VecF n = shifted - magic;
-  const MaskF k = float_to_bits(shifted) - 0x4b400000;
+  const MaskF k = (MaskF)((VecU)shifted - 0x4b400000u);  // unsigned: the bits of NaN may wrap
   VecF r = fma(n, vec(-0.693359375f), x);
   r = fma(n, vec(2.12194440e-4f), r);
   VecF p = vec(1.9875691500e-4f);
@@ -48,12 +53,12 @@ inline VecF exp(VecF x) {
   p = fma(p, r, vec(5.0000001201e-1f));
   const VecF y = fma(p, r * r, r) + vec(1.0f);
   const MaskF half = k >> 1;
-  return y * bits_to_float((half + 127) << 23) * bits_to_float((k - half + 127) << 23);
+  return y * power_of_two(half) * power_of_two(k - half);
 }
 
 // log(x) = k ln 2 + log(m), m in [sqrt(1/2), sqrt(2)), with s = f / (2 + f), f = m - 1.
 inline VecF log(VecF x) {
-  const MaskF shifted = float_to_bits(x) + (0x3f800000 - 0x3f3504f3);
+  const MaskF shifted = (MaskF)((VecU)x + (0x3f800000u - 0x3f3504f3u));  // unsigned: the bits of NaN may wrap
   const MaskF k = (shifted >> 23) - 127;
   const VecF m = bits_to_float((shifted & 0x007fffff) + 0x3f3504f3);
   const VecF f = m - vec(1.0f);
