@@ -92,11 +92,11 @@ def parity(
     dots = axes.scatter(
         measured, predicted, c=similarity, cmap="viridis", s=26, edgecolor="white", linewidth=0.4, zorder=3
     )
-    figure.colorbar(dots, ax=axes, label="Tanimoto similarity to nearest training compound")
+    figure.colorbar(dots, ax=axes, label="Tanimoto similarity to nearest training compound", shrink=0.8)
     axes.set(
         xlabel="measured activity (p scale)",
         ylabel="predicted activity (p scale), bar: spread of the ensemble",
-        title=f"Test compounds (unseen scaffolds): {note}",
+        title=f"Test compounds, unseen scaffolds\n{note}",
         xlim=(low, high),
         ylim=(low, high),
         aspect="equal",
