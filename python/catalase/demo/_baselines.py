@@ -7,6 +7,8 @@ scikit-learn's where that is installed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 ALPHAS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
@@ -34,7 +36,7 @@ def ridge(x: np.ndarray, y: np.ndarray, alpha: float) -> tuple[np.ndarray, float
 
     Notes
     -----
-    Solved in the dual, ``w = xc.T @ solve(xc @ xc.T + alpha I, yc)`` on centred data: N is below F here.
+    Solved in the dual, ``w = xc.T @ (xc @ xc.T + alpha I)^-1 @ yc`` on centred data: N is below F here.
 
     Examples
     --------
@@ -42,20 +44,28 @@ def ridge(x: np.ndarray, y: np.ndarray, alpha: float) -> tuple[np.ndarray, float
     >>> round(float(w[0]), 3), round(b, 3)
     (2.0, 1.0)
     """
+    return ridge_path(x, y, (alpha,))[alpha]
+
+
+def ridge_path(x: np.ndarray, y: np.ndarray, alphas: Sequence[float]) -> dict[float, tuple[np.ndarray, float]]:
+    """Return `ridge` for several strengths; the eigenvectors of the Gram matrix serve all of them."""
     x = x.astype(np.float64)
     x_mean, y_mean = x.mean(axis=0), float(y.mean())
     centred = x - x_mean
-    gram = centred @ centred.T
-    gram[np.diag_indices_from(gram)] += alpha
-    w = centred.T @ np.linalg.solve(gram, y - y_mean)
-    return w, y_mean - float(x_mean @ w)
+    values, vectors = np.linalg.eigh(centred @ centred.T)
+    projected = vectors.T @ (y - y_mean)
+    fits = {}
+    for alpha in alphas:
+        w = centred.T @ (vectors @ (projected / (values + alpha)))
+        fits[alpha] = (w, y_mean - float(x_mean @ w))
+    return fits
 
 
 def choose_ridge(
     x: np.ndarray, y: np.ndarray, x_valid: np.ndarray, y_valid: np.ndarray, x_test: np.ndarray
 ) -> tuple[np.ndarray, str]:
     """Fit ridge for every alpha of `ALPHAS`, keep the best on validation, return its test predictions and a label."""
-    fits = {alpha: ridge(x, y, alpha) for alpha in ALPHAS}
+    fits = ridge_path(x, y, ALPHAS)
     errors = {alpha: _squared_error(x_valid @ w + b, y_valid) for alpha, (w, b) in fits.items()}
     best = min(errors, key=lambda alpha: errors[alpha])
     w, b = fits[best]

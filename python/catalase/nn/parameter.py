@@ -86,7 +86,7 @@ class ParameterBuffer:
     data, grad : ndarray, shape (P,)
         float32 (or float64 where the parameters are), aligned to 64 bytes.
     parameters : dict of str to Parameter
-        By name, in the order of the layout.
+        By name, in the module's order; in memory weights come first, biases after.
     segments : list of (start, stop, decay)
         Runs of the flat array that are treated alike by penalties and decay.
 
@@ -106,7 +106,7 @@ class ParameterBuffer:
         layout: list[tuple[Parameter, int, int]] = []  # parameter, offset, row length in elements
         self.segments: list[tuple[int, int, bool]] = []
         total = 0
-        for parameter in self.parameters.values():
+        for parameter in self._in_layout_order():
             rows, row = _padded(parameter.shape, dtype.itemsize)
             layout.append((parameter, total, row))
             stop = _round_up(total + rows * row, _LINE // dtype.itemsize)
@@ -151,11 +151,15 @@ class ParameterBuffer:
     def arrays(self, flat: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Cut an array of this layout (an optimizer's moments, say) into views by parameter name."""
         views, total = {}, 0
-        for name, parameter in self.parameters.items():
+        for parameter in self._in_layout_order():
             rows, row = _padded(parameter.shape, self.data.itemsize)
-            views[name] = _view(flat, total, row, parameter.shape)
+            views[id(parameter)] = _view(flat, total, row, parameter.shape)
             total = _round_up(total + rows * row, _LINE // self.data.itemsize)
-        return views
+        return {name: views[id(parameter)] for name, parameter in self.parameters.items()}
+
+    def _in_layout_order(self) -> list[Parameter]:
+        """Those that penalties touch first, so that an optimizer with penalties makes two calls, however many layers."""
+        return sorted(self.parameters.values(), key=lambda parameter: not parameter.decay)
 
 
 def flatten_parameters(module: Module) -> ParameterBuffer:
