@@ -2,12 +2,15 @@
 #include "matmul/matmul.h"
 
 #include "bindings/arrays.h"
+#include "matmul/sparse.h"
 
 namespace catalase {
 namespace {
 
+// `look`: take the gather path where a is mostly zeros.
 template <class T>
-void matmul_into(const py::array& a, const py::array& b, const py::object& bias, int activation, const py::array& out) {
+void matmul_into(bool look, const py::array& a, const py::array& b, const py::object& bias, int activation,
+                 const py::array& out) {
   MatmulArgs<T> args{matrix_view<const T>(a), matrix_view<const T>(b), matrix_view<T>(out), nullptr,
                      static_cast<Activation>(activation)};
   require(args.a.cols == args.b.rows && args.c.rows == args.a.rows && args.c.cols == args.b.cols, "shapes do not fit");
@@ -20,7 +23,7 @@ void matmul_into(const py::array& a, const py::array& b, const py::object& bias,
     args.bias = input<T>(array);
   }
   KernelScope scope;
-  matmul<T>(args);
+  look ? linear<T>(args) : matmul<T>(args);
 }
 
 template <class T>
@@ -36,16 +39,18 @@ void column_sum_into(const py::array& x, py::array& out) {
 }  // namespace
 
 void bind_matmul(py::module_& m) {
-  m.def(
-      "matmul",
-      [](const py::array& a, const py::array& b, const py::object& bias, int activation, const py::array& out) {
-        if (has_dtype<double>(a)) {
-          matmul_into<double>(a, b, bias, activation, out);
-        } else {
-          matmul_into<float>(a, b, bias, activation, out);
-        }
-      },
-      py::arg("a"), py::arg("b"), py::arg("bias"), py::arg("activation"), py::arg("out"));
+  for (const bool look : {false, true}) {
+    m.def(
+        look ? "linear" : "matmul",
+        [look](const py::array& a, const py::array& b, const py::object& bias, int activation, const py::array& out) {
+          if (has_dtype<double>(a)) {
+            matmul_into<double>(look, a, b, bias, activation, out);
+          } else {
+            matmul_into<float>(look, a, b, bias, activation, out);
+          }
+        },
+        py::arg("a"), py::arg("b"), py::arg("bias"), py::arg("activation"), py::arg("out"));
+  }
   m.def(
       "column_sum",
       [](const py::array& x, py::array out) {

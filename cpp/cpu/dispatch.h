@@ -10,6 +10,7 @@
 namespace catalase {
 
 struct MatmulKernels;       // matmul/matmul.h
+struct SparseKernels;       // matmul/sparse.h
 struct ElementwiseKernels;  // elementwise/elementwise.h
 struct LossKernels;         // loss/loss.h
 struct OptimKernels;        // optim/optim.h
@@ -19,6 +20,7 @@ struct Level {
   const char* name;
   bool (*supported)(const CpuFeatures&);
   const MatmulKernels* matmul;
+  const SparseKernels* sparse;
   const ElementwiseKernels* elementwise;
   const LossKernels* loss;
   const OptimKernels* optim;

@@ -6,14 +6,15 @@
 #include "fingerprint/tanimoto.h"
 #include "loss/loss.h"
 #include "matmul/matmul.h"
+#include "matmul/sparse.h"
 #include "optim/optim.h"
 
 namespace catalase {
 
 std::span<const Level> built_levels() {
   static const std::array<Level, 1> levels = {{
-      {"portable", [](const CpuFeatures&) { return true; }, &matmul_portable, &elementwise_portable, &loss_portable,
-       &optim_portable, &fingerprint_portable},
+      {"portable", [](const CpuFeatures&) { return true; }, &matmul_portable, &sparse_portable, &elementwise_portable,
+       &loss_portable, &optim_portable, &fingerprint_portable},
   }};
   return levels;
 }

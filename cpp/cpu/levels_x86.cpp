@@ -6,18 +6,19 @@
 #include "fingerprint/tanimoto.h"
 #include "loss/loss.h"
 #include "matmul/matmul.h"
+#include "matmul/sparse.h"
 #include "optim/optim.h"
 
 namespace catalase {
 
 std::span<const Level> built_levels() {
   static const std::array<Level, 3> levels = {{
-      {"avx512", [](const CpuFeatures& f) { return f.avx512; }, &matmul_avx512, &elementwise_avx512, &loss_avx512,
-       &optim_avx512, &fingerprint_avx512},
-      {"avx2", [](const CpuFeatures& f) { return f.avx2_fma; }, &matmul_avx2, &elementwise_avx2, &loss_avx2,
-       &optim_avx2, &fingerprint_avx2},
-      {"portable", [](const CpuFeatures&) { return true; }, &matmul_portable, &elementwise_portable, &loss_portable,
-       &optim_portable, &fingerprint_portable},
+      {"avx512", [](const CpuFeatures& f) { return f.avx512; }, &matmul_avx512, &sparse_avx512, &elementwise_avx512,
+       &loss_avx512, &optim_avx512, &fingerprint_avx512},
+      {"avx2", [](const CpuFeatures& f) { return f.avx2_fma; }, &matmul_avx2, &sparse_avx2, &elementwise_avx2,
+       &loss_avx2, &optim_avx2, &fingerprint_avx2},
+      {"portable", [](const CpuFeatures&) { return true; }, &matmul_portable, &sparse_portable, &elementwise_portable,
+       &loss_portable, &optim_portable, &fingerprint_portable},
   }};
   return levels;
 }

@@ -42,5 +42,13 @@ inline void multiply_wide(VecU a, std::uint32_t m, VecU& high, VecU& low) {
   low = (VecU)_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
 }
 
+// One bit for each lane that is not zero; NaN is not.
+inline unsigned nonzero_lanes(Vec<float> v) {
+  return static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_NEQ_UQ)));
+}
+inline unsigned nonzero_lanes(Vec<double> v) {
+  return static_cast<unsigned>(_mm256_movemask_pd(_mm256_cmp_pd(v, _mm256_setzero_pd(), _CMP_NEQ_UQ)));
+}
+
 }  // namespace
 }  // namespace catalase

@@ -42,5 +42,13 @@ inline void multiply_wide(VecU a, std::uint32_t m, VecU& high, VecU& low) {
   low = (VecU)_mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
 }
 
+// One bit for each lane that is not zero; NaN is not.
+inline unsigned nonzero_lanes(Vec<float> v) {
+  return _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+}
+inline unsigned nonzero_lanes(Vec<double> v) {
+  return _mm512_cmp_pd_mask(v, _mm512_setzero_pd(), _CMP_NEQ_UQ);
+}
+
 }  // namespace
 }  // namespace catalase

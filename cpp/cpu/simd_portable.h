@@ -49,5 +49,19 @@ inline void multiply_wide(VecU a, std::uint32_t m, VecU& high, VecU& low) {
   }
 }
 
+// One bit for each lane that is not zero; NaN is not.
+template <class T, class V>
+inline unsigned nonzero_lanes_of(V v) {
+  unsigned bits = 0;
+  for (int i = 0; i < kWidth<T>; ++i) bits |= static_cast<unsigned>(v[i] != T(0)) << i;
+  return bits;
+}
+inline unsigned nonzero_lanes(Vec<float> v) {
+  return nonzero_lanes_of<float>(v);
+}
+inline unsigned nonzero_lanes(Vec<double> v) {
+  return nonzero_lanes_of<double>(v);
+}
+
 }  // namespace
 }  // namespace catalase

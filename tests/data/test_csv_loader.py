@@ -94,3 +94,29 @@ def test_damaged_and_missing_files(tmp_path):
         loader(["a"]).create_dataset(path, errors="mask")
     with pytest.raises(TypeError, match="wrap it in"):
         CSVLoader("a", None)
+
+
+@pytest.mark.filterwarnings("ignore:CSVLoader")
+def test_the_report_is_kept_on_disk(table, tmp_path):
+    made = loader().create_dataset(table, data_dir=tmp_path / "d", errors="drop")
+    again = DiskDataset(tmp_path / "d").report
+    assert again.failures == made.report.failures != [] and (again.total, again.kept) == (4, 2)
+
+
+@pytest.mark.parametrize("at", [12, 2000])
+def test_a_gzip_with_altered_bytes(tmp_path, at):
+    text = "smiles,a\n" + "".join(f"{'C' * (i % 30 + 1)},{i * 37 % 101}\n" for i in range(4000))
+    data = bytearray(gzip.compress(text.encode()))
+    data[at : at + 40] = b"\xff" * 40
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(data)
+    # The stream breaks, or what comes out of it before its checksum is reached is no table: an error either way.
+    with pytest.raises(ValueError, match=r"t\.csv\.gz (is damaged near line|has not the 2 fields)"):
+        loader(["a"]).create_dataset(path)
+
+
+def test_a_column_that_is_there_twice(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("smiles,a,a\nCC,1,2\n")
+    with pytest.raises(ValueError, match="more than one column 'a'"):
+        loader(["a"]).create_dataset(path)

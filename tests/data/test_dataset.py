@@ -106,3 +106,25 @@ def test_objects_are_never_written(tmp_path):
     data.ids = np.array([object()] * 3, dtype=object)
     with pytest.raises(TypeError, match="Python objects"):
         DiskDataset.create(tmp_path / "d", [data])
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "gone"])
+def test_a_damaged_shard_is_replaced_when_the_dataset_is_made_again(tmp_path, damage):
+    data = make()
+    DiskDataset.create(tmp_path, [data])
+    shard = next(tmp_path.glob("X-*"))
+    content = shard.read_bytes()
+    if damage == "gone":
+        shard.unlink()
+    else:
+        shard.write_bytes(content[:-8] if damage == "cut" else content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ValueError, match="make the dataset again"):
+        DiskDataset(tmp_path).verify()
+    assert np.array_equal(DiskDataset.create(tmp_path, [data]).X, data.X)
+
+
+def test_shards_of_unequal_form_are_refused(tmp_path):
+    one, two = NumpyDataset(np.ones((2, 3), np.float32)), NumpyDataset(np.ones((2, 4), np.float32))
+    with pytest.raises(ValueError, match=r"X of shard 1 has rows of shape \(4,\)"):
+        DiskDataset.create(tmp_path, [one, two])
+    assert not (tmp_path / "manifest.json").exists()

@@ -61,6 +61,47 @@ def test_a_damaged_copy_is_made_again(small, tmp_path):
     assert len(molnet.load_tox21(data_dir=small, save_dir=tmp_path / "save")[1][0]) == 8
 
 
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_a_copy_with_a_damaged_shard_is_made_again(small, tmp_path, damage):
+    first = molnet.load_tox21(data_dir=small, save_dir=tmp_path / "save")[1]
+    shard = next((tmp_path / "save").rglob("X-*"))
+    if damage == "gone":
+        shard.unlink()
+    else:
+        shard.write_bytes(shard.read_bytes()[:-8])
+    for _ in range(2):  # the copy that was made again must be good, too
+        again = molnet.load_tox21(data_dir=small, save_dir=tmp_path / "save")[1]
+        assert all(np.array_equal(a.X, b.X) for a, b in zip(first, again, strict=True))
+
+
+def test_a_copy_that_cannot_be_kept_is_a_warning(small, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.warns(UserWarning, match="copy could not be kept .* reload=False"):
+        assert len(molnet.load_tox21(data_dir=small, save_dir=tmp_path / "file")[1][0]) == 8
+
+
+class Sevens(loaders.CircularFingerprint):
+    """Other features under the settings of its parent."""
+
+    def featurize(self, datapoints, errors="raise", output="dense"):
+        return np.full((len(datapoints), self.size), 7, np.float32)
+
+
+def test_two_kinds_of_featurizer_share_no_copy(small, tmp_path):
+    options = {"data_dir": small, "save_dir": tmp_path / "save", "transformers": []}
+    assert molnet.load_tox21(Sevens(size=64), **options)[1][0].X.max() == 7
+    assert molnet.load_tox21(loaders.CircularFingerprint(size=64, partial=True), **options)[1][0].X.max() == 1
+
+
+def test_a_gzip_with_altered_bytes(small):
+    data = bytearray((small / "tox21.csv.gz").read_bytes())
+    data[15] ^= 0xFF
+    data[len(data) // 2] ^= 0xFF
+    (small / "tox21.csv.gz").write_bytes(data)
+    with pytest.raises(ValueError, match=r"is damaged .* delete it"):
+        molnet.load_tox21(data_dir=small, reload=False)
+
+
 @pytest.mark.parametrize("splitter", ["index", "random", "scaffold", None])
 def test_splitters(small, splitter):
     parts = molnet.load_tox21(data_dir=small, splitter=splitter, transformers=[], reload=False, seed=1)[1]

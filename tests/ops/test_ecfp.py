@@ -134,3 +134,39 @@ def test_bad_settings():
             ct.ops.ecfp(["C"], **options)
     with pytest.raises(TypeError, match="a list of strings or molecules, got str; wrap it"):
         ct.ops.ecfp("CCO")
+
+
+class LabelledColumn:
+    """Like a pandas Series: iterated by position, indexed by label."""
+
+    def __init__(self, values, labels):
+        self.values, self.labels = values, labels
+
+    def __len__(self):
+        return len(self.values)
+
+    def __iter__(self):
+        return iter(self.values)
+
+    def __getitem__(self, label):
+        return self.values[self.labels.index(label)]
+
+
+@pytest.mark.parametrize("labels", [[2, 0, 1], [5, 7, 9]])
+def test_a_column_with_labels_is_read_by_position(labels):
+    smiles = ["CCO", "c1ccccc1", "CN"]
+    assert np.array_equal(ct.ops.ecfp(LabelledColumn(smiles, labels)), ct.ops.ecfp(smiles))
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [({"radius": 10**12}, ValueError), ({"size": 2**33}, ValueError), ({"num_threads": "2"}, TypeError)],
+)
+def test_settings_beyond_rdkit_are_refused_in_a_sentence(options, kind):
+    with pytest.raises(kind, match=r"^ecfp: "):
+        ct.ops.ecfp(["CC"], **options)
+
+
+def test_sets_have_no_order_to_keep():
+    with pytest.raises(TypeError, match="list of strings"):
+        ct.ops.ecfp({"CC", "CO"})

@@ -82,3 +82,30 @@ def test_bad_input(x, w, b, kind, words):
     with pytest.raises(kind) as error:
         ct.ops.linear(x, w, b)
     assert all(word in str(error.value) for word in ["linear", *words]), str(error.value)
+
+
+@pytest.mark.parametrize("shape", [(50, 2048, 130), (7, 1000, 37), (3, 9000, 8), (1, 5000, 33), (4200, 65, 20)], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("activation", [None, "relu", "tanh"])
+def test_the_sparse_path_has_the_bits_of_the_dense_one(backend, threads, rng, shape, dtype, activation):
+    n, i, o = shape
+    x = np.where(rng.random((n, i)) < 0.05, rng.standard_normal((n, i)), 0).astype(dtype)
+    w, b = rng.standard_normal((i, o)).astype(dtype), rng.standard_normal(o).astype(dtype)
+    dense = ct.ops.matmul(x, w) + b
+    assert np.array_equal(ct.ops.linear(x, w, b, activation=activation), ct.ops.activation(dense, activation))
+    dy = rng.standard_normal((n, o)).astype(dtype)
+    store = np.full((i, o + 3), 7, dtype)
+    _, dw, _ = ct.ops.linear_backward(dy, x, w, dy, need_dx=False, out_dw=store[:, :o])
+    assert np.array_equal(dw, ct.ops.matmul(x, dy, transpose_a=True)) and np.all(store[:, o:] == 7)
+
+
+def test_the_sparse_path_keeps_nan_in_x(backend):
+    x = np.zeros((64, 100), np.float32)
+    x[3, 4] = np.nan
+    y = ct.ops.linear(x, np.ones((100, 20), np.float32))
+    assert np.isnan(y[3]).all() and not y[np.arange(64) != 3].any()
+
+
+def test_empty_rows_give_the_bias(backend):
+    b = np.arange(20, dtype=np.float32)
+    assert np.array_equal(ct.ops.linear(np.zeros((64, 100), np.float32), np.ones((100, 20), np.float32), b), np.tile(b, (64, 1)))

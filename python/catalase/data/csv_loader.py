@@ -6,6 +6,7 @@ import csv
 import gzip
 import math
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -98,17 +99,13 @@ class CSVLoader:
         counts = [0, 0]  # rows read, rows kept
         shards = self._shards(files, shard_size, errors, failures, counts)
         if data_dir is not None:
-            DiskDataset.create(data_dir, shards, tasks=self.tasks)
-            report = self._report(counts, failures, errors)
-            disk = DiskDataset(data_dir)
-            disk.report = report
-            return disk
+            return DiskDataset.create(data_dir, shards, tasks=self.tasks, report=lambda: self._report(counts, failures))
         parts = list(shards)
         dataset = parts[0] if len(parts) == 1 else _join(parts, self.tasks)
-        dataset.report = self._report(counts, failures, errors)
+        dataset.report = self._report(counts, failures)
         return dataset
 
-    def _report(self, counts: list[int], failures: list[Failure], errors: str) -> Report:
+    def _report(self, counts: list[int], failures: list[Failure]) -> Report:
         report = Report(counts[0], counts[1], failures)
         if counts[1] < counts[0]:
             warnings.warn(
@@ -136,8 +133,8 @@ class CSVLoader:
         for file in files:
             with open_text(file) as text:
                 reader = csv.DictReader(text)
-                check_columns(file, reader.fieldnames, [self.feature_field, self.id_field, *self.tasks])
                 try:
+                    check_columns(file, reader.fieldnames, [self.feature_field, self.id_field, *self.tasks])
                     for row in reader:
                         if None in row or None in row.values():
                             raise ValueError(
@@ -145,7 +142,7 @@ class CSVLoader:
                                 "fields of the header; is a quote or a comma missing?"
                             )
                         yield row
-                except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+                except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
                     raise ValueError(f"CSVLoader: {file} is damaged near line {reader.line_num}: {error}") from None
 
     def _shard(
@@ -212,6 +209,11 @@ def check_columns(file: str | Path, present: Sequence[str] | None, wanted: Seque
     if missing:
         shown = ", ".join(map(repr, present[:30])) + (", ..." if len(present) > 30 else "")
         raise ValueError(f"CSVLoader: {file} has no column {', '.join(map(repr, missing))}; it has {shown}")
+    twice = [name for name in dict.fromkeys(wanted) if list(present).count(name) > 1]
+    if twice:
+        raise ValueError(
+            f"CSVLoader: {file} has more than one column {', '.join(map(repr, twice))}; rename all but one"
+        )
 
 
 def parse_label(text: str) -> tuple[float, str]:

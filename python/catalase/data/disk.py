@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -83,7 +83,7 @@ class DiskDataset(Dataset):
         shards: Iterable[Dataset],
         *,
         tasks: Sequence[Any] | None = None,
-        report: Report | None = None,
+        report: Report | Callable[[], Report | None] | None = None,
         extra: dict[str, Any] | None = None,
     ) -> DiskDataset:
         """Write datasets as the shards of one, replacing what was in the folder once all is on disk.
@@ -95,17 +95,21 @@ class DiskDataset(Dataset):
         shards : iterable of Dataset
             One or more, of equal widths and dtypes; taken one at a time.
         tasks, report, extra
-            Names, the loader's report, and further JSON values to keep.
+            Names, the loader's report, and further JSON values to keep. A function as `report` is called after the
+            last shard, for loaders that know what failed only then.
         """
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
         entries: list[dict[str, str]] = []
         names: list[Any] | None = None if tasks is None else list(tasks)
+        form: list[Any] | None = None
         for number, shard in enumerate(shards):
+            form = _same_form(form, shard, number)
             names = list(shard.tasks) if names is None else names
             entries.append({c: _write(folder, c, number, getattr(shard, c)) for c in _COLUMNS})
         if not entries:
             raise ValueError("DiskDataset.create: there must be at least one shard")
+        made = report() if callable(report) else report
         _storage.write_json_atomic(
             folder / "manifest.json",
             {
@@ -113,7 +117,7 @@ class DiskDataset(Dataset):
                 "format_version": _VERSION,
                 "tasks": names or [],
                 "shards": entries,
-                "report": report.to_dict() if report else None,
+                "report": made.to_dict() if made else None,
                 "extra": extra or {},
             },
         )
@@ -143,6 +147,11 @@ class DiskDataset(Dataset):
         """Identifiers."""
         return self._column("ids")
 
+    def verify(self) -> None:
+        """Read all shards now; ValueError for one that is missing, altered or cut short (else found at first use)."""
+        for column in _COLUMNS:
+            self._column(column)
+
     def _column(self, column: str) -> NDArray[Any]:
         if column not in self._loaded:
             parts = [self._read(shard[column]) for shard in self._shards]
@@ -160,6 +169,22 @@ class DiskDataset(Dataset):
         return np.load(file, mmap_mode="r" if os.path.getsize(file) > 1 << 20 else None, allow_pickle=False)
 
 
+def _same_form(form: list[Any] | None, shard: Dataset, number: int) -> list[Any]:
+    """Row shapes and dtypes of a shard's columns, which must be those of the shards before it."""
+    found: list[Any] = []
+    for column in _COLUMNS:
+        array = getattr(shard, column)
+        # Shards differ in the length of their strings, which np.concatenate widens.
+        found.append((column, array.shape[1:], "text" if array.dtype.kind == "U" else str(array.dtype)))
+    if form is not None and found != form:
+        old, new = next(pair for pair in zip(form, found, strict=True) if pair[0] != pair[1])
+        raise ValueError(
+            f"DiskDataset.create: {new[0]} of shard {number} has rows of shape {new[1]} and {new[2]}, but the shards "
+            f"before it {old[1]} and {old[2]}; give all shards one width and dtype"
+        )
+    return found
+
+
 def _write_all(file: BinaryIO, data: memoryview) -> None:
     file.write(data)
 
@@ -172,6 +197,7 @@ def _write(folder: Path, column: str, number: int, array: NDArray[Any]) -> str:
     np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
     data = buffer.getbuffer()
     name = f"{column}-{number:05d}-{hashlib.sha256(data).hexdigest()}.npy"
-    if not (folder / name).exists():
+    # A file of this name may be a damaged one: look inside before trusting it.
+    if not (folder / name).is_file() or _storage.sha256_file(folder / name) != name[-68:-4]:
         _storage.write_file_atomic(folder / name, lambda file: _write_all(file, data))
     return name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -121,19 +122,29 @@ def _featurized(table: Table, rows: Rows, featurizer: Any, reload: bool, save_di
 
         from .. import __version__
 
-        key = [table.name, rows.digest, config, __version__, rdkit.__version__]
+        kind = f"{type(featurizer).__module__}.{type(featurizer).__qualname__}"
+        key = [table.name, rows.digest, kind, config, __version__, rdkit.__version__]
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
         root = Path(save_dir) if save_dir else cache_folder() / "featurized"
         folder = root / f"{table.file.split('.')[0]}-{digest}"
         try:
-            return DiskDataset(folder)
-        except (FileNotFoundError, ValueError):
+            copy = DiskDataset(folder)
+            copy.verify()
+            return copy
+        except (OSError, ValueError):
             pass  # not made yet, or damaged: make it (again)
     X = featurizer.featurize(rows.smiles, errors="mask")
     dataset = NumpyDataset(X, rows.y, ids=np.array(rows.smiles), tasks=table.tasks)
     dataset.report = getattr(featurizer, "report", None)
     if folder is not None:
-        DiskDataset.create(folder, [dataset], report=dataset.report)
+        try:
+            DiskDataset.create(folder, [dataset], report=dataset.report)
+        except OSError as error:  # the data is at hand, so a full disk or a read-only home is no reason to fail
+            warnings.warn(
+                f"molnet: the featurized copy could not be kept ({error}); give save_dir a folder that can be written, "
+                "or reload=False",
+                stacklevel=4,
+            )
     return dataset
 
 

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import os
+import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,7 +93,7 @@ def parse_table(table: Table, data: bytes, where: Any) -> Rows:
     """
     try:
         text = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{table.name}: {where} is damaged ({error}); delete it and load again") from None
     digest = hashlib.sha256(text).hexdigest()
     reader = csv.DictReader(io.StringIO(text.decode("utf-8-sig", errors="replace")))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .._report import Failure, Report
 
 _CHUNK = 10_000  # molecules held as RDKit objects at a time
+_MAX_SETTING = 2**31 - 1  # of RDKit's unsigned int, with room to spare
 
 
 def ecfp(
@@ -112,6 +113,7 @@ def fingerprints(
 ) -> Any:
     """`ecfp`, and with ``partial`` molecules refused for valence are read by a partial sanitization, and reported."""
     _check_settings(smiles, radius, size, output, errors)
+    smiles = list(smiles)  # by position: a pandas Series is indexed by its labels, which may be in another order
     generator = _generator(radius, size, chirality, features, use_bond_types)
     threads = _threads(num_threads)
     failures: list[Failure] = []
@@ -205,6 +207,7 @@ def partial_molecule(item: Any) -> Any:
             return None
         molecule = Chem.RemoveHs(molecule, sanitize=False)
         Chem.GetSymmSSSR(molecule)  # the removal forgot the rings
+        Chem.AssignStereochemistry(molecule, cleanIt=True, force=True)  # as MolFromSmiles does; chiral bits need it
         return molecule
 
 
@@ -236,14 +239,14 @@ def _why(text: str) -> str:
 
 
 def _check_settings(smiles: Any, radius: int, size: int, output: str, errors: str) -> None:
-    if isinstance(smiles, (str, bytes)) or not hasattr(smiles, "__len__"):
+    if isinstance(smiles, (str, bytes, dict, set, frozenset)) or not hasattr(smiles, "__len__"):
         raise TypeError(
             f"ecfp: smiles must be a list of strings or molecules, got {type(smiles).__name__}; wrap it in [ ]"
         )
-    if isinstance(radius, bool) or not isinstance(radius, (int, np.integer)) or radius < 0:
-        raise ValueError(f"ecfp: radius must be a whole number, 0 or more, got {radius!r}")
-    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 8 or size % 8:
-        raise ValueError(f"ecfp: size must be a multiple of 8, 8 or more, got {size!r}")
+    if isinstance(radius, bool) or not isinstance(radius, (int, np.integer)) or not 0 <= radius <= _MAX_SETTING:
+        raise ValueError(f"ecfp: radius must be a whole number from 0 to {_MAX_SETTING}, got {radius!r}")
+    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 8 <= size <= _MAX_SETTING or size % 8:
+        raise ValueError(f"ecfp: size must be a multiple of 8 from 8 to {_MAX_SETTING}, got {size!r}")
     if output not in ("packed", "dense", "csr", "counts"):
         raise ValueError(f"ecfp: output must be 'packed', 'dense', 'csr' or 'counts', got {output!r}")
     if errors not in ("raise", "mask", "drop"):
@@ -267,6 +270,8 @@ def _threads(num_threads: int | None) -> int:
 
     if num_threads is None:
         return _core.get_num_threads()
+    if isinstance(num_threads, bool) or not isinstance(num_threads, (int, np.integer)):
+        raise TypeError(f"ecfp: num_threads must be a whole number, got {type(num_threads).__name__}")
     if num_threads < 1:
         raise ValueError(f"ecfp: num_threads must be 1 or more, got {num_threads}")
     return int(num_threads)

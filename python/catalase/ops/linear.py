@@ -42,7 +42,8 @@ def linear(
     Notes
     -----
     Accumulation as in `matmul`; the bias is added last. A row gives the same bits alone and in any batch, with any
-    number of threads. N = 0 gives an empty array; I = 0 gives the activated bias. NaN propagates, also through ReLU.
+    number of threads. Where at most one entry of ``x`` in eight is not zero (fingerprints, one-hot DNA), only those are
+    multiplied: the same bits, as long as ``w`` is finite (the sign of zero aside). N = 0 gives an empty array; I = 0 gives the activated bias. NaN propagates, also through ReLU.
 
     Examples
     --------
@@ -62,7 +63,7 @@ def linear(
     if b is not None and not b.flags.c_contiguous:
         b = b.copy()
     out = empty((x.shape[0], w.shape[1]), x.dtype)
-    _core.matmul(whole_strides(x), whole_strides(w), b, code, out)
+    _core.linear(whole_strides(x), whole_strides(w), b, code, out)
     return out
 
 
@@ -127,7 +128,7 @@ def linear_backward(
     dw = output("linear_backward", out_dw, w.shape, w.dtype)
     if out_dw is not None:
         _check_out("linear_backward", dw, x=x, dy=dz)
-    _core.matmul(whole_strides(x).T, dz, None, 0, dw)
+    _core.linear(whole_strides(x).T, dz, None, 0, dw)
     db = output("linear_backward", out_db, (w.shape[1],), w.dtype)
     if not db.flags.c_contiguous:
         raise ValueError(f"linear_backward: out_db must be contiguous, got strides {db.strides}")

@@ -1,0 +1,85 @@
+// Gathering rows of B, one thread, one level. Included by sparse_<level>.cpp after simd_<level>.h.
+//
+// Loops: rows of A, blocks of 8 vectors of columns, entries of the row. The block's sums stay in 8 registers, each
+// entry adds one broadcast value times 8 vectors of a row of B. Bound: load bandwidth, one load a multiply-add.
+#pragma once
+
+#include "elementwise/elementwise.h"
+#include "matmul/sparse.h"
+
+namespace catalase {
+namespace {
+
+template <class T>
+Index compress_level(MatrixView<const T> x, Index most, std::int32_t* columns, T* values, Index* starts) {
+  Index count = 0;
+  for (Index i = 0; i < x.rows; ++i) {
+    starts[i] = count;
+    const T* row = x.at(i, 0);
+    for (Index j = 0; j < x.cols; j += kWidth<T>) {
+      const Index left = x.cols - j;
+      const Vec<T> v = left >= kWidth<T> ? load(row + j) : load_partial(row + j, left);
+      for (unsigned bits = nonzero_lanes(v); bits != 0; bits &= bits - 1) {
+        const Index k = j + __builtin_ctz(bits);
+        columns[count] = static_cast<std::int32_t>(k);
+        values[count] = row[k];
+        ++count;
+      }
+      if (count > most) return -1;
+    }
+  }
+  starts[x.rows] = count;
+  return count;
+}
+
+// NV vectors of one row of C; `columns` of them are real where the last is short.
+template <class T, int NV>
+inline void gather_block(const SparseRows<T>& a, Index i, Index j, Index columns, const MatmulArgs<T>& args) {
+  using V = Vec<T>;
+  constexpr Index W = kWidth<T>;
+  const bool full = columns == NV * W;
+  const auto read = [&](const T* p, int v) { return full ? load(p + v * W) : load_partial(p, columns); };
+  V total[NV];
+  Index e = a.starts[i];
+  const Index stop = a.starts[i + 1];
+  for (bool first = true; first || e < stop; first = false) {
+    const Index cut = e < stop ? (a.columns[e] / kChainLength + 1) * kChainLength : kChainLength;
+    V chain[NV] = {};
+    for (; e < stop && a.columns[e] < cut; ++e) {
+      const V value = broadcast(a.values[e]);
+      const T* row = args.b.at(a.columns[e], j);
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) chain[v] = fma(value, read(row, v), chain[v]);
+    }
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) total[v] = first ? chain[v] : total[v] + chain[v];
+  }
+  T* out = args.c.at(i, j);
+#pragma GCC unroll 8
+  for (int v = 0; v < NV; ++v) {
+    if (args.bias != nullptr) total[v] = total[v] + read(args.bias + j, v);
+    if (args.activation == Activation::kRelu) total[v] = select<T>(total[v] < V{}, V{}, total[v]);
+    if (full) {
+      store(out + v * W, total[v]);
+    } else {
+      store_partial(out, total[v], columns);
+    }
+  }
+}
+
+template <class T>
+void gather_level(const SparseRows<T>& a, Index begin, Index end, const MatmulArgs<T>& args) {
+  constexpr Index W = kWidth<T>;
+  for (Index i = begin; i < end; ++i) {
+    Index j = 0;
+    for (; j + 8 * W <= args.c.cols; j += 8 * W) gather_block<T, 8>(a, i, j, 8 * W, args);
+    for (; j + W <= args.c.cols; j += W) gather_block<T, 1>(a, i, j, W, args);
+    if (j < args.c.cols) gather_block<T, 1>(a, i, j, args.c.cols - j, args);
+    if (args.activation != Activation::kIdentity && args.activation != Activation::kRelu) {
+      activate_row(args.c.at(i, 0), args.c.cols, args.activation);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace catalase
