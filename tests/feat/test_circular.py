@@ -33,7 +33,15 @@ def test_molecules_refused_for_valence_are_featurized_from_a_partial_sanitizatio
 
 @pytest.mark.parametrize("chiral", [False, True])
 def test_a_partial_sanitization_gives_the_bits_of_a_whole_one_where_both_can_be_had(chiral):
-    smiles = ["C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O", "F/C=C/F", "C[C@H]1CC[C@@H](O)CC1", "[H]OC", "c1ccc2[nH]ccc2c1"]
+    smiles = [
+        "C[C@H](N)C(=O)O",
+        "C[C@@H](N)C(=O)O",
+        "F/C=C/F",
+        "C[C@H]1CC[C@@H](O)CC1",
+        "[H]OC",
+        "[H]C([H])([H])C",
+        "c1ccc2[nH]ccc2c1",
+    ]
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=1024, includeChirality=chiral)
     for text in smiles:
         whole, part = (

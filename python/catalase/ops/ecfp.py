@@ -206,7 +206,8 @@ def partial_molecule(item: Any) -> Any:
         if Chem.SanitizeMol(molecule, steps, catchErrors=True) != Chem.SanitizeFlags.SANITIZE_NONE:
             return None
         molecule = Chem.RemoveHs(molecule, sanitize=False)
-        Chem.GetSymmSSSR(molecule)  # the removal forgot the rings
+        molecule.UpdatePropertyCache(strict=False)  # the removal left the hydrogen counts and the rings behind
+        Chem.GetSymmSSSR(molecule)
         Chem.AssignStereochemistry(molecule, cleanIt=True, force=True)  # as MolFromSmiles does; chiral bits need it
         return molecule
 
