@@ -10,7 +10,9 @@ import pytest
 
 import catalase
 
-MODULES = sorted(m.name for m in pkgutil.walk_packages(catalase.__path__, "catalase.") if not m.name.endswith("__main__"))
+MODULES = sorted(
+    m.name for m in pkgutil.walk_packages(catalase.__path__, "catalase.") if not m.name.endswith("__main__")
+)
 
 
 @pytest.mark.parametrize("name", MODULES)

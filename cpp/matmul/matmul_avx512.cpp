@@ -1,25 +1,17 @@
 // Matrix multiply, level avx512: 12 x 32 floats or 12 x 16 doubles a tile, 24 of 32 registers hold C.
 #include "cpu/simd_avx512.h"
+#include "elementwise/elementwise.h"
 
 namespace catalase {
 namespace {
 constexpr Index kTileRows = 12;
-void activate_row(float* row, Index n, Activation activation);
-void activate_row(double* row, Index n, Activation activation);
+const ElementwiseKernels& own_level = elementwise_avx512;
 }  // namespace
 }  // namespace catalase
 
 #include "matmul/matmul_impl.h"
 
 namespace catalase {
-namespace {
-void activate_row(float* row, Index n, Activation activation) {
-  elementwise_avx512.map_f32(static_cast<Map>(activation), row, row, n);
-}
-void activate_row(double* row, Index n, Activation activation) {
-  elementwise_avx512.map_f64(static_cast<Map>(activation), row, row, n);
-}
-}  // namespace
 
 const MatmulKernels matmul_avx512 = {
     matmul_one_thread<float>,

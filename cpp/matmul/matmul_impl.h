@@ -13,7 +13,7 @@
 #pragma once
 
 #include "common/memory.h"
-#include "elementwise/elementwise.h"
+#include "matmul/activate_row.h"
 #include "matmul/matmul.h"
 #include "matmul/micro.h"
 #include "matmul/pack.h"

@@ -1,26 +1,18 @@
 // Matrix multiply, level portable: 6 x 8 floats or 6 x 4 doubles a tile with 16-byte vectors; products and sums are
 // rounded apart.
 #include "cpu/simd_portable.h"
+#include "elementwise/elementwise.h"
 
 namespace catalase {
 namespace {
 constexpr Index kTileRows = 6;
-void activate_row(float* row, Index n, Activation activation);
-void activate_row(double* row, Index n, Activation activation);
+const ElementwiseKernels& own_level = elementwise_portable;
 }  // namespace
 }  // namespace catalase
 
 #include "matmul/matmul_impl.h"
 
 namespace catalase {
-namespace {
-void activate_row(float* row, Index n, Activation activation) {
-  elementwise_portable.map_f32(static_cast<Map>(activation), row, row, n);
-}
-void activate_row(double* row, Index n, Activation activation) {
-  elementwise_portable.map_f64(static_cast<Map>(activation), row, row, n);
-}
-}  // namespace
 
 const MatmulKernels matmul_portable = {
     matmul_one_thread<float>,

@@ -4,7 +4,7 @@
 // entry adds one broadcast value times 8 vectors of a row of B. Bound: load bandwidth, one load a multiply-add.
 #pragma once
 
-#include "elementwise/elementwise.h"
+#include "matmul/activate_row.h"
 #include "matmul/sparse.h"
 
 namespace catalase {

@@ -4,12 +4,7 @@
 
 namespace catalase {
 namespace {
-void activate_row(float* row, Index n, Activation activation) {
-  elementwise_portable.map_f32(static_cast<Map>(activation), row, row, n);
-}
-void activate_row(double* row, Index n, Activation activation) {
-  elementwise_portable.map_f64(static_cast<Map>(activation), row, row, n);
-}
+const ElementwiseKernels& own_level = elementwise_portable;
 }  // namespace
 }  // namespace catalase
 

@@ -7,6 +7,7 @@ at its output to the gradients at its inputs. ``backward`` walks the nodes once,
 from __future__ import annotations
 
 import functools
+import math
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -39,12 +40,15 @@ class no_grad:
     False
     """
 
+    def __init__(self) -> None:
+        self._before: list[bool] = []  # a stack: one object may be entered twice
+
     def __enter__(self) -> None:
-        self._before = _recording.on
+        self._before.append(_recording.on)
         _recording.on = False
 
     def __exit__(self, *_: object) -> None:
-        _recording.on = self._before
+        _recording.on = self._before.pop()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -79,7 +83,10 @@ class Tensor:
     Notes
     -----
     Mixed float32 and float64 arithmetic is refused; Python numbers take the tensor's dtype. NaN and infinity propagate.
-    The array is shared, so changing it in place between the forward and the backward pass changes the gradient.
+    The array is shared, so changing ``.data`` in place between the forward and the backward pass changes the gradient
+    (of parameters, `nn.functional.linear` notices). ``x += y`` makes a new tensor and is refused where ``x`` is one that
+    you made with a gradient, since that one would be lost. ``==`` and the other comparisons give boolean arrays.
+    ``numpy.asarray(tensor)`` gives the array, off the tape.
 
     Examples
     --------
@@ -139,6 +146,13 @@ class Tensor:
     def __bool__(self) -> bool:
         return bool(self.data)
 
+    def __float__(self) -> float:
+        return self.item()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        array = self.data if dtype is None else self.data.astype(dtype, copy=False)
+        return array.copy() if copy else array
+
     def numpy(self) -> Array:
         """Return the array itself, not a copy."""
         return self.data
@@ -179,7 +193,10 @@ class Tensor:
         if grad.shape != self.shape:
             raise ValueError(f"backward: grad must have shape {self.shape}, got {grad.shape}")
         gradients: dict[int, Array] = {id(self): grad}
-        for tensor in reversed(_order(self)):
+        order = _order(self)
+        if any(tensor._backward is _spent for tensor in order):
+            _spent(grad)  # before any gradient is written
+        for tensor in reversed(order):
             at = gradients.pop(id(tensor), None)
             if at is None:
                 continue
@@ -236,7 +253,7 @@ class Tensor:
         y = a.data**b.data
 
         def backward(g: Array) -> tuple[Array | None, ...]:
-            da = _fit(g * b.data * a.data ** (b.data - 1), a) if a.requires_grad else None
+            da = _fit(_power_slope(a.data, b.data) * g, a) if a.requires_grad else None
             if not b.requires_grad:
                 return da, None
             safe = np.where(a.data > 0, a.data, 1)
@@ -262,15 +279,58 @@ class Tensor:
     def __rpow__(self, other: Any) -> Tensor:
         return _operand(other, self) ** self
 
+    # In place: the tape could not undo it.
+    def __iadd__(self, other: Any) -> Tensor:
+        return self._not_a_leaf("+=") + other
+
+    def __isub__(self, other: Any) -> Tensor:
+        return self._not_a_leaf("-=") - other
+
+    def __imul__(self, other: Any) -> Tensor:
+        return self._not_a_leaf("*=") * other
+
+    def __itruediv__(self, other: Any) -> Tensor:
+        return self._not_a_leaf("/=") / other
+
+    def _not_a_leaf(self, sign: str) -> Tensor:
+        if self.requires_grad and self._backward is None:
+            raise RuntimeError(
+                f"Tensor: x {sign} ... would put a new tensor in the place of one whose gradient you asked for; give the "
+                f"result another name, or change the array itself: x.data {sign} ..."
+            )
+        return self
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            "Tensor: x[...] = ... is not recorded; build the result with autograd.where or autograd.concatenate, "
+            "or change the array itself: x.data[...] = ..."
+        )
+
     def __matmul__(self, other: Any) -> Tensor:
+        """Multiply matrices, stacks of them, a stack by one matrix, and vectors (as NumPy does)."""
         a, b = self, _operand(other, self)
-        y = ops.matmul(a.data, b.data)
-        return record(y, (a, b), lambda g: ops.matmul_backward(g, a.data, b.data))
+        if a.ndim == 1:
+            y = a.reshape(1, a.size) @ b
+            return y.reshape(y.shape[:-2] + y.shape[-1:] if b.ndim > 1 else y.shape[:-1])
+        if b.ndim == 1:
+            y = a @ b.reshape(b.size, 1)
+            return y.reshape(y.shape[:-1])
+        if a.ndim > 2 and b.ndim == 2:
+            return (a.reshape(math.prod(a.shape[:-1]), a.shape[-1]) @ b).reshape((*a.shape[:-1], b.shape[1]))
+        return record(ops.matmul(a.data, b.data), (a, b), lambda g: ops.matmul_backward(g, a.data, b.data))
 
     def __rmatmul__(self, other: Any) -> Tensor:
         return _operand(other, self) @ self
 
     # Comparisons give plain boolean arrays.
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: Any) -> Any:
+        return self.data == _value(other)
+
+    def __ne__(self, other: Any) -> Any:
+        return self.data != _value(other)
+
     def __lt__(self, other: Any) -> Any:
         return self.data < _value(other)
 
@@ -300,6 +360,32 @@ class Tensor:
         x = self.data
         return record(np.abs(x), (self,), lambda g: (g * np.sign(x),))
 
+    def relu(self) -> Tensor:
+        return self._activation("relu")
+
+    def tanh(self) -> Tensor:
+        return self._activation("tanh")
+
+    def sigmoid(self) -> Tensor:
+        return self._activation("sigmoid")
+
+    def softplus(self) -> Tensor:
+        return self._activation("softplus")
+
+    def _activation(self, name: str) -> Tensor:
+        y = ops.activation(self.data, name)
+        return record(y, (self,), lambda g: (ops.activation_backward(g, y, name),))
+
+    def softmax(self) -> Tensor:
+        """Return the softmax over the last axis."""
+        y = ops.softmax(self.data)
+        return record(y, (self,), lambda g: (ops.softmax_backward(g, y),))
+
+    def log_softmax(self) -> Tensor:
+        """Return the logarithm of the softmax over the last axis."""
+        y = ops.log_softmax(self.data)
+        return record(y, (self,), lambda g: (ops.log_softmax_backward(g, y),))
+
     # Reductions.
     def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         shape = self.shape
@@ -307,9 +393,12 @@ class Tensor:
         return record(y, (self,), lambda g: (np.broadcast_to(_keep(g, shape, axis, keepdims), shape),))
 
     def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
-        total = self.sum(axis, keepdims)
-        count = self.size // max(1, total.size) if total.size else 0
-        return total / float(count) if count else total / 0.0
+        """Return the mean; that of nothing is NaN."""
+        shape = self.shape
+        total = np.asarray(self.data.sum(axis=axis, keepdims=keepdims))
+        count = self.dtype.type(max(1, self.size // max(1, total.size)))
+        y = np.asarray(total / count) if self.size else np.full_like(total, np.nan)
+        return record(y, (self,), lambda g: (np.broadcast_to(_keep(g / count, shape, axis, keepdims), shape),))
 
     def max(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         """Return the largest values; equal ones share the gradient evenly."""
@@ -435,13 +524,23 @@ def _value(other: Any) -> Any:
 
 def _operand(other: Any, like: Tensor) -> Tensor:
     """Return ``other`` as a tensor of the dtype of ``like``; arrays of another dtype are refused."""
-    if isinstance(other, np.ndarray) and other.ndim:
+    if not isinstance(other, Tensor):
+        if isinstance(other, (int, float, np.number, np.bool_)) or (isinstance(other, np.ndarray) and not other.ndim):
+            return Tensor(np.asarray(other, dtype=like.dtype))
+        if not isinstance(other, np.ndarray):
+            raise TypeError(f"Tensor: arithmetic needs a Tensor, an array or a number, got {type(other).__name__}")
         other = Tensor(other)
-    if isinstance(other, Tensor):
-        if other.dtype != like.dtype:
-            raise TypeError(f"Tensor: cannot mix {like.dtype} and {other.dtype}; convert one with .astype")
-        return other
-    return Tensor(np.asarray(other, dtype=like.dtype))
+    if other.dtype != like.dtype:
+        raise TypeError(f"Tensor: cannot mix {like.dtype} and {other.dtype}; convert one with .astype")
+    return other
+
+
+def _power_slope(base: Array, exponent: Array) -> Array:
+    """The derivative of ``base ** exponent`` by its base; 0 where the exponent is 0, at base 0 too."""
+    if exponent.ndim == 0 and exponent == 0:
+        return np.zeros_like(base)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(exponent == 0, base.dtype.type(0), exponent * base ** (exponent - 1))
 
 
 def _fit(grad: Array, parent: Tensor) -> Array:

@@ -84,7 +84,9 @@ def test_bad_input(x, w, b, kind, words):
     assert all(word in str(error.value) for word in ["linear", *words]), str(error.value)
 
 
-@pytest.mark.parametrize("shape", [(50, 2048, 130), (7, 1000, 37), (3, 9000, 8), (1, 5000, 33), (4200, 65, 20)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(50, 2048, 130), (7, 1000, 37), (3, 9000, 8), (1, 5000, 33), (4200, 65, 20)], ids=str
+)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("activation", [None, "relu", "tanh"])
 def test_the_sparse_path_has_the_bits_of_the_dense_one(backend, threads, rng, shape, dtype, activation):
@@ -108,4 +110,6 @@ def test_the_sparse_path_keeps_nan_in_x(backend):
 
 def test_empty_rows_give_the_bias(backend):
     b = np.arange(20, dtype=np.float32)
-    assert np.array_equal(ct.ops.linear(np.zeros((64, 100), np.float32), np.ones((100, 20), np.float32), b), np.tile(b, (64, 1)))
+    assert np.array_equal(
+        ct.ops.linear(np.zeros((64, 100), np.float32), np.ones((100, 20), np.float32), b), np.tile(b, (64, 1))
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -32,12 +33,33 @@ __all__ = [
 ]
 
 
-def linear(x: Tensor, w: Tensor, b: Tensor | None = None, *, activation: str | None = None) -> Tensor:
-    """Return ``activation(x @ w + b)``, one node on the tape; see `catalase.ops.linear`."""
+def linear(x: Tensor | NDArray[Any], w: Tensor, b: Tensor | None = None, *, activation: str | None = None) -> Tensor:
+    """Return ``activation(x @ w + b)``, one node on the tape; see `catalase.ops.linear`.
+
+    ``x`` may be a plain array too, and may have leading axes: (..., I) gives (..., O).
+
+    Raises
+    ------
+    RuntimeError
+        From ``backward``, where an optimizer changed ``w`` after this forward pass: the gradient would be wrong.
+    """
+    if not isinstance(x, (Tensor, np.ndarray)):
+        raise TypeError(f"linear: x must be a Tensor or a NumPy array, got {type(x).__name__}")
+    if x.ndim > 2:
+        flat = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        return linear(flat, w, b, activation=activation).reshape(*x.shape[:-1], w.shape[1])
+    if not isinstance(x, Tensor):
+        x = _constant(x)
     y = ops.linear(x.data, w.data, None if b is None else b.data, activation=activation)
     parents = (x, w) if b is None else (x, w, b)
+    version = w.version if isinstance(w, Parameter) else 0
 
     def backward(dy: NDArray[Any]) -> tuple[NDArray[Any] | None, ...]:
+        if isinstance(w, Parameter) and w.version != version:
+            raise RuntimeError(
+                f"linear: the weights {w.name or w.shape} were changed after the forward pass (by an optimizer's step, or "
+                "load_state_dict), so their gradient is gone; call backward first, or run the forward pass again"
+            )
         # Straight into the flat gradient buffer where this is the first gradient of the step.
         out_dw = w.grad_target() if isinstance(w, Parameter) else None
         out_db = b.grad_target() if isinstance(b, Parameter) else None
@@ -60,6 +82,7 @@ def matmul(a: Tensor, b: Tensor, *, transpose_a: bool = False, transpose_b: bool
 
 def activation(x: Tensor, name: str | None) -> Tensor:
     """Apply an activation by name; see `catalase.ops.activation`."""
+    x = _tensor(x)
     y = ops.activation(x.data, name)
     return record(y, (x,), lambda dy: (ops.activation_backward(dy, y, name),))
 
@@ -86,24 +109,22 @@ def softplus(x: Tensor) -> Tensor:
 
 def exp(x: Tensor) -> Tensor:
     """Return e to the power of each value; see `catalase.ops.exp`."""
-    return x.exp()
+    return _tensor(x).exp()
 
 
 def log(x: Tensor) -> Tensor:
     """Return the natural logarithm; see `catalase.ops.log`."""
-    return x.log()
+    return _tensor(x).log()
 
 
 def softmax(x: Tensor) -> Tensor:
     """Return the softmax over the last axis; see `catalase.ops.softmax`."""
-    y = ops.softmax(x.data)
-    return record(y, (x,), lambda dy: (ops.softmax_backward(dy, y),))
+    return _tensor(x).softmax()
 
 
 def log_softmax(x: Tensor) -> Tensor:
     """Return the log softmax over the last axis; see `catalase.ops.log_softmax`."""
-    y = ops.log_softmax(x.data)
-    return record(y, (x,), lambda dy: (ops.log_softmax_backward(dy, y),))
+    return _tensor(x).log_softmax()
 
 
 def softmax_cross_entropy(logits: Tensor, labels: NDArray[Any], weights: NDArray[Any] | None = None) -> Tensor:
@@ -130,9 +151,21 @@ def squared_error(pred: Tensor, target: NDArray[Any], weights: NDArray[Any] | No
 
 def dropout(x: Tensor, rate: float, *, seed: int, layer: int = 0, step: int = 0) -> Tensor:
     """Drop values at random; see `catalase.ops.dropout`. The mask is made again on the way back."""
+    x = _tensor(x)
     key = {"seed": seed, "layer": layer, "step": step}
     y = ops.dropout(x.data, rate, **key)
     return record(y, (x,), lambda dy: (ops.dropout_backward(dy, rate, **key),))
+
+
+def _tensor(x: Tensor | NDArray[Any]) -> Tensor:
+    return x if isinstance(x, Tensor) else Tensor(x)
+
+
+def _constant(x: NDArray[Any]) -> Tensor:
+    """An input of any dtype that the kernel takes (packed bits are uint8, which no other tensor may hold)."""
+    out = Tensor(0.0)
+    out.data = x
+    return out
 
 
 def _dense(d: NDArray[Any]) -> NDArray[Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..autograd import Tensor
 from . import functional
@@ -24,8 +26,8 @@ class Linear(Module):
     bias : bool
     weight_init, bias_init : initializer, optional
         From `catalase.nn.init`; Glorot uniform and zeros where left out.
-    rng : numpy.random.Generator, optional
-        Where the start values come from; fresh entropy where left out.
+    rng : numpy.random.Generator or int, optional
+        Where the start values come from, or a seed; fresh entropy where left out.
 
     Attributes
     ----------
@@ -47,21 +49,28 @@ class Linear(Module):
         bias: bool = True,
         weight_init: Initializer | None = None,
         bias_init: Initializer | None = None,
-        rng: np.random.Generator | None = None,
+        rng: np.random.Generator | int | None = None,
     ) -> None:
         super().__init__()
         if in_features < 1 or out_features < 1:
             raise ValueError(f"Linear: widths must be 1 or more, got {in_features} and {out_features}")
-        rng = rng or generator(None)
+        rng = rng if isinstance(rng, np.random.Generator) else generator(rng)
         self.activation = activation
-        self.w = Parameter((weight_init or glorot_uniform())((in_features, out_features), rng))
-        self.b = Parameter((bias_init or zeros())((out_features,), rng), decay=False) if bias else None
+        self.w = Parameter(_draw("weight_init", weight_init or glorot_uniform(), (in_features, out_features), rng))
+        self.b = Parameter(_draw("bias_init", bias_init or zeros(), (out_features,), rng), False) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.linear(x, self.w, self.b, activation=self.activation)
 
     def __repr__(self) -> str:
         return f"Linear({self.w.shape[0]}, {self.w.shape[1]}, activation={self.activation!r})"
+
+
+def _draw(name: str, initializer: Initializer, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+    values = np.asarray(initializer(shape, rng))
+    if values.shape != shape:
+        raise ValueError(f"Linear: {name} must give an array of shape {shape}, gave {values.shape}")
+    return values
 
 
 class Dropout(Module):

@@ -113,3 +113,20 @@ class L2Loss(Loss):
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
         target = _like("y", y, output.shape, output.dtype)
         return functional.squared_error(output, target, _weights(w, output.shape, output.dtype))
+
+
+class L1Loss(Loss):
+    """Mean absolute error; output and labels have one shape (a last axis of 1 may be left out of the labels).
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.nn.losses.L1Loss()(ct.Tensor(np.zeros((2, 1), np.float32)), np.array([1.0, 3.0])).item()
+    2.0
+    """
+
+    def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
+        target, weights = _like("y", y, output.shape, output.dtype), _weights(w, output.shape, output.dtype)
+        if weights is None:
+            return (output - target).abs()
+        return (output - np.where(weights == 0, output.data, target)).abs() * weights

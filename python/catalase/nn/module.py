@@ -28,6 +28,8 @@ class Module:
     ['inner.w', 'inner.b']
     """
 
+    training = True
+
     def __init__(self) -> None:
         self.training = True
 
@@ -40,32 +42,43 @@ class Module:
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """Yield the modules directly inside, with their attribute names, in the order in which they were set."""
-        for name, value in vars(self).items():
+        for name, value in self._held():
             if isinstance(value, Module):
                 yield name, value
-            elif isinstance(value, (list, tuple)):
-                for i, item in enumerate(value):
-                    if isinstance(item, Module):
-                        yield f"{name}.{i}", item
+
+    def _held(self) -> Iterator[tuple[str, Any]]:
+        """Attributes by name, and the items of lists, tuples and dicts among them by dotted name."""
+        for name, value in vars(self).items():
+            if isinstance(value, (list, tuple)):
+                yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
+            elif isinstance(value, dict):
+                yield from ((f"{name}.{key}", item) for key, item in value.items())
+            else:
+                yield name, value
+
+    def named_modules(self, prefix: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Module]]:
+        """Yield this module and all inside it once, outermost first, with dotted names."""
+        seen = set() if seen is None else seen
+        if id(self) in seen:
+            return
+        seen.add(id(self))
+        yield prefix, self
+        for name, child in self.children():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name, seen)
 
     def modules(self) -> Iterator[Module]:
-        """Yield this module and all inside it, outermost first."""
-        yield self
-        for _, child in self.children():
-            yield from child.modules()
+        """Yield this module and all inside it once, outermost first."""
+        for _, module in self.named_modules():
+            yield module
 
-    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Yield every parameter once, with its dotted name."""
         seen: set[int] = set()
-        yield from self._named_parameters(prefix, seen)
-
-    def _named_parameters(self, prefix: str, seen: set[int]) -> Iterator[tuple[str, Parameter]]:
-        for name, value in vars(self).items():
-            if isinstance(value, Parameter) and id(value) not in seen:
-                seen.add(id(value))
-                yield prefix + name, value
-        for name, child in self.children():
-            yield from child._named_parameters(f"{prefix}{name}.", seen)
+        for prefix, module in self.named_modules():
+            for name, value in module._held():
+                if isinstance(value, Parameter) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield (f"{prefix}.{name}" if prefix else name), value
 
     def parameters(self) -> list[Parameter]:
         """Return every parameter once."""
@@ -120,6 +133,11 @@ class Module:
                 )
         for name, parameter in own.items():
             parameter.data[...] = state[name]
+            parameter.version += 1
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies get a flat buffer of their own when they are first trained."""
+        return {name: value for name, value in vars(self).items() if name != "_parameter_buffer"}
 
     def __repr__(self) -> str:
         inner = ", ".join(f"{name}={child!r}" for name, child in self.children())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,8 @@ class Parameter(Tensor):
     Notes
     -----
     Once its module is flattened (`flatten_parameters`), values and gradient are views of the flat buffer. The first
-    gradient of a step is written, later ones are added, so clearing costs nothing.
+    gradient of a step is written, later ones are added, so clearing costs nothing. An array that you put in place of
+    ``.data`` is copied into the buffer at the next optimizer step.
 
     Examples
     --------
@@ -38,7 +40,7 @@ class Parameter(Tensor):
     (2, 3)
     """
 
-    __slots__ = ("_grad_view", "_has_grad", "decay", "name")
+    __slots__ = ("_grad_view", "_has_grad", "decay", "name", "version")
 
     def __init__(self, array: Any, decay: bool = True, name: str = "") -> None:
         self._grad_view: NDArray[Any] | None = None
@@ -46,6 +48,7 @@ class Parameter(Tensor):
         super().__init__(array, requires_grad=True)
         self.decay = decay
         self.name = name
+        self.version = 0  # counts changes by optimizers and load_state_dict, so that a stale graph is noticed
 
     @property
     def grad(self) -> NDArray[Any] | None:
@@ -55,8 +58,11 @@ class Parameter(Tensor):
     @grad.setter
     def grad(self, value: NDArray[Any] | None) -> None:
         self._has_grad = False
-        if value is not None:
-            self._accumulate(value)
+        if value is None:
+            return
+        if np.shape(value) != self.shape:
+            raise ValueError(f"Parameter: grad must have shape {self.shape}, got {np.shape(value)}")
+        self._accumulate(value)
 
     def grad_target(self) -> NDArray[Any] | None:
         """Where a kernel may write the first gradient of this step, or None where one is there to be added to."""
@@ -98,7 +104,10 @@ class ParameterBuffer:
     """
 
     def __init__(self, module: Module) -> None:
-        self.parameters: dict[str, Parameter] = dict(module.named_parameters())
+        self._build(dict(module.named_parameters()))
+
+    def _build(self, parameters: dict[str, Parameter]) -> None:
+        self.parameters = parameters
         dtypes = {p.dtype for p in self.parameters.values()}
         if len(dtypes) > 1:
             raise TypeError(f"flatten_parameters: all parameters must have one dtype, got {sorted(map(str, dtypes))}")
@@ -115,19 +124,46 @@ class ParameterBuffer:
             else:
                 self.segments.append((total, stop, parameter.decay))
             total = stop
-        self.data = empty(total, dtype)
-        self.grad = empty(total, dtype)
-        self.data[...] = 0
-        self.grad[...] = 0
-        for parameter, offset, row in layout:
-            old_grad = parameter.grad
-            values = _view(self.data, offset, row, parameter.shape)
-            values[...] = parameter.data
-            parameter.data = values
-            parameter._grad_view = _view(self.grad, offset, row, parameter.shape)
-            parameter._has_grad = False
-            if old_grad is not None:
-                parameter._accumulate(old_grad)
+        self.data, self.grad = _zeros(total, dtype), _zeros(total, dtype)
+        self._views = [
+            (p, _view(self.data, offset, row, p.shape), _view(self.grad, offset, row, p.shape))
+            for p, offset, row in layout
+        ]
+        for name, parameter in parameters.items():
+            parameter.name = parameter.name or name
+        self.sync()
+
+    def sync(self) -> None:
+        """Take parameters in again whose array was replaced, or moved to another buffer, since the last look."""
+        for parameter, values, gradient in self._views:
+            if parameter.data is not values:
+                if parameter.shape != values.shape or parameter.dtype != values.dtype:
+                    raise ValueError(
+                        f"ParameterBuffer: {parameter.name} must stay {values.dtype} {values.shape}, but its data was "
+                        f"replaced by {parameter.dtype} {parameter.shape}; make a new optimizer"
+                    )
+                values[...] = parameter.data
+                parameter.data = values
+            if parameter._grad_view is not gradient:
+                known = parameter.grad
+                parameter._grad_view, parameter._has_grad = gradient, False
+                if known is not None:
+                    parameter._accumulate(known)
+
+    def zeros(self) -> NDArray[Any]:
+        """Return zeros of this layout and alignment, for an optimizer's moments."""
+        return _zeros(self.data.size, self.data.dtype)
+
+    def changed(self) -> None:
+        """Note that the values have changed: graphs recorded before cannot be walked any more."""
+        for parameter in self.parameters.values():
+            parameter.version += 1
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ParameterBuffer:
+        copied = object.__new__(ParameterBuffer)
+        memo[id(self)] = copied
+        copied._build(copy.deepcopy(self.parameters, memo))
+        return copied
 
     def zero_grad(self) -> None:
         """Forget all gradients; costs nothing."""
@@ -144,9 +180,7 @@ class ParameterBuffer:
     def owns(self, module: Module) -> bool:
         """Return whether the module's parameters are still the ones of this buffer."""
         current = dict(module.named_parameters())
-        return current.keys() == self.parameters.keys() and all(
-            current[name] is p and np.shares_memory(p.data, self.data) for name, p in self.parameters.items() if p.size
-        )
+        return current.keys() == self.parameters.keys() and all(current[n] is p for n, p in self.parameters.items())
 
     def arrays(self, flat: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Cut an array of this layout (an optimizer's moments, say) into views by parameter name."""
@@ -174,10 +208,17 @@ def flatten_parameters(module: Module) -> ParameterBuffer:
     """
     known = module.__dict__.get("_parameter_buffer")
     if isinstance(known, ParameterBuffer) and known.owns(module):
+        known.sync()
         return known
     buffer = ParameterBuffer(module)
     module.__dict__["_parameter_buffer"] = buffer
     return buffer
+
+
+def _zeros(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    array = empty(size, dtype)
+    array[...] = 0
+    return array
 
 
 def _round_up(n: int, step: int) -> int:

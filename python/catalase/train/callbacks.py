@@ -18,6 +18,8 @@ class Callback:
     A callback that has a state worth keeping gives it as JSON values by ``state_dict`` (and as arrays by
     ``state_arrays``); a checkpoint saves it, and a resumed run hands it back through ``load_state``.
 
+    They are called in the order given, checkpoints last (``order``), so that these see what the others decided.
+
     Examples
     --------
     >>> import catalase as ct
@@ -25,6 +27,8 @@ class Callback:
     ...     def on_epoch_end(self, state):
     ...         print(state.epoch, state.logs["loss"])
     """
+
+    order = 0
 
     def on_train_begin(self, state: TrainState) -> None:
         """Before the first epoch."""
@@ -40,6 +44,9 @@ class Callback:
 
     def on_train_end(self, state: TrainState) -> None:
         """After the last epoch."""
+
+    def on_interrupt(self, state: TrainState) -> None:
+        """When Ctrl-C ends training, at any place in an epoch; the KeyboardInterrupt goes on to the caller after."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run needs, as JSON values."""
@@ -67,7 +74,7 @@ class EarlyStopping(Callback):
     mode : {"min", "max"}
         Whether smaller or larger is better.
     restore_best : bool
-        Whether to end with the weights of the best epoch, to the bit.
+        Whether to end with the weights of the best epoch, to the bit; after Ctrl-C too.
 
     Attributes
     ----------
@@ -126,6 +133,9 @@ class EarlyStopping(Callback):
     def on_train_end(self, state: TrainState) -> None:
         if self.restore_best and self._best_weights:
             state.module.load_state_dict(self._best_weights)
+
+    def on_interrupt(self, state: TrainState) -> None:
+        self.on_train_end(state)
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best if math.isfinite(self.best) else None, "best_epoch": self.best_epoch}

@@ -7,6 +7,7 @@ state before or the state after.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +28,13 @@ class Checkpoint(Callback):
     path : path
         The folder; made where it does not exist.
     every : int
-        Epochs between two saves, 1 or more. The last epoch is saved always.
+        Epochs between two saves, 1 or more. The last epoch is always saved.
 
     Notes
     -----
     ``fit(..., resume=path)`` goes on from the last state that was committed, with the same bits as an uninterrupted run.
-    Put this callback after `EarlyStopping`, whose state it saves too.
+    What is saved is the state at the end of an epoch, before `EarlyStopping` puts the best weights back, so a finished
+    run can be resumed with a larger ``nb_epoch``.
 
     Examples
     --------
@@ -45,14 +47,11 @@ class Checkpoint(Callback):
         if every < 1:
             raise ValueError(f"Checkpoint: every must be 1 or more, got {every}")
         self.path, self.every = Path(path), every
-        self._saved_epoch = -1
+
+    order = 1  # after the other callbacks, whose states are saved
 
     def on_epoch_end(self, state: TrainState) -> None:
-        if (state.epoch + 1) % self.every == 0:
-            self.save(state)
-
-    def on_train_end(self, state: TrainState) -> None:
-        if state.history.epochs and self._saved_epoch != state.epoch:
+        if (state.epoch + 1) % self.every == 0 or state.stop or state.epoch + 1 == state.nb_epoch:
             self.save(state)
 
     def save(self, state: TrainState) -> None:
@@ -61,7 +60,9 @@ class Checkpoint(Callback):
             "kind": _KIND,
             "optimizer": type(state.optimizer).__name__,
             "seed": state.history.seed,
-            "epochs": state.history.epochs,
+            "batch_size": state.batch_size,
+            "rows": state.rows,
+            "epochs": [{k: _to_json(v) for k, v in epoch.items()} for epoch in state.history.epochs],
             "stopped": state.stop,
             "random_steps": [layer.step for layer in state.module.random_layers()],
             "callbacks": [{"type": type(c).__name__, "state": c.state_dict()} for c in state.callbacks],
@@ -71,7 +72,11 @@ class Checkpoint(Callback):
             if arrays := callback.state_arrays():
                 extra[f"callback_{i}"] = arrays
         _storage.save_folder(self.path, config, state.module.state_dict(), extra=extra)
-        self._saved_epoch = state.epoch
+
+
+def _to_json(value: float) -> float | str:
+    """JSON has no NaN or infinity: those (a metric of a task with one class only, say) become their names."""
+    return value if math.isfinite(value) else str(value)
 
 
 def restore(path: str | Path, state: TrainState) -> int:
@@ -80,7 +85,8 @@ def restore(path: str | Path, state: TrainState) -> int:
     Raises
     ------
     ValueError
-        If the folder holds no checkpoint, or one of another model, optimizer or list of callbacks.
+        If the folder holds no checkpoint, or one of another model, optimizer, batch size, number of rows, or list of
+        callbacks.
     """
     config, files = _storage.load_all(path)
     if config.get("kind") != _KIND:
@@ -93,13 +99,16 @@ def restore(path: str | Path, state: TrainState) -> int:
     saved = [c["type"] for c in config["callbacks"]]
     if names != saved:
         raise ValueError(f"resume: {path} was written with the callbacks {saved}, but this run has {names}")
+    for name, now in (("batch_size", state.batch_size), ("rows", state.rows)):
+        if config[name] != now:
+            raise ValueError(f"resume: {path} was written with {name} {config[name]}, but this run has {now}")
     layers = state.module.random_layers()
     if len(layers) != len(config["random_steps"]):
         raise ValueError(f"resume: {path} has {len(config['random_steps'])} random layers, the model {len(layers)}")
     state.module.load_state_dict(files["weights"])
     state.optimizer.load_state_dict(files["optimizer"])
     state.history.seed = int(config["seed"])
-    state.history.epochs = [dict(epoch) for epoch in config["epochs"]]
+    state.history.epochs = [{k: float(v) for k, v in epoch.items()} for epoch in config["epochs"]]
     state.module.set_seed(state.history.seed)
     for layer, step in zip(layers, config["random_steps"], strict=True):
         layer.step = int(step)

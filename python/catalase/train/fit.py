@@ -49,14 +49,18 @@ class TrainState:
         What is being trained, by what, and what happened so far.
     epoch, batch : int
         Counted from 0.
+    nb_epoch, batch_size, rows : int
+        How many epochs there are to be, and what an epoch is made of.
     logs : dict of str to float
         Figures of the epoch: loss, valid_loss where there is a validation set, seconds.
     stop : bool
     """
 
     def __init__(self, module: Module, optimizer: Optimizer, history: History, callbacks: Sequence[Callback]) -> None:
-        self.module, self.optimizer, self.history, self.callbacks = module, optimizer, history, list(callbacks)
+        self.module, self.optimizer, self.history = module, optimizer, history
+        self.callbacks = sorted(callbacks, key=lambda callback: callback.order)
         self.epoch = self.batch = 0
+        self.nb_epoch = self.batch_size = self.rows = 0
         self.logs: dict[str, float] = {}
         self.stop = False
 
@@ -103,9 +107,11 @@ def fit(
     progress : bool, optional
         A progress bar on standard error: True always, False never, None where a person is watching a terminal.
     forward : callable, optional
-        ``forward(module, X)`` gives the output for a batch; ``module(Tensor(X))`` where left out.
+        ``forward(module, X)`` gives the output for a batch; ``module(Tensor(X))`` where left out (packed bits, which
+        are uint8, go in as an array).
     resume : path, optional
-        Folder of a `Checkpoint`: go on from there. The same bits come out as without the interruption.
+        Folder of a `Checkpoint`: go on from there, with the seed of that run. The same bits come out as without the
+        interruption.
 
     Returns
     -------
@@ -115,6 +121,11 @@ def fit(
     ------
     ValueError
         For an empty dataset, or numbers out of range.
+    TypeError
+        If ``loss`` does not return a Tensor.
+    KeyboardInterrupt
+        Ctrl-C goes through, after callbacks have had their say: with `EarlyStopping` the best weights are in place, else
+        the last.
     FloatingPointError
         When the loss is no longer finite: says in which epoch and batch, and what to try. The weights are those
         before the step that would have spoiled them.
@@ -141,6 +152,7 @@ def fit(
     if not optimizer.buffer.owns(module):
         raise ValueError("fit: the optimizer was made over another module, or the module was flattened again since")
     state = TrainState(module, optimizer, History(seed), callbacks)
+    state.nb_epoch, state.batch_size, state.rows = nb_epoch, batch_size, len(dataset)
     module.set_seed(seed)
     first_epoch = 0
     if resume is not None:
@@ -148,20 +160,26 @@ def fit(
 
         first_epoch = restore(resume, state)
     _call(state, "on_train_begin")
-    with progress_bar("training", nb_epoch, progress) as advance:
-        for epoch in range(first_epoch, nb_epoch):
-            state.epoch, state.logs = epoch, {}
-            _run_epoch(state, dataset, loss, batch_size, forward or _plain)
-            if valid is not None:
-                state.logs["valid_loss"] = evaluate_loss(module, valid, loss, forward or _plain)
-            for name, function in (metrics or {}).items():
-                state.logs[name] = float(function())
-            state.history.epochs.append(state.logs)
-            _call(state, "on_epoch_end")
-            advance(1, "  ".join(f"{k} {v:.4g}" for k, v in state.logs.items() if k != "seconds"))
-            if state.stop:
-                break
-    module.eval()
+    try:
+        with progress_bar("training", nb_epoch, progress) as advance:
+            advance(min(first_epoch, nb_epoch), "")
+            for epoch in range(first_epoch, nb_epoch):
+                state.epoch, state.logs = epoch, {}
+                _run_epoch(state, dataset, loss, batch_size, forward or _plain)
+                if valid is not None:
+                    state.logs["valid_loss"] = evaluate_loss(module, valid, loss, forward or _plain)
+                for name, function in (metrics or {}).items():
+                    state.logs[name] = float(function())
+                state.history.epochs.append(state.logs)
+                _call(state, "on_epoch_end")
+                advance(1, "  ".join(f"{k} {v:.4g}" for k, v in state.logs.items() if k != "seconds"))
+                if state.stop:
+                    break
+    except KeyboardInterrupt:
+        _call(state, "on_interrupt")
+        raise
+    finally:
+        module.eval()
     _call(state, "on_train_end")
     return state.history
 
@@ -173,7 +191,7 @@ def evaluate_loss(module: Module, dataset: Any, loss: LossFunction, forward: For
     total, rows = 0.0, 0
     with no_grad():
         for X, y, w, _ in dataset.iterbatches(1000, deterministic=True):
-            total += loss((forward or _plain)(module, X), y, w).item() * len(X)
+            total += _number(loss((forward or _plain)(module, X), y, w)) * len(X)
             rows += len(X)
     module.train(was_training)
     return total / max(1, rows)
@@ -185,7 +203,14 @@ def epoch_seed(seed: int, epoch: int) -> int:
 
 
 def _plain(module: Module, X: NDArray[Any]) -> Tensor:
-    return module(Tensor(X))
+    return module(X if X.dtype == np.uint8 else Tensor(X))
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, Tensor) or value.size != 1:
+        came = f"a tensor of shape {value.shape}" if isinstance(value, Tensor) else type(value).__name__
+        raise TypeError(f"fit: loss must return a Tensor of one number (its mean over the batch, say), got {came}")
+    return value.item()
 
 
 def _run_epoch(state: TrainState, dataset: Any, loss: LossFunction, batch_size: int, forward: Forward) -> None:
@@ -199,11 +224,11 @@ def _run_epoch(state: TrainState, dataset: Any, loss: LossFunction, batch_size: 
         state.batch = batch
         state.optimizer.zero_grad()
         value = loss(forward(state.module, X), y, w)
-        number = value.item()
+        number = _number(value)
         if not math.isfinite(number):
             raise FloatingPointError(
                 f"fit: the loss became {number} in epoch {state.epoch}, batch {batch}; look for NaN or huge values in X "
-                "and y, lower the learning rate, or clip the gradient (clip_norm)"
+                f"and y, lower the learning rate (now {state.optimizer.current_lr():g}), or clip the gradient (clip_norm)"
             )
         value.backward()
         state.optimizer.step()

@@ -1,18 +1,17 @@
-"""Optimizers over a model's flat parameter buffer, and learning-rate schedules."""
+"""Optimizers over a model's flat parameter buffer: a step is one kernel call, or one for weights and one for biases."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import ops
-from .nn import Module, ParameterBuffer, flatten_parameters
-
-Schedule = Callable[[int], float]  # from the step, counted from 0, to the learning rate
+from .. import ops
+from ..nn import Module, ParameterBuffer, flatten_parameters
+from .schedules import Schedule
 
 
 class Optimizer:
@@ -29,12 +28,19 @@ class Optimizer:
     weight_decay : float
         Decoupled decay of weights: ``w *= 1 - lr * weight_decay``.
     clip_norm : float, optional
-        Scale the whole gradient down to this Euclidean norm where it is longer.
+        Scale the whole gradient (before penalties) down to this Euclidean norm where it is longer.
 
     Raises
     ------
+    TypeError
+        If ``module`` is neither a module nor a buffer.
     ValueError
         For numbers out of range.
+
+    Notes
+    -----
+    Same bits for any number of threads. A NaN gradient makes its parameter NaN; `train.fit` stops before such a step.
+    After a step a graph recorded before it cannot be walked any more: that is an error, not a wrong gradient.
     """
 
     _state_names: Sequence[str] = ()
@@ -57,11 +63,13 @@ class Optimizer:
             raise ValueError(f"{name}: lr must be 0 or more, or a schedule, got {lr}")
         if clip_norm is not None and not clip_norm > 0:
             raise ValueError(f"{name}: clip_norm must be above 0, got {clip_norm}")
+        if not isinstance(module, (Module, ParameterBuffer)):
+            raise TypeError(f"{name}: needs a Module or a ParameterBuffer, got {type(module).__name__}")
         self.buffer = module if isinstance(module, ParameterBuffer) else flatten_parameters(module)
         self.lr = lr
         self.l1, self.l2, self.weight_decay, self.clip_norm = l1, l2, weight_decay, clip_norm
         self.steps = 0
-        self._state = {key: np.zeros_like(self.buffer.data) for key in self._state_names}
+        self._state = {key: self.buffer.zeros() for key in self._state_names}
 
     def current_lr(self) -> float:
         """Return the learning rate of the next step."""
@@ -73,11 +81,10 @@ class Optimizer:
 
     def step(self) -> None:
         """Change the parameters once, by the gradients at hand; parameters without one count as zero gradient."""
+        self.buffer.sync()
         grad, lr = self.buffer.ready_grad(), self.current_lr()
         if self.clip_norm is not None:
-            norm = math.sqrt(float(np.sum(np.square(grad, dtype=np.float64))))
-            if norm > self.clip_norm:
-                grad *= grad.dtype.type(self.clip_norm / norm)
+            _clip(grad, self.clip_norm)
         self.steps += 1
         plain = not (self.l1 or self.l2 or self.weight_decay)
         segments = [(0, grad.size, False)] if plain else self.buffer.segments
@@ -85,6 +92,7 @@ class Optimizer:
             penalties = {"l1": self.l1, "l2": self.l2, "decay": self.weight_decay} if decay else {}
             state = [self._state[key][start:stop] for key in self._state_names]
             self._rule(self.buffer.data[start:stop], grad[start:stop], state, lr, penalties)
+        self.buffer.changed()
 
     def _rule(
         self, param: NDArray[Any], grad: NDArray[Any], state: list[NDArray[Any]], lr: float, penalties: dict[str, Any]
@@ -120,9 +128,33 @@ class Optimizer:
                     f"{type(self).__name__}.load_state_dict: {name} must have shape {view.shape}, "
                     f"got {np.shape(state[name])}"
                 )
+        if np.shape(state["steps"]) != () or not int(state["steps"]) >= 0:
+            raise ValueError(f"{type(self).__name__}.load_state_dict: steps must be one number, 0 or more")
         for name, view in views.items():
             view[...] = state[name]
         self.steps = int(state["steps"])
+
+
+def _clip(grad: NDArray[Any], clip_norm: float) -> None:
+    """Shorten a gradient in place; the norm is summed in float64, a piece at a time, in a fixed order."""
+    total = 0.0
+    for start in range(0, grad.size, 65536):
+        total += float(np.sum(np.square(grad[start : start + 65536], dtype=np.float64)))
+    norm = math.sqrt(total)
+    if norm > clip_norm:
+        grad *= grad.dtype.type(clip_norm / norm)
+
+
+def _fraction(name: str, **values: float) -> None:
+    for key, value in values.items():
+        if not 0 <= value < 1:
+            raise ValueError(f"{name}: {key} must be from 0 to below 1, got {value}")
+
+
+def _positive(name: str, **values: float) -> None:
+    for key, value in values.items():
+        if not (value > 0 and math.isfinite(value)):
+            raise ValueError(f"{name}: {key} must be above 0, got {value}")
 
 
 class SGD(Optimizer):
@@ -157,6 +189,7 @@ class Momentum(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(module, lr, **options)
+        _fraction(type(self).__name__, momentum=momentum)
         self.momentum, self.nesterov = momentum, nesterov
 
     def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
@@ -164,15 +197,32 @@ class Momentum(Optimizer):
 
 
 class AdaGrad(Optimizer):
-    """AdaGrad. See `Optimizer` and `catalase.ops.adagrad_step`."""
+    """AdaGrad. See `Optimizer` and `catalase.ops.adagrad_step`.
+
+    Parameters
+    ----------
+    eps : float
+        Added to the root of the accumulated squares.
+    initial_accumulator : float
+        Where those start, 0 or more; DeepChem and TensorFlow start at 0.1.
+    """
 
     _state_names = ("accum",)
 
     def __init__(
-        self, module: Module | ParameterBuffer, lr: float | Schedule = 1e-2, eps: float = 1e-10, **options: Any
+        self,
+        module: Module | ParameterBuffer,
+        lr: float | Schedule = 1e-2,
+        eps: float = 1e-10,
+        initial_accumulator: float = 0.0,
+        **options: Any,
     ) -> None:
         super().__init__(module, lr, **options)
+        _positive("AdaGrad", eps=eps)
+        if not (initial_accumulator >= 0 and math.isfinite(initial_accumulator)):
+            raise ValueError(f"AdaGrad: initial_accumulator must be 0 or more, got {initial_accumulator}")
         self.eps = eps
+        self._state["accum"][...] = initial_accumulator
 
     def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
         ops.adagrad_step(param, grad, *state, lr=lr, eps=self.eps, **penalties)
@@ -193,6 +243,8 @@ class RMSProp(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(module, lr, **options)
+        _fraction("RMSProp", alpha=alpha, momentum=momentum)
+        _positive("RMSProp", eps=eps)
         self.alpha, self.eps, self.momentum = alpha, eps, momentum
 
     def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
@@ -224,6 +276,8 @@ class Adam(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(module, lr, **options)
+        _fraction(type(self).__name__, beta1=beta1, beta2=beta2)
+        _positive(type(self).__name__, eps=eps)
         self.beta1, self.beta2, self.eps = beta1, beta2, eps
 
     def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
@@ -245,84 +299,3 @@ class AdamW(Adam):
         **options: Any,
     ) -> None:
         super().__init__(module, lr, weight_decay=weight_decay, **options)
-
-
-class ExponentialDecay:
-    """``initial * rate ** (step / steps)``; with ``staircase`` the exponent is rounded down.
-
-    Examples
-    --------
-    >>> import catalase as ct
-    >>> ct.optim.ExponentialDecay(0.1, 0.5, 100)(200)
-    0.025
-    """
-
-    def __init__(self, initial: float, rate: float, steps: int, staircase: bool = True) -> None:
-        self.initial, self.rate, self.steps, self.staircase = initial, rate, steps, staircase
-
-    def __call__(self, step: int) -> float:
-        exponent = step // self.steps if self.staircase else step / self.steps
-        return self.initial * self.rate**exponent
-
-
-class PolynomialDecay:
-    """From ``initial`` to ``final`` over ``steps`` steps, along a power of what is left.
-
-    Examples
-    --------
-    >>> import catalase as ct
-    >>> ct.optim.PolynomialDecay(1.0, 0.0, 10)(5)
-    0.5
-    """
-
-    def __init__(self, initial: float, final: float, steps: int, power: float = 1.0) -> None:
-        self.initial, self.final, self.steps, self.power = initial, final, steps, power
-
-    def __call__(self, step: int) -> float:
-        left = 1.0 - min(step, self.steps) / self.steps
-        return self.final + (self.initial - self.final) * left**self.power
-
-
-class CosineDecay:
-    """From ``initial`` to ``final`` along half a cosine, after a linear warm-up of ``warmup`` steps.
-
-    Examples
-    --------
-    >>> import catalase as ct
-    >>> schedule = ct.optim.CosineDecay(1.0, 0.0, 100, warmup=10)
-    >>> schedule(0), schedule(10), round(schedule(55), 3), schedule(100)
-    (0.1, 1.0, 0.5, 0.0)
-    """
-
-    def __init__(self, initial: float, final: float, steps: int, warmup: int = 0) -> None:
-        if not 0 <= warmup < steps:
-            raise ValueError(f"CosineDecay: warmup must be from 0 to below steps ({steps}), got {warmup}")
-        self.initial, self.final, self.steps, self.warmup = initial, final, steps, warmup
-
-    def __call__(self, step: int) -> float:
-        if step < self.warmup:
-            return self.initial * (step + 1) / self.warmup
-        done = min(1.0, (step - self.warmup) / (self.steps - self.warmup))
-        return self.final + (self.initial - self.final) * 0.5 * (1.0 + math.cos(math.pi * done))
-
-
-class PiecewiseConstant:
-    """``values[i]`` until step ``boundaries[i]``, the last value after.
-
-    Examples
-    --------
-    >>> import catalase as ct
-    >>> schedule = ct.optim.PiecewiseConstant([10], [0.1, 0.01])
-    >>> schedule(9), schedule(10)
-    (0.1, 0.01)
-    """
-
-    def __init__(self, boundaries: Sequence[int], values: Sequence[float]) -> None:
-        if len(values) != len(boundaries) + 1 or list(boundaries) != sorted(boundaries):
-            raise ValueError(
-                f"PiecewiseConstant: needs rising boundaries and one value more, got {list(boundaries)}, {list(values)}"
-            )
-        self.boundaries, self.values = list(boundaries), list(values)
-
-    def __call__(self, step: int) -> float:
-        return self.values[sum(step >= b for b in self.boundaries)]
