@@ -43,7 +43,8 @@ def linear(
     -----
     Accumulation as in `matmul`; the bias is added last. A row gives the same bits alone and in any batch, with any
     number of threads. Where at most one entry of ``x`` in eight is not zero (fingerprints, one-hot DNA), only those are
-    multiplied: the same bits, as long as ``w`` is finite (the sign of zero aside). N = 0 gives an empty array; I = 0 gives the activated bias. NaN propagates, also through ReLU.
+    multiplied: the same bits, as long as ``w`` is finite (the sign of zero aside). N = 0 gives an empty array; I = 0
+    gives the activated bias. NaN propagates, also through ReLU.
 
     Examples
     --------

@@ -162,7 +162,8 @@ def fit(
     _call(state, "on_train_begin")
     try:
         with progress_bar("training", nb_epoch, progress) as advance:
-            advance(min(first_epoch, nb_epoch), "")
+            if first_epoch:
+                advance(min(first_epoch, nb_epoch), "")
             for epoch in range(first_epoch, nb_epoch):
                 state.epoch, state.logs = epoch, {}
                 _run_epoch(state, dataset, loss, batch_size, forward or _plain)
