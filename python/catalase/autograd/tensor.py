@@ -1,71 +1,17 @@
-"""Tensors and the tape: the only place that knows about gradients flowing.
-
-Every operation on tensors that need a gradient leaves a node: the tensors it came from, and a function from the gradient
-at its output to the gradients at its inputs. ``backward`` walks the nodes once, in reverse, and forgets them.
-"""
+"""The tensor: arithmetic on the tape. Each operation stands beside its gradient."""
 
 from __future__ import annotations
 
-import functools
 import math
-import threading
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from . import ops
-
-Array = NDArray[Any]
-Backward = Callable[[Array], "tuple[Array | None, ...]"]
+from .. import ops
+from .tape import Array, Backward, Node, is_recording
 
 
-class _Recording(threading.local):
-    on = True
-
-
-_recording = _Recording()
-
-
-class no_grad:
-    """Record nothing inside: a context manager, and a decorator. Per thread.
-
-    Examples
-    --------
-    >>> import numpy as np, catalase as ct
-    >>> x = ct.Tensor(np.ones(2), requires_grad=True)
-    >>> with ct.no_grad():
-    ...     (x * 2).requires_grad
-    False
-    """
-
-    def __init__(self) -> None:
-        self._before: list[bool] = []  # a stack: one object may be entered twice
-
-    def __enter__(self) -> None:
-        self._before.append(_recording.on)
-        _recording.on = False
-
-    def __exit__(self, *_: object) -> None:
-        _recording.on = self._before.pop()
-
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def quiet(*args: Any, **kwargs: Any) -> Any:
-            with no_grad():
-                return function(*args, **kwargs)
-
-        return quiet
-
-
-def _spent(_: Array) -> tuple[Array | None, ...]:
-    raise RuntimeError(
-        "backward: the graph of this tensor has been walked already and is gone; run the forward pass again"
-    )
-
-
-class Tensor:
+class Tensor(Node):
     """An array that remembers where it came from.
 
     Parameters
@@ -97,167 +43,60 @@ class Tensor:
     array([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_backward", "_parents", "data", "grad", "requires_grad")
+    __slots__ = ()
     __array_priority__ = 1000
     __array_ufunc__ = None  # ndarray + Tensor is a Tensor, made by __radd__
-
-    def __init__(self, array: Any, requires_grad: bool = False) -> None:
-        if isinstance(array, Tensor):
-            array = array.data
-        if not isinstance(array, np.ndarray):
-            if not isinstance(array, (np.float32, np.float64)):
-                array = np.asarray(array, dtype=np.float32)
-            array = np.asarray(array)
-        if array.dtype != np.float32 and array.dtype != np.float64:
-            raise TypeError(f"Tensor: the array must be float32 or float64, got {array.dtype}; use .astype(np.float32)")
-        self.data: Array = array
-        self.grad: Array | None = None
-        self.requires_grad = bool(requires_grad)
-        self._parents: tuple[Tensor, ...] = ()
-        self._backward: Backward | None = None
-
-    # What it is.
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.data.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.data.dtype
-
-    @property
-    def ndim(self) -> int:
-        return self.data.ndim
-
-    @property
-    def size(self) -> int:
-        return self.data.size
 
     @property
     def T(self) -> Tensor:
         return self.transpose()
 
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __repr__(self) -> str:
-        return f"Tensor({self.data!r}{', requires_grad=True' if self.requires_grad else ''})"
-
-    def __bool__(self) -> bool:
-        return bool(self.data)
-
-    def __float__(self) -> float:
-        return self.item()
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        array = self.data if dtype is None else self.data.astype(dtype, copy=False)
-        return array.copy() if copy else array
-
-    def numpy(self) -> Array:
-        """Return the array itself, not a copy."""
-        return self.data
-
-    def item(self) -> float:
-        """Return the value of a tensor that holds one number."""
-        return float(self.data.item())
-
     def detach(self) -> Tensor:
         """Return a tensor of the same array that remembers nothing."""
         return Tensor(self.data)
 
-    # Gradients.
-    def backward(self, grad: Any = None) -> None:
-        """Add the gradient of this tensor to ``.grad`` of every tensor it came from that asks for one.
-
-        Parameters
-        ----------
-        grad : array_like, optional
-            Gradient at this tensor, of its shape; may be left out for a tensor of one number.
-
-        Raises
-        ------
-        RuntimeError
-            If nothing here needs a gradient, or the graph was walked before.
-        ValueError
-            If ``grad`` is needed or does not fit.
-        """
-        if not self.requires_grad:
-            raise RuntimeError("backward: this tensor needs no gradient; make its inputs with requires_grad=True")
-        if grad is None:
-            if self.data.size != 1:
-                raise ValueError(
-                    f"backward: a tensor of shape {self.shape} needs grad=...; only one number goes without"
-                )
-            grad = np.ones(self.shape, self.dtype)
-        grad = np.asarray(grad.data if isinstance(grad, Tensor) else grad, dtype=self.dtype)
-        if grad.shape != self.shape:
-            raise ValueError(f"backward: grad must have shape {self.shape}, got {grad.shape}")
-        gradients: dict[int, Array] = {id(self): grad}
-        order = _order(self)
-        if any(tensor._backward is _spent for tensor in order):
-            _spent(grad)  # before any gradient is written
-        for tensor in reversed(order):
-            at = gradients.pop(id(tensor), None)
-            if at is None:
-                continue
-            if tensor._backward is None:
-                tensor._accumulate(at)
-                continue
-            for parent, value in zip(tensor._parents, tensor._backward(at), strict=True):
-                if value is None or not parent.requires_grad:
-                    continue
-                known = gradients.get(id(parent))
-                gradients[id(parent)] = value if known is None else known + value
-            tensor._parents, tensor._backward = (), _spent
-
-    def _accumulate(self, grad: Array) -> None:
-        if self.grad is None:
-            self.grad = np.array(grad)  # a copy of its own: the array may be a view, or shared with another leaf
-        else:
-            self.grad = self.grad + grad
-
     # Arithmetic.
     def __add__(self, other: Any) -> Tensor:
-        a, b = self, _operand(other, self)
-        return record(a.data + b.data, (a, b), lambda g: (_fit(g, a), _fit(g, b)))
+        a, b = self, operand(other, self)
+        return record(a.data + b.data, (a, b), lambda g: (fit_to(g, a), fit_to(g, b)))
 
     def __sub__(self, other: Any) -> Tensor:
-        a, b = self, _operand(other, self)
-        return record(a.data - b.data, (a, b), lambda g: (_fit(g, a), _fit(-g, b)))
+        a, b = self, operand(other, self)
+        return record(a.data - b.data, (a, b), lambda g: (fit_to(g, a), fit_to(-g, b)))
 
     def __mul__(self, other: Any) -> Tensor:
-        a, b = self, _operand(other, self)
+        a, b = self, operand(other, self)
         return record(
             a.data * b.data,
             (a, b),
             lambda g: (
-                _fit(g * b.data, a) if a.requires_grad else None,
-                _fit(g * a.data, b) if b.requires_grad else None,
+                fit_to(g * b.data, a) if a.requires_grad else None,
+                fit_to(g * a.data, b) if b.requires_grad else None,
             ),
         )
 
     def __truediv__(self, other: Any) -> Tensor:
-        a, b = self, _operand(other, self)
+        a, b = self, operand(other, self)
         y = a.data / b.data
         return record(
             y,
             (a, b),
             lambda g: (
-                _fit(g / b.data, a) if a.requires_grad else None,
-                _fit(-g * y / b.data, b) if b.requires_grad else None,
+                fit_to(g / b.data, a) if a.requires_grad else None,
+                fit_to(-g * y / b.data, b) if b.requires_grad else None,
             ),
         )
 
     def __pow__(self, other: Any) -> Tensor:
-        a, b = self, _operand(other, self)
+        a, b = self, operand(other, self)
         y = a.data**b.data
 
         def backward(g: Array) -> tuple[Array | None, ...]:
-            da = _fit(_power_slope(a.data, b.data) * g, a) if a.requires_grad else None
+            da = fit_to(_power_slope(a.data, b.data) * g, a) if a.requires_grad else None
             if not b.requires_grad:
                 return da, None
             safe = np.where(a.data > 0, a.data, 1)
-            return da, _fit(g * y * np.log(safe), b)
+            return da, fit_to(g * y * np.log(safe), b)
 
         return record(y, (a, b), backward)
 
@@ -271,13 +110,13 @@ class Tensor:
         return self * other
 
     def __rsub__(self, other: Any) -> Tensor:
-        return _operand(other, self) - self
+        return operand(other, self) - self
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return _operand(other, self) / self
+        return operand(other, self) / self
 
     def __rpow__(self, other: Any) -> Tensor:
-        return _operand(other, self) ** self
+        return operand(other, self) ** self
 
     # In place: the tape could not undo it.
     def __iadd__(self, other: Any) -> Tensor:
@@ -308,7 +147,7 @@ class Tensor:
 
     def __matmul__(self, other: Any) -> Tensor:
         """Multiply matrices, stacks of them, a stack by one matrix, and vectors (as NumPy does)."""
-        a, b = self, _operand(other, self)
+        a, b = self, operand(other, self)
         if a.ndim == 1:
             y = a.reshape(1, a.size) @ b
             return y.reshape(y.shape[:-2] + y.shape[-1:] if b.ndim > 1 else y.shape[:-1])
@@ -320,7 +159,7 @@ class Tensor:
         return record(ops.matmul(a.data, b.data), (a, b), lambda g: ops.matmul_backward(g, a.data, b.data))
 
     def __rmatmul__(self, other: Any) -> Tensor:
-        return _operand(other, self) @ self
+        return operand(other, self) @ self
 
     # Comparisons give plain boolean arrays.
     __hash__ = object.__hash__
@@ -439,42 +278,6 @@ class Tensor:
         return record(y, (self,), backward)
 
 
-def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
-    """Join tensors along an existing axis.
-
-    Examples
-    --------
-    >>> import numpy as np, catalase as ct
-    >>> ct.autograd.concatenate([ct.Tensor(np.ones(2)), ct.Tensor(np.zeros(1))]).numpy()
-    array([1., 1., 0.])
-    """
-    if not tensors:
-        raise ValueError("concatenate: needs at least one tensor")
-    parents = tuple(_operand(t, tensors[0]) if not isinstance(t, Tensor) else t for t in tensors)
-    cuts = np.cumsum([t.shape[axis] for t in parents])[:-1]
-    y = np.concatenate([t.data for t in parents], axis=axis)
-    return record(y, parents, lambda g: tuple(np.split(g, cuts, axis=axis)))
-
-
-def where(condition: Any, a: Any, b: Any) -> Tensor:
-    """Return ``a`` where the condition holds and ``b`` elsewhere; the gradient goes to the one that was taken.
-
-    Examples
-    --------
-    >>> import numpy as np, catalase as ct
-    >>> ct.autograd.where(np.array([True, False]), ct.Tensor(np.ones(2)), 0.0).numpy()
-    array([1., 0.])
-    """
-    like = a if isinstance(a, Tensor) else b
-    if not isinstance(like, Tensor):
-        raise TypeError("where: a or b must be a Tensor; use np.where for plain arrays")
-    a, b = _operand(a, like), _operand(b, like)
-    mask = np.asarray(condition.data if isinstance(condition, Tensor) else condition, dtype=bool)
-    zero = like.dtype.type(0)
-    y = np.where(mask, a.data, b.data)
-    return record(y, (a, b), lambda g: (_fit(np.where(mask, g, zero), a), _fit(np.where(mask, zero, g), b)))
-
-
 def record(data: Array, parents: tuple[Tensor, ...], backward: Backward) -> Tensor:
     """Make the tensor of an operation, and its node where a gradient is wanted.
 
@@ -488,41 +291,18 @@ def record(data: Array, parents: tuple[Tensor, ...], backward: Backward) -> Tens
         From the gradient at the result to one gradient (or None) for each parent.
     """
     out = Tensor(data)
-    if _recording.on and any(p.requires_grad for p in parents):
+    if is_recording() and any(p.requires_grad for p in parents):
         out.requires_grad = True
         out._parents = parents
         out._backward = backward
     return out
 
 
-def is_recording() -> bool:
-    """Return whether operations are recorded on this thread."""
-    return _recording.on
-
-
-def _order(root: Tensor) -> list[Tensor]:
-    """Every tensor that needs a gradient, each after those it came from. No recursion: graphs may be deep."""
-    order: list[Tensor] = []
-    seen: set[int] = set()
-    stack: list[tuple[Tensor, bool]] = [(root, False)]
-    while stack:
-        tensor, done = stack.pop()
-        if done:
-            order.append(tensor)
-            continue
-        if id(tensor) in seen:
-            continue
-        seen.add(id(tensor))
-        stack.append((tensor, True))
-        stack.extend((p, False) for p in tensor._parents if p.requires_grad and id(p) not in seen)
-    return order
-
-
 def _value(other: Any) -> Any:
     return other.data if isinstance(other, Tensor) else other
 
 
-def _operand(other: Any, like: Tensor) -> Tensor:
+def operand(other: Any, like: Tensor) -> Tensor:
     """Return ``other`` as a tensor of the dtype of ``like``; arrays of another dtype are refused."""
     if not isinstance(other, Tensor):
         if isinstance(other, (int, float, np.number, np.bool_)) or (isinstance(other, np.ndarray) and not other.ndim):
@@ -543,7 +323,7 @@ def _power_slope(base: Array, exponent: Array) -> Array:
         return np.where(exponent == 0, base.dtype.type(0), exponent * base ** (exponent - 1))
 
 
-def _fit(grad: Array, parent: Tensor) -> Array:
+def fit_to(grad: Array, parent: Tensor) -> Array:
     """Sum a gradient over the axes along which the parent was broadcast."""
     shape = parent.shape
     if grad.shape == shape:

@@ -1,0 +1,9 @@
+"""Tensors and the tape: the only place that knows about gradients flowing."""
+
+from __future__ import annotations
+
+from .joins import concatenate, where
+from .tape import is_recording, no_grad
+from .tensor import Tensor, record
+
+__all__ = ["Tensor", "concatenate", "is_recording", "no_grad", "record", "where"]
