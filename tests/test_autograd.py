@@ -112,3 +112,116 @@ def test_an_array_on_the_left_gives_a_tensor():
     x = Tensor(np.full(2, 3.0), requires_grad=True)
     y = np.ones(2) - x
     assert isinstance(y, Tensor) and y.numpy().tolist() == [-2, -2]
+
+
+def test_comparisons_give_boolean_arrays():
+    x = Tensor(np.array([0.0, 2.0]))
+    assert (x == 0).tolist() == [True, False] and (x != x).tolist() == [False, False]
+    assert (x > 1).tolist() == [False, True] and (np.array([0.0, 1.0]) == x).tolist() == [True, False]
+    assert len({x, x}) == 1 and float(x[1]) == 2.0 and np.asarray(x) is x.data
+
+
+def test_no_grad_may_be_nested_and_is_per_thread():
+    import threading
+
+    from catalase.autograd import is_recording
+
+    quiet, seen = ct.no_grad(), []
+    with quiet, quiet:
+        thread = threading.Thread(target=lambda: seen.append(is_recording()))
+        thread.start()
+        thread.join()
+        assert not is_recording()
+    assert is_recording() and seen == [True]
+    with pytest.raises(ZeroDivisionError), quiet:
+        raise ZeroDivisionError
+    assert is_recording()
+
+
+@pytest.mark.parametrize("shapes", [((3,), (3,)), ((3,), (3, 4)), ((2, 3), (3,)), ((5, 2, 3), (3, 4)), ((5, 2, 3), (3,)),
+                                    ((3,), (5, 3, 2)), ((0, 3), (3, 2)), ((2, 0), (0, 2)), ((1, 1), (1, 1))])  # fmt: skip
+def test_matmul_follows_numpy_in_vectors_and_stacks(rng, shapes):
+    if shapes == ((3,), (5, 3, 2)):
+        with pytest.raises(ValueError, match="matmul: "):
+            Tensor(np.ones((3,))) @ Tensor(np.ones((5, 3, 2)))
+        return
+    a, b = (rng.standard_normal(shape) for shape in shapes)
+    x, y = Tensor(a, requires_grad=True), Tensor(b, requires_grad=True)
+    out = x @ y
+    assert out.shape == (a @ b).shape and np.allclose(out.numpy(), a @ b)
+    seed = np.asarray(rng.standard_normal(out.shape))
+    out.backward(seed)
+    slope, claimed = directional(lambda u, v: float(np.sum(seed * (u @ v))), [a, b], [x.grad, y.grad], rng)
+    assert np.isclose(slope, claimed, rtol=1e-5, atol=1e-8)
+
+
+UNARY = {
+    "exp": lambda x: x.exp(), "log": lambda x: x.log(), "sqrt": lambda x: x.sqrt(), "abs": lambda x: x.abs(),
+    "relu": lambda x: x.relu(), "tanh": lambda x: x.tanh(), "sigmoid": lambda x: x.sigmoid(),
+    "softplus": lambda x: x.softplus(), "softmax": lambda x: x.softmax(), "log_softmax": lambda x: x.log_softmax(),
+    "square": lambda x: x**2, "power 0": lambda x: x**0, "negative": lambda x: -x, "T": lambda x: x.T,
+    "sum 0": lambda x: x.sum(0), "sum 1": lambda x: x.sum(-1, keepdims=True), "mean 0": lambda x: x.mean(0),
+    "reshape": lambda x: x.reshape(x.size), "slice": lambda x: x[:, ::-1], "mask": lambda x: x[x.data > 1],
+    "where": lambda x: where(x.data > 1, x, -x), "concatenate": lambda x: concatenate([x, 2 * x, x], axis=0),
+    "squared error": lambda x: F.squared_error(x, np.ones(x.shape), np.full(x.shape, 0.5)),
+    "sigmoid cross-entropy": lambda x: F.sigmoid_cross_entropy(x, np.full(x.shape, 0.3)),
+    "softmax cross-entropy": lambda x: F.softmax_cross_entropy(x, np.full(x.shape, 1 / max(1, x.shape[1]))),
+    "dropout": lambda x: F.dropout(x, 0.5, seed=3),
+}  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(list(UNARY)), st.integers(0, 9), st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_gradients_at_any_size(name, rows, columns, seed):
+    rng = np.random.default_rng(seed)
+    value = 0.6 + 0.05 * rng.permutation(rows * columns).reshape(rows, columns)  # no ties, none at 1
+    value += 0.01
+    x = Tensor(value, requires_grad=True)
+    with np.errstate(all="ignore"):  # the mean of nothing
+        out = UNARY[name](x)
+        weight = np.asarray(rng.standard_normal(out.shape))
+        out.backward(weight)
+        if rows == 0:
+            assert x.grad.shape == value.shape
+            return
+    f = lambda u: float(np.sum(weight * UNARY[name](Tensor(u)).numpy()))  # noqa: E731
+    slope, claimed = directional(f, [value], [x.grad], rng)
+    assert np.isclose(slope, claimed, rtol=2e-5, atol=1e-6), (name, value.shape, seed, slope, claimed)
+
+
+def test_corners_of_values():
+    x = Tensor(np.array([0.0, 2.0]), requires_grad=True)
+    (x**0 + x**1 + x ** np.array([0.0, 2.0])).sum().backward()
+    assert x.grad.tolist() == [1.0, 5.0], "0 ** 0 has slope 0, not NaN"
+    ties = Tensor(np.array([1.0, 3.0, 3.0]), requires_grad=True)
+    ties.max().backward()
+    assert ties.grad.tolist() == [0.0, 0.5, 0.5]
+    assert np.isnan(Tensor(np.zeros((0, 3))).mean().item()) and Tensor(np.zeros((0, 3))).mean(0).shape == (3,)
+    assert np.isnan((Tensor(np.array([np.nan])) * 2).item()), "NaN propagates"
+
+
+def test_in_place_changes_are_refused_where_they_would_mislead():
+    x = Tensor(np.ones(2), requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"x.data \+= ..."):
+        x += 1
+    with pytest.raises(RuntimeError, match=r"x.data -= ..."), ct.no_grad():
+        x -= 1
+    with pytest.raises(TypeError, match="is not recorded"):
+        x[0] = 1
+    total = x.sum()
+    total += (x * 2).sum()  # a result may be given a new value
+    total.backward()
+    assert x.grad.tolist() == [3, 3]
+    for other in (None, "1", 1j, object()):
+        with pytest.raises(TypeError, match="needs a Tensor, an array or a number"):
+            x + other
+
+
+def test_a_spent_graph_leaves_no_half_gradients():
+    x = Tensor(np.ones(2), requires_grad=True)
+    shared = x * x
+    first, second = shared.sum(), (shared * 3 + x * 100).sum()
+    first.backward()
+    with pytest.raises(RuntimeError, match="walked already"):
+        second.backward()
+    assert x.grad.tolist() == [2, 2]

@@ -127,3 +127,42 @@ def test_losses_and_their_errors():
         nn.Sequential(nn.Linear(1, 1), "relu")
     with pytest.raises(ValueError, match="rate must be"):
         nn.Dropout(1.0)
+
+
+def test_modules_and_parameters_are_found_in_containers_and_cycles():
+    class Odd(nn.Module):
+        def __init__(self):  # without super().__init__(): works too
+            self.heads = {"a": nn.Linear(2, 1, rng=0), "b": nn.Linear(2, 1, rng=0)}
+            self.scales = [nn.Parameter(np.ones(2, np.float32)), nn.Parameter(np.ones(3, np.float32))]
+            self.heads["a"].owner = self
+
+    names = [name for name, _ in Odd().named_parameters()]
+    assert names == ["scales.0", "scales.1", "heads.a.w", "heads.a.b", "heads.b.w", "heads.b.b"]
+    assert len(list(Odd().modules())) == 3 and Odd().training
+
+
+def test_linear_takes_leading_axes_and_plain_arrays(rng):
+    layer = nn.Linear(4, 3, activation="relu", rng=0)
+    x = rng.standard_normal((2, 5, 4)).astype(np.float32)
+    y = layer(ct.Tensor(x))
+    assert y.shape == (2, 5, 3) and np.array_equal(y.numpy().reshape(10, 3), layer(x.reshape(10, 4)).numpy())
+    assert layer(np.zeros((2, 0, 4), np.float32)).shape == (2, 0, 3)
+    y.sum().backward()
+    assert layer.w.grad.shape == (4, 3)
+    with pytest.raises(TypeError, match="x must be a Tensor or a NumPy array, got list"):
+        layer([[1.0] * 4])
+    with pytest.raises(ValueError, match=r"weight_init must give an array of shape \(4, 3\)"):
+        nn.Linear(4, 3, weight_init=lambda shape, rng: np.zeros((3, 4), np.float32))
+
+
+@pytest.mark.parametrize("kind", ["L1Loss", "L2Loss", "SigmoidCrossEntropy"])
+def test_a_missing_label_counts_for_nothing_but_the_divisor(rng, kind):
+    out = rng.standard_normal((6, 2))
+    y, w = rng.random((6, 2)), np.ones((6, 2))
+    y[2, 1], w[2, 1] = np.nan, 0
+    x = ct.Tensor(out, requires_grad=True)
+    loss = getattr(nn.losses, kind)()(x, y, w)
+    loss.backward()
+    keep = w > 0
+    rest = getattr(nn.losses, kind)()(ct.Tensor(out[keep]), y[keep], None).item()
+    assert np.isclose(loss.item(), rest * keep.sum() / keep.size) and x.grad[2, 1] == 0 and (x.grad[keep] != 0).all()

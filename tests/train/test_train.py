@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,3 +169,115 @@ def test_schedules():
     assert rates == [0.1, 0.1, 0.05, 0.05, 0.025]
     with pytest.raises(ValueError, match="rising boundaries"):
         ct.optim.PiecewiseConstant([5, 2], [1, 2, 3])
+
+
+class Interrupt(train.Callback):
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_batch_end(self, state):
+        if state.epoch == self.epoch and state.batch == 3:
+            raise KeyboardInterrupt
+
+
+class Remember(train.Callback):
+    def __init__(self):
+        self.weights = []
+
+    def on_epoch_end(self, state):
+        self.weights.append(state.module.state_dict())
+
+
+def test_ctrl_c_leaves_the_best_weights(data):
+    model, memory, stopper = net(), Remember(), train.EarlyStopping("loss", patience=99)
+    with pytest.raises(KeyboardInterrupt):
+        train.fit(
+            model, data, nn.losses.L2Loss(), optimizer=ct.optim.Adam(model, lr=0.01), batch_size=32, seed=3,
+            callbacks=[memory, stopper, Interrupt(4)],
+        )  # fmt: skip
+    best = memory.weights[stopper.best_epoch]
+    assert all(np.array_equal(a, best[name]) for name, a in model.state_dict().items()) and not model.training
+
+
+def test_a_finished_run_goes_on_from_its_last_weights_not_from_the_restored_best(data, tmp_path):
+    def callbacks(folder):
+        return [train.Checkpoint(tmp_path / folder, every=3), train.EarlyStopping(patience=50)]  # in either order
+
+    options = {"valid": data.select(range(20)), "optimizer": "Momentum"}
+    whole, history = run(data, 9, callbacks("a"), **options)
+    run(data, 5, callbacks("b"), **options)  # ends between two saves, and puts the best weights back
+    resumed, again = run(data, 9, callbacks("b"), resume=tmp_path / "b", **options)
+    assert same(whole, resumed) and again["loss"] == history["loss"]
+    resumed_again, _ = run(data, 9, callbacks("b"), resume=tmp_path / "b", **options)
+    assert same(whole, resumed_again), "resuming a run that is complete changes nothing"
+
+
+def test_a_run_that_stopped_early_stays_stopped(data, tmp_path):
+    def callbacks():
+        return [train.EarlyStopping("loss", patience=2, min_delta=10.0), train.Checkpoint(tmp_path / "c", every=7)]
+
+    model, history = run(data, 20, callbacks())
+    resumed, again = run(data, 20, callbacks(), resume=tmp_path / "c")
+    assert len(history) == 3 and again.epochs == history.epochs and same(model, resumed)
+
+
+def test_figures_that_are_not_numbers_are_kept(data, tmp_path):
+    def go(epochs, resume=None):
+        metrics = {"auc": lambda: float("nan"), "top": lambda: float("inf")}
+        return run(data, epochs, [train.Checkpoint(tmp_path / "c")], resume=resume, metrics=metrics)[1]
+
+    go(1)
+    history = go(2, tmp_path / "c")
+    assert np.isnan(history["auc"]).all() and len(history["auc"]) == 2 and history["top"] == [np.inf, np.inf]
+
+
+def test_resume_refuses_other_data_and_batches(data, tmp_path):
+    run(data, 1, [train.Checkpoint(tmp_path / "c")])
+    with pytest.raises(ValueError, match="written with rows 300, but this run has 10"):
+        run(data.select(range(10)), 2, [train.Checkpoint(tmp_path / "c")], resume=tmp_path / "c")
+    model = net()
+    with pytest.raises(ValueError, match="written with batch_size 32, but this run has 16"):
+        train.fit(
+            model, data, nn.losses.L2Loss(), optimizer=ct.optim.Adam(model), batch_size=16,
+            callbacks=[train.Checkpoint(tmp_path / "c")], resume=tmp_path / "c",
+        )  # fmt: skip
+
+
+def test_a_process_killed_at_any_moment_can_be_resumed(data, tmp_path):
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    script = (
+        "import sys, numpy as np, catalase as ct\n"
+        "from tests.train.test_train import run\n"
+        "from catalase import train\n"
+        "a = np.load(sys.argv[1])\n"
+        "run(ct.data.NumpyDataset(a['X'], a['y']), 100000, [train.Checkpoint(sys.argv[2])])\n"
+    )
+    np.savez(tmp_path / "data.npz", X=data.X, y=data.y)
+    folder = tmp_path / "c"
+    root = Path(__file__).parents[2]  # where `tests` can be imported from
+    child = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "data.npz"), str(folder)], cwd=root)
+    try:
+        deadline = time.monotonic() + 60
+        while not (folder / "config.json").exists() and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.2)
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    from catalase import _storage
+
+    epochs = len(_storage.load_all(folder)[0]["epochs"]) + 2
+    assert epochs > 2
+    resumed, _ = run(data, epochs, [train.Checkpoint(folder)], resume=folder)
+    assert same(resumed, run(data, epochs)[0])
+
+
+def test_a_loss_must_be_a_tensor_of_one_number(data):
+    model = net()
+    for loss, words in [(lambda o, y, w: 1.0, "got float"), (lambda o, y, w: o * 1, r"of shape \(100, 1\)")]:
+        with pytest.raises(TypeError, match=f"loss must return a Tensor of one number.*{words}"):
+            train.fit(model, data, loss, optimizer=ct.optim.SGD(model))

@@ -1,0 +1,203 @@
+"""Optimizers through modules: against float64 NumPy over 50 steps, saved and loaded half-way, schedules, bad input."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+
+import catalase as ct
+from catalase import nn, optim
+from tests.reference import optim as reference
+
+CASES = {
+    "SGD": (reference.sgd, 0, {}, {}),
+    "Momentum": (reference.momentum, 1, {"nesterov": True}, {"nesterov": True}),
+    "AdaGrad": (reference.adagrad, 1, {}, {}),
+    "RMSProp": (reference.rmsprop, 2, {"momentum": 0.5}, {"momentum": 0.5}),
+    "Adam": (reference.adam, 2, {}, {}),
+    "AdamW": (reference.adam, 2, {"weight_decay": 0.1}, {"decay": 0.1}),
+}
+TARGET = np.linspace(-1.0, 1.0, 20).reshape(1, 20)
+
+
+def layer(dtype=np.float64):
+    """Rows of 20 are padded to 24 in float64, to 48 in float32."""
+    rng = np.random.default_rng(0)
+    return nn.Linear(
+        5,
+        20,
+        weight_init=lambda shape, _: rng.uniform(0.5, 1.0, shape).astype(dtype),
+        bias_init=lambda shape, _: rng.uniform(0.5, 1.0, shape).astype(dtype),
+    )
+
+
+def batch(t, dtype=np.float64):
+    return np.random.default_rng(t).uniform(0.1, 1.0, (8, 5)).astype(dtype)
+
+
+def train_step(module, optimizer, t):
+    optimizer.zero_grad()
+    nn.losses.L2Loss()(module(ct.Tensor(batch(t, module.w.dtype.type))), np.broadcast_to(TARGET, (8, 20))).backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_fifty_steps_agree_with_float64_numpy(name, threads):
+    rule, n_state, options, exact_options = CASES[name]
+    module = layer()
+    optimizer = getattr(optim, name)(module, lr=0.01, l2=0.02, **options)
+    assert module.w.data.strides[0] == 24 * 8, "the rows are padded"
+    w, b = module.w.numpy().copy(), module.b.numpy().copy()
+    state_w, state_b = ([np.zeros(a.shape) for _ in range(n_state)] for a in (w, b))
+    none = {"lr": 0.01, "l1": 0.0, "l2": 0.0, "decay": 0.0}
+    for t in range(1, 51):
+        train_step(module, optimizer, t)
+        x = batch(t)
+        dy = 2 * (x @ w + b - TARGET) / (8 * 20)
+        dw, db = x.T @ dy, dy.sum(0)
+        w, state_w = rule(w, dw, state_w, t, **{**none, "l2": 0.02, **exact_options})
+        free = {k: v for k, v in exact_options.items() if k != "decay"}
+        b, state_b = rule(b, db, state_b, t, **{**none, **free})
+    assert np.allclose(module.w.numpy(), w, rtol=1e-10, atol=1e-12), np.abs(module.w.numpy() - w).max()
+    assert np.allclose(module.b.numpy(), b, rtol=1e-10, atol=1e-12), "penalties and decay leave biases alone"
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_saved_half_way_and_loaded_gives_the_same_bits(name):
+    whole, first, second = layer(np.float32), layer(np.float32), layer(np.float32)
+    optimizers = [getattr(optim, name)(m, lr=optim.ExponentialDecay(0.02, 0.9, 3)) for m in (whole, first, second)]
+    for t in range(10):
+        train_step(whole, optimizers[0], t)
+    for t in range(5):
+        train_step(first, optimizers[1], t)
+    state = optimizers[1].state_dict()
+    assert all(a.flags.c_contiguous for a in state.values()) and int(state["steps"]) == 5
+    second.load_state_dict(first.state_dict())
+    optimizers[2].load_state_dict(state)
+    for t in range(5, 10):
+        train_step(second, optimizers[2], t)
+    assert np.array_equal(whole.w.numpy(), second.w.numpy()) and np.array_equal(whole.b.numpy(), second.b.numpy())
+
+
+def test_a_state_that_does_not_fit_changes_nothing():
+    optimizer = optim.Adam(layer())
+    state = optimizer.state_dict()
+    for bad, words in [
+        ({k: v for k, v in state.items() if k != "m/w"}, r"missing \['m/w'\]"),
+        ({**state, "q/w": state["m/w"]}, r"unknown \['q/w'\]"),
+        ({**state, "v/b": np.ones(3)}, r"v/b must have shape \(20,\)"),
+        ({**state, "steps": np.array(-1)}, "steps must be one number"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            optimizer.load_state_dict({**bad, **({"m/w": bad["m/w"] + 1} if "m/w" in bad else {})})
+        assert not any(a.any() for a in optimizer.state_dict().values())
+
+
+def test_an_array_put_in_the_place_of_a_parameter_is_trained():
+    module = layer()
+    optimizer = optim.SGD(module, lr=1.0)
+    module.w.data = np.ones((5, 20))
+    module(ct.Tensor(np.ones((1, 5)))).sum().backward()
+    optimizer.step()
+    assert not module.w.numpy().any() and not optimizer.buffer.arrays(optimizer.buffer.data)["w"].any()
+    module.w.data = np.ones((5, 21))
+    with pytest.raises(ValueError, match=r"w must stay float64 \(5, 20\)"):
+        optimizer.step()
+
+
+def test_two_optimizers_may_share_parameters():
+    module = nn.Sequential(nn.Linear(2, 3, rng=0), nn.Linear(3, 1, rng=1))
+    part, whole = optim.SGD(module[1], lr=1.0), optim.SGD(module, lr=1.0)  # the second flattens all anew
+    before = module.state_dict()
+    module(ct.Tensor(np.ones((1, 2), np.float32))).sum().backward()
+    gradient = module[1].w.grad.copy()
+    part.step()
+    assert np.array_equal(module[1].w.numpy(), before["layers.1.w"] - gradient)
+    assert np.array_equal(module[0].w.numpy(), before["layers.0.w"])
+    whole.zero_grad()
+    whole.step()
+    assert np.array_equal(module[1].w.numpy(), before["layers.1.w"] - gradient), "what the first did is not lost"
+
+
+def test_a_copy_is_trained_apart():
+    module = layer(np.float32)
+    optimizer = optim.Momentum(module)
+    train_step(module, optimizer, 0)
+    copied, copied_optimizer = copy.deepcopy((module, optimizer))
+    before = module.state_dict()
+    train_step(copied, copied_optimizer, 1)
+    assert np.array_equal(module.w.numpy(), before["w"]) and not np.array_equal(copied.w.numpy(), before["w"])
+    train_step(module, optimizer, 1)
+    assert np.array_equal(module.w.numpy(), copied.w.numpy())
+    alone = copy.deepcopy(module)
+    assert optim.SGD(alone).buffer is not optimizer.buffer
+
+
+def test_a_stale_graph_is_refused():
+    module = layer()
+    optimizer = optim.SGD(module)
+    loss = module(ct.Tensor(batch(0))).sum()
+    optimizer.step()
+    with pytest.raises(RuntimeError, match="weights w were changed after the forward pass"):
+        loss.backward()
+
+
+def test_clipping_scales_the_whole_gradient_and_lets_nan_through():
+    module = layer()
+    optimizer = optim.SGD(module, lr=1.0, clip_norm=0.5)
+    before = module.state_dict()
+    module.w.grad, module.b.grad = np.full((5, 20), 3.0), np.full(20, 4.0)
+    optimizer.step()
+    norm = np.sqrt(9.0 * 100 + 16.0 * 20)
+    assert np.allclose(before["w"] - module.w.numpy(), 3.0 * 0.5 / norm)
+    assert np.allclose(before["b"] - module.b.numpy(), 4.0 * 0.5 / norm)
+    optimizer.zero_grad()
+    module.w.grad = np.full((5, 20), np.nan)
+    optimizer.step()
+    assert np.isnan(module.w.numpy()).all() and not np.isnan(module.b.numpy()).any()
+
+
+def test_adagrad_takes_a_start_for_its_sums():
+    module = layer()
+    optimizer = optim.AdaGrad(module, lr=1.0, initial_accumulator=0.1)
+    before, module.b.grad = module.b.numpy().copy(), np.ones(20)
+    optimizer.step()
+    assert np.allclose(before - module.b.numpy(), 1 / np.sqrt(1.1))
+    visible = np.zeros(optimizer.buffer.data.size, bool)
+    for view in optimizer.buffer.arrays(visible).values():
+        view[...] = True
+    assert not optimizer.buffer.data[~visible].any()
+
+
+def test_schedules():
+    assert [optim.ExponentialDecay(0.8, 0.5, 2)(t) for t in range(4)] == [0.8, 0.8, 0.4, 0.4]
+    assert np.isclose(optim.ExponentialDecay(0.8, 0.5, 2, staircase=False)(1), 0.8 * 0.5**0.5)
+    assert [optim.PolynomialDecay(1.0, 0.5, 4, power=2)(t) for t in (0, 2, 4, 9)] == [1.0, 0.625, 0.5, 0.5]
+    cosine = optim.CosineDecay(1.0, 0.1, 12, warmup=2)
+    assert np.allclose([cosine(t) for t in (0, 1, 2, 7, 12, 99)], [0.5, 1.0, 1.0, 0.55, 0.1, 0.1])
+    linear_cosine = optim.LinearCosineDecay(2.0, 10, alpha=0.1, beta=0.01)
+    exact = [2 * ((0.1 + 1 - t / 10) * 0.5 * (1 + np.cos(np.pi * t / 10)) + 0.01) for t in range(11)]
+    assert np.allclose([linear_cosine(t) for t in range(11)], exact) and linear_cosine(50) == linear_cosine(10)
+    assert [optim.PiecewiseConstant([2, 4], [3, 2, 1])(t) for t in range(6)] == [3, 3, 2, 2, 1, 1]
+
+
+def test_bad_input():
+    module = layer()
+    for call, kind, words in [
+        (lambda: optim.Adam([1]), TypeError, "Adam: needs a Module or a ParameterBuffer, got list"),
+        (lambda: optim.Adam(module, beta1=1.0), ValueError, "Adam: beta1 must be from 0 to below 1"),
+        (lambda: optim.AdamW(module, eps=0.0), ValueError, "AdamW: eps must be above 0"),
+        (lambda: optim.Momentum(module, momentum=-0.1), ValueError, "momentum must be from 0"),
+        (lambda: optim.RMSProp(module, alpha=np.nan), ValueError, "alpha must be from 0"),
+        (lambda: optim.AdaGrad(module, initial_accumulator=-1), ValueError, "initial_accumulator"),
+        (lambda: optim.SGD(module, lr=np.nan), ValueError, "lr must be 0 or more, or a schedule"),
+        (lambda: optim.SGD(module, l1=-1), ValueError, "l1 must be 0 or more"),
+        (lambda: optim.SGD(module, clip_norm=0), ValueError, "clip_norm must be above 0"),
+        (lambda: optim.ExponentialDecay(0.1, 0.5, 0), ValueError, "steps must be 1 or more"),
+        (lambda: optim.PolynomialDecay(np.inf, 0, 5), ValueError, "initial must be 0 or more"),
+        (lambda: optim.CosineDecay(1, 0, 5, warmup=5), ValueError, "warmup must be from 0"),
+    ]:
+        with pytest.raises(kind, match=words):
+            call()
