@@ -166,3 +166,25 @@ def test_a_missing_label_counts_for_nothing_but_the_divisor(rng, kind):
     keep = w > 0
     rest = getattr(nn.losses, kind)()(ct.Tensor(out[keep]), y[keep], None).item()
     assert np.isclose(loss.item(), rest * keep.sum() / keep.size) and x.grad[2, 1] == 0 and (x.grad[keep] != 0).all()
+
+
+@pytest.mark.parametrize("repeats", [2, 3])
+def test_a_layer_used_several_times_gets_the_sum_of_its_gradients(rng, repeats):
+    """Was wrong in the flat buffer: the second use overwrote what the first had written there."""
+    x = rng.standard_normal((3, 4)).astype(np.float32)
+    layer = nn.Linear(4, 4, rng=0)
+    model = nn.Sequential(*[layer, nn.Tanh()] * repeats)
+    model(ct.Tensor(x)).sum().backward()
+    outside = [p.grad.copy() for p in model.parameters()]
+    model.zero_grad()
+    nn.flatten_parameters(model)
+    for _ in range(2):
+        model.zero_grad()
+        model(ct.Tensor(x)).sum().backward()
+        assert all(np.array_equal(p.grad, g) for p, g in zip(model.parameters(), outside, strict=True))
+    copies = [nn.Linear(4, 4) for _ in range(repeats)]
+    for other in copies:
+        other.load_state_dict(layer.state_dict())
+    untied = nn.Sequential(*[part for other in copies for part in (other, nn.Tanh())])
+    untied(ct.Tensor(x)).sum().backward()
+    assert np.allclose(sum(other.w.grad for other in copies), layer.w.grad, rtol=1e-5, atol=1e-6)

@@ -7,6 +7,8 @@ at its output to the gradients at its inputs. ``backward`` walks the nodes once,
 from __future__ import annotations
 
 import functools
+import itertools
+import operator
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -67,10 +69,14 @@ def _spent(_: Array) -> tuple[Array | None, ...]:
     )
 
 
+_counter = itertools.count(1)
+_made = operator.attrgetter("_made")
+
+
 class Node:
     """What a tensor is, without what it can compute: an array, its gradient, and its place on the tape."""
 
-    __slots__ = ("__weakref__", "_backward", "_parents", "data", "grad", "requires_grad")
+    __slots__ = ("__weakref__", "_backward", "_made", "_parents", "data", "grad", "requires_grad")
 
     def __init__(self, array: Any, requires_grad: bool = False) -> None:
         if isinstance(array, Node):
@@ -86,6 +92,7 @@ class Node:
         self.requires_grad = bool(requires_grad)
         self._parents: tuple[Node, ...] = ()
         self._backward: Backward | None = None
+        self._made = 0
 
     # What it is.
     @property
@@ -155,23 +162,25 @@ class Node:
         grad = np.asarray(grad.data if isinstance(grad, Node) else grad, dtype=self.dtype)
         if grad.shape != self.shape:
             raise ValueError(f"backward: grad must have shape {self.shape}, got {grad.shape}")
+        if self._backward is None:
+            self._accumulate(grad)
+            return
         gradients: dict[int, Array] = {id(self): grad}
-        order = _order(self)
-        if any(tensor._backward is _spent for tensor in order):
-            _spent(grad)  # before any gradient is written
-        for tensor in reversed(order):
-            at = gradients.pop(id(tensor), None)
-            if at is None:
+        for node in _newest_first(self):
+            at = gradients.pop(id(node), None)
+            backward, parents = node._backward, node._parents
+            node._parents, node._backward = (), _spent
+            if at is None or backward is None:
                 continue
-            if tensor._backward is None:
-                tensor._accumulate(at)
-                continue
-            for parent, value in zip(tensor._parents, tensor._backward(at), strict=True):
+            for parent, value in zip(parents, backward(at), strict=True):
                 if value is None or not parent.requires_grad:
+                    continue
+                if parent._backward is None:
+                    # At once, before another node asks where to write: a parameter may be used twice.
+                    parent._accumulate(value)
                     continue
                 known = gradients.get(id(parent))
                 gradients[id(parent)] = value if known is None else known + value
-            tensor._parents, tensor._backward = (), _spent
 
     def _accumulate(self, grad: Array) -> None:
         if self.grad is None:
@@ -180,19 +189,32 @@ class Node:
             self.grad = self.grad + grad
 
 
-def _order(root: Node) -> list[Node]:
-    """Every tensor that needs a gradient, each after those it came from. No recursion: graphs may be deep."""
-    order: list[Node] = []
-    seen: set[int] = set()
-    stack: list[tuple[Node, bool]] = [(root, False)]
+def _newest_first(root: Node) -> list[Node]:
+    """The nodes of a graph, each before those it came from. No recursion: graphs may be deep.
+
+    A node is younger than its parents, so that the order in which they were made is all that is needed.
+    """
+    found = {id(root): root}
+    stack = [root]
     while stack:
-        tensor, done = stack.pop()
-        if done:
-            order.append(tensor)
-            continue
-        if id(tensor) in seen:
-            continue
-        seen.add(id(tensor))
-        stack.append((tensor, True))
-        stack.extend((p, False) for p in tensor._parents if p.requires_grad and id(p) not in seen)
-    return order
+        node = stack.pop()
+        if node._backward is _spent:
+            _spent(node.data)  # before any gradient is written
+        for parent in node._parents:
+            if parent._backward is not None and id(parent) not in found:
+                found[id(parent)] = parent
+                stack.append(parent)
+    return sorted(found.values(), key=_made, reverse=True)
+
+
+def put_on_tape(node: Node, parents: tuple[Node, ...], backward: Backward) -> None:
+    """Make a value the result of an operation, where a gradient is wanted."""
+    if not _recording.on:
+        return
+    for parent in parents:
+        if parent.requires_grad:
+            node.requires_grad = True
+            node._parents = parents
+            node._backward = backward
+            node._made = next(_counter)
+            return

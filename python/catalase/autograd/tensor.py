@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from .tape import Array, Backward, Node, is_recording
+from .tape import Array, Backward, Node, put_on_tape
 
 
 class Tensor(Node):
@@ -237,6 +237,8 @@ class Tensor(Node):
         total = np.asarray(self.data.sum(axis=axis, keepdims=keepdims))
         count = self.dtype.type(max(1, self.size // max(1, total.size)))
         y = np.asarray(total / count) if self.size else np.full_like(total, np.nan)
+        if axis is None:
+            return record(y, (self,), lambda g: (np.full(shape, g.reshape(()) / count, g.dtype),))
         return record(y, (self,), lambda g: (np.broadcast_to(_keep(g / count, shape, axis, keepdims), shape),))
 
     def max(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
@@ -291,10 +293,7 @@ def record(data: Array, parents: tuple[Tensor, ...], backward: Backward) -> Tens
         From the gradient at the result to one gradient (or None) for each parent.
     """
     out = Tensor(data)
-    if is_recording() and any(p.requires_grad for p in parents):
-        out.requires_grad = True
-        out._parents = parents
-        out._backward = backward
+    put_on_tape(out, parents, backward)
     return out
 
 

@@ -28,6 +28,8 @@ class Loss:
 
 def _like(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     array = np.asarray(array)
+    if array.shape == shape:
+        return np.ascontiguousarray(array, dtype=dtype)
     if array.ndim < len(shape):
         array = array.reshape(array.shape + (1,) * (len(shape) - array.ndim))
     try:
