@@ -225,3 +225,14 @@ def test_a_spent_graph_leaves_no_half_gradients():
     with pytest.raises(RuntimeError, match="walked already"):
         second.backward()
     assert x.grad.tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2, 3)])
+def test_float32_stays_float32_in_every_gradient(shape):
+    """NumPy 1 promotes zero-dimensional float32 beside a Python number to float64; gradients must not follow."""
+    for f in [lambda x: x**2.5, lambda x: 2**x, lambda x: x**x, lambda x: 1 / x - 3, lambda x: x.mean() * 3, Tensor.max,
+              Tensor.sqrt, Tensor.softplus, lambda x: where(x > 1, x, 0.0)]:  # fmt: skip
+        x = Tensor(np.full(shape, 1.5, np.float32), requires_grad=True)
+        y = f(x)
+        y.sum().backward()
+        assert y.dtype == np.float32 and x.grad.dtype == np.float32 and x.grad.shape == shape

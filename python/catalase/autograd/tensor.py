@@ -95,7 +95,7 @@ class Tensor(Node):
             da = fit_to(_power_slope(a.data, b.data) * g, a) if a.requires_grad else None
             if not b.requires_grad:
                 return da, None
-            safe = np.where(a.data > 0, a.data, 1)
+            safe = np.where(a.data > 0, a.data, a.dtype.type(1))
             return da, fit_to(g * y * np.log(safe), b)
 
         return record(y, (a, b), backward)
@@ -319,7 +319,7 @@ def _power_slope(base: Array, exponent: Array) -> Array:
     if exponent.ndim == 0 and exponent == 0:
         return np.zeros_like(base)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(exponent == 0, base.dtype.type(0), exponent * base ** (exponent - 1))
+        return np.where(exponent == 0, base.dtype.type(0), exponent * base ** (exponent - exponent.dtype.type(1)))
 
 
 def fit_to(grad: Array, parent: Tensor) -> Array:
