@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 
 import pytest
 
@@ -116,3 +117,38 @@ def test_an_interrupt_has_its_own_code(monkeypatch, capsys):
 
     monkeypatch.setattr(catalase, "show_config", interrupted)
     assert main(["info"]) == 130
+
+
+@pytest.fixture
+def model(table, tmp_path):
+    assert main(["train", str(table), *TRAIN, "--task", "y", "--out", str(tmp_path / "model")]) == 3
+    return tmp_path / "model"
+
+
+def test_damaged_tables_are_one_sentence_and_leave_no_output(model, tmp_path, capsys):
+    packed = gzip.compress(("mol,y\n" + "".join(f"{'C' * (i % 50)},{i}\n" for i in range(999))).encode())
+    for name, content, words in [
+        ("huge.csv", b"mol,y\nCC,1\n" + b"C" * 200_000 + b",2\n", "field larger"),
+        ("latin.csv", "mol,é\nCC,1\n".encode("latin-1"), "latin.csv is damaged"),
+        ("cut.csv.gz", packed[: len(packed) // 2], "cut.csv.gz is damaged"),
+        ("ragged.csv", b"mol,y\nCC\n", "line 2 of"),
+        ("again.csv", b"mol,predicted y\nCC,1\n", "'predicted y' already"),
+        ("none.csv", None, "there is no file"),
+    ]:
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        capsys.readouterr()
+        assert main(["predict", str(model), str(tmp_path / name), "-o", str(tmp_path / "out.csv")]) == 1
+        error = capsys.readouterr().err
+        assert words in error and "Errno" not in error and error.count("\n") == 1, error
+        assert not (tmp_path / "out.csv").exists()
+
+
+def test_cells_pass_through_as_they_are(model, tmp_path):
+    (tmp_path / "in.csv").write_text('a,a,mol,\n1,"x, ""y""",CCO,é\n\n3,4,CC(,\n', encoding="utf-8-sig")
+    assert main(["predict", str(model), str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv")]) == 3
+    with open(tmp_path / "out.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["a", "a", "mol", "", "predicted y"]
+    assert rows[1][:4] == ["1", 'x, "y"', "CCO", "é"] and float(rows[1][4])
+    assert rows[2] == ["3", "4", "CC(", "", ""] and [e["row"] for e in read(tmp_path / "out.csv.errors.csv")] == ["2"]

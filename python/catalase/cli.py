@@ -35,8 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, OSError, RuntimeError, ImportError, FloatingPointError) as error:
         if options.debug:
             raise
-        print(f"catalase {options.command}: {error}", file=sys.stderr)
+        print(f"catalase {options.command}: {_sentence(error)}", file=sys.stderr)
         return EXIT_ERROR
+
+
+def _sentence(error: Exception) -> str:
+    """The error's message; without the number that Python puts before those of the system."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import zlib
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -107,25 +108,28 @@ def predict_table(options: Namespace) -> int:
         raise ValueError(f"{out} exists; choose another -o, or add --force to replace it")
     failures: list[Failure] = []
     counts = [0]
+    # The table is opened before the output, so that its faults are not taken for faults of the output.
+    with open_text(options.table) as file:
+        chunks = _chunks(options.table, file)
+        header = next(chunks)[0]
+        added = _added_columns(options.table, header, smiles, settings["tasks"])
+        column = header.index(smiles)
 
-    def write(binary: IO[bytes]) -> None:
-        text = io.TextIOWrapper(binary, encoding="utf-8", newline="", write_through=True)
-        writer = csv.writer(text, lineterminator="\n")
-        with open_text(options.table) as file, console.progress("predicting", None) as advance:
-            reader = csv.DictReader(file)
-            check_columns(options.table, reader.fieldnames, [smiles])
-            header = list(reader.fieldnames or ())
-            writer.writerow(header + [f"predicted {task}" for task in settings["tasks"]])
-            for rows in _chunks(options.table, reader):
-                values = _predict_rows(model, featurizer, settings, rows, smiles, counts[0], failures)
-                for row, cells in zip(rows, values, strict=True):
-                    writer.writerow([row[name] for name in header] + cells)
-                counts[0] += len(rows)
-                advance(len(rows))
-        text.flush()
-        text.detach()
+        def write(binary: IO[bytes]) -> None:
+            text = io.TextIOWrapper(binary, encoding="utf-8", newline="", write_through=True)
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(header + added)
+            with console.progress("predicting", None) as advance:
+                for rows in chunks:
+                    texts = [row[column] for row in rows]
+                    values = _predict_rows(model, featurizer, settings, texts, counts[0], failures)
+                    writer.writerows(row + cells for row, cells in zip(rows, values, strict=True))
+                    counts[0] += len(rows)
+                    advance(len(rows))
+            text.flush()
+            text.detach()
 
-    _storage.write_file_atomic(out, write)
+        _storage.write_file_atomic(out, write)
     report = Report(counts[0], counts[0] - len(failures), failures)
     console.print(f"{counts[0]:,} rows written to {out}")
     return _report(console, report, options.errors_file or f"{out}.errors.csv")
@@ -135,18 +139,16 @@ def _predict_rows(
     model: Any,
     featurizer: Any,
     settings: dict[str, Any],
-    rows: list[dict[str, str]],
-    smiles: str,
+    texts: list[str],
     start: int,
     failures: list[Failure],
 ) -> list[list[str]]:
     """The cells to add to each row; empty ones where the molecule cannot be read."""
-    texts = [row[smiles] for row in rows]
     filled = [i for i, text in enumerate(texts) if text.strip()]
     X, kept = featurizer.featurize([texts[i] for i in filled], errors="drop")
     failures += [Failure(start + filled[f.position], f.text, f.reason) for f in featurizer.report.failures]
     failures += [Failure(start + i, text, "the cell is empty") for i, text in enumerate(texts) if not text.strip()]
-    cells = [[""] * len(settings["tasks"]) for _ in rows]
+    cells = [[""] * len(settings["tasks"]) for _ in texts]
     if len(kept):
         predictions = model.predict(X, model.transformers)
         if settings["classification"]:
@@ -156,17 +158,39 @@ def _predict_rows(
     return cells
 
 
-def _chunks(name: str, reader: csv.DictReader[str]) -> Iterator[list[dict[str, str]]]:
-    rows: list[dict[str, str]] = []
-    for row in reader:
-        if None in row or None in row.values():
-            raise ValueError(f"line {reader.line_num} of {name} has not the fields of the header; is a quote missing?")
-        rows.append(row)
-        if len(rows) == _CHUNK:
+def _chunks(name: str, file: IO[str]) -> Iterator[list[list[str]]]:
+    """The header alone, then the rows of a CSV file in chunks, as lists of cells; blank lines are passed over."""
+    reader = csv.reader(file)
+    try:
+        header = next((row for row in reader if row), [])
+        yield [header]
+        rows: list[list[str]] = []
+        for row in reader:
+            if not row:
+                continue
+            if len(row) != len(header):
+                raise ValueError(
+                    f"line {reader.line_num} of {name} has not the {len(header)} fields of the header; "
+                    "is a quote or a comma missing?"
+                )
+            rows.append(row)
+            if len(rows) == _CHUNK:
+                yield rows
+                rows = []
+        if rows:
             yield rows
-            rows = []
-    if rows:
-        yield rows
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{name} is damaged near line {reader.line_num}: {error}") from None
+
+
+def _added_columns(name: str, header: list[str], smiles: str, tasks: Sequence[str]) -> list[str]:
+    """Names of the columns that hold the predictions; refuses a table that has one of them, or lacks its SMILES."""
+    check_columns(name, header, [smiles])
+    added = [f"predicted {task}" for task in tasks]
+    clash = [column for column in added if column in header]
+    if clash:
+        raise ValueError(f"{name} has a column {', '.join(map(repr, clash))} already; rename or remove it")
+    return added
 
 
 def _load(table: str, tasks: Sequence[str], smiles: str, featurizer: Any) -> Any:

@@ -178,3 +178,39 @@ def test_a_config_naming_an_unknown_class_or_setting(tmp_path):
         _storage.save_folder(folder, {**good, "model": {**good["model"], **change}}, classifier().module.state_dict())
         with pytest.raises(ValueError, match=words):
             models.load(folder)
+
+
+@pytest.mark.parametrize(
+    "settings, error, words",
+    [
+        ({"layer_sizes": "12"}, ValueError, "layer_sizes must be a list of widths"),
+        ({"layer_sizes": [3.7]}, ValueError, "layer_sizes must be a list of widths"),
+        ({"dropouts": float("nan")}, ValueError, "dropouts must be finite"),
+        ({"dropouts": [0.5, 1.0]}, ValueError, "from 0 to below 1"),
+        ({"bias_init_consts": None}, TypeError, "bias_init_consts must be a number"),
+        ({"weight_init_stddevs": "a"}, TypeError, "weight_init_stddevs must be a number"),
+    ],
+)
+def test_settings_are_not_guessed(settings, error, words):
+    with pytest.raises(error, match=words):
+        regressor(**settings)
+
+
+def test_classes_and_one_hot_labels_are_checked():
+    with pytest.raises(ValueError, match="n_classes must be a whole number"):
+        classifier(n_classes=2.5)
+    model = models.MultitaskClassifier(1, 4, layer_sizes=[3])
+    X, y = np.ones((3, 4), np.float32), np.eye(2)[[0, 1, 1]]
+    y[1] = 7
+    with pytest.raises(ValueError, match=r"one-hot labels .* row 1"):
+        model.fit(ct.data.NumpyDataset(X, y))
+    model.fit(ct.data.NumpyDataset(X, y, np.array([1, 0, 1])), nb_epoch=1)  # a row without weight is not looked at
+
+
+def test_features_too_large_for_float32_and_bare_functions_are_refused(data):
+    model = regressor()
+    for X in (np.full((2, 40), 1e300), np.full((2, 40), np.inf, np.float16)):
+        with pytest.raises(ValueError, match="row 0, column 0"):
+            model.predict(X)
+    with pytest.raises(TypeError, match="metrics must be Metric objects"):
+        model.evaluate(data, [ct.metrics.r2_score])

@@ -15,6 +15,7 @@ from ..metrics import Metric
 from ..trans import Transformer, undo_transforms
 
 _KIND = "catalase model"
+_LARGEST = np.finfo(np.float32).max
 _PREDICT_ROWS = 1000  # rows that go through the net at a time
 
 
@@ -169,11 +170,18 @@ class Model:
         -------
         dict of str to float, or a pair of dicts (means, lists a task)
         """
+        chosen = [metrics] if isinstance(metrics, Metric) else list(metrics)
+        for metric in chosen:
+            if not isinstance(metric, Metric):
+                raise TypeError(
+                    f"{type(self).__name__}.evaluate: metrics must be Metric objects, got {metric!r}; "
+                    "wrap a function: catalase.metrics.Metric(function)"
+                )
         prediction = self.predict(dataset, transformers)
         y = undo_transforms(dataset.y, transformers)
         scores: dict[str, float] = {}
         tasks: dict[str, list[float]] = {}
-        for metric in [metrics] if isinstance(metrics, Metric) else metrics:
+        for metric in chosen:
             scores[metric.name], tasks[metric.name] = metric.compute_metric(
                 y,
                 prediction,
@@ -239,7 +247,8 @@ class Model:
         X = self._check_shape(where, X)
         if X.dtype.kind == "f":
             for start, stop in _slices(len(X)):
-                bad = ~np.isfinite(X[start:stop])
+                # Not below the largest float32 is not finite, or will not be when the net has made it float32.
+                bad = ~(abs(X[start:stop]) <= _LARGEST)
                 if bad.any():
                     row, column = (int(i) for i in np.argwhere(bad)[0])
                     raise ValueError(

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from .. import nn, ops, optim
 from .._registry import AnyOf, Float, Int, List, Str, register
 from ..autograd import Tensor
+from ._settings import Number, each_layer, is_count
 from .model import Model
 
-_Number = float | Sequence[float]
 _ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "identity")
 
 _FIELDS = {
@@ -54,11 +54,11 @@ class _Multitask(Model):
         n_tasks: int,
         n_features: int,
         layer_sizes: Sequence[int],
-        weight_init_stddevs: _Number,
-        bias_init_consts: _Number,
+        weight_init_stddevs: Number,
+        bias_init_consts: Number,
         weight_decay_penalty: float,
         weight_decay_penalty_type: str,
-        dropouts: _Number,
+        dropouts: Number,
         activation_fns: str | Sequence[str],
         batch_size: int,
         learning_rate: Any,
@@ -67,9 +67,9 @@ class _Multitask(Model):
         super().__init__()
         name = type(self).__name__
         for key, value in (("n_tasks", n_tasks), ("n_features", n_features), ("batch_size", batch_size)):
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            if not is_count(value):
                 raise ValueError(f"{name}: {key} must be a whole number, 1 or more, got {value!r}")
-        if isinstance(layer_sizes, (int, np.integer)) or any(int(s) < 1 for s in layer_sizes):
+        if not isinstance(layer_sizes, (Sequence, np.ndarray)) or not all(is_count(s) for s in layer_sizes):
             raise ValueError(f"{name}: layer_sizes must be a list of widths, 1 or more, got {layer_sizes!r}")
         if weight_decay_penalty_type not in ("l1", "l2"):
             raise ValueError(
@@ -82,9 +82,11 @@ class _Multitask(Model):
         self.n_tasks, self.n_features = int(n_tasks), int(n_features)
         self.layer_sizes = [int(s) for s in layer_sizes]
         hidden, outputs = len(self.layer_sizes), len(self.layer_sizes) + 1
-        self.weight_init_stddevs = _each(name, "weight_init_stddevs", weight_init_stddevs, outputs, hidden)
-        self.bias_init_consts = _each(name, "bias_init_consts", bias_init_consts, outputs, hidden)
-        self.dropouts = _each(name, "dropouts", dropouts, hidden)
+        self.weight_init_stddevs = each_layer(name, "weight_init_stddevs", weight_init_stddevs, outputs, hidden)
+        self.bias_init_consts = each_layer(name, "bias_init_consts", bias_init_consts, outputs, hidden)
+        self.dropouts = each_layer(name, "dropouts", dropouts, hidden)
+        if not all(0 <= rate < 1 for rate in self.dropouts):
+            raise ValueError(f"{name}: dropouts must be from 0 to below 1, got {dropouts!r}")
         self.activation_fns = [activation_fns] * hidden if isinstance(activation_fns, str) else list(activation_fns)
         if len(self.activation_fns) != hidden or not set(self.activation_fns) <= set(_ACTIVATIONS):
             raise ValueError(
@@ -147,9 +149,8 @@ class MultitaskClassifier(_Multitask):
     layer_sizes : list of int
         Widths of the hidden layers.
     weight_init_stddevs, bias_init_consts : float or list of float
-        Start values: weights normal with this standard deviation, biases constant; one a layer, the output layer last
-        (where it is left out of a list it takes the last one's deviation and bias 0; one number serves all hidden
-        layers, and the output's weights).
+        Start values: weights normal with this standard deviation, biases constant; one number for all layers, or one
+        a layer, the output layer last (where it is left out of a list it takes the last one's deviation and bias 0).
     weight_decay_penalty : float
         Penalty on the weights: ``penalty * sum(w**2)`` ("l2") or ``penalty * sum(|w|)`` ("l1") joins the loss.
     weight_decay_penalty_type : {"l2", "l1"}
@@ -189,11 +190,11 @@ class MultitaskClassifier(_Multitask):
         n_tasks: int,
         n_features: int,
         layer_sizes: Sequence[int] = (1000,),
-        weight_init_stddevs: _Number = 0.02,
-        bias_init_consts: _Number = 1.0,
+        weight_init_stddevs: Number = 0.02,
+        bias_init_consts: Number = 1.0,
         weight_decay_penalty: float = 0.0,
         weight_decay_penalty_type: str = "l2",
-        dropouts: _Number = 0.5,
+        dropouts: Number = 0.5,
         activation_fns: str | Sequence[str] = "relu",
         n_classes: int = 2,
         batch_size: int = 100,
@@ -204,8 +205,8 @@ class MultitaskClassifier(_Multitask):
             n_tasks, n_features, layer_sizes, weight_init_stddevs, bias_init_consts, weight_decay_penalty,
             weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed,
         )  # fmt: skip
-        if n_classes < 2:
-            raise ValueError(f"MultitaskClassifier: n_classes must be 2 or more, got {n_classes}")
+        if not is_count(n_classes, 2):
+            raise ValueError(f"MultitaskClassifier: n_classes must be a whole number, 2 or more, got {n_classes!r}")
         self.n_classes = int(n_classes)
         self.module = self._net((self.n_tasks, self.n_classes))
         self.loss = nn.losses.SoftmaxCrossEntropy()
@@ -217,8 +218,9 @@ class MultitaskClassifier(_Multitask):
         return ops.softmax(raw.numpy())
 
     def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
-        if self.n_tasks == 1 and y.shape[1:] == (self.n_classes,) and self.n_classes > 1:
-            return  # one-hot rows of one task
+        if self.n_tasks == 1 and y.shape[1:] == (self.n_classes,):
+            self._check_one_hot(where, y, w)
+            return
         self._columns(where, "y", y)
         self._columns(where, "w", w)
         labels = y.reshape(len(y), -1)
@@ -232,6 +234,18 @@ class MultitaskClassifier(_Multitask):
                 f"{row}, task {task}; give a missing label the weight 0"
             )
 
+    def _check_one_hot(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
+        """One task whose labels are rows of class probabilities: each from 0 to 1, in all 1."""
+        counts = (w.reshape(len(w), -1) != 0).any(axis=1)
+        with np.errstate(invalid="ignore"):
+            good = ((y >= 0) & (y <= 1)).all(axis=1) & (abs(y.sum(axis=1, dtype=np.float64) - 1) <= 1e-4)
+        if (counts & ~good).any():
+            row = int(np.flatnonzero(counts & ~good)[0])
+            raise ValueError(
+                f"{where}: one-hot labels must be from 0 to 1 and add up to 1, got {y[row].tolist()} at row {row}; "
+                "give a missing label the weight 0"
+            )
+
 
 @register("MultitaskRegressor", **_FIELDS)
 class MultitaskRegressor(_Multitask):
@@ -241,7 +255,7 @@ class MultitaskRegressor(_Multitask):
     ----------
     n_tasks, n_features, layer_sizes, weight_init_stddevs, bias_init_consts, weight_decay_penalty, \
 weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed
-        As `MultitaskClassifier`; a single ``bias_init_consts`` also starts the output's bias.
+        As `MultitaskClassifier`.
 
     Notes
     -----
@@ -263,11 +277,11 @@ weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, 
         n_tasks: int,
         n_features: int,
         layer_sizes: Sequence[int] = (1000,),
-        weight_init_stddevs: _Number = 0.02,
-        bias_init_consts: _Number = 1.0,
+        weight_init_stddevs: Number = 0.02,
+        bias_init_consts: Number = 1.0,
         weight_decay_penalty: float = 0.0,
         weight_decay_penalty_type: str = "l2",
-        dropouts: _Number = 0.5,
+        dropouts: Number = 0.5,
         activation_fns: str | Sequence[str] = "relu",
         batch_size: int = 100,
         learning_rate: Any = 1e-3,
@@ -291,15 +305,3 @@ weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, 
                 raise ValueError(
                     f"{where}: y holds {labels[row, task]} at row {row}, task {task}; give a missing label the weight 0"
                 )
-
-
-def _each(name: str, key: str, value: _Number, count: int, hidden: int | None = None) -> list[float]:
-    """One number a layer; the last of ``count`` is the output's, and may be left out of a list of ``hidden``."""
-    if isinstance(value, (int, float, np.floating, np.integer)) and not isinstance(value, bool):
-        return [float(value)] * count
-    values = [float(v) for v in value]  # type: ignore[union-attr]
-    if hidden is not None and len(values) == hidden and values:
-        values.append(values[-1] if key == "weight_init_stddevs" else 0.0)
-    if len(values) != count:
-        raise ValueError(f"{name}: {key} must be one number or {count} of them (one a layer), got {value!r}")
-    return values
