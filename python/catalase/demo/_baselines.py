@@ -126,4 +126,5 @@ def forest(
         return None
     model = RandomForestRegressor(trees, max_features=1 / 3, random_state=seed, n_jobs=jobs)
     model.fit(x, y)
+    model.set_params(n_jobs=1)  # threads would add the trees' answers in any order: other last digits each run
     return np.asarray(model.predict(x_test)), f"random forest, {trees} trees"

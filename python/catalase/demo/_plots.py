@@ -85,8 +85,8 @@ def parity(
         One line of figures for the title.
     """
     figure, axes = _figure(5.8, 5.2)
-    low = math.floor(min(measured.min(), predicted.min()) * 2) / 2
-    high = math.ceil(max(measured.max(), predicted.max()) * 2) / 2
+    low = math.floor(min(measured.min(), predicted.min()) * 2 - 0.2) / 2  # a tenth of a unit free at both ends
+    high = math.ceil(max(measured.max(), predicted.max()) * 2 + 0.2) / 2
     axes.plot([low, high], [low, high], color="0.4", linewidth=1, linestyle="--", zorder=1)
     axes.errorbar(measured, predicted, yerr=spread, fmt="none", ecolor="0.75", linewidth=0.8, zorder=2)
     dots = axes.scatter(
