@@ -1,5 +1,5 @@
 // Free lists by size class (four classes an octave), a header of one cache line in front of every block, and a cap on
-// what is kept. One mutex: calls last some 50 ns, and kernels ask for one or two blocks each.
+// what is kept. One mutex: kernels ask for one or two blocks each.
 #include "common/memory.h"
 
 #include <pthread.h>

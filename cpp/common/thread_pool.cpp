@@ -22,8 +22,7 @@
 namespace catalase {
 namespace {
 
-// How long an idle worker spins before it sleeps: about 50 microseconds, the gap between two kernels of a training
-// step.
+// How often an idle worker looks before it sleeps: enough to last from one kernel of a training step to the next.
 constexpr int kSpins = 2000;
 
 struct Job {

@@ -1,5 +1,5 @@
 // Flush-to-zero and denormals-are-zero. Adam's moments of dead units turn denormal after some 800 steps, and every
-// operation on them then takes a microcode assist: the step becomes 2.5 times slower.
+// operation on them then takes a microcode assist: the step slows down.
 #pragma once
 
 #include <cstdint>

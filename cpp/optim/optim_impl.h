@@ -1,8 +1,7 @@
 // One thread's optimizer step. Included by optim_<level>.cpp after simd_<level>.h.
 //
-// Each array is read and written once, in order: six streams for Adam, 28 bytes a parameter. Bound: cache or memory
-// bandwidth; exact square root and division hide behind it (refined reciprocals measured no faster, see the README).
-// Non-temporal stores lose: the arrays of a model of a million parameters live in the last cache.
+// Each array is read and written once, in order: 28 bytes a parameter for Adam. Bound: cache or memory bandwidth;
+// square root and division are exact. The measured figure is in this folder's README.
 #pragma once
 
 #include "optim/optim.h"

@@ -99,7 +99,7 @@ class ParameterBuffer:
     Notes
     -----
     Each parameter starts on a cache line. Rows of matrices longer than a line are padded to an odd number of lines,
-    which makes gathering rows up to 1.6 times faster than a power of two does. Pads are zero, stay zero under every
+    so that rows gathered one after another do not fall into the same cache sets. Pads are zero, stay zero under every
     optimizer, and are never visible.
     """
 
