@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "common/memory.h"
 #include "common/views.h"
 #include "cpu/fpu.h"
 
@@ -38,6 +39,40 @@ MatrixView<T> matrix_view(const py::array& a) {
     data = static_cast<T*>(const_cast<py::array&>(a).mutable_data());  // raises for read-only arrays
   }
   return {data, a.shape(0), a.shape(1), a.strides(0) / item, a.strides(1) / item};
+}
+
+// Whether an object is a NumPy array that kernels can read as it stands: dtype T in native byte order, aligned, strides
+// of whole elements. A few nanoseconds; whoever answers no gets the Python layer's checks and their sentences.
+template <class T>
+bool is_plain(py::handle h) {
+  if (!py::isinstance<py::array>(h)) return false;
+  const auto* array = py::detail::array_proxy(h.ptr());
+  const auto* descr = py::detail::array_descriptor_proxy(array->descr);
+  if (descr->type_num != py::detail::npy_format_descriptor<T>::value || descr->byteorder != '=') return false;
+  if ((array->flags & py::detail::npy_api::NPY_ARRAY_ALIGNED_) == 0) return false;
+  for (int i = 0; i < array->nd; ++i) {
+    if (array->strides[i] % static_cast<Index>(sizeof(T)) != 0) return false;
+  }
+  return true;
+}
+template <class T>
+MatrixView<T> plain_view(py::handle h) {
+  const auto* array = py::detail::array_proxy(h.ptr());
+  constexpr Index item = sizeof(T);
+  return {reinterpret_cast<T*>(array->data), array->dimensions[0], array->dimensions[1], array->strides[0] / item,
+          array->strides[1] / item};
+}
+inline int plain_ndim(py::handle h) {
+  return py::detail::array_proxy(h.ptr())->nd;
+}
+
+// A new array of the caching allocator; raises MemoryError where there is no memory left.
+template <class T>
+py::array new_matrix(Index rows, Index cols) {
+  static const auto* dtype = new py::dtype(py::dtype::of<T>());  // never destroyed: the interpreter may be gone first
+  void* block = cached_alloc(static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols) * sizeof(T));
+  if (block == nullptr) throw std::bad_alloc();
+  return py::array(*dtype, {rows, cols}, block, py::capsule(block, [](void* p) { cached_free(p); }));
 }
 
 inline bool is_contiguous(const py::array& a) {

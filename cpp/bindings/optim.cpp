@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "bindings/arrays.h"
+#include "bindings/sparse_batch.h"
 
 namespace catalase {
 namespace {
@@ -15,24 +16,25 @@ struct Settings {
   bool nesterov;
 };
 
+// A buffer of the optimizer's state, which is laid out like the parameters; null for None.
 template <class T>
-T* optional_output(const py::object& array, Index size) {
+T* state_of(const py::object& array, const py::array& param) {
   if (array.is_none()) return nullptr;
   auto a = py::cast<py::array>(array);
-  require(a.size() == size, "optim_step: sizes differ");
-  return output<T>(a);
+  require(has_dtype<T>(a) && a.ndim() == param.ndim(), "optim_step: state does not fit");
+  for (py::ssize_t i = 0; i < a.ndim(); ++i) {
+    require(a.shape(i) == param.shape(i) && a.strides(i) == param.strides(i), "optim_step: state does not fit");
+  }
+  return static_cast<T*>(a.mutable_data());
 }
 
 template <class T>
-void step(const Settings& s, py::array& param, const py::array& grad, const py::object& first,
-          const py::object& second) {
-  require(s.rule >= 0 && s.rule <= 4 && param.size() == grad.size(), "optim_step: sizes differ");
+OptimArgs<T> args_of(const Settings& s, py::array& param, const py::object& first, const py::object& second) {
+  require(s.rule >= 0 && s.rule <= 4 && has_dtype<T>(param), "optim_step: unknown rule, or unexpected dtype");
   OptimArgs<T> args;
-  args.param = output<T>(param);
-  args.grad = input<T>(grad);
-  args.n = param.size();
-  args.first = optional_output<T>(first, args.n);
-  args.second = optional_output<T>(second, args.n);
+  args.param = static_cast<T*>(param.mutable_data());
+  args.first = state_of<T>(first, param);
+  args.second = state_of<T>(second, param);
   const auto rule = static_cast<Rule>(s.rule);
   require(rule == Rule::kSgd || args.first != nullptr, "optim_step: state is missing");
   require(rule != Rule::kAdam || args.second != nullptr, "optim_step: state is missing");
@@ -46,8 +48,45 @@ void step(const Settings& s, py::array& param, const py::array& grad, const py::
   args.step_size = static_cast<T>(s.lr / (1 - std::pow(s.beta1, static_cast<double>(s.step))));
   args.root_scale = static_cast<T>(1 / std::sqrt(1 - std::pow(s.beta2, static_cast<double>(s.step))));
   args.nesterov = s.nesterov;
+  return args;
+}
+
+// Flat buffers with a gradient.
+template <class T>
+void step(const Settings& s, py::array& param, const py::array& grad, const py::object& first,
+          const py::object& second) {
+  OptimArgs<T> args = args_of<T>(s, param, first, second);
+  require(is_contiguous(param) && param.size() == grad.size(), "optim_step: sizes differ");
+  args.grad = input<T>(grad);
+  args.n = param.size();
   KernelScope scope;
-  optim_step<T>(rule, args);
+  optim_step<T>(static_cast<Rule>(s.rule), args);
+}
+
+// A matrix of weights whose gradient is x^T @ dz; x is a SparseBatch or an array.
+template <class T>
+void step_linear(const Settings& s, py::array& param, const py::object& x, const py::array& dz,
+                 const py::object& first, const py::object& second) {
+  const OptimArgs<T> args = args_of<T>(s, param, first, second);
+  const MatrixView<const T> weights = matrix_view<const T>(param);
+  MatrixView<const T> gradient = matrix_view<const T>(dz);
+  require(weights.col_stride == 1 || weights.cols <= 1, "optim_step: rows must have unit stride");
+  require(gradient.cols == weights.cols && (gradient.col_stride == 1 || gradient.cols <= 1), "optim_step: dz");
+  gradient.col_stride = 1;
+  if (py::isinstance<SparseBatch>(x)) {
+    auto& batch = x.cast<SparseBatch&>();
+    require(batch.rows() == gradient.rows && batch.cols() == weights.rows, "optim_step: x does not fit");
+    KernelScope scope;
+    const SparseRows<T> columns = batch.by_column<T>();
+    optim_step_linear<T>(static_cast<Rule>(s.rule), args, weights.rows, weights.cols, weights.row_stride, &columns, {},
+                         gradient);
+    return;
+  }
+  const MatrixView<const T> dense = matrix_view<const T>(py::cast<py::array>(x));
+  require(dense.rows == gradient.rows && dense.cols == weights.rows, "optim_step: x does not fit");
+  KernelScope scope;
+  optim_step_linear<T>(static_cast<Rule>(s.rule), args, weights.rows, weights.cols, weights.row_stride, nullptr, dense,
+                       gradient);
 }
 
 }  // namespace
@@ -55,15 +94,21 @@ void step(const Settings& s, py::array& param, const py::array& grad, const py::
 void bind_optim(py::module_& m) {
   m.def(
       "optim_step",
-      [](int rule, py::array param, const py::array& grad, const py::object& first, const py::object& second, double lr,
-         double l1, double l2, double decay, double beta1, double beta2, double eps, long step_number, bool nesterov) {
+      [](int rule, py::array param, const py::array& grad, const py::object& x, const py::object& first,
+         const py::object& second, double lr, double l1, double l2, double decay, double beta1, double beta2,
+         double eps, long step_number, bool nesterov) {
         const Settings s{rule, lr, l1, l2, decay, beta1, beta2, eps, step_number, nesterov};
-        has_dtype<double>(param) ? step<double>(s, param, grad, first, second)
-                                 : step<float>(s, param, grad, first, second);
+        const bool wide = has_dtype<double>(param);
+        if (x.is_none()) {
+          wide ? step<double>(s, param, grad, first, second) : step<float>(s, param, grad, first, second);
+        } else {
+          wide ? step_linear<double>(s, param, x, grad, first, second)
+               : step_linear<float>(s, param, x, grad, first, second);
+        }
       },
-      py::arg("rule"), py::arg("param"), py::arg("grad"), py::arg("first"), py::arg("second"), py::arg("lr"),
-      py::arg("l1"), py::arg("l2"), py::arg("decay"), py::arg("beta1"), py::arg("beta2"), py::arg("eps"),
-      py::arg("step"), py::arg("nesterov"));
+      "One step. With x, the gradient of the matrix `param` is x.T @ grad.", py::arg("rule"), py::arg("param"),
+      py::arg("grad"), py::arg("x"), py::arg("first"), py::arg("second"), py::arg("lr"), py::arg("l1"), py::arg("l2"),
+      py::arg("decay"), py::arg("beta1"), py::arg("beta2"), py::arg("eps"), py::arg("step"), py::arg("nesterov"));
 }
 
 }  // namespace catalase

@@ -46,6 +46,19 @@ py::dict build_info() {
 
 }  // namespace
 
+// What threadpoolctl calls through ctypes; see python/catalase/_threadpoolctl.py.
+extern "C" {
+__attribute__((visibility("default"))) int catalase_get_num_threads() {
+  return num_threads();
+}
+__attribute__((visibility("default"))) void catalase_set_num_threads(int count) {
+  set_num_threads(count);
+}
+__attribute__((visibility("default"))) const char* catalase_version() {
+  return CATALASE_VERSION;
+}
+}
+
 void bind_runtime(py::module_& m) {
   const char* name = std::getenv("CATALASE_CPU");
   select_level(name == nullptr ? "auto" : name);
@@ -53,6 +66,7 @@ void bind_runtime(py::module_& m) {
   m.def("set_num_threads", &set_num_threads, py::arg("count"));
   m.def("get_num_threads", &num_threads);
   m.def("usable_cores", &usable_cores);
+  m.def("quota_cores", &quota_cores, py::arg("root"), py::arg("group"));
   m.def("set_cpu_level", &select_level, py::arg("name"));
   m.def("get_cpu_level", [] { return level().name; });
   m.def("build_info", &build_info);

@@ -11,8 +11,10 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -115,25 +117,57 @@ void ensure_workers(Pool& p, int wanted) {
   }
 }
 
-// Quota of a control group in whole cores, rounded up; 0 where there is none.
-int quota_cores() {
+// "max 100000" or "200000 100000": cores of one control group (version 2), rounded up; 0 where there is no limit.
+int read_cpu_max(const std::string& folder) {
   double quota = 0, period = 0;
-  if (std::FILE* f = std::fopen("/sys/fs/cgroup/cpu.max", "r")) {
+  if (std::FILE* f = std::fopen((folder + "/cpu.max").c_str(), "r")) {
     if (std::fscanf(f, "%lf %lf", &quota, &period) != 2) quota = 0;
     std::fclose(f);
-  } else {
-    for (auto [path, target] : {std::pair{"/sys/fs/cgroup/cpu/cpu.cfs_quota_us", &quota},
-                                std::pair{"/sys/fs/cgroup/cpu/cpu.cfs_period_us", &period}}) {
-      if (std::FILE* g = std::fopen(path, "r")) {
-        if (std::fscanf(g, "%lf", target) != 1) *target = 0;
-        std::fclose(g);
-      }
-    }
   }
   return quota > 0 && period > 0 ? std::max(1, static_cast<int>(std::ceil(quota / period))) : 0;
 }
 
+// The same from the two files of version 1.
+int read_cfs_quota(const std::string& folder) {
+  double numbers[2] = {0, 0};
+  const char* names[2] = {"/cpu.cfs_quota_us", "/cpu.cfs_period_us"};
+  for (int i = 0; i < 2; ++i) {
+    if (std::FILE* f = std::fopen((folder + names[i]).c_str(), "r")) {
+      if (std::fscanf(f, "%lf", &numbers[i]) != 1) numbers[i] = 0;
+      std::fclose(f);
+    }
+  }
+  return numbers[0] > 0 && numbers[1] > 0 ? std::max(1, static_cast<int>(std::ceil(numbers[0] / numbers[1]))) : 0;
+}
+
+// The path of this process in the unified hierarchy: the line "0::/path".
+std::string own_control_group() {
+  std::string path;
+  char line[4096];
+  if (std::FILE* f = std::fopen("/proc/self/cgroup", "r")) {
+    while (std::fgets(line, sizeof(line), f) != nullptr) {
+      if (std::strncmp(line, "0::", 3) == 0) {
+        path = line + 3;
+        while (!path.empty() && path.back() == '\n') path.pop_back();
+      }
+    }
+    std::fclose(f);
+  }
+  return path;
+}
+
 }  // namespace
+
+int quota_cores(const std::string& root, std::string group) {
+  int least = read_cfs_quota(root + "/cpu");
+  for (;;) {  // a group obeys the limits of all those around it
+    const int cores = read_cpu_max(root + group);
+    if (cores > 0 && (least == 0 || cores < least)) least = cores;
+    const std::size_t slash = group.rfind('/');
+    if (slash == std::string::npos) return least;
+    group.resize(slash);
+  }
+}
 
 int usable_cores() noexcept {
   int cores = static_cast<int>(std::thread::hardware_concurrency());
@@ -141,7 +175,11 @@ int usable_cores() noexcept {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof(set), &set) == 0) cores = CPU_COUNT(&set);
 #endif
-  const int quota = quota_cores();
+  int quota = 0;
+  try {
+    quota = quota_cores("/sys/fs/cgroup", own_control_group());
+  } catch (const std::bad_alloc&) {
+  }
   if (quota > 0) cores = std::min(cores, quota);
   return std::max(1, cores);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <type_traits>
 
 namespace catalase {
@@ -19,6 +20,10 @@ void set_num_threads(int count);  // 1 or more
 
 // Cores this process may use: the affinity mask, cut by the container's CPU quota where there is one.
 int usable_cores() noexcept;
+
+// The CPU quota of a control group (a path such as "/docker/1a2b", "" for the root) and of all around it, below a mount
+// point, in whole cores, rounded up; 0 where there is none.
+int quota_cores(const std::string& root, std::string group);
 
 // parallel_for(n, f) calls f(i) for each i in [0, n).
 template <class F>

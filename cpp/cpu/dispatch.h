@@ -15,6 +15,7 @@ struct ElementwiseKernels;  // elementwise/elementwise.h
 struct LossKernels;         // loss/loss.h
 struct OptimKernels;        // optim/optim.h
 struct FingerprintKernels;  // fingerprint/tanimoto.h
+struct PeakKernels;         // peak/peak.h
 
 struct Level {
   const char* name;
@@ -25,6 +26,7 @@ struct Level {
   const LossKernels* loss;
   const OptimKernels* optim;
   const FingerprintKernels* fingerprint;
+  const PeakKernels* peak;
 };
 
 // All levels built into this library, best first. levels_x86.cpp or levels_portable.cpp defines it.

@@ -8,13 +8,14 @@
 #include "matmul/matmul.h"
 #include "matmul/sparse.h"
 #include "optim/optim.h"
+#include "peak/peak.h"
 
 namespace catalase {
 
 std::span<const Level> built_levels() {
   static const std::array<Level, 1> levels = {{
       {"portable", [](const CpuFeatures&) { return true; }, &matmul_portable, &sparse_portable, &elementwise_portable,
-       &loss_portable, &optim_portable, &fingerprint_portable},
+       &loss_portable, &optim_portable, &fingerprint_portable, &peak_portable},
   }};
   return levels;
 }

@@ -33,6 +33,32 @@ inline void hold(V& v) {
   asm("" : "+x"(v));
 }
 
+template <class P>
+inline void hold_pointer(P*& p) {
+  asm("" : "+r"(p));
+}
+
+// The first n lanes, n from 0 to kWidth: loads give zero in the rest, stores leave memory there alone.
+template <class T>
+using LaneMask = __m256i;
+template <class T>
+inline LaneMask<T> first_lanes(Index n) {
+  static constexpr std::int32_t table[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(table + 8 - n * (static_cast<Index>(sizeof(T)) / 4)));
+}
+inline Vec<float> load_lanes(const float* p, __m256i lanes) {
+  return _mm256_maskload_ps(p, lanes);
+}
+inline Vec<double> load_lanes(const double* p, __m256i lanes) {
+  return _mm256_maskload_pd(p, lanes);
+}
+inline void store_lanes(float* p, Vec<float> v, __m256i lanes) {
+  _mm256_maskstore_ps(p, lanes, v);
+}
+inline void store_lanes(double* p, Vec<double> v, __m256i lanes) {
+  _mm256_maskstore_pd(p, lanes, v);
+}
+
 // high and low words of a * m, lane by lane: the even lanes, then the odd ones.
 inline void multiply_wide(VecU a, std::uint32_t m, VecU& high, VecU& low) {
   const __m256i factor = _mm256_set1_epi32(static_cast<int>(m));

@@ -33,6 +33,31 @@ inline void hold(V& v) {
   asm("" : "+v"(v));
 }
 
+template <class P>
+inline void hold_pointer(P*& p) {
+  asm("" : "+r"(p));
+}
+
+// The first n lanes, n from 0 to kWidth: loads give zero in the rest, stores leave memory there alone.
+template <class T>
+using LaneMask = __mmask16;
+template <class T>
+inline LaneMask<T> first_lanes(Index n) {
+  return static_cast<__mmask16>((1u << n) - 1);
+}
+inline Vec<float> load_lanes(const float* p, __mmask16 lanes) {
+  return _mm512_maskz_loadu_ps(lanes, p);
+}
+inline Vec<double> load_lanes(const double* p, __mmask16 lanes) {
+  return _mm512_maskz_loadu_pd(static_cast<__mmask8>(lanes), p);
+}
+inline void store_lanes(float* p, Vec<float> v, __mmask16 lanes) {
+  _mm512_mask_storeu_ps(p, lanes, v);
+}
+inline void store_lanes(double* p, Vec<double> v, __mmask16 lanes) {
+  _mm512_mask_storeu_pd(p, static_cast<__mmask8>(lanes), v);
+}
+
 // high and low words of a * m, lane by lane: the even lanes, then the odd ones.
 inline void multiply_wide(VecU a, std::uint32_t m, VecU& high, VecU& low) {
   const __m512i factor = _mm512_set1_epi32(static_cast<int>(m));

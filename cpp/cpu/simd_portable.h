@@ -40,6 +40,27 @@ inline void hold(V& v) {
 #endif
 }
 
+template <class P>
+inline void hold_pointer(P*&) {}
+
+// The first n lanes, n from 0 to kWidth: loads give zero in the rest, stores leave memory there alone.
+template <class T>
+using LaneMask = Index;
+template <class T>
+inline LaneMask<T> first_lanes(Index n) {
+  return n;
+}
+template <class T>
+inline Vec<T> load_lanes(const T* p, Index lanes) {
+  Vec<T> v = {};
+  for (Index i = 0; i < lanes; ++i) v[i] = p[i];
+  return v;
+}
+template <class T>
+inline void store_lanes(T* p, Vec<T> v, Index lanes) {
+  for (Index i = 0; i < lanes; ++i) p[i] = v[i];
+}
+
 // high and low words of a * m, lane by lane.
 inline void multiply_wide(VecU a, std::uint32_t m, VecU& high, VecU& low) {
   for (int i = 0; i < kWidth<float>; ++i) {

@@ -46,19 +46,6 @@ inline void store(T* p, Vec<T> v) {
   __builtin_memcpy(p, &v, sizeof(v));
 }
 
-// The first n lanes from memory, zero in the rest; n < kWidth.
-template <class T>
-inline Vec<T> load_partial(const T* p, Index n) {
-  Vec<T> v = {};
-  for (Index i = 0; i < n; ++i) v[i] = p[i];
-  return v;
-}
-
-template <class T>
-inline void store_partial(T* p, Vec<T> v, Index n) {
-  for (Index i = 0; i < n; ++i) p[i] = v[i];
-}
-
 template <class T>
 inline Vec<T> broadcast(T x) {
   return x - Vec<T>{};  // x in every lane, also for x = -0 and NaN

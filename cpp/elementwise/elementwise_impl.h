@@ -15,7 +15,8 @@ template <class T, class F>
 inline void map_vectors(const T* x, T* y, Index n, F f) {
   Index i = 0;
   for (; i + kWidth<T> <= n; i += kWidth<T>) store(y + i, f(load(x + i)));
-  if (i < n) store_partial(y + i, f(load_partial(x + i, n - i)), n - i);
+  const LaneMask<T> rest = first_lanes<T>(n - i);
+  if (i < n) store_lanes(y + i, f(load_lanes(x + i, rest)), rest);
 }
 
 template <class T>
@@ -43,7 +44,8 @@ template <class T, class F>
 inline void map_pairs(const T* a, const T* b, T* y, Index n, F f) {
   Index i = 0;
   for (; i + kWidth<T> <= n; i += kWidth<T>) store(y + i, f(load(a + i), load(b + i)));
-  if (i < n) store_partial(y + i, f(load_partial(a + i, n - i), load_partial(b + i, n - i)), n - i);
+  const LaneMask<T> rest = first_lanes<T>(n - i);
+  if (i < n) store_lanes(y + i, f(load_lanes(a + i, rest), load_lanes(b + i, rest)), rest);
 }
 
 template <class T>

@@ -86,7 +86,8 @@ void softmax_backward_level(bool log_form, const T* dy, const T* y, T* dx, Index
       for (; c + kWidth<T> <= classes; c += kWidth<T>) store(dx + c, load(dy + c) - exp(load(y + c)) * total);
       if (c < classes) {
         const Index rest = classes - c;
-        store_partial(dx + c, load_partial(dy + c, rest) - exp(load_partial(y + c, rest)) * total, rest);
+        const LaneMask<T> lanes = first_lanes<T>(rest);
+        store_lanes(dx + c, load_lanes(dy + c, lanes) - exp(load_lanes(y + c, lanes)) * total, lanes);
       }
     } else {
       for (Index c = 0; c < classes; ++c) dx[c] = y[c] * (dy[c] - sum);
@@ -162,7 +163,7 @@ inline void elementwise_loss(bool backward, const LossArgs<T>& args, F f) {
     const bool full = n >= kWidth<T>;
     const auto read = [&](const T* p) {
       if (p == nullptr) return broadcast(T(1));
-      return full ? load(p + i) : load_partial(p + i, n);
+      return full ? load(p + i) : load_lanes(p + i, first_lanes<T>(n));
     };
     const V weight = read(args.weights);
     V value = weight * f(read(args.logits), read(args.targets));
@@ -171,7 +172,7 @@ inline void elementwise_loss(bool backward, const LossArgs<T>& args, F f) {
     if (full) {
       store(args.out + i, value);
     } else {
-      store_partial(args.out + i, value, n);
+      store_lanes(args.out + i, value, first_lanes<T>(n));
     }
   }
 }

@@ -10,8 +10,8 @@
 namespace catalase {
 namespace {
 
-// Below this many multiply-adds a second thread costs more than it brings (about 10 microseconds of work).
-constexpr double kWorthAThread = 250e3;
+// Below this many multiply-adds a second thread costs more than it brings (about a microsecond of work).
+constexpr double kWorthAThread = 60e3;
 
 Index ceil_div(Index a, Index b) {
   return (a + b - 1) / b;
@@ -24,24 +24,28 @@ void run_level(const MatmulArgs<double>& args) {
   level().matmul->matmul_f64(args);
 }
 
-template <class T>
-Index tile_cols() {
-  return sizeof(T) == 4 ? level().matmul->tile_cols_f32 : level().matmul->tile_cols_f64;
-}
-
 // A grid of parts_m x parts_n blocks with the least packing: A is read parts_n times and B parts_m times.
-template <class T>
-void choose_grid(const MatmulArgs<T>& args, Index threads, Index* parts_m, Index* parts_n) {
-  const Index tiles_m = ceil_div(args.c.rows, level().matmul->tile_rows),
-              tiles_n = ceil_div(args.c.cols, tile_cols<T>());
+void choose_grid(Index rows, Index vectors, Index threads, Index* parts_m, Index* parts_n) {
+  const Index tile = level().matmul->tile_rows;
   double best = -1;
   for (Index pm = 1; pm <= threads; ++pm) {
     const Index pn = threads / pm;
-    const Index rows = ceil_div(tiles_m, pm), cols = ceil_div(tiles_n, pn);
-    // Time of the largest block in tiles of work, plus what packing costs beside it.
-    const double cost = static_cast<double>(rows * cols) + 0.15 * static_cast<double>(rows + cols);
+    const double m = static_cast<double>(ceil_div(ceil_div(rows, tile), pm) * tile);
+    const double n = static_cast<double>(ceil_div(vectors, pn));
+    // Time of the largest block, plus what reading A (rows) and B (vectors of columns) costs beside it.
+    const double cost = m * n + 1.0 * m + 6.0 * n;
     if (best < 0 || cost < best) best = cost, *parts_m = pm, *parts_n = pn;
   }
+}
+
+template <class T>
+Index width() {
+  return sizeof(T) == 4 ? level().matmul->width_f32 : level().matmul->width_f64;
+}
+
+Index start_of(Index n, Index pieces, Index t, Index unit, Index limit) {
+  const Index units = n / pieces * t + (t < n % pieces ? t : n % pieces);
+  return units * unit < limit ? units * unit : limit;
 }
 
 }  // namespace
@@ -51,24 +55,41 @@ void matmul(const MatmulArgs<T>& args) {
   const Index m = args.c.rows, n = args.c.cols, k = args.a.cols;
   if (m == 0 || n == 0) return;
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  Index threads = num_threads();
-  if (work < kWorthAThread * 2) threads = 1;
+  const Index threads = work < kWorthAThread * 2 ? 1 : num_threads();
   if (threads == 1) return run_level(args);
 
+  const Index vectors = ceil_div(n, width<T>());
   Index parts_m = 1, parts_n = 1;
-  choose_grid(args, threads, &parts_m, &parts_n);
-  const Index step_m = ceil_div(ceil_div(m, parts_m), level().matmul->tile_rows) * level().matmul->tile_rows;
-  const Index step_n = ceil_div(ceil_div(n, parts_n), tile_cols<T>()) * tile_cols<T>();
-  const Index blocks_m = ceil_div(m, step_m), blocks_n = ceil_div(n, step_n);
-  parallel_for(blocks_m * blocks_n, [&](Index block) {
-    const Index i = block / blocks_n * step_m, j = block % blocks_n * step_n;
-    const Index rows = i + step_m < m ? step_m : m - i, cols = j + step_n < n ? step_n : n - j;
-    MatmulArgs<T> part = args;
-    part.a = args.a.block(i, 0, rows, k);
-    part.b = args.b.block(0, j, k, cols);
-    part.c = args.c.block(i, j, rows, cols);
-    if (part.bias != nullptr) part.bias += j;
-    run_level(part);
+  choose_grid(m, vectors, threads, &parts_m, &parts_n);
+  if (parts_m > m) parts_m = m;
+  if (parts_n > vectors) parts_n = vectors;
+  parallel_for(parts_m * parts_n, [&](Index block) {
+    const Index bi = block / parts_n, bj = block % parts_n;
+    const Index i = start_of(m, parts_m, bi, 1, m), i_stop = start_of(m, parts_m, bi + 1, 1, m);
+    const Index j = start_of(vectors, parts_n, bj, width<T>(), n), j_stop = start_of(vectors, parts_n, bj + 1, width<T>(), n);
+    run_level(args.block(i, j, i_stop - i, j_stop - j));
+  });
+}
+
+template <class T>
+void matmul_batch(const MatmulArgs<T>& args, Index count, Index a_step, Index b_step, Index c_step) {
+  const auto one = [&](Index i) {
+    MatmulArgs<T> each = args;
+    each.a.data += i * a_step;
+    each.b.data += i * b_step;
+    each.c.data += i * c_step;
+    return each;
+  };
+  const double work = static_cast<double>(args.c.rows) * static_cast<double>(args.c.cols) *
+                      static_cast<double>(args.a.cols) * static_cast<double>(count);
+  if (args.c.rows == 0 || args.c.cols == 0) return;
+  if (count < num_threads() || work < kWorthAThread * 2) {  // threads inside each product, or none
+    for (Index i = 0; i < count; ++i) matmul(one(i));
+    return;
+  }
+  const Index chunks = count < 8 * num_threads() ? count : 8 * num_threads();
+  parallel_for(chunks, [&](Index chunk) {
+    for (Index i = count * chunk / chunks; i < count * (chunk + 1) / chunks; ++i) run_level(one(i));
   });
 }
 
@@ -84,6 +105,8 @@ void column_sum(MatrixView<const T> x, T* out) {
   });
 }
 
+template void matmul_batch<float>(const MatmulArgs<float>&, Index, Index, Index, Index);
+template void matmul_batch<double>(const MatmulArgs<double>&, Index, Index, Index, Index);
 template void matmul<float>(const MatmulArgs<float>&);
 template void matmul<double>(const MatmulArgs<double>&);
 template void column_sum<float>(MatrixView<const float>, float*);

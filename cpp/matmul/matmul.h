@@ -1,7 +1,7 @@
-// Matrix multiply with a fused epilogue:  C = act(A @ B + bias).
+// Matrix multiply with a fused epilogue:  C = act(A @ B + bias + add), masked.
 //
 // A (M, K) and B (K, N) have any strides (transposes are views); C (M, N) has rows of unit stride, row_stride >= N, and
-// overlaps neither input. bias is (N,) or null. float32 and float64.
+// overlaps neither input (add may be C itself). float32 and float64.
 //
 // Every output is one chain of fused multiply-adds in ascending k from zero, cut every kChainLength terms with the
 // parts added in order; bias is added last. Threads share outputs only. So the bits do not depend on the number of
@@ -12,32 +12,61 @@
 
 namespace catalase {
 
+// What happens to an output after its sum, while it is still in a register:  act(sum + bias + add), then zero where
+// keep is not above zero (the derivative of ReLU, given its output).
+template <class T>
+struct Epilogue {
+  const T* bias = nullptr;  // (N,)
+  Activation activation = Activation::kIdentity;
+  const T* add = nullptr;  // (M, N), rows add_row apart
+  Index add_row = 0;
+  const T* keep = nullptr;  // (M, N), rows keep_row apart
+  Index keep_row = 0;
+
+  bool empty() const {
+    return bias == nullptr && activation == Activation::kIdentity && add == nullptr && keep == nullptr;
+  }
+  // The same for the block of outputs that starts at (i, j).
+  Epilogue block(Index i, Index j) const {
+    Epilogue e = *this;
+    if (bias != nullptr) e.bias += j;
+    if (add != nullptr) e.add += i * add_row + j;
+    if (keep != nullptr) e.keep += i * keep_row + j;
+    return e;
+  }
+};
+
 template <class T>
 struct MatmulArgs {
   MatrixView<const T> a;
   MatrixView<const T> b;
   MatrixView<T> c;
-  const T* bias = nullptr;
-  Activation activation = Activation::kIdentity;
+  Epilogue<T> epilogue;
+
+  // The product of rows [i, i + m) and columns [j, j + n).
+  MatmulArgs block(Index i, Index j, Index m, Index n) const {
+    return {a.block(i, 0, m, a.cols), b.block(0, j, b.rows, n), c.block(i, j, m, n), epilogue.block(i, j)};
+  }
 };
 
-// One thread's work, at one level. `tile_rows`, `tile_cols`: what a block of outputs should be a multiple of.
+// One thread's work, at one level.
 struct MatmulKernels {
   void (*matmul_f32)(const MatmulArgs<float>&);
   void (*matmul_f64)(const MatmulArgs<double>&);
   // out[j] = sum over i of x[i, j], in ascending i, cut as products are. x has unit column stride.
   void (*column_sum_f32)(MatrixView<const float> x, float* out);
   void (*column_sum_f64)(MatrixView<const double> x, double* out);
-  Index tile_rows;
-  Index tile_cols_f32;
-  Index tile_cols_f64;
+  Index width_f32, width_f64;  // lanes of a vector: columns are shared out in multiples of it
+  Index tile_rows;             // of the widest tile
 };
 
 extern const MatmulKernels matmul_portable, matmul_avx2, matmul_avx512;
 
-// All threads.
+// All threads. `matmul_batch`: `count` products whose matrices lie a_step, b_step, c_step elements apart.
 template <class T>
 void matmul(const MatmulArgs<T>& args);
+template <class T>
+void matmul_batch(const MatmulArgs<T>& args, Index count, Index a_step, Index b_step, Index c_step);
 template <class T>
 void column_sum(MatrixView<const T> x, T* out);
 

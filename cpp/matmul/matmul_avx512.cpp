@@ -1,10 +1,9 @@
-// Matrix multiply, level avx512: 12 x 32 floats or 12 x 16 doubles a tile, 24 of 32 registers hold C.
+// Matrix multiply, level avx512.
 #include "cpu/simd_avx512.h"
 #include "elementwise/elementwise.h"
 
 namespace catalase {
 namespace {
-constexpr Index kTileRows = 12;
 const ElementwiseKernels& own_level = elementwise_avx512;
 }  // namespace
 }  // namespace catalase
@@ -14,13 +13,8 @@ const ElementwiseKernels& own_level = elementwise_avx512;
 namespace catalase {
 
 const MatmulKernels matmul_avx512 = {
-    matmul_one_thread<float>,
-    matmul_one_thread<double>,
-    column_sum_one_thread<float>,
-    column_sum_one_thread<double>,
-    kTileRows,
-    2 * kWidth<float>,
-    2 * kWidth<double>,
+    matmul_one_thread<float>, matmul_one_thread<double>, column_sum_one_thread<float>, column_sum_one_thread<double>,
+    kWidth<float>,            kWidth<double>,            kMaxRows[kPanelVectors],
 };
 
 }  // namespace catalase

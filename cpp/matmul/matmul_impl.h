@@ -1,29 +1,31 @@
-// C = act(A @ B + bias), one thread, one level. Included by matmul_<level>.cpp after simd_<level>.h and a Tiles struct.
+// C = act(A @ B + bias + add), one thread, one level. Included by matmul_<level>.cpp after simd_<level>.h.
 //
-// Loops, outermost first:
-//   parts of K (4,096: the chain is cut here; from the second part on a scratch block is summed into C)
-//     blocks of K (<= kBlockK, even)         A block and B panel: a panel of 384 x 16 floats is 24 KiB, in L1
-//       blocks of N (<= kBlockN)             packed B stays in L2/L3 while the row blocks of A pass over it
-//         blocks of M (<= kBlockM)           packed A: 144 x 384 floats = 216 KiB, in L2
-//           panels of N (2 vectors)          packed when the first row block reaches them, while hot
-//             tiles of M (<= kTileRows)      the micro-kernel
+// Loops, outermost first (block sizes in blocks.h):
+//   parts of K (4,096: the chain is cut here, and the parts are summed)
+//     blocks of K, even
+//       blocks of N                          packed B stays in L2/L3 while the row blocks of A pass over it
+//         blocks of M                        a block of A stays in L2
+//           panels of N, 1 to kPanelVectors  packed by the first tile that reads it, on the way
+//             tiles of M                     the micro-kernel
 //
-// Edges: M is split evenly into tiles of kTileRows and one less, so no tile runs short. A last panel that is not full
-// is padded with zeros and its tile goes through a small buffer. Accumulators are of type T; bound: compute (FMA).
+// What is copied. B: into panels, unless it is small or has too few tiles above it for that to pay; a transposed B is
+// packed by transposing squares in registers. A: only where its elements are apart both ways, or where a block that
+// many panels will read lies in rows whose distance maps them to few cache sets. All else is read where it stands.
+// Edges: M is split evenly, so no tile runs short; a last vector of fewer columns is read and written under a mask.
+// Accumulators are of type T. Bound: compute (FMA).
 #pragma once
 
 #include "common/memory.h"
 #include "matmul/activate_row.h"
 #include "matmul/matmul.h"
+
+#include "matmul/blocks.h"
+// micro.h needs blocks.h
 #include "matmul/micro.h"
 #include "matmul/pack.h"
 
 namespace catalase {
 namespace {
-
-constexpr Index kBlockK = 384;
-constexpr Index kBlockM = 144;
-constexpr Index kBlockN = 2048;
 
 constexpr Index round_up(Index a, Index b) {
   return (a + b - 1) / b * b;
@@ -31,149 +33,162 @@ constexpr Index round_up(Index a, Index b) {
 constexpr Index smaller(Index a, Index b) {
   return a < b ? a : b;
 }
-
-template <class T>
-using MicroFunction = void (*)(const MicroArgs<T>&);
-
-template <class T>
-MicroFunction<T> micro_for(Index rows) {
-  static constexpr MicroFunction<T> table[13] = {
-      nullptr,
-      micro_kernel<T, 1>,
-      micro_kernel<T, 2>,
-      micro_kernel<T, 3>,
-      micro_kernel<T, 4>,
-      micro_kernel<T, 5>,
-      micro_kernel<T, 6>,
-#if CATALASE_VECTOR_BYTES == 64
-      micro_kernel<T, 7>,
-      micro_kernel<T, 8>,
-      micro_kernel<T, 9>,
-      micro_kernel<T, 10>,
-      micro_kernel<T, 11>,
-      micro_kernel<T, 12>,
-#endif
-  };
-  return table[rows];
+// Start of piece t when n is split evenly into `pieces`.
+inline Index piece_start(Index n, Index pieces, Index t) {
+  return n / pieces * t + smaller(t, n % pieces);
 }
 
-// Rows [start, stop) of tile t when `rows` are split evenly into `tiles`.
-inline Index tile_start(Index rows, Index tiles, Index t) {
-  return rows / tiles * t + smaller(t, rows % tiles);
+// A block of A as the micro-kernel wants it: unit stride one way.
+template <class T>
+MatrixView<const T> readable_block(MatrixView<const T> a, bool copy, T* buffer) {
+  if (!copy) return a;
+  const bool by_column = a.row_stride == 1 && a.col_stride != 1;
+  const MatrixView<const T> source = by_column ? a.transposed() : a;
+  const Index stride = copied_stride<T>(source.cols);
+  copy_rows<T>(source, buffer, stride);
+  const MatrixView<const T> rows{buffer, source.rows, source.cols, stride, 1};
+  return by_column ? rows.transposed() : rows;
 }
 
-// One panel of B against all row tiles of packed A.
+// One panel of B against all row tiles of a block of A.
 template <class T>
-void panel_times_block(const T* packed_a, Index rows, Index tiles, const T* panel, Index k, MatrixView<T> c,
-                       bool from_c, const T* bias, bool relu) {
-  constexpr Index width = 2 * kWidth<T>;
-  const bool full = c.cols == width;
-  T padded_bias[width] = {};
-  if (bias != nullptr && !full) {
-    for (Index j = 0; j < c.cols; ++j) padded_bias[j] = bias[j];
-    bias = padded_bias;
-  }
+void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed, T* panel,
+                       const Ahead<T>& ahead, bool from_c, const MatrixView<T>& c, const Epilogue<T>& epilogue) {
+  constexpr Index W = kWidth<T>;
+  const Index vectors = (c.cols + W - 1) / W;
+  const Index max_rows = kMaxRows[vectors];
+  const Index tiles = (a.rows + max_rows - 1) / max_rows;
+  const bool by_column = a.col_stride != 1 && a.row_stride == 1, edge = c.cols % W != 0;
+  MicroArgs<T> args;
+  args.a_row = a.row_stride;
+  args.a_col = a.col_stride;
+  args.k = a.cols;
+  args.ldc = c.row_stride;
+  args.last = c.cols - (vectors - 1) * W;
+  args.from_c = from_c;
   for (Index t = 0; t < tiles; ++t) {
-    const Index i = tile_start(rows, tiles, t), r = tile_start(rows, tiles, t + 1) - i;
-    MicroArgs<T> args{packed_a + i * k, panel, k, c.at(i, 0), c.row_stride, from_c, bias, relu};
-    if (full) {
-      micro_for<T>(r)(args);
-      continue;
-    }
-    T edge[kTileRows * width];
-    if (from_c) {
-      for (Index q = 0; q < r; ++q) {
-        for (Index j = 0; j < width; ++j) edge[q * width + j] = j < c.cols ? *c.at(i + q, j) : T(0);
-      }
-    }
-    args.c = edge;
-    args.ldc = width;
-    micro_for<T>(r)(args);
-    for (Index q = 0; q < r; ++q) {
-      for (Index j = 0; j < c.cols; ++j) *c.at(i + q, j) = edge[q * width + j];
-    }
+    const Index i = piece_start(a.rows, tiles, t), rows = piece_start(a.rows, tiles, t + 1) - i;
+    const bool in_place = !packed;
+    args.a = a.at(i, 0);
+    args.b = in_place ? b.data : panel;
+    args.b_row = in_place ? b.row_stride : vectors * W;
+    args.panel = in_place ? panel : nullptr;
+    const Index row = piece_start(ahead.rows, tiles, t);
+    args.ahead = {ahead.data + row * ahead.stride, ahead.stride, piece_start(ahead.rows, tiles, t + 1) - row};
+    args.c = c.at(i, 0);
+    args.epilogue = epilogue.empty() ? Epilogue<T>() : epilogue.block(i, 0);
+    pick_micro_kernel<T>(rows, vectors, by_column, in_place && edge)(args);
+    if (panel != nullptr) packed = true;
   }
 }
 
 // One chain: K <= kChainLength. The epilogue runs in the last K block.
 template <class T>
 void matmul_chain(const MatmulArgs<T>& args) {
-  constexpr Index width = 2 * kWidth<T>;
+  constexpr Index W = kWidth<T>;
   const Index m = args.c.rows, n = args.c.cols, k = args.a.cols;
-  const bool relu = args.activation == Activation::kRelu;
-  const Index blocks_k = k > 0 ? (k + kBlockK - 1) / kBlockK : 1;
-  const Index largest_k = (k + blocks_k - 1) / blocks_k;
-  const Index blocks_m = (m + kBlockM - 1) / kBlockM;
-  const Index block_m = round_up((m + blocks_m - 1) / blocks_m, kTileRows);
-  const Index block_n = smaller(round_up(n, width), kBlockN);
-  const bool keep_b = m > block_m;  // with one row block a single panel buffer is enough
-  Scratch<T> packed_a(static_cast<std::size_t>(block_m * largest_k));
-  Scratch<T> packed_b(static_cast<std::size_t>((keep_b ? block_n : width) * largest_k));
+  const Index blocks_k = k > 0 ? (k + kBlockK - 1) / kBlockK : 1, largest_k = (k + blocks_k - 1) / blocks_k;
+  const Index blocks_m = (m + kBlockM - 1) / kBlockM, block_m = (m + blocks_m - 1) / blocks_m;
+  const Index block_n = smaller(round_up(n, W), kBlockN);
+  const Index vectors = (smaller(n, block_n) + W - 1) / W, panels = (vectors + kPanelVectors - 1) / kPanelVectors;
+  const Index tiles = (m + kMaxRows[smaller(vectors, kPanelVectors)] - 1) / kMaxRows[smaller(vectors, kPanelVectors)];
+  const bool b_rows = args.b.col_stride == 1;
+  const bool pack_b = !b_rows || (tiles > 2 && k * n * static_cast<Index>(sizeof(T)) > kSmallBytes);
+  const bool keep_b = pack_b && blocks_m > 1;  // with one row block a single panel buffer is enough
+  const bool copy_a = must_copy(args.a) || (panels >= 4 && should_copy(args.a));
+  Scratch<T> a_buffer(copy_a ? static_cast<std::size_t>(copied_size<T>(block_m, largest_k)) : 0);
+  const Index panel_size = (keep_b ? block_n : kPanelVectors * W) * largest_k;
+  Scratch<T> b_buffer(pack_b ? static_cast<std::size_t>(panel_size) : 0);
 
   for (Index kb = 0; kb < blocks_k; ++kb) {
-    const Index k0 = tile_start(k, blocks_k, kb), kc = tile_start(k, blocks_k, kb + 1) - k0;
-    const bool last = kb + 1 == blocks_k;
+    const Index k0 = piece_start(k, blocks_k, kb), kc = piece_start(k, blocks_k, kb + 1) - k0;
     for (Index j0 = 0; j0 < n; j0 += block_n) {
-      const Index nc = smaller(block_n, n - j0);
-      for (Index i0 = 0; i0 < m; i0 += block_m) {
-        const Index mc = smaller(block_m, m - i0);
-        const Index tiles = (mc + kTileRows - 1) / kTileRows;
-        if (j0 == 0 || keep_b) {
-          for (Index t = 0; t < tiles; ++t) {
-            const Index i = tile_start(mc, tiles, t), r = tile_start(mc, tiles, t + 1) - i;
-            pack_rows<T>(args.a.block(i0 + i, k0, r, kc), packed_a.get() + i * kc);
+      const Index nc = smaller(block_n, n - j0), nc_vectors = (nc + W - 1) / W;
+      const Index nc_panels = (nc_vectors + kPanelVectors - 1) / kPanelVectors;
+      for (Index ib = 0; ib < blocks_m; ++ib) {
+        const Index i0 = piece_start(m, blocks_m, ib), mc = piece_start(m, blocks_m, ib + 1) - i0;
+        const auto a = readable_block<T>(args.a.block(i0, k0, mc, kc), copy_a, a_buffer.get());
+        for (Index q = 0; q < nc_panels; ++q) {
+          const Index j = piece_start(nc_vectors, nc_panels, q) * W;
+          const Index stop = smaller(piece_start(nc_vectors, nc_panels, q + 1) * W, nc);
+          T* panel = pack_b ? b_buffer.get() + (keep_b ? j * kc : 0) : nullptr;
+          const auto b = args.b.block(k0, j0 + j, kc, stop - j);
+          bool packed = pack_b && ib > 0;
+          if (pack_b && !b_rows && ib == 0) {
+            pack_transposed<T>(b, panel, round_up(stop - j, W));
+            packed = true;
           }
-        }
-        for (Index j = 0; j < nc; j += width) {
-          T* panel = packed_b.get() + (keep_b ? j * kc : 0);
-          const Index cols = smaller(width, nc - j);
-          if (i0 == 0) pack_cols<T, width>(args.b.block(k0, j0 + j, kc, cols), panel);
-          const T* bias = last && args.bias != nullptr ? args.bias + j0 + j : nullptr;
-          panel_times_block<T>(packed_a.get(), mc, tiles, panel, kc, args.c.block(i0, j0 + j, mc, cols), kb > 0, bias,
-                               last && relu);
+          Ahead<T> ahead;
+          if (pack_b && b_rows && ib == 0 && q + 1 < nc_panels) ahead = {b.at(0, stop - j), b.row_stride, kc};
+          const auto epilogue =
+              kb + 1 == blocks_k && !args.epilogue.empty() ? args.epilogue.block(i0, j0 + j) : Epilogue<T>();
+          panel_times_block<T>(a, b, packed, panel, ahead, kb > 0, args.c.block(i0, j0 + j, mc, stop - j), epilogue);
         }
       }
     }
   }
 }
 
-// C += part, then the epilogue where this part is the last.
+// One row against a B whose rows have unit stride: 8 vectors of columns at a time, B read in place.
 template <class T>
-void add_part(const MatmulArgs<T>& args, const T* part, bool last) {
-  const bool relu = args.activation == Activation::kRelu;
+void matmul_row(const MatmulArgs<T>& args, Index i) {
+  constexpr Index W = kWidth<T>, width = kWideVectors * W;
+  const Index n = args.c.cols, k = args.a.cols;
+  for (Index j = 0; j < n;) {
+    const Index columns = smaller(n - j, n - j >= width ? width : W);
+    MicroArgs<T> micro{args.a.at(i, 0), 0,       args.a.col_stride, args.b.at(0, j), args.b.row_stride,
+                       nullptr,         {}, k,                 args.c.at(i, j), args.c.row_stride,
+                       columns % W == 0 ? W : columns % W, false,   args.epilogue.block(i, j)};
+    pick_micro_kernel<T>(1, columns == width ? kWideVectors : 1, true, columns % W != 0)(micro);
+    j += columns;
+  }
+}
+
+template <class T>
+void finish(const MatmulArgs<T>& args, const T* total) {
+  const Epilogue<T>& e = args.epilogue;
   for (Index i = 0; i < args.c.rows; ++i) {
     T* row = args.c.at(i, 0);
-    const T* source = part + i * args.c.cols;
     for (Index j = 0; j < args.c.cols; ++j) {
-      T value = row[j] + source[j];
-      if (last && args.bias != nullptr) value = value + args.bias[j];
-      if (last && relu && value < T(0)) value = T(0);
+      T value = total[i * args.c.cols + j];
+      if (e.bias != nullptr) value = value + e.bias[j];
+      if (e.add != nullptr) value = value + e.add[i * e.add_row + j];
+      if (e.activation == Activation::kRelu && value < T(0)) value = T(0);
+      if (e.keep != nullptr && !(e.keep[i * e.keep_row + j] > T(0))) value = T(0);
       row[j] = value;
     }
   }
 }
 
+// The long way: every chain into scratch memory, the parts added in order, then the epilogue.
+template <class T>
+void matmul_in_parts(const MatmulArgs<T>& args) {
+  const Index m = args.c.rows, n = args.c.cols, k = args.a.cols;
+  Scratch<T> total(static_cast<std::size_t>(m * n)), part(static_cast<std::size_t>(k > kChainLength ? m * n : 0));
+  for (Index k0 = 0; k0 < k; k0 += kChainLength) {
+    const Index kc = smaller(kChainLength, k - k0);
+    T* target = k0 == 0 ? total.get() : part.get();
+    matmul_chain(MatmulArgs<T>{args.a.block(0, k0, m, kc), args.b.block(k0, 0, kc, n), {target, m, n, n, 1}, {}});
+    if (k0 == 0) continue;
+    for (Index i = 0; i < m * n; ++i) total.get()[i] = total.get()[i] + part.get()[i];
+  }
+  finish(args, total.get());
+}
+
 template <class T>
 void matmul_one_thread(const MatmulArgs<T>& args) {
   const Index k = args.a.cols;
-  if (k <= kChainLength) {
-    matmul_chain(args);
+  const bool rewrites_add = args.epilogue.add != nullptr && k > kBlockK;  // add may be C, which later blocks read
+  if (k > kChainLength || rewrites_add) {
+    matmul_in_parts(args);
+  } else if (args.c.rows <= 2 && args.b.col_stride == 1) {
+    for (Index i = 0; i < args.c.rows; ++i) matmul_row(args, i);
   } else {
-    Scratch<T> part(static_cast<std::size_t>(args.c.rows * args.c.cols));
-    for (Index k0 = 0; k0 < k; k0 += kChainLength) {
-      const Index kc = smaller(kChainLength, k - k0);
-      MatmulArgs<T> chain = args;
-      chain.a = args.a.block(0, k0, args.a.rows, kc);
-      chain.b = args.b.block(k0, 0, kc, args.b.cols);
-      chain.bias = nullptr;
-      chain.activation = Activation::kIdentity;
-      if (k0 > 0) chain.c = {part.get(), args.c.rows, args.c.cols, args.c.cols, 1};
-      matmul_chain(chain);
-      if (k0 > 0) add_part(args, part.get(), k0 + kc == k);
-    }
+    matmul_chain(args);
   }
-  if (args.activation == Activation::kIdentity || args.activation == Activation::kRelu) return;
-  for (Index i = 0; i < args.c.rows; ++i) activate_row(args.c.at(i, 0), args.c.cols, args.activation);
+  const Activation activation = args.epilogue.activation;
+  if (activation == Activation::kIdentity || activation == Activation::kRelu) return;
+  for (Index i = 0; i < args.c.rows; ++i) activate_row(args.c.at(i, 0), args.c.cols, activation);
 }
 
 template <class T>

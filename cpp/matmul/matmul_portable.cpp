@@ -1,11 +1,9 @@
-// Matrix multiply, level portable: 6 x 8 floats or 6 x 4 doubles a tile with 16-byte vectors; products and sums are
-// rounded apart.
+// Matrix multiply, level portable: products and sums are rounded apart.
 #include "cpu/simd_portable.h"
 #include "elementwise/elementwise.h"
 
 namespace catalase {
 namespace {
-constexpr Index kTileRows = 6;
 const ElementwiseKernels& own_level = elementwise_portable;
 }  // namespace
 }  // namespace catalase
@@ -15,13 +13,8 @@ const ElementwiseKernels& own_level = elementwise_portable;
 namespace catalase {
 
 const MatmulKernels matmul_portable = {
-    matmul_one_thread<float>,
-    matmul_one_thread<double>,
-    column_sum_one_thread<float>,
-    column_sum_one_thread<double>,
-    kTileRows,
-    2 * kWidth<float>,
-    2 * kWidth<double>,
+    matmul_one_thread<float>, matmul_one_thread<double>, column_sum_one_thread<float>, column_sum_one_thread<double>,
+    kWidth<float>,            kWidth<double>,            kMaxRows[kPanelVectors],
 };
 
 }  // namespace catalase

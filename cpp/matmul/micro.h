@@ -1,74 +1,173 @@
-// The micro-kernel: C[R, 2 vectors] (+)= A panel (k, R) @ B panel (k, 2 vectors), all of C in registers.
+// The micro-kernel: C[R, NV vectors] (+)= A[R, k] @ B[k, NV vectors], all of C in registers.
 //
-//   for p in 0..k:  b0, b1 = B[p];  for r in 0..R:  c[r] = fma(A[p, r], (b0, b1), c[r])
+//   for p in 0..k:  b[0..NV) = B[p];  for r in 0..R:  c[r][:] = fma(A[r, p], b[:], c[r][:])
 //
-// AVX2: R <= 6 gives 12 accumulators + 2 B vectors + 1 broadcast = 15 of 16 registers. AVX-512: R <= 12 gives
-// 24 + 2 + 1 = 27 of 32. 5 and 4 rows run at the full rate too, 2 and 1 do not, so the driver splits M evenly.
-// Included by matmul_impl.h, after a simd_<level>.h.
+// A is read where it stands, by broadcasts: rows of unit stride (kByColumn false) or columns of unit stride (true, a
+// transposed A). B is read where it stands too, or from a packed panel; the first tile that reads a panel's columns
+// from the caller's matrix stores them to the panel on the way, which costs nothing beside the FMAs.
+//
+// Registers: AVX-512 has 32. 8 x 3, 12 x 2 and up to 18 x 1 tiles keep 18 to 24 accumulators; FMA has a latency of 4
+// cycles on 2 ports, so 8 are the least. A tile needs R broadcasts and NV loads for R * NV FMAs: 8 x 3 has the fewest
+// loads (11 for 24) and holds its rate best where a neighbour shares the core (127 against 120 GFLOP/s for 12 x 2, equal
+// at 202 in a quiet minute, measured). AVX2 has 16: 6 x 2 is 12 accumulators, 2 vectors of B and a broadcast. One row
+// alone takes 8 vectors, so that its FMAs do not wait for each other. Included by matmul_impl.h, after simd_<level>.h.
 #pragma once
+
+#include <utility>
 
 namespace catalase {
 namespace {
 
+// Rows to be prefetched while a tile computes: the hardware does not follow rows that are far apart.
+template <class T>
+struct Ahead {
+  const T* data = nullptr;
+  Index stride = 0, rows = 0;
+};
+
 template <class T>
 struct MicroArgs {
-  const T* a;  // panel [k][R]
-  const T* b;  // panel [k][2 * kWidth]
+  const T* a;  // A[r, p] = a[r * a_row + p * a_col]
+  Index a_row, a_col;
+  const T* b;  // row p starts at b + p * b_row
+  Index b_row;
+  T* panel;  // where to store the rows of B as a packed panel, or null
+  Ahead<T> ahead;  // this tile's share of the rows of B that the next panel will read
   Index k;
   T* c;  // row stride ldc
   Index ldc;
-  bool from_c;    // start the accumulators from C (a further K block of the same chain)
-  const T* bias;  // 2 * kWidth values added last, or null
-  bool relu;      // max(., 0) after the bias; NaN stays NaN
+  Index last;            // columns in the last vector, 1 to kWidth
+  bool from_c;           // start the accumulators from C (a further K block of the same chain)
+  Epilogue<T> epilogue;  // what comes after the last K block
 };
 
-template <class T, int R>
+// act(c + bias + add) where keep is above 0, for one row.
+template <class T, int NV, class Lanes>
+inline void finish_row(Vec<T> (&c)[NV], const Epilogue<T>& e, Index row, Lanes last) {
+  using V = Vec<T>;
+  const auto read = [&](const T* p, int v) {
+    return v == NV - 1 ? load_lanes(p + v * kWidth<T>, last) : load(p + v * kWidth<T>);
+  };
+#pragma GCC unroll 8
+  for (int v = 0; v < NV; ++v) {
+    if (e.bias != nullptr) c[v] = c[v] + read(e.bias, v);
+    if (e.add != nullptr) c[v] = c[v] + read(e.add + row * e.add_row, v);
+    if (e.activation == Activation::kRelu) c[v] = select<T>(c[v] < V{}, V{}, c[v]);
+    if (e.keep != nullptr) c[v] = select<T>(read(e.keep + row * e.keep_row, v) > V{}, c[v], V{});
+  }
+}
+
+constexpr Index kChunk = 16;  // terms between prefetches
+
+// kEdge: B is not padded, so its last vector is read under a mask.
+template <class T, int R, int NV, bool kByColumn, bool kEdge>
 void micro_kernel(const MicroArgs<T>& args) {
   using V = Vec<T>;
   constexpr Index W = kWidth<T>;
-  V c0[R], c1[R];
-#pragma GCC unroll 16
+  constexpr int kGroups = (R + 2) / 3;  // rows are addressed as base, base + stride, base + 2 * stride
+  const LaneMask<T> last = first_lanes<T>(args.last);
+  V c[R][NV];
+#pragma GCC unroll 32
   for (int r = 0; r < R; ++r) {
-    c0[r] = args.from_c ? load(args.c + r * args.ldc) : V{};
-    c1[r] = args.from_c ? load(args.c + r * args.ldc + W) : V{};
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) {
+      const T* at = args.c + r * args.ldc + v * W;
+      c[r][v] = !args.from_c ? V{} : v == NV - 1 ? load_lanes(at, last) : load(at);
+    }
   }
-  const T* a = args.a;
+  const Index a_row = args.a_row, a_col = args.a_col, b_row = args.b_row;
+  const T* a[kGroups];
+#pragma GCC unroll 8
+  for (int g = 0; g < kGroups; ++g) a[g] = args.a + 3 * g * a_row;
   const T* b = args.b;
+  T* panel = args.panel;
+  const T* ahead = args.ahead.data;
+  const T* next_c = args.c + R * args.ldc;  // the tile below: read or written next
+  const Index chunks = (args.k + kChunk - 1) / kChunk;
+  const Index ahead_rows = (args.ahead.rows + chunks - 1) / (chunks > 0 ? chunks : 1);
+  Index chunk = 0, ahead_left = args.ahead.rows;
+  for (Index left = args.k; left > 0; left -= kChunk, ++chunk) {
+    for (Index i = ahead_rows < ahead_left ? ahead_rows : ahead_left; i > 0; --i, --ahead_left) {
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) __builtin_prefetch(ahead + v * W, 0, 2);
+      ahead += args.ahead.stride;
+    }
+    if (chunk < R) {
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) __builtin_prefetch(next_c + v * W, 1);
+      next_c += args.ldc;
+    }
 #pragma GCC unroll 1
-  for (Index p = args.k; p > 0; --p) {
-    V b0 = load(b), b1 = load(b + W);
-    hold(b0);  // gcc would fold these loads into every FMA and become load-bound
-    hold(b1);
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-      V ar = broadcast(a[r]);
-      hold(ar);
-      c0[r] = fma(ar, b0, c0[r]);
-      c1[r] = fma(ar, b1, c1[r]);
+    for (Index p = left < kChunk ? left : kChunk; p > 0; --p) {
+      V row[NV];
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) {
+        row[v] = kEdge && v == NV - 1 ? load_lanes(b + v * W, last) : load(b + v * W);
+        hold(row[v]);  // gcc would fold these loads into every FMA and become load-bound
+      }
+      b += b_row;
+      if (panel != nullptr) {
+#pragma GCC unroll 8
+        for (int v = 0; v < NV; ++v) store(panel + v * W, row[v]);
+        panel += NV * W;
+      }
+#pragma GCC unroll 32
+      for (int r = 0; r < R; ++r) {
+        V value = broadcast(kByColumn ? a[0][r] : a[r / 3][(r % 3) * a_row]);
+        if (NV > 1) hold(value);
+#pragma GCC unroll 8
+        for (int v = 0; v < NV; ++v) c[r][v] = fma(value, row[v], c[r][v]);
+      }
+      if (kByColumn) {
+        a[0] += a_col;
+      } else {
+#pragma GCC unroll 8
+        for (int g = 0; g < kGroups; ++g) {
+          ++a[g];
+          hold_pointer(a[g]);  // else gcc keeps a pointer a row, and spills them
+        }
+      }
     }
-    a += R;
-    b += 2 * W;
   }
-  if (args.bias != nullptr) {
-    const V bias0 = load(args.bias), bias1 = load(args.bias + W);
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-      c0[r] = c0[r] + bias0;
-      c1[r] = c1[r] + bias1;
-    }
-  }
-  if (args.relu) {
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-      c0[r] = select<T>(c0[r] < V{}, V{}, c0[r]);
-      c1[r] = select<T>(c1[r] < V{}, V{}, c1[r]);
-    }
-  }
-#pragma GCC unroll 16
+  const bool plain = args.epilogue.empty();
+#pragma GCC unroll 32
   for (int r = 0; r < R; ++r) {
-    store(args.c + r * args.ldc, c0[r]);
-    store(args.c + r * args.ldc + W, c1[r]);
+    if (!plain) finish_row<T, NV>(c[r], args.epilogue, r, last);
+#pragma GCC unroll 8
+    for (int v = 0; v < NV - 1; ++v) store(args.c + r * args.ldc + v * W, c[r][v]);
+    store_lanes(args.c + r * args.ldc + (NV - 1) * W, c[r][NV - 1], last);
   }
+}
+
+template <class T>
+using MicroFunction = void (*)(const MicroArgs<T>&);
+
+template <class T, int NV, bool kByColumn, bool kEdge, int... R>
+MicroFunction<T> pick_rows(Index rows, std::integer_sequence<int, R...>) {
+  static constexpr MicroFunction<T> table[] = {micro_kernel<T, R + 1, NV, kByColumn, kEdge>...};
+  return table[rows - 1];
+}
+
+template <class T, bool kByColumn, bool kEdge>
+MicroFunction<T> pick_shape(Index rows, Index vectors) {
+  switch (vectors) {
+    case 1:
+      return pick_rows<T, 1, kByColumn, kEdge>(rows, std::make_integer_sequence<int, kMaxRows[1]>());
+    case 2:
+      return pick_rows<T, 2, kByColumn, kEdge>(rows, std::make_integer_sequence<int, kMaxRows[2]>());
+#if CATALASE_VECTOR_BYTES == 64
+    case 3:
+      return pick_rows<T, 3, kByColumn, kEdge>(rows, std::make_integer_sequence<int, kMaxRows[3]>());
+#endif
+    default:
+      return micro_kernel<T, 1, kWideVectors, kByColumn, kEdge>;
+  }
+}
+
+template <class T>
+MicroFunction<T> pick_micro_kernel(Index rows, Index vectors, bool by_column, bool edge) {
+  if (by_column) return edge ? pick_shape<T, true, true>(rows, vectors) : pick_shape<T, true, false>(rows, vectors);
+  return edge ? pick_shape<T, false, true>(rows, vectors) : pick_shape<T, false, false>(rows, vectors);
 }
 
 }  // namespace

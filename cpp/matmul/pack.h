@@ -1,63 +1,88 @@
-// Packing: strided input becomes contiguous panels, so that the micro-kernel reads with unit stride whatever the
-// caller's layout was. Included by matmul_impl.h, after a simd_<level>.h.
+// Copies that make operands readable for the micro-kernel. Included by matmul_impl.h, after a simd_<level>.h.
 #pragma once
 
 namespace catalase {
 namespace {
 
-// Rows [0, rows) of a (rows, k) become panel[p * rows + r]. Blocks of 8 columns keep both sides in cache when a's rows
-// are contiguous; when its columns are (a transposed view), the copy is a row of the panel at a time.
+// A block of A is copied as it lies, to rows an odd number of cache lines apart: no two rows share their cache sets.
 template <class T>
-void pack_rows(MatrixView<const T> a, T* panel) {
-  const Index rows = a.rows, k = a.cols;
-  if (a.row_stride == 1) {
-    for (Index p = 0; p < k; ++p) {
-      const T* source = a.at(0, p);
-      for (Index r = 0; r < rows; ++r) panel[p * rows + r] = source[r];
+constexpr Index copied_stride(Index cols) {
+  constexpr Index line = 64 / static_cast<Index>(sizeof(T));
+  const Index lines = (cols + line - 1) / line;
+  return (lines + 1 - lines % 2) * line;
+}
+template <class T>
+constexpr Index copied_size(Index rows, Index cols) {
+  const Index by_row = rows * copied_stride<T>(cols), by_column = cols * copied_stride<T>(rows);
+  return by_row > by_column ? by_row : by_column;
+}
+
+template <class T>
+bool must_copy(const MatrixView<const T>& a) {
+  return a.row_stride != 1 && a.col_stride != 1;
+}
+
+// Whether the distance of the rows (or of the columns of a transposed A) maps them to few cache sets, or is so long
+// that the hardware prefetcher does not follow it.
+template <class T>
+bool should_copy(const MatrixView<const T>& a) {
+  const Index distance = (a.col_stride == 1 ? a.row_stride : a.col_stride) * static_cast<Index>(sizeof(T));
+  return a.col_stride != 1 ? distance > 1024 || distance < 0 : distance % 2048 == 0;
+}
+
+template <class T>
+void copy_rows(MatrixView<const T> a, T* target, Index stride) {
+  for (Index i = 0; i < a.rows; ++i, target += stride) {
+    const T* row = a.at(i, 0);
+    Index j = 0;
+    if (a.col_stride == 1) {
+      for (; j + kWidth<T> <= a.cols; j += kWidth<T>) store(target + j, load(row + j));
     }
-    return;
-  }
-  Index p = 0;
-  for (; p + 8 <= k; p += 8) {
-    for (Index r = 0; r < rows; ++r) {
-      const T* source = a.at(r, p);
-      T* target = panel + p * rows + r;
-      for (Index q = 0; q < 8; ++q) target[q * rows] = source[q * a.col_stride];
-    }
-  }
-  for (; p < k; ++p) {
-    for (Index r = 0; r < rows; ++r) panel[p * rows + r] = *a.at(r, p);
+    for (; j < a.cols; ++j) target[j] = row[j * a.col_stride];
   }
 }
 
-// A (k, cols <= width) block of b becomes panel[p * width + j], zero in the columns beyond.
-template <class T, Index width>
-void pack_cols(MatrixView<const T> b, T* panel) {
-  const Index k = b.rows, cols = b.cols;
-  if (b.col_stride == 1 && cols == width) {
-    for (Index p = 0; p < k; ++p) {
-      const T* source = b.at(p, 0);
-      if (p + 8 < k) __builtin_prefetch(b.at(p + 8, 0));
-      for (Index j = 0; j < width; j += kWidth<T>) store(panel + p * width + j, load(source + j));
+// Transposes a square of kWidth vectors in registers: in step d, blocks of d columns change places across the diagonal.
+template <class T>
+inline void transpose_square(Vec<T> (&v)[kWidth<T>]) {
+  constexpr int W = kWidth<T>;
+#pragma GCC unroll 4
+  for (int d = W / 2; d > 0; d /= 2) {
+    Mask<T> low, high;
+#pragma GCC unroll 16
+    for (int i = 0; i < W; ++i) {
+      low[i] = (i & d) != 0 ? i - d + W : i;
+      high[i] = (i & d) != 0 ? i + W : i + d;
     }
-    return;
+#pragma GCC unroll 16
+    for (int i = 0; i < W; ++i) {
+      if ((i & d) != 0) continue;
+      const Vec<T> a = v[i], b = v[i + d];
+      v[i] = __builtin_shuffle(a, b, low);
+      v[i + d] = __builtin_shuffle(a, b, high);
+    }
   }
-  if (b.row_stride == 1) {  // b is a transposed view: walk its contiguous direction, 16 values of k at a time
-    for (Index p = 0; p < k; p += 16) {
-      const Index stop = p + 16 < k ? p + 16 : k;
-      for (Index j = 0; j < cols; ++j) {
-        const T* source = b.at(0, j);
-        for (Index q = p; q < stop; ++q) panel[q * width + j] = source[q];
+}
+
+// A block of b (k, cols) whose rows have no unit stride becomes panel[p * width + j], zero in the columns beyond.
+template <class T>
+void pack_transposed(MatrixView<const T> b, T* panel, Index width) {
+  constexpr Index W = kWidth<T>;
+  const Index k = b.rows, cols = b.cols;
+  for (Index j = 0; j < width; j += W) {
+    Index p = 0;
+    if (b.row_stride == 1) {
+      for (; p + W <= k; p += W) {
+        Vec<T> square[W];
+#pragma GCC unroll 16
+        for (Index i = 0; i < W; ++i) square[i] = j + i < cols ? load(b.at(p, j + i)) : Vec<T>{};
+        transpose_square<T>(square);
+#pragma GCC unroll 16
+        for (Index i = 0; i < W; ++i) store(panel + (p + i) * width + j, square[i]);
       }
     }
-  } else {
-    for (Index p = 0; p < k; ++p) {
-      for (Index j = 0; j < cols; ++j) panel[p * width + j] = *b.at(p, j);
-    }
-  }
-  if (cols < width) {
-    for (Index p = 0; p < k; ++p) {
-      for (Index j = cols; j < width; ++j) panel[p * width + j] = T(0);
+    for (; p < k; ++p) {
+      for (Index i = 0; i < W; ++i) panel[p * width + j + i] = j + i < cols ? *b.at(p, j + i) : T(0);
     }
   }
 }

@@ -2,15 +2,15 @@
 // few microseconds for a batch of fingerprints, and stops as soon as A turns out to be dense.
 #include "matmul/sparse.h"
 
-#include "common/memory.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
 
 namespace catalase {
 namespace {
 
-constexpr Index kOneIn = 8;           // a choice, not yet tuned: fingerprints have 2 to 5%, hidden layers more
+constexpr Index kOneIn = 8;           // fingerprints have 2 to 5%, hidden layers more
 constexpr Index kSmallest = 1 << 12;  // below so many entries of A the dense path is over before the look is
+constexpr Index kColumns = 128;       // columns of B that a thread gathers from at a time: 1,024 rows are 512 KiB, in L2
 
 Index compress(MatrixView<const float> x, Index most, std::int32_t* columns, float* values, Index* starts) {
   return level().sparse->compress_f32(x, most, columns, values, starts);
@@ -18,66 +18,129 @@ Index compress(MatrixView<const float> x, Index most, std::int32_t* columns, flo
 Index compress(MatrixView<const double> x, Index most, std::int32_t* columns, double* values, Index* starts) {
   return level().sparse->compress_f64(x, most, columns, values, starts);
 }
-void gather(const SparseRows<float>& a, Index begin, Index end, const MatmulArgs<float>& args) {
-  level().sparse->gather_f32(a, begin, end, args);
-}
-void gather(const SparseRows<double>& a, Index begin, Index end, const MatmulArgs<double>& args) {
-  level().sparse->gather_f64(a, begin, end, args);
-}
-
-// Counting sort: the rows of the transpose, entries ascending because rows are walked in order.
-template <class T>
-void transpose(const SparseRows<T>& a, Index cols, std::int32_t* columns, T* values, Index* starts) {
-  for (Index j = 0; j <= cols; ++j) starts[j] = 0;
-  for (Index e = 0; e < a.starts[a.rows]; ++e) ++starts[a.columns[e] + 1];
-  for (Index j = 0; j < cols; ++j) starts[j + 1] += starts[j];
-  for (Index i = 0; i < a.rows; ++i) {
-    for (Index e = a.starts[i]; e < a.starts[i + 1]; ++e) {
-      const Index at = starts[a.columns[e]]++;
-      columns[at] = static_cast<std::int32_t>(i);
-      values[at] = a.values[e];
-    }
-  }
-  for (Index j = cols; j > 0; --j) starts[j] = starts[j - 1];
-  starts[0] = 0;
-}
-
-template <class T>
-void gather_all(const SparseRows<T>& a, const MatmulArgs<T>& args) {
-  const Index threads = num_threads();
-  const Index work = a.starts[a.rows] * args.c.cols + a.rows * args.c.cols;
-  const Index chunks = threads > 1 && work > 200000 ? 8 * threads : 1;
-  const Index step = (a.rows + chunks - 1) / chunks;
-  parallel_for((a.rows + step - 1) / step, [&](Index chunk) {
-    const Index begin = chunk * step;
-    gather(a, begin, begin + step < a.rows ? begin + step : a.rows, args);
-  });
-}
 
 }  // namespace
 
 template <class T>
-void linear(const MatmulArgs<T>& args) {
-  const bool transposed = args.a.col_stride != 1 && args.a.row_stride == 1;
-  const MatrixView<const T> x = transposed ? args.a.transposed() : args.a;
+SparseMatrix<T>::SparseMatrix(Index rows, Index cols, Index entries)
+    : rows_(rows),
+      cols_(cols),
+      columns_(static_cast<std::size_t>(entries) + 64),
+      values_(static_cast<std::size_t>(entries) + 64),
+      starts_(static_cast<std::size_t>(rows) + 1) {}
+
+template <class T>
+std::unique_ptr<SparseMatrix<T>> SparseMatrix<T>::look(MatrixView<const T> x) {
   const Index total = x.rows * x.cols, most = total / kOneIn;
-  if (total < kSmallest || x.col_stride != 1 || args.b.col_stride != 1 || args.c.cols == 0 || total >> 31 != 0) {
-    return matmul(args);
-  }
-  Scratch<std::int32_t> columns(static_cast<std::size_t>(most) + 64);
-  Scratch<T> values(static_cast<std::size_t>(most) + 64);
-  Scratch<Index> starts(static_cast<std::size_t>(x.rows) + 1);
-  const Index count = compress(x, most, columns.get(), values.get(), starts.get());
-  if (count < 0) return matmul(args);
-  const SparseRows<T> rows{columns.get(), values.get(), starts.get(), x.rows};
-  if (!transposed) return gather_all(rows, args);
-  Scratch<std::int32_t> t_columns(static_cast<std::size_t>(count) + 1);
-  Scratch<T> t_values(static_cast<std::size_t>(count) + 1);
-  Scratch<Index> t_starts(static_cast<std::size_t>(x.cols) + 1);
-  transpose(rows, x.cols, t_columns.get(), t_values.get(), t_starts.get());
-  gather_all(SparseRows<T>{t_columns.get(), t_values.get(), t_starts.get(), x.cols}, args);
+  if (total < kSmallest || x.col_stride != 1 || x.cols >> 31 != 0) return nullptr;
+  auto out = std::make_unique<SparseMatrix>(x.rows, x.cols, most);
+  if (compress(x, most, out->columns_.get(), out->values_.get(), out->starts_.get()) < 0) return nullptr;
+  return out;
 }
 
+template <class T>
+std::unique_ptr<SparseMatrix<T>> SparseMatrix<T>::from_bits(const std::uint8_t* bits, Index rows, Index bytes,
+                                                            Index row_stride) {
+  Index count = 0;
+  for (Index i = 0; i < rows; ++i) {
+    for (Index j = 0; j < bytes; ++j) count += __builtin_popcount(bits[i * row_stride + j]);
+  }
+  auto out = std::make_unique<SparseMatrix>(rows, 8 * bytes, count);
+  std::int32_t* columns = out->columns_.get();
+  Index at = 0;
+  for (Index i = 0; i < rows; ++i) {
+    out->starts_.get()[i] = at;
+    const std::uint8_t* row = bits + i * row_stride;
+    for (Index j = 0; j < bytes; ++j) {
+      for (unsigned byte = row[j]; byte != 0; byte &= byte - 1) {
+        columns[at++] = static_cast<std::int32_t>(8 * j + __builtin_ctz(byte));
+      }
+    }
+  }
+  out->starts_.get()[rows] = at;
+  for (Index e = 0; e < at; ++e) out->values_.get()[e] = T(1);
+  return out;
+}
+
+// Counting sort: the rows of the transpose, entries ascending because rows are walked in order.
+template <class T>
+std::unique_ptr<SparseMatrix<T>> SparseMatrix<T>::transposed() const {
+  auto out = std::make_unique<SparseMatrix>(cols_, rows_, entries());
+  Index* starts = out->starts_.get();
+  for (Index j = 0; j <= cols_; ++j) starts[j] = 0;
+  for (Index e = 0; e < entries(); ++e) ++starts[columns_.get()[e] + 1];
+  for (Index j = 0; j < cols_; ++j) starts[j + 1] += starts[j];
+  for (Index i = 0; i < rows_; ++i) {
+    for (Index e = starts_.get()[i]; e < starts_.get()[i + 1]; ++e) {
+      const Index at = starts[columns_.get()[e]]++;
+      out->columns_.get()[at] = static_cast<std::int32_t>(i);
+      out->values_.get()[at] = values_.get()[e];
+    }
+  }
+  for (Index j = cols_; j > 0; --j) starts[j] = starts[j - 1];
+  starts[0] = 0;
+  return out;
+}
+
+template <class T>
+void SparseMatrix<T>::to_dense(T* out) const {
+  for (Index i = 0; i < rows_ * cols_; ++i) out[i] = T(0);
+  for (Index i = 0; i < rows_; ++i) {
+    for (Index e = starts_.get()[i]; e < starts_.get()[i + 1]; ++e) {
+      out[i * cols_ + columns_.get()[e]] = values_.get()[e];
+    }
+  }
+}
+
+template <class T>
+void gather_part(const SparseRows<T>& a, Index begin, Index end, Index left, Index right, const MatmulArgs<T>& args) {
+  if constexpr (sizeof(T) == 4) {
+    level().sparse->gather_f32(a, begin, end, left, right, args);
+  } else {
+    level().sparse->gather_f64(a, begin, end, left, right, args);
+  }
+}
+
+// Columns are shared out first: every thread then gathers from its own part of B, which stays in its cache.
+template <class T>
+void gather(const SparseRows<T>& a, const MatmulArgs<T>& args) {
+  const Activation activation = args.epilogue.activation;
+  const bool whole_rows = activation != Activation::kIdentity && activation != Activation::kRelu;
+  const Index n = args.c.cols, threads = num_threads();
+  if (a.rows == 0 || n == 0) return;
+  const Index work = a.starts[a.rows] * n + a.rows * n;
+  const Index width = whole_rows ? n : kColumns, strips = (n + width - 1) / width;
+  Index chunks = 1;
+  if (threads > 1 && work > 100000 && strips < 4 * threads) chunks = (4 * threads + strips - 1) / strips;
+  if (chunks > a.rows) chunks = a.rows;
+  const auto task = [&](Index t) {
+    const Index strip = t / chunks, chunk = t % chunks, left = strip * width;
+    gather_part(a, a.rows * chunk / chunks, a.rows * (chunk + 1) / chunks, left, left + width < n ? left + width : n,
+                args);
+  };
+  if (threads == 1 || work <= 100000) {
+    for (Index t = 0; t < strips * chunks; ++t) task(t);
+  } else {
+    parallel_for(strips * chunks, task);
+  }
+}
+
+template <class T>
+void linear(const MatmulArgs<T>& args) {
+  const bool transposed = args.a.col_stride != 1 && args.a.row_stride == 1;
+  if (args.b.col_stride != 1 || args.c.cols == 0) return matmul(args);
+  const auto rows = SparseMatrix<T>::look(transposed ? args.a.transposed() : args.a);
+  if (rows == nullptr) return matmul(args);
+  if (!transposed) return gather(rows->view(), args);
+  gather(rows->transposed()->view(), args);
+}
+
+template class SparseMatrix<float>;
+template class SparseMatrix<double>;
+template void gather<float>(const SparseRows<float>&, const MatmulArgs<float>&);
+template void gather<double>(const SparseRows<double>&, const MatmulArgs<double>&);
+template void gather_part<float>(const SparseRows<float>&, Index, Index, Index, Index, const MatmulArgs<float>&);
+template void gather_part<double>(const SparseRows<double>&, Index, Index, Index, Index, const MatmulArgs<double>&);
 template void linear<float>(const MatmulArgs<float>&);
 template void linear<double>(const MatmulArgs<double>&);
 

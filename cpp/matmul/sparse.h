@@ -5,6 +5,9 @@
 // bits are equal to the dense path's where B is finite (zero times infinity is NaN there), the sign of zero aside.
 #pragma once
 
+#include <memory>
+
+#include "common/memory.h"
 #include "matmul/matmul.h"
 
 namespace catalase {
@@ -15,7 +18,7 @@ struct SparseRows {
   const std::int32_t* columns;
   const T* values;
   const Index* starts;
-  Index rows;
+  Index rows, cols;
 };
 
 struct SparseKernels {
@@ -23,12 +26,48 @@ struct SparseKernels {
   // once there are more than `most`, else returns their number.
   Index (*compress_f32)(MatrixView<const float> x, Index most, std::int32_t* columns, float* values, Index* starts);
   Index (*compress_f64)(MatrixView<const double> x, Index most, std::int32_t* columns, double* values, Index* starts);
-  // Rows [begin, end) of act(A @ args.b + bias); args.a is not read. args.b has unit column stride.
-  void (*gather_f32)(const SparseRows<float>& a, Index begin, Index end, const MatmulArgs<float>& args);
-  void (*gather_f64)(const SparseRows<double>& a, Index begin, Index end, const MatmulArgs<double>& args);
+  // Rows [begin, end), columns [left, right) of act(A @ args.b + bias); args.a is not read. args.b has unit column
+  // stride. Activations other than ReLU need whole rows.
+  void (*gather_f32)(const SparseRows<float>& a, Index begin, Index end, Index left, Index right,
+                     const MatmulArgs<float>& args);
+  void (*gather_f64)(const SparseRows<double>& a, Index begin, Index end, Index left, Index right,
+                     const MatmulArgs<double>& args);
 };
 
 extern const SparseKernels sparse_portable, sparse_avx2, sparse_avx512;
+
+// A sparse matrix that owns its memory.
+template <class T>
+class SparseMatrix {
+ public:
+  SparseMatrix(Index rows, Index cols, Index entries);
+
+  // The entries of x, or null where more than one in eight is not zero, or x is too small for the look to pay.
+  static std::unique_ptr<SparseMatrix> look(MatrixView<const T> x);
+  // The set bits of packed rows; bit i of byte j is column 8j + i.
+  static std::unique_ptr<SparseMatrix> from_bits(const std::uint8_t* bits, Index rows, Index bytes, Index row_stride);
+
+  std::unique_ptr<SparseMatrix> transposed() const;
+  void to_dense(T* out) const;  // (rows, cols)
+  SparseRows<T> view() const { return {columns_.get(), values_.get(), starts_.get(), rows_, cols_}; }
+  Index rows() const { return rows_; }
+  Index cols() const { return cols_; }
+  Index entries() const { return starts_.get()[rows_]; }
+
+ private:
+  Index rows_, cols_;
+  Scratch<std::int32_t> columns_;
+  Scratch<T> values_;
+  Scratch<Index> starts_;
+};
+
+// act(A @ B + bias) by gathering, all threads. B has unit column stride.
+template <class T>
+void gather(const SparseRows<T>& a, const MatmulArgs<T>& args);
+
+// One thread's share of it, at the level in use.
+template <class T>
+void gather_part(const SparseRows<T>& a, Index begin, Index end, Index left, Index right, const MatmulArgs<T>& args);
 
 // act(A @ B + bias), all threads: by gathering where A is mostly zeros, else by `matmul`. A may be a transposed view,
 // as in the gradient of the weights.

@@ -1,6 +1,7 @@
 // Gathering rows of B, one thread, one level. Included by sparse_<level>.cpp after simd_<level>.h.
 //
-// Loops: rows of A, blocks of 8 vectors of columns, entries of the row. The block's sums stay in 8 registers, each
+// Loops: columns of B in strips that stay in L2 (sparse.cpp), rows of A, blocks of 8 vectors of columns, entries of the
+// row. The block's sums stay in 8 registers, each
 // entry adds one broadcast value times 8 vectors of a row of B. Bound: load bandwidth, one load a multiply-add.
 #pragma once
 
@@ -18,7 +19,7 @@ Index compress_level(MatrixView<const T> x, Index most, std::int32_t* columns, T
     const T* row = x.at(i, 0);
     for (Index j = 0; j < x.cols; j += kWidth<T>) {
       const Index left = x.cols - j;
-      const Vec<T> v = left >= kWidth<T> ? load(row + j) : load_partial(row + j, left);
+      const Vec<T> v = left >= kWidth<T> ? load(row + j) : load_lanes(row + j, first_lanes<T>(left));
       for (unsigned bits = nonzero_lanes(v); bits != 0; bits &= bits - 1) {
         const Index k = j + __builtin_ctz(bits);
         columns[count] = static_cast<std::int32_t>(k);
@@ -38,7 +39,7 @@ inline void gather_block(const SparseRows<T>& a, Index i, Index j, Index columns
   using V = Vec<T>;
   constexpr Index W = kWidth<T>;
   const bool full = columns == NV * W;
-  const auto read = [&](const T* p, int v) { return full ? load(p + v * W) : load_partial(p, columns); };
+  const auto read = [&](const T* p, int v) { return full ? load(p + v * W) : load_lanes(p, first_lanes<T>(columns)); };
   V total[NV];
   Index e = a.starts[i];
   const Index stop = a.starts[i + 1];
@@ -57,26 +58,28 @@ inline void gather_block(const SparseRows<T>& a, Index i, Index j, Index columns
   T* out = args.c.at(i, j);
 #pragma GCC unroll 8
   for (int v = 0; v < NV; ++v) {
-    if (args.bias != nullptr) total[v] = total[v] + read(args.bias + j, v);
-    if (args.activation == Activation::kRelu) total[v] = select<T>(total[v] < V{}, V{}, total[v]);
+    if (args.epilogue.bias != nullptr) total[v] = total[v] + read(args.epilogue.bias + j, v);
+    if (args.epilogue.activation == Activation::kRelu) total[v] = select<T>(total[v] < V{}, V{}, total[v]);
     if (full) {
       store(out + v * W, total[v]);
     } else {
-      store_partial(out, total[v], columns);
+      store_lanes(out, total[v], first_lanes<T>(columns));
     }
   }
 }
 
 template <class T>
-void gather_level(const SparseRows<T>& a, Index begin, Index end, const MatmulArgs<T>& args) {
+void gather_level(const SparseRows<T>& a, Index begin, Index end, Index left, Index right, const MatmulArgs<T>& args) {
   constexpr Index W = kWidth<T>;
   for (Index i = begin; i < end; ++i) {
-    Index j = 0;
-    for (; j + 8 * W <= args.c.cols; j += 8 * W) gather_block<T, 8>(a, i, j, 8 * W, args);
-    for (; j + W <= args.c.cols; j += W) gather_block<T, 1>(a, i, j, W, args);
-    if (j < args.c.cols) gather_block<T, 1>(a, i, j, args.c.cols - j, args);
-    if (args.activation != Activation::kIdentity && args.activation != Activation::kRelu) {
-      activate_row(args.c.at(i, 0), args.c.cols, args.activation);
+    Index j = left;
+    for (; j + 8 * W <= right; j += 8 * W) gather_block<T, 8>(a, i, j, 8 * W, args);
+    for (; j + 2 * W <= right; j += 2 * W) gather_block<T, 2>(a, i, j, 2 * W, args);
+    for (; j + W <= right; j += W) gather_block<T, 1>(a, i, j, W, args);
+    if (j < right) gather_block<T, 1>(a, i, j, right - j, args);
+    const Activation activation = args.epilogue.activation;
+    if (activation != Activation::kIdentity && activation != Activation::kRelu) {
+      activate_row(args.c.at(i, left), right - left, activation);
     }
   }
 }

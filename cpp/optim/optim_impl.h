@@ -30,12 +30,12 @@ inline void for_each_vector(const OptimArgs<T>& a, F f) {
     if (a.second != nullptr) store(a.second + i, s2);
   }
   if (i < a.n) {
-    const Index n = a.n - i;
-    V s1 = a.first != nullptr ? load_partial(a.first + i, n) : V{};
-    V s2 = a.second != nullptr ? load_partial(a.second + i, n) : V{};
-    store_partial(a.param + i, body(load_partial(a.param + i, n), load_partial(a.grad + i, n), s1, s2), n);
-    if (a.first != nullptr) store_partial(a.first + i, s1, n);
-    if (a.second != nullptr) store_partial(a.second + i, s2, n);
+    const LaneMask<T> rest = first_lanes<T>(a.n - i);
+    V s1 = a.first != nullptr ? load_lanes(a.first + i, rest) : V{};
+    V s2 = a.second != nullptr ? load_lanes(a.second + i, rest) : V{};
+    store_lanes(a.param + i, body(load_lanes(a.param + i, rest), load_lanes(a.grad + i, rest), s1, s2), rest);
+    if (a.first != nullptr) store_lanes(a.first + i, s1, rest);
+    if (a.second != nullptr) store_lanes(a.second + i, s2, rest);
   }
 }
 

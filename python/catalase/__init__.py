@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,11 @@ from . import _core
 from ._config import get_num_threads, set_num_threads, show_config
 
 __version__: str = _core.__version__
+
+with contextlib.suppress(ImportError):  # only where threadpoolctl is installed: a small module, 2 ms
+    from ._threadpoolctl import register as _register
+
+    _register()
 
 # Names that load on first use: submodules, and the few classes that stand at the top level.
 _SUBMODULES = (

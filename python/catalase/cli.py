@@ -1,4 +1,4 @@
-"""The command line: ``catalase demo | info | train | evaluate | predict``.
+"""The command line: ``catalase demo | info | bench | train | evaluate | predict``.
 
 This file parses arguments and turns errors into one sentence and an exit code; the work is done in `catalase.demo` and
 `catalase.tables`, which are imported when their command runs.
@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="command")
     _add_demo(commands)
     _add_info(commands)
+    _add_bench(commands)
     _add_train(commands)
     _add_evaluate(commands)
     _add_predict(commands)
@@ -112,6 +113,51 @@ def _add_demo(commands: _Commands) -> None:
         "--seed", type=_whole_number(0), default=0, help="same seed, same results (default: %(default)s)"
     )
     parser.add_argument("--quick", action="store_true", help="one small model on part of the data, for tests")
+
+
+def _add_bench(commands: _Commands) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from rich.console import Console
+
+        from .bench import _report, run_bench
+
+        progress = Console(stderr=True)
+        report = run_bench(
+            options.families,
+            threads=options.threads,
+            peers=options.peers,
+            seconds=options.seconds,
+            quick=options.quick,
+            on_row=lambda row: progress.print(f"[dim]{row.family}: {row.case}, {row.threads} threads[/dim]"),
+        )
+        if options.json:  # first: what was measured is kept, whatever happens to the picture
+            _report.write_json(report, options.json)
+        console = Console()
+        console.width = max(console.width, 150) if not console.is_terminal else console.width
+        console.print(_report.table(report))
+        for line in _report.notes(report):
+            console.print(line, markup=False, highlight=False)
+        if options.plot:
+            _report.write_plot(report, options.plot)
+        return EXIT_OK
+
+    text = "Time Catalase beside the libraries that are installed: the same work, checked, in one run, in turn."
+    parser = _command(commands, "bench", text, run)
+    parser.add_argument("families", nargs="*", help="matmul mlp predict elementwise fingerprint book-tox21 import; all if none")
+    parser.add_argument("--threads", type=_list_of(_whole_number(1)), default=[1], help="such as 1,2 (default: 1)")
+    parser.add_argument("--peers", type=_list_of(str), help="such as torch,numpy (default: all that are installed)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of timing, a library and case (default: %(default)s)")
+    parser.add_argument("--json", metavar="FILE", help="write everything that was measured")
+    parser.add_argument("--plot", metavar="FILE", help="draw a PNG; needs matplotlib")
+    parser.add_argument("--quick", action="store_true", help="small cases only, to see that everything runs")
+
+
+def _list_of(parse: Callable[[str], Any]) -> Callable[[str], list[Any]]:
+    def parse_list(text: str) -> list[Any]:
+        return [parse(part.strip()) for part in text.split(",") if part.strip()]
+
+    parse_list.__name__ = "list"
+    return parse_list
 
 
 def _add_info(commands: _Commands) -> None:

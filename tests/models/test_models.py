@@ -214,3 +214,18 @@ def test_features_too_large_for_float32_and_bare_functions_are_refused(data):
             model.predict(X)
     with pytest.raises(TypeError, match="metrics must be Metric objects"):
         model.evaluate(data, [ct.metrics.r2_score])
+
+
+def test_packed_fingerprints_train_and_predict_as_floats(tmp_path):
+    rng = np.random.default_rng(0)
+    bits = rng.random((80, 512)) < 0.05
+    packed, y = np.packbits(bits, axis=1, bitorder="little"), rng.integers(0, 2, (80, 2)).astype(np.float32)
+    predictions = []
+    for X in (packed, bits.astype(np.float32)):
+        model = ct.models.MultitaskClassifier(2, 512, layer_sizes=[32], batch_size=20, seed=4)
+        model.fit(ct.data.NumpyDataset(X, y), nb_epoch=3)
+        predictions.append(model.predict(X))
+        assert model.evaluate(ct.data.NumpyDataset(X, y), ct.metrics.Metric(ct.metrics.roc_auc_score))
+    assert np.array_equal(*predictions)
+    with pytest.raises(ValueError, match="512"):
+        model.predict(packed[:, :10])

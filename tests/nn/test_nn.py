@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -188,3 +190,126 @@ def test_a_layer_used_several_times_gets_the_sum_of_its_gradients(rng, repeats):
     untied = nn.Sequential(*[part for other in copies for part in (other, nn.Tanh())])
     untied(ct.Tensor(x)).sum().backward()
     assert np.allclose(sum(other.w.grad for other in copies), layer.w.grad, rtol=1e-5, atol=1e-6)
+
+
+def fingerprint_batch(dtype=np.float32, density=0.04):
+    rng = np.random.default_rng(5)
+    x = (rng.random((24, 512)) < density).astype(dtype)
+    return x, rng.standard_normal((24, 3)).astype(dtype)
+
+
+def wide_net():
+    rng = nn.init.generator(1)
+    return nn.Sequential(nn.Linear(512, 40, "relu", rng=rng), nn.Linear(40, 3, rng=rng))
+
+
+def trained(look, optimizer_of, x, steps=5):
+    """Train; `look` reads each gradient before the step, so that it is computed as an array."""
+    model = wide_net()
+    optimizer = optimizer_of(model)
+    _, y = fingerprint_batch()
+    for _ in range(steps):
+        optimizer.zero_grad()
+        nn.losses.L2Loss()(model(x if x.dtype == np.uint8 else ct.Tensor(x)), y).backward()
+        if look:
+            assert all(p.grad is not None for p in model.parameters())
+        optimizer.step()
+    return np.concatenate([p.numpy().ravel() for p in model.parameters()])
+
+
+@pytest.mark.parametrize(
+    "optimizer_of",
+    [
+        lambda m: ct.optim.Adam(m, lr=0.01),
+        lambda m: ct.optim.Adam(m, lr=0.01, l2=0.01, l1=0.001),
+        lambda m: ct.optim.AdamW(m, lr=0.01, clip_norm=0.1),
+        lambda m: ct.optim.SGD(m, lr=0.01),
+        lambda m: ct.optim.Momentum(m, lr=0.01, nesterov=True),
+        lambda m: ct.optim.RMSProp(m, lr=0.01, momentum=0.5),
+        lambda m: ct.optim.AdaGrad(m, lr=0.01),
+    ],
+    ids=["adam", "adam with penalties", "adamw, clipped", "sgd", "nesterov", "rmsprop", "adagrad"],
+)
+@pytest.mark.parametrize("density", [0.04, 0.5])
+def test_looking_at_a_gradient_changes_no_bit(backend, threads, optimizer_of, density):
+    x, _ = fingerprint_batch(density=density)
+    assert np.array_equal(trained(False, optimizer_of, x), trained(True, optimizer_of, x))
+
+
+def test_packed_bits_train_to_the_bits_of_floats(backend, threads):
+    x, _ = fingerprint_batch()
+    packed = np.packbits(x.astype(bool), axis=1, bitorder="little")
+    adam = lambda m: ct.optim.Adam(m, lr=0.01)  # noqa: E731
+    assert np.array_equal(trained(False, adam, packed), trained(False, adam, x))
+
+
+def test_accumulated_gradients_have_the_bits_of_a_sum():
+    x, y = fingerprint_batch()
+    model = wide_net()
+    ct.optim.Adam(model)  # flattens
+    singles = []
+    for part in (slice(0, 12), slice(12, 24)):
+        model.zero_grad()
+        nn.losses.L2Loss()(model(ct.Tensor(x[part])), y[part]).backward()
+        singles.append([p.grad.copy() for p in model.parameters()])
+    model.zero_grad()
+    for part in (slice(0, 12), slice(12, 24)):
+        nn.losses.L2Loss()(model(ct.Tensor(x[part])), y[part]).backward()
+    for p, first, second in zip(model.parameters(), *singles, strict=True):
+        assert np.array_equal(p.grad, first + second)
+
+
+@pytest.mark.parametrize("density", [0.04, 0.5])
+def test_a_batch_may_be_overwritten_after_backward(density):
+    """The gradient is a product to come; it is of the batch as it was."""
+    x, y = fingerprint_batch(density=density)
+    model = wide_net()
+    ct.optim.Adam(model)
+    nn.losses.L2Loss()(model(ct.Tensor(x)), y).backward()
+    expected = model.layers[0].w.grad.copy()
+    model.zero_grad()
+    reused = x.copy()
+    nn.losses.L2Loss()(model(ct.Tensor(reused)), y).backward()
+    reused[...] = 7
+    assert np.array_equal(model.layers[0].w.grad, expected)
+
+
+def test_a_gradient_that_was_changed_by_hand_is_what_the_step_takes():
+    x, y = fingerprint_batch()
+    moved = []
+    for factor in (1.0, 0.0):
+        model = wide_net()
+        optimizer = ct.optim.SGD(model, lr=0.1)
+        nn.losses.L2Loss()(model(ct.Tensor(x)), y).backward()
+        before = model.layers[0].w.numpy().copy()
+        model.layers[0].w.grad[...] *= factor
+        optimizer.step()
+        moved.append(np.abs(model.layers[0].w.numpy() - before).max())
+    assert moved[0] > 0 and moved[1] == 0
+
+
+def test_gradients_stay_after_the_step_and_in_copies():
+    x, y = fingerprint_batch()
+    model = wide_net()
+    optimizer = ct.optim.Adam(model)
+    nn.losses.L2Loss()(model(ct.Tensor(x)), y).backward()
+    twin = copy.deepcopy(model)
+    optimizer.step()
+    w = model.layers[0].w
+    assert np.array_equal(twin.layers[0].w.grad, w.grad) and np.abs(w.grad).max() > 0
+    optimizer.zero_grad()
+    assert w.grad is None
+
+
+def test_weights_used_twice_get_both_gradients():
+    x, y = fingerprint_batch()
+    shared = nn.Linear(512, 3)
+    ct.optim.SGD(shared)
+    (nn.losses.L2Loss()(shared(ct.Tensor(x)), y) + nn.losses.L2Loss()(shared(ct.Tensor(x[::-1])), y)).backward()
+    both = shared.w.grad.copy()
+    parts = []
+    for each in (x, x[::-1]):
+        shared.zero_grad()
+        nn.losses.L2Loss()(shared(ct.Tensor(each)), y).backward()
+        parts.append(shared.w.grad.copy())
+    assert np.allclose(both, parts[0] + parts[1], atol=1e-6)

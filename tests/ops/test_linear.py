@@ -113,3 +113,72 @@ def test_empty_rows_give_the_bias(backend):
     assert np.array_equal(
         ct.ops.linear(np.zeros((64, 100), np.float32), np.ones((100, 20), np.float32), b), np.tile(b, (64, 1))
     )
+
+
+def fingerprints(rng, n=37, features=1024, density=0.04):
+    return rng.random((n, features)) < density
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("activation", [None, "relu", "tanh"])
+def test_packed_bits_have_the_bits_of_floats(backend, threads, rng, dtype, activation):
+    bits = fingerprints(rng)
+    w, b = rng.standard_normal((1024, 45)).astype(dtype), rng.standard_normal(45).astype(dtype)
+    packed = np.packbits(bits, axis=1, bitorder="little")
+    expected = ct.ops.linear(bits.astype(dtype), w, b, activation=activation)
+    assert np.array_equal(ct.ops.linear(packed, w, b, activation=activation), expected)
+    assert np.array_equal(ct.ops.linear(packed[::-1], w, b, activation=activation), expected[::-1])
+    dy = rng.standard_normal(expected.shape).astype(dtype)
+    from_bits = ct.ops.linear_backward(dy, packed, w, expected, activation=activation)
+    from_floats = ct.ops.linear_backward(dy, bits.astype(dtype), w, expected, activation=activation)
+    assert from_bits[0] is None
+    assert np.array_equal(from_bits[1], from_floats[1]) and np.array_equal(from_bits[2], from_floats[2])
+
+
+def test_packed_bits_may_be_dense(backend, rng):
+    packed = rng.integers(0, 256, (5, 16), dtype=np.uint8)
+    w = rng.standard_normal((128, 7)).astype(np.float32)
+    floats = np.unpackbits(packed, axis=1, bitorder="little").astype(np.float32)
+    assert np.array_equal(ct.ops.linear(packed, w), ct.ops.linear(floats, w))
+
+
+def test_other_uint8_is_refused():
+    with pytest.raises(TypeError, match="8 rows a byte"):
+        ct.ops.linear(np.zeros((2, 5), np.uint8), np.zeros((5, 3), np.float32))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_sparse_batch_knows_its_entries(rng, packed):
+    bits = fingerprints(rng)
+    batch = ct.ops.as_sparse(np.packbits(bits, axis=1, bitorder="little") if packed else bits.astype(np.float32))
+    assert batch.shape == bits.shape and batch.entries == bits.sum() and batch.dtype == np.float32
+    assert np.array_equal(batch.to_dense(), bits.astype(np.float32))
+
+
+@pytest.mark.parametrize("x", [np.ones((64, 64), np.float32), np.zeros((3, 4), np.float32), np.zeros((4, 5000), np.float32).T])
+def test_dense_small_and_transposed_batches_are_not_sparse(x):
+    assert ct.ops.as_sparse(x) is None
+
+
+def test_as_sparse_refuses_what_is_no_matrix():
+    with pytest.raises(ValueError, match="matrix"):
+        ct.ops.as_sparse(np.zeros(3, np.float32))
+    with pytest.raises(TypeError, match="float32 or float64"):
+        ct.ops.as_sparse(np.zeros((3, 3), np.int64))
+
+
+@pytest.mark.parametrize("kind", ["sparse", "dense"])
+def test_a_linear_gradient_has_the_bits_of_the_array(backend, threads, rng, kind):
+    x = fingerprints(rng).astype(np.float32) if kind == "sparse" else rng.standard_normal((37, 203)).astype(np.float32)
+    dz = rng.standard_normal((37, 29)).astype(np.float32)
+    expected = ct.ops.matmul(x, dz, transpose_a=True)
+    assert np.array_equal(ct.ops.LinearGradient(x, dz).array(), expected)
+    batch = ct.ops.as_sparse(x)
+    assert (batch is None) == (kind == "dense")
+    if batch is not None:
+        assert np.array_equal(ct.ops.LinearGradient(batch, dz).array(), expected)
+
+
+def test_a_linear_gradient_needs_equally_many_rows():
+    with pytest.raises(ValueError, match="equally many rows"):
+        ct.ops.LinearGradient(np.zeros((2, 3)), np.zeros((3, 3)))

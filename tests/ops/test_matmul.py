@@ -207,3 +207,65 @@ def test_out_may_not_overlap_an_input():
     frozen.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
         ct.ops.matmul(a, np.ones((4, 4), np.float32), out=frozen)
+
+
+@pytest.mark.parametrize("shape", [(1, 30, 130), (2, 9, 50), (5, 7, 3), (64, 600, 49), (40, 4100, 17)], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_add_and_keep_happen_in_the_registers(backend, threads, rng, shape, dtype):
+    m, k, n = shape
+    a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
+    add, keep = rng.standard_normal((m, n)).astype(dtype), rng.standard_normal((m, n)).astype(dtype)
+    y = ct.ops.matmul(a, b)
+    assert np.array_equal(ct.ops.matmul(a, b, add=add), y + add)
+    assert np.array_equal(ct.ops.matmul(a, b, keep=keep), np.where(keep > 0, y, 0))
+    assert np.array_equal(ct.ops.matmul(a, b, add=add, keep=keep), np.where(keep > 0, y + add, 0))
+    total = add.copy()
+    ct.ops.matmul(a, b, add=total, out=total)
+    assert np.array_equal(total, y + add), "out may be what is added"
+
+
+def test_a_bad_epilogue_is_refused(rng):
+    a = rng.standard_normal((4, 4)).astype(np.float32)
+    with pytest.raises(ValueError, match="shape of the product"):
+        ct.ops.matmul(a, a, add=a[:2])
+    with pytest.raises(TypeError, match="one dtype"):
+        ct.ops.matmul(a, a, keep=a.astype(np.float64))
+    with pytest.raises(ValueError, match="two matrices"):
+        ct.ops.matmul(a[None], a[None], add=a)
+    out = np.zeros((5, 4), np.float32)
+    with pytest.raises(ValueError, match="overlaps"):
+        ct.ops.matmul(a, a, add=out[1:], out=out[:4])
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 40])
+@pytest.mark.parametrize("order", ["contiguous", "reversed", "transposed"])
+def test_stacks_of_any_size_and_layout(backend, threads, rng, count, order):
+    a, b = rng.standard_normal((count, 9, 70)).astype(np.float32), rng.standard_normal((count, 70, 35)).astype(np.float32)
+    if order == "reversed":
+        a, b = a[::-1], b[::-1]
+    elif order == "transposed":
+        a = np.ascontiguousarray(a.swapaxes(1, 2)).swapaxes(1, 2)
+    y = ct.ops.matmul(a, b)
+    assert y.shape == (count, 9, 35)
+    assert all(np.array_equal(y[i], ct.ops.matmul(a[i], b[i])) for i in range(count))
+
+
+# Rows on either side of each tile, and columns on either side of each vector and panel.
+@pytest.mark.parametrize("m", [1, 2, 3, 8, 9, 12, 17, 18, 19, 25])
+def test_every_tile(backend, rng, m):
+    for n in (1, 8, 12, 15, 16, 17, 31, 32, 33, 47, 48, 49, 64, 127, 129):
+        for k, transpose_a, transpose_b in ((1, False, False), (37, True, False), (130, False, True), (513, True, True)):
+            a, b = rng.standard_normal((m, k)).astype(np.float32), rng.standard_normal((k, n)).astype(np.float32)
+            left = np.ascontiguousarray(a.T) if transpose_a else a
+            right = np.ascontiguousarray(b.T) if transpose_b else b
+            y = ct.ops.matmul(left, right, transpose_a=transpose_a, transpose_b=transpose_b)
+            assert_close(y, a, b, f"{backend} {(m, k, n)} {transpose_a} {transpose_b}")
+
+
+def test_nothing_is_written_beyond_the_last_column(backend, rng):
+    a, b = rng.standard_normal((11, 20)).astype(np.float32), rng.standard_normal((20, 13)).astype(np.float32)
+    frame = np.full((13, 30), 7, np.float32)
+    ct.ops.matmul(a, b, out=frame[1:12, 3:16])
+    assert np.array_equal(frame[1:12, 3:16], ct.ops.matmul(a, b))
+    frame[1:12, 3:16] = 7
+    assert (frame == 7).all()

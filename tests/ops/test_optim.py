@@ -66,7 +66,7 @@ def test_bad_input():
     p, g = np.ones(4, np.float32), np.ones(4, np.float32)
     for call, words in [
         (lambda: ops.sgd_step(p, g, lr=-1), "lr must be a finite number"),
-        (lambda: ops.sgd_step(p, g[:3], lr=1), "grad must be one-dimensional like param"),
+        (lambda: ops.sgd_step(p, g[:3], lr=1), "grad must be like param"),
         (lambda: ops.sgd_step(p, np.ones(8, np.float32)[::2], lr=1), "grad must be contiguous"),
         (lambda: ops.adam_step(p, g, p * 0, p * 0, lr=1, step=0), "step counts from 1"),
         (lambda: ops.momentum_step(p, g, p * 0, lr=1, momentum=1.0), "momentum must be from 0 to below 1"),
@@ -76,3 +76,48 @@ def test_bad_input():
             call()
     assert np.all(p == 1), "a refused call changes nothing"
     assert ct.ops.sgd_step is ops.sgd_step
+
+
+@pytest.mark.parametrize("name", list(RULES))
+@pytest.mark.parametrize("kind", ["sparse", "dense"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_gradient_computed_on_the_way_gives_the_same_bits(backend, threads, rng, name, kind, dtype):
+    """Weights (203, 29) in rows of 48; the pad columns stay as they are."""
+    step, _, n_state, settings = RULES[name]
+    settings = {"lr": 0.01, "l1": 0.001, "l2": 0.02, "decay": 0.1, **settings}
+    x = rng.standard_normal((60, 203))
+    x = (x * (rng.random(x.shape) < 0.05) if kind == "sparse" else x).astype(dtype)
+    dz = rng.standard_normal((60, 29)).astype(dtype)
+    flat = [rng.random((203, 48)).astype(dtype) for _ in range(1 + n_state)]
+    expected = [np.ascontiguousarray(a[:, :29]).reshape(-1) for a in flat]
+    before = [a[:, 29:].copy() for a in flat]
+    inputs = [x] + ([ops.as_sparse(x)] if kind == "sparse" else [])
+    assert inputs[-1] is not None
+    step(expected[0], ops.LinearGradient(x, dz).array().reshape(-1), expected[1:], 3, **settings)
+    for each in inputs:
+        views = [a.copy()[:, :29] for a in flat]
+        step(views[0], ops.LinearGradient(each, dz), views[1:], 3, **settings)
+        for view, exact in zip(views, expected, strict=True):
+            assert np.array_equal(view.reshape(-1), exact), f"{backend} {threads} {name} {kind} {dtype}"
+        assert all(np.array_equal(v.base[:, 29:], b) for v, b in zip(views, before, strict=True))
+
+
+def test_a_gradient_that_does_not_fit_the_weights_is_refused():
+    gradient = ops.LinearGradient(np.zeros((2, 3)), np.zeros((2, 4)))
+    with pytest.raises(ValueError, match=r"grad must be like param"):
+        ops.sgd_step(np.zeros((4, 3)), gradient, lr=0.1)
+    with pytest.raises(ValueError, match="a matrix, since grad is a LinearGradient"):
+        ops.sgd_step(np.zeros(12), gradient, lr=0.1)
+    with pytest.raises(ValueError, match="laid out like param"):
+        ops.momentum_step(np.zeros((3, 4)), gradient, np.zeros((4, 3)).T, lr=0.1)
+
+
+def test_more_than_a_thousand_steps_do_not_leave_denormals(backend):
+    """Moments of dead units decay by 0.9 a step, and are denormal after some 800; kernels flush them to zero."""
+    p, m, v = np.ones(64, np.float32), np.full(64, 1e-3, np.float32), np.full(64, 1e-30, np.float32)
+    zero = np.zeros(64, np.float32)
+    for step in range(1, 1301):
+        ops.adam_step(p, zero, m, v, lr=1e-3, step=step)
+    assert (m == 0).all(), "the first moment is flushed once it is below the smallest normal number"
+    tiny = np.finfo(np.float32).tiny
+    assert all(((a == 0) | (np.abs(a) >= tiny)).all() for a in (p, m, v))

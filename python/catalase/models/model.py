@@ -218,7 +218,13 @@ class Model:
         _storage.save_folder(path, config, self.module.state_dict())
 
     def _forward(self, module: nn.Module, X: NDArray[Any]) -> Tensor:
+        if self._is_packed(X):
+            return module(X)
         return module(Tensor(np.asarray(X, dtype=np.float32)))
+
+    def _is_packed(self, X: NDArray[Any]) -> bool:
+        """Whether X holds packed bits: uint8, 8 features a byte, as `ops.ecfp` packs them."""
+        return X.dtype == np.uint8 and X.ndim == 2 and 8 * X.shape[1] == self.n_features
 
     def _output(self, raw: Tensor) -> NDArray[Any]:
         return raw.numpy()
@@ -237,6 +243,8 @@ class Model:
         """Refuse labels that the loss cannot take; subclasses know more."""
 
     def _check_shape(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
+        if self._is_packed(X):
+            return X
         if X.ndim != 2 or X.shape[1] != self.n_features:
             raise ValueError(f"{where}: X must have shape (rows, {self.n_features}), got {X.shape}")
         if X.dtype.kind not in "fiub":

@@ -72,15 +72,23 @@ def cache_folder() -> Path:
     return Path(user_cache_dir("catalase"))
 
 
-def read_table(table: Table, data_dir: str | Path | None = None) -> Rows:
-    """Find a table (in `data_dir`, ``CATALASE_DATA_DIR``, the cache; else download it), read it and check it."""
+def find_table(table: Table, data_dir: str | Path | None = None) -> Path | None:
+    """Return where a table lies (in `data_dir`, ``CATALASE_DATA_DIR``, or the cache), or None."""
     folders = [Path(f) for f in (data_dir, os.environ.get("CATALASE_DATA_DIR")) if f] + [cache_folder()]
     plain = table.file.removesuffix(".gz")
     for folder in folders:
         for name in (table.file, plain, plain + ".gz"):
             if (folder / name).is_file():
-                return parse_table(table, (folder / name).read_bytes(), folder / name)
-    return _download(table, Path(data_dir) if data_dir else cache_folder())
+                return folder / name
+    return None
+
+
+def read_table(table: Table, data_dir: str | Path | None = None) -> Rows:
+    """Find a table, else download it; read it and check it."""
+    path = find_table(table, data_dir)
+    if path is None:
+        return _download(table, Path(data_dir) if data_dir else cache_folder())
+    return parse_table(table, path.read_bytes(), path)
 
 
 def parse_table(table: Table, data: bytes, where: Any) -> Rows:

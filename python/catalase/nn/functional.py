@@ -50,22 +50,28 @@ def linear(x: Tensor | NDArray[Any], w: Tensor, b: Tensor | None = None, *, acti
         return linear(flat, w, b, activation=activation).reshape(*x.shape[:-1], w.shape[1])
     if not isinstance(x, Tensor):
         x = _constant(x)
-    y = ops.linear(x.data, w.data, None if b is None else b.data, activation=activation)
+    # A batch of inputs is looked at once, for the forward pass, the gradient and the optimizer. It is kept as it is now:
+    # whoever made the array may write into it before the optimizer's step.
+    is_input = x._backward is None
+    sparse = ops.as_sparse(x.data, w.dtype) if is_input and not x.requires_grad else None
+    y = ops.linear(x.data if sparse is None else sparse, w.data, None if b is None else b.data, activation=activation)
     parents = (x, w) if b is None else (x, w, b)
     version = w.version if isinstance(w, Parameter) else 0
 
-    def backward(dy: NDArray[Any]) -> tuple[NDArray[Any] | None, ...]:
+    def backward(dy: NDArray[Any]) -> tuple[Any, ...]:
         if isinstance(w, Parameter) and w.version != version:
             raise RuntimeError(
                 f"linear: the weights {w.name or w.shape} were changed after the forward pass (by an optimizer's step, or "
                 "load_state_dict), so their gradient is gone; call backward first, or run the forward pass again"
             )
-        # Straight into the flat gradient buffer where this is the first gradient of the step.
-        out_dw = w.grad_target() if isinstance(w, Parameter) else None
         out_db = b.grad_target() if isinstance(b, Parameter) else None
-        return ops.linear_backward(
-            dy, x.data, w.data, y, activation=activation, need_dx=x.requires_grad, out_dw=out_dw, out_db=out_db
-        )[: len(parents)]
+        dz, db = ops.linear_backward_bias(dy, y, activation=activation, out_db=out_db)
+        dx = ops.linear_backward_input(dz, w.data) if x.requires_grad else None
+        if isinstance(w, Parameter) and w.grad_target() is not None:
+            # The first gradient of the step stays a product until somebody asks for it.
+            kept = sparse if sparse is not None else np.array(x.data) if is_input else x.data
+            return (dx, ops.LinearGradient(kept, dz.copy() if dz is dy else dz), db)[: len(parents)]
+        return (dx, ops.LinearGradient(x.data if sparse is None else sparse, dz).array(), db)[: len(parents)]
 
     return record(y, parents, backward)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..autograd import Tensor
-from ..ops import empty
+from ..ops import LinearGradient, empty
 
 if TYPE_CHECKING:
     from .module import Module
@@ -40,11 +41,12 @@ class Parameter(Tensor):
     (2, 3)
     """
 
-    __slots__ = ("_grad_view", "_has_grad", "decay", "name", "version")
+    __slots__ = ("_grad_view", "_has_grad", "_pending", "decay", "name", "version")
 
     def __init__(self, array: Any, decay: bool = True, name: str = "") -> None:
         self._grad_view: NDArray[Any] | None = None
         self._has_grad = False
+        self._pending: LinearGradient | None = None
         super().__init__(array, requires_grad=True)
         self.decay = decay
         self.name = name
@@ -52,12 +54,18 @@ class Parameter(Tensor):
 
     @property
     def grad(self) -> NDArray[Any] | None:
-        """The gradient of the last backward pass (a view of the flat buffer), or None."""
+        """The gradient of the last backward pass (a view of the flat buffer), or None.
+
+        A dense layer leaves it as a product to be computed; looking at it computes it, with the same bits.
+        """
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            pending.array(self._grad_view)
         return self._grad_view if self._has_grad else None
 
     @grad.setter
     def grad(self, value: NDArray[Any] | None) -> None:
-        self._has_grad = False
+        self.zero_grad()
         if value is None:
             return
         if np.shape(value) != self.shape:
@@ -71,9 +79,15 @@ class Parameter(Tensor):
     def zero_grad(self) -> None:
         """Forget the gradient."""
         self._has_grad = False
+        self._pending = None
 
-    def _accumulate(self, grad: NDArray[Any]) -> None:
-        view = self._grad_view
+    def _accumulate(self, grad: NDArray[Any] | LinearGradient) -> None:
+        if isinstance(grad, LinearGradient):
+            if self._grad_view is not None and not self._has_grad:
+                self._pending, self._has_grad = grad, True
+                return
+            grad = grad.array()
+        view = self.grad if self._has_grad else self._grad_view
         if view is None:
             view = self._grad_view = np.array(grad)
         elif not self._has_grad:
@@ -125,6 +139,8 @@ class ParameterBuffer:
                 self.segments.append((total, stop, parameter.decay))
             total = stop
         self.data, self.grad = _zeros(total, dtype), _zeros(total, dtype)
+        stops = [offset for _, offset, _ in layout[1:]] + [total]
+        self._ranges = [(offset, stop) for (_, offset, _), stop in zip(layout, stops, strict=True)]
         self._views = [
             (p, _view(self.data, offset, row, p.shape), _view(self.grad, offset, row, p.shape))
             for p, offset, row in layout
@@ -146,7 +162,8 @@ class ParameterBuffer:
                 parameter.data = values
             if parameter._grad_view is not gradient:
                 known = parameter.grad
-                parameter._grad_view, parameter._has_grad = gradient, False
+                parameter.zero_grad()
+                parameter._grad_view = gradient
                 if known is not None:
                     parameter._accumulate(known)
 
@@ -168,14 +185,35 @@ class ParameterBuffer:
     def zero_grad(self) -> None:
         """Forget all gradients; costs nothing."""
         for parameter in self.parameters.values():
-            parameter._has_grad = False
+            parameter.zero_grad()
 
     def ready_grad(self) -> NDArray[Any]:
-        """Return the flat gradient, zero where this step left none."""
-        for parameter in self.parameters.values():
-            if not parameter._has_grad and parameter._grad_view is not None:
-                parameter._grad_view[...] = 0
+        """Return the flat gradient, all of it computed, zero where this step left none."""
+        for parameter, _, _ in self._views:
+            if parameter.grad is None:
+                parameter._grad_view[...] = 0  # type: ignore[index]
         return self.grad
+
+    def pieces(self) -> Iterator[tuple[int, int, bool, Parameter | None]]:
+        """Yield (start, stop, decay, parameter): a parameter whose gradient is still a product, or None and a run of others.
+
+        Gradients that this step left none of are set to zero.
+        """
+        run = 0
+        for (parameter, _, gradient), (start, stop) in zip(self._views, self._ranges, strict=True):
+            if parameter._pending is None:
+                if not parameter._has_grad:
+                    gradient[...] = 0
+                continue
+            yield from self._run(run, start)
+            yield start, stop, parameter.decay, parameter
+            run = stop
+        yield from self._run(run, self.data.size)
+
+    def _run(self, start: int, stop: int) -> Iterator[tuple[int, int, bool, None]]:
+        for first, last, decay in self.segments:
+            if max(first, start) < min(last, stop):
+                yield max(first, start), min(last, stop), decay, None
 
     def owns(self, module: Module) -> bool:
         """Return whether the module's parameters are still the ones of this buffer."""
@@ -190,6 +228,13 @@ class ParameterBuffer:
             views[id(parameter)] = _view(flat, total, row, parameter.shape)
             total = _round_up(total + rows * row, _LINE // self.data.itemsize)
         return {name: views[id(parameter)] for name, parameter in self.parameters.items()}
+
+    def matrix_view(self, flat: NDArray[Any], parameter: Parameter) -> NDArray[Any]:
+        """Return the part of an array of this layout that belongs to a parameter, in its shape."""
+        for (known, values, _), (start, _) in zip(self._views, self._ranges, strict=True):
+            if known is parameter:
+                return _view(flat, start, _padded(values.shape, flat.itemsize)[1], values.shape)
+        raise ValueError(f"ParameterBuffer: {parameter.name} is not one of this buffer's parameters")
 
     def _in_layout_order(self) -> list[Parameter]:
         """Those that penalties touch first, so that an optimizer with penalties makes two calls, however many layers."""

@@ -8,7 +8,15 @@ from __future__ import annotations
 from .activation import activation, activation_backward, exp, log, relu, sigmoid, softplus, tanh
 from .dropout import dropout, dropout_backward
 from .ecfp import ecfp
-from .linear import linear, linear_backward
+from .linear import (
+    LinearGradient,
+    SparseBatch,
+    as_sparse,
+    linear,
+    linear_backward,
+    linear_backward_bias,
+    linear_backward_input,
+)
 from .loss import (
     sigmoid_cross_entropy,
     sigmoid_cross_entropy_backward,
@@ -24,10 +32,13 @@ from .softmax import log_softmax, log_softmax_backward, softmax, softmax_backwar
 from .tanimoto import tanimoto
 
 __all__ = [
+    "LinearGradient",
+    "SparseBatch",
     "activation",
     "activation_backward",
     "adagrad_step",
     "adam_step",
+    "as_sparse",
     "dropout",
     "dropout_backward",
     "ecfp",
@@ -35,6 +46,8 @@ __all__ = [
     "exp",
     "linear",
     "linear_backward",
+    "linear_backward_bias",
+    "linear_backward_input",
     "log",
     "log_softmax",
     "log_softmax_backward",

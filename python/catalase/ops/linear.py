@@ -1,26 +1,36 @@
-"""A dense layer on plain arrays, forward and backward: ``y = activation(x @ w + b)`` in one pass."""
+"""A dense layer on plain arrays, forward and backward: ``y = activation(x @ w + b)`` in one pass.
+
+Batches that are mostly zeros (fingerprints, one-hot DNA) are multiplied by gathering rows of ``w``; see `as_sparse`.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import activation_code, empty, floating, output, same_dtype, whole_strides
+from .._core import SparseBatch
+from ._check import activation_code, floating, output, same_dtype, whole_strides
 from .activation import activation_backward
-from .matmul import _check_out
+from .matmul import _check_out, matmul
 
 
 def linear(
-    x: NDArray[Any], w: NDArray[Any], b: NDArray[Any] | None = None, *, activation: str | None = None
+    x: NDArray[Any] | SparseBatch,
+    w: NDArray[Any],
+    b: NDArray[Any] | None = None,
+    *,
+    activation: str | None = None,
 ) -> NDArray[Any]:
     """Return ``activation(x @ w + b)``.
 
     Parameters
     ----------
-    x : ndarray, shape (N, I)
-        float32 or float64, any strides.
+    x : ndarray, shape (N, I), or SparseBatch
+        float32 or float64, any strides; or packed bits, uint8 (N, I / 8), where bit i of byte j is feature 8j + i
+        (as `ecfp` packs them); or what `as_sparse` returned.
     w : ndarray, shape (I, O)
         Weights, same dtype as ``x``, any strides. Row ``i`` is what input feature ``i`` contributes.
     b : ndarray, shape (O,), optional
@@ -53,24 +63,140 @@ def linear(
     >>> ct.ops.linear(x, w, np.array([1.0, 1.0]), activation="relu")
     array([[0., 2.]])
     """
-    x, w = floating("linear", "x", x), floating("linear", "w", w)
+    code = activation_code("linear", activation)
+    if type(x) is np.ndarray:
+        quick = _core.plain_linear(x, w, b, code)  # None where there is something to look at
+        if quick is not None:
+            return quick
+    x = _input("linear", x, w)
     if b is not None:
         floating("linear", "b", b)
     same_dtype("linear", x=x, w=w, b=b)
-    code = activation_code("linear", activation)
     _check_shapes("linear", x, w)
     if b is not None and b.shape != (w.shape[1],):
         raise ValueError(f"linear: b must have shape ({w.shape[1]},) to match w {w.shape}, got {b.shape}")
-    if b is not None and not b.flags.c_contiguous:
+    if b is not None and not (b.flags.c_contiguous and b.flags.aligned):
         b = b.copy()
-    out = empty((x.shape[0], w.shape[1]), x.dtype)
+    if isinstance(x, SparseBatch):
+        return x.linear(_unit_rows(w), b, code)
+    out = output("linear", None, (x.shape[0], w.shape[1]), x.dtype)
     _core.linear(whole_strides(x), whole_strides(w), b, code, out)
     return out
 
 
+def as_sparse(x: NDArray[Any] | SparseBatch, dtype: Any = None) -> SparseBatch | None:
+    """Return the entries of a batch that are not zero, or None where it is not worth it.
+
+    A net looks at each batch once, and uses the result in the forward pass, in the gradient and in the optimizer's step.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, I)
+        float32 or float64; or packed bits, uint8 (N, I / 8).
+    dtype : dtype, optional
+        Of the products to come, for packed bits: float32 (default) or float64.
+
+    Returns
+    -------
+    SparseBatch or None
+        None where more than one entry in eight is not zero, or there are fewer than 4,096 entries; for packed bits
+        always a SparseBatch. It has ``shape``, ``dtype``, ``entries`` and ``to_dense()``, and copies what it needs.
+
+    Raises
+    ------
+    TypeError
+        For other kinds and dtypes.
+    ValueError
+        If ``x`` is not a matrix.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> bits = np.array([[0b00000101, 0], [0, 0b10000000]], np.uint8)
+    >>> batch = ct.ops.as_sparse(bits)
+    >>> batch.shape, batch.entries
+    ((2, 16), 3)
+    >>> w = np.arange(32, dtype=np.float32).reshape(16, 2)
+    >>> ct.ops.linear(batch, w)
+    array([[ 4.,  6.],
+           [30., 31.]], dtype=float32)
+    """
+    if isinstance(x, SparseBatch):
+        return x
+    if not isinstance(x, np.ndarray):
+        raise TypeError(f"as_sparse: x must be a NumPy array, got {type(x).__name__}; wrap it in np.asarray")
+    if x.ndim != 2:
+        raise ValueError(f"as_sparse: x must be a matrix, got shape {x.shape}")
+    if x.dtype == np.uint8:
+        wide = np.dtype(np.float32 if dtype is None else dtype) == np.float64
+        return _core.sparse_from_bits(np.ascontiguousarray(x), wide)
+    floating("as_sparse", "x", x)
+    if x.dtype.byteorder not in "=|" or not x.flags.aligned or x.strides[1] != x.itemsize or x.strides[0] % x.itemsize:
+        return None
+    return _core.look(x)
+
+
+class LinearGradient:
+    """The gradient of a dense layer's weights, ``x.T @ dz``, not computed yet.
+
+    An optimizer's step takes it in place of an array, and computes it strip by strip on the way: the bits are the same,
+    and a gradient of the size of the weights is never written.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, I), or SparseBatch
+        The layer's input.
+    dz : ndarray, shape (N, O)
+        The gradient before the activation.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> gradient = ct.ops.LinearGradient(np.ones((2, 3)), np.ones((2, 4)))
+    >>> gradient.shape, float(gradient.array()[0, 0])
+    ((3, 4), 2.0)
+    """
+
+    __slots__ = ("dz", "x")
+
+    def __init__(self, x: NDArray[Any] | SparseBatch, dz: NDArray[Any]) -> None:
+        floating("LinearGradient", "dz", dz)
+        if not isinstance(x, SparseBatch):
+            floating("LinearGradient", "x", x)
+            x = whole_strides(x)
+        same_dtype("LinearGradient", x=x, dz=dz)
+        if len(x.shape) != 2 or dz.ndim != 2 or x.shape[0] != dz.shape[0]:
+            raise ValueError(f"LinearGradient: x and dz must have equally many rows, got x {x.shape} and dz {dz.shape}")
+        self.x, self.dz = x, _unit_rows(dz)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.x.shape[1], self.dz.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.dz.dtype
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LinearGradient:
+        return self  # nothing changes it
+
+    def array(self, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return the gradient as an array (I, O), in ``out`` where given."""
+        given = out is not None
+        out = output("LinearGradient.array", out, self.shape, self.dtype)
+        if given:
+            inputs = {"dz": self.dz} if isinstance(self.x, SparseBatch) else {"dz": self.dz, "x": self.x}
+            _check_out("LinearGradient.array", out, **inputs)
+        if isinstance(self.x, SparseBatch):
+            self.x.weight_gradient(self.dz, out)
+        else:
+            _core.linear(self.x.T, self.dz, None, 0, out)
+        return out
+
+
 def linear_backward(
     dy: NDArray[Any],
-    x: NDArray[Any],
+    x: NDArray[Any] | SparseBatch,
     w: NDArray[Any],
     y: NDArray[Any],
     *,
@@ -85,14 +211,14 @@ def linear_backward(
     ----------
     dy : ndarray, shape (N, O)
         Gradient at the output.
-    x, w : ndarray
+    x, w
         As they were given to `linear`.
     y : ndarray, shape (N, O)
         What `linear` returned: the derivative of the activation is taken from it.
     activation : str or None
         As given to `linear`.
     need_dx : bool, default True
-        Leave out the gradient of ``x`` (a first layer does not need it).
+        Leave out the gradient of ``x`` (a first layer does not need it); bits and a SparseBatch have none.
     out_dw, out_db : ndarray, optional
         Where to write the gradients of ``w`` (I, O) and ``b`` (O,): for example views of a flat gradient buffer.
 
@@ -116,33 +242,77 @@ def linear_backward(
     >>> dx.shape, dw.shape, db.shape
     ((2, 3), (3, 4), (4,))
     """
-    for name, array in (("dy", dy), ("x", x), ("w", w), ("y", y)):
+    x = _input("linear_backward", x, w)
+    for name, array in (("dy", dy), ("y", y)):
         floating("linear_backward", name, array)
     same_dtype("linear_backward", dy=dy, x=x, w=w, y=y)
-    code = activation_code("linear_backward", activation)
     _check_shapes("linear_backward", x, w)
     shape = (x.shape[0], w.shape[1])
     if dy.shape != shape or y.shape != shape:
         raise ValueError(f"linear_backward: dy and y must have shape {shape}, got dy {dy.shape} and y {y.shape}")
-    dz = dy if code == 0 else activation_backward(dy, y, activation)
-    dz = whole_strides(dz)
-    dw = output("linear_backward", out_dw, w.shape, w.dtype)
-    if out_dw is not None:
-        _check_out("linear_backward", dw, x=x, dy=dz)
-    _core.linear(whole_strides(x).T, dz, None, 0, dw)
-    db = output("linear_backward", out_db, (w.shape[1],), w.dtype)
+    dz, db = linear_backward_bias(dy, y, activation=activation, out_db=out_db)
+    dw = LinearGradient(x, dz).array(out_dw)
+    if not need_dx or isinstance(x, SparseBatch):
+        return None, dw, db
+    return linear_backward_input(dz, w), dw, db
+
+
+def linear_backward_bias(
+    dy: NDArray[Any], y: NDArray[Any], *, activation: str | None = None, out_db: NDArray[Any] | None = None
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the gradient before the activation (N, O), and its column sums: the gradient of the bias (O,).
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> dz, db = ct.ops.linear_backward_bias(np.ones((2, 2)), np.array([[1.0, 0.0], [3.0, 2.0]]), activation="relu")
+    >>> db
+    array([2., 1.])
+    """
+    dz = _unit_rows(activation_backward(dy, y, activation) if activation_code("linear_backward", activation) else dy)
+    db = output("linear_backward", out_db, (dz.shape[1],), dz.dtype)
     if not db.flags.c_contiguous:
         raise ValueError(f"linear_backward: out_db must be contiguous, got strides {db.strides}")
-    _core.column_sum(dz if dz.strides[-1] == dz.itemsize else dz.copy(), db)
-    if not need_dx:
-        return None, dw, db
-    dx = empty(x.shape, x.dtype)
-    _core.matmul(dz, whole_strides(w).T, None, 0, dx)
-    return dx, dw, db
+    _core.column_sum(dz, db)
+    return dz, db
 
 
-def _check_shapes(function: str, x: NDArray[Any], w: NDArray[Any]) -> None:
-    if x.ndim != 2 or w.ndim != 2:
+def linear_backward_input(dz: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
+    """Return the gradient at the input of a dense layer, ``dz @ w.T``, given the gradient before its activation.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.linear_backward_input(np.ones((1, 2)), np.eye(2)).tolist()
+    [[1.0, 1.0]]
+    """
+    return matmul(dz, w, transpose_b=True)
+
+
+def _input(function: str, x: Any, w: Any) -> NDArray[Any] | SparseBatch:
+    """The input of a layer: a float array as it is, packed bits as a SparseBatch."""
+    floating(function, "w", w)
+    if isinstance(x, SparseBatch):
+        return x
+    if isinstance(x, np.ndarray) and x.dtype == np.uint8:
+        if x.ndim != 2 or w.ndim != 2 or w.shape[0] != 8 * x.shape[1]:
+            raise TypeError(
+                f"{function}: x is uint8, which is taken as packed bits and needs w with 8 rows a byte, got x {x.shape} "
+                f"and w {w.shape}; for numbers use x.astype(np.float32)"
+            )
+        return as_sparse(x, w.dtype)  # type: ignore[return-value]
+    return floating(function, "x", x)
+
+
+def _unit_rows(x: NDArray[Any]) -> NDArray[Any]:
+    """``x``, or a copy where its rows have no unit stride."""
+    if (x.strides[-1] == x.itemsize or x.shape[-1] <= 1) and x.strides[0] % x.itemsize == 0 and x.flags.aligned:
+        return x
+    return x.copy()
+
+
+def _check_shapes(function: str, x: NDArray[Any] | SparseBatch, w: NDArray[Any]) -> None:
+    if len(x.shape) != 2 or w.ndim != 2:
         raise ValueError(f"{function}: x and w must be matrices, got x {x.shape} and w {w.shape}")
     if x.shape[1] != w.shape[0]:
         hint = "; did you mean w.T?" if x.shape[1] == w.shape[1] else ""

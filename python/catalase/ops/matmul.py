@@ -18,6 +18,8 @@ def matmul(
     transpose_a: bool = False,
     transpose_b: bool = False,
     out: NDArray[Any] | None = None,
+    add: NDArray[Any] | None = None,
+    keep: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Multiply two matrices, or two equally long stacks of them: ``out[..., i, j] = sum_k a[..., i, k] b[..., k, j]``.
 
@@ -31,6 +33,10 @@ def matmul(
         Swap the last two axes first. Costs nothing.
     out : ndarray, shape (..., M, N), optional
         Written and returned. Its rows must have unit stride, and it must share no memory with ``a`` or ``b``.
+    add : ndarray, shape (M, N), optional
+        Added to the product (of two matrices) before it leaves the registers; may be ``out`` itself.
+    keep : ndarray, shape (M, N), optional
+        The result is set to zero where this is not above zero: the derivative of a ReLU, given its output.
 
     Returns
     -------
@@ -59,8 +65,12 @@ def matmul(
     array([[ 5., 14.],
            [14., 50.]], dtype=float32)
     """
+    if add is None and keep is None:
+        quick = _core.plain_matmul(a, b, transpose_a, transpose_b, out)  # None where there is something to look at
+        if quick is not None:
+            return quick
     a, b = floating("matmul", "a", a), floating("matmul", "b", b)
-    same_dtype("matmul", a=a, b=b)
+    same_dtype("matmul", a=a, b=b, add=add, keep=keep)
     if a.ndim < 2 or b.ndim < 2:
         raise ValueError(f"matmul: a and b must have two dimensions or more, got a {a.shape} and b {b.shape}")
     left = a.swapaxes(-1, -2) if transpose_a else a
@@ -81,11 +91,25 @@ def matmul(
         _check_out("matmul", out, a=a, b=b)
     left, right = whole_strides(left), whole_strides(right)
     if left.ndim == 2:
-        _core.matmul(left, right, None, 0, out)
-    else:
-        for index in np.ndindex(left.shape[:-2]):
-            _core.matmul(left[index], right[index], None, 0, out[index])
+        _core.matmul(left, right, None, 0, out, _epilogue("add", add, out), _epilogue("keep", keep, out))
+        return out
+    if add is not None or keep is not None:
+        raise ValueError(f"matmul: add and keep go with two matrices, got a {a.shape} and b {b.shape}")
+    for index in np.ndindex(left.shape[:-3]):
+        _core.matmul_batch(left[index], right[index], out[index])
     return out
+
+
+def _epilogue(name: str, array: NDArray[Any] | None, out: NDArray[Any]) -> NDArray[Any] | None:
+    if array is None:
+        return None
+    floating("matmul", name, array)
+    if array.shape != out.shape:
+        raise ValueError(f"matmul: {name} must have the shape of the product {out.shape}, got {array.shape}")
+    if array is not out and np.may_share_memory(array, out) and np.shares_memory(array, out):
+        raise ValueError(f"matmul: {name} overlaps out; pass out itself, or an array of its own")
+    unit = array.shape[-1] <= 1 or array.strides[-1] == array.itemsize
+    return array if unit and array.flags.aligned and array.strides[0] % array.itemsize == 0 else array.copy()
 
 
 def matmul_backward(

@@ -8,6 +8,7 @@ number of threads. A zero parameter with zero gradient and state stays zero.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,19 +16,23 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ._check import floating
+from .linear import LinearGradient
 
 _SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP = range(5)
 
 
 def sgd_step(
-    param: NDArray[Any], grad: NDArray[Any], *, lr: float, l1: float = 0.0, l2: float = 0.0, decay: float = 0.0
+    param: NDArray[Any], grad: NDArray[Any] | LinearGradient, *, lr: float, l1: float = 0.0, l2: float = 0.0, decay: float = 0.0
 ) -> None:
     """Gradient descent: ``param -= lr * g``.
 
     Parameters
     ----------
-    param, grad : ndarray, shape (P,)
-        The parameters are changed in place.
+    param : ndarray, shape (P,)
+        Changed in place.
+    grad : ndarray, shape (P,), or LinearGradient
+        With a `LinearGradient` of shape (I, O), ``param`` and the state are matrices of that shape with rows of unit
+        stride, and the gradient is computed on the way.
     lr : float
         Learning rate, 0 or more.
     l1, l2, decay : float
@@ -51,7 +56,7 @@ def sgd_step(
 
 def momentum_step(
     param: NDArray[Any],
-    grad: NDArray[Any],
+    grad: NDArray[Any] | LinearGradient,
     velocity: NDArray[Any],
     *,
     lr: float,
@@ -92,7 +97,7 @@ def momentum_step(
 
 def adam_step(
     param: NDArray[Any],
-    grad: NDArray[Any],
+    grad: NDArray[Any] | LinearGradient,
     m: NDArray[Any],
     v: NDArray[Any],
     *,
@@ -131,7 +136,7 @@ def adam_step(
 
 def adagrad_step(
     param: NDArray[Any],
-    grad: NDArray[Any],
+    grad: NDArray[Any] | LinearGradient,
     accum: NDArray[Any],
     *,
     lr: float,
@@ -159,7 +164,7 @@ def adagrad_step(
 
 def rmsprop_step(
     param: NDArray[Any],
-    grad: NDArray[Any],
+    grad: NDArray[Any] | LinearGradient,
     sq: NDArray[Any],
     mom: NDArray[Any] | None = None,
     *,
@@ -207,7 +212,7 @@ def _step(
     function: str,
     rule: int,
     param: NDArray[Any],
-    grad: NDArray[Any],
+    grad: NDArray[Any] | LinearGradient,
     state: dict[str, NDArray[Any]],
     *,
     lr: float,
@@ -221,17 +226,40 @@ def _step(
     nesterov: bool = False,
 ) -> None:
     for name, value in (("lr", lr), ("l1", l1), ("l2", l2), ("decay", decay), ("eps", eps)):
-        if not (value >= 0 and np.isfinite(value)):
+        if not 0 <= value < math.inf:
             raise ValueError(f"{function}: {name} must be a finite number, 0 or more, got {value}")
-    arrays = {"param": param, "grad": grad, **state}
-    for name, x in arrays.items():
-        floating(function, name, x)
-        if x.ndim != 1 or x.shape != param.shape or x.dtype != param.dtype:
-            raise ValueError(
-                f"{function}: {name} must be one-dimensional like param ({param.dtype}, {param.shape}), "
-                f"got {x.dtype} {x.shape}"
-            )
-        if not x.flags.c_contiguous or (name != "grad" and not x.flags.writeable):
-            raise ValueError(f"{function}: {name} must be contiguous{'' if name == 'grad' else ' and writable'}")
     first, second = [*state.values(), None, None][:2]
-    _core.optim_step(rule, param, grad, first, second, lr, l1, l2, decay, beta1, beta2, eps, step, nesterov)
+    numbers = (lr, l1, l2, decay, beta1, beta2, eps, step, nesterov)
+    if isinstance(grad, LinearGradient):
+        _check_layout(function, param, {"grad": grad}, state, 2)
+        _core.optim_step(rule, param, grad.dz, grad.x, first, second, *numbers)
+    else:
+        floating(function, "grad", grad)
+        _check_layout(function, param, {"grad": grad}, state, 1)
+        if not grad.flags.c_contiguous:
+            raise ValueError(f"{function}: grad must be contiguous")
+        _core.optim_step(rule, param, grad, None, first, second, *numbers)
+
+
+def _check_layout(
+    function: str, param: NDArray[Any], grad: dict[str, Any], state: dict[str, NDArray[Any]], ndim: int
+) -> None:
+    """Parameters and state alike, writable and of unit stride; the gradient of the same shape and dtype."""
+    floating(function, "param", param)
+    if param.ndim != ndim:
+        what = "one-dimensional" if ndim == 1 else "a matrix, since grad is a LinearGradient"
+        raise ValueError(f"{function}: param must be {what}, got shape {param.shape}")
+    for name, x in (grad | state).items():
+        if x.shape != param.shape or x.dtype != param.dtype:
+            raise ValueError(
+                f"{function}: {name} must be like param ({param.dtype}, {param.shape}), got {x.dtype} {x.shape}"
+            )
+    for name, x in ({"param": param} | state).items():
+        if (
+            not isinstance(x, np.ndarray)
+            or not x.flags.writeable
+            or not x.flags.aligned
+            or x.strides != param.strides
+            or (x.size > 1 and x.strides[-1] != x.itemsize)
+        ):
+            raise ValueError(f"{function}: {name} must be writable, contiguous and laid out like param")

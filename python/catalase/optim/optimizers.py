@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import ops
-from ..nn import Module, ParameterBuffer, flatten_parameters
+from ..nn import Module, Parameter, ParameterBuffer, flatten_parameters
 from .schedules import Schedule
 
 
@@ -70,6 +70,7 @@ class Optimizer:
         self.l1, self.l2, self.weight_decay, self.clip_norm = l1, l2, weight_decay, clip_norm
         self.steps = 0
         self._state = {key: self.buffer.zeros() for key in self._state_names}
+        self._views: dict[tuple[str, int], tuple[NDArray[Any], NDArray[Any]]] = {}
 
     def current_lr(self) -> float:
         """Return the learning rate of the next step."""
@@ -82,20 +83,32 @@ class Optimizer:
     def step(self) -> None:
         """Change the parameters once, by the gradients at hand; parameters without one count as zero gradient."""
         self.buffer.sync()
-        grad, lr = self.buffer.ready_grad(), self.current_lr()
+        lr = self.current_lr()
         if self.clip_norm is not None:
-            _clip(grad, self.clip_norm)
+            _clip(self.buffer.ready_grad(), self.clip_norm)
         self.steps += 1
+        penalties = {"l1": self.l1, "l2": self.l2, "decay": self.weight_decay}
         plain = not (self.l1 or self.l2 or self.weight_decay)
-        segments = [(0, grad.size, False)] if plain else self.buffer.segments
-        for start, stop, decay in segments:
-            penalties = {"l1": self.l1, "l2": self.l2, "decay": self.weight_decay} if decay else {}
-            state = [self._state[key][start:stop] for key in self._state_names]
-            self._rule(self.buffer.data[start:stop], grad[start:stop], state, lr, penalties)
+        for start, stop, decay, parameter in list(self.buffer.pieces()):
+            options = penalties if decay and not plain else {}
+            if parameter is None:
+                state = [self._state[key][start:stop] for key in self._state_names]
+                self._rule(self.buffer.data[start:stop], self.buffer.grad[start:stop], state, lr, options)
+            else:  # a dense layer's weights, whose gradient is computed on the way
+                state = [self._state_view(key, parameter) for key in self._state_names]
+                self._rule(parameter.data, parameter._pending, state, lr, options)
         self.buffer.changed()
 
+    def _state_view(self, key: str, parameter: Parameter) -> NDArray[Any]:
+        """A parameter's part of the state, in its shape."""
+        known = self._views.get((key, id(parameter)))
+        if known is None or known[0] is not self._state[key]:
+            view = self.buffer.matrix_view(self._state[key], parameter)
+            known = self._views[key, id(parameter)] = (self._state[key], view)
+        return known[1]
+
     def _rule(
-        self, param: NDArray[Any], grad: NDArray[Any], state: list[NDArray[Any]], lr: float, penalties: dict[str, Any]
+        self, param: NDArray[Any], grad: Any, state: list[NDArray[Any]], lr: float, penalties: dict[str, Any]
     ) -> None:
         raise TypeError(f"{type(self).__name__} has no _rule method")
 

@@ -1,0 +1,19 @@
+// The machine's ceilings.
+#include "peak/peak.h"
+
+#include "bindings/arrays.h"
+
+namespace catalase {
+
+void bind_peak(py::module_& m) {
+  m.def("fma_peak", [](int repeats) {
+    KernelScope scope;
+    return fma_peak(repeats);
+  });
+  m.def("copy_peak", [](int repeats) {
+    KernelScope scope;
+    return copy_peak(repeats);
+  });
+}
+
+}  // namespace catalase

@@ -1,0 +1,87 @@
+// SparseBatch: made from an array that is mostly zeros, or from packed bits; multiplied by gathering.
+#include "bindings/sparse_batch.h"
+
+namespace catalase {
+namespace {
+
+template <class T>
+py::object look(const py::array& x) {
+  const MatrixView<const T> view = matrix_view<const T>(x);
+  std::unique_ptr<SparseMatrix<T>> rows;
+  {
+    KernelScope scope;
+    rows = SparseMatrix<T>::look(view);
+  }
+  return rows == nullptr ? py::object(py::none()) : py::cast(std::make_unique<SparseBatch>(std::move(rows)));
+}
+
+template <class T>
+std::unique_ptr<SparseBatch> from_bits(const py::array& bits) {
+  require(bits.ndim() == 2 && has_dtype<std::uint8_t>(bits) && (bits.strides(1) == 1 || bits.shape(1) <= 1),
+          "bits must be uint8 rows");
+  const auto* data = static_cast<const std::uint8_t*>(bits.data());
+  const Index rows = bits.shape(0), bytes = bits.shape(1), stride = bits.strides(0);
+  KernelScope scope;
+  return std::make_unique<SparseBatch>(SparseMatrix<T>::from_bits(data, rows, bytes, stride));
+}
+
+template <class T>
+py::object linear_of(const SparseBatch& x, const py::array& w, const py::object& bias, int activation) {
+  MatmulArgs<T> args{{}, matrix_view<const T>(w), {}, {}};
+  require(args.b.rows == x.cols() && (args.b.col_stride == 1 || args.b.cols <= 1), "w does not fit");
+  args.b.col_stride = 1;
+  if (!bias.is_none()) {
+    const auto array = py::cast<py::array>(bias);
+    require(array.ndim() == 1 && array.shape(0) == args.b.cols, "bias does not fit");
+    args.epilogue.bias = input<T>(array);
+  }
+  args.epilogue.activation = static_cast<Activation>(activation);
+  py::object out = new_matrix<T>(x.rows(), args.b.cols);
+  args.c = plain_view<T>(out);
+  args.c.col_stride = 1;
+  const SparseRows<T> rows = x.by_row<T>();
+  KernelScope scope;
+  gather<T>(rows, args);
+  return out;
+}
+
+template <class T>
+void gradient_into(SparseBatch& x, const py::array& dz, const py::array& out) {
+  MatmulArgs<T> args{{}, matrix_view<const T>(dz), matrix_view<T>(out), {}};
+  require(args.b.rows == x.rows() && args.c.rows == x.cols() && args.c.cols == args.b.cols, "shapes do not fit");
+  require((args.b.col_stride == 1 && args.c.col_stride == 1) || args.c.cols <= 1, "rows must have unit stride");
+  args.b.col_stride = args.c.col_stride = 1;
+  KernelScope scope;
+  gather<T>(x.by_column<T>(), args);
+}
+
+template <class T>
+py::array dense(const SparseBatch& x) {
+  py::array out = new_matrix<T>(x.rows(), x.cols());
+  x.matrix<T>().to_dense(static_cast<T*>(out.mutable_data()));
+  return out;
+}
+
+}  // namespace
+
+void bind_sparse_batch(py::module_& m) {
+  py::class_<SparseBatch>(m, "SparseBatch")
+      .def_property_readonly("shape", [](const SparseBatch& x) { return py::make_tuple(x.rows(), x.cols()); })
+      .def_property_readonly("entries", &SparseBatch::entries)
+      .def_property_readonly(
+          "dtype", [](const SparseBatch& x) { return x.is_double() ? py::dtype::of<double>() : py::dtype::of<float>(); })
+      .def("to_dense", [](const SparseBatch& x) { return x.is_double() ? dense<double>(x) : dense<float>(x); })
+      .def("linear",
+           [](const SparseBatch& x, const py::array& w, const py::object& bias, int activation) {
+             return x.is_double() ? linear_of<double>(x, w, bias, activation) : linear_of<float>(x, w, bias, activation);
+           })
+      .def("weight_gradient", [](SparseBatch& x, const py::array& dz, const py::array& out) {
+        x.is_double() ? gradient_into<double>(x, dz, out) : gradient_into<float>(x, dz, out);
+      });
+  m.def("look", [](const py::array& x) { return has_dtype<double>(x) ? look<double>(x) : look<float>(x); });
+  m.def("sparse_from_bits", [](const py::array& bits, bool as_double) {
+    return as_double ? from_bits<double>(bits) : from_bits<float>(bits);
+  });
+}
+
+}  // namespace catalase

@@ -1,0 +1,75 @@
+// Gradient and optimizer of a dense layer's weights in one pass: 1 M parameters are 4 MB, and a gradient that is never
+// written to memory is 8 MB less to move in every step.
+#include "common/memory.h"
+#include "common/thread_pool.h"
+#include "cpu/dispatch.h"
+#include "optim/optim.h"
+
+namespace catalase {
+namespace {
+
+// Rows of a strip. Sparse: the gradient of a few rows stays in L1. Dense: a strip is a product, and wants enough rows
+// to use what it packs; 96 rows of 1,000 floats are 375 KiB, in L2.
+constexpr Index kSparseRows = 4, kDenseRows = 96;
+
+void step_row(Rule rule, const OptimArgs<float>& args) {
+  level().optim->step_f32(rule, args);
+}
+void step_row(Rule rule, const OptimArgs<double>& args) {
+  level().optim->step_f64(rule, args);
+}
+void multiply(const MatmulArgs<float>& args) {
+  level().matmul->matmul_f32(args);
+}
+void multiply(const MatmulArgs<double>& args) {
+  level().matmul->matmul_f64(args);
+}
+
+}  // namespace
+
+template <class T>
+void optim_step_linear(Rule rule, const OptimArgs<T>& args, Index rows, Index cols, Index stride,
+                       const SparseRows<T>* sparse_x, const MatrixView<const T>& dense_x,
+                       const MatrixView<const T>& dz) {
+  if (rows == 0 || cols == 0) return;
+  const Index strip = sparse_x != nullptr ? kSparseRows : kDenseRows;
+  const auto one_strip = [&](Index s) {
+    const Index begin = s * strip, end = begin + strip < rows ? begin + strip : rows;
+    Scratch<T> grad(static_cast<std::size_t>((end - begin) * cols));
+    MatmulArgs<T> product{{}, dz, {grad.get(), end - begin, cols, cols, 1}, {}};
+    if (sparse_x != nullptr) {
+      SparseRows<T> part = *sparse_x;
+      part.starts += begin;
+      part.rows = end - begin;
+      gather_part(part, 0, end - begin, 0, cols, product);
+    } else {
+      product.a = dense_x.transposed().block(begin, 0, end - begin, dense_x.rows);
+      multiply(product);
+    }
+    for (Index i = begin; i < end; ++i) {
+      OptimArgs<T> row = args;
+      row.param += i * stride;
+      if (row.first != nullptr) row.first += i * stride;
+      if (row.second != nullptr) row.second += i * stride;
+      row.grad = grad.get() + (i - begin) * cols;
+      row.n = cols;
+      step_row(rule, row);
+    }
+  };
+  const Index strips = (rows + strip - 1) / strip;
+  if (rows * cols < 20000) {
+    for (Index s = 0; s < strips; ++s) one_strip(s);
+  } else {
+    const Index tasks = strips < 16 * num_threads() ? strips : 16 * num_threads();
+    parallel_for(tasks, [&](Index t) {
+      for (Index s = strips * t / tasks; s < strips * (t + 1) / tasks; ++s) one_strip(s);
+    });
+  }
+}
+
+template void optim_step_linear<float>(Rule, const OptimArgs<float>&, Index, Index, Index, const SparseRows<float>*,
+                                       const MatrixView<const float>&, const MatrixView<const float>&);
+template void optim_step_linear<double>(Rule, const OptimArgs<double>&, Index, Index, Index, const SparseRows<double>*,
+                                        const MatrixView<const double>&, const MatrixView<const double>&);
+
+}  // namespace catalase

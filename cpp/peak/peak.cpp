@@ -1,0 +1,56 @@
+// Every thread runs the same loop at the same time; the slowest decides.
+#include "peak/peak.h"
+
+#include <chrono>
+#include <cstring>
+
+#include "common/memory.h"
+#include "common/thread_pool.h"
+#include "cpu/dispatch.h"
+
+namespace catalase {
+namespace {
+
+template <class F>
+double best_seconds(int repeats, F&& f) {
+  double best = 1e30;
+  for (int i = 0; i < repeats; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    f();
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (seconds < best) best = seconds;
+  }
+  return best;
+}
+
+}  // namespace
+
+double fma_peak(int repeats) {
+  constexpr Index rounds = 100000;  // about half a millisecond
+  const int threads = num_threads();
+  const double seconds = best_seconds(repeats, [&] {
+    parallel_for(threads, [&](Index) {
+      volatile float keep = level().peak->fma_f32(rounds);
+      (void)keep;
+    });
+  });
+  return 1e-9 * static_cast<double>(rounds * level().peak->flops_a_round) * threads / seconds;
+}
+
+double copy_peak(int repeats) {
+  constexpr std::size_t bytes = 64 << 20;  // beyond every cache of a core
+  const int threads = num_threads();
+  Scratch<char> from(bytes), to(bytes);
+  if (from.get() == nullptr || to.get() == nullptr) return 0;
+  std::memset(from.get(), 1, bytes);
+  std::memset(to.get(), 1, bytes);
+  const std::size_t part = bytes / static_cast<std::size_t>(threads);
+  const double seconds = best_seconds(repeats, [&] {
+    parallel_for(threads, [&](Index i) {
+      std::memcpy(to.get() + static_cast<std::size_t>(i) * part, from.get() + static_cast<std::size_t>(i) * part, part);
+    });
+  });
+  return 1e-9 * 2.0 * static_cast<double>(part) * threads / seconds;
+}
+
+}  // namespace catalase

@@ -1,0 +1,21 @@
+// What the machine can do at most, measured: multiply-adds from registers alone, and a copy from memory to memory.
+// `catalase bench` shows every figure beside these, taken in the same run.
+#pragma once
+
+#include "common/views.h"
+
+namespace catalase {
+
+struct PeakKernels {
+  // `rounds` times one FMA on each of 24 independent vectors; the result keeps the compiler from leaving them out.
+  float (*fma_f32)(Index rounds);
+  Index flops_a_round;
+};
+
+extern const PeakKernels peak_portable, peak_avx2, peak_avx512;
+
+// GFLOP/s of float32 FMA and GB/s of copying (read + write), all threads together; the best of `repeats` runs.
+double fma_peak(int repeats);
+double copy_peak(int repeats);
+
+}  // namespace catalase

@@ -1,0 +1,29 @@
+// The register-only loop. 12 chains: latency 4 on 2 ports wants 8, and 12 fit the 16 registers of AVX2. Included by
+// peak_<level>.cpp after simd_<level>.h.
+#pragma once
+
+#include "peak/peak.h"
+
+namespace catalase {
+namespace {
+
+constexpr int kChains = 12;
+
+float fma_level(Index rounds) {
+  Vec<float> sum[kChains] = {};
+  Vec<float> x = broadcast(0.5f);
+  const Vec<float> y = broadcast(1.0f);
+#pragma GCC unroll 1
+  for (Index i = 0; i < rounds; ++i) {
+    hold(x);
+#pragma GCC unroll 16
+    for (int c = 0; c < kChains; ++c) sum[c] = fma(x, sum[c], y);
+  }
+  Vec<float> total = {};
+#pragma GCC unroll 16
+  for (int c = 0; c < kChains; ++c) total = total + sum[c];
+  return total[0];
+}
+
+}  // namespace
+}  // namespace catalase

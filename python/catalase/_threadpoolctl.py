@@ -1,0 +1,34 @@
+"""Makes Catalase's thread pool visible to threadpoolctl, where that is installed: ``threadpool_limits`` reaches it too."""
+
+from __future__ import annotations
+
+import threadpoolctl
+
+
+class CatalaseController(threadpoolctl.LibController):
+    """How threadpoolctl finds the compiled module among the loaded libraries, and talks to it."""
+
+    user_api = "catalase"
+    internal_api = "catalase"
+    filename_prefixes = ("_core",)
+    check_symbols = ("catalase_get_num_threads", "catalase_set_num_threads", "catalase_version")
+
+    def get_num_threads(self) -> int:
+        return int(self.dynlib.catalase_get_num_threads())
+
+    def set_num_threads(self, num_threads: int) -> None:
+        self.dynlib.catalase_set_num_threads(int(num_threads))
+
+    def get_version(self) -> str:
+        import ctypes
+
+        self.dynlib.catalase_version.restype = ctypes.c_char_p
+        return str(self.dynlib.catalase_version().decode())
+
+    def set_additional_attributes(self) -> None:
+        """Nothing beyond the above."""
+
+
+def register() -> None:
+    """Add the controller to threadpoolctl's."""
+    threadpoolctl.register(CatalaseController)

@@ -1,0 +1,24 @@
+"""The families by name."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+# Name on the command line: file in this folder, what it measures.
+FAMILIES = {
+    "matmul": ("matmul", "float32 matrix products"),
+    "mlp": ("mlp", "training steps of a dense net with Adam, sparse and dense inputs"),
+    "predict": ("predict", "predictions of a dense net on fingerprints"),
+    "elementwise": ("elementwise", "activations, softmax, dropout, losses and the optimizer's pass"),
+    "fingerprint": ("fingerprint", "SMILES to fingerprint, Tanimoto similarity"),
+    "book-tox21": ("book_tox21", "the book's Tox21 listing, whole processes"),
+    "import": ("import_time", "importing the library, whole processes"),
+}
+
+
+def family_of(name: str) -> ModuleType:
+    """Return the module of a family; a ValueError names those there are."""
+    if name not in FAMILIES:
+        raise ValueError(f"bench: there is no family {name!r}; choose from {', '.join(FAMILIES)}")
+    return importlib.import_module(f".{FAMILIES[name][0]}", __package__)

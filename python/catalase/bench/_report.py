@@ -1,0 +1,127 @@
+"""The table in the terminal, the JSON file, the picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ._run import Row
+
+
+def table(report: dict[str, Any]) -> Any:
+    """Return a rich table: one line a case and number of threads, the fastest peer last."""
+    from rich.table import Table
+
+    rows = [Row(**row) for row in report["rows"]]
+    libraries = [name for name in report["machine"]["versions"] if any(name in row.seconds for row in rows)]
+    grid = Table(title="catalase bench: median (p90) time, the peer's time over Catalase's, share of the peak")
+    for column in ("family", "case", "threads"):
+        grid.add_column(column, no_wrap=True)
+    for library in libraries:
+        grid.add_column(library, justify="right", no_wrap=True)
+    for column in ("rate", "of peak", "ratio", "against"):
+        grid.add_column(column, justify="right", no_wrap=True)
+    for row in rows:
+        grid.add_row(*_cells(row, libraries))
+    return grid
+
+
+def _cells(row: Row, libraries: list[str]) -> list[str]:
+    times = []
+    for library in libraries:
+        if library in row.problems:
+            times.append("differs")
+        elif library in row.seconds:
+            times.append(f"{duration(row.seconds[library]['p50'])} ({duration(row.seconds[library]['p90'])})")
+        else:
+            times.append("")
+    peak = row.peak.get(row.unit)
+    rate = row.rate("catalase")
+    best = row.best_peer()
+    return [
+        row.family,
+        row.case,
+        str(row.threads),
+        *times,
+        "" if row.unit == "runs/s" else f"{rate:.3g} {row.unit}",
+        f"{100 * row.rate('catalase', 'best') / peak:.0f}%" if peak else "",
+        f"{row.ratio(best):.2f}" if best else "",
+        best or "",
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that suits it."""
+    for limit, scale, unit in ((1e-3, 1e6, "us"), (1.0, 1e3, "ms")):
+        if seconds < limit:
+            return f"{seconds * scale:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def notes(report: dict[str, Any]) -> list[str]:
+    """Return what the table cannot say: machine, versions, absent peers, problems, and the rows that we lose."""
+    m = report["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items())
+    commit = f", commit {m['commit']}" if m["commit"] else ""
+    lines = [
+        f"{m['date']}: {m['cpu']}, {m['cores']} cores, level {m['level']}, {m['system']}, Python {m['python']}, {m['compiler']}{commit}",
+        f"{versions}",
+    ]
+    if report["absent"]:
+        lines.append(f"not installed, so not measured: {', '.join(report['absent'])} (pip install 'catalase[bench]')")
+    rows = [Row(**row) for row in report["rows"]]
+    for row in rows:
+        lines += [f"{row.family} {row.case}: {library} {why}" for library, why in row.problems.items()]
+    lost = [(row, best) for row in rows if (best := row.best_peer()) and row.ratio(best) < 1]
+    if lost:
+        listing = "; ".join(f"{r.family} {r.case} at {r.threads} ({r.ratio(b):.2f} of {b})" for r, b in lost)
+        lines.append(f"rows that we lose: {listing}")
+    return lines
+
+
+def write_json(report: dict[str, Any], path: str | Path) -> None:
+    """Write the whole report."""
+    Path(path).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def write_plot(report: dict[str, Any], path: str | Path) -> None:
+    """Draw a bar a library and case. Where a peak is known the axis ends at it; other cases show times over Catalase's."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError("bench: --plot needs matplotlib; install it with: pip install 'catalase[plot]'") from None
+    rows = [Row(**row) for row in report["rows"]]
+    with_peak = [row for row in rows if row.peak.get(row.unit)]
+    without = [row for row in rows if not row.peak.get(row.unit)]
+    panels = [(kind, group) for kind, group in (("rate", with_peak), ("time", without)) if group]
+    if not panels:
+        raise ValueError("bench: there is nothing to draw")
+    figure = Figure(figsize=(11, 1.5 + sum(1 + 0.45 * len(group) for _, group in panels)), layout="constrained")
+    axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=[2 + len(group) for _, group in panels])[:, 0]
+    for axis, (kind, group) in zip(axes, panels, strict=True):
+        _bars(axis, kind, group, list(report["machine"]["versions"]))
+    figure.savefig(path, dpi=120)
+
+
+def _bars(axis: Any, kind: str, rows: list[Row], libraries: list[str]) -> None:
+    drawn = [name for name in libraries if any(name in row.seconds for row in rows)]
+    height = 0.8 / len(drawn)
+    for k, library in enumerate(drawn):
+        places, values = [], []
+        for i, row in enumerate(rows):
+            if library in row.seconds:
+                places.append(i + (k - (len(drawn) - 1) / 2) * height)
+                peak = row.peak.get(row.unit)
+                values.append(100 * row.rate(library) / peak if kind == "rate" and peak else row.ratio(library))
+        axis.barh(places, values, height=height, label=library)
+    axis.set_yticks(range(len(rows)), [f"{row.family} {row.case}, {row.threads} thr" for row in rows])
+    axis.invert_yaxis()
+    axis.legend(loc="lower right")
+    if kind == "rate":
+        axis.set_xlim(0, 100)
+        axis.set_xlabel("% of the machine's peak in the same run (median)")
+    else:
+        axis.set_xscale("log")
+        axis.axvline(1, color="black", linewidth=0.8)
+        axis.set_xlabel("median time over Catalase's (right of 1: Catalase is faster)")

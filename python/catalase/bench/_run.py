@@ -1,0 +1,255 @@
+"""Runs the families: starts the processes, checks the results, alternates the timing, gathers the rows."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ._case import Case, compare
+from ._families import FAMILIES, family_of
+from ._machine import describe_machine
+
+PEERS = {
+    "numpy": "numpy",
+    "torch": "torch",
+    "sklearn": "sklearn",
+    "rdkit": "rdkit",
+    "deepchem": "deepchem",
+    "skfp": "skfp",
+}
+_BLOCK, _SKIP = 0.25, 0.1  # seconds of a turn at two threads and more, of which the first are not counted
+
+
+@dataclass
+class Row:
+    """One case at one number of threads: seconds of each library, p50 and p90, and what stood in the way."""
+
+    family: str
+    case: str
+    threads: int
+    unit: str
+    work: float
+    seconds: dict[str, dict[str, float]] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    peak: dict[str, float] = field(default_factory=dict)
+
+    def rate(self, library: str, which: str = "p50") -> float:
+        """Work a second, in the row's unit."""
+        scale = 1e9 if self.unit.startswith("G") else 1e6 if self.unit.startswith("M") else 1.0
+        return self.work / scale / self.seconds[library][which]
+
+    def ratio(self, library: str) -> float:
+        """How many times faster Catalase is, by the medians."""
+        return self.seconds[library]["p50"] / self.seconds["catalase"]["p50"]
+
+    def best_peer(self) -> str | None:
+        """The fastest of the others."""
+        peers = [name for name in self.seconds if name != "catalase"]
+        return min(peers, key=lambda name: self.seconds[name]["p50"]) if peers else None
+
+
+def run_bench(
+    families: Sequence[str] = (),
+    *,
+    threads: Sequence[int] = (1,),
+    peers: Sequence[str] | None = None,
+    seconds: float = 1.0,
+    quick: bool = False,
+    on_row: Any = None,
+) -> dict[str, Any]:
+    """Time Catalase beside its peers.
+
+    Parameters
+    ----------
+    families : sequence of str
+        From `FAMILIES`; all where empty.
+    threads : sequence of int
+        Numbers of threads, each its own set of rows.
+    peers : sequence of str, optional
+        Libraries to compare with; all that are installed where left out.
+    seconds : float
+        Of timing for each library and case.
+    quick : bool
+        Small cases only, to see that everything runs.
+    on_row : callable, optional
+        Called with each `Row` as it is ready.
+
+    Returns
+    -------
+    dict
+        ``machine``, ``absent`` (peers that are not installed), and ``rows``: plain JSON values.
+
+    Raises
+    ------
+    ValueError
+        For a family or peer that is not known, or a number of threads below 1.
+    """
+    for name in families:
+        family_of(name)
+    unknown = [name for name in peers or () if name not in PEERS]
+    if unknown:
+        raise ValueError(f"bench: there is no peer {unknown[0]!r}; choose from {', '.join(PEERS)}")
+    if not threads or any(count < 1 for count in threads):
+        raise ValueError(f"bench: threads must be 1 or more, got {list(threads)}")
+    if not seconds > 0:
+        raise ValueError(f"bench: seconds must be above 0, got {seconds}")
+    wanted = list(PEERS) if peers is None else list(peers)
+    installed = [name for name in wanted if importlib.util.find_spec(PEERS[name]) is not None]
+    rows: list[Row] = []
+    for name in families or FAMILIES:
+        family = family_of(name)
+        for count in threads:
+            run = _run_processes if hasattr(family, "COMMANDS") else _run_calls
+            for row in run(name, family, count, installed, seconds, quick):
+                rows.append(row)
+                if on_row is not None:
+                    on_row(row)
+    return {
+        "machine": describe_machine(["catalase", *installed]),
+        "absent": [name for name in wanted if name not in installed],
+        "rows": [asdict(row) for row in rows],
+    }
+
+
+# Families of calls.
+class _Process:
+    """A worker; see `_worker`."""
+
+    def __init__(self, libraries: list[str], threads: int) -> None:
+        self.libraries = libraries
+        command = [sys.executable, "-m", "catalase.bench._worker", str(threads), *libraries]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(threads)
+        )
+
+    def ask(self, **command: Any) -> dict[str, Any]:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"bench: the process of {', '.join(self.libraries)} ended with {self._process.wait()}")
+        return json.loads(line)
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+@contextmanager
+def _processes(groups: list[list[str]], threads: int) -> Iterator[list[_Process]]:
+    with ExitStack() as stack:
+        workers = []
+        for libraries in groups:
+            workers.append(_Process(libraries, threads))
+            stack.callback(workers[-1].close)
+        yield workers
+
+
+def environment(threads: int) -> dict[str, str]:
+    """The environment that keeps every library to a number of threads."""
+    count = str(threads)
+    names = ("CATALASE_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, **dict.fromkeys(names, count), "PYTHONPATH": os.pathsep.join(p for p in paths if p)}
+
+
+def _run_calls(
+    name: str, family: ModuleType, threads: int, installed: list[str], seconds: float, quick: bool
+) -> Iterator[Row]:
+    libraries = ["catalase", *(p for p in installed if p in family.LIBRARIES)]
+    groups = [libraries] if threads == 1 else [[library] for library in libraries]
+    with _processes(groups, threads) as workers, tempfile.TemporaryDirectory() as folder:
+        for case in family.cases(quick):
+            row = Row(name, case.name, threads, case.unit, case.work)
+            _check(row, workers, case, folder, quick)
+            samples: dict[str, list[float]] = {library: [] for library in libraries}
+            timed = [w for w in workers if not set(w.libraries) <= set(row.problems)]
+            rounds = 1 if threads == 1 else max(2, round(seconds / _BLOCK))
+            for _ in range(rounds):
+                for worker in timed:
+                    span = seconds * len(libraries) if threads == 1 else _BLOCK
+                    answer = worker.ask(do="time", seconds=span, skip=_SKIP)
+                    for library, values in answer.get("samples", {}).items():
+                        samples[library] += values
+            row.peak = workers[0].ask(do="peak")
+            for library, values in samples.items():
+                if values and library not in row.problems:
+                    row.seconds[library] = _summary(values)
+            if "catalase" in row.seconds:
+                yield row
+
+
+def _check(row: Row, workers: list[_Process], case: Case, folder: str, quick: bool) -> None:
+    """Prepare a case everywhere, and note who does not compute what Catalase computes."""
+    results: dict[str, list[Any]] = {}
+    for worker in workers:
+        answer = worker.ask(do="prepare", family=row.family, case=case.name, folder=folder, quick=quick)
+        if "error" in answer:
+            row.problems.update(dict.fromkeys(worker.libraries, answer["error"]))
+        for library, path in answer.get("files", {}).items():
+            with np.load(path) as arrays:
+                results[library] = [arrays[key] for key in arrays.files]
+    if "catalase" not in results:
+        raise RuntimeError(f"bench: {row.family} {case.name}: {row.problems.get('catalase', 'Catalase has no answer')}")
+    for library, theirs in results.items():
+        difference = compare(case, results["catalase"], theirs)
+        if difference is not None:
+            row.problems[library] = f"computes something else: {difference}"
+
+
+def _summary(values: list[float]) -> dict[str, float]:
+    p50, p90 = np.percentile(values, [50, 90])
+    return {"p50": float(p50), "p90": float(p90), "best": float(min(values)), "samples": len(values)}
+
+
+# Families of whole processes.
+def _run_processes(
+    name: str, family: ModuleType, threads: int, installed: list[str], seconds: float, quick: bool
+) -> Iterator[Row]:
+    libraries = ["catalase", *(p for p in installed if p in family.COMMANDS)]
+    rows: dict[str, Row] = {}
+    samples: dict[tuple[str, str], list[float]] = {}
+    answers: dict[str, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for round_number in range(family.ROUNDS if not quick else 1):
+            for library in libraries:
+                start = time.perf_counter()
+                done = subprocess.run(
+                    family.COMMANDS[library](folder, quick),
+                    capture_output=True, text=True, env=environment(threads), cwd=folder,
+                )  # fmt: skip
+                whole = time.perf_counter() - start
+                if done.returncode != 0:
+                    tail = (done.stderr.strip().splitlines() or ["no message"])[-1]
+                    answers[library] = {"problem": f"ended with {done.returncode}: {tail}"}
+                    continue
+                lines = done.stdout.strip().splitlines()
+                answers[library] = json.loads(lines[-1]) if lines else {}
+                for stage, value in {**answers[library].get("seconds", {}), "whole process": whole}.items():
+                    samples.setdefault((stage, library), []).append(value)
+    for (stage, library), values in samples.items():
+        row = rows.setdefault(stage, Row(name, stage, threads, "runs/s", 1.0))
+        row.seconds[library] = _summary(values)
+    for library, answer in answers.items():
+        problem = answer.get("problem") or family.differs(answers.get("catalase", {}), answer)
+        if problem:
+            for row in rows.values():
+                row.problems[library] = problem
+    if "catalase" in answers and "problem" in answers["catalase"]:
+        raise RuntimeError(f"bench: {name}: Catalase's process {answers['catalase']['problem']}")
+    yield from (row for row in rows.values() if "catalase" in row.seconds)

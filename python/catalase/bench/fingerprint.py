@@ -1,0 +1,76 @@
+"""Molecules: SMILES to fingerprint, and Tanimoto similarity, beside RDKit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._case import Case, Prepared
+
+# Real molecules, written here so that the family needs no file: repeated, they are the work.
+_SMILES = [
+    "CC(=O)Oc1ccccc1C(=O)O", "CN1C=NC2=C1C(=O)N(C(=O)N2C)C", "CC(C)Cc1ccc(cc1)C(C)C(=O)O", "c1ccc2c(c1)cccc2",
+    "CC(=O)NC1=CC=C(C=C1)O", "C1CCCCC1", "OC(=O)c1ccccc1O", "CCOC(=O)C1=C(C)NC(C)=C(C1c1ccccc1)C(=O)OC",
+    "CN1CCC[C@H]1c1cccnc1", "O=C(O)CCc1ccc(Cl)cc1", "NS(=O)(=O)c1cc(Cl)c2NCNS(=O)(=O)c2c1", "Clc1ccc(cc1)C(c1ccc(Cl)cc1)C(Cl)(Cl)Cl",
+]  # fmt: skip
+
+
+def cases(quick: bool) -> list[Case]:
+    n = 24 if quick else 600
+    pairs = (10, 200) if quick else (200, 5000)
+    return [
+        Case(f"ECFP4 2048, {n} SMILES", float(n), "molecules/s", {"what": "ecfp", "n": n}, tolerance=0),
+        Case(
+            f"Tanimoto 2048, {pairs[0]} x {pairs[1]}", float(pairs[0] * pairs[1]), "Mpairs/s",
+            {"what": "tanimoto", "pairs": pairs}, tolerance=1e-6,
+        ),
+    ]  # fmt: skip
+
+
+def _molecules(case: Case) -> list[str]:
+    return [_SMILES[i % len(_SMILES)] for i in range(case.options["n"])]
+
+
+def _bits(case: Case) -> tuple[NDArray[Any], NDArray[Any]]:
+    rng = np.random.default_rng(0)
+    queries, targets = case.options["pairs"]
+    return tuple(np.packbits(rng.random((n, 2048)) < 0.023, axis=1, bitorder="little") for n in (queries, targets))  # type: ignore[return-value]
+
+
+def catalase(case: Case) -> Prepared:
+    from .. import ops
+
+    if case.options["what"] == "ecfp":
+        smiles = _molecules(case)
+        return Prepared(lambda: ops.ecfp(smiles), lambda: [ops.ecfp(smiles)])
+    a, b = _bits(case)
+    return Prepared(lambda: ops.tanimoto(a, b), lambda: [ops.tanimoto(a, b)])
+
+
+def rdkit(case: Case) -> Prepared:
+    from rdkit import Chem, DataStructs
+    from rdkit.Chem import rdFingerprintGenerator
+
+    if case.options["what"] == "ecfp":
+        smiles = _molecules(case)
+        generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
+
+        def fingerprints() -> list[Any]:
+            return [generator.GetFingerprint(Chem.MolFromSmiles(s)) for s in smiles]
+
+        def packed() -> list[NDArray[Any]]:
+            rows = [np.frombuffer(DataStructs.BitVectToBinaryText(fp), np.uint8) for fp in fingerprints()]
+            return [np.stack(rows)]
+
+        return Prepared(fingerprints, packed)
+    a, b = ([DataStructs.CreateFromBinaryText(row.tobytes()) for row in side] for side in _bits(case))
+
+    def similarities() -> list[Any]:
+        return [DataStructs.BulkTanimotoSimilarity(query, b) for query in a]
+
+    return Prepared(similarities, lambda: [np.array(similarities(), np.float32)])
+
+
+LIBRARIES = {"catalase": catalase, "rdkit": rdkit}

@@ -1,0 +1,124 @@
+"""One training step of a dense net 1024-1000-12 with sigmoid cross-entropy and Adam: forward, loss, backward, update.
+
+Inputs as dense as fingerprints (4% ones), or dense. No dropout on either side. PyTorch runs twice: with its default Adam
+and with ``Adam(fused=True)``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._case import Case, Prepared
+
+_IN, _HIDDEN, _OUT = 1024, 1000, 12
+_CHECKED_STEPS = 3
+
+
+def cases(quick: bool) -> list[Case]:
+    out = []
+    for inputs, batches in (("fingerprints", (50, 128)), ("dense", (50, 128, 512))):
+        for fused in (True, False):
+            for batch in batches if not quick else batches[:1]:
+                name = f"{inputs} {batch}, {'fused' if fused else 'default'} Adam"
+                options = {"inputs": inputs, "batch": batch, "fused": fused}
+                out.append(Case(name, 1.0, "steps/s", options, tolerance=2e-3))
+    return out
+
+
+def batch_of(inputs: str, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Features and labels; the same for everybody."""
+    rng = np.random.default_rng(0)
+    if inputs == "fingerprints":
+        x = (rng.random((rows, _IN)) < 0.04).astype(np.float32)
+    else:
+        x = rng.standard_normal((rows, _IN), dtype=np.float32)
+    return x, (rng.random((rows, _OUT)) < 0.2).astype(np.float32)
+
+
+def weights() -> list[NDArray[Any]]:
+    """Start values w1, b1, w2, b2; the same for everybody."""
+    rng = np.random.default_rng(1)
+    w1 = (0.02 * rng.standard_normal((_IN, _HIDDEN))).astype(np.float32)
+    w2 = (0.02 * rng.standard_normal((_HIDDEN, _OUT))).astype(np.float32)
+    return [w1, np.full(_HIDDEN, 0.1, np.float32), w2, np.zeros(_OUT, np.float32)]
+
+
+def catalase_net() -> Any:
+    """The net, with those start values."""
+    from .. import nn
+
+    net = nn.Sequential(nn.Linear(_IN, _HIDDEN, "relu"), nn.Linear(_HIDDEN, _OUT))
+    w1, b1, w2, b2 = weights()
+    net.load_state_dict({"layers.0.w": w1, "layers.0.b": b1, "layers.1.w": w2, "layers.1.b": b2})
+    return net
+
+
+def torch_net() -> Any:
+    """The net in PyTorch, with those start values."""
+    import torch
+
+    net = torch.nn.Sequential(torch.nn.Linear(_IN, _HIDDEN), torch.nn.ReLU(), torch.nn.Linear(_HIDDEN, _OUT))
+    w1, b1, w2, b2 = weights()
+    values = {"0.weight": w1.T.copy(), "0.bias": b1, "2.weight": w2.T.copy(), "2.bias": b2}
+    net.load_state_dict({name: torch.from_numpy(value) for name, value in values.items()})
+    return net
+
+
+def catalase(case: Case) -> Prepared:
+    from .. import Tensor, nn, optim
+
+    x, y = batch_of(case.options["inputs"], case.options["batch"])
+    loss_function = nn.losses.SigmoidCrossEntropy()
+
+    def start() -> Any:
+        net = catalase_net()
+        optimizer = optim.Adam(net, lr=1e-3)
+
+        def step() -> Any:
+            optimizer.zero_grad()
+            loss = loss_function(net(Tensor(x)), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return net, step
+
+    def result() -> list[NDArray[Any]]:
+        net, step = start()
+        losses = [step().item() for _ in range(_CHECKED_STEPS)]
+        return [np.array(losses), net.layers[1].w.numpy() - weights()[2]]
+
+    return Prepared(start()[1], result)
+
+
+def torch(case: Case) -> Prepared:
+    import torch
+
+    x, y = (torch.from_numpy(a) for a in batch_of(case.options["inputs"], case.options["batch"]))
+    loss_function = torch.nn.BCEWithLogitsLoss()
+
+    def start() -> Any:
+        net = torch_net()
+        optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=case.options["fused"] or None)
+
+        def step() -> Any:
+            optimizer.zero_grad()
+            loss = loss_function(net(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return net, step
+
+    def result() -> list[NDArray[Any]]:
+        net, step = start()
+        losses = [step().item() for _ in range(_CHECKED_STEPS)]
+        return [np.array(losses), net[2].weight.detach().numpy().T - weights()[2]]
+
+    return Prepared(start()[1], result)
+
+
+LIBRARIES = {"catalase": catalase, "torch": torch}

@@ -1,0 +1,98 @@
+"""`catalase bench`: that it runs, checks before it times, says what is absent, and writes what it measured."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+
+from catalase.bench import FAMILIES, run_bench
+from catalase.bench._case import Case, compare
+from catalase.bench._families import family_of
+from catalase.bench._run import Row
+from catalase.cli import main
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_matmul_beside_numpy(threads):
+    report = run_bench(["matmul"], threads=[threads], peers=["numpy"], seconds=0.05, quick=True)
+    assert {row["case"] for row in report["rows"]} == {"50x100x12", "64x64x64"}
+    for row in report["rows"]:
+        assert set(row["seconds"]) == {"catalase", "numpy"} and not row["problems"] and row["threads"] == threads
+        for times in row["seconds"].values():
+            assert 0 < times["best"] <= times["p50"] <= times["p90"] and times["samples"] >= 3
+        assert row["peak"]["GFLOP/s"] > 0 and row["peak"]["GB/s"] > 0
+    assert json.loads(json.dumps(report)) == report
+
+
+@pytest.mark.parametrize("family", ["mlp", "predict", "elementwise", "fingerprint"])
+def test_every_family_runs_and_agrees_with_its_peers(family):
+    report = run_bench([family], seconds=0.02, quick=True)
+    assert len(report["rows"]) == len(family_of(family).cases(True))
+    assert not any(row["problems"] for row in report["rows"])
+    for peer in ("torch", "rdkit"):
+        if importlib.util.find_spec(peer) and peer in family_of(family).LIBRARIES:
+            assert all(peer in row["seconds"] for row in report["rows"])
+
+
+def test_imports_are_whole_processes():
+    report = run_bench(["import"], peers=["numpy"], quick=True)
+    assert {row["case"] for row in report["rows"]} == {"import", "whole process"}
+    assert all(set(row["seconds"]) == {"catalase", "numpy"} for row in report["rows"])
+
+
+def test_the_book_listing_runs(data_dir):
+    report = run_bench(["book-tox21"], peers=[], quick=True)
+    assert {"fit", "whole process"} <= {row["case"] for row in report["rows"]}
+
+
+def test_every_family_is_listed_and_every_case_has_its_own_name():
+    for name in FAMILIES:
+        family = family_of(name)
+        if hasattr(family, "cases"):
+            for quick in (True, False):
+                names = [case.name for case in family.cases(quick)]
+                assert len(set(names)) == len(names) and "catalase" in family.LIBRARIES
+
+
+def test_results_that_differ_are_not_timed():
+    case = Case("x", 1.0, "steps/s", tolerance=1e-3)
+    a = [np.array([1.0, 2.0])]
+    assert compare(case, a, [np.array([1.0, 2.001])]) is None
+    assert "differs by" in compare(case, a, [np.array([1.0, 2.1])])
+    assert "shape" in compare(case, a, [np.array([1.0])])
+    assert "differs by nan" in compare(case, a, [np.array([1.0, np.nan])])
+
+
+def test_rates_and_ratios():
+    row = Row("f", "c", 1, "GFLOP/s", 2e9, {"catalase": {"p50": 0.5}, "numpy": {"p50": 1.0}, "torch": {"p50": 0.75}})
+    assert row.rate("catalase") == 4.0 and row.ratio("numpy") == 2.0 and row.best_peer() == "torch"
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ({"families": ["matmull"]}, "there is no family 'matmull'; choose from matmul"),
+        ({"peers": ["tensorflow"]}, "there is no peer 'tensorflow'"),
+        ({"threads": [0]}, "threads must be 1 or more"),
+        ({"seconds": 0}, "seconds must be above 0"),
+    ],
+)
+def test_bad_arguments(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        run_bench(**arguments)
+
+
+def test_the_command_line(tmp_path, capsys):
+    code = main([
+        "bench", "matmul", "--threads", "1", "--peers", "numpy", "--seconds", "0.02", "--quick",
+        "--json", str(tmp_path / "out.json"), "--plot", str(tmp_path / "out.png"),
+    ])  # fmt: skip
+    out = capsys.readouterr().out
+    assert code == 0 and "50x100x12" in out and "numpy" in out and "ratio" in out
+    assert json.loads((tmp_path / "out.json").read_text())["rows"]
+    assert (tmp_path / "out.png").read_bytes()[:4] == b"\x89PNG"
+    assert main(["bench", "nonsense"]) == 1
+    assert main(["bench", "matmul", "--peers", "nonsense"]) == 1
