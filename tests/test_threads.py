@@ -117,9 +117,19 @@ def test_multiprocessing_workers(product, method):
 def test_threads_from_the_environment():
     script = "import catalase as ct; print(ct.get_num_threads())"
     for text, expected in (("3", "3"), ("1", "1")):
-        run = subprocess.run([sys.executable, "-c", script], env={**os.environ, "CATALASE_NUM_THREADS": text}, capture_output=True, text=True)
+        run = subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "CATALASE_NUM_THREADS": text},
+            capture_output=True,
+            text=True,
+        )
         assert run.stdout.strip() == expected, run.stderr
-    run = subprocess.run([sys.executable, "-c", script], env={**os.environ, "CATALASE_NUM_THREADS": "many"}, capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "CATALASE_NUM_THREADS": "many"},
+        capture_output=True,
+        text=True,
+    )
     assert run.returncode != 0 and "CATALASE_NUM_THREADS must be a whole number from 1 to 4096" in run.stderr
 
 
@@ -127,7 +137,10 @@ def test_threads_from_the_environment():
 def test_threads_obey_the_affinity_mask():
     script = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); import catalase as ct; print(ct.get_num_threads())"
     environment = {k: v for k, v in os.environ.items() if k != "CATALASE_NUM_THREADS"}
-    assert subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True).stdout.strip() == "1"
+    assert (
+        subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True).stdout.strip()
+        == "1"
+    )
 
 
 # The files that containers leave; a group obeys those around it.

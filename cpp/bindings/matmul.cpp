@@ -20,8 +20,8 @@ MatrixView<const T> optional_rows(const py::object& array, Index rows, Index col
 
 // `look`: take the gather path where a is mostly zeros.
 template <class T>
-void matmul_into(bool look, const py::array& a, const py::array& b, const py::object& bias, int activation, const py::array& out,
-                 const py::object& add, const py::object& keep) {
+void matmul_into(bool look, const py::array& a, const py::array& b, const py::object& bias, int activation,
+                 const py::array& out, const py::object& add, const py::object& keep) {
   MatmulArgs<T> args{matrix_view<const T>(a), matrix_view<const T>(b), matrix_view<T>(out), {}};
   require(args.a.cols == args.b.rows && args.c.rows == args.a.rows && args.c.cols == args.b.cols, "shapes do not fit");
   require(args.c.col_stride == 1 || args.c.cols <= 1, "out must have rows of unit stride");
@@ -163,8 +163,8 @@ void bind_matmul(py::module_& m) {
           has_dtype<double>(a) ? matmul_into<double>(look, a, b, bias, activation, out, add, keep)
                                : matmul_into<float>(look, a, b, bias, activation, out, add, keep);
         },
-        py::arg("a"), py::arg("b"), py::arg("bias"), py::arg("activation"), py::arg("out"),
-        py::arg("add") = py::none(), py::arg("keep") = py::none());
+        py::arg("a"), py::arg("b"), py::arg("bias"), py::arg("activation"), py::arg("out"), py::arg("add") = py::none(),
+        py::arg("keep") = py::none());
   }
   m.def(
       "matmul_batch",

@@ -65,8 +65,8 @@ void step(const Settings& s, py::array& param, const py::array& grad, const py::
 
 // A matrix of weights whose gradient is x^T @ dz; x is a SparseBatch or an array.
 template <class T>
-void step_linear(const Settings& s, py::array& param, const py::object& x, const py::array& dz,
-                 const py::object& first, const py::object& second) {
+void step_linear(const Settings& s, py::array& param, const py::object& x, const py::array& dz, const py::object& first,
+                 const py::object& second) {
   const OptimArgs<T> args = args_of<T>(s, param, first, second);
   const MatrixView<const T> weights = matrix_view<const T>(param);
   MatrixView<const T> gradient = matrix_view<const T>(dz);

@@ -69,11 +69,13 @@ void bind_sparse_batch(py::module_& m) {
       .def_property_readonly("shape", [](const SparseBatch& x) { return py::make_tuple(x.rows(), x.cols()); })
       .def_property_readonly("entries", &SparseBatch::entries)
       .def_property_readonly(
-          "dtype", [](const SparseBatch& x) { return x.is_double() ? py::dtype::of<double>() : py::dtype::of<float>(); })
+          "dtype",
+          [](const SparseBatch& x) { return x.is_double() ? py::dtype::of<double>() : py::dtype::of<float>(); })
       .def("to_dense", [](const SparseBatch& x) { return x.is_double() ? dense<double>(x) : dense<float>(x); })
       .def("linear",
            [](const SparseBatch& x, const py::array& w, const py::object& bias, int activation) {
-             return x.is_double() ? linear_of<double>(x, w, bias, activation) : linear_of<float>(x, w, bias, activation);
+             return x.is_double() ? linear_of<double>(x, w, bias, activation)
+                                  : linear_of<float>(x, w, bias, activation);
            })
       .def("weight_gradient", [](SparseBatch& x, const py::array& dz, const py::array& out) {
         x.is_double() ? gradient_into<double>(x, dz, out) : gradient_into<float>(x, dz, out);

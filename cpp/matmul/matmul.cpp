@@ -66,7 +66,8 @@ void matmul(const MatmulArgs<T>& args) {
   parallel_for(parts_m * parts_n, [&](Index block) {
     const Index bi = block / parts_n, bj = block % parts_n;
     const Index i = start_of(m, parts_m, bi, 1, m), i_stop = start_of(m, parts_m, bi + 1, 1, m);
-    const Index j = start_of(vectors, parts_n, bj, width<T>(), n), j_stop = start_of(vectors, parts_n, bj + 1, width<T>(), n);
+    const Index j = start_of(vectors, parts_n, bj, width<T>(), n),
+                j_stop = start_of(vectors, parts_n, bj + 1, width<T>(), n);
     run_level(args.block(i, j, i_stop - i, j_stop - j));
   });
 }

@@ -13,8 +13,13 @@ const ElementwiseKernels& own_level = elementwise_avx2;
 namespace catalase {
 
 const MatmulKernels matmul_avx2 = {
-    matmul_one_thread<float>, matmul_one_thread<double>, column_sum_one_thread<float>, column_sum_one_thread<double>,
-    kWidth<float>,            kWidth<double>,            kMaxRows[kPanelVectors],
+    matmul_one_thread<float>,
+    matmul_one_thread<double>,
+    column_sum_one_thread<float>,
+    column_sum_one_thread<double>,
+    kWidth<float>,
+    kWidth<double>,
+    kMaxRows[kPanelVectors],
 };
 
 }  // namespace catalase

@@ -17,9 +17,8 @@
 
 #include "common/memory.h"
 #include "matmul/activate_row.h"
-#include "matmul/matmul.h"
-
 #include "matmul/blocks.h"
+#include "matmul/matmul.h"
 // micro.h needs blocks.h
 #include "matmul/micro.h"
 #include "matmul/pack.h"
@@ -52,8 +51,8 @@ MatrixView<const T> readable_block(MatrixView<const T> a, bool copy, T* buffer) 
 
 // One panel of B against all row tiles of a block of A.
 template <class T>
-void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed, T* panel,
-                       const Ahead<T>& ahead, bool from_c, const MatrixView<T>& c, const Epilogue<T>& epilogue) {
+void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed, T* panel, const Ahead<T>& ahead,
+                       bool from_c, const MatrixView<T>& c, const Epilogue<T>& epilogue) {
   constexpr Index W = kWidth<T>;
   const Index vectors = (c.cols + W - 1) / W;
   const Index max_rows = kMaxRows[vectors];
@@ -136,9 +135,19 @@ void matmul_row(const MatmulArgs<T>& args, Index i) {
   const Index n = args.c.cols, k = args.a.cols;
   for (Index j = 0; j < n;) {
     const Index columns = smaller(n - j, n - j >= width ? width : W);
-    MicroArgs<T> micro{args.a.at(i, 0), 0,       args.a.col_stride, args.b.at(0, j), args.b.row_stride,
-                       nullptr,         {}, k,                 args.c.at(i, j), args.c.row_stride,
-                       columns % W == 0 ? W : columns % W, false,   args.epilogue.block(i, j)};
+    MicroArgs<T> micro{args.a.at(i, 0),
+                       0,
+                       args.a.col_stride,
+                       args.b.at(0, j),
+                       args.b.row_stride,
+                       nullptr,
+                       {},
+                       k,
+                       args.c.at(i, j),
+                       args.c.row_stride,
+                       columns % W == 0 ? W : columns % W,
+                       false,
+                       args.epilogue.block(i, j)};
     pick_micro_kernel<T>(1, columns == width ? kWideVectors : 1, true, columns % W != 0)(micro);
     j += columns;
   }

@@ -8,9 +8,10 @@
 //
 // Registers: AVX-512 has 32. 8 x 3, 12 x 2 and up to 18 x 1 tiles keep 18 to 24 accumulators; FMA has a latency of 4
 // cycles on 2 ports, so 8 are the least. A tile needs R broadcasts and NV loads for R * NV FMAs: 8 x 3 has the fewest
-// loads (11 for 24) and holds its rate best where a neighbour shares the core (127 against 120 GFLOP/s for 12 x 2, equal
-// at 202 in a quiet minute, measured). AVX2 has 16: 6 x 2 is 12 accumulators, 2 vectors of B and a broadcast. One row
-// alone takes 8 vectors, so that its FMAs do not wait for each other. Included by matmul_impl.h, after simd_<level>.h.
+// loads (11 for 24) and holds its rate best where a neighbour shares the core (127 against 120 GFLOP/s for 12 x 2,
+// equal at 202 in a quiet minute, measured). AVX2 has 16: 6 x 2 is 12 accumulators, 2 vectors of B and a broadcast. One
+// row alone takes 8 vectors, so that its FMAs do not wait for each other. Included by matmul_impl.h, after
+// simd_<level>.h.
 #pragma once
 
 #include <utility>
@@ -31,7 +32,7 @@ struct MicroArgs {
   Index a_row, a_col;
   const T* b;  // row p starts at b + p * b_row
   Index b_row;
-  T* panel;  // where to store the rows of B as a packed panel, or null
+  T* panel;        // where to store the rows of B as a packed panel, or null
   Ahead<T> ahead;  // this tile's share of the rows of B that the next panel will read
   Index k;
   T* c;  // row stride ldc

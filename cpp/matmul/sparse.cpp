@@ -10,7 +10,7 @@ namespace {
 
 constexpr Index kOneIn = 8;           // fingerprints have 2 to 5%, hidden layers more
 constexpr Index kSmallest = 1 << 12;  // below so many entries of A the dense path is over before the look is
-constexpr Index kColumns = 128;       // columns of B that a thread gathers from at a time: 1,024 rows are 512 KiB, in L2
+constexpr Index kColumns = 128;  // columns of B that a thread gathers from at a time: 1,024 rows are 512 KiB, in L2
 
 Index compress(MatrixView<const float> x, Index most, std::int32_t* columns, float* values, Index* starts) {
   return level().sparse->compress_f32(x, most, columns, values, starts);

@@ -33,6 +33,9 @@ Index compress_level(MatrixView<const T> x, Index most, std::int32_t* columns, T
   return count;
 }
 
+// Entries from one prefetch to its use. The rows of B that a sample needs lie anywhere; the hardware does not follow.
+constexpr Index kAhead = 4;
+
 // NV vectors of one row of C; `columns` of them are real where the last is short.
 template <class T, int NV>
 inline void gather_block(const SparseRows<T>& a, Index i, Index j, Index columns, const MatmulArgs<T>& args) {
@@ -49,6 +52,11 @@ inline void gather_block(const SparseRows<T>& a, Index i, Index j, Index columns
     for (; e < stop && a.columns[e] < cut; ++e) {
       const V value = broadcast(a.values[e]);
       const T* row = args.b.at(a.columns[e], j);
+      if (NV == 8 && e + kAhead < stop) {
+        const T* next = args.b.at(a.columns[e + kAhead], j);
+#pragma GCC unroll 8
+        for (int v = 0; v < NV; v += 64 / (W * static_cast<int>(sizeof(T)))) __builtin_prefetch(next + v * W);
+      }
 #pragma GCC unroll 8
       for (int v = 0; v < NV; ++v) chain[v] = fma(value, read(row, v), chain[v]);
     }

@@ -11,6 +11,8 @@ constexpr int kChains = 12;
 
 float fma_level(Index rounds) {
   Vec<float> sum[kChains] = {};
+#pragma GCC unroll 16
+  for (int c = 0; c < kChains; ++c) hold(sum[c]);  // else the compiler sees that all chains are one
   Vec<float> x = broadcast(0.5f);
   const Vec<float> y = broadcast(1.0f);
 #pragma GCC unroll 1

@@ -143,10 +143,14 @@ def _add_bench(commands: _Commands) -> None:
 
     text = "Time Catalase beside the libraries that are installed: the same work, checked, in one run, in turn."
     parser = _command(commands, "bench", text, run)
-    parser.add_argument("families", nargs="*", help="matmul mlp predict elementwise fingerprint book-tox21 import; all if none")
+    parser.add_argument(
+        "families", nargs="*", help="matmul mlp predict elementwise fingerprint book-tox21 import; all if none"
+    )
     parser.add_argument("--threads", type=_list_of(_whole_number(1)), default=[1], help="such as 1,2 (default: 1)")
     parser.add_argument("--peers", type=_list_of(str), help="such as torch,numpy (default: all that are installed)")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of timing, a library and case (default: %(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, help="of timing, a library and case (default: %(default)s)"
+    )
     parser.add_argument("--json", metavar="FILE", help="write everything that was measured")
     parser.add_argument("--plot", metavar="FILE", help="draw a PNG; needs matplotlib")
     parser.add_argument("--quick", action="store_true", help="small cases only, to see that everything runs")

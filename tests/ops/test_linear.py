@@ -155,7 +155,9 @@ def test_a_sparse_batch_knows_its_entries(rng, packed):
     assert np.array_equal(batch.to_dense(), bits.astype(np.float32))
 
 
-@pytest.mark.parametrize("x", [np.ones((64, 64), np.float32), np.zeros((3, 4), np.float32), np.zeros((4, 5000), np.float32).T])
+@pytest.mark.parametrize(
+    "x", [np.ones((64, 64), np.float32), np.zeros((3, 4), np.float32), np.zeros((4, 5000), np.float32).T]
+)
 def test_dense_small_and_transposed_batches_are_not_sparse(x):
     assert ct.ops.as_sparse(x) is None
 

@@ -240,7 +240,10 @@ def test_a_bad_epilogue_is_refused(rng):
 @pytest.mark.parametrize("count", [0, 1, 3, 40])
 @pytest.mark.parametrize("order", ["contiguous", "reversed", "transposed"])
 def test_stacks_of_any_size_and_layout(backend, threads, rng, count, order):
-    a, b = rng.standard_normal((count, 9, 70)).astype(np.float32), rng.standard_normal((count, 70, 35)).astype(np.float32)
+    a, b = (
+        rng.standard_normal((count, 9, 70)).astype(np.float32),
+        rng.standard_normal((count, 70, 35)).astype(np.float32),
+    )
     if order == "reversed":
         a, b = a[::-1], b[::-1]
     elif order == "transposed":
@@ -254,7 +257,12 @@ def test_stacks_of_any_size_and_layout(backend, threads, rng, count, order):
 @pytest.mark.parametrize("m", [1, 2, 3, 8, 9, 12, 17, 18, 19, 25])
 def test_every_tile(backend, rng, m):
     for n in (1, 8, 12, 15, 16, 17, 31, 32, 33, 47, 48, 49, 64, 127, 129):
-        for k, transpose_a, transpose_b in ((1, False, False), (37, True, False), (130, False, True), (513, True, True)):
+        for k, transpose_a, transpose_b in (
+            (1, False, False),
+            (37, True, False),
+            (130, False, True),
+            (513, True, True),
+        ):
             a, b = rng.standard_normal((m, k)).astype(np.float32), rng.standard_normal((k, n)).astype(np.float32)
             left = np.ascontiguousarray(a.T) if transpose_a else a
             right = np.ascontiguousarray(b.T) if transpose_b else b

@@ -65,8 +65,9 @@ def notes(report: dict[str, Any]) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items())
     commit = f", commit {m['commit']}" if m["commit"] else ""
     lines = [
-        f"{m['date']}: {m['cpu']}, {m['cores']} cores, level {m['level']}, {m['system']}, Python {m['python']}, {m['compiler']}{commit}",
-        f"{versions}",
+        f"{m['date']}: {m['cpu']}, {m['cores']} cores, level {m['level']}, {m['system']}, "
+        f"Python {m['python']}, {m['compiler']}{commit}",
+        versions,
     ]
     if report["absent"]:
         lines.append(f"not installed, so not measured: {', '.join(report['absent'])} (pip install 'catalase[bench]')")

@@ -226,7 +226,7 @@ def _run_processes(
     samples: dict[tuple[str, str], list[float]] = {}
     answers: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for round_number in range(family.ROUNDS if not quick else 1):
+        for _ in range(family.ROUNDS if not quick else 1):
             for library in libraries:
                 start = time.perf_counter()
                 done = subprocess.run(

@@ -13,7 +13,8 @@ from ._case import Case, Prepared
 _SMILES = [
     "CC(=O)Oc1ccccc1C(=O)O", "CN1C=NC2=C1C(=O)N(C(=O)N2C)C", "CC(C)Cc1ccc(cc1)C(C)C(=O)O", "c1ccc2c(c1)cccc2",
     "CC(=O)NC1=CC=C(C=C1)O", "C1CCCCC1", "OC(=O)c1ccccc1O", "CCOC(=O)C1=C(C)NC(C)=C(C1c1ccccc1)C(=O)OC",
-    "CN1CCC[C@H]1c1cccnc1", "O=C(O)CCc1ccc(Cl)cc1", "NS(=O)(=O)c1cc(Cl)c2NCNS(=O)(=O)c2c1", "Clc1ccc(cc1)C(c1ccc(Cl)cc1)C(Cl)(Cl)Cl",
+    "CN1CCC[C@H]1c1cccnc1", "O=C(O)CCc1ccc(Cl)cc1", "NS(=O)(=O)c1cc(Cl)c2NCNS(=O)(=O)c2c1",
+    "Clc1ccc(cc1)C(c1ccc(Cl)cc1)C(Cl)(Cl)Cl",
 ]  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def floating(function: str, name: str, x: Any) -> NDArray[Any]:
     return x
 
 
-def same_dtype(function: str, **arrays: NDArray[Any] | None) -> None:
+def same_dtype(function: str, **arrays: Any) -> None:
     """Refuse arrays of differing dtypes, naming each."""
     present = {name: a for name, a in arrays.items() if a is not None}
     if len({a.dtype for a in present.values()}) > 1:

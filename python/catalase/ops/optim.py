@@ -22,7 +22,13 @@ _SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP = range(5)
 
 
 def sgd_step(
-    param: NDArray[Any], grad: NDArray[Any] | LinearGradient, *, lr: float, l1: float = 0.0, l2: float = 0.0, decay: float = 0.0
+    param: NDArray[Any],
+    grad: NDArray[Any] | LinearGradient,
+    *,
+    lr: float,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    decay: float = 0.0,
 ) -> None:
     """Gradient descent: ``param -= lr * g``.
 
