@@ -48,7 +48,7 @@ inline void transpose_square(Vec<T> (&v)[kWidth<T>]) {
   constexpr int W = kWidth<T>;
 #pragma GCC unroll 4
   for (int d = W / 2; d > 0; d /= 2) {
-    Mask<T> low, high;
+    Mask<T> low = {}, high = {};
 #pragma GCC unroll 16
     for (int i = 0; i < W; ++i) {
       low[i] = (i & d) != 0 ? i - d + W : i;
