@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -164,8 +166,11 @@ def test_container_limits(tmp_path, files, group, expected):
     assert _core.quota_cores(str(tmp_path), group) == expected
 
 
-def test_threadpoolctl_sees_and_limits_the_pool():
+def test_threadpoolctl_sees_and_limits_the_pool(tmp_path):
     threadpoolctl = pytest.importorskip("threadpoolctl")
+    stranger = tmp_path / "_core.another-package.so"  # SciPy has such a one; it must not be taken for ours
+    shutil.copy(np.random._common.__file__, stranger)
+    ctypes.CDLL(str(stranger))
     before = ct.get_num_threads()
     ct.set_num_threads(2)
     try:

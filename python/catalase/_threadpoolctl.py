@@ -19,7 +19,10 @@ class CatalaseController(threadpoolctl.LibController):
     def set_num_threads(self, num_threads: int) -> None:
         self.dynlib.catalase_set_num_threads(int(num_threads))
 
-    def get_version(self) -> str:
+    def get_version(self) -> str | None:
+        # threadpoolctl asks before it looks at check_symbols, and other packages have a library named _core too.
+        if not hasattr(self.dynlib, "catalase_version"):
+            return None
         import ctypes
 
         self.dynlib.catalase_version.restype = ctypes.c_char_p
