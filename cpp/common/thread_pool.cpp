@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/memory.h"
 #include "cpu/fpu.h"
 
 namespace catalase {
@@ -94,6 +95,9 @@ Pool& pool() {
   static const bool ready = [] {
     pool_instance = new Pool;  // never destroyed: workers may outlive every static object
     pool_instance->threads.store(usable_cores());
+    // The allocator's handlers must be there first: before a fork they run last to first, so this mutex is taken before
+    // the allocator's, as it is by a task that asks for memory. The other order could deadlock.
+    (void)cache_stats();
     pthread_atfork([] { pool_instance->mutex.lock(); }, [] { pool_instance->mutex.unlock(); }, after_fork_in_child);
     return true;
   }();

@@ -38,7 +38,7 @@ int main() {
   std::vector<std::thread> callers;
   for (int c = 0; c < 6; ++c) {
     callers.emplace_back([&, c] {
-      for (int round = 0; round < 300; ++round) {
+      for (int round = 0; round < 2000; ++round) {
         if (!one_job(1 + (round * 7 + c) % 50)) ++wrong;
         if (c == 0 && round % 20 == 0) set_num_threads(1 + round / 20 % 5);
         if (c == 1 && round % 50 == 0) release_cached_memory();
