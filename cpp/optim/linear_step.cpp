@@ -8,8 +8,9 @@
 namespace catalase {
 namespace {
 
-// Rows of a strip. Sparse: the gradient of a few rows stays in L1. Dense: a strip is a product, and wants enough rows
-// to use what it packs; 96 rows of 1,000 floats are 375 KiB, in L2.
+// Rows of a strip. Sparse: the gradient of a few rows stays in L1 (it is only stored where a batch is longer than a
+// chain). Dense: a strip is a product, and wants enough rows to use what it packs; 96 rows of 1,000 floats are 375 KiB,
+// in L2.
 constexpr Index kSparseRows = 4, kDenseRows = 96;
 
 void step_row(Rule rule, const OptimArgs<float>& args) {
@@ -17,6 +18,14 @@ void step_row(Rule rule, const OptimArgs<float>& args) {
 }
 void step_row(Rule rule, const OptimArgs<double>& args) {
   level().optim->step_f64(rule, args);
+}
+void step_gathered(Rule rule, const OptimArgs<float>& args, const SparseRows<float>& x, MatrixView<const float> dz,
+                   Index begin, Index end, Index stride) {
+  level().optim->step_gathered_f32(rule, args, x, dz, begin, end, stride);
+}
+void step_gathered(Rule rule, const OptimArgs<double>& args, const SparseRows<double>& x, MatrixView<const double> dz,
+                   Index begin, Index end, Index stride) {
+  level().optim->step_gathered_f64(rule, args, x, dz, begin, end, stride);
 }
 void multiply(const MatmulArgs<float>& args) {
   level().matmul->matmul_f32(args);
@@ -35,6 +44,9 @@ void optim_step_linear(Rule rule, const OptimArgs<T>& args, Index rows, Index co
   const Index strip = sparse_x != nullptr ? kSparseRows : kDenseRows;
   const auto one_strip = [&](Index s) {
     const Index begin = s * strip, end = begin + strip < rows ? begin + strip : rows;
+    if (sparse_x != nullptr && sparse_x->cols <= kChainLength && dz.col_stride == 1) {
+      return step_gathered(rule, args, *sparse_x, dz, begin, end, stride);
+    }
     Scratch<T> grad(static_cast<std::size_t>((end - begin) * cols));
     MatmulArgs<T> product{{}, dz, {grad.get(), end - begin, cols, cols, 1}, {}};
     if (sparse_x != nullptr) {
