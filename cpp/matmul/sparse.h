@@ -22,8 +22,11 @@ struct SparseRows {
 };
 
 struct SparseKernels {
-  // Writes the entries of x that are not zero, and where each row starts; x has unit column stride. Gives up with -1
-  // once there are more than `most`, else returns their number.
+  // The number of entries that are not zero; x has unit column stride.
+  Index (*count_f32)(MatrixView<const float> x);
+  Index (*count_f64)(MatrixView<const double> x);
+  // Writes the entries of x that are not zero, and where each row starts; x likewise. Gives up with -1 once
+  // there are more than `most`, else returns their number.
   Index (*compress_f32)(MatrixView<const float> x, Index most, std::int32_t* columns, float* values, Index* starts);
   Index (*compress_f64)(MatrixView<const double> x, Index most, std::int32_t* columns, double* values, Index* starts);
   // Rows [begin, end), columns [left, right) of act(A @ args.b + bias); args.a is not read. args.b has unit column

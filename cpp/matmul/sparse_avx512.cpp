@@ -11,6 +11,6 @@ const ElementwiseKernels& own_level = elementwise_avx512;
 #include "matmul/sparse_impl.h"
 
 namespace catalase {
-const SparseKernels sparse_avx512 = {compress_level<float>, compress_level<double>, gather_level<float>,
-                                     gather_level<double>};
+const SparseKernels sparse_avx512 = {count_level<float>,     count_level<double>, compress_level<float>,
+                                     compress_level<double>, gather_level<float>, gather_level<double>};
 }  // namespace catalase

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..autograd import Tensor
+from ..autograd import Tensor, is_recording
+from ..ops import empty
 from . import functional
 from .init import Initializer, generator, glorot_uniform, zeros
 from .module import Module
@@ -172,9 +173,20 @@ class Sequential(Module):
         self.layers = list(layers)
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.ndim == 2 and x.shape[0] > _BLOCK_ROWS and not is_recording() and _by_rows(self):
+            return self._in_blocks(x)
         for layer in self.layers:
             x = layer(x)
         return x
+
+    def _in_blocks(self, x: Tensor) -> Tensor:
+        """The same bits, but what one layer hands to the next stays in the cache, and memory does not grow with the rows."""
+        first = self.forward(Tensor(x.data[:_BLOCK_ROWS])).data
+        out = empty((x.shape[0], *first.shape[1:]), first.dtype)
+        out[:_BLOCK_ROWS] = first
+        for start in range(_BLOCK_ROWS, x.shape[0], _BLOCK_ROWS):
+            out[start : start + _BLOCK_ROWS] = self.forward(Tensor(x.data[start : start + _BLOCK_ROWS])).data
+        return Tensor(out)
 
     def __len__(self) -> int:
         return len(self.layers)
@@ -184,3 +196,16 @@ class Sequential(Module):
 
     def __iter__(self) -> Iterator[Module]:
         return iter(self.layers)
+
+
+_BLOCK_ROWS = 2048  # w is read again for every block: 1,000 rows in blocks of 256 took a fifth longer than whole
+_ROW_LAYERS = {Linear, ReLU, Tanh, Sigmoid, Softplus, Softmax}
+
+
+def _by_rows(layer: Module) -> bool:
+    """Whether each row of the output depends on that row of the input alone. Subclasses may do anything, so: no."""
+    if type(layer) is Sequential:
+        return all(_by_rows(inner) for inner in layer.layers)
+    if type(layer) is Dropout:
+        return not layer.training or layer.rate == 0
+    return type(layer) in _ROW_LAYERS
