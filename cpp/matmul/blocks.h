@@ -11,8 +11,8 @@ constexpr int kWideVectors = 8;  // vectors of a tile of one row
 #ifdef KC
 constexpr Index kBlockK = KC, kBlockM = MC, kBlockN = NC;
 #else
-constexpr Index kBlockK = 512;   // a panel of 48 columns is 96 KiB, streamed from an L2 of 1 MiB and more
-constexpr Index kBlockM = 144;   // 288 KiB of A in L2
+constexpr Index kBlockK = 256;   // a panel of 48 columns is 48 KiB; 512 with 144 rows lost 2 to 6% at 128 rows and more
+constexpr Index kBlockM = 288;   // 288 KiB of A in an L2 of 1 MiB and more
 constexpr Index kBlockN = 2016;  // 4 MiB of B in L3
 #endif
 #else

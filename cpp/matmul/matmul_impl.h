@@ -185,9 +185,17 @@ void matmul_in_parts(const MatmulArgs<T>& args) {
 }
 
 template <class T>
+bool add_overlaps_c(const MatmulArgs<T>& args) {
+  const Epilogue<T>& e = args.epilogue;
+  const Index m = args.c.rows, n = args.c.cols;
+  if (e.add == nullptr || m == 0 || n == 0) return false;
+  return e.add < args.c.at(m - 1, n) && args.c.data < e.add + (m - 1) * e.add_row + n;
+}
+
+template <class T>
 void matmul_one_thread(const MatmulArgs<T>& args) {
   const Index k = args.a.cols;
-  const bool rewrites_add = args.epilogue.add != nullptr && k > kBlockK;  // add may be C, which later blocks read
+  const bool rewrites_add = k > kBlockK && add_overlaps_c(args);  // later blocks of K would read sums in its place
   if (k > kChainLength || rewrites_add) {
     matmul_in_parts(args);
   } else if (args.c.rows <= 2 && args.b.col_stride == 1) {

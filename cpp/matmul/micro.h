@@ -4,7 +4,8 @@
 //
 // A is read where it stands, by broadcasts: rows of unit stride (kByColumn false) or columns of unit stride (true, a
 // transposed A). B is read where it stands too, or from a packed panel; the first tile that reads a panel's columns
-// from the caller's matrix stores them to the panel on the way, which costs nothing beside the FMAs.
+// from the caller's matrix stores them to the panel on the way. Packing apart from it was measured: faster alone,
+// slower in the whole product, because the tile hides the latency of B.
 //
 // Registers: AVX-512 has 32. 8 x 3, 12 x 2 and up to 18 x 1 tiles keep 18 to 24 accumulators; FMA has a latency of 4
 // cycles on 2 ports, so 8 are the least. A tile needs R broadcasts and NV loads for R * NV FMAs: 8 x 3 has the fewest
@@ -59,13 +60,47 @@ inline void finish_row(Vec<T> (&c)[NV], const Epilogue<T>& e, Index row, Lanes l
 }
 
 constexpr Index kChunk = 16;  // terms between prefetches
+constexpr int kUnroll = 2;    // terms a turn; 4 is no faster, and slower where K is short
+
+// One term of every chain of the tile.
+template <class T, int R, int NV, bool kByColumn, bool kEdge, int kGroups>
+[[gnu::always_inline]] inline void add_term(Vec<T> (&c)[R][NV], const T* const (&a)[kGroups], Index a_row, Index offset,
+                                            const T* b, T* panel, LaneMask<T> last) {
+  constexpr Index W = kWidth<T>;
+  Vec<T> row[NV];
+#pragma GCC unroll 8
+  for (int v = 0; v < NV; ++v) {
+    row[v] = kEdge && v == NV - 1 ? load_lanes(b + v * W, last) : load(b + v * W);
+    hold(row[v]);  // gcc would fold these loads into every FMA and become load-bound
+  }
+  if (panel != nullptr) {
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) store(panel + v * W, row[v]);
+  }
+#pragma GCC unroll 32
+  for (int r = 0; r < R; ++r) {
+    Vec<T> value = broadcast(kByColumn ? a[0][r + offset] : a[r / 3][(r % 3) * a_row + offset]);
+    if (NV > 1) hold(value);
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) c[r][v] = fma(value, row[v], c[r][v]);
+  }
+}
+
+template <class T, int kGroups>
+[[gnu::always_inline]] inline void advance(const T* (&a)[kGroups], Index step) {
+#pragma GCC unroll 8
+  for (int g = 0; g < kGroups; ++g) {
+    a[g] += step;
+    hold_pointer(a[g]);  // else gcc keeps a pointer a row, and spills them
+  }
+}
 
 // kEdge: B is not padded, so its last vector is read under a mask.
 template <class T, int R, int NV, bool kByColumn, bool kEdge>
 void micro_kernel(const MicroArgs<T>& args) {
   using V = Vec<T>;
   constexpr Index W = kWidth<T>;
-  constexpr int kGroups = (R + 2) / 3;  // rows are addressed as base, base + stride, base + 2 * stride
+  constexpr int kGroups = kByColumn ? 1 : (R + 2) / 3;  // rows are addressed as base, base + stride, base + 2 * stride
   const LaneMask<T> last = first_lanes<T>(args.last);
   V c[R][NV];
 #pragma GCC unroll 32
@@ -98,36 +133,24 @@ void micro_kernel(const MicroArgs<T>& args) {
       for (int v = 0; v < NV; ++v) __builtin_prefetch(next_c + v * W, 1);
       next_c += args.ldc;
     }
+    Index p = left < kChunk ? left : kChunk;
 #pragma GCC unroll 1
-    for (Index p = left < kChunk ? left : kChunk; p > 0; --p) {
-      V row[NV];
+    for (; p >= kUnroll; p -= kUnroll) {
 #pragma GCC unroll 8
-      for (int v = 0; v < NV; ++v) {
-        row[v] = kEdge && v == NV - 1 ? load_lanes(b + v * W, last) : load(b + v * W);
-        hold(row[v]);  // gcc would fold these loads into every FMA and become load-bound
+      for (int u = 0; u < kUnroll; ++u) {
+        add_term<T, R, NV, kByColumn, kEdge>(c, a, a_row, kByColumn ? u * a_col : u, b + u * b_row,
+                                             panel != nullptr ? panel + u * NV * W : nullptr, last);
       }
+      if (panel != nullptr) panel += kUnroll * NV * W;
+      b += kUnroll * b_row;
+      advance(a, kByColumn ? kUnroll * a_col : kUnroll);
+    }
+#pragma GCC unroll 1
+    for (; p > 0; --p) {
+      add_term<T, R, NV, kByColumn, kEdge>(c, a, a_row, 0, b, panel, last);
+      if (panel != nullptr) panel += NV * W;
       b += b_row;
-      if (panel != nullptr) {
-#pragma GCC unroll 8
-        for (int v = 0; v < NV; ++v) store(panel + v * W, row[v]);
-        panel += NV * W;
-      }
-#pragma GCC unroll 32
-      for (int r = 0; r < R; ++r) {
-        V value = broadcast(kByColumn ? a[0][r] : a[r / 3][(r % 3) * a_row]);
-        if (NV > 1) hold(value);
-#pragma GCC unroll 8
-        for (int v = 0; v < NV; ++v) c[r][v] = fma(value, row[v], c[r][v]);
-      }
-      if (kByColumn) {
-        a[0] += a_col;
-      } else {
-#pragma GCC unroll 8
-        for (int g = 0; g < kGroups; ++g) {
-          ++a[g];
-          hold_pointer(a[g]);  // else gcc keeps a pointer a row, and spills them
-        }
-      }
+      advance(a, kByColumn ? a_col : 1);
     }
   }
   const bool plain = args.epilogue.empty();

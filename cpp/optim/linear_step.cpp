@@ -58,13 +58,14 @@ void optim_step_linear(Rule rule, const OptimArgs<T>& args, Index rows, Index co
       product.a = dense_x.transposed().block(begin, 0, end - begin, dense_x.rows);
       multiply(product);
     }
-    for (Index i = begin; i < end; ++i) {
+    const bool flat = stride == cols;  // short rows are not padded
+    for (Index i = begin; i < end; i += flat ? end - begin : 1) {
       OptimArgs<T> row = args;
       row.param += i * stride;
       if (row.first != nullptr) row.first += i * stride;
       if (row.second != nullptr) row.second += i * stride;
       row.grad = grad.get() + (i - begin) * cols;
-      row.n = cols;
+      row.n = flat ? (end - begin) * cols : cols;
       step_row(rule, row);
     }
   };
