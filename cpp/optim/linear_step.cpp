@@ -10,8 +10,8 @@ namespace {
 
 // Rows of a strip. Sparse: the gradient of a few rows stays in L1 (it is only stored where a batch is longer than a
 // chain). Dense: a strip is a product, and wants enough rows to use what it packs; 96 rows of 1,000 floats are 375 KiB,
-// in L2.
-constexpr Index kSparseRows = 4, kDenseRows = 96;
+// in L2, and 256 are better where a batch is long enough to hide them.
+constexpr Index kSparseRows = 4, kDenseRows = 96, kManyDenseRows = 256;
 
 void step_row(Rule rule, const OptimArgs<float>& args) {
   level().optim->step_f32(rule, args);
@@ -41,7 +41,8 @@ void optim_step_linear(Rule rule, const OptimArgs<T>& args, Index rows, Index co
                        const SparseRows<T>* sparse_x, const MatrixView<const T>& dense_x,
                        const MatrixView<const T>& dz) {
   if (rows == 0 || cols == 0) return;
-  const Index strip = sparse_x != nullptr ? kSparseRows : kDenseRows;
+  const Index dense_strip = dense_x.rows < 100 ? kDenseRows : kManyDenseRows;
+  const Index strip = sparse_x != nullptr ? kSparseRows : dense_strip;
   const auto one_strip = [&](Index s) {
     const Index begin = s * strip, end = begin + strip < rows ? begin + strip : rows;
     if (sparse_x != nullptr && sparse_x->cols <= kChainLength && dz.col_stride == 1) {
