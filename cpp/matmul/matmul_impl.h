@@ -128,28 +128,46 @@ void matmul_chain(const MatmulArgs<T>& args) {
   }
 }
 
-// One row against a B whose rows have unit stride: 8 vectors of columns at a time, B read in place.
+// One row against a B whose rows have unit stride: whole rows of B, eight at a time, into sums that stay in L1. B is
+// read once and in order, as fast as memory gives it; tiles of columns would jump from page to page.
 template <class T>
 void matmul_row(const MatmulArgs<T>& args, Index i) {
-  constexpr Index W = kWidth<T>, width = kWideVectors * W;
+  constexpr Index W = kWidth<T>, kColumns = 1024, kRows = 8;
   const Index n = args.c.cols, k = args.a.cols;
-  for (Index j = 0; j < n;) {
-    const Index columns = smaller(n - j, n - j >= width ? width : W);
-    MicroArgs<T> micro{args.a.at(i, 0),
-                       0,
-                       args.a.col_stride,
-                       args.b.at(0, j),
-                       args.b.row_stride,
-                       nullptr,
-                       {},
-                       k,
-                       args.c.at(i, j),
-                       args.c.row_stride,
-                       columns % W == 0 ? W : columns % W,
-                       false,
-                       args.epilogue.block(i, j)};
-    pick_micro_kernel<T>(1, columns == width ? kWideVectors : 1, true, columns % W != 0)(micro);
-    j += columns;
+  for (Index j0 = 0; j0 < n; j0 += kColumns) {
+    const Index columns = smaller(kColumns, n - j0), whole = columns / W * W;
+    const LaneMask<T> last = first_lanes<T>(columns - whole);
+    alignas(64) T sums[kColumns] = {};
+    const auto add_rows = [&]<int R>(Index p) {
+      Vec<T> x[R];
+      const T* rows[R];
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) {
+        x[r] = broadcast(*args.a.at(i, p + r));
+        rows[r] = args.b.at(p + r, j0);
+      }
+      for (Index j = 0; j < whole; j += W) {
+        Vec<T> sum = load(sums + j);
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) sum = fma(x[r], load(rows[r] + j), sum);
+        store(sums + j, sum);
+      }
+      if (whole < columns) {
+        Vec<T> sum = load(sums + whole);
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) sum = fma(x[r], load_lanes(rows[r] + whole, last), sum);
+        store(sums + whole, sum);
+      }
+    };
+    Index p = 0;
+    for (; p + kRows <= k; p += kRows) add_rows.template operator()<kRows>(p);
+    for (; p < k; ++p) add_rows.template operator()<1>(p);
+    for (Index j = 0; j < columns; j += W) {
+      const LaneMask<T> lanes = first_lanes<T>(smaller(W, columns - j));
+      Vec<T> out[1] = {load(sums + j)};
+      if (!args.epilogue.empty()) finish_row<T, 1>(out, args.epilogue.block(i, j0 + j), 0, lanes);
+      store_lanes(args.c.at(i, j0 + j), out[0], lanes);
+    }
   }
 }
 

@@ -10,9 +10,8 @@
 // Registers: AVX-512 has 32. 8 x 3, 12 x 2 and up to 18 x 1 tiles keep 18 to 24 accumulators; FMA has a latency of 4
 // cycles on 2 ports, so 8 are the least. A tile needs R broadcasts and NV loads for R * NV FMAs: 8 x 3 has the fewest
 // loads (11 for 24) and holds its rate best where a neighbour shares the core (127 against 120 GFLOP/s for 12 x 2,
-// equal at 202 in a quiet minute, measured). AVX2 has 16: 6 x 2 is 12 accumulators, 2 vectors of B and a broadcast. One
-// row alone takes 8 vectors, so that its FMAs do not wait for each other. Included by matmul_impl.h, after
-// simd_<level>.h.
+// equal at 202 in a quiet minute, measured). AVX2 has 16: 6 x 2 is 12 accumulators, 2 vectors of B and a broadcast.
+// Included by matmul_impl.h, after simd_<level>.h.
 #pragma once
 
 #include <utility>
@@ -177,14 +176,12 @@ MicroFunction<T> pick_shape(Index rows, Index vectors) {
   switch (vectors) {
     case 1:
       return pick_rows<T, 1, kByColumn, kEdge>(rows, std::make_integer_sequence<int, kMaxRows[1]>());
-    case 2:
-      return pick_rows<T, 2, kByColumn, kEdge>(rows, std::make_integer_sequence<int, kMaxRows[2]>());
 #if CATALASE_VECTOR_BYTES == 64
     case 3:
       return pick_rows<T, 3, kByColumn, kEdge>(rows, std::make_integer_sequence<int, kMaxRows[3]>());
 #endif
     default:
-      return micro_kernel<T, 1, kWideVectors, kByColumn, kEdge>;
+      return pick_rows<T, 2, kByColumn, kEdge>(rows, std::make_integer_sequence<int, kMaxRows[2]>());
   }
 }
 
