@@ -4,5 +4,5 @@
 
 namespace catalase {
 const OptimKernels optim_avx2 = {optim_step_level<float>, optim_step_level<double>, optim_step_gathered_level<float>,
-                                   optim_step_gathered_level<double>};
+                                 optim_step_gathered_level<double>};
 }  // namespace catalase

@@ -3,6 +3,6 @@
 #include "optim/optim_impl.h"
 
 namespace catalase {
-const OptimKernels optim_portable = {optim_step_level<float>, optim_step_level<double>, optim_step_gathered_level<float>,
-                                   optim_step_gathered_level<double>};
+const OptimKernels optim_portable = {optim_step_level<float>, optim_step_level<double>,
+                                     optim_step_gathered_level<float>, optim_step_gathered_level<double>};
 }  // namespace catalase

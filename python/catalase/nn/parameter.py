@@ -30,9 +30,10 @@ class Parameter(Tensor):
 
     Notes
     -----
-    The array is copied, to the layout that is fastest (rows of matrices padded). Once its module is flattened (`flatten_parameters`), values and gradient are views of the flat buffer. The first
-    gradient of a step is written, later ones are added, so clearing costs nothing. An array that you put in place of
-    ``.data`` is copied into the buffer at the next optimizer step.
+    The array is copied, to the layout that is fastest (rows of matrices padded). Once its module is flattened
+    (`flatten_parameters`), values and gradient are views of the flat buffer. The first gradient of a step is written,
+    later ones are added, so clearing costs nothing. An array that you put in place of ``.data`` is copied into the
+    buffer at the next optimizer step.
 
     Examples
     --------
