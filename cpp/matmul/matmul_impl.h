@@ -57,7 +57,7 @@ void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed
   const Index vectors = (c.cols + W - 1) / W;
   const Index max_rows = kMaxRows[vectors];
   const Index tiles = (a.rows + max_rows - 1) / max_rows;
-  const bool by_column = a.col_stride != 1 && a.row_stride == 1, edge = c.cols % W != 0;
+  const bool by_column = a.col_stride != 1 && a.row_stride == 1;
   MicroArgs<T> args;
   args.a_row = a.row_stride;
   args.a_col = a.col_stride;
@@ -76,7 +76,7 @@ void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed
     args.ahead = {ahead.data + row * ahead.stride, ahead.stride, piece_start(ahead.rows, tiles, t + 1) - row};
     args.c = c.at(i, 0);
     args.epilogue = epilogue.empty() ? Epilogue<T>() : epilogue.block(i, 0);
-    pick_micro_kernel<T>(rows, vectors, by_column, in_place && edge)(args);
+    pick_micro_kernel<T>(rows, vectors, by_column, !in_place)(args);
     if (panel != nullptr) packed = true;
   }
 }

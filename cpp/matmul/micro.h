@@ -62,17 +62,17 @@ constexpr Index kChunk = 16;  // terms between prefetches
 constexpr int kUnroll = 2;    // terms a turn; 4 is no faster, and slower where K is short
 
 // One term of every chain of the tile.
-template <class T, int R, int NV, bool kByColumn, bool kEdge, int kGroups>
+template <class T, int R, int NV, bool kByColumn, bool kPacked, int kGroups>
 [[gnu::always_inline]] inline void add_term(Vec<T> (&c)[R][NV], const T* const (&a)[kGroups], Index a_row, Index offset,
                                             const T* b, T* panel, LaneMask<T> last) {
   constexpr Index W = kWidth<T>;
   Vec<T> row[NV];
 #pragma GCC unroll 8
   for (int v = 0; v < NV; ++v) {
-    row[v] = kEdge && v == NV - 1 ? load_lanes(b + v * W, last) : load(b + v * W);
+    row[v] = !kPacked && v == NV - 1 ? load_lanes(b + v * W, last) : load(b + v * W);
     hold(row[v]);  // gcc would fold these loads into every FMA and become load-bound
   }
-  if (panel != nullptr) {
+  if (!kPacked && panel != nullptr) {
 #pragma GCC unroll 8
     for (int v = 0; v < NV; ++v) store(panel + v * W, row[v]);
   }
@@ -94,8 +94,8 @@ template <class T, int kGroups>
   }
 }
 
-// kEdge: B is not padded, so its last vector is read under a mask.
-template <class T, int R, int NV, bool kByColumn, bool kEdge>
+// kPacked: B is a panel, padded. Otherwise its last vector is read under a mask.
+template <class T, int R, int NV, bool kByColumn, bool kPacked>
 void micro_kernel(const MicroArgs<T>& args) {
   using V = Vec<T>;
   constexpr Index W = kWidth<T>;
@@ -110,7 +110,7 @@ void micro_kernel(const MicroArgs<T>& args) {
       c[r][v] = !args.from_c ? V{} : v == NV - 1 ? load_lanes(at, last) : load(at);
     }
   }
-  const Index a_row = args.a_row, a_col = args.a_col, b_row = args.b_row;
+  const Index a_row = args.a_row, a_col = args.a_col, b_row = kPacked ? NV * W : args.b_row;
   const T* a[kGroups];
 #pragma GCC unroll 8
   for (int g = 0; g < kGroups; ++g) a[g] = args.a + 3 * g * a_row;
@@ -137,17 +137,17 @@ void micro_kernel(const MicroArgs<T>& args) {
     for (; p >= kUnroll; p -= kUnroll) {
 #pragma GCC unroll 8
       for (int u = 0; u < kUnroll; ++u) {
-        add_term<T, R, NV, kByColumn, kEdge>(c, a, a_row, kByColumn ? u * a_col : u, b + u * b_row,
-                                             panel != nullptr ? panel + u * NV * W : nullptr, last);
+        add_term<T, R, NV, kByColumn, kPacked>(c, a, a_row, kByColumn ? u * a_col : u, b + u * b_row,
+                                               panel != nullptr ? panel + u * NV * W : nullptr, last);
       }
-      if (panel != nullptr) panel += kUnroll * NV * W;
+      if (!kPacked && panel != nullptr) panel += kUnroll * NV * W;
       b += kUnroll * b_row;
       advance(a, kByColumn ? kUnroll * a_col : kUnroll);
     }
 #pragma GCC unroll 1
     for (; p > 0; --p) {
-      add_term<T, R, NV, kByColumn, kEdge>(c, a, a_row, 0, b, panel, last);
-      if (panel != nullptr) panel += NV * W;
+      add_term<T, R, NV, kByColumn, kPacked>(c, a, a_row, 0, b, panel, last);
+      if (!kPacked && panel != nullptr) panel += NV * W;
       b += b_row;
       advance(a, kByColumn ? a_col : 1);
     }
@@ -165,30 +165,30 @@ void micro_kernel(const MicroArgs<T>& args) {
 template <class T>
 using MicroFunction = void (*)(const MicroArgs<T>&);
 
-template <class T, int NV, bool kByColumn, bool kEdge, int... R>
+template <class T, int NV, bool kByColumn, bool kPacked, int... R>
 MicroFunction<T> pick_rows(Index rows, std::integer_sequence<int, R...>) {
-  static constexpr MicroFunction<T> table[] = {micro_kernel<T, R + 1, NV, kByColumn, kEdge>...};
+  static constexpr MicroFunction<T> table[] = {micro_kernel<T, R + 1, NV, kByColumn, kPacked>...};
   return table[rows - 1];
 }
 
-template <class T, bool kByColumn, bool kEdge>
+template <class T, bool kByColumn, bool kPacked>
 MicroFunction<T> pick_shape(Index rows, Index vectors) {
   switch (vectors) {
     case 1:
-      return pick_rows<T, 1, kByColumn, kEdge>(rows, std::make_integer_sequence<int, kMaxRows[1]>());
+      return pick_rows<T, 1, kByColumn, kPacked>(rows, std::make_integer_sequence<int, kMaxRows[1]>());
 #if CATALASE_VECTOR_BYTES == 64
     case 3:
-      return pick_rows<T, 3, kByColumn, kEdge>(rows, std::make_integer_sequence<int, kMaxRows[3]>());
+      return pick_rows<T, 3, kByColumn, kPacked>(rows, std::make_integer_sequence<int, kMaxRows[3]>());
 #endif
     default:
-      return pick_rows<T, 2, kByColumn, kEdge>(rows, std::make_integer_sequence<int, kMaxRows[2]>());
+      return pick_rows<T, 2, kByColumn, kPacked>(rows, std::make_integer_sequence<int, kMaxRows[2]>());
   }
 }
 
 template <class T>
-MicroFunction<T> pick_micro_kernel(Index rows, Index vectors, bool by_column, bool edge) {
-  if (by_column) return edge ? pick_shape<T, true, true>(rows, vectors) : pick_shape<T, true, false>(rows, vectors);
-  return edge ? pick_shape<T, false, true>(rows, vectors) : pick_shape<T, false, false>(rows, vectors);
+MicroFunction<T> pick_micro_kernel(Index rows, Index vectors, bool by_column, bool packed) {
+  if (by_column) return packed ? pick_shape<T, true, true>(rows, vectors) : pick_shape<T, true, false>(rows, vectors);
+  return packed ? pick_shape<T, false, true>(rows, vectors) : pick_shape<T, false, false>(rows, vectors);
 }
 
 }  // namespace
