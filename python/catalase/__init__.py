@@ -35,13 +35,15 @@ _SUBMODULES = (
     "train",
     "trans",
 )
-_ATTRIBUTES = {"Tensor": "autograd", "no_grad": "autograd"}
+_ATTRIBUTES = {"FingerprintIndex": "fingerprint_index", "Tensor": "autograd", "no_grad": "autograd"}
 
 if TYPE_CHECKING:
     from . import autograd, data, feat, metrics, models, molnet, nn, ops, optim, splits, train, trans
     from .autograd import Tensor, no_grad
+    from .fingerprint_index import FingerprintIndex
 
 __all__ = [
+    "FingerprintIndex",
     "Tensor",
     "__version__",
     "autograd",
