@@ -101,11 +101,11 @@ def tanimoto_topk(
     --------
     >>> import catalase as ct
     >>> library = ct.ops.ecfp(["CCO", "CCCO", "c1ccccc1", "CCN"])
-    >>> indices, similarities = ct.ops.tanimoto_topk(ct.ops.ecfp(["CCCCO"]), library, 3, threshold=0.2)
+    >>> indices, similarities = ct.ops.tanimoto_topk(ct.ops.ecfp(["CCCCO"]), library, 3, threshold=0.3)
     >>> indices
     array([[ 1,  0, -1]])
     >>> similarities.round(2)
-    array([[0.5 , 0.36,  nan]], dtype=float32)
+    array([[0.58, 0.42,  nan]], dtype=float32)
     """
     queries = packed_bits("tanimoto_topk", "queries", queries)
     targets = packed_bits("tanimoto_topk", "targets", targets, width=queries.shape[1], beside="queries")
