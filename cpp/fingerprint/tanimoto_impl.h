@@ -9,9 +9,9 @@
 // any of which may be plain code; the flags of the unit decide what it becomes.
 //
 // intersections: one row a stays in L1, kSums rows of b pass by at a time, each vector of a loaded once for all of
-// them. From memory the rows come one after the other instead, and the next ones are asked for 16 KB ahead: the
-// processor's own prefetch stops at every page, which held the scan to 57 M pairs/s where 88 were to be had (AVX2, one
-// core, 2048 bits). Bound: compute on AVX2 (nibble look-ups, 8 operations per 32 bytes), memory with VPOPCNTDQ.
+// them. From memory the rows come one after the other instead, and the next ones are asked for: the processor's own
+// prefetch stops at every page. Bound: compute on AVX2 (nibble look-ups, 8 operations per 32 bytes), memory with
+// VPOPCNTDQ.
 //
 // count_column: carry-save adders turn 8 bitmaps into 1 carry of weight 8 (7 adders), which ripples up the planes; the
 // planes stay in registers. `bits` is in the order rarest first: as soon as no row can reach `least` with the bits that
