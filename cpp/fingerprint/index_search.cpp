@@ -92,6 +92,7 @@ void search_chunk(const IndexView& index, Index chunk, const Query& query, Sink&
   double least_at = -1;
   for (Index row = begin; row < end; row += kColumnRows) {
     const Index rows = end - row < kColumnRows ? end - row : kColumnRows, low = index.popcounts[row];
+    __builtin_prefetch(index.popcounts + row + 2 * kColumnRows - 1);  // the next column's last: 100 ns from memory
     if (!can_reach(sink, query.count, low, index.popcounts[row + rows - 1])) continue;
     if (low != least_for || sink.ratio() != least_at) {
       least = least_common(sink, query.count, low);

@@ -82,7 +82,7 @@ def random_fingerprints(n: int) -> NDArray[np.uint8]:
     return rows
 
 
-def _draw(rng: np.random.Generator, weights: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.int64]:
+def _draw(rng: np.random.Generator, weights: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.int64]:
     """Random indices, as often as their weights say."""
     shares = np.cumsum(weights)
     return np.searchsorted(shares, rng.random(shape) * shares[-1])
