@@ -37,6 +37,19 @@ def backend(request: pytest.FixtureRequest):
     _core.set_cpu_level(before)
 
 
+@pytest.fixture(params=[*_levels(), *(["avx512 without vpopcntdq"] if "avx512" in _levels() else [])])
+def fingerprint_backend(request: pytest.FixtureRequest):
+    """As `backend`; the AVX-512 level also as it is on a CPU that lacks VPOPCNTDQ."""
+    before = _core.get_cpu_level()
+    level, _, rest = request.param.partition(" ")
+    _core.set_cpu_level(level)
+    _core.allow_vpopcntdq(not rest)
+    yield request.param
+    assert _core.get_cpu_level() == level
+    _core.allow_vpopcntdq(True)
+    _core.set_cpu_level(before)
+
+
 @pytest.fixture(params=[1, 2])
 def threads(request: pytest.FixtureRequest):
     """Runs a test with one thread and with two."""

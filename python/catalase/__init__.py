@@ -23,6 +23,7 @@ with contextlib.suppress(ImportError):  # only where threadpoolctl is installed:
 # Names that load on first use: submodules, and the few classes that stand at the top level.
 _SUBMODULES = (
     "autograd",
+    "cluster",
     "data",
     "feat",
     "metrics",
@@ -35,16 +36,19 @@ _SUBMODULES = (
     "train",
     "trans",
 )
-_ATTRIBUTES = {"Tensor": "autograd", "no_grad": "autograd"}
+_ATTRIBUTES = {"FingerprintIndex": "fingerprint_index", "Tensor": "autograd", "no_grad": "autograd"}
 
 if TYPE_CHECKING:
-    from . import autograd, data, feat, metrics, models, molnet, nn, ops, optim, splits, train, trans
+    from . import autograd, cluster, data, feat, metrics, models, molnet, nn, ops, optim, splits, train, trans
     from .autograd import Tensor, no_grad
+    from .fingerprint_index import FingerprintIndex
 
 __all__ = [
+    "FingerprintIndex",
     "Tensor",
     "__version__",
     "autograd",
+    "cluster",
     "data",
     "feat",
     "get_num_threads",

@@ -60,7 +60,46 @@ def look(x: NDArray[Any]) -> SparseBatch | None: ...
 def sparse_from_bits(bits: NDArray[np.uint8], as_double: bool) -> SparseBatch: ...
 
 # fingerprint.cpp
+CHUNK_ROWS: int
+
 def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8], out: NDArray[np.float32]) -> None: ...
+def tanimoto_topk(
+    queries: NDArray[np.uint8],
+    targets: NDArray[np.uint8],
+    threshold: float,
+    indices: NDArray[np.int64],
+    similarities: NDArray[np.float32],
+) -> None: ...
+def allow_vpopcntdq(allowed: bool) -> None: ...
+def slice_bytes(rows: int, bytes: int) -> int: ...
+def build_index(
+    library: NDArray[np.uint8],
+    slices: NDArray[np.uint8],
+    popcounts: NDArray[np.int32],
+    places: NDArray[np.int64],
+    bit_frequencies: NDArray[np.int64],
+) -> None: ...
+def index_topk(
+    slices: NDArray[np.uint8],
+    popcounts: NDArray[np.int32],
+    places: NDArray[np.int64],
+    bit_frequencies: NDArray[np.int64],
+    queries: NDArray[np.uint8],
+    threshold: float,
+    indices: NDArray[np.int64],
+    similarities: NDArray[np.float32],
+) -> None: ...
+def index_neighbors(
+    slices: NDArray[np.uint8],
+    popcounts: NDArray[np.int32],
+    places: NDArray[np.int64],
+    bit_frequencies: NDArray[np.int64],
+    queries: NDArray[np.uint8],
+    cutoff: float,
+    counts: NDArray[np.int64],
+    starts: NDArray[np.int64] | None = None,
+    neighbors: NDArray[np.int64] | None = None,
+) -> None: ...
 
 # elementwise.cpp
 def map(function: int, x: NDArray[Any], y: NDArray[Any]) -> None: ...

@@ -27,14 +27,15 @@ def test_matmul_beside_numpy(threads):
     assert json.loads(json.dumps(report)) == report
 
 
-@pytest.mark.parametrize("family", ["mlp", "predict", "elementwise", "fingerprint"])
+@pytest.mark.parametrize("family", ["mlp", "predict", "elementwise", "fingerprint", "tanimoto"])
 def test_every_family_runs_and_agrees_with_its_peers(family):
     report = run_bench([family], seconds=0.02, quick=True)
     assert len(report["rows"]) == len(family_of(family).cases(True))
     assert not any(row["problems"] for row in report["rows"])
     for peer in ("torch", "rdkit"):
         if importlib.util.find_spec(peer) and peer in family_of(family).LIBRARIES:
-            assert all(peer in row["seconds"] for row in report["rows"])
+            alone = [row["case"] for row in report["rows"] if peer not in row["seconds"]]
+            assert not alone or (family == "tanimoto" and alone == ["index of 2,000"])
 
 
 def test_imports_are_whole_processes():

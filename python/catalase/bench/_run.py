@@ -29,6 +29,7 @@ PEERS = {
     "rdkit": "rdkit",
     "deepchem": "deepchem",
     "skfp": "skfp",
+    "fpsim2": "FPSim2",
 }
 _BLOCK, _SKIP = 0.25, 0.1  # seconds of a turn at two threads and more, of which the first are not counted
 

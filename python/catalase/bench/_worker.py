@@ -53,7 +53,10 @@ def _prepare(libraries: list[str], command: dict[str, Any]) -> tuple[dict[str, P
     for library in libraries:
         if library not in family.LIBRARIES:
             continue
-        ready[library] = family.LIBRARIES[library](case)
+        prepared = family.LIBRARIES[library](case)
+        if prepared is None:  # not a case for this library
+            continue
+        ready[library] = prepared
         files[library] = f"{command['folder']}/{library}.npz"
         np.savez(files[library], *[np.asarray(x) for x in ready[library].result()])
     return ready, {"files": files}

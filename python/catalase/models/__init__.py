@@ -1,9 +1,18 @@
-"""Models: nets with fit, predict, evaluate, save and load, under the names that DeepChem users know."""
+"""Models: nets and baselines with fit, predict, evaluate, save and load, under the names that DeepChem users know."""
 
 from __future__ import annotations
 
 from .ensemble import Ensemble
 from .model import Model, load
 from .multitask import MultitaskClassifier, MultitaskRegressor
+from .neighbors import TanimotoKNNClassifier, TanimotoKNNRegressor
 
-__all__ = ["Ensemble", "Model", "MultitaskClassifier", "MultitaskRegressor", "load"]
+__all__ = [
+    "Ensemble",
+    "Model",
+    "MultitaskClassifier",
+    "MultitaskRegressor",
+    "TanimotoKNNClassifier",
+    "TanimotoKNNRegressor",
+    "load",
+]

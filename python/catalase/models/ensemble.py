@@ -47,6 +47,10 @@ class Ensemble(Model):
         first = self.members[0]
         if any(type(m) is not type(first) or m.n_features != first.n_features for m in self.members):
             raise ValueError("Ensemble: members must be of one class and take the same number of features")
+        if not all(m.module.parameters() for m in self.members):
+            raise ValueError(
+                f"Ensemble: members must be nets that differ in their weights; {type(first).__name__} has none"
+            )
         self.n_features, self.batch_size, self.seed = first.n_features, first.batch_size, first.seed
         self.module = _Members([m.module for m in self.members])
         self.histories: list[train.History] = []

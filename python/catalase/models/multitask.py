@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import nn, ops, optim
 from .._registry import AnyOf, Float, Int, List, Str, register
 from ..autograd import Tensor
+from ._labels import check_classes, check_numbers
 from ._settings import Number, each_layer, is_count
 from .model import Model
 
@@ -134,10 +135,6 @@ class _Multitask(Model):
         config["learning_rate"] = float(config["learning_rate"])
         return {"class": type(self).__name__, **config}
 
-    def _columns(self, where: str, name: str, array: NDArray[Any]) -> None:
-        if array.shape[1:] not in ((), (1,), (self.n_tasks,)) or (name == "y" and array.ndim == 1 and self.n_tasks > 1):
-            raise ValueError(f"{where}: {name} must have shape (rows, {self.n_tasks}), got {array.shape}")
-
 
 @register("MultitaskClassifier", **_FIELDS, n_classes=Int(2, 1_000_000))
 class MultitaskClassifier(_Multitask):
@@ -218,33 +215,7 @@ class MultitaskClassifier(_Multitask):
         return ops.softmax(raw.numpy())
 
     def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
-        if self.n_tasks == 1 and y.shape[1:] == (self.n_classes,):
-            self._check_one_hot(where, y, w)
-            return
-        self._columns(where, "y", y)
-        self._columns(where, "w", w)
-        labels = y.reshape(len(y), -1)
-        counts = np.broadcast_to(w.reshape(len(w), -1) != 0, labels.shape)
-        with np.errstate(invalid="ignore"):
-            wrong = counts & ~((labels >= 0) & (labels < self.n_classes) & (labels == np.floor(labels)))
-        if wrong.any():
-            row, task = (int(i) for i in np.argwhere(wrong)[0])
-            raise ValueError(
-                f"{where}: labels must be class numbers from 0 to {self.n_classes - 1}, got {labels[row, task]} at row "
-                f"{row}, task {task}; give a missing label the weight 0"
-            )
-
-    def _check_one_hot(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
-        """One task whose labels are rows of class probabilities: each from 0 to 1, in all 1."""
-        counts = (w.reshape(len(w), -1) != 0).any(axis=1)
-        with np.errstate(invalid="ignore"):
-            good = ((y >= 0) & (y <= 1)).all(axis=1) & (abs(y.sum(axis=1, dtype=np.float64) - 1) <= 1e-4)
-        if (counts & ~good).any():
-            row = int(np.flatnonzero(counts & ~good)[0])
-            raise ValueError(
-                f"{where}: one-hot labels must be from 0 to 1 and add up to 1, got {y[row].tolist()} at row {row}; "
-                "give a missing label the weight 0"
-            )
+        check_classes(where, y, w, self.n_tasks, self.n_classes)
 
 
 @register("MultitaskRegressor", **_FIELDS)
@@ -295,13 +266,4 @@ weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, 
         self.loss = nn.losses.L2Loss()
 
     def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
-        self._columns(where, "y", y)
-        self._columns(where, "w", w)
-        if y.dtype.kind == "f":
-            labels = y.reshape(len(y), -1)
-            wrong = np.broadcast_to(w.reshape(len(w), -1) != 0, labels.shape) & ~np.isfinite(labels)
-            if wrong.any():
-                row, task = (int(i) for i in np.argwhere(wrong)[0])
-                raise ValueError(
-                    f"{where}: y holds {labels[row, task]} at row {row}, task {task}; give a missing label the weight 0"
-                )
+        check_numbers(where, y, w, self.n_tasks)

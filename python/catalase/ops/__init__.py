@@ -29,7 +29,7 @@ from .matmul import matmul, matmul_backward
 from .memory import empty
 from .optim import adagrad_step, adam_step, momentum_step, rmsprop_step, sgd_step
 from .softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
-from .tanimoto import tanimoto
+from .tanimoto import tanimoto, tanimoto_topk
 
 __all__ = [
     "LinearGradient",
@@ -69,4 +69,5 @@ __all__ = [
     "squared_error_backward",
     "tanh",
     "tanimoto",
+    "tanimoto_topk",
 ]

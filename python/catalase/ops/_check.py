@@ -48,6 +48,58 @@ def activation_code(function: str, activation: str | None) -> int:
         raise ValueError(f"{function}: activation must be None or one of {known}, got {activation!r}") from None
 
 
+# Wider rows could have more bits in common than float32 counts exactly.
+MAX_ROW_BYTES = 2**20
+
+
+def packed_bits(function: str, name: str, x: Any, *, width: int | None = None, beside: str = "") -> NDArray[np.uint8]:
+    """Return ``x`` as contiguous rows of packed bits; refuse anything else, and rows that are not ``width`` bytes."""
+    if not isinstance(x, np.ndarray) or x.dtype != np.uint8:
+        found = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
+        raise TypeError(
+            f"{function}: {name} must be a uint8 array of packed bits, got {found}; see np.packbits or ops.ecfp"
+        )
+    if x.ndim != 2:
+        raise ValueError(
+            f"{function}: {name} must be a matrix (molecules, bytes), got shape {x.shape}; "
+            f"a single fingerprint is {name}[None]"
+        )
+    if x.shape[1] > MAX_ROW_BYTES:
+        raise ValueError(
+            f"{function}: {name} has {x.shape[1]} bytes a row, more than the {MAX_ROW_BYTES} that are exact; fold it"
+        )
+    if width is not None and x.shape[1] != width:
+        raise ValueError(
+            f"{function}: {name} has {x.shape[1]} bytes a row but {beside} has {width}; "
+            "make both with the same fingerprint size"
+        )
+    return np.ascontiguousarray(x)
+
+
+def neighbors_wanted(function: str, k: Any) -> int:
+    """Return ``k`` as an int of 1 or more."""
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
+        raise TypeError(f"{function}: k must be a whole number, got {k!r}")
+    if k < 1:
+        raise ValueError(f"{function}: k must be 1 or more, got {k}")
+    return int(k)
+
+
+def fraction(function: str, name: str, value: Any) -> float:
+    """Return a number from 0 to 1 as a float."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{function}: {name} must be a number, got {value!r}")
+    if not 0 <= value <= 1:
+        raise ValueError(f"{function}: {name} must be from 0 to 1, got {value}")
+    return float(value)
+
+
+def similarity_bar(threshold: float) -> float:
+    """The threshold as the kernels compare it: rounded to float32 as similarities are, and not to nothing."""
+    rounded = float(np.float32(threshold))
+    return max(rounded, float(np.finfo(np.float32).tiny)) if threshold > 0 else 0.0
+
+
 def output(function: str, out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return ``out`` after checking it, or a new array from the caching allocator."""
     if out is None:

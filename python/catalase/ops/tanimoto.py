@@ -1,4 +1,4 @@
-"""Tanimoto similarity of packed fingerprints."""
+"""Tanimoto similarity of packed fingerprints: of all pairs, and the best targets of each query."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from ._check import fraction, neighbors_wanted, packed_bits, similarity_bar
 from .memory import empty
 
 
@@ -32,7 +33,11 @@ def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
     TypeError
         If an input is not a uint8 array.
     ValueError
-        If an input is not a matrix, or the numbers of bytes differ.
+        If an input is not a matrix, the numbers of bytes differ, or there are more than 1,048,576 of them.
+
+    Notes
+    -----
+    The result holds all N x M similarities. Where only the best are wanted, `tanimoto_topk` keeps no more than those.
 
     Examples
     --------
@@ -42,18 +47,74 @@ def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
     array([[0.6666667],
            [0.       ]], dtype=float32)
     """
-    a, b = _packed("a", a), _packed("b", b)
-    if a.shape[1] != b.shape[1]:
-        raise ValueError(f"tanimoto: a has {a.shape[1]} bytes a row but b has {b.shape[1]} (a {a.shape}, b {b.shape})")
+    a = packed_bits("tanimoto", "a", a)
+    b = packed_bits("tanimoto", "b", b, width=a.shape[1], beside="a")
     out = empty((a.shape[0], b.shape[0]), np.float32)
     _core.tanimoto(a, b, out)
     return out
 
 
-def _packed(name: str, x: Any) -> NDArray[np.uint8]:
-    if not isinstance(x, np.ndarray) or x.dtype != np.uint8:
-        found = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
-        raise TypeError(f"tanimoto: {name} must be a uint8 array of packed bits, got {found}; see np.packbits or ecfp")
-    if x.ndim != 2:
-        raise ValueError(f"tanimoto: {name} must be a matrix (molecules, bytes), got shape {x.shape}")
-    return np.ascontiguousarray(x)
+def tanimoto_topk(
+    queries: NDArray[np.uint8], targets: NDArray[np.uint8], k: int, *, threshold: float = 0.0
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the ``k`` targets that are most similar to each query.
+
+    Parameters
+    ----------
+    queries : ndarray of uint8, shape (N, bytes)
+        Packed bits, as `ecfp` gives them. Copied if not contiguous.
+    targets : ndarray of uint8, shape (M, bytes)
+        Likewise.
+    k : int
+        1 or more; may be more than M.
+    threshold : float
+        From 0 to 1; targets of lower similarity are left out. Similarities are compared as they are returned, rounded
+        to float32, and so is the threshold: a pair of 7 bits out of 10 reaches 0.7.
+
+    Returns
+    -------
+    indices : ndarray of int64, shape (N, k)
+        Rows of ``targets``: higher similarity first, equal ones by lower index.
+    similarities : ndarray of float32, shape (N, k)
+        As `tanimoto` gives them. Where fewer than k targets reach the threshold, the rest of the row has index -1 and
+        similarity NaN.
+
+    Raises
+    ------
+    TypeError
+        If an input is not a uint8 array, or ``k`` or ``threshold`` is not a number.
+    ValueError
+        If an input is not a matrix, the numbers of bytes differ, ``k`` is below 1 or ``threshold`` outside 0 to 1.
+
+    Notes
+    -----
+    Exact, and the same for any number of threads. Every call reads all targets: those that are searched more than once
+    are worth a `catalase.FingerprintIndex`, which gives the same answers. Memory beyond the result: nothing to speak of
+    (with fewer blocks of 16 queries than threads, one more result for each further thread).
+
+    References
+    ----------
+    Swamidass and Baldi, "Bounds and algorithms for fast exact searches of chemical fingerprints in linear and sublinear
+    time", J. Chem. Inf. Model. 47 (2007) 302-317, doi:10.1021/ci600358f.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> library = ct.ops.ecfp(["CCO", "CCCO", "c1ccccc1", "CCN"])
+    >>> indices, similarities = ct.ops.tanimoto_topk(ct.ops.ecfp(["CCCCO"]), library, 3, threshold=0.3)
+    >>> indices
+    array([[ 1,  0, -1]])
+    >>> similarities.round(2)
+    array([[0.58, 0.42,  nan]], dtype=float32)
+    """
+    queries = packed_bits("tanimoto_topk", "queries", queries)
+    targets = packed_bits("tanimoto_topk", "targets", targets, width=queries.shape[1], beside="queries")
+    bar = similarity_bar(fraction("tanimoto_topk", "threshold", threshold))
+    indices, similarities = empty_hits(len(queries), neighbors_wanted("tanimoto_topk", k))
+    _core.tanimoto_topk(queries, targets, bar, indices, similarities)
+    return indices, similarities
+
+
+def empty_hits(n: int, k: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Arrays for the k best hits of n queries, to be filled by a kernel."""
+    return empty((n, k), np.int64), empty((n, k), np.float32)

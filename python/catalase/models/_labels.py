@@ -1,0 +1,60 @@
+"""Checks of labels that several models share. Weight 0 marks a missing label, whose value is then not looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def check_columns(where: str, name: str, array: NDArray[Any], n_tasks: int) -> None:
+    """Refuse y or w that has not one column a task."""
+    if array.shape[1:] not in ((), (1,), (n_tasks,)) or (name == "y" and array.ndim == 1 and n_tasks > 1):
+        raise ValueError(f"{where}: {name} must have shape (rows, {n_tasks}), got {array.shape}")
+
+
+def check_classes(where: str, y: NDArray[Any], w: NDArray[Any], n_tasks: int, n_classes: int) -> None:
+    """Refuse labels that are not class numbers, or for one task rows of class probabilities."""
+    if n_tasks == 1 and y.shape[1:] == (n_classes,):
+        _check_one_hot(where, y, w)
+        return
+    check_columns(where, "y", y, n_tasks)
+    check_columns(where, "w", w, n_tasks)
+    labels = y.reshape(len(y), -1)
+    counts = np.broadcast_to(w.reshape(len(w), -1) != 0, labels.shape)
+    with np.errstate(invalid="ignore"):
+        wrong = counts & ~((labels >= 0) & (labels < n_classes) & (labels == np.floor(labels)))
+    if wrong.any():
+        row, task = (int(i) for i in np.argwhere(wrong)[0])
+        raise ValueError(
+            f"{where}: labels must be class numbers from 0 to {n_classes - 1}, got {labels[row, task]} at row "
+            f"{row}, task {task}; give a missing label the weight 0"
+        )
+
+
+def _check_one_hot(where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
+    """One task whose labels are rows of class probabilities: each from 0 to 1, in all 1."""
+    counts = (w.reshape(len(w), -1) != 0).any(axis=1)
+    with np.errstate(invalid="ignore"):
+        good = ((y >= 0) & (y <= 1)).all(axis=1) & (abs(y.sum(axis=1, dtype=np.float64) - 1) <= 1e-4)
+    if (counts & ~good).any():
+        row = int(np.flatnonzero(counts & ~good)[0])
+        raise ValueError(
+            f"{where}: one-hot labels must be from 0 to 1 and add up to 1, got {y[row].tolist()} at row {row}; "
+            "give a missing label the weight 0"
+        )
+
+
+def check_numbers(where: str, y: NDArray[Any], w: NDArray[Any], n_tasks: int) -> None:
+    """Refuse labels that are not finite."""
+    check_columns(where, "y", y, n_tasks)
+    check_columns(where, "w", w, n_tasks)
+    if y.dtype.kind == "f":
+        labels = y.reshape(len(y), -1)
+        wrong = np.broadcast_to(w.reshape(len(w), -1) != 0, labels.shape) & ~np.isfinite(labels)
+        if wrong.any():
+            row, task = (int(i) for i in np.argwhere(wrong)[0])
+            raise ValueError(
+                f"{where}: y holds {labels[row, task]} at row {row}, task {task}; give a missing label the weight 0"
+            )

@@ -1,0 +1,259 @@
+"""Nearest neighbours by Tanimoto similarity: the baseline that any model on fingerprints has to answer to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import nn, train
+from .._registry import Int, Str, register
+from ..fingerprint_index import FingerprintIndex
+from ._labels import check_classes, check_numbers
+from ._settings import is_count
+from .model import Model
+
+_FIELDS = {
+    "n_tasks": Int(1, 1_000_000),
+    "n_features": Int(1, 8 * 2**20),
+    "k": Int(1, 10_000_000),
+    "weights": Str(choices=["similarity", "uniform"]),
+}
+
+
+class _Library(nn.Module):
+    """What was measured: fingerprints (N, bytes), targets (N, tasks, values), weights (N, tasks); the state of a model.
+
+    Tasks for which the same molecules were measured share an index.
+    """
+
+    def __init__(self, width: int, tasks: int, values: int) -> None:
+        super().__init__()
+        self._shapes = {"fingerprints": (width,), "targets": (tasks, values), "weights": (tasks,)}
+        self._set(
+            np.zeros((0, width), np.uint8), np.zeros((0, tasks, values), np.float32), np.zeros((0, tasks), np.float32)
+        )
+
+    def _set(self, fingerprints: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any]) -> None:
+        self._arrays = {"fingerprints": fingerprints, "targets": targets, "weights": weights}
+        groups: dict[bytes, list[int]] = {}
+        for task, known in enumerate((weights != 0).T):
+            groups.setdefault(known.tobytes(), []).append(task)
+        self._indexes: list[tuple[list[int], NDArray[np.int64], FingerprintIndex]] = []
+        for tasks in groups.values():
+            rows = np.flatnonzero(weights[:, tasks[0]])
+            self._indexes.append((tasks, rows, FingerprintIndex(fingerprints[rows])))
+
+    def learn(self, fingerprints: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any]) -> None:
+        """Take over what was measured."""
+        self._set(fingerprints, targets.astype(np.float32), weights.astype(np.float32))
+
+    def means(self, queries: NDArray[np.uint8], k: int, by_similarity: bool) -> NDArray[np.float32]:
+        """Weighted means of the k nearest neighbours' targets, (queries, tasks, values)."""
+        out = np.zeros((len(queries), *self._arrays["targets"].shape[1:]), np.float32)
+        for tasks, rows, index in self._indexes:
+            found, similarities = index.topk(queries, min(k, len(rows)))
+            vote = similarities.astype(np.float64) if by_similarity else np.ones(found.shape)
+            vote[~vote.any(axis=1)] = 1  # like none of them: their plain mean
+            for task in tasks:
+                weight = vote * self._arrays["weights"][rows[found], task]
+                target = self._arrays["targets"][rows[found], task]
+                out[:, task] = (weight[:, :, None] * target).sum(axis=1) / weight.sum(axis=1)[:, None]
+        return out
+
+    def __len__(self) -> int:
+        return len(self._arrays["weights"])
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays by name."""
+        return dict(self._arrays)
+
+    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Set the arrays; ValueError unless names, shapes, dtypes and values fit."""
+        if set(state) != set(self._arrays):
+            raise ValueError(f"load_state_dict: needed {', '.join(self._arrays)}, got {', '.join(state) or 'nothing'}")
+        rows = len(state["weights"])
+        for name, own in self._arrays.items():
+            if state[name].shape != (rows, *self._shapes[name]) or state[name].dtype != own.dtype:
+                raise ValueError(
+                    f"load_state_dict: {name} must be {own.dtype} {(rows, *self._shapes[name])}, "
+                    f"got {state[name].dtype} {state[name].shape}"
+                )
+        if not (np.isfinite(state["targets"]).all() and (state["weights"] >= 0).all()):
+            raise ValueError("load_state_dict: targets must be finite and weights 0 or more")
+        self._set(state["fingerprints"], state["targets"], state["weights"])
+
+
+class _TanimotoKNN(Model):
+    """What the two models share."""
+
+    module: _Library
+    _values = 1
+
+    def __init__(self, n_tasks: int, n_features: int, k: int, weights: str) -> None:
+        super().__init__()
+        name = type(self).__name__
+        for key, value in (("n_tasks", n_tasks), ("n_features", n_features), ("k", k)):
+            if not is_count(value):
+                raise ValueError(f"{name}: {key} must be a whole number, 1 or more, got {value!r}")
+        if weights not in ("similarity", "uniform"):
+            raise ValueError(f"{name}: weights must be 'similarity' or 'uniform', got {weights!r}")
+        self.n_tasks, self.n_features, self.k, self.weights = int(n_tasks), int(n_features), int(k), weights
+        self.module = _Library((self.n_features + 7) // 8, self.n_tasks, self._values)
+
+    def fit(
+        self,
+        dataset: Any,
+        nb_epoch: int = 1,
+        valid: Any = None,
+        callbacks: Sequence[train.Callback] = (),
+        progress: bool | None = None,
+        resume: str | Path | None = None,
+    ) -> train.History:
+        """Keep a dataset as what predictions are looked up in; another call replaces it.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            X (N, n_features) of 0 and 1, or packed bits; y and w as the other models take them. Each task needs a label.
+        nb_epoch, valid, callbacks, progress, resume
+            Nothing is trained: these are taken so that the call is that of any model, and change nothing.
+
+        Returns
+        -------
+        train.History
+            Of no epochs.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For data that do not fit, saying what was needed and what came.
+        """
+        where = f"{type(self).__name__}.fit"
+        self._check_dataset(where, dataset)
+        y, w = np.asarray(dataset.y), np.asarray(dataset.w)
+        targets = self._targets(y)
+        weights = w.reshape(len(w), -1)
+        if self.n_tasks == 1:  # one-hot labels have one weight a class
+            weights = weights.max(axis=1, keepdims=True)
+        weights = np.array(np.broadcast_to(weights, (len(y), self.n_tasks)), np.float32)
+        if not (np.isfinite(weights).all() and (weights >= 0).all()):
+            raise ValueError(f"{where}: w must be finite and 0 or more")
+        without = np.flatnonzero(~weights.any(axis=0))
+        if len(without):
+            raise ValueError(f"{where}: task {without[0]} has no labels (all its weights are 0); leave it out")
+        targets[weights == 0] = 0
+        self.module.learn(self._bits(where, dataset.X), targets, weights)
+        self.history = train.History(0)
+        return self.history
+
+    def predict_on_batch(self, X: Any) -> NDArray[Any]:
+        """Return the predictions for an array of features (N, n_features) of 0 and 1, or of packed bits."""
+        where = f"{type(self).__name__}.predict"
+        queries = self._bits(where, self._check_features(where, np.asarray(X)))
+        if not len(self.module):
+            raise ValueError(f"{where}: there is nothing to look up yet; call fit first")
+        means = self.module.means(queries, self.k, self.weights == "similarity")
+        return means if self._values > 1 else means[:, :, 0]
+
+    def to_config(self) -> dict[str, Any]:
+        return {"class": type(self).__name__, **{key: getattr(self, key) for key in _FIELDS}}
+
+    def _targets(self, y: NDArray[Any]) -> NDArray[Any]:
+        return y.reshape(len(y), self.n_tasks, 1).astype(np.float32)
+
+    def _bits(self, where: str, X: NDArray[Any]) -> NDArray[np.uint8]:
+        if self._is_packed(X):
+            return np.ascontiguousarray(X)
+        ones = X == 1
+        if not np.array_equal(ones, X != 0):
+            row, column = (int(i) for i in np.argwhere(ones != (X != 0))[0])
+            raise ValueError(
+                f"{where}: X must hold 0 and 1, got {X[row, column]} at row {row}, column {column}; "
+                "Tanimoto similarity is of bits, not of counts"
+            )
+        return np.packbits(ones, axis=1, bitorder="little")
+
+
+@register("TanimotoKNNClassifier", **_FIELDS, n_classes=Int(2, 1_000_000))
+class TanimotoKNNClassifier(_TanimotoKNN):
+    """Class probabilities from the classes of the most similar molecules.
+
+    Parameters
+    ----------
+    n_tasks, n_features : int
+    k : int
+        Neighbours that vote, of those whose label is known for the task; all of them where there are fewer.
+    weights : {"similarity", "uniform"}
+        A neighbour's vote: its Tanimoto similarity, or 1 (which also holds where all similarities are 0). Multiplied by
+        the weight of its label.
+    n_classes : int
+        Of each task.
+
+    Notes
+    -----
+    Features are bits: 0 and 1, or packed (`catalase.ops.ecfp`). Labels y (N, n_tasks) are class numbers, or for one task
+    rows of class probabilities; weight 0 is a missing label. Of equally similar molecules the one that came first in the
+    dataset counts. Deterministic; a prediction does not depend on the others of its batch.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> X = ct.ops.ecfp(["CCO", "CCCO", "CCN", "CCCN"], size=512)
+    >>> model = ct.models.TanimotoKNNClassifier(1, 512, k=2)
+    >>> _ = model.fit(ct.data.NumpyDataset(X, [[0], [0], [1], [1]]))
+    >>> model.predict(ct.ops.ecfp(["CCCCN"], size=512)).argmax(axis=2)
+    array([[1]])
+    """
+
+    def __init__(
+        self, n_tasks: int, n_features: int, k: int = 5, weights: str = "similarity", n_classes: int = 2
+    ) -> None:
+        if not is_count(n_classes, 2):
+            raise ValueError(f"TanimotoKNNClassifier: n_classes must be a whole number, 2 or more, got {n_classes!r}")
+        self.n_classes = self._values = int(n_classes)
+        super().__init__(n_tasks, n_features, k, weights)
+
+    def to_config(self) -> dict[str, Any]:
+        return {**super().to_config(), "n_classes": self.n_classes}
+
+    def _targets(self, y: NDArray[Any]) -> NDArray[Any]:
+        if self.n_tasks == 1 and y.shape[1:] == (self.n_classes,):
+            return y[:, None, :].astype(np.float32)
+        return (y.reshape(len(y), self.n_tasks, 1) == np.arange(self.n_classes)).astype(np.float32)
+
+    def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
+        check_classes(where, y, w, self.n_tasks, self.n_classes)
+
+
+@register("TanimotoKNNRegressor", **_FIELDS)
+class TanimotoKNNRegressor(_TanimotoKNN):
+    """The mean of the measurements of the most similar molecules.
+
+    Parameters
+    ----------
+    n_tasks, n_features, k, weights
+        As `TanimotoKNNClassifier`.
+
+    Notes
+    -----
+    As `TanimotoKNNClassifier`; labels y (N, n_tasks) are numbers.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> X = ct.ops.ecfp(["CCO", "CCCO", "CCN", "CCCN"], size=512)
+    >>> model = ct.models.TanimotoKNNRegressor(1, 512, k=1)
+    >>> _ = model.fit(ct.data.NumpyDataset(X, [[1.0], [2.0], [3.0], [4.0]]))
+    >>> model.predict(ct.ops.ecfp(["CCCCN"], size=512))
+    array([[4.]], dtype=float32)
+    """
+
+    def __init__(self, n_tasks: int, n_features: int, k: int = 5, weights: str = "similarity") -> None:
+        super().__init__(n_tasks, n_features, k, weights)
+
+    def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
+        check_numbers(where, y, w, self.n_tasks)
