@@ -24,7 +24,20 @@ struct EcfpBatch {
   std::uint8_t* status;        // (n,)
 };
 
-// All threads.
-void ecfp(const EcfpBatch& batch);
+struct EcfpKernels {
+  // Molecules [begin, end) of a batch, on this thread.
+  void (*rows)(const EcfpBatch& batch, Index begin, Index end);
+};
+
+extern const EcfpKernels ecfp_portable, ecfp_avx2, ecfp_avx512;
+
+constexpr int kEcfpMaxRadius = 6;  // what is proven
+
+// On up to `threads` threads of the pool. Work space is on the stacks: nothing is allocated.
+void ecfp(const EcfpBatch& batch, int threads);
+
+// The set bits of packed rows as compressed sparse rows. count_set_bits gives each row's number of them.
+void count_set_bits(const std::uint8_t* rows, Index n, Index bytes, std::int64_t* counts);
+void list_set_bits(const std::uint8_t* rows, Index n, Index bytes, const std::int64_t* indptr, std::int32_t* indices);
 
 }  // namespace catalase

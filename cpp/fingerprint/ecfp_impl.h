@@ -1,5 +1,5 @@
 // One molecule after the other, on one thread: workspace on the stack, one word a set up to 64 atoms and bonds, four
-// beyond. Included by tanimoto_<level>.cpp... see fingerprint_<level>.cpp.
+// beyond. Included by ecfp_<level>.cpp, whose flags decide what the population counts become.
 #pragma once
 
 #include "fingerprint/aromaticity.h"

@@ -45,6 +45,7 @@ struct Molecule {
   unsigned atoms;
   unsigned closures;
   bool stereo_marks;     // an '@', '/' or '\\' was read
+  bool hydrogen_atoms;   // there are isotopes or ions of hydrogen
 
   // Atoms.
   u8 element[256];       // atomic number

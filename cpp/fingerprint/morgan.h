@@ -1,19 +1,21 @@
 // The Morgan algorithm with RDKit's 32-bit hash (Rogers and Hahn, J. Chem. Inf. Model. 50 (2010) 742):
 //
-//   round 0:  v[a] = hash(element, neighbours + hydrogens, hydrogens, charge, mass shift, in a ring)
+//   round 0:  v[a] = hash(element, neighbours + hydrogens, hydrogens (atoms of it among them), charge, mass shift, in a ring)
 //   round r:  v'[a] = hash(r - 1, v[a], the (bond, v) of its neighbours in ascending order)
 //
 // Each v of an atom whose neighbourhood (the bonds within r) is new becomes a feature. Of equal neighbourhoods the one of
-// an earlier round wins, then the smaller value, then the smaller atom; the others stop there, and keep their value.
+// an earlier round wins, then the smaller value, then the smaller atom; the others stop there, and from
+// the next round on their value counts as 0 for their neighbours.
 #pragma once
 
 #include "fingerprint/bits.h"
+#include "fingerprint/ecfp.h"
 #include "fingerprint/molecule.h"
 
 namespace catalase {
 namespace {
 
-constexpr int kMaxRadius = 6;
+constexpr int kMaxRadius = kEcfpMaxRadius;
 
 inline u32 mix(u32 seed, u32 value) {
   return seed ^ (value + 0x9e3779b9u + (seed << 6) + (seed >> 2));
@@ -39,9 +41,13 @@ u32 hash_of(const Bits<W>& b) {
 template <int W>
 void first_values(const Molecule& m, const Bits<W>& ring_atoms, u32* value) {
   for (unsigned i = 0; i < m.atoms; ++i) {
+    u32 hydrogens = m.hydrogens[i];
     u32 v = mix(0, m.element[i]);
-    v = mix(v, static_cast<u32>(m.degree[i] + m.hydrogens[i]));
-    v = mix(v, m.hydrogens[i]);
+    v = mix(v, m.degree[i] + hydrogens);
+    if (m.hydrogen_atoms) {
+      for (unsigned k = 0; k < m.degree[i]; ++k) hydrogens += m.element[m.neighbour[i][k]] == 1;
+    }
+    v = mix(v, hydrogens);
     v = mix(v, static_cast<u32>(static_cast<int>(m.charge[i])));
     v = mix(v, static_cast<u32>(static_cast<int>(m.mass_shift[i])));
     if (ring_atoms.test(i)) v = mix(v, 1);
@@ -109,6 +115,7 @@ void morgan(const Molecule& m, const Bits<W>& ring_atoms, int radius, bool use_b
     growing = alive;
     for (unsigned i = 0; i < n; ++i) {
       w.value[i] = w.next[i];
+      w.next[i] = 0;
       w.reach[i] = w.wider[i];
     }
   }

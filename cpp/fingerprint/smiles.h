@@ -20,7 +20,7 @@ class SmilesReader {
 
   Status read() {
     m_.atoms = m_.closures = 0;
-    m_.stereo_marks = false;
+    m_.stereo_marks = m_.hydrogen_atoms = false;
     if (p_ == end_) return kNative;  // a molecule of no atoms
     while (p_ != end_) {
       const Status status = token(*p_++);
@@ -200,6 +200,7 @@ class SmilesReader {
     if (p_ == end_ || *p_++ != ']') return kSyntax;
     if (charge < -4 || charge > 4) return kElement;
     if (element == 1 && (hydrogens != 0 || mapped || (isotope == 0 && charge == 0))) return kSyntax;
+    if (element == 1) m_.hydrogen_atoms = true;
     int mass_shift = 0;
     if (isotope != 0 && !known_isotope(element, isotope, mass_shift)) return kElement;
     return add_atom(static_cast<u8>(element), flags, kKindBracket, charge, mass_shift, hydrogens);

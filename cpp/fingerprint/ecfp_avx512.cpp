@@ -1,0 +1,6 @@
+// SMILES to fingerprints, level avx512.
+#include "fingerprint/ecfp_impl.h"
+
+namespace catalase {
+const EcfpKernels ecfp_avx512 = {ecfp_rows};
+}  // namespace catalase
