@@ -19,6 +19,7 @@ namespace {
 constexpr unsigned kMaxCandidateRings = 12;
 constexpr int kMaxRingsTogether = 6;
 constexpr int kMaxRingSize = 24;  // larger ones do not fuse in RDKit; none is proven here
+constexpr int kMaxMixedRing = 8;  // RDKit refuses oxygen and sulphur in larger rings, by a rule that is not proven here
 
 constexpr int kNoDonor = -1;
 constexpr int kUnproven = -2;
@@ -47,7 +48,8 @@ int electrons_of(const Molecule& m, const Bits<W>& ring_bonds, unsigned atom) {
   const int usual = usual_valence(element), usual_charged = usual_valence(element, charge);
   if (usual_charged == 0 || charge < -1 || charge > 1) return kUnproven;
   if (valence < usual_charged) return kUnproven;  // a radical
-  if (usual <= 1 || degree > 3 || multiple > 1 || valence > usual_charged) return kNoDonor;
+  const bool allowed = element <= 18 || element == 34 || element == 52;  // the first rows, Se and Te
+  if (!allowed || usual <= 1 || degree > 3 || multiple > 1 || valence > usual_charged) return kNoDonor;
   int pairs = outer_electrons(element) - usual - charge;  // electrons that bind nobody
   if (pairs < 0) pairs = 0;
   int free = usual - degree + pairs;
@@ -120,12 +122,13 @@ Bits<W> aromatic_bonds(const RingSystem<W>& s, unsigned system, const Bits<W>& o
 
 template <int W>
 Status perceive_aromaticity(Molecule& m, Rings<W>& rings, Kekule<W>& kekule) {
-  Bits<W> one = Bits<W>::none(), two = one, candidates = one;
+  Bits<W> one = Bits<W>::none(), two = one, candidates = one, chalcogens = one;
   bool proven = true;
   for_each(rings.atoms, [&](unsigned atom) {
     const int electrons = electrons_of(m, rings.bonds, atom);
     if (electrons == kUnproven) proven = false;
     if (electrons >= 0) candidates.set(atom);
+    if (m.element[atom] == 8 || m.element[atom] == 16) chalcogens.set(atom);
     if (electrons == 1) one.set(atom);
     if (electrons == 2) two.set(atom);
   });
@@ -134,6 +137,7 @@ Status perceive_aromaticity(Molecule& m, Rings<W>& rings, Kekule<W>& kekule) {
   s.count = 0;
   const Status status = candidate_rings(m, candidates, rings, [&](const Bits<W>& bonds, const Bits<W>& atoms) {
     if (s.count == kMaxCandidateRings || bonds.count() > kMaxRingSize) return kRings;
+    if (atoms.count() > kMaxMixedRing && (atoms & chalcogens).any()) return kAromatic;
     unsigned near = 0;
     for (unsigned i = 0; i < s.count; ++i) {
       if ((s.bonds[i] & bonds).count() != 1) continue;
@@ -160,7 +164,9 @@ Status perceive_aromaticity(Molecule& m, Rings<W>& rings, Kekule<W>& kekule) {
   bool fixed = true;
   for_each(kekule.bonds & ~aromatic, [&](unsigned bond) { fixed = fixed && is_fixed(m, kekule, bond); });
   if (!fixed) return kAromatic;
-  for_each(aromatic, [&](unsigned bond) { m.order[bond] = kAromaticOrder; });
+  for_each(aromatic, [&](unsigned bond) {
+    if (m.order[bond] != kTriple) m.order[bond] = kAromaticOrder;  // a triple bond stays one (benzyne)
+  });
   return kNative;
 }
 

@@ -1,4 +1,7 @@
 // SMILES to fingerprints, level avx2.
+#include "fingerprint/lanes_avx2.h"
+
+// after the lanes
 #include "fingerprint/ecfp_impl.h"
 
 namespace catalase {

@@ -1,4 +1,7 @@
 // SMILES to fingerprints, level avx512.
+#include "fingerprint/lanes_avx512.h"
+
+// after the lanes
 #include "fingerprint/ecfp_impl.h"
 
 namespace catalase {

@@ -1,4 +1,7 @@
 // SMILES to fingerprints, level portable.
+#include "fingerprint/lanes_portable.h"
+
+// after the lanes
 #include "fingerprint/ecfp_impl.h"
 
 namespace catalase {

@@ -45,6 +45,7 @@ struct Molecule {
   unsigned atoms;
   unsigned closures;
   bool stereo_marks;     // an '@', '/' or '\\' was read
+  bool wide;             // some atom has more than four neighbours
   bool hydrogen_atoms;   // there are isotopes or ions of hydrogen
 
   // Atoms.
@@ -57,8 +58,8 @@ struct Molecule {
   u8 twice_valence[256]; // bond orders and hydrogens, twice: an aromatic bond counts 3
   u8 degree[256];
   u8 parent[256];        // of the tree, kNoAtom at a root
-  u8 neighbour[256][kMaxDegree];
-  u8 bond[256][kMaxDegree];
+  alignas(64) u8 neighbour[256][kMaxDegree];  // kNoAtom in empty slots
+  alignas(64) u8 bond[256][kMaxDegree];       // beside it; kNoAtom too
 
   // Bonds.
   u8 begin[512];

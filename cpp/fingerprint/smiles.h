@@ -20,7 +20,7 @@ class SmilesReader {
 
   Status read() {
     m_.atoms = m_.closures = 0;
-    m_.stereo_marks = m_.hydrogen_atoms = false;
+    m_.stereo_marks = m_.hydrogen_atoms = m_.wide = false;
     if (p_ == end_) return kNative;  // a molecule of no atoms
     while (p_ != end_) {
       const Status status = token(*p_++);
@@ -59,8 +59,10 @@ class SmilesReader {
       case '=': return bond_mark(kMarkDouble);
       case '#': return bond_mark(kMarkTriple);
       case ':': return bond_mark(kMarkAromatic);
-      case '/':
-      case '\\': m_.stereo_marks = true; return bond_mark(kMarkDirected);
+      case '\\':
+        if (p_ != end_ && *p_ == '\\') ++p_;  // RDKit takes an escaped backslash for one
+        [[fallthrough]];
+      case '/': m_.stereo_marks = true; return bond_mark(kMarkDirected);
       case '(':
         if ((last_ != kAfterAtom && last_ != kAfterClose) || mark_ != kNoMark || depth_ == kMaxAtoms) return kSyntax;
         stack_[depth_++] = current_;
@@ -108,8 +110,8 @@ class SmilesReader {
     const u8 twice = order == kAromaticOrder ? 3 : static_cast<u8>(2 * order);
     m_.twice_valence[a] = static_cast<u8>(m_.twice_valence[a] + twice);
     m_.twice_valence[b] = static_cast<u8>(m_.twice_valence[b] + twice);
-    ++m_.degree[a];
-    ++m_.degree[b];
+    m_.wide |= ++m_.degree[a] > 4;
+    m_.wide |= ++m_.degree[b] > 4;
   }
 
   Status add_atom(u8 element, u8 flags, u8 kind, int charge, int mass_shift, unsigned hydrogens) {
@@ -129,6 +131,8 @@ class SmilesReader {
     m_.hydrogens[i] = static_cast<u8>(hydrogens);
     m_.twice_valence[i] = static_cast<u8>(2 * hydrogens);
     m_.degree[i] = 0;
+    __builtin_memset(m_.neighbour[i], kNoAtom, kMaxDegree);
+    __builtin_memset(m_.bond[i], kNoAtom, kMaxDegree);
     m_.parent[i] = current_;
     m_.begin[i] = current_;
     m_.end[i] = static_cast<u8>(i);
