@@ -1,10 +1,10 @@
 // RDKit's aromaticity model, perceived from single and double bonds, however the molecule was written.
 //
 // After "Aromaticity" in the RDKit Book, and RDKit's observed answers. Each ring atom offers 0, 1 or 2 electrons, or
-// cannot take part. A smallest ring of such atoms is aromatic if it has 4n + 2. What is not aromatic by itself can be so
-// together: all connected sets of 2 to 6 rings that share one bond each are tried, by rising size, until every bond of
-// the annelated system is aromatic; of a set, the outline becomes aromatic, and atoms in three of its rings do not count.
-// Electrons are counted with two population counts over sets of atoms.
+// cannot take part. A smallest ring of such atoms is aromatic if it has 4n + 2. What is not aromatic by itself can be
+// so together: all connected sets of 2 to 6 rings that share one bond each are tried, by rising size, until every bond
+// of the annelated system is aromatic; of a set, the outline becomes aromatic, and atoms in three of its rings do not
+// count. Electrons are counted with two population counts over sets of atoms.
 #pragma once
 
 #include "fingerprint/bits.h"
@@ -27,14 +27,14 @@ constexpr int kUnproven = -2;
 // The electrons that a ring atom offers, kNoDonor, or kUnproven.
 template <int W>
 int electrons_of(const Molecule& m, const Bits<W>& ring_bonds, unsigned atom) {
-  const int degree = m.degree[atom] + m.hydrogens[atom];
-  const unsigned element = m.element[atom];
-  const int charge = m.charge[atom];
-  if (degree > 3 && (m.flags[atom] & kBracket) == 0) return kNoDonor;  // sp3: most ring atoms that are not aromatic
+  const int degree = m.atom[atom].degree + m.atom[atom].hydrogens;
+  if (degree > 3) return kNoDonor;  // most ring atoms that are not aromatic
+  const unsigned element = m.atom[atom].element;
+  const int charge = m.atom[atom].charge;
   int valence = degree, multiple = 0;
   bool in_ring = false;
   unsigned outside = 0;  // element at the far end of a multiple bond that leaves the ring
-  for (unsigned i = 0; i < m.degree[atom]; ++i) {
+  for (unsigned i = 0; i < m.atom[atom].degree; ++i) {
     const unsigned bond = m.bond[atom][i];
     if (m.order[bond] < kDouble) continue;
     valence += m.order[bond] - 1;
@@ -42,14 +42,14 @@ int electrons_of(const Molecule& m, const Bits<W>& ring_bonds, unsigned atom) {
     if (ring_bonds.test(bond)) {
       in_ring = true;
     } else {
-      outside = m.element[m.neighbour[atom][i]];
+      outside = m.atom[m.neighbour[atom][i]].element;
     }
   }
   const int usual = usual_valence(element), usual_charged = usual_valence(element, charge);
   if (usual_charged == 0 || charge < -1 || charge > 1) return kUnproven;
-  if (valence < usual_charged) return kUnproven;  // a radical
+  if (valence < usual_charged) return kUnproven;                         // a radical
   const bool allowed = element <= 18 || element == 34 || element == 52;  // the first rows, Se and Te
-  if (!allowed || usual <= 1 || degree > 3 || multiple > 1 || valence > usual_charged) return kNoDonor;
+  if (!allowed || usual <= 1 || multiple > 1 || valence > usual_charged) return kNoDonor;
   int pairs = outer_electrons(element) - usual - charge;  // electrons that bind nobody
   if (pairs < 0) pairs = 0;
   int free = usual - degree + pairs;
@@ -121,14 +121,21 @@ Bits<W> aromatic_bonds(const RingSystem<W>& s, unsigned system, const Bits<W>& o
 }
 
 template <int W>
+bool has_oxygen_or_sulphur(const Molecule& m, const Bits<W>& atoms) {
+  bool has = false;
+  for_each(atoms, [&](unsigned a) { has = has || m.atom[a].element == 8 || m.atom[a].element == 16; });
+  return has;
+}
+
+template <int W>
 Status perceive_aromaticity(Molecule& m, Rings<W>& rings, Kekule<W>& kekule) {
-  Bits<W> one = Bits<W>::none(), two = one, candidates = one, chalcogens = one;
+  Bits<W> one = Bits<W>::none(), two = one, candidates = one;
   bool proven = true;
-  for_each(rings.atoms, [&](unsigned atom) {
+  one = candidates = kekule.plain;
+  for_each(rings.atoms & ~kekule.plain, [&](unsigned atom) {
     const int electrons = electrons_of(m, rings.bonds, atom);
     if (electrons == kUnproven) proven = false;
     if (electrons >= 0) candidates.set(atom);
-    if (m.element[atom] == 8 || m.element[atom] == 16) chalcogens.set(atom);
     if (electrons == 1) one.set(atom);
     if (electrons == 2) two.set(atom);
   });
@@ -137,7 +144,7 @@ Status perceive_aromaticity(Molecule& m, Rings<W>& rings, Kekule<W>& kekule) {
   s.count = 0;
   const Status status = candidate_rings(m, candidates, rings, [&](const Bits<W>& bonds, const Bits<W>& atoms) {
     if (s.count == kMaxCandidateRings || bonds.count() > kMaxRingSize) return kRings;
-    if (atoms.count() > kMaxMixedRing && (atoms & chalcogens).any()) return kAromatic;
+    if (bonds.count() > kMaxMixedRing && has_oxygen_or_sulphur(m, atoms)) return kAromatic;
     unsigned near = 0;
     for (unsigned i = 0; i < s.count; ++i) {
       if ((s.bonds[i] & bonds).count() != 1) continue;

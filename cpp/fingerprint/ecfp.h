@@ -13,15 +13,15 @@ namespace catalase {
 enum class EcfpOutput : int { kPacked = 0, kDense = 1, kCounts = 2 };
 
 struct EcfpBatch {
-  const char* const* text;     // ASCII; nullptr: not text
+  const char* const* text;  // ASCII; nullptr: not text
   const std::int64_t* length;
   Index molecules;
   int radius;
-  std::uint32_t size;          // bits
+  std::uint32_t size;  // bits
   bool use_bond_types, chirality;
   EcfpOutput output;
-  void* rows;                  // uint8 (n, size / 8), float32 (n, size) or uint32 (n, size)
-  std::uint8_t* status;        // (n,)
+  void* rows;            // uint8 (n, size / 8), float32 (n, size) or uint32 (n, size)
+  std::uint8_t* status;  // (n,)
 };
 
 struct EcfpKernels {

@@ -47,7 +47,7 @@ Status read_and_hash(const char* text, std::int64_t length, const EcfpBatch& bat
   while (text != end && is_space(*text)) ++text;
   while (text != end && is_space(end[-1])) --end;
   Molecule& m = work.molecule;
-  Status status = SmilesReader(text, end, m).read();
+  Status status = read_smiles(text, end, m);
   if (status == kNative && batch.chirality && m.stereo_marks) status = kStereo;
   if (status == kNative) status = add_hydrogens(m);
   if (status != kNative) return status;

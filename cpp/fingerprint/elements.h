@@ -8,8 +8,22 @@ namespace {
 
 // Atoms outside brackets, whose implicit hydrogens are to be found; see valence.h. Aromatic ones come last.
 enum Kind : u8 {
-  kKindB, kKindC, kKindN, kKindO, kKindF, kKindP, kKindS, kKindCl, kKindBr, kKindI,
-  kKindAromaticB, kKindAromaticC, kKindAromaticN, kKindAromaticO, kKindAromaticP, kKindAromaticS,
+  kKindB,
+  kKindC,
+  kKindN,
+  kKindO,
+  kKindF,
+  kKindP,
+  kKindS,
+  kKindCl,
+  kKindBr,
+  kKindI,
+  kKindAromaticB,
+  kKindAromaticC,
+  kKindAromaticN,
+  kKindAromaticO,
+  kKindAromaticP,
+  kKindAromaticS,
   kKindBracket
 };
 
@@ -46,12 +60,12 @@ inline bool known_isotope(unsigned element, unsigned isotope, int& mass_shift) {
     std::int8_t shift;
   };
   static constexpr Isotope table[] = {
-      {1, 2, 1},     {1, 3, 2},     {5, 10, 0},    {5, 11, 0},   {6, 11, 0},   {6, 12, 0},    {6, 13, 0},
-      {6, 14, 1},    {7, 13, -1},   {7, 14, 0},    {7, 15, 0},   {8, 15, 0},   {8, 16, 0},    {8, 17, 1},
-      {8, 18, 2},    {9, 18, 0},    {9, 19, 0},    {15, 31, 0},  {15, 32, 0},  {15, 33, 1},   {16, 32, 0},
-      {16, 33, 0},   {16, 34, 1},   {16, 35, 2},   {17, 35, 0},  {17, 36, 0},  {17, 37, 1},   {34, 75, -4},
-      {35, 75, -4},  {35, 76, -3},  {35, 77, -2},  {35, 79, 0},  {35, 81, 1},  {35, 82, 2},   {53, 123, -3},
-      {53, 124, -2}, {53, 125, -1}, {53, 127, 0},  {53, 128, 1}, {53, 129, 2}, {53, 131, 4},
+      {1, 2, 1},     {1, 3, 2},     {5, 10, 0},   {5, 11, 0},   {6, 11, 0},   {6, 12, 0},   {6, 13, 0},
+      {6, 14, 1},    {7, 13, -1},   {7, 14, 0},   {7, 15, 0},   {8, 15, 0},   {8, 16, 0},   {8, 17, 1},
+      {8, 18, 2},    {9, 18, 0},    {9, 19, 0},   {15, 31, 0},  {15, 32, 0},  {15, 33, 1},  {16, 32, 0},
+      {16, 33, 0},   {16, 34, 1},   {16, 35, 2},  {17, 35, 0},  {17, 36, 0},  {17, 37, 1},  {34, 75, -4},
+      {35, 75, -4},  {35, 76, -3},  {35, 77, -2}, {35, 79, 0},  {35, 81, 1},  {35, 82, 2},  {53, 123, -3},
+      {53, 124, -2}, {53, 125, -1}, {53, 127, 0}, {53, 128, 1}, {53, 129, 2}, {53, 131, 4},
   };
   for (const Isotope& known : table) {
     if (known.element == element && known.mass == isotope) return mass_shift = known.shift, true;
@@ -62,22 +76,29 @@ inline bool known_isotope(unsigned element, unsigned isotope, int& mass_shift) {
 // Electrons in the outer shell, of the elements that may sit in or beside an aromatic ring; 0 for others.
 inline int outer_electrons(unsigned element) {
   switch (element) {
-    case 5: return 3;
+    case 5:
+      return 3;
     case 6:
-    case 14: return 4;
+    case 14:
+      return 4;
     case 7:
     case 15:
-    case 33: return 5;
+    case 33:
+      return 5;
     case 8:
     case 16:
     case 34:
-    case 52: return 6;
+    case 52:
+      return 6;
     case 9:
     case 17:
     case 35:
-    case 53: return 7;
-    case 1: return 1;
-    default: return 0;
+    case 53:
+      return 7;
+    case 1:
+      return 1;
+    default:
+      return 0;
   }
 }
 
@@ -99,38 +120,65 @@ inline int usual_valence(unsigned element, int charge) {
 inline int highest_valence(unsigned element, int charge) {
   if (charge == 0) {
     switch (element) {
-      case 1: return 1;
-      case 5: return 3;
-      case 6: return 4;
-      case 7: return 3;
-      case 8: return 2;
-      case 9: return 1;
-      case 14: return 4;
-      case 15: return 5;
-      case 16: return 6;
-      case 17: return 1;
-      case 34: return 6;
-      case 33: return 5;
-      case 35: return 1;
-      case 52: return 2;
-      case 53: return 1;
-      default: return -1;
+      case 1:
+        return 1;
+      case 5:
+        return 3;
+      case 6:
+        return 4;
+      case 7:
+        return 3;
+      case 8:
+        return 2;
+      case 9:
+        return 1;
+      case 14:
+        return 4;
+      case 15:
+        return 5;
+      case 16:
+        return 6;
+      case 17:
+        return 1;
+      case 34:
+        return 6;
+      case 33:
+        return 5;
+      case 35:
+        return 1;
+      case 52:
+        return 2;
+      case 53:
+        return 1;
+      default:
+        return -1;
     }
   }
   if (charge < -1 || charge > 1) return -1;
   switch (element) {
-    case 5: return charge < 0 ? 4 : -1;
-    case 6: return 3;
-    case 7: return charge < 0 ? 2 : 4;
-    case 8: return charge < 0 ? 1 : 3;
-    case 9: return charge < 0 ? 0 : -1;
-    case 15: return charge < 0 ? -1 : 4;
-    case 16: return charge < 0 ? 1 : 5;
-    case 34: return charge < 0 ? 1 : 3;
-    case 53: return charge < 0 ? 0 : 2;
+    case 5:
+      return charge < 0 ? 4 : -1;
+    case 6:
+      return 3;
+    case 7:
+      return charge < 0 ? 2 : 4;
+    case 8:
+      return charge < 0 ? 1 : 3;
+    case 9:
+      return charge < 0 ? 0 : -1;
+    case 15:
+      return charge < 0 ? -1 : 4;
+    case 16:
+      return charge < 0 ? 1 : 5;
+    case 34:
+      return charge < 0 ? 1 : 3;
+    case 53:
+      return charge < 0 ? 0 : 2;
     case 17:
-    case 35: return charge < 0 ? 0 : -1;
-    default: return -1;
+    case 35:
+      return charge < 0 ? 0 : -1;
+    default:
+      return -1;
   }
 }
 

@@ -1,9 +1,9 @@
 // Gives atoms and bonds that were written aromatic single and double bonds: a Kekule form.
 //
-// An atom needs a double bond if that fills its usual valence. The atoms in need are matched in pairs along aromatic ring
-// bonds: whoever has one free neighbour left is matched first; where nobody has, a pair is tried, and taken back if it
-// leads nowhere. Aromaticity does not depend on which matching is found, since every atom in need gets exactly one ring
-// double bond; single bond orders can, and is_fixed() tells whether they do.
+// An atom needs a double bond if that fills its usual valence. The atoms in need are matched in pairs along aromatic
+// ring bonds: whoever has one free neighbour left is matched first; where nobody has, a pair is tried, and taken back
+// if it leads nowhere. Aromaticity does not depend on which matching is found, since every atom in need gets exactly
+// one ring double bond; single bond orders can, and is_fixed() tells whether they do.
 #pragma once
 
 #include "fingerprint/bits.h"
@@ -15,109 +15,119 @@ namespace {
 
 template <int W>
 struct Kekule {
-  Bits<W> need;            // atoms that must get a double bond
-  Bits<W> bonds;           // ring bonds written aromatic
-  Bits<W> near[256];       // neighbours in need, by aromatic ring bonds; for atoms in need
+  Bits<W> written;    // atoms written aromatic
+  Bits<W> need;       // those that must get a double bond
+  Bits<W> plain;      // neutral carbon and nitrogen among these: one electron each, whatever else
+  Bits<W> bonds;      // ring bonds written aromatic
+  Bits<W> near[256];  // neighbours by these bonds; for atoms written aromatic
   u8 partner[256];
-  bool choices;            // whether the matching needed one: if not, it is the only one
-  int patience;            // pairs that may still be tried
+  bool choices;  // whether the matching needed one: if not, it is the only one
+  int patience;  // pairs that may still be tried
 };
 
 // Whether an atom written aromatic needs a double bond: 1, 0, or -1 where that is not proven.
-inline int need_of(const Molecule& m, unsigned atom) {
+inline int need_of(const Molecule& m, unsigned i) {
+  const Atom& atom = m.atom[i];
   int extra = 0;  // orders above one that are written
-  for (unsigned i = 0; i < m.degree[atom]; ++i) {
-    const u8 order = m.order[m.bond[atom][i]];
+  for (unsigned k = 0; k < atom.degree; ++k) {
+    const u8 order = m.order[m.bond[i][k]];
     if (order != kAromaticOrder) extra += order - 1;
   }
-  const int element = m.element[atom], charge = m.charge[atom];
-  const int valence = m.degree[atom] + m.hydrogens[atom] + extra;
-  const int usual = usual_valence(static_cast<unsigned>(element), charge);
-  if (usual == 0 || charge < -1 || charge > 1) return -1;
-  if (valence == usual - 1) return 1;
-  if (valence == usual) return element == 6 && charge == 0 && extra == 0 ? -1 : 0;
-  if (element == 16 && charge == 0 && extra > 0 && (valence == 4 || valence == 6)) return 0;
+  const int valence = atom.degree + atom.hydrogens + extra;
+  const int usual = usual_valence(atom.element, atom.charge);
+  if (usual == 0 || atom.charge < -1 || atom.charge > 1) return -1;
+  if (valence == usual - 1) return extra == 0 ? 1 : -1;
+  if (valence == usual) return atom.element == 6 && atom.charge == 0 && extra == 0 ? -1 : 0;
+  if (atom.element == 16 && atom.charge == 0 && extra > 0 && (valence == 4 || valence == 6)) return 0;
   return -1;
 }
 
+// The usual c (two or three aromatic bonds, or two and a single one) and n (two), which need one: seen at a glance.
+inline bool is_plain(const Atom& atom) {
+  if (atom.kind == kKindAromaticC) return atom.twice_valence == 8 || atom.twice_valence == 9;
+  return atom.kind == kKindAromaticN && atom.twice_valence == 6;
+}
+
+// Matches all atoms of `free` along k.near. False where there is no way, or patience has run out.
 template <int W>
 bool match(Kekule<W>& k, Bits<W> free) {
-  while (free.any()) {
-    // The free atom with the fewest free neighbours.
-    unsigned best = 0;
-    int fewest = 1000;
-    for (Bits<W> rest = free; rest.any(); rest.drop_first()) {
-      const unsigned a = rest.first();
-      const int ways = (k.near[a] & free).count();
-      if (ways == 0) return false;
-      if (ways < fewest) {
-        fewest = ways;
-        best = a;
-        if (ways == 1) break;
+  Bits<W> forced = Bits<W>::none();  // atoms with one free neighbour, some of them matched since
+  bool possible = true;
+  for_each(free, [&](unsigned a) {
+    const int ways = (k.near[a] & free).count();
+    if (ways == 1) forced.set(a);
+    possible = possible && ways != 0;
+  });
+  while (possible && free.any()) {
+    forced &= free;
+    if (!forced.any()) {
+      k.choices = true;
+      const unsigned a = free.first();
+      free.clear(a);
+      for (Bits<W> partners = k.near[a] & free; partners.any(); partners.drop_first()) {
+        if (--k.patience < 0) return false;
+        const unsigned b = partners.first();
+        k.partner[a] = static_cast<u8>(b);
+        k.partner[b] = static_cast<u8>(a);
+        Bits<W> rest = free;
+        rest.clear(b);
+        if (match(k, rest)) return true;
       }
+      return false;
     }
-    Bits<W> partners = k.near[best] & free;
-    free.clear(best);
-    if (fewest == 1) {
-      const unsigned other = partners.first();
-      k.partner[best] = static_cast<u8>(other);
-      k.partner[other] = static_cast<u8>(best);
-      free.clear(other);
-      continue;
-    }
-    k.choices = true;
-    for (; partners.any(); partners.drop_first()) {
-      if (--k.patience < 0) return false;
-      const unsigned other = partners.first();
-      Bits<W> rest = free;
-      rest.clear(other);
-      k.partner[best] = static_cast<u8>(other);
-      k.partner[other] = static_cast<u8>(best);
-      if (match(k, rest)) return true;
-    }
-    return false;
+    const unsigned a = forced.first();
+    const Bits<W> partners = k.near[a] & free;
+    if (!partners.any()) return false;
+    const unsigned b = partners.first();
+    k.partner[a] = static_cast<u8>(b);
+    k.partner[b] = static_cast<u8>(a);
+    free.clear(a);
+    free.clear(b);
+    forced.clear(a);
+    for_each(k.near[b] & free, [&](unsigned c) {
+      const int ways = (k.near[c] & free).count();
+      if (ways == 1) forced.set(c);
+      possible = possible && ways != 0;
+    });
   }
-  return true;
+  return possible;
 }
 
 template <int W>
 Status kekulize(Molecule& m, const Bits<W>& ring_atoms, const Bits<W>& ring_bonds, Kekule<W>& k) {
-  k.need = k.bonds = Bits<W>::none();
+  k.need = k.plain = Bits<W>::none();
+  for (int i = 0; i < W; ++i) k.written.word[i] = m.written_aromatic[i];
+  for (int i = 0; i < W; ++i) k.bonds.word[i] = m.aromatic_bonds[i];
   k.choices = false;
-  Bits<W> written = Bits<W>::none();
-  for (unsigned i = 0; i < m.atoms; ++i) {
-    if ((m.flags[i] & kWrittenAromatic) == 0) continue;
-    if (!ring_atoms.test(i)) return kAromatic;
-    written.set(i);
-    const int need = need_of(m, i);
-    if (need < 0) return kAromatic;
-    if (need == 1) k.need.set(i);
-  }
-  if (!written.any()) return kNative;
-  bool fits = true;
-  for_each(written, [&](unsigned a) {
-    Bits<W> near = Bits<W>::none();
-    unsigned in_ring = 0;
-    for (unsigned i = 0; i < m.degree[a]; ++i) {
-      const unsigned bond = m.bond[a][i], other = m.neighbour[a][i];
-      if (m.order[bond] != kAromaticOrder) continue;
-      if (!ring_bonds.test(bond)) continue;
-      ++in_ring;
-      k.bonds.set(bond);
-      if (k.need.test(other)) near.set(other);
+  if (!k.written.any()) return kNative;
+  if ((k.written & ~ring_atoms).any()) return kAromatic;
+  bool proven = true;
+  for_each(k.written, [&](unsigned a) {
+    k.near[a] = Bits<W>::none();
+    if (is_plain(m.atom[a])) {
+      k.plain.set(a);
+      return;
     }
-    if (in_ring < 2) fits = false;
-    k.near[a] = near;
+    const int need = need_of(m, a);
+    if (need == 1) k.need.set(a);
+    proven = proven && need >= 0;
   });
-  if (!fits) return kAromatic;
-  k.patience = 1000;
-  if (!match(k, k.need)) return kAromatic;
-  for (unsigned b = 0; b < m.bonds(); ++b) {
-    if (m.order[b] != kAromaticOrder) continue;
+  if (!proven) return kAromatic;
+  k.need |= k.plain;
+  for_each(k.bonds & ~ring_bonds, [&](unsigned b) { m.order[b] = kSingle; });  // biphenyl without a '-'
+  k.bonds &= ring_bonds;
+  for_each(k.bonds, [&](unsigned b) {
     const unsigned a = m.begin[b], c = m.end[b];
-    const bool paired = k.bonds.test(b) && k.need.test(a) && k.partner[a] == c && k.need.test(c);
-    m.order[b] = paired ? kDouble : kSingle;
-  }
+    k.near[a].set(c);
+    k.near[c].set(a);
+  });
+  for_each(k.written, [&](unsigned a) { proven = proven && k.near[a].count() > 1; });
+  k.patience = 1000;
+  if (!proven || !match(k, k.need)) return kAromatic;
+  for_each(k.bonds, [&](unsigned b) {
+    const unsigned a = m.begin[b], c = m.end[b];
+    m.order[b] = k.need.test(a) && k.partner[a] == c ? kDouble : kSingle;
+  });
   return kNative;
 }
 

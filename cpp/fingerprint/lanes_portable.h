@@ -7,7 +7,8 @@ namespace catalase {
 namespace {
 
 constexpr int kLanes = 1;
-typedef long long LaneVector;
+typedef long long LaneVector __attribute__((may_alias));
+constexpr LaneVector kLaneNumbers = 0;
 
 inline LaneVector gather(const std::uint64_t* base, LaneVector index) {
   return static_cast<LaneVector>(base[index]);

@@ -1,20 +1,20 @@
 // The Morgan algorithm with RDKit's 32-bit hash (Rogers and Hahn, J. Chem. Inf. Model. 50 (2010) 742):
 //
-//   round 0:  v[a] = hash(element, neighbours + hydrogens, hydrogens (atoms of it among them), charge, mass shift, ring?)
-//   round r:  v'[a] = hash(r - 1, v[a], the (bond, v) of its neighbours in ascending order)
+//   round 0:  v[a] = hash(element, neighbours + hydrogens, hydrogens (atoms of it among them), charge, mass shift,
+//   ring?) round r:  v'[a] = hash(r - 1, v[a], the (bond, v) of its neighbours in ascending order)
 //
-// Each v of an atom whose neighbourhood (the bonds within r) is new becomes a feature. Of equal neighbourhoods the one of
-// an earlier round wins, then the smaller value, then the smaller atom; the others stop there, and from the next round on
-// their value counts as 0 for their neighbours.
+// Each v of an atom whose neighbourhood (the bonds within r) is new becomes a feature. Of equal neighbourhoods the one
+// of an earlier round wins, then the smaller value, then the smaller atom; the others stop there, and from the next
+// round on their value counts as 0 for their neighbours.
 //
 // Values: several atoms at a time (lanes_<level>.h), up to four neighbours each, as 64-bit keys (bond << 32 | value)
 // gathered by number, sorted by a network of five comparators and hashed side by side. Empty slots point to atom 255,
 // whose bond sorts last. Atoms of five and more neighbours are done again one by one.
 //
-// Neighbourhoods are sets of bonds. Who is new is known without looking up to round 2: the first round has duplicates only
-// in parts of two atoms, and a neighbourhood of round 2 or later equals one of round 1 only for atoms of one neighbour and
-// for atoms all of whose neighbours have just one. The rest goes through a table of 2 to 4 slots an atom, keyed by a hash
-// of the set.
+// Neighbourhoods are sets of bonds. Who is new is known without looking up to round 2: the first round has duplicates
+// only in parts of two atoms, and a neighbourhood of round 2 or later equals one of round 1 only for atoms of one
+// neighbour and for atoms all of whose neighbours have just one. The rest goes through a table of 2 to 4 slots an atom,
+// keyed by a hash of the set.
 //
 // Bound: latency of the hash chains and mispredicted branches; some 0.4 us of a ZINC molecule's 1.4.
 #pragma once
@@ -32,16 +32,22 @@ inline u32 mix(u32 seed, u32 value) {
   return seed ^ (value + kGolden + (seed << 6) + (seed >> 2));
 }
 
+typedef u32 HalfLaneVector __attribute__((vector_size(sizeof(LaneVector)), aligned(8), may_alias));
+
+inline HalfLaneVector mix(HalfLaneVector seed, HalfLaneVector value) {
+  return seed ^ (value + kGolden + (seed << 6) + (seed >> 2));
+}
+
 constexpr u8 kEmptySlot = 127;  // the bond type of an empty slot: larger than any
 
 template <int W>
 struct MorganWork {
-  u64 values[2][256];                         // of the last round and this one; 32 bits used, gathered as they are
-  Bits<W> star[256];                          // an atom's own bonds
-  Bits<W> reach[256], wider[256];             // bonds within the last round and this one
-  u8 type[256][kMaxDegree];                   // hashed bond types beside neighbour[][]
-  Bits<W> seen[256 * kEcfpMaxRadius];         // neighbourhoods from round 2 on
-  std::uint16_t slot[4096];                   // 1 + the number of one of them
+  u64 values[2][256];                  // of the last round and this one; 32 bits used, gathered as they are
+  Bits<W> star[256];                   // an atom's own bonds
+  Bits<W> reach[256], wider[256];      // bonds within the last round and this one
+  u8 type[256][kMaxDegree];            // hashed bond types beside neighbour[][]
+  Bits<W> seen[256 * kEcfpMaxRadius];  // neighbourhoods from round 2 on
+  std::uint16_t slot[4096];            // 1 + the number of one of them
   u8 owner[256 * kEcfpMaxRadius];
   u8 alive[256];
 };
@@ -53,38 +59,42 @@ u32 hash_of(const Bits<W>& b) {
   return static_cast<u32>(h >> 44);
 }
 
-// A loop without branches, which compilers turn into vectors.
+// Several atoms at a time: an Atom is a lane.
 template <int W>
 void first_values(const Molecule& m, const Bits<W>& ring_atoms, u64* value) {
-  for (unsigned start = 0; start < m.atoms; start += 64) {
-    const u64 rings = ring_atoms.word[W == 1 ? 0 : start / 64];
-    const unsigned end = m.atoms - start < 64 ? m.atoms - start : 64;
-    for (unsigned j = 0; j < end; ++j) {
-      const unsigned i = start + j;
-      u32 v = mix(0, m.element[i]);
-      v = mix(v, static_cast<u32>(m.degree[i]) + m.hydrogens[i]);
-      v = mix(v, m.hydrogens[i]);
-      v = mix(v, static_cast<u32>(static_cast<int>(m.charge[i])));
-      v = mix(v, static_cast<u32>(static_cast<int>(m.mass_shift[i])));
-      const u32 in_ring = mix(v, 1);
-      value[i] = (rings >> j & 1) != 0 ? in_ring : v;
-    }
+  const LaneVector zero = {};
+  for (unsigned a = 0; a < m.atoms; a += kLanes) {
+    const LaneVector atom = *reinterpret_cast<const LaneVector*>(m.atom + a);
+    const LaneVector element = atom & 255, hydrogens = atom >> 16 & 255;
+    const LaneVector total = (atom >> 8 & 255) + hydrogens;
+    const LaneVector charge = atom << 32 >> 56, mass_shift = atom << 24 >> 56;  // signed
+    HalfLaneVector v = mix((HalfLaneVector)zero, (HalfLaneVector)element);
+    v = mix(v, (HalfLaneVector)total);
+    v = mix(v, (HalfLaneVector)hydrogens);
+    v = mix(v, (HalfLaneVector)charge);
+    v = mix(v, (HalfLaneVector)mass_shift);
+    const HalfLaneVector in_ring = mix(v, (HalfLaneVector)(zero + 1));
+    const auto rings = static_cast<long long>(ring_atoms.word[W == 1 ? 0 : a / 64] >> (a % 64));
+    const LaneVector is_in_ring = -(((zero + rings) >> kLaneNumbers) & 1);
+    v = (HalfLaneVector)(((LaneVector)in_ring & is_in_ring) | ((LaneVector)v & ~is_in_ring));
+    *reinterpret_cast<LaneVector*>(value + a) = (LaneVector)v & 0xffffffffll;
   }
   if (!m.hydrogen_atoms) return;
   for (unsigned i = 0; i < m.atoms; ++i) {
-    u32 hydrogens = m.hydrogens[i];
-    for (unsigned k = 0; k < m.degree[i]; ++k) hydrogens += m.element[m.neighbour[i][k]] == 1;
-    u32 v = mix(mix(0, m.element[i]), static_cast<u32>(m.degree[i]) + m.hydrogens[i]);
-    v = mix(mix(v, hydrogens), static_cast<u32>(static_cast<int>(m.charge[i])));
-    v = mix(v, static_cast<u32>(static_cast<int>(m.mass_shift[i])));
-    value[i] = ring_atoms.test(i) ? mix(v, 1) : v;
+    const Atom& atom = m.atom[i];
+    u32 hydrogens = atom.hydrogens;
+    for (unsigned k = 0; k < atom.degree; ++k) hydrogens += m.atom[m.neighbour[i][k]].element == 1;
+    u32 v = mix(mix(0u, atom.element), static_cast<u32>(atom.degree) + atom.hydrogens);
+    v = mix(mix(v, hydrogens), static_cast<u32>(static_cast<int>(atom.charge)));
+    v = mix(v, static_cast<u32>(static_cast<int>(atom.mass_shift)));
+    value[i] = ring_atoms.test(i) ? mix(v, 1u) : v;
   }
 }
 
 // One atom of any degree.
 inline u32 next_value(const Molecule& m, unsigned atom, u32 round, const u64* value, const u8* type) {
   u64 keys[kMaxDegree];
-  const unsigned degree = m.degree[atom];
+  const unsigned degree = m.atom[atom].degree;
   for (unsigned i = 0; i < degree; ++i) {
     const u64 key = static_cast<u64>(type[i]) << 32 | value[m.neighbour[atom][i]];
     unsigned at = i;
@@ -96,12 +106,6 @@ inline u32 next_value(const Molecule& m, unsigned atom, u32 round, const u64* va
     v = mix(v, mix(mix(0, static_cast<u32>(keys[i] >> 32)), static_cast<u32>(keys[i])));
   }
   return v;
-}
-
-typedef u32 HalfLaneVector __attribute__((vector_size(sizeof(LaneVector)), aligned(8), may_alias));
-
-inline HalfLaneVector mix(HalfLaneVector seed, HalfLaneVector value) {
-  return seed ^ (value + kGolden + (seed << 6) + (seed >> 2));
 }
 
 inline void order(LaneVector& a, LaneVector& b) {
@@ -132,7 +136,8 @@ inline void next_values(const Molecule& m, u32 round, const u8 (*types)[kMaxDegr
       HalfLaneVector v = mix((HalfLaneVector)(zero + round), (HalfLaneVector)own);
       for (int k = 0; k < 4; ++k) {
         const LaneVector type = key[k] >> 32;
-        const HalfLaneVector pair = mix((HalfLaneVector)type + kGolden, (HalfLaneVector)key[k]);  // mix(0, t) = t + golden
+        const HalfLaneVector pair =
+            mix((HalfLaneVector)type + kGolden, (HalfLaneVector)key[k]);  // mix(0, t) = t + golden
         const HalfLaneVector longer = mix(v, pair);
         v = (HalfLaneVector)(type < kEmptySlot ? (LaneVector)longer : (LaneVector)v);
       }
@@ -140,30 +145,35 @@ inline void next_values(const Molecule& m, u32 round, const u8 (*types)[kMaxDegr
     }
     if (!m.wide) return;
     for (unsigned a = 0; a < m.atoms; ++a) {
-      if (m.degree[a] > 4) next[a] = next_value(m, a, round, value, types[a]);
+      if (m.atom[a].degree > 4) next[a] = next_value(m, a, round, value, types[a]);
     }
   }
 }
 
+// Bond types beside the neighbour lists, and each atom's star.
 template <int W>
 void fill_slots(const Molecule& m, bool use_bond_types, MorganWork<W>& w) {
   static constexpr u8 hashed[] = {kEmptySlot, 1, 2, 3, 12};
   u8 table[256];
-  const unsigned bonds = m.bonds();
+  const unsigned bonds = m.bonds(), slots = m.wide ? kMaxDegree : 4;
   for (unsigned b = 0; b < bonds; ++b) table[b] = use_bond_types ? hashed[m.order[b]] : 1;
   table[kNoAtom] = kEmptySlot;
-  const unsigned used = m.wide ? kMaxDegree : 4;
   for (unsigned a = 0; a < m.atoms; ++a) {
     Bits<W> star = Bits<W>::none();
-    for (unsigned i = 0; i < used; ++i) w.type[a][i] = table[m.bond[a][i]];
-    for (unsigned i = 0; i < m.degree[a]; ++i) star.set(m.bond[a][i]);
+    for (unsigned i = 0; i < slots; ++i) {
+      const unsigned bond = m.bond[a][i];
+      w.type[a][i] = table[bond];
+      for (unsigned k = 0; k < W; ++k) star.word[k] |= u64{bond / 64 == k} << (bond % 64);
+    }
+    if constexpr (W == 4) star.clear(kNoAtom);
     w.star[a] = star;
   }
 }
 
 // Calls emit(feature) for each feature of the molecule.
 template <int W, class Emit>
-void morgan(const Molecule& m, const Bits<W>& ring_atoms, int radius, bool use_bond_types, MorganWork<W>& w, Emit&& emit) {
+void morgan(const Molecule& m, const Bits<W>& ring_atoms, int radius, bool use_bond_types, MorganWork<W>& w,
+            Emit&& emit) {
   const unsigned n = m.atoms;
   u64 *value = w.values[0], *next = w.values[1];
   first_values(m, ring_atoms, value);
@@ -174,17 +184,17 @@ void morgan(const Molecule& m, const Bits<W>& ring_atoms, int radius, bool use_b
   next_values(m, 0, w.type, value, next);
   unsigned alive = 0;
   for (unsigned a = 0; a < n; ++a) {
-    if (m.degree[a] > 1) {
+    if (m.atom[a].degree > 1) {
       emit(static_cast<u32>(next[a]));
       w.alive[alive++] = static_cast<u8>(a);
       continue;
     }
-    if (m.degree[a] == 0) {
+    if (m.atom[a].degree == 0) {
       next[a] = 0;
       continue;
     }
     const unsigned other = m.neighbour[a][0];
-    const bool loses = m.degree[other] == 1 && (next[other] < next[a] || (next[other] == next[a] && other < a));
+    const bool loses = m.atom[other].degree == 1 && (next[other] < next[a] || (next[other] == next[a] && other < a));
     if (!loses) emit(static_cast<u32>(next[a]));
   }
   for (unsigned a = 0; a < n; ++a) w.reach[a] = w.star[a];
@@ -202,7 +212,7 @@ void morgan(const Molecule& m, const Bits<W>& ring_atoms, int radius, bool use_b
     for (unsigned g = 0; g < alive; ++g) {
       const unsigned a = w.alive[g];
       Bits<W> wider = w.reach[a];
-      const unsigned degree = m.degree[a] > 4 ? m.degree[a] : 4;  // empty slots reach nothing
+      const unsigned degree = m.atom[a].degree > 4 ? m.atom[a].degree : 4;  // empty slots reach nothing
       for (unsigned i = 0; i < degree; ++i) wider |= w.reach[m.neighbour[a][i]];
       w.wider[a] = wider;
       if (wider == w.star[a]) continue;

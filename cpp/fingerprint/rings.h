@@ -1,13 +1,13 @@
 // Which atoms and bonds are in rings, and the smallest rings of an annelated system.
 //
-// SMILES order is a depth-first tree with parent < child, so each closure's cycle is found by walking both of its ends up
-// to where they meet: a few steps a ring, no search. The union of these cycles is exactly the ring bonds.
+// SMILES order is a depth-first tree with parent < child, so each closure's cycle is found by walking both of its ends
+// up to where they meet: a few steps a ring, no search. The union of these cycles is exactly the ring bonds.
 //
 // Smallest rings are wanted for aromaticity only. The cycles that share bonds (a group) are exchanged against sums of
-// theirs until no sum is shorter than its longest member: a minimum cycle basis. Where every sum is longer, that basis is
-// the only one and RDKit's rings must be these. Where some sum is as long (a cage), the rings concerned must hold an atom
-// that cannot be aromatic; otherwise the molecule is left to RDKit. 2^k sums for k cycles: one for two rings, and a group
-// of more than ten cycles is left alone, unless no cycle of it could be aromatic.
+// theirs until no sum is shorter than its longest member: a minimum cycle basis. Where every sum is longer, that basis
+// is the only one and RDKit's rings must be these. Where some sum is as long (a cage), the rings concerned must hold an
+// atom that cannot be aromatic; otherwise the molecule is left to RDKit. 2^k sums for k cycles: one for two rings, and
+// a group of more than ten cycles is left alone, unless no cycle of it could be aromatic.
 #pragma once
 
 #include "fingerprint/bits.h"
@@ -20,9 +20,9 @@ constexpr unsigned kMaxGroup = 10;
 
 template <int W>
 struct Rings {
-  Bits<W> atoms, bonds;              // in any ring
-  Bits<W> cycle[kMaxClosures];       // bonds of the cycle of each closure
-  Bits<W> sum[1u << kMaxGroup];      // work space: the sums of a group
+  Bits<W> atoms, bonds;          // in any ring
+  Bits<W> cycle[kMaxClosures];   // bonds of the cycle of each closure
+  Bits<W> sum[1u << kMaxGroup];  // work space: the sums of a group
   u8 longest[1u << kMaxGroup];
 };
 
@@ -31,14 +31,14 @@ Status find_ring_bonds(const Molecule& m, Rings<W>& r) {
   r.atoms = r.bonds = Bits<W>::none();
   for (unsigned k = 0; k < m.closures; ++k) {
     Bits<W> cycle = Bits<W>::one(m.atoms + k);
-    unsigned a = m.closure_begin[k], b = m.closure_end[k];
+    unsigned a = m.begin[m.atoms + k], b = m.end[m.atoms + k];
     r.atoms.set(a);
     r.atoms.set(b);
     while (a != b) {
       unsigned& lower = a > b ? a : b;
       cycle.set(lower);  // the tree bond has its lower atom's number
       r.atoms.set(lower);
-      lower = m.parent[lower];
+      lower = m.begin[lower];
       if (lower == kNoAtom) return kSyntax;  // the closure joins two parts: no ring at all
     }
     r.atoms.set(a);
@@ -65,7 +65,7 @@ bool has_cycle_of(const Molecule& m, const Bits<W>& bonds, Bits<W> atoms) {
     changed = false;
     for_each(atoms, [&](unsigned a) {
       unsigned ways = 0;
-      for (unsigned i = 0; i < m.degree[a]; ++i) ways += bonds.test(m.bond[a][i]) && atoms.test(m.neighbour[a][i]);
+      for (unsigned i = 0; i < m.atom[a].degree; ++i) ways += bonds.test(m.bond[a][i]) && atoms.test(m.neighbour[a][i]);
       if (ways < 2) {
         atoms.clear(a);
         changed = true;

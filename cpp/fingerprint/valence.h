@@ -11,107 +11,107 @@
 namespace catalase {
 namespace {
 
-constexpr u8 kBad = 255;    // refused, or not proven
-constexpr u8 kFive = 254;   // nitrogen of valence five: to be rewritten
+constexpr u8 kBad = 255;   // refused, or not proven
+constexpr u8 kFive = 254;  // nitrogen of valence five: to be rewritten
 
 // Hydrogens to add, by twice the valence that is written. Aromatic atoms: 6 is two aromatic bonds, 8 one substituent
 // more, 9 three aromatic bonds, 10 a double bond outside, 14 two of them (sulphone).
 constexpr u8 X = kBad;
 constexpr u8 kHydrogens[16][16] = {
-    //0  1  2  3  4  5  6  7  8  9  10     11 12 13 14 15
-    {3, X, 2, X, 1, X, 0, X, X, X, X,     X, X, X, X, X},  // B
-    {4, X, 3, X, 2, X, 1, X, 0, X, X,     X, X, X, X, X},  // C
+    // 0  1  2  3  4  5  6  7  8  9  10     11 12 13 14 15
+    {3, X, 2, X, 1, X, 0, X, X, X, X, X, X, X, X, X},      // B
+    {4, X, 3, X, 2, X, 1, X, 0, X, X, X, X, X, X, X},      // C
     {3, X, 2, X, 1, X, 0, X, X, X, kFive, X, X, X, X, X},  // N
-    {2, X, 1, X, 0, X, X, X, X, X, X,     X, X, X, X, X},  // O
-    {1, X, 0, X, X, X, X, X, X, X, X,     X, X, X, X, X},  // F
-    {3, X, 2, X, 1, X, 0, X, 1, X, 0,     X, X, X, X, X},  // P
-    {2, X, 1, X, 0, X, 1, X, 0, X, 1,     X, 0, X, X, X},  // S
-    {1, X, 0, X, X, X, X, X, X, X, X,     X, X, X, X, X},  // Cl
-    {1, X, 0, X, X, X, X, X, X, X, X,     X, X, X, X, X},  // Br
-    {1, X, 0, X, X, X, X, X, X, X, X,     X, X, X, X, X},  // I
-    {X, X, X, X, X, X, 0, X, 0, X, X,     X, X, X, X, X},  // b
-    {X, X, X, X, X, X, 1, X, 0, 0, 0,     X, X, X, X, X},  // c
+    {2, X, 1, X, 0, X, X, X, X, X, X, X, X, X, X, X},      // O
+    {1, X, 0, X, X, X, X, X, X, X, X, X, X, X, X, X},      // F
+    {3, X, 2, X, 1, X, 0, X, 1, X, 0, X, X, X, X, X},      // P
+    {2, X, 1, X, 0, X, 1, X, 0, X, 1, X, 0, X, X, X},      // S
+    {1, X, 0, X, X, X, X, X, X, X, X, X, X, X, X, X},      // Cl
+    {1, X, 0, X, X, X, X, X, X, X, X, X, X, X, X, X},      // Br
+    {1, X, 0, X, X, X, X, X, X, X, X, X, X, X, X, X},      // I
+    {X, X, X, X, X, X, 0, X, 0, X, X, X, X, X, X, X},      // b
+    {X, X, X, X, X, X, 1, X, 0, 0, 0, X, X, X, X, X},      // c
     {X, X, X, X, X, X, 0, X, 0, 0, kFive, X, X, X, X, X},  // n
-    {X, X, X, X, X, X, 0, X, X, X, X,     X, X, X, X, X},  // o
-    {X, X, X, X, X, X, 0, X, 0, 0, X,     X, X, X, X, X},  // p
-    {X, X, X, X, X, X, 0, X, X, X, 0,     X, X, X, 0, X},  // s
+    {X, X, X, X, X, X, 0, X, X, X, X, X, X, X, X, X},      // o
+    {X, X, X, X, X, X, 0, X, 0, 0, X, X, X, X, X, X},      // p
+    {X, X, X, X, X, X, 0, X, X, X, 0, X, X, X, 0, X},      // s
 };
 
-inline bool is_plain_end(const Molecule& m, unsigned atom, unsigned element) {
-  return m.element[atom] == element && m.degree[atom] == 1 && m.charge[atom] == 0 && m.hydrogens[atom] == 0 &&
-         m.mass_shift[atom] == 0 && (m.flags[atom] & kBracket) == 0;
+inline bool is_plain_end(const Atom& atom, unsigned element) {
+  return atom.element == element && atom.degree == 1 && atom.charge == 0 && atom.hydrogens == 0 &&
+         atom.mass_shift == 0 && (atom.flags & kBracket) == 0;
 }
 
-// N(=O)=O, n=O, N=O of valence five -> [N+][O-];  =N#N -> =[N+]=[N-].
+// Takes one order off a bond between two neutral atoms, and gives them charges.
+inline void split_charges(Molecule& m, unsigned positive, unsigned negative, unsigned bond) {
+  --m.order[bond];
+  m.atom[positive].charge = 1;
+  m.atom[negative].charge = -1;
+  m.atom[positive].twice_valence = static_cast<u8>(m.atom[positive].twice_valence - 2);
+  m.atom[negative].twice_valence = static_cast<u8>(m.atom[negative].twice_valence - 2);
+}
+
+// N(=O)=O, n=O, N=O of valence five -> [N+][O-];  =N#N -> =[N+]=[N-]. False for anything else of valence five.
 inline bool rewrite_nitrogen(Molecule& m, unsigned atom) {
-  if (m.hydrogens[atom] != 0) return false;
-  for (unsigned i = 0; i < m.degree[atom]; ++i) {  // two oxygens must be alike: which one RDKit takes is its own affair
-    const unsigned other = m.neighbour[atom][i];
-    if (m.order[m.bond[atom][i]] == kDouble && m.element[other] == 8 && !is_plain_end(m, other, 8)) return false;
+  const unsigned degree = m.atom[atom].degree;
+  if (m.atom[atom].hydrogens != 0) return false;
+  unsigned slot = degree;
+  for (unsigned i = 0; i < degree; ++i) {  // two oxygens must be alike: which one RDKit takes is its own affair
+    const Atom& other = m.atom[m.neighbour[atom][i]];
+    if (m.order[m.bond[atom][i]] != kDouble || other.element != 8) continue;
+    if (!is_plain_end(other, 8)) return false;
+    slot = i;
   }
-  for (unsigned i = 0; i < m.degree[atom]; ++i) {
-    const unsigned other = m.neighbour[atom][i], bond = m.bond[atom][i];
-    if (m.order[bond] == kDouble && is_plain_end(m, other, 8)) {
-      m.order[bond] = kSingle;
-      m.charge[atom] = 1;
-      m.charge[other] = -1;
-      m.twice_valence[atom] = static_cast<u8>(m.twice_valence[atom] - 2);
-      m.twice_valence[other] = static_cast<u8>(m.twice_valence[other] - 2);
-      return true;
+  if (slot == degree && degree == 2) {
+    for (unsigned i = 0; i < 2; ++i) {
+      if (m.order[m.bond[atom][i]] == kTriple && is_plain_end(m.atom[m.neighbour[atom][i]], 7)) slot = i;
     }
   }
-  if (m.degree[atom] != 2) return false;
-  for (unsigned i = 0; i < 2; ++i) {
-    const unsigned other = m.neighbour[atom][i], bond = m.bond[atom][i];
-    if (m.order[bond] == kTriple && is_plain_end(m, other, 7)) {
-      m.order[bond] = kDouble;
-      m.charge[atom] = 1;
-      m.charge[other] = -1;
-      m.twice_valence[atom] = static_cast<u8>(m.twice_valence[atom] - 2);
-      m.twice_valence[other] = static_cast<u8>(m.twice_valence[other] - 2);
-      return true;
-    }
-  }
-  return false;
-}
-
-inline bool bracket_is_proven(const Molecule& m, unsigned atom) {
-  const unsigned element = m.element[atom];
-  if (m.degree[atom] == 0 && m.hydrogens[atom] == 0) return true;
-  const int highest = highest_valence(element, m.charge[atom]);
-  if ((m.flags[atom] & kWrittenAromatic) != 0) return highest >= 0;  // kekulize.h looks closer
-  if (m.twice_valence[atom] > 2 * highest) return false;
+  if (slot == degree) return false;
+  split_charges(m, atom, m.neighbour[atom][slot], m.bond[atom][slot]);
   return true;
 }
 
-inline bool has_one_double_bond_at_most(const Molecule& m, unsigned atom) {
+// RDKit rewrites some phosphorus with two double bonds.
+inline bool is_plain_phosphorus(const Molecule& m, unsigned atom) {
+  if (m.atom[atom].twice_valence <= 8) return true;
   unsigned doubles = 0;
-  for (unsigned i = 0; i < m.degree[atom]; ++i) doubles += m.order[m.bond[atom][i]] == kDouble;
+  for (unsigned i = 0; i < m.atom[atom].degree; ++i) doubles += m.order[m.bond[atom][i]] == kDouble;
   return doubles <= 1;
+}
+
+inline Status check_bracket(const Atom& atom) {
+  if (atom.degree == 0 && atom.hydrogens == 0) return kNative;
+  const int highest = highest_valence(atom.element, atom.charge);
+  if (highest < 0) return kElement;
+  if ((atom.flags & kWrittenAromatic) != 0) return kNative;  // kekulize.h looks closer
+  return atom.twice_valence <= 2 * highest ? kNative : kValence;
 }
 
 inline Status add_hydrogens(Molecule& m) {
   bool rewrite = false;
   for (unsigned i = 0; i < m.atoms; ++i) {
-    if (m.kind[i] == kKindBracket) {
-      if (!bracket_is_proven(m, i)) return m.degree[i] == 0 || highest_valence(m.element[i], m.charge[i]) < 0 ? kElement : kValence;
+    Atom& atom = m.atom[i];
+    if (atom.kind == kKindBracket) {
+      const Status status = check_bracket(atom);
+      if (status != kNative) return status;
     } else {
-      const u8 add = kHydrogens[m.kind[i]][m.twice_valence[i] & 15];
-      if (m.twice_valence[i] > 15 || add == kBad) return kValence;
+      const u8 add = kHydrogens[atom.kind][atom.twice_valence & 15];
+      if (atom.twice_valence > 15 || add == kBad) return kValence;
       if (add == kFive) {
         rewrite = true;
       } else {
-        m.hydrogens[i] = static_cast<u8>(m.hydrogens[i] + add);
-        m.twice_valence[i] = static_cast<u8>(m.twice_valence[i] + 2 * add);
+        atom.hydrogens = static_cast<u8>(atom.hydrogens + add);
+        atom.twice_valence = static_cast<u8>(atom.twice_valence + 2 * add);
       }
     }
-    // RDKit rewrites some phosphorus with two double bonds.
-    if (m.element[i] == 15 && m.twice_valence[i] > 8 && !has_one_double_bond_at_most(m, i)) return kValence;
+    if (atom.element == 15 && !is_plain_phosphorus(m, i)) return kValence;
   }
   if (rewrite) {
     for (unsigned i = 0; i < m.atoms; ++i) {
-      const bool nitrogen = m.kind[i] == kKindN || m.kind[i] == kKindAromaticN;
-      if (nitrogen && m.twice_valence[i] == 10 && m.charge[i] == 0 && !rewrite_nitrogen(m, i)) return kValence;
+      const bool nitrogen = m.atom[i].kind == kKindN || m.atom[i].kind == kKindAromaticN;
+      const bool five = m.atom[i].twice_valence == 10 && m.atom[i].charge == 0;
+      if (nitrogen && five && !rewrite_nitrogen(m, i)) return kValence;
     }
   }
   return kNative;
