@@ -122,7 +122,7 @@ Status kekulize(Molecule& m, const Bits<W>& ring_atoms, const Bits<W>& ring_bond
     k.near[c].set(a);
   });
   for_each(k.written, [&](unsigned a) { proven = proven && k.near[a].count() > 1; });
-  k.patience = 1000;
+  k.patience = 2000;
   if (!proven || !match(k, k.need)) return kAromatic;
   for_each(k.bonds, [&](unsigned b) {
     const unsigned a = m.begin[b], c = m.end[b];
@@ -136,7 +136,6 @@ template <int W>
 bool is_fixed(const Molecule& m, Kekule<W>& k, unsigned bond) {
   const unsigned a = m.begin[bond], b = m.end[bond];
   if (!k.choices || !k.need.test(a) || !k.need.test(b)) return true;
-  k.patience = 1000;
   Bits<W> rest = k.need;
   bool other_exists;
   if (m.order[bond] == kDouble) {  // is there a form without it?

@@ -98,7 +98,7 @@ inline Status read_bracket(const char*& p, const char* end, Atom& atom, Molecule
   const char* start = p;
   unsigned isotope = 0;
   while (p != end && is_digit(*p) && p - start < 4) isotope = 10 * isotope + static_cast<unsigned>(*p++ - '0');
-  if (p == end) return kSyntax;
+  if (p == end || (p != start && *start == '0')) return kSyntax;
   atom = {};
   atom.kind = kKindBracket;
   atom.flags = kBracket;
@@ -113,6 +113,7 @@ inline Status read_bracket(const char*& p, const char* end, Atom& atom, Molecule
   if (atom.element == 0) return kSyntax;
   plain = atom.element == 1 && p != end && *p == ']' && p - start == 1;
   if (p != end && *p == '@') {
+    if (atom.element == 1) return kSyntax;
     m.stereo_marks = true;
     if (++p != end && *p == '@') ++p;
     if (p != end && *p >= 'A' && *p <= 'Z' && *p != 'H') return kSyntax;  // @TH1, @SP2 and their like
@@ -128,7 +129,7 @@ inline Status read_bracket(const char*& p, const char* end, Atom& atom, Molecule
     if (p != end && is_digit(*p)) {
       charge = *p++ - '0';
     } else {
-      while (p != end && *p == sign && charge < 5) ++charge, ++p;
+      if (p != end && *p == sign) ++charge, ++p;  // RDKit reads two signs, not three
     }
     if (charge > 4) return kElement;
     if (sign == '-') charge = -charge;
@@ -138,7 +139,7 @@ inline Status read_bracket(const char*& p, const char* end, Atom& atom, Molecule
     mapped = true;
     start = ++p;
     while (p != end && is_digit(*p) && p - start < 4) ++p;
-    if (p == start) return kSyntax;
+    if (p == start || *start == '0') return kSyntax;
   }
   if (p == end || *p++ != ']') return kSyntax;
   if (plain) return kNative;
@@ -270,7 +271,7 @@ inline Status read_smiles(const char* p, const char* end, Molecule& m) {
         last = kAfterDot;
         continue;
       case kPercent:
-        if (end - p < 2 || !is_digit(p[0]) || !is_digit(p[1])) return kSyntax;
+        if (end - p < 2 || !is_digit(p[0]) || !is_digit(p[1]) || p[0] == '0') return kSyntax;
         ring_number = static_cast<unsigned>(10 * (p[0] - '0') + (p[1] - '0'));
         p += 2;
         [[fallthrough]];
