@@ -88,6 +88,23 @@ inline bool is_connected(const unsigned* near, unsigned set) {
   return reached == set;
 }
 
+// The outline of several rings if they are aromatic together, nothing otherwise.
+template <int W>
+Bits<W> aromatic_outline(const RingSystem<W>& s, unsigned set, const Bits<W>& one, const Bits<W>& two) {
+  Bits<W> seen = Bits<W>::none(), twice = seen, thrice = seen, bonds = seen, shared = seen;
+  for (unsigned rest = set; rest != 0; rest &= rest - 1) {
+    const unsigned i = static_cast<unsigned>(__builtin_ctz(rest));
+    thrice |= twice & s.atoms[i];
+    twice |= seen & s.atoms[i];
+    seen |= s.atoms[i];
+    shared |= bonds & s.bonds[i];
+    bonds |= s.bonds[i];
+  }
+  const Bits<W> counted = seen & ~thrice;
+  const bool aromatic = obeys_hueckel((counted & one).count() + 2 * (counted & two).count());
+  return aromatic ? bonds & ~shared : Bits<W>::none();
+}
+
 // The aromatic bonds of one annelated system, given as a mask of rings.
 template <int W>
 Bits<W> aromatic_bonds(const RingSystem<W>& s, unsigned system, const Bits<W>& one, const Bits<W>& two) {
@@ -101,19 +118,7 @@ Bits<W> aromatic_bonds(const RingSystem<W>& s, unsigned system, const Bits<W>& o
   for (int size = 2; size <= rings && size <= kMaxRingsTogether && (all & ~aromatic).any(); ++size) {
     Bits<W> found = Bits<W>::none();
     for (unsigned set = system; set != 0; set = (set - 1) & system) {
-      if (__builtin_popcount(set) == size && is_connected(s.near, set)) {
-        Bits<W> seen = Bits<W>::none(), twice = seen, bonds = seen, shared = seen, thrice = seen;
-        for (unsigned rest = set; rest != 0; rest &= rest - 1) {
-          const unsigned i = static_cast<unsigned>(__builtin_ctz(rest));
-          thrice |= twice & s.atoms[i];
-          twice |= seen & s.atoms[i];
-          seen |= s.atoms[i];
-          shared |= bonds & s.bonds[i];
-          bonds |= s.bonds[i];
-        }
-        const Bits<W> counted = seen & ~thrice;
-        if (obeys_hueckel((counted & one).count() + 2 * (counted & two).count())) found |= bonds & ~shared;
-      }
+      if (__builtin_popcount(set) == size && is_connected(s.near, set)) found |= aromatic_outline(s, set, one, two);
     }
     aromatic |= found;
   }

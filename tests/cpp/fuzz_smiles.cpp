@@ -46,16 +46,43 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 namespace {
 
 const char* const kCorpus[] = {
-    "CC(=O)Oc1ccccc1C(=O)O", "CN1C=NC2=C1C(=O)N(C(=O)N2C)C", "[Na+].[Cl-]", "C[C@H](N)C(=O)O", "F/C=C\\F", "[13CH4]",
-    "O=[N+]([O-])c1ccccc1", "CN(=O)=O", "CN=N#N", "c1ccc2c(c1)[nH]c1ccccc12", "C12C3C4C1C5C2C3C45", "[H]OC([H])[H]",
-    "C1=Cc2cc3ccc(cc4nc(cc5ccc(cc1n2)[nH]5)C=C4)[nH]3", "C%12CC%12", "c1cc2cccc2c1", "C1CC2CCC1CC2", "[cH-]1cccc1",
-    "O=c1[nH]c(=O)c2[nH]cnc2[nH]1", "S(=O)(=O)(N)c1ccccc1", "[2H]C([2H])[2H]", "FS(F)(F)(F)(F)F", "c1ccc-2c(c1)Cc1ccccc1-2",
-    "c1c2c3c4c5c1c6c7c8c2c9c1c3c2c3c4c4c%10c5c5c6c6c7c7c%11c8c9c8c9c1c2c1c2c3c4c3c4c%10c5c5c6c6c7c7c%11c8c8c9c1c1c2c3c2c4c5c6c3c7c8c1c23",
-    "C1=CC2=C3C(=C1)C=CC3=CC=C2", "[O-][n+]1ccccc1", "C[N+](C)(C)C", "OP(=O)(O)O", "[se]1cccc1", "B1OC=CO1", "C1#CC=CC=C1",
+    "CC(=O)Oc1ccccc1C(=O)O",
+    "CN1C=NC2=C1C(=O)N(C(=O)N2C)C",
+    "[Na+].[Cl-]",
+    "C[C@H](N)C(=O)O",
+    "F/C=C\\F",
+    "[13CH4]",
+    "O=[N+]([O-])c1ccccc1",
+    "CN(=O)=O",
+    "CN=N#N",
+    "c1ccc2c(c1)[nH]c1ccccc12",
+    "C12C3C4C1C5C2C3C45",
+    "[H]OC([H])[H]",
+    "C1=Cc2cc3ccc(cc4nc(cc5ccc(cc1n2)[nH]5)C=C4)[nH]3",
+    "C%12CC%12",
+    "c1cc2cccc2c1",
+    "C1CC2CCC1CC2",
+    "[cH-]1cccc1",
+    "O=c1[nH]c(=O)c2[nH]cnc2[nH]1",
+    "S(=O)(=O)(N)c1ccccc1",
+    "[2H]C([2H])[2H]",
+    "FS(F)(F)(F)(F)F",
+    "c1ccc-2c(c1)Cc1ccccc1-2",
+    "c1c2c3c4c5c1c6c7c8c2c9c1c3c2c3c4c4c%10c5c5c6c6c7c7c%11c8c9c8c9c1c2c1c2c3c4c3c4c%10c5c5c6c6c7c7c%"
+    "11c8c8c9c1c1c2c3c2c4c5c6c3c7c8c1c23",
+    "C1=CC2=C3C(=C1)C=CC3=CC=C2",
+    "[O-][n+]1ccccc1",
+    "C[N+](C)(C)C",
+    "OP(=O)(O)O",
+    "[se]1cccc1",
+    "B1OC=CO1",
+    "C1#CC=CC=C1",
 };
-const char* const kTokens[] = {"C", "c", "N", "n", "O", "o", "S", "s", "P", "p", "B", "b", "F", "Cl", "Br", "I", "(", ")", "[",
-    "]", "=", "#", "-", ":", "/", "\\", ".", "1", "2", "3", "9", "%10", "%99", "[nH]", "[O-]", "[n+]", "[H]", "[2H]", "[C@@H]",
-    "[se]", "[Fe+2]", "@", "+", "H", "c1ccccc1", "C1CC1", "(=O)", "\0", "\xff", " ", "*", "$", "->", "%"};
+const char* const kTokens[] = {
+    "C",  "c", "N",        "n",     "O",    "o",    "S",    "s",    "P",   "p",    "B",      "b",    "F",      "Cl",
+    "Br", "I", "(",        ")",     "[",    "]",    "=",    "#",    "-",   ":",    "/",      "\\",   ".",      "1",
+    "2",  "3", "9",        "%10",   "%99",  "[nH]", "[O-]", "[n+]", "[H]", "[2H]", "[C@@H]", "[se]", "[Fe+2]", "@",
+    "+",  "H", "c1ccccc1", "C1CC1", "(=O)", "\0",   "\xff", " ",    "*",   "$",    "->",     "%"};
 
 std::string mutated(std::mt19937_64& random) {
   const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
@@ -67,11 +94,21 @@ std::string mutated(std::mt19937_64& random) {
   for (std::size_t edits = 1 + below(6); edits > 0; --edits) {
     const std::size_t at = below(s.size() + 1);
     switch (below(5)) {
-      case 0: s.insert(at, kTokens[below(std::size(kTokens))]); break;
-      case 1: s.erase(at, 1 + below(4)); break;
-      case 2: if (at < s.size()) s[at] = static_cast<char>(random()); break;
-      case 3: s.insert(at, s.substr(below(s.size() + 1), below(30))); break;
-      default: if (at < s.size()) std::swap(s[at], s[below(s.size())]); break;
+      case 0:
+        s.insert(at, kTokens[below(std::size(kTokens))]);
+        break;
+      case 1:
+        s.erase(at, 1 + below(4));
+        break;
+      case 2:
+        if (at < s.size()) s[at] = static_cast<char>(random());
+        break;
+      case 3:
+        s.insert(at, s.substr(below(s.size() + 1), below(30)));
+        break;
+      default:
+        if (at < s.size()) std::swap(s[at], s[below(s.size())]);
+        break;
     }
   }
   return s;

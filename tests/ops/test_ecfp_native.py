@@ -68,12 +68,16 @@ def rdkit_rows(smiles, radius=2, size=2048, counts=False, **options):
 
 def assert_equal_to_rdkit(smiles, ours=None, theirs=None, counts=False):
     """Rows equal, refusals equal; the share of molecules that were read natively is returned."""
-    rows, report = ct.ops.ecfp(smiles, errors="mask", return_report=True, output="counts" if counts else "packed", **(ours or {}))
+    rows, report = ct.ops.ecfp(
+        smiles, errors="mask", return_report=True, output="counts" if counts else "packed", **(ours or {})
+    )
     expected, readable = rdkit_rows(smiles, counts=counts, **(theirs or {}))
     different = [s for s, a, b in zip(smiles, rows, expected, strict=True) if not np.array_equal(a, b)]
     assert not different, f"{ours}: {different[:5]}"
     refused = {failure.position for failure in report.failures}
-    assert refused == set(np.flatnonzero(~readable).tolist()), [smiles[i] for i in refused ^ set(np.flatnonzero(~readable))]
+    assert refused == set(np.flatnonzero(~readable).tolist()), [
+        smiles[i] for i in refused ^ set(np.flatnonzero(~readable))
+    ]
     assert sum(report.counts.values()) == len(smiles) and report.counts["refused"] == len(refused)
     return report.counts["native"] / max(1, len(smiles))
 
@@ -170,7 +174,17 @@ def test_any_text(smiles):
 
 
 def test_what_is_native_and_what_is_not():
-    native = ["c1ccccc1", "C1=CC=CC=C1", "[Na+].[Cl-]", "CN(=O)=O", "[H]c1ccccc1", "C[C@H](F)Cl", "F/C=C/F", "[2H]C", "C12C3C4C1C5C2C3C45"]
+    native = [
+        "c1ccccc1",
+        "C1=CC=CC=C1",
+        "[Na+].[Cl-]",
+        "CN(=O)=O",
+        "[H]c1ccccc1",
+        "C[C@H](F)Cl",
+        "F/C=C/F",
+        "[2H]C",
+        "C12C3C4C1C5C2C3C45",
+    ]
     left = ["*C", "[H][H]", "[Na]Cl", "C->[Fe]", "C$C", "[60C]", "C(C)1CC1", "C1.C1", "C1=CC=COC=CC=C1", "C" * 300]
     _, report = ct.ops.ecfp(native, return_report=True)
     assert report.counts == {"native": len(native), "rdkit": 0, "refused": 0}

@@ -150,7 +150,7 @@ def fingerprints(
         indices = np.delete(np.arange(len(smiles)), failed)
         if failed:
             rows = rows[indices]
-    result = [_csr(rows, size) if output == "csr" else rows]
+    result: list[Any] = [_csr(rows, size) if output == "csr" else rows]
     if errors == "drop":
         result.append(indices)
     if return_report:
