@@ -53,8 +53,11 @@ void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_
     }
     batch.rows = data + start * row_bytes;
     batch.status = reasons + start;
-    KernelScope scope;
-    ecfp(batch, threads);
+    {
+      KernelScope scope;
+      ecfp(batch, threads);
+    }
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
   }
 }
 

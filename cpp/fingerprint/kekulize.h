@@ -22,7 +22,7 @@ struct Kekule {
   Bits<W> near[256];  // neighbours by these bonds; for atoms written aromatic
   u8 partner[256];
   bool choices;  // whether the matching needed one: if not, it is the only one
-  int patience;  // pairs that may still be tried
+  int patience;  // pairs that may still be tried for this molecule: no input takes long
 };
 
 // Whether an atom written aromatic needs a double bond: 1, 0, or -1 where that is not proven.

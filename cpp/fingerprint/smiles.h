@@ -6,7 +6,7 @@
 // heavy neighbour become hydrogens of that neighbour here, as RDKit merges them. '@', '/' and '\' are read and noted;
 // connectivity is all that is kept.
 //
-// Bound: mispredicted branches, some 0.3 us for 44 characters.
+// Bound: mispredicted branches, 0.37 us for ZINC's 44 characters.
 #pragma once
 
 #include "fingerprint/elements.h"

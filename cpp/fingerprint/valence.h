@@ -55,19 +55,22 @@ inline void split_charges(Molecule& m, unsigned positive, unsigned negative, uns
 inline bool rewrite_nitrogen(Molecule& m, unsigned atom) {
   const unsigned degree = m.atom[atom].degree;
   if (m.atom[atom].hydrogens != 0) return false;
-  unsigned slot = degree;
-  for (unsigned i = 0; i < degree; ++i) {  // two oxygens must be alike: which one RDKit takes is its own affair
+  unsigned slot = degree, oxygens = 0, nitrogens = 0;
+  for (unsigned i = 0; i < degree; ++i) {
     const Atom& other = m.atom[m.neighbour[atom][i]];
-    if (m.order[m.bond[atom][i]] != kDouble || other.element != 8) continue;
-    if (!is_plain_end(other, 8)) return false;
-    slot = i;
-  }
-  if (slot == degree && degree == 2) {
-    for (unsigned i = 0; i < 2; ++i) {
-      if (m.order[m.bond[atom][i]] == kTriple && is_plain_end(m.atom[m.neighbour[atom][i]], 7)) slot = i;
+    const u8 order = m.order[m.bond[atom][i]];
+    if (order == kDouble && other.element == 8) {
+      if (!is_plain_end(other, 8)) return false;  // two must be alike: which one RDKit takes is its own affair
+      slot = i;
+      ++oxygens;
+    }
+    if (order == kTriple && other.element == 7) {
+      if (!is_plain_end(other, 7)) return false;
+      slot = i;
+      ++nitrogens;
     }
   }
-  if (slot == degree) return false;
+  if ((oxygens == 0) == (nitrogens == 0)) return false;  // neither, or both as in O=N#N, which RDKit rewrites twice
   split_charges(m, atom, m.neighbour[atom][slot], m.bond[atom][slot]);
   return true;
 }

@@ -18,7 +18,7 @@ import catalase as ct
 AWKWARD = [
     "", "C", "CC", "[2H]C", "[2H]C([2H])([2H])CO", "[H]O[H]", "[H]C([H])([H])[H]", "[H]c1ccccc1", "[H]n1cccc1", "[H]-C", "C.C", "[NH4+].[Cl-]",
     "[Na+].[O-]c1ccccc1", "[Ca+2].[O-]C(=O)C.[O-]C(=O)C", "[Fe+3]", "[H+].[Br-]", "[CH3]", "[CH2]C", "[13CH3]C", "[14C]C", "[125I]c1ccccc1", "[18F]CC",
-    "[CH3:7]C", "CN(=O)=O", "CN=N#N", "C=N#N", "O=n1ccccc1", "[O-][n+]1ccccc1", "C[N+](=O)[O-]", "CS(C)C", "CS(=O)C", "CS(=O)(=O)C", "CP(C)(C)C", "OP(=O)(O)O",
+    "[CH3:7]C", "CN(=O)=O", "CN=N#N", "C=N#N", "O=N#N", "O=N#C", "CN(=O)=N", "P#N=O", "O=n1ccccc1", "[O-][n+]1ccccc1", "C[N+](=O)[O-]", "CS(C)C", "CS(=O)C", "CS(=O)(=O)C", "CP(C)(C)C", "OP(=O)(O)O",
     "CP(=O)=O", "FS(F)(F)(F)(F)F", "FP(F)(F)(F)F", "CI(C)C", "O=I(=O)c1ccccc1", "C[S+](C)(C)=O", "c1ccccc1c1ccccc1", "c1ccccc1-c1ccccc1", "c1ccccc-1",
     "c:1ccccc:1", "C:C", "C=1CCC-1", "C=1CCC=1", "C/1CCC\\1", "C%12CC%12", "C%01CC%01", "C12C3C4C1C5C2C3C45", "C1CC2CCC1CC2", "C1=CC2C=CC1C=C2",
     "c1ccc2c(c1)C1c3ccccc3C2c2ccccc21", "c1cc2cccc2c1", "c1cc2cccccc2c1", "C1=CC2=CC=CC=CC2=C1", "C1=CC=C2C=CC=C2C=C1", "C1=CC=CC=CC=C1", "C1=CC=CC=CC=CC=C1",
