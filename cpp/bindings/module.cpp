@@ -13,6 +13,7 @@ void bind_elementwise(pybind11::module_& m);
 void bind_loss(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
 void bind_fingerprint(pybind11::module_& m);
+void bind_ecfp(pybind11::module_& m);
 void bind_peak(pybind11::module_& m);
 }  // namespace catalase
 
@@ -26,5 +27,6 @@ PYBIND11_MODULE(_core, m) {
   catalase::bind_loss(m);
   catalase::bind_optim(m);
   catalase::bind_fingerprint(m);
+  catalase::bind_ecfp(m);
   catalase::bind_peak(m);
 }

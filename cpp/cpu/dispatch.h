@@ -15,6 +15,7 @@ struct ElementwiseKernels;  // elementwise/elementwise.h
 struct LossKernels;         // loss/loss.h
 struct OptimKernels;        // optim/optim.h
 struct FingerprintKernels;  // fingerprint/tanimoto.h
+struct EcfpKernels;         // fingerprint/ecfp.h
 struct PeakKernels;         // peak/peak.h
 
 struct Level {
@@ -26,6 +27,7 @@ struct Level {
   const LossKernels* loss;
   const OptimKernels* optim;
   const FingerprintKernels* fingerprint;
+  const EcfpKernels* ecfp;
   const PeakKernels* peak;
 };
 

@@ -3,6 +3,7 @@
 
 #include "cpu/dispatch.h"
 #include "elementwise/elementwise.h"
+#include "fingerprint/ecfp.h"
 #include "fingerprint/tanimoto.h"
 #include "loss/loss.h"
 #include "matmul/matmul.h"
@@ -15,7 +16,7 @@ namespace catalase {
 std::span<const Level> built_levels() {
   static const std::array<Level, 1> levels = {{
       {"portable", [](const CpuFeatures&) { return true; }, &matmul_portable, &sparse_portable, &elementwise_portable,
-       &loss_portable, &optim_portable, &fingerprint_portable, &peak_portable},
+       &loss_portable, &optim_portable, &fingerprint_portable, &ecfp_portable, &peak_portable},
   }};
   return levels;
 }

@@ -101,6 +101,22 @@ def index_neighbors(
     neighbors: NDArray[np.int64] | None = None,
 ) -> None: ...
 
+# ecfp.cpp
+ECFP_MAX_RADIUS: int
+
+def ecfp(
+    smiles: list[Any],
+    radius: int,
+    size: int,
+    use_bond_types: bool,
+    chirality: bool,
+    rows: NDArray[Any],
+    status: NDArray[np.uint8],
+    threads: int,
+) -> None: ...
+def count_set_bits(rows: NDArray[np.uint8], counts: NDArray[np.int64]) -> None: ...
+def list_set_bits(rows: NDArray[np.uint8], indptr: NDArray[np.int64], indices: NDArray[np.int32]) -> None: ...
+
 # elementwise.cpp
 def map(function: int, x: NDArray[Any], y: NDArray[Any]) -> None: ...
 def activation_backward(activation: int, dy: NDArray[Any], y: NDArray[Any], dx: NDArray[Any]) -> None: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 
@@ -27,6 +27,8 @@ class Report:
         Those that could not be read as they stand, kept or not (``notes`` say what was done with them).
     notes : sequence of str
         What else there is to know.
+    counts : mapping of str to int, optional
+        How many were read in which way (for SMILES: "native", "rdkit", "refused").
 
     Examples
     --------
@@ -36,10 +38,18 @@ class Report:
       1: 'C1CC': unclosed ring
     """
 
-    def __init__(self, total: int, kept: int, failures: Iterable[Failure] = (), notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        total: int,
+        kept: int,
+        failures: Iterable[Failure] = (),
+        notes: Sequence[str] = (),
+        counts: Mapping[str, int] | None = None,
+    ) -> None:
         self.total, self.kept = total, kept
         self.failures = [Failure(*f) for f in failures]
         self.notes = list(notes)
+        self.counts = dict(counts or {})
 
     def __str__(self) -> str:
         lines = [f"{self.kept:,} of {self.total:,} kept", *self.notes]
@@ -59,13 +69,15 @@ class Report:
             "kept": self.kept,
             "failures": [[f.position, f.text, f.reason] for f in self.failures],
             "notes": self.notes,
+            "counts": self.counts,
         }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Report:
         """Make a report from what `to_dict` gave."""
         failures = [Failure(int(p), str(t), str(r)) for p, t, r in values["failures"]]
-        return cls(int(values["total"]), int(values["kept"]), failures, [str(n) for n in values["notes"]])
+        counts = {str(name): int(count) for name, count in values.get("counts", {}).items()}
+        return cls(int(values["total"]), int(values["kept"]), failures, [str(n) for n in values["notes"]], counts)
 
 
 def _short(text: str, most: int = 80) -> str:

@@ -1,6 +1,7 @@
 """Circular fingerprints (ECFP, Morgan) of molecules.
 
-RDKit is the authority and, so far, the one who reads every molecule; a native path must give the same bits.
+RDKit is the authority. The native reader (cpp/fingerprint) gives the same bits, or leaves a molecule to RDKit; whatever
+is refused, is refused by RDKit, in its words.
 """
 
 from __future__ import annotations
@@ -50,9 +51,9 @@ def ecfp(
         What to do with a molecule that cannot be read: raise, give a row of zeros, or leave it out (the result is then
         ``(fingerprints, kept_indices)``).
     return_report : bool
-        Append a `Report` of what failed and why.
+        Append a `Report` of what failed and why; its ``counts`` say how many were read natively, by RDKit, or refused.
     num_threads : int, optional
-        Threads for hashing; `catalase.get_num_threads` where left out.
+        Threads; `catalase.get_num_threads` where left out, and the most that the native reader takes.
 
     Returns
     -------
@@ -67,7 +68,11 @@ def ecfp(
 
     Notes
     -----
-    Deterministic. An empty list gives an array of no rows; an empty SMILES is a molecule of no atoms and no bits.
+    Deterministic: threads never change a bit. Text is read by native code, without Python's lock, some 80 times as fast as
+    by RDKit. RDKit reads what is not proven to come out equal: molecules of more than 255 atoms and ring closures, wildcards,
+    metals with bonds, rare valences, charges and isotopes, some cages, ``features=True``, ``radius`` above 6, stereo marks
+    with ``chirality=True``, and `Mol` objects; it is imported only then.
+    An empty list gives an array of no rows; an empty SMILES is a molecule of no atoms and no bits.
 
     References
     ----------
@@ -81,6 +86,9 @@ def ecfp(
     >>> array, kept = ct.ops.ecfp(["CCO", "C1CC"], output="dense", errors="drop")
     >>> array.shape, kept.tolist()
     ((1, 2048), [0])
+    >>> _, report = ct.ops.ecfp(["CCO", "*CC"], return_report=True)
+    >>> report.counts
+    {'native': 1, 'rdkit': 1, 'refused': 0}
     """
     return fingerprints(
         smiles,
@@ -114,15 +122,17 @@ def fingerprints(
     """`ecfp`, and with ``partial`` molecules refused for valence are read by a partial sanitization, and reported."""
     _check_settings(smiles, radius, size, output, errors)
     smiles = list(smiles)  # by position: a pandas Series is indexed by its labels, which may be in another order
-    generator = _generator(radius, size, chirality, features, use_bond_types)
     threads = _threads(num_threads)
+    rows, status = _native(smiles, radius, size, output, chirality, features, use_bond_types, threads)
+    left = np.flatnonzero(status)  # for RDKit
     failures: list[Failure] = []
-    kept: list[int] = []
+    failed: list[int] = []
     n_partial = 0
-    blocks: list[NDArray[Any]] = []
-    for start in range(0, len(smiles), _CHUNK):
+    generator = _generator(radius, size, chirality, features, use_bond_types) if len(left) else None
+    for start in range(0, len(left), _CHUNK):
         molecules: list[Any] = []
-        for position in range(start, min(start + _CHUNK, len(smiles))):
+        kept: list[int] = []
+        for position in left[start : start + _CHUNK].tolist():
             molecule, reason = read_molecule(smiles[position])
             if reason:
                 failure = Failure(position, _text(smiles[position]), reason)
@@ -132,25 +142,50 @@ def fingerprints(
                 if molecule is None and errors == "raise":
                     raise _refusal(smiles[position], failure, len(smiles))
                 failures.append(failure)
-            if molecule is not None:
+            if molecule is None:
+                failed.append(position)
+            else:
                 kept.append(position)
                 molecules.append(molecule)
-        blocks.append(_bits(generator, molecules, size, output == "counts", threads))
-    indices = np.array(kept, np.int64)
-    empty = np.zeros((0, size if output == "counts" else size // 8), np.uint32 if output == "counts" else np.uint8)
-    rows = np.concatenate([empty, *blocks])
-    if errors == "mask" and len(kept) < len(smiles):
-        full = np.zeros((len(smiles), rows.shape[1]), rows.dtype)
-        full[indices] = rows
-        rows = full
-    result = [_as_output(rows, size, output)]
+        if molecules:
+            bits = _bits(generator, molecules, size, output == "counts", threads)
+            rows[kept] = np.unpackbits(bits, axis=1, bitorder="little") if output == "dense" else bits
+    if errors == "drop":
+        indices = np.delete(np.arange(len(smiles)), failed)
+        if failed:
+            rows = rows[indices]
+    result: list[Any] = [_csr(rows, size) if output == "csr" else rows]
     if errors == "drop":
         result.append(indices)
     if return_report:
         notes = [f"{n_partial} featurized from a partial sanitization (valence not checked)"] if n_partial else []
-        n_kept = len(smiles) if errors == "mask" else len(kept)
-        result.append(Report(len(smiles), n_kept, failures, notes))
+        n_kept = len(smiles) - (0 if errors == "mask" else len(failed))
+        counts = {"native": len(smiles) - len(left), "rdkit": len(left) - len(failures), "refused": len(failures)}
+        result.append(Report(len(smiles), n_kept, failures, notes, counts))
     return result[0] if len(result) == 1 else tuple(result)
+
+
+def _native(
+    smiles: list[Any],
+    radius: int,
+    size: int,
+    output: str,
+    chirality: bool,
+    features: bool,
+    use_bond_types: bool,
+    threads: int,
+) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+    """Rows of all molecules, and a status for each: where it is not 0 the row is zero, and RDKit's to fill."""
+    from .. import _core
+
+    columns = size if output in ("dense", "counts") else size // 8
+    rows = _core.empty((len(smiles), columns), np.dtype({"dense": "f4", "counts": "u4"}.get(output, "u1")))
+    status = np.ones(len(smiles), np.uint8)
+    if features or radius > _core.ECFP_MAX_RADIUS:
+        rows[:] = 0
+    else:
+        _core.ecfp(smiles, int(radius), int(size), bool(use_bond_types), bool(chirality), rows, status, threads)
+    return rows, status
 
 
 def clean_smiles(text: str) -> tuple[str, str]:
@@ -306,12 +341,13 @@ def _bits(generator: Any, molecules: list[Any], size: int, counts: bool, threads
     return np.frombuffer(packed, np.uint8).reshape(len(molecules), size // 8)
 
 
-def _as_output(rows: NDArray[Any], size: int, output: str) -> Any:
-    if output in ("packed", "counts"):
-        return rows.copy() if not rows.flags.writeable else rows
-    bits = np.unpackbits(rows, axis=1, bitorder="little")
-    if output == "dense":
-        return bits.astype(np.float32)
-    indptr = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(bits.sum(axis=1, dtype=np.int64), out=indptr[1:])
-    return indptr, np.nonzero(bits)[1].astype(np.int32), (len(rows), size)
+def _csr(packed: NDArray[np.uint8], size: int) -> tuple[NDArray[np.int64], NDArray[np.int32], tuple[int, int]]:
+    from .. import _core
+
+    packed = np.ascontiguousarray(packed)
+    indptr = np.zeros(len(packed) + 1, np.int64)
+    _core.count_set_bits(packed, indptr[1:])
+    np.cumsum(indptr, out=indptr)
+    indices = _core.empty((int(indptr[-1]),), np.dtype(np.int32))
+    _core.list_set_bits(packed, indptr, indices)
+    return indptr, indices, (len(packed), size)

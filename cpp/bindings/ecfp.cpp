@@ -1,0 +1,96 @@
+// SMILES to fingerprints: pointers into the str objects are collected under the GIL, a chunk at a time, then it is let
+// go.
+#include "fingerprint/ecfp.h"
+
+#include "bindings/arrays.h"
+
+namespace catalase {
+
+namespace {
+
+constexpr Index kChunk = 1 << 13;  // molecules at a time: their text is still in cache when it is read
+
+EcfpOutput output_kind(const py::array& rows) {
+  if (has_dtype<std::uint8_t>(rows)) return EcfpOutput::kPacked;
+  if (has_dtype<float>(rows)) return EcfpOutput::kDense;
+  require(has_dtype<std::uint32_t>(rows), "rows must be uint8, float32 or uint32");
+  return EcfpOutput::kCounts;
+}
+
+// The caller's list must not change meanwhile: it keeps the strings alive.
+void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_bond_types, bool chirality,
+               py::array rows, py::array status, int threads) {
+  const Index n = static_cast<Index>(smiles.size());
+  require(rows.ndim() == 2 && rows.shape(0) == n && is_contiguous(rows), "rows do not fit");
+  require(status.ndim() == 1 && status.shape(0) == n, "status does not fit");
+  require(size >= 8 && size % 8 == 0, "size is not a multiple of 8");
+  require(radius >= 0 && radius <= kEcfpMaxRadius, "radius is not native");
+  require(threads >= 1, "threads must be 1 or more");
+  EcfpBatch batch{};
+  batch.radius = radius;
+  batch.size = size;
+  batch.use_bond_types = use_bond_types;
+  batch.chirality = chirality;
+  batch.output = output_kind(rows);
+  require(rows.shape(1) == (batch.output == EcfpOutput::kPacked ? size / 8 : size), "rows do not fit");
+  auto* data = static_cast<char*>(rows.mutable_data());
+  auto* reasons = output<std::uint8_t>(status);
+  const Index row_bytes = rows.shape(1) * rows.itemsize();
+  const auto held = static_cast<std::size_t>(n < kChunk ? n : kChunk);
+  Scratch<const char*> text(held);
+  Scratch<std::int64_t> length(held);
+  if (text.get() == nullptr || length.get() == nullptr) throw std::bad_alloc();
+  batch.text = text.get();
+  batch.length = length.get();
+  for (Index start = 0; start < n; start += kChunk) {
+    batch.molecules = n - start < kChunk ? n - start : kChunk;
+    for (Index i = 0; i < batch.molecules; ++i) {
+      PyObject* item = PyList_GET_ITEM(smiles.ptr(), start + i);
+      Py_ssize_t bytes = 0;
+      text.get()[i] = PyUnicode_Check(item) ? PyUnicode_AsUTF8AndSize(item, &bytes) : nullptr;
+      if (text.get()[i] == nullptr) PyErr_Clear();  // lone surrogates, or no text: the Python layer says so
+      length.get()[i] = bytes;
+    }
+    batch.rows = data + start * row_bytes;
+    batch.status = reasons + start;
+    {
+      KernelScope scope;
+      ecfp(batch, threads);
+    }
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  }
+}
+
+}  // namespace
+
+void bind_ecfp(py::module_& m) {
+  m.attr("ECFP_MAX_RADIUS") = kEcfpMaxRadius;
+  m.def("ecfp", &ecfp_list, py::arg("smiles"), py::arg("radius"), py::arg("size"), py::arg("use_bond_types"),
+        py::arg("chirality"), py::arg("rows"), py::arg("status"), py::arg("threads"));
+  m.def(
+      "count_set_bits",
+      [](const py::array& rows, py::array counts) {
+        require(rows.ndim() == 2 && counts.ndim() == 1 && counts.shape(0) == rows.shape(0), "shapes do not fit");
+        const auto* data = input<std::uint8_t>(rows);
+        auto* out = output<std::int64_t>(counts);
+        const Index n = rows.shape(0), bytes = rows.shape(1);
+        KernelScope scope;
+        count_set_bits(data, n, bytes, out);
+      },
+      py::arg("rows"), py::arg("counts"));
+  m.def(
+      "list_set_bits",
+      [](const py::array& rows, const py::array& indptr, py::array indices) {
+        require(rows.ndim() == 2 && indptr.ndim() == 1 && indptr.shape(0) == rows.shape(0) + 1, "shapes do not fit");
+        const auto* data = input<std::uint8_t>(rows);
+        const auto* starts = input<std::int64_t>(indptr);
+        const Index n = rows.shape(0), bytes = rows.shape(1);
+        require(indices.ndim() == 1 && indices.shape(0) == starts[n], "indices do not fit");
+        auto* out = output<std::int32_t>(indices);
+        KernelScope scope;
+        list_set_bits(data, n, bytes, starts, out);
+      },
+      py::arg("rows"), py::arg("indptr"), py::arg("indices"));
+}
+
+}  // namespace catalase

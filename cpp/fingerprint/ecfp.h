@@ -1,0 +1,43 @@
+// SMILES to extended-connectivity fingerprints, equal to RDKit's Morgan generator bit for bit, or left to RDKit.
+//
+//   smiles.h -> valence.h -> rings.h -> kekulize.h -> aromaticity.h -> morgan.h,  driven by ecfp_impl.h
+//
+// Each molecule gets a status: 0 where its row was written, otherwise why it was not (see molecule.h), and then its row
+// is zero. Rows are independent: threads never change a bit.
+#pragma once
+
+#include "common/views.h"
+
+namespace catalase {
+
+enum class EcfpOutput : int { kPacked = 0, kDense = 1, kCounts = 2 };
+
+struct EcfpBatch {
+  const char* const* text;  // ASCII; nullptr: not text
+  const std::int64_t* length;
+  Index molecules;
+  int radius;
+  std::uint32_t size;  // bits
+  bool use_bond_types, chirality;
+  EcfpOutput output;
+  void* rows;            // uint8 (n, size / 8), float32 (n, size) or uint32 (n, size)
+  std::uint8_t* status;  // (n,)
+};
+
+struct EcfpKernels {
+  // Molecules [begin, end) of a batch, on this thread.
+  void (*rows)(const EcfpBatch& batch, Index begin, Index end);
+};
+
+extern const EcfpKernels ecfp_portable, ecfp_avx2, ecfp_avx512;
+
+constexpr int kEcfpMaxRadius = 6;  // what is proven
+
+// On up to `threads` threads of the pool. Work space is on the stacks: nothing is allocated.
+void ecfp(const EcfpBatch& batch, int threads);
+
+// The set bits of packed rows as compressed sparse rows. count_set_bits gives each row's number of them.
+void count_set_bits(const std::uint8_t* rows, Index n, Index bytes, std::int64_t* counts);
+void list_set_bits(const std::uint8_t* rows, Index n, Index bytes, const std::int64_t* indptr, std::int32_t* indices);
+
+}  // namespace catalase

@@ -1,0 +1,80 @@
+// A molecule while it is read: arrays of small fields in the caller's workspace, no allocation.
+//
+// Atoms are numbered as RDKit numbers them, in the order of the SMILES without the hydrogens that are merged. That
+// order is a depth-first tree: the bond that an atom was read with (its tree bond) carries the atom's own number, a
+// bond that closes a ring the numbers from `atoms` on. A parent's number is smaller than its child's, which makes rings
+// cheap.
+#pragma once
+
+#include <cstdint>
+
+namespace catalase {
+namespace {
+
+using u8 = std::uint8_t;
+using u32 = std::uint32_t;
+using u64 = std::uint64_t;
+
+// Why a molecule is left to RDKit. kNative means that it is not.
+enum Status : u8 {
+  kNative = 0,
+  kNotText = 1,   // the binding's: not a str
+  kSyntax = 2,    // beyond the grammar that is read here; most of it is not SMILES at all
+  kSize = 3,      // more atoms, bonds or neighbours than the workspace holds
+  kElement = 4,   // an element, charge or isotope that is not proven
+  kValence = 5,   // a valence that RDKit refuses, changes, or that is not proven
+  kRings = 6,     // the smallest rings are not unique where that could matter
+  kAromatic = 7,  // no Kekule form, more than one where that shows, or an aromatic atom that is not proven
+  kStereo = 8,    // stereo marks, where they are asked for
+};
+
+constexpr unsigned kMaxAtoms = 255;  // the number 255 means no atom
+constexpr unsigned kMaxBonds = 255;  // tree bonds, roots and closures together; 255 means no bond
+constexpr unsigned kMaxClosures = 64;
+constexpr unsigned kMaxDegree = 8;
+constexpr u8 kNoAtom = 255;
+
+// Bond orders; kAromaticOrder is "as written" until the rings are known, and RDKit's 12 when it is hashed.
+enum Order : u8 { kSingle = 1, kDouble = 2, kTriple = 3, kAromaticOrder = 4 };
+
+enum AtomFlag : u8 {
+  kWrittenAromatic = 1,  // lower case
+  kBracket = 2,          // no implicit hydrogens
+};
+
+// Eight bytes, so that a new atom is one store and a vector of 64-bit lanes holds one atom a lane.
+struct alignas(8) Atom {
+  u8 element;    // atomic number
+  u8 degree;     // neighbours
+  u8 hydrogens;  // written ones; all of them after valence.h
+  std::int8_t charge;
+  std::int8_t mass_shift;  // whole mass units from the average atom
+  u8 twice_valence;        // bond orders and hydrogens, twice: an aromatic bond counts 3
+  u8 kind;                 // symbol outside brackets, see elements.h
+  u8 flags;
+};
+static_assert(sizeof(Atom) == 8);
+
+struct Molecule {
+  unsigned atoms;
+  unsigned closures;
+  bool stereo_marks;        // an '@', '/' or '\\' was read
+  bool wide;                // some atom has more than four neighbours
+  bool hydrogen_atoms;      // there are isotopes or ions of hydrogen
+  u64 written_aromatic[4];  // atoms, as a set
+  u64 aromatic_bonds[4];    // bonds of order kAromaticOrder as read, as a set
+
+  alignas(64) Atom atom[256];
+  alignas(64) u8 neighbour[256][kMaxDegree];  // kNoAtom in empty slots
+  alignas(64) u8 bond[256][kMaxDegree];       // beside it; 255 too
+
+  // Bonds. begin[] is the parent of a tree bond's atom, kNoAtom at a root.
+  u8 begin[256];
+  u8 end[256];
+  u8 order[256];  // 0 at a root
+
+  unsigned bonds() const { return atoms + closures; }  // numbers in use; those of roots stand for no bond
+};
+
+}  // namespace
+}  // namespace catalase

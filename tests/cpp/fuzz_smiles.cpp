@@ -1,0 +1,146 @@
+// Feeds any bytes to the SMILES reader and the fingerprint kernels: no crash, no hang, no write out of bounds.
+//
+// With libFuzzer:   clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -DCATALASE_LIBFUZZER -Icpp
+//                     tests/cpp/fuzz_smiles.cpp cpp/fingerprint/ecfp_portable.cpp
+// With any compiler: g++ -std=c++20 -O1 -g -fsanitize=address,undefined -Icpp tests/cpp/fuzz_smiles.cpp
+//                     cpp/fingerprint/ecfp_portable.cpp -o fuzz_smiles
+//                   ./fuzz_smiles SECONDS [SEED]   mutates the corpus below;   ./fuzz_smiles FILE...   replays inputs
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "fingerprint/ecfp.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace catalase;
+  // The text lies at the very end of a block of its own, so that reading past it is seen.
+  const std::vector<char> block(data, data + size);
+  const char* text = block.empty() ? "" : block.data();
+  const auto length = static_cast<std::int64_t>(size);
+  const std::uint32_t bits = 64;
+  std::vector<std::uint8_t> packed(bits / 8);
+  std::vector<float> dense(bits);
+  std::vector<std::uint32_t> counts(bits);
+  std::uint8_t status[3] = {99, 99, 99};
+  const int radius = size > 0 ? data[size - 1] % (kEcfpMaxRadius + 1) : 2;
+  const EcfpKernels& kernels = ecfp_portable;
+  kernels.rows({&text, &length, 1, radius, bits, true, false, EcfpOutput::kPacked, packed.data(), &status[0]}, 0, 1);
+  kernels.rows({&text, &length, 1, radius, bits, true, false, EcfpOutput::kDense, dense.data(), &status[1]}, 0, 1);
+  kernels.rows({&text, &length, 1, radius, bits, true, false, EcfpOutput::kCounts, counts.data(), &status[2]}, 0, 1);
+  if (status[0] != status[1] || status[0] != status[2] || status[0] > 8) std::abort();
+  for (std::uint32_t i = 0; i < bits; ++i) {
+    const bool set = (packed[i / 8] >> (i % 8) & 1) != 0;
+    if (set != (dense[i] != 0) || set != (counts[i] != 0) || (status[0] != 0 && set)) std::abort();
+  }
+  return 0;
+}
+
+#ifndef CATALASE_LIBFUZZER
+namespace {
+
+const char* const kCorpus[] = {
+    "CC(=O)Oc1ccccc1C(=O)O",
+    "CN1C=NC2=C1C(=O)N(C(=O)N2C)C",
+    "[Na+].[Cl-]",
+    "C[C@H](N)C(=O)O",
+    "F/C=C\\F",
+    "[13CH4]",
+    "O=[N+]([O-])c1ccccc1",
+    "CN(=O)=O",
+    "CN=N#N",
+    "c1ccc2c(c1)[nH]c1ccccc12",
+    "C12C3C4C1C5C2C3C45",
+    "[H]OC([H])[H]",
+    "C1=Cc2cc3ccc(cc4nc(cc5ccc(cc1n2)[nH]5)C=C4)[nH]3",
+    "C%12CC%12",
+    "c1cc2cccc2c1",
+    "C1CC2CCC1CC2",
+    "[cH-]1cccc1",
+    "O=c1[nH]c(=O)c2[nH]cnc2[nH]1",
+    "S(=O)(=O)(N)c1ccccc1",
+    "[2H]C([2H])[2H]",
+    "FS(F)(F)(F)(F)F",
+    "c1ccc-2c(c1)Cc1ccccc1-2",
+    "c1c2c3c4c5c1c6c7c8c2c9c1c3c2c3c4c4c%10c5c5c6c6c7c7c%11c8c9c8c9c1c2c1c2c3c4c3c4c%10c5c5c6c6c7c7c%"
+    "11c8c8c9c1c1c2c3c2c4c5c6c3c7c8c1c23",
+    "C1=CC2=C3C(=C1)C=CC3=CC=C2",
+    "[O-][n+]1ccccc1",
+    "C[N+](C)(C)C",
+    "OP(=O)(O)O",
+    "[se]1cccc1",
+    "B1OC=CO1",
+    "C1#CC=CC=C1",
+};
+const char* const kTokens[] = {
+    "C",  "c", "N",        "n",     "O",    "o",    "S",    "s",    "P",   "p",    "B",      "b",    "F",      "Cl",
+    "Br", "I", "(",        ")",     "[",    "]",    "=",    "#",    "-",   ":",    "/",      "\\",   ".",      "1",
+    "2",  "3", "9",        "%10",   "%99",  "[nH]", "[O-]", "[n+]", "[H]", "[2H]", "[C@@H]", "[se]", "[Fe+2]", "@",
+    "+",  "H", "c1ccccc1", "C1CC1", "(=O)", "\0",   "\xff", " ",    "*",   "$",    "->",     "%"};
+
+std::string mutated(std::mt19937_64& random) {
+  const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
+  std::string s = kCorpus[below(std::size(kCorpus))];
+  if (below(20) == 0) {
+    const std::string unit = s;
+    for (std::size_t n = below(40); n > 0; --n) s += unit;
+  }
+  for (std::size_t edits = 1 + below(6); edits > 0; --edits) {
+    const std::size_t at = below(s.size() + 1);
+    switch (below(5)) {
+      case 0:
+        s.insert(at, kTokens[below(std::size(kTokens))]);
+        break;
+      case 1:
+        s.erase(at, 1 + below(4));
+        break;
+      case 2:
+        if (at < s.size()) s[at] = static_cast<char>(random());
+        break;
+      case 3:
+        s.insert(at, s.substr(below(s.size() + 1), below(30)));
+        break;
+      default:
+        if (at < s.size()) std::swap(s[at], s[below(s.size())]);
+        break;
+    }
+  }
+  return s;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  char* rest = nullptr;
+  const double seconds = argc > 1 ? std::strtod(argv[1], &rest) : 5;
+  if (argc > 1 && *rest != '\0') {
+    for (int i = 1; i < argc; ++i) {
+      std::ifstream file(argv[i], std::ios::binary);
+      const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+      LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+    }
+    return 0;
+  }
+  std::mt19937_64 random(argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1);
+  const auto start = std::chrono::steady_clock::now();
+  const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  long tried = 0;
+  double slowest = 0;
+  while (elapsed() < seconds) {
+    const std::string text = mutated(random);
+    const double before = elapsed();
+    LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+    const double took = elapsed() - before;
+    if (took > slowest) slowest = took;
+    ++tried;
+  }
+  std::printf("%ld inputs, the slowest %.1f ms\n", tried, 1e3 * slowest);
+  return 0;
+}
+#endif
