@@ -30,7 +30,13 @@ inline Vec<double> sqrt(Vec<double> v) {
 
 template <class V>
 inline void hold(V& v) {
-  asm("" : "+v"(v));
+  asm volatile("" : "+v"(v));
+}
+
+// v is needed up to here.
+template <class V>
+inline void keep_alive(const V& v) {
+  asm volatile("" : : "v"(v));
 }
 
 template <class P>

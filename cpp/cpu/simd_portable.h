@@ -40,6 +40,9 @@ inline void hold(V& v) {
 #endif
 }
 
+template <class V>
+inline void keep_alive(const V&) {}
+
 template <class P>
 inline void hold_pointer(P*&) {}
 

@@ -59,7 +59,6 @@ inline void finish_row(Vec<T> (&c)[NV], const Epilogue<T>& e, Index row, Lanes l
 }
 
 constexpr Index kChunk = 16;  // terms between prefetches
-constexpr int kUnroll = 2;    // terms a turn; 4 is no faster, and slower where K is short
 
 // One term of every chain of the tile.
 template <class T, int R, int NV, bool kByColumn, bool kPacked, int kGroups>
@@ -82,7 +81,10 @@ template <class T, int R, int NV, bool kByColumn, bool kPacked, int kGroups>
     if (NV > 1) hold(value);
 #pragma GCC unroll 8
     for (int v = 0; v < NV; ++v) c[r][v] = fma(value, row[v], c[r][v]);
+    if (NV > 1) keep_alive(value);  // else gcc writes the last sum over it, and needs copies and spills
   }
+#pragma GCC unroll 8
+  for (int v = 0; v < NV; ++v) keep_alive(row[v]);
 }
 
 template <class T, int kGroups>
