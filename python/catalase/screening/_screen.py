@@ -1,0 +1,290 @@
+"""The screening: one pass over the library, in bounded memory."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .._console import Console
+from .._report import Failure, Report
+from ._best import Best
+from ._hits import Hits, read_hits
+from ._library import Chunk, Library
+from ._record import ErrorFile, Recorder, read_record, record_path
+from ._scorer import Scorer
+
+_FAILURES_KEPT = 1000  # in the report; the error file has all
+
+
+def screen(
+    model: Any,
+    library: Any,
+    top: int = 1000,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    task: str | int | None = None,
+    class_index: int = 1,
+    lowest: bool = False,
+    smiles_column: str | None = None,
+    id_column: str | None = None,
+    radius: int | None = None,
+    size: int | None = None,
+    shard: str | None = None,
+    resume: bool = False,
+    force: bool = False,
+    errors_file: str | os.PathLike[str] | None = None,
+    chunk: int = 8192,
+    progress: bool | None = None,
+) -> Hits:
+    """Find the molecules of a library that a model scores best, in one pass and bounded memory.
+
+    Parameters
+    ----------
+    model : Model or path
+        A fitted model of `catalase.models`, or the folder of a saved one. Its transformers are undone.
+    library : path or iterable
+        A file, its format told by its name: ``.smi`` (also ``.smiles``, ``.ism``, ``.txt``: a SMILES a line, then
+        optionally white space and a name), ``.csv``, ``.tsv``, each also with ``.gz``, or ``.parquet`` (needs pyarrow).
+        Or SMILES, or pairs of SMILES and name, from a list or a generator, which is consumed as it is needed.
+    top : int
+        How many molecules to keep, 1 or more.
+    out : path, optional
+        CSV file for the hits. Beside it are written ``<out>.json``, the record of the run, and ``<out>.errors.csv``.
+    task : str or int, optional
+        The task to rank by: its name where the model knows it, or its number from 0. Needed where there are several.
+    class_index : int
+        The class whose probability is the score, for classifiers.
+    lowest : bool
+        Rank the lowest scores first.
+    smiles_column, id_column : str, optional
+        Columns of a table; where left out, the column the model was trained on, or one named smiles, SMILES, mol ...; and
+        id, ID, name ... where there is one.
+    radius, size : int, optional
+        Of the fingerprints, for a model that does not carry its featurizer; 2 and the model's width where left out.
+    shard : str, optional
+        ``"i/N"``, i from 1 to N: screen only molecules i, i + N, i + 2 N ... `merge` puts the N results together.
+    resume : bool
+        Go on where a killed run of the same command stopped; from the start if it had not come far. A run that had ended
+        is not repeated. Needs ``out`` and a file as library.
+    force : bool
+        Replace an ``out`` that is there.
+    errors_file : path, optional
+        CSV file of row, text and reason for each molecule without a score; replaced.
+    chunk : int
+        Molecules held at a time.
+    progress : bool, optional
+        A progress bar on standard error; None shows one on a terminal.
+
+    Returns
+    -------
+    Hits
+        Higher score first, equal scores by earlier row.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that do not fit the model or the library, and for a damaged library.
+    FileNotFoundError
+        If the library or the model is not there.
+
+    Notes
+    -----
+    Exact: the hits are those of scoring all molecules and sorting them, for any chunk, shards and number of threads, and
+    after any number of kills. Memory is the model, one chunk and the hits. No molecule is passed over in silence: those that
+    cannot be read (or whose score is not finite) are counted in ``report``, which lists the first 1,000, and are all in
+    the error file.
+    The record is replaced every 5 s by one rename. A library counts as the same where size, time of change and the digest of
+    the first and last MiB agree.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> smiles = ["CCO", "CCCO", "CCCCO", "CCN", "CCCN", "CCCCN"]
+    >>> data = ct.data.NumpyDataset(ct.ops.ecfp(smiles, size=256), [[1.0], [1.0], [1.0], [0.0], [0.0], [0.0]])
+    >>> model = ct.models.MultitaskClassifier(1, 256, layer_sizes=[16], learning_rate=0.01, seed=0)
+    >>> _ = model.fit(data, nb_epoch=30)
+    >>> hits = ct.screen(model, ["CCCCCN", ("CCCCCO", "pentanol"), "C1CC", "CCCCCCN"], top=1)
+    >>> hits.smiles, hits.ids, hits.rows.tolist()
+    (['CCCCCO'], ['pentanol'], [1])
+    >>> print(hits.report)
+    3 of 4 kept
+      2: 'C1CC': not a valid SMILES (unknown atom, or unclosed ring, branch or bracket)
+    """
+    _check(top, chunk, out, library, resume)
+    part, parts = _parse_shard(shard)
+    scorer = Scorer(model, task, class_index, radius, size)
+    source = Library(library, smiles_column, id_column, scorer.settings.get("smiles"))
+    if out is not None and source.path is not None and os.path.exists(out) and os.path.samefile(out, source.path):
+        raise ValueError(f"screen: out and the library are both {out}; choose another out (-o)")
+    settings: dict[str, Any] | None = None
+    state: dict[str, Any] | None = None
+    if out is not None and source.path is not None:
+        settings = {
+            "library": source.identity(),
+            **scorer.describe(),
+            "top": int(top),
+            "lowest": bool(lowest),
+            "columns": [smiles_column, id_column],
+            "shard": [part, parts],
+        }
+        state = _state(out, settings) if resume else None
+        if state is not None and state["done"]:
+            return _finished(out, state)
+    if out is not None and not force and state is None and os.path.exists(out):
+        raise ValueError(f"screen: {out} exists; choose another out (-o), or add force (--force) to replace it")
+    run = _Run(scorer, source, Best(top, lowest), (part, parts))
+    if errors_file is None and out is not None:
+        errors_file = f"{os.fspath(out)}.errors.csv"
+    run.errors = None if errors_file is None else ErrorFile(errors_file)
+    if state is not None:
+        run.restore(state)
+    if run.errors is not None:
+        run.errors.start(state["errors_bytes"] if state else 0)
+    if out is not None and state is None:
+        record_path(out).unlink(missing_ok=True)
+    recorder = None if settings is None or out is None else Recorder(out, settings)
+    try:
+        run.go(chunk, recorder, Console(sys.stderr, progress=progress is not False))
+    finally:
+        if run.errors is not None:
+            run.errors.close()
+    hits = Hits(run.best.sorted(), scorer.dtype, run.report())
+    if out is not None:
+        hits.to_csv(out)
+        if recorder is not None:
+            recorder.write(**run.record(), done=True, dtype=str(scorer.dtype))
+    return hits
+
+
+class _Run:
+    """One pass: what it needs, and how far it has come."""
+
+    def __init__(self, scorer: Scorer, source: Library, best: Best, shard: tuple[int, int]) -> None:
+        self.scorer, self.source, self.best = scorer, source, best
+        self.part, self.parts = shard
+        self.errors: ErrorFile | None = None
+        self.row = self.scored = self.failed = 0  # the row that comes next; molecules of this shard
+        self.failures: list[Failure] = []
+
+    def go(self, size: int, recorder: Recorder | None, console: Console) -> None:
+        """Read on to the end."""
+        begin, before, position = time.monotonic(), self.scored + self.failed, 0
+        with console.work("screening", self.source.total) as show:
+            for start, chunk in self._left(size):
+                self._take(start, chunk)
+                seen = self.scored + self.failed
+                rate = (seen - before) / max(time.monotonic() - begin, 1e-9)
+                position, last = self.source.position(), position
+                show(position - last, f"{seen:,} molecules, {rate:,.0f}/s", self.source.total)
+                if recorder is not None and recorder.due():
+                    recorder.write(**self.record(), done=False, best=[list(entry) for entry in self.best.sorted()])
+        if recorder is not None:
+            recorder.write(**self.record(), done=False, best=[list(entry) for entry in self.best.sorted()])
+
+    def _left(self, size: int) -> Iterator[tuple[int, Chunk]]:
+        """Chunks that are not done yet, each with the row it starts at."""
+        start, done = 0, self.row
+        for chunk in self.source.chunks(size):
+            end = start + len(chunk.smiles)
+            if end > done:
+                cut = max(0, done - start)
+                faults = {i - cut: reason for i, reason in chunk.faults.items() if i >= cut}
+                yield start + cut, Chunk(chunk.smiles[cut:], chunk.ids[cut:], faults)
+            start = end
+
+    def _take(self, start: int, chunk: Chunk) -> None:
+        first = (self.part - 1 - start) % self.parts
+        rows = range(start + first, start + len(chunk.smiles), self.parts)
+        smiles, ids = chunk.smiles[first :: self.parts], chunk.ids[first :: self.parts]
+        faults = {(i - first) // self.parts: r for i, r in chunk.faults.items() if i % self.parts == first}
+        if faults:
+            texts = ["" if i in faults else text for i, text in enumerate(smiles)]
+        else:
+            texts = smiles
+        if rows:
+            kept, scores, failures = self.scorer(texts)
+            if len(kept) == len(smiles):
+                self.best.add(scores, rows, smiles, ids)
+            else:
+                at = kept.tolist()
+                self.best.add(scores, [rows[i] for i in at], [smiles[i] for i in at], [ids[i] for i in at])
+            self._fail([(rows[i], smiles[i], faults.get(i, reason)) for i, reason in failures])
+            self.scored += len(kept)
+        self.row = start + len(chunk.smiles)
+
+    def _fail(self, failures: list[tuple[int, str, str]]) -> None:
+        self.failed += len(failures)
+        room = _FAILURES_KEPT - len(self.failures)
+        self.failures += [Failure(*failure) for failure in failures[:room]]
+        if self.errors is not None:
+            self.errors.write(failures)
+
+    def record(self) -> dict[str, Any]:
+        """How far the run has come; what it says of the error file is on the disk."""
+        return {
+            "row": self.row,
+            "scored": self.scored,
+            "failed": self.failed,
+            "failures": [list(failure) for failure in self.failures],
+            "errors_bytes": 0 if self.errors is None else self.errors.commit(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a record."""
+        self.row, self.scored, self.failed = state["row"], state["scored"], state["failed"]
+        self.failures = [Failure(*failure) for failure in state["failures"]]
+        self.best.restore(state["best"])
+
+    def report(self) -> Report:
+        return report_of(self.record())
+
+
+def report_of(record: dict[str, Any]) -> Report:
+    """The report of a run from its record."""
+    total, failed = record["scored"] + record["failed"], record["failed"]
+    listed = len(record["failures"])
+    notes = [f"the first {listed:,} of {failed:,} that failed are listed here"] if failed > listed else []
+    counts = {"scored": record["scored"], "failed": failed}
+    return Report(total, record["scored"], [Failure(*f) for f in record["failures"]], notes, counts)
+
+
+def _check(top: Any, chunk: Any, out: Any, library: Any, resume: bool) -> None:
+    for name, value in (("top", top), ("chunk", chunk)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise ValueError(f"screen: {name} must be a whole number, 1 or more, got {value!r}")
+    if resume and (out is None or not isinstance(library, (str, os.PathLike))):
+        raise ValueError("screen: resume needs a file as library and out, beside which the record of the run is kept")
+
+
+def _parse_shard(shard: str | None) -> tuple[int, int]:
+    if shard is None:
+        return 1, 1
+    part, slash, parts = str(shard).partition("/")
+    if not (slash and part.strip().isdecimal() and parts.strip().isdecimal() and 1 <= int(part) <= int(parts)):
+        raise ValueError(f"screen: shard must be i/N with i from 1 to N, such as 2/8, got {shard!r}")
+    return int(part), int(parts)
+
+
+def _state(out: Any, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """The record to go on from, if there is one; refuses that of another run."""
+    record = read_record(out)
+    if record is None:
+        return None
+    for name, value in settings.items():
+        if record["settings"].get(name) != value:
+            raise ValueError(
+                f"screen: {record_path(out)} is of a run with another {name.replace('_', ' ')}, so it cannot go on with this "
+                "one; repeat the same command, or start again with force (--force) and without resume"
+            )
+    return record
+
+
+def _finished(out: Any, record: dict[str, Any]) -> Hits:
+    hits = read_hits(out, record["dtype"])
+    hits.report = report_of(record)
+    return hits
