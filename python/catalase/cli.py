@@ -264,6 +264,7 @@ def _add_screen(commands: _Commands) -> None:
             resume=options.resume,
             force=options.force,
             errors_file=options.errors_file,
+            **_steps(options),
         )
         return _print_hits(hits, options.out, options.errors_file or f"{options.out}.errors.csv")
 
@@ -293,19 +294,36 @@ def _add_screen(commands: _Commands) -> None:
     )
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
     _add_table_options(parser)
+    _add_steps(parser)
 
 
 def _add_screen_merge(commands: _Commands) -> None:
     def run(options: argparse.Namespace) -> int:
         from .screening import merge
 
-        hits = merge(options.hits, out=options.out, force=options.force)
+        hits = merge(options.hits, out=options.out, force=options.force, **_steps(options))
         return _print_hits(hits, options.out, "the shards' error files")
 
     parser = _command(commands, "screen-merge", "Put the hits of all shards of a screening together.", run)
     parser.add_argument("hits", nargs="+", help="the CSV files of the shards, each with its .json beside it")
     parser.add_argument("-o", "--out", required=True, help="CSV for the hits")
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    _add_steps(parser)
+
+
+def _add_steps(parser: argparse.ArgumentParser) -> None:
+    steps = parser.add_argument_group("steps on the hits (where there are shards: of screen-merge)")
+    steps.add_argument("--similar-to", metavar="FILE", help="known actives: adds the similarity to the nearest of them")
+    steps.add_argument("--properties", action="store_true", help="adds molecular weight and logP")
+    steps.add_argument("--filters", metavar="NAMES", help="adds structural alerts: pains,brenk,nih,zinc,chembl")
+    steps.add_argument("--drop-filtered", action="store_true", help="leave out hits with alerts")
+    steps.add_argument("--diverse", metavar="K", type=_whole_number(1), help="pick K hits from Butina clusters")
+    steps.add_argument("--cutoff", type=float, default=0.35, help="distance in those clusters (default: %(default)s)")
+
+
+def _steps(options: argparse.Namespace) -> dict[str, Any]:
+    names = ("similar_to", "filters", "drop_filtered", "properties", "diverse", "cutoff")
+    return {name: getattr(options, name) for name in names}
 
 
 def _print_hits(hits: Any, out: str, errors: str) -> int:
@@ -313,6 +331,8 @@ def _print_hits(hits: Any, out: str, errors: str) -> int:
 
     console, report = Console(), hits.report
     console.print(f"{report.kept:,} molecules scored; the best {len(hits):,} are in {out}")
+    for note in report.notes:
+        console.print(note)
     failed = report.counts.get("failed", 0)
     if failed:
         console.print(f"{failed:,} of {report.total:,} molecules could not be scored; they are listed in {errors}")

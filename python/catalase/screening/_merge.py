@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import _storage
 from .._report import Report
+from ._after import After
 from ._best import Entry
 from ._hits import Hits, read_hits
 from ._record import FORMAT, read_record, record_path
@@ -19,6 +20,12 @@ def merge(
     *,
     out: str | os.PathLike[str] | None = None,
     force: bool = False,
+    similar_to: Any = None,
+    filters: str | Sequence[str] | None = None,
+    drop_filtered: bool = False,
+    properties: bool = False,
+    diverse: int | None = None,
+    cutoff: float = 0.35,
 ) -> Hits:
     """Put the hits of all shards of a screening together; the result is that of screening the whole.
 
@@ -30,6 +37,8 @@ def merge(
         CSV file for the hits.
     force : bool
         Replace an ``out`` that is there.
+    similar_to, filters, drop_filtered, properties, diverse, cutoff
+        Steps on the hits, as in `screen`.
 
     Returns
     -------
@@ -57,23 +66,28 @@ def merge(
         raise ValueError("merge: needs a list of the hits' CSV files of all shards")
     if out is not None and os.path.exists(out) and not force:
         raise ValueError(f"merge: {out} exists; choose another out (-o), or add force (--force) to replace it")
+    after = After(similar_to, filters, drop_filtered, properties, diverse, cutoff, "merge")
     records = [_record(path) for path in parts]
     _check_complete(parts, records)
     settings = records[0]["settings"]
+    steps = after.prepare(settings["fingerprint"])
     read = [read_hits(path, record["dtype"]) for path, record in zip(parts, records, strict=True)]
     sign = 1 if settings["lowest"] else -1
     entries: list[Entry] = sorted(
         (entry for hits in read for entry in hits.entries()), key=lambda entry: (sign * entry[0], entry[1])
     )
-    hits = Hits(entries[: settings["top"]], records[0]["dtype"], _report(records))
+    report = _report(records)
+    n_notes = len(report.notes)
+    hits = after(Hits(entries[: settings["top"]], records[0]["dtype"], report))
     if out is not None:
         hits.to_csv(out)
         whole: dict[str, Any] = {
             key: sum(record[key] for record in records) for key in ("scored", "failed", "errors_bytes")
         }
-        whole |= {"row": max(r["row"] for r in records), "failures": [list(f) for f in hits.report.failures]}
-        whole |= {"settings": {**settings, "shard": [1, 1]}, "done": True, "dtype": records[0]["dtype"]}
-        _storage.write_json_atomic(record_path(out), {"format": FORMAT, **whole})
+        whole |= {"row": max(r["row"] for r in records), "failures": [list(f) for f in report.failures]}
+        settings = {**settings, "shard": [1, 1], "steps_on_the_hits": steps}
+        whole |= {"done": True, "dtype": records[0]["dtype"], "notes": report.notes[n_notes:]}
+        _storage.write_json_atomic(record_path(out), {"format": FORMAT, "settings": settings, **whole})
     return hits
 
 

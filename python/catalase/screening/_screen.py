@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from .._console import Console
 from .._report import Failure, Report
+from ._after import After
 from ._best import Best
 from ._hits import Hits, read_hits
 from ._library import Chunk, Library
@@ -40,6 +41,12 @@ def screen(
     errors_file: str | os.PathLike[str] | None = None,
     chunk: int = 8192,
     progress: bool | None = None,
+    similar_to: Any = None,
+    filters: str | Sequence[str] | None = None,
+    drop_filtered: bool = False,
+    properties: bool = False,
+    diverse: int | None = None,
+    cutoff: float = 0.35,
 ) -> Hits:
     """Find the molecules of a library that a model scores best, in one pass and bounded memory.
 
@@ -79,6 +86,21 @@ def screen(
         Molecules held at a time.
     progress : bool, optional
         A progress bar on standard error; None shows one on a terminal.
+    similar_to : path or iterable, optional
+        Known actives, in any form a library has: columns ``similarity``, the highest Tanimoto similarity to one of them, and
+        ``nearest_active``, its name. With the model's fingerprint (its bits, if it counts).
+    filters : str or sequence of str, optional
+        RDKit's catalogs of structural alerts: pains (or pains_a, pains_b, pains_c), brenk, nih, zinc, chembl. Column
+        ``alerts`` names what a hit has.
+    drop_filtered : bool
+        Leave hits with alerts out, so that fewer than ``top`` are left.
+    properties : bool
+        Columns ``molecular_weight`` and ``logp`` (Crippen), by RDKit.
+    diverse : int, optional
+        Of what is left, pick this many: the best of each Butina cluster, then the second best of each, and so on. Column
+        ``cluster``, numbered by their best members.
+    cutoff : float
+        Tanimoto distance of those clusters.
 
     Returns
     -------
@@ -117,7 +139,14 @@ def screen(
     """
     _check(top, chunk, out, library, resume)
     part, parts = _parse_shard(shard)
+    after = After(similar_to, filters, drop_filtered, properties, diverse, cutoff)
+    if parts > 1 and after.asked():
+        raise ValueError(
+            "screen: similar_to, filters, properties and diverse are steps on the hits of the whole library; give them to "
+            "merge (catalase screen-merge), not to a shard"
+        )
     scorer = Scorer(model, task, class_index, radius, size)
+    steps = after.prepare(scorer.featurizer.to_config())
     source = Library(library, smiles_column, id_column, scorer.settings.get("smiles"))
     if out is not None and source.path is not None and os.path.exists(out) and os.path.samefile(out, source.path):
         raise ValueError(f"screen: out and the library are both {out}; choose another out (-o)")
@@ -131,6 +160,7 @@ def screen(
             "lowest": bool(lowest),
             "columns": [smiles_column, id_column],
             "shard": [part, parts],
+            "steps_on_the_hits": steps,
         }
         state = _state(out, settings) if resume else None
         if state is not None and state["done"]:
@@ -153,11 +183,13 @@ def screen(
     finally:
         if run.errors is not None:
             run.errors.close()
-    hits = Hits(run.best.sorted(), scorer.dtype, run.report())
+    report = run.report()
+    n_notes = len(report.notes)
+    hits = after(Hits(run.best.sorted(), scorer.dtype, report))
     if out is not None:
         hits.to_csv(out)
         if recorder is not None:
-            recorder.write(**run.record(), done=True, dtype=str(scorer.dtype))
+            recorder.write(**run.record(), done=True, dtype=str(scorer.dtype), notes=hits.report.notes[n_notes:])
     return hits
 
 
@@ -250,6 +282,7 @@ def report_of(record: dict[str, Any]) -> Report:
     listed = len(record["failures"])
     notes = [f"the first {listed:,} of {failed:,} that failed are listed here"] if failed > listed else []
     counts = {"scored": record["scored"], "failed": failed}
+    notes += record.get("notes", [])
     return Report(total, record["scored"], [Failure(*f) for f in record["failures"]], notes, counts)
 
 
