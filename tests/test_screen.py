@@ -6,10 +6,12 @@ import csv
 import gzip
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -503,3 +505,26 @@ def test_mistaken_steps_are_found_before_the_library_is_read(model):
             screen(model, never(), **options)
     with pytest.raises(FileNotFoundError, match="there is no file"):
         screen(model, never(), similar_to="none.smi")
+
+
+def test_the_example_of_chapter_11_runs(tmp_path):
+    """On a made-up table: phenols are active."""
+    script = Path(__file__).parent.parent / "docs" / "examples" / "screen_erk2.py"
+    molecules = ["C" * (1 + i % 15) + ["c1ccccc1O", "C1CCCCC1", "CN", "C(=O)O"][i % 4] for i in range(60)]
+    rows = [f"{i},{s},{i},{int('c1' in s)}" for i, s in enumerate(molecules)]
+    (tmp_path / "t.csv").write_text(",SMILES,ID,is_active\n" + "\n".join(rows) + "\n")
+    write_smi(tmp_path / "l.smi", [s for s in library(200) if s])
+    names = ["--out", str(tmp_path / "out"), "--folds", "3", "--top", "20", "--epochs", "5"]
+    result = runpy.run_path(str(script))["main"]([str(tmp_path / "t.csv"), str(tmp_path / "l.smi"), *names])
+    assert result["valid"] > 0.5 and result["hits"] == 20
+    rows = read(tmp_path / "out" / "hits.csv")
+    assert list(rows[0])[5:] == ["similarity", "nearest_active", "molecular_weight", "logp", "alerts", "cluster"]
+    assert (tmp_path / "out" / "hits.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_picture_of_the_hits(model, tmp_path):
+    path, png = write_smi(tmp_path / "l.smi", library(30)), tmp_path / "h.png"
+    assert main(["screen", str(model), str(path), "-o", str(tmp_path / "h.csv"), "--picture", str(png)]) == 0
+    assert png.read_bytes()[:4] == b"\x89PNG"
+    with pytest.raises(ValueError, match="no hits to draw"):
+        Hits([]).to_png(png)

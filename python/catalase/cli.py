@@ -266,7 +266,7 @@ def _add_screen(commands: _Commands) -> None:
             errors_file=options.errors_file,
             **_steps(options),
         )
-        return _print_hits(hits, options.out, options.errors_file or f"{options.out}.errors.csv")
+        return _print_hits(hits, options, options.errors_file or f"{options.out}.errors.csv")
 
     text = "Find the molecules of a library of any size that a model scores best, in bounded memory."
     parser = _command(commands, "screen", text, run)
@@ -302,7 +302,7 @@ def _add_screen_merge(commands: _Commands) -> None:
         from .screening import merge
 
         hits = merge(options.hits, out=options.out, force=options.force, **_steps(options))
-        return _print_hits(hits, options.out, "the shards' error files")
+        return _print_hits(hits, options, "the shards' error files")
 
     parser = _command(commands, "screen-merge", "Put the hits of all shards of a screening together.", run)
     parser.add_argument("hits", nargs="+", help="the CSV files of the shards, each with its .json beside it")
@@ -319,6 +319,7 @@ def _add_steps(parser: argparse.ArgumentParser) -> None:
     steps.add_argument("--drop-filtered", action="store_true", help="leave out hits with alerts")
     steps.add_argument("--diverse", metavar="K", type=_whole_number(1), help="pick K hits from Butina clusters")
     steps.add_argument("--cutoff", type=float, default=0.35, help="distance in those clusters (default: %(default)s)")
+    parser.add_argument("--picture", metavar="PNG", help="draw the hits, at most 100")
 
 
 def _steps(options: argparse.Namespace) -> dict[str, Any]:
@@ -326,10 +327,12 @@ def _steps(options: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(options, name) for name in names}
 
 
-def _print_hits(hits: Any, out: str, errors: str) -> int:
+def _print_hits(hits: Any, options: argparse.Namespace, errors: str) -> int:
     from ._console import Console
 
-    console, report = Console(), hits.report
+    console, report, out = Console(), hits.report, options.out
+    if options.picture and len(hits):
+        hits.to_png(options.picture)
     console.print(f"{report.kept:,} molecules scored; the best {len(hits):,} are in {out}")
     for note in report.notes:
         console.print(note)

@@ -88,6 +88,19 @@ class Hits:
 
         _storage.write_file_atomic(path, write)
 
+    def to_png(self, path: str | os.PathLike[str], count: int = 100) -> None:
+        """Draw the first hits, at most ``count``, five to a row, with rank, name and score."""
+        from .._drawing import molecule_grid
+        from ..ops.ecfp import partial_molecule, read_molecule
+
+        if not len(self):
+            raise ValueError("to_png: there are no hits to draw")
+        drawn = self.smiles[:count]
+        molecules = [read_molecule(text)[0] or partial_molecule(text) for text in drawn]
+        legends = [f"{i + 1}  {self.ids[i]}  {self.scores[i]:.4g}" for i in range(len(drawn))]
+        readable = [i for i, molecule in enumerate(molecules) if molecule is not None]
+        molecule_grid(os.fspath(path), [molecules[i] for i in readable], [legends[i] for i in readable])
+
 
 def read_hits(path: str | os.PathLike[str], dtype: str) -> Hits:
     """Read what `Hits.to_csv` wrote."""
