@@ -196,12 +196,12 @@ def test_merge_refuses_what_is_not_the_whole(model, tmp_path):
 
 CHILD = """
 import os, signal, sys
-from catalase.screening import _hits, _record, _screen
+from catalase.screening import _hits, _record, _run, _screen
 _record.SECONDS = 0.0
 _record._SHARE = 1e9
 where, count = sys.argv[4], int(sys.argv[5])
 owner, name = {"record": (_record.Recorder, "write"), "error": (_record.ErrorFile, "write"),
-               "take": (_screen._Run, "_take"), "hits": (_hits.Hits, "to_csv"), "never": (_hits.Hits, "none")}[where]
+               "take": (_run.Run, "_take"), "hits": (_hits.Hits, "to_csv"), "never": (_hits.Hits, "none")}[where]
 original, calls = getattr(owner, name, None), [0]
 def wrapped(*args, **options):
     result = original(*args, **options)

@@ -146,7 +146,9 @@ def _add_bench(commands: _Commands) -> None:
     text = "Time Catalase beside the libraries that are installed: the same work, checked, in one run, in turn."
     parser = _command(commands, "bench", text, run)
     parser.add_argument(
-        "families", nargs="*", help="matmul mlp predict elementwise fingerprint book-tox21 import; all if none"
+        "families",
+        nargs="*",
+        help="matmul mlp predict elementwise fingerprint tanimoto screen book-tox21 import; all if none",
     )
     parser.add_argument("--threads", type=_list_of(_whole_number(1)), default=[1], help="such as 1,2 (default: 1)")
     parser.add_argument("--peers", type=_list_of(str), help="such as torch,numpy (default: all that are installed)")

@@ -12,7 +12,7 @@ from ._after import After
 from ._best import Entry
 from ._hits import Hits, read_hits
 from ._record import FORMAT, read_record, record_path
-from ._screen import report_of
+from ._run import report_of
 
 
 def merge(
