@@ -248,6 +248,33 @@ def test_a_killed_run_goes_on_to_the_same_bytes(model, tmp_path, kills):
     }
 
 
+def test_what_a_killed_run_had_done_is_not_thrown_away(model, tmp_path):
+    path, out = write_smi(tmp_path / "l.smi", library(200)), tmp_path / "out.csv"
+    child(model, path, out, "record", 3)
+    with pytest.raises(ValueError, match="stopped at molecule 96; go on with it by resume"):
+        screen(model, path, 40, out=out)
+    with pytest.raises(ValueError, match="has not ended"):
+        merge([out])
+    (tmp_path / "out.csv.errors.csv").unlink()
+    with pytest.raises(ValueError, match="gone or shorter"):
+        screen(model, path, 40, out=out, resume=True)
+    assert len(screen(model, path, 40, out=out, force=True)) == 40
+    out.unlink()
+    assert len(screen(model, path, 40, out=out, resume=True)) == 40 and out.exists()
+
+
+def test_progress_on_a_terminal(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "150")
+    path = write_smi(tmp_path / "l.smi", library(500))
+    screen(model, path, 5, chunk=100)
+    shown = capsys.readouterr().err
+    assert "500 molecules, " in shown and "/s" in shown and "100%" in shown
+    screen(model, path, 5, progress=False)
+    screen(model, (s for s in library(50)), 5, chunk=10)
+    assert "50 molecules, " in capsys.readouterr().err
+
+
 def test_a_run_killed_from_outside_goes_on(model, tmp_path):
     path = write_smi(tmp_path / "l.smi", library(20_000))
     out = tmp_path / "out.csv"
@@ -346,6 +373,22 @@ def test_counts_and_numbers_that_are_not_finite():
     assert sorted(hits.rows.tolist()) == [0, 2] and "finite" in hits.report.failures[0].reason
     X = ct.ops.ecfp(smiles, size=64, output="counts").astype(np.float32)
     assert np.array_equal(hits.scores, super(Broken, model).predict(X)[hits.rows, 0])
+
+
+def test_nearest_neighbours_and_models_without_metadata():
+    smiles = [s for s in library(40) if s and s != "C1CC"]
+    X = ct.ops.ecfp(smiles, size=128, radius=3)
+    model = ct.models.TanimotoKNNRegressor(1, 128, k=3)
+    model.fit(ct.data.NumpyDataset(X, np.arange(len(smiles))[:, None]))
+    hits = screen(model, smiles, 5, radius=3, size=128)
+    expected = model.predict(X)[:, 0]
+    assert np.array_equal(hits.scores, np.sort(expected)[::-1][:5])
+    with pytest.raises(ValueError, match="needs fingerprints of size 128, got 64"):
+        screen(model, smiles, size=64)
+    for featurizer, words in [({"fingerprint": {"bits": 3}}, "names"), ({"radius": 2, "size": 64}, "of size 64")]:
+        model.featurizer = featurizer
+        with pytest.raises(ValueError, match=words):
+            screen(model, smiles)
 
 
 def test_threads_change_nothing(model):

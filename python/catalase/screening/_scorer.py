@@ -60,7 +60,12 @@ class Scorer:
                     f"screen: the model takes {width} features, so it needs fingerprints of size {width}, got {size}"
                 )
             return feat.CircularFingerprint(radius=2 if radius is None else radius, size=size)
-        featurizer = feat.CircularFingerprint(**saved)
+        try:
+            featurizer = feat.CircularFingerprint(**saved)
+        except TypeError:
+            raise ValueError(
+                f"screen: the model was not trained on circular fingerprints, or not by Catalase: it names {saved!r}"
+            ) from None
         for name, given in (("radius", radius), ("size", size)):
             if given is not None and given != getattr(featurizer, name):
                 raise ValueError(

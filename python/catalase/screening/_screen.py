@@ -164,6 +164,8 @@ def screen(
             return _finished(out, state)
     if out is not None and not force and state is None and os.path.exists(out):
         raise ValueError(f"screen: {out} exists; choose another out (-o), or add force (--force) to replace it")
+    if out is not None and not force and not resume:
+        _check_unfinished(out)
     run = Run(scorer, source, Best(top, lowest), (part, parts))
     if errors_file is None and out is not None:
         errors_file = f"{os.fspath(out)}.errors.csv"
@@ -210,7 +212,7 @@ def _parse_shard(shard: str | None) -> tuple[int, int]:
 def _state(out: Any, settings: dict[str, Any]) -> dict[str, Any] | None:
     """The record to go on from, if there is one; refuses that of another run."""
     record = read_record(out)
-    if record is None:
+    if record is None or (record["done"] and not os.path.exists(out)):
         return None
     for name, value in settings.items():
         if record["settings"].get(name) != value:
@@ -219,6 +221,16 @@ def _state(out: Any, settings: dict[str, Any]) -> dict[str, Any] | None:
                 "one; repeat the same command, or start again with force (--force) and without resume"
             )
     return record
+
+
+def _check_unfinished(out: Any) -> None:
+    """Refuse to throw away what a killed run had done."""
+    record = read_record(out)
+    if record is not None and not record["done"]:
+        raise ValueError(
+            f"screen: {record_path(out)} is of a run that was stopped at molecule {record['row']:,}; go on with it by "
+            "resume (--resume), or start again with force (--force)"
+        )
 
 
 def _finished(out: Any, record: dict[str, Any]) -> Hits:
