@@ -32,16 +32,38 @@ _SUBMODULES = (
     "nn",
     "ops",
     "optim",
+    "screening",
     "splits",
     "train",
     "trans",
 )
-_ATTRIBUTES = {"FingerprintIndex": "fingerprint_index", "Tensor": "autograd", "no_grad": "autograd"}
+_ATTRIBUTES = {
+    "FingerprintIndex": "fingerprint_index",
+    "Tensor": "autograd",
+    "no_grad": "autograd",
+    "screen": "screening",
+}
 
 if TYPE_CHECKING:
-    from . import autograd, cluster, data, feat, metrics, models, molnet, nn, ops, optim, splits, train, trans
+    from . import (
+        autograd,
+        cluster,
+        data,
+        feat,
+        metrics,
+        models,
+        molnet,
+        nn,
+        ops,
+        optim,
+        screening,
+        splits,
+        train,
+        trans,
+    )
     from .autograd import Tensor, no_grad
     from .fingerprint_index import FingerprintIndex
+    from .screening import screen
 
 __all__ = [
     "FingerprintIndex",
@@ -59,6 +81,8 @@ __all__ = [
     "no_grad",
     "ops",
     "optim",
+    "screen",
+    "screening",
     "set_num_threads",
     "show_config",
     "splits",

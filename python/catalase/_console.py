@@ -79,3 +79,20 @@ class Console:
                 bar.update(task, advance=n, note=note)
 
             yield advance
+
+    @contextmanager
+    def work(self, label: str, total: int | None) -> Iterator[Any]:
+        """Draw a bar with share done and time left while the block runs; yields ``show(n, note, total)``."""
+        if not (self._progress and self.interactive):
+            yield lambda n, note, total: None
+            return
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        with Progress(*columns, TextColumn("{task.fields[note]}"), console=self._rich, transient=True) as bar:
+            task = bar.add_task(label, total=total, note="")
+
+            def show(n: int, note: str, total: int | None) -> None:
+                bar.update(task, advance=n, note=note, total=total)
+
+            yield show

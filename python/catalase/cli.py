@@ -1,7 +1,7 @@
-"""The command line: ``catalase demo | info | bench | train | evaluate | predict``.
+"""The command line: ``catalase demo | info | bench | train | evaluate | predict | screen``.
 
-This file parses arguments and turns errors into one sentence and an exit code; the work is done in `catalase.demo` and
-`catalase.tables`, which are imported when their command runs.
+This file parses arguments and turns errors into one sentence and an exit code; the work is done in `catalase.demo`,
+`catalase.tables` and `catalase.screening`, which are imported when their command runs.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_predict(commands)
+    _add_screen(commands)
+    _add_screen_merge(commands)
     return parser
 
 
@@ -144,7 +146,9 @@ def _add_bench(commands: _Commands) -> None:
     text = "Time Catalase beside the libraries that are installed: the same work, checked, in one run, in turn."
     parser = _command(commands, "bench", text, run)
     parser.add_argument(
-        "families", nargs="*", help="matmul mlp predict elementwise fingerprint book-tox21 import; all if none"
+        "families",
+        nargs="*",
+        help="matmul mlp predict elementwise fingerprint tanimoto screen book-tox21 import; all if none",
     )
     parser.add_argument("--threads", type=_list_of(_whole_number(1)), default=[1], help="such as 1,2 (default: 1)")
     parser.add_argument("--peers", type=_list_of(str), help="such as torch,numpy (default: all that are installed)")
@@ -240,6 +244,104 @@ def _add_predict(commands: _Commands) -> None:
     parser.add_argument("--smiles", default=None, help="column of SMILES (default: the one of training)")
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
     _add_table_options(parser)
+
+
+def _add_screen(commands: _Commands) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from .screening import screen
+
+        hits = screen(
+            options.model,
+            options.library,
+            options.top,
+            out=options.out,
+            task=options.task,
+            class_index=options.class_index,
+            lowest=options.lowest,
+            smiles_column=options.smiles_column,
+            id_column=options.id_column,
+            radius=options.radius,
+            size=options.size,
+            shard=options.shard,
+            resume=options.resume,
+            force=options.force,
+            errors_file=options.errors_file,
+            **_steps(options),
+        )
+        return _print_hits(hits, options, options.errors_file or f"{options.out}.errors.csv")
+
+    text = "Find the molecules of a library of any size that a model scores best, in bounded memory."
+    parser = _command(commands, "screen", text, run)
+    parser.add_argument("model", help="folder of a saved model")
+    parser.add_argument("library", help=".smi, .csv or .tsv, plain or with .gz, or .parquet")
+    parser.add_argument("--top", type=_whole_number(1), default=1000, help="hits to keep (default: %(default)s)")
+    parser.add_argument("-o", "--out", required=True, help="CSV for the hits; its record is kept in OUT.json")
+    parser.add_argument("--task", help="task to rank by, name or number from 0 (default: the only one)")
+    parser.add_argument(
+        "--class",
+        dest="class_index",
+        metavar="CLASS",
+        type=_whole_number(0),
+        default=1,
+        help="of classifiers: the class whose probability is the score (default: %(default)s)",
+    )
+    parser.add_argument("--lowest", action="store_true", help="rank the lowest scores first")
+    parser.add_argument("--smiles-column", help="column of a table (default: the one of training, smiles, SMILES, mol)")
+    parser.add_argument("--id-column", help="column of names (default: id, ID, name, if there is one)")
+    parser.add_argument("--radius", type=_whole_number(0), help="of the fingerprints, if the model does not know (2)")
+    parser.add_argument("--size", type=_whole_number(8), help="bits of the fingerprints, if the model does not know")
+    parser.add_argument("--shard", metavar="I/N", help="screen every N-th molecule from the I-th; see screen-merge")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on after a kill; does nothing where the run had ended"
+    )
+    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    _add_table_options(parser)
+    _add_steps(parser)
+
+
+def _add_screen_merge(commands: _Commands) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from .screening import merge
+
+        hits = merge(options.hits, out=options.out, force=options.force, **_steps(options))
+        return _print_hits(hits, options, "the shards' error files")
+
+    parser = _command(commands, "screen-merge", "Put the hits of all shards of a screening together.", run)
+    parser.add_argument("hits", nargs="+", help="the CSV files of the shards, each with its .json beside it")
+    parser.add_argument("-o", "--out", required=True, help="CSV for the hits")
+    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    _add_steps(parser)
+
+
+def _add_steps(parser: argparse.ArgumentParser) -> None:
+    steps = parser.add_argument_group("steps on the hits (where there are shards: of screen-merge)")
+    steps.add_argument("--similar-to", metavar="FILE", help="known actives: adds the similarity to the nearest of them")
+    steps.add_argument("--properties", action="store_true", help="adds molecular weight and logP")
+    steps.add_argument("--filters", metavar="NAMES", help="adds structural alerts: pains,brenk,nih,zinc,chembl")
+    steps.add_argument("--drop-filtered", action="store_true", help="leave out hits with alerts")
+    steps.add_argument("--diverse", metavar="K", type=_whole_number(1), help="pick K hits from Butina clusters")
+    steps.add_argument("--cutoff", type=float, default=0.35, help="distance in those clusters (default: %(default)s)")
+    parser.add_argument("--picture", metavar="PNG", help="draw the hits, at most 100")
+
+
+def _steps(options: argparse.Namespace) -> dict[str, Any]:
+    names = ("similar_to", "filters", "drop_filtered", "properties", "diverse", "cutoff")
+    return {name: getattr(options, name) for name in names}
+
+
+def _print_hits(hits: Any, options: argparse.Namespace, errors: str) -> int:
+    from ._console import Console
+
+    console, report, out = Console(), hits.report, options.out
+    if options.picture and len(hits):
+        hits.to_png(options.picture)
+    console.print(f"{report.kept:,} molecules scored; the best {len(hits):,} are in {out}")
+    for note in report.notes:
+        console.print(note)
+    failed = report.counts.get("failed", 0)
+    if failed:
+        console.print(f"{failed:,} of {report.total:,} molecules could not be scored; they are listed in {errors}")
+    return EXIT_SOME_ROWS if failed else EXIT_OK
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ FAMILIES = {
     "elementwise": ("elementwise", "activations, softmax, dropout, losses and the optimizer's pass"),
     "fingerprint": ("fingerprint", "SMILES to fingerprint, Tanimoto similarity"),
     "tanimoto": ("tanimoto", "searching by Tanimoto similarity, with and without an index; Butina clusters"),
+    "screen": ("screen", "virtual screening, a file of SMILES to the best molecules"),
     "book-tox21": ("book_tox21", "the book's Tox21 listing, whole processes"),
     "import": ("import_time", "importing the library, whole processes"),
 }

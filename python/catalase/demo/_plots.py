@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .._drawing import molecule_grid as hits  # noqa: F401
+
 _TRAIN, _VALID = "#4c78a8", "#e45756"
 
 
@@ -102,24 +104,6 @@ def parity(
         aspect="equal",
     )
     _save(figure, path)
-
-
-def hits(path: str, mols: Sequence[Any], legends: Sequence[str], *, columns: int = 5) -> None:
-    """Draw molecules in a grid with a legend below each, five to a row, with RDKit alone."""
-    from rdkit.Chem import rdDepictor
-    from rdkit.Chem.Draw import rdMolDraw2D
-
-    rows = -(-len(mols) // columns)
-    drawer = rdMolDraw2D.MolDraw2DCairo(columns * 260, rows * 230, 260, 230)
-    options: Any = drawer.drawOptions()
-    options.legendFontSize = 17
-    options.padding = 0.08
-    for mol in mols:
-        rdDepictor.Compute2DCoords(mol)
-    drawer.DrawMolecules(list(mols), legends=list(legends))
-    drawer.FinishDrawing()
-    with open(path, "wb") as file:
-        file.write(drawer.GetDrawingText())
 
 
 def names(out: str) -> dict[str, str]:

@@ -1,0 +1,120 @@
+"""Hits, and their CSV file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _storage
+from .._report import Report
+from ._best import Entry
+
+COLUMNS = ["rank", "row", "id", "smiles", "score"]
+
+
+class Hits:
+    """The best molecules of a library, best first.
+
+    Attributes
+    ----------
+    smiles, ids : list of str
+        As the library has them; "" where a molecule has no name.
+    rows : ndarray of int64
+        Position in the library, from 0 (the CSV file counts from 1). Blank lines and headers do not count.
+    scores : ndarray
+        As the model gives them.
+    columns : dict of str to list of str
+        What else was found out about each hit, as text.
+    report : Report
+        How many molecules were read and scored; the first that could not be, and why.
+
+    Examples
+    --------
+    >>> from catalase.screening import Hits
+    >>> Hits([(0.75, 4, "CCO", "ethanol")], "f4")
+    1 hit: CCO 0.75
+    """
+
+    def __init__(self, entries: Sequence[Entry], dtype: Any = np.float64, report: Report | None = None) -> None:
+        self.scores: NDArray[Any] = np.array([entry[0] for entry in entries], np.dtype(dtype))
+        self.rows: NDArray[np.int64] = np.array([entry[1] for entry in entries], np.int64)
+        self.smiles = [entry[2] for entry in entries]
+        self.ids = [entry[3] for entry in entries]
+        self.columns: dict[str, list[str]] = {}
+        self.report = Report(len(entries), len(entries)) if report is None else report
+
+    def __len__(self) -> int:
+        return len(self.smiles)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{s} {v:.4g}" for s, v in zip(self.smiles[:3], self.scores[:3].tolist(), strict=True))
+        more = ", ..." if len(self) > 3 else ""
+        return f"{len(self):,} hit{'' if len(self) == 1 else 's'}: {shown}{more}" if len(self) else "no hits"
+
+    def take(self, positions: Sequence[int]) -> Hits:
+        """Return some of the hits, in the order given."""
+        taken = Hits([], self.scores.dtype, self.report)
+        taken.scores, taken.rows = self.scores[list(positions)], self.rows[list(positions)]
+        taken.smiles, taken.ids = [self.smiles[i] for i in positions], [self.ids[i] for i in positions]
+        taken.columns = {name: [cells[i] for i in positions] for name, cells in self.columns.items()}
+        return taken
+
+    def entries(self) -> list[Entry]:
+        """Return the hits as tuples of score, row, SMILES and name."""
+        return list(zip(self.scores.tolist(), self.rows.tolist(), self.smiles, self.ids, strict=True))
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write rank, row (from 1), id, smiles, score and the further columns; the file is replaced by one rename."""
+        more = list(self.columns)
+
+        def write(binary: IO[bytes]) -> None:
+            # Names may hold bytes that were never UTF-8; they come out as they went in.
+            text = io.TextIOWrapper(binary, "utf-8", "surrogateescape", newline="", write_through=True)
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(COLUMNS + more)
+            cells = [self.columns[name] for name in more]
+            for i, (row, score) in enumerate(zip(self.rows.tolist(), self.scores, strict=True)):
+                # str of a NumPy number is the shortest text that reads back as the same bits
+                writer.writerow([i + 1, row + 1, self.ids[i], self.smiles[i], str(score), *(c[i] for c in cells)])
+            text.flush()
+            text.detach()
+
+        _storage.write_file_atomic(path, write)
+
+    def to_png(self, path: str | os.PathLike[str], count: int = 100) -> None:
+        """Draw the first hits, at most ``count``, five to a row, with rank, name and score."""
+        from .._drawing import molecule_grid
+        from ..ops.ecfp import partial_molecule, read_molecule
+
+        if not len(self):
+            raise ValueError("to_png: there are no hits to draw")
+        drawn = self.smiles[:count]
+        molecules = [read_molecule(text)[0] or partial_molecule(text) for text in drawn]
+        legends = [f"{i + 1}  {self.ids[i]}  {self.scores[i]:.4g}" for i in range(len(drawn))]
+        readable = [i for i, molecule in enumerate(molecules) if molecule is not None]
+        molecule_grid(os.fspath(path), [molecules[i] for i in readable], [legends[i] for i in readable])
+
+
+def read_hits(path: str | os.PathLike[str], dtype: str) -> Hits:
+    """Read what `Hits.to_csv` wrote."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"screen: there is no file {path}")
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        reader = csv.reader(file)
+        header = next(reader, [])
+        if header[: len(COLUMNS)] != COLUMNS:
+            raise ValueError(f"screen: {path} holds no hits: its header is not {','.join(COLUMNS)}")
+        try:
+            rows = list(reader)
+            hits = Hits([(float(r[4]), int(r[1]) - 1, r[3], r[2]) for r in rows], dtype)
+            hits.columns = {name: [r[i] for r in rows] for i, name in enumerate(header) if i >= len(COLUMNS)}
+        except (ValueError, IndexError, csv.Error) as error:
+            raise ValueError(f"screen: {path} is damaged near line {reader.line_num}: {error}") from None
+    return hits

@@ -1,0 +1,134 @@
+"""Hits of shards, put together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from .. import _storage
+from .._report import Report
+from ._after import After
+from ._best import Entry
+from ._hits import Hits, read_hits
+from ._record import FORMAT, read_record, record_path
+from ._run import report_of
+
+
+def merge(
+    parts: Sequence[str | os.PathLike[str]],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    similar_to: Any = None,
+    filters: str | Sequence[str] | None = None,
+    drop_filtered: bool = False,
+    properties: bool = False,
+    diverse: int | None = None,
+    cutoff: float = 0.35,
+) -> Hits:
+    """Put the hits of all shards of a screening together; the result is that of screening the whole.
+
+    Parameters
+    ----------
+    parts : sequence of path
+        The CSV files of the N shards, in any order, each with its record ``<file>.json`` beside it.
+    out : path, optional
+        CSV file for the hits.
+    force : bool
+        Replace an ``out`` that is there.
+    similar_to, filters, drop_filtered, properties, diverse, cutoff
+        Steps on the hits, as in `screen`.
+
+    Returns
+    -------
+    Hits
+        With the report of all shards together.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file or its record is not there.
+    ValueError
+        If a shard is missing, given twice, not finished, or of another screening.
+
+    Examples
+    --------
+    >>> import pathlib, catalase as ct
+    >>> model = ct.models.MultitaskRegressor(1, 64, layer_sizes=[4], weight_init_stddevs=0.5, seed=0)
+    >>> _ = pathlib.Path("l.smi").write_text("CCO a\\nCCN b\\nCCC c\\nCCCl d\\nCCBr e\\n")
+    >>> for i in (1, 2):
+    ...     _ = ct.screen(model, "l.smi", top=2, shard=f"{i}/2", out=f"h{i}.csv")
+    >>> ct.screening.merge(["h1.csv", "h2.csv"]).ids == ct.screen(model, "l.smi", top=2).ids
+    True
+    """
+    if isinstance(parts, (str, os.PathLike)) or not len(parts):
+        raise ValueError("merge: needs a list of the hits' CSV files of all shards")
+    if out is not None and os.path.exists(out) and not force:
+        raise ValueError(f"merge: {out} exists; choose another out (-o), or add force (--force) to replace it")
+    after = After(similar_to, filters, drop_filtered, properties, diverse, cutoff, "merge")
+    records = [_record(path) for path in parts]
+    _check_complete(parts, records)
+    settings = records[0]["settings"]
+    steps = after.prepare(settings["fingerprint"])
+    read = [read_hits(path, record["dtype"]) for path, record in zip(parts, records, strict=True)]
+    sign = 1 if settings["lowest"] else -1
+    entries: list[Entry] = sorted(
+        (entry for hits in read for entry in hits.entries()), key=lambda entry: (sign * entry[0], entry[1])
+    )
+    report = _report(records)
+    n_notes = len(report.notes)
+    hits = after(Hits(entries[: settings["top"]], records[0]["dtype"], report))
+    if out is not None:
+        hits.to_csv(out)
+        whole: dict[str, Any] = {
+            key: sum(record[key] for record in records) for key in ("scored", "failed", "errors_bytes")
+        }
+        whole |= {"row": max(r["row"] for r in records), "failures": [list(f) for f in report.failures]}
+        settings = {**settings, "shard": [1, 1], "steps_on_the_hits": steps}
+        whole |= {"done": True, "dtype": records[0]["dtype"], "notes": report.notes[n_notes:]}
+        _storage.write_json_atomic(record_path(out), {"format": FORMAT, "settings": settings, **whole})
+    return hits
+
+
+def _record(path: Any) -> dict[str, Any]:
+    record = read_record(path)
+    if record is None:
+        raise FileNotFoundError(
+            f"merge: there is no file {record_path(path)}; the record that screen wrote beside the hits is needed"
+        )
+    if not record["done"]:
+        raise ValueError(f"merge: the screening of {path} has not ended; let it run, or go on with it by --resume")
+    return record
+
+
+def _check_complete(parts: Sequence[Any], records: list[dict[str, Any]]) -> None:
+    first = records[0]["settings"]
+    seen: dict[int, Any] = {}
+    for path, record in zip(parts, records, strict=True):
+        settings = record["settings"]
+        for name, value in settings.items():
+            if _same_for_all(name, value) != _same_for_all(name, first.get(name)):
+                what = "number of shards" if name == "shard" else name.replace("_", " ")
+                raise ValueError(f"merge: {path} is of a screening with another {what} than {parts[0]}")
+        number = settings["shard"][0]
+        if number in seen:
+            raise ValueError(f"merge: {path} and {seen[number]} are both shard {number}/{first['shard'][1]}")
+        seen[number] = path
+    missing = [f"{i}/{first['shard'][1]}" for i in range(1, first["shard"][1] + 1) if i not in seen]
+    if missing:
+        more = " ..." if len(missing) > 8 else ""
+        raise ValueError(f"merge: the hits of shard {', '.join(missing[:8])}{more} are not among the files")
+
+
+def _same_for_all(name: str, value: Any) -> Any:
+    """The part of a setting that all shards share. Copies of a library may differ in the time of their change."""
+    if name == "shard":
+        return value[1]
+    return {key: value[key] for key in value if key != "changed_ns"} if name == "library" else value
+
+
+def _report(records: list[dict[str, Any]]) -> Report:
+    failures = sorted(tuple(f) for record in records for f in record["failures"])
+    whole = {key: sum(record[key] for record in records) for key in ("scored", "failed")}
+    return report_of({**whole, "failures": failures[:1000]})

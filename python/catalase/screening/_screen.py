@@ -1,0 +1,239 @@
+"""The screening: one pass over the library, in bounded memory."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._console import Console
+from ._after import After
+from ._best import Best
+from ._hits import Hits, read_hits
+from ._library import Library
+from ._record import ErrorFile, Recorder, read_record, record_path
+from ._run import Run, report_of
+from ._scorer import Scorer
+
+
+def screen(
+    model: Any,
+    library: Any,
+    top: int = 1000,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    task: str | int | None = None,
+    class_index: int = 1,
+    lowest: bool = False,
+    smiles_column: str | None = None,
+    id_column: str | None = None,
+    radius: int | None = None,
+    size: int | None = None,
+    shard: str | None = None,
+    resume: bool = False,
+    force: bool = False,
+    errors_file: str | os.PathLike[str] | None = None,
+    chunk: int = 8192,
+    progress: bool | None = None,
+    similar_to: Any = None,
+    filters: str | Sequence[str] | None = None,
+    drop_filtered: bool = False,
+    properties: bool = False,
+    diverse: int | None = None,
+    cutoff: float = 0.35,
+) -> Hits:
+    """Find the molecules of a library that a model scores best, in one pass and bounded memory.
+
+    Parameters
+    ----------
+    model : Model or path
+        A fitted model of `catalase.models`, or the folder of a saved one. Its transformers are undone.
+    library : path or iterable
+        A file, its format told by its name: ``.smi`` (also ``.smiles``, ``.ism``, ``.txt``: a SMILES a line, then
+        optionally white space and a name), ``.csv``, ``.tsv``, each also with ``.gz``, or ``.parquet`` (needs pyarrow).
+        Or SMILES, or pairs of SMILES and name, from a list or a generator, which is consumed as it is needed.
+    top : int
+        How many molecules to keep, 1 or more.
+    out : path, optional
+        CSV file for the hits. Beside it are written ``<out>.json``, the record of the run, and ``<out>.errors.csv``.
+    task : str or int, optional
+        The task to rank by: its name where the model knows it, or its number from 0. Needed where there are several.
+    class_index : int
+        The class whose probability is the score, for classifiers.
+    lowest : bool
+        Rank the lowest scores first.
+    smiles_column, id_column : str, optional
+        Columns of a table; where left out, the column the model was trained on, or one named smiles, SMILES, mol ...; and
+        id, ID, name ... where there is one.
+    radius, size : int, optional
+        Of the fingerprints, for a model that does not carry its featurizer; 2 and the model's width where left out.
+    shard : str, optional
+        ``"i/N"``, i from 1 to N: screen only molecules i, i + N, i + 2 N ... `merge` puts the N results together.
+    resume : bool
+        Go on where a killed run of the same command stopped; from the start if it had not come far. A run that had ended
+        is not repeated. Needs ``out`` and a file as library.
+    force : bool
+        Replace an ``out`` that is there.
+    errors_file : path, optional
+        CSV file of row, text and reason for each molecule without a score; replaced.
+    chunk : int
+        Molecules held at a time.
+    progress : bool, optional
+        A progress bar on standard error; None shows one on a terminal.
+    similar_to : path or iterable, optional
+        Known actives, in any form a library has: columns ``similarity``, the highest Tanimoto similarity to one of them, and
+        ``nearest_active``, its name. With the model's fingerprint (its bits, if it counts).
+    filters : str or sequence of str, optional
+        RDKit's catalogs of structural alerts: pains (or pains_a, pains_b, pains_c), brenk, nih, zinc, chembl. Column
+        ``alerts`` names what a hit has.
+    drop_filtered : bool
+        Leave hits with alerts out, so that fewer than ``top`` are left.
+    properties : bool
+        Columns ``molecular_weight`` and ``logp`` (Crippen), by RDKit.
+    diverse : int, optional
+        Of what is left, pick this many: the best of each Butina cluster, then the second best of each, and so on. Column
+        ``cluster``, numbered by their best members.
+    cutoff : float
+        Tanimoto distance of those clusters.
+
+    Returns
+    -------
+    Hits
+        Higher score first, equal scores by earlier row.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that do not fit the model or the library, and for a damaged library.
+    FileNotFoundError
+        If the library or the model is not there.
+
+    Notes
+    -----
+    Exact: the hits are those of scoring all molecules and sorting them, for any chunk, shards and number of threads, and
+    after any number of kills. Memory is the model, one chunk and the hits. No molecule is passed over in silence: those that
+    cannot be read (or whose score is not finite) are counted in ``report``, which lists the first 1,000, and are all in
+    the error file.
+    The record is replaced every 5 s by one rename. A library counts as the same where size, time of change and the digest of
+    the first and last MiB agree.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> smiles = ["CCO", "CCCO", "CCCCO", "CCN", "CCCN", "CCCCN"]
+    >>> data = ct.data.NumpyDataset(ct.ops.ecfp(smiles, size=256), [[1.0], [1.0], [1.0], [0.0], [0.0], [0.0]])
+    >>> model = ct.models.MultitaskClassifier(1, 256, layer_sizes=[16], learning_rate=0.01, seed=0)
+    >>> _ = model.fit(data, nb_epoch=30)
+    >>> hits = ct.screen(model, ["CCCCCN", ("CCCCCO", "pentanol"), "C1CC", "CCCCCCN"], top=1)
+    >>> hits.smiles, hits.ids, hits.rows.tolist()
+    (['CCCCCO'], ['pentanol'], [1])
+    >>> print(hits.report)
+    3 of 4 kept
+      2: 'C1CC': not a valid SMILES (unknown atom, or unclosed ring, branch or bracket)
+    """
+    _check(top, chunk, out, library, resume)
+    part, parts = _parse_shard(shard)
+    after = After(similar_to, filters, drop_filtered, properties, diverse, cutoff)
+    if parts > 1 and after.asked():
+        raise ValueError(
+            "screen: similar_to, filters, properties and diverse are steps on the hits of the whole library; give them to "
+            "merge (catalase screen-merge), not to a shard"
+        )
+    scorer = Scorer(model, task, class_index, radius, size)
+    steps = after.prepare(scorer.featurizer.to_config())
+    source = Library(library, smiles_column, id_column, scorer.settings.get("smiles"))
+    if out is not None and source.path is not None and os.path.exists(out) and os.path.samefile(out, source.path):
+        raise ValueError(f"screen: out and the library are both {out}; choose another out (-o)")
+    settings: dict[str, Any] | None = None
+    state: dict[str, Any] | None = None
+    if out is not None and source.path is not None:
+        settings = {
+            "library": source.identity(),
+            **scorer.describe(),
+            "top": int(top),
+            "lowest": bool(lowest),
+            "columns": [smiles_column, id_column],
+            "shard": [part, parts],
+            "steps_on_the_hits": steps,
+        }
+        state = _state(out, settings) if resume else None
+        if state is not None and state["done"]:
+            return _finished(out, state)
+    if out is not None and not force and state is None and os.path.exists(out):
+        raise ValueError(f"screen: {out} exists; choose another out (-o), or add force (--force) to replace it")
+    if out is not None and not force and not resume:
+        _check_unfinished(out)
+    run = Run(scorer, source, Best(top, lowest), (part, parts))
+    if errors_file is None and out is not None:
+        errors_file = f"{os.fspath(out)}.errors.csv"
+    run.errors = None if errors_file is None else ErrorFile(errors_file)
+    if state is not None:
+        run.restore(state)
+    if run.errors is not None:
+        run.errors.start(state["errors_bytes"] if state else 0)
+    if out is not None and state is None:
+        record_path(out).unlink(missing_ok=True)
+    recorder = None if settings is None or out is None else Recorder(out, settings)
+    try:
+        run.go(chunk, recorder, Console(sys.stderr, progress=progress is not False))
+    finally:
+        if run.errors is not None:
+            run.errors.close()
+    report = run.report()
+    n_notes = len(report.notes)
+    hits = after(Hits(run.best.sorted(), scorer.dtype, report))
+    if out is not None:
+        hits.to_csv(out)
+        if recorder is not None:
+            recorder.write(**run.record(), done=True, dtype=str(scorer.dtype), notes=hits.report.notes[n_notes:])
+    return hits
+
+
+def _check(top: Any, chunk: Any, out: Any, library: Any, resume: bool) -> None:
+    for name, value in (("top", top), ("chunk", chunk)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise ValueError(f"screen: {name} must be a whole number, 1 or more, got {value!r}")
+    if resume and (out is None or not isinstance(library, (str, os.PathLike))):
+        raise ValueError("screen: resume needs a file as library and out, beside which the record of the run is kept")
+
+
+def _parse_shard(shard: str | None) -> tuple[int, int]:
+    if shard is None:
+        return 1, 1
+    part, slash, parts = str(shard).partition("/")
+    if not (slash and part.strip().isdecimal() and parts.strip().isdecimal() and 1 <= int(part) <= int(parts)):
+        raise ValueError(f"screen: shard must be i/N with i from 1 to N, such as 2/8, got {shard!r}")
+    return int(part), int(parts)
+
+
+def _state(out: Any, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """The record to go on from, if there is one; refuses that of another run."""
+    record = read_record(out)
+    if record is None or (record["done"] and not os.path.exists(out)):
+        return None
+    for name, value in settings.items():
+        if record["settings"].get(name) != value:
+            raise ValueError(
+                f"screen: {record_path(out)} is of a run with another {name.replace('_', ' ')}, so it cannot go on with this "
+                "one; repeat the same command, or start again with force (--force) and without resume"
+            )
+    return record
+
+
+def _check_unfinished(out: Any) -> None:
+    """Refuse to throw away what a killed run had done."""
+    record = read_record(out)
+    if record is not None and not record["done"]:
+        raise ValueError(
+            f"screen: {record_path(out)} is of a run that was stopped at molecule {record['row']:,}; go on with it by "
+            "resume (--resume), or start again with force (--force)"
+        )
+
+
+def _finished(out: Any, record: dict[str, Any]) -> Hits:
+    hits = read_hits(out, record["dtype"])
+    hits.report = report_of(record)
+    return hits
