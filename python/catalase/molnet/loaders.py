@@ -13,7 +13,21 @@ import numpy as np
 
 from ..data import Dataset, DiskDataset, NumpyDataset
 from ..feat import CircularFingerprint
-from .tables import DELANEY, TOX21, Rows, Table, cache_folder, read_table
+from .tables import (
+    BACE_CLASSIFICATION,
+    BACE_REGRESSION,
+    BBBP,
+    CLINTOX,
+    DELANEY,
+    LIPO,
+    SAMPL,
+    SIDER,
+    TOX21,
+    Rows,
+    Table,
+    cache_folder,
+    read_table,
+)
 
 Loaded = tuple[list[str], tuple[Dataset, Dataset, Dataset], list[Any]]
 
@@ -52,7 +66,7 @@ def load_tox21(
     tasks : list of str
     datasets : (train, valid, test)
         ``report`` of each lists the 8 molecules that today's RDKit refuses for their valence; they are kept, featurized
-        from a partial sanitization.
+        from a partial sanitization. A molecule that even so has no features (ClinTox has 3) is kept with weight 0.
     transformers : list
 
     Raises
@@ -80,6 +94,167 @@ def load_delaney(
     scaffold, and the labels are normalized (undo it with `catalase.trans.undo_transforms`).
     """
     return _load(DELANEY, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+
+
+def load_sampl(
+    featurizer: Any = "ECFP",
+    splitter: Any = "scaffold",
+    transformers: Sequence[Any] = ("normalization",),
+    reload: bool = True,
+    data_dir: str | Path | None = None,
+    save_dir: str | Path | None = None,
+    seed: int | None = None,
+) -> Loaded:
+    """Load FreeSolv (SAMPL): 642 small molecules and their measured hydration free energy in kcal/mol.
+
+    Parameters, returns and errors as `load_tox21`; the file is ``SAMPL.csv``, the task ``expt``, the default split by
+    scaffold, and the labels are normalized (undo it with `catalase.trans.undo_transforms`).
+
+    References
+    ----------
+    Mobley and Guthrie, J. Comput. Aided Mol. Des. 28 (2014) 711, doi:10.1007/s10822-014-9747-x.
+    """
+    return _load(SAMPL, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+
+
+def load_freesolv(
+    featurizer: Any = "ECFP",
+    splitter: Any = "random",
+    transformers: Sequence[Any] = ("normalization",),
+    reload: bool = True,
+    data_dir: str | Path | None = None,
+    save_dir: str | Path | None = None,
+    seed: int | None = None,
+) -> Loaded:
+    """Load FreeSolv, the table of `load_sampl`, with a random split by default.
+
+    Parameters, returns and errors as `load_tox21`.
+
+    Notes
+    -----
+    DeepChem 2.8's function of this name splits at random, too, but reads another copy of the table, names the task
+    ``y`` and featurizes for a molecule attention transformer. Here it is ``SAMPL.csv``, the task ``expt`` in kcal/mol,
+    and "ECFP", so that both names give the same rows from one cached copy.
+    """
+    return _load(SAMPL, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+
+
+def load_lipo(
+    featurizer: Any = "ECFP",
+    splitter: Any = "scaffold",
+    transformers: Sequence[Any] = ("normalization",),
+    reload: bool = True,
+    data_dir: str | Path | None = None,
+    save_dir: str | Path | None = None,
+    seed: int | None = None,
+) -> Loaded:
+    """Load Lipophilicity: 4,200 molecules and their measured logD (octanol to water, pH 7.4).
+
+    Parameters, returns and errors as `load_tox21`; the file is ``Lipophilicity.csv``, the task ``exp``, the default
+    split by scaffold, and the labels are normalized (undo it with `catalase.trans.undo_transforms`).
+    """
+    return _load(LIPO, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+
+
+def load_bbbp(
+    featurizer: Any = "ECFP",
+    splitter: Any = "scaffold",
+    transformers: Sequence[Any] = ("balancing",),
+    reload: bool = True,
+    data_dir: str | Path | None = None,
+    save_dir: str | Path | None = None,
+    seed: int | None = None,
+) -> Loaded:
+    """Load BBBP: 2,050 molecules, 1,567 of which pass the blood-brain barrier (``p_np`` is 1).
+
+    Parameters, returns and errors as `load_tox21`; the file is ``BBBP.csv`` and the default split is by scaffold.
+    ``report`` lists the 11 molecules that today's RDKit refuses; DeepChem leaves them out.
+
+    References
+    ----------
+    Martins et al., J. Chem. Inf. Model. 52 (2012) 1686, doi:10.1021/ci300124c.
+    """
+    return _load(BBBP, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+
+
+def load_bace_classification(
+    featurizer: Any = "ECFP",
+    splitter: Any = "scaffold",
+    transformers: Sequence[Any] = ("balancing",),
+    reload: bool = True,
+    data_dir: str | Path | None = None,
+    save_dir: str | Path | None = None,
+    seed: int | None = None,
+) -> Loaded:
+    """Load BACE: 1,513 molecules, 691 of which inhibit human beta-secretase 1 (``Class`` is 1).
+
+    Parameters, returns and errors as `load_tox21`; the file is ``bace.csv`` (its SMILES are in the column ``mol``; its
+    590 descriptors are not read) and the default split is by scaffold.
+
+    References
+    ----------
+    Subramanian et al., J. Chem. Inf. Model. 56 (2016) 1936, doi:10.1021/acs.jcim.6b00290.
+    """
+    return _load(BACE_CLASSIFICATION, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+
+
+def load_bace_regression(
+    featurizer: Any = "ECFP",
+    splitter: Any = "scaffold",
+    transformers: Sequence[Any] = ("normalization",),
+    reload: bool = True,
+    data_dir: str | Path | None = None,
+    save_dir: str | Path | None = None,
+    seed: int | None = None,
+) -> Loaded:
+    """Load BACE: 1,513 molecules and their measured ``pIC50`` against human beta-secretase 1.
+
+    Parameters, returns and errors as `load_tox21`; the molecules are those of `load_bace_classification`, and the
+    labels are normalized (undo it with `catalase.trans.undo_transforms`).
+    """
+    return _load(BACE_REGRESSION, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+
+
+def load_clintox(
+    featurizer: Any = "ECFP",
+    splitter: Any = "scaffold",
+    transformers: Sequence[Any] = ("balancing",),
+    reload: bool = True,
+    data_dir: str | Path | None = None,
+    save_dir: str | Path | None = None,
+    seed: int | None = None,
+) -> Loaded:
+    """Load ClinTox: 1,484 drugs, approved (``FDA_APPROVED``, 1,390) or failed for toxicity (``CT_TOX``, 112).
+
+    Parameters, returns and errors as `load_tox21`; the file is ``clintox.csv.gz`` and the default split is by scaffold.
+    ``report`` lists the 4 molecules that today's RDKit refuses, which DeepChem leaves out: one is featurized from a
+    partial sanitization, three cannot be kekulized and have weight 0.
+
+    References
+    ----------
+    Gayvert et al., Cell Chem. Biol. 23 (2016) 1294, doi:10.1016/j.chembiol.2016.07.023.
+    """
+    return _load(CLINTOX, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+
+
+def load_sider(
+    featurizer: Any = "ECFP",
+    splitter: Any = "scaffold",
+    transformers: Sequence[Any] = ("balancing",),
+    reload: bool = True,
+    data_dir: str | Path | None = None,
+    save_dir: str | Path | None = None,
+    seed: int | None = None,
+) -> Loaded:
+    """Load SIDER: 1,427 drugs and their side effects in 27 classes of system organs.
+
+    Parameters, returns and errors as `load_tox21`; the file is ``sider.csv.gz`` and the default split is by scaffold.
+
+    References
+    ----------
+    Kuhn et al., Nucleic Acids Res. 44 (2016) D1075, doi:10.1093/nar/gkv1075.
+    """
+    return _load(SIDER, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
 
 
 def _load(
@@ -134,8 +309,13 @@ def _featurized(table: Table, rows: Rows, featurizer: Any, reload: bool, save_di
         except (OSError, ValueError):
             pass  # not made yet, or damaged: make it (again)
     X = featurizer.featurize(rows.smiles, errors="mask")
-    dataset = NumpyDataset(X, rows.y, ids=np.array(rows.smiles), tasks=table.tasks)
-    dataset.report = getattr(featurizer, "report", None)
+    report = getattr(featurizer, "report", None)
+    w = np.where(np.isnan(rows.y), np.float32(0), np.float32(1))
+    for failure in report.failures if report else []:
+        if not np.any(X[failure.position]):
+            w[failure.position] = 0  # no features: the row is kept, but counts nowhere
+    dataset = NumpyDataset(X, rows.y, w, ids=np.array(rows.smiles), tasks=table.tasks)
+    dataset.report = report
     if folder is not None:
         try:
             DiskDataset.create(folder, [dataset], report=dataset.report)
