@@ -74,6 +74,7 @@ def test_arguments_and_defaults(loader, table, splitter, kind):
         "data_dir",
         "save_dir",
         "seed",
+        "errors",
     ]
     assert parameters["featurizer"].default == "ECFP" and parameters["splitter"].default == splitter
     assert list(parameters["transformers"].default) == ["balancing" if kind == "classes" else "normalization"]
@@ -116,6 +117,26 @@ def test_what_rdkit_refuses_is_kept_and_listed(loader, table, splitter, kind, fo
     assert [(f.position, f.text) for f in train.report.failures] == [(18, molecules[18]), (19, molecules[19])]
     assert train.X[18].any() and train.w[18].all(), "featurized from a partial sanitization"
     assert not train.X[19].any() and not train.w[19].any(), "no features, so it counts nowhere"
+
+
+@EVERY
+def test_what_rdkit_refuses_raises_or_is_left_out_on_request(loader, table, splitter, kind, folder, monkeypatch):
+    molecules = ["C1CC1", "CC(=O)O[AlH3](O)O", *MOLECULES[2:19], "c1cccc1"]
+    _make(folder, monkeypatch, table, kind, molecules)
+    load = getattr(molnet, loader)
+    with pytest.raises(ValueError, match="AlH3"):
+        load(data_dir=folder, reload=False, errors="raise")
+    options = {"data_dir": folder, "save_dir": folder / "save", "splitter": None, "transformers": []}
+    assert len(load(**options)[1][0]) == 20
+    for _ in range(2):  # made, then read again: a copy of its own
+        with pytest.warns(UserWarning, match="2 of .*'s 20 molecules could not be read and were left out"):
+            part = load(**options, errors="drop")[1][0]
+        assert part.ids.tolist() == [molecules[0], *molecules[2:19]] and (part.w == 1).all()
+        assert [f.position for f in part.report.failures] == [1, 19], "counted in the table"
+        expected = [(i * 7) % 3 % 2 if kind == "classes" else i / 4 - 1 for i in [0, *range(2, 19)]]
+        assert part.y[:, -1].tolist() == expected
+    with pytest.raises(ValueError, match="errors must be"):
+        load(data_dir=folder, errors="ignore")
 
 
 @EVERY

@@ -40,6 +40,7 @@ def load_tox21(
     data_dir: str | Path | None = None,
     save_dir: str | Path | None = None,
     seed: int | None = None,
+    errors: str = "mask",
 ) -> Loaded:
     """Load Tox21: 7,831 molecules, 12 toxicity assays, 77,946 measured labels.
 
@@ -60,23 +61,26 @@ def load_tox21(
         For the featurized copy; the user's cache where left out.
     seed : int, optional
         Of the random splitter.
+    errors : {"mask", "raise", "drop"}
+        A molecule that RDKit refuses: keep it, featurized by "ECFP" from a partial sanitization where the reason is its
+        valence, else with weight 0; raise; or leave it out before the split, with a warning (DeepChem's rows).
 
     Returns
     -------
     tasks : list of str
     datasets : (train, valid, test)
-        ``report`` of each lists the 8 molecules that today's RDKit refuses for their valence; they are kept, featurized
-        from a partial sanitization. A molecule that even so has no features (ClinTox has 3) is kept with weight 0.
+        ``report`` of each lists the molecules that RDKit refuses, in the whole table: today's refuses 8 for their
+        valence.
     transformers : list
 
     Raises
     ------
     ValueError
-        For unknown names, or a file that is not the table.
+        For unknown names, a file that is not the table, or with ``errors="raise"`` the first molecule refused.
     OSError
         If the table can neither be found nor downloaded; says how to get it by hand.
     """
-    return _load(TOX21, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+    return _load(TOX21, featurizer, splitter, transformers, reload, data_dir, save_dir, seed, errors)
 
 
 def load_delaney(
@@ -87,13 +91,14 @@ def load_delaney(
     data_dir: str | Path | None = None,
     save_dir: str | Path | None = None,
     seed: int | None = None,
+    errors: str = "mask",
 ) -> Loaded:
     """Load ESOL (Delaney): 1,128 molecules and their measured log solubility in mol/l.
 
     Parameters, returns and errors as `load_tox21`; the file is ``delaney-processed.csv``, the default split is by
     scaffold, and the labels are normalized (undo it with `catalase.trans.undo_transforms`).
     """
-    return _load(DELANEY, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+    return _load(DELANEY, featurizer, splitter, transformers, reload, data_dir, save_dir, seed, errors)
 
 
 def load_sampl(
@@ -104,6 +109,7 @@ def load_sampl(
     data_dir: str | Path | None = None,
     save_dir: str | Path | None = None,
     seed: int | None = None,
+    errors: str = "mask",
 ) -> Loaded:
     """Load FreeSolv (SAMPL): 642 small molecules and their measured hydration free energy in kcal/mol.
 
@@ -114,7 +120,7 @@ def load_sampl(
     ----------
     Mobley and Guthrie, J. Comput. Aided Mol. Des. 28 (2014) 711, doi:10.1007/s10822-014-9747-x.
     """
-    return _load(SAMPL, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+    return _load(SAMPL, featurizer, splitter, transformers, reload, data_dir, save_dir, seed, errors)
 
 
 def load_freesolv(
@@ -125,6 +131,7 @@ def load_freesolv(
     data_dir: str | Path | None = None,
     save_dir: str | Path | None = None,
     seed: int | None = None,
+    errors: str = "mask",
 ) -> Loaded:
     """Load FreeSolv, the table of `load_sampl`, with a random split by default.
 
@@ -136,7 +143,7 @@ def load_freesolv(
     ``y`` and featurizes for a molecule attention transformer. Here it is ``SAMPL.csv``, the task ``expt`` in kcal/mol,
     and "ECFP", so that both names give the same rows from one cached copy.
     """
-    return _load(SAMPL, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+    return _load(SAMPL, featurizer, splitter, transformers, reload, data_dir, save_dir, seed, errors)
 
 
 def load_lipo(
@@ -147,13 +154,14 @@ def load_lipo(
     data_dir: str | Path | None = None,
     save_dir: str | Path | None = None,
     seed: int | None = None,
+    errors: str = "mask",
 ) -> Loaded:
     """Load Lipophilicity: 4,200 molecules and their measured logD (octanol to water, pH 7.4).
 
     Parameters, returns and errors as `load_tox21`; the file is ``Lipophilicity.csv``, the task ``exp``, the default
     split by scaffold, and the labels are normalized (undo it with `catalase.trans.undo_transforms`).
     """
-    return _load(LIPO, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+    return _load(LIPO, featurizer, splitter, transformers, reload, data_dir, save_dir, seed, errors)
 
 
 def load_bbbp(
@@ -164,17 +172,18 @@ def load_bbbp(
     data_dir: str | Path | None = None,
     save_dir: str | Path | None = None,
     seed: int | None = None,
+    errors: str = "mask",
 ) -> Loaded:
     """Load BBBP: 2,050 molecules, 1,567 of which pass the blood-brain barrier (``p_np`` is 1).
 
     Parameters, returns and errors as `load_tox21`; the file is ``BBBP.csv`` and the default split is by scaffold.
-    ``report`` lists the 11 molecules that today's RDKit refuses; DeepChem leaves them out.
+    ``report`` lists the 11 molecules that today's RDKit refuses for their valence.
 
     References
     ----------
     Martins et al., J. Chem. Inf. Model. 52 (2012) 1686, doi:10.1021/ci300124c.
     """
-    return _load(BBBP, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+    return _load(BBBP, featurizer, splitter, transformers, reload, data_dir, save_dir, seed, errors)
 
 
 def load_bace_classification(
@@ -185,6 +194,7 @@ def load_bace_classification(
     data_dir: str | Path | None = None,
     save_dir: str | Path | None = None,
     seed: int | None = None,
+    errors: str = "mask",
 ) -> Loaded:
     """Load BACE: 1,513 molecules, 691 of which inhibit human beta-secretase 1 (``Class`` is 1).
 
@@ -195,7 +205,7 @@ def load_bace_classification(
     ----------
     Subramanian et al., J. Chem. Inf. Model. 56 (2016) 1936, doi:10.1021/acs.jcim.6b00290.
     """
-    return _load(BACE_CLASSIFICATION, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+    return _load(BACE_CLASSIFICATION, featurizer, splitter, transformers, reload, data_dir, save_dir, seed, errors)
 
 
 def load_bace_regression(
@@ -206,13 +216,14 @@ def load_bace_regression(
     data_dir: str | Path | None = None,
     save_dir: str | Path | None = None,
     seed: int | None = None,
+    errors: str = "mask",
 ) -> Loaded:
     """Load BACE: 1,513 molecules and their measured ``pIC50`` against human beta-secretase 1.
 
     Parameters, returns and errors as `load_tox21`; the molecules are those of `load_bace_classification`, and the
     labels are normalized (undo it with `catalase.trans.undo_transforms`).
     """
-    return _load(BACE_REGRESSION, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+    return _load(BACE_REGRESSION, featurizer, splitter, transformers, reload, data_dir, save_dir, seed, errors)
 
 
 def load_clintox(
@@ -223,18 +234,19 @@ def load_clintox(
     data_dir: str | Path | None = None,
     save_dir: str | Path | None = None,
     seed: int | None = None,
+    errors: str = "mask",
 ) -> Loaded:
     """Load ClinTox: 1,484 drugs, approved (``FDA_APPROVED``, 1,390) or failed for toxicity (``CT_TOX``, 112).
 
     Parameters, returns and errors as `load_tox21`; the file is ``clintox.csv.gz`` and the default split is by scaffold.
-    ``report`` lists the 4 molecules that today's RDKit refuses, which DeepChem leaves out: one is featurized from a
-    partial sanitization, three cannot be kekulized and have weight 0.
+    ``report`` lists the 4 molecules that today's RDKit refuses, one for its valence, three
+    that cannot be kekulized and so have weight 0.
 
     References
     ----------
     Gayvert et al., Cell Chem. Biol. 23 (2016) 1294, doi:10.1016/j.chembiol.2016.07.023.
     """
-    return _load(CLINTOX, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+    return _load(CLINTOX, featurizer, splitter, transformers, reload, data_dir, save_dir, seed, errors)
 
 
 def load_sider(
@@ -245,6 +257,7 @@ def load_sider(
     data_dir: str | Path | None = None,
     save_dir: str | Path | None = None,
     seed: int | None = None,
+    errors: str = "mask",
 ) -> Loaded:
     """Load SIDER: 1,427 drugs and their side effects in 27 classes of system organs.
 
@@ -254,7 +267,7 @@ def load_sider(
     ----------
     Kuhn et al., Nucleic Acids Res. 44 (2016) D1075, doi:10.1093/nar/gkv1075.
     """
-    return _load(SIDER, featurizer, splitter, transformers, reload, data_dir, save_dir, seed)
+    return _load(SIDER, featurizer, splitter, transformers, reload, data_dir, save_dir, seed, errors)
 
 
 def _load(
@@ -266,13 +279,22 @@ def _load(
     data_dir: str | Path | None,
     save_dir: str | Path | None,
     seed: int | None,
+    errors: str,
 ) -> Loaded:
-    featurizer = _featurizer(featurizer)
+    if errors not in ("mask", "raise", "drop"):
+        raise ValueError(f"molnet: errors must be 'mask', 'raise' or 'drop', got {errors!r}")
+    featurizer = _featurizer(featurizer, errors)
     chosen_splitter = _splitter(splitter)
     if isinstance(transformers, str):
         raise TypeError(f"molnet: transformers must be a list, got the string {transformers!r}; wrap it in [ ]")
     rows = read_table(table, data_dir)
-    dataset = _featurized(table, rows, featurizer, reload, save_dir)
+    dataset = _featurized(table, rows, featurizer, reload, save_dir, errors)
+    if len(dataset) < len(rows.smiles):
+        warnings.warn(
+            f"molnet: {len(rows.smiles) - len(dataset)} of {table.name}'s {len(rows.smiles):,} molecules could not be read "
+            'and were left out; see .report, or keep them with errors="mask"',
+            stacklevel=3,
+        )
     if chosen_splitter is None:
         nothing = np.zeros(0, np.int64)
         parts = [dataset, dataset.select(nothing), dataset.select(nothing)]
@@ -288,7 +310,9 @@ def _load(
     return list(table.tasks), (parts[0], parts[1], parts[2]), fitted
 
 
-def _featurized(table: Table, rows: Rows, featurizer: Any, reload: bool, save_dir: str | Path | None) -> Dataset:
+def _featurized(
+    table: Table, rows: Rows, featurizer: Any, reload: bool, save_dir: str | Path | None, errors: str
+) -> Dataset:
     """The whole table with features: from the cache where `reload` allows, and into it."""
     config = featurizer.to_config() if hasattr(featurizer, "to_config") else None
     folder = None
@@ -298,7 +322,7 @@ def _featurized(table: Table, rows: Rows, featurizer: Any, reload: bool, save_di
         from .. import __version__
 
         kind = f"{type(featurizer).__module__}.{type(featurizer).__qualname__}"
-        key = [table.name, rows.digest, kind, config, __version__, rdkit.__version__]
+        key = [table.name, rows.digest, kind, config, errors, __version__, rdkit.__version__]
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
         root = Path(save_dir) if save_dir else cache_folder() / "featurized"
         folder = root / f"{table.file.split('.')[0]}-{digest}"
@@ -308,13 +332,15 @@ def _featurized(table: Table, rows: Rows, featurizer: Any, reload: bool, save_di
             return copy
         except (OSError, ValueError):
             pass  # not made yet, or damaged: make it (again)
-    X = featurizer.featurize(rows.smiles, errors="mask")
+    result = featurizer.featurize(rows.smiles, errors=errors)
+    X, kept = result if errors == "drop" else (result, np.arange(len(rows.smiles)))
     report = getattr(featurizer, "report", None)
     w = np.where(np.isnan(rows.y), np.float32(0), np.float32(1))
-    for failure in report.failures if report else []:
-        if not np.any(X[failure.position]):
-            w[failure.position] = 0  # no features: the row is kept, but counts nowhere
-    dataset = NumpyDataset(X, rows.y, w, ids=np.array(rows.smiles), tasks=table.tasks)
+    if errors == "mask":
+        for failure in report.failures if report else []:
+            if not np.any(X[failure.position]):
+                w[failure.position] = 0  # no features: the row is kept, but counts nowhere
+    dataset = NumpyDataset(X, rows.y[kept], w[kept], ids=np.array(rows.smiles)[kept], tasks=table.tasks)
     dataset.report = report
     if folder is not None:
         try:
@@ -328,9 +354,9 @@ def _featurized(table: Table, rows: Rows, featurizer: Any, reload: bool, save_di
     return dataset
 
 
-def _featurizer(featurizer: Any) -> Any:
+def _featurizer(featurizer: Any, errors: str) -> Any:
     if featurizer == "ECFP":
-        return CircularFingerprint(radius=2, size=1024, partial=True)
+        return CircularFingerprint(radius=2, size=1024, partial=errors == "mask")
     if hasattr(featurizer, "featurize"):
         return featurizer
     raise ValueError(f"molnet: featurizer must be 'ECFP' or an object with a featurize method, got {featurizer!r}")
