@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from catalase import molnet
-from catalase.molnet import loaders, tables
+from catalase.molnet import _load, loaders, tables
 
 # loader, table, default splitter, kind of labels, and of the real table: rows, positives a task (or labels' range), refused
 CASES = [
@@ -37,7 +37,7 @@ MOLECULES = [f"C1CC{'C' * i}1" for i in range(8)] + [f"c1ccccc1{'C' * i}" for i 
 def folder(tmp_path, monkeypatch):
     """Nothing is looked for outside the test's own folder."""
     monkeypatch.setattr(tables, "cache_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr(loaders, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(_load, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.delenv("CATALASE_DATA_DIR", raising=False)
     return tmp_path
 
@@ -144,7 +144,7 @@ def test_the_copy_is_used_again_and_is_the_tables_own(loader, table, splitter, k
     _make(folder, monkeypatch, table, kind, [*MOLECULES[:19], "c1cccc1"])
     load = getattr(molnet, loader)
     first = load(data_dir=folder, save_dir=folder / "save", seed=1)[1]
-    monkeypatch.setattr(loaders.CircularFingerprint, "featurize", None)  # any further featurization would fail
+    monkeypatch.setattr(_load.CircularFingerprint, "featurize", None)  # any further featurization would fail
     again = load(data_dir=folder, save_dir=folder / "save", seed=1)[1]
     for a, b in zip(first, again, strict=True):
         assert np.array_equal(a.X, b.X) and np.array_equal(a.y, b.y) and np.array_equal(a.w, b.w)
