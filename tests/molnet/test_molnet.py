@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from catalase import molnet
-from catalase.molnet import loaders, tables
+from catalase.molnet import _load, loaders, tables
 
 ROWS = ["CCO", "CCN", "c1ccccc1", "CC(=O)O[AlH3](O)O", "CCC", "CCCl", "CCBr", "C1CC1", "CO", "CN"]
 
@@ -27,7 +27,7 @@ def small(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(loaders, "TOX21", table)
     monkeypatch.setattr(tables, "cache_folder", lambda: tmp_path / "cache")
-    monkeypatch.setattr(loaders, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(_load, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.delenv("CATALASE_DATA_DIR", raising=False)
     folder = tmp_path / "data"
     folder.mkdir()
@@ -47,7 +47,7 @@ def test_every_row_is_kept_and_the_refused_ones_are_listed(small):
 
 def test_the_featurized_copy_is_used_again(small, tmp_path, monkeypatch):
     first = molnet.load_tox21(data_dir=small, save_dir=tmp_path / "save")[1]
-    monkeypatch.setattr(loaders.CircularFingerprint, "featurize", None)  # any further featurization would fail
+    monkeypatch.setattr(_load.CircularFingerprint, "featurize", None)  # any further featurization would fail
     second = molnet.load_tox21(data_dir=small, save_dir=tmp_path / "save")[1]
     for a, b in zip(first, second, strict=True):
         assert np.array_equal(a.X, b.X) and np.array_equal(a.w, b.w) and np.array_equal(a.ids, b.ids)
@@ -80,7 +80,7 @@ def test_a_copy_that_cannot_be_kept_is_a_warning(small, tmp_path):
         assert len(molnet.load_tox21(data_dir=small, save_dir=tmp_path / "file")[1][0]) == 8
 
 
-class Sevens(loaders.CircularFingerprint):
+class Sevens(_load.CircularFingerprint):
     """Other features under the settings of its parent."""
 
     def featurize(self, datapoints, errors="raise", output="dense"):
@@ -90,7 +90,7 @@ class Sevens(loaders.CircularFingerprint):
 def test_two_kinds_of_featurizer_share_no_copy(small, tmp_path):
     options = {"data_dir": small, "save_dir": tmp_path / "save", "transformers": []}
     assert molnet.load_tox21(Sevens(size=64), **options)[1][0].X.max() == 7
-    assert molnet.load_tox21(loaders.CircularFingerprint(size=64, partial=True), **options)[1][0].X.max() == 1
+    assert molnet.load_tox21(_load.CircularFingerprint(size=64, partial=True), **options)[1][0].X.max() == 1
 
 
 def test_a_gzip_with_altered_bytes(small):

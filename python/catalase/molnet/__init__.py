@@ -5,6 +5,28 @@ Wu et al., "MoleculeNet: a benchmark for molecular machine learning", Chem. Sci.
 
 from __future__ import annotations
 
-from .loaders import load_delaney, load_tox21
+from .loaders import (
+    load_bace_classification,
+    load_bace_regression,
+    load_bbbp,
+    load_clintox,
+    load_delaney,
+    load_freesolv,
+    load_lipo,
+    load_sampl,
+    load_sider,
+    load_tox21,
+)
 
-__all__ = ["load_delaney", "load_tox21"]
+__all__ = [
+    "load_bace_classification",
+    "load_bace_regression",
+    "load_bbbp",
+    "load_clintox",
+    "load_delaney",
+    "load_freesolv",
+    "load_lipo",
+    "load_sampl",
+    "load_sider",
+    "load_tox21",
+]

@@ -56,6 +56,103 @@ DELANEY = Table(
     "smiles",
 )
 
+SAMPL = Table(
+    "FreeSolv (SAMPL)",
+    "SAMPL.csv",
+    _BASE + "SAMPL.csv",
+    "a4fbf3b28fe2e604d6bd7ea0e20b4494ff732400a80f58d1b393677cfbc1b06c",
+    642,
+    642,
+    ("expt",),
+    "smiles",
+)
+
+LIPO = Table(
+    "Lipophilicity",
+    "Lipophilicity.csv",
+    _BASE + "Lipophilicity.csv",
+    "3d2a409dc8bdf620876bb7257faf4996df29a19dd0244d0b4a6a8064c306cded",
+    4200,
+    4200,
+    ("exp",),
+    "smiles",
+)
+
+BBBP = Table(
+    "BBBP",
+    "BBBP.csv",
+    _BASE + "BBBP.csv",
+    "6aecd84110e8c0549bc4e2e486c52267d4e775178fca8999f5465029e31e75bb",
+    2050,
+    2050,
+    ("p_np",),
+    "smiles",
+)
+
+# One file, two tables. The digest is of the file with LF line ends; a copy with CRLF passes by its rows and labels.
+BACE_CLASSIFICATION = Table(
+    "BACE (classification)",
+    "bace.csv",
+    _BASE + "bace.csv",
+    "894a1efd23d2c391c6f6ee0fb5f719bf9d6633a6b534ec02472fa11e1d5862a3",
+    1513,
+    1513,
+    ("Class",),
+    "mol",
+)
+
+BACE_REGRESSION = BACE_CLASSIFICATION._replace(name="BACE (regression)", tasks=("pIC50",))
+
+CLINTOX = Table(
+    "ClinTox",
+    "clintox.csv.gz",
+    _BASE + "clintox.csv.gz",
+    "9999816e760dd838358b5d88e81cea2fc062be4458ffa412ceecdba4f88a67b6",
+    1484,
+    2968,
+    ("FDA_APPROVED", "CT_TOX"),
+    "smiles",
+)
+
+SIDER = Table(
+    "SIDER",
+    "sider.csv.gz",
+    _BASE + "sider.csv.gz",
+    "71efc6ac4ca82d6545bc512509863281be0f17234afd7adaf71a71899988302e",
+    1427,
+    38529,
+    (
+        "Hepatobiliary disorders",
+        "Metabolism and nutrition disorders",
+        "Product issues",
+        "Eye disorders",
+        "Investigations",
+        "Musculoskeletal and connective tissue disorders",
+        "Gastrointestinal disorders",
+        "Social circumstances",
+        "Immune system disorders",
+        "Reproductive system and breast disorders",
+        "Neoplasms benign, malignant and unspecified (incl cysts and polyps)",
+        "General disorders and administration site conditions",
+        "Endocrine disorders",
+        "Surgical and medical procedures",
+        "Vascular disorders",
+        "Blood and lymphatic system disorders",
+        "Skin and subcutaneous tissue disorders",
+        "Congenital, familial and genetic disorders",
+        "Infections and infestations",
+        "Respiratory, thoracic and mediastinal disorders",
+        "Psychiatric disorders",
+        "Renal and urinary disorders",
+        "Pregnancy, puerperium and perinatal conditions",
+        "Ear and labyrinth disorders",
+        "Cardiac disorders",
+        "Nervous system disorders",
+        "Injury, poisoning and procedural complications",
+    ),
+    "smiles",
+)
+
 
 class Rows(NamedTuple):
     """A table that was read: SMILES, labels (NaN where missing), and the digest of the unpacked file."""

@@ -1,0 +1,136 @@
+"""What every loader does: find the table, featurize it (or take the cached copy), split, transform."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data import Dataset, DiskDataset, NumpyDataset
+from ..feat import CircularFingerprint
+from .tables import Rows, Table, cache_folder, read_table
+
+Loaded = tuple[list[str], tuple[Dataset, Dataset, Dataset], list[Any]]
+
+
+def load(
+    table: Table,
+    featurizer: Any,
+    splitter: Any,
+    transformers: Sequence[Any],
+    reload: bool,
+    data_dir: str | Path | None,
+    save_dir: str | Path | None,
+    seed: int | None,
+    errors: str,
+) -> Loaded:
+    """Load one table; the arguments are those of `load_tox21`."""
+    if errors not in ("mask", "raise", "drop"):
+        raise ValueError(f"molnet: errors must be 'mask', 'raise' or 'drop', got {errors!r}")
+    featurizer = _featurizer(featurizer, errors)
+    chosen_splitter = _splitter(splitter)
+    if isinstance(transformers, str):
+        raise TypeError(f"molnet: transformers must be a list, got the string {transformers!r}; wrap it in [ ]")
+    rows = read_table(table, data_dir)
+    dataset = _featurized(table, rows, featurizer, reload, save_dir, errors)
+    if len(dataset) < len(rows.smiles):
+        warnings.warn(
+            f"molnet: {len(rows.smiles) - len(dataset)} of {table.name}'s {len(rows.smiles):,} molecules could not be read "
+            'and were left out; see .report, or keep them with errors="mask"',
+            stacklevel=3,
+        )
+    if chosen_splitter is None:
+        nothing = np.zeros(0, np.int64)
+        parts = [dataset, dataset.select(nothing), dataset.select(nothing)]
+    else:
+        parts = list(chosen_splitter.train_valid_test_split(dataset, seed=seed))
+    fitted = []
+    for transformer in transformers:
+        made = _transformer(transformer, parts[0])
+        parts = [made.transform(part) if len(part) else part for part in parts]
+        fitted.append(made)
+    for part in parts:
+        part.report = dataset.report
+    return list(table.tasks), (parts[0], parts[1], parts[2]), fitted
+
+
+def _featurized(
+    table: Table, rows: Rows, featurizer: Any, reload: bool, save_dir: str | Path | None, errors: str
+) -> Dataset:
+    """The whole table with features: from the cache where `reload` allows, and into it."""
+    config = featurizer.to_config() if hasattr(featurizer, "to_config") else None
+    folder = None
+    if reload and config is not None:
+        import rdkit
+
+        from .. import __version__
+
+        kind = f"{type(featurizer).__module__}.{type(featurizer).__qualname__}"
+        key = [table.name, rows.digest, kind, config, errors, __version__, rdkit.__version__]
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+        root = Path(save_dir) if save_dir else cache_folder() / "featurized"
+        folder = root / f"{table.file.split('.')[0]}-{digest}"
+        try:
+            copy = DiskDataset(folder)
+            copy.verify()
+            return copy
+        except (OSError, ValueError):
+            pass  # not made yet, or damaged: make it (again)
+    result = featurizer.featurize(rows.smiles, errors=errors)
+    X, kept = result if errors == "drop" else (result, np.arange(len(rows.smiles)))
+    report = getattr(featurizer, "report", None)
+    w = np.where(np.isnan(rows.y), np.float32(0), np.float32(1))
+    if errors == "mask":
+        for failure in report.failures if report else []:
+            if not np.any(X[failure.position]):
+                w[failure.position] = 0  # no features: the row is kept, but counts nowhere
+    dataset = NumpyDataset(X, rows.y[kept], w[kept], ids=np.array(rows.smiles)[kept], tasks=table.tasks)
+    dataset.report = report
+    if folder is not None:
+        try:
+            DiskDataset.create(folder, [dataset], report=dataset.report)
+        except OSError as error:  # the data is at hand, so a full disk or a read-only home is no reason to fail
+            warnings.warn(
+                f"molnet: the featurized copy could not be kept ({error}); give save_dir a folder that can be written, "
+                "or reload=False",
+                stacklevel=4,
+            )
+    return dataset
+
+
+def _featurizer(featurizer: Any, errors: str) -> Any:
+    if featurizer == "ECFP":
+        return CircularFingerprint(radius=2, size=1024, partial=errors == "mask")
+    if hasattr(featurizer, "featurize"):
+        return featurizer
+    raise ValueError(f"molnet: featurizer must be 'ECFP' or an object with a featurize method, got {featurizer!r}")
+
+
+def _splitter(splitter: Any) -> Any:
+    from .. import splits
+
+    known = {"index": splits.IndexSplitter, "random": splits.RandomSplitter, "scaffold": splits.ScaffoldSplitter}
+    if splitter is None or hasattr(splitter, "train_valid_test_split"):
+        return splitter
+    if splitter not in known:
+        raise ValueError(f"molnet: splitter must be one of {', '.join(known)}, a splitter or None, got {splitter!r}")
+    return known[splitter]()
+
+
+def _transformer(transformer: Any, train: Dataset) -> Any:
+    from .. import trans
+
+    if transformer == "balancing":
+        return trans.BalancingTransformer(dataset=train)
+    if transformer == "normalization":
+        return trans.NormalizationTransformer(transform_y=True, dataset=train)
+    if hasattr(transformer, "transform"):
+        return transformer
+    raise ValueError(
+        f"molnet: transformers may be 'balancing', 'normalization' or transformer objects, got {transformer!r}"
+    )
