@@ -10,11 +10,12 @@ namespace catalase {
 namespace {
 
 enum class Pass { kForward, kBackwardData, kBackwardWeights };
-enum class Algorithm { kDirect };
+enum class Algorithm { kDirect, kFewChannels };
 
 // THE choice. float64, `exact`, strides, dilation, groups and few channels are direct for good.
 template <class T>
-Algorithm choose(Pass, const ConvShape&, const ConvOptions&) {
+Algorithm choose(Pass pass, const ConvShape& shape, const ConvOptions&) {
+  if (pass == Pass::kBackwardData && has_few_channels(shape)) return Algorithm::kFewChannels;
   return Algorithm::kDirect;
 }
 
@@ -95,13 +96,22 @@ void run_phase(const ConvShape& s, bool flip, const Phase (&p)[3], const T* dy, 
   direct_forward(args);
 }
 
+template <class T>
+void direct_backward_data(const ConvShape& s, bool flip, const T* dy, const T* w, const T* bias, bool relu, T* dx) {
+  for (Index i = 0, phases = s.stride[0] * s.stride[1] * s.stride[2]; i < phases; ++i) {
+    const Phase phase[3] = {phase_of(s, 0, i / (s.stride[1] * s.stride[2])),
+                            phase_of(s, 1, i / s.stride[2] % s.stride[1]), phase_of(s, 2, i % s.stride[2])};
+    run_phase(s, flip, phase, dy, w, bias, relu, dx);
+  }
+}
+
 }  // namespace
 
 template <class T>
 void conv_forward(const ConvShape& s, const ConvOptions& options, const T* x, const T* w, const T* bias,
                   Activation activation, T* y) {
   switch (choose<T>(Pass::kForward, s, options)) {
-    case Algorithm::kDirect:
+    default:
       direct_convolution(s, options.flip, x, w, bias, activation == Activation::kRelu, y);
   }
   activate(activation, y, pixel_count(s) * s.out_channels);
@@ -110,16 +120,13 @@ void conv_forward(const ConvShape& s, const ConvOptions& options, const T* x, co
 template <class T>
 void conv_backward_data(const ConvShape& s, const ConvOptions& options, const T* dy, const T* w, const T* bias,
                         Activation activation, T* dx) {
+  const bool relu = activation == Activation::kRelu;
   switch (choose<T>(Pass::kBackwardData, s, options)) {
-    case Algorithm::kDirect:
-      for (Index d = 0; d < s.stride[0]; ++d) {
-        for (Index h = 0; h < s.stride[1]; ++h) {
-          for (Index w0 = 0; w0 < s.stride[2]; ++w0) {
-            const Phase phases[3] = {phase_of(s, 0, d), phase_of(s, 1, h), phase_of(s, 2, w0)};
-            run_phase(s, options.flip, phases, dy, w, bias, activation == Activation::kRelu, dx);
-          }
-        }
-      }
+    case Algorithm::kFewChannels:
+      direct_backward_few(s, options.flip, dy, w, bias, relu, dx);
+      break;
+    default:
+      direct_backward_data(s, options.flip, dy, w, bias, relu, dx);
   }
   activate(activation, dx, s.batch * s.in[0] * s.in[1] * s.in[2] * s.in_channels);
 }
@@ -127,7 +134,7 @@ void conv_backward_data(const ConvShape& s, const ConvOptions& options, const T*
 template <class T>
 void conv_backward_weights(const ConvShape& s, const ConvOptions& options, const T* x, const T* dy, T* dw) {
   switch (choose<T>(Pass::kBackwardWeights, s, options)) {
-    case Algorithm::kDirect:
+    default:
       direct_backward_weights(s, options.flip, x, dy, dw);
   }
 }

@@ -9,6 +9,7 @@
 // micro.h needs conv.h
 #include "conv/depthwise.h"
 #include "conv/micro.h"
+#include "matmul/pack.h"
 
 namespace catalase {
 namespace {
@@ -41,15 +42,16 @@ void pack_columns(MatrixView<const T> source, Index panel_terms, Index term, T* 
   for (Index q = 0; q < panels; ++q) {
     const Index v = piece_start(vectors, panels, q), nv = piece_start(vectors, panels, q + 1) - v;
     T* target = packed + panel_terms * v * W + term * nv * W;
+    if (source.col_stride != 1) {
+      const Index left = source.cols - v * W, cols = left < nv * W ? left : nv * W;
+      pack_transposed<T>(source.block(0, v * W, source.rows, cols), target, nv * W);
+      continue;
+    }
     for (Index i = 0; i < source.rows; ++i) {
       for (Index u = v; u < v + nv; ++u, target += W) {
         const T* at = source.at(i, u * W);
         const Index left = source.cols - u * W < W ? source.cols - u * W : W;
-        if (source.col_stride == 1) {
-          store(target, left == W ? load(at) : load_lanes(at, first_lanes<T>(left)));
-        } else {
-          for (Index j = 0; j < W; ++j) target[j] = j < left ? at[j * source.col_stride] : T(0);
-        }
+        store(target, left == W ? load(at) : load_lanes(at, first_lanes<T>(left)));
       }
     }
   }

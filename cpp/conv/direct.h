@@ -37,6 +37,12 @@ void pack_weights(const ConvShape& shape, const WeightLayout<T>& layout, T* pack
 template <class T>
 void direct_forward(const DirectForward<T>& args);
 
+// The gradient of an input of up to 4 channels, with pixels as lanes: one chain over o a tap, then the taps added in
+// ascending order.
+bool has_few_channels(const ConvShape& shape);
+template <class T>
+void direct_backward_few(const ConvShape& shape, bool flip, const T* dy, const T* w, const T* bias, bool relu, T* dx);
+
 // dw (taps, C / groups, O): the sum over all pixels; taps written in reverse order where `flip`.
 template <class T>
 void direct_backward_weights(const ConvShape& shape, bool flip, const T* x, const T* dy, T* dw);

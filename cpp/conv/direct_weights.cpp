@@ -10,6 +10,8 @@ namespace catalase {
 namespace {
 
 constexpr Index kPartBytes = 32 << 20;  // buffers for the parts of a round
+// Pixels in a block of the chain: their x lies C apart, which for C = 64 is a quarter of the sets of L1.
+constexpr Index kWeightTerms = 128;
 constexpr Index kFewestRows = 64;       // of a task, or its reading of x would weigh too much
 
 template <class T>
@@ -46,7 +48,7 @@ void WeightsTask<T>::add_block(const RowReader<T>& reader, const T* data, const 
     a[i] = tap_of(reader, t) + k % channels;
     c[i] = ((flip ? tap_count(s) - 1 - t : t) * channels + k % channels) * s.out_channels;
   }
-  const Index blocks = ceil_div(pixels, level().conv->block_terms);
+  const Index blocks = ceil_div(pixels, kWeightTerms);
   for (Index b = 0; b < blocks; ++b) {
     const Index from = even_start(pixels, blocks, b), to = even_start(pixels, blocks, b + 1);
     SegmentProduct<T> p;
@@ -102,7 +104,7 @@ void WeightsTask<T>::run() const {
   Scratch<Index> index(static_cast<std::size_t>(most + tap_count(s) + pixels + 2 * (row_end - row)));
   Scratch<Segment> segments(static_cast<std::size_t>(2 * most));
   const Index width = LevelConv<T>::vectors(outputs) * LevelConv<T>::width();
-  Scratch<T> packed(static_cast<std::size_t>(depthwise ? 0 : level().conv->block_terms * width));
+  Scratch<T> packed(static_cast<std::size_t>(depthwise ? 0 : kWeightTerms * width));
   const Index blocks = ceil_div(end - begin, per_block);
   Index pixel = first_pixel;
   for (Index b = 0; b < blocks; ++b) {

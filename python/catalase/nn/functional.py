@@ -10,11 +10,18 @@ from numpy.typing import NDArray
 
 from .. import ops
 from ..autograd import Tensor, concatenate, record, where
+from ._conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .parameter import Parameter
 
 __all__ = [
     "activation",
     "concatenate",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "dropout",
     "exp",
     "linear",

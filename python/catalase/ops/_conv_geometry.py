@@ -83,9 +83,7 @@ def transposed(
             target = tuple(n * s for n, s in zip(size, strides, strict=True))
         else:
             pairs = _pads(function, padding, size, reach, strides)
-            target = tuple(
-                (n - 1) * s + r - b - a for n, s, r, (b, a) in zip(size, strides, reach, pairs, strict=True)
-            )
+            target = tuple((n - 1) * s + r - b - a for n, s, r, (b, a) in zip(size, strides, reach, pairs, strict=True))
         if any(t < 1 for t in target):
             raise ValueError(f"{function}: the output would have size {target}; pad less, or use a larger kernel")
     geometry = convolution(function, target, kernel, stride=strides, padding=padding, dilation=dilations)
@@ -108,9 +106,7 @@ def _pads(
         if name == "full":
             return [(r - 1, r - 1) for r in reach]
         if name == "same":
-            totals = [
-                max((-(-n // s) - 1) * s + r - n, 0) for n, r, s in zip(size, reach, stride, strict=True)
-            ]
+            totals = [max((-(-n // s) - 1) * s + r - n, 0) for n, r, s in zip(size, reach, stride, strict=True)]
             return [(total // 2, total - total // 2) for total in totals]
         raise ValueError(
             f"{function}: padding must be 'valid', 'same', 'full', an int or {dims} pairs (before, after), got {padding!r}"

@@ -234,12 +234,8 @@ def _conv_backward(
     out_dw: NDArray[Any] | None = None,
     out_db: NDArray[Any] | None = None,
 ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
-    groups, g = check_conv(
-        function, dims, x, w, None, stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
-    dz, db = gradient_before_activation(
-        function, dy, y, (x.shape[0], *g.out, w.shape[-1]), x.dtype, activation, out_db
-    )
+    groups, g = check_conv(function, dims, x, w, None, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    dz, db = gradient_before_activation(function, dy, y, (x.shape[0], *g.out, w.shape[-1]), x.dtype, activation, out_db)
     numbers = (*g.triples(), groups, bool(flip_kernel), bool(exact))
     dw = contiguous_output(function, out_dw, w.shape, w.dtype)
     _core.conv_backward_weights(five(x), five(dz), *numbers, five_weights(dw))
