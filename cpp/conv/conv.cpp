@@ -148,6 +148,7 @@ template void conv_backward_data<float>(const ConvShape&, const ConvOptions&, co
 template void conv_backward_data<double>(const ConvShape&, const ConvOptions&, const double*, const double*,
                                          const double*, Activation, double*);
 template void conv_backward_weights<float>(const ConvShape&, const ConvOptions&, const float*, const float*, float*);
-template void conv_backward_weights<double>(const ConvShape&, const ConvOptions&, const double*, const double*, double*);
+template void conv_backward_weights<double>(const ConvShape&, const ConvOptions&, const double*, const double*,
+                                            double*);
 
 }  // namespace catalase

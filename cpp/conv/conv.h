@@ -12,9 +12,10 @@
 // With dilation along W, or groups, a segment is (kd, kh, kw). One channel in and one out a group (depthwise) is
 // vectorized over channels instead.
 //
-// Bits. An output is one chain of fused multiply-adds: forward in ascending (kd, kh, kw, c), backward data in descending
-// taps and ascending o, backward weights in ascending pixels; cut every kChainLength terms with the parts added in
-// order. So forward and backward weights have the bits of matmul on an explicit im2col, for any number of threads.
+// Bits. An output is one chain of fused multiply-adds: forward in ascending (kd, kh, kw, c), backward data in
+// descending taps and ascending o, backward weights in ascending pixels; cut every kChainLength terms with the parts
+// added in order. So forward and backward weights have the bits of matmul on an explicit im2col, for any number of
+// threads.
 #pragma once
 
 #include "conv/shape.h"
@@ -40,6 +41,7 @@ struct SegmentProduct {
   Index row_count = 0;
   const Segment* segments = nullptr;
   Index segment_count = 0, step = 1;
+  bool single = false;  // every segment is one term
   // Packed by pack_columns: panel after panel, each panel_terms rows of its vectors; the block starts at row `term`.
   const T* b = nullptr;
   Index panel_terms = 0, term = 0;
@@ -95,8 +97,8 @@ struct ConvKernels {
 
 extern const ConvKernels conv_portable, conv_avx2, conv_avx512;
 
-// All threads. `flip`: true convolution, the kernel reversed in every dimension. `exact`: never Winograd, whose rounding is
-// larger.
+// All threads. `flip`: true convolution, the kernel reversed in every dimension. `exact`: never Winograd, whose
+// rounding is larger.
 struct ConvOptions {
   bool flip = false, exact = false;
 };

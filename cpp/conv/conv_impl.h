@@ -30,7 +30,10 @@ void product_one_thread(const SegmentProduct<T>& p) {
     for (Index t = 0; t < tiles; ++t) {
       args.row = piece_start(p.row_count, tiles, t);
       const Index rows = piece_start(p.row_count, tiles, t + 1) - args.row;
-      (p.step == 1 ? pick_tile<T, true>(rows, nv) : pick_tile<T, false>(rows, nv))(args);
+      const auto tile = p.single      ? pick_tile<T, Terms::kSingle>(rows, nv)
+                        : p.step == 1 ? pick_tile<T, Terms::kUnit>(rows, nv)
+                                      : pick_tile<T, Terms::kStep>(rows, nv);
+      tile(args);
     }
   }
 }

@@ -1,7 +1,7 @@
 // Depthwise convolution: one input and one output channel a group, vectorized over channels. Included by conv_impl.h.
 //
-// Forward: a tile of kPixels pixels and one vector of channels in registers over all taps; a vector of w serves them all.
-// Weights: a tile of kTaps taps; each pixel's dy serves them all. Bound: loads of x.
+// Forward: a tile of kPixels pixels and one vector of channels in registers over all taps; a vector of w serves them
+// all. Weights: a tile of kTaps taps; each pixel's dy serves them all. Bound: loads of x.
 #pragma once
 
 namespace catalase {

@@ -7,6 +7,8 @@
 namespace catalase {
 namespace {
 
+constexpr Index kShortSegment = 24;
+
 template <class T>
 struct Tables {  // of one block
   Index* a;
@@ -33,17 +35,29 @@ Index fill_rows(const DirectForward<T>& args, const RowReader<T>& reader, Index 
   return n;
 }
 
-// Segments of one group's chain. Taps of a row are one segment where their channels lie side by side.
+// The taps of a row are one segment where their channels lie side by side.
+bool is_joined(const ConvShape& s) {
+  return s.groups == 1 && (s.dilation[2] == 1 || s.kernel[2] == 1);
+}
+bool is_short(const ConvShape& s) {
+  return s.in_channels / s.groups * (is_joined(s) ? s.kernel[2] : 1) < kShortSegment;
+}
+
+// Segments of one group's chain; short ones term by term.
 template <class T>
 Index fill_segments(const ConvShape& s, const RowReader<T>& reader, Segment* out) {
   const Index channels = s.in_channels / s.groups;
-  const bool joined = s.groups == 1 && (s.dilation[2] == 1 || s.kernel[2] == 1);
+  const bool joined = is_joined(s), single = is_short(s);
   const Index pieces = joined ? (s.kernel[2] > 0 ? 1 : 0) : s.kernel[2];
   const Index length = joined ? s.kernel[2] * channels : channels;
   Index n = 0;
   for (Index d = 0; d < s.kernel[0]; ++d) {
     for (Index h = 0; h < s.kernel[1]; ++h) {
-      for (Index w = 0; w < pieces; ++w) out[n++] = {reader.tap(d, h, w), length};
+      for (Index w = 0; w < pieces; ++w) {
+        const Index at = reader.tap(d, h, w);
+        if (!single) out[n++] = {at, length};
+        for (Index t = 0; single && t < length; ++t) out[n++] = {at + t, 1};
+      }
     }
   }
   return n;
@@ -77,7 +91,8 @@ void run_chain(SegmentProduct<T> p, Index terms, const Tables<T>& t, Index segme
 }
 
 template <class T>
-void run_block(const DirectForward<T>& args, RowReader<T> reader, Index begin, Index end, Index panel, Index panel_end) {
+void run_block(const DirectForward<T>& args, RowReader<T> reader, Index begin, Index end, Index panel,
+               Index panel_end) {
   const ConvShape& s = args.shape;
   const Index outputs = s.out_channels / s.groups, channels = s.in_channels / s.groups, taps = tap_count(s);
   const Index pixels = (end - begin) * reader.widest(), terms = taps * channels;
@@ -85,10 +100,11 @@ void run_block(const DirectForward<T>& args, RowReader<T> reader, Index begin, I
   Scratch<T> copy(static_cast<std::size_t>(reader.copy_size(begin, end)));
   Scratch<T> buffer(static_cast<std::size_t>(parts ? pixels * outputs : 0));
   Scratch<Index> index(static_cast<std::size_t>(end - begin + 3 * pixels + taps));
-  Scratch<Segment> segments(static_cast<std::size_t>(2 * taps + 1));
+  const Index most_segments = is_short(s) ? terms : taps;
+  Scratch<Segment> segments(static_cast<std::size_t>(2 * most_segments + 1));
   Index* first = index.get();
   Index* a = first + (end - begin);
-  Tables<T> tables{a, a + pixels, a + 2 * pixels, buffer.get(), segments.get(), segments.get() + taps};
+  Tables<T> tables{a, a + pixels, a + 2 * pixels, buffer.get(), segments.get(), segments.get() + most_segments};
   const T* x = reader.load(begin, end, copy.get(), first);
   const Index rows = fill_rows(args, reader, begin, end, first, tables.a, tables.c);
   if (depthwise) {
@@ -96,8 +112,16 @@ void run_block(const DirectForward<T>& args, RowReader<T> reader, Index begin, I
     for (Index i = 0; i < taps; ++i) {
       tap[i] = reader.tap(i / (s.kernel[1] * s.kernel[2]), i / s.kernel[2] % s.kernel[1], i % s.kernel[2]);
     }
-    LevelConv<T>::depthwise({{x, tables.a}, rows, tap, taps, args.w, s.out_channels, s.out_channels,
-                             {args.y, tables.c}, args.bias, args.relu});
+    LevelConv<T>::depthwise({{x, tables.a},
+                             rows,
+                             tap,
+                             taps,
+                             args.w,
+                             s.out_channels,
+                             s.out_channels,
+                             {args.y, tables.c},
+                             args.bias,
+                             args.relu});
     return;
   }
   const Index segment_count = fill_segments(s, reader, tables.segments);
@@ -108,6 +132,7 @@ void run_block(const DirectForward<T>& args, RowReader<T> reader, Index begin, I
     p.a = {x + g * channels, tables.a};
     p.c = {args.y + g * outputs, tables.c};
     p.row_count = rows;
+    p.single = is_short(s);
     p.b = args.w + g * group_size;
     p.panel_terms = terms;
     p.cols = outputs;
@@ -136,7 +161,8 @@ void pack_weights(const ConvShape& s, const WeightLayout<T>& layout, T* packed) 
   if (is_depthwise(s)) {
     for (Index t = 0; t < taps; ++t) {
       for (Index o = 0; o < s.out_channels; ++o) {
-        packed[t * s.out_channels + o] = layout.w[layout.taps[t] + o / outputs * layout.group + o % outputs * layout.col];
+        packed[t * s.out_channels + o] =
+            layout.w[layout.taps[t] + o / outputs * layout.group + o % outputs * layout.col];
       }
     }
     return;

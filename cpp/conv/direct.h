@@ -1,4 +1,5 @@
-// The direct algorithm: conv.h's products, shared out among threads. Used by conv.cpp, which chooses between algorithms.
+// The direct algorithm: conv.h's products, shared out among threads. Used by conv.cpp, which chooses between
+// algorithms.
 #pragma once
 
 #include "conv/conv.h"

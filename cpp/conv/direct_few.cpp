@@ -1,13 +1,13 @@
 // The gradient of an input of few channels (images, DNA). As a forward-like pass it would fill 1, 3 or 4 lanes of a
 // vector; here the lanes are pixels instead:
 //
-//   t[(tap, c), p] = sum over o of w[tap, c, o] * dy[p, o]      rows (tap, c), columns p, terms o: dy transposed on the way
-//   plane[c][place(p, tap)] += t[(tap, c), p]                   rows of output pixels ascending, then taps ascending
+//   t[(tap, c), p] = sum over o of w[tap, c, o] * dy[p, o]      rows (tap, c), columns p, terms o: dy transposed on the
+//   way plane[c][place(p, tap)] += t[(tap, c), p]                   rows of output pixels ascending, then taps
+//   ascending
 //
 // and the planes are interleaved at the end. A task is an image, or a band of rows of one where images are few; a band
 // computes every output row that reaches into it, so bits do not depend on how images are cut.
 #include "conv/direct.h"
-
 #include "conv/parts.h"
 
 namespace catalase {

@@ -3,7 +3,6 @@
 // The chain over pixels is cut every kChainLength. A part is a task of its own, cut further by rows of dw where parts
 // are few; its sums go to a buffer, and the parts are added in order. So bits do not depend on the number of threads.
 #include "conv/direct.h"
-
 #include "conv/parts.h"
 
 namespace catalase {
@@ -12,7 +11,7 @@ namespace {
 constexpr Index kPartBytes = 32 << 20;  // buffers for the parts of a round
 // Pixels in a block of the chain: their x lies C apart, which for C = 64 is a quarter of the sets of L1.
 constexpr Index kWeightTerms = 128;
-constexpr Index kFewestRows = 64;       // of a task, or its reading of x would weigh too much
+constexpr Index kFewestRows = 64;  // of a task, or its reading of x would weigh too much
 
 template <class T>
 struct WeightsTask {
@@ -158,7 +157,14 @@ void direct_backward_weights(const ConvShape& s, bool flip, const T* x, const T*
     const auto task = [&](Index i) {
       const Index p = part + i / splits, q = i % splits;
       const Index end = (p + 1) * kChainLength < pixels ? (p + 1) * kChainLength : pixels;
-      WeightsTask<T>{s, x, dy, flip, p * kChainLength, end, even_start(rows, splits, q), even_start(rows, splits, q + 1),
+      WeightsTask<T>{s,
+                     x,
+                     dy,
+                     flip,
+                     p * kChainLength,
+                     end,
+                     even_start(rows, splits, q),
+                     even_start(rows, splits, q + 1),
                      target(i / splits)}
           .run();
     };

@@ -2,9 +2,9 @@
 //
 //   for s: for t:  b[0..NV) = B[s, t];  for r in 0..R:  c[r][:] = fma(a[r][segment(s) + t * step], b[:], c[r][:])
 //
-// As matmul/micro.h, but for A: every row has a pointer of its own, because a tile may run over several rows of an image,
-// and all add one offset, so that a term is R broadcasts from [pointer + offset] and one addition. Segments may be as
-// short as one term (C = 1, 3, 4 with few taps); the accumulators stay in registers over all of them.
+// As matmul/micro.h, but for A: every row has a pointer of its own, because a tile may run over several rows of an
+// image, and all add one offset, so that a term is R broadcasts from [pointer + offset] and one addition. Segments may
+// be as short as one term (C = 1, 3, 4 with few taps); the accumulators stay in registers over all of them.
 //
 // Registers: AVX-512 8 x 3, 10 x 2 and 10 x 1 vectors (14 general registers hold at most 10 row pointers beside offset,
 // B and the counter); AVX2 6 x 2 and 9 x 1. Included by conv_impl.h, after simd_<level>.h.
@@ -28,10 +28,10 @@ constexpr Index kBlockTerms = 384;
 template <class T>
 struct TileArgs {
   const SegmentProduct<T>* product;
-  Index row;      // the tile's first
-  Index col;      // first column
-  Index last;     // columns in the last vector, 1 to kWidth
-  const T* b;     // the panel, at the block's first term
+  Index row;   // the tile's first
+  Index col;   // first column
+  Index last;  // columns in the last vector, 1 to kWidth
+  const T* b;  // the panel, at the block's first term
 };
 
 template <class T, int R, int NV>
@@ -98,8 +98,11 @@ inline void finish_tile(Vec<T> (&c)[R][NV], const TileArgs<T>& args, LaneMask<T>
   }
 }
 
-// kUnit: step is 1, so that two terms can share one offset.
-template <class T, int R, int NV, bool kUnit>
+// How the terms of A lie: a step apart; side by side, so that two can share one offset; or every segment one term,
+// which is how short segments are written: two nested loops over 3 x 9 terms took a third longer than one over 27.
+enum class Terms { kStep, kUnit, kSingle };
+
+template <class T, int R, int NV, Terms kTerms>
 void tile_kernel(const TileArgs<T>& args) {
   using V = Vec<T>;
   constexpr Index W = kWidth<T>;
@@ -119,10 +122,17 @@ void tile_kernel(const TileArgs<T>& args) {
     hold_pointer(a[r]);
   }
   const T* b = args.b;
-  const Index step = kUnit ? 1 : p.step;
+  if (kTerms == Terms::kSingle) {
+#pragma GCC unroll 1
+    for (const Segment *s = p.segments, *stop = s + p.segment_count; s < stop; ++s, b += NV * W) {
+      add_term<T, R, NV>(c, a, s->offset, b);
+    }
+    return finish_tile<T, R, NV>(c, args, last);
+  }
+  const Index step = kTerms == Terms::kUnit ? 1 : p.step;
   for (const Segment *s = p.segments, *stop = s + p.segment_count; s < stop; ++s) {
     Index offset = s->offset, left = s->length;
-    if (kUnit) {
+    if (kTerms == Terms::kUnit) {
 #pragma GCC unroll 1
       for (; left >= 2; left -= 2) {
         add_term<T, R, NV>(c, a, offset, b);
@@ -144,23 +154,23 @@ void tile_kernel(const TileArgs<T>& args) {
 template <class T>
 using TileFunction = void (*)(const TileArgs<T>&);
 
-template <class T, int NV, bool kUnit, int... R>
+template <class T, int NV, Terms kTerms, int... R>
 TileFunction<T> pick_rows(Index rows, std::integer_sequence<int, R...>) {
-  static constexpr TileFunction<T> table[] = {tile_kernel<T, R + 1, NV, kUnit>...};
+  static constexpr TileFunction<T> table[] = {tile_kernel<T, R + 1, NV, kTerms>...};
   return table[rows - 1];
 }
 
-template <class T, bool kUnit>
+template <class T, Terms kTerms>
 TileFunction<T> pick_tile(Index rows, Index vectors) {
   switch (vectors) {
     case 1:
-      return pick_rows<T, 1, kUnit>(rows, std::make_integer_sequence<int, kMaxRows[1]>());
+      return pick_rows<T, 1, kTerms>(rows, std::make_integer_sequence<int, kMaxRows[1]>());
 #if CATALASE_VECTOR_BYTES == 64
     case 3:
-      return pick_rows<T, 3, kUnit>(rows, std::make_integer_sequence<int, kMaxRows[3]>());
+      return pick_rows<T, 3, kTerms>(rows, std::make_integer_sequence<int, kMaxRows[3]>());
 #endif
     default:
-      return pick_rows<T, 2, kUnit>(rows, std::make_integer_sequence<int, kMaxRows[2]>());
+      return pick_rows<T, 2, kTerms>(rows, std::make_integer_sequence<int, kMaxRows[2]>());
   }
 }
 

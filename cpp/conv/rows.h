@@ -1,5 +1,6 @@
 // How rows of output pixels read x: in place where no window leaves it, else through a copy of the rows that a block of
-// them needs, with zeros around. The copy is made once a block and stays in L2; taps and channels read it over and over.
+// them needs, with zeros around. The copy is made once a block and stays in L2; taps and channels read it over and
+// over.
 //
 // A unit is a row of output pixels, or an even piece of a long one. A block is a run of units; inside it, units of one
 // plane form a chunk that shares its input rows. Distances are in elements.
@@ -130,7 +131,8 @@ class RowReader {
     const auto bytes = [&](Index pixels) { return static_cast<std::size_t>(pixels * channels_) * sizeof(T); };
     __builtin_memset(target, 0, bytes(begin));
     if (repeat_ == 1) {
-      if (end > begin) __builtin_memcpy(target + begin * channels_, source + (from + begin) * channels_, bytes(end - begin));
+      if (end > begin)
+        __builtin_memcpy(target + begin * channels_, source + (from + begin) * channels_, bytes(end - begin));
     } else {
       for (Index i = begin * s_.in_channels; i < end * s_.in_channels; ++i) {
         for (Index r = 0; r < repeat_; ++r) target[i * repeat_ + r] = source[from * s_.in_channels + i];
