@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ._check import activation_code, floating, output, same_dtype
-from ._conv_geometry import Geometry, Padding, transposed
-from .conv import (
-    _LETTERS,
+from ._conv_check import (
+    LETTERS,
     check_kernel_and_bias,
     contiguous,
     contiguous_output,
@@ -19,6 +18,7 @@ from .conv import (
     five_weights,
     gradient_before_activation,
 )
+from ._conv_geometry import Geometry, Padding, transposed
 
 
 def conv_transpose1d(
@@ -235,9 +235,9 @@ def _check(
     if b is not None:
         floating(function, "b", b)
     same_dtype(function, x=x, w=w, b=b)
-    letters = ", ".join(_LETTERS[dims])
+    letters = ", ".join(LETTERS[dims])
     if x.ndim != dims + 2 or w.ndim != dims + 2:
-        kernel = ", ".join("K" + letter for letter in _LETTERS[dims])
+        kernel = ", ".join("K" + letter for letter in LETTERS[dims])
         raise ValueError(
             f"{function}: x must be (N, {letters}, I) and w ({kernel}, O / groups, I), {dims + 2} dimensions each, "
             f"got x {x.shape} and w {w.shape}"

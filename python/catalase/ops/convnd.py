@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._check import activation_code
+from ._conv_check import check_conv, gradient_before_activation
 from ._conv_geometry import Geometry, Padding
 from .activation import activation as apply_activation
-from .conv import check_conv, gradient_before_activation
 from .matmul import matmul
 
 
