@@ -98,8 +98,8 @@ inline void finish_tile(Vec<T> (&c)[R][NV], const TileArgs<T>& args, LaneMask<T>
   }
 }
 
-// How the terms of A lie: a step apart; side by side, so that two can share one offset; or every segment one term, which
-// is how short segments are written: one loop over 27 terms instead of 3 over 9 (3 to 8% faster).
+// How the terms of A lie: a step apart; side by side, so that two can share one offset; or every segment one term,
+// which is how short segments are written: one loop over 27 terms instead of 3 over 9 (3 to 8% faster).
 enum class Terms { kStep, kUnit, kSingle };
 
 template <class T, int R, int NV, Terms kTerms>
