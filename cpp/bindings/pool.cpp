@@ -1,6 +1,8 @@
 // Pooling over contiguous arrays (N, D, H, W, C).
 #include "pool/pool.h"
 
+#include <pybind11/stl.h>
+
 #include <array>
 
 #include "bindings/arrays.h"
