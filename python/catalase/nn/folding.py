@@ -73,7 +73,11 @@ def _names(layer: Module) -> tuple[str, str] | None:
 
 def _takes(layer: Module) -> bool:
     names = _names(layer)
-    if names is None or getattr(layer, names[0]).ndim < 2 or getattr(layer, "activation", None) not in (None, "identity"):
+    if (
+        names is None
+        or getattr(layer, names[0]).ndim < 2
+        or getattr(layer, "activation", None) not in (None, "identity")
+    ):
         return False
     bias = getattr(layer, names[1], None)
     return hasattr(layer, names[1]) and (bias is None or isinstance(bias, Parameter))

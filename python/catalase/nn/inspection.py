@@ -91,7 +91,9 @@ def _row(
     fixed = sum(value.size for _, value in layer._held() if isinstance(value, Buffer))
     if fixed:
         notes.append(f"and {fixed:,} values that are not trained")
-    text = "?" if shape is None else "(" + ", ".join(["N", *map(str, shape[1:])]) + ("," if len(shape) < 2 else "") + ")"
+    text = (
+        "?" if shape is None else "(" + ", ".join(["N", *map(str, shape[1:])]) + ("," if len(shape) < 2 else "") + ")"
+    )
     return _Row(f"{name} {type(layer).__name__}".strip(), text, f"{added:,}", "; ".join(notes)), added
 
 
@@ -107,7 +109,8 @@ def _walk(module: Module, prefix: str, above: tuple[int, ...]) -> Iterator[tuple
 def _table(rows: list[_Row]) -> str:
     wide = [max(len(getattr(row, field)) for row in rows) for field in ("layer", "shape", "parameters")]
     lines = [
-        f"{row.layer:<{wide[0]}}  {row.shape:<{wide[1]}}  {row.parameters:>{wide[2]}}  {row.note}".rstrip() for row in rows
+        f"{row.layer:<{wide[0]}}  {row.shape:<{wide[1]}}  {row.parameters:>{wide[2]}}  {row.note}".rstrip()
+        for row in rows
     ]
     return "\n".join(lines)
 
@@ -182,7 +185,9 @@ def dead_relu(model: Any, x: NDArray[Any] | Tensor) -> dict[str, float]:
     alive: dict[int, NDArray[Any]] = {}
 
     def note(layer: Module, output: Any) -> None:
-        if not isinstance(output, Tensor) or not (isinstance(layer, ReLU) or getattr(layer, "activation", "") == "relu"):
+        if not isinstance(output, Tensor) or not (
+            isinstance(layer, ReLU) or getattr(layer, "activation", "") == "relu"
+        ):
             return
         living = (output.data.reshape(-1, output.shape[-1]) != 0).any(axis=0)
         alive[id(layer)] = living | alive.get(id(layer), np.zeros_like(living))

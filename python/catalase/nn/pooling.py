@@ -162,7 +162,9 @@ class Reshape(Module):
         left = features // known if known else 0  # not left to NumPy, which cannot tell for an empty batch
         shape = tuple(left if n == -1 else n for n in shape)
         if math.prod(shape) != features:
-            raise ValueError(f"Reshape: rows of shape {x.shape[1:]} hold {features} values, which do not fit {self.shape}")
+            raise ValueError(
+                f"Reshape: rows of shape {x.shape[1:]} hold {features} values, which do not fit {self.shape}"
+            )
         return x.reshape(x.shape[0], *shape)
 
     def __repr__(self) -> str:

@@ -123,8 +123,8 @@ def _phases(times: int, dtype: np.dtype[Any]) -> list[tuple[int, Any]]:
 
 
 def _stretch(x: NDArray[Any], axis: int, times: int) -> NDArray[Any]:
-    if times == 1 or not x.size:
-        return np.repeat(x, times, axis)
+    if times == 1:
+        return x.copy()
     n = x.shape[axis]
     x = np.moveaxis(x, axis, 0)
     padded = np.concatenate([x[:1], x, x[-1:]])
@@ -135,8 +135,8 @@ def _stretch(x: NDArray[Any], axis: int, times: int) -> NDArray[Any]:
 
 
 def _stretch_backward(dy: NDArray[Any], axis: int, times: int) -> NDArray[Any]:
-    if times == 1 or not dy.size:
-        return dy
+    if times == 1:
+        return dy.copy()
     n = dy.shape[axis] // times
     dy = np.moveaxis(dy, axis, 0)
     padded = np.zeros((n + 2, *dy.shape[1:]), dy.dtype)
