@@ -11,7 +11,7 @@ import catalase as ct
 from tests.reference import pool as reference
 from tests.reference.gradients import directional
 
-CHANNELS = [0, 1, 3, 4, 5, 7, 8, 15, 16, 17, 33, 64, 65]
+CHANNELS = [1, 3, 4, 5, 7, 8, 15, 16, 17, 33, 64, 65]
 SETTINGS = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -32,7 +32,7 @@ def configurations(draw):
     if padding != "same":
         pairs = [(0, 0)] * dims if padding == "valid" else pairs
         lengths = tuple(max(n, k - a - b) for n, k, (a, b) in zip(lengths, size, pairs, strict=True))
-    batch, channels = draw(st.integers(0, 2)), draw(st.sampled_from(CHANNELS))
+    batch, channels = draw(st.integers(1, 2)), draw(st.sampled_from(CHANNELS))
     return (batch, *lengths, channels), size, stride, pairs if padding == "pairs" else padding
 
 
@@ -115,7 +115,7 @@ def test_global_pooling(backend, rng, shape):
 
 
 @given(
-    lengths=st.lists(st.integers(1, 5), min_size=1, max_size=3), batch=st.integers(0, 2), channels=st.sampled_from(CHANNELS),
+    lengths=st.lists(st.integers(1, 5), min_size=1, max_size=3), batch=st.integers(1, 2), channels=st.sampled_from(CHANNELS),
     data=st.data(), mode=st.sampled_from(["nearest", "linear"]), seed=st.integers(0, 2**32 - 1),
 )  # fmt: skip
 @SETTINGS
@@ -155,6 +155,20 @@ def test_bits_do_not_depend_on_threads_or_on_the_batch(backend, rng, shape):
     ct.set_num_threads(before)
     for other in (*results[1:], everything(x[-1:], dy[-1:])):
         assert all(np.array_equal(a[-len(b) :], b) for a, b in zip(results[0], other, strict=True))
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 6, 3), (2, 4, 6, 0), (0, 4, 6, 0)])
+def test_nothing_in_nothing_out(shape):
+    x = np.zeros(shape, np.float32)
+    n, h, w, c = shape
+    for y in (ct.ops.max_pool2d(x), ct.ops.avg_pool2d(x, 3, stride=2, padding="same")):
+        assert y.shape == (n, h // 2, w // 2, c)
+        assert ct.ops.max_pool2d_backward(y, x).shape == ct.ops.avg_pool2d_backward(y, shape).shape == shape
+    for mode in ("nearest", "linear"):
+        up = ct.ops.upsample(x, 3, mode=mode)
+        assert up.shape == (n, 3 * h, 3 * w, c) and ct.ops.upsample_backward(up, 3, mode=mode).shape == shape
+    assert ct.ops.global_max_pool(x).shape == ct.ops.global_avg_pool(x).shape == (n, c)
+    assert ct.ops.max_pool1d(np.zeros((2, 0, 3), np.float32), padding="same").shape == (2, 0, 3)
 
 
 def test_layouts(backend, rng):

@@ -204,7 +204,7 @@ class Model:
         layers.1 Linear  (N, 1)                 5
         Total                                  41
         """
-        if not isinstance(self.module, nn.Module):
+        if not self.module.parameters():
             raise TypeError(f"{type(self).__name__}.summary: this model is not a net, it has no layers")
         runs = type(self.module).forward is not nn.Module.forward
         return self.module.summary((self.n_features,) if runs else None)

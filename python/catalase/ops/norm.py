@@ -75,7 +75,8 @@ def batch_norm(
         mean, var = empty(x.shape[-1:], x.dtype), empty(x.shape[-1:], x.dtype)
         _core.moments(x, mean, var)
     y = empty(x.shape, x.dtype)
-    _core.batch_norm(x, *(np.ascontiguousarray(a) for a in (gamma, beta, mean, var)), float(eps), relu, y)
+    gamma, beta, mean, var = (np.ascontiguousarray(a) for a in (gamma, beta, mean, var))
+    _core.batch_norm(x, gamma, beta, mean, var, float(eps), relu, y)
     return y, mean, var
 
 
@@ -131,8 +132,9 @@ def batch_norm_backward(
         raise ValueError(f"{name}: dy and x must have equal shapes, got {dy.shape} and {x.shape}")
     dx = empty(x.shape, x.dtype) if input_gradient else None
     dgamma, dbeta = empty(x.shape[-1:], x.dtype), empty(x.shape[-1:], x.dtype)
-    arrays = (np.ascontiguousarray(a) for a in (x, dy, gamma, beta, mean, var))
-    _core.batch_norm_backward(*arrays, float(eps), relu, bool(batch_statistics), dx, dgamma, dbeta)
+    x, dy, gamma, beta, mean, var = (np.ascontiguousarray(a) for a in (x, dy, gamma, beta, mean, var))
+    batch = bool(batch_statistics)
+    _core.batch_norm_backward(x, dy, gamma, beta, mean, var, float(eps), relu, batch, dx, dgamma, dbeta)
     return dx, dgamma, dbeta
 
 
