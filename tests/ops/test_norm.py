@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import catalase as ct
+from catalase import _core
 from tests.reference import norm as reference
 from tests.reference.gradients import directional
 
@@ -107,6 +108,21 @@ def test_bits_do_not_depend_on_threads_nor_on_other_rows_in_inference(backend, r
         assert all(np.array_equal(a, b) for a, b in zip(results[0], other, strict=True))
     y, mean, var = results[0][:3]
     assert np.array_equal(ct.ops.batch_norm(x[4:5, 7:8], gamma, beta, mean, var, activation="relu")[0], y[4:5, 7:8])
+
+
+def test_fma_levels_agree_to_the_bit(rng):
+    levels = [name for name in ("avx2", "avx512") if name in _core.build_info()["cpu_levels"]]
+    if len(levels) < 2:
+        pytest.skip("this machine has one FMA level only")
+    before, results = _core.get_cpu_level(), []
+    x, dy = (rng.standard_normal((201, 45)).astype(np.float32) for _ in range(2))
+    gamma, beta = parameters(rng, 45, np.float32)
+    for name in levels:
+        _core.set_cpu_level(name)
+        forward = ct.ops.batch_norm(x, gamma, beta, activation="relu")
+        results.append([*forward, *ct.ops.batch_norm_backward(dy, x, gamma, beta, *forward[1:], activation="relu")])
+    _core.set_cpu_level(before)
+    assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))
 
 
 def test_layouts(backend, rng):
