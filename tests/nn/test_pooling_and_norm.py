@@ -180,8 +180,10 @@ def test_rows_are_normalized_in_blocks_with_the_same_bits(rng):
         assert np.array_equal(model(ct.Tensor(x)).numpy(), whole)
 
 
-class Scaled(nn.Module):
-    """A stand-in for a transposed convolution over one pixel: w (H, W, O, I)."""
+class TransposedConvolution(nn.Module):
+    """A stand-in, over one pixel: weight (H, W, O, I)."""
+
+    transposed = True
 
     def __init__(self, rng):
         super().__init__()
@@ -189,10 +191,6 @@ class Scaled(nn.Module):
 
     def forward(self, x):
         return nn.functional.linear(x, ct.Tensor(self.weight.data[0, 0].T.copy()), self.bias)
-
-
-class ConvTransposeOfOnePixel(Scaled):
-    pass
 
 
 def test_folding(rng):
@@ -218,10 +216,12 @@ def test_folding(rng):
     model.eval()
     assert np.allclose(folded(x).numpy(), model(x).numpy(), rtol=1e-4, atol=1e-5)
 
-    transposed = nn.Sequential(ConvTransposeOfOnePixel(rng), nn.BatchNorm(4)).eval()
+    transposed = nn.Sequential(TransposedConvolution(rng), nn.BatchNorm(4)).eval()
     transposed[1].running_mean.data[...] = rng.standard_normal(4)
     assert len(nn.fold_batch_norm(transposed)) == 1
     assert np.allclose(nn.fold_batch_norm(transposed)(x).numpy(), transposed(x).numpy(), atol=1e-5)
+    transposed[0].groups = 2
+    assert len(nn.fold_batch_norm(transposed)) == 2
     with pytest.raises(ValueError, match="has 8 outputs, but BatchNorm"):
         nn.fold_batch_norm(nn.Sequential(nn.Linear(5, 8), nn.BatchNorm(7)))
     with pytest.raises(TypeError, match="needs a Sequential, got Linear"):

@@ -37,9 +37,10 @@ def fold_batch_norm(sequential: Sequential) -> Sequential:
 
     Notes
     -----
-    A layer is folded into where it has weights ``w`` or ``weight``, their last axis the outputs (for transposed
-    convolutions, ``ConvTranspose...``, the last but one), a bias ``b`` or ``bias`` or None, and no activation of its own;
-    the activation of the BatchNorm becomes the layer's. Every other BatchNorm stays. Results differ from those of the
+    A layer is folded into where it has weights ``w`` or ``weight``, their last axis the outputs (the last but one
+    where its attribute ``transposed`` is true), a bias ``b`` or ``bias`` or None, and no activation of its own;
+    the activation of the BatchNorm becomes the layer's. Every other BatchNorm stays, also behind a
+    transposed convolution in groups. Results differ from those of the
     original by rounding.
 
     Examples
@@ -79,6 +80,8 @@ def _takes(layer: Module) -> bool:
         or getattr(layer, "activation", None) not in (None, "identity")
     ):
         return False
+    if getattr(layer, "transposed", False) and getattr(layer, "groups", 1) != 1:
+        return False  # its weights hold the outputs of one group only
     bias = getattr(layer, names[1], None)
     return hasattr(layer, names[1]) and (bias is None or isinstance(bias, Parameter))
 
@@ -87,7 +90,7 @@ def _fold(layer: Any, norm: BatchNorm) -> None:
     """Change ``layer``, a copy, so that it does what ``norm`` does after it."""
     weight_name, bias_name = _names(layer) or ("w", "b")
     weight, bias = getattr(layer, weight_name), getattr(layer, bias_name)
-    axis = -2 if type(layer).__name__.startswith("ConvTranspose") else -1
+    axis = -2 if getattr(layer, "transposed", False) else -1
     outputs, channels = weight.shape[axis], norm.gamma.shape[0]
     if outputs != channels:
         raise ValueError(f"fold_batch_norm: {layer!r} has {outputs} outputs, but {norm!r} after it {channels} channels")
