@@ -37,11 +37,10 @@ def fold_batch_norm(sequential: Sequential) -> Sequential:
 
     Notes
     -----
-    A layer is folded into where it has weights ``w`` or ``weight``, their last axis the outputs (the last but one
-    where its attribute ``transposed`` is true), a bias ``b`` or ``bias`` or None, and no activation of its own;
-    the activation of the BatchNorm becomes the layer's. Every other BatchNorm stays, also behind a
-    transposed convolution in groups. Results differ from those of the
-    original by rounding.
+    A layer is folded into where it has weights ``w`` or ``weight``, their last axis the outputs (the last but one where
+    its attribute ``transposed`` is true), a bias ``b`` or ``bias`` or None, and no activation of its own; the activation of
+    the BatchNorm becomes the layer's. Every other BatchNorm stays, also behind a transposed convolution in groups. Results
+    differ from those of the original by rounding.
 
     Examples
     --------
