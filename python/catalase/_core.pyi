@@ -167,6 +167,52 @@ def optim_step(
     nesterov: bool,
 ) -> None: ...
 
+# pool.cpp
+def pool(
+    kind: int,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    size: Sequence[int],
+    stride: Sequence[int],
+    before: Sequence[int],
+) -> None: ...
+def pool_backward(
+    kind: int,
+    x: NDArray[Any] | None,
+    dy: NDArray[Any],
+    dx: NDArray[Any],
+    size: Sequence[int],
+    stride: Sequence[int],
+    before: Sequence[int],
+) -> None: ...
+
+# norm.cpp
+def moments(x: NDArray[Any], mean: NDArray[Any], var: NDArray[Any]) -> None: ...
+def batch_norm(
+    x: NDArray[Any],
+    gamma: NDArray[Any],
+    beta: NDArray[Any],
+    mean: NDArray[Any],
+    var: NDArray[Any],
+    eps: float,
+    relu: bool,
+    y: NDArray[Any],
+) -> None: ...
+def batch_norm_backward(
+    x: NDArray[Any],
+    dy: NDArray[Any],
+    gamma: NDArray[Any],
+    beta: NDArray[Any],
+    mean: NDArray[Any],
+    var: NDArray[Any],
+    eps: float,
+    relu: bool,
+    batch_statistics: bool,
+    dx: NDArray[Any] | None,
+    dgamma: NDArray[Any],
+    dbeta: NDArray[Any],
+) -> None: ...
+
 # peak.cpp
 def fma_peak(repeats: int) -> float: ...
 def copy_peak(repeats: int) -> float: ...
