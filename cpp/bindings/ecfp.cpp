@@ -24,7 +24,7 @@ void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_
   require(rows.ndim() == 2 && rows.shape(0) == n && is_contiguous(rows), "rows do not fit");
   require(status.ndim() == 1 && status.shape(0) == n, "status does not fit");
   require(size >= 8 && size % 8 == 0, "size is not a multiple of 8");
-  require(radius >= 0 && radius <= kEcfpMaxRadius, "radius is not native");
+  require(radius >= 0, "radius is negative");
   require(threads >= 1, "threads must be 1 or more");
   EcfpBatch batch{};
   batch.radius = radius;
@@ -64,7 +64,6 @@ void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_
 }  // namespace
 
 void bind_ecfp(py::module_& m) {
-  m.attr("ECFP_MAX_RADIUS") = kEcfpMaxRadius;
   m.def("ecfp", &ecfp_list, py::arg("smiles"), py::arg("radius"), py::arg("size"), py::arg("use_bond_types"),
         py::arg("chirality"), py::arg("rows"), py::arg("status"), py::arg("threads"));
   m.def(

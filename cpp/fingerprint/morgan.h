@@ -40,6 +40,7 @@ inline HalfLaneVector mix(HalfLaneVector seed, HalfLaneVector value) {
 }
 
 constexpr u8 kEmptySlot = 127;  // the bond type of an empty slot: larger than any
+constexpr u8 kHashedOrders[] = {kEmptySlot, 1, 2, 3, 12};
 
 template <int W>
 struct MorganWork {
@@ -58,6 +59,18 @@ u32 hash_of(const Bits<W>& b) {
   u64 h = 0;
   for (int i = 0; i < W; ++i) h = (h ^ b.word[i]) * 0x9e3779b97f4a7c15ull;
   return static_cast<u32>(h >> 44);
+}
+
+// One atom, whatever its neighbours.
+template <class M>
+u32 first_value(const M& m, unsigned i, bool in_ring) {
+  const Atom& atom = m.atom[i];
+  u32 hydrogens = atom.hydrogens;
+  for (unsigned k = 0; k < atom.degree; ++k) hydrogens += m.atom[m.neighbour[i][k]].element == 1;
+  u32 v = mix(mix(0u, atom.element), static_cast<u32>(atom.degree) + atom.hydrogens);
+  v = mix(mix(v, hydrogens), static_cast<u32>(static_cast<int>(atom.charge)));
+  v = mix(v, static_cast<u32>(static_cast<int>(atom.mass_shift)));
+  return in_ring ? mix(v, 1u) : v;
 }
 
 // Several atoms at a time: an Atom is a lane.
@@ -81,19 +94,12 @@ void first_values(const Molecule& m, const Bits<W>& ring_atoms, u64* value) {
     *reinterpret_cast<LaneVector*>(value + a) = (LaneVector)v & 0xffffffffll;
   }
   if (!m.hydrogen_atoms) return;
-  for (unsigned i = 0; i < m.atoms; ++i) {
-    const Atom& atom = m.atom[i];
-    u32 hydrogens = atom.hydrogens;
-    for (unsigned k = 0; k < atom.degree; ++k) hydrogens += m.atom[m.neighbour[i][k]].element == 1;
-    u32 v = mix(mix(0u, atom.element), static_cast<u32>(atom.degree) + atom.hydrogens);
-    v = mix(mix(v, hydrogens), static_cast<u32>(static_cast<int>(atom.charge)));
-    v = mix(v, static_cast<u32>(static_cast<int>(atom.mass_shift)));
-    value[i] = ring_atoms.test(i) ? mix(v, 1u) : v;
-  }
+  for (unsigned i = 0; i < m.atoms; ++i) value[i] = first_value(m, i, ring_atoms.test(i));
 }
 
 // One atom of any degree.
-inline u32 next_value(const Molecule& m, unsigned atom, u32 round, const u64* value, const u8* type) {
+template <class M>
+inline u32 next_value(const M& m, unsigned atom, u32 round, const u64* value, const u8* type) {
   u64 keys[kMaxDegree];
   const unsigned degree = m.atom[atom].degree;
   for (unsigned i = 0; i < degree; ++i) {
@@ -154,10 +160,9 @@ inline void next_values(const Molecule& m, u32 round, const u8 (*types)[kMaxDegr
 // Bond types beside the neighbour lists, and each atom's star.
 template <int W>
 void fill_slots(const Molecule& m, bool use_bond_types, MorganWork<W>& w) {
-  static constexpr u8 hashed[] = {kEmptySlot, 1, 2, 3, 12};
   u8 table[256];
   const unsigned bonds = m.bonds(), slots = m.wide ? kMaxDegree : 4;
-  for (unsigned b = 0; b < bonds; ++b) table[b] = use_bond_types ? hashed[m.order[b]] : 1;
+  for (unsigned b = 0; b < bonds; ++b) table[b] = use_bond_types ? kHashedOrders[m.order[b]] : 1;
   table[kNoAtom] = kEmptySlot;
   for (unsigned a = 0; a < m.atoms; ++a) {
     Bits<W> star = Bits<W>::none();

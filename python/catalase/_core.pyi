@@ -102,7 +102,6 @@ def index_neighbors(
 ) -> None: ...
 
 # ecfp.cpp
-ECFP_MAX_RADIUS: int
 
 def ecfp(
     smiles: list[Any],
