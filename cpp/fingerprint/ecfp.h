@@ -26,7 +26,7 @@ struct EcfpBatch {
   Index molecules;
   int radius;
   std::uint32_t size;  // bits
-  bool use_bond_types, chirality;
+  bool use_bond_types, chirality, features;
   EcfpOutput output;
   void* rows;            // uint8 (n, size / 8), float32 (n, size) or uint32 (n, size)
   std::uint8_t* status;  // (n,)

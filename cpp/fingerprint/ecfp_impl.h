@@ -39,7 +39,7 @@ Status features_of(Molecule& m, const EcfpBatch& batch, Workspace<W>& w, Emit&& 
   Status status = find_ring_bonds(m, w.rings);
   if (status == kNative) status = kekulize(m, w.rings.atoms, w.rings.bonds, w.kekule);
   if (status == kNative && m.closures != 0) status = perceive_aromaticity(m, w.rings, w.kekule);
-  if (status == kNative) morgan(m, w.rings.atoms, batch.radius, batch.use_bond_types, w.morgan, emit);
+  if (status == kNative) morgan(m, w.rings.atoms, batch, w.morgan, emit);
   return status;
 }
 

@@ -106,12 +106,14 @@ struct LargeMorgan {
 };
 
 // Rounds 0 and 1, whose duplicates are known without looking. Returns how many atoms go on.
-inline unsigned first_rounds(const LargeMolecule& m, const LargeRings& rings, const EcfpBatch& batch, LargeMorgan& w,
+inline unsigned first_rounds(LargeMolecule& m, const LargeRings& rings, const EcfpBatch& batch, LargeMorgan& w,
                              u64* value, u64* next, List<u32>& features) {
-  for (u32 a = 0; a < m.atoms; ++a) {
-    value[a] = first_value(m, a, rings.in_ring(a));
-    features.push(static_cast<u32>(value[a]));
+  if (batch.features) {
+    pharmacophores(m, value);
+  } else {
+    for (u32 a = 0; a < m.atoms; ++a) value[a] = first_value(m, a, rings.in_ring(a));
   }
+  for (u32 a = 0; a < m.atoms; ++a) features.push(static_cast<u32>(value[a]));
   if (batch.radius == 0) return 0;
   for (u32 b = 0; b < m.bonds(); ++b) w.stamp[b] = 0;
   unsigned alive = 0;
@@ -167,8 +169,7 @@ inline Neighbourhood widen(const LargeMolecule& m, u32 atom, LargeMorgan& w) {
   return own;
 }
 
-inline Status large_morgan(const LargeMolecule& m, const LargeRings& rings, const EcfpBatch& batch,
-                           List<u32>& features) {
+inline Status large_morgan(LargeMolecule& m, const LargeRings& rings, const EcfpBatch& batch, List<u32>& features) {
   LargeMorgan w(batch.memory, m);
   if (!w.complete()) return kSize;
   u64 *value = w.values.get(), *next = value + m.room;

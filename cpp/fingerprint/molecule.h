@@ -41,6 +41,7 @@ enum Order : u8 { kSingle = 1, kDouble = 2, kTriple = 3, kAromaticOrder = 4 };
 enum AtomFlag : u8 {
   kWrittenAromatic = 1,  // lower case
   kBracket = 2,          // no implicit hydrogens
+  kPerceivedAromatic = 4
 };
 
 // Eight bytes, so that a new atom is one store and a vector of 64-bit lanes holds one atom a lane.

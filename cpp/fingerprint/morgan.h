@@ -23,6 +23,7 @@
 #include "fingerprint/bits.h"
 #include "fingerprint/ecfp.h"
 #include "fingerprint/molecule.h"
+#include "fingerprint/pharmacophore.h"
 
 namespace catalase {
 namespace {
@@ -178,15 +179,19 @@ void fill_slots(const Molecule& m, bool use_bond_types, MorganWork<W>& w) {
 
 // Calls emit(feature) for each feature of the molecule.
 template <int W, class Emit>
-void morgan(const Molecule& m, const Bits<W>& ring_atoms, int radius, bool use_bond_types, MorganWork<W>& w,
-            Emit&& emit) {
+void morgan(Molecule& m, const Bits<W>& ring_atoms, const EcfpBatch& batch, MorganWork<W>& w, Emit&& emit) {
+  const int radius = batch.radius;
   const unsigned n = m.atoms;
   u64 *value = w.values[0], *next = w.values[1];
-  first_values(m, ring_atoms, value);
+  if (batch.features) {
+    pharmacophores(m, value);
+  } else {
+    first_values(m, ring_atoms, value);
+  }
   for (unsigned a = 0; a < n; ++a) emit(static_cast<u32>(value[a]));
   if (radius == 0) return;
 
-  fill_slots(m, use_bond_types, w);
+  fill_slots(m, batch.use_bond_types, w);
   next_values(m, 0, w.type, value, next);
   unsigned alive = 0;
   for (unsigned a = 0; a < n; ++a) {

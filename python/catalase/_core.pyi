@@ -109,6 +109,7 @@ def ecfp(
     size: int,
     use_bond_types: bool,
     chirality: bool,
+    features: bool,
     rows: NDArray[Any],
     status: NDArray[np.uint8],
     threads: int,

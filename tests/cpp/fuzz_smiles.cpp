@@ -34,7 +34,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const int radius =
       size > 0 ? data[size - 1] % (kEcfpMaxRadius + 3) : 2;  // the largest take the way of large molecules
   const EcfpKernels& kernels = ecfp_portable;
-  EcfpBatch batch{&text, &length, 1, radius, bits, true, false, EcfpOutput::kPacked, packed.data(), &status[0], kHeap};
+  EcfpBatch batch{&text,         &length,    1,    radius, bits, true, false, size % 2 == 1, EcfpOutput::kPacked,
+                  packed.data(), &status[0], kHeap};
   kernels.rows(batch, 0, 1);
   batch.output = EcfpOutput::kDense, batch.rows = dense.data(), batch.status = &status[1];
   kernels.rows(batch, 0, 1);

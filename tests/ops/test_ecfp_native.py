@@ -94,7 +94,7 @@ def test_awkward_molecules(backend, radius, size):
     [
         ({"use_bond_types": False}, {"useBondTypes": False}, 0.75),
         ({"chirality": True}, {"includeChirality": True}, 0.7),
-        ({"features": True}, {"atomInvariantsGenerator": generators.GetMorganFeatureAtomInvGen()}, 0),
+        ({"features": True}, {"atomInvariantsGenerator": generators.GetMorganFeatureAtomInvGen()}, 0.75),
     ],
 )
 def test_options(ours, theirs, least):
@@ -165,6 +165,9 @@ def mutated(draw):
 @given(st.lists(mutated(), min_size=8, max_size=8), st.integers(0, 4))
 def test_mutated_smiles(smiles, radius):
     assert_equal_to_rdkit(smiles, {"radius": radius}, {"radius": radius})
+    invariants = generators.GetMorganFeatureAtomInvGen()
+    theirs = {"radius": radius, "atomInvariantsGenerator": invariants}
+    assert_equal_to_rdkit(smiles, {"radius": radius, "features": True}, theirs, counts=True)
 
 
 @settings(max_examples=100, deadline=None)
@@ -270,14 +273,16 @@ def large(draw):
 
 
 @settings(max_examples=40, deadline=None)
-@given(large(), st.integers(0, 4), st.booleans(), st.integers(0, 2**32))
-def test_large_molecules(text, radius, use_bond_types, seed):
+@given(large(), st.integers(0, 4), st.booleans(), st.booleans(), st.integers(0, 2**32))
+def test_large_molecules(text, radius, use_bond_types, features, seed):
     smiles, rng = [text], random.Random(seed)
     molecule = Chem.MolFromSmiles(text)
     if molecule is not None and rng.random() < 0.3:
         smiles += [rng.choice(rewritten(text, rng))]
-    ours = {"radius": radius, "use_bond_types": use_bond_types}
-    assert_equal_to_rdkit(smiles, ours, {"radius": radius, "useBondTypes": use_bond_types})
+    ours = {"radius": radius, "use_bond_types": use_bond_types, "features": features}
+    invariants = generators.GetMorganFeatureAtomInvGen() if features else None
+    theirs = {"radius": radius, "useBondTypes": use_bond_types, "atomInvariantsGenerator": invariants}
+    assert_equal_to_rdkit(smiles, ours, theirs)
 
 
 def test_what_is_native_of_large_molecules(backend):

@@ -181,10 +181,8 @@ def _native(
     columns = size if output in ("dense", "counts") else size // 8
     rows = _core.empty((len(smiles), columns), np.dtype({"dense": "f4", "counts": "u4"}.get(output, "u1")))
     status = np.ones(len(smiles), np.uint8)
-    if features:
-        rows[:] = 0
-    else:
-        _core.ecfp(smiles, int(radius), int(size), bool(use_bond_types), bool(chirality), rows, status, threads)
+    options = bool(use_bond_types), bool(chirality), bool(features)
+    _core.ecfp(smiles, int(radius), int(size), *options, rows, status, threads)
     return rows, status
 
 
