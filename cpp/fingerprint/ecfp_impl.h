@@ -52,6 +52,7 @@ __attribute__((noinline)) Status large_features(const char* text, const char* en
   LargeMolecule m = memory.molecule();
   Status status = read_smiles(text, end, m);
   if (status == kNative && batch.chirality && m.stereo_marks) status = kStereo;
+  if (status == kNative && batch.features && m.atoms > kMaxPharmacophoreAtoms) status = kSize;
   if (status == kNative) status = add_hydrogens(m);
   if (status != kNative) return status;
   LargeRings rings(batch.memory, m);

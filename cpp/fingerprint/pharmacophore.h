@@ -7,6 +7,10 @@
 namespace catalase {
 namespace {
 
+// RDKit stops looking after 1,000 matches of a pattern, or of a part of one; no part has three an atom. Larger
+// molecules are left to it.
+constexpr unsigned kMaxPharmacophoreAtoms = 333;
+
 constexpr u32 kDonor = 1, kAcceptor = 2, kAromaticAtom = 4, kHalogen = 8, kBasic = 16, kAcidic = 32;
 
 // Whether f(neighbour, order of the bond) holds for some neighbour.

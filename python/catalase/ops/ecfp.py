@@ -6,6 +6,7 @@ is refused, is refused by RDKit, in its words.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -207,12 +208,12 @@ def clean_smiles(text: str) -> tuple[str, str]:
 
 def read_molecule(item: Any) -> tuple[Any, str]:
     """Return an RDKit molecule and an empty reason, or None and the reason why it cannot be read."""
-    from rdkit import Chem, rdBase
-
     if not isinstance(item, str):
-        if isinstance(item, Chem.Mol):
+        if isinstance(item, _molecule_class()):
             return (item, "") if _is_sanitized(item) else (None, "the molecule is not sanitized; call Chem.SanitizeMol")
         return None, f"needs text or an RDKit molecule, got {type(item).__name__}"
+    from rdkit import Chem, rdBase
+
     text, reason = clean_smiles(item)
     if reason:
         return None, reason
@@ -247,16 +248,21 @@ def partial_molecule(item: Any) -> Any:
 
 def _is_sanitized(molecule: Any) -> bool:
     """Whether rings and valences are known; RDKit's threads would end the process where they are not."""
-    from rdkit import rdBase
-
     if molecule.NeedsUpdatePropertyCache():
         return False
-    with rdBase.BlockLogs():
-        try:
-            molecule.GetRingInfo().NumRings()
-        except RuntimeError:
-            return False
+    try:
+        molecule.GetRingInfo().NumRings()
+    except RuntimeError:
+        return False
     return True
+
+
+@functools.cache
+def _molecule_class() -> type:
+    """`rdkit.Chem.Mol`: an import statement a molecule costs more than looking at one."""
+    from rdkit import Chem
+
+    return Chem.Mol
 
 
 def _why(text: str) -> str:
