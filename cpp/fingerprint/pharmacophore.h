@@ -142,7 +142,7 @@ u32 pharmacophore_of(const M& m, unsigned atom) {
 
 // Round 0 of FCFP.
 template <class M>
-void pharmacophores(M& m, u64* value) {
+__attribute__((noinline, cold)) void pharmacophores(M& m, u64* value) {
   for (unsigned a = 0; a < m.atoms; ++a) {
     const bool aromatic = any_neighbour(m, a, [](unsigned, u8 order) { return order == kAromaticOrder; });
     if (aromatic) m.atom[a].flags |= kPerceivedAromatic;

@@ -70,9 +70,9 @@ def ecfp(
     Notes
     -----
     Deterministic: threads never change a bit. Text is read by native code, without Python's lock, some 80 times as fast as
-    by RDKit. RDKit reads what is not proven to come out equal: molecules of more than 255 atoms and ring closures, wildcards,
-    metals with bonds, rare valences, charges and isotopes, some cages, ``features=True``, ``radius`` above 6, stereo marks
-    with ``chirality=True``, and `Mol` objects; it is imported only then.
+    by RDKit, in time linear in their size. RDKit reads what is not proven to come out equal: wildcards, metals with bonds, rare
+    valences, charges and isotopes, some cages, more than 333 atoms with ``features=True``, stereo marks with
+    ``chirality=True``, and `Mol` objects; it is imported only then. ``radius`` above 6 is slower.
     An empty list gives an array of no rows; an empty SMILES is a molecule of no atoms and no bits.
 
     References
