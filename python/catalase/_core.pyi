@@ -104,7 +104,6 @@ def index_neighbors(
 ) -> None: ...
 
 # ecfp.cpp
-ECFP_MAX_RADIUS: int
 
 def ecfp(
     smiles: list[Any],
@@ -112,6 +111,7 @@ def ecfp(
     size: int,
     use_bond_types: bool,
     chirality: bool,
+    features: bool,
     rows: NDArray[Any],
     status: NDArray[np.uint8],
     threads: int,
