@@ -53,6 +53,8 @@ class SparseBatch:
     @property
     def dtype(self) -> np.dtype[Any]: ...
     def to_dense(self) -> NDArray[Any]: ...
+    def take(self, rows: NDArray[np.int64]) -> SparseBatch: ...
+    def __len__(self) -> int: ...
     def linear(self, w: NDArray[Any], bias: NDArray[Any] | None, activation: int) -> NDArray[Any]: ...
     def weight_gradient(self, dz: NDArray[Any], out: NDArray[Any]) -> None: ...
 
@@ -102,7 +104,6 @@ def index_neighbors(
 ) -> None: ...
 
 # ecfp.cpp
-ECFP_MAX_RADIUS: int
 
 def ecfp(
     smiles: list[Any],
@@ -110,6 +111,7 @@ def ecfp(
     size: int,
     use_bond_types: bool,
     chirality: bool,
+    features: bool,
     rows: NDArray[Any],
     status: NDArray[np.uint8],
     threads: int,
@@ -121,8 +123,16 @@ def list_set_bits(rows: NDArray[np.uint8], indptr: NDArray[np.int64], indices: N
 def map(function: int, x: NDArray[Any], y: NDArray[Any]) -> None: ...
 def activation_backward(activation: int, dy: NDArray[Any], y: NDArray[Any], dx: NDArray[Any]) -> None: ...
 def dropout(
-    x: NDArray[Any], y: NDArray[Any], seed: int, layer: int, step: int, threshold: int, scale: float
+    x: NDArray[Any],
+    y: NDArray[Any],
+    seed: int,
+    layer: int,
+    step: int,
+    threshold: int,
+    scale: float,
+    kept: NDArray[Any] | None,
 ) -> None: ...
+def keep(x: NDArray[Any], y: NDArray[Any], kept: NDArray[Any], scale: float) -> None: ...
 
 # loss.cpp
 def softmax(log: bool, x: NDArray[Any], y: NDArray[Any], classes: int) -> None: ...
@@ -196,6 +206,52 @@ def conv_backward_weights(
     flip: bool,
     exact: bool,
     dw: NDArray[Any],
+) -> None: ...
+
+# pool.cpp
+def pool(
+    kind: int,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    size: Sequence[int],
+    stride: Sequence[int],
+    before: Sequence[int],
+) -> None: ...
+def pool_backward(
+    kind: int,
+    x: NDArray[Any] | None,
+    dy: NDArray[Any],
+    dx: NDArray[Any],
+    size: Sequence[int],
+    stride: Sequence[int],
+    before: Sequence[int],
+) -> None: ...
+
+# norm.cpp
+def moments(x: NDArray[Any], mean: NDArray[Any], var: NDArray[Any]) -> None: ...
+def batch_norm(
+    x: NDArray[Any],
+    gamma: NDArray[Any],
+    beta: NDArray[Any],
+    mean: NDArray[Any],
+    var: NDArray[Any],
+    eps: float,
+    relu: bool,
+    y: NDArray[Any],
+) -> None: ...
+def batch_norm_backward(
+    x: NDArray[Any],
+    dy: NDArray[Any],
+    gamma: NDArray[Any],
+    beta: NDArray[Any],
+    mean: NDArray[Any],
+    var: NDArray[Any],
+    eps: float,
+    relu: bool,
+    batch_statistics: bool,
+    dx: NDArray[Any] | None,
+    dgamma: NDArray[Any],
+    dbeta: NDArray[Any],
 ) -> None: ...
 
 # peak.cpp

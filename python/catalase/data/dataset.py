@@ -91,19 +91,14 @@ class Dataset:
         """
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"iterbatches: batch_size must be 1 or more, got {batch_size}")
-        n = len(self)
-        size = n if batch_size is None else batch_size
-        rng = np.random.Generator(np.random.Philox(seed))
-        for _ in range(epochs):
-            order = np.arange(n) if deterministic else rng.permutation(n)
-            for start in range(0, n, max(1, size)):
-                chosen = order[start : start + size]
-                short = size - len(chosen) if pad_batches else 0
-                rows = np.concatenate([chosen, np.resize(chosen, short)]) if short else chosen
-                w = self.w[rows]
-                if short:
-                    w[len(chosen) :] = 0
-                yield self.X[rows], self.y[rows], w, self.ids[rows]
+        size = len(self) if batch_size is None else batch_size
+        for chosen in row_batches(len(self), size, epochs, deterministic, seed):
+            short = size - len(chosen) if pad_batches else 0
+            rows = np.concatenate([chosen, np.resize(chosen, short)]) if short else chosen
+            w = self.w[rows]
+            if short:
+                w[len(chosen) :] = 0
+            yield self.X[rows], self.y[rows], w, self.ids[rows]
 
     def itersamples(self) -> Iterator[tuple[Any, Any, Any, Any]]:
         """Yield (x, y, w, id) a row, in order."""
@@ -112,6 +107,15 @@ class Dataset:
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {shape}" for name, shape in zip("Xyw", self.get_shape()[:3], strict=True))
         return f"{type(self).__name__}({len(self)} rows, {shapes})"
+
+
+def row_batches(n: int, size: int, epochs: int, deterministic: bool, seed: int | None) -> Iterator[NDArray[np.int64]]:
+    """Yield the row numbers of each batch."""
+    rng = np.random.Generator(np.random.Philox(seed))
+    for _ in range(epochs):
+        order = np.arange(n) if deterministic else rng.permutation(n)
+        for start in range(0, n, max(1, size)):
+            yield order[start : start + size]
 
 
 class NumpyDataset(Dataset):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _registry, _storage, nn, optim, train
+from .. import _registry, _storage, nn, ops, optim, train
 from ..autograd import Tensor, no_grad
 from ..metrics import Metric
 from ..trans import Transformer, undo_transforms
@@ -102,7 +102,7 @@ class Model:
             seed = int(np.random.SeedSequence([seed, self._fits]).generate_state(1)[0])
         self.history = train.fit(
             self.module,
-            dataset,
+            self._training_rows(dataset),
             self.loss,
             optimizer=self._optimizer,
             nb_epoch=nb_epoch,
@@ -192,6 +192,23 @@ class Model:
             )
         return (scores, tasks) if per_task_metrics else scores
 
+    def summary(self) -> str:
+        """Return a table of the net's layers and parameters; see `catalase.nn.summary`.
+
+        Examples
+        --------
+        >>> import catalase as ct
+        >>> print(ct.models.MultitaskRegressor(1, 8, layer_sizes=[4], dropouts=0.0).summary())
+        Layer            Output shape  Parameters  Note
+        layers.0 Linear  (N, 4)                36
+        layers.1 Linear  (N, 1)                 5
+        Total                                  41
+        """
+        if not self.module.parameters():
+            raise TypeError(f"{type(self).__name__}.summary: this model is not a net, it has no layers")
+        runs = type(self.module).forward is not nn.Module.forward
+        return self.module.summary((self.n_features,) if runs else None)
+
     def to_config(self) -> dict[str, Any]:
         """Return the settings as JSON values, with the class's name under "class"."""
         raise TypeError(f"{type(self).__name__} has no to_config method, so it cannot be saved")
@@ -217,8 +234,12 @@ class Model:
         }
         _storage.save_folder(path, config, self.module.state_dict())
 
-    def _forward(self, module: nn.Module, X: NDArray[Any]) -> Tensor:
-        if self._is_packed(X):
+    def _training_rows(self, dataset: Any) -> Any:
+        """What the training loop walks through: the dataset, or the same batches in a form that the net takes faster."""
+        return dataset
+
+    def _forward(self, module: nn.Module, X: Any) -> Tensor:
+        if isinstance(X, ops.SparseBatch) or self._is_packed(X):
             return module(X)
         return module(Tensor(np.asarray(X, dtype=np.float32)))
 
