@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from . import mnist
 from .csv_loader import CSVLoader
 from .dataset import Dataset, NumpyDataset
 from .disk import DiskDataset
 
-__all__ = ["CSVLoader", "Dataset", "DiskDataset", "NumpyDataset"]
+__all__ = ["CSVLoader", "Dataset", "DiskDataset", "NumpyDataset", "mnist"]
