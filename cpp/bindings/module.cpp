@@ -15,6 +15,8 @@ void bind_optim(pybind11::module_& m);
 void bind_fingerprint(pybind11::module_& m);
 void bind_ecfp(pybind11::module_& m);
 void bind_peak(pybind11::module_& m);
+void bind_sequence(pybind11::module_& m);
+void bind_image(pybind11::module_& m);
 }  // namespace catalase
 
 PYBIND11_MODULE(_core, m) {
@@ -29,4 +31,6 @@ PYBIND11_MODULE(_core, m) {
   catalase::bind_fingerprint(m);
   catalase::bind_ecfp(m);
   catalase::bind_peak(m);
+  catalase::bind_sequence(m);
+  catalase::bind_image(m);
 }

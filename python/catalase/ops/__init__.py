@@ -27,6 +27,7 @@ from .loss import (
 )
 from .matmul import matmul, matmul_backward
 from .memory import empty
+from .one_hot_dna import one_hot_dna
 from .optim import adagrad_step, adam_step, momentum_step, rmsprop_step, sgd_step
 from .softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 from .tanimoto import tanimoto, tanimoto_topk
@@ -54,6 +55,7 @@ __all__ = [
     "matmul",
     "matmul_backward",
     "momentum_step",
+    "one_hot_dna",
     "relu",
     "rmsprop_step",
     "sgd_step",
