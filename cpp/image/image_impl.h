@@ -27,52 +27,66 @@ inline void copy_pixels(const AugmentShape& s, const T* x, float* y, const Index
   }
 }
 
-template <class T>
-struct Taps {
-  const T* at[4];  // top left, top right, bottom left, bottom right; nullptr for the fill
-  float across, down;
-};
+inline float blend(float top_left, float top_right, float bottom_left, float bottom_right, float across, float down) {
+  const float top = top_left * (1 - across) + top_right * across;
+  const float bottom = bottom_left * (1 - across) + bottom_right * across;
+  return top * (1 - down) + bottom * down;
+}
 
+// A pixel with a neighbour beyond the border.
 template <class T>
-inline Taps<T> taps_at(const AugmentShape& s, const T* x, double sy, double sx, Border border) {
-  const Index y0 = floor_index(sy), x0 = floor_index(sx), c = s.channels;
-  Taps<T> taps;
-  taps.across = static_cast<float>(sx - static_cast<double>(x0));
-  taps.down = static_cast<float>(sy - static_cast<double>(y0));
-  if (y0 >= 0 && y0 + 1 < s.height && x0 >= 0 && x0 + 1 < s.width) {
-    const T* corner = x + (y0 * s.width + x0) * c;
-    taps.at[0] = corner;
-    taps.at[1] = corner + c;
-    taps.at[2] = corner + s.width * c;
-    taps.at[3] = corner + (s.width + 1) * c;
-    return taps;
-  }
+inline void blend_at_border(const AugmentOptions& o, const AugmentShape& s, const T* x, Index y0, Index x0,
+                            float across, float down, float* y) {
+  const T* at[4];
   for (int t = 0; t < 4; ++t) {
-    const Index py = border_pixel(y0 + t / 2, s.height, border), px = border_pixel(x0 + t % 2, s.width, border);
-    taps.at[t] = py < 0 || px < 0 ? nullptr : x + (py * s.width + px) * c;
+    const Index py = border_pixel(y0 + t / 2, s.height, o.border), px = border_pixel(x0 + t % 2, s.width, o.border);
+    at[t] = py < 0 || px < 0 ? nullptr : x + (py * s.width + px) * s.channels;
   }
-  return taps;
+  for (Index k = 0; k < s.channels; ++k) {
+    float v[4];
+    for (int t = 0; t < 4; ++t) v[t] = at[t] == nullptr ? o.fill : static_cast<float>(at[t][k]) * o.scale;
+    y[k] = blend(v[0], v[1], v[2], v[3], across, down);
+  }
 }
 
-template <class T>
-inline float blend(const Taps<T>& taps, Index k, float scale, float fill) {
-  float v[4];
-  for (int t = 0; t < 4; ++t) v[t] = taps.at[t] == nullptr ? fill : static_cast<float>(taps.at[t][k]) * scale;
-  const float top = v[0] * (1 - taps.across) + v[1] * taps.across;
-  const float bottom = v[2] * (1 - taps.across) + v[3] * taps.across;
-  return top * (1 - taps.down) + bottom * taps.down;
-}
-
-template <class T>
+// C is the number of channels where it is known to the compiler (1, 3 and 4: 2 to 3 times as fast), else 0.
+template <int C, class T>
 inline void blend_pixels(const SourceMap& map, const AugmentOptions& o, const AugmentShape& s, const T* x, float* y) {
+  const Index c = C > 0 ? C : s.channels, below = s.width * c;
+  const double last_y = static_cast<double>(s.height - 1), last_x = static_cast<double>(s.width - 1);
   for (Index i = 0; i < s.out_height; ++i) {
     const double line_y = map.y_y * static_cast<double>(i) + map.y_0;
     const double line_x = map.x_y * static_cast<double>(i) + map.x_0;
-    for (Index j = 0; j < s.out_width; ++j) {
+    for (Index j = 0; j < s.out_width; ++j, y += c) {
       const double sy = line_y + map.y_x * static_cast<double>(j), sx = line_x + map.x_x * static_cast<double>(j);
-      const Taps<T> taps = taps_at(s, x, sy, sx, o.border);
-      for (Index k = 0; k < s.channels; ++k) *y++ = blend(taps, k, o.scale, o.fill);
+      const Index y0 = floor_index(sy), x0 = floor_index(sx);
+      const float down = static_cast<float>(sy - static_cast<double>(y0));
+      const float across = static_cast<float>(sx - static_cast<double>(x0));
+      if (!(sy >= 0 && sy < last_y && sx >= 0 && sx < last_x)) {
+        blend_at_border(o, s, x, y0, x0, across, down, y);
+        continue;
+      }
+      const T* p = x + (y0 * s.width + x0) * c;
+      for (Index k = 0; k < c; ++k) {
+        y[k] = blend(static_cast<float>(p[k]) * o.scale, static_cast<float>(p[k + c]) * o.scale,
+                     static_cast<float>(p[k + below]) * o.scale, static_cast<float>(p[k + below + c]) * o.scale, across,
+                     down);
+      }
     }
+  }
+}
+
+template <class T>
+inline void blend_image(const SourceMap& map, const AugmentOptions& o, const AugmentShape& s, const T* x, float* y) {
+  switch (s.channels) {
+    case 1:
+      return blend_pixels<1>(map, o, s, x, y);
+    case 3:
+      return blend_pixels<3>(map, o, s, x, y);
+    case 4:
+      return blend_pixels<4>(map, o, s, x, y);
+    default:
+      return blend_pixels<0>(map, o, s, x, y);
   }
 }
 
@@ -142,7 +156,7 @@ void augment_level(const AugmentOptions& o, AugmentKey key, const AugmentShape& 
     whole_offsets(map, s, o.border, offsets, offsets + s.out_height);
     copy_pixels(s, x, y, offsets, offsets + s.out_height, o.scale, o.fill);
   } else {
-    blend_pixels(map, o, s, x, y);
+    blend_image(map, o, s, x, y);
   }
   const Index n = s.out_height * s.out_width * s.channels;
   if (map.gain != 1 || map.added != 0) adjust(map, s, y);

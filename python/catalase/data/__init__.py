@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from . import mnist
+from .augment import Augment, AugmentedDataset
 from .csv_loader import CSVLoader
 from .dataset import Dataset, NumpyDataset
 from .disk import DiskDataset
 from .genome import Interval, one_hot_intervals, read_bed, read_fasta, reverse_complement
+from .image import ImageDataset
+from .image_loader import ImageLoader
 
 __all__ = [
+    "Augment",
+    "AugmentedDataset",
     "CSVLoader",
     "Dataset",
     "DiskDataset",
+    "ImageDataset",
+    "ImageLoader",
     "Interval",
     "NumpyDataset",
     "mnist",

@@ -6,6 +6,7 @@ Each function checks its inputs once and calls one kernel. Every differentiable 
 from __future__ import annotations
 
 from .activation import activation, activation_backward, exp, log, relu, sigmoid, softplus, tanh
+from .augment import augment_images
 from .dropout import dropout, dropout_backward
 from .ecfp import ecfp
 from .linear import (
@@ -40,6 +41,7 @@ __all__ = [
     "adagrad_step",
     "adam_step",
     "as_sparse",
+    "augment_images",
     "dropout",
     "dropout_backward",
     "ecfp",

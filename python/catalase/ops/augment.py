@@ -22,7 +22,7 @@ def augment_images(
     seed: int,
     step: int = 0,
     numbers: Any = None,
-    masks: NDArray[Any] | None = None,
+    masks: NDArray[Any] | tuple[NDArray[Any], ...] | None = None,
     random: bool = True,
     flip_horizontal: float = 0.0,
     flip_vertical: float = 0.0,
@@ -50,7 +50,7 @@ def augment_images(
     numbers : array_like of int, shape (N,), optional
         Of the images, 0 to 2**32 - 1: their rows in the dataset. 0 to N - 1 where left out. An image's random numbers
         depend on (seed, step, its number) alone, not on the batch or the order.
-    masks : ndarray, shape (N, H, W, ...), optional
+    masks : ndarray, shape (N, H, W, ...), or a tuple of them, optional
         Labels of each pixel. They take the same flips, turns, shift and crop; no value is mixed or changed (the nearest
         is taken) and what comes in from outside is 0, or the border's label.
     random : bool
@@ -80,7 +80,7 @@ def augment_images(
     Returns
     -------
     ndarray of float32, or (images, masks)
-        Shape of x, with the height and width of the crop.
+        Shape of x, with the height and width of the crop; a tuple of masks comes back as a tuple.
 
     Raises
     ------
@@ -126,14 +126,17 @@ def augment_images(
     out = empty((n, out_height, out_width, channels), np.dtype(np.float32))
     if n and channels:
         _core.augment(options, int(seed), int(step), rows, images, out)
-    result = out.reshape((n, out_height, out_width) + x.shape[3:])
+    result = out.reshape((n, out_height, out_width, *x.shape[3:]))
     if masks is None:
         return result
-    labels = _masks(masks, images)
-    moved = empty((n, out_height, out_width, labels.shape[3]), labels.dtype)
-    if moved.size:
-        _core.augment_masks(options, int(seed), int(step), rows, labels, moved)
-    return result, moved.reshape((n, out_height, out_width) + masks.shape[3:])
+    moved = []
+    for mask in masks if isinstance(masks, tuple) else (masks,):
+        labels = _masks(mask, images)
+        turned = empty((n, out_height, out_width, labels.shape[3]), labels.dtype)
+        if turned.size:
+            _core.augment_masks(options, int(seed), int(step), rows, labels, turned)
+        moved.append(turned.reshape((n, out_height, out_width, *mask.shape[3:])))
+    return result, tuple(moved) if isinstance(masks, tuple) else moved[0]
 
 
 def _images(x: Any) -> NDArray[Any]:
