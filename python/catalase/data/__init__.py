@@ -7,6 +7,7 @@ from .augment import Augment, AugmentedDataset
 from .csv_loader import CSVLoader
 from .dataset import Dataset, NumpyDataset
 from .disk import DiskDataset
+from .disk_writer import DiskWriter
 from .genome import Interval, one_hot_intervals, read_bed, read_fasta, reverse_complement
 from .image import ImageDataset
 from .image_loader import ImageLoader
@@ -17,6 +18,7 @@ __all__ = [
     "CSVLoader",
     "Dataset",
     "DiskDataset",
+    "DiskWriter",
     "ImageDataset",
     "ImageLoader",
     "Interval",
