@@ -75,3 +75,13 @@ def test_training_on_it_gives_the_same_bits_for_any_number_of_threads(rng):
         weights.append(np.concatenate([v.ravel() for v in net.state_dict().values()]))
         ct.set_num_threads(before)
     assert len(history) == 3 and np.array_equal(*weights) and weights[0].any()
+
+
+def test_the_same_images_come_from_disk_in_windows(rng, tmp_path):
+    data = images(rng, 60)
+    ct.data.DiskDataset.create(tmp_path, [data.select(range(a, a + 20)) for a in (0, 20, 40)])
+    augment = Augment(rotation=30, noise=0.1)
+    memory = by_id(AugmentedDataset(data, augment), batch_size=7, seed=3)
+    disk = AugmentedDataset(ct.data.DiskDataset(tmp_path, window_bytes=1000), augment)
+    streamed = by_id(disk, batch_size=7, seed=3)
+    assert streamed.keys() == memory.keys() and all(np.array_equal(streamed[i], memory[i]) for i in memory)

@@ -67,7 +67,8 @@ class LazyArray(np.lib.mixins.NDArrayOperatorsMixin):
         row = operator.index(first)
         if not -len(self) <= row < len(self):
             raise IndexError(f"row {row} of a column of {len(self)} rows")
-        return self.take_rows(np.array([row % len(self)]))[0][rest]
+        found = self.take_rows(np.array([row % len(self)]))[0]
+        return found[rest] if rest else found
 
     def __iter__(self) -> Iterator[Any]:
         for start in range(0, len(self), _CHUNK):

@@ -45,6 +45,7 @@ _KNOWN = {
     ("numpy._core.multiarray", "scalar"): _Named("scalar"),
     ("numpy.core.numeric", "_frombuffer"): _Named("frombuffer"),
     ("numpy._core.numeric", "_frombuffer"): _Named("frombuffer"),
+    ("__builtin__", "bytes"): _Named("bytes"),  # an empty one, as protocol 2 writes it
     ("_codecs", "encode"): _Named("encode"),
     ("joblib.numpy_pickle", "NumpyArrayWrapper"): _Named("wrapper"),
 }
@@ -99,7 +100,7 @@ def load_npy(path: str | Path, mmap: bool = True) -> NDArray[Any]:
             shape, _, dtype = read(file)
             if dtype.hasobject:
                 value = _Reader(io.BytesIO(file.read())).read()
-                if value.shape != shape:
+                if isinstance(value, np.ndarray) and value.shape != shape:
                     raise ValueError(f"an array of shape {value.shape} where its header says {shape}")
                 return plain_array(path, value)
         return np.load(path, mmap_mode="r" if mmap and 0 not in shape else None, allow_pickle=False)
@@ -210,6 +211,8 @@ class _Reader:
             kind == "wrapper" and arguments == ()
         ):
             self.stack.append(_Array())
+        elif kind == "bytes" and arguments == ():
+            self.stack.append(b"")
         elif kind == "encode" and type(arguments[0]) is str and arguments[1] == "latin1":
             self.stack.append(arguments[0].encode("latin1"))
         elif kind == "frombuffer":
