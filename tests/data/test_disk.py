@@ -17,7 +17,7 @@ import pytest
 
 import catalase as ct
 from catalase.data import DiskDataset, DiskWriter, NumpyDataset
-from catalase.data._pickled_arrays import load_joblib, load_npy
+from catalase.data._array_files import load_joblib, load_npy
 from catalase.data._shards import ShardedArray
 
 

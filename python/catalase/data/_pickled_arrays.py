@@ -8,15 +8,9 @@ looked up or called. Anything else is refused by name.
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import io
-import lzma
 import math
 import re
-import zlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -25,8 +19,6 @@ from numpy.typing import NDArray
 _MARK = object()
 _DTYPE = re.compile(r"[<>|=]?(?:[biufc]\d{1,2}|[US]\d{1,8}|O8?)")
 _MOST_NESTED = 3
-_BROKEN = (ValueError, IndexError, KeyError, TypeError, EOFError, OverflowError, MemoryError, zlib.error, OSError,
-           lzma.LZMAError)  # fmt: skip
 
 
 class _Named:
@@ -74,82 +66,15 @@ class _Array:
         self.value: NDArray[Any] | None = None
 
 
-def load_joblib(path: str | Path) -> NDArray[Any]:
-    """Read an array that ``joblib.dump`` wrote, plain or compressed (zlib, gzip, bz2, xz, lzma).
+def read_pickled_array(stream: BinaryIO) -> Any:
+    """Follow one pickle to its end, and return the array, list, number or string that it makes.
 
     Raises
     ------
-    ValueError
-        For anything but one array of numbers or strings; see the module.
+    ValueError, IndexError, KeyError, TypeError, and whatever a broken stream raises
+        For names, instructions and values other than those that arrays are written with.
     """
-    with open(path, "rb") as file:
-        data = file.read()
-    try:
-        value = _Reader(io.BytesIO(_unpacked(data))).read()
-    except _BROKEN as error:
-        raise _refusal(path, error) from None
-    return plain_array(path, value)
-
-
-def load_npy(path: str | Path, mmap: bool = True) -> NDArray[Any]:
-    """Read an ``.npy`` file; one of Python objects, which holds a pickle, by the reader of this module."""
-    try:
-        with open(path, "rb") as file:
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, _, dtype = read(file)
-            if dtype.hasobject:
-                value = _Reader(io.BytesIO(file.read())).read()
-                if isinstance(value, np.ndarray) and value.shape != shape:
-                    raise ValueError(f"an array of shape {value.shape} where its header says {shape}")
-                return plain_array(path, value)
-        return np.load(path, mmap_mode="r" if mmap and 0 not in shape else None, allow_pickle=False)
-    except _BROKEN as error:
-        raise _refusal(path, error) from None
-
-
-def plain_array(path: str | Path, value: Any) -> NDArray[Any]:
-    """Return an array of numbers or strings; one of objects is made so, where they are all strings, numbers or equal arrays."""
-    if not isinstance(value, np.ndarray):
-        raise _refusal(path, ValueError(f"a {type(value).__name__} where an array was needed"))
-    if value.dtype != object:
-        return value
-    items: list[Any] = [_finished(item) for item in value.ravel().tolist()]
-    if all(isinstance(item, str) for item in items):
-        made = np.array(items, dtype=str)
-    elif all(item is None or isinstance(item, (bool, int, float, np.number, np.bool_)) for item in items):
-        made = np.array([np.nan if item is None else item for item in items])
-    elif all(isinstance(item, np.ndarray) and item.dtype != object for item in items):
-        if len({item.shape for item in items}) != 1:
-            raise _refusal(path, ValueError("arrays of unequal shapes in one column"))
-        made = np.stack(items)
-    else:
-        kinds = sorted({type(item).__name__ for item in items})
-        raise _refusal(path, ValueError(f"objects of the types {', '.join(kinds)} in one array"))
-    if made.dtype == object:
-        raise _refusal(path, ValueError("whole numbers beyond 64 bits"))
-    return made.reshape(value.shape + made.shape[1:])
-
-
-def _refusal(path: str | Path, error: Exception) -> ValueError:
-    reason = str(error) or type(error).__name__
-    return ValueError(
-        f"DiskDataset: {path} cannot be read: {reason}; only arrays of numbers and strings are, whatever else a pickle "
-        "holds is refused"
-    )
-
-
-def _unpacked(data: bytes) -> bytes:
-    openers: tuple[tuple[bytes, Callable[[bytes], bytes]], ...] = (
-        (b"\x1f\x8b", gzip.decompress),
-        (b"BZh", bz2.decompress),
-        (b"\xfd7zXZ", lzma.decompress),
-        (b"\x5d\x00", lzma.decompress),
-    )
-    for magic, unpack in openers:
-        if data.startswith(magic):
-            return unpack(data)
-    return zlib.decompress(data) if data[:1] == b"\x78" else data
+    return _Reader(stream).read()
 
 
 class _Reader:
@@ -170,7 +95,7 @@ class _Reader:
             elif name in _STEPS:
                 _STEPS[name](self, argument)
             elif name == "STOP":
-                return _finished(self.stack.pop())
+                return finished(self.stack.pop())
             elif name not in ("PROTO", "FRAME"):
                 raise ValueError(f"the instruction {name}")
         raise ValueError("a pickle without an end")
@@ -287,7 +212,8 @@ def _values(dtype: np.dtype[Any], shape: Any, data: Any, order: str) -> NDArray[
     return flat.reshape(shape[::-1]).T if order == "F" else flat.reshape(shape)
 
 
-def _finished(value: Any) -> Any:
+def finished(value: Any) -> Any:
+    """Return an array that is complete, and any other value as it is."""
     if isinstance(value, _Array):
         if value.value is None:
             raise ValueError("an array without its values")

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _storage
+from ._array_files import load_joblib, load_npy
 from ._lazy import LazyArray
-from ._pickled_arrays import load_joblib, load_npy
 
 COLUMNS = ("X", "y", "w", "ids")
 SHARD_NAME = re.compile(r"(X|y|w|ids)-\d{5,}-[0-9a-f]{64}\.npy")

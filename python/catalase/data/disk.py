@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _storage
 from .._report import Report
-from ..ops.memory import empty
 from ._lazy import ahead
 from ._shards import (
     COLUMNS,
@@ -25,11 +25,11 @@ from ._shards import (
     deepchem_tasks,
     is_deepchem,
 )
+from ._windows import read_window, windows
 from .dataset import Batch, Dataset
 from .disk_writer import FORMAT, VERSION, ShardList
 
 _DTYPE = re.compile(r"[<>|=]?[biufcUS]\d{1,8}")
-_BLOCKS = 16  # that a window is filled with, at least
 
 
 class DiskDataset(Dataset):
@@ -244,8 +244,8 @@ class DiskDataset(Dataset):
         rng = np.random.Generator(np.random.Philox(seed))
         rows = max(1, self.window_bytes // self._row_bytes() // batch_size) * batch_size
         for epoch in range(epochs):
-            plan = self._plan(rows, None if deterministic else rng)
-            for numbers, columns in ahead(self._window, plan):
+            plan = windows(self._shards, rows, None if deterministic else rng)
+            for numbers, columns in ahead(partial(read_window, self._shards), plan):
                 for start in range(0, len(numbers), batch_size):
                     here = slice(start, start + batch_size)
                     batch: Any = [column[here] for column in columns]
@@ -257,56 +257,6 @@ class DiskDataset(Dataset):
                         batch[2][count:] = 0
                     yield epoch, chosen, tuple(batch)
                 del numbers, columns, batch, chosen  # before the next: a window's memory is used again
-
-    def _plan(self, rows: int, rng: np.random.Generator | None) -> Iterator[_Window]:
-        """Cut the dataset into blocks, put them in order, and fill windows of `rows` rows with them."""
-        most = max(1, rows // _BLOCKS)
-        blocks = []
-        for shard, length in enumerate(self._shards.rows):
-            step = max(1, length) if self._shards.whole_reads else most
-            blocks += [(shard, start, min(start + step, length)) for start in range(0, length, step)]
-        order = np.arange(len(blocks)) if rng is None else rng.permutation(len(blocks))
-        pieces: list[tuple[int, int, int]] = []
-        room = rows
-        for number in order:
-            shard, start, stop = blocks[number]
-            while start < stop:
-                end = min(stop, start + room)
-                pieces.append((shard, start, end))
-                room -= end - start
-                start = end
-                if room == 0:
-                    yield _Window(pieces, None if rng is None else rng.permutation(rows))
-                    pieces, room = [], rows
-        if pieces:
-            yield _Window(pieces, None if rng is None else rng.permutation(rows - room))
-
-    def _window(self, window: _Window) -> tuple[NDArray[np.int64], list[NDArray[Any]]]:
-        """Read a window: each piece goes straight to the places that its rows have in the shuffled order."""
-        count = sum(stop - start for _, start, stop in window.pieces)
-        numbers = np.empty(count, np.int64)
-        forms = [self._shards.forms[column] for column in COLUMNS]
-        columns = [_room((count, *form.shape), form.dtype) for form in forms]
-        at = 0
-        for shard, start, stop in window.pieces:
-            span = slice(at, at + stop - start)
-            places: Any = span if window.order is None else window.order[span]
-            numbers[places] = np.arange(start, stop) + self._shards.starts[shard]
-            for column, out in zip(COLUMNS, columns, strict=True):
-                out[places] = self._shards.read(shard, column)[start:stop]
-            at += stop - start
-        return numbers, columns
-
-
-class _Window(NamedTuple):
-    """Pieces (shard, start, stop) that are read together, and the place of each of their rows (None: in order)."""
-
-    pieces: list[tuple[int, int, int]]
-    order: NDArray[np.int64] | None
-
-
-def _room(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    return np.empty(shape, dtype) if dtype.kind in "US" else empty(shape, dtype)
 
 
 def _form(entry: dict[str, Any]) -> Form:
