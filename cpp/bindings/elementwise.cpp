@@ -27,13 +27,31 @@ void backward_into(int f, const py::array& dy, const py::array& y, py::array& dx
 }
 
 template <class T>
-void dropout_into(const py::array& x, py::array& y, DropoutKey key, std::uint32_t threshold, double scale) {
+void dropout_into(const py::array& x, py::array& y, DropoutKey key, std::uint32_t threshold, double scale,
+                  py::object& kept) {
   require(x.size() == y.size(), "dropout: sizes differ");
+  std::uint8_t* mask = nullptr;
+  if (!kept.is_none()) {
+    auto array = py::cast<py::array>(kept);
+    require(array.size() == x.size(), "dropout: kept has another size");
+    mask = output<std::uint8_t>(array);
+  }
   const T* px = input<T>(x);
   T* py_ = output<T>(y);
   const Index n = x.size();
   KernelScope scope;
-  dropout<T>(key, threshold, static_cast<T>(scale), px, py_, n);
+  dropout<T>(key, threshold, static_cast<T>(scale), px, py_, mask, n);
+}
+
+template <class T>
+void keep_into(const py::array& x, py::array& y, const py::array& kept, double scale) {
+  require(x.size() == y.size() && x.size() == kept.size(), "keep: sizes differ");
+  const T* px = input<T>(x);
+  const std::uint8_t* mask = input<std::uint8_t>(kept);
+  T* py_ = output<T>(y);
+  const Index n = x.size();
+  KernelScope scope;
+  keep<T>(mask, static_cast<T>(scale), px, py_, n);
 }
 
 }  // namespace
@@ -54,13 +72,19 @@ void bind_elementwise(py::module_& m) {
   m.def(
       "dropout",
       [](const py::array& x, py::array y, std::uint64_t seed, std::uint32_t layer, std::uint32_t step,
-         std::uint32_t threshold, double scale) {
+         std::uint32_t threshold, double scale, py::object kept) {
         const DropoutKey key{seed, layer, step};
-        has_dtype<double>(x) ? dropout_into<double>(x, y, key, threshold, scale)
-                             : dropout_into<float>(x, y, key, threshold, scale);
+        has_dtype<double>(x) ? dropout_into<double>(x, y, key, threshold, scale, kept)
+                             : dropout_into<float>(x, y, key, threshold, scale, kept);
       },
       py::arg("x"), py::arg("y"), py::arg("seed"), py::arg("layer"), py::arg("step"), py::arg("threshold"),
-      py::arg("scale"));
+      py::arg("scale"), py::arg("kept"));
+  m.def(
+      "keep",
+      [](const py::array& x, py::array y, const py::array& kept, double scale) {
+        has_dtype<double>(x) ? keep_into<double>(x, y, kept, scale) : keep_into<float>(x, y, kept, scale);
+      },
+      py::arg("x"), py::arg("y"), py::arg("kept"), py::arg("scale"));
 }
 
 }  // namespace catalase

@@ -62,6 +62,20 @@ py::array dense(const SparseBatch& x) {
   return out;
 }
 
+template <class T>
+std::unique_ptr<SparseBatch> take(const SparseBatch& x, const py::array& rows) {
+  require(rows.ndim() == 1 && has_dtype<Index>(rows), "rows must be int64");
+  const Index* numbers = input<Index>(rows);
+  for (Index i = 0; i < rows.size(); ++i) {
+    if (numbers[i] < 0 || numbers[i] >= x.rows()) {
+      throw py::index_error("take: row " + std::to_string(numbers[i]) + " of a batch of " + std::to_string(x.rows()));
+    }
+  }
+  const Index count = rows.size();
+  KernelScope scope;
+  return std::make_unique<SparseBatch>(x.matrix<T>().take(numbers, count));
+}
+
 }  // namespace
 
 void bind_sparse_batch(py::module_& m) {
@@ -72,6 +86,9 @@ void bind_sparse_batch(py::module_& m) {
           "dtype",
           [](const SparseBatch& x) { return x.is_double() ? py::dtype::of<double>() : py::dtype::of<float>(); })
       .def("to_dense", [](const SparseBatch& x) { return x.is_double() ? dense<double>(x) : dense<float>(x); })
+      .def("take", [](const SparseBatch& x,
+                      const py::array& rows) { return x.is_double() ? take<double>(x, rows) : take<float>(x, rows); })
+      .def("__len__", &SparseBatch::rows)
       .def("linear",
            [](const SparseBatch& x, const py::array& w, const py::object& bias, int activation) {
              return x.is_double() ? linear_of<double>(x, w, bias, activation)

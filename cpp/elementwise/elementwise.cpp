@@ -32,12 +32,24 @@ void activation_backward(Activation f, const T* dy, const T* y, T* dx, Index n) 
 }
 
 template <class T>
-void dropout(DropoutKey key, std::uint32_t threshold, T scale, const T* x, T* y, Index n) {
+void dropout(DropoutKey key, std::uint32_t threshold, T scale, const T* x, T* y, std::uint8_t* kept, Index n) {
   parallel_ranges(n, kGrain, [&](Index begin, Index end) {  // ranges begin at multiples of 64
+    std::uint8_t* part = kept == nullptr ? nullptr : kept + begin;
     if constexpr (sizeof(T) == 4) {
-      level().elementwise->dropout_f32(key, begin, threshold, scale, x + begin, y + begin, end - begin);
+      level().elementwise->dropout_f32(key, begin, threshold, scale, x + begin, y + begin, part, end - begin);
     } else {
-      level().elementwise->dropout_f64(key, begin, threshold, scale, x + begin, y + begin, end - begin);
+      level().elementwise->dropout_f64(key, begin, threshold, scale, x + begin, y + begin, part, end - begin);
+    }
+  });
+}
+
+template <class T>
+void keep(const std::uint8_t* kept, T scale, const T* x, T* y, Index n) {
+  parallel_ranges(n, kGrain, [&](Index begin, Index end) {
+    if constexpr (sizeof(T) == 4) {
+      level().elementwise->keep_f32(kept + begin, scale, x + begin, y + begin, end - begin);
+    } else {
+      level().elementwise->keep_f64(kept + begin, scale, x + begin, y + begin, end - begin);
     }
   });
 }
@@ -46,7 +58,9 @@ template void map<float>(Map, const float*, float*, Index);
 template void map<double>(Map, const double*, double*, Index);
 template void activation_backward<float>(Activation, const float*, const float*, float*, Index);
 template void activation_backward<double>(Activation, const double*, const double*, double*, Index);
-template void dropout<float>(DropoutKey, std::uint32_t, float, const float*, float*, Index);
-template void dropout<double>(DropoutKey, std::uint32_t, double, const double*, double*, Index);
+template void dropout<float>(DropoutKey, std::uint32_t, float, const float*, float*, std::uint8_t*, Index);
+template void dropout<double>(DropoutKey, std::uint32_t, double, const double*, double*, std::uint8_t*, Index);
+template void keep<float>(const std::uint8_t*, float, const float*, float*, Index);
+template void keep<double>(const std::uint8_t*, double, const double*, double*, Index);
 
 }  // namespace catalase

@@ -4,7 +4,13 @@
 
 namespace catalase {
 const ElementwiseKernels elementwise_portable = {
-    map_level<float>,     map_level<double>,     activation_backward_level<float>, activation_backward_level<double>,
-    dropout_level<float>, dropout_level<double>,
+    map_level<float>,
+    map_level<double>,
+    activation_backward_level<float>,
+    activation_backward_level<double>,
+    dropout_level<float>,
+    dropout_level<double>,
+    keep_level<float>,
+    keep_level<double>,
 };
 }  // namespace catalase

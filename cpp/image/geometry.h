@@ -10,8 +10,9 @@ namespace {
 // Another stream than dropout's, which has layers and steps under the same seed.
 constexpr std::uint64_t kAugmentStream = 0x6175676d656e7400u;
 
+// The words of groups g and g + 1, 128 of them.
 inline void augment_words(AugmentKey key, std::uint64_t group, std::uint32_t* words) {
-  philox_group(DropoutKey{key.seed ^ kAugmentStream, key.image, key.step}, group, words);
+  philox_two_groups(DropoutKey{key.seed ^ kAugmentStream, key.image, key.step}, group, words);
 }
 
 // Source y = y_y * oy + y_x * ox + y_0, and x likewise.
@@ -38,7 +39,7 @@ inline double round_even_steps(double v) {
 // The words of group 0: 0 and 1 flips, 2 quarter turns, 3 rotation, 4 and 5 shift, 6 and 7 crop, 8 brightness, 9
 // contrast.
 inline SourceMap source_map(const AugmentOptions& o, AugmentKey key, const AugmentShape& s) {
-  std::uint32_t words[64];
+  std::uint32_t words[128];
   if (o.random) augment_words(key, 0, words);
   const double spare_y = static_cast<double>(s.height - s.out_height);
   const double spare_x = static_cast<double>(s.width - s.out_width);

@@ -109,9 +109,7 @@ inline void adjust(const SourceMap& map, const AugmentShape& s, float* y) {
 }
 
 // 64 standard normal numbers (Box and Muller): word j and word j + 32 give numbers j and j + 32.
-inline void normal_group(AugmentKey key, std::uint64_t group, float* out) {
-  std::uint32_t words[64];
-  augment_words(key, group, words);
+inline void normal_group(const std::uint32_t* words, float* out) {
   constexpr int W = static_cast<int>(kWidth<float>);
   for (int j = 0; j < 32; j += W) {
     VecF u, v;
@@ -140,10 +138,13 @@ inline void normal_group(AugmentKey key, std::uint64_t group, float* out) {
 }
 
 inline void add_noise(AugmentKey key, float deviation, float* y, Index n) {
-  float normal[64];
-  for (Index i = 0; i < n; i += 64) {
-    normal_group(key, 1 + static_cast<std::uint64_t>(i) / 64, normal);
-    const Index count = n - i < 64 ? n - i : 64;
+  std::uint32_t words[128];
+  float normal[128];
+  for (Index i = 0; i < n; i += 128) {
+    augment_words(key, 1 + static_cast<std::uint64_t>(i) / 64, words);
+    normal_group(words, normal);
+    normal_group(words + 64, normal + 64);
+    const Index count = n - i < 128 ? n - i : 128;
     for (Index j = 0; j < count; ++j) y[i + j] += deviation * normal[j];
   }
 }

@@ -97,6 +97,24 @@ std::unique_ptr<SparseMatrix<T>> SparseMatrix<T>::transposed() const {
 }
 
 template <class T>
+std::unique_ptr<SparseMatrix<T>> SparseMatrix<T>::take(const Index* rows, Index count) const {
+  const Index* starts = starts_.get();
+  Index total = 0;
+  for (Index i = 0; i < count; ++i) total += starts[rows[i] + 1] - starts[rows[i]];
+  auto out = std::make_unique<SparseMatrix>(count, cols_, total);
+  Index at = 0;
+  for (Index i = 0; i < count; ++i) {
+    out->starts_.get()[i] = at;
+    for (Index e = starts[rows[i]]; e < starts[rows[i] + 1]; ++e, ++at) {
+      out->columns_.get()[at] = columns_.get()[e];
+      out->values_.get()[at] = values_.get()[e];
+    }
+  }
+  out->starts_.get()[count] = at;
+  return out;
+}
+
+template <class T>
 void SparseMatrix<T>::to_dense(T* out) const {
   for (Index i = 0; i < rows_ * cols_; ++i) out[i] = T(0);
   for (Index i = 0; i < rows_; ++i) {

@@ -51,7 +51,8 @@ class SparseMatrix {
   static std::unique_ptr<SparseMatrix> from_bits(const std::uint8_t* bits, Index rows, Index bytes, Index row_stride);
 
   std::unique_ptr<SparseMatrix> transposed() const;
-  void to_dense(T* out) const;  // (rows, cols)
+  std::unique_ptr<SparseMatrix> take(const Index* rows, Index count) const;  // rows by number, each below rows()
+  void to_dense(T* out) const;                                               // (rows, cols)
   SparseRows<T> view() const { return {columns_.get(), values_.get(), starts_.get(), rows_, cols_}; }
   Index rows() const { return rows_; }
   Index cols() const { return cols_; }

@@ -45,6 +45,9 @@ def test_masks_and_their_weights_move_with_the_images(rng):
         assert y.dtype == np.uint8 and np.array_equal(y, np.round(X[..., 0] * 255) > 99)
         assert w.shape == y.shape and set(np.unique(w)) <= {0, 1} and not X[w == 0].any()
     assert train.y.shape == train.w.shape == (13, 8, 8)
+    cut = AugmentedDataset(data, Augment(crop=(5, 4)), masks=True)
+    (X, y, w, _), *_ = cut.iterbatches(13, deterministic=True)
+    assert all(np.array_equal(a, b) for a, b in ((cut.X, X), (cut.y, y), (cut.w, w))) and y.shape == (13, 5, 4)
     a_row = NumpyDataset(data.X, data.y, np.arange(13.0))
     (X, y, w, ids), *_ = AugmentedDataset(a_row, Augment(shift=1), masks=True).iterbatches(13)
     assert np.array_equal(w, ids)
@@ -84,4 +87,6 @@ def test_the_same_images_come_from_disk_in_windows(rng, tmp_path):
     memory = by_id(AugmentedDataset(data, augment), batch_size=7, seed=3)
     disk = AugmentedDataset(ct.data.DiskDataset(tmp_path, window_bytes=1000), augment)
     streamed = by_id(disk, batch_size=7, seed=3)
+    assert disk.X.shape == (60, 8, 8, 1) and np.array_equal(disk.X[7:9], AugmentedDataset(data, augment).X[7:9])
+    assert not isinstance(disk.X, np.ndarray), "and nothing is read before it is needed"
     assert streamed.keys() == memory.keys() and all(np.array_equal(streamed[i], memory[i]) for i in memory)

@@ -9,6 +9,7 @@ import pytest
 
 import catalase as ct
 from catalase import models
+from catalase.models._sparse_rows import SparseRows
 
 
 @pytest.fixture
@@ -229,3 +230,20 @@ def test_packed_fingerprints_train_and_predict_as_floats(tmp_path):
     assert np.array_equal(*predictions)
     with pytest.raises(ValueError, match="512"):
         model.predict(packed[:, :10])
+
+
+def test_a_dataset_that_is_mostly_zeros_is_compressed_once_with_the_same_bits(rng):
+    X = (rng.random((300, 64)) < 0.05).astype(np.float32) * rng.standard_normal((300, 64)).astype(np.float32)
+    y = rng.integers(0, 2, (300, 3)).astype(np.float32)
+
+    class Walked(ct.data.NumpyDataset):
+        """A kind of its own, which no model may replace."""
+
+    nets = [models.MultitaskClassifier(3, 64, layer_sizes=[32], seed=1, batch_size=70) for _ in range(2)]
+    histories = [
+        net.fit(kind(X, y), nb_epoch=3) for net, kind in zip(nets, (ct.data.NumpyDataset, Walked), strict=True)
+    ]
+    assert isinstance(nets[0]._training_rows(ct.data.NumpyDataset(X, y)), SparseRows)
+    assert histories[0]["loss"] == histories[1]["loss"]
+    for name, array in nets[0].module.state_dict().items():
+        assert np.array_equal(array, nets[1].module.state_dict()[name]), name

@@ -42,6 +42,28 @@ def test_backward_uses_the_same_mask(rng):
     assert np.array_equal(y == 0, dx == 0) and np.allclose(dx[dx != 0], dy[dx != 0] / 0.7)
 
 
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 17, 127, 128, 129, 300, 40_000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_kept_mask_gives_the_same_bits(backend, rng, size, dtype):
+    x, dy, key = (
+        rng.standard_normal(size).astype(dtype),
+        rng.standard_normal(size).astype(dtype),
+        {"seed": 5, "step": 9},
+    )
+    kept = np.full(size, 7, np.uint8)
+    y = ct.ops.dropout(x, 0.3, **key, kept=kept)
+    assert np.array_equal(y, ct.ops.dropout(x, 0.3, **key)) and np.array_equal(kept, y != 0)
+    assert np.array_equal(ct.ops.dropout_backward(dy, 0.3, **key, kept=kept), ct.ops.dropout_backward(dy, 0.3, **key))
+
+
+def test_a_mask_of_another_kind_is_refused():
+    x = np.ones((2, 3))
+    for kept in (np.ones((3, 2), np.uint8), np.ones((2, 3)), np.ones((2, 6), np.uint8)[:, ::2], [1, 1]):
+        for function in (ct.ops.dropout, ct.ops.dropout_backward):
+            with pytest.raises(ValueError, match="kept must be"):
+                function(x, 0.5, seed=1, kept=kept)
+
+
 def test_other_keys_give_other_masks():
     x = np.ones(1000)
     masks = [

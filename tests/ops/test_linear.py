@@ -184,3 +184,15 @@ def test_a_linear_gradient_has_the_bits_of_the_array(backend, threads, rng, kind
 def test_a_linear_gradient_needs_equally_many_rows():
     with pytest.raises(ValueError, match="equally many rows"):
         ct.ops.LinearGradient(np.zeros((2, 3)), np.zeros((3, 3)))
+
+
+def test_rows_of_a_sparse_batch():
+    x = np.zeros((40, 32), np.float32)
+    x[np.arange(40), np.arange(40) % 32] = np.arange(1, 41)
+    batch = ct.ops.as_sparse(x)
+    rows = np.array([7, 0, 39, 7])
+    assert np.array_equal(batch.take(rows).to_dense(), x[rows]) and len(batch) == 40
+    assert batch.take(rows[:0]).shape == (0, 32)
+    for wrong in (40, -1):
+        with pytest.raises(IndexError, match="of a batch of 40"):
+            batch.take(np.array([0, wrong]))

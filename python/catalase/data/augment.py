@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ops.augment import augment_images
+from ._lazy import LazyArray
 from .dataset import Batch, Dataset
 
 
@@ -125,19 +126,28 @@ class AugmentedDataset(Dataset):
         return len(self.dataset)
 
     @property
-    def X(self) -> NDArray[Any]:  # type: ignore[override]
-        """Images without augmentation, converted and cropped."""
-        return self._plain()[0]
+    def X(self) -> Any:  # type: ignore[override]
+        """Images without augmentation, converted and cropped; read when they are needed where the dataset does so."""
+        X = self.dataset.X
+        return _PlainImages(X, self.augment) if isinstance(X, LazyArray) else self.augment(X, random=False)
 
     @property
-    def y(self) -> NDArray[Any]:  # type: ignore[override]
+    def y(self) -> Any:  # type: ignore[override]
         """Labels; masks are cropped as the images."""
-        return self._plain()[1] if self.masks else self.dataset.y
+        return self._middle(self.dataset.y) if self.masks else self.dataset.y
 
     @property
-    def w(self) -> NDArray[Any]:  # type: ignore[override]
-        """Weights."""
-        return self._plain()[2] if self.masks else self.dataset.w
+    def w(self) -> Any:  # type: ignore[override]
+        """Weights; those of masks are cropped too."""
+        own = self.masks and self.dataset.w.shape == self.dataset.y.shape
+        return self._middle(self.dataset.w) if own else self.dataset.w
+
+    def _middle(self, column: Any) -> Any:
+        crop = self.augment.settings["crop"]
+        if crop is None:
+            return column
+        top, left = ((n - m) // 2 for n, m in zip(column.shape[1:3], crop, strict=True))
+        return column[:, top : top + crop[0], left : left + crop[1]]
 
     @property
     def ids(self) -> NDArray[Any]:  # type: ignore[override]
@@ -158,10 +168,6 @@ class AugmentedDataset(Dataset):
         for epoch, rows, batch in self.dataset.numbered_batches(batch_size, epochs, deterministic, pad_batches, seed):
             yield epoch, rows, self._applied(batch, random=not deterministic, seed=key, step=epoch, numbers=rows)
 
-    def _plain(self) -> Batch:
-        data = self.dataset
-        return self._applied((np.asarray(data.X), np.asarray(data.y), np.asarray(data.w), data.ids), random=False)
-
     def _applied(self, batch: Batch, **how: Any) -> Batch:
         X, y, w, ids = batch
         if not self.masks:
@@ -171,3 +177,16 @@ class AugmentedDataset(Dataset):
         else:
             X, y = self.augment(X, y, **how)
         return X, y, w, ids
+
+
+class _PlainImages(LazyArray):
+    """A column of images, converted and cropped as they are read."""
+
+    def __init__(self, X: LazyArray, augment: Augment) -> None:
+        size = augment.settings["crop"] or X.shape[1:3]
+        super().__init__((len(X), *size, *X.shape[3:]), np.float32)
+        self.X, self.augment = X, augment
+
+    def take_rows(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return these rows."""
+        return self.augment(self.X.take_rows(rows), random=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import math
 import warnings
@@ -216,6 +217,7 @@ def check_columns(file: str | Path, present: Sequence[str] | None, wanted: Seque
         )
 
 
+@functools.lru_cache(4096)  # labels of a class are few texts
 def parse_label(text: str) -> tuple[float, str]:
     """Return a label and an empty reason; NaN for a missing one; NaN and a reason where it is no number."""
     stripped = text.strip()

@@ -105,17 +105,14 @@ class Dataset:
             raise ValueError(f"iterbatches: batch_size must be 1 or more, got {batch_size}")
         n = len(self)
         size = n if batch_size is None else batch_size
-        rng = np.random.Generator(np.random.Philox(seed))
-        for epoch in range(epochs):
-            order = np.arange(n) if deterministic else rng.permutation(n)
-            for start in range(0, n, max(1, size)):
-                chosen = order[start : start + size]
-                short = size - len(chosen) if pad_batches else 0
-                rows = np.concatenate([chosen, np.resize(chosen, short)]) if short else chosen
-                w = self.w[rows]
-                if short:
-                    w[len(chosen) :] = 0
-                yield epoch, rows, (self.X[rows], self.y[rows], w, self.ids[rows])
+        an_epoch = max(1, -(-n // max(1, size)))  # batches
+        for number, chosen in enumerate(row_batches(n, size, epochs, deterministic, seed)):
+            short = size - len(chosen) if pad_batches else 0
+            rows = np.concatenate([chosen, np.resize(chosen, short)]) if short else chosen
+            w = self.w[rows]
+            if short:
+                w[len(chosen) :] = 0
+            yield number // an_epoch, rows, (self.X[rows], self.y[rows], w, self.ids[rows])
 
     def itersamples(self) -> Iterator[tuple[Any, Any, Any, Any]]:
         """Yield (x, y, w, id) a row, in order."""
@@ -124,6 +121,15 @@ class Dataset:
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {shape}" for name, shape in zip("Xyw", self.get_shape()[:3], strict=True))
         return f"{type(self).__name__}({len(self)} rows, {shapes})"
+
+
+def row_batches(n: int, size: int, epochs: int, deterministic: bool, seed: int | None) -> Iterator[NDArray[np.int64]]:
+    """Yield the row numbers of each batch."""
+    rng = np.random.Generator(np.random.Philox(seed))
+    for _ in range(epochs):
+        order = np.arange(n) if deterministic else rng.permutation(n)
+        for start in range(0, n, max(1, size)):
+            yield order[start : start + size]
 
 
 class NumpyDataset(Dataset):

@@ -13,6 +13,7 @@ from .._registry import AnyOf, Float, Int, List, Str, register
 from ..autograd import Tensor
 from ._labels import check_classes, check_numbers
 from ._settings import Number, each_layer, is_count
+from ._sparse_rows import compressed
 from .model import Model
 
 _ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "identity")
@@ -122,6 +123,9 @@ class _Multitask(Model):
                 layers.append(nn.Dropout(self.dropouts[i]))
             width = size
         return _DenseNet(layers, shape)
+
+    def _training_rows(self, dataset: Any) -> Any:
+        return compressed(dataset)
 
     def make_optimizer(self) -> optim.Optimizer:
         if self.weight_decay_penalty_type == "l1":

@@ -201,10 +201,12 @@ def parse_table(table: Table, data: bytes, where: Any) -> Rows:
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{table.name}: {where} is damaged ({error}); delete it and load again") from None
     digest = hashlib.sha256(text).hexdigest()
-    reader = csv.DictReader(io.StringIO(text.decode("utf-8-sig", errors="replace")))
-    check_columns(where, reader.fieldnames, [table.smiles, *table.tasks])
-    rows = list(reader)
-    labels = [[parse_label(row[task] or "")[0] for task in table.tasks] for row in rows]
+    reader = csv.reader(io.StringIO(text.decode("utf-8-sig", errors="replace")))
+    header = next(reader, [])
+    check_columns(where, header, [table.smiles, *table.tasks])
+    rows = [row + [""] * (len(header) - len(row)) for row in reader if row]
+    columns = [header.index(task) for task in table.tasks]
+    labels = [[parse_label(row[column])[0] for column in columns] for row in rows]
     y = np.array(labels, np.float32).reshape(len(rows), len(table.tasks))
     found = (len(rows), int(np.count_nonzero(~np.isnan(y))))
     if digest != table.sha256 and found != (table.rows, table.labels):
@@ -212,7 +214,8 @@ def parse_table(table: Table, data: bytes, where: Any) -> Rows:
             f"{table.name}: {where} has {found[0]:,} rows and {found[1]:,} labels, but the table has {table.rows:,} and "
             f"{table.labels:,}; delete it and load again"
         )
-    return Rows([row[table.smiles].strip() for row in rows], y, digest)
+    smiles = header.index(table.smiles)
+    return Rows([row[smiles].strip() for row in rows], y, digest)
 
 
 def _download(table: Table, folder: Path) -> Rows:

@@ -33,19 +33,23 @@ __all__ = [
 ]
 
 
-def linear(x: Tensor | NDArray[Any], w: Tensor, b: Tensor | None = None, *, activation: str | None = None) -> Tensor:
+def linear(
+    x: Tensor | NDArray[Any] | ops.SparseBatch, w: Tensor, b: Tensor | None = None, *, activation: str | None = None
+) -> Tensor:
     """Return ``activation(x @ w + b)``, one node on the tape; see `catalase.ops.linear`.
 
-    ``x`` may be a plain array too, and may have leading axes: (..., I) gives (..., O).
+    ``x`` may be a plain array too, and may have leading axes: (..., I) gives (..., O); or a `SparseBatch`.
 
     Raises
     ------
     RuntimeError
         From ``backward``, where an optimizer changed ``w`` after this forward pass: the gradient would be wrong.
     """
-    if not isinstance(x, (Tensor, np.ndarray)):
+    if not isinstance(x, (Tensor, np.ndarray, ops.SparseBatch)):
         raise TypeError(f"linear: x must be a Tensor or a NumPy array, got {type(x).__name__}")
-    if x.ndim > 2:
+    if isinstance(x, ops.SparseBatch):
+        x = _constant(x)
+    elif x.ndim > 2:
         flat = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         return linear(flat, w, b, activation=activation).reshape(*x.shape[:-1], w.shape[1])
     if not isinstance(x, Tensor):
@@ -156,19 +160,20 @@ def squared_error(pred: Tensor, target: NDArray[Any], weights: NDArray[Any] | No
 
 
 def dropout(x: Tensor, rate: float, *, seed: int, layer: int = 0, step: int = 0) -> Tensor:
-    """Drop values at random; see `catalase.ops.dropout`. The mask is made again on the way back."""
+    """Drop values at random; see `catalase.ops.dropout`."""
     x = _tensor(x)
-    key = {"seed": seed, "layer": layer, "step": step}
-    y = ops.dropout(x.data, rate, **key)
-    return record(y, (x,), lambda dy: (ops.dropout_backward(dy, rate, **key),))
+    key: dict[str, Any] = {"seed": seed, "layer": layer, "step": step}
+    kept = ops.empty(x.shape, np.uint8) if x.requires_grad else None
+    y = ops.dropout(x.data, rate, **key, kept=kept)
+    return record(y, (x,), lambda dy: (ops.dropout_backward(dy, rate, **key, kept=kept),))
 
 
 def _tensor(x: Tensor | NDArray[Any]) -> Tensor:
     return x if isinstance(x, Tensor) else Tensor(x)
 
 
-def _constant(x: NDArray[Any]) -> Tensor:
-    """An input of any dtype that the kernel takes (packed bits are uint8, which no other tensor may hold)."""
+def _constant(x: Any) -> Tensor:
+    """An input that only this kernel takes: packed bits, which are uint8, or a SparseBatch."""
     out = Tensor(0.0)
     out.data = x
     return out

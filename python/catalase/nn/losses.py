@@ -77,11 +77,15 @@ def _class_numbers(y: NDArray[Any], weights: NDArray[Any] | None) -> NDArray[np.
     """Labels as whole numbers; where the weight is 0 any value becomes 0."""
     if y.dtype.kind in "iub":
         return y.astype(np.int64)
+    with np.errstate(invalid="ignore"):
+        numbers = y.astype(np.int64)  # NaN becomes some number, and is not equal to it
+    right = numbers == y
     if weights is not None:
-        y = np.where(weights == 0, 0, y)
-    numbers = np.where(np.isfinite(y), y, -1).astype(np.int64)
-    if not np.array_equal(numbers, y):
-        bad = y[numbers != y][0]
+        silent = weights == 0
+        numbers[silent] = 0
+        right |= silent
+    if not right.all():
+        bad = y[~right][0]
         raise ValueError(f"loss: labels must be class numbers, got {bad}; give a missing label the weight 0")
     return numbers
 

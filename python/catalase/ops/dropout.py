@@ -11,7 +11,9 @@ from .. import _core
 from ._check import empty, floating
 
 
-def dropout(x: NDArray[Any], rate: float, *, seed: int, layer: int = 0, step: int = 0) -> NDArray[Any]:
+def dropout(
+    x: NDArray[Any], rate: float, *, seed: int, layer: int = 0, step: int = 0, kept: NDArray[np.uint8] | None = None
+) -> NDArray[Any]:
     """Set each value to 0 with probability ``rate`` and scale the others by ``1 / (1 - rate)``.
 
     Parameters
@@ -24,6 +26,9 @@ def dropout(x: NDArray[Any], rate: float, *, seed: int, layer: int = 0, step: in
         Of the run; 0 to 2**64 - 1.
     layer, step : int
         Which layer, and which step of the run; 0 to 2**32 - 1. Other numbers give independent masks.
+    kept : ndarray of uint8, shape of x, optional
+        Is filled with 1 where a value was kept and 0 where it was dropped: `dropout_backward` takes it, and saves the
+        drawing.
 
     Returns
     -------
@@ -35,12 +40,12 @@ def dropout(x: NDArray[Any], rate: float, *, seed: int, layer: int = 0, step: in
     TypeError
         If ``x`` is no float array.
     ValueError
-        If ``rate``, ``seed``, ``layer`` or ``step`` is out of range.
+        If ``rate``, ``seed``, ``layer`` or ``step`` is out of range, or ``kept`` has another shape.
 
     Notes
     -----
     Philox-4x32-10, key (seed), counter (element group, layer, step): the same mask on any level, device and number of
-    threads. Nothing needs to be stored for the way back: `dropout_backward` makes the mask again.
+    threads. Nothing needs to be stored for the way back: `dropout_backward` makes the mask again where it is not given.
 
     References
     ----------
@@ -53,11 +58,15 @@ def dropout(x: NDArray[Any], rate: float, *, seed: int, layer: int = 0, step: in
     >>> ct.ops.dropout(np.ones(8), 0.5, seed=1)
     array([...])
     """
-    return _apply("dropout", "x", x, rate, seed, layer, step)
+    return _apply("dropout", "x", x, rate, seed, layer, step, kept)
 
 
-def dropout_backward(dy: NDArray[Any], rate: float, *, seed: int, layer: int = 0, step: int = 0) -> NDArray[Any]:
+def dropout_backward(
+    dy: NDArray[Any], rate: float, *, seed: int, layer: int = 0, step: int = 0, kept: NDArray[np.uint8] | None = None
+) -> NDArray[Any]:
     """Return the gradient at the input of `dropout`, with the mask that the same key gave. Parameters as `dropout`.
+
+    ``kept`` is read here: the mask that `dropout` filled in, in place of drawing it again. The bits are the same.
 
     Examples
     --------
@@ -67,10 +76,26 @@ def dropout_backward(dy: NDArray[Any], rate: float, *, seed: int, layer: int = 0
     >>> bool(np.array_equal(y, dx))
     True
     """
-    return _apply("dropout_backward", "dy", dy, rate, seed, layer, step)
+    if kept is None:
+        return _apply("dropout_backward", "dy", dy, rate, seed, layer, step, None)
+    floating("dropout_backward", "dy", dy)
+    _check_kept("dropout_backward", dy, kept)
+    dx = empty(dy.shape, dy.dtype)
+    _core.keep(np.ascontiguousarray(dy), dx, kept, 1.0 / (1.0 - rate))
+    return dx
 
 
-def _apply(function: str, name: str, x: NDArray[Any], rate: float, seed: int, layer: int, step: int) -> NDArray[Any]:
+def _check_kept(function: str, x: NDArray[Any], kept: Any) -> None:
+    if not isinstance(kept, np.ndarray) or kept.dtype != np.uint8 or kept.shape != x.shape:
+        came = f"{kept.dtype} {kept.shape}" if isinstance(kept, np.ndarray) else type(kept).__name__
+        raise ValueError(f"{function}: kept must be a uint8 array of shape {x.shape}, got {came}")
+    if not kept.flags.c_contiguous:
+        raise ValueError(f"{function}: kept must be contiguous")
+
+
+def _apply(
+    function: str, name: str, x: NDArray[Any], rate: float, seed: int, layer: int, step: int, kept: Any
+) -> NDArray[Any]:
     floating(function, name, x)
     if not 0 <= rate < 1:
         raise ValueError(f"{function}: rate must be from 0 to below 1, got {rate}")
@@ -78,7 +103,9 @@ def _apply(function: str, name: str, x: NDArray[Any], rate: float, seed: int, la
         raise ValueError(f"{function}: seed must be from 0 to 2**64 - 1, got {seed}")
     if not (0 <= layer < 2**32 and 0 <= step < 2**32):
         raise ValueError(f"{function}: layer and step must be from 0 to 2**32 - 1, got {layer} and {step}")
+    if kept is not None:
+        _check_kept(function, x, kept)
     y = empty(x.shape, x.dtype)
     threshold = min(round(rate * 2**32), 2**32 - 1)
-    _core.dropout(np.ascontiguousarray(x), y, int(seed), int(layer), int(step), threshold, 1.0 / (1.0 - rate))
+    _core.dropout(np.ascontiguousarray(x), y, int(seed), int(layer), int(step), threshold, 1.0 / (1.0 - rate), kept)
     return y
