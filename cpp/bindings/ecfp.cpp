@@ -19,18 +19,19 @@ EcfpOutput output_kind(const py::array& rows) {
 
 // The caller's list must not change meanwhile: it keeps the strings alive.
 void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_bond_types, bool chirality,
-               py::array rows, py::array status, int threads) {
+               bool features, py::array rows, py::array status, int threads) {
   const Index n = static_cast<Index>(smiles.size());
   require(rows.ndim() == 2 && rows.shape(0) == n && is_contiguous(rows), "rows do not fit");
   require(status.ndim() == 1 && status.shape(0) == n, "status does not fit");
   require(size >= 8 && size % 8 == 0, "size is not a multiple of 8");
-  require(radius >= 0 && radius <= kEcfpMaxRadius, "radius is not native");
+  require(radius >= 0, "radius is negative");
   require(threads >= 1, "threads must be 1 or more");
   EcfpBatch batch{};
   batch.radius = radius;
   batch.size = size;
   batch.use_bond_types = use_bond_types;
   batch.chirality = chirality;
+  batch.features = features;
   batch.output = output_kind(rows);
   require(rows.shape(1) == (batch.output == EcfpOutput::kPacked ? size / 8 : size), "rows do not fit");
   auto* data = static_cast<char*>(rows.mutable_data());
@@ -64,9 +65,8 @@ void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_
 }  // namespace
 
 void bind_ecfp(py::module_& m) {
-  m.attr("ECFP_MAX_RADIUS") = kEcfpMaxRadius;
   m.def("ecfp", &ecfp_list, py::arg("smiles"), py::arg("radius"), py::arg("size"), py::arg("use_bond_types"),
-        py::arg("chirality"), py::arg("rows"), py::arg("status"), py::arg("threads"));
+        py::arg("chirality"), py::arg("features"), py::arg("rows"), py::arg("status"), py::arg("threads"));
   m.def(
       "count_set_bits",
       [](const py::array& rows, py::array counts) {

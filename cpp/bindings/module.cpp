@@ -14,6 +14,8 @@ void bind_loss(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
 void bind_fingerprint(pybind11::module_& m);
 void bind_ecfp(pybind11::module_& m);
+void bind_pool(pybind11::module_& m);
+void bind_norm(pybind11::module_& m);
 void bind_peak(pybind11::module_& m);
 void bind_sequence(pybind11::module_& m);
 void bind_image(pybind11::module_& m);
@@ -30,6 +32,8 @@ PYBIND11_MODULE(_core, m) {
   catalase::bind_optim(m);
   catalase::bind_fingerprint(m);
   catalase::bind_ecfp(m);
+  catalase::bind_pool(m);
+  catalase::bind_norm(m);
   catalase::bind_peak(m);
   catalase::bind_sequence(m);
   catalase::bind_image(m);

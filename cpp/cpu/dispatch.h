@@ -16,6 +16,8 @@ struct LossKernels;         // loss/loss.h
 struct OptimKernels;        // optim/optim.h
 struct FingerprintKernels;  // fingerprint/tanimoto.h
 struct EcfpKernels;         // fingerprint/ecfp.h
+struct PoolKernels;         // pool/pool.h
+struct NormKernels;         // norm/norm.h
 struct PeakKernels;         // peak/peak.h
 struct ImageKernels;        // image/image.h
 
@@ -29,6 +31,8 @@ struct Level {
   const OptimKernels* optim;
   const FingerprintKernels* fingerprint;
   const EcfpKernels* ecfp;
+  const PoolKernels* pool;
+  const NormKernels* norm;
   const PeakKernels* peak;
   const ImageKernels* image;
 };

@@ -9,15 +9,18 @@
 #include "loss/loss.h"
 #include "matmul/matmul.h"
 #include "matmul/sparse.h"
+#include "norm/norm.h"
 #include "optim/optim.h"
 #include "peak/peak.h"
+#include "pool/pool.h"
 
 namespace catalase {
 
 std::span<const Level> built_levels() {
   static const std::array<Level, 1> levels = {{
       {"portable", [](const CpuFeatures&) { return true; }, &matmul_portable, &sparse_portable, &elementwise_portable,
-       &loss_portable, &optim_portable, &fingerprint_portable, &ecfp_portable, &peak_portable, &image_portable},
+       &loss_portable, &optim_portable, &fingerprint_portable, &ecfp_portable, &pool_portable, &norm_portable,
+       &peak_portable, &image_portable},
   }};
   return levels;
 }

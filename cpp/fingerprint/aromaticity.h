@@ -25,8 +25,8 @@ constexpr int kNoDonor = -1;
 constexpr int kUnproven = -2;
 
 // The electrons that a ring atom offers, kNoDonor, or kUnproven.
-template <int W>
-int electrons_of(const Molecule& m, const Bits<W>& ring_bonds, unsigned atom) {
+template <class M, class IsRingBond>
+int electrons_of(const M& m, unsigned atom, IsRingBond&& is_ring_bond) {
   const int degree = m.atom[atom].degree + m.atom[atom].hydrogens;
   if (degree > 3) return kNoDonor;  // most ring atoms that are not aromatic
   const unsigned element = m.atom[atom].element;
@@ -39,7 +39,7 @@ int electrons_of(const Molecule& m, const Bits<W>& ring_bonds, unsigned atom) {
     if (m.order[bond] < kDouble) continue;
     valence += m.order[bond] - 1;
     ++multiple;
-    if (ring_bonds.test(bond)) {
+    if (is_ring_bond(bond)) {
       in_ring = true;
     } else {
       outside = m.atom[m.neighbour[atom][i]].element;
@@ -138,7 +138,7 @@ Status perceive_aromaticity(Molecule& m, Rings<W>& rings, Kekule<W>& kekule) {
   bool proven = true;
   one = candidates = kekule.plain;
   for_each(rings.atoms & ~kekule.plain, [&](unsigned atom) {
-    const int electrons = electrons_of(m, rings.bonds, atom);
+    const int electrons = electrons_of(m, atom, [&](unsigned bond) { return rings.bonds.test(bond); });
     if (electrons == kUnproven) proven = false;
     if (electrons >= 0) candidates.set(atom);
     if (electrons == 1) one.set(atom);

@@ -4,12 +4,15 @@
 #include <atomic>
 #include <bit>
 
+#include "common/memory.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
 
 namespace catalase {
 
-void ecfp(const EcfpBatch& batch, int threads) {
+void ecfp(const EcfpBatch& given, int threads) {
+  EcfpBatch batch = given;
+  batch.memory = {cached_alloc, cached_free};
   constexpr Index kBlock = 64;  // some 200 microseconds of work
   const Index blocks = (batch.molecules + kBlock - 1) / kBlock;
   std::atomic<Index> next{0};

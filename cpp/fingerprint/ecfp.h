@@ -6,11 +6,19 @@
 // is zero. Rows are independent: threads never change a bit.
 #pragma once
 
+#include <cstddef>
+
 #include "common/views.h"
 
 namespace catalase {
 
 enum class EcfpOutput : int { kPacked = 0, kDense = 1, kCounts = 2 };
+
+// Where the work space of molecules that do not fit on the stack comes from; nullptr leaves the molecule to RDKit.
+struct EcfpMemory {
+  void* (*allocate)(std::size_t bytes);
+  void (*release)(void* block);
+};
 
 struct EcfpBatch {
   const char* const* text;  // ASCII; nullptr: not text
@@ -18,10 +26,11 @@ struct EcfpBatch {
   Index molecules;
   int radius;
   std::uint32_t size;  // bits
-  bool use_bond_types, chirality;
+  bool use_bond_types, chirality, features;
   EcfpOutput output;
   void* rows;            // uint8 (n, size / 8), float32 (n, size) or uint32 (n, size)
   std::uint8_t* status;  // (n,)
+  EcfpMemory memory;
 };
 
 struct EcfpKernels {
@@ -31,9 +40,9 @@ struct EcfpKernels {
 
 extern const EcfpKernels ecfp_portable, ecfp_avx2, ecfp_avx512;
 
-constexpr int kEcfpMaxRadius = 6;  // what is proven
+constexpr int kEcfpMaxRadius = 6;  // of the work space on the stack; more takes the way of large molecules
 
-// On up to `threads` threads of the pool. Work space is on the stacks: nothing is allocated.
+// On up to `threads` threads of the pool, with the caching allocator whatever batch.memory says.
 void ecfp(const EcfpBatch& batch, int threads);
 
 // The set bits of packed rows as compressed sparse rows. count_set_bits gives each row's number of them.

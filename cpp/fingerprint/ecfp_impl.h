@@ -1,10 +1,14 @@
 // One molecule after the other, on one thread: workspace on the stack, one word a set up to 64 atoms and bonds, four
-// beyond. Included by ecfp_<level>.cpp, whose flags decide what the population counts become.
+// beyond, and allocated lists for what does not fit. Included by ecfp_<level>.cpp, whose flags decide what the
+// population counts become.
 #pragma once
 
 #include "fingerprint/aromaticity.h"
 #include "fingerprint/ecfp.h"
 #include "fingerprint/kekulize.h"
+#include "fingerprint/large_molecule.h"
+#include "fingerprint/large_morgan.h"
+#include "fingerprint/large_rings.h"
 #include "fingerprint/molecule.h"
 #include "fingerprint/morgan.h"
 #include "fingerprint/rings.h"
@@ -35,8 +39,51 @@ Status features_of(Molecule& m, const EcfpBatch& batch, Workspace<W>& w, Emit&& 
   Status status = find_ring_bonds(m, w.rings);
   if (status == kNative) status = kekulize(m, w.rings.atoms, w.rings.bonds, w.kekule);
   if (status == kNative && m.closures != 0) status = perceive_aromaticity(m, w.rings, w.kekule);
-  if (status == kNative) morgan(m, w.rings.atoms, batch.radius, batch.use_bond_types, w.morgan, emit);
+  if (status == kNative) morgan(m, w.rings.atoms, batch, w.morgan, emit);
   return status;
+}
+
+// The features of a molecule that does not fit, or of any radius. `work` serves its ring systems, one at a time.
+__attribute__((noinline)) Status large_features(const char* text, const char* end, const EcfpBatch& batch,
+                                                EcfpWork& work, List<u32>& features) {
+  if (end - text > kMaxText) return kSize;
+  const LargeMemory memory(batch.memory, end - text);
+  if (!memory.complete()) return kSize;
+  LargeMolecule m = memory.molecule();
+  Status status = read_smiles(text, end, m);
+  if (status == kNative && batch.chirality && m.stereo_marks) status = kStereo;
+  if (status == kNative && batch.features && m.atoms > kMaxPharmacophoreAtoms) status = kSize;
+  if (status == kNative) status = add_hydrogens(m);
+  if (status != kNative) return status;
+  LargeRings rings(batch.memory, m);
+  if (!rings.complete()) return kSize;
+  status = find_ring_systems(m, rings);
+  if (status == kNative) status = single_bonds_between_systems(m, rings);
+  List<u32> queue(batch.memory, m.room);
+  for (u32 top = 0; top < m.atoms && status == kNative; ++top) {
+    if (rings.first[top] == LargeMolecule::kNone) continue;
+    Molecule& system = work.molecule;
+    if (extract_system(m, top, rings, system) != kNative) {
+      status = prove_not_aromatic(m, top, rings, queue);
+      continue;
+    }
+    status = system.bonds() <= 64 ? perceive_system(system, work.small.rings, work.small.kekule)
+                                  : perceive_system(system, work.large.rings, work.large.kekule);
+    if (status == kNative) take_orders(m, top, rings, system);
+  }
+  if (status == kNative) status = large_morgan(m, rings, batch, features);
+  return status;
+}
+
+// The same, and its features in the row.
+template <class Emit>
+Status read_and_hash_large(const char* text, const char* end, const EcfpBatch& batch, EcfpWork& work, Emit&& emit) {
+  List<u32> features(batch.memory, kMaxFeatures);
+  const Status status = large_features(text, end, batch, work, features);
+  if (status != kNative) return status;
+  if (features.full()) return kSize;
+  for (std::size_t i = 0; i < features.count(); ++i) emit(features[i]);
+  return kNative;
 }
 
 template <class Emit>
@@ -46,12 +93,17 @@ Status read_and_hash(const char* text, std::int64_t length, const EcfpBatch& bat
   const char* end = text + length;
   while (text != end && is_space(*text)) ++text;
   while (text != end && is_space(end[-1])) --end;
+  if (batch.radius > kEcfpMaxRadius) return read_and_hash_large(text, end, batch, work, emit);
   Molecule& m = work.molecule;
   Status status = read_smiles(text, end, m);
+  if (status == kSize) return read_and_hash_large(text, end, batch, work, emit);
   if (status == kNative && batch.chirality && m.stereo_marks) status = kStereo;
   if (status == kNative) status = add_hydrogens(m);
   if (status != kNative) return status;
-  return m.bonds() <= 64 ? features_of(m, batch, work.small, emit) : features_of(m, batch, work.large, emit);
+  if (m.bonds() <= 64) return features_of(m, batch, work.small, emit);
+  status = features_of(m, batch, work.large, emit);
+  if (status != kRings) return status;
+  return read_and_hash_large(text, end, batch, work, emit);  // more rings than are taken at once: system by system
 }
 
 void ecfp_rows(const EcfpBatch& batch, Index begin, Index end) {

@@ -1,4 +1,5 @@
-// A molecule while it is read: arrays of small fields in the caller's workspace, no allocation.
+// A molecule while it is read: arrays of small fields in the caller's workspace, no allocation. What does not fit is
+// read into a LargeMolecule (large_molecule.h), which has the same members.
 //
 // Atoms are numbered as RDKit numbers them, in the order of the SMILES without the hydrogens that are merged. That
 // order is a depth-first tree: the bond that an atom was read with (its tree bond) carries the atom's own number, a
@@ -40,6 +41,7 @@ enum Order : u8 { kSingle = 1, kDouble = 2, kTriple = 3, kAromaticOrder = 4 };
 enum AtomFlag : u8 {
   kWrittenAromatic = 1,  // lower case
   kBracket = 2,          // no implicit hydrogens
+  kPerceivedAromatic = 4
 };
 
 // Eight bytes, so that a new atom is one store and a vector of 64-bit lanes holds one atom a lane.
@@ -56,6 +58,13 @@ struct alignas(8) Atom {
 static_assert(sizeof(Atom) == 8);
 
 struct Molecule {
+  using Number = u8;  // of an atom or a bond
+  static constexpr Number kNone = kNoAtom;
+  static constexpr unsigned max_atoms() { return kMaxAtoms; }
+  static constexpr unsigned max_bonds() { return kMaxBonds; }
+  static constexpr unsigned max_closures() { return kMaxClosures; }
+  static constexpr unsigned words() { return 4; }
+
   unsigned atoms;
   unsigned closures;
   bool stereo_marks;        // an '@', '/' or '\\' was read
@@ -72,6 +81,8 @@ struct Molecule {
   u8 begin[256];
   u8 end[256];
   u8 order[256];  // 0 at a root
+
+  u8 stack[256];  // of the reader: atoms with a branch open
 
   unsigned bonds() const { return atoms + closures; }  // numbers in use; those of roots stand for no bond
 };

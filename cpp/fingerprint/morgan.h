@@ -23,6 +23,7 @@
 #include "fingerprint/bits.h"
 #include "fingerprint/ecfp.h"
 #include "fingerprint/molecule.h"
+#include "fingerprint/pharmacophore.h"
 
 namespace catalase {
 namespace {
@@ -40,6 +41,7 @@ inline HalfLaneVector mix(HalfLaneVector seed, HalfLaneVector value) {
 }
 
 constexpr u8 kEmptySlot = 127;  // the bond type of an empty slot: larger than any
+constexpr u8 kHashedOrders[] = {kEmptySlot, 1, 2, 3, 12};
 
 template <int W>
 struct MorganWork {
@@ -58,6 +60,18 @@ u32 hash_of(const Bits<W>& b) {
   u64 h = 0;
   for (int i = 0; i < W; ++i) h = (h ^ b.word[i]) * 0x9e3779b97f4a7c15ull;
   return static_cast<u32>(h >> 44);
+}
+
+// One atom, whatever its neighbours.
+template <class M>
+u32 first_value(const M& m, unsigned i, bool in_ring) {
+  const Atom& atom = m.atom[i];
+  u32 hydrogens = atom.hydrogens;
+  for (unsigned k = 0; k < atom.degree; ++k) hydrogens += m.atom[m.neighbour[i][k]].element == 1;
+  u32 v = mix(mix(0u, atom.element), static_cast<u32>(atom.degree) + atom.hydrogens);
+  v = mix(mix(v, hydrogens), static_cast<u32>(static_cast<int>(atom.charge)));
+  v = mix(v, static_cast<u32>(static_cast<int>(atom.mass_shift)));
+  return in_ring ? mix(v, 1u) : v;
 }
 
 // Several atoms at a time: an Atom is a lane.
@@ -81,19 +95,12 @@ void first_values(const Molecule& m, const Bits<W>& ring_atoms, u64* value) {
     *reinterpret_cast<LaneVector*>(value + a) = (LaneVector)v & 0xffffffffll;
   }
   if (!m.hydrogen_atoms) return;
-  for (unsigned i = 0; i < m.atoms; ++i) {
-    const Atom& atom = m.atom[i];
-    u32 hydrogens = atom.hydrogens;
-    for (unsigned k = 0; k < atom.degree; ++k) hydrogens += m.atom[m.neighbour[i][k]].element == 1;
-    u32 v = mix(mix(0u, atom.element), static_cast<u32>(atom.degree) + atom.hydrogens);
-    v = mix(mix(v, hydrogens), static_cast<u32>(static_cast<int>(atom.charge)));
-    v = mix(v, static_cast<u32>(static_cast<int>(atom.mass_shift)));
-    value[i] = ring_atoms.test(i) ? mix(v, 1u) : v;
-  }
+  for (unsigned i = 0; i < m.atoms; ++i) value[i] = first_value(m, i, ring_atoms.test(i));
 }
 
 // One atom of any degree.
-inline u32 next_value(const Molecule& m, unsigned atom, u32 round, const u64* value, const u8* type) {
+template <class M>
+inline u32 next_value(const M& m, unsigned atom, u32 round, const u64* value, const u8* type) {
   u64 keys[kMaxDegree];
   const unsigned degree = m.atom[atom].degree;
   for (unsigned i = 0; i < degree; ++i) {
@@ -154,10 +161,9 @@ inline void next_values(const Molecule& m, u32 round, const u8 (*types)[kMaxDegr
 // Bond types beside the neighbour lists, and each atom's star.
 template <int W>
 void fill_slots(const Molecule& m, bool use_bond_types, MorganWork<W>& w) {
-  static constexpr u8 hashed[] = {kEmptySlot, 1, 2, 3, 12};
   u8 table[256];
   const unsigned bonds = m.bonds(), slots = m.wide ? kMaxDegree : 4;
-  for (unsigned b = 0; b < bonds; ++b) table[b] = use_bond_types ? hashed[m.order[b]] : 1;
+  for (unsigned b = 0; b < bonds; ++b) table[b] = use_bond_types ? kHashedOrders[m.order[b]] : 1;
   table[kNoAtom] = kEmptySlot;
   for (unsigned a = 0; a < m.atoms; ++a) {
     Bits<W> star = Bits<W>::none();
@@ -173,15 +179,19 @@ void fill_slots(const Molecule& m, bool use_bond_types, MorganWork<W>& w) {
 
 // Calls emit(feature) for each feature of the molecule.
 template <int W, class Emit>
-void morgan(const Molecule& m, const Bits<W>& ring_atoms, int radius, bool use_bond_types, MorganWork<W>& w,
-            Emit&& emit) {
+void morgan(Molecule& m, const Bits<W>& ring_atoms, const EcfpBatch& batch, MorganWork<W>& w, Emit&& emit) {
+  const int radius = batch.radius;
   const unsigned n = m.atoms;
   u64 *value = w.values[0], *next = w.values[1];
-  first_values(m, ring_atoms, value);
+  if (batch.features) {
+    pharmacophores(m, value);
+  } else {
+    first_values(m, ring_atoms, value);
+  }
   for (unsigned a = 0; a < n; ++a) emit(static_cast<u32>(value[a]));
   if (radius == 0) return;
 
-  fill_slots(m, use_bond_types, w);
+  fill_slots(m, batch.use_bond_types, w);
   next_values(m, 0, w.type, value, next);
   unsigned alive = 0;
   for (unsigned a = 0; a < n; ++a) {

@@ -94,7 +94,8 @@ inline u8 aromatic_symbol(const char*& p, const char* end) {
 }
 
 // What follows '[', up to and with ']'. `plain` is set for "[H]", which is no atom yet.
-inline Status read_bracket(const char*& p, const char* end, Atom& atom, Molecule& m, bool& plain) {
+template <class M>
+inline Status read_bracket(const char*& p, const char* end, Atom& atom, M& m, bool& plain) {
   const char* start = p;
   unsigned isotope = 0;
   while (p != end && is_digit(*p) && p - start < 4) isotope = 10 * isotope + static_cast<unsigned>(*p++ - '0');
@@ -164,31 +165,35 @@ inline u8 order_of(BondMark mark, const Atom& a, const Atom& b) {
 }
 
 // Notes atom b as a neighbour of a, by a bond. The caller has made sure that there is room.
-inline void link(Molecule& m, unsigned a, unsigned b, unsigned bond, u8 order) {
+template <class M>
+inline void link(M& m, unsigned a, unsigned b, unsigned bond, u8 order) {
   Atom& atom = m.atom[a];
   const unsigned slot = atom.degree++;
-  m.neighbour[a][slot] = static_cast<u8>(b);
-  m.bond[a][slot] = static_cast<u8>(bond);
+  m.neighbour[a][slot] = static_cast<typename M::Number>(b);
+  m.bond[a][slot] = static_cast<typename M::Number>(bond);
   atom.twice_valence = static_cast<u8>(atom.twice_valence + (order == kAromaticOrder ? 3 : 2 * order));
   if (slot >= 4) m.wide = true;
 }
 
-inline bool are_neighbours(const Molecule& m, unsigned a, unsigned b) {
+template <class M>
+inline bool are_neighbours(const M& m, unsigned a, unsigned b) {
   for (unsigned i = 0; i < m.atom[a].degree; ++i) {
     if (m.neighbour[a][i] == b) return true;
   }
   return false;
 }
 
-// Ring bonds get numbers from kMaxBonds - 1 down while they are read, since those of atoms are not known yet; here they
-// get their own.
-inline Status number_closures(Molecule& m) {
-  if (m.bonds() + m.closures > kMaxBonds) return kSize;  // old and new numbers must not meet
+// Ring bonds get numbers from max_bonds() - 1 down while they are read, since those of atoms are not known yet; here
+// they get their own.
+template <class M>
+inline Status number_closures(M& m) {
+  using Number = typename M::Number;
+  if (m.bonds() + m.closures > m.max_bonds()) return kSize;  // old and new numbers must not meet
   for (unsigned k = 0; k < m.closures; ++k) {
-    const u8 old_number = static_cast<u8>(kMaxBonds - 1 - k), number = static_cast<u8>(m.atoms + k);
-    const u8 ends[2] = {m.begin[old_number], m.end[old_number]};
+    const auto old_number = static_cast<Number>(m.max_bonds() - 1 - k), number = static_cast<Number>(m.atoms + k);
+    const Number ends[2] = {m.begin[old_number], m.end[old_number]};
     const u8 order = m.order[old_number];
-    for (const u8 a : ends) {
+    for (const Number a : ends) {
       for (unsigned i = 0; i < m.atom[a].degree; ++i) {
         if (m.bond[a][i] == old_number) m.bond[a][i] = number;
       }
@@ -201,16 +206,20 @@ inline Status number_closures(Molecule& m) {
   return kNative;
 }
 
-inline Status read_smiles(const char* p, const char* end, Molecule& m) {
+template <class M>
+inline Status read_smiles(const char* p, const char* end, M& m) {
+  using Number = typename M::Number;
   enum Last : u8 { kStart, kAfterAtom, kAfterOpen, kAfterClose, kAfterDot };
-  u8 stack[256], ring_atom[100], ring_mark[100];
+  Number ring_atom[100];
+  u8 ring_mark[100];
   u64 open_low = 0, open_high = 0;  // ring numbers in use
   unsigned atoms = 0, depth = 0, pending_hydrogens = 0;
-  u8 current = kNoAtom, mark = kNoMark;
+  Number current = M::kNone;
+  u8 mark = kNoMark;
   Last last = kStart;
   m.closures = 0;
   m.stereo_marks = m.hydrogen_atoms = m.wide = false;
-  for (int i = 0; i < 4; ++i) m.written_aromatic[i] = m.aromatic_bonds[i] = 0;
+  for (unsigned i = 0; i < m.words(); ++i) m.written_aromatic[i] = m.aromatic_bonds[i] = 0;
 
   while (p != end) {
     const u8 c = static_cast<u8>(*p++);
@@ -256,18 +265,18 @@ inline Status read_smiles(const char* p, const char* end, Molecule& m) {
         m.stereo_marks |= value == kMarkDirected;
         continue;
       case kOpen:
-        if ((last != kAfterAtom && last != kAfterClose) || mark != kNoMark || depth == kMaxAtoms) return kSyntax;
-        stack[depth++] = current;
+        if ((last != kAfterAtom && last != kAfterClose) || mark != kNoMark || depth == m.max_atoms()) return kSyntax;
+        m.stack[depth++] = current;
         last = kAfterOpen;
         continue;
       case kClose:
         if ((last != kAfterAtom && last != kAfterClose) || mark != kNoMark || depth == 0) return kSyntax;
-        current = stack[--depth];
+        current = m.stack[--depth];
         last = kAfterClose;
         continue;
       case kDot:
         if ((last != kAfterAtom && last != kAfterClose) || mark != kNoMark || depth != 0) return kSyntax;
-        current = kNoAtom;
+        current = M::kNone;
         last = kAfterDot;
         continue;
       case kPercent:
@@ -293,12 +302,13 @@ inline Status read_smiles(const char* p, const char* end, Molecule& m) {
         mark = kNoMark;
         const u8 order = order_of(both, m.atom[current], m.atom[there]);
         if (order == 0 || current == there || are_neighbours(m, current, there)) return kSyntax;
-        if (m.closures == kMaxClosures || m.atom[current].degree == kMaxDegree || m.atom[there].degree == kMaxDegree) {
+        if (m.closures == m.max_closures() || m.atom[current].degree == kMaxDegree ||
+            m.atom[there].degree == kMaxDegree) {
           return kSize;
         }
-        const unsigned bond = kMaxBonds - 1 - m.closures++;
+        const unsigned bond = m.max_bonds() - 1 - m.closures++;
         if (bond < atoms) return kSize;
-        m.begin[bond] = static_cast<u8>(there);
+        m.begin[bond] = static_cast<Number>(there);
         m.end[bond] = current;
         m.order[bond] = order;
         link(m, there, current, bond, order);
@@ -311,7 +321,7 @@ inline Status read_smiles(const char* p, const char* end, Molecule& m) {
 
     // A new atom.
     const unsigned i = atoms;
-    if (i + m.closures >= kMaxAtoms) return kSize;
+    if (i + m.closures >= m.max_atoms()) return kSize;
     if (pending_hydrogens != 0) {
       if (atom.element <= 1) return kSyntax;
       ++atom.hydrogens;
@@ -320,12 +330,12 @@ inline Status read_smiles(const char* p, const char* end, Molecule& m) {
     }
     m.atom[i] = atom;
     if ((atom.flags & kWrittenAromatic) != 0) m.written_aromatic[i / 64] |= u64{1} << (i % 64);
-    __builtin_memset(m.neighbour[i], kNoAtom, kMaxDegree);
-    __builtin_memset(m.bond[i], kNoAtom, kMaxDegree);
+    __builtin_memset(m.neighbour[i], 0xff, sizeof(m.neighbour[i]));  // M::kNone
+    __builtin_memset(m.bond[i], 0xff, sizeof(m.bond[i]));
     m.begin[i] = current;
-    m.end[i] = static_cast<u8>(i);
+    m.end[i] = static_cast<Number>(i);
     m.order[i] = 0;
-    if (current != kNoAtom) {
+    if (current != M::kNone) {
       const u8 order = order_of(static_cast<BondMark>(mark), m.atom[current], atom);
       if (order == 0) return kSyntax;
       if (m.atom[current].degree == kMaxDegree) return kSize;
@@ -336,7 +346,7 @@ inline Status read_smiles(const char* p, const char* end, Molecule& m) {
       mark = kNoMark;
     }
     atoms = i + 1;
-    current = static_cast<u8>(i);
+    current = static_cast<Number>(i);
     last = kAfterAtom;
   }
   m.atoms = atoms;

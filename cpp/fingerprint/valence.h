@@ -43,7 +43,8 @@ inline bool is_plain_end(const Atom& atom, unsigned element) {
 }
 
 // Takes one order off a bond between two neutral atoms, and gives them charges.
-inline void split_charges(Molecule& m, unsigned positive, unsigned negative, unsigned bond) {
+template <class M>
+inline void split_charges(M& m, unsigned positive, unsigned negative, unsigned bond) {
   --m.order[bond];
   m.atom[positive].charge = 1;
   m.atom[negative].charge = -1;
@@ -52,7 +53,8 @@ inline void split_charges(Molecule& m, unsigned positive, unsigned negative, uns
 }
 
 // N(=O)=O, n=O, N=O of valence five -> [N+][O-];  =N#N -> =[N+]=[N-]. False for anything else of valence five.
-inline bool rewrite_nitrogen(Molecule& m, unsigned atom) {
+template <class M>
+inline bool rewrite_nitrogen(M& m, unsigned atom) {
   const unsigned degree = m.atom[atom].degree;
   if (m.atom[atom].hydrogens != 0) return false;
   unsigned slot = degree, oxygens = 0, nitrogens = 0;
@@ -76,7 +78,8 @@ inline bool rewrite_nitrogen(Molecule& m, unsigned atom) {
 }
 
 // RDKit rewrites some phosphorus with two double bonds.
-inline bool is_plain_phosphorus(const Molecule& m, unsigned atom) {
+template <class M>
+inline bool is_plain_phosphorus(const M& m, unsigned atom) {
   if (m.atom[atom].twice_valence <= 8) return true;
   unsigned doubles = 0;
   for (unsigned i = 0; i < m.atom[atom].degree; ++i) doubles += m.order[m.bond[atom][i]] == kDouble;
@@ -91,7 +94,8 @@ inline Status check_bracket(const Atom& atom) {
   return atom.twice_valence <= 2 * highest ? kNative : kValence;
 }
 
-inline Status add_hydrogens(Molecule& m) {
+template <class M>
+inline Status add_hydrogens(M& m) {
   bool rewrite = false;
   for (unsigned i = 0; i < m.atoms; ++i) {
     Atom& atom = m.atom[i];

@@ -5,7 +5,7 @@
 //     blocks of K, even
 //       blocks of N                          packed B stays in L2/L3 while the row blocks of A pass over it
 //         blocks of M                        a block of A stays in L2
-//           panels of N, 1 to kPanelVectors  packed by the first tile that reads it, on the way
+//           panels of N, a few vectors       packed by the first tile that reads it, on the way
 //             tiles of M                     the micro-kernel
 //
 // What is copied. B: into panels, unless it is small or has too few tiles above it for that to pay; a transposed B is
@@ -89,21 +89,23 @@ void matmul_chain(const MatmulArgs<T>& args) {
   const Index blocks_k = k > 0 ? (k + kBlockK - 1) / kBlockK : 1, largest_k = (k + blocks_k - 1) / blocks_k;
   const Index blocks_m = (m + kBlockM - 1) / kBlockM, block_m = (m + blocks_m - 1) / blocks_m;
   const Index block_n = smaller(round_up(n, W), kBlockN);
-  const Index vectors = (smaller(n, block_n) + W - 1) / W, panels = (vectors + kPanelVectors - 1) / kPanelVectors;
-  const Index tiles = (m + kMaxRows[smaller(vectors, kPanelVectors)] - 1) / kMaxRows[smaller(vectors, kPanelVectors)];
+  const Index vectors = (smaller(n, block_n) + W - 1) / W;
+  const Index panel_vectors = vectors == kSinglePanel ? kSinglePanel : kPanelVectors;
+  const Index panels = (vectors + panel_vectors - 1) / panel_vectors;
+  const Index tile_rows = kMaxRows[smaller(vectors, panel_vectors)], tiles = (m + tile_rows - 1) / tile_rows;
   const bool b_rows = args.b.col_stride == 1;
   const bool pack_b = !b_rows || (tiles > 2 && k * n * static_cast<Index>(sizeof(T)) > kSmallBytes);
   const bool keep_b = pack_b && blocks_m > 1;  // with one row block a single panel buffer is enough
   const bool copy_a = must_copy(args.a) || (panels >= 4 && should_copy(args.a));
   Scratch<T> a_buffer(copy_a ? static_cast<std::size_t>(copied_size<T>(block_m, largest_k)) : 0);
-  const Index panel_size = (keep_b ? block_n : kPanelVectors * W) * largest_k;
+  const Index panel_size = (keep_b ? block_n : panel_vectors * W) * largest_k;
   Scratch<T> b_buffer(pack_b ? static_cast<std::size_t>(panel_size) : 0);
 
   for (Index kb = 0; kb < blocks_k; ++kb) {
     const Index k0 = piece_start(k, blocks_k, kb), kc = piece_start(k, blocks_k, kb + 1) - k0;
     for (Index j0 = 0; j0 < n; j0 += block_n) {
       const Index nc = smaller(block_n, n - j0), nc_vectors = (nc + W - 1) / W;
-      const Index nc_panels = (nc_vectors + kPanelVectors - 1) / kPanelVectors;
+      const Index nc_panels = (nc_vectors + panel_vectors - 1) / panel_vectors;
       for (Index ib = 0; ib < blocks_m; ++ib) {
         const Index i0 = piece_start(m, blocks_m, ib), mc = piece_start(m, blocks_m, ib + 1) - i0;
         const auto a = readable_block<T>(args.a.block(i0, k0, mc, kc), copy_a, a_buffer.get());

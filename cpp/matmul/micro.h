@@ -181,6 +181,8 @@ MicroFunction<T> pick_shape(Index rows, Index vectors) {
 #if CATALASE_VECTOR_BYTES == 64
     case 3:
       return pick_rows<T, 3, kByColumn, kPacked>(rows, std::make_integer_sequence<int, kMaxRows[3]>());
+    case 4:
+      return pick_rows<T, 4, kByColumn, kPacked>(rows, std::make_integer_sequence<int, kMaxRows[4]>());
 #endif
     default:
       return pick_rows<T, 2, kByColumn, kPacked>(rows, std::make_integer_sequence<int, kMaxRows[2]>());

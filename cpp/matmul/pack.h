@@ -22,12 +22,13 @@ bool must_copy(const MatrixView<const T>& a) {
   return a.row_stride != 1 && a.col_stride != 1;
 }
 
-// Whether the distance of the rows (or of the columns of a transposed A) maps them to few cache sets, or is so long
-// that the hardware prefetcher does not follow it.
+// Whether the distance of the rows (or of the columns of a transposed A) maps them to few sets of the L2 cache, or is
+// so long that the hardware prefetcher does not follow it. Rows 8 KiB apart are 7% faster copied, rows 2 and 4 KiB
+// apart 1 to 4% slower (AVX-512; on AVX2 alike).
 template <class T>
 bool should_copy(const MatrixView<const T>& a) {
   const Index distance = (a.col_stride == 1 ? a.row_stride : a.col_stride) * static_cast<Index>(sizeof(T));
-  return a.col_stride != 1 ? distance > 1024 || distance < 0 : distance % 2048 == 0;
+  return a.col_stride != 1 ? distance > 1024 || distance < 0 : distance % 8192 == 0;
 }
 
 template <class T>

@@ -104,7 +104,6 @@ def index_neighbors(
 ) -> None: ...
 
 # ecfp.cpp
-ECFP_MAX_RADIUS: int
 
 def ecfp(
     smiles: list[Any],
@@ -112,6 +111,7 @@ def ecfp(
     size: int,
     use_bond_types: bool,
     chirality: bool,
+    features: bool,
     rows: NDArray[Any],
     status: NDArray[np.uint8],
     threads: int,
@@ -210,6 +210,52 @@ def augment(
 ) -> None: ...
 def augment_masks(
     options: AugmentOptions, seed: int, step: int, numbers: NDArray[np.uint32], x: NDArray[Any], y: NDArray[Any]
+) -> None: ...
+
+# pool.cpp
+def pool(
+    kind: int,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    size: Sequence[int],
+    stride: Sequence[int],
+    before: Sequence[int],
+) -> None: ...
+def pool_backward(
+    kind: int,
+    x: NDArray[Any] | None,
+    dy: NDArray[Any],
+    dx: NDArray[Any],
+    size: Sequence[int],
+    stride: Sequence[int],
+    before: Sequence[int],
+) -> None: ...
+
+# norm.cpp
+def moments(x: NDArray[Any], mean: NDArray[Any], var: NDArray[Any]) -> None: ...
+def batch_norm(
+    x: NDArray[Any],
+    gamma: NDArray[Any],
+    beta: NDArray[Any],
+    mean: NDArray[Any],
+    var: NDArray[Any],
+    eps: float,
+    relu: bool,
+    y: NDArray[Any],
+) -> None: ...
+def batch_norm_backward(
+    x: NDArray[Any],
+    dy: NDArray[Any],
+    gamma: NDArray[Any],
+    beta: NDArray[Any],
+    mean: NDArray[Any],
+    var: NDArray[Any],
+    eps: float,
+    relu: bool,
+    batch_statistics: bool,
+    dx: NDArray[Any] | None,
+    dgamma: NDArray[Any],
+    dbeta: NDArray[Any],
 ) -> None: ...
 
 # peak.cpp

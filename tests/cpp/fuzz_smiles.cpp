@@ -18,6 +18,8 @@
 
 #include "fingerprint/ecfp.h"
 
+const catalase::EcfpMemory kHeap = {std::malloc, std::free};
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace catalase;
   // The text lies at the very end of a block of its own, so that reading past it is seen.
@@ -29,11 +31,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::vector<float> dense(bits);
   std::vector<std::uint32_t> counts(bits);
   std::uint8_t status[3] = {99, 99, 99};
-  const int radius = size > 0 ? data[size - 1] % (kEcfpMaxRadius + 1) : 2;
+  const int radius =
+      size > 0 ? data[size - 1] % (kEcfpMaxRadius + 3) : 2;  // the largest take the way of large molecules
   const EcfpKernels& kernels = ecfp_portable;
-  kernels.rows({&text, &length, 1, radius, bits, true, false, EcfpOutput::kPacked, packed.data(), &status[0]}, 0, 1);
-  kernels.rows({&text, &length, 1, radius, bits, true, false, EcfpOutput::kDense, dense.data(), &status[1]}, 0, 1);
-  kernels.rows({&text, &length, 1, radius, bits, true, false, EcfpOutput::kCounts, counts.data(), &status[2]}, 0, 1);
+  EcfpBatch batch{&text,         &length,    1,    radius, bits, true, false, size % 2 == 1, EcfpOutput::kPacked,
+                  packed.data(), &status[0], kHeap};
+  kernels.rows(batch, 0, 1);
+  batch.output = EcfpOutput::kDense, batch.rows = dense.data(), batch.status = &status[1];
+  kernels.rows(batch, 0, 1);
+  batch.output = EcfpOutput::kCounts, batch.rows = counts.data(), batch.status = &status[2];
+  kernels.rows(batch, 0, 1);
   if (status[0] != status[1] || status[0] != status[2] || status[0] > 8) std::abort();
   for (std::uint32_t i = 0; i < bits; ++i) {
     const bool set = (packed[i / 8] >> (i % 8) & 1) != 0;
@@ -89,7 +96,7 @@ std::string mutated(std::mt19937_64& random) {
   std::string s = kCorpus[below(std::size(kCorpus))];
   if (below(20) == 0) {
     const std::string unit = s;
-    for (std::size_t n = below(40); n > 0; --n) s += unit;
+    for (std::size_t n = below(below(20) == 0 ? 1000 : 40); n > 0; --n) s += unit;
   }
   for (std::size_t edits = 1 + below(6); edits > 0; --edits) {
     const std::size_t at = below(s.size() + 1);

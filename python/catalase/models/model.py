@@ -192,6 +192,23 @@ class Model:
             )
         return (scores, tasks) if per_task_metrics else scores
 
+    def summary(self) -> str:
+        """Return a table of the net's layers and parameters; see `catalase.nn.summary`.
+
+        Examples
+        --------
+        >>> import catalase as ct
+        >>> print(ct.models.MultitaskRegressor(1, 8, layer_sizes=[4], dropouts=0.0).summary())
+        Layer            Output shape  Parameters  Note
+        layers.0 Linear  (N, 4)                36
+        layers.1 Linear  (N, 1)                 5
+        Total                                  41
+        """
+        if not self.module.parameters():
+            raise TypeError(f"{type(self).__name__}.summary: this model is not a net, it has no layers")
+        runs = type(self.module).forward is not nn.Module.forward
+        return self.module.summary((self.n_features,) if runs else None)
+
     def to_config(self) -> dict[str, Any]:
         """Return the settings as JSON values, with the class's name under "class"."""
         raise TypeError(f"{type(self).__name__} has no to_config method, so it cannot be saved")

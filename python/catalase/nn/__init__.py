@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
-from . import functional, init, losses
+from . import functional, init, losses, tf_nn
+from .batch_norm import BatchNorm
+from .buffer import Buffer
+from .folding import fold_batch_norm
+from .inspection import dead_relu, summary
 from .layers import Dropout, Linear, ReLU, Sequential, Sigmoid, Softmax, Softplus, Tanh
 from .module import Module
 from .parameter import Parameter, ParameterBuffer, flatten_parameters
+from .pooling import (
+    AvgPool1D,
+    AvgPool2D,
+    AvgPool3D,
+    Flatten,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    MaxPool1D,
+    MaxPool2D,
+    MaxPool3D,
+    Reshape,
+    Upsample,
+)
 
 __all__ = [
+    "AvgPool1D",
+    "AvgPool2D",
+    "AvgPool3D",
+    "BatchNorm",
+    "Buffer",
     "Dropout",
+    "Flatten",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
     "Linear",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPool3D",
     "Module",
     "Parameter",
     "ParameterBuffer",
     "ReLU",
+    "Reshape",
     "Sequential",
     "Sigmoid",
     "Softmax",
     "Softplus",
     "Tanh",
+    "Upsample",
+    "dead_relu",
     "flatten_parameters",
+    "fold_batch_norm",
     "functional",
     "init",
     "losses",
+    "summary",
+    "tf_nn",
 ]

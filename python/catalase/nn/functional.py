@@ -10,17 +10,38 @@ from numpy.typing import NDArray
 
 from .. import ops
 from ..autograd import Tensor, concatenate, record, where
+from ._functional_windows import (
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    batch_norm,
+    global_avg_pool,
+    global_max_pool,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+    upsample,
+)
 from .parameter import Parameter
 
 __all__ = [
     "activation",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "batch_norm",
     "concatenate",
     "dropout",
     "exp",
+    "global_avg_pool",
+    "global_max_pool",
     "linear",
     "log",
     "log_softmax",
     "matmul",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
     "relu",
     "sigmoid",
     "sigmoid_cross_entropy",
@@ -29,6 +50,7 @@ __all__ = [
     "softplus",
     "squared_error",
     "tanh",
+    "upsample",
     "where",
 ]
 

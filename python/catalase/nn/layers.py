@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..autograd import Tensor, is_recording
 from ..ops import empty
 from . import functional
+from .batch_norm import BatchNorm
 from .init import Initializer, generator, glorot_uniform, zeros
 from .module import Module
 from .parameter import Parameter
@@ -208,4 +209,6 @@ def _by_rows(layer: Module) -> bool:
         return all(_by_rows(inner) for inner in layer.layers)
     if type(layer) is Dropout:
         return not layer.training or layer.rate == 0
+    if type(layer) is BatchNorm:
+        return not layer.training
     return type(layer) in _ROW_LAYERS

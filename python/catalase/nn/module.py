@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..autograd import Tensor
+from .buffer import Buffer
 from .parameter import Parameter
+
+_Kind = TypeVar("_Kind", bound=Tensor)
+
+
+class _Watch(threading.local):
+    note: Callable[[Any, Any], None] | None = None
+
+
+_watch = _Watch()
+
+
+@contextmanager
+def watching(note: Callable[[Any, Any], None]) -> Iterator[None]:
+    """Inside, ``note(module, output)`` is called after each module of this thread has computed its output."""
+    before, _watch.note = _watch.note, note
+    try:
+        yield
+    finally:
+        _watch.note = before
 
 
 class Module:
-    """A layer, or a net of layers. Write ``forward``; parameters and submodules are found among the attributes.
+    """A layer, or a net of layers. Write ``forward``; parameters, buffers and submodules are found among the attributes.
 
     Examples
     --------
@@ -38,7 +60,10 @@ class Module:
         raise TypeError(f"{type(self).__name__} has no forward method; write one that takes and returns a Tensor")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
+        output = self.forward(*args, **kwargs)
+        if _watch.note is not None:
+            _watch.note(self, output)
+        return output
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """Yield the modules directly inside, with their attribute names, in the order in which they were set."""
@@ -73,10 +98,17 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Yield every parameter once, with its dotted name."""
+        return self._named(Parameter)
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """Yield every buffer once, with its dotted name."""
+        return self._named(Buffer)
+
+    def _named(self, kind: type[_Kind]) -> Iterator[tuple[str, _Kind]]:
         seen: set[int] = set()
         for prefix, module in self.named_modules():
             for name, value in module._held():
-                if isinstance(value, Parameter) and id(value) not in seen:
+                if isinstance(value, kind) and id(value) not in seen:
                     seen.add(id(value))
                     yield (f"{prefix}.{name}" if prefix else name), value
 
@@ -85,7 +117,7 @@ class Module:
         return [p for _, p in self.named_parameters()]
 
     def train(self, mode: bool = True) -> Module:
-        """Switch to training (dropout on), or with False to inference; returns the module."""
+        """Switch to training (dropout on, batch normalization by the batch), or with False to inference; returns the module."""
         for module in self.modules():
             module.training = mode
         return self
@@ -109,18 +141,22 @@ class Module:
         return [m for m in self.modules() if hasattr(m, "set_key")]
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
-        """Return a copy of every parameter by name, contiguous, in its logical shape."""
-        return {name: np.array(p.data, order="C") for name, p in self.named_parameters()}
+        """Return a copy of every parameter and every buffer by name, contiguous, in its logical shape."""
+        return {name: np.array(value.data, order="C") for name, value in self._named_state()}
+
+    def _named_state(self) -> Iterator[tuple[str, Tensor]]:
+        yield from self.named_parameters()
+        yield from self.named_buffers()
 
     def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Set every parameter from `state`; nothing is changed unless all names, shapes and dtypes fit.
+        """Set every parameter and buffer from `state`; nothing is changed unless all names, shapes and dtypes fit.
 
         Raises
         ------
         ValueError
-            Naming the parameters that are missing, unknown or of another shape or dtype.
+            Naming those that are missing, unknown or of another shape or dtype.
         """
-        own = dict(self.named_parameters())
+        own = dict(self._named_state())
         missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
         if missing or unknown:
             raise ValueError(f"load_state_dict: names do not fit; missing {missing}, unknown {unknown}")
@@ -133,7 +169,14 @@ class Module:
                 )
         for name, parameter in own.items():
             parameter.data[...] = state[name]
-            parameter.version += 1
+            if isinstance(parameter, Parameter):
+                parameter.version += 1
+
+    def summary(self, input_shape: tuple[int, ...] | None = None) -> str:
+        """Return a table of the layers and their parameters; see `catalase.nn.summary`."""
+        from .inspection import summary
+
+        return summary(self, input_shape)
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies get a flat buffer of their own when they are first trained."""

@@ -28,10 +28,30 @@ from .loss import (
 )
 from .matmul import matmul, matmul_backward
 from .memory import empty
+from .norm import batch_norm, batch_norm_backward
 from .one_hot_dna import one_hot_dna
 from .optim import adagrad_step, adam_step, momentum_step, rmsprop_step, sgd_step
+from .pool import (
+    avg_pool1d,
+    avg_pool1d_backward,
+    avg_pool2d,
+    avg_pool2d_backward,
+    avg_pool3d,
+    avg_pool3d_backward,
+    global_avg_pool,
+    global_avg_pool_backward,
+    global_max_pool,
+    global_max_pool_backward,
+    max_pool1d,
+    max_pool1d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+    max_pool3d,
+    max_pool3d_backward,
+)
 from .softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 from .tanimoto import tanimoto, tanimoto_topk
+from .upsample import upsample, upsample_backward
 
 __all__ = [
     "LinearGradient",
@@ -41,12 +61,24 @@ __all__ = [
     "adagrad_step",
     "adam_step",
     "as_sparse",
+    "avg_pool1d",
+    "avg_pool1d_backward",
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "avg_pool3d",
+    "avg_pool3d_backward",
+    "batch_norm",
+    "batch_norm_backward",
     "augment_images",
     "dropout",
     "dropout_backward",
     "ecfp",
     "empty",
     "exp",
+    "global_avg_pool",
+    "global_avg_pool_backward",
+    "global_max_pool",
+    "global_max_pool_backward",
     "linear",
     "linear_backward",
     "linear_backward_bias",
@@ -56,6 +88,12 @@ __all__ = [
     "log_softmax_backward",
     "matmul",
     "matmul_backward",
+    "max_pool1d",
+    "max_pool1d_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "max_pool3d",
+    "max_pool3d_backward",
     "momentum_step",
     "one_hot_dna",
     "relu",
@@ -74,4 +112,6 @@ __all__ = [
     "tanh",
     "tanimoto",
     "tanimoto_topk",
+    "upsample",
+    "upsample_backward",
 ]

@@ -6,6 +6,7 @@ is refused, is refused by RDKit, in its words.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,9 +70,9 @@ def ecfp(
     Notes
     -----
     Deterministic: threads never change a bit. Text is read by native code, without Python's lock, some 80 times as fast as
-    by RDKit. RDKit reads what is not proven to come out equal: molecules of more than 255 atoms and ring closures, wildcards,
-    metals with bonds, rare valences, charges and isotopes, some cages, ``features=True``, ``radius`` above 6, stereo marks
-    with ``chirality=True``, and `Mol` objects; it is imported only then.
+    by RDKit, in time linear in their size. RDKit reads what is not proven to come out equal: wildcards, metals with bonds, rare
+    valences, charges and isotopes, some cages, more than 333 atoms with ``features=True``, stereo marks with
+    ``chirality=True``, and `Mol` objects; it is imported only then. ``radius`` above 6 is slower.
     An empty list gives an array of no rows; an empty SMILES is a molecule of no atoms and no bits.
 
     References
@@ -181,10 +182,8 @@ def _native(
     columns = size if output in ("dense", "counts") else size // 8
     rows = _core.empty((len(smiles), columns), np.dtype({"dense": "f4", "counts": "u4"}.get(output, "u1")))
     status = np.ones(len(smiles), np.uint8)
-    if features or radius > _core.ECFP_MAX_RADIUS:
-        rows[:] = 0
-    else:
-        _core.ecfp(smiles, int(radius), int(size), bool(use_bond_types), bool(chirality), rows, status, threads)
+    options = bool(use_bond_types), bool(chirality), bool(features)
+    _core.ecfp(smiles, int(radius), int(size), *options, rows, status, threads)
     return rows, status
 
 
@@ -209,12 +208,12 @@ def clean_smiles(text: str) -> tuple[str, str]:
 
 def read_molecule(item: Any) -> tuple[Any, str]:
     """Return an RDKit molecule and an empty reason, or None and the reason why it cannot be read."""
-    from rdkit import Chem, rdBase
-
     if not isinstance(item, str):
-        if isinstance(item, Chem.Mol):
+        if isinstance(item, _molecule_class()):
             return (item, "") if _is_sanitized(item) else (None, "the molecule is not sanitized; call Chem.SanitizeMol")
         return None, f"needs text or an RDKit molecule, got {type(item).__name__}"
+    from rdkit import Chem, rdBase
+
     text, reason = clean_smiles(item)
     if reason:
         return None, reason
@@ -249,16 +248,21 @@ def partial_molecule(item: Any) -> Any:
 
 def _is_sanitized(molecule: Any) -> bool:
     """Whether rings and valences are known; RDKit's threads would end the process where they are not."""
-    from rdkit import rdBase
-
     if molecule.NeedsUpdatePropertyCache():
         return False
-    with rdBase.BlockLogs():
-        try:
-            molecule.GetRingInfo().NumRings()
-        except RuntimeError:
-            return False
+    try:
+        molecule.GetRingInfo().NumRings()
+    except RuntimeError:
+        return False
     return True
+
+
+@functools.cache
+def _molecule_class() -> type:
+    """`rdkit.Chem.Mol`: an import statement a molecule costs more than looking at one."""
+    from rdkit import Chem
+
+    return Chem.Mol
 
 
 def _why(text: str) -> str:

@@ -1,0 +1,108 @@
+// Batch normalization over contiguous arrays whose last axis is the channels.
+#include "norm/norm.h"
+
+#include "bindings/arrays.h"
+
+namespace catalase {
+namespace {
+
+struct Sizes {
+  Index rows, channels;
+};
+
+template <class... Arrays>
+Sizes sizes_of(const py::array& x, const Arrays&... per_channel) {
+  require(x.ndim() >= 1, "batch_norm: x needs a last axis");
+  const Index channels = x.shape(x.ndim() - 1);
+  require(((per_channel.size() == channels) && ...), "batch_norm: one value a channel is needed");
+  return {channels > 0 ? x.size() / channels : 0, channels};
+}
+
+void check_memory(bool enough) {
+  if (!enough) throw std::bad_alloc();
+}
+
+template <class T>
+void moments_into(const py::array& x, py::array& mean, py::array& var) {
+  const Sizes s = sizes_of(x, mean, var);
+  require(s.rows >= 1 || s.channels == 0, "moments: no rows");
+  const T* px = input<T>(x);
+  T *pm = output<T>(mean), *pv = output<T>(var);
+  bool enough;
+  {
+    KernelScope scope;
+    enough = moments<T>(px, s.rows, s.channels, pm, pv);
+  }
+  check_memory(enough);
+}
+
+template <class T>
+void forward_into(const py::array& x, const py::array& gamma, const py::array& beta, const py::array& mean,
+                  const py::array& var, double eps, bool relu, py::array& y) {
+  const Sizes s = sizes_of(x, gamma, beta, mean, var);
+  require(x.size() == y.size(), "batch_norm: x and y differ in size");
+  const T *px = input<T>(x), *pg = input<T>(gamma), *pb = input<T>(beta), *pm = input<T>(mean), *pv = input<T>(var);
+  T* py_ = output<T>(y);
+  bool enough;
+  {
+    KernelScope scope;
+    enough = batch_norm<T>(px, s.rows, s.channels, pg, pb, pm, pv, eps, relu, py_);
+  }
+  check_memory(enough);
+}
+
+template <class T>
+void backward_into(const py::array& x, const py::array& dy, const py::array& gamma, const py::array& beta,
+                   const py::array& mean, const py::array& var, double eps, bool relu, bool batch_statistics,
+                   py::object& dx, py::array& dgamma, py::array& dbeta) {
+  const Sizes s = sizes_of(x, gamma, beta, mean, var, dgamma, dbeta);
+  require(x.size() == dy.size(), "batch_norm_backward: x and dy differ in size");
+  const T *px = input<T>(x), *pdy = input<T>(dy), *pg = input<T>(gamma), *pb = input<T>(beta);
+  const T *pm = input<T>(mean), *pv = input<T>(var);
+  T *pdg = output<T>(dgamma), *pdb = output<T>(dbeta), *pdx = nullptr;
+  if (!dx.is_none()) {
+    auto array = py::cast<py::array>(dx);
+    require(array.size() == x.size(), "batch_norm_backward: x and dx differ in size");
+    pdx = output<T>(array);
+  }
+  bool enough;
+  {
+    KernelScope scope;
+    enough =
+        batch_norm_backward<T>(px, pdy, s.rows, s.channels, pg, pb, pm, pv, eps, relu, batch_statistics, pdx, pdg, pdb);
+  }
+  check_memory(enough);
+}
+
+}  // namespace
+
+void bind_norm(py::module_& m) {
+  m.def(
+      "moments",
+      [](const py::array& x, py::array mean, py::array var) {
+        has_dtype<double>(x) ? moments_into<double>(x, mean, var) : moments_into<float>(x, mean, var);
+      },
+      py::arg("x"), py::arg("mean"), py::arg("var"));
+  m.def(
+      "batch_norm",
+      [](const py::array& x, const py::array& gamma, const py::array& beta, const py::array& mean, const py::array& var,
+         double eps, bool relu, py::array y) {
+        has_dtype<double>(x) ? forward_into<double>(x, gamma, beta, mean, var, eps, relu, y)
+                             : forward_into<float>(x, gamma, beta, mean, var, eps, relu, y);
+      },
+      py::arg("x"), py::arg("gamma"), py::arg("beta"), py::arg("mean"), py::arg("var"), py::arg("eps"), py::arg("relu"),
+      py::arg("y"));
+  m.def(
+      "batch_norm_backward",
+      [](const py::array& x, const py::array& dy, const py::array& gamma, const py::array& beta, const py::array& mean,
+         const py::array& var, double eps, bool relu, bool batch_statistics, py::object dx, py::array dgamma,
+         py::array dbeta) {
+        has_dtype<double>(x)
+            ? backward_into<double>(x, dy, gamma, beta, mean, var, eps, relu, batch_statistics, dx, dgamma, dbeta)
+            : backward_into<float>(x, dy, gamma, beta, mean, var, eps, relu, batch_statistics, dx, dgamma, dbeta);
+      },
+      py::arg("x"), py::arg("dy"), py::arg("gamma"), py::arg("beta"), py::arg("mean"), py::arg("var"), py::arg("eps"),
+      py::arg("relu"), py::arg("batch_statistics"), py::arg("dx"), py::arg("dgamma"), py::arg("dbeta"));
+}
+
+}  // namespace catalase

@@ -1,0 +1,66 @@
+// Batch normalization of the columns (channels) of a matrix x (M, C), contiguous.
+//
+//   mean[c] = sum_i x[i, c] / M      var[c] = sum_i (x[i, c] - mean[c])^2 / M
+//   y[i, c] = act((x[i, c] - mean[c]) * scale[c] + beta[c])      scale = gamma / sqrt(var + eps)
+//
+//   g = dy where act passed it on, h = (x - mean) / sqrt(var + eps)
+//   dbeta = sum_i g      dgamma = sum_i g h      dx = scale * (g - dbeta / M - h dgamma / M)
+//
+// Statistics are taken in blocks of kBlockRows rows, each about a rough mean of its own (its chain of sums), so nothing
+// cancels however far the mean lies from zero; the blocks' sums are joined in double precision in ascending order. One
+// pass over memory. The bits depend on M, but not on the number of threads. Bound: memory bandwidth; forward reads x
+// twice and writes y, backward reads x and dy twice and writes dx.
+#pragma once
+
+#include "common/views.h"
+
+namespace catalase {
+
+constexpr Index kBlockRows = 64;  // times 4 vectors: what a block reads twice stays in L1
+
+// A part of the rows of x and dx, dy, y with it; arrays of length C are whole.
+template <class T>
+struct NormArgs {
+  Index rows = 0, channels = 0;
+  const T* x = nullptr;
+  const T* dy = nullptr;
+  T* out = nullptr;  // y or dx
+  const T* mean = nullptr;
+  const T* scale = nullptr;  // gamma / sqrt(var + eps)
+  const T* beta = nullptr;
+  const T* dy_mean = nullptr;  // dbeta / M, or zeros
+  const T* slope = nullptr;    // dgamma / M / sqrt(var + eps), or zeros
+  bool relu = false;
+};
+
+struct NormKernels {
+  // sums (3, C) of one block: a rough mean r, then the sums of x - r and of its square.
+  void (*moments_f32)(const float* x, Index rows, Index channels, float* sums);
+  void (*moments_f64)(const double* x, Index rows, Index channels, double* sums);
+  // y = act((x - mean) * scale + beta)
+  void (*normalize_f32)(const NormArgs<float>&);
+  void (*normalize_f64)(const NormArgs<double>&);
+  // sums (2, C) of one block: of g, and of g * (x - mean).
+  void (*gradient_sums_f32)(const NormArgs<float>&, float* sums);
+  void (*gradient_sums_f64)(const NormArgs<double>&, double* sums);
+  // dx = scale * (g - dy_mean - (x - mean) * slope)
+  void (*input_gradient_f32)(const NormArgs<float>&);
+  void (*input_gradient_f64)(const NormArgs<double>&);
+};
+
+extern const NormKernels norm_portable, norm_avx2, norm_avx512;
+
+// All threads.
+// Mean and variance (divided by M) of each column; M >= 1. False where there is no memory left.
+template <class T>
+bool moments(const T* x, Index rows, Index channels, T* mean, T* var);
+template <class T>
+bool batch_norm(const T* x, Index rows, Index channels, const T* gamma, const T* beta, const T* mean, const T* var,
+                double eps, bool relu, T* y);
+// batch_statistics: whether mean and var came from x itself, so that dx goes through them too.
+template <class T>
+bool batch_norm_backward(const T* x, const T* dy, Index rows, Index channels, const T* gamma, const T* beta,
+                         const T* mean, const T* var, double eps, bool relu, bool batch_statistics, T* dx, T* dgamma,
+                         T* dbeta);
+
+}  // namespace catalase

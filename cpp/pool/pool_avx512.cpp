@@ -1,0 +1,12 @@
+// Pooling, level avx512.
+#include "cpu/simd_avx512.h"
+#include "pool/pool_impl.h"
+
+namespace catalase {
+const PoolKernels pool_avx512 = {
+    pool_level<float>,
+    pool_level<double>,
+    pool_backward_level<float>,
+    pool_backward_level<double>,
+};
+}  // namespace catalase

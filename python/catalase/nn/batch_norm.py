@@ -1,0 +1,95 @@
+"""Batch normalization as a layer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..autograd import Tensor
+from . import functional
+from .buffer import Buffer
+from .module import Module
+from .parameter import Parameter
+
+
+class BatchNorm(Module):
+    """Normalize each channel (the last axis): by the batch's statistics in training, by running ones in inference.
+
+    Parameters
+    ----------
+    num_features : int
+        Channels, 1 or more.
+    momentum : float
+        Share of a batch in the running statistics, as in PyTorch: ``running = (1 - momentum) * running + momentum *
+        batch``. TensorFlow's and Keras' ``momentum`` is 1 minus this (their 0.99 is 0.01 here). From 0 to 1.
+    eps : float
+        Added to the variance; TensorFlow's ``epsilon`` (its default is 1e-3).
+    activation : {None, "relu"}
+        Fused.
+
+    Attributes
+    ----------
+    gamma, beta : Parameter, shape (num_features,)
+        Scale and shift, 1 and 0 at the start; no penalty touches them.
+    running_mean, running_var : Buffer, shape (num_features,)
+        0 and 1 at the start. Part of `state_dict`, so saved, restored and checkpointed with the weights.
+
+    Notes
+    -----
+    Takes (N, C) and (N, ..., C). In training the variance that normalizes is divided by the number of rows M, the one that
+    joins ``running_var`` by M - 1, as in PyTorch and TensorFlow. A batch of one row gives ``beta`` and leaves the running
+    statistics alone, as does one that holds NaN or infinity.
+
+    References
+    ----------
+    Ioffe and Szegedy, "Batch normalization", arXiv:1502.03167.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> layer = ct.nn.BatchNorm(3)
+    >>> layer(ct.Tensor(np.ones((2, 5, 5, 3), np.float32))).shape
+    (2, 5, 5, 3)
+    >>> layer.running_mean.numpy()
+    array([0.1, 0.1, 0.1], dtype=float32)
+    """
+
+    def __init__(
+        self, num_features: int, momentum: float = 0.1, eps: float = 1e-5, activation: str | None = None
+    ) -> None:
+        super().__init__()
+        if num_features < 1:
+            raise ValueError(f"BatchNorm: num_features must be 1 or more, got {num_features}")
+        if not 0 <= momentum <= 1:
+            raise ValueError(f"BatchNorm: momentum must be from 0 to 1, got {momentum}")
+        if not eps > 0:
+            raise ValueError(f"BatchNorm: eps must be above 0, got {eps}")
+        if activation not in (None, "relu"):
+            raise ValueError(f"BatchNorm: activation must be None or 'relu', got {activation!r}")
+        self.momentum, self.eps, self.activation = float(momentum), float(eps), activation
+        self.gamma = Parameter(np.ones(num_features, np.float32), decay=False)
+        self.beta = Parameter(np.zeros(num_features, np.float32), decay=False)
+        self.running_mean = Buffer(np.zeros(num_features, np.float32))
+        self.running_var = Buffer(np.ones(num_features, np.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        options: dict[str, Any] = {"eps": self.eps, "activation": self.activation}
+        if not self.training:
+            return functional.batch_norm(
+                x, self.gamma, self.beta, self.running_mean.data, self.running_var.data, **options
+            )[0]
+        y, mean, var = functional.batch_norm(x, self.gamma, self.beta, **options)
+        self._follow(mean, var, math.prod(x.shape[:-1]))
+        return y
+
+    def _follow(self, mean: NDArray[Any], var: NDArray[Any], rows: int) -> None:
+        if rows < 2 or not (np.isfinite(mean).all() and np.isfinite(var).all()):
+            return
+        for running, value in ((self.running_mean, mean), (self.running_var, var * (rows / (rows - 1)))):
+            running.data[...] = (1 - self.momentum) * running.data + self.momentum * value
+
+    def __repr__(self) -> str:
+        return f"BatchNorm({self.gamma.shape[0]}, momentum={self.momentum:g}, eps={self.eps:g})"

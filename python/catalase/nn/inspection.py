@@ -1,0 +1,200 @@
+"""Looking into a net: a table of its layers, and which of its ReLU units are dead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..autograd import Tensor, no_grad
+from .buffer import Buffer
+from .layers import ReLU
+from .module import Module, watching
+from .parameter import Parameter
+
+
+@dataclass
+class _Row:
+    layer: str
+    shape: str
+    parameters: str
+    note: str
+
+
+def summary(module: Module, input_shape: tuple[int, ...] | None = None) -> str:
+    """Return a table of the layers: output shapes, numbers of parameters, and where parameters are shared.
+
+    Parameters
+    ----------
+    module : Module
+    input_shape : tuple of int, optional
+        Of one row, without the batch. The net is run once on a row of zeros, in inference mode, and the table shows what
+        each layer gives; N is the batch. Where left out, shapes are not known.
+
+    Returns
+    -------
+    str
+        To be printed. A convolution's note tells at how many positions its weights are used: as many parameters for an
+        image of any size. A layer or a parameter that was counted before is marked, and counts once in the total.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where the net cannot take an input of that shape.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> net = ct.nn.Sequential(ct.nn.Linear(4, 8, "relu"), ct.nn.BatchNorm(8), ct.nn.Linear(8, 1))
+    >>> print(net.summary((4,)))
+    Layer               Output shape  Parameters  Note
+    layers.0 Linear     (N, 8)                40
+    layers.1 BatchNorm  (N, 8)                16  and 16 values that are not trained
+    layers.2 Linear     (N, 1)                 9
+    Total                                     65
+    """
+    calls = {} if input_shape is None else _shapes(module, input_shape)
+    counted: dict[int, str] = {}
+    total, rows = 0, []
+    for name, layer in _walk(module, "", ()):
+        own = [(key, value) for key, value in layer._held() if isinstance(value, Parameter)]
+        if not own and any(True for _ in layer.children()):
+            continue  # only holds others
+        row, added = _row(name, layer, own, counted, calls)
+        total += added
+        rows.append(row)
+    head = _Row("Layer", "Output shape", "Parameters", "Note")
+    return _table([head, *rows, _Row("Total", "", f"{total:,}", "")])
+
+
+def _row(
+    name: str, layer: Module, own: list[tuple[str, Parameter]], counted: dict[int, str], calls: dict[int, list[Any]]
+) -> tuple[_Row, int]:
+    outputs = calls.get(id(layer), [])
+    shape = (outputs.pop(0) if len(outputs) > 1 else outputs[0]) if outputs else None
+    notes, added = [], 0
+    for key, parameter in own:
+        where = f"{name}.{key}" if name else key
+        if id(parameter) in counted:
+            notes.append(f"{key} shared with {counted[id(parameter)]}")
+        else:
+            counted[id(parameter)] = where
+            added += parameter.size
+    if id(layer) in counted:
+        notes = [f"the same layer as {counted[id(layer)]}"]
+    counted.setdefault(id(layer), name)
+    if shape is not None and len(shape) > 2 and any(p.ndim > 2 for _, p in own):
+        notes.append(f"used at {int(np.prod(shape[1:-1])):,} positions; as many for any size")
+    fixed = sum(value.size for _, value in layer._held() if isinstance(value, Buffer))
+    if fixed:
+        notes.append(f"and {fixed:,} values that are not trained")
+    text = (
+        "?" if shape is None else "(" + ", ".join(["N", *map(str, shape[1:])]) + ("," if len(shape) < 2 else "") + ")"
+    )
+    return _Row(f"{name} {type(layer).__name__}".strip(), text, f"{added:,}", "; ".join(notes)), added
+
+
+def _walk(module: Module, prefix: str, above: tuple[int, ...]) -> Iterator[tuple[str, Module]]:
+    """Every place of every module, those that are used twice twice; not in circles."""
+    if id(module) in above:
+        return
+    yield prefix, module
+    for name, child in module.children():
+        yield from _walk(child, f"{prefix}.{name}" if prefix else name, (*above, id(module)))
+
+
+def _table(rows: list[_Row]) -> str:
+    wide = [max(len(getattr(row, field)) for row in rows) for field in ("layer", "shape", "parameters")]
+    lines = [
+        f"{row.layer:<{wide[0]}}  {row.shape:<{wide[1]}}  {row.parameters:>{wide[2]}}  {row.note}".rstrip()
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def _shapes(module: Module, input_shape: tuple[int, ...]) -> dict[int, list[tuple[int, ...]]]:
+    """Shapes that each module gave, in the order of its calls."""
+    found: dict[int, list[tuple[int, ...]]] = {}
+
+    def note(layer: Module, output: Any) -> None:
+        first = output[0] if isinstance(output, tuple) and output else output
+        if isinstance(first, Tensor):
+            found.setdefault(id(layer), []).append(first.shape)
+
+    dtype = next((p.dtype for p in module.parameters()), np.dtype(np.float32))
+    _run(module, lambda: module(Tensor(np.zeros((1, *input_shape), dtype))), note)
+    return found
+
+
+def _run(module: Module, call: Any, note: Any) -> None:
+    """Call in inference mode, off the tape, watched; every layer's mode is put back."""
+    modes = [(layer, layer.training) for layer in module.modules()]
+    module.eval()
+    try:
+        with no_grad(), watching(note):
+            call()
+    finally:
+        for layer, mode in modes:
+            layer.training = mode
+
+
+def dead_relu(model: Any, x: NDArray[Any] | Tensor) -> dict[str, float]:
+    """Return the share of dead units of each ReLU: those whose output is zero for the whole batch.
+
+    Parameters
+    ----------
+    model : Module, or a model of `catalase.models`
+        `nn.ReLU` layers, and layers whose ``activation`` is "relu", are looked at, by name.
+    x : ndarray or Tensor, shape (N, ...)
+        A batch that stands for the data; with few rows units look dead that are not.
+
+    Returns
+    -------
+    dict of str to float
+        From 0 (every unit answers to something) to 1, in the order of the layers. A unit is a channel (the last axis); it
+        lives where it is not zero for one row at one position. Layers that were not called are left out.
+
+    Raises
+    ------
+    TypeError
+        For a model that is not a net.
+    ValueError
+        For an empty batch.
+
+    Notes
+    -----
+    Dead units get no gradient and stay dead: lower the learning rate, or start from smaller or less negative biases. The
+    net runs once in inference mode; nothing of it is changed.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> layer = ct.nn.Linear(3, 4, "relu", weight_init=ct.nn.init.zeros(), bias_init=ct.nn.init.constant(-1.0))
+    >>> ct.nn.dead_relu(ct.nn.Sequential(layer), np.ones((5, 3), np.float32))
+    {'layers.0': 1.0}
+    """
+    module = model if isinstance(model, Module) else getattr(model, "module", None)
+    if not isinstance(module, Module):
+        raise TypeError(f"dead_relu: needs a Module or a model that has one, got {type(model).__name__}")
+    if not len(x):
+        raise ValueError("dead_relu: the batch is empty; give it rows that stand for the data")
+    names = {id(layer): name for name, layer in module.named_modules()}
+    alive: dict[int, NDArray[Any]] = {}
+
+    def note(layer: Module, output: Any) -> None:
+        if not isinstance(output, Tensor) or not (
+            isinstance(layer, ReLU) or getattr(layer, "activation", "") == "relu"
+        ):
+            return
+        living = (output.data.reshape(-1, output.shape[-1]) != 0).any(axis=0)
+        alive[id(layer)] = living | alive.get(id(layer), np.zeros_like(living))
+
+    if isinstance(model, Module):
+        packed = isinstance(x, np.ndarray) and x.dtype == np.uint8
+        _run(module, lambda: module(x if packed or isinstance(x, Tensor) else Tensor(x)), note)
+    else:
+        _run(module, lambda: model._forward(module, np.asarray(x)), note)
+    return {name: float(1 - alive[key].mean()) for key, name in names.items() if key in alive and alive[key].size}

@@ -1,0 +1,171 @@
+"""Layers that change the grid: pooling, upsampling, Flatten, Reshape. Channels last; none has parameters."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..autograd import Tensor
+from ..ops._windows import Padding, per_dimension
+from . import functional
+from .module import Module
+
+
+class _Pool(Module):
+    function = ""
+    dims = 0
+
+    def __init__(self, size: Any = 2, stride: Any = None, padding: Padding = "valid") -> None:
+        super().__init__()
+        name = type(self).__name__
+        per_dimension(name, "size", size, self.dims)
+        if stride is not None:
+            per_dimension(name, "stride", stride, self.dims)
+        self.size, self.stride, self.padding = size, stride, padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        return getattr(functional, self.function)(x, self.size, stride=self.stride, padding=self.padding)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.size!r}, stride={self.stride!r}, padding={self.padding!r})"
+
+
+class MaxPool1D(_Pool):
+    """The largest value of each window of x (N, L, C); as `MaxPool2D`."""
+
+    function, dims = "max_pool1d", 1
+
+
+class MaxPool2D(_Pool):
+    """The largest value of each window of x (N, H, W, C).
+
+    Parameters
+    ----------
+    size, stride, padding
+        As `catalase.ops.max_pool2d`.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.nn.MaxPool2D(2)(ct.Tensor(np.ones((1, 28, 28, 3), np.float32))).shape
+    (1, 14, 14, 3)
+    """
+
+    function, dims = "max_pool2d", 2
+
+
+class MaxPool3D(_Pool):
+    """The largest value of each window of x (N, D, H, W, C); as `MaxPool2D`."""
+
+    function, dims = "max_pool3d", 3
+
+
+class AvgPool1D(_Pool):
+    """The mean of each window of x (N, L, C), padding not counted; as `MaxPool2D`."""
+
+    function, dims = "avg_pool1d", 1
+
+
+class AvgPool2D(_Pool):
+    """The mean of each window of x (N, H, W, C), padding not counted; as `MaxPool2D`."""
+
+    function, dims = "avg_pool2d", 2
+
+
+class AvgPool3D(_Pool):
+    """The mean of each window of x (N, D, H, W, C), padding not counted; as `MaxPool2D`."""
+
+    function, dims = "avg_pool3d", 3
+
+
+class GlobalMaxPool(Module):
+    """The largest value of each channel over all positions: (N, ..., C) to (N, C)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.global_max_pool(x)
+
+
+class GlobalAvgPool(Module):
+    """The mean of each channel over all positions: (N, ..., C) to (N, C)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.global_avg_pool(x)
+
+
+class Upsample(Module):
+    """Make each axis between the first and the last longer by a whole factor.
+
+    Parameters
+    ----------
+    factor, mode
+        As `catalase.ops.upsample`.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.nn.Upsample(2)(ct.Tensor(np.ones((1, 14, 14, 3), np.float32))).shape
+    (1, 28, 28, 3)
+    """
+
+    def __init__(self, factor: Any = 2, mode: str = "nearest") -> None:
+        super().__init__()
+        if mode not in ("nearest", "linear"):
+            raise ValueError(f"Upsample: mode must be 'nearest' or 'linear', got {mode!r}")
+        self.factor, self.mode = factor, mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.upsample(x, self.factor, mode=self.mode)
+
+    def __repr__(self) -> str:
+        return f"Upsample({self.factor!r}, mode={self.mode!r})"
+
+
+class Flatten(Module):
+    """All axes but the first into one: (N, ...) to (N, features).
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.nn.Flatten()(ct.Tensor(np.ones((2, 7, 7, 64), np.float32))).shape
+    (2, 3136)
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(x.shape[0], math.prod(x.shape[1:]))
+
+
+class Reshape(Module):
+    """Another shape for each row of the batch: (N, ...) to (N, *shape).
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        Without the batch; one length may be -1, whatever is left.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.nn.Reshape((28, 28, 1))(ct.Tensor(np.ones((2, 784), np.float32))).shape
+    (2, 28, 28, 1)
+    """
+
+    def __init__(self, shape: Any) -> None:
+        super().__init__()
+        lengths = shape if isinstance(shape, (tuple, list)) else (shape,)
+        self.shape = per_dimension("Reshape", "shape", lengths, len(lengths), -1)
+        if self.shape.count(-1) > 1:
+            raise ValueError(f"Reshape: one length at most may be -1, got {shape!r}")
+
+    def forward(self, x: Tensor) -> Tensor:
+        shape, features = self.shape, math.prod(x.shape[1:])
+        known = math.prod(n for n in shape if n != -1)
+        left = features // known if known else 0  # not left to NumPy, which cannot tell for an empty batch
+        shape = tuple(left if n == -1 else n for n in shape)
+        if math.prod(shape) != features:
+            raise ValueError(
+                f"Reshape: rows of shape {x.shape[1:]} hold {features} values, which do not fit {self.shape}"
+            )
+        return x.reshape(x.shape[0], *shape)
+
+    def __repr__(self) -> str:
+        return f"Reshape({self.shape})"

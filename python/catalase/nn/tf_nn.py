@@ -1,0 +1,139 @@
+"""The functions of TensorFlow's ``tf.nn`` that teaching texts use, with their signatures, for tensors.
+
+They stand beside `catalase.nn.functional`, which they call: ``from catalase.nn import tf_nn`` in the place of ``tf.nn``.
+Images are (N, H, W, C) and weights (H, W, I, O), as there. Strides and window sizes have four numbers, of which those of
+batch and channels must be 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..autograd import Tensor
+from . import functional
+from .functional import relu, sigmoid, softmax, tanh
+
+__all__ = [
+    "avg_pool",
+    "bias_add",
+    "conv2d",
+    "dropout",
+    "max_pool",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "softmax_cross_entropy_with_logits",
+    "tanh",
+]
+
+
+def conv2d(x: Tensor, W: Tensor, strides: Sequence[int] = (1, 1, 1, 1), padding: str = "SAME") -> Tensor:
+    """Return the cross-correlation of images with filters; see `catalase.nn.functional.conv2d`.
+
+    Parameters
+    ----------
+    x : Tensor, shape (N, H, W, I)
+    W : Tensor, shape (KH, KW, I, O)
+    strides : [1, rows, columns, 1]
+    padding : {"SAME", "VALID"}
+    """
+    return functional.conv2d(  # type: ignore[attr-defined, unused-ignore]
+        x, W, stride=_two("conv2d", "strides", strides), padding=_padding("conv2d", padding)
+    )
+
+
+def bias_add(value: Tensor, bias: Tensor) -> Tensor:
+    """Add a bias to each channel.
+
+    Parameters
+    ----------
+    value : Tensor, shape (..., C)
+    bias : Tensor, shape (C,)
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.nn.tf_nn.bias_add(ct.Tensor(np.zeros((1, 2))), ct.Tensor(np.array([1.0, 2.0]))).numpy()
+    array([[1., 2.]])
+    """
+    if bias.ndim != 1 or value.ndim < 2 or value.shape[-1] != bias.shape[0]:
+        raise ValueError(f"bias_add: bias must be (C,) for a value (..., C), got {bias.shape} and {value.shape}")
+    return value + bias
+
+
+def max_pool(
+    x: Tensor, ksize: Sequence[int] = (1, 2, 2, 1), strides: Sequence[int] = (1, 2, 2, 1), padding: str = "SAME"
+) -> Tensor:
+    """Return the largest value of each window; see `catalase.nn.functional.max_pool2d`.
+
+    Parameters
+    ----------
+    x : Tensor, shape (N, H, W, C)
+    ksize, strides : [1, rows, columns, 1]
+    padding : {"SAME", "VALID"}
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.nn.tf_nn.max_pool(ct.Tensor(np.ones((1, 5, 5, 1))), [1, 2, 2, 1], [1, 2, 2, 1], "SAME").shape
+    (1, 3, 3, 1)
+    """
+    size, stride = _two("max_pool", "ksize", ksize), _two("max_pool", "strides", strides)
+    return functional.max_pool2d(x, size, stride=stride, padding=_padding("max_pool", padding))
+
+
+def avg_pool(
+    x: Tensor, ksize: Sequence[int] = (1, 2, 2, 1), strides: Sequence[int] = (1, 2, 2, 1), padding: str = "SAME"
+) -> Tensor:
+    """Return the mean of each window; arguments as `max_pool`."""
+    size, stride = _two("avg_pool", "ksize", ksize), _two("avg_pool", "strides", strides)
+    return functional.avg_pool2d(x, size, stride=stride, padding=_padding("avg_pool", padding))
+
+
+def dropout(x: Tensor, keep_prob: float, seed: int | None = None) -> Tensor:
+    """Keep each value with a probability, scaled up by 1 / ``keep_prob``; set the others to 0.
+
+    Parameters
+    ----------
+    x : Tensor
+    keep_prob : float
+        Above 0, up to 1 (nothing is dropped). It is what is kept: `catalase.nn.functional.dropout` takes what is dropped.
+    seed : int, optional
+        The same seed gives the same mask; fresh entropy where left out.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.nn.tf_nn.dropout(ct.Tensor(np.ones(2)), 1.0).numpy()
+    array([1., 1.])
+    """
+    if not 0 < keep_prob <= 1:
+        raise ValueError(f"dropout: keep_prob must be above 0 and up to 1, got {keep_prob}")
+    if keep_prob == 1:
+        return x
+    if seed is None:
+        seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+    return functional.dropout(x, 1 - keep_prob, seed=seed)
+
+
+def softmax_cross_entropy_with_logits(labels: NDArray[Any] | Tensor, logits: Tensor) -> Tensor:
+    """Return the cross-entropy of each row; ``labels`` are probabilities of the shape of ``logits`` (..., C)."""
+    labels = labels.numpy() if isinstance(labels, Tensor) else labels
+    return functional.softmax_cross_entropy(logits, np.asarray(labels, dtype=logits.dtype))
+
+
+def _two(function: str, name: str, values: Sequence[int]) -> tuple[int, int]:
+    """Rows and columns of the four numbers that TensorFlow takes."""
+    if len(values) != 4 or values[0] != 1 or values[3] != 1:
+        raise ValueError(f"{function}: {name} must be [1, rows, columns, 1], got {list(values)}")
+    return int(values[1]), int(values[2])
+
+
+def _padding(function: str, padding: str) -> str:
+    if padding not in ("SAME", "VALID"):
+        raise ValueError(f"{function}: padding must be 'SAME' or 'VALID', got {padding!r}")
+    return padding.lower()

@@ -1,0 +1,185 @@
+"""Batch normalization: the float64 oracle over awkward shapes, hard statistics, gradients, layouts, threads, PyTorch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import catalase as ct
+from catalase import _core
+from tests.reference import norm as reference
+from tests.reference.gradients import directional
+
+CHANNELS = [1, 3, 4, 7, 8, 15, 16, 17, 33, 64, 65, 130]
+ROWS = [1, 2, 3, 63, 64, 65, 127, 129, 211]
+
+
+def parameters(rng, channels, dtype):
+    return [rng.standard_normal(channels).astype(dtype) for _ in range(2)]
+
+
+@given(
+    rows=st.sampled_from(ROWS), channels=st.sampled_from(CHANNELS), dtype=st.sampled_from([np.float32, np.float64]),
+    relu=st.booleans(), inference=st.booleans(), seed=st.integers(0, 2**32 - 1),
+)  # fmt: skip
+@settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_agrees_with_the_oracle(backend, rows, channels, dtype, relu, inference, seed):
+    rng = np.random.default_rng(seed)
+    x = (rng.standard_normal((rows, channels)) * 3 + rng.standard_normal(channels)).astype(dtype)
+    gamma, beta = parameters(rng, channels, dtype)
+    eps, activation = 1e-3, "relu" if relu else None
+    given_ = (
+        [rng.standard_normal(channels).astype(dtype), (rng.random(channels) + 0.1).astype(dtype)] if inference else []
+    )
+    y, mean, var = ct.ops.batch_norm(x, gamma, beta, *given_, eps=eps, activation=activation)
+    exact_mean, exact_var = given_ if inference else reference.moments(x)
+    unit = np.finfo(dtype).eps
+    span = np.abs(x).max(axis=0).astype(np.float64)
+    assert np.all(np.abs(mean - exact_mean) <= 2 * unit * span)
+    assert np.all(np.abs(var - exact_var) <= 64 * unit * exact_var + 4 * (unit * span) ** 2)
+    # From here the statistics that were used: they are outputs of their own.
+    mean64, var64 = mean.astype(np.float64), var.astype(np.float64)
+    exact = reference.batch_norm(x, gamma, beta, mean64, var64, eps, relu)
+    size = (span + np.abs(mean64)) / np.sqrt(var64 + eps) * np.abs(gamma) + np.abs(beta)
+    assert y.dtype == dtype and np.all(np.abs(y - exact) <= 4 * unit * size)
+    dy = rng.standard_normal(x.shape).astype(dtype)
+    arguments = (dy, x, gamma, beta, mean, var)
+    results = ct.ops.batch_norm_backward(*arguments, batch_statistics=not inference, eps=eps, activation=activation)
+    if relu and np.any(np.abs(exact[exact != 0]) < 1e-5):
+        return  # on the edge either side is right
+    expected = reference.batch_norm_backward(
+        dy, x, gamma.astype(np.float64), beta, mean64, var64, eps, relu, not inference
+    )
+    for name, a, b in zip(("dx", "dgamma", "dbeta"), results, expected, strict=True):
+        assert a.shape == b.shape and np.allclose(a, b, rtol=0, atol=100 * unit * (1 + np.abs(b).max() + rows)), name
+
+
+@pytest.mark.parametrize("offset", [0, 1e3, 1e6])
+def test_nothing_cancels_where_the_mean_is_far_from_zero(backend, rng, offset):
+    x = (rng.standard_normal((3001, 5)) + offset).astype(np.float32)
+    _, mean, var = ct.ops.batch_norm(x, np.ones(5, np.float32), np.zeros(5, np.float32))
+    exact_mean, exact_var = reference.moments(x)
+    assert np.allclose(mean, exact_mean, rtol=1e-7) if offset else np.allclose(mean, exact_mean, atol=1e-6)
+    assert np.allclose(var, exact_var, rtol=1e-5)
+
+
+def test_constant_columns_and_outliers(backend):
+    x = np.full((1000, 3), 1e5 + 0.5, np.float32)
+    x[0, 1] = 1e7
+    y, _, var = ct.ops.batch_norm(x, np.ones(3, np.float32), np.full(3, 2, np.float32))
+    assert var[0] == 0 and np.all(y[:, [0, 2]] == 2)
+    assert np.isclose(var[1], reference.moments(x)[1][1], rtol=1e-5)
+    x[5, 2] = np.nan
+    y, mean, var = ct.ops.batch_norm(x, np.ones(3, np.float32), np.zeros(3, np.float32), activation="relu")
+    assert np.isnan(mean[2]) and np.isnan(var[2]) and np.isnan(y[:, 2]).all() and np.isfinite(y[:, :2]).all()
+
+
+@pytest.mark.parametrize("activation", [None, "relu"])
+@pytest.mark.parametrize("training", [True, False])
+def test_gradients(backend, rng, activation, training):
+    x, dy = rng.standard_normal((2, 5, 7, 6)), rng.standard_normal((2, 5, 7, 6))
+    gamma, beta = parameters(rng, 6, np.float64)
+    fixed = () if training else (rng.standard_normal(6), rng.random(6) + 0.5)
+    _, mean, var = ct.ops.batch_norm(x, gamma, beta, *fixed)
+    gradients = ct.ops.batch_norm_backward(
+        dy, x, gamma, beta, mean, var, batch_statistics=training, activation=activation
+    )
+    value = lambda a, g, b: np.sum(dy * ct.ops.batch_norm(a, g, b, *fixed, activation=activation)[0])  # noqa: E731
+    slope, claimed = directional(value, [x, gamma, beta], gradients, rng, h=1e-7)
+    assert np.isclose(slope, claimed, rtol=1e-5, atol=1e-6)
+    less = ct.ops.batch_norm_backward(
+        dy, x, gamma, beta, mean, var, batch_statistics=training, activation=activation, input_gradient=False
+    )
+    assert less[0] is None and all(np.array_equal(a, b) for a, b in zip(less[1:], gradients[1:], strict=True))
+
+
+def test_bits_do_not_depend_on_threads_nor_on_other_rows_in_inference(backend, rng):
+    x, dy = (rng.standard_normal((9, 31, 31, 35)).astype(np.float32) for _ in range(2))
+    gamma, beta = parameters(rng, 35, np.float32)
+    before, results = ct.get_num_threads(), []
+    for count in (1, 2, 3):
+        ct.set_num_threads(count)
+        forward = ct.ops.batch_norm(x, gamma, beta, activation="relu")
+        results.append([*forward, *ct.ops.batch_norm_backward(dy, x, gamma, beta, *forward[1:], activation="relu")])
+    ct.set_num_threads(before)
+    for other in results[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(results[0], other, strict=True))
+    y, mean, var = results[0][:3]
+    assert np.array_equal(ct.ops.batch_norm(x[4:5, 7:8], gamma, beta, mean, var, activation="relu")[0], y[4:5, 7:8])
+
+
+def test_fma_levels_agree_to_the_bit(rng):
+    levels = [name for name in ("avx2", "avx512") if name in _core.build_info()["cpu_levels"]]
+    if len(levels) < 2:
+        pytest.skip("this machine has one FMA level only")
+    before, results = _core.get_cpu_level(), []
+    x, dy = (rng.standard_normal((201, 45)).astype(np.float32) for _ in range(2))
+    gamma, beta = parameters(rng, 45, np.float32)
+    for name in levels:
+        _core.set_cpu_level(name)
+        forward = ct.ops.batch_norm(x, gamma, beta, activation="relu")
+        results.append([*forward, *ct.ops.batch_norm_backward(dy, x, gamma, beta, *forward[1:], activation="relu")])
+    _core.set_cpu_level(before)
+    assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))
+
+
+def test_layouts(backend, rng):
+    x, dy = (rng.standard_normal((12, 20)).astype(np.float32) for _ in range(2))
+    gamma, beta = parameters(rng, 20, np.float32)
+    y, mean, var = ct.ops.batch_norm(x, gamma, beta)
+    gradients = ct.ops.batch_norm_backward(dy, x, gamma, beta, mean, var)
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    raw = np.zeros(x.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(x.shape)
+    raw[...] = x
+    strided = np.stack([gamma, beta], axis=1)[:, 0]
+    for other in (np.asfortranarray(x), x[::-1].copy()[::-1], frozen, raw):
+        assert np.array_equal(ct.ops.batch_norm(other, strided, beta)[0], y)
+        again = ct.ops.batch_norm_backward(np.asfortranarray(dy), other, strided, beta, mean, var)
+        assert all(np.array_equal(a, b) for a, b in zip(again, gradients, strict=True))
+
+
+def test_no_rows_and_no_channels():
+    none = np.zeros(0, np.float32)
+    assert ct.ops.batch_norm(np.zeros((5, 0), np.float32), none, none)[0].shape == (5, 0)
+    c = np.ones(3, np.float32)
+    assert ct.ops.batch_norm(np.zeros((0, 3), np.float32), c, c, c, c)[0].shape == (0, 3)
+    empty = np.zeros((0, 3), np.float32)
+    dx, dgamma, dbeta = ct.ops.batch_norm_backward(empty, empty, c, c, c, c)
+    assert dx.shape == (0, 3) and not dgamma.any() and not dbeta.any()
+
+
+def test_against_pytorch(backend, rng):
+    torch = pytest.importorskip("torch")
+    x, dy = (rng.standard_normal((4, 9, 8, 19)).astype(np.float32) for _ in range(2))
+    gamma, beta = parameters(rng, 19, np.float32)
+    tensors = [torch.from_numpy(x).permute(0, 3, 1, 2), torch.from_numpy(gamma), torch.from_numpy(beta)]
+    for t in tensors:
+        t.requires_grad_()
+    theirs = torch.nn.functional.batch_norm(tensors[0], None, None, tensors[1], tensors[2], True)
+    y, mean, var = ct.ops.batch_norm(x, gamma, beta)
+    assert np.allclose(y, theirs.detach().permute(0, 2, 3, 1).numpy(), atol=2e-6)
+    expected = torch.autograd.grad(theirs, tensors, torch.from_numpy(dy).permute(0, 3, 1, 2))
+    ours = ct.ops.batch_norm_backward(dy, x, gamma, beta, mean, var)
+    assert np.allclose(ours[0], expected[0].permute(0, 2, 3, 1).numpy(), atol=1e-5)
+    assert all(np.allclose(a, b.numpy(), atol=1e-4) for a, b in zip(ours[1:], expected[1:], strict=True))
+
+
+@pytest.mark.parametrize(
+    "arguments, options, error, words",
+    [
+        ((np.ones(3), np.ones(3), np.ones(3)), {}, ValueError, "two axes or more"),
+        ((np.ones((2, 3)), np.ones(2), np.ones(3)), {}, ValueError, r"gamma must have shape \(3,\)"),
+        ((np.ones((2, 3)), np.ones(3, np.float32), np.ones(3)), {}, TypeError, "one dtype"),
+        ((np.ones((2, 3)), np.ones(3), np.ones(3), np.ones(3)), {}, ValueError, "both mean and var"),
+        ((np.ones((0, 3)), np.ones(3), np.ones(3)), {}, ValueError, "no rows"),
+        ((np.ones((2, 3)), np.ones(3), np.ones(3)), {"eps": 0}, ValueError, "eps must be above 0"),
+        ((np.ones((2, 3)), np.ones(3), np.ones(3)), {"activation": "tanh"}, ValueError, "activation must be"),
+        ((np.ones((2, 3), int), np.ones(3), np.ones(3)), {}, TypeError, "float32 or float64, got int64"),
+    ],
+)  # fmt: skip
+def test_bad_input(arguments, options, error, words):
+    with pytest.raises(error, match=words):
+        ct.ops.batch_norm(*arguments, **options)
