@@ -208,6 +208,51 @@ def conv_backward_weights(
     dw: NDArray[Any],
 ) -> None: ...
 
+# sequence.cpp
+def one_hot_dna(
+    texts: list[Any],
+    which: NDArray[np.int64],
+    start: NDArray[np.int64],
+    stop: NDArray[np.int64],
+    reverse: NDArray[np.uint8],
+    out: NDArray[Any],
+    bad: NDArray[np.int64],
+) -> None: ...
+
+# image.cpp
+class AugmentOptions:
+    def __init__(
+        self,
+        *,
+        flip_horizontal: float,
+        flip_vertical: float,
+        quarter_turns: bool,
+        rotation: float,
+        shift_y: float,
+        shift_x: float,
+        brightness: float,
+        contrast: float,
+        noise: float,
+        scale: float,
+        low: float,
+        high: float,
+        border: int,
+        fill: float,
+        random: bool,
+    ) -> None: ...
+
+def augment(
+    options: AugmentOptions,
+    seed: int,
+    step: int,
+    numbers: NDArray[np.uint32],
+    x: NDArray[Any],
+    y: NDArray[np.float32],
+) -> None: ...
+def augment_masks(
+    options: AugmentOptions, seed: int, step: int, numbers: NDArray[np.uint32], x: NDArray[Any], y: NDArray[Any]
+) -> None: ...
+
 # pool.cpp
 def pool(
     kind: int,
