@@ -15,6 +15,7 @@ void bind_optim(pybind11::module_& m);
 void bind_fingerprint(pybind11::module_& m);
 void bind_ecfp(pybind11::module_& m);
 void bind_peak(pybind11::module_& m);
+void bind_winograd(pybind11::module_& m);
 }  // namespace catalase
 
 PYBIND11_MODULE(_core, m) {
@@ -29,4 +30,5 @@ PYBIND11_MODULE(_core, m) {
   catalase::bind_fingerprint(m);
   catalase::bind_ecfp(m);
   catalase::bind_peak(m);
+  catalase::bind_winograd(m);
 }

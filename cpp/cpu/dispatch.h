@@ -17,6 +17,7 @@ struct OptimKernels;        // optim/optim.h
 struct FingerprintKernels;  // fingerprint/tanimoto.h
 struct EcfpKernels;         // fingerprint/ecfp.h
 struct PeakKernels;         // peak/peak.h
+struct WinogradKernels;     // conv/winograd.h
 
 struct Level {
   const char* name;
@@ -29,6 +30,7 @@ struct Level {
   const FingerprintKernels* fingerprint;
   const EcfpKernels* ecfp;
   const PeakKernels* peak;
+  const WinogradKernels* winograd;
 };
 
 // All levels built into this library, best first. levels_x86.cpp or levels_portable.cpp defines it.

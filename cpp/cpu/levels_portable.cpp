@@ -1,6 +1,7 @@
 // The levels of a build for any other processor: compiler vectors only.
 #include <array>
 
+#include "conv/winograd.h"
 #include "cpu/dispatch.h"
 #include "elementwise/elementwise.h"
 #include "fingerprint/ecfp.h"
@@ -16,7 +17,7 @@ namespace catalase {
 std::span<const Level> built_levels() {
   static const std::array<Level, 1> levels = {{
       {"portable", [](const CpuFeatures&) { return true; }, &matmul_portable, &sparse_portable, &elementwise_portable,
-       &loss_portable, &optim_portable, &fingerprint_portable, &ecfp_portable, &peak_portable},
+       &loss_portable, &optim_portable, &fingerprint_portable, &ecfp_portable, &peak_portable, &winograd_portable},
   }};
   return levels;
 }
