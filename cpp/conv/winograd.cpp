@@ -24,12 +24,14 @@ void share_out(Index n, Index unit, F&& f) {
   });
 }
 
-// Tiles in multiples of 24: 3 x 8 or 2 x 12 rows of the micro-kernel, 4 x 6 on AVX2.
-constexpr Index kTileUnit = 24;
+// Tiles in work at a time, in multiples of 24: 3 x 8 or 2 x 12 rows of the micro-kernel, 4 x 6 on AVX2. The transformed
+// filters are read once a block. While they fit L2 few tiles are best, which then fit beside them; where they come from
+// L3 or memory, more tiles must pass over them (measured: 48 tiles for 128 channels, 96 for 256, 192 for 512).
+constexpr Index kTileUnit = 24, kMostTiles = 192;
 
-Index block_for(Index channels, Index most) {
-  const Index fit = level().winograd->cache_floats / (36 * channels) / kTileUnit * kTileUnit;
-  return fit < kTileUnit ? kTileUnit : fit < most ? fit : most;
+Index block_for(Index channels, Index least) {
+  const Index block = ceil_div(3 * channels, 16 * kTileUnit) * kTileUnit;
+  return block < least ? least : block < kMostTiles ? block : kMostTiles;
 }
 
 WinogradPlan forward_plan(const ConvShape& s) {
@@ -41,7 +43,7 @@ WinogradPlan forward_plan(const ConvShape& s) {
   p.kernel = s.kernel[1];
   p.step = 7 - p.kernel;
   p.tiles_h = ceil_div(p.out_h, p.step), p.tiles_w = ceil_div(p.out_w, p.step);
-  p.block = block_for(p.in_channels + p.out_channels, 2 * kTileUnit);
+  p.block = block_for(p.in_channels + p.out_channels, level().winograd->least_block);
   return p;
 }
 
@@ -64,9 +66,13 @@ void run_forward(WinogradPlan p, const float* x, const float* w, bool flipped, c
   const Scratch<float> u(static_cast<std::size_t>(kernels.filters_size(p)));
   share_out(p.in_channels, kernels.width,
             [&](Index begin, Index end) { kernels.transform_filters(p, w, flipped, begin, end, u.get()); });
-  const Index each = ceil_div(tiles, num_threads());  // the block changes no bit
-  if (each < p.block) p.block = each;
-  const Index blocks = ceil_div(tiles, p.block);
+  // Few blocks are made a multiple of the threads, and even: here the block changes no bit.
+  const Index threads = num_threads();
+  Index blocks = ceil_div(tiles, p.block);
+  if (blocks < 4 * threads) blocks = ceil_div(blocks, threads) * threads;
+  if (blocks > tiles) blocks = tiles;
+  p.block = ceil_div(tiles, blocks);
+  blocks = ceil_div(tiles, p.block);
   parallel_for(blocks, [&](Index i) {
     const Index first = i * p.block, left = tiles - first;
     kernels.forward(p, x, u.get(), bias, activation, first, left < p.block ? left : p.block, y);
@@ -100,8 +106,8 @@ void winograd_backward_weights(const ConvShape& shape, const float* x, const flo
   WinogradPlan p = forward_plan(shape);
   const Index tiles = p.tiles();
   // Each block's product is a chain of its own, added to the sum of those before: the block is a part of the result's
-  // definition, and follows from the shape alone.
-  p.block = block_for(p.in_channels + p.out_channels, 8 * kTileUnit);
+  // definition, and follows from the shape alone, not from the level or the threads.
+  p.block = block_for(p.in_channels + p.out_channels, 2 * kTileUnit);
   if (tiles < p.block) p.block = tiles;
   const Scratch<float> v(static_cast<std::size_t>(kernels.inputs_size(p)));
   const Scratch<float> g(static_cast<std::size_t>(kernels.gradients_size(p)));

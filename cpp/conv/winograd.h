@@ -50,8 +50,8 @@ struct WinogradKernels {
   void (*add_products)(const WinogradPlan&, Index plane, Index count, const float* v, const float* g, bool add,
                        float* s);
   void (*finish_filters)(const WinogradPlan&, const float* s, Index begin, Index end, float* dw);
-  Index width;         // lanes of a vector
-  Index cache_floats;  // how much of a block's transformed data should stay in L2
+  Index width;        // lanes of a vector
+  Index least_block;  // tiles: fewer would read the filters too often, more would leave L2
 };
 
 extern const WinogradKernels winograd_portable, winograd_avx2, winograd_avx512;

@@ -99,6 +99,8 @@ void transform_run(const WinogradPlan& p, const float* x, const Place& at, Index
   const Index begin = smaller(left < 0 ? -left : 0, columns);  // columns [begin, end) lie in x
   const Index end = p.in_w - left < begin ? begin : smaller(p.in_w - left, columns);
   for (Index c = 0; c < channels; c += W) {
+    const Index ahead =
+        c + W < channels ? W : tiles * kStep * channels - c;  // the next vector, or the next run's first
     const float* rows[6];
     Index steps[6];
 #pragma GCC unroll 6
@@ -114,6 +116,7 @@ void transform_run(const WinogradPlan& p, const float* x, const Place& at, Index
 #pragma GCC unroll 6
       for (int i = 0; i < 6; ++i) {
         d[i] = load_channels(rows[i], channels - c);
+        __builtin_prefetch(rows[i] + ahead);
         rows[i] += steps[i];
       }
       points_of_input(d, points);
@@ -151,10 +154,10 @@ void transform_input(const WinogradPlan& p, const float* x, Index first, Index c
 // M -> y for one tile.
 template <int kStep>
 void transform_output(const WinogradPlan& p, const float* m, Index m_plane, const float* bias, Activation activation,
-                      const Place& at, float* y) {
-  const Index channels = p.out_channels, row = at.row * kStep, column = at.column * kStep;
+                      const Place& place, float* y) {
+  const Index channels = p.out_channels, row = place.row * kStep, column = place.column * kStep;
   const Index rows = smaller(kStep, p.out_h - row), columns = smaller(kStep, p.out_w - column);
-  float* corner = y + ((at.image * p.out_h + row) * p.out_w + column) * channels;
+  float* corner = y + ((place.image * p.out_h + row) * p.out_w + column) * channels;
   for (Index o = 0; o < channels; o += W) {
     V half[kStep][6];
 #pragma GCC unroll 6
@@ -183,10 +186,10 @@ void transform_output(const WinogradPlan& p, const float* m, Index m_plane, cons
 
 // dy -> G for one tile, row `tile` of each panel; dy is zero outside itself.
 template <int kStep>
-void transform_gradient(const WinogradPlan& p, const float* dy, const Place& at, Index tile, float* g) {
+void transform_gradient(const WinogradPlan& p, const float* dy, const Place& place, Index tile, float* g) {
   const Panels panels = gradient_panels(p);
-  const Index channels = p.out_channels, row = at.row * kStep, column = at.column * kStep, plane = panels.plane();
-  const float* corner = dy + ((at.image * p.out_h + row) * p.out_w + column) * channels;
+  const Index channels = p.out_channels, row = place.row * kStep, column = place.column * kStep, plane = panels.plane();
+  const float* corner = dy + ((place.image * p.out_h + row) * p.out_w + column) * channels;
   for (Index q = 0; q < panels.count(); ++q) {
     const Index start = panels.start(q), vectors = panels.start(q + 1) - start;
     for (Index u = 0; u < vectors; ++u) {
