@@ -241,6 +241,10 @@ void multiply_plane(const float* a, Index a_stride, Index rows, Index k, const f
         const Index i = piece_start(rows, tiles, t), stop = piece_start(rows, tiles, t + 1);
         args.a = a + i * args.a_row + k0 * args.a_col;
         args.c = c + i * ldc + start * W;
+        if (!kByColumn) {  // a share of the next panel of B, or of the next plane's first, as rows of this one's width
+          const Index share = piece_start(args.k, tiles, t);
+          args.ahead = {args.b + (args.k + share) * args.b_row, args.b_row, piece_start(args.k, tiles, t + 1) - share};
+        }
         args.epilogue.add = add ? args.c : nullptr;
         args.epilogue.add_row = ldc;
         pick_shape<float, kByColumn, true>(stop - i, vectors)(args);
