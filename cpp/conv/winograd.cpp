@@ -88,8 +88,16 @@ bool winograd_possible(const ConvShape& s) {
   return flat && plain && square && s.in_channels >= 16 && s.out_channels >= 16;
 }
 
+// A model of both times, in operations for each pair of channels: 72 in a tile's products; its transforms, shared by
+// all channels of the other side; the filters' own transform, which L2 holds or not. The direct sum takes 2 for each
+// tap. Fitted to sweeps over channels and images (conv/winograd.md) so that it is never wrong by more than the tenth it
+// asks.
 bool winograd_applies(const ConvShape& s) {
-  return winograd_possible(s);
+  if (!winograd_possible(s)) return false;
+  const double in = static_cast<double>(s.in_channels), out = static_cast<double>(s.out_channels);
+  const double tile = 72 + 850 / in + 850 / out, filters = in * out <= 4096 ? 1000 : 2000;
+  const double direct = 2.0 * static_cast<double>(s.kernel[1] * s.kernel[2] * s.batch * s.out[1] * s.out[2]);
+  return 1.1 * (static_cast<double>(forward_plan(s).tiles()) * tile + filters) < direct;
 }
 
 void winograd_forward(const ConvShape& shape, const float* x, const float* w, const float* bias, Activation activation,

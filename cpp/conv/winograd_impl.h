@@ -275,49 +275,54 @@ template <int kKernel, class Taps>
   }
 }
 
-// Calls f(o, target) for each vector of output channels: where row `row` of its panel lies in a plane.
-template <class F>
-void for_each_vector(const Panels& panels, F&& f) {
+// Panel by panel, so that each of the 36 planes is written from front to back.
+template <int kKernel>
+void transform_filters_of(const WinogradPlan& p, const float* w, Index begin, Index end, float* u) {
+  const Panels panels = filter_panels(p);
+  const Index plane = panels.plane(), ins = p.in_channels, outs = p.out_channels;
   for (Index q = 0; q < panels.count(); ++q) {
     const Index start = panels.start(q), vectors = panels.start(q + 1) - start;
-    for (Index u = 0; u < vectors; ++u) f((start + u) * W, start * W * panels.rows + u * W, vectors * W);
+    for (Index c = begin; c < end; ++c) {
+      for (Index o = 0; o < vectors; ++o) {
+        const Index channel = (start + o) * W;
+        const float* at = w + c * outs + channel;
+        transform_filter<kKernel>([&](Index t) { return load_channels(at + t * ins * outs, outs - channel); },
+                                  u + start * W * panels.rows + (c * vectors + o) * W, plane);
+      }
+    }
   }
 }
 
+// The same for the gradient of the input. Rows of w are output channels now: squares of it are transposed, so that
+// lanes are output channels again.
 template <int kKernel>
-void transform_filters_of(const WinogradPlan& p, const float* w, bool flipped, Index begin, Index end, float* u) {
+void transform_flipped_filters_of(const WinogradPlan& p, const float* w, Index begin, Index end, float* u) {
   constexpr int kTaps = kKernel * kKernel;
   const Panels panels = filter_panels(p);
   const Index plane = panels.plane(), ins = p.in_channels, outs = p.out_channels;
-  if (!flipped) {
-    for (Index c = begin; c < end; ++c) {
-      for_each_vector(panels, [&](Index o, Index offset, Index row) {
-        const float* at = w + c * outs + o;
-        transform_filter<kKernel>([&](Index t) { return load_channels(at + t * ins * outs, outs - o); },
-                                  u + offset + c * row, plane);
-      });
-    }
-    return;
-  }
-  // Rows of w are output channels now: squares of it are transposed, so that lanes are output channels again.
   alignas(64) float taps[kTaps * W * W];
-  for (Index c = begin; c < end; c += W) {
-    const Index some = smaller(W, end - c);
-    for_each_vector(panels, [&](Index o, Index offset, Index row) {
-      for (Index t = 0; t < kTaps; ++t) {
-        V square[W];
-        const float* at = w + ((kTaps - 1 - t) * outs + o) * ins + c;
+  for (Index q = 0; q < panels.count(); ++q) {
+    const Index start = panels.start(q), vectors = panels.start(q + 1) - start;
+    for (Index c = begin; c < end; c += W) {
+      const Index some = smaller(W, end - c);
+      for (Index o = 0; o < vectors; ++o) {
+        const Index channel = (start + o) * W;
+        for (Index t = 0; t < kTaps; ++t) {
+          V square[W];
+          const float* at = w + ((kTaps - 1 - t) * outs + channel) * ins + c;
 #pragma GCC unroll 16
-        for (Index i = 0; i < W; ++i) square[i] = o + i < outs ? load_channels(at + i * ins, some) : V{};
-        transpose_square<float>(square);
+          for (Index i = 0; i < W; ++i) square[i] = channel + i < outs ? load_channels(at + i * ins, some) : V{};
+          transpose_square<float>(square);
 #pragma GCC unroll 16
-        for (Index i = 0; i < W; ++i) store(taps + (i * kTaps + t) * W, square[i]);
+          for (Index i = 0; i < W; ++i) store(taps + (i * kTaps + t) * W, square[i]);
+        }
+        float* target = u + start * W * panels.rows + (c * vectors + o) * W;
+        for (Index i = 0; i < some; ++i) {
+          transform_filter<kKernel>([&](Index t) { return load(taps + (i * kTaps + t) * W); }, target + i * vectors * W,
+                                    plane);
+        }
       }
-      for (Index i = 0; i < some; ++i) {
-        transform_filter<kKernel>([&](Index t) { return load(taps + (i * kTaps + t) * W); }, u + offset + (c + i) * row,
-                                  plane);
-      }
-    });
+    }
   }
 }
 
@@ -363,7 +368,12 @@ Index winograd_sums_size(const WinogradPlan& p) {
 }
 
 void winograd_transform_filters(const WinogradPlan& p, const float* w, bool flipped, Index begin, Index end, float* u) {
-  (p.kernel == 3 ? transform_filters_of<3> : transform_filters_of<5>)(p, w, flipped, begin, end, u);
+  const bool three = p.kernel == 3;
+  if (flipped) {
+    (three ? transform_flipped_filters_of<3> : transform_flipped_filters_of<5>)(p, w, begin, end, u);
+  } else {
+    (three ? transform_filters_of<3> : transform_filters_of<5>)(p, w, begin, end, u);
+  }
 }
 
 void winograd_forward_block(const WinogradPlan& p, const float* x, const float* u, const float* bias,
