@@ -39,6 +39,7 @@ namespace {
 
 // C (+)= A @ B for one plane: A (rows, k) where it stands, by rows or (kByColumn) by columns a_stride apart; B in
 // panels of which each has `panels.rows` rows, the first k of them filled.
+// `add` goes with one block of k only (winograd.cpp keeps blocks of tiles that short).
 template <bool kByColumn>
 void multiply_plane(const float* a, Index a_stride, Index rows, Index k, const float* b, const Panels& panels, bool add,
                     float* c, Index ldc) {
