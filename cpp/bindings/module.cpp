@@ -20,6 +20,7 @@ void bind_peak(pybind11::module_& m);
 void bind_conv(pybind11::module_& m);
 void bind_sequence(pybind11::module_& m);
 void bind_image(pybind11::module_& m);
+void bind_winograd(pybind11::module_& m);
 }  // namespace catalase
 
 PYBIND11_MODULE(_core, m) {
@@ -39,4 +40,5 @@ PYBIND11_MODULE(_core, m) {
   catalase::bind_conv(m);
   catalase::bind_sequence(m);
   catalase::bind_image(m);
+  catalase::bind_winograd(m);
 }

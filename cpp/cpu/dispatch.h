@@ -21,6 +21,7 @@ struct NormKernels;         // norm/norm.h
 struct PeakKernels;         // peak/peak.h
 struct ConvKernels;         // conv/conv.h
 struct ImageKernels;        // image/image.h
+struct WinogradKernels;     // conv/winograd.h
 
 struct Level {
   const char* name;
@@ -36,6 +37,7 @@ struct Level {
   const NormKernels* norm;
   const PeakKernels* peak;
   const ConvKernels* conv;
+  const WinogradKernels* winograd;
   const ImageKernels* image;
 };
 
