@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .._report import Failure, Report
 
 _CHUNK = 10_000  # molecules held as RDKit objects at a time
+_NOT_TEXT = 1  # status of cpp/fingerprint/molecule.h
 _MAX_SETTING = 2**31 - 1  # of RDKit's unsigned int, with room to spare
 
 
@@ -183,8 +184,52 @@ def _native(
     rows = _core.empty((len(smiles), columns), np.dtype({"dense": "f4", "counts": "u4"}.get(output, "u1")))
     status = np.ones(len(smiles), np.uint8)
     options = bool(use_bond_types), bool(chirality), bool(features)
-    _core.ecfp(smiles, int(radius), int(size), *options, rows, status, threads)
+    settings = int(radius), int(size), *options
+    _core.ecfp(smiles, *settings, rows, status, threads)
+    others = np.flatnonzero(status == _NOT_TEXT)
+    for start in range(0, len(others), _CHUNK):
+        _native_molecules(smiles, others[start : start + _CHUNK], settings, rows, status, threads)
     return rows, status
+
+
+def _native_molecules(
+    smiles: list[Any],
+    positions: NDArray[np.intp],
+    settings: tuple[int, int, bool, bool, bool],
+    rows: NDArray[Any],
+    status: NDArray[np.uint8],
+    threads: int,
+) -> None:
+    """Fill the rows of `Mol` objects, and their status, as far as RDKit's binary form says all that is needed."""
+    from .. import _core
+
+    binaries = _binaries([smiles[i] for i in positions.tolist()])
+    first, last = positions[0], positions[-1] + 1
+    if last - first == len(positions):
+        _core.ecfp(binaries, *settings, rows[first:last], status[first:last], threads, True)
+        return
+    part, reasons = np.empty((len(positions), rows.shape[1]), rows.dtype), np.empty(len(positions), np.uint8)
+    _core.ecfp(binaries, *settings, part, reasons, threads, True)
+    rows[positions], status[positions] = part, reasons
+
+
+def _binaries(items: list[Any]) -> list[bytes | None]:
+    """RDKit's binary form of each molecule; None where there is none, or where it would hide that valences are unknown."""
+    from rdkit import Chem
+
+    # Not the item's own methods, which a subclass may have replaced.
+    to_binary, unknown = Chem.Mol.ToBinary, Chem.Mol.NeedsUpdatePropertyCache
+    flags = int(Chem.PropertyPickleOptions.NoConformers)
+    binaries: list[bytes | None] = []
+    for item in items:
+        binary = None
+        if isinstance(item, Chem.Mol):
+            try:
+                binary = None if unknown(item) else to_binary(item, flags)
+            except Exception:  # RDKit's to say
+                pass
+        binaries.append(binary)
+    return binaries
 
 
 def clean_smiles(text: str) -> tuple[str, str]:
