@@ -42,8 +42,8 @@ class Bytes {
   bool short_ = false;
 };
 
-// RDKit 2024.9 writes 16.2.0, 2026.9 writes 16.4.0.
-constexpr u32 kVersions[][3] = {{16, 2, 0}, {16, 4, 0}};
+// RDKit 2024.9 and 2025 write 16.2.0, 2026.3 writes 16.3.0, 2026.9 writes 16.4.0.
+constexpr u32 kVersions[][3] = {{16, 2, 0}, {16, 3, 0}, {16, 4, 0}};
 
 enum BinaryTag : u8 {
   kBeginAtoms = 1,
@@ -53,6 +53,7 @@ enum BinaryTag : u8 {
   kMapNumber = 24,
   kSymmetrizedRings = 66,
   kFastRings = 67,
+  kOtherRings = 68,
 };
 
 enum AtomBits : u8 { kHasMapNumber = 8, kNoImplicit = 32, kIsAromatic = 64 };
@@ -145,7 +146,7 @@ inline Status read_binary_bond(Bytes& in, Molecule& m, unsigned b, BinaryCheck& 
 
 inline Status read_binary_rings(Bytes& in, const Molecule& m, Bits<4>& ring_atoms) {
   const u8 tag = in.byte();
-  if (tag != kSymmetrizedRings && tag != kSmallestRings && tag != kFastRings) return kRings;
+  if (tag != kSmallestRings && (tag < kSymmetrizedRings || tag > kOtherRings)) return kRings;
   const u32 rings = in.word();
   for (u32 r = 0; r < rings && !in.short_of(); ++r) {
     for (u32 left = in.byte(); left > 0 && !in.short_of(); --left) {

@@ -17,6 +17,8 @@ from .._report import Failure, Report
 
 _CHUNK = 10_000  # molecules held as RDKit objects at a time
 _NOT_TEXT = 1  # status of cpp/fingerprint/molecule.h
+_BINARY_RADIUS = 6  # what the native code reads from a Mol: kEcfpMaxRadius
+_BINARY_THREADS = 3  # beyond, RDKit's bulk call on all of them outruns writing the binary form on one
 _MAX_SETTING = 2**31 - 1  # of RDKit's unsigned int, with room to spare
 
 
@@ -73,7 +75,11 @@ def ecfp(
     Deterministic: threads never change a bit. Text is read by native code, without Python's lock, some 80 times as fast as
     by RDKit, in time linear in their size. RDKit reads what is not proven to come out equal: wildcards, metals with bonds, rare
     valences, charges and isotopes, some cages, more than 333 atoms with ``features=True``, stereo marks with
-    ``chirality=True``, and `Mol` objects; it is imported only then. ``radius`` above 6 is slower.
+    ``chirality=True``; it is imported only then. ``radius`` above 6 is slower.
+    `Mol` objects are taken as they are, edited or partly sanitized, if rings and valences are known. The native code reads
+    ``Mol.ToBinary``, which holds Python's lock, and leaves to RDKit query atoms and bonds, dative and other rare bonds,
+    residues, substance and stereo groups, more than 255 atoms or bonds, ``radius`` above 6, ``chirality=True``, RDKit
+    before 2024.9 or after 2026.9, and bits on more than three threads, where RDKit's own are faster.
     An empty list gives an array of no rows; an empty SMILES is a molecule of no atoms and no bits.
 
     References
@@ -187,6 +193,9 @@ def _native(
     settings = int(radius), int(size), *options
     _core.ecfp(smiles, *settings, rows, status, threads)
     others = np.flatnonzero(status == _NOT_TEXT)
+    slow_in_rdkit = features or output == "counts"
+    if chirality or radius > _BINARY_RADIUS or (threads > _BINARY_THREADS and not slow_in_rdkit):
+        return rows, status
     for start in range(0, len(others), _CHUNK):
         _native_molecules(smiles, others[start : start + _CHUNK], settings, rows, status, threads)
     return rows, status
@@ -214,22 +223,37 @@ def _native_molecules(
 
 
 def _binaries(items: list[Any]) -> list[bytes | None]:
-    """RDKit's binary form of each molecule; None where there is none, or where it would hide that valences are unknown."""
+    """RDKit's binary form of each molecule; None for other things, and where hydrogens were never counted."""
     from rdkit import Chem
 
+    if not _binary_is_known():
+        return [None] * len(items)
     # Not the item's own methods, which a subclass may have replaced.
-    to_binary, unknown = Chem.Mol.ToBinary, Chem.Mol.NeedsUpdatePropertyCache
+    to_binary, uncounted = Chem.Mol.ToBinary, Chem.Mol.NeedsUpdatePropertyCache
     flags = int(Chem.PropertyPickleOptions.NoConformers)
     binaries: list[bytes | None] = []
     for item in items:
-        binary = None
+        binary: bytes | None = None
         if isinstance(item, Chem.Mol):
             try:
-                binary = None if unknown(item) else to_binary(item, flags)
+                binary = None if uncounted(item) else to_binary(item, flags)
             except Exception:  # RDKit's to say
-                pass
+                binary = None
         binaries.append(binary)
     return binaries
+
+
+@functools.cache
+def _binary_is_known() -> bool:
+    """Whether the native code reads the binary form of this RDKit: it follows RDKit's versions."""
+    from rdkit import Chem
+
+    from .. import _core
+
+    binary = Chem.MolFromSmiles("C").ToBinary(int(Chem.PropertyPickleOptions.NoConformers))
+    status = np.ones(1, np.uint8)
+    _core.ecfp([binary], 2, 8, True, False, False, np.zeros((1, 1), np.uint8), status, 1, True)
+    return not status.any()
 
 
 def clean_smiles(text: str) -> tuple[str, str]:
