@@ -130,7 +130,9 @@ def partly_sanitized(smiles, rng):
     return molecule
 
 
-KINDS = [getattr(Chem.BondType, name) for name in "SINGLE DOUBLE TRIPLE AROMATIC DATIVE ZERO QUADRUPLE".split()]
+KINDS = [
+    getattr(Chem.BondType, name) for name in ["SINGLE", "DOUBLE", "TRIPLE", "AROMATIC", "DATIVE", "ZERO", "QUADRUPLE"]
+]
 
 
 def edited(molecule, rng):

@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._report import Failure, Report
+from ._ecfp_mols import fill_from_molecules, prefers_binary
 
 _CHUNK = 10_000  # molecules held as RDKit objects at a time
 _NOT_TEXT = 1  # status of cpp/fingerprint/molecule.h
-_BINARY_RADIUS = 6  # what the native code reads from a Mol: kEcfpMaxRadius
-_BINARY_THREADS = 3  # beyond, RDKit's bulk call on all of them outruns writing the binary form on one
 _MAX_SETTING = 2**31 - 1  # of RDKit's unsigned int, with room to spare
 
 
@@ -193,67 +192,11 @@ def _native(
     settings = int(radius), int(size), *options
     _core.ecfp(smiles, *settings, rows, status, threads)
     others = np.flatnonzero(status == _NOT_TEXT)
-    slow_in_rdkit = features or output == "counts"
-    if chirality or radius > _BINARY_RADIUS or (threads > _BINARY_THREADS and not slow_in_rdkit):
+    if chirality or not prefers_binary(radius, output, features, threads):
         return rows, status
     for start in range(0, len(others), _CHUNK):
-        _native_molecules(smiles, others[start : start + _CHUNK], settings, rows, status, threads)
+        fill_from_molecules(smiles, others[start : start + _CHUNK], settings, rows, status, threads)
     return rows, status
-
-
-def _native_molecules(
-    smiles: list[Any],
-    positions: NDArray[np.intp],
-    settings: tuple[int, int, bool, bool, bool],
-    rows: NDArray[Any],
-    status: NDArray[np.uint8],
-    threads: int,
-) -> None:
-    """Fill the rows of `Mol` objects, and their status, as far as RDKit's binary form says all that is needed."""
-    from .. import _core
-
-    binaries = _binaries([smiles[i] for i in positions.tolist()])
-    first, last = positions[0], positions[-1] + 1
-    if last - first == len(positions):
-        _core.ecfp(binaries, *settings, rows[first:last], status[first:last], threads, True)
-        return
-    part, reasons = np.empty((len(positions), rows.shape[1]), rows.dtype), np.empty(len(positions), np.uint8)
-    _core.ecfp(binaries, *settings, part, reasons, threads, True)
-    rows[positions], status[positions] = part, reasons
-
-
-def _binaries(items: list[Any]) -> list[bytes | None]:
-    """RDKit's binary form of each molecule; None for other things, and where hydrogens were never counted."""
-    from rdkit import Chem
-
-    if not _binary_is_known():
-        return [None] * len(items)
-    # Not the item's own methods, which a subclass may have replaced.
-    to_binary, uncounted = Chem.Mol.ToBinary, Chem.Mol.NeedsUpdatePropertyCache
-    flags = int(Chem.PropertyPickleOptions.NoConformers)
-    binaries: list[bytes | None] = []
-    for item in items:
-        binary: bytes | None = None
-        if isinstance(item, Chem.Mol):
-            try:
-                binary = None if uncounted(item) else to_binary(item, flags)
-            except Exception:  # RDKit's to say
-                binary = None
-        binaries.append(binary)
-    return binaries
-
-
-@functools.cache
-def _binary_is_known() -> bool:
-    """Whether the native code reads the binary form of this RDKit: it follows RDKit's versions."""
-    from rdkit import Chem
-
-    from .. import _core
-
-    binary = Chem.MolFromSmiles("C").ToBinary(int(Chem.PropertyPickleOptions.NoConformers))
-    status = np.ones(1, np.uint8)
-    _core.ecfp([binary], 2, 8, True, False, False, np.zeros((1, 1), np.uint8), status, 1, True)
-    return not status.any()
 
 
 def clean_smiles(text: str) -> tuple[str, str]:
