@@ -168,7 +168,8 @@ def edited(molecule, rng):
         with contextlib.suppress(RuntimeError):  # bonds that exist or lead to themselves
             rng.choice(changes)()
     if rng.random() < 0.8:
-        molecule.UpdatePropertyCache(False)
+        with contextlib.suppress(RuntimeError):  # older versions do not count hydrogens beside some atoms
+            molecule.UpdatePropertyCache(False)
     if rng.random() < 0.7:
         rng.choice(RINGS)(molecule)
     return molecule
