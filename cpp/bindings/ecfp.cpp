@@ -1,5 +1,5 @@
-// SMILES to fingerprints: pointers into the str objects are collected under the GIL, a chunk at a time, then it is let
-// go.
+// SMILES, or the bytes of Mol.ToBinary, to fingerprints: pointers into the Python objects are collected under the GIL,
+// a chunk at a time, then it is let go.
 #include "fingerprint/ecfp.h"
 
 #include "bindings/arrays.h"
@@ -17,9 +17,23 @@ EcfpOutput output_kind(const py::array& rows) {
   return EcfpOutput::kCounts;
 }
 
+// What a list's item holds; nullptr where it is of another kind.
+const char* text_of(PyObject* item, bool binary, std::int64_t& length) {
+  Py_ssize_t bytes = 0;
+  const char* text = nullptr;
+  if (binary) {
+    if (PyBytes_Check(item)) text = PyBytes_AS_STRING(item), bytes = PyBytes_GET_SIZE(item);
+  } else if (PyUnicode_Check(item)) {
+    text = PyUnicode_AsUTF8AndSize(item, &bytes);
+    if (text == nullptr) PyErr_Clear();  // lone surrogates: the Python layer says so
+  }
+  length = bytes;
+  return text;
+}
+
 // The caller's list must not change meanwhile: it keeps the strings alive.
 void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_bond_types, bool chirality,
-               bool features, py::array rows, py::array status, int threads) {
+               bool features, py::array rows, py::array status, int threads, bool binary) {
   const Index n = static_cast<Index>(smiles.size());
   require(rows.ndim() == 2 && rows.shape(0) == n && is_contiguous(rows), "rows do not fit");
   require(status.ndim() == 1 && status.shape(0) == n, "status does not fit");
@@ -32,6 +46,7 @@ void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_
   batch.use_bond_types = use_bond_types;
   batch.chirality = chirality;
   batch.features = features;
+  batch.binary = binary;
   batch.output = output_kind(rows);
   require(rows.shape(1) == (batch.output == EcfpOutput::kPacked ? size / 8 : size), "rows do not fit");
   auto* data = static_cast<char*>(rows.mutable_data());
@@ -46,11 +61,7 @@ void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_
   for (Index start = 0; start < n; start += kChunk) {
     batch.molecules = n - start < kChunk ? n - start : kChunk;
     for (Index i = 0; i < batch.molecules; ++i) {
-      PyObject* item = PyList_GET_ITEM(smiles.ptr(), start + i);
-      Py_ssize_t bytes = 0;
-      text.get()[i] = PyUnicode_Check(item) ? PyUnicode_AsUTF8AndSize(item, &bytes) : nullptr;
-      if (text.get()[i] == nullptr) PyErr_Clear();  // lone surrogates, or no text: the Python layer says so
-      length.get()[i] = bytes;
+      text.get()[i] = text_of(PyList_GET_ITEM(smiles.ptr(), start + i), binary, length.get()[i]);
     }
     batch.rows = data + start * row_bytes;
     batch.status = reasons + start;
@@ -66,7 +77,8 @@ void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_
 
 void bind_ecfp(py::module_& m) {
   m.def("ecfp", &ecfp_list, py::arg("smiles"), py::arg("radius"), py::arg("size"), py::arg("use_bond_types"),
-        py::arg("chirality"), py::arg("features"), py::arg("rows"), py::arg("status"), py::arg("threads"));
+        py::arg("chirality"), py::arg("features"), py::arg("rows"), py::arg("status"), py::arg("threads"),
+        py::arg("binary") = false);
   m.def(
       "count_set_bits",
       [](const py::array& rows, py::array counts) {

@@ -2,6 +2,8 @@
 //
 //   smiles.h -> valence.h -> rings.h -> kekulize.h -> aromaticity.h -> morgan.h,  driven by ecfp_impl.h
 //
+// A batch of RDKit's own molecules goes rdkit_binary.h -> morgan.h: nothing is perceived anew.
+//
 // Each molecule gets a status: 0 where its row was written, otherwise why it was not (see molecule.h), and then its row
 // is zero. Rows are independent: threads never change a bit.
 #pragma once
@@ -21,7 +23,7 @@ struct EcfpMemory {
 };
 
 struct EcfpBatch {
-  const char* const* text;  // ASCII; nullptr: not text
+  const char* const* text;  // ASCII, or RDKit's binary form; nullptr: neither
   const std::int64_t* length;
   Index molecules;
   int radius;
@@ -31,6 +33,7 @@ struct EcfpBatch {
   void* rows;            // uint8 (n, size / 8), float32 (n, size) or uint32 (n, size)
   std::uint8_t* status;  // (n,)
   EcfpMemory memory;
+  bool binary = false;  // text holds what Mol.ToBinary gave
 };
 
 struct EcfpKernels {

@@ -11,6 +11,7 @@
 #include "fingerprint/large_rings.h"
 #include "fingerprint/molecule.h"
 #include "fingerprint/morgan.h"
+#include "fingerprint/rdkit_binary.h"
 #include "fingerprint/rings.h"
 #include "fingerprint/smiles.h"
 #include "fingerprint/valence.h"
@@ -87,7 +88,26 @@ Status read_and_hash_large(const char* text, const char* end, const EcfpBatch& b
 }
 
 template <class Emit>
+__attribute__((noinline)) Status read_and_hash_binary(const char* data, std::int64_t length, const EcfpBatch& batch,
+                                                      EcfpWork& work, Emit&& emit) {
+  if (data == nullptr) return kNotText;
+  if (batch.radius > kEcfpMaxRadius) return kSize;
+  if (batch.chirality) return kStereo;
+  Molecule& m = work.molecule;
+  Bits<4> ring_atoms;
+  const Status status = read_rdkit_binary(data, length, batch.features, m, ring_atoms);
+  if (status != kNative) return status;
+  if (m.bonds() <= 64) {
+    morgan(m, Bits<1>{{ring_atoms.word[0]}}, batch, work.small.morgan, emit);
+  } else {
+    morgan(m, ring_atoms, batch, work.large.morgan, emit);
+  }
+  return kNative;
+}
+
+template <class Emit>
 Status read_and_hash(const char* text, std::int64_t length, const EcfpBatch& batch, EcfpWork& work, Emit&& emit) {
+  if (batch.binary) return read_and_hash_binary(text, length, batch, work, emit);
   if (text == nullptr) return kNotText;
   const auto is_space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
   const char* end = text + length;

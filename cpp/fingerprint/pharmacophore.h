@@ -134,7 +134,7 @@ u32 pharmacophore_of(const M& m, unsigned atom) {
     case 17:
     case 35:
     case 53:
-      return classes | kHalogen;
+      return is_aromatic(m, atom) ? classes : classes | kHalogen;  // an edited Mol may call one aromatic
     default:
       return classes;
   }

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._report import Failure, Report
+from ._ecfp_mols import fill_from_molecules, prefers_binary
 
 _CHUNK = 10_000  # molecules held as RDKit objects at a time
+_NOT_TEXT = 1  # status of cpp/fingerprint/molecule.h
 _MAX_SETTING = 2**31 - 1  # of RDKit's unsigned int, with room to spare
 
 
@@ -72,7 +74,11 @@ def ecfp(
     Deterministic: threads never change a bit. Text is read by native code, without Python's lock, some 80 times as fast as
     by RDKit, in time linear in their size. RDKit reads what is not proven to come out equal: wildcards, metals with bonds, rare
     valences, charges and isotopes, some cages, more than 333 atoms with ``features=True``, stereo marks with
-    ``chirality=True``, and `Mol` objects; it is imported only then. ``radius`` above 6 is slower.
+    ``chirality=True``; it is imported only then. ``radius`` above 6 is slower.
+    `Mol` objects are taken as they are, edited or partly sanitized, if rings and valences are known. The native code reads
+    ``Mol.ToBinary``, which holds Python's lock, and leaves to RDKit query atoms and bonds, dative and other rare bonds,
+    residues, substance and stereo groups, more than 255 atoms or bonds, ``radius`` above 6, ``chirality=True``, RDKit
+    before 2024.9 or after 2026.9, and bits on more than three threads, where RDKit's own are faster.
     An empty list gives an array of no rows; an empty SMILES is a molecule of no atoms and no bits.
 
     References
@@ -183,7 +189,13 @@ def _native(
     rows = _core.empty((len(smiles), columns), np.dtype({"dense": "f4", "counts": "u4"}.get(output, "u1")))
     status = np.ones(len(smiles), np.uint8)
     options = bool(use_bond_types), bool(chirality), bool(features)
-    _core.ecfp(smiles, int(radius), int(size), *options, rows, status, threads)
+    settings = int(radius), int(size), *options
+    _core.ecfp(smiles, *settings, rows, status, threads)
+    others = np.flatnonzero(status == _NOT_TEXT)
+    if chirality or not prefers_binary(radius, output, features, threads):
+        return rows, status
+    for start in range(0, len(others), _CHUNK):
+        fill_from_molecules(smiles, others[start : start + _CHUNK], settings, rows, status, threads)
     return rows, status
 
 
