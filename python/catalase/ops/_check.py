@@ -39,6 +39,11 @@ def whole_strides(x: NDArray[Any]) -> NDArray[Any]:
     return x.copy()
 
 
+def contiguous(x: NDArray[Any]) -> NDArray[Any]:
+    """Return ``x``, or a copy where it is not contiguous or misaligned."""
+    return x if x.flags.c_contiguous and x.flags.aligned else np.array(x, order="C")
+
+
 def activation_code(function: str, activation: str | None) -> int:
     """Return the kernel's number for an activation; refuse unknown names by listing the known ones."""
     try:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._check import floating, output, same_dtype
+from ._check import contiguous, floating, output, same_dtype
 from ._conv_geometry import Geometry, convolution
 from .linear import linear_backward_bias
 
@@ -94,11 +94,6 @@ def contiguous_output(
     if not (out.flags.c_contiguous and out.flags.aligned):
         raise ValueError(f"{function}: out_dw must be contiguous and aligned, got strides {out.strides}")
     return out
-
-
-def contiguous(x: NDArray[Any]) -> NDArray[Any]:
-    """Return ``x``, or a copy where it is not contiguous or misaligned."""
-    return x if x.flags.c_contiguous and x.flags.aligned else np.array(x, order="C")
 
 
 def five(x: NDArray[Any]) -> NDArray[Any]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import activation_code, empty, floating, output, same_dtype
+from ._check import activation_code, contiguous, empty, floating, output, same_dtype
 
 _FUNCTIONS = {"identity": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "softplus": 4, "exp": 5, "log": 6}
 
@@ -17,7 +16,7 @@ def _map(name: str, x: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
     floating(name, "x", x)
     out = output(name, out, x.shape, x.dtype)
     target = out if out.flags.c_contiguous else empty(x.shape, x.dtype)
-    _core.map(_FUNCTIONS[name], np.ascontiguousarray(x), target)
+    _core.map(_FUNCTIONS[name], contiguous(x), target)
     if target is not out:
         out[...] = target
     return out
@@ -186,5 +185,5 @@ def activation_backward(dy: NDArray[Any], y: NDArray[Any], name: str | None) -> 
     if dy.shape != y.shape:
         raise ValueError(f"activation_backward: dy and y must have equal shapes, got {dy.shape} and {y.shape}")
     dx = empty(y.shape, y.dtype)
-    _core.activation_backward(code, np.ascontiguousarray(dy), np.ascontiguousarray(y), dx)
+    _core.activation_backward(code, contiguous(dy), contiguous(y), dx)
     return dx

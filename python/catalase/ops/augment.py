@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from ._check import contiguous
 from .memory import empty
 
 _BORDERS = {"constant": 0, "edge": 1, "reflect": 2}
@@ -148,7 +149,7 @@ def _images(x: Any) -> NDArray[Any]:
             f"augment_images: x must be (N, H, W, C) or (N, H, W) with pixels, got shape {x.shape}; a single image is "
             "x[None]"
         )
-    return np.ascontiguousarray(x if x.ndim == 4 else x[..., None])
+    return contiguous(x if x.ndim == 4 else x[..., None])
 
 
 def _masks(masks: Any, images: NDArray[Any]) -> NDArray[Any]:
@@ -159,7 +160,7 @@ def _masks(masks: Any, images: NDArray[Any]) -> NDArray[Any]:
         raise ValueError(
             f"augment_images: masks must have the (N, H, W) of the images {images.shape[:3]}, got shape {masks.shape}"
         )
-    return np.ascontiguousarray(masks).reshape(*masks.shape[:3], math.prod(masks.shape[3:]))
+    return contiguous(masks).reshape(*masks.shape[:3], math.prod(masks.shape[3:]))
 
 
 def _numbers(numbers: Any, n: int) -> NDArray[np.uint32]:

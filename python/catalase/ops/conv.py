@@ -7,10 +7,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import activation_code, output
+from ._check import activation_code, contiguous, output
 from ._conv_check import (
     check_conv,
-    contiguous,
     contiguous_output,
     five,
     five_weights,
@@ -98,8 +97,8 @@ def conv2d(
     Directly each output is one chain of fused multiply-adds in ascending (kh, kw, c), with the cuts of `matmul`: the bits of
     `matmul` on an explicit im2col, for any batch and number of threads. No im2col is made. In float32, 3x3 and 5x5 kernels of
     stride 1 with 16 channels and more go by Winograd's way where it pays, twice to three times as fast: again the same bits for
-    any batch and number of threads, but others, with a root mean square error of 1 to 4e-6 of the output's deviation. NaN and infinity propagate; the
-    zeros around x count as terms. N = 0 gives an empty array.
+    any batch and number of threads, but others, with a root mean square error of 1 to 4e-6 of the output's deviation. NaN and
+    infinity propagate; the zeros around x count as terms. N = 0 gives an empty array.
 
     References
     ----------

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import activation_code, floating, output, same_dtype
+from ._check import activation_code, contiguous, floating, output, same_dtype
 from ._conv_check import (
     LETTERS,
     check_kernel_and_bias,
-    contiguous,
     contiguous_output,
     five,
     five_weights,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import empty, floating
+from ._check import contiguous, empty, floating
 
 
 def dropout(
@@ -81,7 +81,7 @@ def dropout_backward(
     floating("dropout_backward", "dy", dy)
     _check_kept("dropout_backward", dy, kept)
     dx = empty(dy.shape, dy.dtype)
-    _core.keep(np.ascontiguousarray(dy), dx, kept, 1.0 / (1.0 - rate))
+    _core.keep(contiguous(dy), dx, kept, 1.0 / (1.0 - rate))
     return dx
 
 
@@ -107,5 +107,5 @@ def _apply(
         _check_kept(function, x, kept)
     y = empty(x.shape, x.dtype)
     threshold = min(round(rate * 2**32), 2**32 - 1)
-    _core.dropout(np.ascontiguousarray(x), y, int(seed), int(layer), int(step), threshold, 1.0 / (1.0 - rate), kept)
+    _core.dropout(contiguous(x), y, int(seed), int(layer), int(step), threshold, 1.0 / (1.0 - rate), kept)
     return y

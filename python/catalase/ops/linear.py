@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._core import SparseBatch
-from ._check import activation_code, floating, output, same_dtype, whole_strides
+from ._check import activation_code, contiguous, floating, output, same_dtype, whole_strides
 from .activation import activation_backward
 from .matmul import _check_out, matmul
 
@@ -129,7 +129,7 @@ def as_sparse(x: NDArray[Any] | SparseBatch, dtype: Any = None) -> SparseBatch |
         raise ValueError(f"as_sparse: x must be a matrix, got shape {x.shape}")
     if x.dtype == np.uint8:
         wide = np.dtype(np.float32 if dtype is None else dtype) == np.float64
-        return _core.sparse_from_bits(np.ascontiguousarray(x), wide)
+        return _core.sparse_from_bits(contiguous(x), wide)
     floating("as_sparse", "x", x)
     if x.dtype.byteorder not in "=|" or not x.flags.aligned or x.strides[1] != x.itemsize or x.strides[0] % x.itemsize:
         return None

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import empty, floating, same_dtype
+from ._check import contiguous, empty, floating, same_dtype
 
 _SOFTMAX, _SIGMOID, _SQUARED = 0, 1, 2
 
@@ -152,7 +152,7 @@ def _optional(function: str, name: str, x: NDArray[Any] | None, shape: tuple[int
     floating(function, name, x)
     if x.shape != shape:
         raise ValueError(f"{function}: {name} must have shape {shape}, got {x.shape}")
-    return np.ascontiguousarray(x)
+    return contiguous(x)
 
 
 def _softmax_loss(
@@ -178,7 +178,7 @@ def _softmax_loss(
         targets = _optional(function, "labels", labels, logits.shape)
         same_dtype(function, logits=logits, labels=targets, weights=w, dloss=d)
     out = empty(rows if d is None else logits.shape, logits.dtype)
-    _core.loss(_SOFTMAX, np.ascontiguousarray(logits), numbers, targets, w, d, out, classes)
+    _core.loss(_SOFTMAX, contiguous(logits), numbers, targets, w, d, out, classes)
     return out
 
 
@@ -217,5 +217,5 @@ def _elementwise_loss(
     d = _optional(function, "dloss", dloss, logits.shape)
     same_dtype(function, **{first: logits, second: labels, "weights": w, "dloss": d})
     out = empty(logits.shape, logits.dtype)
-    _core.loss(kind, np.ascontiguousarray(logits), None, np.ascontiguousarray(labels), w, d, out, 1)
+    _core.loss(kind, contiguous(logits), None, contiguous(labels), w, d, out, 1)
     return out

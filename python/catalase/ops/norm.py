@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import empty, floating, same_dtype
+from ._check import contiguous, empty, floating, same_dtype
 
 
 def batch_norm(
@@ -68,14 +67,14 @@ def batch_norm(
     if (mean is None) != (var is None):
         raise ValueError("batch_norm: give both mean and var (inference), or neither (training)")
     relu = _check("batch_norm", x, eps, activation, gamma=gamma, beta=beta, mean=mean, var=var)
-    x = np.ascontiguousarray(x)
+    x = contiguous(x)
     if mean is None or var is None:
         if x.size == 0 and x.shape[-1] > 0:
             raise ValueError(f"batch_norm: x of shape {x.shape} has no rows to take mean and variance of")
         mean, var = empty(x.shape[-1:], x.dtype), empty(x.shape[-1:], x.dtype)
         _core.moments(x, mean, var)
     y = empty(x.shape, x.dtype)
-    gamma, beta, mean, var = (np.ascontiguousarray(a) for a in (gamma, beta, mean, var))
+    gamma, beta, mean, var = (contiguous(a) for a in (gamma, beta, mean, var))
     _core.batch_norm(x, gamma, beta, mean, var, float(eps), relu, y)
     return y, mean, var
 
@@ -132,7 +131,7 @@ def batch_norm_backward(
         raise ValueError(f"{name}: dy and x must have equal shapes, got {dy.shape} and {x.shape}")
     dx = empty(x.shape, x.dtype) if input_gradient else None
     dgamma, dbeta = empty(x.shape[-1:], x.dtype), empty(x.shape[-1:], x.dtype)
-    x, dy, gamma, beta, mean, var = (np.ascontiguousarray(a) for a in (x, dy, gamma, beta, mean, var))
+    x, dy, gamma, beta, mean, var = (contiguous(a) for a in (x, dy, gamma, beta, mean, var))
     batch = bool(batch_statistics)
     _core.batch_norm_backward(x, dy, gamma, beta, mean, var, float(eps), relu, batch, dx, dgamma, dbeta)
     return dx, dgamma, dbeta

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import empty, floating, same_dtype
+from ._check import contiguous, empty, floating, same_dtype
 from ._windows import Padding, Windows, pool_windows
 
 _MAX, _MEAN, SUM = 0, 1, 2
@@ -259,7 +259,7 @@ def five_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
 def run(kind: int, x: NDArray[Any], windows: Windows) -> NDArray[Any]:
     """Call the kernel; x has been checked."""
     y = empty((x.shape[0], *windows.out, x.shape[-1]), x.dtype)
-    wide = np.ascontiguousarray(x).reshape(five_axes(x.shape))
+    wide = contiguous(x).reshape(five_axes(x.shape))
     _core.pool(kind, wide, y, windows.size, windows.stride, windows.before)
     return y.reshape(x.shape[0], *windows.out[5 - x.ndim :], x.shape[-1])
 
@@ -269,8 +269,8 @@ def run_backward(
 ) -> NDArray[Any]:
     """Call the kernel; everything has been checked."""
     dx = empty(five_axes(shape), dy.dtype)
-    wide_x = None if x is None else np.ascontiguousarray(x).reshape(dx.shape)
-    wide_dy = np.ascontiguousarray(dy).reshape(five_axes(dy.shape))
+    wide_x = None if x is None else contiguous(x).reshape(dx.shape)
+    wide_dy = contiguous(dy).reshape(five_axes(dy.shape))
     _core.pool_backward(kind, wide_x, wide_dy, dx, windows.size, windows.stride, windows.before)
     return dx.reshape(shape)
 

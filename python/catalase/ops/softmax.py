@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import empty, floating, same_dtype
+from ._check import contiguous, empty, floating, same_dtype
 
 
 def softmax(x: NDArray[Any]) -> NDArray[Any]:
@@ -105,7 +104,7 @@ def _rows(function: str, log: bool, x: NDArray[Any]) -> NDArray[Any]:
     floating(function, "x", x)
     classes = _classes(function, x)
     y = empty(x.shape, x.dtype)
-    _core.softmax(log, np.ascontiguousarray(x), y, classes)
+    _core.softmax(log, contiguous(x), y, classes)
     return y
 
 
@@ -117,5 +116,5 @@ def _rows_backward(function: str, log: bool, dy: NDArray[Any], y: NDArray[Any]) 
     if dy.shape != y.shape:
         raise ValueError(f"{function}: dy and y must have equal shapes, got {dy.shape} and {y.shape}")
     dx = empty(y.shape, y.dtype)
-    _core.softmax_backward(log, np.ascontiguousarray(dy), np.ascontiguousarray(y), dx, classes)
+    _core.softmax_backward(log, contiguous(dy), contiguous(y), dx, classes)
     return dx

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._check import floating
+from ._check import contiguous, floating
 from ._windows import Windows, per_dimension
 from .pool import SUM, run, run_backward
 
@@ -54,7 +54,7 @@ def upsample(x: NDArray[Any], factor: Any = 2, *, mode: str = "nearest") -> NDAr
     if mode == "linear":
         for axis, times in enumerate(factors, 1):
             x = _stretch(x, axis, times)
-        return np.ascontiguousarray(x)
+        return contiguous(x)
     shape = (x.shape[0], *(n * f for n, f in zip(x.shape[1:-1], factors, strict=True)), x.shape[-1])
     return run_backward(SUM, x, None, shape, _touching(factors, x.shape))
 
@@ -91,7 +91,7 @@ def upsample_backward(dy: NDArray[Any], factor: Any = 2, *, mode: str = "nearest
     if mode == "linear":
         for axis, times in enumerate(factors, 1):
             dy = _stretch_backward(dy, axis, times)
-        return np.ascontiguousarray(dy)
+        return contiguous(dy)
     shape = (dy.shape[0], *(n // f for n, f in zip(dy.shape[1:-1], factors, strict=True)), dy.shape[-1])
     return run(SUM, dy, _touching(factors, shape))
 
