@@ -17,6 +17,7 @@ void bind_ecfp(pybind11::module_& m);
 void bind_pool(pybind11::module_& m);
 void bind_norm(pybind11::module_& m);
 void bind_peak(pybind11::module_& m);
+void bind_conv(pybind11::module_& m);
 }  // namespace catalase
 
 PYBIND11_MODULE(_core, m) {
@@ -33,4 +34,5 @@ PYBIND11_MODULE(_core, m) {
   catalase::bind_pool(m);
   catalase::bind_norm(m);
   catalase::bind_peak(m);
+  catalase::bind_conv(m);
 }

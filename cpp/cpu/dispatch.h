@@ -19,6 +19,7 @@ struct EcfpKernels;         // fingerprint/ecfp.h
 struct PoolKernels;         // pool/pool.h
 struct NormKernels;         // norm/norm.h
 struct PeakKernels;         // peak/peak.h
+struct ConvKernels;         // conv/conv.h
 
 struct Level {
   const char* name;
@@ -33,6 +34,7 @@ struct Level {
   const PoolKernels* pool;
   const NormKernels* norm;
   const PeakKernels* peak;
+  const ConvKernels* conv;
 };
 
 // All levels built into this library, best first. levels_x86.cpp or levels_portable.cpp defines it.

@@ -1,6 +1,7 @@
 // The levels of a build for any other processor: compiler vectors only.
 #include <array>
 
+#include "conv/conv.h"
 #include "cpu/dispatch.h"
 #include "elementwise/elementwise.h"
 #include "fingerprint/ecfp.h"
@@ -19,7 +20,7 @@ std::span<const Level> built_levels() {
   static const std::array<Level, 1> levels = {{
       {"portable", [](const CpuFeatures&) { return true; }, &matmul_portable, &sparse_portable, &elementwise_portable,
        &loss_portable, &optim_portable, &fingerprint_portable, &ecfp_portable, &pool_portable, &norm_portable,
-       &peak_portable},
+       &peak_portable, &conv_portable},
   }};
   return levels;
 }

@@ -213,6 +213,47 @@ def batch_norm_backward(
     dbeta: NDArray[Any],
 ) -> None: ...
 
+# conv.cpp
+Triple = tuple[int, ...]
+
+def conv_forward(
+    x: NDArray[Any],
+    w: NDArray[Any],
+    bias: NDArray[Any] | None,
+    activation: int,
+    stride: Triple,
+    before: Triple,
+    dilation: Triple,
+    groups: int,
+    flip: bool,
+    exact: bool,
+    y: NDArray[Any],
+) -> None: ...
+def conv_backward_data(
+    dy: NDArray[Any],
+    w: NDArray[Any],
+    bias: NDArray[Any] | None,
+    activation: int,
+    stride: Triple,
+    before: Triple,
+    dilation: Triple,
+    groups: int,
+    flip: bool,
+    exact: bool,
+    dx: NDArray[Any],
+) -> None: ...
+def conv_backward_weights(
+    x: NDArray[Any],
+    dy: NDArray[Any],
+    stride: Triple,
+    before: Triple,
+    dilation: Triple,
+    groups: int,
+    flip: bool,
+    exact: bool,
+    dw: NDArray[Any],
+) -> None: ...
+
 # peak.cpp
 def fma_peak(repeats: int) -> float: ...
 def copy_peak(repeats: int) -> float: ...

@@ -27,7 +27,9 @@ def test_matmul_beside_numpy(threads):
     assert json.loads(json.dumps(report)) == report
 
 
-@pytest.mark.parametrize("family", ["mlp", "predict", "elementwise", "pool", "fingerprint", "tanimoto", "screen"])
+@pytest.mark.parametrize(
+    "family", ["conv", "mlp", "predict", "elementwise", "pool", "fingerprint", "tanimoto", "screen"]
+)
 def test_every_family_runs_and_agrees_with_its_peers(family):
     report = run_bench([family], seconds=0.02, quick=True)
     assert len(report["rows"]) == len(family_of(family).cases(True))

@@ -8,6 +8,7 @@ from types import ModuleType
 # Name on the command line: file in this folder, what it measures.
 FAMILIES = {
     "matmul": ("matmul", "float32 matrix products"),
+    "conv": ("conv", "convolutions forward and backward, one and two dimensions"),
     "mlp": ("mlp", "training steps of a dense net with Adam, sparse and dense inputs"),
     "predict": ("predict", "predictions of a dense net on fingerprints"),
     "elementwise": ("elementwise", "activations, softmax, dropout, losses and the optimizer's pass"),

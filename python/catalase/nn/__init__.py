@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import functional, init, losses, tf_nn
 from .batch_norm import BatchNorm
 from .buffer import Buffer
+from .conv_layers import Conv1D, Conv2D, Conv3D, ConvTranspose1D, ConvTranspose2D, ConvTranspose3D
 from .folding import fold_batch_norm
 from .inspection import dead_relu, summary
 from .layers import Dropout, Linear, ReLU, Sequential, Sigmoid, Softmax, Softplus, Tanh
@@ -30,6 +31,12 @@ __all__ = [
     "AvgPool3D",
     "BatchNorm",
     "Buffer",
+    "Conv1D",
+    "Conv2D",
+    "Conv3D",
+    "ConvTranspose1D",
+    "ConvTranspose2D",
+    "ConvTranspose3D",
     "Dropout",
     "Flatten",
     "GlobalAvgPool",

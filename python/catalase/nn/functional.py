@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .. import ops
 from ..autograd import Tensor, concatenate, record, where
+from ._conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from ._functional_windows import (
     avg_pool1d,
     avg_pool2d,
@@ -31,6 +32,12 @@ __all__ = [
     "avg_pool3d",
     "batch_norm",
     "concatenate",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "dropout",
     "exp",
     "global_avg_pool",

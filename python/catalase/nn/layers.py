@@ -68,10 +68,12 @@ class Linear(Module):
         return f"Linear({self.w.shape[0]}, {self.w.shape[1]}, activation={self.activation!r})"
 
 
-def _draw(name: str, initializer: Initializer, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+def _draw(
+    name: str, initializer: Initializer, shape: tuple[int, ...], rng: np.random.Generator, layer: str = "Linear"
+) -> NDArray[Any]:
     values = np.asarray(initializer(shape, rng))
     if values.shape != shape:
-        raise ValueError(f"Linear: {name} must give an array of shape {shape}, gave {values.shape}")
+        raise ValueError(f"{layer}: {name} must give an array of shape {shape}, gave {values.shape}")
     return values
 
 

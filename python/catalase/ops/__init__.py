@@ -6,6 +6,16 @@ Each function checks its inputs once and calls one kernel. Every differentiable 
 from __future__ import annotations
 
 from .activation import activation, activation_backward, exp, log, relu, sigmoid, softplus, tanh
+from .conv import conv1d, conv1d_backward, conv2d, conv2d_backward, conv3d, conv3d_backward
+from .conv_transpose import (
+    conv_transpose1d,
+    conv_transpose1d_backward,
+    conv_transpose2d,
+    conv_transpose2d_backward,
+    conv_transpose3d,
+    conv_transpose3d_backward,
+)
+from .convnd import convnd, convnd_backward
 from .dropout import dropout, dropout_backward
 from .ecfp import ecfp
 from .linear import (
@@ -67,6 +77,20 @@ __all__ = [
     "avg_pool3d_backward",
     "batch_norm",
     "batch_norm_backward",
+    "conv1d",
+    "conv1d_backward",
+    "conv2d",
+    "conv2d_backward",
+    "conv3d",
+    "conv3d_backward",
+    "conv_transpose1d",
+    "conv_transpose1d_backward",
+    "conv_transpose2d",
+    "conv_transpose2d_backward",
+    "conv_transpose3d",
+    "conv_transpose3d_backward",
+    "convnd",
+    "convnd_backward",
     "dropout",
     "dropout_backward",
     "ecfp",

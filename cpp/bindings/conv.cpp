@@ -1,0 +1,115 @@
+// Convolution. The Python layer has worked out the geometry; here it is checked once more, since kernels trust it.
+#include "conv/conv.h"
+
+#include <pybind11/stl.h>
+
+#include <array>
+
+#include "bindings/arrays.h"
+
+namespace catalase {
+namespace {
+
+using Triple = std::array<Index, ConvShape::kDims>;
+
+struct Geometry {
+  Triple stride, before, dilation;
+  Index groups;
+};
+
+// x (N, D, H, W, C), w (KD, KH, KW, C / groups, O), y (N, OD, OH, OW, O)
+ConvShape shape_of(const py::array& x, const py::array& w, const py::array& y, const Geometry& g) {
+  require(x.ndim() == 5 && w.ndim() == 5 && y.ndim() == 5, "expected five dimensions");
+  ConvShape s;
+  s.batch = x.shape(0), s.in_channels = x.shape(4), s.out_channels = w.shape(4), s.groups = g.groups;
+  require(g.groups >= 1 && s.in_channels == w.shape(3) * g.groups && s.out_channels % g.groups == 0,
+          "groups do not fit");
+  require(y.shape(0) == s.batch && y.shape(4) == s.out_channels, "y does not fit");
+  for (int i = 0; i < ConvShape::kDims; ++i) {
+    const auto u = static_cast<std::size_t>(i);
+    s.in[i] = x.shape(i + 1), s.kernel[i] = w.shape(i), s.out[i] = y.shape(i + 1);
+    s.stride[i] = g.stride[u], s.dilation[i] = g.dilation[u], s.before[i] = g.before[u];
+    require(s.stride[i] >= 1 && s.dilation[i] >= 1 && s.before[i] >= 0 && s.kernel[i] >= 1, "geometry is wrong");
+  }
+  return s;
+}
+
+template <class T>
+const T* optional_bias(const py::object& bias, Index n) {
+  if (bias.is_none()) return nullptr;
+  const auto array = py::cast<py::array>(bias);
+  require(array.ndim() == 1 && array.shape(0) == n, "bias does not fit");
+  return input<T>(array);
+}
+
+Activation activation_of(int code) {
+  require(code >= 0 && code <= 4, "unknown activation");
+  return static_cast<Activation>(code);
+}
+
+template <class T>
+void forward(const py::array& x, const py::array& w, const py::object& bias, int activation, const Geometry& g,
+             ConvOptions options, py::array y) {
+  const ConvShape s = shape_of(x, w, y, g);
+  const T* b = optional_bias<T>(bias, s.out_channels);
+  const T *source = input<T>(x), *weights = input<T>(w);
+  T* target = output<T>(y);
+  const Activation act = activation_of(activation);
+  KernelScope scope;
+  conv_forward<T>(s, options, source, weights, b, act, target);
+}
+
+template <class T>
+void backward_data(const py::array& dy, const py::array& w, const py::object& bias, int activation, const Geometry& g,
+                   ConvOptions options, py::array dx) {
+  const ConvShape s = shape_of(dx, w, dy, g);
+  const T* b = optional_bias<T>(bias, s.in_channels);
+  const T *source = input<T>(dy), *weights = input<T>(w);
+  T* target = output<T>(dx);
+  const Activation act = activation_of(activation);
+  KernelScope scope;
+  conv_backward_data<T>(s, options, source, weights, b, act, target);
+}
+
+template <class T>
+void backward_weights(const py::array& x, const py::array& dy, const Geometry& g, ConvOptions options, py::array dw) {
+  const ConvShape s = shape_of(x, dw, dy, g);
+  const T *source = input<T>(x), *gradient = input<T>(dy);
+  T* target = output<T>(dw);
+  KernelScope scope;
+  conv_backward_weights<T>(s, options, source, gradient, target);
+}
+
+}  // namespace
+
+void bind_conv(py::module_& m) {
+  m.def(
+      "conv_forward",
+      [](const py::array& x, const py::array& w, const py::object& bias, int activation, Triple stride, Triple before,
+         Triple dilation, Index groups, bool flip, bool exact, const py::array& y) {
+        const auto run = has_dtype<double>(x) ? forward<double> : forward<float>;
+        run(x, w, bias, activation, {stride, before, dilation, groups}, {flip, exact}, y);
+      },
+      py::arg("x"), py::arg("w"), py::arg("bias"), py::arg("activation"), py::arg("stride"), py::arg("before"),
+      py::arg("dilation"), py::arg("groups"), py::arg("flip"), py::arg("exact"), py::arg("y"));
+  m.def(
+      "conv_backward_data",
+      [](const py::array& dy, const py::array& w, const py::object& bias, int activation, Triple stride, Triple before,
+         Triple dilation, Index groups, bool flip, bool exact, const py::array& dx) {
+        const auto run = has_dtype<double>(dy) ? backward_data<double> : backward_data<float>;
+        run(dy, w, bias, activation, {stride, before, dilation, groups}, {flip, exact}, dx);
+      },
+      py::arg("dy"), py::arg("w"), py::arg("bias"), py::arg("activation"), py::arg("stride"), py::arg("before"),
+      py::arg("dilation"), py::arg("groups"), py::arg("flip"), py::arg("exact"), py::arg("dx"));
+  m.def(
+      "conv_backward_weights",
+      [](const py::array& x, const py::array& dy, Triple stride, Triple before, Triple dilation, Index groups,
+         bool flip, bool exact, const py::array& dw) {
+        const auto run = has_dtype<double>(x) ? backward_weights<double> : backward_weights<float>;
+        run(x, dy, {stride, before, dilation, groups}, {flip, exact}, dw);
+      },
+      py::arg("x"), py::arg("dy"), py::arg("stride"), py::arg("before"), py::arg("dilation"), py::arg("groups"),
+      py::arg("flip"), py::arg("exact"), py::arg("dw"));
+}
+
+}  // namespace catalase

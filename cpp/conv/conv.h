@@ -1,0 +1,117 @@
+// Convolution in one, two and three dimensions, channels last, without im2col (geometry: shape.h).
+//
+// All three passes are products  C[r, :] = sum over s, t of  A[row(r) + segment(s) + t * step] * B[s, t]  whose A is
+// read where it stands, in x or in a copy of a few of its rows with the padding around them:
+//
+//   pass               rows r      segments s       t                B
+//   forward            pixels      (kd, kh)         (kw, c)          weights
+//   backward data      pixels      (kd, kh)         (kw, o)          weights, transposed and flipped, one phase of the
+//                                                                    stride at a time
+//   backward weights   (k.., c)    rows of pixels   pixels           dy
+//
+// With dilation along W, or groups, a segment is (kd, kh, kw). One channel in and one out a group (depthwise) is
+// vectorized over channels instead.
+//
+// Bits. An output is one chain of fused multiply-adds: forward in ascending (kd, kh, kw, c), backward data in
+// descending taps and ascending o, backward weights in ascending pixels; cut every kChainLength terms with the parts
+// added in order. So forward and backward weights have the bits of matmul on an explicit im2col, for any number of
+// threads.
+#pragma once
+
+#include "conv/shape.h"
+
+namespace catalase {
+
+// A run of terms that lie `step` apart in A.
+struct Segment {
+  Index offset, length;
+};
+
+// Rows of a product in memory: row r starts at data + rows[r].
+template <class T>
+struct RowTable {
+  T* data = nullptr;
+  const Index* rows = nullptr;
+};
+
+// One block of the chain of a product.
+template <class T>
+struct SegmentProduct {
+  RowTable<const T> a;
+  Index row_count = 0;
+  const Segment* segments = nullptr;
+  Index segment_count = 0, step = 1;
+  bool single = false;  // every segment is one term
+  // Packed by pack_columns: panel after panel, each panel_terms rows of its vectors; the block starts at row `term`.
+  const T* b = nullptr;
+  Index panel_terms = 0, term = 0;
+  Index cols = 0, panel_begin = 0, panel_end = 0;  // which panels
+  RowTable<T> c;                                   // where the sums go
+  RowTable<const T> start;                         // where the chain goes on from; zeros where null
+  RowTable<const T> total;                         // added to the sums (earlier parts), where not null
+  const T* bias = nullptr;                         // added last, where not null
+  bool relu = false;
+};
+
+// Depthwise: y[p, c] = sum over taps of x[pixels[p] + taps[t] + c] * w[t, c].
+template <class T>
+struct DepthwiseForward {
+  RowTable<const T> x;
+  Index pixel_count = 0;
+  const Index* taps = nullptr;
+  Index tap_count = 0;
+  const T* w = nullptr;  // rows w_row apart
+  Index w_row = 0, channels = 0;
+  RowTable<T> y;
+  const T* bias = nullptr;
+  bool relu = false;
+};
+
+// dw[t, c] (+)= sum over pixels of x[pixels[p] + taps[t] + c] * dy[p, c].
+template <class T>
+struct DepthwiseWeights {
+  RowTable<const T> x;
+  Index pixel_count = 0;
+  const Index* taps = nullptr;
+  Index tap_count = 0;
+  const T* dy = nullptr;
+  Index dy_row = 0, channels = 0;
+  T* dw = nullptr;  // (taps, channels)
+  bool from_dw = false;
+};
+
+// One thread's work, at one level.
+struct ConvKernels {
+  void (*product_f32)(const SegmentProduct<float>&);
+  void (*product_f64)(const SegmentProduct<double>&);
+  // Panels of a matrix (rows, cols) with elements at source[i * row + j * col]; the columns beyond are zero.
+  void (*pack_f32)(MatrixView<const float> source, Index panel_terms, Index term, float* packed);
+  void (*pack_f64)(MatrixView<const double> source, Index panel_terms, Index term, double* packed);
+  void (*depthwise_f32)(const DepthwiseForward<float>&);
+  void (*depthwise_f64)(const DepthwiseForward<double>&);
+  void (*depthwise_weights_f32)(const DepthwiseWeights<float>&);
+  void (*depthwise_weights_f64)(const DepthwiseWeights<double>&);
+  Index width_f32, width_f64, panel_vectors;
+  Index block_terms;  // terms of a block of the chain: a panel of them stays in L1
+};
+
+extern const ConvKernels conv_portable, conv_avx2, conv_avx512;
+
+// All threads. `flip`: true convolution, the kernel reversed in every dimension. `exact`: never Winograd, whose
+// rounding is larger.
+struct ConvOptions {
+  bool flip = false, exact = false;
+};
+
+// y = act(conv(x, w) + bias)
+template <class T>
+void conv_forward(const ConvShape& shape, const ConvOptions& options, const T* x, const T* w, const T* bias,
+                  Activation activation, T* y);
+// dx = act(conv backward(dy, w) + bias): the gradient of x, and the transposed convolution.
+template <class T>
+void conv_backward_data(const ConvShape& shape, const ConvOptions& options, const T* dy, const T* w, const T* bias,
+                        Activation activation, T* dx);
+template <class T>
+void conv_backward_weights(const ConvShape& shape, const ConvOptions& options, const T* x, const T* dy, T* dw);
+
+}  // namespace catalase

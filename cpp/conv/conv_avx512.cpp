@@ -1,0 +1,23 @@
+// Convolution, level avx512.
+#include "cpu/simd_avx512.h"
+// the vectors first
+#include "conv/conv_impl.h"
+
+namespace catalase {
+
+const ConvKernels conv_avx512 = {
+    product_one_thread<float>,
+    product_one_thread<double>,
+    pack_columns<float>,
+    pack_columns<double>,
+    depthwise_one_thread<float>,
+    depthwise_one_thread<double>,
+    depthwise_weights_one_thread<float>,
+    depthwise_weights_one_thread<double>,
+    kWidth<float>,
+    kWidth<double>,
+    kPanelVectors,
+    kBlockTerms,
+};
+
+}  // namespace catalase

@@ -1,0 +1,113 @@
+"""Checks and layouts that the convolution functions share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._check import floating, output, same_dtype
+from ._conv_geometry import Geometry, convolution
+from .linear import linear_backward_bias
+
+LETTERS = {1: "L", 2: "HW", 3: "DHW"}
+
+
+def check_conv(
+    function: str,
+    dims: int,
+    x: NDArray[Any],
+    w: NDArray[Any],
+    b: NDArray[Any] | None,
+    *,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: Any,
+) -> tuple[int, Geometry]:
+    """Check the arrays of a convolution, and work out its geometry."""
+    floating(function, "x", x)
+    floating(function, "w", w)
+    if b is not None:
+        floating(function, "b", b)
+    same_dtype(function, x=x, w=w, b=b)
+    letters = ", ".join(LETTERS.get(dims, [f"S{i}" for i in range(dims)]))
+    if x.ndim != dims + 2 or w.ndim != dims + 2:
+        kernel = ", ".join("K" + letter for letter in letters.split(", "))
+        raise ValueError(
+            f"{function}: x must be (N, {letters}, C) and w ({kernel}, C / groups, O), {dims + 2} dimensions each, "
+            f"got x {x.shape} and w {w.shape}"
+        )
+    if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)):
+        raise TypeError(f"{function}: groups must be an int, got {groups!r}")
+    if groups < 1 or w.shape[-1] % groups or x.shape[-1] % groups:
+        raise ValueError(
+            f"{function}: groups must divide the {x.shape[-1]} channels of x and the {w.shape[-1]} of w, got {groups}"
+        )
+    if x.shape[-1] != w.shape[-2] * groups:
+        raise ValueError(
+            f"{function}: x has {x.shape[-1]} channels but w takes {w.shape[-2]} a group in {groups} groups "
+            f"(x {x.shape}, w {w.shape})"
+        )
+    check_kernel_and_bias(function, w.shape[:-2], w.shape[-1], b)
+    return int(groups), convolution(
+        function, x.shape[1:-1], w.shape[:-2], stride=stride, padding=padding, dilation=dilation
+    )
+
+
+def check_kernel_and_bias(function: str, kernel: tuple[int, ...], channels: int, b: NDArray[Any] | None) -> None:
+    """Refuse kernels without taps, and biases of another length than the output has channels."""
+    if min(kernel, default=1) < 1:
+        raise ValueError(f"{function}: the kernel must have 1 tap or more in every dimension, got {kernel}")
+    if b is not None and b.shape != (channels,):
+        raise ValueError(f"{function}: b must have shape ({channels},), one value an output channel, got {b.shape}")
+
+
+def gradient_before_activation(
+    function: str,
+    dy: NDArray[Any],
+    y: NDArray[Any],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    activation: str | None,
+    out_db: NDArray[Any] | None,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the gradient before the activation, and the bias's."""
+    for name, array in (("dy", dy), ("y", y)):
+        if floating(function, name, array).dtype != dtype:
+            raise TypeError(f"{function}: {name} must be {dtype} as x and w are, got {array.dtype}")
+        if array.shape != shape:
+            raise ValueError(f"{function}: {name} must have shape {shape}, as the output has, got {array.shape}")
+    flat = (-1, shape[-1]) if shape[-1] else (int(np.prod(shape[:-1])), 0)
+    dz, db = linear_backward_bias(
+        contiguous(dy).reshape(flat), contiguous(y).reshape(flat), activation=activation, out_db=out_db
+    )
+    return contiguous(dz).reshape(shape), db
+
+
+def contiguous_output(
+    function: str, out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """Return ``out`` if the kernels can write it, or a new array."""
+    out = output(function, out, shape, dtype)
+    if not (out.flags.c_contiguous and out.flags.aligned):
+        raise ValueError(f"{function}: out_dw must be contiguous and aligned, got strides {out.strides}")
+    return out
+
+
+def contiguous(x: NDArray[Any]) -> NDArray[Any]:
+    """Return ``x``, or a copy where it is not contiguous or misaligned."""
+    return x if x.flags.c_contiguous and x.flags.aligned else np.array(x, order="C")
+
+
+def five(x: NDArray[Any]) -> NDArray[Any]:
+    """Return images, sequences or volumes (N, ..., C) with three spatial dimensions; missing ones have length 1."""
+    x = contiguous(x)
+    return x.reshape(x.shape[0], *(1,) * (5 - x.ndim), *x.shape[1:])
+
+
+def five_weights(w: NDArray[Any]) -> NDArray[Any]:
+    """Return weights (..., C, O) with three spatial dimensions; missing ones have length 1."""
+    w = contiguous(w)
+    return w.reshape(*(1,) * (5 - w.ndim), *w.shape)

@@ -1,0 +1,296 @@
+"""Convolution: against float64, on every level, over awkward geometry; its bits against products of an explicit im2col."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import catalase as ct
+from catalase import _core
+from catalase.ops._conv_geometry import convolution
+from tests.reference import conv as reference
+from tests.reference import gradients
+
+FORWARD = {1: ct.ops.conv1d, 2: ct.ops.conv2d, 3: ct.ops.conv3d}
+BACKWARD = {1: ct.ops.conv1d_backward, 2: ct.ops.conv2d_backward, 3: ct.ops.conv3d_backward}
+
+# x, kernel, channels out, options: lengths of 1, primes, either side of tiles and vectors; every option of every rank.
+CASES = [
+    ((2, 9, 11, 3), (3, 3), 17, {}),
+    ((1, 28, 29, 1), (5, 5), 32, {"activation": "relu"}),
+    ((3, 7, 7, 16), (3, 3), 49, {"padding": "valid"}),
+    ((2, 14, 13, 8), (3, 2), 5, {"stride": 2}),
+    ((2, 14, 13, 4), (2, 3), 8, {"stride": (3, 1), "dilation": (2, 3), "padding": "full"}),
+    ((2, 6, 6, 12), (3, 3), 18, {"groups": 3}),
+    ((2, 9, 8, 19), (3, 3), 19, {"groups": 19, "activation": "relu"}),
+    ((2, 9, 8, 5), (3, 3), 15, {"groups": 5, "stride": 2}),
+    ((1, 5, 4, 2), (1, 1), 3, {"stride": (7, 3), "flip_kernel": True}),
+    ((2, 5, 6, 3), (3, 4), 33, {"flip_kernel": True, "padding": [(1, 0), (5, 2)], "activation": "tanh"}),
+    ((5, 101, 4), (10,), 15, {"padding": 2}),
+    ((2, 2500, 2), (3,), 7, {"dilation": 5}),
+    ((2, 40, 3), (4,), 6, {"stride": 5, "padding": "same"}),
+    ((2, 5, 6, 7, 3), (3, 2, 3), 9, {"stride": (1, 2, 1)}),
+    ((1, 4, 4, 5, 4), (2, 2, 2), 8, {"groups": 2, "dilation": 2, "padding": "full"}),
+    ((0, 5, 5, 3), (3, 3), 4, {}),
+    ((2, 5, 5, 0), (3, 3), 4, {}),
+    ((2, 5, 5, 3), (3, 3), 0, {}),
+    ((2, 0, 5, 3), (3, 3), 4, {}),
+    ((1, 8, 8, 600), (3, 3), 10, {"padding": "valid"}),  # 5,400 terms: two parts of a chain
+    ((25, 14, 14, 2), (3, 3), 5, {}),  # 4,900 pixels: two parts of the weights' chain
+]
+
+
+def numbers(x, w, options):
+    geometry = {"stride": 1, "padding": "same", "dilation": 1}
+    geometry.update({k: v for k, v in options.items() if k in geometry})
+    return convolution("test", x.shape[1:-1], w.shape[:-2], **geometry)
+
+
+def draw(rng, shape, kernel, outputs, options, dtype):
+    w_shape = (*kernel, shape[-1] // options.get("groups", 1), outputs)
+    return [rng.standard_normal(s).astype(dtype) for s in (shape, w_shape, (outputs,))]
+
+
+def activate(z, options):
+    name = options.get("activation")
+    return np.maximum(z, 0) if name == "relu" else np.tanh(z) if name == "tanh" else z
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_agrees_with_float64(backend, threads, rng, case, dtype):
+    shape, kernel, outputs, options = case
+    x, w, b = draw(rng, shape, kernel, outputs, options, dtype)
+    g = numbers(x, w, options)
+    y = FORWARD[len(kernel)](x, w, b, exact=True, **options)
+    more = (options.get("groups", 1), options.get("flip_kernel", False))
+    exact, bound = reference.conv(x, w, g.stride, g.before, g.dilation, g.out, *more)
+    note = f"{backend} {threads} threads {case} {dtype.__name__}"
+    assert y.dtype == dtype and y.shape == exact.shape, note
+    bound = bound + 4 * np.finfo(dtype).eps * (np.abs(exact + b) + np.abs(b))
+    assert np.all(np.abs(y - activate(exact + b, options)) <= bound), note
+
+    dy = rng.standard_normal(y.shape).astype(dtype)
+    options = {k: v for k, v in options.items() if k != "activation"}
+    dx, dw, db = BACKWARD[len(kernel)](dy, x, w, y, exact=True, **options)
+    exact_dx, exact_dw = reference.conv_gradients(dy, x, w, g.stride, g.before, g.dilation, g.out, *more)
+    size_dx, size_dw = reference.conv_gradients(
+        np.abs(dy), np.abs(x), np.abs(w), g.stride, g.before, g.dilation, g.out, *more
+    )
+    eps, pixels = np.finfo(dtype).eps, int(np.prod(dy.shape[:-1]))
+    assert np.all(np.abs(dx - exact_dx) <= (np.prod(kernel) * outputs + 2) * eps * size_dx), note
+    assert np.all(np.abs(dw - exact_dw) <= (min(pixels, 4096 + pixels / 4096) + 2) * eps * size_dw), note
+    flat = dy.reshape(pixels, outputs).astype(np.float64)
+    assert np.all(np.abs(db - flat.sum(0)) <= (pixels + 2) * eps * np.abs(flat).sum(0)), note
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c[3].get("groups", 1) == 1 and 0 not in c[0]], ids=str)
+def test_has_the_bits_of_a_product_with_im2col(backend, rng, case):
+    shape, kernel, outputs, options = case
+    if outputs == 0:
+        return
+    options = {k: v for k, v in options.items() if k != "activation"}
+    x, w, b = draw(rng, shape, kernel, outputs, options, np.float32)
+    g = numbers(x, w, options)
+    columns = reference.im2col(x, kernel, g.stride, g.before, g.dilation, g.out)
+    columns = columns.reshape(-1, columns.shape[-2] * columns.shape[-1])
+    flip = options.get("flip_kernel", False)
+    taps = w.reshape(int(np.prod(kernel)), *w.shape[-2:])[:: -1 if flip else 1]
+    y = FORWARD[len(kernel)](x, w, b, exact=True, **options)
+    expected = ct.ops.linear(columns, np.ascontiguousarray(taps.reshape(-1, outputs)), b)
+    assert np.array_equal(y.reshape(-1, outputs), expected)
+    dy = rng.standard_normal(y.shape).astype(np.float32)
+    _, dw, _ = BACKWARD[len(kernel)](dy, x, w, y, exact=True, need_dx=False, **options)
+    product = ct.ops.matmul(columns, dy.reshape(-1, outputs), transpose_a=True).reshape(taps.shape)
+    assert np.array_equal(dw.reshape(taps.shape)[:: -1 if flip else 1], product)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_same_bits_for_any_thread_count_and_batch(backend, rng, case):
+    shape, kernel, outputs, options = case
+    x, w, b = draw(rng, shape, kernel, outputs, options, np.float32)
+    before = ct.get_num_threads()
+    results = []
+    try:
+        for count in (1, 2, 5):
+            ct.set_num_threads(count)
+            y = FORWARD[len(kernel)](x, w, b, **options)
+            results.append([y, *BACKWARD[len(kernel)](y, x, w, y, **options)])
+    finally:
+        ct.set_num_threads(before)
+    for other in results[1:]:
+        assert all(np.array_equal(a, o) for a, o in zip(results[0], other, strict=True))
+    for i in range(min(2, shape[0])):
+        assert np.array_equal(FORWARD[len(kernel)](x[i : i + 1], w, b, **options), results[0][0][i : i + 1])
+
+
+def test_avx2_and_avx512_give_the_same_bits(rng):
+    levels = [name for name in ("avx2", "avx512") if name in _core.build_info()["cpu_levels"]]
+    if len(levels) < 2:
+        pytest.skip("this machine has one FMA level only")
+    before, results = _core.get_cpu_level(), []
+    try:
+        for case in CASES:
+            shape, kernel, outputs, options = case
+            x, w, b = draw(np.random.default_rng(0), shape, kernel, outputs, options, np.float32)
+            each = []
+            for name in levels:
+                _core.set_cpu_level(name)
+                y = FORWARD[len(kernel)](x, w, b, **options)
+                each.append([y, *BACKWARD[len(kernel)](y, x, w, y, **options)])
+            results.append(all(np.array_equal(a, o) for a, o in zip(*each, strict=True)))
+    finally:
+        _core.set_cpu_level(before)
+    assert all(results), results
+
+
+@st.composite
+def configurations(draw_):
+    dims = draw_(st.integers(1, 3))
+    small = st.integers(1, [40, 13, 6][dims - 1])
+    each = st.tuples(*[st.integers(1, 3)] * dims)
+    groups, inputs, outputs = draw_(st.integers(1, 3)), draw_(st.integers(1, 5)), draw_(st.integers(1, 18))
+    pads = draw_(st.one_of(st.sampled_from(["same", "full"]), st.tuples(*[st.tuples(*[st.integers(0, 3)] * 2)] * dims)))
+    shape = (draw_(st.integers(0, 3)), *(draw_(small) for _ in range(dims)), inputs * groups)
+    kernel = tuple(draw_(st.integers(1, 4)) for _ in range(dims))
+    options = {"stride": draw_(each), "dilation": draw_(each), "padding": pads, "groups": groups}
+    return shape, kernel, outputs * groups, options | {"flip_kernel": draw_(st.booleans())}
+
+
+@settings(max_examples=80, deadline=None)
+@given(configurations(), st.integers(0, 2**31))
+def test_random_configurations(case, seed):
+    shape, kernel, outputs, options = case
+    x, w, b = draw(np.random.default_rng(seed), shape, kernel, outputs, options, np.float64)
+    forward, backward = FORWARD[len(kernel)], BACKWARD[len(kernel)]
+    try:
+        g = numbers(x, w, options)
+    except ValueError:
+        with pytest.raises(ValueError, match="more than the padded input"):
+            forward(x, w, b, **options)
+        return
+    more = (options["groups"], options["flip_kernel"])
+    y = forward(x, w, b, **options)
+    exact, _ = reference.conv(x, w, g.stride, g.before, g.dilation, g.out, *more)
+    assert y.shape == exact.shape and np.allclose(y, exact + b, rtol=0, atol=1e-11), case
+    dx, dw, _ = backward(y, x, w, y, **options)
+    exact_dx, exact_dw = reference.conv_gradients(y, x, w, g.stride, g.before, g.dilation, g.out, *more)
+    assert np.allclose(dx, exact_dx, rtol=0, atol=1e-9) and np.allclose(dw, exact_dw, rtol=0, atol=1e-9), case
+    plain = ct.ops.convnd(x, w, b, **options)
+    assert np.allclose(plain, y, rtol=0, atol=1e-11), case
+    for a, o in zip((dx, dw), ct.ops.convnd_backward(y, x, w, y, **options)[:2], strict=True):
+        assert np.allclose(a, o, rtol=0, atol=1e-9), case
+
+
+@pytest.mark.parametrize("how", ["strided", "reversed", "misaligned", "read-only"])
+def test_any_layout_gives_the_same_bits(rng, how):
+    x, w, b = draw(rng, (2, 9, 8, 4), (3, 3), 6, {}, np.float32)
+    y = ct.ops.conv2d(x, w, b)
+    if how == "strided":
+        wide = np.zeros((2, 9, 16, 8), np.float32)
+        wide[:, :, ::2, ::2] = x
+        x = wide[:, :, ::2, ::2]
+    elif how == "reversed":
+        x = np.ascontiguousarray(x[:, ::-1, :, ::-1])[:, ::-1, :, ::-1]
+    elif how == "misaligned":
+        raw = np.zeros(x.nbytes + 1, np.uint8)
+        raw[1:].view(np.float32)[...] = x.ravel()
+        x = raw[1:].view(np.float32).reshape(x.shape)
+    else:
+        for array in (x, w, b):
+            array.flags.writeable = False
+    assert np.array_equal(ct.ops.conv2d(x, w, b), y)
+    assert all(
+        np.array_equal(a, o)
+        for a, o in zip(ct.ops.conv2d_backward(y, x, w, y), ct.ops.conv2d_backward(y, x.copy(), w, y), strict=True)
+    )
+
+
+@pytest.mark.parametrize("activation", [None, "relu", "tanh", "sigmoid", "softplus"])
+def test_gradient_check(rng, activation):
+    x, w, b = draw(rng, (2, 6, 5, 3), (3, 2), 4, {}, np.float64)
+    options = {"stride": (2, 1), "activation": activation}
+    v = rng.standard_normal(ct.ops.conv2d(x, w, b, **options).shape)
+    y = ct.ops.conv2d(x, w, b, **options)
+    got = ct.ops.conv2d_backward(v, x, w, y, **options)
+    slope, claimed = gradients.directional(
+        lambda *a: float(np.sum(v * ct.ops.conv2d(*a, **options))), [x, w, b], got, rng
+    )
+    assert abs(slope - claimed) <= 1e-6 * max(1, abs(slope))
+
+
+def test_outputs_of_the_gradients(rng):
+    x, w, b = draw(rng, (2, 6, 5, 3), (3, 3), 4, {}, np.float32)
+    y = ct.ops.conv2d(x, w, b)
+    out_dw, out_db = np.empty_like(w), np.empty_like(b)
+    dx, dw, db = ct.ops.conv2d_backward(y, x, w, y, need_dx=False, out_dw=out_dw, out_db=out_db)
+    assert dx is None and dw is out_dw and db is out_db
+    with pytest.raises(ValueError, match="contiguous"):
+        ct.ops.conv2d_backward(y, x, w, y, out_dw=np.empty((3, 3, 3, 8), np.float32)[..., ::2])
+
+
+def test_same_padding_is_tensorflows():
+    x = np.arange(1.0, 7).reshape(1, 6, 1)
+    y = ct.ops.conv1d(x, np.array([1.0, 10, 100]).reshape(3, 1, 1), stride=2).ravel()
+    assert y.tolist() == [321.0, 543.0, 65.0]  # the one zero lies behind
+
+
+def test_nan_goes_through_and_four_dimensions_work(rng):
+    x = rng.standard_normal((1, 5, 5, 2)).astype(np.float32)
+    x[0, 2, 2, 1] = np.nan
+    y = ct.ops.conv2d(x, np.ones((3, 3, 2, 3), np.float32), activation="relu")
+    assert np.isnan(y[0, 1:4, 1:4]).all() and not np.isnan(y[0, 0]).any()
+    x, w = rng.standard_normal((1, 4, 3, 4, 3, 2)), rng.standard_normal((2, 2, 2, 2, 2, 3))
+    y = ct.ops.convnd(x, w, padding="valid")
+    exact, _ = reference.conv(x, w, (1,) * 4, (0,) * 4, (1,) * 4, y.shape[1:-1])
+    assert np.allclose(y, exact, rtol=0, atol=1e-12)
+
+
+X, W = np.zeros((2, 5, 5, 4), np.float32), np.zeros((3, 3, 4, 8), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "message"),
+    [
+        ((X[0], W), {}, ValueError, "x must be .N, H, W, C."),
+        ((X, W[0]), {}, ValueError, "4 dimensions each"),
+        ((X[..., :3], W), {}, ValueError, "x has 3 channels but w takes 4"),
+        ((X, W), {"groups": 3}, ValueError, "groups must divide"),
+        ((X, W), {"groups": 0}, ValueError, "groups must divide"),
+        ((X, W), {"groups": 2}, ValueError, "w takes 4 a group"),
+        ((X, W), {"groups": 1.0}, TypeError, "groups must be an int"),
+        (
+            (X, np.zeros((7, 3, 4, 8), np.float32)),
+            {"padding": "valid"},
+            ValueError,
+            "spans .7, 3., more than the padded",
+        ),
+        ((X, W), {"padding": "valid", "dilation": 3}, ValueError, "spans .7, 7."),
+        ((X, W), {"padding": "sane"}, ValueError, "'valid', 'same', 'full'"),
+        ((X, W), {"padding": (1, 2)}, TypeError, "pairs .before, after."),
+        ((X, W), {"padding": [(1, 2)]}, ValueError, "2 pairs"),
+        ((X, W), {"padding": -1}, ValueError, "must not be negative"),
+        ((X, W), {"stride": 0}, ValueError, "stride must be 1 or more"),
+        ((X, W), {"stride": (1, 2, 3)}, ValueError, "2 entries"),
+        ((X, W), {"dilation": 1.5}, TypeError, "dilation must be an int"),
+        ((X, W, np.zeros(7, np.float32)), {}, ValueError, "b must have shape .8,."),
+        ((X, W.astype(np.float64)), {}, TypeError, "one dtype"),
+        ((X.astype(np.int32), W), {}, TypeError, "float32 or float64"),
+        ((X.tolist(), W), {}, TypeError, "NumPy array"),
+        ((X, W[:0]), {}, ValueError, "1 tap or more"),
+        ((X, W), {"activation": "swish"}, ValueError, "activation must be"),
+    ],
+)
+def test_refuses(arguments, options, error, message):
+    with pytest.raises(error, match=message):
+        ct.ops.conv2d(*arguments, **options)
+
+
+def test_backward_refuses_gradients_of_another_shape():
+    y = ct.ops.conv2d(X, W)
+    with pytest.raises(ValueError, match="dy must have shape"):
+        ct.ops.conv2d_backward(y[:1], X, W, y)
+    with pytest.raises(TypeError, match="dy must be float32"):
+        ct.ops.conv2d_backward(y.astype(np.float64), X, W, y)
