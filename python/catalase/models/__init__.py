@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from . import tensorgraph
 from .ensemble import Ensemble
 from .model import Model, load
 from .multitask import MultitaskClassifier, MultitaskRegressor
 from .neighbors import TanimotoKNNClassifier, TanimotoKNNRegressor
+from .tensorgraph import TensorGraph
 
 __all__ = [
     "Ensemble",
@@ -14,5 +16,7 @@ __all__ = [
     "MultitaskRegressor",
     "TanimotoKNNClassifier",
     "TanimotoKNNRegressor",
+    "TensorGraph",
     "load",
+    "tensorgraph",
 ]
