@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -131,20 +131,3 @@ class FedItems:
         yield self.first, None, None, None
         for item in self.items:
             yield self.feeder.item(item), None, None, None
-
-
-def batches(X: Any, size: int) -> Iterator[Any]:
-    """Cut a dataset, an array, or a list of arrays into X of `size` rows; once with none where there is none."""
-    if hasattr(X, "iterbatches"):
-        empty = True
-        for part, *_ in X.iterbatches(size, deterministic=True):
-            empty = False
-            yield part
-        if empty:
-            yield X.X
-        return
-    arrays: Sequence[Any] = X if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) else [np.asarray(X)]
-    rows = len(arrays[0])
-    for start in range(0, max(1, rows), size):
-        parts = [np.asarray(array)[start : start + size] for array in arrays]
-        yield parts if len(parts) > 1 else parts[0]

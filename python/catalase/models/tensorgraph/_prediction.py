@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from ...autograd import no_grad
 from ...metrics import Metric
 from ...trans import Transformer, undo_transforms
+from .._grids import batches
 from ._building import GraphModel
-from ._feeds import Feeds, batches
+from ._feeds import Feeds
 from ._inputs import Label, Weights
 from ._layer import Layer
 
