@@ -18,6 +18,9 @@ void bind_pool(pybind11::module_& m);
 void bind_norm(pybind11::module_& m);
 void bind_peak(pybind11::module_& m);
 void bind_conv(pybind11::module_& m);
+void bind_sequence(pybind11::module_& m);
+void bind_image(pybind11::module_& m);
+void bind_winograd(pybind11::module_& m);
 }  // namespace catalase
 
 PYBIND11_MODULE(_core, m) {
@@ -35,4 +38,7 @@ PYBIND11_MODULE(_core, m) {
   catalase::bind_norm(m);
   catalase::bind_peak(m);
   catalase::bind_conv(m);
+  catalase::bind_sequence(m);
+  catalase::bind_image(m);
+  catalase::bind_winograd(m);
 }

@@ -4,18 +4,24 @@
 
 #include "conv/direct.h"
 #include "conv/parts.h"
+#include "conv/winograd.h"
 #include "elementwise/elementwise.h"
 
 namespace catalase {
 namespace {
 
 enum class Pass { kForward, kBackwardData, kBackwardWeights };
-enum class Algorithm { kDirect, kFewChannels };
+enum class Algorithm { kDirect, kFewChannels, kWinograd };
 
-// THE choice. float64, `exact`, strides, dilation, groups and few channels are direct for good.
+// THE choice. It does not look at the batch, so an image gets the same bits alone and in any batch. float64, `exact`,
+// flipped kernels, strides, dilation, groups and few channels are direct for good; `finish`: what Winograd's gradient
+// of the input cannot do, the bias and activation of a transposed convolution.
 template <class T>
-Algorithm choose(Pass pass, const ConvShape& shape, const ConvOptions&) {
+Algorithm choose(Pass pass, const ConvShape& shape, const ConvOptions& options, bool finish = false) {
   if (pass == Pass::kBackwardData && has_few_channels(shape)) return Algorithm::kFewChannels;
+  if (sizeof(T) == 4 && !options.exact && !options.flip && !finish && winograd_applies(shape)) {
+    return Algorithm::kWinograd;
+  }
   return Algorithm::kDirect;
 }
 
@@ -110,9 +116,13 @@ void direct_backward_data(const ConvShape& s, bool flip, const T* dy, const T* w
 template <class T>
 void conv_forward(const ConvShape& s, const ConvOptions& options, const T* x, const T* w, const T* bias,
                   Activation activation, T* y) {
-  switch (choose<T>(Pass::kForward, s, options)) {
-    default:
-      direct_convolution(s, options.flip, x, w, bias, activation == Activation::kRelu, y);
+  const bool relu = activation == Activation::kRelu;
+  if (choose<T>(Pass::kForward, s, options) == Algorithm::kWinograd) {
+    if constexpr (sizeof(T) == 4) {
+      winograd_forward(s, x, w, bias, relu ? Activation::kRelu : Activation::kIdentity, y);
+    }
+  } else {
+    direct_convolution(s, options.flip, x, w, bias, relu, y);
   }
   activate(activation, y, pixel_count(s) * s.out_channels);
 }
@@ -121,22 +131,27 @@ template <class T>
 void conv_backward_data(const ConvShape& s, const ConvOptions& options, const T* dy, const T* w, const T* bias,
                         Activation activation, T* dx) {
   const bool relu = activation == Activation::kRelu;
-  switch (choose<T>(Pass::kBackwardData, s, options)) {
-    case Algorithm::kFewChannels:
-      direct_backward_few(s, options.flip, dy, w, bias, relu, dx);
-      break;
-    default:
-      direct_backward_data(s, options.flip, dy, w, bias, relu, dx);
+  const bool finish = bias != nullptr || activation != Activation::kIdentity;
+  const Algorithm algorithm = choose<T>(Pass::kBackwardData, s, options, finish);
+  if constexpr (sizeof(T) == 4) {
+    if (algorithm == Algorithm::kWinograd) return winograd_backward_data(s, dy, w, dx);
+  }
+  if (algorithm == Algorithm::kFewChannels) {
+    direct_backward_few(s, options.flip, dy, w, bias, relu, dx);
+  } else {
+    direct_backward_data(s, options.flip, dy, w, bias, relu, dx);
   }
   activate(activation, dx, s.batch * s.in[0] * s.in[1] * s.in[2] * s.in_channels);
 }
 
 template <class T>
 void conv_backward_weights(const ConvShape& s, const ConvOptions& options, const T* x, const T* dy, T* dw) {
-  switch (choose<T>(Pass::kBackwardWeights, s, options)) {
-    default:
-      direct_backward_weights(s, options.flip, x, dy, dw);
+  if constexpr (sizeof(T) == 4) {
+    if (choose<T>(Pass::kBackwardWeights, s, options) == Algorithm::kWinograd) {
+      return winograd_backward_weights(s, x, dy, dw);
+    }
   }
+  direct_backward_weights(s, options.flip, x, dy, dw);
 }
 
 template void conv_forward<float>(const ConvShape&, const ConvOptions&, const float*, const float*, const float*,

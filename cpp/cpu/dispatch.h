@@ -20,6 +20,8 @@ struct PoolKernels;         // pool/pool.h
 struct NormKernels;         // norm/norm.h
 struct PeakKernels;         // peak/peak.h
 struct ConvKernels;         // conv/conv.h
+struct ImageKernels;        // image/image.h
+struct WinogradKernels;     // conv/winograd.h
 
 struct Level {
   const char* name;
@@ -35,6 +37,8 @@ struct Level {
   const NormKernels* norm;
   const PeakKernels* peak;
   const ConvKernels* conv;
+  const WinogradKernels* winograd;
+  const ImageKernels* image;
 };
 
 // All levels built into this library, best first. levels_x86.cpp or levels_portable.cpp defines it.

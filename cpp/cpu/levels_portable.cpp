@@ -2,10 +2,12 @@
 #include <array>
 
 #include "conv/conv.h"
+#include "conv/winograd.h"
 #include "cpu/dispatch.h"
 #include "elementwise/elementwise.h"
 #include "fingerprint/ecfp.h"
 #include "fingerprint/tanimoto.h"
+#include "image/image.h"
 #include "loss/loss.h"
 #include "matmul/matmul.h"
 #include "matmul/sparse.h"
@@ -20,7 +22,7 @@ std::span<const Level> built_levels() {
   static const std::array<Level, 1> levels = {{
       {"portable", [](const CpuFeatures&) { return true; }, &matmul_portable, &sparse_portable, &elementwise_portable,
        &loss_portable, &optim_portable, &fingerprint_portable, &ecfp_portable, &pool_portable, &norm_portable,
-       &peak_portable, &conv_portable},
+       &peak_portable, &conv_portable, &winograd_portable, &image_portable},
   }};
   return levels;
 }

@@ -7,10 +7,11 @@
 // from the caller's matrix stores them to the panel on the way. Packing apart from it was measured: faster alone,
 // slower in the whole product, because the tile hides the latency of B.
 //
-// Registers: AVX-512 has 32. 8 x 3, 12 x 2 and up to 18 x 1 tiles keep 18 to 24 accumulators; FMA has a latency of 4
-// cycles on 2 ports, so 8 are the least. A tile needs R broadcasts and NV loads for R * NV FMAs: 8 x 3 has the fewest
-// loads (11 for 24) and holds its rate best where a neighbour shares the core (127 against 120 GFLOP/s for 12 x 2,
-// equal at 202 in a quiet minute, measured). AVX2 has 16: 6 x 2 is 12 accumulators, 2 vectors of B and a broadcast.
+// Registers: AVX-512 has 32. 6 x 4, 8 x 3, 12 x 2 and up to 18 x 1 tiles keep 18 to 24 accumulators; FMA has a latency
+// of 4 cycles on 2 ports, so 8 are the least. A tile needs R broadcasts and NV loads for R * NV FMAs; 8 x 3 and 6 x 4
+// have the fewest. With operands in L1 this kernel runs at 195 GFLOP/s; written by hand in assembly, at 200 in any of
+// these shapes, packed or not, 2 to 8 terms a turn; FMAs without any load at 205. Broadcasts folded into the FMAs (7 x
+// 4, 9 x 3): 180 to 190, the load ports are then the bound. AVX2 has 16: 6 x 2 is 12 accumulators, 2 vectors of B and a broadcast.
 // Included by matmul_impl.h, after simd_<level>.h.
 #pragma once
 

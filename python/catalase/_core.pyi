@@ -167,6 +167,92 @@ def optim_step(
     nesterov: bool,
 ) -> None: ...
 
+# conv.cpp
+Triple = tuple[int, ...]
+
+def conv_forward(
+    x: NDArray[Any],
+    w: NDArray[Any],
+    bias: NDArray[Any] | None,
+    activation: int,
+    stride: Triple,
+    before: Triple,
+    dilation: Triple,
+    groups: int,
+    flip: bool,
+    exact: bool,
+    y: NDArray[Any],
+) -> None: ...
+def conv_backward_data(
+    dy: NDArray[Any],
+    w: NDArray[Any],
+    bias: NDArray[Any] | None,
+    activation: int,
+    stride: Triple,
+    before: Triple,
+    dilation: Triple,
+    groups: int,
+    flip: bool,
+    exact: bool,
+    dx: NDArray[Any],
+) -> None: ...
+def conv_backward_weights(
+    x: NDArray[Any],
+    dy: NDArray[Any],
+    stride: Triple,
+    before: Triple,
+    dilation: Triple,
+    groups: int,
+    flip: bool,
+    exact: bool,
+    dw: NDArray[Any],
+) -> None: ...
+
+# sequence.cpp
+def one_hot_dna(
+    texts: list[Any],
+    which: NDArray[np.int64],
+    start: NDArray[np.int64],
+    stop: NDArray[np.int64],
+    reverse: NDArray[np.uint8],
+    out: NDArray[Any],
+    bad: NDArray[np.int64],
+) -> None: ...
+
+# image.cpp
+class AugmentOptions:
+    def __init__(
+        self,
+        *,
+        flip_horizontal: float,
+        flip_vertical: float,
+        quarter_turns: bool,
+        rotation: float,
+        shift_y: float,
+        shift_x: float,
+        brightness: float,
+        contrast: float,
+        noise: float,
+        scale: float,
+        low: float,
+        high: float,
+        border: int,
+        fill: float,
+        random: bool,
+    ) -> None: ...
+
+def augment(
+    options: AugmentOptions,
+    seed: int,
+    step: int,
+    numbers: NDArray[np.uint32],
+    x: NDArray[Any],
+    y: NDArray[np.float32],
+) -> None: ...
+def augment_masks(
+    options: AugmentOptions, seed: int, step: int, numbers: NDArray[np.uint32], x: NDArray[Any], y: NDArray[Any]
+) -> None: ...
+
 # pool.cpp
 def pool(
     kind: int,
@@ -213,47 +299,19 @@ def batch_norm_backward(
     dbeta: NDArray[Any],
 ) -> None: ...
 
-# conv.cpp
-Triple = tuple[int, ...]
-
-def conv_forward(
-    x: NDArray[Any],
-    w: NDArray[Any],
-    bias: NDArray[Any] | None,
-    activation: int,
-    stride: Triple,
-    before: Triple,
-    dilation: Triple,
-    groups: int,
-    flip: bool,
-    exact: bool,
-    y: NDArray[Any],
-) -> None: ...
-def conv_backward_data(
-    dy: NDArray[Any],
-    w: NDArray[Any],
-    bias: NDArray[Any] | None,
-    activation: int,
-    stride: Triple,
-    before: Triple,
-    dilation: Triple,
-    groups: int,
-    flip: bool,
-    exact: bool,
-    dx: NDArray[Any],
-) -> None: ...
-def conv_backward_weights(
-    x: NDArray[Any],
-    dy: NDArray[Any],
-    stride: Triple,
-    before: Triple,
-    dilation: Triple,
-    groups: int,
-    flip: bool,
-    exact: bool,
-    dw: NDArray[Any],
-) -> None: ...
-
 # peak.cpp
 def fma_peak(repeats: int) -> float: ...
 def copy_peak(repeats: int) -> float: ...
+
+# winograd.cpp
+def winograd_applies(x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], before: tuple[int, int]) -> bool: ...
+def winograd_forward(
+    x: NDArray[Any],
+    w: NDArray[Any],
+    bias: NDArray[Any] | None,
+    relu: bool,
+    before: tuple[int, int],
+    y: NDArray[Any],
+) -> None: ...
+def winograd_backward_data(dy: NDArray[Any], w: NDArray[Any], before: tuple[int, int], dx: NDArray[Any]) -> None: ...
+def winograd_backward_weights(x: NDArray[Any], dy: NDArray[Any], before: tuple[int, int], dw: NDArray[Any]) -> None: ...

@@ -2,8 +2,30 @@
 
 from __future__ import annotations
 
+from . import mnist
+from .augment import Augment, AugmentedDataset
 from .csv_loader import CSVLoader
 from .dataset import Dataset, NumpyDataset
 from .disk import DiskDataset
+from .disk_writer import DiskWriter
+from .genome import Interval, one_hot_intervals, read_bed, read_fasta, reverse_complement
+from .image import ImageDataset
+from .image_loader import ImageLoader
 
-__all__ = ["CSVLoader", "Dataset", "DiskDataset", "NumpyDataset"]
+__all__ = [
+    "Augment",
+    "AugmentedDataset",
+    "CSVLoader",
+    "Dataset",
+    "DiskDataset",
+    "DiskWriter",
+    "ImageDataset",
+    "ImageLoader",
+    "Interval",
+    "NumpyDataset",
+    "mnist",
+    "one_hot_intervals",
+    "read_bed",
+    "read_fasta",
+    "reverse_complement",
+]

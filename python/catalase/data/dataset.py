@@ -89,16 +89,30 @@ class Dataset:
         ValueError
             For a batch size below 1.
         """
+        for _, _, batch in self.numbered_batches(batch_size, epochs, deterministic, pad_batches, seed):
+            yield batch
+
+    def numbered_batches(
+        self,
+        batch_size: int | None = 100,
+        epochs: int = 1,
+        deterministic: bool = False,
+        pad_batches: bool = False,
+        seed: int | None = None,
+    ) -> Iterator[tuple[int, NDArray[np.int64], Batch]]:
+        """Yield (epoch, row numbers, batch): what `iterbatches` gives, and where it comes from."""
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"iterbatches: batch_size must be 1 or more, got {batch_size}")
-        size = len(self) if batch_size is None else batch_size
-        for chosen in row_batches(len(self), size, epochs, deterministic, seed):
+        n = len(self)
+        size = n if batch_size is None else batch_size
+        an_epoch = max(1, -(-n // max(1, size)))  # batches
+        for number, chosen in enumerate(row_batches(n, size, epochs, deterministic, seed)):
             short = size - len(chosen) if pad_batches else 0
             rows = np.concatenate([chosen, np.resize(chosen, short)]) if short else chosen
             w = self.w[rows]
             if short:
                 w[len(chosen) :] = 0
-            yield self.X[rows], self.y[rows], w, self.ids[rows]
+            yield number // an_epoch, rows, (self.X[rows], self.y[rows], w, self.ids[rows])
 
     def itersamples(self) -> Iterator[tuple[Any, Any, Any, Any]]:
         """Yield (x, y, w, id) a row, in order."""

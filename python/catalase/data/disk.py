@@ -2,45 +2,76 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _storage
 from .._report import Report
-from .dataset import Dataset
+from ._lazy import ahead
+from ._shards import (
+    COLUMNS,
+    SHARD_NAME,
+    DeepChemShards,
+    Form,
+    NpyShards,
+    ShardedArray,
+    Shards,
+    deepchem_tasks,
+    is_deepchem,
+)
+from ._windows import read_window, windows
+from .dataset import Batch, Dataset
+from .disk_writer import FORMAT, VERSION, ShardList
 
-_FORMAT, _VERSION = "catalase dataset", 1
-_COLUMNS = ("X", "y", "w", "ids")
-_NAME = re.compile(r"(X|y|w|ids)-\d{5}-[0-9a-f]{64}\.npy")
+_DTYPE = re.compile(r"[<>|=]?[biufcUS]\d{1,8}")
 
 
 class DiskDataset(Dataset):
-    """A dataset in a folder, read shard by shard when it is needed.
+    """A dataset in a folder, larger than memory if need be.
 
     Parameters
     ----------
     path : path
-        A folder that `DiskDataset.create` (or a loader) wrote.
+        A folder that `DiskWriter`, `DiskDataset.create` or a loader wrote, or that of a DeepChem ``DiskDataset``
+        (``.npy`` shards or the older ``.joblib``).
+    window_bytes : int
+        A dataset of at most this size is held in memory. A larger one is walked through in windows of this size, of
+        which up to three are in memory at a time.
+    verify : bool
+        Compare each shard's checksum when it is first read.
+
+    Attributes
+    ----------
+    X, y, w, ids : ndarray, or array-like
+        A single shard is mapped from its file. Of several shards a column of at most ``window_bytes / 4`` is an array; a
+        larger one a `ShardedArray`, which reads the rows that it is indexed by (``X[1000:1100]``), and becomes an
+        array, whole, by ``np.asarray``.
 
     Raises
     ------
     FileNotFoundError
-        If there is no manifest.
+        If the folder holds no dataset.
     ValueError
-        If the manifest or a shard was altered, is truncated, or is of another format.
+        If the manifest or a shard was altered, is truncated, or is of another format; for a DeepChem shard that holds
+        anything but numbers and strings.
 
     Notes
     -----
-    Checksums are verified when a shard is first read; arrays never contain pickles. A kill while writing leaves the
-    dataset that was there before.
+    **Order of a shuffled walk.** The shards are cut into blocks of a sixteenth of a window at most; the blocks are put into a
+    random order, windows are filled with them in that order, and the rows of a window are shuffled. So a batch mixes
+    rows of some sixteen places of the dataset, not of all: rows should not be sorted by label over stretches longer
+    than a block. Reads are sequential within a block. The next window is read by a thread while the last is used. The
+    order depends on the seed, the shards, the batch size and ``window_bytes``. A dataset that fits into one window is
+    shuffled as a whole, in the very order of `NumpyDataset`.
+
+    Arrays never contain pickles. DeepChem's may: they go through a reader that knows arrays of numbers and strings only,
+    and calls nothing. A kill while writing leaves what was committed before.
 
     Examples
     --------
@@ -51,30 +82,45 @@ class DiskDataset(Dataset):
     (4, 2)
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        manifest_path = self.path / "manifest.json"
-        if not manifest_path.is_file():
+    def __init__(self, path: str | Path, *, window_bytes: int = 64 * 2**20, verify: bool = True) -> None:
+        if window_bytes < 1:
+            raise ValueError(f"DiskDataset: window_bytes must be 1 or more, got {window_bytes}")
+        self.path, self.window_bytes = Path(path), window_bytes
+        self.extra: dict[str, Any] = {}
+        self._shards: Shards
+        if (self.path / "manifest.json").is_file():
+            self._read_manifest(verify)
+        elif is_deepchem(self.path):
+            self.tasks = deepchem_tasks(self.path)
+            self._shards = DeepChemShards(self.path)
+        else:
             raise FileNotFoundError(
-                f"DiskDataset: {self.path} holds no manifest.json; give a folder that a loader wrote"
+                f"DiskDataset: {self.path} holds no manifest.json; give a folder that a loader wrote, or DeepChem's "
+                "(with metadata.csv.gzip and tasks.json)"
             )
-        manifest = _storage.read_json(manifest_path)
-        if manifest.get("format") != _FORMAT or manifest.get("format_version") != _VERSION:
-            raise ValueError(f"DiskDataset: {manifest_path} is not a dataset of format version {_VERSION}")
+        self._columns: dict[str, Any] = {}
+
+    def _read_manifest(self, verify: bool) -> None:
+        file = self.path / "manifest.json"
+        manifest = _storage.read_json(file)
+        if manifest.get("format") != FORMAT or manifest.get("format_version") != VERSION:
+            raise ValueError(f"DiskDataset: {file} is not a dataset of format version {VERSION}; make it again")
         try:
             self.tasks = list(manifest["tasks"])
-            self.extra: dict[str, Any] = dict(manifest["extra"])
-            self._shards: list[dict[str, str]] = [{c: str(s[c]) for c in _COLUMNS} for s in manifest["shards"]]
+            self.extra = dict(manifest["extra"])
             self.report = Report.from_dict(manifest["report"]) if manifest["report"] else None
+            forms = {c: _form(manifest["columns"][c]) for c in COLUMNS}
+            entries = [{c: str(shard[c]) for c in COLUMNS} for shard in manifest["shards"]]
+            rows = [int(shard["rows"]) for shard in manifest["shards"]]
+            if not rows or min(rows) < 0:
+                raise ValueError("there are no shards, or some of negative length")
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"DiskDataset: {manifest_path} lacks a field or has one of the wrong type ({error})"
-            ) from None
-        for shard in self._shards:
-            for name in shard.values():
-                if not _NAME.fullmatch(name):
-                    raise ValueError(f"DiskDataset: {manifest_path} names a shard {name!r}, which is no shard's name")
-        self._loaded: dict[str, NDArray[Any]] = {}
+            raise ValueError(f"DiskDataset: {file} lacks a field or has one of the wrong type ({error})") from None
+        for entry in entries:
+            for name in entry.values():
+                if not SHARD_NAME.fullmatch(name):
+                    raise ValueError(f"DiskDataset: {file} names a shard {name!r}, which is no shard's name")
+        self._shards = NpyShards(self.path, entries, rows, forms, verify)
 
     @classmethod
     def create(
@@ -93,111 +139,127 @@ class DiskDataset(Dataset):
         path : path
             Made where it does not exist.
         shards : iterable of Dataset
-            One or more, of equal widths and dtypes; taken one at a time.
+            One or more, of equal widths and dtypes; taken one at a time. (`DiskWriter` commits each by itself.)
         tasks, report, extra
             Names, the loader's report, and further JSON values to keep. A function as `report` is called after the
             last shard, for loaders that know what failed only then.
         """
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        entries: list[dict[str, str]] = []
+        written = ShardList(folder)
         names: list[Any] | None = None if tasks is None else list(tasks)
-        form: list[Any] | None = None
-        for number, shard in enumerate(shards):
-            form = _same_form(form, shard, number)
+        for shard in shards:
             names = list(shard.tasks) if names is None else names
-            entries.append({c: _write(folder, c, number, getattr(shard, c)) for c in _COLUMNS})
-        if not entries:
+            written.add(shard)
+        if not written.entries:
             raise ValueError("DiskDataset.create: there must be at least one shard")
-        made = report() if callable(report) else report
-        _storage.write_json_atomic(
-            folder / "manifest.json",
-            {
-                "format": _FORMAT,
-                "format_version": _VERSION,
-                "tasks": names or [],
-                "shards": entries,
-                "report": made.to_dict() if made else None,
-                "extra": extra or {},
-            },
-        )
-        wanted = {name for entry in entries for name in entry.values()}
-        for file in folder.iterdir():
-            if _NAME.fullmatch(file.name) and file.name not in wanted:
-                file.unlink(missing_ok=True)
+        written.commit(names or [], report() if callable(report) else report, extra or {})
+        written.sweep()
         return cls(folder)
 
+    def __len__(self) -> int:
+        return self._shards.total
+
     @property
-    def X(self) -> NDArray[Any]:  # type: ignore[override]
-        """Features, all shards together; a single shard is memory-mapped."""
+    def X(self) -> Any:  # type: ignore[override]
+        """Features."""
         return self._column("X")
 
     @property
-    def y(self) -> NDArray[Any]:  # type: ignore[override]
+    def y(self) -> Any:  # type: ignore[override]
         """Labels."""
         return self._column("y")
 
     @property
-    def w(self) -> NDArray[Any]:  # type: ignore[override]
+    def w(self) -> Any:  # type: ignore[override]
         """Weights."""
         return self._column("w")
 
     @property
-    def ids(self) -> NDArray[Any]:  # type: ignore[override]
+    def ids(self) -> Any:  # type: ignore[override]
         """Identifiers."""
         return self._column("ids")
 
+    @property
+    def forms(self) -> dict[str, Form]:
+        """Row shape and dtype of each column."""
+        return self._shards.forms
+
+    @property
+    def manifest_shards(self) -> list[dict[str, Any]]:
+        """Rows and file names of each shard, of a dataset of our own."""
+        if not isinstance(self._shards, NpyShards):
+            raise ValueError(f"DiskDataset: {self.path} is DeepChem's folder, which is only read")
+        pairs = zip(self._shards.entries, self._shards.rows, strict=True)
+        return [{"rows": rows, **entry} for entry, rows in pairs]
+
+    def get_shard_size(self) -> int:
+        """Return the rows of the first shard."""
+        return self._shards.rows[0]
+
+    def get_number_shards(self) -> int:
+        """Return how many shards there are."""
+        return len(self._shards)
+
+    def iter_shards(self) -> Iterator[Batch]:
+        """Yield (X, y, w, ids) a shard, in order."""
+        for shard in range(len(self._shards)):
+            yield tuple(self._shards.read(shard, column) for column in COLUMNS)  # type: ignore[misc]
+
     def verify(self) -> None:
         """Read all shards now; ValueError for one that is missing, altered or cut short (else found at first use)."""
-        for column in _COLUMNS:
-            self._column(column)
+        for _ in self.iter_shards():
+            pass
 
-    def _column(self, column: str) -> NDArray[Any]:
-        if column not in self._loaded:
-            parts = [self._read(shard[column]) for shard in self._shards]
-            self._loaded[column] = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return self._loaded[column]
+    def _column(self, column: str) -> Any:
+        if column not in self._columns:
+            shards, form = self._shards, self._shards.forms[column]
+            if len(shards) == 1:
+                made: Any = shards.read(0, column)
+            elif len(self) * form.row_bytes <= max(self.window_bytes // 4, 1) or self._fits():
+                made = np.asarray(ShardedArray(shards, column))
+            else:
+                made = ShardedArray(shards, column)
+            self._columns[column] = made
+        return self._columns[column]
 
-    def _read(self, name: str) -> NDArray[Any]:
-        file = self.path / name
-        if not file.is_file():
-            raise ValueError(f"DiskDataset: {file} is missing; make the dataset again, or copy the folder whole")
-        if _storage.sha256_file(file) != name[-68:-4]:
-            raise ValueError(
-                f"DiskDataset: {file} was altered or cut short (its checksum differs); make the dataset again"
-            )
-        return np.load(file, mmap_mode="r" if os.path.getsize(file) > 1 << 20 else None, allow_pickle=False)
+    def _row_bytes(self) -> int:
+        return max(1, sum(form.row_bytes for form in self._shards.forms.values()))
+
+    def _fits(self) -> bool:
+        return len(self) * self._row_bytes() <= self.window_bytes
+
+    def numbered_batches(
+        self,
+        batch_size: int | None = 100,
+        epochs: int = 1,
+        deterministic: bool = False,
+        pad_batches: bool = False,
+        seed: int | None = None,
+    ) -> Iterator[tuple[int, NDArray[np.int64], Batch]]:
+        """Yield (epoch, row numbers, batch); see the notes of the class for the order."""
+        if batch_size is None or self._fits() or batch_size < 1:
+            yield from super().numbered_batches(batch_size, epochs, deterministic, pad_batches, seed)
+            return
+        rng = np.random.Generator(np.random.Philox(seed))
+        rows = max(1, self.window_bytes // self._row_bytes() // batch_size) * batch_size
+        for epoch in range(epochs):
+            plan = windows(self._shards, rows, None if deterministic else rng)
+            for numbers, columns in ahead(partial(read_window, self._shards), plan):
+                for start in range(0, len(numbers), batch_size):
+                    here = slice(start, start + batch_size)
+                    batch: Any = [column[here] for column in columns]
+                    chosen = numbers[here]
+                    if pad_batches and len(chosen) < batch_size:
+                        filled = np.resize(np.arange(len(chosen)), batch_size)
+                        count, chosen = len(chosen), chosen[filled]
+                        batch = [column[filled] for column in batch]
+                        batch[2][count:] = 0
+                    yield epoch, chosen, tuple(batch)
+                del numbers, columns, batch, chosen  # before the next: a window's memory is used again
 
 
-def _same_form(form: list[Any] | None, shard: Dataset, number: int) -> list[Any]:
-    """Row shapes and dtypes of a shard's columns, which must be those of the shards before it."""
-    found: list[Any] = []
-    for column in _COLUMNS:
-        array = getattr(shard, column)
-        # Shards differ in the length of their strings, which np.concatenate widens.
-        found.append((column, array.shape[1:], "text" if array.dtype.kind == "U" else str(array.dtype)))
-    if form is not None and found != form:
-        old, new = next(pair for pair in zip(form, found, strict=True) if pair[0] != pair[1])
-        raise ValueError(
-            f"DiskDataset.create: {new[0]} of shard {number} has rows of shape {new[1]} and {new[2]}, but the shards "
-            f"before it {old[1]} and {old[2]}; give all shards one width and dtype"
-        )
-    return found
-
-
-def _write_all(file: BinaryIO, data: memoryview) -> None:
-    file.write(data)
-
-
-def _write(folder: Path, column: str, number: int, array: NDArray[Any]) -> str:
-    """Write one array under a name that holds its checksum."""
-    if array.dtype.hasobject:
-        raise TypeError(f"DiskDataset: {column} holds Python objects; convert it to numbers or strings")
-    buffer = io.BytesIO()
-    np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
-    data = buffer.getbuffer()
-    name = f"{column}-{number:05d}-{hashlib.sha256(data).hexdigest()}.npy"
-    # A file of this name may be a damaged one: look inside before trusting it.
-    if not (folder / name).is_file() or _storage.sha256_file(folder / name) != name[-68:-4]:
-        _storage.write_file_atomic(folder / name, lambda file: _write_all(file, data))
-    return name
+def _form(entry: dict[str, Any]) -> Form:
+    if not _DTYPE.fullmatch(entry["dtype"]):
+        raise ValueError(f"the dtype {entry['dtype']!r}")
+    return Form(tuple(int(n) for n in entry["shape"]), np.dtype(entry["dtype"]))

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .circular import CircularFingerprint
+from .dna import DNAOneHotFeaturizer
 
-__all__ = ["CircularFingerprint"]
+__all__ = ["CircularFingerprint", "DNAOneHotFeaturizer"]

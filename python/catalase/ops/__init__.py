@@ -6,6 +6,7 @@ Each function checks its inputs once and calls one kernel. Every differentiable 
 from __future__ import annotations
 
 from .activation import activation, activation_backward, exp, log, relu, sigmoid, softplus, tanh
+from .augment import augment_images
 from .conv import conv1d, conv1d_backward, conv2d, conv2d_backward, conv3d, conv3d_backward
 from .conv_transpose import (
     conv_transpose1d,
@@ -38,6 +39,7 @@ from .loss import (
 from .matmul import matmul, matmul_backward
 from .memory import empty
 from .norm import batch_norm, batch_norm_backward
+from .one_hot_dna import one_hot_dna
 from .optim import adagrad_step, adam_step, momentum_step, rmsprop_step, sgd_step
 from .pool import (
     avg_pool1d,
@@ -91,6 +93,7 @@ __all__ = [
     "conv_transpose3d_backward",
     "convnd",
     "convnd_backward",
+    "augment_images",
     "dropout",
     "dropout_backward",
     "ecfp",
@@ -116,6 +119,7 @@ __all__ = [
     "max_pool3d",
     "max_pool3d_backward",
     "momentum_step",
+    "one_hot_dna",
     "relu",
     "rmsprop_step",
     "sgd_step",

@@ -1,0 +1,137 @@
+// Winograd convolution: what it is used for, and how the work is shared out. Threads take blocks of tiles, or planes;
+// no sum is ever cut between them.
+#include "conv/winograd.h"
+
+#include "common/memory.h"
+#include "common/thread_pool.h"
+#include "cpu/dispatch.h"
+
+namespace catalase {
+namespace {
+
+Index ceil_div(Index a, Index b) {
+  return (a + b - 1) / b;
+}
+
+// Calls f(begin, end) for pieces of [0, n) that start at multiples of `unit`.
+template <class F>
+void share_out(Index n, Index unit, F&& f) {
+  const Index units = ceil_div(n, unit), most = num_threads() == 1 ? 1 : 4 * num_threads();
+  const Index pieces = units < most ? units : most;
+  parallel_for(pieces, [&](Index i) {
+    const Index begin = units * i / pieces * unit, end = units * (i + 1) / pieces * unit;
+    f(begin, end < n ? end : n);
+  });
+}
+
+// Tiles in work at a time, in multiples of 24: 3 x 8 or 2 x 12 rows of the micro-kernel, 4 x 6 on AVX2. The transformed
+// filters are read once a block. While they fit L2 few tiles are best, which then fit beside them; where they come from
+// L3 or memory, more tiles must pass over them (measured: 48 tiles for 128 channels, 96 for 256, 192 for 512).
+constexpr Index kTileUnit = 24, kMostTiles = 192;
+
+Index block_for(Index channels, Index least) {
+  const Index block = ceil_div(3 * channels, 16 * kTileUnit) * kTileUnit;
+  return block < least ? least : block < kMostTiles ? block : kMostTiles;
+}
+
+WinogradPlan forward_plan(const ConvShape& s) {
+  WinogradPlan p = {};
+  p.batch = s.batch;
+  p.in_h = s.in[1], p.in_w = s.in[2], p.in_channels = s.in_channels;
+  p.out_h = s.out[1], p.out_w = s.out[2], p.out_channels = s.out_channels;
+  p.before_h = s.before[1], p.before_w = s.before[2];
+  p.kernel = s.kernel[1];
+  p.step = 7 - p.kernel;
+  p.tiles_h = ceil_div(p.out_h, p.step), p.tiles_w = ceil_div(p.out_w, p.step);
+  p.block = block_for(p.in_channels + p.out_channels, level().winograd->least_block);
+  return p;
+}
+
+// The gradient of the input is a convolution of dy with the filters turned around, their channels exchanged.
+WinogradPlan backward_plan(const ConvShape& s) {
+  ConvShape t = s;
+  t.in_channels = s.out_channels, t.out_channels = s.in_channels;
+  for (int d = 1; d < ConvShape::kDims; ++d) {
+    t.in[d] = s.out[d], t.out[d] = s.in[d];
+    t.before[d] = s.kernel[d] - 1 - s.before[d];
+  }
+  return forward_plan(t);
+}
+
+void run_forward(WinogradPlan p, const float* x, const float* w, bool flipped, const float* bias, Activation activation,
+                 float* y) {
+  const Index tiles = p.tiles();
+  if (tiles == 0 || p.out_channels == 0) return;
+  const WinogradKernels& kernels = *level().winograd;
+  const Scratch<float> u(static_cast<std::size_t>(kernels.filters_size(p)));
+  share_out(p.in_channels, kernels.width,
+            [&](Index begin, Index end) { kernels.transform_filters(p, w, flipped, begin, end, u.get()); });
+  // Few blocks are made a multiple of the threads, and even: here the block changes no bit.
+  const Index threads = num_threads();
+  Index blocks = ceil_div(tiles, p.block);
+  if (blocks < 4 * threads) blocks = ceil_div(blocks, threads) * threads;
+  if (blocks > tiles) blocks = tiles;
+  p.block = ceil_div(tiles, blocks);
+  blocks = ceil_div(tiles, p.block);
+  parallel_for(blocks, [&](Index i) {
+    const Index first = i * p.block, left = tiles - first;
+    kernels.forward(p, x, u.get(), bias, activation, first, left < p.block ? left : p.block, y);
+  });
+}
+
+}  // namespace
+
+bool winograd_possible(const ConvShape& s) {
+  const bool flat = s.in[0] == 1 && s.out[0] == 1 && s.kernel[0] == 1 && s.before[0] == 0;
+  const bool plain = s.stride[1] == 1 && s.stride[2] == 1 && s.dilation[1] == 1 && s.dilation[2] == 1 && s.groups == 1;
+  const bool square = s.kernel[1] == s.kernel[2] && (s.kernel[1] == 3 || s.kernel[1] == 5);
+  return flat && plain && square && s.in_channels >= 16 && s.out_channels >= 16;
+}
+
+// A model of both times, in operations for each pair of channels: 72 in a tile's products; its transforms, shared by
+// all channels of the other side; the filters' own transform, which L2 holds or not, shared by two images: the batch is
+// not looked at, so that an image has the same bits in any. The direct sum takes 2 for each tap. Fitted to a sweep over
+// channels and images (conv/winograd.md).
+bool winograd_applies(const ConvShape& s) {
+  if (!winograd_possible(s)) return false;
+  const double in = static_cast<double>(s.in_channels), out = static_cast<double>(s.out_channels);
+  const double tile = 72 + 850 / in + 850 / out, filters = in * out <= 4096 ? 1000 : 2000;
+  const double direct = 2.0 * static_cast<double>(s.kernel[1] * s.kernel[2] * s.out[1] * s.out[2]);
+  const WinogradPlan plan = forward_plan(s);
+  return 1.1 * (static_cast<double>(plan.tiles_h * plan.tiles_w) * tile + filters / 2) < direct;
+}
+
+void winograd_forward(const ConvShape& shape, const float* x, const float* w, const float* bias, Activation activation,
+                      float* y) {
+  run_forward(forward_plan(shape), x, w, false, bias, activation, y);
+}
+
+void winograd_backward_data(const ConvShape& shape, const float* dy, const float* w, float* dx) {
+  run_forward(backward_plan(shape), dy, w, true, nullptr, Activation::kIdentity, dx);
+}
+
+void winograd_backward_weights(const ConvShape& shape, const float* x, const float* dy, float* dw) {
+  const WinogradKernels& kernels = *level().winograd;
+  WinogradPlan p = forward_plan(shape);
+  const Index tiles = p.tiles();
+  // Each block's product is a chain of its own, added to the sum of those before: the block is a part of the result's
+  // definition, and follows from the shape alone, not from the level or the threads.
+  p.block = block_for(p.in_channels + p.out_channels, 2 * kTileUnit);
+  if (tiles < p.block) p.block = tiles;
+  const Scratch<float> v(static_cast<std::size_t>(kernels.inputs_size(p)));
+  const Scratch<float> g(static_cast<std::size_t>(kernels.gradients_size(p)));
+  const Scratch<float> s(static_cast<std::size_t>(kernels.sums_size(p)));
+  for (Index first = 0; first < tiles; first += p.block) {
+    const Index count = tiles - first < p.block ? tiles - first : p.block;
+    share_out(count, 8,
+              [&](Index begin, Index end) { kernels.transform_block(p, x, dy, first, begin, end, v.get(), g.get()); });
+    parallel_for(36, [&](Index plane) { kernels.add_products(p, plane, count, v.get(), g.get(), first > 0, s.get()); });
+  }
+  if (tiles == 0) {
+    for (Index i = 0; i < shape.kernel[1] * shape.kernel[2] * p.in_channels * p.out_channels; ++i) dw[i] = 0;
+    return;
+  }
+  share_out(p.in_channels, 1, [&](Index begin, Index end) { kernels.finish_filters(p, s.get(), begin, end, dw); });
+}
+
+}  // namespace catalase

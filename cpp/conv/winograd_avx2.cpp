@@ -1,0 +1,22 @@
+// Winograd convolution, level avx2.
+#include "cpu/simd_avx2.h"
+// the vector types come first
+#include "conv/winograd_impl.h"
+
+namespace catalase {
+
+const WinogradKernels winograd_avx2 = {
+    winograd_filters_size,
+    winograd_transform_filters,
+    winograd_forward_block,
+    winograd_inputs_size,
+    winograd_gradients_size,
+    winograd_sums_size,
+    winograd_transform_block,
+    winograd_add_products,
+    winograd_finish_filters,
+    kWidth<float>,
+    24,
+};
+
+}  // namespace catalase

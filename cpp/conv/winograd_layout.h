@@ -1,0 +1,53 @@
+// Where the transformed data lie: rows, planes and panels. Included by winograd_impl.h, after the micro-kernel.
+#pragma once
+
+namespace catalase {
+namespace {
+
+constexpr Index W = kWidth<float>;
+constexpr int kPlanes = 36;
+
+constexpr Index smaller(Index a, Index b) {
+  return a < b ? a : b;
+}
+inline Index piece_start(Index n, Index pieces, Index t) {
+  return n / pieces * t + smaller(t, n % pieces);
+}
+inline Index vectors_of(Index channels) {
+  return (channels + W - 1) / W;
+}
+
+// Rows of V, M and S: whole vectors. Rows 1 KiB or a multiple apart would share few cache sets.
+inline Index row_stride(Index channels) {
+  const Index floats = vectors_of(channels) * W;
+  return floats % 256 == 0 ? floats + 16 : floats;
+}
+inline Index plane_stride(Index rows, Index row_floats) {
+  return copied_stride<float>(rows * row_floats);
+}
+
+// A row of `vectors` vectors is cut into panels, evenly; a plane holds panel after panel, each with all its rows.
+struct Panels {
+  Index vectors, rows;
+
+  Index count() const { return (vectors + kPanelVectors - 1) / kPanelVectors; }
+  Index start(Index panel) const { return piece_start(vectors, count(), panel); }
+  Index plane() const { return plane_stride(rows, vectors * W); }
+};
+inline Panels filter_panels(const WinogradPlan& p) {
+  return {vectors_of(p.out_channels), p.in_channels};
+}
+inline Panels gradient_panels(const WinogradPlan& p) {
+  return {vectors_of(p.out_channels), p.block};
+}
+
+// One vector of `left` channels, or more.
+inline V load_channels(const float* p, Index left) {
+  return left >= W ? load(p) : load_lanes(p, first_lanes<float>(left));
+}
+inline void store_channels(float* p, V v, Index left) {
+  left >= W ? store(p, v) : store_lanes(p, v, first_lanes<float>(left));
+}
+
+}  // namespace
+}  // namespace catalase

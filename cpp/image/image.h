@@ -1,0 +1,65 @@
+// Augmentation: each image of a batch turned, moved, cropped, made brighter and noisier by numbers of its own.
+//
+// x (N, H, W, C) float32 or uint8, y (N, h, w, C) float32. In this order: flips, quarter turns, rotation about the
+// centre (counter-clockwise), shift by whole pixels, crop to (h, w); all of them are ONE map from output pixel to
+// source pixel, so that an image is read once. Then contrast about each channel's mean, brightness, Gaussian noise,
+// limits. Without a rotation the map is whole numbers and pixels are copied; with one they are bilinear, masks nearest.
+//
+// Random words: Philox with the key `seed`, counter (group, image number, step). Group 0 holds the image's numbers,
+// group 1 + i / 64 the noise of element i. So neither the batch, nor its order, nor the threads leave a trace.
+//
+// Bound: bilinear 4 loads and 7 multiplies a channel, scalar; copies by memory; noise by the random words (4 cycles
+// each).
+#pragma once
+
+#include "common/views.h"
+
+namespace catalase {
+
+enum class Border : int { kConstant = 0, kEdge = 1, kReflect = 2 };
+
+struct AugmentOptions {
+  double flip_horizontal, flip_vertical;  // probabilities
+  bool quarter_turns;                     // half turns only, where height and width differ
+  double rotation;                        // most, in radians, either way
+  double shift_y, shift_x;                // most, in pixels, either way
+  float brightness, contrast;             // most: adds up to +-brightness, multiplies by up to 1 +- contrast
+  float noise;                            // standard deviation
+  float scale;                            // what each value is multiplied by when it is read
+  float low, high;                        // limits of what is written
+  Border border;
+  float fill;   // beyond the border, for Border::kConstant
+  bool random;  // false: nothing but the scale, and the crop from the middle
+};
+
+struct AugmentShape {
+  Index height, width, channels, out_height, out_width;
+};
+
+struct AugmentKey {
+  std::uint64_t seed;
+  std::uint32_t image;
+  std::uint32_t step;
+};
+
+struct ImageKernels {
+  // One image. offsets has room for out_height + out_width numbers.
+  void (*augment_f32)(const AugmentOptions&, AugmentKey, const AugmentShape&, const float* x, float* y, Index* offsets);
+  void (*augment_u8)(const AugmentOptions&, AugmentKey, const AugmentShape&, const std::uint8_t* x, float* y,
+                     Index* offsets);
+  // One mask of items of 1, 2, 4 or 8 bytes: the map of augment_* for the same key, nearest item, zero bits as the
+  // fill.
+  void (*augment_mask)(const AugmentOptions&, AugmentKey, const AugmentShape&, const void* x, void* y, Index item_bytes,
+                       Index* offsets);
+};
+
+extern const ImageKernels image_portable, image_avx2, image_avx512;
+
+// All threads. numbers (n): of the images. False where there is no memory for the offsets.
+template <class T>
+bool augment(const AugmentOptions& options, std::uint64_t seed, std::uint32_t step, const std::uint32_t* numbers,
+             Index n, const AugmentShape& shape, const T* x, float* y);
+bool augment_masks(const AugmentOptions& options, std::uint64_t seed, std::uint32_t step, const std::uint32_t* numbers,
+                   Index n, const AugmentShape& shape, const void* x, void* y, Index item_bytes);
+
+}  // namespace catalase

@@ -1,0 +1,230 @@
+"""The files of a dataset on disk: shards of four columns, and columns over all of them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import math
+import mmap
+import os
+import re
+import zlib
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _storage
+from ._array_files import load_joblib, load_npy
+from ._lazy import LazyArray
+
+COLUMNS = ("X", "y", "w", "ids")
+SHARD_NAME = re.compile(r"(X|y|w|ids)-\d{5,}-[0-9a-f]{64}\.npy")
+
+
+class Form(NamedTuple):
+    """Shape of one row of a column, and its dtype (the widest, where shards differ in the length of their strings)."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes a row."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+class Shards:
+    """Shards of a folder: how many rows each has, the form of each column, and the arrays.
+
+    Parameters
+    ----------
+    folder : Path
+    rows : list of int
+        Of each shard.
+    forms : dict of str to Form
+    """
+
+    whole_reads = False  # whether a part of a shard costs as much as all of it
+
+    def __init__(self, folder: Path, rows: list[int], forms: dict[str, Form]) -> None:
+        self.folder, self.rows, self.forms = folder, rows, forms
+        self.starts = np.concatenate([[0], np.cumsum(np.array(rows, np.int64))])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def read(self, shard: int, column: str) -> NDArray[Any]:
+        """Return a column of one shard, read-only where it is mapped from its file."""
+        raise NotImplementedError
+
+    @property
+    def total(self) -> int:
+        """Rows of all shards."""
+        return int(self.starts[-1])
+
+
+class NpyShards(Shards):
+    """Catalase's own shards: ``.npy`` files whose names hold their checksums."""
+
+    def __init__(
+        self, folder: Path, entries: list[dict[str, str]], rows: list[int], forms: dict[str, Form], verify: bool
+    ) -> None:
+        super().__init__(folder, rows, forms)
+        self.entries, self.verify = entries, verify
+        self._headers: dict[str, tuple[int, np.dtype[Any]]] = {}
+
+    def read(self, shard: int, column: str) -> NDArray[Any]:
+        """Map a column of one shard; its checksum is compared the first time."""
+        name = self.entries[shard][column]
+        file = self.folder / name
+        shape = (self.rows[shard], *self.forms[column].shape)
+        if name not in self._headers:
+            self._headers[name] = self._open(file, name, shape, self.forms[column].dtype)
+        offset, dtype = self._headers[name]
+        if math.prod(shape) == 0 or dtype.itemsize == 0:
+            return np.zeros(shape, dtype)
+        with open(file, "rb") as raw:
+            mapped = mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ)  # goes when the last array into it goes
+        return np.frombuffer(mapped, dtype, math.prod(shape), offset).reshape(shape)
+
+    def _open(self, file: Path, name: str, shape: tuple[int, ...], wanted: np.dtype[Any]) -> tuple[int, np.dtype[Any]]:
+        if not file.is_file():
+            raise ValueError(f"DiskDataset: {file} is missing; make the dataset again, or copy the folder whole")
+        if self.verify and _storage.sha256_file(file) != name[-68:-4]:
+            raise ValueError(
+                f"DiskDataset: {file} was altered or cut short (its checksum differs); make the dataset again"
+            )
+        try:
+            with open(file, "rb") as raw:
+                np.lib.format.read_magic(raw)
+                found, fortran, dtype = np.lib.format.read_array_header_1_0(raw)
+                offset = raw.tell()
+        except ValueError as error:
+            raise ValueError(f"DiskDataset: {file} is no .npy file ({error}); make the dataset again") from None
+        fits = dtype == wanted or (dtype.kind == wanted.kind and dtype.kind in "US")
+        long_enough = os.path.getsize(file) >= offset + math.prod(shape) * dtype.itemsize
+        if found != shape or not fits or (fortran and len(shape) > 1) or not long_enough:
+            raise ValueError(
+                f"DiskDataset: {file} holds {dtype} of shape {found} where the manifest has {wanted} of shape {shape}; "
+                "make the dataset again"
+            )
+        return offset, dtype
+
+
+class DeepChemShards(Shards):
+    """The folder of a DeepChem ``DiskDataset``: ``.npy`` or ``.joblib`` shards, listed in ``metadata.csv.gzip``."""
+
+    whole_reads = True
+
+    def __init__(self, folder: Path) -> None:
+        self.entries = _deepchem_entries(folder)
+        self._recent: OrderedDict[tuple[int, str], NDArray[Any]] = OrderedDict()
+        super().__init__(folder, [], {})
+        ids = [self._load(shard, "ids") for shard in range(len(self.entries))]
+        rows = [len(part) for part in ids]
+        forms = {"ids": Form(ids[0].shape[1:], np.result_type(*ids))}
+        for column in ("X", "y", "w"):
+            first = self._load(0, column)
+            forms[column] = Form(first.shape[1:], first.dtype)
+        super().__init__(folder, rows, forms)
+
+    def read(self, shard: int, column: str) -> NDArray[Any]:
+        """Read a column of one shard; the last few are kept, since `.joblib` is read whole."""
+        key = (shard, column)
+        if key not in self._recent:
+            array = self._load(shard, column)
+            shape, dtype = (self.rows[shard], *self.forms[column].shape), self.forms[column].dtype
+            if array.shape != shape or array.dtype.kind != dtype.kind:
+                raise ValueError(
+                    f"DiskDataset: {column} of shard {shard} in {self.folder} is {array.dtype} of shape {array.shape}, but "
+                    f"{dtype} of shape {shape} was needed to fit the ids and the first shard"
+                )
+            self._recent[key] = array.astype(dtype, copy=False)
+        self._recent.move_to_end(key)
+        while len(self._recent) > 2 * len(COLUMNS):
+            self._recent.popitem(last=False)
+        return self._recent[key]
+
+    def _load(self, shard: int, column: str) -> NDArray[Any]:
+        name = self.entries[shard][column]
+        if not name:  # DeepChem leaves a column without values out
+            n = len(self._load(shard, "ids")) if column != "ids" else len(self._load(shard, "X"))
+            absent: dict[str, NDArray[Any]] = {
+                "y": np.zeros((n, 0), np.float32),
+                "w": np.ones(n, np.float32),
+                "ids": np.arange(n),
+            }
+            return absent[column]
+        file = self.folder / name
+        if not file.is_file():
+            raise ValueError(f"DiskDataset: {file} is missing; copy the folder whole")
+        return load_npy(file) if name.endswith(".npy") else load_joblib(file)
+
+
+def is_deepchem(folder: Path) -> bool:
+    """Whether a folder is a DeepChem ``DiskDataset``."""
+    return (folder / "metadata.csv.gzip").is_file() and (folder / "tasks.json").is_file()
+
+
+def deepchem_tasks(folder: Path) -> list[Any]:
+    """Names of the tasks of a DeepChem folder."""
+    try:
+        with open(folder / "tasks.json", encoding="utf-8") as file:
+            tasks = json.load(file)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"DiskDataset: {folder / 'tasks.json'} is damaged ({error}); copy the folder again") from None
+    if not isinstance(tasks, list) or not all(isinstance(task, (str, int, float)) for task in tasks):
+        raise ValueError(f"DiskDataset: {folder / 'tasks.json'} must hold a list of names")
+    return tasks
+
+
+def _deepchem_entries(folder: Path) -> list[dict[str, str]]:
+    path = folder / "metadata.csv.gzip"
+    try:
+        with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"DiskDataset: {path} is damaged ({error}); copy the folder again") from None
+    entries = []
+    for row in rows:
+        entry = {column: (row.get(column) or "").strip() for column in COLUMNS}
+        for name in entry.values():
+            if name and (Path(name).name != name or not name.endswith((".npy", ".joblib"))):
+                raise ValueError(
+                    f"DiskDataset: {path} names a shard {name!r}, which is no .npy or .joblib file beside it"
+                )
+        if not entry["X"]:
+            raise ValueError(f"DiskDataset: {path} has a shard without X")
+        entries.append(entry)
+    if not entries:
+        raise ValueError(f"DiskDataset: {path} lists no shards")
+    return entries
+
+
+class ShardedArray(LazyArray):
+    """A column over many shards; an access reads the rows that it asks for, shard by shard."""
+
+    def __init__(self, shards: Shards, column: str) -> None:
+        form = shards.forms[column]
+        super().__init__((shards.total, *form.shape), form.dtype)
+        self.shards, self.column = shards, column
+
+    def take_rows(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return these rows."""
+        out = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        starts = self.shards.starts
+        which = np.searchsorted(starts, rows, side="right") - 1
+        for shard in np.unique(which):
+            part = self.shards.read(int(shard), self.column)
+            here = np.flatnonzero(which == shard)
+            local = rows[here] - starts[shard]
+            first, last = here[0], here[-1]
+            if last - first == local[-1] - local[0] == len(here) - 1 and (len(here) < 3 or (np.diff(local) == 1).all()):
+                out[first : last + 1] = part[local[0] : local[-1] + 1]
+            else:
+                out[here] = part[local]
+        return out

@@ -1,0 +1,209 @@
+"""Writing datasets to disk, shard by shard, so that a kill loses nothing that was committed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _storage
+from .._report import Report
+from ._shards import COLUMNS, SHARD_NAME, Form
+from .dataset import Dataset
+
+FORMAT, VERSION = "catalase dataset", 2
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
+
+
+class ShardList:
+    """Shards that are written already, and the form that the next must have."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.entries: list[dict[str, Any]] = []
+        self.forms: dict[str, Form] = {}
+
+    def add(self, shard: Dataset) -> None:
+        """Write the columns of a shard; they count once a manifest names them."""
+        number = len(self.entries)
+        arrays = {column: np.asarray(getattr(shard, column)) for column in COLUMNS}
+        forms = {column: self._fit(column, array, number) for column, array in arrays.items()}
+        entry: dict[str, Any] = {"rows": len(arrays["ids"])}
+        for column, array in arrays.items():
+            entry[column] = _write(self.folder, column, number, array)
+        self.entries.append(entry)
+        self.forms = forms
+
+    def _fit(self, column: str, array: NDArray[Any], number: int) -> Form:
+        if array.dtype.hasobject:
+            raise TypeError(f"DiskDataset: {column} holds Python objects; convert it to numbers or strings")
+        new = Form(array.shape[1:], array.dtype)
+        old = self.forms.get(column)
+        if old is None:
+            return new
+        if new.dtype.kind == old.dtype.kind and new.dtype.kind in "US" and new.shape == old.shape:
+            return Form(new.shape, max(old.dtype, new.dtype, key=lambda dtype: dtype.itemsize))
+        if new != old:
+            raise ValueError(
+                f"DiskDataset.create: {column} of shard {number} has rows of shape {new.shape} and {new.dtype}, but the "
+                f"shards before it {old.shape} and {old.dtype}; give all shards one width and dtype"
+            )
+        return old
+
+    def commit(self, tasks: list[Any], report: Report | None, extra: dict[str, Any]) -> None:
+        """Write the manifest: from here on the shards are there."""
+        columns = {c: {"shape": list(form.shape), "dtype": form.dtype.str} for c, form in self.forms.items()}
+        _storage.write_json_atomic(
+            self.folder / "manifest.json",
+            {
+                "format": FORMAT,
+                "format_version": VERSION,
+                "tasks": tasks,
+                "columns": columns,
+                "shards": self.entries,
+                "report": report.to_dict() if report else None,
+                "extra": extra,
+            },
+        )
+
+    def sweep(self) -> None:
+        """Remove shards that no manifest names, and what a kill left half written."""
+        wanted = {entry[column] for entry in self.entries for column in COLUMNS}
+        for file in self.folder.iterdir():
+            if _TEMPORARY.fullmatch(file.name) or (SHARD_NAME.fullmatch(file.name) and file.name not in wanted):
+                file.unlink(missing_ok=True)
+
+
+class DiskWriter:
+    """Append shards to a dataset on disk, each committed when `append` returns.
+
+    Parameters
+    ----------
+    path : path
+        Made where it does not exist.
+    tasks : sequence, optional
+        Names of the columns of y; those of the first shard where left out.
+    extra : dict, optional
+        Further JSON values to keep.
+    resume : bool
+        Go on behind the shards that are there. False refuses a folder that has some.
+
+    Attributes
+    ----------
+    rows, shards : int
+        Committed so far: where a resumed run has to go on.
+
+    Raises
+    ------
+    FileExistsError
+        If there is a dataset and `resume` is False.
+    OSError
+        If the folder cannot be written. What was committed stays.
+
+    Notes
+    -----
+    The files of a shard are written, flushed and renamed; then a manifest that names it replaces the old one by one
+    rename. A kill at any point leaves the shards of the last manifest, whole; what it left behind of the next is
+    removed by the next writer. One writer a folder at a time.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, catalase as ct
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     writer = ct.data.DiskWriter(folder)
+    ...     for start in (0, 100):
+    ...         _ = writer.append(ct.data.NumpyDataset(np.zeros((100, 4), np.uint8), ids=np.arange(start, start + 100)))
+    ...     writer.rows, len(writer.dataset())
+    (200, 200)
+    """
+
+    def __init__(
+        self, path: str | Path, *, tasks: Any = None, extra: dict[str, Any] | None = None, resume: bool = False
+    ) -> None:
+        self.path = Path(path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._list = ShardList(self.path)
+        self._tasks = None if tasks is None else list(tasks)
+        self._extra, self._report = dict(extra or {}), None
+        if (self.path / "manifest.json").exists():
+            if not resume:
+                raise FileExistsError(
+                    f"DiskWriter: {self.path} holds a dataset; give resume=True to append to it, or another folder"
+                )
+            self._take_over(tasks, extra)
+        self._list.sweep()
+
+    def _take_over(self, tasks: Any, extra: dict[str, Any] | None) -> None:
+        there = self.dataset()
+        self._list.entries = [dict(entry) for entry in there.manifest_shards]
+        self._list.forms = dict(there.forms)
+        self._report = there.report
+        if self._tasks is None:
+            self._tasks = list(there.tasks)
+        elif self._tasks != list(there.tasks):
+            raise ValueError(f"DiskWriter: {self.path} has the tasks {there.tasks}, not {self._tasks}")
+        self._extra = dict(there.extra) if extra is None else self._extra
+
+    @property
+    def rows(self) -> int:
+        """Rows committed."""
+        return sum(entry["rows"] for entry in self._list.entries)
+
+    @property
+    def shards(self) -> int:
+        """Shards committed."""
+        return len(self._list.entries)
+
+    def append(self, shard: Dataset) -> int:
+        """Commit one more shard; returns the rows committed in all.
+
+        Parameters
+        ----------
+        shard : Dataset
+            Rows of the same shapes and dtypes as those before it.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For another shape or dtype, or Python objects; nothing is committed then.
+        """
+        tasks = list(shard.tasks) if self._tasks is None else self._tasks
+        before = self._list.forms
+        self._list.add(shard)
+        try:
+            self._list.commit(tasks, self._report, self._extra)
+        except BaseException:
+            self._list.entries.pop()
+            self._list.forms = before
+            raise
+        self._tasks = tasks
+        return self.rows
+
+    def dataset(self) -> Any:
+        """Open what is committed."""
+        from .disk import DiskDataset
+
+        return DiskDataset(self.path)
+
+
+def _write_all(file: BinaryIO, data: memoryview) -> None:
+    file.write(data)
+
+
+def _write(folder: Path, column: str, number: int, array: NDArray[Any]) -> str:
+    """Write one array under a name that holds its checksum."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
+    data = buffer.getbuffer()
+    name = f"{column}-{number:05d}-{hashlib.sha256(data).hexdigest()}.npy"
+    # A file of this name may be a damaged one: look inside before trusting it.
+    file = folder / name
+    if not file.is_file() or os.path.getsize(file) != len(data) or _storage.sha256_file(file) != name[-68:-4]:
+        _storage.write_file_atomic(file, lambda stream: _write_all(stream, data))
+    return name

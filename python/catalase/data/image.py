@@ -1,0 +1,319 @@
+"""Datasets over image files, decoded when their batch comes."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._report import Failure, Report
+from ._lazy import LazyArray, ahead
+from .dataset import Batch, Dataset, NumpyDataset
+
+# How the modes of files are read: gray, colour, colour with transparency, or values beyond 8 bits.
+_READ_AS = {"1": "L", "L": "L", "LA": "RGBA", "PA": "RGBA", "La": "RGBA", "RGBA": "RGBA", "RGBa": "RGBA"}
+_CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4, "F": 1}
+
+
+class ImageForm(NamedTuple):
+    """What every image of a column becomes: height, width and mode ("L", "RGB", "RGBA", "F", or "labels")."""
+
+    height: int
+    width: int
+    mode: str
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Shape of one image."""
+        here = (self.height, self.width)
+        return here if self.mode == "labels" else (*here, _CHANNELS[self.mode])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the values."""
+        return np.dtype(np.float32 if self.mode == "F" else np.uint8)
+
+
+class Checked(NamedTuple):
+    """What a look at all files found: the forms of images and masks, and the files that cannot be read."""
+
+    form: ImageForm
+    mask_form: ImageForm | None
+    failures: list[Failure]
+
+
+@contextlib.contextmanager
+def open_image(path: str | Path) -> Iterator[Any]:
+    """Open an image with Pillow; whatever goes wrong in it becomes one ValueError that names the file."""
+    try:
+        from PIL import Image
+    except ImportError:
+        raise ImportError("images: reading them needs Pillow; pip install pillow") from None
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"images: there is no file {path}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                frames = getattr(image, "n_frames", 1)
+                if frames > 1:
+                    raise _Refused(f"holds {frames} frames; save them as files of their own")
+                yield image
+    except _Refused as error:
+        raise ValueError(f"images: {path} {error}") from None
+    except Image.UnidentifiedImageError:
+        raise ValueError(f"images: {path} is not an image that Pillow knows; it is damaged or no image") from None
+    except (
+        OSError, EOFError, SyntaxError, ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError,
+        Image.DecompressionBombError, Image.DecompressionBombWarning,
+    ) as error:  # fmt: skip
+        raise ValueError(f"images: {path} is damaged or cut short ({error})") from None
+
+
+class _Refused(Exception):
+    """What is wrong with a file, as the rest of a sentence."""
+
+
+def image_form(path: str | Path, size: tuple[int, int] | None, mode: str | None, labels: bool) -> ImageForm:
+    """Look at an image's header: what it becomes."""
+    with open_image(path) as image:
+        own = _mode_of(image)
+        width, height = image.size
+    if labels:
+        if own not in ("L", "RGB") or image.mode not in ("1", "L", "P"):
+            raise ValueError(
+                f"images: {path} is a mask of mode {image.mode!r}; masks have one channel of 8 bits (L, P or 1)"
+            )
+        own = "labels"
+    elif mode is not None:
+        if own == "F" and mode != "F":
+            raise ValueError(f"images: {path} holds more than 8 bits a value ({image.mode}); mode must be 'F' or None")
+        own = mode
+    tall, wide = size or (height, width)
+    return ImageForm(tall, wide, own)
+
+
+def _mode_of(image: Any) -> str:
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        return "F"
+    return "RGBA" if "transparency" in image.info and image.mode == "P" else _READ_AS.get(image.mode, "RGB")
+
+
+def decode(path: str | Path, form: ImageForm, resize: bool, out: NDArray[Any]) -> None:
+    """Decode one file into `out`."""
+    from PIL import Image
+
+    with open_image(path) as image:
+        own = _mode_of(image)
+        if (image.height, image.width) != form[:2] and not resize:
+            raise _Refused(
+                f"is {image.height} x {image.width} where {form.height} x {form.width} were needed (height x width); give "
+                "size=(height, width) to resize all"
+            )
+        if form.mode == "labels":
+            picture = image if image.mode in ("L", "P") else image.convert("L")
+        elif form.mode == "F":
+            picture = image if image.mode == "F" else Image.fromarray(np.asarray(image).astype(np.float32))
+        elif own == "F":
+            raise _Refused(f"holds more than 8 bits a value ({image.mode}), unlike the first image; give mode='F'")
+        else:
+            picture = image.convert(form.mode)
+        if picture.size != (form.width, form.height):
+            how = Image.Resampling.NEAREST if form.mode == "labels" else Image.Resampling.BILINEAR
+            picture = picture.resize((form.width, form.height), how)
+        out[...] = np.asarray(picture).reshape(out.shape)
+
+
+class ImageColumn(LazyArray):
+    """Files as an array (N, H, W, C), or (N, H, W) for masks; each access decodes the files of its rows."""
+
+    def __init__(self, files: Sequence[Path], form: ImageForm, resize: bool, blank: frozenset[int]) -> None:
+        super().__init__((len(files), *form.row_shape), form.dtype)
+        self.files, self.form, self.resize, self.blank = list(files), form, resize, blank
+
+    def take_rows(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Decode these rows."""
+        out = np.zeros((len(rows), *self.shape[1:]), self.dtype)
+        for at, row in enumerate(rows):
+            if int(row) not in self.blank:
+                decode(self.files[row], self.form, self.resize, out[at])
+        return out
+
+    def part(self, rows: NDArray[np.int64]) -> ImageColumn:
+        """Return the column of some of the files."""
+        blank = frozenset(at for at, row in enumerate(rows) if int(row) in self.blank)
+        return ImageColumn([self.files[row] for row in rows], self.form, self.resize, blank)
+
+
+class ImageDataset(Dataset):
+    """Images in files, decoded batch by batch; a thread decodes the next batch while you train on this one.
+
+    Parameters
+    ----------
+    X : sequence of path
+        PNG, TIFF, JPEG and whatever else Pillow reads; one image a file.
+    y : array_like, or sequence of path, optional
+        Labels, as `NumpyDataset`; or masks, one file an image: 8 bits, one channel, values (palette numbers) as they stand.
+    w, ids, tasks : optional
+        As `NumpyDataset`; ids are the paths, w (N,) for masks.
+    size : (int, int), optional
+        Height and width that all images are resized to (bilinear, masks nearest). Where left out, all must be as the
+        first one.
+    mode : {"L", "RGB", "RGBA", "F"}, optional
+        Gray, colour, with transparency, or float32. As the first image where left out; others are converted to it.
+
+    Attributes
+    ----------
+    X : array-like, shape (N, H, W, C)
+        uint8; float32 with the values of the file for images of more than 8 bits. An access decodes its rows: X[3:5]
+        reads two files, ``np.asarray(X)`` all.
+    y : ndarray, or array-like (N, H, W) for masks
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is missing.
+    ValueError
+        For a file that is no image, is cut short, holds several frames, or is of another size than the first. Headers
+        of the first files are read at once, all else when a batch needs it.
+
+    Notes
+    -----
+    Orientation tags of cameras are not applied. `catalase.data.ImageLoader` finds the files of a folder and can check,
+    mask or drop broken ones.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, catalase as ct
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     files = [f"{folder}/{i}.png" for i in range(3)]
+    ...     for i, file in enumerate(files):
+    ...         Image.fromarray(np.full((4, 5), i, np.uint8)).save(file)
+    ...     data = ct.data.ImageDataset(files, y=[0, 1, 0])
+    ...     data.X.shape, [int(X.max()) for X, *_ in data.iterbatches(1, deterministic=True)]
+    ((3, 4, 5, 1), [0, 1, 2])
+    """
+
+    def __init__(
+        self,
+        X: Sequence[str | Path],
+        y: Any = None,
+        w: Any = None,
+        ids: Any = None,
+        *,
+        size: tuple[int, int] | None = None,
+        mode: str | None = None,
+        tasks: Sequence[Any] | None = None,
+        _checked: Checked | None = None,
+    ) -> None:
+        if isinstance(X, (str, Path)):
+            raise TypeError(f"ImageDataset: X must be a list of files, got {X!r}; ImageLoader takes folders")
+        if mode is not None and mode not in _CHANNELS:
+            raise ValueError(f"ImageDataset: mode must be None or one of {', '.join(_CHANNELS)}; got {mode!r}")
+        if size is not None and (len(size) != 2 or min(size) < 1):
+            raise ValueError(f"ImageDataset: size must be (height, width) of 1 or more, got {size!r}")
+        files = [Path(file) for file in X]
+        if not files:
+            raise ValueError("ImageDataset: there are no files")
+        masks = _mask_files(y, len(files))
+        plain = NumpyDataset(
+            np.zeros((len(files), 0)),
+            np.zeros(len(files)) if masks else y,
+            w,
+            np.array([str(file) for file in files]) if ids is None else ids,
+            tasks=tasks,
+        )
+        blank = frozenset(failure.position for failure in _checked.failures) if _checked else frozenset()
+        resize = size is not None
+        form = _checked.form if _checked else image_form(files[0], size, mode, False)
+        self._images = ImageColumn(files, form, resize, blank)
+        self._masks = None
+        if masks:
+            mask_form = (_checked and _checked.mask_form) or image_form(masks[0], size, None, True)
+            self._masks = ImageColumn(masks, mask_form, resize, blank)
+            if self._masks.shape[:3] != self._images.shape[:3]:
+                raise ValueError(
+                    f"ImageDataset: images are {self._images.shape[1:3]} but masks {self._masks.shape[1:3]} (height, "
+                    "width); give size=(height, width)"
+                )
+        self._labels, self._weights, self._ids, self.tasks = plain.y, plain.w, plain.ids, plain.tasks
+        if blank:
+            self._weights = self._weights.copy()
+            self._weights[sorted(blank)] = 0
+        self.report: Report | None = None
+
+    @property
+    def X(self) -> Any:  # type: ignore[override]
+        """Images; an access decodes the rows it asks for."""
+        return self._images
+
+    @property
+    def y(self) -> Any:  # type: ignore[override]
+        """Labels, or masks."""
+        return self._labels if self._masks is None else self._masks
+
+    @property
+    def w(self) -> NDArray[Any]:  # type: ignore[override]
+        """Weights."""
+        return self._weights
+
+    @property
+    def ids(self) -> NDArray[Any]:  # type: ignore[override]
+        """Identifiers: the paths, where none were given."""
+        return self._ids
+
+    def part(self, rows: Any) -> ImageDataset:
+        """Return the dataset of some of the rows, files not yet decoded."""
+        chosen = np.arange(len(self))[np.asarray(rows, np.int64) if np.size(rows) == 0 else np.asarray(rows)]
+        part = object.__new__(ImageDataset)
+        part._images = self._images.part(chosen)
+        part._masks = None if self._masks is None else self._masks.part(chosen)
+        part._labels, part._weights, part._ids = self._labels[chosen], self._weights[chosen], self._ids[chosen]
+        part.tasks, part.report = list(self.tasks), self.report
+        return part
+
+    def select(self, indices: Any) -> Any:
+        """Return the rows at `indices`, in that order, as an ImageDataset: no file is decoded."""
+        return self.part(indices)
+
+    def numbered_batches(
+        self,
+        batch_size: int | None = 100,
+        epochs: int = 1,
+        deterministic: bool = False,
+        pad_batches: bool = False,
+        seed: int | None = None,
+    ) -> Iterator[tuple[int, NDArray[np.int64], Batch]]:
+        """Yield (epoch, row numbers, batch); the order is that of `NumpyDataset`."""
+        numbers = np.arange(len(self))
+        ones = np.ones(len(self), np.float32)  # 0 where a batch is filled up
+        walk = NumpyDataset(numbers, numbers, ones, numbers)
+        batches = walk.numbered_batches(batch_size, epochs, deterministic, pad_batches, seed)
+        return ahead(self._decoded, batches)
+
+    def whole(self) -> NumpyDataset:
+        """Return the dataset in memory, every file decoded."""
+        made = NumpyDataset(self._images[:], self.y[:], self._weights, self._ids)
+        made.tasks = list(self.tasks)
+        return made
+
+    def _decoded(self, item: tuple[int, NDArray[np.int64], Batch]) -> tuple[int, NDArray[np.int64], Batch]:
+        epoch, rows, (_, _, filled, _) = item
+        w = self._weights[rows]
+        w[filled == 0] = 0
+        return epoch, rows, (self._images[rows], self.y[rows], w, self._ids[rows])
+
+
+def _mask_files(y: Any, n: int) -> list[Path] | None:
+    """Files of masks, where y is a list of such."""
+    if not isinstance(y, (list, tuple)) or not y or not all(isinstance(item, (str, Path)) for item in y):
+        return None
+    if len(y) != n:
+        raise ValueError(f"ImageDataset: there are {n} images but {len(y)} masks")
+    return [Path(item) for item in y]

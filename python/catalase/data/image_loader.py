@@ -1,0 +1,180 @@
+"""Folders and lists of image files to datasets."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._report import Failure, Report
+from .dataset import Dataset
+from .disk import DiskDataset
+from .image import Checked, ImageDataset, ImageForm, decode, image_form
+
+_ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+
+
+class ImageLoader:
+    """Read images from folders, files and lists of them, with DeepChem's name and arguments.
+
+    Parameters
+    ----------
+    tasks : sequence of str, optional
+        Names of the columns of labels.
+    sorter : callable
+        Puts the files of a folder in order.
+    size : (int, int), optional
+        Height and width that all images are resized to; all must be of one size where left out.
+    mode : {"L", "RGB", "RGBA", "F"}, optional
+        As `ImageDataset`.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, catalase as ct
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for i in range(3):
+    ...         Image.fromarray(np.full((4, 4), i, np.uint8)).save(f"{folder}/{i}.png")
+    ...     data = ct.data.ImageLoader().create_dataset((folder, [0, 1, 1]))
+    ...     data.X[2].max(), data.y.tolist()
+    (np.uint8(2), [0, 1, 1])
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[str] | None = None,
+        sorter: Callable[[Iterable[Path]], Sequence[Path]] = sorted,
+        *,
+        size: tuple[int, int] | None = None,
+        mode: str | None = None,
+    ) -> None:
+        self.tasks = None if tasks is None else list(tasks)
+        self.sorter, self.size, self.mode = sorter, size, mode
+
+    def create_dataset(
+        self,
+        inputs: Any,
+        data_dir: str | Path | None = None,
+        shard_size: int = 1024,
+        errors: str = "raise",
+    ) -> Dataset:
+        """Find the files and make a dataset of them.
+
+        Parameters
+        ----------
+        inputs : path, sequence of paths, or tuple (images, labels) or (images, labels, weights)
+            A folder stands for the PNG, TIFF and JPEG files in it and below it, in the sorter's order. Labels: an array, or
+            a folder or list of masks.
+        data_dir : path, optional
+            Decode all images once, and write them to a `DiskDataset` there.
+        shard_size : int
+            Images a shard.
+        errors : {"raise", "mask", "drop"}
+            What becomes of files that cannot be decoded, or are of another size: an error when they are needed; zeros with
+            weight 0; or left out with a warning. For the latter two every file is decoded once, here. The dataset's
+            ``report`` lists them.
+
+        Returns
+        -------
+        ImageDataset, or DiskDataset where `data_dir` is given
+
+        Raises
+        ------
+        FileNotFoundError
+            If a file or folder is missing, or a folder has no images.
+        ValueError
+            For numbers of labels that do not fit, and files that cannot be read.
+        """
+        if errors not in ("raise", "mask", "drop"):
+            raise ValueError(f"create_dataset: errors must be 'raise', 'mask' or 'drop', got {errors!r}")
+        if shard_size < 1:
+            raise ValueError(f"create_dataset: shard_size must be 1 or more, got {shard_size}")
+        images, y, w = inputs, None, None
+        if isinstance(inputs, tuple):
+            if len(inputs) not in (2, 3):
+                raise ValueError(f"create_dataset: inputs must be (images, labels) or (.., weights), got {len(inputs)}")
+            images, y, *rest = inputs
+            w = rest[0] if rest else None
+        files = self._files(images)
+        if isinstance(y, (str, Path)) or _is_paths(y):
+            y = self._files(y)
+        failures: list[Failure] = []
+        found: Checked | None = None
+        if errors != "raise":
+            found = self._checked(files, y)
+            failures = found.failures
+            if errors == "drop" and failures:
+                keep = np.setdiff1d(np.arange(len(files)), [failure.position for failure in failures])
+                files, y, w = _rows(files, keep), _rows(y, keep), _rows(w, keep)
+                found = found._replace(failures=[])
+        data = ImageDataset(files, y, w, size=self.size, mode=self.mode, tasks=self.tasks, _checked=found)
+        total = len(files) + (len(failures) if errors == "drop" else 0)
+        data.report = Report(total, len(files), failures)
+        if len(files) < total:
+            warnings.warn(
+                f"ImageLoader: {total - len(files)} of {total} images were left out; see .report", stacklevel=2
+            )
+        if data_dir is None:
+            return data
+        starts = range(0, len(files), shard_size)
+        shards = (data.part(np.arange(len(files))[i : i + shard_size]).whole() for i in starts)
+        return DiskDataset.create(data_dir, shards, tasks=data.tasks, report=data.report)
+
+    def _files(self, inputs: Any) -> list[Path]:
+        given = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
+        files: list[Path] = []
+        for item in map(Path, given):
+            if item.is_dir():
+                inside = [f for f in item.rglob("*") if f.suffix.lower() in _ENDINGS and f.is_file()]
+                if not inside:
+                    raise FileNotFoundError(f"ImageLoader: {item} has no {', '.join(_ENDINGS)} files")
+                files += self.sorter(inside)
+            elif item.is_file():
+                files.append(item)
+            else:
+                raise FileNotFoundError(f"ImageLoader: there is no file or folder {item}")
+        if not files:
+            raise FileNotFoundError("ImageLoader: the list of files is empty")
+        return files
+
+    def _checked(self, files: list[Path], y: Any) -> Checked:
+        """Decode every file once: which cannot be, and the form of the first that can."""
+        masks = y if _is_paths(y) else None
+        if masks is not None and len(masks) != len(files):
+            raise ValueError(f"ImageLoader: there are {len(files)} images but {len(masks)} masks")
+        resize = self.size is not None
+        form: ImageForm | None = None
+        mask_form: ImageForm | None = None
+        failures = []
+        for i, file in enumerate(files):
+            try:
+                here = form or image_form(file, self.size, self.mode, False)
+                decode(file, here, resize, np.empty(here.row_shape, here.dtype))
+                if masks is not None:
+                    there = mask_form or image_form(masks[i], self.size, None, True)
+                    decode(masks[i], there, resize, np.empty(there.row_shape, there.dtype))
+                    mask_form = there
+                form = here
+            except ValueError as error:
+                failures.append(Failure(i, str(file), str(error)))
+        if form is None:
+            raise ValueError(
+                f"ImageLoader: none of the {len(files)} files can be read; the first: {failures[0].reason}"
+            )
+        return Checked(form, mask_form, failures)
+
+
+def _is_paths(y: Any) -> bool:
+    return isinstance(y, list) and bool(y) and all(isinstance(item, (str, Path)) for item in y)
+
+
+def _rows(column: Any, keep: Any) -> Any:
+    """Some rows of labels, weights or paths."""
+    if column is None:
+        return None
+    if _is_paths(column):
+        return [column[i] for i in keep]
+    return np.asarray(column)[keep]

@@ -1,0 +1,103 @@
+"""One-hot DNA as a featurizer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._report import Failure, Report
+from ..ops.one_hot_dna import encode, letter_at, spans_of
+
+
+class DNAOneHotFeaturizer:
+    """Sequences to rows of four numbers, A C G T; see `catalase.ops.one_hot_dna`.
+
+    Parameters
+    ----------
+    length : int, optional
+        Rows a sequence; shorter ones end in zeros. All sequences must have one length where left out.
+    reverse_complement : bool
+        Encode the other strand.
+    dtype : {"float32", "uint8", "int8"}
+
+    Attributes
+    ----------
+    report : Report or None
+        Of the last call of `featurize`.
+
+    Notes
+    -----
+    DeepChem's ``OneHotFeaturizer`` with ``charset=["A", "C", "G", "T"]`` has a fifth column for unknown letters, and
+    ``utils.genomics_utils.seq_one_hot_encode`` the order A T C G N; here unknown bases (N) are zeros.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> ct.feat.DNAOneHotFeaturizer(length=8).featurize(["ACGT", "TTGNNA"]).shape
+    (2, 8, 4)
+    """
+
+    def __init__(self, length: int | None = None, reverse_complement: bool = False, dtype: str = "float32") -> None:
+        self.length, self.reverse_complement, self.dtype = length, bool(reverse_complement), np.dtype(dtype).name
+        self.report: Report | None = None
+
+    def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
+        """Return the rows of sequences.
+
+        Parameters
+        ----------
+        datapoints : sequence of str or bytes
+        errors : {"raise", "mask", "drop"}
+            A sequence with a byte that is no letter of DNA, or longer than ``length``: raise, give zeros, or leave it
+            out; with "drop" the result is (array, kept_indices).
+
+        Returns
+        -------
+        ndarray, shape (N, length, 4)
+        """
+        if errors not in ("raise", "mask", "drop"):
+            raise ValueError(f"featurize: errors must be 'raise', 'mask' or 'drop', got {errors!r}")
+        texts = [text.strip() if isinstance(text, (str, bytes)) else text for text in datapoints]
+        failures = [] if errors == "raise" else _unreadable(texts, self.length)
+        for failure in failures:
+            texts[failure.position] = "N" * (self.length or 0)
+        if self.length is None and failures:
+            width = max((len(text) for text in texts), default=0)
+            for failure in failures:
+                texts[failure.position] = "N" * width
+        spans = spans_of("featurize", texts, self.length, self.reverse_complement)
+        X, bad = encode(spans, self.length, self.dtype)
+        for i in np.flatnonzero(bad >= 0):
+            reason = letter_at(texts[i], int(bad[i]))
+            if errors == "raise":
+                raise ValueError(f"featurize: sequence {i} has {reason}")
+            X[i] = 0
+            failures.append(Failure(int(i), str(texts[i]), reason))
+        failures.sort()
+        kept = np.setdiff1d(np.arange(len(texts)), [f.position for f in failures])
+        self.report = Report(len(texts), len(kept) if errors == "drop" else len(texts), failures)
+        return (X[kept], kept) if errors == "drop" else X
+
+    __call__ = featurize
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
+        return {"length": self.length, "reverse_complement": self.reverse_complement, "dtype": self.dtype}
+
+    def __repr__(self) -> str:
+        return f"DNAOneHotFeaturizer({', '.join(f'{k}={v!r}' for k, v in self.to_config().items())})"
+
+
+def _unreadable(texts: Sequence[Any], length: int | None) -> list[Failure]:
+    """What cannot even be handed to the kernel: no text, not ASCII, or too long."""
+    found = []
+    for i, text in enumerate(texts):
+        if not isinstance(text, (str, bytes)):
+            found.append(Failure(i, str(text), f"needs str or bytes, got {type(text).__name__}"))
+        elif isinstance(text, str) and not text.isascii():
+            found.append(Failure(i, text, "has letters beyond ASCII"))
+        elif length is not None and len(text) > length:
+            found.append(Failure(i, str(text), f"has {len(text)} letters, more than {length}"))
+    return found

@@ -1,0 +1,147 @@
+"""One-hot DNA: letters to rows of four numbers."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from .. import _core
+from .memory import empty
+
+_DTYPES = (np.dtype(np.float32), np.dtype(np.uint8), np.dtype(np.int8))
+
+
+class Spans(NamedTuple):
+    """What is to be encoded: interval k is [start, stop) of ``texts[which]``, 0-based, backwards where reversed."""
+
+    texts: list[Any]
+    which: NDArray[np.int64]
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+    reverse: NDArray[np.uint8]
+
+
+def one_hot_dna(
+    sequences: str | bytes | Sequence[str | bytes],
+    *,
+    length: int | None = None,
+    reverse_complement: bool | Sequence[bool] | NDArray[np.bool_] = False,
+    dtype: DTypeLike = np.float32,
+) -> NDArray[Any]:
+    """Encode DNA: ``out[i, j]`` is 1 in the column of letter j of sequence i, in the order A C G T.
+
+    Parameters
+    ----------
+    sequences : str, bytes, or list of them
+        A C G T in either case; U counts as T. N and the other IUPAC letters (R Y S W K M B D H V) give a row of zeros.
+    length : int, optional
+        Rows a sequence: shorter ones end in rows of zeros. All sequences must have one length where left out.
+    reverse_complement : bool, or one a sequence
+        The other strand, read in its own direction: the last letter first, A for T and C for G.
+    dtype : {float32, uint8, int8}
+
+    Returns
+    -------
+    ndarray, shape (N, length, 4)
+        Without the first axis for a single str or bytes.
+
+    Raises
+    ------
+    TypeError
+        If a sequence is neither str nor bytes, or for another dtype.
+    ValueError
+        For a byte that is no letter of DNA, naming it and its position; sequences of unequal length without
+        ``length``, or longer than it.
+
+    Notes
+    -----
+    Same result for any number of threads. An empty list gives shape (0, length or 0, 4).
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> ct.ops.one_hot_dna("ACNt", dtype="uint8")
+    array([[1, 0, 0, 0],
+           [0, 1, 0, 0],
+           [0, 0, 0, 0],
+           [0, 0, 0, 1]], dtype=uint8)
+    >>> ct.ops.one_hot_dna(["ACG", "TT"], length=4).shape
+    (2, 4, 4)
+    """
+    single = isinstance(sequences, (str, bytes))
+    texts = [sequences] if single else list(sequences)
+    result, bad = encode(spans_of("one_hot_dna", texts, length, reverse_complement), length, dtype)
+    for i in np.flatnonzero(bad >= 0)[:1]:
+        which = "the sequence" if single else f"sequence {i}"
+        raise ValueError(f"one_hot_dna: {which} has {letter_at(texts[i], int(bad[i]))}")
+    return result[0] if single else result
+
+
+def spans_of(function: str, texts: list[Any], length: int | None, reverse_complement: Any) -> Spans:
+    """Check sequences that are to be encoded whole."""
+    kinds = set(map(type, texts))
+    if kinds != {bytes} and not (kinds == {str} and all(map(str.isascii, texts))):
+        _check_texts(function, texts)
+    sizes = np.fromiter(map(len, texts), np.int64, len(texts))
+    if length is None:
+        other = np.flatnonzero(sizes != sizes[0]) if len(sizes) else np.zeros(0, np.int64)
+        if len(other):
+            raise ValueError(
+                f"{function}: sequence 0 has {sizes[0]} letters but sequence {other[0]} has {sizes[other[0]]}; give "
+                "length= to fill shorter ones up with zeros"
+            )
+    else:
+        length = operator.index(length)
+        longer = np.flatnonzero(sizes > length)
+        if length < 0 or len(longer):
+            came = f"sequence {longer[0]} has {sizes[longer[0]]} letters" if len(longer) else "it must be 0 or more"
+            raise ValueError(f"{function}: length is {length}, but {came}; cut the sequence or give a larger length")
+    reverse = np.asarray(reverse_complement)
+    if reverse.dtype != np.bool_ or reverse.shape not in ((), (len(texts),)):
+        raise ValueError(
+            f"{function}: reverse_complement must be True, False, or {len(texts)} of them, one a sequence; got "
+            f"{reverse.dtype} of shape {reverse.shape}"
+        )
+    flags = np.ascontiguousarray(np.broadcast_to(reverse, (len(texts),))).astype(np.uint8)
+    return Spans(texts, np.arange(len(texts), dtype=np.int64), np.zeros(len(texts), np.int64), sizes, flags)
+
+
+def _check_texts(function: str, texts: list[Any]) -> None:
+    """Look at each text; the usual lists need no such loop."""
+    for i, text in enumerate(texts):
+        if not isinstance(text, (str, bytes)):
+            raise TypeError(f"{function}: sequences must be str or bytes, but sequence {i} is {type(text).__name__}")
+        if isinstance(text, str) and not text.isascii():
+            at, letter = next((at, letter) for at, letter in enumerate(text) if not letter.isascii())
+            raise ValueError(
+                f"{function}: sequence {i} has {letter!r} at position {at}, which is no letter of DNA; needed A C G T "
+                "(or U), N or another IUPAC letter"
+            )
+
+
+def encode(spans: Spans, length: int | None, dtype: DTypeLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the rows, and for each interval the position in its text of the first byte that is no letter, or -1."""
+    kind = np.dtype(dtype)
+    if kind not in _DTYPES:
+        raise TypeError(f"one_hot_dna: dtype must be float32, uint8 or int8, got {kind}")
+    n = len(spans.which)
+    if length is None:
+        length = int((spans.stop - spans.start).max()) if n else 0
+    out = empty((n, length, 4), kind)
+    bad = np.empty(n, np.int64)
+    _core.one_hot_dna(spans.texts, spans.which, spans.start, spans.stop, spans.reverse, out, bad)
+    return out, bad
+
+
+def letter_at(text: str | bytes, position: int) -> str:
+    """Say what stands at a position that holds no letter of DNA, and what was needed."""
+    value = text[position] if isinstance(text, bytes) else ord(text[position])
+    shown = f" ({chr(value)!r})" if 0x20 <= value < 0x7F else ""
+    return (
+        f"the byte 0x{value:02X}{shown} at position {position}; needed A C G T (or U), N or another IUPAC letter, in "
+        "either case"
+    )

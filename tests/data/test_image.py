@@ -1,0 +1,186 @@
+"""Images from files: what is decoded, when, and what is said of files that cannot be."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import catalase as ct
+from catalase.data import DiskDataset, ImageDataset, ImageLoader
+from catalase.data._lazy import ahead
+
+
+def save(path, array, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path, **options)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path, rng):
+    """Seven gray pictures of 6 x 5 in three formats, JPEG among them for its name alone (it is lossy)."""
+    arrays = rng.integers(0, 256, (7, 6, 5), np.uint8)
+    names = ["a.png", "b.tif", "c.PNG", "d.tiff", "sub/e.png", "sub/f.png", "sub/g.png"]
+    for name, array in zip(names, arrays, strict=True):
+        save(tmp_path / "images" / name, array)
+    (tmp_path / "images" / "notes.txt").write_text("no image")
+    return tmp_path / "images", arrays
+
+
+def test_a_folder_in_order(folder):
+    path, arrays = folder
+    data = ImageLoader().create_dataset((path, np.arange(7)))
+    assert data.get_shape() == ((7, 6, 5, 1), (7,), (7,), (7,)) and data.X.dtype == np.uint8
+    assert np.array_equal(np.asarray(data.X)[..., 0], arrays) and data.ids[0].endswith("a.png")
+    assert np.array_equal(data.X[[5, 1]][..., 0], arrays[[5, 1]]) and np.array_equal(data.X[-1][..., 0], arrays[6])
+    assert np.array_equal(data.X[1:6:2, 2:4], arrays[1:6:2, 2:4, :, None]) and data.X[np.arange(7) < 2].shape[0] == 2
+    assert (data.X + 0).shape == data.X.shape and [x.shape for x in data.X] == [(6, 5, 1)] * 7
+    with pytest.raises(IndexError, match="row 7 of a column of 7 rows"):
+        data.X[7]
+    reverse = ImageLoader(sorter=lambda files: sorted(files, reverse=True)).create_dataset(path)
+    assert np.array_equal(reverse.X[0][..., 0], arrays[6])
+
+
+def test_batches_are_those_of_an_array(folder):
+    path, arrays = folder
+    data = ImageLoader().create_dataset((path, np.arange(7)))
+    plain = ct.data.NumpyDataset(arrays[..., None], np.arange(7), ids=data.ids)
+    for walk in ({"seed": 3}, {"deterministic": True}, {"seed": 1, "epochs": 2, "pad_batches": True}):
+        pairs = list(zip(data.iterbatches(3, **walk), plain.iterbatches(3, **walk), strict=True))
+        assert len(pairs) == 3 * walk.get("epochs", 1)
+        for one, two in pairs:
+            assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+    part = data.select([4, 2])
+    assert isinstance(part, ImageDataset) and np.array_equal(part.X[:][..., 0], arrays[[4, 2]])
+    train, test = ct.splits.RandomSplitter().train_test_split(data, frac_train=0.5, seed=0)
+    assert len(train) + len(test) == 7 and isinstance(train, ImageDataset)
+
+
+def test_colour_gray_and_more_bits(tmp_path, rng):
+    colour = rng.integers(0, 256, (4, 4, 3), np.uint8)
+    files = [save(tmp_path / "a.png", colour), save(tmp_path / "b.png", colour[..., 0])]
+    data = ImageDataset(files)
+    assert np.array_equal(data.X[0], colour) and np.array_equal(data.X[1], np.repeat(colour[..., :1], 3, axis=2))
+    assert ImageDataset(files, mode="L").X[1].shape == (4, 4, 1)
+    deep = rng.integers(0, 65536, (4, 4), np.uint16)
+    data = ImageDataset([save(tmp_path / "deep.png", deep), save(tmp_path / "deep.tif", deep), files[1]])
+    assert data.X.dtype == np.float32 and np.array_equal(data.X[:2][..., 0], [deep, deep])
+    assert np.array_equal(data.X[2][..., 0], colour[..., 0])
+    with pytest.raises(ValueError, match=r"deep\.png holds more than 8 bits .*'F' or None"):
+        ImageDataset([tmp_path / "deep.png"], mode="L")
+    with pytest.raises(ValueError, match=r"deep\.png holds more than 8 bits a value .*unlike the first"):
+        ImageDataset([files[1], tmp_path / "deep.png"]).X[1]
+    save(tmp_path / "c.jpg", np.full((4, 4, 3), 200, np.uint8), quality=95)
+    assert np.abs(ImageDataset([tmp_path / "c.jpg"]).X[0].astype(int) - 200).max() < 4
+
+
+def test_masks(tmp_path, rng):
+    images = [save(tmp_path / f"i{i}.png", rng.integers(0, 256, (8, 8), np.uint8)) for i in range(3)]
+    labels = rng.integers(0, 3, (3, 8, 8), np.uint8)
+    masks = [save(tmp_path / "m" / f"{i}.png", m) for i, m in enumerate(labels)]
+    data = ImageDataset(images, masks)
+    assert data.y.shape == (3, 8, 8) and np.array_equal(np.asarray(data.y), labels) and data.w.shape == (3,)
+    same = ImageLoader().create_dataset((images, tmp_path / "m"))
+    (_, y, _, _), *_ = same.iterbatches(3, deterministic=True)
+    assert np.array_equal(y, labels)
+    small = ImageDataset(images, masks, size=(4, 4))
+    assert small.X[0].shape == (4, 4, 1) and set(np.unique(small.y[0])) <= {0, 1, 2}
+    train = ct.data.AugmentedDataset(data, ct.data.Augment(flip_vertical=1.0), masks=True)
+    (X, y, _, ids), *_ = train.iterbatches(3, seed=0)
+    order = [data.ids.tolist().index(i) for i in ids]
+    assert np.array_equal(y, labels[order][:, ::-1]) and X.dtype == np.float32
+    with pytest.raises(ValueError, match="3 images but 2 masks"):
+        ImageDataset(images, masks[:2])
+    rgb = save(tmp_path / "rgb.png", np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(ValueError, match="mask of mode 'RGB'"):
+        ImageDataset(images[:1], [rgb])
+    with pytest.raises(ValueError, match=r"images are \(8, 8\) but masks \(2, 2\)"):
+        ImageDataset(images[:1], [save(tmp_path / "s.png", np.zeros((2, 2), np.uint8))])
+
+
+@pytest.fixture
+def broken(tmp_path, rng):
+    """Good, cut short, no image, good, of another size."""
+    good = rng.integers(0, 256, (40, 40), np.uint8)
+    files = [save(tmp_path / f"{i}.{e}", good) for i, e in enumerate(["png", "png", "jpg", "png", "png"])]
+    files[1].write_bytes(files[1].read_bytes()[:-700])
+    files[2].write_bytes(b"GIF? no")
+    save(files[4], good[:20])
+    return files, good
+
+
+def test_broken_files_are_errors_when_they_are_needed(broken):
+    files, good = broken
+    data = ImageLoader().create_dataset(files)
+    assert np.array_equal(data.X[0][..., 0], good)
+    for row, words in (
+        (1, r"1\.png is damaged or cut short"),
+        (2, r"2\.jpg is not an image"),
+        (4, r"4\.png is 20 x 40 where 40 x 40 were needed .*size="),
+    ):
+        with pytest.raises(ValueError, match=words):
+            data.X[row]
+    with pytest.raises(ValueError, match="cut short"):
+        list(data.iterbatches(2, deterministic=True))
+    assert ImageLoader(size=(10, 12)).create_dataset([files[0], files[4]]).X[:].shape == (2, 10, 12, 1)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_mask_and_drop(broken, first, tmp_path):
+    files, good = broken
+    files = files[first:]
+    with pytest.warns(UserWarning, match=f"3 of {len(files)} images were left out"):
+        dropped = ImageLoader().create_dataset((files, np.arange(len(files))), errors="drop")
+    assert len(dropped) == 2 - first and dropped.y[-1] == 3 - first and dropped.report.kept == len(dropped)
+    assert [f.position for f in dropped.report.failures] == [1 - first, 2 - first, 4 - first]
+    masked = ImageLoader().create_dataset((files, np.arange(len(files))), errors="mask")
+    assert masked.w.tolist() == [1.0, 0, 0, 1, 0][first:] and not masked.X[1 - first].any()
+    assert np.array_equal(masked.X[3 - first][..., 0], good) and len(masked.report.failures) == 3
+    assert masked.select([2 - first, len(files) - 1]).X[0].max() == 0
+    disk = ImageLoader().create_dataset((files, np.arange(len(files))), tmp_path / "d", shard_size=2, errors="mask")
+    assert isinstance(disk, DiskDataset) and np.array_equal(np.asarray(disk.X), masked.X[:])
+    assert disk.w.tolist() == masked.w.tolist() and len(disk.report.failures) == 3
+
+
+def test_what_is_refused(tmp_path, broken):
+    files, _ = broken
+    with pytest.raises(ValueError, match=r"none of the 2 files can be read; the first: .*cut short"):
+        ImageLoader().create_dataset(files[1:3], errors="drop")
+    (tmp_path / "empty").mkdir()
+    for inputs, words in (
+        (tmp_path / "none", "no file or folder"),
+        (tmp_path / "empty", r"has no \.png"),
+        ([], "empty"),
+    ):
+        with pytest.raises(FileNotFoundError, match=words):
+            ImageLoader().create_dataset(inputs)
+    with pytest.raises(TypeError, match="ImageLoader takes folders"):
+        ImageDataset("folder")
+    with pytest.raises(ValueError, match="mode must be None or one of L, RGB"):
+        ImageDataset(files, mode="gray")
+    with pytest.raises(ValueError, match="size must be"):
+        ImageDataset(files, size=(0, 3))
+    with pytest.raises(ValueError, match="errors must be"):
+        ImageLoader().create_dataset(files, errors="skip")
+    frames = [Image.fromarray(np.full((4, 4), i, np.uint8)) for i in range(3)]
+    frames[0].save(tmp_path / "stack.tif", save_all=True, append_images=frames[1:])
+    with pytest.raises(ValueError, match=r"stack\.tif holds 3 frames"):
+        ImageDataset([tmp_path / "stack.tif"])
+
+
+def test_work_ahead_keeps_order_and_ends_its_thread():
+    def threads():
+        return [t for t in threading.enumerate() if t.name.startswith("catalase-data")]
+
+    started = []
+    walk = ahead(lambda i: started.append(i) or i * i, range(100), depth=2)
+    assert [next(walk), next(walk)] == [0, 1] and len(started) <= 5
+    walk.close()
+    assert not threads() and len(started) < 10
+    assert list(ahead(lambda i: i, [])) == [] and list(ahead(str, range(3), depth=9)) == ["0", "1", "2"]
+    with pytest.raises(ZeroDivisionError):
+        list(ahead(lambda i: 1 // i, [1, 0]))
+    assert not threads()
