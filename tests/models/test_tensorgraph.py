@@ -410,3 +410,23 @@ def test_restoring_a_graph_of_other_layers_is_refused(tmp_path):
     )
     with pytest.raises(ValueError, match="do not fit"):
         ct.models.load(tmp_path / "m")
+
+
+def test_the_books_graph_on_a_few_images_of_mnist(data_dir):
+    if not (data_dir / "mnist").is_dir():
+        pytest.skip("no mnist in CATALASE_DATA_DIR")
+    mnist = ct.data.mnist.read_data_sets(data_dir / "mnist", one_hot=True)
+    few = ct.data.NumpyDataset(mnist.train.images[:60], mnist.train.labels[:60])
+    model = TensorGraph(batch_size=30, seed=0)
+    feature, label = layers.Feature(shape=(None, 784)), layers.Label(shape=(None, 10))
+    image = layers.Reshape(shape=(None, 28, 28), in_layers=feature)
+    conv = layers.Conv2D(num_outputs=32, activation_fn="relu", in_layers=image)
+    conv = layers.Conv2D(num_outputs=64, activation_fn="relu", in_layers=conv)
+    hidden = layers.Dense(out_channels=1024, activation_fn="relu", in_layers=layers.Flatten(in_layers=conv))
+    logits = layers.Dense(out_channels=10, activation_fn=None, in_layers=hidden)
+    model.set_loss(layers.ReduceMean(in_layers=layers.SoftMaxCrossEntropy(in_layers=[label, logits])))
+    model.add_output(layers.SoftMax(in_layers=logits))
+    history = model.fit(few, nb_epoch=4)
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
+    assert "(N, 50176)" in model.summary()
+    assert sum(p.size for p in model.module.parameters()) == 832 + 51_264 + 50_176 * 1024 + 1024 + 10_250
