@@ -193,7 +193,7 @@ IMAGES = np.zeros((4, 6, 6), np.float32)
         (lambda: CNN(1, 1, 1).predict(IMAGES), ValueError, r"length, 1\) \(the last axis may be left out\)"),
         (lambda: CNN(1, 1, 2, [4], 7).predict(IMAGES), ValueError, "kernel"),
         (lambda: CNN(1, 1, 2).predict(IMAGES.astype(str)), TypeError, "numbers"),
-        (lambda: CNN(1, 1, 2).predict(IMAGES * np.inf), ValueError, "not finite at row 0"),
+        (lambda: CNN(1, 1, 2).predict(IMAGES + np.inf), ValueError, "not finite at row 0"),
         (lambda: CNN(1, 1, 2).fit(IMAGES), TypeError, "needs a dataset"),
         (lambda: CNN(1, 1, 2).fit(ct.data.NumpyDataset(IMAGES, np.full(4, 2.0))), ValueError, "from 0 to 1"),
         (lambda: CNN(1, 1, 2).fit(ct.data.NumpyDataset(IMAGES[:0], np.zeros(0))), ValueError, "empty"),
