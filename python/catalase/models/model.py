@@ -108,7 +108,7 @@ class Model:
             nb_epoch=nb_epoch,
             batch_size=self.batch_size,
             seed=seed,
-            valid=valid,
+            valid=None if valid is None else self._validation_rows(valid),
             callbacks=callbacks,
             progress=progress,
             forward=self._forward,
@@ -236,6 +236,10 @@ class Model:
 
     def _training_rows(self, dataset: Any) -> Any:
         """What the training loop walks through: the dataset, or the same batches in a form that the net takes faster."""
+        return dataset
+
+    def _validation_rows(self, dataset: Any) -> Any:
+        """As `_training_rows`, for the loss after each epoch."""
         return dataset
 
     def _forward(self, module: nn.Module, X: Any) -> Tensor:

@@ -40,9 +40,13 @@ def truncated_normal(std: float = 0.02) -> Initializer:
 
     def draw(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
         values = rng.standard_normal(shape, dtype=np.float32)
-        while (outside := np.abs(values) > 2).any():
-            values[outside] = rng.standard_normal(int(outside.sum()), dtype=np.float32)
-        return values * np.float32(std)
+        flat = values.reshape(-1)
+        outside = np.flatnonzero(np.abs(flat) > 2)
+        while outside.size:  # looked at again are only those that were drawn again
+            flat[outside] = rng.standard_normal(outside.size, dtype=np.float32)
+            outside = outside[np.abs(flat[outside]) > 2]
+        values *= np.float32(std)
+        return values
 
     return draw
 

@@ -24,14 +24,15 @@ class _Row:
     note: str
 
 
-def summary(module: Module, input_shape: tuple[int, ...] | None = None) -> str:
+def summary(module: Module, input_shape: tuple[Any, ...] | None = None) -> str:
     """Return a table of the layers: output shapes, numbers of parameters, and where parameters are shared.
 
     Parameters
     ----------
     module : Module
-    input_shape : tuple of int, optional
-        Of one row, without the batch. The net is run once on a row of zeros, in inference mode, and the table shows what
+    input_shape : tuple of int, or of tuples, optional
+        Of one row, without the batch; a tuple of shapes where the net takes several inputs. The net is run
+        once on a row of zeros, in inference mode, and the table shows what
         each layer gives; N is the batch. Where left out, shapes are not known.
 
     Returns
@@ -94,7 +95,8 @@ def _row(
     text = (
         "?" if shape is None else "(" + ", ".join(["N", *map(str, shape[1:])]) + ("," if len(shape) < 2 else "") + ")"
     )
-    return _Row(f"{name} {type(layer).__name__}".strip(), text, f"{added:,}", "; ".join(notes)), added
+    kind = getattr(layer, "title", type(layer).__name__)
+    return _Row(f"{name} {kind}".strip(), text, f"{added:,}", "; ".join(notes)), added
 
 
 def _walk(module: Module, prefix: str, above: tuple[int, ...]) -> Iterator[tuple[str, Module]]:
@@ -115,7 +117,7 @@ def _table(rows: list[_Row]) -> str:
     return "\n".join(lines)
 
 
-def _shapes(module: Module, input_shape: tuple[int, ...]) -> dict[int, list[tuple[int, ...]]]:
+def _shapes(module: Module, input_shape: tuple[Any, ...]) -> dict[int, list[tuple[int, ...]]]:
     """Shapes that each module gave, in the order of its calls."""
     found: dict[int, list[tuple[int, ...]]] = {}
 
@@ -125,7 +127,9 @@ def _shapes(module: Module, input_shape: tuple[int, ...]) -> dict[int, list[tupl
             found.setdefault(id(layer), []).append(first.shape)
 
     dtype = next((p.dtype for p in module.parameters()), np.dtype(np.float32))
-    _run(module, lambda: module(Tensor(np.zeros((1, *input_shape), dtype))), note)
+    several = bool(input_shape) and isinstance(input_shape[0], tuple)
+    inputs = [Tensor(np.zeros((1, *shape), dtype)) for shape in (input_shape if several else [input_shape])]
+    _run(module, lambda: module(*inputs), note)
     return found
 
 

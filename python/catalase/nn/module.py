@@ -172,7 +172,7 @@ class Module:
             if isinstance(parameter, Parameter):
                 parameter.version += 1
 
-    def summary(self, input_shape: tuple[int, ...] | None = None) -> str:
+    def summary(self, input_shape: tuple[Any, ...] | None = None) -> str:
         """Return a table of the layers and their parameters; see `catalase.nn.summary`."""
         from .inspection import summary
 

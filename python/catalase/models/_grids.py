@@ -1,0 +1,247 @@
+"""What models of sequences, images and volumes share: their X, batch by batch, and their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import nn, ops, optim
+from .._registry import AnyOf, Field, Float, Int, List, Str
+from ..autograd import Tensor
+from ..data import NumpyDataset
+from ..trans import Transformer, undo_transforms
+from ._labels import check_classes, check_numbers
+from ._settings import is_count, is_number
+from .model import Model
+
+ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "identity")
+_AXES = ("length",), ("height", "width"), ("depth", "height", "width")
+
+FIELDS: dict[str, Field] = {
+    "n_tasks": Int(1, 1_000_000),
+    "n_features": Int(1, 1_000_000),
+    "dims": Int(1, 3),
+    "layer_filters": List(Int(1, 1_000_000), 1, 1000),
+    "weight_decay_penalty": Float(low=0),
+    "weight_decay_penalty_type": Str(choices=["l1", "l2"]),
+    "batch_size": Int(1),
+    "learning_rate": Float(low=0),
+    "seed": AnyOf(Int(0), none=True),
+}
+
+CONV: tuple[Any, ...] = (nn.Conv1D, nn.Conv2D, nn.Conv3D)
+
+
+class GridModel(Model):
+    """A model whose rows are grids: (N, L, C), (N, H, W, C) or (N, D, H, W, C)."""
+
+    own_fields: ClassVar[tuple[str, ...]] = ()
+    mode = "classification"
+    n_classes = 2
+    _grid: tuple[int, ...] | None = None  # of the data that was seen last
+
+    def __init__(
+        self,
+        n_tasks: int,
+        n_features: int,
+        dims: int,
+        layer_filters: Sequence[int],
+        weight_decay_penalty: float,
+        weight_decay_penalty_type: str,
+        batch_size: int,
+        learning_rate: Any,
+        seed: int | None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        for key, value in (("n_tasks", n_tasks), ("n_features", n_features), ("batch_size", batch_size)):
+            if not is_count(value):
+                raise ValueError(f"{name}: {key} must be a whole number, 1 or more, got {value!r}")
+        if dims not in (1, 2, 3):
+            raise ValueError(f"{name}: dims must be 1, 2 or 3, got {dims!r}")
+        if not isinstance(layer_filters, (Sequence, np.ndarray)) or not all(is_count(f) for f in layer_filters):
+            raise ValueError(f"{name}: layer_filters must be a list of numbers of filters, got {layer_filters!r}")
+        if len(layer_filters) == 0:
+            raise ValueError(f"{name}: layer_filters is empty; the net needs at least one layer")
+        if weight_decay_penalty_type not in ("l1", "l2") or not weight_decay_penalty >= 0:
+            raise ValueError(
+                f"{name}: weight decay must be a penalty of 0 or more, of the type 'l1' or 'l2', got "
+                f"{weight_decay_penalty!r} and {weight_decay_penalty_type!r}"
+            )
+        if seed is not None and not is_count(seed, 0):
+            raise ValueError(f"{name}: seed must be None or a whole number, 0 or more, got {seed!r}")
+        self.n_tasks, self.n_features, self.dims = int(n_tasks), int(n_features), int(dims)
+        self.layer_filters = [int(f) for f in layer_filters]
+        self.weight_decay_penalty = float(weight_decay_penalty)
+        self.weight_decay_penalty_type = weight_decay_penalty_type
+        self.batch_size, self.learning_rate = int(batch_size), learning_rate
+        self.seed = None if seed is None else int(seed)
+
+    def make_optimizer(self) -> optim.Optimizer:
+        if self.weight_decay_penalty_type == "l1":
+            return optim.Adam(self.module, lr=self.learning_rate, l1=self.weight_decay_penalty)
+        return optim.Adam(self.module, lr=self.learning_rate, l2=2 * self.weight_decay_penalty)
+
+    def to_config(self) -> dict[str, Any]:
+        config = {key: getattr(self, key) for key in (*FIELDS, *self.own_fields)}
+        rate = self.learning_rate(0) if callable(self.learning_rate) else self.learning_rate
+        return {"class": type(self).__name__, **config, "learning_rate": float(rate)}
+
+    def predict(self, dataset: Any, transformers: Sequence[Transformer] = ()) -> NDArray[Any]:
+        """Return the predictions for a dataset, or for an array of grids, ``batch_size`` rows at a time.
+
+        Parameters
+        ----------
+        dataset : Dataset or array_like
+        transformers : sequence of Transformer
+            Those that changed y are undone, so that predictions come in the units of the measurement.
+
+        Returns
+        -------
+        ndarray
+            A row's bits do not depend on the other rows.
+        """
+        parts = [self.predict_on_batch(X) for X in batches(dataset, self.batch_size)]
+        return undo_transforms(np.concatenate(parts), transformers)
+
+    def summary(self, size: int | tuple[int, ...] | None = None) -> str:
+        """Return a table of the net's layers and parameters.
+
+        Parameters
+        ----------
+        size : int or tuple of int, optional
+            Of the grid whose output shapes are shown; that of the data seen last where left out, and none before.
+        """
+        grid = self._grid if size is None else (size,) * self.dims if isinstance(size, int) else tuple(size)
+        return self.module.summary(None if grid is None else (*grid, self.n_features))
+
+    # X.
+    def _is_packed(self, X: NDArray[Any]) -> bool:
+        return False
+
+    def _check_shape(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
+        without = self.n_features == 1 and X.ndim == self.dims + 1
+        if not without and (X.ndim != self.dims + 2 or X.shape[-1] != self.n_features):
+            extra = " (the last axis may be left out)" if self.n_features == 1 else ""
+            raise ValueError(
+                f"{where}: X must have shape (rows, {', '.join(_AXES[self.dims - 1])}, {self.n_features}){extra}, got "
+                f"{X.shape}"
+            )
+        if X.dtype.kind not in "fiub":
+            raise TypeError(f"{where}: X must hold numbers, got {X.dtype}")
+        return X
+
+    def _check_features(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
+        X = self._check_shape(where, X)
+        if X.dtype.kind == "f":
+            for start in range(0, len(X), self.batch_size):
+                bad = ~np.isfinite(X[start : start + self.batch_size])
+                if bad.any():
+                    raise ValueError(
+                        f"{where}: X is not finite at row {start + int(np.argwhere(bad)[0][0])}; impute or drop it"
+                    )
+        return X
+
+    def _forward(self, module: nn.Module, X: Any) -> Tensor:
+        X = np.asarray(X)
+        if X.ndim == self.dims + 1:
+            X = X[..., None]
+        self._grid = X.shape[1:-1]
+        if X.dtype == np.uint8 and self.dims > 1:  # pixels
+            return module(Tensor(np.divide(X, np.float32(255), dtype=np.float32)))
+        return module(Tensor(np.asarray(X, dtype=np.float32)))
+
+    # Data that are not in memory are checked as they come.
+    def _check_dataset(self, where: str, dataset: Any) -> None:
+        if isinstance(dataset, NumpyDataset):
+            super()._check_dataset(where, dataset)
+        elif not hasattr(dataset, "iterbatches") or not hasattr(dataset, "__len__"):
+            raise TypeError(
+                f"{where}: needs a dataset such as catalase.data.NumpyDataset(X, y), got {type(dataset).__name__}"
+            )
+        elif len(dataset) == 0:
+            raise ValueError(f"{where}: the dataset is empty; it needs at least one row")
+
+    def _training_rows(self, dataset: Any) -> Any:
+        return dataset if isinstance(dataset, NumpyDataset) else CheckedRows(self, dataset, None)
+
+    def _validation_rows(self, dataset: Any) -> Any:
+        return CheckedRows(self, dataset, self.batch_size)
+
+    def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
+        if self.mode == "classification":
+            check_classes(where, y, w, self.n_tasks, self.n_classes)
+        else:
+            check_numbers(where, y, w, self.n_tasks)
+
+    def _output(self, raw: Tensor) -> NDArray[Any]:
+        return ops.softmax(raw.numpy()) if self.mode == "classification" else raw.numpy()
+
+
+class CheckedRows:
+    """A dataset for `train.fit` whose batches are checked as they come, of `most` rows at most."""
+
+    def __init__(self, model: GridModel, dataset: Any, most: int | None) -> None:
+        self.model, self.dataset, self.most = model, dataset, most
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def iterbatches(
+        self, batch_size: int, deterministic: bool = False, seed: int | None = None
+    ) -> Iterator[tuple[Any, Any, Any, Any]]:
+        size = batch_size if self.most is None else min(batch_size, self.most)
+        where = f"{type(self.model).__name__}.fit"
+        for X, y, w, ids in self.dataset.iterbatches(size, deterministic=deterministic, seed=seed):
+            self.model._check_features(where, np.asarray(X))
+            self.model._check_labels(where, np.asarray(y), np.asarray(w))
+            yield X, y, w, ids
+
+
+def batches(X: Any, size: int) -> Iterator[Any]:
+    """Cut a dataset, an array, or a list of arrays into X of `size` rows; once with none where there is none."""
+    if hasattr(X, "iterbatches"):
+        empty = True
+        for part, *_ in X.iterbatches(size, deterministic=True):
+            empty = False
+            yield part
+        if empty:
+            yield np.asarray(X.X)
+        return
+    arrays: Sequence[Any] = X if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) else [np.asarray(X)]
+    rows = len(arrays[0])
+    for start in range(0, max(1, rows), size):
+        parts = [np.asarray(array)[start : start + size] for array in arrays]
+        yield parts if len(parts) > 1 else parts[0]
+
+
+def check_mode(name: str, mode: str, n_classes: int, modes: tuple[str, ...]) -> None:
+    """Refuse unknown modes, and fewer than two classes."""
+    if mode not in modes:
+        raise ValueError(f"{name}: mode must be {' or '.join(map(repr, modes))}, got {mode!r}")
+    if not is_count(n_classes, 2):
+        raise ValueError(f"{name}: n_classes must be a whole number, 2 or more, got {n_classes!r}")
+
+
+def check_rate(name: str, key: str, rate: Any) -> float:
+    """A share that is dropped."""
+    if not is_number(rate) or not 0 <= rate < 1:
+        raise ValueError(f"{name}: {key} must be from 0 to below 1, got {rate!r}")
+    return float(rate)
+
+
+def kernel(name: str, key: str, value: Any, dims: int) -> int | list[int]:
+    """A kernel's size or stride, as JSON: one whole number, or one a dimension."""
+    if is_count(value):
+        return int(value)
+    if not isinstance(value, (tuple, list)) or len(value) != dims or not all(is_count(v) for v in value):
+        raise ValueError(f"{name}: {key} must be a whole number, 1 or more, or {dims} of them, got {value!r}")
+    return [int(v) for v in value]
+
+
+def each(value: int | list[int]) -> int | tuple[int, ...]:
+    """As the layers of `nn` take it."""
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,248 @@
+"""CNN: convolutions, a global pool, a dense output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import nn
+from .._registry import AnyOf, Bool, Float, Int, List, Str, register
+from ..autograd import Tensor
+from ._grids import ACTIVATIONS, CONV, FIELDS, GridModel, check_mode, each, kernel
+from ._settings import Number, each_layer, is_count
+
+_KERNELS = List(AnyOf(Int(1), List(Int(1), 1, 3)), 1, 1000)
+_OWN = {
+    "kernel_size": _KERNELS,
+    "strides": _KERNELS,
+    "weight_init_stddevs": List(Float(low=0), max_length=1001),
+    "bias_init_consts": List(Float(), max_length=1001),
+    "dropouts": List(Float(low=0, high=1), max_length=1000),
+    "activation_fns": List(Str(choices=list(ACTIVATIONS)), max_length=1000),
+    "dense_layer_size": Int(1, none=True),
+    "pool_type": Str(choices=["max", "average"]),
+    "mode": Str(choices=["classification", "regression"]),
+    "n_classes": Int(2, 1_000_000),
+    "residual": Bool(),
+    "padding": Str(choices=["valid", "same"]),
+    "batch_norm": Bool(),
+}
+
+
+class _Activation(nn.Module):
+    def __init__(self, activation: str) -> None:
+        super().__init__()
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x if self.activation == "identity" else nn.functional.activation(x, self.activation)
+
+
+class _PreActivated(nn.Module):
+    """Normalization, activation, convolution, dropout; added to the input where shapes are equal (arXiv:1603.05027)."""
+
+    def __init__(self, inner: list[nn.Module], skip: bool) -> None:
+        super().__init__()
+        self.inner, self.skip = inner, skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x
+        for layer in self.inner:
+            y = layer(y)
+        return x + y if self.skip else y
+
+
+class _Net(nn.Module):
+    """Layers one after the other, and an output of a given shape a row."""
+
+    def __init__(self, layers: list[nn.Module], shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.layers, self.shape = layers, shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x if len(self.shape) == 1 else x.reshape((x.shape[0], *self.shape))
+
+
+@register("CNN", **FIELDS, **_OWN)
+class CNN(GridModel):
+    """A convolutional net for sequences, images or volumes: convolutions, a global pool, a dense output.
+
+    Parameters
+    ----------
+    n_tasks : int
+    n_features : int
+        Channels of the input.
+    dims : int
+        1 for sequences (N, L, C), 2 for images (N, H, W, C), 3 for volumes (N, D, H, W, C). With one channel the last
+        axis may be left out. Images and volumes in uint8 are divided by 255 as they are used.
+    layer_filters : list of int
+        Output channels of each convolution.
+    kernel_size, strides : int, tuple or list
+        A number or a tuple (one number a dimension) for all convolutions, or a list with one of these for each.
+    weight_init_stddevs, bias_init_consts : float or list of float
+        Start values, one for each convolution and one for the dense layers; weights are cut at two deviations.
+    weight_decay_penalty : float
+        ``penalty * sum(w**2)`` ("l2") or ``penalty * sum(|w|)`` ("l1") joins the loss.
+    weight_decay_penalty_type : {"l2", "l1"}
+    dropouts : float or list of float
+        After each convolution.
+    activation_fns : str or list of str
+        "relu", "tanh", "sigmoid", "softplus" or "identity".
+    dense_layer_size : int, optional
+        Width of a dense layer with ReLU between the pool and the output; none where left out.
+    pool_type : {"max", "average"}
+        Over all positions, so that the net takes grids of any size.
+    mode : {"classification", "regression"}
+    n_classes : int
+        Of each task.
+    residual : bool
+        Pre-activated residual blocks, wherever a convolution has as many filters as the one before and stride 1.
+    padding : {"valid", "same"}
+    batch_norm : bool
+        Normalize after each convolution (before its activation).
+    batch_size : int
+    learning_rate : float or schedule
+        Of Adam.
+    seed : int, optional
+        Same seed, same bits, for any number of threads.
+
+    Notes
+    -----
+    Labels, weights and outputs are as in `MultitaskClassifier` and `MultitaskRegressor`: class numbers (N, n_tasks), or
+    one-hot (N, n_classes) for one task, give (N, n_tasks, n_classes); numbers give (N, n_tasks). Names and defaults are
+    DeepChem's, but for ``dense_layer_size``, which DeepChem 2.1 took and did not use, and ``batch_norm``, which is ours.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> X = np.random.default_rng(0).random((20, 12, 12), np.float32)
+    >>> model = ct.models.CNN(1, 1, 2, layer_filters=[4, 8], kernel_size=3, seed=0)
+    >>> _ = model.fit(ct.data.NumpyDataset(X, (X.mean(axis=(1, 2)) > 0.5) * 1.0), nb_epoch=1)
+    >>> model.predict(X).shape
+    (20, 1, 2)
+    """
+
+    own_fields = tuple(_OWN)
+
+    def __init__(
+        self,
+        n_tasks: int,
+        n_features: int,
+        dims: int,
+        layer_filters: Sequence[int] = (100,),
+        kernel_size: Any = 5,
+        strides: Any = 1,
+        weight_init_stddevs: Number = 0.02,
+        bias_init_consts: Number = 1.0,
+        weight_decay_penalty: float = 0.0,
+        weight_decay_penalty_type: str = "l2",
+        dropouts: Number = 0.5,
+        activation_fns: str | Sequence[str] = "relu",
+        dense_layer_size: int | None = None,
+        pool_type: str = "max",
+        mode: str = "classification",
+        n_classes: int = 2,
+        residual: bool = False,
+        padding: str = "valid",
+        batch_norm: bool = False,
+        batch_size: int = 100,
+        learning_rate: Any = 1e-3,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(
+            n_tasks, n_features, dims, layer_filters, weight_decay_penalty, weight_decay_penalty_type, batch_size,
+            learning_rate, seed,
+        )  # fmt: skip
+        count = len(self.layer_filters)
+        check_mode("CNN", mode, n_classes, ("classification", "regression"))
+        self.mode, self.n_classes = mode, int(n_classes)
+        self.kernel_size = self._each_size("kernel_size", kernel_size)
+        self.strides = self._each_size("strides", strides)
+        self.weight_init_stddevs = each_layer("CNN", "weight_init_stddevs", weight_init_stddevs, count + 1, count)
+        self.bias_init_consts = each_layer("CNN", "bias_init_consts", bias_init_consts, count + 1, count)
+        self.dropouts = each_layer("CNN", "dropouts", dropouts, count)
+        self.activation_fns = [activation_fns] * count if isinstance(activation_fns, str) else list(activation_fns)
+        self.residual, self.batch_norm = bool(residual), bool(batch_norm)
+        self.pool_type, self.padding = pool_type, str(padding).lower()
+        self._check(dense_layer_size)
+        self.dense_layer_size = None if dense_layer_size is None else int(dense_layer_size)
+        shape = (self.n_tasks, self.n_classes) if mode == "classification" else (self.n_tasks,)
+        self.module = _Net(self._layers(int(np.prod(shape)), nn.init.generator(self.seed)), shape)
+        self.loss = nn.losses.SoftmaxCrossEntropy() if mode == "classification" else nn.losses.L2Loss()
+
+    def _check(self, dense_layer_size: Any) -> None:
+        if not all(0 <= rate < 1 for rate in self.dropouts):
+            raise ValueError(f"CNN: dropouts must be from 0 to below 1, got {self.dropouts}")
+        if len(self.activation_fns) != len(self.layer_filters) or not set(self.activation_fns) <= set(ACTIVATIONS):
+            raise ValueError(
+                f"CNN: activation_fns must be one of {', '.join(ACTIVATIONS)}, or {len(self.layer_filters)} of them, got "
+                f"{self.activation_fns}"
+            )
+        if self.pool_type not in ("max", "average"):
+            raise ValueError(f"CNN: pool_type must be 'max' or 'average', got {self.pool_type!r}")
+        if self.padding not in ("valid", "same"):
+            raise ValueError(f"CNN: padding must be 'valid' or 'same', got {self.padding!r}")
+        if self.residual and self.padding != "same":
+            raise ValueError("CNN: residual blocks need padding='same', so that shapes stay as they are")
+        if dense_layer_size is not None and not is_count(dense_layer_size):
+            raise ValueError(f"CNN: dense_layer_size must be None or a whole number, got {dense_layer_size!r}")
+
+    def _each_size(self, key: str, value: Any) -> list[int | list[int]]:
+        values = value if isinstance(value, list) else [value] * len(self.layer_filters)
+        if len(values) != len(self.layer_filters):
+            raise ValueError(
+                f"CNN: {key} must be one size (a tuple for one a dimension), or a list of {len(self.layer_filters)}, got "
+                f"{value!r}"
+            )
+        return [kernel("CNN", key, one, self.dims) for one in values]
+
+    def _layers(self, outputs: int, rng: np.random.Generator) -> list[nn.Module]:
+        layers: list[nn.Module] = []
+        width, before = self.n_features, ""
+        for i, filters in enumerate(self.layer_filters):
+            conv = self._convolution(i, width, rng)
+            drop = [nn.Dropout(self.dropouts[i])] if self.dropouts[i] else []
+            if self.residual:
+                ahead = self._activated(width, before) if before else []
+                layers.append(_PreActivated([*ahead, conv, *drop], width == filters and self._keeps_size(i)))
+            else:
+                behind = self._activated(filters, self.activation_fns[i]) if self.batch_norm else []
+                layers += [conv, *behind, *drop]
+            width, before = filters, self.activation_fns[i]
+        if self.residual:
+            layers += self._activated(width, before)
+        layers.append(nn.GlobalMaxPool() if self.pool_type == "max" else nn.GlobalAvgPool())
+        start: dict[str, Any] = {
+            "weight_init": nn.init.truncated_normal(self.weight_init_stddevs[-1]),
+            "bias_init": nn.init.constant(self.bias_init_consts[-1]),
+            "rng": rng,
+        }
+        if self.dense_layer_size is not None:
+            layers.append(nn.Linear(width, self.dense_layer_size, "relu", **start))
+            width = self.dense_layer_size
+        layers.append(nn.Linear(width, outputs, **start))
+        return layers
+
+    def _convolution(self, i: int, width: int, rng: np.random.Generator) -> nn.Module:
+        fused = None if self.residual or self.batch_norm else self.activation_fns[i]
+        return CONV[self.dims - 1](
+            width, self.layer_filters[i], each(self.kernel_size[i]), each(self.strides[i]), self.padding,
+            activation=None if fused == "identity" else fused,
+            bias=self.residual or not self.batch_norm,
+            weight_init=nn.init.truncated_normal(self.weight_init_stddevs[i]),
+            bias_init=nn.init.constant(self.bias_init_consts[i]),
+            rng=rng,
+        )  # fmt: skip
+
+    def _keeps_size(self, i: int) -> bool:
+        stride = self.strides[i]
+        return all(s == 1 for s in (stride if isinstance(stride, list) else [stride]))
+
+    def _activated(self, width: int, activation: str) -> list[nn.Module]:
+        if self.batch_norm and activation in ("relu", "identity"):
+            return [nn.BatchNorm(width, activation="relu" if activation == "relu" else None)]
+        return [*([nn.BatchNorm(width)] if self.batch_norm else []), _Activation(activation)]

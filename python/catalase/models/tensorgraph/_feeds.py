@@ -1,0 +1,133 @@
+"""What goes into a graph, batch by batch: rows of a dataset, or what a generator yields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...autograd import Tensor
+from ._graph import Graph
+from ._inputs import Feature, Input, Label, Weights
+from ._layer import Layer
+
+Batch = tuple[Any, Any, Any, Any]
+
+
+class Feeds:
+    """One batch: a tensor for each input of the graph that has one."""
+
+    def __init__(self, tensors: dict[int, Tensor]) -> None:
+        self.tensors = tensors
+        rows = {len(value) for value in tensors.values()}
+        if len(rows) != 1:
+            raise ValueError(f"TensorGraph: the arrays of a batch must have as many rows each, got {sorted(rows)}")
+        self.rows = rows.pop()
+
+    def __len__(self) -> int:
+        return self.rows
+
+
+class Feeder:
+    """Turns arrays into `Feeds` for one graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.of: dict[type[Input], list[int]] = {
+            kind: [i for i, step in enumerate(graph.steps) if type(step.layer) is kind]
+            for kind in (Feature, Label, Weights)
+        }
+        self.names = {step.name: i for i, step in enumerate(graph.steps) if isinstance(step.layer, Input)}
+
+    def columns(self, X: Any, y: Any = None, w: Any = None) -> Feeds:
+        """Feed X to the Features, y to the Labels and w to the Weights: one array, or a list with one for each."""
+        feeds = dict(self._column(Feature, "X", X))
+        labels: dict[int, Any] = {} if y is None else dict(self._column(Label, "y", y))
+        weights: dict[int, Any] = {} if w is None else dict(self._column(Weights, "w", w))
+        return self._feeds({**feeds, **labels, **weights})
+
+    def item(self, item: Any) -> Feeds:
+        """Feed what a generator gave: a dict by layer (or its name), or (X, y) or (X, y, w)."""
+        if isinstance(item, Mapping):
+            return self._feeds({self._place(key): value for key, value in item.items()})
+        if isinstance(item, (tuple, list)) and 1 <= len(item) <= 3:
+            return self.columns(*item)
+        raise TypeError(
+            "TensorGraph: a generator must yield a dict from layers to arrays, or (X, y) or (X, y, w), got "
+            f"{type(item).__name__}"
+        )
+
+    def _column(self, kind: type[Input], column: str, value: Any) -> Iterator[tuple[int, Any]]:
+        places = self.of[kind]
+        if not isinstance(value, (list, tuple)):
+            if not places and kind is not Feature:
+                return  # every dataset has weights
+            value = [value]
+        if len(value) != len(places):
+            raise ValueError(
+                f"TensorGraph: this graph has {len(places)} {kind.__name__} layers but {column} is {len(value)} arrays; "
+                f"give {column} as a list with one array for each, or a generator to fit_generator"
+            )
+        yield from zip(places, value, strict=True)
+
+    def _place(self, key: Any) -> int:
+        place = self.graph.place.get(id(key)) if isinstance(key, Layer) else self.names.get(key)
+        if place is None or not isinstance(self.graph.steps[place].layer, Input):
+            name = f"{key!r:.100}"
+            raise ValueError(f"TensorGraph: {name} is no input of this graph; its inputs are {', '.join(self.names)}")
+        return place
+
+    def _feeds(self, arrays: Mapping[int, Any]) -> Feeds:
+        tensors = {}
+        for place, array in arrays.items():
+            step = self.graph.steps[place]
+            assert isinstance(step.layer, Input)
+            taken = step.layer.take(step.name, array)
+            if isinstance(step.layer, Label) and np.isnan(taken).any():
+                taken = self._without_missing(step.name, taken)
+            tensors[place] = Tensor(taken)
+        return Feeds(tensors)
+
+    def _without_missing(self, name: str, labels: NDArray[np.float32]) -> NDArray[np.float32]:
+        if not self.of[Weights]:
+            raise ValueError(
+                f"TensorGraph: {name} was fed NaN, a missing label; add a Weights layer and WeightedError, or drop it"
+            )
+        return np.nan_to_num(labels, nan=0.0)  # NumpyDataset gave it weight 0
+
+
+class FedRows:
+    """A dataset for `train.fit` whose batches are `Feeds`, of `most` rows at most."""
+
+    def __init__(self, feeder: Feeder, dataset: Any, in_order: bool = False, most: int | None = None) -> None:
+        self.feeder, self.dataset, self.in_order, self.most = feeder, dataset, in_order, most
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def iterbatches(self, batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Batch]:
+        size = batch_size if self.most is None else min(batch_size, self.most)
+        in_order = self.in_order or deterministic
+        for X, y, w, ids in self.dataset.iterbatches(size, deterministic=in_order, seed=seed):
+            yield self.feeder.columns(X, y, w), y, w, ids
+
+
+class FedItems:
+    """The batches of a generator for `train.fit`, to be walked through once."""
+
+    def __init__(self, feeder: Feeder, items: Iterable[Any]) -> None:
+        self.feeder, self.items = feeder, iter(items)
+        try:
+            self.first = feeder.item(next(self.items))
+        except StopIteration:
+            raise ValueError("TensorGraph: the generator yielded no batch; there is nothing to learn from") from None
+
+    def __len__(self) -> int:
+        return len(self.first)  # all that is asked of it is not to be empty
+
+    def iterbatches(self, batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Batch]:
+        yield self.first, None, None, None
+        for item in self.items:
+            yield self.feeder.item(item), None, None, None

@@ -1,0 +1,152 @@
+"""From layers to a net: their order, their names, and the module that runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ... import nn
+from ...autograd import Tensor, no_grad
+from ._inputs import Feature, Input
+from ._layer import Layer, Operation, Shape
+
+_ROWS = 2  # of the batch of zeros that finds the shapes: 1 would pass for an axis without rows
+
+
+def ordered(roots: Sequence[Layer]) -> list[Layer]:
+    """Every layer that the roots need, each after its inputs; a circle is refused. No recursion: graphs may be deep."""
+    done: dict[int, Layer] = {}
+    for root in roots:
+        path: list[Layer] = []
+        stack: list[tuple[Layer, bool]] = [(root, False)]
+        while stack:
+            layer, leaving = stack.pop()
+            if leaving:
+                path.pop()
+                done[id(layer)] = layer
+            elif any(layer is above for above in path):
+                circle = [*path[[layer is above for above in path].index(True) :], layer]
+                raise ValueError(
+                    f"TensorGraph: layers depend on themselves: {' <- '.join(_plain_name(one) for one in circle)}; take "
+                    "one out of in_layers"
+                )
+            elif id(layer) not in done:
+                path.append(layer)
+                stack.append((layer, True))
+                stack.extend((above, False) for above in reversed(layer.in_layers))
+    return list(done.values())
+
+
+def _plain_name(layer: Layer) -> str:
+    return layer.name or type(layer).__name__
+
+
+def named(layers: Iterable[Layer]) -> dict[str, Layer]:
+    """Layers by name: their own, else class and number; one name for two layers is refused."""
+    given: dict[str, Layer] = {}
+    layers = list(layers)
+    for layer in layers:
+        if layer.name is not None and given.setdefault(layer.name, layer) is not layer:
+            raise ValueError(f"TensorGraph: two layers are named {layer.name!r}; rename one")
+    names: dict[str, Layer] = {}
+    for number, layer in enumerate(layers, 1):
+        name = layer.name or f"{type(layer).__name__}_{number}"
+        while layer.name is None and name in given:
+            name += "_"
+        names[name] = layer
+    return names
+
+
+class Step:
+    """One node: what runs, and the numbers of the nodes that it takes its inputs from."""
+
+    def __init__(self, name: str, layer: Layer, module: nn.Module | None, inputs: list[int]) -> None:
+        self.name, self.layer, self.module, self.inputs = name, layer, module, inputs
+
+
+class Graph(nn.Module):
+    """The net of a `TensorGraph`.
+
+    Attributes
+    ----------
+    layers : dict of str to Module
+        By the names of the graph's layers: those that the outputs need, and all that have parameters.
+    steps : list of Step
+        Every node, each after its inputs.
+    """
+
+    def __init__(
+        self, names: Mapping[str, Layer], outputs: Sequence[Layer], rng: np.random.Generator | None = None
+    ) -> None:
+        super().__init__()
+        self.place = {id(layer): i for i, layer in enumerate(names.values())}
+        self.steps: list[Step] = []
+        values: list[Tensor] = []
+        with no_grad():
+            for name, layer in names.items():
+                step, value = self._build(name, layer, values, rng)
+                self.steps.append(step)
+                values.append(value)
+        self.shapes: list[Shape] = [value.shape for value in values]
+        self._orders: dict[tuple[int, ...], list[int]] = {}
+        self.features = [i for i, step in enumerate(self.steps) if isinstance(step.layer, Feature)]
+        self.outputs = tuple(self.place[id(layer)] for layer in outputs)
+        shown = set(self._order(self.outputs))
+        self.layers: dict[str, nn.Module] = {
+            step.name: step.module
+            for i, step in enumerate(self.steps)
+            if step.module is not None and (i in shown or not isinstance(step.module, Operation))
+        }
+
+    def _build(
+        self, name: str, layer: Layer, values: list[Tensor], rng: np.random.Generator | None
+    ) -> tuple[Step, Tensor]:
+        """Make a node's module, and run it on zeros to learn its shape."""
+        sources = [self.place[id(above)] for above in layer.in_layers]
+        inputs, kind = [values[i] for i in sources], type(layer).__name__
+        title = f"TensorGraph: layer {name} ({kind})" if not name.startswith(kind) else f"TensorGraph: layer {name}"
+        fewest, most = layer.takes
+        if not fewest <= len(inputs) <= most:
+            needed = str(fewest) if fewest == most else f"{fewest} or more"
+            raise ValueError(f"{title} takes {needed} in_layers, got {len(inputs)}")
+        if isinstance(layer, Input):
+            return Step(name, layer, None, []), Tensor(np.zeros((_ROWS, *layer.row), np.float32))
+        try:
+            module = layer.build([x.shape for x in inputs], rng)
+            module.eval()
+            return Step(name, layer, module, sources), layer.call(module, inputs)
+        except (TypeError, ValueError) as error:
+            rows = ", ".join(f"{self.steps[i].name} {values[i].shape[1:]}" for i in sources)
+            raise type(error)(f"{title}: {error} (in_layers with the shapes of their rows: {rows})") from None
+
+    def forward(self, *features: Tensor) -> Any:
+        """Return the outputs for one tensor a Feature: a tensor, or a list where there are several."""
+        results = self.run(dict(zip(self.features, features, strict=True)), self.outputs)
+        return results[0] if len(results) == 1 else results
+
+    def run(self, feeds: Mapping[int, Tensor], wanted: tuple[int, ...]) -> list[Tensor]:
+        """Return the values of the wanted nodes; inputs, by node, come in `feeds`."""
+        values: dict[int, Tensor] = dict(feeds)
+        for i in self._order(wanted):
+            if i in values:
+                continue
+            step = self.steps[i]
+            if step.module is None:
+                raise ValueError(
+                    f"TensorGraph: {step.name} was fed nothing; give it in the dataset, or in the batch of the generator"
+                )
+            values[i] = step.layer.call(step.module, [values[j] for j in step.inputs])
+        return [values[i] for i in wanted]
+
+    def _order(self, wanted: tuple[int, ...]) -> list[int]:
+        """The nodes that these need, in the order in which they run."""
+        if wanted not in self._orders:
+            needed, stack = set(wanted), list(wanted)
+            while stack:
+                above = [j for j in self.steps[stack.pop()].inputs if j not in needed]
+                needed.update(above)
+                stack.extend(above)
+            self._orders[wanted] = sorted(needed)
+        return self._orders[wanted]

@@ -1,0 +1,120 @@
+"""What a graph gives: predictions and scores, for datasets and for generators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...autograd import no_grad
+from ...metrics import Metric
+from ...trans import Transformer, undo_transforms
+from .._grids import batches
+from ._building import GraphModel
+from ._feeds import Feeds
+from ._inputs import Label, Weights
+from ._layer import Layer
+
+Outputs = Layer | Sequence[Layer] | None
+
+
+class PredictingGraph(GraphModel):
+    """The half of `TensorGraph` that predicts."""
+
+    def predict_on_batch(self, X: Any, transformers: Sequence[Transformer] = (), outputs: Outputs = None) -> Any:
+        """Return the outputs for an array of rows (or a list, an array a Feature), all at once."""
+        self.build()
+        return self._predict([self._feeder.columns(X)], transformers, outputs)
+
+    def predict(self, dataset: Any, transformers: Sequence[Transformer] = (), outputs: Outputs = None) -> Any:
+        """Return the outputs for a dataset, an array, or a list with an array for each Feature.
+
+        Parameters
+        ----------
+        dataset : Dataset or array_like
+        transformers : sequence of Transformer
+            Those that changed y are undone; only where there is one output.
+        outputs : Layer or list of Layer, optional
+            Instead of those that were added by `add_output`.
+
+        Returns
+        -------
+        ndarray, or a list of them where there are several outputs
+            A row's bits do not depend on the other rows.
+        """
+        self.build()
+        feeds = (self._feeder.columns(X) for X in batches(dataset, self.batch_size))
+        return self._predict(feeds, transformers, outputs)
+
+    def predict_on_generator(
+        self, generator: Iterable[Any], transformers: Sequence[Transformer] = (), outputs: Outputs = None
+    ) -> Any:
+        """Return the outputs for the batches of a generator; see `fit_generator` and `predict`."""
+        self.build()
+        return self._predict((self._feeder.item(item) for item in generator), transformers, outputs)
+
+    def _predict(self, feeds: Iterable[Feeds], transformers: Sequence[Transformer], outputs: Outputs) -> Any:
+        wanted = self._wanted(outputs)
+        parts: list[list[NDArray[Any]]] = [[] for _ in wanted]
+        self.module.eval()
+        with no_grad():
+            for feed in feeds:
+                for place, value, part in zip(wanted, self._run(feed, wanted), parts, strict=True):
+                    array = value.numpy()
+                    if array.ndim == 0 or len(array) != len(feed):
+                        raise ValueError(
+                            f"TensorGraph.predict: {self.graph.steps[place].name} gives {array.shape} for {len(feed)} "
+                            "rows, so it cannot be an output"
+                        )
+                    part.append(array)
+        if not parts[0]:
+            raise ValueError("TensorGraph.predict: the generator yielded no batch")
+        results = [np.concatenate(part) for part in parts]
+        if len(results) == 1:
+            return undo_transforms(results[0], transformers)
+        if transformers:
+            raise ValueError("TensorGraph.predict: transformers are undone for one output only; undo them yourself")
+        return results
+
+    def _wanted(self, outputs: Outputs) -> tuple[int, ...]:
+        chosen = self.outputs if outputs is None else [outputs] if isinstance(outputs, Layer) else list(outputs)
+        if not chosen:
+            raise ValueError("TensorGraph.predict: the graph has no output; call add_output first, or give outputs")
+        for layer in chosen:
+            if id(layer) not in self.graph.place:
+                raise ValueError(f"TensorGraph.predict: {layer!r} is not in this graph; add it before the net is built")
+        return tuple(self.graph.place[id(layer)] for layer in chosen)
+
+    def evaluate_generator(
+        self,
+        generator: Iterable[Any],
+        metrics: Metric | Sequence[Metric],
+        transformers: Sequence[Transformer] = (),
+        per_task_metrics: bool = False,
+    ) -> Any:
+        """Score the first output on the batches of a generator, which must feed the Label and may feed the Weights."""
+        self.build()
+        feeds = [self._feeder.item(item) for item in generator]
+        columns = []
+        for kind in (Label, Weights):
+            places = [i for i, step in enumerate(self.graph.steps) if type(step.layer) is kind]
+            fed = bool(places) and all(places[0] in feed.tensors for feed in feeds)
+            columns.append(np.concatenate([f.tensors[places[0]].numpy() for f in feeds]) if fed else None)
+        if columns[0] is None:
+            raise ValueError("TensorGraph.evaluate_generator: the generator must feed the graph's Label")
+        y = undo_transforms(columns[0], transformers)
+        prediction = self._predict(feeds, transformers, self.outputs[:1])
+        chosen = [metrics] if isinstance(metrics, Metric) else list(metrics)
+        scores = {m.name: m.compute_metric(y, prediction, columns[1], per_task_metrics=True) for m in chosen}
+        means = {name: mean for name, (mean, _) in scores.items()}
+        return (means, {name: tasks for name, (_, tasks) in scores.items()}) if per_task_metrics else means
+
+    def evaluate(self, dataset: Any, metrics: Any, *args: Any, **options: Any) -> Any:
+        """Score the model on a dataset; as `Model.evaluate`."""
+        if len(self.outputs) != 1:
+            raise ValueError(
+                f"TensorGraph.evaluate: the graph has {len(self.outputs)} outputs and needs one; score what predict gives"
+            )
+        return super().evaluate(dataset, metrics, *args, **options)

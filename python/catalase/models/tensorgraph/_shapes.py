@@ -1,0 +1,214 @@
+"""Layers without parameters: shapes, pooling, dropout, activations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ... import nn
+from ..._registry import AnyOf, Float, Int, List
+from ...autograd import Tensor
+from ._layer import PADDING, SIZES, Layer, Shape, each, padding_name, saved, sizes
+
+
+@saved(shape=List(AnyOf(Int(-1), none=True), 1, 16))
+class Reshape(Layer):
+    """Another shape.
+
+    Parameters
+    ----------
+    shape : tuple
+        With the rows first, as None or -1; one of the others may be -1, or None.
+    """
+
+    def __init__(self, shape: Sequence[int | None], in_layers: Any = None, name: str | None = None) -> None:
+        super().__init__(in_layers, name)
+        if not isinstance(shape, (list, tuple)) or not shape:
+            raise ValueError(f"Reshape: shape must be a tuple such as (None, 28, 28), got {shape!r}")
+        lengths = [-1 if n is None else n for n in shape]
+        if not all(
+            isinstance(n, (int, np.integer)) and not isinstance(n, bool) and (n > 0 or n == -1) for n in lengths
+        ):
+            raise ValueError(f"Reshape: lengths must be 1 or more, -1 or None, got {tuple(shape)}")
+        if lengths[0] != -1 or lengths[1:].count(-1) > 1:
+            raise ValueError(
+                f"Reshape: the first length stands for the rows and must be None or -1, and one other at most may be; "
+                f"got {tuple(shape)}"
+            )
+        self.shape = [int(n) for n in lengths]
+
+    def build(self, shapes: list[Shape], rng: np.random.Generator | None) -> nn.Module:
+        return nn.Reshape(tuple(self.shape[1:]))
+
+
+@saved()
+class Flatten(Layer):
+    """All axes but the rows into one."""
+
+    def compute(self, *inputs: Tensor) -> Tensor:
+        x = inputs[0]
+        return x.reshape(x.shape[0], math.prod(x.shape[1:]))
+
+
+class _Pool(Layer):
+    dims: ClassVar[int]
+    module: ClassVar[Any]
+
+    def __init__(
+        self,
+        ksize: Any = 2,
+        strides: Any = 2,
+        padding: str = "SAME",
+        in_layers: Any = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(in_layers, name)
+        kind = type(self).__name__
+        self.ksize = sizes(kind, "ksize", _inner(kind, "ksize", ksize, self.dims), self.dims)
+        self.strides = sizes(kind, "strides", _inner(kind, "strides", strides, self.dims), self.dims)
+        self.padding = padding_name(kind, padding)
+
+    def build(self, shapes: list[Shape], rng: np.random.Generator | None) -> nn.Module:
+        return self.module(each(self.ksize), each(self.strides), self.padding)
+
+
+def _inner(kind: str, key: str, value: Any, dims: int) -> Any:
+    """TensorFlow's form has the rows first and the channels last, both 1."""
+    if isinstance(value, (list, tuple)) and len(value) == dims + 2:
+        if value[0] != 1 or value[-1] != 1:
+            raise ValueError(f"{kind}: {key} must be 1 for rows and channels, got {value!r}")
+        return value[1:-1]
+    return value
+
+
+_POOL = {"ksize": SIZES, "strides": SIZES, "padding": PADDING}
+
+
+class _Pool1D(_Pool):
+    dims = 1
+
+    def __init__(
+        self,
+        window_shape: Any = 2,
+        strides: Any = 1,
+        padding: str = "SAME",
+        in_layers: Any = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(window_shape, strides, padding, in_layers, name)
+        self.window_shape = self.ksize
+
+
+@saved(window_shape=SIZES, strides=SIZES, padding=PADDING)
+class MaxPool1D(_Pool1D):
+    """The largest value of each window of (N, L, C).
+
+    Parameters
+    ----------
+    window_shape, strides : int
+        2 and 1 where left out, as in DeepChem.
+    padding : {"SAME", "VALID"}
+    """
+
+    module = nn.MaxPool1D
+
+
+@saved(window_shape=SIZES, strides=SIZES, padding=PADDING)
+class AvgPool1D(_Pool1D):
+    """The mean of each window of (N, L, C), padding not counted; as `MaxPool1D`."""
+
+    module = nn.AvgPool1D
+
+
+@saved(**_POOL)
+class MaxPool2D(_Pool):
+    """The largest value of each window of (N, H, W, C).
+
+    Parameters
+    ----------
+    ksize, strides : int, or one a dimension, or TensorFlow's [1, 2, 2, 1]
+        2 where left out.
+    padding : {"SAME", "VALID"}
+    """
+
+    dims, module = 2, nn.MaxPool2D
+
+
+@saved(**_POOL)
+class MaxPool3D(_Pool):
+    """The largest value of each window of (N, D, H, W, C); as `MaxPool2D`."""
+
+    dims, module = 3, nn.MaxPool3D
+
+
+@saved(**_POOL)
+class AvgPool2D(_Pool):
+    """The mean of each window of (N, H, W, C), padding not counted; as `MaxPool2D`."""
+
+    dims, module = 2, nn.AvgPool2D
+
+
+@saved(**_POOL)
+class AvgPool3D(_Pool):
+    """The mean of each window of (N, D, H, W, C), padding not counted; as `MaxPool2D`."""
+
+    dims, module = 3, nn.AvgPool3D
+
+
+@saved(dropout_prob=Float(low=0, high=1))
+class Dropout(Layer):
+    """Drop values at random while training.
+
+    Parameters
+    ----------
+    dropout_prob : float
+        Share that is dropped, from 0 to below 1.
+    """
+
+    def __init__(self, dropout_prob: float, in_layers: Any = None, name: str | None = None) -> None:
+        super().__init__(in_layers, name)
+        if not isinstance(dropout_prob, (int, float, np.number)) or not 0 <= dropout_prob < 1:
+            raise ValueError(f"Dropout: dropout_prob must be from 0 to below 1, got {dropout_prob!r}")
+        self.dropout_prob = float(dropout_prob)
+
+    def build(self, shapes: list[Shape], rng: np.random.Generator | None) -> nn.Module:
+        return nn.Dropout(self.dropout_prob)
+
+
+@saved()
+class SoftMax(Layer):
+    """Probabilities over the last axis."""
+
+    def compute(self, *inputs: Tensor) -> Tensor:
+        return inputs[0].softmax()
+
+
+class _Activation(Layer):
+    activation: ClassVar[str]
+
+    def compute(self, *inputs: Tensor) -> Tensor:
+        return nn.functional.activation(inputs[0], self.activation)
+
+
+@saved()
+class ReLU(_Activation):
+    """The larger of each value and 0."""
+
+    activation = "relu"
+
+
+@saved()
+class Sigmoid(_Activation):
+    """``1 / (1 + exp(-x))`` of each value."""
+
+    activation = "sigmoid"
+
+
+@saved()
+class Tanh(_Activation):
+    """The hyperbolic tangent of each value."""
+
+    activation = "tanh"

@@ -1,0 +1,277 @@
+"""Layers with parameters: convolutions, Dense, BatchNorm."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ... import nn
+from ..._registry import Bool, Float, Int
+from ...autograd import Tensor
+from ._layer import (
+    ACTIVATION,
+    INITIALIZER,
+    PADDING,
+    SIZES,
+    Layer,
+    Shape,
+    activation_name,
+    count,
+    each,
+    initializer,
+    initializer_name,
+    padding_name,
+    saved,
+    sizes,
+)
+
+_MODULES: dict[str, Any] = {
+    "Conv1D": nn.Conv1D,
+    "Conv2D": nn.Conv2D,
+    "Conv3D": nn.Conv3D,
+    "Conv2DTranspose": nn.ConvTranspose2D,
+    "Conv3DTranspose": nn.ConvTranspose3D,
+}
+
+
+def _convolution(layer: Any, dims: int, shape: Shape, filters: int, **options: Any) -> nn.Module:
+    if len(shape) not in (dims + 1, dims + 2):
+        axes = ("length",), ("height", "width"), ("depth", "height", "width")
+        raise ValueError(
+            f"takes (rows, {', '.join(axes[dims - 1])}, channels), the channels may be missing where there is one; got "
+            f"rows of shape {shape[1:]}; put a Reshape before it"
+        )
+    channels = shape[-1] if len(shape) == dims + 2 else 1
+    return _MODULES[type(layer).__name__](channels, filters, each(layer.kernel_size), **options)
+
+
+def _with_channels(x: Tensor, dims: int) -> Tensor:
+    return x.reshape(*x.shape, 1) if x.ndim == dims + 1 else x
+
+
+@saved(
+    filters=Int(1), kernel_size=SIZES, strides=SIZES, padding=PADDING, dilation_rate=SIZES, activation=ACTIVATION,
+    use_bias=Bool(), kernel_initializer=INITIALIZER, bias_initializer=INITIALIZER,
+)  # fmt: skip
+class Conv1D(Layer):
+    """Convolution of sequences (N, L, C).
+
+    Parameters
+    ----------
+    filters, kernel_size : int
+    strides, dilation_rate : int
+    padding : {"valid", "same"}
+        "valid" where left out, as in DeepChem (and Keras).
+    activation : str, optional
+    use_bias : bool
+    kernel_initializer, bias_initializer : str
+        "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "variance_scaling", "zeros", "ones".
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        dilation_rate: Any = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: str = "glorot_uniform",
+        bias_initializer: str = "zeros",
+        in_layers: Any = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(in_layers, name)
+        self.filters = count("Conv1D", "filters", filters)
+        self.kernel_size = sizes("Conv1D", "kernel_size", kernel_size, 1)
+        self.strides = sizes("Conv1D", "strides", strides, 1)
+        self.dilation_rate = sizes("Conv1D", "dilation_rate", dilation_rate, 1)
+        self.padding = padding_name("Conv1D", padding)
+        self.activation = activation_name("Conv1D", activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializer_name("Conv1D", "kernel_initializer", kernel_initializer)
+        self.bias_initializer = initializer_name("Conv1D", "bias_initializer", bias_initializer)
+
+    def build(self, shapes: list[Shape], rng: np.random.Generator | None) -> nn.Module:
+        return _convolution(
+            self, 1, shapes[0], self.filters, stride=each(self.strides), padding=self.padding,
+            dilation=each(self.dilation_rate), activation=self.activation, bias=self.use_bias,
+            weight_init=initializer(self.kernel_initializer, rng), bias_init=initializer(self.bias_initializer, rng),
+            rng=rng,
+        )  # fmt: skip
+
+    def call(self, module: nn.Module, inputs: list[Tensor]) -> Tensor:
+        return module(_with_channels(inputs[0], 1))
+
+
+class _Conv(Layer):
+    dims: ClassVar[int]
+
+    def __init__(
+        self,
+        num_outputs: int,
+        kernel_size: Any = 5,
+        stride: Any = 1,
+        padding: str = "SAME",
+        activation_fn: Any = "relu",
+        biases_initializer: str | None = "zeros",
+        weights_initializer: str = "xavier",
+        in_layers: Any = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(in_layers, name)
+        kind = type(self).__name__
+        self.num_outputs = count(kind, "num_outputs", num_outputs)
+        self.kernel_size = sizes(kind, "kernel_size", kernel_size, self.dims)
+        self.stride = sizes(kind, "stride", stride, self.dims)
+        self.padding = padding_name(kind, padding)
+        self.activation_fn = activation_name(kind, activation_fn)
+        self.biases_initializer = (
+            None if biases_initializer is None else initializer_name(kind, "biases_initializer", biases_initializer)
+        )
+        self.weights_initializer = initializer_name(kind, "weights_initializer", weights_initializer)
+
+    def build(self, shapes: list[Shape], rng: np.random.Generator | None) -> nn.Module:
+        return _convolution(
+            self, self.dims, shapes[0], self.num_outputs, stride=each(self.stride), padding=self.padding,
+            activation=self.activation_fn, bias=self.biases_initializer is not None,
+            weight_init=initializer(self.weights_initializer, rng),
+            bias_init=initializer(self.biases_initializer or "zeros", rng), rng=rng,
+        )  # fmt: skip
+
+    def call(self, module: nn.Module, inputs: list[Tensor]) -> Tensor:
+        return module(_with_channels(inputs[0], self.dims))
+
+
+_BIASES = type(INITIALIZER)(choices=INITIALIZER.choices, none=True)
+_CONV = {
+    "num_outputs": Int(1),
+    "kernel_size": SIZES,
+    "stride": SIZES,
+    "padding": PADDING,
+    "activation_fn": ACTIVATION,
+    "biases_initializer": _BIASES,
+    "weights_initializer": INITIALIZER,
+}
+
+
+@saved(**_CONV)
+class Conv2D(_Conv):
+    """Convolution of images (N, H, W, C), or (N, H, W) where there is one channel.
+
+    Parameters
+    ----------
+    num_outputs : int
+        Channels of the output.
+    kernel_size, stride : int, or one a dimension
+        5 and 1 where left out.
+    padding : {"SAME", "VALID"}
+    activation_fn : str, optional
+        "relu" where left out; None for none.
+    biases_initializer : str or None
+        None for no biases.
+    weights_initializer : str
+        As `Conv1D`; "xavier" is "glorot_uniform".
+    """
+
+    dims = 2
+
+
+@saved(**_CONV)
+class Conv3D(_Conv):
+    """Convolution of volumes (N, D, H, W, C), or (N, D, H, W); parameters as `Conv2D`."""
+
+    dims = 3
+
+
+@saved(**_CONV)
+class Conv2DTranspose(_Conv):
+    """Transposed convolution of images, which makes them larger by ``stride``; parameters as `Conv2D`."""
+
+    dims = 2
+
+
+@saved(**_CONV)
+class Conv3DTranspose(_Conv):
+    """Transposed convolution of volumes, which makes them larger by ``stride``; parameters as `Conv2D`."""
+
+    dims = 3
+
+
+@saved(out_channels=Int(1), activation_fn=ACTIVATION, biases_initializer=_BIASES, weights_initializer=INITIALIZER)
+class Dense(Layer):
+    """A dense layer over the last axis.
+
+    Parameters
+    ----------
+    out_channels : int
+    activation_fn : str, optional
+    biases_initializer : str or None
+        None for no biases.
+    weights_initializer : str
+        As `Conv1D`; "variance_scaling" where left out.
+    """
+
+    def __init__(
+        self,
+        out_channels: int,
+        activation_fn: Any = None,
+        biases_initializer: str | None = "zeros",
+        weights_initializer: str = "variance_scaling",
+        in_layers: Any = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(in_layers, name)
+        self.out_channels = count("Dense", "out_channels", out_channels)
+        self.activation_fn = activation_name("Dense", activation_fn)
+        self.biases_initializer = (
+            None if biases_initializer is None else initializer_name("Dense", "biases_initializer", biases_initializer)
+        )
+        self.weights_initializer = initializer_name("Dense", "weights_initializer", weights_initializer)
+
+    def build(self, shapes: list[Shape], rng: np.random.Generator | None) -> nn.Module:
+        if len(shapes[0]) < 2:
+            raise ValueError(f"takes (rows, features), got shape {shapes[0]}")
+        return nn.Linear(
+            shapes[0][-1],
+            self.out_channels,
+            self.activation_fn,
+            self.biases_initializer is not None,
+            initializer(self.weights_initializer, rng),
+            initializer(self.biases_initializer or "zeros", rng),
+            rng,
+        )
+
+
+@saved(momentum=Float(low=0, high=1), epsilon=Float(low=0))
+class BatchNorm(Layer):
+    """Normalize each channel, the last axis: by the batch in training, by running statistics in prediction.
+
+    Parameters
+    ----------
+    momentum : float
+        Share of the running statistics that a batch leaves, as in TensorFlow.
+    epsilon : float
+        Added to the variance.
+
+    Notes
+    -----
+    DeepChem 2.1 never switched its layer to training, so that it normalized nothing; this one does what its name says.
+    """
+
+    def __init__(
+        self, in_layers: Any = None, momentum: float = 0.99, epsilon: float = 1e-3, name: str | None = None
+    ) -> None:
+        super().__init__(in_layers, name)
+        if not 0 <= momentum <= 1 or not epsilon > 0:
+            raise ValueError(
+                f"BatchNorm: momentum must be from 0 to 1 and epsilon above 0, got {momentum!r} and {epsilon!r}"
+            )
+        self.momentum, self.epsilon = float(momentum), float(epsilon)
+
+    def build(self, shapes: list[Shape], rng: np.random.Generator | None) -> nn.Module:
+        if len(shapes[0]) < 2:
+            raise ValueError(f"takes (rows, ..., channels), got shape {shapes[0]}")
+        return nn.BatchNorm(shapes[0][-1], 1 - self.momentum, self.epsilon)

@@ -1,0 +1,74 @@
+"""The layers of a `TensorGraph`. Each takes ``in_layers``, one layer or a list of them, and ``name``.
+
+Arguments and defaults are DeepChem 2.1's. Activations and initializers are named by strings; None is none.
+"""
+
+from __future__ import annotations
+
+from ._inputs import Feature, Label, Weights
+from ._joins import Add, Concat, Multiply
+from ._layer import Layer
+from ._losses import (
+    L1Loss,
+    L2Loss,
+    ReduceMean,
+    ReduceSum,
+    SigmoidCrossEntropy,
+    SoftMaxCrossEntropy,
+    WeightDecay,
+    WeightedError,
+)
+from ._shapes import (
+    AvgPool1D,
+    AvgPool2D,
+    AvgPool3D,
+    Dropout,
+    Flatten,
+    MaxPool1D,
+    MaxPool2D,
+    MaxPool3D,
+    ReLU,
+    Reshape,
+    Sigmoid,
+    SoftMax,
+    Tanh,
+)
+from ._weighted import BatchNorm, Conv1D, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, Dense
+
+__all__ = [
+    "Add",
+    "AvgPool1D",
+    "AvgPool2D",
+    "AvgPool3D",
+    "BatchNorm",
+    "Concat",
+    "Conv1D",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
+    "Dense",
+    "Dropout",
+    "Feature",
+    "Flatten",
+    "L1Loss",
+    "L2Loss",
+    "Label",
+    "Layer",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPool3D",
+    "Multiply",
+    "ReLU",
+    "ReduceMean",
+    "ReduceSum",
+    "Reshape",
+    "Sigmoid",
+    "SigmoidCrossEntropy",
+    "SoftMax",
+    "SoftMaxCrossEntropy",
+    "Tanh",
+    "WeightDecay",
+    "WeightedError",
+    "Weights",
+]
