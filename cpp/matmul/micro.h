@@ -11,8 +11,8 @@
 // of 4 cycles on 2 ports, so 8 are the least. A tile needs R broadcasts and NV loads for R * NV FMAs; 8 x 3 and 6 x 4
 // have the fewest. With operands in L1 this kernel runs at 195 GFLOP/s; written by hand in assembly, at 200 in any of
 // these shapes, packed or not, 2 to 8 terms a turn; FMAs without any load at 205. Broadcasts folded into the FMAs (7 x
-// 4, 9 x 3): 180 to 190, the load ports are then the bound. AVX2 has 16: 6 x 2 is 12 accumulators, 2 vectors of B and a broadcast.
-// Included by matmul_impl.h, after simd_<level>.h.
+// 4, 9 x 3): 180 to 190, the load ports are then the bound. AVX2 has 16: 6 x 2 is 12 accumulators, 2 vectors of B and a
+// broadcast. Included by matmul_impl.h, after simd_<level>.h.
 #pragma once
 
 #include <utility>

@@ -9,6 +9,7 @@ from types import ModuleType
 FAMILIES = {
     "matmul": ("matmul", "float32 matrix products"),
     "conv": ("conv", "convolutions forward and backward, one and two dimensions"),
+    "convnet": ("convnet", "training steps of the teaching texts' convolutional nets with Adam"),
     "mlp": ("mlp", "training steps of a dense net with Adam, sparse and dense inputs"),
     "predict": ("predict", "predictions of a dense net on fingerprints"),
     "elementwise": ("elementwise", "activations, softmax, dropout, losses and the optimizer's pass"),

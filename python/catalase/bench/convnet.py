@@ -1,0 +1,208 @@
+"""One training step of the teaching texts' convolutional nets with Adam: forward, loss, backward, update.
+
+- The lecture's MNIST net: two times convolution (5x5, 32 and 64 channels) and pooling, dense 3136-1024, dropout, 10.
+- The book's MNIST net: the same convolutions without pooling, dense 50176-1024-10.
+- The book's net for transcription factors: three convolutions (15 filters, width 10) of 101 one-hot bases, dropout.
+
+Results are compared without dropout (the losses of some steps from the same weights); timed steps have it. PyTorch runs in
+NCHW and in ``channels_last``, whichever is faster, with its default Adam and with ``Adam(fused=True)``.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._case import Case, Prepared
+
+_CHECKED_STEPS = 3
+
+
+class _Net(NamedTuple):
+    shape: tuple[int, ...]  # of one input, channels last
+    kernel: tuple[int, ...]
+    channels: tuple[int, ...]  # of the convolutions
+    pool: bool
+    dense: tuple[int, ...]  # outputs
+    conv_dropout: float
+    dense_dropout: float
+
+
+_NETS = {
+    "lecture's MNIST": (128, _Net((28, 28, 1), (5, 5), (32, 64), True, (1024, 10), 0.0, 0.5)),
+    "book's MNIST": (50, _Net((28, 28, 1), (5, 5), (32, 64), False, (1024, 10), 0.0, 0.0)),
+    "TF binding": (1000, _Net((101, 4), (10,), (15, 15, 15), False, (1,), 0.5, 0.0)),
+}
+_QUICK = {"small": (4, _Net((8, 8, 1), (3, 3), (4, 4), True, (8, 3), 0.0, 0.5))}
+
+
+def cases(quick: bool) -> list[Case]:
+    return [
+        Case(f"{name} {batch}, {'fused' if fused else 'default'} Adam", 1.0, "steps/s",
+             {"net": net, "batch": batch, "fused": fused}, tolerance=2e-3)
+        for name, (batch, net) in (_QUICK if quick else _NETS).items()
+        for fused in (True, False)
+    ]  # fmt: skip
+
+
+def _batch(net: _Net, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    rng = np.random.default_rng(0)
+    if len(net.shape) == 2:  # DNA, and a rare yes
+        x = np.eye(net.shape[1], dtype=np.float32)[rng.integers(net.shape[1], size=(rows, net.shape[0]))]
+        return x, (rng.random((rows, 1)) < 0.2).astype(np.float32)
+    return rng.random((rows, *net.shape), dtype=np.float32), rng.integers(net.dense[-1], size=rows)
+
+
+def _weights(net: _Net) -> list[NDArray[Any]]:
+    """Weights and biases, layer by layer; the same for everybody."""
+    rng = np.random.default_rng(1)
+    shapes: list[tuple[int, ...]] = []
+    before, pixels = net.shape[-1], int(np.prod(net.shape[:-1]))
+    for channels in net.channels:
+        shapes.append((*net.kernel, before, channels))
+        before, pixels = channels, pixels // 4 if net.pool else pixels
+    before *= pixels
+    for width in net.dense:
+        shapes.append((before, width))
+        before = width
+    out: list[NDArray[Any]] = []
+    for shape in shapes:
+        scale = np.float32(np.sqrt(2 / np.prod(shape[:-1])))
+        out += [scale * rng.standard_normal(shape, dtype=np.float32), np.full(shape[-1], 0.01, np.float32)]
+    return out
+
+
+def catalase(case: Case) -> Prepared:
+    from .. import Tensor, nn, optim
+
+    net = case.options["net"]
+    x, y = _batch(net, case.options["batch"])
+    loss_function = nn.losses.SigmoidCrossEntropy() if len(net.shape) == 2 else nn.losses.SoftmaxCrossEntropy()
+
+    def build() -> Any:
+        conv = nn.Conv1D if len(net.kernel) == 1 else nn.Conv2D
+        layers: list[Any] = []
+        weights = iter(_weights(net))
+        for w, b in zip(weights, weights, strict=True):
+            if w.ndim > 2:
+                layers.append(conv(w.shape[-2], w.shape[-1], net.kernel, activation="relu"))
+            else:
+                if not any(isinstance(layer, nn.Flatten) for layer in layers):
+                    layers.append(nn.Flatten())
+                elif net.dense_dropout:
+                    layers.append(nn.Dropout(net.dense_dropout))
+                last = w.shape[1] == net.dense[-1]
+                layers.append(nn.Linear(w.shape[0], w.shape[1], None if last else "relu"))
+            layers[-1].load_state_dict({"w": w, "b": b})
+            if w.ndim > 2 and net.pool:
+                layers.append(nn.MaxPool2D(2))
+            if w.ndim > 2 and net.conv_dropout:
+                layers.append(nn.Dropout(net.conv_dropout))
+        return nn.Sequential(*layers)
+
+    def start(training: bool) -> Any:
+        model = build()
+        model.train(training)
+        optimizer = optim.Adam(model, lr=1e-3)
+
+        def step() -> Any:
+            optimizer.zero_grad()
+            loss = loss_function(model(Tensor(x)), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step
+
+    def result() -> list[NDArray[Any]]:
+        step = start(False)  # dropout passes everything
+        return [np.array([step().item() for _ in range(_CHECKED_STEPS)])]
+
+    return Prepared(start(True), result)
+
+
+def _torch(case: Case, channels_last: bool) -> Prepared:
+    import torch
+
+    net = case.options["net"]
+    flat, labels = _batch(net, case.options["batch"])
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    x = torch.from_numpy(np.moveaxis(flat, -1, 1).copy()).contiguous(memory_format=layout)
+    y = torch.from_numpy(labels)
+    loss_function = torch.nn.BCEWithLogitsLoss() if len(net.shape) == 2 else torch.nn.CrossEntropyLoss()
+
+    def load(layer: Any, w: NDArray[Any], b: NDArray[Any]) -> Any:
+        layer.load_state_dict({"weight": torch.from_numpy(w.copy()), "bias": torch.from_numpy(b)})
+        return layer
+
+    def build() -> Any:
+        conv = torch.nn.Conv1d if len(net.kernel) == 1 else torch.nn.Conv2d
+        layers: list[Any] = []
+        weights = iter(_weights(net))
+        channels = 0  # of the convolution before, whose pixels PyTorch flattens channels first
+        for w, b in zip(weights, weights, strict=True):
+            if w.ndim > 2:
+                channels = w.shape[-1]
+                layers.append(
+                    load(
+                        conv(w.shape[-2], w.shape[-1], net.kernel, padding="same"), np.moveaxis(w, (-1, -2), (0, 1)), b
+                    )
+                )
+                layers.append(torch.nn.ReLU())
+                if net.pool:
+                    layers.append(torch.nn.MaxPool2d(2))
+                if net.conv_dropout:
+                    layers.append(torch.nn.Dropout(net.conv_dropout))
+                continue
+            if channels:
+                w = w.reshape(-1, channels, w.shape[1]).swapaxes(0, 1).reshape(w.shape)
+                layers.append(torch.nn.Flatten())
+                channels = 0
+            elif net.dense_dropout:
+                layers.append(torch.nn.Dropout(net.dense_dropout))
+            layers.append(load(torch.nn.Linear(*w.shape), w.T, b))
+            if w.shape[1] != net.dense[-1]:
+                layers.append(torch.nn.ReLU())
+        model: Any = torch.nn.Sequential(*layers)
+        return model.to(memory_format=layout)
+
+    def start(training: bool) -> Any:
+        model = build().train(training)
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=case.options["fused"] or None)
+
+        def step() -> Any:
+            optimizer.zero_grad()
+            loss = loss_function(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step
+
+    def result() -> list[NDArray[Any]]:
+        step = start(False)
+        return [np.array([step().item() for _ in range(_CHECKED_STEPS)])]
+
+    return Prepared(start(True), result)
+
+
+def torch(case: Case) -> Prepared:
+    """The faster of the two layouts, by the best of two steps each; sequences have one."""
+    if len(case.options["net"].kernel) == 1:
+        return _torch(case, False)
+
+    def best(channels_last: bool) -> float:
+        prepared, times = _torch(case, channels_last), []
+        for _ in range(3):  # the first one warms up
+            start = time.perf_counter()
+            prepared.call()
+            times.append(time.perf_counter() - start)
+        return min(times[1:])
+
+    return _torch(case, min((False, True), key=best))
+
+
+LIBRARIES = {"catalase": catalase, "torch": torch}
