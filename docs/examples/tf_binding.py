@@ -79,15 +79,17 @@ def roc_auc(net: BindingNet, data: ct.data.Dataset) -> float:
     return ct.metrics.roc_auc_score(data.y[:, 0], predict(net, data))
 
 
-def train(net: BindingNet, data: ct.data.Dataset, epochs: int, seed: int) -> ct.train.History:
+def train(
+    net: BindingNet, data: ct.data.Dataset, epochs: int, seed: int, batch_size: int = 1000, lr: float = 1e-3
+) -> ct.train.History:
     """Weighted cross-entropy and Adam, as in the book."""
     return ct.train.fit(
         net,
         data,
         ct.nn.losses.SigmoidCrossEntropy(),
-        optimizer=ct.optim.Adam(net, lr=1e-3),
+        optimizer=ct.optim.Adam(net, lr=lr),
         nb_epoch=epochs,
-        batch_size=1000,
+        batch_size=batch_size,
         seed=seed,
         forward=call,
     )
