@@ -64,7 +64,7 @@ def train(data: ct.data.Dataset, valid: ct.data.Dataset, epochs: int, seed: int)
         nb_epoch=epochs,
         batch_size=1000,
         seed=seed,
-        metrics={"train r": lambda: pearson(net, data), "valid r": lambda: pearson(net, valid)},
+        metrics={"valid r": lambda: pearson(net, valid)},
     )
     return net, history
 
@@ -83,8 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         net, history = train(data, valid, options.epochs, seed)
         scores.append(pearson(net, valid))
         for epoch in range(19, len(history), 20):
-            print(f"  epoch {epoch + 1}: train r {history['train r'][epoch]:.3f}, valid r {history['valid r'][epoch]:.3f}")
-        print(f"seed {seed}: valid r {scores[-1]:.3f}, {time.perf_counter() - begin:.1f} s")
+            print(f"  epoch {epoch + 1}: loss {history['loss'][epoch]:.4f}, valid r {history['valid r'][epoch]:.3f}")
+        print(f"seed {seed}: train r {pearson(net, data):.3f}, valid r {scores[-1]:.3f}, {time.perf_counter() - begin:.1f} s")
     mean = math.fsum(scores) / len(scores)
     print(f"mean of {len(scores)}: valid r {mean:.3f}")
     return {"valid": mean, "lowest": min(scores), "highest": max(scores)}

@@ -13,7 +13,7 @@ import catalase as ct
 DATA = Path(os.environ.get("CATALASE_DATA_DIR") or "/nowhere")
 GENOME = DATA / "ecoli_k12_GCF_000005845.2.fna.gz"
 JUND = DATA / "book_ch06" / "tfbinding_jund_chr22_valid.npz"
-STEPS, BATCH = 50, 100
+STEPS, BATCH = 50, 20  # PyTorch's float64 convolution is slow
 
 
 @pytest.fixture
@@ -23,15 +23,15 @@ def binding(example):
 
 def labelled(binding):
     """Segments with labels and class weights: JUND's where they are, else random letters."""
+    rng = np.random.default_rng(0)
     if JUND.is_file():
         with np.load(JUND, allow_pickle=False) as file:
-            rows = np.argsort(-file["w"][:, 0], kind="stable")[: STEPS * BATCH]  # all that are bound come first
-            rows = np.random.default_rng(0).permutation(rows)
-            return file["X"][rows], file["y"][rows].astype(np.float32), file["w"][rows].astype(np.float32)
-    rng = np.random.default_rng(0)
-    y = (rng.random((STEPS * BATCH, 1)) < 0.03).astype(np.float32)
+            bound = np.flatnonzero(file["y"])[:30]  # more than a share of 0.4%, so that most batches have one
+            rows = rng.permutation(np.r_[bound, np.flatnonzero(file["y"][:, 0] == 0)[: STEPS * BATCH - 30]])
+            return file["X"][rows], file["y"][rows], file["w"][rows]
+    y = rng.random((STEPS * BATCH, 1)) < 0.03
     X = ct.ops.one_hot_dna(binding.segments(None, len(y), rng), dtype=np.int8)
-    return X, y, np.where(y == 1, 17, 0.5).astype(np.float32)
+    return X, y, np.where(y, 17, 0.5)
 
 
 def torch_copy(torch, net):
@@ -60,32 +60,41 @@ def torch_copy(torch, net):
     return copy
 
 
-def test_loss_curve_is_pytorchs(binding):
-    torch = pytest.importorskip("torch")
-    X, y, w = labelled(binding)
+def curves(binding, torch, dtype, steps):
+    """Losses of both libraries (steps, 2) from the same weights and batches: dropout off, class weights, Adam."""
+    X, y, w = (array.astype(dtype) for array in labelled(binding))
     net = binding.BindingNet(rate=0, rng=0)
-    copy = torch_copy(torch, net)
-    ours = ct.optim.Adam(net, lr=1e-3)
-    theirs = torch.optim.Adam(copy.parameters(), lr=1e-3)
-    loss = ct.nn.losses.SigmoidCrossEntropy()
-    curves = np.empty((STEPS, 2))
-    for step in range(STEPS):
+    copy = torch_copy(torch, net).to(getattr(torch, dtype))
+    for parameter in net.parameters():
+        parameter.data = parameter.data.astype(dtype)
+    ours, theirs = ct.optim.Adam(net, lr=1e-3), torch.optim.Adam(copy.parameters(), lr=1e-3)
+    loss, result = ct.nn.losses.SigmoidCrossEntropy(), np.empty((steps, 2))
+    for step in range(steps):
         rows = slice(step * BATCH, (step + 1) * BATCH)
-        ours.zero_grad()
-        value = loss(binding.call(net, X[rows]), y[rows], w[rows])
-        value.backward()
-        ours.step()
-        theirs.zero_grad()
-        logits = copy(torch.from_numpy(X[rows].astype(np.float32)))
-        expected = torch.nn.functional.binary_cross_entropy_with_logits(
-            logits, torch.from_numpy(y[rows]), weight=torch.from_numpy(w[rows])
-        )
-        expected.backward()
-        theirs.step()
-        curves[step] = value.item(), expected.item()
-    difference = np.abs(curves[:, 0] - curves[:, 1])
-    assert difference.max() < 1e-4, (difference.argmax(), curves[difference.argmax()])
-    assert curves[-10:].mean() < curves[:10].mean()
+        value = loss(net(ct.Tensor(X[rows])), y[rows], w[rows])
+        x, labels, weights = (torch.from_numpy(array[rows]) for array in (X, y, w))
+        expected = torch.nn.functional.binary_cross_entropy_with_logits(copy(x), labels, weight=weights)
+        for optimizer, number in ((ours, value), (theirs, expected)):
+            optimizer.zero_grad()
+            number.backward()
+            optimizer.step()
+        result[step] = value.item(), expected.item()
+    return result
+
+
+# In float32 one ReLU input that rounds to the other side of 0 parts the curves: PyTorch's own float32 and float64 come apart
+# by 1e-3 and more within 50 steps (docs/book-nets.md). So the whole curve is compared in float64, and its start in float32.
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
+@pytest.mark.parametrize(("dtype", "steps", "bound"), [("float64", 50, 1e-9), ("float32", 5, 1e-4)])
+def test_loss_curve_is_pytorchs(binding, dtype, steps, bound):
+    torch = pytest.importorskip("torch")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    both = curves(binding, torch, dtype, steps)
+    torch.set_num_threads(threads)
+    difference = np.abs(both[:, 0] - both[:, 1])
+    assert difference.max() < bound, (difference.argmax(), both[difference.argmax()])
+    assert steps < 50 or np.ptp(both[:, 0]) > 0.1, "the net was trained"
 
 
 def test_it_finds_a_planted_motif(binding):
