@@ -281,3 +281,13 @@ def test_a_loss_must_be_a_tensor_of_one_number(data):
     for loss, words in [(lambda o, y, w: 1.0, "got float"), (lambda o, y, w: o * 1, r"of shape \(100, 1\)")]:
         with pytest.raises(TypeError, match=f"loss must return a Tensor of one number.*{words}"):
             train.fit(model, data, loss, optimizer=ct.optim.SGD(model))
+
+
+def test_metrics_are_computed_with_dropout_off(data):
+    model = net()
+    seen = []
+    train.fit(
+        model, data, nn.losses.L2Loss(), optimizer=ct.optim.Adam(model), nb_epoch=2, batch_size=100, seed=0,
+        metrics={"mode": lambda: seen.append((model.training, model[1].training)) or 0.0},
+    )  # fmt: skip
+    assert seen == [(False, False)] * 2

@@ -102,7 +102,7 @@ def fit(
     valid : Dataset, optional
         Its loss is reported as ``valid_loss`` after each epoch.
     metrics : dict of str to callable, optional
-        Further figures, computed after each epoch: ``name: function()``.
+        Further figures, computed after each epoch in inference mode (dropout off): ``name: function()``.
     callbacks : sequence of Callback
     progress : bool, optional
         A progress bar on standard error: True always, False never, None where a person is watching a terminal.
@@ -167,6 +167,7 @@ def fit(
             for epoch in range(first_epoch, nb_epoch):
                 state.epoch, state.logs = epoch, {}
                 _run_epoch(state, dataset, loss, batch_size, forward or _plain)
+                module.eval()
                 if valid is not None:
                     state.logs["valid_loss"] = evaluate_loss(module, valid, loss, forward or _plain)
                 for name, function in (metrics or {}).items():
