@@ -111,14 +111,20 @@ def show(axes: Any, image: np.ndarray, title: str, signed: bool = True) -> None:
 
 def draw_steps(path: Path) -> None:
     picture, axes = figure(3, 2, 8, 5)
-    for column, noise in enumerate((0.0, 0.25)):
-        signal = stairs(noise)
-        lines = {"input" + (" with noise" if noise else ""): signal}
-        lines["[-1, 1]: the step is at the peak" if not noise else "[-1, 1]: the noise is as high as the second step"] = slide1d(signal, STEP)
-        if noise:
-            lines["[-1, -1, -1, 1, 1, 1] / 3: averages, and finds them"] = slide1d(signal, WIDE_STEP)
-        else:
-            lines["the same, kernel flipped (true convolution)"] = slide1d(signal, STEP, flip_kernel=True)
+    clear, noisy = stairs(), stairs(noise=0.25)
+    columns = [
+        {
+            "input": clear,
+            "[-1, 1]: the step is at the peak": slide1d(clear, STEP),
+            "the same, kernel flipped (true convolution)": slide1d(clear, STEP, flip_kernel=True),
+        },
+        {
+            "input with noise": noisy,
+            "[-1, 1]: the noise is as high as the second step": slide1d(noisy, STEP),
+            "[-1, -1, -1, 1, 1, 1] / 3: averages, and finds them": slide1d(noisy, WIDE_STEP),
+        },
+    ]
+    for column, lines in enumerate(columns):
         for ax, (title, values) in zip(axes[:, column], lines.items(), strict=True):
             ax.plot(values, linewidth=1.2, drawstyle="steps-post")
             ax.set_title(title, fontsize=9)
@@ -167,7 +173,7 @@ def draw_filters(path: Path, net: ct.nn.Sequential) -> None:
         second = net[2](net[1](first))
     picture, axes = figure(4, 8, 9, 5)
     for k in range(8):
-        show(axes[0, k], np.round(net[0].w.numpy()[:, :, 0, k], 1), f"filter {k}")
+        show(axes[0, k], np.round(net[0].w.numpy()[:, :, 0, k], 1) + 0.0, f"filter {k}")  # no "-0"
         show(axes[1, k], first.numpy()[0, :, :, k], f"map {k}", signed=False)
         show(axes[2, k], second.numpy()[0, :, :, k], f"2nd, {k}", signed=False)
         show(axes[3, k], second.numpy()[0, :, :, k + 8], f"2nd, {k + 8}", signed=False)

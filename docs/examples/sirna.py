@@ -53,7 +53,9 @@ def pearson(net: ct.nn.Module, data: ct.data.Dataset) -> float:
     return float(np.corrcoef(predict(net, data.X), data.y[:, 0])[0, 1])
 
 
-def train(data: ct.data.Dataset, valid: ct.data.Dataset, epochs: int, seed: int) -> tuple[ct.nn.Module, ct.train.History]:
+def train(
+    data: ct.data.Dataset, valid: ct.data.Dataset, epochs: int, seed: int
+) -> tuple[ct.nn.Module, ct.train.History]:
     """The book's recipe: squared error, batches of 1,000, Adam at its usual rate."""
     net = make_net(seed)
     history = ct.train.fit(
@@ -84,7 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
         scores.append(pearson(net, valid))
         for epoch in range(19, len(history), 20):
             print(f"  epoch {epoch + 1}: loss {history['loss'][epoch]:.4f}, valid r {history['valid r'][epoch]:.3f}")
-        print(f"seed {seed}: train r {pearson(net, data):.3f}, valid r {scores[-1]:.3f}, {time.perf_counter() - begin:.1f} s")
+        print(
+            f"seed {seed}: train r {pearson(net, data):.3f}, valid r {scores[-1]:.3f}, {time.perf_counter() - begin:.1f} s"
+        )
     mean = math.fsum(scores) / len(scores)
     print(f"mean of {len(scores)}: valid r {mean:.3f}")
     return {"valid": mean, "lowest": min(scores), "highest": max(scores)}

@@ -34,7 +34,9 @@ SITES = ("TGACTCA", "TGAGTCA")
 class BindingNet(ct.nn.Module):
     """DNA (N, 101, 4), and one more number a segment if ``accessibility``, to one logit a segment."""
 
-    def __init__(self, accessibility: bool = False, rate: float = 0.5, rng: np.random.Generator | int | None = None) -> None:
+    def __init__(
+        self, accessibility: bool = False, rate: float = 0.5, rng: np.random.Generator | int | None = None
+    ) -> None:
         super().__init__()
         rng = np.random.default_rng(rng)
         self.sequence = ct.nn.Sequential(
