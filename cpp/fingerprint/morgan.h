@@ -183,6 +183,7 @@ void morgan(Molecule& m, const Bits<W>& ring_atoms, const EcfpBatch& batch, Morg
   const int radius = batch.radius;
   const unsigned n = m.atoms;
   u64 *value = w.values[0], *next = w.values[1];
+  value[kNoAtom] = next[kNoAtom] = 0;  // what empty slots point to: 32 bits or fewer, or it would change their bond
   if (batch.features) {
     pharmacophores(m, value);
   } else {
