@@ -25,7 +25,7 @@ template <class T>
 MatrixView<const T> weights(const py::array& w, Index rows, Index cols) {
   auto view = matrix_view<const T>(w);
   require(view.rows == rows && view.cols == cols, "rnn: weights do not fit");
-  require(view.col_stride == 1 || cols <= 1, "rnn: the rows of weights must have unit stride");
+  require(view.col_stride == 1 || rows == 0 || cols <= 1, "rnn: the rows of weights must have unit stride");
   view.col_stride = 1;
   return view;
 }

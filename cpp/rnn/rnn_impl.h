@@ -185,6 +185,23 @@ inline void each_vector(const RnnSteps<T>& s, Index t, Index r, Index unit, Inde
   if (unit < stop) f(Units<T, false>{row, after, out, unit, first_lanes<T>(stop - unit)});
 }
 
+// Calls in what the gates of a tile will read and write, while its sums are computed: lines far apart, which the
+// hardware does not foresee. Without it the gates waited half of their time.
+template <class T>
+inline void prefetch_tile(const RnnSteps<T>& s, Index t, Index first, Index last, Index gates, Index unit, Index stop) {
+  constexpr Index line = 64 / static_cast<Index>(sizeof(T));
+  const Index H = s.hidden;
+  for (Index r = first; r < last; ++r) {
+    const Index row = s.offset[t] + r, after = (s.offset[t + 1] + r) * H, out = s.output_row(r, t) * H;
+    for (Index u = unit; u < stop; u += line) {
+      for (Index gate = 0; gate < gates; ++gate) __builtin_prefetch(s.gates + (row * gates + gate) * H + u, 1);
+      __builtin_prefetch(s.states + after + u, 1);
+      if (s.cells != nullptr) __builtin_prefetch(s.cells + after + u, 1);
+      __builtin_prefetch(s.y + out + u, 1);
+    }
+  }
+}
+
 template <class T, class C>
 bool forward_cell(const RnnSteps<T>& s, Index begin, Index end) {
   constexpr Index W = kWidth<T>;
@@ -209,6 +226,7 @@ bool forward_cell(const RnnSteps<T>& s, Index begin, Index end) {
       for (Index tile = 0; tile < tiles; ++tile) {
         const Index first = rows * tile / tiles, last = rows * (tile + 1) / tiles;
         if (!few) {
+          prefetch_tile(s, t, begin + first, begin + last, C::kGates, unit, stop);
           for (Index q = 0; q < panels; ++q) {
             tile_product<T>(last - first, groups.vectors, before + first * s.hidden, s.hidden, s.hidden,
                             s.panels + (group * panels + q) * panel_size, sums + q * groups.vectors * W, ldc, false);

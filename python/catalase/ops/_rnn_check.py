@@ -47,7 +47,7 @@ def check_inputs(function: str, kind: str, x: Any, w_x: Any, w_h: Any, **others:
     gates = GATES[kind]
     if w_h.ndim != 2 or w_h.shape[0] < 1 or w_h.shape[1] != gates * w_h.shape[0]:
         raise ValueError(f"{function}: w_h must be (H, {gates} * H) with H of 1 or more, got {w_h.shape}")
-    sizes = Sizes(*x.shape, w_h.shape[0])
+    sizes = Sizes(x.shape[0], x.shape[1], x.shape[2], w_h.shape[0])
     expected = {
         "w_x": (sizes.inputs, gates * sizes.hidden),
         "b": (2, 3 * sizes.hidden) if kind == "gru" else (gates * sizes.hidden,),
@@ -124,7 +124,7 @@ def backward(
     return dx, dw_x, dw_h, db, dh0, dc0
 
 
-def _contiguous(x: NDArray[Any] | None) -> NDArray[Any] | None:
+def _contiguous(x: Any) -> Any:
     if x is None or (x.flags.c_contiguous and x.flags.aligned):
         return x
     return np.array(x, order="C")
