@@ -14,7 +14,7 @@ struct Gru {
   template <class T, bool kWhole>
   static inline void forward(const RnnSteps<T>& s, const Units<T, kWhole>& at, const T* sums, Index gate_stride) {
     const Index H = s.hidden;
-    T* g = s.gates + at.row * 3 * H + at.unit;
+    T* g = s.gates + (at.row - s.gates_start) * 3 * H + at.unit;
     const T* b = s.bias_h + at.unit;
     const Vec<T> r = gate_sigmoid(at.read(g) + (load(sums) + at.read(b)));
     const Vec<T> z = gate_sigmoid(at.read(g + H) + (load(sums + gate_stride) + at.read(b + H)));
@@ -24,7 +24,7 @@ struct Gru {
     at.write(g, r);
     at.write(g + H, z);
     at.write(g + 2 * H, n);
-    if (s.candidates != nullptr) at.write(s.candidates + at.row * H + at.unit, q);
+    if (s.candidates != nullptr) at.write(s.candidates + (at.row - s.gates_start) * H + at.unit, q);
     at.write(s.states + at.after * H + at.unit, h);
     at.write(s.y + at.out * H + at.unit, h);
   }
@@ -37,7 +37,7 @@ struct Gru {
     const Vec<T> q = at.read(s.candidates + at.row * H + at.unit);
     const Vec<T> before = at.read(s.states + at.row * H + at.unit);
     const Vec<T> dn = dh * (one<T>() - z) * (one<T>() - n * n);
-    T* dz = s.dz + at.row * 4 * H + at.unit;
+    T* dz = s.dz + (at.row - s.dz_start) * 4 * H + at.unit;
     at.write(dz, dn * r);
     at.write(dz + H, dn * q * (r * (one<T>() - r)));
     at.write(dz + 2 * H, dh * (before - n) * (z * (one<T>() - z)));

@@ -15,7 +15,7 @@ struct Lstm {
   template <class T, bool kWhole>
   static inline void forward(const RnnSteps<T>& s, const Units<T, kWhole>& at, const T* sums, Index gate_stride) {
     const Index H = s.hidden;
-    T* g = s.gates + at.row * 4 * H + at.unit;
+    T* g = s.gates + (at.row - s.gates_start) * 4 * H + at.unit;
     const Vec<T> i = gate_sigmoid(at.read(g) + load(sums));
     const Vec<T> f = gate_sigmoid(at.read(g + H) + load(sums + gate_stride));
     const Vec<T> n = gate_tanh(at.read(g + 2 * H) + load(sums + 2 * gate_stride));
@@ -40,7 +40,7 @@ struct Lstm {
     const Vec<T> t = gate_tanh(at.read(s.cells + at.after * H + at.unit));
     T* carried = s.dc + r * H + at.unit;
     const Vec<T> dc = fma(dh * o, one<T>() - t * t, at.read(carried));
-    T* dz = s.dz + at.row * 4 * H + at.unit;
+    T* dz = s.dz + (at.row - s.dz_start) * 4 * H + at.unit;
     at.write(dz, dc * n * (i * (one<T>() - i)));
     at.write(dz + H, dc * at.read(s.cells + at.row * H + at.unit) * (f * (one<T>() - f)));
     at.write(dz + 2 * H, dc * i * (one<T>() - n * n));

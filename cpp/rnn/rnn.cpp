@@ -15,6 +15,7 @@ namespace {
 
 // Below this many multiply-adds of a walk another thread costs more than it brings.
 constexpr double kWorthAThread = 100e3;
+constexpr Index kChunkBytes = 1 << 20;
 constexpr Index kRowsAThread = 4;  // fewer take as long as these: the weights have to be read once a step
 
 template <class T>
@@ -85,33 +86,38 @@ class Plan {
 template <class T>
 RnnSteps<T> steps_of(const Plan& plan, Cell cell, Index hidden, Index axis, bool reverse) {
   RnnSteps<T> s;
-  s.cell = cell, s.hidden = hidden, s.steps = plan.steps, s.axis = axis, s.reverse = reverse;
+  s.cell = cell, s.hidden = hidden, s.stop = plan.steps, s.axis = axis, s.reverse = reverse;
   s.offset = plan.offset, s.active = plan.active, s.sequence = plan.sequence, s.length = plan.length;
   return s;
 }
 
-// f(begin, end) over ranges of rows with equal sums of lengths, one a thread.
+// f(begin, end) over ranges of rows with equal work in the steps from first to stop, one a thread.
 template <class F>
-void share_rows(const Plan& plan, Index batch, double work_a_step, F f) {
+void share_rows(const Plan& plan, Index first, Index stop, Index batch, double work_a_step, F f) {
+  const Index total = plan.offset[stop] - plan.offset[first], rows = plan.active[first];
   Index parts = num_threads();
-  if (parts > (batch + kRowsAThread - 1) / kRowsAThread) parts = (batch + kRowsAThread - 1) / kRowsAThread;
-  const double worth = static_cast<double>(plan.total) * work_a_step / kWorthAThread;
+  if (parts > (rows + kRowsAThread - 1) / kRowsAThread) parts = (rows + kRowsAThread - 1) / kRowsAThread;
+  const double worth = static_cast<double>(total) * work_a_step / kWorthAThread;
   if (worth < static_cast<double>(parts)) parts = static_cast<Index>(worth);
   if (parts <= 1) return f(Index{0}, batch);
+  const auto steps_of_row = [&](Index r) { return (plan.length[r] < stop ? plan.length[r] : stop) - first; };
+  Index work = 0;
+  for (Index r = 0; r < rows; ++r) work += steps_of_row(r);
   const auto start_of = [&](Index part) {
     Index r = 0, done = 0;
-    while (r < batch && done + plan.length[r] / 2 < plan.total * part / parts) done += plan.length[r++];
+    while (r < rows && done + steps_of_row(r) / 2 < work * part / parts) done += steps_of_row(r++);
     return part == parts ? batch : r;
   };
   parallel_for(parts, [&](Index part) { f(start_of(part), start_of(part + 1)); });
 }
 
-// f(t) for each step, shared.
+// f(t) for each step from first to stop, shared.
 template <class F>
-void each_step(const Plan& plan, Index row_size, F f) {
-  const Index chunks = plan.rows() * row_size < 65536 ? 1 : 4 * num_threads();
+void each_step(const Plan& plan, Index first, Index stop, Index row_size, F f) {
+  const Index chunks = (plan.offset[stop] - plan.offset[first]) * row_size < 65536 ? 1 : 4 * num_threads();
   const auto run = [&](Index chunk) {
-    for (Index t = plan.steps * chunk / chunks; t < plan.steps * (chunk + 1) / chunks; ++t) f(t);
+    const Index steps = stop - first;
+    for (Index t = steps * chunk / chunks; t < steps * (chunk + 1) / chunks; ++t) f(first + t);
   };
   chunks == 1 ? run(0) : parallel_for(chunks, run);
 }
@@ -125,15 +131,36 @@ void clear(T* to, Index count) {
   std::memset(static_cast<void*>(to), 0, static_cast<std::size_t>(count) * sizeof(T));
 }
 
+// The step before which the chunk that starts at `first` ends: what it takes of gates or dz stays in L2. It does not
+// depend on the threads, since the gradients of the weights are summed chunk by chunk.
+template <class T>
+Index chunk_stop(const Plan& plan, Index first, Index width) {
+  const Index most = kChunkBytes / (width * static_cast<Index>(sizeof(T)));
+  Index stop = first + 1;
+  while (stop < plan.steps && plan.offset[stop + 1] - plan.offset[first] <= most) ++stop;
+  return stop;
+}
+// The rows of the largest chunk.
+template <class T>
+Index chunk_rows(const Plan& plan, Index width) {
+  Index most = 0;
+  for (Index t = 0, stop; t < plan.steps; t = stop) {
+    stop = chunk_stop<T>(plan, t, width);
+    if (plan.offset[stop] - plan.offset[t] > most) most = plan.offset[stop] - plan.offset[t];
+  }
+  return most;
+}
+
 // Rows that are in the order of time already need no gathering.
 bool in_order(Index batch, Index axis, const Plan& plan, bool reverse) {
   return plan.total == batch * axis && (axis <= 1 || (batch == 1 && !reverse));
 }
 
+// Rows of the chunk of s, in the order of time.
 template <class T>
 void gather(const RnnSteps<T>& s, const Plan& plan, const T* x, Index inputs, T* out) {
-  each_step(plan, inputs, [&](Index t) {
-    T* row = out + plan.offset[t] * inputs;
+  each_step(plan, s.first, s.stop, inputs, [&](Index t) {
+    T* row = out + (plan.offset[t] - plan.offset[s.first]) * inputs;
     for (Index r = 0; r < plan.active[t]; ++r, row += inputs) copy(row, x + s.output_row(r, t) * inputs, inputs);
     clear(row, (plan.rows_of(t) - plan.active[t]) * inputs);
   });
@@ -165,15 +192,15 @@ void first_states(const Plan& plan, Index batch, Index hidden, const T* given, T
 
 template <class T>
 bool rnn_forward(const RnnForward<T>& call) {
-  const Index batch = call.batch, H = call.hidden, width = gates_of(call.cell) * H;
+  const Index batch = call.batch, H = call.hidden, I = call.inputs, width = gates_of(call.cell) * H;
   const RnnKernels& kernels = *level().rnn;
   const Plan plan(batch, call.axis, call.lengths);
   if (!plan.enough_memory()) return false;
   const bool ordered = in_order(batch, call.axis, plan, call.reverse), lstm = call.cell == Cell::kLstm;
-  const Index state_size = (batch + plan.total) * H;
+  const bool keeps_gates = call.gates != nullptr;
+  const Index state_size = (batch + plan.total) * H, rows = chunk_rows<T>(plan, width);
   const auto panels = scratch<T>((kernels.*Kernels<T>::forward_size)(call.cell, H));
-  const auto x = scratch<T>(ordered ? 0 : plan.rows() * call.inputs);
-  const auto own_gates = scratch<T>(call.gates == nullptr ? plan.rows() * width : 0);
+  const auto x = scratch<T>(ordered ? 0 : rows * I), own_gates = scratch<T>(keeps_gates ? 0 : rows * width);
   const auto own_states = scratch<T>(call.states == nullptr ? state_size : 0);
   const auto own_cells = scratch<T>(lstm && call.cells == nullptr ? state_size : 0);
   for (const T* p : {panels.get(), x.get(), own_gates.get(), own_states.get(), own_cells.get()}) {
@@ -181,19 +208,25 @@ bool rnn_forward(const RnnForward<T>& call) {
   }
   RnnSteps<T> s = steps_of<T>(plan, call.cell, H, call.axis, call.reverse);
   s.panels = panels.get(), s.bias_h = call.b + width, s.y = call.y, s.candidates = call.candidates;
-  s.gates = call.gates != nullptr ? call.gates : own_gates.get();
+  s.gates = keeps_gates ? call.gates : own_gates.get();
   s.states = call.states != nullptr ? call.states : own_states.get();
-  s.cells = call.cells != nullptr ? call.cells : own_cells.get();
-  if (!ordered) gather(s, plan, call.x, call.inputs, x.get());
+  if (lstm) s.cells = call.cells != nullptr ? call.cells : own_cells.get();
   (kernels.*Kernels<T>::pack_forward)(call.cell, call.w_h, panels.get());
   first_states(plan, batch, H, call.h0, s.states);
   if (lstm) first_states(plan, batch, H, call.c0, s.cells);
-  const T* rows = ordered ? call.x : x.get();
-  matmul<T>({rows_view(rows, plan.rows(), call.inputs), call.w_x, rows_view(s.gates, plan.rows(), width), {call.b}});
   std::atomic<bool> enough{true};
-  share_rows(plan, batch, static_cast<double>(width * H), [&](Index begin, Index end) {
-    if (!(kernels.*Kernels<T>::forward)(s, begin, end)) enough = false;
-  });
+  for (s.first = 0; s.first < plan.steps; s.first = s.stop) {
+    s.stop = chunk_stop<T>(plan, s.first, width);
+    const Index start = plan.offset[s.first], count = plan.offset[s.stop] - start;
+    if (!ordered) gather(s, plan, call.x, I, x.get());
+    s.gates_start = keeps_gates ? 0 : start;
+    const T* from = ordered ? call.x + start * I : x.get();
+    T* gates = s.gates + (start - s.gates_start) * width;
+    matmul<T>({rows_view(from, count, I), call.w_x, rows_view(gates, count, width), {call.b}});
+    share_rows(plan, s.first, s.stop, batch, static_cast<double>(width * H), [&](Index begin, Index end) {
+      if (!(kernels.*Kernels<T>::forward)(s, begin, end)) enough = false;
+    });
+  }
   clear_tails(plan, batch, call.axis, H, call.y);
   for (Index r = 0; r < batch; ++r) {
     copy(call.h + plan.sequence[r] * H, s.states + plan.last_state(r) * H, H);
@@ -204,71 +237,100 @@ bool rnn_forward(const RnnForward<T>& call) {
 
 namespace {
 
-// The gradients of the weights, from x and the states in the order of time.
+// The sums of the gradients of the weights and the bias, chunk by chunk. Each sum is written beside the one before, so
+// that the product may add it on the way, and lies in `now()` after the last chunk.
 template <class T>
-bool weight_gradients(const RnnBackward<T>& call, const Plan& plan, const T* x, const T* dz) {
-  const Index rows = plan.rows(), H = call.hidden, I = call.inputs, width = gates_of(call.cell) * H;
-  const Index dz_row = gradients_of(call.cell) * H;
-  const bool gru = call.cell == Cell::kGru;
-  const auto of_input = [&](const T* start) { return MatrixView<const T>{start, rows, width, dz_row, 1}; };
-  matmul<T>({rows_view(x, rows, I).transposed(), of_input(dz + dz_row - width), rows_view(call.dw_x, I, width), {}});
-  const auto rotated = scratch<T>(gru ? (H + 1) * dz_row : 0);  // [q r z] of each row, and the sums of [q r z n]
-  if (rotated.get() == nullptr) return false;
-  T* dw_h = gru ? rotated.get() : call.dw_h;
-  matmul<T>({rows_view(call.states, rows, H).transposed(), of_input(dz), rows_view(dw_h, H, width), {}});
-  if (!gru) {
-    column_sum<T>(of_input(dz), call.db);
-    return true;
+class WeightGradients {
+ public:
+  WeightGradients(Cell cell, Index hidden, Index inputs)
+      : hidden_(hidden),
+        inputs_(inputs),
+        width_(gates_of(cell) * hidden),
+        dz_row_(gradients_of(cell) * hidden),
+        size_((inputs + hidden) * width_),
+        memory_(scratch<T>(2 * size_ + 2 * dz_row_)) {
+    if (memory_.get() == nullptr) return;
+    clear(memory_.get(), 2 * size_ + 2 * dz_row_);
   }
-  for (Index i = 0; i < H; ++i) {
-    copy(call.dw_h + i * width, dw_h + i * width + H, 2 * H);
-    copy(call.dw_h + i * width + 2 * H, dw_h + i * width, H);
+  bool enough_memory() const { return memory_.get() != nullptr; }
+
+  void add(const T* x, const T* states, const T* dz, Index rows) {
+    T *from = now(), *to = memory_.get() + (1 - turn_) * size_, *sums = bias() + dz_row_;
+    const bool first = chunks_++ == 0;
+    const auto product = [&](const T* a, Index cols, const T* b, Index at) {
+      Epilogue<T> sum;
+      if (!first) sum.add = from + at, sum.add_row = width_;
+      matmul<T>({rows_view(a, rows, cols).transposed(),
+                 {b, rows, width_, dz_row_, 1},
+                 rows_view(to + at, cols, width_),
+                 sum});
+    };
+    product(x, inputs_, dz + dz_row_ - width_, 0);
+    product(states, hidden_, dz, inputs_ * width_);
+    column_sum<T>({dz, rows, dz_row_, dz_row_, 1}, sums);
+    for (Index j = 0; j < dz_row_; ++j) bias()[j] = bias()[j] + sums[j];
+    turn_ = 1 - turn_;
   }
-  T* sums = rotated.get() + H * dz_row;
-  column_sum<T>({dz, rows, dz_row, dz_row, 1}, sums);
-  copy(call.db, sums + H, 3 * H);
-  copy(call.db + 3 * H, sums + H, 2 * H);
-  copy(call.db + 5 * H, sums, H);
-  return true;
-}
+
+  void write(T* dw_x, T* dw_h, T* db) const {
+    const Index H = hidden_;
+    const T *of_h = now() + inputs_ * width_, *sums = bias();
+    copy(dw_x, now(), inputs_ * width_);
+    if (dz_row_ == width_) {
+      copy(dw_h, of_h, H * width_);
+      copy(db, sums, width_);
+      return;
+    }
+    for (Index i = 0; i < H; ++i) {  // GRU: [q r z] to [r z n]
+      copy(dw_h + i * width_, of_h + i * width_ + H, 2 * H);
+      copy(dw_h + i * width_ + 2 * H, of_h + i * width_, H);
+    }
+    copy(db, sums + H, 3 * H);
+    copy(db + 3 * H, sums + H, 2 * H);
+    copy(db + 5 * H, sums, H);
+  }
+
+ private:
+  T* now() const { return memory_.get() + turn_ * size_; }
+  T* bias() const { return memory_.get() + 2 * size_; }
+
+  Index hidden_, inputs_, width_, dz_row_, size_, turn_ = 0, chunks_ = 0;
+  Scratch<T> memory_;
+};
 
 template <class T>
 void scatter(const RnnSteps<T>& s, const Plan& plan, const T* from, Index inputs, T* dx) {
-  each_step(plan, inputs, [&](Index t) {
-    const T* row = from + plan.offset[t] * inputs;
+  each_step(plan, s.first, s.stop, inputs, [&](Index t) {
+    const T* row = from + (plan.offset[t] - plan.offset[s.first]) * inputs;
     for (Index r = 0; r < plan.active[t]; ++r, row += inputs) copy(dx + s.output_row(r, t) * inputs, row, inputs);
   });
 }
 
+// The first step of the chunk that ends before `stop`.
 template <class T>
-bool input_gradient(const RnnBackward<T>& call, const RnnSteps<T>& s, const Plan& plan, bool ordered) {
-  const Index width = gates_of(call.cell) * call.hidden, dz_row = gradients_of(call.cell) * call.hidden;
-  const auto gathered = scratch<T>(ordered ? 0 : plan.rows() * call.inputs);
-  if (gathered.get() == nullptr) return false;
-  T* dx = ordered ? call.dx : gathered.get();
-  const MatrixView<const T> dz{s.dz + dz_row - width, plan.rows(), width, dz_row, 1};
-  matmul<T>({dz, call.w_x.transposed(), rows_view(dx, plan.rows(), call.inputs), {}});
-  if (ordered) return true;
-  scatter(s, plan, dx, call.inputs, call.dx);
-  clear_tails(plan, call.batch, call.axis, call.inputs, call.dx);
-  return true;
+Index chunk_first(const Plan& plan, Index stop, Index width) {
+  Index first = 0;
+  for (Index next; (next = chunk_stop<T>(plan, first, width)) < stop;) first = next;
+  return first;
 }
 
 }  // namespace
 
 template <class T>
 bool rnn_backward(const RnnBackward<T>& call) {
-  const Index batch = call.batch, H = call.hidden, dz_row = gradients_of(call.cell) * H;
+  const Index batch = call.batch, H = call.hidden, I = call.inputs;
+  const Index width = gates_of(call.cell) * H, dz_row = gradients_of(call.cell) * H;
   const RnnKernels& kernels = *level().rnn;
   const Plan plan(batch, call.axis, call.lengths);
   if (!plan.enough_memory()) return false;
   const bool ordered = in_order(batch, call.axis, plan, call.reverse), lstm = call.cell == Cell::kLstm;
-  const Index stride = (kernels.*Kernels<T>::backward_width)(H);
-  const auto panels = scratch<T>(stride * gates_of(call.cell) * H), dz = scratch<T>(plan.rows() * dz_row);
+  const Index stride = (kernels.*Kernels<T>::backward_width)(H), rows = chunk_rows<T>(plan, dz_row);
+  const auto panels = scratch<T>(stride * width), dz = scratch<T>(rows * dz_row);
   const auto dh = scratch<T>(batch * stride), dc = scratch<T>(lstm ? batch * H : 0);
-  const auto x = scratch<T>(ordered ? 0 : plan.rows() * call.inputs);
+  const auto x = scratch<T>(ordered ? 0 : rows * I);  // then dx
+  WeightGradients<T> gradients(call.cell, H, I);
   for (const T* p : {panels.get(), dz.get(), dh.get(), dc.get(), x.get()}) {
-    if (p == nullptr) return false;
+    if (p == nullptr || !gradients.enough_memory()) return false;
   }
   RnnSteps<T> s = steps_of<T>(plan, call.cell, H, call.axis, call.reverse);
   s.panels = panels.get(), s.gates = const_cast<T*>(call.gates), s.candidates = const_cast<T*>(call.candidates);
@@ -278,18 +340,31 @@ bool rnn_backward(const RnnBackward<T>& call) {
   clear(dh.get(), batch * stride);
   for (Index r = 0; r < batch && call.dh != nullptr; ++r) copy(s.dh + r * stride, call.dh + plan.sequence[r] * H, H);
   if (lstm) first_states(plan, batch, H, call.dc, s.dc);
-  for (Index t = 0; t < plan.steps; ++t) {
-    clear(s.dz + (plan.offset[t] + plan.active[t]) * dz_row, (plan.rows_of(t) - plan.active[t]) * dz_row);
+  for (s.stop = plan.steps; s.stop > 0; s.stop = s.first) {
+    s.first = chunk_first<T>(plan, s.stop, dz_row);
+    s.dz_start = plan.offset[s.first];
+    const Index count = plan.offset[s.stop] - s.dz_start;
+    for (Index t = s.first; t < s.stop; ++t) {
+      const Index idle = plan.rows_of(t) - plan.active[t];
+      clear(s.dz + (plan.offset[t] - s.dz_start + plan.active[t]) * dz_row, idle * dz_row);
+    }
+    share_rows(plan, s.first, s.stop, batch, static_cast<double>(width * H),
+               [&](Index begin, Index end) { (kernels.*Kernels<T>::backward)(s, begin, end); });
+    if (!ordered) gather(s, plan, call.x, I, x.get());
+    gradients.add(ordered ? call.x + s.dz_start * I : x.get(), s.states + s.dz_start * H, s.dz, count);
+    if (call.dx == nullptr) continue;
+    T* dx = ordered ? call.dx + s.dz_start * I : x.get();
+    const MatrixView<const T> of_input{s.dz + dz_row - width, count, width, dz_row, 1};
+    matmul<T>({of_input, call.w_x.transposed(), rows_view(dx, count, I), {}});
+    if (!ordered) scatter(s, plan, dx, I, call.dx);
   }
-  share_rows(plan, batch, static_cast<double>(gates_of(call.cell) * H * H),
-             [&](Index begin, Index end) { (kernels.*Kernels<T>::backward)(s, begin, end); });
+  if (call.dx != nullptr) clear_tails(plan, batch, call.axis, I, call.dx);
+  gradients.write(call.dw_x, call.dw_h, call.db);
   for (Index r = 0; r < batch; ++r) {
     copy(call.dh0 + plan.sequence[r] * H, s.dh + r * stride, H);
     if (lstm) copy(call.dc0 + plan.sequence[r] * H, s.dc + r * H, H);
   }
-  if (call.dx != nullptr && !input_gradient(call, s, plan, ordered)) return false;
-  if (!ordered) gather(s, plan, call.x, call.inputs, x.get());
-  return weight_gradients(call, plan, ordered ? call.x : x.get(), dz.get());
+  return true;
 }
 
 template bool rnn_forward<float>(const RnnForward<float>&);

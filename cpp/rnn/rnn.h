@@ -12,11 +12,13 @@
 // the gradient of w_h is one product of the two arrays, states^T @ dz, and at most N rows of zeros are all that ragged
 // lengths cost. states has N + sum(lengths) rows, gates has offset[steps].
 //
-// One matmul for a over all steps, one for the gradient of w_x, of w_h and of x; between them threads share the
-// sequences, by their lengths, and each walks through time with its own: no thread waits for another. The recurrent
-// weights are packed once a call into panels that hold all gates of a few units, and stay in L2; the gates follow while
-// their sums are in L1. s is one chain of fused multiply-adds in ascending order, as in matmul, and a is added to it,
-// so a sequence fed whole, in parts or step by step has the same bits, alone or in any batch, with any threads.
+// The steps are walked in chunks that fit in L2. For each chunk one matmul gives a for all its steps, then threads
+// share the sequences, by their lengths, and each walks through the chunk with its own. On the way back the walk leaves
+// dz, from which one matmul each gives the chunk's share of the gradients of x, w_x and w_h while it is still in cache.
+// (One matmul over all steps took a and dz to memory and back: a quarter of the time.) The recurrent weights are packed
+// once a call into panels that hold all gates of a few units, and stay in L2; the gates follow while their sums are in
+// L1. s is one chain of fused multiply-adds in ascending order, as in matmul, and a is added to it, so a sequence fed
+// whole, in parts or step by step has the same bits, alone or in any batch, with any threads.
 //
 // Bound: compute; for one or two sequences the reading of the recurrent weights from L2.
 #pragma once
@@ -41,8 +43,10 @@ constexpr Index gradients_of(Cell cell) {
 template <class T>
 struct RnnSteps {
   Cell cell = Cell::kTanh;
-  Index hidden = 0, steps = 0;  // steps: of the longest sequence
-  Index axis = 0;               // steps on the axis of y and dy
+  Index hidden = 0;
+  Index first = 0, stop = 0;  // the steps to walk through
+  Index gates_start = 0;      // forward: the row that gates and candidates begin with
+  Index axis = 0;             // steps on the axis of y and dy
   bool reverse = false;
   const Index* offset = nullptr;    // (steps + 1,)
   const Index* active = nullptr;    // (steps,)
@@ -58,7 +62,8 @@ struct RnnSteps {
   T* y = nullptr;           // (N, axis, H)
   // Back.
   const T* dy = nullptr;  // (N, axis, H), or null for zeros
-  T* dz = nullptr;        // (offset[steps], gradients_of * H), written
+  T* dz = nullptr;        // (rows of the chunk, gradients_of * H), written
+  Index dz_start = 0;     // the row that it begins with
   T* dh = nullptr;        // (N, dh_stride): in the gradient at the last state, out at the first
   Index dh_stride = 0;    // what backward_width says
   T* dc = nullptr;        // LSTM: (N, H), like dh

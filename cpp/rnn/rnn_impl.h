@@ -192,7 +192,7 @@ inline void prefetch_tile(const RnnSteps<T>& s, Index t, Index first, Index last
   constexpr Index line = 64 / static_cast<Index>(sizeof(T));
   const Index H = s.hidden;
   for (Index r = first; r < last; ++r) {
-    const Index row = s.offset[t] + r, after = (s.offset[t + 1] + r) * H, out = s.output_row(r, t) * H;
+    const Index row = s.offset[t] + r - s.gates_start, after = (s.offset[t + 1] + r) * H, out = s.output_row(r, t) * H;
     for (Index u = unit; u < stop; u += line) {
       for (Index gate = 0; gate < gates; ++gate) __builtin_prefetch(s.gates + (row * gates + gate) * H + u, 1);
       __builtin_prefetch(s.states + after + u, 1);
@@ -211,7 +211,7 @@ bool forward_cell(const RnnSteps<T>& s, Index begin, Index end) {
   Scratch<T> buffer(static_cast<std::size_t>((groups.count * kFewRows + most) * vectors * W));
   T* sums = buffer.get();
   if (sums == nullptr) return false;
-  for (Index t = 0; t < s.steps && s.active[t] > begin; ++t) {
+  for (Index t = s.first; t < s.stop && s.active[t] > begin; ++t) {
     const Index rows = smaller(end, s.active[t]) - begin;
     const T* before = s.states + (s.offset[t] + begin) * s.hidden;
     const bool few = rows <= kFewRows;
@@ -248,7 +248,7 @@ void backward_cell(const RnnSteps<T>& s, Index begin, Index end) {
   constexpr Index W = kWidth<T>;
   const Index H = s.hidden, k = C::kGates * H, dz_row = gradients_of(s.cell) * H;
   const Index vectors = even_panel(ceil_div(H, W)), panels = s.dh_stride / (vectors * W), most = kMaxRows[vectors];
-  for (Index t = s.steps - 1; t >= 0; --t) {
+  for (Index t = s.stop - 1; t >= s.first; --t) {
     const Index rows = smaller(end, s.active[t]) - begin;
     if (rows <= 0) continue;
     T* dh = s.dh + begin * s.dh_stride;
@@ -261,7 +261,7 @@ void backward_cell(const RnnSteps<T>& s, Index begin, Index end) {
         if (C::kCarries) store(carried, d);
       });
     }
-    const T* dz = s.dz + (s.offset[t] + begin) * dz_row;
+    const T* dz = s.dz + (s.offset[t] + begin - s.dz_start) * dz_row;
     if (rows <= kFewRows) {
       few_rows_product<T>(rows, vectors, dz, dz_row, k, s.panels, panels, dh, s.dh_stride, C::kCarries);
       continue;

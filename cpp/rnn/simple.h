@@ -15,7 +15,7 @@ struct Simple {
   template <class T, bool kWhole>
   static inline void forward(const RnnSteps<T>& s, const Units<T, kWhole>& at, const T* sums, Index) {
     const Index H = s.hidden;
-    T* g = s.gates + at.row * H + at.unit;
+    const T* g = s.gates + (at.row - s.gates_start) * H + at.unit;
     Vec<T> h = at.read(g) + load(sums);
     if constexpr (kRelu) {
       h = select<T>(h < Vec<T>{}, Vec<T>{}, h);  // NaN stays
@@ -31,7 +31,7 @@ struct Simple {
     const Index H = s.hidden;
     const Vec<T> h = at.read(s.states + at.after * H + at.unit);
     const Vec<T> dz = kRelu ? select<T>(h > Vec<T>{}, dh, Vec<T>{}) : dh * (one<T>() - h * h);
-    at.write(s.dz + at.row * H + at.unit, dz);
+    at.write(s.dz + (at.row - s.dz_start) * H + at.unit, dz);
     return Vec<T>{};
   }
 };
