@@ -15,10 +15,12 @@
 // The steps are walked in chunks that fit in L2. For each chunk one matmul gives a for all its steps, then threads
 // share the sequences, by their lengths, and each walks through the chunk with its own. On the way back the walk leaves
 // dz, from which one matmul each gives the chunk's share of the gradients of x, w_x and w_h while it is still in cache.
-// (One matmul over all steps took a and dz to memory and back: a quarter of the time.) The recurrent weights are packed
-// once a call into panels that hold all gates of a few units, and stay in L2; the gates follow while their sums are in
-// L1. s is one chain of fused multiply-adds in ascending order, as in matmul, and a is added to it, so a sequence fed
-// whole, in parts or step by step has the same bits, alone or in any batch, with any threads.
+// (One
+// matmul over all steps instead: forward 11.7 ms in place of 10.7 for LSTM 64x100, 64 -> 128; back no difference.) The
+// recurrent weights are packed once a call into panels that hold all gates of a few units, and stay in L2; the gates
+// follow while their sums are in L1. s is one chain of fused multiply-adds in ascending order, as in matmul, and a is
+// added to it, so a sequence fed whole, in parts or step by step has the same bits, alone or in any batch, with any
+// threads.
 //
 // Bound: compute; for one or two sequences the reading of the recurrent weights from L2.
 #pragma once

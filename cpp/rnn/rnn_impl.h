@@ -186,7 +186,7 @@ inline void each_vector(const RnnSteps<T>& s, Index t, Index r, Index unit, Inde
 }
 
 // Calls in what the gates of a tile will read and write, while its sums are computed: lines far apart, which the
-// hardware does not foresee. Without it the gates waited half of their time.
+// hardware does not foresee.
 template <class T>
 inline void prefetch_tile(const RnnSteps<T>& s, Index t, Index first, Index last, Index gates, Index unit, Index stop) {
   constexpr Index line = 64 / static_cast<Index>(sizeof(T));
