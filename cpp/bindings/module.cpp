@@ -21,6 +21,7 @@ void bind_conv(pybind11::module_& m);
 void bind_sequence(pybind11::module_& m);
 void bind_image(pybind11::module_& m);
 void bind_winograd(pybind11::module_& m);
+void bind_rnn(pybind11::module_& m);
 }  // namespace catalase
 
 PYBIND11_MODULE(_core, m) {
@@ -41,4 +42,5 @@ PYBIND11_MODULE(_core, m) {
   catalase::bind_sequence(m);
   catalase::bind_image(m);
   catalase::bind_winograd(m);
+  catalase::bind_rnn(m);
 }

@@ -22,6 +22,7 @@ struct PeakKernels;         // peak/peak.h
 struct ConvKernels;         // conv/conv.h
 struct ImageKernels;        // image/image.h
 struct WinogradKernels;     // conv/winograd.h
+struct RnnKernels;          // rnn/rnn.h
 
 struct Level {
   const char* name;
@@ -39,6 +40,7 @@ struct Level {
   const ConvKernels* conv;
   const WinogradKernels* winograd;
   const ImageKernels* image;
+  const RnnKernels* rnn;
 };
 
 // All levels built into this library, best first. levels_x86.cpp or levels_portable.cpp defines it.

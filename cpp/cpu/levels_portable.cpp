@@ -15,6 +15,7 @@
 #include "optim/optim.h"
 #include "peak/peak.h"
 #include "pool/pool.h"
+#include "rnn/rnn.h"
 
 namespace catalase {
 
@@ -22,7 +23,7 @@ std::span<const Level> built_levels() {
   static const std::array<Level, 1> levels = {{
       {"portable", [](const CpuFeatures&) { return true; }, &matmul_portable, &sparse_portable, &elementwise_portable,
        &loss_portable, &optim_portable, &fingerprint_portable, &ecfp_portable, &pool_portable, &norm_portable,
-       &peak_portable, &conv_portable, &winograd_portable, &image_portable},
+       &peak_portable, &conv_portable, &winograd_portable, &image_portable, &rnn_portable},
   }};
   return levels;
 }

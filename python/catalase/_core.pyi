@@ -316,3 +316,34 @@ def winograd_forward(
 ) -> None: ...
 def winograd_backward_data(dy: NDArray[Any], w: NDArray[Any], before: tuple[int, int], dx: NDArray[Any]) -> None: ...
 def winograd_backward_weights(x: NDArray[Any], dy: NDArray[Any], before: tuple[int, int], dw: NDArray[Any]) -> None: ...
+
+# rnn.cpp
+def rnn_forward(
+    cell: int,
+    x: NDArray[Any],
+    w_x: NDArray[Any],
+    w_h: NDArray[Any],
+    b: NDArray[Any] | None,
+    h0: NDArray[Any] | None,
+    c0: NDArray[Any] | None,
+    lengths: NDArray[np.intp] | None,
+    reverse: bool,
+    keep: bool,
+    y: NDArray[Any],
+) -> tuple[Any, ...]: ...
+def rnn_backward(
+    cell: int,
+    x: NDArray[Any],
+    w_x: NDArray[Any],
+    w_h: NDArray[Any],
+    lengths: NDArray[np.intp] | None,
+    reverse: bool,
+    kept: tuple[Any, ...],
+    gradients: tuple[Any, ...],
+    dx: NDArray[Any] | None,
+    dw_x: NDArray[Any],
+    dw_h: NDArray[Any],
+    db: NDArray[Any],
+    dh0: NDArray[Any],
+    dc0: NDArray[Any] | None,
+) -> None: ...

@@ -24,8 +24,15 @@ from .pooling import (
     Reshape,
     Upsample,
 )
+from .recurrent import GRU, LSTM, RNN, Bidirectional, recurrent_from_torch, recurrent_to_torch
 
 __all__ = [
+    "RNN",
+    "GRU",
+    "LSTM",
+    "Bidirectional",
+    "recurrent_from_torch",
+    "recurrent_to_torch",
     "AvgPool1D",
     "AvgPool2D",
     "AvgPool3D",

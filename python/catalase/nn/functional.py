@@ -23,6 +23,7 @@ from ._functional_windows import (
     max_pool3d,
     upsample,
 )
+from ._rnn import gru, lstm, rnn
 from .parameter import Parameter
 
 __all__ = [
@@ -42,7 +43,10 @@ __all__ = [
     "exp",
     "global_avg_pool",
     "global_max_pool",
+    "gru",
     "linear",
+    "lstm",
+    "rnn",
     "log",
     "log_softmax",
     "matmul",

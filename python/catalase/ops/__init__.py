@@ -5,6 +5,7 @@ Each function checks its inputs once and calls one kernel. Every differentiable 
 
 from __future__ import annotations
 
+from ._rnn_check import RnnSaved
 from .activation import activation, activation_backward, exp, log, relu, sigmoid, softplus, tanh
 from .augment import augment_images
 from .conv import conv1d, conv1d_backward, conv2d, conv2d_backward, conv3d, conv3d_backward
@@ -36,6 +37,7 @@ from .loss import (
     squared_error,
     squared_error_backward,
 )
+from .lstm import lstm, lstm_backward, lstm_forward
 from .matmul import matmul, matmul_backward
 from .memory import empty
 from .norm import batch_norm, batch_norm_backward
@@ -59,11 +61,22 @@ from .pool import (
     max_pool3d,
     max_pool3d_backward,
 )
+from .rnn import gru, gru_backward, gru_forward, rnn, rnn_backward, rnn_forward
 from .softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 from .tanimoto import tanimoto, tanimoto_topk
 from .upsample import upsample, upsample_backward
 
 __all__ = [
+    "RnnSaved",
+    "gru",
+    "gru_backward",
+    "gru_forward",
+    "lstm",
+    "lstm_backward",
+    "lstm_forward",
+    "rnn",
+    "rnn_backward",
+    "rnn_forward",
     "LinearGradient",
     "SparseBatch",
     "activation",

@@ -1,0 +1,276 @@
+// Orders the sequences, gathers them in time, and shares them out: matmul for what all steps have in common, one walk
+// through time a thread.
+#include "rnn/rnn.h"
+
+#include <atomic>
+#include <cstring>
+
+#include "common/memory.h"
+#include "common/thread_pool.h"
+#include "cpu/dispatch.h"
+#include "matmul/matmul.h"
+#include "rnn/plan.h"
+
+namespace catalase {
+namespace {
+
+template <class T>
+struct Kernels;
+template <>
+struct Kernels<float> {
+  static constexpr auto forward_size = &RnnKernels::forward_size_f32;
+  static constexpr auto pack_forward = &RnnKernels::pack_forward_f32;
+  static constexpr auto backward_width = &RnnKernels::backward_width_f32;
+  static constexpr auto pack_backward = &RnnKernels::pack_backward_f32;
+  static constexpr auto forward = &RnnKernels::forward_f32;
+  static constexpr auto backward = &RnnKernels::backward_f32;
+};
+template <>
+struct Kernels<double> {
+  static constexpr auto forward_size = &RnnKernels::forward_size_f64;
+  static constexpr auto pack_forward = &RnnKernels::pack_forward_f64;
+  static constexpr auto backward_width = &RnnKernels::backward_width_f64;
+  static constexpr auto pack_backward = &RnnKernels::pack_backward_f64;
+  static constexpr auto forward = &RnnKernels::forward_f64;
+  static constexpr auto backward = &RnnKernels::backward_f64;
+};
+
+template <class T>
+RnnSteps<T> steps_of(const Plan& plan, Cell cell, Index hidden, Index axis, bool reverse) {
+  RnnSteps<T> s;
+  s.cell = cell, s.hidden = hidden, s.stop = plan.steps, s.axis = axis, s.reverse = reverse;
+  s.offset = plan.offset, s.active = plan.active, s.sequence = plan.sequence, s.length = plan.length;
+  return s;
+}
+
+template <class T>
+void copy(T* to, const T* from, Index count) {
+  std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(T));
+}
+template <class T>
+void clear(T* to, Index count) {
+  std::memset(static_cast<void*>(to), 0, static_cast<std::size_t>(count) * sizeof(T));
+}
+
+// Rows that are in the order of time already need no gathering.
+bool in_order(Index batch, Index axis, const Plan& plan, bool reverse) {
+  return plan.total == batch * axis && (axis <= 1 || (batch == 1 && !reverse));
+}
+
+// Rows of the chunk of s, in the order of time.
+template <class T>
+void gather(const RnnSteps<T>& s, const Plan& plan, const T* x, Index inputs, T* out) {
+  each_step(plan, s.first, s.stop, inputs, [&](Index t) {
+    T* row = out + (plan.offset[t] - plan.offset[s.first]) * inputs;
+    for (Index r = 0; r < plan.active[t]; ++r, row += inputs) copy(row, x + s.output_row(r, t) * inputs, inputs);
+    clear(row, (plan.rows_of(t) - plan.active[t]) * inputs);
+  });
+}
+
+template <class T>
+MatrixView<T> rows_view(T* data, Index rows, Index cols) {
+  return {data, rows, cols, cols, 1};
+}
+
+// Zeros beyond each sequence's end.
+template <class T>
+void clear_tails(const Plan& plan, Index batch, Index axis, Index width, T* y) {
+  for (Index r = 0; r < batch; ++r) {
+    clear(y + (plan.sequence[r] * axis + plan.length[r]) * width, (axis - plan.length[r]) * width);
+  }
+}
+
+// The states before the first step, in the order of rows.
+template <class T>
+void first_states(const Plan& plan, Index batch, Index hidden, const T* given, T* states) {
+  for (Index r = 0; r < batch; ++r) {
+    given == nullptr ? clear(states + r * hidden, hidden)
+                     : copy(states + r * hidden, given + plan.sequence[r] * hidden, hidden);
+  }
+}
+
+}  // namespace
+
+template <class T>
+bool rnn_forward(const RnnForward<T>& call) {
+  const Index batch = call.batch, H = call.hidden, I = call.inputs, width = gates_of(call.cell) * H;
+  const RnnKernels& kernels = *level().rnn;
+  const Plan plan(batch, call.axis, call.lengths);
+  if (!plan.enough_memory()) return false;
+  const bool ordered = in_order(batch, call.axis, plan, call.reverse), lstm = call.cell == Cell::kLstm;
+  const bool keeps_gates = call.gates != nullptr;
+  const Index state_size = (batch + plan.total) * H, rows = chunk_rows<T>(plan, width);
+  const auto panels = scratch<T>((kernels.*Kernels<T>::forward_size)(call.cell, H));
+  const auto x = scratch<T>(ordered ? 0 : rows * I), own_gates = scratch<T>(keeps_gates ? 0 : rows * width);
+  const auto own_states = scratch<T>(call.states == nullptr ? state_size : 0);
+  const auto own_cells = scratch<T>(lstm && call.cells == nullptr ? state_size : 0);
+  for (const T* p : {panels.get(), x.get(), own_gates.get(), own_states.get(), own_cells.get()}) {
+    if (p == nullptr) return false;
+  }
+  RnnSteps<T> s = steps_of<T>(plan, call.cell, H, call.axis, call.reverse);
+  s.panels = panels.get(), s.bias_h = call.b + width, s.y = call.y, s.candidates = call.candidates;
+  s.gates = keeps_gates ? call.gates : own_gates.get();
+  s.states = call.states != nullptr ? call.states : own_states.get();
+  if (lstm) s.cells = call.cells != nullptr ? call.cells : own_cells.get();
+  (kernels.*Kernels<T>::pack_forward)(call.cell, call.w_h, panels.get());
+  first_states(plan, batch, H, call.h0, s.states);
+  if (lstm) first_states(plan, batch, H, call.c0, s.cells);
+  std::atomic<bool> enough{true};
+  for (s.first = 0; s.first < plan.steps; s.first = s.stop) {
+    s.stop = chunk_stop<T>(plan, s.first, width);
+    const Index start = plan.offset[s.first], count = plan.offset[s.stop] - start;
+    if (!ordered) gather(s, plan, call.x, I, x.get());
+    s.gates_start = keeps_gates ? 0 : start;
+    const T* from = ordered ? call.x + start * I : x.get();
+    T* gates = s.gates + (start - s.gates_start) * width;
+    matmul<T>({rows_view(from, count, I), call.w_x, rows_view(gates, count, width), {call.b}});
+    share_rows(plan, s.first, s.stop, batch, static_cast<double>(width * H), [&](Index begin, Index end) {
+      if (!(kernels.*Kernels<T>::forward)(s, begin, end)) enough = false;
+    });
+  }
+  clear_tails(plan, batch, call.axis, H, call.y);
+  for (Index r = 0; r < batch; ++r) {
+    copy(call.h + plan.sequence[r] * H, s.states + plan.last_state(r) * H, H);
+    if (lstm) copy(call.c + plan.sequence[r] * H, s.cells + plan.last_state(r) * H, H);
+  }
+  return enough;
+}
+
+namespace {
+
+// The sums of the gradients of the weights and the bias, chunk by chunk. Each sum is written beside the one before, so
+// that the product may add it on the way, and lies in `now()` after the last chunk.
+template <class T>
+class WeightGradients {
+ public:
+  WeightGradients(Cell cell, Index hidden, Index inputs)
+      : hidden_(hidden),
+        inputs_(inputs),
+        width_(gates_of(cell) * hidden),
+        dz_row_(gradients_of(cell) * hidden),
+        size_((inputs + hidden) * width_),
+        memory_(scratch<T>(2 * size_ + 2 * dz_row_)) {
+    if (memory_.get() == nullptr) return;
+    clear(memory_.get(), 2 * size_ + 2 * dz_row_);
+  }
+  bool enough_memory() const { return memory_.get() != nullptr; }
+
+  void add(const T* x, const T* states, const T* dz, Index rows) {
+    T *from = now(), *to = memory_.get() + (1 - turn_) * size_, *sums = bias() + dz_row_;
+    const bool first = chunks_++ == 0;
+    const auto product = [&](const T* a, Index cols, const T* b, Index at) {
+      Epilogue<T> sum;
+      if (!first) sum.add = from + at, sum.add_row = width_;
+      matmul<T>({rows_view(a, rows, cols).transposed(),
+                 {b, rows, width_, dz_row_, 1},
+                 rows_view(to + at, cols, width_),
+                 sum});
+    };
+    product(x, inputs_, dz + dz_row_ - width_, 0);
+    product(states, hidden_, dz, inputs_ * width_);
+    column_sum<T>({dz, rows, dz_row_, dz_row_, 1}, sums);
+    for (Index j = 0; j < dz_row_; ++j) bias()[j] = bias()[j] + sums[j];
+    turn_ = 1 - turn_;
+  }
+
+  void write(T* dw_x, T* dw_h, T* db) const {
+    const Index H = hidden_;
+    const T *of_h = now() + inputs_ * width_, *sums = bias();
+    copy(dw_x, now(), inputs_ * width_);
+    if (dz_row_ == width_) {
+      copy(dw_h, of_h, H * width_);
+      copy(db, sums, width_);
+      return;
+    }
+    for (Index i = 0; i < H; ++i) {  // GRU: [q r z] to [r z n]
+      copy(dw_h + i * width_, of_h + i * width_ + H, 2 * H);
+      copy(dw_h + i * width_ + 2 * H, of_h + i * width_, H);
+    }
+    copy(db, sums + H, 3 * H);
+    copy(db + 3 * H, sums + H, 2 * H);
+    copy(db + 5 * H, sums, H);
+  }
+
+ private:
+  T* now() const { return memory_.get() + turn_ * size_; }
+  T* bias() const { return memory_.get() + 2 * size_; }
+
+  Index hidden_, inputs_, width_, dz_row_, size_, turn_ = 0, chunks_ = 0;
+  Scratch<T> memory_;
+};
+
+template <class T>
+void scatter(const RnnSteps<T>& s, const Plan& plan, const T* from, Index inputs, T* dx) {
+  each_step(plan, s.first, s.stop, inputs, [&](Index t) {
+    const T* row = from + (plan.offset[t] - plan.offset[s.first]) * inputs;
+    for (Index r = 0; r < plan.active[t]; ++r, row += inputs) copy(dx + s.output_row(r, t) * inputs, row, inputs);
+  });
+}
+
+// The first step of the chunk that ends before `stop`.
+template <class T>
+Index chunk_first(const Plan& plan, Index stop, Index width) {
+  Index first = 0;
+  for (Index next; (next = chunk_stop<T>(plan, first, width)) < stop;) first = next;
+  return first;
+}
+
+}  // namespace
+
+template <class T>
+bool rnn_backward(const RnnBackward<T>& call) {
+  const Index batch = call.batch, H = call.hidden, I = call.inputs;
+  const Index width = gates_of(call.cell) * H, dz_row = gradients_of(call.cell) * H;
+  const RnnKernels& kernels = *level().rnn;
+  const Plan plan(batch, call.axis, call.lengths);
+  if (!plan.enough_memory()) return false;
+  const bool ordered = in_order(batch, call.axis, plan, call.reverse), lstm = call.cell == Cell::kLstm;
+  const Index stride = (kernels.*Kernels<T>::backward_width)(H), rows = chunk_rows<T>(plan, dz_row);
+  const auto panels = scratch<T>(stride * width), dz = scratch<T>(rows * dz_row);
+  const auto dh = scratch<T>(batch * stride), dc = scratch<T>(lstm ? batch * H : 0);
+  const auto x = scratch<T>(ordered ? 0 : rows * I);  // then dx
+  WeightGradients<T> gradients(call.cell, H, I);
+  for (const T* p : {panels.get(), dz.get(), dh.get(), dc.get(), x.get()}) {
+    if (p == nullptr || !gradients.enough_memory()) return false;
+  }
+  RnnSteps<T> s = steps_of<T>(plan, call.cell, H, call.axis, call.reverse);
+  s.panels = panels.get(), s.gates = const_cast<T*>(call.gates), s.candidates = const_cast<T*>(call.candidates);
+  s.states = const_cast<T*>(call.states), s.cells = const_cast<T*>(call.cells);  // this walk only reads them
+  s.dy = call.dy, s.dz = dz.get(), s.dh = dh.get(), s.dh_stride = stride, s.dc = dc.get();
+  (kernels.*Kernels<T>::pack_backward)(call.cell, call.w_h, panels.get());
+  clear(dh.get(), batch * stride);
+  for (Index r = 0; r < batch && call.dh != nullptr; ++r) copy(s.dh + r * stride, call.dh + plan.sequence[r] * H, H);
+  if (lstm) first_states(plan, batch, H, call.dc, s.dc);
+  for (s.stop = plan.steps; s.stop > 0; s.stop = s.first) {
+    s.first = chunk_first<T>(plan, s.stop, dz_row);
+    s.dz_start = plan.offset[s.first];
+    const Index count = plan.offset[s.stop] - s.dz_start;
+    for (Index t = s.first; t < s.stop; ++t) {
+      const Index idle = plan.rows_of(t) - plan.active[t];
+      clear(s.dz + (plan.offset[t] - s.dz_start + plan.active[t]) * dz_row, idle * dz_row);
+    }
+    share_rows(plan, s.first, s.stop, batch, static_cast<double>(width * H),
+               [&](Index begin, Index end) { (kernels.*Kernels<T>::backward)(s, begin, end); });
+    if (!ordered) gather(s, plan, call.x, I, x.get());
+    gradients.add(ordered ? call.x + s.dz_start * I : x.get(), s.states + s.dz_start * H, s.dz, count);
+    if (call.dx == nullptr) continue;
+    T* dx = ordered ? call.dx + s.dz_start * I : x.get();
+    const MatrixView<const T> of_input{s.dz + dz_row - width, count, width, dz_row, 1};
+    matmul<T>({of_input, call.w_x.transposed(), rows_view(dx, count, I), {}});
+    if (!ordered) scatter(s, plan, dx, I, call.dx);
+  }
+  if (call.dx != nullptr) clear_tails(plan, batch, call.axis, I, call.dx);
+  gradients.write(call.dw_x, call.dw_h, call.db);
+  for (Index r = 0; r < batch; ++r) {
+    copy(call.dh0 + plan.sequence[r] * H, s.dh + r * stride, H);
+    if (lstm) copy(call.dc0 + plan.sequence[r] * H, s.dc + r * H, H);
+  }
+  return true;
+}
+
+template bool rnn_forward<float>(const RnnForward<float>&);
+template bool rnn_forward<double>(const RnnForward<double>&);
+template bool rnn_backward<float>(const RnnBackward<float>&);
+template bool rnn_backward<double>(const RnnBackward<double>&);
+
+}  // namespace catalase

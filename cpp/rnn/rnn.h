@@ -1,0 +1,133 @@
+// Recurrent cells over whole sequences: tanh and ReLU RNN, GRU, LSTM.
+//
+//   x (N, T, I) contiguous, w_x (I, G*H), w_h (H, G*H), states (N, H); s = h[t-1] @ w_h, a = x[t] @ w_x + b
+//
+//   RNN   h' = act(a + s)                                                                     b (H,)
+//   GRU   r, z = sigmoid(a + (s + b1)); n = tanh(a_n + r * (s_n + b1_n)); h' = n + z * (h - n)  b (2, 3H): b0 is in a
+//   LSTM  i, f, o = sigmoid(a + s); g = tanh(a + s); c' = f * c + i * g; h' = o * tanh(c')      b (4H,)
+//
+// Rows in the order of time. Sequences are sorted by length, longest first, so at step t the first active[t] rows are
+// at work. Block t of `gates` (and of x, gathered) starts at row offset[t] and has active[t - 1] rows (block 0: N):
+// those beyond active[t] belong to no step. Block t of `states` starts there too and holds the states before step t, so
+// the gradient of w_h is one product of the two arrays, states^T @ dz, and at most N rows of zeros are all that ragged
+// lengths cost. states has N + sum(lengths) rows, gates has offset[steps].
+//
+// The steps are walked in chunks that fit in L2. For each chunk one matmul gives a for all its steps, then threads
+// share the sequences, by their lengths, and each walks through the chunk with its own. On the way back the walk leaves
+// dz, from which one matmul each gives the chunk's share of the gradients of x, w_x and w_h while it is still in cache.
+// (One
+// matmul over all steps instead: forward 11.7 ms in place of 10.7 for LSTM 64x100, 64 -> 128; back no difference.) The
+// recurrent weights are packed once a call into panels that hold all gates of a few units, and stay in L2; the gates
+// follow while their sums are in L1. s is one chain of fused multiply-adds in ascending order, as in matmul, and a is
+// added to it, so a sequence fed whole, in parts or step by step has the same bits, alone or in any batch, with any
+// threads.
+//
+// Bound: compute; for one or two sequences the reading of the recurrent weights from L2.
+#pragma once
+
+#include "common/views.h"
+
+namespace catalase {
+
+// The order is part of the binding's contract.
+enum class Cell : int { kTanh = 0, kRelu = 1, kGru = 2, kLstm = 3 };
+
+constexpr Index gates_of(Cell cell) {
+  return cell == Cell::kLstm ? 4 : cell == Cell::kGru ? 3 : 1;
+}
+// Columns of a row of dz, in units of H. GRU: [q r z n], where q is the recurrent half of n before r, so that [r z n]
+// belongs to the input and [q r z] to the state.
+constexpr Index gradients_of(Cell cell) {
+  return cell == Cell::kGru ? 4 : gates_of(cell);
+}
+
+// One walk through time, forward or back. Row r is the r-th longest sequence.
+template <class T>
+struct RnnSteps {
+  Cell cell = Cell::kTanh;
+  Index hidden = 0;
+  Index first = 0, stop = 0;  // the steps to walk through
+  Index gates_start = 0;      // forward: the row that gates and candidates begin with
+  Index axis = 0;             // steps on the axis of y and dy
+  bool reverse = false;
+  const Index* offset = nullptr;    // (steps + 1,)
+  const Index* active = nullptr;    // (steps,)
+  const Index* sequence = nullptr;  // (N,) where row r lies in y and dy
+  const Index* length = nullptr;    // (N,) of row r
+  const T* panels = nullptr;        // what pack_forward or pack_backward made
+  const T* bias_h = nullptr;        // GRU: b1 (3H,)
+  // Forward: in a, out the gates after their activations. Back: read.
+  T* gates = nullptr;       // (offset[steps], G*H)
+  T* candidates = nullptr;  // GRU: s_n + b1_n, (offset[steps], H); forward may leave it out
+  T* states = nullptr;      // (N + sum(lengths), H); block 0 is given
+  T* cells = nullptr;       // LSTM: c, like states
+  T* y = nullptr;           // (N, axis, H)
+  // Back.
+  const T* dy = nullptr;  // (N, axis, H), or null for zeros
+  T* dz = nullptr;        // (rows of the chunk, gradients_of * H), written
+  Index dz_start = 0;     // the row that it begins with
+  T* dh = nullptr;        // (N, dh_stride): in the gradient at the last state, out at the first
+  Index dh_stride = 0;    // what backward_width says
+  T* dc = nullptr;        // LSTM: (N, H), like dh
+
+  // The row of y and dy at step t of row r.
+  Index output_row(Index r, Index t) const { return sequence[r] * axis + (reverse ? length[r] - 1 - t : t); }
+};
+
+struct RnnKernels {
+  // Panels of w_h (H, G*H), rows of unit stride; sizes in elements.
+  Index (*forward_size_f32)(Cell, Index hidden);
+  Index (*forward_size_f64)(Cell, Index hidden);
+  void (*pack_forward_f32)(Cell, MatrixView<const float> w_h, float* panels);
+  void (*pack_forward_f64)(Cell, MatrixView<const double> w_h, double* panels);
+  Index (*backward_width_f32)(Index hidden);  // H, rounded up to whole panels
+  Index (*backward_width_f64)(Index hidden);
+  void (*pack_backward_f32)(Cell, MatrixView<const float> w_h, float* panels);  // backward_width * G * H elements
+  void (*pack_backward_f64)(Cell, MatrixView<const double> w_h, double* panels);
+  // All steps of rows [begin, end), one thread. False where there is no memory left.
+  bool (*forward_f32)(const RnnSteps<float>&, Index begin, Index end);
+  bool (*forward_f64)(const RnnSteps<double>&, Index begin, Index end);
+  void (*backward_f32)(const RnnSteps<float>&, Index begin, Index end);
+  void (*backward_f64)(const RnnSteps<double>&, Index begin, Index end);
+};
+
+extern const RnnKernels rnn_portable, rnn_avx2, rnn_avx512;
+
+// A whole call. Null h0, c0 are zeros, null lengths the whole axis.
+template <class T>
+struct RnnForward {
+  Cell cell;
+  Index batch, axis, inputs, hidden;
+  const T* x;
+  MatrixView<const T> w_x, w_h;
+  const T *b, *h0, *c0;
+  const Index* lengths;
+  bool reverse;
+  T *y, *h, *c;       // (N, T, H), (N, H), (N, H)
+  T* gates;           // kept for the way back, or all null
+  T* candidates;      // GRU
+  T *states, *cells;  // cells: LSTM
+};
+
+template <class T>
+struct RnnBackward {
+  Cell cell;
+  Index batch, axis, inputs, hidden;
+  const T* x;
+  MatrixView<const T> w_x, w_h;
+  const Index* lengths;
+  bool reverse;
+  const T *gates, *candidates, *states, *cells;
+  const T *dy, *dh, *dc;  // null for zeros
+  T* dx;                  // (N, T, I), or null where nobody wants it
+  T *dw_x, *dw_h, *db;    // contiguous, shapes of the parameters
+  T *dh0, *dc0;
+};
+
+// All threads. False where there is no memory left.
+template <class T>
+bool rnn_forward(const RnnForward<T>& call);
+template <class T>
+bool rnn_backward(const RnnBackward<T>& call);
+
+}  // namespace catalase

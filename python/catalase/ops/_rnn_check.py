@@ -1,0 +1,137 @@
+"""What the recurrent cells share: checks of their inputs, and the two kernel calls."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from ._check import floating, same_dtype, whole_strides
+from .memory import empty
+
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+
+
+class RnnSaved(NamedTuple):
+    """What a recurrent cell keeps for its backward pass; to be handed on, not to be read.
+
+    Rows are in the order of time, longest sequences first: block t of ``states`` and ``cells`` holds h and c before step
+    t (N + sum of lengths rows in all), ``gates`` (N + sum of lengths, less the longest sequences) the gates after their
+    activations, ``candidates`` GRU's recurrent half of n. For a float32 LSTM that is ``24 * H`` bytes a step and
+    sequence, for a GRU ``20 * H``, for a plain cell ``4 * H``.
+    """
+
+    gates: NDArray[Any] | None
+    candidates: NDArray[Any] | None
+    states: NDArray[Any]
+    cells: NDArray[Any] | None
+
+
+class Sizes(NamedTuple):
+    batch: int
+    steps: int
+    inputs: int
+    hidden: int
+
+
+def check_inputs(function: str, kind: str, x: Any, w_x: Any, w_h: Any, **others: Any) -> Sizes:
+    """Check arrays, dtypes and shapes; ``others`` are the bias and states by name, or None."""
+    for name, array in {"x": x, "w_x": w_x, "w_h": w_h, **others}.items():
+        if array is not None:
+            floating(function, name, array)
+    same_dtype(function, x=x, w_x=w_x, w_h=w_h, **others)
+    if x.ndim != 3:
+        raise ValueError(f"{function}: x must be (N, T, I), got shape {x.shape}; one sequence is x[None]")
+    gates = GATES[kind]
+    if w_h.ndim != 2 or w_h.shape[0] < 1 or w_h.shape[1] != gates * w_h.shape[0]:
+        raise ValueError(f"{function}: w_h must be (H, {gates} * H) with H of 1 or more, got {w_h.shape}")
+    sizes = Sizes(x.shape[0], x.shape[1], x.shape[2], w_h.shape[0])
+    expected = {
+        "w_x": (sizes.inputs, gates * sizes.hidden),
+        "b": (2, 3 * sizes.hidden) if kind == "gru" else (gates * sizes.hidden,),
+        "dy": (sizes.batch, sizes.steps, sizes.hidden),
+    }
+    state = (sizes.batch, sizes.hidden)
+    for name, array in {"w_x": w_x, **others}.items():
+        if array is not None and array.shape != expected.get(name, state):
+            raise ValueError(
+                f"{function}: {name} must have shape {expected.get(name, state)} for x {x.shape} and w_h {w_h.shape}, "
+                f"got {array.shape}"
+            )
+    return sizes
+
+
+def check_lengths(function: str, lengths: Any, sizes: Sizes) -> NDArray[np.intp] | None:
+    """Return lengths as the kernels take them, or None; refuse any that are out of range."""
+    if lengths is None:
+        return None
+    given = np.asarray(lengths)
+    if given.shape != (sizes.batch,):
+        raise ValueError(f"{function}: lengths must have shape ({sizes.batch},), one a sequence, got {given.shape}")
+    if given.size and not np.issubdtype(given.dtype, np.integer):
+        raise TypeError(f"{function}: lengths must be whole numbers, got dtype {given.dtype}")
+    wrong = np.flatnonzero((given < 0) | (given > sizes.steps))
+    if wrong.size:
+        raise ValueError(
+            f"{function}: lengths must be from 0 to {sizes.steps}, the steps of x, but sequence {wrong[0]} has "
+            f"{given[wrong[0]]}"
+        )
+    return np.ascontiguousarray(given, dtype=np.intp)
+
+
+def forward(
+    kind: str, cell: int, arrays: dict[str, Any], lengths: Any, reverse: bool, keep: bool, function: str
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None, RnnSaved | None]:
+    """Check, run, and return y, h, c and what was kept."""
+    sizes = check_inputs(function, kind, **arrays)
+    lengths = check_lengths(function, lengths, sizes)
+    x, b, h0, c0 = (_contiguous(arrays.get(name)) for name in ("x", "b", "h0", "c0"))
+    y = empty((sizes.batch, sizes.steps, sizes.hidden), arrays["x"].dtype)
+    h, c, *kept = _core.rnn_forward(
+        cell, x, _unit_rows(arrays["w_x"]), _unit_rows(arrays["w_h"]), b, h0, c0, lengths, bool(reverse), keep, y
+    )
+    return y, h, c, RnnSaved(*kept) if keep else None
+
+
+def backward(
+    kind: str, cell: int, arrays: dict[str, Any], saved: RnnSaved, lengths: Any, reverse: bool, input_gradient: bool
+) -> tuple[Any, ...]:
+    """Check, run, and return dx, dw_x, dw_h, db, dh0 and dc0."""
+    function = f"{kind}_backward"
+    sizes = check_inputs(function, kind, **arrays)
+    lengths = check_lengths(function, lengths, sizes)
+    rows = sizes.batch + (sizes.batch * sizes.steps if lengths is None else int(lengths.sum()))
+    x = arrays["x"]
+    if not isinstance(saved, RnnSaved) or saved.states.shape != (rows, sizes.hidden) or saved.states.dtype != x.dtype:
+        raise ValueError(
+            f"{function}: saved must be what {kind}_forward returned for this x, these weights and these lengths"
+        )
+    if (saved.cells is None) == (kind == "lstm") or (saved.candidates is None) == (kind == "gru"):
+        raise ValueError(f"{function}: saved comes from another cell")
+    w_x, w_h = arrays["w_x"], arrays["w_h"]
+    dx = empty(x.shape, x.dtype) if input_gradient else None
+    dw_x, dw_h = empty(w_x.shape, x.dtype), empty(w_h.shape, x.dtype)
+    db = empty((2, w_h.shape[1]) if kind == "gru" else (w_h.shape[1],), x.dtype)
+    dh0 = empty((sizes.batch, sizes.hidden), x.dtype)
+    dc0 = empty(dh0.shape, x.dtype) if kind == "lstm" else None
+    gradients = tuple(_contiguous(arrays.get(name)) for name in ("dy", "dh", "dc"))
+    _core.rnn_backward(
+        cell, _contiguous(x), _unit_rows(w_x), _unit_rows(w_h), lengths, bool(reverse), tuple(saved), gradients,
+        dx, dw_x, dw_h, db, dh0, dc0,
+    )  # fmt: skip
+    return dx, dw_x, dw_h, db, dh0, dc0
+
+
+def _contiguous(x: Any) -> Any:
+    if x is None or (x.flags.c_contiguous and x.flags.aligned):
+        return x
+    return np.array(x, order="C")
+
+
+def _unit_rows(w: NDArray[Any]) -> NDArray[Any]:
+    """Weights whose rows have unit stride: as they are, or copied."""
+    if w.strides[1] == w.itemsize and w.flags.aligned:
+        return whole_strides(w)
+    return np.array(w, order="C")

@@ -1,0 +1,287 @@
+"""Recurrent cells: the float64 oracle over awkward shapes and lengths, gradients, equal bits, errors, PyTorch."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import catalase as ct
+from catalase import ops
+from tests.reference import rnn as reference
+from tests.reference.gradients import directional
+
+KINDS = ["tanh", "relu", "gru", "lstm"]
+GATES = {"tanh": 1, "relu": 1, "gru": 3, "lstm": 4}
+HIDDEN = [1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 70]
+SETTINGS = settings(
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def make(rng, kind, n, steps, inputs, hidden, dtype=np.float32):
+    """x, weights, bias and states, by the names of the arguments."""
+    width, scale = GATES[kind] * hidden, 1 / np.sqrt(hidden)
+    bias = (2, width) if kind == "gru" else (width,)
+    shapes = {"x": (n, steps, inputs), "w_x": (inputs, width), "w_h": (hidden, width), "b": bias, "h0": (n, hidden)}
+    if kind == "lstm":
+        shapes["c0"] = (n, hidden)
+    factors = {"w_x": 1 / np.sqrt(max(inputs, 1)), "w_h": scale}
+    return {name: (rng.standard_normal(s) * factors.get(name, 1)).astype(dtype) for name, s in shapes.items()}
+
+
+def options_of(kind, **more):
+    return more | ({"activation": kind} if kind in ("tanh", "relu") else {})
+
+
+def family(kind):
+    return "rnn" if kind in ("tanh", "relu") else kind
+
+
+def forward(kind, arrays, **options):
+    return getattr(ops, family(kind))(*arrays.values(), **options_of(kind, **options))
+
+
+def backward(kind, arrays, gradients, **options):
+    *outputs, saved = getattr(ops, f"{family(kind)}_forward")(*arrays.values(), **options_of(kind, **options))
+    x, w_x, w_h = (arrays[name] for name in ("x", "w_x", "w_h"))
+    run = getattr(ops, f"{family(kind)}_backward")
+    return outputs, run(*gradients, x, w_x, w_h, saved, **options_of(kind, **options))
+
+
+def expected(kind, arrays, **options):
+    return reference.run(family(kind), *arrays.values(), **options_of(kind, **options))
+
+
+@given(
+    kind=st.sampled_from(KINDS), n=st.integers(0, 9), steps=st.integers(0, 6), inputs=st.sampled_from([0, 1, 5, 16, 33]),
+    hidden=st.sampled_from(HIDDEN), dtype=st.sampled_from([np.float32, np.float64]), ragged=st.booleans(),
+    reverse=st.booleans(), seed=st.integers(0, 2**32 - 1),
+)  # fmt: skip
+@SETTINGS
+def test_agrees_with_the_oracle(backend, kind, n, steps, inputs, hidden, dtype, ragged, reverse, seed):
+    rng = np.random.default_rng(seed)
+    arrays = make(rng, kind, n, steps, inputs, hidden, dtype)
+    lengths = rng.integers(0, steps + 1, n) if ragged else None
+    got = forward(kind, arrays, lengths=lengths, reverse=reverse)
+    exact = expected(kind, arrays, lengths=lengths, reverse=reverse)
+    # Each step adds rounding errors of a sum of inputs + hidden terms, and hands on those of the step before.
+    bound = np.finfo(dtype).eps * 4 * (steps + 1) * (inputs + hidden + 8)
+    for a, b in zip(got, exact, strict=True):
+        assert a.shape == b.shape and a.dtype == dtype
+        assert np.all(np.abs(a - b) <= bound * (1 + np.abs(b).max(initial=0)))
+    if ragged:
+        for i in range(n):
+            assert not got[0][i, lengths[i] :].any()
+
+
+@given(
+    kind=st.sampled_from(KINDS), n=st.integers(1, 8), steps=st.integers(1, 5), hidden=st.sampled_from([1, 4, 5, 9, 17]),
+    ragged=st.booleans(), reverse=st.booleans(), seed=st.integers(0, 2**32 - 1),
+)  # fmt: skip
+@SETTINGS
+def test_gradients_are_those_of_the_oracle(backend, kind, n, steps, hidden, ragged, reverse, seed):
+    rng = np.random.default_rng(seed)
+    arrays = make(rng, kind, n, steps, 3, hidden, np.float64)
+    options = {"lengths": rng.integers(0, steps + 1, n) if ragged else None, "reverse": reverse}
+    gradients = [rng.standard_normal(a.shape) for a in expected(kind, arrays, **options)]
+    _, claimed = backward(kind, arrays, gradients, **options)
+
+    def loss(*values):
+        outputs = expected(kind, dict(zip(arrays, values, strict=True)), **options)
+        return sum(float(np.sum(a * d)) for a, d in zip(outputs, gradients, strict=True))
+
+    assert [g.shape for g in claimed] == [a.shape for a in arrays.values()]
+    measured, slope = directional(loss, list(arrays.values()), claimed, rng)
+    if kind != "relu" or abs(measured - slope) < 1e-4:  # a ReLU may have its kink between the two points
+        assert abs(measured - slope) <= 1e-5 * (1 + abs(measured))
+    # The same from float32, which takes another path through the vectors.
+    single = {name: a.astype(np.float32) for name, a in arrays.items()}
+    _, found = backward(kind, single, [d.astype(np.float32) for d in gradients], **options)
+    if kind != "relu":
+        for name, a, b in zip(arrays, found, claimed, strict=True):
+            assert np.allclose(a, b, rtol=0, atol=2e-5 * (1 + np.abs(b).max())), name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_may_be_left_out(kind, rng):
+    arrays = make(rng, kind, 3, 4, 2, 5, np.float64)
+    outputs = forward(kind, arrays)
+    zeros = [np.zeros_like(a) for a in outputs]
+    for place in range(len(outputs)):
+        only = [None] * len(outputs)
+        only[place] = rng.standard_normal(outputs[place].shape)
+        filled = [z if d is None else d for z, d in zip(zeros, only, strict=True)]
+        for a, b in zip(backward(kind, arrays, only)[1], backward(kind, arrays, filled)[1], strict=True):
+            assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [1, 2, 5, 23])
+def test_bits_do_not_depend_on_threads_batch_or_parts(backend, kind, n, rng):
+    arrays = make(rng, kind, n, 40, 20, 72)
+    lengths = rng.integers(0, 41, n)
+    gradients = [rng.standard_normal(a.shape).astype(np.float32) for a in forward(kind, arrays)]
+    results = []
+    before = ct.get_num_threads()
+    for count in (1, 2, 3):
+        ct.set_num_threads(count)
+        outputs, back = backward(kind, arrays, gradients, lengths=lengths)
+        results.append([*outputs, *back])
+    ct.set_num_threads(before)
+    for other in results[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(results[0], other, strict=True))
+    whole = forward(kind, arrays)
+    states = ["h0", "c0"][: len(whole) - 1]
+    alone = {name: a[:1] if name in ("x", *states) else a for name, a in arrays.items()}
+    assert np.array_equal(forward(kind, alone)[0][0], whole[0][0])
+    for cuts in ([0, 13, 40], list(range(41))):
+        part, pieces = dict(arrays), []
+        for start, stop in itertools.pairwise(cuts):
+            part["x"] = arrays["x"][:, start:stop]
+            y, *state = forward(kind, part)
+            pieces.append(y)
+            part |= dict(zip(states, state, strict=True))
+        assert np.array_equal(np.concatenate(pieces, axis=1), whole[0])
+        assert all(np.array_equal(a, b) for a, b in zip(state, whole[1:], strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reverse_is_the_flipped_sequence(kind, rng):
+    arrays = make(rng, kind, 3, 7, 4, 6)
+    flipped = forward(kind, arrays | {"x": arrays["x"][:, ::-1]})
+    got = forward(kind, arrays, reverse=True)
+    assert np.array_equal(got[0], flipped[0][:, ::-1]) and np.array_equal(got[1], flipped[1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_layout(kind, rng):
+    arrays = make(rng, kind, 3, 5, 4, 6)
+    expected_ = forward(kind, arrays)
+    strided = {}
+    for name, a in arrays.items():
+        wide = np.zeros((*a.shape[:-1], 2 * a.shape[-1]), np.float32)
+        wide[..., ::2] = a
+        strided[name] = wide[..., ::2]
+    backwards = {name: a[..., ::-1].copy()[..., ::-1] for name, a in arrays.items()}
+    raw = {name: np.zeros(a.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(a.shape) for name, a in arrays.items()}
+    for name, a in arrays.items():
+        raw[name][...] = a
+        a.flags.writeable = False
+    for layout in (strided, backwards, raw, arrays):
+        assert all(np.array_equal(a, b) for a, b in zip(forward(kind, layout), expected_, strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_empty(kind, rng):
+    for n, steps in ((0, 4), (3, 0), (0, 0)):
+        arrays = make(rng, kind, n, steps, 4, 5)
+        gradients = [np.ones_like(a) for a in forward(kind, arrays)]
+        outputs, back = backward(kind, arrays, gradients)
+        assert outputs[0].shape == (n, steps, 5) and np.array_equal(outputs[1], arrays["h0"])
+        assert not back[1].any() and np.array_equal(back[4], gradients[1])
+    arrays = make(rng, kind, 2, 3, 4, 5)
+    outputs = forward(kind, arrays, lengths=[0, 3])
+    assert np.array_equal(outputs[1][0], arrays["h0"][0]) and not outputs[0][0].any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nan_stays_in_its_sequence_and_beyond_a_length_nothing_is_read(kind, rng):
+    arrays = make(rng, kind, 9, 6, 4, 18)
+    clean = forward(kind, arrays)[0]
+    arrays["x"][4, 2, 0] = np.nan
+    y = forward(kind, arrays)[0]
+    others = np.arange(9) != 4
+    assert np.array_equal(y[others], clean[others]) and np.array_equal(y[4, :2], clean[4, :2])
+    assert np.isnan(y[4, 2:]).all()
+    lengths = np.full(9, 6)
+    lengths[4] = 2
+    outputs, back = backward(
+        kind, arrays, [np.ones_like(clean)] + [None] * (2 if kind == "lstm" else 1), lengths=lengths
+    )
+    assert all(np.isfinite(a).all() for a in [*outputs, *back])
+
+
+def test_extreme_values_saturate(backend):
+    x = np.array([[[1e30], [-1e30], [3e38], [200], [-200]]], np.float32)
+    one, b = np.ones((1, 4), np.float32), np.zeros(4, np.float32)
+    y, _, c = ops.lstm(x, one, one, b)
+    exact = reference.run("lstm", x.astype(np.float64).clip(-700, 700), one, one, b)
+    assert np.allclose(y, exact[0], atol=1e-6) and np.allclose(c, exact[2], atol=1e-6)
+
+
+def test_activations_of_the_gates_are_exact_to_rounding(backend):
+    """tanh through a plain cell, sigmoid through the update gate of a GRU, over a sweep."""
+    x = np.concatenate([np.linspace(-12, 12, 40001), np.geomspace(1e-30, 1, 999)]).astype(np.float32).reshape(-1, 1, 1)
+    one, zero = np.ones((1, 1), np.float32), np.zeros((1, 1), np.float32)
+    y, _ = ops.rnn(x, one, zero, zero[0])
+    exact = np.tanh(x.astype(np.float64))
+    assert np.all(np.abs(y - exact) <= 4 * np.finfo(np.float32).eps * np.abs(exact))
+    w = np.array([[0, 1, 0]], np.float32)
+    y, _ = ops.gru(
+        x, w, np.zeros((1, 3), np.float32), np.zeros((2, 3), np.float32), np.ones((x.shape[0], 1), np.float32)
+    )
+    exact = reference.sigmoid(x.astype(np.float64))
+    assert np.all(np.abs(y - exact) <= 4 * np.finfo(np.float32).eps * exact)
+
+
+def test_errors_say_what_to_do(rng):
+    a = make(rng, "lstm", 2, 3, 4, 5)
+    with pytest.raises(ValueError, match=r"lstm: x must be \(N, T, I\).*x\[None\]"):
+        ops.lstm(a["x"][0], a["w_x"], a["w_h"], a["b"])
+    with pytest.raises(ValueError, match=r"w_h must be \(H, 4 \* H\)"):
+        ops.lstm(a["x"], a["w_x"], a["w_h"][:4], a["b"])
+    with pytest.raises(ValueError, match="w_x must have shape"):
+        ops.lstm(a["x"], a["w_x"][1:], a["w_h"], a["b"])
+    with pytest.raises(ValueError, match="c0 must have shape"):
+        ops.lstm(*list(a.values())[:5], a["c0"][:1])
+    with pytest.raises(TypeError, match="one dtype"):
+        ops.lstm(a["x"].astype(np.float64), a["w_x"], a["w_h"], a["b"])
+    with pytest.raises(TypeError, match="must be a NumPy array"):
+        ops.lstm([[[1.0]]], a["w_x"], a["w_h"], a["b"])
+    with pytest.raises(ValueError, match="from 0 to 3, the steps of x, but sequence 1 has 4"):
+        ops.lstm(*a.values(), lengths=[3, 4])
+    with pytest.raises(ValueError, match="sequence 0 has -1"):
+        ops.lstm(*a.values(), lengths=[-1, 3])
+    with pytest.raises(TypeError, match="whole numbers"):
+        ops.lstm(*a.values(), lengths=[1.5, 3.0])
+    with pytest.raises(ValueError, match="one a sequence"):
+        ops.lstm(*a.values(), lengths=[3])
+    with pytest.raises(ValueError, match="'tanh' or 'relu', got 'cube'"):
+        ops.rnn(a["x"], a["w_x"][:, :5], a["w_h"][:, :5], a["b"][:5], activation="cube")
+    *_, saved = ops.lstm_forward(*a.values(), lengths=[1, 3])
+    with pytest.raises(ValueError, match="saved must be what lstm_forward returned"):
+        ops.lstm_backward(None, None, None, a["x"], a["w_x"], a["w_h"], saved)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_like_pytorch_with_packed_sequences(kind, reverse, rng):
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    make_layer = {"gru": nn.GRU, "lstm": nn.LSTM}.get(kind, nn.RNN)
+    extra = {"nonlinearity": kind} if kind in ("tanh", "relu") else {}
+    layer = make_layer(6, 20, batch_first=True, bidirectional=reverse, dtype=torch.float64, **extra)
+    lengths = [9, 4, 1, 9, 6]
+    x = torch.from_numpy(rng.standard_normal((5, 9, 6))).requires_grad_()
+    packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    packed_y, state = layer(packed)
+    y, _ = nn.utils.rnn.pad_packed_sequence(packed_y, batch_first=True)
+    y = y[..., 20:] if reverse else y
+    dy = rng.standard_normal(y.shape)
+    y.backward(torch.from_numpy(dy))
+    suffix = "_l0_reverse" if reverse else "_l0"
+    arrays = {"x": x.detach().numpy(), **ct.nn.recurrent_from_torch(layer.state_dict(), suffix)}
+    gradients = [dy] + [None] * (2 if kind == "lstm" else 1)
+    outputs, (dx, dw_x, dw_h, db, *_) = backward(kind, arrays, gradients, lengths=lengths, reverse=reverse)
+    assert np.allclose(outputs[0], y.detach().numpy(), atol=1e-12)
+    last = state[0] if kind == "lstm" else state
+    assert np.allclose(outputs[1], last[-1].detach().numpy(), atol=1e-12)
+    theirs = {name: p.grad.numpy() for name, p in layer.named_parameters() if p.grad is not None}
+    assert np.allclose(dx, x.grad.numpy(), atol=1e-12)
+    assert np.allclose(dw_x, theirs[f"weight_ih{suffix}"].T, atol=1e-11)
+    assert np.allclose(dw_h, theirs[f"weight_hh{suffix}"].T, atol=1e-11)
+    assert np.allclose(db if kind != "gru" else db[1], theirs[f"bias_hh{suffix}"], atol=1e-11)
