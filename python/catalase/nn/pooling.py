@@ -120,6 +120,12 @@ class Upsample(Module):
         return f"Upsample({self.factor!r}, mode={self.mode!r})"
 
 
+def _check_batch(name: str, x: Any) -> None:
+    if not hasattr(x, "shape") or not x.shape:
+        got = f"shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
+        raise TypeError(f"{name}: x must be a Tensor or a NumPy array with a batch as its first axis, got {got}")
+
+
 class Flatten(Module):
     """All axes but the first into one: (N, ...) to (N, features).
 
@@ -131,6 +137,7 @@ class Flatten(Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        _check_batch("Flatten", x)
         return x.reshape(x.shape[0], math.prod(x.shape[1:]))
 
 
@@ -157,6 +164,7 @@ class Reshape(Module):
             raise ValueError(f"Reshape: one length at most may be -1, got {shape!r}")
 
     def forward(self, x: Tensor) -> Tensor:
+        _check_batch("Reshape", x)
         shape, features = self.shape, math.prod(x.shape[1:])
         known = math.prod(n for n in shape if n != -1)
         left = features // known if known else 0  # not left to NumPy, which cannot tell for an empty batch

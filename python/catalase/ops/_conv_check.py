@@ -58,6 +58,8 @@ def check_arrays(
     if b is not None:
         floating(function, "b", b)
     same_dtype(function, x=x, w=w, b=b)
+    if dims < 0:
+        raise ValueError(f"{function}: x must be (N, ..., C), with two axes or more, got {x.shape}")
     letters = LETTERS.get(dims, [f"S{i}" for i in range(dims)])
     if x.ndim != dims + 2 or w.ndim != dims + 2:
         kernel = ", ".join("K" + letter for letter in letters)
