@@ -9,9 +9,9 @@ from catalase.screening import merge, screen
 from .helpers import library, write_smi
 
 
-@pytest.mark.parametrize("count", [1, 2, 7, 400])
+@pytest.mark.parametrize("count", [1, 2, 7, 70])
 def test_shards_merge_into_the_whole(model, tmp_path, count):
-    path = write_smi(tmp_path / "l.smi", library(300))
+    path = write_smi(tmp_path / "l.smi", library(60 if count == 70 else 300))  # some shards have no molecule
     whole = screen(model, path, 40, out=tmp_path / "whole.csv")
     parts = [tmp_path / f"{i}.csv" for i in range(1, count + 1)]
     for i, part in enumerate(parts, 1):

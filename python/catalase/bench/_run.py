@@ -175,6 +175,7 @@ def _run_calls(
     libraries = ["catalase", *(p for p in installed if p in family.LIBRARIES)]
     groups = [libraries] if threads == 1 else [[library] for library in libraries]
     with _processes(groups, threads) as workers, tempfile.TemporaryDirectory() as folder:
+        peak: dict[str, float] = {}
         for case in family.cases(quick):
             row = Row(name, case.name, threads, case.unit, case.work)
             _check(row, workers, case, folder, quick)
@@ -187,7 +188,9 @@ def _run_calls(
                     answer = worker.ask(do="time", seconds=span, skip=_SKIP)
                     for library, values in answer.get("samples", {}).items():
                         samples[library] += values
-            row.peak = workers[0].ask(do="peak")
+            if not (quick and peak):
+                peak = workers[0].ask(do="peak")
+            row.peak = peak
             for library, values in samples.items():
                 if values and library not in row.problems:
                     row.seconds[library] = _summary(values)
