@@ -185,7 +185,7 @@ def _run_calls(
             for _ in range(rounds):
                 for worker in timed:
                     span = seconds * len(libraries) if threads == 1 else _BLOCK
-                    answer = worker.ask(do="time", seconds=span, skip=_SKIP)
+                    answer = worker.ask(do="time", seconds=span, skip=0 if quick else _SKIP)
                     for library, values in answer.get("samples", {}).items():
                         samples[library] += values
             if not (quick and peak):
