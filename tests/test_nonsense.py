@@ -79,10 +79,21 @@ def test_layers(layer):
         (ct.nn.Linear, ("a", 2)), (ct.nn.Linear, (0, 2)), (ct.nn.Linear, (2.5, 1)), (ct.nn.Linear, (2, True)), (ct.nn.Linear, (3, None)),
         (ct.nn.Conv2D, ("a", 2, 3)), (ct.nn.Conv2D, (2, -1, 3)), (ct.nn.Conv2D, (2, 2, "x")), (ct.nn.Conv2D, (2, 2, (3,))),
         (ct.nn.Dropout, ("a",)), (ct.nn.Dropout, (1.5,)), (ct.nn.BatchNorm, ("a",)), (ct.nn.BatchNorm, (0,)),
-        (ct.nn.MaxPool2D, ("a",)), (ct.nn.MaxPool2D, (0,)), (ct.nn.Reshape, ("a",)), (ct.nn.Sequential, (5,)), (ct.Tensor, (object(),)),
+        (ct.nn.MaxPool2D, ("a",)), (ct.nn.MaxPool2D, (0,)), (ct.nn.Reshape, ("a",)), (ct.nn.Upsample, ("a",)), (ct.nn.Upsample, (0,)), (ct.nn.Upsample, (1.5,)), (ct.nn.Sequential, (5,)), (ct.Tensor, (object(),)),
     ],
 )  # fmt: skip
 def test_settings_of_layers(layer, arguments):
     with pytest.raises((TypeError, ValueError), match=f"^{layer.__name__}: "):
         layer(*arguments)
     check(layer, *arguments)
+
+
+def test_models():
+    model = ct.models.MultitaskRegressor(1, 64, layer_sizes=[4], seed=0)
+    data = ct.data.NumpyDataset(ct.ops.ecfp(["CCO", "CCN"], size=64), [1.0, 2.0])
+    for value in NONSENSE:
+        check(model.fit, value)
+        check(model.predict, value)
+        check(lambda v: model.fit(data, nb_epoch=v), None if isinstance(value, int) else value)
+        check(lambda v: model.evaluate(data, v), value)
+        check(ct.models.load, None if isinstance(value, str) else value)

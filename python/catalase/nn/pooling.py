@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from ..autograd import Tensor
@@ -111,6 +112,8 @@ class Upsample(Module):
         super().__init__()
         if mode not in ("nearest", "linear"):
             raise ValueError(f"Upsample: mode must be 'nearest' or 'linear', got {mode!r}")
+        one = isinstance(factor, int) or not isinstance(factor, Sequence)
+        per_dimension("Upsample", "factor", factor, 1 if one else len(factor))
         self.factor, self.mode = factor, mode
 
     def forward(self, x: Tensor) -> Tensor:
