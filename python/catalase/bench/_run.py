@@ -184,7 +184,7 @@ def _run_calls(
             rounds = 1 if threads == 1 else max(2, round(seconds / _BLOCK))
             for _ in range(rounds):
                 for worker in timed:
-                    span = seconds * len(libraries) if threads == 1 else _BLOCK
+                    span = seconds * len(libraries) if threads == 1 else min(_BLOCK, seconds)
                     answer = worker.ask(do="time", seconds=span, skip=0 if quick else _SKIP)
                     for library, values in answer.get("samples", {}).items():
                         samples[library] += values
