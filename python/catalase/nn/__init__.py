@@ -25,13 +25,15 @@ from .pooling import (
     Reshape,
     Upsample,
 )
-from .recurrent import GRU, LSTM, RNN, Bidirectional, recurrent_from_torch, recurrent_to_torch
+from .recurrent import GRU, LSTM, RNN, Bidirectional, detach_state
+from .recurrent_weights import recurrent_from_torch, recurrent_to_torch
 
 __all__ = [
     "RNN",
     "GRU",
     "LSTM",
     "Bidirectional",
+    "detach_state",
     "recurrent_from_torch",
     "recurrent_to_torch",
     "AvgPool1D",
