@@ -20,6 +20,9 @@ class Recurrent(Module):
     gates = 1
     biases: tuple[int, ...] = ()
     states = 1
+    w_x: Parameter
+    w_h: Parameter
+    b: Parameter
 
     def __init__(
         self,
