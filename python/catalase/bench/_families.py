@@ -12,7 +12,7 @@ FAMILIES = {
     "convnet": ("convnet", "training steps of the teaching texts' convolutional nets with Adam"),
     "mlp": ("mlp", "training steps of a dense net with Adam, sparse and dense inputs"),
     "predict": ("predict", "predictions of a dense net on fingerprints"),
-    "elementwise": ("elementwise", "activations, softmax, dropout, losses and the optimizer's pass"),
+    "elementwise": ("elementwise", "activations, softmax, dropout, losses, embedding and the optimizer's pass"),
     "pool": ("pool", "max pooling and batch normalization of images, forward and backward"),
     "rnn": ("rnn", "LSTM, GRU and tanh RNN over whole sequences, forward and backward"),
     "fingerprint": ("fingerprint", "fingerprints from SMILES and from RDKit molecules"),

@@ -108,8 +108,8 @@ def fit(
     progress : bool, optional
         A progress bar on standard error: True always, False never, None where a person is watching a terminal.
     forward : callable, optional
-        ``forward(module, X)`` gives the output for a batch; ``module(Tensor(X))`` where left out (packed bits, which
-        are uint8, go in as an array).
+        ``forward(module, X)`` gives the output for a batch; ``module(Tensor(X))`` where left out (whole numbers,
+        packed bits or token ids, go in as an array).
     resume : path, optional
         Folder of a `Checkpoint`: go on from there, with the seed of that run. The same bits come out as without the
         interruption.
@@ -206,7 +206,7 @@ def epoch_seed(seed: int, epoch: int) -> int:
 
 
 def _plain(module: Module, X: NDArray[Any]) -> Tensor:
-    return module(X if X.dtype == np.uint8 else Tensor(X))
+    return module(X if X.dtype.kind in "iu" else Tensor(X))
 
 
 def _number(value: Any) -> float:
