@@ -8,15 +8,13 @@
 #include "conv/conv.h"
 // micro.h needs conv.h
 #include "conv/depthwise.h"
+#include "conv/few.h"
 #include "conv/micro.h"
+#include "conv/windows.h"
 #include "matmul/pack.h"
 
 namespace catalase {
 namespace {
-
-inline Index piece_start(Index n, Index pieces, Index t) {
-  return n / pieces * t + (t < n % pieces ? t : n % pieces);
-}
 
 template <class T>
 void product_one_thread(const SegmentProduct<T>& p) {
