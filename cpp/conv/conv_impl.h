@@ -45,7 +45,7 @@ void pack_columns(MatrixView<const T> source, Index panel_terms, Index term, T* 
     T* target = packed + panel_terms * v * W + term * nv * W;
     if (source.col_stride != 1) {
       const Index left = source.cols - v * W, cols = left < nv * W ? left : nv * W;
-      pack_transposed<T>(source.block(0, v * W, source.rows, cols), target, nv * W);
+      pack_transposed<T, 3 * W>(source.block(0, v * W, source.rows, cols), target, nv * W);
       continue;
     }
     for (Index i = 0; i < source.rows; ++i) {
