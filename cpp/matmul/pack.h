@@ -65,8 +65,8 @@ inline void transpose_square(Vec<T> (&v)[kWidth<T>]) {
   }
 }
 
-// A block of b (k, cols) whose rows have no unit stride becomes panel[p * width + j], zero in the columns beyond. kAhead:
-// columns to fetch ahead, where nobody else does.
+// A block of b (k, cols) whose rows have no unit stride becomes panel[p * width + j], zero in the columns beyond.
+// kAhead: columns to fetch ahead, where nobody else does.
 template <class T, Index kAhead = 0>
 void pack_transposed(MatrixView<const T> b, T* panel, Index width) {
   constexpr Index W = kWidth<T>;
