@@ -53,6 +53,27 @@ struct LevelConv {
       level().conv->pack_f64(source, panel_terms, term, packed);
     }
   }
+  static void windows(const WindowSums<T>& args) {
+    if constexpr (sizeof(T) == 4) {
+      level().conv->windows_f32(args);
+    } else {
+      level().conv->windows_f64(args);
+    }
+  }
+  static void add_taps(const TapSums<T>& args) {
+    if constexpr (sizeof(T) == 4) {
+      level().conv->add_taps_f32(args);
+    } else {
+      level().conv->add_taps_f64(args);
+    }
+  }
+  static void interleave(const PlanesToPixels<T>& args) {
+    if constexpr (sizeof(T) == 4) {
+      level().conv->interleave_f32(args);
+    } else {
+      level().conv->interleave_f64(args);
+    }
+  }
   static void depthwise(const DepthwiseForward<T>& args) {
     if constexpr (sizeof(T) == 4) {
       level().conv->depthwise_f32(args);
