@@ -29,7 +29,7 @@ def test_matmul_beside_numpy(threads):
 
 @pytest.mark.parametrize(
     "family",
-    ["conv", "convnet", "mlp", "predict", "elementwise", "pool", "rnn", "fingerprint", "tanimoto", "screen"],
+    ["conv", "convnet", "mlp", "predict", "elementwise", "pool", "rnn", "data", "fingerprint", "tanimoto", "screen"],
 )
 def test_every_family_runs_and_agrees_with_its_peers(family):
     report = run_bench([family], seconds=0.02, quick=True)
