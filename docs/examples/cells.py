@@ -81,24 +81,24 @@ def turned(data: ct.data.Dataset, masks: bool = False, **more: object) -> ct.dat
 
 
 # Counting.
-def counting_net(filters: Sequence[int], steps: int, seed: int) -> ct.models.CNN:
+def counting_net(filters: Sequence[int], steps: int, seed: int, rate: float = 1e-3) -> ct.models.CNN:
     """Five convolutions of 5x5 and stride 2, as in the book; then the mean over all places, and one number."""
     widths = [1, *filters]
     he = [float(np.sqrt(2 / (25 * width))) for width in widths[:-1]]
     return ct.models.CNN(
         1, 1, 2, filters, kernel_size=5, strides=2, padding="same", pool_type="average", mode="regression",
         dropouts=0.0, weight_init_stddevs=[*he, float(np.sqrt(1 / widths[-1]))], bias_init_consts=0.0,
-        batch_size=10, learning_rate=ct.optim.CosineDecay(1e-3, 0.0, steps), seed=seed,
+        batch_size=10, learning_rate=ct.optim.CosineDecay(rate, 0.0, steps), seed=seed,
     )  # fmt: skip
 
 
 def train_counting(
-    cells: Cells, epochs: int, seed: int, filters: Sequence[int] = (16, 32, 64, 128, 256)
+    cells: Cells, epochs: int, seed: int, filters: Sequence[int] = (16, 32, 64, 128, 256), rate: float = 1e-3
 ) -> tuple[ct.models.CNN, list[ct.trans.Transformer]]:
     """Squared error of the counts, brought to mean 0 and deviation 1; Adam, its rate falling to 0."""
     data = ct.data.NumpyDataset(cells.X, cells.count[:, None])
     scale = ct.trans.NormalizationTransformer(dataset=data)
-    net = counting_net(filters, epochs * -(-len(data) // 10), seed)
+    net = counting_net(filters, epochs * -(-len(data) // 10), seed, rate)
     net.fit(turned(scale.transform(data)), nb_epoch=epochs)
     return net, [scale]
 

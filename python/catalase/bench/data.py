@@ -142,10 +142,13 @@ def numpy(case: Case) -> Prepared | None:
         return _both(lambda: [np.concatenate([_use(batch(i)) for i in range(0, len(files), 20)])])
     if what == "walk":
         X = _rows(case)
+        numbers = np.arange(len(X))
+        columns = [X, np.zeros(len(X)), np.ones(len(X)), numbers]  # X, y, w and ids, as a dataset's batch has them
 
         def shuffled() -> list[NDArray[Any]]:
-            order = np.random.default_rng(0).permutation(len(X))
-            return _sums(X[order[i : i + _BATCH]] for i in range(0, len(X), _BATCH))
+            order = np.random.default_rng(0).permutation(numbers)
+            rows = (order[i : i + _BATCH] for i in range(0, len(X), _BATCH))
+            return _sums(X for X, *_ in ([column[here] for column in columns] for here in rows))
 
         return _both(shuffled)
     return None
