@@ -1,7 +1,7 @@
 """How many cells are in an image, and where? After chapter 7 of "Deep Learning for the Life Sciences".
 
-    python cells.py count CELLS.npz [--seeds 0 1 2] [--epochs 60]
-    python cells.py segment CELLS.npz [--seeds 0] [--epochs 20]
+    python cells.py count CELLS.npz [--seeds 0 1 2] [--epochs 40]
+    python cells.py segment CELLS.npz [--seeds 0] [--epochs 20] [--picture cells.png]
 
 ``CELLS.npz`` holds images ``X``, uint8 (N, H, W), their ``count``s (N,), and a dot for every cell: ``dots_yx``, row and
 column, those of image i from ``dots_offset[i]`` to ``dots_offset[i + 1]``. Without a file, cells are made up.
@@ -13,6 +13,7 @@ belong to cells; the dots, drawn as discs, are the masks. The first two thirds o
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from collections.abc import Sequence
@@ -55,7 +56,7 @@ def discs(dots: Sequence[np.ndarray], size: tuple[int, int], radius: float = RAD
 def load(file: str | Path) -> Cells:
     with np.load(file, allow_pickle=False) as arrays:
         X, count, dots, offset = (arrays[name] for name in ("X", "count", "dots_yx", "dots_offset"))
-    parts = [dots[a:b] for a, b in zip(offset, offset[1:], strict=False)]
+    parts = [dots[a:b] for a, b in itertools.pairwise(offset)]
     return Cells(X[..., None], count.astype(np.float32), discs(parts, X.shape[1:]))
 
 
@@ -68,7 +69,7 @@ def make_up(images: int, size: int = 64, most: int = 30, seed: int = 0) -> Cells
     for image, places in zip(X, dots, strict=True):
         image[...] = rng.uniform(20, 60) + rng.uniform(0, 30) * x / size
         for row, column in places:
-            image += rng.uniform(60, 140) * np.exp(-(((y - row) ** 2 + (x - column) ** 2) / 10) ** 2)
+            image += rng.uniform(60, 140) * np.exp(-((((y - row) ** 2 + (x - column) ** 2) / 10) ** 2))
         image += rng.normal(0, 4, image.shape)
     count = np.array([len(places) for places in dots], np.float32)
     return Cells(X.clip(0, 255).astype(np.uint8)[..., None], count, discs(dots, (size, size)))
@@ -132,7 +133,39 @@ def overlap(predicted: np.ndarray, mask: np.ndarray) -> float:
 
 def best_threshold(cells: Cells) -> int:
     """The brightness above which most of the pixels that belong to cells lie, and few others, by `overlap`."""
-    return max(range(0, 256, 4), key=lambda level: overlap(cells.X > level, cells.mask))
+    return max(range(0, 256, 4), key=lambda level: overlap(level < cells.X, cells.mask))
+
+
+def draw(net: ct.models.UNet, image: np.ndarray, mask: np.ndarray, path: str | Path) -> None:
+    """An image with its discs and what the net finds; the first filters, and their maps of that image."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    first = net.module.down[0]  # convolution, normalization with ReLU, and the same again
+    with ct.no_grad():
+        maps = first[1](first[0](ct.Tensor(image[None] / np.float32(255)))).numpy()[0]
+    filters = first[0].w.numpy()[:, :, 0]
+    picture = Figure(figsize=(9, 6.6), dpi=80, layout="tight")
+    FigureCanvasAgg(picture)
+    axes = picture.subplots(3, 4)
+    top = [
+        ("image", image[..., 0]),
+        ("discs at the dots", mask),
+        ("U-Net: probability", net.predict(image[None])[0, ..., 0]),
+    ]
+    top.append(("above 0.5, less the discs", (top[2][1] > 0.5) - mask.astype(float)))
+    strongest = np.argsort(-maps.std(axis=(0, 1)))[:4]
+    rows = [top, [(f"filter {k}", filters[..., k]) for k in strongest], [(f"map {k}", maps[..., k]) for k in strongest]]
+    for line, named in zip(axes, rows, strict=True):
+        for ax, (title, values) in zip(line, named, strict=True):
+            signed = values.min() < 0
+            most = float(np.abs(values).max()) or 1.0
+            limits = {"cmap": "RdBu_r", "vmin": -most, "vmax": most} if signed else {"cmap": "gray", "vmin": 0}
+            ax.imshow(values, interpolation="nearest", **limits)
+            ax.set_title(title, fontsize=9)
+            ax.set_xticks([])
+            ax.set_yticks([])
+    picture.savefig(path, metadata={"Software": None})
 
 
 def count(train: Cells, test: Cells, epochs: int, seeds: Sequence[int]) -> dict[str, float]:
@@ -150,9 +183,11 @@ def count(train: Cells, test: Cells, epochs: int, seeds: Sequence[int]) -> dict[
     return mean
 
 
-def segment(train: Cells, test: Cells, epochs: int, seeds: Sequence[int]) -> dict[str, float]:
+def segment(
+    train: Cells, test: Cells, epochs: int, seeds: Sequence[int], picture: str | None = None
+) -> dict[str, float]:
     level = best_threshold(train)
-    result = {"threshold": overlap(test.X > level, test.mask), "net": 0.0}
+    result = {"threshold": overlap(level < test.X, test.mask), "net": 0.0}
     for seed in seeds:
         begin = time.perf_counter()
         net = train_segmentation(train, epochs, seed, min(128, train.X.shape[1]))
@@ -162,6 +197,8 @@ def segment(train: Cells, test: Cells, epochs: int, seeds: Sequence[int]) -> dic
         right = float((found.reshape(test.mask.shape) == test.mask).mean())
         print(f"seed {seed}: overlap {score:.3f}, {right:.1%} of the pixels right, {seconds:.1f} s", flush=True)
         result["net"] += score / len(seeds)
+        if picture is not None and seed == seeds[-1]:
+            draw(net, test.X[0], test.mask[0], picture)
     print(f"mean of {len(seeds)}: overlap {result['net']:.3f}; pixels brighter than {level}: {result['threshold']:.3f}")
     return result
 
@@ -172,12 +209,13 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     parser.add_argument("file", nargs="?", help="images, counts and dots; made up where left out")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--picture", help="for segment: where to draw what the last net finds")
     options = parser.parse_args(arguments)
     train, test = (load(options.file) if options.file else make_up(150)).split()
     print(f"{len(train.X)} images to learn from, {len(test.X)} to test; {test.count.mean():.0f} cells a test image")
     if options.task == "count":
-        return count(train, test, options.epochs or 60, options.seeds)
-    return segment(train, test, options.epochs or 20, options.seeds)
+        return count(train, test, options.epochs or 40, options.seeds)
+    return segment(train, test, options.epochs or 20, options.seeds, options.picture)
 
 
 if __name__ == "__main__":
