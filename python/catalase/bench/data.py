@@ -143,7 +143,7 @@ def numpy(case: Case) -> Prepared | None:
     if what == "walk":
         X = _rows(case)
         numbers = np.arange(len(X))
-        columns = [X, np.zeros(len(X)), np.ones(len(X)), numbers]  # X, y, w and ids, as a dataset's batch has them
+        columns: list[NDArray[Any]] = [X, np.zeros(len(X)), np.ones(len(X)), numbers]  # as a dataset's batch
 
         def shuffled() -> list[NDArray[Any]]:
             order = np.random.default_rng(0).permutation(numbers)
