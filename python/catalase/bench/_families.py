@@ -15,6 +15,7 @@ FAMILIES = {
     "elementwise": ("elementwise", "activations, softmax, dropout, losses, embedding and the optimizer's pass"),
     "pool": ("pool", "max pooling and batch normalization of images, forward and backward"),
     "rnn": ("rnn", "LSTM, GRU and tanh RNN over whole sequences, forward and backward"),
+    "data": ("data", "one-hot DNA, augmentation, images decoded ahead, datasets on disk"),
     "fingerprint": ("fingerprint", "fingerprints from SMILES and from RDKit molecules"),
     "tanimoto": ("tanimoto", "searching by Tanimoto similarity, with and without an index; Butina clusters"),
     "screen": ("screen", "virtual screening, a file of SMILES to the best molecules"),

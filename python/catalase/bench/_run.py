@@ -25,6 +25,7 @@ from ._machine import describe_machine
 PEERS = {
     "numpy": "numpy",
     "torch": "torch",
+    "torchvision": "torchvision",
     "sklearn": "sklearn",
     "rdkit": "rdkit",
     "deepchem": "deepchem",
