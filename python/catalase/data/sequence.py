@@ -287,7 +287,7 @@ def _ragged(sequences: Any) -> RaggedArray:
         if array.dtype.kind not in "fiub":
             hint = "; tokenize texts: SequenceDataset.from_texts" if array.dtype.kind == "U" else ""
             raise TypeError(f"SequenceDataset: row {row} must hold numbers, got {array.dtype}{hint}")
-        if array.ndim not in (1, 2) or widths or (array.shape[1:] != inner and array.size):
+        if array.ndim not in (1, 2) or widths or array.shape[1:] == (0,) or (array.shape[1:] != inner and array.size):
             raise ValueError(
                 f"SequenceDataset: sequences must all be (steps,) token numbers or all (steps, features) with the same "
                 f"features; row {row} has shape {array.shape}"
