@@ -1,6 +1,6 @@
 """On which strand of a bacterial genome does a gene lie? And what tells a gene from shuffled letters?
 
-    python dna_strand.py strand ecoli_k12.fna.gz [--windows 20000] [--epochs 10]
+    python dna_strand.py strand ecoli_k12.fna.gz [--windows 20000] [--epochs 6]
     python dna_strand.py shuffled ecoli_k12.fna.gz
 
 Genes are taken to be what lies between two stop codons of a frame, 900 bases and more apart: in random letters of this
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
     parser.add_argument("task", choices=["strand", "shuffled"])
     parser.add_argument("genome", type=Path, help="FASTA, plain or gzipped; its first sequence is read")
     parser.add_argument("--windows", type=int, default=20_000)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seed", type=int, default=0)
     o = parser.parse_args(arguments)
     return run(next(ct.data.read_fasta(o.genome)).sequence, o.task, o.windows, o.epochs, o.seed)

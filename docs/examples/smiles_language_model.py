@@ -1,6 +1,6 @@
 """A language model of SMILES: learn how drug-like molecules are written, then write new ones.
 
-    python smiles_language_model.py zinc250k.smi.gz [--molecules 120000] [--epochs 3] [--samples 5000] [--save FOLDER]
+    python smiles_language_model.py zinc250k.smi.gz [--molecules 80000] [--epochs 2] [--samples 5000] [--save FOLDER]
 
 A GRU reads molecules token by token and learns which token comes next. Drawn from, it writes new SMILES. RDKit tells how
 many are molecules (**validity**), how many of those are different (**uniqueness**), and how many of the different ones
@@ -49,11 +49,11 @@ def assess(samples: Sequence[str], known: Iterable[str]) -> dict[str, float]:
 
 
 def make_model(
-    tokenizer: ct.data.SmilesTokenizer, rows: int, epochs: int, hidden: int, seed: int, batch_size: int = 128
+    tokenizer: ct.data.SmilesTokenizer, rows: int, epochs: int, hidden: int, seed: int, batch_size: int = 64
 ) -> ct.models.LanguageModel:
     """One layer of GRU, and a learning rate that falls along a cosine to nearly nothing at the last batch."""
     batches = epochs * -(-rows // batch_size)
-    rate = ct.optim.CosineDecay(4e-3, 1e-5, max(2, batches), warmup=min(100, batches // 10))
+    rate = ct.optim.CosineDecay(3e-3, 1e-5, max(2, batches), warmup=min(100, batches // 10))
     return ct.models.LanguageModel(
         tokenizer, hidden_size=hidden, embedding_size=64, batch_size=batch_size, learning_rate=rate, seed=seed
     )
@@ -61,7 +61,7 @@ def make_model(
 
 def run(
     smiles: list[str],
-    epochs: int = 3,
+    epochs: int = 2,
     hidden: int = 256,
     samples: int = 5000,
     seed: int = 0,
@@ -97,8 +97,8 @@ def _listed(scores: dict[str, float]) -> str:
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", help="SMILES, one a line; plain or gzipped")
-    parser.add_argument("--molecules", type=int, default=120_000, help="rows of the file, from the first on")
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--molecules", type=int, default=80_000, help="rows of the file, from the first on")
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--samples", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalase.data import DNATokenizer, NumpyDataset, SequenceDataset
@@ -25,6 +25,7 @@ def unpadded(X):
 
 
 @pytest.mark.parametrize("features", [None, 3])
+@settings(max_examples=40, deadline=None)
 @given(batch_size=st.integers(1, 300), bucket=st.integers(1, 9), seed=st.integers(0, 99), deterministic=st.booleans())
 def test_every_sequence_comes_once_as_it_is(features, batch_size, bucket, seed, deterministic):
     sequences = ragged(features=features)

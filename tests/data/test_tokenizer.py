@@ -6,13 +6,14 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalase import _storage
 from catalase.data import CharTokenizer, DNATokenizer, SmilesTokenizer, load_tokenizer
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(), min_size=1, max_size=5), st.sampled_from([CharTokenizer, SmilesTokenizer]))
 def test_any_text_comes_back(texts, kind):
     tokenizer = kind.fit(texts)

@@ -11,7 +11,8 @@ from .disk_writer import DiskWriter
 from .genome import Interval, one_hot_intervals, read_bed, read_fasta, reverse_complement
 from .image import ImageDataset
 from .image_loader import ImageLoader
-from .sequence import RaggedArray, SequenceBatch, SequenceDataset
+from .ragged import RaggedArray, SequenceBatch
+from .sequence import SequenceDataset
 from .tokenizer import CharTokenizer, DNATokenizer, SmilesTokenizer, load_tokenizer
 
 __all__ = [

@@ -11,7 +11,7 @@ from .. import nn, optim
 from .._registry import AnyOf, Bool, Float, Int, Object, Str
 from ..autograd import Tensor, concatenate, where
 from ..data import SequenceBatch, SequenceDataset
-from ..data.sequence import RaggedArray
+from ..data.ragged import RaggedArray
 from ..data.tokenizer import PAD, CharTokenizer
 from ._settings import is_count, is_number
 from .model import Model

@@ -11,79 +11,14 @@ from numpy.typing import NDArray
 
 from .. import nn, ops
 from .._registry import register
-from ..autograd import Tensor, no_grad, record
-from ..data import SequenceBatch, SequenceDataset
+from ..autograd import Tensor, no_grad
+from ..data import SequenceBatch
 from ..data.tokenizer import END, PAD, START, UNKNOWN, CharTokenizer
+from ._language_net import LanguageNet, Rows, Steps
 from ._sequence_net import FIELDS, SequenceModel
 from ._settings import is_count, is_number
 
 _SAMPLE_ROWS = 1000  # sequences drawn at a time
-
-
-class _Steps(SequenceBatch):
-    """A batch for the training loop: each sequence behind its start. Its length counts tokens to predict, end included.
-
-    The loop weighs batches by ``len``, so that the losses it reports are means over tokens.
-    """
-
-    def __init__(self, batch: SequenceBatch) -> None:
-        starts = np.full((len(batch), 1), START, batch.values.dtype)
-        super().__init__(np.concatenate([starts, batch.values], axis=1), batch.lengths + 1)
-
-    def __len__(self) -> int:
-        return int(self.lengths.sum())
-
-    def targets(self) -> NDArray[np.int64]:
-        """The token after each step that is there, row by row, (steps,); ``<end>`` after a row's last."""
-        following = np.zeros(self.values.shape, np.int64)
-        following[:, :-1] = self.values[:, 1:]
-        following[np.arange(len(self.lengths)), self.lengths - 1] = END
-        return following[self.mask]
-
-
-class _Rows:
-    """The batches of a dataset as `_Steps`, their targets as y, the weights of these as w."""
-
-    def __init__(self, where: str, dataset: SequenceDataset) -> None:
-        self.dataset, w = dataset, np.asarray(dataset.w)
-        if w.size not in (0, len(w)):
-            raise ValueError(f"{where}: a language model takes one weight a sequence, (rows,), got {w.shape}")
-        self.weights = np.ones(len(dataset)) if w.size == 0 else w.reshape(-1)
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def iterbatches(self, batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Any]:
-        """Yield (X, y, w, ids): steps, the token after each, its sequence's weight."""
-        for _, rows, (X, *_, ids) in self.dataset.numbered_batches(batch_size, 1, deterministic, seed=seed):
-            steps = _Steps(X)  # type: ignore[arg-type]
-            yield steps, steps.targets(), np.repeat(self.weights[rows], steps.lengths), ids
-
-
-class _LanguageNet(nn.Module):
-    """Embedding, recurrent layers, and a logit for each token."""
-
-    def __init__(self, embedding: nn.Embedding, recurrent: Any, dropout: float, head: nn.Linear) -> None:
-        super().__init__()
-        self.embedding, self.recurrent = embedding, recurrent
-        self.dropout, self.head = nn.Dropout(dropout), head
-
-    def forward(self, x: Any, state: Any = None) -> Any:
-        """Logits (steps, V) of the steps of a `SequenceBatch` that are there, row by row, and the state after them."""
-        y, state = self.recurrent(self.embedding(x.values), state, x.lengths)
-        return self.head(self.dropout(_packed(y, x.mask))), state
-
-
-def _packed(y: Tensor, mask: NDArray[np.bool_]) -> Tensor:
-    """The steps that are there, (steps, H): padding costs the dense output nothing."""
-    shape, dtype = y.shape, y.dtype
-
-    def backward(g: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-        dy = np.zeros(shape, dtype)
-        dy[mask] = g
-        return (dy,)
-
-    return record(y.data[mask], (y,), backward)
 
 
 @register("LanguageModel", **FIELDS)
@@ -163,7 +98,7 @@ class LanguageModel(SequenceModel):
         embedding = self._embedding(rng)
         recurrent = self._recurrent(self.embedding_size, rng)
         head = nn.Linear(recurrent.output_size, tokenizer.size, rng=rng)
-        self.module = _LanguageNet(embedding, recurrent, self.dropout, head)
+        self.module = LanguageNet(embedding, recurrent, self.dropout, head)
         self.loss = nn.losses.SoftmaxCrossEntropy()
 
     def predict(self, dataset: Any, transformers: Any = ()) -> NDArray[Any]:
@@ -205,7 +140,7 @@ class LanguageModel(SequenceModel):
         where = "LanguageModel.evaluate"
         data = self._sequences(where, dataset)
         self._check_sequences(where, data.X)
-        counts = _Rows(where, data).weights != 0
+        counts = Rows(where, data).weights != 0
         total, right, tokens = 0.0, 0, 0
         for rows, steps, losses, hits in self._scored(data.X):
             kept = np.repeat(counts[rows], steps.lengths)
@@ -280,20 +215,20 @@ class LanguageModel(SequenceModel):
         return drawn
 
     def _training_rows(self, dataset: Any) -> Any:
-        return _Rows("LanguageModel.fit", dataset)
+        return Rows("LanguageModel.fit", dataset)
 
     def _validation_rows(self, dataset: Any) -> Any:
-        return _Rows("LanguageModel.fit (valid)", super()._validation_rows(dataset))
+        return Rows("LanguageModel.fit (valid)", super()._validation_rows(dataset))
 
     def _forward(self, module: nn.Module, X: Any) -> Tensor:
         logits: Tensor = module(X)[0]
         return logits
 
-    def _scored(self, X: Any) -> Iterator[tuple[NDArray[np.int64], _Steps, NDArray[Any], NDArray[np.bool_]]]:
+    def _scored(self, X: Any) -> Iterator[tuple[NDArray[np.int64], Steps, NDArray[Any], NDArray[np.bool_]]]:
         """Yield rows, their steps, and each step's loss and whether the likeliest token was right."""
         self.module.eval()
         for rows in self._by_length(X):
-            steps = _Steps(X.padded(rows))
+            steps = Steps(X.padded(rows))
             targets = steps.targets()
             with no_grad():
                 logits = self._forward(self.module, steps).numpy()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import nn, ops
 from .._registry import Int, register
 from ..autograd import Tensor, no_grad
-from ..data.sequence import SequenceBatch
+from ..data.ragged import SequenceBatch
 from ..data.tokenizer import CharTokenizer
 from ..trans import Transformer, undo_transforms
 from ._labels import check_classes, check_numbers
