@@ -49,14 +49,12 @@ class RaggedArray:
     values : ndarray, shape (all steps,) int32 or (all steps, F) float32
     offsets : ndarray, shape (N + 1,), int64
         Sequence i is ``values[offsets[i]:offsets[i + 1]]``.
+    lengths : ndarray, shape (N,), int64
     """
 
     def __init__(self, values: NDArray[Any], offsets: NDArray[np.int64]) -> None:
         self.values, self.offsets = values, offsets
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        return np.diff(self.offsets)
+        self.lengths: NDArray[np.int64] = np.diff(offsets)
 
     @property
     def dtype(self) -> np.dtype[Any]:

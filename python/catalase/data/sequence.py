@@ -102,6 +102,8 @@ class SequenceDataset(Dataset):
     ) -> SequenceDataset:
         """Make a dataset of the tokens of texts, which are the ids where none are given.
 
+        NumPy keeps each id as wide as the longest: give ``ids`` where texts are long.
+
         Raises
         ------
         ValueError
