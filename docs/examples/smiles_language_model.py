@@ -65,6 +65,7 @@ def run(
     hidden: int = 256,
     samples: int = 5000,
     seed: int = 0,
+    temperature: float = 1.0,
     callbacks: Sequence[ct.train.Callback] = (),
     save: str | None = None,
 ) -> dict[str, float]:
@@ -81,7 +82,7 @@ def run(
     scores = {"train_loss": history["loss"][-1], **model.evaluate(held)} if epochs else {}
     print(f"{len(train):,} molecules, {epochs} epochs, {took:.0f} s: " + _listed(scores), flush=True)
     begin = time.perf_counter()
-    drawn = model.sample(samples, seed=seed)
+    drawn = model.sample(samples, temperature, seed=seed)
     print(
         f"{samples:,} samples drawn in {time.perf_counter() - begin:.1f} s, such as {' '.join(drawn[:3])}", flush=True
     )
@@ -102,9 +103,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--samples", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--temperature", type=float, default=1.0, help="below 1 the model prefers what it finds likely")
     parser.add_argument("--save", help="folder for the trained model")
     o = parser.parse_args(arguments)
-    return run(read_smiles(o.file)[: o.molecules], o.epochs, o.hidden, o.samples, o.seed, save=o.save)
+    return run(read_smiles(o.file)[: o.molecules], o.epochs, o.hidden, o.samples, o.seed, o.temperature, save=o.save)
 
 
 if __name__ == "__main__":

@@ -151,7 +151,8 @@ class LanguageModel(SequenceModel):
             total, right, tokens = total + losses[kept].sum(), right + int(hits[kept].sum()), tokens + int(kept.sum())
         if not tokens:
             raise ValueError(f"{where}: there is no sequence that counts")
-        return {"loss": total / tokens, "perplexity": math.exp(total / tokens), "accuracy": right / tokens}
+        loss = float(total) / tokens
+        return {"loss": loss, "perplexity": math.exp(loss), "accuracy": right / tokens}
 
     def sample(
         self,
