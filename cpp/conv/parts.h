@@ -11,7 +11,7 @@ namespace catalase {
 
 // Below this many multiply-adds a second thread costs more than it brings.
 constexpr double kConvWorthAThread = 60e3;
-constexpr Index kBlockBytes = 256 << 10;  // of x a block, in an L2 of 512 KiB
+constexpr Index kBlockBytes = 256 << 10;  // of x a block, in an L2 of 512 KiB or more
 constexpr Index kBlockPixels = 1024, kFewestPixels = 144;
 
 inline Index even_start(Index n, Index pieces, Index t) {

@@ -235,6 +235,7 @@ def test_packed_fingerprints_train_and_predict_as_floats(tmp_path):
 def test_a_dataset_that_is_mostly_zeros_is_compressed_once_with_the_same_bits(rng):
     X = (rng.random((300, 64)) < 0.05).astype(np.float32) * rng.standard_normal((300, 64)).astype(np.float32)
     y = rng.integers(0, 2, (300, 3)).astype(np.float32)
+    y[rng.random(y.shape) < 0.2] = np.nan  # missing labels, which become weight 0
 
     class Walked(ct.data.NumpyDataset):
         """A kind of its own, which no model may replace."""

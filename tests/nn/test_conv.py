@@ -94,7 +94,7 @@ def test_a_changed_weight_is_noticed(rng):
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "message"),
     [
-        ((0, 3, 3), {}, ValueError, "channels must be 1 or more"),
+        ((0, 3, 3), {}, ValueError, "in_channels must be 1 or more"),
         ((4, 6, 3), {"groups": 4}, ValueError, "groups must divide"),
         ((4, 6, (3, 3, 3)), {}, ValueError, "kernel_size must have 2 entries"),
         ((4, 6, 3.0), {}, TypeError, "kernel_size must be an int"),

@@ -152,6 +152,18 @@ def test_layer_trains_only_the_rows_that_were_taken(rng):
         assert not layer(ids).requires_grad
 
 
+def test_tokens_of_a_dataset_go_through_fit(rng):
+    ids = rng.integers(0, 9, (60, 4))
+    net = nn.Sequential(nn.Embedding(9, 3, rng=0), nn.Flatten(), nn.Linear(12, 1, rng=0))
+    data = ct.data.NumpyDataset(ids, (ids == 5).sum(axis=1, keepdims=True).astype(np.float32))
+
+    def loss(pred, y, w):
+        return nn.functional.squared_error(pred, y).mean()
+
+    history = ct.train.fit(net, data, loss=loss, optimizer=ct.optim.Adam(net, 0.02), nb_epoch=15, batch_size=20)
+    assert history["loss"][-1] < 0.2 * history["loss"][0]
+
+
 def test_like_pytorch(rng):
     torch = pytest.importorskip("torch")
     layer, theirs = nn.Embedding(11, 6, padding_index=2, rng=3), torch.nn.Embedding(11, 6, padding_idx=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +18,7 @@ _Result = TypeVar("_Result")
 _CHUNK = 256  # rows read at a time by a walk row by row
 
 
-class LazyArray(np.lib.mixins.NDArrayOperatorsMixin):
+class LazyArray(np.lib.mixins.NDArrayOperatorsMixin, ABC):
     """A column that reads the rows that are asked for.
 
     Indexing by rows (numbers, slices, arrays, masks) gives ordinary arrays of those rows alone. ``np.asarray``,
@@ -33,9 +34,9 @@ class LazyArray(np.lib.mixins.NDArrayOperatorsMixin):
         self.shape = tuple(int(n) for n in shape)
         self.dtype = np.dtype(dtype)
 
+    @abstractmethod
     def take_rows(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Return the rows with these numbers (0 to N - 1, any order, repeats allowed)."""
-        raise NotImplementedError
 
     @property
     def ndim(self) -> int:

@@ -10,6 +10,7 @@ import mmap
 import os
 import re
 import zlib
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,7 +38,7 @@ class Form(NamedTuple):
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-class Shards:
+class Shards(ABC):
     """Shards of a folder: how many rows each has, the form of each column, and the arrays.
 
     Parameters
@@ -57,9 +58,9 @@ class Shards:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @abstractmethod
     def read(self, shard: int, column: str) -> NDArray[Any]:
         """Return a column of one shard, read-only where it is mapped from its file."""
-        raise NotImplementedError
 
     @property
     def total(self) -> int:

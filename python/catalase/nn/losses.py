@@ -76,7 +76,7 @@ class SoftmaxCrossEntropy(Loss):
 def _class_numbers(y: NDArray[Any], weights: NDArray[Any] | None) -> NDArray[np.int64]:
     """Labels as whole numbers; where the weight is 0 any value becomes 0."""
     if y.dtype.kind in "iub":
-        return y.astype(np.int64)
+        return y.astype(np.int64, copy=False)
     with np.errstate(invalid="ignore"):
         numbers = y.astype(np.int64)  # NaN becomes some number, and is not equal to it
     right = numbers == y

@@ -269,6 +269,8 @@ def linear_backward_bias(
     >>> db
     array([2., 1.])
     """
+    if floating("linear_backward", "dy", dy).ndim != 2:
+        raise ValueError(f"linear_backward: dy must be (rows, outputs), got shape {dy.shape}")
     dz = _unit_rows(activation_backward(dy, y, activation) if activation_code("linear_backward", activation) else dy)
     db = output("linear_backward", out_db, (dz.shape[1],), dz.dtype)
     if not db.flags.c_contiguous:

@@ -40,7 +40,9 @@ def empty(shape: tuple[int, ...] | int, dtype: Any = np.float32) -> NDArray[Any]
     (2, 3)
     """
     dtype = np.dtype(dtype)
-    extents = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    extents = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in extents):
+        raise TypeError(f"empty: shape must be a whole number or a tuple of them, got {shape!r}")
     if dtype.hasobject:
         raise ValueError(f"empty: dtype must not hold Python objects, got {dtype}")
     if any(extent < 0 for extent in extents):

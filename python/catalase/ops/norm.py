@@ -66,7 +66,8 @@ def batch_norm(
     """
     if (mean is None) != (var is None):
         raise ValueError("batch_norm: give both mean and var (inference), or neither (training)")
-    relu = _check("batch_norm", x, eps, activation, gamma=gamma, beta=beta, mean=mean, var=var)
+    known = {} if mean is None else {"mean": mean, "var": var}
+    relu = _check("batch_norm", x, eps, activation, gamma=gamma, beta=beta, **known)
     x = contiguous(x)
     if mean is None or var is None:
         if x.size == 0 and x.shape[-1] > 0:
@@ -143,8 +144,6 @@ def _check(function: str, x: Any, eps: float, activation: str | None, **per_chan
     if x.ndim < 2:
         raise ValueError(f"{function}: x must be (..., C) with two axes or more, got shape {x.shape}")
     for name, array in per_channel.items():
-        if array is None:
-            continue
         floating(function, name, array)
         if array.shape != x.shape[-1:]:
             raise ValueError(
