@@ -131,7 +131,9 @@ def _add_bench(commands: _Commands) -> None:
             peers=options.peers,
             seconds=options.seconds,
             quick=options.quick,
-            on_row=lambda row: progress.print(f"[dim]{row.family}: {row.case}, {row.threads} threads[/dim]"),
+            on_row=lambda row: progress.print(
+                _report.line(row), style="dim", markup=False, highlight=False, soft_wrap=True
+            ),
         )
         if options.json:  # first: what was measured is kept, whatever happens to the picture
             _report.write_json(report, options.json)

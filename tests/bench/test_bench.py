@@ -109,8 +109,9 @@ def test_the_command_line(tmp_path, capsys):
         "bench", "matmul", "--threads", "1", "--peers", "numpy", "--seconds", "0.02", "--quick",
         "--json", str(tmp_path / "out.json"), "--plot", str(tmp_path / "out.png"),
     ])  # fmt: skip
-    out = capsys.readouterr().out
+    out, progress = capsys.readouterr()
     assert code == 0 and "50x100x12" in out and "numpy" in out and "ratio" in out
+    assert "times as fast as numpy" in progress  # row by row: a run that is stopped has not measured for nothing
     assert json.loads((tmp_path / "out.json").read_text())["rows"]
     assert (tmp_path / "out.png").read_bytes()[:4] == b"\x89PNG"
     assert main(["bench", "nonsense"]) == 1
