@@ -6,6 +6,7 @@ DeepChem: the gradient of a label does not depend on how many of its neighbours 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ class SoftmaxCrossEntropy(Loss):
         if one_hot:
             labels = _like("y", y.reshape(output.shape), output.shape, output.dtype)
         else:
-            if y.size == int(np.prod(rows)) and y.shape[:1] == rows[:1]:
+            if y.size == math.prod(rows) and y.shape[:1] == rows[:1]:
                 y = y.reshape(rows)  # (N,) beside (N, 1)
             if y.shape != rows:
                 raise ValueError(f"loss: y must have shape {rows} or {output.shape}, got {y.shape}")
