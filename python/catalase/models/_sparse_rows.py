@@ -25,7 +25,7 @@ class SparseRows:
     def iterbatches(self, batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Any]:
         """Yield (X, y, w, row numbers), the rows as `Dataset.iterbatches` would choose them."""
         for rows in row_batches(len(self), batch_size, 1, deterministic, seed):
-            yield self.X.take(rows), self.y[rows], self.w[rows], rows
+            yield self.X.take(rows), self.y.take(rows, axis=0), self.w.take(rows, axis=0), rows
 
 
 def compressed(dataset: Any, labels: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]] | None = None) -> Any:
