@@ -132,7 +132,7 @@ def test_shards_of_unequal_form_are_refused(tmp_path):
 
 def test_rows_that_follow_one_another_are_shared_and_others_copied():
     X = np.arange(12.0).reshape(6, 2)
-    whole = ct.data.NumpyDataset(X, np.arange(6.0))
+    whole = NumpyDataset(X, np.arange(6.0))
     for rows, shared in [
         ([2, 3, 4], True),
         ([5], True),
