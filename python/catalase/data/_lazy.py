@@ -7,11 +7,13 @@ import operator
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -91,6 +93,8 @@ class LazyArray(np.lib.mixins.NDArrayOperatorsMixin, ABC):
 
 def ahead(function: Callable[[_Item], _Result], items: Iterable[_Item], depth: int = 1) -> Iterator[_Result]:
     """Yield ``function(item)`` in order; a thread works on the next `depth` while the caller has the last."""
+    from concurrent.futures import ThreadPoolExecutor  # brings logging along: 5 ms that most programs need not pay
+
     pending: deque[Future[_Result]] = deque()
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="catalase-data")
     try:

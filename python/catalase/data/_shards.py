@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _storage
-from ._array_files import load_joblib, load_npy
 from ._lazy import LazyArray
 
 COLUMNS = ("X", "y", "w", "ids")
@@ -163,6 +162,8 @@ class DeepChemShards(Shards):
         file = self.folder / name
         if not file.is_file():
             raise ValueError(f"DiskDataset: {file} is missing; copy the folder whole")
+        from ._array_files import load_joblib, load_npy  # with every decompressor there is
+
         return load_npy(file) if name.endswith(".npy") else load_joblib(file)
 
 

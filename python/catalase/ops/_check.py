@@ -27,10 +27,15 @@ def floating(function: str, name: str, x: Any) -> NDArray[Any]:
 
 def same_dtype(function: str, **arrays: Any) -> None:
     """Refuse arrays of differing dtypes, naming each."""
-    present = {name: a for name, a in arrays.items() if a is not None}
-    if len({a.dtype for a in present.values()}) > 1:
-        listing = ", ".join(f"{name} {a.dtype}" for name, a in present.items())
-        raise TypeError(f"{function}: all arrays must have one dtype, got {listing}; convert with .astype")
+    first = None
+    for array in arrays.values():
+        if array is None:
+            continue
+        if first is None:
+            first = array.dtype
+        elif array.dtype is not first and array.dtype != first:
+            listing = ", ".join(f"{name} {a.dtype}" for name, a in arrays.items() if a is not None)
+            raise TypeError(f"{function}: all arrays must have one dtype, got {listing}; convert with .astype")
 
 
 def whole_strides(x: NDArray[Any]) -> NDArray[Any]:
