@@ -248,3 +248,10 @@ def test_a_dataset_that_is_mostly_zeros_is_compressed_once_with_the_same_bits(rn
     assert histories[0]["loss"] == histories[1]["loss"]
     for name, array in nets[0].module.state_dict().items():
         assert np.array_equal(array, nets[1].module.state_dict()[name]), name
+
+
+def test_labels_that_are_all_missing_are_refused(rng):
+    X = rng.standard_normal((5, 4)).astype(np.float32)
+    model = models.MultitaskRegressor(1, 4, layer_sizes=[3])
+    with pytest.raises(ValueError, match="every label is missing"):
+        model.fit(ct.data.NumpyDataset(X, np.full((5, 1), np.nan)))
