@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._cuda import is_device_array
 from .memory import empty
 
 ACTIVATIONS = {None: 0, "identity": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "softplus": 4}
@@ -18,6 +19,11 @@ _F64 = np.dtype(np.float64)
 def floating(function: str, name: str, x: Any) -> NDArray[Any]:
     """Return ``x`` if it is a float32 or float64 NumPy array; refuse anything else by name."""
     if type(x) is not np.ndarray and not isinstance(x, np.ndarray):
+        if is_device_array(x):
+            raise TypeError(
+                f"{function}: {name} is on the GPU; pass all arrays there where {function} has a CUDA kernel "
+                "(docs/gpu.md lists them), else cupy.asnumpy of each"
+            )
         raise TypeError(f"{function}: {name} must be a NumPy array, got {type(x).__name__}; wrap it in np.asarray")
     if x.dtype is not _F32 and x.dtype is not _F64 and x.dtype != _F32 and x.dtype != _F64:
         raise TypeError(f"{function}: {name} must be float32 or float64, got {x.dtype}; use {name}.astype(np.float32)")
