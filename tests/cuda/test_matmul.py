@@ -10,16 +10,12 @@ from hypothesis import strategies as st
 import catalase as ct
 from catalase import _core
 from catalase._cuda import matmul as device
+from tests.cuda.agreement import same_as_cpu
 from tests.reference import matmul as reference
 
 SHAPES = [
     (0, 3, 4), (3, 0, 4), (3, 4, 0), (1, 1, 1), (1, 7, 1), (5, 1, 3), (31, 33, 32), (33, 31, 65), (2, 64, 63), (7, 8, 129),
 ]  # fmt: skip
-
-
-def same_as_cpu(y, cpu):
-    """Equal bits; the CPU's level without fused multiply-adds has its own."""
-    return _core.get_cpu_level() == "portable" or np.array_equal(y, cpu, equal_nan=True)
 
 
 def assert_close(y, a, b, note):

@@ -14,7 +14,10 @@ class Runtime(Protocol):
     """What the array functions need from a device."""
 
     name: str
-    multiprocessors: int
+
+    @property
+    def multiprocessors(self) -> int:
+        """How many blocks at least keep the device busy."""
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """An array whose values are not set."""

@@ -24,11 +24,15 @@ class CupyRuntime:
 
     def __init__(self) -> None:
         self._cupy = require_cuda("CupyRuntime")
+        self._counts: dict[int, int] = {}  # multiprocessors by device
         self._functions: dict[tuple[int, str], Any] = {}  # by device and kernel: a module belongs to one device
 
     @property
     def multiprocessors(self) -> int:
-        return int(self._cupy.cuda.Device().attributes["MultiProcessorCount"])
+        device = self._cupy.cuda.runtime.getDevice()
+        if device not in self._counts:
+            self._counts[device] = int(self._cupy.cuda.Device(device).attributes["MultiProcessorCount"])
+        return self._counts[device]
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         try:

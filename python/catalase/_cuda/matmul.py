@@ -67,7 +67,8 @@ def product(
         for i in range(stack):
             _long_product(runtime, a[i], b[i], c[i], ends, tile)
     else:
-        _long_product(runtime, *(x.reshape(x.shape[-2:]) if x.ndim == 3 else x for x in (a, b, c)), ends, tile)
+        one = (x[0] if x.ndim == 3 else x for x in (a, b, c))
+        _long_product(runtime, next(one), next(one), next(one), ends, tile)
 
 
 def _long_product(runtime: Runtime, a: Any, b: Any, c: Any, ends: tuple[Any, ...], tile: int | None) -> None:

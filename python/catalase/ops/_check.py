@@ -65,6 +65,10 @@ MAX_ROW_BYTES = 2**20
 
 def packed_bits(function: str, name: str, x: Any, *, width: int | None = None, beside: str = "") -> NDArray[np.uint8]:
     """Return ``x`` as contiguous rows of packed bits; refuse anything else, and rows that are not ``width`` bytes."""
+    if is_device_array(x):
+        raise TypeError(
+            f"{function}: {name} is on the GPU, and {function} has no CUDA kernel yet; use cupy.asnumpy({name})"
+        )
     if not isinstance(x, np.ndarray) or x.dtype != np.uint8:
         found = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
         raise TypeError(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import fraction, neighbors_wanted, packed_bits, similarity_bar
+from ._check import fraction, is_device_array, neighbors_wanted, packed_bits, similarity_bar
 from .memory import empty
 
 
@@ -47,6 +47,10 @@ def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
     array([[0.6666667],
            [0.       ]], dtype=float32)
     """
+    if type(a) is not np.ndarray and is_device_array(a):
+        from .._cuda import tanimoto as device
+
+        return device.tanimoto(a, b)
     a = packed_bits("tanimoto", "a", a)
     b = packed_bits("tanimoto", "b", b, width=a.shape[1], beside="a")
     out = empty((a.shape[0], b.shape[0]), np.float32)
