@@ -81,12 +81,12 @@ __device__ __forceinline__ float gather(const Values& x, i64 n, const float* row
       total = first == kChain ? part : total + part;
       part = 0.0f;
     }
+    // The list is read to its end before the next one is written: collect's first barrier stands between.
     const i32 count = collect(x, first, smaller(first + kChunk, n), list);
     if (real) {
       const float* from = rows + first * row_stride + column;
       for (i32 e = 0; e < count; ++e) part = fmaf(list.value[e], from[list.index[e] * row_stride], part);
     }
-    __syncthreads();  // the list is read before the next one is written
   }
   return n > kChain ? total + part : part;
 }

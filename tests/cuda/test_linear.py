@@ -10,7 +10,7 @@ from catalase._cuda.linear import GatheredBatch
 from tests.cuda.agreement import same_as_cpu
 from tests.reference import matmul as reference
 
-SHAPES = [(1, 8, 1), (3, 40, 129), (2, 1032, 5), (5, 4104, 3), (1030, 16, 2)]
+SHAPES = [(1, 8, 1), (3, 40, 129), (2, 1032, 5), (5, 5000, 3), (1030, 16, 2)]
 
 
 def batch(rng, rows, features):
@@ -52,9 +52,10 @@ def test_gathered(backend, rng, shape, kind):
     w, b = layer(rng, features, outputs)
     x = backend.array(bits if kind == "bits" else dense)
     x = x if kind == "bits" else GatheredBatch(x)
-    y = backend.get(ct.ops.linear(x, backend.array(w), backend.array(b), activation="tanh"))
-    assert_close(y, dense, w, b, "tanh")
-    assert same_as_cpu(y, ct.ops.linear(dense, w, b, activation="tanh"))
+    activation = "tanh" if features < 100 else None  # tanh of long sums is 1, whatever their last bits
+    y = backend.get(ct.ops.linear(x, backend.array(w), backend.array(b), activation=activation))
+    assert_close(y, dense, w, b, activation)
+    assert same_as_cpu(y, ct.ops.linear(dense, w, b, activation=activation))
     dz = rng.standard_normal((rows, outputs)).astype(np.float32)
     out = backend.poisoned((features, outputs))
     gathered = ct.ops.as_sparse(x)
