@@ -1,8 +1,8 @@
 // What every kernel file of this folder shares: integer types, the activations' numbers, the chain of a product.
 //
-// The folder includes nothing from outside: NVRTC has no stdint.h. All kernel parameters are pointers, i64 or float, so
-// that a caller can get none of their sizes wrong. Compiled with -fmad=false and -ftz=true: a product and a sum become
-// one FMA only where the source says fmaf, and denormals count as zero, as on the CPU.
+// The folder includes nothing from outside: NVRTC has no stdint.h. All kernel parameters are pointers, i64, float or
+// double, so that a caller can get none of their sizes wrong. Compiled with -fmad=false and -ftz=true: a product and a
+// sum become one FMA only where the source says fmaf, and denormals count as zero, as on the CPU.
 #pragma once
 
 namespace catalase {
