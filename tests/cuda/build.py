@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 SHIM = Path(__file__).parent / "shim"
@@ -17,7 +18,7 @@ FLAGS = (
     "-Wno-unknown-pragmas", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fsanitize-sections=cuda_shared",
 )  # fmt: skip
 _KERNEL = re.compile(
-    r"^extern \"C\" __global__ void(?:\s+__launch_bounds__\(\d+\))?\s+(\w+)\(|^CATALASE_\w+\((\w+),", re.M
+    r"^extern \"C\" __global__ void(?:\s+__launch_bounds__\([^)]*\))?\s+(\w+)\(|^CATALASE_\w+\((\w+),", re.M
 )
 
 
@@ -36,9 +37,9 @@ def build(sources: Sequence[Path], folder: Path) -> Path:
     cxx = compiler()
     assert cxx is not None
     shared = [*sorted(SHIM.glob("*.h")), *sorted(KERNELS.glob("*.cuh")), Path(__file__)]
-    objects = [
-        _object(cxx, source, shared, folder) for source in [*sources, SHIM / "scheduler.cpp", SHIM / "server.cpp"]
-    ]
+    files = [*sources, SHIM / "scheduler.cpp", SHIM / "server.cpp"]
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        objects = list(pool.map(lambda source: _object(cxx, source, shared, folder), files))
     table = folder / f"table-{_digest([*shared, *sources])}.cpp"
     table.write_text(_table([name for source in sources for name in kernel_names(source)]))
     objects.append(_object(cxx, table, shared, folder))

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class HostArray:
     dtype = property(lambda self: self._layout.dtype)
     itemsize = property(lambda self: self._layout.itemsize)
     strides = property(lambda self: self._layout.strides)
-    flags = property(lambda self: self._layout.flags)
+    flags = property(lambda self: SimpleNamespace(c_contiguous=self._layout.flags.c_contiguous))  # all that is used
     T = property(lambda self: HostArray(self._buffer, self._layout.T))
 
     def __len__(self) -> int:

@@ -30,6 +30,11 @@ def floating(function: str, name: str, x: Any) -> NDArray[Any]:
     return x
 
 
+def floating_anywhere(function: str, name: str, x: Any) -> Any:
+    """As `floating`; arrays on a device pass, and are looked at there."""
+    return x if type(x) is not np.ndarray and is_device_array(x) else floating(function, name, x)
+
+
 def same_dtype(function: str, **arrays: Any) -> None:
     """Refuse arrays of differing dtypes, naming each."""
     present = {name: a for name, a in arrays.items() if a is not None}

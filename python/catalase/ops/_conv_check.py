@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._check import contiguous, floating, output, same_dtype
+from ._check import contiguous, floating, floating_anywhere, output, same_dtype
 from ._conv_geometry import Geometry, convolution
 from .linear import linear_backward_bias
 
@@ -27,10 +27,10 @@ def check_conv(
     groups: Any,
 ) -> tuple[int, Geometry]:
     """Check the arrays of a convolution, and work out its geometry."""
-    floating(function, "x", x)
-    floating(function, "w", w)
+    floating_anywhere(function, "x", x)
+    floating_anywhere(function, "w", w)
     if b is not None:
-        floating(function, "b", b)
+        floating_anywhere(function, "b", b)
     same_dtype(function, x=x, w=w, b=b)
     letters = ", ".join(LETTERS.get(dims, [f"S{i}" for i in range(dims)]))
     if x.ndim != dims + 2 or w.ndim != dims + 2:

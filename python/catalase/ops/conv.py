@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy import ndarray
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import activation_code, contiguous, output
+from ._check import activation_code, contiguous, is_device_array, output
 from ._conv_check import (
     check_conv,
     contiguous_output,
@@ -215,6 +216,10 @@ def _conv(
 ) -> NDArray[Any]:
     code = activation_code(function, activation)
     groups, g = check_conv(function, dims, x, w, b, **geometry)
+    if type(x) is not ndarray and is_device_array(x):
+        from .._cuda import conv as device
+
+        return device.conv(function, x, w, b, code, g, groups, bool(flip_kernel))
     y = output(function, None, (x.shape[0], *g.out, w.shape[-1]), x.dtype)
     bias = None if b is None else contiguous(b)
     stride, before, dilation = g.triples()
@@ -244,6 +249,11 @@ def _conv_backward(
     out_db: NDArray[Any] | None = None,
 ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
     groups, g = check_conv(function, dims, x, w, None, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    if type(x) is not ndarray and is_device_array(x):
+        from .._cuda import conv as device
+
+        code = activation_code(function, activation)
+        return device.conv_backward(function, dy, x, w, y, code, g, groups, bool(flip_kernel), need_dx, out_dw, out_db)
     dz, db = gradient_before_activation(function, dy, y, (x.shape[0], *g.out, w.shape[-1]), x.dtype, activation, out_db)
     numbers = (*g.triples(), groups, bool(flip_kernel), bool(exact))
     dw = contiguous_output(function, out_dw, w.shape, w.dtype)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import activation_code, contiguous, floating, output, same_dtype
+from ._check import activation_code, contiguous, floating_anywhere, is_device_array, output, same_dtype
 from ._conv_check import (
     LETTERS,
     check_kernel_and_bias,
@@ -173,6 +173,10 @@ def _conv_transpose(
 ) -> NDArray[Any]:
     code = activation_code(function, activation)
     groups, size, g = _check(function, dims, x, w, b, **geometry)
+    if type(x) is not np.ndarray and is_device_array(x):
+        from .._cuda import conv as device
+
+        return device.conv_transpose(function, x, w, b, code, size, g, groups, bool(flip_kernel))
     y = output(function, None, (x.shape[0], *size, w.shape[-2] * groups), x.dtype)
     bias = None if b is None else contiguous(b)
     numbers = (*g.triples(), groups, bool(flip_kernel), bool(exact))
@@ -204,6 +208,13 @@ def _conv_transpose_backward(
         function, dims, x, w, None, stride=stride, padding=padding, dilation=dilation, groups=groups,
         output_size=output_size,
     )  # fmt: skip
+    if type(x) is not np.ndarray and is_device_array(x):
+        from .._cuda import conv as device
+
+        code, flip = activation_code(function, activation), bool(flip_kernel)
+        return device.conv_transpose_backward(
+            function, dy, x, w, y, code, size, g, groups, flip, need_dx, out_dw, out_db
+        )
     shape = (x.shape[0], *size, w.shape[-2] * groups)
     dz, db = gradient_before_activation(function, dy, y, shape, x.dtype, activation, out_db)
     numbers = (*g.triples(), groups, bool(flip_kernel), bool(exact))
@@ -229,10 +240,10 @@ def _check(
     groups: Any,
     output_size: Any,
 ) -> tuple[int, tuple[int, ...], Geometry]:
-    floating(function, "x", x)
-    floating(function, "w", w)
+    floating_anywhere(function, "x", x)
+    floating_anywhere(function, "w", w)
     if b is not None:
-        floating(function, "b", b)
+        floating_anywhere(function, "b", b)
     same_dtype(function, x=x, w=w, b=b)
     letters = ", ".join(LETTERS[dims])
     if x.ndim != dims + 2 or w.ndim != dims + 2:
