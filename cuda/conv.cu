@@ -27,6 +27,7 @@ struct Conv {
 
 constexpr i32 kTile = 64, kDepth = 16, kEach = 4;
 using Tiles = Tile<kTile, kDepth, kEach>;
+static_assert(kChain / kDepth % 2 == 0, "a part of a chain ends on buffer 1, so the next may fill buffer 0 at once");
 constexpr i32 kLoads = kTile * kDepth / kThreads;  // values a thread carries
 constexpr i32 kOutside = -(1 << 30);               // a coordinate that no tap brings back into the array
 
@@ -178,7 +179,6 @@ __device__ __forceinline__ void convolve(A& from_a, B& from_b, i64 depths, i64 r
                                          float* y, i64 y_row, const float* bias, i64 activation, float* tile_a,
                                          float* tile_b) {
   for (i64 k = 0; k == 0 || k < depths; k += kChain) {
-    if (k != 0) __syncthreads();  // the tiles of the part before have been read
     float sum[kEach][kEach];
     Tiles::clear(sum);
     Tiles::multiply(from_a, from_b, smaller(depths - k, kChain), tile_a, tile_b, sum);
