@@ -10,7 +10,8 @@ import pytest
 
 import catalase as ct
 from catalase import _cuda
-from catalase._cuda import _device
+from catalase._cuda import _compile, _device
+from tests.cuda import build
 
 
 def test_without_cupy_the_sentence_names_the_package(monkeypatch):
@@ -45,6 +46,13 @@ def test_products_of_numpy_arrays_load_nothing_of_the_device():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[] False"
+
+
+def test_the_package_carries_the_device_code():
+    def contents(folder):
+        return {p.name: p.read_bytes() for p in folder.iterdir() if p.suffix in (".cu", ".cuh")}
+
+    assert contents(_compile.sources()) == contents(build.KERNELS)
 
 
 def test_subclasses_and_strangers_are_no_device_arrays():

@@ -172,5 +172,5 @@ def test_errors(backend):
         square = backend.array(np.ones((2, 2), np.float32))
         ct.ops.matmul(square, square, out=square)
     with pytest.raises(TypeError, match="x is on the GPU"):
-        ct.ops.upsample(backend.array(np.ones((1, 4, 2), np.float32)), 2)
+        ct.ops.upsample(backend.array(np.ones((1, 4, 2), np.float32)), mode="linear")
     ct.ops.relu(a)

@@ -43,6 +43,17 @@ def test_global_pooling_and_nan(backend, rng):
         assert same_as_cpu(backend.get(backward(backend.array(dy), on)), backward(dy, given_))
 
 
+@pytest.mark.parametrize("shape, factor", [((2, 3, 5), 2), ((1, 4, 3, 2), (3, 1)), ((1, 2, 3, 2, 1), 2)], ids=str)
+def test_upsampling(backend, rng, shape, factor):
+    x = rng.standard_normal(shape).astype(np.float32)
+    y = ct.ops.upsample(x, factor)
+    assert np.array_equal(backend.get(ct.ops.upsample(backend.array(x), factor)), y)
+    dy = rng.standard_normal(y.shape).astype(np.float32)
+    assert same_as_cpu(
+        backend.get(ct.ops.upsample_backward(backend.array(dy), factor)), ct.ops.upsample_backward(dy, factor)
+    )
+
+
 def test_errors(backend):
     x = backend.array(np.ones((1, 4, 4, 2), np.float32))
     with pytest.raises(ValueError, match="x must have 3 axes"):
