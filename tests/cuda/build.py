@@ -27,6 +27,18 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CXX", "g++")) if "clang" not in os.environ.get("CXX", "") else None
 
 
+def why_not(folder: Path) -> str:
+    """Why device code cannot be compiled here; empty where it can."""
+    if compiler() is None:
+        return "device code on the host needs g++"
+    probe = folder / "probe.cpp"
+    probe.write_text("int main() {}\n")
+    done = subprocess.run(
+        [str(compiler()), *FLAGS, str(probe), "-o", str(folder / "probe")], capture_output=True, text=True
+    )
+    return f"g++ has no sanitizers here: {done.stderr.strip()[:200]}" if done.returncode else ""
+
+
 def kernel_names(source: Path) -> list[str]:
     """The kernels that a file defines, by hand or through one of its macros."""
     return [a or b for a, b in _KERNEL.findall(source.read_text())]

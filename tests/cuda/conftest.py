@@ -42,10 +42,11 @@ def _folder(config: pytest.Config) -> Path:
 
 @pytest.fixture(scope="session")
 def host_program(request: pytest.FixtureRequest) -> Callable[[list[Path]], Path]:
-    """Builds a program from device code; skips where there is no g++."""
-    if build.compiler() is None:
-        pytest.skip("device code on the host needs g++")
+    """Builds a program from device code; skips where there is no g++ with its sanitizers."""
     folder = _folder(request.config)
+    reason = build.why_not(folder)
+    if reason:
+        pytest.skip(reason)
     return lambda sources: build.build(sources, folder)
 
 

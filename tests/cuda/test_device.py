@@ -35,6 +35,11 @@ def test_with_cupy_and_no_driver_the_reason_is_given():
         _cuda.require_cuda("to")
 
 
+def test_cupys_arrays_are_known_by_their_class():
+    cupy = pytest.importorskip("cupy", exc_type=ImportError)
+    assert (cupy.ndarray.__module__, cupy.ndarray.__name__) == ("cupy", "ndarray")
+
+
 def test_the_configuration_shows_it():
     assert ct._config.config()["gpu"] == _cuda.describe_device()
 

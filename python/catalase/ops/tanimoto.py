@@ -111,6 +111,11 @@ def tanimoto_topk(
     >>> similarities.round(2)
     array([[0.58, 0.42,  nan]], dtype=float32)
     """
+    if type(queries) is not np.ndarray and is_device_array(queries):
+        from .._cuda import tanimoto as device
+
+        lowest = similarity_bar(fraction("tanimoto_topk", "threshold", threshold))
+        return device.top_k(queries, targets, neighbors_wanted("tanimoto_topk", k), lowest)
     queries = packed_bits("tanimoto_topk", "queries", queries)
     targets = packed_bits("tanimoto_topk", "targets", targets, width=queries.shape[1], beside="queries")
     bar = similarity_bar(fraction("tanimoto_topk", "threshold", threshold))
