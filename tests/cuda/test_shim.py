@@ -79,6 +79,15 @@ def test_shuffles_and_ballots(faulty, schedule):
     assert np.array_equal(y.get(), expected)
 
 
+def test_a_warp_that_runs_ahead_shows_what_lacks_a_second_barrier(faulty):
+    answers = []
+    for faulty.schedule in (0, 1, 2, 7, 9):
+        y = faulty.empty(64)
+        launch(faulty, "overwrites_what_others_read", y)
+        answers.append(y.get())
+    assert np.all(answers[0] == 6) and not all(np.array_equal(answers[0], a) for a in answers[1:])
+
+
 def test_a_misaligned_vector_load_is_reported(faulty):
     with pytest.raises(RuntimeError, match="misaligned address"):
         launch(faulty, "misaligned_vector", faulty.array(np.zeros(64, np.float32)), faulty.empty(8), threads=8)

@@ -63,6 +63,19 @@ extern "C" __global__ void warp_sum(const float* x, float* y) {
   y[threadIdx.x] = threadIdx.x % 32 == 0 ? v : static_cast<float>(odd >> 24);
 }
 
+// The second round writes what slower warps still read of the first: found where a warp runs ahead of the others.
+extern "C" __global__ void overwrites_what_others_read(float* y) {
+  __shared__ float of_warp[2];
+  float sum = 0.0f;
+  for (int round = 0; round < 3; ++round) {
+    const float v = __shfl_xor_sync(0xffffffffu, static_cast<float>(round), 1);
+    if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = v;
+    __syncthreads();
+    sum += of_warp[0] + of_warp[1];
+  }
+  y[threadIdx.x] = sum;
+}
+
 extern "C" __global__ void misaligned_vector(const float* x, float* y) {
   const float4 v = *reinterpret_cast<const float4*>(x + 1);
   y[threadIdx.x] = v.x;

@@ -229,6 +229,21 @@ void arrange(std::vector<T>& order, unsigned schedule) {
   for (std::size_t i = order.size(); schedule > 1 && i > 1; --i) std::swap(order[i - 1], order[random_word() % i]);
 }
 
+// As far as a warp comes without the others: it may then be a barrier ahead of them, as on the device.
+void run_warp(std::size_t warp) {
+  const std::size_t end = std::min(warp + 32, fibers.size());
+  for (bool any = true; any;) {
+    any = false;
+    for (std::size_t i = warp; i < end; ++i) {
+      if (fibers[i].state == State::kReady) resume(i), any = true;
+    }
+    for (std::size_t i = warp; i < end; ++i) {
+      if (fibers[i].state == State::kWarp) any |= release_lanes(warp, i);
+    }
+  }
+}
+
+// Odd schedules run whole warps ahead, even ones let all threads take a step in turn.
 void run_block(unsigned schedule) {
   static std::vector<std::uint32_t> order;
   poison_shared();
@@ -237,7 +252,12 @@ void run_block(unsigned schedule) {
   for (;;) {
     arrange(order, schedule);
     for (const std::uint32_t i : order) {
-      if (fibers[i].state == State::kReady) resume(i);
+      if (fibers[i].state != State::kReady) continue;
+      if (schedule % 2 == 1) {
+        run_warp(i / 32 * 32);
+      } else {
+        resume(i);
+      }
     }
     if (std::all_of(fibers.begin(), fibers.end(), [](const Fiber& f) { return f.state == State::kDone; })) return;
     const bool warps = release_warps();
