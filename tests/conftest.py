@@ -59,6 +59,15 @@ def threads(request: pytest.FixtureRequest):
     ct.set_num_threads(before)
 
 
+@pytest.fixture(scope="session")
+def quick_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, float]]:
+    """The folder and the scores of one run of the demo, in its quick form, with seed 1."""
+    from catalase.demo import run_demo
+
+    folder = tmp_path_factory.mktemp("demo") / "out"
+    return folder, run_demo(folder, seed=1, quick=True)
+
+
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """A generator whose seed depends on the test's name only."""

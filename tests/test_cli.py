@@ -152,3 +152,25 @@ def test_cells_pass_through_as_they_are(model, tmp_path):
     assert rows[0] == ["a", "a", "mol", "", "predicted y"]
     assert rows[1][:4] == ["1", 'x, "y"', "CCO", "é"] and float(rows[1][4])
     assert rows[2] == ["3", "4", "CC(", "", ""] and [e["row"] for e in read(tmp_path / "out.csv.errors.csv")] == ["2"]
+
+
+def test_where_nothing_can_be_learned_or_written_one_sentence_says_so_at_once(model, table, tmp_path, capsys):
+    (tmp_path / "l.smi").write_text("CCO\n")
+    (tmp_path / "file").write_text("")
+    train = ["train", str(table), *TRAIN, "--out", str(tmp_path / "m")]
+    capsys.readouterr()
+    for arguments, words in [
+        ([*train, "--task", "mol"], "no row of"),
+        (["train", str(tmp_path), "--task", "y", "--out", str(tmp_path / "m")], "is a folder; give a CSV file"),
+        ([*train[:-1], str(tmp_path / "file" / "m"), "--task", "y"], "the model could not be saved in"),
+        (["screen", str(model), str(tmp_path), "-o", str(tmp_path / "h.csv")], "is a folder; needed a file"),
+        (["screen", str(model), str(tmp_path / "l.smi"), "-o", str(tmp_path / "no" / "h.csv")], "there is no folder"),
+        (
+            ["screen", str(tmp_path / "no"), str(tmp_path / "l.smi"), "-o", str(tmp_path / "h.csv")],
+            "give the folder of a saved model",
+        ),
+    ]:
+        assert main(arguments) == 1
+        error = capsys.readouterr().err
+        assert words in error and error.count("\n") == 1 and f"{arguments[0]}: {arguments[0]}:" not in error, error
+    assert not (tmp_path / "m").exists()

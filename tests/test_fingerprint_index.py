@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import threading
 
@@ -19,27 +20,41 @@ def assert_equal(found, expected, *context):
         assert ours.dtype == theirs.dtype and np.array_equal(ours, theirs, equal_nan=True), context
 
 
-@pytest.mark.parametrize("size", [1, 5, 8, 128, 200])
-@pytest.mark.parametrize("m", [0, 1, 63, 511, 512, 513, 1500])
-def test_equals_a_full_sort(fingerprint_backend, threads, rng, size, m):
+@functools.cache
+def searches(size, m):
+    """A library, queries, and the best rows for some k and thresholds: the same for every level and number of threads."""
+    rng = np.random.default_rng([size, m])
     library, queries = reference.library(rng, m, size), reference.library(rng, 12, size)
     queries[: min(m, 3)] = library[: min(m, 3)]
     queries[3], queries[4] = 0, 255
+    asked = [(1, 0.0), (10, 0.0), (10, 0.5), (m + 3, 0.0), (5, 1.0), (3, 0.31)]
+    return library, queries, {(k, bar): reference.topk(queries, library, k, bar) for k, bar in asked}
+
+
+@pytest.mark.parametrize("size", [1, 5, 8, 128, 200])
+@pytest.mark.parametrize("m", [0, 1, 63, 511, 512, 513, 1500])
+def test_equals_a_full_sort(fingerprint_backend, threads, size, m):
+    library, queries, results = searches(size, m)
     index = ct.FingerprintIndex(library)
     assert len(index) == m and index.shape == (m, size)
-    for k, threshold in [(1, 0.0), (10, 0.0), (10, 0.5), (m + 3, 0.0), (5, 1.0), (3, 0.31)]:
-        expected = reference.topk(queries, library, k, threshold)
+    for (k, threshold), expected in results.items():
         assert_equal(index.topk(queries, k, threshold), expected, size, m, k, threshold)
         assert_equal(index.topk(queries[:1], k, threshold), [x[:1] for x in expected], "alone", k, threshold)
 
 
-def test_several_chunks(fingerprint_backend, threads, rng):
-    """More rows than one chunk, the last one neither full nor empty; more queries than one block."""
+@functools.cache
+def several_chunks():
+    rng = np.random.default_rng(0)
     library = reference.library(rng, _core.CHUNK_ROWS * 2 + 700, 16, bits=12)
     queries = np.concatenate([library[::113], reference.library(rng, 30, 16, bits=30)])
+    return library, queries, reference.topk(queries[::23], library, 7)
+
+
+def test_several_chunks(fingerprint_backend, threads):
+    """More rows than one chunk, the last one neither full nor empty; more queries than one block."""
+    library, queries, expected = several_chunks()
     index = ct.FingerprintIndex(library)
-    some = slice(None, None, 23)
-    assert_equal([x[some] for x in index.topk(queries, 7)], reference.topk(queries[some], library, 7))
+    assert_equal([x[::23] for x in index.topk(queries, 7)], expected)
     assert_equal(index.topk(queries, 40, 0.6), ct.ops.tanimoto_topk(queries, library, 40, threshold=0.6))
 
 

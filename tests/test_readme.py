@@ -19,13 +19,10 @@ def test_the_example_runs(tmp_path, monkeypatch, capsys):
     assert np.isfinite(value) and -3 < value < 3
 
 
-def test_the_picture_is_the_demos(tmp_path):
-    from catalase.demo import run_demo
-
+def test_the_picture_is_the_demos(quick_demo):
     assert "docs/demo-parity.png" in README.read_text()
     committed = (README.parent / "docs" / "demo-parity.png").read_bytes()
-    run_demo(tmp_path, quick=True)
-    drawn = (tmp_path / "parity.png").read_bytes()
+    drawn = (quick_demo[0] / "parity.png").read_bytes()
     assert committed[:8] == drawn[:8] == b"\x89PNG\r\n\x1a\n" and committed[16:24] == drawn[16:24], "same kind and size"
 
 

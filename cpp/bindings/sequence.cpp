@@ -1,5 +1,6 @@
-// One-hot DNA: pointers into the str and bytes objects are collected under the GIL, then it is let go.
+// One-hot DNA: pointers into the str and bytes objects are collected under the GIL, then it is let go. Embedding.
 #include "bindings/arrays.h"
+#include "sequence/embedding.h"
 #include "sequence/one_hot.h"
 
 namespace catalase {
@@ -64,9 +65,56 @@ void one_hot_list(const py::list& texts, const py::array& which, const py::array
   if (!done) throw std::bad_alloc();
 }
 
+// A matrix whose rows have unit stride.
+template <class T>
+MatrixView<T> rows_of(const py::array& a) {
+  MatrixView<T> view = matrix_view<T>(a);
+  require(view.col_stride == 1 || view.cols <= 1 || view.rows == 0, "rows must have unit stride");
+  view.col_stride = 1;
+  return view;
+}
+
+template <class T>
+Index embedding_of(const py::array& ids, const py::array& w, py::array out) {
+  const auto* numbers = input<std::int64_t>(ids);
+  const auto rows = rows_of<const T>(w);
+  const Index count = ids.size();
+  require(out.size() == count * rows.cols, "out does not fit");
+  T* data = output<T>(out);
+  KernelScope scope;
+  const Index bad = first_unknown(numbers, count, rows.rows);
+  if (bad < 0) embedding<T>(numbers, count, rows, data);
+  return bad;
+}
+
+template <class T>
+Index embedding_gradient_of(const py::array& ids, Index padding, const py::array& dy, const py::array& dw) {
+  const auto* numbers = input<std::int64_t>(ids);
+  const auto from = rows_of<const T>(dy);
+  const auto to = rows_of<T>(dw);
+  require(ids.size() == from.rows && from.cols == to.cols, "shapes do not fit");
+  require(from.rows >> 31 == 0 && to.rows >> 31 == 0, "more than 2^31 rows");
+  bool done;
+  {
+    KernelScope scope;
+    const Index bad = first_unknown(numbers, from.rows, to.rows);
+    if (bad >= 0) return bad;
+    done = embedding_gradient<T>(numbers, padding, from, to);
+  }
+  if (!done) throw std::bad_alloc();
+  return -1;
+}
+
 }  // namespace
 
 void bind_sequence(py::module_& m) {
+  m.def("embedding", [](const py::array& ids, const py::array& w, const py::array& out) {
+    return has_dtype<double>(w) ? embedding_of<double>(ids, w, out) : embedding_of<float>(ids, w, out);
+  });
+  m.def("embedding_gradient", [](const py::array& ids, Index padding, const py::array& dy, const py::array& dw) {
+    return has_dtype<double>(dy) ? embedding_gradient_of<double>(ids, padding, dy, dw)
+                                 : embedding_gradient_of<float>(ids, padding, dy, dw);
+  });
   m.def("one_hot_dna", &one_hot_list, py::arg("texts"), py::arg("which"), py::arg("start"), py::arg("stop"),
         py::arg("reverse"), py::arg("out"), py::arg("bad"));
 }

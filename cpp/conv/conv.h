@@ -80,6 +80,41 @@ struct DepthwiseWeights {
   bool from_dw = false;
 };
 
+// sums[o * sum_row + i] (+)= sum over pixels p of dy[p * dy_row + o] * x[window(p) + i]: the windows of pixels lie in
+// x, `step` apart in a segment. Rows of sums are whole vectors; x is read up to `window` elements.
+template <class T>
+struct WindowSums {
+  const T* x = nullptr;
+  const Segment* segments = nullptr;
+  Index segment_count = 0, step = 1, window = 0;
+  const T* dy = nullptr;
+  Index dy_row = 0, outputs = 0;
+  T* sums = nullptr;
+  Index sum_row = 0;
+  bool from_sums = false;
+};
+
+// The gradient of an input of few channels, in planes. Tap t of `count` pixels is added to each channel's plane:
+//   planes[c * plane + places[t] + i * step] += sums[(t * channels + c) * sum_row + i]      taps with places[t] >= 0
+template <class T>
+struct TapSums {
+  const T* sums = nullptr;
+  Index sum_row = 0, tap_count = 0, channels = 0, count = 0, step = 1;
+  const Index* places = nullptr;
+  T* planes = nullptr;
+  Index plane = 0;
+};
+
+// pixels[i * channels + c] = act(planes[c * plane + i] + bias[c]), channels 1 to 4.
+template <class T>
+struct PlanesToPixels {
+  const T* planes = nullptr;
+  Index plane = 0, channels = 0, count = 0;
+  const T* bias = nullptr;
+  bool relu = false;
+  T* pixels = nullptr;
+};
+
 // One thread's work, at one level.
 struct ConvKernels {
   void (*product_f32)(const SegmentProduct<float>&);
@@ -91,6 +126,12 @@ struct ConvKernels {
   void (*depthwise_f64)(const DepthwiseForward<double>&);
   void (*depthwise_weights_f32)(const DepthwiseWeights<float>&);
   void (*depthwise_weights_f64)(const DepthwiseWeights<double>&);
+  void (*windows_f32)(const WindowSums<float>&);
+  void (*windows_f64)(const WindowSums<double>&);
+  void (*add_taps_f32)(const TapSums<float>&);
+  void (*add_taps_f64)(const TapSums<double>&);
+  void (*interleave_f32)(const PlanesToPixels<float>&);
+  void (*interleave_f64)(const PlanesToPixels<double>&);
   Index width_f32, width_f64, panel_vectors;
   Index block_terms;  // terms of a block of the chain: a panel of them stays in L1
 };

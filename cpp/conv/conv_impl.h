@@ -8,15 +8,13 @@
 #include "conv/conv.h"
 // micro.h needs conv.h
 #include "conv/depthwise.h"
+#include "conv/few.h"
 #include "conv/micro.h"
+#include "conv/windows.h"
 #include "matmul/pack.h"
 
 namespace catalase {
 namespace {
-
-inline Index piece_start(Index n, Index pieces, Index t) {
-  return n / pieces * t + (t < n % pieces ? t : n % pieces);
-}
 
 template <class T>
 void product_one_thread(const SegmentProduct<T>& p) {
@@ -47,7 +45,7 @@ void pack_columns(MatrixView<const T> source, Index panel_terms, Index term, T* 
     T* target = packed + panel_terms * v * W + term * nv * W;
     if (source.col_stride != 1) {
       const Index left = source.cols - v * W, cols = left < nv * W ? left : nv * W;
-      pack_transposed<T>(source.block(0, v * W, source.rows, cols), target, nv * W);
+      pack_transposed<T, 3 * W>(source.block(0, v * W, source.rows, cols), target, nv * W);
       continue;
     }
     for (Index i = 0; i < source.rows; ++i) {

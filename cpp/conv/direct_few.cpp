@@ -28,56 +28,50 @@ struct FewChannels {
 
   Index width() const { return (s.out[2] - 1) * s.stride[2] + (s.kernel[2] - 1) * s.dilation[2] + 1; }
   Index plane(Index band) const { return s.in[0] * band * width(); }
-  void run(Index image, Index h0, Index h1, T* planes, T* sums, T* packed, const Index* w_rows,
+  void run(Index image, Index h0, Index h1, T* planes, T* sums, T* packed, Index* places, const Index* w_rows,
            const Index* sum_rows) const;
-  void add(Index d, Index h, Index from, Index count, const T* sums, Index h0, Index h1, T* planes) const;
+  void add(Index d, Index h, Index from, Index count, const T* sums, Index h0, Index h1, Index* places,
+           T* planes) const;
   void interleave(Index image, Index h0, Index h1, const T* planes) const;
 };
 
 // Adds the taps of output pixels [from, from + count) of one row into the planes.
 template <class T>
-void FewChannels<T>::add(Index d, Index h, Index from, Index count, const T* sums, Index h0, Index h1,
+void FewChannels<T>::add(Index d, Index h, Index from, Index count, const T* sums, Index h0, Index h1, Index* places,
                          T* planes) const {
-  const Index step = s.stride[2], size = plane(h1 - h0);
-  for (Index t = 0, taps = tap_count(s); t < taps; ++t) {
+  const Index taps = tap_count(s);
+  for (Index t = 0; t < taps; ++t) {
     const Index kd = t / (s.kernel[1] * s.kernel[2]), kh = t / s.kernel[2] % s.kernel[1], kw = t % s.kernel[2];
     const Index id = d * s.stride[0] - s.before[0] + kd * s.dilation[0];
     const Index ih = h * s.stride[1] - s.before[1] + kh * s.dilation[1];
-    if (id < 0 || id >= s.in[0] || ih < h0 || ih >= h1) continue;
-    T* target = planes + (id * (h1 - h0) + ih - h0) * width() + from * step + kw * s.dilation[2];
-    for (Index c = 0; c < s.in_channels; ++c, target += size) {
-      const T* row = sums + (t * s.in_channels + c) * kPixelsAtOnce;
-      if (step == 1) {
-        for (Index i = 0; i < count; ++i) target[i] = target[i] + row[i];
-      } else {
-        for (Index i = 0; i < count; ++i) target[i * step] = target[i * step] + row[i];
-      }
-    }
+    const bool inside = id >= 0 && id < s.in[0] && ih >= h0 && ih < h1;
+    const Index at = (id * (h1 - h0) + ih - h0) * width() + from * s.stride[2] + kw * s.dilation[2];
+    places[t] = inside ? at : -1;
   }
+  LevelConv<T>::add_taps(
+      {sums, kPixelsAtOnce, taps, s.in_channels, count, s.stride[2], places, planes, plane(h1 - h0)});
 }
 
 template <class T>
 void FewChannels<T>::interleave(Index image, Index h0, Index h1, const T* planes) const {
-  const Index channels = s.in_channels, size = plane(h1 - h0), wide = width();
+  const Index channels = s.in_channels, wide = width(), reached = wide - s.before[2];
+  const Index seen = reached < 0 ? 0 : reached < s.in[2] ? reached : s.in[2];  // pixels that some window reaches
   for (Index d = 0; d < s.in[0]; ++d) {
     for (Index h = h0; h < h1; ++h) {
-      const T* source = planes + (d * (h1 - h0) + h - h0) * wide;
+      const T* source = planes + (d * (h1 - h0) + h - h0) * wide + s.before[2];
       T* target = dx + ((image * s.in[0] + d) * s.in[1] + h) * s.in[2] * channels;
-      for (Index c = 0; c < channels; ++c) {
-        const T more = bias == nullptr ? T(0) : bias[c];
-        for (Index i = 0; i < s.in[2]; ++i) {
-          const Index at = i + s.before[2];
-          const T sum = (at < wide ? source[c * size + at] : T(0)) + more;
-          target[i * channels + c] = relu && sum < T(0) ? T(0) : sum;
-        }
+      LevelConv<T>::interleave({source, plane(h1 - h0), channels, seen, bias, relu, target});
+      for (Index i = seen * channels; i < s.in[2] * channels; ++i) {
+        const T value = T(0) + (bias == nullptr ? T(0) : bias[i % channels]);
+        target[i] = relu && value < T(0) ? T(0) : value;
       }
     }
   }
 }
 
 template <class T>
-void FewChannels<T>::run(Index image, Index h0, Index h1, T* planes, T* sums, T* packed, const Index* w_rows,
-                         const Index* sum_rows) const {
+void FewChannels<T>::run(Index image, Index h0, Index h1, T* planes, T* sums, T* packed, Index* places,
+                         const Index* w_rows, const Index* sum_rows) const {
   const Index outputs = s.out_channels, row_pixels = s.out[2], plane_pixels = s.out[1] * row_pixels;
   __builtin_memset(planes, 0, static_cast<std::size_t>(plane(h1 - h0) * s.in_channels) * sizeof(T));
   const Segment whole{0, outputs};
@@ -105,7 +99,7 @@ void FewChannels<T>::run(Index image, Index h0, Index h1, T* planes, T* sums, T*
       for (Index done = 0; done < p.cols;) {
         const Index h = (pixel + done) / row_pixels, from = (pixel + done) % row_pixels;
         const Index count = row_pixels - from < p.cols - done ? row_pixels - from : p.cols - done;
-        add(d, h, from, count, sums + done, h0, h1, planes);
+        add(d, h, from, count, sums + done, h0, h1, places, planes);
         done += count;
       }
     }
@@ -141,10 +135,11 @@ void direct_backward_few(const ConvShape& s, bool flip, const T* dy, const T* w,
     const Index packed = s.out_channels * LevelConv<T>::vectors(kPixelsAtOnce) * LevelConv<T>::width();
     Scratch<T> planes(static_cast<std::size_t>(size)), sums(static_cast<std::size_t>(rows * kPixelsAtOnce));
     Scratch<T> panels(static_cast<std::size_t>(packed));
+    Scratch<Index> places(static_cast<std::size_t>(tap_count(s)));
     for (Index j = even_start(pieces, tasks, i); j < even_start(pieces, tasks, i + 1); ++j) {
       const Index b = j % bands;
       work.run(j / bands, even_start(s.in[1], bands, b), even_start(s.in[1], bands, b + 1), planes.get(), sums.get(),
-               panels.get(), index.get(), index.get() + rows);
+               panels.get(), places.get(), index.get(), index.get() + rows);
     }
   };
   if (threads > 1) return parallel_for(tasks, task);

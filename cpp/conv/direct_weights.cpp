@@ -1,4 +1,5 @@
-// The gradient of the weights: terms are pixels, rows are (tap, channel), columns are output channels.
+// The gradient of the weights: terms are pixels, rows are (tap, channel), columns are output channels; or, where one
+// vector holds all output channels and the window of a pixel is long, the other way around (the same chains).
 //
 // The chain over pixels is cut every kChainLength. A part is a task of its own, cut further by rows of dw where parts
 // are few; its sums go to a buffer, and the parts are added in order. So bits do not depend on the number of threads.
@@ -26,6 +27,9 @@ struct WeightsTask {
   void run() const;
   void add_block(const RowReader<T>& reader, const T* data, const Segment* segments, Index count, Index pixel,
                  Index pixels, Index* index, Segment* slices, T* packed, bool from_sums) const;
+  void add_windows(const RowReader<T>& reader, const T* data, const Segment* segments, Index count, Index pixel,
+                   Index pixels, Segment* slices, T* turned, bool from_sums) const;
+  void turn_back(const T* turned) const;
   void add_depthwise(const RowReader<T>& reader, const T* data, const Segment* segments, Index count, Index pixel,
                      Index* index, bool from_sums) const;
 
@@ -71,6 +75,60 @@ void WeightsTask<T>::add_block(const RowReader<T>& reader, const T* data, const 
   }
 }
 
+// Windows of a pixel: one for each (kd, kh), as long as kw and the channels; in `turned`, a row for each output.
+bool by_windows(const ConvShape& s, Index width) {
+  const Index window = s.kernel[2] * s.in_channels, used = ceil_div(window, width) * width;
+  return s.groups == 1 && (s.dilation[2] == 1 || s.kernel[2] == 1) && s.out_channels <= width && window >= 2 * width &&
+         used * s.out_channels <= window * width + window * width / 4;
+}
+
+template <class T>
+struct Turned {
+  Index windows, window, padded;
+
+  explicit Turned(const ConvShape& s)
+      : windows(s.kernel[0] * s.kernel[1]),
+        window(s.kernel[2] * s.in_channels),
+        padded(LevelConv<T>::vectors(window) * LevelConv<T>::width()) {}
+  Index row() const { return windows * padded; }
+};
+
+template <class T>
+void WeightsTask<T>::add_windows(const RowReader<T>& reader, const T* data, const Segment* segments, Index count,
+                                 Index pixel, Index pixels, Segment* slices, T* turned, bool from_sums) const {
+  const Turned<T> t(s);
+  const Index blocks = ceil_div(pixels, kWeightTerms);
+  for (Index b = 0; b < blocks; ++b) {
+    const Index from = even_start(pixels, blocks, b), to = even_start(pixels, blocks, b + 1);
+    WindowSums<T> args;
+    args.segments = slices;
+    args.segment_count = slice(segments, count, reader.pixel_step(), from, to, slices);
+    args.step = reader.pixel_step();
+    args.window = t.window;
+    args.dy = dy + (pixel + from) * s.out_channels;
+    args.dy_row = args.outputs = s.out_channels;
+    args.sum_row = t.row();
+    args.from_sums = from_sums || b > 0;
+    for (Index w = 0; w < t.windows; ++w) {
+      args.x = data + reader.tap(w / s.kernel[1], w % s.kernel[1], 0);
+      args.sums = turned + w * t.padded;
+      LevelConv<T>::windows(args);
+    }
+  }
+}
+
+template <class T>
+void WeightsTask<T>::turn_back(const T* turned) const {
+  const Turned<T> t(s);
+  for (Index w = 0; w < t.windows; ++w) {
+    for (Index i = 0; i < t.window; ++i) {
+      const Index tap = w * s.kernel[2] + i / s.in_channels;
+      T* target = sums + ((flip ? tap_count(s) - 1 - tap : tap) * s.in_channels + i % s.in_channels) * s.out_channels;
+      for (Index o = 0; o < s.out_channels; ++o) target[o] = turned[o * t.row() + w * t.padded + i];
+    }
+  }
+}
+
 template <class T>
 void WeightsTask<T>::add_depthwise(const RowReader<T>& reader, const T* data, const Segment* segments, Index count,
                                    Index pixel, Index* index, bool from_sums) const {
@@ -103,7 +161,9 @@ void WeightsTask<T>::run() const {
   Scratch<Index> index(static_cast<std::size_t>(most + tap_count(s) + pixels + 2 * (row_end - row)));
   Scratch<Segment> segments(static_cast<std::size_t>(2 * most));
   const Index width = LevelConv<T>::vectors(outputs) * LevelConv<T>::width();
-  Scratch<T> packed(static_cast<std::size_t>(depthwise ? 0 : kWeightTerms * width));
+  const bool windows = by_windows(s, LevelConv<T>::width());
+  const Index buffer = windows ? outputs * Turned<T>(s).row() : depthwise ? 0 : kWeightTerms * width;
+  Scratch<T> packed(static_cast<std::size_t>(buffer));  // or `turned`
   const Index blocks = ceil_div(end - begin, per_block);
   Index pixel = first_pixel;
   for (Index b = 0; b < blocks; ++b) {
@@ -122,12 +182,15 @@ void WeightsTask<T>::run() const {
     }
     if (depthwise) {
       add_depthwise(reader, data, segments.get(), count, pixel, first + most, b > 0);
+    } else if (windows) {
+      add_windows(reader, data, segments.get(), count, pixel, terms, segments.get() + most, packed.get(), b > 0);
     } else {
       add_block(reader, data, segments.get(), count, pixel, terms, first + most, segments.get() + most, packed.get(),
                 b > 0);
     }
     pixel += terms;
   }
+  if (windows) turn_back(packed.get());
 }
 
 }  // namespace
@@ -148,7 +211,7 @@ void direct_backward_weights(const ConvShape& s, bool flip, const T* x, const T*
   if (round > parts) round = parts;
   Index splits = threads > 1 && round < 4 * threads ? ceil_div(4 * threads, round) : 1;
   if (splits > rows / kFewestRows) splits = rows / kFewestRows;
-  if (splits < 1 || is_depthwise(s)) splits = 1;
+  if (splits < 1 || is_depthwise(s) || by_windows(s, LevelConv<T>::width())) splits = 1;
   Scratch<T> buffers(static_cast<std::size_t>(parts > 1 ? round * size : 0));
   for (Index part = 0; part < parts; part += round) {
     const Index here = parts - part < round ? parts - part : round;

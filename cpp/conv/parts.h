@@ -11,7 +11,7 @@ namespace catalase {
 
 // Below this many multiply-adds a second thread costs more than it brings.
 constexpr double kConvWorthAThread = 60e3;
-constexpr Index kBlockBytes = 256 << 10;  // of x a block, in an L2 of 512 KiB
+constexpr Index kBlockBytes = 256 << 10;  // of x a block, in an L2 of 512 KiB or more
 constexpr Index kBlockPixels = 1024, kFewestPixels = 144;
 
 inline Index even_start(Index n, Index pieces, Index t) {
@@ -51,6 +51,27 @@ struct LevelConv {
       level().conv->pack_f32(source, panel_terms, term, packed);
     } else {
       level().conv->pack_f64(source, panel_terms, term, packed);
+    }
+  }
+  static void windows(const WindowSums<T>& args) {
+    if constexpr (sizeof(T) == 4) {
+      level().conv->windows_f32(args);
+    } else {
+      level().conv->windows_f64(args);
+    }
+  }
+  static void add_taps(const TapSums<T>& args) {
+    if constexpr (sizeof(T) == 4) {
+      level().conv->add_taps_f32(args);
+    } else {
+      level().conv->add_taps_f64(args);
+    }
+  }
+  static void interleave(const PlanesToPixels<T>& args) {
+    if constexpr (sizeof(T) == 4) {
+      level().conv->interleave_f32(args);
+    } else {
+      level().conv->interleave_f64(args);
     }
   }
   static void depthwise(const DepthwiseForward<T>& args) {

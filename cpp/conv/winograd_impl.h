@@ -62,7 +62,8 @@ void multiply_plane(const float* a, Index a_stride, Index rows, Index k, const f
         args.c = c + i * ldc + start * W;
         if (!kByColumn) {  // a share of the next panel of B, or of the next plane's first, as rows of this one's width
           const Index share = piece_start(args.k, tiles, t);
-          args.ahead = {args.b + (args.k + share) * args.b_row, args.b_row, piece_start(args.k, tiles, t + 1) - share};
+          args.ahead = {args.b + (args.k + share) * args.b_row, args.b_row, piece_start(args.k, tiles, t + 1) - share,
+                        vectors * W / 16};
         }
         args.epilogue.add = add ? args.c : nullptr;
         args.epilogue.add_row = ldc;

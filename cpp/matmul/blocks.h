@@ -18,7 +18,7 @@ constexpr Index kPanelVectors = 2;
 constexpr Index kSinglePanel = 2;
 constexpr int kUnroll = 1;      // with 2, gcc spills
 constexpr Index kBlockK = 384;  // a panel of 16 columns is 24 KiB, in an L1 of 32 KiB
-constexpr Index kBlockM = 144;  // 216 KiB of A in an L2 of 512 KiB
+constexpr Index kBlockM = 144;  // 216 KiB of A in an L2 of 512 KiB or more
 constexpr Index kBlockN = 2048;
 #endif
 

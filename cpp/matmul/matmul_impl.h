@@ -2,8 +2,8 @@
 //
 // Loops, outermost first (block sizes in blocks.h):
 //   parts of K (4,096: the chain is cut here, and the parts are summed)
-//     blocks of K, even
-//       blocks of N                          packed B stays in L2/L3 while the row blocks of A pass over it
+//     blocks of N                            packed B stays in L2/L3 while the row blocks of A pass over it
+//       blocks of K, even                    a block of outputs is gone on with while it is in cache
 //         blocks of M                        a block of A stays in L2
 //           panels of N, a few vectors       packed by the first tile that reads it, on the way
 //             tiles of M                     the micro-kernel
@@ -73,12 +73,23 @@ void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed
     args.b_row = in_place ? b.row_stride : vectors * W;
     args.panel = in_place ? panel : nullptr;
     const Index row = piece_start(ahead.rows, tiles, t);
-    args.ahead = {ahead.data + row * ahead.stride, ahead.stride, piece_start(ahead.rows, tiles, t + 1) - row};
+    args.ahead = {ahead.data + row * ahead.stride, ahead.stride, piece_start(ahead.rows, tiles, t + 1) - row,
+                  ahead.lines};
     args.c = c.at(i, 0);
     args.epilogue = epilogue.empty() ? Epilogue<T>() : epilogue.block(i, 0);
     pick_micro_kernel<T>(rows, vectors, by_column, !in_place)(args);
     if (panel != nullptr) packed = true;
   }
+}
+
+// The first panel of B: what the next panel will be made of. A B of unit row stride is transposed on the way.
+template <class T>
+Ahead<T> next_panel(const MatrixView<const T>& b) {
+  constexpr Index W = kWidth<T>, kLine = 64 / static_cast<Index>(sizeof(T));
+  const Index cols = smaller(b.cols, kPanelVectors * W);
+  if (b.col_stride == 1) return {b.data, b.row_stride, cols > 0 ? b.rows : 0, (cols + kLine - 1) / kLine};
+  if (b.row_stride == 1) return {b.data, b.col_stride, cols, (b.rows + kLine - 1) / kLine};
+  return {};
 }
 
 // One chain: K <= kChainLength. The epilogue runs in the last K block.
@@ -101,11 +112,11 @@ void matmul_chain(const MatmulArgs<T>& args) {
   const Index panel_size = (keep_b ? block_n : panel_vectors * W) * largest_k;
   Scratch<T> b_buffer(pack_b ? static_cast<std::size_t>(panel_size) : 0);
 
-  for (Index kb = 0; kb < blocks_k; ++kb) {
-    const Index k0 = piece_start(k, blocks_k, kb), kc = piece_start(k, blocks_k, kb + 1) - k0;
-    for (Index j0 = 0; j0 < n; j0 += block_n) {
-      const Index nc = smaller(block_n, n - j0), nc_vectors = (nc + W - 1) / W;
-      const Index nc_panels = (nc_vectors + panel_vectors - 1) / panel_vectors;
+  for (Index j0 = 0; j0 < n; j0 += block_n) {
+    const Index nc = smaller(block_n, n - j0), nc_vectors = (nc + W - 1) / W;
+    const Index nc_panels = (nc_vectors + panel_vectors - 1) / panel_vectors;
+    for (Index kb = 0; kb < blocks_k; ++kb) {
+      const Index k0 = piece_start(k, blocks_k, kb), kc = piece_start(k, blocks_k, kb + 1) - k0;
       for (Index ib = 0; ib < blocks_m; ++ib) {
         const Index i0 = piece_start(m, blocks_m, ib), mc = piece_start(m, blocks_m, ib + 1) - i0;
         const auto a = readable_block<T>(args.a.block(i0, k0, mc, kc), copy_a, a_buffer.get());
@@ -119,8 +130,8 @@ void matmul_chain(const MatmulArgs<T>& args) {
             pack_transposed<T>(b, panel, round_up(stop - j, W));
             packed = true;
           }
-          Ahead<T> ahead;
-          if (pack_b && b_rows && ib == 0 && q + 1 < nc_panels) ahead = {b.at(0, stop - j), b.row_stride, kc};
+          const Ahead<T> ahead =
+              pack_b && ib == 0 ? next_panel<T>(args.b.block(k0, j0 + stop, kc, nc - stop)) : Ahead<T>();
           const auto epilogue =
               kb + 1 == blocks_k && !args.epilogue.empty() ? args.epilogue.block(i0, j0 + j) : Epilogue<T>();
           panel_times_block<T>(a, b, packed, panel, ahead, kb > 0, args.c.block(i0, j0 + j, mc, stop - j), epilogue);
@@ -228,22 +239,46 @@ void matmul_one_thread(const MatmulArgs<T>& args) {
   for (Index i = 0; i < args.c.rows; ++i) activate_row(args.c.at(i, 0), args.c.cols, activation);
 }
 
+// The sums of NV vectors of columns from j on, in registers: a chain is as slow as an addition, so the more the better.
+template <class T, int NV>
+void column_sums(const MatrixView<const T>& x, Index j, LaneMask<T> last, T* out) {
+  constexpr Index W = kWidth<T>;
+  Vec<T> total[NV];
+  Index i = 0;
+  do {
+    const Index stop = smaller(i + kChainLength, x.rows);
+    const bool first = i == 0;
+    Vec<T> chain[NV] = {};
+    for (const T* row = x.at(i, j); i < stop; ++i, row += x.row_stride) {
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v)
+        chain[v] = chain[v] + (v == NV - 1 ? load_lanes(row + v * W, last) : load(row + v * W));
+    }
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) total[v] = first ? chain[v] : total[v] + chain[v];
+  } while (i < x.rows);
+#pragma GCC unroll 8
+  for (int v = 0; v < NV; ++v) store_lanes(out + j + v * W, total[v], v == NV - 1 ? last : first_lanes<T>(W));
+}
+
 template <class T>
 void column_sum_one_thread(MatrixView<const T> x, T* out) {
-  constexpr Index block = 256;
-  for (Index j0 = 0; j0 < x.cols; j0 += block) {
-    const Index n = smaller(block, x.cols - j0);
-    T total[block] = {};
-    for (Index i0 = 0; i0 < x.rows; i0 += kChainLength) {
-      const Index stop = smaller(i0 + kChainLength, x.rows);
-      T chain[block] = {};
-      for (Index i = i0; i < stop; ++i) {
-        const T* row = x.at(i, j0);
-        for (Index j = 0; j < n; ++j) chain[j] = chain[j] + row[j];
-      }
-      for (Index j = 0; j < n; ++j) total[j] = i0 == 0 ? chain[j] : total[j] + chain[j];
+  constexpr Index W = kWidth<T>;
+  for (Index j = 0; j < x.cols;) {
+    const Index left = x.cols - j, vectors = (left + W - 1) / W;
+    const auto sums = [&]<int NV>() {
+      column_sums<T, NV>(x, j, first_lanes<T>(smaller(left - (NV - 1) * W, W)), out);
+      j += NV * W;
+    };
+    if (vectors >= 8) {
+      sums.template operator()<8>();
+    } else if (vectors >= 4) {
+      sums.template operator()<4>();
+    } else if (vectors >= 2) {
+      sums.template operator()<2>();
+    } else {
+      sums.template operator()<1>();
     }
-    for (Index j = 0; j < n; ++j) out[j0 + j] = total[j];
   }
 }
 

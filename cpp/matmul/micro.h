@@ -20,11 +20,12 @@
 namespace catalase {
 namespace {
 
-// Rows to be prefetched while a tile computes: the hardware does not follow rows that are far apart.
+// What is to be prefetched while a tile computes, rows of so many cache lines: the hardware does not follow rows that
+// are far apart.
 template <class T>
 struct Ahead {
   const T* data = nullptr;
-  Index stride = 0, rows = 0;
+  Index stride = 0, rows = 0, lines = 0;
 };
 
 template <class T>
@@ -119,16 +120,16 @@ void micro_kernel(const MicroArgs<T>& args) {
   for (int g = 0; g < kGroups; ++g) a[g] = args.a + 3 * g * a_row;
   const T* b = args.b;
   T* panel = args.panel;
+  constexpr Index kLine = 64 / static_cast<Index>(sizeof(T));
   const T* ahead = args.ahead.data;
   const T* next_c = args.c + R * args.ldc;  // the tile below: read or written next
   const Index chunks = (args.k + kChunk - 1) / kChunk;
-  const Index ahead_rows = (args.ahead.rows + chunks - 1) / (chunks > 0 ? chunks : 1);
-  Index chunk = 0, ahead_left = args.ahead.rows;
+  Index chunk = 0, ahead_left = args.ahead.rows * args.ahead.lines, line = 0;
+  const Index ahead_lines = (ahead_left + chunks - 1) / (chunks > 0 ? chunks : 1);
   for (Index left = args.k; left > 0; left -= kChunk, ++chunk) {
-    for (Index i = ahead_rows < ahead_left ? ahead_rows : ahead_left; i > 0; --i, --ahead_left) {
-#pragma GCC unroll 8
-      for (int v = 0; v < NV; ++v) __builtin_prefetch(ahead + v * W, 0, 2);
-      ahead += args.ahead.stride;
+    for (Index i = ahead_lines < ahead_left ? ahead_lines : ahead_left; i > 0; --i, --ahead_left) {
+      __builtin_prefetch(ahead + line * kLine, 0, 2);
+      if (++line == args.ahead.lines) line = 0, ahead += args.ahead.stride;
     }
     if (chunk < R) {
 #pragma GCC unroll 8

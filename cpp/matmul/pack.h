@@ -66,7 +66,8 @@ inline void transpose_square(Vec<T> (&v)[kWidth<T>]) {
 }
 
 // A block of b (k, cols) whose rows have no unit stride becomes panel[p * width + j], zero in the columns beyond.
-template <class T>
+// kAhead: columns to fetch ahead, where nobody else does.
+template <class T, Index kAhead = 0>
 void pack_transposed(MatrixView<const T> b, T* panel, Index width) {
   constexpr Index W = kWidth<T>;
   const Index k = b.rows, cols = b.cols;
@@ -76,7 +77,10 @@ void pack_transposed(MatrixView<const T> b, T* panel, Index width) {
       for (; p + W <= k; p += W) {
         Vec<T> square[W];
 #pragma GCC unroll 16
-        for (Index i = 0; i < W; ++i) square[i] = j + i < cols ? load(b.at(p, j + i)) : Vec<T>{};
+        for (Index i = 0; i < W; ++i) {
+          square[i] = j + i < cols ? load(b.at(p, j + i)) : Vec<T>{};
+          if (kAhead > 0) __builtin_prefetch(b.at(p, j + i + kAhead));
+        }
         transpose_square<T>(square);
 #pragma GCC unroll 16
         for (Index i = 0; i < W; ++i) store(panel + (p + i) * width + j, square[i]);

@@ -139,63 +139,62 @@ bool rnn_forward(const RnnForward<T>& call) {
 namespace {
 
 // The sums of the gradients of the weights and the bias, chunk by chunk. Each sum is written beside the one before, so
-// that the product may add it on the way, and lies in `now()` after the last chunk.
+// that the product may add it on the way; the last is written where it belongs. (The GRU's of w_h has other columns:
+// it is copied there.)
 template <class T>
 class WeightGradients {
  public:
-  WeightGradients(Cell cell, Index hidden, Index inputs)
-      : hidden_(hidden),
-        inputs_(inputs),
-        width_(gates_of(cell) * hidden),
-        dz_row_(gradients_of(cell) * hidden),
-        size_((inputs + hidden) * width_),
+  explicit WeightGradients(const RnnBackward<T>& call)
+      : call_(call),
+        width_(gates_of(call.cell) * call.hidden),
+        dz_row_(gradients_of(call.cell) * call.hidden),
+        size_((call.inputs + call.hidden) * width_),
         memory_(scratch<T>(2 * size_ + 2 * dz_row_)) {
-    if (memory_.get() == nullptr) return;
-    clear(memory_.get(), 2 * size_ + 2 * dz_row_);
+    if (memory_.get() != nullptr) clear(bias(), dz_row_);
   }
   bool enough_memory() const { return memory_.get() != nullptr; }
 
-  void add(const T* x, const T* states, const T* dz, Index rows) {
+  void add(const T* x, const T* states, const T* dz, Index rows, bool last) {
+    const Index of_h = call_.inputs * width_;
     T *from = now(), *to = memory_.get() + (1 - turn_) * size_, *sums = bias() + dz_row_;
     const bool first = chunks_++ == 0;
-    const auto product = [&](const T* a, Index cols, const T* b, Index at) {
+    const auto product = [&](const T* a, Index cols, const T* b, const T* before, T* out) {
       Epilogue<T> sum;
-      if (!first) sum.add = from + at, sum.add_row = width_;
-      matmul<T>({rows_view(a, rows, cols).transposed(),
-                 {b, rows, width_, dz_row_, 1},
-                 rows_view(to + at, cols, width_),
-                 sum});
+      if (!first) sum.add = before, sum.add_row = width_;
+      matmul<T>(
+          {rows_view(a, rows, cols).transposed(), {b, rows, width_, dz_row_, 1}, rows_view(out, cols, width_), sum});
     };
-    product(x, inputs_, dz + dz_row_ - width_, 0);
-    product(states, hidden_, dz, inputs_ * width_);
+    product(x, call_.inputs, dz + dz_row_ - width_, from, last ? call_.dw_x : to);
+    product(states, call_.hidden, dz, from + of_h, last && dz_row_ == width_ ? call_.dw_h : to + of_h);
     column_sum<T>({dz, rows, dz_row_, dz_row_, 1}, sums);
     for (Index j = 0; j < dz_row_; ++j) bias()[j] = bias()[j] + sums[j];
     turn_ = 1 - turn_;
   }
 
-  void write(T* dw_x, T* dw_h, T* db) const {
-    const Index H = hidden_;
-    const T *of_h = now() + inputs_ * width_, *sums = bias();
-    copy(dw_x, now(), inputs_ * width_);
-    if (dz_row_ == width_) {
-      copy(dw_h, of_h, H * width_);
-      copy(db, sums, width_);
-      return;
+  // After the last chunk.
+  void finish() const {
+    const Index H = call_.hidden;
+    const T *of_h = now() + call_.inputs * width_, *sums = bias();
+    if (chunks_ == 0) {
+      clear(call_.dw_x, call_.inputs * width_);
+      clear(call_.dw_h, H * width_);
     }
-    for (Index i = 0; i < H; ++i) {  // GRU: [q r z] to [r z n]
-      copy(dw_h + i * width_, of_h + i * width_ + H, 2 * H);
-      copy(dw_h + i * width_ + 2 * H, of_h + i * width_, H);
+    if (dz_row_ == width_) return copy(call_.db, sums, width_);
+    for (Index i = 0; i < H && chunks_ > 0; ++i) {  // GRU: [q r z] to [r z n]
+      copy(call_.dw_h + i * width_, of_h + i * width_ + H, 2 * H);
+      copy(call_.dw_h + i * width_ + 2 * H, of_h + i * width_, H);
     }
-    copy(db, sums + H, 3 * H);
-    copy(db + 3 * H, sums + H, 2 * H);
-    copy(db + 5 * H, sums, H);
+    copy(call_.db, sums + H, 3 * H);
+    copy(call_.db + 3 * H, sums + H, 2 * H);
+    copy(call_.db + 5 * H, sums, H);
   }
 
  private:
   T* now() const { return memory_.get() + turn_ * size_; }
   T* bias() const { return memory_.get() + 2 * size_; }
 
-  Index hidden_, inputs_, width_, dz_row_, size_, turn_ = 0, chunks_ = 0;
+  const RnnBackward<T>& call_;
+  Index width_, dz_row_, size_, turn_ = 0, chunks_ = 0;
   Scratch<T> memory_;
 };
 
@@ -229,7 +228,7 @@ bool rnn_backward(const RnnBackward<T>& call) {
   const auto panels = scratch<T>(stride * width), dz = scratch<T>(rows * dz_row);
   const auto dh = scratch<T>(batch * stride), dc = scratch<T>(lstm ? batch * H : 0);
   const auto x = scratch<T>(ordered ? 0 : rows * I);  // then dx
-  WeightGradients<T> gradients(call.cell, H, I);
+  WeightGradients<T> gradients(call);
   for (const T* p : {panels.get(), dz.get(), dh.get(), dc.get(), x.get()}) {
     if (p == nullptr || !gradients.enough_memory()) return false;
   }
@@ -252,7 +251,7 @@ bool rnn_backward(const RnnBackward<T>& call) {
     share_rows(plan, s.first, s.stop, batch, static_cast<double>(width * H),
                [&](Index begin, Index end) { (kernels.*Kernels<T>::backward)(s, begin, end); });
     if (!ordered) gather(s, plan, call.x, I, x.get());
-    gradients.add(ordered ? call.x + s.dz_start * I : x.get(), s.states + s.dz_start * H, s.dz, count);
+    gradients.add(ordered ? call.x + s.dz_start * I : x.get(), s.states + s.dz_start * H, s.dz, count, s.first == 0);
     if (call.dx == nullptr) continue;
     T* dx = ordered ? call.dx + s.dz_start * I : x.get();
     const MatrixView<const T> of_input{s.dz + dz_row - width, count, width, dz_row, 1};
@@ -260,7 +259,7 @@ bool rnn_backward(const RnnBackward<T>& call) {
     if (!ordered) scatter(s, plan, dx, I, call.dx);
   }
   if (call.dx != nullptr) clear_tails(plan, batch, call.axis, I, call.dx);
-  gradients.write(call.dw_x, call.dw_h, call.db);
+  gradients.finish();
   for (Index r = 0; r < batch; ++r) {
     copy(call.dh0 + plan.sequence[r] * H, s.dh + r * stride, H);
     if (lstm) copy(call.dc0 + plan.sequence[r] * H, s.dc + r * H, H);

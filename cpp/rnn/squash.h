@@ -1,6 +1,7 @@
-// sigmoid and tanh for gates: as elementwise/vecmath.h, but without a division, which takes 16 cycles a vector of 64
-// bytes where all the rest of a gate takes about as long. The denominators lie in [1, 2], so a quadratic guess and two
-// Newton steps give the quotient, with the same operations on every level. Included by rnn_impl.h.
+// sigmoid and tanh for gates: as elementwise/vecmath.h, but tanh has one formula, and there is no division, which takes
+// 16 cycles a vector of 64 bytes where all the rest of a gate takes about as long. The denominators lie in [1, 2], so a
+// quadratic guess and two Newton steps give the quotient, with the same operations on every level. Included by
+// rnn_impl.h.
 #pragma once
 
 #include "elementwise/vecmath.h"
@@ -16,8 +17,12 @@ inline VecF reciprocal(VecF d) {
   return fma(y, fma(-d, y, vec(1.0f)), y);
 }
 
-// exp(x) for x <= 0, not below the smallest normal number's order.
-inline VecF exp_negative(VecF x) {
+// exp(x) = scale * (1 + rest) for x <= 0, not below the smallest normal number's order. Where x is small scale is 1 and
+// rest is exp(x) - 1 to rounding, so that tanh needs no second formula near 0.
+struct Exp {
+  VecF scale, rest;
+};
+inline Exp exp_negative(VecF x) {
   const VecF low = vec(-87.0f);
   x = select<float>(x < low, low, x);
   const VecF magic = vec(12582912.0f);  // 1.5 * 2^23
@@ -32,27 +37,22 @@ inline VecF exp_negative(VecF x) {
   p = fma(p, r, vec(4.1665795894e-2f));
   p = fma(p, r, vec(1.6666665459e-1f));
   p = fma(p, r, vec(5.0000001201e-1f));
-  return (fma(p, r * r, r) + vec(1.0f)) * power_of_two(k);
+  return {power_of_two(k), fma(p, r * r, r)};
 }
 
 inline VecF gate_sigmoid(VecF x) {
-  const VecF e = exp_negative(-abs(x));
+  const Exp exp = exp_negative(-abs(x));
+  const VecF e = fma(exp.scale, exp.rest, exp.scale);
   return select<float>(x < VecF{}, e, vec(1.0f)) * reciprocal(vec(1.0f) + e);
 }
 
-// Below 0.625 the odd polynomial of vecmath.h, above it (1 - e) / (1 + e) with e = exp(-2 |x|).
+// (1 - e) / (1 + e) with e = exp(-2 |x|).
 inline VecF gate_tanh(VecF x) {
-  const VecF a = abs(x), z = x * x;
-  VecF p = vec(-5.70498872745e-3f);
-  p = fma(p, z, vec(2.06390887954e-2f));
-  p = fma(p, z, vec(-5.37397155531e-2f));
-  p = fma(p, z, vec(1.33314422036e-1f));
-  p = fma(p, z, vec(-3.33332819422e-1f));
-  const VecF small = fma(p * z, x, x);
-  const VecF e = exp_negative(-(a + a));
-  VecF large = (vec(1.0f) - e) * reciprocal(vec(1.0f) + e);
-  large = bits_to_float(float_to_bits(large) | (float_to_bits(x) & static_cast<std::int32_t>(0x80000000)));
-  return select<float>(a < vec(0.625f), small, large);  // NaN: large, which is NaN
+  const VecF a = abs(x);
+  const Exp exp = exp_negative(-(a + a));
+  const VecF above = fma(-exp.scale, exp.rest, vec(1.0f) - exp.scale);
+  const VecF y = above * reciprocal(vec(1.0f) + fma(exp.scale, exp.rest, exp.scale));
+  return bits_to_float(float_to_bits(y) | (float_to_bits(x) & static_cast<std::int32_t>(0x80000000)));
 }
 
 inline VecD gate_sigmoid(VecD x) {

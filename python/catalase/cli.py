@@ -35,14 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, OSError, RuntimeError, ImportError, FloatingPointError) as error:
         if options.debug:
             raise
-        print(f"catalase {options.command}: {_sentence(error)}", file=sys.stderr)
+        sentence = _sentence(error).removeprefix(f"{options.command}: ")
+        print(f"catalase {options.command}: {sentence}", file=sys.stderr)
         return EXIT_ERROR
 
 
 def _sentence(error: Exception) -> str:
     """The error's message; without the number that Python puts before those of the system."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        return f"could not open or make {error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error) or type(error).__name__
 
 
@@ -130,7 +131,9 @@ def _add_bench(commands: _Commands) -> None:
             peers=options.peers,
             seconds=options.seconds,
             quick=options.quick,
-            on_row=lambda row: progress.print(f"[dim]{row.family}: {row.case}, {row.threads} threads[/dim]"),
+            on_row=lambda row: progress.print(
+                _report.line(row), style="dim", markup=False, highlight=False, soft_wrap=True
+            ),
         )
         if options.json:  # first: what was measured is kept, whatever happens to the picture
             _report.write_json(report, options.json)
@@ -143,12 +146,14 @@ def _add_bench(commands: _Commands) -> None:
             _report.write_plot(report, options.plot)
         return EXIT_OK
 
+    from .bench._families import FAMILIES
+
     text = "Time Catalase beside the libraries that are installed: the same work, checked, in one run, in turn."
     parser = _command(commands, "bench", text, run)
     parser.add_argument(
         "families",
         nargs="*",
-        help="matmul mlp predict elementwise fingerprint tanimoto screen book-tox21 import; all if none",
+        help=f"{' '.join(FAMILIES)}; all if none",
     )
     parser.add_argument("--threads", type=_list_of(_whole_number(1)), default=[1], help="such as 1,2 (default: 1)")
     parser.add_argument("--peers", type=_list_of(str), help="such as torch,numpy (default: all that are installed)")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core, _storage
-from .ops._check import fraction, neighbors_wanted, packed_bits, similarity_bar
+from .ops._check import fraction, packed_bits, similarity_bar, whole_number
 from .ops.memory import empty
 from .ops.tanimoto import empty_hits
 
@@ -113,7 +113,7 @@ class FingerprintIndex:
         where = "FingerprintIndex.topk"
         queries = packed_bits(where, "queries", queries, width=self._bytes, beside="the index")
         bar = similarity_bar(fraction(where, "threshold", threshold))
-        indices, similarities = empty_hits(len(queries), neighbors_wanted(where, k))
+        indices, similarities = empty_hits(len(queries), whole_number(where, "k", k))
         _core.index_topk(**self._arrays, queries=queries, threshold=bar, indices=indices, similarities=similarities)
         return indices, similarities
 

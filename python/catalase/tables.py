@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tempfile
 import zlib
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
@@ -33,6 +34,7 @@ def train_on_table(options: Namespace) -> int:
     out = Path(options.out)
     if out.exists() and any(out.iterdir() if out.is_dir() else [out]) and not options.force:
         raise ValueError(f"{out} exists and is not empty; choose another --out, or add --force to replace the model")
+    _check_folder(out)
     featurizer = feat.CircularFingerprint(radius=options.radius, size=options.size)
     dataset = _load(options.table, options.task, options.smiles, featurizer)
     n_failed = _report(console, dataset.report, options.errors_file or f"{out}.errors.csv")
@@ -46,7 +48,7 @@ def train_on_table(options: Namespace) -> int:
     for name, part in zip(("training", "validation", "test"), parts, strict=True):
         if not np.count_nonzero(part.w):
             raise ValueError(
-                f"the {name} part has no measured label ({len(part)} rows); give more rows or another --splitter"
+                f"the {name} part has no measured label ({len(part)} rows); give more rows, or --splitter random"
             )
     if options.classification:
         transformer: Any = trans.BalancingTransformer(dataset=parts[0])
@@ -193,6 +195,15 @@ def _added_columns(name: str, header: list[str], smiles: str, tasks: Sequence[st
     return added
 
 
+def _check_folder(out: Path) -> None:
+    """Find out before the training whether the model can be saved; nothing stays behind."""
+    there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    try:
+        tempfile.TemporaryDirectory(dir=there).cleanup()
+    except OSError as error:
+        raise ValueError(f"the model could not be saved in {out} ({error.strerror}); choose another --out") from None
+
+
 def _load(table: str, tasks: Sequence[str], smiles: str, featurizer: Any) -> Any:
     import warnings
 
@@ -201,7 +212,12 @@ def _load(table: str, tasks: Sequence[str], smiles: str, featurizer: Any) -> Any
         warnings.simplefilter("ignore")  # the report says it better
         dataset = loader.create_dataset(table, errors="drop")
     if len(dataset) == 0:
-        raise ValueError(f"no row of {table} could be read: {dataset.report}")
+        failures = dataset.report.failures if dataset.report else []
+        first, n = failures[0], len(failures)
+        row = f"{first.text!r} in row {first.position + 1}: {first.reason}"
+        raise ValueError(
+            f"no row of {table} could be read, the first of {n:,} for this: {row}; is it the right column?"
+        )
     return dataset
 
 

@@ -128,3 +128,23 @@ def test_shards_of_unequal_form_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"X of shard 1 has rows of shape \(4,\)"):
         DiskDataset.create(tmp_path, [one, two])
     assert not (tmp_path / "manifest.json").exists()
+
+
+def test_rows_that_follow_one_another_are_shared_and_others_copied():
+    X = np.arange(12.0).reshape(6, 2)
+    whole = NumpyDataset(X, np.arange(6.0))
+    for rows, shared in [
+        ([2, 3, 4], True),
+        ([5], True),
+        ([4, 3], False),
+        ([0, 2], False),
+        ([1, 1], False),
+        ([-1], False),
+    ]:
+        part = whole.select(rows)
+        assert np.array_equal(part.X, X[rows]) and part.ids.tolist() == whole.ids[rows].tolist()
+        assert np.shares_memory(part.X, whole.X) == shared
+    assert len(whole.select([])) == 0
+    for beyond in ([5, 6], [6], range(4, 9)):
+        with pytest.raises(IndexError):
+            whole.select(beyond)

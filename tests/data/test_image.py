@@ -128,6 +128,27 @@ def test_broken_files_are_errors_when_they_are_needed(broken):
     assert ImageLoader(size=(10, 12)).create_dataset([files[0], files[4]]).X[:].shape == (2, 10, 12, 1)
 
 
+@pytest.mark.filterwarnings("ignore:.*:UserWarning:PIL")
+@pytest.mark.parametrize(
+    ("ending", "options"),
+    [("png", {}), ("tif", {}), ("tif", {"compression": "tiff_lzw"}), ("jpg", {}), ("bmp", {}), ("gif", {})],
+    ids=str,
+)
+def test_a_file_cut_anywhere_is_one_error_that_names_it(tmp_path, rng, ending, options):
+    """Or the whole picture, where only bytes after the last pixel are missing."""
+    path = save(tmp_path / f"whole.{ending}", rng.integers(0, 256, (20, 20, 3), np.uint8), **options)
+    data, whole = path.read_bytes(), ImageDataset([path], mode="RGB").X[0]
+    cut = tmp_path / f"cut.{ending}"
+    for length in [0, 1, 2, 8, 30, *range(40, len(data), len(data) // 15), len(data) - 1]:
+        cut.write_bytes(data[:length])
+        try:
+            read = ImageDataset([cut], mode="RGB").X[0]
+        except ValueError as error:
+            assert f"images: {cut} is " in str(error) and ("damaged" in str(error) or "no image" in str(error))
+        else:
+            assert length > len(data) - 20 and np.array_equal(read, whole)
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_mask_and_drop(broken, first, tmp_path):
     files, good = broken

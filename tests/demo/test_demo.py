@@ -9,17 +9,18 @@ import pytest
 from catalase.demo import run_demo
 
 
-def test_two_runs_with_one_seed_are_equal(tmp_path, capsys):
-    scores = [run_demo(tmp_path / name, seed=1, quick=True) for name in "ab"]
+def test_two_runs_with_one_seed_are_equal(quick_demo, tmp_path, capsys):
+    first, second = quick_demo[0], tmp_path / "b"
+    scores = [quick_demo[1], run_demo(second, seed=1, quick=True)]
     text = capsys.readouterr().out
     assert "4,999" not in text and "equal to the bit" in text and "outside the model's domain" in text
     assert scores[0]["r2"] == scores[1]["r2"] and scores[0]["r2"] > 0.2 and "r2_forest" in scores[0]
-    files = sorted(p.name for p in (tmp_path / "a").iterdir())
+    files = sorted(p.name for p in first.iterdir())
     assert files == ["learning_curve.png", "model", "parity.png", "top_hits.csv", "top_hits.png", "unreadable.csv"]
     for name in files:
         if name != "model":
-            assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
-    with open(tmp_path / "a" / "top_hits.csv", newline="") as file:
+            assert (first / name).read_bytes() == (second / name).read_bytes(), name
+    with open(first / "top_hits.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert (
         len(rows) == 20

@@ -169,7 +169,7 @@ def test_a_config_naming_an_unknown_class_or_setting(tmp_path):
 
     good = {"kind": "catalase model", "model": classifier().to_config(), "transformers": [], "featurizer": None}
     for change, words in [
-        ({"class": "Popen"}, "unknown class 'Popen'; known here: CNN, Ensemble, MultitaskClassifier"),
+        ({"class": "Popen"}, "unknown class 'Popen'; known here: CNN, Ensemble, LanguageModel, MultitaskClassifier"),
         ({"shell": True}, "no field 'shell'"),
         ({"n_tasks": "3"}, "n_tasks must be"),
         ({"n_tasks": True}, "n_tasks must be"),
@@ -235,6 +235,7 @@ def test_packed_fingerprints_train_and_predict_as_floats(tmp_path):
 def test_a_dataset_that_is_mostly_zeros_is_compressed_once_with_the_same_bits(rng):
     X = (rng.random((300, 64)) < 0.05).astype(np.float32) * rng.standard_normal((300, 64)).astype(np.float32)
     y = rng.integers(0, 2, (300, 3)).astype(np.float32)
+    y[rng.random(y.shape) < 0.2] = np.nan  # missing labels, which become weight 0
 
     class Walked(ct.data.NumpyDataset):
         """A kind of its own, which no model may replace."""
@@ -247,3 +248,10 @@ def test_a_dataset_that_is_mostly_zeros_is_compressed_once_with_the_same_bits(rn
     assert histories[0]["loss"] == histories[1]["loss"]
     for name, array in nets[0].module.state_dict().items():
         assert np.array_equal(array, nets[1].module.state_dict()[name]), name
+
+
+def test_labels_that_are_all_missing_are_refused(rng):
+    X = rng.standard_normal((5, 4)).astype(np.float32)
+    model = models.MultitaskRegressor(1, 4, layer_sizes=[3])
+    with pytest.raises(ValueError, match="every label is missing"):
+        model.fit(ct.data.NumpyDataset(X, np.full((5, 1), np.nan)))

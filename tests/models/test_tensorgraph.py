@@ -136,6 +136,7 @@ def every_layer():
     line = layers.Reshape((-1, 18, 4), in_layers=x)
     line = layers.Conv1D(5, 3, 1, "same", 2, "tanh", in_layers=line)
     line = layers.AvgPool1D(2, 2, in_layers=layers.MaxPool1D(in_layers=line))
+    line = layers.LSTM(3, 4, in_layers=layers.GRU(n_hidden=4, batch_size=4, in_layers=line))
     parts = [layers.Flatten(layers.BatchNorm(part)) for part in (grid, solid, line)]
     joined = layers.Concat([*parts, layers.ReLU(other), layers.Tanh(other)])
     hidden = layers.Dense(3, in_layers=layers.Dropout(0.1, in_layers=joined))
@@ -167,6 +168,34 @@ def test_every_layer_trains_and_is_saved(rng, tmp_path):
     assert again.to_config() == model.to_config()
     assert all(np.array_equal(a, b) for a, b in zip(again.predict(X), model.predict(X), strict=True))
     assert "Conv3D" in again.summary() and "(N, 3)" in again.summary()
+
+
+@pytest.mark.parametrize("kind", [layers.GRU, layers.LSTM])
+def test_a_recurrent_layer_gives_the_sequence_of_its_cell_and_learns(kind, rng, tmp_path):
+    """The sum so far of what was read, at every step."""
+    X = rng.random((120, 9, 1)).astype(np.float32) - np.float32(0.5)
+    data = ct.data.NumpyDataset(X, X.cumsum(axis=1))
+    feature, label = layers.Feature(shape=(None, 9, 1)), layers.Label(shape=(None, 9, 1))
+    states = kind(12, 20, in_layers=feature, name="states")
+    guess = layers.Dense(1, in_layers=states)
+    model = TensorGraph(batch_size=20, seed=1, learning_rate=0.02)
+    model.set_loss(layers.ReduceMean(layers.L2Loss([guess, label])))
+    model.add_output(guess)
+    model.add_output(states)
+    model.build()
+    start = model.module.layers["states"].state_dict()["b"].reshape(-1, 36 if kind is layers.GRU else 48)
+    assert np.array_equal(start[0], [1] * 24 + [0] * 12 if kind is layers.GRU else [0] * 12 + [1] * 12 + [0] * 24)
+    losses = model.fit(data, nb_epoch=15)["loss"]
+    assert losses[-1] < 0.1 * losses[0]
+    outputs = model.predict(X[:7])  # fewer rows than batch_size
+    assert outputs[0].shape == (7, 9, 1) and outputs[1].shape == (7, 9, 12)
+    cell = getattr(ct.nn, kind.__name__)(1, 12)
+    cell.load_state_dict(model.module.layers["states"].state_dict())
+    assert np.array_equal(cell(X[:7])[0].data, outputs[1])
+    model.save(tmp_path / "m")
+    again = ct.models.load(tmp_path / "m")
+    assert again.to_config() == model.to_config() and again.layers["states"].batch_size == 20
+    assert all(np.array_equal(a, b) for a, b in zip(again.predict(X), model.predict(X), strict=True))
 
 
 def test_two_inputs_by_a_generator_and_by_a_dataset_of_lists(rng):
@@ -295,6 +324,7 @@ X4 = layers.Feature(shape=(None, 4), name="sequence")
     [
         (layers.Conv2D(3, in_layers=X4, name="first"), r"first \(Conv2D\).*height, width.*\(4,\).*sequence"),
         (layers.Conv1D(3, 9, in_layers=layers.Reshape((None, 4, 1), in_layers=X4)), "Conv1D_3.*kernel"),
+        (layers.GRU(3, in_layers=X4), r"GRU_2.*\(rows, steps, channels\).*\(4,\).*Reshape"),
         (layers.Reshape((None, 3), in_layers=X4), "Reshape_2.*do not fit"),
         (layers.Dense(3), "Dense_1 takes 1 in_layers, got 0"),
         (layers.Flatten([X4, layers.ReLU(X4)]), "Flatten_3 takes 1 in_layers, got 2"),
@@ -323,6 +353,8 @@ def test_circles_and_equal_names_are_refused():
     ("make", "error", "said"),
     [
         (lambda: layers.Dense(0), ValueError, "Dense: out_channels"),
+        (lambda: layers.LSTM(0, 10), ValueError, "LSTM: n_hidden"),
+        (lambda: layers.GRU(3, 0), ValueError, "GRU: batch_size"),
         (lambda: layers.Dense(3, activation_fn="swish"), ValueError, "Dense: the activation.*relu"),
         (lambda: layers.Dense(3, activation_fn=np.tanh), ValueError, "Dense: the activation"),
         (lambda: layers.Dense(3, weights_initializer="magic"), ValueError, "weights_initializer.*xavier"),

@@ -53,6 +53,24 @@ def test_the_tape_gives_what_ops_gives(rng):
         assert np.array_equal(got, wanted)
 
 
+def test_weights_may_be_plain_arrays(rng):
+    """They were taken for tensors, and refused as a memoryview."""
+    x, w = rng.standard_normal((2, 5, 5, 3)).astype(np.float32), rng.standard_normal((3, 3, 3, 4)).astype(np.float32)
+    b = np.arange(4, dtype=np.float32)
+    expected = ct.ops.conv2d(x, w, b)
+    assert np.array_equal(nn.functional.conv2d(x, w, b).numpy(), expected)
+    tensor = ct.Tensor(x, requires_grad=True)
+    y = nn.tf_nn.bias_add(nn.tf_nn.conv2d(tensor, w), b)
+    y.sum().backward()
+    assert np.allclose(y.numpy(), expected, atol=1e-5) and tensor.grad.shape == x.shape
+    assert isinstance(nn.tf_nn.bias_add(x, b[:3]), ct.Tensor)
+    with pytest.raises(ValueError, match="conv2d: x has 3 channels but w takes 4"):
+        nn.tf_nn.conv2d(x, w.swapaxes(2, 3))
+    for wrong in (w.tolist(), None):
+        with pytest.raises(TypeError, match="conv2d: w must be"):
+            nn.functional.conv2d(x, wrong)
+
+
 def test_a_small_net_learns(rng):
     x = rng.standard_normal((64, 8, 8, 1)).astype(np.float32)
     y = (x[:, 2:6, 2:6, 0].sum((1, 2)) > 0).astype(np.float32)[:, None]
@@ -94,7 +112,7 @@ def test_a_changed_weight_is_noticed(rng):
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "message"),
     [
-        ((0, 3, 3), {}, ValueError, "channels must be 1 or more"),
+        ((0, 3, 3), {}, ValueError, "in_channels must be 1 or more"),
         ((4, 6, 3), {"groups": 4}, ValueError, "groups must divide"),
         ((4, 6, (3, 3, 3)), {}, ValueError, "kernel_size must have 2 entries"),
         ((4, 6, 3.0), {}, TypeError, "kernel_size must be an int"),

@@ -39,6 +39,12 @@ CASES = [
     ((2, 0, 5, 3), (3, 3), 4, {}),
     ((1, 8, 8, 600), (3, 3), 10, {"padding": "valid"}),  # 5,400 terms: two parts of a chain
     ((25, 14, 14, 2), (3, 3), 5, {}),  # 4,900 pixels: two parts of the weights' chain
+    # Few outputs and long windows: the gradient of the weights has windows as lanes.
+    ((3, 101, 15), (10,), 15, {}),
+    ((7, 25, 28, 11), (3, 3), 3, {"flip_kernel": True, "padding": "full"}),
+    ((2, 5, 6, 9, 12), (2, 2, 3), 4, {"stride": (1, 1, 2), "padding": "valid"}),
+    ((2, 9, 8, 67), (1, 1), 1, {"dilation": 2}),
+    ((3, 5000, 3), (21,), 2, {"stride": 2}),
 ]
 
 
@@ -124,6 +130,21 @@ def test_same_bits_for_any_thread_count_and_batch(backend, rng, case):
         assert all(np.array_equal(a, o) for a, o in zip(results[0], other, strict=True))
     for i in range(min(2, shape[0])):
         assert np.array_equal(FORWARD[len(kernel)](x[i : i + 1], w, b, **options), results[0][0][i : i + 1])
+
+
+def test_nothing_is_read_that_was_not_set(backend, rng):
+    for case in CASES:
+        shape, kernel, outputs, options = case
+        x, w, b = draw(rng, shape, kernel, outputs, options, np.float32)
+        results = []
+        for value in (np.nan, 1e30):
+            kept = [ct.ops.empty(2**i, np.float32) for i in range(6, 20) for _ in range(3)]
+            for array in kept:
+                array.fill(value)
+            del kept, array  # scratch memory of the kernels to come
+            y = FORWARD[len(kernel)](x, w, b, **options)
+            results.append([y, *BACKWARD[len(kernel)](y, x, w, y, **options)])
+        assert all(np.array_equal(a, o) for a, o in zip(*results, strict=True)), case
 
 
 def test_avx2_and_avx512_give_the_same_bits(rng):

@@ -112,6 +112,16 @@ def test_a_row_alone_gives_the_bits_it_has_in_a_batch(backend, rng):
         ), i
 
 
+@pytest.mark.parametrize("shape", [(50, 600, 2100), (9, 257, 4099), (300, 520, 2049)])
+def test_wide_products_have_the_bits_of_their_columns(backend, rng, shape):
+    m, k, n = shape
+    a, b = rng.standard_normal((m, k)).astype(np.float32), rng.standard_normal((k, n)).astype(np.float32)
+    whole, turned = ct.ops.matmul(a, b), ct.ops.matmul(a, np.ascontiguousarray(b.T), transpose_b=True)
+    assert np.array_equal(whole, turned)
+    for j in (0, 1900, n - 160):
+        assert np.array_equal(ct.ops.matmul(a, np.ascontiguousarray(b[:, j : j + 160])), whole[:, j : j + 160])
+
+
 def test_avx2_and_avx512_give_the_same_bits(rng):
     levels = [name for name in ("avx2", "avx512") if name in _core.build_info()["cpu_levels"]]
     if len(levels) < 2:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -11,11 +13,29 @@ from tests.reference import tanimoto as reference
 SIZES = [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 992, 993, 2000]
 
 
+# The oracles take most of the time, and are the same for every level and number of threads.
+@functools.cache
+def pairs(size, rows):
+    """Random bits, and all their similarities."""
+    rng = np.random.default_rng([size, *rows])
+    a, b = (rng.integers(0, 256, (n, size), np.uint8) & rng.integers(0, 256, (n, size), np.uint8) for n in rows)
+    return a, b, reference.tanimoto(a, b)
+
+
+@functools.cache
+def searches(size, n, m):
+    """Queries, targets, and the best targets for some k and thresholds."""
+    rng = np.random.default_rng([size, n, m])
+    queries, targets = reference.library(rng, n, size), reference.library(rng, m, size)
+    asked = [(1, 0.0), (3, 0.0), (10, 0.3), (64, 0.0), (m + 3, 0.0), (5, 1.0)]
+    return queries, targets, {(k, bar): reference.topk(queries, targets, k, bar) for k, bar in asked}
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("rows", [(0, 3), (3, 0), (1, 1), (15, 2), (16, 5), (17, 140)])
-def test_equals_the_oracle(fingerprint_backend, threads, rng, size, rows):
-    a, b = (rng.integers(0, 256, (n, size), np.uint8) & rng.integers(0, 256, (n, size), np.uint8) for n in rows)
-    assert np.array_equal(ct.ops.tanimoto(a, b), reference.tanimoto(a, b))
+def test_equals_the_oracle(fingerprint_backend, threads, size, rows):
+    a, b, expected = pairs(size, rows)
+    assert np.array_equal(ct.ops.tanimoto(a, b), expected)
 
 
 def test_bits_that_are_all_set(fingerprint_backend):
@@ -55,10 +75,9 @@ def test_strided_and_read_only_input_is_accepted(rng):
 
 @pytest.mark.parametrize("size", [1, 5, 128, 200, 256])
 @pytest.mark.parametrize("n, m", [(0, 5), (1, 0), (1, 1), (1, 63), (1, 64), (2, 65), (1, 1500), (17, 1030), (40, 100)])
-def test_topk_equals_a_full_sort(fingerprint_backend, threads, rng, size, n, m):
-    queries, targets = reference.library(rng, n, size), reference.library(rng, m, size)
-    for k, threshold in [(1, 0.0), (3, 0.0), (10, 0.3), (64, 0.0), (m + 3, 0.0), (5, 1.0)]:
-        expected = reference.topk(queries, targets, k, threshold)
+def test_topk_equals_a_full_sort(fingerprint_backend, threads, size, n, m):
+    queries, targets, results = searches(size, n, m)
+    for (k, threshold), expected in results.items():
         found = ct.ops.tanimoto_topk(queries, targets, k, threshold=threshold)
         for ours, theirs, dtype in zip(found, expected, (np.int64, np.float32), strict=True):
             assert ours.shape == (n, k) and ours.dtype == dtype

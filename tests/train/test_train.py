@@ -140,7 +140,7 @@ def test_bad_input(data):
     for options, words in [
         ({"dataset": data.select([])}, "dataset is empty"),
         ({"valid": data.select([])}, "validation dataset is empty"),
-        ({"batch_size": 0}, "batch_size 1 or more"),
+        ({"batch_size": 0}, "batch_size must be 1 or more"),
         ({"optimizer": ct.optim.Adam(net())}, "over another module"),
         ({"callbacks": [train.EarlyStopping()]}, "no figure 'valid_loss'.*give fit a valid dataset"),
     ]:

@@ -29,53 +29,34 @@ class _Sizes:
         self.all = (*map(int, numbers), self.inputs, self.outputs, groups)
 
 
-def conv(function: str, x: Any, w: Any, b: Any, code: int, geometry: Any, groups: int, flip: bool) -> Any:
-    """`catalase.ops.conv1d` to ``3d``."""
+def forward(
+    function: str, x: Any, w: Any, b: Any, code: int, shape: tuple[int, ...], geometry: Any, groups: int, flip: bool,
+    transposed: bool,
+) -> Any:  # fmt: skip
+    """A convolution, or its transpose: the input's gradient of the convolution from y to x."""
     runtime = _check(function, x=x, w=w, b=b)
-    y = runtime.empty((x.shape[0], *geometry.out, w.shape[-1]), np.float32)
-    _forward(runtime, x, w, b, code, y, _Sizes(x.shape, w.shape, y.shape, geometry, groups), flip)
+    y = runtime.empty(shape, np.float32)
+    if transposed:
+        _data(runtime, runtime.contiguous(x), w, b, code, y, _Sizes(shape, w.shape, x.shape, geometry, groups), flip)
+    else:
+        _forward(runtime, x, w, b, code, y, _Sizes(x.shape, w.shape, shape, geometry, groups), flip)
     return y
 
 
-def conv_backward(
-    function: str, dy: Any, x: Any, w: Any, y: Any, code: int, geometry: Any, groups: int, flip: bool, need_dx: bool,
-    out_dw: Any, out_db: Any,
+def gradients(
+    function: str, dy: Any, x: Any, w: Any, y: Any, code: int, shape: tuple[int, ...], geometry: Any, groups: int,
+    flip: bool, transposed: bool, need_dx: bool, out_dw: Any, out_db: Any,
 ) -> tuple[Any, Any, Any]:  # fmt: skip
-    """`catalase.ops.conv1d_backward` to ``3d``."""
+    """The gradients of x (None unless it is needed), w and b."""
     runtime = _check(function, dy=dy, x=x, w=w, y=y, out_dw=out_dw, out_db=out_db)
-    dz, db = _gradient(runtime, function, dy, y, (x.shape[0], *geometry.out, w.shape[-1]), code, out_db)
-    sizes = _Sizes(x.shape, w.shape, dz.shape, geometry, groups)
-    dw = _weights(runtime, function, x, dz, w.shape, sizes, flip, out_dw)
+    dz, db = _gradient(runtime, function, dy, y, shape, code, out_db)
+    image, result = (dz, runtime.contiguous(x)) if transposed else (x, dz)
+    sizes = _Sizes(image.shape, w.shape, result.shape, geometry, groups)
+    dw = _weights(runtime, function, image, result, w.shape, sizes, flip, out_dw)
     if not need_dx:
         return None, dw, db
     dx = runtime.empty(x.shape, np.float32)
-    _data(runtime, dz, w, None, 0, dx, sizes, flip)
-    return dx, dw, db
-
-
-def conv_transpose(
-    function: str, x: Any, w: Any, b: Any, code: int, size: tuple[int, ...], geometry: Any, groups: int, flip: bool
-) -> Any:
-    """`catalase.ops.conv_transpose1d` to ``3d``: the input's gradient of the convolution from y to x."""
-    runtime = _check(function, x=x, w=w, b=b)
-    y = runtime.empty((x.shape[0], *size, w.shape[-2] * groups), np.float32)
-    _data(runtime, runtime.contiguous(x), w, b, code, y, _Sizes(y.shape, w.shape, x.shape, geometry, groups), flip)
-    return y
-
-
-def conv_transpose_backward(
-    function: str, dy: Any, x: Any, w: Any, y: Any, code: int, size: tuple[int, ...], geometry: Any, groups: int,
-    flip: bool, need_dx: bool, out_dw: Any, out_db: Any,
-) -> tuple[Any, Any, Any]:  # fmt: skip
-    """`catalase.ops.conv_transpose1d_backward` to ``3d``."""
-    runtime = _check(function, dy=dy, x=x, w=w, y=y, out_dw=out_dw, out_db=out_db)
-    dz, db = _gradient(runtime, function, dy, y, (x.shape[0], *size, w.shape[-2] * groups), code, out_db)
-    sizes = _Sizes(dz.shape, w.shape, x.shape, geometry, groups)
-    dw = _weights(runtime, function, dz, runtime.contiguous(x), w.shape, sizes, flip, out_dw)
-    if not need_dx:
-        return None, dw, db
-    dx = runtime.empty(x.shape, np.float32)
-    _forward(runtime, dz, w, None, 0, dx, sizes, flip)
+    (_forward if transposed else _data)(runtime, dz, w, None, 0, dx, sizes, flip)
     return dx, dw, db
 
 

@@ -83,7 +83,10 @@ class Node:
             array = array.data
         if not isinstance(array, np.ndarray):
             if not isinstance(array, (np.float32, np.float64)):
-                array = np.asarray(array, dtype=np.float32)
+                try:
+                    array = np.asarray(array, dtype=np.float32)
+                except (TypeError, ValueError):
+                    raise TypeError(f"Tensor: needs an array of numbers, got {type(array).__name__}") from None
             array = np.asarray(array)
         if array.dtype != np.float32 and array.dtype != np.float64:
             raise TypeError(f"Tensor: the array must be float32 or float64, got {array.dtype}; use .astype(np.float32)")

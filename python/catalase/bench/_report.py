@@ -27,6 +27,15 @@ def table(report: dict[str, Any]) -> Any:
     return grid
 
 
+def line(row: Row) -> str:
+    """Return what is said of a row as soon as it is there: a run that is stopped has not measured for nothing."""
+    threads = f"{row.threads} thread{'s' if row.threads > 1 else ''}"
+    times = ", ".join(f"{name} {duration(found['p50'])}" for name, found in row.seconds.items())
+    best = row.best_peer()
+    ratio = f"; {row.ratio(best):.2f} times as fast as {best}" if best else ""
+    return f"{row.family}: {row.case}, {threads}: {times}{ratio}"
+
+
 def _cells(row: Row, libraries: list[str]) -> list[str]:
     times = []
     for library in libraries:

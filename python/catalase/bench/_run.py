@@ -25,6 +25,7 @@ from ._machine import describe_machine
 PEERS = {
     "numpy": "numpy",
     "torch": "torch",
+    "torchvision": "torchvision",
     "sklearn": "sklearn",
     "rdkit": "rdkit",
     "deepchem": "deepchem",
@@ -175,6 +176,7 @@ def _run_calls(
     libraries = ["catalase", *(p for p in installed if p in family.LIBRARIES)]
     groups = [libraries] if threads == 1 else [[library] for library in libraries]
     with _processes(groups, threads) as workers, tempfile.TemporaryDirectory() as folder:
+        peak: dict[str, float] = {}
         for case in family.cases(quick):
             row = Row(name, case.name, threads, case.unit, case.work)
             _check(row, workers, case, folder, quick)
@@ -183,11 +185,13 @@ def _run_calls(
             rounds = 1 if threads == 1 else max(2, round(seconds / _BLOCK))
             for _ in range(rounds):
                 for worker in timed:
-                    span = seconds * len(libraries) if threads == 1 else _BLOCK
-                    answer = worker.ask(do="time", seconds=span, skip=_SKIP)
+                    span = seconds * len(libraries) if threads == 1 else min(_BLOCK, seconds)
+                    answer = worker.ask(do="time", seconds=span, skip=0 if quick else _SKIP)
                     for library, values in answer.get("samples", {}).items():
                         samples[library] += values
-            row.peak = workers[0].ask(do="peak")
+            if not (quick and peak):
+                peak = workers[0].ask(do="peak")
+            row.peak = peak
             for library, values in samples.items():
                 if values and library not in row.problems:
                     row.seconds[library] = _summary(values)

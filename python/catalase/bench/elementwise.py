@@ -1,4 +1,6 @@
-"""What is bound by memory and by transcendental functions: activations, softmax, dropout, losses, the optimizer's pass."""
+"""What is bound by memory and by transcendental functions: activations, softmax, dropout, losses, embedding, the
+optimizer's pass.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +21,9 @@ def cases(quick: bool) -> list[Case]:
     out.append(Case(f"softmax cross-entropy, {n // 10} x 10", 4.0 * n, "GB/s", {"what": "cross_entropy", "n": n}))
     out.append(Case(f"sigmoid cross-entropy, {n}", 12.0 * n, "GB/s", {"what": "sigmoid_loss", "n": n}))
     out.append(Case(f"squared error, {n}", 12.0 * n, "GB/s", {"what": "squared", "n": n}))
+    rows = f"{n // 100} of {n // 1000} rows x 100"
+    out.append(Case(f"embedding, {rows}", 8.0 * n, "GB/s", {"what": "embedding", "n": n}))
+    out.append(Case(f"embedding gradient, {rows}", 8.0 * n, "GB/s", {"what": "embedding_gradient", "n": n}))
     out.append(Case(f"Adam, {n} parameters", 28.0 * n, "GB/s", {"what": "adam", "n": n}))
     return out
 
@@ -40,7 +45,12 @@ def catalase(case: Case) -> Prepared:
         return _adam_catalase(x)
     wide, zeros = x.reshape(-1, 10), np.zeros_like(x)
     labels = _labels(len(wide), 10)
+    long = x.reshape(-1, 100)
+    rows = len(long) // 10
+    ids, table = _labels(len(long), rows), long[:rows]
     calls = {
+        "embedding": lambda: ops.embedding(ids, table),
+        "embedding_gradient": lambda: ops.embedding_backward(long, ids, rows),
         "softmax": lambda: ops.softmax(wide),
         "cross_entropy": lambda: ops.softmax_cross_entropy(wide, labels),
         "sigmoid_loss": lambda: ops.sigmoid_cross_entropy(x, zeros),
@@ -78,7 +88,13 @@ def torch(case: Case) -> Prepared:
     F = torch.nn.functional
     wide, zeros = x.reshape(-1, 10), torch.zeros_like(x)
     labels = torch.from_numpy(_labels(len(wide), 10))
+    long = x.reshape(-1, 100)
+    rows = len(long) // 10
+    ids, table = torch.from_numpy(_labels(len(long), rows)), long[:rows]
+    backward = torch.ops.aten.embedding_dense_backward
     calls = {
+        "embedding": lambda: F.embedding(ids, table),
+        "embedding_gradient": lambda: backward(long, ids, rows, -1, False),
         "softmax": lambda: torch.softmax(wide, -1),
         "cross_entropy": lambda: F.cross_entropy(wide, labels, reduction="none"),
         "sigmoid_loss": lambda: F.binary_cross_entropy_with_logits(x, zeros, reduction="none"),

@@ -1,4 +1,4 @@
-"""Molecules: SMILES to fingerprint, and Tanimoto similarity, beside RDKit."""
+"""Molecules to fingerprints, from SMILES and from RDKit's own objects, beside RDKit."""
 
 from __future__ import annotations
 
@@ -26,14 +26,9 @@ _SMILES = [
 def cases(quick: bool) -> list[Case]:
     n = 24 if quick else 6000
     source = f"{n} of ZINC" if _zinc() else str(n)
-    pairs = (10, 200) if quick else (200, 5000)
     return [
         Case(f"SMILES to packed ECFP4 2048, {source}", float(n), "molecules/s", {"what": "ecfp", "n": n}, tolerance=0),
         Case(f"RDKit Mol objects to packed ECFP4 2048, {n}", float(n), "molecules/s", {"what": "mols", "n": n}, tolerance=0),
-        Case(
-            f"Tanimoto 2048, {pairs[0]} x {pairs[1]}", float(pairs[0] * pairs[1]), "Mpairs/s",
-            {"what": "tanimoto", "pairs": pairs}, tolerance=1e-6,
-        ),
     ]  # fmt: skip
 
 
@@ -57,32 +52,23 @@ def _rdkit_molecules(case: Case) -> list[Any]:
     return [Chem.MolFromSmiles(s) for s in _molecules(case)]
 
 
-def _bits(case: Case) -> tuple[NDArray[Any], NDArray[Any]]:
-    rng = np.random.default_rng(0)
-    queries, targets = case.options["pairs"]
-    return tuple(np.packbits(rng.random((n, 2048)) < 0.023, axis=1, bitorder="little") for n in (queries, targets))  # type: ignore[return-value]
-
-
 def catalase(case: Case) -> Prepared:
     from .. import ops
 
     if case.options["what"] == "ecfp":
         smiles = _molecules(case)
         return Prepared(lambda: ops.ecfp(smiles), lambda: [ops.ecfp(smiles)])
-    if case.options["what"] == "mols":
-        molecules = _rdkit_molecules(case)
-        return Prepared(lambda: ops.ecfp(molecules), lambda: [ops.ecfp(molecules)])
-    a, b = _bits(case)
-    return Prepared(lambda: ops.tanimoto(a, b), lambda: [ops.tanimoto(a, b)])
+    molecules = _rdkit_molecules(case)
+    return Prepared(lambda: ops.ecfp(molecules), lambda: [ops.ecfp(molecules)])
 
 
 def rdkit(case: Case) -> Prepared:
     from rdkit import Chem, DataStructs
     from rdkit.Chem import rdFingerprintGenerator
 
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
     if case.options["what"] == "ecfp":
         smiles = _molecules(case)
-        generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
 
         def fingerprints() -> list[Any]:
             return [generator.GetFingerprint(Chem.MolFromSmiles(s)) for s in smiles]
@@ -92,21 +78,14 @@ def rdkit(case: Case) -> Prepared:
             return [np.stack(rows)]
 
         return Prepared(fingerprints, packed)
-    if case.options["what"] == "mols":  # its bulk call and nothing else: a tuple of its own bit vectors
-        molecules = _rdkit_molecules(case)
-        bulk = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
+    # "mols": its bulk call and nothing else, a tuple of its own bit vectors
+    molecules = _rdkit_molecules(case)
 
-        def rows() -> list[NDArray[Any]]:
-            texts = map(DataStructs.BitVectToBinaryText, bulk.GetFingerprints(molecules, numThreads=1))
-            return [np.stack([np.frombuffer(text, np.uint8) for text in texts])]
+    def rows() -> list[NDArray[Any]]:
+        texts = map(DataStructs.BitVectToBinaryText, generator.GetFingerprints(molecules, numThreads=1))
+        return [np.stack([np.frombuffer(text, np.uint8) for text in texts])]
 
-        return Prepared(lambda: bulk.GetFingerprints(molecules, numThreads=1), rows)
-    a, b = ([DataStructs.CreateFromBinaryText(row.tobytes()) for row in side] for side in _bits(case))
-
-    def similarities() -> list[Any]:
-        return [DataStructs.BulkTanimotoSimilarity(query, b) for query in a]
-
-    return Prepared(similarities, lambda: [np.array(similarities(), np.float32)])
+    return Prepared(lambda: generator.GetFingerprints(molecules, numThreads=1), rows)
 
 
 LIBRARIES = {"catalase": catalase, "rdkit": rdkit}

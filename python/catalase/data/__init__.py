@@ -11,11 +11,16 @@ from .disk_writer import DiskWriter
 from .genome import Interval, one_hot_intervals, read_bed, read_fasta, reverse_complement
 from .image import ImageDataset
 from .image_loader import ImageLoader
+from .ragged import RaggedArray, SequenceBatch
+from .sequence import SequenceDataset
+from .tokenizer import CharTokenizer, DNATokenizer, SmilesTokenizer, load_tokenizer
 
 __all__ = [
     "Augment",
     "AugmentedDataset",
     "CSVLoader",
+    "CharTokenizer",
+    "DNATokenizer",
     "Dataset",
     "DiskDataset",
     "DiskWriter",
@@ -23,6 +28,11 @@ __all__ = [
     "ImageLoader",
     "Interval",
     "NumpyDataset",
+    "RaggedArray",
+    "SequenceBatch",
+    "SequenceDataset",
+    "SmilesTokenizer",
+    "load_tokenizer",
     "mnist",
     "one_hot_intervals",
     "read_bed",

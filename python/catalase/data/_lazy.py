@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 import operator
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 _CHUNK = 256  # rows read at a time by a walk row by row
 
 
-class LazyArray(np.lib.mixins.NDArrayOperatorsMixin):
+class LazyArray(np.lib.mixins.NDArrayOperatorsMixin, ABC):
     """A column that reads the rows that are asked for.
 
     Indexing by rows (numbers, slices, arrays, masks) gives ordinary arrays of those rows alone. ``np.asarray``,
@@ -33,9 +36,9 @@ class LazyArray(np.lib.mixins.NDArrayOperatorsMixin):
         self.shape = tuple(int(n) for n in shape)
         self.dtype = np.dtype(dtype)
 
+    @abstractmethod
     def take_rows(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Return the rows with these numbers (0 to N - 1, any order, repeats allowed)."""
-        raise NotImplementedError
 
     @property
     def ndim(self) -> int:
@@ -90,6 +93,8 @@ class LazyArray(np.lib.mixins.NDArrayOperatorsMixin):
 
 def ahead(function: Callable[[_Item], _Result], items: Iterable[_Item], depth: int = 1) -> Iterator[_Result]:
     """Yield ``function(item)`` in order; a thread works on the next `depth` while the caller has the last."""
+    from concurrent.futures import ThreadPoolExecutor  # brings logging along: 5 ms that most programs need not pay
+
     pending: deque[Future[_Result]] = deque()
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="catalase-data")
     try:

@@ -10,6 +10,7 @@ import mmap
 import os
 import re
 import zlib
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _storage
-from ._array_files import load_joblib, load_npy
 from ._lazy import LazyArray
 
 COLUMNS = ("X", "y", "w", "ids")
@@ -37,7 +37,7 @@ class Form(NamedTuple):
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-class Shards:
+class Shards(ABC):
     """Shards of a folder: how many rows each has, the form of each column, and the arrays.
 
     Parameters
@@ -57,9 +57,9 @@ class Shards:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @abstractmethod
     def read(self, shard: int, column: str) -> NDArray[Any]:
         """Return a column of one shard, read-only where it is mapped from its file."""
-        raise NotImplementedError
 
     @property
     def total(self) -> int:
@@ -162,6 +162,8 @@ class DeepChemShards(Shards):
         file = self.folder / name
         if not file.is_file():
             raise ValueError(f"DiskDataset: {file} is missing; copy the folder whole")
+        from ._array_files import load_joblib, load_npy  # with every decompressor there is
+
         return load_npy(file) if name.endswith(".npy") else load_joblib(file)
 
 

@@ -195,6 +195,8 @@ class CSVLoader:
 
 def open_text(file: str | Path) -> Any:
     """Open a CSV file, plain or gzipped, as text."""
+    if Path(file).is_dir():
+        raise IsADirectoryError(f"CSVLoader: {file} is a folder; give a CSV file")
     if not Path(file).is_file():
         raise FileNotFoundError(f"CSVLoader: there is no file {file}")
     if str(file).endswith(".gz"):

@@ -1,7 +1,7 @@
-"""The demo's pictures: learning curve, parity plot, and the structures of the top hits, as PNG files.
+"""The demo's two plots, learning curve and parity, as PNG files.
 
-The two plots need matplotlib (``pip install "catalase[plot]"``); structures are drawn by RDKit alone. matplotlib's
-``Figure`` is used without ``pyplot``: no window system is touched and the import is shorter.
+They need matplotlib (``pip install "catalase[plot]"``). Its ``Figure`` is used without ``pyplot``: no window
+system is touched and the import is shorter.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-
-from .._drawing import molecule_grid as hits  # noqa: F401
 
 _TRAIN, _VALID = "#4c78a8", "#e45756"
 

@@ -30,6 +30,7 @@ import numpy as np
 
 from .. import _storage, data, metrics, models, ops, splits, train, trans
 from .._console import Console
+from .._drawing import molecule_grid
 from . import _baselines, _plots
 from ._data import Compounds, find_files, load_library, load_measured
 
@@ -272,7 +273,7 @@ def _draw(
         _plots.parity(paths["parity"], *test, note)
         drawn += ["learning_curve", "parity"]
     legends = [f"{hit['id']}: {hit['score']} +- {hit['spread']}, nearest {hit['nearest_similarity']}" for hit in hits]
-    _plots.hits(paths["top_hits"], [library.mols[hit["index"]] for hit in hits], legends)
+    molecule_grid(paths["top_hits"], [library.mols[hit["index"]] for hit in hits], legends)
     drawn.append("top_hits")
     for name in drawn:
         console.print(f"  {paths[name]}")

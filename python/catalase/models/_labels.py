@@ -8,6 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def check_some(where: str, w: NDArray[Any]) -> None:
+    """Refuse labels none of which counts: training on them would succeed, and teach nothing."""
+    if w.size and not np.any(w):
+        raise ValueError(f"{where}: every label is missing (weight 0), so there is nothing to learn from")
+
+
 def check_columns(where: str, name: str, array: NDArray[Any], n_tasks: int) -> None:
     """Refuse y or w that has not one column a task."""
     if array.shape[1:] not in ((), (1,), (n_tasks,)) or (name == "y" and array.ndim == 1 and n_tasks > 1):
@@ -15,7 +21,8 @@ def check_columns(where: str, name: str, array: NDArray[Any], n_tasks: int) -> N
 
 
 def check_classes(where: str, y: NDArray[Any], w: NDArray[Any], n_tasks: int, n_classes: int) -> None:
-    """Refuse labels that are not class numbers, or for one task rows of class probabilities."""
+    """Refuse labels that are not class numbers, or for one task rows of class probabilities; and none at all."""
+    check_some(where, w)
     if n_tasks == 1 and y.shape[1:] == (n_classes,):
         _check_one_hot(where, y, w)
         return
@@ -47,7 +54,8 @@ def _check_one_hot(where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
 
 
 def check_numbers(where: str, y: NDArray[Any], w: NDArray[Any], n_tasks: int) -> None:
-    """Refuse labels that are not finite."""
+    """Refuse labels that are not finite, and none at all."""
+    check_some(where, w)
     check_columns(where, "y", y, n_tasks)
     check_columns(where, "w", w, n_tasks)
     if y.dtype.kind == "f":

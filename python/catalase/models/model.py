@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,7 @@ class Model:
         -------
         dict of str to float, or a pair of dicts (means, lists a task)
         """
-        chosen = [metrics] if isinstance(metrics, Metric) else list(metrics)
+        chosen = list(metrics) if isinstance(metrics, Sequence) and not isinstance(metrics, str) else [metrics]
         for metric in chosen:
             if not isinstance(metric, Metric):
                 raise TypeError(
@@ -325,6 +326,8 @@ def load(path: str | Path) -> Any:
     >>> bool(np.array_equal(model.predict(X), again.predict(X)))
     True
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"load: needs the folder that Model.save wrote, got {type(path).__name__}")
     config, arrays = _storage.load_folder(path)
     if config.get("kind") != _KIND or not isinstance(config.get("model"), dict):
         raise ValueError(f"load: {path} holds no model; give the folder that Model.save wrote")

@@ -215,6 +215,16 @@ class MultitaskClassifier(_Multitask):
     def to_config(self) -> dict[str, Any]:
         return {**super().to_config(), "n_classes": self.n_classes}
 
+    def _training_rows(self, dataset: Any) -> Any:
+        return compressed(dataset, self._class_numbers)
+
+    def _class_numbers(self, y: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
+        """Labels, checked before, as the loss takes them in the end; those that do not count become 0."""
+        if y.shape != w.shape or (self.n_tasks == 1 and y.shape[1:] == (self.n_classes,)):
+            return y  # one weight for several labels; rows of class probabilities
+        with np.errstate(invalid="ignore"):
+            return np.where(w == 0, 0, y).astype(np.int64)
+
     def _output(self, raw: Tensor) -> NDArray[Any]:
         return ops.softmax(raw.numpy())
 

@@ -82,7 +82,7 @@ def _featurized(
         except (OSError, ValueError):
             pass  # not made yet, or damaged: make it (again)
     result = featurizer.featurize(rows.smiles, errors=errors)
-    X, kept = result if errors == "drop" else (result, np.arange(len(rows.smiles)))
+    X, kept = result if errors == "drop" else (result, slice(None))
     report = getattr(featurizer, "report", None)
     w = np.where(np.isnan(rows.y), np.float32(0), np.float32(1))
     if errors == "mask":

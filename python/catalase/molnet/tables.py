@@ -206,7 +206,8 @@ def parse_table(table: Table, data: bytes, where: Any) -> Rows:
     check_columns(where, header, [table.smiles, *table.tasks])
     rows = [row + [""] * (len(header) - len(row)) for row in reader if row]
     columns = [header.index(task) for task in table.tasks]
-    labels = [[parse_label(row[column])[0] for column in columns] for row in rows]
+    value = {text: parse_label(text)[0] for column in columns for text in {row[column] for row in rows}}
+    labels = [[value[row[column]] for column in columns] for row in rows]
     y = np.array(labels, np.float32).reshape(len(rows), len(table.tasks))
     found = (len(rows), int(np.count_nonzero(~np.isnan(y))))
     if digest != table.sha256 and found != (table.rows, table.labels):

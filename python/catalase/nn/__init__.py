@@ -6,6 +6,7 @@ from . import functional, init, losses, tf_nn
 from .batch_norm import BatchNorm
 from .buffer import Buffer
 from .conv_layers import Conv1D, Conv2D, Conv3D, ConvTranspose1D, ConvTranspose2D, ConvTranspose3D
+from .embedding import Embedding
 from .folding import fold_batch_norm
 from .inspection import dead_relu, summary
 from .layers import Dropout, Linear, ReLU, Sequential, Sigmoid, Softmax, Softplus, Tanh
@@ -24,13 +25,15 @@ from .pooling import (
     Reshape,
     Upsample,
 )
-from .recurrent import GRU, LSTM, RNN, Bidirectional, recurrent_from_torch, recurrent_to_torch
+from .recurrent import GRU, LSTM, RNN, Bidirectional, detach_state
+from .recurrent_weights import recurrent_from_torch, recurrent_to_torch
 
 __all__ = [
     "RNN",
     "GRU",
     "LSTM",
     "Bidirectional",
+    "detach_state",
     "recurrent_from_torch",
     "recurrent_to_torch",
     "AvgPool1D",
@@ -45,6 +48,7 @@ __all__ = [
     "ConvTranspose2D",
     "ConvTranspose3D",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GlobalAvgPool",
     "GlobalMaxPool",

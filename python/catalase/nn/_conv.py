@@ -35,8 +35,8 @@ Sizes = int | tuple[int, ...]
 
 def conv1d(
     x: Tensor | NDArray[Any],
-    w: Tensor,
-    b: Tensor | None = None,
+    w: Tensor | NDArray[Any],
+    b: Tensor | NDArray[Any] | None = None,
     *,
     stride: Sizes = 1,
     padding: Padding = "same",
@@ -53,8 +53,8 @@ def conv1d(
 
 def conv2d(
     x: Tensor | NDArray[Any],
-    w: Tensor,
-    b: Tensor | None = None,
+    w: Tensor | NDArray[Any],
+    b: Tensor | NDArray[Any] | None = None,
     *,
     stride: Sizes = 1,
     padding: Padding = "same",
@@ -77,8 +77,8 @@ def conv2d(
 
 def conv3d(
     x: Tensor | NDArray[Any],
-    w: Tensor,
-    b: Tensor | None = None,
+    w: Tensor | NDArray[Any],
+    b: Tensor | NDArray[Any] | None = None,
     *,
     stride: Sizes = 1,
     padding: Padding = "same",
@@ -95,8 +95,8 @@ def conv3d(
 
 def conv_transpose1d(
     x: Tensor | NDArray[Any],
-    w: Tensor,
-    b: Tensor | None = None,
+    w: Tensor | NDArray[Any],
+    b: Tensor | NDArray[Any] | None = None,
     *,
     stride: Sizes = 1,
     padding: Padding = "same",
@@ -114,8 +114,8 @@ def conv_transpose1d(
 
 def conv_transpose2d(
     x: Tensor | NDArray[Any],
-    w: Tensor,
-    b: Tensor | None = None,
+    w: Tensor | NDArray[Any],
+    b: Tensor | NDArray[Any] | None = None,
     *,
     stride: Sizes = 1,
     padding: Padding = "same",
@@ -133,8 +133,8 @@ def conv_transpose2d(
 
 def conv_transpose3d(
     x: Tensor | NDArray[Any],
-    w: Tensor,
-    b: Tensor | None = None,
+    w: Tensor | NDArray[Any],
+    b: Tensor | NDArray[Any] | None = None,
     *,
     stride: Sizes = 1,
     padding: Padding = "same",
@@ -150,10 +150,19 @@ def conv_transpose3d(
                  activation=activation, flip_kernel=flip_kernel, exact=exact, output_size=output_size)  # fmt: skip
 
 
-def _conv(name: str, x: Tensor | NDArray[Any], w: Tensor, b: Tensor | None, **options: Any) -> Tensor:
-    if not isinstance(x, (Tensor, np.ndarray)):
-        raise TypeError(f"{name}: x must be a Tensor or a NumPy array, got {type(x).__name__}")
+def _conv(
+    name: str,
+    x: Tensor | NDArray[Any],
+    w: Tensor | NDArray[Any],
+    b: Tensor | NDArray[Any] | None,
+    **options: Any,
+) -> Tensor:
+    for key, given in (("x", x), ("w", w)):
+        if not isinstance(given, (Tensor, np.ndarray)):
+            raise TypeError(f"{name}: {key} must be a Tensor or a NumPy array, got {type(given).__name__}")
     x = x if isinstance(x, Tensor) else Tensor(x)
+    w = Tensor(w) if isinstance(w, np.ndarray) else w
+    b = Tensor(b) if isinstance(b, np.ndarray) else b
     y = _FORWARD[name](x.data, w.data, None if b is None else b.data, **options)
     parents = (x, w) if b is None else (x, w, b)
     version = w.version if isinstance(w, Parameter) else 0

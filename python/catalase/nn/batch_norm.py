@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..autograd import Tensor
+from ..ops._check import whole_number
 from . import functional
 from .buffer import Buffer
 from .module import Module
@@ -61,8 +62,7 @@ class BatchNorm(Module):
         self, num_features: int, momentum: float = 0.1, eps: float = 1e-5, activation: str | None = None
     ) -> None:
         super().__init__()
-        if num_features < 1:
-            raise ValueError(f"BatchNorm: num_features must be 1 or more, got {num_features}")
+        num_features = whole_number("BatchNorm", "num_features", num_features)
         if not 0 <= momentum <= 1:
             raise ValueError(f"BatchNorm: momentum must be from 0 to 1, got {momentum}")
         if not eps > 0:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..autograd import Tensor
+from ..ops._check import whole_number
 from ..ops._conv_geometry import Padding, per_dimension
 from . import functional
 from .init import Initializer, generator, glorot_uniform, zeros
@@ -39,9 +40,9 @@ class _Conv(Module):
     ) -> None:
         super().__init__()
         name = type(self).__name__
-        if in_channels < 1 or out_channels < 1:
-            raise ValueError(f"{name}: channels must be 1 or more, got {in_channels} and {out_channels}")
-        if groups < 1 or in_channels % groups or out_channels % groups:
+        in_channels = whole_number(name, "in_channels", in_channels)
+        out_channels = whole_number(name, "out_channels", out_channels)
+        if whole_number(name, "groups", groups) and (in_channels % groups or out_channels % groups):
             raise ValueError(
                 f"{name}: groups must divide {in_channels} input and {out_channels} output channels, got {groups}"
             )

@@ -24,6 +24,7 @@ from ._functional_windows import (
     upsample,
 )
 from ._rnn import gru, lstm, rnn
+from .embedding import embedding
 from .parameter import Parameter
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "conv_transpose2d",
     "conv_transpose3d",
     "dropout",
+    "embedding",
     "exp",
     "global_avg_pool",
     "global_max_pool",

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from ..autograd import Tensor, is_recording
 from ..ops import empty
+from ..ops._check import whole_number
+from ..ops.dropout import check_rate
 from . import functional
 from .batch_norm import BatchNorm
 from .init import Initializer, generator, glorot_uniform, zeros
@@ -54,8 +56,8 @@ class Linear(Module):
         rng: np.random.Generator | int | None = None,
     ) -> None:
         super().__init__()
-        if in_features < 1 or out_features < 1:
-            raise ValueError(f"Linear: widths must be 1 or more, got {in_features} and {out_features}")
+        in_features = whole_number("Linear", "in_features", in_features)
+        out_features = whole_number("Linear", "out_features", out_features)
         rng = rng if isinstance(rng, np.random.Generator) else generator(rng)
         self.activation = activation
         self.w = Parameter(_draw("weight_init", weight_init or glorot_uniform(), (in_features, out_features), rng))
@@ -100,9 +102,7 @@ class Dropout(Module):
 
     def __init__(self, rate: float) -> None:
         super().__init__()
-        if not 0 <= rate < 1:
-            raise ValueError(f"Dropout: rate must be from 0 to below 1, got {rate}")
-        self.rate = float(rate)
+        self.rate = check_rate("Dropout", rate)
         self.set_key(int(np.random.SeedSequence().entropy) % 2**64, 0)  # type: ignore[arg-type]
 
     def set_key(self, seed: int, layer: int) -> None:
@@ -176,6 +176,8 @@ class Sequential(Module):
         self.layers = list(layers)
 
     def forward(self, x: Tensor) -> Tensor:
+        if not hasattr(x, "ndim"):
+            raise TypeError(f"Sequential: x must be a Tensor or a NumPy array, got {type(x).__name__}")
         if x.ndim == 2 and x.shape[0] > _BLOCK_ROWS and not is_recording() and _by_rows(self):
             return self._in_blocks(x)
         for layer in self.layers:

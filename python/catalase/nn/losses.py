@@ -6,6 +6,7 @@ DeepChem: the gradient of a label does not depend on how many of its neighbours 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ class SoftmaxCrossEntropy(Loss):
         if one_hot:
             labels = _like("y", y.reshape(output.shape), output.shape, output.dtype)
         else:
-            if y.size == int(np.prod(rows)) and y.shape[:1] == rows[:1]:
+            if y.size == math.prod(rows) and y.shape[:1] == rows[:1]:
                 y = y.reshape(rows)  # (N,) beside (N, 1)
             if y.shape != rows:
                 raise ValueError(f"loss: y must have shape {rows} or {output.shape}, got {y.shape}")
@@ -76,7 +77,7 @@ class SoftmaxCrossEntropy(Loss):
 def _class_numbers(y: NDArray[Any], weights: NDArray[Any] | None) -> NDArray[np.int64]:
     """Labels as whole numbers; where the weight is 0 any value becomes 0."""
     if y.dtype.kind in "iub":
-        return y.astype(np.int64)
+        return y.astype(np.int64, copy=False)
     with np.errstate(invalid="ignore"):
         numbers = y.astype(np.int64)  # NaN becomes some number, and is not equal to it
     right = numbers == y

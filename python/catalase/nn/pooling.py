@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from ..autograd import Tensor
@@ -111,6 +112,8 @@ class Upsample(Module):
         super().__init__()
         if mode not in ("nearest", "linear"):
             raise ValueError(f"Upsample: mode must be 'nearest' or 'linear', got {mode!r}")
+        one = isinstance(factor, int) or not isinstance(factor, Sequence)
+        per_dimension("Upsample", "factor", factor, 1 if one else len(factor))
         self.factor, self.mode = factor, mode
 
     def forward(self, x: Tensor) -> Tensor:
@@ -118,6 +121,12 @@ class Upsample(Module):
 
     def __repr__(self) -> str:
         return f"Upsample({self.factor!r}, mode={self.mode!r})"
+
+
+def _check_batch(name: str, x: Any) -> None:
+    if not hasattr(x, "shape") or not x.shape:
+        got = f"shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
+        raise TypeError(f"{name}: x must be a Tensor or a NumPy array with a batch as its first axis, got {got}")
 
 
 class Flatten(Module):
@@ -131,6 +140,7 @@ class Flatten(Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        _check_batch("Flatten", x)
         return x.reshape(x.shape[0], math.prod(x.shape[1:]))
 
 
@@ -157,6 +167,7 @@ class Reshape(Module):
             raise ValueError(f"Reshape: one length at most may be -1, got {shape!r}")
 
     def forward(self, x: Tensor) -> Tensor:
+        _check_batch("Reshape", x)
         shape, features = self.shape, math.prod(x.shape[1:])
         known = math.prod(n for n in shape if n != -1)
         left = features // known if known else 0  # not left to NumPy, which cannot tell for an empty batch

@@ -1,49 +1,18 @@
-"""Recurrent layers: RNN, GRU, LSTM, Bidirectional; and PyTorch's weights for them."""
+"""Recurrent layers: RNN, GRU, LSTM, Bidirectional."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..autograd import Tensor, concatenate
 from . import functional
-from .init import generator
+from ._recurrent import Recurrent
 from .module import Module
-from .parameter import Parameter
 
 
-class _Recurrent(Module):
-    """What the three layers share."""
-
-    gates = 1
-    biases: tuple[int, ...] = ()
-
-    def __init__(
-        self, input_size: int, hidden_size: int, *, reverse: bool = False, rng: np.random.Generator | int | None = None
-    ) -> None:
-        super().__init__()
-        if input_size < 1 or hidden_size < 1:
-            name = type(self).__name__
-            raise ValueError(f"{name}: input_size and hidden_size must be 1 or more, got {input_size}, {hidden_size}")
-        rng = rng if isinstance(rng, np.random.Generator) else generator(rng)
-        self.input_size, self.hidden_size, self.reverse = int(input_size), int(hidden_size), bool(reverse)
-        width = self.gates * self.hidden_size
-        self.w_x = Parameter(self._draw(rng, (self.input_size, width)))
-        self.w_h = Parameter(self._draw(rng, (self.hidden_size, width)))
-        self.b = Parameter(self._draw(rng, (*self.biases, width)), decay=False)
-
-    def _draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[Any]:
-        limit = np.float32(1 / np.sqrt(self.hidden_size))
-        return ((rng.random(shape, dtype=np.float32) * 2 - 1) * limit).astype(np.float32)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.input_size}, {self.hidden_size}, reverse={self.reverse})"
-
-
-class RNN(_Recurrent):
+class RNN(Recurrent):
     """A plain recurrent layer; see `catalase.ops.rnn`.
 
     Parameters
@@ -51,6 +20,12 @@ class RNN(_Recurrent):
     input_size, hidden_size : int
         I and H, 1 or more.
     activation : {"tanh", "relu"}
+    num_layers : int
+        Layers, each reading the outputs of the one before.
+    dropout : float
+        Share of those outputs that is dropped between layers while training (see `Dropout`), from 0 to below 1.
+    bidirectional : bool
+        Every layer reads the sequences from both ends, and hands both outputs on, side by side.
     reverse : bool
         Walk from each sequence's last step to its first.
     rng : numpy.random.Generator or int, optional
@@ -61,11 +36,22 @@ class RNN(_Recurrent):
     w_x : Parameter, shape (I, H)
     w_h : Parameter, shape (H, H)
     b : Parameter, shape (H,)
+        Of the first layer. Others are named after layer and direction as in PyTorch: ``w_x_l1``, ``w_x_l0_reverse``,
+        ``w_x_l1_reverse``; layers above the first have ``output_size`` inputs.
+    output_size : int
+        Values of y a step: H, or 2 * H with both directions.
 
     Notes
     -----
     Called with x (N, T, I), a state to start from (zeros where left out) and ``lengths``, it returns y (N, T, H) and the
-    last state (N, H), which the next call takes: state is carried from call to call by whoever calls.
+    last state (N, H), which the next call takes: state is carried from call to call by whoever calls, and cut off from
+    what came before by `detach_state`.
+
+    With several layers or both directions y is the last layer's, (N, T, output_size), and states are (K, N, H), K being
+    layers times directions: layer by layer, ahead before back, as in PyTorch.
+
+    No steps (T = 0) and length 0 give the state back that was put in, zeros where none was. A length beyond T is an error.
+    NaN stays in its sequence, from its step on (with both directions everywhere in it).
 
     Examples
     --------
@@ -74,6 +60,10 @@ class RNN(_Recurrent):
     >>> y, h = layer(np.ones((2, 5, 3), np.float32), lengths=[5, 2])
     >>> y.shape, h.shape, bool(y.data[1, 2:].any())
     ((2, 5, 4), (2, 4), False)
+    >>> deep = ct.nn.RNN(3, 4, num_layers=2, dropout=0.1, bidirectional=True)
+    >>> y, h = deep(np.ones((2, 5, 3), np.float32))
+    >>> y.shape, h.shape
+    ((2, 5, 8), (4, 2, 4))
     """
 
     def __init__(
@@ -82,25 +72,28 @@ class RNN(_Recurrent):
         hidden_size: int,
         activation: str = "tanh",
         *,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
         reverse: bool = False,
         rng: np.random.Generator | int | None = None,
     ) -> None:
         if activation not in ("tanh", "relu"):
             raise ValueError(f"RNN: activation must be 'tanh' or 'relu', got {activation!r}")
-        super().__init__(input_size, hidden_size, reverse=reverse, rng=rng)
+        options: dict[str, Any] = {"num_layers": num_layers, "dropout": dropout, "bidirectional": bidirectional}
+        super().__init__(input_size, hidden_size, **options, reverse=reverse, rng=rng)
         self.activation = activation
 
-    def forward(self, x: Any, state: Any = None, lengths: Any = None) -> Any:
-        options: dict[str, Any] = {"activation": self.activation, "lengths": lengths, "reverse": self.reverse}
-        return functional.rnn(x, self.w_x, self.w_h, self.b, state, **options)
+    def _cell(self, x: Any, weights: list[Any], start: tuple[Any, ...], **options: Any) -> tuple[Tensor, ...]:
+        return functional.rnn(x, *weights, *start, activation=self.activation, **options)
 
 
-class GRU(_Recurrent):
+class GRU(Recurrent):
     """A layer of gated recurrent units; see `catalase.ops.gru`.
 
     Parameters
     ----------
-    input_size, hidden_size, reverse, rng
+    input_size, hidden_size, num_layers, dropout, bidirectional, reverse, rng
         As in `RNN`.
 
     Attributes
@@ -108,6 +101,7 @@ class GRU(_Recurrent):
     w_x : Parameter, shape (I, 3 * H)
     w_h : Parameter, shape (H, 3 * H)
     b : Parameter, shape (2, 3 * H)
+        And those of further layers, as in `RNN`.
 
     Notes
     -----
@@ -124,16 +118,16 @@ class GRU(_Recurrent):
     gates = 3
     biases = (2,)
 
-    def forward(self, x: Any, state: Any = None, lengths: Any = None) -> Any:
-        return functional.gru(x, self.w_x, self.w_h, self.b, state, lengths=lengths, reverse=self.reverse)
+    def _cell(self, x: Any, weights: list[Any], start: tuple[Any, ...], **options: Any) -> tuple[Tensor, ...]:
+        return functional.gru(x, *weights, *start, **options)
 
 
-class LSTM(_Recurrent):
+class LSTM(Recurrent):
     """A layer of long short-term memory; see `catalase.ops.lstm`.
 
     Parameters
     ----------
-    input_size, hidden_size, reverse, rng
+    input_size, hidden_size, num_layers, dropout, bidirectional, reverse, rng
         As in `RNN`.
 
     Attributes
@@ -141,6 +135,7 @@ class LSTM(_Recurrent):
     w_x : Parameter, shape (I, 4 * H)
     w_h : Parameter, shape (H, 4 * H)
     b : Parameter, shape (4 * H,)
+        And those of further layers, as in `RNN`.
 
     Notes
     -----
@@ -159,11 +154,10 @@ class LSTM(_Recurrent):
     """
 
     gates = 4
+    states = 2
 
-    def forward(self, x: Any, state: Any = None, lengths: Any = None) -> Any:
-        h0, c0 = (None, None) if state is None else state
-        y, h, c = functional.lstm(x, self.w_x, self.w_h, self.b, h0, c0, lengths=lengths, reverse=self.reverse)
-        return y, (h, c)
+    def _cell(self, x: Any, weights: list[Any], start: tuple[Any, ...], **options: Any) -> tuple[Tensor, ...]:
+        return functional.lstm(x, *weights, *start, **options)
 
 
 class Bidirectional(Module):
@@ -187,10 +181,10 @@ class Bidirectional(Module):
     ((2, 5, 8), (2, 4))
     """
 
-    def __init__(self, ahead: _Recurrent, back: _Recurrent) -> None:
+    def __init__(self, ahead: Recurrent, back: Recurrent) -> None:
         super().__init__()
         for name, layer, reverse in (("ahead", ahead, False), ("back", back, True)):
-            if not isinstance(layer, _Recurrent) or layer.reverse != reverse:
+            if not isinstance(layer, Recurrent) or layer.reverse != reverse or layer.bidirectional:
                 raise ValueError(f"Bidirectional: {name} must be an RNN, GRU or LSTM with reverse={reverse}")
         self.ahead, self.back = ahead, back
 
@@ -202,48 +196,43 @@ class Bidirectional(Module):
         return concatenate([y_ahead, y_back], axis=-1), (h_ahead, h_back)
 
 
-def recurrent_from_torch(state: Mapping[str, Any], suffix: str = "_l0") -> dict[str, NDArray[Any]]:
-    """Return the weights of one layer of ``torch.nn.RNN``, ``GRU`` or ``LSTM`` as `RNN`, `GRU` and `LSTM` hold them.
+def detach_state(state: Any) -> Any:
+    """Return a recurrent layer's state cut off from the tape: the same values, and no gradient beyond.
 
-    Weights are transposed; gates keep their order. PyTorch's two biases are added, but for the GRU, which needs both.
+    For truncated back-propagation through time: a long sequence is fed in pieces, each piece is one training step, and the
+    state goes from one to the next without the tape of all that came before.
 
     Parameters
     ----------
-    state : mapping of str to array
-        The layer's ``state_dict()``, of tensors or arrays.
-    suffix : str
-        Which layer and direction: ``"_l0"``, ``"_l1"``, ``"_l0_reverse"``.
+    state : Tensor, tuple of such, or None
+        As a recurrent layer returned it.
 
     Returns
     -------
-    dict
-        ``w_x``, ``w_h`` and ``b``, as `Module.load_state_dict` takes them.
+    Tensor, tuple, or None
+        Of the same form.
 
     Examples
     --------
-    >>> import catalase as ct
-    >>> layer = ct.nn.LSTM(3, 4, rng=0)
-    >>> weights = ct.nn.recurrent_to_torch(layer)
-    >>> weights["weight_ih_l0"].shape
-    (16, 3)
-    >>> layer.load_state_dict(ct.nn.recurrent_from_torch(weights))
+    >>> import numpy as np, catalase as ct
+    >>> layer, head = ct.nn.LSTM(1, 8, rng=0), ct.nn.Linear(8, 1, rng=0)
+    >>> net = ct.nn.Sequential(layer, head)
+    >>> optimizer = ct.optim.Adam(net, 1e-2)
+    >>> signal = np.sin(np.arange(65, dtype=np.float32) / 3).reshape(1, 65, 1)
+    >>> losses = []
+    >>> for _ in range(30):
+    ...     state = None
+    ...     for start in range(0, 64, 16):  # a step of the optimizer every 16 steps of the signal
+    ...         y, state = layer(signal[:, start : start + 16], ct.nn.detach_state(state))
+    ...         error = head(y) - signal[:, start + 1 : start + 17]
+    ...         loss = (error * error).mean()
+    ...         optimizer.zero_grad()
+    ...         loss.backward()
+    ...         optimizer.step()
+    ...         losses.append(loss.item())
+    >>> sum(losses[-4:]) < 0.1 * sum(losses[:4])
+    True
     """
-    names = [f"{kind}{suffix}" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-    missing = [name for name in names[:2] if name not in state]
-    if missing:
-        raise ValueError(f"recurrent_from_torch: no {' and no '.join(missing)} among {sorted(state)}")
-    w_x, w_h = (np.ascontiguousarray(np.asarray(state[name]).T) for name in names[:2])
-    zeros = np.zeros(w_h.shape[1], w_h.dtype)
-    b_x, b_h = (np.asarray(state[name]) if name in state else zeros for name in names[2:])
-    return {"w_x": w_x, "w_h": w_h, "b": np.stack([b_x, b_h]) if w_h.shape[1] == 3 * w_h.shape[0] else b_x + b_h}
-
-
-def recurrent_to_torch(layer: RNN | GRU | LSTM, suffix: str = "_l0") -> dict[str, NDArray[Any]]:
-    """Return a layer's weights under PyTorch's names and in its layout; the way back of `recurrent_from_torch`.
-
-    Where PyTorch has two biases and we have one, its second is zeros.
-    """
-    own = layer.state_dict()
-    b_x, b_h = own["b"] if own["b"].ndim == 2 else (own["b"], np.zeros_like(own["b"]))
-    values = {"weight_ih": own["w_x"].T, "weight_hh": own["w_h"].T, "bias_ih": b_x, "bias_hh": b_h}
-    return {f"{kind}{suffix}": np.ascontiguousarray(value) for kind, value in values.items()}
+    if state is None or isinstance(state, Tensor):
+        return None if state is None else state.detach()
+    return tuple(detach_state(part) for part in state)

@@ -31,7 +31,12 @@ __all__ = [
 ]
 
 
-def conv2d(x: Tensor, W: Tensor, strides: Sequence[int] = (1, 1, 1, 1), padding: str = "SAME") -> Tensor:
+def conv2d(
+    x: Tensor | NDArray[Any],
+    W: Tensor | NDArray[Any],
+    strides: Sequence[int] = (1, 1, 1, 1),
+    padding: str = "SAME",
+) -> Tensor:
     """Return the cross-correlation of images with filters; see `catalase.nn.functional.conv2d`.
 
     Parameters
@@ -46,7 +51,7 @@ def conv2d(x: Tensor, W: Tensor, strides: Sequence[int] = (1, 1, 1, 1), padding:
     )
 
 
-def bias_add(value: Tensor, bias: Tensor) -> Tensor:
+def bias_add(value: Tensor | NDArray[Any], bias: Tensor | NDArray[Any]) -> Tensor:
     """Add a bias to each channel.
 
     Parameters
@@ -62,7 +67,7 @@ def bias_add(value: Tensor, bias: Tensor) -> Tensor:
     """
     if bias.ndim != 1 or value.ndim < 2 or value.shape[-1] != bias.shape[0]:
         raise ValueError(f"bias_add: bias must be (C,) for a value (..., C), got {bias.shape} and {value.shape}")
-    return value + bias
+    return (value if isinstance(value, Tensor) else Tensor(value)) + bias
 
 
 def max_pool(

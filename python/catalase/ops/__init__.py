@@ -21,6 +21,7 @@ from .conv_transpose import (
 from .convnd import convnd, convnd_backward
 from .dropout import dropout, dropout_backward
 from .ecfp import ecfp
+from .embedding import embedding, embedding_backward
 from .linear import (
     LinearGradient,
     SparseBatch,
@@ -111,6 +112,8 @@ __all__ = [
     "dropout",
     "dropout_backward",
     "ecfp",
+    "embedding",
+    "embedding_backward",
     "empty",
     "exp",
     "global_avg_pool",

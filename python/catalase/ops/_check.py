@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,10 +38,15 @@ def floating_anywhere(function: str, name: str, x: Any) -> Any:
 
 def same_dtype(function: str, **arrays: Any) -> None:
     """Refuse arrays of differing dtypes, naming each."""
-    present = {name: a for name, a in arrays.items() if a is not None}
-    if len({a.dtype for a in present.values()}) > 1:
-        listing = ", ".join(f"{name} {a.dtype}" for name, a in present.items())
-        raise TypeError(f"{function}: all arrays must have one dtype, got {listing}; convert with .astype")
+    first = None
+    for array in arrays.values():
+        if array is None:
+            continue
+        if first is None:
+            first = array.dtype
+        elif array.dtype is not first and array.dtype != first:
+            listing = ", ".join(f"{name} {a.dtype}" for name, a in arrays.items() if a is not None)
+            raise TypeError(f"{function}: all arrays must have one dtype, got {listing}; convert with .astype")
 
 
 def whole_strides(x: NDArray[Any]) -> NDArray[Any]:
@@ -96,13 +102,22 @@ def packed_bits(function: str, name: str, x: Any, *, width: int | None = None, b
     return np.ascontiguousarray(x)
 
 
-def neighbors_wanted(function: str, k: Any) -> int:
-    """Return ``k`` as an int of 1 or more."""
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
-        raise TypeError(f"{function}: k must be a whole number, got {k!r}")
-    if k < 1:
-        raise ValueError(f"{function}: k must be 1 or more, got {k}")
-    return int(k)
+def whole_number(function: str, name: str, value: Any, low: int = 1) -> int:
+    """Return ``value`` as an int of ``low`` or more."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{function}: {name} must be a whole number, got {value!r}")
+    if value < low:
+        raise ValueError(f"{function}: {name} must be {low} or more, got {value}")
+    return int(value)
+
+
+def shape_of(function: str, shape: Any) -> tuple[int, ...]:
+    """Return the shape of an array, or a shape, as a tuple."""
+    if isinstance(shape, np.ndarray) or is_device_array(shape):
+        return tuple(shape.shape)
+    if isinstance(shape, (str, bytes)) or not isinstance(shape, Sequence):
+        raise TypeError(f"{function}: the shape of x must be a tuple of whole numbers, got {shape!r}")
+    return tuple(whole_number(function, "each length of x's shape", n, 0) for n in shape)
 
 
 def fraction(function: str, name: str, value: Any) -> float:

@@ -27,20 +27,7 @@ def check_conv(
     groups: Any,
 ) -> tuple[int, Geometry]:
     """Check the arrays of a convolution, and work out its geometry."""
-    floating_anywhere(function, "x", x)
-    floating_anywhere(function, "w", w)
-    if b is not None:
-        floating_anywhere(function, "b", b)
-    same_dtype(function, x=x, w=w, b=b)
-    letters = ", ".join(LETTERS.get(dims, [f"S{i}" for i in range(dims)]))
-    if x.ndim != dims + 2 or w.ndim != dims + 2:
-        kernel = ", ".join("K" + letter for letter in letters.split(", "))
-        raise ValueError(
-            f"{function}: x must be (N, {letters}, C) and w ({kernel}, C / groups, O), {dims + 2} dimensions each, "
-            f"got x {x.shape} and w {w.shape}"
-        )
-    if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)):
-        raise TypeError(f"{function}: groups must be an int, got {groups!r}")
+    check_arrays(function, dims, x, w, b, groups, channels=("C", "C / groups, O"))
     if groups < 1 or w.shape[-1] % groups or x.shape[-1] % groups:
         raise ValueError(
             f"{function}: groups must divide the {x.shape[-1]} channels of x and the {w.shape[-1]} of w, got {groups}"
@@ -54,6 +41,34 @@ def check_conv(
     return int(groups), convolution(
         function, x.shape[1:-1], w.shape[:-2], stride=stride, padding=padding, dilation=dilation
     )
+
+
+def check_arrays(
+    function: str,
+    dims: int,
+    x: NDArray[Any],
+    w: NDArray[Any],
+    b: NDArray[Any] | None,
+    groups: Any,
+    channels: tuple[str, str],
+) -> None:
+    """Refuse other dtypes and numbers of dimensions; `channels` names the last axes of x and of w."""
+    floating_anywhere(function, "x", x)
+    floating_anywhere(function, "w", w)
+    if b is not None:
+        floating_anywhere(function, "b", b)
+    same_dtype(function, x=x, w=w, b=b)
+    if dims < 0:
+        raise ValueError(f"{function}: x must be (N, ..., C), with two axes or more, got {x.shape}")
+    letters = LETTERS.get(dims, [f"S{i}" for i in range(dims)])
+    if x.ndim != dims + 2 or w.ndim != dims + 2:
+        kernel = ", ".join("K" + letter for letter in letters)
+        raise ValueError(
+            f"{function}: x must be (N, {', '.join(letters)}, {channels[0]}) and w ({kernel}, {channels[1]}), "
+            f"{dims + 2} dimensions each, got x {x.shape} and w {w.shape}"
+        )
+    if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)):
+        raise TypeError(f"{function}: groups must be an int, got {groups!r}")
 
 
 def check_kernel_and_bias(function: str, kernel: tuple[int, ...], channels: int, b: NDArray[Any] | None) -> None:

@@ -39,7 +39,7 @@ class Sizes(NamedTuple):
 def check_inputs(function: str, kind: str, x: Any, w_x: Any, w_h: Any, **others: Any) -> Sizes:
     """Check arrays, dtypes and shapes; ``others`` are the bias and states by name, or None."""
     for name, array in {"x": x, "w_x": w_x, "w_h": w_h, **others}.items():
-        if array is not None:
+        if array is not None or name in ("x", "w_x", "w_h"):
             floating(function, name, array)
     same_dtype(function, x=x, w_x=w_x, w_h=w_h, **others)
     if x.ndim != 3:

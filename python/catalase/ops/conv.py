@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy import ndarray
 from numpy.typing import NDArray
 
-from .. import _core
-from ._check import activation_code, contiguous, is_device_array, output
-from ._conv_check import (
-    check_conv,
-    contiguous_output,
-    five,
-    five_weights,
-    gradient_before_activation,
-)
+from ._conv_check import check_conv
 from ._conv_geometry import Padding
+from ._conv_run import forward, gradients
 
 
 def conv1d(
@@ -204,62 +196,19 @@ def conv3d_backward(
 
 
 def _conv(
-    function: str,
-    dims: int,
-    x: NDArray[Any],
-    w: NDArray[Any],
-    b: NDArray[Any] | None,
-    activation: str | None,
-    flip_kernel: bool,
-    exact: bool,
-    **geometry: Any,
-) -> NDArray[Any]:
-    code = activation_code(function, activation)
+    function: str, dims: int, x: NDArray[Any], w: NDArray[Any], b: NDArray[Any] | None, activation: str | None,
+    flip_kernel: bool, exact: bool, **geometry: Any,
+) -> NDArray[Any]:  # fmt: skip
     groups, g = check_conv(function, dims, x, w, b, **geometry)
-    if type(x) is not ndarray and is_device_array(x):
-        from .._cuda import conv as device
-
-        return device.conv(function, x, w, b, code, g, groups, bool(flip_kernel))
-    y = output(function, None, (x.shape[0], *g.out, w.shape[-1]), x.dtype)
-    bias = None if b is None else contiguous(b)
-    stride, before, dilation = g.triples()
-    _core.conv_forward(
-        five(x), five_weights(w), bias, code, stride, before, dilation, groups, bool(flip_kernel), bool(exact), five(y)
-    )
-    return y
+    return forward(
+        function, x, w, b, (x.shape[0], *g.out, w.shape[-1]), groups, g,
+        transposed=False, activation=activation, flip_kernel=flip_kernel, exact=exact,
+    )  # fmt: skip
 
 
 def _conv_backward(
-    function: str,
-    dims: int,
-    dy: NDArray[Any],
-    x: NDArray[Any],
-    w: NDArray[Any],
-    y: NDArray[Any],
-    *,
-    stride: Any = 1,
-    padding: Padding = "same",
-    dilation: Any = 1,
-    groups: int = 1,
-    activation: str | None = None,
-    flip_kernel: bool = False,
-    exact: bool = False,
-    need_dx: bool = True,
-    out_dw: NDArray[Any] | None = None,
-    out_db: NDArray[Any] | None = None,
-) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
+    function: str, dims: int, dy: NDArray[Any], x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], *,
+    stride: Any = 1, padding: Padding = "same", dilation: Any = 1, groups: int = 1, **options: Any,
+) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:  # fmt: skip
     groups, g = check_conv(function, dims, x, w, None, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    if type(x) is not ndarray and is_device_array(x):
-        from .._cuda import conv as device
-
-        code = activation_code(function, activation)
-        return device.conv_backward(function, dy, x, w, y, code, g, groups, bool(flip_kernel), need_dx, out_dw, out_db)
-    dz, db = gradient_before_activation(function, dy, y, (x.shape[0], *g.out, w.shape[-1]), x.dtype, activation, out_db)
-    numbers = (*g.triples(), groups, bool(flip_kernel), bool(exact))
-    dw = contiguous_output(function, out_dw, w.shape, w.dtype)
-    _core.conv_backward_weights(five(x), five(dz), *numbers, five_weights(dw))
-    if not need_dx:
-        return None, dw, db
-    dx = output(function, None, x.shape, x.dtype)
-    _core.conv_backward_data(five(dz), five_weights(w), None, 0, *numbers, five(dx))
-    return dx, dw, db
+    return gradients(function, dy, x, w, y, (x.shape[0], *g.out, w.shape[-1]), groups, g, transposed=False, **options)

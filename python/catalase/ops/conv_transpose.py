@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core
-from ._check import activation_code, contiguous, floating_anywhere, is_device_array, output, same_dtype
-from ._conv_check import (
-    LETTERS,
-    check_kernel_and_bias,
-    contiguous_output,
-    five,
-    five_weights,
-    gradient_before_activation,
-)
+from ._conv_check import check_arrays, check_kernel_and_bias
 from ._conv_geometry import Geometry, Padding, transposed
+from ._conv_run import forward, gradients
 
 
 def conv_transpose1d(
@@ -161,70 +152,27 @@ def conv_transpose3d_backward(
 
 
 def _conv_transpose(
-    function: str,
-    dims: int,
-    x: NDArray[Any],
-    w: NDArray[Any],
-    b: NDArray[Any] | None,
-    activation: str | None,
-    flip_kernel: bool,
-    exact: bool,
-    **geometry: Any,
-) -> NDArray[Any]:
-    code = activation_code(function, activation)
+    function: str, dims: int, x: NDArray[Any], w: NDArray[Any], b: NDArray[Any] | None, activation: str | None,
+    flip_kernel: bool, exact: bool, **geometry: Any,
+) -> NDArray[Any]:  # fmt: skip
     groups, size, g = _check(function, dims, x, w, b, **geometry)
-    if type(x) is not np.ndarray and is_device_array(x):
-        from .._cuda import conv as device
-
-        return device.conv_transpose(function, x, w, b, code, size, g, groups, bool(flip_kernel))
-    y = output(function, None, (x.shape[0], *size, w.shape[-2] * groups), x.dtype)
-    bias = None if b is None else contiguous(b)
-    numbers = (*g.triples(), groups, bool(flip_kernel), bool(exact))
-    _core.conv_backward_data(five(x), five_weights(w), bias, code, *numbers, five(y))
-    return y
+    return forward(
+        function, x, w, b, (x.shape[0], *size, w.shape[-2] * groups), groups, g,
+        transposed=True, activation=activation, flip_kernel=flip_kernel, exact=exact,
+    )  # fmt: skip
 
 
 def _conv_transpose_backward(
-    function: str,
-    dims: int,
-    dy: NDArray[Any],
-    x: NDArray[Any],
-    w: NDArray[Any],
-    y: NDArray[Any],
-    *,
-    stride: Any = 1,
-    padding: Padding = "same",
-    dilation: Any = 1,
-    groups: int = 1,
-    activation: str | None = None,
-    flip_kernel: bool = False,
-    exact: bool = False,
-    output_size: Any = None,
-    need_dx: bool = True,
-    out_dw: NDArray[Any] | None = None,
-    out_db: NDArray[Any] | None = None,
-) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
+    function: str, dims: int, dy: NDArray[Any], x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], *,
+    stride: Any = 1, padding: Padding = "same", dilation: Any = 1, groups: int = 1, output_size: Any = None,
+    **options: Any,
+) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:  # fmt: skip
     groups, size, g = _check(
         function, dims, x, w, None, stride=stride, padding=padding, dilation=dilation, groups=groups,
         output_size=output_size,
     )  # fmt: skip
-    if type(x) is not np.ndarray and is_device_array(x):
-        from .._cuda import conv as device
-
-        code, flip = activation_code(function, activation), bool(flip_kernel)
-        return device.conv_transpose_backward(
-            function, dy, x, w, y, code, size, g, groups, flip, need_dx, out_dw, out_db
-        )
     shape = (x.shape[0], *size, w.shape[-2] * groups)
-    dz, db = gradient_before_activation(function, dy, y, shape, x.dtype, activation, out_db)
-    numbers = (*g.triples(), groups, bool(flip_kernel), bool(exact))
-    dw = contiguous_output(function, out_dw, w.shape, w.dtype)
-    _core.conv_backward_weights(five(dz), five(x), *numbers, five_weights(dw))
-    if not need_dx:
-        return None, dw, db
-    dx = output(function, None, x.shape, x.dtype)
-    _core.conv_forward(five(dz), five_weights(w), None, 0, *numbers, five(dx))
-    return dx, dw, db
+    return gradients(function, dy, x, w, y, shape, groups, g, transposed=True, **options)
 
 
 def _check(
@@ -240,20 +188,7 @@ def _check(
     groups: Any,
     output_size: Any,
 ) -> tuple[int, tuple[int, ...], Geometry]:
-    floating_anywhere(function, "x", x)
-    floating_anywhere(function, "w", w)
-    if b is not None:
-        floating_anywhere(function, "b", b)
-    same_dtype(function, x=x, w=w, b=b)
-    letters = ", ".join(LETTERS[dims])
-    if x.ndim != dims + 2 or w.ndim != dims + 2:
-        kernel = ", ".join("K" + letter for letter in LETTERS[dims])
-        raise ValueError(
-            f"{function}: x must be (N, {letters}, I) and w ({kernel}, O / groups, I), {dims + 2} dimensions each, "
-            f"got x {x.shape} and w {w.shape}"
-        )
-    if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)):
-        raise TypeError(f"{function}: groups must be an int, got {groups!r}")
+    check_arrays(function, dims, x, w, b, groups, channels=("I", "O / groups, I"))
     if groups < 1 or x.shape[-1] % groups:
         raise ValueError(f"{function}: groups must divide the {x.shape[-1]} channels of x, got {groups}")
     if x.shape[-1] != w.shape[-1]:

@@ -97,14 +97,22 @@ def _check_kept(function: str, x: NDArray[Any], kept: Any) -> None:
         raise ValueError(f"{function}: kept must be contiguous")
 
 
+def check_rate(function: str, rate: Any) -> float:
+    """Return the share that is dropped, a number from 0 to below 1."""
+    if isinstance(rate, bool) or not isinstance(rate, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{function}: rate must be a number, got {rate!r}")
+    if not 0 <= rate < 1:
+        raise ValueError(f"{function}: rate must be from 0 to below 1, got {rate}")
+    return float(rate)
+
+
 def _apply(
     function: str, name: str, x: NDArray[Any], rate: float, seed: int, layer: int, step: int, kept: Any
 ) -> NDArray[Any]:
     on_device = type(x) is not np.ndarray and is_device_array(x)
     if not on_device:
         floating(function, name, x)
-    if not 0 <= rate < 1:
-        raise ValueError(f"{function}: rate must be from 0 to below 1, got {rate}")
+    check_rate(function, rate)
     if not 0 <= seed < 2**64:
         raise ValueError(f"{function}: seed must be from 0 to 2**64 - 1, got {seed}")
     if not (0 <= layer < 2**32 and 0 <= step < 2**32):

@@ -292,6 +292,8 @@ def linear_backward_bias(
         from .._cuda import linear as device
 
         return device.backward_bias(dy, y, activation_code("linear_backward", activation), out_db)
+    if floating("linear_backward", "dy", dy).ndim != 2:
+        raise ValueError(f"linear_backward: dy must be (rows, outputs), got shape {dy.shape}")
     dz = _unit_rows(activation_backward(dy, y, activation) if activation_code("linear_backward", activation) else dy)
     db = output("linear_backward", out_db, (dz.shape[1],), dz.dtype)
     if not db.flags.c_contiguous:

@@ -192,6 +192,9 @@ def _class_numbers(
     """Check class numbers where they count, and give them as int64."""
     if labels.shape != rows:
         raise ValueError(f"{function}: labels must have shape {rows} (class numbers), got {labels.shape}")
+    numbers = np.ascontiguousarray(labels, np.int64)
+    if numbers.view(np.uint64).max(initial=0) < classes:  # one look is enough where all are right
+        return numbers
     wrong = (labels < 0) | (labels >= classes)
     if w is not None:
         wrong &= w != 0
@@ -201,7 +204,7 @@ def _class_numbers(
             f"{function}: labels must be from 0 to {classes - 1}, got {labels[at]} at {at}; "
             "give a missing label the weight 0"
         )
-    return np.ascontiguousarray(labels, np.int64)
+    return numbers
 
 
 def _elementwise_loss(

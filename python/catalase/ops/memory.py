@@ -40,9 +40,17 @@ def empty(shape: tuple[int, ...] | int, dtype: Any = np.float32) -> NDArray[Any]
     (2, 3)
     """
     dtype = np.dtype(dtype)
-    extents = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    extents = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    for extent in extents:
+        if type(extent) is not int or extent < 0:
+            _check_extents(shape, extents)
     if dtype.hasobject:
         raise ValueError(f"empty: dtype must not hold Python objects, got {dtype}")
+    return _core.empty(extents, dtype)
+
+
+def _check_extents(shape: Any, extents: tuple[Any, ...]) -> None:
+    if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in extents):
+        raise TypeError(f"empty: shape must be a whole number or a tuple of them, got {shape!r}")
     if any(extent < 0 for extent in extents):
         raise ValueError(f"empty: extents must be 0 or more, got {extents}")
-    return _core.empty(extents, dtype)

@@ -67,7 +67,8 @@ def batch_norm(
     """
     if (mean is None) != (var is None):
         raise ValueError("batch_norm: give both mean and var (inference), or neither (training)")
-    relu = _check("batch_norm", x, eps, activation, gamma=gamma, beta=beta, mean=mean, var=var)
+    known = {} if mean is None else {"mean": mean, "var": var}
+    relu = _check("batch_norm", x, eps, activation, gamma=gamma, beta=beta, **known)
     if type(x) is not ndarray and is_device_array(x):
         from .._cuda import norm as device
 
@@ -156,8 +157,6 @@ def _check(function: str, x: Any, eps: float, activation: str | None, **per_chan
     if x.ndim < 2:
         raise ValueError(f"{function}: x must be (..., C) with two axes or more, got shape {x.shape}")
     for name, array in per_channel.items():
-        if array is None:
-            continue
         if not on_device:
             floating(function, name, array)
         if array.shape != x.shape[-1:]:

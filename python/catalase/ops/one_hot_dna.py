@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,6 +73,8 @@ def one_hot_dna(
     (2, 4, 4)
     """
     single = isinstance(sequences, (str, bytes))
+    if not single and not isinstance(sequences, Iterable):
+        raise TypeError(f"one_hot_dna: sequences must be a string or a list of strings, got {type(sequences).__name__}")
     texts = [sequences] if single else list(sequences)
     result, bad = encode(spans_of("one_hot_dna", texts, length, reverse_complement), length, dtype)
     for i in np.flatnonzero(bad >= 0)[:1]:

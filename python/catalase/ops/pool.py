@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import contiguous, empty, floating, is_device_array, same_dtype
+from ._check import contiguous, empty, floating, is_device_array, same_dtype, shape_of
 from ._windows import Padding, Windows, pool_windows
 
 _MAX, _MEAN, SUM = 0, 1, 2
@@ -227,7 +227,7 @@ def _global(function: str, kind: int, x: NDArray[Any]) -> NDArray[Any]:
 
 
 def _global_backward(function: str, kind: int, dy: NDArray[Any], x: NDArray[Any] | tuple[int, ...]) -> NDArray[Any]:
-    shape = x.shape if hasattr(x, "shape") else tuple(x)
+    shape = shape_of(function, x)
     dims = _dims_of(function, shape)
     if not is_device_array(dy):
         floating(function, "dy", dy)
@@ -298,7 +298,7 @@ def _backward(
         floating(function, "dy", dy)
         if kind == _MAX:
             same_dtype(function, dy=dy, x=floating(function, "x", x))
-    shape = tuple(x.shape) if hasattr(x, "shape") else tuple(int(n) for n in x)
+    shape = shape_of(function, x)
     _check_rank(function, dims, shape)
     windows = pool_windows(function, shape[1:-1], size, stride, padding, shape)
     expected = (shape[0], *windows.out[3 - dims :], shape[-1])

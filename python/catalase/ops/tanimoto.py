@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import fraction, is_device_array, neighbors_wanted, packed_bits, similarity_bar
+from ._check import fraction, is_device_array, packed_bits, similarity_bar, whole_number
 from .memory import empty
 
 
@@ -115,11 +115,11 @@ def tanimoto_topk(
         from .._cuda import tanimoto as device
 
         lowest = similarity_bar(fraction("tanimoto_topk", "threshold", threshold))
-        return device.top_k(queries, targets, neighbors_wanted("tanimoto_topk", k), lowest)
+        return device.top_k(queries, targets, whole_number("tanimoto_topk", "k", k), lowest)
     queries = packed_bits("tanimoto_topk", "queries", queries)
     targets = packed_bits("tanimoto_topk", "targets", targets, width=queries.shape[1], beside="queries")
     bar = similarity_bar(fraction("tanimoto_topk", "threshold", threshold))
-    indices, similarities = empty_hits(len(queries), neighbors_wanted("tanimoto_topk", k))
+    indices, similarities = empty_hits(len(queries), whole_number("tanimoto_topk", "k", k))
     _core.tanimoto_topk(queries, targets, bar, indices, similarities)
     return indices, similarities
 

@@ -102,6 +102,14 @@ class Hits:
         molecule_grid(os.fspath(path), [molecules[i] for i in readable], [legends[i] for i in readable])
 
 
+def check_free(function: str, out: str | os.PathLike[str] | None, force: bool) -> None:
+    """Refuse to write where there is no folder, or to replace a file that is there, unless it is asked for."""
+    if out is not None and not Path(out).absolute().parent.is_dir():
+        raise FileNotFoundError(f"{function}: there is no folder {Path(out).parent} for {out}; make it first")
+    if out is not None and not force and os.path.exists(out):
+        raise ValueError(f"{function}: {out} exists; choose another out (-o), or add force (--force) to replace it")
+
+
 def read_hits(path: str | os.PathLike[str], dtype: str) -> Hits:
     """Read what `Hits.to_csv` wrote."""
     if not Path(path).is_file():

@@ -188,6 +188,8 @@ class Library:
 
 
 def _kind_of(path: Path) -> tuple[str, bool]:
+    if path.is_dir():
+        raise IsADirectoryError(f"screen: {path} is a folder; needed a file, {_FORMATS}")
     if not path.is_file():
         raise FileNotFoundError(f"screen: there is no file {path}")
     suffix, zipped = path.suffix.lower(), False

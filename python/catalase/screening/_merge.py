@@ -10,7 +10,7 @@ from .. import _storage
 from .._report import Report
 from ._after import After
 from ._best import Entry
-from ._hits import Hits, read_hits
+from ._hits import Hits, check_free, read_hits
 from ._record import FORMAT, read_record, record_path
 from ._run import report_of
 
@@ -64,8 +64,7 @@ def merge(
     """
     if isinstance(parts, (str, os.PathLike)) or not len(parts):
         raise ValueError("merge: needs a list of the hits' CSV files of all shards")
-    if out is not None and os.path.exists(out) and not force:
-        raise ValueError(f"merge: {out} exists; choose another out (-o), or add force (--force) to replace it")
+    check_free("merge", out, force)
     after = After(similar_to, filters, drop_filtered, properties, diverse, cutoff, "merge")
     records = [_record(path) for path in parts]
     _check_complete(parts, records)

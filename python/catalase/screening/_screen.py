@@ -12,7 +12,7 @@ import numpy as np
 from .._console import Console
 from ._after import After
 from ._best import Best
-from ._hits import Hits, read_hits
+from ._hits import Hits, check_free, read_hits
 from ._library import Library
 from ._record import ErrorFile, Recorder, read_record, record_path
 from ._run import Run, report_of
@@ -162,8 +162,7 @@ def screen(
         state = _state(out, settings) if resume else None
         if state is not None and state["done"]:
             return _finished(out, state)
-    if out is not None and not force and state is None and os.path.exists(out):
-        raise ValueError(f"screen: {out} exists; choose another out (-o), or add force (--force) to replace it")
+    check_free("screen", out, force or state is not None)
     if out is not None and not force and not resume:
         _check_unfinished(out)
     run = Run(scorer, source, Best(top, lowest), (part, parts))

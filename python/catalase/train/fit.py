@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..autograd import Tensor, no_grad
 from ..nn import Module
+from ..ops._check import whole_number
 from ..optim import Optimizer
 from .callbacks import Callback
 from .progress import progress_bar
@@ -107,8 +108,8 @@ def fit(
     progress : bool, optional
         A progress bar on standard error: True always, False never, None where a person is watching a terminal.
     forward : callable, optional
-        ``forward(module, X)`` gives the output for a batch; ``module(Tensor(X))`` where left out (packed bits, which
-        are uint8, go in as an array).
+        ``forward(module, X)`` gives the output for a batch; ``module(Tensor(X))`` where left out (whole numbers,
+        packed bits or token ids, go in as an array).
     resume : path, optional
         Folder of a `Checkpoint`: go on from there, with the seed of that run. The same bits come out as without the
         interruption.
@@ -146,8 +147,8 @@ def fit(
         raise ValueError("fit: the dataset is empty; there is nothing to learn from")
     if valid is not None and len(valid) == 0:
         raise ValueError("fit: the validation dataset is empty; leave valid out, or give it some rows")
-    if nb_epoch < 0 or batch_size < 1:
-        raise ValueError(f"fit: nb_epoch must be 0 or more and batch_size 1 or more, got {nb_epoch} and {batch_size}")
+    nb_epoch = whole_number("fit", "nb_epoch", nb_epoch, 0)
+    batch_size = whole_number("fit", "batch_size", batch_size)
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else int(seed)
     if not optimizer.buffer.owns(module):
         raise ValueError("fit: the optimizer was made over another module, or the module was flattened again since")
@@ -205,7 +206,7 @@ def epoch_seed(seed: int, epoch: int) -> int:
 
 
 def _plain(module: Module, X: NDArray[Any]) -> Tensor:
-    return module(X if X.dtype == np.uint8 else Tensor(X))
+    return module(X if X.dtype.kind in "iu" else Tensor(X))
 
 
 def _number(value: Any) -> float:

@@ -18,6 +18,7 @@ from ._losses import (
     WeightDecay,
     WeightedError,
 )
+from ._recurrent import GRU, LSTM
 from ._shapes import (
     AvgPool1D,
     AvgPool2D,
@@ -51,8 +52,10 @@ __all__ = [
     "Dropout",
     "Feature",
     "Flatten",
+    "GRU",
     "L1Loss",
     "L2Loss",
+    "LSTM",
     "Label",
     "Layer",
     "MaxPool1D",

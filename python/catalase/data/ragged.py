@@ -1,0 +1,141 @@
+"""Sequences of any length end to end in one array, and as one padded array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class SequenceBatch:
+    """Some sequences as one padded array.
+
+    Attributes
+    ----------
+    values : ndarray, shape (N, T) int32 or (N, T, F) float32
+        Zeros beyond a sequence's length; T is the longest length.
+    lengths : ndarray, shape (N,), int64
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> data = ct.data.SequenceDataset([[5, 6, 7], [8]])
+    >>> batch = data.X.padded()
+    >>> batch.values.tolist(), batch.lengths.tolist(), batch.mask.tolist()
+    ([[5, 6, 7], [8, 0, 0]], [3, 1], [[True, True, True], [True, False, False]])
+    """
+
+    def __init__(self, values: NDArray[Any], lengths: NDArray[np.int64]) -> None:
+        self.values, self.lengths = values, lengths
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Which steps are there, (N, T)."""
+        return np.arange(self.values.shape[1]) < self.lengths[:, None]
+
+
+class RaggedArray:
+    """Sequences end to end in one array; what ``dataset.X`` is.
+
+    Indexed by a number it gives a sequence (T_i,) or (T_i, F), a view; by a slice or an array of rows a `RaggedArray`.
+
+    Attributes
+    ----------
+    values : ndarray, shape (all steps,) int32 or (all steps, F) float32
+    offsets : ndarray, shape (N + 1,), int64
+        Sequence i is ``values[offsets[i]:offsets[i + 1]]``.
+    lengths : ndarray, shape (N,), int64
+    """
+
+    def __init__(self, values: NDArray[Any], offsets: NDArray[np.int64]) -> None:
+        self.values, self.offsets = values, offsets
+        self.lengths: NDArray[np.int64] = np.diff(offsets)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.values.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, longest, ...), the shape that it would have padded."""
+        return (len(self), int(self.lengths.max(initial=0)), *self.values.shape[1:])
+
+    @property
+    def ndim(self) -> int:
+        return 1 + self.values.ndim
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, rows: Any) -> Any:
+        if isinstance(rows, (int, np.integer)):
+            row = range(len(self))[rows]
+            return self.values[self.offsets[row] : self.offsets[row + 1]]
+        numbers = np.arange(len(self))[rows]
+        steps, offsets = self._steps(numbers)
+        return RaggedArray(self.values[steps], offsets)
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        return (self[row] for row in range(len(self)))
+
+    def padded(self, rows: NDArray[np.int64] | None = None) -> SequenceBatch:
+        """Return the chosen sequences (all where left out) as one padded array."""
+        rows = np.arange(len(self)) if rows is None else rows
+        lengths = self.lengths[rows]
+        batch = SequenceBatch(
+            np.zeros((len(rows), int(lengths.max(initial=0)), *self.values.shape[1:]), self.dtype), lengths
+        )
+        batch.values[batch.mask] = self.values[self._steps(rows)[0]]
+        return batch
+
+    def place(self, step: int) -> tuple[int, int]:
+        """Return the row, and the step in it, of a place in ``values``."""
+        row = int(np.searchsorted(self.offsets, step, side="right")) - 1
+        return row, step - int(self.offsets[row])
+
+    def _steps(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Places in ``values`` of the chosen rows, end to end, and their offsets there."""
+        lengths = self.lengths[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        return np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths), offsets
+
+    def __repr__(self) -> str:
+        return f"RaggedArray(shape {self.shape}, {len(self.values)} steps, {self.dtype})"
+
+
+def ragged(sequences: Any) -> RaggedArray:
+    """Check a list of sequences and put them end to end."""
+    if isinstance(sequences, str) or not isinstance(sequences, (Sequence, np.ndarray)):
+        raise TypeError(f"SequenceDataset: needs a list of sequences, got {type(sequences).__name__}")
+    arrays = [np.asarray(sequence) for sequence in sequences]
+    widths = {array.shape[1:] for array in arrays if array.ndim > 1}
+    inner = widths.pop() if len(widths) == 1 else ()
+    for row, array in enumerate(arrays):
+        if array.dtype.kind not in "fiub":
+            hint = "; tokenize texts: SequenceDataset.from_texts" if array.dtype.kind == "U" else ""
+            raise TypeError(f"SequenceDataset: row {row} must hold numbers, got {array.dtype}{hint}")
+        if array.ndim not in (1, 2) or widths or array.shape[1:] == (0,) or (array.shape[1:] != inner and array.size):
+            raise ValueError(
+                f"SequenceDataset: sequences must all be (steps,) token numbers or all (steps, features) with the same "
+                f"features; row {row} has shape {array.shape}"
+            )
+    if not inner and any(array.dtype.kind not in "iu" and array.size for array in arrays):
+        row = next(row for row, array in enumerate(arrays) if array.dtype.kind not in "iu" and array.size)
+        raise TypeError(
+            f"SequenceDataset: row {row} has shape {arrays[row].shape} and dtype {arrays[row].dtype}; token numbers must be "
+            "whole, features (steps, features)"
+        )
+    offsets = np.concatenate([[0], np.cumsum([len(array) for array in arrays], dtype=np.int64)])
+    dtype = np.float32 if inner else np.int32
+    parts = [array.reshape(len(array), *inner) for array in arrays if array.size]
+    joined = np.concatenate(parts) if parts else np.zeros((0, *inner), dtype)
+    ragged = RaggedArray(joined.astype(dtype, copy=False), offsets)
+    if not inner and len(joined) and (joined.min() < 0 or joined.max() > np.iinfo(np.int32).max):
+        row, step = ragged.place(int(np.flatnonzero((joined < 0) | (joined > np.iinfo(np.int32).max))[0]))
+        raise ValueError(f"SequenceDataset: token numbers must be from 0 to 2**31 - 1; see row {row}, step {step}")
+    return ragged

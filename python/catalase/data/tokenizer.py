@@ -1,0 +1,237 @@
+"""Text to token numbers and back: characters, SMILES, DNA. The vocabulary is saved as JSON."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _storage
+from .._registry import List, Str, build, register
+
+SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
+PAD, START, END, UNKNOWN = range(len(SPECIAL))
+_KIND = "catalase tokenizer"
+_FIELDS = {"tokens": List(Str(), max_length=1_000_000), "unknown": Str(choices=["error", "token"])}
+_Self = TypeVar("_Self", bound="CharTokenizer")
+
+
+@register("CharTokenizer", **_FIELDS)
+class CharTokenizer:
+    """Every character a token.
+
+    Parameters
+    ----------
+    tokens : sequence of str
+        The vocabulary, without the special tokens; `fit` collects it from texts.
+    unknown : {"error", "token"}
+        What `encode` does with a token that is not in the vocabulary: refuse it, naming its position, or give it the
+        number of ``<unk>``.
+
+    Attributes
+    ----------
+    tokens : list of str
+    unknown : str
+    size : int
+        Tokens with the special ones: ``<pad>`` 0, ``<start>`` 1, ``<end>`` 2, ``<unk>`` 3, then ``tokens`` from 4.
+
+    Notes
+    -----
+    `encode` adds no start or end; `models.LanguageModel` does.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> tokenizer = ct.data.CharTokenizer.fit(["abba", "cab"])
+    >>> tokenizer.encode("bac")
+    array([5, 4, 6], dtype=int32)
+    >>> tokenizer.decode([5, 4, 6])
+    'bac'
+    >>> ct.data.CharTokenizer(["a", "b"], unknown="token").encode("abd").tolist()
+    [4, 5, 3]
+    """
+
+    def __init__(self, tokens: Sequence[str], unknown: str = "error") -> None:
+        name = type(self).__name__
+        if isinstance(tokens, str) or not all(isinstance(token, str) and token for token in tokens):
+            raise TypeError(f"{name}: tokens must be a list of strings that are not empty; {name}.fit(texts) makes one")
+        if unknown not in ("error", "token"):
+            raise ValueError(f"{name}: unknown must be 'error' or 'token', got {unknown!r}")
+        self.tokens, self.unknown = list(tokens), unknown
+        self._numbers = {token: number for number, token in enumerate((*SPECIAL, *self.tokens))}
+        if len(self._numbers) < self.size:
+            twice = next(token for token, count in Counter((*SPECIAL, *self.tokens)).items() if count > 1)
+            raise ValueError(f"{name}: the token {twice!r} is there twice")
+
+    @classmethod
+    def fit(cls: type[_Self], texts: Iterable[str], min_count: int = 1, unknown: str = "error") -> _Self:
+        """Return a tokenizer of the tokens that occur at least ``min_count`` times in ``texts``, sorted."""
+        counts: Counter[str] = Counter()
+        splitter = cls([], "token")
+        for text in _texts(f"{cls.__name__}.fit", texts):
+            counts.update(splitter.split(text))
+        return cls(sorted(token for token, count in counts.items() if count >= min_count), unknown)
+
+    @property
+    def size(self) -> int:
+        return len(SPECIAL) + len(self.tokens)
+
+    def split(self, text: str) -> list[str]:
+        """Return the tokens of a text, known or not; joined they give it again."""
+        return list(text)
+
+    def encode(self, text: str) -> NDArray[np.int32]:
+        """Return the numbers of a text's tokens, (T,) int32.
+
+        Raises
+        ------
+        ValueError
+            For a token that is not in the vocabulary, with its position in the text, unless ``unknown="token"``.
+        """
+        tokens = self.split(text)
+        get = self._numbers.get
+        numbers = np.array([get(token, UNKNOWN) for token in tokens], np.int32)
+        if self.unknown == "error" and (numbers < len(SPECIAL)).any():
+            first = int(np.flatnonzero(numbers < len(SPECIAL))[0])
+            at = sum(len(token) for token in tokens[:first])
+            raise ValueError(
+                f"{type(self).__name__}.encode: unknown token {tokens[first]!r} at position {at} of {_shown(text)}; fit on "
+                "texts that have it, or use unknown='token'"
+            )
+        return numbers
+
+    def encode_all(self, texts: Iterable[str]) -> list[NDArray[np.int32]]:
+        """Return the numbers of each text; an error names the text's row."""
+        result = []
+        for row, text in enumerate(_texts(f"{type(self).__name__}.encode_all", texts)):
+            try:
+                result.append(self.encode(text))
+            except ValueError as error:
+                raise ValueError(f"row {row}: {error}") from None
+        return result
+
+    def decode(self, numbers: ArrayLike) -> str:
+        """Return the text of token numbers; ``<pad>``, ``<start>`` and ``<end>`` are left out."""
+        numbers = np.asarray(numbers)
+        if numbers.size and (numbers.dtype.kind not in "iu" or numbers.min() < 0 or numbers.max() >= self.size):
+            raise ValueError(f"{type(self).__name__}.decode: needs whole numbers from 0 to {self.size - 1}")
+        names = (*SPECIAL, *self.tokens)
+        return "".join(names[number] for number in numbers.ravel() if number >= UNKNOWN)
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
+        return {"class": type(self).__name__, "tokens": list(self.tokens), "unknown": self.unknown}
+
+    def save(self, path: str | Path) -> None:
+        """Write the vocabulary into a JSON file; `load_tokenizer` reads it."""
+        _storage.write_json_atomic(path, {"kind": _KIND, "tokenizer": self.to_config()})
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CharTokenizer) and self.to_config() == other.to_config()
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self.unknown, *self.tokens))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.tokens)} tokens, unknown={self.unknown!r})"
+
+
+# Bracket atoms and ring closures of two digits are one token, as in Schwaller et al., doi:10.1021/acscentsci.9b00576. What fits
+# nothing is taken letter by letter, so that split never loses a letter.
+_SMILES = re.compile(r"\[[^\[\]]*\]|Br|Cl|%\d\d|%\(\d+\)|.", re.DOTALL)
+
+
+@register("SmilesTokenizer", **_FIELDS)
+class SmilesTokenizer(CharTokenizer):
+    """The tokens of SMILES: an atom in brackets whole, ``Cl`` and ``Br``, ring closures ``%12``; else a character each.
+
+    Parameters
+    ----------
+    tokens, unknown
+        As `CharTokenizer`.
+
+    Notes
+    -----
+    No SMILES is checked or changed here: a token that chemistry does not know is an unknown token like any other.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> tokenizer = ct.data.SmilesTokenizer.fit(["CC(=O)Cl", "C[C@H](N)Br"])
+    >>> tokenizer.split("C[C@H](Cl)Br")
+    ['C', '[C@H]', '(', 'Cl', ')', 'Br']
+    >>> tokenizer.decode(tokenizer.encode("C[C@H](Cl)Br"))
+    'C[C@H](Cl)Br'
+    """
+
+    def split(self, text: str) -> list[str]:
+        return _SMILES.findall(text)
+
+
+@register("DNATokenizer", unknown=_FIELDS["unknown"])
+class DNATokenizer(CharTokenizer):
+    """The four bases, in either case: A 4, C 5, G 6, T 7.
+
+    Parameters
+    ----------
+    unknown : {"token", "error"}
+        Other letters (N, the codes for several bases) become ``<unk>``, or are refused with their position.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> ct.data.DNATokenizer().encode("ACgtN")
+    array([4, 5, 6, 7, 3], dtype=int32)
+    """
+
+    def __init__(self, unknown: str = "token") -> None:
+        super().__init__(["A", "C", "G", "T"], unknown)
+
+    @classmethod
+    def fit(cls, texts: Iterable[str], min_count: int = 1, unknown: str = "token") -> DNATokenizer:
+        """Return ``DNATokenizer(unknown)``: its vocabulary does not depend on texts."""
+        return cls(unknown)
+
+    def split(self, text: str) -> list[str]:
+        return list(text.upper())
+
+    def to_config(self) -> dict[str, Any]:
+        return {"class": "DNATokenizer", "unknown": self.unknown}
+
+
+def load_tokenizer(path: str | Path) -> CharTokenizer:
+    """Load a tokenizer that ``save`` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no file.
+    ValueError
+        If the file is no tokenizer's, or names a class or a setting that is not known. Nothing is unpickled.
+    """
+    content = _storage.read_json(path)
+    if not isinstance(content, dict) or content.get("kind") != _KIND:
+        raise ValueError(f"load_tokenizer: {path} holds no tokenizer; give the file that save wrote")
+    tokenizer: CharTokenizer = build(content.get("tokenizer"), CharTokenizer)
+    return tokenizer
+
+
+def _texts(where: str, texts: Iterable[str]) -> Iterable[str]:
+    if isinstance(texts, str):
+        raise TypeError(f"{where}: needs a list of texts, got one text; put it into a list")
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"{where}: needs texts, got {type(text).__name__} at row {row}")
+        yield text
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")

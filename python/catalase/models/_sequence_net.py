@@ -1,0 +1,200 @@
+"""What the models of sequences are made of: the net, its settings, and the check of what it reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import nn, optim
+from .._registry import AnyOf, Bool, Float, Int, Object, Str
+from ..autograd import Tensor, concatenate, where
+from ..data import SequenceBatch, SequenceDataset
+from ..data.ragged import RaggedArray
+from ..data.tokenizer import PAD, CharTokenizer
+from ._settings import is_count, is_number
+from .model import Model
+
+CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+POOLS = ("last", "mean", "max")
+_PREDICT_STEPS = 100_000  # padded steps that go through the net at a time
+_LARGEST = np.finfo(np.float32).max
+
+FIELDS = {
+    "tokenizer": Object(CharTokenizer, none=True),
+    "cell": Str(choices=list(CELLS)),
+    "embedding_size": Int(1, 1_000_000),
+    "hidden_size": Int(1, 1_000_000),
+    "num_layers": Int(1, 1000),
+    "dropout": Float(low=0, high=1),
+    "clip_norm": Float(low=0, none=True),
+    "batch_size": Int(1),
+    "learning_rate": Float(low=0),
+    "seed": AnyOf(Int(0), none=True),
+}
+READER_FIELDS = {
+    "n_tasks": Int(1, 1_000_000),
+    "n_features": Int(1, 10_000_000, none=True),
+    "bidirectional": Bool(),
+    "pool": Str(choices=list(POOLS)),
+}
+
+
+class SequenceNet(nn.Module):
+    """Tokens or features through recurrent layers; then one row a sequence, and a dense output of a given shape."""
+
+    def __init__(self, embedding: nn.Embedding | None, recurrent: Any, pool: str, dropout: float, head: nn.Linear,
+                 shape: tuple[int, ...]) -> None:  # fmt: skip
+        super().__init__()
+        self.embedding, self.recurrent, self.pool, self.shape = embedding, recurrent, pool, shape
+        self.dropout, self.head = nn.Dropout(dropout), head
+
+    def forward(self, x: Any) -> Tensor:
+        batch = x
+        x = Tensor(batch.values) if self.embedding is None else self.embedding(batch.values)
+        y, state = self.recurrent(x, lengths=batch.lengths)
+        out = self.head(self.dropout(self._pooled(y, state, batch)))
+        return out if len(self.shape) == 1 else out.reshape((len(batch), *self.shape))
+
+    def _pooled(self, y: Tensor, state: Any, batch: SequenceBatch) -> Tensor:
+        """One row a sequence, (N, output_size); zeros for a sequence of no steps."""
+        if self.pool == "last" or not y.shape[1]:
+            h = state[0] if isinstance(state, tuple) else state
+            if h.ndim == 2:
+                return h
+            return concatenate([h[-2], h[-1]], axis=-1) if self.recurrent.bidirectional else h[-1]
+        if self.pool == "mean":  # y is zero beyond a length
+            return y.sum(axis=1) * (1 / np.maximum(batch.lengths, 1)).astype(y.dtype)[:, None]
+        mask = batch.mask
+        mask[batch.lengths == 0] = True  # zeros, where y has nothing
+        return where(mask[:, :, None], y, -np.inf).max(axis=1)
+
+
+class SequenceModel(Model):
+    """What all models of sequences share."""
+
+    tokenizer: CharTokenizer | None
+    fields: tuple[str, ...]
+
+    def __init__(
+        self,
+        tokenizer: CharTokenizer | None,
+        cell: str,
+        embedding_size: int,
+        hidden_size: int,
+        num_layers: int,
+        dropout: float,
+        clip_norm: float | None,
+        batch_size: int,
+        learning_rate: Any,
+        seed: int | None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        if tokenizer is not None and not isinstance(tokenizer, CharTokenizer):
+            raise TypeError(f"{name}: tokenizer must be a catalase.data tokenizer, got {type(tokenizer).__name__}")
+        if cell not in CELLS:
+            raise ValueError(f"{name}: cell must be one of {', '.join(CELLS)}, got {cell!r}")
+        sizes = {"embedding_size": embedding_size, "hidden_size": hidden_size, "num_layers": num_layers}
+        for key, value in {**sizes, "batch_size": batch_size}.items():
+            if not is_count(value):
+                raise ValueError(f"{name}: {key} must be a whole number, 1 or more, got {value!r}")
+        if not is_number(dropout) or not 0 <= dropout < 1:
+            raise ValueError(f"{name}: dropout must be from 0 to below 1, got {dropout!r}")
+        if clip_norm is not None and not (is_number(clip_norm) and clip_norm > 0):
+            raise ValueError(f"{name}: clip_norm must be None or above 0, got {clip_norm!r}")
+        if seed is not None and not is_count(seed, 0):
+            raise ValueError(f"{name}: seed must be None or a whole number, 0 or more, got {seed!r}")
+        self.tokenizer, self.cell = tokenizer, cell
+        self.embedding_size, self.hidden_size, self.num_layers = int(embedding_size), int(hidden_size), int(num_layers)
+        self.dropout, self.clip_norm = float(dropout), None if clip_norm is None else float(clip_norm)
+        self.batch_size, self.learning_rate = int(batch_size), learning_rate
+        self.seed = None if seed is None else int(seed)
+
+    def make_optimizer(self) -> optim.Optimizer:
+        return optim.Adam(self.module, lr=self.learning_rate, clip_norm=self.clip_norm)
+
+    def to_config(self) -> dict[str, Any]:
+        config = {key: getattr(self, key) for key in self.fields}
+        # A schedule belongs to a run, not to the model: keep where it started.
+        rate = self.learning_rate(0) if callable(self.learning_rate) else self.learning_rate
+        config["learning_rate"] = float(rate)
+        config["tokenizer"] = None if self.tokenizer is None else self.tokenizer.to_config()
+        return {"class": type(self).__name__, **config}
+
+    def _recurrent(self, inputs: int, rng: np.random.Generator, bidirectional: bool = False) -> Any:
+        between = self.dropout if self.num_layers > 1 else 0.0
+        return CELLS[self.cell](
+            inputs, self.hidden_size, num_layers=self.num_layers, dropout=between, bidirectional=bidirectional, rng=rng
+        )
+
+    def _embedding(self, rng: np.random.Generator) -> nn.Embedding:
+        assert self.tokenizer is not None
+        return nn.Embedding(self.tokenizer.size, self.embedding_size, PAD, rng=rng)
+
+    def _forward(self, module: nn.Module, X: Any) -> Tensor:
+        output: Tensor = module(X)
+        return output
+
+    def _sequences(self, where: str, data: Any) -> SequenceDataset:
+        """The dataset, or one made of a list of sequences or texts; empty ones are kept."""
+        if isinstance(data, SequenceDataset):
+            return data
+        if isinstance(data, (list, tuple)) and data and all(isinstance(text, str) for text in data):
+            if self.tokenizer is None:
+                raise TypeError(f"{where}: this model reads feature vectors; texts need a model with a tokenizer")
+            return SequenceDataset.from_texts(data, self.tokenizer, empty="keep")
+        if isinstance(data, (list, tuple, np.ndarray, RaggedArray)):
+            return SequenceDataset(data, empty="keep")
+        raise TypeError(f"{where}: needs a catalase.data.SequenceDataset or a list, got {type(data).__name__}")
+
+    def _check_dataset(self, where: str, dataset: Any) -> None:
+        if not isinstance(dataset, SequenceDataset):
+            raise TypeError(f"{where}: needs a catalase.data.SequenceDataset, got {type(dataset).__name__}")
+        if len(dataset) == 0:
+            raise ValueError(f"{where}: the dataset is empty; it needs at least one row")
+        self._check_sequences(where, dataset.X)
+        self._check_labels(where, np.asarray(dataset.y), np.asarray(dataset.w))
+
+    def _check_sequences(self, where: str, X: RaggedArray) -> None:
+        """Refuse tokens that the vocabulary lacks, and features that are not finite or too few."""
+        if self.tokenizer is not None:
+            if X.values.ndim != 1:
+                raise ValueError(f"{where}: this model reads token numbers, (steps,); got sequences of shape {X.shape}")
+            if len(X.values) and X.values.max() >= self.tokenizer.size:
+                row, step = X.place(int(np.flatnonzero(X.values >= self.tokenizer.size)[0]))
+                raise ValueError(
+                    f"{where}: unknown token {X[row][step]} at row {row}, step {step}; the vocabulary ends at "
+                    f"{self.tokenizer.size - 1}"
+                )
+            return
+        if len(X.values) and X.values.shape[1:] != (self.n_features,):
+            raise ValueError(f"{where}: sequences must be (steps, {self.n_features}), got shape {X.shape[1:]}")
+        with np.errstate(invalid="ignore"):
+            good = abs(X.values) <= _LARGEST
+        if not good.all():
+            at, column = (int(i) for i in np.argwhere(~good)[0])
+            row, step = X.place(at)
+            raise ValueError(
+                f"{where}: X holds {X.values[at, column]} at row {row}, step {step}, column {column}; impute or drop it"
+            )
+
+    def _validation_rows(self, dataset: Any) -> Any:
+        return dataset.select(np.argsort(dataset.lengths, kind="stable"))  # less padding, the same mean
+
+    def _by_length(self, X: RaggedArray) -> list[NDArray[np.int64]]:
+        """Rows in batches of alike lengths, none of too many steps."""
+        order, lengths = np.argsort(X.lengths, kind="stable"), X.lengths
+        batches, start = [], 0
+        while start < len(order):
+            stop = start + 1
+            while stop < len(order) and (stop + 1 - start) * lengths[order[stop]] <= _PREDICT_STEPS:
+                stop += 1
+            batches.append(order[start:stop])
+            start = stop
+        return batches
+
+    def summary(self) -> str:
+        """Return a table of the net's layers and parameters; shapes are not shown, since lengths differ."""
+        return self.module.summary()

@@ -1,0 +1,94 @@
+"""A trained row for each token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import ops
+from ..autograd import Tensor, record
+from ..ops.embedding import check_padding
+from .init import Initializer, generator, normal
+from .module import Module
+from .parameter import Parameter
+
+
+def embedding(ids: ArrayLike, w: Tensor, *, padding_index: int | None = None) -> Tensor:
+    """Return ``w[ids]``, one node on the tape; see `catalase.ops.embedding`.
+
+    The row ``padding_index`` is taken like any other, but gets no gradient.
+    """
+    if isinstance(ids, Tensor):
+        raise TypeError("embedding: ids must be an array of whole numbers, got a Tensor, which holds floats")
+    kept = np.array(ids)  # as they are now
+    y = ops.embedding(kept if kept.size else ids, w.data)
+
+    def backward(dy: NDArray[Any]) -> tuple[Any, ...]:
+        target = w.grad_target() if isinstance(w, Parameter) else None
+        return (ops.embedding_backward(dy, kept.astype(np.int64), w.shape[0], padding_index=padding_index, out=target),)
+
+    return record(y, (w,), backward)
+
+
+class Embedding(Module):
+    """A trained row for each token; see `catalase.ops.embedding`.
+
+    Parameters
+    ----------
+    num_embeddings, dim : int
+        V, tokens there are, and D, values of each, 1 or more.
+    padding_index : int, optional
+        A token that stands for nothing: its row starts as zeros, and gets no gradient.
+    weight_init : initializer, optional
+        From `catalase.nn.init`; normal of deviation 1 where left out, as in PyTorch.
+    rng : numpy.random.Generator or int, optional
+        Where the start values come from, or a seed; fresh entropy where left out.
+
+    Attributes
+    ----------
+    w : Parameter, shape (V, D)
+
+    Raises
+    ------
+    TypeError, ValueError
+        When called with ids that are no whole numbers, or have no row: unknown tokens need a number of their own.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> layer = ct.nn.Embedding(40, 16, padding_index=0, rng=0)
+    >>> tokens = np.array([[3, 7, 7], [12, 0, 0]])
+    >>> y = layer(tokens)
+    >>> y.shape, bool(y.data[1, 1:].any())
+    ((2, 3, 16), False)
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        dim: int,
+        padding_index: int | None = None,
+        *,
+        weight_init: Initializer | None = None,
+        rng: np.random.Generator | int | None = None,
+    ) -> None:
+        super().__init__()
+        if num_embeddings < 1 or dim < 1:
+            raise ValueError(f"Embedding: num_embeddings and dim must be 1 or more, got {num_embeddings} and {dim}")
+        self.padding_index = check_padding("Embedding", padding_index, num_embeddings)
+        rng = rng if isinstance(rng, np.random.Generator) else generator(rng)
+        shape = (int(num_embeddings), int(dim))
+        values = np.array((weight_init or normal(1.0))(shape, rng))
+        if values.shape != shape:
+            raise ValueError(f"Embedding: weight_init must give an array of shape {shape}, gave {values.shape}")
+        if self.padding_index is not None:
+            values[self.padding_index] = 0
+        self.w = Parameter(values)
+
+    def forward(self, ids: ArrayLike) -> Tensor:
+        return embedding(ids, self.w, padding_index=self.padding_index)
+
+    def __repr__(self) -> str:
+        return f"Embedding({self.w.shape[0]}, {self.w.shape[1]}, padding_index={self.padding_index})"

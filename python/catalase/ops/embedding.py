@@ -1,0 +1,160 @@
+"""Embedding: rows of a matrix by number, and the gradient of that matrix."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _core
+from ._check import floating, output, same_dtype, whole_strides
+from .memory import empty
+
+
+def embedding(ids: ArrayLike, w: NDArray[Any]) -> NDArray[Any]:
+    """Return ``w[ids]``: the row of each token.
+
+    Parameters
+    ----------
+    ids : array_like of int, any shape
+        Token numbers, each from 0 to V - 1.
+    w : ndarray, shape (V, D)
+        float32 or float64.
+
+    Returns
+    -------
+    ndarray, shape (*ids.shape, D)
+
+    Raises
+    ------
+    TypeError
+        If ``ids`` are not whole numbers, or ``w`` is no float array.
+    ValueError
+        For an id that has no row, negative ones too, naming it and its position; if ``w`` is not a matrix.
+
+    Notes
+    -----
+    Values are copied as they are, NaN too.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.embedding([[2, 0]], np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    array([[[5., 6.],
+            [1., 2.]]])
+    """
+    numbers, given = token_ids("embedding", ids)
+    if floating("embedding", "w", w).ndim != 2:
+        raise ValueError(f"embedding: w must be (V, D), one row a token, got shape {w.shape}")
+    out = empty((*given.shape, w.shape[1]), w.dtype)
+    bad = _core.embedding(numbers, _unit_rows(w), out)
+    if bad >= 0:
+        raise _unknown("embedding", given, bad, w.shape[0])
+    return out
+
+
+def embedding_backward(
+    dy: NDArray[Any],
+    ids: ArrayLike,
+    num_embeddings: int,
+    *,
+    padding_index: int | None = None,
+    out: NDArray[Any] | None = None,
+) -> NDArray[Any]:
+    """Return the gradient at ``w`` of `embedding`: each row is the sum of ``dy`` where that row was taken.
+
+    Parameters
+    ----------
+    dy : ndarray, shape (*ids.shape, D)
+        float32 or float64; copied first if its rows are not contiguous.
+    ids : array_like of int
+        As they were given to `embedding`.
+    num_embeddings : int
+        V.
+    padding_index : int, optional
+        A token whose row gets no gradient.
+    out : ndarray, shape (V, D), optional
+        Where to write; its rows must be contiguous.
+
+    Returns
+    -------
+    ndarray, shape (V, D)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `embedding`, and for shapes that do not fit.
+
+    Notes
+    -----
+    A row's sum is one chain in the order of the tokens, cut every 4,096 tokens: same bits for any number of threads, and
+    those of the product of the one-hot matrix, transposed, with ``dy``. Rows that no id names are set to zero; beyond that,
+    work grows with the tokens, not with V.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.embedding_backward(np.ones((3, 2)), [2, 0, 2], 3)
+    array([[1., 1.],
+           [0., 0.],
+           [2., 2.]])
+    """
+    function = "embedding_backward"
+    numbers, given = token_ids(function, ids)
+    floating(function, "dy", dy)
+    if dy.ndim != given.ndim + 1 or dy.shape[:-1] != given.shape:
+        raise ValueError(f"{function}: dy must have shape (*ids.shape, D) for ids {given.shape}, got {dy.shape}")
+    if isinstance(num_embeddings, bool) or not isinstance(num_embeddings, (int, np.integer)) or num_embeddings < 0:
+        raise ValueError(f"{function}: num_embeddings must be a whole number, 0 or more, got {num_embeddings!r}")
+    padding = check_padding(function, padding_index, num_embeddings)
+    if max(given.size, num_embeddings) >= 2**31:
+        raise ValueError(f"{function}: takes fewer than 2**31 tokens and rows, got {given.size} and {num_embeddings}")
+    if out is not None:
+        same_dtype(function, dy=dy, out=out)
+    dw = output(function, out, (int(num_embeddings), dy.shape[-1]), dy.dtype)
+    if _unit_rows(dw) is not dw:
+        raise ValueError(f"{function}: the rows of out must be contiguous and aligned, got strides {dw.strides}")
+    rows = dy.reshape(math.prod(given.shape), dy.shape[-1])
+    bad = _core.embedding_gradient(numbers, -1 if padding is None else padding, _unit_rows(rows), dw)
+    if bad >= 0:
+        raise _unknown(function, given, bad, num_embeddings)
+    return dw
+
+
+def token_ids(function: str, ids: Any) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Return ids as the kernels take them, and as they came; refuse what are not whole numbers."""
+    given = np.asarray(ids)
+    if not np.issubdtype(given.dtype, np.integer) and (given.size or isinstance(ids, np.ndarray)):
+        came = given.dtype if isinstance(ids, (np.ndarray, list, tuple)) else type(ids).__name__
+        raise TypeError(f"{function}: ids must be whole numbers, got {came}; use ids.astype(np.int64)")
+    return np.ascontiguousarray(given, dtype=np.int64), given
+
+
+def check_padding(function: str, padding_index: Any, num_embeddings: int) -> int | None:
+    """Return a padding index from 0 to below V, or None."""
+    if padding_index is None:
+        return None
+    whole = isinstance(padding_index, (int, np.integer)) and not isinstance(padding_index, bool)
+    if not whole or not 0 <= padding_index < num_embeddings:
+        raise ValueError(
+            f"{function}: padding_index must be None or from 0 to {num_embeddings - 1}, got {padding_index!r}"
+        )
+    return int(padding_index)
+
+
+def _unit_rows(w: NDArray[Any]) -> NDArray[Any]:
+    """A matrix whose rows have unit stride: as it is, or copied."""
+    if w.shape[1] <= 1 or w.strides[1] == w.itemsize:
+        return whole_strides(w)
+    return np.array(w, order="C")
+
+
+def _unknown(function: str, given: NDArray[Any], position: int, rows: int) -> ValueError:
+    place = ", ".join(str(int(i)) for i in np.unravel_index(position, given.shape))
+    value = given.reshape(-1)[position]
+    return ValueError(
+        f"{function}: ids must be from 0 to {rows - 1}, one of the {rows} rows, but ids[{place}] is {value}; give tokens "
+        "that are not in the vocabulary a number of their own"
+    )
