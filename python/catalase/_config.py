@@ -7,7 +7,18 @@ from typing import Any
 from . import _core
 
 # Packages that Catalase can use; the report names their versions or says that they are absent.
-_OPTIONAL = ("rdkit", "safetensors", "rich", "pooch", "scikit-learn", "matplotlib", "pyarrow", "cupy-cuda12x", "torch")
+_OPTIONAL = (
+    "rdkit",
+    "safetensors",
+    "rich",
+    "pooch",
+    "scikit-learn",
+    "matplotlib",
+    "pyarrow",
+    "cupy-cuda12x",
+    "cupy-cuda13x",
+    "torch",
+)
 
 
 def set_num_threads(n: int) -> None:
@@ -49,16 +60,18 @@ def get_num_threads() -> int:
 def config() -> dict[str, Any]:
     """Return version, compiler, CPU, threads, GPU and package versions as a dictionary."""
     import platform
-    from importlib import metadata, util
+    from importlib import metadata
 
     import numpy as np
+
+    from ._cuda import describe_device
 
     info: dict[str, Any] = dict(_core.build_info())
     info["python"] = platform.python_version()
     info["platform"] = platform.platform()
     info["threads"] = _core.get_num_threads()
     info["usable_cores"] = _core.usable_cores()
-    info["gpu"] = "CuPy is installed" if util.find_spec("cupy") else "none (CUDA kernels come with a later release)"
+    info["gpu"] = describe_device()
     packages: dict[str, str | None] = {"numpy": np.__version__}
     for name in _OPTIONAL:
         try:

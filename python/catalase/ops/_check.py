@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._cuda import is_device_array
 from .memory import empty
 
 ACTIVATIONS = {None: 0, "identity": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "softplus": 4}
@@ -19,10 +20,20 @@ _F64 = np.dtype(np.float64)
 def floating(function: str, name: str, x: Any) -> NDArray[Any]:
     """Return ``x`` if it is a float32 or float64 NumPy array; refuse anything else by name."""
     if type(x) is not np.ndarray and not isinstance(x, np.ndarray):
+        if is_device_array(x):
+            raise TypeError(
+                f"{function}: {name} is on the GPU; pass all arrays there where {function} has a CUDA kernel "
+                "(docs/gpu.md lists them), else cupy.asnumpy of each"
+            )
         raise TypeError(f"{function}: {name} must be a NumPy array, got {type(x).__name__}; wrap it in np.asarray")
     if x.dtype is not _F32 and x.dtype is not _F64 and x.dtype != _F32 and x.dtype != _F64:
         raise TypeError(f"{function}: {name} must be float32 or float64, got {x.dtype}; use {name}.astype(np.float32)")
     return x
+
+
+def floating_anywhere(function: str, name: str, x: Any) -> Any:
+    """As `floating`; arrays on a device pass, and are looked at there."""
+    return x if type(x) is not np.ndarray and is_device_array(x) else floating(function, name, x)
 
 
 def same_dtype(function: str, **arrays: Any) -> None:
@@ -65,6 +76,10 @@ MAX_ROW_BYTES = 2**20
 
 def packed_bits(function: str, name: str, x: Any, *, width: int | None = None, beside: str = "") -> NDArray[np.uint8]:
     """Return ``x`` as contiguous rows of packed bits; refuse anything else, and rows that are not ``width`` bytes."""
+    if is_device_array(x):
+        raise TypeError(
+            f"{function}: {name} is on the GPU, and {function} has no CUDA kernel yet; use cupy.asnumpy({name})"
+        )
     if not isinstance(x, np.ndarray) or x.dtype != np.uint8:
         found = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
         raise TypeError(
@@ -98,8 +113,8 @@ def whole_number(function: str, name: str, value: Any, low: int = 1) -> int:
 
 def shape_of(function: str, shape: Any) -> tuple[int, ...]:
     """Return the shape of an array, or a shape, as a tuple."""
-    if isinstance(shape, np.ndarray):
-        return shape.shape
+    if isinstance(shape, np.ndarray) or is_device_array(shape):
+        return tuple(shape.shape)
     if isinstance(shape, (str, bytes)) or not isinstance(shape, Sequence):
         raise TypeError(f"{function}: the shape of x must be a tuple of whole numbers, got {shape!r}")
     return tuple(whole_number(function, "each length of x's shape", n, 0) for n in shape)

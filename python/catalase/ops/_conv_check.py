@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._check import contiguous, floating, output, same_dtype
+from ._check import contiguous, floating, floating_anywhere, output, same_dtype
 from ._conv_geometry import Geometry, convolution
 from .linear import linear_backward_bias
 
@@ -53,10 +53,10 @@ def check_arrays(
     channels: tuple[str, str],
 ) -> None:
     """Refuse other dtypes and numbers of dimensions; `channels` names the last axes of x and of w."""
-    floating(function, "x", x)
-    floating(function, "w", w)
+    floating_anywhere(function, "x", x)
+    floating_anywhere(function, "w", w)
     if b is not None:
-        floating(function, "b", b)
+        floating_anywhere(function, "b", b)
     same_dtype(function, x=x, w=w, b=b)
     if dims < 0:
         raise ValueError(f"{function}: x must be (N, ..., C), with two axes or more, got {x.shape}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy import ndarray
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import activation_code, contiguous, output
+from ._check import activation_code, contiguous, is_device_array, output
 from ._conv_check import contiguous_output, five, five_weights, gradient_before_activation
 from ._conv_geometry import Geometry
 
@@ -28,6 +29,10 @@ def forward(
 ) -> NDArray[Any]:
     """Run a convolution whose arrays were checked; `shape` is that of the output."""
     code = activation_code(function, activation)
+    if type(x) is not ndarray and is_device_array(x):
+        from .._cuda import conv as device
+
+        return device.forward(function, x, w, b, code, shape, g, groups, bool(flip_kernel), transposed)
     y = output(function, None, shape, x.dtype)
     bias = None if b is None else contiguous(b)
     numbers = (*g.triples(), groups, bool(flip_kernel), bool(exact))
@@ -55,6 +60,13 @@ def gradients(
     out_db: NDArray[Any] | None = None,
 ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
     """Return the gradients with respect to x (None unless it is needed), w and b."""
+    if type(x) is not ndarray and is_device_array(x):
+        from .._cuda import conv as device
+
+        code, flip = activation_code(function, activation), bool(flip_kernel)
+        return device.gradients(
+            function, dy, x, w, y, code, shape, g, groups, flip, transposed, need_dx, out_dw, out_db
+        )
     dz, db = gradient_before_activation(function, dy, y, shape, x.dtype, activation, out_db)
     numbers = (*g.triples(), groups, bool(flip_kernel), bool(exact))
     dw = contiguous_output(function, out_dw, w.shape, w.dtype)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy import ndarray
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import activation_code, contiguous, empty, floating, output, same_dtype
+from ._check import activation_code, contiguous, empty, floating, is_device_array, output, same_dtype
 
 _FUNCTIONS = {"identity": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "softplus": 4, "exp": 5, "log": 6}
 
 
 def _map(name: str, x: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
+    if type(x) is not ndarray and is_device_array(x):
+        from .._cuda import elementwise
+
+        return elementwise.apply(name, _FUNCTIONS[name], x, out)
     floating(name, "x", x)
     out = output(name, out, x.shape, x.dtype)
     target = out if out.flags.c_contiguous else empty(x.shape, x.dtype)
@@ -179,6 +184,10 @@ def activation_backward(dy: NDArray[Any], y: NDArray[Any], name: str | None) -> 
     array([1.  , 0.75])
     """
     code = activation_code("activation_backward", name)
+    if type(dy) is not ndarray and is_device_array(dy):
+        from .._cuda import elementwise
+
+        return elementwise.activation_backward(dy, y, code)
     floating("activation_backward", "dy", dy)
     floating("activation_backward", "y", y)
     same_dtype("activation_backward", dy=dy, y=y)

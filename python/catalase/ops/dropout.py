@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import contiguous, empty, floating
+from ._check import contiguous, empty, floating, is_device_array
 
 
 def dropout(
@@ -78,6 +78,10 @@ def dropout_backward(
     """
     if kept is None:
         return _apply("dropout_backward", "dy", dy, rate, seed, layer, step, None)
+    if type(dy) is not np.ndarray and is_device_array(dy):
+        from .._cuda import dropout as device
+
+        return device.keep(dy, 1.0 / (1.0 - rate), kept)
     floating("dropout_backward", "dy", dy)
     _check_kept("dropout_backward", dy, kept)
     dx = empty(dy.shape, dy.dtype)
@@ -105,15 +109,21 @@ def check_rate(function: str, rate: Any) -> float:
 def _apply(
     function: str, name: str, x: NDArray[Any], rate: float, seed: int, layer: int, step: int, kept: Any
 ) -> NDArray[Any]:
-    floating(function, name, x)
+    on_device = type(x) is not np.ndarray and is_device_array(x)
+    if not on_device:
+        floating(function, name, x)
     check_rate(function, rate)
     if not 0 <= seed < 2**64:
         raise ValueError(f"{function}: seed must be from 0 to 2**64 - 1, got {seed}")
     if not (0 <= layer < 2**32 and 0 <= step < 2**32):
         raise ValueError(f"{function}: layer and step must be from 0 to 2**32 - 1, got {layer} and {step}")
+    threshold = min(round(rate * 2**32), 2**32 - 1)
+    if on_device:
+        from .._cuda import dropout as device
+
+        return device.dropout(function, x, int(seed), int(layer), int(step), threshold, 1.0 / (1.0 - rate), kept)
     if kept is not None:
         _check_kept(function, x, kept)
     y = empty(x.shape, x.dtype)
-    threshold = min(round(rate * 2**32), 2**32 - 1)
     _core.dropout(contiguous(x), y, int(seed), int(layer), int(step), threshold, 1.0 / (1.0 - rate), kept)
     return y

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._core import SparseBatch
-from ._check import activation_code, contiguous, floating, output, same_dtype, whole_strides
+from ._check import activation_code, contiguous, floating, is_device_array, output, same_dtype, whole_strides
 from .activation import activation_backward
 from .matmul import _check_out, matmul
 
@@ -68,6 +68,10 @@ def linear(
         quick = _core.plain_linear(x, w, b, code)  # None where there is something to look at
         if quick is not None:
             return quick
+    if type(w) is not np.ndarray and is_device_array(w):
+        from .._cuda import linear as device
+
+        return device.linear(x, w, b, code)
     x = _input("linear", x, w)
     if b is not None:
         floating("linear", "b", b)
@@ -124,6 +128,10 @@ def as_sparse(x: NDArray[Any] | SparseBatch, dtype: Any = None) -> SparseBatch |
     if isinstance(x, SparseBatch):
         return x
     if not isinstance(x, np.ndarray):
+        from .._cuda import linear as device
+
+        if is_device_array(x) or isinstance(x, device.GatheredBatch):
+            return device.as_sparse(x)
         raise TypeError(f"as_sparse: x must be a NumPy array, got {type(x).__name__}; wrap it in np.asarray")
     if x.ndim != 2:
         raise ValueError(f"as_sparse: x must be a matrix, got shape {x.shape}")
@@ -160,6 +168,9 @@ class LinearGradient:
     __slots__ = ("dz", "x")
 
     def __init__(self, x: NDArray[Any] | SparseBatch, dz: NDArray[Any]) -> None:
+        if type(dz) is not np.ndarray and is_device_array(dz):
+            self.x, self.dz = x, dz
+            return
         floating("LinearGradient", "dz", dz)
         if not isinstance(x, SparseBatch):
             floating("LinearGradient", "x", x)
@@ -182,6 +193,10 @@ class LinearGradient:
 
     def array(self, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return the gradient as an array (I, O), in ``out`` where given."""
+        if type(self.dz) is not np.ndarray and is_device_array(self.dz):
+            from .._cuda import linear as device
+
+            return device.weight_gradient(self.x, self.dz, out)
         given = out is not None
         out = output("LinearGradient.array", out, self.shape, self.dtype)
         if given:
@@ -242,6 +257,10 @@ def linear_backward(
     >>> dx.shape, dw.shape, db.shape
     ((2, 3), (3, 4), (4,))
     """
+    if type(w) is not np.ndarray and is_device_array(w):
+        from .._cuda import linear as device
+
+        return device.backward(dy, x, w, y, activation_code("linear_backward", activation), need_dx, out_dw, out_db)
     x = _input("linear_backward", x, w)
     for name, array in (("dy", dy), ("y", y)):
         floating("linear_backward", name, array)
@@ -269,6 +288,10 @@ def linear_backward_bias(
     >>> db
     array([2., 1.])
     """
+    if type(dy) is not np.ndarray and is_device_array(dy):
+        from .._cuda import linear as device
+
+        return device.backward_bias(dy, y, activation_code("linear_backward", activation), out_db)
     if floating("linear_backward", "dy", dy).ndim != 2:
         raise ValueError(f"linear_backward: dy must be (rows, outputs), got shape {dy.shape}")
     dz = _unit_rows(activation_backward(dy, y, activation) if activation_code("linear_backward", activation) else dy)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import contiguous, empty, floating, same_dtype
+from ._check import contiguous, empty, floating, is_device_array, same_dtype
 
 _SOFTMAX, _SIGMOID, _SQUARED = 0, 1, 2
 
@@ -162,6 +162,10 @@ def _softmax_loss(
     labels: NDArray[Any],
     weights: NDArray[Any] | None,
 ) -> NDArray[Any]:
+    if type(logits) is not np.ndarray and is_device_array(logits):
+        from .._cuda import loss as device
+
+        return device.softmax_loss(function, dloss, logits, labels, weights)
     floating(function, "logits", logits)
     if logits.ndim == 0 or logits.shape[-1] == 0:
         raise ValueError(f"{function}: logits must have at least one class on the last axis, got shape {logits.shape}")
@@ -211,6 +215,10 @@ def _elementwise_loss(
     labels: NDArray[Any],
     weights: NDArray[Any] | None,
 ) -> NDArray[Any]:
+    if type(logits) is not np.ndarray and is_device_array(logits):
+        from .._cuda import loss as device
+
+        return device.elementwise_loss(function, kind, dloss, logits, labels, weights)
     first, second = ("pred", "target") if kind == _SQUARED else ("logits", "labels")
     floating(function, first, logits)
     floating(function, second, labels)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import floating, output, same_dtype, whole_strides
+from ._check import floating, is_device_array, output, same_dtype, whole_strides
 
 
 def matmul(
@@ -69,8 +69,30 @@ def matmul(
         quick = _core.plain_matmul(a, b, transpose_a, transpose_b, out)  # None where there is something to look at
         if quick is not None:
             return quick
+    if type(a) is not np.ndarray and is_device_array(a):
+        from .._cuda.matmul import matmul as on_device
+
+        return on_device(a, b, transpose_a=transpose_a, transpose_b=transpose_b, out=out, add=add, keep=keep)
     a, b = floating("matmul", "a", a), floating("matmul", "b", b)
     same_dtype("matmul", a=a, b=b, add=add, keep=keep)
+    left, right = check_product(a, b, transpose_a, transpose_b)
+    out_given = out is not None
+    out = output("matmul", out, (*left.shape[:-1], right.shape[-1]), a.dtype)
+    if out_given:
+        _check_out("matmul", out, a=a, b=b)
+    left, right = whole_strides(left), whole_strides(right)
+    if left.ndim == 2:
+        _core.matmul(left, right, None, 0, out, _epilogue("add", add, out), _epilogue("keep", keep, out))
+        return out
+    if add is not None or keep is not None:
+        raise ValueError(f"matmul: add and keep go with two matrices, got a {a.shape} and b {b.shape}")
+    for index in np.ndindex(left.shape[:-3]):
+        _core.matmul_batch(left[index], right[index], out[index])
+    return out
+
+
+def check_product(a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> tuple[Any, Any]:
+    """Return the factors as (..., M, K) and (..., K, N); refuse shapes that do not fit."""
     if a.ndim < 2 or b.ndim < 2:
         raise ValueError(f"matmul: a and b must have two dimensions or more, got a {a.shape} and b {b.shape}")
     left = a.swapaxes(-1, -2) if transpose_a else a
@@ -85,19 +107,7 @@ def matmul(
             f"matmul: a has {left.shape[-1]} {what_a} but b has {right.shape[-2]} {what_b} "
             f"(a {a.shape}, b {b.shape}){hint}"
         )
-    out_given = out is not None
-    out = output("matmul", out, (*left.shape[:-1], right.shape[-1]), a.dtype)
-    if out_given:
-        _check_out("matmul", out, a=a, b=b)
-    left, right = whole_strides(left), whole_strides(right)
-    if left.ndim == 2:
-        _core.matmul(left, right, None, 0, out, _epilogue("add", add, out), _epilogue("keep", keep, out))
-        return out
-    if add is not None or keep is not None:
-        raise ValueError(f"matmul: add and keep go with two matrices, got a {a.shape} and b {b.shape}")
-    for index in np.ndindex(left.shape[:-3]):
-        _core.matmul_batch(left[index], right[index], out[index])
-    return out
+    return left, right
 
 
 def _epilogue(name: str, array: NDArray[Any] | None, out: NDArray[Any]) -> NDArray[Any] | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy import ndarray
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import contiguous, empty, floating, same_dtype
+from ._check import contiguous, empty, floating, is_device_array, same_dtype
 
 
 def batch_norm(
@@ -68,6 +69,10 @@ def batch_norm(
         raise ValueError("batch_norm: give both mean and var (inference), or neither (training)")
     known = {} if mean is None else {"mean": mean, "var": var}
     relu = _check("batch_norm", x, eps, activation, gamma=gamma, beta=beta, **known)
+    if type(x) is not ndarray and is_device_array(x):
+        from .._cuda import norm as device
+
+        return device.batch_norm(x, gamma, beta, mean, var, float(eps), relu)
     x = contiguous(x)
     if mean is None or var is None:
         if x.size == 0 and x.shape[-1] > 0:
@@ -127,30 +132,40 @@ def batch_norm_backward(
     """
     name = "batch_norm_backward"
     relu = _check(name, x, eps, activation, gamma=gamma, beta=beta, mean=mean, var=var)
-    same_dtype(name, dy=floating(name, "dy", dy), x=x)
+    on_device = type(x) is not ndarray and is_device_array(x)
+    if not on_device:
+        same_dtype(name, dy=floating(name, "dy", dy), x=x)
     if dy.shape != x.shape:
         raise ValueError(f"{name}: dy and x must have equal shapes, got {dy.shape} and {x.shape}")
+    batch = bool(batch_statistics)
+    if on_device:
+        from .._cuda import norm as device
+
+        return device.batch_norm_backward(dy, x, gamma, beta, mean, var, float(eps), relu, batch, input_gradient)
     dx = empty(x.shape, x.dtype) if input_gradient else None
     dgamma, dbeta = empty(x.shape[-1:], x.dtype), empty(x.shape[-1:], x.dtype)
     x, dy, gamma, beta, mean, var = (contiguous(a) for a in (x, dy, gamma, beta, mean, var))
-    batch = bool(batch_statistics)
     _core.batch_norm_backward(x, dy, gamma, beta, mean, var, float(eps), relu, batch, dx, dgamma, dbeta)
     return dx, dgamma, dbeta
 
 
 def _check(function: str, x: Any, eps: float, activation: str | None, **per_channel: Any) -> bool:
     """Check everything; return whether the activation is ReLU."""
-    floating(function, "x", x)
+    on_device = type(x) is not ndarray and is_device_array(x)
+    if not on_device:
+        floating(function, "x", x)
     if x.ndim < 2:
         raise ValueError(f"{function}: x must be (..., C) with two axes or more, got shape {x.shape}")
     for name, array in per_channel.items():
-        floating(function, name, array)
+        if not on_device:
+            floating(function, name, array)
         if array.shape != x.shape[-1:]:
             raise ValueError(
                 f"{function}: {name} must have shape {x.shape[-1:]}, one value for each channel (the last axis of x "
                 f"{x.shape}), got {array.shape}"
             )
-    same_dtype(function, x=x, **per_channel)
+    if not on_device:
+        same_dtype(function, x=x, **per_channel)
     if not eps > 0:
         raise ValueError(f"{function}: eps must be above 0, got {eps}")
     if activation not in (None, "identity", "relu"):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import floating
+from ._check import floating, is_device_array
 from .linear import LinearGradient
 
 _SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP = range(5)
@@ -234,8 +234,13 @@ def _step(
     for name, value in (("lr", lr), ("l1", l1), ("l2", l2), ("decay", decay), ("eps", eps)):
         if not 0 <= value < math.inf:
             raise ValueError(f"{function}: {name} must be a finite number, 0 or more, got {value}")
-    first, second = [*state.values(), None, None][:2]
     numbers = (lr, l1, l2, decay, beta1, beta2, eps, step, nesterov)
+    if type(param) is not np.ndarray and is_device_array(param):
+        from .._cuda import optim as device
+
+        device.step(function, rule, param, grad.array() if isinstance(grad, LinearGradient) else grad, state, numbers)
+        return
+    first, second = [*state.values(), None, None][:2]
     if isinstance(grad, LinearGradient):
         _check_layout(function, param, {"grad": grad}, state, 2)
         _core.optim_step(rule, param, grad.dz, grad.x, first, second, *numbers)

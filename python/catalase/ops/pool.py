@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import contiguous, empty, floating, same_dtype, shape_of
+from ._check import contiguous, empty, floating, is_device_array, same_dtype, shape_of
 from ._windows import Padding, Windows, pool_windows
 
 _MAX, _MEAN, SUM = 0, 1, 2
@@ -222,14 +222,15 @@ def global_avg_pool_backward(dy: NDArray[Any], shape: tuple[int, ...]) -> NDArra
 
 
 def _global(function: str, kind: int, x: NDArray[Any]) -> NDArray[Any]:
-    dims = _dims_of(function, np.shape(x))
+    dims = _dims_of(function, x.shape if is_device_array(x) else np.shape(x))
     return _forward(function, kind, dims, x, x.shape[1:-1], None, "valid").reshape(x.shape[0], x.shape[-1])
 
 
 def _global_backward(function: str, kind: int, dy: NDArray[Any], x: NDArray[Any] | tuple[int, ...]) -> NDArray[Any]:
     shape = shape_of(function, x)
     dims = _dims_of(function, shape)
-    floating(function, "dy", dy)
+    if not is_device_array(dy):
+        floating(function, "dy", dy)
     if dy.shape != (shape[0], shape[-1]):
         raise ValueError(f"{function}: dy must have shape {(shape[0], shape[-1])}, got {dy.shape}")
     wide = dy.reshape(shape[0], *(1,) * dims, shape[-1])
@@ -258,6 +259,10 @@ def five_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def run(kind: int, x: NDArray[Any], windows: Windows) -> NDArray[Any]:
     """Call the kernel; x has been checked."""
+    if type(x) is not np.ndarray and is_device_array(x):
+        from .._cuda import pool as device
+
+        return device.run(kind, x, windows)
     y = empty((x.shape[0], *windows.out, x.shape[-1]), x.dtype)
     wide = contiguous(x).reshape(five_axes(x.shape))
     _core.pool(kind, wide, y, windows.size, windows.stride, windows.before)
@@ -268,6 +273,10 @@ def run_backward(
     kind: int, dy: NDArray[Any], x: NDArray[Any] | None, shape: tuple[int, ...], windows: Windows
 ) -> NDArray[Any]:
     """Call the kernel; everything has been checked."""
+    if type(dy) is not np.ndarray and is_device_array(dy):
+        from .._cuda import pool as device
+
+        return device.run_backward(kind, dy, x, shape, windows)
     dx = empty(five_axes(shape), dy.dtype)
     wide_x = None if x is None else contiguous(x).reshape(dx.shape)
     wide_dy = contiguous(dy).reshape(five_axes(dy.shape))
@@ -276,7 +285,8 @@ def run_backward(
 
 
 def _forward(function: str, kind: int, dims: int, x: Any, size: Any, stride: Any, padding: Padding) -> NDArray[Any]:
-    floating(function, "x", x)
+    if type(x) is np.ndarray or not is_device_array(x):
+        floating(function, "x", x)
     _check_rank(function, dims, x.shape)
     return run(kind, x, pool_windows(function, x.shape[1:-1], size, stride, padding, x.shape))
 
@@ -284,9 +294,10 @@ def _forward(function: str, kind: int, dims: int, x: Any, size: Any, stride: Any
 def _backward(
     function: str, kind: int, dims: int, dy: Any, x: Any, size: Any, stride: Any, padding: Padding
 ) -> NDArray[Any]:
-    floating(function, "dy", dy)
-    if kind == _MAX:
-        same_dtype(function, dy=dy, x=floating(function, "x", x))
+    if type(dy) is np.ndarray or not is_device_array(dy):
+        floating(function, "dy", dy)
+        if kind == _MAX:
+            same_dtype(function, dy=dy, x=floating(function, "x", x))
     shape = shape_of(function, x)
     _check_rank(function, dims, shape)
     windows = pool_windows(function, shape[1:-1], size, stride, padding, shape)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy import ndarray
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import contiguous, empty, floating, same_dtype
+from ._check import contiguous, empty, floating, is_device_array, same_dtype
 
 
 def softmax(x: NDArray[Any]) -> NDArray[Any]:
@@ -101,6 +102,10 @@ def _classes(function: str, x: NDArray[Any]) -> int:
 
 
 def _rows(function: str, log: bool, x: NDArray[Any]) -> NDArray[Any]:
+    if type(x) is not ndarray and is_device_array(x):
+        from .._cuda import loss as device
+
+        return device.softmax(function, log, x)
     floating(function, "x", x)
     classes = _classes(function, x)
     y = empty(x.shape, x.dtype)
@@ -109,6 +114,10 @@ def _rows(function: str, log: bool, x: NDArray[Any]) -> NDArray[Any]:
 
 
 def _rows_backward(function: str, log: bool, dy: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    if type(dy) is not ndarray and is_device_array(dy):
+        from .._cuda import loss as device
+
+        return device.softmax_backward(function, log, dy, y)
     floating(function, "dy", dy)
     floating(function, "y", y)
     same_dtype(function, dy=dy, y=y)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import fraction, packed_bits, similarity_bar, whole_number
+from ._check import fraction, is_device_array, packed_bits, similarity_bar, whole_number
 from .memory import empty
 
 
@@ -47,6 +47,10 @@ def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
     array([[0.6666667],
            [0.       ]], dtype=float32)
     """
+    if type(a) is not np.ndarray and is_device_array(a):
+        from .._cuda import tanimoto as device
+
+        return device.tanimoto(a, b)
     a = packed_bits("tanimoto", "a", a)
     b = packed_bits("tanimoto", "b", b, width=a.shape[1], beside="a")
     out = empty((a.shape[0], b.shape[0]), np.float32)
@@ -107,6 +111,11 @@ def tanimoto_topk(
     >>> similarities.round(2)
     array([[0.58, 0.42,  nan]], dtype=float32)
     """
+    if type(queries) is not np.ndarray and is_device_array(queries):
+        from .._cuda import tanimoto as device
+
+        lowest = similarity_bar(fraction("tanimoto_topk", "threshold", threshold))
+        return device.top_k(queries, targets, whole_number("tanimoto_topk", "k", k), lowest)
     queries = packed_bits("tanimoto_topk", "queries", queries)
     targets = packed_bits("tanimoto_topk", "targets", targets, width=queries.shape[1], beside="queries")
     bar = similarity_bar(fraction("tanimoto_topk", "threshold", threshold))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._check import contiguous, floating
+from ._check import contiguous, floating, floating_anywhere
 from ._windows import Windows, per_dimension
 from .pool import SUM, run, run_backward
 
@@ -49,7 +49,7 @@ def upsample(x: NDArray[Any], factor: Any = 2, *, mode: str = "nearest") -> NDAr
     >>> ct.ops.upsample(np.array([[[1.0], [3.0]]]), mode="linear").ravel()
     array([1. , 1.5, 2.5, 3. ])
     """
-    floating("upsample", "x", x)
+    (floating if mode == "linear" else floating_anywhere)("upsample", "x", x)  # linear has no CUDA kernel yet
     factors = _factors("upsample", x.shape, factor, mode)
     if mode == "linear":
         for axis, times in enumerate(factors, 1):
@@ -84,7 +84,7 @@ def upsample_backward(dy: NDArray[Any], factor: Any = 2, *, mode: str = "nearest
     >>> ct.ops.upsample_backward(np.array([[[1.0], [2.0], [3.0], [4.0]]])).ravel()
     array([3., 7.])
     """
-    floating("upsample_backward", "dy", dy)
+    (floating if mode == "linear" else floating_anywhere)("upsample_backward", "dy", dy)
     factors = _factors("upsample_backward", dy.shape, factor, mode)
     if any(n % f for n, f in zip(dy.shape[1:-1], factors, strict=True)):
         raise ValueError(f"upsample_backward: the axes of dy {dy.shape} must be multiples of the factors {factors}")

@@ -1,0 +1,55 @@
+// Inverted dropout: y[i] = word(i) >= threshold ? x[i] * scale : 0, with Philox-4x32-10 (Salmon et al. 2011,
+// doi:10.1145/2063384.2063405); float32, contiguous. The words, and so the masks, are the CPU's to the bit.
+//
+// Key: the 64-bit seed. Counter words: 0 and 1 the counter's number, 2 the layer, 3 the step. Elements come in groups
+// of 64: element 64 g + 16 w + l is word w of counter 16 g + l. Threads: one a counter, so four elements, 16 apart;
+// half a warp reads 64 neighbouring bytes four times. Integer arithmetic only: any grid gives the same mask. Bound:
+// memory bandwidth, 8 bytes an element; ten rounds of two wide products for four elements stay below it.
+#include "types.cuh"
+
+namespace catalase {
+
+__device__ __forceinline__ void philox(u64 seed, u64 counter, u32 layer, u32 step, u32* words) {
+  u32 c0 = static_cast<u32>(counter), c1 = static_cast<u32>(counter >> 32), c2 = layer, c3 = step;
+  u32 k0 = static_cast<u32>(seed), k1 = static_cast<u32>(seed >> 32);
+#pragma unroll
+  for (i32 round = 0; round < 10; ++round) {
+    const u32 high0 = __umulhi(c0, 0xD2511F53u), low0 = c0 * 0xD2511F53u;
+    const u32 high1 = __umulhi(c2, 0xCD9E8D57u), low1 = c2 * 0xCD9E8D57u;
+    c0 = high1 ^ c1 ^ k0;
+    c2 = high0 ^ c3 ^ k1;
+    c1 = low1;
+    c3 = low0;
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  words[0] = c0, words[1] = c1, words[2] = c2, words[3] = c3;
+}
+
+}  // namespace catalase
+
+using namespace catalase;
+
+// y may be x; kept, where given, gets 1 or 0 for each element. seed: its 64 bits.
+extern "C" __global__ void __launch_bounds__(256)
+    dropout_f32(i64 seed, i64 layer, i64 step, i64 threshold, float scale, const float* x, float* y, u8* kept, i64 n) {
+  const i64 counters = (n + 63) / 64 * 16;
+  for (i64 c = global_thread(); c < counters; c += global_threads()) {
+    u32 words[4];
+    philox(static_cast<u64>(seed), static_cast<u64>(c), static_cast<u32>(layer), static_cast<u32>(step), words);
+#pragma unroll
+    for (i32 w = 0; w < 4; ++w) {
+      const i64 i = c / 16 * 64 + 16 * w + c % 16;
+      if (i >= n) continue;
+      const bool keep = words[w] >= static_cast<u32>(threshold);
+      y[i] = keep ? x[i] * scale : 0.0f;
+      if (kept != nullptr) kept[i] = keep ? 1 : 0;
+    }
+  }
+}
+
+// y[i] = kept[i] != 0 ? x[i] * scale : 0: a mask drawn before. y may be x.
+extern "C" __global__ void __launch_bounds__(256)
+    keep_f32(const u8* kept, float scale, const float* x, float* y, i64 n) {
+  for (i64 i = global_thread(); i < n; i += global_threads()) y[i] = kept[i] != 0 ? x[i] * scale : 0.0f;
+}

@@ -1,0 +1,142 @@
+// C = act(A @ B + bias + add), then zero where keep is not above zero; float32.
+//
+// A (M, K) and B (K, N) have any strides; rows of C, add and keep have unit stride. Every output is one chain of fused
+// multiply-adds in ascending k from zero, cut every 4,096 terms with the parts added in order, bias last: the CPU's
+// rule, so the bits depend neither on the tile, nor on the grid, nor on the rows beside, nor on whether the parts were
+// computed by one block or by several.
+//
+// Threads: a block of 256 owns a tile of C (128 x 128, 64 x 64 or 32 x 32), a thread 8 x 8, 4 x 4 or 2 x 2 of it in
+// registers, in groups of up to four neighbouring rows and columns so that both operands come from shared memory by
+// vector loads without bank conflicts. Loop: K in steps of 8, 16 or 32; the next step's values travel from memory to
+// registers while this one's are multiplied, and enter the other of two shared buffers: one barrier a step.
+// Neighbouring threads load along whichever axis of the operand has unit stride. Edges: what lies outside is loaded as
+// zero, and not stored. blockIdx: x the tile's rows, y its columns, z the product of a stack, or the part of K.
+//
+// Why it should be fast: 128 x 128 x 8 does 64 FMA a thread for 16 shared loads of 4 bytes, four to an instruction, so
+// the FMA pipes are the bound where there are tiles enough for all multiprocessors; smaller tiles trade that for more
+// blocks. Bound of skinny shapes: reading B once, and the latency of one chain (4 cycles a term).
+// Not taken: splitting K below 4,096, which would fill the device on small outputs, at the price of the CPU's bits.
+#include "product.cuh"
+
+namespace catalase {
+
+struct Epilogue {
+  const float* bias;
+  const float* add;
+  i64 add_row;
+  const float* keep;
+  i64 keep_row, activation;
+
+  __device__ __forceinline__ float add_up(float value, i64 row, i64 column) const {
+    if (bias != nullptr) value = value + bias[column];
+    if (add != nullptr) value = value + add[row * add_row + column];
+    return value;
+  }
+  __device__ __forceinline__ float mask(float value, i64 row, i64 column) const {
+    return keep != nullptr && !(keep[row * keep_row + column] > 0.0f) ? 0.0f : value;
+  }
+  // Identity and ReLU fit into the unrolled loop over a thread's outputs; the others are applied in a loop of their
+  // own.
+  __device__ __forceinline__ bool is_short() const { return activation <= kRelu; }
+  __device__ __forceinline__ float short_of(float value, i64 row, i64 column) const {
+    value = add_up(value, row, column);
+    if (activation == kRelu) value = value < 0.0f ? 0.0f : value;
+    return is_short() ? mask(value, row, column) : value;
+  }
+  __device__ __forceinline__ float of(float value, i64 row, i64 column) const {
+    return mask(activate(activation, add_up(value, row, column)), row, column);
+  }
+};
+
+// The tile of C whose first row and column are given, over [k, k_end): at most one chain.
+template <i32 kTile, i32 kDepth, i32 kEach>
+__device__ __forceinline__ void multiply_tile(const Operand& a, const Operand& b, i64 row, i64 column, i64 k, i64 k_end,
+                                              float* c, i64 c_row, const Epilogue& epilogue, float* tile_a,
+                                              float* tile_b) {
+  using T = Tile<kTile, kDepth, kEach>;
+  using Lines = typename T::Lines;
+  Stage<kTile, kDepth> from_a, from_b;
+  from_a.start(a, row, k);
+  from_b.start(b, column, k);
+  float sum[kEach][kEach];
+  T::clear(sum);
+  T::multiply(from_a, from_b, k_end - k, tile_a, tile_b, sum);
+  const i32 tx = T::tx(), ty = T::ty();
+#pragma unroll
+  for (i32 i = 0; i < kEach; ++i) {
+    const i64 at_row = row + Lines::line(ty, i);
+#pragma unroll
+    for (i32 j = 0; j < kEach; ++j) {
+      const i64 at_column = column + Lines::line(tx, j);
+      if (at_row < a.lines && at_column < b.lines) {
+        c[at_row * c_row + at_column] = epilogue.short_of(sum[i][j], at_row, at_column);
+      }
+    }
+  }
+  if (epilogue.is_short()) return;
+#pragma unroll 1  // 64 copies of tanh would be longer than all the rest
+  for (i32 e = 0; e < kEach * kEach; ++e) {
+    const i64 at_row = row + Lines::line(ty, e / kEach), at_column = column + Lines::line(tx, e % kEach);
+    if (at_row >= a.lines || at_column >= b.lines) continue;
+    float* at = c + at_row * c_row + at_column;  // this thread wrote it
+    *at = epilogue.mask(activate(epilogue.activation, *at), at_row, at_column);
+  }
+}
+
+// z counts the products of a stack, or, where k_part is below k, the parts of one product, whose C lie c_step apart.
+template <i32 kTile, i32 kDepth, i32 kEach>
+__device__ __forceinline__ void multiply(const float* a, i64 a_row, i64 a_col, i64 a_step, const float* b, i64 b_row,
+                                         i64 b_col, i64 b_step, float* c, i64 c_row, i64 c_step, i64 m, i64 n, i64 k,
+                                         i64 k_begin, i64 k_part, const Epilogue& epilogue, float* tile_a,
+                                         float* tile_b) {
+  const i64 z = blockIdx.z;
+  const Operand left{a + z * a_step, a_row, a_col, m}, right{b + z * b_step, b_col, b_row, n};
+  const i64 first = k_begin + (k_part < k ? z * k_part : 0);
+  multiply_tile<kTile, kDepth, kEach>(left, right, static_cast<i64>(blockIdx.x) * kTile,
+                                      static_cast<i64>(blockIdx.y) * kTile, first, smaller(first + k_part, k),
+                                      c + z * c_step, c_row, epilogue, tile_a, tile_b);
+}
+
+}  // namespace catalase
+
+using namespace catalase;
+
+#define CATALASE_MATMUL(name, tile, depth, each)                                                                      \
+  extern "C" __global__ void __launch_bounds__(256, 2)                                                                \
+      name(const float* a, i64 a_row, i64 a_col, i64 a_step, const float* b, i64 b_row, i64 b_col, i64 b_step,        \
+           float* c, i64 c_row, i64 c_step, i64 m, i64 n, i64 k, i64 k_begin, i64 k_part, const float* bias,          \
+           const float* add, i64 add_row, const float* keep, i64 keep_row, i64 activation) {                          \
+    __shared__ __align__(16) float tile_a[2 * depth * (tile + kPad)];                                                 \
+    __shared__ __align__(16) float tile_b[2 * depth * (tile + kPad)];                                                 \
+    multiply<tile, depth, each>(a, a_row, a_col, a_step, b, b_row, b_col, b_step, c, c_row, c_step, m, n, k, k_begin, \
+                                k_part, Epilogue{bias, add, add_row, keep, keep_row, activation}, tile_a, tile_b);    \
+  }
+
+CATALASE_MATMUL(matmul_f32_128, 128, 8, 8)
+CATALASE_MATMUL(matmul_f32_64, 64, 16, 4)
+CATALASE_MATMUL(matmul_f32_32, 32, 32, 2)
+
+// C = epilogue(parts[0] + parts[1] + ...), in order; parts (count, M, N) contiguous. C may be parts[0]. One thread an
+// output, neighbours along a row. Bound: memory bandwidth.
+extern "C" __global__ void __launch_bounds__(256)
+    join_parts_f32(const float* parts, i64 count, float* c, i64 c_row, i64 m, i64 n, const float* bias,
+                   const float* add, i64 add_row, const float* keep, i64 keep_row, i64 activation) {
+  const Epilogue epilogue{bias, add, add_row, keep, keep_row, activation};
+  for (i64 i = global_thread(); i < m * n; i += global_threads()) {
+    float total = parts[i];
+    for (i64 p = 1; p < count; ++p) total = total + parts[p * m * n + i];
+    c[i / n * c_row + i % n] = epilogue.of(total, i / n, i % n);
+  }
+}
+
+// sums[part, j] = sum over rows i of part `part` (4,096 rows each) of x[i, j], ascending; join_parts_f32 adds them. One
+// thread a column, neighbouring columns in a warp; blockIdx.y is the part. Bound: bandwidth where there are columns
+// enough; 4,096 dependent additions where there are few.
+extern "C" __global__ void __launch_bounds__(128) column_sum_f32(const float* x, i64 x_row, float* sums, i64 m, i64 n) {
+  const i64 column = global_thread();
+  if (column >= n) return;
+  const i64 first = static_cast<i64>(blockIdx.y) * kChain, end = smaller(first + kChain, m);
+  float sum = 0.0f;
+  for (i64 i = first; i < end; ++i) sum = sum + x[i * x_row + column];
+  sums[static_cast<i64>(blockIdx.y) * n + column] = sum;
+}

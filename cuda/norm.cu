@@ -1,0 +1,137 @@
+// Batch normalization of the columns (channels) of a matrix x (M, C); float32, contiguous.
+//
+//   mean[c] = sum_i x[i, c] / M      var[c] = sum_i (x[i, c] - mean[c])^2 / M
+//   y[i, c] = act((x[i, c] - mean[c]) * scale[c] + beta[c])      scale = gamma / sqrt(var + eps)
+//   g = dy where act passed it on, h = (x - mean) / sqrt(var + eps)
+//   dbeta = sum_i g      dgamma = sum_i g h      dx = scale * (g - dbeta / M - h dgamma / M)
+//
+// Statistics are taken in blocks of 64 rows, each about a rough mean of its own, and joined in double precision in
+// ascending order (Chan, Golub and LeVeque 1979): the CPU's operations in its order, so its bits, on any grid.
+// Threads: for the sums one a channel of a block of rows, the channel running fastest, so a warp reads neighbours from
+// 32 channels on; for the joining one a channel; for the maps a grid that walks the array. Bound: memory bandwidth,
+// forward 12 bytes an element (x twice, y), backward 20; with millions of rows the joining, a chain of M / 64 steps a
+// channel.
+#include "types.cuh"
+
+namespace catalase {
+
+constexpr i64 kBlockRows = 64;
+
+__device__ __forceinline__ double inverse_deviation(float var, double eps) {
+  return 1.0 / sqrt(static_cast<double>(var) + eps);
+}
+
+// dy where the activation passed it on: the value before it is computed as on the way there.
+__device__ __forceinline__ float passed(float dy, float centered, float scale, float beta, i64 relu) {
+  return relu != 0 && fmaf(centered, scale, beta) <= 0.0f ? 0.0f : dy;
+}
+
+}  // namespace catalase
+
+using namespace catalase;
+
+// sums (blocks, 3, C): a rough mean r, then the sums of x - r and of its square. n = blocks * C threads have work.
+extern "C" __global__ void __launch_bounds__(256)
+    moments_f32(const float* x, i64 rows, i64 channels, float* sums, i64 n) {
+  for (i64 i = global_thread(); i < n; i += global_threads()) {
+    const i64 b = i / channels, c = i % channels, count = smaller(rows - b * kBlockRows, kBlockRows);
+    const float* from = x + b * kBlockRows * channels + c;
+    float rough = 0.0f, first = 0.0f, second = 0.0f;
+    for (i64 r = 0; r < count; ++r) rough = rough + from[r * channels];
+    rough = rough / static_cast<float>(count);
+    for (i64 r = 0; r < count; ++r) {
+      const float d = from[r * channels] - rough;
+      first = first + d;
+      second = fmaf(d, d, second);
+    }
+    float* to = sums + 3 * b * channels + c;
+    to[0] = rough;
+    to[channels] = first;
+    to[2 * channels] = second;
+  }
+}
+
+extern "C" __global__ void __launch_bounds__(256)
+    join_moments_f32(const float* sums, i64 rows, float* mean, float* var, i64 channels) {
+  for (i64 c = global_thread(); c < channels; c += global_threads()) {
+    double middle = 0.0, squares = 0.0;
+    for (i64 b = 0; b * kBlockRows < rows; ++b) {
+      const double before = static_cast<double>(b * kBlockRows);
+      const double count = static_cast<double>(smaller(rows - b * kBlockRows, kBlockRows));
+      const double share = count / (before + count);
+      const float* from = sums + 3 * b * channels + c;
+      const double s1 = from[channels], offset = s1 / count;
+      const double delta = static_cast<double>(from[0]) + offset - middle;
+      middle = middle + delta * share;
+      squares = squares + (static_cast<double>(from[2 * channels]) - s1 * offset + delta * delta * before * share);
+    }
+    const double v = squares / static_cast<double>(rows);
+    mean[c] = static_cast<float>(middle);
+    var[c] = static_cast<float>(v < 0.0 ? 0.0 : v);  // NaN stays
+  }
+}
+
+extern "C" __global__ void __launch_bounds__(256)
+    norm_scale_f32(const float* gamma, const float* var, double eps, float* scale, i64 channels) {
+  for (i64 c = global_thread(); c < channels; c += global_threads()) {
+    scale[c] = static_cast<float>(static_cast<double>(gamma[c]) * inverse_deviation(var[c], eps));
+  }
+}
+
+extern "C" __global__ void __launch_bounds__(256)
+    normalize_f32(const float* x, const float* mean, const float* scale, const float* beta, i64 relu, float* y,
+                  i64 channels, i64 n) {
+  for (i64 i = global_thread(); i < n; i += global_threads()) {
+    const i64 c = i % channels;
+    const float v = fmaf(x[i] - mean[c], scale[c], beta[c]);
+    y[i] = relu != 0 && v < 0.0f ? 0.0f : v;
+  }
+}
+
+// sums (blocks, 2, C): of g, and of g * (x - mean).
+extern "C" __global__ void __launch_bounds__(256)
+    gradient_sums_f32(const float* x, const float* dy, const float* mean, const float* scale, const float* beta,
+                      i64 relu, i64 rows, i64 channels, float* sums, i64 n) {
+  for (i64 i = global_thread(); i < n; i += global_threads()) {
+    const i64 b = i / channels, c = i % channels, count = smaller(rows - b * kBlockRows, kBlockRows);
+    const i64 start = b * kBlockRows * channels + c;
+    float of_g = 0.0f, of_gx = 0.0f;
+    for (i64 r = 0; r < count; ++r) {
+      const float centered = x[start + r * channels] - mean[c];
+      const float g = passed(dy[start + r * channels], centered, scale[c], beta[c], relu);
+      of_g = of_g + g;
+      of_gx = fmaf(g, centered, of_gx);
+    }
+    sums[2 * b * channels + c] = of_g;
+    sums[(2 * b + 1) * channels + c] = of_gx;
+  }
+}
+
+// batch: whether mean and var came from x itself, so that dx goes through them too.
+extern "C" __global__ void __launch_bounds__(256)
+    join_gradients_f32(const float* sums, const float* var, double eps, i64 batch, i64 rows, float* dgamma,
+                       float* dbeta, float* dy_mean, float* slope, i64 channels) {
+  for (i64 c = global_thread(); c < channels; c += global_threads()) {
+    double of_g = 0.0, of_gx = 0.0;
+    for (i64 b = 0; b * kBlockRows < rows; ++b) {
+      of_g = of_g + static_cast<double>(sums[2 * b * channels + c]);
+      of_gx = of_gx + static_cast<double>(sums[(2 * b + 1) * channels + c]);
+    }
+    const double inverse = inverse_deviation(var[c], eps), m = static_cast<double>(rows > 0 ? rows : 1);
+    dbeta[c] = static_cast<float>(of_g);
+    dgamma[c] = static_cast<float>(of_gx * inverse);
+    dy_mean[c] = batch != 0 ? static_cast<float>(of_g / m) : 0.0f;
+    slope[c] = batch != 0 ? static_cast<float>(of_gx * inverse * inverse / m) : 0.0f;
+  }
+}
+
+extern "C" __global__ void __launch_bounds__(256)
+    norm_input_gradient_f32(const float* x, const float* dy, const float* mean, const float* scale, const float* beta,
+                            const float* dy_mean, const float* slope, i64 relu, float* dx, i64 channels, i64 n) {
+  for (i64 i = global_thread(); i < n; i += global_threads()) {
+    const i64 c = i % channels;
+    const float centered = x[i] - mean[c];
+    const float g = passed(dy[i], centered, scale[c], beta[c], relu);
+    dx[i] = scale[c] * fmaf(-centered, slope[c], g - dy_mean[c]);
+  }
+}

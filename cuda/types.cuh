@@ -1,0 +1,35 @@
+// What every kernel file of this folder shares: integer types, the activations' numbers, the chain of a product.
+//
+// The folder includes nothing from outside: NVRTC has no stdint.h. All kernel parameters are pointers, i64, float or
+// double, so that a caller can get none of their sizes wrong. Compiled with -fmad=false and -ftz=true: a product and a
+// sum become one FMA only where the source says fmaf, and denormals count as zero, as on the CPU.
+#pragma once
+
+namespace catalase {
+
+using u8 = unsigned char;
+using u32 = unsigned int;
+using u64 = unsigned long long;
+using i32 = int;
+using i64 = long long;
+
+static_assert(sizeof(u32) == 4 && sizeof(i64) == 8 && sizeof(void*) == 8, "the sizes that launches pass");
+
+// Sums are cut every kChain terms, and the parts added in order: the rule of the CPU's products.
+constexpr i64 kChain = 4096;
+
+enum Activation : i32 { kIdentity = 0, kRelu = 1, kTanh = 2, kSigmoid = 3, kSoftplus = 4 };
+
+__device__ __forceinline__ i64 smaller(i64 a, i64 b) {
+  return a < b ? a : b;
+}
+
+// The number of this thread in the grid, and how many there are: one-dimensional launches only.
+__device__ __forceinline__ i64 global_thread() {
+  return static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x;
+}
+__device__ __forceinline__ i64 global_threads() {
+  return static_cast<i64>(gridDim.x) * blockDim.x;
+}
+
+}  // namespace catalase

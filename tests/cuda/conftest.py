@@ -1,0 +1,89 @@
+"""One fixture for every test of device code: the pretended device ("host"), and a real one ("cuda") where there is."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from catalase import _cuda
+from catalase._cuda._arrays import register
+from tests.cuda import build
+from tests.cuda.host import HostArray, HostRuntime
+
+
+@dataclass
+class Backend:
+    """Where a test runs: how arrays get there and back."""
+
+    name: str
+    runtime: Any
+    array: Callable[[np.ndarray[Any, Any]], Any]
+
+    def get(self, x: Any) -> np.ndarray[Any, Any]:
+        assert not isinstance(x, np.ndarray), "the result must be on the device"
+        return self.runtime.to_host(x)
+
+    def poisoned(self, shape: Any, dtype: Any = np.float32) -> Any:
+        """An array that an operation must write wholly."""
+        return self.array(np.full(shape, np.nan if np.dtype(dtype).kind == "f" else 0xA5, dtype))
+
+
+def _folder(config: pytest.Config) -> Path:
+    """Where programs are kept from one run to the next; for one run only where pytest keeps no cache."""
+    cache = getattr(config, "cache", None)
+    return cache.mkdir("cuda-host") if cache is not None else Path(tempfile.mkdtemp())
+
+
+@pytest.fixture(scope="session")
+def host_program(request: pytest.FixtureRequest) -> Callable[[list[Path]], Path]:
+    """Builds a program from device code; skips where there is no g++ with its sanitizers."""
+    folder = _folder(request.config)
+    reason = build.why_not(folder)
+    if reason:
+        pytest.skip(reason)
+    return lambda sources: build.build(sources, folder)
+
+
+@pytest.fixture(scope="session")
+def host_runtime(host_program: Callable[[list[Path]], Path]) -> Iterator[HostRuntime]:
+    runtime = HostRuntime(host_program(sorted(build.KERNELS.glob("*.cu"))))
+    register(HostArray, runtime)
+    yield runtime
+    runtime.close()
+
+
+@pytest.fixture(params=["host", pytest.param("cuda", marks=pytest.mark.cuda)])
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """Runs a test on each backend, and makes sure that kernels of that backend ran."""
+    if request.param == "host":
+        runtime = request.getfixturevalue("host_runtime")
+        made = Backend("host", runtime, runtime.array)
+        before = runtime.launches
+        yield made
+        assert runtime.launches > before, "the test ran no kernel on the host"
+        return
+    if not _device():
+        pytest.skip(_cuda.describe_device())
+    cupy = _cuda.require_cuda("tests")
+    runtime = _cuda.runtime_of("tests", x=cupy.zeros(1))
+    launches, launch = 0, runtime.launch
+
+    def counted(*args: Any) -> None:
+        nonlocal launches
+        launches += 1
+        launch(*args)
+
+    runtime.launch = counted
+    yield Backend("cuda", runtime, cupy.asarray)
+    del runtime.launch
+    assert launches > 0, "the test ran no kernel on the device"
+
+
+def _device() -> bool:
+    return not _cuda.describe_device().startswith("none")

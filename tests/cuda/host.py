@@ -1,0 +1,171 @@
+"""A "device" that is a process of its own: device code as host C++ over the shim, with its own memory.
+
+`HostArray` has what the array functions use of CuPy's arrays and no more: it cannot be turned into a NumPy array by
+accident, and NumPy's functions do not take it. `HostRuntime` counts launches, so that a test can tell that they ran.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import subprocess
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from catalase._cuda._arrays import value
+
+
+class _Buffer:
+    """Memory of the device, freed with its last view."""
+
+    def __init__(self, runtime: HostRuntime, size: int) -> None:
+        self.runtime, self.size = runtime, size
+        self.pointer = struct.unpack("Q", runtime.ask(b"A" + struct.pack("Q", size), 8))[0]
+
+    def __del__(self) -> None:
+        self.runtime.tell(b"F" + struct.pack("Q", self.pointer))
+
+
+class HostArray:
+    """An array on the pretended device."""
+
+    __array_ufunc__ = None
+
+    def __init__(self, buffer: _Buffer, layout: np.ndarray[Any, Any]) -> None:
+        self._buffer, self._layout = (
+            buffer,
+            layout,
+        )  # layout: a NumPy array over as much memory, used for its strides only
+
+    shape = property(lambda self: self._layout.shape)
+    ndim = property(lambda self: self._layout.ndim)
+    size = property(lambda self: self._layout.size)
+    dtype = property(lambda self: self._layout.dtype)
+    itemsize = property(lambda self: self._layout.itemsize)
+    strides = property(lambda self: self._layout.strides)
+    flags = property(lambda self: SimpleNamespace(c_contiguous=self._layout.flags.c_contiguous))  # all that is used
+    T = property(lambda self: HostArray(self._buffer, self._layout.T))
+
+    def __len__(self) -> int:
+        return len(self._layout)
+
+    def __array__(self, *args: Any, **kwargs: Any) -> None:
+        raise TypeError("a HostArray is no NumPy array; use get()")
+
+    def __getitem__(self, index: Any) -> HostArray:
+        view = self._layout[index]
+        assert view.size == 0 or np.may_share_memory(view, self._layout)
+        return HostArray(self._buffer, view)
+
+    def __setitem__(self, index: Any, x: HostArray) -> None:
+        """As CuPy's: copies values of the device, into a view."""
+        target = self[index]
+        everything = self._buffer.runtime.ask(
+            b"R" + struct.pack("QQ", self._buffer.pointer, self._buffer.size), self._buffer.size
+        )
+        flat = bytearray(everything)
+        np.ndarray(target.shape, target.dtype, flat, target.pointer - self._buffer.pointer, target.strides)[...] = (
+            x.get()
+        )
+        self._buffer.runtime.tell(b"W" + struct.pack("QQ", self._buffer.pointer, len(flat)) + bytes(flat))
+
+    def reshape(self, *shape: Any) -> HostArray:
+        assert self.flags.c_contiguous
+        return HostArray(self._buffer, self._layout.reshape(*shape))
+
+    def swapaxes(self, a: int, b: int) -> HostArray:
+        return HostArray(self._buffer, self._layout.swapaxes(a, b))
+
+    @property
+    def pointer(self) -> int:
+        base = self._layout
+        while isinstance(base.base, np.ndarray):
+            base = base.base
+        return self._buffer.pointer + self._layout.ctypes.data - base.ctypes.data if self.size else self._buffer.pointer
+
+    def get(self) -> np.ndarray[Any, Any]:
+        data = self._buffer.runtime.ask(
+            b"R" + struct.pack("QQ", self._buffer.pointer, self._buffer.size), self._buffer.size
+        )
+        flat = np.frombuffer(data or b"\0" * 8, np.uint8)
+        return np.ndarray(self.shape, self.dtype, flat, self.pointer - self._buffer.pointer, self.strides).copy()
+
+
+class HostRuntime:
+    """Runs the kernels of a program that `build.build` made. Launches take turns at the schedules, unless one is set."""
+
+    name = "host"
+    multiprocessors = 4
+
+    def __init__(self, program: Path) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with this object)
+        options = {"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+        self._process: Any = subprocess.Popen(
+            [str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=options
+        )
+        self.launches, self.kernels, self.schedule = 0, set[str](), None
+
+    def close(self) -> None:
+        with contextlib.suppress(BrokenPipeError):  # what an ended process was still to be told
+            self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+
+    def tell(self, command: bytes) -> None:
+        with contextlib.suppress(BrokenPipeError, ValueError):  # it ended: the next answer that is asked for says why
+            self._process.stdin.write(command)
+            self._process.stdin.flush()
+
+    def ask(self, command: bytes, size: int) -> bytes:
+        self.tell(command)
+        answer = self._process.stdout.read(size)
+        if len(answer) < size:
+            self._process.wait()
+            self._errors.seek(0)
+            raise RuntimeError(self._errors.read().decode(errors="replace") or "the device process ended")
+        return answer
+
+    def array(self, x: np.ndarray[Any, Any]) -> HostArray:
+        """A copy on the device, contiguous."""
+        made = self.empty(x.shape, x.dtype)
+        data = np.ascontiguousarray(x).tobytes()
+        self.tell(b"W" + struct.pack("QQ", made._buffer.pointer, len(data)) + data)
+        return made
+
+    def empty(self, shape: Any, dtype: Any = np.float32) -> HostArray:
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        layout = np.empty(shape, dtype)
+        return HostArray(_Buffer(self, layout.nbytes), layout)
+
+    def contiguous(self, x: HostArray) -> HostArray:
+        return x if x.flags.c_contiguous else self.array(x.get())
+
+    def may_share(self, x: HostArray, y: HostArray) -> bool:
+        return x._buffer is y._buffer and np.may_share_memory(x._layout, y._layout)
+
+    def to_host(self, x: HostArray) -> np.ndarray[Any, Any]:
+        return x.get()
+
+    def launch(self, kernel: str, grid: Any, block: Any, shared_bytes: int, args: tuple[Any, ...]) -> None:
+        name = kernel.partition(".")[2]
+        schedule = self.launches % 3 + (self.launches // 3 if self.launches % 3 == 2 else 0)
+        schedule = schedule if self.schedule is None else self.schedule
+        self.launches += 1
+        self.kernels.add(name)
+        grid, block = (*grid, 1, 1)[:3], (*block, 1, 1)[:3]
+        packed = [b"L", struct.pack("I", len(name)), name.encode(), struct.pack("7I", *grid, *block, schedule)]
+        packed.append(struct.pack("I", len(args)))
+        for x in args:
+            if x is None or isinstance(x, HostArray):
+                kind, data = b"p", struct.pack("Q", 0 if x is None else x.pointer)
+            else:
+                scalar = value(x)
+                kind, data = (b"f" if scalar.dtype.kind == "f" else b"i"), scalar.tobytes()
+            packed.append(kind + struct.pack("I", len(data)) + data)
+        size = struct.unpack("Q", self.ask(b"".join(packed), 8))[0]
+        if size:
+            raise TypeError(self.ask(b"", size).decode())

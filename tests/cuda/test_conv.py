@@ -1,0 +1,95 @@
+"""Convolutions on a device: close to float64 over awkward geometry, and the CPU's bits where both sum in one order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import catalase as ct
+from tests.cuda.agreement import same_as_cpu
+from tests.ops.test_conv import BACKWARD, CASES, FORWARD
+
+TRANSPOSED = {1: ct.ops.conv_transpose1d, 2: ct.ops.conv_transpose2d, 3: ct.ops.conv_transpose3d}
+TRANSPOSED_BACKWARD = {
+    1: ct.ops.conv_transpose1d_backward, 2: ct.ops.conv_transpose2d_backward, 3: ct.ops.conv_transpose3d_backward,
+}  # fmt: skip
+MORE = [
+    ((2, 7, 6, 5), (3, 3), 66, {"padding": "valid", "activation": "sigmoid"}),  # two tiles of channels
+    ((3, 9, 8, 3), (3, 3), 4, {}),
+]
+
+
+def case(rng, shape, kernel, channels, options):
+    groups = options.get("groups", 1)
+    x = rng.standard_normal(shape).astype(np.float32)
+    w = rng.standard_normal((*kernel, shape[-1] // groups, channels)).astype(np.float32)
+    return x, w, rng.standard_normal(channels).astype(np.float32), len(kernel)
+
+
+def close(found, expected, terms):
+    """Within the rounding of two chains of so many terms of size 1 or so."""
+    assert found.shape == expected.shape and found.dtype == np.float32
+    return np.allclose(found, expected, rtol=1e-4, atol=4e-7 * max(terms, 16))
+
+
+@pytest.mark.parametrize("shape, kernel, channels, options", CASES + MORE, ids=str)
+def test_forward_and_gradients(backend, rng, shape, kernel, channels, options):
+    x, w, b, dims = case(rng, shape, kernel, channels, options)
+    on = [backend.array(a) for a in (x, w, b)]
+    ct.ops.relu(backend.array(np.ones(1, np.float32)))  # since an empty convolution launches nothing
+    y = FORWARD[dims](*on, **options)
+    cpu = FORWARD[dims](x, w, b, **options, exact=True)
+    assert same_as_cpu(backend.get(y), cpu)
+    dy = rng.standard_normal(cpu.shape).astype(np.float32)
+    dw, db = backend.poisoned(w.shape), backend.poisoned(channels)
+    found = BACKWARD[dims](backend.array(dy), on[0], on[1], backend.array(cpu), **options, out_dw=dw, out_db=db)
+    expected = BACKWARD[dims](dy, x, w, cpu, **options, exact=True)
+    assert found[1] is dw and same_as_cpu(backend.get(dw), expected[1])
+    assert found[2] is db and same_as_cpu(backend.get(db), expected[2])
+    dx, terms = backend.get(found[0]), int(np.prod(kernel)) * channels
+    if shape[-1] <= 4 and options.get("groups", 1) == 1:  # there the CPU sums tap by tap
+        assert close(dx, expected[0], terms)
+    else:
+        assert same_as_cpu(dx, expected[0])
+    none = BACKWARD[dims](backend.array(dy), on[0], on[1], backend.array(cpu), **options, need_dx=False)
+    assert none[0] is None and np.array_equal(backend.get(none[1]), backend.get(dw))
+
+
+@pytest.mark.parametrize(
+    "shape, kernel, channels, options",
+    [((2, 5, 6, 7), (3, 3), 5, {"stride": 2}), ((1, 4, 5, 6), (2, 3), 6, {"groups": 2, "activation": "relu", "flip_kernel": True}),
+     ((2, 9, 3), (4,), 6, {"stride": 3, "padding": "valid"}), ((1, 3, 3, 4, 2), (2, 2, 2), 5, {"stride": (1, 2, 1)})], ids=str,
+)  # fmt: skip
+def test_transposed(backend, rng, shape, kernel, channels, options):
+    groups, dims = options.get("groups", 1), len(kernel)
+    x = rng.standard_normal(shape).astype(np.float32)
+    w = rng.standard_normal((*kernel, channels // groups, shape[-1])).astype(np.float32)
+    b = rng.standard_normal(channels).astype(np.float32)
+    y, cpu = (
+        TRANSPOSED[dims](*map(backend.array, (x, w, b)), **options),
+        TRANSPOSED[dims](x, w, b, **options, exact=True),
+    )
+    assert close(backend.get(y), cpu, w[..., 0, :].size) and same_as_cpu(backend.get(y), cpu)
+    dy = rng.standard_normal(cpu.shape).astype(np.float32)
+    found = TRANSPOSED_BACKWARD[dims](*map(backend.array, (dy, x, w, cpu)), **options)
+    expected = TRANSPOSED_BACKWARD[dims](dy, x, w, cpu, **options, exact=True)
+    assert all(same_as_cpu(backend.get(a), e) for a, e in zip(found, expected, strict=True))
+
+
+def test_an_image_alone_gives_the_bits_it_has_in_a_batch(backend, rng):
+    x, w, b, _ = case(rng, (3, 9, 8, 5), (3, 3), 6, {})
+    whole = backend.get(ct.ops.conv2d(*map(backend.array, (x, w, b))))
+    assert np.array_equal(backend.get(ct.ops.conv2d(*map(backend.array, (x[1:2], w, b))))[0], whole[1])
+
+
+def test_errors(backend):
+    x, w = backend.array(np.ones((1, 5, 5, 3), np.float32)), backend.array(np.ones((3, 3, 3, 2), np.float32))
+    with pytest.raises(ValueError, match="x has 3 channels but w takes 2"):
+        ct.ops.conv2d(x, w[:, :, :2])
+    with pytest.raises(TypeError, match="on one device"):
+        ct.ops.conv2d(x, np.ones((3, 3, 3, 2), np.float32))
+    with pytest.raises(TypeError, match="must be float32 on CUDA"):
+        ct.ops.conv2d(backend.array(np.ones((1, 5, 5, 3))), backend.array(np.ones((3, 3, 3, 2))))
+    with pytest.raises(ValueError, match="dy must have shape"):
+        ct.ops.conv2d_backward(x, x, w, x)
+    ct.ops.conv2d(x, w)

@@ -1,0 +1,118 @@
+"""Dense layers on a device, by product and by gathering rows: the CPU's bits, and close to float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import catalase as ct
+from catalase._cuda.linear import GatheredBatch
+from tests.cuda.agreement import same_as_cpu
+from tests.reference import matmul as reference
+
+SHAPES = [(1, 8, 1), (3, 40, 129), (2, 1032, 5), (5, 5000, 3), (1030, 16, 2)]
+
+
+def batch(rng, rows, features):
+    bits = np.packbits(rng.random((rows, features)) < 0.05, axis=1, bitorder="little")
+    return bits, np.unpackbits(bits, axis=1, bitorder="little").astype(np.float32)
+
+
+def layer(rng, features, outputs):
+    return rng.standard_normal((features, outputs)).astype(np.float32), rng.standard_normal(outputs).astype(np.float32)
+
+
+def assert_close(y, x, w, b, activation):
+    exact, bound = reference.linear(x, w, b, activation)
+    assert y.shape == exact.shape and np.all(np.abs(y - exact) <= bound)
+
+
+@pytest.mark.parametrize("activation", [None, "relu", "tanh", "sigmoid", "softplus"])
+@pytest.mark.parametrize("bias", [False, True])
+def test_dense(backend, rng, activation, bias):
+    x = rng.standard_normal((33, 47)).astype(np.float32)
+    w, b = layer(rng, 47, 21)
+    b = b if bias else None
+    y = backend.get(
+        ct.ops.linear(
+            backend.array(x), backend.array(w), None if b is None else backend.array(b), activation=activation
+        )
+    )
+    assert_close(y, x, w, b, activation)
+    assert same_as_cpu(y, ct.ops.linear(x, w, b, activation=activation))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("kind", ["bits", "floats"])
+def test_gathered(backend, rng, shape, kind):
+    rows, features, outputs = shape
+    bits, dense = batch(rng, rows, features)
+    if kind == "floats":
+        dense *= rng.standard_normal(dense.shape).astype(np.float32)
+    w, b = layer(rng, features, outputs)
+    x = backend.array(bits if kind == "bits" else dense)
+    x = x if kind == "bits" else GatheredBatch(x)
+    activation = "tanh" if features < 100 else None  # tanh of long sums is 1, whatever their last bits
+    y = backend.get(ct.ops.linear(x, backend.array(w), backend.array(b), activation=activation))
+    assert_close(y, dense, w, b, activation)
+    assert same_as_cpu(y, ct.ops.linear(dense, w, b, activation=activation))
+    dz = rng.standard_normal((rows, outputs)).astype(np.float32)
+    out = backend.poisoned((features, outputs))
+    gathered = ct.ops.as_sparse(x)
+    assert ct.ops.LinearGradient(gathered, backend.array(dz)).array(out) is out
+    assert same_as_cpu(backend.get(out), ct.ops.LinearGradient(dense, dz).array())
+
+
+def test_a_row_alone_gives_the_bits_it_has_in_a_batch(backend, rng):
+    bits, dense = batch(rng, 7, 2048)
+    w, b = map(backend.array, layer(rng, 2048, 30))
+    whole = backend.get(ct.ops.linear(backend.array(bits), w, b))
+    assert np.array_equal(backend.get(ct.ops.linear(backend.array(bits[3:4]), w, b))[0], whole[3])
+    assert same_as_cpu(backend.get(ct.ops.linear(backend.array(dense), w, b)), whole)
+
+
+def test_as_sparse_counts(backend, rng):
+    _, dense = batch(rng, 10, 1000)
+    found = ct.ops.as_sparse(backend.array(dense))
+    assert found is not None and found.entries == np.count_nonzero(dense) and found.shape == (10, 1000)
+    assert ct.ops.as_sparse(found) is found
+    assert ct.ops.as_sparse(backend.array(np.ones((10, 1000), np.float32))) is None
+    assert ct.ops.as_sparse(backend.array(np.zeros((2, 10), np.float32))) is None
+    wide = backend.array(np.concatenate([dense, np.ones((10, 7), np.float32)], 1))[:, :1000]
+    assert ct.ops.as_sparse(wide).entries == found.entries
+
+
+@pytest.mark.parametrize("activation", [None, "relu", "tanh"])
+@pytest.mark.parametrize("kind", ["dense", "bits"])
+def test_gradients(backend, rng, activation, kind):
+    bits, _ = batch(rng, 12, 48)
+    w, b = layer(rng, 48, 7)
+    x = bits if kind == "bits" else rng.standard_normal((12, 48)).astype(np.float32)
+    y = ct.ops.linear(x, w, b, activation=activation)
+    dy = rng.standard_normal(y.shape).astype(np.float32)
+    dw, db = backend.poisoned((48, 7)), backend.poisoned(7)
+    found = ct.ops.linear_backward(
+        *map(backend.array, (dy, x, w, y)), activation=activation, out_dw=dw, out_db=db
+    )  # fmt: skip
+    assert found[1] is dw and found[2] is db
+    expected = ct.ops.linear_backward(dy, x, w, y, activation=activation)
+    for a, e in zip(found, expected, strict=True):
+        assert (a is None and e is None) or same_as_cpu(backend.get(a), e)
+
+
+def test_empty_and_errors(backend, rng):
+    w, b = map(backend.array, layer(rng, 16, 3))
+    assert ct.ops.linear(backend.array(np.empty((0, 16), np.float32)), w, b).shape == (0, 3)
+    assert ct.ops.linear(backend.array(np.empty((0, 2), np.uint8)), w, b).shape == (0, 3)
+    x = backend.array(np.ones((2, 16), np.float32))
+    with pytest.raises(TypeError, match="taken as packed bits"):
+        ct.ops.linear(backend.array(np.ones((2, 3), np.uint8)), w)
+    with pytest.raises(ValueError, match="x has 16 columns but w has 3 rows"):
+        ct.ops.linear(x, w.T)
+    with pytest.raises(TypeError, match="on one device"):
+        ct.ops.linear(np.ones((2, 16), np.float32), w)
+    with pytest.raises(TypeError, match="x is on the GPU"):
+        ct.ops.linear(x, np.ones((16, 3), np.float32))
+    with pytest.raises(ValueError, match=r"b must have shape \(3,\)"):
+        ct.ops.linear(x, w, x)
+    ct.ops.linear(x, w, b)

@@ -1,0 +1,69 @@
+"""Pooling on a device: equal to the oracle where numbers are whole, and the CPU's bits where they are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import catalase as ct
+from tests.cuda.agreement import same_as_cpu
+from tests.ops.test_pool import configurations, functions
+from tests.reference import pool as reference
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(config=configurations(), seed=st.integers(0, 2**32 - 1))
+def test_every_geometry(backend, config, seed):
+    shape, size, stride, padding = config
+    rng = np.random.default_rng(seed)
+    options = {"stride": stride, "padding": padding}
+    for kind in ("max", "avg"):
+        forward, backward = functions(kind, len(size))
+        for x in (rng.integers(-3, 4, shape).astype(np.float32), rng.standard_normal(shape).astype(np.float32)):
+            y = backend.get(forward(backend.array(x), size, **options))
+            assert same_as_cpu(y, forward(x, size, **options)), config
+            if kind == "max":
+                assert np.array_equal(y, reference.pool(kind, x, size, stride, padding)), config
+            dy = rng.standard_normal(y.shape).astype(np.float32)
+            on = backend.array(x) if kind == "max" else shape
+            dx = backend.get(backward(backend.array(dy), on, size, **options))
+            assert same_as_cpu(dx, backward(dy, x if kind == "max" else shape, size, **options)), config
+
+
+def test_global_pooling_and_nan(backend, rng):
+    x = rng.standard_normal((2, 5, 4, 3)).astype(np.float32)
+    x[0, 2, 1, 0] = np.nan
+    dy = rng.standard_normal((2, 3)).astype(np.float32)
+    for name, given_ in (("global_max_pool", x), ("global_avg_pool", x.shape)):
+        forward, backward = getattr(ct.ops, name), getattr(ct.ops, name + "_backward")
+        assert same_as_cpu(backend.get(forward(backend.array(x))), forward(x))
+        on = backend.array(x) if given_ is x else given_
+        assert same_as_cpu(backend.get(backward(backend.array(dy), on)), backward(dy, given_))
+
+
+@pytest.mark.parametrize("shape, factor", [((2, 3, 5), 2), ((1, 4, 3, 2), (3, 1)), ((1, 2, 3, 2, 1), 2)], ids=str)
+def test_upsampling(backend, rng, shape, factor):
+    x = rng.standard_normal(shape).astype(np.float32)
+    y = ct.ops.upsample(x, factor)
+    assert np.array_equal(backend.get(ct.ops.upsample(backend.array(x), factor)), y)
+    dy = rng.standard_normal(y.shape).astype(np.float32)
+    assert same_as_cpu(
+        backend.get(ct.ops.upsample_backward(backend.array(dy), factor)), ct.ops.upsample_backward(dy, factor)
+    )
+
+
+def test_errors(backend):
+    x = backend.array(np.ones((1, 4, 4, 2), np.float32))
+    with pytest.raises(ValueError, match="x must have 3 axes"):
+        ct.ops.max_pool1d(x)
+    with pytest.raises(ValueError, match="the window of size 5 is larger than x"):
+        ct.ops.max_pool2d(x, 5)
+    with pytest.raises(ValueError, match="dy must have shape"):
+        ct.ops.max_pool2d_backward(x, x)
+    with pytest.raises(TypeError, match="on one device"):
+        ct.ops.max_pool2d_backward(x[:, :2, :2], np.ones((1, 4, 4, 2), np.float32))
+    with pytest.raises(TypeError, match="must be float32 on CUDA"):
+        ct.ops.avg_pool2d(backend.array(np.ones((1, 4, 4, 2))))
+    ct.ops.max_pool2d(x)

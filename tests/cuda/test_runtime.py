@@ -1,0 +1,81 @@
+"""What the runtime over CuPy hands to CuPy, with a stand-in for CuPy: no device is needed, and none is claimed."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from catalase._cuda import _cupy_runtime
+
+
+class FakeArray:
+    def __init__(self, pointer, device=0):
+        self.data, self.device = SimpleNamespace(ptr=pointer), SimpleNamespace(id=device)
+
+
+class OutOfMemoryError(MemoryError):
+    pass
+
+
+def refuse(shape, dtype):
+    raise OutOfMemoryError("words of CuPy's own")
+
+
+@pytest.fixture
+def runtime(monkeypatch, tmp_path):
+    """A runtime over a stand-in with one device, which records launches."""
+    launched = []
+
+    def load(path):
+        return SimpleNamespace(
+            get_function=lambda name: lambda *args, **more: launched.append((path, name, args, more))
+        )
+
+    device = SimpleNamespace(compute_capability="90", attributes={"MultiProcessorCount": 132})
+    fake = SimpleNamespace(
+        ndarray=FakeArray,
+        RawModule=load,
+        empty=refuse,
+        get_default_memory_pool=lambda: SimpleNamespace(total_bytes=lambda: 5000),
+        cuda=SimpleNamespace(
+            Device=lambda number: device,
+            memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+            runtime=SimpleNamespace(getDevice=lambda: 0, memGetInfo=lambda: (1000, 80_000)),
+        ),
+    )
+    monkeypatch.setattr(_cupy_runtime, "require_cuda", lambda function: fake)
+    monkeypatch.setattr(_cupy_runtime, "cubin", lambda file, arch: tmp_path / f"{file}-{arch}.cubin")
+    made = _cupy_runtime.CupyRuntime()
+    made.launched = launched
+    return made
+
+
+def test_values_get_the_types_of_the_kernels_parameters(runtime):
+    runtime.launch("optim.optim_step_f32", (7,), (256,), 0, (FakeArray(2**63), None, 3, 0.5, np.float64(0.25), True))
+    (path, name, (grid, block, values), more) = runtime.launched[0]
+    assert path.endswith("optim-sm_90.cubin") and name == "optim_step_f32" and (grid, block) == ((7,), (256,))
+    assert more == {"shared_mem": 0}
+    expected = [np.uint64(2**63), np.uint64(0), np.int64(3), np.float32(0.5), np.float64(0.25), np.int64(1)]
+    assert [(type(v), v) for v in values] == [(type(v), v) for v in expected]
+    assert runtime.multiprocessors == 132
+
+
+def test_a_kernel_is_loaded_once(runtime, monkeypatch):
+    runtime.launch("loss.softmax_f32", (1,), (1,), 0, ())
+    monkeypatch.setattr(_cupy_runtime, "cubin", lambda *args: pytest.fail("loaded again"))
+    runtime.launch("loss.softmax_f32", (1,), (1,), 0, ())
+    assert len(runtime.launched) == 2
+
+
+def test_an_array_of_another_device_is_refused(runtime):
+    with pytest.raises(
+        ValueError, match=r"an array is on device 1, the current one is 0; use `with cupy\.cuda\.Device\(1\)"
+    ):
+        runtime.launch("loss.softmax_f32", (1,), (1,), 0, (FakeArray(1, device=1),))
+
+
+def test_out_of_memory_says_what_was_asked_for_and_what_is_free(runtime):
+    with pytest.raises(MemoryError, match=r"no 4,000,000 bytes .* \(1000, 1000\): 1,000 of 80,000 are free.* 5,000"):
+        runtime.empty((1000, 1000), np.float32)
