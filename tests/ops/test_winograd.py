@@ -202,8 +202,14 @@ def test_misaligned_and_read_only_input_gives_the_same_bits(backend, rng):
     others = [misaligned(a) for a in (x, w, dy)]
     for a in others:
         a.flags.writeable = False
-    for a, b in zip(all_three(x, w, dy, (1, 1)), all_three(*others, (1, 1)), strict=True):
+    for a, b in zip(through_ops(x, w, dy), through_ops(*others), strict=True):
         assert np.array_equal(a, b)
+
+
+def through_ops(x, w, dy):
+    """The functions that take the path where it pays; kernels themselves want aligned arrays."""
+    y = ct.ops.conv2d(x, w, padding="same")
+    return (y, *ct.ops.conv2d_backward(dy, x, w, y, padding="same"))
 
 
 def test_nothing_is_written_beside_the_output(backend, rng):
