@@ -171,9 +171,9 @@ def cache_folder() -> Path:
 
 def find_table(table: Table, data_dir: str | Path | None = None) -> Path | None:
     """Return where a table lies (in `data_dir`, ``CATALASE_DATA_DIR``, or the cache), or None."""
-    folders = [Path(f) for f in (data_dir, os.environ.get("CATALASE_DATA_DIR")) if f] + [cache_folder()]
     plain = table.file.removesuffix(".gz")
-    for folder in folders:
+    for place in (*filter(None, (data_dir, os.environ.get("CATALASE_DATA_DIR"))), None):
+        folder = Path(place) if place else cache_folder()
         for name in (table.file, plain, plain + ".gz"):
             if (folder / name).is_file():
                 return folder / name
