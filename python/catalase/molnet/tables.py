@@ -172,8 +172,10 @@ def cache_folder() -> Path:
 def find_table(table: Table, data_dir: str | Path | None = None) -> Path | None:
     """Return where a table lies (in `data_dir`, ``CATALASE_DATA_DIR``, or the cache), or None."""
     plain = table.file.removesuffix(".gz")
-    for place in (*filter(None, (data_dir, os.environ.get("CATALASE_DATA_DIR"))), None):
-        folder = Path(place) if place else cache_folder()
+    for place in (data_dir, os.environ.get("CATALASE_DATA_DIR"), cache_folder):
+        if not place:
+            continue
+        folder = place() if callable(place) else Path(place)  # the cache is asked for only where it comes to it
         for name in (table.file, plain, plain + ".gz"):
             if (folder / name).is_file():
                 return folder / name
