@@ -6,6 +6,7 @@ import csv
 
 import pytest
 
+from catalase.cli import main
 from catalase.demo import run_demo
 
 
@@ -48,3 +49,13 @@ def test_it_goes_on_without_matplotlib_and_scikit_learn(tmp_path, monkeypatch, c
         "matplotlib is not installed" in text and "scikit-learn is not installed" in text and "r2_forest" not in scores
     )
     assert (tmp_path / "out" / "top_hits.png").exists() and not (tmp_path / "out" / "parity.png").exists()
+
+
+def test_the_model_serves_the_command_line(quick_demo, tmp_path):
+    table, out = tmp_path / "new.csv", tmp_path / "predictions.csv"
+    table.write_text("smiles\nCCO\nc1ccccc1O\n")
+    assert main(["predict", str(quick_demo[0] / "model"), str(table), "-o", str(out)]) == 0
+    assert len(out.read_text().splitlines()) == 3
+    assert (
+        main(["screen", str(quick_demo[0] / "model"), str(table), "--top", "1", "-o", str(tmp_path / "hits.csv")]) == 0
+    )

@@ -28,7 +28,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from .. import _storage, data, metrics, models, ops, splits, train, trans
+from .. import _storage, data, feat, metrics, models, ops, splits, train, trans
 from .._console import Console
 from .._drawing import molecule_grid
 from . import _baselines, _plots
@@ -100,6 +100,12 @@ def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = 
     normal = trans.NormalizationTransformer(transform_y=True, dataset=parts[0])
     model, best_epochs = _train(console, [normal.transform(p) for p in parts[:2]], seed, 1 if quick else MEMBERS)
     model.transformers = [normal]
+    model.featurizer = {  # so that `catalase predict` and `screen` can use the model
+        "fingerprint": feat.CircularFingerprint(size=SIZE).to_config(),
+        "smiles": "smiles",
+        "tasks": dataset.tasks,
+        "classification": False,
+    }
 
     console.heading("3  Test, beside three baselines")
     y_test = parts[2].y[:, 0]
@@ -112,6 +118,7 @@ def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = 
     if not np.array_equal(again.predict(X[rows[2]]), model.predict(X[rows[2]])):
         raise RuntimeError("demo: the loaded model predicts otherwise than the saved one; please report this")
     console.print(f"  {folder / 'model'}: predictions of the loaded model are equal to the bit")
+    console.print(f"  yours to use: catalase predict {folder / 'model'} table.csv -o predictions.csv (a column smiles)")
 
     console.heading("5  Screen the library")
     hits = _screen(console, again, normal, library, packed[rows[0]])
