@@ -46,6 +46,15 @@ struct Shape {
   }
 };
 
+// Where element i of an array (N, D, H, W, C) lies.
+struct Place {
+  i64 n, d, h, w, c;
+};
+__device__ __forceinline__ Place place_of(i64 i, i64 d, i64 h, i64 w, i64 channels) {
+  const i64 row = i / channels, plane = row / w, volume = plane / h;
+  return {volume / d, volume % d, plane % h, row % w, i % channels};
+}
+
 // The largest value of a window, or the first NaN; *place gets where it lies.
 __device__ __forceinline__ float window_max(const Shape& s, const float* x, i64 n, i64 od, i64 oh, i64 ow, i64 c,
                                             i64* place) {
@@ -93,20 +102,13 @@ using namespace catalase;
 extern "C" __global__ void __launch_bounds__(256) pool_f32(i64 kind, const float* x, float* y, CATALASE_AXES, i64 n) {
   const Shape s = CATALASE_SHAPE;
   for (i64 i = global_thread(); i < n; i += global_threads()) {
-    i64 rest = i;
-    const i64 c = rest % channels;
-    rest /= channels;
-    const i64 ow = rest % out_w;
-    rest /= out_w;
-    const i64 oh = rest % out_h;
-    rest /= out_h;
-    const i64 od = rest % out_d, image = rest / out_d;
+    const Place o = place_of(i, out_d, out_h, out_w, channels);
     if (kind == kMax) {
-      i64 place;
-      y[i] = window_max(s, x, image, od, oh, ow, c, &place);
+      i64 largest;
+      y[i] = window_max(s, x, o.n, o.d, o.h, o.w, o.c, &largest);
     } else {
-      const float total = window_sum(s, x, image, od, oh, ow, c);
-      y[i] = kind == kMean ? total / static_cast<float>(s.terms(od, oh, ow)) : total;
+      const float total = window_sum(s, x, o.n, o.d, o.h, o.w, o.c);
+      y[i] = kind == kMean ? total / static_cast<float>(s.terms(o.d, o.h, o.w)) : total;
     }
   }
 }
@@ -116,23 +118,16 @@ extern "C" __global__ void __launch_bounds__(256)
     pool_backward_f32(i64 kind, const float* x, const float* dy, float* dx, CATALASE_AXES, i64 n) {
   const Shape s = CATALASE_SHAPE;
   for (i64 i = global_thread(); i < n; i += global_threads()) {
-    i64 rest = i;
-    const i64 c = rest % channels;
-    rest /= channels;
-    const i64 iw = rest % in_w;
-    rest /= in_w;
-    const i64 ih = rest % in_h;
-    rest /= in_h;
-    const i64 id = rest % in_d, image = rest / in_d;
+    const Place at = place_of(i, in_d, in_h, in_w, channels);
     float sum = 0.0f;
-    for (i64 od = s.d.first_window(id); od <= s.d.last_window(id); ++od) {
-      for (i64 oh = s.h.first_window(ih); oh <= s.h.last_window(ih); ++oh) {
-        for (i64 ow = s.w.first_window(iw); ow <= s.w.last_window(iw); ++ow) {
-          const float given = dy[(((image * out_d + od) * out_h + oh) * out_w + ow) * channels + c];
+    for (i64 od = s.d.first_window(at.d); od <= s.d.last_window(at.d); ++od) {
+      for (i64 oh = s.h.first_window(at.h); oh <= s.h.last_window(at.h); ++oh) {
+        for (i64 ow = s.w.first_window(at.w); ow <= s.w.last_window(at.w); ++ow) {
+          const float given = dy[(((at.n * out_d + od) * out_h + oh) * out_w + ow) * channels + at.c];
           if (kind == kMax) {
-            i64 place;
-            window_max(s, x, image, od, oh, ow, c, &place);
-            if (place == i) sum = sum + given;
+            i64 largest;
+            window_max(s, x, at.n, od, oh, ow, at.c, &largest);
+            if (largest == i) sum = sum + given;
           } else {
             sum = sum + (kind == kMean ? given / static_cast<float>(s.terms(od, oh, ow)) : given);
           }

@@ -108,11 +108,7 @@ class Dataset:
         size = n if batch_size is None else batch_size
         an_epoch = max(1, -(-n // max(1, size)))  # batches
         for number, chosen in enumerate(row_batches(n, size, epochs, deterministic, seed)):
-            short = size - len(chosen) if pad_batches else 0
-            rows = np.concatenate([chosen, np.resize(chosen, short)]) if short else chosen
-            w = self.w[rows]
-            if short:
-                w[len(chosen) :] = 0
+            rows, w = filled_up(chosen, self.w, size if pad_batches else 0)
             yield number // an_epoch, rows, (self.X[rows], self.y[rows], w, self.ids[rows])
 
     def itersamples(self) -> Iterator[tuple[Any, Any, Any, Any]]:
@@ -133,6 +129,17 @@ def _as_slice(indices: NDArray[Any], rows: int) -> Any:
         if last < rows and last - first + 1 == len(indices) and np.array_equal(indices, np.arange(first, last + 1)):
             return slice(first, last + 1)
     return indices
+
+
+def filled_up(rows: NDArray[np.int64], w: Any, size: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """A batch's rows, repeated until there are `size`, and their weights: 0 for what is repeated."""
+    short = size - len(rows)
+    if short <= 0:
+        return rows, w[rows]
+    filled = np.concatenate([rows, np.resize(rows, short)])
+    weights = w[filled]
+    weights[len(rows) :] = 0
+    return filled, weights
 
 
 def row_batches(n: int, size: int, epochs: int, deterministic: bool, seed: int | None) -> Iterator[NDArray[np.int64]]:

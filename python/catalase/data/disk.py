@@ -26,7 +26,7 @@ from ._shards import (
     is_deepchem,
 )
 from ._windows import read_window, windows
-from .dataset import Batch, Dataset
+from .dataset import Batch, Dataset, filled_up
 from .disk_writer import FORMAT, VERSION, ShardList
 
 _DTYPE = re.compile(r"[<>|=]?[biufcUS]\d{1,8}")
@@ -251,10 +251,9 @@ class DiskDataset(Dataset):
                     batch: Any = [column[here] for column in columns]
                     chosen = numbers[here]
                     if pad_batches and len(chosen) < batch_size:
-                        filled = np.resize(np.arange(len(chosen)), batch_size)
-                        count, chosen = len(chosen), chosen[filled]
-                        batch = [column[filled] for column in batch]
-                        batch[2][count:] = 0
+                        filled, w = filled_up(np.arange(len(chosen)), batch[2], batch_size)
+                        chosen, batch = chosen[filled], [column[filled] for column in batch]
+                        batch[2] = w
                     yield epoch, chosen, tuple(batch)
                 del numbers, columns, batch, chosen  # before the next: a window's memory is used again
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .dataset import Batch, Dataset, NumpyDataset
+from .dataset import Batch, Dataset, NumpyDataset, filled_up
 from .ragged import RaggedArray, ragged
 from .tokenizer import CharTokenizer
 
@@ -156,11 +156,7 @@ class SequenceDataset(Dataset):
         for epoch in range(epochs):
             order = np.arange(len(self)) if deterministic else rng.permutation(len(self))
             for rows in _cut(order, size) if deterministic else self._buckets(order, size, rng):
-                short = size - len(rows) if pad_batches else 0
-                filled = np.concatenate([rows, np.resize(rows, short)]) if short else rows
-                w = self.w[filled]
-                if short:
-                    w[len(rows) :] = 0
+                filled, w = filled_up(rows, self.w, size if pad_batches else 0)
                 yield epoch, filled, (self.X.padded(filled), self.y[filled], w, self.ids[filled])
 
     def _buckets(self, order: NDArray[np.int64], size: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from .module import Module
 from .parameter import Parameter
 
 
-class Recurrent(Module):
+class Recurrent(Module, ABC):
     """The weights of `RNN`, `GRU` and `LSTM`, and the walk through layers and directions."""
 
     gates = 1
@@ -67,9 +68,9 @@ class Recurrent(Module):
         limit = np.float32(1 / np.sqrt(self.hidden_size))
         return ((rng.random(shape, dtype=np.float32) * 2 - 1) * limit).astype(np.float32)
 
+    @abstractmethod
     def _cell(self, x: Any, weights: list[Any], start: tuple[Any, ...], **options: Any) -> tuple[Tensor, ...]:
         """One layer in one direction: y and the last states."""
-        raise NotImplementedError
 
     def forward(self, x: Any, state: Any = None, lengths: Any = None) -> Any:
         suffixes = self.suffixes()
