@@ -33,12 +33,12 @@ inline VecF abs(VecF v) {
   return bits_to_float(float_to_bits(v) & 0x7fffffff);
 }
 
-// exp(x) = 2^n exp(r), |r| <= ln 2 / 2. The power of two is applied in two halves, so that results next to overflow
-// come out right, and everything beyond becomes infinity or zero by itself.
-inline VecF exp(VecF x) {
-  const VecF high = vec(89.0f), low = vec(-104.0f);
-  x = select<float>(x > high, high, x);
-  x = select<float>(x < low, low, x);
+// exp(x) = 2^power (1 + rest), with x = power ln 2 + r and |r| <= ln 2 / 2; x is clamped by the caller.
+struct ExpParts {
+  MaskF power;
+  VecF rest;
+};
+inline ExpParts exp_parts(VecF x) {
   const VecF magic = vec(12582912.0f);  // 1.5 * 2^23: adding it rounds to a whole number, kept in the low bits
   const VecF shifted = fma(x, vec(1.44269504088896341f), magic);
   const VecF n = shifted - magic;
@@ -51,9 +51,18 @@ inline VecF exp(VecF x) {
   p = fma(p, r, vec(4.1665795894e-2f));
   p = fma(p, r, vec(1.6666665459e-1f));
   p = fma(p, r, vec(5.0000001201e-1f));
-  const VecF y = fma(p, r * r, r) + vec(1.0f);
-  const MaskF half = k >> 1;
-  return y * power_of_two(half) * power_of_two(k - half);
+  return {k, fma(p, r * r, r)};
+}
+
+// The power of two is applied in two halves, so that results next to overflow come out right, and everything beyond
+// becomes infinity or zero by itself.
+inline VecF exp(VecF x) {
+  const VecF high = vec(89.0f), low = vec(-104.0f);
+  x = select<float>(x > high, high, x);
+  x = select<float>(x < low, low, x);
+  const ExpParts parts = exp_parts(x);
+  const MaskF half = parts.power >> 1;
+  return (parts.rest + vec(1.0f)) * power_of_two(half) * power_of_two(parts.power - half);
 }
 
 // log(x) = k ln 2 + log(m), m in [sqrt(1/2), sqrt(2)), with s = f / (2 + f), f = m - 1.

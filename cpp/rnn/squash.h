@@ -25,19 +25,8 @@ struct Exp {
 inline Exp exp_negative(VecF x) {
   const VecF low = vec(-87.0f);
   x = select<float>(x < low, low, x);
-  const VecF magic = vec(12582912.0f);  // 1.5 * 2^23
-  const VecF shifted = fma(x, vec(1.44269504088896341f), magic);
-  const VecF n = shifted - magic;
-  const MaskF k = (MaskF)((VecU)shifted - 0x4b400000u);
-  VecF r = fma(n, vec(-0.693359375f), x);
-  r = fma(n, vec(2.12194440e-4f), r);
-  VecF p = vec(1.9875691500e-4f);
-  p = fma(p, r, vec(1.3981999507e-3f));
-  p = fma(p, r, vec(8.3334519073e-3f));
-  p = fma(p, r, vec(4.1665795894e-2f));
-  p = fma(p, r, vec(1.6666665459e-1f));
-  p = fma(p, r, vec(5.0000001201e-1f));
-  return {power_of_two(k), fma(p, r * r, r)};
+  const ExpParts parts = exp_parts(x);
+  return {power_of_two(parts.power), parts.rest};
 }
 
 inline VecF gate_sigmoid(VecF x) {
