@@ -221,3 +221,19 @@ def test_unknown_settings_of_a_config_are_refused(model):
         _registry.build({**config, "surprise": 1}, ct.models.Model)
     with pytest.raises(ValueError, match="dims"):
         _registry.build({**config, "dims": 4}, ct.models.Model)
+
+
+def test_a_list_of_images_is_rows_and_not_columns(rng):
+    images = [rng.standard_normal((9, 6)).astype(np.float32) for _ in range(3)]
+    model = CNN(1, 1, 2, [2], 3, batch_size=2, seed=0)
+    assert np.array_equal(model.predict(images), model.predict(np.array(images))) and len(model.predict(images)) == 3
+    assert model.predict(images[:1]).shape == (1, 1, 2)
+
+
+def test_a_batch_of_missing_labels_is_no_fault_and_a_dataset_of_them_is(rng):
+    X, y = rng.standard_normal((5, 6, 6)).astype(np.float32), np.array([0, 1, 0, 1, np.nan])
+    model = CNN(1, 1, 2, [2], 3, batch_size=4, seed=0)
+    data = ct.data.NumpyDataset(X, y)
+    model.fit(data, nb_epoch=1, valid=data)
+    with pytest.raises(ValueError, match="every label is missing"):
+        model.fit(ct.data.NumpyDataset(X, np.full(5, np.nan)), nb_epoch=1)

@@ -243,3 +243,9 @@ def test_what_does_not_fit_is_said(sites):
 
 def test_the_summary_names_the_layers():
     assert "embedding" in classifier().summary() and "recurrent" in classifier().summary()
+
+
+def test_lists_without_a_step_have_a_prediction():
+    model = ct.models.SequenceRegressor(1, n_features=3, hidden_size=4, seed=0)
+    assert model.predict([]).shape == (0, 1)
+    assert np.array_equal(model.predict([[], []]), model.predict([np.zeros((0, 3)), np.ones((2, 3))])[[0, 0]])

@@ -149,3 +149,23 @@ def test_restoring_a_graph_of_other_layers_is_refused(tmp_path):
     )
     with pytest.raises(ValueError, match="do not fit"):
         ct.models.load(tmp_path / "m")
+
+
+def weighted_graph():
+    x, y, w = (
+        layers.Feature(shape=(None, 3), name="x"),
+        layers.Label(shape=(None, 1), name="y"),
+        layers.Weights(shape=(None, 1), name="w"),
+    )
+    model = TensorGraph(batch_size=10, seed=0)
+    model.set_loss(layers.WeightedError([layers.L2Loss([layers.Dense(1, in_layers=x), y]), w]))
+    return model
+
+
+def test_a_missing_label_needs_the_weight_0():
+    X, missing = np.ones((2, 3), np.float32), np.array([[np.nan], [1.0]])
+    weighted_graph().fit_generator([{"x": X, "y": missing, "w": np.array([[0.0], [1.0]])}])
+    with pytest.raises(ValueError, match="y was fed NaN.*row 0.*no weight of 0"):
+        weighted_graph().fit_generator([{"x": X, "y": missing, "w": np.ones((2, 1))}])
+    with pytest.raises(ValueError, match="w was fed a value that is not finite"):
+        weighted_graph().fit_generator([{"x": X, "y": np.ones((2, 1)), "w": missing}])

@@ -270,8 +270,11 @@ def test_a_state_that_was_not_detached_is_refused(rng):
 
 
 def test_what_layers_refuse(rng):
-    with pytest.raises(ValueError, match="num_layers must be 1 or more, got 3, 5, 0"):
+    with pytest.raises(ValueError, match="GRU: num_layers must be 1 or more, got 0"):
         nn.GRU(3, 5, num_layers=0)
+    for make in (lambda: nn.GRU(3.7, 4), lambda: nn.LSTM("a", 3), lambda: nn.Embedding(40.5, 16)):
+        with pytest.raises(TypeError, match="must be a whole number"):
+            make()
     with pytest.raises(ValueError, match="dropout acts between layers"):
         nn.GRU(3, 5, dropout=0.5)
     with pytest.raises(ValueError, match="from 0 to below 1, got 1"):

@@ -50,11 +50,10 @@ class Dataset:
         return list(self.tasks)
 
     def select(self, indices: Sequence[int] | NDArray[Any]) -> NumpyDataset:
-        """Return the rows at `indices`, in that order, as a new dataset.
-
-        Rows that follow one another are not copied: the new dataset then shares memory with this one.
-        """
-        rows = _as_slice(np.asarray(indices), len(self))
+        """Return the rows at `indices`, in that order, as a new dataset with a copy of them."""
+        rows = np.asarray(indices)
+        if rows.size == 0:
+            rows = rows.astype(np.int64)
         part = NumpyDataset(self.X[rows], self.y[rows], self.w[rows], self.ids[rows], tasks=self.tasks)
         part.report = self.report
         return part
@@ -118,17 +117,6 @@ class Dataset:
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {shape}" for name, shape in zip("Xyw", self.get_shape()[:3], strict=True))
         return f"{type(self).__name__}({len(self)} rows, {shapes})"
-
-
-def _as_slice(indices: NDArray[Any], rows: int) -> Any:
-    """The same rows as a slice, where they are there and follow one another."""
-    if indices.size == 0:
-        return indices.astype(np.int64)
-    if indices.ndim == 1 and indices.dtype.kind in "iu" and indices[0] >= 0:
-        first, last = int(indices[0]), int(indices[-1])
-        if last < rows and last - first + 1 == len(indices) and np.array_equal(indices, np.arange(first, last + 1)):
-            return slice(first, last + 1)
-    return indices
 
 
 def filled_up(rows: NDArray[np.int64], w: Any, size: int) -> tuple[NDArray[np.int64], NDArray[Any]]:

@@ -104,7 +104,8 @@ class GridModel(Model):
         ndarray
             A row's bits do not depend on the other rows.
         """
-        parts = [self.predict_on_batch(X) for X in batches(dataset, self.batch_size)]
+        rows = dataset if hasattr(dataset, "iterbatches") else np.asarray(dataset)
+        parts = [self.predict_on_batch(X) for X in batches(rows, self.batch_size)]
         return undo_transforms(np.concatenate(parts), transformers)
 
     def summary(self, size: int | tuple[int, ...] | None = None) -> str:

@@ -21,8 +21,7 @@ def check_columns(where: str, name: str, array: NDArray[Any], n_tasks: int) -> N
 
 
 def check_classes(where: str, y: NDArray[Any], w: NDArray[Any], n_tasks: int, n_classes: int) -> None:
-    """Refuse labels that are not class numbers, or for one task rows of class probabilities; and none at all."""
-    check_some(where, w)
+    """Refuse labels that are not class numbers, or for one task rows of class probabilities."""
     if n_tasks == 1 and y.shape[1:] == (n_classes,):
         _check_one_hot(where, y, w)
         return
@@ -54,8 +53,7 @@ def _check_one_hot(where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
 
 
 def check_numbers(where: str, y: NDArray[Any], w: NDArray[Any], n_tasks: int) -> None:
-    """Refuse labels that are not finite, and none at all."""
-    check_some(where, w)
+    """Refuse labels that are not finite."""
     check_columns(where, "y", y, n_tasks)
     check_columns(where, "w", w, n_tasks)
     if y.dtype.kind == "f":

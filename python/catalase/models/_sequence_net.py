@@ -146,7 +146,10 @@ class SequenceModel(Model):
                 raise TypeError(f"{where}: this model reads feature vectors; texts need a model with a tokenizer")
             return SequenceDataset.from_texts(data, self.tokenizer, empty="keep")
         if isinstance(data, (list, tuple, np.ndarray, RaggedArray)):
-            return SequenceDataset(data, empty="keep")
+            made = SequenceDataset(data, empty="keep")
+            if self.tokenizer is None and len(made.X.values) == 0:  # no step anywhere tells how many features there are
+                made.X = RaggedArray(np.zeros((0, self.n_features), np.float32), made.X.offsets)
+            return made
         raise TypeError(f"{where}: needs a catalase.data.SequenceDataset or a list, got {type(data).__name__}")
 
     def _check_dataset(self, where: str, dataset: Any) -> None:

@@ -14,6 +14,7 @@ from .. import _registry, _storage, nn, ops, optim, train
 from ..autograd import Tensor, no_grad
 from ..metrics import Metric
 from ..trans import Transformer, undo_transforms
+from ._labels import check_some
 
 _KIND = "catalase model"
 _LARGEST = np.finfo(np.float32).max
@@ -94,6 +95,8 @@ class Model:
         """
         name = type(self).__name__
         self._check_dataset(f"{name}.fit", dataset)
+        if hasattr(dataset, "w"):  # a stream's weights come batch by batch
+            check_some(f"{name}.fit", np.asarray(dataset.w))
         if valid is not None:
             self._check_dataset(f"{name}.fit (valid)", valid)
         if self._optimizer is None:
@@ -171,27 +174,11 @@ class Model:
         -------
         dict of str to float, or a pair of dicts (means, lists a task)
         """
-        chosen = list(metrics) if isinstance(metrics, Sequence) and not isinstance(metrics, str) else [metrics]
-        for metric in chosen:
-            if not isinstance(metric, Metric):
-                raise TypeError(
-                    f"{type(self).__name__}.evaluate: metrics must be Metric objects, got {metric!r}; "
-                    "wrap a function: catalase.metrics.Metric(function)"
-                )
-        prediction = self.predict(dataset, transformers)
-        y = undo_transforms(dataset.y, transformers)
-        scores: dict[str, float] = {}
-        tasks: dict[str, list[float]] = {}
-        for metric in chosen:
-            scores[metric.name], tasks[metric.name] = metric.compute_metric(
-                y,
-                prediction,
-                dataset.w,
-                mask_missing=mask_missing,
-                use_sample_weights=use_sample_weights,
-                per_task_metrics=True,
-            )
-        return (scores, tasks) if per_task_metrics else scores
+        where = f"{type(self).__name__}.evaluate"
+        chosen = chosen_metrics(where, metrics)  # before the work
+        prediction, y = self.predict(dataset, transformers), undo_transforms(dataset.y, transformers)
+        options: dict[str, Any] = {"mask_missing": mask_missing, "use_sample_weights": use_sample_weights}
+        return scores(chosen, y, prediction, dataset.w, per_task_metrics, **options)
 
     def summary(self) -> str:
         """Return a table of the net's layers and parameters; see `catalase.nn.summary`.
@@ -290,6 +277,24 @@ class Model:
                         "impute or drop it"
                     )
         return X
+
+
+def chosen_metrics(where: str, metrics: Any) -> list[Metric]:
+    """The metrics as a list; what is none is refused."""
+    chosen = list(metrics) if isinstance(metrics, Sequence) and not isinstance(metrics, str) else [metrics]
+    for metric in chosen:
+        if not isinstance(metric, Metric):
+            raise TypeError(
+                f"{where}: metrics must be Metric objects, got {metric!r}; wrap a function: catalase.metrics.Metric(function)"
+            )
+    return chosen
+
+
+def scores(chosen: Sequence[Metric], y: Any, prediction: Any, w: Any, per_task_metrics: bool, **options: Any) -> Any:
+    """What `Model.evaluate` returns."""
+    found = {m.name: m.compute_metric(y, prediction, w, per_task_metrics=True, **options) for m in chosen}
+    means = {name: mean for name, (mean, _) in found.items()}
+    return (means, {name: tasks for name, (_, tasks) in found.items()}) if per_task_metrics else means
 
 
 def load(path: str | Path) -> Any:

@@ -219,11 +219,10 @@ class MultitaskClassifier(_Multitask):
         return compressed(dataset, self._class_numbers)
 
     def _class_numbers(self, y: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
-        """Labels, checked before, as the loss takes them in the end; those that do not count become 0."""
+        """Labels as the loss turns them, once instead of in every batch; others than class numbers stay as they are."""
         if y.shape != w.shape or (self.n_tasks == 1 and y.shape[1:] == (self.n_classes,)):
             return y  # one weight for several labels; rows of class probabilities
-        with np.errstate(invalid="ignore"):
-            return np.where(w == 0, 0, y).astype(np.int64)
+        return nn.losses.class_numbers(y, w)
 
     def _output(self, raw: Tensor) -> NDArray[Any]:
         return ops.softmax(raw.numpy())

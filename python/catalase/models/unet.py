@@ -14,6 +14,7 @@ from ..autograd import Tensor, concatenate
 from ..metrics import Metric
 from ..trans import Transformer, undo_transforms
 from ._grids import CONV, FIELDS, GridModel, check_mode, check_rate, each, kernel
+from .model import chosen_metrics, scores
 
 _POOL: tuple[Any, ...] = (nn.MaxPool1D, nn.MaxPool2D, nn.MaxPool3D)
 _UP: tuple[Any, ...] = (nn.ConvTranspose1D, nn.ConvTranspose2D, nn.ConvTranspose3D)
@@ -168,19 +169,20 @@ class UNet(GridModel):
         mask_missing: bool = True,
     ) -> Any:
         """Score every pixel of a dataset; see `Model.evaluate`."""
+        chosen = chosen_metrics(f"{type(self).__name__}.evaluate", metrics)
         predicted = self.predict(dataset, transformers)
         y = _per_map(undo_transforms(np.asarray(dataset.y), transformers), predicted.shape)
         w = _per_map(np.asarray(dataset.w), predicted.shape)
         values: NDArray[Any] = predicted.reshape(-1, self.n_tasks)
-        chosen = [metrics] if isinstance(metrics, Metric) else list(metrics)
-        scores = {}
+        options: dict[str, Any] = {"mask_missing": mask_missing, "use_sample_weights": use_sample_weights}
+        means: dict[str, float] = {}
+        tasks: dict[str, list[float]] = {}
         for metric in chosen:
             pixels = np.stack([1 - values, values], axis=-1) if metric.mode == "classification" else values
-            scores[metric.name] = metric.compute_metric(
-                y, pixels, w, mask_missing=mask_missing, use_sample_weights=use_sample_weights, per_task_metrics=True
-            )
-        means = {name: mean for name, (mean, _) in scores.items()}
-        return (means, {name: tasks for name, (_, tasks) in scores.items()}) if per_task_metrics else means
+            mean, of_tasks = scores([metric], y, pixels, w, True, **options)
+            means |= mean
+            tasks |= of_tasks
+        return (means, tasks) if per_task_metrics else means
 
     def _output(self, raw: Tensor) -> NDArray[Any]:
         return ops.sigmoid(raw.numpy()) if self.mode == "segmentation" else raw.numpy()

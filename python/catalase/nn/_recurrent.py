@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..autograd import Tensor, concatenate
+from ..ops._check import whole_number
 from .init import generator
 from .layers import Dropout
 from .module import Module
@@ -38,17 +39,14 @@ class Recurrent(Module, ABC):
     ) -> None:
         super().__init__()
         name = type(self).__name__
-        if input_size < 1 or hidden_size < 1 or num_layers < 1:
-            raise ValueError(
-                f"{name}: input_size, hidden_size and num_layers must be 1 or more, got {input_size}, {hidden_size}, "
-                f"{num_layers}"
-            )
+        self.input_size = whole_number(name, "input_size", input_size)
+        self.hidden_size = whole_number(name, "hidden_size", hidden_size)
+        self.num_layers = whole_number(name, "num_layers", num_layers)
         if dropout and num_layers == 1:
             raise ValueError(f"{name}: dropout acts between layers; it needs num_layers of 2 or more, or must be 0")
         if bidirectional and reverse:
             raise ValueError(f"{name}: reverse is for one direction; leave it out where bidirectional is True")
         rng = rng if isinstance(rng, np.random.Generator) else generator(rng)
-        self.input_size, self.hidden_size, self.num_layers = int(input_size), int(hidden_size), int(num_layers)
         self.bidirectional, self.reverse = bool(bidirectional), bool(reverse)
         self.output_size = self.hidden_size * (1 + self.bidirectional)
         width = self.gates * self.hidden_size

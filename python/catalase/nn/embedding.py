@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import ops
 from ..autograd import Tensor, record
+from ..ops._check import whole_number
 from ..ops.embedding import check_padding
 from .init import Initializer, generator, normal
 from .module import Module
@@ -75,11 +76,12 @@ class Embedding(Module):
         rng: np.random.Generator | int | None = None,
     ) -> None:
         super().__init__()
-        if num_embeddings < 1 or dim < 1:
-            raise ValueError(f"Embedding: num_embeddings and dim must be 1 or more, got {num_embeddings} and {dim}")
+        shape = (
+            whole_number("Embedding", "num_embeddings", num_embeddings),
+            whole_number("Embedding", "dim", dim),
+        )
         self.padding_index = check_padding("Embedding", padding_index, num_embeddings)
         rng = rng if isinstance(rng, np.random.Generator) else generator(rng)
-        shape = (int(num_embeddings), int(dim))
         values = np.array((weight_init or normal(1.0))(shape, rng))
         if values.shape != shape:
             raise ValueError(f"Embedding: weight_init must give an array of shape {shape}, gave {values.shape}")

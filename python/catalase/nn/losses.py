@@ -70,11 +70,11 @@ class SoftmaxCrossEntropy(Loss):
                 y = y.reshape(rows)  # (N,) beside (N, 1)
             if y.shape != rows:
                 raise ValueError(f"loss: y must have shape {rows} or {output.shape}, got {y.shape}")
-            labels = _class_numbers(y, weights)
+            labels = class_numbers(y, weights)
         return functional.softmax_cross_entropy(output, labels, weights)
 
 
-def _class_numbers(y: NDArray[Any], weights: NDArray[Any] | None) -> NDArray[np.int64]:
+def class_numbers(y: NDArray[Any], weights: NDArray[Any] | None) -> NDArray[np.int64]:
     """Labels as whole numbers; where the weight is 0 any value becomes 0."""
     if y.dtype.kind in "iub":
         return y.astype(np.int64, copy=False)

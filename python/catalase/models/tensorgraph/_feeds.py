@@ -80,22 +80,41 @@ class Feeder:
         return place
 
     def _feeds(self, arrays: Mapping[int, Any]) -> Feeds:
-        tensors = {}
+        tensors: dict[int, Tensor] = {}
+        weights = [np.asarray(array) for place, array in arrays.items() if place in self.of[Weights]]
         for place, array in arrays.items():
             step = self.graph.steps[place]
             assert isinstance(step.layer, Input)
             taken = step.layer.take(step.name, array)
             if isinstance(step.layer, Label) and np.isnan(taken).any():
-                taken = self._without_missing(step.name, taken)
+                taken = self._without_missing(step.name, taken, weights)
             tensors[place] = Tensor(taken)
         return Feeds(tensors)
 
-    def _without_missing(self, name: str, labels: NDArray[np.float32]) -> NDArray[np.float32]:
-        if not self.of[Weights]:
+    def _without_missing(
+        self, name: str, labels: NDArray[np.float32], weights: list[NDArray[Any]]
+    ) -> NDArray[np.float32]:
+        """Labels with 0 for NaN, which must have weight 0 in one of the weights that came along."""
+        missing = np.isnan(labels)
+        heard = missing
+        for w in weights:
+            heard = heard & ~_silenced(w, labels.shape)
+        if heard.any():
+            row = int(np.argwhere(heard)[0][0])
             raise ValueError(
-                f"TensorGraph: {name} was fed NaN, a missing label; add a Weights layer and WeightedError, or drop it"
+                f"TensorGraph: {name} was fed NaN, a missing label, in row {row} of a batch, with no weight of 0; feed a "
+                "Weights layer and use WeightedError, or drop it"
             )
-        return np.nan_to_num(labels, nan=0.0)  # NumpyDataset gave it weight 0
+        return np.where(missing, np.float32(0), labels)
+
+
+def _silenced(weights: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Which labels have weight 0; none where the weights are for labels of another shape."""
+    zero = weights.reshape(weights.shape + (1,) * (len(shape) - weights.ndim)) == 0
+    try:
+        return np.broadcast_to(zero, shape)
+    except ValueError:
+        return np.zeros(shape, bool)
 
 
 class FedRows:

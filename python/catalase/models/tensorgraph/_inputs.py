@@ -50,6 +50,13 @@ class Input(Layer):
         return np.ascontiguousarray(array, dtype=np.float32).reshape(len(array), *row)
 
 
+def _finite(name: str, taken: NDArray[np.float32]) -> NDArray[np.float32]:
+    if not np.isfinite(taken).all():
+        row = int(np.argwhere(~np.isfinite(taken))[0][0])
+        raise ValueError(f"TensorGraph: {name} was fed a value that is not finite, in row {row} of a batch")
+    return taken
+
+
 def _without_ones(shape: Shape) -> Shape:
     while shape and shape[-1] == 1:
         shape = shape[:-1]
@@ -76,10 +83,7 @@ class Feature(Input):
         self.scale = None if scale is None else float(scale)
 
     def take(self, name: str, array: Any) -> NDArray[np.float32]:
-        taken = super().take(name, array)
-        if not np.isfinite(taken).all():
-            row = int(np.argwhere(~np.isfinite(taken))[0][0])
-            raise ValueError(f"TensorGraph: {name} was fed a value that is not finite, in row {row} of a batch")
+        taken = _finite(name, super().take(name, array))
         return taken if self.scale is None else taken * np.float32(self.scale)
 
 
@@ -91,3 +95,6 @@ class Label(Input):
 @saved(shape=_SHAPE)
 class Weights(Input):
     """What each label counts: w of the dataset. Parameters as `Label`."""
+
+    def take(self, name: str, array: Any) -> NDArray[np.float32]:
+        return _finite(name, super().take(name, array))

@@ -12,6 +12,7 @@ from ...autograd import no_grad
 from ...metrics import Metric
 from ...trans import Transformer, undo_transforms
 from .._grids import batches
+from ..model import chosen_metrics, scores
 from ._building import GraphModel
 from ._feeds import Feeds
 from ._inputs import Label, Weights
@@ -95,21 +96,19 @@ class PredictingGraph(GraphModel):
         per_task_metrics: bool = False,
     ) -> Any:
         """Score the first output on the batches of a generator, which must feed the Label and may feed the Weights."""
+        chosen = chosen_metrics("TensorGraph.evaluate_generator", metrics)
         self.build()
         feeds = [self._feeder.item(item) for item in generator]
         columns = []
         for kind in (Label, Weights):
-            places = [i for i, step in enumerate(self.graph.steps) if type(step.layer) is kind]
+            places = self._feeder.of[kind]
             fed = bool(places) and all(places[0] in feed.tensors for feed in feeds)
             columns.append(np.concatenate([f.tensors[places[0]].numpy() for f in feeds]) if fed else None)
         if columns[0] is None:
             raise ValueError("TensorGraph.evaluate_generator: the generator must feed the graph's Label")
         y = undo_transforms(columns[0], transformers)
         prediction = self._predict(feeds, transformers, self.outputs[:1])
-        chosen = [metrics] if isinstance(metrics, Metric) else list(metrics)
-        scores = {m.name: m.compute_metric(y, prediction, columns[1], per_task_metrics=True) for m in chosen}
-        means = {name: mean for name, (mean, _) in scores.items()}
-        return (means, {name: tasks for name, (_, tasks) in scores.items()}) if per_task_metrics else means
+        return scores(chosen, y, prediction, columns[1], per_task_metrics)
 
     def evaluate(self, dataset: Any, metrics: Any, *args: Any, **options: Any) -> Any:
         """Score the model on a dataset; as `Model.evaluate`."""
