@@ -1,6 +1,6 @@
 """What a convolution does, in pictures: steps, edges, padding and stride, and what a trained net looks for.
 
-    pip install "catalase[demo]"
+    pip install ".[demo]"
     python edge_detection.py [--out pictures]
 
 Draws the four pictures of docs/convolution.md. The image of cells is made up: ellipses of different brightness and some

@@ -1,6 +1,6 @@
 """The random-forest rows of the MoleculeNet leaderboard, on Catalase's loaders.
 
-    pip install catalase scikit-learn
+    pip install . scikit-learn
     python moleculenet_random_forest.py [--seeds 0 1 2] [--tables ESOL BBBP ...] [--errors drop]
 
 Each row: "ECFP" (radius 2, 1,024 bits), DeepChem's scaffold split, scikit-learn's forest with the settings that the

@@ -165,7 +165,7 @@ def weighted_graph():
 def test_a_missing_label_needs_the_weight_0():
     X, missing = np.ones((2, 3), np.float32), np.array([[np.nan], [1.0]])
     weighted_graph().fit_generator([{"x": X, "y": missing, "w": np.array([[0.0], [1.0]])}])
-    with pytest.raises(ValueError, match="y was fed NaN.*row 0.*no weight of 0"):
+    with pytest.raises(ValueError, match=r"y was fed NaN.*row 0.*no weight of 0"):
         weighted_graph().fit_generator([{"x": X, "y": missing, "w": np.ones((2, 1))}])
     with pytest.raises(ValueError, match="w was fed a value that is not finite"):
         weighted_graph().fit_generator([{"x": X, "y": np.ones((2, 1)), "w": missing}])
