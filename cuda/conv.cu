@@ -11,8 +11,8 @@
 // each: product.cuh's tile, whose left operand is the im2col matrix that is never written. A thread keeps the places of
 // its pixels and works out a tap and channel once for all of them; neighbours read neighbouring channels. blockIdx.z:
 // the group, and for the weights' gradient the part of the pixels, which join_parts_f32 adds in order. Bound: the FMA
-// pipes where both sides fill tiles; with few input channels the address arithmetic (three divisions a step and thread,
-// for 64 FMA a thread and depth of 4), and with few output channels the tile's idle columns.
+// pipes where both sides fill tiles; with few input channels the address arithmetic (divisions in each step of each
+// thread, the most of them for the gradients), and with few output channels the tile's idle columns.
 #include "product.cuh"
 
 namespace catalase {

@@ -10,8 +10,8 @@
 // the feature, 1,024 rows at a time.
 // Each sum is one chain in ascending order of what is not zero, cut every 4,096 as in matmul.cu: the dense product's
 // bits, where w is finite, the sign of zero aside. Any batch gives the same bits.
-// Bound: reading rows of w from L2 (a fingerprint has 2 to 5% of its bits set, so 20 to 50 times less arithmetic and
-// traffic than the dense product); for a single row, the latency of that walk.
+// Bound: reading rows of w from L2, as many as there are values that are not zero; for a single row, the latency of
+// that walk.
 #include "vecmath.cuh"
 
 namespace catalase {
@@ -26,14 +26,15 @@ struct Floats {
   i64 stride;
   __device__ __forceinline__ float at(i64 i) const { return data[i * stride]; }
 };
-struct Bits {  // bit (start + i * step) of a row of bytes; or one bit of bytes that lie `stride` apart
+struct RowBits {  // the bits of one row
   const u8* data;
-  i64 stride;  // bytes from one value to the next; 0 where the values are the bits of one row
+  __device__ __forceinline__ float at(i64 i) const { return (data[i >> 3] >> (i & 7) & 1u) != 0u ? 1.0f : 0.0f; }
+};
+struct ColumnBits {  // one bit of bytes that lie `stride` apart
+  const u8* data;
+  i64 stride;
   i32 bit;
-  __device__ __forceinline__ float at(i64 i) const {
-    const u32 byte = stride == 0 ? data[i >> 3] : data[i * stride];
-    return (byte >> (stride == 0 ? static_cast<i32>(i & 7) : bit) & 1u) != 0u ? 1.0f : 0.0f;
-  }
+  __device__ __forceinline__ float at(i64 i) const { return (data[i * stride] >> bit & 1u) != 0u ? 1.0f : 0.0f; }
 };
 
 struct List {
@@ -128,7 +129,7 @@ extern "C" __global__ void __launch_bounds__(128)
                     float* y, i64 n) {
   CATALASE_LIST;
   const i64 row = blockIdx.x;
-  linear_row(Bits{x + row * x_row, 0, 0}, row, features, w, w_row, bias, activation, y, n, list);
+  linear_row(RowBits{x + row * x_row}, row, features, w, w_row, bias, activation, y, n, list);
 }
 
 // dw (features, N) contiguous = x^T @ dz; blockIdx.x is the feature. dz has rows of unit stride.
@@ -143,8 +144,8 @@ extern "C" __global__ void __launch_bounds__(128)
     weight_gradient_bits_f32(const u8* x, i64 x_row, i64 m, const float* dz, i64 dz_row, float* dw, i64 n) {
   CATALASE_LIST;
   const i64 feature = blockIdx.x;
-  linear_row(Bits{x + feature / 8, x_row, static_cast<i32>(feature % 8)}, feature, m, dz, dz_row, nullptr, kIdentity,
-             dw, n, list);
+  linear_row(ColumnBits{x + feature / 8, x_row, static_cast<i32>(feature % 8)}, feature, m, dz, dz_row, nullptr,
+             kIdentity, dw, n, list);
 }
 
 // counts[r] = how many of the values of row r are not zero. One block a row.

@@ -9,7 +9,7 @@
 // ascending order (Chan, Golub and LeVeque 1979): the CPU's operations in its order, so its bits, on any grid.
 // Threads: for the sums one a channel of a block of rows, the channel running fastest, so a warp reads neighbours from
 // 32 channels on; for the joining one a channel; for the maps a grid that walks the array. Bound: memory bandwidth,
-// forward 12 bytes an element (x twice, y), backward 20; with millions of rows the joining, a chain of M / 64 steps a
+// forward x three times, the second from cache, and y; with millions of rows the joining, a chain of M / 64 steps a
 // channel.
 #include "types.cuh"
 

@@ -6,7 +6,7 @@
 // four pairs. Rows need not be whole words nor aligned: words are put together from bytes, and what lies past a row's
 // end counts as zero. Bits of a row alone are counted on the way. Edges: rows past the end are zero and not stored.
 // Bound: the population counts, 16 a clock and multiprocessor; writing 4 bytes a pair for short fingerprints.
-// Not taken yet: the binary tensor cores (mma.sync b1 AND), a large factor on sm_80 to sm_90.
+// Not taken yet: the binary tensor cores (mma.sync b1 AND), which sm_80 to sm_90 have.
 #include "types.cuh"
 
 namespace catalase {

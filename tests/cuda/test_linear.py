@@ -116,3 +116,22 @@ def test_empty_and_errors(backend, rng):
     with pytest.raises(ValueError, match=r"b must have shape \(3,\)"):
         ct.ops.linear(x, w, x)
     ct.ops.linear(x, w, b)
+
+
+def test_a_gradient_to_come_is_checked_when_it_comes(backend, rng):
+    x, dz = (backend.array(rng.standard_normal((n, 3)).astype(np.float32)) for n in (5, 4))
+    with pytest.raises(ValueError, match="equally many rows"):
+        ct.ops.LinearGradient(x, dz).array()
+    with pytest.raises(TypeError, match="x must be float32"):
+        ct.ops.LinearGradient(backend.array(rng.standard_normal((4, 3))), dz).array()
+    assert ct.ops.LinearGradient(dz, dz).array().shape == (3, 3)
+
+
+def test_one_row_of_bits_repeated_without_memory(backend, rng):
+    bits = rng.integers(0, 256, (1, 4), dtype=np.uint8)
+    dz = rng.standard_normal((6, 5)).astype(np.float32)
+    rows = np.broadcast_to(np.unpackbits(bits, axis=1, bitorder="little"), (6, 32)).astype(np.float64)
+    found = ct.ops.LinearGradient(
+        ct.ops.as_sparse(backend.array(np.broadcast_to(bits, (6, 4)))), backend.array(dz)
+    ).array()
+    assert np.allclose(backend.get(found), rows.T @ dz, atol=1e-5)

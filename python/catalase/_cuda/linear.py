@@ -64,11 +64,17 @@ def linear(x: Any, w: Any, b: Any, code: int) -> Any:
 
 def weight_gradient(x: Any, dz: Any, out: Any = None) -> Any:
     """``x.T @ dz`` for a device array or a `GatheredBatch`, in ``out`` where given."""
-    runtime = runtime_of("LinearGradient.array", dz=dz, out=out)
-    float32("LinearGradient.array", "dz", dz)
+    name = "LinearGradient.array"
+    gathered = isinstance(x, GatheredBatch)
+    runtime = runtime_of(name, x=None if gathered else x, dz=dz, out=out)
+    float32(name, "dz", dz)
+    if not gathered:
+        float32(name, "x", x)
+    if len(x.shape) != 2 or dz.ndim != 2 or x.shape[0] != dz.shape[0]:
+        raise ValueError(f"{name}: x and dz must have equally many rows, got x {x.shape} and dz {dz.shape}")
     shape = (x.shape[1], dz.shape[1])
-    out = output("LinearGradient.array", runtime, out, shape, np.float32, dz=dz)
-    if not isinstance(x, GatheredBatch):
+    out = output(name, runtime, out, shape, np.float32, dz=dz, **({} if gathered else {"x": x}))
+    if not gathered:
         product(runtime, x.T, dz, out)
         return out
     target = out if out.flags.c_contiguous else runtime.empty(shape, np.float32)

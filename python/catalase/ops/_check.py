@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +17,19 @@ _F32 = np.dtype(np.float32)
 _F64 = np.dtype(np.float64)
 
 
+def _not_numpy(function: str, name: str, x: Any) -> NoReturn:
+    if is_device_array(x):
+        raise TypeError(
+            f"{function}: {name} is on the GPU; pass all arrays there where {function} has a CUDA kernel "
+            "(docs/gpu.md lists them), else cupy.asnumpy of each"
+        )
+    raise TypeError(f"{function}: {name} must be a NumPy array, got {type(x).__name__}; wrap it in np.asarray")
+
+
 def floating(function: str, name: str, x: Any) -> NDArray[Any]:
     """Return ``x`` if it is a float32 or float64 NumPy array; refuse anything else by name."""
     if type(x) is not np.ndarray and not isinstance(x, np.ndarray):
-        if is_device_array(x):
-            raise TypeError(
-                f"{function}: {name} is on the GPU; pass all arrays there where {function} has a CUDA kernel "
-                "(docs/gpu.md lists them), else cupy.asnumpy of each"
-            )
-        raise TypeError(f"{function}: {name} must be a NumPy array, got {type(x).__name__}; wrap it in np.asarray")
+        _not_numpy(function, name, x)
     if x.dtype is not _F32 and x.dtype is not _F64 and x.dtype != _F32 and x.dtype != _F64:
         raise TypeError(f"{function}: {name} must be float32 or float64, got {x.dtype}; use {name}.astype(np.float32)")
     return x
@@ -77,9 +81,7 @@ MAX_ROW_BYTES = 2**20
 def packed_bits(function: str, name: str, x: Any, *, width: int | None = None, beside: str = "") -> NDArray[np.uint8]:
     """Return ``x`` as contiguous rows of packed bits; refuse anything else, and rows that are not ``width`` bytes."""
     if is_device_array(x):
-        raise TypeError(
-            f"{function}: {name} is on the GPU, and {function} has no CUDA kernel yet; use cupy.asnumpy({name})"
-        )
+        _not_numpy(function, name, x)
     if not isinstance(x, np.ndarray) or x.dtype != np.uint8:
         found = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
         raise TypeError(

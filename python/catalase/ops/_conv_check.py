@@ -53,10 +53,11 @@ def check_arrays(
     channels: tuple[str, str],
 ) -> None:
     """Refuse other dtypes and numbers of dimensions; `channels` names the last axes of x and of w."""
-    floating_anywhere(function, "x", x)
-    floating_anywhere(function, "w", w)
+    check = floating if isinstance(x, np.ndarray) else floating_anywhere  # x says where the work is done
+    check(function, "x", x)
+    check(function, "w", w)
     if b is not None:
-        floating_anywhere(function, "b", b)
+        check(function, "b", b)
     same_dtype(function, x=x, w=w, b=b)
     if dims < 0:
         raise ValueError(f"{function}: x must be (N, ..., C), with two axes or more, got {x.shape}")
