@@ -175,3 +175,9 @@ def test_like_pytorch(rng):
     assert np.array_equal(y.data, z.detach().numpy()) and np.allclose(
         layer.w.grad, theirs.weight.grad.numpy(), rtol=1e-6
     )
+
+
+def test_the_gradient_is_not_written_over_what_it_reads():
+    both = np.zeros((6, 2), np.float32)
+    with pytest.raises(ValueError, match="out shares memory with dy"):
+        ct.ops.embedding_backward(both[:3], np.array([0, 2, 0]), 4, out=both[2:])

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from ._check import floating, output, same_dtype, whole_strides
+from .matmul import _check_out
 from .memory import empty
 
 
@@ -116,6 +117,8 @@ def embedding_backward(
     dw = output(function, out, (int(num_embeddings), dy.shape[-1]), dy.dtype)
     if _unit_rows(dw) is not dw:
         raise ValueError(f"{function}: the rows of out must be contiguous and aligned, got strides {dw.strides}")
+    if out is not None:
+        _check_out(function, out, dy=dy)
     rows = dy.reshape(math.prod(given.shape), dy.shape[-1])
     bad = _core.embedding_gradient(numbers, -1 if padding is None else padding, _unit_rows(rows), dw)
     if bad >= 0:
