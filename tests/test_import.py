@@ -42,6 +42,20 @@ def test_the_lazy_floors_are_light_too():
     assert result.returncode == 0 and result.stdout.strip() == "[]", result.stderr
 
 
+def test_a_model_brings_in_its_own_module_and_loading_brings_in_all(tmp_path):
+    model = ct.models.TanimotoKNNRegressor(1, 512, k=1)
+    model.fit(ct.data.NumpyDataset(ct.ops.ecfp(["CCO", "CCN"], size=512), [[1.0], [2.0]]))
+    model.save(tmp_path / "model")
+    others = (
+        "[m for m in ('cnn', 'language', 'neighbors', 'tensorgraph', 'unet') if 'catalase.models.' + m in sys.modules]"
+    )
+    result = run(f"import sys, catalase as ct; ct.models.MultitaskClassifier; print({others})")
+    assert result.stdout.strip() == "[]", result.stderr
+    code = "import sys, catalase as ct; print(type(ct.models.load(sys.argv[1])).__name__)"
+    result = run(f"import sys; sys.argv.append({str(tmp_path / 'model')!r}); {code}")
+    assert result.stdout.strip() == "TanimotoKNNRegressor", result.stderr
+
+
 @pytest.mark.parametrize(
     "name, words",
     [("sse9", ["'sse9'", "not a level", "auto"]), ("AVX2", ["'AVX2'", "avx2" if "avx2" in ct._core.build_info()["cpu_levels"] else "portable"])],

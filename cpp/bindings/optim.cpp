@@ -89,9 +89,53 @@ void step_linear(const Settings& s, py::array& param, const py::object& x, const
                        gradient);
 }
 
+bool same_layout(py::handle a, py::handle b) {
+  const auto *x = py::detail::array_proxy(a.ptr()), *y = py::detail::array_proxy(b.ptr());
+  if (x->nd != y->nd) return false;
+  for (int i = 0; i < x->nd; ++i) {
+    if (x->dimensions[i] != y->dimensions[i] || x->strides[i] != y->strides[i]) return false;
+  }
+  return true;
+}
+
+// Whether the arrays of a step can be taken as they stand: what the Python layer would find out, in a few nanoseconds.
+template <class T>
+bool fits(py::handle param, py::handle grad, py::handle x, py::handle first, py::handle second) {
+  constexpr int kWriteable = py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+  if (!is_plain<T>(param) || !is_plain<T>(grad)) return false;
+  for (const py::handle buffer : {param, first, second}) {
+    if (buffer.is_none()) continue;
+    if (!is_plain<T>(buffer) || !same_layout(buffer, param)) return false;
+    if ((py::detail::array_proxy(buffer.ptr())->flags & kWriteable) == 0) return false;
+  }
+  const auto *values = py::detail::array_proxy(param.ptr()), *gradient = py::detail::array_proxy(grad.ptr());
+  constexpr Index item = sizeof(T);
+  if (x.is_none()) return values->nd == 1 && values->strides[0] == item && same_layout(grad, param);
+  if (values->nd != 2 || gradient->nd != 2 || gradient->dimensions[1] != values->dimensions[1]) return false;
+  if (values->strides[1] != item || gradient->strides[1] != item) return false;
+  const bool sparse = py::isinstance<SparseBatch>(x);
+  if (!sparse && (!is_plain<T>(x) || plain_ndim(x) != 2)) return false;
+  Index rows, cols;
+  if (sparse) {
+    const auto& batch = x.cast<const SparseBatch&>();
+    if (batch.is_double() != (item == 8)) return false;
+    rows = batch.rows(), cols = batch.cols();
+  } else {
+    rows = py::detail::array_proxy(x.ptr())->dimensions[0], cols = py::detail::array_proxy(x.ptr())->dimensions[1];
+  }
+  return rows == gradient->dimensions[0] && cols == values->dimensions[0];
+}
+
 }  // namespace
 
 void bind_optim(py::module_& m) {
+  m.def(
+      "optim_step_fits",
+      [](py::handle param, py::handle grad, py::handle x, py::handle first, py::handle second) {
+        return fits<float>(param, grad, x, first, second) || fits<double>(param, grad, x, first, second);
+      },
+      "Whether `optim_step` can take these arrays as they stand.", py::arg("param"), py::arg("grad"), py::arg("x"),
+      py::arg("first"), py::arg("second"));
   m.def(
       "optim_step",
       [](int rule, py::array param, const py::array& grad, const py::object& x, const py::object& first,

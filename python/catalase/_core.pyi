@@ -150,6 +150,7 @@ def loss(
 ) -> None: ...
 
 # optim.cpp
+def optim_step_fits(param: object, grad: object, x: object, first: object, second: object) -> bool: ...
 def optim_step(
     rule: int,
     param: NDArray[Any],

@@ -131,6 +131,8 @@ def test_a_copy_is_trained_apart():
     assert np.array_equal(module.w.numpy(), before["w"]) and not np.array_equal(copied.w.numpy(), before["w"])
     train_step(module, optimizer, 1)
     assert np.array_equal(module.w.numpy(), copied.w.numpy())
+    ours, theirs = optimizer.state_dict(), copied_optimizer.state_dict()
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours), "a copy's moments are its own"
     alone = copy.deepcopy(module)
     assert optim.SGD(alone).buffer is not optimizer.buffer
 

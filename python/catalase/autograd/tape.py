@@ -73,23 +73,17 @@ _counter = itertools.count(1)
 _made = operator.attrgetter("_made")
 
 
+_F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
 class Node:
     """What a tensor is, without what it can compute: an array, its gradient, and its place on the tape."""
 
     __slots__ = ("__weakref__", "_backward", "_made", "_parents", "data", "grad", "requires_grad")
 
     def __init__(self, array: Any, requires_grad: bool = False) -> None:
-        if isinstance(array, Node):
-            array = array.data
-        if not isinstance(array, np.ndarray):
-            if not isinstance(array, (np.float32, np.float64)):
-                try:
-                    array = np.asarray(array, dtype=np.float32)
-                except (TypeError, ValueError):
-                    raise TypeError(f"Tensor: needs an array of numbers, got {type(array).__name__}") from None
-            array = np.asarray(array)
-        if array.dtype != np.float32 and array.dtype != np.float64:
-            raise TypeError(f"Tensor: the array must be float32 or float64, got {array.dtype}; use .astype(np.float32)")
+        if type(array) is not np.ndarray or (array.dtype is not _F32 and array.dtype is not _F64):
+            array = _as_array(array)
         self.data: Array = array
         self.grad: Array | None = None
         self.requires_grad = bool(requires_grad)
@@ -190,6 +184,22 @@ class Node:
             self.grad = np.array(grad)  # a copy of its own: the array may be a view, or shared with another leaf
         else:
             self.grad = self.grad + grad
+
+
+def _as_array(values: Any) -> Array:
+    """The array of a tensor to be: float32 and float64 as they are, numbers and lists as float32."""
+    if isinstance(values, Node):
+        values = values.data
+    if not isinstance(values, np.ndarray):
+        if not isinstance(values, (np.float32, np.float64)):
+            try:
+                values = np.asarray(values, dtype=np.float32)
+            except (TypeError, ValueError):
+                raise TypeError(f"Tensor: needs an array of numbers, got {type(values).__name__}") from None
+        values = np.asarray(values)
+    if values.dtype != np.float32 and values.dtype != np.float64:
+        raise TypeError(f"Tensor: the array must be float32 or float64, got {values.dtype}; use .astype(np.float32)")
+    return values
 
 
 def _newest_first(root: Node) -> list[Node]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from . import tensorgraph
-from .cnn import CNN
-from .ensemble import Ensemble
-from .language import LanguageModel
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .model import Model, load
-from .multitask import MultitaskClassifier, MultitaskRegressor
-from .neighbors import TanimotoKNNClassifier, TanimotoKNNRegressor
-from .resnet import ResNetClassifier
-from .sequence import SequenceClassifier, SequenceRegressor
-from .tensorgraph import TensorGraph
-from .unet import UNet
+
+if TYPE_CHECKING:
+    from . import tensorgraph
+    from .cnn import CNN
+    from .ensemble import Ensemble
+    from .language import LanguageModel
+    from .multitask import MultitaskClassifier, MultitaskRegressor
+    from .neighbors import TanimotoKNNClassifier, TanimotoKNNRegressor
+    from .resnet import ResNetClassifier
+    from .sequence import SequenceClassifier, SequenceRegressor
+    from .tensorgraph import TensorGraph
+    from .unet import UNet
 
 __all__ = [
     "CNN",
@@ -31,3 +36,39 @@ __all__ = [
     "load",
     "tensorgraph",
 ]
+
+# Where each class lives. A module is imported when one of its names is first asked for, all of them by `load`.
+_MODULES = {
+    "CNN": "cnn",
+    "Ensemble": "ensemble",
+    "LanguageModel": "language",
+    "MultitaskClassifier": "multitask",
+    "MultitaskRegressor": "multitask",
+    "ResNetClassifier": "resnet",
+    "SequenceClassifier": "sequence",
+    "SequenceRegressor": "sequence",
+    "TanimotoKNNClassifier": "neighbors",
+    "TanimotoKNNRegressor": "neighbors",
+    "TensorGraph": "tensorgraph",
+    "UNet": "unet",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "tensorgraph":
+        return importlib.import_module(".tensorgraph", __name__)
+    if name in _MODULES:
+        value = getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))
+
+
+def register_all() -> None:
+    """Import every model class, so that a saved config may name any of them."""
+    for module in _MODULES.values():
+        importlib.import_module(f".{module}", __name__)

@@ -336,6 +336,9 @@ def load(path: str | Path) -> Any:
     config, arrays = _storage.load_folder(path)
     if config.get("kind") != _KIND or not isinstance(config.get("model"), dict):
         raise ValueError(f"load: {path} holds no model; give the folder that Model.save wrote")
+    from . import register_all
+
+    register_all()
     model: Model = _registry.build(config["model"], Model)
     try:
         model.module.load_state_dict(arrays)

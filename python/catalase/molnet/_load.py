@@ -47,6 +47,8 @@ def load(
     if chosen_splitter is None:
         nothing = np.zeros(0, np.int64)
         parts = [dataset, dataset.select(nothing), dataset.select(nothing)]
+    elif isinstance(splitter, str):
+        parts = [_part(dataset, chosen) for chosen in chosen_splitter.split(dataset, seed=seed)]
     else:
         parts = list(chosen_splitter.train_valid_test_split(dataset, seed=seed))
     fitted = []
@@ -101,6 +103,20 @@ def _featurized(
                 stacklevel=4,
             )
     return dataset
+
+
+def _part(dataset: Dataset, rows: np.ndarray) -> Dataset:
+    """As ``dataset.select``; consecutive rows are not copied, since nobody else sees the whole table."""
+    if (
+        not isinstance(dataset, NumpyDataset)
+        or len(rows) == 0
+        or not np.array_equal(rows, rows[0] + np.arange(len(rows)))
+    ):
+        return dataset.select(rows)
+    run = slice(rows[0], rows[-1] + 1)
+    part = NumpyDataset(dataset.X[run], dataset.y[run], dataset.w[run], dataset.ids[run], tasks=dataset.tasks)
+    part.report = dataset.report
+    return part
 
 
 def _featurizer(featurizer: Any, errors: str) -> Any:

@@ -206,19 +206,18 @@ def parse_table(table: Table, data: bytes, where: Any) -> Rows:
     reader = csv.reader(io.StringIO(text.decode("utf-8-sig", errors="replace")))
     header = next(reader, [])
     check_columns(where, header, [table.smiles, *table.tasks])
-    rows = [row + [""] * (len(header) - len(row)) for row in reader if row]
-    columns = [header.index(task) for task in table.tasks]
-    value = {text: parse_label(text)[0] for column in columns for text in {row[column] for row in rows}}
-    labels = [[value[row[column]] for column in columns] for row in rows]
-    y = np.array(labels, np.float32).reshape(len(rows), len(table.tasks))
+    rows = [row if len(row) >= len(header) else row + [""] * (len(header) - len(row)) for row in reader if row]
+    columns = list(zip(*rows, strict=False)) or [()] * len(header)
+    labels = [columns[header.index(task)] for task in table.tasks]
+    value = {text: parse_label(text)[0] for text in set().union(*labels)}
+    y = np.array([list(map(value.__getitem__, column)) for column in labels], np.float32).T.copy()
     found = (len(rows), int(np.count_nonzero(~np.isnan(y))))
     if digest != table.sha256 and found != (table.rows, table.labels):
         raise ValueError(
             f"{table.name}: {where} has {found[0]:,} rows and {found[1]:,} labels, but the table has {table.rows:,} and "
             f"{table.labels:,}; delete it and load again"
         )
-    smiles = header.index(table.smiles)
-    return Rows([row[smiles].strip() for row in rows], y, digest)
+    return Rows([text.strip() for text in columns[header.index(table.smiles)]], y, digest)
 
 
 def _download(table: Table, folder: Path) -> Rows:

@@ -100,6 +100,10 @@ class Parameter(Tensor):
         self._has_grad = True
 
 
+# Where it starts and stops in the flat buffer, whether penalties touch it, and whose gradient is still a product.
+Piece = tuple[int, int, bool, "Parameter | None"]
+
+
 class ParameterBuffer:
     """All parameters of a module in one flat array, their gradients in another of the same layout.
 
@@ -147,6 +151,7 @@ class ParameterBuffer:
             (p, _view(self.data, offset, row, p.shape), _view(self.grad, offset, row, p.shape))
             for p, offset, row in layout
         ]
+        self._pieces: dict[tuple[bool, ...], list[Piece]] = {}
         for name, parameter in parameters.items():
             parameter.name = parameter.name or name
         self.sync()
@@ -196,23 +201,30 @@ class ParameterBuffer:
                 parameter._grad_view[...] = 0  # type: ignore[index]
         return self.grad
 
-    def pieces(self) -> Iterator[tuple[int, int, bool, Parameter | None]]:
-        """Yield (start, stop, decay, parameter): a parameter whose gradient is still a product, or None and a run of others.
+    def pieces(self) -> list[Piece]:
+        """Return (start, stop, decay, parameter): a parameter whose gradient is still a product, or None and a run of others.
 
         Gradients that this step left none of are set to zero.
         """
+        for parameter, _, gradient in self._views:
+            if not parameter._has_grad:
+                gradient[...] = 0
+        pending = tuple([parameter._pending is not None for parameter, _, _ in self._views])
+        known = self._pieces.get(pending)
+        if known is None:
+            known = self._pieces[pending] = list(self._cut(pending))
+        return known
+
+    def _cut(self, pending: tuple[bool, ...]) -> Iterator[Piece]:
         run = 0
-        for (parameter, _, gradient), (start, stop) in zip(self._views, self._ranges, strict=True):
-            if parameter._pending is None:
-                if not parameter._has_grad:
-                    gradient[...] = 0
-                continue
-            yield from self._run(run, start)
-            yield start, stop, parameter.decay, parameter
-            run = stop
+        for waits, (parameter, _, _), (start, stop) in zip(pending, self._views, self._ranges, strict=True):
+            if waits:
+                yield from self._run(run, start)
+                yield start, stop, parameter.decay, parameter
+                run = stop
         yield from self._run(run, self.data.size)
 
-    def _run(self, start: int, stop: int) -> Iterator[tuple[int, int, bool, None]]:
+    def _run(self, start: int, stop: int) -> Iterator[Piece]:
         for first, last, decay in self.segments:
             if max(first, start) < min(last, stop):
                 yield max(first, start), min(last, stop), decay, None

@@ -175,7 +175,8 @@ class LinearGradient:
         if not isinstance(x, SparseBatch):
             floating("LinearGradient", "x", x)
             x = whole_strides(x)
-        same_dtype("LinearGradient", x=x, dz=dz)
+        if x.dtype != dz.dtype:
+            same_dtype("LinearGradient", x=x, dz=dz)
         if len(x.shape) != 2 or dz.ndim != 2 or x.shape[0] != dz.shape[0]:
             raise ValueError(f"LinearGradient: x and dz must have equally many rows, got x {x.shape} and dz {dz.shape}")
         self.x, self.dz = x, _unit_rows(dz)

@@ -19,6 +19,7 @@ from ._check import floating, is_device_array
 from .linear import LinearGradient
 
 _SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP = range(5)
+_INF = math.inf
 
 
 def sgd_step(
@@ -231,9 +232,10 @@ def _step(
     step: int = 1,
     nesterov: bool = False,
 ) -> None:
-    for name, value in (("lr", lr), ("l1", l1), ("l2", l2), ("decay", decay), ("eps", eps)):
-        if not 0 <= value < math.inf:
-            raise ValueError(f"{function}: {name} must be a finite number, 0 or more, got {value}")
+    if not (0 <= lr < _INF and 0 <= l1 < _INF and 0 <= l2 < _INF and 0 <= decay < _INF and 0 <= eps < _INF):
+        numbers_by_name = {"lr": lr, "l1": l1, "l2": l2, "decay": decay, "eps": eps}
+        name, value = next((n, x) for n, x in numbers_by_name.items() if not 0 <= x < _INF)
+        raise ValueError(f"{function}: {name} must be a finite number, 0 or more, got {value}")
     numbers = (lr, l1, l2, decay, beta1, beta2, eps, step, nesterov)
     if type(param) is not np.ndarray and is_device_array(param):
         from .._cuda import optim as device
@@ -241,26 +243,24 @@ def _step(
         device.step(function, rule, param, grad.array() if isinstance(grad, LinearGradient) else grad, state, numbers)
         return
     first, second = [*state.values(), None, None][:2]
-    if isinstance(grad, LinearGradient):
-        _check_layout(function, param, {"grad": grad}, state, 2)
-        _core.optim_step(rule, param, grad.dz, grad.x, first, second, *numbers)
-    else:
-        floating(function, "grad", grad)
-        _check_layout(function, param, {"grad": grad}, state, 1)
-        if not grad.flags.c_contiguous:
-            raise ValueError(f"{function}: grad must be contiguous")
-        _core.optim_step(rule, param, grad, None, first, second, *numbers)
+    given, x = (grad.dz, grad.x) if isinstance(grad, LinearGradient) else (grad, None)
+    if not _core.optim_step_fits(param, given, x, first, second):
+        _check_layout(function, param, grad, state)
+    _core.optim_step(rule, param, given, x, first, second, *numbers)
 
 
 def _check_layout(
-    function: str, param: NDArray[Any], grad: dict[str, Any], state: dict[str, NDArray[Any]], ndim: int
+    function: str, param: NDArray[Any], grad: NDArray[Any] | LinearGradient, state: dict[str, NDArray[Any]]
 ) -> None:
     """Parameters and state alike, writable and of unit stride; the gradient of the same shape and dtype."""
+    product = isinstance(grad, LinearGradient)
     floating(function, "param", param)
-    if param.ndim != ndim:
-        what = "one-dimensional" if ndim == 1 else "a matrix, since grad is a LinearGradient"
+    if not product:
+        floating(function, "grad", grad)
+    if param.ndim != (2 if product else 1):
+        what = "a matrix, since grad is a LinearGradient" if product else "one-dimensional"
         raise ValueError(f"{function}: param must be {what}, got shape {param.shape}")
-    for name, x in (grad | state).items():
+    for name, x in ({"grad": grad} | state).items():
         if x.shape != param.shape or x.dtype != param.dtype:
             raise ValueError(
                 f"{function}: {name} must be like param ({param.dtype}, {param.shape}), got {x.dtype} {x.shape}"
@@ -274,3 +274,5 @@ def _check_layout(
             or (x.size > 1 and x.strides[-1] != x.itemsize)
         ):
             raise ValueError(f"{function}: {name} must be writable, contiguous and laid out like param")
+    if isinstance(grad, np.ndarray) and not grad.flags.c_contiguous:
+        raise ValueError(f"{function}: grad must be contiguous")

@@ -13,6 +13,8 @@ from .. import ops
 from ..nn import Module, Parameter, ParameterBuffer, flatten_parameters
 from .schedules import Schedule
 
+_Views = tuple[NDArray[Any], NDArray[Any], list[NDArray[Any]]]
+
 
 class Optimizer:
     """What the optimizers share.
@@ -70,7 +72,7 @@ class Optimizer:
         self.l1, self.l2, self.weight_decay, self.clip_norm = l1, l2, weight_decay, clip_norm
         self.steps = 0
         self._state = {key: self.buffer.zeros() for key in self._state_names}
-        self._views: dict[tuple[str, int], tuple[NDArray[Any], NDArray[Any]]] = {}
+        self._views: dict[tuple[int, int, bool], _Views] = {}
 
     def current_lr(self) -> float:
         """Return the learning rate of the next step."""
@@ -89,23 +91,24 @@ class Optimizer:
         self.steps += 1
         penalties = {"l1": self.l1, "l2": self.l2, "decay": self.weight_decay}
         plain = not (self.l1 or self.l2 or self.weight_decay)
-        for start, stop, decay, parameter in list(self.buffer.pieces()):
+        for start, stop, decay, parameter in self.buffer.pieces():
             options = penalties if decay and not plain else {}
-            if parameter is None:
-                state = [self._state[key][start:stop] for key in self._state_names]
-                self._rule(self.buffer.data[start:stop], self.buffer.grad[start:stop], state, lr, options)
-            else:  # a dense layer's weights, whose gradient is computed on the way
-                state = [self._state_view(key, parameter) for key in self._state_names]
-                self._rule(parameter.data, parameter._pending, state, lr, options)
+            param, grad, state = self._views_of(start, stop, parameter)
+            # A dense layer's gradient is computed on the way.
+            self._rule(param, grad if parameter is None else parameter._pending, state, lr, options)
         self.buffer.changed()
 
-    def _state_view(self, key: str, parameter: Parameter) -> NDArray[Any]:
-        """A parameter's part of the state, in its shape."""
-        known = self._views.get((key, id(parameter)))
-        if known is None or known[0] is not self._state[key]:
-            view = self.buffer.matrix_view(self._state[key], parameter)
-            known = self._views[key, id(parameter)] = (self._state[key], view)
-        return known[1]
+    def _views_of(self, start: int, stop: int, parameter: Parameter | None) -> _Views:
+        """A piece of the parameters, of the gradient and of each moment: flat, or a parameter's in its shape."""
+        known = self._views.get((start, stop, parameter is None))
+        if known is None:
+            flat = [self.buffer.data, self.buffer.grad, *self._state.values()]
+            cut = [a[start:stop] if parameter is None else self.buffer.matrix_view(a, parameter) for a in flat]
+            known = self._views[start, stop, parameter is None] = (cut[0], cut[1], cut[2:])
+        return known
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_views": {}}  # a copy's views are of its own arrays
 
     def _rule(
         self, param: NDArray[Any], grad: Any, state: list[NDArray[Any]], lr: float, penalties: dict[str, Any]
