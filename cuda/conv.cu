@@ -250,14 +250,16 @@ extern "C" __global__ void __launch_bounds__(256, 2)
            of_group(bias, group * inputs), activation, tile_a, tile_b);
 }
 
-// dw (parts, taps, inputs, O): the sums over 4,096 pixels each. blockIdx.z counts groups within parts.
+// dw (parts, taps, inputs, O): the sums over 4,096 pixels each, from `first_pixel` on. blockIdx.z counts groups within
+// parts.
 extern "C" __global__ void __launch_bounds__(256, 2)
-    conv_weights_f32(const float* x, const float* dz, float* dw, i64 pixels, CATALASE_SIZES) {
+    conv_weights_f32(const float* x, const float* dz, float* dw, i64 first_pixel, i64 pixels, CATALASE_SIZES) {
   CATALASE_CONV;
   const i64 group = blockIdx.z % groups, part = blockIdx.z / groups, lines = s.taps() * inputs;
-  Windows from_a(s, x + group * inputs, row, lines, part * kChain);
+  const i64 pixel = first_pixel + part * kChain;
+  Windows from_a(s, x + group * inputs, row, lines, pixel);
   Stage<kTile, kDepth> from_b;
-  from_b.start(Operand{dz + group * outputs, 1, s.all_outputs, outputs}, column, part * kChain);
-  convolve(from_a, from_b, smaller(pixels - part * kChain, kChain), row, lines, column, outputs,
+  from_b.start(Operand{dz + group * outputs, 1, s.all_outputs, outputs}, column, pixel);
+  convolve(from_a, from_b, smaller(pixels - pixel, kChain), row, lines, column, outputs,
            dw + part * lines * s.all_outputs + group * outputs, s.all_outputs, nullptr, kIdentity, tile_a, tile_b);
 }

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
+from catalase._cuda import conv as device
 from tests.cuda.agreement import same_as_cpu
 from tests.ops.test_conv import BACKWARD, CASES, FORWARD
 
@@ -82,7 +83,28 @@ def test_an_image_alone_gives_the_bits_it_has_in_a_batch(backend, rng):
     assert np.array_equal(backend.get(ct.ops.conv2d(*map(backend.array, (x[1:2], w, b))))[0], whole[1])
 
 
-def test_errors(backend):
+@pytest.mark.parametrize("room", [2**28, 1])
+@pytest.mark.parametrize("groups, flip", [(1, False), (2, True)])
+def test_the_weight_gradient_of_many_pixels_is_summed_in_parts(backend, rng, monkeypatch, room, groups, flip):
+    monkeypatch.setattr(device, "_SCRATCH_BYTES", room)  # 1: two parts at a time, whatever their number
+    x = rng.standard_normal((1, 16_500, 2)).astype(np.float32)  # five parts of 4,096 pixels
+    w = rng.standard_normal((3, 2 // groups, 4)).astype(np.float32)
+    dy = rng.standard_normal((1, 16_500, 4)).astype(np.float32)
+    options = {"groups": groups, "flip_kernel": flip, "need_dx": False}
+    dw = ct.ops.conv1d_backward(*map(backend.array, (dy, x, w, dy)), **options)[1]
+    padded = np.pad(x[0].astype(np.float64), ((1, 1), (0, 0)))
+    expected = np.zeros(w.shape)
+    for tap, channel, output in np.ndindex(w.shape):
+        shift, group = (2 - tap if flip else tap), output // (4 // groups)
+        of_group = padded[shift : shift + 16_500, group * w.shape[1] + channel]
+        expected[tap, channel, output] = of_group @ dy[0, :, output]
+    assert np.allclose(backend.get(dw), expected, rtol=0, atol=5e-3)
+    monkeypatch.setattr(device, "_SCRATCH_BYTES", 2**28)
+    whole = ct.ops.conv1d_backward(*map(backend.array, (dy, x, w, dy)), **options)[1]
+    assert np.array_equal(backend.get(dw), backend.get(whole))
+
+
+def test_errors(backend, monkeypatch):
     x, w = backend.array(np.ones((1, 5, 5, 3), np.float32)), backend.array(np.ones((3, 3, 3, 2), np.float32))
     with pytest.raises(ValueError, match="x has 3 channels but w takes 2"):
         ct.ops.conv2d(x, w[:, :, :2])
@@ -93,3 +115,6 @@ def test_errors(backend):
     with pytest.raises(ValueError, match="dy must have shape"):
         ct.ops.conv2d_backward(x, x, w, x)
     ct.ops.conv2d(x, w)
+    monkeypatch.setattr(device, "_FAR", 5)
+    with pytest.raises(ValueError, match=r"must stay below 2\*\*30 on CUDA"):
+        ct.ops.conv2d(x, w)

@@ -40,3 +40,5 @@ def test_shapes_and_errors(backend):
         ct.ops.dropout(x, 0.5, seed=1, kept=backend.poisoned((6, 3), np.uint8))
     with pytest.raises(TypeError, match="must be float32 on CUDA"):
         ct.ops.dropout(backend.array(np.ones(3)), 0.5, seed=1)
+    with pytest.raises(TypeError, match="dropout_backward: dy must be float32"):
+        ct.ops.dropout_backward(backend.array(np.ones(3)), 0.5, seed=1, kept=backend.poisoned((3,), np.uint8))

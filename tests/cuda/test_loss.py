@@ -81,6 +81,10 @@ def test_errors(backend):
         ct.ops.softmax_cross_entropy(x, backend.array(np.zeros(3, np.int64)), backend.array(np.zeros(2, np.float32)))
     with pytest.raises(ValueError, match="at least one class"):
         ct.ops.softmax(backend.array(np.zeros((3, 0), np.float32)))
+    with pytest.raises(ValueError, match=r"target must have shape \(3, 2\)"):
+        ct.ops.squared_error(x, backend.array(np.zeros(3, np.float32)))
+    with pytest.raises(ValueError, match=r"labels must have shape \(3, 2\)"):
+        ct.ops.sigmoid_cross_entropy(x, backend.array(np.zeros(3, np.float32)))
     with pytest.raises(TypeError, match="on one device"):
         ct.ops.squared_error(x, np.zeros((3, 2), np.float32))
     ct.ops.softmax(x)

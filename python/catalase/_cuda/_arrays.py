@@ -84,6 +84,14 @@ def float32(function: str, name: str, x: Any) -> Any:
     return x
 
 
+def floats(function: str, **arrays: Any) -> Runtime:
+    """Return the runtime that owns all of these float32 arrays (None is skipped)."""
+    for name, x in arrays.items():
+        if x is not None:
+            float32(function, name, x)
+    return runtime_of(function, **arrays)
+
+
 def output(
     function: str, runtime: Runtime, out: Any, shape: tuple[int, ...], dtype: Any = np.float32, **apart: Any
 ) -> Any:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import Runtime, float32, output, runtime_of
+from ._arrays import Runtime, floats, output
 from .linear import backward_bias
-from .matmul import _GRID, CHAIN, join
+from .matmul import _GRID, _SCRATCH_BYTES, CHAIN, join
 
 _TILE = 64  # outputs of a block, in both directions
+_FAR = 2**30  # the kernels count places along an axis in 32 bits, and take this for one outside
 
 
 class _Sizes:
@@ -27,6 +28,12 @@ class _Sizes:
         self.pixels_in, self.pixels_out = inside[0] * prod(lengths), outside[0] * prod(out)
         numbers = (*lengths, *out, *kernel, *stride, *before, *dilation)
         self.all = (*map(int, numbers), self.inputs, self.outputs, groups)
+        reach = [(k - 1) * d for k, d in zip(kernel, dilation, strict=True)]
+        if max(*self.all, self.taps, *reach, *(n * s for n, s in zip(out, stride, strict=True))) >= _FAR:
+            raise ValueError(
+                f"convolution: an axis, a kernel's reach and the channels must stay below 2**30 on CUDA, got input {inside}, "
+                f"weights {w} and output {outside}"
+            )
 
 
 def forward(
@@ -34,7 +41,7 @@ def forward(
     transposed: bool,
 ) -> Any:  # fmt: skip
     """A convolution, or its transpose: the input's gradient of the convolution from y to x."""
-    runtime = _check(function, x=x, w=w, b=b)
+    runtime = floats(function, x=x, w=w, b=b)
     y = runtime.empty(shape, np.float32)
     if transposed:
         _data(runtime, runtime.contiguous(x), w, b, code, y, _Sizes(shape, w.shape, x.shape, geometry, groups), flip)
@@ -48,7 +55,7 @@ def gradients(
     flip: bool, transposed: bool, need_dx: bool, out_dw: Any, out_db: Any,
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     """The gradients of x (None unless it is needed), w and b."""
-    runtime = _check(function, dy=dy, x=x, w=w, y=y, out_dw=out_dw, out_db=out_db)
+    runtime = floats(function, dy=dy, x=x, w=w, y=y, out_dw=out_dw, out_db=out_db)
     dz, db = _gradient(runtime, function, dy, y, shape, code, out_db)
     image, result = (dz, runtime.contiguous(x)) if transposed else (x, dz)
     sizes = _Sizes(image.shape, w.shape, result.shape, geometry, groups)
@@ -78,11 +85,17 @@ def _weights(
         raise ValueError(f"{function}: out_dw must be contiguous, got strides {dw.strides}")
     lines, parts = s.taps * s.inputs, max(1, -(-s.pixels_out // CHAIN))
     whole = runtime.empty(tuple(shape), np.float32) if flip else dw
-    sums = whole if parts == 1 else runtime.empty((parts, *shape), np.float32)
-    args = (runtime.contiguous(x), dz, sums, s.pixels_out)
-    _launch(runtime, "conv.conv_weights_f32", lines, s.outputs, parts * s.groups, (*args, *s.all))
-    if parts > 1 and whole.size:
-        join(runtime, sums, parts, whole, shape[-1], lines, shape[-1])
+    room = min(parts, _GRID // s.groups, max(2, _SCRATCH_BYTES // max(4 * whole.size, 1)))
+    sums = whole if parts == 1 else runtime.empty((max(room, 2), *shape), np.float32)
+    x, done = runtime.contiguous(x), 0
+    while done < parts:
+        kept = 1 if done else 0  # slot 0 then holds the sum so far
+        now = min(parts - done, max(room - kept, 1))
+        args = (x, dz, sums[kept:] if parts > 1 else sums, done * CHAIN, s.pixels_out)
+        _launch(runtime, "conv.conv_weights_f32", lines, s.outputs, now * s.groups, (*args, *s.all))
+        done += now
+        if parts > 1 and whole.size:
+            join(runtime, sums, now + kept, whole if done == parts else sums, shape[-1], lines, shape[-1])
     if flip:
         dw[...] = _turned(whole)
     return dw
@@ -106,13 +119,6 @@ def _gradient(
     flat = (prod(shape[:-1]), shape[-1])
     dz, db = backward_bias(runtime.contiguous(dy).reshape(flat), runtime.contiguous(y).reshape(flat), code, out_db)
     return dz.reshape(shape), db
-
-
-def _check(function: str, **arrays: Any) -> Runtime:
-    for name, x in arrays.items():
-        if x is not None:
-            float32(function, name, x)
-    return runtime_of(function, **arrays)
 
 
 def _bias(runtime: Runtime, b: Any) -> Any:

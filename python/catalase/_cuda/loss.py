@@ -8,6 +8,8 @@ import numpy as np
 
 from ._arrays import Runtime, blocks, float32, runtime_of
 
+_SQUARED = 2  # the kind of `elementwise_loss`
+
 
 def softmax(function: str, log: bool, x: Any) -> Any:
     """Softmax or log softmax over the last axis."""
@@ -61,11 +63,11 @@ def softmax_loss(function: str, dloss: Any, logits: Any, labels: Any, weights: A
 
 def elementwise_loss(function: str, kind: int, dloss: Any, x: Any, z: Any, weights: Any) -> Any:
     """Sigmoid cross-entropy (1) or squared error (2), or with ``dloss`` the gradient."""
-    runtime = runtime_of(function, predictions=x, labels=z, weights=weights, dloss=dloss)
-    float32(function, "predictions", x)
+    first, second = ("pred", "target") if kind == _SQUARED else ("logits", "labels")
+    runtime = runtime_of(function, **{first: x, second: z}, weights=weights, dloss=dloss)
+    float32(function, first, x)
     z, weights, dloss = (
-        _like(runtime, function, name, v, x.shape)
-        for name, v in (("labels", z), ("weights", weights), ("dloss", dloss))
+        _like(runtime, function, name, v, x.shape) for name, v in ((second, z), ("weights", weights), ("dloss", dloss))
     )
     out = runtime.empty(x.shape, x.dtype)
     _launch(runtime, "elementwise_loss_f32", x.size, kind, runtime.contiguous(x), z, weights, dloss, out, threads=256)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import Runtime, float32, runtime_of
+from ._arrays import Runtime, floats
 from .elementwise import walk
 
 _BLOCK_ROWS = 64
@@ -14,7 +14,7 @@ _BLOCK_ROWS = 64
 
 def batch_norm(x: Any, gamma: Any, beta: Any, mean: Any, var: Any, eps: float, relu: bool) -> tuple[Any, Any, Any]:
     """`catalase.ops.batch_norm` for device arrays whose shapes have been checked."""
-    runtime = _check("batch_norm", x=x, gamma=gamma, beta=beta, mean=mean, var=var)
+    runtime = floats("batch_norm", x=x, gamma=gamma, beta=beta, mean=mean, var=var)
     x = runtime.contiguous(x)
     rows, channels = _matrix(x)
     if mean is None:
@@ -36,7 +36,7 @@ def batch_norm_backward(
     dy: Any, x: Any, gamma: Any, beta: Any, mean: Any, var: Any, eps: float, relu: bool, batch: bool, need_dx: bool
 ) -> tuple[Any, Any, Any]:
     """`catalase.ops.batch_norm_backward` for device arrays whose shapes have been checked."""
-    runtime = _check("batch_norm_backward", dy=dy, x=x, gamma=gamma, beta=beta, mean=mean, var=var)
+    runtime = floats("batch_norm_backward", dy=dy, x=x, gamma=gamma, beta=beta, mean=mean, var=var)
     dy, x, beta, mean, var = (runtime.contiguous(a) for a in (dy, x, beta, mean, var))
     rows, channels = _matrix(x)
     scale = _scale(runtime, gamma, var, eps)
@@ -52,13 +52,6 @@ def batch_norm_backward(
     dx = runtime.empty(x.shape, np.float32)
     walk(runtime, "norm.norm_input_gradient_f32", x.size, *given, dy_mean, slope, int(relu), dx, channels)
     return dx, dgamma, dbeta
-
-
-def _check(function: str, **arrays: Any) -> Runtime:
-    for name, x in arrays.items():
-        if x is not None:
-            float32(function, name, x)
-    return runtime_of(function, **arrays)
 
 
 def _matrix(x: Any) -> tuple[int, int]:
