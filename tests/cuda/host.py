@@ -77,6 +77,9 @@ class HostArray:
         assert self.flags.c_contiguous
         return HostArray(self._buffer, self._layout.reshape(*shape))
 
+    def transpose(self, *axes: Any) -> HostArray:
+        return HostArray(self._buffer, self._layout.transpose(*axes))
+
     def swapaxes(self, a: int, b: int) -> HostArray:
         return HostArray(self._buffer, self._layout.swapaxes(a, b))
 
