@@ -91,6 +91,7 @@ class _TanimotoKNN(Model):
     """What the two models share."""
 
     module: _Library
+    _stays = "this model is no net"
     _values = 1
 
     def __init__(self, n_tasks: int, n_features: int, k: int, weights: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..autograd import Tensor, is_recording
-from ..ops import empty
+from ..ops import SparseBatch, empty
 from ..ops._check import whole_number
 from ..ops.dropout import check_rate
 from . import functional
@@ -178,7 +178,7 @@ class Sequential(Module):
     def forward(self, x: Tensor) -> Tensor:
         if not hasattr(x, "ndim"):
             raise TypeError(f"Sequential: x must be a Tensor or a NumPy array, got {type(x).__name__}")
-        if x.ndim == 2 and x.shape[0] > _BLOCK_ROWS and not is_recording() and _by_rows(self):
+        if x.ndim == 2 and x.shape[0] > _BLOCK_ROWS and not is_recording() and _on_cpu(x) and _by_rows(self):
             return self._in_blocks(x)
         for layer in self.layers:
             x = layer(x)
@@ -205,6 +205,10 @@ class Sequential(Module):
 
 _BLOCK_ROWS = 2048  # w is read again for every block: 1,000 rows in blocks of 256 took a fifth longer than whole
 _ROW_LAYERS = {Linear, ReLU, Tanh, Sigmoid, Softplus, Softmax}
+
+
+def _on_cpu(x: Any) -> bool:
+    return isinstance(x.data if isinstance(x, Tensor) else x, (np.ndarray, SparseBatch))
 
 
 def _by_rows(layer: Module) -> bool:

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _anywhere
 from ..autograd import Tensor, no_grad
 from ..nn import Module
+from ..nn.losses import Loss
 from ..ops._check import whole_number
 from ..optim import Optimizer
 from .callbacks import Callback
@@ -82,13 +84,15 @@ def fit(
     forward: Forward | None = None,
     resume: str | Path | None = None,
 ) -> History:
-    """Train a module by gradient descent on mini-batches.
+    """Train a module by gradient descent on mini-batches, on the device where it lives.
 
     Parameters
     ----------
     module : Module
     dataset : Dataset
-        Anything with ``len`` and ``iterbatches(batch_size, deterministic=..., seed=...)`` giving (X, y, w, ids).
+        Anything with ``len`` and ``iterbatches(batch_size, deterministic=..., seed=...)`` giving (X, y, w, ids). For a
+        module on a device X is copied there batch by batch; and y and w, as float32 or int64, where the loss is a
+        function of your own.
     loss : callable
         ``loss(output, y, w)`` gives a Tensor of one number, the mean over the batch.
     optimizer : Optimizer
@@ -193,7 +197,8 @@ def evaluate_loss(module: Module, dataset: Any, loss: LossFunction, forward: For
     module.eval()
     total, rows = 0.0, 0
     with no_grad():
-        for X, y, w, _ in dataset.iterbatches(1000, deterministic=True):
+        for batch in dataset.iterbatches(1000, deterministic=True):
+            X, y, w = _placed(module.device, loss, batch)
             total += _number(loss((forward or _plain)(module, X), y, w)) * len(X)
             rows += len(X)
     module.train(was_training)
@@ -207,6 +212,23 @@ def epoch_seed(seed: int, epoch: int) -> int:
 
 def _plain(module: Module, X: NDArray[Any]) -> Tensor:
     return module(X if X.dtype.kind in "iu" else Tensor(X))
+
+
+def _placed(device: str, loss: LossFunction, batch: tuple[Any, ...]) -> tuple[Any, Any, Any]:
+    """X, y and w of a batch where the module lives; the labels of our losses stay, since they look at them first."""
+    X, y, w, *_ = batch
+    if device == "cpu":
+        return X, y, w
+    if isinstance(X, np.ndarray):
+        X = _anywhere.to_device(X, device)
+    if not isinstance(loss, Loss):
+        y, w = (_anywhere.to_device(_plain_numbers(a), device) if isinstance(a, np.ndarray) else a for a in (y, w))
+    return X, y, w
+
+
+def _plain_numbers(labels: NDArray[Any]) -> NDArray[Any]:
+    """As device arrays hold them."""
+    return labels.astype(np.int64 if labels.dtype.kind in "iub" else np.float32, copy=False)
 
 
 def _number(value: Any) -> float:
@@ -223,8 +245,10 @@ def _run_epoch(state: TrainState, dataset: Any, loss: LossFunction, batch_size: 
     batches = dataset.iterbatches(
         min(batch_size, len(dataset)), deterministic=False, seed=epoch_seed(state.history.seed, state.epoch)
     )
-    for batch, (X, y, w, _) in enumerate(batches):
+    device = state.module.device
+    for batch, items in enumerate(batches):
         state.batch = batch
+        X, y, w = _placed(device, loss, items)
         state.optimizer.zero_grad()
         value = loss(forward(state.module, X), y, w)
         number = _number(value)
