@@ -56,6 +56,9 @@ class HostArray:
     def __array__(self, *args: Any, **kwargs: Any) -> None:
         raise TypeError("a HostArray is no NumPy array; use get()")
 
+    def __deepcopy__(self, memo: Any) -> HostArray:
+        return self._buffer.runtime.array(self.get())
+
     def __getitem__(self, index: Any) -> HostArray:
         view = self._layout[index]
         assert view.size == 0 or np.may_share_memory(view, self._layout)

@@ -66,7 +66,9 @@ def compressed(
     if X is None:
         return dataset
     packed = None if device == "cpu" else _bits(dataset.X)
-    return SparseRows(X if packed is None else packed, dataset.y if labels is None else labels(dataset.y, dataset.w), dataset.w)
+    return SparseRows(
+        X if packed is None else packed, dataset.y if labels is None else labels(dataset.y, dataset.w), dataset.w
+    )
 
 
 def _bits(X: NDArray[np.float32]) -> NDArray[np.uint8] | None:

@@ -195,7 +195,7 @@ def dead_relu(model: Any, x: NDArray[Any] | Tensor) -> dict[str, float]:
             isinstance(layer, ReLU) or getattr(layer, "activation", "") == "relu"
         ):
             return
-        living = (output.data.reshape(-1, output.shape[-1]) != 0).any(axis=0)
+        living = (output.numpy().reshape(-1, output.shape[-1]) != 0).any(axis=0)
         alive[id(layer)] = living | alive.get(id(layer), np.zeros_like(living))
 
     if isinstance(model, Module):
