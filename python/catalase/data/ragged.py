@@ -40,13 +40,14 @@ class SequenceBatch:
 
 
 class RaggedArray:
-    """Sequences end to end in one array; what ``dataset.X`` is.
+    """Sequences end to end in one array; what ``dataset.X`` is, and y and w where labels are per step.
 
     Indexed by a number it gives a sequence (T_i,) or (T_i, F), a view; by a slice or an array of rows a `RaggedArray`.
 
     Attributes
     ----------
-    values : ndarray, shape (all steps,) int32 or (all steps, F) float32
+    values : ndarray, shape (all steps,) or (all steps, F)
+        Of X int32 tokens or float32 features; of y and w what was given.
     offsets : ndarray, shape (N + 1,), int64
         Sequence i is ``values[offsets[i]:offsets[i + 1]]``.
     lengths : ndarray, shape (N,), int64
@@ -77,11 +78,20 @@ class RaggedArray:
             row = range(len(self))[rows]
             return self.values[self.offsets[row] : self.offsets[row + 1]]
         numbers = np.arange(len(self))[rows]
-        steps, offsets = self._steps(numbers)
-        return RaggedArray(self.values[steps], offsets)
+        places, offsets = self.places(numbers)
+        return RaggedArray(self.values[places], offsets)
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         return (self[row] for row in range(len(self)))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """The sequences of an array of equal lengths as one array."""
+        if len(set(self.lengths.tolist())) > 1:
+            raise TypeError(
+                "RaggedArray: rows of different lengths are no array; take .values (end to end) or .padded()"
+            )
+        array = self.values.reshape(self.shape).astype(self.dtype if dtype is None else dtype, copy=False)
+        return array.copy() if copy else array
 
     def padded(self, rows: NDArray[np.int64] | None = None) -> SequenceBatch:
         """Return the chosen sequences (all where left out) as one padded array."""
@@ -90,7 +100,7 @@ class RaggedArray:
         batch = SequenceBatch(
             np.zeros((len(rows), int(lengths.max(initial=0)), *self.values.shape[1:]), self.dtype), lengths
         )
-        batch.values[batch.mask] = self.values[self._steps(rows)[0]]
+        batch.values[batch.mask] = self.values[self.places(rows)[0]]
         return batch
 
     def place(self, step: int) -> tuple[int, int]:
@@ -98,8 +108,8 @@ class RaggedArray:
         row = int(np.searchsorted(self.offsets, step, side="right")) - 1
         return row, step - int(self.offsets[row])
 
-    def _steps(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Places in ``values`` of the chosen rows, end to end, and their offsets there."""
+    def places(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the places in ``values`` of the chosen rows' steps, end to end, and the rows' offsets among them."""
         lengths = self.lengths[rows]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         return np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths), offsets

@@ -209,7 +209,8 @@ class DNATokenizer(CharTokenizer):
 
     def split(self, text: str) -> list[str]:
         """Return the letters of a text in upper case."""
-        return list(text.upper())
+        upper = text.upper()
+        return list(upper) if len(upper) == len(text) else [letter.upper() for letter in text]  # one token a letter
 
     def to_config(self) -> dict[str, Any]:
         return {"class": "DNATokenizer", "unknown": self.unknown}
