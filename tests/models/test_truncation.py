@@ -125,6 +125,27 @@ def test_gradients_of_a_pooled_sequence_reach_back_so_far(pool, cell):
     assert run(last, 5)[1].tolist() == [True, True, False]
 
 
+def test_the_last_steps_are_those_made_by_hand():
+    x = np.random.default_rng(0).standard_normal((1, 11, 2)).astype(np.float32)
+    model, hand = (
+        SequenceRegressor(1, n_features=2, **{**SMALL, "pool": "mean", "truncation": 4, "cell": "lstm"})
+        for _ in range(2)
+    )
+    model.fit(SequenceDataset(list(x), [1.0]), nb_epoch=3)
+    net, optimizer = hand.module, hand.make_optimizer()
+    for _ in range(3):
+        with ct.no_grad():
+            first, state = net.recurrent(x[:, :4])
+            second, state = net.recurrent(x[:, 4:7], state)
+        last, _ = net.recurrent(x[:, 7:], state)
+        before = first.data.sum(axis=1) + second.data.sum(axis=1)
+        optimizer.zero_grad()
+        output = net.head((last.sum(axis=1) + before) * np.array([[1 / 11]], np.float32))
+        hand.loss(output, np.ones(1), np.ones(1)).backward()
+        optimizer.step()
+    assert equal(weights(model), weights(hand))
+
+
 def held(*roots):
     """Bytes of all arrays that a tape keeps alive: those of its nodes, and those that its functions hold on to."""
     arrays, seen, stack = {}, set(), list(roots)

@@ -85,8 +85,8 @@ def packed(y: Tensor, mask: NDArray[np.bool_]) -> Tensor:
 
 def rows_of(state: Any, rows: NDArray[np.bool_]) -> Any:
     """The state of some sequences: (N, H), or (K, N, H), or a pair of these; None stays None."""
-    if state is None:
-        return None
+    if state is None or rows.all():
+        return state
     if isinstance(state, tuple):
         return tuple(rows_of(part, rows) for part in state)
     return Tensor(np.ascontiguousarray(state.data[..., rows, :]))
