@@ -58,7 +58,7 @@ CASES = [(classifier, lambda: marked(40)), (regressor, sums)]
 
 def test_the_places_of_a_site_are_found():
     model = classifier(hidden_size=24, bidirectional=True)
-    model.fit(marked(240), nb_epoch=12)
+    model.fit(marked(200), nb_epoch=10)
     test = marked(seed=1)
     assert model.evaluate(test, ROC_AUC)["roc_auc_score"] > 0.98
     found = [p[:, 0, 1] for p in model.predict(test)]

@@ -196,7 +196,7 @@ def test_what_the_tape_holds_is_bounded_by_the_truncation(make, options):
     assert largest(60, 24) > largest(60, 12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     lengths=st.lists(st.integers(0, 12), min_size=1, max_size=6),
     truncation=st.none() | st.integers(1, 14),
@@ -260,7 +260,7 @@ def test_same_bits_for_any_threads_resumed_and_loaded(make, tmp_path):
 
 def test_a_language_is_learned_in_windows():
     """What follows a letter stands right before it: two steps are enough."""
-    words = SequenceDataset.from_texts(["abab" * 20] * 15, LETTERS)
+    words = SequenceDataset.from_texts(["abab" * 10] * 15, LETTERS)
     model = language(truncation=2, batch_size=5)
     model.fit(words, nb_epoch=10)
     assert model.evaluate(words)["perplexity"] < 1.3
