@@ -136,8 +136,10 @@ def test_nan_is_kept_for_the_models_to_refuse():
         ([[1, 2], [0.5, 1.5]], TypeError, "row 1 .*whole"),
         ([[1], [-1]], ValueError, "row 1, step 0"),
         ([[1], [2**31]], ValueError, "row 1, step 0"),
-        ([np.ones((2, 3)), np.ones((2, 4))], ValueError, "same features"),
-        ([np.ones((2, 3)), [1, 2]], ValueError, "row 1 has shape"),
+        ([np.ones((2, 3)), np.ones((2, 4))], ValueError, r"same features; row 1 has shape \(2, 4\), row 0 \(2, 3\)"),
+        ([[], *[np.ones((2, 3))] * 3, np.ones((0, 4))], ValueError, r"row 4 has shape \(0, 4\), row 1 \(2, 3\)"),
+        ([np.ones((2, 3)), [1, 2]], ValueError, r"row 1 has shape \(2,\), row 0 \(2, 3\)"),
+        ([[1, 2], np.ones((2, 3))], ValueError, r"row 1 has shape \(2, 3\), row 0 \(2,\)"),
         ([np.ones((2, 3, 4))], ValueError, "row 0 has shape"),
         ([np.ones((2, 0))], ValueError, "row 0 has shape"),
         ([[None]], TypeError, "row 0 must hold numbers"),
@@ -155,3 +157,88 @@ def test_bad_settings():
         SequenceDataset([[1]], bucket_batches=0)
     with pytest.raises(ValueError, match="batch_size"):
         next(SequenceDataset([[1]]).iterbatches(0))
+
+
+def marked(rows=31, tasks=None, **options):
+    """A label a step (or a vector of them): its place in the sequence, a third of them missing."""
+    sequences, rng = ragged(rows), np.random.default_rng(1)
+    shape = () if tasks is None else (tasks,)
+    y = [np.arange(float(len(s))).reshape(-1, *[1] * len(shape)) + np.zeros((len(s), *shape)) for s in sequences]
+    for labels in y:
+        labels[rng.random(labels.shape) < 1 / 3] = np.nan
+    return sequences, y, SequenceDataset(sequences, y, per_step=True, **options)
+
+
+@pytest.mark.parametrize("tasks", [None, 1, 3])
+def test_labels_of_steps_stay_with_their_steps(tasks):
+    sequences, y, data = marked(tasks=tasks)
+    assert data.tasks == list(range(tasks or 1))
+    scaled = data.transform(NormalizationTransformer(dataset=data))
+    for walk in (data, data.select(np.arange(31)[::-1]), scaled):
+        for X, labels, w, ids in walk.iterbatches(4, pad_batches=True, seed=2):
+            assert X.lengths.tolist() == labels.lengths.tolist() == w.lengths.tolist()
+            for row, values, weights in zip(ids, labels, w, strict=True):
+                assert np.array_equal(np.isnan(values), np.isnan(y[row]))
+                assert not weights[np.isnan(values)].any()
+                assert walk is scaled or np.array_equal(values, y[row], equal_nan=True)
+    assert [w.shape for w in data.w] == [labels.shape for labels in y]
+    filled = list(data.iterbatches(20, deterministic=True, pad_batches=True))[-1]
+    assert [w.any() for w in filled[2]] == [labels[np.isfinite(labels)].size > 0 for labels in y[20:]] + [False] * 9
+    again = SequenceDataset(data.X, data.y, data.w, per_step=True)
+    assert np.array_equal(again.y.values, data.y.values, equal_nan=True)
+    assert np.array_equal(again.w.values, data.w.values)
+    x, labels, *_ = list(data.itersamples())[5]
+    assert np.array_equal(x, sequences[5]) and np.array_equal(labels, y[5], equal_nan=True)
+
+
+def test_weights_of_steps_and_of_sequences():
+    X, y = [[1, 2], [3]], [[0, 1], [1]]
+    for w in ([2.0, 0.0], np.array([[2.0], [0.0]]), [[2.0, 2.0], [0.0]], [[[2.0], [2.0]], [[0.0]]]):
+        assert SequenceDataset(X, y, w, per_step=True).w.values.ravel().tolist() == [2, 2, 0]
+    two = SequenceDataset(X, [[[0, 1.0], [1, np.nan]], [[1, 1.0]]], [[1.0, 2.0], [3.0]], per_step=True)
+    assert two.w.values.tolist() == [[1, 1], [2, 0], [3, 3]]
+    assert SequenceDataset(X, per_step=True).y.values.shape == (3, 0)
+    kept = SequenceDataset([[], [5]], [[], [1]], per_step=True, empty="keep")
+    assert (kept.y.lengths.tolist(), kept.y.dtype) == ([0, 1], np.int64)
+    assert len(SequenceDataset([], [], per_step=True)) == 0
+
+
+def test_transformers_are_fitted_on_all_steps():
+    data = SequenceDataset([[1, 2, 3], [4]], [[0, 0, 1], [0]], per_step=True)
+    assert data.transform(BalancingTransformer(data)).w.values.tolist() == pytest.approx([4 / 3, 4 / 3, 4, 4 / 3])
+
+
+@pytest.mark.parametrize(
+    ("columns", "error", "words"),
+    [
+        ({"y": [[1, 2], [1, 2]]}, ValueError, "y at row 1 is for 2 steps, but the sequence has 1"),
+        ({"y": np.ones((2, 2))}, ValueError, "y at row 1 is for 2 steps, but the sequence has 1"),
+        ({"y": [[1, 2]]}, ValueError, "X has 2 rows but y has 1"),
+        ({"y": [1, 2]}, ValueError, "row 0 is one number; leave per_step out"),
+        ({"y": [[1, None], [1]]}, TypeError, "y at row 0 must hold numbers, got object"),
+        ({"y": [["a", "b"], ["a"]]}, TypeError, "y at row 0 must hold numbers"),
+        ({"y": [[[1], [1, 2]], [[1]]]}, TypeError, "y at row 0 must hold numbers.*vectors of different lengths"),
+        ({"y": [[[1], [1]], [1]]}, ValueError, r"row 1 has shape \(1,\), row 0 \(2, 1\)"),
+        ({"y": [np.ones((2, 1, 1)), [1]]}, ValueError, r"row 0 has shape \(2, 1, 1\)"),
+        ({"y": "ab"}, TypeError, "y must be a list with an array a sequence, got str"),
+        ({"y": 5}, TypeError, "y must be a list with an array a sequence, got int"),
+        ({"y": [[1, 2], [1]], "w": [[1, 2], [1, 3]]}, ValueError, "w at row 1 is for 2 steps"),
+        ({"y": [[1, 2], [1]], "w": [1.0, 1.0, 1.0]}, ValueError, "X has 2 rows but w has 3"),
+        ({"y": [[1, 2], [1]], "w": [[1, 2], [-1]]}, ValueError, "0 or more, and not NaN; see row 1, step 0"),
+        ({"y": [[1, 2], [1]], "w": [1, np.nan]}, ValueError, "not NaN; see row 1, step 0"),
+        ({"y": [[1, 2], [1]], "w": [np.ones((2, 2)), np.ones((1, 2))]}, ValueError, "w must have a weight a step"),
+        ({"y": [[1, 2], [1]], "tasks": ["a", "b"]}, ValueError, "2 task names for 1"),
+        ({"y": [[1, 2], [1]], "ids": [1]}, ValueError, "2 rows but ids"),
+        ({"y": [[1, 2], [1]], "per_step": 1}, TypeError, "per_step must be True or False"),
+    ],
+)
+def test_labels_that_do_not_fit_their_steps_are_refused(columns, error, words):
+    with pytest.raises(error, match=words):
+        SequenceDataset([[1, 2], [3]], **{"per_step": True, **columns})
+
+
+def test_a_ragged_array_is_no_array():
+    with pytest.raises(TypeError, match="different lengths"):
+        np.asarray(SequenceDataset([[1, 2], [3]]).X)
+    assert np.asarray(SequenceDataset([[1, 2], [3, 4]]).X).tolist() == [[1, 2], [3, 4]]
+    assert np.asarray(SequenceDataset([[1, 2]]).X, np.float64).dtype == np.float64

@@ -1,4 +1,4 @@
-"""The three examples that read sequences run, on a few made-up rows; what they count is right. Real data where they are."""
+"""The examples that read sequences run, on a few made-up rows; what they count is right. Real data where they are."""
 
 from __future__ import annotations
 
@@ -83,6 +83,16 @@ def test_the_dna_example_runs(example, tmp_path, task, capsys):
     path.write_text(">made up\n" + made_up_genome(np.random.default_rng(0), 30)[0] + "\n")
     score = example("dna_strand").main([task, str(path), "--windows", "100", "--epochs", "1"])
     assert 0 <= score <= 1
+    assert "held-out ROC-AUC" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("options", [[], ["--truncation", "50"]])
+def test_the_gene_example_runs(example, options, capsys):
+    module, rng = example("mark_genes"), np.random.default_rng(0)
+    for text, coding in zip(*module.make_up(10, rng, np.full(61, 1 / 61)), strict=True):
+        gene = "".join(np.array(list(text))[coding == 1])
+        assert len(text) == len(coding) and gene.startswith("ATG") and gene[-3:] in module.STOPS
+    assert 0 <= module.main(["--rows", "30", "--epochs", "1", *options]) <= 1
     assert "held-out ROC-AUC" in capsys.readouterr().out
 
 

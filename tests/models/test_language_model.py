@@ -34,6 +34,30 @@ def test_losses_are_means_over_the_tokens_that_are_there():
     assert rates[1]["loss"] == pytest.approx([loss], rel=1e-5)
 
 
+def test_scores_take_metrics_and_weights_as_other_models_do():
+    model = language()
+    w = np.where(np.arange(8) % 3, 2.0, 0.0)
+    data = SequenceDataset.from_texts(WORDS[:8], model.tokenizer, np.zeros(8), w)
+    accuracy = ct.metrics.Metric(ct.metrics.accuracy_score)
+    own = model.evaluate(data)
+    assert model.evaluate(data, [accuracy]) == pytest.approx({"accuracy_score": own["accuracy"]})
+    assert model.evaluate(data, accuracy, per_task_metrics=True)[1] == {
+        "accuracy_score": [pytest.approx(own["accuracy"])]
+    }
+    assert model.evaluate(data, use_sample_weights=True) == pytest.approx(own)  # 2 all over is 1 all over
+    assert model.evaluate(data, mask_missing=False) == pytest.approx(model.evaluate(WORDS[:8]))
+    means, tasks = model.evaluate(data, per_task_metrics=True)
+    assert tasks == {name: [value] for name, value in means.items()}
+    some = SequenceDataset.from_texts(WORDS[:2], model.tokenizer, np.zeros(2), [1.0, 3.0])
+    one, other = -model.predict(WORDS[:2])
+    mean = (one + 3 * other) / (len(WORDS[0]) + 1 + 3 * (len(WORDS[1]) + 1))
+    assert model.evaluate(some, use_sample_weights=True)["loss"] == pytest.approx(mean)
+    with pytest.raises(TypeError, match=r"LanguageModel\.evaluate: metrics must be Metric objects, got 'loss'"):
+        model.evaluate(data, "loss")
+    with pytest.raises(ValueError, match="no sequence that counts"):
+        model.evaluate(data.select([0, 3]), accuracy)
+
+
 def test_likelihoods_are_those_of_steps_by_hand():
     model = language()
     text = "abab"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 
 import numpy as np
@@ -173,6 +174,19 @@ def test_any_layout(kind, rng):
         a.flags.writeable = False
     for layout in (strided, backwards, raw, arrays):
         assert all(np.array_equal(a, b) for a, b in zip(forward(kind, layout), expected_, strict=True))
+
+
+def test_a_weight_of_one_column_may_have_any_stride(rng):
+    arrays = make(rng, "tanh", 3, 4, 5, 1)
+    expected_ = forward("tanh", arrays)
+    arrays["w_x"] = np.repeat(arrays["w_x"], 7, axis=1)[:, ::3][:, :1]
+    assert arrays["w_x"].strides == (28, 12)
+    assert all(np.array_equal(a, b) for a, b in zip(forward("tanh", arrays), expected_, strict=True))
+
+
+def test_no_array_function_has_an_argument_of_its_own():
+    functions = [getattr(ops, name) for name in dir(ops) if inspect.isfunction(getattr(ops, name))]
+    assert not [f for f in functions if any(name.startswith("_") for name in inspect.signature(f).parameters)]
 
 
 @pytest.mark.parametrize("kind", KINDS)

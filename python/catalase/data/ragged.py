@@ -40,13 +40,14 @@ class SequenceBatch:
 
 
 class RaggedArray:
-    """Sequences end to end in one array; what ``dataset.X`` is.
+    """Sequences end to end in one array; what ``dataset.X`` is, and y and w where labels are per step.
 
     Indexed by a number it gives a sequence (T_i,) or (T_i, F), a view; by a slice or an array of rows a `RaggedArray`.
 
     Attributes
     ----------
-    values : ndarray, shape (all steps,) int32 or (all steps, F) float32
+    values : ndarray, shape (all steps,) or (all steps, F)
+        Of X int32 tokens or float32 features; of y and w what was given.
     offsets : ndarray, shape (N + 1,), int64
         Sequence i is ``values[offsets[i]:offsets[i + 1]]``.
     lengths : ndarray, shape (N,), int64
@@ -77,11 +78,20 @@ class RaggedArray:
             row = range(len(self))[rows]
             return self.values[self.offsets[row] : self.offsets[row + 1]]
         numbers = np.arange(len(self))[rows]
-        steps, offsets = self._steps(numbers)
-        return RaggedArray(self.values[steps], offsets)
+        places, offsets = self.places(numbers)
+        return RaggedArray(self.values[places], offsets)
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         return (self[row] for row in range(len(self)))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """The sequences of an array of equal lengths as one array."""
+        if len(set(self.lengths.tolist())) > 1:
+            raise TypeError(
+                "RaggedArray: rows of different lengths are no array; take .values (end to end) or .padded()"
+            )
+        array = self.values.reshape(self.shape).astype(self.dtype if dtype is None else dtype, copy=False)
+        return array.copy() if copy else array
 
     def padded(self, rows: NDArray[np.int64] | None = None) -> SequenceBatch:
         """Return the chosen sequences (all where left out) as one padded array."""
@@ -90,7 +100,7 @@ class RaggedArray:
         batch = SequenceBatch(
             np.zeros((len(rows), int(lengths.max(initial=0)), *self.values.shape[1:]), self.dtype), lengths
         )
-        batch.values[batch.mask] = self.values[self._steps(rows)[0]]
+        batch.values[batch.mask] = self.values[self.places(rows)[0]]
         return batch
 
     def place(self, step: int) -> tuple[int, int]:
@@ -98,8 +108,8 @@ class RaggedArray:
         row = int(np.searchsorted(self.offsets, step, side="right")) - 1
         return row, step - int(self.offsets[row])
 
-    def _steps(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Places in ``values`` of the chosen rows, end to end, and their offsets there."""
+    def places(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the places in ``values`` of the chosen rows' steps, end to end, and the rows' offsets among them."""
         lengths = self.lengths[rows]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         return np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths), offsets
@@ -113,16 +123,19 @@ def ragged(sequences: Any) -> RaggedArray:
     if isinstance(sequences, str) or not isinstance(sequences, (Sequence, np.ndarray)):
         raise TypeError(f"SequenceDataset: needs a list of sequences, got {type(sequences).__name__}")
     arrays = [np.asarray(sequence) for sequence in sequences]
-    widths = {array.shape[1:] for array in arrays if array.ndim > 1}
-    inner = widths.pop() if len(widths) == 1 else ()
+    # The first row that has a form decides; an empty list fits anywhere.
+    first = next((row for row, array in enumerate(arrays) if array.ndim != 1 or array.size), 0)
+    inner = arrays[first].shape[1:] if arrays else ()
     for row, array in enumerate(arrays):
         if array.dtype.kind not in "fiub":
             hint = "; tokenize texts: SequenceDataset.from_texts" if array.dtype.kind == "U" else ""
             raise TypeError(f"SequenceDataset: row {row} must hold numbers, got {array.dtype}{hint}")
-        if array.ndim not in (1, 2) or widths or array.shape[1:] == (0,) or (array.shape[1:] != inner and array.size):
+        fits = array.shape == (0,) or array.shape[1:] == inner
+        if array.ndim not in (1, 2) or array.shape[1:] == (0,) or not fits:
+            beside = "" if fits else f", row {first} {arrays[first].shape}"
             raise ValueError(
                 f"SequenceDataset: sequences must all be (steps,) token numbers or all (steps, features) with the same "
-                f"features; row {row} has shape {array.shape}"
+                f"features; row {row} has shape {array.shape}{beside}"
             )
     if not inner and any(array.dtype.kind not in "iu" and array.size for array in arrays):
         row = next(row for row, array in enumerate(arrays) if array.dtype.kind not in "iu" and array.size)

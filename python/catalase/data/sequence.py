@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._step_labels import step_labels, step_weights
 from .dataset import Batch, Dataset, NumpyDataset, filled_up
 from .ragged import RaggedArray, ragged
 from .tokenizer import CharTokenizer
@@ -21,17 +22,21 @@ class SequenceDataset(Dataset):
     sequences : list of array_like, or RaggedArray
         Each (T_i,) whole numbers from 0, which become int32, or each (T_i, F) numbers, which become float32.
     y, w, ids, tasks
-        As `NumpyDataset`: one row of labels a sequence.
+        As `NumpyDataset`: one row of labels a sequence. With ``per_step`` y is a list with an array for each sequence,
+        (T_i,) or (T_i, tasks), w likewise or one weight a sequence.
     bucket_batches : int
         Shuffled batches hold sequences of alike lengths: this many batches of random rows are sorted by length
         together, cut up again, and given in random order. 1 leaves them as they are drawn.
     empty : {"error", "keep"}
         What to do with a sequence of no steps: refuse it, naming its row, or keep it. Models see a kept one as the
         state before the first step.
+    per_step : bool
+        Every step of a sequence has a label of its own (or a vector of tasks), for models with ``per_step=True``.
 
     Attributes
     ----------
     X : RaggedArray
+    y, w : ndarray; RaggedArray with ``per_step``
     lengths : ndarray, shape (N,)
 
     Raises
@@ -40,13 +45,14 @@ class SequenceDataset(Dataset):
         For sequences that are no numbers, or of different kinds.
     ValueError
         For negative token numbers, different numbers of features, empty sequences (see ``empty``), and lengths of the
-        other columns that do not fit.
+        other columns that do not fit; with ``per_step`` the row whose labels are not as many as its steps is named.
 
     Notes
     -----
     Batches come as (X, y, w, ids) with X a `SequenceBatch`: padded once, here, with lengths beside. Models never read
     the padding. NaN in features is kept; models refuse it, naming row and step. Walks in order (``deterministic=True``)
-    keep the order of the rows.
+    keep the order of the rows. NaN in y is a missing label, its weight 0, of a step too; steps beyond a sequence's end
+    have no label.
 
     Examples
     --------
@@ -57,9 +63,16 @@ class SequenceDataset(Dataset):
     >>> X, y, w, ids = next(data.iterbatches(2, deterministic=True))
     >>> X.values.tolist(), ids.tolist()
     ([[4, 5, 6, 7], [4, 5, 0, 0]], ['ACGT', 'AC'])
+    >>> marked = ct.data.SequenceDataset([[4, 5, 6], [7]], y=[[0.0, 1.0, float("nan")], [1.0]], per_step=True)
+    >>> marked
+    SequenceDataset(2 rows, X (2, 3), y (2, 3), w (2, 3))
+    >>> [w.tolist() for w in marked.w]
+    [[1.0, 1.0, 0.0], [1.0]]
     """
 
     X: Any
+    y: Any
+    w: Any
 
     def __init__(
         self,
@@ -71,6 +84,7 @@ class SequenceDataset(Dataset):
         *,
         bucket_batches: int = 50,
         empty: str = "error",
+        per_step: bool = False,
     ) -> None:
         if empty not in ("error", "keep"):
             raise ValueError(f"SequenceDataset: empty must be 'error' or 'keep', got {empty!r}")
@@ -78,6 +92,8 @@ class SequenceDataset(Dataset):
             raise ValueError(
                 f"SequenceDataset: bucket_batches must be a whole number, 1 or more, got {bucket_batches!r}"
             )
+        if not isinstance(per_step, bool):
+            raise TypeError(f"SequenceDataset: per_step must be True or False, got {per_step!r}")
         self.X = sequences if isinstance(sequences, RaggedArray) else ragged(sequences)
         none = np.flatnonzero(self.X.lengths == 0)
         if empty == "error" and len(none):
@@ -85,9 +101,18 @@ class SequenceDataset(Dataset):
                 f"SequenceDataset: the sequence at row {none[0]} is empty ({len(none)} in all); leave it out, or use "
                 "empty='keep'"
             )
-        self.bucket_batches, self.empty = int(bucket_batches), empty
-        columns = NumpyDataset(np.zeros((len(self.X), 0), np.float32), y, w, ids, tasks)  # checks them
-        self.y, self.w, self.ids, self.tasks, self.report = columns.y, columns.w, columns.ids, columns.tasks, None
+        self.bucket_batches, self.empty, self.per_step = int(bucket_batches), empty, per_step
+        rows = np.zeros((len(self.X), 0), np.float32)
+        if per_step:
+            labels = step_labels(y, self.X)
+            steps = np.zeros((len(labels.values), 0), np.float32)
+            columns = NumpyDataset(steps, labels.values, step_weights(w, labels, self.X), tasks=tasks)
+            self.y, self.w = RaggedArray(columns.y, self.X.offsets), RaggedArray(columns.w, self.X.offsets)
+            self.ids = NumpyDataset(rows, ids=ids).ids
+        else:
+            columns = NumpyDataset(rows, y, w, ids, tasks)  # checks them
+            self.y, self.w, self.ids = columns.y, columns.w, columns.ids
+        self.tasks, self.report = columns.tasks, None
 
     @classmethod
     def from_texts(
@@ -132,11 +157,16 @@ class SequenceDataset(Dataset):
         """
         if transformer.transform_X:
             raise TypeError(f"SequenceDataset.transform: {type(transformer).__name__} changes X; only y and w can be")
-        _, y, w = transformer.transform_array(self.X, self.y, self.w)
+        if self.per_step:
+            _, *columns = transformer.transform_array(self.X, self.y.values, self.w.values)
+            y, w = (RaggedArray(column, self.X.offsets) for column in columns)
+        else:
+            _, y, w = transformer.transform_array(self.X, self.y, self.w)
         return self._with(self.X, y, w, self.ids)
 
     def _with(self, X: RaggedArray, y: Any, w: Any, ids: Any) -> SequenceDataset:
-        part = SequenceDataset(X, y, w, ids, self.tasks, bucket_batches=self.bucket_batches, empty="keep")
+        options: dict[str, Any] = {"bucket_batches": self.bucket_batches, "empty": "keep", "per_step": self.per_step}
+        part = SequenceDataset(X, y, w, ids, self.tasks, **options)
         part.report, part.empty = self.report, self.empty
         return part
 
@@ -156,8 +186,16 @@ class SequenceDataset(Dataset):
         for epoch in range(epochs):
             order = np.arange(len(self)) if deterministic else rng.permutation(len(self))
             for rows in _cut(order, size) if deterministic else self._buckets(order, size, rng):
-                filled, w = filled_up(rows, self.w, size if pad_batches else 0)
+                filled, w = self._filled_up(rows, size if pad_batches else 0)
                 yield epoch, filled, (self.X.padded(filled), self.y[filled], w, self.ids[filled])
+
+    def _filled_up(self, rows: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], Any]:
+        if not self.per_step:
+            return filled_up(rows, self.w, size)
+        filled = np.concatenate([rows, np.resize(rows, max(0, size - len(rows)))])
+        w = self.w[filled]
+        w.values[w.offsets[len(rows)] :] = 0
+        return filled, w
 
     def _buckets(self, order: NDArray[np.int64], size: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
         """Batches of rows: alike lengths in a batch, batches in random order. Ties keep the order they were drawn in."""

@@ -9,23 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn
-from ..autograd import Tensor, record
 from ..data import SequenceBatch, SequenceDataset
 from ..data.tokenizer import END, START
+from ._steps import StepBatch, packed, windows
 
 
-class Steps(SequenceBatch):
-    """A batch for the training loop: each sequence behind its start. Its length counts tokens to predict, end included.
-
-    The loop weighs batches by ``len``, so that the losses it reports are means over tokens.
-    """
+class Steps(StepBatch):
+    """Each sequence behind its start. Its length counts tokens to predict, end included."""
 
     def __init__(self, batch: SequenceBatch) -> None:
         starts = np.full((len(batch), 1), START, batch.values.dtype)
         super().__init__(np.concatenate([starts, batch.values], axis=1), batch.lengths + 1)
-
-    def __len__(self) -> int:
-        return int(self.lengths.sum())
 
     def targets(self) -> NDArray[np.int64]:
         """The token after each step that is there, row by row, (steps,); ``<end>`` after a row's last."""
@@ -38,8 +32,11 @@ class Steps(SequenceBatch):
 class Rows:
     """The batches of a dataset as `Steps`, their targets as y, the weights of these as w."""
 
-    def __init__(self, where: str, dataset: SequenceDataset) -> None:
-        self.dataset, w = dataset, np.asarray(dataset.w)
+    def __init__(self, where: str, dataset: SequenceDataset, truncation: int | None = None) -> None:
+        self.dataset, self.truncation = dataset, truncation
+        if dataset.per_step:
+            raise ValueError(f"{where}: a language model takes one weight a sequence; this dataset has one a step")
+        w = np.asarray(dataset.w)
         if w.size not in (0, len(w)):
             raise ValueError(f"{where}: a language model takes one weight a sequence, (rows,), got {w.shape}")
         self.weights = np.ones(len(dataset)) if w.size == 0 else w.reshape(-1)
@@ -51,7 +48,9 @@ class Rows:
         """Yield (X, y, w, ids): steps, the token after each, its sequence's weight."""
         for _, rows, (X, *_, ids) in self.dataset.numbered_batches(batch_size, 1, deterministic, seed=seed):
             steps = Steps(X)  # type: ignore[arg-type]
-            yield steps, steps.targets(), np.repeat(self.weights[rows], steps.lengths), ids
+            w = np.repeat(self.weights[rows], steps.lengths)
+            for window, targets, weights in windows(steps, steps.targets(), w, self.truncation):
+                yield window, targets, weights, ids
 
 
 class LanguageNet(nn.Module):
@@ -65,16 +64,4 @@ class LanguageNet(nn.Module):
     def forward(self, x: Any, state: Any = None) -> Any:
         """Logits (steps, V) of the steps of a `SequenceBatch` that are there, row by row, and the state after them."""
         y, state = self.recurrent(self.embedding(x.values), state, x.lengths)
-        return self.head(self.dropout(_packed(y, x.mask))), state
-
-
-def _packed(y: Tensor, mask: NDArray[np.bool_]) -> Tensor:
-    """The steps that are there, (steps, H): padding costs the dense output nothing."""
-    shape, dtype = y.shape, y.dtype
-
-    def backward(g: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-        dy = np.zeros(shape, dtype)
-        dy[mask] = g
-        return (dy,)
-
-    return record(y.data[mask], (y,), backward)
+        return self.head(self.dropout(packed(y, x.mask))), state

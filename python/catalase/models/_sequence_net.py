@@ -1,4 +1,4 @@
-"""What the models of sequences are made of: the net, its settings, and the check of what it reads."""
+"""What all models of sequences share: their settings, and the check of what they read."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, optim
-from .._registry import AnyOf, Bool, Float, Int, Object, Str
-from ..autograd import Tensor, concatenate, where
-from ..data import SequenceBatch, SequenceDataset
+from .._registry import AnyOf, Float, Int, Object, Str
+from ..autograd import Tensor
+from ..data import SequenceDataset
 from ..data.ragged import RaggedArray
 from ..data.tokenizer import PAD, CharTokenizer
+from ._labels import Place, flat
 from ._settings import is_count, is_number
 from .model import Model
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
-POOLS = ("last", "mean", "max")
 _PREDICT_STEPS = 100_000  # padded steps that go through the net at a time
 _LARGEST = np.finfo(np.float32).max
 
@@ -32,43 +32,8 @@ FIELDS = {
     "batch_size": Int(1),
     "learning_rate": Float(low=0),
     "seed": AnyOf(Int(0), none=True),
+    "truncation": Int(1, none=True, optional=True),
 }
-READER_FIELDS = {
-    "n_tasks": Int(1, 1_000_000),
-    "n_features": Int(1, 10_000_000, none=True),
-    "bidirectional": Bool(),
-    "pool": Str(choices=list(POOLS)),
-}
-
-
-class SequenceNet(nn.Module):
-    """Tokens or features through recurrent layers; then one row a sequence, and a dense output of a given shape."""
-
-    def __init__(self, embedding: nn.Embedding | None, recurrent: Any, pool: str, dropout: float, head: nn.Linear,
-                 shape: tuple[int, ...]) -> None:  # fmt: skip
-        super().__init__()
-        self.embedding, self.recurrent, self.pool, self.shape = embedding, recurrent, pool, shape
-        self.dropout, self.head = nn.Dropout(dropout), head
-
-    def forward(self, x: Any) -> Tensor:
-        batch = x
-        x = Tensor(batch.values) if self.embedding is None else self.embedding(batch.values)
-        y, state = self.recurrent(x, lengths=batch.lengths)
-        out = self.head(self.dropout(self._pooled(y, state, batch)))
-        return out if len(self.shape) == 1 else out.reshape((len(batch), *self.shape))
-
-    def _pooled(self, y: Tensor, state: Any, batch: SequenceBatch) -> Tensor:
-        """One row a sequence, (N, output_size); zeros for a sequence of no steps."""
-        if self.pool == "last" or not y.shape[1]:
-            h = state[0] if isinstance(state, tuple) else state
-            if h.ndim == 2:
-                return h
-            return concatenate([h[-2], h[-1]], axis=-1) if self.recurrent.bidirectional else h[-1]
-        if self.pool == "mean":  # y is zero beyond a length
-            return y.sum(axis=1) * (1 / np.maximum(batch.lengths, 1)).astype(y.dtype)[:, None]
-        mask = batch.mask
-        mask[batch.lengths == 0] = True  # zeros, where y has nothing
-        return where(mask[:, :, None], y, -np.inf).max(axis=1)
 
 
 class SequenceModel(Model):
@@ -77,6 +42,7 @@ class SequenceModel(Model):
     tokenizer: CharTokenizer | None
     fields: tuple[str, ...]
     _stays = "its recurrent layers have no CUDA kernels yet"
+    per_step = False
 
     def __init__(
         self,
@@ -90,6 +56,7 @@ class SequenceModel(Model):
         batch_size: int,
         learning_rate: Any,
         seed: int | None,
+        truncation: int | None,
     ) -> None:
         super().__init__()
         name = type(self).__name__
@@ -107,11 +74,16 @@ class SequenceModel(Model):
             raise ValueError(f"{name}: clip_norm must be None or above 0, got {clip_norm!r}")
         if seed is not None and not is_count(seed, 0):
             raise ValueError(f"{name}: seed must be None or a whole number, 0 or more, got {seed!r}")
+        if truncation is not None and not is_count(truncation):
+            raise ValueError(
+                f"{name}: truncation must be None or a whole number of steps, 1 or more, got {truncation!r}"
+            )
         self.tokenizer, self.cell = tokenizer, cell
         self.embedding_size, self.hidden_size, self.num_layers = int(embedding_size), int(hidden_size), int(num_layers)
         self.dropout, self.clip_norm = float(dropout), None if clip_norm is None else float(clip_norm)
         self.batch_size, self.learning_rate = int(batch_size), learning_rate
         self.seed = None if seed is None else int(seed)
+        self.truncation = None if truncation is None else int(truncation)
 
     def make_optimizer(self) -> optim.Optimizer:
         return optim.Adam(self.module, lr=self.learning_rate, clip_norm=self.clip_norm)
@@ -135,7 +107,12 @@ class SequenceModel(Model):
         return nn.Embedding(self.tokenizer.size, self.embedding_size, PAD, rng=rng)
 
     def _forward(self, module: nn.Module, X: Any) -> Tensor:
-        output: Tensor = module(X)
+        carried = getattr(X, "carried", None)
+        if carried is None:
+            output: Tensor = module(X)[0]
+            return output
+        output, state = module(X, carried.state)
+        carried.state = nn.detach_state(state)
         return output
 
     def _sequences(self, where: str, data: Any) -> SequenceDataset:
@@ -159,7 +136,17 @@ class SequenceModel(Model):
         if len(dataset) == 0:
             raise ValueError(f"{where}: the dataset is empty; it needs at least one row")
         self._check_sequences(where, dataset.X)
-        self._check_labels(where, np.asarray(dataset.y), np.asarray(dataset.w))
+        self._check_per_step(where, dataset)
+        if self.per_step and not len(dataset.X.values):
+            raise ValueError(f"{where}: no sequence has a step; there is nothing to learn from")
+        y, w = np.asarray(flat(dataset.y)), np.asarray(flat(dataset.w))
+        self._check_labels(where, y, w, dataset.X.place if self.per_step else None)
+
+    def _check_per_step(self, where: str, dataset: Any) -> None:
+        """Refuse labels of steps where the model's are of sequences, and the other way round."""
+
+    def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any], place: Place | None = None) -> None:
+        """Refuse labels that the loss cannot take; those of steps come end to end, with the place of each."""
 
     def _check_sequences(self, where: str, X: RaggedArray) -> None:
         """Refuse tokens that the vocabulary lacks, and features that are not finite or too few."""

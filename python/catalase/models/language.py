@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from .. import nn, ops
 from .._registry import register
-from ..autograd import Tensor, no_grad
+from ..autograd import no_grad
 from ..data import SequenceBatch
 from ..data.tokenizer import END, PAD, START, UNKNOWN, CharTokenizer
+from ..metrics import Metric
 from ._language_net import LanguageNet, Rows, Steps
 from ._sequence_net import FIELDS, SequenceModel
 from ._settings import is_count, is_number
+from ._steps import rows_of
+from .model import chosen_metrics, scores
 
 _SAMPLE_ROWS = 1000  # sequences drawn at a time
 
@@ -40,6 +43,10 @@ class LanguageModel(SequenceModel):
         Of Adam.
     seed : int, optional
         Same seed, same bits, for any number of threads.
+    truncation : int, optional
+        Truncated back-propagation through time: sequences are run in windows of this many tokens while training, an
+        optimizer step a window, the state carried from one to the next without its gradient. What is kept for gradients
+        is bounded by it. No shorter than the longest sequence with its start, it changes no bit.
 
     Notes
     -----
@@ -79,21 +86,15 @@ class LanguageModel(SequenceModel):
         batch_size: int = 100,
         learning_rate: Any = 1e-3,
         seed: int | None = None,
+        truncation: int | None = None,
     ) -> None:
         if tokenizer is None:
             raise TypeError("LanguageModel: needs a tokenizer, such as catalase.data.SmilesTokenizer.fit(texts)")
         super().__init__(
-            tokenizer,
-            cell,
-            embedding_size,
-            hidden_size,
-            num_layers,
-            dropout,
-            clip_norm,
-            batch_size,
-            learning_rate,
-            seed,
-        )
+            tokenizer=tokenizer, cell=cell, embedding_size=embedding_size, hidden_size=hidden_size,
+            num_layers=num_layers, dropout=dropout, clip_norm=clip_norm, batch_size=batch_size,
+            learning_rate=learning_rate, seed=seed, truncation=truncation,
+        )  # fmt: skip
         rng = nn.init.generator(self.seed)
         embedding = self._embedding(rng)
         recurrent = self._recurrent(self.embedding_size, rng)
@@ -118,41 +119,84 @@ class LanguageModel(SequenceModel):
         X = self._sequences("LanguageModel.predict", dataset).X
         self._check_sequences("LanguageModel.predict", X)
         result = np.zeros(len(X))
-        for rows, steps, losses, _ in self._scored(X):
+        for rows, steps, targets, logits in self._scored(X):
             owner = np.repeat(np.arange(len(rows)), steps.lengths)
-            result[rows] = -np.bincount(owner, losses, minlength=len(rows))
+            result[rows] = -np.bincount(owner, _token_losses(logits, targets), minlength=len(rows))
         return result
 
     def predict_on_batch(self, X: Any) -> NDArray[Any]:
         """Return what `predict` does."""
         return self.predict(X)
 
-    def evaluate(self, dataset: Any) -> dict[str, float]:  # type: ignore[override]
+    def evaluate(
+        self,
+        dataset: Any,
+        metrics: Metric | Sequence[Metric] | None = None,
+        transformers: Any = (),
+        per_task_metrics: bool = False,
+        use_sample_weights: bool = False,
+        mask_missing: bool = True,
+    ) -> Any:
         """Score the model on sequences or texts; on every token but the start.
 
         Parameters
         ----------
         dataset : SequenceDataset or list
-            A weight of 0 leaves a sequence out; other weights are not looked at.
+            A sequence's weight is that of its tokens.
+        metrics : Metric or list of Metric, optional
+            Scored on each token: its number as the label, beside the probabilities of all tokens, which are then kept in
+            memory together (4 bytes a token and token of the vocabulary). The three figures below where left out.
+        transformers
+            Not used.
+        per_task_metrics : bool
+            Also return a dict of lists, as `Model.evaluate` does; the next token is the one task.
+        use_sample_weights : bool
+            Weigh tokens; without it they all count the same.
+        mask_missing : bool
+            Leave out sequences of weight 0.
 
         Returns
         -------
-        dict of str to float
-            "loss", mean over the tokens in nats; "perplexity", its exponential; "accuracy", how often the likeliest token
-            was the right one.
+        dict of str to float, or a pair of dicts
+            Without ``metrics``: "loss", mean over the tokens in nats; "perplexity", its exponential; "accuracy", how often
+            the likeliest token was the right one. With them, their scores by name.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For sequences that the model does not read, metrics that are none, and where no sequence counts.
         """
         where = "LanguageModel.evaluate"
+        chosen = None if metrics is None else chosen_metrics(where, metrics)
         data = self._sequences(where, dataset)
         self._check_sequences(where, data.X)
-        counts = Rows(where, data).weights != 0
-        total, right, tokens = 0.0, 0, 0
-        for rows, steps, losses, hits in self._scored(data.X):
-            kept = np.repeat(counts[rows], steps.lengths)
-            total, right, tokens = total + losses[kept].sum(), right + int(hits[kept].sum()), tokens + int(kept.sum())
-        if not tokens:
+        weights = Rows(where, data).weights
+        if not np.any(weights if mask_missing or use_sample_weights else np.ones_like(weights)):
             raise ValueError(f"{where}: there is no sequence that counts")
-        loss = float(total) / tokens
-        return {"loss": loss, "perplexity": math.exp(loss), "accuracy": right / tokens}
+        if chosen is not None:
+            options = {"use_sample_weights": use_sample_weights, "mask_missing": mask_missing}
+            return self._scores(chosen, data.X, weights, per_task_metrics, **options)
+        if not use_sample_weights:
+            weights = (weights != 0) | (not mask_missing)
+        total, right, count = 0.0, 0.0, 0.0
+        for rows, steps, targets, logits in self._scored(data.X):
+            w = np.repeat(weights[rows], steps.lengths).astype(np.float64)
+            total += float(_token_losses(logits, targets) @ w)
+            right, count = right + float((logits.argmax(axis=1) == targets) @ w), count + float(w.sum())
+        loss = total / count
+        found = {"loss": loss, "perplexity": math.exp(loss), "accuracy": right / count}
+        return (found, {name: [value] for name, value in found.items()}) if per_task_metrics else found
+
+    def _scores(
+        self, chosen: list[Metric], X: Any, weights: NDArray[Any], per_task_metrics: bool, **options: bool
+    ) -> Any:
+        y, predictions, w = [], [], []
+        for rows, steps, targets, logits in self._scored(X):
+            y.append(targets)
+            predictions.append(ops.softmax(logits)[:, None])
+            w.append(np.repeat(weights[rows], steps.lengths))
+        columns = np.concatenate(y), np.concatenate(predictions), np.concatenate(w)
+        return scores(chosen, *columns, per_task_metrics, **options)
 
     def sample(
         self,
@@ -216,29 +260,27 @@ class LanguageModel(SequenceModel):
             drawn[rows, step] = tokens[:, 0]
             if not len(rows):
                 break
-            state = _rows_of(state, goes_on)
+            state = rows_of(state, goes_on)
         return drawn
 
     def _training_rows(self, dataset: Any) -> Any:
-        return Rows("LanguageModel.fit", dataset)
+        return Rows("LanguageModel.fit", dataset, self.truncation)
 
     def _validation_rows(self, dataset: Any) -> Any:
         return Rows("LanguageModel.fit (valid)", super()._validation_rows(dataset))
 
-    def _forward(self, module: nn.Module, X: Any) -> Tensor:
-        logits: Tensor = module(X)[0]
-        return logits
-
-    def _scored(self, X: Any) -> Iterator[tuple[NDArray[np.int64], Steps, NDArray[Any], NDArray[np.bool_]]]:
-        """Yield rows, their steps, and each step's loss and whether the likeliest token was right."""
+    def _scored(self, X: Any) -> Iterator[tuple[NDArray[np.int64], Steps, NDArray[np.int64], NDArray[Any]]]:
+        """Yield rows, their steps, the token after each, and the logits (steps, V) it was to have."""
         self.module.eval()
         for rows in self._by_length(X):
             steps = Steps(X.padded(rows))
-            targets = steps.targets()
             with no_grad():
                 logits = self._forward(self.module, steps).numpy()
-            losses = ops.softmax_cross_entropy(logits, targets).astype(np.float64)
-            yield rows, steps, losses, logits.argmax(axis=1) == targets
+            yield rows, steps, steps.targets(), logits
+
+
+def _token_losses(logits: NDArray[Any], targets: NDArray[np.int64]) -> NDArray[np.float64]:
+    return ops.softmax_cross_entropy(logits, targets).astype(np.float64)
 
 
 def _pick(logits: NDArray[Any], chances: NDArray[Any], temperature: float) -> NDArray[np.int32]:
@@ -251,10 +293,3 @@ def _pick(logits: NDArray[Any], chances: NDArray[Any], temperature: float) -> ND
         parts = np.exp((scores - scores.max(axis=1, keepdims=True)) / temperature).cumsum(axis=1)
     below = (parts <= chances[:, None] * parts[:, -1:]).sum(axis=1)
     return np.minimum(below, parts.shape[1] - 1).astype(np.int32)  # a product that rounds up to all of it
-
-
-def _rows_of(state: Any, rows: NDArray[np.bool_]) -> Any:
-    """The state of some sequences: (N, H), or (K, N, H), or a pair of these."""
-    if isinstance(state, tuple):
-        return tuple(_rows_of(part, rows) for part in state)
-    return Tensor(np.ascontiguousarray(state.data[..., rows, :]))

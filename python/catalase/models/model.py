@@ -14,7 +14,7 @@ from .. import _anywhere, _registry, _storage, nn, ops, optim, train
 from ..autograd import Tensor, no_grad
 from ..metrics import Metric
 from ..trans import Transformer, undo_transforms
-from ._labels import check_some
+from ._labels import check_some, flat
 from ._sparse_rows import PlacedRows, on_device
 
 _KIND = "catalase model"
@@ -135,7 +135,7 @@ class Model:
         name = type(self).__name__
         self._check_dataset(f"{name}.fit", dataset)
         if hasattr(dataset, "w"):  # a stream's weights come batch by batch
-            check_some(f"{name}.fit", np.asarray(dataset.w))
+            check_some(f"{name}.fit", np.asarray(flat(dataset.w)))
         if valid is not None:
             self._check_dataset(f"{name}.fit (valid)", valid)
         if self._optimizer is None:
@@ -215,9 +215,9 @@ class Model:
         """
         where = f"{type(self).__name__}.evaluate"
         chosen = chosen_metrics(where, metrics)  # before the work
-        prediction, y = self.predict(dataset, transformers), undo_transforms(dataset.y, transformers)
+        prediction, y = self._to_score(dataset, transformers), undo_transforms(flat(dataset.y), transformers)
         options: dict[str, Any] = {"mask_missing": mask_missing, "use_sample_weights": use_sample_weights}
-        return scores(chosen, y, prediction, dataset.w, per_task_metrics, **options)
+        return scores(chosen, y, prediction, flat(dataset.w), per_task_metrics, **options)
 
     def summary(self) -> str:
         """Return a table of the net's layers and parameters; see `catalase.nn.summary`.
@@ -260,6 +260,10 @@ class Model:
             "featurizer": self.featurizer,
         }
         _storage.save_folder(path, config, self.module.state_dict())
+
+    def _to_score(self, dataset: Any, transformers: Sequence[Transformer]) -> NDArray[Any]:
+        """The predictions as metrics take them, in the order of the labels."""
+        return self.predict(dataset, transformers)
 
     def _training_rows(self, dataset: Any) -> Any:
         """What the training loop walks through: the dataset, or the same batches in a form that the net takes faster."""

@@ -2,98 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, ops
 from .._registry import Int, register
-from ..autograd import Tensor, no_grad
-from ..data.ragged import SequenceBatch
+from ..autograd import Tensor
 from ..data.tokenizer import CharTokenizer
-from ..trans import Transformer, undo_transforms
-from ._labels import check_classes, check_numbers
-from ._sequence_net import FIELDS, POOLS, READER_FIELDS, SequenceModel, SequenceNet
+from ._labels import Place, check_classes, check_numbers
+from ._reader import READER_FIELDS, Reader
+from ._sequence_net import FIELDS
 from ._settings import is_count
 
 
-class _Reader(SequenceModel):
-    """What the two models share: recurrent layers, a pool over the steps, a dense output."""
-
-    fields = (*FIELDS, *READER_FIELDS)
-
-    def __init__(
-        self,
-        n_tasks: int,
-        tokenizer: CharTokenizer | None,
-        n_features: int | None,
-        bidirectional: bool,
-        pool: str,
-        *settings: Any,
-    ) -> None:
-        super().__init__(tokenizer, *settings)
-        name = type(self).__name__
-        if (tokenizer is None) == (n_features is None):
-            raise ValueError(f"{name}: give tokenizer for sequences of tokens, or n_features for feature vectors")
-        if not is_count(n_tasks) or not (n_features is None or is_count(n_features)):
-            raise ValueError(
-                f"{name}: n_tasks and n_features must be whole numbers, 1 or more, got {n_tasks!r}, {n_features!r}"
-            )
-        if pool not in POOLS:
-            raise ValueError(f"{name}: pool must be one of {', '.join(POOLS)}, got {pool!r}")
-        self.n_tasks, self.bidirectional, self.pool = int(n_tasks), bool(bidirectional), pool
-        self.n_features = None if n_features is None else int(n_features)  # type: ignore[assignment]
-
-    def _net(self, shape: tuple[int, ...]) -> SequenceNet:
-        rng = nn.init.generator(self.seed)
-        embedding = None if self.tokenizer is None else self._embedding(rng)
-        inputs = self.n_features if embedding is None else self.embedding_size
-        recurrent = self._recurrent(inputs, rng, self.bidirectional)
-        head = nn.Linear(recurrent.output_size, int(np.prod(shape)), rng=rng)
-        return SequenceNet(embedding, recurrent, self.pool, self.dropout, head, shape)
-
-    def predict_on_batch(self, X: Any) -> NDArray[Any]:
-        """Return the predictions for a `SequenceBatch`, all at once; or for what `predict` takes."""
-        if not isinstance(X, SequenceBatch):
-            return self.predict(X)
-        self.module.eval()
-        with no_grad():
-            return self._output(self._forward(self.module, X))
-
-    def predict(self, dataset: Any, transformers: Sequence[Transformer] = ()) -> NDArray[Any]:
-        """Return the predictions for a dataset, or for a list of sequences or (with a tokenizer) of texts.
-
-        Parameters
-        ----------
-        dataset : SequenceDataset or list
-        transformers : sequence of Transformer
-            Those that changed y are undone.
-
-        Returns
-        -------
-        ndarray
-            (N, tasks) for regression, (N, tasks, classes) probabilities for classification, in the order of the rows. A
-            sequence's bits do not depend on those beside it.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For sequences of another kind, unknown tokens and NaN, naming row and step.
-        """
-        where = f"{type(self).__name__}.predict"
-        X = self._sequences(where, dataset).X
-        self._check_sequences(where, X)
-        result = self.predict_on_batch(X.padded(np.zeros(0, np.int64)))
-        result = np.empty((len(X), *result.shape[1:]), result.dtype)
-        for rows in self._by_length(X):
-            result[rows] = self.predict_on_batch(X.padded(rows))
-        return undo_transforms(result, transformers)
-
-
 @register("SequenceClassifier", **FIELDS, **READER_FIELDS, n_classes=Int(2, 1_000_000))
-class SequenceClassifier(_Reader):
+class SequenceClassifier(Reader):
     """Recurrent layers over a sequence, and a softmax over the classes of each task.
 
     Parameters
@@ -120,6 +44,12 @@ class SequenceClassifier(_Reader):
         Of Adam.
     seed : int, optional
         Same seed, same bits, for any number of threads.
+    per_step : bool
+        Predict for each step of a sequence (what Keras calls ``return_sequences``) instead of once a sequence, from
+        labels for each step: ``data.SequenceDataset(..., per_step=True)``. No ``pool`` then.
+    truncation : int, optional
+        Truncated back-propagation through time: gradients reach back this many steps at most, and no more steps are kept
+        for them. Not with ``bidirectional``.
 
     Notes
     -----
@@ -127,6 +57,15 @@ class SequenceClassifier(_Reader):
     a missing label. Padding is never read. A sequence of no steps (kept by ``empty="keep"``, or in a list given to
     `predict`) gives what zeros at the dense output's input give. Unknown tokens are the tokenizer's affair; token
     numbers beyond its vocabulary, and NaN in features, are refused with row and step.
+
+    With ``per_step`` the loss is the mean over the steps of a batch, each the same, those without a label among them as
+    everywhere; metrics see all steps that have labels, end to end. `predict` returns a list, an array of each sequence's
+    own length.
+
+    With ``truncation`` and ``per_step`` a batch is run in windows of that many steps from the first on: an optimizer step
+    a window, the state carried to the next window without its gradient. Without ``per_step`` a sequence has one loss, at
+    its end: all but its last ``truncation`` steps are read first and nothing of them is kept; an optimizer step a batch.
+    No shorter than the longest sequence, it changes no bit. ``valid_loss`` and predictions are not truncated.
 
     Examples
     --------
@@ -137,6 +76,15 @@ class SequenceClassifier(_Reader):
     >>> _ = model.fit(ct.data.SequenceDataset.from_texts(smiles, tokenizer, toxic), nb_epoch=2)
     >>> model.predict(["CCCl"]).shape
     (1, 1, 2)
+
+    A label for each step: is this base a G or a C?
+
+    >>> dna, strong = ["ATGCA", "GCA"], [[0, 0, 1, 1, 0], [1, 1, 0]]
+    >>> tokenizer = ct.data.DNATokenizer()
+    >>> model = ct.models.SequenceClassifier(1, tokenizer, hidden_size=8, embedding_size=4, seed=0, per_step=True)
+    >>> _ = model.fit(ct.data.SequenceDataset.from_texts(dna, tokenizer, strong, per_step=True), nb_epoch=2)
+    >>> [probabilities.shape for probabilities in model.predict(["ATGCA", "GCA"])]
+    [(5, 1, 2), (3, 1, 2)]
     """
 
     def __init__(
@@ -156,10 +104,14 @@ class SequenceClassifier(_Reader):
         batch_size: int = 100,
         learning_rate: Any = 1e-3,
         seed: int | None = None,
+        per_step: bool = False,
+        truncation: int | None = None,
     ) -> None:
         super().__init__(
-            n_tasks, tokenizer, n_features, bidirectional, pool, cell, embedding_size, hidden_size, num_layers,
-            dropout, clip_norm, batch_size, learning_rate, seed,
+            n_tasks, tokenizer=tokenizer, n_features=n_features, cell=cell, embedding_size=embedding_size,
+            hidden_size=hidden_size, num_layers=num_layers, dropout=dropout, bidirectional=bidirectional, pool=pool,
+            clip_norm=clip_norm, batch_size=batch_size, learning_rate=learning_rate, seed=seed, per_step=per_step,
+            truncation=truncation,
         )  # fmt: skip
         if not is_count(n_classes, 2):
             raise ValueError(f"SequenceClassifier: n_classes must be a whole number, 2 or more, got {n_classes!r}")
@@ -173,18 +125,18 @@ class SequenceClassifier(_Reader):
     def _output(self, raw: Tensor) -> NDArray[Any]:
         return ops.softmax(raw.numpy())
 
-    def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
-        check_classes(where, y, w, self.n_tasks, self.n_classes)
+    def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any], place: Place | None = None) -> None:
+        check_classes(where, y, w, self.n_tasks, self.n_classes, place)
 
 
 @register("SequenceRegressor", **FIELDS, **READER_FIELDS)
-class SequenceRegressor(_Reader):
+class SequenceRegressor(Reader):
     """Recurrent layers over a sequence, and one number for each task, trained on squared error.
 
     Parameters
     ----------
     n_tasks, tokenizer, n_features, cell, embedding_size, hidden_size, num_layers, dropout, bidirectional, pool, \
-clip_norm, batch_size, learning_rate, seed
+clip_norm, batch_size, learning_rate, seed, per_step, truncation
         As `SequenceClassifier`.
 
     Notes
@@ -217,13 +169,17 @@ clip_norm, batch_size, learning_rate, seed
         batch_size: int = 100,
         learning_rate: Any = 1e-3,
         seed: int | None = None,
+        per_step: bool = False,
+        truncation: int | None = None,
     ) -> None:
         super().__init__(
-            n_tasks, tokenizer, n_features, bidirectional, pool, cell, embedding_size, hidden_size, num_layers,
-            dropout, clip_norm, batch_size, learning_rate, seed,
+            n_tasks, tokenizer=tokenizer, n_features=n_features, cell=cell, embedding_size=embedding_size,
+            hidden_size=hidden_size, num_layers=num_layers, dropout=dropout, bidirectional=bidirectional, pool=pool,
+            clip_norm=clip_norm, batch_size=batch_size, learning_rate=learning_rate, seed=seed, per_step=per_step,
+            truncation=truncation,
         )  # fmt: skip
         self.module = self._net((self.n_tasks,))
         self.loss = nn.losses.L2Loss()
 
-    def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
-        check_numbers(where, y, w, self.n_tasks)
+    def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any], place: Place | None = None) -> None:
+        check_numbers(where, y, w, self.n_tasks, place)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._registry import Float, List, register
-from ._base import Transformer
+from ._base import Transformer, label_columns
 
 
 @register("BalancingTransformer", classes=List(Float(), min_length=1), class_weights=List(List(Float(low=0))))
@@ -56,7 +56,7 @@ class BalancingTransformer(Transformer):
             raise ValueError("BalancingTransformer: it changes weights only; leave transform_w at True")
         if dataset is None or len(dataset) == 0 or dataset.y is None:
             raise ValueError("BalancingTransformer: needs a dataset with labels, such as dataset=train")
-        y, w = _columns(dataset.y, dataset.w)
+        y, w = _columns(*label_columns(dataset))
         measured = w != 0
         labels = y[measured & ~np.isnan(y)].tolist()
         self.classes = np.array(sorted(set(labels)), np.float64)  # np.unique imports numpy.ma for it: 10 ms

@@ -50,6 +50,14 @@ class Transformer:
         return transformer
 
 
+def label_columns(dataset: Any) -> tuple[Any, Any]:
+    """y and w of a dataset; where each step of a sequence has a label, those of all steps, end to end."""
+    from ..data import RaggedArray
+
+    y, w = (column.values if isinstance(column, RaggedArray) else column for column in (dataset.y, dataset.w))
+    return y, w
+
+
 def undo_transforms(y: Any, transformers: Sequence[Transformer]) -> np.ndarray:
     """Undo on y, last first, the transformers that changed y; the others are passed over.
 

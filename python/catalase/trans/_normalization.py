@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._registry import Bool, Float, List, register
-from ._base import Transformer
+from ._base import Transformer, label_columns
 
 
 @register(
@@ -69,10 +69,11 @@ class NormalizationTransformer(Transformer):
         else:
             if dataset.y is None:
                 raise ValueError("NormalizationTransformer: the dataset has no labels")
-            values = _labels(dataset.y)
+            y, w = label_columns(dataset)
+            values = _labels(y)
             measured = ~np.isnan(values)
-            if dataset.w is not None:
-                w = np.asarray(dataset.w)
+            if w is not None:
+                w = np.asarray(w)
                 measured &= (w[:, None] if w.ndim == 1 else w) != 0
         if not np.isfinite(values[measured]).all():
             raise ValueError("NormalizationTransformer: infinite or NaN values cannot be normalized; repair the data")

@@ -1,0 +1,148 @@
+"""What `SequenceClassifier` and `SequenceRegressor` share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import nn
+from .._registry import Bool, Int, Str
+from ..autograd import Tensor, no_grad
+from ..data import SequenceDataset
+from ..data.ragged import RaggedArray, SequenceBatch
+from ..trans import Transformer, undo_transforms
+from ._reader_net import POOLS, SequenceNet
+from ._sequence_net import FIELDS, SequenceModel
+from ._settings import is_count
+from ._steps import StepRows
+
+READER_FIELDS = {
+    "n_tasks": Int(1, 1_000_000),
+    "n_features": Int(1, 10_000_000, none=True),
+    "bidirectional": Bool(),
+    "pool": Str(choices=list(POOLS)),
+    "per_step": Bool(optional=True),
+}
+
+
+class Reader(SequenceModel):
+    """Recurrent layers, a pool over the steps or none, a dense output."""
+
+    fields = (*FIELDS, *READER_FIELDS)
+
+    def __init__(
+        self,
+        n_tasks: int,
+        *,
+        n_features: int | None,
+        bidirectional: bool,
+        pool: str,
+        per_step: bool,
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        name = type(self).__name__
+        if (self.tokenizer is None) == (n_features is None):
+            raise ValueError(f"{name}: give tokenizer for sequences of tokens, or n_features for feature vectors")
+        if not is_count(n_tasks) or not (n_features is None or is_count(n_features)):
+            raise ValueError(
+                f"{name}: n_tasks and n_features must be whole numbers, 1 or more, got {n_tasks!r}, {n_features!r}"
+            )
+        if pool not in POOLS:
+            raise ValueError(f"{name}: pool must be one of {', '.join(POOLS)}, got {pool!r}")
+        if not isinstance(per_step, bool):
+            raise TypeError(f"{name}: per_step must be True or False, got {per_step!r}")
+        if per_step and pool != "last":
+            raise ValueError(f"{name}: with per_step=True no steps are pooled; leave pool={pool!r} out")
+        if bidirectional and self.truncation is not None:
+            raise ValueError(
+                f"{name}: truncation carries the state from the first step on, and bidirectional=True reads from the last "
+                "too; leave one of them out"
+            )
+        self.n_tasks, self.bidirectional, self.pool, self.per_step = int(n_tasks), bool(bidirectional), pool, per_step
+        self.n_features = None if n_features is None else int(n_features)  # type: ignore[assignment]
+
+    def _net(self, shape: tuple[int, ...]) -> SequenceNet:
+        rng = nn.init.generator(self.seed)
+        embedding = None if self.tokenizer is None else self._embedding(rng)
+        inputs = self.n_features if embedding is None else self.embedding_size
+        recurrent = self._recurrent(inputs, rng, self.bidirectional)
+        head = nn.Linear(recurrent.output_size, int(np.prod(shape)), rng=rng)
+        return SequenceNet(embedding, recurrent, None if self.per_step else self.pool, self.dropout, head, shape)
+
+    def predict_on_batch(self, X: Any) -> Any:
+        """Return the predictions for a `SequenceBatch`, all at once; or for what `predict` takes."""
+        if not isinstance(X, SequenceBatch):
+            return self.predict(X)
+        out = self._outputs(X)
+        return list(RaggedArray(out, np.concatenate([[0], np.cumsum(X.lengths)]))) if self.per_step else out
+
+    def predict(self, dataset: Any, transformers: Sequence[Transformer] = ()) -> Any:
+        """Return the predictions for a dataset, or for a list of sequences or (with a tokenizer) of texts.
+
+        Parameters
+        ----------
+        dataset : SequenceDataset or list
+        transformers : sequence of Transformer
+            Those that changed y are undone.
+
+        Returns
+        -------
+        ndarray; list of ndarray with ``per_step``
+            (N, tasks) for regression, (N, tasks, classes) probabilities for classification, in the order of the rows;
+            with ``per_step`` an array of each sequence's own length, (T_i, tasks) or (T_i, tasks, classes). A sequence's
+            bits do not depend on those beside it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For sequences of another kind, unknown tokens and NaN, naming row and step.
+        """
+        whole, X = self._predicted(dataset, transformers)
+        return list(RaggedArray(whole, X.offsets)) if self.per_step else whole
+
+    def _predicted(self, dataset: Any, transformers: Sequence[Transformer]) -> tuple[NDArray[Any], RaggedArray]:
+        """Predictions in one array, of steps end to end; and the sequences."""
+        where = f"{type(self).__name__}.predict"
+        X = self._sequences(where, dataset).X
+        self._check_sequences(where, X)
+        none = self._outputs(X.padded(np.zeros(0, np.int64)))
+        whole = np.empty((len(X.values) if self.per_step else len(X), *none.shape[1:]), none.dtype)
+        for rows in self._by_length(X):
+            whole[X.places(rows)[0] if self.per_step else rows] = self._outputs(X.padded(rows))
+        return undo_transforms(whole, transformers), X
+
+    def _outputs(self, X: SequenceBatch) -> NDArray[Any]:
+        self.module.eval()
+        with no_grad():
+            return self._output(self._forward(self.module, X))
+
+    def _to_score(self, dataset: Any, transformers: Sequence[Transformer]) -> NDArray[Any]:
+        self._check_per_step(f"{type(self).__name__}.evaluate", dataset)
+        return self._predicted(dataset, transformers)[0]
+
+    def _check_per_step(self, where: str, dataset: Any) -> None:
+        if isinstance(dataset, SequenceDataset) and dataset.per_step != self.per_step:
+            given = "has a label a step" if dataset.per_step else "has no labels of steps"
+            raise ValueError(
+                f"{where}: this model was made with per_step={self.per_step}, but the dataset {given}; give "
+                f"{'the SequenceDataset' if self.per_step else 'the model'} per_step=True"
+            )
+
+    def _training_rows(self, dataset: Any) -> Any:
+        return StepRows(dataset, self.truncation) if self.per_step else dataset
+
+    def _validation_rows(self, dataset: Any) -> Any:
+        rows = super()._validation_rows(dataset)
+        return StepRows(rows, None) if self.per_step else rows
+
+    def _forward(self, module: nn.Module, X: Any) -> Tensor:
+        if self.truncation is None or self.per_step or not module.training:
+            return super()._forward(module, X)
+        assert isinstance(module, SequenceNet)
+        last, before = module.read_ahead(X, self.truncation)
+        output: Tensor = module(last, None, before)[0]
+        return output
