@@ -24,7 +24,8 @@ enum Operation : i32 {
   kAbsolute,
   kSign,
   kPowerSlope,
-  kLog
+  kLog,
+  kSilenced
 };
 
 __device__ __forceinline__ float combined(i64 operation, float a, float b) {
@@ -51,6 +52,8 @@ __device__ __forceinline__ float combined(i64 operation, float a, float b) {
       return a > 0.0f ? 1.0f : (a < 0.0f ? -1.0f : a);  // 0 and NaN stay
     case kPowerSlope:                                   // of a to the power of b, by a
       return b == 0.0f ? 0.0f : b * powf(a, b - 1.0f);
+    case kSilenced:
+      return b == 0.0f ? 0.0f : a;
     case kLog:  // 0 where there is none
       return a > 0.0f ? log_f32(a) : 0.0f;
     default:
@@ -169,4 +172,14 @@ extern "C" __global__ void __launch_bounds__(256)
   const float by = factor;
   if (by == 1.0f) return;
   for (i64 i = global_thread(); i < n; i += global_threads()) x[i] = x[i] * by;
+}
+
+// What the launches of a replayed step find changed: how many steps later it is, and the optimizer's rates. One thread.
+extern "C" __global__ void set_numbers_f32(i64* later, i64 steps, float* rates, float lr, float keep, float step_size,
+                                           float root_scale) {
+  *later = steps;
+  rates[0] = lr;
+  rates[1] = keep;
+  rates[2] = step_size;
+  rates[3] = root_scale;
 }

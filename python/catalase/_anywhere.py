@@ -167,6 +167,13 @@ def where(mask: Any, a: Any, b: Any) -> Any:
     return np.where(mask, a, b) if is_here(a) and is_here(b) else _device().select(mask, a, b)
 
 
+def silenced(x: Any, weights: Any) -> Any:
+    """``x``, 0 where the weights are."""
+    if is_here(x) and is_here(weights):
+        return np.where(weights == 0, x.dtype.type(0), x)
+    return _device().combine("silenced", x, weights)
+
+
 # Reductions.
 def sum(x: Any, axis: _Axis = None, keepdims: bool = False) -> Any:
     """The sum over axes, an array always."""

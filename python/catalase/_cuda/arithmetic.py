@@ -12,7 +12,7 @@ from .elementwise import walk
 
 _CODES = {
     "copy": 0, "add": 1, "subtract": 2, "multiply": 3, "divide": 4, "power": 5, "equal": 6, "negative": 7, "sqrt": 8,
-    "absolute": 9, "sign": 10, "power_slope": 11, "log_or_zero": 12,
+    "absolute": 9, "sign": 10, "power_slope": 11, "log_or_zero": 12, "silenced": 13,
 }  # fmt: skip
 _AXES = 5  # that a launch counts along, once neighbours are joined
 _PART = 65536  # terms of a sum that one block adds

@@ -106,6 +106,7 @@ class Model:
         callbacks: Sequence[train.Callback] = (),
         progress: bool | None = None,
         resume: str | Path | None = None,
+        graph: bool = False,
     ) -> train.History:
         """Train on a dataset.
 
@@ -122,6 +123,8 @@ class Model:
             A progress bar on standard error; None shows one on a terminal.
         resume : path, optional
             Go on from the last state that a `train.Checkpoint` committed there.
+        graph : bool
+            On a device, replay the step as a CUDA graph; see `train.fit`.
 
         Returns
         -------
@@ -156,6 +159,7 @@ class Model:
             progress=progress,
             forward=self._forward,
             resume=resume,
+            graph=graph,
         )
         self._fits += 1
         return self.history

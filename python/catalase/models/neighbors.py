@@ -113,6 +113,7 @@ class _TanimotoKNN(Model):
         callbacks: Sequence[train.Callback] = (),
         progress: bool | None = None,
         resume: str | Path | None = None,
+        graph: bool = False,
     ) -> train.History:
         """Keep a dataset as what predictions are looked up in; another call replaces it.
 
@@ -120,7 +121,7 @@ class _TanimotoKNN(Model):
         ----------
         dataset : Dataset
             X (N, n_features) of 0 and 1, or packed bits; y and w as the other models take them. Each task needs a label.
-        nb_epoch, valid, callbacks, progress, resume
+        nb_epoch, valid, callbacks, progress, resume, graph
             Nothing is trained: these are taken so that the call is that of any model, and change nothing.
 
         Returns

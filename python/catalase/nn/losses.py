@@ -29,6 +29,11 @@ class Loss:
         """Return the weighted loss of each label, not reduced."""
         raise TypeError(f"{type(self).__name__} has no elementwise method")
 
+    def prepared(self, shape: tuple[int, ...], y: Any, w: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Return NumPy's labels and weights as a device takes them, beside a float32 output of this shape."""
+        dtype = np.dtype(np.float32)
+        return _fitted("y", y, shape, dtype), None if w is None else _fitted("w", w, shape, dtype)
+
 
 def _like(name: str, array: Any, output: Tensor, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
     """An array of labels or weights in the output's shape (or another) and dtype, on its device."""
@@ -69,25 +74,32 @@ class SoftmaxCrossEntropy(Loss):
 
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
         rows = output.shape[:-1]
-        if is_device_array(y) and y.dtype == np.int64 and y.shape == rows:  # as the kernel takes them
+        ready = is_device_array(y) and (y.dtype, y.shape) in ((np.int64, rows), (output.dtype, output.shape))
+        if ready and (w is None or w.shape == rows):  # as the kernel takes them
             return functional.softmax_cross_entropy(output, y, None if w is None else _like("w", w, output, rows))
-        y, w = np.asarray(_anywhere.to_host(y)), None if w is None else np.asarray(_anywhere.to_host(w))
-        one_hot = y.size == output.size and y.shape[:1] == output.shape[:1] and y.shape[-1:] == output.shape[-1:]
-        if one_hot and w is not None and w.shape == y.shape:
-            w = np.max(w, axis=-1).reshape(rows)  # one weight a row, though the dataset has one a class
-        weights = None if w is None else _fitted("w", w, rows, output.dtype)
-        if one_hot:
-            labels = _fitted("y", y.reshape(output.shape), output.shape, output.dtype)
-        else:
-            if y.size == math.prod(rows) and y.shape[:1] == rows[:1]:
-                y = y.reshape(rows)  # (N,) beside (N, 1)
-            if y.shape != rows:
-                raise ValueError(f"loss: y must have shape {rows} or {output.shape}, got {y.shape}")
-            labels = class_numbers(y, weights)
-            if not _anywhere.is_here(output.data):
-                _check_classes(labels, weights, output.shape[-1])
+        labels, weights = self.prepared(output.shape, y, w, output.dtype, not _anywhere.is_here(output.data))
         weights = None if weights is None else _anywhere.beside(weights, output.data)
         return functional.softmax_cross_entropy(output, _anywhere.beside(labels, output.data), weights)
+
+    def prepared(
+        self, shape: tuple[int, ...], y: Any, w: Any, dtype: Any = np.float32, check: bool = True
+    ) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        rows = shape[:-1]
+        y, w = np.asarray(_anywhere.to_host(y)), None if w is None else np.asarray(_anywhere.to_host(w))
+        one_hot = y.size == math.prod(shape) and y.shape[:1] == shape[:1] and y.shape[-1:] == shape[-1:]
+        if one_hot and w is not None and w.shape == y.shape:
+            w = np.max(w, axis=-1).reshape(rows)  # one weight a row, though the dataset has one a class
+        weights = None if w is None else _fitted("w", w, rows, dtype)
+        if one_hot:
+            return _fitted("y", y.reshape(shape), shape, dtype), weights
+        if y.size == math.prod(rows) and y.shape[:1] == rows[:1]:
+            y = y.reshape(rows)  # (N,) beside (N, 1)
+        if y.shape != rows:
+            raise ValueError(f"loss: y must have shape {rows} or {shape}, got {y.shape}")
+        labels = class_numbers(y, weights)
+        if check:
+            _check_classes(labels, weights, shape[-1])
+        return labels, weights
 
 
 def _check_classes(labels: NDArray[np.int64], weights: NDArray[Any] | None, classes: int) -> None:
@@ -158,6 +170,6 @@ class L1Loss(Loss):
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
         if w is None:
             return (output - _like("y", y, output)).abs()
-        target, weights = (_fitted(name, a, output.shape, output.dtype) for name, a in (("y", y), ("w", w)))
-        target = np.where(weights == 0, output.dtype.type(0), target)  # a missing label may be NaN
-        return (output - _anywhere.beside(target, output.data)).abs() * _anywhere.beside(weights, output.data)
+        weights = _like("w", w, output)
+        target = _anywhere.silenced(_like("y", y, output), weights)  # a missing label may be NaN
+        return (output - target).abs() * weights

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from .progress import progress_bar
 
 LossFunction = Callable[[Tensor, NDArray[Any], NDArray[Any]], Tensor]
 Forward = Callable[[Module, NDArray[Any]], Tensor]
+Step = Callable[[Any, Any, Any], float]  # X, y and w to the loss
 
 
 class History:
@@ -83,6 +86,7 @@ def fit(
     progress: bool | None = None,
     forward: Forward | None = None,
     resume: str | Path | None = None,
+    graph: bool = False,
 ) -> History:
     """Train a module by gradient descent on mini-batches, on the device where it lives.
 
@@ -117,6 +121,11 @@ def fit(
     resume : path, optional
         Folder of a `Checkpoint`: go on from there, with the seed of that run. The same bits come out as without the
         interruption.
+    graph : bool
+        On a device: capture the step as a CUDA graph when a shape of batch comes for the second time, and replay it from
+        then on, with the same results. For steps that launch the same kernels each time: nothing of net, loss or optimizer
+        but the learning rate may change between them, and a loss or a forward function of your own must neither read
+        values back nor draw random numbers of its own. On the CPU it does nothing.
 
     Returns
     -------
@@ -164,14 +173,15 @@ def fit(
         from .checkpoint import restore
 
         first_epoch = restore(resume, state)
+    step, stream = _steps(state, loss, forward or _plain, graph)
     _call(state, "on_train_begin")
     try:
-        with progress_bar("training", nb_epoch, progress) as advance:
+        with stream, progress_bar("training", nb_epoch, progress) as advance:
             if first_epoch:
                 advance(min(first_epoch, nb_epoch), "")
             for epoch in range(first_epoch, nb_epoch):
                 state.epoch, state.logs = epoch, {}
-                _run_epoch(state, dataset, loss, batch_size, forward or _plain)
+                _run_epoch(state, dataset, loss, batch_size, step)
                 module.eval()
                 if valid is not None:
                     state.logs["valid_loss"] = evaluate_loss(module, valid, loss, forward or _plain)
@@ -238,7 +248,29 @@ def _number(value: Any) -> float:
     return value.item()
 
 
-def _run_epoch(state: TrainState, dataset: Any, loss: LossFunction, batch_size: int, forward: Forward) -> None:
+def _steps(
+    state: TrainState, loss: LossFunction, forward: Forward, graph: bool
+) -> tuple[Step, AbstractContextManager[None]]:
+    """What makes a step and returns its loss, and what it runs inside."""
+
+    def usual(forward: Forward, X: Any, y: Any, w: Any) -> float:
+        state.optimizer.zero_grad()
+        value = loss(forward(state.module, X), y, w)
+        number = _number(value)
+        if math.isfinite(number):
+            value.backward()
+            state.optimizer.step()
+        return number
+
+    if not graph or state.module.device == "cpu":
+        return partial(usual, forward), nullcontext()
+    from ._graph_steps import GraphSteps
+
+    steps = GraphSteps(state, loss, forward, usual)
+    return steps.step, steps.runtime.capturing_stream()
+
+
+def _run_epoch(state: TrainState, dataset: Any, loss: LossFunction, batch_size: int, step: Step) -> None:
     start, total, rows = time.perf_counter(), 0.0, 0
     _call(state, "on_epoch_begin")
     state.module.train()
@@ -249,16 +281,12 @@ def _run_epoch(state: TrainState, dataset: Any, loss: LossFunction, batch_size: 
     for batch, items in enumerate(batches):
         state.batch = batch
         X, y, w = _placed(device, loss, items)
-        state.optimizer.zero_grad()
-        value = loss(forward(state.module, X), y, w)
-        number = _number(value)
+        number = step(X, y, w)
         if not math.isfinite(number):
             raise FloatingPointError(
                 f"fit: the loss became {number} in epoch {state.epoch}, batch {batch}; look for NaN or huge values in X "
                 f"and y, lower the learning rate (now {state.optimizer.current_lr():g}), or clip the gradient (clip_norm)"
             )
-        value.backward()
-        state.optimizer.step()
         total += number * len(X)
         rows += len(X)
         _call(state, "on_batch_end")
