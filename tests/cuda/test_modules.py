@@ -190,5 +190,9 @@ def test_out_of_memory_leaves_everything_usable(backend, rng, monkeypatch):
     monkeypatch.setattr(runtime, "empty", full)
     with pytest.raises(MemoryError, match="the device has no"):
         model.fit(data, nb_epoch=1)
+    left.count = 9
+    with pytest.raises(MemoryError):
+        (other := net()).to(backend.name)
+    assert other.device == "cpu" and all(p.device == "cpu" for p in other.parameters())
     monkeypatch.undo()
     assert np.isfinite(model.fit(data, nb_epoch=1)["loss"][0]) and model.predict(X).shape == (30, 1)

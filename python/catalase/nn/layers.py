@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..autograd import Tensor, is_recording
-from ..ops import SparseBatch, empty
+from ..ops import empty
 from ..ops._check import whole_number
 from ..ops.dropout import check_rate
 from . import functional
@@ -186,11 +186,13 @@ class Sequential(Module):
 
     def _in_blocks(self, x: Tensor) -> Tensor:
         """The same bits, but what one layer hands to the next stays in the cache, and memory does not grow with the rows."""
-        first = self.forward(Tensor(x.data[:_BLOCK_ROWS])).data
+        data = x.data if isinstance(x, Tensor) else x
+        kind: Any = Tensor if data.dtype.kind == "f" else np.asarray  # packed bits stay an array
+        first = self.forward(kind(data[:_BLOCK_ROWS])).data
         out = empty((x.shape[0], *first.shape[1:]), first.dtype)
         out[:_BLOCK_ROWS] = first
         for start in range(_BLOCK_ROWS, x.shape[0], _BLOCK_ROWS):
-            out[start : start + _BLOCK_ROWS] = self.forward(Tensor(x.data[start : start + _BLOCK_ROWS])).data
+            out[start : start + _BLOCK_ROWS] = self.forward(kind(data[start : start + _BLOCK_ROWS])).data
         return Tensor(out)
 
     def __len__(self) -> int:
@@ -208,7 +210,7 @@ _ROW_LAYERS = {Linear, ReLU, Tanh, Sigmoid, Softplus, Softmax}
 
 
 def _on_cpu(x: Any) -> bool:
-    return isinstance(x.data if isinstance(x, Tensor) else x, (np.ndarray, SparseBatch))
+    return isinstance(x.data if isinstance(x, Tensor) else x, np.ndarray)
 
 
 def _by_rows(layer: Module) -> bool:

@@ -140,7 +140,7 @@ class Module:
         TypeError
             Where a parameter is not float32, which is all that a device takes.
         MemoryError
-            Where the net does not fit: it stays where it was, but for layers that were moved already; move it back.
+            Where the net does not fit; it stays where it was.
 
         Examples
         --------
@@ -153,8 +153,14 @@ class Module:
         for name, value in state:
             if device != "cpu" and value.dtype != np.float32:
                 raise TypeError(f"{type(self).__name__}.to: {name} is {value.dtype}; a device takes float32")
-        for _, value in state:
-            value.move(device)
+        before = [(value, value.device) for _, value in state]
+        try:
+            for _, value in state:
+                value.move(device)
+        except MemoryError:
+            for value, was in before:
+                value.move(was)
+            raise
         return self
 
     def train(self, mode: bool = True) -> Module:
