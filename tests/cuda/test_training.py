@@ -55,7 +55,7 @@ OPTIMIZERS = {
 
 def dense(activation="relu"):
     return ct.nn.Sequential(
-        ct.nn.Linear(12, 21, rng=0), ct.nn.BatchNorm(21, activation="relu"), ct.nn.Dropout(0.3),
+        ct.nn.Linear(12, 21, bias=False, rng=0), ct.nn.BatchNorm(21, activation="relu"), ct.nn.Dropout(0.3),
         ct.nn.Linear(21, 3, activation, rng=1),
     )  # fmt: skip
 
