@@ -124,14 +124,16 @@ void micro_kernel(const MicroArgs<T>& args) {
   const T* ahead = args.ahead.data;
   const T* next_c = args.c + R * args.ldc;  // the tile below: read or written next
   const Index chunks = (args.k + kChunk - 1) / kChunk;
-  Index chunk = 0, ahead_left = args.ahead.rows * args.ahead.lines, line = 0;
+  Index ahead_left = args.ahead.rows * args.ahead.lines, line = 0;
+  const Index rows_ahead = chunks < R ? (R + chunks - 1) / (chunks > 0 ? chunks : 1) : 1;
+  Index next_left = R;
   const Index ahead_lines = (ahead_left + chunks - 1) / (chunks > 0 ? chunks : 1);
-  for (Index left = args.k; left > 0; left -= kChunk, ++chunk) {
+  for (Index left = args.k; left > 0; left -= kChunk) {
     for (Index i = ahead_lines < ahead_left ? ahead_lines : ahead_left; i > 0; --i, --ahead_left) {
       __builtin_prefetch(ahead + line * kLine, 0, 2);
       if (++line == args.ahead.lines) line = 0, ahead += args.ahead.stride;
     }
-    if (chunk < R) {
+    for (Index r = rows_ahead; r > 0 && next_left > 0; --r, --next_left) {
 #pragma GCC unroll 8
       for (int v = 0; v < NV; ++v) __builtin_prefetch(next_c + v * W, 1);
       next_c += args.ldc;
