@@ -195,6 +195,7 @@ void finish(const MatmulArgs<T>& args, const T* total) {
       if (e.add != nullptr) value = value + e.add[i * e.add_row + j];
       if (e.activation == Activation::kRelu && value < T(0)) value = T(0);
       if (e.keep != nullptr && !(e.keep[i * e.keep_row + j] > T(0))) value = T(0);
+      if (e.relu != nullptr) value = e.relu[i * e.relu_row + j] <= T(0) ? T(0) : value * e.scale;
       row[j] = value;
     }
   }

@@ -44,7 +44,7 @@ struct MicroArgs {
   Epilogue<T> epilogue;  // what comes after the last K block
 };
 
-// act(c + bias + add) where keep is above 0, for one row.
+// act(c + bias + add) and the masks, for one row.
 template <class T, int NV, class Lanes>
 inline void finish_row(Vec<T> (&c)[NV], const Epilogue<T>& e, Index row, Lanes last) {
   using V = Vec<T>;
@@ -57,6 +57,7 @@ inline void finish_row(Vec<T> (&c)[NV], const Epilogue<T>& e, Index row, Lanes l
     if (e.add != nullptr) c[v] = c[v] + read(e.add + row * e.add_row, v);
     if (e.activation == Activation::kRelu) c[v] = select<T>(c[v] < V{}, V{}, c[v]);
     if (e.keep != nullptr) c[v] = select<T>(read(e.keep + row * e.keep_row, v) > V{}, c[v], V{});
+    if (e.relu != nullptr) c[v] = select<T>(read(e.relu + row * e.relu_row, v) <= V{}, V{}, c[v] * e.scale);
   }
 }
 
