@@ -52,7 +52,7 @@ MatrixView<const T> readable_block(MatrixView<const T> a, bool copy, T* buffer) 
 // One panel of B against all row tiles of a block of A.
 template <class T>
 void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed, T* panel, const Ahead<T>& ahead,
-                       bool from_c, const MatrixView<T>& c, const Epilogue<T>& epilogue) {
+                       bool from_c, const MatrixView<T>& c, const Epilogue<T>* epilogue, Index row, Index col) {
   constexpr Index W = kWidth<T>;
   const Index vectors = (c.cols + W - 1) / W;
   const Index max_rows = kMaxRows[vectors];
@@ -65,6 +65,8 @@ void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed
   args.ldc = c.row_stride;
   args.last = c.cols - (vectors - 1) * W;
   args.from_c = from_c;
+  args.epilogue = epilogue;
+  args.col = col;
   for (Index t = 0; t < tiles; ++t) {
     const Index i = piece_start(a.rows, tiles, t), rows = piece_start(a.rows, tiles, t + 1) - i;
     const bool in_place = !packed;
@@ -72,11 +74,11 @@ void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed
     args.b = in_place ? b.data : panel;
     args.b_row = in_place ? b.row_stride : vectors * W;
     args.panel = in_place ? panel : nullptr;
-    const Index row = piece_start(ahead.rows, tiles, t);
-    args.ahead = {ahead.data + row * ahead.stride, ahead.stride, piece_start(ahead.rows, tiles, t + 1) - row,
+    const Index ahead_row = piece_start(ahead.rows, tiles, t);
+    args.ahead = {ahead.data + ahead_row * ahead.stride, ahead.stride, piece_start(ahead.rows, tiles, t + 1) - ahead_row,
                   ahead.lines};
     args.c = c.at(i, 0);
-    args.epilogue = epilogue.empty() ? Epilogue<T>() : epilogue.block(i, 0);
+    args.row = row + i;
     pick_micro_kernel<T>(rows, vectors, by_column, !in_place)(args);
     if (panel != nullptr) packed = true;
   }
@@ -112,6 +114,7 @@ void matmul_chain(const MatmulArgs<T>& args) {
   const Index panel_size = (keep_b ? block_n : panel_vectors * W) * largest_k;
   Scratch<T> b_buffer(pack_b ? static_cast<std::size_t>(panel_size) : 0);
 
+  const Epilogue<T>* epilogue = args.epilogue.empty() ? nullptr : &args.epilogue;
   for (Index j0 = 0; j0 < n; j0 += block_n) {
     const Index nc = smaller(block_n, n - j0), nc_vectors = (nc + W - 1) / W;
     const Index nc_panels = (nc_vectors + panel_vectors - 1) / panel_vectors;
@@ -132,9 +135,8 @@ void matmul_chain(const MatmulArgs<T>& args) {
           }
           const Ahead<T> ahead =
               pack_b && ib == 0 ? next_panel<T>(args.b.block(k0, j0 + stop, kc, nc - stop)) : Ahead<T>();
-          const auto epilogue =
-              kb + 1 == blocks_k && !args.epilogue.empty() ? args.epilogue.block(i0, j0 + j) : Epilogue<T>();
-          panel_times_block<T>(a, b, packed, panel, ahead, kb > 0, args.c.block(i0, j0 + j, mc, stop - j), epilogue);
+          panel_times_block<T>(a, b, packed, panel, ahead, kb > 0, args.c.block(i0, j0 + j, mc, stop - j),
+                               kb + 1 == blocks_k ? epilogue : nullptr, i0, j0 + j);
         }
       }
     }
@@ -178,7 +180,7 @@ void matmul_row(const MatmulArgs<T>& args, Index i) {
     for (Index j = 0; j < columns; j += W) {
       const LaneMask<T> lanes = first_lanes<T>(smaller(W, columns - j));
       Vec<T> out[1] = {load(sums + j)};
-      if (!args.epilogue.empty()) finish_row<T, 1>(out, args.epilogue.block(i, j0 + j), 0, lanes);
+      if (!args.epilogue.empty()) finish_row<T, 1>(out, args.epilogue, i, j0 + j, lanes);
       store_lanes(args.c.at(i, j0 + j), out[0], lanes);
     }
   }
@@ -263,7 +265,7 @@ void matmul_turned(const MatmulArgs<T>& args) {
         for (Index r = 0; r < W; ++r) {
           if (r >= rows) continue;
           Vec<T> out[1] = {square[r]};
-          if (!args.epilogue.empty()) finish_row<T, 1>(out, args.epilogue.block(i0 + i + r, j), 0, lanes);
+          if (!args.epilogue.empty()) finish_row<T, 1>(out, args.epilogue, i0 + i + r, j, lanes);
           store_lanes(args.c.at(i0 + i + r, j), out[0], lanes);
         }
       }

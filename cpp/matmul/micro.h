@@ -41,23 +41,24 @@ struct MicroArgs {
   Index ldc;
   Index last;            // columns in the last vector, 1 to kWidth
   bool from_c;           // start the accumulators from C (a further K block of the same chain)
-  Epilogue<T> epilogue;  // what comes after the last K block
+  const Epilogue<T>* epilogue = nullptr;  // what comes after the last K block; the tile is its block at (row, col)
+  Index row = 0, col = 0;
 };
 
-// act(c + bias + add) and the masks, for one row.
+// act(c + bias + add) and the masks, for the outputs of a row from (row, col) on.
 template <class T, int NV, class Lanes>
-inline void finish_row(Vec<T> (&c)[NV], const Epilogue<T>& e, Index row, Lanes last) {
+inline void finish_row(Vec<T> (&c)[NV], const Epilogue<T>& e, Index row, Index col, Lanes last) {
   using V = Vec<T>;
   const auto read = [&](const T* p, int v) {
     return v == NV - 1 ? load_lanes(p + v * kWidth<T>, last) : load(p + v * kWidth<T>);
   };
 #pragma GCC unroll 8
   for (int v = 0; v < NV; ++v) {
-    if (e.bias != nullptr) c[v] = c[v] + read(e.bias, v);
-    if (e.add != nullptr) c[v] = c[v] + read(e.add + row * e.add_row, v);
+    if (e.bias != nullptr) c[v] = c[v] + read(e.bias + col, v);
+    if (e.add != nullptr) c[v] = c[v] + read(e.add + row * e.add_row + col, v);
     if (e.activation == Activation::kRelu) c[v] = select<T>(c[v] < V{}, V{}, c[v]);
-    if (e.keep != nullptr) c[v] = select<T>(read(e.keep + row * e.keep_row, v) > V{}, c[v], V{});
-    if (e.relu != nullptr) c[v] = select<T>(read(e.relu + row * e.relu_row, v) <= V{}, V{}, c[v] * e.scale);
+    if (e.keep != nullptr) c[v] = select<T>(read(e.keep + row * e.keep_row + col, v) > V{}, c[v], V{});
+    if (e.relu != nullptr) c[v] = select<T>(read(e.relu + row * e.relu_row + col, v) <= V{}, V{}, c[v] * e.scale);
   }
 }
 
@@ -159,10 +160,9 @@ void micro_kernel(const MicroArgs<T>& args) {
       advance(a, kByColumn ? a_col : 1);
     }
   }
-  const bool plain = args.epilogue.empty();
 #pragma GCC unroll 32
   for (int r = 0; r < R; ++r) {
-    if (!plain) finish_row<T, NV>(c[r], args.epilogue, r, last);
+    if (args.epilogue != nullptr) finish_row<T, NV>(c[r], *args.epilogue, args.row + r, args.col, last);
 #pragma GCC unroll 8
     for (int v = 0; v < NV - 1; ++v) store(args.c + r * args.ldc + v * W, c[r][v]);
     store_lanes(args.c + r * args.ldc + (NV - 1) * W, c[r][NV - 1], last);
