@@ -45,20 +45,26 @@ struct MicroArgs {
   Index row = 0, col = 0;
 };
 
-// act(c + bias + add) and the masks, for the outputs of a row from (row, col) on.
+// act(c + bias + add) where keep is above 0, or the derivative of ReLU, for the outputs of a row from (row, col) on.
 template <class T, int NV, class Lanes>
 inline void finish_row(Vec<T> (&c)[NV], const Epilogue<T>& e, Index row, Index col, Lanes last) {
   using V = Vec<T>;
   const auto read = [&](const T* p, int v) {
     return v == NV - 1 ? load_lanes(p + v * kWidth<T>, last) : load(p + v * kWidth<T>);
   };
+  if (e.relu != nullptr) {  // goes alone
+    const T* mask = e.relu + row * e.relu_row + col;
+    const T scale = e.scale;
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) c[v] = select<T>(read(mask, v) <= V{}, V{}, c[v] * scale);
+    return;
+  }
 #pragma GCC unroll 8
   for (int v = 0; v < NV; ++v) {
     if (e.bias != nullptr) c[v] = c[v] + read(e.bias + col, v);
     if (e.add != nullptr) c[v] = c[v] + read(e.add + row * e.add_row + col, v);
     if (e.activation == Activation::kRelu) c[v] = select<T>(c[v] < V{}, V{}, c[v]);
     if (e.keep != nullptr) c[v] = select<T>(read(e.keep + row * e.keep_row + col, v) > V{}, c[v], V{});
-    if (e.relu != nullptr) c[v] = select<T>(read(e.relu + row * e.relu_row + col, v) <= V{}, V{}, c[v] * e.scale);
   }
 }
 
@@ -124,6 +130,13 @@ void micro_kernel(const MicroArgs<T>& args) {
   T* panel = args.panel;
   constexpr Index kLine = 64 / static_cast<Index>(sizeof(T));
   const T* ahead = args.ahead.data;
+  if (args.epilogue != nullptr && args.epilogue->relu != nullptr) {  // read in the end, from rows that are far apart
+    const T* mask = args.epilogue->relu + args.row * args.epilogue->relu_row + args.col;
+    for (int r = 0; r < R; ++r, mask += args.epilogue->relu_row) {
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) __builtin_prefetch(mask + v * W);
+    }
+  }
   const T* next_c = args.c + R * args.ldc;  // the tile below: read or written next
   const Index chunks = (args.k + kChunk - 1) / kChunk;
   Index ahead_left = args.ahead.rows * args.ahead.lines, line = 0;
