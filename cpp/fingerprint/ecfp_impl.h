@@ -129,8 +129,10 @@ Status read_and_hash(const char* text, std::int64_t length, const EcfpBatch& bat
   if (status == kSize) return read_and_hash_large(text, end, batch, work, emit);
   if (status == kNative && batch.chirality && m.stereo_marks) status = kStereo;
   if (status == kNative) status = add_hydrogens(m);
-  if (status == kRefused) return read_and_hash_large(text, end, batch, work, emit);  // rare: one way for all of them
-  if (status != kNative) return status;
+  if (status != kNative) {
+    if (status != kRefused) return status;
+    return read_and_hash_large(text, end, batch, work, emit);  // rare: one way for all of them
+  }
   if (m.bonds() <= 64) return features_of(m, batch, work.small, emit);
   status = features_of(m, batch, work.large, emit);
   if (status != kRings) return status;

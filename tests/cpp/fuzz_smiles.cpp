@@ -3,7 +3,7 @@
 // With libFuzzer:   clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -DCATALASE_LIBFUZZER -Icpp
 //                     tests/cpp/fuzz_smiles.cpp cpp/fingerprint/ecfp_portable.cpp cpp/fingerprint/valence_problems.cpp
 // With any compiler: g++ -std=c++20 -O1 -g -fsanitize=address,undefined -Icpp tests/cpp/fuzz_smiles.cpp
-//                     cpp/fingerprint/ecfp_portable.cpp -o fuzz_smiles
+//                     cpp/fingerprint/ecfp_portable.cpp cpp/fingerprint/valence_problems.cpp -o fuzz_smiles
 //                   ./fuzz_smiles SECONDS [SEED]   mutates the corpus below;   ./fuzz_smiles FILE...   replays inputs
 #include <chrono>
 #include <cstdint>
@@ -104,10 +104,11 @@ const char* const kCorpus[] = {
     "N#C[Fe-2](C#N)(C#N)(C#N)(C#N)N=O",
 };
 const char* const kTokens[] = {
-    "C",  "c", "N",        "n",     "O",    "o",    "S",    "s",    "P",   "p",    "B",      "b",    "F",      "Cl",
-    "Br", "I", "(",        ")",     "[",    "]",    "=",    "#",    "-",   ":",    "/",      "\\",   ".",      "1",
-    "2",  "3", "9",        "%10",   "%99",  "[nH]", "[O-]", "[n+]", "[H]", "[2H]", "[C@@H]", "[se]", "[Fe+2]", "@",
-    "+",  "H", "c1ccccc1", "C1CC1", "(=O)", "[AlH3]", "[Sn]", "[Be-]", "[SnH5+9]", "\0",   "\xff", " ",    "*",   "$",    "->",     "%"};
+    "C",    "c",     "N",        "n",    "O",      "o", "S", "s",   "P",        "p",     "B",    "b",
+    "F",    "Cl",    "Br",       "I",    "(",      ")", "[", "]",   "=",        "#",     "-",    ":",
+    "/",    "\\",    ".",        "1",    "2",      "3", "9", "%10", "%99",      "[nH]",  "[O-]", "[n+]",
+    "[H]",  "[2H]",  "[C@@H]",   "[se]", "[Fe+2]", "@", "+", "H",   "c1ccccc1", "C1CC1", "(=O)", "[AlH3]",
+    "[Sn]", "[Be-]", "[SnH5+9]", "\0",   "\xff",   " ", "*", "$",   "->",       "%"};
 
 std::string mutated(std::mt19937_64& random) {
   const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
