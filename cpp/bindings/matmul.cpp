@@ -108,6 +108,26 @@ py::object plain_matmul_of(py::handle a, py::handle b, bool transpose_a, bool tr
   return result;
 }
 
+// dz @ w.T through the derivative of ReLU, and of the dropout after it, whose output is y.
+template <class T>
+py::object plain_input_gradient_of(py::handle dz, py::handle w, py::handle y, double scale) {
+  for (const py::handle x : {dz, w, y}) {
+    if (!is_plain<T>(x) || plain_ndim(x) != 2) return py::none();
+  }
+  MatmulArgs<T> args{plain_view<const T>(dz), plain_view<const T>(w).transposed(), {}, {}};
+  const auto mask = plain_view<const T>(y);
+  const Index m = args.a.rows, n = args.b.cols;
+  if (args.a.cols != args.b.rows || mask.rows != m || mask.cols != n || mask.col_stride != 1) return py::none();
+  args.epilogue.relu = mask.data, args.epilogue.relu_row = mask.row_stride;
+  args.epilogue.scale = static_cast<T>(scale);
+  py::object result = new_matrix<T>(m, n);
+  args.c = plain_view<T>(result);
+  args.c.col_stride = 1;
+  KernelScope scope;
+  matmul<T>(args);
+  return result;
+}
+
 template <class T>
 py::object plain_linear_of(py::handle x, py::handle w, py::handle b, int activation) {
   if (!is_plain<T>(x) || !is_plain<T>(w) || plain_ndim(x) != 2 || plain_ndim(w) != 2) return py::none();
@@ -155,6 +175,13 @@ void bind_matmul(py::module_& m) {
         return result.is_none() ? plain_linear_of<double>(x, w, b, activation) : result;
       },
       py::arg("x"), py::arg("w"), py::arg("b"), py::arg("activation"));
+  m.def(
+      "plain_input_gradient",
+      [](const py::object& dz, const py::object& w, const py::object& y, double scale) {
+        py::object result = plain_input_gradient_of<float>(dz, w, y, scale);
+        return result.is_none() ? plain_input_gradient_of<double>(dz, w, y, scale) : result;
+      },
+      py::arg("dz"), py::arg("w"), py::arg("y"), py::arg("scale"));
   for (const bool look : {false, true}) {
     m.def(
         look ? "linear" : "matmul",

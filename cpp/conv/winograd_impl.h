@@ -44,6 +44,9 @@ template <bool kByColumn>
 void multiply_plane(const float* a, Index a_stride, Index rows, Index k, const float* b, const Panels& panels, bool add,
                     float* c, Index ldc) {
   MicroArgs<float> args = {};
+  Epilogue<float> old;
+  old.add = c, old.add_row = ldc;
+  if (add) args.epilogue = &old;
   args.a_row = kByColumn ? 1 : a_stride;
   args.a_col = kByColumn ? a_stride : 1;
   args.ldc = ldc;
@@ -65,8 +68,7 @@ void multiply_plane(const float* a, Index a_stride, Index rows, Index k, const f
           args.ahead = {args.b + (args.k + share) * args.b_row, args.b_row, piece_start(args.k, tiles, t + 1) - share,
                         vectors * W / 16};
         }
-        args.epilogue.add = add ? args.c : nullptr;
-        args.epilogue.add_row = ldc;
+        args.row = i, args.col = start * W;
         pick_shape<float, kByColumn, true>(stop - i, vectors)(args);
       }
     }

@@ -65,13 +65,9 @@ inline void store_lanes(double* p, Vec<double> v, __m256i lanes) {
   _mm256_maskstore_pd(p, lanes, v);
 }
 
-// high and low words of a * m, lane by lane: the even lanes, then the odd ones.
-inline void multiply_wide(VecU a, std::uint32_t m, VecU& high, VecU& low) {
-  const __m256i factor = _mm256_set1_epi32(static_cast<int>(m));
-  const __m256i even = _mm256_mul_epu32((__m256i)a, factor);
-  const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64((__m256i)a, 32), factor);
-  high = (VecU)_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
-  low = (VecU)_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
+// The low words of the lanes of a, times m.
+inline VecU64 multiply_low(VecU64 a, std::uint32_t m) {
+  return (VecU64)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi64x(m));
 }
 
 // One bit for each lane that is not zero; NaN is not.

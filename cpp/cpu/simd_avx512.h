@@ -64,13 +64,9 @@ inline void store_lanes(double* p, Vec<double> v, __mmask16 lanes) {
   _mm512_mask_storeu_pd(p, static_cast<__mmask8>(lanes), v);
 }
 
-// high and low words of a * m, lane by lane: the even lanes, then the odd ones.
-inline void multiply_wide(VecU a, std::uint32_t m, VecU& high, VecU& low) {
-  const __m512i factor = _mm512_set1_epi32(static_cast<int>(m));
-  const __m512i even = _mm512_mul_epu32((__m512i)a, factor);
-  const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64((__m512i)a, 32), factor);
-  high = (VecU)_mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
-  low = (VecU)_mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
+// The low words of the lanes of a, times m.
+inline VecU64 multiply_low(VecU64 a, std::uint32_t m) {
+  return (VecU64)_mm512_mul_epu32((__m512i)a, _mm512_set1_epi64(m));
 }
 
 // One bit for each lane that is not zero; NaN is not.

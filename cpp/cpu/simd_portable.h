@@ -2,6 +2,10 @@
 // its bits differ from the FMA levels' (documented in docs/numerics.md).
 #pragma once
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #define CATALASE_VECTOR_BYTES 16
 #include "cpu/simd_vec.h"
 
@@ -64,13 +68,13 @@ inline void store_lanes(T* p, Vec<T> v, Index lanes) {
   for (Index i = 0; i < lanes; ++i) p[i] = v[i];
 }
 
-// high and low words of a * m, lane by lane.
-inline void multiply_wide(VecU a, std::uint32_t m, VecU& high, VecU& low) {
-  for (int i = 0; i < kWidth<float>; ++i) {
-    const std::uint64_t product = std::uint64_t{a[i]} * m;
-    high[i] = static_cast<std::uint32_t>(product >> 32);
-    low[i] = static_cast<std::uint32_t>(product);
-  }
+// The low words of the lanes of a, times m.
+inline VecU64 multiply_low(VecU64 a, std::uint32_t m) {
+#if defined(__SSE2__)
+  return (VecU64)_mm_mul_epu32((__m128i)a, _mm_set1_epi64x(m));
+#else
+  return (a & 0xFFFFFFFFu) * m;
+#endif
 }
 
 // One bit for each lane that is not zero; NaN is not.

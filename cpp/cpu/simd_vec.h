@@ -26,6 +26,7 @@ struct VecOf<double> {
 };
 
 typedef std::uint32_t VecU __attribute__((vector_size(CATALASE_VECTOR_BYTES), may_alias));
+typedef std::uint64_t VecU64 __attribute__((vector_size(CATALASE_VECTOR_BYTES), may_alias));
 
 template <class T>
 using Vec = typename VecOf<T>::type;

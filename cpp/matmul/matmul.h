@@ -13,7 +13,8 @@
 namespace catalase {
 
 // What happens to an output after its sum, while it is still in a register:  act(sum + bias + add), then zero where
-// keep is not above zero (the derivative of ReLU, given its output).
+// keep is not above zero (the derivative of ReLU, given its output). Or, alone: times scale, then zero where relu is zero
+// or below (the derivative of ReLU and the dropout after it, given its output; NaN lets through, as activation_backward).
 template <class T>
 struct Epilogue {
   const T* bias = nullptr;  // (N,)
@@ -22,9 +23,13 @@ struct Epilogue {
   Index add_row = 0;
   const T* keep = nullptr;  // (M, N), rows keep_row apart
   Index keep_row = 0;
+  const T* relu = nullptr;  // (M, N), rows relu_row apart
+  Index relu_row = 0;
+  T scale = 1;  // goes with relu
 
   bool empty() const {
-    return bias == nullptr && activation == Activation::kIdentity && add == nullptr && keep == nullptr;
+    return bias == nullptr && activation == Activation::kIdentity && add == nullptr && keep == nullptr &&
+           relu == nullptr;
   }
   // The same for the block of outputs that starts at (i, j).
   Epilogue block(Index i, Index j) const {
@@ -32,6 +37,7 @@ struct Epilogue {
     if (bias != nullptr) e.bias += j;
     if (add != nullptr) e.add += i * add_row + j;
     if (keep != nullptr) e.keep += i * keep_row + j;
+    if (relu != nullptr) e.relu += i * relu_row + j;
     return e;
   }
 };

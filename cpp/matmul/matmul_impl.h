@@ -52,7 +52,7 @@ MatrixView<const T> readable_block(MatrixView<const T> a, bool copy, T* buffer) 
 // One panel of B against all row tiles of a block of A.
 template <class T>
 void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed, T* panel, const Ahead<T>& ahead,
-                       bool from_c, const MatrixView<T>& c, const Epilogue<T>& epilogue) {
+                       bool from_c, const MatrixView<T>& c, const Epilogue<T>* epilogue, Index row, Index col) {
   constexpr Index W = kWidth<T>;
   const Index vectors = (c.cols + W - 1) / W;
   const Index max_rows = kMaxRows[vectors];
@@ -65,6 +65,8 @@ void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed
   args.ldc = c.row_stride;
   args.last = c.cols - (vectors - 1) * W;
   args.from_c = from_c;
+  args.epilogue = epilogue;
+  args.col = col;
   for (Index t = 0; t < tiles; ++t) {
     const Index i = piece_start(a.rows, tiles, t), rows = piece_start(a.rows, tiles, t + 1) - i;
     const bool in_place = !packed;
@@ -72,11 +74,11 @@ void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed
     args.b = in_place ? b.data : panel;
     args.b_row = in_place ? b.row_stride : vectors * W;
     args.panel = in_place ? panel : nullptr;
-    const Index row = piece_start(ahead.rows, tiles, t);
-    args.ahead = {ahead.data + row * ahead.stride, ahead.stride, piece_start(ahead.rows, tiles, t + 1) - row,
+    const Index ahead_row = piece_start(ahead.rows, tiles, t);
+    args.ahead = {ahead.data + ahead_row * ahead.stride, ahead.stride, piece_start(ahead.rows, tiles, t + 1) - ahead_row,
                   ahead.lines};
     args.c = c.at(i, 0);
-    args.epilogue = epilogue.empty() ? Epilogue<T>() : epilogue.block(i, 0);
+    args.row = row + i;
     pick_micro_kernel<T>(rows, vectors, by_column, !in_place)(args);
     if (panel != nullptr) packed = true;
   }
@@ -112,6 +114,7 @@ void matmul_chain(const MatmulArgs<T>& args) {
   const Index panel_size = (keep_b ? block_n : panel_vectors * W) * largest_k;
   Scratch<T> b_buffer(pack_b ? static_cast<std::size_t>(panel_size) : 0);
 
+  const Epilogue<T>* epilogue = args.epilogue.empty() ? nullptr : &args.epilogue;
   for (Index j0 = 0; j0 < n; j0 += block_n) {
     const Index nc = smaller(block_n, n - j0), nc_vectors = (nc + W - 1) / W;
     const Index nc_panels = (nc_vectors + panel_vectors - 1) / panel_vectors;
@@ -132,9 +135,8 @@ void matmul_chain(const MatmulArgs<T>& args) {
           }
           const Ahead<T> ahead =
               pack_b && ib == 0 ? next_panel<T>(args.b.block(k0, j0 + stop, kc, nc - stop)) : Ahead<T>();
-          const auto epilogue =
-              kb + 1 == blocks_k && !args.epilogue.empty() ? args.epilogue.block(i0, j0 + j) : Epilogue<T>();
-          panel_times_block<T>(a, b, packed, panel, ahead, kb > 0, args.c.block(i0, j0 + j, mc, stop - j), epilogue);
+          panel_times_block<T>(a, b, packed, panel, ahead, kb > 0, args.c.block(i0, j0 + j, mc, stop - j),
+                               kb + 1 == blocks_k ? epilogue : nullptr, i0, j0 + j);
         }
       }
     }
@@ -178,7 +180,7 @@ void matmul_row(const MatmulArgs<T>& args, Index i) {
     for (Index j = 0; j < columns; j += W) {
       const LaneMask<T> lanes = first_lanes<T>(smaller(W, columns - j));
       Vec<T> out[1] = {load(sums + j)};
-      if (!args.epilogue.empty()) finish_row<T, 1>(out, args.epilogue.block(i, j0 + j), 0, lanes);
+      if (!args.epilogue.empty()) finish_row<T, 1>(out, args.epilogue, i, j0 + j, lanes);
       store_lanes(args.c.at(i, j0 + j), out[0], lanes);
     }
   }
@@ -195,6 +197,7 @@ void finish(const MatmulArgs<T>& args, const T* total) {
       if (e.add != nullptr) value = value + e.add[i * e.add_row + j];
       if (e.activation == Activation::kRelu && value < T(0)) value = T(0);
       if (e.keep != nullptr && !(e.keep[i * e.keep_row + j] > T(0))) value = T(0);
+      if (e.relu != nullptr) value = e.relu[i * e.relu_row + j] <= T(0) ? T(0) : value * e.scale;
       row[j] = value;
     }
   }
@@ -223,12 +226,61 @@ bool add_overlaps_c(const MatmulArgs<T>& args) {
   return e.add < args.c.at(m - 1, n) && args.c.data < e.add + (m - 1) * e.add_row + n;
 }
 
+// Whether C^T = B^T A^T fills its vectors better: few columns of C, many rows, and an A whose columns have unit stride,
+// as in the gradient of a layer with few outputs.
+template <class T>
+bool turn_pays(const MatmulArgs<T>& args) {
+  constexpr Index W = kWidth<T>;
+  const Index m = args.c.rows, n = args.c.cols;
+  if (args.a.row_stride != 1 || args.a.col_stride == 1 || args.b.col_stride != 1) return false;
+  return n <= kMostTurned * W && m >= 4 * W && args.a.cols >= kTurnedTerms && round_up(n, W) * 4 >= n * 5;
+}
+
+template <class T>
+void matmul_one_thread(const MatmulArgs<T>& args);
+
+// C by way of C^T, some rows of C at a time: sums into scratch memory, then squares turned in registers.
+template <class T>
+void matmul_turned(const MatmulArgs<T>& args) {
+  constexpr Index W = kWidth<T>;
+  const Index m = args.c.rows, n = args.c.cols, k = args.a.cols;
+  const Index blocks = (m + kTurnedRows - 1) / kTurnedRows, step = round_up((m + blocks - 1) / blocks, W);
+  const Index stride = copied_stride<T>(step);
+  Scratch<T> turned(static_cast<std::size_t>(n * stride));
+  for (Index i0 = 0; i0 < m; i0 += step) {
+    const Index mc = smaller(step, m - i0);
+    matmul_one_thread(MatmulArgs<T>{args.b.transposed(), args.a.block(i0, 0, mc, k).transposed(),
+                                    {turned.get(), n, mc, stride, 1}, {}});
+    for (Index i = 0; i < mc; i += W) {
+      const Index rows = smaller(W, mc - i);
+      for (Index j = 0; j < n; j += W) {
+        const LaneMask<T> lanes = first_lanes<T>(smaller(W, n - j)), real = first_lanes<T>(rows);
+        Vec<T> square[W];
+#pragma GCC unroll 16
+        for (Index v = 0; v < W; ++v) {
+          square[v] = j + v < n ? load_lanes(turned.get() + (j + v) * stride + i, real) : Vec<T>{};
+        }
+        transpose_square<T>(square);
+#pragma GCC unroll 16
+        for (Index r = 0; r < W; ++r) {
+          if (r >= rows) continue;
+          Vec<T> out[1] = {square[r]};
+          if (!args.epilogue.empty()) finish_row<T, 1>(out, args.epilogue, i0 + i + r, j, lanes);
+          store_lanes(args.c.at(i0 + i + r, j), out[0], lanes);
+        }
+      }
+    }
+  }
+}
+
 template <class T>
 void matmul_one_thread(const MatmulArgs<T>& args) {
   const Index k = args.a.cols;
   const bool rewrites_add = k > kBlockK && add_overlaps_c(args);  // later blocks of K would read sums in its place
   if (k > kChainLength || rewrites_add) {
     matmul_in_parts(args);
+  } else if (turn_pays(args)) {
+    matmul_turned(args);
   } else if (args.c.rows <= 2 && args.b.col_stride == 1) {
     for (Index i = 0; i < args.c.rows; ++i) matmul_row(args, i);
   } else {

@@ -41,22 +41,30 @@ struct MicroArgs {
   Index ldc;
   Index last;            // columns in the last vector, 1 to kWidth
   bool from_c;           // start the accumulators from C (a further K block of the same chain)
-  Epilogue<T> epilogue;  // what comes after the last K block
+  const Epilogue<T>* epilogue = nullptr;  // what comes after the last K block; the tile is its block at (row, col)
+  Index row = 0, col = 0;
 };
 
-// act(c + bias + add) where keep is above 0, for one row.
+// act(c + bias + add) where keep is above 0, or the derivative of ReLU, for the outputs of a row from (row, col) on.
 template <class T, int NV, class Lanes>
-inline void finish_row(Vec<T> (&c)[NV], const Epilogue<T>& e, Index row, Lanes last) {
+inline void finish_row(Vec<T> (&c)[NV], const Epilogue<T>& e, Index row, Index col, Lanes last) {
   using V = Vec<T>;
   const auto read = [&](const T* p, int v) {
     return v == NV - 1 ? load_lanes(p + v * kWidth<T>, last) : load(p + v * kWidth<T>);
   };
+  if (e.relu != nullptr) {  // goes alone
+    const T* mask = e.relu + row * e.relu_row + col;
+    const T scale = e.scale;
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) c[v] = select<T>(read(mask, v) <= V{}, V{}, c[v] * scale);
+    return;
+  }
 #pragma GCC unroll 8
   for (int v = 0; v < NV; ++v) {
-    if (e.bias != nullptr) c[v] = c[v] + read(e.bias, v);
-    if (e.add != nullptr) c[v] = c[v] + read(e.add + row * e.add_row, v);
+    if (e.bias != nullptr) c[v] = c[v] + read(e.bias + col, v);
+    if (e.add != nullptr) c[v] = c[v] + read(e.add + row * e.add_row + col, v);
     if (e.activation == Activation::kRelu) c[v] = select<T>(c[v] < V{}, V{}, c[v]);
-    if (e.keep != nullptr) c[v] = select<T>(read(e.keep + row * e.keep_row, v) > V{}, c[v], V{});
+    if (e.keep != nullptr) c[v] = select<T>(read(e.keep + row * e.keep_row + col, v) > V{}, c[v], V{});
   }
 }
 
@@ -122,16 +130,25 @@ void micro_kernel(const MicroArgs<T>& args) {
   T* panel = args.panel;
   constexpr Index kLine = 64 / static_cast<Index>(sizeof(T));
   const T* ahead = args.ahead.data;
+  if (args.epilogue != nullptr && args.epilogue->relu != nullptr) {  // read in the end, from rows that are far apart
+    const T* mask = args.epilogue->relu + args.row * args.epilogue->relu_row + args.col;
+    for (int r = 0; r < R; ++r, mask += args.epilogue->relu_row) {
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) __builtin_prefetch(mask + v * W);
+    }
+  }
   const T* next_c = args.c + R * args.ldc;  // the tile below: read or written next
   const Index chunks = (args.k + kChunk - 1) / kChunk;
-  Index chunk = 0, ahead_left = args.ahead.rows * args.ahead.lines, line = 0;
+  Index ahead_left = args.ahead.rows * args.ahead.lines, line = 0;
+  const Index rows_ahead = chunks < R ? (R + chunks - 1) / (chunks > 0 ? chunks : 1) : 1;
+  Index next_left = R;
   const Index ahead_lines = (ahead_left + chunks - 1) / (chunks > 0 ? chunks : 1);
-  for (Index left = args.k; left > 0; left -= kChunk, ++chunk) {
+  for (Index left = args.k; left > 0; left -= kChunk) {
     for (Index i = ahead_lines < ahead_left ? ahead_lines : ahead_left; i > 0; --i, --ahead_left) {
       __builtin_prefetch(ahead + line * kLine, 0, 2);
       if (++line == args.ahead.lines) line = 0, ahead += args.ahead.stride;
     }
-    if (chunk < R) {
+    for (Index r = rows_ahead; r > 0 && next_left > 0; --r, --next_left) {
 #pragma GCC unroll 8
       for (int v = 0; v < NV; ++v) __builtin_prefetch(next_c + v * W, 1);
       next_c += args.ldc;
@@ -156,10 +173,9 @@ void micro_kernel(const MicroArgs<T>& args) {
       advance(a, kByColumn ? a_col : 1);
     }
   }
-  const bool plain = args.epilogue.empty();
 #pragma GCC unroll 32
   for (int r = 0; r < R; ++r) {
-    if (!plain) finish_row<T, NV>(c[r], args.epilogue, r, last);
+    if (args.epilogue != nullptr) finish_row<T, NV>(c[r], *args.epilogue, args.row + r, args.col, last);
 #pragma GCC unroll 8
     for (int v = 0; v < NV - 1; ++v) store(args.c + r * args.ldc + v * W, c[r][v]);
     store_lanes(args.c + r * args.ldc + (NV - 1) * W, c[r][NV - 1], last);

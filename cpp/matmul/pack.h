@@ -85,6 +85,18 @@ void pack_transposed(MatrixView<const T> b, T* panel, Index width) {
 #pragma GCC unroll 16
         for (Index i = 0; i < W; ++i) store(panel + (p + i) * width + j, square[i]);
       }
+      if (k - p >= W / 4 && W > 1) {  // a short square under a mask: K may be as small as a layer's outputs
+        const LaneMask<T> rest = first_lanes<T>(k - p);
+        Vec<T> square[W];
+#pragma GCC unroll 16
+        for (Index i = 0; i < W; ++i) square[i] = j + i < cols ? load_lanes(b.at(p, j + i), rest) : Vec<T>{};
+        transpose_square<T>(square);
+#pragma GCC unroll 16
+        for (Index i = 0; i < W; ++i) {
+          if (p + i < k) store(panel + (p + i) * width + j, square[i]);
+        }
+        p = k;
+      }
     }
     for (; p < k; ++p) {
       for (Index i = 0; i < W; ++i) panel[p * width + j + i] = j + i < cols ? *b.at(p, j + i) : T(0);

@@ -11,6 +11,7 @@ namespace {
 constexpr Index kOneIn = 8;       // fingerprints have 2 to 5%, hidden layers more
 constexpr Index kSmallest = 512;  // below so many entries of A the dense path is over before the look is
 constexpr Index kColumns = 128;   // columns of B that a thread gathers from at a time: 1,024 rows are 512 KiB, in L2
+constexpr Index kFewReads = 4;    // below so many reads of a row of B on average one thread walks whole rows
 
 Index count(MatrixView<const float> x) {
   return level().sparse->count_f32(x);
@@ -49,6 +50,8 @@ std::unique_ptr<SparseMatrix<T>> SparseMatrix<T>::look(MatrixView<const T> x) {
   if (total < kSmallest || x.col_stride != 1 || x.cols >> 31 != 0 || looks_dense(x)) return nullptr;
   auto out = std::make_unique<SparseMatrix>(x.rows, x.cols, most);
   if (compress(x, most, out->columns_.get(), out->values_.get(), out->starts_.get()) < 0) return nullptr;
+  out->ones_ = true;
+  for (Index e = 0; e < out->entries(); ++e) out->ones_ &= out->values_.get()[e] == T(1);
   return out;
 }
 
@@ -73,6 +76,7 @@ std::unique_ptr<SparseMatrix<T>> SparseMatrix<T>::from_bits(const std::uint8_t* 
   }
   out->starts_.get()[rows] = at;
   for (Index e = 0; e < at; ++e) out->values_.get()[e] = T(1);
+  out->ones_ = true;
   return out;
 }
 
@@ -80,6 +84,7 @@ std::unique_ptr<SparseMatrix<T>> SparseMatrix<T>::from_bits(const std::uint8_t* 
 template <class T>
 std::unique_ptr<SparseMatrix<T>> SparseMatrix<T>::transposed() const {
   auto out = std::make_unique<SparseMatrix>(cols_, rows_, entries());
+  out->ones_ = ones_;
   Index* starts = out->starts_.get();
   for (Index j = 0; j <= cols_; ++j) starts[j] = 0;
   for (Index e = 0; e < entries(); ++e) ++starts[columns_.get()[e] + 1];
@@ -102,6 +107,7 @@ std::unique_ptr<SparseMatrix<T>> SparseMatrix<T>::take(const Index* rows, Index 
   Index total = 0;
   for (Index i = 0; i < count; ++i) total += starts[rows[i] + 1] - starts[rows[i]];
   auto out = std::make_unique<SparseMatrix>(count, cols_, total);
+  out->ones_ = ones_;
   Index at = 0;
   for (Index i = 0; i < count; ++i) {
     out->starts_.get()[i] = at;
@@ -141,7 +147,8 @@ void gather(const SparseRows<T>& a, const MatmulArgs<T>& args) {
   const Index n = args.c.cols, threads = num_threads();
   if (a.rows == 0 || n == 0) return;
   const Index work = a.starts[a.rows] * n + a.rows * n;
-  const Index width = whole_rows ? n : kColumns, strips = (n + width - 1) / width;
+  const bool few_reads = threads == 1 && a.starts[a.rows] < kFewReads * a.cols;
+  const Index width = whole_rows || few_reads ? n : kColumns, strips = (n + width - 1) / width;
   Index chunks = 1;
   if (threads > 1 && work > 100000 && strips < 4 * threads) chunks = (4 * threads + strips - 1) / strips;
   if (chunks > a.rows) chunks = a.rows;

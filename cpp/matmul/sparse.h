@@ -19,6 +19,7 @@ struct SparseRows {
   const T* values;
   const Index* starts;
   Index rows, cols;
+  bool ones = false;  // whether all values are known to be 1
 };
 
 struct SparseKernels {
@@ -53,13 +54,14 @@ class SparseMatrix {
   std::unique_ptr<SparseMatrix> transposed() const;
   std::unique_ptr<SparseMatrix> take(const Index* rows, Index count) const;  // rows by number, each below rows()
   void to_dense(T* out) const;                                               // (rows, cols)
-  SparseRows<T> view() const { return {columns_.get(), values_.get(), starts_.get(), rows_, cols_}; }
+  SparseRows<T> view() const { return {columns_.get(), values_.get(), starts_.get(), rows_, cols_, ones_}; }
   Index rows() const { return rows_; }
   Index cols() const { return cols_; }
   Index entries() const { return starts_.get()[rows_]; }
 
  private:
   Index rows_, cols_;
+  bool ones_ = false;
   Scratch<std::int32_t> columns_;
   Scratch<T> values_;
   Scratch<Index> starts_;

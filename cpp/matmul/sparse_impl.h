@@ -1,9 +1,9 @@
 // Gathering rows of B, one thread, one level. Included by sparse_<level>.cpp after simd_<level>.h.
 //
-// Loops: columns of B in strips that stay in L2 (sparse.cpp), rows of A, blocks of 8 vectors of columns, entries of the
-// row. The block's sums stay in 8 registers, each entry adds one broadcast value times 8 vectors of a row of B. Bound:
-// the bandwidth from L2 to L1, one vector a multiply-add; wider and narrower blocks, prefetching the next strip, and
-// walking B in order with the sums in L1 all measured the same or slower (docs/performance.md).
+// Loops: columns of B in strips (sparse.cpp), rows of A, blocks of 64 columns, entries of the row. The block's sums stay in
+// registers, each entry adds one broadcast value times a block's vectors of a row of B, or the vectors alone where all
+// values are 1 (fingerprints; the product with 1 is exact). Bound: the bandwidth from L2 to L1, one vector a
+// multiply-add. Blocks of 64 columns: of the rows that many samples have, more stay in L1 than of 128 (README.md).
 #pragma once
 
 #include "matmul/activate_row.h"
@@ -57,52 +57,42 @@ Index compress_level(MatrixView<const T> x, Index most, std::int32_t* columns, T
   return count;
 }
 
-// Entries from one prefetch to its use. The rows of B that a sample needs lie anywhere; the hardware does not follow.
-constexpr Index kAhead = 4;
-
 // sum[v] = value * row[v] + sum[v] over entries [e, stop) of A, in order; NV vectors of B starting at b.
-template <class T, int NV, class Read>
+template <class T, int NV, bool kOnes, class Read>
 inline void gather_entries(const std::int32_t* columns, const T* values, Index e, Index stop, const T* b, Index stride,
                            const Read& read, Vec<T>* sum) {
   Vec<T> chain[NV];
   for (int v = 0; v < NV; ++v) chain[v] = sum[v];
-  const auto add = [&](Index at) {
-    const Vec<T> value = broadcast(values[at]);
-    const T* row = b + columns[at] * stride;
+  for (; e < stop; ++e) {
+    const Vec<T> value = kOnes ? Vec<T>{} : broadcast(values[e]);
+    const T* row = b + columns[e] * stride;
 #pragma GCC unroll 8
-    for (int v = 0; v < NV; ++v) chain[v] = fma(value, read(row, v), chain[v]);
-  };
-  if constexpr (NV == 8) {
-    for (; e + kAhead < stop; ++e) {
-      const T* next = b + columns[e + kAhead] * stride;
-#pragma GCC unroll 8
-      for (int v = 0; v < NV; v += 64 / static_cast<int>(sizeof(Vec<T>))) __builtin_prefetch(next + v * kWidth<T>);
-      add(e);
-    }
+    for (int v = 0; v < NV; ++v) chain[v] = kOnes ? chain[v] + read(row, v) : fma(value, read(row, v), chain[v]);
   }
-  for (; e < stop; ++e) add(e);
   for (int v = 0; v < NV; ++v) sum[v] = chain[v];
 }
 
-// NV vectors of one row of C; `columns` of them are real where the last is short.
-template <class T, int NV, bool kFull>
-inline void gather_block(const SparseRows<T>& a, Index i, Index j, Index columns, const MatmulArgs<T>& args) {
+// NV vectors of one row of C, the last of `last` columns.
+template <class T, int NV, bool kFull, bool kOnes>
+inline void gather_block(const SparseRows<T>& a, Index i, Index j, LaneMask<T> last, const MatmulArgs<T>& args) {
   using V = Vec<T>;
   constexpr Index W = kWidth<T>;
-  const auto read = [&](const T* p, int v) { return kFull ? load(p + v * W) : load_lanes(p, first_lanes<T>(columns)); };
+  const auto read = [&](const T* p, int v) {
+    return kFull || v < NV - 1 ? load(p + v * W) : load_lanes(p + v * W, last);
+  };
   const T* b = args.b.at(0, j);
   V total[NV] = {};
   Index e = a.starts[i];
   const Index stop = a.starts[i + 1];
   if (a.cols <= kChainLength) {
-    gather_entries<T, NV>(a.columns, a.values, e, stop, b, args.b.row_stride, read, total);
+    gather_entries<T, NV, kOnes>(a.columns, a.values, e, stop, b, args.b.row_stride, read, total);
   } else {  // the chain is cut, and its parts are added in order
     for (bool first = true; first || e < stop; first = false) {
       const Index cut = e < stop ? (a.columns[e] / kChainLength + 1) * kChainLength : kChainLength;
       Index end = e;
       while (end < stop && a.columns[end] < cut) ++end;
       V part[NV] = {};
-      gather_entries<T, NV>(a.columns, a.values, e, end, b, args.b.row_stride, read, part);
+      gather_entries<T, NV, kOnes>(a.columns, a.values, e, end, b, args.b.row_stride, read, part);
       for (int v = 0; v < NV; ++v) total[v] = first ? part[v] : total[v] + part[v];
       e = end;
     }
@@ -113,28 +103,43 @@ inline void gather_block(const SparseRows<T>& a, Index i, Index j, Index columns
   for (int v = 0; v < NV; ++v) {
     if (args.epilogue.bias != nullptr) total[v] = total[v] + read(args.epilogue.bias + j, v);
     if (relu) total[v] = select<T>(total[v] < V{}, V{}, total[v]);
-    if constexpr (kFull) {
+    if (kFull || v < NV - 1) {
       store(out + v * W, total[v]);
     } else {
-      store_lanes(out, total[v], first_lanes<T>(columns));
+      store_lanes(out + v * W, total[v], last);
+    }
+  }
+}
+
+// Fewer than kVectors vectors, the last under a mask.
+template <class T, bool kOnes, int NV>
+inline void gather_rest(const SparseRows<T>& a, Index i, Index j, Index columns, const MatmulArgs<T>& args) {
+  constexpr Index W = kWidth<T>;
+  if constexpr (NV > 1) {
+    if (columns <= (NV - 1) * W) return gather_rest<T, kOnes, NV - 1>(a, i, j, columns, args);
+  }
+  gather_block<T, NV, false, kOnes>(a, i, j, first_lanes<T>(columns - (NV - 1) * W), args);
+}
+
+template <class T, bool kOnes>
+void gather_rows(const SparseRows<T>& a, Index begin, Index end, Index left, Index right, const MatmulArgs<T>& args) {
+  constexpr Index W = kWidth<T>;
+  constexpr int kVectors = W > 8 ? 4 : 8;  // a strip of 64 columns, or less
+  for (Index i = begin; i < end; ++i) {
+    Index j = left;
+    for (; j + kVectors * W <= right; j += kVectors * W) gather_block<T, kVectors, true, kOnes>(a, i, j, first_lanes<T>(W), args);
+    if (j < right) gather_rest<T, kOnes, kVectors>(a, i, j, right - j, args);
+    const Activation activation = args.epilogue.activation;
+    if (activation != Activation::kIdentity && activation != Activation::kRelu) {
+      activate_row(args.c.at(i, left), right - left, activation);
     }
   }
 }
 
 template <class T>
 void gather_level(const SparseRows<T>& a, Index begin, Index end, Index left, Index right, const MatmulArgs<T>& args) {
-  constexpr Index W = kWidth<T>;
-  for (Index i = begin; i < end; ++i) {
-    Index j = left;
-    for (; j + 8 * W <= right; j += 8 * W) gather_block<T, 8, true>(a, i, j, 8 * W, args);
-    for (; j + 2 * W <= right; j += 2 * W) gather_block<T, 2, true>(a, i, j, 2 * W, args);
-    for (; j + W <= right; j += W) gather_block<T, 1, true>(a, i, j, W, args);
-    if (j < right) gather_block<T, 1, false>(a, i, j, right - j, args);
-    const Activation activation = args.epilogue.activation;
-    if (activation != Activation::kIdentity && activation != Activation::kRelu) {
-      activate_row(args.c.at(i, left), right - left, activation);
-    }
-  }
+  a.ones ? gather_rows<T, true>(a, begin, end, left, right, args)
+         : gather_rows<T, false>(a, begin, end, left, right, args);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import nn, ops, optim
 from .._registry import AnyOf, Float, Int, List, Str, register
 from ..autograd import Tensor
+from ..nn.layers import in_order
 from ._labels import check_classes, check_numbers
 from ._settings import Number, each_layer, is_count
 from ._sparse_rows import compressed
@@ -43,8 +44,7 @@ class _DenseNet(nn.Module):
         self.shape = shape
 
     def forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers:
-            x = layer(x)
+        x = in_order(self.layers, x)
         return x if len(self.shape) == 1 else x.reshape((x.shape[0], *self.shape))
 
 

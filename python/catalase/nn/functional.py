@@ -70,11 +70,17 @@ __all__ = [
 
 
 def linear(
-    x: Tensor | NDArray[Any] | ops.SparseBatch, w: Tensor, b: Tensor | None = None, *, activation: str | None = None
+    x: Tensor | NDArray[Any] | ops.SparseBatch,
+    w: Tensor,
+    b: Tensor | None = None,
+    *,
+    activation: str | None = None,
+    dropout: dict[str, Any] | None = None,
 ) -> Tensor:
     """Return ``activation(x @ w + b)``, one node on the tape; see `catalase.ops.linear`.
 
-    ``x`` may be a plain array too, and may have leading axes: (..., I) gives (..., O); or a `SparseBatch`.
+    ``x`` may be a plain array too, and may have leading axes: (..., I) gives (..., O); or a `SparseBatch`. With "relu",
+    ``dropout``, the arguments of `dropout` after ``x``, applies it in place: the same bits in one node.
 
     Raises
     ------
@@ -87,7 +93,7 @@ def linear(
         raise TypeError(f"linear: x must be a Tensor or a NumPy array, got {type(x).__name__}")
     elif x.ndim > 2:
         flat = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-        return linear(flat, w, b, activation=activation).reshape(*x.shape[:-1], w.shape[1])
+        return linear(flat, w, b, activation=activation, dropout=dropout).reshape(*x.shape[:-1], w.shape[1])
     if not isinstance(x, Tensor):
         x = _constant(x)
     # A batch of inputs is looked at once, for the forward pass, the gradient and the optimizer. It is kept as it is now:
@@ -95,6 +101,11 @@ def linear(
     is_input = x._backward is None
     sparse = _sparse(x.data, w.dtype) if is_input and not x.requires_grad else None
     y = ops.linear(x.data if sparse is None else sparse, w.data, None if b is None else b.data, activation=activation)
+    scale = 1.0
+    if dropout is not None:
+        if activation != "relu":
+            raise ValueError(f"linear: dropout goes with activation 'relu', got {activation!r}; apply it after")
+        y, scale = ops.dropout(y, **dropout, out=y), 1.0 / (1.0 - dropout["rate"])
     parents = (x, w) if b is None else (x, w, b)
     version = w.version if isinstance(w, Parameter) else 0
 
@@ -105,14 +116,20 @@ def linear(
                 "load_state_dict), so their gradient is gone; call backward first, or run the forward pass again"
             )
         out_db = b.grad_target() if isinstance(b, Parameter) else None
-        dz, db = ops.linear_backward_bias(dy, y, activation=activation, out_db=out_db)
-        dx = ops.linear_backward_input(dz, w.data) if x.requires_grad else None
+        dz, db = ops.linear_backward_bias(dy, y, activation=activation, out_db=out_db, scale=scale)
+        if not x.requires_grad:
+            dx = None
+        elif getattr(x._backward, "takes_product", False):
+            dx = ops.InputGradient(dz, w.data)  # the layer before multiplies it out, and undoes its ReLU on the way
+        else:
+            dx = ops.linear_backward_input(dz, w.data)
         if isinstance(w, Parameter) and w.grad_target() is not None:
             # The first gradient of the step stays a product until somebody asks for it.
             kept = sparse if sparse is not None else _anywhere.copy(x.data) if is_input else x.data
             return (dx, ops.LinearGradient(kept, _anywhere.copy(dz) if dz is dy else dz), db)[: len(parents)]
         return (dx, ops.LinearGradient(x.data if sparse is None else sparse, dz).array(), db)[: len(parents)]
 
+    backward.takes_product = activation == "relu" and type(y) is np.ndarray  # type: ignore[attr-defined]
     return record(y, parents, backward)
 
 

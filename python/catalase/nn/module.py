@@ -35,6 +35,11 @@ def watching(note: Callable[[Any, Any], None]) -> Iterator[None]:
         _watch.note = before
 
 
+def is_quiet() -> bool:
+    """Return whether nobody watches the modules of this thread."""
+    return _watch.note is None
+
+
 class Module:
     """A layer, or a net of layers. Write ``forward``; parameters, buffers and submodules are found among the attributes.
 

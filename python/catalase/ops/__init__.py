@@ -29,8 +29,8 @@ from .linear import (
     linear,
     linear_backward,
     linear_backward_bias,
-    linear_backward_input,
 )
+from .linear_input import InputGradient, linear_backward_input
 from .loss import (
     sigmoid_cross_entropy,
     sigmoid_cross_entropy_backward,
@@ -79,6 +79,7 @@ __all__ = [
     "rnn",
     "rnn_backward",
     "rnn_forward",
+    "InputGradient",
     "LinearGradient",
     "SparseBatch",
     "activation",

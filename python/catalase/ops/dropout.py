@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import contiguous, empty, floating, is_device_array
+from ._check import contiguous, empty, floating, is_device_array, output
 
 
 def dropout(
-    x: NDArray[Any], rate: float, *, seed: int, layer: int = 0, step: int = 0, kept: NDArray[np.uint8] | None = None
+    x: NDArray[Any], rate: float, *, seed: int, layer: int = 0, step: int = 0, kept: NDArray[np.uint8] | None = None,
+    out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Set each value to 0 with probability ``rate`` and scale the others by ``1 / (1 - rate)``.
 
@@ -29,6 +30,8 @@ def dropout(
     kept : ndarray of uint8, shape of x, optional
         Is filled with 1 where a value was kept and 0 where it was dropped: `dropout_backward` takes it, and saves the
         drawing.
+    out : ndarray, optional
+        Written and returned; contiguous, same shape and dtype. May be ``x`` itself.
 
     Returns
     -------
@@ -40,7 +43,7 @@ def dropout(
     TypeError
         If ``x`` is no float array.
     ValueError
-        If ``rate``, ``seed``, ``layer`` or ``step`` is out of range, or ``kept`` has another shape.
+        If ``rate``, ``seed``, ``layer`` or ``step`` is out of range, or ``kept`` or ``out`` does not fit.
 
     Notes
     -----
@@ -58,7 +61,7 @@ def dropout(
     >>> ct.ops.dropout(np.ones(8), 0.5, seed=1)
     array([...])
     """
-    return _apply("dropout", "x", x, rate, seed, layer, step, kept)
+    return _apply("dropout", "x", x, rate, seed, layer, step, kept, out)
 
 
 def dropout_backward(
@@ -107,7 +110,7 @@ def check_rate(function: str, rate: Any) -> float:
 
 
 def _apply(
-    function: str, name: str, x: NDArray[Any], rate: float, seed: int, layer: int, step: int, kept: Any
+    function: str, name: str, x: NDArray[Any], rate: float, seed: int, layer: int, step: int, kept: Any, out: Any = None
 ) -> NDArray[Any]:
     on_device = type(x) is not np.ndarray and is_device_array(x)
     if not on_device:
@@ -121,9 +124,13 @@ def _apply(
     if on_device:
         from .._cuda import dropout as device
 
+        if out is not None:
+            raise ValueError(f"{function}: out goes with NumPy arrays, got {type(x).__name__}; leave it out")
         return device.dropout(function, x, int(seed), int(layer), int(step), threshold, 1.0 / (1.0 - rate), kept)
     if kept is not None:
         _check_kept(function, x, kept)
-    y = empty(x.shape, x.dtype)
+    y = output(function, out, x.shape, x.dtype)
+    if not y.flags.c_contiguous:
+        raise ValueError(f"{function}: out must be contiguous, got strides {y.strides}")
     _core.dropout(contiguous(x), y, int(seed), int(layer), int(step), threshold, 1.0 / (1.0 - rate), kept)
     return y

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from .._report import Failure, Report
 from ._ecfp_mols import fill_from_molecules, prefers_binary
+from ._ecfp_reasons import clean_smiles, valence_reason, why
 
 _CHUNK = 10_000  # molecules held as RDKit objects at a time
-_NOT_TEXT = 1  # status of cpp/fingerprint/molecule.h
+_NOT_TEXT, _REFUSED = 1, 9  # status of cpp/fingerprint/molecule.h
 _MAX_SETTING = 2**31 - 1  # of RDKit's unsigned int, with room to spare
 
 
@@ -72,9 +73,10 @@ def ecfp(
     Notes
     -----
     Deterministic: threads never change a bit. Text is read by native code, without Python's lock, some 80 times as fast as
-    by RDKit, in time linear in their size. RDKit reads what is not proven to come out equal: wildcards, metals with bonds, rare
-    valences, charges and isotopes, some cages, more than 333 atoms with ``features=True``, stereo marks with
-    ``chirality=True``; it is imported only then. ``radius`` above 6 is slower.
+    by RDKit, in time linear in their size. RDKit reads what is not proven to come out equal: wildcards, dative bonds and
+    what RDKit makes one, rare valences and isotopes, some cages, more than 333 atoms with ``features=True``, stereo marks
+    with ``chirality=True``; it is imported only then. A metal that binds more than RDKit permits is refused in
+    its words. ``radius`` above 6 is slower.
     `Mol` objects are taken as they are, edited or partly sanitized, if rings and valences are known. The native code reads
     ``Mol.ToBinary``, which holds Python's lock, and leaves to RDKit query atoms and bonds, dative and other rare bonds,
     residues, substance and stereo groups, more than 255 atoms or bonds, ``radius`` above 6, ``chirality=True``, RDKit
@@ -130,30 +132,34 @@ def fingerprints(
     _check_settings(smiles, radius, size, output, errors)
     smiles = list(smiles)  # by position: a pandas Series is indexed by its labels, which may be in another order
     threads = _threads(num_threads)
-    rows, status = _native(smiles, radius, size, output, chirality, features, use_bond_types, threads)
-    left = np.flatnonzero(status)  # for RDKit
+    rows, status = _native(smiles, radius, size, output, chirality, features, use_bond_types, threads, partial)
+    left = np.flatnonzero(status)  # for RDKit, but what is known to be refused
     failures: list[Failure] = []
     failed: list[int] = []
     n_partial = 0
-    generator = _generator(radius, size, chirality, features, use_bond_types) if len(left) else None
+    needs_rdkit = bool((status[left] != _REFUSED).any())
+    generator = _generator(radius, size, chirality, features, use_bond_types) if needs_rdkit else None
     for start in range(0, len(left), _CHUNK):
         molecules: list[Any] = []
         kept: list[int] = []
         for position in left[start : start + _CHUNK].tolist():
-            molecule, reason = read_molecule(smiles[position])
+            item = smiles[position]
+            refused = status[position] == _REFUSED
+            has_row = refused and partial
+            molecule, reason = (None, valence_reason(item)) if refused else read_molecule(item)
             if reason:
-                failure = Failure(position, _text(smiles[position]), reason)
-                if molecule is None and partial:
-                    molecule = partial_molecule(smiles[position])
-                    n_partial += molecule is not None
-                if molecule is None and errors == "raise":
-                    raise _refusal(smiles[position], failure, len(smiles))
+                failure = Failure(position, _text(item), reason)
+                if partial and not refused:
+                    molecule = partial_molecule(item)
+                n_partial += has_row or molecule is not None
+                if not has_row and molecule is None and errors == "raise":
+                    raise _refusal(item, failure, len(smiles))
                 failures.append(failure)
-            if molecule is None:
-                failed.append(position)
-            else:
+            if molecule is not None:
                 kept.append(position)
                 molecules.append(molecule)
+            elif not has_row:
+                failed.append(position)
         if molecules:
             bits = _bits(generator, molecules, size, output == "counts", threads)
             rows[kept] = np.unpackbits(bits, axis=1, bitorder="little") if output == "dense" else bits
@@ -181,8 +187,12 @@ def _native(
     features: bool,
     use_bond_types: bool,
     threads: int,
+    partial: bool,
 ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    """Rows of all molecules, and a status for each: where it is not 0 the row is zero, and RDKit's to fill."""
+    """Rows of all molecules, and a status for each: where it is not 0 the row is zero, and RDKit's to fill.
+
+    _REFUSED is for good: RDKit refuses the molecule for a metal's valence, and ``partial`` fills its row.
+    """
     from .. import _core
 
     columns = size if output in ("dense", "counts") else size // 8
@@ -190,32 +200,13 @@ def _native(
     status = np.ones(len(smiles), np.uint8)
     options = bool(use_bond_types), bool(chirality), bool(features)
     settings = int(radius), int(size), *options
-    _core.ecfp(smiles, *settings, rows, status, threads)
+    _core.ecfp(smiles, *settings, rows, status, threads, partial=partial)
     others = np.flatnonzero(status == _NOT_TEXT)
     if chirality or not prefers_binary(radius, output, features, threads):
         return rows, status
     for start in range(0, len(others), _CHUNK):
         fill_from_molecules(smiles, others[start : start + _CHUNK], settings, rows, status, threads)
     return rows, status
-
-
-def clean_smiles(text: str) -> tuple[str, str]:
-    """Return the stripped SMILES and an empty reason, or the reason why the text is refused before chemistry."""
-    stripped = text.strip(" \t\n\r\x0b\x0c")
-    if stripped.isascii() and stripped.isprintable() and " " not in stripped:
-        return stripped, ""
-    for i, character in enumerate(stripped):
-        if character in " \t":
-            return (
-                stripped,
-                f"something follows the SMILES at position {i}: {stripped[i:].strip()[:40]!r}; pass it apart",
-            )
-        if not "!" <= character <= "~":
-            return (
-                stripped,
-                f"character {character!r} (U+{ord(character):04X}) at position {i} does not belong in a SMILES",
-            )
-    return stripped, ""
 
 
 def read_molecule(item: Any) -> tuple[Any, str]:
@@ -231,7 +222,7 @@ def read_molecule(item: Any) -> tuple[Any, str]:
         return None, reason
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(text)
-    return (molecule, "") if molecule is not None else (None, _why(text))
+    return (molecule, "") if molecule is not None else (None, why(text))
 
 
 def partial_molecule(item: Any) -> Any:
@@ -275,19 +266,6 @@ def _molecule_class() -> type:
     from rdkit import Chem
 
     return Chem.Mol
-
-
-def _why(text: str) -> str:
-    """RDKit's reason for refusing a SMILES, in one line."""
-    from rdkit import Chem, rdBase
-
-    with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(text, sanitize=False)
-        if molecule is not None:
-            problems = [problem.Message() for problem in Chem.DetectChemistryProblems(molecule)]
-            more = [f"and {len(problems) - 2} problems more"] if len(problems) > 2 else []
-            return "; ".join(problems[:2] + more) or "RDKit cannot sanitize it"
-    return "not a valid SMILES (unknown atom, or unclosed ring, branch or bracket)"
 
 
 def _check_settings(smiles: Any, radius: int, size: int, output: str, errors: str) -> None:

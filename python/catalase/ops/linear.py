@@ -14,7 +14,8 @@ from .. import _core
 from .._core import SparseBatch
 from ._check import activation_code, contiguous, floating, is_device_array, output, same_dtype, unit_rows, whole_strides
 from .activation import activation_backward
-from .matmul import _check_out, matmul
+from .linear_input import InputGradient, linear_backward_input, relu_dropout_backward
+from .matmul import _check_out
 
 
 def linear(
@@ -278,9 +279,17 @@ def linear_backward(
 
 
 def linear_backward_bias(
-    dy: NDArray[Any], y: NDArray[Any], *, activation: str | None = None, out_db: NDArray[Any] | None = None
+    dy: NDArray[Any] | InputGradient,
+    y: NDArray[Any],
+    *,
+    activation: str | None = None,
+    out_db: NDArray[Any] | None = None,
+    scale: float = 1.0,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the gradient before the activation (N, O), and its column sums: the gradient of the bias (O,).
+
+    With "relu", ``y`` may be what a dropout made of the output, ``scale`` what it multiplied by; and ``dy`` a product that
+    the next layer has not multiplied out.
 
     Examples
     --------
@@ -293,26 +302,18 @@ def linear_backward_bias(
         from .._cuda import linear as device
 
         return device.backward_bias(dy, y, activation_code("linear_backward", activation), out_db)
-    if floating("linear_backward", "dy", dy).ndim != 2:
-        raise ValueError(f"linear_backward: dy must be (rows, outputs), got shape {dy.shape}")
-    dz = unit_rows(activation_backward(dy, y, activation) if activation_code("linear_backward", activation) else dy)
+    if isinstance(dy, InputGradient) or scale != 1.0:
+        dz = relu_dropout_backward(dy, y, scale)
+    else:
+        if floating("linear_backward", "dy", dy).ndim != 2:
+            raise ValueError(f"linear_backward: dy must be (rows, outputs), got shape {dy.shape}")
+        code = activation_code("linear_backward", activation)
+        dz = unit_rows(activation_backward(dy, y, activation) if code else dy)
     db = output("linear_backward", out_db, (dz.shape[1],), dz.dtype)
     if not db.flags.c_contiguous:
         raise ValueError(f"linear_backward: out_db must be contiguous, got strides {db.strides}")
     _core.column_sum(dz, db)
     return dz, db
-
-
-def linear_backward_input(dz: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
-    """Return the gradient at the input of a dense layer, ``dz @ w.T``, given the gradient before its activation.
-
-    Examples
-    --------
-    >>> import numpy as np, catalase as ct
-    >>> ct.ops.linear_backward_input(np.ones((1, 2)), np.eye(2)).tolist()
-    [[1.0, 1.0]]
-    """
-    return matmul(dz, w, transpose_b=True)
 
 
 def _input(function: str, x: Any, w: Any) -> NDArray[Any] | SparseBatch:
