@@ -59,6 +59,8 @@ def test_rare_tokens_can_be_left_out():
 def test_dna():
     tokenizer = DNATokenizer()
     assert tokenizer.encode("acgtN").tolist() == [4, 5, 6, 7, 3]
+    assert "".join(tokenizer.split("acgtN")) == "ACGTN"
+    assert tokenizer.decode(tokenizer.encode("acgtN")) == "ACGT<unk>"
     with pytest.raises(ValueError, match="unknown token 'N' at position 1"):
         DNATokenizer("error").encode("ANA")
 

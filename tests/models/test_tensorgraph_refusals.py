@@ -78,6 +78,8 @@ def test_circles_and_equal_names_are_refused():
         (lambda: layers.WeightDecay(1, "l3"), ValueError, "penalty_type"),
         (lambda: layers.BatchNorm(momentum=2), ValueError, "momentum"),
         (lambda: layers.ReduceMean(axis="rows"), ValueError, "axis"),
+        (lambda: layers.Concat([X4, X4], axis=1.5), TypeError, "Concat: axis must be a whole number, got 1.5"),
+        (lambda: layers.Concat([X4, X4], axis=True), TypeError, "Concat: axis must be a whole number"),
         (lambda: TensorGraph(batch_size=0), ValueError, "batch_size"),
         (lambda: TensorGraph(seed=-1), ValueError, "seed"),
         (lambda: TensorGraph().set_loss("loss"), TypeError, "set_loss takes a layer"),

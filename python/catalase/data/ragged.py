@@ -113,16 +113,19 @@ def ragged(sequences: Any) -> RaggedArray:
     if isinstance(sequences, str) or not isinstance(sequences, (Sequence, np.ndarray)):
         raise TypeError(f"SequenceDataset: needs a list of sequences, got {type(sequences).__name__}")
     arrays = [np.asarray(sequence) for sequence in sequences]
-    widths = {array.shape[1:] for array in arrays if array.ndim > 1}
-    inner = widths.pop() if len(widths) == 1 else ()
+    # The first row that has a form decides; an empty list fits anywhere.
+    first = next((row for row, array in enumerate(arrays) if array.ndim != 1 or array.size), 0)
+    inner = arrays[first].shape[1:] if arrays else ()
     for row, array in enumerate(arrays):
         if array.dtype.kind not in "fiub":
             hint = "; tokenize texts: SequenceDataset.from_texts" if array.dtype.kind == "U" else ""
             raise TypeError(f"SequenceDataset: row {row} must hold numbers, got {array.dtype}{hint}")
-        if array.ndim not in (1, 2) or widths or array.shape[1:] == (0,) or (array.shape[1:] != inner and array.size):
+        fits = array.shape == (0,) or array.shape[1:] == inner
+        if array.ndim not in (1, 2) or array.shape[1:] == (0,) or not fits:
+            beside = "" if fits else f", row {first} {arrays[first].shape}"
             raise ValueError(
                 f"SequenceDataset: sequences must all be (steps,) token numbers or all (steps, features) with the same "
-                f"features; row {row} has shape {array.shape}"
+                f"features; row {row} has shape {array.shape}{beside}"
             )
     if not inner and any(array.dtype.kind not in "iu" and array.size for array in arrays):
         row = next(row for row, array in enumerate(arrays) if array.dtype.kind not in "iu" and array.size)

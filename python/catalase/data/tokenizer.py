@@ -82,7 +82,7 @@ class CharTokenizer:
         return len(SPECIAL) + len(self.tokens)
 
     def split(self, text: str) -> list[str]:
-        """Return the tokens of a text, known or not; joined they give it again."""
+        """Return the tokens of a text, known or not; joined they give it again (of DNA in upper case)."""
         return list(text)
 
     def encode(self, text: str) -> NDArray[np.int32]:
@@ -185,11 +185,18 @@ class DNATokenizer(CharTokenizer):
     unknown : {"token", "error"}
         Other letters (N, the codes for several bases) become ``<unk>``, or are refused with their position.
 
+    Notes
+    -----
+    What `decode` gives back is in upper case, with ``<unk>`` in the place of each letter that is no base.
+
     Examples
     --------
     >>> import catalase as ct
-    >>> ct.data.DNATokenizer().encode("ACgtN")
+    >>> tokenizer = ct.data.DNATokenizer()
+    >>> tokenizer.encode("ACgtN")
     array([4, 5, 6, 7, 3], dtype=int32)
+    >>> tokenizer.decode([4, 5, 6, 7, 3])
+    'ACGT<unk>'
     """
 
     def __init__(self, unknown: str = "token") -> None:
@@ -201,6 +208,7 @@ class DNATokenizer(CharTokenizer):
         return cls(unknown)
 
     def split(self, text: str) -> list[str]:
+        """Return the letters of a text in upper case."""
         return list(text.upper())
 
     def to_config(self) -> dict[str, Any]:

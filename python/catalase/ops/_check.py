@@ -65,6 +65,13 @@ def contiguous(x: NDArray[Any]) -> NDArray[Any]:
     return x if x.flags.c_contiguous and x.flags.aligned else np.array(x, order="C")
 
 
+def unit_rows(x: NDArray[Any]) -> NDArray[Any]:
+    """Return a matrix, or a contiguous copy where its rows have no unit stride, or the kernels could not step through it."""
+    if (x.strides[-1] == x.itemsize or x.shape[-1] <= 1) and x.strides[0] % x.itemsize == 0 and x.flags.aligned:
+        return x
+    return x.copy()
+
+
 def activation_code(function: str, activation: str | None) -> int:
     """Return the kernel's number for an activation; refuse unknown names by listing the known ones."""
     try:
@@ -104,11 +111,11 @@ def packed_bits(function: str, name: str, x: Any, *, width: int | None = None, b
     return np.ascontiguousarray(x)
 
 
-def whole_number(function: str, name: str, value: Any, low: int = 1) -> int:
-    """Return ``value`` as an int of ``low`` or more."""
+def whole_number(function: str, name: str, value: Any, low: int | None = 1) -> int:
+    """Return ``value`` as an int of ``low`` or more; of any size where that is None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{function}: {name} must be a whole number, got {value!r}")
-    if value < low:
+    if low is not None and value < low:
         raise ValueError(f"{function}: {name} must be {low} or more, got {value}")
     return int(value)
 

@@ -1,4 +1,4 @@
-"""What the recurrent cells share: checks of their inputs, and the two kernel calls."""
+"""Checks of what the recurrent cells are given."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core
-from ._check import floating, same_dtype, whole_strides
-from .memory import empty
+from ._check import floating, same_dtype
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
@@ -81,57 +79,14 @@ def check_lengths(function: str, lengths: Any, sizes: Sizes) -> NDArray[np.intp]
     return np.ascontiguousarray(given, dtype=np.intp)
 
 
-def forward(
-    kind: str, cell: int, arrays: dict[str, Any], lengths: Any, reverse: bool, keep: bool, function: str
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None, RnnSaved | None]:
-    """Check, run, and return y, h, c and what was kept."""
-    sizes = check_inputs(function, kind, **arrays)
-    lengths = check_lengths(function, lengths, sizes)
-    x, b, h0, c0 = (_contiguous(arrays.get(name)) for name in ("x", "b", "h0", "c0"))
-    y = empty((sizes.batch, sizes.steps, sizes.hidden), arrays["x"].dtype)
-    h, c, *kept = _core.rnn_forward(
-        cell, x, _unit_rows(arrays["w_x"]), _unit_rows(arrays["w_h"]), b, h0, c0, lengths, bool(reverse), keep, y
-    )
-    return y, h, c, RnnSaved(*kept) if keep else None
-
-
-def backward(
-    kind: str, cell: int, arrays: dict[str, Any], saved: RnnSaved, lengths: Any, reverse: bool, input_gradient: bool
-) -> tuple[Any, ...]:
-    """Check, run, and return dx, dw_x, dw_h, db, dh0 and dc0."""
-    function = f"{kind}_backward"
-    sizes = check_inputs(function, kind, **arrays)
-    lengths = check_lengths(function, lengths, sizes)
+def check_saved(
+    function: str, kind: str, saved: Any, sizes: Sizes, lengths: NDArray[np.intp] | None, dtype: Any
+) -> None:
+    """Refuse what the forward pass of this call did not keep."""
     rows = sizes.batch + (sizes.batch * sizes.steps if lengths is None else int(lengths.sum()))
-    x = arrays["x"]
-    if not isinstance(saved, RnnSaved) or saved.states.shape != (rows, sizes.hidden) or saved.states.dtype != x.dtype:
+    if not isinstance(saved, RnnSaved) or saved.states.shape != (rows, sizes.hidden) or saved.states.dtype != dtype:
         raise ValueError(
             f"{function}: saved must be what {kind}_forward returned for this x, these weights and these lengths"
         )
     if (saved.cells is None) == (kind == "lstm") or (saved.candidates is None) == (kind == "gru"):
         raise ValueError(f"{function}: saved comes from another cell")
-    w_x, w_h = arrays["w_x"], arrays["w_h"]
-    dx = empty(x.shape, x.dtype) if input_gradient else None
-    dw_x, dw_h = empty(w_x.shape, x.dtype), empty(w_h.shape, x.dtype)
-    db = empty((2, w_h.shape[1]) if kind == "gru" else (w_h.shape[1],), x.dtype)
-    dh0 = empty((sizes.batch, sizes.hidden), x.dtype)
-    dc0 = empty(dh0.shape, x.dtype) if kind == "lstm" else None
-    gradients = tuple(_contiguous(arrays.get(name)) for name in ("dy", "dh", "dc"))
-    _core.rnn_backward(
-        cell, _contiguous(x), _unit_rows(w_x), _unit_rows(w_h), lengths, bool(reverse), tuple(saved), gradients,
-        dx, dw_x, dw_h, db, dh0, dc0,
-    )  # fmt: skip
-    return dx, dw_x, dw_h, db, dh0, dc0
-
-
-def _contiguous(x: Any) -> Any:
-    if x is None or (x.flags.c_contiguous and x.flags.aligned):
-        return x
-    return np.array(x, order="C")
-
-
-def _unit_rows(w: NDArray[Any]) -> NDArray[Any]:
-    """Weights whose rows have unit stride: as they are, or copied."""
-    if w.strides[1] == w.itemsize and w.flags.aligned:
-        return whole_strides(w)
-    return np.array(w, order="C")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from ._check import floating, output, same_dtype, whole_strides
+from ._check import floating, output, same_dtype, unit_rows
 from .matmul import _check_out
 from .memory import empty
 
@@ -50,7 +50,7 @@ def embedding(ids: ArrayLike, w: NDArray[Any]) -> NDArray[Any]:
     if floating("embedding", "w", w).ndim != 2:
         raise ValueError(f"embedding: w must be (V, D), one row a token, got shape {w.shape}")
     out = empty((*given.shape, w.shape[1]), w.dtype)
-    bad = _core.embedding(numbers, _unit_rows(w), out)
+    bad = _core.embedding(numbers, unit_rows(w), out)
     if bad >= 0:
         raise _unknown("embedding", given, bad, w.shape[0])
     return out
@@ -115,12 +115,12 @@ def embedding_backward(
     if out is not None:
         same_dtype(function, dy=dy, out=out)
     dw = output(function, out, (int(num_embeddings), dy.shape[-1]), dy.dtype)
-    if _unit_rows(dw) is not dw:
+    if unit_rows(dw) is not dw:
         raise ValueError(f"{function}: the rows of out must be contiguous and aligned, got strides {dw.strides}")
     if out is not None:
         _check_out(function, out, dy=dy)
     rows = dy.reshape(math.prod(given.shape), dy.shape[-1])
-    bad = _core.embedding_gradient(numbers, -1 if padding is None else padding, _unit_rows(rows), dw)
+    bad = _core.embedding_gradient(numbers, -1 if padding is None else padding, unit_rows(rows), dw)
     if bad >= 0:
         raise _unknown(function, given, bad, num_embeddings)
     return dw
@@ -145,13 +145,6 @@ def check_padding(function: str, padding_index: Any, num_embeddings: int) -> int
             f"{function}: padding_index must be None or from 0 to {num_embeddings - 1}, got {padding_index!r}"
         )
     return int(padding_index)
-
-
-def _unit_rows(w: NDArray[Any]) -> NDArray[Any]:
-    """A matrix whose rows have unit stride: as it is, or copied."""
-    if w.shape[1] <= 1 or w.strides[1] == w.itemsize:
-        return whole_strides(w)
-    return np.array(w, order="C")
 
 
 def _unknown(function: str, given: NDArray[Any], position: int, rows: int) -> ValueError:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._core import SparseBatch
-from ._check import activation_code, contiguous, floating, is_device_array, output, same_dtype, whole_strides
+from ._check import activation_code, contiguous, floating, is_device_array, output, same_dtype, unit_rows, whole_strides
 from .activation import activation_backward
 from .matmul import _check_out, matmul
 
@@ -82,7 +82,7 @@ def linear(
     if b is not None and not (b.flags.c_contiguous and b.flags.aligned):
         b = b.copy()
     if isinstance(x, SparseBatch):
-        return x.linear(_unit_rows(w), b, code)
+        return x.linear(unit_rows(w), b, code)
     out = output("linear", None, (x.shape[0], w.shape[1]), x.dtype)
     _core.linear(whole_strides(x), whole_strides(w), b, code, out)
     return out
@@ -179,7 +179,7 @@ class LinearGradient:
             same_dtype("LinearGradient", x=x, dz=dz)
         if len(x.shape) != 2 or dz.ndim != 2 or x.shape[0] != dz.shape[0]:
             raise ValueError(f"LinearGradient: x and dz must have equally many rows, got x {x.shape} and dz {dz.shape}")
-        self.x, self.dz = x, _unit_rows(dz)
+        self.x, self.dz = x, unit_rows(dz)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -295,7 +295,7 @@ def linear_backward_bias(
         return device.backward_bias(dy, y, activation_code("linear_backward", activation), out_db)
     if floating("linear_backward", "dy", dy).ndim != 2:
         raise ValueError(f"linear_backward: dy must be (rows, outputs), got shape {dy.shape}")
-    dz = _unit_rows(activation_backward(dy, y, activation) if activation_code("linear_backward", activation) else dy)
+    dz = unit_rows(activation_backward(dy, y, activation) if activation_code("linear_backward", activation) else dy)
     db = output("linear_backward", out_db, (dz.shape[1],), dz.dtype)
     if not db.flags.c_contiguous:
         raise ValueError(f"linear_backward: out_db must be contiguous, got strides {db.strides}")
@@ -328,13 +328,6 @@ def _input(function: str, x: Any, w: Any) -> NDArray[Any] | SparseBatch:
             )
         return as_sparse(x, w.dtype)  # type: ignore[return-value]
     return floating(function, "x", x)
-
-
-def _unit_rows(x: NDArray[Any]) -> NDArray[Any]:
-    """``x``, or a copy where its rows have no unit stride."""
-    if (x.strides[-1] == x.itemsize or x.shape[-1] <= 1) and x.strides[0] % x.itemsize == 0 and x.flags.aligned:
-        return x
-    return x.copy()
 
 
 def _check_shapes(function: str, x: NDArray[Any] | SparseBatch, w: NDArray[Any]) -> None:

@@ -6,10 +6,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from . import _rnn_check
+from . import _rnn_run
 from ._rnn_check import RnnSaved
-
-_LSTM = 3
 
 
 def lstm(
@@ -78,7 +76,8 @@ def lstm(
     >>> bool((rest == y[:, 2:]).all())
     True
     """
-    return lstm_forward(x, w_x, w_h, b, h0, c0, lengths=lengths, reverse=reverse, _keep=False, _name="lstm")[:3]
+    arrays = {"x": x, "w_x": w_x, "w_h": w_h, "b": b, "h0": h0, "c0": c0}
+    return _rnn_run.forward("lstm", "lstm", "lstm", arrays, lengths, reverse, keep=False)[:3]
 
 
 def lstm_forward(
@@ -91,14 +90,10 @@ def lstm_forward(
     *,
     lengths: Any = None,
     reverse: bool = False,
-    _keep: bool = True,
-    _name: str = "lstm_forward",
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], Any]:
     """Return y, h, c as `lstm`, and what `lstm_backward` needs: an `RnnSaved`."""
     arrays = {"x": x, "w_x": w_x, "w_h": w_h, "b": b, "h0": h0, "c0": c0}
-    y, h, c, saved = _rnn_check.forward("lstm", _LSTM, arrays, lengths, reverse, _keep, _name)
-    assert c is not None
-    return y, h, c, saved
+    return _rnn_run.forward("lstm_forward", "lstm", "lstm", arrays, lengths, reverse, keep=True)
 
 
 def lstm_backward(
@@ -148,4 +143,4 @@ def lstm_backward(
     [(2, 5, 3), (3, 16), (4, 16), (16,), (2, 4), (2, 4)]
     """
     arrays = {"x": x, "w_x": w_x, "w_h": w_h, "dy": dy, "dh": dh, "dc": dc}
-    return _rnn_check.backward("lstm", _LSTM, arrays, saved, lengths, reverse, input_gradient)
+    return _rnn_run.backward("lstm", "lstm", arrays, saved, lengths, reverse, input_gradient)

@@ -6,11 +6,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from . import _rnn_check
+from . import _rnn_run
 from ._rnn_check import RnnSaved
-
-_CELLS = {"tanh": 0, "relu": 1}
-_GRU = 2
 
 
 def rnn(
@@ -69,9 +66,8 @@ def rnn(
     >>> y.ravel(), h
     (array([1., 2., 3.]), array([[3.]]))
     """
-    return rnn_forward(
-        x, w_x, w_h, b, h0, activation=activation, lengths=lengths, reverse=reverse, _keep=False, _name="rnn"
-    )[:2]
+    cell, arrays = _cell("rnn", activation), {"x": x, "w_x": w_x, "w_h": w_h, "b": b, "h0": h0}
+    return _rnn_run.forward("rnn", "rnn", cell, arrays, lengths, reverse, keep=False)[:2]
 
 
 def rnn_forward(
@@ -84,12 +80,10 @@ def rnn_forward(
     activation: str = "tanh",
     lengths: Any = None,
     reverse: bool = False,
-    _keep: bool = True,
-    _name: str = "rnn_forward",
 ) -> tuple[NDArray[Any], NDArray[Any], Any]:
     """Return y, h as `rnn`, and what `rnn_backward` needs: an `RnnSaved`."""
-    arrays = {"x": x, "w_x": w_x, "w_h": w_h, "b": b, "h0": h0}
-    y, h, _, saved = _rnn_check.forward("rnn", _cell(_name, activation), arrays, lengths, reverse, _keep, _name)
+    cell, arrays = _cell("rnn_forward", activation), {"x": x, "w_x": w_x, "w_h": w_h, "b": b, "h0": h0}
+    y, h, _, saved = _rnn_run.forward("rnn_forward", "rnn", cell, arrays, lengths, reverse, keep=True)
     return y, h, saved
 
 
@@ -142,7 +136,7 @@ def rnn_backward(
     """
     arrays = {"x": x, "w_x": w_x, "w_h": w_h, "dy": dy, "dh": dh}
     cell = _cell("rnn_backward", activation)
-    return _rnn_check.backward("rnn", cell, arrays, saved, lengths, reverse, input_gradient)[:5]
+    return _rnn_run.backward("rnn", cell, arrays, saved, lengths, reverse, input_gradient)[:5]
 
 
 def gru(
@@ -198,7 +192,8 @@ def gru(
     >>> y[0, :3, 0]
     array([0.5  , 0.25 , 0.125])
     """
-    return gru_forward(x, w_x, w_h, b, h0, lengths=lengths, reverse=reverse, _keep=False, _name="gru")[:2]
+    arrays = {"x": x, "w_x": w_x, "w_h": w_h, "b": b, "h0": h0}
+    return _rnn_run.forward("gru", "gru", "gru", arrays, lengths, reverse, keep=False)[:2]
 
 
 def gru_forward(
@@ -210,12 +205,10 @@ def gru_forward(
     *,
     lengths: Any = None,
     reverse: bool = False,
-    _keep: bool = True,
-    _name: str = "gru_forward",
 ) -> tuple[NDArray[Any], NDArray[Any], Any]:
     """Return y, h as `gru`, and what `gru_backward` needs: an `RnnSaved`."""
     arrays = {"x": x, "w_x": w_x, "w_h": w_h, "b": b, "h0": h0}
-    y, h, _, saved = _rnn_check.forward("gru", _GRU, arrays, lengths, reverse, _keep, _name)
+    y, h, _, saved = _rnn_run.forward("gru_forward", "gru", "gru", arrays, lengths, reverse, keep=True)
     return y, h, saved
 
 
@@ -242,10 +235,10 @@ def gru_backward(
     [(2, 5, 3), (3, 12), (4, 12), (2, 12), (2, 4)]
     """
     arrays = {"x": x, "w_x": w_x, "w_h": w_h, "dy": dy, "dh": dh}
-    return _rnn_check.backward("gru", _GRU, arrays, saved, lengths, reverse, input_gradient)[:5]
+    return _rnn_run.backward("gru", "gru", arrays, saved, lengths, reverse, input_gradient)[:5]
 
 
-def _cell(function: str, activation: str) -> int:
-    if activation not in _CELLS:
+def _cell(function: str, activation: str) -> str:
+    if activation not in ("tanh", "relu"):
         raise ValueError(f"{function}: activation must be 'tanh' or 'relu', got {activation!r}")
-    return _CELLS[activation]
+    return activation

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..._registry import Float, Int, List
 from ...autograd import Tensor, concatenate
+from ...ops._check import whole_number
 from ._layer import Layer, saved
 
 
@@ -18,14 +19,14 @@ class Concat(Layer):
     ----------
     in_layers : list of Layer
     axis : int
-        Counted with the rows, which are axis 0.
+        Counted with the rows, which are axis 0; a negative one from the end.
     """
 
     takes = (1, 10_000)
 
     def __init__(self, in_layers: Any = None, axis: int = 1, name: str | None = None) -> None:
         super().__init__(in_layers, name)
-        self.axis = int(axis)
+        self.axis = whole_number("Concat", "axis", axis, None)
 
     def compute(self, *inputs: Tensor) -> Tensor:
         first, axis = inputs[0].shape, self.axis
