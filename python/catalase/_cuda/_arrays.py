@@ -22,6 +22,9 @@ class Runtime(Protocol):
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """An array whose values are not set."""
 
+    def array(self, x: np.ndarray[Any, Any]) -> Any:
+        """A copy of a NumPy array."""
+
     def contiguous(self, x: Any) -> Any:
         """``x``, or a C-contiguous copy."""
 

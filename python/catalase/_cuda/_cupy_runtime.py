@@ -46,6 +46,9 @@ class CupyRuntime:
                 "arrays and call cupy.get_default_memory_pool().free_all_blocks()"
             ) from None
 
+    def array(self, x: np.ndarray[Any, Any]) -> Any:
+        return self._cupy.asarray(x)
+
     def contiguous(self, x: Any) -> Any:
         return self._cupy.ascontiguousarray(x)
 
