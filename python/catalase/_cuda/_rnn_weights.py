@@ -43,7 +43,9 @@ def weight_gradient(runtime: Runtime, a: Any, dz: Any, plan: Any, turn: int) -> 
         return dw
     fixed = (a, lines, dz, _stride(dz, 0), columns, plan.bounds, plan.even, plan.rows)
     if chunks <= 1 or tiles[0] * tiles[1] >= runtime.multiprocessors:
-        runtime.launch("rnn_weights.weight_chunks", (*tiles, 1), (256,), 0, (*fixed, 0, max(chunks, 1), chunks, dw, turn))
+        runtime.launch(
+            "rnn_weights.weight_chunks", (*tiles, 1), (256,), 0, (*fixed, 0, max(chunks, 1), chunks, dw, turn)
+        )
         return dw
     room = min(chunks, _GRID, max(1, _SCRATCH_BYTES // (4 * dw.size)))
     parts = runtime.empty((room, lines, columns), np.float32)

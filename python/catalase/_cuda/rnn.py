@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -40,9 +41,7 @@ class Plan:
         self.chunks = len(bounds) - 1
         table = runtime.array(np.concatenate([self.starts, sequence, length, bounds]).astype(np.int64))
         ends = np.cumsum([0, len(self.starts), self.batch, self.batch, len(bounds)])
-        self.offset, self.sequence, self.length, self.bounds = (
-            table[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)
-        )
+        self.offset, self.sequence, self.length, self.bounds = (table[a:b] for a, b in pairwise(ends))
 
     def _bounds(self, most: int) -> list[int]:
         """The rows that the CPU's chunks begin with: steps as long as their dz stays within 1 MiB."""
@@ -101,7 +100,7 @@ def forward(
         given = (gates, int(plan.starts[first]), w_h, width, bias_h, h0, c0, h, c, y, states, cells, candidates)
         _walk(runtime, "forward", cell, sizes, (*given, *plan.order, first, stop))
         h0, c0 = h, c  # where the next steps go on
-    if not keep:
+    if states is None:
         return y, h, c, None
     return y, h, c, RnnSaved(gates if kind in ("gru", "lstm") else None, candidates, states, cells)
 
