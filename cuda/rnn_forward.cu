@@ -201,7 +201,7 @@ CATALASE_FORWARD(rnn_forward_128_4, 256, 4, 128, 2048)
 CATALASE_FORWARD(rnn_forward_64_1, 512, 1, 64, 1024)
 CATALASE_FORWARD(rnn_forward_64_4, 512, 4, 64, 4096)
 CATALASE_FORWARD(rnn_forward_0_1, 1024, 1, 0, 12288)
-CATALASE_FORWARD(rnn_forward_0_4, 1024, 4, 0, 12288)
+CATALASE_FORWARD(rnn_forward_0_4, 512, 4, 0, 12288)
 
 // One row a block, kept in `scratch`: `apart` floats from a block's to the next one's.
 extern "C" __global__ void __launch_bounds__(1024, 1) rnn_forward_far(CATALASE_PARAMETERS, float* scratch, i64 apart) {

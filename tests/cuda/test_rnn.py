@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -99,6 +100,24 @@ def test_sums_over_many_steps_are_cut_as_on_the_cpu(backend, rng, monkeypatch, k
         found = getattr(ops, f"{family(kind)}_backward")(on, *rest, *given_, saved, **options)
         for name, a, b in zip(arrays, found, claimed, strict=True):
             assert same_as_cpu(backend.get(a), b), (name, room)
+
+
+@pytest.mark.parametrize("schedule", [0, 1, 5, 7])
+def test_short_chunks_are_summed_latest_first(backend, rng, monkeypatch, schedule):
+    """One tile of rows a chunk, so that a block goes from one to the next at once."""
+    a, dz = rng.standard_normal((75, 5)).astype(np.float32), rng.standard_normal((75, 70)).astype(np.float32)
+    plan = SimpleNamespace(chunks=5, bounds=None, even=16, rows=75)
+    cpu = ops.matmul(a[64:].T, dz[64:])
+    for first in (48, 32, 16, 0):
+        cpu = ops.matmul(a[first : first + 16].T, dz[first : first + 16], add=cpu)
+    for processors in (1, 100):  # in a block's registers; in parts
+        if backend.name == "host":
+            backend.runtime.schedule = schedule
+            monkeypatch.setattr(backend.runtime, "multiprocessors", processors, raising=False)
+        dw = _rnn_weights.weight_gradient(backend.runtime, backend.array(a), backend.array(dz), plan, 3)
+        assert same_as_cpu(backend.get(dw), np.roll(cpu, 3, axis=1))
+    if backend.name == "host":
+        backend.runtime.schedule = None
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -159,13 +159,13 @@ def _walk(runtime: Runtime, way: str, cell: str, sizes: Any, args: tuple[Any, ..
         floats = gates * line + H + (H if cell == "lstm" else 0)
     rows = 4 if sizes.batch > runtime.multiprocessors else 1  # (a guess until it is measured)
     held = 128 if H > 64 and width <= 256 else 64 if width <= 512 else 0
-    threads = width if held or way == "forward" else H
-    threads = min(-(-threads // 32) * 32, 1024)
     args = (number, H, *args)
     if not sizes.batch:
         return
     if not held and floats * rows > _SHARED:
         rows = 1
+    threads = width if held or way == "forward" else H
+    threads = min(-(-threads // 32) * 32, 512 if rows == 4 else 1024)
     if held or floats <= _SHARED:
         name = f"rnn_{way}.rnn_{way}_{held}_{rows}"
         return runtime.launch(name, (-(-sizes.batch // rows), 1, 1), (threads,), 0, args)
