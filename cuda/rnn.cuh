@@ -57,18 +57,28 @@ __device__ __forceinline__ i32 padded(i32 depth) {
   return (depth + kStep - 1) / kStep * kStep;
 }
 
-// One column of a matrix: its first kHeld values in registers, the rest read again at every step, from L1 or L2.
+// One column of a matrix: its first kHeld values in registers, the next ones, whole fours, in shared memory, the rest
+// read again at every step, from L1 or L2.
 template <i32 kHeld>
 struct Column {
   float held[kHeld > 0 ? kHeld : 1];
   const float* data;
   i64 step;
   i32 depth;
+  float* kept;
+  i32 kept_step, kept_depth;
 
   __device__ __forceinline__ void start(const float* first, i64 row_stride, i32 rows) {
     data = first, step = row_stride, depth = rows;
 #pragma unroll
     for (i32 k = 0; k < kHeld; ++k) held[k] = k < depth ? data[k * step] : 0.0f;
+  }
+  // Where in shared memory its values lie: `rows` of them, `apart`.
+  __device__ __forceinline__ void keep(float* first, i32 apart, i32 rows) {
+    kept = first, kept_step = apart, kept_depth = rows;
+  }
+  __device__ __forceinline__ void fill() const {
+    for (i32 k = 0; k < kept_depth; ++k) kept[k * kept_step] = kHeld + k < depth ? data[(kHeld + k) * step] : 0.0f;
   }
   // sum[r] += the product with line r (lines lie `apart`, in shared memory), one chain in ascending order.
   template <i32 kRows>
@@ -80,7 +90,14 @@ struct Column {
         for (i32 k = first; k < first + kStep; k += 4) add_four(lines + k, apart, held + k, sum);
       }
     }
-    i32 k = kHeld;
+#pragma unroll 4
+    for (i32 k = 0; k < kept_depth; k += 4) {
+      float four[4];
+#pragma unroll
+      for (i32 i = 0; i < 4; ++i) four[i] = kept[(k + i) * kept_step];
+      add_four(lines + kHeld + k, apart, four, sum);
+    }
+    i32 k = kHeld + kept_depth;
 #pragma unroll 4
     for (; k + 4 <= depth; k += 4) {
       float four[4];

@@ -9,7 +9,8 @@
 // order and so its bits. Where a gate's weights are held in registers (64 or 128 of the H to a thread), thread (gate,
 // unit) holds its part of the unit's row of w_h, and the chain is handed on from gate to gate through shared memory, a
 // barrier each: a relay, in which the threads of one gate run at a time. A thread that runs alone could not hold the
-// whole row. Wider cells: a thread walks the whole chain of its units, reading w_h^T from L1 or L2.
+// whole row. Wider cells: a thread walks the whole chain of its units. What registers do not hold is in shared memory
+// as far as the device has it, else read at each step from L2, as in rnn_forward.cu.
 //
 // Bound: the latency of the chain (4 cycles a term, G * H terms a step), which four rows share; for wide cells reading
 // w_h at each step by each block. Not taken: several chains added up in the end, which have other bits than the CPU's.
@@ -26,6 +27,7 @@ struct Backward {
   float *dz, *dh0, *dc0;                             // dz (rows, G*H, GRU: 4*H [q r z n])
   Order order;
   i64 steps;  // of the longest sequence
+  i64 kept;   // rows of each gate of w_t in shared memory
 };
 
 // dz of unit u at one step, from d, the gradient at h'. `dc` is the carried gradient at c', written for the step
@@ -70,6 +72,7 @@ __device__ __forceinline__ float step_back(const Backward& b, const Unit& at, fl
 // Where a block keeps its rows: dz of the step, a line of padded length a gate; dh; dc.
 struct Memory {
   float *dz, *dh, *dc;
+  float* weights;  // (kept, G*H), gates in the order of dz
   i32 line, wide;  // floats of a gate's line, and of a row's lines
 
   __device__ __forceinline__ Memory(float* memory, i64 cell, i32 hidden, i32 rows) {
@@ -78,6 +81,7 @@ struct Memory {
     dz = memory;
     dh = dz + rows * wide;
     dc = dh + rows * hidden;
+    weights = memory + (rows * (wide + (cell == kLstm ? 2 : 1) * hidden) + 3) / 4 * 4;
   }
 };
 
@@ -102,9 +106,12 @@ __device__ __forceinline__ void enter(const Backward& b, const Memory& m, i64 fi
   }
 }
 
-// The first row of w_t that goes with gate k of dz: GRU's q goes with n.
-__device__ __forceinline__ i32 gate_rows(const Backward& b, i32 k) {
-  return (b.cell == kGru ? (k + 2) % 3 : k) * b.hidden;
+// What goes with gate k of dz in w_h's row of unit u: column k * H + u of the weights kept. GRU's q goes with n.
+template <i32 kHeld>
+__device__ __forceinline__ void start(const Backward& b, const Memory& m, i32 k, i32 u, Column<kHeld>& w) {
+  const i32 H = b.hidden, first = (b.cell == kGru ? (k + 2) % 3 : k) * H;
+  w.start(b.w_t + static_cast<i64>(first) * H + u, H, H);
+  w.keep(m.weights + k * H + u, gates_of(b.cell) * H, static_cast<i32>(b.kept));
 }
 
 template <i32 kRows, i32 kHeld>
@@ -119,7 +126,7 @@ __device__ __forceinline__ void multiply_back(const Backward& b, const Memory& m
 #pragma unroll 1
       for (i32 k = 0; k < gates; ++k) {
         Column<0> w;
-        w.start(b.w_t + static_cast<i64>(gate_rows(b, k)) * H + u, H, H);
+        start(b, m, k, u, w);
         w.multiply(m.dz + k * m.line, m.wide, sum);
       }
 #pragma unroll
@@ -154,8 +161,14 @@ __device__ __forceinline__ void walk_back(const Backward& b, float* memory) {
   const i32 rows = static_cast<i32>(smaller(kRows, b.order.batch - first_row));
   const Memory m(memory, b.cell, H, kRows);
   Column<kHeld> w;
-  if (kHeld > 0 && own_thread() < gates_of(b.cell) * H) {
-    w.start(b.w_t + static_cast<i64>(gate_rows(b, own_thread() / H)) * H + own_thread() % H, H, H);
+  const i32 units = kHeld > 0 ? gates_of(b.cell) * H : H;  // of all gates, or of one
+#pragma unroll 1
+  for (i32 i = own_thread(); i < units; i += block_threads()) {
+#pragma unroll 1
+    for (i32 k = i / H; k < (kHeld > 0 ? i / H + 1 : gates_of(b.cell)); ++k) {
+      start(b, m, k, i % H, w);
+      w.fill();  // read by this thread only
+    }
   }
   enter(b, m, first_row, rows, kRows);
   __syncthreads();
@@ -189,26 +202,26 @@ using namespace catalase;
 #define CATALASE_PARAMETERS                                                                                   \
   i64 cell, i64 hidden, const float *gates, const float *candidates, const float *states, const float *cells, \
       const float *w_t, const float *dy, const float *dh, const float *dc, float *dz, float *dh0, float *dc0, \
-      const i64 *offset, const i64 *sequence, const i64 *length, i64 batch, i64 axis, i64 reverse, i64 steps
+      const i64 *offset, const i64 *sequence, const i64 *length, i64 batch, i64 axis, i64 reverse, i64 steps, i64 kept
 #define CATALASE_CALL                                                                                \
   Backward {                                                                                         \
     cell, static_cast<i32>(hidden), gates, candidates, states, cells, w_t, dy, dh, dc, dz, dh0, dc0, \
-        Order{offset, sequence, length, batch, axis, reverse}, steps                                 \
+        Order{offset, sequence, length, batch, axis, reverse}, steps, kept                           \
   }
 
-// floats: of shared memory. The rows of a block take G * padded(H) for dz, H for dh, LSTM H for dc.
-#define CATALASE_BACKWARD(name, threads, rows, held, floats)                           \
+// The launch's shared_bytes: for each of `rows` rows G * padded(H) floats for dz, H for dh, LSTM H for dc; up to a
+// whole four; kept * G * H for weights.
+#define CATALASE_BACKWARD(name, threads, rows, held)                                   \
   extern "C" __global__ void __launch_bounds__(threads, 1) name(CATALASE_PARAMETERS) { \
-    __shared__ __align__(16) float memory[floats];                                     \
-    walk_back<rows, held>(CATALASE_CALL, memory);                                      \
+    walk_back<rows, held>(CATALASE_CALL, dynamic_shared());                            \
   }
 
-CATALASE_BACKWARD(rnn_backward_128_1, 256, 1, 128, 512)
-CATALASE_BACKWARD(rnn_backward_128_4, 256, 4, 128, 2048)
-CATALASE_BACKWARD(rnn_backward_64_1, 512, 1, 64, 1024)
-CATALASE_BACKWARD(rnn_backward_64_4, 512, 4, 64, 4096)
-CATALASE_BACKWARD(rnn_backward_0_1, 1024, 1, 0, 12288)
-CATALASE_BACKWARD(rnn_backward_0_4, 512, 4, 0, 12288)
+CATALASE_BACKWARD(rnn_backward_128_1, 256, 1, 128)
+CATALASE_BACKWARD(rnn_backward_128_4, 256, 4, 128)
+CATALASE_BACKWARD(rnn_backward_64_1, 512, 1, 64)
+CATALASE_BACKWARD(rnn_backward_64_4, 512, 4, 64)
+CATALASE_BACKWARD(rnn_backward_0_1, 1024, 1, 0)
+CATALASE_BACKWARD(rnn_backward_0_4, 512, 4, 0)
 
 // One row a block, kept in `scratch`: `apart` floats from a block's to the next one's.
 extern "C" __global__ void __launch_bounds__(1024, 1) rnn_backward_far(CATALASE_PARAMETERS, float* scratch, i64 apart) {

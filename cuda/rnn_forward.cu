@@ -10,12 +10,13 @@
 // adds the input's part (asked for before the product), and applies the gate's function. After a barrier the threads
 // share out the units, which make the new states. Two barriers a step.
 // Weights: up to 256 columns keep 128 of a column in registers, up to 512 keep 64 (a hidden state of 64 wholly, an LSTM
-// of 128 by half); the rest, and all of wider cells, is read again at each step, from L1 where it fits, else from L2.
-// States, gates and cells are in shared memory up to 48 KB, those of wider cells in global memory (`_far`).
+// of 128 by half). What is left of the columns is kept in shared memory as far as the device has it (an LSTM of 128 is
+// then wholly on chip where a block may have 132 KB), and only what does not fit there is read again at each step, from
+// L2. States, gates and cells are in shared memory too; where even they do not fit, in global memory (`_far`).
 //
 // Why it should be fast: one launch for all steps, and where the weights are held nothing but the input's part is read
 // on the way. Bound: the latency of the chains (4 cycles a term) for few rows; for wide cells reading w_h at each step
-// by each block. Not taken: more than 48 KB of shared memory, clusters that share w_h between blocks.
+// by each block. Not taken: clusters whose blocks share w_h.
 #include "rnn.cuh"
 
 namespace catalase {
@@ -33,11 +34,13 @@ struct Forward {
   float *states, *cells, *candidates;  // what is kept for the way back, or null
   Order order;
   i64 first, stop;  // the steps to walk through
+  i64 kept;         // rows of w_h in shared memory
 };
 
 // Where a block keeps its rows: states (lines of padded length), cells, and what a step's gates came to.
 struct Memory {
   float *h, *c, *act;
+  float* weights;  // (kept, columns)
   i32 line, wide;  // floats from a row to the next, in h and in act
 
   __device__ __forceinline__ Memory(float* memory, i64 cell, i32 hidden, i32 rows) {
@@ -46,6 +49,7 @@ struct Memory {
     h = memory;
     act = h + rows * line;
     c = act + rows * wide;
+    weights = memory + (rows * (line + wide + (cell == kLstm ? hidden : 0)) + 3) / 4 * 4;
   }
 };
 
@@ -126,7 +130,12 @@ __device__ __forceinline__ void walk_forward(const Forward& f, float* memory) {
   const i32 rows = static_cast<i32>(smaller(kRows, f.order.batch - first_row));
   const Memory m(memory, f.cell, H, kRows);
   Column<kHeld> w;
-  if (kHeld > 0 && own_thread() < columns) w.start(f.w_h + own_thread(), f.w_row, H);
+#pragma unroll 1
+  for (i32 column = own_thread(); column < columns; column += block_threads()) {
+    w.start(f.w_h + column, f.w_row, H);
+    w.keep(m.weights + column, columns, static_cast<i32>(f.kept));
+    w.fill();  // read by this thread only
+  }
   enter(f, m, first_row, rows, kRows);
   if (f.first == 0) clear_tails(f, first_row, rows);
   __syncthreads();
@@ -144,7 +153,10 @@ __device__ __forceinline__ void walk_forward(const Forward& f, float* memory) {
         sum[r] = 0.0f;
         input[r] = r < now ? f.gates[(row + r) * columns + column] : 0.0f;
       }
-      if (kHeld == 0) w.start(f.w_h + column, f.w_row, H);
+      if (kHeld == 0) {
+        w.start(f.w_h + column, f.w_row, H);
+        w.keep(m.weights + column, columns, static_cast<i32>(f.kept));
+      }
       w.multiply(m.h, m.line, sum);
 #pragma unroll
       for (i32 r = 0; r < kRows; ++r) add_input(f, m.act + r * m.wide + column, column, input[r], sum[r]);
@@ -182,26 +194,26 @@ using namespace catalase;
   i64 cell, i64 hidden, float *gates, i64 gates_start, const float *w_h, i64 w_row, const float *bias_h,              \
       const float *h_in, const float *c_in, float *h_out, float *c_out, float *y, float *states, float *cells,        \
       float *candidates, const i64 *offset, const i64 *sequence, const i64 *length, i64 batch, i64 axis, i64 reverse, \
-      i64 first, i64 stop
+      i64 first, i64 stop, i64 kept
 #define CATALASE_CALL                                                                                            \
   Forward {                                                                                                      \
     cell, static_cast<i32>(hidden), gates, gates_start, w_h, w_row, bias_h, h_in, c_in, h_out, c_out, y, states, \
-        cells, candidates, Order{offset, sequence, length, batch, axis, reverse}, first, stop                    \
+        cells, candidates, Order{offset, sequence, length, batch, axis, reverse}, first, stop, kept              \
   }
 
-// floats: of shared memory. The rows of a block take padded(H) for h, 4 H (RNN: H) for the gates, LSTM H for c.
-#define CATALASE_FORWARD(name, threads, rows, held, floats)                            \
+// The launch's shared_bytes: for each of `rows` rows padded(H) floats for h, 4 H (RNN: H) for the gates, LSTM H for c;
+// up to a whole four; kept * G * H for weights.
+#define CATALASE_FORWARD(name, threads, rows, held)                                    \
   extern "C" __global__ void __launch_bounds__(threads, 1) name(CATALASE_PARAMETERS) { \
-    __shared__ __align__(16) float memory[floats];                                     \
-    walk_forward<rows, held>(CATALASE_CALL, memory);                                   \
+    walk_forward<rows, held>(CATALASE_CALL, dynamic_shared());                         \
   }
 
-CATALASE_FORWARD(rnn_forward_128_1, 256, 1, 128, 512)
-CATALASE_FORWARD(rnn_forward_128_4, 256, 4, 128, 2048)
-CATALASE_FORWARD(rnn_forward_64_1, 512, 1, 64, 1024)
-CATALASE_FORWARD(rnn_forward_64_4, 512, 4, 64, 4096)
-CATALASE_FORWARD(rnn_forward_0_1, 1024, 1, 0, 12288)
-CATALASE_FORWARD(rnn_forward_0_4, 512, 4, 0, 12288)
+CATALASE_FORWARD(rnn_forward_128_1, 256, 1, 128)
+CATALASE_FORWARD(rnn_forward_128_4, 256, 4, 128)
+CATALASE_FORWARD(rnn_forward_64_1, 512, 1, 64)
+CATALASE_FORWARD(rnn_forward_64_4, 512, 4, 64)
+CATALASE_FORWARD(rnn_forward_0_1, 1024, 1, 0)
+CATALASE_FORWARD(rnn_forward_0_4, 512, 4, 0)
 
 // One row a block, kept in `scratch`: `apart` floats from a block's to the next one's.
 extern "C" __global__ void __launch_bounds__(1024, 1) rnn_forward_far(CATALASE_PARAMETERS, float* scratch, i64 apart) {

@@ -64,18 +64,24 @@ def test_either_side_of_what_is_held(backend, rng, kind, hidden):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("shared", [100, 2000])
-def test_cells_wider_than_shared_memory(backend, rng, monkeypatch, kind, shared):
-    monkeypatch.setattr(rnn, "_SHARED", shared)  # 2000: enough for one row a block
+@pytest.mark.parametrize("floats", [100, 2000, 9000, 2**15])
+def test_what_shared_memory_does_not_hold(backend, rng, monkeypatch, kind, floats):
+    """Nothing; the states of one row; some of the weights and one row; more of the weights and four rows."""
+    monkeypatch.setattr(rnn, "_shared_floats", lambda runtime: floats)
     hidden = {"gru": 174, "lstm": 130}.get(kind, 514)
-    before = set(getattr(backend.runtime, "kernels", ()))
     if backend.name == "host":
         backend.runtime.kernels.clear()
     assert_like_cpu(backend, kind, make(rng, kind, 5, 2, 2, hidden), rng)
     if backend.name == "host":
-        wanted = "far" if shared == 100 else "0_1"
-        assert {f"rnn_forward_{wanted}", f"rnn_backward_{wanted}"} <= backend.runtime.kernels
-        backend.runtime.kernels |= before
+        wanted = {100: "far", 2**15: "0_4"}.get(floats, "0_1")
+        assert wanted == "0_1" or {f"rnn_forward_{wanted}", f"rnn_backward_{wanted}"} <= backend.runtime.kernels
+
+
+@pytest.mark.parametrize("kind, hidden", [("tanh", 200), ("gru", 100), ("lstm", 100)])
+@pytest.mark.parametrize("floats", [4000, 2**14])
+def test_weights_in_registers_in_shared_memory_and_beyond(backend, rng, monkeypatch, kind, hidden, floats):
+    monkeypatch.setattr(rnn, "_shared_floats", lambda runtime: floats)
+    assert_like_cpu(backend, kind, make(rng, kind, 5, 2, 2, hidden), rng)
 
 
 @pytest.mark.parametrize("kind, n, steps, hidden", [("relu", 9, 480, 1), ("lstm", 30, 47, 48), ("gru", 29, 48, 48)])

@@ -19,6 +19,10 @@ class Runtime(Protocol):
     def multiprocessors(self) -> int:
         """How many blocks at least keep the device busy."""
 
+    @property
+    def shared_bytes(self) -> int:
+        """How much shared memory a block may have, `__shared__` and a launch's ``shared_bytes`` together."""
+
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """An array whose values are not set."""
 

@@ -13,7 +13,6 @@ from .matmul import product
 
 _CELLS = {"tanh": 0, "relu": 1, "gru": 2, "lstm": 3}  # numbers of cpp/rnn/rnn.h
 _GATES_BYTES = 2**28  # of the input's part that is there at a time, where nothing is kept
-_SHARED = 12288  # floats of shared memory that a block of a wide cell has
 _CHUNK_BYTES = 2**20  # of dz, whose rows are summed together: the CPU's rule
 
 
@@ -149,7 +148,9 @@ def _check(function: str, kind: str, arrays: dict[str, Any], lengths: Any) -> tu
 
 
 def _walk(runtime: Runtime, way: str, cell: str, sizes: Any, args: tuple[Any, ...]) -> None:
-    """One launch for all steps: 1 row a block where that fills the device, else 4; weights held where they fit."""
+    """One launch for all steps: 1 row a block where that fills the device, else 4; weights on chip as far as they fit."""
+    if not sizes.batch:
+        return
     H, number = sizes.hidden, _CELLS[cell]
     gates = {0: 1, 1: 1, 2: 3, 3: 4}[number]
     width, line = gates * H, -(-H // 16) * 16
@@ -157,21 +158,22 @@ def _walk(runtime: Runtime, way: str, cell: str, sizes: Any, args: tuple[Any, ..
         floats = line + (4 * H if gates > 1 else H) + (H if cell == "lstm" else 0)
     else:
         floats = gates * line + H + (H if cell == "lstm" else 0)
-    rows = 4 if sizes.batch > runtime.multiprocessors else 1  # (a guess until it is measured)
+    room = _shared_floats(runtime)
+    rows = 4 if sizes.batch > runtime.multiprocessors and 4 * floats <= room else 1  # (a guess until it is measured)
     held = 128 if H > 64 and width <= 256 else 64 if width <= 512 else 0
-    args = (number, H, *args)
-    if not sizes.batch:
-        return
-    if not held and floats * rows > _SHARED:
-        rows = 1
     threads = width if held or way == "forward" else H
     threads = min(-(-threads // 32) * 32, 512 if rows == 4 else 1024)
-    if held or floats <= _SHARED:
-        name = f"rnn_{way}.rnn_{way}_{held}_{rows}"
-        return runtime.launch(name, (-(-sizes.batch // rows), 1, 1), (threads,), 0, args)
-    apart = -(-floats // 4) * 4
-    scratch = _empty(runtime, (sizes.batch, apart))
-    runtime.launch(f"rnn_{way}.rnn_{way}_far", (sizes.batch, 1, 1), (threads,), 0, (*args, scratch, apart))
+    args, used = (number, H, *args), -(-rows * floats // 4) * 4
+    if used > room:
+        scratch = _empty(runtime, (sizes.batch, used))
+        return runtime.launch(f"rnn_{way}.rnn_{way}_far", (sizes.batch, 1, 1), (threads,), 0, (*args, 0, scratch, used))
+    kept = min(-(-max(H - held, 0) // 4) * 4, (room - used) // width // 4 * 4)
+    grid, name = (-(-sizes.batch // rows), 1, 1), f"rnn_{way}.rnn_{way}_{held}_{rows}"
+    runtime.launch(name, grid, (threads,), 4 * (used + kept * width), (*args, kept))
+
+
+def _shared_floats(runtime: Runtime) -> int:
+    return runtime.shared_bytes // 4
 
 
 def _empty(runtime: Runtime, shape: tuple[int, ...]) -> Any:
