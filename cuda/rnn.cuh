@@ -90,7 +90,7 @@ struct Column {
         for (i32 k = first; k < first + kStep; k += 4) add_four(lines + k, apart, held + k, sum);
       }
     }
-#pragma unroll 4
+#pragma unroll 2
     for (i32 k = 0; k < kept_depth; k += 4) {
       float four[4];
 #pragma unroll

@@ -220,10 +220,10 @@ CATALASE_BACKWARD(rnn_backward_128_1, 256, 1, 128)
 CATALASE_BACKWARD(rnn_backward_128_4, 256, 4, 128)
 CATALASE_BACKWARD(rnn_backward_64_1, 512, 1, 64)
 CATALASE_BACKWARD(rnn_backward_64_4, 512, 4, 64)
-CATALASE_BACKWARD(rnn_backward_0_1, 1024, 1, 0)
+CATALASE_BACKWARD(rnn_backward_0_1, 512, 1, 0)
 CATALASE_BACKWARD(rnn_backward_0_4, 512, 4, 0)
 
 // One row a block, kept in `scratch`: `apart` floats from a block's to the next one's.
-extern "C" __global__ void __launch_bounds__(1024, 1) rnn_backward_far(CATALASE_PARAMETERS, float* scratch, i64 apart) {
+extern "C" __global__ void __launch_bounds__(512, 1) rnn_backward_far(CATALASE_PARAMETERS, float* scratch, i64 apart) {
   walk_back<1, 0>(CATALASE_CALL, scratch + blockIdx.x * apart);
 }

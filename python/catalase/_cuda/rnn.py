@@ -162,7 +162,7 @@ def _walk(runtime: Runtime, way: str, cell: str, sizes: Any, args: tuple[Any, ..
     rows = 4 if sizes.batch > runtime.multiprocessors and 4 * floats <= room else 1  # (a guess until it is measured)
     held = 128 if H > 64 and width <= 256 else 64 if width <= 512 else 0
     threads = width if held or way == "forward" else H
-    threads = min(-(-threads // 32) * 32, 512 if rows == 4 else 1024)
+    threads = min(-(-threads // 32) * 32, 1024 if rows == 1 and way == "forward" else 512)
     args, used = (number, H, *args), -(-rows * floats // 4) * 4
     if used > room:
         scratch = _empty(runtime, (sizes.batch, used))
