@@ -259,4 +259,9 @@ def test_errors(backend, rng):
     ):
         with pytest.raises(error, match=words):
             ops.lstm_backward(None, None, None, a["x"], a["w_x"], a["w_h"], wrong)
+    *_, saved = ops.lstm_forward(*a.values())
+    with pytest.raises(TypeError, match="lstm_backward: saved is on the GPU"):
+        ops.lstm_backward(None, None, None, arrays["x"], arrays["w_x"], arrays["w_h"], saved)
+    with pytest.raises(TypeError, match="b must be an array"):
+        ops.lstm(a["x"], a["w_x"], a["w_h"], None)
     assert ct.ops.lstm(*a.values())[0].shape == (2, 3, 5)

@@ -36,7 +36,7 @@ class Plan:
         self.steps = int(length[0])
         active = np.searchsorted(-length, -np.arange(1, self.steps + 1), side="right")  # at work in each step
         self.starts = np.concatenate([[0, self.batch], active[:-1]]).cumsum()[: self.steps + 1]
-        bounds = self._bounds(most)
+        bounds = self._bounds(most) if dz_row else [0]  # forward sums nothing
         self.chunks = len(bounds) - 1
         table = runtime.array(np.concatenate([self.starts, sequence, length, bounds]).astype(np.int64))
         ends = np.cumsum([0, len(self.starts), self.batch, self.batch, len(bounds)])

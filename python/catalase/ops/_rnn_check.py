@@ -45,6 +45,8 @@ def check_inputs(function: str, kind: str, x: Any, w_x: Any, w_h: Any, **others:
 
 def check_shapes(function: str, kind: str, x: Any, w_x: Any, w_h: Any, **others: Any) -> Sizes:
     """The part of `check_inputs` that holds for arrays on a device too."""
+    if "b" in others and others["b"] is None:
+        raise TypeError(f"{function}: b must be an array; for a cell without bias pass zeros")
     if x.ndim != 3:
         raise ValueError(f"{function}: x must be (N, T, I), got shape {x.shape}; one sequence is x[None]")
     gates = GATES[kind]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._cuda import is_device_array
-from ._check import contiguous, unit_rows
+from ._check import contiguous, floating, unit_rows
 from ._rnn_check import RnnSaved, check_inputs, check_lengths, check_saved
 from .memory import empty
 
@@ -49,6 +49,7 @@ def backward(
     lengths = check_lengths(function, lengths, sizes)
     x, w_x, w_h = arrays["x"], arrays["w_x"], arrays["w_h"]
     check_saved(function, kind, saved, sizes, lengths, x.dtype)
+    floating(function, "saved", saved.states)
     dx = empty(x.shape, x.dtype) if input_gradient else None
     dw_x, dw_h = empty(w_x.shape, x.dtype), empty(w_h.shape, x.dtype)
     db = empty((2, w_h.shape[1]) if kind == "gru" else (w_h.shape[1],), x.dtype)
