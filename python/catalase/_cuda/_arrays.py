@@ -19,8 +19,15 @@ class Runtime(Protocol):
     def multiprocessors(self) -> int:
         """How many blocks at least keep the device busy."""
 
+    @property
+    def shared_bytes(self) -> int:
+        """How much shared memory a block may have, `__shared__` and a launch's ``shared_bytes`` together."""
+
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """An array whose values are not set."""
+
+    def array(self, x: np.ndarray[Any, Any]) -> Any:
+        """A copy of a NumPy array."""
 
     def contiguous(self, x: Any) -> Any:
         """``x``, or a C-contiguous copy."""

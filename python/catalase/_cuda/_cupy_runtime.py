@@ -24,15 +24,23 @@ class CupyRuntime:
 
     def __init__(self) -> None:
         self._cupy = require_cuda("CupyRuntime")
-        self._counts: dict[int, int] = {}  # multiprocessors by device
+        self._attributes: dict[tuple[int, str], int] = {}  # by device and name
+        self._allowed: dict[tuple[int, str], int] = {}  # the most shared bytes a kernel was launched with
         self._functions: dict[tuple[int, str], Any] = {}  # by device and kernel: a module belongs to one device
 
     @property
     def multiprocessors(self) -> int:
+        return self._attribute("MultiProcessorCount")
+
+    @property
+    def shared_bytes(self) -> int:
+        return self._attribute("MaxSharedMemoryPerBlockOptin")
+
+    def _attribute(self, name: str) -> int:
         device = self._cupy.cuda.runtime.getDevice()
-        if device not in self._counts:
-            self._counts[device] = int(self._cupy.cuda.Device(device).attributes["MultiProcessorCount"])
-        return self._counts[device]
+        if (device, name) not in self._attributes:
+            self._attributes[device, name] = int(self._cupy.cuda.Device(device).attributes[name])
+        return self._attributes[device, name]
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         try:
@@ -45,6 +53,9 @@ class CupyRuntime:
                 f"CuPy's pool holds {self._cupy.get_default_memory_pool().total_bytes():,}; use smaller batches, or free "
                 "arrays and call cupy.get_default_memory_pool().free_all_blocks()"
             ) from None
+
+    def array(self, x: np.ndarray[Any, Any]) -> Any:
+        return self._cupy.asarray(x)
 
     def contiguous(self, x: Any) -> Any:
         return self._cupy.ascontiguousarray(x)
@@ -72,6 +83,9 @@ class CupyRuntime:
                 values.append(np.uintp(x.data.ptr))
             else:
                 values.append(np.uintp(0) if x is None else value(x))
+        if shared_bytes > self._allowed.get((device, kernel), 0):  # more than 48 KB must be asked for before
+            function.max_dynamic_shared_size_bytes = shared_bytes
+            self._allowed[device, kernel] = shared_bytes
         function(grid, block, tuple(values), shared_mem=shared_bytes)
 
     def _load(self, device: int, kernel: str) -> Any:

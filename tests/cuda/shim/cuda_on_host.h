@@ -46,6 +46,7 @@ void wait_block(const char* file, int line);
 std::uint64_t exchange(unsigned mask, std::uint64_t value, int source, const char* file, int line);
 unsigned ballot(unsigned mask, bool predicate, const char* file, int line);
 int lane();
+void* dynamic_shared();
 
 template <class T>
 T exchange_as(unsigned mask, T value, int source, const char* file, int line) {

@@ -29,7 +29,7 @@ extern std::uint8_t __stop_cuda_shared[] __attribute__((weak));
 namespace shim {
 namespace {
 
-constexpr std::size_t kStack = 256 * 1024, kGuard = 4096;
+constexpr std::size_t kStack = 256 * 1024, kGuard = 4096, kMostShared = 227 * 1024;
 enum class State { kReady, kBlock, kWarp, kDone };
 
 struct Fiber {
@@ -209,8 +209,12 @@ bool release_warps() {
   return any;
 }
 
+void* dynamic_memory;  // its own allocation, so that the sanitizer knows its end
+std::size_t dynamic_bytes;
+
 // Not by memset: the sanitizer's red zones lie between the variables.
 __attribute__((no_sanitize("address", "undefined"))) void poison_shared() {
+  if (dynamic_memory != nullptr) std::memset(dynamic_memory, 0xff, dynamic_bytes);
   if (__start_cuda_shared == nullptr) return;
   for (volatile std::uint8_t* p = __start_cuda_shared; p < __stop_cuda_shared; ++p) *p = 0xff;  // NaN, or -1
 }
@@ -307,6 +311,11 @@ unsigned ballot(unsigned mask, bool predicate, const char* file, int line) {
   return static_cast<unsigned>(wait_warp(mask, predicate, 0, true, file, line));
 }
 
+void* dynamic_shared() {
+  if (dynamic_memory == nullptr) fail("the launch has no shared_bytes");
+  return dynamic_memory;
+}
+
 int lane() {
   return static_cast<int>(current % 32);
 }
@@ -326,6 +335,9 @@ void run(const Kernel& kernel, const Launch& launch, const std::vector<Value>& v
       gridDim.z > 65535) {
     fail("a grid that no device takes");
   }
+  if (launch.shared_bytes > kMostShared) fail("more shared memory than any device has");
+  dynamic_bytes = launch.shared_bytes;
+  dynamic_memory = dynamic_bytes > 0 ? std::aligned_alloc(16, (dynamic_bytes + 15) / 16 * 16) : nullptr;
   make_fibers(threads);
   std::vector<std::uint64_t> blocks(static_cast<std::size_t>(gridDim.x) * gridDim.y * gridDim.z);
   arrange(blocks, launch.schedule);
@@ -334,6 +346,7 @@ void run(const Kernel& kernel, const Launch& launch, const std::vector<Value>& v
                 static_cast<unsigned>(b / gridDim.x / gridDim.y)};
     run_block(launch.schedule);
   }
+  std::free(dynamic_memory);
 }
 
 }  // namespace shim
