@@ -19,6 +19,10 @@ class Runtime(Protocol):
     def multiprocessors(self) -> int:
         """How many blocks at least keep the device busy."""
 
+    @property
+    def capability(self) -> int:
+        """The device's compute capability: 90 for 9.0."""
+
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """An array whose values are not set."""
 

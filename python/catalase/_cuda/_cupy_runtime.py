@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ._arrays import value
-from ._compile import cubin
+from ._compile import binary
 from ._device import require_cuda
 
 
@@ -25,6 +25,7 @@ class CupyRuntime:
     def __init__(self) -> None:
         self._cupy = require_cuda("CupyRuntime")
         self._counts: dict[int, int] = {}  # multiprocessors by device
+        self._capabilities: dict[int, int] = {}
         self._functions: dict[tuple[int, str], Any] = {}  # by device and kernel: a module belongs to one device
 
     @property
@@ -33,6 +34,13 @@ class CupyRuntime:
         if device not in self._counts:
             self._counts[device] = int(self._cupy.cuda.Device(device).attributes["MultiProcessorCount"])
         return self._counts[device]
+
+    @property
+    def capability(self) -> int:
+        device = self._cupy.cuda.runtime.getDevice()
+        if device not in self._capabilities:
+            self._capabilities[device] = int(self._cupy.cuda.Device(device).compute_capability)
+        return self._capabilities[device]
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         try:
@@ -76,7 +84,7 @@ class CupyRuntime:
 
     def _load(self, device: int, kernel: str) -> Any:
         file, _, name = kernel.partition(".")
-        arch = "sm_" + self._cupy.cuda.Device(device).compute_capability
-        function = self._cupy.RawModule(path=str(cubin(file, arch))).get_function(name)
+        path = binary(file, f"sm_{self.capability}", self._cupy.cuda.runtime.driverGetVersion())
+        function = self._cupy.RawModule(path=str(path)).get_function(name)
         self._functions[device, kernel] = function
         return function

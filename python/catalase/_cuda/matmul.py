@@ -1,4 +1,4 @@
-"""Products on a device: launch shapes of ``cuda/matmul.cu``."""
+"""Products on a device: launch shapes of ``cuda/matmul.cu`` and ``cuda/matmul_mma.cu``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._config import get_matmul_precision
 from ._arrays import Runtime, blocks, float32, output, runtime_of
 
 CHAIN = 4096  # terms of one chain of multiply-adds, as in cuda/types.cuh
@@ -133,7 +134,13 @@ def _launch(
 ) -> None:
     m, n, _ = sizes
     layers, k_begin, k_part = depth
-    size = tile or _tile(runtime, m, n, layers)
+    precision = get_matmul_precision()
+    if precision != "float32" and runtime.capability < 80:
+        raise RuntimeError(
+            f"matmul: {precision} products need a GPU of compute capability 8.0 or above, this one has "
+            f"{runtime.capability / 10}; use catalase.set_matmul_precision('float32')"
+        )
+    size = tile or _tile(runtime, m, n, layers, precision)
     if layers > _GRID or -(-n // size) > _GRID:
         raise ValueError(
             f"matmul: {layers} products of {n} columns are more than a grid takes; multiply them in pieces"
@@ -143,11 +150,22 @@ def _launch(
         a, _stride(a, -2), _stride(a, -1), steps[0], b, _stride(b, -2), _stride(b, -1), steps[1],
         c, c_row, steps[2], *sizes, k_begin, k_part, *ends,
     )  # fmt: skip
-    runtime.launch(f"matmul.matmul_f32_{size}", grid, (256,), 0, args)
+    if precision == "float32":
+        runtime.launch(f"matmul.matmul_f32_{size}", grid, (256,), 0, args)
+    else:
+        layout = _unit_axis(_stride(a, -2), _stride(a, -1)) + _unit_axis(_stride(b, -1), _stride(b, -2))
+        runtime.launch(f"matmul_mma.matmul_{precision}_{size}_{layout}", grid, (128,), 0, args)
 
 
-def _tile(runtime: Runtime, m: int, n: int, layers: int) -> int:
+def _unit_axis(line: int, depth: int) -> str:
+    """Which of an operand's axes is copied in whole pieces: its lines ("l") or its depth k ("d")."""
+    return "l" if line == 1 and depth != 1 else "d"
+
+
+def _tile(runtime: Runtime, m: int, n: int, layers: int, precision: str) -> int:
     """The widest tile that the product fills, and of which there are enough. (A guess until it is measured.)"""
+    if precision != "float32":  # two tiles only; narrow products waste part of the smaller one
+        return 128 if -(-m // 128) * -(-n // 128) * layers >= runtime.multiprocessors else 64
     for size in (128, 64):
         if min(m, n) > size // 2 and -(-m // size) * -(-n // size) * layers >= runtime.multiprocessors:
             return size
