@@ -86,7 +86,7 @@ struct Pixels : AlongDepth {
       }
     }
   }
-  __device__ __forceinline__ void load(i64 depths_left) {
+  __device__ __forceinline__ void load(i32 depths_left) {
     const bool real = mine() < depths_left;
     const i32 channels = kBackward ? s.outputs : s.inputs;
     const i32 at = static_cast<i32>(depth);
@@ -121,7 +121,7 @@ struct TurnedWeights : AlongDepth {
       : s(shape), w(weights), first(line) {
     depth = mine();
   }
-  __device__ __forceinline__ void load(i64 depths_left) {
+  __device__ __forceinline__ void load(i32 depths_left) {
     const bool real = mine() < depths_left;
     const i64 tap = real ? s.taps() - 1 - depth / s.outputs : 0, o = real ? depth % s.outputs : 0;
 #pragma unroll
@@ -154,7 +154,7 @@ struct Windows {
 #pragma unroll
     for (i32 i = 0; i < 3; ++i) offset[i] = offset[i] * s.dilation[i] - s.before[i];
   }
-  __device__ __forceinline__ void load(i64 depths_left) {
+  __device__ __forceinline__ void load(i32 depths_left) {
 #pragma unroll
     for (i32 e = 0; e < kLoads; ++e) {
       held[e] = 0.0f;
@@ -181,7 +181,7 @@ __device__ __forceinline__ void convolve(A& from_a, B& from_b, i64 depths, i64 r
   for (i64 k = 0; k == 0 || k < depths; k += kChain) {
     float sum[kEach][kEach];
     Tiles::clear(sum);
-    Tiles::multiply(from_a, from_b, smaller(depths - k, kChain), tile_a, tile_b, sum);
+    Tiles::multiply(from_a, from_b, static_cast<i32>(smaller(depths - k, kChain)), tile_a, tile_b, sum);
 #pragma unroll
     for (i32 i = 0; i < kEach; ++i) {
 #pragma unroll

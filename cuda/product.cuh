@@ -39,7 +39,7 @@ struct Stage {
     lines_left = static_cast<i32>(smaller(from.lines - first_line, kLines));
     at = from.data + (first_line + line) * from.line_stride + (first_depth + depth) * from.depth_stride;
   }
-  __device__ __forceinline__ void load(i64 depths_left) {
+  __device__ __forceinline__ void load(i32 depths_left) {
 #pragma unroll
     for (i32 e = 0; e < kEach; ++e) {
       const i32 l = along_depth ? line + e * (kThreads / kDepth) : line;
@@ -83,7 +83,8 @@ struct Fragment {
   }
 };
 
-// sum[i][j] += the products of kTile lines of each source, over `depths`; each sum one chain in ascending depth.
+// sum[i][j] += the products of kTile lines of each source, over `depths`, at most kChain; each sum one chain in
+// ascending depth.
 template <i32 kTile, i32 kDepth, i32 kEach>
 struct Tile {
   static constexpr i32 kAcross = kTile / kEach;
@@ -102,7 +103,7 @@ struct Tile {
     }
   }
   template <class A, class B>
-  static __device__ __forceinline__ void multiply(A& from_a, B& from_b, i64 depths, float* tile_a, float* tile_b,
+  static __device__ __forceinline__ void multiply(A& from_a, B& from_b, i32 depths, float* tile_a, float* tile_b,
                                                   float (&sum)[kEach][kEach]) {
     from_a.load(depths);
     from_b.load(depths);
