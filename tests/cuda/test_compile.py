@@ -1,4 +1,4 @@
-"""Every file of device code compiles for every architecture, by NVRTC as at run time, without warnings, and spills nothing.
+"""Every file of device code compiles for every architecture, by NVRTC as at run time, without warnings, and spills nothing that is not named.
 
 NVRTC needs no device: `pip install "catalase[cuda12]"`.
 """
@@ -14,6 +14,7 @@ from tests.cuda import build
 
 ARCHITECTURES = ("sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100")
 FILES = sorted(p.stem for p in build.KERNELS.glob("*.cu"))
+MAY_SPILL: dict[str, int] = {}  # bytes stored, by kernel, each with its reason
 _ENTRY = re.compile(
     r"Compiling entry function '(\w+)'[\s\S]*?(\d+) bytes spill stores, (\d+) bytes spill loads\n.*?Used (\d+) registers"
 )
@@ -41,7 +42,7 @@ def test_compiles_without_warnings_and_spills(file, arch):
     assert sorted(name for name, *_ in found) == sorted(build.kernel_names(build.KERNELS / f"{file}.cu")), log
     for name, stores, loads, registers in found:
         print(f"{file}.{name} {arch}: {registers} registers, {stores} + {loads} bytes spilled")
-        assert int(stores) == 0, f"{name} spills on {arch}: {stores} + {loads} bytes"
+        assert int(stores) <= MAY_SPILL.get(name, 0), f"{name} spills on {arch}: {stores} + {loads} bytes"
 
 
 def test_cubins_are_kept_and_checked(tmp_path, monkeypatch, capsys):

@@ -7,6 +7,7 @@ graphs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -69,18 +70,22 @@ def torch_net() -> Any:
     return net
 
 
-def inputs_of(x: NDArray[Any], inputs: str, device: Device) -> Any:
-    """What Catalase's net is given: as it is on the CPU, which looks at it; fingerprints as bits on a device."""
+def inputs_of(x: NDArray[Any], inputs: str, device: Device) -> Callable[[], Any]:
+    """What Catalase's net is given, anew for each call: on the CPU, which looks at it, as it is; on a device bits."""
+    from .. import Tensor, ops
+
     if device.name == "cpu" or inputs != "fingerprints":
-        return device.array(x)
-    return device.array(np.packbits(x != 0, axis=1, bitorder="little"))
+        values = device.array(x)
+        return lambda: Tensor(values)
+    bits = device.array(np.packbits(x != 0, axis=1, bitorder="little"))
+    return lambda: ops.as_sparse(bits)
 
 
 def catalase(case: Case, device: Device = CPU) -> Prepared:
-    from .. import Tensor, nn, optim
+    from .. import nn, optim
 
     x, y = batch_of(case.options["inputs"], case.options["batch"])
-    x, y = inputs_of(x, case.options["inputs"], device), device.array(y)
+    feed, y = inputs_of(x, case.options["inputs"], device), device.array(y)
     loss_function = nn.losses.SigmoidCrossEntropy()
 
     def start() -> Any:
@@ -89,7 +94,7 @@ def catalase(case: Case, device: Device = CPU) -> Prepared:
 
         def step() -> Any:
             optimizer.zero_grad()
-            loss = loss_function(net(Tensor(x)), y)
+            loss = loss_function(net(feed()), y)
             loss.backward()
             optimizer.step()
             return loss

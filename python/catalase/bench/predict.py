@@ -13,14 +13,14 @@ def cases(quick: bool) -> list[Case]:
 
 
 def catalase(case: Case, device: Device = CPU) -> Prepared:
-    from .. import Tensor, no_grad
+    from .. import no_grad
 
-    x = inputs_of(batch_of("fingerprints", case.options["rows"])[0], "fingerprints", device)
+    feed = inputs_of(batch_of("fingerprints", case.options["rows"])[0], "fingerprints", device)
     net = device.module(catalase_net()).eval()
 
     def call() -> object:
         with no_grad():
-            return net(Tensor(x))
+            return net(feed())
 
     return Prepared(call, lambda: [device.numpy(call())])
 
