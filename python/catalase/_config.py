@@ -65,8 +65,8 @@ def set_matmul_precision(precision: str) -> None:
     """Choose how a GPU multiplies float32 matrices: as the CPU does, or on tensor cores, faster and coarser.
 
     It goes for `catalase.ops.matmul`, `catalase.ops.linear` and their gradients on device arrays, in the whole process.
-    Nothing changes on the CPU, nor in products that gather rows (packed bits, `catalase.ops.as_sparse`), in convolutions
-    and in all else.
+    Nothing changes on the CPU, nor in products that gather rows (packed bits, `catalase.ops.as_sparse`), in convolutions,
+    recurrent cells and all else.
 
     Parameters
     ----------

@@ -80,7 +80,7 @@ def test_every_kernel(backend, rng, precision, tile, layout):
     left = backend.array(a) if layout[0] == "d" else backend.array(a.T).T
     right = backend.array(b) if layout[1] == "l" else backend.array(b.T).T
     c = backend.poisoned((m, n))
-    device.product(backend.runtime, left, right, c, tile=tile)
+    device.product(backend.runtime, left, right, c, precision=precision, tile=tile)
     assert_close(backend.get(c), a, b, precision, f"{backend.name} {tile} {layout}")
     if backend.name == "host":
         assert f"matmul_{precision}_{tile}_{layout}" in backend.runtime.kernels
@@ -93,7 +93,7 @@ def test_the_tile_the_schedule_and_the_rows_beside_change_no_bit(backend, rng, p
         if backend.name == "host":
             backend.runtime.schedule = schedule
         c = backend.poisoned((130, 70))
-        device.product(backend.runtime, backend.array(a), backend.array(b), c, tile=tile)
+        device.product(backend.runtime, backend.array(a), backend.array(b), c, precision=precision, tile=tile)
         results.append(backend.get(c))
     backend.runtime.schedule = None
     assert np.array_equal(results[0], results[1]) and np.array_equal(results[0], results[2])
@@ -145,7 +145,7 @@ def test_the_epilogue(backend, rng, precision, activation):
     code = ["identity", "relu", "tanh", "sigmoid", "softplus"].index(activation)
     device.product(
         backend.runtime, *map(backend.array, (a, b)), c, bias=backend.array(bias), add=backend.array(add),
-        keep=backend.array(keep), activation=code,
+        keep=backend.array(keep), activation=code, precision=precision,
     )  # fmt: skip
     z = (a.astype(np.float64) @ b) + bias + add
     y = np.where(keep > 0, reference.ACTIVATIONS[activation](z), 0)
