@@ -156,7 +156,7 @@ def _launch(
         c, c_row, steps[2], *sizes, k_begin, k_part, *ends,
     )  # fmt: skip
     if precision == "float32":
-        runtime.launch(f"matmul.matmul_f32_{size}", grid, (256,), 0, args)
+        runtime.launch(f"matmul.matmul_f32_{size}", grid, (128 if size == 32 else 256,), 0, args)
     else:
         layout = _unit_axis(_stride(a, -2), _stride(a, -1)) + _unit_axis(_stride(b, -1), _stride(b, -2))
         runtime.launch(f"matmul_mma.matmul_{precision}_{size}_{layout}", grid, (128,), 0, args)
