@@ -92,6 +92,7 @@ struct Tile {
   static constexpr i32 kFloats = 2 * kBuffer;  // of shared memory, for each source
   using Rows = Fragment<kTile, kRows>;
   using Columns = Fragment<kTile, kColumns>;
+  using Lines = Rows;  // where both are alike
 
   static __device__ __forceinline__ i32 tx() { return static_cast<i32>(threadIdx.x) % kAcross; }
   static __device__ __forceinline__ i32 ty() { return static_cast<i32>(threadIdx.x) / kAcross; }
