@@ -27,7 +27,6 @@ class CupyRuntime:
         self._cupy = require_cuda(function)
         self.array_type: type = self._cupy.ndarray
         self._counts: dict[int, int] = {}  # multiprocessors by device
-        self._capabilities: dict[int, int] = {}
         self._functions: dict[tuple[int, str], Any] = {}  # by device and kernel: a module belongs to one device
 
     @property
@@ -39,10 +38,7 @@ class CupyRuntime:
 
     @property
     def capability(self) -> int:
-        device = self._cupy.cuda.runtime.getDevice()
-        if device not in self._capabilities:
-            self._capabilities[device] = int(self._cupy.cuda.Device(device).compute_capability)
-        return self._capabilities[device]
+        return int(self._cupy.cuda.Device(self._cupy.cuda.runtime.getDevice()).compute_capability)
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         return self._allocated(shape, dtype, lambda: self._cupy.empty(shape, dtype))
