@@ -99,7 +99,7 @@ class HostRuntime:
     """Runs the kernels of a program that `build.build` made. Launches take turns at the schedules, unless one is set."""
 
     name = "host"
-    multiprocessors = 4
+    multiprocessors, capability = 4, 80
     shared_bytes = 227 * 1024
 
     def __init__(self, program: Path) -> None:

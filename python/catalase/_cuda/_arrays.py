@@ -8,6 +8,7 @@ import numpy as np
 
 # CuPy's arrays are known by the name of their class, so that asking does not import CuPy. Tests add theirs.
 _RUNTIMES: dict[type, Runtime] = {}
+_NAMED: dict[str, Runtime] = {}  # the same, by name
 
 
 class Runtime(Protocol):
@@ -23,11 +24,15 @@ class Runtime(Protocol):
     def shared_bytes(self) -> int:
         """How much shared memory a block may have, `__shared__` and a launch's ``shared_bytes`` together."""
 
+    @property
+    def capability(self) -> int:
+        """The device's compute capability: 90 for 9.0."""
+
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """An array whose values are not set."""
 
     def array(self, x: np.ndarray[Any, Any]) -> Any:
-        """A copy of a NumPy array."""
+        """A copy of a NumPy array on the device, C-contiguous."""
 
     def contiguous(self, x: Any) -> Any:
         """``x``, or a C-contiguous copy."""
@@ -46,8 +51,28 @@ class Runtime(Protocol):
 
 
 def register(array_type: type, runtime: Runtime) -> None:
-    """Let a runtime own all arrays of a type."""
-    _RUNTIMES[array_type] = runtime
+    """Let a runtime own all arrays of a type, and be asked for by its name."""
+    _RUNTIMES[array_type] = _NAMED[runtime.name] = runtime
+
+
+def runtime_named(name: str, function: str = "to") -> Runtime:
+    """Return the runtime of a device by its name, "cuda" (tests add theirs). The CPU has none.
+
+    Raises
+    ------
+    RuntimeError
+        Where there is no such device: one sentence with the reason and what to install.
+    ValueError
+        For another name.
+    """
+    if name not in _NAMED:
+        if name != "cuda":
+            raise ValueError(f"{function}: device must be 'cpu' or 'cuda', got {name!r}")
+        from ._cupy_runtime import CupyRuntime
+
+        runtime = CupyRuntime(function)
+        register(runtime.array_type, runtime)
+    return _NAMED[name]
 
 
 def is_device_array(x: Any) -> bool:
@@ -63,13 +88,12 @@ def runtime_of(function: str, **arrays: Any) -> Runtime:
     if strangers or len({type(x) for x in present.values()}) > 1:
         listing = ", ".join(f"{name} {type(x).__module__.partition('.')[0]}" for name, x in present.items())
         raise TypeError(
-            f"{function}: all arrays must be on one device, got {listing}; move them with cupy.asarray or cupy.asnumpy"
+            f"{function}: all arrays must be on one device, got {listing}; move them with cupy.asarray (arrays of "
+            "PyTorch and JAX with cupy.from_dlpack, without a copy) or cupy.asnumpy"
         )
     kind = type(next(iter(present.values())))
     if kind not in _RUNTIMES:
-        from ._cupy_runtime import CupyRuntime
-
-        register(kind, CupyRuntime())
+        runtime_named("cuda", function)
     return _RUNTIMES[kind]
 
 
@@ -86,7 +110,7 @@ def value(x: Any) -> Any:
 
 def float32(function: str, name: str, x: Any) -> Any:
     """Return ``x`` if it is float32: CUDA kernels have no other floating type yet."""
-    if x.dtype != np.float32:
+    if is_device_array(x) and x.dtype != np.float32:  # what is not is named by runtime_of
         raise TypeError(f"{function}: {name} must be float32 on CUDA, got {x.dtype}; use {name}.astype('float32')")
     return x
 

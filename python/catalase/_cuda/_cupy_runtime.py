@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ._arrays import value
-from ._compile import cubin
+from ._compile import binary
 from ._device import require_cuda
 
 
@@ -22,8 +23,9 @@ class CupyRuntime:
 
     name = "cuda"
 
-    def __init__(self) -> None:
-        self._cupy = require_cuda("CupyRuntime")
+    def __init__(self, function: str = "CupyRuntime") -> None:
+        self._cupy = require_cuda(function)
+        self.array_type: type = self._cupy.ndarray
         self._attributes: dict[tuple[int, str], int] = {}  # by device and name
         self._allowed: dict[tuple[int, str], int] = {}  # the most shared bytes a kernel was launched with
         self._functions: dict[tuple[int, str], Any] = {}  # by device and kernel: a module belongs to one device
@@ -42,9 +44,19 @@ class CupyRuntime:
             self._attributes[device, name] = int(self._cupy.cuda.Device(device).attributes[name])
         return self._attributes[device, name]
 
+    @property
+    def capability(self) -> int:
+        return int(self._cupy.cuda.Device(self._cupy.cuda.runtime.getDevice()).compute_capability)
+
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        return self._allocated(shape, dtype, lambda: self._cupy.empty(shape, dtype))
+
+    def array(self, x: np.ndarray[Any, Any]) -> Any:
+        return self._allocated(x.shape, x.dtype, lambda: self._cupy.array(x, order="C"))
+
+    def _allocated(self, shape: tuple[int, ...], dtype: Any, make: Callable[[], Any]) -> Any:
         try:
-            return self._cupy.empty(shape, dtype)
+            return make()
         except self._cupy.cuda.memory.OutOfMemoryError:
             asked = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
             free, total = self._cupy.cuda.runtime.memGetInfo()
@@ -54,11 +66,8 @@ class CupyRuntime:
                 "arrays and call cupy.get_default_memory_pool().free_all_blocks()"
             ) from None
 
-    def array(self, x: np.ndarray[Any, Any]) -> Any:
-        return self._cupy.asarray(x)
-
     def contiguous(self, x: Any) -> Any:
-        return self._cupy.ascontiguousarray(x)
+        return self._allocated(x.shape, x.dtype, lambda: self._cupy.ascontiguousarray(x))
 
     def may_share(self, x: Any, y: Any) -> bool:
         return bool(self._cupy.may_share_memory(x, y))
@@ -90,7 +99,7 @@ class CupyRuntime:
 
     def _load(self, device: int, kernel: str) -> Any:
         file, _, name = kernel.partition(".")
-        arch = "sm_" + self._cupy.cuda.Device(device).compute_capability
-        function = self._cupy.RawModule(path=str(cubin(file, arch))).get_function(name)
+        path = binary(file, f"sm_{self.capability}", self._cupy.cuda.runtime.driverGetVersion())
+        function = self._cupy.RawModule(path=str(path)).get_function(name)
         self._functions[device, kernel] = function
         return function
