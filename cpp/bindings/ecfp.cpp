@@ -2,7 +2,10 @@
 // a chunk at a time, then it is let go.
 #include "fingerprint/ecfp.h"
 
+#include <string>
+
 #include "bindings/arrays.h"
+#include "common/memory.h"
 
 namespace catalase {
 
@@ -33,7 +36,7 @@ const char* text_of(PyObject* item, bool binary, std::int64_t& length) {
 
 // The caller's list must not change meanwhile: it keeps the strings alive.
 void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_bond_types, bool chirality,
-               bool features, py::array rows, py::array status, int threads, bool binary) {
+               bool features, py::array rows, py::array status, int threads, bool binary, bool partial) {
   const Index n = static_cast<Index>(smiles.size());
   require(rows.ndim() == 2 && rows.shape(0) == n && is_contiguous(rows), "rows do not fit");
   require(status.ndim() == 1 && status.shape(0) == n, "status does not fit");
@@ -47,6 +50,7 @@ void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_
   batch.chirality = chirality;
   batch.features = features;
   batch.binary = binary;
+  batch.partial = partial;
   batch.output = output_kind(rows);
   require(rows.shape(1) == (batch.output == EcfpOutput::kPacked ? size / 8 : size), "rows do not fit");
   auto* data = static_cast<char*>(rows.mutable_data());
@@ -73,12 +77,27 @@ void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_
   }
 }
 
+// (atom, symbol, valence) of the first two atoms that bind too much, and how many there are; None for a molecule
+// that the kernels do not call refused for that.
+py::object list_valence_problems(const std::string& smiles) {
+  ValenceProblem problems[2];
+  const std::int64_t count = valence_problems(smiles.data(), static_cast<std::int64_t>(smiles.size()),
+                                              {cached_alloc, cached_free}, problems, 2);
+  if (count < 0) return py::none();
+  py::list found;
+  for (std::int64_t i = 0; i < count && i < 2; ++i) {
+    found.append(py::make_tuple(problems[i].atom, problems[i].symbol, problems[i].valence));
+  }
+  return py::make_tuple(found, count);
+}
+
 }  // namespace
 
 void bind_ecfp(py::module_& m) {
   m.def("ecfp", &ecfp_list, py::arg("smiles"), py::arg("radius"), py::arg("size"), py::arg("use_bond_types"),
         py::arg("chirality"), py::arg("features"), py::arg("rows"), py::arg("status"), py::arg("threads"),
-        py::arg("binary") = false);
+        py::arg("binary") = false, py::arg("partial") = false);
+  m.def("valence_problems", &list_valence_problems, py::arg("smiles"));
   m.def(
       "count_set_bits",
       [](const py::array& rows, py::array counts) {

@@ -5,7 +5,8 @@
 // A batch of RDKit's own molecules goes rdkit_binary.h -> morgan.h: nothing is perceived anew.
 //
 // Each molecule gets a status: 0 where its row was written, otherwise why it was not (see molecule.h), and then its row
-// is zero. Rows are independent: threads never change a bit.
+// is zero; 9 where RDKit refuses a metal's valence, and then its row is that of a partial sanitization if `partial` is
+// set. Rows are independent: threads never change a bit.
 #pragma once
 
 #include <cstddef>
@@ -33,8 +34,20 @@ struct EcfpBatch {
   void* rows;            // uint8 (n, size / 8), float32 (n, size) or uint32 (n, size)
   std::uint8_t* status;  // (n,)
   EcfpMemory memory;
-  bool binary = false;  // text holds what Mol.ToBinary gave
+  bool binary = false;   // text holds what Mol.ToBinary gave
+  bool partial = false;  // write the rows of molecules that are refused for a metal's valence
 };
+
+// An atom that binds more than RDKit permits.
+struct ValenceProblem {
+  std::int64_t atom;
+  char symbol[3];
+  int valence;
+};
+
+// The first `room` of those of a molecule with status 9, and how many there are; -1 for any other molecule.
+std::int64_t valence_problems(const char* text, std::int64_t length, const EcfpMemory& memory, ValenceProblem* problems,
+                              std::int64_t room);
 
 struct EcfpKernels {
   // Molecules [begin, end) of a batch, on this thread.

@@ -44,6 +44,14 @@ Status features_of(Molecule& m, const EcfpBatch& batch, Workspace<W>& w, Emit&& 
   return status;
 }
 
+// Whether a hydrogen is written as an atom: where a valence is refused, RDKit numbers and removes these otherwise.
+inline bool has_hydrogen_atoms(const char* text, const char* end) {
+  for (; end - text >= 3; ++text) {
+    if (text[0] == '[' && text[1] == 'H' && text[2] == ']') return true;
+  }
+  return false;
+}
+
 // The features of a molecule that does not fit, or of any radius. `work` serves its ring systems, one at a time.
 __attribute__((noinline)) Status large_features(const char* text, const char* end, const EcfpBatch& batch,
                                                 EcfpWork& work, List<u32>& features) {
@@ -55,7 +63,9 @@ __attribute__((noinline)) Status large_features(const char* text, const char* en
   if (status == kNative && batch.chirality && m.stereo_marks) status = kStereo;
   if (status == kNative && batch.features && m.atoms > kMaxPharmacophoreAtoms) status = kSize;
   if (status == kNative) status = add_hydrogens(m);
-  if (status != kNative) return status;
+  const bool refused = status == kRefused;
+  if (refused && has_hydrogen_atoms(text, end)) return kValence;
+  if (status != kNative && !refused) return status;
   LargeRings rings(batch.memory, m);
   if (!rings.complete()) return kSize;
   status = find_ring_systems(m, rings);
@@ -73,7 +83,7 @@ __attribute__((noinline)) Status large_features(const char* text, const char* en
     if (status == kNative) take_orders(m, top, rings, system);
   }
   if (status == kNative) status = large_morgan(m, rings, batch, features);
-  return status;
+  return status == kNative && refused ? kRefused : status;
 }
 
 // The same, and its features in the row.
@@ -81,10 +91,10 @@ template <class Emit>
 Status read_and_hash_large(const char* text, const char* end, const EcfpBatch& batch, EcfpWork& work, Emit&& emit) {
   List<u32> features(batch.memory, kMaxFeatures);
   const Status status = large_features(text, end, batch, work, features);
-  if (status != kNative) return status;
+  if (status != kNative && status != kRefused) return status;
   if (features.full()) return kSize;
   for (std::size_t i = 0; i < features.count(); ++i) emit(features[i]);
-  return kNative;
+  return status;
 }
 
 template <class Emit>
@@ -119,6 +129,7 @@ Status read_and_hash(const char* text, std::int64_t length, const EcfpBatch& bat
   if (status == kSize) return read_and_hash_large(text, end, batch, work, emit);
   if (status == kNative && batch.chirality && m.stereo_marks) status = kStereo;
   if (status == kNative) status = add_hydrogens(m);
+  if (status == kRefused) return read_and_hash_large(text, end, batch, work, emit);  // rare: one way for all of them
   if (status != kNative) return status;
   if (m.bonds() <= 64) return features_of(m, batch, work.small, emit);
   status = features_of(m, batch, work.large, emit);
@@ -158,6 +169,10 @@ void ecfp_rows(const EcfpBatch& batch, Index begin, Index end) {
       }
     }
     batch.status[i] = status;
+    if (status == kRefused && !batch.partial) {
+      const std::size_t bytes = batch.output == EcfpOutput::kPacked ? size / 8 : size * sizeof(u32);
+      __builtin_memset(static_cast<u8*>(batch.rows) + static_cast<std::size_t>(i) * bytes, 0, bytes);
+    }
   }
 }
 

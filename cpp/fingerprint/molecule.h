@@ -27,6 +27,7 @@ enum Status : u8 {
   kRings = 6,     // the smallest rings are not unique where that could matter
   kAromatic = 7,  // no Kekule form, more than one where that shows, or an aromatic atom that is not proven
   kStereo = 8,    // stereo marks, where they are asked for
+  kRefused = 9,   // RDKit refuses a metal's valence; the row is that of a partial sanitization, zero unless asked for
 };
 
 constexpr unsigned kMaxAtoms = 255;  // the number 255 means no atom

@@ -6,8 +6,9 @@
 // Smallest rings are wanted for aromaticity only. The cycles that share bonds (a group) are exchanged against sums of
 // theirs until no sum is shorter than its longest member: a minimum cycle basis. Where every sum is longer, that basis
 // is the only one and RDKit's rings must be these. Where some sum is as long (a cage), the rings concerned must hold an
-// atom that cannot be aromatic; otherwise the molecule is left to RDKit. 2^k sums for k cycles: one for two rings, and
-// a group of more than ten cycles is left alone, unless no cycle of it could be aromatic.
+// atom that cannot be aromatic; otherwise the molecule is left to RDKit. 2^k sums for k cycles: one for two rings. They
+// are kept in a table for up to ten cycles, made one after the other for up to sixteen; a group of more is left alone,
+// unless no cycle of it could be aromatic.
 #pragma once
 
 #include "fingerprint/bits.h"
@@ -17,6 +18,7 @@ namespace catalase {
 namespace {
 
 constexpr unsigned kMaxGroup = 10;
+constexpr unsigned kMaxLargeGroup = 16;
 
 template <int W>
 struct Rings {
@@ -75,6 +77,60 @@ bool has_cycle_of(const Molecule& m, const Bits<W>& bonds, Bits<W> atoms) {
   return atoms.any();
 }
 
+// Sorts cycles by length and looks at all sums of two and more, each made of the one before by one cycle (a Gray code).
+// kNative where all are longer than their longest cycle, or as long where no aromatic ring is concerned. Where one is
+// shorter it takes the place of that cycle, and `changed` is set.
+template <int W>
+Status try_sums(const Molecule& m, const Bits<W>& candidates, Bits<W>* cycle, u8* length, unsigned n, bool& changed) {
+  for (unsigned i = 1; i < n; ++i) {
+    for (unsigned j = i; j > 0 && length[j - 1] > length[j]; --j) {
+      const Bits<W> longer = cycle[j - 1];
+      const u8 longer_length = length[j - 1];
+      cycle[j - 1] = cycle[j];
+      length[j - 1] = length[j];
+      cycle[j] = longer;
+      length[j] = longer_length;
+    }
+  }
+  changed = false;
+  Bits<W> sum = Bits<W>::none();
+  unsigned set = 0;
+  for (unsigned step = 1; step < (1u << n); ++step) {
+    const auto flip = static_cast<unsigned>(__builtin_ctz(step));
+    sum ^= cycle[flip];
+    set ^= 1u << flip;
+    if ((set & (set - 1)) == 0) continue;
+    const unsigned last = 31u - static_cast<unsigned>(__builtin_clz(set));
+    const int count = sum.count();
+    if (count > length[last]) continue;
+    if (count < length[last]) {
+      cycle[last] = sum;
+      length[last] = static_cast<u8>(count);
+      changed = true;
+      return kNative;
+    }
+    for (unsigned j = 0; j <= last; ++j) {
+      const bool concerned = (set >> j & 1) != 0 && length[j] == length[last];
+      if (concerned && !(atoms_of(m, cycle[j]) & ~candidates).any()) return kRings;
+    }
+    if (!(atoms_of(m, sum) & ~candidates).any()) return kRings;
+  }
+  return kNative;
+}
+
+// reduce_group for more cycles than its table holds.
+template <int W>
+__attribute__((noinline, cold)) Status reduce_large_group(const Molecule& m, const Bits<W>& candidates, Bits<W>* cycle,
+                                                          u8* length, unsigned n) {
+  if (n > kMaxLargeGroup) return kRings;
+  for (int patience = 32; patience > 0; --patience) {  // each exchange makes the basis shorter
+    bool changed = false;
+    const Status status = try_sums(m, candidates, cycle, length, n, changed);
+    if (status != kNative || !changed) return status;
+  }
+  return kRings;
+}
+
 // Makes cycle[0, n) a minimum basis of its group.
 template <int W>
 Status reduce_group(const Molecule& m, const Bits<W>& candidates, Bits<W>* cycle, unsigned n, Rings<W>& r) {
@@ -95,7 +151,7 @@ Status reduce_group(const Molecule& m, const Bits<W>& candidates, Bits<W>* cycle
       }
     }
   }
-  if (n > kMaxGroup) return kRings;
+  if (n > kMaxGroup) return reduce_large_group(m, candidates, cycle, length, n);
   for (bool changed = true; changed;) {
     changed = false;
     r.sum[0] = Bits<W>::none();

@@ -132,7 +132,7 @@ inline Status read_bracket(const char*& p, const char* end, Atom& atom, M& m, bo
     } else {
       if (p != end && *p == sign) ++charge, ++p;  // RDKit reads two signs, not three
     }
-    if (charge > 4) return kElement;
+    if (charge > 4 && sign == '-') return kElement;  // RDKit refuses some of them
     if (sign == '-') charge = -charge;
   }
   bool mapped = false;

@@ -7,6 +7,7 @@
 
 #include "fingerprint/elements.h"
 #include "fingerprint/molecule.h"
+#include "fingerprint/periodic.h"
 
 namespace catalase {
 namespace {
@@ -86,22 +87,37 @@ inline bool is_plain_phosphorus(const M& m, unsigned atom) {
   return doubles <= 1;
 }
 
-inline Status check_bracket(const Atom& atom) {
+// Atoms in brackets that the short list of elements.h does not know. RDKit takes an '@' and with it the hydrogen from
+// some of them ([Na@H]C).
+__attribute__((noinline, cold)) inline Status check_rare(const Atom& atom, bool stereo_marks) {
+  if (atom.element == 1 || (atom.flags & kWrittenAromatic) != 0) return kElement;
+  if (stereo_marks && atom.hydrogens != 0) return kElement;
+  if (atom.twice_valence <= 2 * permitted_valence(atom.element, atom.charge)) return kNative;
+  return is_metal(atom.element) ? kRefused : kValence;
+}
+
+inline Status check_bracket(const Atom& atom, bool stereo_marks) {
   if (atom.degree == 0 && atom.hydrogens == 0) return kNative;
   const int highest = highest_valence(atom.element, atom.charge);
-  if (highest < 0) return kElement;
+  if (highest < 0) return check_rare(atom, stereo_marks);
   if ((atom.flags & kWrittenAromatic) != 0) return kNative;  // kekulize.h looks closer
   return atom.twice_valence <= 2 * highest ? kNative : kValence;
 }
 
+// kRefused where all is well but a metal with more bonds than RDKit permits: the molecule is that of a partial
+// sanitization.
 template <class M>
 inline Status add_hydrogens(M& m) {
   bool rewrite = false;
+  Status result = kNative;
   for (unsigned i = 0; i < m.atoms; ++i) {
     Atom& atom = m.atom[i];
     if (atom.kind == kKindBracket) {
-      const Status status = check_bracket(atom);
-      if (status != kNative) return status;
+      const Status status = check_bracket(atom, m.stereo_marks);
+      if (status != kNative) {
+        if (status != kRefused) return status;
+        result = kRefused;
+      }
     } else {
       const u8 add = kHydrogens[atom.kind][atom.twice_valence & 15];
       if (atom.twice_valence > 15 || add == kBad) return kValence;
@@ -121,7 +137,7 @@ inline Status add_hydrogens(M& m) {
       if (nitrogen && five && !rewrite_nitrogen(m, i)) return kValence;
     }
   }
-  return kNative;
+  return result;
 }
 
 }  // namespace

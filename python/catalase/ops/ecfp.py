@@ -17,7 +17,7 @@ from .._report import Failure, Report
 from ._ecfp_mols import fill_from_molecules, prefers_binary
 
 _CHUNK = 10_000  # molecules held as RDKit objects at a time
-_NOT_TEXT = 1  # status of cpp/fingerprint/molecule.h
+_NOT_TEXT, _REFUSED = 1, 9  # status of cpp/fingerprint/molecule.h
 _MAX_SETTING = 2**31 - 1  # of RDKit's unsigned int, with room to spare
 
 
@@ -130,19 +130,25 @@ def fingerprints(
     _check_settings(smiles, radius, size, output, errors)
     smiles = list(smiles)  # by position: a pandas Series is indexed by its labels, which may be in another order
     threads = _threads(num_threads)
-    rows, status = _native(smiles, radius, size, output, chirality, features, use_bond_types, threads)
-    left = np.flatnonzero(status)  # for RDKit
+    rows, status = _native(smiles, radius, size, output, chirality, features, use_bond_types, threads, partial)
+    left = np.flatnonzero(status)  # for RDKit, but what is known to be refused
     failures: list[Failure] = []
     failed: list[int] = []
     n_partial = 0
-    generator = _generator(radius, size, chirality, features, use_bond_types) if len(left) else None
+    needs_rdkit = bool((status[left] != _REFUSED).any())
+    generator = _generator(radius, size, chirality, features, use_bond_types) if needs_rdkit else None
     for start in range(0, len(left), _CHUNK):
         molecules: list[Any] = []
         kept: list[int] = []
         for position in left[start : start + _CHUNK].tolist():
-            molecule, reason = read_molecule(smiles[position])
+            refused = status[position] == _REFUSED
+            molecule, reason = (None, _valence_reason(smiles[position])) if refused else read_molecule(smiles[position])
             if reason:
                 failure = Failure(position, _text(smiles[position]), reason)
+                if refused and partial:  # its row is there
+                    n_partial += 1
+                    failures.append(failure)
+                    continue
                 if molecule is None and partial:
                     molecule = partial_molecule(smiles[position])
                     n_partial += molecule is not None
@@ -181,8 +187,12 @@ def _native(
     features: bool,
     use_bond_types: bool,
     threads: int,
+    partial: bool,
 ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    """Rows of all molecules, and a status for each: where it is not 0 the row is zero, and RDKit's to fill."""
+    """Rows of all molecules, and a status for each: where it is not 0 the row is zero, and RDKit's to fill.
+
+    _REFUSED is for good: RDKit refuses the molecule for a metal's valence, and ``partial`` fills its row.
+    """
     from .. import _core
 
     columns = size if output in ("dense", "counts") else size // 8
@@ -190,7 +200,7 @@ def _native(
     status = np.ones(len(smiles), np.uint8)
     options = bool(use_bond_types), bool(chirality), bool(features)
     settings = int(radius), int(size), *options
-    _core.ecfp(smiles, *settings, rows, status, threads)
+    _core.ecfp(smiles, *settings, rows, status, threads, partial=partial)
     others = np.flatnonzero(status == _NOT_TEXT)
     if chirality or not prefers_binary(radius, output, features, threads):
         return rows, status
@@ -285,9 +295,26 @@ def _why(text: str) -> str:
         molecule = Chem.MolFromSmiles(text, sanitize=False)
         if molecule is not None:
             problems = [problem.Message() for problem in Chem.DetectChemistryProblems(molecule)]
-            more = [f"and {len(problems) - 2} problems more"] if len(problems) > 2 else []
-            return "; ".join(problems[:2] + more) or "RDKit cannot sanitize it"
+            return _joined(problems[:2], len(problems)) or "RDKit cannot sanitize it"
     return "not a valid SMILES (unknown atom, or unclosed ring, branch or bracket)"
+
+
+def _valence_reason(text: str) -> str:
+    """The same for a molecule whose status is _REFUSED, without asking RDKit."""
+    from .. import _core
+
+    found = _core.valence_problems(text.strip(" \t\n\r\x0b\x0c"))
+    if found is None:
+        raise AssertionError(f"{text!r} was refused for a valence that is not found again")
+    first, count = found
+    return _joined(
+        [f"Explicit valence for atom # {a} {s}, {v}, is greater than permitted" for a, s, v in first], count
+    )
+
+
+def _joined(first: list[str], count: int) -> str:
+    """The first two problems of a molecule, and how many there are beyond."""
+    return "; ".join(first + ([f"and {count - 2} problems more"] if count > 2 else []))
 
 
 def _check_settings(smiles: Any, radius: int, size: int, output: str, errors: str) -> None:
