@@ -8,6 +8,7 @@ import numpy as np
 
 # CuPy's arrays are known by the name of their class, so that asking does not import CuPy. Tests add theirs.
 _RUNTIMES: dict[type, Runtime] = {}
+_NAMED: dict[str, Runtime] = {}  # the same, by name
 
 
 class Runtime(Protocol):
@@ -21,6 +22,9 @@ class Runtime(Protocol):
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """An array whose values are not set."""
+
+    def array(self, x: np.ndarray[Any, Any]) -> Any:
+        """A copy of a NumPy array on the device, C-contiguous."""
 
     def contiguous(self, x: Any) -> Any:
         """``x``, or a C-contiguous copy."""
@@ -39,8 +43,28 @@ class Runtime(Protocol):
 
 
 def register(array_type: type, runtime: Runtime) -> None:
-    """Let a runtime own all arrays of a type."""
-    _RUNTIMES[array_type] = runtime
+    """Let a runtime own all arrays of a type, and be asked for by its name."""
+    _RUNTIMES[array_type] = _NAMED[runtime.name] = runtime
+
+
+def runtime_named(name: str, function: str = "to") -> Runtime:
+    """Return the runtime of a device by its name, "cuda" (tests add theirs). The CPU has none.
+
+    Raises
+    ------
+    RuntimeError
+        Where there is no such device: one sentence with the reason and what to install.
+    ValueError
+        For another name.
+    """
+    if name not in _NAMED:
+        if name != "cuda":
+            raise ValueError(f"{function}: device must be 'cpu' or 'cuda', got {name!r}")
+        from ._cupy_runtime import CupyRuntime
+
+        runtime = CupyRuntime(function)
+        register(runtime.array_type, runtime)
+    return _NAMED[name]
 
 
 def is_device_array(x: Any) -> bool:
@@ -60,9 +84,7 @@ def runtime_of(function: str, **arrays: Any) -> Runtime:
         )
     kind = type(next(iter(present.values())))
     if kind not in _RUNTIMES:
-        from ._cupy_runtime import CupyRuntime
-
-        register(kind, CupyRuntime())
+        runtime_named("cuda", function)
     return _RUNTIMES[kind]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,9 @@ class CupyRuntime:
 
     name = "cuda"
 
-    def __init__(self) -> None:
-        self._cupy = require_cuda("CupyRuntime")
+    def __init__(self, function: str = "CupyRuntime") -> None:
+        self._cupy = require_cuda(function)
+        self.array_type: type = self._cupy.ndarray
         self._counts: dict[int, int] = {}  # multiprocessors by device
         self._functions: dict[tuple[int, str], Any] = {}  # by device and kernel: a module belongs to one device
 
@@ -35,8 +37,14 @@ class CupyRuntime:
         return self._counts[device]
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        return self._allocated(shape, dtype, lambda: self._cupy.empty(shape, dtype))
+
+    def array(self, x: np.ndarray[Any, Any]) -> Any:
+        return self._allocated(x.shape, x.dtype, lambda: self._cupy.array(x, order="C"))
+
+    def _allocated(self, shape: tuple[int, ...], dtype: Any, make: Callable[[], Any]) -> Any:
         try:
-            return self._cupy.empty(shape, dtype)
+            return make()
         except self._cupy.cuda.memory.OutOfMemoryError:
             asked = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
             free, total = self._cupy.cuda.runtime.memGetInfo()
@@ -47,7 +55,7 @@ class CupyRuntime:
             ) from None
 
     def contiguous(self, x: Any) -> Any:
-        return self._cupy.ascontiguousarray(x)
+        return self._allocated(x.shape, x.dtype, lambda: self._cupy.ascontiguousarray(x))
 
     def may_share(self, x: Any, y: Any) -> bool:
         return bool(self._cupy.may_share_memory(x, y))
