@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,18 @@ from ._ecfp_mols import fill_from_molecules, prefers_binary
 _CHUNK = 10_000  # molecules held as RDKit objects at a time
 _NOT_TEXT, _REFUSED = 1, 9  # status of cpp/fingerprint/molecule.h
 _MAX_SETTING = 2**31 - 1  # of RDKit's unsigned int, with room to spare
+
+
+class _Settings(NamedTuple):
+    """What a fingerprint is, and on how many threads it is made; checked."""
+
+    radius: int
+    size: int
+    output: str
+    chirality: bool
+    features: bool
+    use_bond_types: bool
+    threads: int
 
 
 def ecfp(
@@ -33,6 +45,7 @@ def ecfp(
     errors: str = "raise",
     return_report: bool = False,
     num_threads: int | None = None,
+    device: str = "cpu",
 ) -> Any:
     """Return extended-connectivity fingerprints, equal to those of RDKit's Morgan generator bit for bit.
 
@@ -57,6 +70,10 @@ def ecfp(
         Append a `Report` of what failed and why; its ``counts`` say how many were read natively, by RDKit, or refused.
     num_threads : int, optional
         Threads; `catalase.get_num_threads` where left out, and the most that the native reader takes.
+    device : {"cpu", "cuda"}
+        Where environments are hashed, and where the fingerprints are then: NumPy arrays, or CuPy's (no "csr"). SMILES
+        are read on the CPU either way; so are molecules of more than 255 atoms or bonds, `Mol` objects, any with
+        ``radius`` above 6, and what RDKit reads: their rows are copied over.
 
     Returns
     -------
@@ -68,6 +85,8 @@ def ecfp(
         If ``smiles`` is one string, or holds something that is neither text nor a molecule (with ``errors="raise"``).
     ValueError
         For settings out of range, and with ``errors="raise"`` for the first molecule that cannot be read.
+    RuntimeError
+        Without a CUDA device, where one is asked for.
 
     Notes
     -----
@@ -109,6 +128,7 @@ def ecfp(
         return_report=return_report,
         num_threads=num_threads,
         partial=False,
+        device=device,
     )
 
 
@@ -125,48 +145,34 @@ def fingerprints(
     return_report: bool,
     num_threads: int | None,
     partial: bool,
+    device: str = "cpu",
 ) -> Any:
     """`ecfp`, and with ``partial`` molecules refused for valence are read by a partial sanitization, and reported."""
-    _check_settings(smiles, radius, size, output, errors)
+    _check_settings(smiles, radius, size, output, errors, device)
     smiles = list(smiles)  # by position: a pandas Series is indexed by its labels, which may be in another order
     threads = _threads(num_threads)
-    rows, status = _native(smiles, radius, size, output, chirality, features, use_bond_types, threads, partial)
+    settings = _Settings(radius, size, output, chirality, features, use_bond_types, threads)
+    places = on_device = None
+    mine = smiles  # what is done here
+    if device != "cpu":
+        from .._cuda.ecfp import DeviceFingerprints
+
+        on_device = DeviceFingerprints(device, smiles, **settings._asdict())
+        places = on_device.others
+        mine = [smiles[i] for i in places.tolist()]
+    rows, status = _native(mine, settings, partial)
     left = np.flatnonzero(status)  # for RDKit, but what is known to be refused
-    failures: list[Failure] = []
-    failed: list[int] = []
-    n_partial = 0
-    needs_rdkit = bool((status[left] != _REFUSED).any())
-    generator = _generator(radius, size, chirality, features, use_bond_types) if needs_rdkit else None
-    for start in range(0, len(left), _CHUNK):
-        molecules: list[Any] = []
-        kept: list[int] = []
-        for position in left[start : start + _CHUNK].tolist():
-            refused = status[position] == _REFUSED
-            molecule, reason = (None, _valence_reason(smiles[position])) if refused else read_molecule(smiles[position])
-            if reason:
-                failure = Failure(position, _text(smiles[position]), reason)
-                if refused and partial:  # its row is there
-                    n_partial += 1
-                    failures.append(failure)
-                    continue
-                if molecule is None and partial:
-                    molecule = partial_molecule(smiles[position])
-                    n_partial += molecule is not None
-                if molecule is None and errors == "raise":
-                    raise _refusal(smiles[position], failure, len(smiles))
-                failures.append(failure)
-            if molecule is None:
-                failed.append(position)
-            else:
-                kept.append(position)
-                molecules.append(molecule)
-        if molecules:
-            bits = _bits(generator, molecules, size, output == "counts", threads)
-            rows[kept] = np.unpackbits(bits, axis=1, bitorder="little") if output == "dense" else bits
+    failures, failed, n_partial = _by_rdkit(mine, left, rows, status, settings, partial, errors, places, len(smiles))
+    if on_device is not None:
+        on_device.fill(rows)
     if errors == "drop":
         indices = np.delete(np.arange(len(smiles)), failed)
-        if failed:
+        if failed and on_device is not None:
+            on_device.take(indices)
+        elif failed:
             rows = rows[indices]
+    if on_device is not None:
+        rows = on_device.rows
     result: list[Any] = [_csr(rows, size) if output == "csr" else rows]
     if errors == "drop":
         result.append(indices)
@@ -178,34 +184,74 @@ def fingerprints(
     return result[0] if len(result) == 1 else tuple(result)
 
 
-def _native(
+def _by_rdkit(
     smiles: list[Any],
-    radius: int,
-    size: int,
-    output: str,
-    chirality: bool,
-    features: bool,
-    use_bond_types: bool,
-    threads: int,
+    left: NDArray[np.intp],
+    rows: NDArray[Any],
+    status: NDArray[np.uint8],
+    settings: _Settings,
     partial: bool,
-) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+    errors: str,
+    places: NDArray[np.intp] | None,
+    total: int,
+) -> tuple[list[Failure], list[int], int]:
+    """Fill the rows that are ``left``; return what failed, where, and how many were read in part.
+
+    ``places`` are the positions of ``smiles`` among the caller's ``total``, if these are not all.
+    """
+    failures: list[Failure] = []
+    failed: list[int] = []
+    n_partial = 0
+    generator = _generator(settings) if (status[left] != _REFUSED).any() else None
+    for start in range(0, len(left), _CHUNK):
+        molecules: list[Any] = []
+        kept: list[int] = []
+        for i in left[start : start + _CHUNK].tolist():
+            position = i if places is None else int(places[i])
+            refused = status[i] == _REFUSED
+            molecule, reason = (None, _valence_reason(smiles[i])) if refused else read_molecule(smiles[i])
+            if reason:
+                failure = Failure(position, _text(smiles[i]), reason)
+                if refused and partial:  # its row is there
+                    n_partial += 1
+                    failures.append(failure)
+                    continue
+                if molecule is None and partial:
+                    molecule = partial_molecule(smiles[i])
+                    n_partial += molecule is not None
+                if molecule is None and errors == "raise":
+                    raise _refusal(smiles[i], failure, total)
+                failures.append(failure)
+            if molecule is None:
+                failed.append(position)
+            else:
+                kept.append(i)
+                molecules.append(molecule)
+        if molecules:
+            bits = _bits(generator, molecules, settings)
+            rows[kept] = np.unpackbits(bits, axis=1, bitorder="little") if settings.output == "dense" else bits
+    return failures, failed, n_partial
+
+
+def _native(smiles: list[Any], settings: _Settings, partial: bool) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """Rows of all molecules, and a status for each: where it is not 0 the row is zero, and RDKit's to fill.
 
     _REFUSED is for good: RDKit refuses the molecule for a metal's valence, and ``partial`` fills its row.
     """
     from .. import _core
 
+    radius, size, output, chirality, features, use_bond_types, threads = settings
     columns = size if output in ("dense", "counts") else size // 8
     rows = _core.empty((len(smiles), columns), np.dtype({"dense": "f4", "counts": "u4"}.get(output, "u1")))
     status = np.ones(len(smiles), np.uint8)
     options = bool(use_bond_types), bool(chirality), bool(features)
-    settings = int(radius), int(size), *options
-    _core.ecfp(smiles, *settings, rows, status, threads, partial=partial)
+    numbers = int(radius), int(size), *options
+    _core.ecfp(smiles, *numbers, rows, status, threads, partial=partial)
     others = np.flatnonzero(status == _NOT_TEXT)
     if chirality or not prefers_binary(radius, output, features, threads):
         return rows, status
     for start in range(0, len(others), _CHUNK):
-        fill_from_molecules(smiles, others[start : start + _CHUNK], settings, rows, status, threads)
+        fill_from_molecules(smiles, others[start : start + _CHUNK], numbers, rows, status, threads)
     return rows, status
 
 
@@ -307,9 +353,7 @@ def _valence_reason(text: str) -> str:
     if found is None:
         raise AssertionError(f"{text!r} was refused for a valence that is not found again")
     first, count = found
-    return _joined(
-        [f"Explicit valence for atom # {a} {s}, {v}, is greater than permitted" for a, s, v in first], count
-    )
+    return _joined([f"Explicit valence for atom # {a} {s}, {v}, is greater than permitted" for a, s, v in first], count)
 
 
 def _joined(first: list[str], count: int) -> str:
@@ -317,7 +361,7 @@ def _joined(first: list[str], count: int) -> str:
     return "; ".join(first + ([f"and {count - 2} problems more"] if count > 2 else []))
 
 
-def _check_settings(smiles: Any, radius: int, size: int, output: str, errors: str) -> None:
+def _check_settings(smiles: Any, radius: int, size: int, output: str, errors: str, device: str) -> None:
     if isinstance(smiles, (str, bytes, dict, set, frozenset)) or not hasattr(smiles, "__len__"):
         raise TypeError(
             f"ecfp: smiles must be a list of strings or molecules, got {type(smiles).__name__}; wrap it in [ ]"
@@ -330,6 +374,10 @@ def _check_settings(smiles: Any, radius: int, size: int, output: str, errors: st
         raise ValueError(f"ecfp: output must be 'packed', 'dense', 'csr' or 'counts', got {output!r}")
     if errors not in ("raise", "mask", "drop"):
         raise ValueError(f"ecfp: errors must be 'raise', 'mask' or 'drop', got {errors!r}")
+    if not isinstance(device, str):
+        raise ValueError(f"ecfp: device must be 'cpu' or 'cuda', got {device!r}")
+    if device != "cpu" and output == "csr":
+        raise ValueError("ecfp: output='csr' is made on the CPU only; ops.linear takes output='packed' as it is")
 
 
 def _refusal(item: Any, failure: Failure, total: int) -> Exception:
@@ -356,32 +404,33 @@ def _threads(num_threads: int | None) -> int:
     return int(num_threads)
 
 
-def _generator(radius: int, size: int, chirality: bool, features: bool, use_bond_types: bool) -> Any:
+def _generator(settings: _Settings) -> Any:
     from rdkit.Chem import rdFingerprintGenerator as generators
 
-    invariants = generators.GetMorganFeatureAtomInvGen() if features else None
+    invariants = generators.GetMorganFeatureAtomInvGen() if settings.features else None
     return generators.GetMorganGenerator(
-        radius=int(radius),
-        fpSize=int(size),
-        includeChirality=bool(chirality),
-        useBondTypes=bool(use_bond_types),
+        radius=int(settings.radius),
+        fpSize=int(settings.size),
+        includeChirality=bool(settings.chirality),
+        useBondTypes=bool(settings.use_bond_types),
         atomInvariantsGenerator=invariants,
     )
 
 
-def _bits(generator: Any, molecules: list[Any], size: int, counts: bool, threads: int) -> NDArray[Any]:
+def _bits(generator: Any, molecules: list[Any], settings: _Settings) -> NDArray[Any]:
     """Packed bits, or counts, of molecules that were read."""
     from rdkit import DataStructs
 
-    if counts:
-        table = np.zeros((len(molecules), size), np.uint32)
-        for row, vector in zip(table, generator.GetCountFingerprints(molecules, numThreads=threads), strict=True):
+    if settings.output == "counts":
+        table = np.zeros((len(molecules), settings.size), np.uint32)
+        vectors = generator.GetCountFingerprints(molecules, numThreads=settings.threads)
+        for row, vector in zip(table, vectors, strict=True):
             elements = vector.GetNonzeroElements()
             row[list(elements.keys())] = list(elements.values())
         return table
     to_bytes: Callable[[Any], bytes] = DataStructs.BitVectToBinaryText
-    packed = b"".join(map(to_bytes, generator.GetFingerprints(molecules, numThreads=threads)))
-    return np.frombuffer(packed, np.uint8).reshape(len(molecules), size // 8)
+    packed = b"".join(map(to_bytes, generator.GetFingerprints(molecules, numThreads=settings.threads)))
+    return np.frombuffer(packed, np.uint8).reshape(len(molecules), settings.size // 8)
 
 
 def _csr(packed: NDArray[np.uint8], size: int) -> tuple[NDArray[np.int64], NDArray[np.int32], tuple[int, int]]:
