@@ -149,9 +149,10 @@ Status read_and_hash(const char* data, std::int64_t length, const EcfpBatch& bat
   const Text text = stripped(data, length);
   Molecule& m = work.molecule;
   Status status = batch.radius > kEcfpMaxRadius ? kSize : read_small(text, batch, m);
-  // refused ones are rare: one way for all of them
-  if (status == kSize || status == kRefused) return read_and_hash_large(text.begin, text.end, batch, work, emit);
-  if (status != kNative) return status;
+  if (status != kNative) {
+    if (status != kSize && status != kRefused) return status;
+    return read_and_hash_large(text.begin, text.end, batch, work, emit);  // refused ones are rare: one way for all
+  }
   if (m.bonds() <= 64) return features_of(m, batch, work.small, emit);
   status = features_of(m, batch, work.large, emit);
   if (status != kRings) return status;

@@ -106,8 +106,8 @@ def test_rows_of_the_cpu_find_their_places(backend):
 
 def test_partial_sanitization(backend):
     smiles = ["CCO", "CN(C)(C)(C)C", "C[Na](C)C", "C1CC", "c1ccccc1"]
-    options = dict(radius=2, size=512, output="packed", chirality=False, features=False, use_bond_types=True)
-    options |= dict(errors="mask", return_report=True, num_threads=None, partial=True)
+    options = {"radius": 2, "size": 512, "output": "packed", "chirality": False, "features": False}
+    options |= {"use_bond_types": True, "errors": "mask", "return_report": True, "num_threads": None, "partial": True}
     rows, report = fingerprints(smiles, **options, device=backend.name)
     expected, cpu_report = fingerprints(smiles, **options)
     assert np.array_equal(backend.get(rows), expected) and report.to_dict() == cpu_report.to_dict()

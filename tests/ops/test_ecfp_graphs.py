@@ -22,7 +22,9 @@ def read(smiles, *options):
     assert words.dtype == np.uint32 and words.shape == (1, len(smiles) + 2 + 2 * atoms + ends)
     graphs = morgan.unpack(words, len(smiles), atoms)
     assert all(not values for (values, _), reason in zip(graphs, status, strict=True) if reason)
-    assert sum(len(values) for values, _ in graphs) == atoms and sum(map(len, (e for _, b in graphs for e in b))) == ends
+    assert (
+        sum(len(values) for values, _ in graphs) == atoms and sum(map(len, (e for _, b in graphs for e in b))) == ends
+    )
     for _, bonds in graphs:
         numbers = sorted(bond for own in bonds for _, bond, _ in own)
         assert numbers == sorted(2 * list(range(len(numbers) // 2))), "every bond has two ends"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 Graph = tuple[list[int], list[list[tuple[int, int, int]]]]  # values; for each atom (neighbour, bond, type)
@@ -13,7 +14,7 @@ def unpack(graphs: Any, n: int, atoms: int) -> list[Graph]:
     first_atom, first_end = words[: n + 1], words[n + 1 : n + atoms + 2]
     values, ends = words[n + atoms + 2 : n + 2 * atoms + 2], words[n + 2 * atoms + 2 :]
     found = []
-    for begin, end in zip(first_atom, first_atom[1:], strict=False):
+    for begin, end in itertools.pairwise(first_atom):
         bonds = [
             [(w & 255, w >> 8 & 255, w >> 16) for w in ends[first_end[a] : first_end[a + 1]]] for a in range(begin, end)
         ]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ops._ecfp_rdkit import Settings
 from ._arrays import Runtime, runtime_named
 from .elementwise import walk
 
@@ -30,23 +31,12 @@ class DeviceFingerprints:
         Positions of the molecules whose rows are not set yet; see `fill`.
     """
 
-    def __init__(
-        self,
-        device: str,
-        smiles: list[Any],
-        *,
-        radius: int,
-        size: int,
-        output: str,
-        chirality: bool,
-        features: bool,
-        use_bond_types: bool,
-        threads: int,
-    ) -> None:
+    def __init__(self, device: str, smiles: list[Any], settings: Settings) -> None:
         from .. import _core
 
+        radius, size, output, chirality, features, use_bond_types, threads = settings
         self._runtime: Runtime = runtime_named(device, "ecfp")
-        self._settings = int(radius), int(size), _CODES[output]
+        self._numbers = int(radius), int(size), _CODES[output]
         self._columns = size // 8 if output == "packed" else size
         dtype = {"packed": np.uint8, "dense": np.float32, "counts": np.uint32}[output]
         self.rows = self._runtime.empty((len(smiles), self._columns), dtype)
@@ -74,15 +64,15 @@ class DeviceFingerprints:
         ends = np.cumsum([n + 1, atoms + 1, atoms])
         on_device = self._runtime.array(graphs)
         arrays = [on_device[a:b] for a, b in zip([0, *ends], [*ends, len(graphs)], strict=True)]
-        args = (*arrays, n, *self._settings, rows)
+        args = (*arrays, n, *self._numbers, rows)
         self._runtime.launch("morgan.morgan_small", (-(-n // _WARPS),), (32 * _WARPS,), 0, args)
         first_atom = graphs[: n + 1].astype(np.int64)
         first_end = graphs[n + 1 :][first_atom].astype(np.int64)
         large = np.flatnonzero((np.diff(first_atom) > _SMALL) | (np.diff(first_end) > 2 * _SMALL))
         if len(large):
             grid = min(len(large), 8 * self._runtime.multiprocessors)
-            seen = self._runtime.empty((grid, _LARGE * max(0, self._settings[0] - 1), 4), np.uint64)
-            args = (*arrays, self._runtime.array(large), len(large), *self._settings, seen, rows)
+            seen = self._runtime.empty((grid, _LARGE * max(0, self._numbers[0] - 1), 4), np.uint64)
+            args = (*arrays, self._runtime.array(large), len(large), *self._numbers, seen, rows)
             self._runtime.launch("morgan.morgan_large", (grid,), (32,), 0, args)
 
     def _copy(
