@@ -47,9 +47,12 @@ int electrons_of(const M& m, unsigned atom, IsRingBond&& is_ring_bond) {
   }
   const int usual = usual_valence(element), usual_charged = usual_valence(element, charge);
   const bool allowed = element <= 18 || element == 34 || element == 52;  // the first rows, Se and Te
-  if (usual_charged == 0 || charge < -1 || charge > 1) return allowed ? kUnproven : kNoDonor;
-  if (valence < usual_charged) return allowed ? kUnproven : kNoDonor;  // a radical
-  if (!allowed || usual <= 1 || multiple > 1 || valence > usual_charged) return kNoDonor;
+  if (!allowed) return kNoDonor;
+  if (usual_charged == 0 || charge < -1 || charge > 1) return kUnproven;
+  if (valence < usual_charged) return kUnproven;  // a radical
+  if (usual <= 1 || multiple > 1 || valence > usual_charged) {
+    return usual == 0 ? kUnproven : kNoDonor;  // [Be-] and [Mg-] can be aromatic
+  }
   int pairs = outer_electrons(element) - usual - charge;  // electrons that bind nobody
   if (pairs < 0) pairs = 0;
   int free = usual - degree + pairs;

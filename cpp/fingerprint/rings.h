@@ -7,7 +7,7 @@
 // theirs until no sum is shorter than its longest member: a minimum cycle basis. Where every sum is longer, that basis
 // is the only one and RDKit's rings must be these. Where some sum is as long (a cage), the rings concerned must hold an
 // atom that cannot be aromatic; otherwise the molecule is left to RDKit. 2^k sums for k cycles: one for two rings. They
-// are kept in a table for up to ten cycles, made one after the other for up to sixteen; a group of more is left alone,
+// are kept in a table for up to ten cycles, made one after the other for up to twelve; a group of more is left alone,
 // unless no cycle of it could be aromatic.
 #pragma once
 
@@ -18,7 +18,7 @@ namespace catalase {
 namespace {
 
 constexpr unsigned kMaxGroup = 10;
-constexpr unsigned kMaxLargeGroup = 16;
+constexpr unsigned kMaxLargeGroup = 12;
 
 template <int W>
 struct Rings {

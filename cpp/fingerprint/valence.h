@@ -87,11 +87,11 @@ inline bool is_plain_phosphorus(const M& m, unsigned atom) {
   return doubles <= 1;
 }
 
-// Atoms in brackets that the short list of elements.h does not know. RDKit takes an '@' and with it the hydrogen from
-// some of them ([Na@H]C).
+// Atoms in brackets that the short list of elements.h does not know. RDKit takes an '@' and with it a single hydrogen
+// from some of them ([Na@H]C).
 __attribute__((noinline, cold)) inline Status check_rare(const Atom& atom, bool stereo_marks) {
   if (atom.element == 1 || (atom.flags & kWrittenAromatic) != 0) return kElement;
-  if (stereo_marks && atom.hydrogens != 0) return kElement;
+  if (stereo_marks && atom.hydrogens == 1) return kElement;
   if (atom.twice_valence <= 2 * permitted_valence(atom.element, atom.charge)) return kNative;
   return is_metal(atom.element) ? kRefused : kValence;
 }

@@ -186,12 +186,12 @@ def test_what_is_native_and_what_is_not():
         "C[C@H](F)Cl",
         "F/C=C/F",
         "[2H]C",
+        "[Na]Cl",
         "C12C3C4C1C5C2C3C45",
     ]
     left = [
         "*C",
         "[H][H]",
-        "[Na]Cl",
         "C->[Fe]",
         "C$C",
         "[60C]",
