@@ -138,7 +138,7 @@ def test_devices_that_are_not_there():
 
 
 @pytest.mark.parametrize("name, column", [("tox21.csv.gz", "smiles"), ("sider.csv.gz", "smiles")])
-def test_a_data_set(backend, data_dir, name, column):
+def test_a_data_set(data_dir, backend, name, column):
     with gzip.open(data_dir / name, "rt") as file:
         smiles = [row[column] for row in csv.DictReader(file)][::20]
     for radius in (2, 3):
