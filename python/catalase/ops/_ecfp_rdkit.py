@@ -1,4 +1,4 @@
-"""What RDKit does for `catalase.ops.ecfp`: the molecules that the native reader leaves, and the reasons of refusals."""
+"""What RDKit does for `catalase.ops.ecfp`: the molecules that the native reader leaves."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._report import Failure
+from ._ecfp_reasons import clean_smiles, valence_reason, why
 
 CHUNK = 10_000  # molecules held as RDKit objects at a time
 REFUSED = 9  # status of cpp/fingerprint/molecule.h
@@ -50,49 +51,27 @@ def fill_by_rdkit(
         molecules: list[Any] = []
         kept: list[int] = []
         for i in left[start : start + CHUNK].tolist():
-            position = i if places is None else int(places[i])
+            item, position = smiles[i], i if places is None else int(places[i])
             refused = status[i] == REFUSED
-            molecule, reason = (None, _valence_reason(smiles[i])) if refused else read_molecule(smiles[i])
+            has_row = refused and partial
+            molecule, reason = (None, valence_reason(item)) if refused else read_molecule(item)
             if reason:
-                failure = Failure(position, _text(smiles[i]), reason)
-                if refused and partial:  # its row is there
-                    n_partial += 1
-                    failures.append(failure)
-                    continue
-                if molecule is None and partial:
-                    molecule = partial_molecule(smiles[i])
-                    n_partial += molecule is not None
-                if molecule is None and errors == "raise":
-                    raise _refusal(smiles[i], failure, total)
+                failure = Failure(position, _text(item), reason)
+                if partial and not refused:
+                    molecule = partial_molecule(item)
+                n_partial += has_row or molecule is not None
+                if not has_row and molecule is None and errors == "raise":
+                    raise _refusal(item, failure, total)
                 failures.append(failure)
-            if molecule is None:
-                failed.append(position)
-            else:
+            if molecule is not None:
                 kept.append(i)
                 molecules.append(molecule)
+            elif not has_row:
+                failed.append(position)
         if molecules:
             bits = _bits(generator, molecules, settings)
             rows[kept] = np.unpackbits(bits, axis=1, bitorder="little") if settings.output == "dense" else bits
     return failures, failed, n_partial
-
-
-def clean_smiles(text: str) -> tuple[str, str]:
-    """Return the stripped SMILES and an empty reason, or the reason why the text is refused before chemistry."""
-    stripped = text.strip(" \t\n\r\x0b\x0c")
-    if stripped.isascii() and stripped.isprintable() and " " not in stripped:
-        return stripped, ""
-    for i, character in enumerate(stripped):
-        if character in " \t":
-            return (
-                stripped,
-                f"something follows the SMILES at position {i}: {stripped[i:].strip()[:40]!r}; pass it apart",
-            )
-        if not "!" <= character <= "~":
-            return (
-                stripped,
-                f"character {character!r} (U+{ord(character):04X}) at position {i} does not belong in a SMILES",
-            )
-    return stripped, ""
 
 
 def read_molecule(item: Any) -> tuple[Any, str]:
@@ -108,7 +87,7 @@ def read_molecule(item: Any) -> tuple[Any, str]:
         return None, reason
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(text)
-    return (molecule, "") if molecule is not None else (None, _why(text))
+    return (molecule, "") if molecule is not None else (None, why(text))
 
 
 def partial_molecule(item: Any) -> Any:
@@ -152,34 +131,6 @@ def _molecule_class() -> type:
     from rdkit import Chem
 
     return Chem.Mol
-
-
-def _why(text: str) -> str:
-    """RDKit's reason for refusing a SMILES, in one line."""
-    from rdkit import Chem, rdBase
-
-    with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(text, sanitize=False)
-        if molecule is not None:
-            problems = [problem.Message() for problem in Chem.DetectChemistryProblems(molecule)]
-            return _joined(problems[:2], len(problems)) or "RDKit cannot sanitize it"
-    return "not a valid SMILES (unknown atom, or unclosed ring, branch or bracket)"
-
-
-def _valence_reason(text: str) -> str:
-    """The same for a molecule whose status is _REFUSED, without asking RDKit."""
-    from .. import _core
-
-    found = _core.valence_problems(text.strip(" \t\n\r\x0b\x0c"))
-    if found is None:
-        raise AssertionError(f"{text!r} was refused for a valence that is not found again")
-    first, count = found
-    return _joined([f"Explicit valence for atom # {a} {s}, {v}, is greater than permitted" for a, s, v in first], count)
-
-
-def _joined(first: list[str], count: int) -> str:
-    """The first two problems of a molecule, and how many there are beyond."""
-    return "; ".join(first + ([f"and {count - 2} problems more"] if count > 2 else []))
 
 
 def _refusal(item: Any, failure: Failure, total: int) -> Exception:

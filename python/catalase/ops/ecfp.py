@@ -78,9 +78,10 @@ def ecfp(
     Notes
     -----
     Deterministic: threads never change a bit. Text is read by native code, without Python's lock, some 80 times as fast as
-    by RDKit, in time linear in their size. RDKit reads what is not proven to come out equal: wildcards, metals with bonds, rare
-    valences, charges and isotopes, some cages, more than 333 atoms with ``features=True``, stereo marks with
-    ``chirality=True``; it is imported only then. ``radius`` above 6 is slower.
+    by RDKit, in time linear in their size. RDKit reads what is not proven to come out equal: wildcards, dative bonds and
+    what RDKit makes one, rare valences and isotopes, some cages, more than 333 atoms with ``features=True``, stereo marks
+    with ``chirality=True``; it is imported only then. A metal that binds more than RDKit permits is refused in
+    its words. ``radius`` above 6 is slower.
     `Mol` objects are taken as they are, edited or partly sanitized, if rings and valences are known. The native code reads
     ``Mol.ToBinary``, which holds Python's lock, and leaves to RDKit query atoms and bonds, dative and other rare bonds,
     residues, substance and stereo groups, more than 255 atoms or bonds, ``radius`` above 6, ``chirality=True``, RDKit
