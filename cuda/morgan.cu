@@ -79,16 +79,16 @@ struct Graphs {
   __device__ __forceinline__ i64 ends(i64 m) const { return first_end[first_atom[m + 1]] - first_end[first_atom[m]]; }
 };
 
-struct Row {
+struct OutputRow {
   i64 size, output;
   u8* data;
 };
 
 // Among the lanes for which something holds: the number of this one, and how many there are.
-struct Place {
+struct Ballot {
   i32 mine, all;
 };
-__device__ __forceinline__ Place place_among(bool holds, i32 lane) {
+__device__ __forceinline__ Ballot ballot_of(bool holds, i32 lane) {
   const u32 votes = __ballot_sync(0xffffffffu, holds);
   return {__popc(votes & ((1u << lane) - 1u)), __popc(votes)};
 }
@@ -163,9 +163,9 @@ __device__ __forceinline__ i32 first_round(W& w, i32 n, i32 lane) {
       const i32 other = static_cast<i32>(w.end[w.first[a]] & 255u);
       keep = w.degree(other) > 1 || next[a] < next[other] || (next[a] == next[other] && a < other);
     }
-    const Place place = place_among(keep, lane);
-    if (keep) w.feature[count + place.mine] = next[a];
-    count += place.all;
+    const Ballot votes = ballot_of(keep, lane);
+    if (keep) w.feature[count + votes.mine] = next[a];
+    count += votes.all;
   }
   __syncwarp(0xffffffffu);
   return count;
@@ -207,13 +207,13 @@ __device__ __forceinline__ i32 later_round(W& w, i32 n, i32 lane, i32 round, i32
   for (i32 base = 0; base < n; base += 32) {
     const i32 a = base + lane;
     const bool keep = a < n && w.alive[before][a] != 0 && is_new(w, a, n, seen, n_seen, round);
-    const Place place = place_among(keep, lane);
+    const Ballot votes = ballot_of(keep, lane);
     if (a < n) w.alive[now][a] = keep;
     if (keep) {
-      w.feature[count + added + place.mine] = w.value[1 - now][a];
-      seen[n_seen + added + place.mine] = w.reach[now][a];
+      w.feature[count + added + votes.mine] = w.value[1 - now][a];
+      seen[n_seen + added + votes.mine] = w.reach[now][a];
     }
-    added += place.all;
+    added += votes.all;
   }
   __syncwarp(0xffffffffu);
   return count + added;
@@ -225,7 +225,7 @@ __device__ __forceinline__ void clear(u8* data, i64 bytes, i32 lane) {
   for (i64 i = lane; i < bytes / static_cast<i64>(sizeof(T)); i += 32) to[i] = T{};
 }
 
-__device__ __forceinline__ void write_row(const Row& row, u32* feature, i32 count, i32 lane) {
+__device__ __forceinline__ void write_row(const OutputRow& row, u32* feature, i32 count, i32 lane) {
   const i64 bytes = row.output == kPacked ? row.size / 8 : 4 * row.size;
   if (bytes % 16 == 0) {  // then every row begins at a multiple of 16
     clear<uint4>(row.data, bytes, lane);
@@ -257,7 +257,7 @@ __device__ __forceinline__ void write_row(const Row& row, u32* feature, i32 coun
 
 // One warp.
 template <class W>
-__device__ __forceinline__ void hash_molecule(const Graphs& g, i64 molecule, i64 radius, const Row& row, W& w,
+__device__ __forceinline__ void hash_molecule(const Graphs& g, i64 molecule, i64 radius, const OutputRow& row, W& w,
                                               typename W::Set* seen) {
   const i32 lane = static_cast<i32>(threadIdx.x) % 32, n = static_cast<i32>(g.atoms(molecule));
   load(g, molecule, n, lane, w);
@@ -290,7 +290,7 @@ extern "C" __global__ void __launch_bounds__(128)
   const Graphs g{first_atom, first_end, value, end};
   if (molecule >= molecules || g.atoms(molecule) > 64 || g.ends(molecule) > 128) return;  // whole warps
   const i64 bytes = output == kPacked ? size / 8 : 4 * size;
-  hash_molecule(g, molecule, radius, Row{size, output, rows + molecule * bytes}, work[warp], seen[warp]);
+  hash_molecule(g, molecule, radius, OutputRow{size, output, rows + molecule * bytes}, work[warp], seen[warp]);
 }
 
 // Rows of the molecules that `which` names, of up to 255 atoms and bonds; one warp a block. seen: four words for each
@@ -303,6 +303,6 @@ extern "C" __global__ void __launch_bounds__(32)
   const i64 bytes = output == kPacked ? size / 8 : 4 * size;
   auto* own = reinterpret_cast<Bonds<4>*>(seen) + static_cast<i64>(blockIdx.x) * 256 * (radius - 1);
   for (i64 i = blockIdx.x; i < count; i += gridDim.x) {
-    hash_molecule(g, which[i], radius, Row{size, output, rows + which[i] * bytes}, work, own);
+    hash_molecule(g, which[i], radius, OutputRow{size, output, rows + which[i] * bytes}, work, own);
   }
 }
