@@ -16,7 +16,15 @@ from catalase._cuda import ecfp as device
 from catalase.ops.ecfp import fingerprints
 from tests.ops.test_ecfp_native import AWKWARD, MOLECULES, REFUSED, large, mutated, rdkit_rows
 
-FEW = [*AWKWARD[:12], *AWKWARD[60:120:4], *MOLECULES[:8], "FS(F)(F)(F)(F)F", "C[N+](C)(C)C.[O-]Cl(=O)(=O)=O"]
+FEW = [
+    *AWKWARD[:12],
+    *AWKWARD[60:120:4],
+    *MOLECULES[:8],
+    "FS(F)(F)(F)(F)F",
+    "Cl[U](F)(F)(O)(N)(C)(CC)CCC",
+    "C[Re](F)(Cl)(O)(N)(S)CC",
+    "C[N+](C)(C)C.[O-]Cl(=O)(=O)=O",
+]
 # One word of atoms and of bonds and just more; several words; the most that a graph holds, and more, which the CPU hashes.
 SIZES = [
     "C" * 60, "C" * 64, "C" * 65, "C1" + "C" * 62 + "C1", "C1" + "C" * 63 + "C1", "C" * 200, "C" * 254, "C" * 255, "C" * 256, "CC(C)" * 50, "C1CC1" * 12, "C1CC1" * 22, "C1CC1" * 70,
@@ -57,7 +65,7 @@ def test_rdkits_bits(backend):
 @pytest.mark.parametrize("output", ["packed", "dense", "counts"])
 @pytest.mark.parametrize("size", [8, 40, 512, 1000, 2048, 4096])
 def test_sizes_of_the_row(backend, size, output):
-    assert_equal_to_the_cpu(backend, FEW, size=size, output=output, radius=3)
+    assert_equal_to_the_cpu(backend, FEW, size=size, output=output, radius=3)  # of up to eight neighbours
 
 
 @pytest.mark.parametrize("options", [{"features": True}, {"use_bond_types": False}, {"chirality": True}], ids=str)
