@@ -30,10 +30,13 @@ __device__ __forceinline__ void philox(u64 seed, u64 counter, u32 layer, u32 ste
 
 using namespace catalase;
 
-// y may be x; kept, where given, gets 1 or 0 for each element. seed: its 64 bits.
+// y may be x; kept, where given, gets 1 or 0 for each element. seed: its 64 bits. later, where given, is added to the
+// step: a launch that is replayed as part of a graph finds there how many steps have been made since.
 extern "C" __global__ void __launch_bounds__(256)
-    dropout_f32(i64 seed, i64 layer, i64 step, i64 threshold, float scale, const float* x, float* y, u8* kept, i64 n) {
+    dropout_f32(i64 seed, i64 layer, i64 step, const i64* later, i64 threshold, float scale, const float* x, float* y,
+                u8* kept, i64 n) {
   const i64 counters = (n + 63) / 64 * 16;
+  if (later != nullptr) step += *later;
   for (i64 c = global_thread(); c < counters; c += global_threads()) {
     u32 words[4];
     philox(static_cast<u64>(seed), static_cast<u64>(c), static_cast<u32>(layer), static_cast<u32>(step), words);

@@ -135,3 +135,21 @@ extern "C" __global__ void __launch_bounds__(256)
     dx[i] = scale[c] * fmaf(-centered, slope[c], g - dy_mean[c]);
   }
 }
+
+// running = keep running + share batch, the batch's variance times unbias; nothing where a value of the batch is not
+// finite. One block.
+extern "C" __global__ void __launch_bounds__(256)
+    follow_f32(float* running_mean, float* running_var, const float* mean, const float* var, float keep, float share,
+               float unbias, i64 channels) {
+  __shared__ i32 wrong;
+  if (threadIdx.x == 0) wrong = 0;
+  __syncthreads();
+  for (i64 c = threadIdx.x; c < channels; c += blockDim.x)
+    if (mean[c] - mean[c] != 0.0f || var[c] - var[c] != 0.0f) wrong = 1;
+  __syncthreads();
+  if (wrong != 0) return;
+  for (i64 c = threadIdx.x; c < channels; c += blockDim.x) {
+    running_mean[c] = keep * running_mean[c] + share * mean[c];
+    running_var[c] = keep * running_var[c] + share * (var[c] * unbias);
+  }
+}

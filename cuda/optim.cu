@@ -78,11 +78,21 @@ __device__ __forceinline__ void step_all(const Numbers& a, float* param, const f
 
 using namespace catalase;
 
-// The rules' numbers are those of cpp/optim/optim.h; 5 is momentum after Nesterov.
+// The rules' numbers are those of cpp/optim/optim.h; 5 is momentum after Nesterov. A launch that is replayed as part of
+// a graph finds the numbers that change from step to step in rates (lr, keep, step_size, root_scale; a keep of 1
+// stays), and does nothing where the loss that guards it is not finite.
 extern "C" __global__ void __launch_bounds__(256)
-    optim_step_f32(i64 rule, float* param, const float* grad, float* first, float* second, float lr, float l1, float l2,
-                   float keep, float beta1, float beta2, float eps, float step_size, float root_scale, i64 n) {
-  const Numbers a{lr, l1, l2, keep, beta1, beta2, eps, step_size, root_scale};
+    optim_step_f32(i64 rule, float* param, const float* grad, float* first, float* second, const float* rates,
+                   const float* guard, float lr, float l1, float l2, float keep, float beta1, float beta2, float eps,
+                   float step_size, float root_scale, i64 n) {
+  Numbers a{lr, l1, l2, keep, beta1, beta2, eps, step_size, root_scale};
+  if (guard != nullptr && !(*guard - *guard == 0.0f)) return;
+  if (rates != nullptr) {
+    a.lr = rates[0];
+    a.keep = keep == 1.0f ? 1.0f : rates[1];
+    a.step_size = rates[2];
+    a.root_scale = rates[3];
+  }
   switch (rule) {
     case 0:
       return step_all<Sgd>(a, param, grad, first, second, n);

@@ -1,4 +1,6 @@
-"""One fixture for every test of device code: the pretended device ("host"), and a real one ("cuda") where there is."""
+"""One fixture for every test of an array function: the pretended device ("host"), a real one ("cuda") where there is, and,
+in files marked ``everywhere``, the CPU ("cpu"), for all but the tests marked ``on_a_device``. It asserts that what was asked
+for ran."""
 
 from __future__ import annotations
 
@@ -25,10 +27,12 @@ class Backend:
     name: str
     runtime: Any
     array: Callable[[np.ndarray[Any, Any]], Any]
+    results: int = 0  # looked at
 
     def get(self, x: Any) -> np.ndarray[Any, Any]:
-        assert not isinstance(x, np.ndarray), "the result must be on the device"
-        return self.runtime.to_host(x)
+        assert isinstance(x, np.ndarray) == (self.name == "cpu"), f"the result is not on {self.name}"
+        self.results += 1
+        return x if self.name == "cpu" else self.runtime.to_host(x)
 
     def poisoned(self, shape: Any, dtype: Any = np.float32) -> Any:
         """An array that an operation must write wholly."""
@@ -59,9 +63,26 @@ def host_runtime(host_program: Callable[[list[Path]], Path]) -> Iterator[HostRun
     runtime.close()
 
 
-@pytest.fixture(params=["host", pytest.param("cuda", marks=pytest.mark.cuda)])
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "everywhere: runs on the CPU too, where a test takes the fixture backend")
+    config.addinivalue_line("markers", "on_a_device: is about what only a device does")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "backend" in metafunc.fixturenames:
+        marks = {mark.name for mark in metafunc.definition.iter_markers()}
+        cpu = ["cpu"] if "everywhere" in marks and "on_a_device" not in marks else []
+        metafunc.parametrize("backend", [*cpu, "host", pytest.param("cuda", marks=pytest.mark.cuda)], indirect=True)
+
+
+@pytest.fixture
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """Runs a test on each backend, and makes sure that kernels of that backend ran."""
+    if request.param == "cpu":
+        made = Backend("cpu", None, np.array)
+        yield made
+        assert made.results > 0, "the test looked at no result"
+        return
     if request.param == "host":
         runtime = request.getfixturevalue("host_runtime")
         made = Backend("host", runtime, runtime.array)

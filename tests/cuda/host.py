@@ -10,6 +10,7 @@ import contextlib
 import struct
 import subprocess
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -56,6 +57,9 @@ class HostArray:
     def __array__(self, *args: Any, **kwargs: Any) -> None:
         raise TypeError("a HostArray is no NumPy array; use get()")
 
+    def __deepcopy__(self, memo: Any) -> HostArray:
+        return self._buffer.runtime.array(self.get())
+
     def __getitem__(self, index: Any) -> HostArray:
         view = self._layout[index]
         assert view.size == 0 or np.may_share_memory(view, self._layout)
@@ -63,6 +67,9 @@ class HostArray:
 
     def __setitem__(self, index: Any, x: HostArray) -> None:
         """As CuPy's: copies values of the device, into a view."""
+        if self._buffer.runtime.recorded is not None:
+            self._buffer.runtime.recorded.append(lambda: self.__setitem__(index, x))
+            return
         target = self[index]
         everything = self._buffer.runtime.ask(
             b"R" + struct.pack("QQ", self._buffer.pointer, self._buffer.size), self._buffer.size
@@ -77,6 +84,9 @@ class HostArray:
         assert self.flags.c_contiguous
         return HostArray(self._buffer, self._layout.reshape(*shape))
 
+    def transpose(self, *axes: Any) -> HostArray:
+        return HostArray(self._buffer, self._layout.transpose(*axes))
+
     def swapaxes(self, a: int, b: int) -> HostArray:
         return HostArray(self._buffer, self._layout.swapaxes(a, b))
 
@@ -88,6 +98,7 @@ class HostArray:
         return self._buffer.pointer + self._layout.ctypes.data - base.ctypes.data if self.size else self._buffer.pointer
 
     def get(self) -> np.ndarray[Any, Any]:
+        self._buffer.runtime.refuse_while_capturing("reads an array of the device")
         data = self._buffer.runtime.ask(
             b"R" + struct.pack("QQ", self._buffer.pointer, self._buffer.size), self._buffer.size
         )
@@ -109,6 +120,7 @@ class HostRuntime:
             [str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=options
         )
         self.launches, self.kernels, self.schedule = 0, set[str](), None
+        self.recorded: list[Callable[[], None]] | None = None  # what runs later, while a step is captured
 
     def close(self) -> None:
         with contextlib.suppress(BrokenPipeError):  # what an ended process was still to be told
@@ -132,6 +144,7 @@ class HostRuntime:
 
     def array(self, x: np.ndarray[Any, Any]) -> HostArray:
         """A copy on the device, contiguous."""
+        self.refuse_while_capturing("copies an array of the host to the device")
         made = self.empty(x.shape, x.dtype)
         data = np.ascontiguousarray(x).tobytes()
         self.tell(b"W" + struct.pack("QQ", made._buffer.pointer, len(data)) + data)
@@ -143,7 +156,11 @@ class HostRuntime:
         return HostArray(_Buffer(self, layout.nbytes), layout)
 
     def contiguous(self, x: HostArray) -> HostArray:
-        return x if x.flags.c_contiguous else self.array(x.get())
+        if x.flags.c_contiguous or self.recorded is None:
+            return x if x.flags.c_contiguous else self.array(x.get())
+        made = self.empty(x.shape, x.dtype)
+        made[...] = x
+        return made
 
     def may_share(self, x: HostArray, y: HostArray) -> bool:
         return x._buffer is y._buffer and np.may_share_memory(x._layout, y._layout)
@@ -151,7 +168,33 @@ class HostRuntime:
     def to_host(self, x: HostArray) -> np.ndarray[Any, Any]:
         return x.get()
 
+    def refuse_while_capturing(self, what: str) -> None:
+        if self.recorded is not None:
+            raise RuntimeError(f"graph: the step {what}, which a captured step cannot; train with graph=False")
+
+    @contextlib.contextmanager
+    def capturing_stream(self) -> Iterator[None]:
+        yield
+
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+        """As a CUDA graph: nothing runs, arguments are kept as they are now, and so is the memory they name."""
+        self.recorded = []
+        try:
+            work()
+            recorded = self.recorded
+        finally:
+            self.recorded = None
+
+        def replay() -> None:
+            for action in recorded:
+                action()
+
+        return replay
+
     def launch(self, kernel: str, grid: Any, block: Any, shared_bytes: int, args: tuple[Any, ...]) -> None:
+        if self.recorded is not None:
+            self.recorded.append(lambda: self.launch(kernel, grid, block, shared_bytes, args))
+            return
         name = kernel.partition(".")[2]
         schedule = self.launches % 3 + (self.launches // 3 if self.launches % 3 == 2 else 0)
         schedule = schedule if self.schedule is None else self.schedule

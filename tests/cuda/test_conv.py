@@ -10,6 +10,8 @@ from catalase._cuda import conv as device
 from tests.cuda.agreement import same_as_cpu
 from tests.ops.test_conv import BACKWARD, CASES, FORWARD
 
+pytestmark = pytest.mark.everywhere
+
 TRANSPOSED = {1: ct.ops.conv_transpose1d, 2: ct.ops.conv_transpose2d, 3: ct.ops.conv_transpose3d}
 TRANSPOSED_BACKWARD = {
     1: ct.ops.conv_transpose1d_backward, 2: ct.ops.conv_transpose2d_backward, 3: ct.ops.conv_transpose3d_backward,
@@ -104,6 +106,7 @@ def test_the_weight_gradient_of_many_pixels_is_summed_in_parts(backend, rng, mon
     assert np.array_equal(backend.get(dw), backend.get(whole))
 
 
+@pytest.mark.on_a_device
 def test_errors(backend, monkeypatch):
     x, w = backend.array(np.ones((1, 5, 5, 3), np.float32)), backend.array(np.ones((3, 3, 3, 2), np.float32))
     with pytest.raises(ValueError, match="x has 3 channels but w takes 2"):

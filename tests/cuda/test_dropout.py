@@ -8,6 +8,8 @@ import pytest
 import catalase as ct
 from tests.reference.philox import word
 
+pytestmark = pytest.mark.everywhere
+
 KEY = {"seed": 2**63 + 12345, "layer": 3, "step": 2**32 - 1}
 
 
@@ -25,6 +27,7 @@ def test_the_mask_is_the_cpus(backend, rng, size, rate):
         assert np.array_equal(dx, ct.ops.dropout_backward(dy, rate, **KEY))
 
 
+@pytest.mark.on_a_device
 def test_shapes_and_errors(backend):
     x = backend.array(np.ones((6, 4), np.float32))
     assert np.array_equal(

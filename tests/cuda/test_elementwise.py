@@ -9,6 +9,8 @@ import catalase as ct
 from catalase import _core
 from tests.reference.matmul import ACTIVATIONS
 
+pytestmark = pytest.mark.everywhere
+
 REFERENCES = {
     **{name: ACTIVATIONS[name] for name in ("relu", "tanh", "sigmoid", "softplus")},
     "exp": np.exp,
@@ -70,6 +72,7 @@ def test_layouts_and_outputs(backend, rng):
     assert ct.ops.relu(backend.array(np.empty((0, 3), np.float32))).shape == (0, 3)
 
 
+@pytest.mark.on_a_device
 def test_errors(backend):
     x = backend.array(np.ones(3, np.float32))
     with pytest.raises(ValueError, match=r"relu: out must be float32 of shape \(3,\)"):

@@ -10,6 +10,8 @@ from catalase._cuda.linear import GatheredBatch
 from tests.cuda.agreement import same_as_cpu
 from tests.reference import matmul as reference
 
+pytestmark = pytest.mark.everywhere
+
 SHAPES = [(1, 8, 1), (3, 40, 129), (2, 1032, 5), (5, 5000, 3), (1030, 16, 2)]
 
 
@@ -44,6 +46,7 @@ def test_dense(backend, rng, activation, bias):
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("kind", ["bits", "floats"])
+@pytest.mark.on_a_device
 def test_gathered(backend, rng, shape, kind):
     rows, features, outputs = shape
     bits, dense = batch(rng, rows, features)
@@ -71,6 +74,7 @@ def test_a_row_alone_gives_the_bits_it_has_in_a_batch(backend, rng):
     assert same_as_cpu(backend.get(ct.ops.linear(backend.array(dense), w, b)), whole)
 
 
+@pytest.mark.on_a_device
 def test_as_sparse_counts(backend, rng):
     _, dense = batch(rng, 10, 1000)
     found = ct.ops.as_sparse(backend.array(dense))
@@ -100,6 +104,7 @@ def test_gradients(backend, rng, activation, kind):
         assert (a is None and e is None) or same_as_cpu(backend.get(a), e)
 
 
+@pytest.mark.on_a_device
 def test_empty_and_errors(backend, rng):
     w, b = map(backend.array, layer(rng, 16, 3))
     assert ct.ops.linear(backend.array(np.empty((0, 16), np.float32)), w, b).shape == (0, 3)
@@ -118,6 +123,7 @@ def test_empty_and_errors(backend, rng):
     ct.ops.linear(x, w, b)
 
 
+@pytest.mark.on_a_device
 def test_a_gradient_to_come_is_checked_when_it_comes(backend, rng):
     x, dz = (backend.array(rng.standard_normal((n, 3)).astype(np.float32)) for n in (5, 4))
     with pytest.raises(ValueError, match="equally many rows"):

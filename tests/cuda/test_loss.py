@@ -9,6 +9,8 @@ import catalase as ct
 from tests.cuda.agreement import same_as_cpu
 from tests.reference import losses as reference
 
+pytestmark = pytest.mark.everywhere
+
 SHAPES = [(1, 1), (1, 2), (7, 2), (129, 2), (33, 10), (5, 100), (3, 4, 2), (40, 12, 2)]
 
 
@@ -56,6 +58,7 @@ def test_elementwise_losses(backend, rng, name, shape):
     assert same_as_cpu(backend.get(forward(backend.array(x), backend.array(x))), forward(x, x))
 
 
+@pytest.mark.on_a_device
 def test_missing_labels_never_count_and_wrong_ones_show(backend):
     x = backend.array(np.zeros((3, 2), np.float32))
     labels, w = backend.array(np.array([0, -1, 7])), backend.array(np.array([1, 0, 0], np.float32))
@@ -73,6 +76,7 @@ def test_extremes_and_nan(backend):
     assert same_as_cpu(y, ct.ops.softmax(x)) and np.isnan(y[2]).all() and np.isfinite(y[[0, 1, 3]]).all()
 
 
+@pytest.mark.on_a_device
 def test_errors(backend):
     x = backend.array(np.zeros((3, 2), np.float32))
     with pytest.raises(ValueError, match="class numbers must be int64 of shape"):

@@ -13,6 +13,8 @@ from catalase._cuda import matmul as device
 from tests.cuda.agreement import same_as_cpu
 from tests.reference import matmul as reference
 
+pytestmark = pytest.mark.everywhere
+
 SHAPES = [
     (0, 3, 4), (3, 0, 4), (3, 4, 0), (1, 1, 1), (1, 7, 1), (5, 1, 3), (31, 33, 32), (33, 31, 65), (2, 64, 63), (7, 8, 129),
 ]  # fmt: skip
@@ -41,6 +43,7 @@ def test_agrees_with_float64_and_with_the_cpu(backend, rng, shape):
 @pytest.mark.parametrize("tile", [32, 64, 128])
 @pytest.mark.parametrize("transpose_a", [False, True])
 @pytest.mark.parametrize("transpose_b", [False, True])
+@pytest.mark.on_a_device
 def test_every_tile_reads_every_layout(backend, rng, tile, transpose_a, transpose_b):
     m, k, n = 131, 37, 133
     a, b = pair(rng, m, k, n)
@@ -52,6 +55,7 @@ def test_every_tile_reads_every_layout(backend, rng, tile, transpose_a, transpos
 
 
 @pytest.mark.parametrize("schedule", [0, 1, 99])
+@pytest.mark.on_a_device
 def test_no_schedule_changes_a_bit(backend, rng, schedule):
     a, b = pair(rng, 70, 41, 67)
     if backend.name == "host":
@@ -80,6 +84,7 @@ def test_random_shapes(backend, m, k, n, seed):
 
 @pytest.mark.parametrize("k", [4096, 4097, 12_300])
 @pytest.mark.parametrize("room", [2**28, 1])
+@pytest.mark.on_a_device
 def test_long_chains_are_cut_as_on_the_cpu(backend, rng, monkeypatch, k, room):
     monkeypatch.setattr(device, "_SCRATCH_BYTES", room)  # 1: two parts at a time, whatever their number
     a, b = pair(rng, 3, k, 5)
@@ -96,6 +101,7 @@ def test_long_chains_are_cut_as_on_the_cpu(backend, rng, monkeypatch, k, room):
 
 @pytest.mark.parametrize("k", [0, 9, 5000])
 @pytest.mark.parametrize("activation", ["identity", "relu", "tanh", "sigmoid", "softplus"])
+@pytest.mark.on_a_device
 def test_the_epilogue(backend, rng, k, activation):
     a, b = pair(rng, 33, k, 7)
     bias, add, keep = (rng.standard_normal(s).astype(np.float32) for s in ((7,), (33, 7), (33, 7)))
@@ -146,6 +152,7 @@ def test_nan_and_infinity_stay_in_their_row(backend, rng):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (129, 3), (5000, 40), (8200, 2), (0, 5)], ids=str)
+@pytest.mark.on_a_device
 def test_column_sums(backend, rng, shape):
     x = rng.standard_normal(shape).astype(np.float32)
     out = backend.poisoned(shape[1])
@@ -157,6 +164,7 @@ def test_column_sums(backend, rng, shape):
     assert np.all(np.abs(backend.get(out) - x.astype(np.float64).sum(0)) <= bound)
 
 
+@pytest.mark.on_a_device
 def test_errors(backend):
     ones = np.ones((3, 4), np.float32)
     a = backend.array(ones)

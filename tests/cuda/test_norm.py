@@ -9,6 +9,8 @@ import catalase as ct
 from tests.cuda.agreement import same_as_cpu
 from tests.reference import norm as reference
 
+pytestmark = pytest.mark.everywhere
+
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (63, 5), (64, 33), (65, 2), (211, 7), (2, 9, 8, 3)], ids=str)
 @pytest.mark.parametrize("relu", [False, True])
@@ -34,6 +36,7 @@ def test_agrees_with_float64_and_with_the_cpu(backend, rng, shape, relu, inferen
     assert none is None and np.array_equal(backend.get(dgamma), backend.get(found[1]))
 
 
+@pytest.mark.on_a_device
 def test_errors(backend):
     x, one = backend.array(np.ones((3, 2), np.float32)), backend.array(np.ones(2, np.float32))
     with pytest.raises(ValueError, match=r"gamma must have shape \(2,\)"):

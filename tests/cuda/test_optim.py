@@ -10,6 +10,8 @@ from catalase import ops
 from tests.cuda.agreement import same_as_cpu
 from tests.ops.test_optim import RULES, away_from_zero
 
+pytestmark = pytest.mark.everywhere
+
 
 @pytest.mark.parametrize("name", list(RULES))
 @pytest.mark.parametrize("penalty", [{}, {"l1": 0.01}, {"l2": 0.02, "decay": 0.1}], ids=str)
@@ -45,6 +47,7 @@ def test_a_gradient_to_come(backend, rng):
     assert same_as_cpu(backend.get(on), p)
 
 
+@pytest.mark.on_a_device
 def test_errors(backend):
     p = backend.array(np.ones(3, np.float32))
     with pytest.raises(ValueError, match="grad must be like param"):

@@ -12,6 +12,8 @@ from tests.cuda.agreement import same_as_cpu
 from tests.ops.test_pool import configurations, functions
 from tests.reference import pool as reference
 
+pytestmark = pytest.mark.everywhere
+
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(config=configurations(), seed=st.integers(0, 2**32 - 1))
@@ -54,6 +56,7 @@ def test_upsampling(backend, rng, shape, factor):
     )
 
 
+@pytest.mark.on_a_device
 def test_errors(backend):
     x = backend.array(np.ones((1, 4, 4, 2), np.float32))
     with pytest.raises(ValueError, match="x must have 3 axes"):

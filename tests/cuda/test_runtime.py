@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
@@ -96,6 +97,54 @@ def test_an_array_of_another_device_is_refused(runtime):
         ValueError, match=r"an array is on device 1, the current one is 0; use `with cupy\.cuda\.Device\(1\)"
     ):
         runtime.launch("loss.softmax_f32", (1,), (1,), 0, (FakeArray(1, device=1),))
+
+
+class FakeStream:
+    def __init__(self, said, non_blocking=False):
+        self.said, self.name = said, "own" if non_blocking else "default"
+
+    def __enter__(self):
+        self.said.append("enter")
+        return self
+
+    def __exit__(self, *_):
+        self.said.append("leave")
+
+    def __getattr__(self, name):
+        def call():
+            self.said.append(f"{name} {self.name}")
+            return SimpleNamespace(launch=lambda stream: self.said.append(f"launch {stream.name}"))
+
+        return call
+
+
+def test_a_step_is_captured_on_a_stream_and_from_a_pool_of_its_own(runtime):
+    said, stream = [], None
+
+    def current():
+        return stream or FakeStream(said)
+
+    @contextmanager
+    def using(malloc):
+        said.append(malloc)
+        yield
+        said.append("pool left")
+
+    cuda = runtime._cupy.cuda
+    cuda.get_current_stream, cuda.using_allocator = current, using
+    cuda.Stream = lambda non_blocking: FakeStream(said, non_blocking)
+    cuda.MemoryPool = lambda: SimpleNamespace(malloc="pool")
+    with runtime.capturing_stream():
+        stream = FakeStream(said, True)
+        replay = runtime.capture(lambda: said.append("work"))
+        replay()
+        with pytest.raises(RuntimeError, match="reads an array of the device"):
+            runtime.capture(lambda: runtime.to_host(None))
+        assert not runtime._capturing
+    assert said == [
+        "synchronize default", "enter", "pool", "begin_capture own", "work", "end_capture own", "pool left", "launch own",
+        "pool", "begin_capture own", "end_capture own", "synchronize own", "leave",
+    ]  # fmt: skip
 
 
 def test_out_of_memory_says_what_was_asked_for_and_what_is_free(runtime):

@@ -9,6 +9,8 @@ import catalase as ct
 from catalase._cuda import tanimoto as device
 from tests.reference import tanimoto as reference
 
+pytestmark = pytest.mark.everywhere
+
 
 @pytest.mark.parametrize("width", [1, 3, 63, 64, 65, 128])
 @pytest.mark.parametrize("rows", [(1, 1), (3, 65), (64, 63), (70, 5)], ids=str)
@@ -50,6 +52,7 @@ def test_no_targets_and_no_queries(backend):
     assert ct.ops.tanimoto_topk(none, a, 3)[0].shape == (0, 3)
 
 
+@pytest.mark.on_a_device
 def test_empty_and_errors(backend):
     a = backend.array(np.zeros((2, 8), np.uint8))
     assert ct.ops.tanimoto(a, backend.array(np.zeros((0, 8), np.uint8))).shape == (2, 0)

@@ -313,3 +313,13 @@ def test_weights_used_twice_get_both_gradients():
         nn.losses.L2Loss()(shared(ct.Tensor(each)), y).backward()
         parts.append(shared.w.grad.copy())
     assert np.allclose(both, parts[0] + parts[1], atol=1e-6)
+
+
+def test_many_rows_of_packed_bits_go_through_a_net_in_blocks(rng):
+    net = ct.nn.Sequential(ct.nn.Linear(16, 4, "tanh", rng=0), ct.nn.ReLU()).eval()
+    bits = rng.integers(0, 256, (2100, 2), dtype=np.uint8)
+    with ct.no_grad():
+        whole = net(bits).numpy()
+        assert np.array_equal(whole[2050:], net(bits[2050:]).numpy())
+        dense = np.unpackbits(bits, axis=1, bitorder="little").astype(np.float32)
+        assert np.array_equal(whole, net(dense).numpy())

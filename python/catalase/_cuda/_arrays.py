@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -48,6 +50,12 @@ class Runtime(Protocol):
 
     def to_host(self, x: Any) -> np.ndarray[Any, Any]:
         """A NumPy copy; waits for the device."""
+
+    def capturing_stream(self) -> AbstractContextManager[None]:
+        """Inside, everything runs on a stream of its own, which may be captured."""
+
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Record the launches of ``work``, which do not run; return what runs them, on that stream."""
 
 
 def register(array_type: type, runtime: Runtime) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ class CupyRuntime:
         self.array_type: type = self._cupy.ndarray
         self._attributes: dict[tuple[int, str], int] = {}  # by device and name
         self._allowed: dict[tuple[int, str], int] = {}  # the most shared bytes a kernel was launched with
+        self._capturing = False
         self._functions: dict[tuple[int, str], Any] = {}  # by device and kernel: a module belongs to one device
 
     @property
@@ -52,6 +54,7 @@ class CupyRuntime:
         return self._allocated(shape, dtype, lambda: self._cupy.empty(shape, dtype))
 
     def array(self, x: np.ndarray[Any, Any]) -> Any:
+        self._refuse_while_capturing("copies an array of the host to the device")
         return self._allocated(x.shape, x.dtype, lambda: self._cupy.array(x, order="C"))
 
     def _allocated(self, shape: tuple[int, ...], dtype: Any, make: Callable[[], Any]) -> Any:
@@ -73,8 +76,46 @@ class CupyRuntime:
         return bool(self._cupy.may_share_memory(x, y))
 
     def to_host(self, x: Any) -> np.ndarray[Any, Any]:
+        self._refuse_while_capturing("reads an array of the device")
         array: np.ndarray[Any, Any] = self._cupy.asnumpy(x)
         return array
+
+    def _refuse_while_capturing(self, what: str) -> None:
+        if self._capturing:
+            raise RuntimeError(f"graph: the step {what}, which a captured step cannot; train with graph=False")
+
+    @contextmanager
+    def capturing_stream(self) -> Iterator[None]:
+        self._cupy.cuda.get_current_stream().synchronize()  # its work may be ours to go on with
+        stream = self._cupy.cuda.Stream(non_blocking=True)
+        with stream:
+            try:
+                yield
+            finally:
+                stream.synchronize()
+
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+        stream, pool = self._cupy.cuda.get_current_stream(), self._cupy.cuda.MemoryPool()
+        self._capturing = True
+        try:
+            # A pool of the graph's own: what the step allocates and frees is used again by the step alone.
+            with self._cupy.cuda.using_allocator(pool.malloc):
+                stream.begin_capture()
+                try:
+                    work()
+                except BaseException:
+                    with suppress(Exception):  # the first error says more
+                        stream.end_capture()
+                    raise
+                graph = stream.end_capture()
+        finally:
+            self._capturing = False
+        kept = (graph, pool)
+
+        def replay() -> None:
+            kept[0].launch(stream)
+
+        return replay
 
     def launch(
         self, kernel: str, grid: tuple[int, ...], block: tuple[int, ...], shared_bytes: int, args: tuple[Any, ...]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ._arrays import Runtime, blocks, float32, runtime_of
+from ._graph import captured
 from .elementwise import walk
 
 
@@ -16,7 +17,8 @@ def dropout(function: str, x: Any, seed: int, layer: int, step: int, threshold: 
     y = runtime.empty(x.shape, x.dtype)
     if x.size:
         key = (np.array(seed, np.uint64).astype(np.int64)[()], layer, step)  # the kernel takes the seed's 64 bits
-        args = (*key, threshold, scale, runtime.contiguous(x), y, kept, x.size)
+        graph = captured()
+        args = (*key, None if graph is None else graph.later, threshold, scale, runtime.contiguous(x), y, kept, x.size)
         runtime.launch("dropout.dropout_f32", blocks(-(-x.size // 64) * 16, 256, runtime), (256,), 0, args)
     return y
 

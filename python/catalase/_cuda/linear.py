@@ -23,7 +23,10 @@ class GatheredBatch:
         self.data, self.entries = data, entries
         self.is_bits = data.dtype == np.uint8
         self.shape: tuple[int, int] = (data.shape[0], data.shape[1] * (8 if self.is_bits else 1))
-        self.dtype = np.dtype(np.float32)
+        self.dtype, self.ndim = np.dtype(np.float32), 2
+
+    def __len__(self) -> int:
+        return self.shape[0]
 
 
 def as_sparse(x: Any) -> GatheredBatch | None:

@@ -54,6 +54,14 @@ def batch_norm_backward(
     return dx, dgamma, dbeta
 
 
+def follow(running_mean: Any, running_var: Any, mean: Any, var: Any, momentum: float, rows: int) -> None:
+    """Let running statistics follow those of a batch of 2 rows or more, in place; not where these are not finite."""
+    runtime = floats("BatchNorm", running_mean=running_mean, running_var=running_var, mean=mean, var=var)
+    rates = (1 - momentum, momentum, rows / (rows - 1))
+    args = (running_mean, running_var, mean, var, *rates, mean.size)
+    runtime.launch("norm.follow_f32", (1,), (256,), 0, args)  # one block, which looks at all channels first
+
+
 def _matrix(x: Any) -> tuple[int, int]:
     channels = x.shape[-1]
     return (x.size // channels if channels else 0), channels

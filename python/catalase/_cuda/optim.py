@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ._arrays import float32, runtime_of
+from ._graph import captured, rates_of
 from .elementwise import walk
 
 _MOMENTUM, _NESTEROV = 1, 5
@@ -22,8 +22,12 @@ def step(function: str, rule: int, param: Any, grad: Any, state: dict[str, Any],
             raise ValueError(f"{function}: {name} must be contiguous")
     lr, l1, l2, decay, beta1, beta2, eps, count, nesterov = numbers
     first, second = [*state.values(), None, None][:2]
-    rates = (
-        lr, l1, l2, 1 - lr * decay, beta1, beta2, eps, lr / (1 - beta1**count), 1 / math.sqrt(1 - beta2**count),
-    )  # fmt: skip
+    lr, keep, step_size, root_scale = rates_of(lr, decay, beta1, beta2, count)
+    changing, guard, graph = None, None, captured()
+    if graph is not None:
+        changing, guard = graph.optimizer_step(function, numbers)
+        keep = 0.0 if decay else 1.0  # only whether it decays
+    numbers = (lr, l1, l2, keep, beta1, beta2, eps, step_size, root_scale)
     code = _NESTEROV if rule == _MOMENTUM and nesterov else rule
-    walk(runtime, "optim.optim_step_f32", param.size, code, param, grad, first, second, *map(float, rates))
+    arrays = (param, grad, first, second, changing, guard)
+    walk(runtime, "optim.optim_step_f32", param.size, code, *arrays, *map(float, numbers))

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import _anywhere
+from .._cuda import is_device_array
 from .tensor import Tensor, fit_to, operand, record
 
 
@@ -22,9 +24,9 @@ def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     if not tensors:
         raise ValueError("concatenate: needs at least one tensor")
     parents = tuple(operand(t, tensors[0]) if not isinstance(t, Tensor) else t for t in tensors)
-    cuts = np.cumsum([t.shape[axis] for t in parents])[:-1]
-    y = np.concatenate([t.data for t in parents], axis=axis)
-    return record(y, parents, lambda g: tuple(np.split(g, cuts, axis=axis)))
+    lengths = [t.shape[axis] for t in parents]
+    y = _anywhere.concatenate([t.data for t in parents], axis)
+    return record(y, parents, lambda g: _anywhere.split(g, lengths, axis))
 
 
 def where(condition: Any, a: Any, b: Any) -> Tensor:
@@ -40,7 +42,8 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
     if not isinstance(like, Tensor):
         raise TypeError("where: a or b must be a Tensor; use np.where for plain arrays")
     a, b = operand(a, like), operand(b, like)
-    mask = np.asarray(condition.data if isinstance(condition, Tensor) else condition, dtype=bool)
-    zero = like.dtype.type(0)
-    y = np.where(mask, a.data, b.data)
-    return record(y, (a, b), lambda g: (fit_to(np.where(mask, g, zero), a), fit_to(np.where(mask, zero, g), b)))
+    mask = condition.data if isinstance(condition, Tensor) else condition
+    mask = mask if is_device_array(mask) else np.asarray(mask, dtype=bool)
+    zero, choose = like.dtype.type(0), _anywhere.where
+    y = choose(mask, a.data, b.data)
+    return record(y, (a, b), lambda g: (fit_to(choose(mask, g, zero), a), fit_to(choose(mask, zero, g), b)))

@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _anywhere
+from .._cuda import is_device_array
+
 Array = NDArray[Any]
 Backward = Callable[[Array], "tuple[Array | None, ...]"]
 
@@ -114,23 +117,30 @@ class Node:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.data!r}{', requires_grad=True' if self.requires_grad else ''})"
 
+    @property
+    def device(self) -> str:
+        """Where the array lives: "cpu" or "cuda"."""
+        return _anywhere.device_of(self.data)
+
     def __bool__(self) -> bool:
-        return bool(self.data)
+        return bool(_anywhere.to_host(self.data))
 
     def __float__(self) -> float:
         return self.item()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        array = self.data if dtype is None else self.data.astype(dtype, copy=False)
+        data = self.numpy()
+        array = data if dtype is None else data.astype(dtype, copy=False)
         return array.copy() if copy else array
 
     def numpy(self) -> Array:
-        """Return the array itself, not a copy."""
-        return self.data
+        """Return the array itself, not a copy; a copy of what is on a device."""
+        data = self.data
+        return data if type(data) is np.ndarray else _anywhere.to_host(data)
 
     def item(self) -> float:
         """Return the value of a tensor that holds one number."""
-        return float(self.data.item())
+        return float(self.numpy().item())
 
     # Gradients.
     def backward(self, grad: Any = None) -> None:
@@ -155,8 +165,12 @@ class Node:
                 raise ValueError(
                     f"backward: a tensor of shape {self.shape} needs grad=...; only one number goes without"
                 )
-            grad = np.ones(self.shape, self.dtype)
-        grad = np.asarray(grad.data if isinstance(grad, Node) else grad, dtype=self.dtype)
+            grad = _anywhere.full_like(self.data, self.shape, 1.0)
+        grad = grad.data if isinstance(grad, Node) else grad
+        if not is_device_array(self.data):
+            grad = np.asarray(grad, dtype=self.dtype)
+        elif not is_device_array(grad):
+            grad = _anywhere.beside(np.asarray(grad, dtype=self.dtype), self.data)
         if grad.shape != self.shape:
             raise ValueError(f"backward: grad must have shape {self.shape}, got {grad.shape}")
         if self._backward is None:
@@ -177,19 +191,23 @@ class Node:
                     parent._accumulate(value)
                     continue
                 known = gradients.get(id(parent))
-                gradients[id(parent)] = value if known is None else known + value
+                gradients[id(parent)] = value if known is None else _anywhere.add(known, value)
 
     def _accumulate(self, grad: Array) -> None:
         if self.grad is None:
-            self.grad = np.array(grad)  # a copy of its own: the array may be a view, or shared with another leaf
+            self.grad = _anywhere.copy(grad)  # its own: the array may be a view, or shared with another leaf
         else:
-            self.grad = self.grad + grad
+            self.grad = _anywhere.add(self.grad, grad)
 
 
 def _as_array(values: Any) -> Array:
     """The array of a tensor to be: float32 and float64 as they are, numbers and lists as float32."""
     if isinstance(values, Node):
         values = values.data
+    if type(values) is not np.ndarray and is_device_array(values):
+        if values.dtype != np.float32:
+            raise TypeError(f"Tensor: an array on a device must be float32, got {values.dtype}; use .astype('float32')")
+        return values
     if not isinstance(values, np.ndarray):
         if not isinstance(values, (np.float32, np.float64)):
             try:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
+from .. import _anywhere, ops
+from .._cuda import is_device_array
 from .tape import Array, Backward, Node, put_on_tape
 
 
@@ -58,50 +59,53 @@ class Tensor(Node):
     # Arithmetic.
     def __add__(self, other: Any) -> Tensor:
         a, b = self, operand(other, self)
-        return record(a.data + b.data, (a, b), lambda g: (fit_to(g, a), fit_to(g, b)))
+        return record(_anywhere.add(a.data, b.data), (a, b), lambda g: (fit_to(g, a), fit_to(g, b)))
 
     def __sub__(self, other: Any) -> Tensor:
         a, b = self, operand(other, self)
-        return record(a.data - b.data, (a, b), lambda g: (fit_to(g, a), fit_to(-g, b)))
+
+        def backward(g: Array) -> tuple[Array | None, ...]:
+            return fit_to(g, a), fit_to(_anywhere.negative(g), b) if b.requires_grad else None
+
+        return record(_anywhere.subtract(a.data, b.data), (a, b), backward)
 
     def __mul__(self, other: Any) -> Tensor:
         a, b = self, operand(other, self)
         return record(
-            a.data * b.data,
+            _anywhere.multiply(a.data, b.data),
             (a, b),
             lambda g: (
-                fit_to(g * b.data, a) if a.requires_grad else None,
-                fit_to(g * a.data, b) if b.requires_grad else None,
+                fit_to(_anywhere.multiply(g, b.data), a) if a.requires_grad else None,
+                fit_to(_anywhere.multiply(g, a.data), b) if b.requires_grad else None,
             ),
         )
 
     def __truediv__(self, other: Any) -> Tensor:
         a, b = self, operand(other, self)
-        y = a.data / b.data
-        return record(
-            y,
-            (a, b),
-            lambda g: (
-                fit_to(g / b.data, a) if a.requires_grad else None,
-                fit_to(-g * y / b.data, b) if b.requires_grad else None,
-            ),
-        )
+        y, divide = _anywhere.divide(a.data, b.data), _anywhere.divide
+
+        def backward(g: Array) -> tuple[Array | None, ...]:
+            da = fit_to(divide(g, b.data), a) if a.requires_grad else None
+            if not b.requires_grad:
+                return da, None
+            return da, fit_to(divide(_anywhere.multiply(_anywhere.negative(g), y), b.data), b)
+
+        return record(y, (a, b), backward)
 
     def __pow__(self, other: Any) -> Tensor:
         a, b = self, operand(other, self)
-        y = a.data**b.data
+        y, multiply = _anywhere.power(a.data, b.data), _anywhere.multiply
 
         def backward(g: Array) -> tuple[Array | None, ...]:
-            da = fit_to(_power_slope(a.data, b.data) * g, a) if a.requires_grad else None
+            da = fit_to(multiply(_anywhere.power_slope(a.data, b.data), g), a) if a.requires_grad else None
             if not b.requires_grad:
                 return da, None
-            safe = np.where(a.data > 0, a.data, a.dtype.type(1))
-            return da, fit_to(g * y * np.log(safe), b)
+            return da, fit_to(multiply(multiply(g, y), _anywhere.log_or_zero(a.data)), b)
 
         return record(y, (a, b), backward)
 
     def __neg__(self) -> Tensor:
-        return record(-self.data, (self,), lambda g: (-g,))
+        return record(_anywhere.negative(self.data), (self,), lambda g: (_anywhere.negative(g),))
 
     def __radd__(self, other: Any) -> Tensor:
         return self + other
@@ -185,19 +189,19 @@ class Tensor(Node):
     # Functions of each value.
     def exp(self) -> Tensor:
         y = ops.exp(self.data)
-        return record(y, (self,), lambda g: (g * y,))
+        return record(y, (self,), lambda g: (_anywhere.multiply(g, y),))
 
     def log(self) -> Tensor:
         x = self.data
-        return record(ops.log(x), (self,), lambda g: (g / x,))
+        return record(ops.log(x), (self,), lambda g: (_anywhere.divide(g, x),))
 
     def sqrt(self) -> Tensor:
-        y = np.sqrt(self.data)
-        return record(y, (self,), lambda g: (g / (y + y),))
+        y = _anywhere.sqrt(self.data)
+        return record(y, (self,), lambda g: (_anywhere.divide(g, _anywhere.add(y, y)),))
 
     def abs(self) -> Tensor:
         x = self.data
-        return record(np.abs(x), (self,), lambda g: (g * np.sign(x),))
+        return record(_anywhere.absolute(x), (self,), lambda g: (_anywhere.multiply(g, _anywhere.sign(x)),))
 
     def relu(self) -> Tensor:
         return self._activation("relu")
@@ -228,35 +232,49 @@ class Tensor(Node):
     # Reductions.
     def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         shape = self.shape
-        y = np.asarray(self.data.sum(axis=axis, keepdims=keepdims))
-        return record(y, (self,), lambda g: (np.broadcast_to(_keep(g, shape, axis, keepdims), shape),))
+        y = _anywhere.sum(self.data, axis, keepdims)
+        return record(y, (self,), lambda g: (_anywhere.broadcast_to(_keep(g, shape, axis, keepdims), shape),))
 
     def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         """Return the mean; that of nothing is NaN."""
         shape = self.shape
-        total = np.asarray(self.data.sum(axis=axis, keepdims=keepdims))
+        total = _anywhere.sum(self.data, axis, keepdims)
         count = self.dtype.type(max(1, self.size // max(1, total.size)))
-        y = np.asarray(total / count) if self.size else np.full_like(total, np.nan)
-        if axis is None:
+        if not self.size:
+            y = _anywhere.full_like(total, total.shape, math.nan)
+        elif _anywhere.is_here(total):
+            y = np.asarray(total / count)
+        else:
+            y = _anywhere.divide(total, count)
+        if axis is None and _anywhere.is_here(y):
             return record(y, (self,), lambda g: (np.full(shape, g.reshape(()) / count, g.dtype),))
-        return record(y, (self,), lambda g: (np.broadcast_to(_keep(g / count, shape, axis, keepdims), shape),))
+
+        def backward(g: Array) -> tuple[Array | None, ...]:
+            return (_anywhere.broadcast_to(_keep(_anywhere.divide(g, count), shape, axis, keepdims), shape),)
+
+        return record(y, (self,), backward)
 
     def max(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         """Return the largest values; equal ones share the gradient evenly."""
         shape, x = self.shape, self.data
-        y = np.asarray(x.max(axis=axis, keepdims=keepdims))
+        y = _anywhere.largest(x, axis, keepdims)
 
         def backward(g: Array) -> tuple[Array | None, ...]:
-            hit = x == _keep(y, shape, axis, keepdims)
-            return (hit * (_keep(g, shape, axis, keepdims) / hit.sum(axis=axis, keepdims=True, dtype=x.dtype)),)
+            hit = _anywhere.equal(x, _keep(y, shape, axis, keepdims))
+            count = (
+                hit.sum(axis=axis, keepdims=True, dtype=x.dtype)
+                if _anywhere.is_here(hit)
+                else _anywhere.sum(hit, axis, keepdims=True)
+            )
+            return (_anywhere.multiply(hit, _anywhere.divide(_keep(g, shape, axis, keepdims), count)),)
 
         return record(y, (self,), backward)
 
     # Shapes.
     def reshape(self, *shape: Any) -> Tensor:
         before = self.shape
-        y = self.data.reshape(*shape)
-        return record(y, (self,), lambda g: (g.reshape(before),))
+        y = _anywhere.reshape(self.data, *shape)
+        return record(y, (self,), lambda g: (_anywhere.reshape(g, before),))
 
     def transpose(self, *axes: int) -> Tensor:
         order = tuple(axes) or tuple(reversed(range(self.ndim)))
@@ -264,15 +282,19 @@ class Tensor(Node):
         return record(self.data.transpose(order), (self,), lambda g: (g.transpose(inverse),))
 
     def __getitem__(self, index: Any) -> Tensor:
-        shape, dtype = self.shape, self.dtype
-        y = np.asarray(self.data[index])
+        x, shape = self.data, self.shape
         parts = index if isinstance(index, tuple) else (index,)
         simple = all(isinstance(p, (int, slice, np.integer)) or p is None or p is Ellipsis for p in parts)
+        if not _anywhere.is_here(x) and not simple:
+            raise TypeError(
+                "Tensor: on a device x[...] takes slices and whole numbers; indexing by arrays has no kernel"
+            )
+        y = x[index] if not _anywhere.is_here(x) else np.asarray(x[index])
 
         def backward(g: Array) -> tuple[Array | None, ...]:
-            dx = np.zeros(shape, dtype)
+            dx = _anywhere.full_like(x, shape, 0.0)
             if simple:
-                dx[index] = g
+                _anywhere.assign(dx[index], g) if not _anywhere.is_here(dx) else dx.__setitem__(index, g)
             else:
                 np.add.at(dx, index, g)  # an index array may name an element twice
             return (dx,)
@@ -306,7 +328,7 @@ def operand(other: Any, like: Tensor) -> Tensor:
     if not isinstance(other, Tensor):
         if isinstance(other, (int, float, np.number, np.bool_)) or (isinstance(other, np.ndarray) and not other.ndim):
             return Tensor(np.asarray(other, dtype=like.dtype))
-        if not isinstance(other, np.ndarray):
+        if not isinstance(other, np.ndarray) and not is_device_array(other):
             raise TypeError(f"Tensor: arithmetic needs a Tensor, an array or a number, got {type(other).__name__}")
         other = Tensor(other)
     if other.dtype != like.dtype:
@@ -314,22 +336,16 @@ def operand(other: Any, like: Tensor) -> Tensor:
     return other
 
 
-def _power_slope(base: Array, exponent: Array) -> Array:
-    """The derivative of ``base ** exponent`` by its base; 0 where the exponent is 0, at base 0 too."""
-    if exponent.ndim == 0 and exponent == 0:
-        return np.zeros_like(base)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(exponent == 0, base.dtype.type(0), exponent * base ** (exponent - exponent.dtype.type(1)))
-
-
-def fit_to(grad: Array, parent: Tensor) -> Array:
-    """Sum a gradient over the axes along which the parent was broadcast."""
+def fit_to(grad: Array, parent: Tensor) -> Array | None:
+    """Sum a gradient over the axes along which the parent was broadcast; None where it wants none."""
     shape = parent.shape
     if grad.shape == shape:
         return grad
+    if not parent.requires_grad:
+        return None
     extra = grad.ndim - len(shape)
     axes = tuple(range(extra)) + tuple(extra + i for i, n in enumerate(shape) if n == 1 and grad.shape[extra + i] != 1)
-    return np.asarray(grad.sum(axis=axes)).reshape(shape)
+    return _anywhere.sum(grad, axes).reshape(shape)
 
 
 def _keep(x: Array, shape: tuple[int, ...], axis: int | tuple[int, ...] | None, keepdims: bool) -> Array:
@@ -338,4 +354,4 @@ def _keep(x: Array, shape: tuple[int, ...], axis: int | tuple[int, ...] | None, 
         return x
     axes = range(len(shape)) if axis is None else [axis] if isinstance(axis, int) else axis
     gone = {a % len(shape) for a in axes}
-    return x.reshape(tuple(1 if i in gone else n for i, n in enumerate(shape)))
+    return _anywhere.reshape(x, tuple(1 if i in gone else n for i, n in enumerate(shape)))

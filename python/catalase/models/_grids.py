@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import nn, ops, optim
+from .. import _anywhere, nn, ops, optim
 from .._registry import AnyOf, Field, Float, Int, List, Str
 from ..autograd import Tensor
 from ..data import NumpyDataset
@@ -146,14 +146,16 @@ class GridModel(Model):
                     )
         return X
 
-    def _forward(self, module: nn.Module, X: Any) -> Tensor:
+    def _input(self, X: Any) -> Tensor:
+        if isinstance(X, Tensor):
+            return X
         X = np.asarray(X)
         if X.ndim == self.dims + 1:
             X = X[..., None]
         self._grid = X.shape[1:-1]
         if X.dtype == np.uint8 and self.dims > 1:  # pixels
-            return module(Tensor(np.divide(X, np.float32(255), dtype=np.float32)))
-        return module(Tensor(np.asarray(X, dtype=np.float32)))
+            X = np.divide(X, np.float32(255), dtype=np.float32)
+        return Tensor(_anywhere.to_device(np.asarray(X, dtype=np.float32), self.device))
 
     # Data that are not in memory are checked as they come.
     def _check_dataset(self, where: str, dataset: Any) -> None:

@@ -41,6 +41,7 @@ class SequenceModel(Model):
 
     tokenizer: CharTokenizer | None
     fields: tuple[str, ...]
+    _stays = "its recurrent layers have no CUDA kernels yet"
     per_step = False
 
     def __init__(

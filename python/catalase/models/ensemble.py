@@ -63,6 +63,7 @@ class Ensemble(Model):
         callbacks: Sequence[train.Callback] = (),
         progress: bool | None = None,
         resume: str | Path | None = None,
+        graph: bool = False,
     ) -> train.History:
         """Fit one member after the other; `callbacks` serve each in turn. Returns the last member's history.
 
@@ -72,7 +73,7 @@ class Ensemble(Model):
             raise ValueError(
                 "Ensemble.fit: cannot resume an ensemble; fit its members, each with a Checkpoint of its own"
             )
-        self.histories = [m.fit(dataset, nb_epoch, valid, callbacks, progress) for m in self.members]
+        self.histories = [m.fit(dataset, nb_epoch, valid, callbacks, progress, graph=graph) for m in self.members]
         self.history = self.histories[-1]
         return self.history
 

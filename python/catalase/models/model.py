@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _registry, _storage, nn, ops, optim, train
+from .. import _anywhere, _registry, _storage, nn, ops, optim, train
 from ..autograd import Tensor, no_grad
 from ..metrics import Metric
 from ..trans import Transformer, undo_transforms
 from ._labels import check_some, flat
+from ._sparse_rows import PlacedRows, on_device
 
 _KIND = "catalase model"
 _LARGEST = np.finfo(np.float32).max
@@ -55,6 +56,44 @@ class Model:
         self._optimizer: optim.Optimizer | None = None
         self._fits = 0
 
+    @property
+    def device(self) -> str:
+        """Where the model computes: "cpu" or "cuda"."""
+        return self.module.device
+
+    def to(self, device: str) -> Self:
+        """Compute on another device from now on; returns the model.
+
+        Weights and the optimizer's moments move. Datasets stay in the host's memory and come batch by batch (packed bits
+        packed, and rows of zeros and ones as packed bits); predictions and whatever is saved are NumPy's, so a model
+        that was trained on one device goes on, or is loaded, on another.
+
+        Parameters
+        ----------
+        device : {"cpu", "cuda"}
+
+        Raises
+        ------
+        RuntimeError
+            Where there is no such device: one sentence with the reason and the command that installs what is needed.
+        TypeError
+            Where the model has no net, or one of layers that have no CUDA kernels yet.
+
+        Examples
+        --------
+        >>> import catalase as ct
+        >>> ct.models.MultitaskRegressor(1, 8, layer_sizes=[4]).to("cpu").device
+        'cpu'
+        """
+        name = type(self).__name__
+        if device != "cpu" and (self._stays or not self.module.parameters()):
+            raise TypeError(f"{name}.to: {self._stays or 'this model is not a net'}; it computes on the CPU")
+        _anywhere.check_device(f"{name}.to", device)
+        self.module.to(device)
+        return self
+
+    _stays = ""  # why not on a device
+
     def make_optimizer(self) -> optim.Optimizer:
         """Return the optimizer of the first fit; later fits go on with it."""
         return optim.Adam(self.module, lr=self.learning_rate)
@@ -67,6 +106,7 @@ class Model:
         callbacks: Sequence[train.Callback] = (),
         progress: bool | None = None,
         resume: str | Path | None = None,
+        graph: bool = False,
     ) -> train.History:
         """Train on a dataset.
 
@@ -83,6 +123,8 @@ class Model:
             A progress bar on standard error; None shows one on a terminal.
         resume : path, optional
             Go on from the last state that a `train.Checkpoint` committed there.
+        graph : bool
+            On a device, replay the step as a CUDA graph; see `train.fit`.
 
         Returns
         -------
@@ -106,24 +148,25 @@ class Model:
             seed = int(np.random.SeedSequence([seed, self._fits]).generate_state(1)[0])
         self.history = train.fit(
             self.module,
-            self._training_rows(dataset),
+            self._placed(self._training_rows(dataset)),
             self.loss,
             optimizer=self._optimizer,
             nb_epoch=nb_epoch,
             batch_size=self.batch_size,
             seed=seed,
-            valid=None if valid is None else self._validation_rows(valid),
+            valid=None if valid is None else self._placed(self._validation_rows(valid)),
             callbacks=callbacks,
             progress=progress,
             forward=self._forward,
             resume=resume,
+            graph=graph,
         )
         self._fits += 1
         return self.history
 
     def predict_on_batch(self, X: Any) -> NDArray[Any]:
         """Return the predictions for an array of features (N, n_features), all at once."""
-        X = self._check_features(f"{type(self).__name__}.predict", np.asarray(X))
+        X = self._check_features(f"{type(self).__name__}.predict", np.asarray(_anywhere.to_host(X)))
         self.module.eval()
         with no_grad():
             return self._output(self._forward(self.module, X))
@@ -143,7 +186,7 @@ class Model:
             (N, tasks) for regression, (N, tasks, classes) probabilities for classification. A row's bits do not depend
             on the other rows.
         """
-        X = dataset.X if hasattr(dataset, "X") else np.asarray(dataset)
+        X = dataset.X if hasattr(dataset, "X") else np.asarray(_anywhere.to_host(dataset))
         X = self._check_shape(f"{type(self).__name__}.predict", X)
         parts = [self.predict_on_batch(X[start:stop]) for start, stop in _slices(len(X))]
         return undo_transforms(np.concatenate(parts), transformers)
@@ -234,10 +277,23 @@ class Model:
         """As `_training_rows`, for the loss after each epoch."""
         return dataset
 
+    def _placed(self, rows: Any) -> Any:
+        """The same batches, X as the net takes it; on the CPU `_forward` sees to that."""
+        return rows if self.device == "cpu" else PlacedRows(rows, self._input)
+
     def _forward(self, module: nn.Module, X: Any) -> Tensor:
-        if isinstance(X, ops.SparseBatch) or self._is_packed(X):
-            return module(X)
-        return module(Tensor(np.asarray(X, dtype=np.float32)))
+        return module(self._input(X))
+
+    def _input(self, X: Any) -> Any:
+        """A batch as the net takes it, on its device; what is there already stays as it is."""
+        if isinstance(X, Tensor) or not isinstance(X, (np.ndarray, ops.SparseBatch)):
+            return X
+        device = self.device
+        if isinstance(X, ops.SparseBatch):
+            return X if device == "cpu" else on_device(X, device)
+        if self._is_packed(X):
+            return _anywhere.to_device(X, device)
+        return Tensor(_anywhere.to_device(np.asarray(X, dtype=np.float32), device))
 
     def _is_packed(self, X: NDArray[Any]) -> bool:
         """Whether X holds packed bits: uint8, 8 features a byte, as `ops.ecfp` packs them."""

@@ -125,7 +125,7 @@ class _Multitask(Model):
         return _DenseNet(layers, shape)
 
     def _training_rows(self, dataset: Any) -> Any:
-        return compressed(dataset)
+        return compressed(dataset, device=self.device)
 
     def make_optimizer(self) -> optim.Optimizer:
         if self.weight_decay_penalty_type == "l1":
@@ -216,7 +216,7 @@ class MultitaskClassifier(_Multitask):
         return {**super().to_config(), "n_classes": self.n_classes}
 
     def _training_rows(self, dataset: Any) -> Any:
-        return compressed(dataset, self._class_numbers)
+        return compressed(dataset, self._class_numbers, self.device)
 
     def _class_numbers(self, y: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
         """Labels as the loss turns them, once instead of in every batch; others than class numbers stay as they are."""

@@ -91,6 +91,7 @@ class _TanimotoKNN(Model):
     """What the two models share."""
 
     module: _Library
+    _stays = "this model is no net"
     _values = 1
 
     def __init__(self, n_tasks: int, n_features: int, k: int, weights: str) -> None:
@@ -112,6 +113,7 @@ class _TanimotoKNN(Model):
         callbacks: Sequence[train.Callback] = (),
         progress: bool | None = None,
         resume: str | Path | None = None,
+        graph: bool = False,
     ) -> train.History:
         """Keep a dataset as what predictions are looked up in; another call replaces it.
 
@@ -119,7 +121,7 @@ class _TanimotoKNN(Model):
         ----------
         dataset : Dataset
             X (N, n_features) of 0 and 1, or packed bits; y and w as the other models take them. Each task needs a label.
-        nb_epoch, valid, callbacks, progress, resume
+        nb_epoch, valid, callbacks, progress, resume, graph
             Nothing is trained: these are taken so that the call is that of any model, and change nothing.
 
         Returns

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import ops
+from .._cuda import is_device_array
 from ..autograd import Tensor, record
 from ..ops._conv_geometry import Padding
 from .parameter import Parameter
@@ -158,11 +159,11 @@ def _conv(
     **options: Any,
 ) -> Tensor:
     for key, given in (("x", x), ("w", w)):
-        if not isinstance(given, (Tensor, np.ndarray)):
+        if not isinstance(given, (Tensor, np.ndarray)) and not is_device_array(given):
             raise TypeError(f"{name}: {key} must be a Tensor or a NumPy array, got {type(given).__name__}")
     x = x if isinstance(x, Tensor) else Tensor(x)
-    w = Tensor(w) if isinstance(w, np.ndarray) else w
-    b = Tensor(b) if isinstance(b, np.ndarray) else b
+    w = w if isinstance(w, Tensor) else Tensor(w)
+    b = b if b is None or isinstance(b, Tensor) else Tensor(b)
     y = _FORWARD[name](x.data, w.data, None if b is None else b.data, **options)
     parents = (x, w) if b is None else (x, w, b)
     version = w.version if isinstance(w, Parameter) else 0

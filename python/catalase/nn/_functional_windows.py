@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from .. import ops
+from .. import _anywhere, ops
 from ..autograd import Tensor, record
 from ..ops._windows import Padding
 
@@ -83,8 +82,8 @@ def batch_norm(
     x = tensor(x)
     from_batch = mean is None
     # Copies: an optimizer's step, or the next batch, may change these before the way back.
-    scale, shift = np.array(gamma.data), np.array(beta.data)
-    mean, var = (None if a is None else np.array(a) for a in (mean, var))
+    scale, shift = _anywhere.copy(gamma.data), _anywhere.copy(beta.data)
+    mean, var = (None if a is None else _anywhere.copy(a) for a in (mean, var))
     y, mean, var = ops.batch_norm(x.data, scale, shift, mean, var, eps=eps, activation=activation)
 
     def backward(dy: NDArray[Any]) -> tuple[NDArray[Any] | None, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _anywhere
 from ..autograd import Tensor
 from ..ops._check import whole_number
 from . import functional
@@ -86,6 +87,11 @@ class BatchNorm(Module):
         return y
 
     def _follow(self, mean: NDArray[Any], var: NDArray[Any], rows: int) -> None:
+        if rows >= 2 and not _anywhere.is_here(mean):
+            from .._cuda import norm as device
+
+            device.follow(self.running_mean.data, self.running_var.data, mean, var, self.momentum, rows)
+            return
         if rows < 2 or not (np.isfinite(mean).all() and np.isfinite(var).all()):
             return
         for running, value in ((self.running_mean, mean), (self.running_var, var * (rows / (rows - 1)))):

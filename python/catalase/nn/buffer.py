@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import _anywhere
 from ..autograd import Tensor
 
 
@@ -30,4 +31,8 @@ class Buffer(Tensor):
 
     def __init__(self, array: Any) -> None:
         super().__init__(array)
-        self.data = self.data.copy()
+        self.data = _anywhere.copy(self.data)
+
+    def move(self, device: str) -> None:
+        """Take the values to a device, "cpu" or "cuda"."""
+        self.data = _anywhere.to_device(self.data, device)

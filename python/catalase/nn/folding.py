@@ -61,7 +61,7 @@ def fold_batch_norm(sequential: Sequential) -> Sequential:
             layers.append(copy.deepcopy(layer))
     folded = Sequential(*layers)
     folded.eval()
-    return folded
+    return folded.to(sequential.device)
 
 
 def _names(layer: Module) -> tuple[str, str] | None:
@@ -93,11 +93,11 @@ def _fold(layer: Any, norm: BatchNorm) -> None:
     outputs, channels = weight.shape[axis], norm.gamma.shape[0]
     if outputs != channels:
         raise ValueError(f"fold_batch_norm: {layer!r} has {outputs} outputs, but {norm!r} after it {channels} channels")
-    scale = norm.gamma.data / np.sqrt(norm.running_var.data.astype(np.float64) + norm.eps)
+    scale = norm.gamma.numpy() / np.sqrt(norm.running_var.numpy().astype(np.float64) + norm.eps)
     shape = (channels, 1) if axis == -2 else (channels,)
-    start = 0.0 if bias is None else bias.data.astype(np.float64)
-    shift = (start - norm.running_mean.data) * scale + norm.beta.data
-    setattr(layer, weight_name, Parameter((weight.data * scale.reshape(shape)).astype(weight.dtype)))
+    start = 0.0 if bias is None else bias.numpy().astype(np.float64)
+    shift = (start - norm.running_mean.numpy()) * scale + norm.beta.numpy()
+    setattr(layer, weight_name, Parameter((weight.numpy() * scale.reshape(shape)).astype(weight.dtype)))
     setattr(layer, bias_name, Parameter(shift.astype(weight.dtype), decay=False))
     if norm.activation is not None:
         layer.activation = norm.activation

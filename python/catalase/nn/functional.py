@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import ops
+from .. import _anywhere, ops
+from .._cuda import is_device_array
 from ..autograd import Tensor, concatenate, record, where
 from ._conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from ._functional_windows import (
@@ -86,10 +87,10 @@ def linear(
     RuntimeError
         From ``backward``, where an optimizer changed ``w`` after this forward pass: the gradient would be wrong.
     """
-    if not isinstance(x, (Tensor, np.ndarray, ops.SparseBatch)):
-        raise TypeError(f"linear: x must be a Tensor or a NumPy array, got {type(x).__name__}")
-    if isinstance(x, ops.SparseBatch):
+    if isinstance(x, ops.SparseBatch) or _is_gathered(x):
         x = _constant(x)
+    elif not isinstance(x, (Tensor, np.ndarray)) and not is_device_array(x):
+        raise TypeError(f"linear: x must be a Tensor or a NumPy array, got {type(x).__name__}")
     elif x.ndim > 2:
         flat = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         return linear(flat, w, b, activation=activation, dropout=dropout).reshape(*x.shape[:-1], w.shape[1])
@@ -98,7 +99,7 @@ def linear(
     # A batch of inputs is looked at once, for the forward pass, the gradient and the optimizer. It is kept as it is now:
     # whoever made the array may write into it before the optimizer's step.
     is_input = x._backward is None
-    sparse = ops.as_sparse(x.data, w.dtype) if is_input and not x.requires_grad else None
+    sparse = _sparse(x.data, w.dtype) if is_input and not x.requires_grad else None
     y = ops.linear(x.data if sparse is None else sparse, w.data, None if b is None else b.data, activation=activation)
     scale = 1.0
     if dropout is not None:
@@ -124,8 +125,8 @@ def linear(
             dx = ops.linear_backward_input(dz, w.data)
         if isinstance(w, Parameter) and w.grad_target() is not None:
             # The first gradient of the step stays a product until somebody asks for it.
-            kept = sparse if sparse is not None else np.array(x.data) if is_input else x.data
-            return (dx, ops.LinearGradient(kept, dz.copy() if dz is dy else dz), db)[: len(parents)]
+            kept = sparse if sparse is not None else _anywhere.copy(x.data) if is_input else x.data
+            return (dx, ops.LinearGradient(kept, _anywhere.copy(dz) if dz is dy else dz), db)[: len(parents)]
         return (dx, ops.LinearGradient(x.data if sparse is None else sparse, dz).array(), db)[: len(parents)]
 
     backward.takes_product = activation == "relu" and type(y) is np.ndarray  # type: ignore[attr-defined]
@@ -215,9 +216,25 @@ def dropout(x: Tensor, rate: float, *, seed: int, layer: int = 0, step: int = 0)
     """Drop values at random; see `catalase.ops.dropout`."""
     x = _tensor(x)
     key: dict[str, Any] = {"seed": seed, "layer": layer, "step": step}
-    kept = ops.empty(x.shape, np.uint8) if x.requires_grad else None
+    kept = _anywhere.empty_like(x.data, x.shape, np.uint8) if x.requires_grad else None
     y = ops.dropout(x.data, rate, **key, kept=kept)
     return record(y, (x,), lambda dy: (ops.dropout_backward(dy, rate, **key, kept=kept),))
+
+
+def _is_gathered(x: Any) -> bool:
+    """Whether x is a device's batch of bits or of few values (`ops.as_sparse` made it)."""
+    if isinstance(x, (Tensor, np.ndarray)):
+        return False
+    from .._cuda.linear import GatheredBatch
+
+    return isinstance(x, GatheredBatch)
+
+
+def _sparse(x: Any, dtype: Any) -> Any:
+    """The entries of an input that are not zero, where that pays. Floats on a device are not counted: it would wait."""
+    if isinstance(x, (np.ndarray, ops.SparseBatch)) or not is_device_array(x) or x.dtype == np.uint8:
+        return ops.as_sparse(x, dtype)
+    return None
 
 
 def _tensor(x: Tensor | NDArray[Any]) -> Tensor:
@@ -233,4 +250,4 @@ def _constant(x: Any) -> Tensor:
 
 def _dense(d: NDArray[Any]) -> NDArray[Any]:
     """A broadcast gradient (of a mean, say) as an array of its own."""
-    return np.ascontiguousarray(d)
+    return _anywhere.contiguous(d)

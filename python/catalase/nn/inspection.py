@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _anywhere
 from ..autograd import Tensor, no_grad
 from .buffer import Buffer
 from .layers import ReLU
@@ -128,7 +129,8 @@ def _shapes(module: Module, input_shape: tuple[Any, ...]) -> dict[int, list[tupl
 
     dtype = next((p.dtype for p in module.parameters()), np.dtype(np.float32))
     several = bool(input_shape) and isinstance(input_shape[0], tuple)
-    inputs = [Tensor(np.zeros((1, *shape), dtype)) for shape in (input_shape if several else [input_shape])]
+    rows = [np.zeros((1, *shape), dtype) for shape in (input_shape if several else [input_shape])]
+    inputs = [Tensor(_anywhere.to_device(row, module.device)) for row in rows]
     _run(module, lambda: module(*inputs), note)
     return found
 
@@ -193,7 +195,7 @@ def dead_relu(model: Any, x: NDArray[Any] | Tensor) -> dict[str, float]:
             isinstance(layer, ReLU) or getattr(layer, "activation", "") == "relu"
         ):
             return
-        living = (output.data.reshape(-1, output.shape[-1]) != 0).any(axis=0)
+        living = (output.numpy().reshape(-1, output.shape[-1]) != 0).any(axis=0)
         alive[id(layer)] = living | alive.get(id(layer), np.zeros_like(living))
 
     if isinstance(model, Module):

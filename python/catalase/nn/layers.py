@@ -183,17 +183,19 @@ class Sequential(Module):
     def forward(self, x: Tensor) -> Tensor:
         if not hasattr(x, "ndim"):
             raise TypeError(f"Sequential: x must be a Tensor or a NumPy array, got {type(x).__name__}")
-        if x.ndim == 2 and x.shape[0] > _BLOCK_ROWS and not is_recording() and _by_rows(self):
+        if x.ndim == 2 and x.shape[0] > _BLOCK_ROWS and not is_recording() and _on_cpu(x) and _by_rows(self):
             return self._in_blocks(x)
         return in_order(self.layers, x)
 
     def _in_blocks(self, x: Tensor) -> Tensor:
         """The same bits, but what one layer hands to the next stays in the cache, and memory does not grow with the rows."""
-        first = self.forward(Tensor(x.data[:_BLOCK_ROWS])).data
+        data = x.data if isinstance(x, Tensor) else x
+        kind: Any = Tensor if data.dtype.kind == "f" else np.asarray  # packed bits stay an array
+        first = self.forward(kind(data[:_BLOCK_ROWS])).data
         out = empty((x.shape[0], *first.shape[1:]), first.dtype)
         out[:_BLOCK_ROWS] = first
         for start in range(_BLOCK_ROWS, x.shape[0], _BLOCK_ROWS):
-            out[start : start + _BLOCK_ROWS] = self.forward(Tensor(x.data[start : start + _BLOCK_ROWS])).data
+            out[start : start + _BLOCK_ROWS] = self.forward(kind(data[start : start + _BLOCK_ROWS])).data
         return Tensor(out)
 
     def __len__(self) -> int:
@@ -226,6 +228,10 @@ def _joins(layer: Linear) -> bool:
 
 _BLOCK_ROWS = 2048  # w is read again for every block: 1,000 rows in blocks of 256 took a fifth longer than whole
 _ROW_LAYERS = {Linear, ReLU, Tanh, Sigmoid, Softplus, Softmax}
+
+
+def _on_cpu(x: Any) -> bool:
+    return isinstance(x.data if isinstance(x, Tensor) else x, np.ndarray)
 
 
 def _by_rows(layer: Module) -> bool:

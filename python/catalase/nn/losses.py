@@ -1,6 +1,7 @@
 """Losses for training: ``loss(output, y, w)`` gives one number, the mean over all labels of weight times loss.
 
-``y`` and ``w`` are plain arrays. A weight of 0 silences a label (NaN too), yet it counts in the mean's divisor, as in
+``y`` and ``w`` are plain arrays, NumPy's or (copied to the host and back, where they are not yet what the kernels take)
+of the output's device. A weight of 0 silences a label (NaN too), yet it counts in the mean's divisor, as in
 DeepChem: the gradient of a label does not depend on how many of its neighbours are missing.
 """
 
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _anywhere
+from .._cuda import is_device_array
 from ..autograd import Tensor
 from . import functional
 
@@ -26,9 +29,22 @@ class Loss:
         """Return the weighted loss of each label, not reduced."""
         raise TypeError(f"{type(self).__name__} has no elementwise method")
 
+    def prepared(self, shape: tuple[int, ...], y: Any, w: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Return NumPy's labels and weights as a device takes them, beside a float32 output of this shape."""
+        dtype = np.dtype(np.float32)
+        return _fitted("y", y, shape, dtype), None if w is None else _fitted("w", w, shape, dtype)
 
-def _like(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    array = np.asarray(array)
+
+def _like(name: str, array: Any, output: Tensor, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
+    """An array of labels or weights in the output's shape (or another) and dtype, on its device."""
+    shape = output.shape if shape is None else shape
+    if is_device_array(array) and array.shape == shape and array.dtype == output.dtype:
+        return array
+    return _anywhere.beside(_fitted(name, array, shape, output.dtype), output.data)
+
+
+def _fitted(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    array = np.asarray(_anywhere.to_host(array))
     if array.shape == shape:
         return np.ascontiguousarray(array, dtype=dtype)
     if array.ndim < len(shape):
@@ -39,8 +55,8 @@ def _like(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -
         raise ValueError(f"loss: {name} of shape {array.shape} does not fit the output's {shape}") from None
 
 
-def _weights(w: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any] | None:
-    return None if w is None else _like("w", w, shape, dtype)
+def _weights(w: Any, output: Tensor) -> NDArray[Any] | None:
+    return None if w is None else _like("w", w, output)
 
 
 class SoftmaxCrossEntropy(Loss):
@@ -58,20 +74,41 @@ class SoftmaxCrossEntropy(Loss):
 
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
         rows = output.shape[:-1]
-        y = np.asarray(y)
-        one_hot = y.size == output.size and y.shape[:1] == output.shape[:1] and y.shape[-1:] == output.shape[-1:]
-        if one_hot and w is not None and np.shape(w) == y.shape:
+        ready = is_device_array(y) and (y.dtype, y.shape) in ((np.int64, rows), (output.dtype, output.shape))
+        if ready and (w is None or w.shape == rows):  # as the kernel takes them
+            return functional.softmax_cross_entropy(output, y, None if w is None else _like("w", w, output, rows))
+        labels, weights = self.prepared(output.shape, y, w, output.dtype, not _anywhere.is_here(output.data))
+        weights = None if weights is None else _anywhere.beside(weights, output.data)
+        return functional.softmax_cross_entropy(output, _anywhere.beside(labels, output.data), weights)
+
+    def prepared(
+        self, shape: tuple[int, ...], y: Any, w: Any, dtype: Any = np.float32, check: bool = True
+    ) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        rows = shape[:-1]
+        y, w = np.asarray(_anywhere.to_host(y)), None if w is None else np.asarray(_anywhere.to_host(w))
+        one_hot = y.size == math.prod(shape) and y.shape[:1] == shape[:1] and y.shape[-1:] == shape[-1:]
+        if one_hot and w is not None and w.shape == y.shape:
             w = np.max(w, axis=-1).reshape(rows)  # one weight a row, though the dataset has one a class
-        weights = _weights(w, rows, output.dtype)
+        weights = None if w is None else _fitted("w", w, rows, dtype)
         if one_hot:
-            labels = _like("y", y.reshape(output.shape), output.shape, output.dtype)
-        else:
-            if y.size == math.prod(rows) and y.shape[:1] == rows[:1]:
-                y = y.reshape(rows)  # (N,) beside (N, 1)
-            if y.shape != rows:
-                raise ValueError(f"loss: y must have shape {rows} or {output.shape}, got {y.shape}")
-            labels = class_numbers(y, weights)
-        return functional.softmax_cross_entropy(output, labels, weights)
+            return _fitted("y", y.reshape(shape), shape, dtype), weights
+        if y.size == math.prod(rows) and y.shape[:1] == rows[:1]:
+            y = y.reshape(rows)  # (N,) beside (N, 1)
+        if y.shape != rows:
+            raise ValueError(f"loss: y must have shape {rows} or {shape}, got {y.shape}")
+        labels = class_numbers(y, weights)
+        if check:
+            _check_classes(labels, weights, shape[-1])
+        return labels, weights
+
+
+def _check_classes(labels: NDArray[np.int64], weights: NDArray[Any] | None, classes: int) -> None:
+    """Refuse class numbers that a kernel on a device would turn into NaN."""
+    wrong = (labels < 0) | (labels >= classes)
+    if weights is not None:
+        wrong &= weights != 0
+    if wrong.any():
+        raise ValueError(f"loss: labels must be class numbers from 0 to {classes - 1}, got {labels[wrong][0]}")
 
 
 def class_numbers(y: NDArray[Any], weights: NDArray[Any] | None) -> NDArray[np.int64]:
@@ -103,8 +140,7 @@ class SigmoidCrossEntropy(Loss):
     """
 
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
-        labels = _like("y", y, output.shape, output.dtype)
-        return functional.sigmoid_cross_entropy(output, labels, _weights(w, output.shape, output.dtype))
+        return functional.sigmoid_cross_entropy(output, _like("y", y, output), _weights(w, output))
 
 
 class L2Loss(Loss):
@@ -118,8 +154,7 @@ class L2Loss(Loss):
     """
 
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
-        target = _like("y", y, output.shape, output.dtype)
-        return functional.squared_error(output, target, _weights(w, output.shape, output.dtype))
+        return functional.squared_error(output, _like("y", y, output), _weights(w, output))
 
 
 class L1Loss(Loss):
@@ -133,7 +168,8 @@ class L1Loss(Loss):
     """
 
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
-        target, weights = _like("y", y, output.shape, output.dtype), _weights(w, output.shape, output.dtype)
-        if weights is None:
-            return (output - target).abs()
-        return (output - np.where(weights == 0, output.data, target)).abs() * weights
+        if w is None:
+            return (output - _like("y", y, output)).abs()
+        weights = _like("w", w, output)
+        target = _anywhere.silenced(_like("y", y, output), weights)  # a missing label may be NaN
+        return (output - target).abs() * weights

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _anywhere
 from ..autograd import Tensor
 from .buffer import Buffer
 from .parameter import Parameter
@@ -121,6 +122,52 @@ class Module:
         """Return every parameter once."""
         return [p for _, p in self.named_parameters()]
 
+    @property
+    def device(self) -> str:
+        """Where the parameters and buffers live: "cpu" (where there are none, too) or "cuda"."""
+        return next((value.device for _, value in self._named_state()), "cpu")
+
+    def to(self, device: str) -> Self:
+        """Move every parameter, with its gradient, and every buffer to a device; returns the module.
+
+        An optimizer over them follows, with its moments, at its next step. Inputs are moved by whoever calls the module:
+        `train.fit` and the models do it batch by batch.
+
+        Parameters
+        ----------
+        device : {"cpu", "cuda"}
+            "cuda" is CuPy's current device.
+
+        Raises
+        ------
+        RuntimeError
+            Where there is no such device: one sentence with the reason and the command that installs what is needed.
+        TypeError
+            Where a parameter is not float32, which is all that a device takes.
+        MemoryError
+            Where the net does not fit; it stays where it was.
+
+        Examples
+        --------
+        >>> import catalase as ct
+        >>> ct.nn.Linear(2, 3).to("cpu").device
+        'cpu'
+        """
+        device = _anywhere.check_device(f"{type(self).__name__}.to", device)
+        state = list(self._named_state())
+        for name, value in state:
+            if device != "cpu" and value.dtype != np.float32:
+                raise TypeError(f"{type(self).__name__}.to: {name} is {value.dtype}; a device takes float32")
+        before = [(value, value.device) for _, value in state]
+        try:
+            for _, value in state:
+                value.move(device)
+        except MemoryError:
+            for value, was in before:
+                value.move(was)
+            raise
+        return self
+
     def train(self, mode: bool = True) -> Module:
         """Switch to training (dropout on, batch normalization by the batch), or with False to inference; returns the module."""
         for module in self.modules():
@@ -147,9 +194,9 @@ class Module:
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Return a copy of every parameter and every buffer by name, contiguous, in its logical shape."""
-        return {name: np.array(value.data, order="C") for name, value in self._named_state()}
+        return {name: np.array(value.numpy(), order="C") for name, value in self._named_state()}
 
-    def _named_state(self) -> Iterator[tuple[str, Tensor]]:
+    def _named_state(self) -> Iterator[tuple[str, Parameter | Buffer]]:
         yield from self.named_parameters()
         yield from self.named_buffers()
 
@@ -173,7 +220,7 @@ class Module:
                     f"got {value.dtype} {value.shape}"
                 )
         for name, parameter in own.items():
-            parameter.data[...] = state[name]
+            _anywhere.assign(parameter.data, np.asarray(state[name]))
             if isinstance(parameter, Parameter):
                 parameter.version += 1
 

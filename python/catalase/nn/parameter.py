@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _anywhere
 from ..autograd import Tensor
-from ..ops import LinearGradient, empty
+from ..ops import LinearGradient
 
 if TYPE_CHECKING:
     from .module import Module
@@ -49,7 +50,7 @@ class Parameter(Tensor):
         self._has_grad = False
         self._pending: LinearGradient | None = None
         super().__init__(array, requires_grad=True)
-        self.data = _aligned(self.data)
+        self.data = _aligned(self.data, self.device)
         self.decay = decay
         self.name = name
         self.version = 0  # counts changes by optimizers and load_state_dict, so that a stale graph is noticed
@@ -70,9 +71,22 @@ class Parameter(Tensor):
         self.zero_grad()
         if value is None:
             return
-        if np.shape(value) != self.shape:
-            raise ValueError(f"Parameter: grad must have shape {self.shape}, got {np.shape(value)}")
+        shape = value.shape if hasattr(value, "shape") else np.shape(value)
+        if shape != self.shape:
+            raise ValueError(f"Parameter: grad must have shape {self.shape}, got {shape}")
         self._accumulate(value)
+
+    def move(self, device: str) -> None:
+        """Take values and gradient to a device, "cpu" or "cuda"; an optimizer over them follows at its next step."""
+        if self.device == device:
+            return
+        gradient = self.grad
+        self.zero_grad()
+        self._grad_view = None
+        self.data = _aligned(self.data, device)
+        self.version += 1
+        if gradient is not None:
+            self._accumulate(_anywhere.to_device(gradient, device))
 
     def grad_target(self) -> NDArray[Any] | None:
         """Where a kernel may write the first gradient of this step, or None where one is there to be added to."""
@@ -91,12 +105,12 @@ class Parameter(Tensor):
             grad = grad.array()
         view = self.grad if self._has_grad else self._grad_view
         if view is None:
-            view = self._grad_view = np.array(grad)
+            view = self._grad_view = _anywhere.copy(grad)
         elif not self._has_grad:
             if grad is not view:  # a kernel that wrote into grad_target() gives the view itself
-                view[...] = grad
+                _anywhere.assign(view, grad)
         else:
-            np.add(view, grad, out=view)
+            _anywhere.add_into(view, grad)
         self._has_grad = True
 
 
@@ -115,6 +129,8 @@ class ParameterBuffer:
         By name, in the module's order; in memory weights come first, biases after.
     segments : list of (start, stop, decay)
         Runs of the flat array that are treated alike by penalties and decay.
+    device : str
+        Where they live: "cpu" or "cuda".
 
     Notes
     -----
@@ -132,6 +148,7 @@ class ParameterBuffer:
         if len(dtypes) > 1:
             raise TypeError(f"flatten_parameters: all parameters must have one dtype, got {sorted(map(str, dtypes))}")
         dtype = dtypes.pop() if dtypes else np.dtype(np.float32)
+        self.device = _one_device(parameters)
         layout: list[tuple[Parameter, int, int]] = []  # parameter, offset, row length in elements
         self.segments: list[tuple[int, int, bool]] = []
         total = 0
@@ -144,7 +161,7 @@ class ParameterBuffer:
             else:
                 self.segments.append((total, stop, parameter.decay))
             total = stop
-        self.data, self.grad = _zeros(total, dtype), _zeros(total, dtype)
+        self.data, self.grad = (_anywhere.zeros(total, dtype, self.device) for _ in range(2))
         stops = [offset for _, offset, _ in layout[1:]] + [total]
         self._ranges = [(offset, stop) for (_, offset, _), stop in zip(layout, stops, strict=True)]
         self._views = [
@@ -157,15 +174,18 @@ class ParameterBuffer:
         self.sync()
 
     def sync(self) -> None:
-        """Take parameters in again whose array was replaced, or moved to another buffer, since the last look."""
+        """Take parameters in again whose array was replaced, or moved to another buffer or device, since the last look."""
         for parameter, values, gradient in self._views:
             if parameter.data is not values:
+                if parameter.device != self.device:
+                    self._build(self.parameters)  # on the device to which all of them have gone
+                    return
                 if parameter.shape != values.shape or parameter.dtype != values.dtype:
                     raise ValueError(
                         f"ParameterBuffer: {parameter.name} must stay {values.dtype} {values.shape}, but its data was "
                         f"replaced by {parameter.dtype} {parameter.shape}; make a new optimizer"
                     )
-                values[...] = parameter.data
+                _anywhere.assign(values, parameter.data)
                 parameter.data = values
             if parameter._grad_view is not gradient:
                 known = parameter.grad
@@ -176,7 +196,7 @@ class ParameterBuffer:
 
     def zeros(self) -> NDArray[Any]:
         """Return zeros of this layout and alignment, for an optimizer's moments."""
-        return _zeros(self.data.size, self.data.dtype)
+        return _anywhere.zeros(self.data.size, self.data.dtype, self.device)
 
     def changed(self) -> None:
         """Note that the values have changed: graphs recorded before cannot be walked any more."""
@@ -198,17 +218,19 @@ class ParameterBuffer:
         """Return the flat gradient, all of it computed, zero where this step left none."""
         for parameter, _, _ in self._views:
             if parameter.grad is None:
-                parameter._grad_view[...] = 0  # type: ignore[index]
+                _anywhere.fill(parameter._grad_view, 0.0)
         return self.grad
 
     def pieces(self) -> list[Piece]:
         """Return (start, stop, decay, parameter): a parameter whose gradient is still a product, or None and a run of others.
 
-        Gradients that this step left none of are set to zero.
+        Gradients that this step left none of are set to zero. On a device none is left a product.
         """
         for parameter, _, gradient in self._views:
             if not parameter._has_grad:
-                gradient[...] = 0
+                _anywhere.fill(gradient, 0.0)
+        if self.device != "cpu":
+            self.ready_grad()
         pending = tuple([parameter._pending is not None for parameter, _, _ in self._views])
         known = self._pieces.get(pending)
         if known is None:
@@ -274,17 +296,22 @@ def flatten_parameters(module: Module) -> ParameterBuffer:
     return buffer
 
 
-def _zeros(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    array = empty(size, dtype)
-    array[...] = 0
-    return array
+def _one_device(parameters: dict[str, Parameter]) -> str:
+    """Where all of them live."""
+    found = {parameter.device: name for name, parameter in parameters.items()}
+    if len(found) > 1:
+        listing = ", ".join(f"{name} on {device}" for device, name in found.items())
+        raise ValueError(
+            f"ParameterBuffer: parameters must be on one device, got {listing}; move the whole net with to"
+        )
+    return next(iter(found), "cpu")
 
 
-def _aligned(array: NDArray[Any]) -> NDArray[Any]:
+def _aligned(array: NDArray[Any], device: str) -> NDArray[Any]:
     """Copy into memory laid out as in the flat buffer, so that a net which is never trained is as fast as one that is."""
     rows, row = _padded(array.shape, array.itemsize)
-    copy = _view(_zeros(rows * row, array.dtype), 0, row, array.shape)
-    copy[...] = array
+    copy = _view(_anywhere.zeros(rows * row, array.dtype, device), 0, row, array.shape)
+    _anywhere.assign(copy, array)
     return copy
 
 

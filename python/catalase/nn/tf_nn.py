@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _anywhere
 from ..autograd import Tensor
 from . import functional
 from .functional import relu, sigmoid, softmax, tanh
@@ -127,8 +128,10 @@ def dropout(x: Tensor, keep_prob: float, seed: int | None = None) -> Tensor:
 
 def softmax_cross_entropy_with_logits(labels: NDArray[Any] | Tensor, logits: Tensor) -> Tensor:
     """Return the cross-entropy of each row; ``labels`` are probabilities of the shape of ``logits`` (..., C)."""
-    labels = labels.numpy() if isinstance(labels, Tensor) else labels
-    return functional.softmax_cross_entropy(logits, np.asarray(labels, dtype=logits.dtype))
+    labels = labels.data if isinstance(labels, Tensor) else labels
+    if _anywhere.is_here(logits.data):
+        labels = np.asarray(labels, dtype=logits.dtype)
+    return functional.softmax_cross_entropy(logits, labels)
 
 
 def _two(function: str, name: str, values: Sequence[int]) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import ops
+from .. import _anywhere, ops
 from ..nn import Module, Parameter, ParameterBuffer, flatten_parameters
 from .schedules import Schedule
 
@@ -73,6 +73,7 @@ class Optimizer:
         self.steps = 0
         self._state = {key: self.buffer.zeros() for key in self._state_names}
         self._views: dict[tuple[int, int, bool], _Views] = {}
+        self._flat: Any = self.buffer.data  # whose views these are
 
     def current_lr(self) -> float:
         """Return the learning rate of the next step."""
@@ -85,6 +86,8 @@ class Optimizer:
     def step(self) -> None:
         """Change the parameters once, by the gradients at hand; parameters without one count as zero gradient."""
         self.buffer.sync()
+        if self._flat is not self.buffer.data:
+            self._follow()
         lr = self.current_lr()
         if self.clip_norm is not None:
             _clip(self.buffer.ready_grad(), self.clip_norm)
@@ -98,6 +101,11 @@ class Optimizer:
             self._rule(param, grad if parameter is None else parameter._pending, state, lr, options)
         self.buffer.changed()
 
+    def _follow(self) -> None:
+        """Take the moments to where the parameters have gone."""
+        self._state = {key: _anywhere.to_device(flat, self.buffer.device) for key, flat in self._state.items()}
+        self._views, self._flat = {}, self.buffer.data
+
     def _views_of(self, start: int, stop: int, parameter: Parameter | None) -> _Views:
         """A piece of the parameters, of the gradient and of each moment: flat, or a parameter's in its shape."""
         known = self._views.get((start, stop, parameter is None))
@@ -108,7 +116,7 @@ class Optimizer:
         return known
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_views": {}}  # a copy's views are of its own arrays
+        return {**self.__dict__, "_views": {}, "_flat": None}  # a copy's views are of its own arrays
 
     def _rule(
         self, param: NDArray[Any], grad: Any, state: list[NDArray[Any]], lr: float, penalties: dict[str, Any]
@@ -120,7 +128,7 @@ class Optimizer:
         arrays: dict[str, NDArray[Any]] = {"steps": np.array(self.steps, np.int64)}
         for key, flat in self._state.items():
             for name, view in self.buffer.arrays(flat).items():
-                arrays[f"{key}/{name}"] = np.array(view, order="C")
+                arrays[f"{key}/{name}"] = np.array(_anywhere.to_host(view), order="C")
         return arrays
 
     def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -147,12 +155,15 @@ class Optimizer:
         if np.shape(state["steps"]) != () or not int(state["steps"]) >= 0:
             raise ValueError(f"{type(self).__name__}.load_state_dict: steps must be one number, 0 or more")
         for name, view in views.items():
-            view[...] = state[name]
+            _anywhere.assign(view, np.asarray(state[name]))
         self.steps = int(state["steps"])
 
 
 def _clip(grad: NDArray[Any], clip_norm: float) -> None:
     """Shorten a gradient in place; the norm is summed in float64, a piece at a time, in a fixed order."""
+    if not _anywhere.is_here(grad):
+        _anywhere.clip_norm(grad, clip_norm)
+        return
     total = 0.0
     for start in range(0, grad.size, 65536):
         total += float(np.sum(np.square(grad[start : start + 65536], dtype=np.float64)))
@@ -238,7 +249,7 @@ class AdaGrad(Optimizer):
         if not (initial_accumulator >= 0 and math.isfinite(initial_accumulator)):
             raise ValueError(f"AdaGrad: initial_accumulator must be 0 or more, got {initial_accumulator}")
         self.eps = eps
-        self._state["accum"][...] = initial_accumulator
+        _anywhere.fill(self._state["accum"], initial_accumulator)
 
     def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
         ops.adagrad_step(param, grad, *state, lr=lr, eps=self.eps, **penalties)

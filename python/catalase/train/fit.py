@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _anywhere
 from ..autograd import Tensor, no_grad
 from ..nn import Module
+from ..nn.losses import Loss
 from ..ops._check import whole_number
 from ..optim import Optimizer
 from .callbacks import Callback
@@ -20,6 +24,7 @@ from .progress import progress_bar
 
 LossFunction = Callable[[Tensor, NDArray[Any], NDArray[Any]], Tensor]
 Forward = Callable[[Module, NDArray[Any]], Tensor]
+Step = Callable[[Any, Any, Any], float]  # X, y and w to the loss
 
 
 class History:
@@ -81,14 +86,17 @@ def fit(
     progress: bool | None = None,
     forward: Forward | None = None,
     resume: str | Path | None = None,
+    graph: bool = False,
 ) -> History:
-    """Train a module by gradient descent on mini-batches.
+    """Train a module by gradient descent on mini-batches, on the device where it lives.
 
     Parameters
     ----------
     module : Module
     dataset : Dataset
-        Anything with ``len`` and ``iterbatches(batch_size, deterministic=..., seed=...)`` giving (X, y, w, ids).
+        Anything with ``len`` and ``iterbatches(batch_size, deterministic=..., seed=...)`` giving (X, y, w, ids). For a
+        module on a device X is copied there batch by batch; and y and w, as float32 or int64, where the loss is a
+        function of your own.
     loss : callable
         ``loss(output, y, w)`` gives a Tensor of one number, the mean over the batch.
     optimizer : Optimizer
@@ -113,6 +121,11 @@ def fit(
     resume : path, optional
         Folder of a `Checkpoint`: go on from there, with the seed of that run. The same bits come out as without the
         interruption.
+    graph : bool
+        On a device: capture the step as a CUDA graph when a shape of batch comes for the second time, and replay it from
+        then on, with the same results. For steps that launch the same kernels each time: nothing of net, loss or optimizer
+        but the learning rate may change between them, and a loss or a forward function of your own must neither read
+        values back nor draw random numbers of its own. On the CPU it does nothing.
 
     Returns
     -------
@@ -160,14 +173,15 @@ def fit(
         from .checkpoint import restore
 
         first_epoch = restore(resume, state)
+    step, stream = _steps(state, loss, forward or _plain, graph)
     _call(state, "on_train_begin")
     try:
-        with progress_bar("training", nb_epoch, progress) as advance:
+        with stream, progress_bar("training", nb_epoch, progress) as advance:
             if first_epoch:
                 advance(min(first_epoch, nb_epoch), "")
             for epoch in range(first_epoch, nb_epoch):
                 state.epoch, state.logs = epoch, {}
-                _run_epoch(state, dataset, loss, batch_size, forward or _plain)
+                _run_epoch(state, dataset, loss, batch_size, step)
                 module.eval()
                 if valid is not None:
                     state.logs["valid_loss"] = evaluate_loss(module, valid, loss, forward or _plain)
@@ -193,7 +207,8 @@ def evaluate_loss(module: Module, dataset: Any, loss: LossFunction, forward: For
     module.eval()
     total, rows = 0.0, 0
     with no_grad():
-        for X, y, w, _ in dataset.iterbatches(1000, deterministic=True):
+        for batch in dataset.iterbatches(1000, deterministic=True):
+            X, y, w = _placed(module.device, loss, batch)
             total += _number(loss((forward or _plain)(module, X), y, w)) * len(X)
             rows += len(X)
     module.train(was_training)
@@ -209,6 +224,23 @@ def _plain(module: Module, X: NDArray[Any]) -> Tensor:
     return module(X if X.dtype.kind in "iu" else Tensor(X))
 
 
+def _placed(device: str, loss: LossFunction, batch: tuple[Any, ...]) -> tuple[Any, Any, Any]:
+    """X, y and w of a batch where the module lives; the labels of our losses stay, since they look at them first."""
+    X, y, w, *_ = batch
+    if device == "cpu":
+        return X, y, w
+    if isinstance(X, np.ndarray):
+        X = _anywhere.to_device(X, device)
+    if not isinstance(loss, Loss):
+        y, w = (_anywhere.to_device(_plain_numbers(a), device) if isinstance(a, np.ndarray) else a for a in (y, w))
+    return X, y, w
+
+
+def _plain_numbers(labels: NDArray[Any]) -> NDArray[Any]:
+    """As device arrays hold them."""
+    return labels.astype(np.int64 if labels.dtype.kind in "iub" else np.float32, copy=False)
+
+
 def _number(value: Any) -> float:
     if not isinstance(value, Tensor) or value.size != 1:
         came = f"a tensor of shape {value.shape}" if isinstance(value, Tensor) else type(value).__name__
@@ -216,25 +248,45 @@ def _number(value: Any) -> float:
     return value.item()
 
 
-def _run_epoch(state: TrainState, dataset: Any, loss: LossFunction, batch_size: int, forward: Forward) -> None:
+def _steps(
+    state: TrainState, loss: LossFunction, forward: Forward, graph: bool
+) -> tuple[Step, AbstractContextManager[None]]:
+    """What makes a step and returns its loss, and what it runs inside."""
+
+    def usual(forward: Forward, X: Any, y: Any, w: Any) -> float:
+        state.optimizer.zero_grad()
+        value = loss(forward(state.module, X), y, w)
+        number = _number(value)
+        if math.isfinite(number):
+            value.backward()
+            state.optimizer.step()
+        return number
+
+    if not graph or state.module.device == "cpu":
+        return partial(usual, forward), nullcontext()
+    from ._graph_steps import GraphSteps
+
+    steps = GraphSteps(state, loss, forward, usual)
+    return steps.step, steps.runtime.capturing_stream()
+
+
+def _run_epoch(state: TrainState, dataset: Any, loss: LossFunction, batch_size: int, step: Step) -> None:
     start, total, rows = time.perf_counter(), 0.0, 0
     _call(state, "on_epoch_begin")
     state.module.train()
     batches = dataset.iterbatches(
         min(batch_size, len(dataset)), deterministic=False, seed=epoch_seed(state.history.seed, state.epoch)
     )
-    for batch, (X, y, w, _) in enumerate(batches):
+    device = state.module.device
+    for batch, items in enumerate(batches):
         state.batch = batch
-        state.optimizer.zero_grad()
-        value = loss(forward(state.module, X), y, w)
-        number = _number(value)
+        X, y, w = _placed(device, loss, items)
+        number = step(X, y, w)
         if not math.isfinite(number):
             raise FloatingPointError(
                 f"fit: the loss became {number} in epoch {state.epoch}, batch {batch}; look for NaN or huge values in X "
                 f"and y, lower the learning rate (now {state.optimizer.current_lr():g}), or clip the gradient (clip_norm)"
             )
-        value.backward()
-        state.optimizer.step()
         total += number * len(X)
         rows += len(X)
         _call(state, "on_batch_end")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -90,6 +90,13 @@ class GraphModel(Model):
         self._feeder = Feeder(self.graph)
         self.loss = self._loss  # type: ignore[assignment]
         self.built = True
+
+    def to(self, device: str) -> Self:
+        self.build()
+        return super().to(device)
+
+    def _placed(self, rows: Any) -> Any:
+        return rows  # the feeds see to it
 
     def make_optimizer(self) -> optim.Optimizer:
         if self._make_optimizer is not None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ... import _anywhere
 from ...autograd import Tensor
 from ._graph import Graph
 from ._inputs import Feature, Input, Label, Weights
@@ -81,6 +82,7 @@ class Feeder:
 
     def _feeds(self, arrays: Mapping[int, Any]) -> Feeds:
         tensors: dict[int, Tensor] = {}
+        device = self.graph.device
         weights = [np.asarray(array) for place, array in arrays.items() if place in self.of[Weights]]
         for place, array in arrays.items():
             step = self.graph.steps[place]
@@ -88,7 +90,7 @@ class Feeder:
             taken = step.layer.take(step.name, array)
             if isinstance(step.layer, Label) and np.isnan(taken).any():
                 taken = self._without_missing(step.name, taken, weights)
-            tensors[place] = Tensor(taken)
+            tensors[place] = Tensor(_anywhere.to_device(taken, device))
         return Feeds(tensors)
 
     def _without_missing(

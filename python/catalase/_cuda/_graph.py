@@ -1,0 +1,94 @@
+"""A training step on a device as a graph: captured once for each shape of batch, then replayed.
+
+A launch costs the host more than many a kernel costs the device; a replay is one launch. What changes from step to step
+must then lie in device memory: the batch in buffers of the graph, the number of the step (for dropout's masks) and the
+optimizer's rates in two small arrays that a launch before the replay writes. The loss is read from its buffer after it;
+the optimizer's kernels look at it first, and leave everything as it was where it is not finite.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ._arrays import Runtime
+
+Numbers = tuple[float, float, float, float]
+
+
+class _Current(threading.local):
+    graph: StepGraph | None = None
+
+
+_current = _Current()
+
+
+def captured() -> StepGraph | None:
+    """The graph that this thread captures a step for."""
+    return _current.graph
+
+
+def rates_of(lr: float, decay: float, beta1: float, beta2: float, count: int) -> Numbers:
+    """What of an optimizer's numbers changes with the step: lr, keep, step_size, root_scale."""
+    return lr, 1 - lr * decay, lr / (1 - beta1**count), 1 / math.sqrt(1 - beta2**count)
+
+
+class StepGraph:
+    """One captured step.
+
+    Parameters
+    ----------
+    runtime : Runtime
+    inputs : list of device arrays
+        Of the first batch; the step reads from copies of them, which later batches are written into.
+    """
+
+    def __init__(self, runtime: Runtime, inputs: list[Any]) -> None:
+        self.runtime = runtime
+        self.inputs = [None if x is None else _like(runtime, x) for x in inputs]
+        self.later = runtime.empty((1,), np.int64)
+        self.rates = runtime.empty((4,), np.float32)
+        self.loss: Any = None
+        self._constants: tuple[float, float, float] | None = None  # decay and both betas
+        self._expected: tuple[float, int] = (0.0, 0)
+        self._replay: Callable[[], None] | None = None
+
+    def capture(self, step: Callable[[], None], lr: float, count: int) -> None:
+        """Record a step with these numbers of the optimizer; it does not run. It sets ``loss`` on its way."""
+        self._expected = (lr, count)
+        _current.graph = self
+        try:
+            self._replay = self.runtime.capture(step)
+        finally:
+            _current.graph = None
+
+    def optimizer_step(self, function: str, numbers: tuple[Any, ...]) -> tuple[Any, Any]:
+        """Where a launch that is captured finds its rates, and the loss that guards it."""
+        lr, _, _, decay, beta1, beta2, _, count, _ = numbers
+        known = self._constants
+        same = known is None or (known[1:] == (beta1, beta2) and (decay in (0, known[0]) or known[0] == 0))
+        if lr != self._expected[0] or count not in (1, self._expected[1]) or not same:
+            raise RuntimeError(
+                f"graph: {function} was called with numbers that are not its optimizer's; use graph=False"
+            )
+        self._constants = (max(decay, known[0] if known else 0.0), beta1, beta2)
+        return self.rates, self.loss
+
+    def run(self, inputs: list[Any], later: int, lr: float, count: int) -> None:
+        """Run the step on a batch, ``later`` steps after the one that was captured."""
+        assert self._replay is not None
+        for kept, x in zip(self.inputs, inputs, strict=True):
+            if kept is not None:
+                kept[...] = x
+        rates = rates_of(lr, *(self._constants or (0.0, 0.0, 0.0)), count)
+        args = (self.later, later, self.rates, *map(float, rates))
+        self.runtime.launch("arithmetic.set_numbers_f32", (1,), (1,), 0, args)
+        self._replay()
+
+
+def _like(runtime: Runtime, x: Any) -> Any:
+    return runtime.empty(x.shape, x.dtype)

@@ -1,0 +1,163 @@
+"""Arithmetic with broadcasting, copies, sums and maxima of device arrays: launches of ``cuda/arithmetic.cu``."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ._arrays import Runtime, float32, is_device_array, runtime_of
+from .elementwise import walk
+
+_CODES = {
+    "copy": 0, "add": 1, "subtract": 2, "multiply": 3, "divide": 4, "power": 5, "equal": 6, "negative": 7, "sqrt": 8,
+    "absolute": 9, "sign": 10, "power_slope": 11, "log_or_zero": 12, "silenced": 13,
+}  # fmt: skip
+_AXES = 5  # that a launch counts along, once neighbours are joined
+_PART = 65536  # terms of a sum that one block adds
+_Operand = tuple[Any, float]  # an array, or None and a number
+
+
+def combine(name: str, a: Any, b: Any = 0.0, out: Any = None) -> Any:
+    """``a op b`` for arrays that broadcast and numbers, in ``out`` where given (any strides)."""
+    arrays = {key: x for key, x in (("a", a), ("b", b)) if not _is_number(x)}
+    for key, x in arrays.items():
+        if is_device_array(x):
+            float32(name, key, x)
+    runtime = runtime_of(name, **arrays, out=out)
+    shape = _together(name, *(x.shape for x in arrays.values()))
+    if out is None:
+        out = runtime.empty(shape, np.float32)
+    elif _together(name, shape, out.shape) != out.shape:
+        raise ValueError(f"{name}: values of shape {shape} do not fit an array of shape {out.shape}")
+    _launch(runtime, _CODES[name], _operand(a), _operand(b), out)
+    return out
+
+
+def select(mask: Any, a: Any, b: Any) -> Any:
+    """``a`` where the mask holds, else ``b``, broadcast; the mask is a NumPy array, or one of the device of full shape."""
+    arrays = {key: x for key, x in (("a", a), ("b", b)) if not _is_number(x)}
+    runtime = runtime_of("where", **arrays)
+    shape = _together("where", mask.shape, *(x.shape for x in arrays.values()))
+    if isinstance(mask, np.ndarray):
+        mask = runtime.array(np.ascontiguousarray(np.broadcast_to(mask, shape)).view(np.uint8))
+    elif mask.shape != shape or mask.itemsize != 1:
+        raise ValueError(f"where: a condition on the device must be boolean, of shape {shape}, got {mask.shape}")
+    out = runtime.empty(shape, np.float32)
+    (a, first), (b, second) = (_operand(_spread(x, shape)) for x in (a, b))
+    walk(runtime, "arithmetic.select_f32", out.size, runtime.contiguous(mask), a, first, b, second, out)
+    return out
+
+
+def reduce(largest: bool, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    """The sum, or the largest value, over some axes: neighbouring ones at once, the last ones first."""
+    name = "max" if largest else "sum"
+    runtime = runtime_of(name, x=float32(name, "x", x))
+    shape = tuple(n for i, n in enumerate(x.shape) if i not in axes)
+    kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+    if x.size == 0:
+        if largest:
+            raise ValueError(f"max: x of shape {x.shape} holds nothing to choose from")
+        return combine("copy", 0.0, out=runtime.empty(kept if keepdims else shape, np.float32))
+    x, lengths = runtime.contiguous(x), list(x.shape)
+    stop = len(lengths)
+    while stop > 0:
+        start = stop
+        while start > 0 and start - 1 in axes:
+            start -= 1
+        if start < stop:
+            outer, length, inner = (math.prod(lengths[i:j]) for i, j in ((0, start), (start, stop), (stop, None)))
+            x = _reduce(runtime, largest, x, outer, length, inner)
+            lengths[start:stop] = [1] * (stop - start)
+        stop = start - 1 if start == stop else start
+    return x.reshape(kept if keepdims else shape)
+
+
+def clip(x: Any, limit: float) -> None:
+    """Scale a flat array in place to the Euclidean norm ``limit``, where its own is above it."""
+    runtime = runtime_of("clip", x=x)
+    if x.size:
+        sums, parts = _parts(runtime, x, 1, x.size, squares=True)
+        walk(runtime, "arithmetic.clip_f32", x.size, x, sums, parts, np.float64(limit))  # their number is last
+
+
+def _together(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that arrays of these shapes broadcast to."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        listing = " and ".join(map(str, shapes))
+        raise ValueError(f"{name}: arrays of the shapes {listing} do not broadcast together") from None
+
+
+def _reduce(runtime: Runtime, largest: bool, x: Any, outer: int, length: int, inner: int) -> Any:
+    """x (outer, length, inner), contiguous, to (outer, inner), flat."""
+    out = runtime.empty((outer * inner,), np.float32)
+    if largest or inner > 1:
+        walk(runtime, "arithmetic.reduce_axis_f32", out.size, int(largest), x, length, inner, out)
+        return out
+    sums, parts = _parts(runtime, x, outer, length, squares=False)
+    walk(runtime, "arithmetic.join_sums_f32", outer, sums, parts, out)
+    return out
+
+
+def _parts(runtime: Runtime, x: Any, rows: int, columns: int, squares: bool) -> tuple[Any, int]:
+    parts = -(-columns // _PART)
+    sums = runtime.empty((rows * parts,), np.float64)
+    runtime.launch("arithmetic.sum_parts_f32", (rows * parts,), (256,), 0, (x, columns, parts, int(squares), sums))
+    return sums, parts
+
+
+def _launch(runtime: Runtime, code: int, a: _Operand, b: _Operand, out: Any) -> None:
+    arrays = (a[0], b[0], out)
+    flat = all(x is None or (x.shape == out.shape and x.flags.c_contiguous) for x in arrays)
+    axes = [(1, 0, 0, 0)] * _AXES if flat else _axes(arrays)
+    numbers = [n for axis in axes for n in axis]
+    walk(runtime, "arithmetic.combine_f32", out.size, code, a[0], a[1], b[0], b[1], out, int(flat), *numbers)
+
+
+def _axes(arrays: tuple[Any, Any, Any]) -> list[tuple[int, ...]]:
+    """Length and strides of each axis of the result; axes that are one axis in all arrays are joined."""
+    shape = arrays[-1].shape
+    strides = [_strides(x, shape) for x in arrays]
+    axes: list[tuple[int, ...]] = []
+    for i, length in enumerate(shape):
+        if length == 1:
+            continue
+        steps = tuple(s[i] for s in strides)
+        if axes and all(before == length * step for before, step in zip(axes[-1][1:], steps, strict=True)):
+            axes[-1] = (axes[-1][0] * length, *steps)
+        else:
+            axes.append((length, *steps))
+    if len(axes) > _AXES:
+        raise ValueError(
+            f"arithmetic on CUDA: arrays that need more than {_AXES} axes, got shape {shape}; reshape them"
+        )
+    return [(1, 0, 0, 0)] * (_AXES - len(axes)) + axes
+
+
+def _strides(x: Any, shape: tuple[int, ...]) -> list[int]:
+    """In elements, with 0 along axes that are repeated."""
+    if x is None:
+        return [0] * len(shape)
+    own = [0 if n == 1 else int(s) // int(x.itemsize) for n, s in zip(x.shape, x.strides, strict=True)]
+    return [0] * (len(shape) - len(own)) + own
+
+
+def _spread(x: Any, shape: tuple[int, ...]) -> Any:
+    """A contiguous array of the shape, or a number as it is."""
+    return x if _is_number(x) or (x.shape == shape and x.flags.c_contiguous) else broadcast_to(x, shape)
+
+
+def broadcast_to(x: Any, shape: tuple[int, ...]) -> Any:
+    """A copy of x, broadcast to a shape."""
+    return combine("copy", x, out=runtime_of("broadcast_to", x=x).empty(shape, np.float32))
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, (int, float, np.generic)) or (isinstance(x, np.ndarray) and x.ndim == 0)
+
+
+def _operand(x: Any) -> _Operand:
+    return (None, float(x)) if _is_number(x) else (x, 0.0)

@@ -1,0 +1,156 @@
+"""Arithmetic on a device as the tape uses it: NumPy's numbers, for broadcasting, views, sums over any axes, and gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import catalase as ct
+from catalase import _anywhere
+
+PAIRS = [((), (3,)), ((3, 1, 4, 1, 2), (2, 1, 5, 1)), ((1,), (1,)), ((7, 5), (5,)), ((4, 1, 3), (5, 1)), ((2, 3, 1, 5, 2), (4, 1, 1)), ((0, 3), (3,)),
+         ((1030,), (1030,))]  # fmt: skip
+
+
+@pytest.mark.parametrize("shapes", PAIRS, ids=str)
+@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide", "equal", "power"])
+def test_two_arrays(backend, rng, shapes, name):
+    a, b = (rng.integers(1, 4, shape).astype(np.float32) + np.float32(0.5) for shape in shapes)
+    function = getattr(_anywhere, name)
+    expected = np.asarray(function(a, b)).astype(np.float32)
+    found = backend.get(function(backend.array(a), backend.array(b)))
+    assert found.shape == expected.shape and found.dtype == np.float32
+    assert np.allclose(found, expected, rtol=1e-6, atol=0) if name == "power" else np.array_equal(found, expected)
+    if a.ndim:  # a number on either side
+        assert np.allclose(backend.get(function(backend.array(a), 3.0)), function(a, np.float32(3)), rtol=1e-6)
+        assert np.allclose(
+            backend.get(function(np.float32(3), backend.array(a))), function(np.float32(3), a), rtol=1e-6
+        )
+    ct.ops.relu(backend.array(np.ones(1, np.float32)))
+
+
+@pytest.mark.parametrize("name", ["negative", "sqrt", "absolute", "sign", "log_or_zero", "copy"])
+def test_one_array(backend, name):
+    x = np.array([-2, -0.5, -0.0, 0, 1e-3, 4, np.inf, np.nan], np.float32)
+    with np.errstate(invalid="ignore"):
+        expected = getattr(_anywhere, name)(x)
+    found = backend.get(getattr(_anywhere, name)(backend.array(x)))
+    assert np.allclose(found, expected, rtol=2e-7, atol=0, equal_nan=True)
+
+
+def test_views_are_read_and_written_in_place(backend, rng):
+    x, y = rng.standard_normal((6, 10)).astype(np.float32), rng.standard_normal((4, 3)).astype(np.float32)
+    on = backend.array(x)
+    _anywhere.assign(on[1:5, 2:8:2], backend.array(y))
+    _anywhere.add_into(on[:, 9], 2.0)
+    _anywhere.fill(on.T[0], 7.0)
+    _anywhere.assign(on[5:6], np.arange(10))
+    x[1:5, 2:8:2] = y
+    x[:, 9] += 2
+    x[:, 0] = 7
+    x[5] = np.arange(10)
+    assert np.array_equal(backend.get(on), x)
+    assert np.array_equal(backend.get(_anywhere.multiply(on.T[2:], on.T[:8])), x.T[2:] * x.T[:8])
+    with pytest.raises(ValueError, match="do not broadcast together"):
+        _anywhere.assign(on[1:3, 2:4], on)
+    with pytest.raises(ValueError, match="do not fit an array of shape"):
+        _anywhere.assign(on[1:2], on)
+
+
+AXES = [((5,), None), ((3, 4), 0), ((3, 4), 1), ((3, 4), (0, 1)), ((2, 3, 4, 5), (0, 2)), ((2, 3, 4, 5), (1, 2)),
+        ((2, 3, 4), (0, 2)), ((1, 1), None), ((70_000,), 0), ((2, 66_000), -1), ((300, 2), 0)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("shape", "axis"), AXES, ids=str)
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_sums_and_maxima(backend, rng, shape, axis, keepdims):
+    x = rng.standard_normal(shape).astype(np.float32)
+    on = backend.array(x)
+    total = backend.get(_anywhere.sum(on, axis, keepdims))
+    exact = np.asarray(x.astype(np.float64).sum(axis=axis, keepdims=keepdims))
+    bound = 2e-7 * np.abs(x).astype(np.float64).sum(axis=axis, keepdims=keepdims) * 2
+    assert total.shape == exact.shape and np.all(np.abs(total - exact) <= bound + 1e-7 * x.size**0.5)
+    if axis == 0 and x.ndim > 1:
+        assert np.array_equal(total, x.sum(axis=0, keepdims=keepdims))  # NumPy's chain
+    assert np.array_equal(backend.get(_anywhere.largest(on, axis, keepdims)), _anywhere.largest(x, axis, keepdims))
+
+
+def test_sums_of_nothing_and_the_largest_beside_nan(backend):
+    nothing = backend.array(np.ones((0, 3), np.float32))
+    assert np.array_equal(backend.get(_anywhere.sum(nothing, 0)), np.zeros(3))
+    with pytest.raises(ValueError, match="nothing to choose from"):
+        _anywhere.largest(nothing, 0)
+    x = np.array([[1, np.nan, 2], [np.nan, 5, 1], [-np.inf, -3, 0]], np.float32)
+    assert np.array_equal(backend.get(_anywhere.largest(backend.array(x), 1)), x.max(1), equal_nan=True)
+    assert np.array_equal(backend.get(_anywhere.largest(backend.array(x), 0)), x.max(0), equal_nan=True)
+
+
+@pytest.mark.parametrize("size", [1, 1000, 66_000])
+def test_a_long_gradient_is_shortened(backend, rng, size):
+    from catalase.optim.optimizers import _clip
+
+    x = rng.standard_normal(size).astype(np.float32)
+    on, short = backend.array(x), backend.array(x)
+    _anywhere.clip_norm(on, 0.5)
+    _anywhere.clip_norm(short, 1e6)
+    assert np.array_equal(backend.get(short), x)
+    _clip(x, 0.5)
+    assert np.allclose(backend.get(on), x, rtol=2e-7, atol=0)
+
+
+def test_joins_and_choices(backend, rng):
+    parts = [rng.standard_normal((2, n, 3)).astype(np.float32) for n in (1, 4, 2)]
+    joined = _anywhere.concatenate([backend.array(p) for p in parts], 1)
+    assert np.array_equal(backend.get(joined), np.concatenate(parts, 1))
+    assert [
+        np.array_equal(backend.get(v), p) for v, p in zip(_anywhere.split(joined, [1, 4, 2], -2), parts, strict=True)
+    ]
+    a, b = parts[1], parts[1][:, :1]
+    mask = rng.random((2, 4, 3)) < 0.5
+    on = [backend.array(v) for v in (a, b)]
+    for condition in (mask, backend.array(mask), mask[:1]):
+        expected = np.where(mask[:1] if condition is not mask and isinstance(condition, np.ndarray) else mask, a, b)
+        assert np.array_equal(backend.get(_anywhere.where(condition, *on)), expected)
+    assert np.array_equal(backend.get(_anywhere.where(mask, on[0], np.float32(0))), np.where(mask, a, 0))
+
+
+def functions(x, y):
+    """Everything that the tape records and `ops` has no name for."""
+    z = (x * y + x / (y * y + 2) - 3 * y).abs() ** 2 + (x * x + 0.5) ** (y * 0.25) + (x * x + 1).sqrt()
+    z = ct.autograd.concatenate([z, (-z)[1:3] * 2.0, 1 - x], 0)
+    z = ct.autograd.where(np.arange(3) > 0, z, 0.5).reshape(4, -1).T
+    return (
+        z.max(1).mean()
+        + z.mean(0).sum()
+        + z.sum(1, keepdims=True).sum(axis=0).max()
+        + (z @ z.T).tanh().exp().log().mean()
+    )
+
+
+def test_gradients_on_the_tape(backend, rng):
+    values = [rng.standard_normal(shape).astype(np.float32) for shape in ((5, 3), (3,))]
+    cpu = [ct.Tensor(v, requires_grad=True) for v in values]
+    on = [ct.Tensor(backend.array(v), requires_grad=True) for v in values]
+    expected, found = functions(*cpu), functions(*on)
+    assert found.device == backend.runtime.name and np.isclose(found.item(), expected.item(), rtol=1e-5)
+    expected.backward()
+    found.backward()
+    for a, b in zip(on, cpu, strict=True):
+        assert np.allclose(backend.get(a.grad), b.grad, rtol=2e-4, atol=1e-5)
+    assert np.array_equal(np.asarray(on[0]), values[0]) and on[0].numpy().base is None
+
+
+def test_mixtures_are_refused_by_name(backend):
+    x = ct.Tensor(backend.array(np.ones(3, np.float32)), requires_grad=True)
+    with pytest.raises(TypeError, match=r"add: all arrays must be on one device, got a .* b numpy"):
+        _ = x + np.ones(3, np.float32)
+    with pytest.raises(TypeError, match="concatenate: all arrays must be on one device"):
+        ct.autograd.concatenate([x, ct.Tensor(np.ones(3, np.float32))])
+    with pytest.raises(TypeError, match="must be float32, got float64"):
+        ct.Tensor(backend.array(np.ones(3)))
+    with pytest.raises(TypeError, match="indexing by arrays has no kernel"):
+        _ = x[np.array([0, 1])]
+    wide = backend.array(np.ones((2, 3, 2, 3, 2, 3, 2), np.float32))
+    with pytest.raises(ValueError, match="more than 5 axes"):
+        _anywhere.add(wide[:, :2, :1, :2, :1, :2], backend.array(np.ones((2, 1, 2, 1, 2, 1, 2), np.float32)))
+    _ = x * 2
