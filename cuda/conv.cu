@@ -27,6 +27,7 @@ struct Conv {
 
 constexpr i32 kTile = 64, kDepth = 16, kEach = 4;
 using Tiles = Tile<kTile, kDepth, kEach>;
+static_assert(Tiles::kWorkers == kThreads, "the sources have as many");
 static_assert(kChain / kDepth % 2 == 0, "a part of a chain ends on buffer 1, so the next may fill buffer 0 at once");
 constexpr i32 kLoads = kTile * kDepth / kThreads;  // values a thread carries
 constexpr i32 kOutside = -(1 << 30);               // a coordinate that no tap brings back into the array
@@ -86,7 +87,7 @@ struct Pixels : AlongDepth {
       }
     }
   }
-  __device__ __forceinline__ void load(i64 depths_left) {
+  __device__ __forceinline__ void load(i32 depths_left) {
     const bool real = mine() < depths_left;
     const i32 channels = kBackward ? s.outputs : s.inputs;
     const i32 at = static_cast<i32>(depth);
@@ -121,7 +122,7 @@ struct TurnedWeights : AlongDepth {
       : s(shape), w(weights), first(line) {
     depth = mine();
   }
-  __device__ __forceinline__ void load(i64 depths_left) {
+  __device__ __forceinline__ void load(i32 depths_left) {
     const bool real = mine() < depths_left;
     const i64 tap = real ? s.taps() - 1 - depth / s.outputs : 0, o = real ? depth % s.outputs : 0;
 #pragma unroll
@@ -154,7 +155,7 @@ struct Windows {
 #pragma unroll
     for (i32 i = 0; i < 3; ++i) offset[i] = offset[i] * s.dilation[i] - s.before[i];
   }
-  __device__ __forceinline__ void load(i64 depths_left) {
+  __device__ __forceinline__ void load(i32 depths_left) {
 #pragma unroll
     for (i32 e = 0; e < kLoads; ++e) {
       held[e] = 0.0f;
@@ -181,13 +182,13 @@ __device__ __forceinline__ void convolve(A& from_a, B& from_b, i64 depths, i64 r
   for (i64 k = 0; k == 0 || k < depths; k += kChain) {
     float sum[kEach][kEach];
     Tiles::clear(sum);
-    Tiles::multiply(from_a, from_b, smaller(depths - k, kChain), tile_a, tile_b, sum);
+    Tiles::multiply(from_a, from_b, static_cast<i32>(smaller(depths - k, kChain)), tile_a, tile_b, sum);
 #pragma unroll
     for (i32 i = 0; i < kEach; ++i) {
 #pragma unroll
       for (i32 j = 0; j < kEach; ++j) {
-        const i64 at_row = row + Tiles::Lines::line(Tiles::ty(), i),
-                  at_column = column + Tiles::Lines::line(Tiles::tx(), j);
+        const i64 at_row = row + Tiles::Rows::line(Tiles::ty(), i),
+                  at_column = column + Tiles::Columns::line(Tiles::tx(), j);
         if (at_row >= rows || at_column >= columns) continue;
         float* at = y + at_row * y_row + at_column;
         *at = k == 0 ? sum[i][j] : *at + sum[i][j];
@@ -197,8 +198,8 @@ __device__ __forceinline__ void convolve(A& from_a, B& from_b, i64 depths, i64 r
   if (bias == nullptr && activation == kIdentity) return;
 #pragma unroll 1
   for (i32 e = 0; e < kEach * kEach; ++e) {
-    const i64 at_row = row + Tiles::Lines::line(Tiles::ty(), e / kEach);
-    const i64 at_column = column + Tiles::Lines::line(Tiles::tx(), e % kEach);
+    const i64 at_row = row + Tiles::Rows::line(Tiles::ty(), e / kEach);
+    const i64 at_column = column + Tiles::Columns::line(Tiles::tx(), e % kEach);
     if (at_row >= rows || at_column >= columns) continue;
     float* at = y + at_row * y_row + at_column;  // this thread wrote it
     *at = activate(activation, bias == nullptr ? *at : *at + bias[at_column]);

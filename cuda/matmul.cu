@@ -5,69 +5,45 @@
 // rule, so the bits depend neither on the tile, nor on the grid, nor on the rows beside, nor on whether the parts were
 // computed by one block or by several.
 //
-// Threads: a block of 256 owns a tile of C (128 x 128, 64 x 64 or 32 x 32), a thread 8 x 8, 4 x 4 or 2 x 2 of it in
-// registers, in groups of up to four neighbouring rows and columns so that both operands come from shared memory by
-// vector loads without bank conflicts. Loop: K in steps of 8, 16 or 32; the next step's values travel from memory to
-// registers while this one's are multiplied, and enter the other of two shared buffers: one barrier a step.
+// Threads: a block of 256 owns a tile of C of 128 x 128 or 64 x 64, a thread 8 x 8 or 4 x 4 of it in registers; one of
+// 128 owns 32 x 32, a thread 2 x 4. They lie in groups of up to four neighbouring rows and columns, so that both
+// operands come from shared memory by vector loads without bank conflicts. Loop: K in steps of 8, 16 or 64 (long where
+// a block is alone on its multiprocessor and must hide the way to memory by itself); the next step's values travel from
+// memory to registers while this one's are multiplied, and enter the other of two shared buffers: one barrier a step.
 // Neighbouring threads load along whichever axis of the operand has unit stride. Edges: what lies outside is loaded as
 // zero, and not stored. blockIdx: x the tile's rows, y its columns, z the product of a stack, or the part of K.
 //
 // Why it should be fast: 128 x 128 x 8 does 64 FMA a thread for 16 shared loads of 4 bytes, four to an instruction, so
 // the FMA pipes are the bound where there are tiles enough for all multiprocessors; smaller tiles trade that for more
 // blocks. Bound of skinny shapes: reading B once, and the latency of one chain (4 cycles a term).
-// Not taken: splitting K below 4,096, which would fill the device on small outputs, at the price of the CPU's bits.
+// Not taken: splitting K below 4,096, which would fill the device on small outputs, at the price of the CPU's bits;
+// 128 x 128 x 16, which halves the barriers, but spills 48 to 80 bytes from sm_75 to sm_100.
+#include "epilogue.cuh"
 #include "product.cuh"
 
 namespace catalase {
 
-struct Epilogue {
-  const float* bias;
-  const float* add;
-  i64 add_row;
-  const float* keep;
-  i64 keep_row, activation;
-
-  __device__ __forceinline__ float add_up(float value, i64 row, i64 column) const {
-    if (bias != nullptr) value = value + bias[column];
-    if (add != nullptr) value = value + add[row * add_row + column];
-    return value;
-  }
-  __device__ __forceinline__ float mask(float value, i64 row, i64 column) const {
-    return keep != nullptr && !(keep[row * keep_row + column] > 0.0f) ? 0.0f : value;
-  }
-  // Identity and ReLU fit into the unrolled loop over a thread's outputs; the others are applied in a loop of their
-  // own.
-  __device__ __forceinline__ bool is_short() const { return activation <= kRelu; }
-  __device__ __forceinline__ float short_of(float value, i64 row, i64 column) const {
-    value = add_up(value, row, column);
-    if (activation == kRelu) value = value < 0.0f ? 0.0f : value;
-    return is_short() ? mask(value, row, column) : value;
-  }
-  __device__ __forceinline__ float of(float value, i64 row, i64 column) const {
-    return mask(activate(activation, add_up(value, row, column)), row, column);
-  }
-};
-
 // The tile of C whose first row and column are given, over [k, k_end): at most one chain.
-template <i32 kTile, i32 kDepth, i32 kEach>
+template <i32 kTile, i32 kDepth, i32 kRows, i32 kColumns>
 __device__ __forceinline__ void multiply_tile(const Operand& a, const Operand& b, i64 row, i64 column, i64 k, i64 k_end,
                                               float* c, i64 c_row, const Epilogue& epilogue, float* tile_a,
                                               float* tile_b) {
-  using T = Tile<kTile, kDepth, kEach>;
-  using Lines = typename T::Lines;
-  Stage<kTile, kDepth> from_a, from_b;
+  using T = Tile<kTile, kDepth, kRows, kColumns>;
+  using Rows = typename T::Rows;
+  using Columns = typename T::Columns;
+  Stage<kTile, kDepth, T::kWorkers> from_a, from_b;
   from_a.start(a, row, k);
   from_b.start(b, column, k);
-  float sum[kEach][kEach];
+  float sum[kRows][kColumns];
   T::clear(sum);
-  T::multiply(from_a, from_b, k_end - k, tile_a, tile_b, sum);
+  T::multiply(from_a, from_b, static_cast<i32>(k_end - k), tile_a, tile_b, sum);
   const i32 tx = T::tx(), ty = T::ty();
 #pragma unroll
-  for (i32 i = 0; i < kEach; ++i) {
-    const i64 at_row = row + Lines::line(ty, i);
+  for (i32 i = 0; i < kRows; ++i) {
+    const i64 at_row = row + Rows::line(ty, i);
 #pragma unroll
-    for (i32 j = 0; j < kEach; ++j) {
-      const i64 at_column = column + Lines::line(tx, j);
+    for (i32 j = 0; j < kColumns; ++j) {
+      const i64 at_column = column + Columns::line(tx, j);
       if (at_row < a.lines && at_column < b.lines) {
         c[at_row * c_row + at_column] = epilogue.short_of(sum[i][j], at_row, at_column);
       }
@@ -75,8 +51,8 @@ __device__ __forceinline__ void multiply_tile(const Operand& a, const Operand& b
   }
   if (epilogue.is_short()) return;
 #pragma unroll 1  // 64 copies of tanh would be longer than all the rest
-  for (i32 e = 0; e < kEach * kEach; ++e) {
-    const i64 at_row = row + Lines::line(ty, e / kEach), at_column = column + Lines::line(tx, e % kEach);
+  for (i32 e = 0; e < kRows * kColumns; ++e) {
+    const i64 at_row = row + Rows::line(ty, e / kColumns), at_column = column + Columns::line(tx, e % kColumns);
     if (at_row >= a.lines || at_column >= b.lines) continue;
     float* at = c + at_row * c_row + at_column;  // this thread wrote it
     *at = epilogue.mask(activate(epilogue.activation, *at), at_row, at_column);
@@ -84,7 +60,7 @@ __device__ __forceinline__ void multiply_tile(const Operand& a, const Operand& b
 }
 
 // z counts the products of a stack, or, where k_part is below k, the parts of one product, whose C lie c_step apart.
-template <i32 kTile, i32 kDepth, i32 kEach>
+template <i32 kTile, i32 kDepth, i32 kRows, i32 kColumns>
 __device__ __forceinline__ void multiply(const float* a, i64 a_row, i64 a_col, i64 a_step, const float* b, i64 b_row,
                                          i64 b_col, i64 b_step, float* c, i64 c_row, i64 c_step, i64 m, i64 n, i64 k,
                                          i64 k_begin, i64 k_part, const Epilogue& epilogue, float* tile_a,
@@ -92,29 +68,31 @@ __device__ __forceinline__ void multiply(const float* a, i64 a_row, i64 a_col, i
   const i64 z = blockIdx.z;
   const Operand left{a + z * a_step, a_row, a_col, m}, right{b + z * b_step, b_col, b_row, n};
   const i64 first = k_begin + (k_part < k ? z * k_part : 0);
-  multiply_tile<kTile, kDepth, kEach>(left, right, static_cast<i64>(blockIdx.x) * kTile,
-                                      static_cast<i64>(blockIdx.y) * kTile, first, smaller(first + k_part, k),
-                                      c + z * c_step, c_row, epilogue, tile_a, tile_b);
+  multiply_tile<kTile, kDepth, kRows, kColumns>(left, right, static_cast<i64>(blockIdx.x) * kTile,
+                                                static_cast<i64>(blockIdx.y) * kTile, first, smaller(first + k_part, k),
+                                                c + z * c_step, c_row, epilogue, tile_a, tile_b);
 }
 
 }  // namespace catalase
 
 using namespace catalase;
 
-#define CATALASE_MATMUL(name, tile, depth, each)                                                                      \
-  extern "C" __global__ void __launch_bounds__(256, 2)                                                                \
+#define CATALASE_MATMUL(name, tile, depth, rows, columns, threads)                                                    \
+  extern "C" __global__ void __launch_bounds__(threads, 512 / threads)                                                \
       name(const float* a, i64 a_row, i64 a_col, i64 a_step, const float* b, i64 b_row, i64 b_col, i64 b_step,        \
            float* c, i64 c_row, i64 c_step, i64 m, i64 n, i64 k, i64 k_begin, i64 k_part, const float* bias,          \
            const float* add, i64 add_row, const float* keep, i64 keep_row, i64 activation) {                          \
+    static_assert(Tile<tile, depth, rows, columns>::kWorkers == threads);                                             \
     __shared__ __align__(16) float tile_a[2 * depth * (tile + kPad)];                                                 \
     __shared__ __align__(16) float tile_b[2 * depth * (tile + kPad)];                                                 \
-    multiply<tile, depth, each>(a, a_row, a_col, a_step, b, b_row, b_col, b_step, c, c_row, c_step, m, n, k, k_begin, \
-                                k_part, Epilogue{bias, add, add_row, keep, keep_row, activation}, tile_a, tile_b);    \
+    multiply<tile, depth, rows, columns>(a, a_row, a_col, a_step, b, b_row, b_col, b_step, c, c_row, c_step, m, n, k, \
+                                         k_begin, k_part, Epilogue{bias, add, add_row, keep, keep_row, activation},   \
+                                         tile_a, tile_b);                                                             \
   }
 
-CATALASE_MATMUL(matmul_f32_128, 128, 8, 8)
-CATALASE_MATMUL(matmul_f32_64, 64, 16, 4)
-CATALASE_MATMUL(matmul_f32_32, 32, 32, 2)
+CATALASE_MATMUL(matmul_f32_128, 128, 8, 8, 8, 256)
+CATALASE_MATMUL(matmul_f32_64, 64, 16, 4, 4, 256)
+CATALASE_MATMUL(matmul_f32_32, 32, 64, 2, 4, 128)
 
 // C = epilogue(parts[0] + parts[1] + ...), in order; parts (count, M, N) contiguous. C may be parts[0]. One thread an
 // output, neighbours along a row. Bound: memory bandwidth.

@@ -1,4 +1,4 @@
-// Products of 256 threads over one tile of outputs: shared by matmul.cu and conv.cu, which differ in where values come
+// Products of a block over one tile of outputs: shared by matmul.cu and conv.cu, which differ in where values come
 // from.
 //
 // A source of values has `load(depths_left)`, which reads the next kDepth depths of its lines into registers (zero for
@@ -15,13 +15,13 @@ struct Operand {
   i64 line_stride, depth_stride, lines;
 };
 
-constexpr i32 kThreads = 256;
-constexpr i32 kPad = 4;  // keeps vector loads aligned, and spreads a transposing store over banks
+constexpr i32 kThreads = 256;  // of a block, unless it says another number
+constexpr i32 kPad = 4;        // keeps vector loads aligned, and spreads a transposing store over banks
 
 // Carries kLines x kDepth values of an operand through registers into shared memory, [depth][line].
-template <i32 kLines, i32 kDepth>
+template <i32 kLines, i32 kDepth, i32 kWorkers = kThreads>
 struct Stage {
-  static constexpr i32 kEach = kLines * kDepth / kThreads;
+  static constexpr i32 kEach = kLines * kDepth / kWorkers;
   float held[kEach];
   const float* at;
   i64 step, advance;
@@ -34,16 +34,16 @@ struct Stage {
     along_depth = from.depth_stride == 1;
     line = along_depth ? t / kDepth : t % kLines;
     depth = along_depth ? t % kDepth : t / kLines;
-    step = along_depth ? kThreads / kDepth * from.line_stride : kThreads / kLines * from.depth_stride;
+    step = along_depth ? kWorkers / kDepth * from.line_stride : kWorkers / kLines * from.depth_stride;
     advance = kDepth * from.depth_stride;
     lines_left = static_cast<i32>(smaller(from.lines - first_line, kLines));
     at = from.data + (first_line + line) * from.line_stride + (first_depth + depth) * from.depth_stride;
   }
-  __device__ __forceinline__ void load(i64 depths_left) {
+  __device__ __forceinline__ void load(i32 depths_left) {
 #pragma unroll
     for (i32 e = 0; e < kEach; ++e) {
-      const i32 l = along_depth ? line + e * (kThreads / kDepth) : line;
-      const i32 d = along_depth ? depth : depth + e * (kThreads / kLines);
+      const i32 l = along_depth ? line + e * (kWorkers / kDepth) : line;
+      const i32 d = along_depth ? depth : depth + e * (kWorkers / kLines);
       held[e] = l < lines_left && d < depths_left ? at[e * step] : 0.0f;
     }
     at += advance;
@@ -51,8 +51,8 @@ struct Stage {
   __device__ __forceinline__ void store(float* tile) const {
 #pragma unroll
     for (i32 e = 0; e < kEach; ++e) {
-      const i32 l = along_depth ? line + e * (kThreads / kDepth) : line;
-      const i32 d = along_depth ? depth : depth + e * (kThreads / kLines);
+      const i32 l = along_depth ? line + e * (kWorkers / kDepth) : line;
+      const i32 d = along_depth ? depth : depth + e * (kWorkers / kLines);
       tile[d * (kLines + kPad) + l] = held[e];
     }
   }
@@ -83,27 +83,29 @@ struct Fragment {
   }
 };
 
-// sum[i][j] += the products of kTile lines of each source, over `depths`; each sum one chain in ascending depth.
-template <i32 kTile, i32 kDepth, i32 kEach>
+// sum[i][j] += the products of kTile lines of each source, over `depths`, at most kChain; each sum one chain in
+// ascending depth.
+template <i32 kTile, i32 kDepth, i32 kRows, i32 kColumns = kRows>
 struct Tile {
-  static constexpr i32 kAcross = kTile / kEach;
-  static_assert(kAcross * kAcross == kThreads, "256 threads own the tile");
+  static constexpr i32 kAcross = kTile / kColumns, kWorkers = kAcross * (kTile / kRows);  // threads
   static constexpr i32 kBuffer = kDepth * (kTile + kPad);
   static constexpr i32 kFloats = 2 * kBuffer;  // of shared memory, for each source
-  using Lines = Fragment<kTile, kEach>;
+  using Rows = Fragment<kTile, kRows>;
+  using Columns = Fragment<kTile, kColumns>;
+  using Lines = Rows;  // where both are alike
 
   static __device__ __forceinline__ i32 tx() { return static_cast<i32>(threadIdx.x) % kAcross; }
   static __device__ __forceinline__ i32 ty() { return static_cast<i32>(threadIdx.x) / kAcross; }
-  static __device__ __forceinline__ void clear(float (&sum)[kEach][kEach]) {
+  static __device__ __forceinline__ void clear(float (&sum)[kRows][kColumns]) {
 #pragma unroll
-    for (i32 i = 0; i < kEach; ++i) {
+    for (i32 i = 0; i < kRows; ++i) {
 #pragma unroll
-      for (i32 j = 0; j < kEach; ++j) sum[i][j] = 0.0f;
+      for (i32 j = 0; j < kColumns; ++j) sum[i][j] = 0.0f;
     }
   }
   template <class A, class B>
-  static __device__ __forceinline__ void multiply(A& from_a, B& from_b, i64 depths, float* tile_a, float* tile_b,
-                                                  float (&sum)[kEach][kEach]) {
+  static __device__ __forceinline__ void multiply(A& from_a, B& from_b, i32 depths, float* tile_a, float* tile_b,
+                                                  float (&sum)[kRows][kColumns]) {
     from_a.load(depths);
     from_b.load(depths);
     i32 buffer = 0;
@@ -117,15 +119,15 @@ struct Tile {
         from_a.load(depths - kDepth);
         from_b.load(depths - kDepth);
       }
-#pragma unroll
+#pragma unroll 16
       for (i32 d = 0; d < kDepth; ++d) {
-        float left[kEach], right[kEach];
-        Lines::read(now_a + d * (kTile + kPad), ty(), left);
-        Lines::read(now_b + d * (kTile + kPad), tx(), right);
+        float left[kRows], right[kColumns];
+        Rows::read(now_a + d * (kTile + kPad), ty(), left);
+        Columns::read(now_b + d * (kTile + kPad), tx(), right);
 #pragma unroll
-        for (i32 i = 0; i < kEach; ++i) {
+        for (i32 i = 0; i < kRows; ++i) {
 #pragma unroll
-          for (i32 j = 0; j < kEach; ++j) sum[i][j] = fmaf(left[i], right[j], sum[i][j]);
+          for (i32 j = 0; j < kColumns; ++j) sum[i][j] = fmaf(left[i], right[j], sum[i][j]);
         }
       }
     }

@@ -24,6 +24,16 @@ __device__ __forceinline__ i64 smaller(i64 a, i64 b) {
   return a < b ? a : b;
 }
 
+// The launch's shared_bytes: for what may be more than the 48 KB of `__shared__`, or is of a size known at launch.
+__device__ __forceinline__ float* dynamic_shared() {
+#ifdef __CUDA_ARCH__
+  extern __shared__ __align__(16) float dynamic_shared_memory[];
+  return dynamic_shared_memory;
+#else
+  return static_cast<float*>(shim::dynamic_shared());
+#endif
+}
+
 // The number of this thread in the grid, and how many there are: one-dimensional launches only.
 __device__ __forceinline__ i64 global_thread() {
   return static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x;

@@ -6,6 +6,7 @@
 
 #include "bindings/arrays.h"
 #include "common/memory.h"
+#include "fingerprint/graphs.h"
 
 namespace catalase {
 
@@ -77,6 +78,48 @@ void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_
   }
 }
 
+// The graphs of graphs.h as one array of words, and how many atoms and ends of bonds are in it.
+py::tuple list_graphs(const py::list& smiles, bool use_bond_types, bool chirality, bool features, py::array status,
+                      int threads) {
+  const Index n = static_cast<Index>(smiles.size());
+  require(status.ndim() == 1 && status.shape(0) == n, "status does not fit");
+  require(n <= (1 << 20), "more molecules than 32-bit offsets count");
+  require(threads >= 1, "threads must be 1 or more");
+  const auto count = static_cast<std::size_t>(n);
+  Scratch<const char*> text(count);
+  Scratch<std::int64_t> length(2 * count);  // and where each molecule's room begins
+  Scratch<std::int32_t> sizes(2 * count);
+  if (text.get() == nullptr || length.get() == nullptr || sizes.get() == nullptr) throw std::bad_alloc();
+  std::int64_t *start = length.get() + n, total = 0;
+  for (Index i = 0; i < n; ++i) {
+    text.get()[i] = text_of(PyList_GET_ITEM(smiles.ptr(), i), false, length.get()[i]);
+    start[i] = total;
+    total += length.get()[i] < 255 ? length.get()[i] : 255;
+  }
+  const auto room_count = static_cast<std::size_t>(total);
+  Scratch<std::uint32_t> words(3 * room_count);
+  Scratch<std::uint8_t> degree(room_count);
+  if (words.get() == nullptr || degree.get() == nullptr) throw std::bad_alloc();
+  const GraphRoom room{start, words.get(), words.get() + total, degree.get(), sizes.get(), sizes.get() + n};
+  EcfpBatch batch{};
+  batch.text = text.get();
+  batch.length = length.get();
+  batch.molecules = n;
+  batch.use_bond_types = use_bond_types;
+  batch.chirality = chirality;
+  batch.features = features;
+  batch.status = output<std::uint8_t>(status);
+  {
+    KernelScope scope;
+    ecfp_graphs(batch, room, threads);
+  }
+  Index atoms = 0, ends = 0;
+  for (Index i = 0; i < n; ++i) atoms += room.atoms[i], ends += room.ends[i];
+  py::array graphs = new_matrix<std::uint32_t>(1, n + 1 + atoms + 1 + atoms + ends);
+  pack_graphs(room, n, atoms, static_cast<std::uint32_t*>(graphs.mutable_data()));
+  return py::make_tuple(graphs, atoms, ends);
+}
+
 // (atom, symbol, valence) of the first two atoms that bind too much, and how many there are; None for a molecule
 // that the kernels do not call refused for that.
 py::object list_valence_problems(const std::string& smiles) {
@@ -97,6 +140,8 @@ void bind_ecfp(py::module_& m) {
   m.def("ecfp", &ecfp_list, py::arg("smiles"), py::arg("radius"), py::arg("size"), py::arg("use_bond_types"),
         py::arg("chirality"), py::arg("features"), py::arg("rows"), py::arg("status"), py::arg("threads"),
         py::arg("binary") = false, py::arg("partial") = false);
+  m.def("ecfp_graphs", &list_graphs, py::arg("smiles"), py::arg("use_bond_types"), py::arg("chirality"),
+        py::arg("features"), py::arg("status"), py::arg("threads"));
   m.def("valence_problems", &list_valence_problems, py::arg("smiles"));
   m.def(
       "count_set_bits",

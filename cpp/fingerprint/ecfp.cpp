@@ -3,26 +3,60 @@
 
 #include <atomic>
 #include <bit>
+#include <cstring>
 
 #include "common/memory.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
+#include "fingerprint/graphs.h"
 
 namespace catalase {
 
-void ecfp(const EcfpBatch& given, int threads) {
-  EcfpBatch batch = given;
-  batch.memory = {cached_alloc, cached_free};
+namespace {
+
+// Calls f(begin, end) for blocks of molecules.
+template <class F>
+void in_blocks(Index molecules, int threads, F&& f) {
   constexpr Index kBlock = 64;  // some 200 microseconds of work
-  const Index blocks = (batch.molecules + kBlock - 1) / kBlock;
+  const Index blocks = (molecules + kBlock - 1) / kBlock;
   std::atomic<Index> next{0};
   const auto work = [&](Index) {
     for (Index i; (i = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
       const Index end = (i + 1) * kBlock;
-      level().ecfp->rows(batch, i * kBlock, end < batch.molecules ? end : batch.molecules);
+      f(i * kBlock, end < molecules ? end : molecules);
     }
   };
   parallel_for(threads < blocks ? threads : blocks, work);
+}
+
+}  // namespace
+
+void ecfp(const EcfpBatch& given, int threads) {
+  EcfpBatch batch = given;
+  batch.memory = {cached_alloc, cached_free};
+  in_blocks(batch.molecules, threads, [&](Index begin, Index end) { level().ecfp->rows(batch, begin, end); });
+}
+
+void ecfp_graphs(const EcfpBatch& batch, const GraphRoom& room, int threads) {
+  in_blocks(batch.molecules, threads, [&](Index begin, Index end) { level().ecfp->graphs(batch, room, begin, end); });
+}
+
+void pack_graphs(const GraphRoom& room, Index molecules, Index atoms, std::uint32_t* graphs) {
+  std::uint32_t *first_atom = graphs, *first_end = first_atom + molecules + 1;
+  std::uint32_t *value = first_end + atoms + 1, *end = value + atoms;
+  std::uint32_t at_atom = 0, at_end = 0;
+  for (Index i = 0; i < molecules; ++i) {
+    const Index start = room.start[i], count = room.atoms[i];
+    first_atom[i] = at_atom;
+    std::memcpy(value + at_atom, room.value + start, static_cast<std::size_t>(count) * sizeof(*value));
+    std::memcpy(end + at_end, room.end + 2 * start, static_cast<std::size_t>(room.ends[i]) * sizeof(*end));
+    for (Index a = 0; a < count; ++a) {
+      first_end[at_atom++] = at_end;
+      at_end += room.degree[start + a];
+    }
+  }
+  first_atom[molecules] = at_atom;
+  first_end[at_atom] = at_end;
 }
 
 void count_set_bits(const std::uint8_t* rows, Index n, Index bytes, std::int64_t* counts) {

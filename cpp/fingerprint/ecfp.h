@@ -49,9 +49,12 @@ struct ValenceProblem {
 std::int64_t valence_problems(const char* text, std::int64_t length, const EcfpMemory& memory, ValenceProblem* problems,
                               std::int64_t room);
 
+struct GraphRoom;  // graphs.h
+
 struct EcfpKernels {
-  // Molecules [begin, end) of a batch, on this thread.
+  // Molecules [begin, end) of a batch, on this thread: their fingerprints, or their graphs.
   void (*rows)(const EcfpBatch& batch, Index begin, Index end);
+  void (*graphs)(const EcfpBatch& batch, const GraphRoom& room, Index begin, Index end);
 };
 
 extern const EcfpKernels ecfp_portable, ecfp_avx2, ecfp_avx512;

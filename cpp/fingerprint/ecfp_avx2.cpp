@@ -3,7 +3,8 @@
 
 // after the lanes
 #include "fingerprint/ecfp_impl.h"
+#include "fingerprint/graphs_impl.h"
 
 namespace catalase {
-const EcfpKernels ecfp_avx2 = {ecfp_rows};
+const EcfpKernels ecfp_avx2 = {ecfp_rows, ecfp_graph_rows};
 }  // namespace catalase

@@ -35,11 +35,18 @@ struct EcfpWork {
   EcfpWork() {}
 };
 
-template <int W, class Emit>
-Status features_of(Molecule& m, const EcfpBatch& batch, Workspace<W>& w, Emit&& emit) {
+// Rings, Kekule form and aromaticity.
+template <int W>
+Status perceive(Molecule& m, Workspace<W>& w) {
   Status status = find_ring_bonds(m, w.rings);
   if (status == kNative) status = kekulize(m, w.rings.atoms, w.rings.bonds, w.kekule);
   if (status == kNative && m.closures != 0) status = perceive_aromaticity(m, w.rings, w.kekule);
+  return status;
+}
+
+template <int W, class Emit>
+Status features_of(Molecule& m, const EcfpBatch& batch, Workspace<W>& w, Emit&& emit) {
+  const Status status = perceive(m, w);
   if (status == kNative) morgan(m, w.rings.atoms, batch, w.morgan, emit);
   return status;
 }
@@ -115,28 +122,42 @@ __attribute__((noinline)) Status read_and_hash_binary(const char* data, std::int
   return kNative;
 }
 
-template <class Emit>
-Status read_and_hash(const char* text, std::int64_t length, const EcfpBatch& batch, EcfpWork& work, Emit&& emit) {
-  if (batch.binary) return read_and_hash_binary(text, length, batch, work, emit);
-  if (text == nullptr) return kNotText;
+struct Text {
+  const char *begin, *end;
+};
+
+inline Text stripped(const char* text, std::int64_t length) {
   const auto is_space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
   const char* end = text + length;
   while (text != end && is_space(*text)) ++text;
   while (text != end && is_space(end[-1])) --end;
-  if (batch.radius > kEcfpMaxRadius) return read_and_hash_large(text, end, batch, work, emit);
-  Molecule& m = work.molecule;
-  Status status = read_smiles(text, end, m);
-  if (status == kSize) return read_and_hash_large(text, end, batch, work, emit);
+  return {text, end};
+}
+
+// Atoms and bonds, with their hydrogens; kSize for what does not fit.
+inline Status read_small(const Text& text, const EcfpBatch& batch, Molecule& m) {
+  Status status = read_smiles(text.begin, text.end, m);
   if (status == kNative && batch.chirality && m.stereo_marks) status = kStereo;
   if (status == kNative) status = add_hydrogens(m);
+  return status;
+}
+
+template <class Emit>
+Status read_and_hash(const char* data, std::int64_t length, const EcfpBatch& batch, EcfpWork& work, Emit&& emit) {
+  if (batch.binary) return read_and_hash_binary(data, length, batch, work, emit);
+  if (data == nullptr) return kNotText;
+  const Text text = stripped(data, length);
+  Molecule& m = work.molecule;
+  Status status = batch.radius > kEcfpMaxRadius ? kSize : read_small(text, batch, m);
   if (status != kNative) {
-    if (status != kRefused) return status;
-    return read_and_hash_large(text, end, batch, work, emit);  // rare: one way for all of them
+    if (status != kSize && status != kRefused) return status;
+    return read_and_hash_large(text.begin, text.end, batch, work, emit);  // refused ones are rare: one way for all
   }
   if (m.bonds() <= 64) return features_of(m, batch, work.small, emit);
   status = features_of(m, batch, work.large, emit);
   if (status != kRings) return status;
-  return read_and_hash_large(text, end, batch, work, emit);  // more rings than are taken at once: system by system
+  // more rings than are taken at once: system by system
+  return read_and_hash_large(text.begin, text.end, batch, work, emit);
 }
 
 void ecfp_rows(const EcfpBatch& batch, Index begin, Index end) {

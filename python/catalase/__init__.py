@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import _core
-from ._config import get_num_threads, set_num_threads, show_config
+from ._config import get_matmul_precision, get_num_threads, set_matmul_precision, set_num_threads, show_config
 
 __version__: str = _core.__version__
 
@@ -73,6 +73,7 @@ __all__ = [
     "cluster",
     "data",
     "feat",
+    "get_matmul_precision",
     "get_num_threads",
     "metrics",
     "models",
@@ -83,6 +84,7 @@ __all__ = [
     "optim",
     "screen",
     "screening",
+    "set_matmul_precision",
     "set_num_threads",
     "show_config",
     "splits",

@@ -57,6 +57,56 @@ def get_num_threads() -> int:
     return _core.get_num_threads()
 
 
+_PRECISIONS = ("float32", "tf32", "bf16")
+_matmul_precision = "float32"
+
+
+def set_matmul_precision(precision: str) -> None:
+    """Choose how a GPU multiplies float32 matrices: as the CPU does, or on tensor cores, faster and coarser.
+
+    It goes for `catalase.ops.matmul`, `catalase.ops.linear` and their gradients on device arrays, in the whole process.
+    Nothing changes on the CPU, nor in products that gather rows (packed bits, `catalase.ops.as_sparse`), in convolutions,
+    recurrent cells and all else.
+
+    Parameters
+    ----------
+    precision : {"float32", "tf32", "bf16"}
+        "float32", at the start: the CPU's operations in the CPU's order. "tf32": factors are rounded to 11 significant
+        bits, relative error 2**-11 each. "bf16": to 8, relative error 2**-8 each. Products are exact and sums are float32
+        for both, and inputs and outputs stay float32 arrays.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``precision`` is none of these.
+
+    Notes
+    -----
+    "tf32" and "bf16" need a GPU of compute capability 8.0 or above; a product on another one raises a RuntimeError. As
+    with "float32" the bits do not depend on the grid, nor on which other rows are present; a captured CUDA graph keeps the
+    precision that it was captured with.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> ct.set_matmul_precision("tf32")
+    >>> ct.get_matmul_precision()
+    'tf32'
+    >>> ct.set_matmul_precision("float32")
+    """
+    global _matmul_precision
+    if not isinstance(precision, str):
+        raise TypeError(f"set_matmul_precision: precision must be a string, got {type(precision).__name__}")
+    if precision not in _PRECISIONS:
+        raise ValueError(f"set_matmul_precision: precision must be one of {', '.join(_PRECISIONS)}, got {precision!r}")
+    _matmul_precision = precision
+
+
+def get_matmul_precision() -> str:
+    """Return how a GPU multiplies float32 matrices: "float32", "tf32" or "bf16"."""
+    return _matmul_precision
+
+
 def config() -> dict[str, Any]:
     """Return version, compiler, CPU, threads, GPU and package versions as a dictionary."""
     import platform

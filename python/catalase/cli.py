@@ -131,6 +131,7 @@ def _add_bench(commands: _Commands) -> None:
             peers=options.peers,
             seconds=options.seconds,
             quick=options.quick,
+            device=options.device,
             on_row=lambda row: progress.print(
                 _report.line(row), style="dim", markup=False, highlight=False, soft_wrap=True
             ),
@@ -159,6 +160,9 @@ def _add_bench(commands: _Commands) -> None:
     parser.add_argument("--peers", type=_list_of(str), help="such as torch,numpy (default: all that are installed)")
     parser.add_argument(
         "--seconds", type=float, default=1.0, help="of timing, a library and case (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="where the work is done (default: %(default)s)"
     )
     parser.add_argument("--json", metavar="FILE", help="write everything that was measured")
     parser.add_argument("--plot", metavar="FILE", help="draw a PNG; needs matplotlib")

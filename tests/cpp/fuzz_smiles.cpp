@@ -17,8 +17,37 @@
 #include <vector>
 
 #include "fingerprint/ecfp.h"
+#include "fingerprint/graphs.h"
 
 const catalase::EcfpMemory kHeap = {std::malloc, std::free};
+
+// The graph for a device: within the room that the text's length promises, and every bond with two ends.
+static void check_graph(const catalase::EcfpBatch& given, std::uint8_t status) {
+  using namespace catalase;
+  const std::size_t atoms = static_cast<std::size_t>(*given.length < 255 ? *given.length : 255);
+  std::vector<std::uint32_t> value(atoms), end(2 * atoms);
+  std::vector<std::uint8_t> degree(atoms);
+  const std::int64_t start = 0;
+  std::int32_t found[2] = {-1, -1};
+  std::uint8_t reason = 99;
+  EcfpBatch batch = given;
+  batch.status = &reason;
+  const GraphRoom room{&start, value.data(), end.data(), degree.data(), &found[0], &found[1]};
+  ecfp_portable.graphs(batch, room, 0, 1);
+  if (reason > 9 || (reason == 0 && status != 0)) std::abort();
+  if (found[0] < 0 || found[1] % 2 != 0 || (reason != 0 && found[0] + found[1] != 0)) std::abort();
+  int ends = 0, times[256] = {};
+  for (int a = 0; a < found[0]; ++a) ends += degree[static_cast<std::size_t>(a)];
+  for (int e = 0; e < ends; ++e) {
+    const std::uint32_t word = end[static_cast<std::size_t>(e)];
+    ++times[word >> 8 & 255];
+    if (static_cast<int>(word & 255) >= found[0] || word >> 16 == 0 || word >> 16 > 12) std::abort();
+  }
+  if (ends != found[1]) std::abort();
+  for (int b = 0; b < 256; ++b) {
+    if (times[b] != (b < ends / 2 ? 2 : 0)) std::abort();
+  }
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace catalase;
@@ -55,6 +84,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   kernels.rows(batch, 0, 1);
   batch.output = EcfpOutput::kCounts, batch.rows = counts.data(), batch.status = &status[2];
   kernels.rows(batch, 0, 1);
+  check_graph(batch, status[0]);
   if (status[0] != status[1] || status[0] != status[2] || status[0] > 9) std::abort();
   for (std::uint32_t i = 0; i < bits; ++i) {
     const bool set = (packed[i / 8] >> (i % 8) & 1) != 0;

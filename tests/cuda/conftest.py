@@ -4,6 +4,7 @@ for ran."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -92,6 +93,10 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     if not _device():
         pytest.skip(_cuda.describe_device())
     cupy = _cuda.require_cuda("tests")
+    if (
+        "CATALASE_TEST_NO_POOL" in os.environ
+    ):  # for compute-sanitizer, which knows the ends of what the driver allocated
+        cupy.cuda.set_allocator(None)
     runtime = _cuda.runtime_of("tests", x=cupy.zeros(1))
     launches, launch = 0, runtime.launch
 

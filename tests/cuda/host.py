@@ -110,7 +110,8 @@ class HostRuntime:
     """Runs the kernels of a program that `build.build` made. Launches take turns at the schedules, unless one is set."""
 
     name = "host"
-    multiprocessors = 4
+    multiprocessors, capability = 4, 80
+    shared_bytes = 227 * 1024
 
     def __init__(self, program: Path) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with this object)
@@ -200,7 +201,12 @@ class HostRuntime:
         self.launches += 1
         self.kernels.add(name)
         grid, block = (*grid, 1, 1)[:3], (*block, 1, 1)[:3]
-        packed = [b"L", struct.pack("I", len(name)), name.encode(), struct.pack("7I", *grid, *block, schedule)]
+        packed = [
+            b"L",
+            struct.pack("I", len(name)),
+            name.encode(),
+            struct.pack("8I", *grid, *block, schedule, shared_bytes),
+        ]
         packed.append(struct.pack("I", len(args)))
         for x in args:
             if x is None or isinstance(x, HostArray):

@@ -1,6 +1,6 @@
-"""Every file of device code compiles for every architecture, by NVRTC as at run time, without warnings, and spills are told.
+"""Every file of device code compiles for every architecture, by NVRTC as at run time, without warnings, and spills nothing that is not named.
 
-NVRTC needs no device: `pip install "catalase[cuda12]"`. What may spill is named here, with its reason.
+NVRTC needs no device: `pip install "catalase[cuda12]"`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from tests.cuda import build
 
 ARCHITECTURES = ("sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100")
 FILES = sorted(p.stem for p in build.KERNELS.glob("*.cu"))
-# Bytes stored. The widest tile takes all of the 128 registers that let two blocks share a multiprocessor; what does not
-# fit are addresses, outside the inner loop.
-MAY_SPILL = {"matmul_f32_128": 32}
+# Bytes stored. A walk with 64 weights a thread and four rows takes all of the 128 registers that 512 threads leave it; a
+# dozen values are read again once a step.
+MAY_SPILL = {"rnn_forward_64_4": 64, "rnn_backward_64_4": 64}
 _ENTRY = re.compile(
     r"Compiling entry function '(\w+)'[\s\S]*?(\d+) bytes spill stores, (\d+) bytes spill loads\n.*?Used (\d+) registers"
 )

@@ -65,3 +65,52 @@ def test_subclasses_and_strangers_are_no_device_arrays():
         pass
 
     assert not any(map(_cuda.is_device_array, (np.ones(2), np.ones(2).view(Mine), [1.0], None)))
+
+
+class Foreign:
+    """As PyTorch's and JAX's arrays: offers itself by DLPack, from a place of this kind."""
+
+    shape, ndim, size, dtype, strides = (2, 2), 2, 4, "torch.float32", (2, 1)
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def __dlpack_device__(self):
+        return self.kind, 0
+
+    def __dlpack__(self, **options):
+        raise AssertionError("nothing is taken unasked")
+
+
+F32 = np.ones((2, 2), np.float32)
+TAKERS = {
+    "matmul: a": lambda x: ct.ops.matmul(x, F32),
+    "matmul: b": lambda x: ct.ops.matmul(F32, x),
+    "linear: w": lambda x: ct.ops.linear(F32, x),
+    "relu: x": ct.ops.relu,
+    "as_sparse: x": ct.ops.as_sparse,
+    "conv1d: x": lambda x: ct.ops.conv1d(x, F32[None]),
+    "tanimoto: a": lambda x: ct.ops.tanimoto(x, x),
+    "softmax_cross_entropy: labels": lambda x: ct.ops.softmax_cross_entropy(F32, x),
+}
+
+
+@pytest.mark.parametrize("where", TAKERS)
+def test_arrays_of_other_libraries_on_a_gpu_are_told_the_way(where):
+    function, name = where.split(": ")
+    for kind in (2, 13):  # CUDA, CUDA's managed memory
+        with pytest.raises(
+            TypeError, match=rf"{function}: {name} is an array of tests on the GPU; cupy.from_dlpack\({name}\)"
+        ):
+            TAKERS[where](Foreign(kind))
+    with pytest.raises(TypeError, match=rf"{function}: {name} must be a") as caught:
+        TAKERS[where](Foreign(1))  # on the CPU
+    assert "from_dlpack" not in str(caught.value)
+
+
+def test_beside_arrays_of_the_device_too(backend):
+    x = backend.array(F32)
+    ct.ops.relu(x)
+    for call in (lambda y: ct.ops.matmul(x, y), lambda y: ct.ops.linear(x, y), lambda y: ct.ops.linear(x, x, y)):
+        with pytest.raises(TypeError, match=r"cupy\.from_dlpack"):
+            call(Foreign(2))

@@ -30,24 +30,33 @@ def runtime(monkeypatch, tmp_path):
     launched = []
 
     def load(path):
-        return SimpleNamespace(
-            get_function=lambda name: lambda *args, **more: launched.append((path, name, args, more))
-        )
+        def get_function(name):
+            def function(*args, **more):
+                launched.append((path, name, args, more, getattr(function, "max_dynamic_shared_size_bytes", 0)))
 
-    device = SimpleNamespace(compute_capability="90", attributes={"MultiProcessorCount": 132})
+            return function
+
+        return SimpleNamespace(get_function=get_function)
+
+    device = SimpleNamespace(
+        compute_capability="90", attributes={"MultiProcessorCount": 132, "MaxSharedMemoryPerBlockOptin": 232448}
+    )
     fake = SimpleNamespace(
         ndarray=FakeArray,
         RawModule=load,
         empty=refuse,
+        asarray=lambda x: FakeArray(x.ctypes.data),
         get_default_memory_pool=lambda: SimpleNamespace(total_bytes=lambda: 5000),
         cuda=SimpleNamespace(
             Device=lambda number: device,
             memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
-            runtime=SimpleNamespace(getDevice=lambda: 0, memGetInfo=lambda: (1000, 80_000)),
+            runtime=SimpleNamespace(
+                getDevice=lambda: 0, driverGetVersion=lambda: 12040, memGetInfo=lambda: (1000, 80_000)
+            ),
         ),
     )
     monkeypatch.setattr(_cupy_runtime, "require_cuda", lambda function: fake)
-    monkeypatch.setattr(_cupy_runtime, "cubin", lambda file, arch: tmp_path / f"{file}-{arch}.cubin")
+    monkeypatch.setattr(_cupy_runtime, "binary", lambda file, arch, driver: tmp_path / f"{file}-{arch}-{driver}.cubin")
     made = _cupy_runtime.CupyRuntime()
     made.launched = launched
     return made
@@ -55,19 +64,32 @@ def runtime(monkeypatch, tmp_path):
 
 def test_values_get_the_types_of_the_kernels_parameters(runtime):
     runtime.launch("optim.optim_step_f32", (7,), (256,), 0, (FakeArray(2**63), None, 3, 0.5, np.float64(0.25), True))
-    (path, name, (grid, block, values), more) = runtime.launched[0]
-    assert path.endswith("optim-sm_90.cubin") and name == "optim_step_f32" and (grid, block) == ((7,), (256,))
+    (path, name, (grid, block, values), more, _) = runtime.launched[0]
+    assert path.endswith("optim-sm_90-12040.cubin") and name == "optim_step_f32" and (grid, block) == ((7,), (256,))
     assert more == {"shared_mem": 0}
     expected = [np.uint64(2**63), np.uint64(0), np.int64(3), np.float32(0.5), np.float64(0.25), np.int64(1)]
     assert [(type(v), v) for v in values] == [(type(v), v) for v in expected]
-    assert runtime.multiprocessors == 132
+    assert runtime.multiprocessors == 132 and runtime.capability == 90
 
 
 def test_a_kernel_is_loaded_once(runtime, monkeypatch):
     runtime.launch("loss.softmax_f32", (1,), (1,), 0, ())
-    monkeypatch.setattr(_cupy_runtime, "cubin", lambda *args: pytest.fail("loaded again"))
+    monkeypatch.setattr(_cupy_runtime, "binary", lambda *args: pytest.fail("loaded again"))
     runtime.launch("loss.softmax_f32", (1,), (1,), 0, ())
     assert len(runtime.launched) == 2
+
+
+def test_shared_memory_is_asked_for_and_never_given_up(runtime):
+    assert runtime.shared_bytes == 232448
+    for size in (0, 60_000, 100_000, 500):
+        runtime.launch("rnn_forward.rnn_forward_0_1", (1,), (1,), size, ())
+    assert [(more["shared_mem"], most) for *_, more, most in runtime.launched] == [
+        (0, 0), (60_000, 60_000), (100_000, 100_000), (500, 100_000)
+    ]  # fmt: skip
+
+
+def test_an_array_comes_from_the_host(runtime):
+    assert isinstance(runtime.array(np.zeros(3)), FakeArray)
 
 
 def test_an_array_of_another_device_is_refused(runtime):

@@ -18,8 +18,8 @@ def faulty(host_program) -> Iterator[HostRuntime]:
     runtime.close()
 
 
-def launch(runtime, kernel, *args, grid=(1, 1, 1), threads=64):
-    runtime.launch(f"faults.{kernel}", grid, (threads, 1, 1), 0, args)
+def launch(runtime, kernel, *args, grid=(1, 1, 1), threads=64, shared_bytes=0):
+    runtime.launch(f"faults.{kernel}", grid, (threads, 1, 1), shared_bytes, args)
 
 
 def test_a_kernel_runs_all_its_threads(faulty):
@@ -37,6 +37,20 @@ def test_a_read_past_the_end_is_reported_at_its_line(faulty):
 def test_a_write_past_shared_memory_is_reported(faulty):
     with pytest.raises(RuntimeError, match="global-buffer-overflow"):
         launch(faulty, "writes_past_shared", faulty.empty(8), 1, threads=8)  # thread 7 writes tile[8]
+
+
+def test_dynamic_shared_memory_is_as_large_as_the_launch_says(faulty):
+    y = faulty.empty(64)
+    launch(faulty, "reads_dynamic_shared", y, 0, shared_bytes=256)
+    assert np.all(np.isnan(y.get()))
+    with pytest.raises(RuntimeError, match=r"heap-buffer-overflow[\s\S]*faults\.cu:\d+"):
+        launch(faulty, "reads_dynamic_shared", y, 1, shared_bytes=256)
+
+
+@pytest.mark.parametrize("size, words", [(0, "the launch has no shared_bytes"), (2**18, "than any device has")])
+def test_launches_without_shared_bytes_or_with_too_many_are_refused(faulty, size, words):
+    with pytest.raises(RuntimeError, match=words):
+        launch(faulty, "reads_dynamic_shared", faulty.empty(64), 0, shared_bytes=size)
 
 
 def test_a_missing_barrier_changes_the_answer(faulty):

@@ -271,6 +271,8 @@ def test_errors_say_what_to_do(rng):
         ops.lstm(*list(a.values())[:5], a["c0"][:1])
     with pytest.raises(TypeError, match="one dtype"):
         ops.lstm(a["x"].astype(np.float64), a["w_x"], a["w_h"], a["b"])
+    with pytest.raises(TypeError, match="b must be an array; for a cell without bias pass zeros"):
+        ops.lstm(a["x"], a["w_x"], a["w_h"], None)
     with pytest.raises(TypeError, match="must be a NumPy array"):
         ops.lstm([[[1.0]]], a["w_x"], a["w_h"], a["b"])
     with pytest.raises(ValueError, match="from 0 to 3, the steps of x, but sequence 1 has 4"):

@@ -22,6 +22,14 @@ class Runtime(Protocol):
     def multiprocessors(self) -> int:
         """How many blocks at least keep the device busy."""
 
+    @property
+    def shared_bytes(self) -> int:
+        """How much shared memory a block may have, `__shared__` and a launch's ``shared_bytes`` together."""
+
+    @property
+    def capability(self) -> int:
+        """The device's compute capability: 90 for 9.0."""
+
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """An array whose values are not set."""
 
@@ -88,7 +96,8 @@ def runtime_of(function: str, **arrays: Any) -> Runtime:
     if strangers or len({type(x) for x in present.values()}) > 1:
         listing = ", ".join(f"{name} {type(x).__module__.partition('.')[0]}" for name, x in present.items())
         raise TypeError(
-            f"{function}: all arrays must be on one device, got {listing}; move them with cupy.asarray or cupy.asnumpy"
+            f"{function}: all arrays must be on one device, got {listing}; move them with cupy.asarray (arrays of "
+            "PyTorch and JAX with cupy.from_dlpack, without a copy) or cupy.asnumpy"
         )
     kind = type(next(iter(present.values())))
     if kind not in _RUNTIMES:
@@ -109,7 +118,7 @@ def value(x: Any) -> Any:
 
 def float32(function: str, name: str, x: Any) -> Any:
     """Return ``x`` if it is float32: CUDA kernels have no other floating type yet."""
-    if x.dtype != np.float32:
+    if is_device_array(x) and x.dtype != np.float32:  # what is not is named by runtime_of
         raise TypeError(f"{function}: {name} must be float32 on CUDA, got {x.dtype}; use {name}.astype('float32')")
     return x
 

@@ -1,4 +1,4 @@
-"""Device code to cubins by NVRTC, which needs no device; and the folder that keeps them."""
+"""Device code as the driver loads it: packaged by CMake, or compiled by NVRTC, which needs no device, and kept."""
 
 from __future__ import annotations
 
@@ -43,17 +43,61 @@ def compile_source(name: str, arch: str, *, options: tuple[str, ...] = ()) -> tu
         nvrtc.destroyProgram(program)
 
 
+def binary(name: str, arch: str, driver: int) -> Path:
+    """Return a file for the driver to load: the fatbin that was packaged, if it fits, else a cubin made here.
+
+    Parameters
+    ----------
+    name : str
+        Of ``cuda/<name>.cu``.
+    arch : str
+        Of the device, such as "sm_90".
+    driver : int
+        The newest CUDA version that the driver knows, such as 12040 for 12.4.
+    """
+    return packaged(name, arch, driver) or cubin(name, arch)
+
+
+def packaged(name: str, arch: str, driver: int) -> Path | None:
+    """Return ``<name>.fatbin`` beside the sources, if it was made of these sources and loads on such a device.
+
+    Code of the device's own generation needs a driver of the compiler's major version, PTX one of its very version.
+    """
+    file = sources() / f"{name}.fatbin"
+    try:
+        lines = Path(f"{file}.txt").read_text().splitlines()
+        facts = dict(line.split(" ", 1) for line in lines)
+        if facts["sources"] != digest_of_sources(name) or facts["binary"] != _digest(file):
+            return None
+        major, minor = map(int, facts["toolkit"].split("."))
+        device, made_for = int(arch[3:]), [int(a[3:]) for a in facts["architectures"].split()]
+    except (OSError, KeyError, ValueError):
+        return None
+    if any(a // 10 == device // 10 and a <= device for a in made_for):
+        return file if driver >= 1000 * major else None
+    return file if device > max(made_for) and driver >= 1000 * major + 10 * minor else None
+
+
+def digest_of_sources(name: str) -> str:
+    """The checksum of a file of device code, of the headers it may include and of the options; CMake takes it too."""
+    files = [sources() / f"{name}.cu", *sorted(sources().glob("*.cuh"))]
+    listing = "".join(f"{_digest(file)}  {file.name}\n" for file in files) + " ".join(OPTIONS) + "\n"
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def cubin(name: str, arch: str) -> Path:
     """Return a cubin file for ``cuda/<name>.cu``, compiled at its first use and kept with a checksum."""
     from cupy.cuda import nvrtc
 
-    digest = hashlib.sha256(repr((nvrtc.getVersion(), arch, OPTIONS)).encode())
-    for file in [sources() / f"{name}.cu", *sorted(sources().glob("*.cuh"))]:
-        digest.update(file.read_bytes())
-    kept = _folder() / f"{name}-{arch}-{digest.hexdigest()[:24]}.cubin"
+    key = repr((nvrtc.getVersion(), arch, digest_of_sources(name)))
+    kept = _folder() / f"{name}-{arch}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.cubin"
     checksum = kept.with_suffix(".sha256")
     try:
-        if checksum.read_text() == hashlib.sha256(kept.read_bytes()).hexdigest():
+        if checksum.read_text() == _digest(kept):
             return kept
     except OSError:
         pass

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ._arrays import value
-from ._compile import cubin
+from ._compile import binary
 from ._device import require_cuda
 
 
@@ -27,16 +27,28 @@ class CupyRuntime:
     def __init__(self, function: str = "CupyRuntime") -> None:
         self._cupy = require_cuda(function)
         self.array_type: type = self._cupy.ndarray
-        self._counts: dict[int, int] = {}  # multiprocessors by device
+        self._attributes: dict[tuple[int, str], int] = {}  # by device and name
+        self._allowed: dict[tuple[int, str], int] = {}  # the most shared bytes a kernel was launched with
         self._capturing = False
         self._functions: dict[tuple[int, str], Any] = {}  # by device and kernel: a module belongs to one device
 
     @property
     def multiprocessors(self) -> int:
+        return self._attribute("MultiProcessorCount")
+
+    @property
+    def shared_bytes(self) -> int:
+        return self._attribute("MaxSharedMemoryPerBlockOptin")
+
+    def _attribute(self, name: str) -> int:
         device = self._cupy.cuda.runtime.getDevice()
-        if device not in self._counts:
-            self._counts[device] = int(self._cupy.cuda.Device(device).attributes["MultiProcessorCount"])
-        return self._counts[device]
+        if (device, name) not in self._attributes:
+            self._attributes[device, name] = int(self._cupy.cuda.Device(device).attributes[name])
+        return self._attributes[device, name]
+
+    @property
+    def capability(self) -> int:
+        return int(self._cupy.cuda.Device(self._cupy.cuda.runtime.getDevice()).compute_capability)
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         return self._allocated(shape, dtype, lambda: self._cupy.empty(shape, dtype))
@@ -121,11 +133,14 @@ class CupyRuntime:
                 values.append(np.uintp(x.data.ptr))
             else:
                 values.append(np.uintp(0) if x is None else value(x))
+        if shared_bytes > self._allowed.get((device, kernel), 0):  # more than 48 KB must be asked for before
+            function.max_dynamic_shared_size_bytes = shared_bytes
+            self._allowed[device, kernel] = shared_bytes
         function(grid, block, tuple(values), shared_mem=shared_bytes)
 
     def _load(self, device: int, kernel: str) -> Any:
         file, _, name = kernel.partition(".")
-        arch = "sm_" + self._cupy.cuda.Device(device).compute_capability
-        function = self._cupy.RawModule(path=str(cubin(file, arch))).get_function(name)
+        path = binary(file, f"sm_{self.capability}", self._cupy.cuda.runtime.driverGetVersion())
+        function = self._cupy.RawModule(path=str(path)).get_function(name)
         self._functions[device, kernel] = function
         return function

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._config import get_matmul_precision
 from ._arrays import Runtime, float32, is_device_array, output, runtime_of
 from .elementwise import activation_backward
 from .matmul import _GRID, _rows, _stride, column_sum, product
@@ -51,17 +52,17 @@ def linear(x: Any, w: Any, b: Any, code: int) -> Any:
     """`catalase.ops.linear` for device arrays: bits and a `GatheredBatch` are gathered, other floats multiplied."""
     runtime, x = _operands("linear", x, w)
     if b is not None:
+        runtime_of("linear", w=w, b=b)
         float32("linear", "b", b)
         if b.shape != (w.shape[1],):
             raise ValueError(f"linear: b must have shape ({w.shape[1]},) to match w {w.shape}, got {b.shape}")
-        runtime_of("linear", w=w, b=b)
         b = runtime.contiguous(b)
     y = runtime.empty((x.shape[0], w.shape[1]), np.float32)
     if isinstance(x, GatheredBatch):
         w = _rows(runtime, w)
         _gather(runtime, "linear", x, x.shape[0], (x.shape[1], w, _stride(w, 0), b, code, y, w.shape[1]))
     else:
-        product(runtime, x, w, y, bias=b, activation=code)
+        product(runtime, x, w, y, bias=b, activation=code, precision=get_matmul_precision())
     return y
 
 
@@ -78,7 +79,7 @@ def weight_gradient(x: Any, dz: Any, out: Any = None) -> Any:
     shape = (x.shape[1], dz.shape[1])
     out = output(name, runtime, out, shape, np.float32, dz=dz, **({} if gathered else {"x": x}))
     if not gathered:
-        product(runtime, x.T, dz, out)
+        product(runtime, x.T, dz, out, precision=get_matmul_precision())
         return out
     target = out if out.flags.c_contiguous else runtime.empty(shape, np.float32)
     dz = _rows(runtime, dz)
@@ -101,7 +102,7 @@ def backward(
     if not need_dx or isinstance(x, GatheredBatch):
         return None, dw, db
     dx = runtime.empty((shape[0], w.shape[0]), np.float32)
-    product(runtime, dz, w.T, dx)
+    product(runtime, dz, w.T, dx, precision=get_matmul_precision())
     return dx, dw, db
 
 

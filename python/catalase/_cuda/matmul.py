@@ -1,4 +1,4 @@
-"""Products on a device: launch shapes of ``cuda/matmul.cu``."""
+"""Products on a device: launch shapes of ``cuda/matmul.cu`` and ``cuda/matmul_mma.cu``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._config import get_matmul_precision
 from ._arrays import Runtime, blocks, float32, output, runtime_of
 
 CHAIN = 4096  # terms of one chain of multiply-adds, as in cuda/types.cuh
@@ -35,9 +36,9 @@ def matmul(
             )
     if left.ndim > 3:
         for index in np.ndindex(left.shape[:-3]):
-            product(runtime, left[index], right[index], out[index])
+            product(runtime, left[index], right[index], out[index], precision=get_matmul_precision())
     else:
-        product(runtime, left, right, out, add=add, keep=keep)
+        product(runtime, left, right, out, add=add, keep=keep, precision=get_matmul_precision())
     return out
 
 
@@ -51,27 +52,32 @@ def product(
     add: Any = None,
     keep: Any = None,
     activation: int = 0,
+    precision: str = "float32",
     tile: int | None = None,
 ) -> None:
-    """``c = act(a @ b + bias + add)``, zero where keep is not above zero; two matrices or two stacks (S, M, K), (S, K, N)."""
+    """``c = act(a @ b + bias + add)``, zero where keep is not above zero; two matrices or two stacks (S, M, K), (S, K, N).
+
+    ``precision`` is "float32" for whoever promises the CPU's bits, else what `get_matmul_precision` says.
+    """
     m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
     stack = a.shape[0] if a.ndim == 3 else 1
     if m == 0 or n == 0 or stack == 0:
         return
     add, keep = _rows(runtime, add), _rows(runtime, keep)
     ends = (bias, add, _stride(add, -2), keep, _stride(keep, -2), activation)
+    how = (precision, tile)
     if k <= CHAIN:
         step = (_stride(a, 0), _stride(b, 0), _stride(c, 0)) if stack > 1 else (0, 0, 0)
-        _launch(runtime, a, b, c, _stride(c, -2), (m, n, k), step, (stack, 0, max(k, 1)), ends, tile)
+        _launch(runtime, a, b, c, _stride(c, -2), (m, n, k), step, (stack, 0, max(k, 1)), ends, how)
     elif stack > 1:
         for i in range(stack):
-            _long_product(runtime, a[i], b[i], c[i], ends, tile)
+            _long_product(runtime, a[i], b[i], c[i], ends, how)
     else:
         one = (x[0] if x.ndim == 3 else x for x in (a, b, c))
-        _long_product(runtime, next(one), next(one), next(one), ends, tile)
+        _long_product(runtime, next(one), next(one), next(one), ends, how)
 
 
-def _long_product(runtime: Runtime, a: Any, b: Any, c: Any, ends: tuple[Any, ...], tile: int | None) -> None:
+def _long_product(runtime: Runtime, a: Any, b: Any, c: Any, ends: tuple[Any, ...], how: tuple[str, int | None]) -> None:
     """Parts of 4,096 terms side by side into scratch memory; then added in order, with the epilogue."""
     (m, k), n = a.shape, b.shape[1]
     parts = -(-k // CHAIN)
@@ -83,7 +89,7 @@ def _long_product(runtime: Runtime, a: Any, b: Any, c: Any, ends: tuple[Any, ...
         now = min(parts - done, room - kept)
         target = scratch[kept:]
         where = (now, done * CHAIN, CHAIN)
-        _launch(runtime, a, b, target, n, (m, n, k), (0, 0, m * n), where, _NOTHING, tile)
+        _launch(runtime, a, b, target, n, (m, n, k), (0, 0, m * n), where, _NOTHING, how)
         done += now
         last = done == parts
         join(
@@ -129,11 +135,17 @@ def _launch(
     steps: tuple[int, int, int],
     depth: tuple[int, int, int],
     ends: tuple[Any, ...],
-    tile: int | None,
+    how: tuple[str, int | None],
 ) -> None:
     m, n, _ = sizes
     layers, k_begin, k_part = depth
-    size = tile or _tile(runtime, m, n, layers)
+    precision, tile = how
+    if precision != "float32" and runtime.capability < 80:
+        raise RuntimeError(
+            f"matmul: {precision} products need a GPU of compute capability 8.0 or above, this one has "
+            f"{runtime.capability / 10}; use catalase.set_matmul_precision('float32')"
+        )
+    size = tile or _tile(runtime, m, n, layers, precision)
     if layers > _GRID or -(-n // size) > _GRID:
         raise ValueError(
             f"matmul: {layers} products of {n} columns are more than a grid takes; multiply them in pieces"
@@ -143,11 +155,22 @@ def _launch(
         a, _stride(a, -2), _stride(a, -1), steps[0], b, _stride(b, -2), _stride(b, -1), steps[1],
         c, c_row, steps[2], *sizes, k_begin, k_part, *ends,
     )  # fmt: skip
-    runtime.launch(f"matmul.matmul_f32_{size}", grid, (256,), 0, args)
+    if precision == "float32":
+        runtime.launch(f"matmul.matmul_f32_{size}", grid, (128 if size == 32 else 256,), 0, args)
+    else:
+        layout = _unit_axis(_stride(a, -2), _stride(a, -1)) + _unit_axis(_stride(b, -1), _stride(b, -2))
+        runtime.launch(f"matmul_mma.matmul_{precision}_{size}_{layout}", grid, (128,), 0, args)
 
 
-def _tile(runtime: Runtime, m: int, n: int, layers: int) -> int:
+def _unit_axis(line: int, depth: int) -> str:
+    """Which of an operand's axes is copied in whole pieces: its lines ("l") or its depth k ("d")."""
+    return "l" if line == 1 and depth != 1 else "d"
+
+
+def _tile(runtime: Runtime, m: int, n: int, layers: int, precision: str) -> int:
     """The widest tile that the product fills, and of which there are enough. (A guess until it is measured.)"""
+    if precision != "float32":  # two tiles only; narrow products waste part of the smaller one
+        return 128 if -(-m // 128) * -(-n // 128) * layers >= runtime.multiprocessors else 64
     for size in (128, 64):
         if min(m, n) > size // 2 and -(-m // size) * -(-n // size) * layers >= runtime.multiprocessors:
             return size

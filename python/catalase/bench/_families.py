@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
+
+from ._case import Case
 
 # Name on the command line: file in this folder, what it measures.
 FAMILIES = {
@@ -24,8 +28,25 @@ FAMILIES = {
 }
 
 
+# Those that have ON_DEVICE: functions that take a case and a `Device`.
+DEVICE_FAMILIES = ("matmul", "mlp", "predict", "convnet", "rnn", "tanimoto", "fingerprint")
+
+
 def family_of(name: str) -> ModuleType:
     """Return the module of a family; a ValueError names those there are."""
     if name not in FAMILIES:
         raise ValueError(f"bench: there is no family {name!r}; choose from {', '.join(FAMILIES)}")
     return importlib.import_module(f".{FAMILIES[name][0]}", __package__)
+
+
+def cases_of(family: ModuleType, quick: bool, device: str) -> list[Case]:
+    """Return the rows of a family: those of its own for a device, where it lists them."""
+    on_device = device != "cpu" and hasattr(family, "device_cases")
+    cases: list[Case] = family.device_cases(quick) if on_device else family.cases(quick)
+    return cases
+
+
+def libraries_of(family: ModuleType, device: str) -> dict[str, Callable[..., Any]]:
+    """Return the functions that prepare a case, by library."""
+    found: dict[str, Callable[..., Any]] = family.LIBRARIES if device == "cpu" else family.ON_DEVICE
+    return found

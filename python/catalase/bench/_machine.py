@@ -12,13 +12,21 @@ from typing import Any
 
 from .. import _core
 
-_DISTRIBUTIONS = {"sklearn": "scikit-learn", "skfp": "scikit-fingerprints"}
+_DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "skfp": "scikit-fingerprints",
+    "torch-compiled": "torch",
+    "catalase-cpu": "catalase",
+}
 
 
-def describe_machine(libraries: list[str]) -> dict[str, Any]:
+def describe_machine(libraries: list[str], device: str = "cpu") -> dict[str, Any]:
     """Return what a reader needs to place the figures, as JSON values."""
     info = _core.build_info()
+    from .._cuda import describe_device
+
     return {
+        "device": "cpu" if device == "cpu" else describe_device(),
         "date": datetime.date.today().isoformat(),
         "cpu": info["cpu"],
         "level": info["cpu_level"],

@@ -29,7 +29,7 @@ def table(report: dict[str, Any]) -> Any:
 
 def line(row: Row) -> str:
     """Return what is said of a row as soon as it is there: a run that is stopped has not measured for nothing."""
-    threads = f"{row.threads} thread{'s' if row.threads > 1 else ''}"
+    threads = f"{row.threads} thread{'s' if row.threads > 1 else ''}" if row.device == "cpu" else row.device
     times = ", ".join(f"{name} {duration(found['p50'])}" for name, found in row.seconds.items())
     best = row.best_peer()
     ratio = f"; {row.ratio(best):.2f} times as fast as {best}" if best else ""
@@ -51,7 +51,7 @@ def _cells(row: Row, libraries: list[str]) -> list[str]:
     return [
         row.family,
         row.case,
-        str(row.threads),
+        str(row.threads) if row.device == "cpu" else row.device,
         *times,
         "" if row.unit == "runs/s" else f"{rate:.3g} {row.unit}",
         f"{100 * row.rate('catalase', 'best') / peak:.0f}%" if peak else "",
@@ -80,6 +80,9 @@ def notes(report: dict[str, Any]) -> list[str]:
     ]
     if report["absent"]:
         lines.append(f"not installed, so not measured: {', '.join(report['absent'])} (pip install 'catalase[bench]')")
+    if m.get("device", "cpu") != "cpu":
+        lines.insert(0, f"on {m['device']}; float32 everywhere unless a row says TF32")
+    lines += [f"skipped: {s['family']} {s['case']}: {s['why']}" for s in report.get("skipped", ())]
     rows = [Row(**row) for row in report["rows"]]
     for row in rows:
         lines += [f"{row.family} {row.case}: {library} {why}" for library, why in row.problems.items()]

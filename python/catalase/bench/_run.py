@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from ._case import Case, compare
-from ._families import FAMILIES, family_of
+from ._device import DEVICES
+from ._families import DEVICE_FAMILIES, FAMILIES, cases_of, family_of, libraries_of
 from ._machine import describe_machine
 
 PEERS = {
@@ -32,6 +33,8 @@ PEERS = {
     "skfp": "skfp",
     "fpsim2": "FPSim2",
 }
+# On a device. Catalase's own CPU kernels are the peer where no library has the like on a GPU.
+DEVICE_PEERS = {"torch": "torch", "torch-compiled": "torch", "catalase-cpu": "catalase"}
 _BLOCK, _SKIP = 0.25, 0.1  # seconds of a turn at two threads and more, of which the first are not counted
 
 
@@ -47,6 +50,7 @@ class Row:
     seconds: dict[str, dict[str, float]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     peak: dict[str, float] = field(default_factory=dict)
+    device: str = "cpu"
 
     def rate(self, library: str, which: str = "p50") -> float:
         """Work a second, in the row's unit."""
@@ -70,6 +74,7 @@ def run_bench(
     peers: Sequence[str] | None = None,
     seconds: float = 1.0,
     quick: bool = False,
+    device: str = "cpu",
     on_row: Any = None,
 ) -> dict[str, Any]:
     """Time Catalase beside its peers.
@@ -86,42 +91,62 @@ def run_bench(
         Of timing for each library and case.
     quick : bool
         Small cases only, to see that everything runs.
+    device : {"cpu", "cuda"}
+        Where the work is done. "cuda" has families and peers of its own, all in one process, in float32 unless a row says
+        TF32; times are those of calls started one after the other and waited for together.
     on_row : callable, optional
         Called with each `Row` as it is ready.
 
     Returns
     -------
     dict
-        ``machine``, ``absent`` (peers that are not installed), and ``rows``: plain JSON values.
+        ``machine``, ``absent`` (peers that are not installed), ``skipped`` (rows that this version cannot compute on the
+        device, each with the reason), and ``rows``: plain JSON values.
 
     Raises
     ------
     ValueError
         For a family or peer that is not known, or a number of threads below 1.
+    RuntimeError
+        Without a CUDA device, where one is asked for: one sentence with the reason.
     """
+    if device not in DEVICES:
+        raise ValueError(f"bench: device must be one of {', '.join(DEVICES)}, got {device!r}")
+    known, all_families = (PEERS, tuple(FAMILIES)) if device == "cpu" else (DEVICE_PEERS, DEVICE_FAMILIES)
     for name in families:
         family_of(name)
-    unknown = [name for name in peers or () if name not in PEERS]
+        if name not in all_families:
+            raise ValueError(f"bench: {name} does not run on {device}; choose from {', '.join(all_families)}")
+    unknown = [name for name in peers or () if name not in known]
     if unknown:
-        raise ValueError(f"bench: there is no peer {unknown[0]!r}; choose from {', '.join(PEERS)}")
+        raise ValueError(f"bench: there is no peer {unknown[0]!r} on {device}; choose from {', '.join(known)}")
     if not threads or any(count < 1 for count in threads):
         raise ValueError(f"bench: threads must be 1 or more, got {list(threads)}")
     if not seconds > 0:
         raise ValueError(f"bench: seconds must be above 0, got {seconds}")
-    wanted = list(PEERS) if peers is None else list(peers)
-    installed = [name for name in wanted if importlib.util.find_spec(PEERS[name]) is not None]
+    if device == "cuda":
+        from .._cuda import require_cuda
+
+        require_cuda("bench")
+    wanted = list(known) if peers is None else list(peers)
+    installed = [name for name in wanted if importlib.util.find_spec(known[name]) is not None]
     rows: list[Row] = []
-    for name in families or FAMILIES:
+    skipped: list[dict[str, str]] = []
+    for name in families or all_families:
         family = family_of(name)
-        for count in threads:
-            run = _run_processes if hasattr(family, "COMMANDS") else _run_calls
-            for row in run(name, family, count, installed, seconds, quick):
+        for count in threads if device == "cpu" else threads[:1]:
+            if hasattr(family, "COMMANDS"):
+                made = _run_processes(name, family, count, installed, seconds, quick)
+            else:
+                made = _run_calls(name, family, count, installed, seconds, quick, device, skipped)
+            for row in made:
                 rows.append(row)
                 if on_row is not None:
                     on_row(row)
     return {
-        "machine": describe_machine(["catalase", *installed]),
+        "machine": describe_machine(["catalase", *installed], device),
         "absent": [name for name in wanted if name not in installed],
+        "skipped": skipped,
         "rows": [asdict(row) for row in rows],
     }
 
@@ -130,9 +155,9 @@ def run_bench(
 class _Process:
     """A worker; see `_worker`."""
 
-    def __init__(self, libraries: list[str], threads: int) -> None:
+    def __init__(self, libraries: list[str], threads: int, device: str) -> None:
         self.libraries = libraries
-        command = [sys.executable, "-m", "catalase.bench._worker", str(threads), *libraries]
+        command = [sys.executable, "-m", "catalase.bench._worker", str(threads), device, *libraries]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(threads)
         )
@@ -153,11 +178,11 @@ class _Process:
 
 
 @contextmanager
-def _processes(groups: list[list[str]], threads: int) -> Iterator[list[_Process]]:
+def _processes(groups: list[list[str]], threads: int, device: str) -> Iterator[list[_Process]]:
     with ExitStack() as stack:
         workers = []
         for libraries in groups:
-            workers.append(_Process(libraries, threads))
+            workers.append(_Process(libraries, threads, device))
             stack.callback(workers[-1].close)
         yield workers
 
@@ -171,25 +196,38 @@ def environment(threads: int) -> dict[str, str]:
 
 
 def _run_calls(
-    name: str, family: ModuleType, threads: int, installed: list[str], seconds: float, quick: bool
+    name: str,
+    family: ModuleType,
+    threads: int,
+    installed: list[str],
+    seconds: float,
+    quick: bool,
+    device: str,
+    skipped: list[dict[str, str]],
 ) -> Iterator[Row]:
-    libraries = ["catalase", *(p for p in installed if p in family.LIBRARIES)]
-    groups = [libraries] if threads == 1 else [[library] for library in libraries]
-    with _processes(groups, threads) as workers, tempfile.TemporaryDirectory() as folder:
+    libraries = ["catalase", *(p for p in installed if p in libraries_of(family, device))]
+    together = threads == 1 or device != "cpu"
+    groups = [libraries] if together else [[library] for library in libraries]
+    with _processes(groups, threads, device) as workers, tempfile.TemporaryDirectory() as folder:
         peak: dict[str, float] = {}
-        for case in family.cases(quick):
-            row = Row(name, case.name, threads, case.unit, case.work)
+        for case in cases_of(family, quick, device):
+            row = Row(name, case.name, threads, case.unit, case.work, device=device)
             _check(row, workers, case, folder, quick)
+            if "catalase" in row.problems:
+                if device == "cpu":
+                    raise RuntimeError(f"bench: {name} {case.name}: {row.problems['catalase']}")
+                skipped.append({"family": name, "case": case.name, "why": row.problems["catalase"]})
+                continue
             samples: dict[str, list[float]] = {library: [] for library in libraries}
             timed = [w for w in workers if not set(w.libraries) <= set(row.problems)]
-            rounds = 1 if threads == 1 else max(2, round(seconds / _BLOCK))
+            rounds = 1 if together else max(2, round(seconds / _BLOCK))
             for _ in range(rounds):
                 for worker in timed:
-                    span = seconds * len(libraries) if threads == 1 else min(_BLOCK, seconds)
+                    span = seconds * len(libraries) if together else min(_BLOCK, seconds)
                     answer = worker.ask(do="time", seconds=span, skip=0 if quick else _SKIP)
                     for library, values in answer.get("samples", {}).items():
                         samples[library] += values
-            if not (quick and peak):
+            if device == "cpu" and not (quick and peak):
                 peak = workers[0].ask(do="peak")
             row.peak = peak
             for library, values in samples.items():
@@ -206,11 +244,13 @@ def _check(row: Row, workers: list[_Process], case: Case, folder: str, quick: bo
         answer = worker.ask(do="prepare", family=row.family, case=case.name, folder=folder, quick=quick)
         if "error" in answer:
             row.problems.update(dict.fromkeys(worker.libraries, answer["error"]))
+        row.problems.update(answer.get("problems", {}))
         for library, path in answer.get("files", {}).items():
             with np.load(path) as arrays:
                 results[library] = [arrays[key] for key in arrays.files]
     if "catalase" not in results:
-        raise RuntimeError(f"bench: {row.family} {case.name}: {row.problems.get('catalase', 'Catalase has no answer')}")
+        row.problems.setdefault("catalase", "Catalase has no answer")
+        return
     for library, theirs in results.items():
         difference = compare(case, results["catalase"], theirs)
         if difference is not None:

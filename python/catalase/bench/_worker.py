@@ -1,4 +1,4 @@
-"""The process that times: one, or several libraries in turn, at a fixed number of threads.
+"""The process that times: one, or several libraries in turn, at a fixed number of threads, on the CPU or on a device.
 
 Reads a JSON command a line from standard input and answers with a line of JSON: ``prepare`` builds a case in each
 library and saves what it computes, ``time`` calls them in turn for some seconds, ``peak`` measures the machine.
@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from ._case import Prepared
-from ._families import family_of
+from ._device import CPU, DEVICES, Device
+from ._families import cases_of, family_of, libraries_of
 
 
 def limit_threads(library: str, threads: int) -> None:
@@ -26,7 +27,7 @@ def limit_threads(library: str, threads: int) -> None:
         torch.set_num_threads(threads)
 
 
-def serve(libraries: list[str], threads: int) -> None:
+def serve(libraries: list[str], threads: int, device: Device) -> None:
     """Answer commands until standard input ends."""
     ready: dict[str, Prepared] = {}
     for library in libraries:
@@ -36,9 +37,12 @@ def serve(libraries: list[str], threads: int) -> None:
         answer: dict[str, Any] = {}
         try:
             if command["do"] == "prepare":
-                ready, answer = _prepare(libraries, command)
-            elif command["do"] == "time":
+                ready = {}  # first, so that a device has room
+                ready, answer = _prepare(libraries, command, device)
+            elif command["do"] == "time" and device is CPU:
                 answer = {"samples": _time_in_turn(ready, command["seconds"], command["skip"])}
+            elif command["do"] == "time":
+                answer = {"samples": _time_on_device(ready, command["seconds"], command["skip"], device.synchronize)}
             elif command["do"] == "peak":
                 answer = _peak()
         except Exception as error:
@@ -46,20 +50,32 @@ def serve(libraries: list[str], threads: int) -> None:
         print(json.dumps(answer), flush=True)
 
 
-def _prepare(libraries: list[str], command: dict[str, Any]) -> tuple[dict[str, Prepared], dict[str, Any]]:
+def _prepare(
+    libraries: list[str], command: dict[str, Any], device: Device = CPU
+) -> tuple[dict[str, Prepared], dict[str, Any]]:
     family = family_of(command["family"])
-    case = next(c for c in family.cases(command["quick"]) if c.name == command["case"])
-    ready, files = {}, {}
+    case = next(c for c in cases_of(family, command["quick"], device.name) if c.name == command["case"])
+    functions = libraries_of(family, device.name)
+    if device is not CPU:
+        device.set_precision(case.options.get("precision", "float32"))
+    ready, files, problems = {}, {}, {}
     for library in libraries:
-        if library not in family.LIBRARIES:
+        if library not in functions:
             continue
-        prepared = family.LIBRARIES[library](case)
-        if prepared is None:  # not a case for this library
+        try:
+            prepared = functions[library](case) if device is CPU else functions[library](case, device)
+            if prepared is None:  # not a case for this library
+                continue
+            results = [np.asarray(x) for x in prepared.result()]
+        except Exception as error:
+            if device is CPU:
+                raise
+            problems[library] = f"{type(error).__name__}: {error}"  # one that cannot, on a device, stops nobody else
             continue
         ready[library] = prepared
         files[library] = f"{command['folder']}/{library}.npz"
-        np.savez(files[library], *[np.asarray(x) for x in ready[library].result()])
-    return ready, {"files": files}
+        np.savez(files[library], *results)
+    return ready, {"files": files, "problems": problems}
 
 
 _TURN = 0.02  # seconds: short beside a change of the clock, long beside a training step
@@ -92,6 +108,32 @@ def _time_in_turn(ready: dict[str, Prepared], seconds: float, skip: float) -> di
     return dict(zip(ready, (samples for samples, _ in calls), strict=True))
 
 
+def _time_on_device(
+    ready: dict[str, Prepared], seconds: float, skip: float, synchronize: Callable[[], None]
+) -> dict[str, list[float]]:
+    """Seconds a call, by library: turns of calls that are started one after the other, then waited for together.
+
+    So launches overlap with what runs, as in a program; a turn is as many calls as take about `_TURN`, and one sample.
+    """
+    counts, samples = dict.fromkeys(ready, 1), {library: list[float]() for library in ready}
+    start = time.perf_counter()
+    while True:
+        now = time.perf_counter() - start
+        if now > skip + seconds and all(len(found) >= 3 for found in samples.values()):
+            return samples
+        for library, prepared in ready.items():
+            prepared.call()  # finds what the other library left
+            synchronize()
+            before = time.perf_counter()
+            for _ in range(counts[library]):
+                prepared.call()
+            synchronize()
+            each = (time.perf_counter() - before) / counts[library]
+            if now >= skip:
+                samples[library].append(each)
+            counts[library] = max(1, min(1000, round(_TURN / each)))
+
+
 def _peak() -> dict[str, float]:
     from .. import _core
 
@@ -99,4 +141,4 @@ def _peak() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[2:], int(sys.argv[1]))
+    serve(sys.argv[3:], int(sys.argv[1]), DEVICES[sys.argv[2]])

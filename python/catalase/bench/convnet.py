@@ -5,7 +5,8 @@
 - The book's net for transcription factors: three convolutions (15 filters, width 10) of 101 one-hot bases, dropout.
 
 Results are compared without dropout (the losses of some steps from the same weights); timed steps have it. PyTorch runs in
-NCHW and in ``channels_last``, whichever is faster, with its default Adam and with ``Adam(fused=True)``.
+NCHW and in ``channels_last``, whichever is faster, with its default Adam and with ``Adam(fused=True)``; on a device also
+compiled, with CUDA graphs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._case import Case, Prepared
+from ._device import CPU, Device
 
 _CHECKED_STEPS = 3
 
@@ -75,11 +77,11 @@ def _weights(net: _Net) -> list[NDArray[Any]]:
     return out
 
 
-def catalase(case: Case) -> Prepared:
+def catalase(case: Case, device: Device = CPU) -> Prepared:
     from .. import Tensor, nn, optim
 
     net = case.options["net"]
-    x, y = _batch(net, case.options["batch"])
+    x, y = (device.array(a) for a in _batch(net, case.options["batch"]))
     loss_function = nn.losses.SigmoidCrossEntropy() if len(net.shape) == 2 else nn.losses.SoftmaxCrossEntropy()
 
     def build() -> Any:
@@ -104,7 +106,7 @@ def catalase(case: Case) -> Prepared:
         return nn.Sequential(*layers)
 
     def start(training: bool) -> Any:
-        model = build()
+        model = device.module(build())
         model.train(training)
         optimizer = optim.Adam(model, lr=1e-3)
 
@@ -124,14 +126,14 @@ def catalase(case: Case) -> Prepared:
     return Prepared(start(True), result)
 
 
-def _torch(case: Case, channels_last: bool) -> Prepared:
+def _torch(case: Case, channels_last: bool, device: Device, compiled: bool) -> Prepared:
     import torch
 
     net = case.options["net"]
     flat, labels = _batch(net, case.options["batch"])
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    x = torch.from_numpy(np.moveaxis(flat, -1, 1).copy()).contiguous(memory_format=layout)
-    y = torch.from_numpy(labels)
+    x = device.tensor(np.moveaxis(flat, -1, 1).copy()).contiguous(memory_format=layout)
+    y = device.tensor(labels)
     loss_function = torch.nn.BCEWithLogitsLoss() if len(net.shape) == 2 else torch.nn.CrossEntropyLoss()
 
     def load(layer: Any, w: NDArray[Any], b: NDArray[Any]) -> Any:
@@ -170,12 +172,13 @@ def _torch(case: Case, channels_last: bool) -> Prepared:
         return model.to(memory_format=layout)
 
     def start(training: bool) -> Any:
-        model = build().train(training)
+        model = build().to(device.torch_name).train(training)
+        forward = torch.compile(model, mode="reduce-overhead") if compiled else model
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=case.options["fused"] or None)
 
         def step() -> Any:
             optimizer.zero_grad()
-            loss = loss_function(model(x), y)
+            loss = loss_function(forward(x), y)
             loss.backward()
             optimizer.step()
             return loss
@@ -189,20 +192,26 @@ def _torch(case: Case, channels_last: bool) -> Prepared:
     return Prepared(start(True), result)
 
 
-def torch(case: Case) -> Prepared:
+def torch(case: Case, device: Device = CPU, compiled: bool = False) -> Prepared:
     """The faster of the two layouts, by the best of two steps each; sequences have one."""
     if len(case.options["net"].kernel) == 1:
-        return _torch(case, False)
+        return _torch(case, False, device, compiled)
 
     def best(channels_last: bool) -> float:
-        prepared, times = _torch(case, channels_last), []
+        prepared, times = _torch(case, channels_last, device, compiled), []
         for _ in range(3):  # the first one warms up
             start = time.perf_counter()
             prepared.call()
+            device.synchronize()
             times.append(time.perf_counter() - start)
         return min(times[1:])
 
-    return _torch(case, min((False, True), key=best))
+    return _torch(case, min((False, True), key=best), device, compiled)
+
+
+def torch_compiled(case: Case, device: Device) -> Prepared | None:
+    return torch(case, device, compiled=True) if case.options["fused"] else None
 
 
 LIBRARIES = {"catalase": catalase, "torch": torch}
+ON_DEVICE = {"catalase": catalase, "torch": torch, "torch-compiled": torch_compiled}

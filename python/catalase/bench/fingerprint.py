@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._case import Case, Prepared
+from ._device import Device
 
 # Real molecules, written here so that the family needs no file. Repeated, they are the work where ZINC is not at hand; they
 # flatter the native reader then, since the processor learns its branches.
@@ -88,4 +89,16 @@ def rdkit(case: Case) -> Prepared:
     return Prepared(lambda: generator.GetFingerprints(molecules, numThreads=1), rows)
 
 
+def device_cases(quick: bool) -> list[Case]:
+    return [case for case in cases(quick) if case.options["what"] == "ecfp"]
+
+
+def catalase_on_device(case: Case, device: Device) -> Prepared:
+    from .. import ops
+
+    smiles, ecfp = _molecules(case), getattr(ops, "ecfp")  # noqa: B009 (whose signature may lack device)
+    return Prepared(lambda: ecfp(smiles, device=device.name), lambda: [device.numpy(ecfp(smiles, device=device.name))])
+
+
 LIBRARIES = {"catalase": catalase, "rdkit": rdkit}
+ON_DEVICE = {"catalase": catalase_on_device, "catalase-cpu": lambda case, device: catalase(case)}

@@ -1,17 +1,20 @@
 """One training step of a dense net 1024-1000-12 with sigmoid cross-entropy and Adam: forward, loss, backward, update.
 
 Inputs as dense as fingerprints (4% ones), or dense. No dropout on either side. PyTorch runs twice: with its default Adam
-and with ``Adam(fused=True)``.
+and with ``Adam(fused=True)``. On a device Catalase has fingerprints as packed bits, and PyTorch is also compiled, with CUDA
+graphs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._case import Case, Prepared
+from ._device import CPU, Device
 
 _IN, _HIDDEN, _OUT = 1024, 1000, 12
 _CHECKED_STEPS = 3
@@ -67,19 +70,31 @@ def torch_net() -> Any:
     return net
 
 
-def catalase(case: Case) -> Prepared:
-    from .. import Tensor, nn, optim
+def inputs_of(x: NDArray[Any], inputs: str, device: Device) -> Callable[[], Any]:
+    """What Catalase's net is given, anew for each call: on the CPU, which looks at it, as it is; on a device bits."""
+    from .. import Tensor, ops
+
+    if device.name == "cpu" or inputs != "fingerprints":
+        values = device.array(x)
+        return lambda: Tensor(values)
+    bits = device.array(np.packbits(x != 0, axis=1, bitorder="little"))
+    return lambda: ops.as_sparse(bits)
+
+
+def catalase(case: Case, device: Device = CPU) -> Prepared:
+    from .. import nn, optim
 
     x, y = batch_of(case.options["inputs"], case.options["batch"])
+    feed, y = inputs_of(x, case.options["inputs"], device), device.array(y)
     loss_function = nn.losses.SigmoidCrossEntropy()
 
     def start() -> Any:
-        net = catalase_net()
+        net = device.module(catalase_net())
         optimizer = optim.Adam(net, lr=1e-3)
 
         def step() -> Any:
             optimizer.zero_grad()
-            loss = loss_function(net(Tensor(x)), y)
+            loss = loss_function(net(feed()), y)
             loss.backward()
             optimizer.step()
             return loss
@@ -89,24 +104,25 @@ def catalase(case: Case) -> Prepared:
     def result() -> list[NDArray[Any]]:
         net, step = start()
         losses = [step().item() for _ in range(_CHECKED_STEPS)]
-        return [np.array(losses), net.layers[1].w.numpy() - weights()[2]]
+        return [np.array(losses), device.numpy(net.layers[1].w) - weights()[2]]
 
     return Prepared(start()[1], result)
 
 
-def torch(case: Case) -> Prepared:
+def torch(case: Case, device: Device = CPU, compiled: bool = False) -> Prepared:
     import torch
 
-    x, y = (torch.from_numpy(a) for a in batch_of(case.options["inputs"], case.options["batch"]))
+    x, y = (device.tensor(a) for a in batch_of(case.options["inputs"], case.options["batch"]))
     loss_function = torch.nn.BCEWithLogitsLoss()
 
     def start() -> Any:
-        net = torch_net()
+        net = torch_net().to(device.torch_name)
+        forward = torch.compile(net, mode="reduce-overhead") if compiled else net
         optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=case.options["fused"] or None)
 
         def step() -> Any:
             optimizer.zero_grad()
-            loss = loss_function(net(x), y)
+            loss = loss_function(forward(x), y)
             loss.backward()
             optimizer.step()
             return loss
@@ -116,9 +132,14 @@ def torch(case: Case) -> Prepared:
     def result() -> list[NDArray[Any]]:
         net, step = start()
         losses = [step().item() for _ in range(_CHECKED_STEPS)]
-        return [np.array(losses), net[2].weight.detach().numpy().T - weights()[2]]
+        return [np.array(losses), device.numpy(net[2].weight).T - weights()[2]]
 
     return Prepared(start()[1], result)
 
 
+def torch_compiled(case: Case, device: Device) -> Prepared | None:
+    return torch(case, device, compiled=True) if case.options["fused"] else None
+
+
 LIBRARIES = {"catalase": catalase, "torch": torch}
+ON_DEVICE = {"catalase": catalase, "torch": torch, "torch-compiled": torch_compiled}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ._case import Case, Prepared
-from .mlp import batch_of, catalase_net, torch_net
+from ._device import CPU, Device
+from .mlp import batch_of, catalase_net, inputs_of, torch_net
 
 
 def cases(quick: bool) -> list[Case]:
@@ -11,30 +12,37 @@ def cases(quick: bool) -> list[Case]:
     return [Case(f"fingerprints, {n} rows", float(n), "rows/s", {"rows": n}) for n in sizes]
 
 
-def catalase(case: Case) -> Prepared:
-    from .. import Tensor, no_grad
+def catalase(case: Case, device: Device = CPU) -> Prepared:
+    from .. import no_grad
 
-    x, _ = batch_of("fingerprints", case.options["rows"])
-    net = catalase_net().eval()
+    feed = inputs_of(batch_of("fingerprints", case.options["rows"])[0], "fingerprints", device)
+    net = device.module(catalase_net()).eval()
 
     def call() -> object:
         with no_grad():
-            return net(Tensor(x))
+            return net(feed())
 
-    return Prepared(call, lambda: [call().numpy()])  # type: ignore[attr-defined]
+    return Prepared(call, lambda: [device.numpy(call())])
 
 
-def torch(case: Case) -> Prepared:
+def torch(case: Case, device: Device = CPU, compiled: bool = False) -> Prepared:
     import torch
 
-    x = torch.from_numpy(batch_of("fingerprints", case.options["rows"])[0])
-    net = torch_net().eval()
+    x = device.tensor(batch_of("fingerprints", case.options["rows"])[0])
+    net = torch_net().to(device.torch_name).eval()
+    if compiled:
+        net = torch.compile(net, mode="reduce-overhead")
 
     def call() -> object:
         with torch.inference_mode():
             return net(x)
 
-    return Prepared(call, lambda: [call().numpy()])  # type: ignore[attr-defined]
+    return Prepared(call, lambda: [device.numpy(call())])
+
+
+def torch_compiled(case: Case, device: Device) -> Prepared:
+    return torch(case, device, compiled=True)
 
 
 LIBRARIES = {"catalase": catalase, "torch": torch}
+ON_DEVICE = {"catalase": catalase, "torch": torch, "torch-compiled": torch_compiled}

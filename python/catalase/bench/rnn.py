@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._case import Case, Prepared
+from ._device import CPU, Device
 
 _GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 # Cell, sequences, steps, inputs, hidden units, whether lengths differ.
@@ -65,10 +66,10 @@ def _arrays(case: Case) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def catalase(case: Case) -> Prepared:
+def catalase(case: Case, device: Device = CPU) -> Prepared:
     from .. import ops
 
-    a = _arrays(case)
+    a = {name: device.array(x) for name, x in _arrays(case).items()}
     cell, (n, steps, _, _) = case.options["cell"], case.options["sizes"]
     lengths = _lengths(n, steps, True) if case.options["ragged"] else None
     forward, keep, back = (getattr(ops, cell + ending) for ending in ("", "_forward", "_backward"))
@@ -80,10 +81,10 @@ def catalase(case: Case) -> Prepared:
         y, *_, saved = keep(*inputs, lengths=lengths)
         return [y, *back(a["dy"], *states, *inputs[:3], saved, lengths=lengths)[:4]]
 
-    return Prepared(call, call)
+    return Prepared(call, lambda: [device.numpy(x) for x in call()])
 
 
-def torch(case: Case) -> Prepared:
+def torch(case: Case, device: Device = CPU) -> Prepared:
     import torch
     from torch.nn.utils import rnn
 
@@ -94,7 +95,8 @@ def torch(case: Case) -> Prepared:
     b_x, b_h = a["b"] if cell == "gru" else (a["b"], np.zeros_like(a["b"]))
     own = {"weight_ih_l0": a["w_x"].T, "weight_hh_l0": a["w_h"].T, "bias_ih_l0": b_x, "bias_hh_l0": b_h}
     layer.load_state_dict({name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in own.items()})
-    x, dy = torch.from_numpy(a["x"]), torch.from_numpy(a["dy"])
+    layer = layer.to(device.torch_name)
+    x, dy = device.tensor(a["x"]), device.tensor(a["dy"])
     x.requires_grad_(case.options["backward"])
 
     def run() -> Any:
@@ -121,7 +123,7 @@ def torch(case: Case) -> Prepared:
         ]
 
     def result() -> list[NDArray[Any]]:
-        y, *gradients = (t.detach().numpy() for t in call())
+        y, *gradients = (device.numpy(t) for t in call())
         if not gradients:
             return [y]
         dx, dw_x, dw_h, db_x, db_h = gradients
@@ -131,3 +133,4 @@ def torch(case: Case) -> Prepared:
 
 
 LIBRARIES = {"catalase": catalase, "torch": torch}
+ON_DEVICE = LIBRARIES

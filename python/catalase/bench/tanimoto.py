@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._case import Case, Prepared
+from ._device import CPU, Device
 
 _BYTES = 256
 _ZINC = 249_456
@@ -51,6 +52,17 @@ def cases(quick: bool) -> list[Case]:
     pairs = clustered * (clustered - 1) / 2
     out.append(Case(f"Butina, {clustered:,}, cutoff 0.65", pairs, "Mpairs/s", {"what": "butina", "n": clustered}, 0))
     return out
+
+
+def device_cases(quick: bool) -> list[Case]:
+    """What reads a library: a few queries, and all pairs."""
+    n, queries, asked, rows = (2000, 5, 20, 100) if quick else (_ZINC, 100, 1000, 100_000)
+    top = {"what": "read", "n": n, "queries": queries, "threshold": 0.0, "real": not quick}
+    pairs = {"what": "all", "n": rows, "queries": asked}
+    return [
+        Case(f"top 10 of {n:,} for {queries}", float(n * queries), "Gpairs/s", top, tolerance=1e-6),
+        Case(f"all pairs, {asked:,} x {rows:,}", float(asked * rows), "Gpairs/s", pairs, tolerance=1e-6),
+    ]
 
 
 @functools.lru_cache(maxsize=2)
@@ -125,6 +137,35 @@ def catalase(case: Case) -> Prepared:
     else:
         search = functools.partial(FingerprintIndex(targets).topk, queries, 10, threshold)
     return Prepared(search, lambda: [np.nan_to_num(search()[1])])
+
+
+def on_device(case: Case, device: Device) -> Prepared:
+    from .. import ops
+
+    queries, targets = (device.array(side) for side in _sides(case))
+    if case.options["what"] == "all":
+        return Prepared(lambda: ops.tanimoto(queries, targets), lambda: [device.numpy(ops.tanimoto(queries, targets))])
+    search = functools.partial(ops.tanimoto_topk, queries, targets, 10)
+    return Prepared(search, lambda: [np.nan_to_num(device.numpy(search()[1]))])
+
+
+def torch(case: Case, device: Device) -> Prepared:
+    """A product of zeros and ones, which lie unpacked in memory before the clock starts."""
+    import torch
+
+    kind = torch.float16 if device.torch_name == "cuda" else torch.float32  # counts up to 2,048 are exact
+    queries, targets = (device.tensor(np.unpackbits(side, axis=1)).to(kind) for side in _sides(case))
+    counts = [side.sum(1, dtype=torch.float32) for side in (queries, targets)]
+
+    def similarities() -> Any:
+        common = (queries @ targets.T).float()
+        return common / (counts[0][:, None] + counts[1] - common)
+
+    def best() -> Any:
+        return torch.topk(similarities(), 10).values
+
+    call = similarities if case.options["what"] == "all" else best
+    return Prepared(call, lambda: [device.numpy(call())])
 
 
 def rdkit(case: Case) -> Prepared | None:
@@ -206,3 +247,4 @@ def _labels(clusters: Any, n: int) -> NDArray[np.int64]:
 
 
 LIBRARIES = {"catalase": catalase, "rdkit": rdkit, "fpsim2": fpsim2}
+ON_DEVICE = {"catalase": on_device, "catalase-cpu": lambda case, device: on_device(case, CPU), "torch": torch}

@@ -13,23 +13,36 @@ from .._cuda import is_device_array
 
 ACTIVATIONS = {None: 0, "identity": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "softplus": 4}
 
+_DLPACK_CUDA = (2, 13)  # kDLCUDA, kDLCUDAManaged
 _F32 = np.dtype(np.float32)
 _F64 = np.dtype(np.float64)
 
 
-def _not_numpy(function: str, name: str, x: Any) -> NoReturn:
+def not_numpy(function: str, name: str, x: Any) -> NoReturn:
+    """Refuse what is no NumPy array, and say what to do with it."""
     if is_device_array(x):
         raise TypeError(
             f"{function}: {name} is on the GPU; pass all arrays there where {function} has a CUDA kernel "
             "(docs/gpu.md lists them), else cupy.asnumpy of each"
         )
+    if _is_foreign_on_gpu(x):
+        raise TypeError(
+            f"{function}: {name} is an array of {type(x).__module__.partition('.')[0]} on the GPU; "
+            f"cupy.from_dlpack({name}) hands it over without a copy"
+        )
     raise TypeError(f"{function}: {name} must be a NumPy array, got {type(x).__name__}; wrap it in np.asarray")
+
+
+def _is_foreign_on_gpu(x: Any) -> bool:
+    """Whether ``x`` offers itself by DLPack, from a CUDA device: arrays of PyTorch and JAX."""
+    place = getattr(x, "__dlpack_device__", None)
+    return callable(place) and int(place()[0]) in _DLPACK_CUDA
 
 
 def floating(function: str, name: str, x: Any) -> NDArray[Any]:
     """Return ``x`` if it is a float32 or float64 NumPy array; refuse anything else by name."""
     if type(x) is not np.ndarray and not isinstance(x, np.ndarray):
-        _not_numpy(function, name, x)
+        not_numpy(function, name, x)
     if x.dtype is not _F32 and x.dtype is not _F64 and x.dtype != _F32 and x.dtype != _F64:
         raise TypeError(f"{function}: {name} must be float32 or float64, got {x.dtype}; use {name}.astype(np.float32)")
     return x
@@ -87,8 +100,8 @@ MAX_ROW_BYTES = 2**20
 
 def packed_bits(function: str, name: str, x: Any, *, width: int | None = None, beside: str = "") -> NDArray[np.uint8]:
     """Return ``x`` as contiguous rows of packed bits; refuse anything else, and rows that are not ``width`` bytes."""
-    if is_device_array(x):
-        _not_numpy(function, name, x)
+    if is_device_array(x) or _is_foreign_on_gpu(x):
+        not_numpy(function, name, x)
     if not isinstance(x, np.ndarray) or x.dtype != np.uint8:
         found = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
         raise TypeError(

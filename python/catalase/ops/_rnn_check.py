@@ -40,6 +40,13 @@ def check_inputs(function: str, kind: str, x: Any, w_x: Any, w_h: Any, **others:
         if array is not None or name in ("x", "w_x", "w_h"):
             floating(function, name, array)
     same_dtype(function, x=x, w_x=w_x, w_h=w_h, **others)
+    return check_shapes(function, kind, x, w_x, w_h, **others)
+
+
+def check_shapes(function: str, kind: str, x: Any, w_x: Any, w_h: Any, **others: Any) -> Sizes:
+    """The part of `check_inputs` that holds for arrays on a device too."""
+    if "b" in others and others["b"] is None:
+        raise TypeError(f"{function}: b must be an array; for a cell without bias pass zeros")
     if x.ndim != 3:
         raise ValueError(f"{function}: x must be (N, T, I), got shape {x.shape}; one sequence is x[None]")
     gates = GATES[kind]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import contiguous, unit_rows
+from .._cuda import is_device_array
+from ._check import contiguous, floating, unit_rows
 from ._rnn_check import RnnSaved, check_inputs, check_lengths, check_saved
 from .memory import empty
 
@@ -21,6 +23,10 @@ def forward(
 
     ``function`` is what errors name, ``kind`` one of `GATES`, ``cell`` one of `CELLS`.
     """
+    if type(arrays["x"]) is not np.ndarray and is_device_array(arrays["x"]):
+        from .._cuda import rnn
+
+        return rnn.forward(function, kind, cell, arrays, lengths, reverse, keep)
     sizes = check_inputs(function, kind, **arrays)
     lengths = check_lengths(function, lengths, sizes)
     x, b, h0, c0 = (_dense(arrays.get(name)) for name in ("x", "b", "h0", "c0"))
@@ -35,10 +41,15 @@ def backward(
 ) -> tuple[Any, ...]:
     """Check, run, and return dx, dw_x, dw_h, db, dh0 and dc0."""
     function = f"{kind}_backward"
+    if type(arrays["x"]) is not np.ndarray and is_device_array(arrays["x"]):
+        from .._cuda import rnn
+
+        return rnn.backward(function, kind, cell, arrays, saved, lengths, reverse, input_gradient)
     sizes = check_inputs(function, kind, **arrays)
     lengths = check_lengths(function, lengths, sizes)
     x, w_x, w_h = arrays["x"], arrays["w_x"], arrays["w_h"]
     check_saved(function, kind, saved, sizes, lengths, x.dtype)
+    floating(function, "saved", saved.states)
     dx = empty(x.shape, x.dtype) if input_gradient else None
     dw_x, dw_h = empty(w_x.shape, x.dtype), empty(w_h.shape, x.dtype)
     db = empty((2, w_h.shape[1]) if kind == "gru" else (w_h.shape[1],), x.dtype)

@@ -6,19 +6,17 @@ is refused, is refused by RDKit, in its words.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._report import Failure, Report
+from .._report import Report
 from ._ecfp_mols import fill_from_molecules, prefers_binary
-from ._ecfp_reasons import clean_smiles, valence_reason, why
+from ._ecfp_rdkit import CHUNK, Settings, fill_by_rdkit
 
-_CHUNK = 10_000  # molecules held as RDKit objects at a time
-_NOT_TEXT, _REFUSED = 1, 9  # status of cpp/fingerprint/molecule.h
+_NOT_TEXT = 1  # status of cpp/fingerprint/molecule.h
 _MAX_SETTING = 2**31 - 1  # of RDKit's unsigned int, with room to spare
 
 
@@ -34,6 +32,7 @@ def ecfp(
     errors: str = "raise",
     return_report: bool = False,
     num_threads: int | None = None,
+    device: str = "cpu",
 ) -> Any:
     """Return extended-connectivity fingerprints, equal to those of RDKit's Morgan generator bit for bit.
 
@@ -58,6 +57,10 @@ def ecfp(
         Append a `Report` of what failed and why; its ``counts`` say how many were read natively, by RDKit, or refused.
     num_threads : int, optional
         Threads; `catalase.get_num_threads` where left out, and the most that the native reader takes.
+    device : {"cpu", "cuda"}
+        Where environments are hashed, and where the fingerprints are then: NumPy arrays, or CuPy's (no "csr"). SMILES
+        are read on the CPU either way; so are molecules of more than 255 atoms or bonds, `Mol` objects, any with
+        ``radius`` above 6, and what RDKit reads: their rows are copied over.
 
     Returns
     -------
@@ -69,6 +72,8 @@ def ecfp(
         If ``smiles`` is one string, or holds something that is neither text nor a molecule (with ``errors="raise"``).
     ValueError
         For settings out of range, and with ``errors="raise"`` for the first molecule that cannot be read.
+    RuntimeError
+        Without a CUDA device, where one is asked for.
 
     Notes
     -----
@@ -111,6 +116,7 @@ def ecfp(
         return_report=return_report,
         num_threads=num_threads,
         partial=False,
+        device=device,
     )
 
 
@@ -127,46 +133,36 @@ def fingerprints(
     return_report: bool,
     num_threads: int | None,
     partial: bool,
+    device: str = "cpu",
 ) -> Any:
     """`ecfp`, and with ``partial`` molecules refused for valence are read by a partial sanitization, and reported."""
-    _check_settings(smiles, radius, size, output, errors)
+    _check_settings(smiles, radius, size, output, errors, device)
     smiles = list(smiles)  # by position: a pandas Series is indexed by its labels, which may be in another order
     threads = _threads(num_threads)
-    rows, status = _native(smiles, radius, size, output, chirality, features, use_bond_types, threads, partial)
+    settings = Settings(radius, size, output, chirality, features, use_bond_types, threads)
+    places = on_device = None
+    mine = smiles  # what is done here
+    if device != "cpu":
+        from .._cuda.ecfp import DeviceFingerprints
+
+        on_device = DeviceFingerprints(device, smiles, settings)
+        places = on_device.others
+        mine = [smiles[i] for i in places.tolist()]
+    rows, status = _native(mine, settings, partial)
     left = np.flatnonzero(status)  # for RDKit, but what is known to be refused
-    failures: list[Failure] = []
-    failed: list[int] = []
-    n_partial = 0
-    needs_rdkit = bool((status[left] != _REFUSED).any())
-    generator = _generator(radius, size, chirality, features, use_bond_types) if needs_rdkit else None
-    for start in range(0, len(left), _CHUNK):
-        molecules: list[Any] = []
-        kept: list[int] = []
-        for position in left[start : start + _CHUNK].tolist():
-            item = smiles[position]
-            refused = status[position] == _REFUSED
-            has_row = refused and partial
-            molecule, reason = (None, valence_reason(item)) if refused else read_molecule(item)
-            if reason:
-                failure = Failure(position, _text(item), reason)
-                if partial and not refused:
-                    molecule = partial_molecule(item)
-                n_partial += has_row or molecule is not None
-                if not has_row and molecule is None and errors == "raise":
-                    raise _refusal(item, failure, len(smiles))
-                failures.append(failure)
-            if molecule is not None:
-                kept.append(position)
-                molecules.append(molecule)
-            elif not has_row:
-                failed.append(position)
-        if molecules:
-            bits = _bits(generator, molecules, size, output == "counts", threads)
-            rows[kept] = np.unpackbits(bits, axis=1, bitorder="little") if output == "dense" else bits
+    failures, failed, n_partial = fill_by_rdkit(
+        mine, left, rows, status, settings, partial, errors, places, len(smiles)
+    )
+    if on_device is not None:
+        on_device.fill(rows)
     if errors == "drop":
         indices = np.delete(np.arange(len(smiles)), failed)
-        if failed:
+        if failed and on_device is not None:
+            on_device.take(indices)
+        elif failed:
             rows = rows[indices]
+    if on_device is not None:
+        rows = on_device.rows
     result: list[Any] = [_csr(rows, size) if output == "csr" else rows]
     if errors == "drop":
         result.append(indices)
@@ -178,97 +174,29 @@ def fingerprints(
     return result[0] if len(result) == 1 else tuple(result)
 
 
-def _native(
-    smiles: list[Any],
-    radius: int,
-    size: int,
-    output: str,
-    chirality: bool,
-    features: bool,
-    use_bond_types: bool,
-    threads: int,
-    partial: bool,
-) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+def _native(smiles: list[Any], settings: Settings, partial: bool) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """Rows of all molecules, and a status for each: where it is not 0 the row is zero, and RDKit's to fill.
 
-    _REFUSED is for good: RDKit refuses the molecule for a metal's valence, and ``partial`` fills its row.
+    REFUSED is for good: RDKit refuses the molecule for a metal's valence, and ``partial`` fills its row.
     """
     from .. import _core
 
+    radius, size, output, chirality, features, use_bond_types, threads = settings
     columns = size if output in ("dense", "counts") else size // 8
     rows = _core.empty((len(smiles), columns), np.dtype({"dense": "f4", "counts": "u4"}.get(output, "u1")))
     status = np.ones(len(smiles), np.uint8)
     options = bool(use_bond_types), bool(chirality), bool(features)
-    settings = int(radius), int(size), *options
-    _core.ecfp(smiles, *settings, rows, status, threads, partial=partial)
+    numbers = int(radius), int(size), *options
+    _core.ecfp(smiles, *numbers, rows, status, threads, partial=partial)
     others = np.flatnonzero(status == _NOT_TEXT)
     if chirality or not prefers_binary(radius, output, features, threads):
         return rows, status
-    for start in range(0, len(others), _CHUNK):
-        fill_from_molecules(smiles, others[start : start + _CHUNK], settings, rows, status, threads)
+    for start in range(0, len(others), CHUNK):
+        fill_from_molecules(smiles, others[start : start + CHUNK], numbers, rows, status, threads)
     return rows, status
 
 
-def read_molecule(item: Any) -> tuple[Any, str]:
-    """Return an RDKit molecule and an empty reason, or None and the reason why it cannot be read."""
-    if not isinstance(item, str):
-        if isinstance(item, _molecule_class()):
-            return (item, "") if _is_sanitized(item) else (None, "the molecule is not sanitized; call Chem.SanitizeMol")
-        return None, f"needs text or an RDKit molecule, got {type(item).__name__}"
-    from rdkit import Chem, rdBase
-
-    text, reason = clean_smiles(item)
-    if reason:
-        return None, reason
-    with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(text)
-    return (molecule, "") if molecule is not None else (None, why(text))
-
-
-def partial_molecule(item: Any) -> Any:
-    """Read a molecule without checking valences; None where even that fails."""
-    from rdkit import Chem, rdBase
-
-    if not isinstance(item, str):
-        return None
-    text, reason = clean_smiles(item)
-    if reason:
-        return None
-    with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(text, sanitize=False)
-        if molecule is None:
-            return None
-        molecule.UpdatePropertyCache(strict=False)
-        steps = Chem.SanitizeFlags.SANITIZE_ALL ^ Chem.SanitizeFlags.SANITIZE_PROPERTIES
-        if Chem.SanitizeMol(molecule, steps, catchErrors=True) != Chem.SanitizeFlags.SANITIZE_NONE:
-            return None
-        molecule = Chem.RemoveHs(molecule, sanitize=False)
-        molecule.UpdatePropertyCache(strict=False)  # the removal left the hydrogen counts and the rings behind
-        Chem.GetSymmSSSR(molecule)
-        Chem.AssignStereochemistry(molecule, cleanIt=True, force=True)  # as MolFromSmiles does; chiral bits need it
-        return molecule
-
-
-def _is_sanitized(molecule: Any) -> bool:
-    """Whether rings and valences are known; RDKit's threads would end the process where they are not."""
-    if molecule.NeedsUpdatePropertyCache():
-        return False
-    try:
-        molecule.GetRingInfo().NumRings()
-    except RuntimeError:
-        return False
-    return True
-
-
-@functools.cache
-def _molecule_class() -> type:
-    """`rdkit.Chem.Mol`: an import statement a molecule costs more than looking at one."""
-    from rdkit import Chem
-
-    return Chem.Mol
-
-
-def _check_settings(smiles: Any, radius: int, size: int, output: str, errors: str) -> None:
+def _check_settings(smiles: Any, radius: int, size: int, output: str, errors: str, device: str) -> None:
     if isinstance(smiles, (str, bytes, dict, set, frozenset)) or not hasattr(smiles, "__len__"):
         raise TypeError(
             f"ecfp: smiles must be a list of strings or molecules, got {type(smiles).__name__}; wrap it in [ ]"
@@ -281,18 +209,10 @@ def _check_settings(smiles: Any, radius: int, size: int, output: str, errors: st
         raise ValueError(f"ecfp: output must be 'packed', 'dense', 'csr' or 'counts', got {output!r}")
     if errors not in ("raise", "mask", "drop"):
         raise ValueError(f"ecfp: errors must be 'raise', 'mask' or 'drop', got {errors!r}")
-
-
-def _refusal(item: Any, failure: Failure, total: int) -> Exception:
-    kind = ValueError if isinstance(item, str) else TypeError
-    return kind(
-        f"ecfp: molecule {failure.position} of {total} ({failure.text[:80]!r}) cannot be read: {failure.reason}; "
-        "errors='mask' gives it a row of zeros, errors='drop' leaves it out"
-    )
-
-
-def _text(item: Any) -> str:
-    return item if isinstance(item, str) else repr(item)[:200]
+    if not isinstance(device, str):
+        raise ValueError(f"ecfp: device must be 'cpu' or 'cuda', got {device!r}")
+    if device != "cpu" and output == "csr":
+        raise ValueError("ecfp: output='csr' is made on the CPU only; ops.linear takes output='packed' as it is")
 
 
 def _threads(num_threads: int | None) -> int:
@@ -305,34 +225,6 @@ def _threads(num_threads: int | None) -> int:
     if num_threads < 1:
         raise ValueError(f"ecfp: num_threads must be 1 or more, got {num_threads}")
     return int(num_threads)
-
-
-def _generator(radius: int, size: int, chirality: bool, features: bool, use_bond_types: bool) -> Any:
-    from rdkit.Chem import rdFingerprintGenerator as generators
-
-    invariants = generators.GetMorganFeatureAtomInvGen() if features else None
-    return generators.GetMorganGenerator(
-        radius=int(radius),
-        fpSize=int(size),
-        includeChirality=bool(chirality),
-        useBondTypes=bool(use_bond_types),
-        atomInvariantsGenerator=invariants,
-    )
-
-
-def _bits(generator: Any, molecules: list[Any], size: int, counts: bool, threads: int) -> NDArray[Any]:
-    """Packed bits, or counts, of molecules that were read."""
-    from rdkit import DataStructs
-
-    if counts:
-        table = np.zeros((len(molecules), size), np.uint32)
-        for row, vector in zip(table, generator.GetCountFingerprints(molecules, numThreads=threads), strict=True):
-            elements = vector.GetNonzeroElements()
-            row[list(elements.keys())] = list(elements.values())
-        return table
-    to_bytes: Callable[[Any], bytes] = DataStructs.BitVectToBinaryText
-    packed = b"".join(map(to_bytes, generator.GetFingerprints(molecules, numThreads=threads)))
-    return np.frombuffer(packed, np.uint8).reshape(len(molecules), size // 8)
 
 
 def _csr(packed: NDArray[np.uint8], size: int) -> tuple[NDArray[np.int64], NDArray[np.int32], tuple[int, int]]:

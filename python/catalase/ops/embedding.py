@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
+from .._cuda import is_device_array
 from ._check import floating, output, same_dtype, unit_rows
 from .matmul import _check_out
 from .memory import empty
@@ -46,13 +47,17 @@ def embedding(ids: ArrayLike, w: NDArray[Any]) -> NDArray[Any]:
     array([[[5., 6.],
             [1., 2.]]])
     """
+    if type(w) is not np.ndarray and is_device_array(w):
+        from .._cuda import embedding as device
+
+        return device.forward(ids, w)
     numbers, given = token_ids("embedding", ids)
     if floating("embedding", "w", w).ndim != 2:
         raise ValueError(f"embedding: w must be (V, D), one row a token, got shape {w.shape}")
     out = empty((*given.shape, w.shape[1]), w.dtype)
     bad = _core.embedding(numbers, unit_rows(w), out)
     if bad >= 0:
-        raise _unknown("embedding", given, bad, w.shape[0])
+        raise unknown_id("embedding", given, bad, w.shape[0])
     return out
 
 
@@ -103,13 +108,17 @@ def embedding_backward(
            [2., 2.]])
     """
     function = "embedding_backward"
+    if isinstance(num_embeddings, bool) or not isinstance(num_embeddings, (int, np.integer)) or num_embeddings < 0:
+        raise ValueError(f"{function}: num_embeddings must be a whole number, 0 or more, got {num_embeddings!r}")
+    padding = check_padding(function, padding_index, num_embeddings)
+    if type(dy) is not np.ndarray and is_device_array(dy):
+        from .._cuda import embedding as device
+
+        return device.backward(dy, ids, int(num_embeddings), padding, out)
     numbers, given = token_ids(function, ids)
     floating(function, "dy", dy)
     if dy.ndim != given.ndim + 1 or dy.shape[:-1] != given.shape:
         raise ValueError(f"{function}: dy must have shape (*ids.shape, D) for ids {given.shape}, got {dy.shape}")
-    if isinstance(num_embeddings, bool) or not isinstance(num_embeddings, (int, np.integer)) or num_embeddings < 0:
-        raise ValueError(f"{function}: num_embeddings must be a whole number, 0 or more, got {num_embeddings!r}")
-    padding = check_padding(function, padding_index, num_embeddings)
     if max(given.size, num_embeddings) >= 2**31:
         raise ValueError(f"{function}: takes fewer than 2**31 tokens and rows, got {given.size} and {num_embeddings}")
     if out is not None:
@@ -122,12 +131,14 @@ def embedding_backward(
     rows = dy.reshape(math.prod(given.shape), dy.shape[-1])
     bad = _core.embedding_gradient(numbers, -1 if padding is None else padding, unit_rows(rows), dw)
     if bad >= 0:
-        raise _unknown(function, given, bad, num_embeddings)
+        raise unknown_id(function, given, bad, num_embeddings)
     return dw
 
 
 def token_ids(function: str, ids: Any) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Return ids as the kernels take them, and as they came; refuse what are not whole numbers."""
+    if type(ids) is not np.ndarray and is_device_array(ids):
+        raise TypeError(f"{function}: ids are on the GPU but the other arrays are not; move them with cupy.asnumpy")
     given = np.asarray(ids)
     if not np.issubdtype(given.dtype, np.integer) and (given.size or isinstance(ids, np.ndarray)):
         came = given.dtype if isinstance(ids, (np.ndarray, list, tuple)) else type(ids).__name__
@@ -147,7 +158,8 @@ def check_padding(function: str, padding_index: Any, num_embeddings: int) -> int
     return int(padding_index)
 
 
-def _unknown(function: str, given: NDArray[Any], position: int, rows: int) -> ValueError:
+def unknown_id(function: str, given: NDArray[Any], position: int, rows: int) -> ValueError:
+    """The error for an id that has no row."""
     place = ", ".join(str(int(i)) for i in np.unravel_index(position, given.shape))
     value = given.reshape(-1)[position]
     return ValueError(

@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._core import SparseBatch
-from ._check import activation_code, contiguous, floating, is_device_array, output, same_dtype, unit_rows, whole_strides
+from ._check import (
+    activation_code,
+    contiguous,
+    floating,
+    is_device_array,
+    not_numpy,
+    output,
+    same_dtype,
+    unit_rows,
+    whole_strides,
+)
 from .activation import activation_backward
 from .linear_input import InputGradient, linear_backward_input, relu_dropout_backward
 from .matmul import _check_out
@@ -133,7 +143,7 @@ def as_sparse(x: NDArray[Any] | SparseBatch, dtype: Any = None) -> SparseBatch |
 
         if is_device_array(x) or isinstance(x, device.GatheredBatch):
             return device.as_sparse(x)
-        raise TypeError(f"as_sparse: x must be a NumPy array, got {type(x).__name__}; wrap it in np.asarray")
+        not_numpy("as_sparse", "x", x)
     if x.ndim != 2:
         raise ValueError(f"as_sparse: x must be a matrix, got shape {x.shape}")
     if x.dtype == np.uint8:

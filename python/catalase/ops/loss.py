@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import contiguous, empty, floating, is_device_array, same_dtype
+from ._check import contiguous, empty, floating, is_device_array, not_numpy, same_dtype
 
 _SOFTMAX, _SIGMOID, _SQUARED = 0, 1, 2
 
@@ -174,7 +174,7 @@ def _softmax_loss(
     d = _optional(function, "dloss", dloss, rows)
     numbers = targets = None
     if not isinstance(labels, np.ndarray):
-        raise TypeError(f"{function}: labels must be a NumPy array, got {type(labels).__name__}")
+        not_numpy(function, "labels", labels)
     if labels.dtype.kind in "iu":
         numbers = _class_numbers(function, labels, rows, classes, w)
         same_dtype(function, logits=logits, weights=w, dloss=d)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .. import cluster, feat, ops
 from ..ops._check import fraction
-from ..ops.ecfp import partial_molecule, read_molecule
+from ..ops._ecfp_rdkit import partial_molecule, read_molecule
 from ._hits import Hits
 from ._library import Library
 

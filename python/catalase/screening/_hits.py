@@ -91,7 +91,7 @@ class Hits:
     def to_png(self, path: str | os.PathLike[str], count: int = 100) -> None:
         """Draw the first hits, at most ``count``, five to a row, with rank, name and score."""
         from .._drawing import molecule_grid
-        from ..ops.ecfp import partial_molecule, read_molecule
+        from ..ops._ecfp_rdkit import partial_molecule, read_molecule
 
         if not len(self):
             raise ValueError("to_png: there are no hits to draw")

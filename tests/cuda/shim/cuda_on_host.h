@@ -46,6 +46,11 @@ void wait_block(const char* file, int line);
 std::uint64_t exchange(unsigned mask, std::uint64_t value, int source, const char* file, int line);
 unsigned ballot(unsigned mask, bool predicate, const char* file, int line);
 int lane();
+void* dynamic_shared();
+// cp.async: what `to` holds is poison until the thread has waited for the group that the copy was committed with.
+void copy_later(void* to, const void* from, int bytes, int valid);
+void commit_copies();
+void wait_for_copies(int pending);
 
 template <class T>
 T exchange_as(unsigned mask, T value, int source, const char* file, int line) {
@@ -87,3 +92,5 @@ inline int __ffs(int x) {
 inline unsigned __umulhi(unsigned a, unsigned b) {
   return static_cast<unsigned>(static_cast<std::uint64_t>(a) * b >> 32);
 }
+
+#include "tensor_cores.h"

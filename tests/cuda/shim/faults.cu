@@ -16,6 +16,11 @@ extern "C" __global__ void writes_past_shared(float* y, long long by) {
   y[threadIdx.x] = tile[threadIdx.x];
 }
 
+extern "C" __global__ void reads_dynamic_shared(float* y, long long by) {
+  const float* memory = static_cast<const float*>(shim::dynamic_shared());
+  y[threadIdx.x] = memory[threadIdx.x + by];
+}
+
 // Each thread reads what its neighbour wrote, with no barrier between.
 extern "C" __global__ void lacks_a_barrier(float* y) {
   __shared__ float tile[64];

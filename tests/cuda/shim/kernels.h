@@ -43,7 +43,8 @@ const std::vector<Kernel>& kernels();
 
 struct Launch {
   unsigned grid[3], block[3];
-  unsigned schedule;  // 0 forward, 1 reverse, else the seed of a shuffle
+  unsigned schedule;      // 0 forward, 1 reverse, else the seed of a shuffle
+  unsigned shared_bytes;  // of dynamic shared memory
 };
 // Runs the kernel; what a launch does wrong ends the process with a sentence on stderr.
 void run(const Kernel& kernel, const Launch& launch, const std::vector<Value>& values);

@@ -29,8 +29,14 @@ extern std::uint8_t __stop_cuda_shared[] __attribute__((weak));
 namespace shim {
 namespace {
 
-constexpr std::size_t kStack = 256 * 1024, kGuard = 4096;
+constexpr std::size_t kStack = 256 * 1024, kGuard = 4096, kMostShared = 227 * 1024;
 enum class State { kReady, kBlock, kWarp, kDone };
+
+struct Copy {
+  void* to;
+  int bytes;
+  std::uint8_t value[16];
+};
 
 struct Fiber {
   State state;
@@ -42,6 +48,7 @@ struct Fiber {
   int source;
   std::uint8_t* stack;
   void* fake_stack;
+  std::vector<std::vector<Copy>> copies;  // groups; the last is not committed yet
 #if defined(__x86_64__)
   void* stack_pointer;
 #else
@@ -119,6 +126,9 @@ void fiber_main() {
   __sanitizer_finish_switch_fiber(nullptr, &main_bottom, &main_size);
 #endif
   running->call(*arguments);
+  for (const auto& group : fibers[current].copies) {
+    if (!group.empty()) fail("a thread ends before its asynchronous copies have come");
+  }
   fibers[current].state = State::kDone;
   leave_fiber(true);
   std::abort();
@@ -126,6 +136,7 @@ void fiber_main() {
 
 void prepare(Fiber& f) {
   f.state = State::kReady;
+  f.copies.assign(1, {});
 #if defined(__x86_64__)
   void** top = reinterpret_cast<void**>(f.stack + kStack) - 2;
   top[0] = reinterpret_cast<void*>(&fiber_main);  // where the first switch returns to
@@ -209,8 +220,12 @@ bool release_warps() {
   return any;
 }
 
+void* dynamic_memory;  // its own allocation, so that the sanitizer knows its end
+std::size_t dynamic_bytes;
+
 // Not by memset: the sanitizer's red zones lie between the variables.
 __attribute__((no_sanitize("address", "undefined"))) void poison_shared() {
+  if (dynamic_memory != nullptr) std::memset(dynamic_memory, 0xff, dynamic_bytes);
   if (__start_cuda_shared == nullptr) return;
   for (volatile std::uint8_t* p = __start_cuda_shared; p < __stop_cuda_shared; ++p) *p = 0xff;  // NaN, or -1
 }
@@ -307,8 +322,38 @@ unsigned ballot(unsigned mask, bool predicate, const char* file, int line) {
   return static_cast<unsigned>(wait_warp(mask, predicate, 0, true, file, line));
 }
 
+void* dynamic_shared() {
+  if (dynamic_memory == nullptr) fail("the launch has no shared_bytes");
+  return dynamic_memory;
+}
+
 int lane() {
   return static_cast<int>(current % 32);
+}
+
+int warp() {
+  return static_cast<int>(current / 32);
+}
+
+void copy_later(void* to, const void* from, int bytes, int valid) {
+  const auto misaligned = [&](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % bytes != 0; };
+  if (valid < 0 || valid > bytes || misaligned(to) || misaligned(from)) fail("an asynchronous copy is misaligned");
+  Copy copy = {to, bytes, {}};
+  if (valid > 0) std::memcpy(copy.value, from, static_cast<std::size_t>(valid));
+  std::memset(to, 0xff, static_cast<std::size_t>(bytes));
+  fibers[current].copies.back().push_back(copy);
+}
+
+void commit_copies() {
+  fibers[current].copies.emplace_back();
+}
+
+void wait_for_copies(int pending) {
+  auto& groups = fibers[current].copies;
+  while (groups.size() > static_cast<std::size_t>(pending) + 1) {
+    for (const Copy& copy : groups.front()) std::memcpy(copy.to, copy.value, static_cast<std::size_t>(copy.bytes));
+    groups.erase(groups.begin());
+  }
 }
 
 void run(const Kernel& kernel, const Launch& launch, const std::vector<Value>& values) {
@@ -326,6 +371,9 @@ void run(const Kernel& kernel, const Launch& launch, const std::vector<Value>& v
       gridDim.z > 65535) {
     fail("a grid that no device takes");
   }
+  if (launch.shared_bytes > kMostShared) fail("more shared memory than any device has");
+  dynamic_bytes = launch.shared_bytes;
+  dynamic_memory = dynamic_bytes > 0 ? std::aligned_alloc(16, (dynamic_bytes + 15) / 16 * 16) : nullptr;
   make_fibers(threads);
   std::vector<std::uint64_t> blocks(static_cast<std::size_t>(gridDim.x) * gridDim.y * gridDim.z);
   arrange(blocks, launch.schedule);
@@ -334,6 +382,7 @@ void run(const Kernel& kernel, const Launch& launch, const std::vector<Value>& v
                 static_cast<unsigned>(b / gridDim.x / gridDim.y)};
     run_block(launch.schedule);
   }
+  std::free(dynamic_memory);
 }
 
 }  // namespace shim

@@ -1,0 +1,184 @@
+"""Recurrent cells on a device: launches of ``cuda/rnn_forward.cu`` and ``rnn_backward.cu``, products for the rest."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ._arrays import Runtime, float32, is_device_array, runtime_of
+from ._rnn_weights import bias_gradient, gather, scatter, weight_gradient
+from .matmul import product
+
+_CELLS = {"tanh": 0, "relu": 1, "gru": 2, "lstm": 3}  # numbers of cpp/rnn/rnn.h
+_GATES_BYTES = 2**28  # of the input's part that is there at a time, where nothing is kept
+_CHUNK_BYTES = 2**20  # of dz, whose rows are summed together: the CPU's rule
+
+
+class Plan:
+    """Who is at work when: the CPU's order of rows, worked out on the host where lengths differ."""
+
+    def __init__(self, runtime: Runtime, sizes: Any, lengths: Any, reverse: bool, dz_row: int = 0) -> None:
+        self.batch, self.axis, self.reverse = sizes.batch, sizes.steps, int(reverse)
+        ragged = lengths is not None and bool((lengths != sizes.steps).any())
+        self.steps = sizes.steps if sizes.batch else 0
+        self.offset = self.sequence = self.length = self.bounds = None
+        self.in_order = not ragged and (sizes.steps <= 1 or (sizes.batch == 1 and not reverse))
+        most = _CHUNK_BYTES // (4 * dz_row) if dz_row else 0
+        self.even, self.starts = 0, np.arange(self.steps + 1, dtype=np.int64) * self.batch
+        if not ragged:
+            steps = max(1, most // max(self.batch, 1))
+            self.even, self.chunks = steps * self.batch, -(-self.steps // steps)
+            return
+        sequence = np.argsort(-lengths, kind="stable")
+        length = lengths[sequence]
+        self.steps = int(length[0])
+        active = np.searchsorted(-length, -np.arange(1, self.steps + 1), side="right")  # at work in each step
+        self.starts = np.concatenate([[0, self.batch], active[:-1]]).cumsum()[: self.steps + 1]
+        bounds = self._bounds(most) if dz_row else [0]  # forward sums nothing
+        self.chunks = len(bounds) - 1
+        table = runtime.array(np.concatenate([self.starts, sequence, length, bounds]).astype(np.int64))
+        ends = np.cumsum([0, len(self.starts), self.batch, self.batch, len(bounds)])
+        self.offset, self.sequence, self.length, self.bounds = (table[a:b] for a, b in pairwise(ends))
+
+    def _bounds(self, most: int) -> list[int]:
+        """The rows that the CPU's chunks begin with: steps as long as their dz stays within 1 MiB."""
+        bounds, step = [0], 0
+        while step < self.steps:
+            fits = int(np.searchsorted(self.starts, self.starts[step] + most, side="right")) - 1
+            step = max(step + 1, fits)
+            bounds.append(int(self.starts[step]))
+        return bounds
+
+    @property
+    def rows(self) -> int:
+        return int(self.starts[-1])
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """What the kernels take of it."""
+        return self.offset, self.sequence, self.length, self.batch, self.axis, self.reverse
+
+    def pieces(self, row_bytes: int, whole: bool) -> list[tuple[int, int]]:
+        """Steps in turn, of as many rows as the gates may take."""
+        if whole or self.rows * row_bytes <= _GATES_BYTES:
+            return [(0, self.steps)]
+        room, first, pieces = max(1, _GATES_BYTES // row_bytes), 0, []
+        while first < self.steps:
+            fits = int(np.searchsorted(self.starts, self.starts[first] + room, side="right")) - 1
+            pieces.append((first, max(first + 1, fits)))
+            first = pieces[-1][1]
+        return pieces
+
+
+def forward(
+    function: str, kind: str, cell: str, arrays: dict[str, Any], lengths: Any, reverse: bool, keep: bool
+) -> tuple[Any, Any, Any, Any]:
+    """`catalase.ops._rnn_run.forward` for device arrays."""
+    from ..ops._rnn_check import GATES, RnnSaved
+
+    runtime, sizes, lengths = _check(function, kind, arrays, lengths)
+    plan = Plan(runtime, sizes, lengths, reverse)
+    x, w_h, b, h0, c0 = (_dense(runtime, arrays.get(name)) for name in ("x", "w_h", "b", "h0", "c0"))
+    H, lstm = sizes.hidden, kind == "lstm"
+    width = GATES[kind] * H
+    bias, bias_h = (b[0], b[1]) if kind == "gru" else (b, None)
+    y, h = _empty(runtime, (sizes.batch, sizes.steps, H)), _empty(runtime, (sizes.batch, H))
+    c = _empty(runtime, h.shape) if lstm else None
+    kept = sizes.batch + (sizes.batch * sizes.steps if lengths is None else int(lengths.sum()))
+    states = _empty(runtime, (kept, H)) if keep else None
+    cells = _empty(runtime, (kept, H)) if keep and lstm else None
+    candidates = _empty(runtime, (plan.rows, H)) if keep and kind == "gru" else None
+    gates = None
+    for first, stop in plan.pieces(4 * width, keep):
+        rows = int(plan.starts[stop] - plan.starts[first])
+        part = gather(runtime, x, plan, first, stop, rows)
+        gates = _empty(runtime, (rows, width))
+        product(runtime, part, arrays["w_x"], gates, bias=bias)
+        given = (gates, int(plan.starts[first]), w_h, width, bias_h, h0, c0, h, c, y, states, cells, candidates)
+        _walk(runtime, "forward", cell, sizes, (*given, *plan.order, first, stop))
+        h0, c0 = h, c  # where the next steps go on
+    if states is None:
+        return y, h, c, None
+    return y, h, c, RnnSaved(gates if kind in ("gru", "lstm") else None, candidates, states, cells)
+
+
+def backward(
+    function: str, kind: str, cell: str, arrays: dict[str, Any], saved: Any, lengths: Any, reverse: bool, need_dx: bool
+) -> tuple[Any, ...]:
+    """`catalase.ops._rnn_run.backward` for device arrays."""
+    from ..ops._rnn_check import GATES, check_saved
+
+    runtime, sizes, lengths = _check(function, kind, arrays, lengths)
+    check_saved(function, kind, saved, sizes, lengths, arrays["x"].dtype)
+    runtime_of(function, x=arrays["x"], **saved._asdict())
+    H, width = sizes.hidden, GATES[kind] * sizes.hidden
+    dz_row = 4 * H if kind == "gru" else width
+    plan = Plan(runtime, sizes, lengths, reverse, dz_row)
+    x, dy, dh, dc = (_dense(runtime, arrays.get(name)) for name in ("x", "dy", "dh", "dc"))
+    dz, dh0 = _empty(runtime, (plan.rows, dz_row)), _empty(runtime, (sizes.batch, H))
+    dc0 = _empty(runtime, dh0.shape) if kind == "lstm" else None
+    given = (saved.gates, saved.candidates, saved.states, saved.cells, runtime.contiguous(arrays["w_h"].T))
+    _walk(runtime, "backward", cell, sizes, (*given, dy, dh, dc, dz, dh0, dc0, *plan.order, plan.steps))
+    rows = gather(runtime, x, plan, 0, plan.steps, plan.rows)
+    dw_x = weight_gradient(runtime, rows, dz[:, dz_row - width :], plan, 0)
+    dw_h = weight_gradient(runtime, saved.states[: plan.rows], dz[:, :width], plan, 2 * H if kind == "gru" else 0)
+    db = bias_gradient(runtime, dz, plan, kind == "gru")
+    dx = None
+    if need_dx:
+        dx = _empty(runtime, x.shape)
+        of_rows = dx.reshape(plan.rows, sizes.inputs) if plan.in_order else _empty(runtime, rows.shape)
+        product(runtime, dz[:, dz_row - width :], arrays["w_x"].T, of_rows)
+        scatter(runtime, of_rows, dx, plan)
+    return dx, dw_x, dw_h, db, dh0, dc0
+
+
+def _check(function: str, kind: str, arrays: dict[str, Any], lengths: Any) -> tuple[Runtime, Any, Any]:
+    from ..ops._rnn_check import check_lengths, check_shapes
+
+    runtime = runtime_of(function, **arrays)
+    for name, array in arrays.items():
+        if array is not None:
+            float32(function, name, array)
+    sizes = check_shapes(function, kind, **arrays)
+    if is_device_array(lengths):  # the host lays out the steps: this waits for the device
+        lengths = runtime.to_host(lengths)
+    return runtime, sizes, check_lengths(function, lengths, sizes)
+
+
+def _walk(runtime: Runtime, way: str, cell: str, sizes: Any, args: tuple[Any, ...]) -> None:
+    """One launch for all steps: 1 row a block where that fills the device, else 4; weights on chip as far as they fit."""
+    if not sizes.batch:
+        return
+    H, number = sizes.hidden, _CELLS[cell]
+    gates = {0: 1, 1: 1, 2: 3, 3: 4}[number]
+    width, line = gates * H, -(-H // 16) * 16
+    if way == "forward":  # floats of a row: see Memory in the kernel's file
+        floats = line + (4 * H if gates > 1 else H) + (H if cell == "lstm" else 0)
+    else:
+        floats = gates * line + H + (H if cell == "lstm" else 0)
+    room = _shared_floats(runtime)
+    rows = 4 if sizes.batch > runtime.multiprocessors and 4 * floats <= room else 1  # (a guess until it is measured)
+    held = 128 if H > 64 and width <= 256 else 64 if width <= 512 else 0
+    threads = width if held or way == "forward" else H
+    threads = min(-(-threads // 32) * 32, 1024 if rows == 1 and way == "forward" else 512)
+    args, used = (number, H, *args), -(-rows * floats // 4) * 4
+    if used > room:
+        scratch = _empty(runtime, (sizes.batch, used))
+        return runtime.launch(f"rnn_{way}.rnn_{way}_far", (sizes.batch, 1, 1), (threads,), 0, (*args, 0, scratch, used))
+    kept = min(-(-max(H - held, 0) // 4) * 4, (room - used) // width // 4 * 4)
+    grid, name = (-(-sizes.batch // rows), 1, 1), f"rnn_{way}.rnn_{way}_{held}_{rows}"
+    runtime.launch(name, grid, (threads,), 4 * (used + kept * width), (*args, kept))
+
+
+def _shared_floats(runtime: Runtime) -> int:
+    return runtime.shared_bytes // 4
+
+
+def _empty(runtime: Runtime, shape: tuple[int, ...]) -> Any:
+    return runtime.empty(shape, np.float32)
+
+
+def _dense(runtime: Runtime, x: Any) -> Any:
+    return None if x is None else runtime.contiguous(x)
