@@ -167,6 +167,38 @@ def test_a_graph_of_layers(backend, rng):
     assert np.allclose(q, p, atol=1e-4) and np.allclose(found["loss"], expected["loss"], rtol=1e-4)
 
 
+class Reader(ct.nn.Module):
+    """Tokens to a number."""
+
+    def __init__(self, cell):
+        super().__init__()
+        self.embedding = ct.nn.Embedding(6, 4, padding_index=0, rng=0)
+        self.recurrent = getattr(ct.nn, cell)(4, 5, rng=1)
+        self.head = ct.nn.Linear(5, 1, rng=2)
+
+    def forward(self, ids):
+        y, state = self.recurrent(self.embedding(ids), None, np.array([3, 1, 4]))
+        h = state[0] if isinstance(state, tuple) else state
+        return self.head(h + y.sum(axis=1) * 0.1)
+
+
+@pytest.mark.parametrize("cell", ["GRU", "LSTM"])
+@pytest.mark.parametrize("where", ["host", "device"])
+def test_recurrent_layers_and_an_embedding(backend, rng, cell, where):
+    ids = rng.integers(1, 6, (3, 4))
+    nets = []
+    for device in ("cpu", backend.name):
+        net = Reader(cell).to(device)
+        given = ids if device == "cpu" or where == "host" else backend.array(ids)
+        optimizer = ct.optim.Adam(net, lr=0.01)
+        for _ in range(3):
+            optimizer.zero_grad()
+            (net(given) ** 2).mean().backward()
+            optimizer.step()
+        nets.append(net)
+    weights_agree(nets[1], nets[0])
+
+
 class Interrupt(ct.train.Callback):
     order = 2
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import ops
+from .. import _anywhere, ops
 from ..autograd import Tensor, is_recording, record
 
 Input = Tensor | NDArray[Any]
@@ -94,7 +94,7 @@ def _cell(
     x = tensors[0]
 
     def back(at: Any) -> tuple[Any, ...]:
-        dense = (np.ascontiguousarray(at.values[name]) if name in at.values else None for name in names)
+        dense = (_anywhere.contiguous(at.values[name]) if name in at.values else None for name in names)
         gradients = backward(*dense, *data[:3], saved, **options, input_gradient=x is not None and x.requires_grad)
         return tuple(g for g, t in zip(gradients, tensors, strict=True) if t is not None)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import ops
+from .._cuda import is_device_array
 from ..autograd import Tensor, record
 from ..ops._check import whole_number
 from ..ops.embedding import check_padding
@@ -23,12 +24,20 @@ def embedding(ids: ArrayLike, w: Tensor, *, padding_index: int | None = None) ->
     """
     if isinstance(ids, Tensor):
         raise TypeError("embedding: ids must be an array of whole numbers, got a Tensor, which holds floats")
-    kept = np.array(ids)  # as they are now
+    kept: Any = ids if is_device_array(ids) else np.array(ids)  # as they are now; on a device for you to leave alone
     y = ops.embedding(kept if kept.size else ids, w.data)
 
     def backward(dy: NDArray[Any]) -> tuple[Any, ...]:
         target = w.grad_target() if isinstance(w, Parameter) else None
-        return (ops.embedding_backward(dy, kept.astype(np.int64), w.shape[0], padding_index=padding_index, out=target),)
+        return (
+            ops.embedding_backward(
+                dy,
+                kept if is_device_array(kept) else kept.astype(np.int64),
+                w.shape[0],
+                padding_index=padding_index,
+                out=target,
+            ),
+        )
 
     return record(y, (w,), backward)
 
