@@ -199,6 +199,29 @@ def test_recurrent_layers_and_an_embedding(backend, rng, cell, where):
     weights_agree(nets[1], nets[0])
 
 
+READERS = {
+    "last, both ways": {"bidirectional": True},
+    "mean": {"pool": "mean", "cell": "lstm"},
+    "max, cut": {"pool": "max", "truncation": 3},
+    "each step, cut": {"per_step": True, "truncation": 3},
+}
+
+
+@pytest.mark.parametrize("name", list(READERS))
+def test_models_of_sequences(backend, rng, name):
+    options, lengths = READERS[name], [4, 1, 7, 5, 2]
+    steps = bool(options.get("per_step"))
+    X = [rng.standard_normal((n, 2)).astype(F32) for n in lengths]
+    data = ct.data.SequenceDataset(X, y=[x.sum(axis=1 if steps else None) for x in X], per_step=steps)
+    runs = []
+    for device in ("cpu", backend.name):
+        model = ct.models.SequenceRegressor(1, n_features=2, hidden_size=4, batch_size=3, seed=1, **options)
+        model.to(device).fit(data, nb_epoch=2)
+        runs.append((model, model.predict(data)))
+    weights_agree(runs[1][0].module, runs[0][0].module, exactly=False)
+    assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(runs[1][1], runs[0][1], strict=True))
+
+
 class Interrupt(ct.train.Callback):
     order = 2
 

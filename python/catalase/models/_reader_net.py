@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import nn
+from .. import _anywhere, nn
 from ..autograd import Tensor, concatenate, no_grad, where
 from ..data import SequenceBatch
 from ._steps import packed
@@ -62,7 +62,8 @@ class SequenceNet(nn.Module):
         return last, Before(lengths, state, pooled)
 
     def _read(self, batch: SequenceBatch, state: Any) -> Any:
-        x = Tensor(batch.values) if self.embedding is None else self.embedding(batch.values)
+        values = batch.values
+        x = Tensor(_anywhere.to_device(values, self.device)) if self.embedding is None else self.embedding(values)
         return self.recurrent(x, state, batch.lengths)
 
     def _gathered(self, y: Tensor, batch: SequenceBatch) -> Tensor:
@@ -72,8 +73,9 @@ class SequenceNet(nn.Module):
         return y.sum(axis=1)  # y is zero beyond a length
 
     def _joined(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-        joined: NDArray[Any] = np.maximum(a, b) if self.pool == "max" else a + b
-        return joined
+        if self.pool != "max":
+            return _anywhere.add(a, b)
+        return _anywhere.largest(_anywhere.concatenate([x.reshape(1, *x.shape) for x in (a, b)], 0), 0)
 
     def _pooled(self, y: Tensor, state: Any, batch: SequenceBatch, before: Before | None) -> Tensor:
         """One row a sequence, (N, output_size); zeros for a sequence of no steps."""
@@ -86,7 +88,7 @@ class SequenceNet(nn.Module):
         if self.pool == "mean":
             lengths = batch.lengths if before is None else batch.lengths + before.lengths
             found = found if before is None else found + before.pooled
-            return found * (1 / np.maximum(lengths, 1)).astype(y.dtype)[:, None]
+            return found * _anywhere.beside((1 / np.maximum(lengths, 1)).astype(y.dtype)[:, None], found.data)
         if before is not None:
-            found = where(before.pooled > found.data, before.pooled, found)
+            found = where(_anywhere.to_host(before.pooled) > found.numpy(), before.pooled, found)
         return where(batch.lengths[:, None] > 0, found, 0.0)

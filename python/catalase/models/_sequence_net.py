@@ -41,7 +41,6 @@ class SequenceModel(Model):
 
     tokenizer: CharTokenizer | None
     fields: tuple[str, ...]
-    _stays = "models of sequences have no way to a device yet, though their layers have"
     per_step = False
 
     def __init__(

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _anywhere
 from ..autograd import Tensor, record
 from ..data import SequenceBatch, SequenceDataset
+from ..nn import functional
 
 
 class Carried:
@@ -74,6 +76,8 @@ class StepRows:
 def packed(y: Tensor, mask: NDArray[np.bool_]) -> Tensor:
     """The steps that are there, (steps, H), row by row: padding costs the dense output nothing."""
     shape, dtype = y.shape, y.dtype
+    if not _anywhere.is_here(y.data):  # rows taken by number
+        return functional.embedding(np.flatnonzero(mask), y.reshape(mask.size, shape[-1]))
 
     def backward(g: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         dy = np.zeros(shape, dtype)
@@ -89,4 +93,5 @@ def rows_of(state: Any, rows: NDArray[np.bool_]) -> Any:
         return state
     if isinstance(state, tuple):
         return tuple(rows_of(part, rows) for part in state)
-    return Tensor(np.ascontiguousarray(state.data[..., rows, :]))
+    kept = np.ascontiguousarray(state.numpy()[..., rows, :])
+    return Tensor(_anywhere.to_device(kept, state.device))
