@@ -105,9 +105,8 @@ def test_what_a_device_does_not_take(backend):
     with pytest.raises(ValueError, match=r"Linear\.to: device must be 'cpu' or 'cuda', got 'gpu'"):
         ct.nn.Linear(2, 2).to("gpu")
     x = ct.Tensor(backend.array(np.ones((2, 3, 4), F32)))
-    for model in (ct.models.TanimotoKNNClassifier(1, 8), ct.models.LanguageModel(ct.data.DNATokenizer())):
-        with pytest.raises(TypeError, match=r"\.to: .*; it computes on the CPU"):
-            model.to(backend.name)
+    with pytest.raises(TypeError, match=r"TanimotoKNNClassifier\.to: this model is no net; it computes on the CPU"):
+        ct.models.TanimotoKNNClassifier(1, 8).to(backend.name)
     ct.nn.ReLU()(x)
 
 

@@ -167,61 +167,6 @@ def test_a_graph_of_layers(backend, rng):
     assert np.allclose(q, p, atol=1e-4) and np.allclose(found["loss"], expected["loss"], rtol=1e-4)
 
 
-class Reader(ct.nn.Module):
-    """Tokens to a number."""
-
-    def __init__(self, cell):
-        super().__init__()
-        self.embedding = ct.nn.Embedding(6, 4, padding_index=0, rng=0)
-        self.recurrent = getattr(ct.nn, cell)(4, 5, rng=1)
-        self.head = ct.nn.Linear(5, 1, rng=2)
-
-    def forward(self, ids):
-        y, state = self.recurrent(self.embedding(ids), None, np.array([3, 1, 4]))
-        h = state[0] if isinstance(state, tuple) else state
-        return self.head(h + y.sum(axis=1) * 0.1)
-
-
-@pytest.mark.parametrize("cell", ["GRU", "LSTM"])
-@pytest.mark.parametrize("where", ["host", "device"])
-def test_recurrent_layers_and_an_embedding(backend, rng, cell, where):
-    ids = rng.integers(1, 6, (3, 4))
-    nets = []
-    for device in ("cpu", backend.name):
-        net = Reader(cell).to(device)
-        given = ids if device == "cpu" or where == "host" else backend.array(ids)
-        optimizer = ct.optim.Adam(net, lr=0.01)
-        for _ in range(3):
-            optimizer.zero_grad()
-            (net(given) ** 2).mean().backward()
-            optimizer.step()
-        nets.append(net)
-    weights_agree(nets[1], nets[0])
-
-
-READERS = {
-    "last, both ways": {"bidirectional": True},
-    "mean": {"pool": "mean", "cell": "lstm"},
-    "max, cut": {"pool": "max", "truncation": 3},
-    "each step, cut": {"per_step": True, "truncation": 3},
-}
-
-
-@pytest.mark.parametrize("name", list(READERS))
-def test_models_of_sequences(backend, rng, name):
-    options, lengths = READERS[name], [4, 1, 7, 5, 2]
-    steps = bool(options.get("per_step"))
-    X = [rng.standard_normal((n, 2)).astype(F32) for n in lengths]
-    data = ct.data.SequenceDataset(X, y=[x.sum(axis=1 if steps else None) for x in X], per_step=steps)
-    runs = []
-    for device in ("cpu", backend.name):
-        model = ct.models.SequenceRegressor(1, n_features=2, hidden_size=4, batch_size=3, seed=1, **options)
-        model.to(device).fit(data, nb_epoch=2)
-        runs.append((model, model.predict(data)))
-    weights_agree(runs[1][0].module, runs[0][0].module, exactly=False)
-    assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(runs[1][1], runs[0][1], strict=True))
-
-
 class Interrupt(ct.train.Callback):
     order = 2
 

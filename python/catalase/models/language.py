@@ -73,7 +73,6 @@ class LanguageModel(SequenceModel):
     """
 
     fields = tuple(FIELDS)
-    _stays = "language models have no way to a device yet, though their layers have"
 
     def __init__(
         self,
