@@ -75,8 +75,8 @@ void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed
     args.b_row = in_place ? b.row_stride : vectors * W;
     args.panel = in_place ? panel : nullptr;
     const Index ahead_row = piece_start(ahead.rows, tiles, t);
-    args.ahead = {ahead.data + ahead_row * ahead.stride, ahead.stride, piece_start(ahead.rows, tiles, t + 1) - ahead_row,
-                  ahead.lines};
+    args.ahead = {ahead.data + ahead_row * ahead.stride, ahead.stride,
+                  piece_start(ahead.rows, tiles, t + 1) - ahead_row, ahead.lines};
     args.c = c.at(i, 0);
     args.row = row + i;
     pick_micro_kernel<T>(rows, vectors, by_column, !in_place)(args);
@@ -249,8 +249,8 @@ void matmul_turned(const MatmulArgs<T>& args) {
   Scratch<T> turned(static_cast<std::size_t>(n * stride));
   for (Index i0 = 0; i0 < m; i0 += step) {
     const Index mc = smaller(step, m - i0);
-    matmul_one_thread(MatmulArgs<T>{args.b.transposed(), args.a.block(i0, 0, mc, k).transposed(),
-                                    {turned.get(), n, mc, stride, 1}, {}});
+    matmul_one_thread(MatmulArgs<T>{
+        args.b.transposed(), args.a.block(i0, 0, mc, k).transposed(), {turned.get(), n, mc, stride, 1}, {}});
     for (Index i = 0; i < mc; i += W) {
       const Index rows = smaller(W, mc - i);
       for (Index j = 0; j < n; j += W) {

@@ -19,7 +19,12 @@ def nets(activation="relu"):
     made = []
     for dropout in (nn.Dropout, Apart):
         rng = nn.init.generator(1)
-        layers = [nn.Linear(70, 33, activation, rng=rng), dropout(0.3), nn.Linear(33, 20, "relu", rng=rng), dropout(0.5)]
+        layers = [
+            nn.Linear(70, 33, activation, rng=rng),
+            dropout(0.3),
+            nn.Linear(33, 20, "relu", rng=rng),
+            dropout(0.5),
+        ]
         net = nn.Sequential(*layers, nn.Linear(20, 3, rng=rng))
         net.set_seed(7)
         made.append(net)

@@ -116,11 +116,10 @@ def linear(
             )
         out_db = b.grad_target() if isinstance(b, Parameter) else None
         dz, db = ops.linear_backward_bias(dy, y, activation=activation, out_db=out_db, scale=scale)
-        if not x.requires_grad:
-            dx = None
-        elif getattr(x._backward, "takes_product", False):
+        dx: NDArray[Any] | ops.InputGradient | None = None
+        if x.requires_grad and getattr(x._backward, "takes_product", False):
             dx = ops.InputGradient(dz, w.data)  # the layer before multiplies it out, and undoes its ReLU on the way
-        else:
+        elif x.requires_grad:
             dx = ops.linear_backward_input(dz, w.data)
         if isinstance(w, Parameter) and w.grad_target() is not None:
             # The first gradient of the step stays a product until somebody asks for it.
