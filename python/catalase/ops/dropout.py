@@ -12,7 +12,13 @@ from ._check import contiguous, empty, floating, is_device_array, output
 
 
 def dropout(
-    x: NDArray[Any], rate: float, *, seed: int, layer: int = 0, step: int = 0, kept: NDArray[np.uint8] | None = None,
+    x: NDArray[Any],
+    rate: float,
+    *,
+    seed: int,
+    layer: int = 0,
+    step: int = 0,
+    kept: NDArray[np.uint8] | None = None,
     out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
     """Set each value to 0 with probability ``rate`` and scale the others by ``1 / (1 - rate)``.
