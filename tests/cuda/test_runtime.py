@@ -45,7 +45,7 @@ def runtime(monkeypatch, tmp_path):
         ndarray=FakeArray,
         RawModule=load,
         empty=refuse,
-        asarray=lambda x: FakeArray(x.ctypes.data),
+        array=lambda x, order: FakeArray(x.ctypes.data),
         get_default_memory_pool=lambda: SimpleNamespace(total_bytes=lambda: 5000),
         cuda=SimpleNamespace(
             Device=lambda number: device,
