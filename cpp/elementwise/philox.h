@@ -10,9 +10,9 @@
 namespace catalase {
 namespace {
 
-// The words of groups g and g + 1, 128 of them. A word of the state stands in the low half of a 64-bit lane, whatever is
-// in the high half: the multiply reads the low half alone, and gives the product's two words in one lane. So vectors come
-// in twos, for the even counters and for the odd ones. Several at a time: a round is a chain of some 7 cycles, and
+// The words of groups g and g + 1, 128 of them. A word of the state stands in the low half of a 64-bit lane, whatever
+// is in the high half: the multiply reads the low half alone, and gives the product's two words in one lane. So vectors
+// come in twos, for the even counters and for the odd ones. Several at a time: a round is a chain of some 7 cycles, and
 // one vector alone would wait for it.
 inline void philox_two_groups(DropoutKey key, std::uint64_t group, std::uint32_t* words) {
   constexpr int W = static_cast<int>(kWidth<float>), kVectors = 4, kStep = kVectors * W / 2;

@@ -22,7 +22,8 @@ constexpr Index kBlockM = 144;  // 216 KiB of A in an L2 of 512 KiB or more
 constexpr Index kBlockN = 2048;
 #endif
 
-// C^T in place of C, where C has few columns: up to so many vectors of them, from so many terms on, so many rows at a time.
+// C^T in place of C, where C has few columns: up to so many vectors of them, from so many terms on, so many rows at a
+// time.
 constexpr Index kMostTurned = 3;
 constexpr Index kTurnedTerms = 16;
 constexpr Index kTurnedRows = 480;

@@ -13,8 +13,9 @@
 namespace catalase {
 
 // What happens to an output after its sum, while it is still in a register:  act(sum + bias + add), then zero where
-// keep is not above zero (the derivative of ReLU, given its output). Or, alone: times scale, then zero where relu is zero
-// or below (the derivative of ReLU and the dropout after it, given its output; NaN lets through, as activation_backward).
+// keep is not above zero (the derivative of ReLU, given its output). Or, alone: times scale, then zero where relu is
+// zero or below (the derivative of ReLU and the dropout after it, given its output; NaN lets through, as
+// activation_backward).
 template <class T>
 struct Epilogue {
   const T* bias = nullptr;  // (N,)

@@ -39,8 +39,8 @@ struct MicroArgs {
   Index k;
   T* c;  // row stride ldc
   Index ldc;
-  Index last;            // columns in the last vector, 1 to kWidth
-  bool from_c;           // start the accumulators from C (a further K block of the same chain)
+  Index last;                             // columns in the last vector, 1 to kWidth
+  bool from_c;                            // start the accumulators from C (a further K block of the same chain)
   const Epilogue<T>* epilogue = nullptr;  // what comes after the last K block; the tile is its block at (row, col)
   Index row = 0, col = 0;
 };
@@ -140,7 +140,7 @@ void micro_kernel(const MicroArgs<T>& args) {
   const T* next_c = args.c + R * args.ldc;  // the tile below: read or written next
   const Index chunks = (args.k + kChunk - 1) / kChunk;
   Index ahead_left = args.ahead.rows * args.ahead.lines, line = 0;
-  const Index rows_ahead = chunks < R ? (R + chunks - 1) / (chunks > 0 ? chunks : 1) : 1;
+  const Index rows_ahead = chunks >= R ? 1 : 2 * chunks >= R ? 2 : 4 * chunks >= R ? 4 : R;
   Index next_left = R;
   const Index ahead_lines = (ahead_left + chunks - 1) / (chunks > 0 ? chunks : 1);
   for (Index left = args.k; left > 0; left -= kChunk) {

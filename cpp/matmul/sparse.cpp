@@ -11,7 +11,6 @@ namespace {
 constexpr Index kOneIn = 8;       // fingerprints have 2 to 5%, hidden layers more
 constexpr Index kSmallest = 512;  // below so many entries of A the dense path is over before the look is
 constexpr Index kColumns = 128;   // columns of B that a thread gathers from at a time: 1,024 rows are 512 KiB, in L2
-constexpr Index kFewReads = 4;    // below so many reads of a row of B on average one thread walks whole rows
 
 Index count(MatrixView<const float> x) {
   return level().sparse->count_f32(x);
@@ -147,8 +146,7 @@ void gather(const SparseRows<T>& a, const MatmulArgs<T>& args) {
   const Index n = args.c.cols, threads = num_threads();
   if (a.rows == 0 || n == 0) return;
   const Index work = a.starts[a.rows] * n + a.rows * n;
-  const bool few_reads = threads == 1 && a.starts[a.rows] < kFewReads * a.cols;
-  const Index width = whole_rows || few_reads ? n : kColumns, strips = (n + width - 1) / width;
+  const Index width = whole_rows ? n : kColumns, strips = (n + width - 1) / width;
   Index chunks = 1;
   if (threads > 1 && work > 100000 && strips < 4 * threads) chunks = (4 * threads + strips - 1) / strips;
   if (chunks > a.rows) chunks = a.rows;

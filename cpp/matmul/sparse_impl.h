@@ -1,8 +1,8 @@
 // Gathering rows of B, one thread, one level. Included by sparse_<level>.cpp after simd_<level>.h.
 //
-// Loops: columns of B in strips (sparse.cpp), rows of A, blocks of 64 columns, entries of the row. The block's sums stay in
-// registers, each entry adds one broadcast value times a block's vectors of a row of B, or the vectors alone where all
-// values are 1 (fingerprints; the product with 1 is exact). Bound: the bandwidth from L2 to L1, one vector a
+// Loops: columns of B in strips (sparse.cpp), rows of A, blocks of 64 columns, entries of the row. The block's sums
+// stay in registers, each entry adds one broadcast value times a block's vectors of a row of B, or the vectors alone
+// where all values are 1 (fingerprints; the product with 1 is exact). Bound: the bandwidth from L2 to L1, one vector a
 // multiply-add. Blocks of 64 columns: of the rows that many samples have, more stay in L1 than of 128 (README.md).
 #pragma once
 
@@ -127,7 +127,8 @@ void gather_rows(const SparseRows<T>& a, Index begin, Index end, Index left, Ind
   constexpr int kVectors = W > 8 ? 4 : 8;  // a strip of 64 columns, or less
   for (Index i = begin; i < end; ++i) {
     Index j = left;
-    for (; j + kVectors * W <= right; j += kVectors * W) gather_block<T, kVectors, true, kOnes>(a, i, j, first_lanes<T>(W), args);
+    for (; j + kVectors * W <= right; j += kVectors * W)
+      gather_block<T, kVectors, true, kOnes>(a, i, j, first_lanes<T>(W), args);
     if (j < right) gather_rest<T, kOnes, kVectors>(a, i, j, right - j, args);
     const Activation activation = args.epilogue.activation;
     if (activation != Activation::kIdentity && activation != Activation::kRelu) {

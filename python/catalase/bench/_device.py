@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +66,16 @@ class Device:
 
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
             torch.backends.cudnn.benchmark = True  # its fastest kernels, not its first guess
+
+    def stream(self) -> AbstractContextManager[Any]:
+        """A stream of Catalase's own for all that follows, which graphs can be captured on; where there are any."""
+        if self.name == "cpu":
+            return nullcontext()
+        from .._cuda._arrays import runtime_named
+
+        capturing = getattr(runtime_named(self.name, "bench"), "capturing_stream", nullcontext)
+        found: AbstractContextManager[Any] = capturing()
+        return found
 
     def synchronize(self) -> None:
         """Wait for all that was started."""

@@ -141,4 +141,5 @@ def _peak() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[3:], int(sys.argv[1]), DEVICES[sys.argv[2]])
+    with DEVICES[sys.argv[2]].stream():
+        serve(sys.argv[3:], int(sys.argv[1]), DEVICES[sys.argv[2]])

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ._case import Case, Prepared
 from ._device import CPU, Device
+from ._step import number, training_step
 
 _CHECKED_STEPS = 3
 
@@ -81,7 +82,8 @@ def catalase(case: Case, device: Device = CPU) -> Prepared:
     from .. import Tensor, nn, optim
 
     net = case.options["net"]
-    x, y = (device.array(a) for a in _batch(net, case.options["batch"]))
+    x, y = _batch(net, case.options["batch"])
+    x = device.array(x)
     loss_function = nn.losses.SigmoidCrossEntropy() if len(net.shape) == 2 else nn.losses.SoftmaxCrossEntropy()
 
     def build() -> Any:
@@ -108,20 +110,11 @@ def catalase(case: Case, device: Device = CPU) -> Prepared:
     def start(training: bool) -> Any:
         model = device.module(build())
         model.train(training)
-        optimizer = optim.Adam(model, lr=1e-3)
-
-        def step() -> Any:
-            optimizer.zero_grad()
-            loss = loss_function(model(Tensor(x)), y)
-            loss.backward()
-            optimizer.step()
-            return loss
-
-        return step
+        return training_step(device, model, optim.Adam(model, lr=1e-3), loss_function, lambda: Tensor(x), y)
 
     def result() -> list[NDArray[Any]]:
         step = start(False)  # dropout passes everything
-        return [np.array([step().item() for _ in range(_CHECKED_STEPS)])]
+        return [np.array([number(step()) for _ in range(_CHECKED_STEPS)])]
 
     return Prepared(start(True), result)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ._case import Case, Prepared
 from ._device import CPU, Device
+from ._step import number, training_step
 
 _IN, _HIDDEN, _OUT = 1024, 1000, 12
 _CHECKED_STEPS = 3
@@ -85,25 +86,16 @@ def catalase(case: Case, device: Device = CPU) -> Prepared:
     from .. import nn, optim
 
     x, y = batch_of(case.options["inputs"], case.options["batch"])
-    feed, y = inputs_of(x, case.options["inputs"], device), device.array(y)
+    feed = inputs_of(x, case.options["inputs"], device)
     loss_function = nn.losses.SigmoidCrossEntropy()
 
     def start() -> Any:
         net = device.module(catalase_net())
-        optimizer = optim.Adam(net, lr=1e-3)
-
-        def step() -> Any:
-            optimizer.zero_grad()
-            loss = loss_function(net(feed()), y)
-            loss.backward()
-            optimizer.step()
-            return loss
-
-        return net, step
+        return net, training_step(device, net, optim.Adam(net, lr=1e-3), loss_function, feed, y)
 
     def result() -> list[NDArray[Any]]:
         net, step = start()
-        losses = [step().item() for _ in range(_CHECKED_STEPS)]
+        losses = [number(step()) for _ in range(_CHECKED_STEPS)]
         return [np.array(losses), device.numpy(net.layers[1].w) - weights()[2]]
 
     return Prepared(start()[1], result)

@@ -117,7 +117,7 @@ def linear(
             )
         out_db = b.grad_target() if isinstance(b, Parameter) else None
         dz, db = ops.linear_backward_bias(dy, y, activation=activation, out_db=out_db, scale=scale)
-        dx: Any = None
+        dx: NDArray[Any] | ops.InputGradient | None = None
         if x.requires_grad and getattr(x._backward, "takes_product", False):
             dx = ops.InputGradient(dz, w.data)  # the layer before multiplies it out, and undoes its ReLU on the way
         elif x.requires_grad:

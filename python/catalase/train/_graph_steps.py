@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._config import get_matmul_precision
 from .._cuda import is_device_array
 from .._cuda._arrays import runtime_named
 from .._cuda._graph import StepGraph
@@ -86,7 +87,7 @@ class GraphSteps:
         settings = {k: v for k, v in settings.items() if k not in ("steps", "lr")}
         arrays = tuple((np.shape(a) if isinstance(a, np.ndarray) else getattr(a, "shape", None)) for a in (y, w))
         modes = tuple(module.training for module in self.modules)
-        return type(X), data.shape, str(data.dtype), arrays, tuple(settings.items()), modes
+        return type(X), data.shape, str(data.dtype), arrays, tuple(settings.items()), modes, get_matmul_precision()
 
     def _inputs(self, X: Any, y: Any, w: Any, shape: tuple[int, ...]) -> list[Any]:
         """The arrays of the device that the step reads."""

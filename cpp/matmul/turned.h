@@ -1,0 +1,61 @@
+// C by way of C^T = B^T A^T, for few columns of C. Included by matmul_impl.h, after micro.h and pack.h.
+#pragma once
+
+namespace catalase {
+namespace {
+
+constexpr Index round_up(Index a, Index b) {
+  return (a + b - 1) / b * b;
+}
+constexpr Index smaller(Index a, Index b) {
+  return a < b ? a : b;
+}
+// Whether C^T = B^T A^T fills its vectors better: few columns of C, many rows, and an A whose columns have unit stride,
+// as in the gradient of a layer with few outputs.
+template <class T>
+bool turn_pays(const MatmulArgs<T>& args) {
+  constexpr Index W = kWidth<T>;
+  const Index m = args.c.rows, n = args.c.cols;
+  if (args.a.row_stride != 1 || args.a.col_stride == 1 || args.b.col_stride != 1) return false;
+  return n <= kMostTurned * W && m >= 4 * W && args.a.cols >= kTurnedTerms && round_up(n, W) * 4 >= n * 5;
+}
+
+template <class T>
+void matmul_one_thread(const MatmulArgs<T>& args);
+
+// C by way of C^T, some rows of C at a time: sums into scratch memory, then squares turned in registers.
+template <class T>
+void matmul_turned(const MatmulArgs<T>& args) {
+  constexpr Index W = kWidth<T>;
+  const Index m = args.c.rows, n = args.c.cols, k = args.a.cols;
+  const Index blocks = (m + kTurnedRows - 1) / kTurnedRows, step = round_up((m + blocks - 1) / blocks, W);
+  const Index stride = copied_stride<T>(step);
+  Scratch<T> turned(static_cast<std::size_t>(n * stride));
+  for (Index i0 = 0; i0 < m; i0 += step) {
+    const Index mc = smaller(step, m - i0);
+    matmul_one_thread(MatmulArgs<T>{
+        args.b.transposed(), args.a.block(i0, 0, mc, k).transposed(), {turned.get(), n, mc, stride, 1}, {}});
+    for (Index i = 0; i < mc; i += W) {
+      const Index rows = smaller(W, mc - i);
+      for (Index j = 0; j < n; j += W) {
+        const LaneMask<T> lanes = first_lanes<T>(smaller(W, n - j)), real = first_lanes<T>(rows);
+        Vec<T> square[W];
+#pragma GCC unroll 16
+        for (Index v = 0; v < W; ++v) {
+          square[v] = j + v < n ? load_lanes(turned.get() + (j + v) * stride + i, real) : Vec<T>{};
+        }
+        transpose_square<T>(square);
+#pragma GCC unroll 16
+        for (Index r = 0; r < W; ++r) {
+          if (r >= rows) continue;
+          Vec<T> out[1] = {square[r]};
+          if (!args.epilogue.empty()) finish_row<T, 1>(out, args.epilogue, i0 + i + r, j, lanes);
+          store_lanes(args.c.at(i0 + i + r, j), out[0], lanes);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace catalase
