@@ -85,7 +85,7 @@ void pack_transposed(MatrixView<const T> b, T* panel, Index width) {
 #pragma GCC unroll 16
         for (Index i = 0; i < W; ++i) store(panel + (p + i) * width + j, square[i]);
       }
-      if (k - p >= W / 4 && W > 1) {  // a short square under a mask: K may be as small as a layer's outputs
+      if (k > p && (k - p) * 4 >= W && W > 1) {  // a short square under a mask: K may be as small as a layer's outputs
         const LaneMask<T> rest = first_lanes<T>(k - p);
         Vec<T> square[W];
 #pragma GCC unroll 16

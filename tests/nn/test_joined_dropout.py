@@ -81,3 +81,26 @@ def test_dropout_goes_with_relu(rng):
     with pytest.raises(ValueError, match="dropout goes with activation 'relu', got 'tanh'"):
         key = {"rate": 0.5, "seed": 1}
         nn.functional.linear(ct.Tensor(np.ones((2, 4), np.float32)), layer.w, layer.b, activation="tanh", dropout=key)
+
+
+def test_a_forward_of_ones_own_is_called():
+    nothing = nn.Dropout(0.5)
+    nothing.forward = lambda x: x * 0
+    assert (
+        not nn.Sequential(nn.Linear(8, 6, "relu", rng=0), nothing)(ct.Tensor(np.ones((7, 8), np.float32))).numpy().any()
+    )
+
+
+def test_a_refused_pass_draws_no_mask():
+    net = nn.Sequential(nn.Linear(8, 6, "relu", rng=0), nn.Dropout(0.5))
+    with pytest.raises(ValueError, match="x has 3 columns"):
+        net(ct.Tensor(np.ones((2, 3), np.float32)))
+    assert net.layers[1].step == 0
+
+
+def test_dropout_of_a_layer_needs_its_arguments():
+    x, w = np.ones((2, 3), np.float32), ct.Tensor(np.ones((3, 4), np.float32))
+    with pytest.raises(ValueError, match="dropout needs rate and seed, got \\['rate'\\]"):
+        nn.functional.linear(x, w, activation="relu", dropout={"rate": 0.5})
+    with pytest.raises(ValueError, match="goes with activation 'relu', got 'tanh'"):
+        nn.functional.linear(x, w, activation="tanh", dropout={"rate": 0.5, "seed": 1})

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
+from catalase.ops.linear_input import InputGradient
 from catalase import _core
 
 
@@ -60,16 +61,16 @@ def test_the_input_gradient_through_relu_and_dropout(backend, threads, rng, shap
     dy = ct.ops.linear_backward_input(dz, w)
     apart = ct.ops.activation_backward(ct.ops.dropout_backward(dy, 0.3, **key, kept=kept), h, "relu")
     scale = 1 / (1 - 0.3)
-    for gradient in (dy, ct.ops.InputGradient(dz, w), ct.ops.InputGradient(np.asfortranarray(dz), w[:])):
+    for gradient in (dy, InputGradient(dz, w), InputGradient(np.asfortranarray(dz), w[:])):
         joined, db = ct.ops.linear_backward_bias(gradient, y, activation="relu", scale=scale)
         assert np.array_equal(joined, apart) and db.shape == (inputs,)
-    relu = ct.ops.linear_backward_bias(ct.ops.InputGradient(dz, w), h, activation="relu")[0]
+    relu = ct.ops.linear_backward_bias(InputGradient(dz, w), h, activation="relu")[0]
     assert np.array_equal(relu, ct.ops.activation_backward(dy, h, "relu"))
 
 
 def test_an_input_gradient_is_an_array_where_one_is_needed(rng):
     dz, w = rng.standard_normal((5, 3)), rng.standard_normal((4, 3))
-    gradient, array = ct.ops.InputGradient(dz, w), ct.ops.linear_backward_input(dz, w)
+    gradient, array = InputGradient(dz, w), ct.ops.linear_backward_input(dz, w)
     assert np.array_equal(np.asarray(gradient), array)
     for total in (gradient + gradient, gradient + array, array + gradient):
         assert isinstance(total, np.ndarray) and np.array_equal(total, array + array)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -135,6 +136,18 @@ def test_a_copy_is_trained_apart():
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours), "a copy's moments are its own"
     alone = copy.deepcopy(module)
     assert optim.SGD(alone).buffer is not optimizer.buffer
+
+
+def test_what_was_pickled_learns_on():
+    module = layer(np.float32)
+    optimizer = optim.Momentum(module)
+    train_step(module, optimizer, 0)
+    other, other_optimizer = pickle.loads(pickle.dumps((module, optimizer)))  # noqa: S301 (ours, of a moment ago)
+    for each in ((module, optimizer), (other, other_optimizer)):
+        train_step(*each, 1)
+    assert np.array_equal(module.w.numpy(), other.w.numpy())
+    ours, theirs = optimizer.state_dict(), other_optimizer.state_dict()
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
 
 
 def test_a_stale_graph_is_refused():

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import catalase as ct
 from catalase import splits
 
 SMILES = [
@@ -67,6 +68,12 @@ def test_index_cuts_are_deepchems_and_survive_rounding() -> None:
     assert sizes == [6264, 783, 784]
     # 0.7 + 0.1 is 0.7999999999999999
     assert [len(part) for part in splits.IndexSplitter().split(range(10), 0.7, 0.1, 0.2)] == [7, 1, 2]
+
+
+def test_labels_of_steps_are_not_stratified() -> None:
+    data = ct.data.SequenceDataset([[4, 5], [6]], [[0, 1], [1]], per_step=True)
+    with pytest.raises(ValueError, match="labels of steps cannot be stratified by row; use RandomSplitter"):
+        splits.RandomStratifiedSplitter().split(data)
 
 
 def test_stratified_spreads_rare_positives() -> None:

@@ -181,7 +181,8 @@ class LanguageModel(SequenceModel):
         total, right, count = 0.0, 0.0, 0.0
         for rows, steps, targets, logits in self._scored(data.X):
             w = np.repeat(weights[rows], steps.lengths).astype(np.float64)
-            total += float(_token_losses(logits, targets) @ w)
+            kept = w != 0  # what is left out may be anything, NaN too
+            total += float(_token_losses(logits, targets)[kept] @ w[kept])
             right, count = right + float((logits.argmax(axis=1) == targets) @ w), count + float(w.sum())
         loss = total / count
         found = {"loss": loss, "perplexity": math.exp(loss), "accuracy": right / count}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .. import _anywhere, ops
 from .._cuda import is_device_array
 from ..autograd import Tensor, concatenate, record, where
+from ..ops.linear_input import InputGradient
 from ._conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from ._functional_windows import (
     avg_pool1d,
@@ -87,6 +88,10 @@ def linear(
     RuntimeError
         From ``backward``, where an optimizer changed ``w`` after this forward pass: the gradient would be wrong.
     """
+    if dropout is not None and activation != "relu":
+        raise ValueError(f"linear: dropout goes with activation 'relu', got {activation!r}; apply it after")
+    if dropout is not None and not {"rate", "seed"} <= dropout.keys():
+        raise ValueError(f"linear: dropout needs rate and seed, got {sorted(dropout)}")
     if isinstance(x, ops.SparseBatch) or _is_gathered(x):
         x = _constant(x)
     elif not isinstance(x, (Tensor, np.ndarray)) and not is_device_array(x):
@@ -103,8 +108,6 @@ def linear(
     y = ops.linear(x.data if sparse is None else sparse, w.data, None if b is None else b.data, activation=activation)
     scale = 1.0
     if dropout is not None:
-        if activation != "relu":
-            raise ValueError(f"linear: dropout goes with activation 'relu', got {activation!r}; apply it after")
         y, scale = ops.dropout(y, **dropout, out=y), 1.0 / (1.0 - dropout["rate"])
     parents = (x, w) if b is None else (x, w, b)
     version = w.version if isinstance(w, Parameter) else 0
@@ -117,9 +120,9 @@ def linear(
             )
         out_db = b.grad_target() if isinstance(b, Parameter) else None
         dz, db = ops.linear_backward_bias(dy, y, activation=activation, out_db=out_db, scale=scale)
-        dx: NDArray[Any] | ops.InputGradient | None = None
+        dx: NDArray[Any] | InputGradient | None = None
         if x.requires_grad and getattr(x._backward, "takes_product", False):
-            dx = ops.InputGradient(dz, w.data)  # the layer before multiplies it out, and undoes its ReLU on the way
+            dx = InputGradient(dz, w.data)  # the layer before multiplies it out, and undoes its ReLU on the way
         elif x.requires_grad:
             dx = ops.linear_backward_input(dz, w.data)
         if isinstance(w, Parameter) and w.grad_target() is not None:

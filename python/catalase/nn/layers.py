@@ -214,16 +214,22 @@ def in_order(layers: list[Module], x: Tensor) -> Tensor:
     for layer, after in zip(layers, [*layers[1:], None], strict=True):
         if done is not None:
             done = None
-        elif type(layer) is Linear and type(after) is Dropout and _joins(layer):
-            x = functional.linear(x, layer.w, layer.b, activation="relu", dropout=after.draw())
+        elif type(layer) is Linear and type(after) is Dropout and _joins(layer, after):
+            step = after.step
+            try:
+                x = functional.linear(x, layer.w, layer.b, activation="relu", dropout=after.draw())
+            except BaseException:
+                after.step = step  # a pass that was refused draws no mask
+                raise
             done = after
         else:
             x = layer(x)
     return x
 
 
-def _joins(layer: Linear) -> bool:
-    return layer.activation == "relu" and isinstance(layer.w.data, np.ndarray) and is_quiet()
+def _joins(layer: Linear, after: Dropout) -> bool:
+    own = "forward" in vars(layer) or "forward" in vars(after)  # somebody's own function, which must be called
+    return layer.activation == "relu" and isinstance(layer.w.data, np.ndarray) and is_quiet() and not own
 
 
 _BLOCK_ROWS = 2048  # w is read again for every block: 1,000 rows in blocks of 256 took a fifth longer than whole

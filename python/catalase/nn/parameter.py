@@ -209,6 +209,12 @@ class ParameterBuffer:
         copied._build(copy.deepcopy(self.parameters, memo))
         return copied
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"parameters": self.parameters}  # the arrays are made anew, and the parameters their views
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._build(state["parameters"])
+
     def zero_grad(self) -> None:
         """Forget all gradients; costs nothing."""
         for parameter in self.parameters.values():

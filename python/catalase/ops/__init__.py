@@ -30,7 +30,7 @@ from .linear import (
     linear_backward,
     linear_backward_bias,
 )
-from .linear_input import InputGradient, linear_backward_input
+from .linear_input import linear_backward_input
 from .loss import (
     sigmoid_cross_entropy,
     sigmoid_cross_entropy_backward,
@@ -79,7 +79,6 @@ __all__ = [
     "rnn",
     "rnn_backward",
     "rnn_forward",
-    "InputGradient",
     "LinearGradient",
     "SparseBatch",
     "activation",

@@ -40,7 +40,7 @@ def valence_reason(text: str) -> str:
 
     found = _core.valence_problems(clean_smiles(text)[0])
     if found is None:
-        raise AssertionError(f"{text!r} was refused for a valence that is not found again")
+        return why(text)
     problems = [f"Explicit valence for atom # {a} {s}, {v}, is greater than permitted" for a, s, v in found[0]]
     return _joined(problems, found[1])
 

@@ -57,6 +57,8 @@ class RandomStratifiedSplitter(Splitter):
         self, dataset: Any, frac_train: float, frac_valid: float, seed: int | None
     ) -> tuple[Indices, Indices, Indices]:
         size = len(dataset)
+        if getattr(dataset, "per_step", False):
+            raise ValueError("split: labels of steps cannot be stratified by row; use RandomSplitter")
         y = np.asarray(dataset.y).reshape(size, -1)
         w = np.asarray(dataset.w).reshape(size, -1)
         positive = (y != 0) & (w != 0)
