@@ -89,10 +89,13 @@ def test_the_listing_is_what_the_loader_computes(tmp_path, monkeypatch):
 
 
 @needs_make
-def test_a_file_that_nvcc_refuses_is_left_to_nvrtc(tmp_path):
+def test_a_file_that_nvcc_refuses_is_left_to_nvrtc(tmp_path, monkeypatch):
     there, words = build_with(tmp_path, str(stub(tmp_path, fails="conv")))
     assert "words of nvcc" in words and "left to NVRTC" in words.replace("\n  ", " ")
     assert not (there / "conv.fatbin").exists() and (there / "matmul.fatbin").exists()
+    for file in [*build.KERNELS.glob("*.cu"), *build.KERNELS.glob("*.cuh")]:
+        shutil.copy(file, there)
+    monkeypatch.setattr(_compile, "sources", lambda: there)
     assert _compile.packaged("conv", "sm_90", 13000) is None
 
 

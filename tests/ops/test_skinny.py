@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase.ops.linear_input import InputGradient
 from catalase import _core
+from catalase.ops.linear_input import InputGradient
 
 
 def poisoned(shape, dtype):
