@@ -148,6 +148,24 @@ def test_what_cannot_be_captured_says_so(backend, rng):
         train(backend, data, ct.nn.losses.L2Loss(), lambda net: Own(net, 0.1), dense(None), True)
 
 
+def test_a_graph_that_the_device_has_no_memory_for(backend, rng, monkeypatch):
+    data, captures = table(rng), []
+    expected, _ = train(backend, data, ct.nn.losses.L2Loss(), OPTIMIZERS["rmsprop"], dense(None), False)
+
+    def capture(self, step, lr, count):
+        monkeypatch.setattr(_graph._current, "graph", self)
+        self._expected = (lr, count)
+        self.runtime.capture(step)  # all of it, and then no memory
+        monkeypatch.setattr(_graph._current, "graph", None)
+        captures.append(count)
+        raise MemoryError("none left")
+
+    monkeypatch.setattr(_graph.StepGraph, "capture", capture)
+    net, _ = train(backend, data, ct.nn.losses.L2Loss(), OPTIMIZERS["rmsprop"], dense(None), True)
+    assert len(captures) == 2, "each kind of batch once"
+    assert all(np.array_equal(a, expected.state_dict()[name]) for name, a in net.state_dict().items())
+
+
 def test_on_the_cpu_it_does_nothing(rng):
     net, data = dense(None), table(rng)
     history = ct.train.fit(

@@ -182,3 +182,11 @@ def test_errors(backend):
     with pytest.raises(TypeError, match="x is on the GPU"):
         ct.ops.upsample(backend.array(np.ones((1, 4, 2), np.float32)), mode="linear")
     ct.ops.relu(a)
+
+
+def test_more_products_and_columns_than_a_grid_takes_along_an_axis(backend, rng, monkeypatch):
+    monkeypatch.setattr(device, "_GRID", 3)
+    a, b = (rng.standard_normal(s).astype(np.float32) for s in ((8, 5, 7), (8, 7, 4)))
+    assert same_as_cpu(backend.get(ct.ops.matmul(backend.array(a), backend.array(b))), ct.ops.matmul(a, b))
+    a, b = pair(rng, 3, 5, 300)  # 10 tiles of 32 columns, 3 of 128
+    assert same_as_cpu(backend.get(ct.ops.matmul(backend.array(a), backend.array(b))), ct.ops.matmul(a, b))

@@ -113,7 +113,7 @@ class FakeStream:
     def __getattr__(self, name):
         def call():
             self.said.append(f"{name} {self.name}")
-            return SimpleNamespace(launch=lambda stream: self.said.append(f"launch {stream.name}"))
+            return SimpleNamespace(launch=lambda: self.said.append("launch"))
 
         return call
 
@@ -133,18 +133,41 @@ def test_a_step_is_captured_on_a_stream_and_from_a_pool_of_its_own(runtime):
     cuda = runtime._cupy.cuda
     cuda.get_current_stream, cuda.using_allocator = current, using
     cuda.Stream = lambda non_blocking: FakeStream(said, non_blocking)
-    cuda.MemoryPool = lambda: SimpleNamespace(malloc="pool")
+    cuda.MemoryPool = lambda allocator: SimpleNamespace(malloc="pool")
+    freed = SimpleNamespace(free_all_blocks=lambda stream: said.append(f"freed {stream.name}"))
+    runtime._cupy.get_default_memory_pool = lambda: freed
     with runtime.capturing_stream():
         stream = FakeStream(said, True)
         replay = runtime.capture(lambda: said.append("work"))
         replay()
         with pytest.raises(RuntimeError, match="reads an array of the device"):
             runtime.capture(lambda: runtime.to_host(None))
-        assert not runtime._capturing
+        assert not runtime._thread.capturing
     assert said == [
-        "synchronize default", "enter", "pool", "begin_capture own", "work", "end_capture own", "pool left", "launch own",
-        "pool", "begin_capture own", "end_capture own", "synchronize own", "leave",
+        "synchronize default", "enter", "pool", "begin_capture own", "work", "end_capture own", "pool left", "launch",
+        "pool", "begin_capture own", "end_capture own", "synchronize own", "freed own", "leave",
     ]  # fmt: skip
+
+
+def test_a_graphs_pool_frees_none_of_its_own_blocks_for_memory(runtime):
+    class CUDARuntimeError(RuntimeError):
+        pass
+
+    failing, freed, cuda = [1], [], runtime._cupy.cuda
+
+    def memory(size):
+        if failing:
+            failing.pop()
+            raise CUDARuntimeError
+        return f"{size} bytes"
+
+    cuda.runtime.CUDARuntimeError = CUDARuntimeError
+    cuda.memory.Memory, cuda.memory.MemoryPointer = memory, lambda block, offset: block
+    runtime._cupy.get_default_memory_pool = lambda: SimpleNamespace(free_all_blocks=lambda: freed.append("default"))
+    assert runtime._fresh(512) == "512 bytes" and freed == ["default"]
+    failing += [1, 1]
+    with pytest.raises(MemoryError, match="no 512 bytes for a captured step; use smaller batches or graph=False"):
+        runtime._fresh(512)
 
 
 def test_out_of_memory_says_what_was_asked_for_and_what_is_free(runtime):

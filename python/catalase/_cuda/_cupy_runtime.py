@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -29,7 +30,7 @@ class CupyRuntime:
         self.array_type: type = self._cupy.ndarray
         self._attributes: dict[tuple[int, str], int] = {}  # by device and name
         self._allowed: dict[tuple[int, str], int] = {}  # the most shared bytes a kernel was launched with
-        self._capturing = False
+        self._thread = threading.local()  # ``capturing``: other threads may go on as they do
         self._functions: dict[tuple[int, str], Any] = {}  # by device and kernel: a module belongs to one device
 
     @property
@@ -81,7 +82,7 @@ class CupyRuntime:
         return array
 
     def _refuse_while_capturing(self, what: str) -> None:
-        if self._capturing:
+        if getattr(self._thread, "capturing", False):
             raise RuntimeError(f"graph: the step {what}, which a captured step cannot; train with graph=False")
 
     @contextmanager
@@ -93,10 +94,12 @@ class CupyRuntime:
                 yield
             finally:
                 stream.synchronize()
+                # CuPy keeps what was freed on a stream for that stream, which is gone from here on.
+                self._cupy.get_default_memory_pool().free_all_blocks(stream=stream)
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
-        stream, pool = self._cupy.cuda.get_current_stream(), self._cupy.cuda.MemoryPool()
-        self._capturing = True
+        stream, pool = self._cupy.cuda.get_current_stream(), self._cupy.cuda.MemoryPool(self._fresh)
+        self._thread.capturing = True
         try:
             # A pool of the graph's own: what the step allocates and frees is used again by the step alone.
             with self._cupy.cuda.using_allocator(pool.malloc):
@@ -109,13 +112,27 @@ class CupyRuntime:
                     raise
                 graph = stream.end_capture()
         finally:
-            self._capturing = False
+            self._thread.capturing = False
         kept = (graph, pool)
 
         def replay() -> None:
-            kept[0].launch(stream)
+            kept[0].launch()  # on the current stream, as the copies into its inputs before
 
         return replay
+
+    def _fresh(self, size: int) -> Any:
+        """Memory for a graph's pool. CuPy's own way out of a failure frees blocks, which a graph half made names already."""
+        memory, runtime = self._cupy.cuda.memory, self._cupy.cuda.runtime
+        try:
+            return memory.MemoryPointer(memory.Memory(size), 0)
+        except runtime.CUDARuntimeError:
+            self._cupy.get_default_memory_pool().free_all_blocks()
+        try:
+            return memory.MemoryPointer(memory.Memory(size), 0)
+        except runtime.CUDARuntimeError:
+            raise MemoryError(
+                f"graph: the device has no {size:,} bytes for a captured step; use smaller batches or graph=False"
+            ) from None
 
     def launch(
         self, kernel: str, grid: tuple[int, ...], block: tuple[int, ...], shared_bytes: int, args: tuple[Any, ...]

@@ -20,7 +20,8 @@ def _find() -> tuple[Any, str]:
         number = cupy.cuda.runtime.getDevice()
         found = cupy.cuda.runtime.getDeviceProperties(number)
     except Exception as error:  # a missing driver, or a CuPy that does not load: many kinds, none of them ours
-        return None, f"none: CuPy {_version()} is installed, but says: {str(error).splitlines()[0]}"
+        words = (str(error) or type(error).__name__).splitlines()[0]
+        return None, f"none: CuPy {_version()} is installed, but says: {words}"
     memory = found["totalGlobalMem"] / 2**30
     name = found["name"].decode()
     return cupy, f"{name}, sm_{found['major']}{found['minor']}, {memory:.0f} GiB (device {number}, CuPy {_version()})"

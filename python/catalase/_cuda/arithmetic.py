@@ -31,7 +31,12 @@ def combine(name: str, a: Any, b: Any = 0.0, out: Any = None) -> Any:
         out = runtime.empty(shape, np.float32)
     elif _together(name, shape, out.shape) != out.shape:
         raise ValueError(f"{name}: values of shape {shape} do not fit an array of shape {out.shape}")
-    _launch(runtime, _CODES[name], _operand(a), _operand(b), out)
+    # In which order values are written is the device's: what is read from a part of `out` that lies elsewhere must wait.
+    shifted = any(is_device_array(x) and x is not out and runtime.may_share(out, x) for x in arrays.values())
+    target = runtime.empty(out.shape, np.float32) if shifted else out
+    _launch(runtime, _CODES[name], _operand(a), _operand(b), target)
+    if shifted:
+        _launch(runtime, _CODES["copy"], _operand(target), _operand(0.0), out)
     return out
 
 

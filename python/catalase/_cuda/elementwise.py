@@ -12,7 +12,8 @@ def apply(name: str, function: int, x: Any, out: Any = None) -> Any:
     runtime = runtime_of(name, x=x, out=out)
     float32(name, "x", x)
     out = output(name, runtime, out, x.shape)
-    target = out if out.flags.c_contiguous else runtime.empty(x.shape, x.dtype)
+    shifted = out is not x and runtime.may_share(out, x)  # in which order values are written is the device's
+    target = out if out.flags.c_contiguous and not shifted else runtime.empty(x.shape, x.dtype)
     walk(runtime, "elementwise.map_f32", x.size, function, runtime.contiguous(x), target)
     if target is not out:
         out[...] = target

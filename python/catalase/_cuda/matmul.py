@@ -63,6 +63,13 @@ def product(
     stack = a.shape[0] if a.ndim == 3 else 1
     if m == 0 or n == 0 or stack == 0:
         return
+    if stack > _GRID:
+        for first in range(0, stack, _GRID):
+            some = slice(first, first + _GRID)
+            product(
+                runtime, a[some], b[some], c[some], bias=bias, activation=activation, precision=precision, tile=tile
+            )
+        return
     add, keep = _rows(runtime, add), _rows(runtime, keep)
     ends = (bias, add, _stride(add, -2), keep, _stride(keep, -2), activation)
     how = (precision, tile)
@@ -81,7 +88,7 @@ def _long_product(runtime: Runtime, a: Any, b: Any, c: Any, ends: tuple[Any, ...
     """Parts of 4,096 terms side by side into scratch memory; then added in order, with the epilogue."""
     (m, k), n = a.shape, b.shape[1]
     parts = -(-k // CHAIN)
-    room = min(parts, max(2, _SCRATCH_BYTES // (4 * m * n)))
+    room = min(parts, _GRID, max(2, _SCRATCH_BYTES // (4 * m * n)))
     scratch = runtime.empty((room, m, n), np.float32)
     done = 0
     while done < parts:
@@ -174,7 +181,7 @@ def _tile(runtime: Runtime, m: int, n: int, layers: int, precision: str) -> int:
     for size in (128, 64):
         if min(m, n) > size // 2 and -(-m // size) * -(-n // size) * layers >= runtime.multiprocessors:
             return size
-    return 32
+    return 32 if n <= 32 * _GRID else 128
 
 
 def _stride(x: Any, axis: int) -> int:

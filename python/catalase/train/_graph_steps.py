@@ -42,6 +42,7 @@ class GraphSteps:
         self.shapes: dict[Any, tuple[int, ...]] = {}  # of the output, by kind of batch
         self.graphs: dict[Any, tuple[StepGraph, list[int], list[int]]] = {}
         self.buffers = [buffer for _, buffer in state.module.named_buffers()]
+        self.too_large: set[Any] = set()  # kinds of batch for whose graph the device has no memory
         self.named: list[Any] = []  # what the graphs read and write beside the batch
 
     def step(self, X: Any, y: Any, w: Any) -> float:
@@ -55,13 +56,17 @@ class GraphSteps:
             self.shapes.clear()
         key = self._key(X, y, w)
         shape = self.shapes.get(key)
-        if key is None or shape is None:
+        if key is None or shape is None or key in self.too_large:
             return self.usual(lambda module, x: self._noting(key, module, x), X, y, w)
         inputs = self._inputs(X, y, w, shape)
         known = self.graphs.get(key)
         later = None if known is None else self._later(known)
         if known is None or later is None:
-            return self._capture(key, X, inputs)
+            try:
+                return self._capture(key, X, inputs)
+            except MemoryError:
+                self.too_large.add(key)
+                return self.usual(self.forward, X, y, w)
         graph, _, advance = known
         rate = optimizer.current_lr()
         optimizer.steps += 1
@@ -85,7 +90,7 @@ class GraphSteps:
         numbers = (int, float, str, type(None))
         settings = {k: v for k, v in vars(self.state.optimizer).items() if isinstance(v, numbers)}
         settings = {k: v for k, v in settings.items() if k not in ("steps", "lr")}
-        arrays = tuple((np.shape(a) if isinstance(a, np.ndarray) else getattr(a, "shape", None)) for a in (y, w))
+        arrays = tuple((getattr(a, "shape", None), str(getattr(a, "dtype", None))) for a in (y, w))
         modes = tuple(module.training for module in self.modules)
         return type(X), data.shape, str(data.dtype), arrays, tuple(settings.items()), modes, get_matmul_precision()
 
