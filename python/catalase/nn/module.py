@@ -125,7 +125,21 @@ class Module:
     @property
     def device(self) -> str:
         """Where the parameters and buffers live: "cpu" (where there are none, too) or "cuda"."""
-        return next((value.device for _, value in self._named_state()), "cpu")
+        found = self._some_state(set())
+        return "cpu" if found is None else found.device
+
+    def _some_state(self, seen: set[int]) -> Parameter | Buffer | None:
+        """The first parameter or buffer that is met: all live in one place, and every training step asks where."""
+        seen.add(id(self))
+        for value in vars(self).values():
+            items = value if isinstance(value, (list, tuple)) else value.values() if isinstance(value, dict) else (value,)
+            for item in items:
+                if isinstance(item, (Parameter, Buffer)):
+                    return item
+                found = item._some_state(seen) if isinstance(item, Module) and id(item) not in seen else None
+                if found is not None:
+                    return found
+        return None
 
     def to(self, device: str) -> Self:
         """Move every parameter, with its gradient, and every buffer to a device; returns the module.
