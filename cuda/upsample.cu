@@ -1,11 +1,11 @@
-// Linear upsampling of one axis by a whole factor: x (outer, length, inner) to y (outer, length * times, inner), and the
-// gradient; float32, contiguous. Several axes are one launch each, as the CPU takes one after the other.
+// Linear upsampling of one axis by a whole factor: x (outer, length, inner) to y (outer, length * times, inner), and
+// the gradient; float32, contiguous. Several axes are one launch each, as the CPU takes one after the other.
 //
 // Element k * times + phase of y lies at k + (phase + 1/2) / times - 1/2 of x, between two neighbours; beyond an edge
 // its element stands again. Threads: one an element of what is written, so nothing is scattered and nothing needs an
-// atomic. Products and sums are rounded apart and in the CPU's order. Bound: memory bandwidth; of the gradient, reads of
-// 2 * times elements a thread from cache. Not taken: all axes in one launch, which would save passes but add in another
-// order than the CPU.
+// atomic. Products and sums are rounded apart and in the CPU's order. Bound: memory bandwidth; of the gradient, reads
+// of 2 * times elements a thread from cache. Not taken: all axes in one launch, which would save passes but add in
+// another order than the CPU.
 #include "types.cuh"
 
 namespace catalase {

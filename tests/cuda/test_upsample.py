@@ -43,6 +43,10 @@ def test_layouts_and_what_is_not_finite(backend, rng):
             on = view(on) if run is ct.ops.upsample else view(on)[:, :2, :2]
             with np.errstate(invalid="ignore"):
                 assert same_as_cpu(backend.get(run(on, 2, mode="linear")), run(given, 2, mode="linear"))
+    edge = np.array([[[np.inf], [1], [2], [-np.inf]]], np.float32)  # 0 times infinity is NaN, where the CPU has it
+    with np.errstate(invalid="ignore"):
+        y = ct.ops.upsample(edge, 3, mode="linear")
+        assert same_as_cpu(backend.get(ct.ops.upsample(backend.array(edge), 3, mode="linear")), y)
     same = backend.array(x)
     assert ct.ops.upsample(same, 1, mode="linear") is not same
     assert same_as_cpu(backend.get(ct.ops.upsample(same, 1, mode="linear")), x)

@@ -57,7 +57,7 @@ def upsample(x: NDArray[Any], factor: Any = 2, *, mode: str = "nearest") -> NDAr
         if type(x) is not np.ndarray and is_device_array(x):
             from .._cuda import upsample as cuda
 
-            return cuda.stretch(x, factors, backward=False)  # type: ignore[no-any-return]
+            return cuda.stretch(x, factors, backward=False)
         for axis, times in enumerate(factors, 1):
             x = _stretch(x, axis, times)
         return contiguous(x)
@@ -98,7 +98,7 @@ def upsample_backward(dy: NDArray[Any], factor: Any = 2, *, mode: str = "nearest
         if type(dy) is not np.ndarray and is_device_array(dy):
             from .._cuda import upsample as cuda
 
-            return cuda.stretch(dy, factors, backward=True)  # type: ignore[no-any-return]
+            return cuda.stretch(dy, factors, backward=True)
         for axis, times in enumerate(factors, 1):
             dy = _stretch_backward(dy, axis, times)
         return contiguous(dy)
