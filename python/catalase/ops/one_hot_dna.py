@@ -80,7 +80,7 @@ def one_hot_dna(
     single = isinstance(sequences, (str, bytes))
     if not single and not isinstance(sequences, Iterable):
         raise TypeError(f"one_hot_dna: sequences must be a string or a list of strings, got {type(sequences).__name__}")
-    texts = [sequences] if single else list(sequences)
+    texts: list[Any] = [sequences] if single else list(sequences)
     spans = spans_of("one_hot_dna", texts, length, reverse_complement)
     if device == "cpu":
         result, bad = encode(spans, length, dtype)
