@@ -105,7 +105,8 @@ def linear(
     if dropout is not None:
         if activation != "relu":
             raise ValueError(f"linear: dropout goes with activation 'relu', got {activation!r}; apply it after")
-        y, scale = ops.dropout(y, **dropout, out=y), 1.0 / (1.0 - dropout["rate"])
+        y = ops.dropout(y, **dropout, out=y if type(y) is np.ndarray else None)
+        scale = 1.0 / (1.0 - dropout["rate"])
     parents = (x, w) if b is None else (x, w, b)
     version = w.version if isinstance(w, Parameter) else 0
 
