@@ -58,6 +58,12 @@ def test_numbers_on_the_device(backend, rng):
     _same(backend, rng, x[:, ::-1], (slice(1, None), columns[:, :2]), (slice(1, None), at[1][:, :2]))
 
 
+def test_more_axes_than_arithmetic_takes(backend, rng):
+    x = rng.standard_normal((2, 4, 2, 4, 3, 4, 2)).astype(np.float32)
+    index = (slice(None), slice(None, None, 2), slice(None), slice(1, 3), [2, 0, 2], slice(None, None, -2))
+    _same(backend, rng, x, index, index)
+
+
 @pytest.mark.parametrize("schedule", [0, 1, 5, 6])
 def test_the_order_of_threads_changes_nothing(backend, rng, schedule):
     if backend.name == "host":

@@ -83,7 +83,8 @@ class Index:
         if turned.shape == self.shape and self.order == tuple(range(len(self.shape))) and _whole(self.view):
             return turned
         dx = combine("copy", 0.0, out=self.runtime.empty(self.shape, np.float32))
-        combine("copy", turned, out=dx[tuple(self.view)].transpose(*self.order))
+        target = dx[tuple(self.view)].transpose(*self.order)
+        target[...] = turned  # of any number of axes
         return dx
 
 
