@@ -5,28 +5,7 @@
 // of 64: element 64 g + 16 w + l is word w of counter 16 g + l. Threads: one a counter, so four elements, 16 apart;
 // half a warp reads 64 neighbouring bytes four times. Integer arithmetic only: any grid gives the same mask. Bound:
 // memory bandwidth, 8 bytes an element; ten rounds of two wide products for four elements stay below it.
-#include "types.cuh"
-
-namespace catalase {
-
-__device__ __forceinline__ void philox(u64 seed, u64 counter, u32 layer, u32 step, u32* words) {
-  u32 c0 = static_cast<u32>(counter), c1 = static_cast<u32>(counter >> 32), c2 = layer, c3 = step;
-  u32 k0 = static_cast<u32>(seed), k1 = static_cast<u32>(seed >> 32);
-#pragma unroll
-  for (i32 round = 0; round < 10; ++round) {
-    const u32 high0 = __umulhi(c0, 0xD2511F53u), low0 = c0 * 0xD2511F53u;
-    const u32 high1 = __umulhi(c2, 0xCD9E8D57u), low1 = c2 * 0xCD9E8D57u;
-    c0 = high1 ^ c1 ^ k0;
-    c2 = high0 ^ c3 ^ k1;
-    c1 = low1;
-    c3 = low0;
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
-  words[0] = c0, words[1] = c1, words[2] = c2, words[3] = c3;
-}
-
-}  // namespace catalase
+#include "philox.cuh"
 
 using namespace catalase;
 

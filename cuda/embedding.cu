@@ -12,27 +12,7 @@
 // so nothing is cleared before. Bound: reading dy where ids are spread; one chain of additions for an id that most
 // tokens have; V bisections a stretch for a large vocabulary. Not taken: sums of many threads joined by atomics, whose
 // bits change from run to run.
-#include "types.cuh"
-
-namespace catalase {
-
-constexpr i32 kStretch = 4096;  // kChain tokens, sorted together
-constexpr u64 kNoRow = ~0ull;
-
-// The first place in sorted keys, from `low` to `high`, whose key is not below `key`.
-__device__ __forceinline__ i64 bisect(const u64* keys, i64 low, i64 high, u64 key) {
-  while (low < high) {
-    const i64 middle = (low + high) / 2;
-    if (keys[middle] < key) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low;
-}
-
-}  // namespace catalase
+#include "sorted_ids.cuh"
 
 using namespace catalase;
 

@@ -141,3 +141,24 @@ def test_one_row_of_bits_repeated_without_memory(backend, rng):
         ct.ops.as_sparse(backend.array(np.broadcast_to(bits, (6, 4)))), backend.array(dz)
     ).array()
     assert np.allclose(backend.get(found), rows.T @ dz, atol=1e-5)
+
+
+def test_a_dropout_behind_a_relu_is_undone_with_it(backend, rng):
+    dy, y, w = (rng.standard_normal(s).astype(np.float32) for s in ((7, 5), (7, 4), (4, 5)))
+    y[0, :2] = np.nan, 0
+    on = [backend.array(a) for a in (dy, y, w)]
+    for scale in (1.0, 1.25):
+        given = ct.ops.InputGradient(dy, w), ct.ops.InputGradient(on[0], on[2])
+        for cpu, found in (given, (given[0].array(), given[1].array())):
+            expected = ct.ops.linear_backward_bias(cpu, y, activation="relu", scale=scale)
+            for a, b in zip(
+                ct.ops.linear_backward_bias(found, on[1], activation="relu", scale=scale), expected, strict=True
+            ):
+                assert same_as_cpu(backend.get(a), b)
+    sums = []
+    for to in (np.asarray, backend.array):
+        a, b = (ct.Tensor(to(v), requires_grad=True) for v in (dy, w.T.copy()))
+        out = ct.nn.functional.linear(a, b, activation="relu", dropout={"rate": 0.3, "seed": 3})
+        out.sum().backward()
+        sums.append([ct.Tensor(v).numpy() for v in (out.data, a.grad, b.grad)])
+    assert all(same_as_cpu(b, a) for a, b in zip(*sums, strict=True))

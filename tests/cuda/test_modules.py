@@ -195,3 +195,18 @@ def test_out_of_memory_leaves_everything_usable(backend, rng, monkeypatch):
     assert other.device == "cpu" and all(p.device == "cpu" for p in other.parameters())
     monkeypatch.undo()
     assert np.isfinite(model.fit(data, nb_epoch=1)["loss"][0]) and model.predict(X).shape == (30, 1)
+
+
+def test_dead_relu_takes_batches_of_the_host_and_of_the_device(backend, rng):
+    x = (rng.random((20, 16)) < 0.5).astype(F32)
+    packed = np.packbits(x.astype(bool), axis=1, bitorder="little")
+    model = ct.models.MultitaskClassifier(1, 16, layer_sizes=[8])
+    model.module.layers[0].b.data[:3] = -1e6
+    expected = ct.nn.dead_relu(model, x)
+    assert expected["layers.0"] >= 3 / 8
+    model.to(backend.name)
+    for batch in (x, packed, backend.array(x), backend.array(packed)):
+        assert ct.nn.dead_relu(model, batch) == ct.nn.dead_relu(model.module, batch) == expected
+    for batch in (ct.Tensor(x), ct.Tensor(backend.array(x)), x.tolist()):
+        assert ct.nn.dead_relu(model.module, batch) == expected
+    assert model.device == backend.name

@@ -42,12 +42,7 @@ def backward(dy: Any, ids: Any, rows: int, padding: int | None, out: Any) -> Any
     if not _unit_rows(dw):
         raise ValueError(f"{function}: the rows of out must be contiguous, got strides {dw.strides}")
     flat = runtime.contiguous(dy).reshape(count, columns)
-    keys = runtime.empty((count,), np.int64)
-    if count:
-        sorting = min(1024, max(32, -(-count // 64) * 32))
-        none = -1 if padding is None else padding
-        grid = (-(-count // _STRETCH), 1, 1)
-        runtime.launch("embedding.sort_ids", grid, (sorting,), 0, (numbers, rows, none, keys, count))
+    keys = sorted_places(runtime, numbers, rows, -1 if padding is None else padding, count)
     threads = min(128, max(32, -(-columns // 32) * 32))
     grid = (rows, -(-columns // threads), 1)
     if grid[1] > _GRID:
@@ -56,6 +51,16 @@ def backward(dy: Any, ids: Any, rows: int, padding: int | None, out: Any) -> Any
         args = (keys, flat, columns, dw, _stride(dw, 0), columns, count)
         runtime.launch("embedding.embedding_gradient_f32", grid, (threads,), 0, args)
     return dw
+
+
+def sorted_places(runtime: Runtime, numbers: Any, rows: int, padding: int, count: int) -> Any:
+    """The keys by which gradients find the places of a row (``cuda/sorted_ids.cuh``)."""
+    keys = runtime.empty((count,), np.int64)
+    if count:
+        sorting = min(1024, max(32, -(-count // 64) * 32))
+        grid = (-(-count // _STRETCH), 1, 1)
+        runtime.launch("embedding.sort_ids", grid, (sorting,), 0, (numbers, rows, padding, keys, count))
+    return keys
 
 
 def _numbers(function: str, runtime: Runtime, ids: Any, beside: Any, rows: int) -> tuple[Any, tuple[int, ...]]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._config import get_matmul_precision
 from ._arrays import Runtime, float32, is_device_array, output, runtime_of
+from .arithmetic import combine
 from .elementwise import activation_backward
 from .matmul import _GRID, _rows, _stride, column_sum, product
 
@@ -106,10 +107,12 @@ def backward(
     return dx, dw, db
 
 
-def backward_bias(dy: Any, y: Any, code: int, out_db: Any) -> tuple[Any, Any]:
-    """The gradient before the activation, and its column sums."""
+def backward_bias(dy: Any, y: Any, code: int, out_db: Any, scale: float = 1.0) -> tuple[Any, Any]:
+    """The gradient before the activation, and its column sums. A scale is that of a dropout after a ReLU."""
     runtime = runtime_of("linear_backward", dy=dy, y=y, out_db=out_db)
     float32("linear_backward", "dy", dy)
+    if scale != 1.0:
+        dy, code = combine("multiply", dy, scale), 1
     dz = activation_backward(dy, y, code) if code else _rows(runtime, dy)
     db = output("linear_backward", runtime, out_db, (dz.shape[1],))
     if not db.flags.c_contiguous:

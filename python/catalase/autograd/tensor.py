@@ -286,9 +286,10 @@ class Tensor(Node):
         parts = index if isinstance(index, tuple) else (index,)
         simple = all(isinstance(p, (int, slice, np.integer)) or p is None or p is Ellipsis for p in parts)
         if not _anywhere.is_here(x) and not simple:
-            raise TypeError(
-                "Tensor: on a device x[...] takes slices and whole numbers; indexing by arrays has no kernel"
-            )
+            from .._cuda.indexing import Index
+
+            at = Index(x, parts)
+            return record(at.take(x), (self,), lambda g: (at.gradient(g),))
         y = x[index] if not _anywhere.is_here(x) else np.asarray(x[index])
 
         def backward(g: Array) -> tuple[Array | None, ...]:

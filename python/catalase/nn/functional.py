@@ -108,7 +108,8 @@ def linear(
     y = ops.linear(x.data if sparse is None else sparse, w.data, None if b is None else b.data, activation=activation)
     scale = 1.0
     if dropout is not None:
-        y, scale = ops.dropout(y, **dropout, out=y), 1.0 / (1.0 - dropout["rate"])
+        y = ops.dropout(y, **dropout, out=y if type(y) is np.ndarray else None)
+        scale = 1.0 / (1.0 - dropout["rate"])
     parents = (x, w) if b is None else (x, w, b)
     version = w.version if isinstance(w, Parameter) else 0
 

@@ -147,6 +147,17 @@ def _run(module: Module, call: Any, note: Any) -> None:
             layer.training = mode
 
 
+def _beside(module: Module, x: Any) -> Any:
+    """A batch as the module takes it, where the module is; packed bits stay an array."""
+    packed = getattr(x, "dtype", None) == np.uint8
+    batch = x if packed or isinstance(x, Tensor) else Tensor(x)
+    if module.device == "cpu":
+        return batch
+    return (
+        _anywhere.to_device(batch, module.device) if packed else Tensor(_anywhere.to_device(batch.data, module.device))
+    )
+
+
 def dead_relu(model: Any, x: NDArray[Any] | Tensor) -> dict[str, float]:
     """Return the share of dead units of each ReLU: those whose output is zero for the whole batch.
 
@@ -155,7 +166,7 @@ def dead_relu(model: Any, x: NDArray[Any] | Tensor) -> dict[str, float]:
     model : Module, or a model of `catalase.models`
         `nn.ReLU` layers, and layers whose ``activation`` is "relu", are looked at, by name.
     x : ndarray or Tensor, shape (N, ...)
-        A batch that stands for the data; with few rows units look dead that are not.
+        A batch that stands for the data; with few rows units look dead that are not. It is moved to where the net is.
 
     Returns
     -------
@@ -199,8 +210,8 @@ def dead_relu(model: Any, x: NDArray[Any] | Tensor) -> dict[str, float]:
         alive[id(layer)] = living | alive.get(id(layer), np.zeros_like(living))
 
     if isinstance(model, Module):
-        packed = isinstance(x, np.ndarray) and x.dtype == np.uint8
-        _run(module, lambda: module(x if packed or isinstance(x, Tensor) else Tensor(x)), note)
+        batch = _beside(module, x)
+        _run(module, lambda: module(batch), note)
     else:
-        _run(module, lambda: model._forward(module, np.asarray(x)), note)
+        _run(module, lambda: model._forward(module, np.asarray(_anywhere.to_host(x))), note)
     return {name: float(1 - alive[key].mean()) for key, name in names.items() if key in alive and alive[key].size}

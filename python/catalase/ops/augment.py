@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from .._cuda import is_device_array
+from .._cuda._arrays import runtime_of
 from ._check import contiguous
 from .memory import empty
 
@@ -104,7 +106,7 @@ def augment_images(
             [3., 2.]]], dtype=float32)
     """
     images = _images(x)
-    n, height, width, channels = images.shape
+    n, height, width, _ = images.shape
     if not (0 <= seed < 2**64 and 0 <= step < 2**32):
         raise ValueError(f"augment_images: seed and step must be from 0 to 2**64 - 1 and 2**32 - 1, got {seed}, {step}")
     rows = _numbers(numbers, n)
@@ -124,43 +126,75 @@ def augment_images(
         border=border,
         fill=fill,
     )
-    out = empty((n, out_height, out_width, channels), np.dtype(np.float32))
-    if n and channels:
-        _core.augment(options, int(seed), int(step), rows, images, out)
-    result = out.reshape((n, out_height, out_width, *x.shape[3:]))
+    batch: Any
+    if type(images) is not np.ndarray and is_device_array(images):
+        from .._cuda import augment as cuda
+
+        batch = cuda.Batch(images, options, int(seed), int(step), rows, (out_height, out_width))
+    else:
+        batch = _Batch(options, int(seed), int(step), rows, (out_height, out_width))
+    result = batch.images(images).reshape((n, out_height, out_width, *x.shape[3:]))
     if masks is None:
         return result
     moved = []
     for mask in masks if isinstance(masks, tuple) else (masks,):
-        labels = _masks(mask, images)
-        turned = empty((n, out_height, out_width, labels.shape[3]), labels.dtype)
-        if turned.size:
-            _core.augment_masks(options, int(seed), int(step), rows, labels, turned)
+        turned = batch.masks(_masks(mask, images))
         moved.append(turned.reshape((n, out_height, out_width, *mask.shape[3:])))
     return result, tuple(moved) if isinstance(masks, tuple) else moved[0]
 
 
-def _images(x: Any) -> NDArray[Any]:
-    if not isinstance(x, np.ndarray) or x.dtype not in (np.float32, np.uint8):
-        came = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
+class _Batch:
+    """What a batch goes through, on the CPU."""
+
+    def __init__(
+        self, options: dict[str, Any], seed: int, step: int, rows: NDArray[np.uint32], size: tuple[int, int]
+    ) -> None:
+        self.key = (_core.AugmentOptions(**options), seed, step, rows)
+        self.size = (len(rows), *size)
+
+    def images(self, x: NDArray[Any]) -> NDArray[np.float32]:
+        out = empty((*self.size, x.shape[3]), np.dtype(np.float32))
+        if out.size:
+            _core.augment(*self.key, x, out)
+        return out
+
+    def masks(self, labels: NDArray[Any]) -> NDArray[Any]:
+        out = empty((*self.size, labels.shape[3]), labels.dtype)
+        if out.size:
+            _core.augment_masks(*self.key, labels, out)
+        return out
+
+
+def _images(x: Any) -> Any:
+    here = isinstance(x, np.ndarray)
+    if not (here or is_device_array(x)) or x.dtype not in (np.float32, np.uint8):
+        came = x.dtype if here or is_device_array(x) else type(x).__name__
         raise TypeError(f"augment_images: x must be a float32 or uint8 array, got {came}")
     if x.ndim not in (3, 4) or 0 in x.shape[1:3]:
         raise ValueError(
             f"augment_images: x must be (N, H, W, C) or (N, H, W) with pixels, got shape {x.shape}; a single image is "
             "x[None]"
         )
-    return contiguous(x if x.ndim == 4 else x[..., None])
+    return _contiguous(x if x.ndim == 4 else x[..., None])
 
 
-def _masks(masks: Any, images: NDArray[Any]) -> NDArray[Any]:
-    if not isinstance(masks, np.ndarray) or masks.dtype.name not in _MASKS:
-        came = masks.dtype if isinstance(masks, np.ndarray) else type(masks).__name__
+def _contiguous(x: Any) -> Any:
+    return contiguous(x) if isinstance(x, np.ndarray) else runtime_of("augment_images", x=x).contiguous(x)
+
+
+def _masks(masks: Any, images: Any) -> Any:
+    if is_device_array(images) or is_device_array(masks):
+        runtime_of("augment_images", x=images, masks=masks)
+    elif not isinstance(masks, np.ndarray):
+        raise TypeError(f"augment_images: masks must be an array of {', '.join(_MASKS)}; got {type(masks).__name__}")
+    if masks.dtype.name not in _MASKS:
+        came = masks.dtype
         raise TypeError(f"augment_images: masks must be an array of {', '.join(_MASKS)}; got {came}")
     if masks.ndim < 3 or masks.shape[:3] != images.shape[:3]:
         raise ValueError(
             f"augment_images: masks must have the (N, H, W) of the images {images.shape[:3]}, got shape {masks.shape}"
         )
-    return contiguous(masks).reshape(*masks.shape[:3], math.prod(masks.shape[3:]))
+    return _contiguous(masks).reshape(*masks.shape[:3], math.prod(masks.shape[3:]))
 
 
 def _numbers(numbers: Any, n: int) -> NDArray[np.uint32]:
@@ -192,7 +226,7 @@ def _options(
     limits: tuple[float, float] | None,
     border: str,
     **rest: Any,
-) -> _core.AugmentOptions:
+) -> dict[str, Any]:
     shift_y, shift_x = (shift, shift) if isinstance(shift, (int, float)) else shift
     for name, most in (
         ("flip_horizontal", 1),
@@ -213,7 +247,7 @@ def _options(
     low, high = (-math.inf, math.inf) if limits is None else limits
     if not low <= high:
         raise ValueError(f"augment_images: limits must be (smallest, largest), got {limits}")
-    return _core.AugmentOptions(
+    return dict(
         rotation=math.radians(rotation),
         shift_y=float(shift_y),
         shift_x=float(shift_x),

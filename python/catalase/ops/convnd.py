@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._cuda import is_device_array
 from ._check import activation_code
 from ._conv_check import check_conv, gradient_before_activation
 from ._conv_geometry import Geometry, Padding
@@ -45,8 +46,12 @@ def convnd(
     """
     activation_code("convnd", activation)
     groups, g = check_conv(
-        "convnd", np.ndim(x) - 2, x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups
+        "convnd", _dimensions(x), x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups
     )
+    if type(x) is not np.ndarray and is_device_array(x):
+        from .._cuda import convnd as cuda
+
+        return cuda.forward(x, w, b, activation, groups, g, bool(flip_kernel))
     pixels, per_group = x.shape[0] * int(np.prod(g.out)), w.shape[-1] // groups
     sums = np.zeros((pixels, w.shape[-1]), x.dtype)
     padded = _pad(x, w, g)
@@ -75,9 +80,14 @@ def convnd_backward(
     need_dx: bool = True,
 ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
     """Return the gradients of a loss with respect to ``x``, ``w`` and ``b`` of `convnd`; see `conv2d_backward`."""
+    code = activation_code("convnd_backward", activation)
     groups, g = check_conv(
-        "convnd_backward", np.ndim(x) - 2, x, w, None, stride=stride, padding=padding, dilation=dilation, groups=groups
+        "convnd_backward", _dimensions(x), x, w, None, stride=stride, padding=padding, dilation=dilation, groups=groups
     )
+    if type(x) is not np.ndarray and is_device_array(x):
+        from .._cuda import convnd as cuda
+
+        return cuda.gradients(dy, x, w, y, code, groups, g, bool(flip_kernel), bool(need_dx))
     shape = (x.shape[0], *g.out, w.shape[-1])
     dz, db = gradient_before_activation("convnd_backward", dy, y, shape, x.dtype, activation, None)
     pixels, per_group = x.shape[0] * int(np.prod(g.out)), w.shape[-1] // groups
@@ -99,6 +109,11 @@ def convnd_backward(
         return None, dw, db
     inside = tuple(slice(p, p + n) for p, n in zip(g.before, x.shape[1:-1], strict=True))
     return d_padded[(slice(None), *inside)].copy(), dw, db
+
+
+def _dimensions(x: Any) -> int:
+    """Between the first axis and the last."""
+    return (x.ndim if is_device_array(x) else np.ndim(x)) - 2
 
 
 def _pad(x: NDArray[Any], w: NDArray[Any], g: Geometry) -> NDArray[Any]:

@@ -308,10 +308,12 @@ def linear_backward_bias(
     >>> db
     array([2., 1.])
     """
+    if isinstance(dy, InputGradient) and is_device_array(dy.dz):
+        dy = dy.array()
     if type(dy) is not np.ndarray and is_device_array(dy):
         from .._cuda import linear as device
 
-        return device.backward_bias(dy, y, activation_code("linear_backward", activation), out_db)
+        return device.backward_bias(dy, y, activation_code("linear_backward", activation), out_db, scale)
     if isinstance(dy, InputGradient) or scale != 1.0:
         dz = relu_dropout_backward(dy, y, scale)
     else:

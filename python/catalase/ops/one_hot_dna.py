@@ -31,6 +31,7 @@ def one_hot_dna(
     length: int | None = None,
     reverse_complement: bool | Sequence[bool] | NDArray[np.bool_] = False,
     dtype: DTypeLike = np.float32,
+    device: str = "cpu",
 ) -> NDArray[Any]:
     """Encode DNA: ``out[i, j]`` is 1 in the column of letter j of sequence i, in the order A C G T.
 
@@ -43,6 +44,8 @@ def one_hot_dna(
     reverse_complement : bool, or one a sequence
         The other strand, read in its own direction: the last letter first, A for T and C for G.
     dtype : {float32, uint8, int8}
+    device : {"cpu", "cuda"}
+        "cuda" sends the letters to the GPU and writes the rows there; the result is a CuPy array.
 
     Returns
     -------
@@ -55,7 +58,9 @@ def one_hot_dna(
         If a sequence is neither str nor bytes, or for another dtype.
     ValueError
         For a byte that is no letter of DNA, naming it and its position; sequences of unequal length without
-        ``length``, or longer than it.
+        ``length``, or longer than it; another device.
+    RuntimeError
+        For ``device="cuda"`` where there is none.
 
     Notes
     -----
@@ -75,11 +80,20 @@ def one_hot_dna(
     single = isinstance(sequences, (str, bytes))
     if not single and not isinstance(sequences, Iterable):
         raise TypeError(f"one_hot_dna: sequences must be a string or a list of strings, got {type(sequences).__name__}")
-    texts = [sequences] if single else list(sequences)
-    result, bad = encode(spans_of("one_hot_dna", texts, length, reverse_complement), length, dtype)
-    for i in np.flatnonzero(bad >= 0)[:1]:
+    texts: list[Any] = [sequences] if single else list(sequences)
+    spans = spans_of("one_hot_dna", texts, length, reverse_complement)
+    if device == "cpu":
+        result, bad = encode(spans, length, dtype)
+        i = int((bad >= 0).argmax()) if len(bad) else 0
+        at = int(bad[i]) if len(bad) else -1
+    else:
+        from .._cuda import one_hot as cuda
+
+        columns = _columns(spans, length)
+        result, i, at = cuda.encode(device, texts, spans.stop, spans.reverse, columns, _dtype(dtype))
+    if at >= 0:
         which = "the sequence" if single else f"sequence {i}"
-        raise ValueError(f"one_hot_dna: {which} has {letter_at(texts[i], int(bad[i]))}")
+        raise ValueError(f"one_hot_dna: {which} has {letter_at(texts[i], at)}")
     return result[0] if single else result
 
 
@@ -127,16 +141,25 @@ def _check_texts(function: str, texts: list[Any]) -> None:
 
 def encode(spans: Spans, length: int | None, dtype: DTypeLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return the rows, and for each interval the position in its text of the first byte that is no letter, or -1."""
-    kind = np.dtype(dtype)
-    if kind not in _DTYPES:
-        raise TypeError(f"one_hot_dna: dtype must be float32, uint8 or int8, got {kind}")
     n = len(spans.which)
-    if length is None:
-        length = int((spans.stop - spans.start).max()) if n else 0
-    out = empty((n, length, 4), kind)
+    out = empty((n, _columns(spans, length), 4), _dtype(dtype))
     bad = np.empty(n, np.int64)
     _core.one_hot_dna(spans.texts, spans.which, spans.start, spans.stop, spans.reverse, out, bad)
     return out, bad
+
+
+def _dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    kind = np.dtype(dtype)
+    if kind not in _DTYPES:
+        raise TypeError(f"one_hot_dna: dtype must be float32, uint8 or int8, got {kind}")
+    return kind
+
+
+def _columns(spans: Spans, length: int | None) -> int:
+    """Rows a sequence: those of the longest where not given."""
+    if length is not None:
+        return operator.index(length)
+    return int((spans.stop - spans.start).max()) if len(spans.which) else 0
 
 
 def letter_at(text: str | bytes, position: int) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._check import contiguous, floating, floating_anywhere
+from .._cuda import is_device_array
+from ._check import contiguous, floating_anywhere
 from ._windows import Windows, per_dimension
 from .pool import SUM, run, run_backward
 
@@ -39,7 +40,8 @@ def upsample(x: NDArray[Any], factor: Any = 2, *, mode: str = "nearest") -> NDAr
 
     Notes
     -----
-    "nearest" runs on the kernels of ``cpp/pool``, "linear" on NumPy, one axis after the other.
+    "nearest" runs on the kernels of ``cpp/pool``, "linear" on NumPy, one axis after the other (on a GPU on
+    those of ``cuda/upsample.cu``).
 
     Examples
     --------
@@ -49,9 +51,13 @@ def upsample(x: NDArray[Any], factor: Any = 2, *, mode: str = "nearest") -> NDAr
     >>> ct.ops.upsample(np.array([[[1.0], [3.0]]]), mode="linear").ravel()
     array([1. , 1.5, 2.5, 3. ])
     """
-    (floating if mode == "linear" else floating_anywhere)("upsample", "x", x)  # linear has no CUDA kernel yet
+    floating_anywhere("upsample", "x", x)
     factors = _factors("upsample", x.shape, factor, mode)
     if mode == "linear":
+        if type(x) is not np.ndarray and is_device_array(x):
+            from .._cuda import upsample as cuda
+
+            return cuda.stretch(x, factors, backward=False)
         for axis, times in enumerate(factors, 1):
             x = _stretch(x, axis, times)
         return contiguous(x)
@@ -84,11 +90,15 @@ def upsample_backward(dy: NDArray[Any], factor: Any = 2, *, mode: str = "nearest
     >>> ct.ops.upsample_backward(np.array([[[1.0], [2.0], [3.0], [4.0]]])).ravel()
     array([3., 7.])
     """
-    (floating if mode == "linear" else floating_anywhere)("upsample_backward", "dy", dy)
+    floating_anywhere("upsample_backward", "dy", dy)
     factors = _factors("upsample_backward", dy.shape, factor, mode)
     if any(n % f for n, f in zip(dy.shape[1:-1], factors, strict=True)):
         raise ValueError(f"upsample_backward: the axes of dy {dy.shape} must be multiples of the factors {factors}")
     if mode == "linear":
+        if type(dy) is not np.ndarray and is_device_array(dy):
+            from .._cuda import upsample as cuda
+
+            return cuda.stretch(dy, factors, backward=True)
         for axis, times in enumerate(factors, 1):
             dy = _stretch_backward(dy, axis, times)
         return contiguous(dy)
