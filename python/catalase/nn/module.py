@@ -132,7 +132,9 @@ class Module:
         """The first parameter or buffer that is met: all live in one place, and every training step asks where."""
         seen.add(id(self))
         for value in vars(self).values():
-            items = value if isinstance(value, (list, tuple)) else value.values() if isinstance(value, dict) else (value,)
+            items = (
+                value if isinstance(value, (list, tuple)) else value.values() if isinstance(value, dict) else (value,)
+            )
             for item in items:
                 if isinstance(item, (Parameter, Buffer)):
                     return item
