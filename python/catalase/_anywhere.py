@@ -26,7 +26,7 @@ def _device() -> Any:
 # Where arrays live.
 def is_here(x: Any) -> bool:
     """Whether ``x`` is NumPy's, or a number."""
-    return isinstance(x, _HERE)
+    return type(x) is np.ndarray or isinstance(x, _HERE)
 
 
 def device_of(x: Any) -> str:
