@@ -266,7 +266,7 @@ def large(draw):
         text += rng.choice(["C", "C", "C", "CC", "C(=O)C", "C(O)"]) + "C"
         if i % 3 == 0:
             numbers = [k for k in range(10, 40) if k not in closures]
-            number = rng.choice(closures if closures and rng.random() < 0.5 else numbers)
+            number = rng.choice(closures if closures and (not numbers or rng.random() < 0.5) else numbers)
             text += f"%{number}"
             closures.remove(number) if number in closures else closures.append(number)
     return text + "CC" + "".join(f"C%{k}" for k in closures)
