@@ -179,8 +179,6 @@ def test_errors(backend):
     with pytest.raises(ValueError, match="out shares memory"):
         square = backend.array(np.ones((2, 2), np.float32))
         ct.ops.matmul(square, square, out=square)
-    with pytest.raises(TypeError, match="x is on the GPU"):
-        ct.ops.upsample(backend.array(np.ones((1, 4, 2), np.float32)), mode="linear")
     ct.ops.relu(a)
 
 
