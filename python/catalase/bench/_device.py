@@ -50,10 +50,6 @@ class Device:
 
     def module(self, net: Any) -> Any:
         """A net of Catalase's, moved there."""
-        if self.name == "cpu":
-            return net
-        if not hasattr(net, "to"):
-            raise NotImplementedError("this version trains nets on the CPU only: it has no Module.to")
         return net.to(self.name)
 
     def set_precision(self, precision: str) -> None:
@@ -68,14 +64,12 @@ class Device:
             torch.backends.cudnn.benchmark = True  # its fastest kernels, not its first guess
 
     def stream(self) -> AbstractContextManager[Any]:
-        """A stream of Catalase's own for all that follows, which graphs can be captured on; where there are any."""
+        """A stream of Catalase's own for all that follows, which graphs can be captured on."""
         if self.name == "cpu":
             return nullcontext()
         from .._cuda._arrays import runtime_named
 
-        capturing = getattr(runtime_named(self.name, "bench"), "capturing_stream", nullcontext)
-        found: AbstractContextManager[Any] = capturing()
-        return found
+        return runtime_named(self.name, "bench").capturing_stream()
 
     def synchronize(self) -> None:
         """Wait for all that was started."""

@@ -100,8 +100,8 @@ def run_bench(
     Returns
     -------
     dict
-        ``machine``, ``absent`` (peers that are not installed), ``skipped`` (rows that this version cannot compute on the
-        device, each with the reason), and ``rows``: plain JSON values.
+        ``machine``, ``absent`` (peers that are not installed), ``skipped`` (rows that the device could not compute, for
+        want of memory or of tensor cores, each with the reason), and ``rows``: plain JSON values.
 
     Raises
     ------

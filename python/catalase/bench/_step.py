@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -24,12 +22,12 @@ def training_step(device: Device, net: Any, optimizer: Any, loss: Any, feed: Cal
     def plain(net: Any, X: Any) -> Any:
         return net(X)
 
-    if device.name == "cpu" or importlib.util.find_spec("catalase.train._graph_steps") is None:
-        y = device.array(y)
+    if device.name == "cpu":
         return lambda: usual(plain, feed(), y, None)
-    graphs = importlib.import_module("catalase.train._graph_steps")
-    state = SimpleNamespace(module=net, optimizer=optimizer)
-    steps = graphs.GraphSteps(state, loss, plain, lambda *batch: usual(*batch).item())
+    from ..train._graph_steps import GraphSteps
+
+    state: Any = SimpleNamespace(module=net, optimizer=optimizer)
+    steps = GraphSteps(state, loss, plain, lambda *batch: usual(*batch).item())
     return lambda: steps.step(feed(), y, None)
 
 

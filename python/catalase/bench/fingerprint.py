@@ -96,8 +96,12 @@ def device_cases(quick: bool) -> list[Case]:
 def catalase_on_device(case: Case, device: Device) -> Prepared:
     from .. import ops
 
-    smiles, ecfp = _molecules(case), getattr(ops, "ecfp")  # noqa: B009 (whose signature may lack device)
-    return Prepared(lambda: ecfp(smiles, device=device.name), lambda: [device.numpy(ecfp(smiles, device=device.name))])
+    smiles = _molecules(case)
+
+    def call() -> Any:
+        return ops.ecfp(smiles, device=device.name)
+
+    return Prepared(call, lambda: [device.numpy(call())])
 
 
 LIBRARIES = {"catalase": catalase, "rdkit": rdkit}
