@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import _core
 from ._config import get_matmul_precision, get_num_threads, set_matmul_precision, set_num_threads, show_config
+from ._lazy import attach
 
 __version__: str = _core.__version__
 
@@ -92,16 +92,4 @@ __all__ = [
     "trans",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _SUBMODULES:
-        return importlib.import_module(f".{name}", __name__)
-    if name in _ATTRIBUTES:
-        value = getattr(importlib.import_module(f".{_ATTRIBUTES[name]}", __name__), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'catalase' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
+__getattr__, __dir__ = attach(__name__, _SUBMODULES, _ATTRIBUTES)

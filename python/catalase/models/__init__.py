@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from .._lazy import attach
 from .model import Model, load
 
 if TYPE_CHECKING:
@@ -54,18 +55,7 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name == "tensorgraph":
-        return importlib.import_module(".tensorgraph", __name__)
-    if name in _MODULES:
-        value = getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
+__getattr__, __dir__ = attach(__name__, ("tensorgraph",), _MODULES)
 
 
 def register_all() -> None:
