@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -15,7 +16,7 @@ SHIM = Path(__file__).parent / "shim"
 KERNELS = Path(__file__).parents[2] / "cuda"
 FLAGS = (
     "-std=c++17", "-O1", "-g1", "-ffp-contract=off", "-fno-math-errno", "-fno-omit-frame-pointer", "-Wall", "-Wextra", "-Werror",
-    "-Wno-unknown-pragmas", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fsanitize-sections=cuda_shared",
+    "-Wno-unknown-pragmas", "-fsanitize=address,undefined", "-fno-sanitize=null,object-size", "-fno-sanitize-recover=all", "-fsanitize-sections=cuda_shared",
 )  # fmt: skip
 _KERNEL = re.compile(
     r"^extern \"C\" __global__ void(?:\s+__launch_bounds__\([^)]*\))?\s+(\w+)\(|^CATALASE_\w+\((\w+),", re.M
@@ -31,10 +32,10 @@ def why_not(folder: Path) -> str:
     """Why device code cannot be compiled here; empty where it can."""
     if compiler() is None:
         return "device code on the host needs g++"
-    probe = folder / "probe.cpp"
+    probe = folder / f"probe-{os.getpid()}.cpp"
     probe.write_text("int main() {}\n")
     done = subprocess.run(
-        [str(compiler()), *FLAGS, str(probe), "-o", str(folder / "probe")], capture_output=True, text=True
+        [str(compiler()), *FLAGS, str(probe), "-o", str(probe.with_suffix(""))], capture_output=True, text=True
     )
     return f"g++ has no sanitizers here: {done.stderr.strip()[:200]}" if done.returncode else ""
 
@@ -45,7 +46,16 @@ def kernel_names(source: Path) -> list[str]:
 
 
 def build(sources: Sequence[Path], folder: Path) -> Path:
-    """Return a program that serves the kernels of these files; what has not changed is not compiled again."""
+    """Return a program that serves the kernels of these files; what has not changed is not compiled again.
+
+    One process builds, others that want the same wait for it.
+    """
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _build(sources, folder)
+
+
+def _build(sources: Sequence[Path], folder: Path) -> Path:
     cxx = compiler()
     assert cxx is not None
     shared = [*sorted(SHIM.glob("*.h")), *sorted(KERNELS.glob("*.cuh")), Path(__file__)]
