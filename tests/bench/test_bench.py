@@ -11,7 +11,7 @@ import pytest
 from catalase.bench import FAMILIES, run_bench
 from catalase.bench._case import Case, compare
 from catalase.bench._families import family_of
-from catalase.bench._run import PEERS, Row
+from catalase.bench._run import PEERS, Row, environment
 from catalase.bench._worker import _prepare
 from catalase.cli import main
 
@@ -26,6 +26,17 @@ def test_matmul_beside_numpy(threads):
             assert 0 < times["best"] <= times["p50"] <= times["p90"] and times["samples"] >= 3
         assert row["peak"]["GFLOP/s"] > 0 and row["peak"]["GB/s"] > 0
     assert json.loads(json.dumps(report)) == report
+
+
+@pytest.mark.parametrize("level, held", [("avx2", True), ("avx512", False), (None, False)])
+def test_peers_are_held_to_the_level_that_catalase_is_held_to(monkeypatch, level, held):
+    monkeypatch.delenv("CATALASE_CPU", raising=False)
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    if level:
+        monkeypatch.setenv("CATALASE_CPU", level)
+    found = environment(3)
+    assert found["OMP_NUM_THREADS"] == found["CATALASE_NUM_THREADS"] == "3"
+    assert found.get("ONEDNN_MAX_CPU_ISA") == ("AVX2" if held else None)
 
 
 FAMILIES_OF_CALLS = [name for name in FAMILIES if hasattr(family_of(name), "cases")]

@@ -35,6 +35,13 @@ PEERS = {
 }
 # On a device. Catalase's own CPU kernels are the peer where no library has the like on a GPU.
 DEVICE_PEERS = {"torch": "torch", "torch-compiled": "torch", "catalase-cpu": "catalase"}
+# What holds the peers to AVX2, where CATALASE_CPU holds Catalase to it.
+_AVX2 = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "OPENBLAS_CORETYPE": "Haswell",
+}
 _BLOCK, _SKIP = 0.25, 0.1  # seconds of a turn at two threads and more, of which the first are not counted
 
 
@@ -188,11 +195,12 @@ def _processes(groups: list[list[str]], threads: int, device: str) -> Iterator[l
 
 
 def environment(threads: int) -> dict[str, str]:
-    """The environment that keeps every library to a number of threads."""
+    """The environment that keeps every library to a number of threads, and to AVX2 where CATALASE_CPU says so."""
     count = str(threads)
     names = ("CATALASE_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, **dict.fromkeys(names, count), "PYTHONPATH": os.pathsep.join(p for p in paths if p)}
+    level = _AVX2 if os.environ.get("CATALASE_CPU") == "avx2" else {}
+    return {**os.environ, **level, **dict.fromkeys(names, count), "PYTHONPATH": os.pathsep.join(p for p in paths if p)}
 
 
 def _run_calls(
