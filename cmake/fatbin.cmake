@@ -40,7 +40,7 @@ if(CMAKE_SCRIPT_MODE_FILE) # -DNVCC -DTOOLKIT -DSOURCE -DARCHITECTURES=75,80 -DO
 endif()
 
 option(CATALASE_CUDA_FATBIN "Compile device code at build time, where nvcc is found" ON)
-set(CATALASE_CUDA_ARCHITECTURES 75 80 86 89 90 100 CACHE STRING "Architectures of the fatbins")
+set(CATALASE_CUDA_ARCHITECTURES 75 80 90 100 CACHE STRING "Architectures of the fatbins; code of 80 runs on 86 and 89")
 if(NOT CATALASE_CUDA_FATBIN)
   return()
 endif()

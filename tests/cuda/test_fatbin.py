@@ -15,7 +15,7 @@ from catalase._cuda import _compile
 from tests.cuda import build
 
 SCRIPT = build.KERNELS.parent / "cmake" / "fatbin.cmake"
-ARCHITECTURES = ["75", "80", "86", "89", "90", "100"]
+ARCHITECTURES = ["75", "80", "90", "100"]
 STUB = """#!/bin/sh
 case "$1" in
   --version) echo "Cuda compilation tools, release {release}, V{release}.88"; exit;;
