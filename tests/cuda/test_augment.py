@@ -11,8 +11,6 @@ import catalase as ct
 from tests.cuda.agreement import same_as_cpu
 from tests.ops.test_augment import GEOMETRY, VALUES
 
-pytestmark = pytest.mark.everywhere
-
 _EVERYTHING = {
     "flip_horizontal": 0.5, "flip_vertical": 0.5, "rotate90": True, "rotation": 180.0, "shift": (2.0, 3.0), "brightness": 0.3,
     "contrast": 0.5, "noise": 0.1, "limits": (0.1, 0.8), "border": "reflect",
@@ -80,7 +78,6 @@ def test_layouts_single_channels_and_nan(backend, rng):
     assert np.array_equal(backend.get(on), x, equal_nan=True)
 
 
-@pytest.mark.on_a_device
 def test_errors(backend):
     x = backend.array(np.ones((2, 4, 4, 3), np.float32))
     for given_, error, message in (
@@ -89,10 +86,16 @@ def test_errors(backend):
     ):
         with pytest.raises(error, match=message):
             ct.ops.augment_images(given_, seed=0)
+    with pytest.raises(ValueError, match=r"masks must have the \(N, H, W\)"):
+        ct.ops.augment_images(x, seed=0, masks=x[:, :3])
+    assert np.all(backend.get(ct.ops.augment_images(x, seed=0)) == 1)
+
+
+@pytest.mark.on_a_device
+def test_mixtures_are_refused(backend):
+    x = backend.array(np.ones((2, 4, 4, 3), np.float32))
     with pytest.raises(TypeError, match=r"augment_images: all arrays must be on one device, got x .* masks numpy"):
         ct.ops.augment_images(x, seed=0, masks=np.ones((2, 4, 4), np.uint8))
     with pytest.raises(TypeError, match="all arrays must be on one device"):
         ct.ops.augment_images(np.ones((2, 4, 4), np.float32), seed=0, masks=x)
-    with pytest.raises(ValueError, match=r"masks must have the \(N, H, W\)"):
-        ct.ops.augment_images(x, seed=0, masks=x[:, :3])
     ct.ops.augment_images(x, seed=0)

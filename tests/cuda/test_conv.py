@@ -10,8 +10,6 @@ from catalase._cuda import conv as device
 from tests.cuda.agreement import same_as_cpu
 from tests.ops.test_conv import BACKWARD, CASES, FORWARD
 
-pytestmark = pytest.mark.everywhere
-
 TRANSPOSED = {1: ct.ops.conv_transpose1d, 2: ct.ops.conv_transpose2d, 3: ct.ops.conv_transpose3d}
 TRANSPOSED_BACKWARD = {
     1: ct.ops.conv_transpose1d_backward, 2: ct.ops.conv_transpose2d_backward, 3: ct.ops.conv_transpose3d_backward,
@@ -106,17 +104,22 @@ def test_the_weight_gradient_of_many_pixels_is_summed_in_parts(backend, rng, mon
     assert np.array_equal(backend.get(dw), backend.get(whole))
 
 
-@pytest.mark.on_a_device
-def test_errors(backend, monkeypatch):
+def test_errors(backend):
     x, w = backend.array(np.ones((1, 5, 5, 3), np.float32)), backend.array(np.ones((3, 3, 3, 2), np.float32))
     with pytest.raises(ValueError, match="x has 3 channels but w takes 2"):
         ct.ops.conv2d(x, w[:, :, :2])
+    with pytest.raises(ValueError, match="dy must have shape"):
+        ct.ops.conv2d_backward(x, x, w, x)
+    assert backend.get(ct.ops.conv2d(x, w)).max() == 27
+
+
+@pytest.mark.on_a_device
+def test_mixtures_doubles_and_large_arrays_are_refused(backend, monkeypatch):
+    x, w = backend.array(np.ones((1, 5, 5, 3), np.float32)), backend.array(np.ones((3, 3, 3, 2), np.float32))
     with pytest.raises(TypeError, match="on one device"):
         ct.ops.conv2d(x, np.ones((3, 3, 3, 2), np.float32))
     with pytest.raises(TypeError, match="must be float32 on CUDA"):
         ct.ops.conv2d(backend.array(np.ones((1, 5, 5, 3))), backend.array(np.ones((3, 3, 3, 2))))
-    with pytest.raises(ValueError, match="dy must have shape"):
-        ct.ops.conv2d_backward(x, x, w, x)
     ct.ops.conv2d(x, w)
     monkeypatch.setattr(device, "_FAR", 5)
     with pytest.raises(ValueError, match=r"must stay below 2\*\*30 on CUDA"):

@@ -8,8 +8,6 @@ import pytest
 import catalase as ct
 from tests.cuda.agreement import same_as_cpu
 
-pytestmark = pytest.mark.everywhere
-
 _A = np.array
 _MASK = np.arange(20).reshape(4, 5) % 3 == 0
 # Of x (4, 5, 3, 2). Host arrays, lists, masks and whole numbers beside slices, new axes and ellipses.

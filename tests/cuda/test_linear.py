@@ -11,8 +11,6 @@ from catalase.ops.linear_input import InputGradient
 from tests.cuda.agreement import same_as_cpu
 from tests.reference import matmul as reference
 
-pytestmark = pytest.mark.everywhere
-
 SHAPES = [(1, 8, 1), (3, 40, 129), (2, 1032, 5), (5, 5000, 3), (1030, 16, 2)]
 
 
