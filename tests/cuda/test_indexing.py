@@ -62,6 +62,7 @@ def test_more_axes_than_arithmetic_takes(backend, rng):
     _same(backend, rng, x, index, index)
 
 
+@pytest.mark.on_a_device
 @pytest.mark.parametrize("schedule", [0, 1, 5, 6])
 def test_the_order_of_threads_changes_nothing(backend, rng, schedule):
     if backend.name == "host":
