@@ -36,7 +36,7 @@ def test_shapes_and_errors(backend):
     assert ct.ops.dropout(backend.array(np.empty((0, 2), np.float32)), 0.5, seed=1).shape == (0, 2)
     with pytest.raises(ValueError, match="rate must be from 0 to below 1"):
         ct.ops.dropout(x, 1.0, seed=1)
-    with pytest.raises(ValueError, match="kept must be a (contiguous )?uint8 array"):
+    with pytest.raises(ValueError, match=r"kept must be a (contiguous )?uint8 array"):
         ct.ops.dropout(x, 0.5, seed=1, kept=backend.poisoned((6, 3), np.uint8))
 
 

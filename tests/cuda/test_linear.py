@@ -117,7 +117,7 @@ def test_no_rows_and_no_features(backend, rng, dtype):
 
 
 def test_errors(backend, rng):
-    w, b = map(backend.array, layer(rng, 16, 3))
+    w = backend.array(layer(rng, 16, 3)[0])
     x = backend.array(np.ones((2, 16), np.float32))
     with pytest.raises(TypeError, match="taken as packed bits"):
         ct.ops.linear(backend.array(np.ones((2, 3), np.uint8)), w)

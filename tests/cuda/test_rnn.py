@@ -224,7 +224,9 @@ def test_nan_stays_in_its_sequence_and_beyond_a_length_nothing_is_read(backend, 
 
 def test_extreme_values_saturate(backend):
     x = np.array([[[1e30], [-1e30], [3e38], [200], [-200], [1e-30], [-0.0]]], np.float32)
-    given_ = dict(zip(("x", "w_x", "w_h", "b"), (x, *np.ones((2, 1, 4), np.float32), np.zeros(4, np.float32)), strict=True))
+    given_ = dict(
+        zip(("x", "w_x", "w_h", "b"), (x, *np.ones((2, 1, 4), np.float32), np.zeros(4, np.float32)), strict=True)
+    )
     outputs = ops.lstm(*on_device(backend, given_).values())
     with np.errstate(over="ignore"):
         exact = expected("lstm", given_)

@@ -56,7 +56,7 @@ def test_empty_and_errors(backend):
     assert np.all(backend.get(ct.ops.tanimoto(a, a)) == 0)
     with pytest.raises(ValueError, match="make both with the same fingerprint size"):
         ct.ops.tanimoto(a, backend.array(np.zeros((2, 9), np.uint8)))
-    with pytest.raises(TypeError, match="uint8 (matrix|array) of packed bits"):
+    with pytest.raises(TypeError, match=r"uint8 (matrix|array) of packed bits"):
         ct.ops.tanimoto(a, backend.array(np.zeros((2, 8), np.float32)))
     with pytest.raises(ValueError, match="k must be 1 or more"):
         ct.ops.tanimoto_topk(a, a, 0)
