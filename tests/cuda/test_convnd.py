@@ -31,8 +31,9 @@ def test_agrees_with_the_cpu_and_float64(backend, rng, shape, kernel, options):
     dy = rng.standard_normal(y.shape).astype(np.float32)
     cpu = ct.ops.convnd_backward(dy, x, w, y, **options)
     found = ct.ops.convnd_backward(backend.array(dy), on_x, on_w, backend.array(y), **options)
-    for gradient, own in zip(cpu, found, strict=True):
-        assert same_as_cpu(backend.get(own), gradient)
+    double = ct.ops.convnd_backward(*(a.astype(np.float64) for a in (dy, x, w, y)), **options)
+    for gradient, own, exact in zip(cpu, found, double, strict=True):
+        assert same_as_cpu(backend.get(own), gradient) and np.allclose(gradient, exact, rtol=1e-4, atol=1e-4)
     none, dw, _ = ct.ops.convnd_backward(backend.array(dy), on_x, on_w, backend.array(y), need_dx=False, **options)
     assert none is None and same_as_cpu(backend.get(dw), cpu[1])
     assert np.array_equal(backend.get(on_x), x) and np.array_equal(backend.get(on_w), w)

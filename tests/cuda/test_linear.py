@@ -89,7 +89,7 @@ def test_as_sparse_counts(backend, rng):
 @pytest.mark.parametrize("activation", [None, "relu", "tanh"])
 @pytest.mark.parametrize("kind", ["dense", "bits"])
 def test_gradients(backend, rng, activation, kind):
-    bits, _ = batch(rng, 12, 48)
+    bits, ones = batch(rng, 12, 48)
     w, b = layer(rng, 48, 7)
     x = bits if kind == "bits" else rng.standard_normal((12, 48)).astype(np.float32)
     y = ct.ops.linear(x, w, b, activation=activation)
@@ -102,6 +102,14 @@ def test_gradients(backend, rng, activation, kind):
     expected = ct.ops.linear_backward(dy, x, w, y, activation=activation)
     for a, e in zip(found, expected, strict=True):
         assert (a is None and e is None) or same_as_cpu(backend.get(a), e)
+    slope = {None: 1, "relu": y > 0, "tanh": 1 - y.astype(np.float64) ** 2}[activation]
+    dense = ones if kind == "bits" else x
+    pairs = ((dy, w.T), (dense.T, dy), (np.ones((1, 12)), dy))
+    exact = ((dy * slope) @ w.T, dense.T @ (dy * slope), (dy * slope).sum(0))
+    for a, right, (left, other) in zip(found, exact, pairs, strict=True):
+        bound = 60 * np.finfo(np.float32).eps * (np.abs(left) @ np.abs(other)).reshape(right.shape)
+        assert a is None or np.all(np.abs(backend.get(a) - right) <= bound)
+    assert (found[0] is None) == (kind == "bits")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8], ids=["floats", "bits"])

@@ -140,6 +140,8 @@ def test_gradients(backend, rng):
     da, db = ct.ops.matmul_backward(*map(backend.array, (dy, a, b)))
     expected = ct.ops.matmul_backward(dy, a, b)
     assert same_as_cpu(backend.get(da), expected[0]) and same_as_cpu(backend.get(db), expected[1])
+    assert_close(backend.get(da), dy, b.T, backend.name)
+    assert_close(backend.get(db), a.T, dy, backend.name)
 
 
 def test_nan_and_infinity_stay_in_their_row(backend, rng):

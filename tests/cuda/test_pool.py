@@ -1,4 +1,4 @@
-"""Pooling on a device: equal to the oracle where numbers are whole, and the CPU's bits where they are not."""
+"""Pooling: equal to the oracle or as near as one rounding, and on a device the CPU's bits."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from tests.cuda.agreement import same_as_cpu
 from tests.ops.test_pool import configurations, functions
 from tests.reference import pool as reference
 
+EPS = float(np.finfo(np.float32).eps)
+
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(config=configurations(), seed=st.integers(0, 2**32 - 1))
@@ -24,12 +26,16 @@ def test_every_geometry(backend, config, seed):
         for x in (rng.integers(-3, 4, shape).astype(np.float32), rng.standard_normal(shape).astype(np.float32)):
             y = backend.get(forward(backend.array(x), size, **options))
             assert same_as_cpu(y, forward(x, size, **options)), config
-            if kind == "max":
-                assert np.array_equal(y, reference.pool(kind, x, size, stride, padding)), config
+            exact = reference.pool(kind, x, size, stride, padding)
+            assert y.shape == exact.shape and np.allclose(y, exact, rtol=EPS, atol=0 if kind == "max" else 64 * EPS), (
+                config
+            )
             dy = rng.standard_normal(y.shape).astype(np.float32)
             on = backend.array(x) if kind == "max" else shape
             dx = backend.get(backward(backend.array(dy), on, size, **options))
             assert same_as_cpu(dx, backward(dy, x if kind == "max" else shape, size, **options)), config
+        exact = reference.pool_backward(kind, dy, x, size, stride, padding)
+        assert dx.shape == exact.shape and np.allclose(dx, exact, rtol=0, atol=64 * EPS * 8), config
 
 
 def test_global_pooling_and_nan(backend, rng):
@@ -40,7 +46,13 @@ def test_global_pooling_and_nan(backend, rng):
         forward, backward = getattr(ct.ops, name), getattr(ct.ops, name + "_backward")
         assert same_as_cpu(backend.get(forward(backend.array(x))), forward(x))
         on = backend.array(x) if given_ is x else given_
-        assert same_as_cpu(backend.get(backward(backend.array(dy), on)), backward(dy, given_))
+        dx = backend.get(backward(backend.array(dy), on))
+        assert same_as_cpu(dx, backward(dy, given_))
+        whole, reduce = x.reshape(2, 20, 3).astype(np.float64), np.max if "max" in name else np.mean
+        assert np.allclose(backend.get(forward(backend.array(x))), reduce(whole, axis=1), atol=1e-6, equal_nan=True)
+        assert np.allclose(dx.sum((1, 2)), dy, atol=1e-5) and np.count_nonzero(dx) == dy.size * (
+            1 if "max" in name else 20
+        )
 
 
 @pytest.mark.parametrize("shape, factor", [((2, 3, 5), 2), ((1, 4, 3, 2), (3, 1)), ((1, 2, 3, 2, 1), 2)], ids=str)
@@ -48,6 +60,8 @@ def test_upsampling(backend, rng, shape, factor):
     x = rng.standard_normal(shape).astype(np.float32)
     y = ct.ops.upsample(x, factor)
     assert np.array_equal(backend.get(ct.ops.upsample(backend.array(x), factor)), y)
+    factors = factor if isinstance(factor, tuple) else (factor,) * (len(shape) - 2)
+    assert np.array_equal(y, reference.upsample(x, factors, "nearest"))
     dy = rng.standard_normal(y.shape).astype(np.float32)
     assert same_as_cpu(
         backend.get(ct.ops.upsample_backward(backend.array(dy), factor)), ct.ops.upsample_backward(dy, factor)
