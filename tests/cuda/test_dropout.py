@@ -1,4 +1,4 @@
-"""Dropout on a device: the masks of the CPU and of the plain reference, to the bit."""
+"""Dropout: the masks of the CPU and of the plain reference, to the bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Maps on a device: the CPU's bits, and close to float64."""
+"""Maps: the CPU's bits, and close to float64."""
 
 from __future__ import annotations
 

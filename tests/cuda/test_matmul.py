@@ -1,4 +1,4 @@
-"""Products on a device: against float64 within the bound of one chain, and with the CPU's bits."""
+"""Products: against float64 within the bound of one chain, and with the CPU's bits."""
 
 from __future__ import annotations
 

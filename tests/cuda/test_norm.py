@@ -1,4 +1,4 @@
-"""Batch normalization on a device: the CPU's bits over awkward shapes, and close to float64."""
+"""Batch normalization: the CPU's bits over awkward shapes, and close to float64."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optimizer steps on a device: the CPU's bits over many steps, close to float64, and zeros that stay."""
+"""Optimizer steps: the CPU's bits over many steps, close to float64, and zeros that stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tanimoto similarities on a device: equal to the CPU's and to the reference, to the bit."""
+"""Tanimoto similarities: equal to the CPU's and to the reference, to the bit."""
 
 from __future__ import annotations
 

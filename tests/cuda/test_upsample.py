@@ -1,4 +1,4 @@
-"""Linear upsampling on a device: the CPU's bits, forward and backward, and float64's values within the bound."""
+"""Linear upsampling: the CPU's bits, forward and backward, and float64's values within the bound."""
 
 from __future__ import annotations
 
