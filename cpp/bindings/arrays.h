@@ -38,6 +38,7 @@ MatrixView<T> matrix_view(const py::array& a) {
   } else {
     data = static_cast<T*>(const_cast<py::array&>(a).mutable_data());  // raises for read-only arrays
   }
+  if (a.size() == 0) return {data, a.shape(0), a.shape(1), a.shape(1), 1};  // some NumPys give nothing strides of 0
   return {data, a.shape(0), a.shape(1), a.strides(0) / item, a.strides(1) / item};
 }
 

@@ -17,7 +17,8 @@ py::object look(const py::array& x) {
 
 template <class T>
 std::unique_ptr<SparseBatch> from_bits(const py::array& bits) {
-  require(bits.ndim() == 2 && has_dtype<std::uint8_t>(bits) && (bits.strides(1) == 1 || bits.shape(1) <= 1),
+  require(bits.ndim() == 2 && has_dtype<std::uint8_t>(bits) &&
+              (bits.strides(1) == 1 || bits.shape(1) <= 1 || bits.size() == 0),
           "bits must be uint8 rows");
   const auto* data = static_cast<const std::uint8_t*>(bits.data());
   const Index rows = bits.shape(0), bytes = bits.shape(1), stride = bits.strides(0);

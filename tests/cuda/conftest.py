@@ -1,6 +1,5 @@
-"""One fixture for every test of an array function: the pretended device ("host"), a real one ("cuda") where there is, and,
-in files marked ``everywhere``, the CPU ("cpu"), for all but the tests marked ``on_a_device``. It asserts that what was asked
-for ran."""
+"""One fixture for every test of an array function: the CPU ("cpu"), the pretended device ("host"), and a real one ("cuda")
+where there is. What is marked ``on_a_device`` is not run on the CPU. It asserts that what was asked for ran."""
 
 from __future__ import annotations
 
@@ -64,14 +63,12 @@ def host_runtime(host_program: Callable[[list[Path]], Path]) -> Iterator[HostRun
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "everywhere: runs on the CPU too, where a test takes the fixture backend")
-    config.addinivalue_line("markers", "on_a_device: is about what only a device does")
+    config.addinivalue_line("markers", "on_a_device: is about what only a device does, so the CPU is left out")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "backend" in metafunc.fixturenames:
-        marks = {mark.name for mark in metafunc.definition.iter_markers()}
-        cpu = ["cpu"] if "everywhere" in marks and "on_a_device" not in marks else []
+        cpu = [] if metafunc.definition.get_closest_marker("on_a_device") else ["cpu"]
         metafunc.parametrize("backend", [*cpu, "host", pytest.param("cuda", marks=pytest.mark.cuda)], indirect=True)
 
 

@@ -1,4 +1,4 @@
-"""Augmentation on a device: the CPU's pixels and labels to the bit."""
+"""Augmentation: close to float64's pixels, and on a device the CPU's pixels and labels to the bit."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 import catalase as ct
 from tests.cuda.agreement import same_as_cpu
 from tests.ops.test_augment import GEOMETRY, VALUES
-
-pytestmark = pytest.mark.everywhere
+from tests.reference import augment as reference
 
 _EVERYTHING = {
     "flip_horizontal": 0.5, "flip_vertical": 0.5, "rotate90": True, "rotation": 180.0, "shift": (2.0, 3.0), "brightness": 0.3,
@@ -28,6 +27,7 @@ def _same(backend, x, masks=None, **options):
     assert same_as_cpu(backend.get(found[0]), expected[0])
     for a, b in zip(found[1:], expected[1:], strict=True):
         assert a.dtype == b.dtype and np.array_equal(backend.get(a), b)
+    return backend.get(found[0])
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -35,7 +35,7 @@ def _same(backend, x, masks=None, **options):
     GEOMETRY, VALUES, st.tuples(st.integers(0, 5), st.integers(1, 9), st.integers(1, 9), st.integers(0, 5)), st.booleans(),
     st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1), st.data(),
 )  # fmt: skip
-def test_agrees_with_the_cpu(backend, geometry, values, size, as_bytes, seed, step, data):
+def test_agrees_with_float64_and_with_the_cpu(backend, geometry, values, size, as_bytes, seed, step, data):
     rng = np.random.default_rng(seed % 1000)
     if data.draw(st.booleans()):
         geometry["crop"] = (data.draw(st.integers(1, size[1])), data.draw(st.integers(1, size[2])))
@@ -43,7 +43,12 @@ def test_agrees_with_the_cpu(backend, geometry, values, size, as_bytes, seed, st
     numbers = rng.integers(0, 2**32, size[0])
     dtype = data.draw(st.sampled_from([np.uint8, np.bool_, np.int16, np.float32, np.int64]))
     masks = rng.integers(0, 200, (*size[:3], 2)).astype(dtype)
-    _same(backend, x, masks, seed=seed, step=step, numbers=numbers, fill=0.25, **geometry, **values)
+    y = _same(backend, x, masks, seed=seed, step=step, numbers=numbers, fill=0.25, **geometry, **values)
+    if x.size:  # the first image; as many roundings as in tests/ops
+        key = seed, int(numbers[0]), step
+        u, source = reference.numbers(*key), x[0] / 255 if as_bytes else x[0].astype(np.float64)
+        exact = reference.values(reference.geometry(source, u, fill=0.25, **geometry), u, *key, **values)
+        assert y[0].shape == exact.shape and np.abs(y[0] - exact).max() < 4e-6
     backend.get(ct.ops.relu(backend.array(np.ones(1, np.float32))))  # what is empty launches nothing
 
 
@@ -80,7 +85,6 @@ def test_layouts_single_channels_and_nan(backend, rng):
     assert np.array_equal(backend.get(on), x, equal_nan=True)
 
 
-@pytest.mark.on_a_device
 def test_errors(backend):
     x = backend.array(np.ones((2, 4, 4, 3), np.float32))
     for given_, error, message in (
@@ -89,10 +93,16 @@ def test_errors(backend):
     ):
         with pytest.raises(error, match=message):
             ct.ops.augment_images(given_, seed=0)
+    with pytest.raises(ValueError, match=r"masks must have the \(N, H, W\)"):
+        ct.ops.augment_images(x, seed=0, masks=x[:, :3])
+    assert np.all(backend.get(ct.ops.augment_images(x, seed=0)) == 1)
+
+
+@pytest.mark.on_a_device
+def test_mixtures_are_refused(backend):
+    x = backend.array(np.ones((2, 4, 4, 3), np.float32))
     with pytest.raises(TypeError, match=r"augment_images: all arrays must be on one device, got x .* masks numpy"):
         ct.ops.augment_images(x, seed=0, masks=np.ones((2, 4, 4), np.uint8))
     with pytest.raises(TypeError, match="all arrays must be on one device"):
         ct.ops.augment_images(np.ones((2, 4, 4), np.float32), seed=0, masks=x)
-    with pytest.raises(ValueError, match=r"masks must have the \(N, H, W\)"):
-        ct.ops.augment_images(x, seed=0, masks=x[:, :3])
     ct.ops.augment_images(x, seed=0)

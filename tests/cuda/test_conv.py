@@ -1,4 +1,4 @@
-"""Convolutions on a device: close to float64 over awkward geometry, and the CPU's bits where both sum in one order."""
+"""Convolutions: close to float64 over awkward geometry; on a device the CPU's bits where both sum in one order."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 import catalase as ct
 from catalase._cuda import conv as device
 from tests.cuda.agreement import same_as_cpu
-from tests.ops.test_conv import BACKWARD, CASES, FORWARD
-
-pytestmark = pytest.mark.everywhere
+from tests.ops.test_conv import BACKWARD, CASES, FORWARD, numbers
+from tests.reference import conv as reference
+from tests.reference.matmul import ACTIVATIONS
 
 TRANSPOSED = {1: ct.ops.conv_transpose1d, 2: ct.ops.conv_transpose2d, 3: ct.ops.conv_transpose3d}
 TRANSPOSED_BACKWARD = {
@@ -27,6 +27,26 @@ def case(rng, shape, kernel, channels, options):
     x = rng.standard_normal(shape).astype(np.float32)
     w = rng.standard_normal((*kernel, shape[-1] // groups, channels)).astype(np.float32)
     return x, w, rng.standard_normal(channels).astype(np.float32), len(kernel)
+
+
+SLOPES = {
+    "identity": np.ones_like, "relu": lambda y: y > 0, "tanh": lambda y: 1 - y * y, "sigmoid": lambda y: y * (1 - y),
+}  # fmt: skip
+
+
+def assert_near_float64(y, gradients, dy, x, w, b, options):
+    """Within the rounding of one chain; slopes of activations are 1 at most."""
+    g, eps, name = numbers(x, w, options), np.finfo(np.float32).eps, options.get("activation", "identity")
+    how = (g.stride, g.before, g.dilation, g.out, options.get("groups", 1), options.get("flip_kernel", False))
+    exact, bound = reference.conv(x, w, *how)
+    bound += 4 * eps * (np.abs(exact + b) + np.abs(b) + 1e-7)
+    assert y.shape == exact.shape and np.all(np.abs(y - ACTIVATIONS[name](exact + b)) <= bound)
+    dz = dy * SLOPES[name](y.astype(np.float64))
+    pixels, terms = int(np.prod(dy.shape[:-1])), int(np.prod(w.shape[:-2])) * w.shape[-1]
+    exact = (*reference.conv_gradients(dz, x, w, *how), dz.sum(tuple(range(dy.ndim - 1))))
+    sizes = *reference.conv_gradients(*map(np.abs, (dy, x, w)), *how), np.abs(dy).sum(tuple(range(dy.ndim - 1)))
+    for found, right, size, chain in zip(gradients, exact, sizes, (terms, pixels, pixels), strict=True):
+        assert found.shape == right.shape and np.all(np.abs(found - right) <= (chain + 6) * eps * size)
 
 
 def close(found, expected, terms):
@@ -50,6 +70,7 @@ def test_forward_and_gradients(backend, rng, shape, kernel, channels, options):
     assert found[1] is dw and same_as_cpu(backend.get(dw), expected[1])
     assert found[2] is db and same_as_cpu(backend.get(db), expected[2])
     dx, terms = backend.get(found[0]), int(np.prod(kernel)) * channels
+    assert_near_float64(backend.get(y), (dx, *map(backend.get, (dw, db))), dy, x, w, b, options)
     if shape[-1] <= 4 and options.get("groups", 1) == 1:  # there the CPU sums tap by tap
         assert close(dx, expected[0], terms)
     else:
@@ -77,6 +98,10 @@ def test_transposed(backend, rng, shape, kernel, channels, options):
     found = TRANSPOSED_BACKWARD[dims](*map(backend.array, (dy, x, w, cpu)), **options)
     expected = TRANSPOSED_BACKWARD[dims](dy, x, w, cpu, **options, exact=True)
     assert all(same_as_cpu(backend.get(a), e) for a, e in zip(found, expected, strict=True))
+    double = [a.astype(np.float64) for a in (dy, x, w, cpu)]
+    assert close(backend.get(y), TRANSPOSED[dims](*double[1:3], b.astype(np.float64), **options), w[..., 0, :].size)
+    for a, exact in zip(found, TRANSPOSED_BACKWARD[dims](*double, **options), strict=True):
+        assert close(backend.get(a), exact, max(dy[..., 0].size, w[..., 0].size))
 
 
 def test_an_image_alone_gives_the_bits_it_has_in_a_batch(backend, rng):
@@ -106,17 +131,22 @@ def test_the_weight_gradient_of_many_pixels_is_summed_in_parts(backend, rng, mon
     assert np.array_equal(backend.get(dw), backend.get(whole))
 
 
-@pytest.mark.on_a_device
-def test_errors(backend, monkeypatch):
+def test_errors(backend):
     x, w = backend.array(np.ones((1, 5, 5, 3), np.float32)), backend.array(np.ones((3, 3, 3, 2), np.float32))
     with pytest.raises(ValueError, match="x has 3 channels but w takes 2"):
         ct.ops.conv2d(x, w[:, :, :2])
+    with pytest.raises(ValueError, match="dy must have shape"):
+        ct.ops.conv2d_backward(x, x, w, x)
+    assert backend.get(ct.ops.conv2d(x, w)).max() == 27
+
+
+@pytest.mark.on_a_device
+def test_mixtures_doubles_and_large_arrays_are_refused(backend, monkeypatch):
+    x, w = backend.array(np.ones((1, 5, 5, 3), np.float32)), backend.array(np.ones((3, 3, 3, 2), np.float32))
     with pytest.raises(TypeError, match="on one device"):
         ct.ops.conv2d(x, np.ones((3, 3, 3, 2), np.float32))
     with pytest.raises(TypeError, match="must be float32 on CUDA"):
         ct.ops.conv2d(backend.array(np.ones((1, 5, 5, 3))), backend.array(np.ones((3, 3, 3, 2))))
-    with pytest.raises(ValueError, match="dy must have shape"):
-        ct.ops.conv2d_backward(x, x, w, x)
     ct.ops.conv2d(x, w)
     monkeypatch.setattr(device, "_FAR", 5)
     with pytest.raises(ValueError, match=r"must stay below 2\*\*30 on CUDA"):

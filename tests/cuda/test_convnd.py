@@ -1,4 +1,4 @@
-"""Convolution in any number of dimensions on a device: the CPU's bits, one product a tap."""
+"""Convolution in any number of dimensions: the CPU's bits, one product a tap."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import pytest
 
 import catalase as ct
 from tests.cuda.agreement import same_as_cpu
-
-pytestmark = pytest.mark.everywhere
 
 # x, w, options
 _CASES = [
@@ -33,8 +31,10 @@ def test_agrees_with_the_cpu_and_float64(backend, rng, shape, kernel, options):
     dy = rng.standard_normal(y.shape).astype(np.float32)
     cpu = ct.ops.convnd_backward(dy, x, w, y, **options)
     found = ct.ops.convnd_backward(backend.array(dy), on_x, on_w, backend.array(y), **options)
-    for gradient, own in zip(cpu, found, strict=True):
+    double = ct.ops.convnd_backward(*(a.astype(np.float64) for a in (dy, x, w, y)), **options)
+    for gradient, own, exact in zip(cpu, found, double, strict=True):
         assert same_as_cpu(backend.get(own), gradient)
+        assert np.allclose(backend.get(own), exact, rtol=1e-4, atol=1e-4)
     none, dw, _ = ct.ops.convnd_backward(backend.array(dy), on_x, on_w, backend.array(y), need_dx=False, **options)
     assert none is None and same_as_cpu(backend.get(dw), cpu[1])
     assert np.array_equal(backend.get(on_x), x) and np.array_equal(backend.get(on_w), w)
@@ -58,17 +58,23 @@ def test_lower_precision_leaves_it_as_it_is(backend, rng):
     assert same_as_cpu(y, expected)
 
 
-@pytest.mark.on_a_device
 def test_errors(backend):
     x, w = (backend.array(np.ones(s, np.float32)) for s in ((1, 2, 2, 2, 2, 3), (1, 1, 1, 1, 3, 2)))
-    with pytest.raises(TypeError, match=r"convnd: all arrays must be on one device, got x .* w numpy"):
-        ct.ops.convnd(x, np.ones((1, 1, 1, 1, 3, 2), np.float32))
-    with pytest.raises(TypeError, match="w is on the GPU"):
-        ct.ops.convnd(np.ones((1, 2, 2, 2, 2, 3), np.float32), w)
     with pytest.raises(ValueError, match="x has 3 channels but w takes 2"):
         ct.ops.convnd(x, w[:, :, :, :, :2])
     y = ct.ops.convnd(x, w)
     with pytest.raises(ValueError, match="dy must have shape"):
         ct.ops.convnd_backward(x, x, w, y)
+    assert np.all(backend.get(y) == 3)
+
+
+@pytest.mark.on_a_device
+def test_mixtures_and_doubles_are_refused(backend):
+    x, w = (backend.array(np.ones(s, np.float32)) for s in ((1, 2, 2, 2, 2, 3), (1, 1, 1, 1, 3, 2)))
+    with pytest.raises(TypeError, match=r"convnd: all arrays must be on one device, got x .* w numpy"):
+        ct.ops.convnd(x, np.ones((1, 1, 1, 1, 3, 2), np.float32))
+    with pytest.raises(TypeError, match="w is on the GPU"):
+        ct.ops.convnd(np.ones((1, 2, 2, 2, 2, 3), np.float32), w)
+    ct.ops.convnd(x, w)
     with pytest.raises(TypeError, match="must be float32 on CUDA"):
         ct.ops.convnd(backend.array(np.ones((1, 2, 3))), backend.array(np.ones((1, 3, 2))))

@@ -108,6 +108,7 @@ def test_arrays_of_other_libraries_on_a_gpu_are_told_the_way(where):
     assert "from_dlpack" not in str(caught.value)
 
 
+@pytest.mark.on_a_device
 def test_beside_arrays_of_the_device_too(backend):
     x = backend.array(F32)
     ct.ops.relu(x)

@@ -1,4 +1,4 @@
-"""Dropout on a device: the masks of the CPU and of the plain reference, to the bit."""
+"""Dropout: the masks of the CPU and of the plain reference, to the bit."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import pytest
 
 import catalase as ct
 from tests.reference.philox import word
-
-pytestmark = pytest.mark.everywhere
 
 KEY = {"seed": 2**63 + 12345, "layer": 3, "step": 2**32 - 1}
 
@@ -27,7 +25,6 @@ def test_the_mask_is_the_cpus(backend, rng, size, rate):
         assert np.array_equal(dx, ct.ops.dropout_backward(dy, rate, **KEY))
 
 
-@pytest.mark.on_a_device
 def test_shapes_and_errors(backend):
     x = backend.array(np.ones((6, 4), np.float32))
     assert np.array_equal(
@@ -39,8 +36,13 @@ def test_shapes_and_errors(backend):
     assert ct.ops.dropout(backend.array(np.empty((0, 2), np.float32)), 0.5, seed=1).shape == (0, 2)
     with pytest.raises(ValueError, match="rate must be from 0 to below 1"):
         ct.ops.dropout(x, 1.0, seed=1)
-    with pytest.raises(ValueError, match="kept must be a contiguous uint8 array"):
+    with pytest.raises(ValueError, match=r"kept must be a (contiguous )?uint8 array"):
         ct.ops.dropout(x, 0.5, seed=1, kept=backend.poisoned((6, 3), np.uint8))
+
+
+@pytest.mark.on_a_device
+def test_doubles_are_refused(backend):
+    ct.ops.dropout(backend.array(np.ones(3, np.float32)), 0.5, seed=1)
     with pytest.raises(TypeError, match="must be float32 on CUDA"):
         ct.ops.dropout(backend.array(np.ones(3)), 0.5, seed=1)
     with pytest.raises(TypeError, match="dropout_backward: dy must be float32"):

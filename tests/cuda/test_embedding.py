@@ -1,4 +1,4 @@
-"""Embedding on a device: rows as they are, gradients with the CPU's bits in one order for any grid."""
+"""Embedding: rows as they are, gradients beside the oracle and, on a device, with the CPU's bits in one order for any grid."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ def test_long_sums_are_cut_as_on_the_cpu(backend, rng, tokens, rows, dim):
     assert np.allclose(dw, gradient(dy, ids, rows), rtol=0, atol=1e-3)
 
 
+@pytest.mark.on_a_device
 @pytest.mark.parametrize("schedule", [0, 1, 5, 6])
 def test_the_order_of_threads_changes_nothing(backend, rng, schedule):
     if backend.name == "host":
@@ -65,12 +66,18 @@ def test_layouts(backend, rng):
     assert np.isnan(backend.get(wide)[:, 5:]).all()
 
 
-def test_ids_without_a_row_and_ids_from_the_host(backend):
+@pytest.mark.on_a_device
+def test_ids_on_the_device_without_a_row(backend):
     w, dy = backend.array(np.ones((3, 2), np.float32)), backend.array(np.ones((4, 2), np.float32))
     ids = np.array([0, -1, 3, 2])
     assert np.isnan(backend.get(ct.ops.embedding(backend.array(ids), w))).all(1).tolist() == [False, True, True, False]
     dw = ct.ops.embedding_backward(dy, backend.array(ids), 3)
     assert np.array_equal(backend.get(dw), [[1, 1], [0, 0], [1, 1]])
+
+
+def test_ids_from_the_host(backend):
+    w, dy = backend.array(np.ones((3, 2), np.float32)), backend.array(np.ones((4, 2), np.float32))
+    ids = np.array([0, -1, 3, 2])
     assert np.array_equal(backend.get(ct.ops.embedding([[0, 2]], w)), np.ones((1, 2, 2)))
     for run in (lambda: ct.ops.embedding(ids, w), lambda: ct.ops.embedding_backward(dy, ids, 3)):
         with pytest.raises(ValueError, match=r"ids\[1\] is -1"):
@@ -81,12 +88,6 @@ def test_ids_without_a_row_and_ids_from_the_host(backend):
 
 def test_errors(backend):
     w, ids = backend.array(np.ones((3, 2), np.float32)), backend.array(np.zeros(4, np.int64))
-    with pytest.raises(TypeError, match="ids must be int64 on CUDA, got int32"):
-        ct.ops.embedding(backend.array(np.zeros(4, np.int32)), w)
-    with pytest.raises(TypeError, match="ids are on the GPU"):
-        ct.ops.embedding(ids, np.ones((3, 2), np.float32))
-    with pytest.raises(TypeError, match="w must be float32 on CUDA"):
-        ct.ops.embedding(ids, backend.array(np.ones((3, 2))))
     with pytest.raises(ValueError, match=r"w must be \(V, D\)"):
         ct.ops.embedding(ids, w[0])
     with pytest.raises(ValueError, match=r"dy must have shape \(\*ids.shape, D\) for ids \(4,\), got \(3, 2\)"):
@@ -97,6 +98,18 @@ def test_errors(backend):
         ct.ops.embedding_backward(w, ids[:3], 3, out=w[:2])
     with pytest.raises(ValueError, match="out shares memory with dy"):
         ct.ops.embedding_backward(w, ids[:3], 3, out=w)
+    assert np.all(backend.get(ct.ops.embedding(ids, w)) == 1)
+
+
+@pytest.mark.on_a_device
+def test_mixtures_and_other_dtypes_are_refused(backend):
+    w, ids = backend.array(np.ones((3, 2), np.float32)), backend.array(np.zeros(4, np.int64))
+    with pytest.raises(TypeError, match="ids must be int64 on CUDA, got int32"):
+        ct.ops.embedding(backend.array(np.zeros(4, np.int32)), w)
+    with pytest.raises(TypeError, match="ids are on the GPU"):
+        ct.ops.embedding(ids, np.ones((3, 2), np.float32))
+    with pytest.raises(TypeError, match="w must be float32 on CUDA"):
+        ct.ops.embedding(ids, backend.array(np.ones((3, 2))))
     with pytest.raises(TypeError, match="on one device"):
         ct.ops.embedding_backward(w, ids[:3], 3, out=np.ones((3, 2), np.float32))
     ct.ops.embedding(ids, w)

@@ -10,6 +10,7 @@ from catalase._cuda import _graph
 from tests.cuda.test_training import OPTIMIZERS, dense, table, weights_agree
 
 F32 = np.float32
+pytestmark = pytest.mark.on_a_device
 
 
 def train(backend, dataset, loss, make, net, graph, **options):

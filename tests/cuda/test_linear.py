@@ -1,4 +1,4 @@
-"""Dense layers on a device, by product and by gathering rows: the CPU's bits, and close to float64."""
+"""Dense layers, by product and by gathering rows: close to float64, and on a device the CPU's bits."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from catalase._cuda.linear import GatheredBatch
 from catalase.ops.linear_input import InputGradient
 from tests.cuda.agreement import same_as_cpu
 from tests.reference import matmul as reference
-
-pytestmark = pytest.mark.everywhere
 
 SHAPES = [(1, 8, 1), (3, 40, 129), (2, 1032, 5), (5, 5000, 3), (1030, 16, 2)]
 
@@ -47,7 +45,6 @@ def test_dense(backend, rng, activation, bias):
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("kind", ["bits", "floats"])
-@pytest.mark.on_a_device
 def test_gathered(backend, rng, shape, kind):
     rows, features, outputs = shape
     bits, dense = batch(rng, rows, features)
@@ -55,14 +52,15 @@ def test_gathered(backend, rng, shape, kind):
         dense *= rng.standard_normal(dense.shape).astype(np.float32)
     w, b = layer(rng, features, outputs)
     x = backend.array(bits if kind == "bits" else dense)
-    x = x if kind == "bits" else GatheredBatch(x)
+    if kind == "floats":  # gathered whatever their number; the CPU may decide for a product
+        x = GatheredBatch(x) if backend.name != "cpu" else ct.ops.as_sparse(x) or x
     activation = "tanh" if features < 100 else None  # tanh of long sums is 1, whatever their last bits
     y = backend.get(ct.ops.linear(x, backend.array(w), backend.array(b), activation=activation))
     assert_close(y, dense, w, b, activation)
     assert same_as_cpu(y, ct.ops.linear(dense, w, b, activation=activation))
     dz = rng.standard_normal((rows, outputs)).astype(np.float32)
     out = backend.poisoned((features, outputs))
-    gathered = ct.ops.as_sparse(x)
+    gathered = x if isinstance(x, np.ndarray) and kind == "floats" else ct.ops.as_sparse(x)
     assert ct.ops.LinearGradient(gathered, backend.array(dz)).array(out) is out
     assert same_as_cpu(backend.get(out), ct.ops.LinearGradient(dense, dz).array())
 
@@ -75,7 +73,6 @@ def test_a_row_alone_gives_the_bits_it_has_in_a_batch(backend, rng):
     assert same_as_cpu(backend.get(ct.ops.linear(backend.array(dense), w, b)), whole)
 
 
-@pytest.mark.on_a_device
 def test_as_sparse_counts(backend, rng):
     _, dense = batch(rng, 10, 1000)
     found = ct.ops.as_sparse(backend.array(dense))
@@ -85,12 +82,14 @@ def test_as_sparse_counts(backend, rng):
     assert ct.ops.as_sparse(backend.array(np.zeros((2, 10), np.float32))) is None
     wide = backend.array(np.concatenate([dense, np.ones((10, 7), np.float32)], 1))[:, :1000]
     assert ct.ops.as_sparse(wide).entries == found.entries
+    w = rng.standard_normal((1000, 3)).astype(np.float32)
+    assert_close(backend.get(ct.ops.linear(found, backend.array(w))), dense, w, None, None)
 
 
 @pytest.mark.parametrize("activation", [None, "relu", "tanh"])
 @pytest.mark.parametrize("kind", ["dense", "bits"])
 def test_gradients(backend, rng, activation, kind):
-    bits, _ = batch(rng, 12, 48)
+    bits, ones = batch(rng, 12, 48)
     w, b = layer(rng, 48, 7)
     x = bits if kind == "bits" else rng.standard_normal((12, 48)).astype(np.float32)
     y = ct.ops.linear(x, w, b, activation=activation)
@@ -103,35 +102,55 @@ def test_gradients(backend, rng, activation, kind):
     expected = ct.ops.linear_backward(dy, x, w, y, activation=activation)
     for a, e in zip(found, expected, strict=True):
         assert (a is None and e is None) or same_as_cpu(backend.get(a), e)
+    slope = {None: 1, "relu": y > 0, "tanh": 1 - y.astype(np.float64) ** 2}[activation]
+    dense = ones if kind == "bits" else x
+    pairs = ((dy, w.T), (dense.T, dy), (np.ones((1, 12)), dy))
+    exact = ((dy * slope) @ w.T, dense.T @ (dy * slope), (dy * slope).sum(0))
+    for a, right, (left, other) in zip(found, exact, pairs, strict=True):
+        bound = 60 * np.finfo(np.float32).eps * (np.abs(left) @ np.abs(other)).reshape(right.shape)
+        assert a is None or np.all(np.abs(backend.get(a) - right) <= bound)
+    assert (found[0] is None) == (kind == "bits")
 
 
-@pytest.mark.on_a_device
-def test_empty_and_errors(backend, rng):
-    w, b = map(backend.array, layer(rng, 16, 3))
-    assert ct.ops.linear(backend.array(np.empty((0, 16), np.float32)), w, b).shape == (0, 3)
-    assert ct.ops.linear(backend.array(np.empty((0, 2), np.uint8)), w, b).shape == (0, 3)
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8], ids=["floats", "bits"])
+def test_no_rows_and_no_features(backend, rng, dtype):
+    w, b = layer(rng, 16, 3)
+    on, features = [backend.array(a) for a in (w, b)], 16 if dtype == np.float32 else 2
+    x, dz = backend.array(np.empty((0, features), dtype)), backend.array(np.empty((0, 3), np.float32))
+    assert backend.get(ct.ops.linear(x, *on)).shape == (0, 3)
+    none, dw, db = ct.ops.linear_backward(dz, x, on[0], dz, need_dx=False)
+    assert none is None and backend.get(dw).shape == (16, 3) and not backend.get(dw).any() and not backend.get(db).any()
+    x, on[0] = backend.array(np.empty((2, 0), dtype)), backend.array(w[:0])
+    assert np.array_equal(backend.get(ct.ops.linear(x, *on)), [b, b])
+
+
+def test_errors(backend, rng):
+    w = backend.array(layer(rng, 16, 3)[0])
     x = backend.array(np.ones((2, 16), np.float32))
     with pytest.raises(TypeError, match="taken as packed bits"):
         ct.ops.linear(backend.array(np.ones((2, 3), np.uint8)), w)
     with pytest.raises(ValueError, match="x has 16 columns but w has 3 rows"):
         ct.ops.linear(x, w.T)
+    with pytest.raises(ValueError, match=r"b must have shape \(3,\)"):
+        ct.ops.linear(x, w, x)
+    x, dz = (backend.array(rng.standard_normal((n, 3)).astype(np.float32)) for n in (5, 4))
+    with pytest.raises(ValueError, match="equally many rows"):
+        ct.ops.LinearGradient(x, dz).array()
+    gram, values = backend.get(ct.ops.LinearGradient(dz, dz).array()), backend.get(dz).astype(np.float64)
+    assert np.allclose(gram, values.T @ values, atol=1e-5)
+
+
+@pytest.mark.on_a_device
+def test_mixtures_and_doubles_are_refused(backend, rng):
+    w, b = map(backend.array, layer(rng, 16, 3))
+    x = backend.array(np.ones((2, 16), np.float32))
     with pytest.raises(TypeError, match="on one device"):
         ct.ops.linear(np.ones((2, 16), np.float32), w)
     with pytest.raises(TypeError, match="x is on the GPU"):
         ct.ops.linear(x, np.ones((16, 3), np.float32))
-    with pytest.raises(ValueError, match=r"b must have shape \(3,\)"):
-        ct.ops.linear(x, w, x)
-    ct.ops.linear(x, w, b)
-
-
-@pytest.mark.on_a_device
-def test_a_gradient_to_come_is_checked_when_it_comes(backend, rng):
-    x, dz = (backend.array(rng.standard_normal((n, 3)).astype(np.float32)) for n in (5, 4))
-    with pytest.raises(ValueError, match="equally many rows"):
-        ct.ops.LinearGradient(x, dz).array()
     with pytest.raises(TypeError, match="x must be float32"):
-        ct.ops.LinearGradient(backend.array(rng.standard_normal((4, 3))), dz).array()
-    assert ct.ops.LinearGradient(dz, dz).array().shape == (3, 3)
+        ct.ops.LinearGradient(backend.array(np.ones((2, 3))), x).array()
+    ct.ops.linear(x, w, b)
 
 
 def test_one_row_of_bits_repeated_without_memory(backend, rng):

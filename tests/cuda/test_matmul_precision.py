@@ -15,6 +15,7 @@ import catalase as ct
 from catalase._cuda import matmul as device
 from tests.reference import matmul as reference
 
+pytestmark = pytest.mark.on_a_device
 ROUNDOFF = {"tf32": 2.0**-11, "bf16": 2.0**-8}
 PRECISIONS = list(ROUNDOFF)
 EPS = float(np.finfo(np.float32).eps)

@@ -1,4 +1,4 @@
-"""One-hot DNA on a device: the CPU's rows, and its words for what is no DNA."""
+"""One-hot DNA: the oracle's rows; on a device the CPU's words for what is no DNA."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 import catalase as ct
+from tests.reference.dna import one_hot
 
 _LETTERS = "ACGTUNRYSWKMBDHVacgtunryswkmbdhv"
 
 
 @pytest.mark.parametrize("dtype", ["float32", "uint8", "int8"])
 @pytest.mark.parametrize("count, longest", [(1, 1), (3, 7), (7, 32), (2, 257), (5, 131)])
-def test_agrees_with_the_cpu(backend, rng, count, longest, dtype):
+def test_agrees_with_the_oracle_and_with_the_cpu(backend, rng, count, longest, dtype):
     texts = ["".join(rng.choice(list(_LETTERS), rng.integers(0, longest + 1))) for _ in range(count)]
     texts[0] = (_LETTERS * longest)[:longest]
     for options in (
@@ -20,9 +21,12 @@ def test_agrees_with_the_cpu(backend, rng, count, longest, dtype):
         {"length": longest, "reverse_complement": rng.random(count) < 0.5},
     ):  # fmt: skip
         expected = ct.ops.one_hot_dna(texts, dtype=dtype, **options)
+        turned = np.broadcast_to(options.get("reverse_complement", False), count)
+        exact = [one_hot(text, options["length"], flag) for text, flag in zip(texts, turned, strict=True)]
         for given in (texts, [text.encode() if i % 2 else text for i, text in enumerate(texts)]):
             found = backend.get(ct.ops.one_hot_dna(given, dtype=dtype, device=backend.name, **options))
-            assert found.dtype == expected.dtype and np.array_equal(found, expected)
+            assert found.dtype == expected.dtype == dtype and np.array_equal(found, expected)
+            assert np.array_equal(found, exact)
 
 
 def test_every_letter_and_single_texts(backend):
@@ -47,8 +51,8 @@ def test_what_is_no_dna_is_named_as_on_the_cpu(backend, texts):
         with pytest.raises(ValueError) as error:
             ct.ops.one_hot_dna(texts, length=9, device=device)
         errors.append(str(error.value))
-    assert errors[0] == errors[1]
-    ct.ops.one_hot_dna("A", device=backend.name)
+    assert errors[0] == errors[1] and "one_hot_dna: " in errors[0]
+    assert backend.get(ct.ops.one_hot_dna("A", device=backend.name))[0].tolist() == [1, 0, 0, 0]
 
 
 def test_errors(backend):
@@ -58,4 +62,4 @@ def test_errors(backend):
         ct.ops.one_hot_dna("ACG", dtype="int64", device=backend.name)
     with pytest.raises(ValueError, match="give length="):
         ct.ops.one_hot_dna(["A", "AC"], device=backend.name)
-    ct.ops.one_hot_dna("A", device=backend.name)
+    assert backend.get(ct.ops.one_hot_dna("A", device=backend.name)).shape == (1, 4)

@@ -1,4 +1,4 @@
-"""Recurrent cells on a device: the CPU's bits over awkward shapes and lengths, and close to float64."""
+"""Recurrent cells: close to float64 over awkward shapes and lengths; on a device with the CPU's bits."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import catalase as ct
 from catalase import ops
 from catalase._cuda import _rnn_weights, rnn
 from tests.cuda.agreement import same_as_cpu
 from tests.ops.test_rnn import GATES, KINDS, backward, expected, family, forward, make, options_of
 from tests.reference.gradients import directional
+from tests.reference.rnn import sigmoid
 
 # Widths either side of a warp, of what 64 and 128 held weights hold, and of 256, 512 and 1,024 threads.
 WIDE = {"tanh": [256, 257, 512, 513], "relu": [1025], "gru": [85, 86, 170, 171], "lstm": [64, 65, 128, 129, 260]}
@@ -63,6 +63,7 @@ def test_either_side_of_what_is_held(backend, rng, kind, hidden):
         assert_like_cpu(backend, kind, arrays, rng, lengths=[2] * (n - 1) + [1])
 
 
+@pytest.mark.on_a_device
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("floats", [100, 2000, 9000, 2**15])
 def test_what_shared_memory_does_not_hold(backend, rng, monkeypatch, kind, floats):
@@ -77,6 +78,7 @@ def test_what_shared_memory_does_not_hold(backend, rng, monkeypatch, kind, float
         assert wanted == "0_1" or {f"rnn_forward_{wanted}", f"rnn_backward_{wanted}"} <= backend.runtime.kernels
 
 
+@pytest.mark.on_a_device
 @pytest.mark.parametrize("kind, hidden", [("tanh", 200), ("gru", 100), ("lstm", 100)])
 @pytest.mark.parametrize("floats", [4000, 2**14])
 def test_weights_in_registers_in_shared_memory_and_beyond(backend, rng, monkeypatch, kind, hidden, floats):
@@ -84,6 +86,7 @@ def test_weights_in_registers_in_shared_memory_and_beyond(backend, rng, monkeypa
     assert_like_cpu(backend, kind, make(rng, kind, 5, 2, 2, hidden), rng)
 
 
+@pytest.mark.on_a_device
 @pytest.mark.parametrize("kind, n, steps, hidden", [("relu", 9, 480, 1), ("lstm", 30, 47, 48), ("gru", 29, 48, 48)])
 @pytest.mark.parametrize("ragged", [False, True])
 def test_sums_over_many_steps_are_cut_as_on_the_cpu(backend, rng, monkeypatch, kind, n, steps, hidden, ragged):
@@ -108,6 +111,7 @@ def test_sums_over_many_steps_are_cut_as_on_the_cpu(backend, rng, monkeypatch, k
             assert same_as_cpu(backend.get(a), b), (name, room)
 
 
+@pytest.mark.on_a_device
 @pytest.mark.parametrize("schedule", [0, 1, 5, 7])
 def test_short_chunks_are_summed_latest_first(backend, rng, monkeypatch, schedule):
     """One tile of rows a chunk, so that a block goes from one to the next at once."""
@@ -153,7 +157,7 @@ def test_bits_do_not_depend_on_batch_or_parts(backend, rng, monkeypatch, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_are_those_of_the_oracle(backend, rng, kind):
-    """By finite differences of the float64 oracle, the device's own gradients in float32."""
+    """By finite differences of the float64 oracle, the backend's own gradients in float32."""
     arrays = make(rng, kind, 4, 3, 2, 5)
     options = {"lengths": [3, 0, 2, 1], "reverse": True}
     exact = {name: a.astype(np.float64) for name, a in arrays.items()}
@@ -220,19 +224,26 @@ def test_nan_stays_in_its_sequence_and_beyond_a_length_nothing_is_read(backend, 
 
 def test_extreme_values_saturate(backend):
     x = np.array([[[1e30], [-1e30], [3e38], [200], [-200], [1e-30], [-0.0]]], np.float32)
-    one, b = np.ones((1, 4), np.float32), np.zeros(4, np.float32)
-    for cpu, on in zip(ops.lstm(x, one, one, b), ops.lstm(*map(backend.array, (x, one, one, b))), strict=True):
-        assert same_as_cpu(backend.get(on), cpu) and np.isfinite(cpu).all()
+    given_ = dict(
+        zip(("x", "w_x", "w_h", "b"), (x, *np.ones((2, 1, 4), np.float32), np.zeros(4, np.float32)), strict=True)
+    )
+    outputs = ops.lstm(*on_device(backend, given_).values())
+    with np.errstate(over="ignore"):
+        exact = expected("lstm", given_)
+    for cpu, on, limit in zip(ops.lstm(*given_.values()), outputs, exact, strict=True):
+        assert same_as_cpu(backend.get(on), cpu) and np.allclose(backend.get(on), limit, rtol=0, atol=1e-6)
 
 
-def test_activations_of_the_gates_have_the_cpus_bits(backend):
+def test_activations_of_the_gates(backend):
     """tanh through a plain cell, sigmoid through the update gate of a GRU, over a sweep."""
     x = np.concatenate([np.linspace(-12, 12, 3001), np.geomspace(1e-30, 1, 99)]).astype(np.float32).reshape(-1, 1, 1)
     one, zero, w = np.ones((1, 1), np.float32), np.zeros((1, 1), np.float32), np.array([[0, 1, 0]], np.float32)
     plain = (x, one, zero, zero[0])
     gated = (x, w, np.zeros((1, 3), np.float32), np.zeros((2, 3), np.float32), np.ones((len(x), 1), np.float32))
-    assert same_as_cpu(backend.get(ops.rnn(*map(backend.array, plain))[0]), ops.rnn(*plain)[0])
-    assert same_as_cpu(backend.get(ops.gru(*map(backend.array, gated))[0]), ops.gru(*gated)[0])
+    for run, arrays, function in ((ops.rnn, plain, np.tanh), (ops.gru, gated, sigmoid)):
+        found = backend.get(run(*map(backend.array, arrays))[0])
+        assert same_as_cpu(found, run(*arrays)[0])
+        assert np.allclose(found, function(x.astype(np.float64)), rtol=4 * np.finfo(np.float32).eps, atol=0)
 
 
 def test_errors(backend, rng):
@@ -242,26 +253,30 @@ def test_errors(backend, rng):
         ops.lstm(a["x"][0], a["w_x"], a["w_h"], a["b"])
     with pytest.raises(ValueError, match="c0 must have shape"):
         ops.lstm(*list(a.values())[:5], a["c0"][:1])
+    for lengths in ([3, 4], backend.array(np.array([3, 4]))):
+        with pytest.raises(ValueError, match="from 0 to 3, the steps of x, but sequence 1 has 4"):
+            ops.lstm(*a.values(), lengths=lengths)
+    *_, saved = ops.lstm_forward(*a.values(), lengths=[1, 3])
+    with pytest.raises(ValueError, match="saved must be what lstm_forward returned"):
+        ops.lstm_backward(None, None, None, a["x"], a["w_x"], a["w_h"], saved)
+    with pytest.raises(TypeError, match="b must be an array"):
+        ops.lstm(a["x"], a["w_x"], a["w_h"], None)
+    assert backend.get(ops.lstm(*a.values())[0]).shape == (2, 3, 5)
+
+
+@pytest.mark.on_a_device
+def test_mixtures_and_doubles_are_refused(backend, rng):
+    arrays = make(rng, "lstm", 2, 3, 4, 5)
+    a = on_device(backend, arrays)
     with pytest.raises(TypeError, match="lstm: all arrays must be on one device"):
         ops.lstm(a["x"], arrays["w_x"], a["w_h"], a["b"])
     with pytest.raises(TypeError, match="lstm: w_x is on the GPU"):
         ops.lstm(arrays["x"], a["w_x"], a["w_h"], a["b"])
     with pytest.raises(TypeError, match="b must be float32 on CUDA, got float64"):
         ops.lstm(a["x"], a["w_x"], a["w_h"], backend.array(arrays["b"].astype(np.float64)))
-    for lengths in ([3, 4], backend.array(np.array([3, 4]))):
-        with pytest.raises(ValueError, match="from 0 to 3, the steps of x, but sequence 1 has 4"):
-            ops.lstm(*a.values(), lengths=lengths)
-    *_, saved = ops.lstm_forward(*a.values(), lengths=[1, 3])
     *_, other = ops.lstm_forward(*arrays.values())
-    for wrong, error, words in (
-        (saved, ValueError, "saved must be what lstm_forward returned"),
-        (other, TypeError, "lstm_backward: all arrays must be on one device"),
-    ):
-        with pytest.raises(error, match=words):
-            ops.lstm_backward(None, None, None, a["x"], a["w_x"], a["w_h"], wrong)
+    with pytest.raises(TypeError, match="lstm_backward: all arrays must be on one device"):
+        ops.lstm_backward(None, None, None, a["x"], a["w_x"], a["w_h"], other)
     *_, saved = ops.lstm_forward(*a.values())
     with pytest.raises(TypeError, match="lstm_backward: saved is on the GPU"):
         ops.lstm_backward(None, None, None, arrays["x"], arrays["w_x"], arrays["w_h"], saved)
-    with pytest.raises(TypeError, match="b must be an array"):
-        ops.lstm(a["x"], a["w_x"], a["w_h"], None)
-    assert ct.ops.lstm(*a.values())[0].shape == (2, 3, 5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from tests.cuda.test_training import weights_agree
+from tests.cuda.test_training import stayed, weights_agree
 
 F32 = np.float32
 
@@ -40,6 +40,7 @@ def test_recurrent_layers_and_an_embedding(backend, rng, cell, where):
             (net(given) ** 2).mean().backward()
             optimizer.step()
         nets.append(net)
+    assert stayed(backend, nets[1])
     weights_agree(nets[1], nets[0])
 
 
@@ -62,6 +63,7 @@ def test_models_of_sequences(backend, rng, name):
         model = ct.models.SequenceRegressor(1, n_features=2, hidden_size=4, batch_size=3, seed=1, **options)
         model.to(device).fit(data, nb_epoch=2)
         runs.append((model, model.predict(data)))
+    assert stayed(backend, runs[1][0].module)
     weights_agree(runs[1][0].module, runs[0][0].module, exactly=False)
     assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(runs[1][1], runs[0][1], strict=True))
 
@@ -88,5 +90,6 @@ def test_tokens_and_a_language_model(backend):
         )
     (*models, drawn, likely, classes), (*others, drawn2, likely2, classes2) = runs
     for a, b in zip(models, others, strict=True):
+        assert stayed(backend, b.module)
         weights_agree(b.module, a.module, exactly=False)
     assert drawn == drawn2 and np.allclose(likely, likely2, atol=1e-5) and np.allclose(classes, classes2, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Nets on a device: moved there, trained, checkpointed, taken back; beside the same run on the CPU."""
+"""Nets on a device: moved there, trained, checkpointed, taken back; beside the same run on the CPU (on the CPU: beside another)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ def weights_agree(net, cpu, exactly=True):
         assert agree, (name, np.abs(a[name] - b[name]).max())
 
 
+def stayed(backend, net):
+    """Whether a net is where it was moved to, with numbers in it."""
+    values = [backend.get(p.data) for p in net.parameters()]
+    return net.device == backend.name and all(np.isfinite(v).all() for v in values)
+
+
 def both(backend, make, dataset, loss, optimizer, nb_epoch=2, exactly=True, **options):
     """Train two equal nets, one on the CPU, one on the device."""
     runs = []
@@ -29,7 +35,7 @@ def both(backend, make, dataset, loss, optimizer, nb_epoch=2, exactly=True, **op
         )
         runs.append((net, history))
     (cpu, expected), (net, found) = runs
-    assert net.device == backend.name and all(p.device == backend.name for p in net.parameters())
+    assert stayed(backend, net)
     assert np.allclose(found["loss"], expected["loss"], rtol=1e-5)
     weights_agree(net, cpu, exactly)
     return cpu, net
@@ -105,6 +111,7 @@ def test_a_classifier_of_fingerprints(backend, rng, kind):
             (model, history, model.predict(data), model.evaluate(data, ct.metrics.Metric(ct.metrics.roc_auc_score)))
         )
     (cpu, expected, p, scores), (model, found, q, others) = results
+    assert stayed(backend, model.module)
     weights_agree(model.module, cpu.module)
     assert type(q) is np.ndarray and same_as_cpu(q, p) and others == pytest.approx(scores)
     assert np.allclose(found["loss"], expected["loss"]) and np.allclose(found["valid_loss"], expected["valid_loss"])
@@ -120,6 +127,7 @@ def test_a_regressor_goes_on_where_it_was_moved_to_and_is_saved(backend, rng, tm
     for device in ("cpu", backend.name, "cpu", backend.name):
         cpu.fit(data, nb_epoch=1)
         moved.to(device).fit(data, nb_epoch=1)
+    assert stayed(backend, moved.module)
     weights_agree(moved.module, cpu.module)
     moved.save(tmp_path)
     again = ct.models.load(tmp_path)
@@ -139,6 +147,7 @@ def test_a_convolutional_net(backend, rng, options):
         history = model.to(device).fit(data, nb_epoch=2)
         runs.append((model, history, model.predict(X)))
     (cpu, expected, p), (model, found, q) = runs
+    assert stayed(backend, model.module)
     weights_agree(model.module, cpu.module, exactly=False)  # the CPU's convolutions may sum in another order
     assert np.allclose(q, p, atol=1e-4) and np.allclose(found["loss"], expected["loss"], rtol=1e-4)
     assert "Conv2D" in model.summary()
@@ -163,6 +172,7 @@ def test_a_graph_of_layers(backend, rng):
         history = model.to(device).fit(ct.data.NumpyDataset(X, np.eye(2)[y], np.ones(10)), nb_epoch=2)
         runs.append((model, history, model.predict(X)))
     (cpu, expected, p), (model, found, q) = runs
+    assert stayed(backend, model.module)
     weights_agree(model.module, cpu.module, exactly=False)
     assert np.allclose(q, p, atol=1e-4) and np.allclose(found["loss"], expected["loss"], rtol=1e-4)
 
@@ -196,5 +206,6 @@ def test_a_killed_run_goes_on_on_another_device(backend, rng, tmp_path, first):
         resumed, data, loss, optimizer=make(resumed), callbacks=[Interrupt(), ct.train.Checkpoint(tmp_path)],
         resume=tmp_path, **options,
     )  # fmt: skip
+    assert stayed(backend, resumed if first == "cpu" else net)
     weights_agree(resumed, whole)
     assert np.allclose(found["loss"], expected["loss"], rtol=1e-5)

@@ -115,6 +115,21 @@ def test_empty_rows_give_the_bias(backend):
     )
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_batches_without_rows_or_features(backend, dtype):
+    """However NumPy strides them: arrays that were made empty have strides of 0, parts of others do not."""
+    w, b = np.ones((16, 3), dtype), np.arange(3, dtype=dtype)
+    for dy in (np.empty((0, 3), dtype), w[:0]):
+        for x in (np.empty((0, 16), dtype), np.empty((0, 2), np.uint8), np.ones((4, 2), np.uint8)[:0]):
+            assert ct.ops.linear(x, w, b).shape == (0, 3)
+            _, dw, db = ct.ops.linear_backward(dy, x, w, dy)
+            assert dw.shape == (16, 3) and not dw.any() and db.shape == (3,) and not db.any()
+    for x in (np.empty((2, 0), dtype), np.empty((2, 0), np.uint8)):
+        for none in (np.empty((0, 3), dtype), w[:0]):
+            assert np.array_equal(ct.ops.linear(x, none, b), [b, b])
+            assert ct.ops.linear_backward(np.ones((2, 3), dtype), x, none, np.ones((2, 3), dtype))[1].shape == (0, 3)
+
+
 def fingerprints(rng, n=37, features=1024, density=0.04):
     return rng.random((n, features)) < density
 
