@@ -11,13 +11,31 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ._arrays import Runtime
 
 Numbers = tuple[float, float, float, float]
+
+
+class Parts(NamedTuple):
+    """A batch of a kind of its own, taken apart: its class has a method ``graph_parts`` that gives this, or None.
+
+    Attributes
+    ----------
+    key : hashable
+        All of the batch that its graph takes as fixed, beside the arrays' shapes and dtypes.
+    arrays : list of arrays
+        What a step reads on the device; NumPy's are copied there.
+    like : callable
+        ``like(arrays)`` gives a batch of this kind over other arrays, all of the device.
+    """
+
+    key: Any
+    arrays: list[Any]
+    like: Callable[[list[Any]], Any]
 
 
 class _Current(threading.local):

@@ -47,6 +47,7 @@ class SequenceNet(nn.Module):
         longest = int(lengths.max(initial=0))
         if longest == 0:
             return batch, None
+        batch = SequenceBatch(_anywhere.to_host(batch.values), batch.lengths)  # which a captured step refuses
         state, pooled = None, np.zeros(0)
         with no_grad():
             for start in range(0, longest, steps):
@@ -69,7 +70,7 @@ class SequenceNet(nn.Module):
     def _gathered(self, y: Tensor, batch: SequenceBatch) -> Tensor:
         """The sum over the steps, or the largest values (-inf where there is no step), (N, output_size)."""
         if self.pool == "max":
-            return where(batch.mask[:, :, None], y, -np.inf).max(axis=1)
+            return (y if batch.full else where(batch.mask[:, :, None], y, -np.inf)).max(axis=1)
         return y.sum(axis=1)  # y is zero beyond a length
 
     def _joined(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
@@ -88,7 +89,9 @@ class SequenceNet(nn.Module):
         if self.pool == "mean":
             lengths = batch.lengths if before is None else batch.lengths + before.lengths
             found = found if before is None else found + before.pooled
-            return found * _anywhere.beside((1 / np.maximum(lengths, 1)).astype(y.dtype)[:, None], found.data)
+            shares = (1 / np.maximum(lengths, 1)).astype(y.dtype)[:, None]
+            even = len(shares) and bool((shares == shares[0]).all())  # nothing then goes to a device
+            return found * (shares[0, 0] if even else _anywhere.beside(shares, found.data))
         if before is not None:
             found = where(_anywhere.to_host(before.pooled) > found.numpy(), before.pooled, found)
-        return where(batch.lengths[:, None] > 0, found, 0.0)
+        return where(batch.lengths[:, None] > 0, found, 0.0) if not batch.lengths.all() else found

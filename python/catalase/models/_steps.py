@@ -30,6 +30,13 @@ class StepBatch(SequenceBatch):
     def __len__(self) -> int:
         return int(self.lengths.sum())
 
+    def graph_parts(self) -> Any:
+        """As `SequenceBatch`; no window's, whose state comes from the step before."""
+        return None if self.carried is not None else super().graph_parts()
+
+    def _over(self, values: Any) -> SequenceBatch:
+        return StepBatch(values, self.lengths)
+
 
 def windows(
     batch: SequenceBatch, y: NDArray[Any], w: NDArray[Any], truncation: int | None
@@ -76,6 +83,8 @@ class StepRows:
 def packed(y: Tensor, mask: NDArray[np.bool_]) -> Tensor:
     """The steps that are there, (steps, H), row by row: padding costs the dense output nothing."""
     shape, dtype = y.shape, y.dtype
+    if mask.all():
+        return y.reshape(mask.size, shape[-1])
     if not _anywhere.is_here(y.data):  # rows taken by number
         return functional.embedding(np.flatnonzero(mask), y.reshape(mask.size, shape[-1]))
 
