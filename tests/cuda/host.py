@@ -155,6 +155,9 @@ class HostRuntime:
         layout = np.empty(shape, dtype)
         return HostArray(_Buffer(self, layout.nbytes), layout)
 
+    def empty_apart(self, shape: Any, dtype: Any) -> HostArray:
+        return self.empty(shape, dtype)  # no memory is used twice in a captured step
+
     def contiguous(self, x: HostArray) -> HostArray:
         if x.flags.c_contiguous or self.recorded is None:
             return x if x.flags.c_contiguous else self.array(x.get())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase._cuda import _graph
+from catalase._cuda import _graph, rnn
 from catalase.models.tensorgraph import layers as L
 
 F32 = np.float32
@@ -159,21 +159,60 @@ def test_a_language_model_of_sequences_of_one_length(backend, counts, cell):
     assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=3, valid=data, graph=graph)) == (1, 5)
 
 
-def test_sequences_of_other_lengths_between_them(backend, rng, counts):
-    # One kind of batch, (2, 3): whole, padded, whole, padded, ...
-    lengths = [3, 3, 1, 3] * 3
+RAGGED = {
+    "last, both ways": {"bidirectional": True, "num_layers": 2, "dropout": 0.3},
+    "mean": {"pool": "mean", "cell": "lstm", "truncation": 5},
+    "max": {"pool": "max", "cell": "rnn"},
+}
+
+
+@pytest.mark.parametrize("name", list(RAGGED))
+@pytest.mark.parametrize("chunks", ["one", "several"])
+def test_readers_of_sequences_of_several_lengths(backend, rng, counts, monkeypatch, name, chunks):
+    if chunks == "several":
+        monkeypatch.setattr(rnn, "_CHUNK_BYTES", 300)
+    # Always 5 steps at most, so two kinds of batch: without empty sequences, and with.
+    lengths = [5, 3, 1, 5, 4, 2, 2, 5, 5, 1, 0, 5, 2, 3, 5]
     X = [rng.standard_normal((n, 2)).astype(F32) for n in lengths]
-    data = ct.data.SequenceDataset(X, y=[x.sum() for x in X], bucket_batches=1)
-    for options in ({"pool": "max"}, {"pool": "mean", "cell": "lstm"}):
-        counts.update(capture=0, run=0)
+    data = ct.data.SequenceDataset(X, y=[x.sum() for x in X], empty="keep")
+    data.iterbatches = in_turn(data)
 
-        def make(options=options):
-            return ct.models.SequenceRegressor(1, n_features=2, hidden_size=3, batch_size=2, seed=1, **options).to(
-                backend.name
-            )
+    def make():
+        options = {"hidden_size": 3, "batch_size": 3, "seed": 1, **RAGGED[name]}
+        return ct.models.SequenceRegressor(1, n_features=2, **options).to(backend.name)
 
-        captured, run = same(counts, make, lambda m, graph: m.fit(data, nb_epoch=4, graph=graph))
-        assert captured == 1 and 0 < run < 23
+    assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=3, graph=graph)) == (2, 3 + 4 + 4 + 2)
+
+
+def in_turn(data):
+    """Batches in order, whatever is asked for."""
+    given = data.iterbatches
+    return lambda size, epochs=1, deterministic=False, pad_batches=False, seed=None: given(size, 1, True)
+
+
+def test_padded_and_whole_sequences_in_turn(backend, rng, counts):
+    tokenizer = ct.data.DNATokenizer()
+    texts = ["ACG", "TGA", "A", "CCG", "GGT", "TTT", "CAT", "GA"]  # whole, padded, whole, padded
+    data = ct.data.SequenceDataset.from_texts(texts, tokenizer, [0, 1] * 4)
+    data.iterbatches = in_turn(data)
+
+    def make(pool="last", **more):
+        options = {"hidden_size": 3, "embedding_size": 2, "batch_size": 2, "seed": 1, **more}
+        return ct.models.SequenceClassifier(1, tokenizer, pool=pool, **options).to(backend.name)
+
+    assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=3, graph=graph)) == (2, 5 + 5)
+
+
+def test_a_language_model_of_several_lengths_is_captured_where_they_are_one(backend, counts):
+    tokenizer = ct.data.DNATokenizer()
+    data = ct.data.SequenceDataset.from_texts(["ACG", "TGA", "A", "CCG", "GGT", "TTT"], tokenizer)
+    data.numbered_batches = lambda size, epochs, deterministic, seed, given=data.numbered_batches: given(size, 1, True)
+
+    def make():
+        options = {"hidden_size": 5, "embedding_size": 3, "batch_size": 2, "seed": 0}
+        return ct.models.LanguageModel(tokenizer, **options).to(backend.name)
+
+    assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=3, graph=graph)) == (1, 5)
 
 
 @pytest.mark.parametrize("per_step", [False, True])

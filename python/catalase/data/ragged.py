@@ -49,9 +49,11 @@ class SequenceBatch:
         """What a captured step reads, where no sequence is padded: who is at work when is laid out on the host."""
         if not (self.full and self.values.size):
             return None
-        ids = self.values.dtype.kind in "iu"
-        values = self.values.astype(np.int64) if ids else self.values  # as a device takes tokens
-        return Parts(len(self.lengths), [values], lambda given: self._over(given[0]))
+        return Parts("whole", [self._numbers()], lambda given: self._over(given[0]))
+
+    def _numbers(self) -> NDArray[Any]:
+        """The values as a device takes them."""
+        return self.values.astype(np.int64) if self.values.dtype.kind in "iu" else self.values
 
     def _over(self, values: Any) -> SequenceBatch:
         """As many sequences of as many steps, in other memory."""

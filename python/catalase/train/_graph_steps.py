@@ -75,11 +75,11 @@ class GraphSteps:
                 self.refused.add(key)
                 self.graphs.pop(key, None)
                 return self.usual(self.forward, X, y, w)
-            known[0].run(inputs, 0, rate, optimizer.steps)
+            known[0].run(inputs, 0, rate, optimizer.steps, parts.lengths)
             return self._read(known[0])
         graph, _, advance = known
         optimizer.steps += 1
-        graph.run(inputs, later, rate, optimizer.steps)
+        graph.run(inputs, later, rate, optimizer.steps, parts.lengths)
         for layer, by in zip(self.layers, advance, strict=True):
             layer.step += by
         optimizer.buffer.changed()
@@ -118,7 +118,7 @@ class GraphSteps:
     def _capture(self, parts: Parts, inputs: list[Any]) -> Known:
         """The graph of a step, which has not run; counters are one step on. Where it fails all is as before."""
         state, optimizer = self.state, self.state.optimizer
-        graph = StepGraph(self.runtime, inputs)
+        graph = StepGraph(self.runtime, inputs, parts.lengths)
         start, steps, rate = [layer.step for layer in self.layers], optimizer.steps, optimizer.current_lr()
 
         def work() -> None:
