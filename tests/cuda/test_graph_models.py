@@ -215,6 +215,27 @@ def test_a_language_model_of_several_lengths_is_captured_where_they_are_one(back
     assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=3, graph=graph)) == (1, 5)
 
 
+def test_a_net_of_your_own_over_batches_of_sequences(backend, rng, counts):
+    X = [rng.standard_normal((n, 2)).astype(F32) for n in [3, 3, 1, 3, 3, 3, 3, 2]]
+    data = ct.data.SequenceDataset(X, y=[x.sum() for x in X])
+    data.iterbatches = in_turn(data)
+    options = {"nb_epoch": 3, "batch_size": 2, "seed": 0}
+
+    def forward(net, batch):
+        values = batch.values if not isinstance(batch.values, np.ndarray) else backend.array(batch.values)
+        y, _ = net.layers[0](ct.Tensor(values), None, batch.lengths)
+        return net.layers[1](y.sum(axis=1) * float(1 / batch.lengths.mean()))  # known for whole batches alone
+
+    nets, losses = [], []
+    for graph in (False, True):
+        net = ct.nn.Sequential(ct.nn.GRU(2, 3, rng=0), ct.nn.Linear(3, 1, rng=1)).to(backend.name)
+        fit = {"optimizer": ct.optim.Adam(net), "forward": forward, "graph": graph, **options}
+        losses.append(ct.train.fit(net, data, ct.nn.losses.L2Loss(), **fit)["loss"])
+        nets.append(net.state_dict())
+    assert losses[0] == losses[1] and all(np.array_equal(a, nets[0][n]) for n, a in nets[1].items())
+    assert counts == {"capture": 1, "run": 5}
+
+
 @pytest.mark.parametrize("per_step", [False, True])
 def test_truncated_steps_are_launched(backend, rng, counts, per_step):
     X = list(rng.standard_normal((4, 5, 2)).astype(F32))

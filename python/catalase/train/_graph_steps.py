@@ -20,7 +20,8 @@ from ..nn.losses import Loss
 if TYPE_CHECKING:
     from .fit import TrainState
 
-_MOST = 8  # shapes that are kept
+_MOST = 8  # graphs that are kept: each has memory of its own
+_KINDS = 1000  # of batches that are remembered
 
 Known = tuple[StepGraph, list[int], list[int]]  # a graph; where random layers stood; how far they go in a step
 
@@ -60,7 +61,8 @@ class GraphSteps:
         parts = _parts(X)
         key = None if parts is None else self._key(X, parts, y, w)
         shape = self.shapes.get(key)
-        if parts is None or shape is None or key in self.refused:
+        full = len(self.graphs) >= _MOST and key not in self.graphs
+        if parts is None or shape is None or full or key in self.refused:
             return self.usual(lambda module, x: self._noting(key, module, x), X, y, w)
         inputs = self._inputs(parts, y, w, shape)
         known = self.graphs.get(key)
@@ -88,7 +90,7 @@ class GraphSteps:
     def _noting(self, key: Any, module: Module, X: Any) -> Any:
         output = self.forward(module, X)
         fed = _own(X) and output is X  # the loss makes the output
-        if key is not None and (fed or isinstance(output, Tensor)) and len(self.shapes) < _MOST:
+        if key is not None and (fed or isinstance(output, Tensor)) and len(self.shapes) < _KINDS:
             self.shapes[key] = () if fed else output.shape
         return output
 

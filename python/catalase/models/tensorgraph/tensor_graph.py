@@ -87,10 +87,10 @@ class TensorGraph(PredictingGraph):
         callbacks: Sequence[train.Callback] = (),
         progress: bool | None = None,
         resume: str | Path | None = None,
+        graph: bool = False,
         restore: bool = False,
         deterministic: bool = False,
         checkpoint_interval: int = 1000,
-        graph: bool = False,
     ) -> train.History:
         """Train on a dataset.
 
@@ -102,14 +102,14 @@ class TensorGraph(PredictingGraph):
             `fit_generator`.
         nb_epoch, valid, callbacks, progress, resume
             As `Model.fit`.
+        graph : bool
+            As `Model.fit`. A step that reads values back, as for class numbers as labels, is launched as usual.
         restore : bool
             Read the weights from ``model_dir`` first.
         deterministic : bool
             Take the rows in order instead of shuffled.
         checkpoint_interval : int
             Steps between two saves into ``model_dir``; 0 saves at the end only.
-        graph : bool
-            As `Model.fit`. A step that reads values back, as for class numbers as labels, is launched as usual.
 
         Returns
         -------
