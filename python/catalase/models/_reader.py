@@ -136,7 +136,8 @@ class Reader(SequenceModel):
         return StepRows(dataset, self.truncation) if self.per_step else dataset
 
     def _input(self, X: Any) -> Any:
-        return PooledBatch(X.values, X.lengths) if type(X) is SequenceBatch else super()._input(X)
+        ours = type(X) is SequenceBatch and type(self.module) is SequenceNet
+        return PooledBatch(X.values, X.lengths) if ours else super()._input(X)
 
     def _validation_rows(self, dataset: Any) -> Any:
         rows = super()._validation_rows(dataset)
