@@ -29,7 +29,7 @@ class _Buffer:
 
     def __del__(self) -> None:
         if self.pool is None:
-            self.runtime.tell(b"F" + struct.pack("Q", self.pointer))
+            self.runtime.freed.append(self.pointer)
         else:
             self.pool.free.setdefault(self.size, []).append(self.pointer)
 
@@ -47,8 +47,7 @@ class _Pool:
         return self.all[-1]
 
     def __del__(self) -> None:
-        for pointer in self.all:
-            self.runtime.tell(b"F" + struct.pack("Q", pointer))
+        self.runtime.freed += self.all
 
 
 class HostArray:
@@ -150,6 +149,7 @@ class HostRuntime:
         self.launches, self.kernels, self.schedule = 0, set[str](), None
         self.recorded: list[Callable[[], None]] | None = None  # what runs later, while a step is captured
         self.pool: _Pool | None = None  # and its memory
+        self.freed: list[int] = []  # told before the next command: garbage may be collected in the midst of one
 
     def close(self) -> None:
         with contextlib.suppress(BrokenPipeError):  # what an ended process was still to be told
@@ -158,6 +158,8 @@ class HostRuntime:
         self._process.wait()
 
     def tell(self, command: bytes) -> None:
+        freed, self.freed = self.freed, []
+        command = b"".join(b"F" + struct.pack("Q", pointer) for pointer in freed) + command
         with contextlib.suppress(BrokenPipeError, ValueError):  # it ended: the next answer that is asked for says why
             self._process.stdin.write(command)
             self._process.stdin.flush()
