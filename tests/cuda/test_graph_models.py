@@ -183,6 +183,20 @@ def test_readers_of_sequences_of_several_lengths(backend, rng, counts, monkeypat
     assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=2, graph=graph)) == (2, 3 + 4 + 1)
 
 
+def test_no_lengths_have_more_chunks_than_a_captured_step_has_room_for():
+    rng = np.random.default_rng(0)
+    most_found = 0
+    for _ in range(2000):
+        batch, steps, most = (int(rng.integers(1, top)) for top in (6, 9, 20))
+        lengths = rng.integers(0, steps + 1, batch)
+        lengths[rng.integers(batch)] = steps
+        table = rnn._padded(lengths, most, rnn._most_chunks(batch, steps, most))
+        bounds = rnn._laid_out(lengths, most)[3]
+        assert len(table) == steps + 1 + 2 * batch + rnn._most_chunks(batch, steps, most) + 1
+        most_found = max(most_found, len(bounds) - 1)
+    assert most_found == 8
+
+
 def in_turn(data, kind=None):
     """Batches in order, whatever is asked for."""
     given = data.iterbatches

@@ -45,9 +45,7 @@ class Plan:
         else:
             if int(lengths.max()) != self.steps:
                 raise RuntimeError("graph: the longest sequence is shorter than x; train with graph=False")
-            # Two chunks in a row have more than ``most`` rows together
-            rows = self.batch * self.steps
-            self.chunks = (1 if rows <= most else min(self.steps, 2 * rows // most + 2)) if most else 0
+            self.chunks = _most_chunks(self.batch, self.steps, most) if most else 0
             key = ("plan", self.steps, most, self.chunks)
             table = of_lengths(runtime, lengths, key, partial(_padded, most=most, chunks=self.chunks))
         ends = np.cumsum([0, self.steps + 1, self.batch, self.batch, self.chunks + 1])
@@ -92,6 +90,12 @@ def _bounds(starts: Any, most: int) -> list[int]:
         step = max(step + 1, fits)
         bounds.append(int(starts[step]))
     return bounds
+
+
+def _most_chunks(batch: int, steps: int, most: int) -> int:
+    """How many chunks there may be for any lengths: two in a row have more than ``most`` rows together."""
+    rows = batch * steps
+    return 1 if rows <= most else min(steps, 2 * (rows // most) + 1)
 
 
 def _padded(lengths: Any, most: int, chunks: int) -> Any:
