@@ -21,14 +21,33 @@ from catalase._cuda._arrays import value
 
 
 class _Buffer:
-    """Memory of the device, freed with its last view."""
+    """Memory of the device, freed with its last view; or given back to the pool of the step that is captured."""
 
     def __init__(self, runtime: HostRuntime, size: int) -> None:
-        self.runtime, self.size = runtime, size
-        self.pointer = struct.unpack("Q", runtime.ask(b"A" + struct.pack("Q", size), 8))[0]
+        self.runtime, self.size, self.pool = runtime, size, runtime.pool
+        self.pointer = runtime.allocate(size) if self.pool is None else self.pool.take(size)
 
     def __del__(self) -> None:
-        self.runtime.tell(b"F" + struct.pack("Q", self.pointer))
+        if self.pool is None:
+            self.runtime.freed.append(self.pointer)
+        else:
+            self.pool.free.setdefault(self.size, []).append(self.pointer)
+
+
+class _Pool:
+    """What a captured step allocates: used again within the step, as the runtime with CuPy has it."""
+
+    def __init__(self, runtime: HostRuntime) -> None:
+        self.runtime, self.free, self.all = runtime, dict[int, list[int]](), list[int]()
+
+    def take(self, size: int) -> int:
+        if self.free.get(size):
+            return self.free[size].pop()
+        self.all.append(self.runtime.allocate(size))
+        return self.all[-1]
+
+    def __del__(self) -> None:
+        self.runtime.freed += self.all
 
 
 class HostArray:
@@ -68,7 +87,8 @@ class HostArray:
     def __setitem__(self, index: Any, x: HostArray) -> None:
         """As CuPy's: copies values of the device, into a view."""
         if self._buffer.runtime.recorded is not None:
-            self._buffer.runtime.recorded.append(lambda: self.__setitem__(index, x))
+            a, b = self.borrowed(), x.borrowed()
+            self._buffer.runtime.recorded.append(lambda: a.__setitem__(index, b))
             return
         target = self[index]
         everything = self._buffer.runtime.ask(
@@ -79,6 +99,13 @@ class HostArray:
             x.get()
         )
         self._buffer.runtime.tell(b"W" + struct.pack("QQ", self._buffer.pointer, len(flat)) + bytes(flat))
+
+    def borrowed(self) -> HostArray:
+        """The same memory, as a graph names it: without keeping it."""
+        buffer: Any = SimpleNamespace(
+            runtime=self._buffer.runtime, size=self._buffer.size, pointer=self._buffer.pointer
+        )
+        return HostArray(buffer, self._layout)
 
     def reshape(self, *shape: Any) -> HostArray:
         assert self.flags.c_contiguous
@@ -121,6 +148,8 @@ class HostRuntime:
         )
         self.launches, self.kernels, self.schedule = 0, set[str](), None
         self.recorded: list[Callable[[], None]] | None = None  # what runs later, while a step is captured
+        self.pool: _Pool | None = None  # and its memory
+        self.freed: list[int] = []  # told before the next command: garbage may be collected in the midst of one
 
     def close(self) -> None:
         with contextlib.suppress(BrokenPipeError):  # what an ended process was still to be told
@@ -129,6 +158,8 @@ class HostRuntime:
         self._process.wait()
 
     def tell(self, command: bytes) -> None:
+        freed, self.freed = self.freed, []
+        command = b"".join(b"F" + struct.pack("Q", pointer) for pointer in freed) + command
         with contextlib.suppress(BrokenPipeError, ValueError):  # it ended: the next answer that is asked for says why
             self._process.stdin.write(command)
             self._process.stdin.flush()
@@ -142,6 +173,9 @@ class HostRuntime:
             raise RuntimeError(self._errors.read().decode(errors="replace") or "the device process ended")
         return answer
 
+    def allocate(self, size: int) -> int:
+        return int(struct.unpack("Q", self.ask(b"A" + struct.pack("Q", size), 8))[0])
+
     def array(self, x: np.ndarray[Any, Any]) -> HostArray:
         """A copy on the device, contiguous."""
         self.refuse_while_capturing("copies an array of the host to the device")
@@ -154,6 +188,13 @@ class HostRuntime:
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         layout = np.empty(shape, dtype)
         return HostArray(_Buffer(self, layout.nbytes), layout)
+
+    def empty_apart(self, shape: Any, dtype: Any) -> HostArray:
+        pool, self.pool = self.pool, None
+        try:
+            return self.empty(shape, dtype)
+        finally:
+            self.pool = pool
 
     def contiguous(self, x: HostArray) -> HostArray:
         if x.flags.c_contiguous or self.recorded is None:
@@ -177,15 +218,16 @@ class HostRuntime:
         yield
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
-        """As a CUDA graph: nothing runs, arguments are kept as they are now, and so is the memory they name."""
-        self.recorded = []
+        """As a CUDA graph: nothing runs, arguments are kept as they are now, and the memory that the step allocates."""
+        self.recorded, self.pool = [], _Pool(self)
         try:
             work()
-            recorded = self.recorded
+            recorded, kept = self.recorded, self.pool
         finally:
-            self.recorded = None
+            self.recorded = self.pool = None
 
         def replay() -> None:
+            assert kept is not None
             for action in recorded:
                 action()
 
@@ -193,7 +235,8 @@ class HostRuntime:
 
     def launch(self, kernel: str, grid: Any, block: Any, shared_bytes: int, args: tuple[Any, ...]) -> None:
         if self.recorded is not None:
-            self.recorded.append(lambda: self.launch(kernel, grid, block, shared_bytes, args))
+            named = tuple(x.borrowed() if isinstance(x, HostArray) else x for x in args)
+            self.recorded.append(lambda: self.launch(kernel, grid, block, shared_bytes, named))
             return
         name = kernel.partition(".")[2]
         schedule = self.launches % 3 + (self.launches // 3 if self.launches % 3 == 2 else 0)

@@ -7,6 +7,7 @@ import pytest
 
 import catalase as ct
 from catalase._cuda import _graph
+from catalase.train import _graph_steps
 from tests.cuda.test_training import OPTIMIZERS, dense, table, weights_agree
 
 F32 = np.float32
@@ -165,6 +166,11 @@ def test_a_graph_that_the_device_has_no_memory_for(backend, rng, monkeypatch):
     net, _ = train(backend, data, ct.nn.losses.L2Loss(), OPTIMIZERS["rmsprop"], dense(None), True)
     assert len(captures) == 2, "each kind of batch once"
     assert all(np.array_equal(a, expected.state_dict()[name]) for name, a in net.state_dict().items())
+
+
+def test_no_more_graphs_than_are_kept(backend, rng, monkeypatch):
+    monkeypatch.setattr(_graph_steps, "_MOST", 1)
+    assert both(backend, table(rng), ct.nn.losses.L2Loss(), OPTIMIZERS["sgd"]) == (1, 11)
 
 
 def test_on_the_cpu_it_does_nothing(rng):

@@ -33,6 +33,9 @@ class Runtime(Protocol):
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """An array whose values are not set."""
 
+    def empty_apart(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """As `empty`, while a step is captured: memory that is no other array's when the step is replayed."""
+
     def array(self, x: np.ndarray[Any, Any]) -> Any:
         """A copy of a NumPy array on the device, C-contiguous."""
 

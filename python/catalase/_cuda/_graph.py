@@ -11,13 +11,36 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._arrays import Runtime
 
 Numbers = tuple[float, float, float, float]
+Lengths = NDArray[np.int64]
+
+
+class Parts(NamedTuple):
+    """A batch of a kind of its own, taken apart: its class has a method ``graph_parts`` that gives this, or None.
+
+    Attributes
+    ----------
+    key : hashable
+        All of the batch that its graph takes as fixed, beside the arrays' shapes and dtypes.
+    arrays : list of arrays
+        What a step reads on the device; NumPy's are copied there.
+    like : callable
+        ``like(arrays)`` gives a batch of this kind over other arrays, all of the device.
+    lengths : ndarray, optional
+        Of sequences, where they may differ from batch to batch: the step uses them through `of_lengths` alone.
+    """
+
+    key: Any
+    arrays: list[Any]
+    like: Callable[[list[Any]], Any]
+    lengths: Lengths | None = None
 
 
 class _Current(threading.local):
@@ -30,6 +53,12 @@ _current = _Current()
 def captured() -> StepGraph | None:
     """The graph that this thread captures a step for."""
     return _current.graph
+
+
+def of_lengths(runtime: Runtime, lengths: Lengths, key: Any, make: Callable[[Lengths], NDArray[Any]]) -> Any:
+    """``make(lengths)`` on the device. In a captured step it is made anew for each batch; of the same shape, then."""
+    graph = captured()
+    return runtime.array(make(lengths)) if graph is None else graph.of_lengths(lengths, key, make)
 
 
 def rates_of(lr: float, decay: float, beta1: float, beta2: float, count: int) -> Numbers:
@@ -45,14 +74,18 @@ class StepGraph:
     runtime : Runtime
     inputs : list of device arrays
         Of the first batch; the step reads from copies of them, which later batches are written into.
+    lengths : ndarray, optional
+        As in `Parts`.
     """
 
-    def __init__(self, runtime: Runtime, inputs: list[Any]) -> None:
+    def __init__(self, runtime: Runtime, inputs: list[Any], lengths: Lengths | None = None) -> None:
         self.runtime = runtime
         self.inputs = [None if x is None else _like(runtime, x) for x in inputs]
         self.later = runtime.empty((1,), np.int64)
         self.rates = runtime.empty((4,), np.float32)
         self.loss: Any = None
+        self._lengths = lengths
+        self._made: dict[Any, tuple[Any, Callable[[Lengths], NDArray[Any]]]] = {}  # by key, from lengths
         self._constants: tuple[float, float, float] | None = None  # decay and both betas
         self._expected: tuple[float, int] = (0.0, 0)
         self._replay: Callable[[], None] | None = None
@@ -78,9 +111,21 @@ class StepGraph:
         self._constants = (max(decay, known[0] if known else 0.0), beta1, beta2)
         return self.rates, self.loss
 
-    def run(self, inputs: list[Any], later: int, lr: float, count: int) -> None:
+    def of_lengths(self, lengths: Lengths, key: Any, make: Callable[[Lengths], NDArray[Any]]) -> Any:
+        """`of_lengths` while the step is captured."""
+        if self._lengths is None or not np.array_equal(lengths, self._lengths):
+            raise RuntimeError("graph: the step reads lengths that are not its batch's; train with graph=False")
+        if key not in self._made:
+            values = make(lengths)
+            self._made[key] = self.runtime.empty_apart(values.shape, values.dtype), make
+        return self._made[key][0]
+
+    def run(self, inputs: list[Any], later: int, lr: float, count: int, lengths: Lengths | None = None) -> None:
         """Run the step on a batch, ``later`` steps after the one that was captured."""
         assert self._replay is not None
+        for array, make in self._made.values():
+            assert lengths is not None
+            array[...] = self.runtime.array(make(lengths))
         for kept, x in zip(self.inputs, inputs, strict=True):
             if kept is not None:
                 kept[...] = x

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ._arrays import Runtime, blocks
+from .arithmetic import combine
 from .elementwise import walk
 from .matmul import _GRID, _SCRATCH_BYTES, _stride
 
@@ -19,11 +20,17 @@ def gather(runtime: Runtime, x: Any, plan: Any, first: int, stop: int, rows: int
     if plan.in_order:
         start = int(plan.starts[first])
         return x.reshape(x.shape[0] * x.shape[1], inputs)[start : start + rows]
-    out = runtime.empty((rows, inputs), np.float32)
+    out = rows_in_time(runtime, plan, inputs) if plan.padded else runtime.empty((rows, inputs), np.float32)
     order = plan.order
     items = (stop - first) * plan.batch * inputs
     walk(runtime, "rnn_weights.gather_steps", items, x, out, *order, first, inputs)
     return out
+
+
+def rows_in_time(runtime: Runtime, plan: Any, columns: int) -> Any:
+    """An array (rows, columns) for all steps; where there may be rows behind the last one they are zeros."""
+    out = runtime.empty((plan.rows, columns), np.float32)
+    return combine("copy", 0.0, out=out) if plan.padded else out
 
 
 def scatter(runtime: Runtime, rows: Any, dx: Any, plan: Any) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ._arrays import Runtime, float32, is_device_array, runtime_of
-from ._rnn_weights import bias_gradient, gather, scatter, weight_gradient
+from ._graph import captured, of_lengths
+from ._rnn_weights import bias_gradient, gather, rows_in_time, scatter, weight_gradient
 from .matmul import product
 
 _CELLS = {"tanh": 0, "relu": 1, "gru": 2, "lstm": 3}  # numbers of cpp/rnn/rnn.h
@@ -17,39 +19,37 @@ _CHUNK_BYTES = 2**20  # of dz, whose rows are summed together: the CPU's rule
 
 
 class Plan:
-    """Who is at work when: the CPU's order of rows, worked out on the host where lengths differ."""
+    """Who is at work when: the CPU's order of rows, worked out on the host where lengths differ.
+
+    ``padded``: in a captured step, whose launches must do for other lengths too. Then arrays have the rows that there
+    are where every sequence has all steps, and as many chunks as there may be; what lies behind is never read.
+    """
 
     def __init__(self, runtime: Runtime, sizes: Any, lengths: Any, reverse: bool, dz_row: int = 0) -> None:
         self.batch, self.axis, self.reverse = sizes.batch, sizes.steps, int(reverse)
         ragged = lengths is not None and bool((lengths != sizes.steps).any())
-        self.steps = sizes.steps if sizes.batch else 0
+        self.steps, self.padded = sizes.steps if sizes.batch else 0, ragged and captured() is not None
         self.offset = self.sequence = self.length = self.bounds = None
         self.in_order = not ragged and (sizes.steps <= 1 or (sizes.batch == 1 and not reverse))
-        most = _CHUNK_BYTES // (4 * dz_row) if dz_row else 0
+        most = max(1, _CHUNK_BYTES // (4 * dz_row)) if dz_row else 0
         self.even, self.starts = 0, np.arange(self.steps + 1, dtype=np.int64) * self.batch
         if not ragged:
             steps = max(1, most // max(self.batch, 1))
             self.even, self.chunks = steps * self.batch, -(-self.steps // steps)
             return
-        sequence = np.argsort(-lengths, kind="stable")
-        length = lengths[sequence]
-        self.steps = int(length[0])
-        active = np.searchsorted(-length, -np.arange(1, self.steps + 1), side="right")  # at work in each step
-        self.starts = np.concatenate([[0, self.batch], active[:-1]]).cumsum()[: self.steps + 1]
-        bounds = self._bounds(most) if dz_row else [0]  # forward sums nothing
-        self.chunks = len(bounds) - 1
-        table = runtime.array(np.concatenate([self.starts, sequence, length, bounds]).astype(np.int64))
-        ends = np.cumsum([0, len(self.starts), self.batch, self.batch, len(bounds)])
+        if not self.padded:
+            laid_out = _laid_out(lengths, most)
+            self.starts, self.chunks = laid_out[0], len(laid_out[3]) - 1
+            self.steps = len(self.starts) - 1
+            table = runtime.array(np.concatenate(laid_out).astype(np.int64))
+        else:
+            if int(lengths.max()) != self.steps:
+                raise RuntimeError("graph: the longest sequence is shorter than x; train with graph=False")
+            self.chunks = _most_chunks(self.batch, self.steps, most) if most else 0
+            key = ("plan", self.steps, most, self.chunks)
+            table = of_lengths(runtime, lengths, key, partial(_padded, most=most, chunks=self.chunks))
+        ends = np.cumsum([0, self.steps + 1, self.batch, self.batch, self.chunks + 1])
         self.offset, self.sequence, self.length, self.bounds = (table[a:b] for a, b in pairwise(ends))
-
-    def _bounds(self, most: int) -> list[int]:
-        """The rows that the CPU's chunks begin with: steps as long as their dz stays within 1 MiB."""
-        bounds, step = [0], 0
-        while step < self.steps:
-            fits = int(np.searchsorted(self.starts, self.starts[step] + most, side="right")) - 1
-            step = max(step + 1, fits)
-            bounds.append(int(self.starts[step]))
-        return bounds
 
     @property
     def rows(self) -> int:
@@ -72,6 +72,38 @@ class Plan:
         return pieces
 
 
+def _laid_out(lengths: Any, most: int) -> tuple[Any, Any, Any, Any]:
+    """The first row of each step, the sequence and the length of each row, the first row of each chunk."""
+    sequence = np.argsort(-lengths, kind="stable")
+    length = lengths[sequence]
+    steps = int(length[0])
+    active = np.searchsorted(-length, -np.arange(1, steps + 1), side="right")  # at work in each step
+    starts = np.concatenate([[0, len(lengths)], active[:-1]]).cumsum()[: steps + 1]
+    return starts, sequence, length, _bounds(starts, most) if most else [0]  # forward sums nothing
+
+
+def _bounds(starts: Any, most: int) -> list[int]:
+    """The rows that the CPU's chunks begin with: steps as long as their dz stays within 1 MiB."""
+    bounds, step = [0], 0
+    while step < len(starts) - 1:
+        fits = int(np.searchsorted(starts, starts[step] + most, side="right")) - 1
+        step = max(step + 1, fits)
+        bounds.append(int(starts[step]))
+    return bounds
+
+
+def _most_chunks(batch: int, steps: int, most: int) -> int:
+    """How many chunks there may be for any lengths: two in a row have more than ``most`` rows together."""
+    rows = batch * steps
+    return 1 if rows <= most else min(steps, 2 * (rows // most) + 1)
+
+
+def _padded(lengths: Any, most: int, chunks: int) -> Any:
+    """The table of `_laid_out` with empty chunks at the end."""
+    *others, bounds = _laid_out(lengths, most)
+    return np.concatenate([*others, bounds, [bounds[-1]] * (chunks + 1 - len(bounds))]).astype(np.int64)
+
+
 def forward(
     function: str, kind: str, cell: str, arrays: dict[str, Any], lengths: Any, reverse: bool, keep: bool
 ) -> tuple[Any, Any, Any, Any]:
@@ -86,12 +118,16 @@ def forward(
     bias, bias_h = (b[0], b[1]) if kind == "gru" else (b, None)
     y, h = _empty(runtime, (sizes.batch, sizes.steps, H)), _empty(runtime, (sizes.batch, H))
     c = _empty(runtime, h.shape) if lstm else None
-    kept = sizes.batch + (sizes.batch * sizes.steps if lengths is None else int(lengths.sum()))
+    full = lengths is None or plan.padded
+    kept = sizes.batch + (sizes.batch * sizes.steps if full else int(lengths.sum()))
     states = _empty(runtime, (kept, H)) if keep else None
     cells = _empty(runtime, (kept, H)) if keep and lstm else None
     candidates = _empty(runtime, (plan.rows, H)) if keep and kind == "gru" else None
     gates = None
-    for first, stop in plan.pieces(4 * width, keep):
+    pieces = plan.pieces(4 * width, keep)
+    if plan.padded and len(pieces) > 1:
+        raise RuntimeError(f"graph: {function} runs in parts that depend on the lengths; train with graph=False")
+    for first, stop in pieces:
         rows = int(plan.starts[stop] - plan.starts[first])
         part = gather(runtime, x, plan, first, stop, rows)
         gates = _empty(runtime, (rows, width))
@@ -111,13 +147,13 @@ def backward(
     from ..ops._rnn_check import GATES, check_saved
 
     runtime, sizes, lengths = _check(function, kind, arrays, lengths)
-    check_saved(function, kind, saved, sizes, lengths, arrays["x"].dtype)
-    runtime_of(function, x=arrays["x"], **saved._asdict())
     H, width = sizes.hidden, GATES[kind] * sizes.hidden
     dz_row = 4 * H if kind == "gru" else width
     plan = Plan(runtime, sizes, lengths, reverse, dz_row)
+    check_saved(function, kind, saved, sizes, None if plan.padded else lengths, arrays["x"].dtype)
+    runtime_of(function, x=arrays["x"], **saved._asdict())
     x, dy, dh, dc = (_dense(runtime, arrays.get(name)) for name in ("x", "dy", "dh", "dc"))
-    dz, dh0 = _empty(runtime, (plan.rows, dz_row)), _empty(runtime, (sizes.batch, H))
+    dz, dh0 = rows_in_time(runtime, plan, dz_row), _empty(runtime, (sizes.batch, H))
     dc0 = _empty(runtime, dh0.shape) if kind == "lstm" else None
     given = (saved.gates, saved.candidates, saved.states, saved.cells, runtime.contiguous(arrays["w_h"].T))
     _walk(runtime, "backward", cell, sizes, (*given, dy, dh, dc, dz, dh0, dc0, *plan.order, plan.steps))

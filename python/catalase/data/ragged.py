@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._cuda._graph import Parts
+
 
 class SequenceBatch:
     """Some sequences as one padded array.
@@ -37,6 +39,25 @@ class SequenceBatch:
     def mask(self) -> NDArray[np.bool_]:
         """Which steps are there, (N, T)."""
         return np.arange(self.values.shape[1]) < self.lengths[:, None]
+
+    @property
+    def full(self) -> bool:
+        """Whether no sequence is padded."""
+        return bool((self.lengths == self.values.shape[1]).all())
+
+    def graph_parts(self) -> Parts | None:
+        """What a captured step reads, where no sequence is padded: who is at work when is laid out on the host."""
+        if not (self.full and self.values.size):
+            return None
+        return Parts("whole", [self._numbers()], lambda given: self._over(given[0]))
+
+    def _numbers(self) -> NDArray[Any]:
+        """The values as a device takes them."""
+        return self.values.astype(np.int64) if self.values.dtype.kind in "iu" else self.values
+
+    def _over(self, values: Any) -> SequenceBatch:
+        """As many sequences of as many steps, in other memory."""
+        return SequenceBatch(values, self.lengths)
 
 
 class RaggedArray:

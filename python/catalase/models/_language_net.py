@@ -21,6 +21,8 @@ class Steps(StepBatch):
         starts = np.full((len(batch), 1), START, batch.values.dtype)
         super().__init__(np.concatenate([starts, batch.values], axis=1), batch.lengths + 1)
 
+    graph_parts = StepBatch.graph_parts
+
     def targets(self) -> NDArray[np.int64]:
         """The token after each step that is there, row by row, (steps,); ``<end>`` after a row's last."""
         following = np.zeros(self.values.shape, np.int64)

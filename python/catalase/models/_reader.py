@@ -17,7 +17,7 @@ from ..trans import Transformer, undo_transforms
 from ._reader_net import POOLS, SequenceNet
 from ._sequence_net import FIELDS, SequenceModel
 from ._settings import is_count
-from ._steps import StepRows
+from ._steps import PooledBatch, StepRows
 
 READER_FIELDS = {
     "n_tasks": Int(1, 1_000_000),
@@ -134,6 +134,10 @@ class Reader(SequenceModel):
 
     def _training_rows(self, dataset: Any) -> Any:
         return StepRows(dataset, self.truncation) if self.per_step else dataset
+
+    def _input(self, X: Any) -> Any:
+        ours = type(X) is SequenceBatch and type(self.module) is SequenceNet
+        return PooledBatch(X.values, X.lengths) if ours else super()._input(X)
 
     def _validation_rows(self, dataset: Any) -> Any:
         rows = super()._validation_rows(dataset)

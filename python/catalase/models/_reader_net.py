@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _anywhere, nn
+from .._cuda import runtime_of
+from .._cuda._graph import of_lengths
 from ..autograd import Tensor, concatenate, no_grad, where
 from ..data import SequenceBatch
 from ._steps import packed
@@ -47,6 +49,7 @@ class SequenceNet(nn.Module):
         longest = int(lengths.max(initial=0))
         if longest == 0:
             return batch, None
+        batch = SequenceBatch(_anywhere.to_host(batch.values), batch.lengths)  # which a captured step refuses
         state, pooled = None, np.zeros(0)
         with no_grad():
             for start in range(0, longest, steps):
@@ -69,7 +72,9 @@ class SequenceNet(nn.Module):
     def _gathered(self, y: Tensor, batch: SequenceBatch) -> Tensor:
         """The sum over the steps, or the largest values (-inf where there is no step), (N, output_size)."""
         if self.pool == "max":
-            return where(batch.mask[:, :, None], y, -np.inf).max(axis=1)
+            if not batch.full:
+                y = where(_of_lengths(batch.lengths, "mask", _mask, y), y, -np.inf)
+            return y.max(axis=1)
         return y.sum(axis=1)  # y is zero beyond a length
 
     def _joined(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
@@ -88,7 +93,37 @@ class SequenceNet(nn.Module):
         if self.pool == "mean":
             lengths = batch.lengths if before is None else batch.lengths + before.lengths
             found = found if before is None else found + before.pooled
-            return found * _anywhere.beside((1 / np.maximum(lengths, 1)).astype(y.dtype)[:, None], found.data)
+            if batch.full and before is None and len(batch):
+                return found * y.dtype.type(1 / y.shape[1])
+            return found * _of_lengths(lengths, "shares", _shares, found)
         if before is not None:
             found = where(_anywhere.to_host(before.pooled) > found.numpy(), before.pooled, found)
-        return where(batch.lengths[:, None] > 0, found, 0.0)
+        if batch.lengths.all():
+            return found
+        return where(_of_lengths(batch.lengths, "there", _there, found), found, 0.0)
+
+
+def _of_lengths(lengths: NDArray[np.int64], name: str, make: Any, like: Tensor) -> Any:
+    """``make(lengths, a tensor's shape, its dtype)`` beside the tensor, in a captured step for each batch anew."""
+    given, dtype = like.data, like.dtype
+    if _anywhere.is_here(given):
+        return make(lengths, given.shape, dtype)
+    shape = tuple(given.shape)
+    return of_lengths(runtime_of(name, x=given), lengths, (name, shape), lambda n: _whole(make(n, shape, dtype), shape))
+
+
+def _mask(lengths: NDArray[np.int64], shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    return np.arange(shape[1])[:, None] < lengths[:, None, None]
+
+
+def _there(lengths: NDArray[np.int64], shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    return lengths[:, None] > 0
+
+
+def _shares(lengths: NDArray[np.int64], shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    return (1 / np.maximum(lengths, 1)).astype(dtype)[:, None]
+
+
+def _whole(x: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Conditions in full shape, as a device takes them."""
+    return np.ascontiguousarray(np.broadcast_to(x, shape)) if x.dtype == bool else x

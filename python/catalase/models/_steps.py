@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _anywhere
+from .._cuda._graph import Parts
 from ..autograd import Tensor, record
 from ..data import SequenceBatch, SequenceDataset
 from ..nn import functional
@@ -20,6 +21,20 @@ class Carried:
     state: Any = None
 
 
+class PooledBatch(SequenceBatch):
+    """A batch for a net with an output a sequence: its shapes tell all that a captured step takes as fixed."""
+
+    def graph_parts(self) -> Parts | None:
+        """As `SequenceBatch`; padded ones too, in which `of_lengths` gives what depends on the lengths."""
+        if self.full or not self.values.size or self.lengths.max() < self.values.shape[1]:
+            return super().graph_parts()
+        key = ("padded", bool(self.lengths.all()))
+        return Parts(key, [self._numbers()], lambda given: self._over(given[0]), self.lengths)
+
+    def _over(self, values: Any) -> SequenceBatch:
+        return PooledBatch(values, self.lengths)
+
+
 class StepBatch(SequenceBatch):
     """A batch for the training loop, which weighs batches by ``len``: the losses it reports are means over steps."""
 
@@ -29,6 +44,13 @@ class StepBatch(SequenceBatch):
 
     def __len__(self) -> int:
         return int(self.lengths.sum())
+
+    def graph_parts(self) -> Parts | None:
+        """As `SequenceBatch`; no window's, whose state comes from the step before."""
+        return None if self.carried is not None else super().graph_parts()
+
+    def _over(self, values: Any) -> SequenceBatch:
+        return StepBatch(values, self.lengths)
 
 
 def windows(
@@ -76,6 +98,8 @@ class StepRows:
 def packed(y: Tensor, mask: NDArray[np.bool_]) -> Tensor:
     """The steps that are there, (steps, H), row by row: padding costs the dense output nothing."""
     shape, dtype = y.shape, y.dtype
+    if mask.all():
+        return y.reshape(mask.size, shape[-1])
     if not _anywhere.is_here(y.data):  # rows taken by number
         return functional.embedding(np.flatnonzero(mask), y.reshape(mask.size, shape[-1]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from .._config import get_matmul_precision
 from .._cuda import is_device_array
 from .._cuda._arrays import runtime_named
-from .._cuda._graph import StepGraph
+from .._cuda._graph import Parts, StepGraph
 from .._cuda.linear import GatheredBatch
 from ..autograd import Tensor
 from ..nn import Module
@@ -19,7 +20,10 @@ from ..nn.losses import Loss
 if TYPE_CHECKING:
     from .fit import TrainState
 
-_MOST = 8  # shapes that are kept
+_MOST = 8  # graphs that are kept: each has memory of its own
+_KINDS = 1000  # of batches that are remembered
+
+Known = tuple[StepGraph, list[int], list[int]]  # a graph; where random layers stood; how far they go in a step
 
 
 class GraphSteps:
@@ -40,9 +44,9 @@ class GraphSteps:
         self.layers = state.module.random_layers()
         self.modules = list(state.module.modules())
         self.shapes: dict[Any, tuple[int, ...]] = {}  # of the output, by kind of batch
-        self.graphs: dict[Any, tuple[StepGraph, list[int], list[int]]] = {}
+        self.graphs: dict[Any, Known] = {}
         self.buffers = [buffer for _, buffer in state.module.named_buffers()]
-        self.too_large: set[Any] = set()  # kinds of batch for whose graph the device has no memory
+        self.refused: set[Any] = set()  # kinds of batch whose graph has no room, or cannot be made
         self.named: list[Any] = []  # what the graphs read and write beside the batch
 
     def step(self, X: Any, y: Any, w: Any) -> float:
@@ -54,23 +58,30 @@ class GraphSteps:
             self.named = named  # moved, or made anew: graphs name the arrays before
             self.graphs.clear()
             self.shapes.clear()
-        key = self._key(X, y, w)
+        parts = _parts(X)
+        key = None if parts is None else self._key(X, parts, y, w)
         shape = self.shapes.get(key)
-        if key is None or shape is None or key in self.too_large:
+        full = len(self.graphs) >= _MOST and key not in self.graphs
+        if parts is None or shape is None or full or key in self.refused:
             return self.usual(lambda module, x: self._noting(key, module, x), X, y, w)
-        inputs = self._inputs(X, y, w, shape)
+        inputs = self._inputs(parts, y, w, shape)
         known = self.graphs.get(key)
-        later = None if known is None else self._later(known)
+        later, rate = None if known is None else self._later(known), optimizer.current_lr()
         if known is None or later is None:
             try:
-                return self._capture(key, X, inputs)
-            except MemoryError:
-                self.too_large.add(key)
+                known = self.graphs[key] = self._capture(parts, inputs)
+            except Exception as error:
+                # What runs a batch of its own kind may need more of it than its arrays.
+                if not isinstance(error, MemoryError) and not _own(X):
+                    raise
+                self.refused.add(key)
+                self.graphs.pop(key, None)
                 return self.usual(self.forward, X, y, w)
+            known[0].run(inputs, 0, rate, optimizer.steps, parts.lengths)
+            return self._read(known[0])
         graph, _, advance = known
-        rate = optimizer.current_lr()
         optimizer.steps += 1
-        graph.run(inputs, later, rate, optimizer.steps)
+        graph.run(inputs, later, rate, optimizer.steps, parts.lengths)
         for layer, by in zip(self.layers, advance, strict=True):
             layer.step += by
         optimizer.buffer.changed()
@@ -78,42 +89,44 @@ class GraphSteps:
 
     def _noting(self, key: Any, module: Module, X: Any) -> Any:
         output = self.forward(module, X)
-        if key is not None and isinstance(output, Tensor) and len(self.shapes) < _MOST:
-            self.shapes[key] = output.shape
+        fed = _own(X) and output is X  # the loss makes the output
+        if key is not None and (fed or isinstance(output, Tensor)) and len(self.shapes) < _KINDS:
+            self.shapes[key] = () if fed else output.shape
         return output
 
-    def _key(self, X: Any, y: Any, w: Any) -> Any:
-        """What a graph is made for; None for batches that are no arrays of the device."""
-        data = _data(X)
-        if not is_device_array(data):
+    def _key(self, X: Any, parts: Parts, y: Any, w: Any) -> Any:
+        """What a graph is made for; None where labels are lists."""
+        if not all(a is None or hasattr(a, "shape") for a in (y, w)):
             return None
         numbers = (int, float, str, type(None))
         settings = {k: v for k, v in vars(self.state.optimizer).items() if isinstance(v, numbers)}
         settings = {k: v for k, v in settings.items() if k not in ("steps", "lr")}
-        arrays = tuple((getattr(a, "shape", None), str(getattr(a, "dtype", None))) for a in (y, w))
+        arrays = tuple((getattr(a, "shape", None), str(getattr(a, "dtype", None))) for a in (*parts.arrays, y, w))
         modes = tuple(module.training for module in self.modules)
-        return type(X), data.shape, str(data.dtype), arrays, tuple(settings.items()), modes, get_matmul_precision()
+        return type(X), parts.key, arrays, tuple(settings.items()), modes, get_matmul_precision()
 
-    def _inputs(self, X: Any, y: Any, w: Any, shape: tuple[int, ...]) -> list[Any]:
+    def _inputs(self, parts: Parts, y: Any, w: Any, shape: tuple[int, ...]) -> list[Any]:
         """The arrays of the device that the step reads."""
         if isinstance(self.loss, Loss):
             y, w = self.loss.prepared(shape, y, w)
-        return [_data(X), *(self.runtime.array(a) if isinstance(a, np.ndarray) else a for a in (y, w))]
+        return [self.runtime.array(a) if isinstance(a, np.ndarray) else a for a in (*parts.arrays, y, w)]
 
-    def _later(self, known: tuple[StepGraph, list[int], list[int]]) -> int | None:
+    def _later(self, known: Known) -> int | None:
         """How many steps after the one that was captured this one is; None where random layers disagree."""
         _, start, advance = known
         apart = {layer.step - s for layer, s, by in zip(self.layers, start, advance, strict=True) if by}
         return apart.pop() if len(apart) == 1 else None if apart else 0
 
-    def _capture(self, key: Any, X: Any, inputs: list[Any]) -> float:
+    def _capture(self, parts: Parts, inputs: list[Any]) -> Known:
+        """The graph of a step, which has not run; counters are one step on. Where it fails all is as before."""
         state, optimizer = self.state, self.state.optimizer
-        graph = StepGraph(self.runtime, inputs)
+        graph = StepGraph(self.runtime, inputs, parts.lengths)
         start, steps, rate = [layer.step for layer in self.layers], optimizer.steps, optimizer.current_lr()
 
         def work() -> None:
             optimizer.zero_grad()
-            value = self.loss(self.forward(state.module, _like(X, graph.inputs[0])), *graph.inputs[1:])
+            *arrays, y, w = graph.inputs
+            value = self.loss(self.forward(state.module, parts.like(arrays)), y, w)
             graph.loss = value.data
             value.backward()
             optimizer.step()
@@ -128,9 +141,7 @@ class GraphSteps:
             for layer, before in zip(self.layers, start, strict=True):
                 layer.step = before
             raise
-        self.graphs[key] = graph, start, advance
-        graph.run(inputs, 0, rate, optimizer.steps)
-        return self._read(graph)
+        return graph, start, advance
 
     def _read(self, graph: StepGraph) -> float:
         number = float(self.runtime.to_host(graph.loss).item())
@@ -139,12 +150,24 @@ class GraphSteps:
         return number
 
 
-def _data(X: Any) -> Any:
-    return X.data if isinstance(X, (Tensor, GatheredBatch)) else X
+def _own(X: Any) -> bool:
+    """Whether a batch says itself what it is made of: its class, for another that inherits may hold more."""
+    return "graph_parts" in vars(type(X))
 
 
-def _like(X: Any, data: Any) -> Any:
-    """A batch of the kind of X over other memory."""
+def _parts(X: Any) -> Parts | None:
+    """What a batch is made of; None where a graph cannot take it."""
+    if _own(X):
+        own: Parts | None = X.graph_parts()
+        return own
     if isinstance(X, Tensor):
-        return Tensor(data)
-    return GatheredBatch(data, X.entries) if isinstance(X, GatheredBatch) else data
+        parts = Parts(None, [X.data], lambda arrays: Tensor(arrays[0]))
+    elif isinstance(X, GatheredBatch):
+        parts = Parts(None, [X.data], partial(_gathered, X.entries))
+    else:
+        parts = Parts(None, [X], lambda arrays: arrays[0])
+    return parts if is_device_array(parts.arrays[0]) else None
+
+
+def _gathered(entries: Any, arrays: list[Any]) -> GatheredBatch:
+    return GatheredBatch(arrays[0], entries)

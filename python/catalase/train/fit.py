@@ -125,7 +125,7 @@ def fit(
         On a device: capture the step as a CUDA graph when a shape of batch comes for the second time, and replay it from
         then on, with the same results. For steps that launch the same kernels each time: nothing of net, loss or optimizer
         but the learning rate may change between them, and a loss or a forward function of your own must neither read
-        values back nor draw random numbers of its own. On the CPU it does nothing.
+        values back nor draw random numbers of its own. Batches of sequences: see docs/gpu.md. On the CPU it does nothing.
 
     Returns
     -------

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import _anywhere
+from ..._cuda._graph import Parts
 from ...autograd import Tensor
 from ._graph import Graph
 from ._inputs import Feature, Input, Label, Weights
@@ -29,6 +30,12 @@ class Feeds:
 
     def __len__(self) -> int:
         return self.rows
+
+    def graph_parts(self) -> Parts:
+        """What a captured step reads; see `catalase._cuda._graph.Parts`."""
+        places = tuple(self.tensors)
+        arrays = [tensor.data for tensor in self.tensors.values()]
+        return Parts(places, arrays, lambda given: Feeds(dict(zip(places, map(Tensor, given), strict=True))))
 
 
 class Feeder:
@@ -132,7 +139,7 @@ class FedRows:
         size = batch_size if self.most is None else min(batch_size, self.most)
         in_order = self.in_order or deterministic
         for X, y, w, ids in self.dataset.iterbatches(size, deterministic=in_order, seed=seed):
-            yield self.feeder.columns(X, y, w), y, w, ids
+            yield self.feeder.columns(X, y, w), None, None, ids  # labels and weights are fed
 
 
 class FedItems:

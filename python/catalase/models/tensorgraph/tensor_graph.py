@@ -87,6 +87,7 @@ class TensorGraph(PredictingGraph):
         callbacks: Sequence[train.Callback] = (),
         progress: bool | None = None,
         resume: str | Path | None = None,
+        graph: bool = False,
         restore: bool = False,
         deterministic: bool = False,
         checkpoint_interval: int = 1000,
@@ -101,6 +102,8 @@ class TensorGraph(PredictingGraph):
             `fit_generator`.
         nb_epoch, valid, callbacks, progress, resume
             As `Model.fit`.
+        graph : bool
+            As `Model.fit`. A step that reads values back, as for class numbers as labels, is launched as usual.
         restore : bool
             Read the weights from ``model_dir`` first.
         deterministic : bool
@@ -114,7 +117,8 @@ class TensorGraph(PredictingGraph):
         """
         self._ready_to_fit(restore)
         self._in_order = bool(deterministic)
-        history = super().fit(dataset, nb_epoch, valid, self._hooks(callbacks, checkpoint_interval), progress, resume)
+        hooks = self._hooks(callbacks, checkpoint_interval)
+        history = super().fit(dataset, nb_epoch, valid, hooks, progress, resume, graph)
         return self._saved(history)
 
     def fit_generator(
@@ -124,6 +128,7 @@ class TensorGraph(PredictingGraph):
         progress: bool | None = None,
         restore: bool = False,
         checkpoint_interval: int = 1000,
+        graph: bool = False,
     ) -> train.History:
         """Train once on each batch that a generator yields.
 
@@ -132,7 +137,7 @@ class TensorGraph(PredictingGraph):
         generator : iterable
             Of dicts from input layers (or their names) to arrays, or of (X, y) or (X, y, w), each an array or a list with
             one array a layer, in the order of `layers`.
-        callbacks, progress, restore, checkpoint_interval
+        callbacks, progress, restore, checkpoint_interval, graph
             As in `fit`; all batches are one epoch.
 
         Returns
@@ -148,7 +153,7 @@ class TensorGraph(PredictingGraph):
         rows = FedItems(self._feeder, generator)
         self.history = train.fit(
             self.module, rows, self._loss, optimizer=self._optimizer, nb_epoch=1, seed=seed, progress=progress,
-            callbacks=self._hooks(callbacks, checkpoint_interval), forward=self._forward,
+            callbacks=self._hooks(callbacks, checkpoint_interval), forward=self._forward, graph=graph,
         )  # fmt: skip
         self._fits += 1
         return self._saved(self.history)

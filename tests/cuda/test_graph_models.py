@@ -1,0 +1,297 @@
+"""Models whose batches are more than an array, by captured steps: the launches are replayed, the results the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import catalase as ct
+from catalase._cuda import _graph, rnn
+from catalase.models._steps import PooledBatch
+from catalase.models.tensorgraph import layers as L
+
+F32 = np.float32
+
+
+@pytest.fixture
+def counts(monkeypatch):
+    """How often steps were captured, and run as graphs."""
+    found = {"capture": 0, "run": 0}
+    for name in found:
+        method = getattr(_graph.StepGraph, name)
+
+        def counted(self, *args, name=name, method=method):
+            result = method(self, *args)
+            found[name] += 1
+            return result
+
+        monkeypatch.setattr(_graph.StepGraph, name, counted)
+    return found
+
+
+def same(counts, make, fit):
+    """Train without and with, compare to the bit; how often was captured, and run."""
+    (expected, told), (model, found) = ((model, fit(model, graph)) for graph in (False, True) for model in [make()])
+    assert found["loss"] == told["loss"] and found["loss"][0] != found["loss"][-1]
+    state = expected.module.state_dict()
+    assert all(np.array_equal(a, state[name]) for name, a in model.module.state_dict().items())
+    steps = [[layer.step for layer in m.module.random_layers()] for m in (model, expected)]
+    assert steps[0] == steps[1] and model._optimizer.steps == expected._optimizer.steps
+    return counts["capture"], counts["run"]
+
+
+def layered(device, loss=None, **options):
+    """A TensorGraph with most kinds of layers, of images in bytes."""
+    x, label, w = L.Feature((None, 6, 6), "x", scale=1 / 255), L.Label((None, 2), "y"), L.Weights((None, 1), "w")
+    conv = L.Conv2D(3, kernel_size=3, activation_fn="relu", in_layers=L.Reshape((None, 6, 6, 1), in_layers=x))
+    flat = L.Flatten(L.MaxPool2D(ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], in_layers=conv))
+    steps = L.Flatten(L.GRU(2, in_layers=x))
+    dense = L.Dense(5, activation_fn="tanh", in_layers=L.Concat([flat, steps]))
+    logits = L.Dense(2, in_layers=L.BatchNorm(L.Concat([dense, L.Dropout(0.3, in_layers=flat)])))
+    model = ct.models.TensorGraph(batch_size=5, learning_rate=0.01, seed=4, **options)
+    apart = L.SoftMaxCrossEntropy([label, logits])
+    model.set_loss(L.WeightDecay(0.01, "l2", in_layers=L.WeightedError([apart, w])) if loss is None else loss(apart))
+    model.add_output(L.SoftMax(logits))
+    return model.to(device)
+
+
+def images(rng, rows=13):
+    y = np.eye(2)[rng.integers(0, 2, rows)]
+    return ct.data.NumpyDataset(rng.integers(0, 256, (rows, 6, 6), dtype=np.uint8), y, rng.random(rows))
+
+
+def test_a_graph_of_layers(backend, rng, counts, tmp_path):
+    data = images(rng)
+
+    def fit(model, graph):
+        return model.fit(data, nb_epoch=2, graph=graph, valid=data, checkpoint_interval=2)
+
+    # 5, 5, 3 rows, in this order: launched, captured, launched; replayed, replayed, captured.
+    assert same(counts, lambda: layered(backend.name, model_dir=tmp_path), fit) == (2, 4)
+
+
+def test_a_generator_for_a_graph_of_layers(backend, rng, counts):
+    data = images(rng, 5)
+    items = [{"x": data.X * F32(k / 8), "y": data.y, "w": data.w} for k in range(1, 5)]
+    items += [([data.X], [data.y], [data.w]), items[0]]  # the same inputs in the same order
+
+    def fit(model, graph):
+        model.fit_generator(items[:3], graph=graph)
+        first = model.history["loss"]
+        return {"loss": first + model.fit_generator(items, graph=graph)["loss"]}
+
+    assert same(counts, lambda: layered(backend.name), fit) == (2, 2 + 5)
+
+
+def test_optimizers_and_losses_of_a_graph_of_layers(backend, rng, counts):
+    X, y = rng.random((8, 3)).astype(F32), rng.random((8, 2))
+
+    def make():
+        a, b = L.Feature((None, 2)), L.Feature((None, 1))
+        guess = L.Dense(2, in_layers=L.Concat([a, b]))
+        one, two = (L.ReduceMean(kind([guess, L.Label((None, 2))])) for kind in (L.L2Loss, L.L1Loss))
+        model = ct.models.TensorGraph(batch_size=4, seed=0)
+        model.set_loss(L.Add([one, two]))
+        rate = ct.optim.ExponentialDecay(0.1, 0.5, 2)
+        model.set_optimizer(lambda net: ct.optim.Momentum(net, rate, clip_norm=0.1))
+        return model.to(backend.name)
+
+    def fit(model, graph):
+        inputs = [([X[:, :2], X[:, 2:]], [y * k, -y]) for k in range(5)]
+        first = model.fit_generator(inputs[:1], graph=graph)["loss"]
+        return {"loss": first + model.fit_generator(inputs, graph=graph)["loss"]}
+
+    assert same(counts, make, fit) == (1, 4)
+
+
+def test_a_graph_of_layers_that_reads_its_labels_is_launched(backend, rng, counts):
+    X, y = rng.random((8, 3)).astype(F32), rng.integers(0, 4, 8)
+
+    def make():
+        logits = L.Dense(4, in_layers=L.Dropout(0.5, in_layers=L.Feature((None, 3))))
+        model = ct.models.TensorGraph(batch_size=4, seed=0)
+        model.set_loss(L.ReduceMean(L.SoftMaxCrossEntropy([L.Label((None, 1)), logits])))
+        return model.to(backend.name)
+
+    assert same(counts, make, lambda m, graph: m.fit(ct.data.NumpyDataset(X, y), nb_epoch=3, graph=graph)) == (0, 0)
+
+
+TEXTS = ["ACGT", "GGCA", "TTAC", "CATG", "ACCA", "GATT", "TGTG"]
+READERS = {
+    "last of tokens": {"num_layers": 2, "dropout": 0.3},
+    "mean of both ways": {"pool": "mean", "cell": "lstm", "bidirectional": True},
+    "max of tokens": {"pool": "max", "cell": "rnn", "truncation": 4},
+    "each step": {"per_step": True, "dropout": 0.2},
+    "each step of tokens": {"per_step": True, "cell": "rnn"},
+}
+
+
+@pytest.mark.parametrize("name", list(READERS))
+def test_readers_of_sequences_of_one_length(backend, rng, counts, name):
+    options, steps = READERS[name], bool(READERS[name].get("per_step"))
+    options = {"hidden_size": 3, "batch_size": 3, "seed": 1, **options}
+    if "tokens" in name:
+        tokenizer = ct.data.DNATokenizer()
+        y = rng.integers(0, 2, (7, 4) if steps else 7)
+        data = ct.data.SequenceDataset.from_texts(TEXTS, tokenizer, list(y), per_step=steps)
+
+        def make():
+            return ct.models.SequenceClassifier(1, tokenizer, embedding_size=3, **options).to(backend.name)
+    else:
+        X = list(rng.standard_normal((7, 4, 2)).astype(F32))
+        data = ct.data.SequenceDataset(X, y=[x.sum(axis=1 if steps else None) for x in X], per_step=steps)
+
+        def make():
+            return ct.models.SequenceRegressor(1, n_features=2, **options).to(backend.name)
+
+    # Batches of 3, 3 and 1, in random order; the first of each kind is launched.
+    assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=2, graph=graph)) == (2, 3 + 1)
+
+
+def test_a_language_model_of_sequences_of_one_length(backend, counts):
+    tokenizer = ct.data.DNATokenizer()
+    data = ct.data.SequenceDataset.from_texts(TEXTS[:6], tokenizer)
+
+    def make():
+        options = {"hidden_size": 3, "embedding_size": 3, "batch_size": 3, "seed": 0, "num_layers": 2, "dropout": 0.2}
+        return ct.models.LanguageModel(tokenizer, cell="lstm", **options).to(backend.name)
+
+    assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=2, valid=data, graph=graph)) == (1, 3)
+
+
+RAGGED = {
+    "last, both ways": {"bidirectional": True, "dropout": 0.3},
+    "mean, in chunks": {"pool": "mean", "cell": "lstm", "truncation": 5},
+    "max, in chunks": {"pool": "max", "cell": "gru"},
+}
+
+
+@pytest.mark.parametrize("name", list(RAGGED))
+def test_readers_of_sequences_of_several_lengths(backend, rng, counts, monkeypatch, name):
+    if "chunks" in name:
+        monkeypatch.setattr(rnn, "_CHUNK_BYTES", 300)
+    # Always 5 steps at most, so two kinds of batch: without empty sequences, and with.
+    lengths = [5, 3, 1, 5, 4, 2, 2, 5, 5, 1, 0, 5, 2, 3, 5]
+    X = [rng.standard_normal((n, 2)).astype(F32) for n in lengths]
+    data = ct.data.SequenceDataset(X, y=[x.sum() for x in X], empty="keep")
+    data.iterbatches = in_turn(data)
+
+    def make():
+        options = {"hidden_size": 3, "batch_size": 3, "seed": 1, **RAGGED[name]}
+        return ct.models.SequenceRegressor(1, n_features=2, **options).to(backend.name)
+
+    assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=2, graph=graph)) == (2, 3 + 4 + 1)
+
+
+def test_no_lengths_have_more_chunks_than_a_captured_step_has_room_for():
+    rng = np.random.default_rng(0)
+    most_found = 0
+    for _ in range(2000):
+        batch, steps, most = (int(rng.integers(1, top)) for top in (6, 9, 20))
+        lengths = rng.integers(0, steps + 1, batch)
+        lengths[rng.integers(batch)] = steps
+        table = rnn._padded(lengths, most, rnn._most_chunks(batch, steps, most))
+        bounds = rnn._laid_out(lengths, most)[3]
+        assert len(table) == steps + 1 + 2 * batch + rnn._most_chunks(batch, steps, most) + 1
+        most_found = max(most_found, len(bounds) - 1)
+    assert most_found == 8
+
+
+def in_turn(data, kind=None):
+    """Batches in order, whatever is asked for."""
+    given = data.iterbatches
+
+    def iterbatches(size, deterministic=True, seed=None):
+        for X, *rest in given(size, 1, True):
+            yield X if kind is None else kind(X.values, X.lengths), *rest
+
+    return iterbatches
+
+
+def test_padded_and_whole_sequences_in_turn(backend, rng, counts):
+    tokenizer = ct.data.DNATokenizer()
+    texts = ["ACG", "TGA", "A", "CCG", "GGT", "TTT", "CAT", "GA"]  # whole, padded, whole, padded
+    data = ct.data.SequenceDataset.from_texts(texts, tokenizer, [0, 1] * 4)
+    data.iterbatches = in_turn(data)
+
+    def make():
+        options = {"hidden_size": 3, "embedding_size": 2, "batch_size": 2, "seed": 1}
+        return ct.models.SequenceClassifier(1, tokenizer, **options).to(backend.name)
+
+    assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=2, graph=graph)) == (2, 3 + 3)
+
+
+def test_a_language_model_of_several_lengths_is_captured_where_they_are_one(backend, counts):
+    tokenizer = ct.data.DNATokenizer()
+    data = ct.data.SequenceDataset.from_texts(["ACG", "TGA", "A", "CCG", "GGT", "TTT"], tokenizer)
+    data.numbered_batches = lambda size, epochs, deterministic, seed, given=data.numbered_batches: given(size, 1, True)
+
+    def make():
+        options = {"hidden_size": 3, "embedding_size": 3, "batch_size": 2, "seed": 0}
+        return ct.models.LanguageModel(tokenizer, **options).to(backend.name)
+
+    assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=2, graph=graph)) == (1, 3)
+
+
+def test_a_net_of_your_own_over_batches_of_sequences(backend, rng, counts):
+    X = [rng.standard_normal((n, 2)).astype(F32) for n in [3, 3, 1, 3, 3, 3, 3, 2]]
+    data = ct.data.SequenceDataset(X, y=[x.sum() for x in X])
+    data.iterbatches = in_turn(data)
+    options = {"nb_epoch": 2, "batch_size": 2, "seed": 0}
+
+    def forward(net, batch):
+        values = batch.values if not isinstance(batch.values, np.ndarray) else backend.array(batch.values)
+        y, _ = net.layers[0](ct.Tensor(values), None, batch.lengths)
+        return net.layers[1](y.sum(axis=1) * float(1 / batch.lengths.mean()))  # known for whole batches alone
+
+    nets, losses = [], []
+    for graph in (False, True):
+        net = ct.nn.Sequential(ct.nn.GRU(2, 3, rng=0), ct.nn.Linear(3, 1, rng=1)).to(backend.name)
+        fit = {"optimizer": ct.optim.Adam(net), "forward": forward, "graph": graph, **options}
+        losses.append(ct.train.fit(net, data, ct.nn.losses.L2Loss(), **fit)["loss"])
+        nets.append(net.state_dict())
+    assert losses[0] == losses[1] and all(np.array_equal(a, nets[0][n]) for n, a in nets[1].items())
+    assert counts == {"capture": 1, "run": 3}
+
+
+REFUSED = {
+    "lengths of its own": lambda net, x, lengths: net.layers[0](x, None, lengths[::-1]),
+    "a step more": lambda net, x, lengths: net.layers[0](ct.autograd.concatenate([x, x * 0.0], axis=1), None, lengths),
+    "a step more that is not kept": lambda net, x, lengths: net.layers[0](x, ahead(net, x, lengths), lengths),
+}
+
+
+def ahead(net, x, lengths):
+    with ct.no_grad():
+        return net.layers[0](x, None, lengths)[1]
+
+
+@pytest.mark.parametrize("name", list(REFUSED))
+def test_what_of_padded_batches_is_not_captured_is_launched(backend, rng, counts, monkeypatch, name):
+    monkeypatch.setattr(rnn, "_GATES_BYTES", 100)
+    X = [rng.standard_normal((n, 2)).astype(F32) for n in [3, 1, 2, 3]]
+    data = ct.data.SequenceDataset(X, y=[x.sum() for x in X])
+    data.iterbatches = in_turn(data, PooledBatch)
+
+    def forward(net, batch):
+        values = batch.values if not isinstance(batch.values, np.ndarray) else backend.array(batch.values)
+        return net.layers[1](REFUSED[name](net, ct.Tensor(values), batch.lengths)[0].sum(axis=1))
+
+    losses = []
+    for graph in (False, True):
+        net = ct.nn.Sequential(ct.nn.GRU(2, 3, rng=0), ct.nn.Linear(3, 1, rng=1)).to(backend.name)
+        fit = {"optimizer": ct.optim.Adam(net), "forward": forward, "graph": graph}
+        losses.append(ct.train.fit(net, data, ct.nn.losses.L2Loss(), nb_epoch=2, batch_size=2, seed=0, **fit)["loss"])
+    assert losses[0] == losses[1] and counts == {"capture": 0, "run": 0}
+
+
+@pytest.mark.parametrize("per_step", [False, True])
+def test_truncated_steps_are_launched(backend, rng, counts, per_step):
+    X = list(rng.standard_normal((2, 3, 2)).astype(F32))
+    data = ct.data.SequenceDataset(X, y=[x.sum(axis=1 if per_step else None) for x in X], per_step=per_step)
+
+    def make():
+        options = {"hidden_size": 3, "batch_size": 2, "seed": 1, "truncation": 2, "per_step": per_step}
+        return ct.models.SequenceRegressor(1, n_features=2, **options).to(backend.name)
+
+    assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=3, graph=graph)) == (0, 0)
