@@ -9,7 +9,6 @@ constexpr int kMaxRows[] = {0, 18, 12, 8, 6};  // rows of a tile of 1, 2, 3, 4 v
 constexpr Index kPanelVectors = 3;
 constexpr Index kSinglePanel = 4;  // this many vectors are one panel where they are all there is: 64^3 gains an eighth
 constexpr int kUnroll = 2;         // terms of a chain a turn; 4 is no faster, and slower where K is short
-constexpr bool kFenced = false;
 constexpr Index kBlockK = 256;   // a panel of 48 columns is 48 KiB; 512 with 144 rows lost 2 to 6% at 128 rows and more
 constexpr Index kBlockM = 288;   // 288 KiB of A in an L2 of 1 MiB and more
 constexpr Index kBlockN = 2016;  // 2 MiB of B in L2 and L3
@@ -17,10 +16,7 @@ constexpr Index kBlockN = 2016;  // 2 MiB of B in L2 and L3
 constexpr int kMaxRows[] = {0, 9, 6};  // 16 registers
 constexpr Index kPanelVectors = 2;
 constexpr Index kSinglePanel = 2;
-// 22 instructions a term of 6 x 2 in place of 27 with 1: 0 to 5% faster. Fenced: nothing is moved from one term to the
-// next, which would make gcc spill.
-constexpr int kUnroll = 4;
-constexpr bool kFenced = true;
+constexpr int kUnroll = 1;      // with 2, gcc spills
 constexpr Index kBlockK = 384;  // a panel of 16 columns is 24 KiB, in an L1 of 32 KiB
 constexpr Index kBlockM = 144;  // 216 KiB of A in an L2 of 512 KiB or more
 constexpr Index kBlockN = 2048;

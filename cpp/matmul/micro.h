@@ -160,7 +160,6 @@ void micro_kernel(const MicroArgs<T>& args) {
       for (int u = 0; u < kUnroll; ++u) {
         add_term<T, R, NV, kByColumn, kPacked>(c, a, a_row, kByColumn ? u * a_col : u, b + u * b_row,
                                                panel != nullptr ? panel + u * NV * W : nullptr, last);
-        if (kFenced) asm volatile("" ::: "memory");
       }
       if (!kPacked && panel != nullptr) panel += kUnroll * NV * W;
       b += kUnroll * b_row;
