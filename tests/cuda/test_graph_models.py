@@ -10,6 +10,8 @@ from catalase._cuda import _graph, rnn
 from catalase.models._steps import PooledBatch
 from catalase.models.tensorgraph import layers as L
 
+pytestmark = pytest.mark.on_a_device
+
 F32 = np.float32
 
 
