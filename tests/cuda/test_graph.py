@@ -91,6 +91,20 @@ def test_the_learning_rate_may_change_and_the_net_may_move_between_steps(backend
     assert captures == 4
 
 
+def test_what_dropout_draws_by_may_change_between_steps(backend, rng):
+    class Change(ct.train.Callback):
+        def on_batch_end(self, state):
+            layer = state.module.random_layers()[0]
+            if state.optimizer.steps == 6:
+                layer.rate = 0.75
+            if state.optimizer.steps == 10:
+                layer.seed += 1
+
+    loss = ct.nn.losses.SigmoidCrossEntropy()
+    captured, _ = both(backend, table(rng), loss, OPTIMIZERS["momentum, l1"], callbacks=[Change()])
+    assert captured > 2
+
+
 def test_resumed_by_a_run_without(backend, rng, tmp_path):
     data, loss = table(rng), ct.nn.losses.L2Loss()
     whole, _ = train(backend, data, loss, OPTIMIZERS["adamw"], dense(None), False)

@@ -256,6 +256,22 @@ def test_a_net_of_your_own_over_batches_of_sequences(backend, rng, counts):
     assert counts == {"capture": 1, "run": 3}
 
 
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_tokens_that_a_net_of_your_own_does_not_know_are_named(backend, weight):
+    data = ct.data.SequenceDataset([[1, 2], [2, 1], [3, 3], [1, 1], [2, 9]], y=np.zeros(5), w=[1, 1, 1, 1, weight])
+    data.iterbatches = in_turn(data)
+
+    def forward(net, batch):
+        y, _ = net.layers[1](net.layers[0](batch.values), None, batch.lengths)
+        return net.layers[2](y.sum(axis=1))
+
+    layers = [ct.nn.Embedding(5, 3, rng=0), ct.nn.GRU(3, 4, rng=1), ct.nn.Linear(4, 1, rng=2)]
+    net = ct.nn.Sequential(*layers).to(backend.name)
+    fit = {"optimizer": ct.optim.Adam(net), "forward": forward, "graph": True, "batch_size": 1, "nb_epoch": 1}
+    with pytest.raises(ValueError, match="is 9"):
+        ct.train.fit(net, data, ct.nn.losses.L2Loss(), **fit)
+
+
 REFUSED = {
     "lengths of its own": lambda net, x, lengths: net.layers[0](x, None, lengths[::-1]),
     "a step more": lambda net, x, lengths: net.layers[0](ct.autograd.concatenate([x, x * 0.0], axis=1), None, lengths),

@@ -23,7 +23,7 @@ Lengths = NDArray[np.int64]
 
 
 class Parts(NamedTuple):
-    """A batch of a kind of its own, taken apart: its class has a method ``graph_parts`` that gives this, or None.
+    """A batch of a kind of its own, taken apart: its very class defines ``graph_parts``, which gives this, or None.
 
     Attributes
     ----------

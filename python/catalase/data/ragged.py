@@ -49,6 +49,8 @@ class SequenceBatch:
         """What a captured step reads, where no sequence is padded: who is at work when is laid out on the host."""
         if not (self.full and self.values.size):
             return None
+        if type(self) is SequenceBatch and self.values.dtype.kind in "iu":
+            return None  # a net of somebody's own: `embedding` looks at tokens from the host, not at those on a device
         return Parts("whole", [self._numbers()], lambda given: self._over(given[0]))
 
     def _numbers(self) -> NDArray[Any]:

@@ -102,7 +102,7 @@ class GraphSteps:
         settings = {k: v for k, v in vars(self.state.optimizer).items() if isinstance(v, numbers)}
         settings = {k: v for k, v in settings.items() if k not in ("steps", "lr")}
         arrays = tuple((getattr(a, "shape", None), str(getattr(a, "dtype", None))) for a in (*parts.arrays, y, w))
-        modes = tuple(module.training for module in self.modules)
+        modes = (*(m.training for m in self.modules), *(_draws(layer) for layer in self.layers))
         return type(X), parts.key, arrays, tuple(settings.items()), modes, get_matmul_precision()
 
     def _inputs(self, parts: Parts, y: Any, w: Any, shape: tuple[int, ...]) -> list[Any]:
@@ -148,6 +148,11 @@ class GraphSteps:
         if not np.isfinite(number):
             self.state.optimizer.steps -= 1  # the device left everything as it was
         return number
+
+
+def _draws(layer: Any) -> tuple[Any, ...]:
+    """What a random layer draws by, beside its step."""
+    return tuple(getattr(layer, name, None) for name in ("rate", "seed", "layer"))
 
 
 def _own(X: Any) -> bool:
