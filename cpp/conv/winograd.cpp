@@ -1,5 +1,5 @@
-// Winograd convolution: what it is used for, and how the work is shared out. Threads take blocks of tiles, or planes;
-// no sum is ever cut between them.
+// Winograd convolution: what it is used for, and how the work is shared out. Threads take blocks of tiles, for the
+// gradient of the filters parts of the channels; no sum is ever cut between them.
 #include "conv/winograd.h"
 
 #include "common/memory.h"
@@ -39,6 +39,7 @@ WinogradPlan forward_plan(const ConvShape& s) {
   p.batch = s.batch;
   p.in_h = s.in[1], p.in_w = s.in[2], p.in_channels = s.in_channels;
   p.out_h = s.out[1], p.out_w = s.out[2], p.out_channels = s.out_channels;
+  p.in_pixel = p.in_channels, p.out_pixel = p.out_channels;
   p.before_h = s.before[1], p.before_w = s.before[2];
   p.kernel = s.kernel[1];
   p.step = 7 - p.kernel;
@@ -79,6 +80,45 @@ void run_forward(WinogradPlan p, const float* x, const float* w, bool flipped, c
   });
 }
 
+// Channels in parts of whole vectors.
+struct ChannelParts {
+  Index channels, width;
+
+  Index vectors() const { return ceil_div(channels, width); }
+  Index start(Index parts, Index part) const {
+    const Index first = vectors() * part / parts * width;
+    return first < channels ? first : channels;
+  }
+  double largest(Index parts) const { return static_cast<double>(ceil_div(vectors(), parts) * width); }
+};
+
+// A part transforms its channels of x and of dy, which other parts transform as well, and waits for nobody. (Tiles and
+// then planes shared among threads, with both sides going from core to core, made two threads slower than one.)
+void choose_parts(const ChannelParts& ins, const ChannelParts& outs, Index* parts_in, Index* parts_out) {
+  double best = -1;
+  for (Index a = 1; a <= num_threads() && a <= ins.vectors(); ++a) {
+    const Index most = num_threads() / a, b = most < outs.vectors() ? most : outs.vectors();
+    const double in = ins.largest(a), out = outs.largest(b);
+    const double cost = 72 * in * out + 850 * (in + out);  // as in winograd_applies
+    if (best < 0 || cost < best) best = cost, *parts_in = a, *parts_out = b;
+  }
+}
+
+// The gradient of the filters of some channels, by one thread.
+void add_part(const WinogradKernels& kernels, const WinogradPlan& p, const float* x, const float* dy, float* dw) {
+  const Scratch<float> v(static_cast<std::size_t>(kernels.inputs_size(p)));
+  const Scratch<float> g(static_cast<std::size_t>(kernels.gradients_size(p)));
+  const Scratch<float> s(static_cast<std::size_t>(kernels.sums_size(p)));
+  for (Index first = 0; first < p.tiles(); first += p.block) {
+    const Index left = p.tiles() - first, count = left < p.block ? left : p.block;
+    kernels.transform_block(p, x, dy, first, count, v.get(), g.get());
+    for (Index plane = 0; plane < 36; ++plane) {
+      kernels.add_products(p, plane, count, v.get(), g.get(), first > 0, s.get());
+    }
+  }
+  kernels.finish_filters(p, s.get(), dw);
+}
+
 }  // namespace
 
 bool winograd_possible(const ConvShape& s) {
@@ -114,24 +154,25 @@ void winograd_backward_weights(const ConvShape& shape, const float* x, const flo
   const WinogradKernels& kernels = *level().winograd;
   WinogradPlan p = forward_plan(shape);
   const Index tiles = p.tiles();
-  // Each block's product is a chain of its own, added to the sum of those before: the block is a part of the result's
-  // definition, and follows from the shape alone, not from the level or the threads.
-  p.block = block_for(p.in_channels + p.out_channels, 2 * kTileUnit);
-  if (tiles < p.block) p.block = tiles;
-  const Scratch<float> v(static_cast<std::size_t>(kernels.inputs_size(p)));
-  const Scratch<float> g(static_cast<std::size_t>(kernels.gradients_size(p)));
-  const Scratch<float> s(static_cast<std::size_t>(kernels.sums_size(p)));
-  for (Index first = 0; first < tiles; first += p.block) {
-    const Index count = tiles - first < p.block ? tiles - first : p.block;
-    share_out(count, 8,
-              [&](Index begin, Index end) { kernels.transform_block(p, x, dy, first, begin, end, v.get(), g.get()); });
-    parallel_for(36, [&](Index plane) { kernels.add_products(p, plane, count, v.get(), g.get(), first > 0, s.get()); });
-  }
   if (tiles == 0) {
     for (Index i = 0; i < shape.kernel[1] * shape.kernel[2] * p.in_channels * p.out_channels; ++i) dw[i] = 0;
     return;
   }
-  share_out(p.in_channels, 1, [&](Index begin, Index end) { kernels.finish_filters(p, s.get(), begin, end, dw); });
+  // Each block's product is a chain of its own, added to the sum of those before: the block is a part of the result's
+  // definition, and follows from the shape alone, not from the level, the part or the threads.
+  p.block = block_for(p.in_channels + p.out_channels, 2 * kTileUnit);
+  if (tiles < p.block) p.block = tiles;
+  const ChannelParts ins{p.in_channels, kernels.width}, outs{p.out_channels, kernels.width};
+  Index parts_in = 1, parts_out = 1;
+  choose_parts(ins, outs, &parts_in, &parts_out);
+  parallel_for(parts_in * parts_out, [&](Index part) {
+    const Index i = part % parts_in, o = part / parts_in;
+    WinogradPlan mine = p;
+    mine.in_channels = ins.start(parts_in, i + 1) - ins.start(parts_in, i);
+    mine.out_channels = outs.start(parts_out, o + 1) - outs.start(parts_out, o);
+    add_part(kernels, mine, x + ins.start(parts_in, i), dy + outs.start(parts_out, o),
+             dw + ins.start(parts_in, i) * p.out_pixel + outs.start(parts_out, o));
+  });
 }
 
 }  // namespace catalase

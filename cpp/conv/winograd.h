@@ -18,9 +18,11 @@
 
 namespace catalase {
 
-// One problem, forward or backward: a convolution of (in_h, in_w, in_channels) to (out_h, out_w, out_channels).
+// One problem, forward or backward: a convolution of (in_h, in_w, in_channels) to (out_h, out_w, out_channels). Of a
+// gradient of filters also a part of one: some channels of either side, of pixels that have in_pixel and out_pixel.
 struct WinogradPlan {
   Index batch, in_h, in_w, in_channels, out_h, out_w, out_channels;
+  Index in_pixel, out_pixel;
   Index before_h, before_w;  // zeros ahead of the input; below 0: so many rows are passed over
   Index kernel;              // 3 or 5
   Index step;                // outputs of a tile in a dimension: 7 - kernel
@@ -39,17 +41,17 @@ struct WinogradKernels {
   // The outputs of the tiles [first, first + count), count <= block.
   void (*forward)(const WinogradPlan&, const float* x, const float* u, const float* bias, Activation activation,
                   Index first, Index count, float* y);
-  // The gradient of the filters, in three steps. For each block of tiles: both sides of the tiles [begin, end) of the
+  // The gradient of the filters, in three steps. For each block of tiles: both sides of the `count` tiles of the
   // block that starts at `first` are transformed to v and g; then the product of a plane is added to the sums s, or
-  // begins them. Last, the sums of the input channels [begin, end) are transformed to dw.
+  // begins them. Last, the sums are transformed to dw. x, dy and dw begin at the part's first channels.
   Index (*inputs_size)(const WinogradPlan&);
   Index (*gradients_size)(const WinogradPlan&);
   Index (*sums_size)(const WinogradPlan&);
-  void (*transform_block)(const WinogradPlan&, const float* x, const float* dy, Index first, Index begin, Index end,
-                          float* v, float* g);
+  void (*transform_block)(const WinogradPlan&, const float* x, const float* dy, Index first, Index count, float* v,
+                          float* g);
   void (*add_products)(const WinogradPlan&, Index plane, Index count, const float* v, const float* g, bool add,
                        float* s);
-  void (*finish_filters)(const WinogradPlan&, const float* s, Index begin, Index end, float* dw);
+  void (*finish_filters)(const WinogradPlan&, const float* s, float* dw);
   Index width;        // lanes of a vector
   Index least_block;  // tiles: fewer would read the filters too often, more would leave L2
 };

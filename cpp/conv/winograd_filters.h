@@ -78,9 +78,9 @@ void transform_flipped_filters_of(const WinogradPlan& p, const float* w, Index b
 }
 
 template <int kKernel>
-void finish_filters_of(const WinogradPlan& p, const float* s, Index begin, Index end, float* dw) {
+void finish_filters_of(const WinogradPlan& p, const float* s, float* dw) {
   const Index ins = p.in_channels, outs = p.out_channels, s_row = row_stride(outs), plane = plane_stride(ins, s_row);
-  for (Index c = begin; c < end; ++c) {
+  for (Index c = 0; c < ins; ++c) {
     for (Index o = 0; o < outs; o += W) {
       V half[kKernel][6];
 #pragma GCC unroll 6
@@ -98,7 +98,7 @@ void finish_filters_of(const WinogradPlan& p, const float* s, Index begin, Index
         filter_of_points<kKernel>(half[i], row);
 #pragma GCC unroll 5
         for (int j = 0; j < kKernel; ++j) {
-          store_channels(dw + ((i * kKernel + j) * ins + c) * outs + o, row[j], outs - o);
+          store_channels(dw + ((i * kKernel + j) * p.in_pixel + c) * p.out_pixel + o, row[j], outs - o);
         }
       }
     }

@@ -115,13 +115,12 @@ void winograd_forward_block(const WinogradPlan& p, const float* x, const float* 
   }
 }
 
-void winograd_transform_block(const WinogradPlan& p, const float* x, const float* dy, Index first, Index begin,
-                              Index end, float* v, float* g) {
+void winograd_transform_block(const WinogradPlan& p, const float* x, const float* dy, Index first, Index count,
+                              float* v, float* g) {
   const Index v_row = row_stride(p.in_channels), v_plane = plane_stride(p.block, v_row);
-  (p.step == 4 ? transform_input<4> : transform_input<2>)(p, x, first + begin, end - begin, v + begin * v_row, v_row,
-                                                          v_plane);
+  (p.step == 4 ? transform_input<4> : transform_input<2>)(p, x, first, count, v, v_row, v_plane);
   const auto gradient = p.step == 4 ? transform_gradient<4> : transform_gradient<2>;
-  for (Index t = begin; t < end; ++t) gradient(p, dy, place_of(p, first + t), t, g);
+  for (Index t = 0; t < count; ++t) gradient(p, dy, place_of(p, first + t), t, g);
 }
 
 void winograd_add_products(const WinogradPlan& p, Index plane, Index count, const float* v, const float* g, bool add,
@@ -132,8 +131,8 @@ void winograd_add_products(const WinogradPlan& p, Index plane, Index count, cons
                        g + plane * panels.plane(), panels, add, s + plane * plane_stride(p.in_channels, s_row), s_row);
 }
 
-void winograd_finish_filters(const WinogradPlan& p, const float* s, Index begin, Index end, float* dw) {
-  (p.kernel == 3 ? finish_filters_of<3> : finish_filters_of<5>)(p, s, begin, end, dw);
+void winograd_finish_filters(const WinogradPlan& p, const float* s, float* dw) {
+  (p.kernel == 3 ? finish_filters_of<3> : finish_filters_of<5>)(p, s, dw);
 }
 
 }  // namespace

@@ -29,14 +29,14 @@ void transform_run(const WinogradPlan& p, const float* x, const Place& at, Index
   const Index end = p.in_w - left < begin ? begin : smaller(p.in_w - left, columns);
   for (Index c = 0; c < channels; c += W) {
     const Index ahead =
-        c + W < channels ? W : tiles * kStep * channels - c;  // the next vector, or the next run's first
+        c + W < channels ? W : tiles * kStep * p.in_pixel - c;  // the next vector, or the next run's first
     const float* rows[6];
     Index steps[6];
 #pragma GCC unroll 6
     for (int i = 0; i < 6; ++i) {
       const bool inside = top + i >= 0 && top + i < p.in_h;
-      rows[i] = inside ? x + ((at.image * p.in_h + top + i) * p.in_w + left + begin) * channels + c : kZeros;
-      steps[i] = inside ? channels : 0;
+      rows[i] = inside ? x + ((at.image * p.in_h + top + i) * p.in_w + left + begin) * p.in_pixel + c : kZeros;
+      steps[i] = inside ? p.in_pixel : 0;
     }
     float* s = strip;
     for (Index j = 0; j < begin * 6; ++j, s += W) store(s, V{});
@@ -118,7 +118,7 @@ template <int kStep>
 void transform_gradient(const WinogradPlan& p, const float* dy, const Place& place, Index tile, float* g) {
   const Panels panels = gradient_panels(p);
   const Index channels = p.out_channels, row = place.row * kStep, column = place.column * kStep, plane = panels.plane();
-  const float* corner = dy + ((place.image * p.out_h + row) * p.out_w + column) * channels;
+  const float* corner = dy + ((place.image * p.out_h + row) * p.out_w + column) * p.out_pixel;
   for (Index q = 0; q < panels.count(); ++q) {
     const Index start = panels.start(q), vectors = panels.start(q + 1) - start;
     for (Index u = 0; u < vectors; ++u) {
@@ -130,7 +130,7 @@ void transform_gradient(const WinogradPlan& p, const float* dy, const Place& pla
 #pragma GCC unroll 4
         for (int i = 0; i < kStep; ++i) {
           const bool inside = row + i < p.out_h && column + j < p.out_w;
-          e[i] = inside ? load_channels(corner + (i * p.out_w + j) * channels + o, channels - o) : V{};
+          e[i] = inside ? load_channels(corner + (i * p.out_w + j) * p.out_pixel + o, channels - o) : V{};
         }
         points_of_gradient<kStep>(e, points);
 #pragma GCC unroll 6
