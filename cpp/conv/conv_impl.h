@@ -28,10 +28,7 @@ void product_one_thread(const SegmentProduct<T>& p) {
     for (Index t = 0; t < tiles; ++t) {
       args.row = piece_start(p.row_count, tiles, t);
       const Index rows = piece_start(p.row_count, tiles, t + 1) - args.row;
-      const auto tile = p.single      ? pick_tile<T, Terms::kSingle>(rows, nv)
-                        : p.step == 1 ? pick_tile<T, Terms::kUnit>(rows, nv)
-                                      : pick_tile<T, Terms::kStep>(rows, nv);
-      tile(args);
+      pick_tile<T>(p.single ? Terms::kSingle : p.step == 1 ? Terms::kUnit : Terms::kStep, rows, nv)(args);
     }
   }
 }

@@ -165,7 +165,7 @@ TileFunction<T> pick_rows(Index rows, std::integer_sequence<int, R...>) {
 }
 
 template <class T, Terms kTerms>
-TileFunction<T> pick_tile(Index rows, Index vectors) {
+TileFunction<T> pick_shape(Index rows, Index vectors) {
   switch (vectors) {
     case 1:
       return pick_rows<T, 1, kTerms>(rows, std::make_integer_sequence<int, kMaxRows[1]>());
@@ -176,6 +176,16 @@ TileFunction<T> pick_tile(Index rows, Index vectors) {
     default:
       return pick_rows<T, 2, kTerms>(rows, std::make_integer_sequence<int, kMaxRows[2]>());
   }
+}
+
+// Doubles, which no net is trained in, make do with the kernels that read any terms.
+template <class T>
+TileFunction<T> pick_tile(Terms terms, Index rows, Index vectors) {
+  if constexpr (sizeof(T) == 4) {
+    if (terms == Terms::kSingle) return pick_shape<T, Terms::kSingle>(rows, vectors);
+    if (terms == Terms::kUnit) return pick_shape<T, Terms::kUnit>(rows, vectors);
+  }
+  return pick_shape<T, Terms::kStep>(rows, vectors);
 }
 
 }  // namespace

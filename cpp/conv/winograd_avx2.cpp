@@ -1,6 +1,13 @@
 // Winograd convolution, level avx2.
 #include "cpu/simd_avx2.h"
-// the vector types come first
+#include "matmul/micro_kernels.h"
+
+namespace catalase {
+namespace {
+const MicroKernels& own_micro = micro_avx2;
+}  // namespace
+}  // namespace catalase
+
 #include "conv/winograd_impl.h"
 
 namespace catalase {

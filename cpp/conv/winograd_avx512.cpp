@@ -1,6 +1,13 @@
 // Winograd convolution, level avx512.
 #include "cpu/simd_avx512.h"
-// the vector types come first
+#include "matmul/micro_kernels.h"
+
+namespace catalase {
+namespace {
+const MicroKernels& own_micro = micro_avx512;
+}  // namespace
+}  // namespace catalase
+
 #include "conv/winograd_impl.h"
 
 namespace catalase {

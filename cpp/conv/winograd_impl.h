@@ -23,8 +23,6 @@
 #include "conv/winograd.h"
 #include "matmul/blocks.h"
 #include "matmul/matmul.h"
-// micro.h needs blocks.h
-#include "matmul/micro.h"
 #include "matmul/pack.h"
 // each of these needs the one before
 #include "conv/winograd_transforms.h"
@@ -56,7 +54,7 @@ void multiply_plane(const float* a, Index a_stride, Index rows, Index k, const f
     args.from_c = k0 > 0;
     for (Index q = 0; q < panels.count(); ++q) {
       const Index start = panels.start(q), vectors = panels.start(q + 1) - start;
-      const Index tiles = (rows + kMaxRows[vectors] - 1) / kMaxRows[vectors];
+      const Index tiles = (rows + max_rows<float>(vectors) - 1) / max_rows<float>(vectors);
       args.b = b + start * W * panels.rows + k0 * vectors * W;
       args.b_row = vectors * W;
       for (Index t = 0; t < tiles; ++t) {
@@ -69,7 +67,7 @@ void multiply_plane(const float* a, Index a_stride, Index rows, Index k, const f
                         vectors * W / 16};
         }
         args.row = i, args.col = start * W;
-        pick_shape<float, kByColumn, true>(stop - i, vectors)(args);
+        own_micro.pick_f32(stop - i, vectors, kByColumn, true)(args);
       }
     }
   }

@@ -30,7 +30,7 @@ inline Index plane_stride(Index rows, Index row_floats) {
 struct Panels {
   Index vectors, rows;
 
-  Index count() const { return (vectors + kPanelVectors - 1) / kPanelVectors; }
+  Index count() const { return (vectors + kPanelVectors<float> - 1) / kPanelVectors<float>; }
   Index start(Index panel) const { return piece_start(vectors, count(), panel); }
   Index plane() const { return plane_stride(rows, vectors * W); }
 };

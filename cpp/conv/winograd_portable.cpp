@@ -1,6 +1,13 @@
 // Winograd convolution, level portable.
 #include "cpu/simd_portable.h"
-// the vector types come first
+#include "matmul/micro_kernels.h"
+
+namespace catalase {
+namespace {
+const MicroKernels& own_micro = micro_portable;
+}  // namespace
+}  // namespace catalase
+
 #include "conv/winograd_impl.h"
 
 namespace catalase {

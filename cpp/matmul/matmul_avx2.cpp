@@ -1,10 +1,12 @@
 // Matrix multiply, level avx2.
 #include "cpu/simd_avx2.h"
 #include "elementwise/elementwise.h"
+#include "matmul/micro_kernels.h"
 
 namespace catalase {
 namespace {
 const ElementwiseKernels& own_level = elementwise_avx2;
+const MicroKernels& own_micro = micro_avx2;
 }  // namespace
 }  // namespace catalase
 
@@ -19,7 +21,7 @@ const MatmulKernels matmul_avx2 = {
     column_sum_one_thread<double>,
     kWidth<float>,
     kWidth<double>,
-    kMaxRows[kPanelVectors],
+    max_rows<float>(kPanelVectors<float>),
 };
 
 }  // namespace catalase

@@ -1,10 +1,12 @@
 // Matrix multiply, level avx512.
 #include "cpu/simd_avx512.h"
 #include "elementwise/elementwise.h"
+#include "matmul/micro_kernels.h"
 
 namespace catalase {
 namespace {
 const ElementwiseKernels& own_level = elementwise_avx512;
+const MicroKernels& own_micro = micro_avx512;
 }  // namespace
 }  // namespace catalase
 
@@ -19,7 +21,7 @@ const MatmulKernels matmul_avx512 = {
     column_sum_one_thread<double>,
     kWidth<float>,
     kWidth<double>,
-    kMaxRows[kPanelVectors],
+    max_rows<float>(kPanelVectors<float>),
 };
 
 }  // namespace catalase

@@ -18,9 +18,9 @@
 #include "common/memory.h"
 #include "matmul/activate_row.h"
 #include "matmul/blocks.h"
+#include "matmul/epilogue.h"
 #include "matmul/matmul.h"
-// micro.h needs blocks.h
-#include "matmul/micro.h"
+#include "matmul/micro_kernels.h"
 #include "matmul/pack.h"
 // turned.h needs pack.h
 #include "matmul/turned.h"
@@ -51,8 +51,8 @@ void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed
                        bool from_c, const MatrixView<T>& c, const Epilogue<T>* epilogue, Index row, Index col) {
   constexpr Index W = kWidth<T>;
   const Index vectors = (c.cols + W - 1) / W;
-  const Index max_rows = kMaxRows[vectors];
-  const Index tiles = (a.rows + max_rows - 1) / max_rows;
+  const Index most = max_rows<T>(vectors);
+  const Index tiles = (a.rows + most - 1) / most;
   const bool by_column = a.col_stride != 1 && a.row_stride == 1;
   MicroArgs<T> args;
   args.a_row = a.row_stride;
@@ -75,7 +75,7 @@ void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed
                   piece_start(ahead.rows, tiles, t + 1) - ahead_row, ahead.lines};
     args.c = c.at(i, 0);
     args.row = row + i;
-    pick_micro_kernel<T>(rows, vectors, by_column, !in_place)(args);
+    own_micro.pick<T>(rows, vectors, by_column, !in_place)(args);
     if (panel != nullptr) packed = true;
   }
 }
@@ -84,7 +84,7 @@ void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed
 template <class T>
 Ahead<T> next_panel(const MatrixView<const T>& b) {
   constexpr Index W = kWidth<T>, kLine = 64 / static_cast<Index>(sizeof(T));
-  const Index cols = smaller(b.cols, kPanelVectors * W);
+  const Index cols = smaller(b.cols, kPanelVectors<T> * W);
   if (b.col_stride == 1) return {b.data, b.row_stride, cols > 0 ? b.rows : 0, (cols + kLine - 1) / kLine};
   if (b.row_stride == 1) return {b.data, b.col_stride, cols, (b.rows + kLine - 1) / kLine};
   return {};
@@ -99,9 +99,9 @@ void matmul_chain(const MatmulArgs<T>& args) {
   const Index blocks_m = (m + kBlockM - 1) / kBlockM, block_m = (m + blocks_m - 1) / blocks_m;
   const Index block_n = smaller(round_up(n, W), kBlockN);
   const Index vectors = (smaller(n, block_n) + W - 1) / W;
-  const Index panel_vectors = vectors == kSinglePanel ? kSinglePanel : kPanelVectors;
+  const Index panel_vectors = vectors == kSinglePanel<T> ? kSinglePanel<T> : kPanelVectors<T>;
   const Index panels = (vectors + panel_vectors - 1) / panel_vectors;
-  const Index tile_rows = kMaxRows[smaller(vectors, panel_vectors)], tiles = (m + tile_rows - 1) / tile_rows;
+  const Index tile_rows = max_rows<T>(smaller(vectors, panel_vectors)), tiles = (m + tile_rows - 1) / tile_rows;
   const bool b_rows = args.b.col_stride == 1;
   const bool pack_b = !b_rows || (tiles > 2 && k * n * static_cast<Index>(sizeof(T)) > kSmallBytes);
   const bool keep_b = pack_b && blocks_m > 1;  // with one row block a single panel buffer is enough
@@ -175,9 +175,9 @@ void matmul_row(const MatmulArgs<T>& args, Index i) {
     for (; p < k; ++p) add_rows.template operator()<1>(p);
     for (Index j = 0; j < columns; j += W) {
       const LaneMask<T> lanes = first_lanes<T>(smaller(W, columns - j));
-      Vec<T> out[1] = {load(sums + j)};
-      if (!args.epilogue.empty()) finish_row<T, 1>(out, args.epilogue, i, j0 + j, lanes);
-      store_lanes(args.c.at(i, j0 + j), out[0], lanes);
+      Vec<T> out[1][1] = {{load(sums + j)}};
+      if (!args.epilogue.empty()) finish_tile<T>(out, args.epilogue, i, j0 + j, lanes);
+      store_lanes(args.c.at(i, j0 + j), out[0][0], lanes);
     }
   }
 }

@@ -1,10 +1,12 @@
 // Matrix multiply, level portable: products and sums are rounded apart.
 #include "cpu/simd_portable.h"
 #include "elementwise/elementwise.h"
+#include "matmul/micro_kernels.h"
 
 namespace catalase {
 namespace {
 const ElementwiseKernels& own_level = elementwise_portable;
+const MicroKernels& own_micro = micro_portable;
 }  // namespace
 }  // namespace catalase
 
@@ -19,7 +21,7 @@ const MatmulKernels matmul_portable = {
     column_sum_one_thread<double>,
     kWidth<float>,
     kWidth<double>,
-    kMaxRows[kPanelVectors],
+    max_rows<float>(kPanelVectors<float>),
 };
 
 }  // namespace catalase

@@ -12,61 +12,16 @@
 // have the fewest. With operands in L1 this kernel runs at 195 GFLOP/s; written by hand in assembly, at 200 in any of
 // these shapes, packed or not, 2 to 8 terms a turn; FMAs without any load at 205. Broadcasts folded into the FMAs (7 x
 // 4, 9 x 3): 180 to 190, the load ports are then the bound. AVX2 has 16: 6 x 2 is 12 accumulators, 2 vectors of B and a
-// broadcast. Included by matmul_impl.h, after simd_<level>.h.
+// broadcast. Included by micro_<level>.cpp, after simd_<level>.h and blocks.h.
 #pragma once
 
 #include <utility>
 
+#include "matmul/epilogue.h"
+#include "matmul/micro_kernels.h"
+
 namespace catalase {
 namespace {
-
-// What is to be prefetched while a tile computes, rows of so many cache lines: the hardware does not follow rows that
-// are far apart.
-template <class T>
-struct Ahead {
-  const T* data = nullptr;
-  Index stride = 0, rows = 0, lines = 0;
-};
-
-template <class T>
-struct MicroArgs {
-  const T* a;  // A[r, p] = a[r * a_row + p * a_col]
-  Index a_row, a_col;
-  const T* b;  // row p starts at b + p * b_row
-  Index b_row;
-  T* panel;        // where to store the rows of B as a packed panel, or null
-  Ahead<T> ahead;  // this tile's share of the rows of B that the next panel will read
-  Index k;
-  T* c;  // row stride ldc
-  Index ldc;
-  Index last;                             // columns in the last vector, 1 to kWidth
-  bool from_c;                            // start the accumulators from C (a further K block of the same chain)
-  const Epilogue<T>* epilogue = nullptr;  // what comes after the last K block; the tile is its block at (row, col)
-  Index row = 0, col = 0;
-};
-
-// act(c + bias + add) where keep is above 0, or the derivative of ReLU, for the outputs of a row from (row, col) on.
-template <class T, int NV, class Lanes>
-inline void finish_row(Vec<T> (&c)[NV], const Epilogue<T>& e, Index row, Index col, Lanes last) {
-  using V = Vec<T>;
-  const auto read = [&](const T* p, int v) {
-    return v == NV - 1 ? load_lanes(p + v * kWidth<T>, last) : load(p + v * kWidth<T>);
-  };
-  if (e.relu != nullptr) {  // goes alone
-    const T* mask = e.relu + row * e.relu_row + col;
-    const T scale = e.scale;
-#pragma GCC unroll 8
-    for (int v = 0; v < NV; ++v) c[v] = select<T>(read(mask, v) <= V{}, V{}, c[v] * scale);
-    return;
-  }
-#pragma GCC unroll 8
-  for (int v = 0; v < NV; ++v) {
-    if (e.bias != nullptr) c[v] = c[v] + read(e.bias + col, v);
-    if (e.add != nullptr) c[v] = c[v] + read(e.add + row * e.add_row + col, v);
-    if (e.activation == Activation::kRelu) c[v] = select<T>(c[v] < V{}, V{}, c[v]);
-    if (e.keep != nullptr) c[v] = select<T>(read(e.keep + row * e.keep_row + col, v) > V{}, c[v], V{});
-  }
-}
 
 constexpr Index kChunk = 16;  // terms between prefetches
 
@@ -173,17 +128,14 @@ void micro_kernel(const MicroArgs<T>& args) {
       advance(a, kByColumn ? a_col : 1);
     }
   }
+  if (args.epilogue != nullptr) finish_tile<T>(c, *args.epilogue, args.row, args.col, last);
 #pragma GCC unroll 32
   for (int r = 0; r < R; ++r) {
-    if (args.epilogue != nullptr) finish_row<T, NV>(c[r], *args.epilogue, args.row + r, args.col, last);
 #pragma GCC unroll 8
     for (int v = 0; v < NV - 1; ++v) store(args.c + r * args.ldc + v * W, c[r][v]);
     store_lanes(args.c + r * args.ldc + (NV - 1) * W, c[r][NV - 1], last);
   }
 }
-
-template <class T>
-using MicroFunction = void (*)(const MicroArgs<T>&);
 
 template <class T, int NV, bool kByColumn, bool kPacked, int... R>
 MicroFunction<T> pick_rows(Index rows, std::integer_sequence<int, R...>) {
@@ -193,29 +145,24 @@ MicroFunction<T> pick_rows(Index rows, std::integer_sequence<int, R...>) {
 
 template <class T, bool kByColumn, bool kPacked>
 MicroFunction<T> pick_shape(Index rows, Index vectors) {
-  switch (vectors) {
-    case 1:
-      return pick_rows<T, 1, kByColumn, kPacked>(rows, std::make_integer_sequence<int, kMaxRows[1]>());
-#if CATALASE_VECTOR_BYTES == 64
-    case 3:
-      return pick_rows<T, 3, kByColumn, kPacked>(rows, std::make_integer_sequence<int, kMaxRows[3]>());
-    case 4:
-      return pick_rows<T, 4, kByColumn, kPacked>(rows, std::make_integer_sequence<int, kMaxRows[4]>());
-#endif
-    default:
-      return pick_rows<T, 2, kByColumn, kPacked>(rows, std::make_integer_sequence<int, kMaxRows[2]>());
+  const auto of = [&]<int NV>() {
+    return pick_rows<T, NV, kByColumn, kPacked>(rows, std::make_integer_sequence<int, max_rows<T>(NV)>());
+  };
+  if constexpr (kPanelVectors<T> > 2) {
+    if (vectors == 3) return of.template operator()<3>();
+    if (vectors == 4) return of.template operator()<4>();
   }
+  return vectors == 1 ? of.template operator()<1>() : of.template operator()<2>();
 }
 
-// A padded panel is also a B that is read in place, 2% slower; doubles, which no net is trained in, make do with that:
-// kernels of their own took 19 of the 64 seconds that the AVX-512 unit compiled.
+// A padded panel is also a B that is read in place, 2% slower; doubles, which no net is trained in, make do with that.
 template <class T>
 MicroFunction<T> pick_micro_kernel(Index rows, Index vectors, bool by_column, bool packed) {
-  if constexpr (sizeof(T) == 8) {
-    return by_column ? pick_shape<T, true, false>(rows, vectors) : pick_shape<T, false, false>(rows, vectors);
+  if (packed && sizeof(T) == 4) {
+    return by_column ? pick_shape<T, true, sizeof(T) == 4>(rows, vectors)
+                     : pick_shape<T, false, sizeof(T) == 4>(rows, vectors);
   }
-  if (by_column) return packed ? pick_shape<T, true, true>(rows, vectors) : pick_shape<T, true, false>(rows, vectors);
-  return packed ? pick_shape<T, false, true>(rows, vectors) : pick_shape<T, false, false>(rows, vectors);
+  return by_column ? pick_shape<T, true, false>(rows, vectors) : pick_shape<T, false, false>(rows, vectors);
 }
 
 }  // namespace

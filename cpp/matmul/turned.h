@@ -48,9 +48,9 @@ void matmul_turned(const MatmulArgs<T>& args) {
 #pragma GCC unroll 16
         for (Index r = 0; r < W; ++r) {
           if (r >= rows) continue;
-          Vec<T> out[1] = {square[r]};
-          if (!args.epilogue.empty()) finish_row<T, 1>(out, args.epilogue, i0 + i + r, j, lanes);
-          store_lanes(args.c.at(i0 + i + r, j), out[0], lanes);
+          Vec<T> out[1][1] = {{square[r]}};
+          if (!args.epilogue.empty()) finish_tile<T>(out, args.epilogue, i0 + i + r, j, lanes);
+          store_lanes(args.c.at(i0 + i + r, j), out[0][0], lanes);
         }
       }
     }

@@ -57,18 +57,11 @@ void few_rows_product(Index rows, Index vectors, const T* a, Index a_row, Index 
     rows == 1 ? few_rows_all<T, 1, NV>(a, a_row, k, b, panels, c, ldc, from_c)
               : few_rows_all<T, 2, NV>(a, a_row, k, b, panels, c, ldc, from_c);
   };
-  switch (vectors) {
-    case 1:
-      return run.template operator()<1>();
-#if CATALASE_VECTOR_BYTES == 64
-    case 3:
-      return run.template operator()<3>();
-    case 4:
-      return run.template operator()<4>();
-#endif
-    default:
-      return run.template operator()<2>();
+  if constexpr (kPanelVectors<T> > 2) {
+    if (vectors == 3) return run.template operator()<3>();
+    if (vectors == 4) return run.template operator()<4>();
   }
+  vectors == 1 ? run.template operator()<1>() : run.template operator()<2>();
 }
 
 }  // namespace

@@ -1,5 +1,13 @@
 // Recurrent cells, level avx2.
 #include "cpu/simd_avx2.h"
+#include "matmul/micro_kernels.h"
+
+namespace catalase {
+namespace {
+const MicroKernels& own_micro = micro_avx2;
+}  // namespace
+}  // namespace catalase
+
 #include "rnn/rnn_impl.h"
 
 namespace catalase {

@@ -1,5 +1,13 @@
 // Recurrent cells, level avx512.
 #include "cpu/simd_avx512.h"
+#include "matmul/micro_kernels.h"
+
+namespace catalase {
+namespace {
+const MicroKernels& own_micro = micro_avx512;
+}  // namespace
+}  // namespace catalase
+
 #include "rnn/rnn_impl.h"
 
 namespace catalase {

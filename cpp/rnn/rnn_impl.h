@@ -12,8 +12,6 @@
 #include "common/memory.h"
 #include "matmul/blocks.h"
 #include "matmul/matmul.h"
-// micro.h needs blocks.h
-#include "matmul/micro.h"
 #include "matmul/pack.h"
 #include "rnn/few_rows.h"
 #include "rnn/gru.h"
@@ -24,8 +22,9 @@
 namespace catalase {
 namespace {
 
-constexpr Index kPanelMost = CATALASE_VECTOR_BYTES == 64 ? 4 : 2;
-constexpr Index kBackBlock = 256;  // of K on the way back: 64 KiB of a panel
+template <class T>
+constexpr Index kPanelMost = kPanelVectors<T> > 2 ? 4 : 2;  // what the micro-kernel has
+constexpr Index kBackBlock = 256;                           // of K on the way back: 64 KiB of a panel
 
 constexpr Index smaller(Index a, Index b) {
   return a < b ? a : b;
@@ -35,8 +34,9 @@ constexpr Index ceil_div(Index a, Index b) {
 }
 
 // Vectors of the even panels that `vectors` are cut into.
+template <class T>
 constexpr Index even_panel(Index vectors) {
-  return vectors == 0 ? 1 : ceil_div(vectors, ceil_div(vectors, kPanelMost));
+  return vectors == 0 ? 1 : ceil_div(vectors, ceil_div(vectors, kPanelMost<T>));
 }
 
 struct Groups {
@@ -50,8 +50,8 @@ struct Groups {
 template <class T>
 Groups groups_of(Index gates, Index hidden) {
   const Index vectors = ceil_div(hidden, kWidth<T>);
-  const bool all_gates = CATALASE_VECTOR_BYTES == 64 && gates > 1;
-  const Index per_gate = all_gates ? 1 : even_panel(vectors);
+  const bool all_gates = kPanelMost<T> == 4 && gates > 1;
+  const Index per_gate = all_gates ? 1 : even_panel<T>(vectors);
   return {per_gate, all_gates ? gates : per_gate, ceil_div(vectors, per_gate)};
 }
 
@@ -86,14 +86,14 @@ void pack_forward_level(Cell cell, MatrixView<const T> w, T* panels) {
 
 template <class T>
 Index backward_width_level(Index hidden) {
-  const Index vectors = ceil_div(hidden, kWidth<T>), panel = even_panel(vectors);
+  const Index vectors = ceil_div(hidden, kWidth<T>), panel = even_panel<T>(vectors);
   return ceil_div(vectors, panel) * panel * kWidth<T>;
 }
 
 // Panels of w_h^T, rows in the order of the columns of dz that belong to the state.
 template <class T>
 void pack_backward_level(Cell cell, MatrixView<const T> w, T* panels) {
-  const Index hidden = w.rows, width = even_panel(ceil_div(hidden, kWidth<T>)) * kWidth<T>;
+  const Index hidden = w.rows, width = even_panel<T>(ceil_div(hidden, kWidth<T>)) * kWidth<T>;
   const MatrixView<const T> wt = w.transposed();
   const Index first = cell == Cell::kGru ? 2 * hidden : 0;  // [n r z]
   for (Index unit = 0; unit < hidden; unit += width) {
@@ -111,7 +111,7 @@ inline void tile_product(Index rows, Index vectors, const T* a, Index a_row, Ind
   MicroArgs<T> args;
   args.a = a, args.a_row = a_row, args.a_col = 1, args.b = panel, args.b_row = vectors * kWidth<T>;
   args.panel = nullptr, args.k = k, args.c = c, args.ldc = ldc, args.last = kWidth<T>, args.from_c = from_c;
-  pick_shape<T, false, true>(rows, vectors)(args);
+  own_micro.pick<T>(rows, vectors, false, true)(args);
 }
 
 // f(at) for the vectors of units [unit, stop) of row r at step t; unit is a multiple of kWidth.
@@ -145,7 +145,7 @@ bool forward_cell(const RnnSteps<T>& s, Index begin, Index end) {
   constexpr Index W = kWidth<T>;
   const Groups groups = groups_of<T>(C::kGates, s.hidden);
   const Index vectors = groups.group_vectors(C::kGates), panels = vectors / groups.vectors;
-  const Index most = kMaxRows[groups.vectors], panel_size = s.hidden * groups.vectors * W;
+  const Index most = max_rows<T>(groups.vectors), panel_size = s.hidden * groups.vectors * W;
   Scratch<T> buffer(static_cast<std::size_t>((groups.count * kFewRows + most) * vectors * W));
   T* sums = buffer.get();
   if (sums == nullptr) return false;
@@ -185,7 +185,8 @@ template <class T, class C>
 void backward_cell(const RnnSteps<T>& s, Index begin, Index end) {
   constexpr Index W = kWidth<T>;
   const Index H = s.hidden, k = C::kGates * H, dz_row = gradients_of(s.cell) * H;
-  const Index vectors = even_panel(ceil_div(H, W)), panels = s.dh_stride / (vectors * W), most = kMaxRows[vectors];
+  const Index vectors = even_panel<T>(ceil_div(H, W)), panels = s.dh_stride / (vectors * W),
+              most = max_rows<T>(vectors);
   for (Index t = s.stop - 1; t >= s.first; --t) {
     const Index rows = smaller(end, s.active[t]) - begin;
     if (rows <= 0) continue;

@@ -1,5 +1,13 @@
 // Recurrent cells, level portable.
 #include "cpu/simd_portable.h"
+#include "matmul/micro_kernels.h"
+
+namespace catalase {
+namespace {
+const MicroKernels& own_micro = micro_portable;
+}  // namespace
+}  // namespace catalase
+
 #include "rnn/rnn_impl.h"
 
 namespace catalase {

@@ -1,0 +1,54 @@
+// The micro-kernels of a level (micro.h), compiled once and called by all families that build on products.
+#pragma once
+
+#include "matmul/matmul.h"
+
+namespace catalase {
+
+// What is to be prefetched while a tile computes, rows of so many cache lines: the hardware does not follow rows that
+// are far apart.
+template <class T>
+struct Ahead {
+  const T* data = nullptr;
+  Index stride = 0, rows = 0, lines = 0;
+};
+
+template <class T>
+struct MicroArgs {
+  const T* a;  // A[r, p] = a[r * a_row + p * a_col]
+  Index a_row, a_col;
+  const T* b;  // row p starts at b + p * b_row
+  Index b_row;
+  T* panel;        // where to store the rows of B as a packed panel, or null
+  Ahead<T> ahead;  // this tile's share of the rows of B that the next panel will read
+  Index k;
+  T* c;  // row stride ldc
+  Index ldc;
+  Index last;                             // columns in the last vector, 1 to kWidth
+  bool from_c;                            // start the accumulators from C (a further K block of the same chain)
+  const Epilogue<T>* epilogue = nullptr;  // what comes after the last K block; the tile is its block at (row, col)
+  Index row = 0, col = 0;
+};
+
+template <class T>
+using MicroFunction = void (*)(const MicroArgs<T>&);
+
+// The kernel for a tile of so many rows and vectors (at most max_rows and kPanelVectors of blocks.h). by_column: a_row
+// is 1; else a_col is. packed: B is a panel, whole vectors without gaps.
+struct MicroKernels {
+  MicroFunction<float> (*pick_f32)(Index rows, Index vectors, bool by_column, bool packed);
+  MicroFunction<double> (*pick_f64)(Index rows, Index vectors, bool by_column, bool packed);
+
+  template <class T>
+  MicroFunction<T> pick(Index rows, Index vectors, bool by_column, bool packed) const {
+    if constexpr (sizeof(T) == 4) {
+      return pick_f32(rows, vectors, by_column, packed);
+    } else {
+      return pick_f64(rows, vectors, by_column, packed);
+    }
+  }
+};
+
+extern const MicroKernels micro_portable, micro_avx2, micro_avx512;
+
+}  // namespace catalase
