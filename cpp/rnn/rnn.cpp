@@ -138,51 +138,58 @@ bool rnn_forward(const RnnForward<T>& call) {
 
 namespace {
 
-// The sums of the gradients of the weights and the bias, chunk by chunk. Each sum is written beside the one before, so
-// that the product may add it on the way; the last is written where it belongs. (The GRU's of w_h has other columns:
-// it is copied there.)
+// The sums of the gradients of the weights and the bias, chunk by chunk. Up to kRowsInPlace rows, which are one block
+// of K at every level, the product adds a sum to itself. Longer chunks write each sum beside the one before, the last
+// where it belongs. (The GRU's of w_h has other columns: it is copied there.)
 template <class T>
 class WeightGradients {
  public:
-  explicit WeightGradients(const RnnBackward<T>& call)
+  WeightGradients(const RnnBackward<T>& call, Index most_rows)
       : call_(call),
         width_(gates_of(call.cell) * call.hidden),
         dz_row_(gradients_of(call.cell) * call.hidden),
-        size_((call.inputs + call.hidden) * width_),
-        memory_(scratch<T>(2 * size_ + 2 * dz_row_)) {
-    if (memory_.get() != nullptr) clear(bias(), dz_row_);
+        of_h_(call.inputs * width_),
+        size_(of_h_ + call.hidden * width_),
+        in_place_(most_rows <= kRowsInPlace),
+        memory_(scratch<T>((in_place_ ? (same_columns() ? 0 : size_) : 2 * size_) + 2 * dz_row_)) {
+    if (memory_.get() == nullptr) return;
+    x_ = in_place_ ? call.dw_x : memory_.get() + 2 * dz_row_;
+    h_ = in_place_ && same_columns() ? call.dw_h : memory_.get() + 2 * dz_row_ + of_h_;
+    clear(bias(), dz_row_);
   }
   bool enough_memory() const { return memory_.get() != nullptr; }
 
   void add(const T* x, const T* states, const T* dz, Index rows, bool last) {
-    const Index of_h = call_.inputs * width_;
-    T *from = now(), *to = memory_.get() + (1 - turn_) * size_, *sums = bias() + dz_row_;
     const bool first = chunks_++ == 0;
+    const Index step = in_place_ ? 0 : chunks_ % 2 == 1 ? size_ : -size_;  // from one place to the other
+    T *x_to = x_ + step, *h_to = h_ + step, *sums = bias() + dz_row_;
+    if (last && !in_place_) x_to = call_.dw_x;
+    if (last && !in_place_ && same_columns()) h_to = call_.dw_h;
     const auto product = [&](const T* a, Index cols, const T* b, const T* before, T* out) {
       Epilogue<T> sum;
       if (!first) sum.add = before, sum.add_row = width_;
       matmul<T>(
           {rows_view(a, rows, cols).transposed(), {b, rows, width_, dz_row_, 1}, rows_view(out, cols, width_), sum});
     };
-    product(x, call_.inputs, dz + dz_row_ - width_, from, last ? call_.dw_x : to);
-    product(states, call_.hidden, dz, from + of_h, last && dz_row_ == width_ ? call_.dw_h : to + of_h);
+    product(x, call_.inputs, dz + dz_row_ - width_, x_, x_to);
+    product(states, call_.hidden, dz, h_, h_to);
+    x_ = x_to, h_ = h_to;
     column_sum<T>({dz, rows, dz_row_, dz_row_, 1}, sums);
     for (Index j = 0; j < dz_row_; ++j) bias()[j] = bias()[j] + sums[j];
-    turn_ = 1 - turn_;
   }
 
   // After the last chunk.
   void finish() const {
     const Index H = call_.hidden;
-    const T *of_h = now() + call_.inputs * width_, *sums = bias();
+    const T* sums = bias();
     if (chunks_ == 0) {
-      clear(call_.dw_x, call_.inputs * width_);
+      clear(call_.dw_x, of_h_);
       clear(call_.dw_h, H * width_);
     }
-    if (dz_row_ == width_) return copy(call_.db, sums, width_);
+    if (same_columns()) return copy(call_.db, sums, width_);
     for (Index i = 0; i < H && chunks_ > 0; ++i) {  // GRU: [q r z] to [r z n]
-      copy(call_.dw_h + i * width_, of_h + i * width_ + H, 2 * H);
-      copy(call_.dw_h + i * width_ + 2 * H, of_h + i * width_, H);
+      copy(call_.dw_h + i * width_, h_ + i * width_ + H, 2 * H);
+      copy(call_.dw_h + i * width_ + 2 * H, h_ + i * width_, H);
     }
     copy(call_.db, sums + H, 3 * H);
     copy(call_.db + 3 * H, sums + H, 2 * H);
@@ -190,12 +197,16 @@ class WeightGradients {
   }
 
  private:
-  T* now() const { return memory_.get() + turn_ * size_; }
-  T* bias() const { return memory_.get() + 2 * size_; }
+  static constexpr Index kRowsInPlace = 256;
+
+  bool same_columns() const { return dz_row_ == width_; }
+  T* bias() const { return memory_.get(); }
 
   const RnnBackward<T>& call_;
-  Index width_, dz_row_, size_, turn_ = 0, chunks_ = 0;
+  Index width_, dz_row_, of_h_, size_, chunks_ = 0;
+  bool in_place_;
   Scratch<T> memory_;
+  T *x_ = nullptr, *h_ = nullptr;  // the sums so far
 };
 
 template <class T>
@@ -228,7 +239,7 @@ bool rnn_backward(const RnnBackward<T>& call) {
   const auto panels = scratch<T>(stride * width), dz = scratch<T>(rows * dz_row);
   const auto dh = scratch<T>(batch * stride), dc = scratch<T>(lstm ? batch * H : 0);
   const auto x = scratch<T>(ordered ? 0 : rows * I);  // then dx
-  WeightGradients<T> gradients(call);
+  WeightGradients<T> gradients(call, rows);
   for (const T* p : {panels.get(), dz.get(), dh.get(), dc.get(), x.get()}) {
     if (p == nullptr || !gradients.enough_memory()) return false;
   }

@@ -108,6 +108,23 @@ def test_gradients_are_those_of_the_oracle(backend, kind, n, steps, hidden, ragg
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("n", "steps", "hidden"), [(20, 150, 70), (5, 50, 300), (2, 200, 600), (300, 3, 70)])
+def test_gradients_summed_over_many_chunks_are_those_of_the_sequences_alone(kind, n, steps, hidden, rng):
+    """Chunks longer and shorter than a block of K, whose sums are kept in two ways, and steps that are a chunk each."""
+    arrays = make(rng, kind, n, steps, 5, hidden, np.float64)
+    gradients = [rng.standard_normal(a.shape) for a in forward(kind, arrays)]
+    _, together = backward(kind, arrays, gradients)
+    parts = np.array_split(np.arange(n), n if n < 100 else 4)
+    alone = []
+    for rows in parts:
+        some = {name: a[rows] if name in ("x", "h0", "c0") else a for name, a in arrays.items()}
+        alone.append(backward(kind, some, [d[rows] for d in gradients])[1])
+    for name, a, *each in zip(arrays, together, *alone, strict=True):
+        b = np.concatenate(each) if name in ("x", "h0", "c0") else sum(each)
+        assert np.allclose(a, b, rtol=0, atol=1e-11 * (1 + np.abs(b).max())), name
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_gradients_may_be_left_out(kind, rng):
     arrays = make(rng, kind, 3, 4, 2, 5, np.float64)
     outputs = forward(kind, arrays)
