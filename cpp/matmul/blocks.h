@@ -1,4 +1,5 @@
-// Every number that the blocking of a product depends on, one column a level. Included by matmul_impl.h.
+// Every number that the blocking of a product depends on, one column a level. Included after a simd_<level>.h by all
+// that use the micro-kernels.
 #pragma once
 
 namespace catalase {

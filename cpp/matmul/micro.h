@@ -158,9 +158,8 @@ MicroFunction<T> pick_shape(Index rows, Index vectors) {
 // A padded panel is also a B that is read in place, 2% slower; doubles, which no net is trained in, make do with that.
 template <class T>
 MicroFunction<T> pick_micro_kernel(Index rows, Index vectors, bool by_column, bool packed) {
-  if (packed && sizeof(T) == 4) {
-    return by_column ? pick_shape<T, true, sizeof(T) == 4>(rows, vectors)
-                     : pick_shape<T, false, sizeof(T) == 4>(rows, vectors);
+  if constexpr (sizeof(T) == 4) {
+    if (packed) return by_column ? pick_shape<T, true, true>(rows, vectors) : pick_shape<T, false, true>(rows, vectors);
   }
   return by_column ? pick_shape<T, true, false>(rows, vectors) : pick_shape<T, false, false>(rows, vectors);
 }
