@@ -6,7 +6,11 @@
 //   ascending
 //
 // and the planes are interleaved at the end. A task is an image, or a band of rows of one where images are few; a band
-// computes every output row that reaches into it, so bits do not depend on how images are cut.
+// computes every output row that reaches into it.
+//
+// Order of additions into one element: planes and rows of output pixels ascending, then kw ascending, whatever is
+// computed at once. So t holds whole rows, or a piece of a long one; the pieces of a row come in descending order,
+// because the pixels to the right reach an element by the smaller kw. Bits do not depend on how images are cut.
 #include "conv/direct.h"
 #include "conv/parts.h"
 
@@ -88,19 +92,21 @@ void FewChannels<T>::run(Index image, Index h0, Index h1, T* planes, T* sums, T*
   Index first = h0 + s.before[1] - reach, last = (h1 - 1 + s.before[1]) / s.stride[1];
   first = first > 0 ? ceil_div(first, s.stride[1]) : 0;
   if (last > s.out[1] - 1) last = s.out[1] - 1;
+  const Index pieces = ceil_div(row_pixels, kPixelsAtOnce), rows_at_once = pieces > 1 ? 1 : kPixelsAtOnce / row_pixels;
   for (Index d = 0; d < s.out[0] && first <= last; ++d) {
     const T* source = dy + (image * s.out[0] + d) * plane_pixels * outputs;
-    const Index stop = (last + 1) * row_pixels;
-    for (Index pixel = first * row_pixels; pixel < stop; pixel += kPixelsAtOnce) {
-      p.cols = stop - pixel < kPixelsAtOnce ? stop - pixel : kPixelsAtOnce;
-      p.panel_end = LevelConv<T>::panels(p.cols);
-      LevelConv<T>::pack({source + pixel * outputs, outputs, p.cols, 1, outputs}, outputs, 0, packed);
-      LevelConv<T>::product(p);
-      for (Index done = 0; done < p.cols;) {
-        const Index h = (pixel + done) / row_pixels, from = (pixel + done) % row_pixels;
-        const Index count = row_pixels - from < p.cols - done ? row_pixels - from : p.cols - done;
-        add(d, h, from, count, sums + done, h0, h1, places, planes);
-        done += count;
+    for (Index h = first; h <= last; h += rows_at_once) {
+      const Index rows = last + 1 - h < rows_at_once ? last + 1 - h : rows_at_once;
+      for (Index piece = pieces - 1; piece >= 0; --piece) {  // the last pixels first: see above
+        const Index from = even_start(row_pixels, pieces, piece);
+        p.cols = pieces > 1 ? even_start(row_pixels, pieces, piece + 1) - from : rows * row_pixels;
+        p.panel_end = LevelConv<T>::panels(p.cols);
+        LevelConv<T>::pack({source + (h * row_pixels + from) * outputs, outputs, p.cols, 1, outputs}, outputs, 0,
+                           packed);
+        LevelConv<T>::product(p);
+        for (Index row = 0; row < rows; ++row) {
+          add(d, h + row, from, pieces > 1 ? p.cols : row_pixels, sums + row * row_pixels, h0, h1, places, planes);
+        }
       }
     }
   }
