@@ -29,7 +29,7 @@ ConvShape shape_of(const py::array& x, const py::array& w, const py::array& y, c
     const auto u = static_cast<std::size_t>(i);
     s.in[i] = x.shape(i + 1), s.kernel[i] = w.shape(i), s.out[i] = y.shape(i + 1);
     s.stride[i] = g.stride[u], s.dilation[i] = g.dilation[u], s.before[i] = g.before[u];
-    require(s.stride[i] >= 1 && s.dilation[i] >= 1 && s.before[i] >= 0 && s.kernel[i] >= 1, "geometry is wrong");
+    require(s.stride[i] >= 1 && s.dilation[i] >= 1 && s.kernel[i] >= 1, "geometry is wrong");
   }
   return s;
 }

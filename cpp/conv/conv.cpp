@@ -52,7 +52,7 @@ struct Phase {
 };
 
 Phase phase_of(const ConvShape& s, int i, Index first) {
-  const Index stride = s.stride[i], remainder = (first + s.before[i]) % stride;
+  const Index stride = s.stride[i], remainder = ((first + s.before[i]) % stride + stride) % stride;
   Phase p{first, first < s.in[i] ? ceil_div(s.in[i] - first, stride) : 0, 0, 1, 0, 1, 0};
   Index common = stride, rest = s.dilation[i];
   while (rest != 0) {
@@ -63,7 +63,7 @@ Phase phase_of(const ConvShape& s, int i, Index first) {
   p.dilation = s.dilation[i] / common;
   while (p.tap < s.kernel[i] && p.tap * s.dilation[i] % stride != remainder) ++p.tap;
   if (p.tap < s.kernel[i]) p.taps = (s.kernel[i] - p.tap - 1) / p.tap_step + 1;
-  p.base = (first + s.before[i] - p.tap * s.dilation[i]) / stride;  // exact where there are taps
+  p.base = (first + s.before[i] - p.tap * s.dilation[i]) / stride;  // exact where there are taps, so never rounded
   return p;
 }
 
@@ -104,9 +104,11 @@ void run_phase(const ConvShape& s, bool flip, const Phase (&p)[3], const T* dy, 
 
 template <class T>
 void direct_backward_data(const ConvShape& s, bool flip, const T* dy, const T* w, const T* bias, bool relu, T* dx) {
-  for (Index i = 0, phases = s.stride[0] * s.stride[1] * s.stride[2]; i < phases; ++i) {
-    const Phase phase[3] = {phase_of(s, 0, i / (s.stride[1] * s.stride[2])),
-                            phase_of(s, 1, i / s.stride[2] % s.stride[1]), phase_of(s, 2, i % s.stride[2])};
+  Index phases[3];  // of a dimension: those that begin inside it
+  for (int i = 0; i < 3; ++i) phases[i] = s.stride[i] < s.in[i] ? s.stride[i] : s.in[i];
+  for (Index i = 0; i < phases[0] * phases[1] * phases[2]; ++i) {
+    const Phase phase[3] = {phase_of(s, 0, i / (phases[1] * phases[2])), phase_of(s, 1, i / phases[2] % phases[1]),
+                            phase_of(s, 2, i % phases[2])};
     run_phase(s, flip, phase, dy, w, bias, relu, dx);
   }
 }

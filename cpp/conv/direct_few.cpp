@@ -117,7 +117,7 @@ void FewChannels<T>::run(Index image, Index h0, Index h1, T* planes, T* sums, T*
 
 bool has_few_channels(const ConvShape& s) {
   return s.groups == 1 && s.in_channels <= 4 && s.out_channels >= 4 && s.out_channels <= kChainLength &&
-         pixel_count(s) > 0 && tap_count(s) > 1;
+         pixel_count(s) > 0 && tap_count(s) > 1 && s.before[0] >= 0 && s.before[1] >= 0 && s.before[2] >= 0;
 }
 
 template <class T>

@@ -21,7 +21,7 @@ struct ConvShape {
   Index kernel[kDims] = {1, 1, 1};    // KD, KH, KW
   Index stride[kDims] = {1, 1, 1};    // >= 1
   Index dilation[kDims] = {1, 1, 1};  // >= 1
-  Index before[kDims] = {0, 0, 0};    // zeros ahead of x; those behind follow from `out`
+  Index before[kDims] = {0, 0, 0};    // zeros ahead of x, below 0 what is cropped; those behind follow from `out`
 };
 
 }  // namespace catalase

@@ -115,7 +115,7 @@ def test_a_changed_weight_is_noticed(rng):
         ((0, 3, 3), {}, ValueError, "in_channels must be 1 or more"),
         ((4, 6, 3), {"groups": 4}, ValueError, "groups must divide"),
         ((4, 6, (3, 3, 3)), {}, ValueError, "kernel_size must have 2 entries"),
-        ((4, 6, 3.0), {}, TypeError, "kernel_size must be an int"),
+        ((4, 6, 3.0), {}, TypeError, "kernel_size must be a whole number"),
         ((4, 6, 3), {"weight_init": lambda shape, rng: np.zeros(3)}, ValueError, "Conv2D: weight_init must give"),
     ],
 )

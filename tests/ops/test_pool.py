@@ -233,7 +233,7 @@ def test_against_pytorch(backend, rng):
         (lambda: ct.ops.max_pool2d(np.ones((4, 4, 1))), ValueError, r"must have 4 axes, \(N, H, W, C\), got shape \(4, 4, 1\)"),
         (lambda: ct.ops.max_pool2d(np.ones((1, 2, 5, 1)), 3), ValueError, "size 3 is larger than x along axis 1"),
         (lambda: ct.ops.max_pool2d(np.ones((1, 4, 4, 1)), 0), ValueError, "size must be 1 or more, got 0"),
-        (lambda: ct.ops.max_pool2d(np.ones((1, 4, 4, 1)), (2, 2, 2)), TypeError, "a whole number or 2 of them"),
+        (lambda: ct.ops.max_pool2d(np.ones((1, 4, 4, 1)), (2, 2, 2)), ValueError, "size must have 2 entries"),
         (lambda: ct.ops.max_pool2d(np.ones((1, 4, 4, 1)), 2.0), TypeError, "size must be a whole number"),
         (lambda: ct.ops.avg_pool2d(np.ones((1, 4, 4, 1)), 2, padding=2), ValueError, "less than the window"),
         (lambda: ct.ops.avg_pool2d(np.ones((1, 4, 4, 1)), padding="full"), ValueError, "'valid', 'same', a number"),

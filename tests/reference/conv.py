@@ -3,8 +3,37 @@
 from __future__ import annotations
 
 import itertools
+from typing import NamedTuple
 
 import numpy as np
+
+
+class Geometry(NamedTuple):
+    stride: tuple
+    before: tuple
+    dilation: tuple
+    out: tuple
+
+
+def geometry(size, kernel, stride=1, padding="same", dilation=1):
+    """Return what TensorFlow's and NumPy's words for padding mean, one number a dimension, no tap left out."""
+    stride, dilation = (v if isinstance(v, (tuple, list)) else (v,) * len(size) for v in (stride, dilation))
+    before, out = [], []
+    for i, (n, k, s, d) in enumerate(zip(size, kernel, stride, dilation, strict=True)):
+        reach = (k - 1) * d + 1
+        if padding == "same":
+            out.append(-(-n // s))
+            before.append(max((out[-1] - 1) * s + reach - n, 0) // 2)
+            continue
+        if isinstance(padding, str):
+            ahead, behind = {"valid": (0, 0), "full": (reach - 1, reach - 1)}[padding]
+        else:
+            ahead, behind = (padding, padding) if isinstance(padding, int) else padding[i]
+        if reach > n + ahead + behind:
+            raise ValueError("the kernel is larger than the padded input")
+        before.append(ahead)
+        out.append((n + ahead + behind - reach) // s + 1)
+    return Geometry(tuple(stride), tuple(before), tuple(dilation), tuple(out))
 
 
 def im2col(x, kernel, stride, before, dilation, out, dtype=None):

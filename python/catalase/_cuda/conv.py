@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._arrays import Runtime, floats, output
+from .arithmetic import combine
 from .linear import backward_bias
 from .matmul import _GRID, _SCRATCH_BYTES, CHAIN, join
 
@@ -65,6 +66,14 @@ def gradients(
     dx = runtime.empty(x.shape, np.float32)
     (_forward if transposed else _data)(runtime, dz, w, None, 0, dx, sizes, flip)
     return dx, dw, db
+
+
+def spread(function: str, part: Any, w: Any, g: Any, flip: bool, out_dw: Any) -> Any:
+    """The gradient of all weights, from that of the taps that meet the input; 0 elsewhere."""
+    runtime = floats(function, part=part, w=w, out_dw=out_dw)
+    dw = combine("copy", 0.0, out=output(function, runtime, out_dw, tuple(w.shape), np.float32))
+    g.select(dw, flip)[...] = part
+    return dw
 
 
 def _forward(runtime: Runtime, x: Any, w: Any, b: Any, code: int, y: Any, s: _Sizes, flip: bool) -> None:

@@ -43,8 +43,9 @@ def gradients(
     dz, db = _gradient(runtime, function, dy, y, (x.shape[0], *g.out, outputs), code, None)
     dz, padded = dz.reshape(pixels, outputs), _padded(runtime, x, g)
     d_padded = _zeros(runtime, padded.shape) if need_dx else None
+    whole = _zeros(runtime, tuple(w.shape))
+    w, dw = g.select(w, flip), g.select(whole, flip)
     d_windows = None if d_padded is None else _windows(d_padded, w, g, flip)
-    dw = runtime.empty(tuple(w.shape), np.float32)
     for tap, window in _windows(padded, w, g, flip):
         d_window = None if d_windows is None else next(d_windows)[1]
         for i in range(groups):
@@ -57,20 +58,27 @@ def gradients(
                 after = combine("add", before, _product(runtime, given, w[tap][:, columns].T))
                 target[...] = after.reshape(*target.shape)
     if d_padded is None:
-        return None, dw, db
-    return runtime.contiguous(d_padded[_inside(x, g)]), dw, db
+        return None, whole, db
+    dx, (parts, inside, _) = _zeros(runtime, tuple(x.shape)), _places(x, g)
+    dx[parts] = d_padded[inside]
+    return dx, whole, db
 
 
 def _padded(runtime: Runtime, x: Any, g: Any) -> Any:
-    lengths = (n + before + after for n, before, after in zip(x.shape[1:-1], g.before, g.after, strict=True))
+    parts, inside, lengths = _places(x, g)
     padded = _zeros(runtime, (x.shape[0], *lengths, x.shape[-1]))
     if x.size:
-        padded[_inside(x, g)] = x
+        padded[inside] = x[parts]
     return padded
 
 
-def _inside(x: Any, g: Any) -> tuple[slice, ...]:
-    return (slice(None), *(slice(p, p + n) for p, n in zip(g.before, x.shape[1:-1], strict=True)))
+def _places(x: Any, g: Any) -> tuple[tuple[slice, ...], tuple[slice, ...], tuple[int, ...]]:
+    """The part of x that the taps reach over, where it stands among the zeros around it, and the lengths of both."""
+    parts, pads = g.padded(x.shape[1:-1])
+    lengths = [part.stop - part.start for part in parts]
+    inside = (slice(ahead, ahead + n) for (ahead, _), n in zip(pads, lengths, strict=True))
+    total = tuple(ahead + n + behind for (ahead, behind), n in zip(pads, lengths, strict=True))
+    return (slice(None), *parts), (slice(None), *inside), total
 
 
 def _rows(runtime: Runtime, window: Any, i: int, groups: int, pixels: int) -> Any:

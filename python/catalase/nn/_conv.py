@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import ops
 from .._cuda import is_device_array
 from ..autograd import Tensor, record
-from ..ops._conv_geometry import Padding
+from ..ops.geometry import Padding
 from .parameter import Parameter
 
 _FORWARD: dict[str, Callable[..., NDArray[Any]]] = {

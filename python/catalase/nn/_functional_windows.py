@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .. import _anywhere, ops
 from ..autograd import Tensor, record
-from ..ops._windows import Padding
+from ..ops.geometry import Padding
 
 Input = Tensor | NDArray[Any]
 

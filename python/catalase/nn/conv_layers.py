@@ -9,7 +9,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..ops._check import whole_number
-from ..ops._conv_geometry import Padding, per_dimension
+from ..ops.geometry import Padding, per_dimension
 from . import functional
 from .init import Initializer, generator, glorot_uniform, zeros
 from .layers import _draw

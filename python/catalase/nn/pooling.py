@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..autograd import Tensor
-from ..ops._windows import Padding, per_dimension
+from ..ops.geometry import Padding, per_dimension
 from . import functional
 from .module import Module
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._check import contiguous, floating, floating_anywhere, output, same_dtype
-from ._conv_geometry import Geometry, convolution
+from .geometry import Geometry, convolution
 from .linear import linear_backward_bias
 
 LETTERS = {1: "L", 2: "HW", 3: "DHW"}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .. import _core
 from ._check import activation_code, contiguous, is_device_array, output
 from ._conv_check import contiguous_output, five, five_weights, gradient_before_activation
-from ._conv_geometry import Geometry
+from .geometry import Geometry
 
 
 def forward(
@@ -29,6 +29,7 @@ def forward(
 ) -> NDArray[Any]:
     """Run a convolution whose arrays were checked; `shape` is that of the output."""
     code = activation_code(function, activation)
+    w = g.select(w, bool(flip_kernel))
     if type(x) is not ndarray and is_device_array(x):
         from .._cuda import conv as device
 
@@ -60,6 +61,11 @@ def gradients(
     out_db: NDArray[Any] | None = None,
 ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
     """Return the gradients with respect to x (None unless it is needed), w and b."""
+    if not g.all_taps:
+        return _gradients_of_some(
+            function, dy, x, w, y, shape, groups, g, transposed=transposed, activation=activation,
+            flip_kernel=flip_kernel, exact=exact, need_dx=need_dx, out_dw=out_dw, out_db=out_db,
+        )  # fmt: skip
     if type(x) is not ndarray and is_device_array(x):
         from .._cuda import conv as device
 
@@ -78,3 +84,22 @@ def gradients(
     kernel = _core.conv_forward if transposed else _core.conv_backward_data
     kernel(five(dz), five_weights(w), None, 0, *numbers, five(dx))
     return dx, dw, db
+
+
+def _gradients_of_some(
+    function: str, dy: Any, x: Any, w: Any, y: Any, shape: tuple[int, ...], groups: int, g: Geometry, *,
+    flip_kernel: bool, out_dw: Any, **options: Any,
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    """As `gradients`, where taps never meet the input: their weights have gradient 0."""
+    flip, whole = bool(flip_kernel), g._replace(all_taps=True)
+    part = gradients(
+        function, dy, x, g.select(w, flip), y, shape, groups, whole, flip_kernel=flip_kernel, **options
+    )  # fmt: skip
+    if type(x) is not ndarray and is_device_array(x):
+        from .._cuda import conv as device
+
+        return part[0], device.spread(function, part[1], w, g, flip, out_dw), part[2]
+    dw = contiguous_output(function, out_dw, w.shape, w.dtype)
+    dw[...] = 0
+    g.select(dw, flip)[...] = part[1]
+    return part[0], dw, part[2]

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ._conv_check import check_conv
-from ._conv_geometry import Padding
+from .geometry import Padding
 from ._conv_run import forward, gradients
 
 

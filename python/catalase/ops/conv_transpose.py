@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ._conv_check import check_arrays, check_kernel_and_bias
-from ._conv_geometry import Geometry, Padding, transposed
+from .geometry import Geometry, Padding, transposed
 from ._conv_run import forward, gradients
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .._cuda import is_device_array
 from ._check import activation_code
 from ._conv_check import check_conv, gradient_before_activation
-from ._conv_geometry import Geometry, Padding
+from .geometry import Geometry, Padding
 from .activation import activation as apply_activation
 from .matmul import matmul
 
@@ -51,10 +51,11 @@ def convnd(
     if type(x) is not np.ndarray and is_device_array(x):
         from .._cuda import convnd as cuda
 
-        return cuda.forward(x, w, b, activation, groups, g, bool(flip_kernel))
+        return cuda.forward(x, g.select(w, bool(flip_kernel)), b, activation, groups, g, bool(flip_kernel))
+    w = g.select(w, bool(flip_kernel))
     pixels, per_group = x.shape[0] * int(np.prod(g.out)), w.shape[-1] // groups
     sums = np.zeros((pixels, w.shape[-1]), x.dtype)
-    padded = _pad(x, w, g)
+    padded = _pad(x, g)
     for tap, window in _windows(padded, w, g, flip_kernel):
         for i in range(groups):
             outputs = slice(i * per_group, (i + 1) * per_group)
@@ -92,10 +93,11 @@ def convnd_backward(
     dz, db = gradient_before_activation("convnd_backward", dy, y, shape, x.dtype, activation, None)
     pixels, per_group = x.shape[0] * int(np.prod(g.out)), w.shape[-1] // groups
     dz = dz.reshape(pixels, w.shape[-1])
-    padded = _pad(x, w, g)
+    padded = _pad(x, g)
     d_padded = np.zeros_like(padded) if need_dx else None
+    whole = np.zeros(w.shape, w.dtype)
+    w, dw = g.select(w, bool(flip_kernel)), g.select(whole, bool(flip_kernel))
     d_windows = None if d_padded is None else _windows(d_padded, w, g, flip_kernel)
-    dw = np.zeros(w.shape, w.dtype)
     for tap, window in _windows(padded, w, g, flip_kernel):
         d_window = None if d_windows is None else next(d_windows)[1]
         for i in range(groups):
@@ -106,9 +108,12 @@ def convnd_backward(
                 target = _group(d_window, i, groups)
                 target += matmul(dz[:, outputs], w[tap][:, outputs], transpose_b=True).reshape(target.shape)
     if d_padded is None:
-        return None, dw, db
-    inside = tuple(slice(p, p + n) for p, n in zip(g.before, x.shape[1:-1], strict=True))
-    return d_padded[(slice(None), *inside)].copy(), dw, db
+        return None, whole, db
+    parts, pads = g.padded(x.shape[1:-1])
+    dx = np.zeros_like(x)
+    inside = (slice(ahead, ahead + part.stop - part.start) for (ahead, _), part in zip(pads, parts, strict=True))
+    dx[(slice(None), *parts)] = d_padded[(slice(None), *inside)]
+    return dx, whole, db
 
 
 def _dimensions(x: Any) -> int:
@@ -116,8 +121,9 @@ def _dimensions(x: Any) -> int:
     return (x.ndim if is_device_array(x) else np.ndim(x)) - 2
 
 
-def _pad(x: NDArray[Any], w: NDArray[Any], g: Geometry) -> NDArray[Any]:
-    return np.pad(x, ((0, 0), *zip(g.before, g.after, strict=True), (0, 0)))
+def _pad(x: NDArray[Any], g: Geometry) -> NDArray[Any]:
+    parts, pads = g.padded(x.shape[1:-1])
+    return np.pad(x[(slice(None), *parts)], ((0, 0), *pads, (0, 0)))
 
 
 def _windows(

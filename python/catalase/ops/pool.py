@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ._check import contiguous, empty, floating, is_device_array, same_dtype, shape_of
-from ._windows import Padding, Windows, pool_windows
+from .geometry import Padding, Windows, pool_windows
 
 _MAX, _MEAN, SUM = 0, 1, 2
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .._cuda import is_device_array
 from ._check import contiguous, floating_anywhere
-from ._windows import Windows, per_dimension
+from .geometry import LONGEST, Windows, per_dimension
 from .pool import SUM, run, run_backward
 
 _MODES = ("nearest", "linear")
@@ -111,7 +111,10 @@ def _factors(function: str, shape: tuple[int, ...], factor: Any, mode: str) -> t
         raise ValueError(f"{function}: x must be (N, ..., C) with one to three axes between, got shape {shape}")
     if mode not in _MODES:
         raise ValueError(f"{function}: mode must be 'nearest' or 'linear', got {mode!r}")
-    return per_dimension(function, "factor", factor, len(shape) - 2)
+    factors = per_dimension(function, "factor", factor, len(shape) - 2)
+    if any(f > LONGEST or n * f > LONGEST for n, f in zip(shape[1:-1], factors, strict=True)):
+        raise ValueError(f"{function}: factor {factor!r} makes an axis of {shape} longer than {LONGEST} positions")
+    return factors
 
 
 def _touching(factors: tuple[int, ...], small: tuple[int, ...]) -> Windows:
