@@ -7,8 +7,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ._conv_check import check_conv
-from .geometry import Padding
 from ._conv_run import forward, gradients
+from .geometry import Padding
 
 
 def conv1d(

@@ -7,8 +7,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ._conv_check import check_arrays, check_kernel_and_bias
-from .geometry import Geometry, Padding, transposed
 from ._conv_run import forward, gradients
+from .geometry import Geometry, Padding, transposed
 
 
 def conv_transpose1d(

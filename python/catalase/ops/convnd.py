@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from .._cuda import is_device_array
 from ._check import activation_code
 from ._conv_check import check_conv, gradient_before_activation
-from .geometry import Geometry, Padding
 from .activation import activation as apply_activation
+from .geometry import Geometry, Padding
 from .matmul import matmul
 
 
