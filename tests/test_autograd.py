@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -138,13 +140,12 @@ def test_no_grad_may_be_nested_and_is_per_thread():
     assert is_recording()
 
 
-@pytest.mark.parametrize("shapes", [((3,), (3,)), ((3,), (3, 4)), ((2, 3), (3,)), ((5, 2, 3), (3, 4)), ((5, 2, 3), (3,)),
-                                    ((3,), (5, 3, 2)), ((0, 3), (3, 2)), ((2, 0), (0, 2)), ((1, 1), (1, 1))])  # fmt: skip
-def test_matmul_follows_numpy_in_vectors_and_stacks(rng, shapes):
-    if shapes == ((3,), (5, 3, 2)):
-        with pytest.raises(ValueError, match="matmul: "):
-            Tensor(np.ones((3,))) @ Tensor(np.ones((5, 3, 2)))
-        return
+LEFT = [(4,), (3, 4), (2, 3, 4), (1, 3, 4), (5, 2, 3, 4), (5, 1, 3, 4), (0, 4)]
+RIGHT = [(4,), (4, 2), (2, 4, 2), (1, 4, 2), (5, 2, 4, 2), (5, 1, 4, 2), (2, 4, 1), (4, 0)]
+
+
+@pytest.mark.parametrize("shapes", [*itertools.product(LEFT, RIGHT), ((2, 0), (0, 2)), ((1, 1), (1, 1))], ids=str)
+def test_matmul_follows_numpy_for_vectors_matrices_and_stacks(rng, shapes):
     a, b = (rng.standard_normal(shape) for shape in shapes)
     x, y = Tensor(a, requires_grad=True), Tensor(b, requires_grad=True)
     out = x @ y
@@ -153,6 +154,19 @@ def test_matmul_follows_numpy_in_vectors_and_stacks(rng, shapes):
     out.backward(seed)
     slope, claimed = directional(lambda u, v: float(np.sum(seed * (u @ v))), [a, b], [x.grad, y.grad], rng)
     assert np.isclose(slope, claimed, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        (((), (3,)), "needs an axis or more"),
+        (((2, 3, 4), (3, 4, 2)), "do not broadcast"),
+        (((3, 4), (3, 2)), "4 columns but b has 3 rows"),
+    ],
+)
+def test_matmul_refuses_what_numpy_refuses(shapes, words):
+    with pytest.raises(ValueError, match=words):
+        Tensor(np.ones(shapes[0])) @ Tensor(np.ones(shapes[1]))
 
 
 UNARY = {

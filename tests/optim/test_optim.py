@@ -10,6 +10,8 @@ import pytest
 
 import catalase as ct
 from catalase import nn, optim
+from catalase.autograd import concatenate, where
+from catalase.nn import functional as F
 from tests.reference import optim as reference
 
 CASES = {
@@ -150,13 +152,71 @@ def test_what_was_pickled_learns_on():
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
 
 
-def test_a_stale_graph_is_refused():
-    module = layer()
-    optimizer = optim.SGD(module)
-    loss = module(ct.Tensor(batch(0))).sum()
-    optimizer.step()
-    with pytest.raises(RuntimeError, match="weights w were changed after the forward pass"):
-        loss.backward()
+class Net(nn.Module):
+    """One parameter, used by one operation of the tape."""
+
+    def __init__(self, shape, use):
+        super().__init__()
+        self.w, self.use = nn.Parameter(np.linspace(0.1, 1, int(np.prod(shape)), dtype=np.float32).reshape(shape)), use
+
+    def forward(self, x):
+        return self.use(x, self.w)
+
+
+def recurrent(function, gates):
+    def use(x, w):
+        b = np.zeros((2, 6) if gates == 3 else gates * 2, np.float32)
+        return function(x.reshape(2, 3, 2), w, ct.Tensor(np.ones((2, gates * 2), np.float32)), ct.Tensor(b))[0]
+
+    return use
+
+
+USES = {
+    "@": ((6, 4), lambda x, w: x @ w), "* of rows": ((6,), lambda x, w: x * w), "/": ((6,), lambda x, w: x / w), "+": ((6,), lambda x, w: x + w),
+    "**": ((6,), lambda x, w: x.abs() ** w), "exp": ((6,), lambda x, w: x * w.exp()), "of a view": ((4, 6), lambda x, w: x @ w.T),
+    "index": ((8, 6), lambda x, w: x * w[2]), "matmul": ((4, 6), lambda x, w: F.matmul(x, w, transpose_b=True)),
+    "linear": ((6, 4), lambda x, w: F.linear(x, w)), "conv1d": ((3, 2, 4), lambda x, w: F.conv1d(x.reshape(2, 3, 2), w)),
+    "rnn": ((2, 2), recurrent(F.rnn, 1)), "gru": ((2, 6), recurrent(F.gru, 3)), "lstm": ((2, 8), recurrent(F.lstm, 4)),
+    "where": ((6,), lambda x, w: where(x.data > 0, x * w, w)), "concatenate": ((2, 6), lambda x, w: concatenate([x * x, w * w])),
+    "embedding": ((5, 3), lambda x, w: x.sum() * F.embedding(np.array([1, 2]), w)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", ["step", "load_state_dict", "data", "restore"])
+@pytest.mark.parametrize("name", USES)
+def test_a_stale_graph_is_refused_by_every_operation(name, change):
+    shape, use = USES[name]
+    net = Net(shape, use)
+    optimizer = optim.SGD(net, lr=0.1)
+    x = ct.Tensor(np.linspace(-1, 1, 12, dtype=np.float32).reshape(2, 6), requires_grad=True)
+    first, second = net(x).sum(), net(x).sum()
+    first.backward()
+    assert net.w.grad is not None
+    x.grad, before = None, net.w.grad.copy()
+    if change == "load_state_dict":
+        net.load_state_dict(net.state_dict())
+    elif change == "restore":
+        optimizer.load_state_dict(optimizer.state_dict())
+        optimizer.step()
+    else:
+        if change == "data":
+            net.w.data = np.zeros(shape, np.float32)
+        optimizer.step()
+    with pytest.raises(
+        RuntimeError, match=r"the parameter w was changed after the forward pass .* run the forward pass again"
+    ):
+        second.backward()
+    assert x.grad is None and np.array_equal(net.w.grad, before)  # nothing was written
+    net(x).sum().backward()  # a new forward pass goes on
+    assert x.grad is not None
+
+
+def test_an_optimizer_made_after_the_forward_pass_changes_nothing():
+    net = Net((6, 4), lambda x, w: x @ w)
+    loss = net(ct.Tensor(np.ones((2, 6), np.float32))).sum()
+    optim.SGD(net, lr=0.1)
+    loss.backward()
+    assert np.array_equal(net.w.grad, np.full((6, 4), 2.0))
 
 
 def test_clipping_scales_the_whole_gradient_and_lets_nan_through():

@@ -82,7 +82,9 @@ _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 class Node:
     """What a tensor is, without what it can compute: an array, its gradient, and its place on the tape."""
 
-    __slots__ = ("__weakref__", "_backward", "_made", "_parents", "data", "grad", "requires_grad")
+    __slots__ = ("__weakref__", "_backward", "_made", "_parents", "_versions", "data", "grad", "requires_grad")
+
+    version = 0  # of the array; parameters count their changes
 
     def __init__(self, array: Any, requires_grad: bool = False) -> None:
         if type(array) is not np.ndarray or (array.dtype is not _F32 and array.dtype is not _F64):
@@ -91,6 +93,7 @@ class Node:
         self.grad: Array | None = None
         self.requires_grad = bool(requires_grad)
         self._parents: tuple[Node, ...] = ()
+        self._versions: list[int] = []  # of the parents, when the operation ran
         self._backward: Backward | None = None
         self._made = 0
 
@@ -154,7 +157,8 @@ class Node:
         Raises
         ------
         RuntimeError
-            If nothing here needs a gradient, or the graph was walked before.
+            If nothing here needs a gradient, the graph was walked before, or a parameter in it was changed since (by an
+            optimizer's step, say): the gradients would be wrong. None is written then.
         ValueError
             If ``grad`` is needed or does not fit.
         """
@@ -180,7 +184,7 @@ class Node:
         for node in _newest_first(self):
             at = gradients.pop(id(node), None)
             backward, parents = node._backward, node._parents
-            node._parents, node._backward = (), _spent
+            node._parents, node._versions, node._backward = (), [], _spent
             if at is None or backward is None:
                 continue
             for parent, value in zip(parents, backward(at), strict=True):
@@ -229,13 +233,23 @@ def _newest_first(root: Node) -> list[Node]:
     stack = [root]
     while stack:
         node = stack.pop()
-        if node._backward is _spent:
-            _spent(node.data)  # before any gradient is written
-        for parent in node._parents:
+        if node._backward is _spent:  # this and the versions are looked at before any gradient is written
+            _spent(node.data)
+        for parent, version in zip(node._parents, node._versions, strict=True):
+            if parent.version != version:
+                raise RuntimeError(_changed(parent))
             if parent._backward is not None and id(parent) not in found:
                 found[id(parent)] = parent
                 stack.append(parent)
     return sorted(found.values(), key=_made, reverse=True)
+
+
+def _changed(parameter: Node) -> str:
+    name = getattr(parameter, "name", "") or f"of shape {parameter.shape}"
+    return (
+        f"backward: the parameter {name} was changed after the forward pass (by an optimizer's step, load_state_dict or to), "
+        "so gradients from this graph would be wrong; call backward first, or run the forward pass again"
+    )
 
 
 def put_on_tape(node: Node, parents: tuple[Node, ...], backward: Backward) -> None:
@@ -246,6 +260,7 @@ def put_on_tape(node: Node, parents: tuple[Node, ...], backward: Backward) -> No
         if parent.requires_grad:
             node.requires_grad = True
             node._parents = parents
+            node._versions = [parent.version for parent in parents]
             node._backward = backward
             node._made = next(_counter)
             return

@@ -31,9 +31,9 @@ class Tensor(Node):
     -----
     Mixed float32 and float64 arithmetic is refused; Python numbers take the tensor's dtype. NaN and infinity propagate.
     The array is shared, so changing ``.data`` in place between the forward and the backward pass changes the gradient
-    (of parameters, `nn.functional.linear` notices). ``x += y`` makes a new tensor and is refused where ``x`` is one that
-    you made with a gradient, since that one would be lost. ``==`` and the other comparisons give boolean arrays.
-    ``numpy.asarray(tensor)`` gives the array, off the tape.
+    (`backward` notices changes of parameters by an optimizer or `load_state_dict`). ``x += y`` makes a new tensor and is
+    refused where ``x`` is one that you made with a gradient, since that one would be lost. ``==`` and the other
+    comparisons give boolean arrays. ``numpy.asarray(tensor)`` gives the array, off the tape.
 
     Examples
     --------
@@ -150,8 +150,12 @@ class Tensor(Node):
         )
 
     def __matmul__(self, other: Any) -> Tensor:
-        """Multiply matrices, stacks of them, a stack by one matrix, and vectors (as NumPy does)."""
+        """Multiply vectors, matrices and stacks of matrices, which are broadcast, as ``numpy.matmul`` does."""
         a, b = self, operand(other, self)
+        if a.ndim == 0 or b.ndim == 0:
+            raise ValueError(
+                f"Tensor: @ needs an axis or more on both sides, got {a.shape} @ {b.shape}; use * for a number"
+            )
         if a.ndim == 1:
             y = a.reshape(1, a.size) @ b
             return y.reshape(y.shape[:-2] + y.shape[-1:] if b.ndim > 1 else y.shape[:-1])
@@ -160,7 +164,16 @@ class Tensor(Node):
             return y.reshape(y.shape[:-1])
         if a.ndim > 2 and b.ndim == 2:
             return (a.reshape(math.prod(a.shape[:-1]), a.shape[-1]) @ b).reshape((*a.shape[:-1], b.shape[1]))
+        if a.shape[:-2] != b.shape[:-2]:
+            try:
+                stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+            except ValueError:
+                raise ValueError(f"Tensor: stacks of matrices {a.shape} @ {b.shape} do not broadcast") from None
+            a, b = a._broadcast((*stack, *a.shape[-2:])), b._broadcast((*stack, *b.shape[-2:]))
         return record(ops.matmul(a.data, b.data), (a, b), lambda g: ops.matmul_backward(g, a.data, b.data))
+
+    def _broadcast(self, shape: tuple[int, ...]) -> Tensor:
+        return record(_anywhere.broadcast_to(self.data, shape), (self,), lambda g: (fit_to(g, self),))
 
     def __rmatmul__(self, other: Any) -> Tensor:
         return operand(other, self) @ self

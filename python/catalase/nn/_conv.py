@@ -65,13 +65,7 @@ def conv2d(
     flip_kernel: bool = False,
     exact: bool = False,
 ) -> Tensor:
-    """Slide a kernel over images, one node on the tape; see `catalase.ops.conv2d`.
-
-    Raises
-    ------
-    RuntimeError
-        From ``backward``, where an optimizer changed ``w`` after this forward pass and the gradient of x needs it.
-    """
+    """Slide a kernel over images, one node on the tape; see `catalase.ops.conv2d`."""
     return _conv("conv2d", x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups,
                  activation=activation, flip_kernel=flip_kernel, exact=exact)  # fmt: skip
 
@@ -166,14 +160,8 @@ def _conv(
     b = b if b is None or isinstance(b, Tensor) else Tensor(b)
     y = _FORWARD[name](x.data, w.data, None if b is None else b.data, **options)
     parents = (x, w) if b is None else (x, w, b)
-    version = w.version if isinstance(w, Parameter) else 0
 
     def backward(dy: NDArray[Any]) -> tuple[NDArray[Any] | None, ...]:
-        if x.requires_grad and isinstance(w, Parameter) and w.version != version:
-            raise RuntimeError(
-                f"{name}: the weights {w.name or w.shape} were changed after the forward pass (by an optimizer's step, or "
-                "load_state_dict), so the gradient of x is gone; call backward first, or run the forward pass again"
-            )
         out_dw = w.grad_target() if isinstance(w, Parameter) else None
         out_db = b.grad_target() if isinstance(b, Parameter) else None
         gradients = _BACKWARD[name](

@@ -82,11 +82,6 @@ def linear(
 
     ``x`` may be a plain array too, and may have leading axes: (..., I) gives (..., O); or a `SparseBatch`. With "relu",
     ``dropout``, the arguments of `dropout` after ``x``, applies it in place: the same bits in one node.
-
-    Raises
-    ------
-    RuntimeError
-        From ``backward``, where an optimizer changed ``w`` after this forward pass: the gradient would be wrong.
     """
     if dropout is not None and activation != "relu":
         raise ValueError(f"linear: dropout goes with activation 'relu', got {activation!r}; apply it after")
@@ -111,14 +106,8 @@ def linear(
         y = ops.dropout(y, **dropout, out=y if type(y) is np.ndarray else None)
         scale = 1.0 / (1.0 - dropout["rate"])
     parents = (x, w) if b is None else (x, w, b)
-    version = w.version if isinstance(w, Parameter) else 0
 
     def backward(dy: NDArray[Any]) -> tuple[Any, ...]:
-        if isinstance(w, Parameter) and w.version != version:
-            raise RuntimeError(
-                f"linear: the weights {w.name or w.shape} were changed after the forward pass (by an optimizer's step, or "
-                "load_state_dict), so their gradient is gone; call backward first, or run the forward pass again"
-            )
         out_db = b.grad_target() if isinstance(b, Parameter) else None
         dz, db = ops.linear_backward_bias(dy, y, activation=activation, out_db=out_db, scale=scale)
         dx: NDArray[Any] | InputGradient | None = None

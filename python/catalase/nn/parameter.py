@@ -53,7 +53,7 @@ class Parameter(Tensor):
         self.data = _aligned(self.data, self.device)
         self.decay = decay
         self.name = name
-        self.version = 0  # counts changes by optimizers and load_state_dict, so that a stale graph is noticed
+        self.version = 0  # counts changes by optimizers and load_state_dict, so that the tape notices a stale graph
 
     @property
     def grad(self) -> NDArray[Any] | None:
@@ -187,6 +187,8 @@ class ParameterBuffer:
                     )
                 _anywhere.assign(values, parameter.data)
                 parameter.data = values
+                if parameter._grad_view is gradient:  # it lived here before: graphs hold this very array
+                    parameter.version += 1
             if parameter._grad_view is not gradient:
                 known = parameter.grad
                 parameter.zero_grad()
