@@ -98,6 +98,42 @@ bool same_layout(py::handle a, py::handle b) {
   return true;
 }
 
+// The bytes that an array reaches over.
+struct Reach {
+  const char *from, *to;
+  bool meets(const Reach& other) const { return from < other.to && other.from < to; }
+};
+Reach reach_of(py::handle h) {
+  const auto* array = py::detail::array_proxy(h.ptr());
+  Reach reach{array->data, array->data + py::reinterpret_borrow<py::array>(h).itemsize()};
+  for (int i = 0; i < array->nd; ++i) {
+    if (array->dimensions[i] == 0) return {array->data, array->data};
+    (array->strides[i] < 0 ? reach.from : reach.to) += (array->dimensions[i] - 1) * array->strides[i];
+  }
+  return reach;
+}
+
+// Whether the arrays that a step writes stand apart from each other and from what it reads.
+bool apart(py::handle param, py::handle grad, py::handle x, py::handle first, py::handle second) {
+  Reach written[3], read[2];
+  int writes = 0, reads = 0;
+  for (const py::handle h : {param, first, second}) {
+    if (!h.is_none()) written[writes++] = reach_of(h);
+  }
+  for (const py::handle h : {grad, x}) {
+    if (py::isinstance<py::array>(h)) read[reads++] = reach_of(h);
+  }
+  for (int i = 0; i < writes; ++i) {
+    for (int j = 0; j < i; ++j) {
+      if (written[i].meets(written[j])) return false;
+    }
+    for (int j = 0; j < reads; ++j) {
+      if (written[i].meets(read[j])) return false;
+    }
+  }
+  return true;
+}
+
 // Whether the arrays of a step can be taken as they stand: what the Python layer would find out, in a few nanoseconds.
 template <class T>
 bool fits(py::handle param, py::handle grad, py::handle x, py::handle first, py::handle second) {
@@ -132,7 +168,8 @@ void bind_optim(py::module_& m) {
   m.def(
       "optim_step_fits",
       [](py::handle param, py::handle grad, py::handle x, py::handle first, py::handle second) {
-        return fits<float>(param, grad, x, first, second) || fits<double>(param, grad, x, first, second);
+        return (fits<float>(param, grad, x, first, second) || fits<double>(param, grad, x, first, second)) &&
+               apart(param, grad, x, first, second);
       },
       "Whether `optim_step` can take these arrays as they stand.", py::arg("param"), py::arg("grad"), py::arg("x"),
       py::arg("first"), py::arg("second"));

@@ -157,14 +157,59 @@ def similarity_bar(threshold: float) -> float:
     return max(rounded, float(np.finfo(np.float32).tiny)) if threshold > 0 else 0.0
 
 
-def output(function: str, out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return ``out`` after checking it, or a new array from the caching allocator."""
+def output(
+    function: str, out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any], name: str = "out"
+) -> NDArray[Any]:
+    """Return ``out`` after checking it, or a new array from the caching allocator. `separate` checks what it overlaps."""
     if out is None:
         return empty(shape, dtype)
     if not isinstance(out, np.ndarray):
-        raise TypeError(f"{function}: out must be a NumPy array, got {type(out).__name__}")
+        raise TypeError(f"{function}: {name} must be a NumPy array, got {type(out).__name__}")
     if out.shape != shape or out.dtype != dtype:
-        raise ValueError(f"{function}: out must be {dtype} of shape {shape}, got {out.dtype} of shape {out.shape}")
+        raise ValueError(f"{function}: {name} must be {dtype} of shape {shape}, got {out.dtype} of shape {out.shape}")
     if not out.flags.writeable:
-        raise ValueError(f"{function}: out is read-only; pass a writable array")
+        raise ValueError(f"{function}: {name} is read-only; pass a writable array")
+    if not out.dtype.isnative or any(n > 1 and stride == 0 for n, stride in zip(out.shape, out.strides, strict=True)):
+        raise ValueError(f"{function}: {name} must have a place for each element, in the machine's byte order")
     return out
+
+
+def separate(function: str, written: dict[str, Any], read: dict[str, Any], in_place: tuple[str, ...] = ()) -> None:
+    """Refuse arrays that a kernel writes while another argument lies in the same memory.
+
+    Parameters
+    ----------
+    written, read : dict of str to array or None
+        By the names of the arguments. What is no NumPy array is passed over.
+    in_place : tuple of str
+        Arguments in ``read`` that a written array may be, whole: element for element the same memory.
+    """
+    outputs = [(name, array) for name, array in written.items() if isinstance(array, np.ndarray)]
+    inputs = [(name, array) for name, array in read.items() if isinstance(array, np.ndarray)]
+    for i, (name, array) in enumerate(outputs):
+        for other, beside in outputs[i + 1 :] + inputs:
+            if not np.may_share_memory(array, beside) or not _overlap(array, beside):
+                continue
+            if other in in_place and _same_memory(array, beside):
+                continue
+            what = f"; pass {other} itself, or" if other in in_place else "; pass"
+            raise ValueError(f"{function}: {name} shares memory with {other}{what} an array of its own")
+
+
+def not_overwritten(x: NDArray[Any], out: Any) -> NDArray[Any]:
+    """Return ``x``, or a copy where ``out`` lies in its memory in any other way than element for element."""
+    if not isinstance(out, np.ndarray) or not np.may_share_memory(x, out):
+        return x
+    return x if _same_memory(x, out) or not _overlap(x, out) else x.copy()
+
+
+def _overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Whether two arrays have a byte in common; True where that is too hard to tell."""
+    try:
+        return bool(np.shares_memory(a, b, max_work=1000))
+    except RuntimeError:  # NumPy's TooHardError
+        return True
+
+
+def _same_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    return a.ctypes.data == b.ctypes.data and (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)

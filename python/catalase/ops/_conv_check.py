@@ -106,7 +106,7 @@ def contiguous_output(
     function: str, out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> NDArray[Any]:
     """Return ``out`` if the kernels can write it, or a new array."""
-    out = output(function, out, shape, dtype)
+    out = output(function, out, shape, dtype, "out_dw")
     if not (out.flags.c_contiguous and out.flags.aligned):
         raise ValueError(f"{function}: out_dw must be contiguous and aligned, got strides {out.strides}")
     return out

@@ -8,7 +8,7 @@ from numpy import ndarray
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import activation_code, contiguous, is_device_array, output
+from ._check import activation_code, contiguous, is_device_array, output, separate
 from ._conv_check import contiguous_output, five, five_weights, gradient_before_activation
 from .geometry import Geometry
 
@@ -73,6 +73,8 @@ def gradients(
         return device.gradients(
             function, dy, x, w, y, code, shape, g, groups, flip, transposed, need_dx, out_dw, out_db
         )
+    if out_dw is not None or out_db is not None:
+        separate(function, {"out_dw": out_dw, "out_db": out_db}, {"dy": dy, "x": x, "w": w, "y": y})
     dz, db = gradient_before_activation(function, dy, y, shape, x.dtype, activation, out_db)
     numbers = (*g.triples(), groups, bool(flip_kernel), bool(exact))
     dw = contiguous_output(function, out_dw, w.shape, w.dtype)
@@ -91,6 +93,7 @@ def _gradients_of_some(
     flip_kernel: bool, out_dw: Any, **options: Any,
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     """As `gradients`, where taps never meet the input: their weights have gradient 0."""
+    separate(function, {"out_dw": out_dw, "out_db": options["out_db"]}, {"dy": dy, "x": x, "w": w, "y": y})
     flip, whole = bool(flip_kernel), g._replace(all_taps=True)
     part = gradients(
         function, dy, x, g.select(w, flip), y, shape, groups, whole, flip_kernel=flip_kernel, **options

@@ -8,7 +8,7 @@ from numpy import ndarray
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import activation_code, contiguous, empty, floating, is_device_array, output, same_dtype
+from ._check import activation_code, contiguous, empty, floating, is_device_array, not_overwritten, output, same_dtype
 
 _FUNCTIONS = {"identity": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "softplus": 4, "exp": 5, "log": 6}
 
@@ -19,8 +19,10 @@ def _map(name: str, x: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
 
         return elementwise.apply(name, _FUNCTIONS[name], x, out)
     floating(name, "x", x)
+    if out is not None:
+        x = not_overwritten(x, out)
     out = output(name, out, x.shape, x.dtype)
-    target = out if out.flags.c_contiguous else empty(x.shape, x.dtype)
+    target = out if out.flags.c_contiguous and out.flags.aligned else empty(x.shape, x.dtype)
     _core.map(_FUNCTIONS[name], contiguous(x), target)
     if target is not out:
         out[...] = target
@@ -35,7 +37,7 @@ def exp(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
     x : ndarray
         float32 or float64, any shape. Copied first if not contiguous.
     out : ndarray, optional
-        Written and returned; same shape and dtype. May be ``x`` itself.
+        Written and returned; same shape and dtype. May be ``x``, or overlap it.
 
     Returns
     -------

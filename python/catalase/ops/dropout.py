@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import contiguous, empty, floating, is_device_array, output
+from ._check import contiguous, empty, floating, is_device_array, not_overwritten, output, separate
 
 
 def dropout(
@@ -37,7 +37,7 @@ def dropout(
         Is filled with 1 where a value was kept and 0 where it was dropped: `dropout_backward` takes it, and saves the
         drawing.
     out : ndarray, optional
-        Written and returned; contiguous, same shape and dtype. May be ``x`` itself.
+        Written and returned; contiguous, same shape and dtype. May be ``x``, or overlap it.
 
     Returns
     -------
@@ -135,8 +135,12 @@ def _apply(
         return device.dropout(function, x, int(seed), int(layer), int(step), threshold, 1.0 / (1.0 - rate), kept)
     if kept is not None:
         _check_kept(function, x, kept)
+    if kept is not None:
+        separate(function, {"kept": kept}, {name: x, "out": out})
+    if out is not None:
+        x = not_overwritten(x, out)
     y = output(function, out, x.shape, x.dtype)
-    if not y.flags.c_contiguous:
-        raise ValueError(f"{function}: out must be contiguous, got strides {y.strides}")
+    if not (y.flags.c_contiguous and y.flags.aligned):
+        raise ValueError(f"{function}: out must be contiguous and aligned, got strides {y.strides}")
     _core.dropout(contiguous(x), y, int(seed), int(layer), int(step), threshold, 1.0 / (1.0 - rate), kept)
     return y

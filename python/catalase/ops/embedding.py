@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from .._cuda import is_device_array
-from ._check import floating, output, same_dtype, unit_rows
-from .matmul import _check_out
+from ._check import floating, output, same_dtype, separate, unit_rows
+from .matmul import check_rows
 from .memory import empty
 
 
@@ -127,7 +127,8 @@ def embedding_backward(
     if unit_rows(dw) is not dw:
         raise ValueError(f"{function}: the rows of out must be contiguous and aligned, got strides {dw.strides}")
     if out is not None:
-        _check_out(function, out, dy=dy)
+        check_rows(function, "out", out)
+        separate(function, {"out": out}, {"dy": dy, "ids": ids})
     rows = dy.reshape(math.prod(given.shape), dy.shape[-1])
     bad = _core.embedding_gradient(numbers, -1 if padding is None else padding, unit_rows(rows), dw)
     if bad >= 0:

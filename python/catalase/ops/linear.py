@@ -20,12 +20,13 @@ from ._check import (
     not_numpy,
     output,
     same_dtype,
+    separate,
     unit_rows,
     whole_strides,
 )
 from .activation import activation_backward
 from .linear_input import InputGradient, linear_backward_input, relu_dropout_backward
-from .matmul import _check_out
+from .matmul import check_rows
 
 
 def linear(
@@ -212,8 +213,8 @@ class LinearGradient:
         given = out is not None
         out = output("LinearGradient.array", out, self.shape, self.dtype)
         if given:
-            inputs = {"dz": self.dz} if isinstance(self.x, SparseBatch) else {"dz": self.dz, "x": self.x}
-            _check_out("LinearGradient.array", out, **inputs)
+            check_rows("LinearGradient.array", "out", out)
+            separate("LinearGradient.array", {"out": out}, {"dz": self.dz, "x": self.x})
         if isinstance(self.x, SparseBatch):
             self.x.weight_gradient(self.dz, out)
         else:
@@ -281,6 +282,11 @@ def linear_backward(
     shape = (x.shape[0], w.shape[1])
     if dy.shape != shape or y.shape != shape:
         raise ValueError(f"linear_backward: dy and y must have shape {shape}, got dy {dy.shape} and y {y.shape}")
+    if out_dw is not None:
+        output("linear_backward", out_dw, w.shape, w.dtype, "out_dw")
+        check_rows("linear_backward", "out_dw", out_dw)
+    if out_dw is not None or out_db is not None:
+        separate("linear_backward", {"out_dw": out_dw, "out_db": out_db}, {"dy": dy, "x": x, "w": w, "y": y})
     dz, db = linear_backward_bias(dy, y, activation=activation, out_db=out_db)
     dw = LinearGradient(x, dz).array(out_dw)
     if not need_dx or isinstance(x, SparseBatch):
@@ -321,9 +327,11 @@ def linear_backward_bias(
             raise ValueError(f"linear_backward: dy must be (rows, outputs), got shape {dy.shape}")
         code = activation_code("linear_backward", activation)
         dz = unit_rows(activation_backward(dy, y, activation) if code else dy)
-    db = output("linear_backward", out_db, (dz.shape[1],), dz.dtype)
-    if not db.flags.c_contiguous:
-        raise ValueError(f"linear_backward: out_db must be contiguous, got strides {db.strides}")
+    db = output("linear_backward", out_db, (dz.shape[1],), dz.dtype, "out_db")
+    if out_db is not None:
+        separate("linear_backward", {"out_db": out_db}, {"dy": dy, "y": y})
+    if not (db.flags.c_contiguous and db.flags.aligned):
+        raise ValueError(f"linear_backward: out_db must be contiguous and aligned, got strides {db.strides}")
     _core.column_sum(dz, db)
     return dz, db
 

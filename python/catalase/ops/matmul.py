@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import floating, is_device_array, output, same_dtype, whole_strides
+from ._check import floating, is_device_array, output, same_dtype, separate, whole_strides
 
 
 def matmul(
@@ -79,7 +79,8 @@ def matmul(
     out_given = out is not None
     out = output("matmul", out, (*left.shape[:-1], right.shape[-1]), a.dtype)
     if out_given:
-        _check_out("matmul", out, a=a, b=b)
+        check_rows("matmul", "out", out)
+        separate("matmul", {"out": out}, {"a": a, "b": b, "add": add, "keep": keep}, in_place=("add", "keep"))
     left, right = whole_strides(left), whole_strides(right)
     if left.ndim == 2:
         _core.matmul(left, right, None, 0, out, _epilogue("add", add, out), _epilogue("keep", keep, out))
@@ -116,8 +117,6 @@ def _epilogue(name: str, array: NDArray[Any] | None, out: NDArray[Any]) -> NDArr
     floating("matmul", name, array)
     if array.shape != out.shape:
         raise ValueError(f"matmul: {name} must have the shape of the product {out.shape}, got {array.shape}")
-    if array is not out and np.may_share_memory(array, out) and np.shares_memory(array, out):
-        raise ValueError(f"matmul: {name} overlaps out; pass out itself, or an array of its own")
     unit = array.shape[-1] <= 1 or array.strides[-1] == array.itemsize
     return array if unit and array.flags.aligned and array.strides[0] % array.itemsize == 0 else array.copy()
 
@@ -163,14 +162,11 @@ def matmul_backward(
     return da, db
 
 
-def _check_out(function: str, out: NDArray[Any], **inputs: NDArray[Any]) -> None:
-    """Refuse an output that the kernel cannot write: rows without unit stride, or memory shared with an input."""
+def check_rows(function: str, name: str, out: NDArray[Any]) -> None:
+    """Refuse an output that the kernels cannot write: rows must have unit stride, stand one after another, and be aligned."""
     if (out.shape[-1] > 1 and out.strides[-1] != out.itemsize) or (out.ndim > 1 and out.strides[-2] % out.itemsize):
-        raise ValueError(f"{function}: the rows of out must have unit stride, got strides {out.strides}")
+        raise ValueError(f"{function}: the rows of {name} must have unit stride, got strides {out.strides}")
     if out.ndim > 1 and out.shape[-2] > 1 and out.strides[-2] < out.shape[-1] * out.itemsize:
-        raise ValueError(f"{function}: the rows of out must not overlap or run backwards, got strides {out.strides}")
+        raise ValueError(f"{function}: the rows of {name} must not overlap or run backwards, got strides {out.strides}")
     if not out.flags.aligned:
-        raise ValueError(f"{function}: out is not aligned to its item size; pass an aligned array")
-    for name, x in inputs.items():
-        if np.may_share_memory(out, x):
-            raise ValueError(f"{function}: out shares memory with {name}; pass a separate array")
+        raise ValueError(f"{function}: {name} is not aligned to its item size; pass an aligned array")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import floating, is_device_array
+from ._check import floating, is_device_array, separate
 from .linear import LinearGradient
 
 _SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP = range(5)
@@ -274,5 +274,7 @@ def _check_layout(
             or (x.size > 1 and x.strides[-1] != x.itemsize)
         ):
             raise ValueError(f"{function}: {name} must be writable, contiguous and laid out like param")
+    read = {"grad.x": grad.x, "grad.dz": grad.dz} if isinstance(grad, LinearGradient) else {"grad": grad}
+    separate(function, {"param": param} | state, read)
     if isinstance(grad, np.ndarray) and not grad.flags.c_contiguous:
         raise ValueError(f"{function}: grad must be contiguous")
