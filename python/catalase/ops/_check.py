@@ -206,7 +206,7 @@ def not_overwritten(x: NDArray[Any], out: Any) -> NDArray[Any]:
 def _overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
     """Whether two arrays have a byte in common; True where that is too hard to tell."""
     try:
-        return bool(np.shares_memory(a, b, max_work=1000))
+        return bool(np.shares_memory(a, b, max_work=1000))  # type: ignore[arg-type]
     except RuntimeError:  # NumPy's TooHardError
         return True
 
