@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._report import Failure, Report
+from ..feat.featurizer import Featurizer
 from .dataset import Dataset, NumpyDataset
 from .disk import DiskDataset
 
@@ -29,7 +30,8 @@ class CSVLoader:
     tasks : sequence of str
         Columns of labels; an empty cell (or "nan", "NA") is a missing label.
     featurizer : object with ``featurize(list, errors=...)``
-        For example `catalase.feat.CircularFingerprint`.
+        For example `catalase.feat.CircularFingerprint`. The dataset keeps it as its ``featurizer``, if it is a
+        `catalase.feat.Featurizer`.
     feature_field : str, optional
         Column to featurize; "smiles" where left out.
     id_field : str, optional
@@ -172,7 +174,8 @@ class CSVLoader:
             w[[i for i in range(len(rows)) if i in failed and not X[i].any()]] = 0
         counts[1] += len(keep)
         ids = np.array([row[self.id_field].strip() for row in rows])
-        return NumpyDataset(X, y[keep], w[keep], ids[keep], tasks=self.tasks)
+        kept = self.featurizer if isinstance(self.featurizer, Featurizer) else None
+        return NumpyDataset(X, y[keep], w[keep], ids[keep], tasks=self.tasks, featurizer=kept)
 
     def _featurize(self, items: list[str], start: int, errors: str, failures: list[Failure]) -> tuple[Any, Any]:
         """Features, and which rows they belong to."""
@@ -234,4 +237,4 @@ def parse_label(text: str) -> tuple[float, str]:
 
 def _join(parts: Sequence[NumpyDataset], tasks: list[str]) -> NumpyDataset:
     X, y, w, ids = (np.concatenate([getattr(part, name) for part in parts]) for name in ("X", "y", "w", "ids"))
-    return NumpyDataset(X, y, w, ids, tasks=tasks)
+    return NumpyDataset(X, y, w, ids, tasks=tasks, featurizer=parts[0].featurizer)

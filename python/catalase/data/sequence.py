@@ -167,7 +167,7 @@ class SequenceDataset(Dataset):
     def _with(self, X: RaggedArray, y: Any, w: Any, ids: Any) -> SequenceDataset:
         options: dict[str, Any] = {"bucket_batches": self.bucket_batches, "empty": "keep", "per_step": self.per_step}
         part = SequenceDataset(X, y, w, ids, self.tasks, **options)
-        part.report, part.empty = self.report, self.empty
+        part.report, part.empty, part.featurizer = self.report, self.empty, self.featurizer
         return part
 
     def numbered_batches(

@@ -42,6 +42,7 @@ class SequenceModel(Model):
     tokenizer: CharTokenizer | None
     fields: tuple[str, ...]
     per_step = False
+    _takes_bits = False
 
     def __init__(
         self,
@@ -118,6 +119,10 @@ class SequenceModel(Model):
         """The dataset, or one made of a list of sequences or texts; empty ones are kept."""
         if isinstance(data, SequenceDataset):
             return data
+        if isinstance(data, str):
+            raise TypeError(f"{where}: needs a list of texts, got one str; wrap it in [ ]")
+        if hasattr(data, "__array__") and not isinstance(data, RaggedArray) and np.asarray(data).dtype.kind in "OUT":
+            data = list(data)  # texts of a NumPy array or a pandas Series
         if isinstance(data, (list, tuple)) and data and all(isinstance(text, str) for text in data):
             if self.tokenizer is None:
                 raise TypeError(f"{where}: this model reads feature vectors; texts need a model with a tokenizer")

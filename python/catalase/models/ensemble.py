@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from .. import nn, train
 from .._registry import List, Object, register
-from ..trans import Transformer, undo_transforms
-from .model import Model
+from ..trans import Transformer
+from ._datapoints import datapoints
+from .model import Model, chosen_transformers
 
 
 class _Members(nn.Module):
@@ -29,6 +30,10 @@ class Ensemble(Model):
     ----------
     members : sequence of Model
         Of equal shapes; each is fitted by itself.
+
+    Notes
+    -----
+    `predict` and `predict_spread` undo the ensemble's ``transformers``; where it has none, each member's own.
 
     Examples
     --------
@@ -53,7 +58,22 @@ class Ensemble(Model):
             )
         self.n_features, self.batch_size, self.seed = first.n_features, first.batch_size, first.seed
         self.module = _Members([m.module for m in self.members])
+        self._takes_bits = all(m._takes_bits for m in self.members)
         self.histories: list[train.History] = []
+        self._take_features_of_members()
+
+    def _take_features_of_members(self) -> None:
+        """The featurizer and the tasks of members that are fitted already, which must be alike."""
+        for number, member in enumerate(self.members):
+            found = member.featurizer
+            if found is not None and self._featurizer is not None and not self._featurizer.agrees_with(found):
+                raise ValueError(
+                    f"Ensemble: member {number} was trained on the features of {found!r}, those before it on "
+                    f"{self._featurizer!r}; members must take the same features"
+                )
+            self._featurizer = self._featurizer or found
+            self._tasks = self._tasks or member.tasks
+            self.smiles_column = self.smiles_column or member.smiles_column
 
     def fit(
         self,
@@ -73,20 +93,62 @@ class Ensemble(Model):
             raise ValueError(
                 "Ensemble.fit: cannot resume an ensemble; fit its members, each with a Checkpoint of its own"
             )
+        for member in (self, *self.members):
+            member._learn_from("Ensemble.fit", dataset, valid)
         self.histories = [m.fit(dataset, nb_epoch, valid, callbacks, progress, graph=graph) for m in self.members]
         self.history = self.histories[-1]
         return self.history
 
-    def predict_on_batch(self, X: Any) -> NDArray[Any]:
-        """Return the mean of the members' predictions."""
-        return np.asarray(np.mean([m.predict_on_batch(X) for m in self.members], axis=0, dtype=np.float32))
-
     def predict_spread(
-        self, dataset: Any, transformers: Sequence[Transformer] = ()
+        self, dataset: Any, transformers: Sequence[Transformer] | None = None, raw: bool = False
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return mean and standard deviation of the members' predictions, in the units of the measurement."""
-        each = np.stack([undo_transforms(m.predict(dataset), transformers) for m in self.members])
+        """Return mean and standard deviation of the members' predictions, in the units of the measurement.
+
+        Parameters
+        ----------
+        dataset, transformers, raw
+            As in `predict`.
+        """
+        where = "Ensemble.predict_spread"
+        chosen = chosen_transformers(where, transformers, raw)
+        if chosen is None and self.transformers:
+            chosen = self.transformers
+        items = datapoints(where, dataset)
+        if items is None:
+            self._check_features_alike(where, dataset)
+            each = np.stack([m._undone(where, dataset, chosen) for m in self.members])
+        else:
+            each = np.stack(
+                [m._answers(where, items, chosen, "raise", self.featurizer).predictions for m in self.members]
+            )
         return each.mean(axis=0), each.std(axis=0)
+
+    def _undone(self, where: str, rows: Any, transformers: Sequence[Transformer] | None) -> NDArray[Any]:
+        if transformers is None and not self.transformers:  # then each member's own
+            return _mean([m._undone(where, rows, None) for m in self.members])
+        return super()._undone(where, rows, transformers)
+
+    def _raw(self, where: str, rows: Any) -> NDArray[Any]:
+        return _mean([m._raw(where, rows) for m in self.members])
 
     def to_config(self) -> dict[str, Any]:
         return {"class": "Ensemble", "members": [m.to_config() for m in self.members]}
+
+    def _to_carry(self) -> dict[str, Any]:
+        return {**super()._to_carry(), "members": [m._to_carry() for m in self.members]}
+
+    def _carry(self, path: Any, config: dict[str, Any]) -> None:
+        super()._carry(path, config)
+        members = config.get("members")
+        if members is None:  # of an earlier version
+            return
+        if not isinstance(members, list) or len(members) != len(self.members):
+            raise ValueError(f"load: the config in {path} does not say what each of {len(self.members)} members carries")
+        for member, carried in zip(self.members, members, strict=True):
+            if not isinstance(carried, dict):
+                raise ValueError(f"load: the config in {path} lacks what a member carries")
+            member._carry(path, carried)
+
+
+def _mean(predictions: list[NDArray[Any]]) -> NDArray[Any]:
+    return np.asarray(np.mean(predictions, axis=0, dtype=np.float32))

@@ -102,14 +102,14 @@ class LanguageModel(SequenceModel):
         self.module = LanguageNet(embedding, recurrent, self.dropout, head)
         self.loss = nn.losses.SoftmaxCrossEntropy()
 
-    def predict(self, dataset: Any, transformers: Any = ()) -> NDArray[Any]:
+    def predict(self, dataset: Any, transformers: Any = None, raw: bool = False) -> NDArray[Any]:  # type: ignore[override]
         """Return the log-likelihood of each sequence, ``<end>`` included, in nats.
 
         Parameters
         ----------
         dataset : SequenceDataset, or list of sequences or texts
-        transformers
-            Not used.
+        transformers, raw
+            Not used: there are no labels, whose units a transformer could have changed.
 
         Returns
         -------
@@ -124,7 +124,7 @@ class LanguageModel(SequenceModel):
             result[rows] = -np.bincount(owner, _token_losses(logits, targets), minlength=len(rows))
         return result
 
-    def predict_on_batch(self, X: Any) -> NDArray[Any]:
+    def predict_on_batch(self, X: Any, transformers: Any = None, raw: bool = False) -> NDArray[Any]:
         """Return what `predict` does."""
         return self.predict(X)
 
@@ -132,7 +132,7 @@ class LanguageModel(SequenceModel):
         self,
         dataset: Any,
         metrics: Metric | Sequence[Metric] | None = None,
-        transformers: Any = (),
+        transformers: Any = None,
         per_task_metrics: bool = False,
         use_sample_weights: bool = False,
         mask_missing: bool = True,

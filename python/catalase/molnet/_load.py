@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..data import Dataset, DiskDataset, NumpyDataset
-from ..feat import CircularFingerprint
+from ..feat import CircularFingerprint, Featurizer
 from .tables import Rows, Table, cache_folder, read_table
 
 Loaded = tuple[list[str], tuple[Dataset, Dataset, Dataset], list[Any]]
@@ -80,10 +80,12 @@ def _featurized(
         try:
             copy = DiskDataset(folder)
             copy.verify()
+            copy.featurizer = featurizer if isinstance(featurizer, Featurizer) else None
             return copy
         except (OSError, ValueError):
             pass  # not made yet, or damaged: make it (again)
     result = featurizer.featurize(rows.smiles, errors=errors)
+    own = featurizer if isinstance(featurizer, Featurizer) else None
     X, kept = result if errors == "drop" else (result, slice(None))
     report = getattr(featurizer, "report", None)
     w = np.where(np.isnan(rows.y), np.float32(0), np.float32(1))
@@ -91,7 +93,7 @@ def _featurized(
         for failure in report.failures if report else []:
             if not np.any(X[failure.position]):
                 w[failure.position] = 0  # no features: the row is kept, but counts nowhere
-    dataset = NumpyDataset(X, rows.y[kept], w[kept], ids=np.array(rows.smiles)[kept], tasks=table.tasks)
+    dataset = NumpyDataset(X, rows.y[kept], w[kept], ids=np.array(rows.smiles)[kept], tasks=table.tasks, featurizer=own)
     dataset.report = report
     if folder is not None:
         try:
@@ -114,7 +116,9 @@ def _part(dataset: Dataset, rows: np.ndarray) -> Dataset:
     ):
         return dataset.select(rows)
     run = slice(rows[0], rows[-1] + 1)
-    part = NumpyDataset(dataset.X[run], dataset.y[run], dataset.w[run], dataset.ids[run], tasks=dataset.tasks)
+    part = NumpyDataset(
+        dataset.X[run], dataset.y[run], dataset.w[run], dataset.ids[run], tasks=dataset.tasks, featurizer=dataset.featurizer
+    )
     part.report = dataset.report
     return part
 

@@ -213,5 +213,5 @@ def dead_relu(model: Any, x: NDArray[Any] | Tensor) -> dict[str, float]:
         batch = _beside(module, x)
         _run(module, lambda: module(batch), note)
     else:
-        _run(module, lambda: model._forward(module, np.asarray(_anywhere.to_host(x))), note)
+        _run(module, lambda: model._forward(module, model._on_scale(np.asarray(_anywhere.to_host(x)))), note)
     return {name: float(1 - alive[key].mean()) for key, name in names.items() if key in alive and alive[key].size}
