@@ -238,8 +238,9 @@ def _add_evaluate(commands: _Commands) -> None:
         return EXIT_SOME_ROWS if evaluate_on_table(options) else EXIT_OK
 
     parser = _command(commands, "evaluate", "Score a model on a table with measured values.", run)
-    parser.add_argument("model", help="folder that catalase train wrote")
+    parser.add_argument("model", help="folder of a saved model that names its featurizer and its tasks")
     parser.add_argument("table", help="CSV file with the columns the model was trained on")
+    parser.add_argument("--smiles", default=None, help="column of SMILES (default: the one of training)")
     _add_table_options(parser)
 
 
@@ -250,7 +251,7 @@ def _add_predict(commands: _Commands) -> None:
         return EXIT_SOME_ROWS if predict_table(options) else EXIT_OK
 
     parser = _command(commands, "predict", "Predict for every row of a table, in bounded memory.", run)
-    parser.add_argument("model", help="folder that catalase train wrote")
+    parser.add_argument("model", help="folder of a saved model that names its featurizer")
     parser.add_argument("table", help="CSV file with the SMILES column the model was trained on")
     parser.add_argument("-o", "--out", required=True, help="CSV to write: the table's columns and one for each task")
     parser.add_argument("--smiles", default=None, help="column of SMILES (default: the one of training)")
@@ -300,7 +301,7 @@ def _add_screen(commands: _Commands) -> None:
     parser.add_argument("--lowest", action="store_true", help="rank the lowest scores first")
     parser.add_argument("--smiles-column", help="column of a table (default: the one of training, smiles, SMILES, mol)")
     parser.add_argument("--id-column", help="column of names (default: id, ID, name, if there is one)")
-    parser.add_argument("--radius", type=_whole_number(0), help="of the fingerprints, if the model does not know (2)")
+    parser.add_argument("--radius", type=_whole_number(0), help="of the fingerprints, if the model does not know")
     parser.add_argument("--size", type=_whole_number(8), help="bits of the fingerprints, if the model does not know")
     parser.add_argument("--shard", metavar="I/N", help="screen every N-th molecule from the I-th; see screen-merge")
     parser.add_argument(

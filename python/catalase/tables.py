@@ -56,7 +56,7 @@ def train_on_table(options: Namespace) -> int:
     else:
         transformer = trans.NormalizationTransformer(transform_y=True, dataset=parts[0])
         make = models.MultitaskRegressor
-    train_set, valid_set, test_set = (transformer.transform(part) for part in parts)
+    train_set, valid_set = (transformer.transform(part) for part in parts[:2])
     model = make(
         len(options.task),
         options.size,
@@ -71,15 +71,8 @@ def train_on_table(options: Namespace) -> int:
     history = model.fit(train_set, options.epochs, valid=valid_set, callbacks=[stopper])
     best = 0 if stopper.best_epoch is None else stopper.best_epoch + 1
     console.print(f"{len(history)} epochs; the weights of epoch {best} are kept (least loss on validation)")
-    model.transformers = [transformer]
-    model.featurizer = {
-        "fingerprint": featurizer.to_config(),
-        "smiles": options.smiles,
-        "tasks": list(options.task),
-        "classification": bool(options.classification),
-    }
-    rows = [("validation", valid_set), ("test", test_set)]
-    _print_scores(console, model, [(name, part) for name, part in rows], [transformer])
+    model.transformers, model.smiles_column = [transformer], options.smiles
+    _print_scores(console, model, [("validation", parts[1]), ("test", parts[2])])
     model.save(out)
     console.print(f"model saved in {out}")
     return n_failed
@@ -88,23 +81,24 @@ def train_on_table(options: Namespace) -> int:
 def evaluate_on_table(options: Namespace) -> int:
     """``catalase evaluate``: the model's scores on a table. Returns how many rows could not be read."""
     console = Console()
-    model, settings = _load_model(options.model)
-    featurizer = feat.CircularFingerprint(**settings["fingerprint"])
-    dataset = _load(options.table, settings["tasks"], settings["smiles"], featurizer)
+    model = _load_model(options.model)
+    if model.tasks is None:
+        raise ValueError(
+            f"the model in {options.model} does not name its tasks, so it is not known which columns hold the measured values; "
+            "set model.tasks in Python and save it again"
+        )
+    dataset = _load(options.table, model.tasks, _smiles_column(model, options.smiles), model.featurizer)
     n_failed = _report(console, dataset.report, options.errors_file or f"{options.table}.errors.csv")
-    if settings["classification"]:
-        _check_classes(dataset, settings["tasks"])
-    # Labels are in the units of the table: only the predictions have a transformation to undo.
-    _print_scores(console, model, [(Path(options.table).name, dataset)], model.transformers, labels_are_plain=True)
+    _print_scores(console, model, [(Path(options.table).name, dataset)])
     return n_failed
 
 
 def predict_table(options: Namespace) -> int:
     """``catalase predict``: one pass over the table, chunk by chunk. Returns how many rows could not be read."""
     console = Console()
-    model, settings = _load_model(options.model)
-    featurizer = feat.CircularFingerprint(**settings["fingerprint"])
-    smiles = options.smiles or settings["smiles"]
+    model = _load_model(options.model)
+    smiles = _smiles_column(model, options.smiles)
+    names = _prediction_names(model)
     out = Path(options.out)
     if out.exists() and not options.force:
         raise ValueError(f"{out} exists; choose another -o, or add --force to replace it")
@@ -114,7 +108,7 @@ def predict_table(options: Namespace) -> int:
     with open_text(options.table) as file:
         chunks = _chunks(options.table, file)
         header = next(chunks)[0]
-        added = _added_columns(options.table, header, smiles, settings["tasks"])
+        added = _added_columns(options.table, header, smiles, names)
         column = header.index(smiles)
 
         def write(binary: IO[bytes]) -> None:
@@ -124,7 +118,7 @@ def predict_table(options: Namespace) -> int:
             with console.progress("predicting", None) as advance:
                 for rows in chunks:
                     texts = [row[column] for row in rows]
-                    values = _predict_rows(model, featurizer, settings, texts, counts[0], failures)
+                    values = _predict_rows(model, len(names), texts, counts[0], failures)
                     writer.writerows(row + cells for row, cells in zip(rows, values, strict=True))
                     counts[0] += len(rows)
                     advance(len(rows))
@@ -137,27 +131,34 @@ def predict_table(options: Namespace) -> int:
     return _report(console, report, options.errors_file or f"{out}.errors.csv")
 
 
-def _predict_rows(
-    model: Any,
-    featurizer: Any,
-    settings: dict[str, Any],
-    texts: list[str],
-    start: int,
-    failures: list[Failure],
-) -> list[list[str]]:
+def _predict_rows(model: Any, columns: int, texts: list[str], start: int, failures: list[Failure]) -> list[list[str]]:
     """The cells to add to each row; empty ones where the molecule cannot be read."""
-    filled = [i for i, text in enumerate(texts) if text.strip()]
-    X, kept = featurizer.featurize([texts[i] for i in filled], errors="drop")
-    failures += [Failure(start + filled[f.position], f.text, f.reason) for f in featurizer.report.failures]
-    failures += [Failure(start + i, text, "the cell is empty") for i, text in enumerate(texts) if not text.strip()]
-    cells = [[""] * len(settings["tasks"]) for _ in texts]
-    if len(kept):
-        predictions = model.predict(X, model.transformers)
-        if settings["classification"]:
-            predictions = predictions[:, :, 1]
-        for i, values in zip(kept, predictions, strict=True):
-            cells[filled[int(i)]] = [f"{value:.6g}" for value in values]
+    predictions, kept, failed = model._answers("predict", texts, model.predict)
+    failures += [Failure(start + f.position, f.text, f.reason) for f in failed]
+    cells = [[""] * columns for _ in texts]
+    for i, values in zip(kept.tolist(), predictions, strict=True):
+        if values.ndim == 2:  # class probabilities: of two classes the second's
+            values = values[:, 1] if values.shape[1] == 2 else values.reshape(-1)
+        cells[i] = [f"{value:.6g}" for value in values]
     return cells
+
+
+def _prediction_names(model: Any) -> list[str]:
+    """What is predicted: each task, or each class of each task where there are more than two."""
+    example = model._answers("predict", ["C"], model.predict).predictions
+    if example.ndim not in (2, 3):
+        raise ValueError(f"the model gives predictions of shape {example.shape}, which are no columns of a table")
+    tasks = model.tasks or [f"task {number}" for number in range(example.shape[1])]
+    if len(tasks) != example.shape[1]:
+        raise ValueError(f"the model gives {example.shape[1]} tasks but names {len(tasks)}: {', '.join(tasks)}")
+    if example.ndim == 2 or example.shape[2] == 2:
+        return list(tasks)
+    return [f"{task} class {number}" for task in tasks for number in range(example.shape[2])]
+
+
+def _smiles_column(model: Any, given: str | None) -> str:
+    """The column that the command names, or that the model was trained on."""
+    return given or model.smiles_column or "smiles"
 
 
 def _chunks(name: str, file: IO[str]) -> Iterator[list[list[str]]]:
@@ -185,10 +186,10 @@ def _chunks(name: str, file: IO[str]) -> Iterator[list[list[str]]]:
         raise ValueError(f"{name} is damaged near line {reader.line_num}: {error}") from None
 
 
-def _added_columns(name: str, header: list[str], smiles: str, tasks: Sequence[str]) -> list[str]:
+def _added_columns(name: str, header: list[str], smiles: str, predicted: Sequence[str]) -> list[str]:
     """Names of the columns that hold the predictions; refuses a table that has one of them, or lacks its SMILES."""
     check_columns(name, header, [smiles])
-    added = [f"predicted {task}" for task in tasks]
+    added = [f"predicted {what}" for what in predicted]
     clash = [column for column in added if column in header]
     if clash:
         raise ValueError(f"{name} has a column {', '.join(map(repr, clash))} already; rename or remove it")
@@ -221,19 +222,21 @@ def _load(table: str, tasks: Sequence[str], smiles: str, featurizer: Any) -> Any
     return dataset
 
 
-def _load_model(path: str) -> tuple[Any, dict[str, Any]]:
+def _load_model(path: str) -> Any:
     model = models.load(path)
-    settings = model.featurizer
-    if not settings or not {"fingerprint", "smiles", "tasks", "classification"} <= set(settings):
-        raise ValueError(f"{path} holds a model, but not one that catalase train wrote (it names no featurizer)")
-    return model, settings
+    if model.featurizer is None:
+        raise ValueError(
+            f"the model in {path} names no featurizer, so it is not known what it takes instead of SMILES; set model.featurizer "
+            "to what made the features it was trained on, such as catalase.feat.CircularFingerprint(...), and save it again"
+        )
+    return model
 
 
 def _check_classes(dataset: Any, tasks: Sequence[str]) -> None:
     values = np.unique(dataset.y[dataset.w != 0])
     if not set(values.tolist()) <= {0.0, 1.0}:
         shown = ", ".join(f"{v:g}" for v in values[:6])
-        raise ValueError(f"--classification needs labels 0 and 1 in {', '.join(tasks)}, got {shown}")
+        raise ValueError(f"classification needs labels 0 and 1 in {', '.join(tasks)}, got {shown}")
 
 
 def _report(console: Console, report: Report | None, file: str) -> int:
@@ -255,24 +258,21 @@ def _report(console: Console, report: Report | None, file: str) -> int:
     return len(rows)
 
 
-def _print_scores(
-    console: Console,
-    model: Any,
-    parts: list[tuple[str, Any]],
-    transformers: Sequence[Any],
-    labels_are_plain: bool = False,
-) -> None:
-    """A table of the usual scores for each part."""
-    if isinstance(model, models.MultitaskClassifier):
-        functions: list[Any] = [metrics.roc_auc_score, metrics.prc_auc_score, metrics.balanced_accuracy_score]
-        names = ["ROC-AUC", "PRC-AUC", "balanced accuracy"]
-    else:
-        functions = [metrics.rms_score, metrics.mae_score, metrics.r2_score, metrics.spearman_score]
-        names = ["RMSE", "MAE", "R2", "Spearman"]
+def _print_scores(console: Console, model: Any, parts: list[tuple[str, Any]]) -> None:
+    """A table of the usual scores for each part, whose labels are in the units of the table."""
     rows = []
+    names: list[str] = []
     for name, part in parts:
-        prediction = model.predict(part, transformers)
-        y = part.y if labels_are_plain else trans.undo_transforms(part.y, transformers)
-        scores = [metrics.Metric(f, np.mean).compute_metric(y, prediction, part.w) for f in functions]
+        prediction = model.predict(part)
+        if prediction.ndim == 3 and prediction.shape[2] == 2:
+            _check_classes(part, part.tasks)
+            functions: list[Any] = [metrics.roc_auc_score, metrics.prc_auc_score, metrics.balanced_accuracy_score]
+            names = ["ROC-AUC", "PRC-AUC", "balanced accuracy"]
+        elif prediction.ndim == 3:
+            functions, names = [metrics.accuracy_score, metrics.balanced_accuracy_score], ["accuracy", "balanced accuracy"]
+        else:
+            functions = [metrics.rms_score, metrics.mae_score, metrics.r2_score, metrics.spearman_score]
+            names = ["RMSE", "MAE", "R2", "Spearman"]
+        scores = [metrics.Metric(f, np.mean).compute_metric(part.y, prediction, part.w) for f in functions]
         rows.append([name, f"{len(part):,}", *[f"{score:.3f}" for score in scores]])
     console.table(["part", "rows", *names], rows)

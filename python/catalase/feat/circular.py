@@ -53,6 +53,7 @@ class CircularFingerprint(Featurizer):
     (1, 1024)
     """
 
+    reads = "SMILES"
     aside = ("partial",)
 
     def __init__(

@@ -47,6 +47,7 @@ class DNAOneHotFeaturizer(Featurizer):
     (2, 8, 4)
     """
 
+    reads = "sequence"
     aside = ("length", "dtype")
 
     def __init__(self, length: int | None = None, reverse_complement: bool = False, dtype: str = "float32") -> None:

@@ -23,6 +23,8 @@ class Featurizer:
     """
 
     report: Report | None = None
+    reads: str = "text"
+    """What a datapoint is, for messages."""
     aside: ClassVar[tuple[str, ...]] = ()
     """Settings that decide what can be read, but not what a feature means."""
 

@@ -44,7 +44,7 @@ class TransformedFeaturizer(Featurizer):
     def __init__(self, featurizer: Featurizer, transformers: Sequence[Transformer]) -> None:
         if not isinstance(featurizer, Featurizer):
             raise TypeError(f"TransformedFeaturizer: featurizer must be a Featurizer, got {type(featurizer).__name__}")
-        self.featurizer, self.transformers = featurizer, list(transformers)
+        self.featurizer, self.transformers, self.reads = featurizer, list(transformers), featurizer.reads
 
     def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
         """Return the transformed features; see `Featurizer.featurize`. A row of zeros for "mask" stays one."""

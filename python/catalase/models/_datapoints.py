@@ -12,7 +12,7 @@ from .. import _anywhere
 from .._report import Failure
 from ..feat import Featurizer
 
-_CHUNK = 1000  # datapoints that are featurized at a time
+_CHUNK = 4096  # datapoints that are featurized at a time
 
 
 class Answers(NamedTuple):
@@ -99,7 +99,7 @@ def _features(
 ) -> tuple[NDArray[Any], NDArray[np.int64], list[Failure]]:
     """Features of what can be read, its places, and the failures, in order of their places."""
     empty = [i for i, item in enumerate(items) if isinstance(item, (str, bytes)) and not item.strip()]
-    failures = [Failure(i, str(items[i]), "the text is empty") for i in empty]
+    failures = [Failure(i, str(items[i]), f"the {featurizer.reads} is empty") for i in empty]
     there = np.setdiff1d(np.arange(len(items)), empty)
     if not len(there):
         return np.zeros(0), there, failures
@@ -114,11 +114,11 @@ def _features(
     return X, there[kept], sorted(failures)
 
 
-def with_gaps(answers: Answers, rows: int) -> NDArray[Any]:
+def with_gaps(where: str, answers: Answers, rows: int) -> NDArray[Any]:
     """Predictions for all rows, NaN where there is none."""
     if not len(answers.kept) and answers.failures:
         first = answers.failures[0]
-        raise ValueError(f"predict: none of the {rows:,} rows can be read; row {first.position}: {first.reason}")
+        raise ValueError(f"{where}: none of the {rows:,} rows can be read; row {first.position}: {first.reason}")
     found = answers.predictions
     whole = np.full((rows, *found.shape[1:]), np.nan, found.dtype if found.dtype.kind == "f" else np.float64)
     whole[answers.kept] = found

@@ -113,14 +113,17 @@ class Ensemble(Model):
         chosen = chosen_transformers(where, transformers, raw)
         if chosen is None and self.transformers:
             chosen = self.transformers
+
+        def of_members(rows: Any) -> NDArray[Any]:
+            return np.stack([m._undone(where, rows, chosen) for m in self.members], axis=1)
+
         items = datapoints(where, dataset)
         if items is None:
             self._check_features_alike(where, dataset)
-            each = np.stack([m._undone(where, dataset, chosen) for m in self.members])
+            found = of_members(dataset)
         else:
-            each = np.stack(
-                [m._answers(where, items, chosen, "raise", self.featurizer).predictions for m in self.members]
-            )
+            found = self._answers(where, items, of_members, "raise").predictions
+        each = np.ascontiguousarray(np.moveaxis(found, 1, 0))
         return each.mean(axis=0), each.std(axis=0)
 
     def _undone(self, where: str, rows: Any, transformers: Sequence[Transformer] | None) -> NDArray[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -248,18 +248,20 @@ class Model:
         if items is None:
             self._check_features_alike(where, dataset)
             return self._undone(where, dataset, chosen)
-        answers = self._answers(where, items, chosen, "drop" if errors == "mask" else "raise")
-        return with_gaps(answers, len(items))
+        answers = self._answers(
+            where, items, lambda X: self._undone(where, X, chosen), "drop" if errors == "mask" else "raise"
+        )
+        return with_gaps(where, answers, len(items))
 
     def _answers(
         self,
         where: str,
         items: Sequence[Any],
-        transformers: Sequence[Transformer] | None = None,
+        predict: Callable[[Any], NDArray[Any]],
         errors: str = "drop",
         featurizer: Featurizer | None = None,
     ) -> Answers:
-        """Predictions for datapoints, featurized as the model was trained."""
+        """What `predict` gives for datapoints, featurized as the model was trained."""
         featurizer = self.featurizer if featurizer is None else featurizer
         if featurizer is None:
             raise TypeError(
@@ -267,17 +269,16 @@ class Model:
                 "model.featurizer to what made the features it was trained on, such as "
                 "catalase.feat.CircularFingerprint(radius=2, size=2048), or train it on a dataset that has one"
             )
+        self._check_width(where, featurizer)
+        return predict_datapoints(where, items, featurizer, predict, self._takes_bits, errors)
+
+    def _check_width(self, where: str, featurizer: Featurizer) -> None:
         size = getattr(featurizer, "size", None)
         if self._takes_bits and size is not None and size != self.n_features:
             raise ValueError(
                 f"{where}: the model takes {self.n_features} features, but its featurizer names fingerprints of size "
                 f"{size}; set model.featurizer to the one it was trained with"
             )
-
-        def predict(X: Any) -> NDArray[Any]:
-            return self._undone(where, X, transformers)
-
-        return predict_datapoints(where, items, featurizer, predict, self._takes_bits, errors)
 
     def _undone(self, where: str, rows: Any, transformers: Sequence[Transformer] | None) -> NDArray[Any]:
         """Predictions for a dataset or an array, the transformers undone; the model's own for None."""

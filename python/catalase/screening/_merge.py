@@ -56,6 +56,7 @@ def merge(
     --------
     >>> import pathlib, catalase as ct
     >>> model = ct.models.MultitaskRegressor(1, 64, layer_sizes=[4], weight_init_stddevs=0.5, seed=0)
+    >>> model.featurizer = ct.feat.CircularFingerprint(size=64)
     >>> _ = pathlib.Path("l.smi").write_text("CCO a\\nCCN b\\nCCC c\\nCCCl d\\nCCBr e\\n")
     >>> for i in (1, 2):
     ...     _ = ct.screen(model, "l.smi", top=2, shard=f"{i}/2", out=f"h{i}.csv")

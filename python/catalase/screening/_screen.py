@@ -50,7 +50,8 @@ def screen(
     Parameters
     ----------
     model : Model or path
-        A fitted model of `catalase.models`, or the folder of a saved one. Its transformers are undone.
+        A fitted model of `catalase.models`, or the folder of a saved one. Scores are what its `predict` gives for SMILES:
+        from the features of its featurizer, in the units of the measurement.
     library : path or iterable
         A file, its format told by its name: ``.smi`` (also ``.smiles``, ``.ism``, ``.txt``: a SMILES a line, then
         optionally white space and a name), ``.csv``, ``.tsv``, each also with ``.gz``, or ``.parquet`` (needs pyarrow).
@@ -69,7 +70,8 @@ def screen(
         Columns of a table; where left out, the column the model was trained on, or one named smiles, SMILES, mol ...; and
         id, ID, name ... where there is one.
     radius, size : int, optional
-        Of the fingerprints, for a model that does not carry its featurizer; 2 and the model's width where left out.
+        Of the fingerprints, where the model does not carry its featurizer and was trained on plain bits; then ``radius`` is
+        needed. Nothing is guessed: a model that names none is refused without them.
     shard : str, optional
         ``"i/N"``, i from 1 to N: screen only molecules i, i + N, i + 2 N ... `merge` puts the N results together.
     resume : bool
@@ -124,7 +126,8 @@ def screen(
     --------
     >>> import catalase as ct
     >>> smiles = ["CCO", "CCCO", "CCCCO", "CCN", "CCCN", "CCCCN"]
-    >>> data = ct.data.NumpyDataset(ct.ops.ecfp(smiles, size=256), [[1.0], [1.0], [1.0], [0.0], [0.0], [0.0]])
+    >>> ecfp = ct.feat.CircularFingerprint(size=256)
+    >>> data = ct.data.NumpyDataset(ecfp(smiles), [[1.0], [1.0], [1.0], [0.0], [0.0], [0.0]], featurizer=ecfp)
     >>> model = ct.models.MultitaskClassifier(1, 256, layer_sizes=[16], learning_rate=0.01, seed=0)
     >>> _ = model.fit(data, nb_epoch=30)
     >>> hits = ct.screen(model, ["CCCCCN", ("CCCCCO", "pentanol"), "C1CC", "CCCCCCN"], top=1)
@@ -143,8 +146,8 @@ def screen(
             "merge (catalase screen-merge), not to a shard"
         )
     scorer = Scorer(model, task, class_index, radius, size)
-    steps = after.prepare(scorer.featurizer.to_config())
-    source = Library(library, smiles_column, id_column, scorer.settings.get("smiles"))
+    steps = after.prepare(scorer.fingerprint.to_config())
+    source = Library(library, smiles_column, id_column, scorer.model.smiles_column)
     if out is not None and source.path is not None and os.path.exists(out) and os.path.samefile(out, source.path):
         raise ValueError(f"screen: out and the library are both {out}; choose another out (-o)")
     settings: dict[str, Any] | None = None
