@@ -139,7 +139,7 @@ def _predict_rows(model: Any, columns: int, texts: list[str], start: int, failur
     for i, values in zip(kept.tolist(), predictions, strict=True):
         if values.ndim == 2:  # class probabilities: of two classes the second's
             values = values[:, 1] if values.shape[1] == 2 else values.reshape(-1)
-        cells[i] = [f"{value:.6g}" for value in values]
+        cells[i] = [str(value) for value in values]  # the digits that tell one float32 from its neighbours
     return cells
 
 
@@ -226,8 +226,8 @@ def _load_model(path: str) -> Any:
     model = models.load(path)
     if model.featurizer is None:
         raise ValueError(
-            f"the model in {path} names no featurizer, so it is not known what it takes instead of SMILES; set model.featurizer "
-            "to what made the features it was trained on, such as catalase.feat.CircularFingerprint(...), and save it again"
+            f"the model in {path} names no featurizer, so it is not known what it takes instead of SMILES; set "
+            "model.featurizer to what made the features it was trained on, such as catalase.feat.CircularFingerprint(...), and save it again"
         )
     return model
 
@@ -269,7 +269,10 @@ def _print_scores(console: Console, model: Any, parts: list[tuple[str, Any]]) ->
             functions: list[Any] = [metrics.roc_auc_score, metrics.prc_auc_score, metrics.balanced_accuracy_score]
             names = ["ROC-AUC", "PRC-AUC", "balanced accuracy"]
         elif prediction.ndim == 3:
-            functions, names = [metrics.accuracy_score, metrics.balanced_accuracy_score], ["accuracy", "balanced accuracy"]
+            functions, names = (
+                [metrics.accuracy_score, metrics.balanced_accuracy_score],
+                ["accuracy", "balanced accuracy"],
+            )
         else:
             functions = [metrics.rms_score, metrics.mae_score, metrics.r2_score, metrics.spearman_score]
             names = ["RMSE", "MAE", "R2", "Spearman"]

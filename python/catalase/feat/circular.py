@@ -108,4 +108,8 @@ class CircularFingerprint(Featurizer):
     def to_config(self) -> dict[str, Any]:
         """Return the settings as JSON values: ``CircularFingerprint(**config)`` makes an equal featurizer."""
         flags = ("chiral", "bonds", "features", "is_counts_based", "partial")
-        return {"radius": int(self.radius), "size": int(self.size), **{flag: bool(getattr(self, flag)) for flag in flags}}
+        return {
+            "radius": int(self.radius),
+            "size": int(self.size),
+            **{flag: bool(getattr(self, flag)) for flag in flags},
+        }

@@ -23,12 +23,12 @@ class Seen:
             return
         self.low, self.high = min(self.low, float(X.min())), max(self.high, float(X.max()))
         if self.whole and X.dtype.kind == "f":
-            self.whole = bool((X == np.floor(X)).all())
+            self.whole = bool((np.floor(X) == X).all())
 
     @property
     def within_one(self) -> bool:
         """Whether no value was beyond 1."""
-        return -1 <= self.low and self.high <= 1
+        return self.low >= -1 and self.high <= 1
 
     @property
     def fractions(self) -> bool:
@@ -80,8 +80,8 @@ class Pixels:
         seen = self.seen
         if self.scale == LEVEL and self.applied != LEVEL and not seen.whole and seen.within_one:
             raise ValueError(
-                f"{self.where}: X holds fractions, none beyond 1, but the model was trained on pixels from 0 to 255; multiply X "
-                "by 255"
+                f"{self.where}: X holds fractions, none beyond 1, but the model was trained on pixels from 0 to 255; "
+                "multiply X by 255"
             )
         if self.fractions and seen.whole and not seen.within_one:
             raise ValueError(

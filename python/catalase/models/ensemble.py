@@ -146,7 +146,9 @@ class Ensemble(Model):
         if members is None:  # of an earlier version
             return
         if not isinstance(members, list) or len(members) != len(self.members):
-            raise ValueError(f"load: the config in {path} does not say what each of {len(self.members)} members carries")
+            raise ValueError(
+                f"load: the config in {path} does not say what each of {len(self.members)} members carries"
+            )
         for member, carried in zip(self.members, members, strict=True):
             if not isinstance(carried, dict):
                 raise ValueError(f"load: the config in {path} lacks what a member carries")

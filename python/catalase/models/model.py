@@ -407,7 +407,11 @@ class Model:
             )
         self._featurizer = known
         names = list(getattr(dataset, "tasks", ()))
-        if names and all(isinstance(name, str) for name in names) and len(names) == getattr(self, "n_tasks", len(names)):
+        if (
+            names
+            and all(isinstance(name, str) for name in names)
+            and len(names) == getattr(self, "n_tasks", len(names))
+        ):
             self._tasks = [str(name) for name in names]
 
     def _check_features_alike(self, where: str, dataset: Any) -> None:

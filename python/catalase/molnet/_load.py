@@ -66,6 +66,7 @@ def _featurized(
 ) -> Dataset:
     """The whole table with features: from the cache where `reload` allows, and into it."""
     config = featurizer.to_config() if hasattr(featurizer, "to_config") else None
+    own = featurizer if isinstance(featurizer, Featurizer) else None
     folder = None
     if reload and config is not None:
         import rdkit
@@ -80,12 +81,11 @@ def _featurized(
         try:
             copy = DiskDataset(folder)
             copy.verify()
-            copy.featurizer = featurizer if isinstance(featurizer, Featurizer) else None
+            copy.featurizer = own
             return copy
         except (OSError, ValueError):
             pass  # not made yet, or damaged: make it (again)
     result = featurizer.featurize(rows.smiles, errors=errors)
-    own = featurizer if isinstance(featurizer, Featurizer) else None
     X, kept = result if errors == "drop" else (result, slice(None))
     report = getattr(featurizer, "report", None)
     w = np.where(np.isnan(rows.y), np.float32(0), np.float32(1))
@@ -93,7 +93,7 @@ def _featurized(
         for failure in report.failures if report else []:
             if not np.any(X[failure.position]):
                 w[failure.position] = 0  # no features: the row is kept, but counts nowhere
-    dataset = NumpyDataset(X, rows.y[kept], w[kept], ids=np.array(rows.smiles)[kept], tasks=table.tasks, featurizer=own)
+    dataset = NumpyDataset(X, rows.y[kept], w[kept], ids=np.array(rows.smiles)[kept], tasks=table.tasks)
     dataset.report = report
     if folder is not None:
         try:
@@ -104,6 +104,7 @@ def _featurized(
                 "or reload=False",
                 stacklevel=4,
             )
+    dataset.featurizer = own
     return dataset
 
 
@@ -117,7 +118,12 @@ def _part(dataset: Dataset, rows: np.ndarray) -> Dataset:
         return dataset.select(rows)
     run = slice(rows[0], rows[-1] + 1)
     part = NumpyDataset(
-        dataset.X[run], dataset.y[run], dataset.w[run], dataset.ids[run], tasks=dataset.tasks, featurizer=dataset.featurizer
+        dataset.X[run],
+        dataset.y[run],
+        dataset.w[run],
+        dataset.ids[run],
+        tasks=dataset.tasks,
+        featurizer=dataset.featurizer,
     )
     part.report = dataset.report
     return part

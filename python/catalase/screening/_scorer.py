@@ -47,7 +47,9 @@ class Scorer:
         self.model = model if isinstance(model, models.Model) else _load(model)
         own = self.model.featurizer
         self.featurizer: feat.Featurizer = self._given(radius, size) if own is None else own
-        base = self.featurizer.featurizer if isinstance(self.featurizer, feat.TransformedFeaturizer) else self.featurizer
+        base = (
+            self.featurizer.featurizer if isinstance(self.featurizer, feat.TransformedFeaturizer) else self.featurizer
+        )
         if not isinstance(base, feat.CircularFingerprint):
             raise ValueError(
                 f"screen: a library is of SMILES, but the model was trained on the features of {base!r}, not on circular "
