@@ -227,7 +227,8 @@ def _load_model(path: str) -> Any:
     if model.featurizer is None:
         raise ValueError(
             f"the model in {path} names no featurizer, so it is not known what it takes instead of SMILES; set "
-            "model.featurizer to what made the features it was trained on, such as catalase.feat.CircularFingerprint(...), and save it again"
+            "model.featurizer to what made the features that it was trained on, such as "
+            "catalase.feat.CircularFingerprint(...), and save it again"
         )
     return model
 

@@ -88,7 +88,11 @@ def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = 
     packed = ops.ecfp(measured.mols, size=SIZE)
     X = np.unpackbits(packed, axis=1, bitorder="little").astype(np.float32)
     dataset = data.NumpyDataset(
-        X, np.array(measured.activity)[:, None], ids=np.array(measured.smiles), tasks=["activity"]
+        X,
+        np.array(measured.activity)[:, None],
+        ids=np.array(measured.smiles),
+        tasks=["activity"],
+        featurizer=feat.CircularFingerprint(size=SIZE),  # so that the model takes SMILES
     )
     rows = splits.ScaffoldSplitter().split(dataset, 0.8, 0.1, 0.1)
     console.print(
@@ -99,17 +103,11 @@ def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = 
     parts = [dataset.select(r) for r in rows]
     normal = trans.NormalizationTransformer(transform_y=True, dataset=parts[0])
     model, best_epochs = _train(console, [normal.transform(p) for p in parts[:2]], seed, 1 if quick else MEMBERS)
-    model.transformers = [normal]
-    model.featurizer = {  # so that `catalase predict` and `screen` can use the model
-        "fingerprint": feat.CircularFingerprint(size=SIZE).to_config(),
-        "smiles": "smiles",
-        "tasks": dataset.tasks,
-        "classification": False,
-    }
+    model.transformers = [normal]  # so that it answers in the units of the measurement
 
     console.heading("3  Test, beside three baselines")
     y_test = parts[2].y[:, 0]
-    prediction, spread = (a[:, 0] for a in _in_units(model, X[rows[2]], normal))
+    prediction, spread = _mean_and_spread(model, X[rows[2]])
     scores = _compare(console, dataset, packed, rows, y_test, prediction, seed, 10 if quick else 100)
 
     console.heading("4  Save, load, compare")
@@ -121,7 +119,7 @@ def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = 
     console.print(f"  yours to use: catalase predict {folder / 'model'} table.csv -o predictions.csv (a column smiles)")
 
     console.heading("5  Screen the library")
-    hits = _screen(console, again, normal, library, packed[rows[0]])
+    hits = _screen(console, again, library, packed[rows[0]])
     _write_hits(folder / "top_hits.csv", hits)
     console.print(f"  top {len(hits)} written to {folder / 'top_hits.csv'}")
 
@@ -136,16 +134,17 @@ def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = 
 
 def _train(console: Console, parts: list[Any], seed: int, members: int) -> tuple[models.Ensemble, list[int]]:
     """Fit the members; returns the ensemble, and the epoch (from 1) each was kept at."""
-    ensemble = models.Ensemble(
-        [models.MultitaskRegressor(1, SIZE, seed=MEMBERS * seed + i, **SETTINGS) for i in range(members)]
-    )
+    nets = [models.MultitaskRegressor(1, SIZE, seed=MEMBERS * seed + i, **SETTINGS) for i in range(members)]
+    histories = []
     best: list[int] = []
     with console.progress("  training", members) as advance:
-        for member in ensemble.members:
+        for net in nets:
             stopper = train.EarlyStopping(patience=PATIENCE)
-            ensemble.histories.append(member.fit(parts[0], EPOCHS, valid=parts[1], callbacks=[stopper], progress=False))
+            histories.append(net.fit(parts[0], EPOCHS, valid=parts[1], callbacks=[stopper], progress=False))
             best.append(1 + (stopper.best_epoch or 0))
             advance(1, f"validation loss {stopper.best:.3f}")
+    ensemble = models.Ensemble(nets)
+    ensemble.histories = histories
     layers = " - ".join(str(n) for n in [SIZE, *SETTINGS["layer_sizes"], 1])
     console.print(
         f"  {members} nets {layers}, dropout {SETTINGS['dropouts']:g}, L2 {SETTINGS['weight_decay_penalty']:g}, Adam "
@@ -155,10 +154,10 @@ def _train(console: Console, parts: list[Any], seed: int, members: int) -> tuple
     return ensemble, best
 
 
-def _in_units(model: Any, X: np.ndarray, normal: Any) -> tuple[np.ndarray, np.ndarray]:
+def _mean_and_spread(model: Any, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and spread of the ensemble on the p scale."""
-    mean, spread = model.predict_spread(X, [normal])
-    return mean.astype(np.float64), spread.astype(np.float64)
+    mean, spread = model.predict_spread(X)
+    return mean[:, 0].astype(np.float64), spread[:, 0].astype(np.float64)
 
 
 def _compare(
@@ -201,14 +200,10 @@ def _compare(
     return scores
 
 
-def _screen(
-    console: Console, model: Any, normal: Any, library: Compounds, train_packed: np.ndarray
-) -> list[dict[str, Any]]:
+def _screen(console: Console, model: Any, library: Compounds, train_packed: np.ndarray) -> list[dict[str, Any]]:
     """Score the library; returns the top molecules, best first."""
     packed = ops.ecfp(library.mols, size=SIZE)
-    score, spread = (
-        a[:, 0] for a in _in_units(model, np.unpackbits(packed, axis=1, bitorder="little").astype(np.float32), normal)
-    )
+    score, spread = _mean_and_spread(model, np.unpackbits(packed, axis=1, bitorder="little").astype(np.float32))
     nearest = ops.tanimoto(packed, train_packed).max(axis=1)
     outside = float(np.mean(nearest < DOMAIN))
     console.print(

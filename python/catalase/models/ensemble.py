@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .. import nn, train
 from .._registry import List, Object, register
+from ..feat import Featurizer
 from ..trans import Transformer
 from ._datapoints import datapoints
 from .model import Model, chosen_transformers
@@ -60,20 +61,31 @@ class Ensemble(Model):
         self.module = _Members([m.module for m in self.members])
         self._takes_bits = all(m._takes_bits for m in self.members)
         self.histories: list[train.History] = []
-        self._take_features_of_members()
-
-    def _take_features_of_members(self) -> None:
-        """The featurizer and the tasks of members that are fitted already, which must be alike."""
+        known = self.featurizer
         for number, member in enumerate(self.members):
-            found = member.featurizer
-            if found is not None and self._featurizer is not None and not self._featurizer.agrees_with(found):
+            if known is not None and member.featurizer is not None and not known.agrees_with(member.featurizer):
                 raise ValueError(
-                    f"Ensemble: member {number} was trained on the features of {found!r}, those before it on "
-                    f"{self._featurizer!r}; members must take the same features"
+                    f"Ensemble: member {number} was trained on the features of {member.featurizer!r}, those before it on "
+                    f"{known!r}; members must take the same features"
                 )
-            self._featurizer = self._featurizer or found
-            self._tasks = self._tasks or member.tasks
-            self.smiles_column = self.smiles_column or member.smiles_column
+
+    @property
+    def featurizer(self) -> Featurizer | None:
+        """What made the features: the ensemble's own, else that of its members."""
+        return self._featurizer or next((m.featurizer for m in self.members if m.featurizer is not None), None)
+
+    @featurizer.setter
+    def featurizer(self, value: Any) -> None:
+        self._set_featurizer(value)
+
+    @property
+    def tasks(self) -> list[str] | None:
+        """Names of the columns of y: the ensemble's own, else those of its members."""
+        return self._tasks or next((m.tasks for m in self.members if m.tasks), None)
+
+    @tasks.setter
+    def tasks(self, value: Any) -> None:
+        self._set_tasks(value)
 
     def fit(
         self,

@@ -75,6 +75,9 @@ class Model:
 
     @featurizer.setter
     def featurizer(self, value: Any) -> None:
+        self._set_featurizer(value)
+
+    def _set_featurizer(self, value: Any) -> None:
         self._set_carried(_carried.read(f"{type(self).__name__}.featurizer", value))
 
     def _set_carried(self, found: _carried.Carried) -> None:
@@ -89,6 +92,9 @@ class Model:
 
     @tasks.setter
     def tasks(self, value: Any) -> None:
+        self._set_tasks(value)
+
+    def _set_tasks(self, value: Any) -> None:
         self._tasks = None if value is None else _carried.task_names(f"{type(self).__name__}.tasks", value)
 
     @property
@@ -399,7 +405,7 @@ class Model:
         self._check_features_alike(where, dataset)
         found = getattr(dataset, "featurizer", None)
         of_valid = getattr(valid, "featurizer", None)
-        known = self._featurizer or found
+        known = self.featurizer or found
         if known is not None and of_valid is not None and not known.agrees_with(of_valid):
             raise ValueError(
                 f"{where} (valid): the dataset was made by {of_valid!r}, but the model is trained on the features of "
@@ -416,7 +422,7 @@ class Model:
 
     def _check_features_alike(self, where: str, dataset: Any) -> None:
         """Refuse a dataset whose features another featurizer made than those of the model."""
-        found, own = getattr(dataset, "featurizer", None), self._featurizer
+        found, own = getattr(dataset, "featurizer", None), self.featurizer
         if isinstance(found, Featurizer) and own is not None and not own.agrees_with(found):
             raise ValueError(
                 f"{where}: the dataset was made by {found!r}, but the model is trained on the features of {own!r}; featurize "
