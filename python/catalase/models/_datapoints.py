@@ -23,8 +23,11 @@ class Answers(NamedTuple):
     failures: list[Failure]
 
 
-def datapoints(where: str, given: Any) -> list[Any] | None:
-    """Return a list of texts or molecules; None for datasets and for arrays of numbers."""
+def datapoints(where: str, given: Any, featurizer: Featurizer | None) -> list[Any] | None:
+    """Return a list of texts or molecules; None for datasets and for arrays of numbers.
+
+    An empty list is one of datapoints where there is a featurizer.
+    """
     if isinstance(given, (str, bytes)):
         raise TypeError(f"{where}: needs a list, got one {type(given).__name__}; wrap it in [ ]")
     if is_dataset(given) or _anywhere.to_host(given) is not given:
@@ -35,6 +38,8 @@ def datapoints(where: str, given: Any) -> list[Any] | None:
         return None
     if array.ndim != 1:
         return None
+    if not len(array):
+        return [] if featurizer is not None else None
     if array.dtype.kind == "O":
         return list(given) if any(not _is_number(item) for item in array) else None
     return list(given) if array.dtype.kind in "UST" else None

@@ -129,7 +129,7 @@ class Ensemble(Model):
         def of_members(rows: Any) -> NDArray[Any]:
             return np.stack([m._undone(where, rows, chosen) for m in self.members], axis=1)
 
-        items = datapoints(where, dataset)
+        items = datapoints(where, dataset, self.featurizer)
         if items is None:
             self._check_features_alike(where, dataset)
             found = of_members(dataset)

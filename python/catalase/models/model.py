@@ -250,7 +250,7 @@ class Model:
         chosen = chosen_transformers(where, transformers, raw)
         if errors not in ("raise", "mask"):
             raise ValueError(f"{where}: errors must be 'raise' or 'mask', got {errors!r}")
-        items = datapoints(where, dataset)
+        items = datapoints(where, dataset, self.featurizer)
         if items is None:
             self._check_features_alike(where, dataset)
             return self._undone(where, dataset, chosen)

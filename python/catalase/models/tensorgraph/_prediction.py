@@ -68,7 +68,7 @@ class PredictingGraph(GraphModel):
         """
         self.build()
         where = "TensorGraph.predict"
-        if self._is_list_of_arrays(dataset) or datapoints(where, dataset) is None:
+        if self._is_list_of_arrays(dataset) or datapoints(where, dataset, self.featurizer) is None:
             self._check_features_alike(where, dataset)
             return self._predict(self._fed(dataset), transformers, outputs, raw)
         if outputs is not None or len(self.outputs) != 1:
