@@ -30,7 +30,7 @@ def read(path, column):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write("table.csv", {"mol": SMILES, "value": VALUES, "high": (VALUES > np.median(VALUES)).astype(int)})
+    write("table.csv", {"mol": SMILES, "value": VALUES, "high": (np.median(VALUES) < VALUES).astype(int)})
     return tmp_path
 
 
@@ -93,7 +93,9 @@ def test_a_model_that_was_trained_in_python_works_in_every_command(folder, capsy
     assert main(["screen", "model", "table.csv", "-o", "hits.csv", "--top", "96"]) == 0
     assert np.array_equal(np.sort(read("hits.csv", "score")), np.sort(own))
     capsys.readouterr()
-    assert main(["predict", "model", "table.csv", "-o", "more.csv"]) == 1  # it names no column, and there is no "smiles"
+    assert (
+        main(["predict", "model", "table.csv", "-o", "more.csv"]) == 1
+    )  # it names no column, and there is no "smiles"
     assert "no column 'smiles'; it has 'mol'" in capsys.readouterr().err
     model.smiles_column = "mol"
     model.save("model")

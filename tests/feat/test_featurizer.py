@@ -179,6 +179,8 @@ class TestModels:
             model.predict([""])
         found = model.predict(given, errors="mask")
         assert np.isnan(found[:, 0]).tolist() == [False, True, True, False, True]
+        report = model.featurizer.report
+        assert (report.total, report.kept) == (5, 2) and [f.position for f in report.failures] == [1, 2, 4]
         assert np.array_equal(found[[0, 3]], model.predict(["CCO", "CCN"]))
         many = ["CCO"] * 5000 + ["C1CC"]  # more than a chunk
         with pytest.raises(ValueError, match="row 5000, 'C1CC'"):
@@ -190,6 +192,75 @@ class TestModels:
             model.predict(given, errors="drop")
         with pytest.raises(TypeError, match="wrap it in"):
             model.predict("CCO")
+
+    def test_threads_do_not_mix_their_molecules(self):
+        from concurrent.futures import ThreadPoolExecutor
+
+        model = regressor()
+        model.fit(scaled(dataset()), nb_epoch=1)
+        lists = [[text] * (1 + i) + ["C1CC"] * (i % 3) + SMILES for i, text in enumerate(SMILES)]
+        right = [model.predict(items, errors="mask") for items in lists]
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda items: model.predict(items, errors="mask"), lists * 10))
+        assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(found, right * 10, strict=True))
+
+    def test_a_setting_that_is_changed_later_changes_no_model(self):
+        ecfp = CircularFingerprint(radius=1, size=64)
+        data = dataset(ecfp)
+        model, told = regressor(), regressor()
+        model.fit(data, nb_epoch=1)
+        told.featurizer = ecfp
+        before = model.predict(SMILES)
+        ecfp.radius = 3
+        assert model.featurizer == told.featurizer == data.featurizer == ECFP and np.array_equal(
+            model.predict(SMILES), before
+        )
+
+    def test_what_cannot_be_predicted_or_undone_is_said(self):
+        model = regressor()
+        model.fit(dataset(), nb_epoch=1)
+        normal = ct.trans.NormalizationTransformer(dataset=dataset())
+        metric = ct.metrics.Metric(ct.metrics.mae_score)
+        for call, kind, words in [
+            (lambda: model.predict({"CCO"}), TypeError, "needs a dataset, an array or a list, got set"),
+            (lambda: model.predict(None), TypeError, "needs a dataset, an array or a list, got NoneType"),
+            (lambda: model.predict([[1, 2], [3]]), ValueError, "of different lengths"),
+            (lambda: model.predict(["CCO", None]), ValueError, "row 1, 'None': needs text or an RDKit molecule"),
+            (lambda: model.predict(SMILES, "abc"), TypeError, "transformers must be a list"),
+            (
+                lambda: model.predict(SMILES, [None]),
+                TypeError,
+                "transformers must be a list of transformers, got None in it",
+            ),
+            (lambda: model.evaluate(ECFP(SMILES), metric), TypeError, "evaluate: needs a dataset such as"),
+        ]:
+            with pytest.raises(kind, match=words):
+                call()
+        model.transformers = normal
+        with pytest.raises(
+            TypeError, match="transformers must be a list of transformers, got NormalizationTransformer"
+        ):
+            model.predict(SMILES)
+
+    def test_a_strange_folder_names_no_nonsense(self, tmp_path):
+        from catalase import _storage
+
+        model = regressor()
+        model.save(tmp_path / "m")
+        config, arrays = _storage.load_folder(tmp_path / "m")
+        for wrong in (
+            {"tasks": "y"},
+            {"tasks": [1]},
+            {"smiles_column": ["a"]},
+            {"featurizer": [1]},
+            {"featurizer": {"class": "Popen"}},
+            {"featurizer": {"class": "CircularFingerprint", "size": -1}},
+            {"featurizer": {"class": "TransformedFeaturizer", "featurizer": {"class": "CircularFingerprint"}}},
+            {"transformers": {}},
+        ):
+            _storage.save_folder(tmp_path / "m", {**config, **wrong}, arrays)
+            with pytest.raises(ValueError, match=r"load:|config:"):
+                ct.models.load(tmp_path / "m")
 
     def test_a_model_without_one_says_how_to_set_it(self):
         model = regressor()

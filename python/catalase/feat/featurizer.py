@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -89,13 +90,17 @@ class Featurizer:
 
 
 def checked(where: str, featurizer: Any) -> Featurizer | None:
-    """Return what is kept as the featurizer of a dataset; refuse what is none."""
+    """Return what a dataset or a model keeps: a copy, so that a setting that is changed later is not; refuse what is none."""
     if featurizer is not None and not isinstance(featurizer, Featurizer):
         raise TypeError(
             f"{where}: featurizer must be None or a catalase.feat.Featurizer such as CircularFingerprint(), got "
             f"{type(featurizer).__name__}"
         )
-    return featurizer
+    if featurizer is None or type(featurizer).to_config is Featurizer.to_config:
+        return featurizer  # one that does not tell its settings equals only itself
+    made = copy.copy(featurizer)
+    made.report = None
+    return made
 
 
 def saved_form(where: str, featurizer: Featurizer | None) -> dict[str, Any] | None:

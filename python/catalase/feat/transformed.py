@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,10 +49,11 @@ class TransformedFeaturizer(Featurizer):
 
     def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
         """Return the transformed features; see `Featurizer.featurize`. A row of zeros for "mask" stays one."""
-        result = self.featurizer.featurize(datapoints, errors=errors)
-        self.report = self.featurizer.report
+        inner = copy.copy(self.featurizer)  # its report is this call's, whatever other threads do
+        result = inner.featurize(datapoints, errors=errors)
+        self.report = inner.report
         X, *kept = result if errors == "drop" else (result,)
-        zeros = [] if errors != "mask" or self.report is None else [f.position for f in self.report.failures]
+        zeros = [] if errors != "mask" or inner.report is None else [f.position for f in inner.report.failures]
         zeros = [row for row in zeros if not np.any(X[row])]
         for transformer in self.transformers:
             X = transformer.transform_array(X, None, None)[0]

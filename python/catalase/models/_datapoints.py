@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _anywhere
-from .._report import Failure
+from .._report import Failure, Report
 from ..feat import Featurizer
 
 _CHUNK = 4096  # datapoints that are featurized at a time
@@ -34,9 +35,11 @@ def datapoints(where: str, given: Any, featurizer: Featurizer | None) -> list[An
         return None
     try:
         array = np.asarray(given)
-    except ValueError:  # rows of different lengths: said where X is checked
-        return None
-    if array.ndim != 1:
+    except ValueError:
+        raise ValueError(f"{where}: the rows of X are of different lengths; they must have one shape") from None
+    if array.ndim == 0:
+        raise TypeError(f"{where}: needs a dataset, an array or a list, got {type(given).__name__}")
+    if array.ndim > 1:
         return None
     if not len(array):
         return [] if featurizer is not None else None
@@ -77,6 +80,7 @@ def predict_datapoints(
     errors : {"drop", "raise"}
         Whether the first that cannot be read is a ValueError.
     """
+    own, featurizer = featurizer, copy.copy(featurizer)  # its report is this call's, whatever other threads do
     parts: list[NDArray[Any]] = []
     places: list[NDArray[np.int64]] = []
     failures: list[Failure] = []
@@ -92,6 +96,7 @@ def predict_datapoints(
         if len(kept):
             parts.append(predict(X))
             places.append(start + kept)
+    own.report = Report(len(items), sum(map(len, places)), failures)
     if not parts:
         if failures:
             return Answers(np.zeros(0, np.float32), np.zeros(0, np.int64), failures)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import _anywhere, _registry, _storage, nn, ops, optim, train
 from ..autograd import Tensor, no_grad
 from ..feat import Featurizer
-from ..feat.featurizer import saved_form
+from ..feat.featurizer import checked, saved_form
 from ..metrics import Metric
 from ..trans import Transformer, undo_transforms
 from . import _carried
@@ -231,8 +231,8 @@ class Model:
         raw : bool
             Undo nothing: the net's own scale.
         errors : {"raise", "mask"}
-            What to do with a SMILES that cannot be read: raise, naming its row, or give NaN. ``model.featurizer.report``
-            has the reasons of the last chunk.
+            What to do with a SMILES that cannot be read: raise, naming its row, or give NaN; the reasons are in
+            ``model.featurizer.report``.
 
         Returns
         -------
@@ -288,7 +288,10 @@ class Model:
 
     def _undone(self, where: str, rows: Any, transformers: Sequence[Transformer] | None) -> NDArray[Any]:
         """Predictions for a dataset or an array, the transformers undone; the model's own for None."""
-        return undo_transforms(self._raw(where, rows), self.transformers if transformers is None else transformers)
+        chosen = check_transformers(
+            where, self.transformers if transformers is None else transformers
+        )  # before the work
+        return undo_transforms(self._raw(where, rows), chosen)
 
     def _raw(self, where: str, rows: Any) -> NDArray[Any]:
         """Predictions for a dataset or an array, on the net's own scale."""
@@ -331,6 +334,7 @@ class Model:
         dict of str to float, or a pair of dicts (means, lists a task)
         """
         where = f"{type(self).__name__}.evaluate"
+        check_rows(where, dataset)
         chosen = chosen_metrics(where, metrics)  # before the work
         undo = chosen_transformers(where, transformers)
         prediction, y = self._to_score(where, dataset, undo), undo_transforms(flat(dataset.y), undo or ())
@@ -394,11 +398,13 @@ class Model:
             raise ValueError(f"load: the config in {path} lacks its transformers or its featurizer")
         self.transformers = [Transformer.build(t) for t in transformers]
         self._set_carried(_carried.read_saved(path, featurizer))
-        for name in ("tasks", "smiles_column"):
-            if config.get(name) is not None:
-                setattr(self, name, config[name])
-        if not (self.smiles_column is None or isinstance(self.smiles_column, str)):
-            raise ValueError(f"load: the config in {path} names {self.smiles_column!r} as a column")
+        tasks, column = config.get("tasks"), config.get("smiles_column")
+        if not (tasks is None or (isinstance(tasks, list) and all(isinstance(task, str) for task in tasks))):
+            raise ValueError(f"load: the config in {path} names {tasks!r:.100} as tasks")
+        if not (column is None or isinstance(column, str)):
+            raise ValueError(f"load: the config in {path} names {column!r:.100} as a column")
+        self._tasks = self._tasks if tasks is None else tasks
+        self.smiles_column = self.smiles_column if column is None else column
 
     def _learn_from(self, where: str, dataset: Any, valid: Any = None) -> None:
         """Take over the featurizer and the tasks of a dataset that is about to be learned."""
@@ -411,7 +417,7 @@ class Model:
                 f"{where} (valid): the dataset was made by {of_valid!r}, but the model is trained on the features of "
                 f"{known!r}"
             )
-        self._featurizer = known
+        self._featurizer = checked(where, known)
         names = list(getattr(dataset, "tasks", ()))
         if (
             names
@@ -508,6 +514,14 @@ class Model:
         return X
 
 
+def check_rows(where: str, dataset: Any) -> None:
+    """Refuse what has no labels to compare with."""
+    if not all(hasattr(dataset, name) for name in ("y", "w")):
+        raise TypeError(
+            f"{where}: needs a dataset such as catalase.data.NumpyDataset(X, y), got {type(dataset).__name__}"
+        )
+
+
 def chosen_metrics(where: str, metrics: Any) -> list[Metric]:
     """The metrics as a list; what is none is refused."""
     chosen = list(metrics) if isinstance(metrics, Sequence) and not isinstance(metrics, str) else [metrics]
@@ -523,13 +537,23 @@ def chosen_transformers(
     where: str, transformers: Sequence[Transformer] | None, raw: bool = False
 ) -> Sequence[Transformer] | None:
     """What is to be undone: None for the model's own, nothing with ``raw``."""
-    if transformers is not None and (isinstance(transformers, Transformer) or not isinstance(transformers, Sequence)):
-        raise TypeError(
-            f"{where}: transformers must be a list of transformers or None, got {type(transformers).__name__}; wrap it in [ ]"
-        )
+    if transformers is not None:
+        check_transformers(where, transformers)
     if raw and transformers:
         raise ValueError(f"{where}: raw=True undoes nothing, so give no transformers with it")
     return () if raw else transformers
+
+
+def check_transformers(where: str, transformers: Any) -> Sequence[Transformer]:
+    """Return a list of transformers as it is; refuse what is none."""
+    if isinstance(transformers, (str, bytes)) or not isinstance(transformers, Sequence):
+        raise TypeError(
+            f"{where}: transformers must be a list of transformers, got {type(transformers).__name__}; wrap it in [ ]"
+        )
+    for transformer in transformers:
+        if not (hasattr(transformer, "transform_y") and hasattr(transformer, "untransform")):
+            raise TypeError(f"{where}: transformers must be a list of transformers, got {transformer!r:.100} in it")
+    return transformers
 
 
 def scores(chosen: Sequence[Metric], y: Any, prediction: Any, w: Any, per_task_metrics: bool, **options: Any) -> Any:

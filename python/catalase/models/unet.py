@@ -14,7 +14,7 @@ from ..autograd import Tensor, concatenate
 from ..metrics import Metric
 from ..trans import Transformer, undo_transforms
 from ._grids import CONV, FIELDS, GridModel, check_mode, check_rate, each, kernel
-from .model import chosen_metrics, chosen_transformers, scores
+from .model import check_rows, chosen_metrics, chosen_transformers, scores
 
 _POOL: tuple[Any, ...] = (nn.MaxPool1D, nn.MaxPool2D, nn.MaxPool3D)
 _UP: tuple[Any, ...] = (nn.ConvTranspose1D, nn.ConvTranspose2D, nn.ConvTranspose3D)
@@ -170,6 +170,7 @@ class UNet(GridModel):
     ) -> Any:
         """Score every pixel of a dataset; see `Model.evaluate`."""
         where = f"{type(self).__name__}.evaluate"
+        check_rows(where, dataset)
         chosen, undo = chosen_metrics(where, metrics), chosen_transformers(where, transformers)
         predicted = self._to_score(where, dataset, undo)
         y = _per_map(undo_transforms(np.asarray(dataset.y), undo or ()), predicted.shape)

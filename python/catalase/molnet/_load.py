@@ -13,6 +13,7 @@ import numpy as np
 
 from ..data import Dataset, DiskDataset, NumpyDataset
 from ..feat import CircularFingerprint, Featurizer
+from ..feat.featurizer import checked
 from .tables import Rows, Table, cache_folder, read_table
 
 Loaded = tuple[list[str], tuple[Dataset, Dataset, Dataset], list[Any]]
@@ -66,7 +67,7 @@ def _featurized(
 ) -> Dataset:
     """The whole table with features: from the cache where `reload` allows, and into it."""
     config = featurizer.to_config() if hasattr(featurizer, "to_config") else None
-    own = featurizer if isinstance(featurizer, Featurizer) else None
+    own = checked("molnet", featurizer if isinstance(featurizer, Featurizer) else None)
     folder = None
     if reload and config is not None:
         import rdkit

@@ -13,7 +13,7 @@ from ...metrics import Metric
 from ...trans import Transformer, undo_transforms
 from .._datapoints import datapoints
 from .._grids import batches
-from ..model import chosen_metrics, chosen_transformers, scores
+from ..model import check_transformers, chosen_metrics, chosen_transformers, scores
 from ._building import GraphModel
 from ._feeds import Feeds
 from ._inputs import Label, Weights
@@ -101,7 +101,7 @@ class PredictingGraph(GraphModel):
     ) -> Any:
         wanted = self._wanted(outputs)
         chosen = chosen_transformers("TensorGraph.predict", transformers, raw)
-        undo = self.transformers if chosen is None else chosen
+        undo = check_transformers("TensorGraph.predict", self.transformers if chosen is None else chosen)
         if len(wanted) > 1 and any(transformer.transform_y for transformer in undo):
             raise ValueError(
                 "TensorGraph.predict: transformers are undone for one output only; give raw=True and undo them yourself"
