@@ -49,8 +49,8 @@ def datapoints(where: str, given: Any, featurizer: Featurizer | None) -> list[An
 
 
 def is_dataset(given: Any) -> bool:
-    """Whether it has rows of X; a table of pandas may have a column of that name."""
-    return hasattr(given, "X") and not hasattr(given, "__array__")
+    """Whether it has rows of X, or gives them in batches; a table of pandas may have a column of that name."""
+    return (hasattr(given, "X") or hasattr(given, "iterbatches")) and not hasattr(given, "__array__")
 
 
 def _is_number(item: Any) -> bool:

@@ -295,6 +295,8 @@ class Model:
 
     def _raw(self, where: str, rows: Any) -> NDArray[Any]:
         """Predictions for a dataset or an array, on the net's own scale."""
+        if is_dataset(rows) and not hasattr(rows, "X"):
+            raise TypeError(f"{where}: needs a dataset that has X, got {type(rows).__name__}")
         X = rows.X if is_dataset(rows) else np.asarray(_anywhere.to_host(rows))
         X = self._check_shape(where, X)
         return np.concatenate([self._raw_batch(where, X[start:stop]) for start, stop in _slices(len(X))])
