@@ -44,10 +44,11 @@ def train_on_table(options: Namespace) -> int:
     out = Path(options.out)
     _check_tasks(options.task, options.smiles)
     errors = _errors_output(options, f"{out}.errors.csv")
-    check_outputs(
-        "train", {"the table": options.table}, [Output("--out", out, folder=True), errors], force=options.force
-    )
     _check_folder(out)
+    # Where the folder around a new model is made with it, there is no error file in it yet to look at.
+    new = options.errors_file is None and not out.absolute().parent.exists()
+    outputs = [Output("--out", out, folder=True), *([] if new else [errors])]
+    check_outputs("train", {"the table": options.table}, outputs, force=options.force)
     featurizer = feat.CircularFingerprint(radius=options.radius, size=options.size)
     dataset = _load(options, errors, options.task, options.smiles, featurizer)
     n_failed = _report(console, dataset.report, errors)
@@ -342,6 +343,7 @@ def _write_errors(path: str | os.PathLike[str], report: Report) -> None:
             failures = sorted(report.failures, key=lambda failure: failure.position)
             writer.writerows([f.position + 1, f.text, f.reason] for f in failures)
 
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     _storage.write_file_atomic(path, write)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -9,6 +10,7 @@ import math
 import os
 import re
 import stat
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -105,7 +107,7 @@ def write_file_atomic(path: str | os.PathLike[str], write: Callable[[BinaryIO], 
         if there is not None and (not stat.S_ISREG(there.st_mode) or _open_descriptor(path) is not None):
             return _write_into(path, write)
     except OSError as error:
-        raise_os_error(error, "save: could not write", path, "choose another file")
+        raise_os_error(error, "save: could not write", path, "start its reader, or choose another file")
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{os.urandom(6).hex()}.tmp")
     try:
@@ -137,18 +139,36 @@ def _open_descriptor(path: str | os.PathLike[str]) -> int | None:
     return int(found[1]) if found else None
 
 
+_READER_SECONDS = 20.0
 _STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 
 
 def _write_into(path: str | os.PathLike[str], write: Callable[[BinaryIO], None]) -> str:
-    """Write into a pipe or a device; a named pipe waits for a reader, as it does everywhere."""
+    """Write into a pipe or a device."""
     descriptor = _open_descriptor(path)
     # A copy of the descriptor goes on where the file stands; opening /dev/stdout anew would begin at its start.
-    with open(path if descriptor is None else os.dup(descriptor), "wb") as raw:
+    with open(_open_for_writing(path) if descriptor is None else os.dup(descriptor), "wb") as raw:
         stream = _HashingWriter(raw)
         write(cast(BinaryIO, stream))
     return stream.sha256.hexdigest()
+
+
+def _open_for_writing(path: str | os.PathLike[str]) -> int:
+    """Open a pipe or a device. A named pipe is given some time for its reader to come, then refused: nobody may come."""
+    deadline = time.monotonic() + _READER_SECONDS
+    while True:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO or not stat.S_ISFIFO(os.stat(path).st_mode):
+                raise
+            if time.monotonic() > deadline:
+                raise OSError(errno.ENXIO, "nobody reads this pipe") from None
+            time.sleep(0.02)
+        else:
+            os.set_blocking(descriptor, True)
+            return descriptor
 
 
 def _write_and_rename(
