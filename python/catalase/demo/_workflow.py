@@ -31,6 +31,7 @@ import numpy as np
 from .. import _storage, data, feat, metrics, models, ops, splits, train, trans
 from .._console import Console
 from .._drawing import molecule_grid
+from .._storage.outputs import Output, begins_with, check_outputs
 from . import _baselines, _plots
 from ._data import Compounds, find_files, load_library, load_measured
 
@@ -48,9 +49,13 @@ SETTINGS: dict[str, Any] = {
 EPOCHS, PATIENCE = 100, 10
 DOMAIN = 0.4  # Tanimoto similarity to the nearest training compound below which a prediction is a guess
 TOP = 20
+_HITS = "top_hits.csv"
+_UNREADABLE, _UNREADABLE_COLUMNS = "unreadable.csv", ["list", "line", "smiles", "reason"]
 
 
-def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = False) -> dict[str, float]:
+def run_demo(
+    out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = False, force: bool = False
+) -> dict[str, float]:
     """Run the whole workflow, print it, and write its results.
 
     Parameters
@@ -61,6 +66,8 @@ def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = 
         Same seed, same results.
     quick : bool
         One member and 500 library molecules, for tests.
+    force : bool
+        Replace files of ``out`` that stand in the way though no earlier run wrote them.
 
     Returns
     -------
@@ -71,11 +78,14 @@ def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = 
     ------
     FileNotFoundError
         If RDKit was installed without its data files; names them.
+    ValueError
+        If ``out`` has files that would be replaced, and is not the folder of an earlier run.
     """
     start = time.perf_counter()
     folder = Path(out)
     console = Console()
     paths = find_files()
+    _check_folder(folder, paths, force)
     folder.mkdir(parents=True, exist_ok=True)
 
     console.heading("1  Load and clean")
@@ -83,8 +93,8 @@ def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = 
     library = load_library(paths["library"], 500 if quick else None)
     for compounds in (measured, library):
         console.print(f"  {compounds}")
-    _write_unreadable(folder / "unreadable.csv", [measured, library])
-    console.print(f"  what was left out, and why: {folder / 'unreadable.csv'}")
+    _write_unreadable(folder / _UNREADABLE, [measured, library])
+    console.print(f"  what was left out, and why: {folder / _UNREADABLE}")
     packed = ops.ecfp(measured.mols, size=SIZE)
     X = np.unpackbits(packed, axis=1, bitorder="little").astype(np.float32)
     dataset = data.NumpyDataset(
@@ -120,8 +130,8 @@ def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = 
 
     console.heading("5  Screen the library")
     hits = _screen(console, again, library, packed[rows[0]])
-    _write_hits(folder / "top_hits.csv", hits)
-    console.print(f"  top {len(hits)} written to {folder / 'top_hits.csv'}")
+    _write_hits(folder / _HITS, hits)
+    console.print(f"  top {len(hits)} written to {folder / _HITS}")
 
     console.heading("6  Draw")
     nearest = ops.tanimoto(packed[rows[2]], packed[rows[0]]).max(axis=1)
@@ -130,6 +140,16 @@ def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = 
     console.print()
     console.print(f"done in {scores['seconds']:.1f} s")
     return scores
+
+
+def _check_folder(folder: Path, paths: dict[str, str], force: bool) -> None:
+    """Refuse to replace files, unless an earlier run wrote them: it began with the list of what it could not read."""
+    if not folder.is_dir():
+        return
+    again = begins_with(folder / _UNREADABLE, ",".join(_UNREADABLE_COLUMNS).encode())
+    files: list[Any] = [folder / _UNREADABLE, folder / _HITS, *_plots.names(str(folder)).values()]
+    outputs = [Output("--out", folder / "model", folder=True), *(Output("--out", file) for file in files)]
+    check_outputs("demo", paths, outputs, force=force or again)
 
 
 def _train(console: Console, parts: list[Any], seed: int, members: int) -> tuple[models.Ensemble, list[int]]:
@@ -233,7 +253,7 @@ def _write_hits(path: Path, hits: list[dict[str, Any]]) -> None:
 
 def _write_unreadable(path: Path, lists: list[Compounds]) -> None:
     rows = [[c.name, line, text, reason] for c in lists for line, text, reason in c.failures]
-    _write_csv(path, ["list", "line", "smiles", "reason"], rows)
+    _write_csv(path, _UNREADABLE_COLUMNS, rows)
 
 
 def _write_csv(path: Path, columns: list[str], rows: list[list[Any]]) -> None:
