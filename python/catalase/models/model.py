@@ -568,6 +568,9 @@ def scores(chosen: Sequence[Metric], y: Any, prediction: Any, w: Any, per_task_m
 def load(path: str | Path) -> Any:
     """Load a model that was saved by `Model.save`. Predictions are equal to the bit.
 
+    It has what it needs to be used: ``predict`` takes what its featurizer takes, SMILES for example, and answers in the units
+    of the measurement.
+
     Parameters
     ----------
     path : path
