@@ -161,6 +161,11 @@ def safe_output() -> Iterator[SafeStream]:
     Yields standard output. What a closed pipe or a full disk did not take is forgotten, so that Python does not try it
     again at exit.
     """
+    for descriptor in (0, 1, 2):  # a file opened in the place of a closed stream would get what is written to that
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
     before = sys.stdout, sys.stderr
     streams = SafeStream(sys.stdout), SafeStream(sys.stderr)
     sys.stdout, sys.stderr = streams

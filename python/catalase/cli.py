@@ -186,7 +186,7 @@ def _add_demo(commands: _Commands) -> None:
         help="folder for model, tables and pictures (default: %(default)s)",
     )
     parser.add_argument(
-        "--seed", type=_whole_number(0), default=0, help="same seed, same results (default: %(default)s)"
+        "--seed", type=_whole_number(0, 2**63 - 1), default=0, help="same seed, same results (default: %(default)s)"
     )
     parser.add_argument("--quick", action="store_true", help="one small model on part of the data, for tests")
     parser.add_argument("--force", action="store_true", help="replace files that are no earlier run's of the demo")
@@ -319,7 +319,7 @@ def _add_train(commands: _Commands) -> None:
     parser.add_argument(
         "--patience", type=_whole_number(1), default=10, help="epochs without improvement (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=_whole_number(0), default=0)
+    parser.add_argument("--seed", type=_whole_number(0, 2**63 - 1), default=0)
     parser.add_argument(
         "--radius", type=_whole_number(0, 100), default=2, help="of the fingerprints (default: %(default)s)"
     )

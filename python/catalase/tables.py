@@ -333,7 +333,8 @@ def _report(console: Console, report: Report | None, errors: Output, excuse: str
     count = len({f.position for f in failures})
     listed = f"they are listed in {errors.path}"
     if errors.path is None:
-        listed = f"the first is row {failures[0].position + 1}, {failures[0].text[:40]!r}: {failures[0].reason}"
+        first = min(failures, key=lambda failure: failure.position)
+        listed = f"the first is row {first.position + 1}, {first.text[:40]!r}: {first.reason}"
         listed += f"; {excuse or 'name a file for them by --errors-file'}"
     else:
         try:

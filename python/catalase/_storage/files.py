@@ -104,7 +104,7 @@ def write_file_atomic(path: str | os.PathLike[str], write: Callable[[BinaryIO], 
     """
     try:
         there = _stat(path)
-        if there is not None and (not stat.S_ISREG(there.st_mode) or _open_descriptor(path) is not None):
+        if there is not None and (not stat.S_ISREG(there.st_mode) or open_descriptor(path) is not None):
             return _write_into(path, write)
     except OSError as error:
         raise_os_error(error, "save: could not write", path, "start its reader, or choose another file")
@@ -130,7 +130,7 @@ def _stat(path: str | os.PathLike[str]) -> os.stat_result | None:
         return None
 
 
-def _open_descriptor(path: str | os.PathLike[str]) -> int | None:
+def open_descriptor(path: str | os.PathLike[str]) -> int | None:
     """The number of the open file of this process that a path such as ``/dev/stdout`` stands for."""
     text = os.path.abspath(path)
     if text in _STANDARD:
@@ -146,7 +146,7 @@ _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 
 def _write_into(path: str | os.PathLike[str], write: Callable[[BinaryIO], None]) -> str:
     """Write into a pipe or a device."""
-    descriptor = _open_descriptor(path)
+    descriptor = open_descriptor(path)
     # A copy of the descriptor goes on where the file stands; opening /dev/stdout anew would begin at its start.
     with open(_open_for_writing(path) if descriptor is None else os.dup(descriptor), "wb") as raw:
         stream = _HashingWriter(raw)

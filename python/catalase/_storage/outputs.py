@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .files import open_descriptor
 from .load import CONFIG, FORMAT
 
 ERRORS_BEGIN = b"row,text,reason\n"  # an error file, by which it is known again
@@ -130,7 +131,7 @@ def may_replace(output: Output) -> bool:
     """Whether an output replaces nothing, or only what an earlier run of the same command wrote."""
     assert output.path is not None
     there = _stat(output.path, 1)
-    if there is None or not stat.S_ISREG(there.st_mode) or output.path == "-":
+    if there is None or not stat.S_ISREG(there.st_mode) or _is_open(output.path):
         return True
     return bool(output.begins) and begins_with(output.path, output.begins)
 
@@ -138,6 +139,11 @@ def may_replace(output: Output) -> bool:
 def begins_with(path: str | os.PathLike[str], begins: bytes) -> bool:
     """Whether a regular file is there and begins so."""
     return _head(Path(path)).startswith(begins)
+
+
+def _is_open(path: str | os.PathLike[str]) -> bool:
+    """Whether a path stands for standard output or another file that is open already: writing goes on in it."""
+    return os.fspath(path) == "-" or open_descriptor(path) is not None
 
 
 def _stat(path: str | os.PathLike[str], standard: int) -> os.stat_result | None:
@@ -173,7 +179,7 @@ def _check_place(function: str, output: Output) -> None:
         raise IsADirectoryError(f"{function}: {output.name} ({output.path}) is a folder; needed the name of a file")
     if there is not None and not stat.S_ISREG(there.st_mode):
         return
-    if output.path == "-":
+    if _is_open(output.path):
         return
     folder = Path(os.path.realpath(output.path)).parent
     if not folder.is_dir():
