@@ -116,8 +116,7 @@ class Reader(SequenceModel):
         return undo_transforms(whole, transformers), X
 
     def _outputs(self, X: SequenceBatch) -> NDArray[Any]:
-        self.module.eval()
-        with no_grad():
+        with nn.inference(), no_grad():
             return self._output(self._forward(self.module, X))
 
     def _to_score(self, dataset: Any, transformers: Sequence[Transformer]) -> NDArray[Any]:

@@ -167,8 +167,7 @@ class Model:
     def predict_on_batch(self, X: Any) -> NDArray[Any]:
         """Return the predictions for an array of features (N, n_features), all at once."""
         X = self._check_features(f"{type(self).__name__}.predict", np.asarray(_anywhere.to_host(X)))
-        self.module.eval()
-        with no_grad():
+        with nn.inference(), no_grad():
             return self._output(self._forward(self.module, X))
 
     def predict(self, dataset: Any, transformers: Sequence[Transformer] = ()) -> NDArray[Any]:
