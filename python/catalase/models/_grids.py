@@ -115,8 +115,7 @@ class GridModel(Model):
         return np.concatenate(parts)
 
     def _run(self, X: Any) -> NDArray[Any]:
-        self.module.eval()
-        with no_grad():
+        with nn.inference(), no_grad():
             return self._output(self._forward(self.module, X))
 
     def _on_scale(self, X: Any) -> Any:

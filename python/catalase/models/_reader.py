@@ -123,8 +123,7 @@ class Reader(SequenceModel):
         return whole
 
     def _outputs(self, X: SequenceBatch) -> NDArray[Any]:
-        self.module.eval()
-        with no_grad():
+        with nn.inference(), no_grad():
             return self._output(self._forward(self.module, X))
 
     def _to_score(self, where: str, dataset: Any, transformers: Sequence[Transformer] | None) -> NDArray[Any]:

@@ -238,9 +238,8 @@ class LanguageModel(SequenceModel):
         assert self.tokenizer is not None
         start = np.concatenate([[START], self.tokenizer.encode(prefix)]).astype(np.int32)
         rng = np.random.Generator(np.random.Philox(seed))
-        self.module.eval()
         texts: list[str] = []
-        with no_grad():
+        with nn.inference(), no_grad():
             for first in range(0, n, _SAMPLE_ROWS):
                 chances = rng.random((min(n - first, _SAMPLE_ROWS), max_length))
                 texts += [prefix + self.tokenizer.decode(row) for row in self._draw(start, chances, temperature)]
@@ -272,10 +271,9 @@ class LanguageModel(SequenceModel):
 
     def _scored(self, X: Any) -> Iterator[tuple[NDArray[np.int64], Steps, NDArray[np.int64], NDArray[Any]]]:
         """Yield rows, their steps, the token after each, and the logits (steps, V) it was to have."""
-        self.module.eval()
         for rows in self._by_length(X):
             steps = Steps(X.padded(rows))
-            with no_grad():
+            with nn.inference(), no_grad():
                 logits = self._forward(self.module, steps).numpy()
             yield rows, steps, steps.targets(), logits
 

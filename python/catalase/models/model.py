@@ -303,8 +303,7 @@ class Model:
 
     def _raw_batch(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
         X = self._check_features(where, np.asarray(X))
-        self.module.eval()
-        with no_grad():
+        with nn.inference(), no_grad():
             return self._output(self._forward(self.module, self._on_scale(X)))
 
     def evaluate(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ... import nn
 from ...autograd import no_grad
 from ...metrics import Metric
 from ...trans import Transformer, undo_transforms
@@ -107,17 +108,17 @@ class PredictingGraph(GraphModel):
                 "TensorGraph.predict: transformers are undone for one output only; give raw=True and undo them yourself"
             )
         parts: list[list[NDArray[Any]]] = [[] for _ in wanted]
-        self.module.eval()
-        with no_grad():
-            for feed in feeds:
-                for place, value, part in zip(wanted, self._run(feed, wanted), parts, strict=True):
-                    array = value.numpy()
-                    if array.ndim == 0 or len(array) != len(feed):
-                        raise ValueError(
-                            f"TensorGraph.predict: {self.graph.steps[place].name} gives {array.shape} for {len(feed)} "
-                            "rows, so it cannot be an output"
-                        )
-                    part.append(array)
+        for feed in feeds:  # a generator's own code runs outside of the modes
+            with nn.inference(), no_grad():
+                values = self._run(feed, wanted)
+            for place, value, part in zip(wanted, values, parts, strict=True):
+                array = value.numpy()
+                if array.ndim == 0 or len(array) != len(feed):
+                    raise ValueError(
+                        f"TensorGraph.predict: {self.graph.steps[place].name} gives {array.shape} for {len(feed)} "
+                        "rows, so it cannot be an output"
+                    )
+                part.append(array)
         if not parts[0]:
             raise ValueError("TensorGraph.predict: the generator yielded no batch")
         results = [np.concatenate(part) for part in parts]
