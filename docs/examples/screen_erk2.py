@@ -43,8 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     out = Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
 
-    fingerprint = ct.feat.CircularFingerprint(size=BITS)
-    loader = ct.data.CSVLoader(["is_active"], fingerprint, feature_field="SMILES")
+    loader = ct.data.CSVLoader(["is_active"], ct.feat.CircularFingerprint(size=BITS), feature_field="SMILES")
     data = loader.create_dataset(options.actives_and_decoys)
     print(f"{len(data):,} molecules, {int(data.y.sum())} active")
 
@@ -58,7 +57,6 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
           f"valid {means[1]:.3f} ({spread[1]:.3f})")  # fmt: skip
 
     model = fit(data, options.epochs, seed=0)
-    model.featurizer = {"fingerprint": fingerprint.to_config(), "tasks": ["is_active"]}
     model.save(out / "model")
 
     begin = time.perf_counter()

@@ -2,10 +2,61 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
+
+
+class SafeStream:
+    """A stream of text for messages: what cannot be written never stops who writes it.
+
+    Characters that the stream's encoding lacks are escaped. A stream that is not there, is closed, is full, or whose
+    reader has gone takes the rest in silence; ``error`` tells why. Everything else is asked of the stream.
+
+    Examples
+    --------
+    >>> stream = SafeStream(None)
+    >>> stream.write("lost"), stream.isatty()
+    (4, False)
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.error: Exception | None = None
+
+    def write(self, text: str) -> int:
+        """Write as much of a text as can be written; returns its length."""
+        if self._stream is not None and self.error is None:
+            try:
+                try:
+                    self._stream.write(text)
+                except UnicodeEncodeError as error:
+                    self._stream.write(text.encode(error.encoding, "backslashreplace").decode(error.encoding))
+            except (OSError, ValueError, AttributeError) as error:
+                self.error = error
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, where the stream can."""
+        if self._stream is not None and self.error is None and hasattr(self._stream, "flush"):
+            try:
+                self._stream.flush()
+            except (OSError, ValueError) as error:
+                self.error = error
+
+    def isatty(self) -> bool:
+        """Whether the stream is a terminal."""
+        try:
+            return bool(self._stream.isatty())
+        except (AttributeError, OSError, ValueError):  # no stream, one that only writes, a closed one
+            return False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class Console:
@@ -14,7 +65,7 @@ class Console:
     Parameters
     ----------
     file : text stream, optional
-        Where to print; standard output by default.
+        Where to print (see `SafeStream`); standard output by default.
     progress : bool
         False never draws a progress bar. Without a terminal none is drawn either.
 
@@ -28,10 +79,11 @@ class Console:
      ridge  0.71
     """
 
-    def __init__(self, file: IO[str] | None = None, *, progress: bool = True) -> None:
+    def __init__(self, file: IO[str] | SafeStream | None = None, *, progress: bool = True) -> None:
         from rich.console import Console as RichConsole
 
-        self._rich = RichConsole(file=file, highlight=False, soft_wrap=True)
+        stream: Any = SafeStream(sys.stdout if file is None else file)
+        self._rich = RichConsole(file=stream, highlight=False, soft_wrap=True)
         self._progress = progress
         self._start = time.perf_counter()
 
@@ -96,3 +148,40 @@ class Console:
                 bar.update(task, advance=n, note=note, total=total)
 
             yield show
+
+
+class ReaderGone(Exception):
+    """Whoever read the pipe that a command was asked to write its result into has closed it."""
+
+
+@contextmanager
+def safe_output() -> Iterator[SafeStream]:
+    """Let no message stop a command: `SafeStream` for both standard streams; warnings in one line, without file names.
+
+    Yields standard output. What a closed pipe or a full disk did not take is forgotten, so that Python does not try it
+    again at exit.
+    """
+    for descriptor in (0, 1, 2):  # a file opened in the place of a closed stream would get what is written to that
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    before = sys.stdout, sys.stderr
+    streams = SafeStream(sys.stdout), SafeStream(sys.stderr)
+    sys.stdout, sys.stderr = streams
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            yield streams[0]
+    finally:
+        for stream, original, safe in zip((sys.__stdout__, sys.__stderr__), before, streams, strict=True):
+            safe.flush()
+            if safe.error is not None and stream is not None and stream is original and not stream.closed:
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
+        sys.stdout, sys.stderr = before
+
+
+def _show_warning(message: Any, *_: Any, **__: Any) -> None:
+    print(f"catalase: warning: {message}", file=sys.stderr)

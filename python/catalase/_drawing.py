@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
+
+from . import _storage
 
 
 def molecule_grid(path: str, mols: Sequence[Any], legends: Sequence[str], *, columns: int = 5) -> None:
@@ -20,5 +22,5 @@ def molecule_grid(path: str, mols: Sequence[Any], legends: Sequence[str], *, col
         rdDepictor.Compute2DCoords(mol)
     drawer.DrawMolecules(list(mols), legends=list(legends))
     drawer.FinishDrawing()
-    with open(path, "wb") as file:
-        file.write(drawer.GetDrawingText())
+    picture: bytes = drawer.GetDrawingText()
+    _storage.write_file_atomic(path, lambda file: cast(None, file.write(picture)))

@@ -72,8 +72,7 @@ def test_gzip_quotes_and_several_files(tmp_path):
         ("smiles,a\nC,1\n", "has no column 'b'; it has 'smiles', 'a'"),
         ("", "is empty; it needs a header"),
         ("smiles,a,b\n", "no rows below its header"),
-        ("smiles,a,b\nC,1\n", "line 2 .* has not the 3 fields"),
-        ("smiles,a,b\nC,1,2,3\n", "line 2 .* has not the 3 fields"),
+        ("smiles,a,b\nC,1,2,3\n", "row 0: the row has 4 fields, the header 3"),
         ("smiles,a,b\n,1,2\n", "empty 'smiles' cell"),
         ("smiles,a,b\nC,inf,2\n", "needs a finite number"),
     ],
@@ -111,7 +110,7 @@ def test_a_gzip_with_altered_bytes(tmp_path, at):
     path = tmp_path / "t.csv.gz"
     path.write_bytes(data)
     # The stream breaks, or what comes out of it before its checksum is reached is no table: an error either way.
-    with pytest.raises(ValueError, match=r"t\.csv\.gz (is damaged near line|has not the 2 fields)"):
+    with pytest.raises(ValueError, match=r"t\.csv\.gz is damaged or cut short|the header 2"):
         loader(["a"]).create_dataset(path)
 
 

@@ -22,7 +22,7 @@ def brute(model, smiles, top, sign=-1):
     """Score all that can be read, sort: (row, score)."""
     loaded = ct.models.load(model)
     X, kept = ct.ops.ecfp(smiles, radius=1, size=256, errors="drop")
-    scores = loaded.predict(X, loaded.transformers)[:, 0]
+    scores = loaded.predict(X)[:, 0]
     pairs = [(int(row), score) for row, score in zip(kept, scores, strict=True) if smiles[row].strip()]
     return sorted(pairs, key=lambda pair: (sign * pair[1], pair[0]))[:top]
 

@@ -67,6 +67,5 @@ def test_rows_of_other_lengths_go_to_the_error_file(model, tmp_path):
     hits = screen(model, tmp_path / "l.csv", 9, out=tmp_path / "h.csv")
     assert sorted(hits.ids) == ["a", "d"]
     rows = read(tmp_path / "h.csv.errors.csv")
-    assert [(r["row"], r["text"]) for r in rows] == [("2", "b"), ("3", "c,CCC,9")] and "has 1 fields" in rows[0][
-        "reason"
-    ]
+    assert [(r["row"], r["text"]) for r in rows] == [("2", ""), ("3", "c,CCC,9")]
+    assert "the SMILES is empty" in rows[0]["reason"] and "has 3 fields, the header 2" in rows[1]["reason"]

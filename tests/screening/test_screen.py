@@ -46,11 +46,12 @@ def test_a_generator_is_consumed_as_it_is_needed(model):
             yield text, f"n{taken[0]}"
 
     class Watched(ct.models.MultitaskRegressor):
-        def predict(self, X, transformers=()):
+        def predict(self, X, *arguments):
             scored.append((len(X), taken[0]))
-            return super().predict(X, transformers)
+            return super().predict(X, *arguments)
 
     watched = Watched(1, 256, layer_sizes=[4], seed=0)
+    watched.featurizer = ct.feat.CircularFingerprint(size=256)
     hits = screen(watched, molecules(), 3, chunk=50)
     chunks = [at for rows, at in scored if rows > 1]
     assert chunks == list(range(50, 1001, 50)) and hits.ids == [f"n{row + 1}" for row in hits.rows]

@@ -8,6 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from .._console import SafeStream
+
 # -fmad=false: a product and a sum become one FMA only where the source says fmaf; -ftz=true: denormals count as zero.
 # Both as on the CPU, whose bits the kernels reproduce.
 OPTIONS = ("--std=c++17", "-fmad=false", "-ftz=true", "-prec-div=true", "-prec-sqrt=true")
@@ -101,7 +103,7 @@ def cubin(name: str, arch: str) -> Path:
             return kept
     except OSError:
         pass
-    print(f"catalase: compiling {name}.cu for {arch}, once", file=sys.stderr)
+    print(f"catalase: compiling {name}.cu for {arch}, once", file=SafeStream(sys.stderr))
     binary, _ = compile_source(name, arch)
     _write(kept, binary)
     _write(checksum, hashlib.sha256(binary).hexdigest().encode())

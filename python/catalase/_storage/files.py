@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
 import math
 import os
+import re
 import stat
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
 
@@ -69,6 +73,10 @@ def write_file_atomic(path: str | os.PathLike[str], write: Callable[[BinaryIO], 
     A temporary file in the same folder is written, flushed to disk and renamed into place; then the folder is
     flushed. On any error the temporary file is removed and what stood at `path` is untouched.
 
+    A symbolic link is followed: the file that it names is written, there or not. A file that is replaced keeps its
+    permissions (and, where the system allows it, its owner). What is no regular file (a named pipe, a device such as
+    ``/dev/stdout`` or ``/dev/null``) is never replaced: the bytes go into it as they come.
+
     Parameters
     ----------
     path : str or path
@@ -94,28 +102,96 @@ def write_file_atomic(path: str | os.PathLike[str], write: Callable[[BinaryIO], 
     >>> digest[:8]
     'ba7816bf'
     """
-    target = Path(path)
+    try:
+        there = _stat(path)
+        if there is not None and (not stat.S_ISREG(there.st_mode) or open_descriptor(path) is not None):
+            return _write_into(path, write)
+    except OSError as error:
+        raise_os_error(error, "save: could not write", path, "start its reader, or choose another file")
+    target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{os.urandom(6).hex()}.tmp")
     try:
-        digest = _write_and_rename(temporary, target, write)
+        digest = _write_and_rename(temporary, target, there, write)
         fsync_folder(target.parent)
     except OSError as error:
         remove_quietly(temporary)
-        raise_os_error(error, "save: could not write", target, "free some space or choose another folder")
+        raise_os_error(error, "save: could not write", path, "free some space or choose another folder")
     except BaseException:
         remove_quietly(temporary)
         raise
     return digest
 
 
-def _write_and_rename(temporary: Path, target: Path, write: Callable[[BinaryIO], None]) -> str:
+def _stat(path: str | os.PathLike[str]) -> os.stat_result | None:
+    """What stands at a path, links followed; None where there is nothing yet."""
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        return None
+
+
+def open_descriptor(path: str | os.PathLike[str]) -> int | None:
+    """The number of the open file of this process that a path such as ``/dev/stdout`` stands for."""
+    text = os.path.abspath(path)
+    if text in _STANDARD:
+        return _STANDARD[text]
+    found = _DESCRIPTOR.fullmatch(text)
+    return int(found[1]) if found else None
+
+
+_READER_SECONDS = 20.0
+_STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
+
+
+def _write_into(path: str | os.PathLike[str], write: Callable[[BinaryIO], None]) -> str:
+    """Write into a pipe or a device."""
+    descriptor = open_descriptor(path)
+    # A copy of the descriptor goes on where the file stands; opening /dev/stdout anew would begin at its start.
+    with open(_open_for_writing(path) if descriptor is None else os.dup(descriptor), "wb") as raw:
+        stream = _HashingWriter(raw)
+        write(cast(BinaryIO, stream))
+    return stream.sha256.hexdigest()
+
+
+def _open_for_writing(path: str | os.PathLike[str]) -> int:
+    """Open a pipe or a device. A named pipe is given some time for its reader to come, then refused: nobody may come."""
+    deadline = time.monotonic() + _READER_SECONDS
+    while True:
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO or not stat.S_ISFIFO(os.stat(path).st_mode):
+                raise
+            if time.monotonic() > deadline:
+                raise OSError(errno.ENXIO, "nobody reads this pipe") from None
+            time.sleep(0.02)
+        else:
+            os.set_blocking(descriptor, True)
+            return descriptor
+
+
+def _write_and_rename(
+    temporary: Path, target: Path, there: os.stat_result | None, write: Callable[[BinaryIO], None]
+) -> str:
     with open(temporary, "xb") as raw:
         stream = _HashingWriter(raw)
         write(cast(BinaryIO, stream))
         raw.flush()
+        if there is not None:
+            _keep_permissions(raw.fileno(), there)
         os.fsync(raw.fileno())
     os.replace(temporary, target)
     return stream.sha256.hexdigest()
+
+
+def _keep_permissions(descriptor: int, there: os.stat_result) -> None:
+    now = os.fstat(descriptor)
+    with suppress(OSError):  # only root gives files away
+        if (now.st_uid, now.st_gid) != (there.st_uid, there.st_gid):
+            os.fchown(descriptor, there.st_uid, there.st_gid)
+    with suppress(OSError):  # some file systems have no permissions
+        os.fchmod(descriptor, stat.S_IMODE(there.st_mode))
 
 
 def sha256_file(path: str | os.PathLike[str]) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from .._storage import write_file_atomic
 from ._run import Row
+
+JSON_BEGINS = b'{\n "machine": {'  # a report, by which it is known again
 
 
 def table(report: dict[str, Any]) -> Any:
@@ -95,15 +99,23 @@ def notes(report: dict[str, Any]) -> list[str]:
 
 def write_json(report: dict[str, Any], path: str | Path) -> None:
     """Write the whole report."""
-    Path(path).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    data = (json.dumps(report, indent=1) + "\n").encode()
+    write_file_atomic(path, lambda file: cast(None, file.write(data)))
+
+
+def require_matplotlib() -> None:
+    """Refuse to draw without matplotlib; asked before anything is measured."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError:
+        raise ImportError("bench: --plot needs matplotlib; install it with: pip install 'catalase[plot]'") from None
 
 
 def write_plot(report: dict[str, Any], path: str | Path) -> None:
     """Draw a bar a library and case. Where a peak is known the axis ends at it; other cases show times over Catalase's."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError("bench: --plot needs matplotlib; install it with: pip install 'catalase[plot]'") from None
+    require_matplotlib()
+    from matplotlib.figure import Figure
+
     rows = [Row(**row) for row in report["rows"]]
     with_peak = [row for row in rows if row.peak.get(row.unit)]
     without = [row for row in rows if not row.peak.get(row.unit)]
@@ -114,7 +126,9 @@ def write_plot(report: dict[str, Any], path: str | Path) -> None:
     axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=[2 + len(group) for _, group in panels])[:, 0]
     for axis, (kind, group) in zip(axes, panels, strict=True):
         _bars(axis, kind, group, list(report["machine"]["versions"]))
-    figure.savefig(path, dpi=120)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=120, format=Path(path).suffix[1:] or "png")
+    write_file_atomic(path, lambda file: cast(None, file.write(picture.getbuffer())))
 
 
 def _bars(axis: Any, kind: str, rows: list[Row], libraries: list[str]) -> None:

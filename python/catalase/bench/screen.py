@@ -52,9 +52,11 @@ def _library(n: int) -> Path:
 
 
 def _model() -> Any:
-    from .. import models
+    from .. import feat, models
 
-    return models.MultitaskClassifier(1, _BITS, layer_sizes=[_HIDDEN], seed=0)
+    model = models.MultitaskClassifier(1, _BITS, layer_sizes=[_HIDDEN], seed=0)
+    model.featurizer = feat.CircularFingerprint(size=_BITS)
+    return model
 
 
 def catalase(case: Case) -> Prepared:

@@ -120,10 +120,15 @@ class AugmentedDataset(Dataset):
         if not isinstance(augment, Augment):
             raise TypeError(f"AugmentedDataset: augment must be an Augment, got {type(augment).__name__}")
         self.dataset, self.augment, self.masks = dataset, augment, masks
-        self.tasks, self.report = dataset.tasks, dataset.report
+        self.tasks, self.report, self.featurizer = dataset.tasks, dataset.report, dataset.featurizer
 
     def __len__(self) -> int:
         return len(self.dataset)
+
+    @property
+    def scaled_by(self) -> float:  # type: ignore[override]
+        """1/255 for uint8 images, which augmentation brings to [0, 1]; that of the dataset else."""
+        return 1 / 255 if self.dataset.X.dtype == np.uint8 else self.dataset.scaled_by
 
     @property
     def X(self) -> Any:  # type: ignore[override]

@@ -1,13 +1,10 @@
-"""Tables of molecules (or of numbers) from CSV files, plain or gzipped."""
+"""Tables of molecules (or of numbers) from CSV and TSV files, plain or gzipped."""
 
 from __future__ import annotations
 
-import csv
 import functools
-import gzip
 import math
 import warnings
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from .._report import Failure, Report
+from ..feat.featurizer import Featurizer
 from .dataset import Dataset, NumpyDataset
 from .disk import DiskDataset
+from .table_file import Fault, TableFile
 
 _MISSING = {"", "nan", "na", "n/a", "null", "none"}
 
@@ -29,7 +28,8 @@ class CSVLoader:
     tasks : sequence of str
         Columns of labels; an empty cell (or "nan", "NA") is a missing label.
     featurizer : object with ``featurize(list, errors=...)``
-        For example `catalase.feat.CircularFingerprint`.
+        For example `catalase.feat.CircularFingerprint`. The dataset keeps it as its ``featurizer``, if it is a
+        `catalase.feat.Featurizer`.
     feature_field : str, optional
         Column to featurize; "smiles" where left out.
     id_field : str, optional
@@ -70,14 +70,15 @@ class CSVLoader:
         Parameters
         ----------
         inputs : path or list of paths
-            Files ending in ``.gz`` are unpacked on the way.
+            CSV, or tab separated (``.tsv``); plain or gzipped; files, named pipes or ``-`` for standard input.
         data_dir : path, optional
             Write a `DiskDataset` there; in memory where left out.
         shard_size : int
             Rows that are read and featurized at a time.
         errors : {"raise", "mask", "drop"}
-            A row whose molecule or label cannot be read: raise, keep it (zero features, missing label, weight 0), or
-            leave it out with a warning. The dataset's ``report`` lists them all.
+            A row whose molecule or label cannot be read, or that has more cells than the header: raise, keep it (zero
+            features, missing label, weight 0), or leave it out with a warning. Cells that are missing at the end of a
+            row are empty. The dataset's ``report`` lists them all.
 
         Returns
         -------
@@ -88,8 +89,8 @@ class CSVLoader:
         FileNotFoundError
             If a file does not exist.
         ValueError
-            For a missing column (naming those that are there), ragged rows, a table without rows, or with
-            ``errors="raise"`` the first row that cannot be read.
+            For a missing column (naming those that are there), a table that is damaged or not UTF-8, a table without
+            rows, or with ``errors="raise"`` the first row that cannot be read.
         """
         if errors not in ("raise", "mask", "drop"):
             raise ValueError(f"create_dataset: errors must be 'raise', 'mask' or 'drop', got {errors!r}")
@@ -117,43 +118,39 @@ class CSVLoader:
     def _shards(
         self, files: Sequence[str | Path], size: int, errors: str, failures: list[Failure], counts: list[int]
     ) -> Iterator[NumpyDataset]:
-        rows: list[dict[str, str]] = []
         any_row = False
-        for row in self._rows(files):
+        for rows, faults in self._rows(files, size):
             any_row = True
-            rows.append(row)
-            if len(rows) == size:
-                yield self._shard(rows, errors, failures, counts)
-                rows = []
-        if rows:
-            yield self._shard(rows, errors, failures, counts)
+            yield self._shard(rows, faults, errors, failures, counts)
         if not any_row:
             raise ValueError(f"CSVLoader: {', '.join(map(str, files))} holds no rows below its header")
 
-    def _rows(self, files: Sequence[str | Path]) -> Iterator[dict[str, str]]:
+    def _rows(self, files: Sequence[str | Path], size: int) -> Iterator[tuple[list[dict[str, str]], dict[int, Fault]]]:
         for file in files:
-            with open_text(file) as text:
-                reader = csv.DictReader(text)
-                try:
-                    check_columns(file, reader.fieldnames, [self.feature_field, self.id_field, *self.tasks])
-                    for row in reader:
-                        if None in row or None in row.values():
-                            raise ValueError(
-                                f"CSVLoader: line {reader.line_num} of {file} has not the {len(reader.fieldnames or ())} "
-                                "fields of the header; is a quote or a comma missing?"
-                            )
-                        yield row
-                except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
-                    raise ValueError(f"CSVLoader: {file} is damaged near line {reader.line_num}: {error}") from None
+            with TableFile(file) as table:
+                check_columns(file, table.header, [self.feature_field, self.id_field, *self.tasks])
+                for rows, faults in table.chunks(size):
+                    yield [dict(zip(table.header, row, strict=True)) for row in rows], faults
 
     def _shard(
-        self, rows: list[dict[str, str]], errors: str, failures: list[Failure], counts: list[int]
+        self,
+        rows: list[dict[str, str]],
+        faults: dict[int, Fault],
+        errors: str,
+        failures: list[Failure],
+        counts: list[int],
     ) -> NumpyDataset:
         start = counts[0]
         counts[0] += len(rows)
         y = np.full((len(rows), len(self.tasks)), np.nan, np.float32)
-        bad: set[int] = set()
+        if faults and errors == "raise":
+            i = min(faults)
+            raise ValueError(f"CSVLoader: row {start + i}: {faults[i].reason} ({faults[i].text[:80]!r})")
+        failures += [Failure(start + i, *fault) for i, fault in faults.items()]
+        bad = set(faults)
         for i, row in enumerate(rows):
+            if i in faults:
+                continue
             for t, task in enumerate(self.tasks):
                 value, reason = parse_label(row[task])
                 y[i, t] = value
@@ -162,7 +159,8 @@ class CSVLoader:
                         raise ValueError(f"CSVLoader: row {start + i}, column {task!r}: {reason}")
                     failures.append(Failure(start + i, row[task], f"column {task!r}: {reason}"))
                     bad.add(i)
-        X, readable = self._featurize([row[self.feature_field] for row in rows], start, errors, failures)
+        texts = ["" if i in faults else row[self.feature_field] for i, row in enumerate(rows)]
+        X, readable = self._featurize(texts, faults, start, errors, failures)
         keep = np.array([i for i in readable if i not in bad], np.int64) if errors == "drop" else readable
         position = {int(i): at for at, i in enumerate(readable)}
         X = X if len(keep) == len(readable) else X[[position[int(i)] for i in keep]]
@@ -172,10 +170,13 @@ class CSVLoader:
             w[[i for i in range(len(rows)) if i in failed and not X[i].any()]] = 0
         counts[1] += len(keep)
         ids = np.array([row[self.id_field].strip() for row in rows])
-        return NumpyDataset(X, y[keep], w[keep], ids[keep], tasks=self.tasks)
+        kept = self.featurizer if isinstance(self.featurizer, Featurizer) else None
+        return NumpyDataset(X, y[keep], w[keep], ids[keep], tasks=self.tasks, featurizer=kept)
 
-    def _featurize(self, items: list[str], start: int, errors: str, failures: list[Failure]) -> tuple[Any, Any]:
-        """Features, and which rows they belong to."""
+    def _featurize(
+        self, items: list[str], faults: dict[int, Fault], start: int, errors: str, failures: list[Failure]
+    ) -> tuple[Any, Any]:
+        """Features, and which rows they belong to. What is wrong with the rows in `faults` has been said already."""
         empty = [i for i, item in enumerate(items) if not item.strip()]
         if empty and errors == "raise":
             raise ValueError(f"CSVLoader: row {start + empty[0]} has an empty {self.feature_field!r} cell")
@@ -186,22 +187,13 @@ class CSVLoader:
         X, kept = result if errors == "drop" else (result, np.arange(len(items)))
         report = getattr(self.featurizer, "report", None)
         failures += [Failure(start + f.position, f.text, f.reason) for f in (report.failures if report else [])]
-        failures += [Failure(start + i, "", f"the {self.feature_field!r} cell is empty") for i in empty]
+        failures += [
+            Failure(start + i, "", f"the {self.feature_field!r} cell is empty") for i in empty if i not in faults
+        ]
         if errors == "drop" and empty:
             full = ~np.isin(kept, empty)
             X, kept = X[full], kept[full]
         return X, kept
-
-
-def open_text(file: str | Path) -> Any:
-    """Open a CSV file, plain or gzipped, as text."""
-    if Path(file).is_dir():
-        raise IsADirectoryError(f"CSVLoader: {file} is a folder; give a CSV file")
-    if not Path(file).is_file():
-        raise FileNotFoundError(f"CSVLoader: there is no file {file}")
-    if str(file).endswith(".gz"):
-        return gzip.open(file, "rt", encoding="utf-8-sig", newline="")
-    return open(file, encoding="utf-8-sig", newline="")
 
 
 def check_columns(file: str | Path, present: Sequence[str] | None, wanted: Sequence[str]) -> None:
@@ -234,4 +226,4 @@ def parse_label(text: str) -> tuple[float, str]:
 
 def _join(parts: Sequence[NumpyDataset], tasks: list[str]) -> NumpyDataset:
     X, y, w, ids = (np.concatenate([getattr(part, name) for part in parts]) for name in ("X", "y", "w", "ids"))
-    return NumpyDataset(X, y, w, ids, tasks=tasks)
+    return NumpyDataset(X, y, w, ids, tasks=tasks, featurizer=parts[0].featurizer)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._report import Report
+from ..feat.featurizer import Featurizer, checked
 
 Batch = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
 
@@ -29,6 +30,10 @@ class Dataset:
         Names of the columns of y.
     report : Report or None
         From the loader that made the dataset.
+    featurizer : Featurizer or None
+        What made X of molecules or sequences. `Model.fit` copies it, so that the model takes those too.
+    scaled_by : float
+        What pixels were multiplied with on their way into X: 1/255 where X is made of uint8 images, 1 else.
     """
 
     X: NDArray[Any]
@@ -37,6 +42,8 @@ class Dataset:
     ids: NDArray[Any]
     tasks: list[Any]
     report: Report | None = None
+    featurizer: Featurizer | None = None
+    scaled_by: float = 1.0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -54,8 +61,10 @@ class Dataset:
         rows = np.asarray(indices)
         if rows.size == 0:
             rows = rows.astype(np.int64)
-        part = NumpyDataset(self.X[rows], self.y[rows], self.w[rows], self.ids[rows], tasks=self.tasks)
-        part.report = self.report
+        part = NumpyDataset(
+            self.X[rows], self.y[rows], self.w[rows], self.ids[rows], tasks=self.tasks, featurizer=self.featurizer
+        )
+        part.report, part.scaled_by = self.report, self.scaled_by
         return part
 
     def transform(self, transformer: Any) -> Dataset:
@@ -153,11 +162,13 @@ class NumpyDataset(Dataset):
         Row numbers where left out.
     tasks : sequence, optional
         Names of the columns of y.
+    featurizer : Featurizer, optional
+        What made X, such as `catalase.feat.CircularFingerprint`.
 
     Raises
     ------
     TypeError
-        For arrays of Python objects.
+        For arrays of Python objects, and a featurizer that is none.
     ValueError
         For lengths or shapes that do not fit, and weights that are negative or NaN.
 
@@ -170,9 +181,16 @@ class NumpyDataset(Dataset):
     """
 
     def __init__(
-        self, X: Any, y: Any = None, w: Any = None, ids: Any = None, tasks: Sequence[Any] | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        w: Any = None,
+        ids: Any = None,
+        tasks: Sequence[Any] | None = None,
+        featurizer: Featurizer | None = None,
     ) -> None:
         self.X = _plain("X", X)
+        self.featurizer = checked("NumpyDataset", featurizer)
         if self.X.ndim == 0:
             raise ValueError("NumpyDataset: X must have rows, got a single number")
         n = len(self.X)

@@ -109,6 +109,7 @@ class DiskDataset(Dataset):
             self.tasks = list(manifest["tasks"])
             self.extra = dict(manifest["extra"])
             self.report = Report.from_dict(manifest["report"]) if manifest["report"] else None
+            self.featurizer, self.scaled_by = _carried(manifest)
             forms = {c: _form(manifest["columns"][c]) for c in COLUMNS}
             entries = [{c: str(shard[c]) for c in COLUMNS} for shard in manifest["shards"]]
             rows = [int(shard["rows"]) for shard in manifest["shards"]]
@@ -149,6 +150,7 @@ class DiskDataset(Dataset):
         written = ShardList(folder)
         names: list[Any] | None = None if tasks is None else list(tasks)
         for shard in shards:
+            written.carry("DiskDataset.create", shard)
             names = list(shard.tasks) if names is None else names
             written.add(shard)
         if not written.entries:
@@ -256,6 +258,18 @@ class DiskDataset(Dataset):
                         batch[2] = w
                     yield epoch, chosen, tuple(batch)
                 del numbers, columns, batch, chosen  # before the next: a window's memory is used again
+
+
+def _carried(manifest: dict[str, Any]) -> tuple[Any, float]:
+    """Featurizer and scale; datasets of earlier versions name none."""
+    featurizer, scale = manifest.get("featurizer"), manifest.get("scaled_by", 1.0)
+    if featurizer is not None:
+        from ..feat import Featurizer  # with all that can be named
+
+        featurizer = Featurizer.build(featurizer)
+    if type(scale) not in (int, float) or not 0 < scale < float("inf"):
+        raise ValueError(f"scaled_by is {scale!r}")
+    return featurizer, float(scale)
 
 
 def _form(entry: dict[str, Any]) -> Form:

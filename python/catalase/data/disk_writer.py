@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .. import _storage
 from .._report import Report
+from ..feat.featurizer import saved_form
 from ._shards import COLUMNS, SHARD_NAME, Form
 from .dataset import Dataset
 
@@ -28,6 +29,26 @@ class ShardList:
         self.folder = folder
         self.entries: list[dict[str, Any]] = []
         self.forms: dict[str, Form] = {}
+        self.featurizer: Any = None
+        self.scaled_by = 1.0
+
+    def carry(self, where: str, shard: Dataset) -> None:
+        """Take over what the first shard says about its X; refuse a later one whose X means something else."""
+        featurizer, scale = shard.featurizer, shard.scaled_by
+        if not self.entries:
+            self.featurizer, self.scaled_by = featurizer, scale
+        elif scale != self.scaled_by:
+            raise ValueError(
+                f"{where}: pixels of shard {len(self.entries)} were multiplied with {scale:g}, those of the shards before "
+                f"it with {self.scaled_by:g}; give all of them one scale"
+            )
+        elif None not in (featurizer, self.featurizer) and not self.featurizer.agrees_with(featurizer):
+            raise ValueError(
+                f"{where}: shard {len(self.entries)} was made by {featurizer!r}, but the shards before it by "
+                f"{self.featurizer!r}; give all of them one featurizer"
+            )
+        elif featurizer is None:
+            self.featurizer = None  # it cannot be said of all rows
 
     def add(self, shard: Dataset) -> None:
         """Write the columns of a shard; they count once a manifest names them."""
@@ -68,6 +89,8 @@ class ShardList:
                 "columns": columns,
                 "shards": self.entries,
                 "report": report.to_dict() if report else None,
+                "featurizer": saved_form("DiskDataset", self.featurizer),
+                "scaled_by": self.scaled_by,
                 "extra": extra,
             },
         )
@@ -143,6 +166,7 @@ class DiskWriter:
         there = self.dataset()
         self._list.entries = [dict(entry) for entry in there.manifest_shards]
         self._list.forms = dict(there.forms)
+        self._list.featurizer, self._list.scaled_by = there.featurizer, there.scaled_by
         self._report = there.report
         if self._tasks is None:
             self._tasks = list(there.tasks)
@@ -175,6 +199,7 @@ class DiskWriter:
         """
         tasks = list(shard.tasks) if self._tasks is None else self._tasks
         before = self._list.forms
+        self._list.carry("DiskWriter.append", shard)
         self._list.add(shard)
         try:
             self._list.commit(tasks, self._report, self._extra)

@@ -275,7 +275,7 @@ class ImageDataset(Dataset):
         part._images = self._images.part(chosen)
         part._masks = None if self._masks is None else self._masks.part(chosen)
         part._labels, part._weights, part._ids = self._labels[chosen], self._weights[chosen], self._ids[chosen]
-        part.tasks, part.report = list(self.tasks), self.report
+        part.tasks, part.report, part.featurizer = list(self.tasks), self.report, self.featurizer
         return part
 
     def select(self, indices: Any) -> Any:
@@ -299,7 +299,7 @@ class ImageDataset(Dataset):
 
     def whole(self) -> NumpyDataset:
         """Return the dataset in memory, every file decoded."""
-        made = NumpyDataset(self._images[:], self.y[:], self._weights, self._ids)
+        made = NumpyDataset(self._images[:], self.y[:], self._weights, self._ids, featurizer=self.featurizer)
         made.tasks = list(self.tasks)
         return made
 

@@ -38,6 +38,8 @@ class SequenceDataset(Dataset):
     X : RaggedArray
     y, w : ndarray; RaggedArray with ``per_step``
     lengths : ndarray, shape (N,)
+    tokenizer : tokenizer or None
+        What made the tokens, where they were made by `from_texts`: a model of another tokenizer refuses them.
 
     Raises
     ------
@@ -73,6 +75,7 @@ class SequenceDataset(Dataset):
     X: Any
     y: Any
     w: Any
+    tokenizer: CharTokenizer | None = None
 
     def __init__(
         self,
@@ -136,7 +139,9 @@ class SequenceDataset(Dataset):
         """
         texts = list(texts)
         ids = np.array(texts, dtype=str) if ids is None and texts else ids
-        return cls(tokenizer.encode_all(texts), y, w, ids, tasks, **options)
+        made = cls(tokenizer.encode_all(texts), y, w, ids, tasks, **options)
+        made.tokenizer = tokenizer
+        return made
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -167,7 +172,8 @@ class SequenceDataset(Dataset):
     def _with(self, X: RaggedArray, y: Any, w: Any, ids: Any) -> SequenceDataset:
         options: dict[str, Any] = {"bucket_batches": self.bucket_batches, "empty": "keep", "per_step": self.per_step}
         part = SequenceDataset(X, y, w, ids, self.tasks, **options)
-        part.report, part.empty = self.report, self.empty
+        part.report, part.empty, part.featurizer = self.report, self.empty, self.featurizer
+        part.tokenizer = self.tokenizer
         return part
 
     def numbered_batches(

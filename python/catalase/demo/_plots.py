@@ -6,12 +6,15 @@ system is touched and the import is shorter.
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+
+from .._storage import write_file_atomic
 
 _TRAIN, _VALID = "#4c78a8", "#e45756"
 
@@ -39,7 +42,9 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
 
 def _save(figure: Any, path: str) -> None:
     # No date and no version in the file: two runs with one seed give the same bytes.
-    figure.savefig(path, metadata={"Software": None})
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", metadata={"Software": None})
+    write_file_atomic(path, lambda file: cast(None, file.write(picture.getbuffer())))
 
 
 def learning_curve(path: str, histories: Sequence[Sequence[tuple[float, float]]], best_epochs: Sequence[int]) -> None:

@@ -31,6 +31,7 @@ import numpy as np
 from .. import _storage, data, feat, metrics, models, ops, splits, train, trans
 from .._console import Console
 from .._drawing import molecule_grid
+from .._storage.outputs import Output, begins_with, check_outputs
 from . import _baselines, _plots
 from ._data import Compounds, find_files, load_library, load_measured
 
@@ -48,9 +49,13 @@ SETTINGS: dict[str, Any] = {
 EPOCHS, PATIENCE = 100, 10
 DOMAIN = 0.4  # Tanimoto similarity to the nearest training compound below which a prediction is a guess
 TOP = 20
+_HITS = "top_hits.csv"
+_UNREADABLE, _UNREADABLE_COLUMNS = "unreadable.csv", ["list", "line", "smiles", "reason"]
 
 
-def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = False) -> dict[str, float]:
+def run_demo(
+    out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = False, force: bool = False
+) -> dict[str, float]:
     """Run the whole workflow, print it, and write its results.
 
     Parameters
@@ -61,6 +66,8 @@ def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = 
         Same seed, same results.
     quick : bool
         One member and 500 library molecules, for tests.
+    force : bool
+        Replace files of ``out`` that stand in the way though no earlier run wrote them.
 
     Returns
     -------
@@ -71,11 +78,14 @@ def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = 
     ------
     FileNotFoundError
         If RDKit was installed without its data files; names them.
+    ValueError
+        If ``out`` has files that would be replaced, and is not the folder of an earlier run.
     """
     start = time.perf_counter()
     folder = Path(out)
     console = Console()
     paths = find_files()
+    _check_folder(folder, paths, force)
     folder.mkdir(parents=True, exist_ok=True)
 
     console.heading("1  Load and clean")
@@ -83,12 +93,16 @@ def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = 
     library = load_library(paths["library"], 500 if quick else None)
     for compounds in (measured, library):
         console.print(f"  {compounds}")
-    _write_unreadable(folder / "unreadable.csv", [measured, library])
-    console.print(f"  what was left out, and why: {folder / 'unreadable.csv'}")
+    _write_unreadable(folder / _UNREADABLE, [measured, library])
+    console.print(f"  what was left out, and why: {folder / _UNREADABLE}")
     packed = ops.ecfp(measured.mols, size=SIZE)
     X = np.unpackbits(packed, axis=1, bitorder="little").astype(np.float32)
     dataset = data.NumpyDataset(
-        X, np.array(measured.activity)[:, None], ids=np.array(measured.smiles), tasks=["activity"]
+        X,
+        np.array(measured.activity)[:, None],
+        ids=np.array(measured.smiles),
+        tasks=["activity"],
+        featurizer=feat.CircularFingerprint(size=SIZE),  # so that the model takes SMILES
     )
     rows = splits.ScaffoldSplitter().split(dataset, 0.8, 0.1, 0.1)
     console.print(
@@ -99,17 +113,11 @@ def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = 
     parts = [dataset.select(r) for r in rows]
     normal = trans.NormalizationTransformer(transform_y=True, dataset=parts[0])
     model, best_epochs = _train(console, [normal.transform(p) for p in parts[:2]], seed, 1 if quick else MEMBERS)
-    model.transformers = [normal]
-    model.featurizer = {  # so that `catalase predict` and `screen` can use the model
-        "fingerprint": feat.CircularFingerprint(size=SIZE).to_config(),
-        "smiles": "smiles",
-        "tasks": dataset.tasks,
-        "classification": False,
-    }
+    model.transformers = [normal]  # so that it answers in the units of the measurement
 
     console.heading("3  Test, beside three baselines")
     y_test = parts[2].y[:, 0]
-    prediction, spread = (a[:, 0] for a in _in_units(model, X[rows[2]], normal))
+    prediction, spread = _mean_and_spread(model, X[rows[2]])
     scores = _compare(console, dataset, packed, rows, y_test, prediction, seed, 10 if quick else 100)
 
     console.heading("4  Save, load, compare")
@@ -121,9 +129,9 @@ def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = 
     console.print(f"  yours to use: catalase predict {folder / 'model'} table.csv -o predictions.csv (a column smiles)")
 
     console.heading("5  Screen the library")
-    hits = _screen(console, again, normal, library, packed[rows[0]])
-    _write_hits(folder / "top_hits.csv", hits)
-    console.print(f"  top {len(hits)} written to {folder / 'top_hits.csv'}")
+    hits = _screen(console, again, library, packed[rows[0]])
+    _write_hits(folder / _HITS, hits)
+    console.print(f"  top {len(hits)} written to {folder / _HITS}")
 
     console.heading("6  Draw")
     nearest = ops.tanimoto(packed[rows[2]], packed[rows[0]]).max(axis=1)
@@ -134,18 +142,29 @@ def run_demo(out: str | Path = "catalase-demo", *, seed: int = 0, quick: bool = 
     return scores
 
 
+def _check_folder(folder: Path, paths: dict[str, str], force: bool) -> None:
+    """Refuse to replace files, unless an earlier run wrote them: it began with the list of what it could not read."""
+    if not folder.is_dir():
+        return
+    again = begins_with(folder / _UNREADABLE, ",".join(_UNREADABLE_COLUMNS).encode())
+    files: list[Any] = [folder / _UNREADABLE, folder / _HITS, *_plots.names(str(folder)).values()]
+    outputs = [Output("--out", folder / "model", folder=True), *(Output("--out", file) for file in files)]
+    check_outputs("demo", paths, outputs, force=force or again)
+
+
 def _train(console: Console, parts: list[Any], seed: int, members: int) -> tuple[models.Ensemble, list[int]]:
     """Fit the members; returns the ensemble, and the epoch (from 1) each was kept at."""
-    ensemble = models.Ensemble(
-        [models.MultitaskRegressor(1, SIZE, seed=MEMBERS * seed + i, **SETTINGS) for i in range(members)]
-    )
+    nets = [models.MultitaskRegressor(1, SIZE, seed=MEMBERS * seed + i, **SETTINGS) for i in range(members)]
+    histories = []
     best: list[int] = []
     with console.progress("  training", members) as advance:
-        for member in ensemble.members:
+        for net in nets:
             stopper = train.EarlyStopping(patience=PATIENCE)
-            ensemble.histories.append(member.fit(parts[0], EPOCHS, valid=parts[1], callbacks=[stopper], progress=False))
+            histories.append(net.fit(parts[0], EPOCHS, valid=parts[1], callbacks=[stopper], progress=False))
             best.append(1 + (stopper.best_epoch or 0))
             advance(1, f"validation loss {stopper.best:.3f}")
+    ensemble = models.Ensemble(nets)
+    ensemble.histories = histories
     layers = " - ".join(str(n) for n in [SIZE, *SETTINGS["layer_sizes"], 1])
     console.print(
         f"  {members} nets {layers}, dropout {SETTINGS['dropouts']:g}, L2 {SETTINGS['weight_decay_penalty']:g}, Adam "
@@ -155,10 +174,10 @@ def _train(console: Console, parts: list[Any], seed: int, members: int) -> tuple
     return ensemble, best
 
 
-def _in_units(model: Any, X: np.ndarray, normal: Any) -> tuple[np.ndarray, np.ndarray]:
+def _mean_and_spread(model: Any, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and spread of the ensemble on the p scale."""
-    mean, spread = model.predict_spread(X, [normal])
-    return mean.astype(np.float64), spread.astype(np.float64)
+    mean, spread = model.predict_spread(X)
+    return mean[:, 0].astype(np.float64), spread[:, 0].astype(np.float64)
 
 
 def _compare(
@@ -201,14 +220,10 @@ def _compare(
     return scores
 
 
-def _screen(
-    console: Console, model: Any, normal: Any, library: Compounds, train_packed: np.ndarray
-) -> list[dict[str, Any]]:
+def _screen(console: Console, model: Any, library: Compounds, train_packed: np.ndarray) -> list[dict[str, Any]]:
     """Score the library; returns the top molecules, best first."""
     packed = ops.ecfp(library.mols, size=SIZE)
-    score, spread = (
-        a[:, 0] for a in _in_units(model, np.unpackbits(packed, axis=1, bitorder="little").astype(np.float32), normal)
-    )
+    score, spread = _mean_and_spread(model, np.unpackbits(packed, axis=1, bitorder="little").astype(np.float32))
     nearest = ops.tanimoto(packed, train_packed).max(axis=1)
     outside = float(np.mean(nearest < DOMAIN))
     console.print(
@@ -238,7 +253,7 @@ def _write_hits(path: Path, hits: list[dict[str, Any]]) -> None:
 
 def _write_unreadable(path: Path, lists: list[Compounds]) -> None:
     rows = [[c.name, line, text, reason] for c in lists for line, text, reason in c.failures]
-    _write_csv(path, ["list", "line", "smiles", "reason"], rows)
+    _write_csv(path, _UNREADABLE_COLUMNS, rows)
 
 
 def _write_csv(path: Path, columns: list[str], rows: list[list[Any]]) -> None:

@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from .circular import CircularFingerprint
 from .dna import DNAOneHotFeaturizer
+from .featurizer import Featurizer
+from .transformed import TransformedFeaturizer
 
-__all__ = ["CircularFingerprint", "DNAOneHotFeaturizer"]
+__all__ = ["CircularFingerprint", "DNAOneHotFeaturizer", "Featurizer", "TransformedFeaturizer"]

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._report import Report
+from .._registry import Bool, Int, register
 from ..ops.ecfp import fingerprints
+from .featurizer import Featurizer
 
 
-class CircularFingerprint:
+@register(
+    "CircularFingerprint",
+    radius=Int(0, 2**31 - 1, optional=True),
+    size=Int(8, 2**31 - 1, optional=True),
+    chiral=Bool(optional=True),
+    bonds=Bool(optional=True),
+    features=Bool(optional=True),
+    is_counts_based=Bool(optional=True),
+    partial=Bool(optional=True),
+)
+class CircularFingerprint(Featurizer):
     """Extended-connectivity fingerprints; see `catalase.ops.ecfp` for what they are.
 
     Parameters
@@ -42,6 +53,9 @@ class CircularFingerprint:
     (1, 1024)
     """
 
+    reads = "SMILES"
+    aside = ("partial",)
+
     def __init__(
         self,
         radius: int = 2,
@@ -54,7 +68,6 @@ class CircularFingerprint:
     ) -> None:
         self.radius, self.size, self.chiral, self.bonds, self.features = radius, size, chiral, bonds, features
         self.is_counts_based, self.partial = is_counts_based, partial
-        self.report: Report | None = None
 
     def featurize(self, datapoints: Sequence[Any], errors: str = "raise", output: str = "dense") -> Any:
         """Return the fingerprints of SMILES or RDKit molecules.
@@ -88,12 +101,15 @@ class CircularFingerprint:
             rest[0] = rest[0].astype("float32")
         return rest[0] if len(rest) == 1 else tuple(rest)
 
-    __call__ = featurize
+    def compact(self, datapoints: Sequence[Any]) -> Any:
+        """Return (packed bits, kept_indices); counts are given as float32."""
+        return self.featurize(datapoints, errors="drop", output="packed")
 
     def to_config(self) -> dict[str, Any]:
         """Return the settings as JSON values: ``CircularFingerprint(**config)`` makes an equal featurizer."""
-        names = ("radius", "size", "chiral", "bonds", "features", "is_counts_based", "partial")
-        return {name: getattr(self, name) for name in names}
-
-    def __repr__(self) -> str:
-        return f"CircularFingerprint({', '.join(f'{k}={v!r}' for k, v in self.to_config().items())})"
+        flags = ("chiral", "bonds", "features", "is_counts_based", "partial")
+        return {
+            "radius": int(self.radius),
+            "size": int(self.size),
+            **{flag: bool(getattr(self, flag)) for flag in flags},
+        }

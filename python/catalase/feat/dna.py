@@ -7,11 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from .._registry import Bool, Int, Str, register
 from .._report import Failure, Report
 from ..ops.one_hot_dna import encode, letter_at, spans_of
+from .featurizer import Featurizer
 
 
-class DNAOneHotFeaturizer:
+@register(
+    "DNAOneHotFeaturizer",
+    length=Int(0, none=True, optional=True),
+    reverse_complement=Bool(optional=True),
+    dtype=Str(choices=["float32", "uint8", "int8"], optional=True),
+)
+class DNAOneHotFeaturizer(Featurizer):
     """Sequences to rows of four numbers, A C G T; see `catalase.ops.one_hot_dna`.
 
     Parameters
@@ -39,9 +47,11 @@ class DNAOneHotFeaturizer:
     (2, 8, 4)
     """
 
+    reads = "sequence"
+    aside = ("length", "dtype")
+
     def __init__(self, length: int | None = None, reverse_complement: bool = False, dtype: str = "float32") -> None:
         self.length, self.reverse_complement, self.dtype = length, bool(reverse_complement), np.dtype(dtype).name
-        self.report: Report | None = None
 
     def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
         """Return the rows of sequences.
@@ -80,14 +90,10 @@ class DNAOneHotFeaturizer:
         self.report = Report(len(texts), len(kept) if errors == "drop" else len(texts), failures)
         return (X[kept], kept) if errors == "drop" else X
 
-    __call__ = featurize
-
     def to_config(self) -> dict[str, Any]:
         """Return the settings as JSON values."""
-        return {"length": self.length, "reverse_complement": self.reverse_complement, "dtype": self.dtype}
-
-    def __repr__(self) -> str:
-        return f"DNAOneHotFeaturizer({', '.join(f'{k}={v!r}' for k, v in self.to_config().items())})"
+        length = None if self.length is None else int(self.length)
+        return {"length": length, "reverse_complement": self.reverse_complement, "dtype": self.dtype}
 
 
 def _unreadable(texts: Sequence[Any], length: int | None) -> list[Failure]:

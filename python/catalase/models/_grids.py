@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from .. import _anywhere, nn, ops, optim
 from .._registry import AnyOf, Field, Float, Int, List, Str
-from ..autograd import Tensor
+from ..autograd import Tensor, no_grad
 from ..data import NumpyDataset
-from ..trans import Transformer, undo_transforms
 from ._labels import check_classes, check_numbers
+from ._pixels import LEVEL, Pixels, Seen
 from ._settings import is_count, is_number
 from .model import Model
 
@@ -36,12 +36,23 @@ CONV: tuple[Any, ...] = (nn.Conv1D, nn.Conv2D, nn.Conv3D)
 
 
 class GridModel(Model):
-    """A model whose rows are grids: (N, L, C), (N, H, W, C) or (N, D, H, W, C)."""
+    """A model whose rows are grids: (N, L, C), (N, H, W, C) or (N, D, H, W, C).
+
+    Attributes
+    ----------
+    pixel_scale : float or None
+        What pixels of images and volumes are multiplied with: the first fit decides, 1/255 for uint8 and 1 for other
+        number types, and the same pixels give the same predictions in every type from then on. Before that (None) uint8 is
+        divided by 255 and nothing else. Saved with the model; may be set before the first fit. Refused as being of another
+        scale: by a model of pixels to 255, fractions none of which is beyond 1, and values beyond 510; by a model that was
+        trained on fractions from 0 to 1, whole numbers beyond 1 other than uint8, which it divides by 255.
+    """
 
     own_fields: ClassVar[tuple[str, ...]] = ()
     mode = "classification"
     n_classes = 2
     _grid: tuple[int, ...] | None = None  # of the data that was seen last
+    _takes_bits = False
 
     def __init__(
         self,
@@ -56,6 +67,8 @@ class GridModel(Model):
         seed: int | None,
     ) -> None:
         super().__init__()
+        self.pixel_scale: float | None = None
+        self._fractions = False
         name = type(self).__name__
         for key, value in (("n_tasks", n_tasks), ("n_features", n_features), ("batch_size", batch_size)):
             if not is_count(value):
@@ -90,23 +103,28 @@ class GridModel(Model):
         rate = self.learning_rate(0) if callable(self.learning_rate) else self.learning_rate
         return {"class": type(self).__name__, **config, "learning_rate": float(rate)}
 
-    def predict(self, dataset: Any, transformers: Sequence[Transformer] = ()) -> NDArray[Any]:
-        """Return the predictions for a dataset, or for an array of grids, ``batch_size`` rows at a time.
+    def _raw(self, where: str, rows: Any) -> NDArray[Any]:
+        given = rows if hasattr(rows, "iterbatches") else np.asarray(_anywhere.to_host(rows))
+        pixels = self._pixels(where, getattr(rows, "scaled_by", 1.0))
+        parts = []
+        for X in batches(given, self.batch_size):
+            X = self._check_features(where, np.asarray(X))
+            parts.append(self._run(X if pixels is None else pixels.add(X)))
+        if pixels is not None:
+            pixels.end()
+        return np.concatenate(parts)
 
-        Parameters
-        ----------
-        dataset : Dataset or array_like
-        transformers : sequence of Transformer
-            Those that changed y are undone, so that predictions come in the units of the measurement.
+    def _run(self, X: Any) -> NDArray[Any]:
+        with nn.inference(), no_grad():
+            return self._output(self._forward(self.module, X))
 
-        Returns
-        -------
-        ndarray
-            A row's bits do not depend on the other rows.
-        """
-        rows = dataset if hasattr(dataset, "iterbatches") else np.asarray(dataset)
-        parts = [self.predict_on_batch(X) for X in batches(rows, self.batch_size)]
-        return undo_transforms(np.concatenate(parts), transformers)
+    def _on_scale(self, X: Any) -> Any:
+        pixels = self._pixels(type(self).__name__)
+        return X if pixels is None else pixels.add(X)
+
+    def _pixels(self, where: str, applied: float = 1.0) -> Pixels | None:
+        """What brings X onto the net's scale; None for sequences, which are no pixels."""
+        return Pixels(where, self.pixel_scale, self._fractions, applied) if self.dims > 1 else None
 
     def summary(self, size: int | tuple[int, ...] | None = None) -> str:
         """Return a table of the net's layers and parameters.
@@ -153,8 +171,6 @@ class GridModel(Model):
         if X.ndim == self.dims + 1:
             X = X[..., None]
         self._grid = X.shape[1:-1]
-        if X.dtype == np.uint8 and self.dims > 1:  # pixels
-            X = np.divide(X, np.float32(255), dtype=np.float32)
         return Tensor(_anywhere.to_device(np.asarray(X, dtype=np.float32), self.device))
 
     # Data that are not in memory are checked as they come.
@@ -169,10 +185,40 @@ class GridModel(Model):
             raise ValueError(f"{where}: the dataset is empty; it needs at least one row")
 
     def _training_rows(self, dataset: Any) -> Any:
-        return dataset if isinstance(dataset, NumpyDataset) else CheckedRows(self, dataset, None)
+        return GridRows(self, dataset, None, f"{type(self).__name__}.fit")
 
     def _validation_rows(self, dataset: Any) -> Any:
-        return CheckedRows(self, dataset, self.batch_size)
+        return GridRows(self, dataset, self.batch_size, f"{type(self).__name__}.fit (valid)")
+
+    def _learn_from(self, where: str, dataset: Any, valid: Any = None) -> None:
+        super()._learn_from(where, dataset, valid)
+        parts = [part for part in (dataset, valid) if isinstance(part, NumpyDataset)]
+        if self.dims > 1 and self.pixel_scale is None and isinstance(dataset, NumpyDataset):
+            seen = Seen()
+            for start in range(0, len(dataset), self.batch_size):
+                self._learn_scale(dataset.X[start : start + self.batch_size], dataset.scaled_by, seen)
+        for part in parts:
+            pixels = self._pixels(where, part.scaled_by)
+            if pixels is not None:
+                pixels.check(part.X, self.batch_size)
+
+    def _learn_scale(self, X: NDArray[Any], applied: float, seen: Seen) -> None:
+        """Take the scale of pixels from the first batch, and look at the others for what they are fractions of."""
+        if self.pixel_scale is None:
+            self.pixel_scale = LEVEL if X.dtype == np.uint8 else applied
+        if self.pixel_scale == 1:
+            seen.add(X)
+            self._fractions = seen.fractions
+
+    def _to_carry(self) -> dict[str, Any]:
+        return {**super()._to_carry(), "pixel_scale": self.pixel_scale, "pixel_fractions": self._fractions}
+
+    def _carry(self, path: Any, config: dict[str, Any]) -> None:
+        super()._carry(path, config)
+        scale, fractions = config.get("pixel_scale"), config.get("pixel_fractions", False)
+        if not (scale is None or (is_number(scale) and 0 < scale < np.inf)) or not isinstance(fractions, bool):
+            raise ValueError(f"load: the config in {path} names {scale!r} as the scale of pixels")
+        self.pixel_scale, self._fractions = scale, fractions
 
     def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
         if self.mode == "classification":
@@ -184,11 +230,18 @@ class GridModel(Model):
         return ops.softmax(raw.numpy()) if self.mode == "classification" else raw.numpy()
 
 
-class CheckedRows:
-    """A dataset for `train.fit` whose batches are checked as they come, of `most` rows at most."""
+class GridRows:
+    """A dataset for `train.fit`, on the net's scale; batches have `most` rows at most.
 
-    def __init__(self, model: GridModel, dataset: Any, most: int | None) -> None:
-        self.model, self.dataset, self.most = model, dataset, most
+    Data that are not in memory are checked as they come, and the first batch decides the ``pixel_scale`` of a model that
+    has none.
+    """
+
+    def __init__(self, model: GridModel, dataset: Any, most: int | None, where: str) -> None:
+        self.model, self.dataset, self.most, self.where = model, dataset, most, where
+        self.in_memory = isinstance(dataset, NumpyDataset)
+        self.learns = most is None and model.dims > 1 and model.pixel_scale is None
+        self.seen = Seen()
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -197,11 +250,19 @@ class CheckedRows:
         self, batch_size: int, deterministic: bool = False, seed: int | None = None
     ) -> Iterator[tuple[Any, Any, Any, Any]]:
         size = batch_size if self.most is None else min(batch_size, self.most)
-        where = f"{type(self.model).__name__}.fit"
+        model, applied = self.model, getattr(self.dataset, "scaled_by", 1.0)
+        pixels = None
         for X, y, w, ids in self.dataset.iterbatches(size, deterministic=deterministic, seed=seed):
-            self.model._check_features(where, np.asarray(X))
-            self.model._check_labels(where, np.asarray(y), np.asarray(w))
-            yield X, y, w, ids
+            X = np.asarray(X)
+            if not self.in_memory:
+                model._check_features(self.where, X)
+                model._check_labels(self.where, np.asarray(y), np.asarray(w))
+            if self.learns:
+                model._learn_scale(X, applied, self.seen)
+            pixels = pixels or model._pixels(self.where, applied)
+            yield X if pixels is None else pixels.add(X), y, w, ids
+        if pixels is not None and not self.learns:
+            pixels.end()
 
 
 def batches(X: Any, size: int) -> Iterator[Any]:

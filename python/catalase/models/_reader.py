@@ -18,6 +18,7 @@ from ._reader_net import POOLS, SequenceNet
 from ._sequence_net import FIELDS, SequenceModel
 from ._settings import is_count
 from ._steps import PooledBatch, StepRows
+from .model import chosen_transformers
 
 READER_FIELDS = {
     "n_tasks": Int(1, 1_000_000),
@@ -73,21 +74,26 @@ class Reader(SequenceModel):
         head = nn.Linear(recurrent.output_size, int(np.prod(shape)), rng=rng)
         return SequenceNet(embedding, recurrent, None if self.per_step else self.pool, self.dropout, head, shape)
 
-    def predict_on_batch(self, X: Any) -> Any:
+    def predict_on_batch(self, X: Any, transformers: Sequence[Transformer] | None = None, raw: bool = False) -> Any:
         """Return the predictions for a `SequenceBatch`, all at once; or for what `predict` takes."""
         if not isinstance(X, SequenceBatch):
-            return self.predict(X)
-        out = self._outputs(X)
+            return self.predict(X, transformers, raw)
+        chosen = chosen_transformers(f"{type(self).__name__}.predict", transformers, raw)
+        out = undo_transforms(self._outputs(X), self.transformers if chosen is None else chosen)
         return list(RaggedArray(out, np.concatenate([[0], np.cumsum(X.lengths)]))) if self.per_step else out
 
-    def predict(self, dataset: Any, transformers: Sequence[Transformer] = ()) -> Any:
+    def predict(  # type: ignore[override]
+        self, dataset: Any, transformers: Sequence[Transformer] | None = None, raw: bool = False
+    ) -> Any:
         """Return the predictions for a dataset, or for a list of sequences or (with a tokenizer) of texts.
 
         Parameters
         ----------
         dataset : SequenceDataset or list
-        transformers : sequence of Transformer
-            Those that changed y are undone.
+        transformers : sequence of Transformer, optional
+            Those that changed y are undone, instead of the model's own.
+        raw : bool
+            Undo nothing: the net's own scale.
 
         Returns
         -------
@@ -101,28 +107,28 @@ class Reader(SequenceModel):
         TypeError, ValueError
             For sequences of another kind, unknown tokens and NaN, naming row and step.
         """
-        whole, X = self._predicted(dataset, transformers)
-        return list(RaggedArray(whole, X.offsets)) if self.per_step else whole
-
-    def _predicted(self, dataset: Any, transformers: Sequence[Transformer]) -> tuple[NDArray[Any], RaggedArray]:
-        """Predictions in one array, of steps end to end; and the sequences."""
         where = f"{type(self).__name__}.predict"
         X = self._sequences(where, dataset).X
+        whole = self._undone(where, X, chosen_transformers(where, transformers, raw))
+        return list(RaggedArray(whole, X.offsets)) if self.per_step else whole
+
+    def _raw(self, where: str, rows: Any) -> NDArray[Any]:
+        """Predictions in one array, of steps end to end."""
+        X = self._sequences(where, rows).X
         self._check_sequences(where, X)
         none = self._outputs(X.padded(np.zeros(0, np.int64)))
         whole = np.empty((len(X.values) if self.per_step else len(X), *none.shape[1:]), none.dtype)
-        for rows in self._by_length(X):
-            whole[X.places(rows)[0] if self.per_step else rows] = self._outputs(X.padded(rows))
-        return undo_transforms(whole, transformers), X
+        for chosen in self._by_length(X):
+            whole[X.places(chosen)[0] if self.per_step else chosen] = self._outputs(X.padded(chosen))
+        return whole
 
     def _outputs(self, X: SequenceBatch) -> NDArray[Any]:
-        self.module.eval()
-        with no_grad():
+        with nn.inference(), no_grad():
             return self._output(self._forward(self.module, X))
 
-    def _to_score(self, dataset: Any, transformers: Sequence[Transformer]) -> NDArray[Any]:
-        self._check_per_step(f"{type(self).__name__}.evaluate", dataset)
-        return self._predicted(dataset, transformers)[0]
+    def _to_score(self, where: str, dataset: Any, transformers: Sequence[Transformer] | None) -> NDArray[Any]:
+        self._check_per_step(where, dataset)
+        return super()._to_score(where, dataset, transformers)
 
     def _check_per_step(self, where: str, dataset: Any) -> None:
         if isinstance(dataset, SequenceDataset) and dataset.per_step != self.per_step:

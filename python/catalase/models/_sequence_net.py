@@ -42,6 +42,7 @@ class SequenceModel(Model):
     tokenizer: CharTokenizer | None
     fields: tuple[str, ...]
     per_step = False
+    _takes_bits = False
 
     def __init__(
         self,
@@ -117,7 +118,12 @@ class SequenceModel(Model):
     def _sequences(self, where: str, data: Any) -> SequenceDataset:
         """The dataset, or one made of a list of sequences or texts; empty ones are kept."""
         if isinstance(data, SequenceDataset):
+            self._check_tokenizer(where, data)
             return data
+        if isinstance(data, str):
+            raise TypeError(f"{where}: needs a list of texts, got one str; wrap it in [ ]")
+        if hasattr(data, "__array__") and not isinstance(data, RaggedArray) and np.asarray(data).dtype.kind in "OUT":
+            data = list(data)  # texts of a NumPy array or a pandas Series
         if isinstance(data, (list, tuple)) and data and all(isinstance(text, str) for text in data):
             if self.tokenizer is None:
                 raise TypeError(f"{where}: this model reads feature vectors; texts need a model with a tokenizer")
@@ -134,12 +140,22 @@ class SequenceModel(Model):
             raise TypeError(f"{where}: needs a catalase.data.SequenceDataset, got {type(dataset).__name__}")
         if len(dataset) == 0:
             raise ValueError(f"{where}: the dataset is empty; it needs at least one row")
+        self._check_tokenizer(where, dataset)
         self._check_sequences(where, dataset.X)
         self._check_per_step(where, dataset)
         if self.per_step and not len(dataset.X.values):
             raise ValueError(f"{where}: no sequence has a step; there is nothing to learn from")
         y, w = np.asarray(flat(dataset.y)), np.asarray(flat(dataset.w))
         self._check_labels(where, y, w, dataset.X.place if self.per_step else None)
+
+    def _check_tokenizer(self, where: str, dataset: SequenceDataset) -> None:
+        """Refuse tokens that mean other letters than those of the model."""
+        found = dataset.tokenizer
+        if found is not None and self.tokenizer is not None and found.tokens != self.tokenizer.tokens:
+            raise ValueError(
+                f"{where}: the dataset was made by another tokenizer than the model's, so its token numbers mean other "
+                "letters; make it by SequenceDataset.from_texts(texts, model.tokenizer)"
+            )
 
     def _check_per_step(self, where: str, dataset: Any) -> None:
         """Refuse labels of steps where the model's are of sequences, and the other way round."""

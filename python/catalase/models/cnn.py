@@ -78,7 +78,7 @@ class CNN(GridModel):
         Channels of the input.
     dims : int
         1 for sequences (N, L, C), 2 for images (N, H, W, C), 3 for volumes (N, D, H, W, C). With one channel the last
-        axis may be left out. Images and volumes in uint8 are divided by 255 as they are used.
+        axis may be left out. Pixels of images and volumes are on the scale of the first fit, see ``pixel_scale``.
     layer_filters : list of int
         Output channels of each convolution.
     kernel_size, strides : int, tuple or list
@@ -110,8 +110,18 @@ class CNN(GridModel):
     seed : int, optional
         Same seed, same bits, for any number of threads.
 
+    Attributes
+    ----------
+    pixel_scale : float or None
+        What pixels of images and volumes are multiplied with. The first fit decides: 1/255 for uint8, 1 for other number
+        types; from then on the same pixels give the same predictions in every number type. Before it (None) uint8 is divided
+        by 255, and nothing else. Saved with the model; it may be set before the first fit.
+
     Notes
     -----
+    Pixels that cannot be of the model's scale are refused. Trained on uint8, it refuses fractions none of which is beyond 1
+    (a black image is none), and values beyond 510. Trained on fractions from 0 to 1, it divides uint8 by 255, and refuses
+    whole numbers beyond 1 of other types. A `data.AugmentedDataset` of uint8 images counts as uint8.
     Labels, weights and outputs are as in `MultitaskClassifier` and `MultitaskRegressor`: class numbers (N, n_tasks), or
     one-hot (N, n_classes) for one task, give (N, n_tasks, n_classes); numbers give (N, n_tasks). Names and defaults are
     DeepChem's, but for ``dense_layer_size``, which DeepChem 2.1 took and did not use, and ``batch_norm``, which is ours.

@@ -102,14 +102,14 @@ class LanguageModel(SequenceModel):
         self.module = LanguageNet(embedding, recurrent, self.dropout, head)
         self.loss = nn.losses.SoftmaxCrossEntropy()
 
-    def predict(self, dataset: Any, transformers: Any = ()) -> NDArray[Any]:
+    def predict(self, dataset: Any, transformers: Any = None, raw: bool = False) -> NDArray[Any]:  # type: ignore[override]
         """Return the log-likelihood of each sequence, ``<end>`` included, in nats.
 
         Parameters
         ----------
         dataset : SequenceDataset, or list of sequences or texts
-        transformers
-            Not used.
+        transformers, raw
+            Not used: there are no labels, whose units a transformer could have changed.
 
         Returns
         -------
@@ -124,7 +124,7 @@ class LanguageModel(SequenceModel):
             result[rows] = -np.bincount(owner, _token_losses(logits, targets), minlength=len(rows))
         return result
 
-    def predict_on_batch(self, X: Any) -> NDArray[Any]:
+    def predict_on_batch(self, X: Any, transformers: Any = None, raw: bool = False) -> NDArray[Any]:
         """Return what `predict` does."""
         return self.predict(X)
 
@@ -132,7 +132,7 @@ class LanguageModel(SequenceModel):
         self,
         dataset: Any,
         metrics: Metric | Sequence[Metric] | None = None,
-        transformers: Any = (),
+        transformers: Any = None,
         per_task_metrics: bool = False,
         use_sample_weights: bool = False,
         mask_missing: bool = True,
@@ -238,9 +238,8 @@ class LanguageModel(SequenceModel):
         assert self.tokenizer is not None
         start = np.concatenate([[START], self.tokenizer.encode(prefix)]).astype(np.int32)
         rng = np.random.Generator(np.random.Philox(seed))
-        self.module.eval()
         texts: list[str] = []
-        with no_grad():
+        with nn.inference(), no_grad():
             for first in range(0, n, _SAMPLE_ROWS):
                 chances = rng.random((min(n - first, _SAMPLE_ROWS), max_length))
                 texts += [prefix + self.tokenizer.decode(row) for row in self._draw(start, chances, temperature)]
@@ -272,10 +271,9 @@ class LanguageModel(SequenceModel):
 
     def _scored(self, X: Any) -> Iterator[tuple[NDArray[np.int64], Steps, NDArray[np.int64], NDArray[Any]]]:
         """Yield rows, their steps, the token after each, and the logits (steps, V) it was to have."""
-        self.module.eval()
         for rows in self._by_length(X):
             steps = Steps(X.padded(rows))
-            with no_grad():
+            with nn.inference(), no_grad():
                 logits = self._forward(self.module, steps).numpy()
             yield rows, steps, steps.targets(), logits
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 
 from .. import _anywhere, _registry, _storage, nn, ops, optim, train
 from ..autograd import Tensor, no_grad
+from ..feat import Featurizer
+from ..feat.featurizer import checked, saved_form
 from ..metrics import Metric
 from ..trans import Transformer, undo_transforms
+from . import _carried
+from ._datapoints import Answers, datapoints, is_dataset, predict_datapoints, with_gaps
 from ._labels import check_some, flat
 from ._sparse_rows import PlacedRows, on_device
 
@@ -37,9 +41,15 @@ class Model:
     history : train.History or None
         Of the last fit.
     transformers : list of Transformer
-        Kept with the model when it is saved, for whoever predicts with it later; `predict` undoes those it is given.
-    featurizer : dict or None
-        Settings of the featurizer, kept likewise.
+        What was done to the labels that it was trained on: `predict` undoes it, so that predictions come in the units of
+        the measurement. Set it yourself; `fit` does not. Saved with the model.
+    featurizer : Featurizer or None
+        What made the features: `predict`, `catalase.screen` and the command line use it. `fit` takes that of the dataset.
+        Saved with the model.
+    tasks : list of str or None
+        Names of the columns of y; `fit` takes those of the dataset. Saved with the model.
+    smiles_column : str or None
+        Column of a table that the command line reads where it is told no other. Saved with the model.
     """
 
     module: nn.Module
@@ -52,9 +62,40 @@ class Model:
     def __init__(self) -> None:
         self.history: train.History | None = None
         self.transformers: list[Transformer] = []
-        self.featurizer: dict[str, Any] | None = None
+        self._featurizer: Featurizer | None = None
+        self._tasks: list[str] | None = None
+        self.smiles_column: str | None = None
         self._optimizer: optim.Optimizer | None = None
         self._fits = 0
+
+    @property
+    def featurizer(self) -> Featurizer | None:
+        """What made the features, or None; the dictionaries of earlier versions may still be assigned."""
+        return self._featurizer
+
+    @featurizer.setter
+    def featurizer(self, value: Any) -> None:
+        self._set_featurizer(value)
+
+    def _set_featurizer(self, value: Any) -> None:
+        self._set_carried(_carried.read(f"{type(self).__name__}.featurizer", value))
+
+    def _set_carried(self, found: _carried.Carried) -> None:
+        self._featurizer = found.featurizer
+        self._tasks = self._tasks if found.tasks is None else found.tasks
+        self.smiles_column = self.smiles_column if found.smiles_column is None else found.smiles_column
+
+    @property
+    def tasks(self) -> list[str] | None:
+        """Names of the columns of y, or None."""
+        return self._tasks
+
+    @tasks.setter
+    def tasks(self, value: Any) -> None:
+        self._set_tasks(value)
+
+    def _set_tasks(self, value: Any) -> None:
+        self._tasks = None if value is None else _carried.task_names(f"{type(self).__name__}.tasks", value)
 
     @property
     def device(self) -> str:
@@ -93,6 +134,7 @@ class Model:
         return self
 
     _stays = ""  # why not on a device
+    _takes_bits = True  # whether X may be packed bits
 
     def make_optimizer(self) -> optim.Optimizer:
         """Return the optimizer of the first fit; later fits go on with it."""
@@ -141,6 +183,7 @@ class Model:
             check_some(f"{name}.fit", np.asarray(flat(dataset.w)))
         if valid is not None:
             self._check_dataset(f"{name}.fit (valid)", valid)
+        self._learn_from(f"{name}.fit", dataset, valid)
         if self._optimizer is None:
             self._optimizer = self.make_optimizer()
         seed = self.seed
@@ -164,38 +207,110 @@ class Model:
         self._fits += 1
         return self.history
 
-    def predict_on_batch(self, X: Any) -> NDArray[Any]:
-        """Return the predictions for an array of features (N, n_features), all at once."""
-        X = self._check_features(f"{type(self).__name__}.predict", np.asarray(_anywhere.to_host(X)))
-        self.module.eval()
-        with no_grad():
-            return self._output(self._forward(self.module, X))
+    def predict_on_batch(
+        self, X: Any, transformers: Sequence[Transformer] | None = None, raw: bool = False
+    ) -> NDArray[Any]:
+        """Return the predictions for an array of features (N, n_features); as `predict`, in the same units."""
+        return self.predict(X, transformers, raw)
 
-    def predict(self, dataset: Any, transformers: Sequence[Transformer] = ()) -> NDArray[Any]:
-        """Return the predictions for a dataset, or for an array of features.
+    def predict(
+        self,
+        dataset: Any,
+        transformers: Sequence[Transformer] | None = None,
+        raw: bool = False,
+        errors: str = "raise",
+    ) -> NDArray[Any]:
+        """Return the predictions, in the units of the measurement.
 
         Parameters
         ----------
-        dataset : Dataset or array_like, shape (N, n_features)
-        transformers : sequence of Transformer
-            Those that changed y are undone, so that predictions come in the units of the measurement.
+        dataset : Dataset, array_like of shape (N, n_features), or list of what the model's featurizer takes
+            SMILES, for example, where ``model.featurizer`` is a `catalase.feat.CircularFingerprint`.
+        transformers : sequence of Transformer, optional
+            Those that changed y are undone, instead of the model's own (``model.transformers``); none with an empty list.
+        raw : bool
+            Undo nothing: the net's own scale.
+        errors : {"raise", "mask"}
+            What to do with a SMILES that cannot be read: raise, naming its row, or give NaN; the reasons are in
+            ``model.featurizer.report``.
 
         Returns
         -------
         ndarray
             (N, tasks) for regression, (N, tasks, classes) probabilities for classification. A row's bits do not depend
             on the other rows.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For data that do not fit, such as SMILES for a model without a featurizer, or a dataset that another
+            featurizer made.
         """
-        X = dataset.X if hasattr(dataset, "X") else np.asarray(_anywhere.to_host(dataset))
-        X = self._check_shape(f"{type(self).__name__}.predict", X)
-        parts = [self.predict_on_batch(X[start:stop]) for start, stop in _slices(len(X))]
-        return undo_transforms(np.concatenate(parts), transformers)
+        where = f"{type(self).__name__}.predict"
+        chosen = chosen_transformers(where, transformers, raw)
+        if errors not in ("raise", "mask"):
+            raise ValueError(f"{where}: errors must be 'raise' or 'mask', got {errors!r}")
+        items = datapoints(where, dataset, self.featurizer)
+        if items is None:
+            self._check_features_alike(where, dataset)
+            return self._undone(where, dataset, chosen)
+        answers = self._answers(
+            where, items, lambda X: self._undone(where, X, chosen), "drop" if errors == "mask" else "raise"
+        )
+        return with_gaps(where, answers, len(items))
+
+    def _answers(
+        self,
+        where: str,
+        items: Sequence[Any],
+        predict: Callable[[Any], NDArray[Any]],
+        errors: str = "drop",
+        featurizer: Featurizer | None = None,
+    ) -> Answers:
+        """What `predict` gives for datapoints, featurized as the model was trained."""
+        featurizer = self.featurizer if featurizer is None else featurizer
+        if featurizer is None:
+            raise TypeError(
+                f"{where}: got {type(items[0]).__name__} where X was needed, and the model names no featurizer; set "
+                "model.featurizer to what made the features it was trained on, such as "
+                "catalase.feat.CircularFingerprint(radius=2, size=2048), or train it on a dataset that has one"
+            )
+        self._check_width(where, featurizer)
+        return predict_datapoints(where, items, featurizer, predict, self._takes_bits, errors)
+
+    def _check_width(self, where: str, featurizer: Featurizer) -> None:
+        size = getattr(featurizer, "size", None)
+        if self._takes_bits and size is not None and size != self.n_features:
+            raise ValueError(
+                f"{where}: the model takes {self.n_features} features, but its featurizer names fingerprints of size "
+                f"{size}; set model.featurizer to the one it was trained with"
+            )
+
+    def _undone(self, where: str, rows: Any, transformers: Sequence[Transformer] | None) -> NDArray[Any]:
+        """Predictions for a dataset or an array, the transformers undone; the model's own for None."""
+        chosen = check_transformers(
+            where, self.transformers if transformers is None else transformers
+        )  # before the work
+        return undo_transforms(self._raw(where, rows), chosen)
+
+    def _raw(self, where: str, rows: Any) -> NDArray[Any]:
+        """Predictions for a dataset or an array, on the net's own scale."""
+        if is_dataset(rows) and not hasattr(rows, "X"):
+            raise TypeError(f"{where}: needs a dataset that has X, got {type(rows).__name__}")
+        X = rows.X if is_dataset(rows) else np.asarray(_anywhere.to_host(rows))
+        X = self._check_shape(where, X)
+        return np.concatenate([self._raw_batch(where, X[start:stop]) for start, stop in _slices(len(X))])
+
+    def _raw_batch(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
+        X = self._check_features(where, np.asarray(X))
+        with nn.inference(), no_grad():
+            return self._output(self._forward(self.module, self._on_scale(X)))
 
     def evaluate(
         self,
         dataset: Any,
         metrics: Metric | Sequence[Metric],
-        transformers: Sequence[Transformer] = (),
+        transformers: Sequence[Transformer] | None = None,
         per_task_metrics: bool = False,
         use_sample_weights: bool = False,
         mask_missing: bool = True,
@@ -205,9 +320,11 @@ class Model:
         Parameters
         ----------
         dataset : Dataset
+            y in the units of the measurement; transformed, where `transformers` are given.
         metrics : Metric or list of Metric
-        transformers : sequence of Transformer
-            Undone on labels and predictions alike.
+        transformers : sequence of Transformer, optional
+            Those that y was transformed with: they are undone on labels and predictions alike, instead of the model's own
+            on the predictions. With an empty list labels and predictions are compared as they are.
         per_task_metrics : bool
             Also return each task's score.
         use_sample_weights, mask_missing : bool
@@ -218,8 +335,10 @@ class Model:
         dict of str to float, or a pair of dicts (means, lists a task)
         """
         where = f"{type(self).__name__}.evaluate"
+        check_rows(where, dataset)
         chosen = chosen_metrics(where, metrics)  # before the work
-        prediction, y = self._to_score(dataset, transformers), undo_transforms(flat(dataset.y), transformers)
+        undo = chosen_transformers(where, transformers)
+        prediction, y = self._to_score(where, dataset, undo), undo_transforms(flat(dataset.y), undo or ())
         options: dict[str, Any] = {"mask_missing": mask_missing, "use_sample_weights": use_sample_weights}
         return scores(chosen, y, prediction, flat(dataset.w), per_task_metrics, **options)
 
@@ -260,14 +379,67 @@ class Model:
         config = {
             "kind": _KIND,
             "model": self.to_config(),
-            "transformers": [t.to_config() for t in self.transformers],
-            "featurizer": self.featurizer,
+            **self._to_carry(),
         }
         _storage.save_folder(path, config, self.module.state_dict())
 
-    def _to_score(self, dataset: Any, transformers: Sequence[Transformer]) -> NDArray[Any]:
+    def _to_carry(self) -> dict[str, Any]:
+        """What is saved beside the settings of the net, as JSON values."""
+        return {
+            "transformers": [t.to_config() for t in self.transformers],
+            "featurizer": saved_form(f"{type(self).__name__}.save", self.featurizer),
+            "tasks": self.tasks,
+            "smiles_column": self.smiles_column,
+        }
+
+    def _carry(self, path: Any, config: dict[str, Any]) -> None:
+        """Take over what `_to_carry` saved, here or in an earlier version."""
+        transformers, featurizer = config.get("transformers"), config.get("featurizer")
+        if not isinstance(transformers, list) or not (featurizer is None or isinstance(featurizer, dict)):
+            raise ValueError(f"load: the config in {path} lacks its transformers or its featurizer")
+        self.transformers = [Transformer.build(t) for t in transformers]
+        self._set_carried(_carried.read_saved(path, featurizer))
+        tasks, column = config.get("tasks"), config.get("smiles_column")
+        if not (tasks is None or (isinstance(tasks, list) and all(isinstance(task, str) for task in tasks))):
+            raise ValueError(f"load: the config in {path} names {tasks!r:.100} as tasks")
+        if not (column is None or isinstance(column, str)):
+            raise ValueError(f"load: the config in {path} names {column!r:.100} as a column")
+        self._tasks = self._tasks if tasks is None else tasks
+        self.smiles_column = self.smiles_column if column is None else column
+
+    def _learn_from(self, where: str, dataset: Any, valid: Any = None) -> None:
+        """Take over the featurizer and the tasks of a dataset that is about to be learned."""
+        self._check_features_alike(where, dataset)
+        found = getattr(dataset, "featurizer", None)
+        of_valid = getattr(valid, "featurizer", None)
+        known = self.featurizer or found
+        if known is not None and of_valid is not None and not known.agrees_with(of_valid):
+            raise ValueError(
+                f"{where} (valid): the dataset was made by {of_valid!r}, but the model is trained on the features of "
+                f"{known!r}"
+            )
+        self._featurizer = checked(where, known)
+        names = list(getattr(dataset, "tasks", ()))
+        if (
+            names
+            and all(isinstance(name, str) for name in names)
+            and len(names) == getattr(self, "n_tasks", len(names))
+        ):
+            self._tasks = [str(name) for name in names]
+
+    def _check_features_alike(self, where: str, dataset: Any) -> None:
+        """Refuse a dataset whose features another featurizer made than those of the model."""
+        found, own = getattr(dataset, "featurizer", None), self.featurizer
+        if isinstance(found, Featurizer) and own is not None and not own.agrees_with(found):
+            raise ValueError(
+                f"{where}: the dataset was made by {found!r}, but the model is trained on the features of {own!r}; featurize "
+                "it likewise, or set model.featurizer if that is wrong"
+            )
+
+    def _to_score(self, where: str, dataset: Any, transformers: Sequence[Transformer] | None) -> NDArray[Any]:
         """The predictions as metrics take them, in the order of the labels."""
-        return self.predict(dataset, transformers)
+        self._check_features_alike(where, dataset)
+        return self._undone(where, dataset, transformers)
 
     def _training_rows(self, dataset: Any) -> Any:
         """What the training loop walks through: the dataset, or the same batches in a form that the net takes faster."""
@@ -283,6 +455,10 @@ class Model:
 
     def _forward(self, module: nn.Module, X: Any) -> Tensor:
         return module(self._input(X))
+
+    def _on_scale(self, X: Any) -> Any:
+        """A batch on the scale that the net was trained on; images have one."""
+        return X
 
     def _input(self, X: Any) -> Any:
         """A batch as the net takes it, on its device; what is there already stays as it is."""
@@ -339,6 +515,14 @@ class Model:
         return X
 
 
+def check_rows(where: str, dataset: Any) -> None:
+    """Refuse what has no labels to compare with."""
+    if not all(hasattr(dataset, name) for name in ("y", "w")):
+        raise TypeError(
+            f"{where}: needs a dataset such as catalase.data.NumpyDataset(X, y), got {type(dataset).__name__}"
+        )
+
+
 def chosen_metrics(where: str, metrics: Any) -> list[Metric]:
     """The metrics as a list; what is none is refused."""
     chosen = list(metrics) if isinstance(metrics, Sequence) and not isinstance(metrics, str) else [metrics]
@@ -350,6 +534,29 @@ def chosen_metrics(where: str, metrics: Any) -> list[Metric]:
     return chosen
 
 
+def chosen_transformers(
+    where: str, transformers: Sequence[Transformer] | None, raw: bool = False
+) -> Sequence[Transformer] | None:
+    """What is to be undone: None for the model's own, nothing with ``raw``."""
+    if transformers is not None:
+        check_transformers(where, transformers)
+    if raw and transformers:
+        raise ValueError(f"{where}: raw=True undoes nothing, so give no transformers with it")
+    return () if raw else transformers
+
+
+def check_transformers(where: str, transformers: Any) -> Sequence[Transformer]:
+    """Return a list of transformers as it is; refuse what is none."""
+    if isinstance(transformers, (str, bytes)) or not isinstance(transformers, Sequence):
+        raise TypeError(
+            f"{where}: transformers must be a list of transformers, got {type(transformers).__name__}; wrap it in [ ]"
+        )
+    for transformer in transformers:
+        if not (hasattr(transformer, "transform_y") and hasattr(transformer, "untransform")):
+            raise TypeError(f"{where}: transformers must be a list of transformers, got {transformer!r:.100} in it")
+    return transformers
+
+
 def scores(chosen: Sequence[Metric], y: Any, prediction: Any, w: Any, per_task_metrics: bool, **options: Any) -> Any:
     """What `Model.evaluate` returns."""
     found = {m.name: m.compute_metric(y, prediction, w, per_task_metrics=True, **options) for m in chosen}
@@ -359,6 +566,9 @@ def scores(chosen: Sequence[Metric], y: Any, prediction: Any, w: Any, per_task_m
 
 def load(path: str | Path) -> Any:
     """Load a model that was saved by `Model.save`. Predictions are equal to the bit.
+
+    It has what it needs to be used: ``predict`` takes what its featurizer takes, SMILES for example, and answers in the units
+    of the measurement.
 
     Parameters
     ----------
@@ -404,11 +614,7 @@ def load(path: str | Path) -> Any:
         model.module.load_state_dict(arrays)
     except ValueError as error:
         raise ValueError(f"load: the weights in {path} do not fit its config: {error}") from None
-    transformers, featurizer = config.get("transformers"), config.get("featurizer")
-    if not isinstance(transformers, list) or not (featurizer is None or isinstance(featurizer, dict)):
-        raise ValueError(f"load: the config in {path} lacks its transformers or its featurizer")
-    model.transformers = [Transformer.build(t) for t in transformers]
-    model.featurizer = featurizer
+    model._carry(path, config)
     return model
 
 

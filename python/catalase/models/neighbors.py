@@ -148,13 +148,12 @@ class _TanimotoKNN(Model):
         if len(without):
             raise ValueError(f"{where}: task {without[0]} has no labels (all its weights are 0); leave it out")
         targets[weights == 0] = 0
+        self._learn_from(where, dataset)
         self.module.learn(self._bits(where, dataset.X), targets, weights)
         self.history = train.History(0)
         return self.history
 
-    def predict_on_batch(self, X: Any) -> NDArray[Any]:
-        """Return the predictions for an array of features (N, n_features) of 0 and 1, or of packed bits."""
-        where = f"{type(self).__name__}.predict"
+    def _raw_batch(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
         queries = self._bits(where, self._check_features(where, np.asarray(X)))
         if not len(self.module):
             raise ValueError(f"{where}: there is nothing to look up yet; call fit first")

@@ -66,7 +66,7 @@ class ResNetClassifier(GridModel):
     n_features : int
         Channels of the input.
     dims : int
-        As `CNN`; images and volumes in uint8 are divided by 255 as they are used.
+        As `CNN`; pixels are on the scale of the first fit.
     layer_filters : list of int
         Channels of each stage. The first stage keeps the size of the grid, each later one halves it.
     blocks : int

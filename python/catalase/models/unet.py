@@ -14,7 +14,7 @@ from ..autograd import Tensor, concatenate
 from ..metrics import Metric
 from ..trans import Transformer, undo_transforms
 from ._grids import CONV, FIELDS, GridModel, check_mode, check_rate, each, kernel
-from .model import chosen_metrics, scores
+from .model import check_rows, chosen_metrics, chosen_transformers, scores
 
 _POOL: tuple[Any, ...] = (nn.MaxPool1D, nn.MaxPool2D, nn.MaxPool3D)
 _UP: tuple[Any, ...] = (nn.ConvTranspose1D, nn.ConvTranspose2D, nn.ConvTranspose3D)
@@ -65,7 +65,7 @@ class UNet(GridModel):
     n_features : int
         Channels of the input.
     dims : int
-        As `CNN`: sequences, images, volumes, of any size. Images and volumes in uint8 are divided by 255.
+        As `CNN`: sequences, images, volumes, of any size, pixels on the scale of the first fit. Labels are not scaled.
     layer_filters : list of int
         Channels of each level, the first at full size, each next one at half the size.
     kernel_size : int, or one a dimension
@@ -163,15 +163,17 @@ class UNet(GridModel):
         self,
         dataset: Any,
         metrics: Metric | Sequence[Metric],
-        transformers: Sequence[Transformer] = (),
+        transformers: Sequence[Transformer] | None = None,
         per_task_metrics: bool = False,
         use_sample_weights: bool = False,
         mask_missing: bool = True,
     ) -> Any:
         """Score every pixel of a dataset; see `Model.evaluate`."""
-        chosen = chosen_metrics(f"{type(self).__name__}.evaluate", metrics)
-        predicted = self.predict(dataset, transformers)
-        y = _per_map(undo_transforms(np.asarray(dataset.y), transformers), predicted.shape)
+        where = f"{type(self).__name__}.evaluate"
+        check_rows(where, dataset)
+        chosen, undo = chosen_metrics(where, metrics), chosen_transformers(where, transformers)
+        predicted = self._to_score(where, dataset, undo)
+        y = _per_map(undo_transforms(np.asarray(dataset.y), undo or ()), predicted.shape)
         w = _per_map(np.asarray(dataset.w), predicted.shape)
         values: NDArray[Any] = predicted.reshape(-1, self.n_tasks)
         options: dict[str, Any] = {"mask_missing": mask_missing, "use_sample_weights": use_sample_weights}

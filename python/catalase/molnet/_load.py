@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..data import Dataset, DiskDataset, NumpyDataset
-from ..feat import CircularFingerprint
+from ..feat import CircularFingerprint, Featurizer
+from ..feat.featurizer import checked
 from .tables import Rows, Table, cache_folder, read_table
 
 Loaded = tuple[list[str], tuple[Dataset, Dataset, Dataset], list[Any]]
@@ -66,6 +67,7 @@ def _featurized(
 ) -> Dataset:
     """The whole table with features: from the cache where `reload` allows, and into it."""
     config = featurizer.to_config() if hasattr(featurizer, "to_config") else None
+    own = checked("molnet", featurizer if isinstance(featurizer, Featurizer) else None)
     folder = None
     if reload and config is not None:
         import rdkit
@@ -80,6 +82,7 @@ def _featurized(
         try:
             copy = DiskDataset(folder)
             copy.verify()
+            copy.featurizer = own
             return copy
         except (OSError, ValueError):
             pass  # not made yet, or damaged: make it (again)
@@ -102,6 +105,7 @@ def _featurized(
                 "or reload=False",
                 stacklevel=4,
             )
+    dataset.featurizer = own
     return dataset
 
 
@@ -114,7 +118,14 @@ def _part(dataset: Dataset, rows: np.ndarray) -> Dataset:
     ):
         return dataset.select(rows)
     run = slice(rows[0], rows[-1] + 1)
-    part = NumpyDataset(dataset.X[run], dataset.y[run], dataset.w[run], dataset.ids[run], tasks=dataset.tasks)
+    part = NumpyDataset(
+        dataset.X[run],
+        dataset.y[run],
+        dataset.w[run],
+        dataset.ids[run],
+        tasks=dataset.tasks,
+        featurizer=dataset.featurizer,
+    )
     part.report = dataset.report
     return part
 

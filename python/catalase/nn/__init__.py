@@ -10,7 +10,7 @@ from .embedding import Embedding
 from .folding import fold_batch_norm
 from .inspection import dead_relu, summary
 from .layers import Dropout, Linear, ReLU, Sequential, Sigmoid, Softmax, Softplus, Tanh
-from .module import Module
+from .module import Module, inference
 from .parameter import Parameter, ParameterBuffer, flatten_parameters
 from .pooling import (
     AvgPool1D,
@@ -71,6 +71,7 @@ __all__ = [
     "flatten_parameters",
     "fold_batch_norm",
     "functional",
+    "inference",
     "init",
     "losses",
     "summary",

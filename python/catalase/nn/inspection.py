@@ -13,7 +13,7 @@ from .. import _anywhere
 from ..autograd import Tensor, no_grad
 from .buffer import Buffer
 from .layers import ReLU
-from .module import Module, watching
+from .module import Module, inference, watching
 from .parameter import Parameter
 
 
@@ -131,20 +131,14 @@ def _shapes(module: Module, input_shape: tuple[Any, ...]) -> dict[int, list[tupl
     several = bool(input_shape) and isinstance(input_shape[0], tuple)
     rows = [np.zeros((1, *shape), dtype) for shape in (input_shape if several else [input_shape])]
     inputs = [Tensor(_anywhere.to_device(row, module.device)) for row in rows]
-    _run(module, lambda: module(*inputs), note)
+    _run(lambda: module(*inputs), note)
     return found
 
 
-def _run(module: Module, call: Any, note: Any) -> None:
-    """Call in inference mode, off the tape, watched; every layer's mode is put back."""
-    modes = [(layer, layer.training) for layer in module.modules()]
-    module.eval()
-    try:
-        with no_grad(), watching(note):
-            call()
-    finally:
-        for layer, mode in modes:
-            layer.training = mode
+def _run(call: Any, note: Any) -> None:
+    """Call in inference mode, off the tape, watched."""
+    with inference(), no_grad(), watching(note):
+        call()
 
 
 def _beside(module: Module, x: Any) -> Any:
@@ -211,7 +205,7 @@ def dead_relu(model: Any, x: NDArray[Any] | Tensor) -> dict[str, float]:
 
     if isinstance(model, Module):
         batch = _beside(module, x)
-        _run(module, lambda: module(batch), note)
+        _run(lambda: module(batch), note)
     else:
-        _run(module, lambda: model._forward(module, np.asarray(_anywhere.to_host(x))), note)
+        _run(lambda: model._forward(module, model._on_scale(np.asarray(_anywhere.to_host(x)))), note)
     return {name: float(1 - alive[key].mean()) for key, name in names.items() if key in alive and alive[key].size}

@@ -228,11 +228,12 @@ def _joins(layer: Linear, after: Dropout) -> bool:
 
 
 def _joined(layer: Linear, after: Dropout, x: Tensor) -> Tensor:
-    step = after.step
+    drawn = after.draw()
     try:
-        return functional.linear(x, layer.w, layer.b, activation="relu", dropout=after.draw())
+        return functional.linear(x, layer.w, layer.b, activation="relu", dropout=drawn)
     except BaseException:
-        after.step = step  # a pass that was refused draws no mask
+        if drawn is not None:
+            after.step = drawn["step"]  # a pass that was refused draws no mask
         raise
 
 

@@ -35,6 +35,38 @@ def watching(note: Callable[[Any, Any], None]) -> Iterator[None]:
         _watch.note = before
 
 
+class _Mode(threading.local):
+    inference = False
+
+
+_mode = _Mode()
+
+
+@contextmanager
+def inference() -> Iterator[None]:
+    """Inside, every module computes as after `Module.eval` for this thread, and no module is changed.
+
+    Models predict so: a net that another thread, or the loop around a callback, is training goes on as if nothing were
+    asked of it. Dropout passes everything through and counts no step, batch normalization takes its running statistics,
+    and ``module.training`` reads False.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> layer = ct.nn.Dropout(0.5)
+    >>> with ct.nn.inference():
+    ...     layer(ct.Tensor(np.ones(3))).numpy()
+    array([1., 1., 1.])
+    >>> layer.training, layer.step
+    (True, 0)
+    """
+    before, _mode.inference = _mode.inference, True
+    try:
+        yield
+    finally:
+        _mode.inference = before
+
+
 def is_quiet() -> bool:
     """Return whether nobody watches the modules of this thread."""
     return _watch.note is None
@@ -56,10 +88,19 @@ class Module:
     ['inner.w', 'inner.b']
     """
 
-    training = True
+    _training = True
 
     def __init__(self) -> None:
-        self.training = True
+        self._training = True
+
+    @property
+    def training(self) -> bool:
+        """Whether the module computes as in training: set by `train` and `eval`, and False inside `inference`."""
+        return self._training and not _mode.inference
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        self._training = mode
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the output; every module writes its own."""
@@ -191,7 +232,7 @@ class Module:
         return self
 
     def eval(self) -> Module:
-        """Switch to inference; returns the module."""
+        """Switch to inference; returns the module. `nn.inference` does so for one thread, and changes no module."""
         return self.train(False)
 
     def zero_grad(self) -> None:

@@ -17,6 +17,7 @@ from .._report import Report
 from ._best import Entry
 
 COLUMNS = ["rank", "row", "id", "smiles", "score"]
+HITS_BEGIN = ",".join(COLUMNS).encode()  # the file of hits, by which it is known again
 
 
 class Hits:
@@ -100,14 +101,6 @@ class Hits:
         legends = [f"{i + 1}  {self.ids[i]}  {self.scores[i]:.4g}" for i in range(len(drawn))]
         readable = [i for i, molecule in enumerate(molecules) if molecule is not None]
         molecule_grid(os.fspath(path), [molecules[i] for i in readable], [legends[i] for i in readable])
-
-
-def check_free(function: str, out: str | os.PathLike[str] | None, force: bool) -> None:
-    """Refuse to write where there is no folder, or to replace a file that is there, unless it is asked for."""
-    if out is not None and not Path(out).absolute().parent.is_dir():
-        raise FileNotFoundError(f"{function}: there is no folder {Path(out).parent} for {out}; make it first")
-    if out is not None and not force and os.path.exists(out):
-        raise ValueError(f"{function}: {out} exists; choose another out (-o), or add force (--force) to replace it")
 
 
 def read_hits(path: str | os.PathLike[str], dtype: str) -> Hits:

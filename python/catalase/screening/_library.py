@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
 import io
 import itertools
 import os
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from ..data.table_file import DAMAGE, TableFile, open_bytes, unpacked
+
 SMILES_COLUMNS = ("smiles", "SMILES", "Smiles", "mol", "canonical_smiles")
 ID_COLUMNS = ("id", "ID", "Id", "name", "Name", "zinc_id", "chembl_id", "mol_id", "molecule_id")
-_DAMAGE = (OSError, EOFError, zlib.error, UnicodeError, csv.Error)
 _SAMPLE = 2**20  # bytes at either end of a file that tell it from others
 _FORMATS = ".smi, .smiles, .ism, .txt, .csv or .tsv (each also with .gz), .parquet or .pq"
 
@@ -49,8 +48,8 @@ class Library:
         if isinstance(source, (str, os.PathLike)):
             self.path: Path | None = Path(source)
             self.name = str(source)
-            self._kind, self._zipped = _kind_of(self.path)
-            self.total: int | None = self.path.stat().st_size
+            self._kind = _kind_of(self.path)
+            self.total: int | None = self.path.stat().st_size if self.path.is_file() else None
             if self._kind == "smi" and (smiles_column or id_column):
                 raise ValueError(
                     f"screen: {source} has no named columns: the SMILES come first and the name after; "
@@ -74,14 +73,16 @@ class Library:
             yield from self._from_items(size)
             return
         done = 0
-        with open(self.path, "rb") as raw:
-            self._at = raw.tell
+        raw = open_bytes(self.path, "screen")
+        with raw if self.name != "-" else nullcontext():
+            if raw.seekable():
+                self._at = raw.tell
             try:
                 for chunk in self._from_file(raw, size):
                     if chunk.smiles:
                         yield chunk
                     done += len(chunk.smiles)
-            except _DAMAGE as error:
+            except (*DAMAGE, UnicodeError) as error:
                 raise ValueError(f"screen: {self.path} is damaged after molecule {done:,}: {error}") from None
             finally:
                 self._at = lambda: 0
@@ -118,30 +119,21 @@ class Library:
         if self._kind == "parquet":
             yield from self._parquet(size)
             return
-        binary = gzip.GzipFile(fileobj=raw) if self._zipped else raw
+        binary = unpacked(raw)
         # Bytes that are not UTF-8 pass through names unchanged; in a SMILES they are refused like any such character.
-        newline = None if self._kind == "smi" else ""
-        text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline=newline)
         if self._kind == "smi":
-            yield from _smi(text, size)
+            yield from _smi(io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape"), size)
         else:
-            yield from self._csv(text, size)
+            yield from self._csv(binary, size)
 
-    def _csv(self, text: IO[str], size: int) -> Iterator[Chunk]:
-        reader = csv.reader(text, delimiter="\t" if self._kind == "tsv" else ",")
-        header = next((row for row in reader if row), [])
-        at, at_id = self._choose(header)
-        rows = filter(None, reader)
-        while part := list(itertools.islice(rows, size)):
-            width = len(header)
-            faults = {
-                i: f"the row has {len(row)} fields, the header {width}; is a quote or a comma missing?"
-                for i, row in enumerate(part)
-                if len(row) != width
-            }
-            for i in faults:
-                part[i] = [",".join(part[i])] * width
-            yield Chunk([row[at] for row in part], [row[at_id] if at_id is not None else "" for row in part], faults)
+    def _csv(self, binary: IO[bytes], size: int) -> Iterator[Chunk]:
+        with TableFile(self.name, "screen", binary=binary, errors="surrogateescape") as table:
+            at, at_id = self._choose(table.header)
+            for part, faults in table.chunks(size):
+                for i, fault in faults.items():
+                    part[i] = [fault.text] * len(table.header)
+                names = [row[at_id] if at_id is not None else "" for row in part]
+                yield Chunk([row[at] for row in part], names, {i: fault.reason for i, fault in faults.items()})
 
     def _parquet(self, size: int) -> Iterator[Chunk]:
         try:
@@ -187,20 +179,22 @@ class Library:
         return header.index(smiles), None if name is None else header.index(name)
 
 
-def _kind_of(path: Path) -> tuple[str, bool]:
+def _kind_of(path: Path) -> str:
     if path.is_dir():
         raise IsADirectoryError(f"screen: {path} is a folder; needed a file, {_FORMATS}")
-    if not path.is_file():
+    if not path.exists() and str(path) != "-":
         raise FileNotFoundError(f"screen: there is no file {path}")
     suffix, zipped = path.suffix.lower(), False
     if suffix == ".gz":
         suffix, zipped = Path(path.stem).suffix.lower(), True
+    if not suffix and not path.is_file():
+        return "smi"  # standard input, or a pipe of the shell: <(zcat library.smi.gz)
     kinds = {".smi": "smi", ".smiles": "smi", ".ism": "smi", ".txt": "smi", ".csv": "csv", ".tsv": "tsv"}
     if not zipped:
         kinds |= {".parquet": "parquet", ".pq": "parquet"}
     if suffix not in kinds:
         raise ValueError(f"screen: cannot tell the format of {path} by its name; needed {_FORMATS}")
-    return kinds[suffix], zipped
+    return kinds[suffix]
 
 
 def _smi(text: IO[str], size: int) -> Iterator[Chunk]:

@@ -8,10 +8,11 @@ from typing import Any
 
 from .. import _storage
 from .._report import Report
+from .._storage.outputs import Output, check_outputs
 from ._after import After
 from ._best import Entry
-from ._hits import Hits, check_free, read_hits
-from ._record import FORMAT, read_record, record_path
+from ._hits import Hits, read_hits
+from ._record import FORMAT, RECORD_BEGINS, read_record, record_path
 from ._run import report_of
 
 
@@ -36,7 +37,7 @@ def merge(
     out : path, optional
         CSV file for the hits.
     force : bool
-        Replace an ``out`` that is there.
+        Replace files that are there, but never what is read.
     similar_to, filters, drop_filtered, properties, diverse, cutoff
         Steps on the hits, as in `screen`.
 
@@ -56,6 +57,7 @@ def merge(
     --------
     >>> import pathlib, catalase as ct
     >>> model = ct.models.MultitaskRegressor(1, 64, layer_sizes=[4], weight_init_stddevs=0.5, seed=0)
+    >>> model.featurizer = ct.feat.CircularFingerprint(size=64)
     >>> _ = pathlib.Path("l.smi").write_text("CCO a\\nCCN b\\nCCC c\\nCCCl d\\nCCBr e\\n")
     >>> for i in (1, 2):
     ...     _ = ct.screen(model, "l.smi", top=2, shard=f"{i}/2", out=f"h{i}.csv")
@@ -64,7 +66,12 @@ def merge(
     """
     if isinstance(parts, (str, os.PathLike)) or not len(parts):
         raise ValueError("merge: needs a list of the hits' CSV files of all shards")
-    check_free("merge", out, force)
+    inputs = {str(path): path for path in parts} | {str(record_path(path)): record_path(path) for path in parts}
+    if out is not None:
+        if os.path.exists(out) and not os.path.isfile(out) and not os.path.isdir(out):
+            raise ValueError(f"merge: out (-o) must be a file, {out} is a device or a pipe")
+        outputs = [Output("out (-o)", out), Output("out (-o)", record_path(out), RECORD_BEGINS)]
+        check_outputs("merge", {**inputs, "similar_to": similar_to}, outputs, force=force, advice="force (--force)")
     after = After(similar_to, filters, drop_filtered, properties, diverse, cutoff, "merge")
     records = [_record(path) for path in parts]
     _check_complete(parts, records)

@@ -16,6 +16,7 @@ from typing import Any
 from .. import _storage
 
 FORMAT = "catalase screen 1"
+RECORD_BEGINS = b'{\n "format": "catalase screen '  # a record, by which it is known again
 SECONDS = 5.0  # between two records
 _SHARE = 0.02  # of the time, at most, for writing them
 _MOST_BYTES = 2**32

@@ -31,67 +31,73 @@ class Scorer:
     class_index : int
         The class whose probability is the score, for classifiers.
     radius, size : int, optional
-        Of the fingerprints, for models that do not name their featurizer.
+        Of the fingerprints, for models that do not name their featurizer; those that do must agree.
+
+    Attributes
+    ----------
+    featurizer : Featurizer
+        What makes X of SMILES: circular fingerprints, transformed where the model was trained on transformed ones.
+    fingerprint : CircularFingerprint
+        The fingerprints without the transformers.
     """
 
     def __init__(
         self, model: Any, task: str | int | None, class_index: int, radius: int | None, size: int | None
     ) -> None:
         self.model = model if isinstance(model, models.Model) else _load(model)
-        self.settings = dict(self.model.featurizer or {})
-        self.featurizer = self._make_featurizer(radius, size)
-        rows = self.model.predict(np.zeros((1, self.model.n_features), np.float32))
-        names = [str(name) for name in self.settings.get("tasks", [])]
-        self.task, self.task_name = _choose_task(task, names, rows.shape[1])
-        self.dtype = np.asarray(
-            self.model.predict(np.zeros((1, self.model.n_features), np.float32), self.model.transformers)
-        ).dtype
+        own = self.model.featurizer
+        self.featurizer: feat.Featurizer = self._given(radius, size) if own is None else own
+        base = (
+            self.featurizer.featurizer if isinstance(self.featurizer, feat.TransformedFeaturizer) else self.featurizer
+        )
+        if not isinstance(base, feat.CircularFingerprint):
+            raise ValueError(
+                f"screen: a library is of SMILES, but the model was trained on the features of {base!r}, not on circular "
+                "fingerprints"
+            )
+        self.fingerprint = base
+        if own is not None:
+            self._check_agrees(radius, size)
+        rows = self._predictions(["C"]).predictions
+        if rows.ndim not in (2, 3):
+            raise ValueError(f"screen: the model gives predictions of shape {rows.shape}, which are not of tasks")
+        self.task, self.task_name = _choose_task(task, self.model.tasks or [], rows.shape[1])
+        self.dtype = rows.dtype
         self.class_index = class_index if rows.ndim == 3 else None
         if rows.ndim == 3 and not 0 <= class_index < rows.shape[2]:
             raise ValueError(f"screen: the model has classes 0 to {rows.shape[2] - 1}, got class_index={class_index}")
 
-    def _make_featurizer(self, radius: int | None, size: int | None) -> feat.CircularFingerprint:
-        saved = self.settings.get("fingerprint", self.settings if "radius" in self.settings else None)
-        width = self.model.n_features
-        if saved is None:
-            size = width if size is None else size
-            if size != width:
-                raise ValueError(
-                    f"screen: the model takes {width} features, so it needs fingerprints of size {width}, got {size}"
-                )
-            return feat.CircularFingerprint(radius=2 if radius is None else radius, size=size)
-        try:
-            featurizer = feat.CircularFingerprint(**saved)
-        except TypeError:
+    def _given(self, radius: int | None, size: int | None) -> feat.CircularFingerprint:
+        """The fingerprints that the caller names, for a model that names none."""
+        width = getattr(self.model, "n_features", None)
+        size = width if size is None else size
+        if width is not None and size != width:
             raise ValueError(
-                f"screen: the model was not trained on circular fingerprints, or not by Catalase: it names {saved!r}"
-            ) from None
-        for name, given in (("radius", radius), ("size", size)):
-            if given is not None and given != getattr(featurizer, name):
-                raise ValueError(
-                    f"screen: the model was trained with {name} {getattr(featurizer, name)}, got {given}; leave it out"
-                )
-        if featurizer.size != width:
-            raise ValueError(
-                f"screen: the model takes {width} features, but names fingerprints of size {featurizer.size}; "
-                "save it again with the settings it was trained with"
+                f"screen: the model takes {width} features, so it needs fingerprints of size {width}, got {size}"
             )
-        return featurizer
+        if radius is None or size is None:
+            raise ValueError(
+                "screen: the model names no featurizer, so it is not known which fingerprints it was trained on; set "
+                "model.featurizer = catalase.feat.CircularFingerprint(radius=..., size=...), train it on a dataset that has "
+                "a featurizer, or, for plain bits, say radius and size here"
+            )
+        return feat.CircularFingerprint(radius=radius, size=size)
+
+    def _check_agrees(self, radius: int | None, size: int | None) -> None:
+        for name, given in (("radius", radius), ("size", size)):
+            known = getattr(self.fingerprint, name)
+            if given is not None and given != known:
+                raise ValueError(f"screen: the model was trained with {name} {known}, got {given}; leave it out")
+
+    def _predictions(self, smiles: list[str]) -> Any:
+        return self.model._answers("screen", smiles, self.model.predict, featurizer=self.featurizer)
 
     def __call__(self, smiles: list[str]) -> Scored:
         """Score some molecules."""
-        failures = [(i, "the SMILES is empty") for i, text in enumerate(smiles) if not text or text.isspace()]
-        X, kept = self.featurizer.featurize(smiles, errors="drop", output="packed")
-        report = self.featurizer.report
-        if len(kept) < len(smiles):
-            left_out = set(range(len(smiles))).difference(kept.tolist())
-            failures += [(f.position, f.reason) for f in report.failures if f.position in left_out]  # type: ignore[union-attr]
-        if failures:
-            full = ~np.isin(kept, [i for i, _ in failures])
-            X, kept = X[full], kept[full]
+        outputs, kept, failed = self._predictions(smiles)
+        failures = [(f.position, f.reason) for f in failed]
         if not len(kept):
             return Scored(kept, np.zeros(0, self.dtype), sorted(failures))
-        outputs = self.model.predict(X, self.model.transformers)
         scores = outputs[:, self.task] if self.class_index is None else outputs[:, self.task, self.class_index]
         finite = np.isfinite(scores)
         if not finite.all():
@@ -105,11 +111,16 @@ class Scorer:
         for name, array in sorted(self.model.module.state_dict().items()):
             digest.update(f"{name} {array.dtype} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).tobytes())
-        rest = [self.model.to_config(), [t.to_config() for t in self.model.transformers]]
+        rest: list[Any] = [self.model.to_config(), [t.to_config() for t in self.model.transformers]]
+        members = [[t.to_config() for t in m.transformers] for m in getattr(self.model, "members", [])]
+        if any(members) and not self.model.transformers:
+            rest.append(members)
+        if self.featurizer is not self.fingerprint:
+            rest.append(self.featurizer.to_config())
         digest.update(json.dumps(rest, sort_keys=True, default=str).encode())
         return {
             "model_sha256": digest.hexdigest(),
-            "fingerprint": self.featurizer.to_config(),
+            "fingerprint": self.fingerprint.to_config(),
             "task": self.task,
             "class": self.class_index,
         }

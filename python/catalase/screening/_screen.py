@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .._console import Console
+from .._console import Console, SafeStream
+from .._report import Report
+from .._storage.outputs import ERRORS_BEGIN, Output, check_outputs
+from ..ops._check import fraction
 from ._after import After
 from ._best import Best
-from ._hits import Hits, check_free, read_hits
+from ._hits import HITS_BEGIN, Hits, read_hits
 from ._library import Library
-from ._record import ErrorFile, Recorder, read_record, record_path
+from ._record import RECORD_BEGINS, ErrorFile, Recorder, read_record, record_path
 from ._run import Run, report_of
 from ._scorer import Scorer
+
+FORCE = "force (--force)"
+_MOST_SHARDS = 1_000_000
 
 
 def screen(
@@ -26,7 +34,7 @@ def screen(
     *,
     out: str | os.PathLike[str] | None = None,
     task: str | int | None = None,
-    class_index: int = 1,
+    class_index: int | None = None,
     lowest: bool = False,
     smiles_column: str | None = None,
     id_column: str | None = None,
@@ -36,6 +44,7 @@ def screen(
     resume: bool = False,
     force: bool = False,
     errors_file: str | os.PathLike[str] | None = None,
+    max_unreadable: float | None = None,
     chunk: int = 8192,
     progress: bool | None = None,
     similar_to: Any = None,
@@ -50,10 +59,12 @@ def screen(
     Parameters
     ----------
     model : Model or path
-        A fitted model of `catalase.models`, or the folder of a saved one. Its transformers are undone.
+        A fitted model of `catalase.models`, or the folder of a saved one. Scores are what its `predict` gives for SMILES:
+        from the features of its featurizer, in the units of the measurement.
     library : path or iterable
-        A file, its format told by its name: ``.smi`` (also ``.smiles``, ``.ism``, ``.txt``: a SMILES a line, then
-        optionally white space and a name), ``.csv``, ``.tsv``, each also with ``.gz``, or ``.parquet`` (needs pyarrow).
+        A file or a named pipe (``-``: standard input), its format told by its name: ``.smi`` (also ``.smiles``,
+        ``.ism``, ``.txt``: a SMILES a line, then optionally white space and a name), ``.csv``, ``.tsv``, each also
+        gzipped, under any name, or ``.parquet`` (needs pyarrow). A pipe without such a name is a ``.smi``.
         Or SMILES, or pairs of SMILES and name, from a list or a generator, which is consumed as it is needed.
     top : int
         How many molecules to keep, 1 or more.
@@ -61,7 +72,7 @@ def screen(
         CSV file for the hits. Beside it are written ``<out>.json``, the record of the run, and ``<out>.errors.csv``.
     task : str or int, optional
         The task to rank by: its name where the model knows it, or its number from 0. Needed where there are several.
-    class_index : int
+    class_index : int, optional
         The class whose probability is the score, for classifiers.
     lowest : bool
         Rank the lowest scores first.
@@ -69,16 +80,20 @@ def screen(
         Columns of a table; where left out, the column the model was trained on, or one named smiles, SMILES, mol ...; and
         id, ID, name ... where there is one.
     radius, size : int, optional
-        Of the fingerprints, for a model that does not carry its featurizer; 2 and the model's width where left out.
+        Of the fingerprints, where the model does not carry its featurizer and was trained on plain bits; then ``radius`` is
+        needed. Nothing is guessed: a model that names none is refused without them.
     shard : str, optional
         ``"i/N"``, i from 1 to N: screen only molecules i, i + N, i + 2 N ... `merge` puts the N results together.
     resume : bool
         Go on where a killed run of the same command stopped; from the start if it had not come far. A run that had ended
         is not repeated. Needs ``out`` and a file as library.
     force : bool
-        Replace an ``out`` that is there.
+        Replace files that are there, but never what is read.
     errors_file : path, optional
-        CSV file of row, text and reason for each molecule without a score; replaced.
+        CSV file of row, text and reason for each molecule without a score. That of an earlier run is replaced, another
+        file only with ``force``.
+    max_unreadable : float, optional
+        Stop with an error if more than this share of the molecules cannot be read or scored.
     chunk : int
         Molecules held at a time.
     progress : bool, optional
@@ -124,7 +139,8 @@ def screen(
     --------
     >>> import catalase as ct
     >>> smiles = ["CCO", "CCCO", "CCCCO", "CCN", "CCCN", "CCCCN"]
-    >>> data = ct.data.NumpyDataset(ct.ops.ecfp(smiles, size=256), [[1.0], [1.0], [1.0], [0.0], [0.0], [0.0]])
+    >>> ecfp = ct.feat.CircularFingerprint(size=256)
+    >>> data = ct.data.NumpyDataset(ecfp(smiles), [[1.0], [1.0], [1.0], [0.0], [0.0], [0.0]], featurizer=ecfp)
     >>> model = ct.models.MultitaskClassifier(1, 256, layer_sizes=[16], learning_rate=0.01, seed=0)
     >>> _ = model.fit(data, nb_epoch=30)
     >>> hits = ct.screen(model, ["CCCCCN", ("CCCCCO", "pentanol"), "C1CC", "CCCCCCN"], top=1)
@@ -134,22 +150,28 @@ def screen(
     3 of 4 kept
       2: 'C1CC': not a valid SMILES (unknown atom, or unclosed ring, branch or bracket)
     """
-    _check(top, chunk, out, library, resume)
+    _check(top, chunk, out, library, resume, max_unreadable)
     part, parts = _parse_shard(shard)
+    if errors_file is None and out is not None:
+        errors_file = f"{os.fspath(out)}.errors.csv"
+    inputs = {"the library": library, "the model": model, "similar_to": similar_to}
+    check_outputs("screen", inputs, _outputs(out, errors_file, False), force=force or resume, advice=FORCE)
     after = After(similar_to, filters, drop_filtered, properties, diverse, cutoff)
     if parts > 1 and after.asked():
         raise ValueError(
             "screen: similar_to, filters, properties and diverse are steps on the hits of the whole library; give them to "
             "merge (catalase screen-merge), not to a shard"
         )
-    scorer = Scorer(model, task, class_index, radius, size)
-    steps = after.prepare(scorer.featurizer.to_config())
-    source = Library(library, smiles_column, id_column, scorer.settings.get("smiles"))
-    if out is not None and source.path is not None and os.path.exists(out) and os.path.samefile(out, source.path):
-        raise ValueError(f"screen: out and the library are both {out}; choose another out (-o)")
+    scorer = Scorer(model, task, 1 if class_index is None else class_index, radius, size)
+    if class_index is not None and scorer.class_index is None:
+        raise ValueError(f"screen: class_index (--class) is for classifiers, got {class_index} for a model of numbers")
+    steps = after.prepare(scorer.fingerprint.to_config())
+    source = Library(library, smiles_column, id_column, scorer.model.smiles_column)
     settings: dict[str, Any] | None = None
     state: dict[str, Any] | None = None
-    if out is not None and source.path is not None:
+    if resume and source.path is not None and not source.path.is_file():
+        raise ValueError(f"screen: {source.path} is no file but a pipe, which cannot be read again; save it, to resume")
+    if out is not None and source.path is not None and source.path.is_file():
         settings = {
             "library": source.identity(),
             **scorer.describe(),
@@ -162,26 +184,26 @@ def screen(
         state = _state(out, settings) if resume else None
         if state is not None and state["done"]:
             return _finished(out, state)
-    check_free("screen", out, force or state is not None)
+    check_outputs("screen", inputs, _outputs(out, errors_file, state is not None), force=force, advice=FORCE)
     if out is not None and not force and not resume:
         _check_unfinished(out)
     run = Run(scorer, source, Best(top, lowest), (part, parts))
-    if errors_file is None and out is not None:
-        errors_file = f"{os.fspath(out)}.errors.csv"
-    run.errors = None if errors_file is None else ErrorFile(errors_file)
+    if errors_file is not None and os.path.realpath(errors_file) != os.devnull:
+        run.errors = ErrorFile(os.path.realpath(errors_file))
     if state is not None:
         run.restore(state)
     if run.errors is not None:
         run.errors.start(state["errors_bytes"] if state else 0)
     if out is not None and state is None:
-        record_path(out).unlink(missing_ok=True)
+        Path(os.path.realpath(record_path(out))).unlink(missing_ok=True)
     recorder = None if settings is None or out is None else Recorder(out, settings)
     try:
-        run.go(chunk, recorder, Console(sys.stderr, progress=progress is not False))
+        run.go(chunk, recorder, Console(SafeStream(sys.stderr), progress=progress is not False))
     finally:
         if run.errors is not None:
             run.errors.close()
     report = run.report()
+    _check_share(report, max_unreadable, errors_file)
     n_notes = len(report.notes)
     hits = after(Hits(run.best.sorted(), scorer.dtype, report))
     if out is not None:
@@ -191,10 +213,39 @@ def screen(
     return hits
 
 
-def _check(top: Any, chunk: Any, out: Any, library: Any, resume: bool) -> None:
+def _outputs(out: Any, errors_file: Any, resumed: bool) -> list[Output]:
+    """What a screening writes; a run that goes on replaces the hits of the run that it goes on with."""
+    outputs = [Output("errors_file (--errors-file)", errors_file, ERRORS_BEGIN)]
+    if out is not None:
+        hits = Output("out (-o)", out, HITS_BEGIN if resumed else b"")
+        outputs = [hits, Output("out (-o)", record_path(out), RECORD_BEGINS), *outputs]
+    for name, path, *_ in outputs:
+        if path is None or not os.path.exists(path) or os.path.isfile(path) or os.path.isdir(path):
+            continue
+        if path != errors_file or os.path.realpath(path) != os.devnull:  # errors may go to /dev/null
+            raise ValueError(f"screen: {name} must be a file, {path} is a device or a pipe")
+    return outputs
+
+
+def _check_share(report: Report, most: float | None, errors_file: Any) -> None:
+    failed = report.total - report.kept
+    if most is None or failed <= most * report.total:
+        return
+    first = report.failures[0]
+    listed = f"; all are listed in {errors_file}" if errors_file is not None else ""
+    raise ValueError(
+        f"screen: {failed:,} of {report.total:,} molecules could not be scored, the first in row {first.position + 1}, "
+        f"{first.text[:40]!r}: {first.reason}{listed}; at most a share of {most:g} may be so (max_unreadable, "
+        "--max-unreadable)"
+    )
+
+
+def _check(top: Any, chunk: Any, out: Any, library: Any, resume: bool, max_unreadable: Any) -> None:
     for name, value in (("top", top), ("chunk", chunk)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
             raise ValueError(f"screen: {name} must be a whole number, 1 or more, got {value!r}")
+    if max_unreadable is not None:
+        fraction("screen", "max_unreadable", max_unreadable)
     if resume and (out is None or not isinstance(library, (str, os.PathLike))):
         raise ValueError("screen: resume needs a file as library and out, beside which the record of the run is kept")
 
@@ -202,10 +253,12 @@ def _check(top: Any, chunk: Any, out: Any, library: Any, resume: bool) -> None:
 def _parse_shard(shard: str | None) -> tuple[int, int]:
     if shard is None:
         return 1, 1
-    part, slash, parts = str(shard).partition("/")
-    if not (slash and part.strip().isdecimal() and parts.strip().isdecimal() and 1 <= int(part) <= int(parts)):
+    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", str(shard).strip())
+    if not (found and 1 <= int(found[1]) <= int(found[2])):
         raise ValueError(f"screen: shard must be i/N with i from 1 to N, such as 2/8, got {shard!r}")
-    return int(part), int(parts)
+    if int(found[2]) > _MOST_SHARDS:
+        raise ValueError(f"screen: shard must be i/N with N at most {_MOST_SHARDS:,}, got {shard!r}")
+    return int(found[1]), int(found[2])
 
 
 def _state(out: Any, settings: dict[str, Any]) -> dict[str, Any] | None:

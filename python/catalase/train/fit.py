@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .. import _anywhere
 from ..autograd import Tensor, no_grad
-from ..nn import Module
+from ..nn import Module, inference
 from ..nn.losses import Loss
 from ..ops._check import whole_number
 from ..optim import Optimizer
@@ -203,15 +203,12 @@ def fit(
 
 def evaluate_loss(module: Module, dataset: Any, loss: LossFunction, forward: Forward | None = None) -> float:
     """Return the loss over a whole dataset in inference mode, batch by batch, each weighted by its rows."""
-    was_training = module.training
-    module.eval()
     total, rows = 0.0, 0
-    with no_grad():
-        for batch in dataset.iterbatches(1000, deterministic=True):
-            X, y, w = _placed(module.device, loss, batch)
+    for batch in dataset.iterbatches(1000, deterministic=True):
+        X, y, w = _placed(module.device, loss, batch)
+        with inference(), no_grad():
             total += _number(loss((forward or _plain)(module, X), y, w)) * len(X)
-            rows += len(X)
-    module.train(was_training)
+        rows += len(X)
     return total / max(1, rows)
 
 

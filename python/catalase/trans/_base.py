@@ -29,11 +29,22 @@ class Transformer:
         return X, y, w
 
     def transform(self, dataset: Any) -> Any:
-        """A new `NumpyDataset` with the transformed arrays; `dataset` is not changed, untouched arrays are shared."""
+        """A new `NumpyDataset` with the transformed arrays; `dataset` is not changed, untouched arrays are shared.
+
+        Its featurizer gives the features of the new X.
+        """
         from ..data import NumpyDataset
 
+        featurizer = getattr(dataset, "featurizer", None)
+        if featurizer is not None and self.transform_X:
+            from ..feat import TransformedFeaturizer
+
+            featurizer = TransformedFeaturizer(featurizer, [self])
         X, y, w = self.transform_array(dataset.X, dataset.y, dataset.w)
-        return NumpyDataset(X, y, w, dataset.ids, tasks=list(dataset.get_task_names()))
+        made = NumpyDataset(X, y, w, dataset.ids, tasks=list(dataset.get_task_names()), featurizer=featurizer)
+        if not self.transform_X:
+            made.scaled_by = getattr(dataset, "scaled_by", 1.0)
+        return made
 
     def untransform(self, z: Any) -> np.ndarray:
         """Undo the transformation on labels or predictions (on X for a transformer of X)."""

@@ -84,7 +84,7 @@ class Graph(nn.Module):
         self.place = {id(layer): i for i, layer in enumerate(names.values())}
         self.steps: list[Step] = []
         values: list[Tensor] = []
-        with no_grad():
+        with nn.inference(), no_grad():
             for name, layer in names.items():
                 step, value = self._build(name, layer, values, rng)
                 self.steps.append(step)
@@ -115,7 +115,6 @@ class Graph(nn.Module):
             return Step(name, layer, None, []), Tensor(np.zeros((_ROWS, *layer.row), np.float32))
         try:
             module = layer.build([x.shape for x in inputs], rng)
-            module.eval()
             return Step(name, layer, module, sources), layer.call(module, inputs)
         except (TypeError, ValueError) as error:
             rows = ", ".join(f"{self.steps[i].name} {values[i].shape[1:]}" for i in sources)

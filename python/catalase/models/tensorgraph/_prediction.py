@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ... import nn
 from ...autograd import no_grad
 from ...metrics import Metric
 from ...trans import Transformer, undo_transforms
+from .._datapoints import datapoints
 from .._grids import batches
-from ..model import chosen_metrics, scores
+from ..model import check_transformers, chosen_metrics, chosen_transformers, scores
 from ._building import GraphModel
 from ._feeds import Feeds
 from ._inputs import Label, Weights
@@ -24,21 +26,41 @@ Outputs = Layer | Sequence[Layer] | None
 class PredictingGraph(GraphModel):
     """The half of `TensorGraph` that predicts."""
 
-    def predict_on_batch(self, X: Any, transformers: Sequence[Transformer] = (), outputs: Outputs = None) -> Any:
-        """Return the outputs for an array of rows (or a list, an array a Feature), all at once."""
-        self.build()
-        return self._predict([self._feeder.columns(X)], transformers, outputs)
+    _takes_bits = False
 
-    def predict(self, dataset: Any, transformers: Sequence[Transformer] = (), outputs: Outputs = None) -> Any:
+    def predict_on_batch(  # type: ignore[override]
+        self,
+        X: Any,
+        transformers: Sequence[Transformer] | None = None,
+        outputs: Outputs = None,
+        raw: bool = False,
+    ) -> Any:
+        """Return the outputs for an array of rows (or a list, an array a Feature), all at once; as `predict`."""
+        self.build()
+        return self._predict([self._feeder.columns(X)], transformers, outputs, raw)
+
+    def predict(  # type: ignore[override]
+        self,
+        dataset: Any,
+        transformers: Sequence[Transformer] | None = None,
+        outputs: Outputs = None,
+        raw: bool = False,
+        errors: str = "raise",
+    ) -> Any:
         """Return the outputs for a dataset, an array, or a list with an array for each Feature.
 
         Parameters
         ----------
-        dataset : Dataset or array_like
-        transformers : sequence of Transformer
-            Those that changed y are undone; only where there is one output.
+        dataset : Dataset, array_like, or list of what the model's featurizer takes
+        transformers : sequence of Transformer, optional
+            Those that changed y are undone on the one output, instead of the model's own. With several outputs none can be,
+            since they do not say whose they are: give ``raw=True``.
         outputs : Layer or list of Layer, optional
             Instead of those that were added by `add_output`.
+        raw : bool
+            Undo nothing: the net's own scale.
+        errors : {"raise", "mask"}
+            As in `Model.predict`.
 
         Returns
         -------
@@ -46,38 +68,61 @@ class PredictingGraph(GraphModel):
             A row's bits do not depend on the other rows.
         """
         self.build()
-        feeds = (self._feeder.columns(X) for X in batches(dataset, self.batch_size))
-        return self._predict(feeds, transformers, outputs)
+        where = "TensorGraph.predict"
+        if self._is_list_of_arrays(dataset) or datapoints(where, dataset, self.featurizer) is None:
+            self._check_features_alike(where, dataset)
+            return self._predict(self._fed(dataset), transformers, outputs, raw)
+        if outputs is not None or len(self.outputs) != 1:
+            raise ValueError(f"{where}: gives one output for what a featurizer takes; featurize, and give the array")
+        return super().predict(dataset, transformers, raw, errors)
+
+    def _is_list_of_arrays(self, given: Any) -> bool:
+        return isinstance(given, (list, tuple)) and bool(len(given)) and bool(np.ndim(given[0]))
+
+    def _fed(self, dataset: Any) -> Iterable[Feeds]:
+        return (self._feeder.columns(X) for X in batches(dataset, self.batch_size))
+
+    def _raw(self, where: str, rows: Any) -> NDArray[Any]:
+        self.build()
+        return np.asarray(self._predict(self._fed(rows), None, None, raw=True))
 
     def predict_on_generator(
-        self, generator: Iterable[Any], transformers: Sequence[Transformer] = (), outputs: Outputs = None
+        self,
+        generator: Iterable[Any],
+        transformers: Sequence[Transformer] | None = None,
+        outputs: Outputs = None,
+        raw: bool = False,
     ) -> Any:
         """Return the outputs for the batches of a generator; see `fit_generator` and `predict`."""
         self.build()
-        return self._predict((self._feeder.item(item) for item in generator), transformers, outputs)
+        return self._predict((self._feeder.item(item) for item in generator), transformers, outputs, raw)
 
-    def _predict(self, feeds: Iterable[Feeds], transformers: Sequence[Transformer], outputs: Outputs) -> Any:
+    def _predict(
+        self, feeds: Iterable[Feeds], transformers: Sequence[Transformer] | None, outputs: Outputs, raw: bool = False
+    ) -> Any:
         wanted = self._wanted(outputs)
+        chosen = chosen_transformers("TensorGraph.predict", transformers, raw)
+        undo = check_transformers("TensorGraph.predict", self.transformers if chosen is None else chosen)
+        if len(wanted) > 1 and any(transformer.transform_y for transformer in undo):
+            raise ValueError(
+                "TensorGraph.predict: transformers are undone for one output only; give raw=True and undo them yourself"
+            )
         parts: list[list[NDArray[Any]]] = [[] for _ in wanted]
-        self.module.eval()
-        with no_grad():
-            for feed in feeds:
-                for place, value, part in zip(wanted, self._run(feed, wanted), parts, strict=True):
-                    array = value.numpy()
-                    if array.ndim == 0 or len(array) != len(feed):
-                        raise ValueError(
-                            f"TensorGraph.predict: {self.graph.steps[place].name} gives {array.shape} for {len(feed)} "
-                            "rows, so it cannot be an output"
-                        )
-                    part.append(array)
+        for feed in feeds:  # a generator's own code runs outside of the modes
+            with nn.inference(), no_grad():
+                values = self._run(feed, wanted)
+            for place, value, part in zip(wanted, values, parts, strict=True):
+                array = value.numpy()
+                if array.ndim == 0 or len(array) != len(feed):
+                    raise ValueError(
+                        f"TensorGraph.predict: {self.graph.steps[place].name} gives {array.shape} for {len(feed)} "
+                        "rows, so it cannot be an output"
+                    )
+                part.append(array)
         if not parts[0]:
             raise ValueError("TensorGraph.predict: the generator yielded no batch")
         results = [np.concatenate(part) for part in parts]
-        if len(results) == 1:
-            return undo_transforms(results[0], transformers)
-        if transformers:
-            raise ValueError("TensorGraph.predict: transformers are undone for one output only; undo them yourself")
-        return results
+        return undo_transforms(results[0], undo) if len(results) == 1 else results
 
     def _wanted(self, outputs: Outputs) -> tuple[int, ...]:
         chosen = self.outputs if outputs is None else [outputs] if isinstance(outputs, Layer) else list(outputs)
@@ -92,11 +137,15 @@ class PredictingGraph(GraphModel):
         self,
         generator: Iterable[Any],
         metrics: Metric | Sequence[Metric],
-        transformers: Sequence[Transformer] = (),
+        transformers: Sequence[Transformer] | None = None,
         per_task_metrics: bool = False,
     ) -> Any:
-        """Score the first output on the batches of a generator, which must feed the Label and may feed the Weights."""
-        chosen = chosen_metrics("TensorGraph.evaluate_generator", metrics)
+        """Score the first output on the batches of a generator, which must feed the Label and may feed the Weights.
+
+        Units are as in `Model.evaluate`.
+        """
+        where = "TensorGraph.evaluate_generator"
+        chosen, undo = chosen_metrics(where, metrics), chosen_transformers(where, transformers)
         self.build()
         feeds = [self._feeder.item(item) for item in generator]
         columns = []
@@ -106,8 +155,8 @@ class PredictingGraph(GraphModel):
             columns.append(np.concatenate([f.tensors[places[0]].numpy() for f in feeds]) if fed else None)
         if columns[0] is None:
             raise ValueError("TensorGraph.evaluate_generator: the generator must feed the graph's Label")
-        y = undo_transforms(columns[0], transformers)
-        prediction = self._predict(feeds, transformers, self.outputs[:1])
+        y = undo_transforms(columns[0], undo or ())
+        prediction = self._predict(feeds, undo, self.outputs[:1])
         return scores(chosen, y, prediction, columns[1], per_task_metrics)
 
     def evaluate(self, dataset: Any, metrics: Any, *args: Any, **options: Any) -> Any:

@@ -1,0 +1,264 @@
+"""Tables as text: comma or tab separated files, plain or gzipped, from a file, a pipe or standard input, as rows of cells."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import importlib.util
+import io
+import itertools
+import os
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, NamedTuple
+
+DAMAGE = (OSError, EOFError, zlib.error)  # what reading a damaged or truncated file raises
+_MOST_IN_A_CELL = (
+    2**28
+)  # characters; a chromosome is shorter, and a quote that is never closed does not fill the memory
+_END = "\0end of the table\0\n"  # read as a row of its own, unless the last row has a quote that is never closed
+_LAST = [_END.rstrip("\n")]
+_OTHER_FILES = {
+    b"BZh": "is compressed by bzip2; unpack it first",
+    b"\xfd7zXZ": "is compressed by xz; unpack it first",
+    b"\x28\xb5\x2f\xfd": "is compressed by zstd; unpack it first",
+    b"PK\x03\x04": "is a ZIP archive or an Excel workbook; unpack it, or save the sheet as 'CSV UTF-8'",
+    b"\xd0\xcf\x11\xe0": "is an old Excel workbook; save the sheet as 'CSV UTF-8'",
+    b"PAR1": "is a Parquet file; needed a table of text, such as CSV",
+}
+_BYTE_ORDER_MARKS = (  # UTF-32 begins as UTF-16 does, so it comes first
+    (b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"),
+)  # fmt: skip
+
+
+class Fault(NamedTuple):
+    """A row that does not fit its header: what the row holds, and why it cannot be read."""
+
+    text: str
+    reason: str
+
+
+class TableFile:
+    """The rows of a table, read once, from the first to the last.
+
+    Fields are separated by tabs where the name ends in ``.tsv`` or ``.tab`` (or the name tells nothing and the header
+    has tabs and no comma), else by commas. Gzip is told by the first bytes, not by the name. The text is UTF-8, with or
+    without a byte order mark, or UTF-16 with one. Cells may have up to 268,435,456 characters.
+
+    Parameters
+    ----------
+    file : path
+        A file, a named pipe, ``/dev/fd/N``, or ``-`` for standard input.
+    function : str
+        Who reads, for messages.
+    binary : binary stream, optional
+        Where the file is open already: its bytes, unpacked.
+    errors : str
+        What becomes of bytes that are no text: "strict" refuses the table, "surrogateescape" keeps them.
+
+    Attributes
+    ----------
+    header : list of str
+        The first line that is not empty; empty where there is none.
+
+    Examples
+    --------
+    >>> import pathlib
+    >>> from catalase.data.table_file import TableFile
+    >>> _ = pathlib.Path("t.tsv").write_text("smiles\\ty\\nCCO\\t1\\nCC\\n")
+    >>> with TableFile("t.tsv") as table:
+    ...     table.header, list(table.chunks(10))
+    (['smiles', 'y'], [([['CCO', '1'], ['CC', '']], {})])
+    """
+
+    def __init__(
+        self,
+        file: str | os.PathLike[str],
+        function: str = "CSVLoader",
+        *,
+        binary: IO[bytes] | None = None,
+        errors: str = "strict",
+    ) -> None:
+        self.name, self._function, self._row = os.fspath(file), function, 0
+        self._stack = ExitStack()
+        try:
+            with self._explained():
+                if binary is None:
+                    raw = open_bytes(file, function)
+                    if raw is not getattr(sys.stdin, "buffer", None):
+                        self._stack.enter_context(raw)
+                    binary = unpacked(raw)
+                self._rows = self._open(binary, errors)
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def __enter__(self) -> TableFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def chunks(self, size: int) -> Iterator[tuple[list[list[str]], dict[int, Fault]]]:
+        """Read the rows in chunks: the cells of each, as many as the header has, and what is wrong with some of them.
+
+        Empty lines are passed over. Cells that are missing at the end of a row are empty, and empty cells behind the
+        last column are dropped; a row with more than that has a `Fault`, and its first cells.
+        """
+        width = len(self.header)
+        while True:
+            with self._explained():
+                part = list(itertools.islice(self._rows, size))
+            if not part:
+                return
+            faults: dict[int, Fault] = {}
+            last = part[-1]
+            if last == _LAST:
+                part.pop()
+            elif last[-1].endswith(_END):
+                faults[len(part) - 1] = self._unclosed(last)
+            for i, row in enumerate(part):
+                if len(row) != width:
+                    if any(cell.strip() for cell in row[width:]):
+                        fields = f"the row has {len(row)} fields, the header {width}"
+                        fault = Fault(self._delimiter.join(row), f"{fields}; is a quote or a comma missing?")
+                        faults.setdefault(i, fault)
+                    row += [""] * (width - len(row))
+                    del row[width:]
+            self._row += len(part)
+            if part:
+                yield part, faults
+
+    def _open(self, binary: IO[bytes], errors: str) -> Iterator[list[str]]:
+        head, binary = _peek(binary, 6)
+        for start, what in _OTHER_FILES.items():
+            if head.startswith(start):
+                raise ValueError(f"{self._function}: {self.name} {what}")
+        encoding = next((name for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark)), "utf-8-sig")
+        if encoding == "utf-8-sig" and b"\0" in head:
+            raise ValueError(
+                f"{self._function}: {self.name} is no UTF-8 text: it has zero bytes, as UTF-16 and binary files have; "
+                "save it as 'CSV UTF-8'"
+            )
+        text = io.TextIOWrapper(binary, encoding=encoding, errors=errors, newline="")
+        self._stack.callback(text.detach)
+        first = next((line for line in text if line.strip("\r\n")), "")
+        self._delimiter = _delimiter(self.name, first)
+        reader = _unlimited_csv().reader(itertools.chain([first], text, [_END]), delimiter=self._delimiter)
+        self.header: list[str] = next(filter(None, reader))
+        if self.header == _LAST:
+            self.header = []
+        elif self.header[-1].endswith(_END):
+            raise ValueError(f"{self._function}: {self.name} is damaged: a quote in its header is never closed")
+        if len(self.header) < 2:
+            return filter(None, reader)
+        return (row for row in reader if row and (len(row) > 1 or row[0].strip()))  # white space is an empty line
+
+    def _unclosed(self, row: list[str]) -> Fault:
+        """The last row has a quote that is never closed: all lines below it are one cell."""
+        row[-1] = row[-1].removesuffix(_END)
+        text = self._delimiter.join(row)
+        below = text.rstrip("\r\n").count("\n")
+        if below:
+            raise ValueError(
+                f"{self._function}: {self.name} is damaged near row {self._row + 1}: a quote is opened there and never "
+                f"closed, so that the {below:,} lines below it would be one cell: {text[:40]!r} ..."
+            )
+        return Fault(text.rstrip("\r\n"), "a quote is opened in the row and never closed")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turns errors of reading into a sentence that names the table, the place and what to do."""
+        where = f"{self._function}: {self.name}"
+        try:
+            yield
+        except UnicodeDecodeError as error:
+            what = f"is not {error.encoding.upper()} text {self._near()} (byte 0x{error.object[error.start]:02x})"
+            raise ValueError(
+                f"{where} {what}: it was saved in another encoding, such as that of Windows; save it as 'CSV UTF-8' (Excel "
+                "has it under Save As), or convert it: iconv -f CP1252 -t UTF-8"
+            ) from None
+        except UnicodeError as error:
+            raise ValueError(f"{where} is no text {self._near()} ({error}); save it as 'CSV UTF-8'") from None
+        except (FileNotFoundError, IsADirectoryError, PermissionError):
+            raise
+        except DAMAGE as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ValueError(f"{where} is damaged or cut short {self._near()}: {reason}") from None
+        except _unlimited_csv().Error as error:
+            raise ValueError(f"{where} is damaged {self._near()}: {error}; is a quote missing?") from None
+
+    def _near(self) -> str:
+        return f"after row {self._row:,}" if self._row else "near its beginning"
+
+
+def open_bytes(file: str | os.PathLike[str], function: str) -> IO[bytes]:
+    """Open a file, a pipe, or standard input (``-``) for one reading of its bytes."""
+    if os.fspath(file) == "-" and not os.path.exists("-"):
+        if sys.stdin is None:
+            raise ValueError(f"{function}: there is no standard input to read; name a file")
+        return sys.stdin.buffer
+    if Path(file).is_dir():
+        raise IsADirectoryError(f"{function}: {file} is a folder; give a CSV file")
+    if not os.path.exists(file):
+        raise FileNotFoundError(f"{function}: there is no file {file}")
+    return open(file, "rb")
+
+
+def unpacked(raw: IO[bytes]) -> IO[bytes]:
+    """The bytes of a file, unpacked where its first two say that it is gzip."""
+    head, raw = _peek(raw, 2)
+    return gzip.GzipFile(fileobj=raw) if head == b"\x1f\x8b" else raw  # type: ignore[return-value]
+
+
+def _peek(stream: IO[bytes], count: int) -> tuple[bytes, IO[bytes]]:
+    """The first bytes of a stream that stands at its beginning, and the stream, standing there again."""
+    seekable = not isinstance(stream, gzip.GzipFile) and stream.seekable()  # GzipFile says yes even over a pipe
+    head = b""
+    while len(head) < count and (more := stream.read(count - len(head))):
+        head += more
+    if seekable:
+        stream.seek(-len(head), io.SEEK_CUR)
+        return head, stream
+    return head, io.BufferedReader(_Rejoined(head, stream))
+
+
+class _Rejoined(io.RawIOBase):
+    """A stream that cannot go back, with the bytes that were read from it before it again."""
+
+    def __init__(self, head: bytes, rest: IO[bytes]) -> None:
+        self._head, self._rest = head, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._head:
+            return int(self._rest.readinto(buffer))  # type: ignore[attr-defined]
+        part, self._head = self._head[: len(buffer)], self._head[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def _delimiter(name: str, header: str) -> str:
+    suffix = Path(name.removesuffix(".gz")).suffix.lower()
+    if suffix == ".csv":
+        return ","
+    return "\t" if suffix in (".tsv", ".tab") or ("\t" in header and "," not in header) else ","
+
+
+@functools.cache
+def _unlimited_csv() -> Any:
+    """Python's ``_csv``, a second time: its limit on the length of a cell is one for all users of the module."""
+    spec = importlib.util.find_spec("_csv")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.field_size_limit(_MOST_IN_A_CELL)
+    return module

@@ -1,0 +1,118 @@
+"""What all featurizers share: the call, the report, and the form in which a dataset or a model keeps them."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from .. import _registry
+from .._report import Report
+
+
+class Featurizer:
+    """Base class of featurizers: from molecules or sequences to rows of X.
+
+    A subclass defines `featurize` and `to_config`. `Dataset.featurizer` and `Model.featurizer` hold one, so that a model
+    gets new data in the form that it was trained on.
+
+    Attributes
+    ----------
+    report : Report or None
+        Of the last call of `featurize`.
+    """
+
+    report: Report | None = None
+    reads: str = "text"
+    """What a datapoint is, for messages."""
+    aside: ClassVar[tuple[str, ...]] = ()
+    """Settings that decide what can be read, but not what a feature means."""
+
+    def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
+        """Return the features of some datapoints.
+
+        Parameters
+        ----------
+        datapoints : sequence
+        errors : {"raise", "mask", "drop"}
+            What to do with one that cannot be read: raise, give zeros, or leave it out; with "drop" the result is
+            (array, kept_indices).
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no featurize method")
+
+    def compact(self, datapoints: Sequence[Any]) -> Any:
+        """Return (array, kept_indices) in the least memory: packed bits, where the features are bits."""
+        return self.featurize(datapoints, errors="drop")
+
+    def __call__(self, datapoints: Sequence[Any], *args: Any, **options: Any) -> Any:
+        """As `featurize`."""
+        return self.featurize(datapoints, *args, **options)
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the settings as JSON values: ``type(featurizer)(**config)`` makes an equal featurizer."""
+        raise TypeError(f"{type(self).__name__}: this featurizer cannot be saved, it defines no to_config")
+
+    def saved_form(self) -> dict[str, Any]:
+        """Return the settings with the class's name under "class", from which `build` makes an equal featurizer."""
+        name = type(self).__name__
+        if name not in _registry.names(type(self)):
+            raise TypeError(f"{name}: this featurizer cannot be saved, it is none of Catalase's own")
+        return {"class": name, **self.to_config()}
+
+    @staticmethod
+    def build(config: Any) -> Featurizer:
+        """Return the featurizer that a saved form describes; ValueError for anything that is not one of ours."""
+        featurizer: Featurizer = _registry.build(config, kind=Featurizer)
+        return featurizer
+
+    def agrees_with(self, other: Featurizer) -> bool:
+        """Whether the features of both mean the same; what can be read may differ."""
+        return self is other or (type(self) is type(other) and self._meaning() == other._meaning())
+
+    def _meaning(self) -> Any:
+        return {name: value for name, value in self._settings().items() if name not in self.aside}
+
+    def _settings(self) -> dict[str, Any]:
+        """The settings; of a featurizer that does not tell them, itself, which equals no other."""
+        return {"itself": id(self)} if type(self).to_config is Featurizer.to_config else self.to_config()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Featurizer) and type(self) is type(other) and self._settings() == other._settings()
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        known = type(self).to_config is not Featurizer.to_config
+        settings = self.to_config() if known else {}
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in settings.items())})"
+
+
+def checked(where: str, featurizer: Any) -> Featurizer | None:
+    """Return what a dataset or a model keeps: a copy, so that a setting that is changed later is not; refuse what is none."""
+    if featurizer is not None and not isinstance(featurizer, Featurizer):
+        raise TypeError(
+            f"{where}: featurizer must be None or a catalase.feat.Featurizer such as CircularFingerprint(), got "
+            f"{type(featurizer).__name__}"
+        )
+    if featurizer is None or type(featurizer).to_config is Featurizer.to_config:
+        return featurizer  # one that does not tell its settings equals only itself
+    made = copy.copy(featurizer)
+    made.report = None
+    return made
+
+
+def saved_form(where: str, featurizer: Featurizer | None) -> dict[str, Any] | None:
+    """Return the saved form; None, with a warning, for a featurizer of the user's own, which cannot be rebuilt."""
+    if featurizer is None:
+        return None
+    try:
+        return featurizer.saved_form()
+    except TypeError as error:
+        warnings.warn(
+            f"{where}: {error}; it is left out, so what is loaded will take features only, until its featurizer is set "
+            "again",
+            stacklevel=3,
+        )
+        return None
