@@ -23,7 +23,8 @@ _DTYPES: dict[str, Any] = {
     "bit_frequencies": np.int64,
 }
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_OURS = re.compile(rf"({'|'.join(_DTYPES)})(-[0-9a-f]{{64}})?\.npy(\.part)?")
+_PART = rf"({'|'.join(_DTYPES)})(-[0-9a-f]{{64}})?\.npy"
+_OURS = re.compile(rf"{_PART}(\.part)?|\.({_PART}(\.part)?|manifest\.json)\.[0-9a-f]{{12}}\.tmp")
 
 
 class FingerprintIndex:
@@ -133,19 +134,19 @@ class FingerprintIndex:
         ValueError
             If the folder holds a ``manifest.json`` of something else.
         """
-        folder = Path(path)
+        folder, where = Path(path), "FingerprintIndex.save"
         manifest = folder / "manifest.json"
-        if manifest.exists() and not _is_index(manifest):
-            raise ValueError(
-                f"FingerprintIndex.save: {manifest} is not of an index and would be lost; choose another folder"
-            )
         folder.mkdir(parents=True, exist_ok=True)
-        files = {name: _write(folder, name, array) for name, array in self._arrays.items()}
-        content = {"format": _FORMAT, "format_version": _VERSION, "rows": len(self), "bytes": self._bytes}
-        _storage.write_json_atomic(manifest, {**content, "chunk_rows": _core.CHUNK_ROWS, "files": files})
-        for file in folder.iterdir():
-            if _OURS.fullmatch(file.name) and file.name not in {_file(name, files[name]) for name in files}:
-                file.unlink(missing_ok=True)
+        with _storage.writing(where, folder, _storage.LOCK_SECONDS) as locked:
+            if manifest.exists() and not _is_index(manifest):
+                raise ValueError(f"{where}: {manifest} is not of an index and would be lost; choose another folder")
+            files = {name: _write(folder, name, array) for name, array in self._arrays.items()}
+            content = {"format": _FORMAT, "format_version": _VERSION, "rows": len(self), "bytes": self._bytes}
+            _storage.write_json_atomic(manifest, {**content, "chunk_rows": _core.CHUNK_ROWS, "files": files})
+            named = {_file(name, files[name]) for name in files}
+            for file in folder.iterdir() if locked else ():
+                if _OURS.fullmatch(file.name) and file.name not in named:
+                    file.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, verify: bool = True) -> FingerprintIndex:
@@ -175,13 +176,23 @@ class FingerprintIndex:
             raise FileNotFoundError(
                 f"FingerprintIndex.load: there is no manifest.json in {folder}; give the folder that save wrote"
             )
-        manifest = _storage.read_json(folder / "manifest.json")
-        rows, width, files = _checked(manifest, folder / "manifest.json")
-        index = cls.__new__(cls)
-        index._bytes = width
-        lengths = _lengths(rows, width)
-        index._arrays = {name: _read(folder, name, files[name], lengths[name], verify) for name in _DTYPES}
-        return index
+        seen: dict[str, Any] | None = None
+        while True:
+            manifest = _storage.read_json(folder / "manifest.json")
+            rows, width, files = _checked(manifest, folder / "manifest.json")
+            index = cls.__new__(cls)
+            index._bytes = width
+            lengths = _lengths(rows, width)
+            try:
+                index._arrays = {name: _read(folder, name, files[name], lengths[name], verify) for name in _DTYPES}
+                return index
+            except FileNotFoundError as error:
+                # A saver may have replaced the index between our looks: look again, unless nothing has changed.
+                if manifest == seen:
+                    raise ValueError(
+                        f"FingerprintIndex.load: {error.filename} is missing; copy the whole folder again"
+                    ) from None
+                seen = manifest
 
     def _neighbors(
         self, queries: NDArray[np.uint8], cutoff: float, counts: NDArray[np.int64] | None = None
@@ -226,6 +237,7 @@ def _is_index(manifest: Path) -> bool:
 def _write(folder: Path, name: str, array: NDArray[Any]) -> str:
     """Write one array; its checksum, which is known when it has been written, becomes part of its name."""
     part = folder / f"{name}.npy.part"
+    part.unlink(missing_ok=True)  # of a killed run, or something that a link points to
     sha256 = _storage.write_file_atomic(part, lambda file: np.lib.format.write_array(file, array, allow_pickle=False))
     os.replace(part, folder / _file(name, sha256))
     return sha256
@@ -254,14 +266,14 @@ def _checked(manifest: dict[str, Any], path: Path) -> tuple[int, int, dict[str, 
 
 def _read(folder: Path, name: str, sha256: str, length: int, verify: bool) -> NDArray[Any]:
     path = folder / _file(name, sha256)
-    if not path.is_file():
-        raise ValueError(f"FingerprintIndex.load: {path} is missing; copy the whole folder again")
     if verify and _storage.sha256_file(path) != sha256:
         raise ValueError(
             f"FingerprintIndex.load: {path} was altered or cut short (its checksum differs); copy or save it again"
         )
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r" if length else None, allow_pickle=False)
+    except FileNotFoundError:
+        raise
     except (ValueError, OSError, EOFError) as error:
         raise ValueError(f"FingerprintIndex.load: {path} cannot be read ({error}); copy or save it again") from error
     if array.dtype != np.dtype(_DTYPES[name]) or array.shape != (length,):

@@ -1,25 +1,48 @@
 """Files that survive a kill: atomic writes, JSON that carries its own digest, and saved folders.
 
 ``files`` writes one file atomically and reads checked JSON; ``save`` and ``load`` keep a config and its arrays so that
-one rename commits all of them. Nothing here pickles, and nothing that is read is trusted before its digest agrees.
+one rename commits all of them; ``lock`` keeps writers apart, and ``outputs`` what is written from what is read.
+Nothing here pickles, and nothing that is read is trusted before its digest agrees.
 """
 
 from __future__ import annotations
 
-from .files import MAX_JSON_BYTES, check_json, read_json, sha256_file, write_file_atomic, write_json_atomic
+from .files import (
+    MAX_JSON_BYTES,
+    check_json,
+    load_json,
+    parse_json,
+    read_bytes,
+    read_json,
+    sha256_file,
+    verify_digest,
+    write_file_atomic,
+    write_json_atomic,
+)
 from .load import FORMAT_VERSION, MAX_ARRAYS_BYTES, load_all, load_folder
-from .save import save_folder
+from .lock import Hold, hold_for_reading, is_held, writing, writing_output
+from .save import LOCK_SECONDS, save_folder
 
 __all__ = [
     "FORMAT_VERSION",
+    "Hold",
+    "LOCK_SECONDS",
     "MAX_ARRAYS_BYTES",
     "MAX_JSON_BYTES",
     "check_json",
+    "hold_for_reading",
+    "is_held",
     "load_all",
     "load_folder",
+    "load_json",
+    "parse_json",
+    "read_bytes",
     "read_json",
     "save_folder",
     "sha256_file",
+    "verify_digest",
     "write_file_atomic",
     "write_json_atomic",
+    "writing",
+    "writing_output",
 ]

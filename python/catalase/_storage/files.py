@@ -254,8 +254,8 @@ def _sealed(content: dict[str, Any]) -> bytes:
     return json.dumps({**content, "digest": digest}, indent=1, allow_nan=False).encode("ascii") + b"\n"
 
 
-def write_json_atomic(path: str | os.PathLike[str], obj: dict[str, Any]) -> None:
-    """Write a dict as JSON with a ``digest`` of its own content, atomically (see `write_file_atomic`).
+def write_json_atomic(path: str | os.PathLike[str], obj: dict[str, Any]) -> str:
+    """Write a dict as JSON with a ``digest`` of its own content, atomically; returns what `write_file_atomic` does.
 
     Raises
     ------
@@ -273,7 +273,7 @@ def write_json_atomic(path: str | os.PathLike[str], obj: dict[str, Any]) -> None
     if len(data) > MAX_JSON_BYTES:
         raise ValueError(f"write_json_atomic: {os.fspath(path)} would take {len(data)} bytes, "
                          f"more than the {MAX_JSON_BYTES} that read_json accepts")  # fmt: skip
-    write_file_atomic(path, lambda stream: cast(None, stream.write(data)))
+    return write_file_atomic(path, lambda stream: cast(None, stream.write(data)))
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -287,12 +287,27 @@ def _no_constants(name: str) -> NoReturn:
     raise ValueError(f"{name} is not allowed")
 
 
+def load_json(text: str) -> Any:
+    """Parse JSON strictly: no duplicate keys, no NaN, no nesting deeper than a config's; ValueError for anything else."""
+    depth = deepest = 0
+    for found in _BRACKETS.finditer(text):
+        if (mark := found[0])[0] != '"':
+            depth += 1 if mark in "[{" else -1
+            deepest = max(deepest, depth)
+    if deepest > _MAX_DEPTH + 2:
+        raise ValueError(f"it is nested {deepest} levels deep, more than {_MAX_DEPTH}")
+    return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+
+
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+
+
 def parse_json(data: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
     """Parse bytes into a dict strictly: no duplicate keys, no NaN, no deep nesting. The digest is not looked at."""
     try:
-        content = json.loads(data.decode("ascii"), object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+        content = load_json(data.decode("ascii"))
         check_json(content, "content")
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ValueError(f"load: {os.fspath(path)} is not valid JSON ({error}); it was cut short or altered, "
                          "copy or save it again") from error  # fmt: skip
     if type(content) is not dict:

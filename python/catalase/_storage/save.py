@@ -7,13 +7,10 @@ longer names are removed after. So at every instant the folder holds the old sta
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +28,13 @@ from .files import (
     write_json_atomic,
 )
 from .load import CONFIG, DTYPES, FORMAT, FORMAT_VERSION, PREFIX, Arrays, check_files, file_name
+from .lock import writing
 
 _OURS = re.compile(
     r"[a-z][a-z0-9_]{0,31}-[0-9a-f]{64}\.safetensors"
     r"|\.(config\.json|[a-z][a-z0-9_]{0,31}-[0-9a-f]{64}\.safetensors)\.[0-9a-f]{12}\.tmp"
 )
-_LOCK_SECONDS = 60.0
+LOCK_SECONDS = 60.0  # that a saver waits for another: saving takes no longer
 
 Encoded = dict[str, tuple[bytes, dict[str, Any]]]  # prefix -> bytes of the file, its entry in the config
 
@@ -96,7 +94,7 @@ def save_folder(
     encoded = {name: _encode(name, group) for name, group in groups.items()}
     made = _make_folder(folder)
     try:
-        with _locked(folder) as locked:
+        with writing("save", folder, LOCK_SECONDS) as locked:
             _commit(folder, config, encoded, locked)
     except BaseException:
         for new in reversed(made):
@@ -137,34 +135,6 @@ def _make_folder(folder: Path) -> list[Path]:
     except OSError as error:
         raise_os_error(error, "save: could not make the folder", folder, "choose another path")
     return made
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    """Hold the folder's lock; yields False where the file system has none."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise_os_error(error, "save: could not open the folder", folder, "choose another folder")
-    try:
-        yield _acquire(descriptor, folder)
-    finally:
-        os.close(descriptor)  # gives the lock back
-
-
-def _acquire(descriptor: int, folder: Path) -> bool:
-    deadline = time.monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"save: another process has been saving into {folder} for {_LOCK_SECONDS:.0f} s; "
-                                   "wait for it or choose another folder") from None  # fmt: skip
-            time.sleep(0.005)
-        except OSError:
-            return False
 
 
 def _commit(folder: Path, config: dict[str, Any], encoded: Encoded, locked: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-import json
+import io
 import math
 import mmap
 import os
@@ -12,6 +12,7 @@ import re
 import zlib
 from abc import ABC, abstractmethod
 from collections import OrderedDict
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,7 +94,10 @@ class NpyShards(Shards):
 
     def _open(self, file: Path, name: str, shape: tuple[int, ...], wanted: np.dtype[Any]) -> tuple[int, np.dtype[Any]]:
         if not file.is_file():
-            raise ValueError(f"DiskDataset: {file} is missing; make the dataset again, or copy the folder whole")
+            raise ValueError(
+                f"DiskDataset: {file} is missing; open the dataset again if another writer has replaced it, else make it "
+                "again, or copy the folder whole"
+            )
         if self.verify and _storage.sha256_file(file) != name[-68:-4]:
             raise ValueError(
                 f"DiskDataset: {file} was altered or cut short (its checksum differs); make the dataset again"
@@ -175,22 +179,49 @@ def is_deepchem(folder: Path) -> bool:
 def deepchem_tasks(folder: Path) -> list[Any]:
     """Names of the tasks of a DeepChem folder."""
     try:
-        with open(folder / "tasks.json", encoding="utf-8") as file:
-            tasks = json.load(file)
-    except (ValueError, RecursionError) as error:
+        data = _storage.read_bytes(folder / "tasks.json", _TASK_BYTES)
+        tasks = _storage.load_json(data.decode("utf-8"))
+    except ValueError as error:
         raise ValueError(f"DiskDataset: {folder / 'tasks.json'} is damaged ({error}); copy the folder again") from None
     if not isinstance(tasks, list) or not all(isinstance(task, (str, int, float)) for task in tasks):
         raise ValueError(f"DiskDataset: {folder / 'tasks.json'} must hold a list of names")
     return tasks
 
 
+_ROW_BYTES = 64 * 1024  # more than the names of a shard's files take
+_TASK_BYTES = 16 * 2**20
+
+
+class _Bounded(io.RawIOBase):
+    """What comes out of a compressed file, up to so many bytes: a few bytes may stand for gigabytes."""
+
+    def __init__(self, raw: Any, most: int) -> None:
+        self._raw, self._left = raw, most
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._raw.read1(min(len(buffer), self._left + 1))
+        self._left -= len(data)
+        if self._left < 0:
+            raise OSError("it is far longer than a list of the files beside it")
+        buffer[: len(data)] = data
+        return len(data)
+
+
 def _deepchem_entries(folder: Path) -> list[dict[str, str]]:
     path = folder / "metadata.csv.gzip"
+    most = len(os.listdir(folder))  # each shard has a file for its X: nothing larger is read from a few bytes
     try:
-        with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        with gzip.open(path, "rb") as raw:
+            bounded = io.BufferedReader(_Bounded(raw, _ROW_BYTES * (most + 1)))
+            text = io.TextIOWrapper(bounded, encoding="utf-8", newline="")
+            rows = list(islice(csv.DictReader(text), most + 1))
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"DiskDataset: {path} is damaged ({error}); copy the folder again") from None
+    if len(rows) > most:
+        raise ValueError(f"DiskDataset: {path} lists more shards than there are files; copy the folder whole")
     entries = []
     for row in rows:
         entry = {column: (row.get(column) or "").strip() for column in COLUMNS}

@@ -27,7 +27,7 @@ from ._shards import (
 )
 from ._windows import read_window, windows
 from .dataset import Batch, Dataset, filled_up
-from .disk_writer import FORMAT, VERSION, ShardList
+from .disk_writer import FORMAT, MANIFEST, VERSION, ShardList, claim_folder
 
 _DTYPE = re.compile(r"[<>|=]?[biufcUS]\d{1,8}")
 
@@ -88,7 +88,8 @@ class DiskDataset(Dataset):
         self.path, self.window_bytes = Path(path), window_bytes
         self.extra: dict[str, Any] = {}
         self._shards: Shards
-        if (self.path / "manifest.json").is_file():
+        self._hold: _storage.Hold | None = None  # as long as this dataset is open, its files stay
+        if (self.path / MANIFEST).is_file():
             self._read_manifest(verify)
         elif is_deepchem(self.path):
             self.tasks = deepchem_tasks(self.path)
@@ -101,8 +102,11 @@ class DiskDataset(Dataset):
         self._columns: dict[str, Any] = {}
 
     def _read_manifest(self, verify: bool) -> None:
-        file = self.path / "manifest.json"
-        manifest = _storage.read_json(file)
+        file = self.path / MANIFEST
+        data, self._hold = _storage.hold_for_reading(file)
+        if len(data) > _storage.MAX_JSON_BYTES:
+            raise ValueError(f"DiskDataset: {file} has {len(data)} bytes, more than a manifest has; it is damaged")
+        manifest = _storage.verify_digest(_storage.parse_json(data, file), file)
         if manifest.get("format") != FORMAT or manifest.get("format_version") != VERSION:
             raise ValueError(f"DiskDataset: {file} is not a dataset of format version {VERSION}; make it again")
         try:
@@ -144,20 +148,39 @@ class DiskDataset(Dataset):
         tasks, report, extra
             Names, the loader's report, and further JSON values to keep. A function as `report` is called after the
             last shard, for loaders that know what failed only then.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds something else, such as the ``manifest.json`` of another program.
+        RuntimeError
+            While another writer is at work there. What was there stays.
+
+        Notes
+        -----
+        Who has the old dataset open goes on reading it; the next writer removes its files.
         """
-        folder = Path(path)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder, function = Path(path), "DiskDataset.create"
+        claim_folder(function, folder)
         written = ShardList(folder)
         names: list[Any] | None = None if tasks is None else list(tasks)
-        for shard in shards:
-            written.carry("DiskDataset.create", shard)
-            names = list(shard.tasks) if names is None else names
-            written.add(shard)
-        if not written.entries:
-            raise ValueError("DiskDataset.create: there must be at least one shard")
-        written.commit(names or [], report() if callable(report) else report, extra or {})
-        written.sweep()
-        return cls(folder)
+        with _storage.writing(function, folder) as locked:
+            for shard in shards:
+                written.carry(function, shard)
+                names = list(shard.tasks) if names is None else names
+                written.add(shard)
+            if not written.entries:
+                raise ValueError(f"{function}: there must be at least one shard")
+            told = report() if callable(report) else report
+            if locked:
+                written.keep_readers()
+            written.commit(names or [], told, extra or {})
+            if locked:
+                written.sweep()
+            return cls(folder)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"_hold": None}  # a copy in another process reads the same files, without keeping them
 
     def __len__(self) -> int:
         return self._shards.total

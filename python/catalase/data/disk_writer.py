@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,11 +16,31 @@ from numpy.typing import NDArray
 from .. import _storage
 from .._report import Report
 from ..feat.featurizer import saved_form
-from ._shards import COLUMNS, SHARD_NAME, Form
+from ._shards import COLUMNS, SHARD_NAME, Form, is_deepchem
 from .dataset import Dataset
 
-FORMAT, VERSION = "catalase dataset", 2
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
+FORMAT, VERSION, MANIFEST = "catalase dataset", 2, "manifest.json"
+_TEMPORARY = re.compile(rf"\.(manifest\.json|{SHARD_NAME.pattern})\.[0-9a-f]{{12}}\.tmp")
+
+_REPLACED = re.compile(r"\.manifest\.json\.[0-9a-f]{12}\.old")
+
+
+def claim_folder(function: str, folder: Path) -> None:
+    """Make a folder for a dataset; refuse one that holds a manifest of something else, or DeepChem's dataset."""
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = folder / MANIFEST
+    if is_deepchem(folder):
+        raise ValueError(f"{function}: {folder} holds a dataset of DeepChem, which is only read; choose another folder")
+    if not manifest.exists() and not manifest.is_symlink():
+        return
+    try:
+        ours = _storage.read_json(manifest).get("format") == FORMAT
+    except (OSError, ValueError):
+        ours = False
+    if not ours:
+        raise ValueError(
+            f"{function}: {manifest} is not of a dataset, or damaged, and would be lost; choose another folder, or move it"
+        )
 
 
 class ShardList:
@@ -77,11 +98,11 @@ class ShardList:
             )
         return old
 
-    def commit(self, tasks: list[Any], report: Report | None, extra: dict[str, Any]) -> None:
-        """Write the manifest: from here on the shards are there."""
+    def commit(self, tasks: list[Any], report: Report | None, extra: dict[str, Any]) -> str:
+        """Write the manifest, by which the shards are there; returns its checksum."""
         columns = {c: {"shape": list(form.shape), "dtype": form.dtype.str} for c, form in self.forms.items()}
-        _storage.write_json_atomic(
-            self.folder / "manifest.json",
+        return _storage.write_json_atomic(
+            self.folder / MANIFEST,
             {
                 "format": FORMAT,
                 "format_version": VERSION,
@@ -95,9 +116,23 @@ class ShardList:
             },
         )
 
+    def keep_readers(self) -> None:
+        """Keep the manifest that is about to be replaced, for those who read by it: see `sweep`."""
+        with suppress(OSError):  # there is none yet, or the file system has no links
+            os.link(self.folder / MANIFEST, self.folder / f".{MANIFEST}.{os.urandom(6).hex()}.old")
+
     def sweep(self) -> None:
-        """Remove shards that no manifest names, and what a kill left half written."""
+        """Remove what no reader needs any more, and what a kill left half written; for whoever holds the folder's lock.
+
+        That is all shards but those of the manifest, and of replaced manifests by which somebody still reads.
+        """
         wanted = {entry[column] for entry in self.entries for column in COLUMNS}
+        for old in [file for file in self.folder.iterdir() if _REPLACED.fullmatch(file.name)]:
+            if not _storage.is_held(old):
+                old.unlink(missing_ok=True)
+                continue
+            with suppress(ValueError, KeyError, TypeError):
+                wanted |= {shard[column] for shard in _storage.read_json(old)["shards"] for column in COLUMNS}
         for file in self.folder.iterdir():
             if _TEMPORARY.fullmatch(file.name) or (SHARD_NAME.fullmatch(file.name) and file.name not in wanted):
                 file.unlink(missing_ok=True)
@@ -126,6 +161,10 @@ class DiskWriter:
     ------
     FileExistsError
         If there is a dataset and `resume` is False.
+    ValueError
+        If the folder holds something else.
+    RuntimeError
+        From `append`, if another writer has committed there since this one was opened: open it again to go on behind.
     OSError
         If the folder cannot be written. What was committed stays.
 
@@ -133,7 +172,8 @@ class DiskWriter:
     -----
     The files of a shard are written, flushed and renamed; then a manifest that names it replaces the old one by one
     rename. A kill at any point leaves the shards of the last manifest, whole; what it left behind of the next is
-    removed by the next writer. One writer a folder at a time.
+    removed by the next writer. Writers take turns: one that finds that another has committed since is refused, and
+    nothing is lost. Readers see what is committed, and may go on reading.
 
     Examples
     --------
@@ -150,19 +190,23 @@ class DiskWriter:
         self, path: str | Path, *, tasks: Any = None, extra: dict[str, Any] | None = None, resume: bool = False
     ) -> None:
         self.path = Path(path)
-        self.path.mkdir(parents=True, exist_ok=True)
+        claim_folder("DiskWriter", self.path)
+        self._known = ""  # checksum of the manifest that the next replaces
         self._list = ShardList(self.path)
         self._tasks = None if tasks is None else list(tasks)
         self._extra, self._report = dict(extra or {}), None
-        if (self.path / "manifest.json").exists():
-            if not resume:
-                raise FileExistsError(
-                    f"DiskWriter: {self.path} holds a dataset; give resume=True to append to it, or another folder"
-                )
-            self._take_over(tasks, extra)
-        self._list.sweep()
+        with _storage.writing("DiskWriter", self.path, _storage.LOCK_SECONDS) as locked:
+            if (self.path / MANIFEST).exists():
+                if not resume:
+                    raise FileExistsError(
+                        f"DiskWriter: {self.path} holds a dataset; give resume=True to append to it, or another folder"
+                    )
+                self._take_over(tasks, extra)
+            if locked:
+                self._list.sweep()
 
     def _take_over(self, tasks: Any, extra: dict[str, Any] | None) -> None:
+        self._known = _storage.sha256_file(self.path / MANIFEST)
         there = self.dataset()
         self._list.entries = [dict(entry) for entry in there.manifest_shards]
         self._list.forms = dict(there.forms)
@@ -197,17 +241,24 @@ class DiskWriter:
         ValueError, TypeError
             For another shape or dtype, or Python objects; nothing is committed then.
         """
-        tasks = list(shard.tasks) if self._tasks is None else self._tasks
-        before = self._list.forms
-        self._list.carry("DiskWriter.append", shard)
-        self._list.add(shard)
-        try:
-            self._list.commit(tasks, self._report, self._extra)
-        except BaseException:
-            self._list.entries.pop()
-            self._list.forms = before
-            raise
-        self._tasks = tasks
+        with _storage.writing("DiskWriter.append", self.path, _storage.LOCK_SECONDS):
+            manifest = self.path / MANIFEST
+            if (_storage.sha256_file(manifest) if manifest.exists() else "") != self._known:
+                raise RuntimeError(
+                    f"DiskWriter.append: another writer has written into {self.path} since this one was opened; nothing was "
+                    "appended, open a new DiskWriter with resume=True"
+                )
+            tasks = list(shard.tasks) if self._tasks is None else self._tasks
+            before = self._list.forms
+            self._list.carry("DiskWriter.append", shard)
+            self._list.add(shard)
+            try:
+                self._known = self._list.commit(tasks, self._report, self._extra)
+            except BaseException:
+                self._list.entries.pop()
+                self._list.forms = before
+                raise
+            self._tasks = tasks
         return self.rows
 
     def dataset(self) -> Any:

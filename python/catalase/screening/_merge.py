@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
+from itertools import islice
 from typing import Any
 
 from .. import _storage
@@ -72,29 +74,30 @@ def merge(
             raise ValueError(f"merge: out (-o) must be a file, {out} is a device or a pipe")
         outputs = [Output("out (-o)", out), Output("out (-o)", record_path(out), RECORD_BEGINS)]
         check_outputs("merge", {**inputs, "similar_to": similar_to}, outputs, force=force, advice="force (--force)")
-    after = After(similar_to, filters, drop_filtered, properties, diverse, cutoff, "merge")
-    records = [_record(path) for path in parts]
-    _check_complete(parts, records)
-    settings = records[0]["settings"]
-    steps = after.prepare(settings["fingerprint"])
-    read = [read_hits(path, record["dtype"]) for path, record in zip(parts, records, strict=True)]
-    sign = 1 if settings["lowest"] else -1
-    entries: list[Entry] = sorted(
-        (entry for hits in read for entry in hits.entries()), key=lambda entry: (sign * entry[0], entry[1])
-    )
-    report = _report(records)
-    n_notes = len(report.notes)
-    hits = after(Hits(entries[: settings["top"]], records[0]["dtype"], report))
-    if out is not None:
-        hits.to_csv(out)
-        whole: dict[str, Any] = {
-            key: sum(record[key] for record in records) for key in ("scored", "failed", "errors_bytes")
-        }
-        whole |= {"row": max(r["row"] for r in records), "failures": [list(f) for f in report.failures]}
-        settings = {**settings, "shard": [1, 1], "steps_on_the_hits": steps}
-        whole |= {"done": True, "dtype": records[0]["dtype"], "notes": report.notes[n_notes:]}
-        _storage.write_json_atomic(record_path(out), {"format": FORMAT, "settings": settings, **whole})
-    return hits
+    with nullcontext() if out is None else _storage.writing_output("merge", out):
+        after = After(similar_to, filters, drop_filtered, properties, diverse, cutoff, "merge")
+        records = [_record(path) for path in parts]
+        _check_complete(parts, records)
+        settings = records[0]["settings"]
+        steps = after.prepare(settings["fingerprint"])
+        read = [read_hits(path, record["dtype"]) for path, record in zip(parts, records, strict=True)]
+        sign = 1 if settings["lowest"] else -1
+        entries: list[Entry] = sorted(
+            (entry for hits in read for entry in hits.entries()), key=lambda entry: (sign * entry[0], entry[1])
+        )
+        report = _report(records)
+        n_notes = len(report.notes)
+        hits = after(Hits(entries[: settings["top"]], records[0]["dtype"], report))
+        if out is not None:
+            hits.to_csv(out)
+            whole: dict[str, Any] = {
+                key: sum(record[key] for record in records) for key in ("scored", "failed", "errors_bytes")
+            }
+            whole |= {"row": max(r["row"] for r in records), "failures": [list(f) for f in report.failures]}
+            settings = {**settings, "shard": [1, 1], "steps_on_the_hits": steps}
+            whole |= {"done": True, "dtype": records[0]["dtype"], "notes": report.notes[n_notes:]}
+            _storage.write_json_atomic(record_path(out), {"format": FORMAT, "settings": settings, **whole})
+        return hits
 
 
 def _record(path: Any) -> dict[str, Any]:
@@ -121,7 +124,8 @@ def _check_complete(parts: Sequence[Any], records: list[dict[str, Any]]) -> None
         if number in seen:
             raise ValueError(f"merge: {path} and {seen[number]} are both shard {number}/{first['shard'][1]}")
         seen[number] = path
-    missing = [f"{i}/{first['shard'][1]}" for i in range(1, first["shard"][1] + 1) if i not in seen]
+    absent = (number for number in range(1, first["shard"][1] + 1) if number not in seen)
+    missing = [f"{number}/{first['shard'][1]}" for number in islice(absent, 9)]
     if missing:
         more = " ..." if len(missing) > 8 else ""
         raise ValueError(f"merge: the hits of shard {', '.join(missing[:8])}{more} are not among the files")

@@ -6,11 +6,13 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .. import _storage
 from .._console import Console, SafeStream
 from .._report import Report
 from .._storage.outputs import ERRORS_BEGIN, Output, check_outputs
@@ -156,61 +158,69 @@ def screen(
         errors_file = f"{os.fspath(out)}.errors.csv"
     inputs = {"the library": library, "the model": model, "similar_to": similar_to}
     check_outputs("screen", inputs, _outputs(out, errors_file, False), force=force or resume, advice=FORCE)
-    after = After(similar_to, filters, drop_filtered, properties, diverse, cutoff)
-    if parts > 1 and after.asked():
-        raise ValueError(
-            "screen: similar_to, filters, properties and diverse are steps on the hits of the whole library; give them to "
-            "merge (catalase screen-merge), not to a shard"
-        )
-    scorer = Scorer(model, task, 1 if class_index is None else class_index, radius, size)
-    if class_index is not None and scorer.class_index is None:
-        raise ValueError(f"screen: class_index (--class) is for classifiers, got {class_index} for a model of numbers")
-    steps = after.prepare(scorer.fingerprint.to_config())
-    source = Library(library, smiles_column, id_column, scorer.model.smiles_column)
-    settings: dict[str, Any] | None = None
-    state: dict[str, Any] | None = None
-    if resume and source.path is not None and not source.path.is_file():
-        raise ValueError(f"screen: {source.path} is no file but a pipe, which cannot be read again; save it, to resume")
-    if out is not None and source.path is not None and source.path.is_file():
-        settings = {
-            "library": source.identity(),
-            **scorer.describe(),
-            "top": int(top),
-            "lowest": bool(lowest),
-            "columns": [smiles_column, id_column],
-            "shard": [part, parts],
-            "steps_on_the_hits": steps,
-        }
-        state = _state(out, settings) if resume else None
-        if state is not None and state["done"]:
-            return _finished(out, state)
-    check_outputs("screen", inputs, _outputs(out, errors_file, state is not None), force=force, advice=FORCE)
-    if out is not None and not force and not resume:
-        _check_unfinished(out)
-    run = Run(scorer, source, Best(top, lowest), (part, parts))
-    if errors_file is not None and os.path.realpath(errors_file) != os.devnull:
-        run.errors = ErrorFile(os.path.realpath(errors_file))
-    if state is not None:
-        run.restore(state)
-    if run.errors is not None:
-        run.errors.start(state["errors_bytes"] if state else 0)
-    if out is not None and state is None:
-        Path(os.path.realpath(record_path(out))).unlink(missing_ok=True)
-    recorder = None if settings is None or out is None else Recorder(out, settings)
-    try:
-        run.go(chunk, recorder, Console(SafeStream(sys.stderr), progress=progress is not False))
-    finally:
+    with ExitStack() as alone:
+        for path in {os.path.realpath(p): p for p in (out, errors_file) if p is not None}.values():
+            if os.path.realpath(path) != os.devnull:
+                alone.enter_context(_storage.writing_output("screen", path))
+        after = After(similar_to, filters, drop_filtered, properties, diverse, cutoff)
+        if parts > 1 and after.asked():
+            raise ValueError(
+                "screen: similar_to, filters, properties and diverse are steps on the hits of the whole library; give them to "
+                "merge (catalase screen-merge), not to a shard"
+            )
+        scorer = Scorer(model, task, 1 if class_index is None else class_index, radius, size)
+        if class_index is not None and scorer.class_index is None:
+            raise ValueError(
+                f"screen: class_index (--class) is for classifiers, got {class_index} for a model of numbers"
+            )
+        steps = after.prepare(scorer.fingerprint.to_config())
+        source = Library(library, smiles_column, id_column, scorer.model.smiles_column)
+        settings: dict[str, Any] | None = None
+        state: dict[str, Any] | None = None
+        if resume and source.path is not None and not source.path.is_file():
+            raise ValueError(
+                f"screen: {source.path} is no file but a pipe, which cannot be read again; save it, to resume"
+            )
+        if out is not None and source.path is not None and source.path.is_file():
+            settings = {
+                "library": source.identity(),
+                **scorer.describe(),
+                "top": int(top),
+                "lowest": bool(lowest),
+                "columns": [smiles_column, id_column],
+                "shard": [part, parts],
+                "steps_on_the_hits": steps,
+            }
+            state = _state(out, settings) if resume else None
+            if state is not None and state["done"]:
+                return _finished(out, state)
+        check_outputs("screen", inputs, _outputs(out, errors_file, state is not None), force=force, advice=FORCE)
+        if out is not None and not force and not resume:
+            _check_unfinished(out)
+        run = Run(scorer, source, Best(top, lowest), (part, parts))
+        if errors_file is not None and os.path.realpath(errors_file) != os.devnull:
+            run.errors = ErrorFile(os.path.realpath(errors_file))
+        if state is not None:
+            run.restore(state)
         if run.errors is not None:
-            run.errors.close()
-    report = run.report()
-    _check_share(report, max_unreadable, errors_file)
-    n_notes = len(report.notes)
-    hits = after(Hits(run.best.sorted(), scorer.dtype, report))
-    if out is not None:
-        hits.to_csv(out)
-        if recorder is not None:
-            recorder.write(**run.record(), done=True, dtype=str(scorer.dtype), notes=hits.report.notes[n_notes:])
-    return hits
+            run.errors.start(state["errors_bytes"] if state else 0)
+        if out is not None and state is None:
+            Path(os.path.realpath(record_path(out))).unlink(missing_ok=True)
+        recorder = None if settings is None or out is None else Recorder(out, settings)
+        try:
+            run.go(chunk, recorder, Console(SafeStream(sys.stderr), progress=progress is not False))
+        finally:
+            if run.errors is not None:
+                run.errors.close()
+        report = run.report()
+        _check_share(report, max_unreadable, errors_file)
+        n_notes = len(report.notes)
+        hits = after(Hits(run.best.sorted(), scorer.dtype, report))
+        if out is not None:
+            hits.to_csv(out)
+            if recorder is not None:
+                recorder.write(**run.record(), done=True, dtype=str(scorer.dtype), notes=hits.report.notes[n_notes:])
+        return hits
 
 
 def _outputs(out: Any, errors_file: Any, resumed: bool) -> list[Output]:
