@@ -77,8 +77,13 @@ def test_disk_dataset_round_trip(tmp_path):
     for name in ("X", "y", "w", "ids"):
         assert np.array_equal(getattr(again, name), getattr(data, name), equal_nan=name == "y"), name
     assert len(disk) == 300 and again.extra == {"k": 1} and again.select([0]).ids[0] == "m0"
+    again._columns.clear()
     DiskDataset.create(tmp_path / "d", [data.select(range(5))])
-    assert len(DiskDataset(tmp_path / "d")) == 5 and len(list((tmp_path / "d").glob("*.npy"))) == 4
+    assert len(DiskDataset(tmp_path / "d")) == 5
+    assert np.array_equal(again.X, data.X) and len(disk) == 300  # who has it open reads on
+    del disk, again
+    DiskDataset.create(tmp_path / "d", [data.select(range(4))])
+    assert len(list((tmp_path / "d").glob("*.npy"))) == 4 and len(list((tmp_path / "d").iterdir())) == 5
 
 
 def test_a_shard_or_manifest_that_was_altered_is_seen(tmp_path):

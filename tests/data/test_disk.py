@@ -137,7 +137,7 @@ def test_a_writer_appends_and_goes_on(tmp_path):
     with pytest.raises(FileExistsError, match="give resume=True"):
         DiskWriter(tmp_path / "d")
     (tmp_path / "d" / ("X-00002-" + "0" * 64 + ".npy")).write_bytes(b"left by a kill")
-    (tmp_path / "d" / ".X-00002-abc.npy.0123456789ab.tmp").write_bytes(b"left by a kill")
+    (tmp_path / "d" / (".X-00002-" + "0" * 64 + ".npy.0123456789ab.tmp")).write_bytes(b"left by a kill")
     again = DiskWriter(tmp_path / "d", resume=True)
     assert again.rows == 15 and len(list((tmp_path / "d").iterdir())) == 9
     again.append(shard(15, 990))
@@ -210,7 +210,7 @@ def test_a_shard_that_does_not_fit_its_manifest(tmp_path):
         ValueError, match=r"holds uint8 of shape \(9, 5\) where the manifest has uint8 of shape \(10, 5\)"
     ):
         _ = DiskDataset(tmp_path, verify=False).X
-    file.write_bytes(b"no array")
+    file.write_bytes(b"no array" * 20)
     with pytest.raises(ValueError, match=r"is no \.npy file"):
         _ = DiskDataset(tmp_path, verify=False).X
 

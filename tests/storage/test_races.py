@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from catalase import _storage
+from catalase._storage import lock as lock_module
 from catalase._storage import save as save_module
 
 from .helpers import NEW, NEW_CONFIG, OLD, OLD_CONFIG, state
@@ -18,7 +19,7 @@ from .helpers import NEW, NEW_CONFIG, OLD, OLD_CONFIG, state
 @pytest.mark.parametrize("locks", [True, False])
 def test_savers_and_loaders_at_once(saved: Path, monkeypatch: pytest.MonkeyPatch, locks: bool) -> None:
     if not locks:
-        monkeypatch.setattr(save_module, "_acquire", lambda descriptor, folder: False)
+        monkeypatch.setattr(lock_module, "_acquire", lambda function, descriptor, place, wait: False)
     errors: list[BaseException] = []
     done = threading.Event()
 
@@ -76,9 +77,9 @@ def test_savers_of_the_same_content_at_once(saved: Path) -> None:
 
 
 def test_a_lock_held_too_long_is_an_error(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(save_module, "_LOCK_SECONDS", 0.02)
-    with save_module._locked(saved) as locked:
+    monkeypatch.setattr(save_module, "LOCK_SECONDS", 0.02)
+    with _storage.writing("test", saved) as locked:
         assert locked
-        with pytest.raises(TimeoutError, match="another process has been saving"):
+        with pytest.raises(RuntimeError, match="save: another writer is at work"):
             _storage.save_folder(saved, NEW_CONFIG, NEW)
     assert state(saved) == "old"

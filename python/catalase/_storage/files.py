@@ -209,7 +209,7 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise ValueError(f"load: {os.fspath(path)} is not a regular file; save the model again")
     with open(path, "rb") as stream:
-        data = stream.read(max_bytes + 1)
+        data = stream.read(min(os.fstat(stream.fileno()).st_size, max_bytes) + 1)  # as much as is set aside for it
     if len(data) > max_bytes:
         raise ValueError(f"load: {os.fspath(path)} is larger than the {max_bytes} bytes expected; it was damaged or "
                          "is not ours, copy the whole folder again")  # fmt: skip

@@ -78,6 +78,27 @@ class NpyShards(Shards):
         self.entries, self.verify = entries, verify
         self._headers: dict[str, tuple[int, np.dtype[Any]]] = {}
 
+    def check_sizes(self, column: str) -> None:
+        """Refuse a column whose files are shorter than the manifest says, before anything is made of its length."""
+        form, longest = self.forms[column], 0
+        least = form.row_bytes if form.dtype.kind not in "US" else 1  # strings may be shorter in some shards
+        for entry, rows in zip(self.entries, self.rows, strict=True):
+            try:
+                size = os.path.getsize(self.folder / entry[column])
+            except FileNotFoundError:
+                continue  # said by `read`
+            longest = max(longest, size)
+            if rows * least > size:
+                raise ValueError(
+                    f"DiskDataset: {self.folder / entry[column]} was altered or cut short: it has {size} bytes, too "
+                    f"few for the {rows} rows that the manifest lists; make the dataset again"
+                )
+        if form.dtype.kind in "US" and form.dtype.itemsize > longest:
+            raise ValueError(
+                f"DiskDataset: the manifest of {self.folder} says {form.dtype} of {column}, more than its files hold; make the "
+                "dataset again"
+            )
+
     def read(self, shard: int, column: str) -> NDArray[Any]:
         """Map a column of one shard; its checksum is compared the first time."""
         name = self.entries[shard][column]
@@ -95,8 +116,8 @@ class NpyShards(Shards):
     def _open(self, file: Path, name: str, shape: tuple[int, ...], wanted: np.dtype[Any]) -> tuple[int, np.dtype[Any]]:
         if not file.is_file():
             raise ValueError(
-                f"DiskDataset: {file} is missing; open the dataset again if another writer has replaced it, else make it "
-                "again, or copy the folder whole"
+                f"DiskDataset: {file} is missing; if another writer has replaced the dataset, open it again; else copy "
+                "the folder whole, or make the dataset again"
             )
         if self.verify and _storage.sha256_file(file) != name[-68:-4]:
             raise ValueError(

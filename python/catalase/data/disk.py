@@ -239,6 +239,8 @@ class DiskDataset(Dataset):
     def _column(self, column: str) -> Any:
         if column not in self._columns:
             shards, form = self._shards, self._shards.forms[column]
+            if isinstance(shards, NpyShards):
+                shards.check_sizes(column)
             if len(shards) == 1:
                 made: Any = shards.read(0, column)
             elif len(self) * form.row_bytes <= max(self.window_bytes // 4, 1) or self._fits():

@@ -15,6 +15,8 @@ from ..autograd import Tensor, no_grad
 from ..feat import Featurizer
 from ..feat.featurizer import checked, saved_form
 from ..metrics import Metric
+from ..nn.allowance import allowance
+from ..nn.module import check_finite
 from ..trans import Transformer, undo_transforms
 from . import _carried
 from ._datapoints import Answers, datapoints, is_dataset, predict_datapoints, with_gaps
@@ -375,13 +377,17 @@ class Model:
         ------
         OSError
             If the folder cannot be written (full disk, no permission). What was saved before is not lost.
+        ValueError
+            If a weight is NaN or infinite.
         """
         config = {
             "kind": _KIND,
             "model": self.to_config(),
             **self._to_carry(),
         }
-        _storage.save_folder(path, config, self.module.state_dict())
+        state = self.module.state_dict()
+        check_finite(f"{type(self).__name__}.save", state, "nothing was saved; train again with a lower learning rate")
+        _storage.save_folder(path, config, state)
 
     def _to_carry(self) -> dict[str, Any]:
         """What is saved beside the settings of the net, as JSON values."""
@@ -584,7 +590,8 @@ def load(path: str | Path) -> Any:
     FileNotFoundError
         If there is no saved model.
     ValueError
-        If a file is truncated or was altered, or the config names a class or a setting that is not known.
+        If a file is truncated or was altered, if the config names a class or a setting that is not known or describes a
+        larger net than the file of its weights holds, or if a weight is NaN or infinite.
 
     Notes
     -----
@@ -609,11 +616,13 @@ def load(path: str | Path) -> Any:
     from . import register_all
 
     register_all()
-    model: Model = _registry.build(config["model"], Model)
+    with allowance(arrays):
+        model: Model = _registry.build(config["model"], Model)
     try:
         model.module.load_state_dict(arrays)
     except ValueError as error:
         raise ValueError(f"load: the weights in {path} do not fit its config: {error}") from None
+    check_finite("load", arrays, f"{path} was not written by a training that went well; train it again")
     model._carry(path, config)
     return model
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..autograd import Tensor, concatenate
 from ..ops._check import whole_number
+from .allowance import claim
 from .init import generator
 from .layers import Dropout
 from .module import Module
@@ -63,6 +64,7 @@ class Recurrent(Module, ABC):
         return [f"_l{k}{way}" if k or way else "" for k in range(self.num_layers) for way in ways]
 
     def _draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[Any]:
+        claim(shape)
         limit = np.float32(1 / np.sqrt(self.hidden_size))
         return ((rng.random(shape, dtype=np.float32) * 2 - 1) * limit).astype(np.float32)
 

@@ -12,6 +12,7 @@ from .. import _anywhere
 from ..autograd import Tensor
 from ..ops._check import whole_number
 from . import functional
+from .allowance import claim
 from .buffer import Buffer
 from .module import Module
 from .parameter import Parameter
@@ -71,6 +72,8 @@ class BatchNorm(Module):
         if activation not in (None, "relu"):
             raise ValueError(f"BatchNorm: activation must be None or 'relu', got {activation!r}")
         self.momentum, self.eps, self.activation = float(momentum), float(eps), activation
+        for _ in range(4):
+            claim((num_features,))
         self.gamma = Parameter(np.ones(num_features, np.float32), decay=False)
         self.beta = Parameter(np.zeros(num_features, np.float32), decay=False)
         self.running_mean = Buffer(np.zeros(num_features, np.float32))

@@ -12,6 +12,7 @@ from .._cuda import is_device_array
 from ..autograd import Tensor, record
 from ..ops._check import whole_number
 from ..ops.embedding import check_padding
+from .allowance import claim
 from .init import Initializer, generator, normal
 from .module import Module
 from .parameter import Parameter
@@ -91,6 +92,7 @@ class Embedding(Module):
         )
         self.padding_index = check_padding("Embedding", padding_index, num_embeddings)
         rng = rng if isinstance(rng, np.random.Generator) else generator(rng)
+        claim(shape)
         values = np.array((weight_init or normal(1.0))(shape, rng))
         if values.shape != shape:
             raise ValueError(f"Embedding: weight_init must give an array of shape {shape}, gave {values.shape}")

@@ -13,6 +13,7 @@ from ..ops import empty
 from ..ops._check import whole_number
 from ..ops.dropout import check_rate
 from . import functional
+from .allowance import claim
 from .batch_norm import BatchNorm
 from .init import Initializer, generator, glorot_uniform, zeros
 from .module import Module, is_quiet
@@ -73,6 +74,7 @@ class Linear(Module):
 def _draw(
     name: str, initializer: Initializer, shape: tuple[int, ...], rng: np.random.Generator, layer: str = "Linear"
 ) -> NDArray[Any]:
+    claim(shape)
     values = np.asarray(initializer(shape, rng))
     if values.shape != shape:
         raise ValueError(f"{layer}: {name} must give an array of shape {shape}, gave {values.shape}")

@@ -72,6 +72,13 @@ def is_quiet() -> bool:
     return _watch.note is None
 
 
+def check_finite(where: str, state: Mapping[str, NDArray[Any]], advice: str) -> None:
+    """Refuse a state whose arrays hold NaN or infinity, naming the first of them."""
+    for name, array in state.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"{where}: the weights {name} hold NaN or infinity; {advice}")
+
+
 class Module:
     """A layer, or a net of layers. Write ``forward``; parameters, buffers and submodules are found among the attributes.
 

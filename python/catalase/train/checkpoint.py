@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import _storage
+from ..nn.module import check_finite
 from .callbacks import Callback
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ def restore(path: str | Path, state: TrainState) -> int:
     layers = state.module.random_layers()
     if len(layers) != len(config["random_steps"]):
         raise ValueError(f"resume: {path} has {len(config['random_steps'])} random layers, the model {len(layers)}")
+    for group in ("weights", "optimizer"):
+        check_finite("resume", files[group], f"{path} is no state to go on from; start anew")
     state.module.load_state_dict(files["weights"])
     state.optimizer.load_state_dict(files["optimizer"])
     state.history.seed = int(config["seed"])

@@ -9,6 +9,7 @@ import numpy as np
 
 from ... import nn
 from ...autograd import Tensor, no_grad
+from ...nn.allowance import check_rows
 from ._inputs import Feature, Input
 from ._layer import Layer, Operation, Shape
 
@@ -112,6 +113,7 @@ class Graph(nn.Module):
             needed = str(fewest) if fewest == most else f"{fewest} or more"
             raise ValueError(f"{title} takes {needed} in_layers, got {len(inputs)}")
         if isinstance(layer, Input):
+            check_rows(layer.row)
             return Step(name, layer, None, []), Tensor(np.zeros((_ROWS, *layer.row), np.float32))
         try:
             module = layer.build([x.shape for x in inputs], rng)
