@@ -59,9 +59,7 @@ PAIRS = [
     for command in VALUES
     for output, read in itertools.product(_paths(command, cli.output_path), _paths(command, cli.input_path))
 ]
-TWINS = [
-    (command, *pair) for command in VALUES for pair in itertools.combinations(_paths(command, cli.output_path), 2)
-]
+TWINS = [(command, *pair) for command in VALUES for pair in itertools.combinations(_paths(command, cli.output_path), 2)]
 
 
 @pytest.fixture(scope="module")

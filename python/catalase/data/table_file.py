@@ -122,7 +122,7 @@ class TableFile:
             if last == _LAST:
                 part.pop()
             elif last[-1].endswith(_END):
-                faults[len(part) - 1] = self._unclosed(last)
+                faults[len(part) - 1] = self._unclosed(last, self._row + len(part))
             for i, row in enumerate(part):
                 if len(row) != width:
                     if any(cell.strip() for cell in row[width:]):
@@ -160,14 +160,14 @@ class TableFile:
             return filter(None, reader)
         return (row for row in reader if row and (len(row) > 1 or row[0].strip()))  # white space is an empty line
 
-    def _unclosed(self, row: list[str]) -> Fault:
+    def _unclosed(self, row: list[str], number: int) -> Fault:
         """The last row has a quote that is never closed: all lines below it are one cell."""
         row[-1] = row[-1].removesuffix(_END)
         text = self._delimiter.join(row)
         below = text.rstrip("\r\n").count("\n")
         if below:
             raise ValueError(
-                f"{self._function}: {self.name} is damaged near row {self._row + 1}: a quote is opened there and never "
+                f"{self._function}: {self.name} is damaged near row {number:,}: a quote is opened there and never "
                 f"closed, so that the {below:,} lines below it would be one cell: {text[:40]!r} ..."
             )
         return Fault(text.rstrip("\r\n"), "a quote is opened in the row and never closed")
