@@ -410,7 +410,7 @@ def _add_screen(commands: _Commands) -> None:
     parser = _command(commands, "screen", text, run)
     parser.add_argument("model", type=input_path, help="folder of a saved model")
     parser.add_argument(
-        "library", type=input_path, help=".smi, .csv or .tsv, plain or gzipped, or .parquet; - reads a .smi"
+        "library", type=input_path, help=".smi, .csv or .tsv, plain or gzipped, or .parquet; - for standard input"
     )
     parser.add_argument("--top", type=_whole_number(1), default=1000, help="hits to keep (default: %(default)s)")
     parser.add_argument(

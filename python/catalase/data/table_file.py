@@ -136,7 +136,7 @@ class TableFile:
                 yield part, faults
 
     def _open(self, binary: IO[bytes], errors: str) -> Iterator[list[str]]:
-        head, binary = _peek(binary, 6)
+        head, binary = peek(binary, 6)
         for start, what in _OTHER_FILES.items():
             if head.startswith(start):
                 raise ValueError(f"{self._function}: {self.name} {what}")
@@ -213,11 +213,11 @@ def open_bytes(file: str | os.PathLike[str], function: str) -> IO[bytes]:
 
 def unpacked(raw: IO[bytes]) -> IO[bytes]:
     """The bytes of a file, unpacked where its first two say that it is gzip."""
-    head, raw = _peek(raw, 2)
+    head, raw = peek(raw, 2)
     return gzip.GzipFile(fileobj=raw) if head == b"\x1f\x8b" else raw  # type: ignore[return-value]
 
 
-def _peek(stream: IO[bytes], count: int) -> tuple[bytes, IO[bytes]]:
+def peek(stream: IO[bytes], count: int) -> tuple[bytes, IO[bytes]]:
     """The first bytes of a stream that stands at its beginning, and the stream, standing there again."""
     seekable = not isinstance(stream, gzip.GzipFile) and stream.seekable()  # GzipFile says yes even over a pipe
     head = b""

@@ -63,7 +63,8 @@ def screen(
     library : path or iterable
         A file or a named pipe (``-``: standard input), its format told by its name: ``.smi`` (also ``.smiles``,
         ``.ism``, ``.txt``: a SMILES a line, then optionally white space and a name), ``.csv``, ``.tsv``, each also
-        gzipped, under any name, or ``.parquet`` (needs pyarrow). A pipe without such a name is a ``.smi``.
+        gzipped, under any name, or ``.parquet`` (needs pyarrow). A pipe without such a name is a table
+        if its first line names a column of SMILES, else a ``.smi``.
         Or SMILES, or pairs of SMILES and name, from a list or a generator, which is consumed as it is needed.
     top : int
         How many molecules to keep, 1 or more.
