@@ -73,7 +73,7 @@ def screen(
     task : str or int, optional
         The task to rank by: its name where the model knows it, or its number from 0. Needed where there are several.
     class_index : int, optional
-        The class whose probability is the score, for classifiers.
+        The class whose probability is the score, for classifiers; 1 where left out.
     lowest : bool
         Rank the lowest scores first.
     smiles_column, id_column : str, optional
