@@ -176,3 +176,140 @@ def test_where_nothing_can_be_learned_or_written_one_sentence_says_so_at_once(mo
         error = capsys.readouterr().err
         assert words in error and error.count("\n") == 1 and f"{arguments[0]}: {arguments[0]}:" not in error, error
     assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "--dropout nan", "--dropout -0.1", "--dropout 1", "--dropout 1_0", "--learning-rate inf", "--learning-rate 0",
+        "--weight-decay -1", "--epochs 99999999999999999999", "--epochs 1_0", "--epochs ٣", "--layer 0", "--seed -1",
+        "--max-unreadable 1.5", "--max-unreadable nan", "--task=", "--smiles=", "--errors-file=", "--out=",
+    ],
+)  # fmt: skip
+def test_numbers_and_names_that_make_no_sense_are_mistakes_of_the_command_line(table, tmp_path, capsys, extra):
+    with pytest.raises(SystemExit) as error:
+        main(["train", str(table), *TRAIN, "--task", "y", "--out", str(tmp_path / "m"), *extra.split()])
+    assert error.value.code == 2 and extra.split("=")[0].split()[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--cutoff", "5"], ["--cutoff", "nan"], ["--task", ""], ["--top", "0"]])
+def test_the_same_of_a_screening(arguments):
+    with pytest.raises(SystemExit):
+        main(["screen", "m", "l.smi", "-o", "h.csv", *arguments])
+
+
+@pytest.mark.parametrize("arguments", [["--seconds", "-1"], ["--seconds", "nan"], ["--threads", "0"]])
+def test_the_same_of_the_bench(arguments):
+    with pytest.raises(SystemExit):
+        main(["bench", *arguments])
+
+
+def test_tasks_that_make_no_sense(table, tmp_path, capsys):
+    for tasks, words in [(["y", "y"], "--task y is given twice"), (["mol"], "--task mol is the column of SMILES")]:
+        given = [word for task in tasks for word in ("--task", task)]
+        assert main(["train", str(table), *TRAIN, *given, "--out", str(tmp_path / "m")]) == 1
+        assert words in capsys.readouterr().err
+
+
+def test_errors_of_any_kind_are_one_sentence(monkeypatch, capsys):
+    import catalase
+
+    for error, words in [
+        (MemoryError("Unable to allocate 9 TiB"), "not enough memory (Unable to allocate 9 TiB)"),
+        (MemoryError(), "not enough memory"),
+        (OverflowError("too large"), "catalase info: too large"),
+        (AttributeError("no such thing"), "a fault of Catalase: please report it"),
+        (ValueError("two\nlines"), "two lines"),
+    ]:
+
+        def fails(error=error):
+            raise error
+
+        monkeypatch.setattr(catalase, "show_config", fails)
+        assert main(["info"]) == 1
+        said = capsys.readouterr().err
+        assert words in said and said.count("\n") == 1
+
+
+def test_where_most_rows_would_be_lost_the_command_stops(model, tmp_path, capsys):
+    path, out = tmp_path / "n.csv", tmp_path / "n.out.csv"
+    path.write_text("mol,y\nC1CC,1\nCCO,1\nCCN,2\nC(,3\nCC,many\nC1CO,x\n")
+    train = ["train", str(path), *TRAIN, "--task", "y", "--out", str(tmp_path / "m")]
+    for arguments, count in [
+        (["predict", str(model), str(path), "-o", str(out), "--max-unreadable", "0.4"], "3 of 6 rows"),
+        (["evaluate", str(model), str(path), "--errors-file", str(tmp_path / "e.csv")], "4 of 6 rows"),
+        (train, "4 of 6 rows"),  # a row with two faults counts once
+    ]:
+        capsys.readouterr()
+        assert main(arguments) == 1
+        error = capsys.readouterr().err
+        assert count in error and "row 1, 'C1CC'" in error and "--max-unreadable" in error and error.count("\n") == 1
+    assert not out.exists() and not (tmp_path / "m").exists()
+    assert [e["row"] for e in read(f"{out}.errors.csv")] == ["1", "4", "6"]
+    assert main(["predict", str(model), str(path), "-o", str(out)]) == 0 and len(read(out)) == 6
+    (tmp_path / "l.smi").write_text("C1CC\nC(\nCC\n")
+    screen = ["screen", str(model), str(tmp_path / "l.smi"), "-o", str(tmp_path / "h.csv")]
+    assert main(screen) == 1 and "2 of 3 molecules could not be scored" in capsys.readouterr().err
+    assert main([*screen, "--resume", "--max-unreadable", "1"]) == 0 and len(read(tmp_path / "h.csv")) == 1
+
+
+def test_predictions_read_back_as_the_bits_of_the_model(model, table, tmp_path):
+    import numpy as np
+
+    import catalase as ct
+
+    out = tmp_path / "out.csv"
+    assert main(["predict", str(model), str(table), "-o", str(out)]) == 0
+    rows = [r for r in read(out) if r["predicted y"]]
+    loaded = ct.models.load(model)
+    X = ct.ops.ecfp([r["mol"] for r in rows], size=256)
+    values = loaded.predict(X, loaded.transformers)[:, 0]
+    assert np.array_equal(np.array([r["predicted y"] for r in rows], np.float64).astype(values.dtype), values)
+
+
+def test_an_error_file_that_cannot_be_written_costs_no_scores(model, table, tmp_path, capsys):
+    (tmp_path / "t.csv.errors.csv").mkdir()
+    assert main(["evaluate", str(model), str(table)]) == 0
+    out = capsys.readouterr().out
+    assert "RMSE" in out and "2 of 120 rows" in out and "--errors-file" in out
+    assert main(["evaluate", str(model), str(table), "--errors-file", str(tmp_path)]) == 1
+
+
+def test_evaluate_takes_another_column_of_smiles(model, table, tmp_path):
+    (tmp_path / "other.csv").write_text(table.read_text().replace("mol,y", "structure,y"))
+    assert main(["evaluate", str(model), str(tmp_path / "other.csv"), "--smiles", "structure"]) == 0
+
+
+def test_one_class_alone(table, tmp_path, capsys):
+    lines = table.read_text().splitlines()
+    ones = [line for line in lines[1:] if line.endswith(",1") and "many" not in line]
+    (tmp_path / "one.csv").write_text("\n".join([lines[0], *ones]) + "\n")
+    train = ["--task", "toxic", "--classification", "--out", str(tmp_path / "m"), "--smiles", "mol", *TRAIN[2:]]
+    assert main(["train", str(tmp_path / "one.csv"), *train]) == 1
+    assert "one class only in toxic" in capsys.readouterr().err
+    zeros = [line for line in lines[1:] if line.endswith(",0") and "C1CC," not in line]
+    (tmp_path / "last.csv").write_text("\n".join([lines[0], *zeros * 4, *ones[:10]]) + "\n")
+    assert main(["train", str(tmp_path / "last.csv"), *train, "--splitter", "index"]) == 1
+    error = capsys.readouterr().err
+    assert "--splitter random or scaffold" in error and error.count("\n") == 1
+    assert main(["train", str(table), *train]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(tmp_path / "m"), str(tmp_path / "one.csv")]) == 0
+    said = capsys.readouterr()
+    assert "nan: this score cannot be computed; it needs molecules of both classes" in said.out and said.err == ""
+
+
+def test_tab_separated_tables_and_long_cells(tmp_path):
+    lines = ["mol\ty\tseq", *(f"{s}\t{v}\tA" for s, v in molecules(60)), "CCO\t1\t" + "A" * 200_000]
+    (tmp_path / "t.tsv").write_text("\n".join(lines) + "\n")
+    model, out = tmp_path / "m", tmp_path / "o.csv"
+    assert main(["train", str(tmp_path / "t.tsv"), *TRAIN, "--task", "y", "--out", str(model), "--strict"]) == 0
+    assert main(["evaluate", str(model), str(tmp_path / "t.tsv"), "--strict"]) == 0
+    assert main(["predict", str(model), str(tmp_path / "t.tsv"), "-o", str(out), "--strict"]) == 0
+    assert len(out.read_text().splitlines()[-1]) > 200_000
+
+
+def test_the_folder_around_a_new_model_is_made_with_it(table, tmp_path):
+    model = tmp_path / "new" / "deep" / "model"
+    assert main(["train", str(table), *TRAIN, "--task", "y", "--out", f"{model}/"]) == 0
+    assert (model / "config.json").is_file() and len(read(f"{model}.errors.csv")) == 2

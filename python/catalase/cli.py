@@ -28,7 +28,7 @@ _EPILOG = """exit codes:
   130  interrupted
   141  the reader of the pipe that the result was written into (-o -) went away before its end
 """
-_PRINTING = ("", "info", "evaluate")  # commands whose result is what they print
+_PRINTING = (None, "info", "evaluate")  # commands whose result is what they print
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(arguments)
         code = _run(options)
         stdout.flush()
-        return _check_printed(stdout, options.command or "") or code
+        printed = options.command in _PRINTING or (options.command == "bench" and not options.json)
+        return (_check_printed(stdout, options.command) if printed else EXIT_OK) or code
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -75,12 +76,15 @@ def _sentence(error: Exception) -> str:
     return f"{type(error).__name__}: {error}; this is a fault of Catalase: please report it with what --debug shows"
 
 
-def _check_printed(stdout: SafeStream, command: str) -> int:
+def _check_printed(stdout: SafeStream, command: str | None) -> int:
     """An error where the result itself could not be printed; a reader that has gone or a closed stream is none."""
     error = stdout.error
-    if command not in _PRINTING or not isinstance(error, OSError) or error.errno in (errno.EPIPE, errno.EBADF):
+    if not isinstance(error, OSError) or error.errno in (errno.EPIPE, errno.EBADF):
         return EXIT_OK
-    print(f"catalase {command}: the result could not be printed: {error.strerror}", file=sys.stderr)
+    print(
+        f"catalase{f' {command}' if command else ''}: the result could not be printed: {error.strerror}",
+        file=sys.stderr,
+    )
     return EXIT_ERROR
 
 
@@ -412,7 +416,7 @@ def _add_screen(commands: _Commands) -> None:
     parser = _command(commands, "screen", text, run)
     parser.add_argument("model", type=input_path, help="folder of a saved model")
     parser.add_argument(
-        "library", type=input_path, help=".smi, .csv or .tsv, plain or gzipped, or .parquet; - reads a .smi"
+        "library", type=input_path, help=".smi, .csv or .tsv, plain or gzipped, or .parquet; - for standard input"
     )
     parser.add_argument("--top", type=_whole_number(1), default=1000, help="hits to keep (default: %(default)s)")
     parser.add_argument(

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
+import os
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -69,3 +73,43 @@ def test_rows_of_other_lengths_go_to_the_error_file(model, tmp_path):
     rows = read(tmp_path / "h.csv.errors.csv")
     assert [(r["row"], r["text"]) for r in rows] == [("2", ""), ("3", "c,CCC,9")]
     assert "the SMILES is empty" in rows[0]["reason"] and "has 3 fields, the header 2" in rows[1]["reason"]
+
+
+@pytest.mark.parametrize("name", ["pipe.smi", "pipe.csv", "pipe", "-"])
+@pytest.mark.parametrize("kind", ["smi", "csv", "tsv"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_libraries_come_through_pipes_and_standard_input(model, tmp_path, monkeypatch, name, kind, packed):
+    if name.endswith(("smi", "csv")) and not name.endswith(kind):
+        pytest.skip("a name that lies")
+    smiles = library(100)
+    lines = [f"{s}\tname{i}" for i, s in enumerate(smiles)]
+    lines = lines if kind == "smi" else ["smiles\tid", *lines]
+    text = "\n".join(lines).replace("\t", "," if kind == "csv" else "\t") + "\n"
+    data = gzip.compress(text.encode()) if packed else text.encode()
+    monkeypatch.chdir(tmp_path)
+    if name == "-":
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+        hits = screen(model, "-", 9, out="h.csv")
+    else:
+        os.mkfifo(name)
+        feeder = threading.Thread(target=Path(name).write_bytes, args=(data,))
+        feeder.start()
+        hits = screen(model, name, 9, out="h.csv")
+        feeder.join()
+    assert pairs(hits) == pairs(screen(model, smiles, 9)) and hits.ids == [f"name{row}" for row in hits.rows]
+    with pytest.raises(ValueError, match="cannot be read again"):
+        screen(model, name, 9, out="g.csv", resume=True)
+
+
+@pytest.mark.parametrize("name", ["l.smi", "l.csv", "l.smi.gz", "l.csv.gz"])
+def test_gzip_is_told_by_its_bytes_not_by_its_name(model, tmp_path, name):
+    text = "CCO\nCCN\n" if "smi" in name else "smiles\nCCO\nCCN\n"
+    data = text.encode() if name.endswith("gz") else gzip.compress(text.encode())
+    (tmp_path / name).write_bytes(data)
+    assert len(screen(model, tmp_path / name, 9)) == 2
+
+
+def test_long_cells_and_rows_without_their_last_cells(model, tmp_path):
+    (tmp_path / "l.csv").write_text("smiles,id,seq\nCCO,a\nCCN,b," + "A" * 300_000 + "\nCCC\n")
+    hits = screen(model, tmp_path / "l.csv", 9)
+    assert sorted(hits.ids) == ["", "a", "b"]

@@ -122,7 +122,7 @@ class TableFile:
             if last == _LAST:
                 part.pop()
             elif last[-1].endswith(_END):
-                faults[len(part) - 1] = self._unclosed(last)
+                faults[len(part) - 1] = self._unclosed(last, self._row + len(part))
             for i, row in enumerate(part):
                 if len(row) != width:
                     if any(cell.strip() for cell in row[width:]):
@@ -136,7 +136,7 @@ class TableFile:
                 yield part, faults
 
     def _open(self, binary: IO[bytes], errors: str) -> Iterator[list[str]]:
-        head, binary = _peek(binary, 6)
+        head, binary = peek(binary, 6)
         for start, what in _OTHER_FILES.items():
             if head.startswith(start):
                 raise ValueError(f"{self._function}: {self.name} {what}")
@@ -160,14 +160,14 @@ class TableFile:
             return filter(None, reader)
         return (row for row in reader if row and (len(row) > 1 or row[0].strip()))  # white space is an empty line
 
-    def _unclosed(self, row: list[str]) -> Fault:
+    def _unclosed(self, row: list[str], number: int) -> Fault:
         """The last row has a quote that is never closed: all lines below it are one cell."""
         row[-1] = row[-1].removesuffix(_END)
         text = self._delimiter.join(row)
         below = text.rstrip("\r\n").count("\n")
         if below:
             raise ValueError(
-                f"{self._function}: {self.name} is damaged near row {self._row + 1}: a quote is opened there and never "
+                f"{self._function}: {self.name} is damaged near row {number:,}: a quote is opened there and never "
                 f"closed, so that the {below:,} lines below it would be one cell: {text[:40]!r} ..."
             )
         return Fault(text.rstrip("\r\n"), "a quote is opened in the row and never closed")
@@ -213,11 +213,11 @@ def open_bytes(file: str | os.PathLike[str], function: str) -> IO[bytes]:
 
 def unpacked(raw: IO[bytes]) -> IO[bytes]:
     """The bytes of a file, unpacked where its first two say that it is gzip."""
-    head, raw = _peek(raw, 2)
+    head, raw = peek(raw, 2)
     return gzip.GzipFile(fileobj=raw) if head == b"\x1f\x8b" else raw  # type: ignore[return-value]
 
 
-def _peek(stream: IO[bytes], count: int) -> tuple[bytes, IO[bytes]]:
+def peek(stream: IO[bytes], count: int) -> tuple[bytes, IO[bytes]]:
     """The first bytes of a stream that stands at its beginning, and the stream, standing there again."""
     seekable = not isinstance(stream, gzip.GzipFile) and stream.seekable()  # GzipFile says yes even over a pipe
     head = b""

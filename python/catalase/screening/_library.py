@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from ..data.table_file import DAMAGE, TableFile, open_bytes, unpacked
+from ..data.table_file import DAMAGE, TableFile, open_bytes, peek, unpacked
 
 SMILES_COLUMNS = ("smiles", "SMILES", "Smiles", "mol", "canonical_smiles")
 ID_COLUMNS = ("id", "ID", "Id", "name", "Name", "zinc_id", "chembl_id", "mol_id", "molecule_id")
@@ -120,11 +120,21 @@ class Library:
             yield from self._parquet(size)
             return
         binary = unpacked(raw)
+        if self._kind == "stream":
+            head, binary = peek(binary, 4096)
+            self._kind = self._kind_by_header(head)
         # Bytes that are not UTF-8 pass through names unchanged; in a SMILES they are refused like any such character.
         if self._kind == "smi":
             yield from _smi(io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape"), size)
         else:
             yield from self._csv(binary, size)
+
+    def _kind_by_header(self, head: bytes) -> str:
+        """What a stream without a name holds: a table, if its first line has a column that is named as those of SMILES."""
+        header = head.decode("utf-8-sig", "replace").lstrip("\r\n").splitlines()[:1]
+        fields = {field.strip('"') for line in header for field in line.replace("\t", ",").split(",")}
+        named = len(fields) > 1 and fields & {*SMILES_COLUMNS, *filter(None, self._columns)}
+        return "csv" if named or self._columns[0] else "smi"
 
     def _csv(self, binary: IO[bytes], size: int) -> Iterator[Chunk]:
         with TableFile(self.name, "screen", binary=binary, errors="surrogateescape") as table:
@@ -188,7 +198,7 @@ def _kind_of(path: Path) -> str:
     if suffix == ".gz":
         suffix, zipped = Path(path.stem).suffix.lower(), True
     if not suffix and not path.is_file():
-        return "smi"  # standard input, or a pipe of the shell: <(zcat library.smi.gz)
+        return "stream"  # standard input, or a pipe of the shell: <(zcat library.smi.gz)
     kinds = {".smi": "smi", ".smiles": "smi", ".ism": "smi", ".txt": "smi", ".csv": "csv", ".tsv": "tsv"}
     if not zipped:
         kinds |= {".parquet": "parquet", ".pq": "parquet"}

@@ -66,7 +66,8 @@ def screen(
     library : path or iterable
         A file or a named pipe (``-``: standard input), its format told by its name: ``.smi`` (also ``.smiles``,
         ``.ism``, ``.txt``: a SMILES a line, then optionally white space and a name), ``.csv``, ``.tsv``, each also
-        gzipped, under any name, or ``.parquet`` (needs pyarrow). A pipe without such a name is a ``.smi``.
+        gzipped, under any name, or ``.parquet`` (needs pyarrow). A pipe without such a name is a table
+        if its first line names a column of SMILES, else a ``.smi``.
         Or SMILES, or pairs of SMILES and name, from a list or a generator, which is consumed as it is needed.
     top : int
         How many molecules to keep, 1 or more.
@@ -75,7 +76,7 @@ def screen(
     task : str or int, optional
         The task to rank by: its name where the model knows it, or its number from 0. Needed where there are several.
     class_index : int, optional
-        The class whose probability is the score, for classifiers.
+        The class whose probability is the score, for classifiers; 1 where left out.
     lowest : bool
         Rank the lowest scores first.
     smiles_column, id_column : str, optional
