@@ -12,8 +12,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -33,12 +35,19 @@ struct Job {
   void* context;
   std::ptrdiff_t tasks;
   std::atomic<std::ptrdiff_t> next{0};
+  std::atomic<bool> failed{false};
+  std::exception_ptr failure{};  // of the first task that threw; read when no worker is inside any more
 
-  void work() {
-    for (;;) {
-      const std::ptrdiff_t i = next.fetch_add(1, std::memory_order_relaxed);
-      if (i >= tasks) return;
-      function(context, i);
+  void work() noexcept {
+    try {
+      for (;;) {
+        const std::ptrdiff_t i = next.fetch_add(1, std::memory_order_relaxed);
+        if (i >= tasks) return;
+        function(context, i);
+      }
+    } catch (...) {
+      if (!failed.exchange(true)) failure = std::current_exception();
+      next.store(tasks, std::memory_order_relaxed);
     }
   }
 };
@@ -82,23 +91,27 @@ struct Pool {
   std::atomic<int> threads{1};
 };
 
+alignas(Pool) unsigned char pool_storage[sizeof(Pool)];
 Pool* pool_instance = nullptr;
 
-// In the child of a fork no worker exists. The old slots are leaked on purpose: nobody can be inside them.
+// In the child of a fork no worker exists: the pool begins anew in its place. The old slots are leaked on purpose: no
+// thread can be inside them.
 void after_fork_in_child() {
-  Pool* old = pool_instance;
-  pool_instance = new Pool;
-  pool_instance->threads.store(old->threads.load());
+  const int threads = pool_instance->threads.load();
+  pool_instance = new (pool_storage) Pool;
+  pool_instance->threads.store(threads);
 }
 
 Pool& pool() {
   static const bool ready = [] {
-    pool_instance = new Pool;  // never destroyed: workers may outlive every static object
+    pool_instance = new (pool_storage) Pool;  // never destroyed: workers may outlive every static object
     pool_instance->threads.store(usable_cores());
     // The allocator's handlers must be there first: before a fork they run last to first, so this mutex is taken before
     // the allocator's, as it is by a task that asks for memory. The other order could deadlock.
     (void)cache_stats();
-    pthread_atfork([] { pool_instance->mutex.lock(); }, [] { pool_instance->mutex.unlock(); }, after_fork_in_child);
+    const auto lock = [] { pool_instance->mutex.lock(); };
+    const auto unlock = [] { pool_instance->mutex.unlock(); };
+    if (pthread_atfork(lock, unlock, after_fork_in_child) != 0) throw std::bad_alloc();
     return true;
   }();
   (void)ready;
@@ -188,7 +201,7 @@ int usable_cores() noexcept {
   return std::max(1, cores);
 }
 
-int num_threads() noexcept {
+int num_threads() {
   return pool().threads.load(std::memory_order_relaxed);
 }
 
@@ -198,7 +211,7 @@ void set_num_threads(int count) {
   p.threads.store(std::max(1, count));
 }
 
-void run_tasks(std::ptrdiff_t tasks, TaskFunction function, void* context) noexcept {
+void run_tasks(std::ptrdiff_t tasks, TaskFunction function, void* context) {
   if (tasks <= 0) return;
   Pool& p = pool();
   const int helpers = static_cast<int>(std::min<std::ptrdiff_t>(tasks, num_threads())) - 1;
@@ -227,6 +240,7 @@ void run_tasks(std::ptrdiff_t tasks, TaskFunction function, void* context) noexc
       }
     }
   }
+  if (job.failure != nullptr) std::rethrow_exception(job.failure);
 }
 
 }  // namespace catalase
