@@ -17,22 +17,24 @@ std::string text_of(PyObject* text) {
   return found == nullptr ? std::string() : std::string(found);
 }
 
-// "matmul", "FingerprintIndex.topk": the function of the library that a user would know, the innermost Python frame of
-// the package without an underscore in its name.
+// "matmul", "FingerprintIndex.topk": the function of the library that a user would know. Of the innermost Python frames
+// of the package without an underscore in their names that call each other, the outermost.
 std::string calling_function() {
-  py::object frame = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(PyEval_GetFrame()));
+  std::string found;
+  auto frame = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(PyEval_GetFrame()));
   while (frame) {
     auto* const f = reinterpret_cast<PyFrameObject*>(frame.ptr());
     const auto globals = py::reinterpret_steal<py::object>(PyFrame_GetGlobals(f));
     const auto code = py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(PyFrame_GetCode(f)));
     const std::string module = text_of(PyDict_GetItemString(globals.ptr(), "__name__"));
     const std::string name = text_of(reinterpret_cast<PyCodeObject*>(code.ptr())->co_qualname);
-    const bool private_name =
-        name.empty() || name[0] == '_' || name.find("._") != std::string::npos || name.find('<') != std::string::npos;
-    if (module.starts_with("catalase.") && !private_name) return name;
+    const bool is_private = name.empty() || name[0] == '_' || name.find("._") != std::string::npos ||
+                            name.find('<') != std::string::npos || !module.starts_with("catalase.");
+    if (is_private && !found.empty()) break;
+    if (!is_private) found = name;
     frame = py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(PyFrame_GetBack(f)));
   }
-  return "catalase";
+  return found.empty() ? "catalase" : found;
 }
 
 std::string with_commas(std::size_t number) {
@@ -73,7 +75,10 @@ void bind_memory(py::module_& m) {
     }
   });
   m.def(
-      "empty", [](const std::vector<py::ssize_t>& shape, const py::dtype& dtype) { return cached_array(dtype, shape); },
+      "empty",
+      [](const std::vector<py::ssize_t>& shape, const py::object& dtype) {
+        return cached_array(py::dtype::from_args(dtype), shape);
+      },
       py::arg("shape"), py::arg("dtype"));
   m.def("cache_stats", [] {
     const CacheStats stats = cache_stats();

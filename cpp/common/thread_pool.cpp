@@ -60,14 +60,29 @@ inline void pause_briefly() {
 #endif
 }
 
-// A slot holds nullptr (idle), a job (posted) or kBusy (a worker is inside the job).
-struct alignas(64) Slot {
-  std::atomic<Job*> job{nullptr};
-};
+// A slot holds nullptr (idle), a job (posted), kBusy (a worker is inside the job), kStarting or kNoWorker.
 Job* const kBusy = reinterpret_cast<Job*>(1);
+Job* const kStarting = reinterpret_cast<Job*>(2);
+Job* const kNoWorker = reinterpret_cast<Job*>(3);
+struct alignas(64) Slot {
+  std::atomic<Job*> job{kStarting};
+};
 
-[[noreturn]] void worker_loop(Slot* slot) {
+// Makes what a thread needs to throw, which would end the process if it were wanted later and there was no memory for
+// it. False where this thread cannot get any: near the limit of a process, glibc may have no arena for a new thread.
+bool prepare_to_throw() {
+  constexpr std::size_t kMoreThanIsNeeded = 4096;
+  void* volatile block = std::malloc(kMoreThanIsNeeded);  // volatile: what is only freed may be left out
+  if (block == nullptr) return false;
+  std::free(block);
+  (void)std::uncaught_exceptions();
+  return true;
+}
+
+void worker_loop(Slot* slot) {
   enable_flush_to_zero();  // these threads are ours, so the mode stays
+  if (!prepare_to_throw()) return slot->job.store(kNoWorker, std::memory_order_release);
+  slot->job.store(nullptr, std::memory_order_release);
   for (;;) {
     Job* job = nullptr;
     for (int spin = 0; spin < kSpins; ++spin) {
@@ -120,6 +135,7 @@ Pool& pool() {
 
 // Called with the mutex held. Fewer workers than asked for is no error: the caller does the work.
 void ensure_workers(Pool& p, int wanted) {
+  std::erase_if(p.slots, [](const auto& slot) { return slot->job.load(std::memory_order_acquire) == kNoWorker; });
   while (static_cast<int>(p.slots.size()) < wanted) {
     try {
       auto slot = std::make_unique<Slot>();
@@ -224,15 +240,15 @@ void run_tasks(std::ptrdiff_t tasks, TaskFunction function, void* context) {
   Job job{function, context, tasks};
   const int posted = std::min<int>(helpers, static_cast<int>(p.slots.size()));
   for (int i = 0; i < posted; ++i) {
-    p.slots[i]->job.store(&job, std::memory_order_release);
-    p.slots[i]->job.notify_one();
+    Job* idle = nullptr;  // a worker that is still starting is left out
+    if (p.slots[i]->job.compare_exchange_strong(idle, &job, std::memory_order_acq_rel)) p.slots[i]->job.notify_one();
   }
   job.work();
   for (int i = 0; i < posted; ++i) {
     Job* expected = &job;
     if (p.slots[i]->job.compare_exchange_strong(expected, nullptr, std::memory_order_acq_rel)) continue;
     int spins = 0;
-    while (p.slots[i]->job.load(std::memory_order_acquire) != nullptr) {
+    while (p.slots[i]->job.load(std::memory_order_acquire) == kBusy) {
       if (++spins < 100000) {
         pause_briefly();
       } else {
