@@ -12,7 +12,8 @@ namespace catalase {
 
 namespace {
 
-constexpr Index kChunk = 1 << 13;  // molecules at a time: their text is still in cache when it is read
+constexpr Index kChunk = 1 << 13;             // molecules at a time: their text is still in cache when it is read
+constexpr std::int64_t kChunkText = 1 << 20;  // characters after which a chunk ends: signals are heard between chunks
 
 EcfpOutput output_kind(const py::array& rows) {
   if (has_dtype<std::uint8_t>(rows)) return EcfpOutput::kPacked;
@@ -65,10 +66,13 @@ void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_
   Scratch<std::int64_t> length(held);
   batch.text = text.get();
   batch.length = length.get();
-  for (Index start = 0; start < n; start += kChunk) {
-    batch.molecules = n - start < kChunk ? n - start : kChunk;
-    for (Index i = 0; i < batch.molecules; ++i) {
+  for (Index start = 0; start < n; start += batch.molecules) {
+    const Index most = n - start < kChunk ? n - start : kChunk;
+    std::int64_t characters = 0;
+    for (batch.molecules = 0; batch.molecules < most && characters < kChunkText; ++batch.molecules) {
+      const Index i = batch.molecules;
       text.get()[i] = text_of(PyList_GET_ITEM(smiles.ptr(), start + i), binary, length.get()[i]);
+      characters += length.get()[i];
     }
     batch.rows = data + start * row_bytes;
     batch.status = reasons + start;
