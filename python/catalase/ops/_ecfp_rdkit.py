@@ -78,12 +78,7 @@ def read_molecule(item: Any) -> tuple[Any, str]:
     """Return an RDKit molecule and an empty reason, or None and the reason why it cannot be read."""
     if not isinstance(item, str):
         if isinstance(item, _molecule_class()):
-            if item.GetNumAtoms() > MAX_RDKIT_ATOMS:
-                return (
-                    None,
-                    f"it has {item.GetNumAtoms():,} atoms; of an RDKit molecule at most {MAX_RDKIT_ATOMS:,} are taken",
-                )
-            return (item, "") if _is_sanitized(item) else (None, "the molecule is not sanitized; call Chem.SanitizeMol")
+            return _checked(item)
         return None, f"needs text or an RDKit molecule, got {type(item).__name__}"
     from rdkit import Chem, rdBase
 
@@ -117,6 +112,12 @@ def partial_molecule(item: Any) -> Any:
         Chem.GetSymmSSSR(molecule)
         Chem.AssignStereochemistry(molecule, cleanIt=True, force=True)  # as MolFromSmiles does; chiral bits need it
         return molecule
+
+
+def _checked(molecule: Any) -> tuple[Any, str]:
+    if (n := molecule.GetNumAtoms()) > MAX_RDKIT_ATOMS:
+        return None, f"it has {n:,} atoms; of an RDKit molecule at most {MAX_RDKIT_ATOMS:,} are taken"
+    return (molecule, "") if _is_sanitized(molecule) else (None, "the molecule is not sanitized; call Chem.SanitizeMol")
 
 
 def _is_sanitized(molecule: Any) -> bool:
