@@ -4,7 +4,9 @@
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <unistd.h>
 
+#include <memory>
 #include <stdexcept>
 #include <string>
 
@@ -67,13 +69,22 @@ inline int plain_ndim(py::handle h) {
   return py::detail::array_proxy(h.ptr())->nd;
 }
 
-// A new array of the caching allocator; raises MemoryError where there is no memory left.
+// A new array whose memory comes from the caching allocator and goes back to it.
+inline py::array cached_array(const py::dtype& dtype, const py::array::ShapeContainer& shape) {
+  std::size_t items = 1;
+  for (const py::ssize_t extent : *shape) {
+    require(extent >= 0, "negative extent");
+    if (__builtin_mul_overflow(items, static_cast<std::size_t>(extent), &items)) throw OutOfMemory(SIZE_MAX);
+  }
+  std::unique_ptr<void, void (*)(void*)> block(cached_alloc(items, static_cast<std::size_t>(dtype.itemsize())),
+                                               [](void* p) { cached_free(p); });
+  const py::capsule owner(block.get(), block.get_deleter());
+  return py::array(dtype, shape, block.release(), owner);
+}
 template <class T>
 py::array new_matrix(Index rows, Index cols) {
   static const auto* dtype = new py::dtype(py::dtype::of<T>());  // never destroyed: the interpreter may be gone first
-  void* block = cached_alloc(static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols) * sizeof(T));
-  if (block == nullptr) throw std::bad_alloc();
-  return py::array(*dtype, {rows, cols}, block, py::capsule(block, [](void* p) { cached_free(p); }));
+  return cached_array(*dtype, {rows, cols});
 }
 
 inline bool is_contiguous(const py::array& a) {
@@ -94,10 +105,41 @@ T* output(py::array& a) {
   return static_cast<T*>(a.mutable_data());
 }
 
+// Python's lock is let go for as long as this lives.
+//
+// CPython before 3.14 ends a daemon thread that asks for the lock when the interpreter is shutting down by
+// pthread_exit, whose unwinding would meet a destructor, and abort the process. Such a thread stops for ever instead,
+// as CPython 3.14 lets it do; it ends with the process.
+class WithoutGil {
+ public:
+  WithoutGil() : state_(PyEval_SaveThread()) {}
+  ~WithoutGil() noexcept(false) { take_back(); }
+  WithoutGil(const WithoutGil&) = delete;
+  WithoutGil& operator=(const WithoutGil&) = delete;
+
+ private:
+  struct StopIfUnwound {
+    bool armed = true;
+    ~StopIfUnwound() {
+      while (armed) pause();
+    }
+  };
+  __attribute__((noinline)) void take_back() {
+    StopIfUnwound stop;
+    PyEval_RestoreThread(state_);
+    stop.armed = false;
+  }
+
+  PyThreadState* state_;
+};
+
 // What every kernel call does: other Python threads may run, and denormals are flushed.
 class KernelScope {
+ public:
+  ~KernelScope() noexcept(false) {}
+
  private:
-  py::gil_scoped_release release_;
+  WithoutGil without_gil_;
   FlushToZero flush_;
 };
 

@@ -12,7 +12,8 @@ namespace catalase {
 
 namespace {
 
-constexpr Index kChunk = 1 << 13;  // molecules at a time: their text is still in cache when it is read
+constexpr Index kChunk = 1 << 13;             // molecules at a time: their text is still in cache when it is read
+constexpr std::int64_t kChunkText = 1 << 20;  // characters after which a chunk ends: signals are heard between chunks
 
 EcfpOutput output_kind(const py::array& rows) {
   if (has_dtype<std::uint8_t>(rows)) return EcfpOutput::kPacked;
@@ -29,7 +30,10 @@ const char* text_of(PyObject* item, bool binary, std::int64_t& length) {
     if (PyBytes_Check(item)) text = PyBytes_AS_STRING(item), bytes = PyBytes_GET_SIZE(item);
   } else if (PyUnicode_Check(item)) {
     text = PyUnicode_AsUTF8AndSize(item, &bytes);
-    if (text == nullptr) PyErr_Clear();  // lone surrogates: the Python layer says so
+    if (text == nullptr) {
+      if (PyErr_ExceptionMatches(PyExc_MemoryError)) throw py::error_already_set();
+      PyErr_Clear();  // lone surrogates: the Python layer says so
+    }
   }
   length = bytes;
   return text;
@@ -60,13 +64,15 @@ void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_
   const auto held = static_cast<std::size_t>(n < kChunk ? n : kChunk);
   Scratch<const char*> text(held);
   Scratch<std::int64_t> length(held);
-  if (text.get() == nullptr || length.get() == nullptr) throw std::bad_alloc();
   batch.text = text.get();
   batch.length = length.get();
-  for (Index start = 0; start < n; start += kChunk) {
-    batch.molecules = n - start < kChunk ? n - start : kChunk;
-    for (Index i = 0; i < batch.molecules; ++i) {
+  for (Index start = 0; start < n; start += batch.molecules) {
+    const Index most = n - start < kChunk ? n - start : kChunk;
+    std::int64_t characters = 0;
+    for (batch.molecules = 0; batch.molecules < most && characters < kChunkText; ++batch.molecules) {
+      const Index i = batch.molecules;
       text.get()[i] = text_of(PyList_GET_ITEM(smiles.ptr(), start + i), binary, length.get()[i]);
+      characters += length.get()[i];
     }
     batch.rows = data + start * row_bytes;
     batch.status = reasons + start;
@@ -89,7 +95,6 @@ py::tuple list_graphs(const py::list& smiles, bool use_bond_types, bool chiralit
   Scratch<const char*> text(count);
   Scratch<std::int64_t> length(2 * count);  // and where each molecule's room begins
   Scratch<std::int32_t> sizes(2 * count);
-  if (text.get() == nullptr || length.get() == nullptr || sizes.get() == nullptr) throw std::bad_alloc();
   std::int64_t *start = length.get() + n, total = 0;
   for (Index i = 0; i < n; ++i) {
     text.get()[i] = text_of(PyList_GET_ITEM(smiles.ptr(), i), false, length.get()[i]);
@@ -99,7 +104,6 @@ py::tuple list_graphs(const py::list& smiles, bool use_bond_types, bool chiralit
   const auto room_count = static_cast<std::size_t>(total);
   Scratch<std::uint32_t> words(3 * room_count);
   Scratch<std::uint8_t> degree(room_count);
-  if (words.get() == nullptr || degree.get() == nullptr) throw std::bad_alloc();
   const GraphRoom room{start, words.get(), words.get() + total, degree.get(), sizes.get(), sizes.get() + n};
   EcfpBatch batch{};
   batch.text = text.get();
@@ -124,8 +128,9 @@ py::tuple list_graphs(const py::list& smiles, bool use_bond_types, bool chiralit
 // that the kernels do not call refused for that.
 py::object list_valence_problems(const std::string& smiles) {
   ValenceProblem problems[2];
-  const std::int64_t count = valence_problems(smiles.data(), static_cast<std::int64_t>(smiles.size()),
-                                              {cached_alloc, cached_free}, problems, 2);
+  const std::int64_t count =
+      valence_problems(smiles.data(), static_cast<std::int64_t>(smiles.size()),
+                       {[](std::size_t bytes) { return cached_alloc(bytes); }, cached_free}, problems, 2);
   if (count < 0) return py::none();
   py::list found;
   for (std::int64_t i = 0; i < count && i < 2; ++i) {

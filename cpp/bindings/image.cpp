@@ -56,17 +56,15 @@ void bind_image(py::module_& m) {
          const py::array& x, py::array y) {
         const Batch b(x, y, numbers);
         float* out = output<float>(y);
-        bool done;
         if (has_dtype<float>(x)) {
           const float* in = input<float>(x);
           KernelScope scope;
-          done = augment(options, seed, step, b.numbers, b.n, b.shape, in, out);
+          augment(options, seed, step, b.numbers, b.n, b.shape, in, out);
         } else {
           const auto* in = input<std::uint8_t>(x);
           KernelScope scope;
-          done = augment(options, seed, step, b.numbers, b.n, b.shape, in, out);
+          augment(options, seed, step, b.numbers, b.n, b.shape, in, out);
         }
-        if (!done) throw std::bad_alloc();
       },
       py::arg("options"), py::arg("seed"), py::arg("step"), py::arg("numbers"), py::arg("x"), py::arg("y"));
   m.def(
@@ -78,12 +76,8 @@ void bind_image(py::module_& m) {
         require(y.itemsize() == item && (item == 1 || item == 2 || item == 4 || item == 8), "unexpected item size");
         const void* in = x.data();
         void* out = y.mutable_data();
-        bool done;
-        {
-          KernelScope scope;
-          done = augment_masks(options, seed, step, b.numbers, b.n, b.shape, in, out, item);
-        }
-        if (!done) throw std::bad_alloc();
+        KernelScope scope;
+        augment_masks(options, seed, step, b.numbers, b.n, b.shape, in, out, item);
       },
       py::arg("options"), py::arg("seed"), py::arg("step"), py::arg("numbers"), py::arg("x"), py::arg("y"));
 }

@@ -18,22 +18,14 @@ Sizes sizes_of(const py::array& x, const Arrays&... per_channel) {
   return {channels > 0 ? x.size() / channels : 0, channels};
 }
 
-void check_memory(bool enough) {
-  if (!enough) throw std::bad_alloc();
-}
-
 template <class T>
 void moments_into(const py::array& x, py::array& mean, py::array& var) {
   const Sizes s = sizes_of(x, mean, var);
   require(s.rows >= 1 || s.channels == 0, "moments: no rows");
   const T* px = input<T>(x);
   T *pm = output<T>(mean), *pv = output<T>(var);
-  bool enough;
-  {
-    KernelScope scope;
-    enough = moments<T>(px, s.rows, s.channels, pm, pv);
-  }
-  check_memory(enough);
+  KernelScope scope;
+  moments<T>(px, s.rows, s.channels, pm, pv);
 }
 
 template <class T>
@@ -43,12 +35,8 @@ void forward_into(const py::array& x, const py::array& gamma, const py::array& b
   require(x.size() == y.size(), "batch_norm: x and y differ in size");
   const T *px = input<T>(x), *pg = input<T>(gamma), *pb = input<T>(beta), *pm = input<T>(mean), *pv = input<T>(var);
   T* py_ = output<T>(y);
-  bool enough;
-  {
-    KernelScope scope;
-    enough = batch_norm<T>(px, s.rows, s.channels, pg, pb, pm, pv, eps, relu, py_);
-  }
-  check_memory(enough);
+  KernelScope scope;
+  batch_norm<T>(px, s.rows, s.channels, pg, pb, pm, pv, eps, relu, py_);
 }
 
 template <class T>
@@ -65,13 +53,8 @@ void backward_into(const py::array& x, const py::array& dy, const py::array& gam
     require(array.size() == x.size(), "batch_norm_backward: x and dx differ in size");
     pdx = output<T>(array);
   }
-  bool enough;
-  {
-    KernelScope scope;
-    enough =
-        batch_norm_backward<T>(px, pdy, s.rows, s.channels, pg, pb, pm, pv, eps, relu, batch_statistics, pdx, pdg, pdb);
-  }
-  check_memory(enough);
+  KernelScope scope;
+  batch_norm_backward<T>(px, pdy, s.rows, s.channels, pg, pb, pm, pv, eps, relu, batch_statistics, pdx, pdg, pdb);
 }
 
 }  // namespace

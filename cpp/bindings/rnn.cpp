@@ -91,12 +91,10 @@ py::tuple forward(int cell, const py::array& x, const py::array& w_x, const py::
   call.gates = optional_output<T>(gates, rows.gates * gates_of(call.cell) * H);
   call.candidates = optional_output<T>(candidates, rows.gates * H);
   call.states = optional_output<T>(states, rows.states * H), call.cells = optional_output<T>(cells, rows.states * H);
-  bool enough;
   {
     KernelScope scope;
-    enough = rnn_forward<T>(call);
+    rnn_forward<T>(call);
   }
-  if (!enough) throw std::bad_alloc();
   return py::make_tuple(h, c, gates, candidates, states, cells);
 }
 
@@ -124,12 +122,8 @@ void backward(int cell, const py::array& x, const py::array& w_x, const py::arra
   call.dx = optional_output<T>(dx, x.size());
   call.dw_x = output<T>(dw_x), call.dw_h = output<T>(dw_h), call.db = output<T>(db);
   call.dh0 = optional_output<T>(dh0, state_size), call.dc0 = optional_output<T>(dc0, state_size);
-  bool enough;
-  {
-    KernelScope scope;
-    enough = rnn_backward<T>(call);
-  }
-  if (!enough) throw std::bad_alloc();
+  KernelScope scope;
+  rnn_backward<T>(call);
 }
 
 }  // namespace

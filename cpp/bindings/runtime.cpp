@@ -62,6 +62,7 @@ __attribute__((visibility("default"))) const char* catalase_version() {
 void bind_runtime(py::module_& m) {
   const char* name = std::getenv("CATALASE_CPU");
   select_level(name == nullptr ? "auto" : name);
+  num_threads();  // the pool and the allocator are made now: neither fails to begin later
   threads_from_environment();
   m.def("set_num_threads", &set_num_threads, py::arg("count"));
   m.def("get_num_threads", &num_threads);

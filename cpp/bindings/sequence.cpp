@@ -18,7 +18,6 @@ void one_hot_list(const py::list& texts, const py::array& which, const py::array
   require(out.ndim() == 3 && out.shape(0) == n && out.shape(2) == 4, "out does not fit");
   Scratch<const unsigned char*> text(static_cast<std::size_t>(count) + 1);
   Scratch<std::int64_t> length(static_cast<std::size_t>(count) + 1);
-  if (text.get() == nullptr || length.get() == nullptr) throw std::bad_alloc();
   for (Index i = 0; i < count; ++i) {
     PyObject* item = PyList_GET_ITEM(texts.ptr(), i);
     Py_ssize_t bytes = 0;
@@ -50,19 +49,17 @@ void one_hot_list(const py::list& texts, const py::array& which, const py::array
     require(batch.which[k] >= 0 && batch.which[k] < count, "which is out of range");
     require(batch.start[k] <= batch.stop[k] && batch.stop[k] - batch.start[k] <= batch.columns, "interval too long");
   }
-  bool done;
   if (has_dtype<float>(out)) {
     float* data = output<float>(out);
     KernelScope scope;
-    done = one_hot_dna(batch, data);
+    one_hot_dna(batch, data);
   } else {
     require(has_dtype<std::uint8_t>(out) || has_dtype<std::int8_t>(out), "unexpected dtype");
     require(is_contiguous(out), "expected a contiguous array");
     auto* data = static_cast<std::uint8_t*>(out.mutable_data());  // 0 and 1 are the same bytes in int8
     KernelScope scope;
-    done = one_hot_dna(batch, data);
+    one_hot_dna(batch, data);
   }
-  if (!done) throw std::bad_alloc();
 }
 
 // A matrix whose rows have unit stride.
@@ -94,15 +91,10 @@ Index embedding_gradient_of(const py::array& ids, Index padding, const py::array
   const auto to = rows_of<T>(dw);
   require(ids.size() == from.rows && from.cols == to.cols, "shapes do not fit");
   require(from.rows >> 31 == 0 && to.rows >> 31 == 0, "more than 2^31 rows");
-  bool done;
-  {
-    KernelScope scope;
-    const Index bad = first_unknown(numbers, from.rows, to.rows);
-    if (bad >= 0) return bad;
-    done = embedding_gradient<T>(numbers, padding, from, to);
-  }
-  if (!done) throw std::bad_alloc();
-  return -1;
+  KernelScope scope;
+  const Index bad = first_unknown(numbers, from.rows, to.rows);
+  if (bad < 0) embedding_gradient<T>(numbers, padding, from, to);
+  return bad;
 }
 
 }  // namespace

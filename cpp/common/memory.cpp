@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <mutex>
@@ -48,10 +49,15 @@ struct Cache {
   std::size_t live = 0;
 };
 
+alignas(Cache) unsigned char cache_storage[sizeof(Cache)];
+std::atomic<std::int64_t> until_failure{0};  // see fail_allocation
+
 Cache& cache() {
   static Cache* instance = [] {
-    auto* c = new Cache;  // never destroyed: arrays may outlive every static object
-    pthread_atfork([] { cache().mutex.lock(); }, [] { cache().mutex.unlock(); }, [] { cache().mutex.unlock(); });
+    auto* c = new (cache_storage) Cache;  // never destroyed: arrays may outlive every static object
+    const auto lock = [] { cache().mutex.lock(); };
+    const auto unlock = [] { cache().mutex.unlock(); };
+    if (pthread_atfork(lock, unlock, unlock) != 0) throw std::bad_alloc();
     return c;
   }();
   return *instance;
@@ -78,8 +84,18 @@ void free_to_system(Header* header) {
 
 }  // namespace
 
-void* cached_alloc(std::size_t bytes) noexcept {
-  if (bytes > (std::size_t{1} << 46)) return nullptr;
+const char* OutOfMemory::what() const noexcept {
+  return "out of memory";
+}
+
+void* cached_alloc(std::size_t count, std::size_t item_bytes) {
+  std::size_t bytes;
+  return cached_alloc(__builtin_mul_overflow(count, item_bytes, &bytes) ? SIZE_MAX : bytes);
+}
+
+void* cached_alloc(std::size_t bytes) {
+  if (bytes > (std::size_t{1} << 46)) throw OutOfMemory(bytes);
+  if (until_failure.load(std::memory_order_relaxed) > 0 && until_failure.fetch_sub(1) == 1) throw OutOfMemory(bytes);
   const int size_class = class_of(bytes);
   Cache& c = cache();
   void* block = nullptr;
@@ -95,9 +111,13 @@ void* cached_alloc(std::size_t bytes) noexcept {
   }
   if (block == nullptr) block = fresh_block(size_class);
   if (block == nullptr) {
+    release_cached_memory();  // of other sizes
+    block = fresh_block(size_class);
+  }
+  if (block == nullptr) {
     std::lock_guard lock(c.mutex);
     c.live -= size_of(size_class);
-    return nullptr;
+    throw OutOfMemory(bytes);
   }
   return static_cast<char*>(block) + kLine;
 }
@@ -121,13 +141,13 @@ void cached_free(void* data) noexcept {
   free_to_system(header);
 }
 
-CacheStats cache_stats() noexcept {
+CacheStats cache_stats() {
   Cache& c = cache();
   std::lock_guard lock(c.mutex);
   return {c.cached, c.live};
 }
 
-void release_cached_memory() noexcept {
+void release_cached_memory() {
   Cache& c = cache();
   std::lock_guard lock(c.mutex);
   for (auto& list : c.free_blocks) {
@@ -135,6 +155,11 @@ void release_cached_memory() noexcept {
     list.clear();
   }
   c.cached = 0;
+}
+
+std::int64_t fail_allocation(std::int64_t n) noexcept {
+  const std::int64_t left = until_failure.exchange(n);
+  return left > 0 ? left : 0;
 }
 
 }  // namespace catalase

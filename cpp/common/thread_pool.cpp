@@ -12,8 +12,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -33,12 +35,19 @@ struct Job {
   void* context;
   std::ptrdiff_t tasks;
   std::atomic<std::ptrdiff_t> next{0};
+  std::atomic<bool> failed{false};
+  std::exception_ptr failure{};  // of the first task that threw; read when no worker is inside any more
 
-  void work() {
-    for (;;) {
-      const std::ptrdiff_t i = next.fetch_add(1, std::memory_order_relaxed);
-      if (i >= tasks) return;
-      function(context, i);
+  void work() noexcept {
+    try {
+      for (;;) {
+        const std::ptrdiff_t i = next.fetch_add(1, std::memory_order_relaxed);
+        if (i >= tasks) return;
+        function(context, i);
+      }
+    } catch (...) {
+      if (!failed.exchange(true)) failure = std::current_exception();
+      next.store(tasks, std::memory_order_relaxed);
     }
   }
 };
@@ -51,14 +60,29 @@ inline void pause_briefly() {
 #endif
 }
 
-// A slot holds nullptr (idle), a job (posted) or kBusy (a worker is inside the job).
-struct alignas(64) Slot {
-  std::atomic<Job*> job{nullptr};
-};
+// A slot holds nullptr (idle), a job (posted), kBusy (a worker is inside the job), kStarting or kNoWorker.
 Job* const kBusy = reinterpret_cast<Job*>(1);
+Job* const kStarting = reinterpret_cast<Job*>(2);
+Job* const kNoWorker = reinterpret_cast<Job*>(3);
+struct alignas(64) Slot {
+  std::atomic<Job*> job{kStarting};
+};
 
-[[noreturn]] void worker_loop(Slot* slot) {
+// Makes what a thread needs to throw, which would end the process if it were wanted later and there was no memory for
+// it. False where this thread cannot get any: near the limit of a process, glibc may have no arena for a new thread.
+bool prepare_to_throw() {
+  constexpr std::size_t kMoreThanIsNeeded = 4096;
+  void* volatile block = std::malloc(kMoreThanIsNeeded);  // volatile: what is only freed may be left out
+  if (block == nullptr) return false;
+  std::free(block);
+  (void)std::uncaught_exceptions();
+  return true;
+}
+
+void worker_loop(Slot* slot) {
   enable_flush_to_zero();  // these threads are ours, so the mode stays
+  if (!prepare_to_throw()) return slot->job.store(kNoWorker, std::memory_order_release);
+  slot->job.store(nullptr, std::memory_order_release);
   for (;;) {
     Job* job = nullptr;
     for (int spin = 0; spin < kSpins; ++spin) {
@@ -82,23 +106,27 @@ struct Pool {
   std::atomic<int> threads{1};
 };
 
+alignas(Pool) unsigned char pool_storage[sizeof(Pool)];
 Pool* pool_instance = nullptr;
 
-// In the child of a fork no worker exists. The old slots are leaked on purpose: nobody can be inside them.
+// In the child of a fork no worker exists: the pool begins anew in its place. The old slots are leaked on purpose: no
+// thread can be inside them.
 void after_fork_in_child() {
-  Pool* old = pool_instance;
-  pool_instance = new Pool;
-  pool_instance->threads.store(old->threads.load());
+  const int threads = pool_instance->threads.load();
+  pool_instance = new (pool_storage) Pool;
+  pool_instance->threads.store(threads);
 }
 
 Pool& pool() {
   static const bool ready = [] {
-    pool_instance = new Pool;  // never destroyed: workers may outlive every static object
+    pool_instance = new (pool_storage) Pool;  // never destroyed: workers may outlive every static object
     pool_instance->threads.store(usable_cores());
     // The allocator's handlers must be there first: before a fork they run last to first, so this mutex is taken before
     // the allocator's, as it is by a task that asks for memory. The other order could deadlock.
     (void)cache_stats();
-    pthread_atfork([] { pool_instance->mutex.lock(); }, [] { pool_instance->mutex.unlock(); }, after_fork_in_child);
+    const auto lock = [] { pool_instance->mutex.lock(); };
+    const auto unlock = [] { pool_instance->mutex.unlock(); };
+    if (pthread_atfork(lock, unlock, after_fork_in_child) != 0) throw std::bad_alloc();
     return true;
   }();
   (void)ready;
@@ -107,6 +135,7 @@ Pool& pool() {
 
 // Called with the mutex held. Fewer workers than asked for is no error: the caller does the work.
 void ensure_workers(Pool& p, int wanted) {
+  std::erase_if(p.slots, [](const auto& slot) { return slot->job.load(std::memory_order_acquire) == kNoWorker; });
   while (static_cast<int>(p.slots.size()) < wanted) {
     try {
       auto slot = std::make_unique<Slot>();
@@ -188,7 +217,7 @@ int usable_cores() noexcept {
   return std::max(1, cores);
 }
 
-int num_threads() noexcept {
+int num_threads() {
   return pool().threads.load(std::memory_order_relaxed);
 }
 
@@ -198,7 +227,7 @@ void set_num_threads(int count) {
   p.threads.store(std::max(1, count));
 }
 
-void run_tasks(std::ptrdiff_t tasks, TaskFunction function, void* context) noexcept {
+void run_tasks(std::ptrdiff_t tasks, TaskFunction function, void* context) {
   if (tasks <= 0) return;
   Pool& p = pool();
   const int helpers = static_cast<int>(std::min<std::ptrdiff_t>(tasks, num_threads())) - 1;
@@ -211,15 +240,15 @@ void run_tasks(std::ptrdiff_t tasks, TaskFunction function, void* context) noexc
   Job job{function, context, tasks};
   const int posted = std::min<int>(helpers, static_cast<int>(p.slots.size()));
   for (int i = 0; i < posted; ++i) {
-    p.slots[i]->job.store(&job, std::memory_order_release);
-    p.slots[i]->job.notify_one();
+    Job* idle = nullptr;  // a worker that is still starting is left out
+    if (p.slots[i]->job.compare_exchange_strong(idle, &job, std::memory_order_acq_rel)) p.slots[i]->job.notify_one();
   }
   job.work();
   for (int i = 0; i < posted; ++i) {
     Job* expected = &job;
     if (p.slots[i]->job.compare_exchange_strong(expected, nullptr, std::memory_order_acq_rel)) continue;
     int spins = 0;
-    while (p.slots[i]->job.load(std::memory_order_acquire) != nullptr) {
+    while (p.slots[i]->job.load(std::memory_order_acquire) == kBusy) {
       if (++spins < 100000) {
         pause_briefly();
       } else {
@@ -227,6 +256,7 @@ void run_tasks(std::ptrdiff_t tasks, TaskFunction function, void* context) noexc
       }
     }
   }
+  if (job.failure != nullptr) std::rethrow_exception(job.failure);
 }
 
 }  // namespace catalase

@@ -12,10 +12,12 @@ namespace catalase {
 
 using TaskFunction = void (*)(void* context, std::ptrdiff_t task);
 
-// Runs function(context, i) once for each i in [0, tasks), on up to num_threads() threads, the caller among them.
-void run_tasks(std::ptrdiff_t tasks, TaskFunction function, void* context) noexcept;
+// Runs function(context, i) once for each i in [0, tasks), on up to num_threads() threads, the caller among them. Where
+// a task throws, those not begun are left out, and what the first one threw is thrown again here once no thread is
+// inside.
+void run_tasks(std::ptrdiff_t tasks, TaskFunction function, void* context);
 
-int num_threads() noexcept;
+int num_threads();
 void set_num_threads(int count);  // 1 or more
 
 // Cores this process may use: the affinity mask, cut by the container's CPU quota where there is one.

@@ -33,7 +33,7 @@ void in_blocks(Index molecules, int threads, F&& f) {
 
 void ecfp(const EcfpBatch& given, int threads) {
   EcfpBatch batch = given;
-  batch.memory = {cached_alloc, cached_free};
+  batch.memory = {[](std::size_t bytes) { return cached_alloc(bytes); }, cached_free};
   in_blocks(batch.molecules, threads, [&](Index begin, Index end) { level().ecfp->rows(batch, begin, end); });
 }
 

@@ -17,7 +17,7 @@ namespace catalase {
 
 enum class EcfpOutput : int { kPacked = 0, kDense = 1, kCounts = 2 };
 
-// Where the work space of molecules that do not fit on the stack comes from; nullptr leaves the molecule to RDKit.
+// Where the work space of molecules that do not fit on the stack comes from. `allocate` throws std::bad_alloc.
 struct EcfpMemory {
   void* (*allocate)(std::size_t bytes);
   void (*release)(void* block);

@@ -64,7 +64,6 @@ __attribute__((noinline)) Status large_features(const char* text, const char* en
                                                 EcfpWork& work, List<u32>& features) {
   if (end - text > kMaxText) return kSize;
   const LargeMemory memory(batch.memory, end - text);
-  if (!memory.complete()) return kSize;
   LargeMolecule m = memory.molecule();
   Status status = read_smiles(text, end, m);
   if (status == kNative && batch.chirality && m.stereo_marks) status = kStereo;
@@ -74,7 +73,6 @@ __attribute__((noinline)) Status large_features(const char* text, const char* en
   if (refused && has_hydrogen_atoms(text, end)) return kValence;
   if (status != kNative && !refused) return status;
   LargeRings rings(batch.memory, m);
-  if (!rings.complete()) return kSize;
   status = find_ring_systems(m, rings);
   if (status == kNative) status = single_bonds_between_systems(m, rings);
   List<u32> queue(batch.memory, m.room);

@@ -34,17 +34,16 @@ struct IndexView {
 
 Index slice_bytes(Index rows, Index bytes);
 
-// Fills the four arrays of an index of library (rows, bytes). All threads. Throws std::bad_alloc.
+// Fills the four arrays of an index of library (rows, bytes). All threads.
 void build_index(const std::uint8_t* library, Index rows, Index bytes, std::uint8_t* slices, std::int32_t* popcounts,
                  std::int64_t* places, std::int64_t* bit_frequencies);
 
-// As tanimoto_topk; indices are places in the library. All threads. Throws std::bad_alloc.
+// As tanimoto_topk; indices are places in the library. All threads.
 void index_topk(const IndexView& index, const std::uint8_t* queries, Index n, Index k, float threshold,
                 std::int64_t* indices, float* similarities);
 
 // All rows whose distance 1 - |a & b| / |a | b|, in float64, is `cutoff` or less: counts (n,) of them, and where
-// `places` is given, the places of query i's neighbours, ascending, from places[starts[i]] on. All threads. Throws
-// std::bad_alloc.
+// `places` is given, the places of query i's neighbours, ascending, from places[starts[i]] on. All threads.
 void index_neighbors(const IndexView& index, const std::uint8_t* queries, Index n, double cutoff, std::int64_t* counts,
                      const std::int64_t* starts, std::int64_t* places);
 

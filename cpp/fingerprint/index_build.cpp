@@ -1,8 +1,5 @@
 // Sorts a library by popcount and slices it. A task is one column of one chunk: 64 rows by 64 bits are transposed in
 // registers and L1, and every cache line of a bitmap is written once, whole. Bound: latency of gathering the rows.
-#include <new>
-#include <vector>
-
 #include "common/memory.h"
 #include "common/thread_pool.h"
 #include "fingerprint/index.h"
@@ -30,7 +27,7 @@ void transpose_64(std::uint64_t* words) {
 // Places sorted by popcount, equal ones ascending: a counting sort.
 void sort_by_popcount(const std::int32_t* unsorted, Index rows, Index bits, std::int32_t* popcounts,
                       std::int64_t* places) {
-  std::vector<Index> next(static_cast<std::size_t>(bits + 2), 0);
+  ScratchVector<Index> next(static_cast<std::size_t>(bits + 2), 0);
   for (Index i = 0; i < rows; ++i) ++next[static_cast<std::size_t>(unsorted[i] + 1)];
   for (Index b = 0; b <= bits; ++b) next[static_cast<std::size_t>(b + 1)] += next[static_cast<std::size_t>(b)];
   for (Index i = 0; i < rows; ++i) {
@@ -67,7 +64,6 @@ Index slice_bytes(Index rows, Index bytes) {
 void build_index(const std::uint8_t* library, Index rows, Index bytes, std::uint8_t* slices, std::int32_t* popcounts,
                  std::int64_t* places, std::int64_t* bit_frequencies) {
   Scratch<std::int32_t> unsorted(static_cast<std::size_t>(rows));
-  if (unsorted.get() == nullptr) throw std::bad_alloc();
   parallel_for((rows + kChunkRows - 1) / kChunkRows, [&](Index c) {
     const Index begin = c * kChunkRows, n = rows - begin < kChunkRows ? rows - begin : kChunkRows;
     fingerprint_kernels().popcounts(library + begin * bytes, n, bytes, unsorted.get() + begin);

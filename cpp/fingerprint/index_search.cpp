@@ -3,7 +3,6 @@
 //   ratio()                the similarity at which it begins, about; only a first guess
 //   take(both, either, place)
 #include <algorithm>
-#include <new>
 
 #include "common/memory.h"
 #include "common/thread_pool.h"
@@ -133,7 +132,6 @@ class ChunkOrder {
 // Queries of one round: sorted by popcount, so that a block's queries want the same chunks; set bits as lists.
 class QueryRound {
  public:
-  // Throws std::bad_alloc.
   QueryRound(const IndexView& index, const std::uint8_t* queries, Index n)
       : counts_(static_cast<std::size_t>(n)), queries_(static_cast<std::size_t>(n)) {
     fingerprint_kernels().popcounts(queries, n, index.bytes, counts_.data());
@@ -169,9 +167,9 @@ class QueryRound {
                                                                   : a < b;
     });
   }
-  std::vector<std::int32_t> counts_;
-  std::vector<Query> queries_;
-  std::vector<std::uint32_t> bits_;
+  ScratchVector<std::int32_t> counts_;
+  ScratchVector<Query> queries_;
+  ScratchVector<std::uint32_t> bits_;
 };
 
 // Calls search(query, chunk, part) for all pairs, chunks cut into parts where there are fewer blocks than threads.
@@ -223,7 +221,7 @@ void index_neighbors(const IndexView& index, const std::uint8_t* queries, Index 
   for (Index start = 0; start < n; start += kQueryRound) {
     const Index count = std::min(kQueryRound, n - start);
     const QueryRound round(index, queries + start * index.bytes, count);
-    std::vector<Neighbors> sinks(static_cast<std::size_t>(count), Neighbors{cutoff});
+    ScratchVector<Neighbors> sinks(static_cast<std::size_t>(count), Neighbors{cutoff});
     if (places != nullptr) {
       for (Index i = 0; i < count; ++i) sinks[static_cast<std::size_t>(i)].places = places + starts[start + i];
     }

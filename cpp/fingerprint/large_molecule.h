@@ -9,16 +9,14 @@ namespace {
 
 constexpr std::int64_t kMaxText = 1 << 20;  // characters of a molecule: some 200 bytes each
 
-// A block that goes back at the end of the scope; or nullptr, where memory or patience ran out.
+// A block that goes back at the end of the scope.
 template <class T>
 class Block {
  public:
   Block(const EcfpMemory& memory, std::size_t count) : memory_(memory) {
     data_ = static_cast<T*>(memory.allocate(count * sizeof(T)));
   }
-  ~Block() {
-    if (data_ != nullptr) memory_.release(data_);
-  }
+  ~Block() { memory_.release(data_); }
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
   T* get() const { return data_; }
@@ -37,10 +35,7 @@ class Block {
 template <class T>
 class List {
  public:
-  List(const EcfpMemory& memory, std::size_t limit)
-      : memory_(memory), block_(memory, kStart), room_(block_.get() != nullptr ? kStart : 0), limit_(limit) {
-    full_ = room_ == 0;
-  }
+  List(const EcfpMemory& memory, std::size_t limit) : memory_(memory), block_(memory, kStart), limit_(limit) {}
   void push(T value) {  // a copy: it may lie in the block that goes back
     if (count_ == room_ && !grow()) return;
     block_.get()[count_++] = value;
@@ -56,7 +51,6 @@ class List {
   bool grow() {
     if (full_ || 2 * room_ > limit_) return full_ = true, false;
     Block<T> wider(memory_, 2 * room_);
-    if (wider.get() == nullptr) return full_ = true, false;
     __builtin_memcpy(static_cast<void*>(wider.get()), block_.get(), count_ * sizeof(T));
     block_.swap(wider);
     room_ *= 2;
@@ -65,8 +59,8 @@ class List {
 
   EcfpMemory memory_;
   Block<T> block_;
-  std::size_t count_ = 0, room_, limit_;
-  bool full_;
+  std::size_t count_ = 0, room_ = kStart, limit_;
+  bool full_ = false;
 };
 
 struct LargeMolecule {
@@ -98,7 +92,6 @@ struct LargeMemory {
         slots(memory, 2 * std::size_t{room}),
         numbers(memory, 3 * std::size_t{room}),
         order(memory, room) {}
-  bool complete() const { return sets.get() && atom.get() && slots.get() && numbers.get() && order.get(); }
   LargeMolecule molecule() const {
     LargeMolecule m{};
     m.room = room;

@@ -26,16 +26,16 @@ class Seen {
  public:
   explicit Seen(const EcfpMemory& memory)
       : memory_(memory), found_(memory, kMaxFeatures), owners_(memory, kMaxFeatures), slots_(memory, kStart) {
-    if (slots_.get() != nullptr) __builtin_memset(slots_.get(), 0, kStart * sizeof(u32));
+    __builtin_memset(slots_.get(), 0, kStart * sizeof(u32));
   }
-  bool full() const { return slots_.get() == nullptr || found_.full() || owners_.full(); }
+  bool full() const { return found_.full() || owners_.full(); }
   std::size_t count() const { return found_.count(); }
   u32& owner(std::size_t i) { return owners_[i]; }
 
   // The number of an equal one, or count() before `n` was added as its atom's.
   template <class Equal>
   std::size_t find_or_add(const Neighbourhood& n, u32 atom, Equal&& equal) {
-    if (2 * (found_.count() + 1) > size_ && !grow()) return 0;
+    if (2 * (found_.count() + 1) > size_) grow();
     std::size_t at = n.hash & (size_ - 1);
     for (; slots_.get()[at] != 0; at = (at + 1) & (size_ - 1)) {
       const std::size_t i = slots_.get()[at] - 1;
@@ -51,10 +51,9 @@ class Seen {
  private:
   static constexpr std::size_t kStart = 1024;
 
-  bool grow() {
+  void grow() {
     Block<u32> wider(memory_, 2 * size_);
     slots_.swap(wider);
-    if (slots_.get() == nullptr) return false;
     size_ *= 2;
     __builtin_memset(slots_.get(), 0, size_ * sizeof(u32));
     for (std::size_t i = 0; i < found_.count(); ++i) {
@@ -62,7 +61,6 @@ class Seen {
       while (slots_.get()[at] != 0) at = (at + 1) & (size_ - 1);
       slots_.get()[at] = static_cast<u32>(i + 1);
     }
-    return true;
   }
 
   EcfpMemory memory_;
@@ -91,7 +89,6 @@ struct LargeMorgan {
     alive = numbers.get();
     stamp = alive + m.room;
   }
-  bool complete() const { return values.get() && neighbourhoods.get() && types.get() && numbers.get() && !full(); }
   bool full() const { return bonds.full() || seen.full(); }
 
   Block<u64> values;
@@ -171,7 +168,6 @@ inline Neighbourhood widen(const LargeMolecule& m, u32 atom, LargeMorgan& w) {
 
 inline Status large_morgan(LargeMolecule& m, const LargeRings& rings, const EcfpBatch& batch, List<u32>& features) {
   LargeMorgan w(batch.memory, m);
-  if (!w.complete()) return kSize;
   u64 *value = w.values.get(), *next = value + m.room;
   unsigned alive = first_rounds(m, rings, batch, w, value, next, features);
   for (int round = 1; round < batch.radius && alive != 0; ++round) {

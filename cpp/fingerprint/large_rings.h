@@ -18,14 +18,12 @@ namespace {
 
 struct LargeRings {
   LargeRings(const EcfpMemory& memory, const LargeMolecule& m) : numbers(memory, 5 * std::size_t{m.room}) {
-    if (numbers.get() == nullptr) return;
     top = numbers.get();
     first = top + m.room;
     next = first + m.room;
     first_closure = next + m.room;
     local = first_closure + m.room;
   }
-  bool complete() const { return numbers.get() != nullptr; }
   bool in_ring(unsigned atom) const { return top[atom] != atom || first[atom] != LargeMolecule::kNone; }
 
   Block<u32> numbers;

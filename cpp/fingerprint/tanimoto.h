@@ -48,7 +48,6 @@ void tanimoto(const std::uint8_t* a, Index n, const std::uint8_t* b, Index m, In
 
 // The best k of m targets for each of n queries: higher similarity first, then lower index; similarity `threshold` or
 // more. indices and similarities are (n, k); where fewer than k targets qualify, the rest is -1 and NaN. All threads.
-// Throws std::bad_alloc.
 void tanimoto_topk(const std::uint8_t* queries, Index n, const std::uint8_t* targets, Index m, Index bytes, Index k,
                    float threshold, std::int64_t* indices, float* similarities);
 

@@ -1,8 +1,6 @@
 // Rows for the hits of each part of a search, and joining them.
 #include "fingerprint/top_k.h"
 
-#include <new>
-
 #include "common/thread_pool.h"
 
 namespace catalase {
@@ -13,7 +11,6 @@ PartialHits::PartialHits(Index n, Index parts, Index room, Index k, float thresh
       parts_(parts),
       indices_(static_cast<std::size_t>(n * (parts - 1) * room)),
       similarities_(static_cast<std::size_t>(n * (parts - 1) * room)) {
-  if (indices_.get() == nullptr || similarities_.get() == nullptr) throw std::bad_alloc();
   best_.reserve(static_cast<std::size_t>(n * parts));
   for (Index i = 0; i < n; ++i) {
     best_.emplace_back(similarities + i * k, indices + i * k, k, threshold);

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <limits>
 #include <utility>
-#include <vector>
 
 #include "common/memory.h"
 #include "common/views.h"
@@ -95,7 +94,6 @@ class TopK {
 // the others in rows of their own, `room` long (no part has more hits); finish() joins them.
 class PartialHits {
  public:
-  // Throws std::bad_alloc.
   PartialHits(Index n, Index parts, Index room, Index k, float threshold, std::int64_t* indices, float* similarities);
   TopK& at(Index query, Index part) { return best_[static_cast<std::size_t>(query * parts_ + part)]; }
   void finish();  // all threads
@@ -104,7 +102,7 @@ class PartialHits {
   Index n_, parts_;
   Scratch<std::int64_t> indices_;
   Scratch<float> similarities_;
-  std::vector<TopK> best_;
+  ScratchVector<TopK> best_;
 };
 
 }  // namespace catalase

@@ -29,7 +29,6 @@ std::int64_t valence_problems(const char* text, std::int64_t length, const EcfpM
                               std::int64_t room) {
   if (length > kMaxText) return -1;
   const LargeMemory blocks(memory, length);
-  if (!blocks.complete()) return -1;
   LargeMolecule m = blocks.molecule();
   if (read_smiles(text, text + length, m) != kNative) return -1;
   return problems_of(m, problems, room);

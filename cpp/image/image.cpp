@@ -10,25 +10,23 @@ namespace {
 
 // f(image, offsets) for each image, the offsets in scratch memory of its own.
 template <class F>
-bool for_each_image(Index n, const AugmentShape& s, F f) {
+void for_each_image(Index n, const AugmentShape& s, F f) {
   const Index room = s.out_height + s.out_width;
   const Index tasks = n < 4 * num_threads() ? n : 4 * num_threads();
-  if (tasks == 0) return true;
+  if (tasks == 0) return;
   Scratch<Index> offsets(static_cast<std::size_t>(tasks * room) + 1);
-  if (offsets.get() == nullptr) return false;
   parallel_for(tasks, [&](Index task) {
     for (Index i = task * n / tasks; i < (task + 1) * n / tasks; ++i) f(i, offsets.get() + task * room);
   });
-  return true;
 }
 
 }  // namespace
 
 template <class T>
-bool augment(const AugmentOptions& options, std::uint64_t seed, std::uint32_t step, const std::uint32_t* numbers,
+void augment(const AugmentOptions& options, std::uint64_t seed, std::uint32_t step, const std::uint32_t* numbers,
              Index n, const AugmentShape& s, const T* x, float* y) {
   const Index size = s.height * s.width * s.channels, out_size = s.out_height * s.out_width * s.channels;
-  return for_each_image(n, s, [&](Index i, Index* offsets) {
+  for_each_image(n, s, [&](Index i, Index* offsets) {
     const AugmentKey key{seed, numbers[i], step};
     if constexpr (sizeof(T) == 4) {
       level().image->augment_f32(options, key, s, x + i * size, y + i * out_size, offsets);
@@ -38,19 +36,19 @@ bool augment(const AugmentOptions& options, std::uint64_t seed, std::uint32_t st
   });
 }
 
-bool augment_masks(const AugmentOptions& options, std::uint64_t seed, std::uint32_t step, const std::uint32_t* numbers,
+void augment_masks(const AugmentOptions& options, std::uint64_t seed, std::uint32_t step, const std::uint32_t* numbers,
                    Index n, const AugmentShape& s, const void* x, void* y, Index item_bytes) {
   const Index size = s.height * s.width * s.channels, out_size = s.out_height * s.out_width * s.channels;
-  return for_each_image(n, s, [&](Index i, Index* offsets) {
+  for_each_image(n, s, [&](Index i, Index* offsets) {
     const AugmentKey key{seed, numbers[i], step};
     level().image->augment_mask(options, key, s, static_cast<const char*>(x) + i * size * item_bytes,
                                 static_cast<char*>(y) + i * out_size * item_bytes, item_bytes, offsets);
   });
 }
 
-template bool augment<float>(const AugmentOptions&, std::uint64_t, std::uint32_t, const std::uint32_t*, Index,
+template void augment<float>(const AugmentOptions&, std::uint64_t, std::uint32_t, const std::uint32_t*, Index,
                              const AugmentShape&, const float*, float*);
-template bool augment<std::uint8_t>(const AugmentOptions&, std::uint64_t, std::uint32_t, const std::uint32_t*, Index,
+template void augment<std::uint8_t>(const AugmentOptions&, std::uint64_t, std::uint32_t, const std::uint32_t*, Index,
                                     const AugmentShape&, const std::uint8_t*, float*);
 
 }  // namespace catalase

@@ -55,11 +55,11 @@ struct ImageKernels {
 
 extern const ImageKernels image_portable, image_avx2, image_avx512;
 
-// All threads. numbers (n): of the images. False where there is no memory for the offsets.
+// All threads. numbers (n): of the images.
 template <class T>
-bool augment(const AugmentOptions& options, std::uint64_t seed, std::uint32_t step, const std::uint32_t* numbers,
+void augment(const AugmentOptions& options, std::uint64_t seed, std::uint32_t step, const std::uint32_t* numbers,
              Index n, const AugmentShape& shape, const T* x, float* y);
-bool augment_masks(const AugmentOptions& options, std::uint64_t seed, std::uint32_t step, const std::uint32_t* numbers,
+void augment_masks(const AugmentOptions& options, std::uint64_t seed, std::uint32_t step, const std::uint32_t* numbers,
                    Index n, const AugmentShape& shape, const void* x, void* y, Index item_bytes);
 
 }  // namespace catalase

@@ -51,10 +51,9 @@ double inverse_deviation(T var, double eps) {
 }  // namespace
 
 template <class T>
-bool moments(const T* x, Index rows, Index channels, T* mean, T* var) {
+void moments(const T* x, Index rows, Index channels, T* mean, T* var) {
   const Index blocks = (rows + kBlockRows - 1) / kBlockRows;
   Scratch<T> sums(static_cast<std::size_t>(3 * blocks * channels));
-  if (sums.get() == nullptr) return false;
   share_blocks(rows, channels, [&](Index first, Index last) {
     for (Index b = first; b < last; ++b) {
       const T* from = x + b * kBlockRows * channels;
@@ -67,7 +66,6 @@ bool moments(const T* x, Index rows, Index channels, T* mean, T* var) {
     }
   });
   Scratch<double> joined(static_cast<std::size_t>(2 * channels));
-  if (joined.get() == nullptr) return false;
   double *means = joined.get(), *squares = means + channels;
   for (Index c = 0; c < 2 * channels; ++c) means[c] = 0;
   for (Index b = 0; b < blocks; ++b) {  // Chan, Golub and LeVeque 1979
@@ -86,14 +84,12 @@ bool moments(const T* x, Index rows, Index channels, T* mean, T* var) {
     mean[c] = static_cast<T>(means[c]);
     var[c] = static_cast<T>(v < 0 ? 0 : v);  // NaN stays
   }
-  return true;
 }
 
 template <class T>
-bool batch_norm(const T* x, Index rows, Index channels, const T* gamma, const T* beta, const T* mean, const T* var,
+void batch_norm(const T* x, Index rows, Index channels, const T* gamma, const T* beta, const T* mean, const T* var,
                 double eps, bool relu, T* y) {
   Scratch<T> scale(static_cast<std::size_t>(channels));
-  if (scale.get() == nullptr) return false;
   for (Index c = 0; c < channels; ++c) {
     scale.get()[c] = static_cast<T>(static_cast<double>(gamma[c]) * inverse_deviation(var[c], eps));
   }
@@ -108,16 +104,14 @@ bool batch_norm(const T* x, Index rows, Index channels, const T* gamma, const T*
       level().norm->normalize_f64(part);
     }
   });
-  return true;
 }
 
 template <class T>
-bool batch_norm_backward(const T* x, const T* dy, Index rows, Index channels, const T* gamma, const T* beta,
+void batch_norm_backward(const T* x, const T* dy, Index rows, Index channels, const T* gamma, const T* beta,
                          const T* mean, const T* var, double eps, bool relu, bool batch_statistics, T* dx, T* dgamma,
                          T* dbeta) {
   const Index blocks = (rows + kBlockRows - 1) / kBlockRows;
   Scratch<T> constants(static_cast<std::size_t>(3 * channels)), sums(static_cast<std::size_t>(2 * blocks * channels));
-  if (constants.get() == nullptr || sums.get() == nullptr) return false;
   T *scale = constants.get(), *dy_mean = scale + channels, *slope = dy_mean + channels;
   for (Index c = 0; c < channels; ++c) {
     scale[c] = static_cast<T>(static_cast<double>(gamma[c]) * inverse_deviation(var[c], eps));
@@ -147,7 +141,7 @@ bool batch_norm_backward(const T* x, const T* dy, Index rows, Index channels, co
     dy_mean[c] = batch_statistics ? static_cast<T>(of_g / m) : T(0);
     slope[c] = batch_statistics ? static_cast<T>(of_gx * inverse * inverse / m) : T(0);
   }
-  if (dx == nullptr) return true;
+  if (dx == nullptr) return;
   share_blocks(rows, channels, [&](Index first, Index last) {
     const NormArgs<T> part = part_of(args, first, last);
     if constexpr (sizeof(T) == 4) {
@@ -156,18 +150,17 @@ bool batch_norm_backward(const T* x, const T* dy, Index rows, Index channels, co
       level().norm->input_gradient_f64(part);
     }
   });
-  return true;
 }
 
-template bool moments<float>(const float*, Index, Index, float*, float*);
-template bool moments<double>(const double*, Index, Index, double*, double*);
-template bool batch_norm<float>(const float*, Index, Index, const float*, const float*, const float*, const float*,
+template void moments<float>(const float*, Index, Index, float*, float*);
+template void moments<double>(const double*, Index, Index, double*, double*);
+template void batch_norm<float>(const float*, Index, Index, const float*, const float*, const float*, const float*,
                                 double, bool, float*);
-template bool batch_norm<double>(const double*, Index, Index, const double*, const double*, const double*,
+template void batch_norm<double>(const double*, Index, Index, const double*, const double*, const double*,
                                  const double*, double, bool, double*);
-template bool batch_norm_backward<float>(const float*, const float*, Index, Index, const float*, const float*,
+template void batch_norm_backward<float>(const float*, const float*, Index, Index, const float*, const float*,
                                          const float*, const float*, double, bool, bool, float*, float*, float*);
-template bool batch_norm_backward<double>(const double*, const double*, Index, Index, const double*, const double*,
+template void batch_norm_backward<double>(const double*, const double*, Index, Index, const double*, const double*,
                                           const double*, const double*, double, bool, bool, double*, double*, double*);
 
 }  // namespace catalase

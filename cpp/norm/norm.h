@@ -51,15 +51,15 @@ struct NormKernels {
 extern const NormKernels norm_portable, norm_avx2, norm_avx512;
 
 // All threads.
-// Mean and variance (divided by M) of each column; M >= 1. False where there is no memory left.
+// Mean and variance (divided by M) of each column; M >= 1.
 template <class T>
-bool moments(const T* x, Index rows, Index channels, T* mean, T* var);
+void moments(const T* x, Index rows, Index channels, T* mean, T* var);
 template <class T>
-bool batch_norm(const T* x, Index rows, Index channels, const T* gamma, const T* beta, const T* mean, const T* var,
+void batch_norm(const T* x, Index rows, Index channels, const T* gamma, const T* beta, const T* mean, const T* var,
                 double eps, bool relu, T* y);
 // batch_statistics: whether mean and var came from x itself, so that dx goes through them too.
 template <class T>
-bool batch_norm_backward(const T* x, const T* dy, Index rows, Index channels, const T* gamma, const T* beta,
+void batch_norm_backward(const T* x, const T* dy, Index rows, Index channels, const T* gamma, const T* beta,
                          const T* mean, const T* var, double eps, bool relu, bool batch_statistics, T* dx, T* dgamma,
                          T* dbeta);
 

@@ -34,6 +34,51 @@ void multiply(const MatmulArgs<double>& args) {
   level().matmul->matmul_f64(args);
 }
 
+// The arguments of the step for values of row i from column j on.
+template <class T>
+OptimArgs<T> from_place(OptimArgs<T> args, Index i, Index stride, Index j, const T* grad, Index n) {
+  const Index at = i * stride + j;
+  args.param += at;
+  if (args.first != nullptr) args.first += at;
+  if (args.second != nullptr) args.second += at;
+  args.grad = grad;
+  args.n = n;
+  return args;
+}
+
+// What a strip does where there is no memory for it, since others have changed their weights already: rows and pieces
+// of columns one by one, in sums on the stack. The chains are the same, and so are the bits; it takes some times as
+// long.
+template <class T>
+void step_without_memory(Rule rule, const OptimArgs<T>& args, Index begin, Index end, Index cols, Index stride,
+                         const SparseRows<T>* sparse_x, const MatrixView<const T>& dense_x,
+                         const MatrixView<const T>& dz) {
+  constexpr Index kColumns = 512;
+  T grad[kColumns], part[kColumns];
+  for (Index i = begin; i < end; ++i) {
+    for (Index j = 0; j < cols; j += kColumns) {
+      const Index n = j + kColumns < cols ? kColumns : cols - j;
+      const MatrixView<const T> b = dz.block(0, j, dz.rows, n);
+      const MatrixView<T> c{grad, 1, n, n, 1};
+      if (sparse_x != nullptr) {
+        SparseRows<T> row = *sparse_x;
+        row.starts += i;
+        row.rows = 1;
+        gather_part(row, 0, 1, 0, n, MatmulArgs<T>{{}, b, c, {}});
+      } else {
+        const MatrixView<const T> a = dense_x.transposed().block(i, 0, 1, dense_x.rows);
+        for (Index k = 0; k == 0 || k < b.rows; k += kChainLength) {  // one row of at most a chain takes no memory
+          const Index terms = b.rows - k < kChainLength ? b.rows - k : kChainLength;
+          multiply(
+              MatmulArgs<T>{a.block(0, k, 1, terms), b.block(k, 0, terms, n), {k == 0 ? grad : part, 1, n, n, 1}, {}});
+          for (Index v = 0; k > 0 && v < n; ++v) grad[v] = grad[v] + part[v];
+        }
+      }
+      step_row(rule, from_place(args, i, stride, j, static_cast<const T*>(grad), n));
+    }
+  }
+}
+
 }  // namespace
 
 template <class T>
@@ -48,26 +93,25 @@ void optim_step_linear(Rule rule, const OptimArgs<T>& args, Index rows, Index co
     if (sparse_x != nullptr && sparse_x->cols <= kChainLength && dz.col_stride == 1) {
       return step_gathered(rule, args, *sparse_x, dz, begin, end, stride);
     }
-    Scratch<T> grad(static_cast<std::size_t>((end - begin) * cols));
-    MatmulArgs<T> product{{}, dz, {grad.get(), end - begin, cols, cols, 1}, {}};
-    if (sparse_x != nullptr) {
-      SparseRows<T> part = *sparse_x;
-      part.starts += begin;
-      part.rows = end - begin;
-      gather_part(part, 0, end - begin, 0, cols, product);
-    } else {
-      product.a = dense_x.transposed().block(begin, 0, end - begin, dense_x.rows);
-      multiply(product);
-    }
-    const bool flat = stride == cols;  // short rows are not padded
-    for (Index i = begin; i < end; i += flat ? end - begin : 1) {
-      OptimArgs<T> row = args;
-      row.param += i * stride;
-      if (row.first != nullptr) row.first += i * stride;
-      if (row.second != nullptr) row.second += i * stride;
-      row.grad = grad.get() + (i - begin) * cols;
-      row.n = flat ? (end - begin) * cols : cols;
-      step_row(rule, row);
+    try {
+      Scratch<T> grad(static_cast<std::size_t>((end - begin) * cols));
+      MatmulArgs<T> product{{}, dz, {grad.get(), end - begin, cols, cols, 1}, {}};
+      if (sparse_x != nullptr) {
+        SparseRows<T> part = *sparse_x;
+        part.starts += begin;
+        part.rows = end - begin;
+        gather_part(part, 0, end - begin, 0, cols, product);
+      } else {
+        product.a = dense_x.transposed().block(begin, 0, end - begin, dense_x.rows);
+        multiply(product);
+      }
+      const bool flat = stride == cols;  // short rows are not padded
+      for (Index i = begin; i < end; i += flat ? end - begin : 1) {
+        const T* of_row = grad.get() + (i - begin) * cols;
+        step_row(rule, from_place(args, i, stride, Index{0}, of_row, flat ? (end - begin) * cols : cols));
+      }
+    } catch (const OutOfMemory&) {
+      step_without_memory(rule, args, begin, end, cols, stride, sparse_x, dense_x, dz);
     }
   };
   const Index strips = (rows + strip - 1) / strip;

@@ -23,7 +23,6 @@ class Plan {
  public:
   Plan(Index batch, Index axis, const Index* lengths)
       : batch_(batch), memory_(scratch<Index>(2 * batch + 2 * axis + 2)) {
-    if (memory_.get() == nullptr) return;
     sequence = memory_.get(), length = sequence + batch, active = length + batch, offset = active + axis;
     // By counting, longest first; equal lengths stay in order.
     for (Index t = 0; t <= axis; ++t) offset[t] = 0;
@@ -43,7 +42,6 @@ class Plan {
     for (Index t = 0; t < steps; ++t) offset[t + 1] = offset[t] + rows_of(t);
   }
 
-  bool enough_memory() const { return memory_.get() != nullptr; }
   Index rows_of(Index t) const { return t == 0 ? batch_ : active[t - 1]; }
   Index rows() const { return offset[steps]; }
   // Where the state of row r after its last step lies.

@@ -2,7 +2,6 @@
 // through time a thread.
 #include "rnn/rnn.h"
 
-#include <atomic>
 #include <cstring>
 
 #include "common/memory.h"
@@ -92,11 +91,10 @@ void first_states(const Plan& plan, Index batch, Index hidden, const T* given, T
 }  // namespace
 
 template <class T>
-bool rnn_forward(const RnnForward<T>& call) {
+void rnn_forward(const RnnForward<T>& call) {
   const Index batch = call.batch, H = call.hidden, I = call.inputs, width = gates_of(call.cell) * H;
   const RnnKernels& kernels = *level().rnn;
   const Plan plan(batch, call.axis, call.lengths);
-  if (!plan.enough_memory()) return false;
   const bool ordered = in_order(batch, call.axis, plan, call.reverse), lstm = call.cell == Cell::kLstm;
   const bool keeps_gates = call.gates != nullptr;
   const Index state_size = (batch + plan.total) * H, rows = chunk_rows<T>(plan, width);
@@ -104,9 +102,6 @@ bool rnn_forward(const RnnForward<T>& call) {
   const auto x = scratch<T>(ordered ? 0 : rows * I), own_gates = scratch<T>(keeps_gates ? 0 : rows * width);
   const auto own_states = scratch<T>(call.states == nullptr ? state_size : 0);
   const auto own_cells = scratch<T>(lstm && call.cells == nullptr ? state_size : 0);
-  for (const T* p : {panels.get(), x.get(), own_gates.get(), own_states.get(), own_cells.get()}) {
-    if (p == nullptr) return false;
-  }
   RnnSteps<T> s = steps_of<T>(plan, call.cell, H, call.axis, call.reverse);
   s.panels = panels.get(), s.bias_h = call.b + width, s.y = call.y, s.candidates = call.candidates;
   s.gates = keeps_gates ? call.gates : own_gates.get();
@@ -115,7 +110,6 @@ bool rnn_forward(const RnnForward<T>& call) {
   (kernels.*Kernels<T>::pack_forward)(call.cell, call.w_h, panels.get());
   first_states(plan, batch, H, call.h0, s.states);
   if (lstm) first_states(plan, batch, H, call.c0, s.cells);
-  std::atomic<bool> enough{true};
   for (s.first = 0; s.first < plan.steps; s.first = s.stop) {
     s.stop = chunk_stop<T>(plan, s.first, width);
     const Index start = plan.offset[s.first], count = plan.offset[s.stop] - start;
@@ -124,16 +118,14 @@ bool rnn_forward(const RnnForward<T>& call) {
     const T* from = ordered ? call.x + start * I : x.get();
     T* gates = s.gates + (start - s.gates_start) * width;
     matmul<T>({rows_view(from, count, I), call.w_x, rows_view(gates, count, width), {call.b}});
-    share_rows(plan, s.first, s.stop, batch, static_cast<double>(width * H), [&](Index begin, Index end) {
-      if (!(kernels.*Kernels<T>::forward)(s, begin, end)) enough = false;
-    });
+    share_rows(plan, s.first, s.stop, batch, static_cast<double>(width * H),
+               [&](Index begin, Index end) { (kernels.*Kernels<T>::forward)(s, begin, end); });
   }
   clear_tails(plan, batch, call.axis, H, call.y);
   for (Index r = 0; r < batch; ++r) {
     copy(call.h + plan.sequence[r] * H, s.states + plan.last_state(r) * H, H);
     if (lstm) copy(call.c + plan.sequence[r] * H, s.cells + plan.last_state(r) * H, H);
   }
-  return enough;
 }
 
 namespace {
@@ -152,12 +144,10 @@ class WeightGradients {
         size_(of_h_ + call.hidden * width_),
         in_place_(most_rows <= kRowsInPlace),
         memory_(scratch<T>((in_place_ ? (same_columns() ? 0 : size_) : 2 * size_) + 2 * dz_row_)) {
-    if (memory_.get() == nullptr) return;
     x_ = in_place_ ? call.dw_x : memory_.get() + 2 * dz_row_;
     h_ = in_place_ && same_columns() ? call.dw_h : memory_.get() + 2 * dz_row_ + of_h_;
     clear(bias(), dz_row_);
   }
-  bool enough_memory() const { return memory_.get() != nullptr; }
 
   void add(const T* x, const T* states, const T* dz, Index rows, bool last) {
     const bool first = chunks_++ == 0;
@@ -228,21 +218,17 @@ Index chunk_first(const Plan& plan, Index stop, Index width) {
 }  // namespace
 
 template <class T>
-bool rnn_backward(const RnnBackward<T>& call) {
+void rnn_backward(const RnnBackward<T>& call) {
   const Index batch = call.batch, H = call.hidden, I = call.inputs;
   const Index width = gates_of(call.cell) * H, dz_row = gradients_of(call.cell) * H;
   const RnnKernels& kernels = *level().rnn;
   const Plan plan(batch, call.axis, call.lengths);
-  if (!plan.enough_memory()) return false;
   const bool ordered = in_order(batch, call.axis, plan, call.reverse), lstm = call.cell == Cell::kLstm;
   const Index stride = (kernels.*Kernels<T>::backward_width)(H), rows = chunk_rows<T>(plan, dz_row);
   const auto panels = scratch<T>(stride * width), dz = scratch<T>(rows * dz_row);
   const auto dh = scratch<T>(batch * stride), dc = scratch<T>(lstm ? batch * H : 0);
   const auto x = scratch<T>(ordered ? 0 : rows * I);  // then dx
   WeightGradients<T> gradients(call, rows);
-  for (const T* p : {panels.get(), dz.get(), dh.get(), dc.get(), x.get()}) {
-    if (p == nullptr || !gradients.enough_memory()) return false;
-  }
   RnnSteps<T> s = steps_of<T>(plan, call.cell, H, call.axis, call.reverse);
   s.panels = panels.get(), s.gates = const_cast<T*>(call.gates), s.candidates = const_cast<T*>(call.candidates);
   s.states = const_cast<T*>(call.states), s.cells = const_cast<T*>(call.cells);  // this walk only reads them
@@ -275,12 +261,11 @@ bool rnn_backward(const RnnBackward<T>& call) {
     copy(call.dh0 + plan.sequence[r] * H, s.dh + r * stride, H);
     if (lstm) copy(call.dc0 + plan.sequence[r] * H, s.dc + r * H, H);
   }
-  return true;
 }
 
-template bool rnn_forward<float>(const RnnForward<float>&);
-template bool rnn_forward<double>(const RnnForward<double>&);
-template bool rnn_backward<float>(const RnnBackward<float>&);
-template bool rnn_backward<double>(const RnnBackward<double>&);
+template void rnn_forward<float>(const RnnForward<float>&);
+template void rnn_forward<double>(const RnnForward<double>&);
+template void rnn_backward<float>(const RnnBackward<float>&);
+template void rnn_backward<double>(const RnnBackward<double>&);
 
 }  // namespace catalase

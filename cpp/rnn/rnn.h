@@ -84,9 +84,9 @@ struct RnnKernels {
   Index (*backward_width_f64)(Index hidden);
   void (*pack_backward_f32)(Cell, MatrixView<const float> w_h, float* panels);  // backward_width * G * H elements
   void (*pack_backward_f64)(Cell, MatrixView<const double> w_h, double* panels);
-  // All steps of rows [begin, end), one thread. False where there is no memory left.
-  bool (*forward_f32)(const RnnSteps<float>&, Index begin, Index end);
-  bool (*forward_f64)(const RnnSteps<double>&, Index begin, Index end);
+  // All steps of rows [begin, end), one thread.
+  void (*forward_f32)(const RnnSteps<float>&, Index begin, Index end);
+  void (*forward_f64)(const RnnSteps<double>&, Index begin, Index end);
   void (*backward_f32)(const RnnSteps<float>&, Index begin, Index end);
   void (*backward_f64)(const RnnSteps<double>&, Index begin, Index end);
 };
@@ -124,10 +124,10 @@ struct RnnBackward {
   T *dh0, *dc0;
 };
 
-// All threads. False where there is no memory left.
+// All threads.
 template <class T>
-bool rnn_forward(const RnnForward<T>& call);
+void rnn_forward(const RnnForward<T>& call);
 template <class T>
-bool rnn_backward(const RnnBackward<T>& call);
+void rnn_backward(const RnnBackward<T>& call);
 
 }  // namespace catalase

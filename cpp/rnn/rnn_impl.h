@@ -141,14 +141,13 @@ inline void prefetch_tile(const RnnSteps<T>& s, Index t, Index first, Index last
 }
 
 template <class T, class C>
-bool forward_cell(const RnnSteps<T>& s, Index begin, Index end) {
+void forward_cell(const RnnSteps<T>& s, Index begin, Index end) {
   constexpr Index W = kWidth<T>;
   const Groups groups = groups_of<T>(C::kGates, s.hidden);
   const Index vectors = groups.group_vectors(C::kGates), panels = vectors / groups.vectors;
   const Index most = max_rows<T>(groups.vectors), panel_size = s.hidden * groups.vectors * W;
   Scratch<T> buffer(static_cast<std::size_t>((groups.count * kFewRows + most) * vectors * W));
   T* sums = buffer.get();
-  if (sums == nullptr) return false;
   for (Index t = s.first; t < s.stop && s.active[t] > begin; ++t) {
     const Index rows = smaller(end, s.active[t]) - begin;
     const T* before = s.states + (s.offset[t] + begin) * s.hidden;
@@ -178,7 +177,6 @@ bool forward_cell(const RnnSteps<T>& s, Index begin, Index end) {
       }
     }
   }
-  return true;
 }
 
 template <class T, class C>
@@ -221,7 +219,7 @@ void backward_cell(const RnnSteps<T>& s, Index begin, Index end) {
 }
 
 template <class T>
-bool forward_level(const RnnSteps<T>& s, Index begin, Index end) {
+void forward_level(const RnnSteps<T>& s, Index begin, Index end) {
   switch (s.cell) {
     case Cell::kLstm:
       return forward_cell<T, Lstm>(s, begin, end);

@@ -35,12 +35,11 @@ void embedding(const std::int64_t* ids, Index count, MatrixView<const T> w, T* o
 
 // Counting sort of the positions by id, ascending within an id: the rows of the one-hot matrix's transpose.
 template <class T>
-bool embedding_gradient(const std::int64_t* ids, Index padding, MatrixView<const T> dy, MatrixView<T> dw) {
+void embedding_gradient(const std::int64_t* ids, Index padding, MatrixView<const T> dy, MatrixView<T> dw) {
   const Index count = dy.rows, rows = dw.rows;
   Scratch<Index> starts(static_cast<std::size_t>(rows) + 2);
   Scratch<std::int32_t> positions(static_cast<std::size_t>(count) + 1);
   Scratch<T> ones(static_cast<std::size_t>(count) + 1);
-  if (starts.get() == nullptr || positions.get() == nullptr || ones.get() == nullptr) return false;
   Index* next = starts.get() + 1;  // next[v]: where the next position of v goes; in the end the start of v + 1
   for (Index v = -1; v <= rows; ++v) next[v] = 0;
   for (Index n = 0; n < count; ++n) next[ids[n] + 1] += ids[n] != padding;
@@ -51,12 +50,11 @@ bool embedding_gradient(const std::int64_t* ids, Index padding, MatrixView<const
   }
   const SparseRows<T> one_hot{positions.get(), ones.get(), starts.get(), rows, count};
   gather<T>(one_hot, MatmulArgs<T>{{}, dy, dw, {}});
-  return true;
 }
 
 template void embedding<float>(const std::int64_t*, Index, MatrixView<const float>, float*);
 template void embedding<double>(const std::int64_t*, Index, MatrixView<const double>, double*);
-template bool embedding_gradient<float>(const std::int64_t*, Index, MatrixView<const float>, MatrixView<float>);
-template bool embedding_gradient<double>(const std::int64_t*, Index, MatrixView<const double>, MatrixView<double>);
+template void embedding_gradient<float>(const std::int64_t*, Index, MatrixView<const float>, MatrixView<float>);
+template void embedding_gradient<double>(const std::int64_t*, Index, MatrixView<const double>, MatrixView<double>);
 
 }  // namespace catalase

@@ -22,8 +22,8 @@ template <class T>
 void embedding(const std::int64_t* ids, Index count, MatrixView<const T> w, T* out);
 
 // All threads; as above, dy and dw have unit column stride; V and N are below 2^31. The row `padding` (-1: none) gets
-// zeros. False where there is no memory for the order of the ids.
+// zeros.
 template <class T>
-bool embedding_gradient(const std::int64_t* ids, Index padding, MatrixView<const T> dy, MatrixView<T> dw);
+void embedding_gradient(const std::int64_t* ids, Index padding, MatrixView<const T> dy, MatrixView<T> dw);
 
 }  // namespace catalase

@@ -93,15 +93,14 @@ std::int64_t first_bad(const OneHotBatch& batch, Index k) {
 }  // namespace
 
 template <class T>
-bool one_hot_dna(const OneHotBatch& batch, T* out) {
+void one_hot_dna(const OneHotBatch& batch, T* out) {
   const Index n = batch.intervals, columns = batch.columns;
   for (Index k = 0; k < n; ++k) batch.bad[k] = -1;
-  if (n == 0 || columns == 0) return true;
+  if (n == 0 || columns == 0) return;
   auto* rows = reinterpret_cast<Row<T>*>(out);
   if (columns >= kBlock) {  // long rows: several tasks each
     const Index blocks = (columns + kBlock - 1) / kBlock;
     Scratch<std::uint8_t> bad(static_cast<std::size_t>(n * blocks));
-    if (bad.get() == nullptr) return false;
     parallel_for(n * blocks, [&](Index task) {
       const Index k = task / blocks, begin = task % blocks * kBlock;
       const Index end = begin + kBlock < columns ? begin + kBlock : columns;
@@ -110,7 +109,7 @@ bool one_hot_dna(const OneHotBatch& batch, T* out) {
     for (Index task = 0; task < n * blocks; ++task) {
       if (bad.get()[task]) batch.bad[task / blocks] = first_bad(batch, task / blocks);
     }
-    return true;
+    return;
   }
   const Index group = kBlock / columns;  // short rows: several a task
   parallel_for((n + group - 1) / group, [&](Index task) {
@@ -119,10 +118,9 @@ bool one_hot_dna(const OneHotBatch& batch, T* out) {
       if (encode(batch, k, 0, columns, rows + k * columns)) batch.bad[k] = first_bad(batch, k);
     }
   });
-  return true;
 }
 
-template bool one_hot_dna<std::uint8_t>(const OneHotBatch&, std::uint8_t*);
-template bool one_hot_dna<float>(const OneHotBatch&, float*);
+template void one_hot_dna<std::uint8_t>(const OneHotBatch&, std::uint8_t*);
+template void one_hot_dna<float>(const OneHotBatch&, float*);
 
 }  // namespace catalase

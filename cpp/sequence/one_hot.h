@@ -25,8 +25,8 @@ struct OneHotBatch {
   std::int64_t* bad;  // of each interval: the position in its text of the first byte that is no letter of DNA, or -1
 };
 
-// All threads. T is std::uint8_t or float. False where there is no memory for its notes.
+// All threads. T is std::uint8_t or float.
 template <class T>
-bool one_hot_dna(const OneHotBatch& batch, T* out);
+void one_hot_dna(const OneHotBatch& batch, T* out);
 
 }  // namespace catalase

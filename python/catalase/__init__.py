@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from . import _interpreter  # noqa: F401  # isort: skip  # first: refuses a subinterpreter, in which NumPy and the kernels hang
 from . import _core
 from ._config import get_matmul_precision, get_num_threads, set_matmul_precision, set_num_threads, show_config
 from ._lazy import attach

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core, _storage
+from ._core import empty
 from .ops._check import fraction, packed_bits, similarity_bar, whole_number
-from .ops.memory import empty
 from .ops.tanimoto import empty_hits
 
 _FORMAT, _VERSION = "catalase-fingerprint-index", 1

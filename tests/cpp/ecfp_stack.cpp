@@ -46,7 +46,8 @@ const char* const kMolecules[] = {"C",
   EcfpBatch batch{};
   batch.text = &text, batch.length = &length, batch.molecules = 1, batch.radius = radius, batch.size = 2048;
   batch.use_bond_types = true, batch.features = features, batch.output = EcfpOutput::kPacked;
-  batch.rows = row.data(), batch.status = &status, batch.memory = {cached_alloc, cached_free};
+  batch.rows = row.data(), batch.status = &status,
+  batch.memory = {[](std::size_t bytes) { return cached_alloc(bytes); }, cached_free};
   kernels.rows(batch, 0, 1);
   row.push_back(status);
   return row;

@@ -19,7 +19,12 @@
 #include "fingerprint/ecfp.h"
 #include "fingerprint/graphs.h"
 
-const catalase::EcfpMemory kHeap = {std::malloc, std::free};
+void* heap_alloc(std::size_t bytes) {
+  void* block = std::malloc(bytes);
+  if (block == nullptr) throw std::bad_alloc();
+  return block;
+}
+const catalase::EcfpMemory kHeap = {heap_alloc, std::free};
 
 // The graph for a device: within the room that the text's length promises, and every bond with two ends.
 static void check_graph(const catalase::EcfpBatch& given, std::uint8_t status) {

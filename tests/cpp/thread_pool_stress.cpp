@@ -30,6 +30,19 @@ bool one_job(std::ptrdiff_t tasks) {
   return sum == tasks * (tasks + 1) / 2;
 }
 
+// Some tasks find no memory: the job ends with the exception, and the pool takes the next one.
+bool failing_job(std::ptrdiff_t tasks) {
+  try {
+    parallel_for(tasks, [&](std::ptrdiff_t i) {
+      Scratch<char> inner(i % 5 == 3 ? std::size_t{1} << 50 : 64);
+      inner.get()[0] = 1;
+    });
+  } catch (const OutOfMemory& e) {
+    return tasks > 3 && e.bytes() == std::size_t{1} << 50;
+  }
+  return tasks <= 3;
+}
+
 }  // namespace
 
 int main() {
@@ -40,6 +53,7 @@ int main() {
     callers.emplace_back([&, c] {
       for (int round = 0; round < 2000; ++round) {
         if (!one_job(1 + (round * 7 + c) % 50)) ++wrong;
+        if (!failing_job((round + c) % 20)) ++wrong;
         if (c == 0 && round % 20 == 0) set_num_threads(1 + round / 20 % 5);
         if (c == 1 && round % 50 == 0) release_cached_memory();
       }

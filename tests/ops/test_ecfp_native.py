@@ -282,7 +282,9 @@ def test_large_molecules(text, radius, use_bond_types, features, seed):
     ours = {"radius": radius, "use_bond_types": use_bond_types, "features": features}
     invariants = generators.GetMorganFeatureAtomInvGen() if features else None
     theirs = {"radius": radius, "useBondTypes": use_bond_types, "atomInvariantsGenerator": invariants}
-    assert_equal_to_rdkit(smiles, ours, theirs)
+    _, report = ct.ops.ecfp(smiles, errors="mask", return_report=True, **ours)
+    unread = {f.text for f in report.failures if f.reason.startswith("only RDKit could")}  # too long for RDKit
+    assert_equal_to_rdkit([text for text in smiles if text not in unread], ours, theirs)
 
 
 def test_what_is_native_of_large_molecules(backend):

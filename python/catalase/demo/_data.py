@@ -121,6 +121,8 @@ def _load_smiles(path: str, name: str, known: dict[str, float] | None, limit: in
     """Parse a SMILES file; the first of several equal molecules (same canonical SMILES) is kept."""
     from rdkit import Chem, rdBase
 
+    from ..ops._ecfp_rdkit import read_molecule
+
     compounds = Compounds(name)
     seen: dict[str, str] = {}
     block = rdBase.BlockLogs()  # RDKit writes a line to stderr for each failure; ours go into the report
@@ -134,7 +136,7 @@ def _load_smiles(path: str, name: str, known: dict[str, float] | None, limit: in
                 compounds.total += 1
                 text, *rest = line.split()
                 identifier = rest[0] if rest else str(number)
-                mol = Chem.MolFromSmiles(text)
+                mol = read_molecule(text)[0]
                 canonical = Chem.MolToSmiles(mol) if mol is not None else ""
                 if mol is None:
                     compounds.failures.append((number, text, "unreadable: RDKit refused the SMILES"))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._report import Failure
-from ._ecfp_reasons import clean_smiles, valence_reason, why
+from ._ecfp_reasons import MAX_RDKIT_ATOMS, clean_for_rdkit, valence_reason, why
 
 CHUNK = 10_000  # molecules held as RDKit objects at a time
 REFUSED = 9  # status of cpp/fingerprint/molecule.h
@@ -78,11 +78,11 @@ def read_molecule(item: Any) -> tuple[Any, str]:
     """Return an RDKit molecule and an empty reason, or None and the reason why it cannot be read."""
     if not isinstance(item, str):
         if isinstance(item, _molecule_class()):
-            return (item, "") if _is_sanitized(item) else (None, "the molecule is not sanitized; call Chem.SanitizeMol")
+            return _checked(item)
         return None, f"needs text or an RDKit molecule, got {type(item).__name__}"
     from rdkit import Chem, rdBase
 
-    text, reason = clean_smiles(item)
+    text, reason = clean_for_rdkit(item)
     if reason:
         return None, reason
     with rdBase.BlockLogs():
@@ -96,7 +96,7 @@ def partial_molecule(item: Any) -> Any:
 
     if not isinstance(item, str):
         return None
-    text, reason = clean_smiles(item)
+    text, reason = clean_for_rdkit(item)
     if reason:
         return None
     with rdBase.BlockLogs():
@@ -112,6 +112,12 @@ def partial_molecule(item: Any) -> Any:
         Chem.GetSymmSSSR(molecule)
         Chem.AssignStereochemistry(molecule, cleanIt=True, force=True)  # as MolFromSmiles does; chiral bits need it
         return molecule
+
+
+def _checked(molecule: Any) -> tuple[Any, str]:
+    if (n := molecule.GetNumAtoms()) > MAX_RDKIT_ATOMS:
+        return None, f"it has {n:,} atoms; of an RDKit molecule at most {MAX_RDKIT_ATOMS:,} are taken"
+    return (molecule, "") if _is_sanitized(molecule) else (None, "the molecule is not sanitized; call Chem.SanitizeMol")
 
 
 def _is_sanitized(molecule: Any) -> bool:
@@ -150,7 +156,9 @@ def _generator(settings: Settings) -> Any:
 
     invariants = generators.GetMorganFeatureAtomInvGen() if settings.features else None
     return generators.GetMorganGenerator(
-        radius=int(settings.radius),
+        radius=min(
+            int(settings.radius), MAX_RDKIT_ATOMS
+        ),  # no environment grows beyond; RDKit reserves memory for each
         fpSize=int(settings.size),
         includeChirality=bool(settings.chirality),
         useBondTypes=bool(settings.use_bond_types),

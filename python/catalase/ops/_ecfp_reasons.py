@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
+MAX_SMILES_LENGTH = 2**20  # characters of a molecule; kMaxText of cpp/fingerprint/large_molecule.h
+# What RDKit is given at most. Its time and memory grow with the square of a molecule, inside calls that hear no signal:
+# near these limits a molecule takes up to 3 s and 0.8 GB (one ring of 5,000 atoms), a peptide of that length 0.1 s.
+MAX_RDKIT_LENGTH = 5_000  # characters
+MAX_RDKIT_CLOSURES = 500  # ring closures
+MAX_RDKIT_ATOMS = 10_000  # of a molecule that RDKit has read already
+
+_CLOSURE = re.compile(r"\[[^\]]*\]|(%\(\d+\)|%\d\d|\d)")  # outside brackets, where a digit is no ring closure
+
 
 def clean_smiles(text: str) -> tuple[str, str]:
     """Return the stripped SMILES and an empty reason, or the reason why the text is refused before chemistry."""
     stripped = text.strip(" \t\n\r\x0b\x0c")
+    if len(stripped) > MAX_SMILES_LENGTH:
+        return stripped, f"it has {len(stripped):,} characters; a SMILES of at most {MAX_SMILES_LENGTH:,} is read"
     if stripped.isascii() and stripped.isprintable() and " " not in stripped:
         return stripped, ""
     for i, character in enumerate(stripped):
@@ -22,10 +35,31 @@ def clean_smiles(text: str) -> tuple[str, str]:
     return stripped, ""
 
 
+def clean_for_rdkit(text: str) -> tuple[str, str]:
+    """`clean_smiles` of a text that RDKit is to read; the reason may also be that RDKit would take too long."""
+    stripped, reason = clean_smiles(text)
+    if reason or len(stripped) <= MAX_RDKIT_CLOSURES:
+        return stripped, reason
+    if len(stripped) > MAX_RDKIT_LENGTH:
+        return stripped, (
+            f"only RDKit could read it, which is given at most {MAX_RDKIT_LENGTH:,} characters, and it has "
+            f"{len(stripped):,}"
+        )
+    closures = sum(bool(match[1]) for match in _CLOSURE.finditer(stripped)) // 2
+    if closures > MAX_RDKIT_CLOSURES:
+        return stripped, (
+            f"only RDKit could read it, which is given at most {MAX_RDKIT_CLOSURES} ring closures, and it has {closures:,}"
+        )
+    return stripped, ""
+
+
 def why(text: str) -> str:
     """RDKit's reason for refusing a SMILES, in one line."""
     from rdkit import Chem, rdBase
 
+    text, reason = clean_for_rdkit(text)
+    if reason:
+        return reason
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(text, sanitize=False)
         if molecule is not None:

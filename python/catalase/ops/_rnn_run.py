@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._cuda import is_device_array
-from ._check import contiguous, floating, unit_rows
+from ._check import contiguous, empty, floating, unit_rows
 from ._rnn_check import RnnSaved, check_inputs, check_lengths, check_saved
-from .memory import empty
 
 CELLS = {"tanh": 0, "relu": 1, "gru": 2, "lstm": 3}
 

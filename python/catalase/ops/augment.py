@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from .. import _core
 from .._cuda import is_device_array
 from .._cuda._arrays import runtime_of
-from ._check import contiguous
-from .memory import empty
+from ._check import contiguous, empty
 
 _BORDERS = {"constant": 0, "edge": 1, "reflect": 2}
 _MASKS = ("uint8", "int8", "bool", "uint16", "int16", "int32", "uint32", "int64", "uint64", "float32", "float64")

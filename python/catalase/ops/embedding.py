@@ -10,9 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from .._cuda import is_device_array
-from ._check import floating, output, same_dtype, separate, unit_rows
+from ._check import empty, floating, output, same_dtype, separate, unit_rows
 from .matmul import check_rows
-from .memory import empty
 
 
 def embedding(ids: ArrayLike, w: NDArray[Any]) -> NDArray[Any]:

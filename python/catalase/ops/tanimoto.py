@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import fraction, is_device_array, packed_bits, similarity_bar, whole_number
-from .memory import empty
+from ._check import empty, fraction, is_device_array, packed_bits, similarity_bar, whole_number
 
 
 def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ..ops._ecfp_reasons import clean_for_rdkit
 from ._base import Splitter
+
+_MAX_ATOMS = 1_000  # of a scaffold's molecule: up to 2 s
 
 
 def murcko_scaffold(smiles: str, *, chiral: bool = False) -> str | None:
@@ -22,7 +25,8 @@ def murcko_scaffold(smiles: str, *, chiral: bool = False) -> str | None:
     Returns
     -------
     str or None
-        ``""`` for a molecule without rings, None where RDKit cannot read `smiles`.
+        ``""`` for a molecule without rings, None where RDKit cannot read `smiles`, or where it has more than 5,000
+        characters, 500 ring closures, or with a ring 1,000 atoms: RDKit would take minutes.
 
     Examples
     --------
@@ -32,13 +36,17 @@ def murcko_scaffold(smiles: str, *, chiral: bool = False) -> str | None:
     from rdkit import Chem, rdBase
     from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
 
-    text = smiles.strip(" \t\r\n\v\f")
     # RDKit reads "C" + Cyrillic "O" as methane, so what is not plain ASCII counts as unreadable.
-    if not text or not all("!" <= c <= "~" for c in text):
+    text, reason = clean_for_rdkit(smiles)
+    if reason or not text:
         return None
     with rdBase.BlockLogs():
         mol = Chem.MolFromSmiles(text)
         if mol is None:
+            return None
+        if mol.GetRingInfo().NumRings() == 0:  # RDKit takes time with the square of the atoms to find that out
+            return ""
+        if mol.GetNumAtoms() > _MAX_ATOMS:
             return None
         try:
             return str(MurckoScaffoldSmiles(mol=mol, includeChirality=chiral))
