@@ -128,7 +128,9 @@ def test_training_goes_on_with_any_standard_error(stream, progress):
     model = ct.models.MultitaskRegressor(1, 8, layer_sizes=[2], seed=0)
     with contextlib.redirect_stderr(stream):
         model.fit(data, nb_epoch=2, progress=progress)
-        hits = ct.screen(ct.models.MultitaskRegressor(1, 64, layer_sizes=[2], seed=0), ["CCO"], top=1)
+        screened = ct.models.MultitaskRegressor(1, 64, layer_sizes=[2], seed=0)
+        screened.featurizer = ct.feat.CircularFingerprint(size=64)
+        hits = ct.screen(screened, ["CCO"], top=1)
     assert len(hits) == 1
     if isinstance(stream, OnlyWrites):
         assert ("training 2/2" in stream.text) == bool(progress)

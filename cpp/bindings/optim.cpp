@@ -113,7 +113,8 @@ Reach reach_of(py::handle h) {
   return reach;
 }
 
-// Whether the arrays that a step writes stand apart from each other and from what it reads.
+// Whether the arrays that a step writes stand apart from each other and from what it reads. A flat gradient may be one
+// of them: it is read element for element, before that element is written.
 bool apart(py::handle param, py::handle grad, py::handle x, py::handle first, py::handle second) {
   Reach written[3], read[2];
   int writes = 0, reads = 0;
@@ -128,7 +129,8 @@ bool apart(py::handle param, py::handle grad, py::handle x, py::handle first, py
       if (written[i].meets(written[j])) return false;
     }
     for (int j = 0; j < reads; ++j) {
-      if (written[i].meets(read[j])) return false;
+      const bool whole = x.is_none() && written[i].from == read[j].from && written[i].to == read[j].to;
+      if (written[i].meets(read[j]) && !whole) return false;
     }
   }
   return true;

@@ -153,6 +153,13 @@ def test_a_step_over_its_own_arrays_is_refused(name):
             values = {n: np.full(100, 0.5, np.float32) for n in names}
             values[first], values[second] = buffer[:100], buffer[shift : shift + 100]
             before = buffer.copy()
+            if shift == 0 and "grad" in (first, second):  # element for element: read before it is written
+                expected = [values[n].copy() for n in names]
+                getattr(ops, name)(*expected, **more)
+                getattr(ops, name)(*values.values(), **more)
+                written = first if first != "grad" else second
+                assert np.array_equal(values[written], expected[names.index(written)])
+                continue
             with pytest.raises(ValueError, match=f"{name}: .* shares memory with"):
                 getattr(ops, name)(*values.values(), **more)
             assert np.array_equal(buffer, before)

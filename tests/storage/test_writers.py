@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -216,6 +217,10 @@ def test_a_manifest_of_another_program_is_left_alone(tmp_path):
             with pytest.raises(ValueError, match="would be lost"):
                 write()
         assert manifest.read_bytes() == content and list(tmp_path.iterdir()) == [manifest]
+    ct.data.DiskDataset.create(tmp_path / "ours", [rows(1)])
+    (tmp_path / "ours" / "manifest.json").write_bytes(b"damaged")
+    ct.data.DiskDataset.create(tmp_path / "ours", [rows(2)])  # our shards lie beside it
+    shutil.rmtree(tmp_path / "ours")
     manifest.unlink()
     index.save(tmp_path)
     with pytest.raises(ValueError, match="would be lost"):  # ours, but not a dataset

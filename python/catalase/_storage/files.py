@@ -338,7 +338,7 @@ def read_json(path: str | os.PathLike[str], *, max_bytes: int = MAX_JSON_BYTES) 
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_json_atomic(folder + "/a.json", {"rows": 3, "names": ["x", None]})
+    ...     _ = write_json_atomic(folder + "/a.json", {"rows": 3, "names": ["x", None]})
     ...     read_json(folder + "/a.json")
     {'rows': 3, 'names': ['x', None]}
     """

@@ -35,11 +35,11 @@ def claim_folder(function: str, folder: Path) -> None:
         return
     try:
         ours = _storage.read_json(manifest).get("format") == FORMAT
-    except (OSError, ValueError):
-        ours = False
+    except (OSError, ValueError):  # damaged; ours all the same where our shards lie beside it
+        ours = any(SHARD_NAME.fullmatch(file.name) for file in folder.iterdir())
     if not ours:
         raise ValueError(
-            f"{function}: {manifest} is not of a dataset, or damaged, and would be lost; choose another folder, or move it"
+            f"{function}: {manifest} is not of a dataset and would be lost; choose another folder, or move it"
         )
 
 

@@ -169,7 +169,8 @@ def output(
         raise ValueError(f"{function}: {name} must be {dtype} of shape {shape}, got {out.dtype} of shape {out.shape}")
     if not out.flags.writeable:
         raise ValueError(f"{function}: {name} is read-only; pass a writable array")
-    if not out.dtype.isnative or any(n > 1 and stride == 0 for n, stride in zip(out.shape, out.strides, strict=True)):
+    spread = not out.size or all(n == 1 or stride for n, stride in zip(out.shape, out.strides, strict=True))
+    if not out.dtype.isnative or not spread:
         raise ValueError(f"{function}: {name} must have a place for each element, in the machine's byte order")
     return out
 

@@ -275,6 +275,6 @@ def _check_layout(
         ):
             raise ValueError(f"{function}: {name} must be writable, contiguous and laid out like param")
     read = {"grad.x": grad.x, "grad.dz": grad.dz} if isinstance(grad, LinearGradient) else {"grad": grad}
-    separate(function, {"param": param} | state, read)
+    separate(function, {"param": param} | state, read, in_place=("grad",))
     if isinstance(grad, np.ndarray) and not grad.flags.c_contiguous:
         raise ValueError(f"{function}: grad must be contiguous")
