@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -40,6 +41,12 @@ class Model:
         Kept with the model when it is saved, for whoever predicts with it later; `predict` undoes those it is given.
     featurizer : dict or None
         Settings of the featurizer, kept likewise.
+
+    Notes
+    -----
+    Models can be pickled (for joblib, Dask or processes; `save` is for files) and copied, in the middle of a training too:
+    predictions are equal, and training goes on with the same bits. ``copy.copy`` copies as ``copy.deepcopy`` does, since
+    two models over one net would train each other. A pickle takes what is on a device to the host.
     """
 
     module: nn.Module
@@ -55,6 +62,9 @@ class Model:
         self.featurizer: dict[str, Any] | None = None
         self._optimizer: optim.Optimizer | None = None
         self._fits = 0
+
+    def __copy__(self) -> Self:
+        return copy.deepcopy(self)
 
     @property
     def device(self) -> str:
