@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -33,7 +34,9 @@ class Tensor(Node):
     The array is shared, so changing ``.data`` in place between the forward and the backward pass changes the gradient
     (`backward` notices changes of parameters by an optimizer or `load_state_dict`). ``x += y`` makes a new tensor and is
     refused where ``x`` is one that you made with a gradient, since that one would be lost. ``==`` and the other
-    comparisons give boolean arrays. ``numpy.asarray(tensor)`` gives the array, off the tape.
+    comparisons give boolean arrays. ``numpy.asarray(tensor)`` gives the array, off the tape. ``copy.copy`` shares the
+    array, ``copy.deepcopy`` copies it; ``pickle`` takes what is on a device to the host. The result of an operation must
+    be detached first.
 
     Examples
     --------
@@ -51,6 +54,39 @@ class Tensor(Node):
     @property
     def T(self) -> Tensor:
         return self.transpose()
+
+    def _parts(self) -> dict[str, Any]:
+        """What a copy is made of."""
+        if self._parents:
+            raise TypeError(
+                "Tensor: the result of an operation cannot be pickled or copied, since the graph behind it stays here; "
+                "take tensor.detach() or tensor.numpy()"
+            )
+        return {
+            "data": self.data,
+            "grad": self.grad,
+            "requires_grad": self.requires_grad,
+            **getattr(self, "__dict__", {}),
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: _anywhere.to_host(x) if is_device_array(x) else x for name, x in self._parts().items()}
+
+    def __setstate__(self, parts: dict[str, Any]) -> None:
+        Node.__init__(self, parts["data"], parts["requires_grad"])
+        for name, value in parts.items():
+            setattr(self, name, value)
+
+    def __copy__(self) -> Self:
+        return self._again(self._parts())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self._again(copy.deepcopy(self._parts(), memo))
+
+    def _again(self, parts: dict[str, Any]) -> Self:
+        copied = object.__new__(type(self))
+        copied.__setstate__(parts)
+        return copied
 
     def detach(self) -> Tensor:
         """Return a tensor of the same array that remembers nothing."""

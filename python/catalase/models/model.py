@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -52,6 +53,12 @@ class Model:
         Names of the columns of y; `fit` takes those of the dataset. Saved with the model.
     smiles_column : str or None
         Column of a table that the command line reads where it is told no other. Saved with the model.
+
+    Notes
+    -----
+    Models can be pickled (for joblib, Dask or processes; `save` is for files) and copied, in the middle of a training too:
+    predictions are equal, and training goes on with the same bits. ``copy.copy`` copies as ``copy.deepcopy`` does, since
+    two models over one net would train each other. A pickle takes what is on a device to the host.
     """
 
     module: nn.Module
@@ -69,6 +76,9 @@ class Model:
         self.smiles_column: str | None = None
         self._optimizer: optim.Optimizer | None = None
         self._fits = 0
+
+    def __copy__(self) -> Self:
+        return copy.deepcopy(self)
 
     @property
     def featurizer(self) -> Featurizer | None:

@@ -93,6 +93,11 @@ class Module:
     ...         return self.inner(self.inner(x))
     >>> [name for name, _ in Twice().named_parameters()]
     ['inner.w', 'inner.b']
+
+    Notes
+    -----
+    ``copy.deepcopy`` and ``pickle`` give a module of its own; an optimizer that is copied or pickled together with it
+    moves the copy. Pickling takes what is on a device to the host. ``copy.copy`` shares layers and parameters.
     """
 
     _training = True

@@ -55,6 +55,14 @@ class Parameter(Tensor):
         self.name = name
         self.version = 0  # counts changes by optimizers and load_state_dict, so that the tape notices a stale graph
 
+    def _parts(self) -> dict[str, Any]:
+        return {**super()._parts(), "decay": self.decay, "name": self.name, "version": self.version}
+
+    def __setstate__(self, parts: dict[str, Any]) -> None:
+        self._grad_view, self._pending = None, None
+        super().__setstate__(parts)
+        self.data = _aligned(self.data, self.device)
+
     @property
     def grad(self) -> NDArray[Any] | None:
         """The gradient of the last backward pass (a view of the flat buffer), or None.

@@ -5,6 +5,7 @@ Batches that are mostly zeros (fingerprints, one-hot DNA) are multiplied by gath
 
 from __future__ import annotations
 
+import copyreg
 from typing import Any
 
 import numpy as np
@@ -154,6 +155,31 @@ def as_sparse(x: NDArray[Any] | SparseBatch, dtype: Any = None) -> SparseBatch |
     if x.dtype.byteorder not in "=|" or not x.flags.aligned or x.strides[1] != x.itemsize or x.strides[0] % x.itemsize:
         return None
     return _core.look(x)
+
+
+def _reduce_sparse(x: SparseBatch) -> tuple[Any, ...]:
+    """How a SparseBatch is pickled and copied: by its entries."""
+    dense = x.to_dense()
+    rows, columns = np.nonzero(dense)
+    return _sparse_again, (x.shape, rows, columns, dense[rows, columns])
+
+
+def _sparse_again(
+    shape: tuple[int, int], rows: NDArray[np.int64], columns: NDArray[np.int64], values: NDArray[Any]
+) -> SparseBatch:
+    count, width = shape
+    if width == 0:
+        return _core.sparse_from_bits(np.zeros(shape, np.uint8), values.dtype == np.float64)
+    # `look` takes what is mostly zeros and not small: rows of zeros below make any batch so.
+    below = max(-(-8 * len(values) // width), -(-4096 // width)) + 1
+    dense = np.zeros((max(count, below), width), values.dtype)
+    dense[rows, columns] = values
+    found = _core.look(dense)
+    assert found is not None
+    return found if len(dense) == count else found.take(np.arange(count))
+
+
+copyreg.pickle(SparseBatch, _reduce_sparse)  # type: ignore[arg-type]
 
 
 class LinearGradient:

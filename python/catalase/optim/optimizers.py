@@ -116,7 +116,8 @@ class Optimizer:
         return known
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_views": {}, "_flat": None}  # a copy's views are of its own arrays
+        moments = {key: _anywhere.to_host(flat) for key, flat in self._state.items()}
+        return {**self.__dict__, "_state": moments, "_views": {}, "_flat": None}  # `step` takes them to the parameters
 
     def _rule(
         self, param: NDArray[Any], grad: Any, state: list[NDArray[Any]], lr: float, penalties: dict[str, Any]

@@ -45,6 +45,11 @@ class GraphModel(Model):
         self._make_optimizer: Callable[[nn.Module], optim.Optimizer] | None = None
         self._in_order = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Layers first, each after its inputs: a deep graph is no deep recursion. A maker that was used is not needed.
+        maker = self._make_optimizer if self._optimizer is None else None
+        return {"layers": self.layers, **vars(self), "_make_optimizer": maker}
+
     def set_loss(self, layer: Layer) -> None:
         """Say which layer gives the number to make small."""
         self._add("set_loss", layer)

@@ -82,7 +82,7 @@ class Graph(nn.Module):
         self, names: Mapping[str, Layer], outputs: Sequence[Layer], rng: np.random.Generator | None = None
     ) -> None:
         super().__init__()
-        self.place = {id(layer): i for i, layer in enumerate(names.values())}
+        self.place = {id(layer): i for i, layer in enumerate(names.values())}  # of the layers' nodes
         self.steps: list[Step] = []
         values: list[Tensor] = []
         with nn.inference(), no_grad():
@@ -100,6 +100,13 @@ class Graph(nn.Module):
             for i, step in enumerate(self.steps)
             if step.module is not None and (i in shown or not isinstance(step.module, Operation))
         }
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__getstate__().items() if name != "place"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.place = {id(step.layer): i for i, step in enumerate(self.steps)}
 
     def _build(
         self, name: str, layer: Layer, values: list[Tensor], rng: np.random.Generator | None
