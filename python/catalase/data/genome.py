@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from .._numbers import parse_int
 from ..ops.one_hot_dna import Spans, encode, letter_at
 
 _BLOCK = 2**20
@@ -189,7 +190,7 @@ def _interval(where: str, fields: list[str]) -> Interval:
     if len(fields) < 3:
         raise ValueError(f"{where} has {len(fields)} columns; chromosome, start and stop are needed")
     try:
-        start, stop = int(fields[1]), int(fields[2])
+        start, stop = parse_int(fields[1]), parse_int(fields[2])
     except ValueError:
         raise ValueError(
             f"{where} needs whole numbers as start and stop, got {fields[1]!r} and {fields[2]!r}"
