@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import argparse
 import errno
-import math
-import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ._console import ReaderGone, SafeStream, safe_output
+from ._numbers import parse_float, parse_int
 
 _Commands = Any  # what add_subparsers returns; argparse does not export its class
 
@@ -151,9 +150,7 @@ def name(text: str) -> str:
 
 def _whole_number(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not re.fullmatch(r"[+-]?[0-9]{1,30}", text.strip()):
-            raise ValueError
-        value = int(text)
+        value = parse_int(text)
         if not low <= value <= high:
             raise argparse.ArgumentTypeError(f"must be {low} to {high}, got {value}")
         return value
@@ -164,10 +161,8 @@ def _whole_number(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
 
 def _number(allowed: Callable[[float], bool], words: str) -> Callable[[str], float]:
     def parse(text: str) -> float:
-        if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?", text.strip()):
-            raise ValueError
-        value = float(text)
-        if not (math.isfinite(value) and allowed(value)):
+        value = parse_float(text)
+        if not allowed(value):
             raise argparse.ArgumentTypeError(f"must be {words}, got {text}")
         return value
 

@@ -63,7 +63,7 @@ def test_gzip_quotes_and_several_files(tmp_path):
     (tmp_path / "p.csv").write_text(text)
     (tmp_path / "p.csv.gz").write_bytes(gzip.compress(text.encode()))
     data = loader().create_dataset([tmp_path / "p.csv", tmp_path / "p.csv.gz"])
-    assert data.ids.tolist() == ["CCO", "CC"] * 2 and data.y[:, 0].tolist() == [1, 2, 1, 2]
+    assert data.ids.tolist() == ["CCO", " CC "] * 2 and data.y[:, 0].tolist() == [1, 2, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,6 @@ def test_bed(tmp_path):
         ("chr1\t3\tx", "needs whole numbers as start and stop, got '3' and 'x'"),
         ("chr1\t3\t2", "needed 0 <= start <= stop"),
         ("chr1\t-1\t2", "needed 0 <= start"),
-        ("chr1\t1\t2\ta\t0\t*", "has the strand '\\*'"),
     ],
 )
 def test_bed_that_is_refused(tmp_path, line, words):
@@ -149,3 +148,52 @@ def test_a_real_genome(data_dir):
     assert X.sum() == sum(record.sequence.count(letter) for letter in "ACGT")
     (ecoli,) = read_fasta(data_dir / "ecoli_k12_GCF_000005845.2.fna.gz")
     assert ecoli.name == "NC_000913.3" and len(ecoli.sequence) == 4641652
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("block", [1, 2, 3, 7, 2**20])
+def test_fasta_with_any_line_end_and_mark_gives_the_same_records(tmp_path, monkeypatch, end, mark, block):
+    monkeypatch.setattr("catalase.data.genome._BLOCK", block)
+    file = tmp_path / "a.fa"
+    file.write_bytes((mark + end.join([">one\tfirst of all", "ACGT", "AC", ">two", "", "GG", ""])).encode())
+    assert list(ct.data.read_fasta(file)) == [("one", "first of all", "ACGTAC"), ("two", "", "GG")]
+
+
+def test_fasta_in_utf16_is_refused_by_what_it_is(tmp_path):
+    (tmp_path / "a.fa").write_text(">a\nAC\n", encoding="utf-16")
+    with pytest.raises(ValueError, match="UTF-16"):
+        list(ct.data.read_fasta(tmp_path / "a.fa"))
+
+
+def test_a_genome_with_a_name_twice_is_refused(tmp_path):
+    (tmp_path / "a.fa").write_text(">dup\nAAAA\n>dup\nCCCC\n")
+    with pytest.raises(ValueError, match="two sequences named 'dup'"):
+        ct.data.one_hot_intervals(tmp_path / "a.fa", [("dup", 0, 1)])
+
+
+@pytest.mark.parametrize("interval", [("c", 0, 2, "-"), ("c", 0, 2, "peak", "-"), ct.data.Interval("c", 0, 2, "", "-")])
+def test_intervals_on_the_other_strand_are_its_reverse_complement(interval):
+    found = ct.data.one_hot_intervals({"c": "AACC"}, [interval], dtype="uint8")
+    assert found[0].tolist() == [[0, 0, 0, 1], [0, 0, 0, 1]]
+
+
+@pytest.mark.parametrize("strand", ["+", ".", "*"])
+def test_other_strands_are_read_forwards(strand):
+    found = ct.data.one_hot_intervals({"c": "AACC"}, [("c", 0, 2, strand)], dtype="uint8")
+    assert found[0].tolist() == [[1, 0, 0, 0], [1, 0, 0, 0]]
+
+
+def test_a_strand_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="interval 0 has the strand 'minus'"):
+        ct.data.one_hot_intervals({"c": "AACC"}, [("c", 0, 2, "peak", "minus")])
+
+
+def test_bed_of_other_programs(tmp_path):
+    file = tmp_path / "a.bed"
+    file.write_bytes("\ufefftrack\tname=x\rchr1\t0\t3\tp\t0\t*\r\rchr2 1 2\r".encode())
+    assert [tuple(item) for item in ct.data.read_bed(file)] == [("chr1", 0, 3, "p", "."), ("chr2", 1, 2, "", ".")]
+    for line, words in (("\tchr1\t0\t3", "line 1 .*begins with a tab"), ("c\t1_0\t20", "whole numbers")):
+        file.write_text(line)
+        with pytest.raises(ValueError, match=words):
+            ct.data.read_bed(file)

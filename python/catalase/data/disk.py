@@ -26,7 +26,7 @@ from ._shards import (
     is_deepchem,
 )
 from ._windows import read_window, windows
-from .dataset import Batch, Dataset, filled_up
+from .dataset import Batch, Dataset, filled_up, task_names
 from .disk_writer import FORMAT, MANIFEST, VERSION, ShardList, claim_folder
 
 _DTYPE = re.compile(r"[<>|=]?[biufcUS]\d{1,8}")
@@ -163,11 +163,11 @@ class DiskDataset(Dataset):
         folder, function = Path(path), "DiskDataset.create"
         claim_folder(function, folder)
         written = ShardList(folder)
-        names: list[Any] | None = None if tasks is None else list(tasks)
+        names: list[Any] | None = None if tasks is None else task_names(tasks)
         with _storage.writing(function, folder) as locked:
             for shard in shards:
                 written.carry(function, shard)
-                names = list(shard.tasks) if names is None else names
+                names = task_names(shard.tasks) if names is None else names
                 written.add(shard)
             if not written.entries:
                 raise ValueError(f"{function}: there must be at least one shard")

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _storage
+from .._arrays import refuse_masked
 from .._report import Report
 from ..feat.featurizer import saved_form
 from ._shards import COLUMNS, SHARD_NAME, Form, is_deepchem
-from .dataset import Dataset
+from .dataset import Dataset, task_names
 
 FORMAT, VERSION, MANIFEST = "catalase dataset", 2, "manifest.json"
 _TEMPORARY = re.compile(rf"\.(manifest\.json|{SHARD_NAME.pattern})\.[0-9a-f]{{12}}\.tmp")
@@ -74,6 +75,8 @@ class ShardList:
     def add(self, shard: Dataset) -> None:
         """Write the columns of a shard; they count once a manifest names them."""
         number = len(self.entries)
+        for column in COLUMNS:
+            refuse_masked("DiskDataset", column, getattr(shard, column))
         arrays = {column: np.asarray(getattr(shard, column)) for column in COLUMNS}
         forms = {column: self._fit(column, array, number) for column, array in arrays.items()}
         entry: dict[str, Any] = {"rows": len(arrays["ids"])}
@@ -193,7 +196,7 @@ class DiskWriter:
         claim_folder("DiskWriter", self.path)
         self._known = ""  # checksum of the manifest that the next replaces
         self._list = ShardList(self.path)
-        self._tasks = None if tasks is None else list(tasks)
+        self._tasks = None if tasks is None else task_names(tasks)
         self._extra, self._report = dict(extra or {}), None
         with _storage.writing("DiskWriter", self.path, _storage.LOCK_SECONDS) as locked:
             if (self.path / MANIFEST).exists():
@@ -248,7 +251,7 @@ class DiskWriter:
                     f"DiskWriter.append: another writer has written into {self.path} since this one was opened; nothing was "
                     "appended, open a new DiskWriter with resume=True"
                 )
-            tasks = list(shard.tasks) if self._tasks is None else self._tasks
+            tasks = task_names(shard.tasks) if self._tasks is None else self._tasks
             before = self._list.forms
             self._list.carry("DiskWriter.append", shard)
             self._list.add(shard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from .._numbers import parse_int
 from ..ops.one_hot_dna import Spans, encode, letter_at
 
 _BLOCK = 2**20
+_STRANDS = ("+", "-", ".", "*")
 _COMPLEMENT = str.maketrans("ACGTURYSWKMBDHVNacgturyswkmbdhvn", "TGCAAYRSWMKVHDBNtgcaayrswmkvhdbn")
 
 
@@ -41,7 +44,8 @@ def read_fasta(path: str | Path) -> Iterator[FastaRecord]:
     Parameters
     ----------
     path : path
-        Plain or gzipped (recognized by the first bytes). Line ends may be those of Unix or Windows.
+        Plain or gzipped (recognized by the first bytes). UTF-8, with or without
+        a byte order mark. Line ends may be those of Unix, Windows or old Macs.
 
     Yields
     ------
@@ -98,9 +102,25 @@ def _pieces(path: Path) -> Iterator[tuple[str, bytes]]:
         zipped = raw.read(2) == b"\x1f\x8b"
     try:
         with gzip.open(path, "rb") if zipped else open(path, "rb") as stream:
-            rest, new_line = b"", True
-            while block := rest + stream.read(_BLOCK):
-                if len(block) == len(rest):  # the end: a header without a line end
+            rest, new_line, held, first = b"", True, b"", True
+            while True:
+                read = held + stream.read(max(_BLOCK, 4) if first else _BLOCK)  # a mark has 3 bytes
+                held = b""
+                if read.endswith(b"\r") and (after := stream.read(1)):  # a line end in two halves
+                    read += after
+                    held = b"" if after == b"\n" else read[-1:]
+                    read = read if after == b"\n" else read[:-1]
+                if first:
+                    first = False
+                    if read.startswith((b"\xff\xfe", b"\xfe\xff")):
+                        raise ValueError(
+                            f"read_fasta: {path} is UTF-16 text; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)"
+                        )
+                    read = read.removeprefix(b"\xef\xbb\xbf")
+                block = rest + read.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+                if not block:
+                    return
+                if not read:  # the end: a header without a line end
                     yield "header", rest[1:].strip()
                     return
                 rest = b""
@@ -124,7 +144,7 @@ def _pieces(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _record(path: Path, header: bytes, pieces: list[bytes]) -> FastaRecord:
-    name, _, description = header.decode("utf-8", "replace").partition(" ")
+    name, _, description = header.decode("utf-8", "replace").replace("\t", " ").partition(" ")
     if not name:
         raise ValueError(f"read_fasta: {path} has a header without a name ('>{name}')")
     letters = b"".join(pieces)
@@ -156,7 +176,7 @@ def read_bed(path: str | Path) -> list[Interval]:
         If there is no such file.
     ValueError
         For a line with fewer than three columns, positions that are no whole numbers, a negative start, a stop before
-        the start, or a strand other than ``+ - .``; the message has the line's number.
+        the start, or a strand other than ``+ - . *`` (the last two mean none); the message has the line's number.
 
     Examples
     --------
@@ -174,11 +194,19 @@ def read_bed(path: str | Path) -> list[Interval]:
         zipped = raw.read(2) == b"\x1f\x8b"
     found = []
     try:
-        with gzip.open(path, "rt") if zipped else open(path) as stream:
+        with (
+            open(path, "rb") as raw,
+            gzip.GzipFile(fileobj=raw) if zipped else raw as binary,
+            io.TextIOWrapper(binary, encoding="utf-8-sig") as stream,
+        ):
             for number, line in enumerate(stream, 1):
-                fields = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
-                if not line.strip() or fields[0].startswith("#") or fields[0].split()[0] in ("track", "browser"):
+                line = line.rstrip("\r\n")
+                words = line.replace("\t", " ").strip(" ")
+                if not words or words.startswith("#") or words.split(" ", 1)[0] in ("track", "browser"):
                     continue
+                fields = line.split("\t") if "\t" in line else list(filter(None, line.split(" ")))
+                if not fields[0]:
+                    raise ValueError(f"read_bed: line {number} of {path} begins with a tab; take it away")
                 found.append(_interval(f"read_bed: line {number} of {path}", fields))
     except (EOFError, zlib.error, gzip.BadGzipFile, UnicodeDecodeError) as error:
         raise ValueError(f"read_bed: {path} is damaged or no text ({error}); download it again") from None
@@ -189,14 +217,15 @@ def _interval(where: str, fields: list[str]) -> Interval:
     if len(fields) < 3:
         raise ValueError(f"{where} has {len(fields)} columns; chromosome, start and stop are needed")
     try:
-        start, stop = int(fields[1]), int(fields[2])
+        start, stop = parse_int(fields[1]), parse_int(fields[2])
     except ValueError:
         raise ValueError(
             f"{where} needs whole numbers as start and stop, got {fields[1]!r} and {fields[2]!r}"
         ) from None
     strand = fields[5] if len(fields) > 5 else "."
-    if strand not in ("+", "-", "."):
-        raise ValueError(f"{where} has the strand {strand!r}; it must be +, - or .")
+    if strand not in _STRANDS:
+        raise ValueError(f"{where} has the strand {strand!r}; it must be +, -, . or *")
+    strand = "." if strand == "*" else strand
     if start < 0 or stop < start:
         raise ValueError(f"{where} has the interval {start} to {stop}; needed 0 <= start <= stop")
     return Interval(fields[0], start, stop, fields[3] if len(fields) > 3 else "", strand)
@@ -216,7 +245,7 @@ def one_hot_intervals(
     ----------
     genome : mapping of name to sequence, or path of a FASTA file
         A file is read whole.
-    intervals : sequence of Interval, or of tuples (chrom, start, stop)
+    intervals : sequence of Interval, or of tuples (chrom, start, stop), (.., strand) or (.., name, strand)
         0-based and half-open. Strand "-" gives the reverse complement.
     length : int, optional
         Rows an interval: shorter ones end in rows of zeros. All must have one length where left out.
@@ -245,8 +274,10 @@ def one_hot_intervals(
     if outside not in ("raise", "zeros"):
         raise ValueError(f"one_hot_intervals: outside must be 'raise' or 'zeros', got {outside!r}")
     if isinstance(genome, (str, Path)):
-        genome = {record.name: record.sequence for record in read_fasta(genome)}
-    wanted = [Interval(*interval) for interval in intervals]
+        genome = _whole_genome(genome)
+    if isinstance(intervals, (str, Path)):
+        raise TypeError("one_hot_intervals: intervals must be a list, got the name of a file; give read_bed(path)")
+    wanted = [_checked_interval(i, interval) for i, interval in enumerate(intervals)]
     number: dict[str, int] = {}
     for i, item in enumerate(wanted):
         if item.chrom not in genome:
@@ -270,6 +301,32 @@ def one_hot_intervals(
     for i in np.flatnonzero(bad >= 0)[:1]:
         raise ValueError(f"one_hot_intervals: {wanted[i].chrom} has {letter_at(genome[wanted[i].chrom], int(bad[i]))}")
     return result
+
+
+def _whole_genome(path: str | Path) -> dict[str, str]:
+    genome: dict[str, str] = {}
+    for record in read_fasta(path):
+        if record.name in genome:
+            raise ValueError(
+                f"one_hot_intervals: {path} has two sequences named {record.name!r}; which is meant is not known: rename one"
+            )
+        genome[record.name] = record.sequence
+    return genome
+
+
+def _checked_interval(i: int, given: Interval | tuple[Any, ...]) -> Interval:
+    """The interval, with its strand in its place: the fourth field of a short tuple, where it is one."""
+    if not isinstance(given, (tuple, list)) or not 3 <= len(given) <= 5:
+        raise TypeError(
+            f"one_hot_intervals: interval {i} must be (chrom, start, stop), with a strand or a name and a strand after "
+            f"them; got {given!r}"
+        )
+    item = Interval(*given)
+    if not isinstance(given, Interval) and len(given) == 4 and given[3] in _STRANDS:
+        item = Interval(*given[:3], strand=given[3])
+    if item.strand not in _STRANDS:
+        raise ValueError(f"one_hot_intervals: interval {i} has the strand {item.strand!r}; it must be +, -, . or *")
+    return item
 
 
 def _check_spans(spans: Spans, wanted: Sequence[Interval], length: int | None, outside: str) -> None:

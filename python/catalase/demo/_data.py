@@ -11,6 +11,8 @@ import csv
 import os
 from typing import Any
 
+from .._numbers import parse_float
+
 ACTIVITY_FILE = os.path.join("FreeWilson", "data", "CHEMBL2321810_act.csv")
 SMILES_FILE = os.path.join("FreeWilson", "data", "CHEMBL2321810.smi")
 LIBRARY_FILE = os.path.join("NCI", "first_5K.smi")
@@ -106,7 +108,7 @@ def load_measured(activity_path: str, smiles_path: str) -> Compounds:
         rows = csv.DictReader(file)
         if rows.fieldnames is None or not {"Name", "Act"} <= set(rows.fieldnames):
             raise ValueError(f"demo: {activity_path} needs columns Name and Act, it has {rows.fieldnames}")
-        activity = {row["Name"]: float(row["Act"]) for row in rows}
+        activity = {row["Name"]: parse_float(row["Act"]) for row in rows}
     measured = _load_smiles(smiles_path, "CHEMBL2321810 (measured)", activity)
     measured.activity = [activity[name] for name in measured.ids]
     return measured

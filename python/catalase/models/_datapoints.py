@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _anywhere
+from .._arrays import refuse_sparse
 from .._report import Failure, Report
 from ..feat import Featurizer
 
@@ -33,6 +34,7 @@ def datapoints(where: str, given: Any, featurizer: Featurizer | None) -> list[An
         raise TypeError(f"{where}: needs a list, got one {type(given).__name__}; wrap it in [ ]")
     if is_dataset(given) or _anywhere.to_host(given) is not given:
         return None
+    refuse_sparse(where, "X", given)
     try:
         array = np.asarray(given)
     except ValueError:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere, nn, ops, optim
+from .. import _anywhere, _arrays, nn, ops, optim
 from .._registry import AnyOf, Field, Float, Int, List, Str
 from ..autograd import Tensor, no_grad
 from ..data import NumpyDataset
@@ -104,7 +104,7 @@ class GridModel(Model):
         return {"class": type(self).__name__, **config, "learning_rate": float(rate)}
 
     def _raw(self, where: str, rows: Any) -> NDArray[Any]:
-        given = rows if hasattr(rows, "iterbatches") else np.asarray(_anywhere.to_host(rows))
+        given = rows if hasattr(rows, "iterbatches") else _arrays.numbers(where, "X", _anywhere.to_host(rows))
         pixels = self._pixels(where, getattr(rows, "scaled_by", 1.0))
         parts = []
         for X in batches(given, self.batch_size):
@@ -167,7 +167,7 @@ class GridModel(Model):
     def _input(self, X: Any) -> Tensor:
         if isinstance(X, Tensor):
             return X
-        X = np.asarray(X)
+        X = _arrays.numbers(type(self).__name__, "X", X)
         if X.ndim == self.dims + 1:
             X = X[..., None]
         self._grid = X.shape[1:-1]
@@ -275,10 +275,12 @@ def batches(X: Any, size: int) -> Iterator[Any]:
         if empty:
             yield np.asarray(X.X)
         return
-    arrays: Sequence[Any] = X if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) else [np.asarray(X)]
+    arrays: Sequence[Any] = (
+        X if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) else [_arrays.numbers("predict", "X", X)]
+    )
     rows = len(arrays[0])
     for start in range(0, max(1, rows), size):
-        parts = [np.asarray(array)[start : start + size] for array in arrays]
+        parts = [_arrays.numbers("predict", "X", array)[start : start + size] for array in arrays]
         yield parts if len(parts) > 1 else parts[0]
 
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere, _registry, _storage, nn, ops, optim, train
+from .. import _anywhere, _arrays, _registry, _storage, nn, ops, optim, train
 from ..autograd import Tensor, no_grad
 from ..feat import Featurizer
 from ..feat.featurizer import checked, saved_form
@@ -309,7 +309,7 @@ class Model:
         """Predictions for a dataset or an array, on the net's own scale."""
         if is_dataset(rows) and not hasattr(rows, "X"):
             raise TypeError(f"{where}: needs a dataset that has X, got {type(rows).__name__}")
-        X = rows.X if is_dataset(rows) else np.asarray(_anywhere.to_host(rows))
+        X = rows.X if is_dataset(rows) else _arrays.numbers(where, "X", _anywhere.to_host(rows))
         X = self._check_shape(where, X)
         return np.concatenate([self._raw_batch(where, X[start:stop]) for start, stop in _slices(len(X))])
 

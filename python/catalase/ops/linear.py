@@ -77,7 +77,7 @@ def linear(
     array([[0., 2.]])
     """
     code = activation_code("linear", activation)
-    if type(x) is np.ndarray:
+    if type(x) is np.ndarray and type(w) is np.ndarray:
         quick = _core.plain_linear(x, w, b, code)  # None where there is something to look at
         if quick is not None:
             return quick
