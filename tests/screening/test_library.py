@@ -8,6 +8,7 @@ import gzip
 import pytest
 
 from catalase.screening import screen
+from catalase.screening._library import Library
 
 from .helpers import library, pairs, read, write_smi
 
@@ -69,3 +70,12 @@ def test_rows_of_other_lengths_go_to_the_error_file(model, tmp_path):
     rows = read(tmp_path / "h.csv.errors.csv")
     assert [(r["row"], r["text"]) for r in rows] == [("2", ""), ("3", "c,CCC,9")]
     assert "the SMILES is empty" in rows[0]["reason"] and "has 3 fields, the header 2" in rows[1]["reason"]
+
+
+@pytest.mark.parametrize("odd", ["\xa0", "\u2028", "\x0b", "\x0c", "\x1c", "\x85"])
+@pytest.mark.parametrize("size", [1, 2, 100])
+@pytest.mark.parametrize("name", ["", " propane"])
+def test_only_spaces_and_tabs_part_a_smiles_from_its_name(tmp_path, odd, size, name):
+    (tmp_path / "a.smi").write_bytes(f"CCO{odd}CCN\r\nCCC{name}\rCC\n".encode())
+    found = [text for chunk in Library(tmp_path / "a.smi").chunks(size) for text in chunk.smiles]
+    assert found == [f"CCO{odd}CCN", "CCC", "CC"]
