@@ -11,7 +11,12 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+<<<<<<< HEAD
 from ..data.table_file import DAMAGE, TableFile, open_bytes, peek, unpacked
+=======
+from .._numbers import WHITE
+from ..data.table_file import DAMAGE, TableFile, open_bytes, unpacked
+>>>>>>> data2
 
 SMILES_COLUMNS = ("smiles", "SMILES", "Smiles", "mol", "canonical_smiles")
 ID_COLUMNS = ("id", "ID", "Id", "name", "Name", "zinc_id", "chembl_id", "mol_id", "molecule_id")
@@ -211,14 +216,14 @@ def _smi(text: IO[str], size: int) -> Iterator[Chunk]:
     first = True
     while lines := list(itertools.islice(text, size)):
         joined = "".join(lines)
-        if first and lines[0].split(None, 1)[:1] and lines[0].split(None, 1)[0].lower() == "smiles":
+        if first and lines[0].replace("\t", " ").strip(WHITE).partition(" ")[0].lower() == "smiles":
             lines, joined = lines[1:], "".join(lines[1:])  # a header: no molecule is written so
         first = False
         if " " not in joined and "\t" not in joined:  # no names: one call splits them all
-            smiles = joined.split()
+            smiles = [one for line in lines if (one := line.rstrip("\n"))]
             yield Chunk(smiles, [""] * len(smiles), {})
             continue
-        pairs = [_molecule(line) for line in lines if not line.isspace()]
+        pairs = [_molecule(line) for line in lines if line.strip(WHITE)]
         yield Chunk([smiles for smiles, _ in pairs], [name for _, name in pairs], {})
 
 
@@ -227,8 +232,8 @@ def _molecule(line: str) -> tuple[str, str]:
     line = line.rstrip("\n")
     if "\t" in line:
         smiles, name, *_ = line.split("\t")
-        return smiles, name.strip()
-    smiles, _, name = line.strip().partition(" ")
-    name = name.strip()
+        return smiles, name.strip(" ")
+    smiles, _, name = line.strip(" ").partition(" ")
+    name = name.strip(" ")
     # An extension (CXSMILES) is not a name: it can change the molecule. Left where it is, it is refused.
     return (f"{smiles} {name}", "") if name.startswith("|") else (smiles, name)
