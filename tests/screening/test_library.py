@@ -76,7 +76,6 @@ def test_rows_of_other_lengths_go_to_the_error_file(model, tmp_path):
     assert "the SMILES is empty" in rows[0]["reason"] and "has 3 fields, the header 2" in rows[1]["reason"]
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("name", ["pipe.smi", "pipe.csv", "pipe", "-"])
 @pytest.mark.parametrize("kind", ["smi", "csv", "tsv"])
 @pytest.mark.parametrize("packed", [False, True])
@@ -115,7 +114,8 @@ def test_long_cells_and_rows_without_their_last_cells(model, tmp_path):
     (tmp_path / "l.csv").write_text("smiles,id,seq\nCCO,a\nCCN,b," + "A" * 300_000 + "\nCCC\n")
     hits = screen(model, tmp_path / "l.csv", 9)
     assert sorted(hits.ids) == ["", "a", "b"]
-=======
+
+
 @pytest.mark.parametrize("odd", ["\xa0", "\u2028", "\x0b", "\x0c", "\x1c", "\x85"])
 @pytest.mark.parametrize("size", [1, 2, 100])
 @pytest.mark.parametrize("name", ["", " propane"])
@@ -123,4 +123,3 @@ def test_only_spaces_and_tabs_part_a_smiles_from_its_name(tmp_path, odd, size, n
     (tmp_path / "a.smi").write_bytes(f"CCO{odd}CCN\r\nCCC{name}\rCC\n".encode())
     found = [text for chunk in Library(tmp_path / "a.smi").chunks(size) for text in chunk.smiles]
     assert found == [f"CCO{odd}CCN", "CCC", "CC"]
->>>>>>> data2

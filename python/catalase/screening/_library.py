@@ -11,12 +11,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-<<<<<<< HEAD
-from ..data.table_file import DAMAGE, TableFile, open_bytes, peek, unpacked
-=======
 from .._numbers import WHITE
-from ..data.table_file import DAMAGE, TableFile, open_bytes, unpacked
->>>>>>> data2
+from ..data.table_file import DAMAGE, TableFile, open_bytes, peek, unpacked
 
 SMILES_COLUMNS = ("smiles", "SMILES", "Smiles", "mol", "canonical_smiles")
 ID_COLUMNS = ("id", "ID", "Id", "name", "Name", "zinc_id", "chembl_id", "mol_id", "molecule_id")
