@@ -119,3 +119,8 @@ def test_bad_arguments():
         CharTokenizer(["a"], "drop")
     with pytest.raises(ValueError, match="whole numbers from 0 to 4"):
         CharTokenizer(["a"]).decode([5])
+
+
+def test_the_u_of_rna_is_a_t():
+    tokenizer = DNATokenizer()
+    assert tokenizer.encode("ACGUu").tolist() == tokenizer.encode("ACGTt").tolist() == [4, 5, 6, 7, 7]

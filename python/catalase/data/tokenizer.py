@@ -178,7 +178,7 @@ class SmilesTokenizer(CharTokenizer):
 
 @register("DNATokenizer", unknown=_FIELDS["unknown"])
 class DNATokenizer(CharTokenizer):
-    """The four bases, in either case: A 4, C 5, G 6, T 7.
+    """The four bases, in either case: A 4, C 5, G 6, T 7; RNA's U is T.
 
     Parameters
     ----------
@@ -208,9 +208,10 @@ class DNATokenizer(CharTokenizer):
         return cls(unknown)
 
     def split(self, text: str) -> list[str]:
-        """Return the letters of a text in upper case."""
+        """Return the letters of a text in upper case, U as T."""
         upper = text.upper()
-        return list(upper) if len(upper) == len(text) else [letter.upper() for letter in text]  # one token a letter
+        letters = list(upper) if len(upper) == len(text) else [letter.upper() for letter in text]  # one token a letter
+        return ["T" if letter == "U" else letter for letter in letters] if "U" in upper else letters
 
     def to_config(self) -> dict[str, Any]:
         return {"class": "DNATokenizer", "unknown": self.unknown}
