@@ -178,7 +178,7 @@ def _sparse_again(
     return found if len(dense) == count else found.take(np.arange(count))
 
 
-copyreg.pickle(SparseBatch, _reduce_sparse)  # type: ignore[arg-type]
+copyreg.pickle(SparseBatch, _reduce_sparse)
 
 
 class LinearGradient:

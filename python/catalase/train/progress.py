@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 Advance = Callable[[int, str], None]
 
@@ -20,12 +21,14 @@ def progress_bar(label: str, total: int, wanted: bool | None = None) -> Iterator
     total : int
         Steps until done.
     wanted : bool, optional
-        None draws where standard error is a terminal. True without a terminal prints a line at most every second.
+        None draws where standard error is a terminal. True without a terminal prints a line at most every second. Without
+        a standard error nothing is printed.
     """
-    if wanted is False or (wanted is None and not sys.stderr.isatty()):
+    terminal = _is_terminal(sys.stderr)
+    if wanted is False or sys.stderr is None or (wanted is None and not terminal):
         yield lambda n, note: None
         return
-    if not sys.stderr.isatty():
+    if not terminal:
         yield _line_printer(label, total)
         return
     from rich.console import Console
@@ -38,6 +41,14 @@ def progress_bar(label: str, total: int, wanted: bool | None = None) -> Iterator
         yield lambda n, note: bar.update(task, advance=n, note=note)
 
 
+def _is_terminal(stream: Any) -> bool:
+    """Whether a person is watching; standard error may be None, closed, or any object with ``write``."""
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):
+        return False
+
+
 def _line_printer(label: str, total: int) -> Advance:
     done, last = 0, 0.0
 
@@ -46,6 +57,10 @@ def _line_printer(label: str, total: int) -> Advance:
         done += n
         if time.monotonic() - last >= 1.0 or done >= total:
             last = time.monotonic()
-            print(f"{label} {done}/{total}  {note}", file=sys.stderr, flush=True)
+            try:
+                print(f"{label} {done}/{total}  {note}", file=sys.stderr)
+                getattr(sys.stderr, "flush", lambda: None)()
+            except (OSError, ValueError):  # a full disk, a reader that has gone, a closed file
+                pass
 
     return advance
