@@ -88,6 +88,28 @@ def test_stratified_spreads_rare_positives() -> None:
         assert abs(y[test].sum(axis=0) - [5, 10]).max() <= 3
 
 
+@pytest.mark.parametrize("fractions", [(0.5, 0, 0.5), (0.8, 0.1, 0.1), (0, 0.4, 0.6)])
+def test_positives_of_one_task_are_split_exactly(fractions: tuple[float, float, float]) -> None:
+    y = np.zeros((100, 1))
+    y[:20] = 1
+    for seed in range(30):
+        parts = splits.RandomStratifiedSplitter().split(Rows(["x"] * 100, y), *fractions, seed=seed)
+        assert [int(y[part].sum()) for part in parts] == [round(20 * f) for f in fractions], seed
+        assert [len(part) for part in parts] == [round(100 * f) for f in fractions], seed
+        assert sorted(np.concatenate(parts).tolist()) == list(range(100))
+
+
+def test_scaffold_folds_are_deepchems() -> None:
+    smiles = ["c1ccccc1C", "C1CC1", "c1ccccc1N", "C1CCC1", "CC", "c1ccncc1", "C1CC1C", "CCC", "c1ccncc1O", "C1CCC1O",
+              "C1CCCC1", "c1ccoc1"]  # fmt: skip
+    folds = [sorted(held.ids.tolist()) for _, held in splits.ScaffoldSplitter().k_fold_split(Rows(smiles), 3)]
+    assert folds == [  # of DeepChem 2.8.0
+        ["CC", "CCC", "c1ccncc1", "c1ccncc1O"],
+        ["C1CC1", "C1CC1C", "c1ccccc1C", "c1ccccc1N"],
+        ["C1CCC1", "C1CCC1O", "C1CCCC1", "c1ccoc1"],
+    ]
+
+
 def test_scaffold_sets_order_and_unreadable_rows() -> None:
     sets = splits.ScaffoldSplitter().scaffold_sets(Rows(SMILES))
     # size descending, then first index descending; unreadable rows 8, 9, 11, 12 alone, chains 4 and 5 together

@@ -291,3 +291,75 @@ def test_metrics_are_computed_with_dropout_off(data):
         metrics={"mode": lambda: seen.append((model.training, model[1].training)) or 0.0},
     )  # fmt: skip
     assert seen == [(False, False)] * 2
+
+
+def test_a_validation_part_without_labels_is_refused_or_nan():
+    X = np.random.default_rng(0).random((20, 4)).astype(np.float32)
+    data = ct.data.NumpyDataset(X, X[:, :1])
+    without = ct.data.NumpyDataset(X[:5], np.full((5, 1), np.nan))
+    model = ct.models.MultitaskRegressor(1, 4, layer_sizes=[4], seed=0)
+    with pytest.raises(ValueError, match=r"fit \(valid\): every label is missing"):
+        model.fit(data, valid=without)
+    net = ct.nn.Linear(4, 1)
+    loss, options = ct.nn.losses.L2Loss(), {"optimizer": ct.optim.SGD(net, 0.1), "nb_epoch": 6, "seed": 0}
+    with pytest.raises(ValueError, match="every label of valid is missing"):
+        ct.train.fit(net, data, loss, valid=without, **options)
+
+    class Stream:
+        def __len__(self):
+            return 5
+
+        def iterbatches(self, *args, **kwargs):
+            return without.iterbatches(*args, **kwargs)
+
+    stopping = ct.train.EarlyStopping(patience=2)
+    with pytest.warns(RuntimeWarning) as caught:
+        history = ct.train.fit(net, data, loss, valid=Stream(), callbacks=stopping, **options)
+    assert len(history) == 6 and np.isnan(history["valid_loss"]).all() and stopping.best_epoch is None
+    assert sum("EarlyStopping: valid_loss is nan" in str(w.message) for w in caught) == 1
+    assert any("no label of valid has a weight" in str(w.message) for w in caught)
+
+
+class WritesOnly:
+    def __init__(self):
+        self.text = ""
+
+    def write(self, text):
+        self.text += text
+
+
+@pytest.mark.parametrize("progress", [None, True])
+@pytest.mark.parametrize("stream", [None, WritesOnly()], ids=["none", "writes only"])
+def test_training_needs_no_standard_error(monkeypatch, stream, progress):
+    monkeypatch.setattr("sys.stderr", stream)
+    X = np.ones((4, 2), np.float32)
+    ct.models.MultitaskRegressor(1, 2, layer_sizes=[2]).fit(
+        ct.data.NumpyDataset(X, X[:, :1]), nb_epoch=1, progress=progress
+    )
+    assert stream is None or bool(stream.text) == bool(progress)
+
+
+def test_one_callback_is_a_list_of_one_and_what_is_none_is_named():
+    X = np.ones((4, 2), np.float32)
+    data, model = ct.data.NumpyDataset(X, X[:, :1]), ct.models.MultitaskRegressor(1, 2, layer_sizes=[2], seed=0)
+    stopping = ct.train.EarlyStopping("loss", patience=1, min_delta=1e9)
+    assert len(model.fit(data, nb_epoch=10, callbacks=stopping)) == 2
+    for wrong in (ct.train.EarlyStopping, [3], 3, None):
+        with pytest.raises(TypeError, match="callbacks"):
+            model.fit(data, nb_epoch=1, callbacks=wrong)
+
+
+@pytest.mark.parametrize("kind", ["MultitaskClassifier", "MultitaskRegressor"])
+def test_pad_batches_divides_a_short_batch_by_batch_size(kind):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((5, 4)).astype(np.float32), rng.integers(0, 2, (5, 1)).astype(float)
+    steps = []
+    for pads in (False, True):
+        model = getattr(ct.models, kind)(1, 4, layer_sizes=[3], dropouts=0.0, batch_size=20, seed=0, pad_batches=pads)
+        assert model.to_config()["pad_batches"] is pads
+        model.make_optimizer = lambda net=model.module: ct.optim.SGD(net, 1.0)
+        before = model.module.state_dict()
+        model.fit(ct.data.NumpyDataset(X, y), nb_epoch=1)
+        steps.append({name: value - before[name] for name, value in model.module.state_dict().items()})
+    for name in steps[0]:
+        assert np.allclose(steps[0][name], 4 * steps[1][name], atol=1e-5), name

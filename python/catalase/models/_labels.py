@@ -18,10 +18,10 @@ def flat(column: Any) -> Any:
     return column.values if isinstance(column, RaggedArray) else column
 
 
-def check_some(where: str, w: NDArray[Any]) -> None:
-    """Refuse labels none of which counts: training on them would succeed, and teach nothing."""
+def check_some(where: str, w: NDArray[Any], aim: str = "to learn from") -> None:
+    """Refuse labels none of which counts: training would succeed and teach nothing, a loss would be 0 and say nothing."""
     if w.size and not np.any(w):
-        raise ValueError(f"{where}: every label is missing (weight 0), so there is nothing to learn from")
+        raise ValueError(f"{where}: every label is missing (weight 0), so there is nothing {aim}")
 
 
 def check_columns(where: str, name: str, array: NDArray[Any], n_tasks: int, rows: str = "rows") -> None:

@@ -44,6 +44,21 @@ class PlacedRows:
             yield self.place(X), *rest
 
 
+class PaddedRows:
+    """The batches of a dataset, the weights of a short one scaled so that its loss is divided by ``batch_size``."""
+
+    def __init__(self, rows: Any, batch_size: int) -> None:
+        self.rows, self.batch_size = rows, batch_size
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def iterbatches(self, batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Any]:
+        """Yield (X, y, w, ids) as the dataset does."""
+        for X, y, w, *rest in self.rows.iterbatches(batch_size, deterministic=deterministic, seed=seed):
+            yield X, y, w if len(X) == self.batch_size else w * (len(X) / self.batch_size), *rest
+
+
 def on_device(X: ops.SparseBatch, device: str) -> Any:
     """Rows that are mostly zeros, to be gathered on a device: all of their values go there."""
     from .._cuda.linear import GatheredBatch

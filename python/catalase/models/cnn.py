@@ -86,7 +86,8 @@ class CNN(GridModel):
     weight_init_stddevs, bias_init_consts : float or list of float
         Start values, one for each convolution and one for the dense layers; weights are cut at two deviations.
     weight_decay_penalty : float
-        ``penalty * sum(w**2)`` ("l2") or ``penalty * sum(|w|)`` ("l1") joins the loss.
+        Of all weights but the output layer's: the gradient is that of the loss and of ``penalty * sum(w**2)`` ("l2") or
+        ``penalty * sum(|w|)`` ("l1"). The optimizer adds it; the loss that is reported is without it.
     weight_decay_penalty_type : {"l2", "l1"}
     dropouts : float or list of float
         After each convolution.
@@ -234,7 +235,9 @@ class CNN(GridModel):
         if self.dense_layer_size is not None:
             layers.append(nn.Linear(width, self.dense_layer_size, "relu", **start))
             width = self.dense_layer_size
-        layers.append(nn.Linear(width, outputs, **start))
+        head = nn.Linear(width, outputs, **start)
+        head.w.decay = not self.weight_decay_penalty  # as in DeepChem
+        layers.append(head)
         return layers
 
     def _convolution(self, i: int, width: int, rng: np.random.Generator) -> nn.Module:

@@ -92,7 +92,7 @@ class Ensemble(Model):
         dataset: Any,
         nb_epoch: int = 10,
         valid: Any = None,
-        callbacks: Sequence[train.Callback] = (),
+        callbacks: train.Callback | Sequence[train.Callback] = (),
         progress: bool | None = None,
         resume: str | Path | None = None,
         graph: bool = False,

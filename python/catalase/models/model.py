@@ -157,7 +157,7 @@ class Model:
         dataset: Any,
         nb_epoch: int = 10,
         valid: Any = None,
-        callbacks: Sequence[train.Callback] = (),
+        callbacks: train.Callback | Sequence[train.Callback] = (),
         progress: bool | None = None,
         resume: str | Path | None = None,
         graph: bool = False,
@@ -172,7 +172,7 @@ class Model:
             Passes over the data. Another call goes on from where this one ended.
         valid : Dataset, optional
             Its loss is reported after each epoch as ``valid_loss``, for `train.EarlyStopping`.
-        callbacks : sequence of train.Callback
+        callbacks : train.Callback or sequence of them
         progress : bool, optional
             A progress bar on standard error; None shows one on a terminal.
         resume : path, optional
@@ -195,6 +195,8 @@ class Model:
             check_some(f"{name}.fit", np.asarray(flat(dataset.w)))
         if valid is not None:
             self._check_dataset(f"{name}.fit (valid)", valid)
+            if hasattr(valid, "w"):
+                check_some(f"{name}.fit (valid)", np.asarray(flat(valid.w)), "to measure")
         self._learn_from(f"{name}.fit", dataset, valid)
         if self._optimizer is None:
             self._optimizer = self.make_optimizer()

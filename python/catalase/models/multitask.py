@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, ops, optim
-from .._registry import AnyOf, Float, Int, List, Str, register
+from .._registry import AnyOf, Bool, Float, Int, List, Str, register
 from ..autograd import Tensor
 from ..nn.layers import in_order
 from ._labels import check_classes, check_numbers
-from ._settings import Number, each_layer, is_count
-from ._sparse_rows import compressed
+from ._settings import Number, each_layer, is_count, is_number
+from ._sparse_rows import PaddedRows, compressed
 from .model import Model
 
 _ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "identity")
@@ -32,6 +32,7 @@ _FIELDS = {
     "batch_size": Int(1),
     "learning_rate": Float(low=0),
     "seed": AnyOf(Int(0), none=True),
+    "pad_batches": Bool(optional=True),
 }
 
 
@@ -48,8 +49,18 @@ class _DenseNet(nn.Module):
         return x if len(self.shape) == 1 else x.reshape((x.shape[0], *self.shape))
 
 
+def _start_values(name: str, key: str, value: Number, hidden: int) -> tuple[list[float], bool]:
+    """One number a hidden layer, and one for the output layer where a list holds it; whether it does."""
+    own = isinstance(value, (Sequence, np.ndarray)) and len(value) == hidden + 1
+    return each_layer(name, key, value, hidden + own), own
+
+
 class _Multitask(Model):
     """What the two models share."""
+
+    _normal_output = (
+        False  # whether the output layer's weights start from a normal distribution where not said otherwise
+    )
 
     def __init__(
         self,
@@ -65,6 +76,7 @@ class _Multitask(Model):
         batch_size: int,
         learning_rate: Any,
         seed: int | None,
+        pad_batches: bool,
     ) -> None:
         super().__init__()
         name = type(self).__name__
@@ -83,9 +95,14 @@ class _Multitask(Model):
             raise ValueError(f"{name}: seed must be None or a whole number, 0 or more, got {seed!r}")
         self.n_tasks, self.n_features = int(n_tasks), int(n_features)
         self.layer_sizes = [int(s) for s in layer_sizes]
-        hidden, outputs = len(self.layer_sizes), len(self.layer_sizes) + 1
-        self.weight_init_stddevs = each_layer(name, "weight_init_stddevs", weight_init_stddevs, outputs, hidden)
-        self.bias_init_consts = each_layer(name, "bias_init_consts", bias_init_consts, outputs, hidden)
+        hidden = len(self.layer_sizes)
+        self.weight_init_stddevs, own = _start_values(name, "weight_init_stddevs", weight_init_stddevs, hidden)
+        if not own and self._normal_output:
+            last = [float(weight_init_stddevs)] if is_number(weight_init_stddevs) else self.weight_init_stddevs[-1:]  # type: ignore[arg-type]
+            self.weight_init_stddevs += last
+        self.bias_init_consts, own = _start_values(name, "bias_init_consts", bias_init_consts, hidden)
+        if not own:
+            self.bias_init_consts.append(0.0)
         self.dropouts = each_layer(name, "dropouts", dropouts, hidden)
         if not all(0 <= rate < 1 for rate in self.dropouts):
             raise ValueError(f"{name}: dropouts must be from 0 to below 1, got {dropouts!r}")
@@ -97,7 +114,10 @@ class _Multitask(Model):
             )
         self.weight_decay_penalty = float(weight_decay_penalty)
         self.weight_decay_penalty_type = weight_decay_penalty_type
+        if not isinstance(pad_batches, (bool, np.bool_)):
+            raise TypeError(f"{name}: pad_batches must be True or False, got {pad_batches!r}")
         self.batch_size, self.learning_rate = int(batch_size), learning_rate
+        self.pad_batches = bool(pad_batches)
         self.seed = None if seed is None else int(seed)
 
     def _net(self, shape: tuple[int, ...]) -> _DenseNet:
@@ -107,25 +127,31 @@ class _Multitask(Model):
         sizes = [*self.layer_sizes, int(np.prod(shape))]
         for i, size in enumerate(sizes):
             is_output = i == len(self.layer_sizes)
-            std, bias = self.weight_init_stddevs[i], self.bias_init_consts[i]
+            given = i < len(self.weight_init_stddevs)
+            weights = nn.init.normal(self.weight_init_stddevs[i]) if given else nn.init.glorot_uniform()
             activation = None if is_output else self.activation_fns[i]
             layers.append(
                 nn.Linear(
                     width,
                     size,
                     activation=None if activation == "identity" else activation,
-                    weight_init=nn.init.normal(std),
-                    bias_init=nn.init.constant(bias),
+                    weight_init=weights,
+                    bias_init=nn.init.constant(self.bias_init_consts[i]),
                     rng=rng,
                 )
             )
             if not is_output and self.dropouts[i] > 0:
                 layers.append(nn.Dropout(self.dropouts[i]))
             width = size
+        if self.weight_decay_penalty:
+            layers[-1].w.decay = False  # type: ignore[attr-defined]  # as in DeepChem
         return _DenseNet(layers, shape)
 
     def _training_rows(self, dataset: Any) -> Any:
-        return compressed(dataset, device=self.device)
+        return self._padded(compressed(dataset, device=self.device))
+
+    def _padded(self, rows: Any) -> Any:
+        return PaddedRows(rows, self.batch_size) if self.pad_batches else rows
 
     def make_optimizer(self) -> optim.Optimizer:
         if self.weight_decay_penalty_type == "l1":
@@ -150,10 +176,13 @@ class MultitaskClassifier(_Multitask):
     layer_sizes : list of int
         Widths of the hidden layers.
     weight_init_stddevs, bias_init_consts : float or list of float
-        Start values: weights normal with this standard deviation, biases constant; one number for all layers, or one
-        a layer, the output layer last (where it is left out of a list it takes the last one's deviation and bias 0).
+        Start values: weights normal with this standard deviation, biases constant; one number for all hidden layers, or
+        one a layer. The output layer, where a list does not hold it as its last, starts from Glorot's uniform distribution
+        (`MultitaskRegressor`: normal with the deviation of the last hidden layer) and bias 0, as in DeepChem.
     weight_decay_penalty : float
-        Penalty on the weights: ``penalty * sum(w**2)`` ("l2") or ``penalty * sum(|w|)`` ("l1") joins the loss.
+        Penalty on the weights of the hidden layers: the gradient is that of the loss and of ``penalty * sum(w**2)``
+        ("l2") or ``penalty * sum(|w|)`` ("l1"). The optimizer adds it; the loss that is reported is without it (in
+        DeepChem with it). The output layer is left alone, as in DeepChem.
     weight_decay_penalty_type : {"l2", "l1"}
     dropouts : float or list of float
         After each hidden layer.
@@ -166,11 +195,14 @@ class MultitaskClassifier(_Multitask):
         Of Adam.
     seed : int, optional
         Same seed, same bits, for any number of threads.
+    pad_batches : bool
+        Divide the loss of the last, short batch of an epoch by ``batch_size``, as DeepChem does, which fills it up with
+        rows of weight 0; its rows then count as much as all others. False divides by the rows that are there.
 
     Notes
     -----
     Labels y (N, n_tasks) are class numbers; NaN, or weight 0, is a missing label. The loss is the mean over all labels
-    of weight times cross-entropy. The defaults are DeepChem's.
+    of weight times cross-entropy. The defaults are DeepChem's, but for ``pad_batches``, which is True there.
 
     References
     ----------
@@ -201,10 +233,11 @@ class MultitaskClassifier(_Multitask):
         batch_size: int = 100,
         learning_rate: Any = 1e-3,
         seed: int | None = None,
+        pad_batches: bool = False,
     ) -> None:
         super().__init__(
             n_tasks, n_features, layer_sizes, weight_init_stddevs, bias_init_consts, weight_decay_penalty,
-            weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed,
+            weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed, pad_batches,
         )  # fmt: skip
         if not is_count(n_classes, 2):
             raise ValueError(f"MultitaskClassifier: n_classes must be a whole number, 2 or more, got {n_classes!r}")
@@ -216,7 +249,7 @@ class MultitaskClassifier(_Multitask):
         return {**super().to_config(), "n_classes": self.n_classes}
 
     def _training_rows(self, dataset: Any) -> Any:
-        return compressed(dataset, self._class_numbers, self.device)
+        return self._padded(compressed(dataset, self._class_numbers, self.device))
 
     def _class_numbers(self, y: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
         """Labels as the loss turns them, once instead of in every batch; others than class numbers stay as they are."""
@@ -238,13 +271,14 @@ class MultitaskRegressor(_Multitask):
     Parameters
     ----------
     n_tasks, n_features, layer_sizes, weight_init_stddevs, bias_init_consts, weight_decay_penalty, \
-weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed
+weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed, pad_batches
         As `MultitaskClassifier`.
 
     Notes
     -----
     Labels y (N, n_tasks); NaN, or weight 0, is a missing label. The loss is the mean over all labels of weight times
-    squared error. Normalize the labels first (`catalase.trans.NormalizationTransformer`). The defaults are DeepChem's.
+    squared error. Normalize the labels first (`catalase.trans.NormalizationTransformer`). The defaults are DeepChem's,
+    but for ``pad_batches``.
 
     Examples
     --------
@@ -255,6 +289,8 @@ weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, 
     >>> model.predict(X).shape
     (50, 1)
     """
+
+    _normal_output = True
 
     def __init__(
         self,
@@ -270,10 +306,11 @@ weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, 
         batch_size: int = 100,
         learning_rate: Any = 1e-3,
         seed: int | None = None,
+        pad_batches: bool = False,
     ) -> None:
         super().__init__(
             n_tasks, n_features, layer_sizes, weight_init_stddevs, bias_init_consts, weight_decay_penalty,
-            weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed,
+            weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed, pad_batches,
         )  # fmt: skip
         self.module = self._net((self.n_tasks,))
         self.loss = nn.losses.L2Loss()

@@ -110,7 +110,7 @@ class _TanimotoKNN(Model):
         dataset: Any,
         nb_epoch: int = 1,
         valid: Any = None,
-        callbacks: Sequence[train.Callback] = (),
+        callbacks: train.Callback | Sequence[train.Callback] = (),
         progress: bool | None = None,
         resume: str | Path | None = None,
         graph: bool = False,

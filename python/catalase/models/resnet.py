@@ -78,7 +78,7 @@ class ResNetClassifier(GridModel):
     n_classes : int
         Of each task.
     weight_decay_penalty, weight_decay_penalty_type, batch_size, learning_rate, seed
-        As `CNN`.
+        As `CNN`; the penalty is on the weights of all layers.
 
     Notes
     -----

@@ -41,7 +41,9 @@ class Splitter:
     Notes
     -----
     A part may come out empty when its fraction is 0 or the dataset is small; that is an empty index array or an empty
-    dataset, not an error. An empty dataset is a ValueError.
+    dataset, not an error. An empty dataset is a ValueError. Parts are cut at ``int(frac * rows)`` as in DeepChem, but sums
+    of fractions are taken as they are meant: 0.7, 0.1, 0.2 of 10 rows are 7, 1 and 2, where DeepChem's rounding gives 7, 0
+    and 3.
     """
 
     def split(
@@ -103,7 +105,8 @@ class Splitter:
         """Split into k pairs (train, held out); each row is held out once.
 
         Fold i is the first part of a split of the rows not yet held out, with the fraction 1 / (k - i), as in DeepChem;
-        so scaffold folds keep scaffolds together, and index folds are consecutive. With scaffolds the folds may be of
+        so scaffold folds keep scaffolds together, and index folds are consecutive. The training rows of a fold come in the
+        order of the dataset (in DeepChem the other folds come one after another). With scaffolds the folds may be of
         unequal size.
 
         Raises
@@ -129,5 +132,5 @@ class Splitter:
             share = 1 / (k - fold)
             held, _, left = self.split(dataset.select(rest), share, 0.0, 1 - share, seed)
             folds.append(rest[held])
-            rest = np.sort(rest[left])
+            rest = rest[left]  # in this order: scaffolds of equal size are dealt out by their first rows
         return [*folds, rest]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._base import Indices, Splitter, cut_points, generator
 
@@ -49,8 +50,16 @@ class RandomSplitter(Splitter):
 class RandomStratifiedSplitter(Splitter):
     """A random split in which each part gets its share of every task's positives.
 
-    Rows are grouped by their pattern of measured positive labels (``y != 0`` and ``w != 0``), the groups laid end to
-    end in random order within, and dealt out evenly; so a rare pattern is spread over the parts in proportion.
+    Positives are the measured labels that are not zero (``y != 0`` and ``w != 0``). As in DeepChem they are dealt out one
+    task after the other, each to the part that has the smallest share of what it is to get, ``round(frac * positives)`` of
+    each task; the other rows fill the parts up at random.
+
+    Notes
+    -----
+    For one task the numbers of positives are exact (to one where the shares are no whole numbers); where a row is positive
+    for several tasks they are near. Parts have as many rows as those of `RandomSplitter` (DeepChem rounds), unless their
+    positives alone are more; a fraction of 0 gets no row, where DeepChem may give it one. Rows of a part are in the order
+    of the dataset. Which rows a seed chooses is not DeepChem's choice.
     """
 
     def _split(
@@ -63,12 +72,33 @@ class RandomStratifiedSplitter(Splitter):
         w = np.asarray(dataset.w).reshape(size, -1)
         positive = (y != 0) & (w != 0)
         rng = generator(seed)
-        shuffled = rng.permutation(size)
-        _, group = np.unique(positive[shuffled], axis=0, return_inverse=True)
-        rows = shuffled[np.argsort(np.reshape(group, -1), kind="stable")]
-        # Row j of the dealt order goes where the point (j + offset) mod 1 of a low-discrepancy line falls.
-        share = np.modf(np.arange(size) * 0.6180339887498949 + rng.random())[0]
+        frac_test = max(0.0, 1 - frac_train - frac_valid)
+        fractions = [frac if frac > 1e-9 else 0.0 for frac in (frac_train, frac_valid, frac_test)]
+        part = _deal(positive, fractions, rng)
         first, second = cut_points(size, frac_train, frac_valid)
-        rank = np.empty(size, dtype=np.int64)
-        rank[np.argsort(share, kind="stable")] = np.arange(size)
-        return rows[rank < first], rows[(rank >= first) & (rank < second)], rows[rank >= second]
+        room = np.maximum(np.diff([0, first, second, size]) - np.bincount(part[part >= 0], minlength=3), 0)
+        rest = rng.permutation(np.flatnonzero(part < 0))
+        filled = np.repeat(np.arange(3), room)[: len(rest)]
+        part[rest] = filled
+        return np.flatnonzero(part == 0), np.flatnonzero(part == 1), np.flatnonzero(part == 2)
+
+
+def _deal(positive: NDArray[np.bool_], fractions: list[float], rng: np.random.Generator) -> NDArray[np.int64]:
+    """The part of each row that is positive for some task, -1 for the others."""
+    part = np.full(len(positive), -1, np.int64)
+    by_task = [rng.permutation(np.flatnonzero(column)) for column in positive.T]
+    counts = np.array([len(rows) for rows in by_task])
+    targets = np.rint(np.outer(fractions, counts))
+    got = np.zeros(targets.shape, np.int64)
+    for turn in range(counts.max(initial=0)):
+        for task, rows in enumerate(by_task):
+            if turn >= len(rows) or part[rows[turn]] >= 0:
+                continue
+            shares = [
+                np.inf if not frac else got[i, task] / targets[i, task] if targets[i, task] else 1.0
+                for i, frac in enumerate(fractions)
+            ]
+            chosen = int(np.argmin(shares))
+            part[rows[turn]] = chosen
+            got[chosen] += positive[rows[turn]]
+    return part

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,6 +61,17 @@ class Callback:
         """Take back what the two methods above gave."""
 
 
+def callback_list(where: str, callbacks: Any) -> list[Callback]:
+    """The callbacks as a list; one alone is taken too, and what is none is refused."""
+    found = [callbacks] if isinstance(callbacks, Callback) else callbacks
+    if not isinstance(found, (list, tuple)) or not all(isinstance(one, Callback) for one in found):
+        raise TypeError(
+            f"{where}: callbacks must be a list of catalase.train.Callback objects, got {callbacks!r}; give instances, "
+            "such as callbacks=[catalase.train.EarlyStopping()]"
+        )
+    return list(found)
+
+
 class EarlyStopping(Callback):
     """Stop when a figure has not improved for a number of epochs.
 
@@ -81,6 +93,11 @@ class EarlyStopping(Callback):
     best : float
     best_epoch : int or None
         Counted from 0.
+
+    Notes
+    -----
+    An epoch whose figure is nan (a metric that is undefined, a validation part without labels) is left out, with one
+    warning: it is neither the best nor a reason to stop.
 
     Examples
     --------
@@ -109,7 +126,7 @@ class EarlyStopping(Callback):
         self.best = math.inf if self.mode == "min" else -math.inf
         self.best_epoch: int | None = None
         self._best_weights: dict[str, NDArray[Any]] = {}
-        self._resumed = False
+        self._resumed = self._warned = False
 
     def on_train_begin(self, state: TrainState) -> None:
         if not self._resumed:
@@ -122,12 +139,21 @@ class EarlyStopping(Callback):
             hint = "; give fit a valid dataset" if self.monitor == "valid_loss" else ""
             raise ValueError(f"EarlyStopping: there is no figure {self.monitor!r}, only {known}{hint}")
         value = float(state.logs[self.monitor])
+        if math.isnan(value):
+            if not self._warned:
+                warnings.warn(
+                    f"EarlyStopping: {self.monitor} is nan in epoch {state.epoch}; such epochs are left out",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+            self._warned = True
+            return
         gain = self.best - value if self.mode == "min" else value - self.best
-        if gain > self.min_delta or (self.best_epoch is None and not math.isnan(value)):
+        if gain > self.min_delta or self.best_epoch is None:
             self.best, self.best_epoch = value, state.epoch
             if self.restore_best:
                 self._best_weights = state.module.state_dict()
-        elif self.best_epoch is None or state.epoch - self.best_epoch >= max(1, self.patience):
+        elif state.epoch - self.best_epoch >= max(1, self.patience):
             state.stop = True
 
     def on_train_end(self, state: TrainState) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -19,7 +20,7 @@ from ..nn import Module, inference
 from ..nn.losses import Loss
 from ..ops._check import whole_number
 from ..optim import Optimizer
-from .callbacks import Callback
+from .callbacks import Callback, callback_list
 from .progress import progress_bar
 
 LossFunction = Callable[[Tensor, NDArray[Any], NDArray[Any]], Tensor]
@@ -82,7 +83,7 @@ def fit(
     seed: int | None = None,
     valid: Any = None,
     metrics: Mapping[str, Callable[[], float]] | None = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Callback | Sequence[Callback] = (),
     progress: bool | None = None,
     forward: Forward | None = None,
     resume: str | Path | None = None,
@@ -109,10 +110,11 @@ def fit(
         Decides shuffling and dropout: same seed, same bits, for any number of threads. Fresh entropy where left out;
         the history tells which it was.
     valid : Dataset, optional
-        Its loss is reported as ``valid_loss`` after each epoch.
+        Its loss is reported as ``valid_loss`` after each epoch. A set without any label (all weights 0) is refused; where
+        that shows only batch by batch, ``valid_loss`` is nan, with a warning.
     metrics : dict of str to callable, optional
         Further figures, computed after each epoch in inference mode (dropout off): ``name: function()``.
-    callbacks : sequence of Callback
+    callbacks : Callback or sequence of Callback
     progress : bool, optional
         A progress bar on standard error: True always, False never, None where a person is watching a terminal.
     forward : callable, optional
@@ -160,12 +162,17 @@ def fit(
         raise ValueError("fit: the dataset is empty; there is nothing to learn from")
     if valid is not None and len(valid) == 0:
         raise ValueError("fit: the validation dataset is empty; leave valid out, or give it some rows")
+    weights = getattr(valid, "w", None)
+    if isinstance(weights, np.ndarray) and weights.size and not weights.any():
+        raise ValueError(
+            "fit: every label of valid is missing (weight 0), so its loss would say nothing; leave valid out"
+        )
     nb_epoch = whole_number("fit", "nb_epoch", nb_epoch, 0)
     batch_size = whole_number("fit", "batch_size", batch_size)
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else int(seed)
     if not optimizer.buffer.owns(module):
         raise ValueError("fit: the optimizer was made over another module, or the module was flattened again since")
-    state = TrainState(module, optimizer, History(seed), callbacks)
+    state = TrainState(module, optimizer, History(seed), callback_list("fit", callbacks))
     state.nb_epoch, state.batch_size, state.rows = nb_epoch, batch_size, len(dataset)
     module.set_seed(seed)
     first_epoch = 0
@@ -202,13 +209,20 @@ def fit(
 
 
 def evaluate_loss(module: Module, dataset: Any, loss: LossFunction, forward: Forward | None = None) -> float:
-    """Return the loss over a whole dataset in inference mode, batch by batch, each weighted by its rows."""
-    total, rows = 0.0, 0
+    """Return the loss over a whole dataset in inference mode, batch by batch, each weighted by its rows.
+
+    Nan, with a warning, where no label has a weight: nothing was measured.
+    """
+    total, rows, measured = 0.0, 0, False
     for batch in dataset.iterbatches(1000, deterministic=True):
         X, y, w = _placed(module.device, loss, batch)
         with inference(), no_grad():
             total += _number(loss((forward or _plain)(module, X), y, w)) * len(X)
         rows += len(X)
+        measured = measured or batch[2] is None or bool(np.any(_anywhere.to_host(batch[2])))
+    if rows and not measured:
+        warnings.warn("fit: no label of valid has a weight, so valid_loss is nan", RuntimeWarning, stacklevel=3)
+        return math.nan
     return total / max(1, rows)
 
 

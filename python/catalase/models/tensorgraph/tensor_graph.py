@@ -84,7 +84,7 @@ class TensorGraph(PredictingGraph):
         dataset: Any,
         nb_epoch: int = 10,
         valid: Any = None,
-        callbacks: Sequence[train.Callback] = (),
+        callbacks: train.Callback | Sequence[train.Callback] = (),
         progress: bool | None = None,
         resume: str | Path | None = None,
         graph: bool = False,
@@ -124,7 +124,7 @@ class TensorGraph(PredictingGraph):
     def fit_generator(
         self,
         generator: Iterable[Any],
-        callbacks: Sequence[train.Callback] = (),
+        callbacks: train.Callback | Sequence[train.Callback] = (),
         progress: bool | None = None,
         restore: bool = False,
         checkpoint_interval: int = 1000,
@@ -169,10 +169,11 @@ class TensorGraph(PredictingGraph):
         if restore:
             self.restore()
 
-    def _hooks(self, callbacks: Sequence[train.Callback], interval: int) -> list[train.Callback]:
+    def _hooks(self, callbacks: Any, interval: int) -> list[train.Callback]:
+        hooks = train.callbacks.callback_list("TensorGraph.fit", callbacks)
         if self.model_dir is None or not interval:
-            return list(callbacks)
-        return [*callbacks, _SaveNowAndThen(self, interval)]
+            return hooks
+        return [*hooks, _SaveNowAndThen(self, interval)]
 
     def _saved(self, history: train.History) -> train.History:
         if self.model_dir is not None:
