@@ -44,7 +44,7 @@ class NormalizationTransformer(Transformer):
     Notes
     -----
     Computed in float64. The result has the input's dtype where that is a float, else float64. Missing labels stay what
-    they are: NaN stays NaN, its weight stays 0.
+    they are: NaN stays NaN, its weight stays 0. (DeepChem lets labels of weight 0 count in mean and deviation.)
 
     Examples
     --------
