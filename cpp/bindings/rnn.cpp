@@ -37,7 +37,8 @@ void fill(Call& call, int cell, const py::array& x, const py::array& w_x, const 
   require(cell >= 0 && cell <= 3, "rnn: unknown cell");
   require(x.ndim() == 3 && w_h.ndim() == 2, "rnn: unexpected number of axes");
   call.cell = static_cast<Cell>(cell), call.reverse = reverse;
-  call.batch = x.shape(0), call.axis = x.shape(1), call.inputs = x.shape(2), call.hidden = w_h.shape(0);
+  call.batch = x.shape(0), call.inputs = x.shape(2), call.hidden = w_h.shape(0);
+  call.axis = call.batch == 0 ? 0 : x.shape(1);  // no sequences have no steps, whatever their length
   const Index width = gates_of(call.cell) * call.hidden;
   call.x = input<T>(x);
   call.w_x = weights<T>(w_x, call.inputs, width);

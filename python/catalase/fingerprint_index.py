@@ -23,8 +23,10 @@ _DTYPES: dict[str, Any] = {
     "bit_frequencies": np.int64,
 }
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_PART = rf"({'|'.join(_DTYPES)})(-[0-9a-f]{{64}})?\.npy"
-_OURS = re.compile(rf"{_PART}(\.part)?|\.({_PART}(\.part)?|manifest\.json)\.[0-9a-f]{{12}}\.tmp")
+_NAMES = rf"({'|'.join(_DTYPES)})"
+_PART = rf"\.{_NAMES}-[0-9a-f]{{12}}\.part"
+_OURS = re.compile(rf"{_NAMES}-[0-9a-f]{{64}}\.npy|{_PART}|\.({_PART}|manifest\.json)\.[0-9a-f]{{12}}\.tmp")
+_EARLIER = re.compile(rf"{_NAMES}\.npy\.part")  # a killed run's of earlier versions, where it lies beside an index
 
 
 class FingerprintIndex:
@@ -138,14 +140,16 @@ class FingerprintIndex:
         manifest = folder / "manifest.json"
         folder.mkdir(parents=True, exist_ok=True)
         with _storage.writing(where, folder, _storage.LOCK_SECONDS) as locked:
-            if manifest.exists() and not _is_index(manifest):
+            replaces = manifest.exists()
+            if replaces and not _is_index(manifest):
                 raise ValueError(f"{where}: {manifest} is not of an index and would be lost; choose another folder")
             files = {name: _write(folder, name, array) for name, array in self._arrays.items()}
             content = {"format": _FORMAT, "format_version": _VERSION, "rows": len(self), "bytes": self._bytes}
             _storage.write_json_atomic(manifest, {**content, "chunk_rows": _core.CHUNK_ROWS, "files": files})
             named = {_file(name, files[name]) for name in files}
             for file in folder.iterdir() if locked else ():
-                if _OURS.fullmatch(file.name) and file.name not in named:
+                ours = _OURS.fullmatch(file.name) or (replaces and _EARLIER.fullmatch(file.name))
+                if ours and file.name not in named:
                     file.unlink(missing_ok=True)
 
     @classmethod
@@ -157,8 +161,9 @@ class FingerprintIndex:
         path : path
             The folder.
         verify : bool
-            Compare all files with their checksums, which reads them once. Without it an index larger than memory opens
-            at once, and damage that leaves the sizes right goes unseen.
+            Compare all files with their checksums, and look whether the counts and places in them are possible, which
+            reads them twice at most. Without it an index larger than memory opens at once, and damage that leaves the
+            sizes right goes unseen.
 
         Returns
         -------
@@ -185,6 +190,8 @@ class FingerprintIndex:
             lengths = _lengths(rows, width)
             try:
                 index._arrays = {name: _read(folder, name, files[name], lengths[name], verify) for name in _DTYPES}
+                if verify:
+                    _check_values(folder, index._arrays, rows, width)
                 return index
             except FileNotFoundError as error:
                 # A saver may have replaced the index between our looks: look again, unless nothing has changed.
@@ -236,8 +243,7 @@ def _is_index(manifest: Path) -> bool:
 
 def _write(folder: Path, name: str, array: NDArray[Any]) -> str:
     """Write one array; its checksum, which is known when it has been written, becomes part of its name."""
-    part = folder / f"{name}.npy.part"
-    part.unlink(missing_ok=True)  # of a killed run, or something that a link points to
+    part = folder / f".{name}-{os.urandom(6).hex()}.part"
     sha256 = _storage.write_file_atomic(part, lambda file: np.lib.format.write_array(file, array, allow_pickle=False))
     os.replace(part, folder / _file(name, sha256))
     return sha256
@@ -264,6 +270,21 @@ def _checked(manifest: dict[str, Any], path: Path) -> tuple[int, int, dict[str, 
     return cast(int, rows), cast(int, width), cast(dict[str, str], files)
 
 
+def _check_values(folder: Path, arrays: dict[str, NDArray[Any]], rows: int, width: int) -> None:
+    """Refuse counts and places that no library has: a file that was made up has the right checksum too."""
+    counts, places = arrays["popcounts"], arrays["places"]
+    for start in range(0, rows, _CHECKED_ROWS):
+        some = counts[max(start - 1, 0) : start + _CHECKED_ROWS]
+        there = places[start : start + _CHECKED_ROWS]
+        if some[0] < 0 or some[-1] > 8 * width or (some[1:] < some[:-1]).any():
+            raise ValueError(f"FingerprintIndex.load: the popcounts in {folder} are not in order; save the index again")
+        if there.min() < 0 or there.max() >= rows:
+            raise ValueError(f"FingerprintIndex.load: {folder} has places beyond its {rows} rows; save the index again")
+
+
+_CHECKED_ROWS = 2**20  # at a time
+
+
 def _read(folder: Path, name: str, sha256: str, length: int, verify: bool) -> NDArray[Any]:
     path = folder / _file(name, sha256)
     if verify and _storage.sha256_file(path) != sha256:
@@ -276,6 +297,8 @@ def _read(folder: Path, name: str, sha256: str, length: int, verify: bool) -> ND
         raise
     except (ValueError, OSError, EOFError) as error:
         raise ValueError(f"FingerprintIndex.load: {path} cannot be read ({error}); copy or save it again") from error
+    if not isinstance(array, np.ndarray):  # an archive of arrays
+        raise ValueError(f"FingerprintIndex.load: {path} is not an .npy file; copy or save it again")
     if array.dtype != np.dtype(_DTYPES[name]) or array.shape != (length,):
         raise ValueError(
             f"FingerprintIndex.load: {path} holds {array.dtype} of shape {array.shape}, "

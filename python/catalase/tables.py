@@ -164,6 +164,7 @@ def _write_result(out: str, write: Callable[[IO[bytes]], None]) -> None:
     """Write a result into a file, a pipe, or standard output (``-``)."""
     try:
         if out != "-":
+            _storage.remove_leftovers(out)
             _storage.write_file_atomic(out, write)
             return
         binary = getattr(sys.stdout, "buffer", None)

@@ -8,7 +8,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from catalase import molnet
+from catalase import _storage, molnet
 from catalase.molnet import _load, loaders, tables
 
 ROWS = ["CCO", "CCN", "c1ccccc1", "CC(=O)O[AlH3](O)O", "CCC", "CCCl", "CCBr", "C1CC1", "CO", "CN"]
@@ -78,6 +78,15 @@ def test_a_copy_that_cannot_be_kept_is_a_warning(small, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.warns(UserWarning, match="copy could not be kept .* reload=False"):
         assert len(molnet.load_tox21(data_dir=small, save_dir=tmp_path / "file")[1][0]) == 8
+
+
+def test_a_copy_that_another_process_is_keeping_is_left_to_it(small, tmp_path):
+    molnet.load_tox21(data_dir=small, save_dir=tmp_path / "save")
+    (manifest,) = (tmp_path / "save").rglob("manifest.json")
+    manifest.unlink()
+    with _storage.writing("another", manifest.parent):
+        assert len(molnet.load_tox21(data_dir=small, save_dir=tmp_path / "save")[1][0]) == 8
+    assert not manifest.exists()
 
 
 class Sevens(_load.CircularFingerprint):

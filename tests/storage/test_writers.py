@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -253,12 +254,80 @@ def test_leftovers_of_killed_runs_go_with_the_next_writer_and_nothing_else_does(
         assert not left & set(ours) and set(users) <= left
     index, folder = ct.FingerprintIndex(np.zeros((3, 8), np.uint8)), tmp_path / "index"
     folder.mkdir()
-    ours = [f"slices-{digest}.npy", "slices.npy.part", f".slices.npy.part.{part}.tmp", f".manifest.json.{part}.tmp"]
-    for name in [*ours, "mine.npy"]:
-        (folder / name).write_bytes(b"")
+    ours = [
+        f"slices-{digest}.npy",
+        f".slices-{part}.part",
+        f"..slices-{part}.part.{part}.tmp",
+        f".manifest.json.{part}.tmp",
+    ]
+    plain = {
+        "places.npy",
+        "slices.npy.part",
+        f".slices.npy.part.{part}.tmp",
+    }  # a user's, where there was no index before
+    for name in [*ours, *plain, "mine.npy"]:
+        (folder / name).write_bytes(b"mine")
     index.save(folder)
     left = {file.name for file in folder.iterdir()}
-    assert not left & set(ours) and "mine.npy" in left and len(left) == 6
+    assert not left & set(ours) and left > plain | {"mine.npy"} and len(left) == 6 + len(plain)
+    assert all((folder / name).read_bytes() == b"mine" for name in plain)
+    index.save(folder)  # now there was one, whose part an earlier version may have left
+    assert plain - {file.name for file in folder.iterdir()} == {"slices.npy.part"}
+
+
+def test_temporary_files_of_killed_screenings_go_and_those_of_live_writers_stay(tmp_path):
+    part, old = "0123456789ab", time.time() - 3600
+    names = [f".h.csv.{part}.tmp", f".h.csv.json.{part}.tmp"]
+    others = [f".h.csv.{part[:-1]}.tmp", f".other.csv.{part}.tmp", f"h.csv.{part}.tmp", ".h.csv.notes.tmp"]
+    for name in [*names, *others]:
+        (tmp_path / name).write_bytes(b"x")
+        os.utime(tmp_path / name, (old, old))
+    young, written = tmp_path / f".h.csv.{'a' * 12}.tmp", tmp_path / f".h.csv.{'b' * 12}.tmp"
+    young.write_bytes(b"x")
+    with open(written, "wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        os.utime(written, (old, old))
+        with _storage.writing_output("a", tmp_path / "h.csv"):
+            pass
+    assert {file.name for file in tmp_path.iterdir()} == {*others, young.name, written.name}
+
+
+def test_a_file_that_is_being_written_is_locked(tmp_path):
+    def write(file):
+        (temporary,) = tmp_path.glob(".h.csv.*.tmp")
+        os.utime(temporary, (0, 0))
+        _storage.remove_leftovers(tmp_path / "h.csv")
+        assert temporary.exists()
+        file.write(b"all")
+
+    _storage.write_file_atomic(tmp_path / "h.csv", write)
+    assert (tmp_path / "h.csv").read_bytes() == b"all"
+
+
+def test_children_that_were_forked_meanwhile_neither_keep_a_lock_nor_give_it_back(tmp_path):
+    places = [(_storage.writing, tmp_path), (_storage.writing_output, tmp_path / "out.csv")]
+    for take, place in places:
+        with take("a", place):
+            child = os.fork()
+            if child == 0:
+                time.sleep(60)
+                os._exit(0)
+        with take("b", place) as locked:  # the child lives, and has not the lock
+            assert locked
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        parent = os.getpid()
+        try:
+            with take("a", place):
+                if (child := os.fork()) == 0:
+                    raise SystemExit  # the child leaves the block by itself
+                os.waitpid(child, 0)
+                with pytest.raises(RuntimeError, match="another writer is at work"), take("b", place):
+                    pass
+        finally:
+            if os.getpid() != parent:
+                os._exit(0)
+    assert not list(tmp_path.iterdir())
 
 
 def test_two_screenings_on_one_output(tmp_path):

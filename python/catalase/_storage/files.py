@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import io
 import json
@@ -122,6 +123,28 @@ def write_file_atomic(path: str | os.PathLike[str], write: Callable[[BinaryIO], 
     return digest
 
 
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
+    """Remove temporary files that killed runs left beside a file, with those of its record (``NAME.json``).
+
+    They are known by their names. One that is still being written is locked or young, and stays; so do all where the
+    file system has no locks.
+    """
+    target = Path(os.path.realpath(path))
+    names = re.compile(rf"\.{re.escape(target.name)}(\.json)?\.[0-9a-f]{{12}}\.tmp")
+    try:
+        there = [name for name in os.listdir(target.parent) if names.fullmatch(name)]
+    except OSError:  # said where the file is written
+        return
+    for name in there:
+        with suppress(OSError), open(target.with_name(name), "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if time.time() - os.fstat(file.fileno()).st_mtime > _YOUNG_SECONDS:
+                os.unlink(file.name)
+
+
+_YOUNG_SECONDS = 60.0  # a temporary file has its lock long before
+
+
 def _stat(path: str | os.PathLike[str]) -> os.stat_result | None:
     """What stands at a path, links followed; None where there is nothing yet."""
     try:
@@ -175,12 +198,16 @@ def _write_and_rename(
     temporary: Path, target: Path, there: os.stat_result | None, write: Callable[[BinaryIO], None]
 ) -> str:
     with open(temporary, "xb") as raw:
+        with suppress(OSError):  # by which `remove_leftovers` knows that it is being written
+            fcntl.flock(raw, fcntl.LOCK_EX | fcntl.LOCK_NB)
         stream = _HashingWriter(raw)
         write(cast(BinaryIO, stream))
         raw.flush()
         if there is not None:
             _keep_permissions(raw.fileno(), there)
         os.fsync(raw.fileno())
+        with suppress(OSError):  # a child that another thread forked meanwhile has this file open too
+            fcntl.flock(raw, fcntl.LOCK_UN)
     os.replace(temporary, target)
     return stream.sha256.hexdigest()
 
@@ -214,6 +241,14 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
         raise ValueError(f"load: {os.fspath(path)} is larger than the {max_bytes} bytes expected; it was damaged or "
                          "is not ours, copy the whole folder again")  # fmt: skip
     return data
+
+
+def read_up_to(stream: Any, count: int) -> bytes:
+    """Read so many bytes of a stream, or all there are: no more memory is taken than arrives, whatever a header claims."""
+    data = bytearray()
+    while len(data) < count and (piece := stream.read(min(count - len(data), _CHUNK))):
+        data += piece
+    return bytes(data)
 
 
 def check_json(value: Any, where: str = "config", depth: int = 0) -> None:

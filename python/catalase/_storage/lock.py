@@ -12,10 +12,10 @@ import os
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .files import raise_os_error
+from .files import raise_os_error, remove_leftovers
 
 _STEP_SECONDS = 0.005
 _TAKEN = (errno.EAGAIN, errno.EACCES)  # by another; any other error says that there are no locks here
@@ -73,17 +73,20 @@ def writing(function: str, folder: str | os.PathLike[str], wait: float = 0.0) ->
     RuntimeError
         While another writer, of this process or another, is at work there.
     """
-    descriptor = _open(function, folder)
+    descriptor, owner = _open(function, folder), os.getpid()
     try:
         yield _acquire(function, descriptor, folder, wait)
     finally:
-        os.close(descriptor)  # gives the lock back
+        _release(descriptor, owner)
 
 
 @contextmanager
 def writing_output(function: str, output: str | os.PathLike[str]) -> Iterator[bool]:
-    """Be the only one who writes an output that takes long: as `writing`, by a file ``.NAME.lock`` beside it."""
-    target = Path(os.path.realpath(output))
+    """Be the only one who writes an output that takes long: as `writing`, by a file ``.NAME.lock`` beside it.
+
+    Temporary files of the output that killed runs have left are removed first.
+    """
+    target, owner = Path(os.path.realpath(output)), os.getpid()
     lock = target.with_name(f".{target.name}.lock")
     while True:
         try:
@@ -99,11 +102,12 @@ def writing_output(function: str, output: str | os.PathLike[str]) -> Iterator[bo
             break
         os.close(descriptor)
     try:
+        remove_leftovers(target)
         yield locked
     finally:
-        if locked:
+        if locked and os.getpid() == owner:
             lock.unlink(missing_ok=True)
-        os.close(descriptor)
+        _release(descriptor, owner)
 
 
 def hold_for_reading(path: str | os.PathLike[str]) -> tuple[bytes, Hold]:
@@ -141,6 +145,15 @@ def _open(function: str, folder: str | os.PathLike[str]) -> int:
         return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise_os_error(error, f"{function}: could not open the folder", folder, "choose another folder")
+
+
+def _release(descriptor: int, owner: int) -> None:
+    # A child that another thread forked meanwhile has the descriptor too, and closing ours would leave it the lock; a
+    # child that comes here itself must not give back what its parent still needs.
+    if os.getpid() == owner:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 def _acquire(function: str, descriptor: int, place: str | os.PathLike[str], wait: float) -> bool:

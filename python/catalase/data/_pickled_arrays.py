@@ -11,10 +11,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .._storage import read_up_to
 
 _MARK = object()
 _DTYPE = re.compile(r"[<>|=]?(?:[biufc]\d{1,2}|[US]\d{1,8}|O8?)")
@@ -74,7 +76,18 @@ def read_pickled_array(stream: BinaryIO) -> Any:
     ValueError, IndexError, KeyError, TypeError, and whatever a broken stream raises
         For names, instructions and values other than those that arrays are written with.
     """
-    return _Reader(stream).read()
+    return _Reader(cast(BinaryIO, _Careful(stream))).read()
+
+
+class _Careful:
+    """A stream that takes no more memory than there are bytes, whatever length an instruction claims."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.readline, self.tell = stream.readline, stream.tell
+
+    def read(self, count: int) -> bytes:
+        return read_up_to(self._stream, count)
 
 
 class _Reader:
@@ -207,7 +220,9 @@ def _values(dtype: np.dtype[Any], shape: Any, data: Any, order: str) -> NDArray[
             data = data.encode("latin1")
         if type(data) is not bytes or len(data) != size * dtype.itemsize:
             raise ValueError(f"values that do not fill {dtype} of shape {shape}")
-        flat = np.frombuffer(bytearray(data), dtype) if size and dtype.itemsize else np.zeros(size, dtype)
+        if size and not dtype.itemsize:
+            raise ValueError(f"{size} values of {dtype}, which take no bytes")
+        flat = np.frombuffer(bytearray(data), dtype) if size else np.zeros(0, dtype)
         flat = flat.astype(dtype.newbyteorder("="), copy=False)
     return flat.reshape(shape[::-1]).T if order == "F" else flat.reshape(shape)
 

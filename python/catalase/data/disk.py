@@ -117,8 +117,10 @@ class DiskDataset(Dataset):
             forms = {c: _form(manifest["columns"][c]) for c in COLUMNS}
             entries = [{c: str(shard[c]) for c in COLUMNS} for shard in manifest["shards"]]
             rows = [int(shard["rows"]) for shard in manifest["shards"]]
-            if not rows or min(rows) < 0:
-                raise ValueError("there are no shards, or some of negative length")
+            if not rows or min(rows) < 0 or sum(rows) >= 2**63:
+                raise ValueError("there are no shards, or some of an impossible length")
+            if len({entry["ids"] for entry in entries}) < len(entries):
+                raise ValueError("a shard is there twice")
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"DiskDataset: {file} lacks a field or has one of the wrong type ({error})") from None
         for entry in entries:
@@ -126,6 +128,7 @@ class DiskDataset(Dataset):
                 if not SHARD_NAME.fullmatch(name):
                     raise ValueError(f"DiskDataset: {file} names a shard {name!r}, which is no shard's name")
         self._shards = NpyShards(self.path, entries, rows, forms, verify)
+        self._shards.check_sizes("ids")  # so that there are not more rows than bytes, whatever is made of their number
 
     @classmethod
     def create(

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._storage import read_up_to
+
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MOST = 2**40  # bytes: a header that claims more is no header
+_MOST_DIMENSIONS = 32  # that NumPy has in every version
 
 
 def read_idx(path: str | Path) -> NDArray[Any]:
@@ -70,9 +73,9 @@ def _read(path: Path, stream: Any) -> NDArray[Any]:
     shape = struct.unpack(f">{head[3]}I", sizes)
     dtype = np.dtype(_TYPES[head[2]])
     wanted = math.prod(shape) * dtype.itemsize
-    if wanted > _MOST:
+    if wanted > _MOST or len(shape) > _MOST_DIMENSIONS:
         raise ValueError(f"read_idx: {path} claims the shape {shape}, more than any such file holds; it is damaged")
-    data = stream.read(wanted)
+    data = read_up_to(stream, wanted)
     if len(data) < wanted:
         raise ValueError(
             f"read_idx: {path} is cut short: its header says {shape}, which are {wanted} bytes, and {len(data)} are "

@@ -40,7 +40,7 @@ class _Library(nn.Module):
     def _set(self, fingerprints: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any]) -> None:
         self._arrays = {"fingerprints": fingerprints, "targets": targets, "weights": weights}
         groups: dict[bytes, list[int]] = {}
-        for task, known in enumerate((weights != 0).T):
+        for task, known in enumerate((weights != 0).T if len(weights) else ()):
             groups.setdefault(known.tobytes(), []).append(task)
         self._indexes: list[tuple[list[int], NDArray[np.int64], FingerprintIndex]] = []
         for tasks in groups.values():

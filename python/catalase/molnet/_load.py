@@ -99,6 +99,8 @@ def _featurized(
     if folder is not None:
         try:
             DiskDataset.create(folder, [dataset], report=dataset.report)
+        except RuntimeError:  # another process is keeping the very same copy
+            pass
         except OSError as error:  # the data is at hand, so a full disk or a read-only home is no reason to fail
             warnings.warn(
                 f"molnet: the featurized copy could not be kept ({error}); give save_dir a folder that can be written, "

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-_LARGEST_ROWS = 2**26  # values that a graph of layers may be tried with, to learn its shapes
+_LARGEST_ROW = 2**40  # values: no machine holds a batch of such rows
 
 
 class _Left(threading.local):
@@ -46,7 +46,12 @@ def claim(shape: tuple[int, ...]) -> None:
     _left.arrays, _left.values = _left.arrays - 1, _left.values - size
 
 
-def check_rows(shape: tuple[int, ...]) -> None:
-    """Refuse rows of features that no saved net is tried with."""
-    if _left.arrays is not None and math.prod(shape) > _LARGEST_ROWS:
-        raise ValueError(f"load: the settings ask for features of shape {shape}, more than {_LARGEST_ROWS:,} values")
+def is_limited() -> bool:
+    """Whether a net is being built from settings that came with a file, on this thread."""
+    return _left.arrays is not None
+
+
+def check_row(shape: tuple[int, ...]) -> None:
+    """Refuse rows of values that no machine holds, where the settings came with a file."""
+    if is_limited() and math.prod(shape) > _LARGEST_ROW:
+        raise ValueError(f"load: the settings ask for rows of shape {shape}, more than {_LARGEST_ROW:,} values")

@@ -35,6 +35,8 @@ def forward(
 
         return device.forward(function, x, w, b, code, shape, g, groups, bool(flip_kernel), transposed)
     y = output(function, None, shape, x.dtype)
+    if not y.size:  # of no rows, whatever the other axes are
+        return y
     bias = None if b is None else contiguous(b)
     numbers = (*g.triples(), groups, bool(flip_kernel), bool(exact))
     kernel = _core.conv_backward_data if transposed else _core.conv_forward

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..nn.module import check_finite
+
 if TYPE_CHECKING:
     from .fit import TrainState
 
@@ -173,5 +175,6 @@ class EarlyStopping(Callback):
         self._reset()
         if values.get("best") is not None:
             self.best, self.best_epoch = float(values["best"]), int(values["best_epoch"])
+        check_finite("EarlyStopping", arrays, "the checkpoint is no state to go on from; start anew")
         self._best_weights = {name: np.array(a) for name, a in arrays.items()}
         self._resumed = True

@@ -35,7 +35,8 @@ class Checkpoint(Callback):
     -----
     ``fit(..., resume=path)`` goes on from the last state that was committed, with the same bits as an uninterrupted run.
     What is saved is the state at the end of an epoch, before `EarlyStopping` puts the best weights back, so a finished
-    run can be resumed with a larger ``nb_epoch``.
+    run can be resumed with a larger ``nb_epoch``. A state with NaN or infinity is not saved: training ends with a
+    FloatingPointError, and the last good state stays.
 
     Examples
     --------
@@ -56,7 +57,15 @@ class Checkpoint(Callback):
             self.save(state)
 
     def save(self, state: TrainState) -> None:
-        """Commit the state now."""
+        """Commit the state now; a state that is no longer finite is a FloatingPointError, and the one before stays."""
+        weights, moments = state.module.state_dict(), state.optimizer.state_dict()
+        for group in (weights, moments):
+            try:
+                check_finite(
+                    "Checkpoint", group, f"the state saved before stays in {self.path}; lower the learning rate"
+                )
+            except ValueError as error:
+                raise FloatingPointError(str(error)) from None
         config = {
             "kind": _KIND,
             "optimizer": type(state.optimizer).__name__,
@@ -68,11 +77,11 @@ class Checkpoint(Callback):
             "random_steps": [layer.step for layer in state.module.random_layers()],
             "callbacks": [{"type": type(c).__name__, "state": c.state_dict()} for c in state.callbacks],
         }
-        extra: dict[str, Any] = {"optimizer": state.optimizer.state_dict()}
+        extra: dict[str, Any] = {"optimizer": moments}
         for i, callback in enumerate(state.callbacks):
             if arrays := callback.state_arrays():
                 extra[f"callback_{i}"] = arrays
-        _storage.save_folder(self.path, config, state.module.state_dict(), extra=extra)
+        _storage.save_folder(self.path, config, weights, extra=extra)
 
 
 def _to_json(value: float) -> float | str:

@@ -9,11 +9,12 @@ import numpy as np
 
 from ... import nn
 from ...autograd import Tensor, no_grad
-from ...nn.allowance import check_rows
+from ...nn.allowance import check_row, is_limited
 from ._inputs import Feature, Input
 from ._layer import Layer, Operation, Shape
 
 _ROWS = 2  # of the batch of zeros that finds the shapes: 1 would pass for an axis without rows
+_ROWS_OF_A_FILE = 0  # the same where the graph came with a file: no rows cost nothing, whatever the shapes
 
 
 def ordered(roots: Sequence[Layer]) -> list[Layer]:
@@ -120,14 +121,17 @@ class Graph(nn.Module):
             needed = str(fewest) if fewest == most else f"{fewest} or more"
             raise ValueError(f"{title} takes {needed} in_layers, got {len(inputs)}")
         if isinstance(layer, Input):
-            check_rows(layer.row)
-            return Step(name, layer, None, []), Tensor(np.zeros((_ROWS, *layer.row), np.float32))
+            check_row(layer.row)
+            rows = _ROWS_OF_A_FILE if is_limited() else _ROWS
+            return Step(name, layer, None, []), Tensor(np.zeros((rows, *layer.row), np.float32))
         try:
             module = layer.build([x.shape for x in inputs], rng)
-            return Step(name, layer, module, sources), layer.call(module, inputs)
+            value = layer.call(module, inputs)
+            check_row(value.shape[1:])
+            return Step(name, layer, module, sources), value
         except (TypeError, ValueError) as error:
-            rows = ", ".join(f"{self.steps[i].name} {values[i].shape[1:]}" for i in sources)
-            raise type(error)(f"{title}: {error} (in_layers with the shapes of their rows: {rows})") from None
+            shapes = ", ".join(f"{self.steps[i].name} {values[i].shape[1:]}" for i in sources)
+            raise type(error)(f"{title}: {error} (in_layers with the shapes of their rows: {shapes})") from None
 
     def forward(self, *features: Tensor) -> Any:
         """Return the outputs for one tensor a Feature: a tensor, or a list where there are several."""
