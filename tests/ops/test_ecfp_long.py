@@ -33,7 +33,7 @@ def test_a_text_beyond_the_limit_is_refused_at_once():
 @pytest.mark.parametrize(
     "text",
     [
-        "*" + "C" * 5_000,
+        "*" + "C" * 25_000,
         "C" * 100_000 + "[Xx]",
         "[Fe]<-N" + "C" * 100_000,
         "C%10" + "C" * 50_000 + "C%10*",
@@ -46,7 +46,17 @@ def test_a_text_beyond_the_limit_is_refused_at_once():
 def test_what_only_rdkit_reads_is_bounded(text):
     reasons, kept, _ = refused(["C", text])
     assert kept == [0]
-    assert reasons[1] == f"only RDKit could read it, which is given at most 5,000 characters, and it has {len(text):,}"
+    assert reasons[1] == f"only RDKit could read it, which is given at most 25,000 characters, and it has {len(text):,}"
+
+
+def test_molecules_with_rings_are_bounded_sooner():
+    chain, ring = "*" + "C" * 6_000, "*C%10" + "C" * 6_000 + "C%10"
+    reasons, kept, _ = refused([chain, ring])
+    assert kept == [0]
+    assert (
+        reasons[1]
+        == "only RDKit could read it, which is given at most 5,000 characters of a molecule with rings, and it has 6,009"
+    )
 
 
 def test_ring_closures_are_bounded():
@@ -79,7 +89,7 @@ def test_a_molecule_of_rdkit_is_bounded_too():
 def test_scaffolds_of_long_molecules_are_made_or_refused_at_once():
     began = time.process_time()
     scaffold = ct.splits.murcko_scaffold
-    assert scaffold("C" * 4_000) == "" and scaffold("C" * 5_001) is None
+    assert scaffold("C" * 4_000) == "" and scaffold("C" * 25_001) is None
     assert scaffold("C1CC1" + "C" * 3_000) is None
     assert scaffold("C1CC1" + "C" * 100) == "C1CC1"
     assert time.process_time() - began < 10

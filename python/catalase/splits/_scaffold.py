@@ -25,8 +25,8 @@ def murcko_scaffold(smiles: str, *, chiral: bool = False) -> str | None:
     Returns
     -------
     str or None
-        ``""`` for a molecule without rings, None where RDKit cannot read `smiles`, or where it has more than 5,000
-        characters, 500 ring closures, or with a ring 1,000 atoms: RDKit would take minutes.
+        ``""`` for a molecule without rings, None where RDKit cannot read `smiles`, or where it is longer than
+        `ops.ecfp` lets RDKit read, or has rings and more than 1,000 atoms: RDKit would take minutes.
 
     Examples
     --------
