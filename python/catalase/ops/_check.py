@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -35,14 +36,30 @@ def not_numpy(function: str, name: str, x: Any) -> NoReturn:
 
 def _is_foreign_on_gpu(x: Any) -> bool:
     """Whether ``x`` offers itself by DLPack, from a CUDA device: arrays of PyTorch and JAX."""
-    place = getattr(x, "__dlpack_device__", None)
+    place = None if isinstance(x, type) else getattr(x, "__dlpack_device__", None)
     return callable(place) and int(place()[0]) in _DLPACK_CUDA
+
+
+def numpy_array(function: str, name: str, x: Any) -> NDArray[Any]:
+    """Return ``x`` if it is a NumPy array; refuse anything else, and arrays with a mask or rules of their own."""
+    if type(x) is np.ndarray:
+        return x
+    if not isinstance(x, np.ndarray):
+        not_numpy(function, name, x)
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(
+            f"{function}: {name} is a masked array, and the mask would be lost; fill it ({name}.filled(0.0)) and give what "
+            "is masked the weight 0, or leave those rows out"
+        )
+    if isinstance(x, np.matrix):
+        raise TypeError(f"{function}: {name} must be a NumPy array, got a numpy.matrix; wrap it in np.asarray")
+    return x
 
 
 def floating(function: str, name: str, x: Any) -> NDArray[Any]:
     """Return ``x`` if it is a float32 or float64 NumPy array; refuse anything else by name."""
-    if type(x) is not np.ndarray and not isinstance(x, np.ndarray):
-        not_numpy(function, name, x)
+    if type(x) is not np.ndarray:
+        numpy_array(function, name, x)
     if x.dtype is not _F32 and x.dtype is not _F64 and x.dtype != _F32 and x.dtype != _F64:
         raise TypeError(f"{function}: {name} must be float32 or float64, got {x.dtype}; use {name}.astype(np.float32)")
     return x
@@ -85,13 +102,12 @@ def unit_rows(x: NDArray[Any]) -> NDArray[Any]:
     return x.copy()
 
 
-def activation_code(function: str, activation: str | None) -> int:
+def activation_code(function: str, activation: str | None, name: str = "activation") -> int:
     """Return the kernel's number for an activation; refuse unknown names by listing the known ones."""
-    try:
+    if activation is None or (isinstance(activation, str) and activation in ACTIVATIONS):
         return ACTIVATIONS[activation]
-    except (KeyError, TypeError):
-        known = ", ".join(repr(name) for name in ACTIVATIONS if name is not None)
-        raise ValueError(f"{function}: activation must be None or one of {known}, got {activation!r}") from None
+    known = ", ".join(repr(known) for known in ACTIVATIONS if known is not None)
+    raise ValueError(f"{function}: {name} must be None or one of {known}, got {shown(activation)}")
 
 
 # Wider rows could have more bits in common than float32 counts exactly.
@@ -124,13 +140,124 @@ def packed_bits(function: str, name: str, x: Any, *, width: int | None = None, b
     return np.ascontiguousarray(x)
 
 
-def whole_number(function: str, name: str, value: Any, low: int | None = 1) -> int:
-    """Return ``value`` as an int of ``low`` or more; of any size where that is None."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{function}: {name} must be a whole number, got {value!r}")
-    if low is not None and value < low:
-        raise ValueError(f"{function}: {name} must be {low} or more, got {value}")
+def shown(value: Any) -> str:
+    """A wrong value in an error: plain values as they are written, cut where they are long; of others, what they are."""
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
+        return f"a whole number of {value.bit_length()} bits"
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} of shape {value.shape}"
+    simple = (bool, int, float, complex, str, bytes, np.generic)
+    several = isinstance(value, (list, tuple)) and len(value) <= 16
+    if value is None or isinstance(value, simple) or (several and all(isinstance(v, simple) for v in value)):
+        text = repr(value)
+        return text if len(text) <= 100 else text[:97] + "..."
+    return f"the type {value.__name__}" if isinstance(value, type) else type(value).__name__
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number: not a bool, and no duration, which NumPy counts among its integers."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
+
+
+def whole_number(function: str, name: str, value: Any, low: int | None = 1, high: int | None = None) -> int:
+    """Return ``value`` as an int of ``low`` or more, and up to ``high``; without a bound where that is None."""
+    if not is_whole(value):
+        raise TypeError(f"{function}: {name} must be a whole number, got {shown(value)}")
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise ValueError(f"{function}: {name} must be {_span(low, None, high, None)}, got {shown(value)}")
     return int(value)
+
+
+def number(
+    function: str,
+    name: str,
+    value: Any,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+) -> float:
+    """Return a finite number within these bounds as a float."""
+    if isinstance(value, (bool, np.timedelta64)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{function}: {name} must be a number, got {shown(value)}")
+    finite = math.isfinite(value) if not isinstance(value, int) else abs(value) < 2**1000
+    if (
+        not finite
+        or (at_least is not None and value < at_least)
+        or (above is not None and value <= above)
+        or (at_most is not None and value > at_most)
+        or (below is not None and value >= below)
+    ):
+        span = _span(at_least, above, at_most, below)
+        what = f"a finite number{span and ', '}{span}" if (not finite and value == value) or not span else span
+        raise ValueError(f"{function}: {name} must be {what}, got {shown(value)}")
+    return float(value)
+
+
+def _span(at_least: float | None, above: float | None, at_most: float | None, below: float | None) -> str:
+    """Bounds in words."""
+    first = f"{_bound(at_least)}" if at_least is not None else f"above {_bound(above)}" if above is not None else ""
+    last = f"{_bound(at_most)}" if at_most is not None else f"below {_bound(below)}" if below is not None else ""
+    if first and last:
+        return f"from {first} to {last}" if at_least is not None else f"{first} and up to {last}"
+    if first:
+        return f"{first} or more" if at_least is not None else first
+    return f"{last} or less" if at_most is not None else last
+
+
+def _bound(value: float | None) -> str:
+    """A bound as people write it: 2**64 - 1 in the place of its twenty digits."""
+    for less in (0, 1):
+        whole = int(value or 0) + less
+        if whole == value + less and whole >= 2**31 and whole & (whole - 1) == 0:  # type: ignore[operator]
+            return f"2**{whole.bit_length() - 1}{' - 1' if less else ''}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def flag(function: str, name: str, value: Any) -> bool:
+    """Return True or False; 1 and 0 count as these. Text and arrays are refused, whose truth is not what they say."""
+    if value is True or value is False:
+        return value
+    if isinstance(value, np.bool_) or (is_whole(value) and value in (0, 1)):
+        return bool(value)
+    raise TypeError(f"{function}: {name} must be True or False, got {shown(value)}")
+
+
+def choice(function: str, name: str, value: Any, known: Sequence[str | None]) -> Any:
+    """Return one of the known names."""
+    if (value is None or isinstance(value, str)) and value in known:
+        return value
+    listing = [repr(name) for name in known]
+    words = listing[0] if len(listing) == 1 else f"{', '.join(listing[:-1])} or {listing[-1]}"
+    raise ValueError(f"{function}: {name} must be {words}, got {shown(value)}")
+
+
+def dtype_of(function: str, name: str, value: Any) -> np.dtype[Any]:
+    """Return NumPy's dtype for a dtype, a type or a name."""
+    if isinstance(value, np.dtype):
+        return value
+    if isinstance(value, (str, type)):
+        try:
+            return np.dtype(value)
+        except (TypeError, ValueError):
+            pass
+    raise TypeError(f"{function}: {name} must be a dtype, such as np.float32, got {shown(value)}")
+
+
+def whole_numbers(function: str, name: str, value: Any, hint: str = "") -> NDArray[Any]:
+    """Return an array, list or number of whole numbers as an array of whatever integers it holds; an empty list passes."""
+    try:
+        array = numpy_array(function, name, value) if isinstance(value, np.ndarray) else np.asarray(value)
+    except (ValueError, OverflowError, RecursionError):  # lists in lists of unequal lengths
+        raise TypeError(f"{function}: {name} must be whole numbers, got {shown(value)}{hint}") from None
+    if isinstance(value, (bytes, bytearray, memoryview)) or (
+        array.dtype.kind not in "iu"
+        and (array.size or isinstance(value, np.ndarray) or not isinstance(value, Sequence))
+    ):
+        came = array.dtype if isinstance(value, (np.ndarray, list, tuple)) and array.dtype != object else shown(value)
+        raise TypeError(f"{function}: {name} must be whole numbers, got {came}{hint}")
+    return array
 
 
 def shape_of(function: str, shape: Any) -> tuple[int, ...]:
@@ -138,17 +265,13 @@ def shape_of(function: str, shape: Any) -> tuple[int, ...]:
     if isinstance(shape, np.ndarray) or is_device_array(shape):
         return tuple(shape.shape)
     if isinstance(shape, (str, bytes)) or not isinstance(shape, Sequence):
-        raise TypeError(f"{function}: the shape of x must be a tuple of whole numbers, got {shape!r}")
-    return tuple(whole_number(function, "each length of x's shape", n, 0) for n in shape)
+        raise TypeError(f"{function}: the shape of x must be a tuple of whole numbers, got {shown(shape)}")
+    return tuple(whole_number(function, "each length of the shape of x", n, 0) for n in shape)
 
 
 def fraction(function: str, name: str, value: Any) -> float:
     """Return a number from 0 to 1 as a float."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{function}: {name} must be a number, got {value!r}")
-    if not 0 <= value <= 1:
-        raise ValueError(f"{function}: {name} must be from 0 to 1, got {value}")
-    return float(value)
+    return number(function, name, value, at_least=0, at_most=1)
 
 
 def similarity_bar(threshold: float) -> float:
@@ -157,14 +280,59 @@ def similarity_bar(threshold: float) -> float:
     return max(rounded, float(np.finfo(np.float32).tiny)) if threshold > 0 else 0.0
 
 
-def output(function: str, out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return ``out`` after checking it, or a new array from the caching allocator."""
+def output(
+    function: str, out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any], name: str = "out"
+) -> NDArray[Any]:
+    """Return ``out`` after checking it, or a new array from the caching allocator. `separate` checks what it overlaps."""
     if out is None:
         return empty(shape, dtype)
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"{function}: out must be a NumPy array, got {type(out).__name__}")
+    numpy_array(function, name, out)
     if out.shape != shape or out.dtype != dtype:
-        raise ValueError(f"{function}: out must be {dtype} of shape {shape}, got {out.dtype} of shape {out.shape}")
+        raise ValueError(f"{function}: {name} must be {dtype} of shape {shape}, got {out.dtype} of shape {out.shape}")
     if not out.flags.writeable:
-        raise ValueError(f"{function}: out is read-only; pass a writable array")
+        raise ValueError(f"{function}: {name} is read-only; pass a writable array")
+    spread = not out.size or all(n == 1 or stride for n, stride in zip(out.shape, out.strides, strict=True))
+    if not out.dtype.isnative or not spread:
+        raise ValueError(f"{function}: {name} must have a place for each element, in the machine's byte order")
     return out
+
+
+def separate(function: str, written: dict[str, Any], read: dict[str, Any], in_place: tuple[str, ...] = ()) -> None:
+    """Refuse arrays that a kernel writes while another argument lies in the same memory.
+
+    Parameters
+    ----------
+    written, read : dict of str to array or None
+        By the names of the arguments. What is no NumPy array is passed over.
+    in_place : tuple of str
+        Arguments in ``read`` that a written array may be, whole: element for element the same memory.
+    """
+    outputs = [(name, array) for name, array in written.items() if isinstance(array, np.ndarray)]
+    inputs = [(name, array) for name, array in read.items() if isinstance(array, np.ndarray)]
+    for i, (name, array) in enumerate(outputs):
+        for other, beside in outputs[i + 1 :] + inputs:
+            if not np.may_share_memory(array, beside) or not _overlap(array, beside):
+                continue
+            if other in in_place and _same_memory(array, beside):
+                continue
+            what = f"; pass {other} itself, or" if other in in_place else "; pass"
+            raise ValueError(f"{function}: {name} shares memory with {other}{what} an array of its own")
+
+
+def not_overwritten(x: NDArray[Any], out: Any) -> NDArray[Any]:
+    """Return ``x``, or a copy where ``out`` lies in its memory in any other way than element for element."""
+    if not isinstance(out, np.ndarray) or not np.may_share_memory(x, out):
+        return x
+    return x if _same_memory(x, out) or not _overlap(x, out) else x.copy()
+
+
+def _overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Whether two arrays have a byte in common; True where that is too hard to tell."""
+    try:
+        return bool(np.shares_memory(a, b, max_work=1000))  # type: ignore[arg-type]
+    except RuntimeError:  # NumPy's TooHardError
+        return True
+
+
+def _same_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    return a.ctypes.data == b.ctypes.data and (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)

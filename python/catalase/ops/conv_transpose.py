@@ -189,7 +189,7 @@ def _check(
     output_size: Any,
 ) -> tuple[int, tuple[int, ...], Geometry]:
     check_arrays(function, dims, x, w, b, groups, channels=("I", "O / groups, I"))
-    if groups < 1 or x.shape[-1] % groups:
+    if x.shape[-1] % groups:
         raise ValueError(f"{function}: groups must divide the {x.shape[-1]} channels of x, got {groups}")
     if x.shape[-1] != w.shape[-1]:
         hint = "; w takes output channels first" if x.shape[-1] == w.shape[-2] else ""
