@@ -41,7 +41,7 @@ def _is_foreign_on_gpu(x: Any) -> bool:
 
 
 def numpy_array(function: str, name: str, x: Any) -> NDArray[Any]:
-    """Return ``x`` if it is a NumPy array; refuse anything else, and arrays with a mask or rules of their own."""
+    """Return ``x`` if it is a NumPy array; refuse anything else, and arrays with a mask, which would be lost."""
     if type(x) is np.ndarray:
         return x
     if not isinstance(x, np.ndarray):
@@ -51,15 +51,13 @@ def numpy_array(function: str, name: str, x: Any) -> NDArray[Any]:
             f"{function}: {name} is a masked array, and the mask would be lost; fill it ({name}.filled(0.0)) and give what "
             "is masked the weight 0, or leave those rows out"
         )
-    if isinstance(x, np.matrix):
-        raise TypeError(f"{function}: {name} must be a NumPy array, got a numpy.matrix; wrap it in np.asarray")
-    return x
+    return np.asarray(x)
 
 
 def floating(function: str, name: str, x: Any) -> NDArray[Any]:
     """Return ``x`` if it is a float32 or float64 NumPy array; refuse anything else by name."""
     if type(x) is not np.ndarray:
-        numpy_array(function, name, x)
+        x = numpy_array(function, name, x)
     if x.dtype is not _F32 and x.dtype is not _F64 and x.dtype != _F32 and x.dtype != _F64:
         raise TypeError(f"{function}: {name} must be float32 or float64, got {x.dtype}; use {name}.astype(np.float32)")
     return x
