@@ -104,7 +104,7 @@ def is_number(value):
 
 def is_array(value, kinds="f"):
     return (
-        type(value) is np.ndarray
+        type(value) in (np.ndarray, np.matrix)
         and value.dtype.kind in kinds
         and value.dtype != np.float16
         and value.dtype != np.longdouble
