@@ -258,13 +258,13 @@ def whole_numbers(function: str, name: str, value: Any, hint: str = "") -> NDArr
     return array
 
 
-def shape_of(function: str, shape: Any) -> tuple[int, ...]:
+def shape_of(function: str, shape: Any, name: str = "shape") -> tuple[int, ...]:
     """Return the shape of an array, or a shape, as a tuple."""
     if isinstance(shape, np.ndarray) or is_device_array(shape):
         return tuple(shape.shape)
-    if isinstance(shape, (str, bytes)) or not isinstance(shape, Sequence):
-        raise TypeError(f"{function}: the shape of x must be a tuple of whole numbers, got {shown(shape)}")
-    return tuple(whole_number(function, "each length of the shape of x", n, 0) for n in shape)
+    if isinstance(shape, (str, bytes, bytearray, memoryview)) or not isinstance(shape, Sequence):
+        raise TypeError(f"{function}: {name} must be a tuple of whole numbers, got {shown(shape)}")
+    return tuple(whole_number(function, f"each length of {name}", n, 0) for n in shape)
 
 
 def fraction(function: str, name: str, value: Any) -> float:

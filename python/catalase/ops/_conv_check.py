@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._check import contiguous, floating, floating_anywhere, output, same_dtype, whole_number
+from ._check import contiguous, flag, floating, floating_anywhere, output, same_dtype, whole_number
 from ._conv_geometry import Geometry, convolution
 from .linear import before_activation
 
@@ -71,6 +71,20 @@ def check_arrays(
     whole_number(function, "groups", groups)
 
 
+_BACKWARD_OPTIONS = ("activation", "flip_kernel", "exact", "need_dx", "out_dw", "out_db")
+
+
+def check_options(function: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a gradient beside its geometry; refuse unknown ones, and flags that are none."""
+    for name in options:
+        if name not in _BACKWARD_OPTIONS:
+            raise TypeError(f"{function}: there is no option {name}; there are {', '.join(_BACKWARD_OPTIONS)}")
+    flags = {
+        name: flag(function, name, options[name]) for name in ("flip_kernel", "exact", "need_dx") if name in options
+    }
+    return options | flags
+
+
 def check_kernel_and_bias(function: str, kernel: tuple[int, ...], channels: int, b: NDArray[Any] | None) -> None:
     """Refuse kernels without taps, and biases of another length than the output has channels."""
     if min(kernel, default=1) < 1:
@@ -93,7 +107,10 @@ def gradient_before_activation(
         if floating(function, name, array).dtype != dtype:
             raise TypeError(f"{function}: {name} must be {dtype} as x and w are, got {array.dtype}")
         if array.shape != shape:
-            raise ValueError(f"{function}: {name} must have shape {shape}, as the output has, got {array.shape}")
+            raise ValueError(
+                f"{function}: {name} must have shape {shape}, as the output has with this stride, padding and dilation, "
+                f"got {array.shape}"
+            )
     flat = (-1, shape[-1]) if shape[-1] else (int(np.prod(shape[:-1])), 0)
     dz, db = before_activation(function, contiguous(dy).reshape(flat), contiguous(y).reshape(flat), activation, out_db)
     return contiguous(dz).reshape(shape), db

@@ -6,7 +6,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ._conv_check import check_arrays, check_kernel_and_bias
+from ._check import flag
+from ._conv_check import check_arrays, check_kernel_and_bias, check_options
 from ._conv_geometry import Geometry, Padding, transposed
 from ._conv_run import forward, gradients
 
@@ -158,7 +159,8 @@ def _conv_transpose(
     groups, size, g = _check(function, dims, x, w, b, **geometry)
     return forward(
         function, x, w, b, (x.shape[0], *size, w.shape[-2] * groups), groups, g,
-        transposed=True, activation=activation, flip_kernel=flip_kernel, exact=exact,
+        transposed=True, activation=activation,
+        flip_kernel=flag(function, "flip_kernel", flip_kernel), exact=flag(function, "exact", exact),
     )  # fmt: skip
 
 
@@ -172,7 +174,7 @@ def _conv_transpose_backward(
         output_size=output_size,
     )  # fmt: skip
     shape = (x.shape[0], *size, w.shape[-2] * groups)
-    return gradients(function, dy, x, w, y, shape, groups, g, transposed=True, **options)
+    return gradients(function, dy, x, w, y, shape, groups, g, transposed=True, **check_options(function, options))
 
 
 def _check(
