@@ -188,19 +188,17 @@ def wrong_error(
 ) -> str | None:
     """What is wrong with an error, if anything: its type, where it was raised, or what it says."""
     came = f"{type(error).__name__}: {str(error)[:150]}"
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(last.filename).name}:{last.lineno}"
+    frame, line = list(traceback.walk_tb(error.__traceback__))[-1]
+    file = frame.f_code.co_filename
+    where = f"{Path(file).name}:{line}"
     if isinstance(error, ZeroDivisionError) and str(error) == "a method of the argument itself":
-        if own_errors:
-            return None
-        return f"asks the argument at {where} ({traceback.extract_tb(error.__traceback__)[-2].line})"
+        asked = traceback.extract_tb(error.__traceback__)[-2]
+        return None if own_errors else f"asks the argument in {Path(asked.filename).name}:{asked.lineno}"
     if isinstance(error, MemoryError) and sizes:
         return None
     if not isinstance(error, PROMISED) or isinstance(error, (RecursionError, NotImplementedError, UnicodeError)):
         return f"{came} at {where}"
-    if not last.filename.startswith(HERE) or not linecache.getline(last.filename, last.lineno or 0).strip().startswith(
-        "raise "
-    ):
+    if not file.startswith(HERE) or not linecache.getline(file, line).lstrip().startswith("raise "):
         return f"{came} comes from inside, at {where}"
     if not re.match(rf"(\w+\.)*({'|'.join(map(re.escape, names))})(\.\w+)*: \S", str(error)):
         return f"{came} (at {where}) does not name the function"
