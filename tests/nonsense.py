@@ -140,6 +140,7 @@ TAKES: dict[str, Callable[[Any], bool]] = {
     "path": lambda v: isinstance(v, (str, Path)),
     "array": is_array,
     "tensor": lambda v: isinstance(v, ct.Tensor) or is_array(v),
+    "floats, packed or tensor": lambda v: isinstance(v, ct.Tensor) or is_array(v, "fu"),
     "packed": lambda v: is_array(v, "u"),
     "floats or packed": lambda v: is_array(v, "fu"),
     "labels": lambda v: is_array(v, "iuf"),
@@ -221,12 +222,14 @@ class Target:
         By which errors may begin; the function's own where left out.
     also : dict of str to sequence of str
         Further words that stand for an argument in errors.
+    skip : sequence of str
+        Arguments that stay as they are.
     """
 
-    def __init__(self, function: Callable[..., Any], make: Callable[[], Any], kinds: dict[str, str] | None = None, names: Iterable[str] = (), also: dict[str, Iterable[str]] | None = None) -> None:  # fmt: skip
+    def __init__(self, function: Callable[..., Any], make: Callable[[], Any], kinds: dict[str, str] | None = None, names: Iterable[str] = (), also: dict[str, Iterable[str]] | None = None, skip: Iterable[str] = ()) -> None:  # fmt: skip
         self.function, self.make = function, make
         self.names = tuple(names) or (function.__name__,)
-        self.kinds, self.also = kinds or {}, also or {}
+        self.kinds, self.also, self.skip = kinds or {}, also or {}, tuple(skip)
         self.signature = inspect.signature(function)
         self.arguments = list(self._flat(self._bound()))
 
@@ -282,11 +285,11 @@ class Target:
         refused = [a for a, value in values.items() if not self.takes(a, flat[a], value)]
         return f"{self.names[0]}({shown}): was accepted" if refused else None
 
-    def failures(self, seed: int = 0, pairs: int = 60, skip: Iterable[str] = ()) -> list[str]:
+    def failures(self, seed: int = 0, pairs: int = 60) -> list[str]:
         """Every argument with every value, then pairs of arguments with values that are drawn."""
         rng = np.random.default_rng(seed)
         labels = list(VALUES)
-        arguments = [a for a in self.arguments if a not in skip]
+        arguments = [a for a in self.arguments if a not in self.skip]
         trials = [{a: label} for a in arguments for label in labels]
         if len(arguments) > 1:
             drawn = (rng.choice(arguments, 2, replace=False) for _ in range(pairs))
