@@ -16,13 +16,19 @@ import linecache
 import re
 import traceback
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import catalase as ct
+
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None  # type: ignore[assignment]
 
 HERE = str(Path(ct.__file__).parent)
 PROMISED = (TypeError, ValueError, RuntimeError)
@@ -161,6 +167,9 @@ TAKES: dict[str, Callable[[Any], bool]] = {
 
 # Arguments of these kinds are walked through: what their own methods raise goes to the caller.
 ITERATED = ("anything", "ids", "ids?", "values")
+ROOM = (
+    2 << 30
+)  # bytes that a call may take: sizes that are legal but too large end in a MemoryError, not in the machine's
 
 
 def kind_of(example: Any) -> str:
@@ -270,6 +279,8 @@ class Target:
         try:
             self.function(*bound.args, **bound.kwargs)
         except BaseException as error:
+            if any(self._kind(a, flat[a]).startswith("function") and callable(v) for a, v in values.items()):
+                return None  # it was called, and fails as it likes
             # What would do by itself may be refused beside the others, by whose name does not matter.
             alone = any(self.takes(a, flat[a], value) for a, value in values.items())
             blamed = self.arguments if alone else values
@@ -294,10 +305,25 @@ class Target:
         if len(arguments) > 1:
             drawn = (rng.choice(arguments, 2, replace=False) for _ in range(pairs))
             trials += [{str(a): str(rng.choice(labels)) for a in two} for two in drawn]
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), bounded_memory(ROOM):
             warnings.simplefilter("error")
             valid = self.run({})
             return ([valid] if valid else []) + [wrong for trial in trials if (wrong := self.run(trial))]
+
+
+@contextmanager
+def bounded_memory(room: int) -> Iterator[None]:
+    """Inside, the process may grow by this much address space and no more (on Linux)."""
+    if resource is None or not Path("/proc/self/statm").exists():
+        yield
+        return
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + room, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def _replace(signature: inspect.Signature, bound: inspect.BoundArguments, argument: str, value: Any) -> None:

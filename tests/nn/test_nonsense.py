@@ -72,7 +72,8 @@ OWN = {
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions(name):
-    check(getattr(functional, name), FUNCTIONS[name], OWN.get(name))
+    cell = name in ("rnn", "gru", "lstm")
+    check(getattr(functional, name), FUNCTIONS[name], OWN.get(name), names=(name, f"{name}_forward") if cell else ())
 
 
 TF = {
@@ -127,15 +128,11 @@ def test_layers_are_made(name):
     check(getattr(nn, name), LAYERS[name][0], own | {"activation": "word" if name == "RNN" else "word?"}, names=names)
 
 
-# Layers without a check of their own are named by the function that they call.
-CALLED = {
-    "ReLU": "activation",
-    "Tanh": "activation",
-    "Sigmoid": "activation",
-    "Softplus": "activation",
-    "Softmax": "softmax",
-    "Dropout": "dropout",
-}
+# By which errors of a layer that is called begin, beside its own name: the function that it calls.
+CALLS = {f"{kind}{d}D": f"{function}{d}d" for d in (1, 2, 3) for kind, function in (("Conv", "conv"), ("ConvTranspose", "conv_transpose"), ("MaxPool", "max_pool"), ("AvgPool", "avg_pool"))} | {
+    "ReLU": "activation", "Tanh": "activation", "Sigmoid": "activation", "Softplus": "activation", "Softmax": "softmax", "Dropout": "dropout", "Linear": "linear", "Sequential": "linear",
+    "GlobalMaxPool": "global_max_pool", "GlobalAvgPool": "global_avg_pool", "Upsample": "upsample", "BatchNorm": "batch_norm", "Embedding": "embedding", "RNN": "rnn", "GRU": "gru", "LSTM": "lstm",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [name for name, (_, calls) in LAYERS.items() if calls is not None])
@@ -144,6 +141,9 @@ def test_layers_are_called(name):
     args, kwargs = made()
     layer = getattr(nn, name)(*args, **kwargs)
     own = {"x": "floats, packed or tensor"} if name in ("Linear", "Sequential") else {}
+    own |= {"state": {"Bidirectional": "anything", "LSTM": "anything"}.get(name, "tensor?")}
+    called = CALLS.get(name, name)
+    names = (name, called, f"{called}_forward", *(("gru", "gru_forward") if name == "Bidirectional" else ()))
     for mode in (True, False):
         layer.train(mode)
         check(

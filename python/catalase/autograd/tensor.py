@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _anywhere, ops
 from .._cuda import is_device_array
+from ..ops._check import floating, shown
 from .tape import Array, Backward, Node, put_on_tape
 
 
@@ -335,6 +336,15 @@ def operand(other: Any, like: Tensor) -> Tensor:
     if other.dtype != like.dtype:
         raise TypeError(f"Tensor: cannot mix {like.dtype} and {other.dtype}; convert one with .astype")
     return other
+
+
+def as_tensor(function: str, name: str, x: Any) -> Tensor:
+    """Return an argument of a function on tensors as a tensor; arrays are taken without a gradient."""
+    if isinstance(x, Tensor):
+        return x
+    if not isinstance(x, np.ndarray) and not is_device_array(x):
+        raise TypeError(f"{function}: {name} must be a Tensor or a NumPy array, got {shown(x)}")
+    return Tensor(x if is_device_array(x) else floating(function, name, x))
 
 
 def fit_to(grad: Array, parent: Tensor) -> Array | None:

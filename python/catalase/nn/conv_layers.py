@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..autograd import Tensor
-from ..ops._check import whole_number
-from ..ops._conv_geometry import Padding, per_dimension
+from ..ops._check import activation_code, flag, whole_number
+from ..ops._conv_geometry import Padding, convolution, per_dimension
 from . import functional
-from .init import Initializer, generator, glorot_uniform, zeros
+from .init import Initializer, glorot_uniform, random_generator, zeros
 from .layers import _draw
 from .module import Module
 from .parameter import Parameter
@@ -46,19 +46,23 @@ class _Conv(Module):
             raise ValueError(
                 f"{name}: groups must divide {in_channels} input and {out_channels} output channels, got {groups}"
             )
-        rng = rng if isinstance(rng, np.random.Generator) else generator(rng)
+        rng = random_generator(name, rng)
         self.kernel_size = per_dimension(name, "kernel_size", kernel_size, self.dims)
         self.stride = per_dimension(name, "stride", stride, self.dims)
         self.dilation = per_dimension(name, "dilation", dilation, self.dims)
+        convolution(name, self.kernel_size, self.kernel_size, stride=1, padding=padding, dilation=1)  # looks at padding
+        activation_code(name, activation)
         self.padding, self.groups, self.activation = padding, int(groups), activation
-        self.flip_kernel, self.exact = bool(flip_kernel), bool(exact)
+        self.flip_kernel, self.exact = flag(name, "flip_kernel", flip_kernel), flag(name, "exact", exact)
         if self.transposed:
             shape = (*self.kernel_size, out_channels // groups, in_channels)
         else:
             shape = (*self.kernel_size, in_channels // groups, out_channels)
         self.w = Parameter(_draw("weight_init", weight_init or glorot_uniform(), shape, rng, name))
         self.b = (
-            Parameter(_draw("bias_init", bias_init or zeros(), (out_channels,), rng, name), False) if bias else None
+            Parameter(_draw("bias_init", bias_init or zeros(), (out_channels,), rng, name), False)
+            if flag(name, "bias", bias)
+            else None
         )
 
     def options(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .. import _anywhere
 from .._cuda import is_device_array
 from ..autograd import Tensor
+from ..autograd.tensor import as_tensor
 from . import functional
 
 
@@ -73,6 +74,9 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
+        output = as_tensor("loss", "output", output)
+        if not output.ndim or not output.shape[-1]:
+            raise ValueError(f"loss: output must be (..., C), with a class at least, got shape {output.shape}")
         rows = output.shape[:-1]
         ready = is_device_array(y) and (y.dtype, y.shape) in ((np.int64, rows), (output.dtype, output.shape))
         if ready and (w is None or w.shape == rows):  # as the kernel takes them
@@ -140,6 +144,7 @@ class SigmoidCrossEntropy(Loss):
     """
 
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
+        output = as_tensor("loss", "output", output)
         return functional.sigmoid_cross_entropy(output, _like("y", y, output), _weights(w, output))
 
 
@@ -154,6 +159,7 @@ class L2Loss(Loss):
     """
 
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
+        output = as_tensor("loss", "output", output)
         return functional.squared_error(output, _like("y", y, output), _weights(w, output))
 
 
@@ -168,6 +174,7 @@ class L1Loss(Loss):
     """
 
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
+        output = as_tensor("loss", "output", output)
         if w is None:
             return (output - _like("y", y, output)).abs()
         weights = _like("w", w, output)
