@@ -150,7 +150,7 @@ def test_layers_are_called(name):
             type(layer).forward,
             lambda: call(layer, *calls()[0]),
             own | {"self": "anything"},
-            names=(name,),
+            names=names,
             skip=("self",),
         )
 
