@@ -66,7 +66,7 @@ FUNCTIONS = {
 }  # fmt: skip
 OWN = {
     "linear": {"x": "floats, packed or tensor"}, "matmul": {"b": "tensor"}, "rnn": {"b": "tensor"}, "gru": {"b": "tensor"}, "lstm": {"b": "tensor"}, "where": {"b": "operand"},
-    "sigmoid_cross_entropy": {"labels": "array"}, "squared_error": {"target": "array"},
+    "dropout": {"layer": "whole"}, "sigmoid_cross_entropy": {"labels": "array"}, "squared_error": {"target": "array"},
 }  # fmt: skip
 
 
@@ -90,7 +90,7 @@ TF = {
 @pytest.mark.parametrize("name", TF)
 def test_functions_of_tensorflow(name):
     own = {"W": "tensor", "bias": "tensor"} | ({"labels": "values"} if name.startswith("softmax_") else {})
-    check(getattr(tf_nn, name), TF[name], own)
+    check(getattr(tf_nn, name), TF[name], own, names=(name, f"{name}2d", "activation", "softmax_cross_entropy"))
 
 
 START = {"weight_init": init.zeros(), "rng": 0}
@@ -124,8 +124,15 @@ LAYERS = {  # how they are made, and what they are called with
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_are_made(name):
     own = {"dropout": "number", "name": "word", "momentum": "number", "rate": "number"}
-    names = (name,) if name != "ParameterBuffer" else (name, "flatten_parameters")
-    check(getattr(nn, name), LAYERS[name][0], own | {"activation": "word" if name == "RNN" else "word?"}, names=names)
+    names = (name, "Tensor", "flatten_parameters")
+    also = {"*layers0": ["layer"], "*layers1": ["layer"]}
+    check(
+        getattr(nn, name),
+        LAYERS[name][0],
+        own | {"activation": "word" if name == "RNN" else "word?"},
+        names=names,
+        also=also,
+    )
 
 
 # By which errors of a layer that is called begin, beside its own name: the function that it calls.
@@ -141,9 +148,10 @@ def test_layers_are_called(name):
     args, kwargs = made()
     layer = getattr(nn, name)(*args, **kwargs)
     own = {"x": "floats, packed or tensor"} if name in ("Linear", "Sequential") else {}
+    own |= {"x": "anything"} if name in ("Flatten", "Reshape") else {}  # packed bits, among others
     own |= {"state": {"Bidirectional": "anything", "LSTM": "anything"}.get(name, "tensor?")}
     called = CALLS.get(name, name)
-    names = (name, called, f"{called}_forward", *(("gru", "gru_forward") if name == "Bidirectional" else ()))
+    names = (name, called, f"{called}_forward", *(("GRU", "gru", "gru_forward") if name == "Bidirectional" else ()))
     for mode in (True, False):
         layer.train(mode)
         check(
@@ -203,7 +211,12 @@ OTHERS = {
 
 @pytest.mark.parametrize("name", [name for name in OTHERS if hasattr(nn, name)])
 def test_other_functions(name):
-    check(getattr(nn, name), OTHERS[name], {"suffix": "word?"})
+    check(
+        getattr(nn, name),
+        OTHERS[name],
+        {"suffix": "word?", "input_shape": "anything"},
+        names=(name, "linear", "activation"),
+    )
 
 
 METHODS = {

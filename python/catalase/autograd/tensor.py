@@ -304,6 +304,9 @@ class Tensor(Node):
         return record(y, (self,), backward)
 
 
+_LARGEST = {np.dtype(kind): float(np.finfo(kind).max) for kind in (np.float32, np.float64)}
+
+
 def record(data: Array, parents: tuple[Tensor, ...], backward: Backward) -> Tensor:
     """Make the tensor of an operation, and its node where a gradient is wanted.
 
@@ -325,16 +328,26 @@ def _value(other: Any) -> Any:
     return other.data if isinstance(other, Tensor) else other
 
 
-def operand(other: Any, like: Tensor) -> Tensor:
+def operand(other: Any, like: Tensor, function: str = "Tensor", name: str = "arithmetic") -> Tensor:
     """Return ``other`` as a tensor of the dtype of ``like``; arrays of another dtype are refused."""
     if not isinstance(other, Tensor):
-        if isinstance(other, (int, float, np.number, np.bool_)) or (isinstance(other, np.ndarray) and not other.ndim):
+        if isinstance(other, (int, float)):  # bool too
+            if not -_LARGEST[like.dtype] <= other <= _LARGEST[like.dtype] and other == other and abs(other) != math.inf:
+                raise ValueError(f"{function}: {name} with {shown(other)} is beyond the range of {like.dtype}")
             return Tensor(np.asarray(other, dtype=like.dtype))
-        if not isinstance(other, np.ndarray) and not is_device_array(other):
-            raise TypeError(f"Tensor: arithmetic needs a Tensor, an array or a number, got {type(other).__name__}")
+        scalar = isinstance(other, np.generic) or (isinstance(other, np.ndarray) and not other.ndim)
+        if scalar and other.dtype.kind in "iufb":
+            return operand(other.item() if other.dtype.itemsize <= 8 else float(other), like, function, name)
+        if not is_device_array(other):
+            if scalar or not isinstance(other, np.ndarray):
+                raise TypeError(f"{function}: {name} needs a Tensor, an array or a number, got {shown(other)}")
+            if other.dtype != like.dtype:
+                raise TypeError(
+                    f"{function}: {name} cannot mix {like.dtype} and an array of {other.dtype}; convert it with .astype"
+                )
         other = Tensor(other)
     if other.dtype != like.dtype:
-        raise TypeError(f"Tensor: cannot mix {like.dtype} and {other.dtype}; convert one with .astype")
+        raise TypeError(f"{function}: {name} cannot mix {like.dtype} and {other.dtype}; convert one with .astype")
     return other
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..autograd import Tensor, concatenate
 from ..autograd.tensor import as_tensor
 from ..ops._check import flag, number, shown, whole_number
-from .init import random_generator
+from .init import LARGEST_SIZE, check_room, random_generator
 from .layers import Dropout
 from .module import Module
 from .parameter import Parameter
@@ -40,8 +40,8 @@ class Recurrent(Module, ABC):
     ) -> None:
         super().__init__()
         name = type(self).__name__
-        self.input_size = whole_number(name, "input_size", input_size)
-        self.hidden_size = whole_number(name, "hidden_size", hidden_size)
+        self.input_size = whole_number(name, "input_size", input_size, 1, LARGEST_SIZE)
+        self.hidden_size = whole_number(name, "hidden_size", hidden_size, 1, LARGEST_SIZE)
         self.num_layers = whole_number(name, "num_layers", num_layers, 1, 10_000)
         dropout = number(name, "dropout", dropout, at_least=0, below=1)
         bidirectional, reverse = flag(name, "bidirectional", bidirectional), flag(name, "reverse", reverse)
@@ -66,6 +66,7 @@ class Recurrent(Module, ABC):
         return [f"_l{k}{way}" if k or way else "" for k in range(self.num_layers) for way in ways]
 
     def _draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[Any]:
+        check_room(type(self).__name__, "the weights", shape)
         limit = np.float32(1 / np.sqrt(self.hidden_size))
         return ((rng.random(shape, dtype=np.float32) * 2 - 1) * limit).astype(np.float32)
 

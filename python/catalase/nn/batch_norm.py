@@ -13,6 +13,7 @@ from ..autograd import Tensor
 from ..ops._check import choice, number, whole_number
 from . import functional
 from .buffer import Buffer
+from .init import LARGEST_SIZE
 from .module import Module
 from .parameter import Parameter
 
@@ -63,7 +64,7 @@ class BatchNorm(Module):
         self, num_features: int, momentum: float = 0.1, eps: float = 1e-5, activation: str | None = None
     ) -> None:
         super().__init__()
-        num_features = whole_number("BatchNorm", "num_features", num_features)
+        num_features = whole_number("BatchNorm", "num_features", num_features, 1, LARGEST_SIZE)
         self.momentum = number("BatchNorm", "momentum", momentum, at_least=0, at_most=1)
         self.eps = number("BatchNorm", "eps", eps, above=0)
         self.activation = choice("BatchNorm", "activation", activation, (None, "relu"))

@@ -11,7 +11,7 @@ from ..autograd import Tensor
 from ..ops._check import activation_code, flag, whole_number
 from ..ops._conv_geometry import Padding, convolution, per_dimension
 from . import functional
-from .init import Initializer, glorot_uniform, random_generator, zeros
+from .init import LARGEST_SIZE, Initializer, glorot_uniform, random_generator, zeros
 from .layers import _draw
 from .module import Module
 from .parameter import Parameter
@@ -40,8 +40,8 @@ class _Conv(Module):
     ) -> None:
         super().__init__()
         name = type(self).__name__
-        in_channels = whole_number(name, "in_channels", in_channels)
-        out_channels = whole_number(name, "out_channels", out_channels)
+        in_channels = whole_number(name, "in_channels", in_channels, 1, LARGEST_SIZE)
+        out_channels = whole_number(name, "out_channels", out_channels, 1, LARGEST_SIZE)
         if whole_number(name, "groups", groups) and (in_channels % groups or out_channels % groups):
             raise ValueError(
                 f"{name}: groups must divide {in_channels} input and {out_channels} output channels, got {groups}"
@@ -58,9 +58,13 @@ class _Conv(Module):
             shape = (*self.kernel_size, out_channels // groups, in_channels)
         else:
             shape = (*self.kernel_size, in_channels // groups, out_channels)
-        self.w = Parameter(_draw("weight_init", weight_init or glorot_uniform(), shape, rng, name))
+        self.w = Parameter(
+            _draw("weight_init", glorot_uniform() if weight_init is None else weight_init, shape, rng, name)
+        )
         self.b = (
-            Parameter(_draw("bias_init", bias_init or zeros(), (out_channels,), rng, name), False)
+            Parameter(
+                _draw("bias_init", zeros() if bias_init is None else bias_init, (out_channels,), rng, name), False
+            )
             if flag(name, "bias", bias)
             else None
         )

@@ -13,7 +13,7 @@ from ..autograd import Tensor, record
 from ..autograd.tensor import as_tensor
 from ..ops._check import whole_number
 from ..ops.embedding import check_padding, token_ids
-from .init import Initializer, normal, random_generator, start_values
+from .init import LARGEST_SIZE, Initializer, normal, random_generator, start_values
 from .module import Module
 from .parameter import Parameter
 
@@ -92,12 +92,14 @@ class Embedding(Module):
     ) -> None:
         super().__init__()
         shape = (
-            whole_number("Embedding", "num_embeddings", num_embeddings),
-            whole_number("Embedding", "dim", dim),
+            whole_number("Embedding", "num_embeddings", num_embeddings, 1, LARGEST_SIZE),
+            whole_number("Embedding", "dim", dim, 1, LARGEST_SIZE),
         )
         self.padding_index = check_padding("Embedding", padding_index, num_embeddings)
         rng = random_generator("Embedding", rng)
-        values = start_values("Embedding", "weight_init", weight_init or normal(1.0), shape, rng).copy()
+        values = start_values(
+            "Embedding", "weight_init", normal(1.0) if weight_init is None else weight_init, shape, rng
+        ).copy()
         if self.padding_index is not None:
             values[self.padding_index] = 0
         self.w = Parameter(values)

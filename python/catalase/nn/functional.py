@@ -12,7 +12,7 @@ from .. import _anywhere, ops
 from .._cuda import is_device_array
 from ..autograd import Tensor, concatenate, record, where
 from ..autograd.tensor import as_tensor
-from ..ops._check import shown
+from ..ops._check import floating, shown
 from ..ops.linear_input import InputGradient
 from ._conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from ._functional_windows import (
@@ -96,11 +96,15 @@ def linear(
     if isinstance(x, ops.SparseBatch) or _is_gathered(x):
         x = _constant(x)
     elif not isinstance(x, (Tensor, np.ndarray)) and not is_device_array(x):
-        raise TypeError(f"linear: x must be a Tensor or a NumPy array, got {type(x).__name__}")
+        raise TypeError(f"linear: x must be a Tensor or a NumPy array, got {shown(x)}")
+    elif x.ndim < 2:
+        raise ValueError(f"linear: x must be (rows, inputs), or have more axes before the last, got shape {x.shape}")
     elif x.ndim > 2:
         flat = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         return linear(flat, w, b, activation=activation, dropout=dropout).reshape(*x.shape[:-1], w.shape[1])
     if not isinstance(x, Tensor):
+        if isinstance(x, np.ndarray) and x.dtype != np.uint8:  # those are packed bits
+            floating("linear", "x", x)
         x = _constant(x)
     # A batch of inputs is looked at once, for the forward pass, the gradient and the optimizer. It is kept as it is now:
     # whoever made the array may write into it before the optimizer's step.

@@ -35,12 +35,24 @@ def random_generator(function: str, rng: Any, name: str = "rng") -> np.random.Ge
     return np.random.Generator(np.random.Philox(seed))
 
 
+LARGEST_SIZE = 2**31 - 1  # of one side of an array of parameters
+
+
+def check_room(function: str, name: str, shape: tuple[int, ...]) -> None:
+    """Refuse arrays that no memory holds, which NumPy would not even count."""
+    if math.prod(shape) > 2**44:
+        raise MemoryError(
+            f"{function}: {name} would hold {math.prod(shape):,} values, shape {shape}; take smaller sizes"
+        )
+
+
 def start_values(
     function: str, name: str, initializer: Any, shape: tuple[int, ...], rng: np.random.Generator
 ) -> NDArray[Any]:
     """Call an initializer, and refuse what is none, or what it gave if that is no array of numbers of this shape."""
     if not callable(initializer):
         raise TypeError(f"{function}: {name} must be an initializer of nn.init, got {shown(initializer)}")
+    check_room(function, f"what {name} gives", shape)
     values = np.asarray(initializer(shape, rng))
     if values.shape != shape or values.dtype.kind not in "fiu":
         raise ValueError(
@@ -54,6 +66,7 @@ def _initializer(name: str, draw: Initializer) -> Initializer:
         if not isinstance(shape, (tuple, list)):
             raise TypeError(f"init.{name}: shape must be a tuple of whole numbers, got {shown(shape)}")
         lengths = shape_of(f"init.{name}", shape)
+        check_room(f"init.{name}", "an array of that shape", lengths)
         if not isinstance(rng, np.random.Generator):
             raise TypeError(f"init.{name}: rng must be a numpy.random.Generator, got {shown(rng)}; see init.generator")
         return draw(lengths, rng)

@@ -128,7 +128,12 @@ def _table(rows: list[_Row]) -> str:
 def _input_shapes(input_shape: Any) -> list[tuple[int, ...]]:
     """The shape of each input, without the batch."""
     several = isinstance(input_shape, (tuple, list)) and input_shape and isinstance(input_shape[0], tuple)
-    shapes = [shape_of("summary", shape, "input_shape") for shape in (input_shape if several else [input_shape])]
+    listed = input_shape if several else [input_shape]
+    if not all(isinstance(shape, (tuple, list)) for shape in listed):
+        raise TypeError(
+            f"summary: input_shape must be a tuple of whole numbers, or of such tuples, got {shown(input_shape)}"
+        )
+    shapes = [shape_of("summary", shape, "input_shape") for shape in listed]
     if any(math.prod(shape) > _LARGEST_ROW for shape in shapes):
         raise ValueError(f"summary: input_shape must have at most {_LARGEST_ROW:,} values, got {shown(input_shape)}")
     return shapes

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..autograd import Tensor, is_recording
+from ..autograd.tensor import as_tensor
 from ..ops import empty
 from ..ops._check import activation_code, flag, shown, whole_number
 from ..ops.dropout import check_rate
 from . import functional
 from .batch_norm import BatchNorm
-from .init import Initializer, glorot_uniform, random_generator, start_values, zeros
+from .init import LARGEST_SIZE, Initializer, glorot_uniform, random_generator, start_values, zeros
 from .module import Module, is_quiet
 from .parameter import Parameter
 
@@ -56,14 +57,21 @@ class Linear(Module):
         rng: np.random.Generator | int | None = None,
     ) -> None:
         super().__init__()
-        in_features = whole_number("Linear", "in_features", in_features)
-        out_features = whole_number("Linear", "out_features", out_features)
+        in_features = whole_number("Linear", "in_features", in_features, 1, LARGEST_SIZE)
+        out_features = whole_number("Linear", "out_features", out_features, 1, LARGEST_SIZE)
         rng = random_generator("Linear", rng)
         activation_code("Linear", activation)
         self.activation = activation
-        self.w = Parameter(_draw("weight_init", weight_init or glorot_uniform(), (in_features, out_features), rng))
+        self.w = Parameter(
+            _draw(
+                "weight_init",
+                glorot_uniform() if weight_init is None else weight_init,
+                (in_features, out_features),
+                rng,
+            )
+        )
         self.b = (
-            Parameter(_draw("bias_init", bias_init or zeros(), (out_features,), rng), False)
+            Parameter(_draw("bias_init", zeros() if bias_init is None else bias_init, (out_features,), rng), False)
             if flag("Linear", "bias", bias)
             else None
         )
@@ -120,6 +128,7 @@ class Dropout(Module):
         return {"rate": self.rate, "seed": self.seed, "layer": self.layer, "step": step}
 
     def forward(self, x: Tensor) -> Tensor:
+        x = as_tensor("Dropout", "x", x)
         drawn = self.draw()
         return x if drawn is None else functional.dropout(x, **drawn)
 

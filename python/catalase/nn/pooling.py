@@ -177,7 +177,7 @@ class Reshape(Module):
         shape = tuple(left if n == -1 else n for n in shape)
         if math.prod(shape) != features:
             raise ValueError(
-                f"Reshape: rows of shape {x.shape[1:]} hold {features} values, which do not fit {self.shape}"
+                f"Reshape: the rows of x, of shape {x.shape[1:]}, hold {features} values, which do not fit {self.shape}"
             )
         return x.reshape(x.shape[0], *shape)
 

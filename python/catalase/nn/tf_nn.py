@@ -49,6 +49,7 @@ def conv2d(
     strides : [1, rows, columns, 1]
     padding : {"SAME", "VALID"}
     """
+    x, W = as_tensor("conv2d", "x", x), as_tensor("conv2d", "W", W)
     return functional.conv2d(  # type: ignore[attr-defined, unused-ignore]
         x, W, stride=_two("conv2d", "strides", strides), padding=_padding("conv2d", padding)
     )
@@ -92,7 +93,9 @@ def max_pool(
     (1, 3, 3, 1)
     """
     size, stride = _two("max_pool", "ksize", ksize), _two("max_pool", "strides", strides)
-    return functional.max_pool2d(x, size, stride=stride, padding=_padding("max_pool", padding))
+    return functional.max_pool2d(
+        as_tensor("max_pool", "x", x), size, stride=stride, padding=_padding("max_pool", padding)
+    )
 
 
 def avg_pool(
@@ -100,7 +103,9 @@ def avg_pool(
 ) -> Tensor:
     """Return the mean of each window; arguments as `max_pool`."""
     size, stride = _two("avg_pool", "ksize", ksize), _two("avg_pool", "strides", strides)
-    return functional.avg_pool2d(x, size, stride=stride, padding=_padding("avg_pool", padding))
+    return functional.avg_pool2d(
+        as_tensor("avg_pool", "x", x), size, stride=stride, padding=_padding("avg_pool", padding)
+    )
 
 
 def dropout(x: Tensor, keep_prob: float, seed: int | None = None) -> Tensor:
