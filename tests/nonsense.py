@@ -151,7 +151,7 @@ TAKES: dict[str, Callable[[Any], bool]] = {
     "floats or packed": lambda v: is_array(v, "fu"),
     "labels": lambda v: is_array(v, "iuf"),
     "ids": lambda v: is_whole(v) or is_listed(v, "iu"),
-    "values": lambda v: isinstance(v, (ct.Tensor, bool, np.bool_, float, np.floating)) or is_number(v) or is_listed(v, "iufb"),
+    "values": lambda v: isinstance(v, (ct.Tensor, bool, np.bool_, float, np.floating)) or is_number(v) or is_listed(v, "iufb") or (type(v) is np.ndarray and v.dtype.kind in "iufb"),
     "operand": lambda v: isinstance(v, (ct.Tensor, bool, np.bool_, float, np.floating)) or is_number(v) or is_array(v),
     "sizes": lambda v: is_whole(v) or is_sequence_of(is_whole, v),
     "padding": lambda v: isinstance(v, str) or is_whole(v) or is_sequence_of(lambda p: is_whole(p) or is_sequence_of(is_whole, p), v) or (isinstance(v, np.ndarray) and v.dtype.kind in "iu"),
@@ -167,9 +167,10 @@ TAKES: dict[str, Callable[[Any], bool]] = {
 
 # Arguments of these kinds are walked through: what their own methods raise goes to the caller.
 ITERATED = ("anything", "ids", "ids?", "values")
-ROOM = (
-    2 << 30
-)  # bytes that a call may take: sizes that are legal but too large end in a MemoryError, not in the machine's
+# Arithmetic on NumPy warns where values such as these overflow.
+EXTREME = ("1e300", "nan", "inf", "-inf", "float64(nan)", "nan array", "inf array", "huge array", "[0.5, nan]")
+# Bytes that a call may take: sizes that are legal but too large end in a MemoryError, and not in the machine's.
+ROOM = 2 << 30
 
 
 def kind_of(example: Any) -> str:
@@ -194,7 +195,12 @@ def kind_of(example: Any) -> str:
 
 
 def wrong_error(
-    error: BaseException, names: Iterable[str], arguments: Iterable[str], own_errors: bool = False, sizes: bool = False
+    error: BaseException,
+    names: Iterable[str],
+    arguments: Iterable[str],
+    own_errors: bool = False,
+    sizes: bool = False,
+    extreme: bool = False,
 ) -> str | None:
     """What is wrong with an error, if anything: its type, where it was raised, or what it says."""
     came = f"{type(error).__name__}: {str(error)[:150]}"
@@ -205,6 +211,8 @@ def wrong_error(
         asked = traceback.extract_tb(error.__traceback__)[-2]
         return None if own_errors else f"asks the argument in {Path(asked.filename).name}:{asked.lineno}"
     if isinstance(error, MemoryError) and sizes:
+        return None
+    if isinstance(error, RuntimeWarning) and extreme:
         return None
     if not isinstance(error, PROMISED) or isinstance(error, (RecursionError, NotImplementedError, UnicodeError)):
         return f"{came} at {where}"
@@ -291,6 +299,7 @@ class Target:
                 words,
                 any(self._kind(a, flat[a]) in ITERATED for a in values),
                 any(TAKES["sizes"](v) for v in values.values()),
+                any(label in EXTREME for label in nonsense.values()),
             )
             return None if wrong is None else f"{self.names[0]}({shown}): {wrong}"
         refused = [a for a, value in values.items() if not self.takes(a, flat[a], value)]

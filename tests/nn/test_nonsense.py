@@ -90,7 +90,9 @@ TF = {
 @pytest.mark.parametrize("name", TF)
 def test_functions_of_tensorflow(name):
     own = {"W": "tensor", "bias": "tensor"} | ({"labels": "values"} if name.startswith("softmax_") else {})
-    check(getattr(tf_nn, name), TF[name], own, names=(name, f"{name}2d", "activation", "softmax_cross_entropy"))
+    check(
+        getattr(tf_nn, name), TF[name], own, names=(name, f"{name}2d", "activation", "softmax_cross_entropy", "Tensor")
+    )
 
 
 START = {"weight_init": init.zeros(), "rng": 0}
@@ -174,7 +176,8 @@ def test_losses(name):
             what,
             lambda: call(tensor(2, 3), ones(*shape), ones(*shape)),
             {"w": "values?", "y": "values"},
-            names=(name, "loss"),
+            names=(name, "loss", "softmax_cross_entropy"),
+            also={"y": ["labels"]},
         )
 
 
@@ -186,7 +189,7 @@ STARTS = {
 
 @pytest.mark.parametrize("name", STARTS)
 def test_start_values(name):
-    own = {"mean": "real", "value": "real"}
+    own = {"mean": "real", "value": "real", "seed": "rng?"}
     check(getattr(init, name), STARTS[name], own, names=(f"init.{name}",))
     if name != "generator":
         draw = getattr(init, name)() if name != "constant" else init.constant(1.0)
@@ -215,7 +218,8 @@ def test_other_functions(name):
         getattr(nn, name),
         OTHERS[name],
         {"suffix": "word?", "input_shape": "anything"},
-        names=(name, "linear", "activation"),
+        names=(name, "linear", "activation", "Tensor"),
+        also={"input_shape": ["x"], "state": ["suffix"], "suffix": ["state"]},
     )
 
 
@@ -226,7 +230,13 @@ METHODS = {
 
 @pytest.mark.parametrize("name", METHODS)
 def test_methods_of_modules(name):
-    check(getattr(net(), name), METHODS[name], {"seed": "seed", "input_shape": "sizes?"}, names=(name,))
+    check(
+        getattr(net(), name),
+        METHODS[name],
+        {"seed": "signed", "input_shape": "anything"},
+        names=(name, "linear", "activation"),
+        also={"input_shape": ["x"], "state": ["names"]},
+    )
 
 
 def test_everything_public_is_in_a_table():

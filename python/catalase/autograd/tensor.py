@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _anywhere, ops
 from .._cuda import is_device_array
-from ..ops._check import floating, shown
+from ..ops._check import floating, numpy_array, shown
 from .tape import Array, Backward, Node, put_on_tape
 
 
@@ -341,6 +341,7 @@ def operand(other: Any, like: Tensor, function: str = "Tensor", name: str = "ari
         if not is_device_array(other):
             if scalar or not isinstance(other, np.ndarray):
                 raise TypeError(f"{function}: {name} needs a Tensor, an array or a number, got {shown(other)}")
+            other = numpy_array(function, name, other)
             if other.dtype != like.dtype:
                 raise TypeError(
                     f"{function}: {name} cannot mix {like.dtype} and an array of {other.dtype}; convert it with .astype"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -150,6 +151,12 @@ def _shapes(module: Module, input_shapes: list[tuple[int, ...]]) -> dict[int, li
 
     dtype = next((p.dtype for p in module.parameters()), np.dtype(np.float32))
     rows = [np.zeros((1, *shape), dtype) for shape in input_shapes]
+    try:
+        inspect.signature(module.forward).bind(*rows)
+    except TypeError:
+        raise TypeError(
+            f"summary: input_shape gives {len(rows)} inputs, which {type(module).__name__}.forward does not take"
+        ) from None
     inputs = [Tensor(_anywhere.to_device(row, module.device)) for row in rows]
     _run(module, lambda: module(*inputs), note)
     return found

@@ -47,13 +47,22 @@ def _like(name: str, array: Any, output: Tensor, shape: tuple[int, ...] | None =
 def _fitted(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     array = np.asarray(_anywhere.to_host(array))
     if array.shape == shape:
-        return np.ascontiguousarray(array, dtype=dtype)
+        return _cast(name, array, dtype)
     if array.ndim < len(shape):
         array = array.reshape(array.shape + (1,) * (len(shape) - array.ndim))
     try:
-        return np.ascontiguousarray(np.broadcast_to(array, shape), dtype=dtype)
+        array = np.broadcast_to(array, shape)
     except ValueError:
         raise ValueError(f"loss: {name} of shape {array.shape} does not fit the output's {shape}") from None
+    return _cast(name, array, dtype)
+
+
+def _cast(name: str, array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    try:
+        with np.errstate(over="raise"):
+            return np.ascontiguousarray(array, dtype=dtype)
+    except FloatingPointError:
+        raise ValueError(f"loss: {name} holds numbers beyond the range of {np.dtype(dtype)}; scale them down") from None
 
 
 def _weights(w: Any, output: Tensor) -> NDArray[Any] | None:

@@ -236,8 +236,13 @@ def detach_state(state: Any) -> Any:
     >>> sum(losses[-4:]) < 0.1 * sum(losses[:4])
     True
     """
+    return _detached(state, 8)
+
+
+def _detached(state: Any, depth: int) -> Any:
+    """``depth`` ends the walk through tuples in tuples."""
     if state is None or isinstance(state, Tensor):
         return None if state is None else state.detach()
-    if not isinstance(state, (tuple, list)):
+    if not isinstance(state, (tuple, list)) or not depth:
         raise TypeError(f"detach_state: state must be a Tensor, a tuple of them, or None, got {shown(state)}")
-    return tuple(detach_state(part) for part in state)
+    return tuple(_detached(part, depth - 1) for part in state)

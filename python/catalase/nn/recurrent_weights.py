@@ -68,7 +68,7 @@ def _from_torch(state: Mapping[str, Any], theirs: str, ours: str) -> dict[str, N
     names = [f"{kind}{theirs}" for kind in _KINDS]
     missing = [name for name in names[:2] if name not in state]
     if missing:
-        raise ValueError(f"recurrent_from_torch: no {' and no '.join(missing)} among {sorted(state)}")
+        raise ValueError(f"recurrent_from_torch: state has no {' and no '.join(missing)} among {sorted(state)}")
     w_x, w_h = (np.ascontiguousarray(np.asarray(state[name]).T) for name in names[:2])
     zeros = np.zeros(w_h.shape[1], w_h.dtype)
     b_x, b_h = (np.asarray(state[name]) if name in state else zeros for name in names[2:])
