@@ -344,7 +344,7 @@ def operand(other: Any, like: Tensor, function: str = "Tensor", name: str = "ari
             other = numpy_array(function, name, other)
             if other.dtype != like.dtype:
                 raise TypeError(
-                    f"{function}: {name} cannot mix {like.dtype} and an array of {other.dtype}; convert it with .astype"
+                    f"{function}: {name} cannot mix {like.dtype} and {other.dtype}; convert one with .astype"
                 )
         other = Tensor(other)
     if other.dtype != like.dtype:

@@ -147,9 +147,7 @@ def _check_dropout(dropout: Any, activation: Any) -> None:
     if not isinstance(dropout, dict):
         raise TypeError(f"linear: dropout must be the keyword arguments of dropout, got {shown(dropout)}")
     if not {"rate", "seed"} <= dropout.keys() <= {"rate", "seed", "layer", "step"}:
-        raise ValueError(
-            f"linear: dropout takes rate, seed, layer and step, and needs the first two; got {shown(list(dropout))}"
-        )
+        raise ValueError(f"linear: dropout needs rate and seed, and takes layer and step, got {shown(list(dropout))}")
 
 
 def matmul(a: Tensor, b: Tensor, *, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:

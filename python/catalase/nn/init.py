@@ -11,6 +11,19 @@ from numpy.typing import NDArray
 
 from ..ops._check import number, shape_of, shown, whole_number
 
+__all__ = [
+    "Initializer",
+    "constant",
+    "generator",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "normal",
+    "truncated_normal",
+    "zeros",
+]
+
 Initializer = Callable[[tuple[int, ...], np.random.Generator], NDArray[Any]]
 
 
@@ -55,9 +68,7 @@ def start_values(
     check_room(function, f"what {name} gives", shape)
     values = np.asarray(initializer(shape, rng))
     if values.shape != shape or values.dtype.kind not in "fiu":
-        raise ValueError(
-            f"{function}: {name} must give an array of numbers of shape {shape}, gave {values.dtype} {values.shape}"
-        )
+        raise ValueError(f"{function}: {name} must give an array of shape {shape}, gave {values.dtype} {values.shape}")
     return values
 
 
