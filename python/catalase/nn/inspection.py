@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .. import _anywhere
 from .._cuda import is_device_array
 from ..autograd import Tensor, no_grad
+from ..autograd.tensor import as_tensor
 from ..ops._check import shape_of, shown
 from .buffer import Buffer
 from .layers import ReLU
@@ -177,7 +178,7 @@ def _run(module: Module, call: Any, note: Any) -> None:
 def _beside(module: Module, x: Any) -> Any:
     """A batch as the module takes it, where the module is; packed bits stay an array."""
     packed = getattr(x, "dtype", None) == np.uint8
-    batch = x if packed or isinstance(x, Tensor) else Tensor(x)
+    batch = x if packed else as_tensor("dead_relu", "x", x)
     if module.device == "cpu":
         return batch
     return (

@@ -167,7 +167,7 @@ class Reshape(Module):
         lengths = shape if isinstance(shape, (tuple, list)) else (shape,)
         self.shape = per_dimension("Reshape", "shape", lengths, len(lengths), -1)
         if self.shape.count(-1) > 1:
-            raise ValueError(f"Reshape: one length of shape at most may be -1, got {shown(shape)}")
+            raise ValueError(f"Reshape: one length at most of shape may be -1, got {shown(shape)}")
 
     def forward(self, x: Tensor) -> Tensor:
         _check_batch("Reshape", x)

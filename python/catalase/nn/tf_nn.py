@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .. import _anywhere
 from ..autograd import Tensor
 from ..autograd.tensor import as_tensor
-from ..ops._check import choice, is_whole, number, numpy_array, shown, whole_number
+from ..ops._check import choice, is_whole, number, numpy_array, same_dtype, shown, whole_number
 from . import functional
 from .functional import relu, sigmoid, softmax, tanh
 
@@ -70,6 +70,7 @@ def bias_add(value: Tensor | NDArray[Any], bias: Tensor | NDArray[Any]) -> Tenso
     array([[1., 2.]])
     """
     value, bias = as_tensor("bias_add", "value", value), as_tensor("bias_add", "bias", bias)
+    same_dtype("bias_add", value=value, bias=bias)
     if bias.ndim != 1 or value.ndim < 2 or value.shape[-1] != bias.shape[0]:
         raise ValueError(f"bias_add: bias must be (C,) for a value (..., C), got {bias.shape} and {value.shape}")
     return value + bias
