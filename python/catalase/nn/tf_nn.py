@@ -70,9 +70,9 @@ def bias_add(value: Tensor | NDArray[Any], bias: Tensor | NDArray[Any]) -> Tenso
     array([[1., 2.]])
     """
     value, bias = as_tensor("bias_add", "value", value), as_tensor("bias_add", "bias", bias)
-    same_dtype("bias_add", value=value, bias=bias)
     if bias.ndim != 1 or value.ndim < 2 or value.shape[-1] != bias.shape[0]:
         raise ValueError(f"bias_add: bias must be (C,) for a value (..., C), got {bias.shape} and {value.shape}")
+    same_dtype("bias_add", value=value, bias=bias)
     return value + bias
 
 
