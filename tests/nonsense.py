@@ -159,6 +159,8 @@ TAKES: dict[str, Callable[[Any], bool]] = {
     "dtype": lambda v: True,
     "function": callable,
     "layer": lambda v: isinstance(v, ct.nn.Module),
+    "axis": lambda v: is_whole(v) or is_sequence_of(is_whole, v),
+    "rate or schedule": lambda v: callable(v) or (is_number(v) and 0 <= v < float("inf")),
     "seed": lambda v: is_whole(v) and v >= 0,
     "rng": lambda v: (is_whole(v) and v >= 0) or isinstance(v, np.random.Generator),
     "anything": lambda v: True,
