@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import _storage
+from ..ops._check import shown, whole_number
 from .callbacks import Callback
 
 if TYPE_CHECKING:
@@ -44,9 +45,9 @@ class Checkpoint(Callback):
     """
 
     def __init__(self, path: str | Path, every: int = 1) -> None:
-        if every < 1:
-            raise ValueError(f"Checkpoint: every must be 1 or more, got {every}")
-        self.path, self.every = Path(path), every
+        if not isinstance(path, (str, Path)) or not str(path):
+            raise TypeError(f"Checkpoint: path must be the name of a folder, got {shown(path)}")
+        self.path, self.every = Path(path), whole_number("Checkpoint", "every", every)
 
     order = 1  # after the other callbacks, whose states are saved
 
