@@ -216,6 +216,10 @@ def wrong_error(
         return None
     if isinstance(error, RuntimeWarning) and extreme:
         return None
+    if isinstance(error, IndexError) and "__getitem__" in names and file.startswith(HERE):
+        return (
+            None if str(error).startswith("Tensor: ") else f"{came} at {where}"
+        )  # Python walks through what raises it
     if not isinstance(error, PROMISED) or isinstance(error, (RecursionError, NotImplementedError, UnicodeError)):
         return f"{came} at {where}"
     if not file.startswith(HERE) or not linecache.getline(file, line).lstrip().startswith("raise "):
