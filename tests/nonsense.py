@@ -140,7 +140,7 @@ TAKES: dict[str, Callable[[Any], bool]] = {
     "signed": is_whole,
     "number": lambda v: is_number(v) and v >= 0 and v != float("inf"),
     "real": lambda v: is_number(v) and abs(v) != float("inf"),
-    "limit": is_number,
+    "limit": lambda v: is_number(v) and v > 0,
     "flag": lambda v: isinstance(v, (bool, np.bool_)) or (is_whole(v) and v in (0, 1)),
     "word": lambda v: isinstance(v, str),
     "path": lambda v: isinstance(v, (str, Path)),
@@ -169,8 +169,20 @@ TAKES: dict[str, Callable[[Any], bool]] = {
 
 # Arguments of these kinds are walked through: what their own methods raise goes to the caller.
 ITERATED = ("anything", "ids", "ids?", "values")
-# Arithmetic on NumPy warns where values such as these overflow.
-EXTREME = ("1e300", "nan", "inf", "-inf", "float64(nan)", "nan array", "inf array", "huge array", "[0.5, nan]")
+# Arithmetic on NumPy warns where values such as these overflow, or divide.
+EXTREME = (
+    "0",
+    "False",
+    "1e300",
+    "nan",
+    "inf",
+    "-inf",
+    "float64(nan)",
+    "nan array",
+    "inf array",
+    "huge array",
+    "[0.5, nan]",
+)
 # Bytes that a call may take: sizes that are legal but too large end in a MemoryError, and not in the machine's.
 ROOM = 2 << 30
 
