@@ -63,7 +63,7 @@ def test_gzip_quotes_and_several_files(tmp_path):
     (tmp_path / "p.csv").write_text(text)
     (tmp_path / "p.csv.gz").write_bytes(gzip.compress(text.encode()))
     data = loader().create_dataset([tmp_path / "p.csv", tmp_path / "p.csv.gz"])
-    assert data.ids.tolist() == ["CCO", "CC"] * 2 and data.y[:, 0].tolist() == [1, 2, 1, 2]
+    assert data.ids.tolist() == ["CCO", " CC "] * 2 and data.y[:, 0].tolist() == [1, 2, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,28 @@ def test_a_column_that_is_there_twice(tmp_path):
     path.write_text("smiles,a,a\nCC,1,2\n")
     with pytest.raises(ValueError, match="more than one column 'a'"):
         loader(["a"]).create_dataset(path)
+
+
+def test_a_row_with_several_faults_is_one_failure(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("smiles,a,b\nC1CC,x,1_5\nCCO,1,2\n")
+    report = loader().create_dataset(path, errors="mask").report
+    assert [f.position for f in report.failures] == [0] and report.total == 2
+    for fault in ("column 'a'", "column 'b'", "SMILES"):
+        assert fault in report.failures[0].reason
+
+
+def test_labels_that_are_no_numbers_or_beyond_float32_have_weight_0(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("smiles,a,b\nC,1_5,1e39\nCC,\u0663,-1e39\nCCC,1.5,3.4e38\n", encoding="utf-8")
+    data = loader().create_dataset(path, errors="mask")
+    assert data.w.tolist() == [[0, 0], [0, 0], [1, 1]] and np.isnan(data.y[:2]).all()
+    assert data.y[2].tolist() == [1.5, np.float32(3.4e38)]
+    assert [f.position for f in data.report.failures] == [0, 1]
+    assert "column 'b': needs a number within float32, below 3.4e38, got '1e39'" in data.report.failures[0].reason
+
+
+def test_tables_in_memory_are_refused_in_a_sentence():
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(TypeError, match="inputs must be a file or a list of files, got DataFrame"):
+        loader().create_dataset(pandas.DataFrame({"smiles": ["C"], "a": [1], "b": [2]}))

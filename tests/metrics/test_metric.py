@@ -251,5 +251,5 @@ def test_shapes_that_do_not_fit(mode: str, y: Any, pred: Any, w: Any, match: str
 
 
 def test_text_is_a_type_error() -> None:
-    with pytest.raises(TypeError, match="y_true must be numbers"):
+    with pytest.raises(TypeError, match="y_true must be an array of numbers"):
         Metric(metrics.accuracy_score).compute_metric(np.array(["a", "b"]), np.zeros((2, 2)))

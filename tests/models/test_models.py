@@ -134,7 +134,7 @@ def test_one_hot_labels_are_one_task(rng):
         (lambda m, d: m.fit(d.select([])), ValueError, "dataset is empty"),
         (lambda m, d: m.predict(np.ones((2, 39))), ValueError, r"shape \(rows, 40\), got \(2, 39\)"),
         (lambda m, d: m.predict(np.full((2, 40), np.nan)), ValueError, "X holds nan at row 0, column 0"),
-        (lambda m, d: m.predict(np.full((2, 40), "a")), TypeError, "X must hold numbers"),
+        (lambda m, d: m.predict(np.full((2, 40), "a")), TypeError, "X must be an array of numbers"),
         (lambda m, d: m.fit(ct.data.NumpyDataset(d.X, d.y[:, :2])), ValueError, r"y must have shape \(rows, 3\)"),
         (lambda m, d: m.fit(ct.data.NumpyDataset(d.X, np.full((120, 3), 2.0))), ValueError, "class numbers from 0 to 1, got 2.0"),
         (lambda m, d: classifier(layer_sizes=[0]), ValueError, "layer_sizes"),

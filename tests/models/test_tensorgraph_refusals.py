@@ -86,7 +86,7 @@ def test_circles_and_equal_names_are_refused():
         (lambda: TensorGraph().build(), ValueError, "empty"),
         (lambda: line_graph().predict(np.zeros((2, 5))), ValueError, r"x takes rows of shape \(3,\)"),
         (lambda: line_graph().predict(np.full((2, 3), np.inf)), ValueError, "x was fed a value that is not finite"),
-        (lambda: line_graph().predict(np.array([["a"] * 3])), TypeError, "x takes numbers"),
+        (lambda: line_graph().predict(np.array([["a"] * 3])), TypeError, "x must be an array of numbers"),
         (lambda: line_graph().predict([np.zeros((2, 3)), np.zeros((2, 3))]), ValueError, "1 Feature layers.*2 arrays"),
         (lambda: line_graph().fit_generator([]), ValueError, "yielded no batch"),
         (lambda: line_graph().fit_generator([{"z": 1}]), ValueError, "'z' is no input.*x, y"),

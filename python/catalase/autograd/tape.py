@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _anywhere
+from .._arrays import numbers
 from .._cuda import is_device_array
 
 Array = NDArray[Any]
@@ -208,13 +209,9 @@ def _as_array(values: Any) -> Array:
         if values.dtype != np.float32:
             raise TypeError(f"Tensor: an array on a device must be float32, got {values.dtype}; use .astype('float32')")
         return values
-    if not isinstance(values, np.ndarray):
-        if not isinstance(values, (np.float32, np.float64)):
-            try:
-                values = np.asarray(values, dtype=np.float32)
-            except (TypeError, ValueError):
-                raise TypeError(f"Tensor: needs an array of numbers, got {type(values).__name__}") from None
-        values = np.asarray(values)
+    if type(values) is not np.ndarray:
+        exact = isinstance(values, (np.ndarray, np.float32, np.float64))
+        values = numbers("Tensor", "the array", values, None if exact else np.float32)
     if values.dtype != np.float32 and values.dtype != np.float64:
         raise TypeError(f"Tensor: the array must be float32 or float64, got {values.dtype}; use .astype(np.float32)")
     return values

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays import labels, numbers
+from .._numbers import FLOAT32_MAX
 from .ragged import RaggedArray
 
 
@@ -23,7 +25,7 @@ def step_weights(w: Any, y: RaggedArray, X: RaggedArray) -> NDArray[Any] | None:
     if w is None:
         return None
     if not isinstance(w, RaggedArray) and _is_one_a_row(w):
-        one = np.asarray(w).reshape(-1)
+        one = numbers("SequenceDataset", "w", w).reshape(-1)
         if len(one) != len(X):
             raise ValueError(f"SequenceDataset: X has {len(X)} rows but w has {len(one)}")
         given = RaggedArray(np.repeat(_numbers("w", 0, one), X.lengths), X.offsets)
@@ -35,10 +37,12 @@ def step_weights(w: Any, y: RaggedArray, X: RaggedArray) -> NDArray[Any] | None:
             f"SequenceDataset: w must have a weight a step, or one a label of it; got {weights.shape[1:]} a step beside "
             f"labels {y.values.shape[1:]}"
         )
-    good = weights >= 0
+    good = (weights >= 0) & (weights <= np.float32(FLOAT32_MAX))
     if not good.all():
         row, step = X.place(int(np.argwhere(~good)[0][0]))
-        raise ValueError(f"SequenceDataset: weights must be 0 or more, and not NaN; see row {row}, step {step}")
+        raise ValueError(
+            f"SequenceDataset: weights w must be 0 or more, and not NaN or infinite; see row {row}, step {step}"
+        )
     return weights
 
 
@@ -76,15 +80,7 @@ def _aligned(name: str, given: Any, X: RaggedArray) -> RaggedArray:
 
 def _numbers(name: str, row: int, values: Any) -> NDArray[Any]:
     """One row as an array of numbers, a value or a vector a step."""
-    try:
-        array = np.asarray(values)
-    except ValueError:  # lists of different lengths
-        array = np.empty(0, object)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"SequenceDataset: {name} at row {row} must hold numbers, got {array.dtype} (None, or vectors of different "
-            "lengths?)"
-        )
+    array = (labels if name == "y" else numbers)("SequenceDataset", f"{name} at row {row}", values)
     if array.ndim == 0:
         raise ValueError(
             f"SequenceDataset: with per_step=True {name} needs an array a sequence, but row {row} is one number; leave "

@@ -6,16 +6,18 @@ import csv
 import functools
 import gzip
 import math
+import os
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .._numbers import FLOAT32_LIMIT, parse_float
 from .._report import Failure, Report
-from .dataset import Dataset, NumpyDataset
+from .dataset import Dataset, NumpyDataset, task_names
 from .disk import DiskDataset
 
 _MISSING = {"", "nan", "na", "n/a", "null", "none"}
@@ -33,7 +35,8 @@ class CSVLoader:
     feature_field : str, optional
         Column to featurize; "smiles" where left out.
     id_field : str, optional
-        Column of identifiers; the feature column where left out, which is what the scaffold splitter needs.
+        Column of identifiers; the feature column where left out, which is what the scaffold splitter needs. They are the
+        cells as they stand, with any white space around them.
 
     Examples
     --------
@@ -53,7 +56,7 @@ class CSVLoader:
             raise TypeError(
                 f"CSVLoader: tasks must be a list of column names, got the string {tasks!r}; wrap it in [ ]"
             )
-        self.tasks = list(tasks)
+        self.tasks = task_names(tasks)
         self.featurizer = featurizer
         self.feature_field = feature_field or "smiles"
         self.id_field = id_field or self.feature_field
@@ -95,7 +98,12 @@ class CSVLoader:
             raise ValueError(f"create_dataset: errors must be 'raise', 'mask' or 'drop', got {errors!r}")
         if shard_size < 1:
             raise ValueError(f"create_dataset: shard_size must be 1 or more, got {shard_size}")
-        files = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
+        if hasattr(inputs, "columns") or not isinstance(inputs, (str, os.PathLike, Iterable)):
+            raise TypeError(
+                f"create_dataset: inputs must be a file or a list of files, got {type(inputs).__name__}; write a table in "
+                "memory into a file first (DataFrame.to_csv), or featurize its columns and make a NumpyDataset"
+            )
+        files = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
         failures: list[Failure] = []
         counts = [0, 0]  # rows read, rows kept
         shards = self._shards(files, shard_size, errors, failures, counts)
@@ -107,7 +115,7 @@ class CSVLoader:
         return dataset
 
     def _report(self, counts: list[int], failures: list[Failure]) -> Report:
-        report = Report(counts[0], counts[1], failures)
+        report = Report(counts[0], counts[1], _one_a_row(failures))
         if counts[1] < counts[0]:
             warnings.warn(
                 f"CSVLoader: {counts[0] - counts[1]} of {counts[0]} rows were left out; see .report", stacklevel=3
@@ -171,7 +179,7 @@ class CSVLoader:
         if errors == "mask":
             w[[i for i in range(len(rows)) if i in failed and not X[i].any()]] = 0
         counts[1] += len(keep)
-        ids = np.array([row[self.id_field].strip() for row in rows])
+        ids = np.array([row[self.id_field] for row in rows])
         return NumpyDataset(X, y[keep], w[keep], ids[keep], tasks=self.tasks)
 
     def _featurize(self, items: list[str], start: int, errors: str, failures: list[Failure]) -> tuple[Any, Any]:
@@ -222,14 +230,28 @@ def check_columns(file: str | Path, present: Sequence[str] | None, wanted: Seque
 @functools.lru_cache(4096)  # labels of a class are few texts
 def parse_label(text: str) -> tuple[float, str]:
     """Return a label and an empty reason; NaN for a missing one; NaN and a reason where it is no number."""
-    stripped = text.strip()
+    stripped = text.strip(" \t\r\n")
     if stripped.lower() in _MISSING:
         return math.nan, ""
+    if stripped.lower().lstrip("+-") in ("inf", "infinity"):
+        return math.nan, f"needs a finite number, got {stripped[:40]!r}"
     try:
-        value = float(stripped)
+        value = parse_float(stripped)
     except ValueError:
         return math.nan, f"needs a number or nothing, got {stripped[:40]!r}"
-    return (value, "") if math.isfinite(value) else (math.nan, f"needs a finite number, got {stripped[:40]!r}")
+    if abs(value) >= FLOAT32_LIMIT:
+        return math.nan, f"needs a number within float32, below 3.4e38, got {stripped[:40]!r}"
+    return value, ""
+
+
+def _one_a_row(failures: list[Failure]) -> list[Failure]:
+    """One failure a row, with all that is wrong with it; a row may have several faults."""
+    rows: dict[int, Failure] = {}
+    for failure in failures:
+        first = rows.get(failure.position)
+        together = failure if first is None else first._replace(reason=f"{first.reason}; {failure.reason}")
+        rows[failure.position] = together
+    return [rows[position] for position in sorted(rows)]
 
 
 def _join(parts: Sequence[NumpyDataset], tasks: list[str]) -> NumpyDataset:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _arrays
+from .._numbers import FLOAT32_MAX
 from .._report import Report
 
 Batch = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
@@ -146,7 +148,7 @@ class NumpyDataset(Dataset):
     ----------
     X : array_like, shape (N, ...)
     y : array_like, shape (N,) or (N, tasks), optional
-        NaN is a missing label. No tasks where left out.
+        NaN is a missing label, and so are masked elements, None and pandas' NA. No tasks where left out.
     w : array_like, shape of y or (N,), optional
         Ones where left out. A missing label always gets weight 0 (in a copy; your array is not changed).
     ids : array_like, shape (N,), optional
@@ -157,9 +159,10 @@ class NumpyDataset(Dataset):
     Raises
     ------
     TypeError
-        For arrays of Python objects.
+        For arrays of Python objects, text, complex numbers or dates, and sparse matrices.
     ValueError
-        For lengths or shapes that do not fit, and weights that are negative or NaN.
+        For lengths or shapes that do not fit, weights that are negative, NaN or infinite, labels beyond float32, and masked
+        elements of X, w or ids.
 
     Examples
     --------
@@ -172,18 +175,18 @@ class NumpyDataset(Dataset):
     def __init__(
         self, X: Any, y: Any = None, w: Any = None, ids: Any = None, tasks: Sequence[Any] | None = None
     ) -> None:
-        self.X = _plain("X", X)
+        self.X = _arrays.numbers("NumpyDataset", "X", X)
         if self.X.ndim == 0:
             raise ValueError("NumpyDataset: X must have rows, got a single number")
         n = len(self.X)
-        self.y = np.zeros((n, 0), np.float32) if y is None else _plain("y", y)
+        self.y = np.zeros((n, 0), np.float32) if y is None else _arrays.labels("NumpyDataset", "y", y)
         self.ids = np.arange(n) if ids is None else _plain_ids(ids)
         for name, column in (("y", self.y), ("ids", self.ids)):
             if column.ndim == 0 or len(column) != n:
                 raise ValueError(f"NumpyDataset: X has {n} rows but {name} has shape {column.shape}")
         self.w = self._weights(w, n)
         count = 1 if self.y.ndim == 1 else int(np.prod(self.y.shape[1:], dtype=np.int64))
-        self.tasks = list(range(count)) if tasks is None else list(tasks)
+        self.tasks = list(range(count)) if tasks is None else task_names(tasks)
         if tasks is not None and self.y.ndim <= 2 and len(self.tasks) != count:
             raise ValueError(f"NumpyDataset: {len(self.tasks)} task names for {count} columns of y")
         self.report = None
@@ -195,13 +198,13 @@ class NumpyDataset(Dataset):
             if missing is not None:
                 weights[missing] = 0
             return weights
-        weights = _plain("w", w)
+        weights = _arrays.numbers("NumpyDataset", "w", w)
         if weights.ndim == 0 or len(weights) != n:
             raise ValueError(f"NumpyDataset: X has {n} rows but w has shape {weights.shape}")
         if weights.shape != self.y.shape and weights.shape not in ((n,), (n, 1)):
             raise ValueError(f"NumpyDataset: w must have the shape of y {self.y.shape}, or ({n},); got {weights.shape}")
-        if weights.dtype.kind == "f" and not (weights >= 0).all():
-            raise ValueError("NumpyDataset: weights must be 0 or more, and not NaN")
+        if weights.dtype.kind in "fi" and not ((weights >= 0) & (weights <= np.float32(FLOAT32_MAX))).all():
+            raise ValueError("NumpyDataset: weights w must be 0 or more, and not NaN or infinite")
         if missing is not None and missing.any():
             aligned = weights.reshape(weights.shape + (1,) * (missing.ndim - weights.ndim))
             if (np.broadcast_to(aligned, missing.shape)[missing] != 0).any():
@@ -209,15 +212,12 @@ class NumpyDataset(Dataset):
         return weights
 
 
-def _plain(name: str, array: Any) -> NDArray[Any]:
-    array = np.asarray(array)
-    if array.dtype.hasobject:
-        raise TypeError(f"NumpyDataset: {name} must be an array of numbers, got Python objects (ragged rows, or None?)")
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"NumpyDataset: {name} must be an array of numbers, got {array.dtype}")
-    return array
+def task_names(tasks: Iterable[Any]) -> list[Any]:
+    """Names of tasks as a list; scalars of NumPy become Python's, which can be saved."""
+    return [task.item() if isinstance(task, np.generic) else task for task in tasks]
 
 
 def _plain_ids(ids: Any) -> NDArray[Any]:
+    _arrays.refuse_masked("NumpyDataset", "ids", ids)
     array = np.asarray(ids)
     return array.astype(str) if array.dtype.hasobject else array

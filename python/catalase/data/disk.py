@@ -26,7 +26,7 @@ from ._shards import (
     is_deepchem,
 )
 from ._windows import read_window, windows
-from .dataset import Batch, Dataset, filled_up
+from .dataset import Batch, Dataset, filled_up, task_names
 from .disk_writer import FORMAT, VERSION, ShardList
 
 _DTYPE = re.compile(r"[<>|=]?[biufcUS]\d{1,8}")
@@ -147,9 +147,9 @@ class DiskDataset(Dataset):
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
         written = ShardList(folder)
-        names: list[Any] | None = None if tasks is None else list(tasks)
+        names: list[Any] | None = None if tasks is None else task_names(tasks)
         for shard in shards:
-            names = list(shard.tasks) if names is None else names
+            names = task_names(shard.tasks) if names is None else names
             written.add(shard)
         if not written.entries:
             raise ValueError("DiskDataset.create: there must be at least one shard")

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _storage
+from .._arrays import refuse_masked
 from .._report import Report
 from ._shards import COLUMNS, SHARD_NAME, Form
-from .dataset import Dataset
+from .dataset import Dataset, task_names
 
 FORMAT, VERSION = "catalase dataset", 2
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
@@ -32,6 +33,8 @@ class ShardList:
     def add(self, shard: Dataset) -> None:
         """Write the columns of a shard; they count once a manifest names them."""
         number = len(self.entries)
+        for column in COLUMNS:
+            refuse_masked("DiskDataset", column, getattr(shard, column))
         arrays = {column: np.asarray(getattr(shard, column)) for column in COLUMNS}
         forms = {column: self._fit(column, array, number) for column, array in arrays.items()}
         entry: dict[str, Any] = {"rows": len(arrays["ids"])}
@@ -129,7 +132,7 @@ class DiskWriter:
         self.path = Path(path)
         self.path.mkdir(parents=True, exist_ok=True)
         self._list = ShardList(self.path)
-        self._tasks = None if tasks is None else list(tasks)
+        self._tasks = None if tasks is None else task_names(tasks)
         self._extra, self._report = dict(extra or {}), None
         if (self.path / "manifest.json").exists():
             if not resume:
@@ -173,7 +176,7 @@ class DiskWriter:
         ValueError, TypeError
             For another shape or dtype, or Python objects; nothing is committed then.
         """
-        tasks = list(shard.tasks) if self._tasks is None else self._tasks
+        tasks = task_names(shard.tasks) if self._tasks is None else self._tasks
         before = self._list.forms
         self._list.add(shard)
         try:

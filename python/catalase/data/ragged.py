@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays import refuse_masked
 from .._cuda._graph import Parts
 
 
@@ -145,6 +146,9 @@ def ragged(sequences: Any) -> RaggedArray:
     """Check a list of sequences and put them end to end."""
     if isinstance(sequences, str) or not isinstance(sequences, (Sequence, np.ndarray)):
         raise TypeError(f"SequenceDataset: needs a list of sequences, got {type(sequences).__name__}")
+    for row, sequence in enumerate(sequences):
+        refuse_masked("SequenceDataset", f"the sequence of row {row}", sequence)
+    refuse_masked("SequenceDataset", "X", sequences)
     arrays = [np.asarray(sequence) for sequence in sequences]
     # The first row that has a form decides; an empty list fits anywhere.
     first = next((row for row, array in enumerate(arrays) if array.ndim != 1 or array.size), 0)

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from .._arrays import numbers
+
 
 def check_pair(name: str, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
     """Two arrays of equal shape (N,) or (N, K), N at least 1, without NaN; (N, 1) becomes (N,)."""
-    true, pred = np.asarray(y_true), np.asarray(y_pred)
+    true, pred = numbers(name, "y_true", y_true), numbers(name, "y_pred", y_pred)
     if true.ndim == 2 and true.shape[1] == 1:
         true = true[:, 0]
     if pred.ndim == 2 and pred.shape[1] == 1:
@@ -31,7 +33,7 @@ def check_weights(name: str, sample_weight: Any, size: int) -> np.ndarray | None
     """None, or finite float64 weights (N,), none negative, not all zero."""
     if sample_weight is None:
         return None
-    weight = np.asarray(sample_weight, dtype=np.float64)
+    weight = numbers(name, "sample_weight", sample_weight, np.float64)
     if weight.shape != (size,):
         raise ValueError(f"{name}: sample_weight has shape {weight.shape}, needed ({size},), one for each row")
     if not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():

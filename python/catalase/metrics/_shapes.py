@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .._arrays import labels, numbers
+
 
 class Tasks:
     """Arrays of one evaluation, a column a task: y (N, T), w (N, T), pred (N, T, C) or, for regression, (N, T)."""
@@ -16,9 +18,7 @@ class Tasks:
 
 
 def _numeric(name: str, label: str, values: Any) -> np.ndarray:
-    array = np.asarray(values)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name}: {label} must be numbers, got dtype {array.dtype}")
+    array = labels(name, label, values) if label == "y_true" else numbers(name, label, values)
     if array.ndim == 0:
         raise ValueError(f"{name}: {label} must have rows, got a single number")
     return array.astype(np.int64) if array.dtype.kind == "b" else array
@@ -72,7 +72,7 @@ def classification_tasks(name: str, y_true: Any, y_pred: Any, w: Any) -> Tasks:
     weight_shape = np.shape(w)
     if y.shape == (size, classes) and tasks == 1 and _is_one_hot(y):
         if weight_shape == (size, classes):
-            w = np.asarray(w).mean(axis=1)  # one weight a row; 0 only where all are
+            w = numbers(name, "w", w).mean(axis=1)  # one weight a row; 0 only where all are
         y = y.argmax(axis=1)[:, None]
     elif y.shape == (size, tasks, classes) and _is_one_hot(y):
         y = y.argmax(axis=2)

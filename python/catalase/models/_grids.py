@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere, nn, ops, optim
+from .. import _anywhere, _arrays, nn, ops, optim
 from .._registry import AnyOf, Field, Float, Int, List, Str
 from ..autograd import Tensor
 from ..data import NumpyDataset
@@ -104,7 +104,11 @@ class GridModel(Model):
         ndarray
             A row's bits do not depend on the other rows.
         """
-        rows = dataset if hasattr(dataset, "iterbatches") else np.asarray(dataset)
+        rows = (
+            dataset
+            if hasattr(dataset, "iterbatches")
+            else _arrays.numbers(f"{type(self).__name__}.predict", "X", dataset)
+        )
         parts = [self.predict_on_batch(X) for X in batches(rows, self.batch_size)]
         return undo_transforms(np.concatenate(parts), transformers)
 
@@ -149,7 +153,7 @@ class GridModel(Model):
     def _input(self, X: Any) -> Tensor:
         if isinstance(X, Tensor):
             return X
-        X = np.asarray(X)
+        X = _arrays.numbers(type(self).__name__, "X", X)
         if X.ndim == self.dims + 1:
             X = X[..., None]
         self._grid = X.shape[1:-1]
@@ -214,6 +218,7 @@ def batches(X: Any, size: int) -> Iterator[Any]:
         if empty:
             yield np.asarray(X.X)
         return
+    _arrays.refuse_masked("predict", "X", X)
     arrays: Sequence[Any] = X if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) else [np.asarray(X)]
     rows = len(arrays[0])
     for start in range(0, max(1, rows), size):

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere, _registry, _storage, nn, ops, optim, train
+from .. import _anywhere, _arrays, _registry, _storage, nn, ops, optim, train
 from ..autograd import Tensor, no_grad
 from ..metrics import Metric
 from ..trans import Transformer, undo_transforms
@@ -166,7 +166,10 @@ class Model:
 
     def predict_on_batch(self, X: Any) -> NDArray[Any]:
         """Return the predictions for an array of features (N, n_features), all at once."""
-        X = self._check_features(f"{type(self).__name__}.predict", np.asarray(_anywhere.to_host(X)))
+        X = self._check_features(
+            f"{type(self).__name__}.predict",
+            _arrays.numbers(f"{type(self).__name__}.predict", "X", _anywhere.to_host(X)),
+        )
         self.module.eval()
         with no_grad():
             return self._output(self._forward(self.module, X))
@@ -186,7 +189,11 @@ class Model:
             (N, tasks) for regression, (N, tasks, classes) probabilities for classification. A row's bits do not depend
             on the other rows.
         """
-        X = dataset.X if hasattr(dataset, "X") else np.asarray(_anywhere.to_host(dataset))
+        X = (
+            dataset.X
+            if hasattr(dataset, "X")
+            else _arrays.numbers(f"{type(self).__name__}.predict", "X", _anywhere.to_host(dataset))
+        )
         X = self._check_shape(f"{type(self).__name__}.predict", X)
         parts = [self.predict_on_batch(X[start:stop]) for start, stop in _slices(len(X))]
         return undo_transforms(np.concatenate(parts), transformers)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import nn, train
+from .. import _arrays, nn, train
 from .._registry import Int, Str, register
 from ..fingerprint_index import FingerprintIndex
 from ._labels import check_classes, check_numbers
@@ -155,7 +155,7 @@ class _TanimotoKNN(Model):
     def predict_on_batch(self, X: Any) -> NDArray[Any]:
         """Return the predictions for an array of features (N, n_features) of 0 and 1, or of packed bits."""
         where = f"{type(self).__name__}.predict"
-        queries = self._bits(where, self._check_features(where, np.asarray(X)))
+        queries = self._bits(where, self._check_features(where, _arrays.numbers(where, "X", X)))
         if not len(self.module):
             raise ValueError(f"{where}: there is nothing to look up yet; call fit first")
         means = self.module.means(queries, self.k, self.weights == "similarity")

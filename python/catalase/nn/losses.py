@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere
+from .. import _anywhere, _arrays
 from .._cuda import is_device_array
 from ..autograd import Tensor
 from . import functional
@@ -44,7 +44,7 @@ def _like(name: str, array: Any, output: Tensor, shape: tuple[int, ...] | None =
 
 
 def _fitted(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    array = np.asarray(_anywhere.to_host(array))
+    array = _arrays.numbers("loss", name, _anywhere.to_host(array))
     if array.shape == shape:
         return np.ascontiguousarray(array, dtype=dtype)
     if array.ndim < len(shape):
@@ -85,7 +85,8 @@ class SoftmaxCrossEntropy(Loss):
         self, shape: tuple[int, ...], y: Any, w: Any, dtype: Any = np.float32, check: bool = True
     ) -> tuple[NDArray[Any], NDArray[Any] | None]:
         rows = shape[:-1]
-        y, w = np.asarray(_anywhere.to_host(y)), None if w is None else np.asarray(_anywhere.to_host(w))
+        y = _arrays.numbers("loss", "y", _anywhere.to_host(y))
+        w = None if w is None else _arrays.numbers("loss", "w", _anywhere.to_host(w))
         one_hot = y.size == math.prod(shape) and y.shape[:1] == shape[:1] and y.shape[-1:] == shape[-1:]
         if one_hot and w is not None and w.shape == y.shape:
             w = np.max(w, axis=-1).reshape(rows)  # one weight a row, though the dataset has one a class

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays import refuse_masked
 from .._core import empty  # for shapes and dtypes of arrays, which need no check
 from .._cuda import is_device_array
 
@@ -30,6 +31,8 @@ def not_numpy(function: str, name: str, x: Any) -> NoReturn:
             f"{function}: {name} is an array of {type(x).__module__.partition('.')[0]} on the GPU; "
             f"cupy.from_dlpack({name}) hands it over without a copy"
         )
+    if type(x).__module__.startswith("scipy.sparse"):
+        raise TypeError(f"{function}: {name} is a sparse matrix of SciPy; give {name}.toarray()")
     raise TypeError(f"{function}: {name} must be a NumPy array, got {type(x).__name__}; wrap it in np.asarray")
 
 
@@ -41,8 +44,11 @@ def _is_foreign_on_gpu(x: Any) -> bool:
 
 def floating(function: str, name: str, x: Any) -> NDArray[Any]:
     """Return ``x`` if it is a float32 or float64 NumPy array; refuse anything else by name."""
-    if type(x) is not np.ndarray and not isinstance(x, np.ndarray):
-        not_numpy(function, name, x)
+    if type(x) is not np.ndarray:
+        if not isinstance(x, np.ndarray):
+            not_numpy(function, name, x)
+        refuse_masked(function, name, x)
+        x = np.asarray(x)
     if x.dtype is not _F32 and x.dtype is not _F64 and x.dtype != _F32 and x.dtype != _F64:
         raise TypeError(f"{function}: {name} must be float32 or float64, got {x.dtype}; use {name}.astype(np.float32)")
     return x
@@ -107,6 +113,7 @@ def packed_bits(function: str, name: str, x: Any, *, width: int | None = None, b
         raise TypeError(
             f"{function}: {name} must be a uint8 array of packed bits, got {found}; see np.packbits or ops.ecfp"
         )
+    refuse_masked(function, name, x)
     if x.ndim != 2:
         raise ValueError(
             f"{function}: {name} must be a matrix (molecules, bytes), got shape {x.shape}; "

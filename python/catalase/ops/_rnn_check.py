@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays import refuse_masked
 from ._check import floating, same_dtype
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
@@ -72,6 +73,7 @@ def check_lengths(function: str, lengths: Any, sizes: Sizes) -> NDArray[np.intp]
     """Return lengths as the kernels take them, or None; refuse any that are out of range."""
     if lengths is None:
         return None
+    refuse_masked(function, "lengths", lengths)
     given = np.asarray(lengths)
     if given.shape != (sizes.batch,):
         raise ValueError(f"{function}: lengths must have shape ({sizes.batch},), one a sequence, got {given.shape}")

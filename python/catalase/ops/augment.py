@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from .._arrays import refuse_masked
 from .._cuda import is_device_array
 from .._cuda._arrays import runtime_of
 from ._check import contiguous
@@ -179,6 +180,7 @@ def _images(x: Any) -> Any:
 
 
 def _contiguous(x: Any) -> Any:
+    refuse_masked("augment_images", "x, or masks,", x)
     return contiguous(x) if isinstance(x, np.ndarray) else runtime_of("augment_images", x=x).contiguous(x)
 
 
@@ -200,6 +202,7 @@ def _masks(masks: Any, images: Any) -> Any:
 def _numbers(numbers: Any, n: int) -> NDArray[np.uint32]:
     if numbers is None:
         return np.arange(n, dtype=np.uint32)
+    refuse_masked("augment_images", "numbers", numbers)
     array = np.asarray(numbers)
     if array.shape != (n,) or (n and array.dtype.kind not in "iu"):
         raise ValueError(f"augment_images: numbers must be {n} whole numbers, got {array.dtype} of shape {array.shape}")

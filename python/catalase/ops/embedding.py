@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
+from .._arrays import refuse_masked
 from .._cuda import is_device_array
 from ._check import floating, output, same_dtype, unit_rows
 from .matmul import _check_out
@@ -139,6 +140,7 @@ def token_ids(function: str, ids: Any) -> tuple[NDArray[np.int64], NDArray[Any]]
     """Return ids as the kernels take them, and as they came; refuse what are not whole numbers."""
     if type(ids) is not np.ndarray and is_device_array(ids):
         raise TypeError(f"{function}: ids are on the GPU but the other arrays are not; move them with cupy.asnumpy")
+    refuse_masked(function, "ids", ids)
     given = np.asarray(ids)
     if not np.issubdtype(given.dtype, np.integer) and (given.size or isinstance(ids, np.ndarray)):
         came = given.dtype if isinstance(ids, (np.ndarray, list, tuple)) else type(ids).__name__

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from .._arrays import refuse_masked
 from .._core import SparseBatch
 from ._check import (
     activation_code,
@@ -75,7 +76,7 @@ def linear(
     array([[0., 2.]])
     """
     code = activation_code("linear", activation)
-    if type(x) is np.ndarray:
+    if type(x) is type(w) is np.ndarray and (b is None or type(b) is np.ndarray):
         quick = _core.plain_linear(x, w, b, code)  # None where there is something to look at
         if quick is not None:
             return quick
@@ -144,6 +145,7 @@ def as_sparse(x: NDArray[Any] | SparseBatch, dtype: Any = None) -> SparseBatch |
         if is_device_array(x) or isinstance(x, device.GatheredBatch):
             return device.as_sparse(x)
         not_numpy("as_sparse", "x", x)
+    refuse_masked("as_sparse", "x", x)
     if x.ndim != 2:
         raise ValueError(f"as_sparse: x must be a matrix, got shape {x.shape}")
     if x.dtype == np.uint8:

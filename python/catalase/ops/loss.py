@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from .._arrays import refuse_masked
 from ._check import contiguous, empty, floating, is_device_array, not_numpy, same_dtype
 
 _SOFTMAX, _SIGMOID, _SQUARED = 0, 1, 2
@@ -175,6 +176,7 @@ def _softmax_loss(
     numbers = targets = None
     if not isinstance(labels, np.ndarray):
         not_numpy(function, "labels", labels)
+    refuse_masked(function, "labels", labels)
     if labels.dtype.kind in "iu":
         numbers = _class_numbers(function, labels, rows, classes, w)
         same_dtype(function, logits=logits, weights=w, dloss=d)

@@ -65,7 +65,7 @@ def matmul(
     array([[ 5., 14.],
            [14., 50.]], dtype=float32)
     """
-    if add is None and keep is None:
+    if add is None and keep is None and type(a) is type(b) is np.ndarray:
         quick = _core.plain_matmul(a, b, transpose_a, transpose_b, out)  # None where there is something to look at
         if quick is not None:
             return quick

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .. import _core
+from .._arrays import refuse_masked
 from .memory import empty
 
 _DTYPES = (np.dtype(np.float32), np.dtype(np.uint8), np.dtype(np.int8))
@@ -116,6 +117,7 @@ def spans_of(function: str, texts: list[Any], length: int | None, reverse_comple
         if length < 0 or len(longer):
             came = f"sequence {longer[0]} has {sizes[longer[0]]} letters" if len(longer) else "it must be 0 or more"
             raise ValueError(f"{function}: length is {length}, but {came}; cut the sequence or give a larger length")
+    refuse_masked(function, "reverse_complement", reverse_complement)
     reverse = np.asarray(reverse_complement)
     if reverse.dtype != np.bool_ or reverse.shape not in ((), (len(texts),)):
         raise ValueError(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _storage
+from .._numbers import parse_float, parse_int
 from .._report import Report
 from ._best import Entry
 
@@ -121,7 +122,7 @@ def read_hits(path: str | os.PathLike[str], dtype: str) -> Hits:
             raise ValueError(f"screen: {path} holds no hits: its header is not {','.join(COLUMNS)}")
         try:
             rows = list(reader)
-            hits = Hits([(float(r[4]), int(r[1]) - 1, r[3], r[2]) for r in rows], dtype)
+            hits = Hits([(parse_float(r[4]), parse_int(r[1]) - 1, r[3], r[2]) for r in rows], dtype)
             hits.columns = {name: [r[i] for r in rows] for i, name in enumerate(header) if i >= len(COLUMNS)}
         except (ValueError, IndexError, csv.Error) as error:
             raise ValueError(f"screen: {path} is damaged near line {reader.line_num}: {error}") from None

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import feat, models
+from .._numbers import parse_int
 
 
 class Scored(NamedTuple):
@@ -133,9 +134,10 @@ def _choose_task(task: str | int | None, names: list[str], count: int) -> tuple[
     if isinstance(task, str):
         if task in names:
             return names.index(task), task
-        if not task.isdecimal():
-            raise ValueError(f"screen: the model has no task {task!r}; it has {known}")
-        task = int(task)
+        try:
+            task = parse_int(task)
+        except ValueError:
+            raise ValueError(f"screen: the model has no task {task!r}; it has {known}") from None
     if isinstance(task, bool) or not isinstance(task, (int, np.integer)) or not 0 <= task < count:
         raise ValueError(f"screen: the model has no task {task!r}; it has {known}")
     return int(task), names[task] if task < len(names) else str(task)

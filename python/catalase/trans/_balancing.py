@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _arrays
 from .._registry import Float, List, register
 from ._base import Transformer, label_columns
 
@@ -118,10 +119,10 @@ class BalancingTransformer(Transformer):
 
 def _columns(y: np.ndarray, w: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Labels (N, T) in float64 and weights (N, T)."""
-    labels = np.asarray(y, dtype=np.float64)
+    labels = _arrays.labels("BalancingTransformer", "y", y).astype(np.float64)
     labels = labels[:, None] if labels.ndim == 1 else labels
     if labels.ndim != 2:
         raise ValueError(f"BalancingTransformer: y must be (N,) or (N, T), got {np.shape(y)}")
-    weights = np.ones(labels.shape) if w is None else np.asarray(w)
+    weights = np.ones(labels.shape) if w is None else _arrays.numbers("BalancingTransformer", "w", w)
     weights = weights[:, None] if weights.ndim == 1 else weights
     return labels, np.broadcast_to(weights, labels.shape)

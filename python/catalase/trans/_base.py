@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _registry
+from .._arrays import numbers
 
 
 class Transformer:
@@ -37,7 +38,7 @@ class Transformer:
 
     def untransform(self, z: Any) -> np.ndarray:
         """Undo the transformation on labels or predictions (on X for a transformer of X)."""
-        return np.asarray(z)
+        return numbers(type(self).__name__, "z", z)
 
     def to_config(self) -> dict[str, Any]:
         """JSON values from which `from_config` makes an equal transformer."""
@@ -71,7 +72,7 @@ def undo_transforms(y: Any, transformers: Sequence[Transformer]) -> np.ndarray:
     ndarray
         Same shape; `y` itself where there is nothing to undo.
     """
-    result = np.asarray(y)
+    result = numbers("undo_transforms", "y", y)
     for transformer in reversed(list(transformers)):
         if transformer.transform_y:
             result = transformer.untransform(result)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arrays import labels, numbers
 from .._registry import Bool, Float, List, register
 from ._base import Transformer, label_columns
 
@@ -73,7 +74,7 @@ class NormalizationTransformer(Transformer):
             values = _labels(y)
             measured = ~np.isnan(values)
             if w is not None:
-                w = np.asarray(w)
+                w = numbers("NormalizationTransformer", "w", w)
                 measured &= (w[:, None] if w.ndim == 1 else w) != 0
         if not np.isfinite(values[measured]).all():
             raise ValueError("NormalizationTransformer: infinite or NaN values cannot be normalized; repair the data")
@@ -91,19 +92,20 @@ class NormalizationTransformer(Transformer):
 
     def _scale(self, z: np.ndarray, statistics: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
         mean, std = statistics
-        result: np.ndarray = (np.asarray(z, dtype=np.float64) - mean) / std
+        z = (numbers if self.transform_X else labels)("NormalizationTransformer", "X" if self.transform_X else "y", z)
+        result: np.ndarray = (z.astype(np.float64) - mean) / std
         return result.astype(z.dtype if z.dtype.kind == "f" else np.float64)
 
     def untransform(self, z: Any) -> np.ndarray:
         """``z * std + mean`` for z of shape (N,) with one task, (N, T) or (N, T, 1); float inputs keep their dtype."""
-        array = np.asarray(z)
+        array = numbers("NormalizationTransformer", "z", z)
         mean, std = self._shaped(array.shape)
         result: np.ndarray = array.astype(np.float64) * std + mean
         return result.astype(array.dtype if array.dtype.kind == "f" else np.float64)
 
     def untransform_spread(self, z: Any) -> np.ndarray:
         """``z * std``: for standard deviations and errors, which have no origin. Shapes as `untransform`."""
-        array = np.asarray(z)
+        array = numbers("NormalizationTransformer", "z", z)
         result: np.ndarray = array.astype(np.float64) * self._shaped(array.shape)[1]
         return result.astype(array.dtype if array.dtype.kind == "f" else np.float64)
 
@@ -141,7 +143,7 @@ class NormalizationTransformer(Transformer):
 
 
 def _features(X: Any) -> np.ndarray:
-    array = np.asarray(X)
+    array = numbers("NormalizationTransformer", "X", X)
     if array.dtype.kind != "f":
         raise TypeError(f"NormalizationTransformer: X must be float to be normalized, got {array.dtype} (packed bits?)")
     if array.ndim != 2:
@@ -150,7 +152,7 @@ def _features(X: Any) -> np.ndarray:
 
 
 def _labels(y: Any) -> np.ndarray:
-    array = np.asarray(y, dtype=np.float64)
+    array = labels("NormalizationTransformer", "y", y).astype(np.float64)
     array = array[:, None] if array.ndim == 1 else array
     if array.ndim != 2:
         raise ValueError(f"NormalizationTransformer: y must be (N,) or (N, T), got {np.shape(y)}")

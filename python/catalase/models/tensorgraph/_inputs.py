@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._arrays import numbers
 from ..._registry import AnyOf, Float, Int, List
 from ...autograd import Tensor
 from ._layer import Layer, Shape, saved
@@ -41,9 +42,7 @@ class Input(Layer):
 
     def take(self, name: str, array: Any) -> NDArray[np.float32]:
         """Return a batch as float32 in this input's shape; axes of length 1 at the end may be missing or too many."""
-        array = array.data if isinstance(array, Tensor) else np.asarray(array)
-        if array.dtype.kind not in "fiub":
-            raise TypeError(f"TensorGraph: {name} takes numbers, got {array.dtype}")
+        array = array.data if isinstance(array, Tensor) else numbers("TensorGraph", name, array)
         row, came = self.row, array.shape[1:]
         if array.ndim == 0 or (came != row and _without_ones(came) != _without_ones(row)):
             raise ValueError(f"TensorGraph: {name} takes rows of shape {row}, got an array of shape {array.shape}")

@@ -1,0 +1,147 @@
+"""Arrays on the way in: what NumPy would take without a word is refused by name, or kept as a missing label.
+
+`numpy.asarray` drops the mask of a masked array, makes objects of sparse matrices and of missing values, and reads numbers
+out of strings. Every array of a caller that is not checked by the array functions comes through here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._numbers import FLOAT32_LIMIT
+
+
+def numbers(function: str, name: str, values: Any, dtype: Any = None) -> NDArray[Any]:
+    """Return ``values`` as an array of real numbers or booleans.
+
+    Raises
+    ------
+    TypeError
+        For strings, complex numbers, dates, sparse matrices, and Python objects that are no numbers.
+    ValueError
+        For a masked array with masked elements.
+    """
+    _refuse_sparse(function, name, values)
+    refuse_masked(function, name, values)
+    array = _array(function, name, values)
+    if array.dtype.kind not in "fiub":
+        _refuse_kind(function, name, array)
+    return array if dtype is None else array.astype(dtype, copy=False)
+
+
+def labels(function: str, name: str, values: Any) -> NDArray[Any]:
+    """Return ``values`` as `numbers` does, with NaN for masked elements, ``None`` and pandas' ``NA``: missing labels.
+
+    Raises
+    ------
+    TypeError
+        As `numbers`.
+    ValueError
+        For a finite label that float32, in which nets compute, would make infinite.
+    """
+    _refuse_sparse(function, name, values)
+    mask = _mask_of(values)
+    if mask is not None and not isinstance(values, np.ndarray):
+        values = np.ma.stack(values)
+    array = _array(function, name, values)
+    if array.dtype.hasobject:
+        array = _without_missing(function, name, array)
+    if array.dtype.kind not in "fiub":
+        _refuse_kind(function, name, array)
+    if mask is not None:
+        array = np.where(mask, np.nan, array.astype(array.dtype if array.dtype.kind == "f" else np.float64))
+    if array.dtype.kind == "f" and array.dtype.itemsize > 4:
+        with np.errstate(invalid="ignore"):
+            large = (abs(array) >= FLOAT32_LIMIT) & (abs(array) < np.inf)
+        if large.any():
+            raise ValueError(
+                f"{function}: {name} holds {array[large][0]} at {_place(large)}, but float32 ends at 3.4e38; use another "
+                "unit, or NaN where the label is missing"
+            )
+    return array
+
+
+def refuse_masked(function: str, name: str, values: Any) -> None:
+    """Refuse a masked array (or a list of such) with masked elements: what lies behind a mask is no data."""
+    mask = _mask_of(values)
+    if mask is not None:
+        raise ValueError(
+            f"{function}: {name} is a masked array with {np.count_nonzero(mask)} masked elements, the first at "
+            f"{_place(mask)}; fill them ({name}.filled(value)), or leave those rows out"
+        )
+
+
+def _mask_of(values: Any) -> NDArray[np.bool_] | None:
+    """Which elements are masked; None where none are."""
+    if type(values) is np.ndarray or "numpy.ma" not in sys.modules:  # numpy.ma takes 10 ms to import
+        return None
+    if isinstance(values, (list, tuple)) and any(isinstance(part, np.ma.MaskedArray) for part in values):
+        masks = [np.ma.getmaskarray(part) if isinstance(part, np.ndarray) else np.zeros(np.shape(part), bool)
+                 for part in values]  # fmt: skip
+        if not any(part.any() for part in masks):
+            return None
+        alike = len({part.shape for part in masks}) == 1
+        return np.stack(masks) if alike else np.concatenate([part.ravel() for part in masks])
+    if not isinstance(values, np.ma.MaskedArray):
+        return None
+    mask = np.ma.getmaskarray(values)
+    return mask if mask.any() else None
+
+
+def _refuse_sparse(function: str, name: str, values: Any) -> None:
+    if type(values).__module__.startswith("scipy.sparse"):
+        raise TypeError(
+            f"{function}: {name} is a sparse matrix of SciPy; give {name}.toarray(), or fingerprints as packed bits "
+            "(ops.ecfp), which take 1/32 of its memory"
+        )
+
+
+def _array(function: str, name: str, values: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except ValueError:  # lists of different lengths
+        raise TypeError(f"{function}: {name} must be an array of numbers, got rows of different lengths") from None
+
+
+def _without_missing(function: str, name: str, array: NDArray[Any]) -> NDArray[np.float64]:
+    """Python objects as numbers, missing ones as NaN."""
+    made = np.full(array.shape, np.nan)
+    for place, value in np.ndenumerate(array):
+        if isinstance(value, (int, float, np.number, np.bool_)) and not isinstance(value, np.complexfloating):
+            made[place] = value
+        elif value is not None and type(value).__name__ != "NAType":
+            _refuse_object(function, name, value, place)
+    return made
+
+
+def _refuse_kind(function: str, name: str, array: NDArray[Any]) -> None:
+    if array.dtype.hasobject:
+        for place, value in np.ndenumerate(array):
+            if not isinstance(value, (int, float, np.number)):
+                _refuse_object(function, name, value, place)
+        raise TypeError(f"{function}: {name} must be an array of numbers, got Python objects; use .astype(float)")
+    what = "complex numbers; give real ones, such as their absolute values" if array.dtype.kind == "c" else array.dtype
+    raise TypeError(f"{function}: {name} must be an array of numbers, got {what}")
+
+
+def _refuse_object(function: str, name: str, value: Any, place: tuple[int, ...]) -> None:
+    missing = value is None or type(value).__name__ == "NAType"
+    what = "a missing value" if missing else f"a {type(value).__name__}"
+    raise TypeError(
+        f"{function}: {name} must be an array of numbers, got Python objects: {what} at {_shown(place)}; "
+        + ("impute it, or leave the row out" if missing else "convert them first, or give rows of one length")
+    )
+
+
+def _place(wrong: NDArray[np.bool_]) -> str:
+    return _shown(np.argwhere(wrong)[0])
+
+
+def _shown(place: Iterable[Any]) -> str:
+    first, *rest = (*map(int, place),) or (0,)
+    return f"row {first}" + (f", column {rest[0]}" if len(rest) == 1 else f", {tuple(rest)}" if rest else "")
