@@ -66,7 +66,7 @@ def test_bed(tmp_path):
         ("chr1\t3\tx", "needs whole numbers as start and stop, got '3' and 'x'"),
         ("chr1\t3\t2", "needed 0 <= start <= stop"),
         ("chr1\t-1\t2", "needed 0 <= start"),
-        ("chr1\t1\t2\ta\t0\t*", "has the strand '\\*'"),
+        ("chr1\t1\t2\ta\t0\tx", "has the strand 'x'"),
     ],
 )
 def test_bed_that_is_refused(tmp_path, line, words):
@@ -97,7 +97,7 @@ def test_intervals_beyond_the_chromosome(start, stop, strand):
     "intervals, options, kind, words",
     [
         ([("c", 0, 6)], {}, ValueError, "interval 0 is 0 to 6 of 'c', which has 5 letters"),
-        ([("c", 3, 2)], {"outside": "zeros"}, ValueError, "interval 0 is 3 to 2"),
+        ([("c", 3, 2)], {"outside": "zeros"}, ValueError, "interval 0 has the interval 3 to 2"),
         ([("d", 0, 1)], {}, KeyError, "on 'd'; the genome has 'c'"),
         ([("c", 0, 1), ("c", 0, 2)], {}, ValueError, "interval 1 has 2 letters where 1 were needed"),
         ([("c", 0, 3)], {"length": 2}, ValueError, "interval 0 has 3 letters where 2"),
@@ -149,3 +149,104 @@ def test_a_real_genome(data_dir):
     assert X.sum() == sum(record.sequence.count(letter) for letter in "ACGT")
     (ecoli,) = read_fasta(data_dir / "ecoli_k12_GCF_000005845.2.fna.gz")
     assert ecoli.name == "NC_000913.3" and len(ecoli.sequence) == 4641652
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_line_ends_and_byte_order_marks_of_other_programs(tmp_path, end, mark):
+    fasta, bed = tmp_path / "a.fa", tmp_path / "a.bed"
+    fasta.write_bytes(f"{mark}>one{end}ACGT{end}AC{end}{end}>two\tsecond one{end}gg{end}>three".encode())
+    assert [(r.name, r.description, r.sequence) for r in ct.data.read_fasta(fasta)] == [
+        ("one", "", "ACGTAC"), ("two", "second one", "gg"), ("three", "", "")]  # fmt: skip
+    bed.write_bytes(f"{mark}chr1\t0\t3{end}# x{end}{end}track name=a{end}chr2 4  5 n 0 *{end}".encode())
+    assert [tuple(i) for i in ct.data.read_bed(bed)] == [("chr1", 0, 3, "", "."), ("chr2", 4, 5, "n", ".")]
+
+
+def test_line_ends_across_the_blocks_that_are_read(tmp_path, monkeypatch):
+    path = tmp_path / "a.fa"
+    for end in ("\n", "\r\n", "\r"):
+        path.write_bytes(f">a b{end}AC{end}GT{end}>c{end}TT{end}{end}".encode())
+        for size in range(1, 24):
+            monkeypatch.setattr("catalase.data.genome._BLOCK", max(size, 3))
+            assert [tuple(r) for r in ct.data.read_fasta(path)] == [("a", "b", "ACGT"), ("c", "", "TT")]
+
+
+def test_utf16_is_refused_in_a_sentence(tmp_path):
+    path = tmp_path / "a"
+    path.write_text(">a\nACGT\n", encoding="utf-16")
+    for read in (lambda: list(ct.data.read_fasta(path)), lambda: ct.data.read_bed(path)):
+        with pytest.raises(ValueError, match="is UTF-16 text; save it as plain text or UTF-8"):
+            read()
+
+
+def test_two_sequences_of_one_name_are_refused_with_their_lines(tmp_path):
+    path = tmp_path / "a.fa"
+    path.write_text(">dup\nAA\nAA\n>x\nC\n>dup\tagain\nCC\n")
+    with pytest.raises(ValueError, match="two sequences of the name 'dup', at lines 1 and 6"):
+        ct.data.one_hot_intervals(path, [("x", 0, 1)])
+
+
+@pytest.mark.parametrize("strand, letters", [("-", "TT"), ("+", "AA"), (".", "AA"), ("*", "AA")])
+def test_strands_of_tuples_and_bed_files_are_honoured(tmp_path, strand, letters):
+    genome, bed = {"c": "AACC"}, tmp_path / "a.bed"
+    bed.write_text(f"c\t0\t2\tn\t0\t{strand}\n")
+    expected = ct.ops.one_hot_dna([letters])
+    for intervals in (
+        [("c", 0, 2, strand)],
+        [["c", np.int64(0), np.int32(2), strand]],
+        [("c", 0, 2, "n", strand)],
+        [("c", 0, 2, "n", 0, strand)],
+        [ct.data.Interval("c", 0, 2, strand=strand)],
+        bed,
+        str(bed),
+    ):
+        np.testing.assert_array_equal(ct.data.one_hot_intervals(genome, intervals), expected)
+
+
+@pytest.mark.parametrize(
+    "interval, error, words",
+    [
+        (("c", 0, 2, "peak"), ValueError, "interval 0 has the strand 'peak'"),
+        (("c", 0, 2, "n", 5), ValueError, "has the strand 5"),
+        (("c", 0, 2, None), ValueError, "has the strand None"),
+        (("c", 0), ValueError, "must be an Interval"),
+        ("chr1", ValueError, "must be an Interval"),
+        ((" ", 0, 2), ValueError, "needs the name of a chromosome"),
+        ((None, 0, 2), ValueError, "needs the name of a chromosome"),
+        (("c", "0", "2"), TypeError, "needs whole numbers as start and stop"),
+        (("c", 0.0, 2.0), TypeError, "needs whole numbers as start and stop"),
+        (("c", 2, 0), ValueError, "has the interval 2 to 0"),
+        (("c", 0, 2**70), ValueError, "needed 0 <= start <= stop"),
+    ],
+)
+def test_intervals_that_are_none_are_refused(interval, error, words):
+    with pytest.raises(error, match=words):
+        ct.data.one_hot_intervals({"c": "AACC"}, [interval])
+
+
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        ("\tchr1\t0\t3", "line 2 .* needs the name of a chromosome"),
+        ("chr1\t1_0\t20", "line 2 .* needs whole numbers"),
+        ("chr1\t\u0663\t20", "line 2 .* needs whole numbers"),
+        ("chr1\t0\t3\tn\t0\tforward", "line 2 .* has the strand 'forward'"),
+    ],
+)
+def test_lines_of_bed_that_cannot_be_read(tmp_path, line, words):
+    path = tmp_path / "a.bed"
+    path.write_text(f"chr1\t0\t3\n{line}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=words):
+        ct.data.read_bed(path)
+
+
+def test_lines_without_end_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("catalase.data.genome._LONGEST_LINE", 1000)
+    monkeypatch.setattr("catalase.data.genome._BLOCK", 100)
+    path = tmp_path / "a"
+    path.write_text(">" + "x" * 5000)
+    with pytest.raises(ValueError, match="a header of more than 1,000 bytes at line 1"):
+        list(ct.data.read_fasta(path))
+    path.write_text("chr1\t0\t3\n" + "x" * 5000)
+    with pytest.raises(ValueError, match=r"line 2 of .* has more than 1,000 bytes"):
+        ct.data.read_bed(path)

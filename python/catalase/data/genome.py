@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
+import itertools
+import os
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from .._numbers import parse_int
 from ..ops.one_hot_dna import Spans, encode, letter_at
 
 _BLOCK = 2**20
+_LONGEST_LINE = 2**24  # bytes of a header, or a line of BED
 _COMPLEMENT = str.maketrans("ACGTURYSWKMBDHVNacgturyswkmbdhvn", "TGCAAYRSWMKVHDBNtgcaayrswmkvhdbn")
 
 
@@ -41,20 +46,22 @@ def read_fasta(path: str | Path) -> Iterator[FastaRecord]:
     Parameters
     ----------
     path : path
-        Plain or gzipped (recognized by the first bytes). Line ends may be those of Unix or Windows.
+        Plain or gzipped (recognized by the first bytes). Line ends may be those of Unix, Windows or old Macs; a byte order
+        mark of UTF-8 is passed over.
 
     Yields
     ------
     FastaRecord
-        Letters as they stand, in their own case; white space is left out, other characters are not looked at here.
+        The name ends at the header's first white space. Letters as they stand, in their own case; white space is left out,
+        other characters are not looked at here.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If text comes before the first ``>``, a header has no name, a sequence has bytes beyond ASCII, the file holds no
-        sequence, or a gzip is damaged.
+        If text comes before the first ``>``, a header has no name, two have the same name, a sequence has bytes beyond
+        ASCII, the file holds no sequence or is UTF-16, or a gzip is damaged.
 
     Examples
     --------
@@ -74,10 +81,11 @@ def read_fasta(path: str | Path) -> Iterator[FastaRecord]:
 
 
 def _records(path: Path) -> Iterator[FastaRecord]:
-    header: bytes | None = None
+    header: tuple[int, bytes] | None = None
     pieces: list[bytes] = []
-    for kind, text in _pieces(path):
-        if kind == "letters":
+    lines: dict[str, int] = {}
+    for line, text in _pieces(path):
+        if line is None:
             if text and header is None:
                 raise ValueError(
                     f"read_fasta: {path} does not begin with '>' but with {text[:20]!r}; it is no FASTA file"
@@ -85,56 +93,99 @@ def _records(path: Path) -> Iterator[FastaRecord]:
             pieces.append(text)
             continue
         if header is not None:
-            yield _record(path, header, pieces)
-        header, pieces = text, []
+            yield _record(path, *header, pieces, lines)
+        header, pieces = (line, text), []
     if header is None:
         raise ValueError(f"read_fasta: {path} holds no sequence")
-    yield _record(path, header, pieces)
+    yield _record(path, *header, pieces, lines)
 
 
-def _pieces(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Headers (without the ``>``) and runs of letters (without white space), in order."""
-    with open(path, "rb") as raw:
-        zipped = raw.read(2) == b"\x1f\x8b"
-    try:
-        with gzip.open(path, "rb") if zipped else open(path, "rb") as stream:
-            rest, new_line = b"", True
-            while block := rest + stream.read(_BLOCK):
-                if len(block) == len(rest):  # the end: a header without a line end
-                    yield "header", rest[1:].strip()
-                    return
-                rest = b""
-                at = 0
-                while at < len(block):
-                    if new_line and block[at : at + 1] == b">":
-                        end = block.find(b"\n", at)
-                        if end < 0:
-                            rest = block[at:]
-                            break
-                        yield "header", block[at + 1 : end].strip()
-                        at = end + 1
-                        continue
-                    end = block.find(b"\n>", at) + 1
-                    end = end or len(block)
-                    yield "letters", block[at:end].translate(None, b" \t\r\n\v\f")
-                    new_line = block[end - 1 : end] == b"\n"
-                    at = end
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"read_fasta: {path} is damaged or cut short ({error}); download it again") from None
+def _pieces(path: Path) -> Iterator[tuple[int | None, bytes]]:
+    """Headers (their line's number, and they without the ``>``) and runs of letters without white space, in order."""
+    rest, new_line, number = b"", True, 1
+    for block in _blocks("read_fasta", path):
+        block, rest, at = rest + block, b"", 0
+        while at < len(block):
+            if new_line and block[at : at + 1] == b">":
+                end = block.find(b"\n", at)
+                if end < 0:
+                    rest = block[at:]
+                    if len(rest) > _LONGEST_LINE:
+                        raise ValueError(
+                            f"read_fasta: {path} has a header of more than {_LONGEST_LINE:,} bytes at line {number}; it is "
+                            "no FASTA file, or its line ends are lost"
+                        )
+                    break
+                yield number, block[at + 1 : end].strip()
+                number += 1
+                at = end + 1
+                continue
+            end = block.find(b"\n>", at) + 1
+            end = end or len(block)
+            number += block.count(b"\n", at, end)
+            yield None, block[at:end].translate(None, b" \t\n\v\f")
+            new_line = block[end - 1 : end] == b"\n"
+            at = end
+    if rest:  # a header without a line end
+        yield number, rest[1:].strip()
 
 
-def _record(path: Path, header: bytes, pieces: list[bytes]) -> FastaRecord:
-    name, _, description = header.decode("utf-8", "replace").partition(" ")
+def _record(path: Path, line: int, header: bytes, pieces: list[bytes], lines: dict[str, int]) -> FastaRecord:
+    name, *description = header.decode("utf-8", "replace").split(None, 1) or [""]
     if not name:
-        raise ValueError(f"read_fasta: {path} has a header without a name ('>{name}')")
+        raise ValueError(f"read_fasta: {path} has a header without a name at line {line}")
+    if lines.setdefault(name, line) != line:
+        raise ValueError(
+            f"read_fasta: {path} has two sequences of the name {name!r}, at lines {lines[name]} and {line}; rename or "
+            "remove one"
+        )
     letters = b"".join(pieces)
     try:
-        return FastaRecord(name, description.strip(), letters.decode("ascii"))
+        return FastaRecord(name, "".join(description).strip(), letters.decode("ascii"))
     except UnicodeDecodeError as error:
         raise ValueError(
             f"read_fasta: {name} in {path} has the byte 0x{letters[error.start]:02X} at position {error.start}; "
             "sequences are ASCII letters"
         ) from None
+
+
+def _blocks(function: str, path: Path) -> Iterator[bytes]:
+    """The bytes of a text file: unpacked, without a byte order mark, and with line feeds as the only ends of lines."""
+    with open(path, "rb") as raw:
+        zipped = raw.read(2) == b"\x1f\x8b"
+    try:
+        with gzip.open(path, "rb") if zipped else open(path, "rb") as stream:
+            block = stream.read(_BLOCK)
+            if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                raise ValueError(f"{function}: {path} is UTF-16 text; save it as plain text or UTF-8")
+            block = block.removeprefix(codecs.BOM_UTF8)
+            while block:
+                while block.endswith(b"\r") and (more := stream.read(1)):
+                    block += more  # the two characters of Windows are one line end
+                if b"\r" in block:
+                    block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+                yield block
+                block = stream.read(_BLOCK)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{function}: {path} is damaged or cut short ({error}); download it again") from None
+
+
+def _lines(function: str, path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a text file with their numbers, from 1."""
+    rest, number = b"", 0
+    for block in itertools.chain(_blocks(function, path), [b"\n"]):
+        *lines, rest = (rest + block).split(b"\n")
+        for line in lines:
+            number += 1
+            try:
+                yield number, line.decode()
+            except UnicodeDecodeError:
+                raise ValueError(f"{function}: line {number} of {path} is no UTF-8 text: {line[:40]!r}") from None
+        if len(rest) > _LONGEST_LINE:
+            raise ValueError(
+                f"{function}: line {number + 1} of {path} has more than {_LONGEST_LINE:,} bytes; it is no text, or its line "
+                "ends are lost"
+            )
 
 
 def read_bed(path: str | Path) -> list[Interval]:
@@ -148,15 +199,15 @@ def read_bed(path: str | Path) -> list[Interval]:
     Returns
     -------
     list of Interval
-        0-based and half-open, as BED is: ``chr1 0 3`` are the first three letters.
+        0-based and half-open, as BED is: ``chr1 0 3`` are the first three letters. The strand ``*`` becomes ``.``: none.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        For a line with fewer than three columns, positions that are no whole numbers, a negative start, a stop before
-        the start, or a strand other than ``+ - .``; the message has the line's number.
+        For a line with fewer than three columns, without a chromosome, positions that are no whole numbers, a negative
+        start, a stop before the start, or a strand other than ``+ - . *``; the message has the line's number.
 
     Examples
     --------
@@ -170,41 +221,77 @@ def read_bed(path: str | Path) -> list[Interval]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"read_bed: there is no file {path}")
-    with open(path, "rb") as raw:
-        zipped = raw.read(2) == b"\x1f\x8b"
     found = []
-    try:
-        with gzip.open(path, "rt") if zipped else open(path) as stream:
-            for number, line in enumerate(stream, 1):
-                fields = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
-                if not line.strip() or fields[0].startswith("#") or fields[0].split()[0] in ("track", "browser"):
-                    continue
-                found.append(_interval(f"read_bed: line {number} of {path}", fields))
-    except (EOFError, zlib.error, gzip.BadGzipFile, UnicodeDecodeError) as error:
-        raise ValueError(f"read_bed: {path} is damaged or no text ({error}); download it again") from None
+    for number, line in _lines("read_bed", path):
+        words = line.split()
+        if not words or words[0].startswith("#") or words[0] in ("track", "browser"):
+            continue
+        fields = line.split("\t") if "\t" in line else [field for field in line.split(" ") if field]
+        found.append(_interval(f"read_bed: line {number} of {path}", fields))
     return found
 
 
 def _interval(where: str, fields: list[str]) -> Interval:
     if len(fields) < 3:
         raise ValueError(f"{where} has {len(fields)} columns; chromosome, start and stop are needed")
+    if not fields[0].strip():
+        raise ValueError(f"{where} needs the name of a chromosome, got {fields[0]!r}")
     try:
-        start, stop = int(fields[1]), int(fields[2])
+        start, stop = parse_int(fields[1]), parse_int(fields[2])
     except ValueError:
         raise ValueError(
             f"{where} needs whole numbers as start and stop, got {fields[1]!r} and {fields[2]!r}"
         ) from None
-    strand = fields[5] if len(fields) > 5 else "."
-    if strand not in ("+", "-", "."):
-        raise ValueError(f"{where} has the strand {strand!r}; it must be +, - or .")
-    if start < 0 or stop < start:
+    item = Interval(fields[0], start, stop, fields[3] if len(fields) > 3 else "", fields[5] if len(fields) > 5 else ".")
+    if start < 0:
         raise ValueError(f"{where} has the interval {start} to {stop}; needed 0 <= start <= stop")
-    return Interval(fields[0], start, stop, fields[3] if len(fields) > 3 else "", strand)
+    return _checked(where, item)
+
+
+def _checked(where: str, item: Interval) -> Interval:
+    """An interval whose fields are what they should be; ``*``, which stands for no strand elsewhere, is ``.`` here."""
+    if not isinstance(item.chrom, str) or not item.chrom.strip():
+        raise ValueError(f"{where} needs the name of a chromosome, got {item.chrom!r}")
+    if item.strand not in ("+", "-", ".", "*"):
+        raise ValueError(f"{where} has the strand {item.strand!r}; it must be +, -, or . (or *) for none")
+    if item.stop < item.start or not -(2**62) < item.start <= item.stop < 2**62:
+        raise ValueError(f"{where} has the interval {item.start} to {item.stop}; needed 0 <= start <= stop")
+    return item._replace(strand=".") if item.strand == "*" else item
+
+
+def _given_intervals(intervals: Any) -> list[Interval]:
+    """Intervals of any form that `one_hot_intervals` takes."""
+    if isinstance(intervals, (str, os.PathLike)):
+        return read_bed(Path(intervals))
+    if hasattr(intervals, "itertuples"):
+        raise TypeError(
+            "one_hot_intervals: intervals must be a list of tuples or a BED file, got a DataFrame; give "
+            "list(table[['chrom', 'start', 'stop', 'strand']].itertuples(index=False, name=None))"
+        )
+    return [_given_interval(f"one_hot_intervals: interval {i}", item) for i, item in enumerate(intervals)]
+
+
+def _given_interval(where: str, given: Any) -> Interval:
+    fields: Any = () if isinstance(given, (str, bytes)) or not isinstance(given, Iterable) else tuple(given)
+    if len(fields) not in (3, 4, 5, 6):
+        raise ValueError(
+            f"{where} must be an Interval, (chrom, start, stop), (chrom, start, stop, strand) or the six columns of BED; got "
+            f"{given!r}"
+        )
+    start, stop = fields[1:3]
+    if (
+        isinstance(start, bool)
+        or isinstance(stop, bool)
+        or not all(isinstance(n, (int, np.integer)) for n in (start, stop))
+    ):
+        raise TypeError(f"{where} needs whole numbers as start and stop, got {start!r} and {stop!r}")
+    name = "" if len(fields) == 4 else str(fields[3]) if len(fields) > 4 else ""
+    return _checked(where, Interval(fields[0], int(start), int(stop), name, fields[-1] if len(fields) > 3 else "."))
 
 
 def one_hot_intervals(
     genome: Mapping[str, str | bytes] | str | Path,
-    intervals: Sequence[Interval | tuple[Any, ...]],
+    intervals: Sequence[Interval | tuple[Any, ...]] | str | Path,
     *,
     length: int | None = None,
     outside: str = "raise",
@@ -216,8 +303,10 @@ def one_hot_intervals(
     ----------
     genome : mapping of name to sequence, or path of a FASTA file
         A file is read whole.
-    intervals : sequence of Interval, or of tuples (chrom, start, stop)
-        0-based and half-open. Strand "-" gives the reverse complement.
+    intervals : sequence of Interval or tuples, or path of a BED file
+        0-based and half-open. A tuple is (chrom, start, stop), (chrom, start, stop, strand), the five fields of an
+        `Interval`, or the six columns of BED, whose last is the strand. Strand "-" gives the reverse complement; "." and
+        "*" are no strand.
     length : int, optional
         Rows an interval: shorter ones end in rows of zeros. All must have one length where left out.
     outside : {"raise", "zeros"}
@@ -233,7 +322,8 @@ def one_hot_intervals(
     KeyError
         For a chromosome that the genome lacks, naming those it has.
     ValueError
-        For intervals beyond the chromosome, of unequal or negative length, and bytes that are no letters of DNA.
+        For intervals beyond the chromosome, of unequal or negative length, strands that are none, two sequences of one
+        name, and bytes that are no letters of DNA.
 
     Examples
     --------
@@ -244,9 +334,9 @@ def one_hot_intervals(
     """
     if outside not in ("raise", "zeros"):
         raise ValueError(f"one_hot_intervals: outside must be 'raise' or 'zeros', got {outside!r}")
-    if isinstance(genome, (str, Path)):
-        genome = {record.name: record.sequence for record in read_fasta(genome)}
-    wanted = [Interval(*interval) for interval in intervals]
+    if isinstance(genome, (str, os.PathLike)):
+        genome = {record.name: record.sequence for record in read_fasta(Path(genome))}
+    wanted = _given_intervals(intervals)
     number: dict[str, int] = {}
     for i, item in enumerate(wanted):
         if item.chrom not in genome:
