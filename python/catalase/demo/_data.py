@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from typing import Any
 
 ACTIVITY_FILE = os.path.join("FreeWilson", "data", "CHEMBL2321810_act.csv")
@@ -129,10 +130,10 @@ def _load_smiles(path: str, name: str, known: dict[str, float] | None, limit: in
             for number, line in enumerate(file, start=1):
                 if limit is not None and compounds.total >= limit:
                     break
-                if not line.strip():
+                if not line.strip(" \t\n"):
                     continue
                 compounds.total += 1
-                text, *rest = line.split()
+                text, *rest = re.split(r"[ \t]+", line.strip(" \t\n"))
                 identifier = rest[0] if rest else str(number)
                 mol = Chem.MolFromSmiles(text)
                 canonical = Chem.MolToSmiles(mol) if mol is not None else ""

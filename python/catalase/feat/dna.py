@@ -59,7 +59,10 @@ class DNAOneHotFeaturizer:
         """
         if errors not in ("raise", "mask", "drop"):
             raise ValueError(f"featurize: errors must be 'raise', 'mask' or 'drop', got {errors!r}")
-        texts = [text.strip() if isinstance(text, (str, bytes)) else text for text in datapoints]
+        texts = [
+            text.strip(" \t\r\n\v\f") if isinstance(text, str) else text.strip() if isinstance(text, bytes) else text
+            for text in datapoints
+        ]
         failures = [] if errors == "raise" else _unreadable(texts, self.length)
         for failure in failures:
             texts[failure.position] = "N" * (self.length or 0)

@@ -1,13 +1,16 @@
-"""Libraries: files (.smi, .csv, .tsv, plain or gzipped; .parquet) and iterables, read a chunk of molecules at a time."""
+"""Libraries: files (.smi, .csv, .tsv, .cxsmiles, plain or compressed; .parquet) and iterables, read a chunk at a time."""
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import hashlib
 import io
 import itertools
+import lzma
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,9 +18,13 @@ from typing import IO, Any, NamedTuple
 
 SMILES_COLUMNS = ("smiles", "SMILES", "Smiles", "mol", "canonical_smiles")
 ID_COLUMNS = ("id", "ID", "Id", "name", "Name", "zinc_id", "chembl_id", "mol_id", "molecule_id")
-_DAMAGE = (OSError, EOFError, zlib.error, UnicodeError, csv.Error)
+_DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeError, csv.Error)
 _SAMPLE = 2**20  # bytes at either end of a file that tell it from others
-_FORMATS = ".smi, .smiles, .ism, .txt, .csv or .tsv (each also with .gz), .parquet or .pq"
+_FORMATS = ".smi, .smiles, .ism, .txt, .csv, .tsv or .cxsmiles (each also with .gz, .bz2 or .xz), .parquet or .pq"
+_BLOCK = 2**16  # characters
+_LONGEST_LINE = 2**22  # characters: a SMILES, its name and more columns
+_TOO_LONG = f"the line has more than {_LONGEST_LINE:,} characters; are its line ends lost?"
+_FIELDS = re.compile(r" *([^ \t]*) *\t?(.*)", re.DOTALL)
 
 
 class Chunk(NamedTuple):
@@ -49,7 +56,7 @@ class Library:
         if isinstance(source, (str, os.PathLike)):
             self.path: Path | None = Path(source)
             self.name = str(source)
-            self._kind, self._zipped = _kind_of(self.path)
+            self._kind, self._packing = _kind_of(self.path)
             self.total: int | None = self.path.stat().st_size
             if self._kind == "smi" and (smiles_column or id_column):
                 raise ValueError(
@@ -118,7 +125,13 @@ class Library:
         if self._kind == "parquet":
             yield from self._parquet(size)
             return
-        binary = gzip.GzipFile(fileobj=raw) if self._zipped else raw
+        binary: Any = raw
+        if self._packing == ".gz":
+            binary = gzip.GzipFile(fileobj=raw)
+        elif self._packing == ".bz2":
+            binary = bz2.BZ2File(raw)
+        elif self._packing == ".xz":
+            binary = lzma.LZMAFile(raw)
         # Bytes that are not UTF-8 pass through names unchanged; in a SMILES they are refused like any such character.
         newline = None if self._kind == "smi" else ""
         text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline=newline)
@@ -187,44 +200,58 @@ class Library:
         return header.index(smiles), None if name is None else header.index(name)
 
 
-def _kind_of(path: Path) -> tuple[str, bool]:
+def _kind_of(path: Path) -> tuple[str, str]:
     if path.is_dir():
         raise IsADirectoryError(f"screen: {path} is a folder; needed a file, {_FORMATS}")
     if not path.is_file():
         raise FileNotFoundError(f"screen: there is no file {path}")
-    suffix, zipped = path.suffix.lower(), False
-    if suffix == ".gz":
-        suffix, zipped = Path(path.stem).suffix.lower(), True
+    suffix, packing = path.suffix.lower(), ""
+    if suffix in (".gz", ".bz2", ".xz"):
+        suffix, packing = Path(path.stem).suffix.lower(), suffix
     kinds = {".smi": "smi", ".smiles": "smi", ".ism": "smi", ".txt": "smi", ".csv": "csv", ".tsv": "tsv"}
-    if not zipped:
+    kinds[".cxsmiles"] = "tsv"  # Enamine's: with a header
+    if not packing:
         kinds |= {".parquet": "parquet", ".pq": "parquet"}
     if suffix not in kinds:
         raise ValueError(f"screen: cannot tell the format of {path} by its name; needed {_FORMATS}")
-    return kinds[suffix], zipped
+    return kinds[suffix], packing
 
 
 def _smi(text: IO[str], size: int) -> Iterator[Chunk]:
-    first = True
-    while lines := list(itertools.islice(text, size)):
-        joined = "".join(lines)
-        if first and lines[0].split(None, 1)[:1] and lines[0].split(None, 1)[0].lower() == "smiles":
-            lines, joined = lines[1:], "".join(lines[1:])  # a header: no molecule is written so
+    first, all_lines = True, itertools.chain.from_iterable(_lines(text))
+    while lines := list(itertools.islice(all_lines, size)):
+        if first and _molecule(lines[0])[0].lower() == "smiles":
+            lines = lines[1:]  # a header: no molecule is written so
         first = False
-        if " " not in joined and "\t" not in joined:  # no names: one call splits them all
-            smiles = joined.split()
-            yield Chunk(smiles, [""] * len(smiles), {})
+        faults: dict[int, str] = {}
+        if max(map(len, lines), default=0) > _LONGEST_LINE:
+            lines = [line for line in lines if line.strip(" \t")]
+            faults = {i: _TOO_LONG for i, line in enumerate(lines) if len(line) > _LONGEST_LINE}
+            lines = [line[:200] if i in faults else line for i, line in enumerate(lines)]
+        joined = "\n".join(lines)
+        if " " not in joined and "\t" not in joined:  # no names
+            smiles = list(filter(None, lines))
+            yield Chunk(smiles, [""] * len(smiles), faults)
             continue
-        pairs = [_molecule(line) for line in lines if not line.isspace()]
-        yield Chunk([smiles for smiles, _ in pairs], [name for _, name in pairs], {})
+        pairs = [_molecule(line) for line in lines if line.strip(" \t")]
+        yield Chunk([smiles for smiles, _ in pairs], [name for _, name in pairs], faults)
+
+
+def _lines(text: IO[str]) -> Iterator[list[str]]:
+    """The lines of a text, some at a time; of one that is too long, no more than what tells that it is."""
+    rest = ""
+    while block := text.read(_BLOCK):
+        *lines, rest = (rest + block).split("\n")
+        rest = rest[: _LONGEST_LINE + 1]
+        yield lines
+    if rest:
+        yield [rest]
 
 
 def _molecule(line: str) -> tuple[str, str]:
-    """SMILES and name: the second field where tabs part them, else all that follows the first space."""
-    line = line.rstrip("\n")
-    if "\t" in line:
-        smiles, name, *_ = line.split("\t")
-        return smiles, name.strip()
-    smiles, _, name = line.strip().partition(" ")
-    name = name.strip()
+    """SMILES, which end at the first space or tab, and the name: what follows, up to a tab."""
+    smiles, rest = _FIELDS.fullmatch(line).groups()  # type: ignore[union-attr]
+    name, _, more = rest.partition("\t")
+    name = name.strip(" ")
     # An extension (CXSMILES) is not a name: it can change the molecule. Left where it is, it is refused.
-    return (f"{smiles} {name}", "") if name.startswith("|") else (smiles, name)
+    return (f"{smiles} {name}", more.partition("\t")[0].strip(" ")) if name.startswith("|") else (smiles, name)

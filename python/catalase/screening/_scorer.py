@@ -81,7 +81,7 @@ class Scorer:
 
     def __call__(self, smiles: list[str]) -> Scored:
         """Score some molecules."""
-        failures = [(i, "the SMILES is empty") for i, text in enumerate(smiles) if not text or text.isspace()]
+        failures = [(i, "the SMILES is empty") for i, text in enumerate(smiles) if not text.strip(" \t\n\r\v\f")]
         X, kept = self.featurizer.featurize(smiles, errors="drop", output="packed")
         report = self.featurizer.report
         if len(kept) < len(smiles):
