@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import threading
+import zlib
 
 import numpy as np
 import pytest
@@ -66,7 +68,10 @@ def test_colour_gray_and_more_bits(tmp_path, rng):
     assert np.array_equal(data.X[0], colour) and np.array_equal(data.X[1], np.repeat(colour[..., :1], 3, axis=2))
     assert ImageDataset(files, mode="L").X[1].shape == (4, 4, 1)
     deep = rng.integers(0, 65536, (4, 4), np.uint16)
-    data = ImageDataset([save(tmp_path / "deep.png", deep), save(tmp_path / "deep.tif", deep), files[1]])
+    mixed = [save(tmp_path / "deep.png", deep), save(tmp_path / "deep.tif", deep), files[1]]
+    with pytest.raises(ValueError, match=r"b\.png has 8 bits a value .* unlike the first image; give mode='F'"):
+        ImageDataset(mixed).X[2]
+    data = ImageDataset(mixed, mode="F")
     assert data.X.dtype == np.float32 and np.array_equal(data.X[:2][..., 0], [deep, deep])
     assert np.array_equal(data.X[2][..., 0], colour[..., 0])
     with pytest.raises(ValueError, match=r"deep\.png holds more than 8 bits .*'F' or None"):
@@ -205,3 +210,126 @@ def test_work_ahead_keeps_order_and_ends_its_thread():
     with pytest.raises(ZeroDivisionError):
         list(ahead(lambda i: 1 // i, [1, 0]))
     assert not threads()
+
+
+def png(path, kind, bits, width, rows, extra=b""):
+    """A PNG file as the standard has it: Pillow writes no colour of 16 bits and no gray of 2 and 4."""
+
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    header = struct.pack(">IIBBBBB", width, len(rows), bits, kind, 0, 0, 0)
+    pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    )
+    return path
+
+
+@pytest.mark.parametrize("kind, channels", [(2, 3), (6, 4), (4, 2)])
+@pytest.mark.parametrize("mode", [None, "L", "RGB", "F"])
+def test_colour_of_16_bits_is_refused_rather_than_cut_to_8(tmp_path, kind, channels, mode):
+    row = np.arange(300, 300 + 3 * channels, dtype=">u2").tobytes()
+    path = png(tmp_path / "a.png", kind, 16, 3, [row, row])
+    with pytest.raises(ValueError, match=r"a\.png holds colour .* of more than 8 bits a value"):
+        ImageDataset([path], mode=mode)
+
+
+def test_other_files_of_16_bit_colour_are_refused_too(tmp_path):
+    (tmp_path / "a.ppm").write_bytes(b"P6 2 1 65535\n" + np.arange(6, dtype=">u2").tobytes())
+    with pytest.raises(ValueError, match="more than 8 bits a value"):
+        ImageDataset([tmp_path / "a.ppm"])
+    values = np.arange(6, dtype="<u2").tobytes()
+    tags = [(256, 3, 1, 2), (257, 3, 1, 1), (258, 3, 3, 8 + 2 + 9 * 12 + 4), (259, 3, 1, 1), (262, 3, 1, 2),
+            (273, 4, 1, 8 + 2 + 9 * 12 + 4 + 6), (277, 3, 1, 3), (278, 3, 1, 1), (279, 4, 1, 12)]  # fmt: skip
+    listing = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    (tmp_path / "a.tif").write_bytes(
+        b"II*\0" + struct.pack("<IH", 8, 9) + listing + struct.pack("<I3H", 0, 16, 16, 16) + values
+    )
+    with pytest.raises(ValueError, match="more than 8 bits a value"):
+        ImageDataset([tmp_path / "a.tif"])
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_masks_of_few_bits_keep_their_values(tmp_path, bits):
+    values = np.arange(8, dtype=np.uint8).reshape(1, 8) % 2**bits
+    packed = np.packbits(((values[0, :, None] >> np.arange(bits)[::-1]) & 1).astype(np.uint8))
+    gray = png(tmp_path / "gray.png", 0, bits, 8, [packed.tobytes()])
+    image = save(tmp_path / "i.png", np.zeros((1, 8), np.uint8))
+    assert np.array_equal(ImageDataset([image], [gray]).y[0], values)
+    assert np.array_equal(ImageDataset([gray]).X[0][..., 0], values * (255 // (2**bits - 1)))
+    tif = tmp_path / "m.tif"
+    Image.fromarray(values > 0).save(tif)
+    assert np.array_equal(ImageDataset([image], np.array([str(tif)])).y[0], values > 0)
+
+
+def test_palettes(tmp_path):
+    numbers = np.array([[2, 0], [2, 1]], np.uint8)
+    picture = Image.fromarray(numbers, "P")
+    picture.putpalette([10, 10, 10, 90, 90, 90, 200, 200, 200])
+    picture.save(tmp_path / "p.png")
+    picture.save(tmp_path / "t.png", transparency=0)
+    gray = np.array([[200, 10], [200, 90]])
+    for name in ("p.png", "t.png"):
+        file = tmp_path / name
+        assert np.array_equal(ImageDataset([file], [file]).y[0], numbers)
+        for mode in ("F", "L"):
+            assert np.array_equal(ImageDataset([file], mode=mode).X[0][..., 0], gray)
+    assert ImageDataset([tmp_path / "t.png"]).X[0][..., 3].tolist() == [[255, 0], [255, 255]]
+
+
+def test_colour_is_not_read_as_numbers(tmp_path):
+    path = save(tmp_path / "c.png", np.zeros((2, 2, 3), np.uint8))
+    first = save(tmp_path / "g.png", np.zeros((2, 2), np.uint8))
+    for make in (lambda: ImageDataset([path], mode="F"), lambda: ImageDataset([first, path], mode="F").X[1]):
+        with pytest.raises(ValueError, match=r"c\.png is colour.*cannot be read as 'F'; give mode='RGB' or 'L'"):
+            make()
+
+
+def test_the_first_of_two_pictures_that_are_one(tmp_path, rng):
+    first, second = (Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8)) for _ in range(2))
+    first.save(tmp_path / "copies.tif", save_all=True, append_images=[second], tiffinfo={})
+    with pytest.raises(ValueError, match="holds 2 frames"):
+        ImageDataset([tmp_path / "copies.tif"])
+    small = second.resize((4, 4))
+    small.encoderinfo = {"tiffinfo": {254: 1}}
+    first.save(tmp_path / "reduced.tif", save_all=True, append_images=[small])
+    assert np.array_equal(ImageDataset([tmp_path / "reduced.tif"]).X[0][..., 0], np.asarray(first))
+    first.convert("RGB").save(
+        tmp_path / "phone.jpg", "MPO", save_all=True, append_images=[second.convert("RGB")], quality=95
+    )
+    with Image.open(tmp_path / "phone.jpg") as phone:
+        assert phone.n_frames == 2
+    assert ImageDataset([tmp_path / "phone.jpg"]).X.shape == (1, 8, 8, 3)
+    first.save(tmp_path / "moving.png", save_all=True, append_images=[second])
+    with pytest.raises(ValueError, match="holds 2 frames"):
+        ImageDataset([tmp_path / "moving.png"])
+
+
+def test_large_images_are_read_up_to_twice_pillows_limit(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.png", np.zeros((20, 20), np.uint8))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 250)
+    assert ImageDataset([path]).X[0].shape == (20, 20, 1)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 150)
+    with pytest.raises(ValueError, match=r"a\.png is too large: it has more than 300 pixels"):
+        ImageDataset([path])
+
+
+def test_hidden_files_and_other_kinds_in_folders(tmp_path, rng):
+    pixels = rng.integers(0, 256, (3, 4, 4), np.uint8)
+    for name, array in zip(["a.png", "b.bmp", "c.webp"], pixels, strict=True):
+        save(tmp_path / name, array, **({"lossless": True} if name == "c.webp" else {}))
+    for name in ("._a.png", ".DS_Store", "__MACOSX/x.png", ".thumbnails/a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"no image")
+    data = ImageLoader(mode="L").create_dataset((tmp_path, [0, 1, 2]))
+    assert len(data) == 3 and np.array_equal(np.asarray(data.X)[:2, ..., 0], pixels[:2])
+    (tmp_path / "d.heic").write_bytes(b"")
+    with pytest.warns(UserWarning, match=r"1 files of .* such as d\.heic"):
+        assert len(ImageLoader(mode="L").create_dataset(tmp_path)) == 3
+
+
+@pytest.mark.parametrize("given", [np.zeros((2, 4, 4), np.uint8), [np.zeros((4, 4))], [1, 2]])
+def test_pixels_instead_of_files_are_refused_in_a_sentence(given):
+    with pytest.raises(TypeError, match=r"ImageDataset: X must be a list of files.*NumpyDataset takes pixels"):
+        ImageDataset(given)

@@ -134,3 +134,14 @@ def test_the_real_files(data_dir):
     assert counts.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     mean = (data.train.images.mean(dtype=float) * 55 + data.validation.images.mean(dtype=float) * 5) / 60
     assert abs(mean - 0.1307) < 5e-5
+
+
+def test_files_in_folders_of_their_names(folder):
+    expected = mnist.read_data_sets(folder, validation_size=0)
+    for file in list(folder.iterdir()):
+        moved = file.rename(folder / "moving")
+        file.mkdir()
+        moved.rename(file / file.name)
+    found = mnist.read_data_sets(folder, validation_size=0)
+    np.testing.assert_array_equal(found.train.images, expected.train.images)
+    np.testing.assert_array_equal(found.test.labels, expected.test.labels)

@@ -119,3 +119,10 @@ def test_bad_arguments():
         CharTokenizer(["a"], "drop")
     with pytest.raises(ValueError, match="whole numbers from 0 to 4"):
         CharTokenizer(["a"]).decode([5])
+
+
+def test_u_is_t_in_rna():
+    for unknown in ("token", "error"):
+        tokenizer = DNATokenizer(unknown)
+        assert tokenizer.encode("ACGUu").tolist() == [4, 5, 6, 7, 7] and tokenizer.decode([7]) == "T"
+        assert tokenizer.size == 8 and tokenizer == DNATokenizer(unknown)

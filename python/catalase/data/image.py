@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +19,9 @@ from .dataset import Batch, Dataset, NumpyDataset
 
 # How the modes of files are read: gray, colour, colour with transparency, or values beyond 8 bits.
 _READ_AS = {"1": "L", "L": "L", "LA": "RGBA", "PA": "RGBA", "La": "RGBA", "RGBA": "RGBA", "RGBa": "RGBA"}
+_DEEP = re.compile(r";16|SGI16")  # in the name of a file's own pixel format
+_FEW_BITS = re.compile(r"\bL;([24])")
+_SUBFILE, _OLD_SUBFILE = 254, 255  # tags of TIFF: bit 0, and 2, say that a picture is a smaller copy
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4, "F": 1}
 
 
@@ -26,6 +31,7 @@ class ImageForm(NamedTuple):
     height: int
     width: int
     mode: str
+    asked: bool = False  # whether the caller chose the mode
 
     @property
     def row_shape(self) -> tuple[int, ...]:
@@ -58,19 +64,22 @@ def open_image(path: str | Path) -> Iterator[Any]:
         raise FileNotFoundError(f"images: there is no file {path}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # up to twice Pillow's limit is read
             with Image.open(path) as image:
-                frames = getattr(image, "n_frames", 1)
-                if frames > 1:
-                    raise _Refused(f"holds {frames} frames; save them as files of their own")
+                _check_frames(image)
+                _check_depth(image)
                 yield image
     except _Refused as error:
         raise ValueError(f"images: {path} {error}") from None
+    except Image.DecompressionBombError:
+        raise ValueError(
+            f"images: {path} is too large: it has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels; cut it, or raise "
+            "PIL.Image.MAX_IMAGE_PIXELS (half of that) for files that you trust"
+        ) from None
     except Image.UnidentifiedImageError:
         raise ValueError(f"images: {path} is not an image that Pillow knows; it is damaged or no image") from None
     except (
         OSError, EOFError, SyntaxError, ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError,
-        Image.DecompressionBombError, Image.DecompressionBombWarning,
     ) as error:  # fmt: skip
         raise ValueError(f"images: {path} is damaged or cut short ({error})") from None
 
@@ -79,27 +88,84 @@ class _Refused(Exception):
     """What is wrong with a file, as the rest of a sentence."""
 
 
+def _check_frames(image: Any) -> None:
+    """Refuse several pictures in one file, unless the others are copies of the first, or seen by the other eye."""
+    frames = getattr(image, "n_frames", 1)
+    if frames == 1 or image.format == "MPO":
+        return
+    if image.format == "TIFF":
+        copies = 0
+        for frame in range(1, frames):
+            image.seek(frame)
+            kind, old_kind = image.tag_v2.get(_SUBFILE, 0), image.tag_v2.get(_OLD_SUBFILE, 0)
+            copies += bool(kind & 1) or old_kind == 2
+        image.seek(0)
+        if copies == frames - 1:
+            return
+    raise _Refused(f"holds {frames} frames; save them as files of their own")
+
+
+def _check_depth(image: Any) -> None:
+    """Refuse colour of more than 8 bits a value, which Pillow would cut to 8."""
+    if _is_deep(image.mode):
+        return
+    deep = any(_DEEP.search(f"{tile[0]} {tile[3]}") for tile in image.tile)
+    if image.format == "PPM":
+        deep = any(
+            isinstance(value, int) and value > 255
+            for tile in image.tile
+            if isinstance(tile[3], tuple)
+            for value in tile[3]
+        )
+    elif image.format == "JPEG2000":
+        image.fp.seek(0)
+        head = image.fp.read(2**16)
+        at = head.find(b"\xff\x4f\xff\x51") + 42  # of the first channel's depth in the SIZ segment
+        deep = 42 <= at < len(head) and (head[at] & 0x7F) >= 8
+    if deep:
+        raise _Refused(
+            f"holds colour ({image.mode}) of more than 8 bits a value, of which Pillow reads only 8; save each channel as a "
+            "gray image of 16 bits, or all with 8 bits"
+        )
+
+
+def _is_deep(mode: str) -> bool:
+    return mode in ("I", "F") or mode.startswith("I;")
+
+
 def image_form(path: str | Path, size: tuple[int, int] | None, mode: str | None, labels: bool) -> ImageForm:
     """Look at an image's header: what it becomes."""
     with open_image(path) as image:
         own = _mode_of(image)
         width, height = image.size
+        if labels:
+            _check_mask(image)
+        elif mode == "F":
+            _check_gray(image)
     if labels:
-        if own not in ("L", "RGB") or image.mode not in ("1", "L", "P"):
-            raise ValueError(
-                f"images: {path} is a mask of mode {image.mode!r}; masks have one channel of 8 bits (L, P or 1)"
-            )
         own = "labels"
     elif mode is not None:
         if own == "F" and mode != "F":
             raise ValueError(f"images: {path} holds more than 8 bits a value ({image.mode}); mode must be 'F' or None")
         own = mode
     tall, wide = size or (height, width)
-    return ImageForm(tall, wide, own)
+    return ImageForm(tall, wide, own, mode is not None)
+
+
+def _check_mask(image: Any) -> None:
+    if image.mode not in ("1", "L", "P"):
+        raise _Refused(f"is a mask of mode {image.mode!r}; masks have one channel of at most 8 bits (L, P or 1)")
+
+
+def _check_gray(image: Any) -> None:
+    if not _is_deep(image.mode) and image.mode not in ("1", "L", "P"):
+        raise _Refused(
+            f"is colour, or has transparency ({image.mode}), which cannot be read as 'F'; give mode='RGB' or 'L'"
+        )
 
 
 def _mode_of(image: Any) -> str:
-    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+    if _is_deep(image.mode):
         return "F"
     return "RGBA" if "transparency" in image.info and image.mode == "P" else _READ_AS.get(image.mode, "RGB")
 
@@ -115,10 +181,18 @@ def decode(path: str | Path, form: ImageForm, resize: bool, out: NDArray[Any]) -
                 f"is {image.height} x {image.width} where {form.height} x {form.width} were needed (height x width); give "
                 "size=(height, width) to resize all"
             )
+        few_bits = _few_bits(image) if form.mode == "labels" else 1
         if form.mode == "labels":
-            picture = image if image.mode in ("L", "P") else image.convert("L")
+            _check_mask(image)
+            picture = image
         elif form.mode == "F":
-            picture = image if image.mode == "F" else Image.fromarray(np.asarray(image).astype(np.float32))
+            _check_gray(image)
+            if own != "F" and not form.asked:
+                raise _Refused(
+                    f"has 8 bits a value ({image.mode}), unlike the first image; give mode='F' to read all values as they stand"
+                )
+            gray = image if own == "F" else image.convert("L")
+            picture = gray if gray.mode == "F" else Image.fromarray(np.asarray(gray).astype(np.float32))
         elif own == "F":
             raise _Refused(f"holds more than 8 bits a value ({image.mode}), unlike the first image; give mode='F'")
         else:
@@ -127,6 +201,14 @@ def decode(path: str | Path, form: ImageForm, resize: bool, out: NDArray[Any]) -
             how = Image.Resampling.NEAREST if form.mode == "labels" else Image.Resampling.BILINEAR
             picture = picture.resize((form.width, form.height), how)
         out[...] = np.asarray(picture).reshape(out.shape)
+        if few_bits > 1:
+            out //= few_bits
+
+
+def _few_bits(image: Any) -> int:
+    """By what Pillow multiplied the values of gray images of 2 or 4 bits."""
+    found = next((_FEW_BITS.search(str(tile[3])) for tile in image.tile), None) if image.mode == "L" else None
+    return 1 if found is None else 85 if found[1] == "2" else 17
 
 
 class ImageColumn(LazyArray):
@@ -158,14 +240,17 @@ class ImageDataset(Dataset):
     X : sequence of path
         PNG, TIFF, JPEG and whatever else Pillow reads; one image a file.
     y : array_like, or sequence of path, optional
-        Labels, as `NumpyDataset`; or masks, one file an image: 8 bits, one channel, values (palette numbers) as they stand.
+        Labels, as `NumpyDataset`; or masks, one file an image: one channel of 8 bits or fewer, values (palette numbers, also
+        with transparency) as they stand: 0 and 1 where a mask has one bit.
     w, ids, tasks : optional
         As `NumpyDataset`; ids are the paths, w (N,) for masks.
     size : (int, int), optional
         Height and width that all images are resized to (bilinear, masks nearest). Where left out, all must be as the
         first one.
     mode : {"L", "RGB", "RGBA", "F"}, optional
-        Gray, colour, with transparency, or float32. As the first image where left out; others are converted to it.
+        Gray, colour, with transparency, or float32. As the first image where left out; others are converted to it, but 8 bits
+        and more bits a value are not mixed unless ``mode="F"`` says so. "F" of a palette is the gray of its colours; colour is
+        not read so.
 
     Attributes
     ----------
@@ -179,12 +264,14 @@ class ImageDataset(Dataset):
     FileNotFoundError
         If a file is missing.
     ValueError
-        For a file that is no image, is cut short, holds several frames, or is of another size than the first. Headers
-        of the first files are read at once, all else when a batch needs it.
+        For a file that is no image, is cut short, holds several frames, colour of more than 8 bits a value, or more pixels
+        than twice ``PIL.Image.MAX_IMAGE_PIXELS`` (178,956,970), or is of another size than the first. Headers of the first
+        files are read at once, all else when a batch needs it.
 
     Notes
     -----
-    Orientation tags of cameras are not applied. `catalase.data.ImageLoader` finds the files of a folder and can check,
+    Of photographs with a second picture (MPO), and of TIFF files with smaller copies, the first picture is read. Orientation
+    tags of cameras are not applied. `catalase.data.ImageLoader` finds the files of a folder and can check,
     mask or drop broken ones.
 
     Examples
@@ -218,7 +305,18 @@ class ImageDataset(Dataset):
             raise ValueError(f"ImageDataset: mode must be None or one of {', '.join(_CHANNELS)}; got {mode!r}")
         if size is not None and (len(size) != 2 or min(size) < 1):
             raise ValueError(f"ImageDataset: size must be (height, width) of 1 or more, got {size!r}")
-        files = [Path(file) for file in X]
+        if isinstance(X, np.ndarray) and X.dtype.kind != "U":
+            raise TypeError(
+                f"ImageDataset: X must be a list of files, got an array of {X.dtype}; NumpyDataset takes pixels"
+            )
+        files = []
+        for file in X:
+            if not isinstance(file, (str, os.PathLike)):
+                raise TypeError(
+                    f"ImageDataset: X must be a list of files, got {type(file).__name__} at {len(files)}; "
+                    "NumpyDataset takes pixels"
+                )
+            files.append(Path(file))
         if not files:
             raise ValueError("ImageDataset: there are no files")
         masks = _mask_files(y, len(files))
@@ -312,6 +410,8 @@ class ImageDataset(Dataset):
 
 def _mask_files(y: Any, n: int) -> list[Path] | None:
     """Files of masks, where y is a list of such."""
+    if isinstance(y, np.ndarray) and y.dtype.kind == "U":
+        y = y.tolist()
     if not isinstance(y, (list, tuple)) or not y or not all(isinstance(item, (str, Path)) for item in y):
         return None
     if len(y) != n:

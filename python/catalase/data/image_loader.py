@@ -14,7 +14,9 @@ from .dataset import Dataset
 from .disk import DiskDataset
 from .image import Checked, ImageDataset, ImageForm, decode, image_form
 
-_ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+_ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm")
+_OTHER_ENDINGS = {".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".svg", ".psd", ".dcm", ".exr", ".dng", ".cr2", ".nef",
+                  ".arw", ".tga", ".pcx", ".sgi", ".ico", ".jfif", ".jpe", ".czi", ".nd2", ".lif", ".svs", ".ndpi"}  # fmt: skip
 
 
 class ImageLoader:
@@ -66,8 +68,9 @@ class ImageLoader:
         Parameters
         ----------
         inputs : path, sequence of paths, or tuple (images, labels) or (images, labels, weights)
-            A folder stands for the PNG, TIFF and JPEG files in it and below it, in the sorter's order. Labels: an array, or
-            a folder or list of masks.
+            A folder stands for the PNG, TIFF, JPEG, BMP, GIF, WebP and PNM files in it and below it, in the sorter's order.
+            Hidden files and folders (``.name``, ``__MACOSX``) are passed over; a warning names images of other kinds.
+            Labels: an array, or a folder or list of masks.
         data_dir : path, optional
             Decode all images once, and write them to a `DiskDataset` there.
         shard_size : int
@@ -128,7 +131,15 @@ class ImageLoader:
         files: list[Path] = []
         for item in map(Path, given):
             if item.is_dir():
-                inside = [f for f in item.rglob("*") if f.suffix.lower() in _ENDINGS and f.is_file()]
+                seen = [f for f in item.rglob("*") if not _is_hidden(f.relative_to(item)) and f.is_file()]
+                inside = [f for f in seen if f.suffix.lower() in _ENDINGS]
+                others = [f for f in seen if f.suffix.lower() in _OTHER_ENDINGS]
+                if others:
+                    warnings.warn(
+                        f"ImageLoader: {len(others)} files of {item} are images of kinds that are not looked for in "
+                        f"folders, such as {others[0].name}; name them, or convert them to PNG",
+                        stacklevel=3,
+                    )
                 if not inside:
                     raise FileNotFoundError(f"ImageLoader: {item} has no {', '.join(_ENDINGS)} files")
                 files += self.sorter(inside)
@@ -165,6 +176,10 @@ class ImageLoader:
                 f"ImageLoader: none of the {len(files)} files can be read; the first: {failures[0].reason}"
             )
         return Checked(form, mask_form, failures)
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
 def _is_paths(y: Any) -> bool:

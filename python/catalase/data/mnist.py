@@ -93,7 +93,7 @@ def read_data_sets(dir: str | Path, one_hot: bool = False, validation_size: int 
     ----------
     dir : path
         Folder of ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
-        ``t10k-labels-idx1-ubyte``, each plain or with ``.gz``.
+        ``t10k-labels-idx1-ubyte``, each plain or with ``.gz``, also in a folder of the same name.
     one_hot : bool
         Labels as float32 (N, 10) instead of uint8 (N,).
     validation_size : int
@@ -202,8 +202,9 @@ def _pair(folder: Path, kind: str) -> tuple[NDArray[Any], NDArray[Any]]:
 def _find(folder: Path, stem: str, ending: str) -> Path:
     names = [f"{stem}-{ending}", f"{stem}-{ending}.gz", f"{stem}.{ending}", f"{stem}.{ending}.gz"]
     for name in names:
-        if (folder / name).is_file():
-            return folder / name
+        for place in (folder / name, folder / name / name):  # Kaggle's archive has each file in a folder of its name
+            if place.is_file():
+                return place
     raise FileNotFoundError(f"read_data_sets: {folder} holds neither {names[0]} nor {names[1]}")
 
 

@@ -178,7 +178,7 @@ class SmilesTokenizer(CharTokenizer):
 
 @register("DNATokenizer", unknown=_FIELDS["unknown"])
 class DNATokenizer(CharTokenizer):
-    """The four bases, in either case: A 4, C 5, G 6, T 7.
+    """The four bases, in either case: A 4, C 5, G 6, T 7; U, which RNA has in T's place, is T.
 
     Parameters
     ----------
@@ -201,6 +201,7 @@ class DNATokenizer(CharTokenizer):
 
     def __init__(self, unknown: str = "token") -> None:
         super().__init__(["A", "C", "G", "T"], unknown)
+        self._numbers["U"] = self._numbers["T"]
 
     @classmethod
     def fit(cls, texts: Iterable[str], min_count: int = 1, unknown: str = "token") -> DNATokenizer:

@@ -131,7 +131,7 @@ class Library:
         elif self._packing == ".bz2":
             binary = bz2.BZ2File(raw)
         elif self._packing == ".xz":
-            binary = lzma.LZMAFile(raw)
+            binary = lzma.LZMAFile(raw)  # noqa: SIM115  (raw is closed by who opened it)
         # Bytes that are not UTF-8 pass through names unchanged; in a SMILES they are refused like any such character.
         newline = None if self._kind == "smi" else ""
         text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline=newline)
