@@ -53,6 +53,7 @@ class Dataset:
 
     def select(self, indices: Sequence[int] | NDArray[Any]) -> NumpyDataset:
         """Return the rows at `indices`, in that order, as a new dataset with a copy of them."""
+        _arrays.refuse_masked("select", "indices", indices)
         rows = np.asarray(indices)
         if rows.size == 0:
             rows = rows.astype(np.int64)

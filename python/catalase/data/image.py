@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays import refuse_masked
 from .._report import Failure, Report
 from ._lazy import LazyArray, ahead
 from .dataset import Batch, Dataset, NumpyDataset
@@ -368,6 +369,7 @@ class ImageDataset(Dataset):
 
     def part(self, rows: Any) -> ImageDataset:
         """Return the dataset of some of the rows, files not yet decoded."""
+        refuse_masked("select", "indices", rows)
         chosen = np.arange(len(self))[np.asarray(rows, np.int64) if np.size(rows) == 0 else np.asarray(rows)]
         part = object.__new__(ImageDataset)
         part._images = self._images.part(chosen)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays import refuse_masked
 from ._step_labels import step_labels, step_weights
 from .dataset import Batch, Dataset, NumpyDataset, filled_up
 from .ragged import RaggedArray, ragged
@@ -144,6 +145,7 @@ class SequenceDataset(Dataset):
 
     def select(self, indices: Any) -> SequenceDataset:  # type: ignore[override]
         """Return the rows at `indices`, in that order, as a new dataset."""
+        refuse_masked("select", "indices", indices)
         rows = np.arange(len(self))[np.asarray(indices, None if np.size(indices) else np.int64)]
         return self._with(self.X[rows], self.y[rows], self.w[rows], self.ids[rows])
 
