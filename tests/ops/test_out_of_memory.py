@@ -206,10 +206,10 @@ def _gru() -> tuple[np.ndarray, ...]:
 
 def _flat(result: Any) -> list[bytes]:
     """The bits of all arrays of a result."""
-    if isinstance(result, (tuple, list)):
-        return [piece for part in result for piece in _flat(part)]
     if hasattr(result, "states"):  # what a recurrent layer keeps; its rows beyond the last state are never written
         return []
+    if isinstance(result, (tuple, list)):
+        return [piece for part in result for piece in _flat(part)]
     return [] if result is None else [np.asarray(result).tobytes()]
 
 
