@@ -363,3 +363,12 @@ def test_pad_batches_divides_a_short_batch_by_batch_size(kind):
         steps.append({name: value - before[name] for name, value in model.module.state_dict().items()})
     for name in steps[0]:
         assert np.allclose(steps[0][name], 4 * steps[1][name], atol=1e-5), name
+
+
+def test_a_history_ends_when_it_is_walked_through():
+    history = train.History(0)
+    history.epochs += [{"loss": 2.0}, {"loss": 1.0, "valid_loss": 3.0}]
+    assert list(history) == ["loss", "valid_loss"] and "loss" in history and "metric" not in history
+    assert history["valid_loss"] == [3.0] and history["metric"] == [] and len(history) == 2
+    with pytest.raises(TypeError, match="by its name, such as 'loss', got 0"):
+        history[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -36,8 +36,14 @@ class History:
         self.epochs: list[dict[str, float]] = []
 
     def __getitem__(self, name: str) -> list[float]:
-        """Return one figure over the epochs."""
+        """Return one figure over the epochs that have it."""
+        if not isinstance(name, str):
+            raise TypeError(f"History: a figure is asked for by its name, such as 'loss', got {name!r}")
         return [epoch[name] for epoch in self.epochs if name in epoch]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names of the figures, in the order in which they came up."""
+        return iter({name: None for epoch in self.epochs for name in epoch})
 
     def __len__(self) -> int:
         return len(self.epochs)
