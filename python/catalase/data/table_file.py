@@ -17,9 +17,8 @@ from types import TracebackType
 from typing import IO, Any, NamedTuple
 
 DAMAGE = (OSError, EOFError, zlib.error)  # what reading a damaged or truncated file raises
-_MOST_IN_A_CELL = (
-    2**28
-)  # characters; a chromosome is shorter, and a quote that is never closed does not fill the memory
+# Characters of a cell at most: a chromosome is shorter, and a quote that is never closed does not fill the memory.
+_MOST_IN_A_CELL = 2**28
 _END = "\0end of the table\0\n"  # read as a row of its own, unless the last row has a quote that is never closed
 _LAST = [_END.rstrip("\n")]
 _OTHER_FILES = {
