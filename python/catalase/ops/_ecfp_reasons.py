@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from typing import NamedTuple
 
 MAX_SMILES_LENGTH = 2**20  # characters of a molecule; kMaxText of cpp/fingerprint/large_molecule.h
-# What RDKit is given at most. Its time and memory grow with the square of a molecule, inside calls that hear no signal:
-# near these limits a molecule takes up to 3 s and 0.8 GB (one ring of 5,000 atoms), a peptide of that length 0.1 s.
-MAX_RDKIT_LENGTH = 5_000  # characters, where there are rings
-MAX_RDKIT_CHAIN = 25_000  # characters, where there are none: its fingerprint takes 4 s at 20,000 atoms, 45 s at 50,000
-MAX_RDKIT_CLOSURES = 500  # ring closures
+MAX_RDKIT_CLOSURES = 500  # ring closures of a molecule that RDKit is given
 MAX_RDKIT_ATOMS = 10_000  # of a molecule that RDKit has read already
+
+
+class Limits(NamedTuple):
+    """Characters of a molecule that RDKit is given at most: with rings, and without."""
+
+    rings: int
+    chain: int
+
+
+# RDKit's time and memory grow with the square of a molecule, inside calls that hear no signal, and with its cube before
+# 2025.3. Measured near the limits: 2026.9 takes 3 s and 0.8 GB for one ring of 5,000 atoms, 4 s for a chain of 20,000;
+# 2025.9 1.5 s for a chain of 5,000 (by 0.24 s for 2,000); 2024.9 0.7 s for 1,000 and 6 s for 2,000.
+_LIMITS = {(2026, 3): Limits(5_000, 25_000), (2025, 3): Limits(5_000, 5_000), (0, 0): Limits(1_500, 1_500)}
+
+
+@functools.cache
+def rdkit_limits() -> Limits:
+    """The limits for the RDKit that is installed."""
+    from rdkit import rdBase
+
+    year, month = (int(part) for part in rdBase.rdkitVersion.split(".")[:2])
+    return next(limits for since, limits in _LIMITS.items() if (year, month) >= since)
+
 
 _CLOSURE = re.compile(r"\[[^\]]*\]|(%\(\d+\)|%\d\d|\d)")  # outside brackets, where a digit is no ring closure
 
@@ -41,8 +62,9 @@ def clean_for_rdkit(text: str) -> tuple[str, str]:
     stripped, reason = clean_smiles(text)
     if reason or len(stripped) <= MAX_RDKIT_CLOSURES:
         return stripped, reason
-    rings = len(stripped) <= MAX_RDKIT_CHAIN and any(match[1] for match in _CLOSURE.finditer(stripped))
-    longest = MAX_RDKIT_LENGTH if rings else MAX_RDKIT_CHAIN
+    limits = rdkit_limits()
+    rings = len(stripped) <= limits.chain and any(match[1] for match in _CLOSURE.finditer(stripped))
+    longest = limits.rings if rings else limits.chain
     if len(stripped) > longest:
         kind = " of a molecule with rings" if rings else ""
         return stripped, (

@@ -88,8 +88,9 @@ def ecfp(
     residues, substance and stereo groups, more than 255 atoms or bonds, ``radius`` above 6, ``chirality=True``, RDKit
     before 2024.9 or after 2026.9, and bits on more than three threads, where RDKit's own are faster.
     A SMILES of more than 1,048,576 characters is refused, and so is what only RDKit could read beyond 25,000 characters
-    (5,000 characters or 500 ring closures where there are rings), and a `Mol` of more than 10,000 atoms that is not read
-    natively: RDKit's time and memory grow with the square of a molecule, and its calls hear no Ctrl-C.
+    (5,000 characters or 500 ring closures where there are rings; 5,000 with RDKit 2025, 1,500 with 2024), and a `Mol` of
+    more than 10,000 atoms that is not read natively: RDKit's time and memory grow with the square of a molecule (in 2024
+    with its cube), and its calls hear no Ctrl-C.
     An empty list gives an array of no rows; an empty SMILES is a molecule of no atoms and no bits.
 
     References
