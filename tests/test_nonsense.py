@@ -1,8 +1,11 @@
-"""Nonsense gets a sentence of ours, naming the function and what came, never an error from somewhere inside."""
+"""Nonsense gets a sentence of ours, naming the function and what came, never an error from somewhere inside: tensors, models.
+
+Array functions, layers, optimizers and training have their tables beside their tests: tests/ops, tests/nn, tests/optim and
+tests/train; `tests/nonsense.py` holds the values and the runner.
+"""
 
 from __future__ import annotations
 
-import inspect
 import traceback
 from pathlib import Path
 
@@ -10,12 +13,88 @@ import numpy as np
 import pytest
 
 import catalase as ct
+from catalase import autograd
+from tests.nonsense import Target, call, ones, report
 
 HERE = str(Path(ct.__file__).parent)
+KINDS = {
+    "other": "operand", "axis": "axis?", "grad": "values?", "shape": "anything", "axes": "signed", "index": "anything", "array": "values", "function": "function", "dtype": "anything", "copy": "flag?",
+    "parents": "anything", "data": "values", "backward": "function", "value": "anything",
+}  # fmt: skip
 
 
-def ones(*shape):
-    return np.ones(shape, np.float32)
+def tensor(*shape):
+    return ct.Tensor(ones(*shape), requires_grad=True)
+
+
+OPERATORS = ("add", "sub", "mul", "truediv", "pow", "matmul")
+METHODS = {
+    **{f"__{way}{name}__": lambda: call(np.float32(2) * ones(2, 2)) for name in OPERATORS for way in ("", "r")},
+    **{f"__{name}__": lambda: call(2.0) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
+    **{f"__{name}__": lambda: call(2.0) for name in ("iadd", "isub", "imul", "itruediv")},
+    **{name: lambda: call(axis=0, keepdims=True) for name in ("sum", "mean", "max")},
+    **dict.fromkeys(("exp", "log", "sqrt", "abs", "relu", "tanh", "sigmoid", "softplus", "softmax", "log_softmax", "detach", "numpy"), call),
+    "reshape": lambda: call(4), "transpose": lambda: call(1, 0), "__getitem__": lambda: call(0), "backward": lambda: call(ones(2, 2)), "item": call, "__setitem__": lambda: call(0, 1.0),
+}  # fmt: skip
+UNARY = (
+    "__copy__",
+    "__deepcopy__",
+    "__getstate__",
+    "__setstate__",
+    "__neg__",
+    "__len__",
+    "__bool__",
+    "__float__",
+    "__repr__",
+    "__init__",
+    "__hash__",
+    "__array__",
+)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods_of_tensors(name):
+    def method(*args, **kwargs):
+        x = ct.Tensor(ones(2, 2), requires_grad=not name.startswith("__i"))
+        return getattr(x, name)(*args, **kwargs)
+
+    if name in ("item", "__setitem__"):
+        return  # the one takes nothing, the other is refused whatever comes
+    method.__name__ = name
+    bound = getattr(ct.Tensor(ones(2, 2)), name)
+    own = {"*axes0": "signed", "*axes1": "signed", "*shape0": "shape"}
+    if name in ("__eq__", "__ne__"):
+        own["other"] = "anything"  # what is no number is not equal
+    elif name in ("__lt__", "__le__", "__gt__", "__ge__"):
+        own["other"] = "values"
+    target = Target(bound, METHODS[name], KINDS | own, names=("Tensor", name, "matmul", "__matmul__"), also={"other": ["arithmetic", "a", "b", "@", "comparison"], "shape": ["shape"], "*axes0": ["axes"], "*axes1": ["axes"], "*shape0": ["shape"]})  # fmt: skip
+    target.function = method
+    wrong = target.failures()
+    assert not wrong, report(wrong)
+
+
+FUNCTIONS = {
+    "Tensor": lambda: call(ones(2, 3), requires_grad=True),
+    "concatenate": lambda: call([tensor(2, 3), tensor(2, 3)], axis=0),
+    "where": lambda: call(np.ones((2, 3), bool), tensor(2, 3), tensor(2, 3)),
+    "no_grad": call, "is_recording": call,
+    "record": lambda: call(ones(2, 3), (tensor(2, 3),), lambda g: (g,)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_of_tensors(name):
+    own = {"axis": "signed", "tensors": "anything", "condition": "anything", "a": "operand", "b": "operand"}
+    also = {"data": ["array"], "array": ["the array"]}
+    wrong = Target(getattr(autograd, name), FUNCTIONS[name], KINDS | own, names=(name, "Tensor"), also=also).failures()
+    assert not wrong, report(wrong)
+
+
+def test_every_public_method_of_a_tensor_is_in_the_table():
+    own = {name for kind in ct.Tensor.__mro__[:-1] for name, value in vars(kind).items() if callable(value)}
+    own = {name for name in own if not name.startswith("_") or name.endswith("__")} - set(UNARY)
+    assert own | {"__setitem__"} == set(METHODS)
+    assert set(autograd.__all__) == set(FUNCTIONS)
 
 
 NONSENSE = [
@@ -34,58 +113,6 @@ def check(call, *arguments):
         shown = [getattr(a, "shape", a) for a in arguments]
         assert traceback.extract_tb(error.__traceback__)[-1].filename.startswith(HERE), (shown, error)
         assert ": " in str(error) and not any(words in str(error) for words in INSIDE), (shown, error)
-
-
-def functions():
-    found = []
-    for name in dir(ct.ops):
-        function = getattr(ct.ops, name)
-        if not name.startswith("_") and inspect.isfunction(function):
-            found.append(pytest.param(function, id=name))
-    return found
-
-
-@pytest.mark.parametrize("function", functions())
-def test_array_functions(function):
-    kinds = inspect.Parameter
-    parameters = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
-    count = sum(p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD) for p in parameters)
-    named = {p.name: 1 for p in parameters if p.kind is kinds.KEYWORD_ONLY}  # lr, seed, step
-    for value in NONSENSE:
-        rest = [value] * (count - 1)
-        for arguments in ([value, *rest], [ones(2, 3), *rest], [*rest, ones(2, 3)], [ones(1, 4, 4, 2), *rest]):
-            # copies, since optimizer steps write into what they get
-            check(lambda *a: function(*a, **named), *[a.copy() if isinstance(a, np.ndarray) else a for a in arguments])
-
-
-LAYERS = [
-    ct.nn.Linear(3, 2), ct.nn.Conv1D(2, 4, 3), ct.nn.Conv2D(2, 4, 3), ct.nn.Conv3D(2, 4, 3), ct.nn.ConvTranspose2D(2, 4, 3),
-    ct.nn.MaxPool2D(2), ct.nn.AvgPool1D(2), ct.nn.GlobalMaxPool(), ct.nn.BatchNorm(2), ct.nn.Flatten(), ct.nn.Reshape((2, 2)),
-    ct.nn.Dropout(0.5), ct.nn.Upsample(2), ct.nn.LSTM(2, 3), ct.nn.GRU(2, 3), ct.nn.Sequential(ct.nn.Linear(3, 2)),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)
-def test_layers(layer):
-    for value in NONSENSE:
-        check(layer, value)
-        if isinstance(value, np.ndarray) and value.dtype == np.float32:
-            check(layer, ct.Tensor(value))
-
-
-@pytest.mark.parametrize(
-    ("layer", "arguments"),
-    [
-        (ct.nn.Linear, ("a", 2)), (ct.nn.Linear, (0, 2)), (ct.nn.Linear, (2.5, 1)), (ct.nn.Linear, (2, True)), (ct.nn.Linear, (3, None)),
-        (ct.nn.Conv2D, ("a", 2, 3)), (ct.nn.Conv2D, (2, -1, 3)), (ct.nn.Conv2D, (2, 2, "x")), (ct.nn.Conv2D, (2, 2, (3,))),
-        (ct.nn.Dropout, ("a",)), (ct.nn.Dropout, (1.5,)), (ct.nn.BatchNorm, ("a",)), (ct.nn.BatchNorm, (0,)),
-        (ct.nn.MaxPool2D, ("a",)), (ct.nn.MaxPool2D, (0,)), (ct.nn.Reshape, ("a",)), (ct.nn.Upsample, ("a",)), (ct.nn.Upsample, (0,)), (ct.nn.Upsample, (1.5,)), (ct.nn.Sequential, (5,)), (ct.Tensor, (object(),)),
-    ],
-)  # fmt: skip
-def test_settings_of_layers(layer, arguments):
-    with pytest.raises((TypeError, ValueError), match=f"^{layer.__name__}: "):
-        layer(*arguments)
-    check(layer, *arguments)
 
 
 def test_models():

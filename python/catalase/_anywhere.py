@@ -12,6 +12,7 @@ import numpy as np
 from ._cuda import is_device_array
 from ._cuda._arrays import runtime_named, runtime_of
 from .ops import empty
+from .ops._check import shown
 
 _HERE = (np.ndarray, np.generic, int, float)
 _Axis = int | tuple[int, ...] | None
@@ -36,6 +37,8 @@ def device_of(x: Any) -> str:
 
 def check_device(function: str, device: Any) -> str:
     """Return the name of a device that is there."""
+    if not isinstance(device, str):
+        raise TypeError(f"{function}: device must be 'cpu' or 'cuda', got {shown(device)}")
     if device != "cpu":
         runtime_named(device, function)
     return str(device)
@@ -178,7 +181,8 @@ def silenced(x: Any, weights: Any) -> Any:
 def sum(x: Any, axis: _Axis = None, keepdims: bool = False) -> Any:
     """The sum over axes, an array always."""
     if is_here(x):
-        return np.asarray(x.sum(axis=axis, keepdims=keepdims))
+        with np.errstate(over="ignore", invalid="ignore"):  # infinity and NaN say it themselves
+            return np.asarray(x.sum(axis=axis, keepdims=keepdims))
     return _device().reduce(False, x, _axes(x, axis), keepdims)
 
 

@@ -109,9 +109,11 @@ def refuse_sparse(function: str, name: str, values: Any) -> None:
 
 
 def _array(function: str, name: str, values: Any) -> NDArray[Any]:
+    if isinstance(values, (bytes, bytearray)):
+        raise TypeError(f"{function}: {name} must be an array of numbers, got {type(values).__name__}")
     try:
         return np.asarray(values)
-    except ValueError:  # lists of different lengths
+    except (ValueError, OverflowError, RecursionError):  # lists of different lengths, or that hold themselves
         raise TypeError(f"{function}: {name} must be an array of numbers, got rows of different lengths") from None
 
 

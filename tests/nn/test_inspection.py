@@ -86,7 +86,7 @@ def test_dead_relu_of_models(rng):
     assert nn.dead_relu(model, x) == {"layers.0": 1.0}
     packed = np.packbits(x.astype(bool), axis=1, bitorder="little")
     assert nn.dead_relu(model, packed) == nn.dead_relu(model.module, packed) == {"layers.0": 1.0}
-    with pytest.raises(ValueError, match="batch is empty"):
+    with pytest.raises(ValueError, match="empty batch"):
         nn.dead_relu(model, x[:0])
-    with pytest.raises(TypeError, match="needs a Module"):
+    with pytest.raises(TypeError, match="must be a Module"):
         nn.dead_relu("net", x)

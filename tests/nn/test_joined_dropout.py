@@ -100,7 +100,7 @@ def test_a_refused_pass_draws_no_mask():
 
 def test_dropout_of_a_layer_needs_its_arguments():
     x, w = np.ones((2, 3), np.float32), ct.Tensor(np.ones((3, 4), np.float32))
-    with pytest.raises(ValueError, match="dropout needs rate and seed, got \\['rate'\\]"):
+    with pytest.raises(ValueError, match="dropout needs rate and seed, and takes layer and step, got \\['rate'\\]"):
         nn.functional.linear(x, w, activation="relu", dropout={"rate": 0.5})
     with pytest.raises(ValueError, match="goes with activation 'relu', got 'tanh'"):
         nn.functional.linear(x, w, activation="tanh", dropout={"rate": 0.5, "seed": 1})

@@ -33,7 +33,9 @@ def test_layers_are_the_functions(rng):
         0,
         360,
     )
-    with pytest.raises(ValueError, match=r"rows of shape \(8, 9, 5\) hold 360 values, which do not fit \(7, -1\)"):
+    with pytest.raises(
+        ValueError, match=r"the rows of x, of shape \(8, 9, 5\), hold 360 values, which do not fit \(7, -1\)"
+    ):
         nn.Reshape((7, -1))(ct.Tensor(x[2]))
     with pytest.raises(ValueError, match="one length at most"):
         nn.Reshape((-1, -1))
@@ -224,7 +226,7 @@ def test_folding(rng):
     assert len(nn.fold_batch_norm(transposed)) == 2
     with pytest.raises(ValueError, match="has 8 outputs, but BatchNorm"):
         nn.fold_batch_norm(nn.Sequential(nn.Linear(5, 8), nn.BatchNorm(7)))
-    with pytest.raises(TypeError, match="needs a Sequential, got Linear"):
+    with pytest.raises(TypeError, match="sequential must be a Sequential, got Linear"):
         nn.fold_batch_norm(nn.Linear(5, 8))
 
 

@@ -104,7 +104,7 @@ def test_fma_levels_agree_to_the_bit(rng):
 
 
 def test_bad_input():
-    with pytest.raises(ValueError, match=r"activation must be None or one of .*'relu'.*got 'rellu'"):
+    with pytest.raises(ValueError, match=r"activation: name must be None or one of .*'relu'.*got 'rellu'"):
         ct.ops.activation(np.ones(2), "rellu")
     with pytest.raises(TypeError, match="exp: x must be float32 or float64, got int64"):
         ct.ops.exp(np.arange(3))

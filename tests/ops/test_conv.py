@@ -277,9 +277,9 @@ X, W = np.zeros((2, 5, 5, 4), np.float32), np.zeros((3, 3, 4, 8), np.float32)
         ((X, W[0]), {}, ValueError, "4 dimensions each"),
         ((X[..., :3], W), {}, ValueError, "x has 3 channels but w takes 4"),
         ((X, W), {"groups": 3}, ValueError, "groups must divide"),
-        ((X, W), {"groups": 0}, ValueError, "groups must divide"),
+        ((X, W), {"groups": 0}, ValueError, "groups must be 1 or more"),
         ((X, W), {"groups": 2}, ValueError, "w takes 4 a group"),
-        ((X, W), {"groups": 1.0}, TypeError, "groups must be an int"),
+        ((X, W), {"groups": 1.0}, TypeError, "groups must be a whole number"),
         (
             (X, np.zeros((7, 3, 4, 8), np.float32)),
             {"padding": "valid"},

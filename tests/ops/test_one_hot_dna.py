@@ -61,7 +61,7 @@ def test_the_first_bad_byte_is_named_also_in_long_sequences_and_reversed_ones():
         (["AC", 3], {}, TypeError, "sequence 1 is int"),
         (["AC", "ACG"], {}, ValueError, "sequence 0 has 2 letters but sequence 1 has 3; give length="),
         (["AC", "ACG"], {"length": 2}, ValueError, "length is 2, but sequence 1 has 3"),
-        (["AC"], {"length": -1}, ValueError, "length is -1"),
+        (["AC"], {"length": -1}, ValueError, "length must be 0 or more"),
         (["A\u0421"], {}, ValueError, "at position 1, which is no letter of DNA"),
         (["AC"], {"dtype": "float64"}, TypeError, "float32, uint8 or int8, got float64"),
         (["AC"], {"reverse_complement": [True, False]}, ValueError, "True, False, or 1 of them"),

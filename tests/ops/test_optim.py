@@ -65,10 +65,10 @@ def test_moments_of_dead_units_do_not_turn_denormal(backend):
 def test_bad_input():
     p, g = np.ones(4, np.float32), np.ones(4, np.float32)
     for call, words in [
-        (lambda: ops.sgd_step(p, g, lr=-1), "lr must be a finite number"),
+        (lambda: ops.sgd_step(p, g, lr=-1), "lr must be 0 or more"),
         (lambda: ops.sgd_step(p, g[:3], lr=1), "grad must be like param"),
         (lambda: ops.sgd_step(p, np.ones(8, np.float32)[::2], lr=1), "grad must be contiguous"),
-        (lambda: ops.adam_step(p, g, p * 0, p * 0, lr=1, step=0), "step counts from 1"),
+        (lambda: ops.adam_step(p, g, p * 0, p * 0, lr=1, step=0), "step must be 1 or more"),
         (lambda: ops.momentum_step(p, g, p * 0, lr=1, momentum=1.0), "momentum must be from 0 to below 1"),
         (lambda: ops.rmsprop_step(p, g, p * 0, lr=1, momentum=0.5), "needs mom"),
     ]:

@@ -191,7 +191,7 @@ GRAPHS = [
     (lambda layers, x: layers.GRU(n_hidden=2, in_layers=x), 8, change_layer("Feature", shape=[None, 10**9, 4]), "accepted"),
     (lambda layers, x: layers.Reshape((None, 8, 1), layers.Conv2DTranspose(1, 3, in_layers=layers.Reshape((None, 2, 4, 4), x))),
         8, change_layer("Conv2DTranspose", stride=[10**5, 10**5]), "do not fit"),
-    (lambda layers, x: layers.Reshape((None, 8, 4), x), 8, change_layer("Reshape", shape=[None, 2**61]), "rows of shape"),
+    (lambda layers, x: layers.Reshape((None, 8, 4), x), 8, change_layer("Reshape", shape=[None, 2**61]), "do not fit"),
 ]  # fmt: skip
 
 

@@ -25,7 +25,7 @@ def matmul(
             float32("matmul", name, x)
     from ..ops.matmul import check_product
 
-    left, right = check_product(a, b, transpose_a, transpose_b)
+    left, right = check_product("matmul", a, b, transpose_a, transpose_b)
     out = output("matmul", runtime, out, (*left.shape[:-1], right.shape[-1]), a=a, b=b)
     if not _unit_rows(out):
         raise ValueError(f"matmul: the rows of out must have unit stride, got strides {out.strides}")

@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import _anywhere
 from .._cuda import is_device_array
-from .tensor import Tensor, fit_to, operand, record
+from ..ops._check import shown, whole_number
+from .tensor import Tensor, as_tensor, fit_to, operand, record
 
 
 def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
@@ -21,9 +22,20 @@ def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     >>> ct.autograd.concatenate([ct.Tensor(np.ones(2)), ct.Tensor(np.zeros(1))]).numpy()
     array([1., 1., 0.])
     """
-    if not tensors:
-        raise ValueError("concatenate: needs at least one tensor")
-    parents = tuple(operand(t, tensors[0]) if not isinstance(t, Tensor) else t for t in tensors)
+    if not isinstance(tensors, (list, tuple)) or not tensors:
+        raise TypeError(f"concatenate: tensors must be a list with one tensor or more, got {shown(tensors)}")
+    first = next((t for t in tensors if isinstance(t, Tensor)), None)
+    if first is None:
+        first = as_tensor("concatenate", "tensors", tensors[0])
+    parents = tuple(operand(t, first, "concatenate", "tensors") for t in tensors)
+    if not first.ndim or any(p.ndim != first.ndim for p in parents):
+        raise ValueError(
+            f"concatenate: tensors must have one number of axes, 1 or more, got {[p.shape for p in parents]}"
+        )
+    axis = whole_number("concatenate", "axis", axis, -first.ndim, first.ndim - 1) % first.ndim
+    rest = [p.shape[:axis] + p.shape[axis + 1 :] for p in parents]
+    if any(shape != rest[0] for shape in rest):
+        raise ValueError(f"concatenate: tensors must agree but along axis {axis}, got {[p.shape for p in parents]}")
     lengths = [t.shape[axis] for t in parents]
     y = _anywhere.concatenate([t.data for t in parents], axis)
     return record(y, parents, lambda g: _anywhere.split(g, lengths, axis))
@@ -40,10 +52,28 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
     """
     like = a if isinstance(a, Tensor) else b
     if not isinstance(like, Tensor):
-        raise TypeError("where: a or b must be a Tensor; use np.where for plain arrays")
-    a, b = operand(a, like), operand(b, like)
-    mask = condition.data if isinstance(condition, Tensor) else condition
-    mask = mask if is_device_array(mask) else np.asarray(mask, dtype=bool)
+        raise TypeError(f"where: a or b must be a Tensor, got {shown(a)} and {shown(b)}; use np.where for plain arrays")
+    a, b = operand(a, like, "where", "a"), operand(b, like, "where", "b")
+    mask = _condition(condition.data if isinstance(condition, Tensor) else condition)
+    try:
+        np.broadcast_shapes(mask.shape, a.shape, b.shape)
+    except ValueError:
+        raise ValueError(
+            f"where: condition, a and b must broadcast, got shapes {mask.shape}, {a.shape} and {b.shape}"
+        ) from None
     zero, choose = like.dtype.type(0), _anywhere.where
     y = choose(mask, a.data, b.data)
     return record(y, (a, b), lambda g: (fit_to(choose(mask, g, zero), a), fit_to(choose(mask, zero, g), b)))
+
+
+def _condition(condition: Any) -> Any:
+    """What decides, as an array of bools: numbers count as whether they are not 0."""
+    if is_device_array(condition):
+        return condition
+    try:
+        array = np.asarray(condition)
+    except (ValueError, OverflowError, RecursionError):
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf" or isinstance(condition, (bytes, bytearray, memoryview)):
+        raise TypeError(f"where: condition must be an array of True and False, got {shown(condition)}")
+    return array.astype(bool)

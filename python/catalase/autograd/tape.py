@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from .. import _anywhere
 from .._arrays import numbers
 from .._cuda import is_device_array
+from ..ops._check import flag, numpy_array, shown
 
 Array = NDArray[Any]
 Backward = Callable[[Array], "tuple[Array | None, ...]"]
@@ -92,7 +93,9 @@ class Node:
             array = _as_array(array)
         self.data: Array = array
         self.grad: Array | None = None
-        self.requires_grad = bool(requires_grad)
+        if requires_grad is not False and requires_grad is not True:
+            requires_grad = flag("Tensor", "requires_grad", requires_grad)
+        self.requires_grad = requires_grad
         self._parents: tuple[Node, ...] = ()
         self._versions: list[int] = []  # of the parents, when the operation ran
         self._backward: Backward | None = None
@@ -173,9 +176,9 @@ class Node:
             grad = _anywhere.full_like(self.data, self.shape, 1.0)
         grad = grad.data if isinstance(grad, Node) else grad
         if not is_device_array(self.data):
-            grad = np.asarray(grad, dtype=self.dtype)
+            grad = _gradient(grad, self.dtype)
         elif not is_device_array(grad):
-            grad = _anywhere.beside(np.asarray(grad, dtype=self.dtype), self.data)
+            grad = _anywhere.beside(_gradient(grad, self.dtype), self.data)
         if grad.shape != self.shape:
             raise ValueError(f"backward: grad must have shape {self.shape}, got {grad.shape}")
         if self._backward is None:
@@ -203,6 +206,19 @@ class Node:
             self.grad = _anywhere.copy(grad)  # its own: the array may be a view, or shared with another leaf
         else:
             self.grad = _anywhere.add(self.grad, grad)
+
+
+def _gradient(grad: Any, dtype: np.dtype[Any]) -> Array:
+    """A gradient that was given, numbers of any real dtype, as an array of the tensor's."""
+    if type(grad) is np.ndarray and grad.dtype == dtype:
+        return grad
+    try:
+        array = numpy_array("backward", "grad", grad) if isinstance(grad, np.ndarray) else np.asarray(grad)
+    except (ValueError, OverflowError, RecursionError):
+        array = np.asarray(None)
+    if array.dtype.kind not in "iufb":
+        raise TypeError(f"backward: grad must be an array of numbers, got {shown(grad)}")
+    return array.astype(dtype)
 
 
 def _as_array(values: Any) -> Array:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
+import operator
 from typing import Any, Self
 
 import numpy as np
 
 from .. import _anywhere, ops
 from .._cuda import is_device_array
+from ..ops._check import flag, floating, numpy_array, shown, whole_number
 from .tape import Array, Backward, Node, put_on_tape
 
 
@@ -95,7 +97,7 @@ class Tensor(Node):
     # Arithmetic.
     def __add__(self, other: Any) -> Tensor:
         a, b = self, operand(other, self)
-        return record(_anywhere.add(a.data, b.data), (a, b), lambda g: (fit_to(g, a), fit_to(g, b)))
+        return record(_combined("+", _anywhere.add, a, b), (a, b), lambda g: (fit_to(g, a), fit_to(g, b)))
 
     def __sub__(self, other: Any) -> Tensor:
         a, b = self, operand(other, self)
@@ -103,12 +105,12 @@ class Tensor(Node):
         def backward(g: Array) -> tuple[Array | None, ...]:
             return fit_to(g, a), fit_to(_anywhere.negative(g), b) if b.requires_grad else None
 
-        return record(_anywhere.subtract(a.data, b.data), (a, b), backward)
+        return record(_combined("-", _anywhere.subtract, a, b), (a, b), backward)
 
     def __mul__(self, other: Any) -> Tensor:
         a, b = self, operand(other, self)
         return record(
-            _anywhere.multiply(a.data, b.data),
+            _combined("*", _anywhere.multiply, a, b),
             (a, b),
             lambda g: (
                 fit_to(_anywhere.multiply(g, b.data), a) if a.requires_grad else None,
@@ -118,7 +120,7 @@ class Tensor(Node):
 
     def __truediv__(self, other: Any) -> Tensor:
         a, b = self, operand(other, self)
-        y, divide = _anywhere.divide(a.data, b.data), _anywhere.divide
+        y, divide = _combined("/", _anywhere.divide, a, b), _anywhere.divide
 
         def backward(g: Array) -> tuple[Array | None, ...]:
             da = fit_to(divide(g, b.data), a) if a.requires_grad else None
@@ -130,7 +132,7 @@ class Tensor(Node):
 
     def __pow__(self, other: Any) -> Tensor:
         a, b = self, operand(other, self)
-        y, multiply = _anywhere.power(a.data, b.data), _anywhere.multiply
+        y, multiply = _combined("**", _anywhere.power, a, b), _anywhere.multiply
 
         def backward(g: Array) -> tuple[Array | None, ...]:
             da = fit_to(multiply(_anywhere.power_slope(a.data, b.data), g), a) if a.requires_grad else None
@@ -218,22 +220,22 @@ class Tensor(Node):
     __hash__ = object.__hash__
 
     def __eq__(self, other: Any) -> Any:
-        return self.data == _value(other)
+        return _compared(self, "==", operator.eq, other)
 
     def __ne__(self, other: Any) -> Any:
-        return self.data != _value(other)
+        return _compared(self, "!=", operator.ne, other)
 
     def __lt__(self, other: Any) -> Any:
-        return self.data < _value(other)
+        return _compared(self, "<", operator.lt, other)
 
     def __le__(self, other: Any) -> Any:
-        return self.data <= _value(other)
+        return _compared(self, "<=", operator.le, other)
 
     def __gt__(self, other: Any) -> Any:
-        return self.data > _value(other)
+        return _compared(self, ">", operator.gt, other)
 
     def __ge__(self, other: Any) -> Any:
-        return self.data >= _value(other)
+        return _compared(self, ">=", operator.ge, other)
 
     # Functions of each value.
     def exp(self) -> Tensor:
@@ -281,12 +283,14 @@ class Tensor(Node):
     # Reductions.
     def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         shape = self.shape
+        axis, keepdims = _reduced("sum", self, axis, keepdims)
         y = _anywhere.sum(self.data, axis, keepdims)
         return record(y, (self,), lambda g: (_anywhere.broadcast_to(_keep(g, shape, axis, keepdims), shape),))
 
     def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         """Return the mean; that of nothing is NaN."""
         shape = self.shape
+        axis, keepdims = _reduced("mean", self, axis, keepdims)
         total = _anywhere.sum(self.data, axis, keepdims)
         count = self.dtype.type(max(1, self.size // max(1, total.size)))
         if not self.size:
@@ -306,6 +310,7 @@ class Tensor(Node):
     def max(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         """Return the largest values; equal ones share the gradient evenly."""
         shape, x = self.shape, self.data
+        axis, keepdims = _reduced("max", self, axis, keepdims)
         y = _anywhere.largest(x, axis, keepdims)
 
         def backward(g: Array) -> tuple[Array | None, ...]:
@@ -322,16 +327,20 @@ class Tensor(Node):
     # Shapes.
     def reshape(self, *shape: Any) -> Tensor:
         before = self.shape
-        y = _anywhere.reshape(self.data, *shape)
+        y = _anywhere.reshape(self.data, _new_shape(shape, self.size))
         return record(y, (self,), lambda g: (_anywhere.reshape(g, before),))
 
     def transpose(self, *axes: int) -> Tensor:
-        order = tuple(axes) or tuple(reversed(range(self.ndim)))
+        order = _order(axes, self.ndim)
         inverse = tuple(int(i) for i in np.argsort(order))
         return record(self.data.transpose(order), (self,), lambda g: (g.transpose(inverse),))
 
     def __getitem__(self, index: Any) -> Tensor:
         x, shape = self.data, self.shape
+        if isinstance(index, Tensor):
+            raise IndexError(
+                "Tensor: an index must be whole numbers, slices or booleans, got a Tensor, which holds floats"
+            )
         parts = index if isinstance(index, tuple) else (index,)
         simple = all(isinstance(p, (int, slice, np.integer)) or p is None or p is Ellipsis for p in parts)
         if not _anywhere.is_here(x) and not simple:
@@ -339,7 +348,7 @@ class Tensor(Node):
 
             at = Index(x, parts)
             return record(at.take(x), (self,), lambda g: (at.gradient(g),))
-        y = x[index] if not _anywhere.is_here(x) else np.asarray(x[index])
+        y = x[index] if not _anywhere.is_here(x) else _taken(x, index)
 
         def backward(g: Array) -> tuple[Array | None, ...]:
             dx = _anywhere.full_like(x, shape, 0.0)
@@ -350,6 +359,55 @@ class Tensor(Node):
             return (dx,)
 
         return record(y, (self,), backward)
+
+
+_LARGEST = {np.dtype(kind): float(np.finfo(kind).max) for kind in (np.float32, np.float64)}
+
+
+def _taken(x: Array, index: Any) -> Array:
+    try:
+        return np.asarray(x[index])
+    except (IndexError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise IndexError(f"Tensor: the index {shown(index)} does not fit the shape {x.shape}: {error}") from None
+
+
+def _reduced(function: str, x: Tensor, axis: Any, keepdims: Any) -> tuple[Any, bool]:
+    """The axes of a reduction, in range, and whether they are kept."""
+    if keepdims is not False and keepdims is not True:
+        keepdims = flag(f"Tensor.{function}", "keepdims", keepdims)
+    if axis is None:
+        return None, keepdims
+    several = isinstance(axis, (tuple, list))
+    axes = tuple(
+        whole_number(f"Tensor.{function}", "axis", one, -x.ndim, x.ndim - 1) % x.ndim
+        for one in (axis if several else (axis,))
+    )
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"Tensor.{function}: axis names one twice, got {shown(axis)}")
+    if function == "max" and math.prod(x.shape[i] for i in axes) == 0 and x.size == 0:
+        raise ValueError(f"Tensor.max: there is nothing along axis {shown(axis)} of shape {x.shape}")
+    return axes if several else axes[0], keepdims
+
+
+def _new_shape(shape: tuple[Any, ...], size: int) -> tuple[int, ...]:
+    """A shape of that size, one length -1 worked out."""
+    lengths = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    lengths = tuple(whole_number("Tensor.reshape", "each length of shape", n, -1) for n in lengths)
+    known = math.prod(n for n in lengths if n != -1)
+    left = lengths.count(-1)
+    if left > 1 or (known * (size // known if left and known else 1) != size) or (left and not known):
+        raise ValueError(f"Tensor.reshape: {size} values do not fit the shape {shown(lengths)}")
+    return tuple(size // known if n == -1 else n for n in lengths)
+
+
+def _order(axes: tuple[Any, ...], ndim: int) -> tuple[int, ...]:
+    if not axes:
+        return tuple(reversed(range(ndim)))
+    given = tuple(axes[0]) if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
+    order = tuple(whole_number("Tensor.transpose", "each of axes", a, -ndim, ndim - 1) % max(1, ndim) for a in given)
+    if sorted(order) != list(range(ndim)):
+        raise ValueError(f"Tensor.transpose: axes must name each of {ndim} axes once, got {shown(given)}")
+    return order
 
 
 def record(data: Array, parents: tuple[Tensor, ...], backward: Backward) -> Tensor:
@@ -365,25 +423,88 @@ def record(data: Array, parents: tuple[Tensor, ...], backward: Backward) -> Tens
         From the gradient at the result to one gradient (or None) for each parent.
     """
     out = Tensor(data)
-    put_on_tape(out, parents, backward)
+    if type(parents) is not tuple or not callable(backward):
+        raise TypeError(
+            f"record: parents must be a tuple and backward a function, got {shown(parents)} and {shown(backward)}"
+        )
+    try:
+        put_on_tape(out, parents, backward)
+    except AttributeError:
+        raise TypeError(f"record: parents must be a tuple of Tensors, got {shown(parents)}") from None
     return out
 
 
-def _value(other: Any) -> Any:
-    return other.data if isinstance(other, Tensor) else other
+def _combined(sign: str, function: Any, a: Tensor, b: Tensor) -> Array:
+    try:
+        return function(a.data, b.data)
+    except ValueError:  # NumPy's, at no cost where shapes fit
+        _check_broadcast(sign, a.shape, b.shape)
+        raise
 
 
-def operand(other: Any, like: Tensor) -> Tensor:
+def _check_broadcast(sign: str, a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    try:
+        np.broadcast_shapes(a, b)
+    except ValueError:
+        raise ValueError(f"Tensor: shapes {a} {sign} {b} do not broadcast in arithmetic or comparison") from None
+
+
+def _compared(a: Tensor, sign: str, compare: Any, other: Any) -> Any:
+    """A plain boolean array. What is no number or array is never equal, and has no order."""
+    if isinstance(other, Tensor):
+        other = other.data
+    elif isinstance(other, (list, tuple, range)):
+        try:
+            other = np.asarray(other)
+        except (ValueError, OverflowError, RecursionError):
+            other = np.asarray(None)
+    if is_device_array(other):
+        return compare(a.data, other)
+    real = isinstance(other, (bool, int, float)) or (
+        isinstance(other, (np.ndarray, np.generic)) and other.dtype.kind in "iufb"
+    )
+    if not real:
+        if sign in ("==", "!="):
+            return NotImplemented
+        raise TypeError(f"Tensor: comparison {sign} needs a Tensor, an array or a number, got {shown(other)}")
+    if isinstance(other, int) and abs(other) > _LARGEST[a.dtype]:
+        other = math.copysign(math.inf, other)  # the same answer, and no overflow
+    if isinstance(other, np.ndarray):
+        _check_broadcast(sign, a.shape, other.shape)
+    return compare(a.data, other)
+
+
+def operand(other: Any, like: Tensor, function: str = "Tensor", name: str = "arithmetic") -> Tensor:
     """Return ``other`` as a tensor of the dtype of ``like``; arrays of another dtype are refused."""
     if not isinstance(other, Tensor):
-        if isinstance(other, (int, float, np.number, np.bool_)) or (isinstance(other, np.ndarray) and not other.ndim):
+        if isinstance(other, (int, float)):  # bool too
+            if not -_LARGEST[like.dtype] <= other <= _LARGEST[like.dtype] and other == other and abs(other) != math.inf:
+                raise ValueError(f"{function}: {name} with {shown(other)} is beyond the range of {like.dtype}")
             return Tensor(np.asarray(other, dtype=like.dtype))
-        if not isinstance(other, np.ndarray) and not is_device_array(other):
-            raise TypeError(f"Tensor: arithmetic needs a Tensor, an array or a number, got {type(other).__name__}")
+        scalar = isinstance(other, np.generic) or (isinstance(other, np.ndarray) and not other.ndim)
+        if scalar and other.dtype.kind in "iufb":
+            return operand(other.item() if other.dtype.itemsize <= 8 else float(other), like, function, name)
+        if not is_device_array(other):
+            if scalar or not isinstance(other, np.ndarray):
+                raise TypeError(f"{function}: {name} needs a Tensor, an array or a number, got {shown(other)}")
+            other = numpy_array(function, name, other)
+            if other.dtype != like.dtype:
+                raise TypeError(
+                    f"{function}: {name} cannot mix {like.dtype} and {other.dtype}; convert one with .astype"
+                )
         other = Tensor(other)
     if other.dtype != like.dtype:
-        raise TypeError(f"Tensor: cannot mix {like.dtype} and {other.dtype}; convert one with .astype")
+        raise TypeError(f"{function}: {name} cannot mix {like.dtype} and {other.dtype}; convert one with .astype")
     return other
+
+
+def as_tensor(function: str, name: str, x: Any) -> Tensor:
+    """Return an argument of a function on tensors as a tensor; arrays are taken without a gradient."""
+    if isinstance(x, Tensor):
+        return x
+    if not isinstance(x, np.ndarray) and not is_device_array(x):
+        raise TypeError(f"{function}: {name} must be a Tensor or a NumPy array, got {shown(x)}")
+    return Tensor(x if is_device_array(x) else floating(function, name, x))
 
 
 def fit_to(grad: Array, parent: Tensor) -> Array | None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .. import ops
-from .._cuda import is_device_array
 from ..autograd import Tensor, record
+from ..autograd.tensor import as_tensor
 from ..ops.geometry import Padding
 from .parameter import Parameter
 
@@ -152,12 +151,8 @@ def _conv(
     b: Tensor | NDArray[Any] | None,
     **options: Any,
 ) -> Tensor:
-    for key, given in (("x", x), ("w", w)):
-        if not isinstance(given, (Tensor, np.ndarray)) and not is_device_array(given):
-            raise TypeError(f"{name}: {key} must be a Tensor or a NumPy array, got {type(given).__name__}")
-    x = x if isinstance(x, Tensor) else Tensor(x)
-    w = w if isinstance(w, Tensor) else Tensor(w)
-    b = b if b is None or isinstance(b, Tensor) else Tensor(b)
+    x, w = as_tensor(name, "x", x), as_tensor(name, "w", w)
+    b = b if b is None else as_tensor(name, "b", b)
     y = _FORWARD[name](x.data, w.data, None if b is None else b.data, **options)
     parents = (x, w) if b is None else (x, w, b)
 

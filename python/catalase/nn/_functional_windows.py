@@ -8,62 +8,59 @@ from numpy.typing import NDArray
 
 from .. import _anywhere, ops
 from ..autograd import Tensor, record
+from ..autograd.tensor import as_tensor
+from ..ops._check import floating_anywhere
 from ..ops.geometry import Padding
 
 Input = Tensor | NDArray[Any]
 
 
-def tensor(x: Input) -> Tensor:
-    """Return ``x`` as a tensor."""
-    return x if isinstance(x, Tensor) else Tensor(x)
-
-
 def max_pool1d(x: Input, size: Any = 2, *, stride: Any = None, padding: Padding = "valid") -> Tensor:
     """Return the largest value of each window of x (N, L, C); see `catalase.ops.max_pool1d`."""
-    return _max_pool(1, tensor(x), size, stride, padding)
+    return _max_pool(1, as_tensor("max_pool1d", "x", x), size, stride, padding)
 
 
 def max_pool2d(x: Input, size: Any = 2, *, stride: Any = None, padding: Padding = "valid") -> Tensor:
     """Return the largest value of each window of x (N, H, W, C); see `catalase.ops.max_pool2d`."""
-    return _max_pool(2, tensor(x), size, stride, padding)
+    return _max_pool(2, as_tensor("max_pool2d", "x", x), size, stride, padding)
 
 
 def max_pool3d(x: Input, size: Any = 2, *, stride: Any = None, padding: Padding = "valid") -> Tensor:
     """Return the largest value of each window of x (N, D, H, W, C); see `catalase.ops.max_pool3d`."""
-    return _max_pool(3, tensor(x), size, stride, padding)
+    return _max_pool(3, as_tensor("max_pool3d", "x", x), size, stride, padding)
 
 
 def avg_pool1d(x: Input, size: Any = 2, *, stride: Any = None, padding: Padding = "valid") -> Tensor:
     """Return the mean of each window of x (N, L, C); see `catalase.ops.avg_pool1d`."""
-    return _avg_pool(1, tensor(x), size, stride, padding)
+    return _avg_pool(1, as_tensor("avg_pool1d", "x", x), size, stride, padding)
 
 
 def avg_pool2d(x: Input, size: Any = 2, *, stride: Any = None, padding: Padding = "valid") -> Tensor:
     """Return the mean of each window of x (N, H, W, C); see `catalase.ops.avg_pool2d`."""
-    return _avg_pool(2, tensor(x), size, stride, padding)
+    return _avg_pool(2, as_tensor("avg_pool2d", "x", x), size, stride, padding)
 
 
 def avg_pool3d(x: Input, size: Any = 2, *, stride: Any = None, padding: Padding = "valid") -> Tensor:
     """Return the mean of each window of x (N, D, H, W, C); see `catalase.ops.avg_pool3d`."""
-    return _avg_pool(3, tensor(x), size, stride, padding)
+    return _avg_pool(3, as_tensor("avg_pool3d", "x", x), size, stride, padding)
 
 
 def global_max_pool(x: Input) -> Tensor:
     """Return the largest value of each channel; see `catalase.ops.global_max_pool`."""
-    x = tensor(x)
+    x = as_tensor("global_max_pool", "x", x)
     return record(ops.global_max_pool(x.data), (x,), lambda dy: (ops.global_max_pool_backward(dy, x.data),))
 
 
 def global_avg_pool(x: Input) -> Tensor:
     """Return the mean of each channel; see `catalase.ops.global_avg_pool`."""
-    x = tensor(x)
+    x = as_tensor("global_avg_pool", "x", x)
     shape = x.shape
     return record(ops.global_avg_pool(x.data), (x,), lambda dy: (ops.global_avg_pool_backward(dy, shape),))
 
 
 def upsample(x: Input, factor: Any = 2, *, mode: str = "nearest") -> Tensor:
     """Make the axes between the first and the last longer; see `catalase.ops.upsample`."""
-    x = tensor(x)
+    x = as_tensor("upsample", "x", x)
     y = ops.upsample(x.data, factor, mode=mode)
     return record(y, (x,), lambda dy: (ops.upsample_backward(dy, factor, mode=mode),))
 
@@ -79,10 +76,14 @@ def batch_norm(
     activation: str | None = None,
 ) -> tuple[Tensor, NDArray[Any], NDArray[Any]]:
     """Return the normalized tensor, and the mean and variance used, as arrays; see `catalase.ops.batch_norm`."""
-    x = tensor(x)
+    x = as_tensor("batch_norm", "x", x)
+    gamma, beta = as_tensor("batch_norm", "gamma", gamma), as_tensor("batch_norm", "beta", beta)
     from_batch = mean is None
     # Copies: an optimizer's step, or the next batch, may change these before the way back.
     scale, shift = _anywhere.copy(gamma.data), _anywhere.copy(beta.data)
+    for name, array in (("mean", mean), ("var", var)):
+        if array is not None:
+            floating_anywhere("batch_norm", name, array)
     mean, var = (None if a is None else _anywhere.copy(a) for a in (mean, var))
     y, mean, var = ops.batch_norm(x.data, scale, shift, mean, var, eps=eps, activation=activation)
 

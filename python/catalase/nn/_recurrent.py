@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..autograd import Tensor, concatenate
-from ..ops._check import whole_number
+from ..autograd.tensor import as_tensor
+from ..ops._check import flag, number, shown, whole_number
 from .allowance import claim
-from .init import generator
+from .init import LARGEST_SIZE, check_room, random_generator
 from .layers import Dropout
 from .module import Module
 from .parameter import Parameter
@@ -40,15 +41,17 @@ class Recurrent(Module, ABC):
     ) -> None:
         super().__init__()
         name = type(self).__name__
-        self.input_size = whole_number(name, "input_size", input_size)
-        self.hidden_size = whole_number(name, "hidden_size", hidden_size)
-        self.num_layers = whole_number(name, "num_layers", num_layers)
+        self.input_size = whole_number(name, "input_size", input_size, 1, LARGEST_SIZE)
+        self.hidden_size = whole_number(name, "hidden_size", hidden_size, 1, LARGEST_SIZE)
+        self.num_layers = whole_number(name, "num_layers", num_layers, 1, 10_000)
+        dropout = number(name, "dropout", dropout, at_least=0, below=1)
+        bidirectional, reverse = flag(name, "bidirectional", bidirectional), flag(name, "reverse", reverse)
         if dropout and num_layers == 1:
             raise ValueError(f"{name}: dropout acts between layers; it needs num_layers of 2 or more, or must be 0")
         if bidirectional and reverse:
             raise ValueError(f"{name}: reverse is for one direction; leave it out where bidirectional is True")
-        rng = rng if isinstance(rng, np.random.Generator) else generator(rng)
-        self.bidirectional, self.reverse = bool(bidirectional), bool(reverse)
+        rng = random_generator(name, rng)
+        self.bidirectional, self.reverse = bidirectional, reverse
         self.output_size = self.hidden_size * (1 + self.bidirectional)
         width = self.gates * self.hidden_size
         for suffix in self.suffixes():
@@ -64,6 +67,7 @@ class Recurrent(Module, ABC):
         return [f"_l{k}{way}" if k or way else "" for k in range(self.num_layers) for way in ways]
 
     def _draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[Any]:
+        check_room(type(self).__name__, "the weights", shape)
         claim(shape)
         limit = np.float32(1 / np.sqrt(self.hidden_size))
         return ((rng.random(shape, dtype=np.float32) * 2 - 1) * limit).astype(np.float32)
@@ -74,12 +78,13 @@ class Recurrent(Module, ABC):
 
     def forward(self, x: Any, state: Any = None, lengths: Any = None) -> Any:
         suffixes = self.suffixes()
-        starts = (None,) * self.states if state is None else state if self.states > 1 else (state,)
+        name = type(self).__name__
+        starts = self._starts(state)
         if len(suffixes) == 1:
             y, *ends = self._cell(x, self._weights(""), starts, lengths=lengths, reverse=self.reverse)
             return y, tuple(ends) if self.states > 1 else ends[0]
         self._check_states(starts, len(suffixes))
-        x = x if isinstance(x, Tensor) else Tensor(x)
+        x = as_tensor(name, "x", x)
         last: list[list[Tensor]] = [[] for _ in range(self.states)]
         ways = 1 + self.bidirectional
         for layer in range(self.num_layers):
@@ -96,6 +101,16 @@ class Recurrent(Module, ABC):
                 x = self.between[layer](x)
         stacked = tuple(concatenate(known) for known in last)
         return x, stacked if self.states > 1 else stacked[0]
+
+    def _starts(self, state: Any) -> tuple[Any, ...]:
+        """The states to start from, each a tensor, an array or None."""
+        name = type(self).__name__
+        if state is None:
+            return (None,) * self.states
+        if self.states > 1 and (not isinstance(state, (tuple, list)) or len(state) != self.states):
+            raise TypeError(f"{name}: state must be None or the pair (h, c), got {shown(state)}")
+        states = state if self.states > 1 else (state,)
+        return tuple(None if s is None else as_tensor(name, "state", s) for s in states)
 
     def _weights(self, suffix: str) -> list[Any]:
         return [getattr(self, f"{name}{suffix}") for name in ("w_x", "w_h", "b")]

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from .. import _anywhere, ops
 from ..autograd import Tensor, is_recording, record
+from ..autograd.tensor import as_tensor
+from ..ops._check import whole_numbers
 
 Input = Tensor | NDArray[Any]
 
@@ -37,7 +39,7 @@ def rnn(
 ) -> tuple[Tensor, Tensor]:
     """Run a plain recurrent cell over sequences, one node on the tape; returns y, h. See `catalase.ops.rnn`."""
     options = {"activation": activation, "lengths": lengths, "reverse": reverse}
-    y, h = _cell(("y", "h"), ops.rnn, ops.rnn_forward, ops.rnn_backward, (x, w_x, w_h, b, h0), options)
+    y, h = _cell("rnn", ("y", "h"), ops.rnn, ops.rnn_forward, ops.rnn_backward, (x, w_x, w_h, b, h0), options)
     return y, h
 
 
@@ -53,7 +55,7 @@ def gru(
 ) -> tuple[Tensor, Tensor]:
     """Run a GRU over sequences, one node on the tape; returns y, h. See `catalase.ops.gru`."""
     options = {"lengths": lengths, "reverse": reverse}
-    y, h = _cell(("y", "h"), ops.gru, ops.gru_forward, ops.gru_backward, (x, w_x, w_h, b, h0), options)
+    y, h = _cell("gru", ("y", "h"), ops.gru, ops.gru_forward, ops.gru_backward, (x, w_x, w_h, b, h0), options)
     return y, h
 
 
@@ -71,11 +73,12 @@ def lstm(
     """Run an LSTM over sequences, one node on the tape; returns y, h, c. See `catalase.ops.lstm`."""
     options = {"lengths": lengths, "reverse": reverse}
     arrays = (x, w_x, w_h, b, h0, c0)
-    y, h, c = _cell(("y", "h", "c"), ops.lstm, ops.lstm_forward, ops.lstm_backward, arrays, options)
+    y, h, c = _cell("lstm", ("y", "h", "c"), ops.lstm, ops.lstm_forward, ops.lstm_backward, arrays, options)
     return y, h, c
 
 
 def _cell(
+    function: str,
     names: tuple[str, ...],
     plain: Callable[..., tuple[Any, ...]],
     forward: Callable[..., tuple[Any, ...]],
@@ -84,12 +87,17 @@ def _cell(
     options: dict[str, Any],
 ) -> list[Tensor]:
     """One cell: its node holds no value of its own, only the way from its outputs' gradients to its inputs'."""
-    tensors = [a if a is None or isinstance(a, Tensor) else Tensor(a) for a in arrays]
+    arguments = ("x", "w_x", "w_h", "b", "h0", "c0")
+    tensors = [
+        a if a is None and name in ("h0", "c0") else as_tensor(function, name, a)
+        for name, a in zip(arguments, arrays, strict=False)
+    ]
     data = [None if t is None else t.data for t in tensors]
     if not is_recording() or not any(t is not None and t.requires_grad for t in tensors):
         return [Tensor(out) for out in plain(*data, **options)]
     if options["lengths"] is not None:
-        options = options | {"lengths": np.array(options["lengths"])}  # as they are now
+        lengths = whole_numbers(function, "lengths", options["lengths"])
+        options = options | {"lengths": np.array(lengths)}  # as they are now
     *outputs, saved = forward(*data, **options)
     x = tensors[0]
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from .. import _anywhere
 from ..autograd import Tensor
-from ..ops._check import whole_number
+from ..ops._check import choice, number, whole_number
 from . import functional
 from .allowance import claim
 from .buffer import Buffer
+from .init import LARGEST_SIZE
 from .module import Module
 from .parameter import Parameter
 
@@ -64,14 +65,10 @@ class BatchNorm(Module):
         self, num_features: int, momentum: float = 0.1, eps: float = 1e-5, activation: str | None = None
     ) -> None:
         super().__init__()
-        num_features = whole_number("BatchNorm", "num_features", num_features)
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"BatchNorm: momentum must be from 0 to 1, got {momentum}")
-        if not eps > 0:
-            raise ValueError(f"BatchNorm: eps must be above 0, got {eps}")
-        if activation not in (None, "relu"):
-            raise ValueError(f"BatchNorm: activation must be None or 'relu', got {activation!r}")
-        self.momentum, self.eps, self.activation = float(momentum), float(eps), activation
+        num_features = whole_number("BatchNorm", "num_features", num_features, 1, LARGEST_SIZE)
+        self.momentum = number("BatchNorm", "momentum", momentum, at_least=0, at_most=1)
+        self.eps = number("BatchNorm", "eps", eps, above=0)
+        self.activation = choice("BatchNorm", "activation", activation, (None, "relu"))
         for _ in range(4):
             claim((num_features,))
         self.gamma = Parameter(np.ones(num_features, np.float32), decay=False)

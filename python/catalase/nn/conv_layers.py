@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..autograd import Tensor
-from ..ops._check import whole_number
-from ..ops.geometry import Padding, per_dimension
+from ..ops._check import activation_code, flag, whole_number
+from ..ops.geometry import Padding, convolution, per_dimension
 from . import functional
-from .init import Initializer, generator, glorot_uniform, zeros
+from .init import LARGEST_SIZE, Initializer, glorot_uniform, random_generator, zeros
 from .layers import _draw
 from .module import Module
 from .parameter import Parameter
@@ -40,25 +40,33 @@ class _Conv(Module):
     ) -> None:
         super().__init__()
         name = type(self).__name__
-        in_channels = whole_number(name, "in_channels", in_channels)
-        out_channels = whole_number(name, "out_channels", out_channels)
+        in_channels = whole_number(name, "in_channels", in_channels, 1, LARGEST_SIZE)
+        out_channels = whole_number(name, "out_channels", out_channels, 1, LARGEST_SIZE)
         if whole_number(name, "groups", groups) and (in_channels % groups or out_channels % groups):
             raise ValueError(
                 f"{name}: groups must divide {in_channels} input and {out_channels} output channels, got {groups}"
             )
-        rng = rng if isinstance(rng, np.random.Generator) else generator(rng)
+        rng = random_generator(name, rng)
         self.kernel_size = per_dimension(name, "kernel_size", kernel_size, self.dims)
         self.stride = per_dimension(name, "stride", stride, self.dims)
         self.dilation = per_dimension(name, "dilation", dilation, self.dims)
+        convolution(name, self.kernel_size, self.kernel_size, stride=1, padding=padding, dilation=1)  # looks at padding
+        activation_code(name, activation)
         self.padding, self.groups, self.activation = padding, int(groups), activation
-        self.flip_kernel, self.exact = bool(flip_kernel), bool(exact)
+        self.flip_kernel, self.exact = flag(name, "flip_kernel", flip_kernel), flag(name, "exact", exact)
         if self.transposed:
             shape = (*self.kernel_size, out_channels // groups, in_channels)
         else:
             shape = (*self.kernel_size, in_channels // groups, out_channels)
-        self.w = Parameter(_draw("weight_init", weight_init or glorot_uniform(), shape, rng, name))
+        self.w = Parameter(
+            _draw("weight_init", glorot_uniform() if weight_init is None else weight_init, shape, rng, name)
+        )
         self.b = (
-            Parameter(_draw("bias_init", bias_init or zeros(), (out_channels,), rng, name), False) if bias else None
+            Parameter(
+                _draw("bias_init", zeros() if bias_init is None else bias_init, (out_channels,), rng, name), False
+            )
+            if flag(name, "bias", bias)
+            else None
         )
 
     def options(self) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from .. import ops
 from .._cuda import is_device_array
 from ..autograd import Tensor, record
+from ..autograd.tensor import as_tensor
 from ..ops._check import whole_number
-from ..ops.embedding import check_padding
-from .allowance import claim
-from .init import Initializer, generator, normal
+from ..ops.embedding import check_padding, token_ids
+from .init import LARGEST_SIZE, Initializer, normal, random_generator, start_values
 from .module import Module
 from .parameter import Parameter
 
@@ -25,8 +25,13 @@ def embedding(ids: ArrayLike, w: Tensor, *, padding_index: int | None = None) ->
     """
     if isinstance(ids, Tensor):
         raise TypeError("embedding: ids must be an array of whole numbers, got a Tensor, which holds floats")
-    kept: Any = ids if is_device_array(ids) else np.array(ids)  # as they are now; on a device for you to leave alone
-    y = ops.embedding(kept if kept.size else ids, w.data)
+    w = as_tensor("embedding", "w", w)
+    padding_index = check_padding("embedding", padding_index, w.shape[0] if w.ndim else 0)
+    kept: Any = ids  # on a device for you to leave alone
+    if not is_device_array(ids):
+        given = token_ids("embedding", ids)[1]
+        kept = np.array(given) if given.size else given.astype(np.int64)  # as they are now
+    y = ops.embedding(kept, w.data)
 
     def backward(dy: NDArray[Any]) -> tuple[Any, ...]:
         target = w.grad_target() if isinstance(w, Parameter) else None
@@ -87,15 +92,14 @@ class Embedding(Module):
     ) -> None:
         super().__init__()
         shape = (
-            whole_number("Embedding", "num_embeddings", num_embeddings),
-            whole_number("Embedding", "dim", dim),
+            whole_number("Embedding", "num_embeddings", num_embeddings, 1, LARGEST_SIZE),
+            whole_number("Embedding", "dim", dim, 1, LARGEST_SIZE),
         )
         self.padding_index = check_padding("Embedding", padding_index, num_embeddings)
-        rng = rng if isinstance(rng, np.random.Generator) else generator(rng)
-        claim(shape)
-        values = np.array((weight_init or normal(1.0))(shape, rng))
-        if values.shape != shape:
-            raise ValueError(f"Embedding: weight_init must give an array of shape {shape}, gave {values.shape}")
+        rng = random_generator("Embedding", rng)
+        values = start_values(
+            "Embedding", "weight_init", normal(1.0) if weight_init is None else weight_init, shape, rng
+        ).copy()
         if self.padding_index is not None:
             values[self.padding_index] = 0
         self.w = Parameter(values)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ops._check import shown
 from .batch_norm import BatchNorm
 from .layers import Sequential
 from .module import Module
@@ -50,7 +51,7 @@ def fold_batch_norm(sequential: Sequential) -> Sequential:
     Sequential(layers.0=Linear(4, 8, activation='relu'), layers.1=Linear(8, 1, activation=None))
     """
     if not isinstance(sequential, Sequential):
-        raise TypeError(f"fold_batch_norm: needs a Sequential, got {type(sequential).__name__}")
+        raise TypeError(f"fold_batch_norm: sequential must be a Sequential, got {shown(sequential)}")
     layers: list[Module] = []
     for layer in sequential:
         if isinstance(layer, Sequential):

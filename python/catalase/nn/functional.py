@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from .. import _anywhere, ops
 from .._cuda import is_device_array
 from ..autograd import Tensor, concatenate, record, where
+from ..autograd.tensor import as_tensor
+from ..ops._check import floating, shown
 from ..ops.linear_input import InputGradient
 from ._conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from ._functional_windows import (
@@ -83,18 +85,21 @@ def linear(
     ``x`` may be a plain array too, and may have leading axes: (..., I) gives (..., O); or a `SparseBatch`. With "relu",
     ``dropout``, the arguments of `dropout` after ``x``, applies it in place: the same bits in one node.
     """
-    if dropout is not None and activation != "relu":
-        raise ValueError(f"linear: dropout goes with activation 'relu', got {activation!r}; apply it after")
-    if dropout is not None and not {"rate", "seed"} <= dropout.keys():
-        raise ValueError(f"linear: dropout needs rate and seed, got {sorted(dropout)}")
+    if dropout is not None:
+        _check_dropout(dropout, activation)
+    w, b = as_tensor("linear", "w", w), None if b is None else as_tensor("linear", "b", b)
     if isinstance(x, ops.SparseBatch) or _is_gathered(x):
         x = _constant(x)
     elif not isinstance(x, (Tensor, np.ndarray)) and not is_device_array(x):
-        raise TypeError(f"linear: x must be a Tensor or a NumPy array, got {type(x).__name__}")
+        raise TypeError(f"linear: x must be a Tensor or a NumPy array, got {shown(x)}")
+    elif x.ndim < 2:
+        raise ValueError(f"linear: x must be (rows, inputs), or have more axes before the last, got shape {x.shape}")
     elif x.ndim > 2:
         flat = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         return linear(flat, w, b, activation=activation, dropout=dropout).reshape(*x.shape[:-1], w.shape[1])
     if not isinstance(x, Tensor):
+        if isinstance(x, np.ndarray) and x.dtype != np.uint8:  # those are packed bits
+            floating("linear", "x", x)
         x = _constant(x)
     # A batch of inputs is looked at once, for the forward pass, the gradient and the optimizer. It is kept as it is now:
     # whoever made the array may write into it before the optimizer's step.
@@ -125,8 +130,18 @@ def linear(
     return record(y, parents, backward)
 
 
+def _check_dropout(dropout: Any, activation: Any) -> None:
+    if not isinstance(activation, str) or activation != "relu":
+        raise ValueError(f"linear: dropout goes with activation 'relu', got {shown(activation)}; apply it after")
+    if not isinstance(dropout, dict):
+        raise TypeError(f"linear: dropout must be the keyword arguments of dropout, got {shown(dropout)}")
+    if not {"rate", "seed"} <= dropout.keys() <= {"rate", "seed", "layer", "step"}:
+        raise ValueError(f"linear: dropout needs rate and seed, and takes layer and step, got {shown(list(dropout))}")
+
+
 def matmul(a: Tensor, b: Tensor, *, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:
     """Multiply matrices, or stacks of them; see `catalase.ops.matmul`."""
+    a, b = as_tensor("matmul", "a", a), as_tensor("matmul", "b", b)
     y = ops.matmul(a.data, b.data, transpose_a=transpose_a, transpose_b=transpose_b)
 
     def backward(dy: NDArray[Any]) -> tuple[NDArray[Any] | None, ...]:
@@ -137,53 +152,54 @@ def matmul(a: Tensor, b: Tensor, *, transpose_a: bool = False, transpose_b: bool
 
 def activation(x: Tensor, name: str | None) -> Tensor:
     """Apply an activation by name; see `catalase.ops.activation`."""
-    x = _tensor(x)
+    x = as_tensor("activation", "x", x)
     y = ops.activation(x.data, name)
     return record(y, (x,), lambda dy: (ops.activation_backward(dy, y, name),))
 
 
 def relu(x: Tensor) -> Tensor:
     """Return ``max(x, 0)``; see `catalase.ops.relu`."""
-    return activation(x, "relu")
+    return as_tensor("relu", "x", x).relu()
 
 
 def tanh(x: Tensor) -> Tensor:
     """Return the hyperbolic tangent; see `catalase.ops.tanh`."""
-    return activation(x, "tanh")
+    return as_tensor("tanh", "x", x).tanh()
 
 
 def sigmoid(x: Tensor) -> Tensor:
     """Return ``1 / (1 + exp(-x))``; see `catalase.ops.sigmoid`."""
-    return activation(x, "sigmoid")
+    return as_tensor("sigmoid", "x", x).sigmoid()
 
 
 def softplus(x: Tensor) -> Tensor:
     """Return ``log(1 + exp(x))``; see `catalase.ops.softplus`."""
-    return activation(x, "softplus")
+    return as_tensor("softplus", "x", x).softplus()
 
 
 def exp(x: Tensor) -> Tensor:
     """Return e to the power of each value; see `catalase.ops.exp`."""
-    return _tensor(x).exp()
+    return as_tensor("exp", "x", x).exp()
 
 
 def log(x: Tensor) -> Tensor:
     """Return the natural logarithm; see `catalase.ops.log`."""
-    return _tensor(x).log()
+    return as_tensor("log", "x", x).log()
 
 
 def softmax(x: Tensor) -> Tensor:
     """Return the softmax over the last axis; see `catalase.ops.softmax`."""
-    return _tensor(x).softmax()
+    return as_tensor("softmax", "x", x).softmax()
 
 
 def log_softmax(x: Tensor) -> Tensor:
     """Return the log softmax over the last axis; see `catalase.ops.log_softmax`."""
-    return _tensor(x).log_softmax()
+    return as_tensor("log_softmax", "x", x).log_softmax()
 
 
 def softmax_cross_entropy(logits: Tensor, labels: NDArray[Any], weights: NDArray[Any] | None = None) -> Tensor:
     """Return the weighted loss of each row; see `catalase.ops.softmax_cross_entropy`."""
+    logits = as_tensor("softmax_cross_entropy", "logits", logits)
     loss = ops.softmax_cross_entropy(logits.data, labels, weights)
     return record(
         loss, (logits,), lambda d: (ops.softmax_cross_entropy_backward(_dense(d), logits.data, labels, weights),)
@@ -192,6 +208,7 @@ def softmax_cross_entropy(logits: Tensor, labels: NDArray[Any], weights: NDArray
 
 def sigmoid_cross_entropy(logits: Tensor, labels: NDArray[Any], weights: NDArray[Any] | None = None) -> Tensor:
     """Return the weighted loss of each element; see `catalase.ops.sigmoid_cross_entropy`."""
+    logits = as_tensor("sigmoid_cross_entropy", "logits", logits)
     loss = ops.sigmoid_cross_entropy(logits.data, labels, weights)
     return record(
         loss, (logits,), lambda d: (ops.sigmoid_cross_entropy_backward(_dense(d), logits.data, labels, weights),)
@@ -200,13 +217,14 @@ def sigmoid_cross_entropy(logits: Tensor, labels: NDArray[Any], weights: NDArray
 
 def squared_error(pred: Tensor, target: NDArray[Any], weights: NDArray[Any] | None = None) -> Tensor:
     """Return the weighted squared error of each element; see `catalase.ops.squared_error`."""
+    pred = as_tensor("squared_error", "pred", pred)
     loss = ops.squared_error(pred.data, target, weights)
     return record(loss, (pred,), lambda d: (ops.squared_error_backward(_dense(d), pred.data, target, weights),))
 
 
 def dropout(x: Tensor, rate: float, *, seed: int, layer: int = 0, step: int = 0) -> Tensor:
     """Drop values at random; see `catalase.ops.dropout`."""
-    x = _tensor(x)
+    x = as_tensor("dropout", "x", x)
     key: dict[str, Any] = {"seed": seed, "layer": layer, "step": step}
     kept = _anywhere.empty_like(x.data, x.shape, np.uint8) if x.requires_grad else None
     y = ops.dropout(x.data, rate, **key, kept=kept)
@@ -227,10 +245,6 @@ def _sparse(x: Any, dtype: Any) -> Any:
     if isinstance(x, (np.ndarray, ops.SparseBatch)) or not is_device_array(x) or x.dtype == np.uint8:
         return ops.as_sparse(x, dtype)
     return None
-
-
-def _tensor(x: Tensor | NDArray[Any]) -> Tensor:
-    return x if isinstance(x, Tensor) else Tensor(x)
 
 
 def _constant(x: Any) -> Tensor:

@@ -9,6 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ops._check import number, shape_of, shown, whole_number
+from .allowance import claim
+
+__all__ = [
+    "Initializer",
+    "constant",
+    "generator",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "normal",
+    "truncated_normal",
+    "zeros",
+]
+
 Initializer = Callable[[tuple[int, ...], np.random.Generator], NDArray[Any]]
 
 
@@ -21,22 +37,70 @@ def generator(seed: int | None) -> np.random.Generator:
     >>> int(ct.nn.init.generator(1).integers(10)) == int(ct.nn.init.generator(1).integers(10))
     True
     """
+    return random_generator("init.generator", seed, "seed")
+
+
+def random_generator(function: str, rng: Any, name: str = "rng") -> np.random.Generator:
+    """Return a generator as it is, or a new one for a seed; None takes fresh entropy."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    # Checked, since NumPy ends the process at a list that holds itself.
+    seed = None if rng is None else whole_number(function, name, rng, 0)
     return np.random.Generator(np.random.Philox(seed))
+
+
+LARGEST_SIZE = 2**31 - 1  # of one side of an array of parameters
+
+
+def check_room(function: str, name: str, shape: tuple[int, ...]) -> None:
+    """Refuse arrays that no memory holds, which NumPy would not even count."""
+    if math.prod(shape) > 2**44:
+        raise MemoryError(
+            f"{function}: {name} would hold {math.prod(shape):,} values, shape {shape}; take smaller sizes"
+        )
+
+
+def start_values(
+    function: str, name: str, initializer: Any, shape: tuple[int, ...], rng: np.random.Generator
+) -> NDArray[Any]:
+    """Call an initializer, and refuse what is none, or what it gave if that is no array of numbers of this shape."""
+    if not callable(initializer):
+        raise TypeError(f"{function}: {name} must be an initializer of nn.init, got {shown(initializer)}")
+    check_room(function, f"what {name} gives", shape)
+    claim(shape)
+    values = np.asarray(initializer(shape, rng))
+    if values.shape != shape or values.dtype.kind not in "fiu":
+        raise ValueError(f"{function}: {name} must give an array of shape {shape}, gave {values.dtype} {values.shape}")
+    return values
+
+
+def _initializer(name: str, draw: Initializer) -> Initializer:
+    def initializer(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
+        if not isinstance(shape, (tuple, list)):
+            raise TypeError(f"init.{name}: shape must be a tuple of whole numbers, got {shown(shape)}")
+        lengths = shape_of(f"init.{name}", shape)
+        check_room(f"init.{name}", "an array of that shape", lengths)
+        if not isinstance(rng, np.random.Generator):
+            raise TypeError(f"init.{name}: rng must be a numpy.random.Generator, got {shown(rng)}; see init.generator")
+        return draw(lengths, rng)
+
+    return initializer
 
 
 def normal(std: float = 0.02, mean: float = 0.0) -> Initializer:
     """Normal values of the given standard deviation."""
-    if not std >= 0:
-        raise ValueError(f"init.normal: std must be 0 or more, got {std}")
-    return lambda shape, rng: (
-        rng.standard_normal(shape, dtype=np.float32) * np.float32(std) + np.float32(mean)
-    ).astype(np.float32)
+    std, mean = number("init.normal", "std", std, at_least=0), number("init.normal", "mean", mean)
+    return _initializer(
+        "normal",
+        lambda shape, rng: (rng.standard_normal(shape, dtype=np.float32) * np.float32(std) + np.float32(mean)).astype(
+            np.float32
+        ),
+    )
 
 
 def truncated_normal(std: float = 0.02) -> Initializer:
     """Normal values drawn again until they lie within two standard deviations (TensorFlow's and the book's default)."""
-    if not std >= 0:
-        raise ValueError(f"init.truncated_normal: std must be 0 or more, got {std}")
+    std = number("init.truncated_normal", "std", std, at_least=0)
 
     def draw(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
         values = rng.standard_normal(shape, dtype=np.float32)
@@ -48,37 +112,42 @@ def truncated_normal(std: float = 0.02) -> Initializer:
         values *= np.float32(std)
         return values
 
-    return draw
+    return _initializer("truncated_normal", draw)
 
 
 def constant(value: float) -> Initializer:
     """One value everywhere."""
-    return lambda shape, rng: np.full(shape, value, np.float32)
+    value = number("init.constant", "value", value)
+    return _initializer("constant", lambda shape, rng: np.full(shape, value, np.float32))
 
 
 def zeros() -> Initializer:
     """Zero everywhere."""
-    return constant(0.0)
+    return _initializer("zeros", lambda shape, rng: np.zeros(shape, np.float32))
 
 
 def glorot_uniform() -> Initializer:
     """Uniform in +-sqrt(6 / (fan_in + fan_out)); Glorot and Bengio, AISTATS 2010."""
-    return lambda shape, rng: _uniform(rng, shape, math.sqrt(6 / max(1, sum(_fans(shape)))))
+    return _initializer(
+        "glorot_uniform", lambda shape, rng: _uniform(rng, shape, math.sqrt(6 / max(1, sum(_fans(shape)))))
+    )
 
 
 def glorot_normal() -> Initializer:
     """Normal of standard deviation sqrt(2 / (fan_in + fan_out)); Glorot and Bengio, AISTATS 2010."""
-    return lambda shape, rng: normal(math.sqrt(2 / max(1, sum(_fans(shape)))))(shape, rng)
+    return _initializer(
+        "glorot_normal", lambda shape, rng: normal(math.sqrt(2 / max(1, sum(_fans(shape)))))(shape, rng)
+    )
 
 
 def he_uniform() -> Initializer:
     """Uniform in +-sqrt(6 / fan_in), for ReLU; He et al., arXiv:1502.01852."""
-    return lambda shape, rng: _uniform(rng, shape, math.sqrt(6 / max(1, _fans(shape)[0])))
+    return _initializer("he_uniform", lambda shape, rng: _uniform(rng, shape, math.sqrt(6 / max(1, _fans(shape)[0]))))
 
 
 def he_normal() -> Initializer:
     """Normal of standard deviation sqrt(2 / fan_in), for ReLU; He et al., arXiv:1502.01852."""
-    return lambda shape, rng: normal(math.sqrt(2 / max(1, _fans(shape)[0])))(shape, rng)
+    return _initializer("he_normal", lambda shape, rng: normal(math.sqrt(2 / max(1, _fans(shape)[0])))(shape, rng))
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _anywhere
+from .._cuda import is_device_array
 from ..autograd import Tensor, no_grad
+from ..autograd.tensor import as_tensor
+from ..ops._check import shape_of, shown
 from .buffer import Buffer
 from .layers import ReLU
 from .module import Module, inference, watching
 from .parameter import Parameter
+
+_LARGEST_ROW = 2**28  # values of the row of zeros that a net is tried with
 
 
 @dataclass
@@ -58,7 +65,9 @@ def summary(module: Module, input_shape: tuple[Any, ...] | None = None) -> str:
     layers.2 Linear     (N, 1)                 9
     Total                                     65
     """
-    calls = {} if input_shape is None else _shapes(module, input_shape)
+    if not isinstance(module, Module):
+        raise TypeError(f"summary: module must be a Module, got {shown(module)}")
+    calls = {} if input_shape is None else _shapes(module, _input_shapes(input_shape))
     counted: dict[int, str] = {}
     total, rows = 0, []
     for name, layer in _walk(module, "", ()):
@@ -118,7 +127,21 @@ def _table(rows: list[_Row]) -> str:
     return "\n".join(lines)
 
 
-def _shapes(module: Module, input_shape: tuple[Any, ...]) -> dict[int, list[tuple[int, ...]]]:
+def _input_shapes(input_shape: Any) -> list[tuple[int, ...]]:
+    """The shape of each input, without the batch."""
+    several = isinstance(input_shape, (tuple, list)) and input_shape and isinstance(input_shape[0], tuple)
+    listed = input_shape if several else [input_shape]
+    if not all(isinstance(shape, (tuple, list)) for shape in listed):
+        raise TypeError(
+            f"summary: input_shape must be a tuple of whole numbers, or of such tuples, got {shown(input_shape)}"
+        )
+    shapes = [shape_of("summary", shape, "input_shape") for shape in listed]
+    if any(math.prod(shape) > _LARGEST_ROW for shape in shapes):
+        raise ValueError(f"summary: input_shape must have at most {_LARGEST_ROW:,} values, got {shown(input_shape)}")
+    return shapes
+
+
+def _shapes(module: Module, input_shapes: list[tuple[int, ...]]) -> dict[int, list[tuple[int, ...]]]:
     """Shapes that each module gave, in the order of its calls."""
     found: dict[int, list[tuple[int, ...]]] = {}
 
@@ -128,8 +151,13 @@ def _shapes(module: Module, input_shape: tuple[Any, ...]) -> dict[int, list[tupl
             found.setdefault(id(layer), []).append(first.shape)
 
     dtype = next((p.dtype for p in module.parameters()), np.dtype(np.float32))
-    several = bool(input_shape) and isinstance(input_shape[0], tuple)
-    rows = [np.zeros((1, *shape), dtype) for shape in (input_shape if several else [input_shape])]
+    rows = [np.zeros((1, *shape), dtype) for shape in input_shapes]
+    try:
+        inspect.signature(module.forward).bind(*rows)
+    except TypeError:
+        raise TypeError(
+            f"summary: input_shape gives {len(rows)} inputs, which {type(module).__name__}.forward does not take"
+        ) from None
     inputs = [Tensor(_anywhere.to_device(row, module.device)) for row in rows]
     _run(lambda: module(*inputs), note)
     return found
@@ -144,7 +172,7 @@ def _run(call: Any, note: Any) -> None:
 def _beside(module: Module, x: Any) -> Any:
     """A batch as the module takes it, where the module is; packed bits stay an array."""
     packed = getattr(x, "dtype", None) == np.uint8
-    batch = x if packed or isinstance(x, Tensor) else Tensor(x)
+    batch = x if packed else as_tensor("dead_relu", "x", x)
     if module.device == "cpu":
         return batch
     return (
@@ -189,9 +217,12 @@ def dead_relu(model: Any, x: NDArray[Any] | Tensor) -> dict[str, float]:
     """
     module = model if isinstance(model, Module) else getattr(model, "module", None)
     if not isinstance(module, Module):
-        raise TypeError(f"dead_relu: needs a Module or a model that has one, got {type(model).__name__}")
+        raise TypeError(f"dead_relu: model must be a Module or a model that has one, got {shown(model)}")
+    array = isinstance(x, (Tensor, np.ndarray)) or is_device_array(x)
+    if not array or not x.ndim:
+        raise TypeError(f"dead_relu: x must be a batch, an array or a Tensor, got {shown(x)}")
     if not len(x):
-        raise ValueError("dead_relu: the batch is empty; give it rows that stand for the data")
+        raise ValueError("dead_relu: x is an empty batch; give it rows that stand for the data")
     names = {id(layer): name for name, layer in module.named_modules()}
     alive: dict[int, NDArray[Any]] = {}
 

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..autograd import Tensor, is_recording
+from ..autograd.tensor import as_tensor
 from ..ops import empty
-from ..ops._check import whole_number
+from ..ops._check import activation_code, flag, shown, whole_number
 from ..ops.dropout import check_rate
 from . import functional
-from .allowance import claim
 from .batch_norm import BatchNorm
-from .init import Initializer, generator, glorot_uniform, zeros
+from .init import LARGEST_SIZE, Initializer, glorot_uniform, random_generator, start_values, zeros
 from .module import Module, is_quiet
 from .parameter import Parameter
 
@@ -57,12 +57,24 @@ class Linear(Module):
         rng: np.random.Generator | int | None = None,
     ) -> None:
         super().__init__()
-        in_features = whole_number("Linear", "in_features", in_features)
-        out_features = whole_number("Linear", "out_features", out_features)
-        rng = rng if isinstance(rng, np.random.Generator) else generator(rng)
+        in_features = whole_number("Linear", "in_features", in_features, 1, LARGEST_SIZE)
+        out_features = whole_number("Linear", "out_features", out_features, 1, LARGEST_SIZE)
+        rng = random_generator("Linear", rng)
+        activation_code("Linear", activation)
         self.activation = activation
-        self.w = Parameter(_draw("weight_init", weight_init or glorot_uniform(), (in_features, out_features), rng))
-        self.b = Parameter(_draw("bias_init", bias_init or zeros(), (out_features,), rng), False) if bias else None
+        self.w = Parameter(
+            _draw(
+                "weight_init",
+                glorot_uniform() if weight_init is None else weight_init,
+                (in_features, out_features),
+                rng,
+            )
+        )
+        self.b = (
+            Parameter(_draw("bias_init", zeros() if bias_init is None else bias_init, (out_features,), rng), False)
+            if flag("Linear", "bias", bias)
+            else None
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.linear(x, self.w, self.b, activation=self.activation)
@@ -74,11 +86,7 @@ class Linear(Module):
 def _draw(
     name: str, initializer: Initializer, shape: tuple[int, ...], rng: np.random.Generator, layer: str = "Linear"
 ) -> NDArray[Any]:
-    claim(shape)
-    values = np.asarray(initializer(shape, rng))
-    if values.shape != shape:
-        raise ValueError(f"{layer}: {name} must give an array of shape {shape}, gave {values.shape}")
-    return values
+    return start_values(layer, name, initializer, shape, rng)
 
 
 class Dropout(Module):
@@ -109,7 +117,8 @@ class Dropout(Module):
 
     def set_key(self, seed: int, layer: int) -> None:
         """Choose the masks, and count from step 0 again."""
-        self.seed, self.layer, self.step = int(seed) % 2**64, int(layer), 0
+        self.seed = whole_number("Dropout.set_key", "seed", seed, None) % 2**64
+        self.layer, self.step = whole_number("Dropout.set_key", "layer", layer, 0, 2**32 - 1), 0
 
     def draw(self) -> dict[str, Any] | None:
         """Return the arguments of this pass's `functional.dropout`, and count it; None where nothing is dropped."""
@@ -119,6 +128,7 @@ class Dropout(Module):
         return {"rate": self.rate, "seed": self.seed, "layer": self.layer, "step": step}
 
     def forward(self, x: Tensor) -> Tensor:
+        x = as_tensor("Dropout", "x", x)
         drawn = self.draw()
         return x if drawn is None else functional.dropout(x, **drawn)
 
@@ -183,8 +193,8 @@ class Sequential(Module):
         self.layers = list(layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not hasattr(x, "ndim"):
-            raise TypeError(f"Sequential: x must be a Tensor or a NumPy array, got {type(x).__name__}")
+        if not isinstance(getattr(x, "ndim", None), int):
+            raise TypeError(f"Sequential: x must be a Tensor or a NumPy array, got {shown(x)}")
         if x.ndim == 2 and x.shape[0] > _BLOCK_ROWS and not is_recording() and _on_cpu(x) and _by_rows(self):
             return self._in_blocks(x)
         return in_order(self.layers, x)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .. import _anywhere, _arrays
 from .._cuda import is_device_array
 from ..autograd import Tensor
+from ..autograd.tensor import as_tensor
 from . import functional
 
 
@@ -46,13 +47,22 @@ def _like(name: str, array: Any, output: Tensor, shape: tuple[int, ...] | None =
 def _fitted(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     array = _arrays.numbers("loss", name, _anywhere.to_host(array))
     if array.shape == shape:
-        return np.ascontiguousarray(array, dtype=dtype)
+        return _cast(name, array, dtype)
     if array.ndim < len(shape):
         array = array.reshape(array.shape + (1,) * (len(shape) - array.ndim))
     try:
-        return np.ascontiguousarray(np.broadcast_to(array, shape), dtype=dtype)
+        array = np.broadcast_to(array, shape)
     except ValueError:
         raise ValueError(f"loss: {name} of shape {array.shape} does not fit the output's {shape}") from None
+    return _cast(name, array, dtype)
+
+
+def _cast(name: str, array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    try:
+        with np.errstate(over="raise"):
+            return np.ascontiguousarray(array, dtype=dtype)
+    except FloatingPointError:
+        raise ValueError(f"loss: {name} holds numbers beyond the range of {np.dtype(dtype)}; scale them down") from None
 
 
 def _weights(w: Any, output: Tensor) -> NDArray[Any] | None:
@@ -73,6 +83,9 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
+        output = as_tensor("loss", "output", output)
+        if not output.ndim or not output.shape[-1]:
+            raise ValueError(f"loss: output must be (..., C), with a class at least, got shape {output.shape}")
         rows = output.shape[:-1]
         ready = is_device_array(y) and (y.dtype, y.shape) in ((np.int64, rows), (output.dtype, output.shape))
         if ready and (w is None or w.shape == rows):  # as the kernel takes them
@@ -141,6 +154,7 @@ class SigmoidCrossEntropy(Loss):
     """
 
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
+        output = as_tensor("loss", "output", output)
         return functional.sigmoid_cross_entropy(output, _like("y", y, output), _weights(w, output))
 
 
@@ -155,6 +169,7 @@ class L2Loss(Loss):
     """
 
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
+        output = as_tensor("loss", "output", output)
         return functional.squared_error(output, _like("y", y, output), _weights(w, output))
 
 
@@ -169,6 +184,7 @@ class L1Loss(Loss):
     """
 
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
+        output = as_tensor("loss", "output", output)
         if w is None:
             return (output - _like("y", y, output)).abs()
         weights = _like("w", w, output)

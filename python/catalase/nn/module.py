@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import _anywhere
 from ..autograd import Tensor
+from ..ops._check import flag, shown, whole_number
 from .buffer import Buffer
 from .parameter import Parameter
 
@@ -239,6 +240,7 @@ class Module:
 
     def train(self, mode: bool = True) -> Module:
         """Switch to training (dropout on, batch normalization by the batch), or with False to inference; returns the module."""
+        mode = flag("train", "mode", mode)
         for module in self.modules():
             module.training = mode
         return self
@@ -254,6 +256,7 @@ class Module:
 
     def set_seed(self, seed: int) -> None:
         """Key every random layer by (seed, its place among them), and start their step counters at 0."""
+        seed = whole_number("set_seed", "seed", seed, None)
         for place, layer in enumerate(self.random_layers()):
             layer.set_key(seed, place)
 
@@ -277,6 +280,8 @@ class Module:
         ValueError
             Naming those that are missing, unknown or of another shape or dtype.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"load_state_dict: state must be a dictionary of arrays by name, got {shown(state)}")
         own = dict(self._named_state())
         missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
         if missing or unknown:

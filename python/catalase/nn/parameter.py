@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import _anywhere
 from ..autograd import Tensor
 from ..ops import LinearGradient
+from ..ops._check import flag, shown
 
 if TYPE_CHECKING:
     from .module import Module
@@ -49,6 +50,9 @@ class Parameter(Tensor):
         self._grad_view: NDArray[Any] | None = None
         self._has_grad = False
         self._pending: LinearGradient | None = None
+        decay = flag("Parameter", "decay", decay)
+        if not isinstance(name, str):
+            raise TypeError(f"Parameter: name must be a string, got {shown(name)}")
         super().__init__(array, requires_grad=True)
         self.data = _aligned(self.data, self.device)
         self.decay = decay
@@ -148,6 +152,7 @@ class ParameterBuffer:
     """
 
     def __init__(self, module: Module) -> None:
+        _check_module("ParameterBuffer", module)
         self._build(dict(module.named_parameters()))
 
     def _build(self, parameters: dict[str, Parameter]) -> None:
@@ -303,6 +308,7 @@ def flatten_parameters(module: Module) -> ParameterBuffer:
     >>> ct.nn.flatten_parameters(layer).data.size  # 3 rows of 3 cache lines, and a bias of 2
     176
     """
+    _check_module("flatten_parameters", module)
     known = module.__dict__.get("_parameter_buffer")
     if isinstance(known, ParameterBuffer) and known.owns(module):
         known.sync()
@@ -310,6 +316,13 @@ def flatten_parameters(module: Module) -> ParameterBuffer:
     buffer = ParameterBuffer(module)
     module.__dict__["_parameter_buffer"] = buffer
     return buffer
+
+
+def _check_module(function: str, module: Any) -> None:
+    from .module import Module  # which imports this file
+
+    if not isinstance(module, Module):
+        raise TypeError(f"{function}: module must be a Module, got {shown(module)}")
 
 
 def _one_device(parameters: dict[str, Parameter]) -> str:

@@ -6,8 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from .._cuda import is_device_array
 from ..autograd import Tensor
-from ..ops.geometry import Padding, per_dimension
+from ..ops._check import choice, shown
+from ..ops.geometry import Padding, per_dimension, pool_windows
 from . import functional
 from .module import Module
 
@@ -19,9 +23,8 @@ class _Pool(Module):
     def __init__(self, size: Any = 2, stride: Any = None, padding: Padding = "valid") -> None:
         super().__init__()
         name = type(self).__name__
-        per_dimension(name, "size", size, self.dims)
-        if stride is not None:
-            per_dimension(name, "stride", stride, self.dims)
+        sizes = per_dimension(name, "size", size, self.dims)
+        pool_windows(name, sizes, size, stride, padding, (0, *sizes, 0))  # looks at all of them
         self.size, self.stride, self.padding = size, stride, padding
 
     def forward(self, x: Tensor) -> Tensor:
@@ -110,8 +113,7 @@ class Upsample(Module):
 
     def __init__(self, factor: Any = 2, mode: str = "nearest") -> None:
         super().__init__()
-        if mode not in ("nearest", "linear"):
-            raise ValueError(f"Upsample: mode must be 'nearest' or 'linear', got {mode!r}")
+        choice("Upsample", "mode", mode, ("nearest", "linear"))
         one = isinstance(factor, int) or not isinstance(factor, Sequence)
         per_dimension("Upsample", "factor", factor, 1 if one else len(factor))
         self.factor, self.mode = factor, mode
@@ -124,8 +126,9 @@ class Upsample(Module):
 
 
 def _check_batch(name: str, x: Any) -> None:
-    if not hasattr(x, "shape") or not x.shape:
-        got = f"shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
+    array = isinstance(x, (Tensor, np.ndarray)) or is_device_array(x)
+    if not array or not x.shape:
+        got = f"shape {x.shape}" if array else shown(x)
         raise TypeError(f"{name}: x must be a Tensor or a NumPy array with a batch as its first axis, got {got}")
 
 
@@ -164,7 +167,7 @@ class Reshape(Module):
         lengths = shape if isinstance(shape, (tuple, list)) else (shape,)
         self.shape = per_dimension("Reshape", "shape", lengths, len(lengths), -1)
         if self.shape.count(-1) > 1:
-            raise ValueError(f"Reshape: one length at most may be -1, got {shape!r}")
+            raise ValueError(f"Reshape: one length at most of shape may be -1, got {shown(shape)}")
 
     def forward(self, x: Tensor) -> Tensor:
         _check_batch("Reshape", x)
@@ -174,7 +177,7 @@ class Reshape(Module):
         shape = tuple(left if n == -1 else n for n in shape)
         if math.prod(shape) != features:
             raise ValueError(
-                f"Reshape: rows of shape {x.shape[1:]} hold {features} values, which do not fit {self.shape}"
+                f"Reshape: the rows of x, of shape {x.shape[1:]}, hold {features} values, which do not fit {self.shape}"
             )
         return x.reshape(x.shape[0], *shape)
 

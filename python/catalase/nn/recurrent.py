@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor, concatenate
+from ..autograd.tensor import as_tensor
+from ..ops._check import choice, shown
 from . import functional
 from ._recurrent import Recurrent
 from .module import Module
@@ -78,8 +80,7 @@ class RNN(Recurrent):
         reverse: bool = False,
         rng: np.random.Generator | int | None = None,
     ) -> None:
-        if activation not in ("tanh", "relu"):
-            raise ValueError(f"RNN: activation must be 'tanh' or 'relu', got {activation!r}")
+        choice("RNN", "activation", activation, ("tanh", "relu"))
         options: dict[str, Any] = {"num_layers": num_layers, "dropout": dropout, "bidirectional": bidirectional}
         super().__init__(input_size, hidden_size, **options, reverse=reverse, rng=rng)
         self.activation = activation
@@ -189,7 +190,9 @@ class Bidirectional(Module):
         self.ahead, self.back = ahead, back
 
     def forward(self, x: Any, state: Any = None, lengths: Any = None) -> Any:
-        x = x if isinstance(x, Tensor) else Tensor(x)
+        x = as_tensor("Bidirectional", "x", x)
+        if state is not None and (not isinstance(state, (tuple, list)) or len(state) != 2):
+            raise TypeError(f"Bidirectional: state must be the states of ahead and back, a pair, got {shown(state)}")
         first, second = (None, None) if state is None else state
         y_ahead, h_ahead = self.ahead(x, first, lengths)
         y_back, h_back = self.back(x, second, lengths)
@@ -233,6 +236,13 @@ def detach_state(state: Any) -> Any:
     >>> sum(losses[-4:]) < 0.1 * sum(losses[:4])
     True
     """
+    return _detached(state, 8)
+
+
+def _detached(state: Any, depth: int) -> Any:
+    """``depth`` ends the walk through tuples in tuples."""
     if state is None or isinstance(state, Tensor):
         return None if state is None else state.detach()
-    return tuple(detach_state(part) for part in state)
+    if not isinstance(state, (tuple, list)) or not depth:
+        raise TypeError(f"detach_state: state must be a Tensor, a tuple of them, or None, got {shown(state)}")
+    return tuple(_detached(part, depth - 1) for part in state)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ops._check import shown
+from ._recurrent import Recurrent
 from .recurrent import GRU, LSTM, RNN
 
 _KINDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -47,6 +49,10 @@ def recurrent_from_torch(state: Mapping[str, Any], suffix: str | None = None) ->
     (16, 4)
     >>> layer.load_state_dict(ct.nn.recurrent_from_torch(weights))
     """
+    if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
+        raise TypeError(f"recurrent_from_torch: state must be a dictionary of arrays by name, got {shown(state)}")
+    if suffix is not None and not isinstance(suffix, str):
+        raise TypeError(f"recurrent_from_torch: suffix must be a string such as '_l0', got {shown(suffix)}")
     if any(name.startswith("weight_hr") for name in state):
         raise ValueError("recurrent_from_torch: this layer has projections (proj_size), which are not supported")
     if suffix is not None:
@@ -62,7 +68,7 @@ def _from_torch(state: Mapping[str, Any], theirs: str, ours: str) -> dict[str, N
     names = [f"{kind}{theirs}" for kind in _KINDS]
     missing = [name for name in names[:2] if name not in state]
     if missing:
-        raise ValueError(f"recurrent_from_torch: no {' and no '.join(missing)} among {sorted(state)}")
+        raise ValueError(f"recurrent_from_torch: state has no {' and no '.join(missing)} among {sorted(state)}")
     w_x, w_h = (np.ascontiguousarray(np.asarray(state[name]).T) for name in names[:2])
     zeros = np.zeros(w_h.shape[1], w_h.dtype)
     b_x, b_h = (np.asarray(state[name]) if name in state else zeros for name in names[2:])
@@ -75,6 +81,10 @@ def recurrent_to_torch(layer: RNN | GRU | LSTM, suffix: str | None = None) -> di
 
     Where PyTorch has two biases and we have one, its second is zeros. ``suffix`` renames those of a single layer.
     """
+    if not isinstance(layer, Recurrent):
+        raise TypeError(f"recurrent_to_torch: layer must be an RNN, GRU or LSTM, got {shown(layer)}")
+    if suffix is not None and not isinstance(suffix, str):
+        raise TypeError(f"recurrent_to_torch: suffix must be a string such as '_l0', got {shown(suffix)}")
     own = layer.state_dict()
     out: dict[str, NDArray[Any]] = {}
     suffixes = layer.suffixes()

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from .. import _anywhere
 from ..autograd import Tensor
+from ..autograd.tensor import as_tensor
+from ..ops._check import choice, is_whole, number, numpy_array, same_dtype, shown, whole_number
 from . import functional
 from .functional import relu, sigmoid, softmax, tanh
 
@@ -47,6 +49,7 @@ def conv2d(
     strides : [1, rows, columns, 1]
     padding : {"SAME", "VALID"}
     """
+    x, W = as_tensor("conv2d", "x", x), as_tensor("conv2d", "W", W)
     return functional.conv2d(  # type: ignore[attr-defined, unused-ignore]
         x, W, stride=_two("conv2d", "strides", strides), padding=_padding("conv2d", padding)
     )
@@ -66,9 +69,11 @@ def bias_add(value: Tensor | NDArray[Any], bias: Tensor | NDArray[Any]) -> Tenso
     >>> ct.nn.tf_nn.bias_add(ct.Tensor(np.zeros((1, 2))), ct.Tensor(np.array([1.0, 2.0]))).numpy()
     array([[1., 2.]])
     """
+    value, bias = as_tensor("bias_add", "value", value), as_tensor("bias_add", "bias", bias)
     if bias.ndim != 1 or value.ndim < 2 or value.shape[-1] != bias.shape[0]:
         raise ValueError(f"bias_add: bias must be (C,) for a value (..., C), got {bias.shape} and {value.shape}")
-    return (value if isinstance(value, Tensor) else Tensor(value)) + bias
+    same_dtype("bias_add", value=value, bias=bias)
+    return value + bias
 
 
 def max_pool(
@@ -89,7 +94,9 @@ def max_pool(
     (1, 3, 3, 1)
     """
     size, stride = _two("max_pool", "ksize", ksize), _two("max_pool", "strides", strides)
-    return functional.max_pool2d(x, size, stride=stride, padding=_padding("max_pool", padding))
+    return functional.max_pool2d(
+        as_tensor("max_pool", "x", x), size, stride=stride, padding=_padding("max_pool", padding)
+    )
 
 
 def avg_pool(
@@ -97,7 +104,9 @@ def avg_pool(
 ) -> Tensor:
     """Return the mean of each window; arguments as `max_pool`."""
     size, stride = _two("avg_pool", "ksize", ksize), _two("avg_pool", "strides", strides)
-    return functional.avg_pool2d(x, size, stride=stride, padding=_padding("avg_pool", padding))
+    return functional.avg_pool2d(
+        as_tensor("avg_pool", "x", x), size, stride=stride, padding=_padding("avg_pool", padding)
+    )
 
 
 def dropout(x: Tensor, keep_prob: float, seed: int | None = None) -> Tensor:
@@ -117,8 +126,10 @@ def dropout(x: Tensor, keep_prob: float, seed: int | None = None) -> Tensor:
     >>> ct.nn.tf_nn.dropout(ct.Tensor(np.ones(2)), 1.0).numpy()
     array([1., 1.])
     """
-    if not 0 < keep_prob <= 1:
-        raise ValueError(f"dropout: keep_prob must be above 0 and up to 1, got {keep_prob}")
+    x = as_tensor("dropout", "x", x)
+    keep_prob = number("dropout", "keep_prob", keep_prob, above=0, at_most=1)
+    if seed is not None:
+        seed = whole_number("dropout", "seed", seed, 0, 2**64 - 1)
     if keep_prob == 1:
         return x
     if seed is None:
@@ -128,20 +139,38 @@ def dropout(x: Tensor, keep_prob: float, seed: int | None = None) -> Tensor:
 
 def softmax_cross_entropy_with_logits(labels: NDArray[Any] | Tensor, logits: Tensor) -> Tensor:
     """Return the cross-entropy of each row; ``labels`` are probabilities of the shape of ``logits`` (..., C)."""
+    name = "softmax_cross_entropy_with_logits"
+    logits = as_tensor(name, "logits", logits)
     labels = labels.data if isinstance(labels, Tensor) else labels
     if _anywhere.is_here(logits.data):
-        labels = np.asarray(labels, dtype=logits.dtype)
+        labels = _as_floats(name, labels, logits.dtype)
+    if labels.shape != logits.shape or not logits.ndim or not logits.shape[-1]:
+        raise ValueError(
+            f"{name}: labels and logits must have one shape (..., C), C at least 1, got {labels.shape} and {logits.shape}"
+        )
     return functional.softmax_cross_entropy(logits, labels)
+
+
+def _as_floats(function: str, labels: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Probabilities of any real dtype, or lists of them, in the dtype of the logits."""
+    try:
+        array = numpy_array(function, "labels", labels) if isinstance(labels, np.ndarray) else np.asarray(labels)
+    except (ValueError, OverflowError, RecursionError):
+        array = np.asarray(None)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{function}: labels must be an array of numbers, got {shown(labels)}")
+    return array.astype(dtype)
 
 
 def _two(function: str, name: str, values: Sequence[int]) -> tuple[int, int]:
     """Rows and columns of the four numbers that TensorFlow takes."""
-    if len(values) != 4 or values[0] != 1 or values[3] != 1:
-        raise ValueError(f"{function}: {name} must be [1, rows, columns, 1], got {list(values)}")
-    return int(values[1]), int(values[2])
+    listed = values.tolist() if isinstance(values, np.ndarray) and values.ndim == 1 else values
+    if not isinstance(listed, (list, tuple, range)) or not all(map(is_whole, listed)):
+        raise TypeError(f"{function}: {name} must be four whole numbers, [1, rows, columns, 1], got {shown(values)}")
+    if len(listed) != 4 or listed[0] != 1 or listed[3] != 1:
+        raise ValueError(f"{function}: {name} must be [1, rows, columns, 1], got {shown(values)}")
+    return int(listed[1]), int(listed[2])
 
 
 def _padding(function: str, padding: str) -> str:
-    if padding not in ("SAME", "VALID"):
-        raise ValueError(f"{function}: padding must be 'SAME' or 'VALID', got {padding!r}")
-    return padding.lower()
+    return str(choice(function, "padding", padding, ("SAME", "VALID"))).lower()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -38,17 +41,24 @@ def not_numpy(function: str, name: str, x: Any) -> NoReturn:
 
 def _is_foreign_on_gpu(x: Any) -> bool:
     """Whether ``x`` offers itself by DLPack, from a CUDA device: arrays of PyTorch and JAX."""
-    place = getattr(x, "__dlpack_device__", None)
+    place = None if isinstance(x, type) else getattr(x, "__dlpack_device__", None)
     return callable(place) and int(place()[0]) in _DLPACK_CUDA
+
+
+def numpy_array(function: str, name: str, x: Any) -> NDArray[Any]:
+    """Return ``x`` if it is a NumPy array; refuse anything else, and arrays with a mask, which would be lost."""
+    if type(x) is np.ndarray:
+        return x
+    if not isinstance(x, np.ndarray):
+        not_numpy(function, name, x)
+    refuse_masked(function, name, x)
+    return np.asarray(x)
 
 
 def floating(function: str, name: str, x: Any) -> NDArray[Any]:
     """Return ``x`` if it is a float32 or float64 NumPy array; refuse anything else by name."""
     if type(x) is not np.ndarray:
-        if not isinstance(x, np.ndarray):
-            not_numpy(function, name, x)
-        refuse_masked(function, name, x)
-        x = np.asarray(x)
+        x = numpy_array(function, name, x)
     if x.dtype is not _F32 and x.dtype is not _F64 and x.dtype != _F32 and x.dtype != _F64:
         raise TypeError(f"{function}: {name} must be float32 or float64, got {x.dtype}; use {name}.astype(np.float32)")
     return x
@@ -91,13 +101,12 @@ def unit_rows(x: NDArray[Any]) -> NDArray[Any]:
     return x.copy()
 
 
-def activation_code(function: str, activation: str | None) -> int:
+def activation_code(function: str, activation: str | None, name: str = "activation") -> int:
     """Return the kernel's number for an activation; refuse unknown names by listing the known ones."""
-    try:
+    if activation is None or (isinstance(activation, str) and activation in ACTIVATIONS):
         return ACTIVATIONS[activation]
-    except (KeyError, TypeError):
-        known = ", ".join(repr(name) for name in ACTIVATIONS if name is not None)
-        raise ValueError(f"{function}: activation must be None or one of {known}, got {activation!r}") from None
+    known = ", ".join(repr(known) for known in ACTIVATIONS if known is not None)
+    raise ValueError(f"{function}: {name} must be None or one of {known}, got {shown(activation)}")
 
 
 # Wider rows could have more bits in common than float32 counts exactly.
@@ -131,31 +140,154 @@ def packed_bits(function: str, name: str, x: Any, *, width: int | None = None, b
     return np.ascontiguousarray(x)
 
 
-def whole_number(function: str, name: str, value: Any, low: int | None = 1) -> int:
-    """Return ``value`` as an int of ``low`` or more; of any size where that is None."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{function}: {name} must be a whole number, got {value!r}")
-    if low is not None and value < low:
-        raise ValueError(f"{function}: {name} must be {low} or more, got {value}")
+def shown(value: Any) -> str:
+    """A wrong value in an error: plain values as they are written, cut where they are long; of others, what they are."""
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
+        return f"a whole number of {value.bit_length()} bits"
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} of shape {value.shape}"
+    simple = (bool, int, float, complex, str, bytes, np.generic)
+    several = isinstance(value, (list, tuple)) and len(value) <= 16
+    if value is None or isinstance(value, simple) or (several and all(isinstance(v, simple) for v in value)):
+        text = repr(value)
+        return text if len(text) <= 100 else text[:97] + "..."
+    return f"the type {value.__name__}" if isinstance(value, type) else type(value).__name__
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number: not a bool, and no duration, which NumPy counts among its integers."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
+
+
+def whole_number(function: str, name: str, value: Any, low: int | None = 1, high: int | None = None) -> int:
+    """Return ``value`` as an int of ``low`` or more, and up to ``high``; without a bound where that is None."""
+    if not is_whole(value):
+        raise TypeError(f"{function}: {name} must be a whole number, got {shown(value)}")
+    if (low is not None and value < low) or (high is not None and value > high):
+        last = None if high is not None and high >= 10_000 and low is not None and value < low else high  # says less
+        raise ValueError(f"{function}: {name} must be {_span(low, None, last, None)}, got {shown(value)}")
     return int(value)
 
 
-def shape_of(function: str, shape: Any) -> tuple[int, ...]:
+def number(
+    function: str,
+    name: str,
+    value: Any,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+) -> float:
+    """Return a finite number within these bounds as a float."""
+    if isinstance(value, (bool, np.timedelta64)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{function}: {name} must be a number, got {shown(value)}")
+    finite = math.isfinite(value) if not isinstance(value, int) else abs(value) < 2**1000
+    if (
+        not finite
+        or (at_least is not None and value < at_least)
+        or (above is not None and value <= above)
+        or (at_most is not None and value > at_most)
+        or (below is not None and value >= below)
+    ):
+        span = _span(at_least, above, at_most, below)
+        what = f"a finite number{span and ', '}{span}" if (not finite and value == value) or not span else span
+        raise ValueError(f"{function}: {name} must be {what}, got {shown(value)}")
+    return float(value)
+
+
+def _span(at_least: float | None, above: float | None, at_most: float | None, below: float | None) -> str:
+    """Bounds in words."""
+    first = f"{_bound(at_least)}" if at_least is not None else f"above {_bound(above)}" if above is not None else ""
+    last = f"{_bound(at_most)}" if at_most is not None else f"below {_bound(below)}" if below is not None else ""
+    if first and last:
+        return f"from {first} to {last}" if at_least is not None else f"{first} and up to {last}"
+    if first:
+        return f"{first} or more" if at_least is not None else first
+    return f"{last} or less" if at_most is not None else last
+
+
+def _bound(value: float | None) -> str:
+    """A bound as people write it: 2**64 - 1 in the place of its twenty digits."""
+    for less in (0, 1):
+        whole = int(value or 0) + less
+        if whole == value + less and whole >= 2**31 and whole & (whole - 1) == 0:  # type: ignore[operator]
+            return f"2**{whole.bit_length() - 1}{' - 1' if less else ''}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def flag(function: str, name: str, value: Any) -> bool:
+    """Return True or False; 1 and 0 count as these. Text and arrays are refused, whose truth is not what they say."""
+    if value is True or value is False:
+        return value
+    if isinstance(value, np.bool_) or (is_whole(value) and value in (0, 1)):
+        return bool(value)
+    raise TypeError(f"{function}: {name} must be True or False, got {shown(value)}")
+
+
+def choice(function: str, name: str, value: Any, known: Sequence[str | None]) -> Any:
+    """Return one of the known names."""
+    if (value is None or isinstance(value, str)) and value in known:
+        return value
+    listing = [repr(name) for name in known]
+    words = listing[0] if len(listing) == 1 else f"{', '.join(listing[:-1])} or {listing[-1]}"
+    raise ValueError(f"{function}: {name} must be {words}, got {shown(value)}")
+
+
+def path_of(function: str, name: str, value: Any) -> Path:
+    """Return the name of a file or folder as a path; refuse what no file system can hold."""
+    if not isinstance(value, (str, os.PathLike)) or isinstance(os.fspath(value), bytes):
+        raise TypeError(f"{function}: {name} must be the name of a file or folder, got {shown(value)}")
+    text = os.fspath(value)
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise ValueError(f"{function}: {name} cannot be the name of a file: {shown(text)}") from None
+    if not text or "\0" in text:
+        raise ValueError(f"{function}: {name} cannot be the name of a file: {shown(text)}")
+    return Path(value)
+
+
+def dtype_of(function: str, name: str, value: Any) -> np.dtype[Any]:
+    """Return NumPy's dtype for a dtype, a type or a name."""
+    if isinstance(value, np.dtype):
+        return value
+    if isinstance(value, (str, type)):
+        try:
+            return np.dtype(value)
+        except (TypeError, ValueError):
+            pass
+    raise TypeError(f"{function}: {name} must be a dtype, such as np.float32, got {shown(value)}")
+
+
+def whole_numbers(function: str, name: str, value: Any, hint: str = "") -> NDArray[Any]:
+    """Return an array, list or number of whole numbers as an array of whatever integers it holds; an empty list passes."""
+    refuse_masked(function, name, value)
+    try:
+        array = np.asarray(value)
+    except (ValueError, OverflowError, RecursionError):  # lists in lists of unequal lengths
+        raise TypeError(f"{function}: {name} must be whole numbers, got {shown(value)}{hint}") from None
+    if isinstance(value, (bytes, bytearray, memoryview)) or (
+        array.dtype.kind not in "iu"
+        and (array.size or isinstance(value, np.ndarray) or not isinstance(value, Sequence))
+    ):
+        came = array.dtype if isinstance(value, (np.ndarray, list, tuple)) and array.dtype != object else shown(value)
+        raise TypeError(f"{function}: {name} must be whole numbers, got {came}{hint}")
+    return array
+
+
+def shape_of(function: str, shape: Any, name: str = "shape") -> tuple[int, ...]:
     """Return the shape of an array, or a shape, as a tuple."""
     if isinstance(shape, np.ndarray) or is_device_array(shape):
         return tuple(shape.shape)
-    if isinstance(shape, (str, bytes)) or not isinstance(shape, Sequence):
-        raise TypeError(f"{function}: the shape of x must be a tuple of whole numbers, got {shape!r}")
-    return tuple(whole_number(function, "each length of x's shape", n, 0) for n in shape)
+    if isinstance(shape, (str, bytes, bytearray, memoryview)) or not isinstance(shape, Sequence):
+        raise TypeError(f"{function}: {name} must be a tuple of whole numbers, got {shown(shape)}")
+    return tuple(whole_number(function, f"each length of {name}", n, 0) for n in shape)
 
 
 def fraction(function: str, name: str, value: Any) -> float:
     """Return a number from 0 to 1 as a float."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{function}: {name} must be a number, got {value!r}")
-    if not 0 <= value <= 1:
-        raise ValueError(f"{function}: {name} must be from 0 to 1, got {value}")
-    return float(value)
+    return number(function, name, value, at_least=0, at_most=1)
 
 
 def similarity_bar(threshold: float) -> float:
@@ -170,8 +302,7 @@ def output(
     """Return ``out`` after checking it, or a new array from the caching allocator. `separate` checks what it overlaps."""
     if out is None:
         return empty(shape, dtype)
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"{function}: {name} must be a NumPy array, got {type(out).__name__}")
+    numpy_array(function, name, out)
     if out.shape != shape or out.dtype != dtype:
         raise ValueError(f"{function}: {name} must be {dtype} of shape {shape}, got {out.dtype} of shape {out.shape}")
     if not out.flags.writeable:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._check import contiguous, floating, floating_anywhere, output, same_dtype
+from ._check import contiguous, flag, floating, floating_anywhere, output, same_dtype, whole_number
 from .geometry import Geometry, convolution
-from .linear import linear_backward_bias
+from .linear import before_activation
 
 LETTERS = {1: "L", 2: "HW", 3: "DHW"}
 
@@ -28,7 +28,7 @@ def check_conv(
 ) -> tuple[int, Geometry]:
     """Check the arrays of a convolution, and work out its geometry."""
     check_arrays(function, dims, x, w, b, groups, channels=("C", "C / groups, O"))
-    if groups < 1 or w.shape[-1] % groups or x.shape[-1] % groups:
+    if w.shape[-1] % groups or x.shape[-1] % groups:
         raise ValueError(
             f"{function}: groups must divide the {x.shape[-1]} channels of x and the {w.shape[-1]} of w, got {groups}"
         )
@@ -68,8 +68,21 @@ def check_arrays(
             f"{function}: x must be (N, {', '.join(letters)}, {channels[0]}) and w ({kernel}, {channels[1]}), "
             f"{dims + 2} dimensions each, got x {x.shape} and w {w.shape}"
         )
-    if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)):
-        raise TypeError(f"{function}: groups must be an int, got {groups!r}")
+    whole_number(function, "groups", groups)
+
+
+_BACKWARD_OPTIONS = ("activation", "flip_kernel", "exact", "need_dx", "out_dw", "out_db")
+
+
+def check_options(function: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a gradient beside its geometry; refuse unknown ones, and flags that are none."""
+    for name in options:
+        if name not in _BACKWARD_OPTIONS:
+            raise TypeError(f"{function}: there is no option {name}; there are {', '.join(_BACKWARD_OPTIONS)}")
+    flags = {
+        name: flag(function, name, options[name]) for name in ("flip_kernel", "exact", "need_dx") if name in options
+    }
+    return options | flags
 
 
 def check_kernel_and_bias(function: str, kernel: tuple[int, ...], channels: int, b: NDArray[Any] | None) -> None:
@@ -94,11 +107,12 @@ def gradient_before_activation(
         if floating(function, name, array).dtype != dtype:
             raise TypeError(f"{function}: {name} must be {dtype} as x and w are, got {array.dtype}")
         if array.shape != shape:
-            raise ValueError(f"{function}: {name} must have shape {shape}, as the output has, got {array.shape}")
+            raise ValueError(
+                f"{function}: {name} must have shape {shape}, as the output has with this stride, padding and dilation, "
+                f"got {array.shape}"
+            )
     flat = (-1, shape[-1]) if shape[-1] else (int(np.prod(shape[:-1])), 0)
-    dz, db = linear_backward_bias(
-        contiguous(dy).reshape(flat), contiguous(y).reshape(flat), activation=activation, out_db=out_db
-    )
+    dz, db = before_activation(function, contiguous(dy).reshape(flat), contiguous(y).reshape(flat), activation, out_db)
     return contiguous(dz).reshape(shape), db
 
 

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import refuse_masked
-from ._check import floating, same_dtype
+from ._check import floating, same_dtype, whole_numbers
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
@@ -73,12 +72,9 @@ def check_lengths(function: str, lengths: Any, sizes: Sizes) -> NDArray[np.intp]
     """Return lengths as the kernels take them, or None; refuse any that are out of range."""
     if lengths is None:
         return None
-    refuse_masked(function, "lengths", lengths)
-    given = np.asarray(lengths)
+    given = whole_numbers(function, "lengths", lengths)
     if given.shape != (sizes.batch,):
         raise ValueError(f"{function}: lengths must have shape ({sizes.batch},), one a sequence, got {given.shape}")
-    if given.size and not np.issubdtype(given.dtype, np.integer):
-        raise TypeError(f"{function}: lengths must be whole numbers, got dtype {given.dtype}")
     wrong = np.flatnonzero((given < 0) | (given > sizes.steps))
     if wrong.size:
         raise ValueError(

@@ -13,12 +13,12 @@ from ._check import activation_code, contiguous, empty, floating, is_device_arra
 _FUNCTIONS = {"identity": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "softplus": 4, "exp": 5, "log": 6}
 
 
-def _map(name: str, x: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
+def _map(name: str, x: NDArray[Any], out: NDArray[Any] | None, function: str = "") -> NDArray[Any]:
     if type(x) is not ndarray and is_device_array(x):
         from .._cuda import elementwise
 
         return elementwise.apply(name, _FUNCTIONS[name], x, out)
-    floating(name, "x", x)
+    floating(function or name, "x", x)
     if out is not None:
         x = not_overwritten(x, out)
     out = output(name, out, x.shape, x.dtype)
@@ -151,8 +151,8 @@ def activation(x: NDArray[Any], name: str | None) -> NDArray[Any]:
     >>> ct.ops.activation(np.array([-1.0, 2.0]), "relu")
     array([0., 2.])
     """
-    activation_code("activation", name)
-    return _map(name or "identity", x, None)
+    activation_code("activation", name, "name")
+    return _map(name or "identity", x, None, "activation")
 
 
 def activation_backward(dy: NDArray[Any], y: NDArray[Any], name: str | None) -> NDArray[Any]:
@@ -185,7 +185,7 @@ def activation_backward(dy: NDArray[Any], y: NDArray[Any], name: str | None) -> 
     >>> ct.ops.activation_backward(np.ones(2), np.array([0.0, 0.5]), "tanh")
     array([1.  , 0.75])
     """
-    code = activation_code("activation_backward", name)
+    code = activation_code("activation_backward", name, "name")
     if type(dy) is not ndarray and is_device_array(dy):
         from .._cuda import elementwise
 

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .._arrays import refuse_masked
 from .._cuda import is_device_array
 from .._cuda._arrays import runtime_of
-from ._check import contiguous, empty
+from ._check import (
+    choice,
+    contiguous,
+    empty,
+    flag,
+    is_whole,
+    number,
+    numpy_array,
+    shown,
+    whole_number,
+    whole_numbers,
+)
 
 _BORDERS = {"constant": 0, "edge": 1, "reflect": 2}
 _MASKS = ("uint8", "int8", "bool", "uint16", "int16", "int32", "uint32", "int64", "uint64", "float32", "float64")
@@ -107,15 +116,15 @@ def augment_images(
     """
     images = _images(x)
     n, height, width, _ = images.shape
-    if not (0 <= seed < 2**64 and 0 <= step < 2**32):
-        raise ValueError(f"augment_images: seed and step must be from 0 to 2**64 - 1 and 2**32 - 1, got {seed}, {step}")
+    seed = whole_number("augment_images", "seed", seed, 0, 2**64 - 1)
+    step = whole_number("augment_images", "step", step, 0, 2**32 - 1)
     rows = _numbers(numbers, n)
     out_height, out_width = _crop(crop, height, width)
     options = _options(
-        random=bool(random),
+        random=flag("augment_images", "random", random),
         flip_horizontal=flip_horizontal,
         flip_vertical=flip_vertical,
-        quarter_turns=bool(rotate90),
+        quarter_turns=flag("augment_images", "rotate90", rotate90),
         rotation=rotation,
         shift=shift,
         brightness=brightness,
@@ -130,9 +139,9 @@ def augment_images(
     if type(images) is not np.ndarray and is_device_array(images):
         from .._cuda import augment as cuda
 
-        batch = cuda.Batch(images, options, int(seed), int(step), rows, (out_height, out_width))
+        batch = cuda.Batch(images, options, seed, step, rows, (out_height, out_width))
     else:
-        batch = _Batch(options, int(seed), int(step), rows, (out_height, out_width))
+        batch = _Batch(options, seed, step, rows, (out_height, out_width))
     result = batch.images(images).reshape((n, out_height, out_width, *x.shape[3:]))
     if masks is None:
         return result
@@ -170,6 +179,8 @@ def _images(x: Any) -> Any:
     if not (here or is_device_array(x)) or x.dtype not in (np.float32, np.uint8):
         came = x.dtype if here or is_device_array(x) else type(x).__name__
         raise TypeError(f"augment_images: x must be a float32 or uint8 array, got {came}")
+    if here:
+        numpy_array("augment_images", "x", x)
     if x.ndim not in (3, 4) or 0 in x.shape[1:3]:
         raise ValueError(
             f"augment_images: x must be (N, H, W, C) or (N, H, W) with pixels, got shape {x.shape}; a single image is "
@@ -187,6 +198,8 @@ def _masks(masks: Any, images: Any) -> Any:
         runtime_of("augment_images", x=images, masks=masks)
     elif not isinstance(masks, np.ndarray):
         raise TypeError(f"augment_images: masks must be an array of {', '.join(_MASKS)}; got {type(masks).__name__}")
+    else:
+        numpy_array("augment_images", "masks", masks)
     if masks.dtype.name not in _MASKS:
         came = masks.dtype
         raise TypeError(f"augment_images: masks must be an array of {', '.join(_MASKS)}; got {came}")
@@ -200,24 +213,43 @@ def _masks(masks: Any, images: Any) -> Any:
 def _numbers(numbers: Any, n: int) -> NDArray[np.uint32]:
     if numbers is None:
         return np.arange(n, dtype=np.uint32)
-    refuse_masked("augment_images", "numbers", numbers)
-    array = np.asarray(numbers)
-    if array.shape != (n,) or (n and array.dtype.kind not in "iu"):
-        raise ValueError(f"augment_images: numbers must be {n} whole numbers, got {array.dtype} of shape {array.shape}")
+    array = whole_numbers("augment_images", "numbers", numbers)
+    if array.shape != (n,):
+        raise ValueError(f"augment_images: numbers must be {n} whole numbers, got shape {array.shape}")
     if n and (array.min() < 0 or array.max() >= 2**32):
-        raise ValueError("augment_images: numbers must be from 0 to 2**32 - 1")
+        raise ValueError(f"augment_images: numbers must be from 0 to 2**32 - 1, got {array.min()} to {array.max()}")
     return np.ascontiguousarray(array).astype(np.uint32)
 
 
 def _crop(crop: Any, height: int, width: int) -> tuple[int, int]:
     if crop is None:
         return height, width
-    tall, wide = operator.index(crop[0]), operator.index(crop[1])
+    if not _is_pair(crop) or not all(map(is_whole, crop)):
+        raise TypeError(f"augment_images: crop must be two whole numbers, height and width, got {shown(crop)}")
+    tall, wide = int(crop[0]), int(crop[1])
     if not (1 <= tall <= height and 1 <= wide <= width):
         raise ValueError(
             f"augment_images: crop must be from 1 x 1 to the images' {height} x {width}, got {tall} x {wide}"
         )
     return tall, wide
+
+
+def _is_pair(value: Any) -> bool:
+    return (isinstance(value, (tuple, list)) and len(value) == 2) or (
+        isinstance(value, np.ndarray) and value.shape == (2,)
+    )
+
+
+def _limits(limits: Any) -> tuple[float, float]:
+    """Smallest and largest value; infinity leaves a side open."""
+    real = (int, float, np.integer, np.floating)
+    if not _is_pair(limits):
+        raise TypeError(f"augment_images: limits must be (smallest, largest), got {shown(limits)}")
+    if not all(isinstance(v, real) and not isinstance(v, (bool, np.timedelta64)) for v in limits):
+        raise TypeError(f"augment_images: limits must be two numbers, got {shown(limits)}")
+    if not limits[0] <= limits[1] or any(isinstance(v, int) and abs(v) > 2**1000 for v in limits):
+        raise ValueError(f"augment_images: limits must be (smallest, largest), got {shown(limits)}")
+    return float(limits[0]), float(limits[1])
 
 
 def _options(
@@ -228,30 +260,20 @@ def _options(
     border: str,
     **rest: Any,
 ) -> dict[str, Any]:
-    shift_y, shift_x = (shift, shift) if isinstance(shift, (int, float)) else shift
-    for name, most in (
-        ("flip_horizontal", 1),
-        ("flip_vertical", 1),
-        ("brightness", None),
-        ("contrast", 1),
-        ("noise", None),
-    ):
-        if not 0 <= rest[name] <= (math.inf if most is None else most) or math.isinf(rest[name]):
-            span = "0 or more" if most is None else "from 0 to 1"
-            raise ValueError(f"augment_images: {name} must be {span}, got {rest[name]}")
-    if not 0 <= rotation <= 180:
-        raise ValueError(f"augment_images: rotation must be from 0 to 180 degrees, got {rotation}")
-    if not (0 <= shift_y < 2**31 and 0 <= shift_x < 2**31):
-        raise ValueError(f"augment_images: shift must be 0 or more pixels, got {shift}")
-    if border not in _BORDERS:
-        raise ValueError(f"augment_images: border must be one of {', '.join(map(repr, _BORDERS))}; got {border!r}")
-    low, high = (-math.inf, math.inf) if limits is None else limits
-    if not low <= high:
-        raise ValueError(f"augment_images: limits must be (smallest, largest), got {limits}")
+    function = "augment_images"
+    for name in ("flip_horizontal", "flip_vertical", "contrast"):
+        rest[name] = number(function, name, rest[name], at_least=0, at_most=1)
+    for name in ("brightness", "noise"):
+        rest[name] = number(function, name, rest[name], at_least=0)
+    rest["fill"] = number(function, "fill", rest["fill"])
+    shifts: Any = shift if _is_pair(shift) else (shift, shift)  # along y and x
+    shift_y, shift_x = (number(function, "shift", s, at_least=0, below=2**31) for s in shifts)
+    choice(function, "border", border, tuple(_BORDERS))
+    low, high = (-math.inf, math.inf) if limits is None else _limits(limits)
     return dict(
-        rotation=math.radians(rotation),
-        shift_y=float(shift_y),
-        shift_x=float(shift_x),
+        rotation=math.radians(number(function, "rotation", rotation, at_least=0, at_most=180)),
+        shift_y=shift_y,
+        shift_x=shift_x,
         low=low,
         high=high,
         border=_BORDERS[border],

@@ -6,7 +6,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ._conv_check import check_conv
+from ._check import flag
+from ._conv_check import check_conv, check_options
 from ._conv_run import forward, gradients
 from .geometry import Padding
 
@@ -202,7 +203,8 @@ def _conv(
     groups, g = check_conv(function, dims, x, w, b, **geometry)
     return forward(
         function, x, w, b, (x.shape[0], *g.out, w.shape[-1]), groups, g,
-        transposed=False, activation=activation, flip_kernel=flip_kernel, exact=exact,
+        transposed=False, activation=activation,
+        flip_kernel=flag(function, "flip_kernel", flip_kernel), exact=flag(function, "exact", exact),
     )  # fmt: skip
 
 
@@ -211,4 +213,15 @@ def _conv_backward(
     stride: Any = 1, padding: Padding = "same", dilation: Any = 1, groups: int = 1, **options: Any,
 ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:  # fmt: skip
     groups, g = check_conv(function, dims, x, w, None, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    return gradients(function, dy, x, w, y, (x.shape[0], *g.out, w.shape[-1]), groups, g, transposed=False, **options)
+    return gradients(
+        function,
+        dy,
+        x,
+        w,
+        y,
+        (x.shape[0], *g.out, w.shape[-1]),
+        groups,
+        g,
+        transposed=False,
+        **check_options(function, options),
+    )

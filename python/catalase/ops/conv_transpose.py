@@ -6,7 +6,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ._conv_check import check_arrays, check_kernel_and_bias
+from ._check import flag
+from ._conv_check import check_arrays, check_kernel_and_bias, check_options
 from ._conv_run import forward, gradients
 from .geometry import Geometry, Padding, transposed
 
@@ -158,7 +159,8 @@ def _conv_transpose(
     groups, size, g = _check(function, dims, x, w, b, **geometry)
     return forward(
         function, x, w, b, (x.shape[0], *size, w.shape[-2] * groups), groups, g,
-        transposed=True, activation=activation, flip_kernel=flip_kernel, exact=exact,
+        transposed=True, activation=activation,
+        flip_kernel=flag(function, "flip_kernel", flip_kernel), exact=flag(function, "exact", exact),
     )  # fmt: skip
 
 
@@ -172,7 +174,7 @@ def _conv_transpose_backward(
         output_size=output_size,
     )  # fmt: skip
     shape = (x.shape[0], *size, w.shape[-2] * groups)
-    return gradients(function, dy, x, w, y, shape, groups, g, transposed=True, **options)
+    return gradients(function, dy, x, w, y, shape, groups, g, transposed=True, **check_options(function, options))
 
 
 def _check(
@@ -189,7 +191,7 @@ def _check(
     output_size: Any,
 ) -> tuple[int, tuple[int, ...], Geometry]:
     check_arrays(function, dims, x, w, b, groups, channels=("I", "O / groups, I"))
-    if groups < 1 or x.shape[-1] % groups:
+    if x.shape[-1] % groups:
         raise ValueError(f"{function}: groups must divide the {x.shape[-1]} channels of x, got {groups}")
     if x.shape[-1] != w.shape[-1]:
         hint = "; w takes output channels first" if x.shape[-1] == w.shape[-2] else ""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._cuda import is_device_array
-from ._check import activation_code
+from ._check import activation_code, flag, floating_anywhere
 from ._conv_check import check_conv, gradient_before_activation
 from .activation import activation as apply_activation
 from .geometry import Geometry, Padding
@@ -45,8 +45,9 @@ def convnd(
     (1, 2, 3, 4, 5, 3)
     """
     activation_code("convnd", activation)
+    flip_kernel = flag("convnd", "flip_kernel", flip_kernel)
     groups, g = check_conv(
-        "convnd", _dimensions(x), x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups
+        "convnd", _dimensions("convnd", x), x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups
     )
     if type(x) is not np.ndarray and is_device_array(x):
         from .._cuda import convnd as cuda
@@ -82,8 +83,18 @@ def convnd_backward(
 ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
     """Return the gradients of a loss with respect to ``x``, ``w`` and ``b`` of `convnd`; see `conv2d_backward`."""
     code = activation_code("convnd_backward", activation)
+    flip_kernel = flag("convnd_backward", "flip_kernel", flip_kernel)
+    need_dx = flag("convnd_backward", "need_dx", need_dx)
     groups, g = check_conv(
-        "convnd_backward", _dimensions(x), x, w, None, stride=stride, padding=padding, dilation=dilation, groups=groups
+        "convnd_backward",
+        _dimensions("convnd_backward", x),
+        x,
+        w,
+        None,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
     )
     if type(x) is not np.ndarray and is_device_array(x):
         from .._cuda import convnd as cuda
@@ -116,9 +127,9 @@ def convnd_backward(
     return dx, whole, db
 
 
-def _dimensions(x: Any) -> int:
+def _dimensions(function: str, x: Any) -> int:
     """Between the first axis and the last."""
-    return (x.ndim if is_device_array(x) else np.ndim(x)) - 2
+    return floating_anywhere(function, "x", x).ndim - 2
 
 
 def _pad(x: NDArray[Any], g: Geometry) -> NDArray[Any]:

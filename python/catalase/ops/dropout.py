@@ -8,7 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import contiguous, empty, floating, is_device_array, not_overwritten, output, separate
+from ._check import (
+    contiguous,
+    empty,
+    floating,
+    is_device_array,
+    not_overwritten,
+    number,
+    output,
+    separate,
+    whole_number,
+)
 
 
 def dropout(
@@ -87,6 +97,7 @@ def dropout_backward(
     """
     if kept is None:
         return _apply("dropout_backward", "dy", dy, rate, seed, layer, step, None)
+    rate = _check_key("dropout_backward", rate, seed, layer, step)[0]
     if type(dy) is not np.ndarray and is_device_array(dy):
         from .._cuda import dropout as device
 
@@ -101,18 +112,23 @@ def dropout_backward(
 def _check_kept(function: str, x: NDArray[Any], kept: Any) -> None:
     if not isinstance(kept, np.ndarray) or kept.dtype != np.uint8 or kept.shape != x.shape:
         came = f"{kept.dtype} {kept.shape}" if isinstance(kept, np.ndarray) else type(kept).__name__
-        raise ValueError(f"{function}: kept must be a uint8 array of shape {x.shape}, got {came}")
+        raise ValueError(f"{function}: kept must be a uint8 array of the shape of its values {x.shape}, got {came}")
     if not kept.flags.c_contiguous:
         raise ValueError(f"{function}: kept must be contiguous")
 
 
 def check_rate(function: str, rate: Any) -> float:
     """Return the share that is dropped, a number from 0 to below 1."""
-    if isinstance(rate, bool) or not isinstance(rate, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{function}: rate must be a number, got {rate!r}")
-    if not 0 <= rate < 1:
-        raise ValueError(f"{function}: rate must be from 0 to below 1, got {rate}")
-    return float(rate)
+    return number(function, "rate", rate, at_least=0, below=1)
+
+
+def _check_key(function: str, rate: Any, seed: Any, layer: Any, step: Any) -> tuple[float, int, int, int]:
+    return (
+        check_rate(function, rate),
+        whole_number(function, "seed", seed, 0, 2**64 - 1),
+        whole_number(function, "layer", layer, 0, 2**32 - 1),
+        whole_number(function, "step", step, 0, 2**32 - 1),
+    )
 
 
 def _apply(
@@ -121,18 +137,14 @@ def _apply(
     on_device = type(x) is not np.ndarray and is_device_array(x)
     if not on_device:
         floating(function, name, x)
-    check_rate(function, rate)
-    if not 0 <= seed < 2**64:
-        raise ValueError(f"{function}: seed must be from 0 to 2**64 - 1, got {seed}")
-    if not (0 <= layer < 2**32 and 0 <= step < 2**32):
-        raise ValueError(f"{function}: layer and step must be from 0 to 2**32 - 1, got {layer} and {step}")
+    rate, seed, layer, step = _check_key(function, rate, seed, layer, step)
     threshold = min(round(rate * 2**32), 2**32 - 1)
     if on_device:
         from .._cuda import dropout as device
 
         if out is not None:
             raise ValueError(f"{function}: out goes with NumPy arrays, got {type(x).__name__}; leave it out")
-        return device.dropout(function, x, int(seed), int(layer), int(step), threshold, 1.0 / (1.0 - rate), kept)
+        return device.dropout(function, x, seed, layer, step, threshold, 1.0 / (1.0 - rate), kept)
     if kept is not None:
         _check_kept(function, x, kept)
     if kept is not None:
@@ -142,5 +154,5 @@ def _apply(
     y = output(function, out, x.shape, x.dtype)
     if not (y.flags.c_contiguous and y.flags.aligned):
         raise ValueError(f"{function}: out must be contiguous and aligned, got strides {y.strides}")
-    _core.dropout(contiguous(x), y, int(seed), int(layer), int(step), threshold, 1.0 / (1.0 - rate), kept)
+    _core.dropout(contiguous(x), y, seed, layer, step, threshold, 1.0 / (1.0 - rate), kept)
     return y

@@ -7,12 +7,14 @@ is refused, is refused by RDKit, in its words.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._report import Report
+from ._check import choice, flag, shown, whole_number
 from ._ecfp_mols import fill_from_molecules, prefers_binary
 from ._ecfp_rdkit import CHUNK, Settings, fill_by_rdkit
 from ._ecfp_reasons import MAX_SMILES_LENGTH as MAX_SMILES_LENGTH  # for whoever reads text
@@ -142,6 +144,11 @@ def fingerprints(
 ) -> Any:
     """`ecfp`, and with ``partial`` molecules refused for valence are read by a partial sanitization, and reported."""
     _check_settings(smiles, radius, size, output, errors, device)
+    chirality, features = flag("ecfp", "chirality", chirality), flag("ecfp", "features", features)
+    use_bond_types, return_report = (
+        flag("ecfp", "use_bond_types", use_bond_types),
+        flag("ecfp", "return_report", return_report),
+    )
     smiles = list(smiles)  # by position: a pandas Series is indexed by its labels, which may be in another order
     threads = _threads(num_threads)
     settings = Settings(radius, size, output, chirality, features, use_bond_types, threads)
@@ -202,20 +209,18 @@ def _native(smiles: list[Any], settings: Settings, partial: bool) -> tuple[NDArr
 
 
 def _check_settings(smiles: Any, radius: int, size: int, output: str, errors: str, device: str) -> None:
-    if isinstance(smiles, (str, bytes, dict, set, frozenset)) or not hasattr(smiles, "__len__"):
+    wrong = (str, bytes, bytearray, memoryview, dict, set, frozenset, range, type, ModuleType)
+    if isinstance(smiles, wrong) or not hasattr(smiles, "__len__") or getattr(smiles, "ndim", 1) != 1:
         raise TypeError(
             f"ecfp: smiles must be a list of strings or molecules, got {type(smiles).__name__}; wrap it in [ ]"
         )
-    if isinstance(radius, bool) or not isinstance(radius, (int, np.integer)) or not 0 <= radius <= _MAX_SETTING:
-        raise ValueError(f"ecfp: radius must be a whole number from 0 to {_MAX_SETTING}, got {radius!r}")
-    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 8 <= size <= _MAX_SETTING or size % 8:
+    whole_number("ecfp", "radius", radius, 0, _MAX_SETTING)
+    if whole_number("ecfp", "size", size, 8, _MAX_SETTING) % 8:
         raise ValueError(f"ecfp: size must be a multiple of 8 from 8 to {_MAX_SETTING}, got {size!r}")
-    if output not in ("packed", "dense", "csr", "counts"):
-        raise ValueError(f"ecfp: output must be 'packed', 'dense', 'csr' or 'counts', got {output!r}")
-    if errors not in ("raise", "mask", "drop"):
-        raise ValueError(f"ecfp: errors must be 'raise', 'mask' or 'drop', got {errors!r}")
+    choice("ecfp", "output", output, ("packed", "dense", "csr", "counts"))
+    choice("ecfp", "errors", errors, ("raise", "mask", "drop"))
     if not isinstance(device, str):
-        raise ValueError(f"ecfp: device must be 'cpu' or 'cuda', got {device!r}")
+        raise TypeError(f"ecfp: device must be 'cpu' or 'cuda', got {shown(device)}")
     if device != "cpu" and output == "csr":
         raise ValueError("ecfp: output='csr' is made on the CPU only; ops.linear takes output='packed' as it is")
 
@@ -225,11 +230,7 @@ def _threads(num_threads: int | None) -> int:
 
     if num_threads is None:
         return _core.get_num_threads()
-    if isinstance(num_threads, bool) or not isinstance(num_threads, (int, np.integer)):
-        raise TypeError(f"ecfp: num_threads must be a whole number, got {type(num_threads).__name__}")
-    if num_threads < 1:
-        raise ValueError(f"ecfp: num_threads must be 1 or more, got {num_threads}")
-    return int(num_threads)
+    return min(whole_number("ecfp", "num_threads", num_threads), 2**31 - 1)
 
 
 def _csr(packed: NDArray[np.uint8], size: int) -> tuple[NDArray[np.int64], NDArray[np.int32], tuple[int, int]]:

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._arrays import refuse_masked
 from .._cuda import is_device_array
-from ._check import empty, floating, output, same_dtype, separate, unit_rows
+from ._check import empty, floating, numpy_array, output, same_dtype, separate, unit_rows, whole_number, whole_numbers
 from .matmul import check_rows
 
 
@@ -108,22 +107,23 @@ def embedding_backward(
            [2., 2.]])
     """
     function = "embedding_backward"
-    if isinstance(num_embeddings, bool) or not isinstance(num_embeddings, (int, np.integer)) or num_embeddings < 0:
-        raise ValueError(f"{function}: num_embeddings must be a whole number, 0 or more, got {num_embeddings!r}")
+    num_embeddings = whole_number(function, "num_embeddings", num_embeddings, 0)
     padding = check_padding(function, padding_index, num_embeddings)
     if type(dy) is not np.ndarray and is_device_array(dy):
         from .._cuda import embedding as device
 
-        return device.backward(dy, ids, int(num_embeddings), padding, out)
+        return device.backward(dy, ids, num_embeddings, padding, out)
     numbers, given = token_ids(function, ids)
     floating(function, "dy", dy)
     if dy.ndim != given.ndim + 1 or dy.shape[:-1] != given.shape:
         raise ValueError(f"{function}: dy must have shape (*ids.shape, D) for ids {given.shape}, got {dy.shape}")
     if max(given.size, num_embeddings) >= 2**31:
-        raise ValueError(f"{function}: takes fewer than 2**31 tokens and rows, got {given.size} and {num_embeddings}")
+        raise ValueError(
+            f"{function}: ids and num_embeddings must be fewer than 2**31, got {given.size} ids and {num_embeddings} rows"
+        )
     if out is not None:
-        same_dtype(function, dy=dy, out=out)
-    dw = output(function, out, (int(num_embeddings), dy.shape[-1]), dy.dtype)
+        same_dtype(function, dy=dy, out=numpy_array(function, "out", out))
+    dw = output(function, out, (num_embeddings, dy.shape[-1]), dy.dtype)
     if unit_rows(dw) is not dw:
         raise ValueError(f"{function}: the rows of out must be contiguous and aligned, got strides {dw.strides}")
     if out is not None:
@@ -140,11 +140,7 @@ def token_ids(function: str, ids: Any) -> tuple[NDArray[np.int64], NDArray[Any]]
     """Return ids as the kernels take them, and as they came; refuse what are not whole numbers."""
     if type(ids) is not np.ndarray and is_device_array(ids):
         raise TypeError(f"{function}: ids are on the GPU but the other arrays are not; move them with cupy.asnumpy")
-    refuse_masked(function, "ids", ids)
-    given = np.asarray(ids)
-    if not np.issubdtype(given.dtype, np.integer) and (given.size or isinstance(ids, np.ndarray)):
-        came = given.dtype if isinstance(ids, (np.ndarray, list, tuple)) else type(ids).__name__
-        raise TypeError(f"{function}: ids must be whole numbers, got {came}; use ids.astype(np.int64)")
+    given = whole_numbers(function, "ids", ids, "; use ids.astype(np.int64)")
     return np.ascontiguousarray(given, dtype=np.int64), given
 
 
@@ -152,12 +148,7 @@ def check_padding(function: str, padding_index: Any, num_embeddings: int) -> int
     """Return a padding index from 0 to below V, or None."""
     if padding_index is None:
         return None
-    whole = isinstance(padding_index, (int, np.integer)) and not isinstance(padding_index, bool)
-    if not whole or not 0 <= padding_index < num_embeddings:
-        raise ValueError(
-            f"{function}: padding_index must be None or from 0 to {num_embeddings - 1}, got {padding_index!r}"
-        )
-    return int(padding_index)
+    return whole_number(function, "padding_index", padding_index, 0, num_embeddings - 1)
 
 
 def unknown_id(function: str, given: NDArray[Any], position: int, rows: int) -> ValueError:

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ._check import is_whole, shown
+
 Padding = str | int | Sequence[Any]
 
 LONGEST = 2**31 - 1  # positions along an axis, padding included
@@ -69,15 +71,16 @@ class Windows(NamedTuple):
 
 def per_dimension(function: str, name: str, value: Any, dims: int, low: int = 1) -> tuple[int, ...]:
     """Return a whole number of ``low`` or more for each dimension, given one for all or a sequence."""
-    values = (value,) * dims if _is_int(value) else value
+    values = (value,) * dims if is_whole(value) else value
     if isinstance(values, np.ndarray):
         values = values.tolist()
-    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence) or not all(_is_int(v) for v in values):
-        raise TypeError(f"{function}: {name} must be a whole number or {dims} of them, got {value!r}")
+    text = isinstance(values, (str, bytes, bytearray))
+    if text or not isinstance(values, Sequence) or not all(is_whole(v) for v in values):
+        raise TypeError(f"{function}: {name} must be a whole number or {dims} of them, got {shown(value)}")
     if len(values) != dims:
-        raise ValueError(f"{function}: {name} must have {dims} entries, one a dimension, got {value!r}")
+        raise ValueError(f"{function}: {name} must have {dims} entries, one a dimension, got {shown(value)}")
     if any(v < low for v in values):
-        raise ValueError(f"{function}: {name} must be {low} or more, got {value!r}")
+        raise ValueError(f"{function}: {name} must be {low} or more, got {shown(value)}")
     return tuple(int(v) for v in values)
 
 
@@ -242,21 +245,21 @@ def _pads(
             totals = [max((-(-n // s) - 1) * s + r - n, 0) for n, r, s in zip(size, reach, stride, strict=True)]
             return [(total // 2, total - total // 2) for total in totals]
         raise ValueError(
-            f"{function}: padding must be 'valid', 'same', 'full', an int or {dims} pairs (before, after), got {padding!r}"
+            f"{function}: padding must be 'valid', 'same', 'full', an int or {dims} pairs (before, after), got {shown(padding)}"
         )
-    if _is_int(padding):
+    if is_whole(padding):
         padding = [(padding, padding)] * dims
     if not isinstance(padding, Sequence) or not all(
-        isinstance(p, Sequence) and not isinstance(p, str) and len(p) == 2 and all(_is_int(v) for v in p)
+        isinstance(p, Sequence) and not isinstance(p, str) and len(p) == 2 and all(is_whole(v) for v in p)
         for p in padding
     ):
         raise TypeError(
-            f"{function}: padding must be 'valid', 'same', 'full', an int or {dims} pairs (before, after), got {padding!r}"
+            f"{function}: padding must be 'valid', 'same', 'full', an int or {dims} pairs (before, after), got {shown(padding)}"
         )
     if len(padding) != dims:
-        raise ValueError(f"{function}: padding must have {dims} pairs, one a dimension, got {padding!r}")
+        raise ValueError(f"{function}: padding must have {dims} pairs, one a dimension, got {shown(padding)}")
     if any(v < 0 for p in padding for v in p):
-        raise ValueError(f"{function}: padding must not be negative, got {padding!r}; slice x instead")
+        raise ValueError(f"{function}: padding must not be negative, got {shown(padding)}; slice x instead")
     return [(int(b), int(a)) for b, a in padding]
 
 
@@ -267,18 +270,18 @@ def _pool_pads(function: str, padding: Padding, dims: int) -> list[tuple[int, in
             return None
         if padding.lower() == "valid":
             return [(0, 0)] * dims
-        raise ValueError(f"{function}: padding must be 'valid', 'same', a number or pairs, got {padding!r}")
-    if _is_int(padding):
+        raise ValueError(f"{function}: padding must be 'valid', 'same', a number or pairs, got {shown(padding)}")
+    if is_whole(padding):
         (one,) = per_dimension(function, "padding", padding, 1, 0)
         return [(one, one)] * dims
-    if not isinstance(padding, (Sequence, np.ndarray)) or len(padding) != dims:
-        raise ValueError(f"{function}: padding needs a pair (before, after) for each of {dims} axes, got {padding!r}")
+    if isinstance(padding, np.ndarray):
+        padding = padding.tolist()
+    if not isinstance(padding, Sequence) or len(padding) != dims:
+        raise ValueError(
+            f"{function}: padding needs a pair (before, after) for each of {dims} axes, got {shown(padding)}"
+        )
     pairs = [per_dimension(function, "padding", pair, 2, 0) for pair in padding]
     return [(pair[0], pair[1]) for pair in pairs]
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _three(values: Sequence[int], fill: int = 1) -> tuple[int, int, int]:

@@ -16,9 +16,13 @@ from .._core import SparseBatch
 from ._check import (
     activation_code,
     contiguous,
+    dtype_of,
+    flag,
     floating,
     is_device_array,
     not_numpy,
+    number,
+    numpy_array,
     output,
     same_dtype,
     separate,
@@ -140,16 +144,17 @@ def as_sparse(x: NDArray[Any] | SparseBatch, dtype: Any = None) -> SparseBatch |
     """
     if isinstance(x, SparseBatch):
         return x
+    wide = dtype is not None and dtype_of("as_sparse", "dtype", dtype) == np.float64
     if not isinstance(x, np.ndarray):
         from .._cuda import linear as device
 
         if is_device_array(x) or isinstance(x, device.GatheredBatch):
             return device.as_sparse(x)
         not_numpy("as_sparse", "x", x)
+    numpy_array("as_sparse", "x", x)
     if x.ndim != 2:
         raise ValueError(f"as_sparse: x must be a matrix, got shape {x.shape}")
     if x.dtype == np.uint8:
-        wide = np.dtype(np.float32 if dtype is None else dtype) == np.float64
         return _core.sparse_from_bits(contiguous(x), wide)
     floating("as_sparse", "x", x)
     if x.dtype.byteorder not in "=|" or not x.flags.aligned or x.strides[1] != x.itemsize or x.strides[0] % x.itemsize:
@@ -296,6 +301,7 @@ def linear_backward(
     >>> dx.shape, dw.shape, db.shape
     ((2, 3), (3, 4), (4,))
     """
+    need_dx = flag("linear_backward", "need_dx", need_dx)
     if type(w) is not np.ndarray and is_device_array(w):
         from .._cuda import linear as device
 
@@ -313,7 +319,7 @@ def linear_backward(
         check_rows("linear_backward", "out_dw", out_dw)
     if out_dw is not None or out_db is not None:
         separate("linear_backward", {"out_dw": out_dw, "out_db": out_db}, {"dy": dy, "x": x, "w": w, "y": y})
-    dz, db = linear_backward_bias(dy, y, activation=activation, out_db=out_db)
+    dz, db = before_activation("linear_backward", dy, y, activation, out_db)
     dw = LinearGradient(x, dz).array(out_dw)
     if not need_dx or isinstance(x, SparseBatch):
         return None, dw, db
@@ -340,26 +346,47 @@ def linear_backward_bias(
     >>> db
     array([2., 1.])
     """
+    return before_activation("linear_backward_bias", dy, y, activation, out_db, scale)
+
+
+def before_activation(
+    function: str, dy: Any, y: Any, activation: str | None, out_db: NDArray[Any] | None, scale: float = 1.0
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """`linear_backward_bias`, for ``function``, which errors name."""
+    code = activation_code(function, activation)
+    if type(scale) is not float or scale != 1.0:
+        scale = number(function, "scale", scale)
     if isinstance(dy, InputGradient) and is_device_array(dy.dz):
         dy = dy.array()
     if type(dy) is not np.ndarray and is_device_array(dy):
         from .._cuda import linear as device
 
-        return device.backward_bias(dy, y, activation_code("linear_backward", activation), out_db, scale)
+        return device.backward_bias(dy, y, code, out_db, scale)
     if isinstance(dy, InputGradient) or scale != 1.0:
+        if not isinstance(dy, InputGradient):
+            _check_outputs(function, dy, y)
         dz = relu_dropout_backward(dy, y, scale)
     else:
-        if floating("linear_backward", "dy", dy).ndim != 2:
-            raise ValueError(f"linear_backward: dy must be (rows, outputs), got shape {dy.shape}")
-        code = activation_code("linear_backward", activation)
+        _check_outputs(function, dy, y)
         dz = unit_rows(activation_backward(dy, y, activation) if code else dy)
-    db = output("linear_backward", out_db, (dz.shape[1],), dz.dtype, "out_db")
+    db = output(function, out_db, (dz.shape[1],), dz.dtype, "out_db")
     if out_db is not None:
-        separate("linear_backward", {"out_db": out_db}, {"dy": dy, "y": y})
+        separate(function, {"out_db": out_db}, {"dy": dy, "y": y})
     if not (db.flags.c_contiguous and db.flags.aligned):
-        raise ValueError(f"linear_backward: out_db must be contiguous and aligned, got strides {db.strides}")
+        raise ValueError(f"{function}: out_db must be contiguous and aligned, got strides {db.strides}")
     _core.column_sum(dz, db)
     return dz, db
+
+
+def _check_outputs(function: str, dy: Any, y: Any) -> None:
+    """Refuse a gradient and an output that are not alike, or no matrices."""
+    floating(function, "dy", dy)
+    floating(function, "y", y)
+    same_dtype(function, dy=dy, y=y)
+    if dy.ndim != 2 or dy.shape != y.shape:
+        raise ValueError(
+            f"{function}: dy and y must be (rows, outputs), of one shape, got dy {dy.shape} and y {y.shape}"
+        )
 
 
 def _input(function: str, x: Any, w: Any) -> NDArray[Any] | SparseBatch:

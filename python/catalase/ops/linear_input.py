@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import contiguous, empty
+from ._check import contiguous, empty, floating, is_device_array, same_dtype
 from .matmul import matmul
 
 
@@ -21,6 +21,15 @@ def linear_backward_input(dz: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
     >>> ct.ops.linear_backward_input(np.ones((1, 2)), np.eye(2)).tolist()
     [[1.0, 1.0]]
     """
+    if type(w) is np.ndarray or not is_device_array(w):
+        function = "linear_backward_input"
+        floating(function, "dz", dz)
+        floating(function, "w", w)
+        same_dtype(function, dz=dz, w=w)
+    if dz.ndim != 2 or w.ndim != 2 or dz.shape[1] != w.shape[1]:
+        raise ValueError(
+            f"linear_backward_input: dz must be (rows, outputs) and w (inputs, outputs), got dz {dz.shape} and w {w.shape}"
+        )
     return matmul(dz, w, transpose_b=True)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import contiguous, empty, floating, is_device_array, not_numpy, same_dtype
+from ._check import contiguous, empty, floating, is_device_array, not_numpy, numpy_array, same_dtype
 
 _SOFTMAX, _SIGMOID, _SQUARED = 0, 1, 2
 
@@ -74,7 +74,7 @@ def softmax_cross_entropy_backward(
     >>> ct.ops.softmax_cross_entropy_backward(np.ones(1), np.zeros((1, 2)), np.array([0]))
     array([[-0.5,  0.5]])
     """
-    return _softmax_loss("softmax_cross_entropy_backward", dloss, logits, labels, weights)
+    return _softmax_loss("softmax_cross_entropy_backward", dloss, logits, labels, weights, backward=True)
 
 
 def sigmoid_cross_entropy(
@@ -117,7 +117,7 @@ def sigmoid_cross_entropy_backward(
     >>> ct.ops.sigmoid_cross_entropy_backward(np.ones(1), np.zeros(1), np.ones(1))
     array([-0.5])
     """
-    return _elementwise_loss("sigmoid_cross_entropy_backward", _SIGMOID, dloss, logits, labels, weights)
+    return _elementwise_loss("sigmoid_cross_entropy_backward", _SIGMOID, dloss, logits, labels, weights, backward=True)
 
 
 def squared_error(pred: NDArray[Any], target: NDArray[Any], weights: NDArray[Any] | None = None) -> NDArray[Any]:
@@ -143,15 +143,17 @@ def squared_error_backward(
     >>> ct.ops.squared_error_backward(np.ones(1), np.array([3.0]), np.array([1.0]))
     array([4.])
     """
-    return _elementwise_loss("squared_error_backward", _SQUARED, dloss, pred, target, weights)
+    return _elementwise_loss("squared_error_backward", _SQUARED, dloss, pred, target, weights, backward=True)
 
 
-def _optional(function: str, name: str, x: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[Any] | None:
+def _optional(
+    function: str, name: str, x: NDArray[Any] | None, shape: tuple[int, ...], beside: str
+) -> NDArray[Any] | None:
     if x is None:
         return None
     floating(function, name, x)
     if x.shape != shape:
-        raise ValueError(f"{function}: {name} must have shape {shape}, got {x.shape}")
+        raise ValueError(f"{function}: {name} must have shape {shape} beside these {beside}, got {x.shape}")
     return contiguous(x)
 
 
@@ -161,7 +163,10 @@ def _softmax_loss(
     logits: NDArray[Any],
     labels: NDArray[Any],
     weights: NDArray[Any] | None,
+    backward: bool = False,
 ) -> NDArray[Any]:
+    if backward and dloss is None:
+        not_numpy(function, "dloss", dloss)
     if type(logits) is not np.ndarray and is_device_array(logits):
         from .._cuda import loss as device
 
@@ -170,16 +175,15 @@ def _softmax_loss(
     if logits.ndim == 0 or logits.shape[-1] == 0:
         raise ValueError(f"{function}: logits must have at least one class on the last axis, got shape {logits.shape}")
     rows, classes = logits.shape[:-1], logits.shape[-1]
-    w = _optional(function, "weights", weights, rows)
-    d = _optional(function, "dloss", dloss, rows)
+    w = _optional(function, "weights", weights, rows, "logits")
+    d = _optional(function, "dloss", dloss, rows, "logits")
     numbers = targets = None
-    if not isinstance(labels, np.ndarray):
-        not_numpy(function, "labels", labels)
+    numpy_array(function, "labels", labels)
     if labels.dtype.kind in "iu":
         numbers = _class_numbers(function, labels, rows, classes, w)
         same_dtype(function, logits=logits, weights=w, dloss=d)
     else:
-        targets = _optional(function, "labels", labels, logits.shape)
+        targets = _optional(function, "labels", labels, logits.shape, "logits")
         same_dtype(function, logits=logits, labels=targets, weights=w, dloss=d)
     out = empty(rows if d is None else logits.shape, logits.dtype)
     _core.loss(_SOFTMAX, contiguous(logits), numbers, targets, w, d, out, classes)
@@ -191,7 +195,9 @@ def _class_numbers(
 ) -> NDArray[np.int64]:
     """Check class numbers where they count, and give them as int64."""
     if labels.shape != rows:
-        raise ValueError(f"{function}: labels must have shape {rows} (class numbers), got {labels.shape}")
+        raise ValueError(
+            f"{function}: labels must have shape {rows} (class numbers) beside these logits, got {labels.shape}"
+        )
     numbers = np.ascontiguousarray(labels, np.int64)
     if numbers.view(np.uint64).max(initial=0) < classes:  # one look is enough where all are right
         return numbers
@@ -214,7 +220,10 @@ def _elementwise_loss(
     logits: NDArray[Any],
     labels: NDArray[Any],
     weights: NDArray[Any] | None,
+    backward: bool = False,
 ) -> NDArray[Any]:
+    if backward and dloss is None:
+        not_numpy(function, "dloss", dloss)
     if type(logits) is not np.ndarray and is_device_array(logits):
         from .._cuda import loss as device
 
@@ -224,8 +233,8 @@ def _elementwise_loss(
     floating(function, second, labels)
     if labels.shape != logits.shape:
         raise ValueError(f"{function}: {first} and {second} must have equal shapes, got {logits.shape}, {labels.shape}")
-    w = _optional(function, "weights", weights, logits.shape)
-    d = _optional(function, "dloss", dloss, logits.shape)
+    w = _optional(function, "weights", weights, logits.shape, first)
+    d = _optional(function, "dloss", dloss, logits.shape, first)
     same_dtype(function, **{first: logits, second: labels, "weights": w, "dloss": d})
     out = empty(logits.shape, logits.dtype)
     _core.loss(kind, contiguous(logits), None, contiguous(labels), w, d, out, 1)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import floating, is_device_array, output, same_dtype, separate, whole_strides
+from ._check import flag, floating, is_device_array, output, same_dtype, separate, whole_strides
 
 
 def matmul(
@@ -65,6 +65,11 @@ def matmul(
     array([[ 5., 14.],
            [14., 50.]], dtype=float32)
     """
+    if transpose_a is not False or transpose_b is not False:
+        transpose_a, transpose_b = (
+            flag("matmul", "transpose_a", transpose_a),
+            flag("matmul", "transpose_b", transpose_b),
+        )
     if add is None and keep is None and type(a) is np.ndarray and type(b) is np.ndarray:
         quick = _core.plain_matmul(a, b, transpose_a, transpose_b, out)  # None where there is something to look at
         if quick is not None:
@@ -74,8 +79,11 @@ def matmul(
 
         return on_device(a, b, transpose_a=transpose_a, transpose_b=transpose_b, out=out, add=add, keep=keep)
     a, b = floating("matmul", "a", a), floating("matmul", "b", b)
+    for name, array in (("add", add), ("keep", keep)):
+        if array is not None:
+            floating("matmul", name, array)
     same_dtype("matmul", a=a, b=b, add=add, keep=keep)
-    left, right = check_product(a, b, transpose_a, transpose_b)
+    left, right = check_product("matmul", a, b, transpose_a, transpose_b)
     out_given = out is not None
     out = output("matmul", out, (*left.shape[:-1], right.shape[-1]), a.dtype)
     if out_given:
@@ -92,20 +100,20 @@ def matmul(
     return out
 
 
-def check_product(a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> tuple[Any, Any]:
+def check_product(function: str, a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> tuple[Any, Any]:
     """Return the factors as (..., M, K) and (..., K, N); refuse shapes that do not fit."""
     if a.ndim < 2 or b.ndim < 2:
-        raise ValueError(f"matmul: a and b must have two dimensions or more, got a {a.shape} and b {b.shape}")
+        raise ValueError(f"{function}: a and b must have two dimensions or more, got a {a.shape} and b {b.shape}")
     left = a.swapaxes(-1, -2) if transpose_a else a
     right = b.swapaxes(-1, -2) if transpose_b else b
     if left.shape[:-2] != right.shape[:-2]:
-        raise ValueError(f"matmul: leading dimensions must be equal, got a {a.shape} and b {b.shape}")
+        raise ValueError(f"{function}: leading dimensions must be equal, got a {a.shape} and b {b.shape}")
     if left.shape[-1] != right.shape[-2]:
         hint = "; did you mean b.T?" if not transpose_b and left.shape[-1] == right.shape[-1] else ""
-        what_a = "columns" if not transpose_a else "rows (transposed)"
-        what_b = "rows" if not transpose_b else "columns (transposed)"
+        what_a = "columns" if not transpose_a else "rows (transpose_a)"
+        what_b = "rows" if not transpose_b else "columns (transpose_b)"
         raise ValueError(
-            f"matmul: a has {left.shape[-1]} {what_a} but b has {right.shape[-2]} {what_b} "
+            f"{function}: a has {left.shape[-1]} {what_a} but b has {right.shape[-2]} {what_b} "
             f"(a {a.shape}, b {b.shape}){hint}"
         )
     return left, right
@@ -114,11 +122,15 @@ def check_product(a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> tuple
 def _epilogue(name: str, array: NDArray[Any] | None, out: NDArray[Any]) -> NDArray[Any] | None:
     if array is None:
         return None
-    floating("matmul", name, array)
     if array.shape != out.shape:
         raise ValueError(f"matmul: {name} must have the shape of the product {out.shape}, got {array.shape}")
     unit = array.shape[-1] <= 1 or array.strides[-1] == array.itemsize
     return array if unit and array.flags.aligned and array.strides[0] % array.itemsize == 0 else array.copy()
+
+
+def _transposed(transpose_a: bool, transpose_b: bool) -> str:
+    given = [name for name, on in (("transpose_a", transpose_a), ("transpose_b", transpose_b)) if on]
+    return f" with {' and '.join(given)}" if given else ""
 
 
 def matmul_backward(
@@ -151,6 +163,19 @@ def matmul_backward(
     >>> da.shape, db.shape
     ((2, 3), (3, 4))
     """
+    if transpose_a is not False or transpose_b is not False:
+        transpose_a = flag("matmul_backward", "transpose_a", transpose_a)
+        transpose_b = flag("matmul_backward", "transpose_b", transpose_b)
+    if type(a) is np.ndarray or not is_device_array(a):
+        for name, array in (("dy", dy), ("a", a), ("b", b)):
+            floating("matmul_backward", name, array)
+        same_dtype("matmul_backward", dy=dy, a=a, b=b)
+    left, right = check_product("matmul_backward", a, b, transpose_a, transpose_b)
+    if dy.shape != (*left.shape[:-1], right.shape[-1]):
+        raise ValueError(
+            f"matmul_backward: dy must have shape {(*left.shape[:-1], right.shape[-1])} for a {a.shape} and b {b.shape}"
+            f"{_transposed(transpose_a, transpose_b)}, got {dy.shape}"
+        )
     if transpose_a:
         da = matmul(b, dy, transpose_a=transpose_b, transpose_b=True)
     else:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from ._check import dtype_of, is_whole, shown, whole_number
 
 
 def empty(shape: tuple[int, ...] | int, dtype: Any = np.float32) -> NDArray[Any]:
@@ -28,6 +29,8 @@ def empty(shape: tuple[int, ...] | int, dtype: Any = np.float32) -> NDArray[Any]
 
     Raises
     ------
+    TypeError
+        For extents that are no whole numbers, or what is no dtype.
     ValueError
         For a negative extent or an object dtype.
     MemoryError
@@ -39,10 +42,11 @@ def empty(shape: tuple[int, ...] | int, dtype: Any = np.float32) -> NDArray[Any]
     >>> ct.ops.empty((2, 3)).shape
     (2, 3)
     """
-    dtype = np.dtype(dtype)
+    if not isinstance(dtype, np.dtype):
+        dtype = dtype_of("empty", "dtype", dtype)
     extents = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     for extent in extents:
-        if type(extent) is not int or extent < 0:
+        if type(extent) is not int or not 0 <= extent < 2**63:
             _check_extents(shape, extents)
     if dtype.hasobject:
         raise ValueError(f"empty: dtype must not hold Python objects, got {dtype}")
@@ -50,7 +54,7 @@ def empty(shape: tuple[int, ...] | int, dtype: Any = np.float32) -> NDArray[Any]
 
 
 def _check_extents(shape: Any, extents: tuple[Any, ...]) -> None:
-    if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in extents):
-        raise TypeError(f"empty: shape must be a whole number or a tuple of them, got {shape!r}")
-    if any(extent < 0 for extent in extents):
-        raise ValueError(f"empty: extents must be 0 or more, got {extents}")
+    if not all(is_whole(n) for n in extents):
+        raise TypeError(f"empty: shape must be a whole number or a tuple of them, got {shown(shape)}")
+    for extent in extents:
+        whole_number("empty", "each length of shape", extent, 0, 2**63 - 1)

@@ -8,7 +8,7 @@ from numpy import ndarray
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import contiguous, empty, floating, is_device_array, same_dtype
+from ._check import choice, contiguous, empty, flag, floating, is_device_array, number, same_dtype
 
 
 def batch_norm(
@@ -137,7 +137,8 @@ def batch_norm_backward(
         same_dtype(name, dy=floating(name, "dy", dy), x=x)
     if dy.shape != x.shape:
         raise ValueError(f"{name}: dy and x must have equal shapes, got {dy.shape} and {x.shape}")
-    batch = bool(batch_statistics)
+    batch = flag(name, "batch_statistics", batch_statistics)
+    input_gradient = flag(name, "input_gradient", input_gradient)
     if on_device:
         from .._cuda import norm as device
 
@@ -166,8 +167,5 @@ def _check(function: str, x: Any, eps: float, activation: str | None, **per_chan
             )
     if not on_device:
         same_dtype(function, x=x, **per_channel)
-    if not eps > 0:
-        raise ValueError(f"{function}: eps must be above 0, got {eps}")
-    if activation not in (None, "identity", "relu"):
-        raise ValueError(f"{function}: activation must be None, 'identity' or 'relu', got {activation!r}")
-    return activation == "relu"
+    number(function, "eps", eps, above=0)
+    return choice(function, "activation", activation, (None, "identity", "relu")) == "relu"

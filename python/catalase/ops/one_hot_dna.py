@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from .. import _core
 from .._arrays import refuse_masked
-from ._check import empty
+from ._check import dtype_of, empty, shown, whole_number
 
 _DTYPES = (np.dtype(np.float32), np.dtype(np.uint8), np.dtype(np.int8))
 
@@ -81,8 +80,14 @@ def one_hot_dna(
     single = isinstance(sequences, (str, bytes))
     if not single and not isinstance(sequences, Iterable):
         raise TypeError(f"one_hot_dna: sequences must be a string or a list of strings, got {type(sequences).__name__}")
+    if isinstance(sequences, (bytearray, memoryview, dict)) or (
+        isinstance(sequences, np.ndarray) and sequences.ndim != 1
+    ):
+        raise TypeError(f"one_hot_dna: sequences must be a string or a list of strings, got {shown(sequences)}")
     texts: list[Any] = [sequences] if single else list(sequences)
     spans = spans_of("one_hot_dna", texts, length, reverse_complement)
+    if not isinstance(device, str):
+        raise TypeError(f"one_hot_dna: device must be 'cpu' or 'cuda', got {shown(device)}")
     if device == "cpu":
         result, bad = encode(spans, length, dtype)
         i = int((bad >= 0).argmax()) if len(bad) else 0
@@ -112,13 +117,14 @@ def spans_of(function: str, texts: list[Any], length: int | None, reverse_comple
                 "length= to fill shorter ones up with zeros"
             )
     else:
-        length = operator.index(length)
+        length = whole_number(function, "length", length, 0, 2**40)
         longer = np.flatnonzero(sizes > length)
-        if length < 0 or len(longer):
-            came = f"sequence {longer[0]} has {sizes[longer[0]]} letters" if len(longer) else "it must be 0 or more"
-            raise ValueError(f"{function}: length is {length}, but {came}; cut the sequence or give a larger length")
-    refuse_masked(function, "reverse_complement", reverse_complement)
-    reverse = np.asarray(reverse_complement)
+        if len(longer):
+            raise ValueError(
+                f"{function}: length is {length}, but sequence {longer[0]} has {sizes[longer[0]]} letters; cut the sequence "
+                "or give a larger length"
+            )
+    reverse = _strands(function, reverse_complement)
     if reverse.dtype != np.bool_ or reverse.shape not in ((), (len(texts),)):
         raise ValueError(
             f"{function}: reverse_complement must be True, False, or {len(texts)} of them, one a sequence; got "
@@ -126,6 +132,20 @@ def spans_of(function: str, texts: list[Any], length: int | None, reverse_comple
         )
     flags = np.ascontiguousarray(np.broadcast_to(reverse, (len(texts),))).astype(np.uint8)
     return Spans(texts, np.arange(len(texts), dtype=np.int64), np.zeros(len(texts), np.int64), sizes, flags)
+
+
+def _strands(function: str, reverse_complement: Any) -> NDArray[Any]:
+    """One strand for all, or one a sequence, as an array."""
+    refuse_masked(function, "reverse_complement", reverse_complement)
+    if isinstance(reverse_complement, (bool, np.bool_, np.ndarray)):
+        return np.asarray(reverse_complement)
+    if not isinstance(reverse_complement, (list, tuple)) or not all(
+        isinstance(r, (bool, np.bool_)) for r in reverse_complement
+    ):
+        raise TypeError(
+            f"{function}: reverse_complement must be True, False, or one of them a sequence, got {shown(reverse_complement)}"
+        )
+    return np.asarray(reverse_complement, bool)
 
 
 def _check_texts(function: str, texts: list[Any]) -> None:
@@ -151,7 +171,7 @@ def encode(spans: Spans, length: int | None, dtype: DTypeLike) -> tuple[NDArray[
 
 
 def _dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    kind = np.dtype(dtype)
+    kind = dtype_of("one_hot_dna", "dtype", dtype)
     if kind not in _DTYPES:
         raise TypeError(f"one_hot_dna: dtype must be float32, uint8 or int8, got {kind}")
     return kind
@@ -160,7 +180,7 @@ def _dtype(dtype: DTypeLike) -> np.dtype[Any]:
 def _columns(spans: Spans, length: int | None) -> int:
     """Rows a sequence: those of the longest where not given."""
     if length is not None:
-        return operator.index(length)
+        return int(length)
     return int((spans.stop - spans.start).max()) if len(spans.which) else 0
 
 

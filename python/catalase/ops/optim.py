@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import floating, is_device_array, separate
+from ._check import flag, floating, is_device_array, number, separate, whole_number
 from .linear import LinearGradient
 
 _SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP = range(5)
@@ -85,7 +85,8 @@ def momentum_step(
     >>> p, v
     (array([0.5]), array([1.]))
     """
-    _fraction("momentum_step", "momentum", momentum)
+    momentum = _fraction("momentum_step", "momentum", momentum)
+    nesterov = flag("momentum_step", "nesterov", nesterov)
     state = {"velocity": velocity}
     _step(
         "momentum_step",
@@ -131,13 +132,11 @@ def adam_step(
     >>> p.round(6)
     array([0.9])
     """
-    if isinstance(step, bool) or int(step) != step or step < 1:
-        raise ValueError(f"adam_step: step counts from 1, got {step}")
-    _fraction("adam_step", "beta1", beta1)
-    _fraction("adam_step", "beta2", beta2)
+    step = whole_number("adam_step", "step", step, 1, 2**63 - 1)  # counts from 1
+    beta1, beta2 = _fraction("adam_step", "beta1", beta1), _fraction("adam_step", "beta2", beta2)
     _step(
         "adam_step", _ADAM, param, grad, {"m": m, "v": v},
-        lr=lr, l1=l1, l2=l2, decay=decay, beta1=beta1, beta2=beta2, eps=eps, step=int(step),
+        lr=lr, l1=l1, l2=l2, decay=decay, beta1=beta1, beta2=beta2, eps=eps, step=step,
     )  # fmt: skip
 
 
@@ -199,8 +198,7 @@ def rmsprop_step(
     >>> p.round(4)
     array([0.9])
     """
-    _fraction("rmsprop_step", "alpha", alpha)
-    _fraction("rmsprop_step", "momentum", momentum)
+    alpha, momentum = _fraction("rmsprop_step", "alpha", alpha), _fraction("rmsprop_step", "momentum", momentum)
     if momentum and mom is None:
         raise ValueError("rmsprop_step: momentum needs mom, an array of the shape of param that starts at zero")
     state = {"sq": sq} if mom is None else {"sq": sq, "mom": mom}
@@ -210,9 +208,16 @@ def rmsprop_step(
     )  # fmt: skip
 
 
-def _fraction(function: str, name: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise ValueError(f"{function}: {name} must be from 0 to below 1, got {value}")
+def _fraction(function: str, name: str, value: Any) -> float:
+    if type(value) is float and 0 <= value < 1:  # every step of a training comes by
+        return value
+    return number(function, name, value, at_least=0, below=1)
+
+
+def _not_negative(function: str, name: str, value: Any) -> float:
+    if type(value) is float and 0 <= value < _INF:
+        return value
+    return number(function, name, value, at_least=0)
 
 
 def _step(
@@ -232,10 +237,12 @@ def _step(
     step: int = 1,
     nesterov: bool = False,
 ) -> None:
-    if not (0 <= lr < _INF and 0 <= l1 < _INF and 0 <= l2 < _INF and 0 <= decay < _INF and 0 <= eps < _INF):
-        numbers_by_name = {"lr": lr, "l1": l1, "l2": l2, "decay": decay, "eps": eps}
-        name, value = next((n, x) for n, x in numbers_by_name.items() if not 0 <= x < _INF)
-        raise ValueError(f"{function}: {name} must be a finite number, 0 or more, got {value}")
+    lr, l1, l2 = (
+        _not_negative(function, "lr", lr),
+        _not_negative(function, "l1", l1),
+        _not_negative(function, "l2", l2),
+    )
+    decay, eps = _not_negative(function, "decay", decay), _not_negative(function, "eps", eps)
     numbers = (lr, l1, l2, decay, beta1, beta2, eps, step, nesterov)
     if type(param) is not np.ndarray and is_device_array(param):
         from .._cuda import optim as device
@@ -244,7 +251,8 @@ def _step(
         return
     first, second = [*state.values(), None, None][:2]
     given, x = (grad.dz, grad.x) if isinstance(grad, LinearGradient) else (grad, None)
-    if not _core.optim_step_fits(param, given, x, first, second):
+    missing = (rule != _SGD and first is None) or (rule == _ADAM and second is None)
+    if missing or not _core.optim_step_fits(param, given, x, first, second):
         _check_layout(function, param, grad, state)
     _core.optim_step(rule, param, given, x, first, second, *numbers)
 
@@ -255,8 +263,8 @@ def _check_layout(
     """Parameters and state alike, writable and of unit stride; the gradient of the same shape and dtype."""
     product = isinstance(grad, LinearGradient)
     floating(function, "param", param)
-    if not product:
-        floating(function, "grad", grad)
+    for name, x in (state if product else {"grad": grad} | state).items():
+        floating(function, name, x)
     if param.ndim != (2 if product else 1):
         what = "a matrix, since grad is a LinearGradient" if product else "one-dimensional"
         raise ValueError(f"{function}: param must be {what}, got shape {param.shape}")
@@ -267,8 +275,7 @@ def _check_layout(
             )
     for name, x in ({"param": param} | state).items():
         if (
-            not isinstance(x, np.ndarray)
-            or not x.flags.writeable
+            not x.flags.writeable
             or not x.flags.aligned
             or x.strides != param.strides
             or (x.size > 1 and x.strides[-1] != x.itemsize)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import contiguous, empty, floating, is_device_array, same_dtype, shape_of
+from ._check import contiguous, empty, floating, floating_anywhere, is_device_array, same_dtype, shape_of
 from .geometry import Padding, Windows, pool_windows
 
 _MAX, _MEAN, SUM = 0, 1, 2
@@ -222,32 +222,37 @@ def global_avg_pool_backward(dy: NDArray[Any], shape: tuple[int, ...]) -> NDArra
 
 
 def _global(function: str, kind: int, x: NDArray[Any]) -> NDArray[Any]:
-    dims = _dims_of(function, x.shape if is_device_array(x) else np.shape(x))
+    dims = _dims_of(function, "x", floating_anywhere(function, "x", x).shape)
     return _forward(function, kind, dims, x, x.shape[1:-1], None, "valid").reshape(x.shape[0], x.shape[-1])
 
 
 def _global_backward(function: str, kind: int, dy: NDArray[Any], x: NDArray[Any] | tuple[int, ...]) -> NDArray[Any]:
-    shape = shape_of(function, x)
-    dims = _dims_of(function, shape)
+    name = "x" if kind == _MAX else "shape"
+    shape = shape_of(function, x, name)
+    dims = _dims_of(function, name, shape)
     if not is_device_array(dy):
         floating(function, "dy", dy)
     if dy.shape != (shape[0], shape[-1]):
-        raise ValueError(f"{function}: dy must have shape {(shape[0], shape[-1])}, got {dy.shape}")
+        raise ValueError(
+            f"{function}: dy must have shape {(shape[0], shape[-1])} for {name} {tuple(shape)}, got {dy.shape}"
+        )
     wide = dy.reshape(shape[0], *(1,) * dims, shape[-1])
     return _backward(function, kind, dims, wide, x, shape[1:-1], None, "valid")
 
 
-def _dims_of(function: str, shape: tuple[int, ...]) -> int:
+def _dims_of(function: str, name: str, shape: tuple[int, ...]) -> int:
     if not 3 <= len(shape) <= 5 or 0 in shape[1:-1]:
-        raise ValueError(f"{function}: x must be (N, ..., C) with one to three axes between, none empty, got {shape}")
+        raise ValueError(
+            f"{function}: {name} must be (N, ..., C) with one to three axes between, none empty, got {tuple(shape)}"
+        )
     return len(shape) - 2
 
 
-def _check_rank(function: str, dims: int, shape: tuple[int, ...]) -> None:
+def _check_rank(function: str, dims: int, shape: tuple[int, ...], name: str = "x") -> None:
     if len(shape) != dims + 2:
         axes = ("N, L, C", "N, H, W, C", "N, D, H, W, C")[dims - 1]
         raise ValueError(
-            f"{function}: x must have {dims + 2} axes, ({axes}), got shape {shape}; one image without a batch is x[None], "
+            f"{function}: {name} must have {dims + 2} axes, ({axes}), got shape {shape}; one image without a batch is x[None], "
             "one channel x[..., None]"
         )
 
@@ -298,10 +303,13 @@ def _backward(
         floating(function, "dy", dy)
         if kind == _MAX:
             same_dtype(function, dy=dy, x=floating(function, "x", x))
-    shape = shape_of(function, x)
-    _check_rank(function, dims, shape)
+    name = "x" if kind == _MAX else "shape"
+    shape = shape_of(function, x, name)
+    _check_rank(function, dims, shape, name)
     windows = pool_windows(function, shape[1:-1], size, stride, padding, shape)
     expected = (shape[0], *windows.out[3 - dims :], shape[-1])
     if dy.shape != expected:
-        raise ValueError(f"{function}: dy must have shape {expected}, as the output, got {dy.shape}")
+        raise ValueError(
+            f"{function}: dy must have shape {expected}, as the output with this size, stride and padding, got {dy.shape}"
+        )
     return run_backward(kind, dy, x if kind == _MAX else None, shape, windows)

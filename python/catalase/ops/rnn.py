@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from . import _rnn_run
+from ._check import choice
 from ._rnn_check import RnnSaved
 
 
@@ -239,6 +240,4 @@ def gru_backward(
 
 
 def _cell(function: str, activation: str) -> str:
-    if activation not in ("tanh", "relu"):
-        raise ValueError(f"{function}: activation must be 'tanh' or 'relu', got {activation!r}")
-    return activation
+    return choice(function, "activation", activation, ("tanh", "relu"))

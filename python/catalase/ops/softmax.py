@@ -95,9 +95,9 @@ def log_softmax_backward(dy: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
     return _rows_backward("log_softmax_backward", True, dy, y)
 
 
-def _classes(function: str, x: NDArray[Any]) -> int:
+def _classes(function: str, name: str, x: NDArray[Any]) -> int:
     if x.ndim == 0 or x.shape[-1] == 0:
-        raise ValueError(f"{function}: the last axis must hold at least one class, got shape {x.shape}")
+        raise ValueError(f"{function}: the last axis of {name} must hold at least one class, got shape {x.shape}")
     return x.shape[-1]
 
 
@@ -107,7 +107,7 @@ def _rows(function: str, log: bool, x: NDArray[Any]) -> NDArray[Any]:
 
         return device.softmax(function, log, x)
     floating(function, "x", x)
-    classes = _classes(function, x)
+    classes = _classes(function, "x", x)
     y = empty(x.shape, x.dtype)
     _core.softmax(log, contiguous(x), y, classes)
     return y
@@ -121,7 +121,7 @@ def _rows_backward(function: str, log: bool, dy: NDArray[Any], y: NDArray[Any]) 
     floating(function, "dy", dy)
     floating(function, "y", y)
     same_dtype(function, dy=dy, y=y)
-    classes = _classes(function, y)
+    classes = _classes(function, "y", y)
     if dy.shape != y.shape:
         raise ValueError(f"{function}: dy and y must have equal shapes, got {dy.shape} and {y.shape}")
     dx = empty(y.shape, y.dtype)

@@ -118,7 +118,7 @@ def tanimoto_topk(
     queries = packed_bits("tanimoto_topk", "queries", queries)
     targets = packed_bits("tanimoto_topk", "targets", targets, width=queries.shape[1], beside="queries")
     bar = similarity_bar(fraction("tanimoto_topk", "threshold", threshold))
-    indices, similarities = empty_hits(len(queries), whole_number("tanimoto_topk", "k", k))
+    indices, similarities = empty_hits(len(queries), whole_number("tanimoto_topk", "k", k, 1, 2**31 - 1))
     _core.tanimoto_topk(queries, targets, bar, indices, similarities)
     return indices, similarities
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._cuda import is_device_array
-from ._check import contiguous, floating_anywhere
+from ._check import choice, contiguous, floating_anywhere
 from .geometry import LONGEST, Windows, per_dimension
 from .pool import SUM, run, run_backward
 
@@ -52,7 +52,7 @@ def upsample(x: NDArray[Any], factor: Any = 2, *, mode: str = "nearest") -> NDAr
     array([1. , 1.5, 2.5, 3. ])
     """
     floating_anywhere("upsample", "x", x)
-    factors = _factors("upsample", x.shape, factor, mode)
+    factors = _factors("upsample", "x", x.shape, factor, mode)
     if mode == "linear":
         if type(x) is not np.ndarray and is_device_array(x):
             from .._cuda import upsample as cuda
@@ -91,7 +91,7 @@ def upsample_backward(dy: NDArray[Any], factor: Any = 2, *, mode: str = "nearest
     array([3., 7.])
     """
     floating_anywhere("upsample_backward", "dy", dy)
-    factors = _factors("upsample_backward", dy.shape, factor, mode)
+    factors = _factors("upsample_backward", "dy", dy.shape, factor, mode)
     if any(n % f for n, f in zip(dy.shape[1:-1], factors, strict=True)):
         raise ValueError(f"upsample_backward: the axes of dy {dy.shape} must be multiples of the factors {factors}")
     if mode == "linear":
@@ -106,11 +106,10 @@ def upsample_backward(dy: NDArray[Any], factor: Any = 2, *, mode: str = "nearest
     return run(SUM, dy, _touching(factors, shape))
 
 
-def _factors(function: str, shape: tuple[int, ...], factor: Any, mode: str) -> tuple[int, ...]:
+def _factors(function: str, name: str, shape: tuple[int, ...], factor: Any, mode: str) -> tuple[int, ...]:
     if not 3 <= len(shape) <= 5:
-        raise ValueError(f"{function}: x must be (N, ..., C) with one to three axes between, got shape {shape}")
-    if mode not in _MODES:
-        raise ValueError(f"{function}: mode must be 'nearest' or 'linear', got {mode!r}")
+        raise ValueError(f"{function}: {name} must be (N, ..., C) with one to three axes between, got shape {shape}")
+    choice(function, "mode", mode, _MODES)
     factors = per_dimension(function, "factor", factor, len(shape) - 2)
     if any(f > LONGEST or n * f > LONGEST for n, f in zip(shape[1:-1], factors, strict=True)):
         raise ValueError(f"{function}: factor {factor!r} makes an axis of {shape} longer than {LONGEST} positions")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .. import _anywhere, ops
 from ..nn import Module, Parameter, ParameterBuffer, flatten_parameters
+from ..ops._check import flag, number, shown
 from .schedules import Schedule
 
 _Views = tuple[NDArray[Any], NDArray[Any], list[NDArray[Any]]]
@@ -58,18 +59,13 @@ class Optimizer:
         clip_norm: float | None = None,
     ) -> None:
         name = type(self).__name__
-        for key, value in (("l1", l1), ("l2", l2), ("weight_decay", weight_decay)):
-            if not (value >= 0 and math.isfinite(value)):
-                raise ValueError(f"{name}: {key} must be 0 or more, got {value}")
-        if not callable(lr) and not (lr >= 0 and math.isfinite(lr)):
-            raise ValueError(f"{name}: lr must be 0 or more, or a schedule, got {lr}")
-        if clip_norm is not None and not clip_norm > 0:
-            raise ValueError(f"{name}: clip_norm must be above 0, got {clip_norm}")
+        self.l1, self.l2 = number(name, "l1", l1, at_least=0), number(name, "l2", l2, at_least=0)
+        self.weight_decay = number(name, "weight_decay", weight_decay, at_least=0)
+        self.clip_norm = None if clip_norm is None else _clip_norm(name, clip_norm)
+        self.lr = lr if callable(lr) else number(name, "lr", lr, at_least=0)
         if not isinstance(module, (Module, ParameterBuffer)):
-            raise TypeError(f"{name}: needs a Module or a ParameterBuffer, got {type(module).__name__}")
+            raise TypeError(f"{name}: module must be a Module or a ParameterBuffer, got {shown(module)}")
         self.buffer = module if isinstance(module, ParameterBuffer) else flatten_parameters(module)
-        self.lr = lr
-        self.l1, self.l2, self.weight_decay, self.clip_norm = l1, l2, weight_decay, clip_norm
         self.steps = 0
         self._state = {key: self.buffer.zeros() for key in self._state_names}
         self._views: dict[tuple[int, int, bool], _Views] = {}
@@ -77,7 +73,9 @@ class Optimizer:
 
     def current_lr(self) -> float:
         """Return the learning rate of the next step."""
-        return float(self.lr(self.steps)) if callable(self.lr) else float(self.lr)
+        if callable(self.lr):
+            return number(type(self).__name__, "lr, which the schedule gave,", self.lr(self.steps), at_least=0)
+        return float(self.lr)
 
     def zero_grad(self) -> None:
         """Forget all gradients; costs nothing."""
@@ -141,11 +139,15 @@ class Optimizer:
             Naming what is missing, unknown or of another shape.
         """
         views = {f"{k}/{n}": v for k, flat in self._state.items() for n, v in self.buffer.arrays(flat).items()}
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"{type(self).__name__}.load_state_dict: state must be a dictionary of arrays, got {shown(state)}"
+            )
         wanted = views.keys() | {"steps"}
         if wanted != set(state):
             raise ValueError(
                 f"{type(self).__name__}.load_state_dict: names do not fit; missing {sorted(wanted - set(state))}, "
-                f"unknown {sorted(set(state) - wanted)}"
+                f"unknown {sorted(set(state) - wanted, key=str)}"
             )
         for name, view in views.items():
             if np.shape(state[name]) != view.shape:
@@ -173,16 +175,11 @@ def _clip(grad: NDArray[Any], clip_norm: float) -> None:
         grad *= grad.dtype.type(clip_norm / norm)
 
 
-def _fraction(name: str, **values: float) -> None:
-    for key, value in values.items():
-        if not 0 <= value < 1:
-            raise ValueError(f"{name}: {key} must be from 0 to below 1, got {value}")
-
-
-def _positive(name: str, **values: float) -> None:
-    for key, value in values.items():
-        if not (value > 0 and math.isfinite(value)):
-            raise ValueError(f"{name}: {key} must be above 0, got {value}")
+def _clip_norm(name: str, clip_norm: Any) -> float:
+    """A norm above 0; infinity clips nothing."""
+    if isinstance(clip_norm, float) and clip_norm == math.inf:
+        return clip_norm
+    return number(name, "clip_norm", clip_norm, above=0)
 
 
 class SGD(Optimizer):
@@ -217,8 +214,9 @@ class Momentum(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(module, lr, **options)
-        _fraction(type(self).__name__, momentum=momentum)
-        self.momentum, self.nesterov = momentum, nesterov
+        name = type(self).__name__
+        self.momentum = number(name, "momentum", momentum, at_least=0, below=1)
+        self.nesterov = flag(name, "nesterov", nesterov)
 
     def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
         ops.momentum_step(param, grad, *state, lr=lr, momentum=self.momentum, nesterov=self.nesterov, **penalties)
@@ -246,11 +244,11 @@ class AdaGrad(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(module, lr, **options)
-        _positive("AdaGrad", eps=eps)
-        if not (initial_accumulator >= 0 and math.isfinite(initial_accumulator)):
-            raise ValueError(f"AdaGrad: initial_accumulator must be 0 or more, got {initial_accumulator}")
-        self.eps = eps
-        _anywhere.fill(self._state["accum"], initial_accumulator)
+        name = type(self).__name__
+        self.eps = number(name, "eps", eps, above=0)
+        _anywhere.fill(
+            self._state["accum"], number(name, "initial_accumulator", initial_accumulator, at_least=0, below=1e38)
+        )
 
     def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
         ops.adagrad_step(param, grad, *state, lr=lr, eps=self.eps, **penalties)
@@ -271,9 +269,10 @@ class RMSProp(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(module, lr, **options)
-        _fraction("RMSProp", alpha=alpha, momentum=momentum)
-        _positive("RMSProp", eps=eps)
-        self.alpha, self.eps, self.momentum = alpha, eps, momentum
+        name = type(self).__name__
+        self.alpha = number(name, "alpha", alpha, at_least=0, below=1)
+        self.momentum = number(name, "momentum", momentum, at_least=0, below=1)
+        self.eps = number(name, "eps", eps, above=0)
 
     def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
         ops.rmsprop_step(
@@ -304,9 +303,10 @@ class Adam(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(module, lr, **options)
-        _fraction(type(self).__name__, beta1=beta1, beta2=beta2)
-        _positive(type(self).__name__, eps=eps)
-        self.beta1, self.beta2, self.eps = beta1, beta2, eps
+        name = type(self).__name__
+        self.beta1 = number(name, "beta1", beta1, at_least=0, below=1)
+        self.beta2 = number(name, "beta2", beta2, at_least=0, below=1)
+        self.eps = number(name, "eps", eps, above=0)
 
     def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
         ops.adam_step(

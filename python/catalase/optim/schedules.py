@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..ops._check import flag, number, shown, whole_number
 
 Schedule = Callable[[int], float]  # from the step, counted from 0, to the learning rate
 
 
-def _check(name: str, steps: int, **rates: float) -> None:
-    if steps < 1:
-        raise ValueError(f"{name}: steps must be 1 or more, got {steps}")
-    for key, value in rates.items():
-        if not (value >= 0 and math.isfinite(value)):
-            raise ValueError(f"{name}: {key} must be 0 or more, got {value}")
+_MOST_STEPS = 2**53  # beyond which a float does not count on
+
+
+def _steps(name: str, steps: Any) -> int:
+    return whole_number(name, "steps", steps, 1, _MOST_STEPS)
+
+
+def _rates(name: str, **rates: Any) -> tuple[float, ...]:
+    return tuple(number(name, key, value, at_least=0) for key, value in rates.items())
+
+
+def _step(schedule: Any, step: Any) -> int:
+    return whole_number(type(schedule).__name__, "step", step, 0, _MOST_STEPS)
 
 
 class ExponentialDecay:
@@ -27,12 +39,17 @@ class ExponentialDecay:
     """
 
     def __init__(self, initial: float, rate: float, steps: int, staircase: bool = True) -> None:
-        _check("ExponentialDecay", steps, initial=initial, rate=rate)
-        self.initial, self.rate, self.steps, self.staircase = initial, rate, steps, staircase
+        name = "ExponentialDecay"
+        self.initial, self.rate = _rates(name, initial=initial, rate=rate)
+        self.steps, self.staircase = _steps(name, steps), flag(name, "staircase", staircase)
 
     def __call__(self, step: int) -> float:
+        step = _step(self, step)
         exponent = step // self.steps if self.staircase else step / self.steps
-        return self.initial * self.rate**exponent
+        try:
+            return self.initial * self.rate**exponent
+        except OverflowError:
+            return math.inf  # which the optimizer refuses
 
 
 class PolynomialDecay:
@@ -46,10 +63,12 @@ class PolynomialDecay:
     """
 
     def __init__(self, initial: float, final: float, steps: int, power: float = 1.0) -> None:
-        _check("PolynomialDecay", steps, initial=initial, final=final)
-        self.initial, self.final, self.steps, self.power = initial, final, steps, power
+        name = "PolynomialDecay"
+        self.initial, self.final, self.power = _rates(name, initial=initial, final=final, power=power)
+        self.steps = _steps(name, steps)
 
     def __call__(self, step: int) -> float:
+        step = _step(self, step)
         left = 1.0 - min(step, self.steps) / self.steps
         return self.final + (self.initial - self.final) * left**self.power
 
@@ -66,12 +85,14 @@ class CosineDecay:
     """
 
     def __init__(self, initial: float, final: float, steps: int, warmup: int = 0) -> None:
-        _check("CosineDecay", steps, initial=initial, final=final)
-        if not 0 <= warmup < steps:
-            raise ValueError(f"CosineDecay: warmup must be from 0 to below steps ({steps}), got {warmup}")
-        self.initial, self.final, self.steps, self.warmup = initial, final, steps, warmup
+        name = "CosineDecay"
+        self.initial, self.final = _rates(name, initial=initial, final=final)
+        self.steps, self.warmup = _steps(name, steps), whole_number(name, "warmup", warmup, 0)
+        if self.warmup >= self.steps:
+            raise ValueError(f"CosineDecay: warmup must be from 0 to below steps ({steps}), got {shown(warmup)}")
 
     def __call__(self, step: int) -> float:
+        step = _step(self, step)
         if step < self.warmup:
             return self.initial * (step + 1) / self.warmup
         done = min(1.0, (step - self.warmup) / (self.steps - self.warmup))
@@ -94,10 +115,13 @@ class LinearCosineDecay:
     def __init__(
         self, initial: float, steps: int, alpha: float = 0.0, beta: float = 0.001, periods: float = 0.5
     ) -> None:
-        _check("LinearCosineDecay", steps, initial=initial, alpha=alpha, beta=beta, periods=periods)
-        self.initial, self.steps, self.alpha, self.beta, self.periods = initial, steps, alpha, beta, periods
+        name = "LinearCosineDecay"
+        self.initial, self.alpha, self.beta = _rates(name, initial=initial, alpha=alpha, beta=beta)
+        self.periods = number(name, "periods", periods, at_least=0, at_most=1e6)
+        self.steps = _steps(name, steps)
 
     def __call__(self, step: int) -> float:
+        step = _step(self, step)
         done = min(step, self.steps) / self.steps
         cosine = 0.5 * (1.0 + math.cos(2.0 * math.pi * self.periods * done))
         return self.initial * ((self.alpha + 1.0 - done) * cosine + self.beta)
@@ -115,11 +139,19 @@ class PiecewiseConstant:
     """
 
     def __init__(self, boundaries: Sequence[int], values: Sequence[float]) -> None:
-        if len(values) != len(boundaries) + 1 or list(boundaries) != sorted(boundaries):
+        name = "PiecewiseConstant"
+        for key, listed in (("boundaries", boundaries), ("values", values)):
+            several = isinstance(listed, (list, tuple, range)) or (isinstance(listed, np.ndarray) and listed.ndim == 1)
+            if not several:
+                raise TypeError(f"{name}: {key} must be a list of numbers, got {shown(listed)}")
+        self.boundaries = [whole_number(name, "each of boundaries", b, 0) for b in boundaries]
+        self.values = [number(name, "each of values", v, at_least=0) for v in values]
+        if len(values) != len(boundaries) + 1 or self.boundaries != sorted(self.boundaries):
             raise ValueError(
-                f"PiecewiseConstant: needs rising boundaries and one value more, got {list(boundaries)}, {list(values)}"
+                f"{name}: needs rising boundaries and one value more, got boundaries {shown(self.boundaries)} and values "
+                f"{shown(self.values)}"
             )
-        self.boundaries, self.values = list(boundaries), list(values)
 
     def __call__(self, step: int) -> float:
+        step = _step(self, step)
         return self.values[sum(step >= b for b in self.boundaries)]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..nn.module import check_finite
+from ..ops._check import choice, flag, number, shown, whole_number
 
 if TYPE_CHECKING:
     from .fit import TrainState
@@ -116,12 +117,13 @@ class EarlyStopping(Callback):
         mode: str = "min",
         restore_best: bool = True,
     ) -> None:
-        if mode not in ("min", "max"):
-            raise ValueError(f"EarlyStopping: mode must be 'min' or 'max', got {mode!r}")
-        if patience < 0 or not min_delta >= 0:
-            raise ValueError(f"EarlyStopping: patience and min_delta must be 0 or more, got {patience} and {min_delta}")
-        self.monitor, self.patience, self.min_delta, self.mode = monitor, patience, min_delta, mode
-        self.restore_best = restore_best
+        name = "EarlyStopping"
+        if not isinstance(monitor, str):
+            raise TypeError(f"{name}: monitor must be the name of a figure, such as 'valid_loss', got {shown(monitor)}")
+        self.monitor, self.mode = monitor, choice(name, "mode", mode, ("min", "max"))
+        self.patience = whole_number(name, "patience", patience, 0)
+        self.min_delta = number(name, "min_delta", min_delta, at_least=0)
+        self.restore_best = flag(name, "restore_best", restore_best)
         self._reset()
 
     def _reset(self) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _storage
 from ..nn.module import check_finite
+from ..ops._check import path_of, whole_number
 from .callbacks import Callback
 
 if TYPE_CHECKING:
@@ -46,9 +47,7 @@ class Checkpoint(Callback):
     """
 
     def __init__(self, path: str | Path, every: int = 1) -> None:
-        if every < 1:
-            raise ValueError(f"Checkpoint: every must be 1 or more, got {every}")
-        self.path, self.every = Path(path), every
+        self.path, self.every = path_of("Checkpoint", "path", path), whole_number("Checkpoint", "every", every)
 
     order = 1  # after the other callbacks, whose states are saved
 

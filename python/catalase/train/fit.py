@@ -18,7 +18,7 @@ from .. import _anywhere
 from ..autograd import Tensor, no_grad
 from ..nn import Module, inference
 from ..nn.losses import Loss
-from ..ops._check import whole_number
+from ..ops._check import flag, path_of, shown, whole_number
 from ..optim import Optimizer
 from .callbacks import Callback, callback_list
 from .progress import progress_bar
@@ -164,9 +164,10 @@ def fit(
     >>> history["loss"][-1] < history["loss"][0]
     True
     """
-    if len(dataset) == 0:
+    _check_arguments(module, loss, optimizer, metrics, progress, forward, resume, graph)
+    if _rows("dataset", dataset) == 0:
         raise ValueError("fit: the dataset is empty; there is nothing to learn from")
-    if valid is not None and len(valid) == 0:
+    if valid is not None and _rows("valid", valid) == 0:
         raise ValueError("fit: the validation dataset is empty; leave valid out, or give it some rows")
     weights = getattr(valid, "w", None)
     if isinstance(weights, np.ndarray) and weights.size and not weights.any():
@@ -175,7 +176,9 @@ def fit(
         )
     nb_epoch = whole_number("fit", "nb_epoch", nb_epoch, 0)
     batch_size = whole_number("fit", "batch_size", batch_size)
-    seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else int(seed)
+    seed = (
+        int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else whole_number("fit", "seed", seed, None)
+    )
     if not optimizer.buffer.owns(module):
         raise ValueError("fit: the optimizer was made over another module, or the module was flattened again since")
     state = TrainState(module, optimizer, History(seed), callback_list("fit", callbacks))
@@ -212,6 +215,34 @@ def fit(
         module.eval()
     _call(state, "on_train_end")
     return state.history
+
+
+def _check_arguments(
+    module: Any, loss: Any, optimizer: Any, metrics: Any, progress: Any, forward: Any, resume: Any, graph: Any
+) -> None:
+    if not isinstance(module, Module):
+        raise TypeError(f"fit: module must be a Module, got {shown(module)}")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"fit: optimizer must be one of catalase.optim, made over the module, got {shown(optimizer)}")
+    if not callable(loss):
+        raise TypeError(f"fit: loss must be a function of output, y and w, or one of nn.losses, got {shown(loss)}")
+    if forward is not None and not callable(forward):
+        raise TypeError(f"fit: forward must be a function of the module and a batch, got {shown(forward)}")
+    if metrics is not None and not (isinstance(metrics, Mapping) and all(map(callable, metrics.values()))):
+        raise TypeError(f"fit: metrics must be a dictionary of functions by name, got {shown(metrics)}")
+    if resume is not None:
+        path_of("fit", "resume", resume)
+    if progress is not None:
+        flag("fit", "progress", progress)
+    flag("fit", "graph", graph)
+
+
+def _rows(name: str, dataset: Any) -> int:
+    if isinstance(dataset, type) or not hasattr(dataset, "iterbatches") or not hasattr(dataset, "__len__"):
+        raise TypeError(
+            f"fit: {name} must be a dataset of catalase.data, or have len and iterbatches, got {shown(dataset)}"
+        )
+    return len(dataset)
 
 
 def evaluate_loss(module: Module, dataset: Any, loss: LossFunction, forward: Forward | None = None) -> float:
