@@ -56,7 +56,7 @@ class CSVLoader:
             raise TypeError(
                 f"CSVLoader: tasks must be a list of column names, got the string {tasks!r}; wrap it in [ ]"
             )
-        self.tasks = task_names(tasks)
+        self.tasks = task_names("CSVLoader", tasks)
         self.featurizer = featurizer
         self.feature_field = feature_field or "smiles"
         self.id_field = id_field or self.feature_field
