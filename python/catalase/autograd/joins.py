@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import _anywhere
-from .._arrays import numbers
 from .._cuda import is_device_array
 from .tensor import Tensor, fit_to, operand, record
 
@@ -42,7 +43,7 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
         raise TypeError("where: a or b must be a Tensor; use np.where for plain arrays")
     a, b = operand(a, like), operand(b, like)
     mask = condition.data if isinstance(condition, Tensor) else condition
-    mask = mask if is_device_array(mask) else numbers("where", "condition", mask, bool)
+    mask = mask if is_device_array(mask) else np.asarray(mask, dtype=bool)
     zero, choose = like.dtype.type(0), _anywhere.where
     y = choose(mask, a.data, b.data)
     return record(y, (a, b), lambda g: (fit_to(choose(mask, g, zero), a), fit_to(choose(mask, zero, g), b)))

@@ -173,9 +173,9 @@ class Node:
             grad = _anywhere.full_like(self.data, self.shape, 1.0)
         grad = grad.data if isinstance(grad, Node) else grad
         if not is_device_array(self.data):
-            grad = numbers("backward", "grad", grad, self.dtype)
+            grad = np.asarray(grad, dtype=self.dtype)
         elif not is_device_array(grad):
-            grad = _anywhere.beside(numbers("backward", "grad", grad, self.dtype), self.data)
+            grad = _anywhere.beside(np.asarray(grad, dtype=self.dtype), self.data)
         if grad.shape != self.shape:
             raise ValueError(f"backward: grad must have shape {self.shape}, got {grad.shape}")
         if self._backward is None:

@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 
 from .. import _anywhere, ops
-from .._arrays import numbers, refuse_masked
 from .._cuda import is_device_array
 from .tape import Array, Backward, Node, put_on_tape
 
@@ -334,8 +333,6 @@ class Tensor(Node):
     def __getitem__(self, index: Any) -> Tensor:
         x, shape = self.data, self.shape
         parts = index if isinstance(index, tuple) else (index,)
-        for part in parts:
-            refuse_masked("Tensor", "the index", part)
         simple = all(isinstance(p, (int, slice, np.integer)) or p is None or p is Ellipsis for p in parts)
         if not _anywhere.is_here(x) and not simple:
             from .._cuda.indexing import Index
@@ -380,7 +377,7 @@ def operand(other: Any, like: Tensor) -> Tensor:
     """Return ``other`` as a tensor of the dtype of ``like``; arrays of another dtype are refused."""
     if not isinstance(other, Tensor):
         if isinstance(other, (int, float, np.number, np.bool_)) or (isinstance(other, np.ndarray) and not other.ndim):
-            return Tensor(numbers("Tensor", "the number", other, like.dtype))
+            return Tensor(np.asarray(other, dtype=like.dtype))
         if not isinstance(other, np.ndarray) and not is_device_array(other):
             raise TypeError(f"Tensor: arithmetic needs a Tensor, an array or a number, got {type(other).__name__}")
         other = Tensor(other)

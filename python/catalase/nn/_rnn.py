@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _anywhere, ops
-from .._arrays import refuse_masked
 from ..autograd import Tensor, is_recording, record
 
 Input = Tensor | NDArray[Any]
@@ -90,7 +89,6 @@ def _cell(
     if not is_recording() or not any(t is not None and t.requires_grad for t in tensors):
         return [Tensor(out) for out in plain(*data, **options)]
     if options["lengths"] is not None:
-        refuse_masked(plain.__name__, "lengths", options["lengths"])
         options = options | {"lengths": np.array(options["lengths"])}  # as they are now
     *outputs, saved = forward(*data, **options)
     x = tensors[0]

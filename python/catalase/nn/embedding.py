@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import ops
-from .._arrays import refuse_masked
 from .._cuda import is_device_array
 from ..autograd import Tensor, record
 from ..ops._check import whole_number
@@ -26,7 +25,6 @@ def embedding(ids: ArrayLike, w: Tensor, *, padding_index: int | None = None) ->
     """
     if isinstance(ids, Tensor):
         raise TypeError("embedding: ids must be an array of whole numbers, got a Tensor, which holds floats")
-    refuse_masked("embedding", "ids", ids)
     kept: Any = ids if is_device_array(ids) else np.array(ids)  # as they are now; on a device for you to leave alone
     y = ops.embedding(kept if kept.size else ids, w.data)
 

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _anywhere
-from .._arrays import numbers
 from ..autograd import Tensor
 from . import functional
 from .functional import relu, sigmoid, softmax, tanh
@@ -131,7 +130,7 @@ def softmax_cross_entropy_with_logits(labels: NDArray[Any] | Tensor, logits: Ten
     """Return the cross-entropy of each row; ``labels`` are probabilities of the shape of ``logits`` (..., C)."""
     labels = labels.data if isinstance(labels, Tensor) else labels
     if _anywhere.is_here(logits.data):
-        labels = numbers("softmax_cross_entropy_with_logits", "labels", labels, logits.dtype)
+        labels = np.asarray(labels, dtype=logits.dtype)
     return functional.softmax_cross_entropy(logits, labels)
 
 

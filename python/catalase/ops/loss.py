@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .._arrays import refuse_masked
 from ._check import contiguous, empty, floating, is_device_array, not_numpy, same_dtype
 
 _SOFTMAX, _SIGMOID, _SQUARED = 0, 1, 2
@@ -191,7 +190,6 @@ def _class_numbers(
     function: str, labels: NDArray[Any], rows: tuple[int, ...], classes: int, w: NDArray[Any] | None
 ) -> NDArray[np.int64]:
     """Check class numbers where they count, and give them as int64."""
-    refuse_masked(function, "labels", labels)
     if labels.shape != rows:
         raise ValueError(f"{function}: labels must have shape {rows} (class numbers), got {labels.shape}")
     numbers = np.ascontiguousarray(labels, np.int64)

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _anywhere, ops
-from .._arrays import refuse_masked
 from ..nn import Module, Parameter, ParameterBuffer, flatten_parameters
 from .schedules import Schedule
 
@@ -149,7 +148,6 @@ class Optimizer:
                 f"unknown {sorted(set(state) - wanted)}"
             )
         for name, view in views.items():
-            refuse_masked(f"{type(self).__name__}.load_state_dict", name, state[name])
             if np.shape(state[name]) != view.shape:
                 raise ValueError(
                     f"{type(self).__name__}.load_state_dict: {name} must have shape {view.shape}, "
