@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, NoReturn, cast
 
 MAX_JSON_BYTES = 64 * 2**20  # a manifest of 100,000 shards is some 20 MiB
 _MAX_DEPTH = 64
+_MAX_DIGITS = 4300  # of a whole number: Python writes no more
 _CHUNK = 2**20
 
 
@@ -322,8 +323,14 @@ def _no_constants(name: str) -> NoReturn:
     raise ValueError(f"{name} is not allowed")
 
 
+def _short_enough(digits: str) -> int:
+    if len(digits.lstrip("-")) > _MAX_DIGITS:
+        raise ValueError(f"a number has {len(digits):,} digits, more than {_MAX_DIGITS:,}")
+    return int(digits)
+
+
 def load_json(text: str) -> Any:
-    """Parse JSON strictly: no duplicate keys, no NaN, no nesting deeper than a config's; ValueError for anything else."""
+    """Parse JSON strictly: no duplicate keys, NaN or endless numbers, no deeper than a config; else ValueError."""
     depth = deepest = 0
     for found in _BRACKETS.finditer(text):
         if (mark := found[0])[0] != '"':
@@ -331,7 +338,7 @@ def load_json(text: str) -> Any:
             deepest = max(deepest, depth)
     if deepest > _MAX_DEPTH + 2:
         raise ValueError(f"it is nested {deepest} levels deep, more than {_MAX_DEPTH}")
-    return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+    return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants, parse_int=_short_enough)
 
 
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')

@@ -1,4 +1,4 @@
-"""Tables of molecules (or of numbers) from CSV and TSV files, plain or gzipped."""
+"""Tables of molecules (or of numbers) from CSV and TSV files, plain or compressed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .._numbers import FLOAT32_LIMIT, WHITE, parse_float
+from .._numbers import FLOAT32_LIMIT, parse_float, strip_white
 from .._report import Failure, Report
 from ..feat.featurizer import Featurizer
 from .dataset import Dataset, NumpyDataset, task_names
@@ -56,7 +56,7 @@ class CSVLoader:
             raise TypeError(
                 f"CSVLoader: tasks must be a list of column names, got the string {tasks!r}; wrap it in [ ]"
             )
-        self.tasks = task_names(tasks)
+        self.tasks = task_names("CSVLoader", tasks)
         self.featurizer = featurizer
         self.feature_field = feature_field or "smiles"
         self.id_field = id_field or self.feature_field
@@ -73,7 +73,8 @@ class CSVLoader:
         Parameters
         ----------
         inputs : path or list of paths
-            CSV, or tab separated (``.tsv``); plain or gzipped; files, named pipes or ``-`` for standard input.
+            CSV, or tab separated (``.tsv``); plain, or compressed by gzip, bzip2 or xz; files, named pipes or ``-`` for
+            standard input.
         data_dir : path, optional
             Write a `DiskDataset` there; in memory where left out.
         shard_size : int
@@ -167,7 +168,7 @@ class CSVLoader:
                         raise ValueError(f"CSVLoader: row {start + i}, column {task!r}: {reason}")
                     failures.append(Failure(start + i, row[task], f"column {task!r}: {reason}"))
                     bad.add(i)
-        texts = ["" if i in faults else row[self.feature_field].strip(WHITE) for i, row in enumerate(rows)]
+        texts = ["" if i in faults else strip_white(row[self.feature_field]) for i, row in enumerate(rows)]
         X, readable = self._featurize(texts, faults, start, errors, failures)
         keep = np.array([i for i in readable if i not in bad], np.int64) if errors == "drop" else readable
         position = {int(i): at for at, i in enumerate(readable)}
@@ -222,7 +223,7 @@ def check_columns(file: str | Path, present: Sequence[str] | None, wanted: Seque
 @functools.lru_cache(4096)  # labels of a class are few texts
 def parse_label(text: str) -> tuple[float, str]:
     """Return a label and an empty reason; NaN for a missing one; NaN and a reason where it is no number."""
-    stripped = text.strip(WHITE)
+    stripped = strip_white(text)
     if stripped.lower() in _MISSING:
         return math.nan, ""
     if stripped.lower().lstrip("+-") in ("inf", "infinity"):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .. import _anywhere
 from .._arrays import refuse_sparse
+from .._numbers import strip_white
 from .._report import Failure, Report
 from ..feat import Featurizer
 
@@ -110,7 +111,7 @@ def _features(
     items: Sequence[Any], featurizer: Featurizer, compact: bool
 ) -> tuple[NDArray[Any], NDArray[np.int64], list[Failure]]:
     """Features of what can be read, its places, and the failures, in order of their places."""
-    empty = [i for i, item in enumerate(items) if isinstance(item, (str, bytes)) and not item.strip()]
+    empty = [i for i, item in enumerate(items) if isinstance(item, (str, bytes)) and not strip_white(item)]
     failures = [Failure(i, str(items[i]), f"the {featurizer.reads} is empty") for i in empty]
     there = np.setdiff1d(np.arange(len(items)), empty)
     if not len(there):

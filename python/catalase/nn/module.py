@@ -133,7 +133,7 @@ class Module:
 
     def _held(self) -> Iterator[tuple[str, Any]]:
         """Attributes by name, and the items of lists, tuples and dicts among them by dotted name."""
-        for name, value in vars(self).items():
+        for name, value in list(vars(self).items()):  # as they are now: a fit in another thread may set one
             if isinstance(value, (list, tuple)):
                 yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
             elif isinstance(value, dict):
@@ -185,7 +185,7 @@ class Module:
     def _some_state(self, seen: set[int]) -> Parameter | Buffer | None:
         """The first parameter or buffer that is met: all live in one place, and every training step asks where."""
         seen.add(id(self))
-        for value in vars(self).values():
+        for value in list(vars(self).values()):
             items = (
                 value if isinstance(value, (list, tuple)) else value.values() if isinstance(value, dict) else (value,)
             )
@@ -306,7 +306,7 @@ class Module:
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies get a flat buffer of their own when they are first trained."""
-        return {name: value for name, value in vars(self).items() if name != "_parameter_buffer"}
+        return {name: value for name, value in list(vars(self).items()) if name != "_parameter_buffer"}
 
     def __repr__(self) -> str:
         inner = ", ".join(f"{name}={child!r}" for name, child in self.children())

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import cluster, feat, ops
+from .._numbers import strip_white
 from ..ops._check import fraction
 from ..ops._ecfp_rdkit import partial_molecule, read_molecule
 from ._hits import Hits
@@ -46,7 +47,7 @@ class After:
         where: str = "screen",
     ) -> None:
         names = filters.split(",") if isinstance(filters, str) else list(filters or [])
-        self.filters = [name.strip().lower() for name in names if name.strip()]
+        self.filters = [strip_white(name).lower() for name in names if strip_white(name)]
         unknown = [name for name in self.filters if name not in FILTERS]
         if unknown:
             raise ValueError(f"{where}: there is no filter {unknown[0]!r}; choose from {', '.join(FILTERS)}")
@@ -107,10 +108,10 @@ class After:
         for chunk in Library(self.similar_to).chunks(8192):
             texts = ["" if i in chunk.faults else text for i, text in enumerate(chunk.smiles)]
             _, kept = self._featurizer.featurize(texts, errors="drop", output="packed")
-            kept = [i for i in kept.tolist() if texts[i].strip()]
+            kept = [i for i in kept.tolist() if strip_white(texts[i])]
             failed += len(texts) - len(kept)
             smiles += [texts[i] for i in kept]
-            names += [chunk.ids[i] or texts[i].strip() for i in kept]
+            names += [chunk.ids[i] or strip_white(texts[i]) for i in kept]
         if not smiles:
             raise ValueError(f"{self._where}: none of the {failed} actives of similar_to can be read")
         if failed:

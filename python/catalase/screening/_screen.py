@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import _storage
 from .._console import Console, SafeStream
+from .._numbers import strip_white
 from .._report import Report
 from .._storage.outputs import ERRORS_BEGIN, Output, check_outputs
 from ..ops._check import fraction
@@ -65,9 +66,9 @@ def screen(
         from the features of its featurizer, in the units of the measurement.
     library : path or iterable
         A file or a named pipe (``-``: standard input), its format told by its name: ``.smi`` (also ``.smiles``,
-        ``.ism``, ``.txt``: a SMILES a line, then optionally white space and a name), ``.csv``, ``.tsv``, each also
-        gzipped, under any name, or ``.parquet`` (needs pyarrow). A pipe without such a name is a table
-        if its first line names a column of SMILES, else a ``.smi``.
+        ``.ism``, ``.txt``: a SMILES a line, then optionally spaces or a tab and a name, which ends at a tab), ``.csv``,
+        ``.tsv``, ``.cxsmiles``, each also compressed by gzip, bzip2 or xz under any name, or ``.parquet`` (needs pyarrow).
+        ``.cxsmiles`` and a pipe without such a name are tables if the first line names a column of SMILES, else as ``.smi``.
         Or SMILES, or pairs of SMILES and name, from a list or a generator, which is consumed as it is needed.
     top : int
         How many molecules to keep, 1 or more.
@@ -264,7 +265,7 @@ def _check(top: Any, chunk: Any, out: Any, library: Any, resume: bool, max_unrea
 def _parse_shard(shard: str | None) -> tuple[int, int]:
     if shard is None:
         return 1, 1
-    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", str(shard).strip())
+    found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", strip_white(str(shard)))
     if not (found and 1 <= int(found[1]) <= int(found[2])):
         raise ValueError(f"screen: shard must be i/N with i from 1 to N, such as 2/8, got {shard!r}")
     if int(found[2]) > _MOST_SHARDS:
