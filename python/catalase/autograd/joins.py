@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _anywhere
+from .._arrays import refuse_masked
 from .._cuda import is_device_array
 from ..ops._check import shown, whole_number
 from .tensor import Tensor, as_tensor, fit_to, operand, record
@@ -70,6 +71,7 @@ def _condition(condition: Any) -> Any:
     """What decides, as an array of bools: numbers count as whether they are not 0."""
     if is_device_array(condition):
         return condition
+    refuse_masked("where", "condition", condition)
     try:
         array = np.asarray(condition)
     except (ValueError, OverflowError, RecursionError):

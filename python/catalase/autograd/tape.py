@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from .. import _anywhere
 from .._arrays import numbers
 from .._cuda import is_device_array
-from ..ops._check import flag, numpy_array, shown
+from ..ops._check import flag
 
 Array = NDArray[Any]
 Backward = Callable[[Array], "tuple[Array | None, ...]"]
@@ -176,9 +176,9 @@ class Node:
             grad = _anywhere.full_like(self.data, self.shape, 1.0)
         grad = grad.data if isinstance(grad, Node) else grad
         if not is_device_array(self.data):
-            grad = _gradient(grad, self.dtype)
+            grad = numbers("backward", "grad", grad, self.dtype)
         elif not is_device_array(grad):
-            grad = _anywhere.beside(_gradient(grad, self.dtype), self.data)
+            grad = _anywhere.beside(numbers("backward", "grad", grad, self.dtype), self.data)
         if grad.shape != self.shape:
             raise ValueError(f"backward: grad must have shape {self.shape}, got {grad.shape}")
         if self._backward is None:
@@ -206,19 +206,6 @@ class Node:
             self.grad = _anywhere.copy(grad)  # its own: the array may be a view, or shared with another leaf
         else:
             self.grad = _anywhere.add(self.grad, grad)
-
-
-def _gradient(grad: Any, dtype: np.dtype[Any]) -> Array:
-    """A gradient that was given, numbers of any real dtype, as an array of the tensor's."""
-    if type(grad) is np.ndarray and grad.dtype == dtype:
-        return grad
-    try:
-        array = numpy_array("backward", "grad", grad) if isinstance(grad, np.ndarray) else np.asarray(grad)
-    except (ValueError, OverflowError, RecursionError):
-        array = np.asarray(None)
-    if array.dtype.kind not in "iufb":
-        raise TypeError(f"backward: grad must be an array of numbers, got {shown(grad)}")
-    return array.astype(dtype)
 
 
 def _as_array(values: Any) -> Array:

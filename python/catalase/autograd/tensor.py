@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from .. import _anywhere, ops
+from .._arrays import refuse_masked
 from .._cuda import is_device_array
 from ..ops._check import flag, floating, numpy_array, shown, whole_number
 from .tape import Array, Backward, Node, put_on_tape
@@ -342,6 +343,8 @@ class Tensor(Node):
                 "Tensor: an index must be whole numbers, slices or booleans, got a Tensor, which holds floats"
             )
         parts = index if isinstance(index, tuple) else (index,)
+        for part in parts:
+            refuse_masked("Tensor", "the index", part)
         simple = all(isinstance(p, (int, slice, np.integer)) or p is None or p is Ellipsis for p in parts)
         if not _anywhere.is_here(x) and not simple:
             from .._cuda.indexing import Index
@@ -482,6 +485,7 @@ def operand(other: Any, like: Tensor, function: str = "Tensor", name: str = "ari
                 raise ValueError(f"{function}: {name} with {shown(other)} is beyond the range of {like.dtype}")
             return Tensor(np.asarray(other, dtype=like.dtype))
         scalar = isinstance(other, np.generic) or (isinstance(other, np.ndarray) and not other.ndim)
+        refuse_masked(function, name, other)
         if scalar and other.dtype.kind in "iufb":
             return operand(other.item() if other.dtype.itemsize <= 8 else float(other), like, function, name)
         if not is_device_array(other):

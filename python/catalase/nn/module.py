@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _anywhere
+from .._arrays import refuse_masked
 from ..autograd import Tensor
 from ..ops._check import flag, shown, whole_number
 from .buffer import Buffer
@@ -287,6 +288,7 @@ class Module:
         if missing or unknown:
             raise ValueError(f"load_state_dict: names do not fit; missing {missing}, unknown {unknown}")
         for name, parameter in own.items():
+            refuse_masked("load_state_dict", name, state[name])
             value = np.asarray(state[name])
             if value.shape != parameter.shape or value.dtype != parameter.dtype:
                 raise ValueError(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _anywhere, ops
+from .._arrays import refuse_masked
 from ..nn import Module, Parameter, ParameterBuffer, flatten_parameters
 from ..ops._check import flag, number, shown
 from .schedules import Schedule
@@ -150,6 +151,7 @@ class Optimizer:
                 f"unknown {sorted(set(state) - wanted, key=str)}"
             )
         for name, view in views.items():
+            refuse_masked(f"{type(self).__name__}.load_state_dict", name, state[name])
             if np.shape(state[name]) != view.shape:
                 raise ValueError(
                     f"{type(self).__name__}.load_state_dict: {name} must have shape {view.shape}, "
