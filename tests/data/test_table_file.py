@@ -21,7 +21,7 @@ def table(path, size=100):
     rows, faults = [], {}
     with TableFile(path) as file:
         for part, wrong in file.chunks(size):
-            faults |= {len(rows) + i: fault for i, fault in wrong.items()}
+            faults |= {len(rows) + fault.position: fault for fault in wrong}
             rows += part
         return file.header, rows, faults
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from catalase.screening import screen
-from catalase.screening._library import Library
+from catalase.screening.library import Library
 
 from .helpers import library, pairs, read, write_smi
 

@@ -16,12 +16,12 @@ from .helpers import library, pairs, write_smi
 
 CHILD = """
 import os, signal, sys
-from catalase.screening import _hits, _record, _run, _screen
-_record.SECONDS = 0.0
-_record._SHARE = 1e9
+from catalase.screening import hits, record, screening
+record.SECONDS = 0.0
+record._SHARE = 1e9
 where, count = sys.argv[4], int(sys.argv[5])
-owner, name = {"record": (_record.Recorder, "write"), "error": (_record.ErrorFile, "write"),
-               "take": (_run.Run, "_take"), "hits": (_hits.Hits, "to_csv"), "never": (_hits.Hits, "none")}[where]
+owner, name = {"record": (record.Recorder, "write"), "error": (record.ErrorFile, "write"),
+               "take": (screening.LibraryScan, "_take"), "hits": (hits.Hits, "to_csv"), "never": (hits.Hits, "none")}[where]
 original, calls = getattr(owner, name, None), [0]
 def wrapped(*args, **options):
     result = original(*args, **options)
@@ -30,7 +30,7 @@ def wrapped(*args, **options):
         os.kill(os.getpid(), signal.SIGKILL)
     return result
 setattr(owner, name, wrapped)
-_screen.screen(sys.argv[1], sys.argv[2], 40, out=sys.argv[3], chunk=32, resume=True)
+screening.screen(sys.argv[1], sys.argv[2], 40, out=sys.argv[3], chunk=32, resume=True)
 """
 
 
