@@ -70,14 +70,15 @@ class ScreenSettings:
             raise ValueError(
                 "screen: resume needs a file as library and out, beside which the record of the run is kept"
             )
-        if self.part_of_parts[1] > 1 and self.steps.asked():
+        _, shards = self.shard_numbers
+        if shards > 1 and self.steps.asked():
             raise ValueError(
                 "screen: similar_to, filters, properties and diverse are steps on the hits of the whole library; give them to "
                 "merge (catalase screen-merge), not to a shard"
             )
 
     @property
-    def part_of_parts(self) -> tuple[int, int]:
+    def shard_numbers(self) -> tuple[int, int]:
         """The number of the shard, from 1, and how many there are."""
         if self.shard is None:
             return 1, 1
@@ -123,7 +124,7 @@ class ScreenSettings:
             "top": int(self.top),
             "lowest": bool(self.lowest),
             "columns": [self.smiles_column, self.id_column],
-            "shard": list(self.part_of_parts),
+            "shard": list(self.shard_numbers),
             "steps_on_the_hits": steps,
         }
 
@@ -148,15 +149,15 @@ class LibraryScan:
     def __init__(self, scorer: Scorer, library: Library, settings: ScreenSettings) -> None:
         self.best = TopK(settings.top, settings.lowest)
         self._scorer, self._library, self._settings = scorer, library, settings
-        self._part, self._parts = settings.part_of_parts
+        self._part, self._parts = settings.shard_numbers
         path = settings.error_path
         written = path is not None and os.path.realpath(path) != os.devnull
         self._errors = ErrorFile(os.path.realpath(path)) if path is not None and written else None
         self._row = self._scored = self._failed = 0  # the row that comes next; molecules of this shard
         self._failures: list[Failure] = []
 
-    def begin(self, record: dict[str, Any] | None) -> None:
-        """Begin anew, or where a run stopped that left a record; what is left of an earlier run is removed."""
+    def start(self, record: dict[str, Any] | None) -> None:
+        """Start anew, or where a run stopped that left a record; what is left of an earlier run is removed."""
         if record is not None:
             self._row, self._scored, self._failed = record["row"], record["scored"], record["failed"]
             self._failures = [Failure(*failure) for failure in record["failures"]]
@@ -166,8 +167,8 @@ class LibraryScan:
         if record is None and self._settings.out is not None:
             Path(os.path.realpath(record_path(self._settings.out))).unlink(missing_ok=True)
 
-    def go(self, recorder: Recorder | None) -> None:
-        """Read on to the end of the library."""
+    def run(self, recorder: Recorder | None) -> None:
+        """Score the rest of the library."""
         console = Console(SafeStream(sys.stderr), progress=self._settings.progress is not False)
         begin, before, position = time.monotonic(), self._scored + self._failed, 0
         with console.work("screening", self._library.total) as show:
@@ -428,8 +429,8 @@ def screen(
         scan = LibraryScan(scorer, library, settings)
         recorder = None if described is None or settings.out is None else Recorder(settings.out, described)
         stack.callback(scan.close)
-        scan.begin(record)
-        scan.go(recorder)
+        scan.start(record)  # nothing was changed until here: a refusal leaves every file as it was
+        scan.run(recorder)
         report = scan.report()
         _check_share(report, settings)
         n_notes = len(report.notes)
