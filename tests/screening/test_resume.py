@@ -122,3 +122,14 @@ def test_a_run_that_ended_is_not_repeated_and_other_settings_are_refused(model, 
     (tmp_path / "h.csv.json").write_text(json.dumps(record))
     with pytest.raises(ValueError, match="digest"):
         screen(model, path, 10, out=out, resume=True)
+
+
+def test_a_run_that_goes_on_within_a_chunk_lists_what_the_reader_refuses_once(model, tmp_path):
+    rows = [f"{text},n{i}" + (",too,many" if i % 5 == 3 else "") for i, text in enumerate(library(200))]
+    path, whole, out = tmp_path / "l.csv", tmp_path / "whole.csv", tmp_path / "out.csv"
+    path.write_text("smiles,id\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    screen(model, path, 40, out=whole)
+    child(model, path, out, "take", 3)
+    screen(model, path, 40, out=out, resume=True, chunk=37)  # the child's chunks had 32 rows
+    for end in ("", ".errors.csv"):
+        assert (tmp_path / f"out.csv{end}").read_bytes() == (tmp_path / f"whole.csv{end}").read_bytes()
