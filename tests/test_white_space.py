@@ -11,7 +11,7 @@ import catalase as ct
 from catalase._numbers import strip_white
 from catalase.demo import _data
 from catalase.molnet import tables
-from catalase.screening import _library
+from catalase.screening.library import Library
 
 ASCII = " \t\n\r\v\f"
 OTHER = ["\xa0", "\u2009", "\u3000", "\u2028", "\x85", "\x1c", "\x1f", "\ufeff"]
@@ -62,7 +62,7 @@ def test_other_characters_stay_in_names(tmp_path, odd):
     (record,) = ct.data.read_fasta(tmp_path / "a.fa")
     assert record.description == f"two{odd}"
     (tmp_path / "a.cxsmiles").write_text(f"a{odd}b\tsmiles\tid{odd}\n1\tCCO\tx\n", encoding="utf-8")
-    (chunk,) = _library.Library(tmp_path / "a.cxsmiles", id_column=f"id{odd}").chunks(9)
+    (chunk,) = Library(tmp_path / "a.cxsmiles", id_column=f"id{odd}").chunks(9)
     assert chunk.smiles == ["CCO"] and chunk.ids == ["x"]
 
 

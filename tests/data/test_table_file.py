@@ -25,7 +25,7 @@ def table(path, size=100):
     rows, faults = [], {}
     with TableFile(path) as file:
         for part, wrong in file.chunks(size):
-            faults |= {len(rows) + i: fault for i, fault in wrong.items()}
+            faults |= {len(rows) + fault.position: fault for fault in wrong}
             rows += part
         return file.header, rows, faults
 
@@ -126,7 +126,9 @@ def test_other_files_are_called_what_they_are(tmp_path, data, words, name):
     assert name in str(error.value) and "codec" not in str(error.value)
 
 
-@pytest.mark.parametrize("data", [PLAIN.encode("utf-16"), *(pack(PLAIN.encode()) for pack in PACK.values())])
+@pytest.mark.parametrize(
+    "data", [PLAIN.encode("utf-16"), *(pack(PLAIN.encode()) for pack in PACK.values())], ids=["utf-16", *PACK]
+)
 def test_pipes_and_standard_input_are_read_once(tmp_path, monkeypatch, data):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

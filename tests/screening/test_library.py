@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from catalase.screening import _library, screen
+from catalase.screening import library as library_module
+from catalase.screening import screen
 
 from .helpers import library, pairs, read, write_smi
 
@@ -149,7 +150,7 @@ def test_the_name_begins_at_the_first_white_space_and_ends_at_a_tab(model, tmp_p
         (0, "CCO", "ethanol"), (1, "CCN", "ethyl amine"), (2, "CCC", "propane gas"), (3, "CCCC", ""), (4, "CO", "methanol"),
     ]  # fmt: skip
     assert [f.position for f in hits.report.failures] == [5, 6, 7]
-    assert [c.ids[5:] for c in _library.Library(path).chunks(100)] == [["CCS", "Z2", "Z3"]]
+    assert [c.ids[5:] for c in library_module.Library(path).chunks(100)] == [["CCS", "Z2", "Z3"]]
 
 
 @pytest.mark.parametrize("ending", PACK)
@@ -173,8 +174,8 @@ def test_a_compressed_library_that_is_cut_short_is_named(model, tmp_path, name, 
 
 
 def test_a_line_without_end_is_one_failed_row(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(_library, "_LONGEST_LINE", 1000)
-    monkeypatch.setattr(_library, "_BLOCK", 300)
+    monkeypatch.setattr(library_module, "_LONGEST_LINE", 1000)
+    monkeypatch.setattr(library_module, "_BLOCK", 300)
     path = tmp_path / "l.smi"
     path.write_text("CCO\n" + "C" * 5000 + " name\nCCN\n" + "C" * 1000 + "\nCC" + "C" * 5000)
     for chunk in (1, 9):
@@ -194,8 +195,10 @@ def test_a_line_without_end_does_not_fill_the_memory(tmp_path, lines):
             file.write(packer.compress(b"C" * 2**20))
         file.write(packer.flush())
     tracemalloc.start()
-    chunks = list(_library.Library(tmp_path / "l.smi.xz").chunks(8192))
+    chunks = list(library_module.Library(tmp_path / "l.smi.xz").chunks(8192))
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert [len(chunk.smiles) for chunk in chunks] == [lines + 1] and list(chunks[0].faults) == [lines]
+    assert [len(chunk.smiles) for chunk in chunks] == [lines + 1] and [f.position for f in chunks[0].failures] == [
+        lines
+    ]
     assert most < 12 * 2**20

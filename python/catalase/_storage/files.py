@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import fcntl
 import hashlib
@@ -12,10 +13,10 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, cast
+from typing import IO, Any, BinaryIO, NoReturn, cast
 
 MAX_JSON_BYTES = 64 * 2**20  # a manifest of 100,000 shards is some 20 MiB
 _MAX_DEPTH = 64
@@ -67,6 +68,17 @@ def remove_quietly(path: str | os.PathLike[str]) -> None:
         os.unlink(path)
     except OSError:
         return
+
+
+@contextmanager
+def csv_writer(binary: IO[bytes]) -> Iterator[Any]:
+    """Yield a writer of CSV into a binary stream, which stays open. Bytes that are no UTF-8 come out as they went in."""
+    text = io.TextIOWrapper(binary, "utf-8", "surrogateescape", newline="", write_through=True)
+    try:
+        yield csv.writer(text, lineterminator="\n")
+        text.flush()
+    finally:
+        text.detach()
 
 
 def write_file_atomic(path: str | os.PathLike[str], write: Callable[[BinaryIO], None]) -> str:

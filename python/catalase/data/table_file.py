@@ -17,9 +17,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from .._numbers import strip_white
+from .._report import Failure
 
 DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError)  # what reading a damaged or truncated file raises
 PACKED = (".gz", ".bz2", ".xz")  # endings of compressed files
@@ -37,13 +38,6 @@ _OTHER_FILES = {
 _BYTE_ORDER_MARKS = (  # UTF-32 begins as UTF-16 does, so it comes first
     (b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"),
 )  # fmt: skip
-
-
-class Fault(NamedTuple):
-    """A row that does not fit its header: what the row holds, and why it cannot be read."""
-
-    text: str
-    reason: str
 
 
 class TableFile:
@@ -77,7 +71,7 @@ class TableFile:
     >>> _ = pathlib.Path("t.tsv").write_text("smiles\\ty\\nCCO\\t1\\nCC\\n")
     >>> with TableFile("t.tsv") as table:
     ...     table.header, list(table.chunks(10))
-    (['smiles', 'y'], [([['CCO', '1'], ['CC', '']], {})])
+    (['smiles', 'y'], [([['CCO', '1'], ['CC', '']], [])])
     """
 
     def __init__(
@@ -110,11 +104,12 @@ class TableFile:
     ) -> None:
         self._stack.close()
 
-    def chunks(self, size: int) -> Iterator[tuple[list[list[str]], dict[int, Fault]]]:
-        """Read the rows in chunks: the cells of each, as many as the header has, and what is wrong with some of them.
+    def chunks(self, size: int) -> Iterator[tuple[list[list[str]], list[Failure]]]:
+        """Read the rows in chunks: the cells of each, as many as the header has, and the rows that do not fit the header.
 
         Empty lines are passed over. Cells that are missing at the end of a row are empty, and empty cells behind the
-        last column are dropped; a row with more than that has a `Fault`, and its first cells.
+        last column are dropped; a row with more than that has a `Failure`, at its position in the chunk, and its first
+        cells.
         """
         width = len(self.header)
         while True:
@@ -122,23 +117,23 @@ class TableFile:
                 part = list(itertools.islice(self._rows, size))
             if not part:
                 return
-            faults: dict[int, Fault] = {}
+            faults: dict[int, Failure] = {}
             last = part[-1]
             if last == _LAST:
                 part.pop()
             elif last[-1].endswith(_END):
-                faults[len(part) - 1] = self._unclosed(last, self._row + len(part))
+                faults[len(part) - 1] = self._unclosed(last, len(part) - 1)
             for i, row in enumerate(part):
                 if len(row) != width:
                     if any(map(strip_white, row[width:])):
                         fields = f"the row has {len(row)} fields, the header {width}"
-                        fault = Fault(self._delimiter.join(row), f"{fields}; is a quote or a comma missing?")
-                        faults.setdefault(i, fault)
+                        reason = f"{fields}; is a quote or a comma missing?"
+                        faults.setdefault(i, Failure(i, self._delimiter.join(row), reason))
                     row += [""] * (width - len(row))
                     del row[width:]
             self._row += len(part)
             if part:
-                yield part, faults
+                yield part, sorted(faults.values())
 
     def _open(self, binary: IO[bytes], errors: str) -> Iterator[list[str]]:
         head, binary = peek(binary, 6)
@@ -166,17 +161,17 @@ class TableFile:
             return filter(None, reader)
         return (row for row in reader if row and (len(row) > 1 or strip_white(row[0])))  # white space is an empty line
 
-    def _unclosed(self, row: list[str], number: int) -> Fault:
+    def _unclosed(self, row: list[str], position: int) -> Failure:
         """The last row has a quote that is never closed: all lines below it are one cell."""
         row[-1] = row[-1].removesuffix(_END)
         text = self._delimiter.join(row)
-        below = text.rstrip("\r\n").count("\n")
+        number, below = self._row + position + 1, text.rstrip("\r\n").count("\n")
         if below:
             raise ValueError(
                 f"{self._function}: {self.name} is damaged near row {number:,}: a quote is opened there and never "
                 f"closed, so that the {below:,} lines below it would be one cell: {text[:40]!r} ..."
             )
-        return Fault(text.rstrip("\r\n"), "a quote is opened in the row and never closed")
+        return Failure(position, text.rstrip("\r\n"), "a quote is opened in the row and never closed")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

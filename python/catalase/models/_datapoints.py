@@ -89,7 +89,7 @@ def predict_datapoints(
     failures: list[Failure] = []
     for start in range(0, len(items), _CHUNK):
         X, kept, failed = _features(items[start : start + _CHUNK], featurizer, compact)
-        failures += [Failure(start + f.position, f.text, f.reason) for f in failed]
+        failures += [failure.shifted(start) for failure in failed]
         if failures and errors == "raise":
             first = failures[0]
             raise ValueError(

@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from .._report import Failure
 from ..data.table_file import DAMAGE, PACKED, TableFile, endings, open_bytes, peek, unpacked
 
 SMILES_COLUMNS = ("smiles", "SMILES", "Smiles", "mol", "canonical_smiles")
@@ -25,11 +26,23 @@ _SHOWN = 200  # characters of a longer line that are kept, to show it
 
 
 class Chunk(NamedTuple):
-    """Some molecules that follow each other: SMILES, names ("" where there is none), and what is wrong with their rows."""
+    """Some molecules that follow each other: SMILES, names ("" where there is none), and the rows that cannot be read.
+
+    A row that cannot be read has a failure, at its position in the chunk, and no SMILES.
+    """
 
     smiles: list[str]
     ids: list[str]
-    faults: dict[int, str]
+    failures: list[Failure]
+
+    def every(self, step: int, first: int) -> Chunk:
+        """Return every ``step``-th molecule from ``first`` on."""
+        failures = [
+            failure._replace(position=(failure.position - first) // step)
+            for failure in self.failures
+            if failure.position >= first and (failure.position - first) % step == 0
+        ]
+        return Chunk(self.smiles[first::step], self.ids[first::step], failures)
 
 
 class Library:
@@ -118,7 +131,7 @@ class Library:
                 smiles.append(text)
                 ids.append("" if name is None else str(name))
             done += len(part)
-            yield Chunk(smiles, ids, {})
+            yield Chunk(smiles, ids, [])
 
     def _from_file(self, raw: IO[bytes], size: int) -> Iterator[Chunk]:
         if self._kind == "parquet":
@@ -144,11 +157,11 @@ class Library:
     def _csv(self, binary: IO[bytes], size: int) -> Iterator[Chunk]:
         with TableFile(self.name, "screen", binary=binary, errors="surrogateescape") as table:
             at, at_id = self._choose(table.header)
-            for part, faults in table.chunks(size):
-                for i, fault in faults.items():
-                    part[i] = [fault.text] * len(table.header)
+            for part, failures in table.chunks(size):
+                for failure in failures:
+                    part[failure.position] = [""] * len(table.header)
                 names = [row[at_id] if at_id is not None else "" for row in part]
-                yield Chunk([row[at] for row in part], names, {i: fault.reason for i, fault in faults.items()})
+                yield Chunk([row[at] for row in part], names, failures)
 
     def _parquet(self, size: int) -> Iterator[Chunk]:
         try:
@@ -171,7 +184,7 @@ class Library:
                     smiles = ["" if s is None else str(s) for s in batch.column(columns[0]).to_pylist()]
                     ids = batch.column(columns[-1]).to_pylist() if at_id is not None else [""] * len(smiles)
                     done += len(smiles)
-                    yield Chunk(smiles, ["" if name is None else str(name) for name in ids], {})
+                    yield Chunk(smiles, ["" if name is None else str(name) for name in ids], [])
             except pyarrow.ArrowInvalid as error:
                 raise OSError(str(error)) from None
 
@@ -227,7 +240,10 @@ def _smi(text: IO[str], size: int) -> Iterator[Chunk]:
             smiles, ids = [smiles for smiles, _ in pairs], [name for _, name in pairs]
         else:
             smiles, ids = lines, [""] * len(lines)
-        yield Chunk(smiles, ids, dict.fromkeys(long, _TOO_LONG))
+        failures = [Failure(i, smiles[i], _TOO_LONG) for i in long]
+        for i in long:
+            smiles[i] = ""
+        yield Chunk(smiles, ids, failures)
 
 
 def _lines(text: IO[str]) -> Iterator[list[str]]:
