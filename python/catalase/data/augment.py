@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._numbers import flag
 from ..ops.augment import augment_images
 from ._lazy import LazyArray
-from .dataset import Batch, Dataset
+from .dataset import Batch, Dataset, checked_dataset, checked_walk
 
 
 class Augment:
@@ -119,7 +120,8 @@ class AugmentedDataset(Dataset):
     def __init__(self, dataset: Dataset, augment: Augment, masks: bool = False) -> None:
         if not isinstance(augment, Augment):
             raise TypeError(f"AugmentedDataset: augment must be an Augment, got {type(augment).__name__}")
-        self.dataset, self.augment, self.masks = dataset, augment, masks
+        checked_dataset("AugmentedDataset", "dataset", dataset)
+        self.dataset, self.augment, self.masks = dataset, augment, flag("AugmentedDataset", "masks", masks)
         self.tasks, self.report, self.featurizer = dataset.tasks, dataset.report, dataset.featurizer
 
     def __len__(self) -> int:
@@ -168,9 +170,11 @@ class AugmentedDataset(Dataset):
         seed: int | None = None,
     ) -> Iterator[tuple[int, NDArray[np.int64], Batch]]:
         """Yield (epoch, row numbers, batch), augmented unless `deterministic`."""
+        given = checked_walk(batch_size, epochs, deterministic, pad_batches, seed)
+        *_, deterministic, _, seed = given
         walk = int(np.random.SeedSequence().generate_state(1, np.uint64)[0]) if seed is None else seed
         key = int(np.random.SeedSequence([self.augment.seed, walk]).generate_state(1, np.uint64)[0])
-        for epoch, rows, batch in self.dataset.numbered_batches(batch_size, epochs, deterministic, pad_batches, seed):
+        for epoch, rows, batch in self.dataset.numbered_batches(*given):
             yield epoch, rows, self._applied(batch, random=not deterministic, seed=key, step=epoch, numbers=rows)
 
     def _applied(self, batch: Batch, **how: Any) -> Batch:

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from .. import _storage
 from .._arrays import refuse_masked
+from .._numbers import flag, path_of, shown
 from .._report import Report
 from ..feat.featurizer import saved_form
 from ._shards import COLUMNS, SHARD_NAME, Form, is_deepchem
-from .dataset import Dataset, task_names
+from .dataset import Dataset, checked_dataset, task_names
 
 FORMAT, VERSION, MANIFEST = "catalase dataset", 2, "manifest.json"
 _TEMPORARY = re.compile(rf"\.(manifest\.json|{SHARD_NAME.pattern})\.[0-9a-f]{{12}}\.tmp")
@@ -42,6 +43,19 @@ def claim_folder(function: str, folder: Path) -> None:
         raise ValueError(
             f"{function}: {manifest} is not of a dataset and would be lost; choose another folder, or move it"
         )
+
+
+def checked_extra(function: str, extra: Any) -> dict[str, Any]:
+    """Return the further values that a manifest is to keep."""
+    if extra is None:
+        return {}
+    if type(extra) is not dict:
+        raise TypeError(f"{function}: extra must be a dict of JSON values, got {shown(extra)}")
+    try:
+        _storage.check_json(extra, "extra")
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{function}: {str(error).removeprefix('save: ')}") from None
+    return dict(extra)
 
 
 class ShardList:
@@ -192,12 +206,13 @@ class DiskWriter:
     def __init__(
         self, path: str | Path, *, tasks: Any = None, extra: dict[str, Any] | None = None, resume: bool = False
     ) -> None:
-        self.path = Path(path)
+        self.path = path_of("DiskWriter", "path", path)
+        self._tasks = None if tasks is None else task_names("DiskWriter", tasks)
+        self._extra, self._report = checked_extra("DiskWriter", extra), None
+        flag("DiskWriter", "resume", resume)
         claim_folder("DiskWriter", self.path)
         self._known = ""  # checksum of the manifest that the next replaces
         self._list = ShardList(self.path)
-        self._tasks = None if tasks is None else task_names(tasks)
-        self._extra, self._report = dict(extra or {}), None
         with _storage.writing("DiskWriter", self.path, _storage.LOCK_SECONDS) as locked:
             if (self.path / MANIFEST).exists():
                 if not resume:
@@ -244,6 +259,7 @@ class DiskWriter:
         ValueError, TypeError
             For another shape or dtype, or Python objects; nothing is committed then.
         """
+        checked_dataset("DiskWriter.append", "shard", shard)
         with _storage.writing("DiskWriter.append", self.path, _storage.LOCK_SECONDS):
             manifest = self.path / MANIFEST
             if (_storage.sha256_file(manifest) if manifest.exists() else "") != self._known:
@@ -251,7 +267,7 @@ class DiskWriter:
                     f"DiskWriter.append: another writer has written into {self.path} since this one was opened; nothing was "
                     "appended, open a new DiskWriter with resume=True"
                 )
-            tasks = task_names(shard.tasks) if self._tasks is None else self._tasks
+            tasks = task_names("DiskWriter.append", shard.tasks) if self._tasks is None else self._tasks
             before = self._list.forms
             self._list.carry("DiskWriter.append", shard)
             self._list.add(shard)

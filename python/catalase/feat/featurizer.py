@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from .. import _registry
+from .._numbers import shown
 from .._report import Report
 
 
@@ -87,6 +88,16 @@ class Featurizer:
         known = type(self).to_config is not Featurizer.to_config
         settings = self.to_config() if known else {}
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in settings.items())})"
+
+
+def featurizing(where: str, featurizer: Any) -> Any:
+    """Return what has a method ``featurize``: one of ours, of DeepChem's, or the user's own."""
+    if isinstance(featurizer, type) or not callable(getattr(featurizer, "featurize", None)):
+        raise TypeError(
+            f"{where}: featurizer must be an object with a featurize method, such as catalase.feat.CircularFingerprint(), "
+            f"got {shown(featurizer)}"
+        )
+    return featurizer
 
 
 def checked(where: str, featurizer: Any) -> Featurizer | None:
