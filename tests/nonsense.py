@@ -164,6 +164,7 @@ TAKES: dict[str, Callable[[Any], bool]] = {
     "rate or schedule": lambda v: callable(v) or (is_number(v) and 0 <= v < float("inf")),
     "seed": lambda v: is_whole(v) and v >= 0,
     "ours": lambda v: False,  # an object of the library's own, or of its form: no nonsense is one
+    "sized": lambda v: hasattr(type(v), "__len__") and not isinstance(v, (str, bytes, bytearray)),
     "names": lambda v: isinstance(v, Iterable) and not isinstance(v, (str, bytes, bytearray, dict)),
     "rows": lambda v: is_listed(v, "iub"),
     "path or keys": lambda v: isinstance(v, (str, Path, dict)),
@@ -174,7 +175,7 @@ TAKES: dict[str, Callable[[Any], bool]] = {
 
 
 # Arguments of these kinds are walked through: what their own methods raise goes to the caller.
-ITERATED = ("anything", "ids", "ids?", "values", "values?", "names", "names?", "rows", "files")
+ITERATED = ("anything", "ids", "ids?", "values", "values?", "names", "names?", "rows", "files", "sized")
 # Of these kinds are arguments by which something is looked up: what is not there is answered as Python's containers do.
 LOOKED_UP = ("rows", "path or keys")
 # Arithmetic on NumPy warns where values such as these overflow, or divide.

@@ -85,6 +85,11 @@ def is_whole(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value is a real number, finite or not: no bool, and no duration."""
+    return is_whole(value) or isinstance(value, (float, np.floating))
+
+
 def whole_number(function: str, name: str, value: Any, low: int | None = 1, high: int | None = None) -> int:
     """Return ``value`` as an int of ``low`` or more, and up to ``high``; without a bound where that is None."""
     if not is_whole(value):
@@ -106,7 +111,7 @@ def number(
     below: float | None = None,
 ) -> float:
     """Return a finite number within these bounds as a float."""
-    if isinstance(value, (bool, np.timedelta64)) or not isinstance(value, (int, float, np.integer, np.floating)):
+    if not is_number(value):
         raise TypeError(f"{function}: {name} must be a number, got {shown(value)}")
     finite = math.isfinite(value) if not isinstance(value, int) else abs(value) < 2**1000
     if (
