@@ -125,6 +125,18 @@ def names(function: str, name: str, values: Any) -> NDArray[Any]:
     return array
 
 
+def dataset_of(function: str, name: str, dataset: Any, parts: Iterable[str] = ("X", "y", "w", "ids")) -> Any:
+    """Return a dataset: what has rows, and these parts of them. Nothing is read."""
+    if not isinstance(dataset, type) and hasattr(type(dataset), "__len__") and all(_has(dataset, p) for p in parts):
+        return dataset
+    raise TypeError(f"{function}: {name} must be a dataset, such as a NumpyDataset, got {shown(dataset)}")
+
+
+def _has(thing: Any, part: str) -> bool:
+    """As `hasattr`, but a column that is read from files is not read."""
+    return part in getattr(thing, "__dict__", ()) or hasattr(type(thing), part) or hasattr(thing, part)
+
+
 def dtype_of(function: str, name: str, value: Any, known: Sequence[str]) -> np.dtype[Any]:
     """Return NumPy's dtype for a dtype, a type or a name, if it is one of the known."""
     found = None

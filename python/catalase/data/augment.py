@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _arrays
 from .._numbers import flag
 from ..ops.augment import augment_images
 from ._lazy import LazyArray
-from .dataset import Batch, Dataset, checked_dataset, checked_walk
+from .dataset import Batch, Dataset, checked_walk
 
 
 class Augment:
@@ -120,7 +121,7 @@ class AugmentedDataset(Dataset):
     def __init__(self, dataset: Dataset, augment: Augment, masks: bool = False) -> None:
         if not isinstance(augment, Augment):
             raise TypeError(f"AugmentedDataset: augment must be an Augment, got {type(augment).__name__}")
-        checked_dataset("AugmentedDataset", "dataset", dataset)
+        _arrays.dataset_of("AugmentedDataset", "dataset", dataset)
         self.dataset, self.augment, self.masks = dataset, augment, flag("AugmentedDataset", "masks", masks)
         self.tasks, self.report, self.featurizer = dataset.tasks, dataset.report, dataset.featurizer
 

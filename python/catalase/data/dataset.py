@@ -144,15 +144,6 @@ def checked_walk(batch_size: Any, epochs: Any, deterministic: Any, pad_batches: 
     return batch_size, epochs, flag(where, "deterministic", deterministic), pad_batches, seed_of(where, seed)
 
 
-def checked_dataset(function: str, name: str, dataset: Any) -> Any:
-    """Return a dataset: what has X, y, w and ids, and gives batches of them."""
-    if isinstance(dataset, Dataset):
-        return dataset
-    if isinstance(dataset, type) or not all(hasattr(dataset, part) for part in ("X", "y", "w", "ids", "__len__")):
-        raise TypeError(f"{function}: {name} must be a dataset, such as a NumpyDataset, got {shown(dataset)}")
-    return dataset
-
-
 def filled_up(rows: NDArray[np.int64], w: Any, size: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """A batch's rows, repeated until there are `size`, and their weights: 0 for what is repeated."""
     short = size - len(rows)

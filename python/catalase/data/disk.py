@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _storage
+from .. import _arrays, _storage
 from .._numbers import flag, path_of, shown, walked, whole_number
 from .._report import Report
 from ._lazy import ahead
@@ -27,7 +27,7 @@ from ._shards import (
     is_deepchem,
 )
 from ._windows import read_window, windows
-from .dataset import Batch, Dataset, checked_dataset, checked_walk, filled_up, task_names
+from .dataset import Batch, Dataset, checked_walk, filled_up, task_names
 from .disk_writer import FORMAT, MANIFEST, VERSION, ShardList, checked_extra, claim_folder
 
 _DTYPE = re.compile(r"[<>|=]?[biufcUS]\d{1,8}")
@@ -177,7 +177,7 @@ class DiskDataset(Dataset):
         written = ShardList(folder)
         with _storage.writing(function, folder) as locked:
             for shard in shards:
-                checked_dataset(function, "each of shards", shard)
+                _arrays.dataset_of(function, "each of shards", shard)
                 written.carry(function, shard)
                 names = task_names(function, shard.tasks) if names is None else names
                 written.add(shard)

@@ -13,13 +13,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _storage
-from .._arrays import refuse_masked
+from .. import _arrays, _storage
 from .._numbers import flag, path_of, shown
 from .._report import Report
 from ..feat.featurizer import saved_form
 from ._shards import COLUMNS, SHARD_NAME, Form, is_deepchem
-from .dataset import Dataset, checked_dataset, task_names
+from .dataset import Dataset, task_names
 
 FORMAT, VERSION, MANIFEST = "catalase dataset", 2, "manifest.json"
 _TEMPORARY = re.compile(rf"\.(manifest\.json|{SHARD_NAME.pattern})\.[0-9a-f]{{12}}\.tmp")
@@ -90,7 +89,7 @@ class ShardList:
         """Write the columns of a shard; they count once a manifest names them."""
         number = len(self.entries)
         for column in COLUMNS:
-            refuse_masked("DiskDataset", column, getattr(shard, column))
+            _arrays.refuse_masked("DiskDataset", column, getattr(shard, column))
         arrays = {column: np.asarray(getattr(shard, column)) for column in COLUMNS}
         forms = {column: self._fit(column, array, number) for column, array in arrays.items()}
         entry: dict[str, Any] = {"rows": len(arrays["ids"])}
@@ -259,7 +258,7 @@ class DiskWriter:
         ValueError, TypeError
             For another shape or dtype, or Python objects; nothing is committed then.
         """
-        checked_dataset("DiskWriter.append", "shard", shard)
+        _arrays.dataset_of("DiskWriter.append", "shard", shard)
         with _storage.writing("DiskWriter.append", self.path, _storage.LOCK_SECONDS):
             manifest = self.path / MANIFEST
             if (_storage.sha256_file(manifest) if manifest.exists() else "") != self._known:
