@@ -165,6 +165,7 @@ TAKES: dict[str, Callable[[Any], bool]] = {
     "seed": lambda v: is_whole(v) and v >= 0,
     "ours": lambda v: False,  # an object of the library's own, or of its form: no nonsense is one
     "list of ours": lambda v: isinstance(v, (list, tuple, np.ndarray)) and np.shape(v if isinstance(v, np.ndarray) else [0] * len(v))[:1] == (0,),
+    "texts": lambda v: TAKES["list of ours"](v) or (isinstance(v, np.ndarray) and v.dtype.kind in "US") or (isinstance(v, (list, tuple)) and all(isinstance(t, (str, bytes)) for t in v)),
     "measured": lambda v: (isinstance(v, list) and len(v) == 1 and v[0] is None) or TAKES["values"](v),  # None: a missing label
     "sized": lambda v: hasattr(type(v), "__len__") and not isinstance(v, (str, bytes, bytearray)),
     "names": lambda v: isinstance(v, Iterable) and not isinstance(v, (str, bytes, bytearray, dict)),
@@ -177,7 +178,7 @@ TAKES: dict[str, Callable[[Any], bool]] = {
 
 
 # Arguments of these kinds are walked through: what their own methods raise goes to the caller.
-ITERATED = ("anything", "ids", "ids?", "values", "values?", "names", "names?", "rows", "files", "sized", "list of ours", "measured")  # fmt: skip
+ITERATED = ("anything", "ids", "ids?", "values", "values?", "names", "names?", "rows", "files", "sized", "list of ours", "texts", "measured")  # fmt: skip
 # Of these kinds are arguments by which something is looked up: what is not there is answered as Python's containers do.
 LOOKED_UP = ("rows", "path or keys")
 # Arithmetic on NumPy warns where values such as these overflow, or divide.
