@@ -119,7 +119,7 @@ def names(function: str, name: str, values: Any) -> NDArray[Any]:
     """
     refuse_sparse(function, name, values)
     refuse_masked(function, name, values)
-    array = array_of(function, name, values)
+    array = array_of(function, name, values, "names or numbers")
     if array.ndim == 0:
         raise TypeError(f"{function}: {name} must be a list of names or numbers, one a row, got {shown(values)}")
     return array
@@ -161,7 +161,7 @@ def rows_of(function: str, name: str, indices: Any, count: int) -> NDArray[np.in
         For rows that are not there, as NumPy does.
     """
     refuse_masked(function, name, indices)
-    array = np.asarray(None) if isinstance(indices, (str, bytes, bytearray)) else array_of(function, name, indices)
+    array = array_of(function, name, indices, "row numbers")
     if array.ndim == 1 and not array.size and array.dtype.kind == "f":  # an empty list
         array = array.astype(np.int64)
     if array.dtype.kind not in "iub":
@@ -179,13 +179,14 @@ def rows_of(function: str, name: str, indices: Any, count: int) -> NDArray[np.in
     return np.where(rows < 0, rows + count, rows)
 
 
-def array_of(function: str, name: str, values: Any) -> NDArray[Any]:
-    if isinstance(values, (bytes, bytearray, memoryview)):  # of which NumPy makes text, or numbers
-        raise TypeError(f"{function}: {name} must be an array of numbers, got {shown(values)}")
+def array_of(function: str, name: str, values: Any, what: str = "numbers") -> NDArray[Any]:
+    """Return what NumPy makes of ``values``; refuse raw bytes, and lists that are no array."""
+    if isinstance(values, (bytes, bytearray)):  # of which NumPy makes text, or numbers
+        raise TypeError(f"{function}: {name} must be an array of {what}, got {shown(values)}")
     try:
         return np.asarray(values)
     except (ValueError, RecursionError):  # lists of different lengths, or one within itself
-        raise TypeError(f"{function}: {name} must be an array of numbers, got rows of different lengths") from None
+        raise TypeError(f"{function}: {name} must be an array of {what}, got rows of different lengths") from None
 
 
 def _without_missing(function: str, name: str, array: NDArray[Any]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _arrays
-from .._numbers import flag
+from .._numbers import flag, shown, whole_number
 from ..ops.augment import augment_images
 from ._lazy import LazyArray
 from .dataset import Batch, Dataset, checked_walk
@@ -66,9 +66,8 @@ class Augment:
             "fill": fill,
         }
         self.seed = seed
-        size = (1, 1) if crop is None else crop
-        if min(size) >= 1:  # wrong settings are refused here, not in the first batch; a bad crop with the images' size
-            augment_images(np.zeros((0, *size), np.float32), seed=seed, **self.settings)
+        # Wrong settings are refused here, not in the first batch; a crop that is too large with the images' size.
+        augment_images(np.zeros((0, *_size_of(crop)), np.float32), seed=seed, **self.settings)
 
     def __call__(
         self,
@@ -87,6 +86,16 @@ class Augment:
     def __repr__(self) -> str:
         given = {name: value for name, value in self.settings.items() if value not in (0.0, None, "constant")}
         return f"Augment({', '.join(f'{k}={v!r}' for k, v in {**given, 'seed': self.seed}.items())})"
+
+
+def _size_of(crop: Any) -> tuple[int, int]:
+    """Height and width of images that a crop fits."""
+    if crop is None:
+        return 1, 1
+    if not isinstance(crop, (tuple, list, np.ndarray)) or len(crop) != 2:
+        raise TypeError(f"Augment: crop must be two whole numbers, height and width, got {shown(crop)}")
+    height, width = (whole_number("Augment", "crop", side, 1, 2**24) for side in crop)
+    return height, width
 
 
 class AugmentedDataset(Dataset):

@@ -60,7 +60,20 @@ class Dataset:
         return list(self.tasks)
 
     def select(self, indices: Sequence[int] | NDArray[Any]) -> NumpyDataset:
-        """Return the rows at `indices`, in that order, as a new dataset with a copy of them."""
+        """Return the rows at `indices`, in that order, as a new dataset with a copy of them.
+
+        Parameters
+        ----------
+        indices : sequence of int, or of bool
+            Row numbers, -1 for the last; or a mask of all rows.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what is neither.
+        IndexError
+            For a row that is not there.
+        """
         rows = _arrays.rows_of("select", "indices", indices, len(self))
         part = NumpyDataset(
             self.X[rows], self.y[rows], self.w[rows], self.ids[rows], tasks=self.tasks, featurizer=self.featurizer

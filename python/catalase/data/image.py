@@ -426,4 +426,4 @@ def _mask_files(y: Any, n: int) -> list[Path] | None:
         return None
     if len(y) != n:
         raise ValueError(f"ImageDataset: there are {n} images but {len(y)} masks")
-    return [Path(item) for item in y]
+    return [path_of("ImageDataset", "y", item) for item in y]

@@ -33,7 +33,8 @@ class SequenceBatch:
     """
 
     def __init__(self, values: NDArray[Any], lengths: NDArray[np.int64]) -> None:
-        here = isinstance(values, np.ndarray) and values.dtype.kind in "fiu" and not np.ma.isMaskedArray(values)
+        refuse_masked("SequenceBatch", "values", values)
+        here = isinstance(values, np.ndarray) and values.dtype.kind in "fiu"
         if not (here or is_device_array(values)) or values.ndim < 2:
             raise TypeError(f"SequenceBatch: values must be an array (N, T) or (N, T, F), got {shown(values)}")
         if not isinstance(lengths, np.ndarray) or lengths.dtype.kind not in "iu" or lengths.shape != values.shape[:1]:

@@ -216,8 +216,7 @@ class DNATokenizer(CharTokenizer):
     @classmethod
     def fit(cls, texts: Iterable[str], min_count: int = 1, unknown: str = "token") -> DNATokenizer:
         """Return ``DNATokenizer(unknown)``: its vocabulary does not depend on texts."""
-        for _ in texts_of("DNATokenizer.fit", texts):
-            pass
+        walked("DNATokenizer.fit", "texts", texts, "texts")
         whole_number("DNATokenizer.fit", "min_count", min_count, 0)
         return cls(unknown)
 
@@ -250,11 +249,12 @@ def load_tokenizer(path: str | Path) -> CharTokenizer:
 
 
 def texts_of(where: str, texts: Iterable[str]) -> Iterable[str]:
+    """Yield texts one at a time; an error names the row of what is none."""
     if isinstance(texts, str):
-        raise TypeError(f"{where}: texts: needs a list of texts, got one text; put it into a list")
+        raise TypeError(f"{where}: texts must be a list of texts, got one text; put it into a list")
     for row, text in enumerate(walked(where, "texts", texts, "texts")):
         if not isinstance(text, str):
-            raise TypeError(f"{where}: needs texts, got {type(text).__name__} at row {row} of texts")
+            raise TypeError(f"{where}: texts must be a list of texts, got {type(text).__name__} at row {row}")
         yield text
 
 
