@@ -181,7 +181,7 @@ def rows_of(function: str, name: str, indices: Any, count: int) -> NDArray[np.in
 
 def array_of(function: str, name: str, values: Any, what: str = "numbers") -> NDArray[Any]:
     """Return what NumPy makes of ``values``; refuse raw bytes, and lists that are no array."""
-    if isinstance(values, (bytes, bytearray)):  # of which NumPy makes text, or numbers
+    if isinstance(values, (bytes, bytearray, memoryview)):  # of which NumPy makes text, or numbers
         raise TypeError(f"{function}: {name} must be an array of {what}, got {shown(values)}")
     try:
         return np.asarray(values)
