@@ -170,6 +170,7 @@ TAKES: dict[str, Callable[[Any], bool]] = {
     "sized": lambda v: hasattr(type(v), "__len__") and not isinstance(v, (str, bytes, bytearray)),
     "names": lambda v: isinstance(v, Iterable) and not isinstance(v, (str, bytes, bytearray, dict)),
     "rows": lambda v: is_listed(v, "iub"),
+    "rows or slice": lambda v: is_whole(v) or isinstance(v, slice) or is_listed(v, "iub"),
     "path or keys": lambda v: isinstance(v, (str, Path, dict)),
     "files": lambda v: isinstance(v, (str, Path)) or (isinstance(v, Iterable) and not isinstance(v, (bytes, bytearray, dict))),
     "rng": lambda v: (is_whole(v) and v >= 0) or isinstance(v, np.random.Generator),
@@ -178,9 +179,9 @@ TAKES: dict[str, Callable[[Any], bool]] = {
 
 
 # Arguments of these kinds are walked through: what their own methods raise goes to the caller.
-ITERATED = ("anything", "ids", "ids?", "values", "values?", "names", "names?", "rows", "files", "sized", "list of ours", "texts", "measured")  # fmt: skip
+ITERATED = ("anything", "ids", "ids?", "values", "values?", "names", "names?", "rows", "rows or slice", "files", "sized", "list of ours", "texts", "measured")  # fmt: skip
 # Of these kinds are arguments by which something is looked up: what is not there is answered as Python's containers do.
-LOOKED_UP = ("rows", "path or keys")
+LOOKED_UP = ("rows", "rows or slice", "path or keys")
 # Arithmetic on NumPy warns where values such as these overflow, or divide.
 EXTREME = (
     "0",

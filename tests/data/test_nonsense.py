@@ -127,6 +127,7 @@ METHODS = {
     "CharTokenizer.save": (lambda: data.CharTokenizer(["a"]).save, lambda: call("saved.json")),
     "load_tokenizer": (lambda: data.load_tokenizer, lambda: call("tokenizer.json")),
     "RaggedArray.padded": (lambda: sequences().X.padded, lambda: call([0, 2])),
+    "RaggedArray.__getitem__": (lambda: sequences().X.__getitem__, lambda: call([0, 2])),
     "RaggedArray.place": (lambda: sequences().X.place, lambda: call(3)),
     "RaggedArray.places": (lambda: sequences().X.places, lambda: call([0, 2])),
     "SequenceDataset.from_texts": (lambda: data.SequenceDataset.from_texts, lambda: call(["AC", "G", "T", "TT"], data.DNATokenizer(), **COLUMNS, bucket_batches=50)),
@@ -153,8 +154,10 @@ def test_methods_and_functions(name, here):
     function, make = METHODS[name][0](), METHODS[name][1]
     cls, _, method = name.rpartition(".")
     names = (method, cls) if cls else (method, "read_fasta")  # which reads the genome of one_hot_intervals
+    kinds = {"rows": "rows or slice"} if method == "__getitem__" else {}
+    names = (cls,) if method == "__getitem__" else names
     also = {"tasks": ["tasks"], "texts": ["row"], "data_dir": ["folder"], "y": ["masks"], "intervals": ["interval"]}
-    check(function, make, names=names, walk=name == "read_fasta", pairs=20 if name in WRITES else 60, also=also)
+    check(function, make, kinds, names=names, walk=name == "read_fasta", pairs=20 if name in WRITES else 60, also=also)
 
 
 # Without arguments, or plain records, whose fields are looked at where they are used.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .._arrays import array_of, refuse_masked, rows_of
 from .._cuda import is_device_array
 from .._cuda._graph import Parts
-from .._numbers import shown, whole_number
+from .._numbers import is_whole, shown, whole_number
 
 
 class SequenceBatch:
@@ -123,10 +123,13 @@ class RaggedArray:
         return len(self.offsets) - 1
 
     def __getitem__(self, rows: Any) -> Any:
-        if isinstance(rows, (int, np.integer)):
-            row = range(len(self))[rows]
+        if is_whole(rows):
+            if not -len(self) <= rows < len(self):
+                raise IndexError(f"RaggedArray: there is no row {shown(rows)}, rows are 0 to {len(self) - 1}")
+            row = int(rows) % len(self)
             return self.values[self.offsets[row] : self.offsets[row + 1]]
-        numbers = np.arange(len(self))[rows]
+        sliced = isinstance(rows, slice)
+        numbers = np.arange(len(self))[rows] if sliced else rows_of("RaggedArray", "rows", rows, len(self))
         places, offsets = self.places(numbers)
         return RaggedArray(self.values[places], offsets)
 
