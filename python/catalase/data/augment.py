@@ -92,7 +92,8 @@ def _size_of(crop: Any) -> tuple[int, int]:
     """Height and width of images that a crop fits."""
     if crop is None:
         return 1, 1
-    if not isinstance(crop, (tuple, list, np.ndarray)) or np.shape(crop)[:1] != (2,):
+    crop = crop.tolist() if isinstance(crop, np.ndarray) else crop
+    if not isinstance(crop, (tuple, list)) or len(crop) != 2:
         raise TypeError(f"Augment: crop must be two whole numbers, height and width, got {shown(crop)}")
     height, width = (whole_number("Augment", "crop", side, 1, 2**24) for side in crop)
     return height, width
