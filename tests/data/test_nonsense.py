@@ -160,6 +160,19 @@ def test_methods_and_functions(name, here):
     check(function, make, kinds, names=names, walk=name == "read_fasta", pairs=20 if name in WRITES else 60, also=also)
 
 
+AUGMENT = {
+    "flip_horizontal": 0.5, "flip_vertical": 0.5, "rotate90": True, "rotation": 10.0, "shift": 1.0, "crop": (2, 2), "brightness": 0.1, "contrast": 0.1, "noise": 0.1, "limits": (0.0, 1.0), "border": "edge", "fill": 0.5,
+}  # fmt: skip
+
+
+def test_augmentation():
+    kinds = {"limits": "anything", "shift": "anything", "crop": "sizes?", "fill": "real", "seed": "whole"}
+    check(data.Augment, lambda: call(**AUGMENT, seed=1), kinds, names=("Augment", "augment_images"))
+    apply = data.Augment(**AUGMENT).__call__
+    kinds = {"X": "floats or packed", "masks": "anything", "numbers": "ids?", "seed": "whole?"}
+    check(apply, lambda: call(ones(2, 4, 4, 3), np.ones((2, 4, 4), np.uint8), step=0, numbers=[0, 1], random=True, seed=1), kinds, names=("Augment", "augment_images"), also={"X": ["x"]})  # fmt: skip
+
+
 # Without arguments, or plain records, whose fields are looked at where they are used.
 EXEMPT = {"Dataset", "Interval", "Digits", "mnist", "Augment"}
 BARE = {"get_shape", "get_task_names", "itersamples", "get_shard_size", "get_number_shards", "iter_shards", "verify", "dataset", "whole", "to_config", "graph_parts"}  # fmt: skip
