@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +17,7 @@ from ..feat.featurizer import checked, saved_form
 from ..metrics import Metric
 from ..nn.allowance import allowance
 from ..nn.module import check_finite
+from ..ops._check import path_of
 from ..trans import Transformer, undo_transforms
 from . import _carried
 from ._datapoints import Answers, datapoints, is_dataset, predict_datapoints, with_gaps
@@ -620,8 +620,7 @@ def load(path: str | Path) -> Any:
     >>> bool(np.array_equal(model.predict(X), again.predict(X)))
     True
     """
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"load: needs the folder that Model.save wrote, got {type(path).__name__}")
+    path = path_of("load", "path", path)
     config, arrays = _storage.load_folder(path)
     if config.get("kind") != _KIND or not isinstance(config.get("model"), dict):
         raise ValueError(f"load: {path} holds no model; give the folder that Model.save wrote")
