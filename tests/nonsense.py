@@ -164,6 +164,12 @@ TAKES: dict[str, Callable[[Any], bool]] = {
     "rate or schedule": lambda v: callable(v) or (is_number(v) and 0 <= v < float("inf")),
     "seed": lambda v: is_whole(v) and v >= 0,
     "rng": lambda v: (is_whole(v) and v >= 0) or isinstance(v, np.random.Generator),
+    "ours": lambda v: False,  # an object of the library's own, or of its form: no nonsense is one
+    "no objects": lambda v: isinstance(v, (list, tuple)) and not v,  # a list of such
+    "number or numbers": lambda v: is_number(v) or is_sequence_of(is_number, v),
+    "word or words": lambda v: isinstance(v, str) or (isinstance(v, (list, tuple)) and all(isinstance(w, str) for w in v)),
+    "words": lambda v: isinstance(v, (list, tuple)) and all(isinstance(w, str) for w in v),
+    "dict or ours": lambda v: isinstance(v, dict) and not v,
     "anything": lambda v: True,
 }  # fmt: skip
 
@@ -240,9 +246,11 @@ def wrong_error(
         return f"{came} at {where}"
     if not file.startswith(HERE) or not linecache.getline(file, line).lstrip().startswith("raise "):
         return f"{came} comes from inside, at {where}"
-    if not re.match(rf"(\w+\.)*({'|'.join(map(re.escape, names))})(\.\w+)*: \S", str(error)):
+    # A function of rows may put the row first, one with two datasets says of which it speaks: "fit (valid): ...".
+    named = re.match(rf"(row \d+: )?(\w+\.)*({'|'.join(map(re.escape, names))})(\.\w+)*(?P<rest>( \(\w+\))?: \S.*)", str(error), re.DOTALL)
+    if not named:
         return f"{came} (at {where}) does not name the function"
-    if not any(re.search(rf"(?<!\w){re.escape(a)}(?!\w)", str(error).partition(": ")[2]) for a in arguments):
+    if not any(re.search(rf"(?<!\w){re.escape(a)}(?!\w)", named["rest"]) for a in arguments):
         return f"{came} (at {where}) does not name the argument"
     return None
 

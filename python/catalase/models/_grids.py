@@ -139,6 +139,8 @@ class GridModel(Model):
                 f"{where}: X must have shape (rows, {', '.join(_AXES[self.dims - 1])}, {self.n_features}){extra}, got "
                 f"{X.shape}"
             )
+        if 0 in X.shape[1:]:
+            raise ValueError(f"{where}: X must have grids of a length of 1 or more, got shape {X.shape}")
         if X.dtype.kind not in "fiub":
             raise TypeError(f"{where}: X must hold numbers, got {X.dtype}")
         return X

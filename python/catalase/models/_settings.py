@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +28,11 @@ def checked(name: str, fields: Mapping[str, Field], **settings: Any) -> dict[str
         else:
             made[key] = fields[key].check(_plain(value), f"{name}: {key}")
     return made
+
+
+def flags(function: str, **values: Any) -> dict[str, bool]:
+    """Return arguments that must be True or False."""
+    return {key: flag(function, key, value) for key, value in values.items()}
 
 
 def each_layer(name: str, key: str, value: Number, count: int, hidden: int | None = None) -> list[float]:
@@ -72,6 +79,11 @@ def rate(name: str, key: str, value: Any) -> float:
 def is_number(value: object) -> bool:
     """Whether a value is a real number, and no bool or duration."""
     return is_whole(value) or isinstance(value, (float, np.floating))
+
+
+def as_float(value: Any) -> float:
+    """A number as a float; infinity where it is beyond them."""
+    return float(value) if not isinstance(value, int) or abs(value) <= sys.float_info.max else math.inf
 
 
 def is_count(value: object, low: int = 1) -> bool:

@@ -12,9 +12,10 @@ from .. import nn, ops
 from .._registry import AnyOf, Bool, Field, Float, Int, List, Str, register
 from ..autograd import Tensor, concatenate
 from ..metrics import Metric
+from ..ops._check import flag
 from ..trans import Transformer, undo_transforms
 from ._grids import CONV, FIELDS, GridModel, each, kernel
-from ._settings import checked, rate
+from ._settings import checked, flags, rate
 from .model import check_rows, chosen_metrics, chosen_transformers, scores
 
 _POOL: tuple[Any, ...] = (nn.MaxPool1D, nn.MaxPool2D, nn.MaxPool3D)
@@ -173,11 +174,12 @@ class UNet(GridModel):
         where = f"{type(self).__name__}.evaluate"
         check_rows(where, dataset)
         chosen, undo = chosen_metrics(where, metrics), chosen_transformers(where, transformers)
+        options = flags(where, use_sample_weights=use_sample_weights, mask_missing=mask_missing)
+        per_task_metrics = flag(where, "per_task_metrics", per_task_metrics)
         predicted = self._to_score(where, dataset, undo)
         y = _per_map(undo_transforms(np.asarray(dataset.y), undo or ()), predicted.shape)
         w = _per_map(np.asarray(dataset.w), predicted.shape)
         values: NDArray[Any] = predicted.reshape(-1, self.n_tasks)
-        options: dict[str, Any] = {"mask_missing": mask_missing, "use_sample_weights": use_sample_weights}
         means: dict[str, float] = {}
         tasks: dict[str, list[float]] = {}
         for metric in chosen:
