@@ -168,6 +168,9 @@ TAKES: dict[str, Callable[[Any], bool]] = {
     "no objects": lambda v: isinstance(v, (list, tuple)) and not v,  # a list of such
     "number or numbers": lambda v: is_number(v) or is_sequence_of(is_number, v),
     "word or words": lambda v: isinstance(v, str) or (isinstance(v, (list, tuple)) and all(isinstance(w, str) for w in v)),
+    "numbers": lambda v: is_sequence_of(is_number, v),
+    "lengths": lambda v: isinstance(v, (list, tuple)) and all(n is None or is_whole(n) for n in v),
+    "activation": lambda v: isinstance(v, str) or callable(v),
     "words": lambda v: isinstance(v, (list, tuple)) and all(isinstance(w, str) for w in v),
     "dict or ours": lambda v: isinstance(v, dict) and not v,
     "anything": lambda v: True,
@@ -247,7 +250,11 @@ def wrong_error(
     if not file.startswith(HERE) or not linecache.getline(file, line).lstrip().startswith("raise "):
         return f"{came} comes from inside, at {where}"
     # A function of rows may put the row first, one with two datasets says of which it speaks: "fit (valid): ...".
-    named = re.match(rf"(row \d+: )?(\w+\.)*({'|'.join(map(re.escape, names))})(\.\w+)*(?P<rest>( \(\w+\))?: \S.*)", str(error), re.DOTALL)
+    named = re.match(
+        rf"(row \d+: )?(\w+\.)*({'|'.join(map(re.escape, names))})(\.\w+)*(?P<rest>( \(\w+\))?: \S.*)",
+        str(error),
+        re.DOTALL,
+    )
     if not named:
         return f"{came} (at {where}) does not name the function"
     if not any(re.search(rf"(?<!\w){re.escape(a)}(?!\w)", named["rest"]) for a in arguments):

@@ -257,6 +257,13 @@ class GridRows:
             pixels.end()
 
 
+def is_list_of_arrays(given: Any) -> bool:
+    """Whether it is a list whose first item has an axis; of lists within each other NumPy is not asked."""
+    if not isinstance(given, (list, tuple)) or not len(given):
+        return False
+    return isinstance(given[0], (list, tuple)) or np.ndim(given[0]) > 0
+
+
 def batches(X: Any, size: int) -> Iterator[Any]:
     """Cut a dataset, an array, or a list of arrays into X of `size` rows; once with none where there is none."""
     if hasattr(X, "iterbatches"):
@@ -267,9 +274,7 @@ def batches(X: Any, size: int) -> Iterator[Any]:
         if empty:
             yield np.asarray(X.X)
         return
-    arrays: Sequence[Any] = (
-        X if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) else [_arrays.numbers("predict", "X", X)]
-    )
+    arrays: Sequence[Any] = X if is_list_of_arrays(X) else [_arrays.numbers("predict", "X", X)]
     rows = len(arrays[0])
     for start in range(0, max(1, rows), size):
         parts = [_arrays.numbers("predict", "X", array)[start : start + size] for array in arrays]

@@ -120,7 +120,11 @@ class SequenceModel(Model):
             raise TypeError(f"{where}: needs a list of texts, got one str; wrap it in [ ]")
         if isinstance(data, np.ndarray) and data.ndim == 0:
             raise TypeError(f"{where}: needs a list of sequences or texts, got an array of no axes")
-        if hasattr(data, "__array__") and not isinstance(data, (RaggedArray, type)) and np.asarray(data).dtype.kind in "OUT":
+        if (
+            hasattr(data, "__array__")
+            and not isinstance(data, (RaggedArray, type))
+            and np.asarray(data).dtype.kind in "OUT"
+        ):
             data = list(data)  # texts of a NumPy array or a pandas Series
         if isinstance(data, (list, tuple)) and data and all(isinstance(text, str) for text in data):
             if self.tokenizer is None:

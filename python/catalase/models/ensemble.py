@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from .. import nn, train
 from .._registry import List, Object, register
 from ..feat import Featurizer
-from ..trans import Transformer
 from ..ops._check import shown
+from ..trans import Transformer
 from ._datapoints import datapoints
 from ._settings import is_list
 from .model import Model, chosen_transformers

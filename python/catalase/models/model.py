@@ -549,7 +549,8 @@ def chosen_metrics(where: str, metrics: Any) -> list[Metric]:
     for metric in chosen:
         if not isinstance(metric, Metric):
             raise TypeError(
-                f"{where}: metrics must be Metric objects, got {shown(metric)}; wrap a function: catalase.metrics.Metric(function)"
+                f"{where}: metrics must be Metric objects, got {shown(metric)}; wrap a function: "
+                "catalase.metrics.Metric(function)"
             )
     return chosen
 
