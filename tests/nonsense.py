@@ -169,6 +169,8 @@ TAKES: dict[str, Callable[[Any], bool]] = {
     "number or numbers": lambda v: is_number(v) or is_sequence_of(is_number, v),
     "word or words": lambda v: isinstance(v, str) or (isinstance(v, (list, tuple)) and all(isinstance(w, str) for w in v)),
     "numbers": lambda v: is_sequence_of(is_number, v),
+    "paths": lambda v: isinstance(v, (list, tuple)) and all(isinstance(p, (str, Path)) for p in v),
+    "path or items": lambda v: isinstance(v, (str, Path)) or (isinstance(v, Iterable) and not isinstance(v, (bytes, bytearray, dict, set, type))),
     "lengths": lambda v: isinstance(v, (list, tuple)) and all(n is None or is_whole(n) for n in v),
     "activation": lambda v: isinstance(v, str) or callable(v),
     "words": lambda v: isinstance(v, (list, tuple)) and all(isinstance(w, str) for w in v),
@@ -178,7 +180,7 @@ TAKES: dict[str, Callable[[Any], bool]] = {
 
 
 # Arguments of these kinds are walked through: what their own methods raise goes to the caller.
-ITERATED = ("anything", "ids", "ids?", "values")
+ITERATED = ("anything", "ids", "ids?", "values", "path or items", "path or items?")
 # Arithmetic on NumPy warns where values such as these overflow, or divide.
 EXTREME = (
     "0",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import cluster, feat, ops
-from ..ops._check import fraction
+from ..ops._check import flag, fraction, is_whole, shown
 from ..ops._ecfp_rdkit import partial_molecule, read_molecule
 from ._hits import Hits
 from ._library import Library
@@ -45,18 +45,20 @@ class After:
         cutoff: float = 0.35,
         where: str = "screen",
     ) -> None:
-        names = filters.split(",") if isinstance(filters, str) else list(filters or [])
+        names = filters.split(",") if isinstance(filters, str) else () if filters is None else filters
+        if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+            raise TypeError(f"{where}: filters must be names of filters, got {shown(filters)}")
         self.filters = [name.strip().lower() for name in names if name.strip()]
         unknown = [name for name in self.filters if name not in FILTERS]
         if unknown:
             raise ValueError(f"{where}: there is no filter {unknown[0]!r}; choose from {', '.join(FILTERS)}")
-        if drop_filtered and not self.filters:
+        self.drop = flag(where, "drop_filtered", drop_filtered)
+        if self.drop and not self.filters:
             raise ValueError(f"{where}: drop_filtered needs filters (--filters), such as pains,brenk")
-        if diverse is not None and (
-            isinstance(diverse, bool) or not isinstance(diverse, (int, np.integer)) or diverse < 1
-        ):
-            raise ValueError(f"{where}: diverse must be a whole number, 1 or more, got {diverse!r}")
-        self.drop, self.properties, self.diverse = drop_filtered, properties, None if diverse is None else int(diverse)
+        if diverse is not None and (not is_whole(diverse) or diverse < 1):
+            raise ValueError(f"{where}: diverse must be a whole number, 1 or more, got {shown(diverse)}")
+        self.properties = flag(where, "properties", properties)
+        self.diverse = None if diverse is None else int(diverse)
         self.cutoff = fraction(where, "cutoff", cutoff)
         self.similar_to, self._where = similar_to, where
         self.notes: list[str] = []
@@ -104,7 +106,7 @@ class After:
         smiles: list[str] = []
         names: list[str] = []
         failed = 0
-        for chunk in Library(self.similar_to).chunks(8192):
+        for chunk in Library(self.similar_to, argument="similar_to").chunks(8192):
             texts = ["" if i in chunk.faults else text for i, text in enumerate(chunk.smiles)]
             _, kept = self._featurizer.featurize(texts, errors="drop", output="packed")
             kept = [i for i in kept.tolist() if texts[i].strip()]

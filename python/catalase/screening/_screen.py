@@ -10,13 +10,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import _storage
 from .._console import Console, SafeStream
 from .._report import Report
 from .._storage.outputs import ERRORS_BEGIN, Output, check_outputs
-from ..ops._check import fraction
+from ..ops._check import flag, fraction, is_whole, path_of, shown, whole_number
 from ._after import After
 from ._best import Best
 from ._hits import HITS_BEGIN, Hits, read_hits
@@ -153,7 +151,13 @@ def screen(
     3 of 4 kept
       2: 'C1CC': not a valid SMILES (unknown atom, or unclosed ring, branch or bracket)
     """
-    _check(top, chunk, out, library, resume, max_unreadable)
+    _check(
+        {"model": model, "library": library, "similar_to": similar_to},
+        top, chunk, max_unreadable, class_index, radius, size, resume,
+        {"out": out, "errors_file": errors_file},
+        {"smiles_column": smiles_column, "id_column": id_column, "shard": shard},
+        {"lowest": lowest, "resume": resume, "force": force, "progress": progress},
+    )  # fmt: skip
     part, parts = _parse_shard(shard)
     if errors_file is None and out is not None:
         errors_file = f"{os.fspath(out)}.errors.csv"
@@ -209,7 +213,7 @@ def screen(
             Path(os.path.realpath(record_path(out))).unlink(missing_ok=True)
         recorder = None if settings is None or out is None else Recorder(out, settings)
         try:
-            run.go(chunk, recorder, Console(SafeStream(sys.stderr), progress=progress is not False))
+            run.go(chunk, recorder, Console(SafeStream(sys.stderr), progress=progress is None or bool(progress)))
         finally:
             if run.errors is not None:
                 run.errors.close()
@@ -251,13 +255,32 @@ def _check_share(report: Report, most: float | None, errors_file: Any) -> None:
     )
 
 
-def _check(top: Any, chunk: Any, out: Any, library: Any, resume: bool, max_unreadable: Any) -> None:
+def _check(
+    sources: dict[str, Any], top: Any, chunk: Any, max_unreadable: Any, class_index: Any, radius: Any, size: Any,
+    resume: Any, paths: dict[str, Any], words: dict[str, Any], flags: dict[str, Any],
+) -> None:  # fmt: skip
+    """Refuse arguments of another kind, before anything is read."""
+    for name, value, low in (("class_index", class_index, 0), ("radius", radius, 0), ("size", size, 1)):
+        if value is not None:
+            whole_number("screen", name, value, low)
     for name, value in (("top", top), ("chunk", chunk)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise ValueError(f"screen: {name} must be a whole number, 1 or more, got {value!r}")
+        if not is_whole(value) or not 1 <= value <= sys.maxsize:
+            raise ValueError(f"screen: {name} must be a whole number, 1 or more, got {shown(value)}")
     if max_unreadable is not None:
         fraction("screen", "max_unreadable", max_unreadable)
-    if resume and (out is None or not isinstance(library, (str, os.PathLike))):
+    for name, value in sources.items():
+        if isinstance(value, (str, os.PathLike)):
+            path_of("screen", name, value)
+    for name, value in paths.items():
+        if value is not None:
+            path_of("screen", name, value)
+    for name, value in words.items():
+        if value is not None and not isinstance(value, str):
+            raise TypeError(f"screen: {name} must be a text, got {shown(value)}")
+    for name, value in flags.items():
+        if name != "progress" or value is not None:
+            flag("screen", name, value)
+    if resume and (paths["out"] is None or not isinstance(sources["library"], (str, os.PathLike))):
         raise ValueError("screen: resume needs a file as library and out, beside which the record of the run is kept")
 
 

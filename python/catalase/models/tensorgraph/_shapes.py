@@ -12,7 +12,7 @@ from ... import nn
 from ..._registry import AnyOf, Float, Int, List
 from ...autograd import Tensor
 from ...ops._check import is_whole, shown
-from .._settings import is_count, rate
+from .._settings import rate
 from ._layer import PADDING, SIZES, Layer, Shape, each, padding_name, saved, sizes
 
 
@@ -31,12 +31,12 @@ class Reshape(Layer):
         if not isinstance(shape, (list, tuple)) or not shape:
             raise ValueError(f"Reshape: shape must be a tuple such as (None, 28, 28), got {shown(shape)}")
         lengths = [-1 if n is None else n for n in shape]
-        if not all(is_count(n) or (is_whole(n) and n == -1) for n in lengths):
-            raise ValueError(f"Reshape: the lengths of shape must be 1 or more, -1 or None, got {shown(shape)}")
+        if not all(is_whole(n) and (n > 0 or n == -1) for n in lengths):
+            raise ValueError(f"Reshape: the lengths of shape must be 1 or more, -1 or None, got {shown(lengths)}")
         if lengths[0] != -1 or lengths[1:].count(-1) > 1:
             raise ValueError(
                 f"Reshape: the first length of shape stands for the rows and must be None or -1, and one other at most may be; "
-                f"got {shown(shape)}"
+                f"got {shown(lengths)}"
             )
         self.shape = [int(n) for n in lengths]
 
