@@ -173,14 +173,14 @@ TAKES: dict[str, Callable[[Any], bool]] = {
     "path or items": lambda v: isinstance(v, (str, Path)) or (isinstance(v, Iterable) and not isinstance(v, (bytes, bytearray, dict, set, type))),
     "lengths": lambda v: isinstance(v, (list, tuple)) and all(n is None or is_whole(n) for n in v),
     "activation": lambda v: isinstance(v, str) or callable(v),
-    "words": lambda v: isinstance(v, (list, tuple)) and all(isinstance(w, str) for w in v),
+    "words": lambda v: isinstance(v, (list, tuple, np.ndarray)) and getattr(v, "ndim", 1) and all(isinstance(w, str) for w in v),
     "dict or ours": lambda v: isinstance(v, dict) and not v,
     "anything": lambda v: True,
 }  # fmt: skip
 
 
 # Arguments of these kinds are walked through: what their own methods raise goes to the caller.
-ITERATED = ("anything", "ids", "ids?", "values", "path or items", "path or items?")
+ITERATED = ("anything", "ids", "ids?", "values", "path or items", "path or items?", "words?")
 # Arithmetic on NumPy warns where values such as these overflow, or divide.
 EXTREME = (
     "0",

@@ -78,14 +78,16 @@ def arguments(name, method):
     """One valid call of a method."""
     errors = {"errors": "raise"} if "errors" in inspect.signature(getattr(models, name).predict).parameters else {}
     rows = data(name)
-    metric = ct.metrics.Metric(ct.metrics.accuracy_score if "Class" in name or name == "LanguageModel" else ct.metrics.rms_score)
+    metric = ct.metrics.Metric(
+        ct.metrics.accuracy_score if "Class" in name or name == "LanguageModel" else ct.metrics.rms_score
+    )
     return {
         "fit": lambda: call(data(name), nb_epoch=1, valid=None if "Tanimoto" in name else data(name), callbacks=[OneEpoch()], progress=False, resume=None, graph=False),
         "predict": lambda: call(rows, None, raw=False, **errors),
         "predict_on_batch": lambda: call(rows.X, None, raw=False),
         "predict_spread": lambda: call(rows, None, raw=False),
         "evaluate": lambda: call(rows, metric, None, **OPTIONS),
-        "summary": call,
+        "summary": lambda: call(4) if "size" in inspect.signature(getattr(models, name).summary).parameters else call(),
         "save": lambda: call("model"),
         "to": lambda: call("cpu"),
         "sample": lambda: call(2, temperature=1.0, prefix="A", seed=0, max_length=3),
@@ -99,7 +101,9 @@ def test_settings(name):
     assert not wrong, report(wrong)
 
 
-@pytest.mark.parametrize(("name", "method"), [(n, m) for n in MODELS for m in (*OF_ALL, *OWN.get(n, ())) if (n, m) not in REFUSED])
+@pytest.mark.parametrize(
+    ("name", "method"), [(n, m) for n in MODELS for m in (*OF_ALL, *OWN.get(n, ())) if (n, m) not in REFUSED]
+)
 def test_methods(name, method, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(language, "_SAMPLE_ROWS", 2**31)  # too many samples end in a MemoryError, and not in an hour
@@ -107,7 +111,13 @@ def test_methods(name, method, tmp_path, monkeypatch):
     if method != "fit":
         model.fit(data(name), nb_epoch=1, progress=False)
     reads = name in ("SequenceClassifier", "SequenceRegressor", "LanguageModel")
-    own = {"dataset": "ours"} if method == "fit" or (method == "evaluate" and name != "LanguageModel") else {"dataset": "anything", "X": "anything"} if reads else {}  # lists of lists are sequences
+    own = (
+        {"dataset": "ours"}
+        if method == "fit" or (method == "evaluate" and name != "LanguageModel")
+        else {"dataset": "anything", "X": "anything"}
+        if reads
+        else {}
+    )  # lists of lists are sequences
     names = (name, method, *(("SequenceDataset", "encode", "encode_all") if reads else ()))
     skip: tuple[str, ...] = ()
     if method == "fit" and name not in ("MultitaskRegressor", "Ensemble"):  # one loop trains all of them
@@ -125,13 +135,17 @@ def test_load(tmp_path, monkeypatch):
     assert not wrong, report(wrong)
 
 
-@pytest.mark.parametrize(("attribute", "valid"), [("featurizer", ct.feat.CircularFingerprint(size=64)), ("tasks", ["a"])])
+@pytest.mark.parametrize(
+    ("attribute", "valid"), [("featurizer", ct.feat.CircularFingerprint(size=64)), ("tasks", ["a"])]
+)
 def test_attributes(attribute, valid):
     def assign(value):
         setattr(made("Ensemble"), attribute, value)
 
     kinds = {"value": "dict or ours?" if attribute == "featurizer" else "words?"}
-    wrong = Target(assign, lambda: call(valid), kinds, (attribute,), {"value": ["featurizer", "tasks", "dictionary", "class"]}).failures()
+    wrong = Target(
+        assign, lambda: call(valid), kinds, (attribute,), {"value": ["featurizer", "tasks", "dictionary", "class"]}
+    ).failures()
     assert not wrong, report(wrong)
 
 

@@ -124,7 +124,10 @@ class GridModel(Model):
         size : int or tuple of int, optional
             Of the grid whose output shapes are shown; that of the data seen last where left out, and none before.
         """
-        grid = self._grid if size is None else (size,) * self.dims if isinstance(size, int) else tuple(size)
+        grid: Any = self._grid
+        if size is not None:
+            one = kernel(f"{type(self).__name__}.summary", "size", size, self.dims)
+            grid = one if isinstance(one, list) else [one] * self.dims
         return self.module.summary(None if grid is None else (*grid, self.n_features))
 
     # X.
