@@ -174,12 +174,22 @@ TAKES: dict[str, Callable[[Any], bool]] = {
     "path or keys": lambda v: isinstance(v, (str, Path, dict)),
     "files": lambda v: isinstance(v, (str, Path)) or (isinstance(v, Iterable) and not isinstance(v, (bytes, bytearray, dict))),
     "rng": lambda v: (is_whole(v) and v >= 0) or isinstance(v, np.random.Generator),
+    "no objects": lambda v: isinstance(v, (list, tuple)) and not v,  # a list of such
+    "number or numbers": lambda v: is_number(v) or is_sequence_of(is_number, v),
+    "word or words": lambda v: isinstance(v, str) or (isinstance(v, (list, tuple)) and all(isinstance(w, str) for w in v)),
+    "numbers": lambda v: is_sequence_of(is_number, v),
+    "paths": lambda v: isinstance(v, (list, tuple)) and all(isinstance(p, (str, Path)) for p in v),
+    "path or items": lambda v: isinstance(v, (str, Path)) or (isinstance(v, Iterable) and not isinstance(v, (bytes, bytearray, dict, set, type))),
+    "lengths": lambda v: isinstance(v, (list, tuple)) and all(n is None or is_whole(n) for n in v),
+    "activation": lambda v: isinstance(v, str) or callable(v),
+    "words": lambda v: isinstance(v, (list, tuple, np.ndarray)) and getattr(v, "ndim", 1) and all(isinstance(w, str) for w in v),
+    "dict or ours": lambda v: isinstance(v, dict) and not v,
     "anything": lambda v: True,
 }  # fmt: skip
 
 
 # Arguments of these kinds are walked through: what their own methods raise goes to the caller.
-ITERATED = ("anything", "ids", "ids?", "values", "values?", "names", "names?", "rows", "rows or slice", "files", "sized", "list of ours", "texts", "measured")  # fmt: skip
+ITERATED = ("anything", "ids", "ids?", "values", "values?", "names", "names?", "rows", "rows or slice", "files", "sized", "list of ours", "texts", "measured", "path or items", "path or items?", "words?")  # fmt: skip
 # Of these kinds are arguments by which something is looked up: what is not there is answered as Python's containers do.
 LOOKED_UP = ("rows", "rows or slice", "path or keys")
 # Arithmetic on NumPy warns where values such as these overflow, or divide.
@@ -255,9 +265,13 @@ def wrong_error(
         return f"{came} at {where}"
     if not file.startswith(HERE) or not linecache.getline(file, line).lstrip().startswith("raise "):
         return f"{came} comes from inside, at {where}"
-    if not re.match(rf"(\w+\.)*({'|'.join(map(re.escape, names))})(\.\w+)*: \S", text):
+    # A function of rows may put the row first, one with two datasets says of which it speaks: "fit (valid): ...".
+    named = re.match(
+        rf"(row \d+: )?(\w+\.)*({'|'.join(map(re.escape, names))})(\.\w+)*(?P<rest>( \(\w+\))?: \S.*)", text, re.DOTALL
+    )
+    if not named:
         return f"{came} (at {where}) does not name the function"
-    if not any(re.search(rf"(?<!\w){re.escape(a)}(?!\w)", text.partition(": ")[2]) for a in arguments):
+    if not any(re.search(rf"(?<!\w){re.escape(a)}(?!\w)", named["rest"]) for a in arguments):
         return f"{came} (at {where}) does not name the argument"
     return None
 
