@@ -114,7 +114,7 @@ def config() -> dict[str, Any]:
 
     import numpy as np
 
-    from ._cuda import describe_device
+    from .backends.cuda import describe_device
 
     info: dict[str, Any] = dict(_core.build_info())
     info["python"] = platform.python_version()

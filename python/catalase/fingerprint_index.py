@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from . import _core, _storage
 from ._core import empty
+from .backends.cpu import empty_hits
 from .ops._check import fraction, packed_bits, similarity_bar, whole_number
-from .ops.tanimoto import empty_hits
 
 _FORMAT, _VERSION = "catalase-fingerprint-index", 1
 _DTYPES: dict[str, Any] = {

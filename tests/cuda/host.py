@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from catalase._cuda._arrays import value
+from catalase.backends.cuda.backend import CudaBackend
+from catalase.backends.cuda.launch import value
 
 
 class _Buffer:
@@ -133,7 +134,7 @@ class HostArray:
         return np.ndarray(self.shape, self.dtype, flat, self.pointer - self._buffer.pointer, self.strides).copy()
 
 
-class HostRuntime:
+class HostRuntime(CudaBackend):
     """Runs the kernels of a program that `build.build` made. Launches take turns at the schedules, unless one is set."""
 
     name = "host"

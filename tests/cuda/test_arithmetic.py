@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase import _anywhere
+from catalase.backends import backend_of
 from catalase.optim.optimizers import _clip
 from tests.reference.gradients import directional
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase._cuda import conv as device
+from catalase.backends.cuda import conv as device
 from tests.cuda.agreement import same_as_cpu
 from tests.ops.test_conv import BACKWARD, CASES, FORWARD, numbers
 from tests.reference import conv as reference

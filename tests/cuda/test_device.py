@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase import _cuda
-from catalase._cuda import _compile, _device
+from catalase.backends import cuda as _cuda
+from catalase.backends.cuda import _compile, _device
 from tests.cuda import build
 
 
@@ -47,7 +47,7 @@ def test_the_configuration_shows_it():
 def test_products_of_numpy_arrays_load_nothing_of_the_device():
     code = (
         "import sys, numpy as np, catalase as ct; x = np.ones((2, 2), np.float32); ct.ops.matmul(x, x); ct.ops.relu(x); "
-        "print([m for m in sys.modules if m.startswith('catalase._cuda.') and m.rpartition('.')[2][0] != '_'], 'cupy' in sys.modules)"
+        "print([m for m in sys.modules if m.startswith('catalase.backends.cuda.') and m.rpartition('.')[2][0] != '_'], 'cupy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[] False"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from catalase._cuda import _compile
+from catalase.backends.cuda import _compile
 from tests.cuda import build
 
 SCRIPT = build.KERNELS.parent / "cmake" / "fatbin.cmake"

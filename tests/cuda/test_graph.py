@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase._cuda import _graph
+from catalase.backends.cuda import _graph
 from catalase.train import _graph_steps
 from tests.cuda.test_training import OPTIMIZERS, dense, table, weights_agree
 

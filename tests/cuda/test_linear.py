@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase._cuda.linear import GatheredBatch
+from catalase.backends.cuda.linear import GatheredBatch
 from catalase.ops.linear_input import InputGradient
 from tests.cuda.agreement import same_as_cpu
 from tests.reference import matmul as reference

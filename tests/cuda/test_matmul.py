@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import catalase as ct
 from catalase import _core
-from catalase._cuda import matmul as device
+from catalase.backends.cuda import matmul as device
 from tests.cuda.agreement import same_as_cpu
 from tests.reference import matmul as reference
 

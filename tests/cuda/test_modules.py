@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase._cuda import _device
-from catalase._cuda._arrays import runtime_named
+from catalase.backends.cuda import _device
+from catalase.backends.cuda.launch import runtime_named
 from tests.cuda.agreement import same_as_cpu
 
 F32 = np.float32

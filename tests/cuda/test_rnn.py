@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalase import ops
-from catalase._cuda import _rnn_weights, rnn
+from catalase.backends.cuda import _rnn_weights, rnn
 from tests.cuda.agreement import same_as_cpu
 from tests.ops.test_rnn import GATES, KINDS, backward, expected, family, forward, make, options_of
 from tests.reference.gradients import directional

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from catalase._cuda import _cupy_runtime
+from catalase.backends.cuda import _cupy_runtime
 
 
 class FakeArray:

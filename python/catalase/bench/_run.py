@@ -132,7 +132,7 @@ def run_bench(
     if not seconds > 0:
         raise ValueError(f"bench: seconds must be above 0, got {seconds}")
     if device == "cuda":
-        from .._cuda import require_cuda
+        from ..backends.cuda import require_cuda
 
         require_cuda("bench")
     wanted = list(known) if peers is None else list(peers)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._arrays import refuse_masked
-from .._cuda._graph import Parts
+from ..backends.cuda.capture import Parts
 
 
 class SequenceBatch:

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere, _arrays, nn, ops, optim
+from .. import _arrays, nn, ops, optim
 from .._registry import AnyOf, Field, Float, Int, List, Str
 from ..autograd import Tensor, no_grad
+from ..backends import to_device, to_host
 from ..data import NumpyDataset
 from ._labels import check_classes, check_numbers
 from ._pixels import LEVEL, Pixels, Seen
@@ -104,7 +105,7 @@ class GridModel(Model):
         return {"class": type(self).__name__, **config, "learning_rate": float(rate)}
 
     def _raw(self, where: str, rows: Any) -> NDArray[Any]:
-        given = rows if hasattr(rows, "iterbatches") else _arrays.numbers(where, "X", _anywhere.to_host(rows))
+        given = rows if hasattr(rows, "iterbatches") else _arrays.numbers(where, "X", to_host(rows))
         pixels = self._pixels(where, getattr(rows, "scaled_by", 1.0))
         parts = []
         for X in batches(given, self.batch_size):
@@ -171,7 +172,7 @@ class GridModel(Model):
         if X.ndim == self.dims + 1:
             X = X[..., None]
         self._grid = X.shape[1:-1]
-        return Tensor(_anywhere.to_device(np.asarray(X, dtype=np.float32), self.device))
+        return Tensor(to_device(np.asarray(X, dtype=np.float32), self.device))
 
     # Data that are not in memory are checked as they come.
     def _check_dataset(self, where: str, dataset: Any) -> None:

@@ -11,13 +11,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere, _arrays, _registry, _storage, nn, ops, optim, train
+from .. import _arrays, _registry, _storage, nn, ops, optim, train
 from ..autograd import Tensor, no_grad
+from ..backends import to_device, to_host
 from ..feat import Featurizer
 from ..feat.featurizer import checked, saved_form
 from ..metrics import Metric
 from ..nn.allowance import allowance
 from ..nn.module import check_finite
+from ..ops._check import check_device
 from ..trans import Transformer, undo_transforms
 from . import _carried
 from ._datapoints import Answers, datapoints, is_dataset, predict_datapoints, with_gaps
@@ -141,7 +143,7 @@ class Model:
         name = type(self).__name__
         if device != "cpu" and (self._stays or not self.module.parameters()):
             raise TypeError(f"{name}.to: {self._stays or 'this model is not a net'}; it computes on the CPU")
-        _anywhere.check_device(f"{name}.to", device)
+        check_device(f"{name}.to", device)
         self.module.to(device)
         return self
 
@@ -311,7 +313,7 @@ class Model:
         """Predictions for a dataset or an array, on the net's own scale."""
         if is_dataset(rows) and not hasattr(rows, "X"):
             raise TypeError(f"{where}: needs a dataset that has X, got {type(rows).__name__}")
-        X = rows.X if is_dataset(rows) else _arrays.numbers(where, "X", _anywhere.to_host(rows))
+        X = rows.X if is_dataset(rows) else _arrays.numbers(where, "X", to_host(rows))
         X = self._check_shape(where, X)
         return np.concatenate([self._raw_batch(where, X[start:stop]) for start, stop in _slices(len(X))])
 
@@ -486,8 +488,8 @@ class Model:
         if isinstance(X, ops.SparseBatch):
             return X if device == "cpu" else on_device(X, device)
         if self._is_packed(X):
-            return _anywhere.to_device(X, device)
-        return Tensor(_anywhere.to_device(np.asarray(X, dtype=np.float32), device))
+            return to_device(X, device)
+        return Tensor(to_device(np.asarray(X, dtype=np.float32), device))
 
     def _is_packed(self, X: NDArray[Any]) -> bool:
         """Whether X holds packed bits: uint8, 8 features a byte, as `ops.ecfp` packs them."""

@@ -6,10 +6,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .. import _anywhere, ops
+from .. import ops
 from ..autograd import Tensor, record
 from ..autograd.tensor import as_tensor
-from ..ops._check import floating_anywhere
+from ..backends import backend_of
+from ..ops._check import floats
 from ..ops.geometry import Padding
 
 Input = Tensor | NDArray[Any]
@@ -80,11 +81,9 @@ def batch_norm(
     gamma, beta = as_tensor("batch_norm", "gamma", gamma), as_tensor("batch_norm", "beta", beta)
     from_batch = mean is None
     # Copies: an optimizer's step, or the next batch, may change these before the way back.
-    scale, shift = _anywhere.copy(gamma.data), _anywhere.copy(beta.data)
-    for name, array in (("mean", mean), ("var", var)):
-        if array is not None:
-            floating_anywhere("batch_norm", name, array)
-    mean, var = (None if a is None else _anywhere.copy(a) for a in (mean, var))
+    scale, shift = backend_of(gamma.data).copy(gamma.data), backend_of(beta.data).copy(beta.data)
+    xp, mean, var = floats("batch_norm", optional=("mean", "var"), mean=mean, var=var)
+    mean, var = (None if a is None else xp.copy(a) for a in (mean, var))
     y, mean, var = ops.batch_norm(x.data, scale, shift, mean, var, eps=eps, activation=activation)
 
     def backward(dy: NDArray[Any]) -> tuple[NDArray[Any] | None, ...]:

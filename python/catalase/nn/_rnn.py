@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere, ops
+from .. import ops
 from ..autograd import Tensor, is_recording, record
 from ..autograd.tensor import as_tensor
+from ..backends import backend_of
 from ..ops._check import whole_numbers
 
 Input = Tensor | NDArray[Any]
@@ -102,7 +103,9 @@ def _cell(
     x = tensors[0]
 
     def back(at: Any) -> tuple[Any, ...]:
-        dense = (_anywhere.contiguous(at.values[name]) if name in at.values else None for name in names)
+        dense = (
+            backend_of(at.values[name]).contiguous(at.values[name]) if name in at.values else None for name in names
+        )
         gradients = backward(*dense, *data[:3], saved, **options, input_gradient=x is not None and x.requires_grad)
         return tuple(g for g, t in zip(gradients, tensors, strict=True) if t is not None)
 

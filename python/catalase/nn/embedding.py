@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import ops
-from .._cuda import is_device_array
 from ..autograd import Tensor, record
 from ..autograd.tensor import as_tensor
+from ..backends import is_device_array
 from ..ops._check import whole_number
 from ..ops.embedding import check_padding, token_ids
 from .init import LARGEST_SIZE, Initializer, normal, random_generator, start_values

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere, ops
-from .._cuda import is_device_array
+from .. import ops
 from ..autograd import Tensor, concatenate, record, where
 from ..autograd.tensor import as_tensor
+from ..backends import backend_of, is_device_array
 from ..ops._check import floating, shown
+from ..ops.linear import is_sparse
 from ..ops.linear_input import InputGradient
 from ._conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from ._functional_windows import (
@@ -73,7 +74,7 @@ __all__ = [
 
 
 def linear(
-    x: Tensor | NDArray[Any] | ops.SparseBatch,
+    x: Any,
     w: Tensor,
     b: Tensor | None = None,
     *,
@@ -88,7 +89,7 @@ def linear(
     if dropout is not None:
         _check_dropout(dropout, activation)
     w, b = as_tensor("linear", "w", w), None if b is None else as_tensor("linear", "b", b)
-    if isinstance(x, ops.SparseBatch) or _is_gathered(x):
+    if is_sparse(x):
         x = _constant(x)
     elif not isinstance(x, (Tensor, np.ndarray)) and not is_device_array(x):
         raise TypeError(f"linear: x must be a Tensor or a NumPy array, got {shown(x)}")
@@ -122,8 +123,8 @@ def linear(
             dx = ops.linear_backward_input(dz, w.data)
         if isinstance(w, Parameter) and w.grad_target() is not None:
             # The first gradient of the step stays a product until somebody asks for it.
-            kept = sparse if sparse is not None else _anywhere.copy(x.data) if is_input else x.data
-            return (dx, ops.LinearGradient(kept, _anywhere.copy(dz) if dz is dy else dz), db)[: len(parents)]
+            kept = sparse if sparse is not None else backend_of(x.data).copy(x.data) if is_input else x.data
+            return (dx, ops.LinearGradient(kept, backend_of(dz).copy(dz) if dz is dy else dz), db)[: len(parents)]
         return (dx, ops.LinearGradient(x.data if sparse is None else sparse, dz).array(), db)[: len(parents)]
 
     backward.takes_product = activation == "relu" and type(y) is np.ndarray  # type: ignore[attr-defined]
@@ -226,18 +227,9 @@ def dropout(x: Tensor, rate: float, *, seed: int, layer: int = 0, step: int = 0)
     """Drop values at random; see `catalase.ops.dropout`."""
     x = as_tensor("dropout", "x", x)
     key: dict[str, Any] = {"seed": seed, "layer": layer, "step": step}
-    kept = _anywhere.empty_like(x.data, x.shape, np.uint8) if x.requires_grad else None
+    kept = backend_of(x.data).empty(x.shape, np.uint8) if x.requires_grad else None
     y = ops.dropout(x.data, rate, **key, kept=kept)
     return record(y, (x,), lambda dy: (ops.dropout_backward(dy, rate, **key, kept=kept),))
-
-
-def _is_gathered(x: Any) -> bool:
-    """Whether x is a device's batch of bits or of few values (`ops.as_sparse` made it)."""
-    if isinstance(x, (Tensor, np.ndarray)):
-        return False
-    from .._cuda.linear import GatheredBatch
-
-    return isinstance(x, GatheredBatch)
 
 
 def _sparse(x: Any, dtype: Any) -> Any:
@@ -256,4 +248,4 @@ def _constant(x: Any) -> Tensor:
 
 def _dense(d: NDArray[Any]) -> NDArray[Any]:
     """A broadcast gradient (of a mean, say) as an array of its own."""
-    return _anywhere.contiguous(d)
+    return backend_of(d).contiguous(d)

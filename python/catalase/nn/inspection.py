@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere
-from .._cuda import is_device_array
 from ..autograd import Tensor, no_grad
 from ..autograd.tensor import as_tensor
+from ..backends import is_device_array, to_device, to_host
 from ..ops._check import shape_of, shown
 from .buffer import Buffer
 from .layers import ReLU
@@ -158,7 +157,7 @@ def _shapes(module: Module, input_shapes: list[tuple[int, ...]]) -> dict[int, li
         raise TypeError(
             f"summary: input_shape gives {len(rows)} inputs, which {type(module).__name__}.forward does not take"
         ) from None
-    inputs = [Tensor(_anywhere.to_device(row, module.device)) for row in rows]
+    inputs = [Tensor(to_device(row, module.device)) for row in rows]
     _run(lambda: module(*inputs), note)
     return found
 
@@ -175,9 +174,7 @@ def _beside(module: Module, x: Any) -> Any:
     batch = x if packed else as_tensor("dead_relu", "x", x)
     if module.device == "cpu":
         return batch
-    return (
-        _anywhere.to_device(batch, module.device) if packed else Tensor(_anywhere.to_device(batch.data, module.device))
-    )
+    return to_device(batch, module.device) if packed else Tensor(to_device(batch.data, module.device))
 
 
 def dead_relu(model: Any, x: NDArray[Any] | Tensor) -> dict[str, float]:
@@ -238,5 +235,5 @@ def dead_relu(model: Any, x: NDArray[Any] | Tensor) -> dict[str, float]:
         batch = _beside(module, x)
         _run(lambda: module(batch), note)
     else:
-        _run(lambda: model._forward(module, model._on_scale(np.asarray(_anywhere.to_host(x)))), note)
+        _run(lambda: model._forward(module, model._on_scale(np.asarray(to_host(x)))), note)
     return {name: float(1 - alive[key].mean()) for key, name in names.items() if key in alive and alive[key].size}

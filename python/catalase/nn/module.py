@@ -10,9 +10,9 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere
 from ..autograd import Tensor
-from ..ops._check import flag, shown, whole_number
+from ..backends import assign
+from ..ops._check import check_device, flag, shown, whole_number
 from .buffer import Buffer
 from .parameter import Parameter
 
@@ -223,7 +223,7 @@ class Module:
         >>> ct.nn.Linear(2, 3).to("cpu").device
         'cpu'
         """
-        device = _anywhere.check_device(f"{type(self).__name__}.to", device)
+        device = check_device(f"{type(self).__name__}.to", device)
         state = list(self._named_state())
         for name, value in state:
             if device != "cpu" and value.dtype != np.float32:
@@ -294,7 +294,7 @@ class Module:
                     f"got {value.dtype} {value.shape}"
                 )
         for name, parameter in own.items():
-            _anywhere.assign(parameter.data, np.asarray(state[name]))
+            assign(parameter.data, np.asarray(state[name]))
             if isinstance(parameter, Parameter):
                 parameter.version += 1
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere
 from ..autograd import Tensor
+from ..backends import assign, backend_named, backend_of, to_device
 from ..ops import LinearGradient
 from ..ops._check import flag, shown
 
@@ -98,7 +98,7 @@ class Parameter(Tensor):
         self.data = _aligned(self.data, device)
         self.version += 1
         if gradient is not None:
-            self._accumulate(_anywhere.to_device(gradient, device))
+            self._accumulate(to_device(gradient, device))
 
     def grad_target(self) -> NDArray[Any] | None:
         """Where a kernel may write the first gradient of this step, or None where one is there to be added to."""
@@ -117,12 +117,12 @@ class Parameter(Tensor):
             grad = grad.array()
         view = self.grad if self._has_grad else self._grad_view
         if view is None:
-            view = self._grad_view = _anywhere.copy(grad)
+            view = self._grad_view = backend_of(grad).copy(grad)
         elif not self._has_grad:
             if grad is not view:  # a kernel that wrote into grad_target() gives the view itself
-                _anywhere.assign(view, grad)
+                assign(view, grad)
         else:
-            _anywhere.add_into(view, grad)
+            backend_of(view).add(view, grad, out=view)
         self._has_grad = True
 
 
@@ -174,7 +174,7 @@ class ParameterBuffer:
             else:
                 self.segments.append((total, stop, parameter.decay))
             total = stop
-        self.data, self.grad = (_anywhere.zeros(total, dtype, self.device) for _ in range(2))
+        self.data, self.grad = (backend_named(self.device).full((total,), 0.0, dtype) for _ in range(2))
         stops = [offset for _, offset, _ in layout[1:]] + [total]
         self._ranges = [(offset, stop) for (_, offset, _), stop in zip(layout, stops, strict=True)]
         self._views = [
@@ -198,7 +198,7 @@ class ParameterBuffer:
                         f"ParameterBuffer: {parameter.name} must stay {values.dtype} {values.shape}, but its data was "
                         f"replaced by {parameter.dtype} {parameter.shape}; make a new optimizer"
                     )
-                _anywhere.assign(values, parameter.data)
+                assign(values, parameter.data)
                 parameter.data = values
                 if parameter._grad_view is gradient:  # it lived here before: graphs hold this very array
                     parameter.version += 1
@@ -211,7 +211,7 @@ class ParameterBuffer:
 
     def zeros(self) -> NDArray[Any]:
         """Return zeros of this layout and alignment, for an optimizer's moments."""
-        return _anywhere.zeros(self.data.size, self.data.dtype, self.device)
+        return backend_named(self.device).full((self.data.size,), 0.0, self.data.dtype)
 
     def changed(self) -> None:
         """Note that the values have changed: graphs recorded before cannot be walked any more."""
@@ -239,7 +239,7 @@ class ParameterBuffer:
         """Return the flat gradient, all of it computed, zero where this step left none."""
         for parameter, _, _ in self._views:
             if parameter.grad is None:
-                _anywhere.fill(parameter._grad_view, 0.0)
+                backend_of(parameter._grad_view).copyto(parameter._grad_view, 0.0)
         return self.grad
 
     def pieces(self) -> list[Piece]:
@@ -249,7 +249,7 @@ class ParameterBuffer:
         """
         for parameter, _, gradient in self._views:
             if not parameter._has_grad:
-                _anywhere.fill(gradient, 0.0)
+                backend_of(gradient).copyto(gradient, 0.0)
         if self.device != "cpu":
             self.ready_grad()
         pending = tuple([parameter._pending is not None for parameter, _, _ in self._views])
@@ -339,8 +339,8 @@ def _one_device(parameters: dict[str, Parameter]) -> str:
 def _aligned(array: NDArray[Any], device: str) -> NDArray[Any]:
     """Copy into memory laid out as in the flat buffer, so that a net which is never trained is as fast as one that is."""
     rows, row = _padded(array.shape, array.itemsize)
-    copy = _view(_anywhere.zeros(rows * row, array.dtype, device), 0, row, array.shape)
-    _anywhere.assign(copy, array)
+    copy = _view(backend_named(device).full((rows * row,), 0.0, array.dtype), 0, row, array.shape)
+    assign(copy, array)
     return copy
 
 

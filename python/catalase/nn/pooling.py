@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .._cuda import is_device_array
 from ..autograd import Tensor
+from ..backends import is_device_array
 from ..ops._check import choice, shown
 from ..ops.geometry import Padding, per_dimension, pool_windows
 from . import functional

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere
 from ..autograd import Tensor
 from ..autograd.tensor import as_tensor
+from ..backends import is_device_array
 from ..ops._check import choice, is_whole, number, numpy_array, same_dtype, shown, whole_number
 from . import functional
 from .functional import relu, sigmoid, softmax, tanh
@@ -142,7 +142,7 @@ def softmax_cross_entropy_with_logits(labels: NDArray[Any] | Tensor, logits: Ten
     name = "softmax_cross_entropy_with_logits"
     logits = as_tensor(name, "logits", logits)
     labels = labels.data if isinstance(labels, Tensor) else labels
-    if _anywhere.is_here(logits.data):
+    if not is_device_array(logits.data):
         labels = _as_floats(name, labels, logits.dtype)
     if labels.shape != logits.shape or not logits.ndim or not logits.shape[-1]:
         raise ValueError(

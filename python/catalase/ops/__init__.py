@@ -6,7 +6,7 @@ Each function checks its inputs once and calls one kernel. Every differentiable 
 
 from __future__ import annotations
 
-from ._rnn_check import RnnSaved
+from ..backends.base import RnnSaved
 from .activation import activation, activation_backward, exp, log, relu, sigmoid, softplus, tanh
 from .augment import augment_images
 from .conv import conv1d, conv1d_backward, conv2d, conv2d_backward, conv3d, conv3d_backward

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._arrays import refuse_masked
-from .._core import empty  # for shapes and dtypes of arrays, which need no check
-from .._cuda import is_device_array
+from ..backends import CPU, Backend, backend_named, backend_of, is_device_array, same_backend
+from ..backends.cpu import same_memory
 
 ACTIVATIONS = {None: 0, "identity": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "softplus": 4}
 
@@ -64,9 +64,45 @@ def floating(function: str, name: str, x: Any) -> NDArray[Any]:
     return x
 
 
-def floating_anywhere(function: str, name: str, x: Any) -> Any:
-    """As `floating`; arrays on a device pass, and are looked at there."""
-    return x if type(x) is not np.ndarray and is_device_array(x) else floating(function, name, x)
+def floats(function: str, *, optional: tuple[str, ...] = (), **arrays: Any) -> tuple[Any, ...]:
+    """Return the backend that owns some floating arrays, and these arrays; refuse all other kinds by name.
+
+    They live on one device and have one dtype that its kernels compute in. Those in ``optional`` may be None.
+    """
+    first = None
+    for name, x in arrays.items():  # the usual arrays need no more than this
+        if x is None and name in optional:
+            continue
+        if type(x) is not np.ndarray or (x.dtype is not _F32 and x.dtype is not _F64):
+            break
+        if first is None:
+            first = x.dtype
+        elif x.dtype is not first:
+            break
+    else:
+        return CPU, *arrays.values()
+    present = {name: x for name, x in arrays.items() if x is not None or name not in optional}
+    if not any(map(is_device_array, present.values())):
+        present = {name: floating(function, name, x) for name, x in present.items()}
+        same_dtype(function, **present)
+        return CPU, *(present.get(name) for name in arrays)
+    backend = same_backend(function, **present)
+    for name, x in present.items():
+        if x is None:
+            not_numpy(function, name, x)
+        if x.dtype not in backend.float_dtypes:
+            known = " or ".join(map(str, backend.float_dtypes))
+            raise TypeError(
+                f"{function}: {name} must be {known} on CUDA, got {x.dtype}; use {name}.astype('{backend.float_dtypes[0]}')"
+            )
+    return backend, *arrays.values()
+
+
+def check_device(function: str, device: Any) -> str:
+    """Return the name of a device that is there."""
+    if not isinstance(device, str):
+        raise TypeError(f"{function}: device must be 'cpu' or 'cuda', got {shown(device)}")
+    return backend_named(device, function).name
 
 
 def same_dtype(function: str, **arrays: Any) -> None:
@@ -82,25 +118,6 @@ def same_dtype(function: str, **arrays: Any) -> None:
             raise TypeError(f"{function}: all arrays must have one dtype, got {listing}; convert with .astype")
 
 
-def whole_strides(x: NDArray[Any]) -> NDArray[Any]:
-    """Return ``x``, or a contiguous copy where it is misaligned or its strides are not whole elements."""
-    if x.flags.aligned and all(s % x.itemsize == 0 for s in x.strides):
-        return x
-    return x.copy()
-
-
-def contiguous(x: NDArray[Any]) -> NDArray[Any]:
-    """Return ``x``, or a copy where it is not contiguous or misaligned."""
-    return x if x.flags.c_contiguous and x.flags.aligned else np.array(x, order="C")
-
-
-def unit_rows(x: NDArray[Any]) -> NDArray[Any]:
-    """Return a matrix, or a contiguous copy where its rows have no unit stride, or the kernels could not step through it."""
-    if (x.strides[-1] == x.itemsize or x.shape[-1] <= 1) and x.strides[0] % x.itemsize == 0 and x.flags.aligned:
-        return x
-    return x.copy()
-
-
 def activation_code(function: str, activation: str | None, name: str = "activation") -> int:
     """Return the kernel's number for an activation; refuse unknown names by listing the known ones."""
     if activation is None or (isinstance(activation, str) and activation in ACTIVATIONS):
@@ -113,12 +130,15 @@ def activation_code(function: str, activation: str | None, name: str = "activati
 MAX_ROW_BYTES = 2**20
 
 
-def packed_bits(function: str, name: str, x: Any, *, width: int | None = None, beside: str = "") -> NDArray[np.uint8]:
+def packed_bits(
+    function: str, name: str, x: Any, *, width: int | None = None, beside: str = "", backend: Backend = CPU
+) -> Any:
     """Return ``x`` as contiguous rows of packed bits; refuse anything else, and rows that are not ``width`` bytes."""
-    if is_device_array(x) or _is_foreign_on_gpu(x):
+    if backend.is_host and (is_device_array(x) or _is_foreign_on_gpu(x)):
         not_numpy(function, name, x)
-    if not isinstance(x, np.ndarray) or x.dtype != np.uint8:
-        found = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
+    is_array = isinstance(x, np.ndarray) or is_device_array(x)
+    if not is_array or x.dtype != np.uint8:
+        found = x.dtype if is_array else type(x).__name__
         raise TypeError(
             f"{function}: {name} must be a uint8 array of packed bits, got {found}; see np.packbits or ops.ecfp"
         )
@@ -137,7 +157,7 @@ def packed_bits(function: str, name: str, x: Any, *, width: int | None = None, b
             f"{function}: {name} has {x.shape[1]} bytes a row but {beside} has {width}; "
             "make both with the same fingerprint size"
         )
-    return np.ascontiguousarray(x)
+    return backend.contiguous(x)
 
 
 def shown(value: Any) -> str:
@@ -297,19 +317,31 @@ def similarity_bar(threshold: float) -> float:
 
 
 def output(
-    function: str, out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any], name: str = "out"
-) -> NDArray[Any]:
-    """Return ``out`` after checking it, or a new array from the caching allocator. `separate` checks what it overlaps."""
+    function: str,
+    backend: Backend,
+    out: Any,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    name: str = "out",
+    dense: bool = False,
+) -> Any:
+    """Return ``out`` after checking it, or a new array; ``dense``: it must be contiguous. `separate` checks overlaps."""
     if out is None:
-        return empty(shape, dtype)
-    numpy_array(function, name, out)
+        return backend.empty(shape, dtype)
+    if backend.is_host:
+        numpy_array(function, name, out)
+    else:
+        same_backend(function, **{name: out})
     if out.shape != shape or out.dtype != dtype:
         raise ValueError(f"{function}: {name} must be {dtype} of shape {shape}, got {out.dtype} of shape {out.shape}")
-    if not out.flags.writeable:
-        raise ValueError(f"{function}: {name} is read-only; pass a writable array")
-    spread = not out.size or all(n == 1 or stride for n, stride in zip(out.shape, out.strides, strict=True))
-    if not out.dtype.isnative or not spread:
-        raise ValueError(f"{function}: {name} must have a place for each element, in the machine's byte order")
+    if backend.is_host:
+        if not out.flags.writeable:
+            raise ValueError(f"{function}: {name} is read-only; pass a writable array")
+        spread = not out.size or all(n == 1 or stride for n, stride in zip(out.shape, out.strides, strict=True))
+        if not out.dtype.isnative or not spread:
+            raise ValueError(f"{function}: {name} must have a place for each element, in the machine's byte order")
+    if dense and not (out.flags.c_contiguous and (not backend.is_host or out.flags.aligned)):
+        raise ValueError(f"{function}: {name} must be contiguous and aligned, got strides {out.strides}")
     return out
 
 
@@ -319,36 +351,19 @@ def separate(function: str, written: dict[str, Any], read: dict[str, Any], in_pl
     Parameters
     ----------
     written, read : dict of str to array or None
-        By the names of the arguments. What is no NumPy array is passed over.
+        By the names of the arguments. What is no array of the device of those that are written is passed over.
     in_place : tuple of str
         Arguments in ``read`` that a written array may be, whole: element for element the same memory.
     """
-    outputs = [(name, array) for name, array in written.items() if isinstance(array, np.ndarray)]
-    inputs = [(name, array) for name, array in read.items() if isinstance(array, np.ndarray)]
+    backend = backend_of(*written.values())
+    found = (lambda x: isinstance(x, np.ndarray)) if backend.is_host else is_device_array
+    outputs = [(name, array) for name, array in written.items() if found(array)]
+    inputs = [(name, array) for name, array in read.items() if found(array)]
     for i, (name, array) in enumerate(outputs):
         for other, beside in outputs[i + 1 :] + inputs:
-            if not np.may_share_memory(array, beside) or not _overlap(array, beside):
+            if not backend.may_share(array, beside):
                 continue
-            if other in in_place and _same_memory(array, beside):
+            if other in in_place and same_memory(array, beside):
                 continue
             what = f"; pass {other} itself, or" if other in in_place else "; pass"
             raise ValueError(f"{function}: {name} shares memory with {other}{what} an array of its own")
-
-
-def not_overwritten(x: NDArray[Any], out: Any) -> NDArray[Any]:
-    """Return ``x``, or a copy where ``out`` lies in its memory in any other way than element for element."""
-    if not isinstance(out, np.ndarray) or not np.may_share_memory(x, out):
-        return x
-    return x if _same_memory(x, out) or not _overlap(x, out) else x.copy()
-
-
-def _overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
-    """Whether two arrays have a byte in common; True where that is too hard to tell."""
-    try:
-        return bool(np.shares_memory(a, b, max_work=1000))  # type: ignore[arg-type]
-    except RuntimeError:  # NumPy's TooHardError
-        return True
-
-
-def _same_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
-    return a.ctypes.data == b.ctypes.data and (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from ._check import contiguous, flag, floating, floating_anywhere, output, same_dtype, whole_number
+from ._check import flag, floats, whole_number
 from .geometry import Geometry, convolution
 from .linear import before_activation
 
@@ -53,12 +53,7 @@ def check_arrays(
     channels: tuple[str, str],
 ) -> None:
     """Refuse other dtypes and numbers of dimensions; `channels` names the last axes of x and of w."""
-    check = floating if isinstance(x, np.ndarray) else floating_anywhere  # x says where the work is done
-    check(function, "x", x)
-    check(function, "w", w)
-    if b is not None:
-        check(function, "b", b)
-    same_dtype(function, x=x, w=w, b=b)
+    floats(function, optional=("b",), x=x, w=w, b=b)
     if dims < 0:
         raise ValueError(f"{function}: x must be (N, ..., C), with two axes or more, got {x.shape}")
     letters = LETTERS.get(dims, [f"S{i}" for i in range(dims)])
@@ -96,43 +91,25 @@ def check_kernel_and_bias(function: str, kernel: tuple[int, ...], channels: int,
 def gradient_before_activation(
     function: str,
     dy: NDArray[Any],
+    x: NDArray[Any],
     y: NDArray[Any],
     shape: tuple[int, ...],
-    dtype: np.dtype[Any],
     activation: str | None,
     out_db: NDArray[Any] | None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the gradient before the activation, and the bias's."""
+    """Return the gradient before the activation, contiguous, and the bias's."""
     for name, array in (("dy", dy), ("y", y)):
-        if floating(function, name, array).dtype != dtype:
-            raise TypeError(f"{function}: {name} must be {dtype} as x and w are, got {array.dtype}")
+        found = floats(function, **{name: array})[1].dtype  # type: ignore[arg-type]
+        if found != x.dtype:
+            raise TypeError(f"{function}: {name} must be {x.dtype} as x and w are, got {found}")
+    backend, dy, _, y = floats(function, dy=dy, x=x, y=y)
+    for name, array in (("dy", dy), ("y", y)):
         if array.shape != shape:
             raise ValueError(
                 f"{function}: {name} must have shape {shape}, as the output has with this stride, padding and dilation, "
                 f"got {array.shape}"
             )
-    flat = (-1, shape[-1]) if shape[-1] else (int(np.prod(shape[:-1])), 0)
-    dz, db = before_activation(function, contiguous(dy).reshape(flat), contiguous(y).reshape(flat), activation, out_db)
-    return contiguous(dz).reshape(shape), db
-
-
-def contiguous_output(
-    function: str, out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> NDArray[Any]:
-    """Return ``out`` if the kernels can write it, or a new array."""
-    out = output(function, out, shape, dtype, "out_dw")
-    if not (out.flags.c_contiguous and out.flags.aligned):
-        raise ValueError(f"{function}: out_dw must be contiguous and aligned, got strides {out.strides}")
-    return out
-
-
-def five(x: NDArray[Any]) -> NDArray[Any]:
-    """Return images, sequences or volumes (N, ..., C) with three spatial dimensions; missing ones have length 1."""
-    x = contiguous(x)
-    return x.reshape(x.shape[0], *(1,) * (5 - x.ndim), *x.shape[1:])
-
-
-def five_weights(w: NDArray[Any]) -> NDArray[Any]:
-    """Return weights (..., C, O) with three spatial dimensions; missing ones have length 1."""
-    w = contiguous(w)
-    return w.reshape(*(1,) * (5 - w.ndim), *w.shape)
+    flat = (prod(shape[:-1]), shape[-1])
+    dy, y = backend.contiguous(dy).reshape(flat), backend.contiguous(y).reshape(flat)
+    dz, db = before_activation(function, dy, y, activation, out_db)
+    return backend.contiguous(dz).reshape(shape), db

@@ -7,24 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._check import floating, same_dtype, whole_numbers
+from ..backends import is_device_array, to_host
+from ..backends.base import RnnSaved
+from ._check import whole_numbers
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
-
-
-class RnnSaved(NamedTuple):
-    """What a recurrent cell keeps for its backward pass; to be handed on, not to be read.
-
-    Rows are in the order of time, longest sequences first: block t of ``states`` and ``cells`` holds h and c before step
-    t (N + sum of lengths rows in all), ``gates`` (N + sum of lengths, less the longest sequences) the gates after their
-    activations, ``candidates`` GRU's recurrent half of n. For a float32 LSTM that is ``24 * H`` bytes a step and
-    sequence, for a GRU ``20 * H``, for a plain cell ``4 * H``.
-    """
-
-    gates: NDArray[Any] | None
-    candidates: NDArray[Any] | None
-    states: NDArray[Any]
-    cells: NDArray[Any] | None
 
 
 class Sizes(NamedTuple):
@@ -34,17 +21,8 @@ class Sizes(NamedTuple):
     hidden: int
 
 
-def check_inputs(function: str, kind: str, x: Any, w_x: Any, w_h: Any, **others: Any) -> Sizes:
-    """Check arrays, dtypes and shapes; ``others`` are the bias and states by name, or None."""
-    for name, array in {"x": x, "w_x": w_x, "w_h": w_h, **others}.items():
-        if array is not None or name in ("x", "w_x", "w_h"):
-            floating(function, name, array)
-    same_dtype(function, x=x, w_x=w_x, w_h=w_h, **others)
-    return check_shapes(function, kind, x, w_x, w_h, **others)
-
-
 def check_shapes(function: str, kind: str, x: Any, w_x: Any, w_h: Any, **others: Any) -> Sizes:
-    """The part of `check_inputs` that holds for arrays on a device too."""
+    """Check shapes; ``others`` are the bias and states by name, or None."""
     if "b" in others and others["b"] is None:
         raise TypeError(f"{function}: b must be an array; for a cell without bias pass zeros")
     if x.ndim != 3:
@@ -72,6 +50,8 @@ def check_lengths(function: str, lengths: Any, sizes: Sizes) -> NDArray[np.intp]
     """Return lengths as the kernels take them, or None; refuse any that are out of range."""
     if lengths is None:
         return None
+    if is_device_array(lengths):  # the host lays out the steps: this waits for the device
+        lengths = to_host(lengths)
     given = whole_numbers(function, "lengths", lengths)
     if given.shape != (sizes.batch,):
         raise ValueError(f"{function}: lengths must have shape ({sizes.batch},), one a sequence, got {given.shape}")
@@ -85,11 +65,13 @@ def check_lengths(function: str, lengths: Any, sizes: Sizes) -> NDArray[np.intp]
 
 
 def check_saved(
-    function: str, kind: str, saved: Any, sizes: Sizes, lengths: NDArray[np.intp] | None, dtype: Any
+    function: str, kind: str, saved: Any, sizes: Sizes, lengths: NDArray[np.intp] | None, dtype: Any, is_host: bool
 ) -> None:
     """Refuse what the forward pass of this call did not keep."""
-    rows = sizes.batch + (sizes.batch * sizes.steps if lengths is None else int(lengths.sum()))
-    if not isinstance(saved, RnnSaved) or saved.states.shape != (rows, sizes.hidden) or saved.states.dtype != dtype:
+    full = sizes.batch * sizes.steps  # a captured step of a device has room for any lengths
+    rows = {full if lengths is None else int(lengths.sum())} | (set() if is_host else {full})
+    shapes = {(sizes.batch + n, sizes.hidden) for n in rows}
+    if not isinstance(saved, RnnSaved) or saved.states.shape not in shapes or saved.states.dtype != dtype:
         raise ValueError(
             f"{function}: saved must be what {kind}_forward returned for this x, these weights and these lengths"
         )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._report import Report
+from ..backends import backend_named
 from ._check import choice, flag, shown, whole_number
 from ._ecfp_mols import fill_from_molecules, prefers_binary
 from ._ecfp_rdkit import CHUNK, Settings, fill_by_rdkit
@@ -155,9 +156,10 @@ def fingerprints(
     places = on_device = None
     mine = smiles  # what is done here
     if device != "cpu":
-        from .._cuda.ecfp import DeviceFingerprints
+        from ..backends.cuda.ecfp import DeviceFingerprints
 
-        on_device = DeviceFingerprints(device, smiles, settings)
+        backend: Any = backend_named(device, "ecfp")
+        on_device = DeviceFingerprints(backend, smiles, settings)
         places = on_device.others
         mine = [smiles[i] for i in places.tolist()]
     rows, status = _native(mine, settings, partial)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core
-from ._check import contiguous, empty, floating, is_device_array, same_dtype
+from ..backends import backend_of
+from ..backends.cpu import plain_input_gradient
+from ._check import floats
 from .matmul import matmul
 
 
@@ -21,11 +22,7 @@ def linear_backward_input(dz: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
     >>> ct.ops.linear_backward_input(np.ones((1, 2)), np.eye(2)).tolist()
     [[1.0, 1.0]]
     """
-    if type(w) is np.ndarray or not is_device_array(w):
-        function = "linear_backward_input"
-        floating(function, "dz", dz)
-        floating(function, "w", w)
-        same_dtype(function, dz=dz, w=w)
+    _, dz, w = floats("linear_backward_input", dz=dz, w=w)
     if dz.ndim != 2 or w.ndim != 2 or dz.shape[1] != w.shape[1]:
         raise ValueError(
             f"linear_backward_input: dz must be (rows, outputs) and w (inputs, outputs), got dz {dz.shape} and w {w.shape}"
@@ -72,10 +69,8 @@ def relu_dropout_backward(dy: NDArray[Any] | InputGradient, y: NDArray[Any], sca
     Where y is NaN the gradient goes through, as in `activation_backward`.
     """
     if isinstance(dy, InputGradient):
-        quick = _core.plain_input_gradient(dy.dz, dy.w, y, scale)  # None where there is something to look at
+        quick = plain_input_gradient(dy.dz, dy.w, y, scale)  # None where there is something to look at
         if quick is not None:
             return quick
         dy = dy.array()
-    dz = empty(y.shape, y.dtype)
-    _core.keep(contiguous(dy), dz, contiguous(~(y <= 0)).view(np.uint8), scale)
-    return dz
+    return backend_of(y).relu_dropout_backward(dy, y, scale)

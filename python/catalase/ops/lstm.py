@@ -6,8 +6,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..backends.base import RnnSaved
 from . import _rnn_run
-from ._rnn_check import RnnSaved
 
 
 def lstm(

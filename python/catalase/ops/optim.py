@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import flag, floating, is_device_array, number, separate, whole_number
+from ..backends import backend_of
+from ._check import flag, floats, number, separate, whole_number
 from .linear import LinearGradient
 
 _SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP = range(5)
@@ -244,17 +244,15 @@ def _step(
     )
     decay, eps = _not_negative(function, "decay", decay), _not_negative(function, "eps", eps)
     numbers = (lr, l1, l2, decay, beta1, beta2, eps, step, nesterov)
-    if type(param) is not np.ndarray and is_device_array(param):
-        from .._cuda import optim as device
-
-        device.step(function, rule, param, grad.array() if isinstance(grad, LinearGradient) else grad, state, numbers)
-        return
+    backend = backend_of(param)
     first, second = [*state.values(), None, None][:2]
+    if not backend.is_host and isinstance(grad, LinearGradient):
+        grad = grad.array()
     given, x = (grad.dz, grad.x) if isinstance(grad, LinearGradient) else (grad, None)
     missing = (rule != _SGD and first is None) or (rule == _ADAM and second is None)
-    if missing or not _core.optim_step_fits(param, given, x, first, second):
+    if missing or not backend.is_host or not _core.optim_step_fits(param, given, x, first, second):
         _check_layout(function, param, grad, state)
-    _core.optim_step(rule, param, given, x, first, second, *numbers)
+    backend.optim_step(rule, param, grad, first, second, numbers)
 
 
 def _check_layout(
@@ -262,9 +260,8 @@ def _check_layout(
 ) -> None:
     """Parameters and state alike, writable and of unit stride; the gradient of the same shape and dtype."""
     product = isinstance(grad, LinearGradient)
-    floating(function, "param", param)
-    for name, x in (state if product else {"grad": grad} | state).items():
-        floating(function, name, x)
+    arrays: dict[str, Any] = {"param": param, **({} if product else {"grad": grad}), **state}
+    backend, *_ = floats(function, **arrays)
     if param.ndim != (2 if product else 1):
         what = "a matrix, since grad is a LinearGradient" if product else "one-dimensional"
         raise ValueError(f"{function}: param must be {what}, got shape {param.shape}")
@@ -275,13 +272,12 @@ def _check_layout(
             )
     for name, x in ({"param": param} | state).items():
         if (
-            not x.flags.writeable
-            or not x.flags.aligned
+            (backend.is_host and not (x.flags.writeable and x.flags.aligned))
             or x.strides != param.strides
             or (x.size > 1 and x.strides[-1] != x.itemsize)
         ):
             raise ValueError(f"{function}: {name} must be writable, contiguous and laid out like param")
     read = {"grad.x": grad.x, "grad.dz": grad.dz} if isinstance(grad, LinearGradient) else {"grad": grad}
     separate(function, {"param": param} | state, read, in_place=("grad",))
-    if isinstance(grad, np.ndarray) and not grad.flags.c_contiguous:
+    if not isinstance(grad, LinearGradient) and not grad.flags.c_contiguous:
         raise ValueError(f"{function}: grad must be contiguous")

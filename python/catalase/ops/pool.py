@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core
-from ._check import contiguous, empty, floating, floating_anywhere, is_device_array, same_dtype, shape_of
-from .geometry import Padding, Windows, pool_windows
+from ._check import floats, shape_of
+from .geometry import Padding, pool_windows
 
-_MAX, _MEAN, SUM = 0, 1, 2
+_MAX, _MEAN = 0, 1
 
 
 def max_pool2d(x: NDArray[Any], size: Any = 2, *, stride: Any = None, padding: Padding = "valid") -> NDArray[Any]:
@@ -222,7 +220,8 @@ def global_avg_pool_backward(dy: NDArray[Any], shape: tuple[int, ...]) -> NDArra
 
 
 def _global(function: str, kind: int, x: NDArray[Any]) -> NDArray[Any]:
-    dims = _dims_of(function, "x", floating_anywhere(function, "x", x).shape)
+    _, x = floats(function, x=x)
+    dims = _dims_of(function, "x", x.shape)
     return _forward(function, kind, dims, x, x.shape[1:-1], None, "valid").reshape(x.shape[0], x.shape[-1])
 
 
@@ -230,8 +229,7 @@ def _global_backward(function: str, kind: int, dy: NDArray[Any], x: NDArray[Any]
     name = "x" if kind == _MAX else "shape"
     shape = shape_of(function, x, name)
     dims = _dims_of(function, name, shape)
-    if not is_device_array(dy):
-        floating(function, "dy", dy)
+    _, dy = floats(function, dy=dy)
     if dy.shape != (shape[0], shape[-1]):
         raise ValueError(
             f"{function}: dy must have shape {(shape[0], shape[-1])} for {name} {tuple(shape)}, got {dy.shape}"
@@ -257,52 +255,20 @@ def _check_rank(function: str, dims: int, shape: tuple[int, ...], name: str = "x
         )
 
 
-def five_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """(N, ..., C) with axes of length 1 put in, to (N, D, H, W, C)."""
-    return (shape[0], *(1,) * (5 - len(shape)), *shape[1:])
-
-
-def run(kind: int, x: NDArray[Any], windows: Windows) -> NDArray[Any]:
-    """Call the kernel; x has been checked."""
-    if type(x) is not np.ndarray and is_device_array(x):
-        from .._cuda import pool as device
-
-        return device.run(kind, x, windows)
-    y = empty((x.shape[0], *windows.out, x.shape[-1]), x.dtype)
-    wide = contiguous(x).reshape(five_axes(x.shape))
-    _core.pool(kind, wide, y, windows.size, windows.stride, windows.before)
-    return y.reshape(x.shape[0], *windows.out[5 - x.ndim :], x.shape[-1])
-
-
-def run_backward(
-    kind: int, dy: NDArray[Any], x: NDArray[Any] | None, shape: tuple[int, ...], windows: Windows
-) -> NDArray[Any]:
-    """Call the kernel; everything has been checked."""
-    if type(dy) is not np.ndarray and is_device_array(dy):
-        from .._cuda import pool as device
-
-        return device.run_backward(kind, dy, x, shape, windows)
-    dx = empty(five_axes(shape), dy.dtype)
-    wide_x = None if x is None else contiguous(x).reshape(dx.shape)
-    wide_dy = contiguous(dy).reshape(five_axes(dy.shape))
-    _core.pool_backward(kind, wide_x, wide_dy, dx, windows.size, windows.stride, windows.before)
-    return dx.reshape(shape)
-
-
 def _forward(function: str, kind: int, dims: int, x: Any, size: Any, stride: Any, padding: Padding) -> NDArray[Any]:
-    if type(x) is np.ndarray or not is_device_array(x):
-        floating(function, "x", x)
+    backend, x = floats(function, x=x)
     _check_rank(function, dims, x.shape)
-    return run(kind, x, pool_windows(function, x.shape[1:-1], size, stride, padding, x.shape))
+    return backend.pool(kind, x, pool_windows(function, x.shape[1:-1], size, stride, padding, x.shape))
 
 
 def _backward(
     function: str, kind: int, dims: int, dy: Any, x: Any, size: Any, stride: Any, padding: Padding
 ) -> NDArray[Any]:
-    if type(dy) is np.ndarray or not is_device_array(dy):
-        floating(function, "dy", dy)
-        if kind == _MAX:
-            same_dtype(function, dy=dy, x=floating(function, "x", x))
+    """``x`` is the input of a maximum, the shape of the input of a mean."""
+    if kind == _MAX:
+        backend, dy, x = floats(function, dy=dy, x=x)
+    else:
+        backend, dy = floats(function, dy=dy)
     name = "x" if kind == _MAX else "shape"
     shape = shape_of(function, x, name)
     _check_rank(function, dims, shape, name)
@@ -312,4 +278,4 @@ def _backward(
         raise ValueError(
             f"{function}: dy must have shape {expected}, as the output with this size, stride and padding, got {dy.shape}"
         )
-    return run_backward(kind, dy, x if kind == _MAX else None, shape, windows)
+    return backend.pool_backward(kind, dy, x if kind == _MAX else None, shape, windows)

@@ -6,9 +6,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..backends.base import RnnSaved
 from . import _rnn_run
 from ._check import choice
-from ._rnn_check import RnnSaved
 
 
 def rnn(

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .._console import SafeStream
+from ..._console import SafeStream
 
 # -fmad=false: a product and a sum become one FMA only where the source says fmaf; -ftz=true: denormals count as zero.
 # Both as on the CPU, whose bits the kernels reproduce.
@@ -18,7 +18,7 @@ OPTIONS = ("--std=c++17", "-fmad=false", "-ftz=true", "-prec-div=true", "-prec-s
 def sources() -> Path:
     """The folder of device code: beside this file where installed, at the repository's root in a source tree."""
     installed = Path(__file__).parent / "kernels"
-    return installed if installed.is_dir() else Path(__file__).parents[3] / "cuda"
+    return installed if installed.is_dir() else Path(__file__).parents[4] / "cuda"
 
 
 def compile_source(name: str, arch: str, *, options: tuple[str, ...] = ()) -> tuple[bytes, str]:

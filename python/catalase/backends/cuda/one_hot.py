@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._arrays import runtime_named
-from .elementwise import walk
+from .launch import walk
+
+if TYPE_CHECKING:
+    from .backend import CudaBackend
 
 _LETTERS = b"ACGTUNRYSWKMBDHVacgtunryswkmbdhv"
 
 
-def encode(device: str, texts: list[Any], stop: Any, reverse: Any, columns: int, dtype: Any) -> tuple[Any, int, int]:
-    """The rows of whole sequences on a device; or None, the first sequence that holds no DNA and where."""
-    runtime = runtime_named(device, "one_hot_dna")
+def encode(
+    device: CudaBackend, texts: list[Any], stop: Any, reverse: Any, columns: int, dtype: Any
+) -> tuple[Any, int, int]:
+    """Return the rows of whole sequences; or None, the first sequence that holds no DNA and where."""
     letters = b"".join(text if isinstance(text, bytes) else text.encode("ascii") for text in texts)
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(stop, dtype=np.int64)])
     wrong = letters.translate(None, _LETTERS)  # one pass, and nothing is left as a rule
@@ -22,9 +25,9 @@ def encode(device: str, texts: list[Any], stop: Any, reverse: Any, columns: int,
         at = min(letters.index(byte) for byte in set(wrong))
         which = int(np.searchsorted(starts, at, side="right")) - 1
         return None, which, at - int(starts[which])
-    out = runtime.empty((len(texts), columns, 4), dtype)
+    out = device.empty((len(texts), columns, 4), dtype)
     arrays = (np.frombuffer(letters, np.uint8), starts, reverse)
-    sent = [runtime.array(x) if out.size else x for x in arrays]
+    sent = [device.array(x) if out.size else x for x in arrays]
     kernel = "one_hot.one_hot_f32" if dtype == np.float32 else "one_hot.one_hot_u8"
-    walk(runtime, kernel, len(texts) * columns, *sent, out, columns)
+    walk(device, kernel, len(texts) * columns, *sent, out, columns)
     return out, -1, -1

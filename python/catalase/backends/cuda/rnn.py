@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ._arrays import Runtime, float32, is_device_array, runtime_of
-from ._graph import captured, of_lengths
-from ._rnn_weights import bias_gradient, gather, rows_in_time, scatter, weight_gradient
+from ..base import RnnSaved
+from .capture import captured, of_lengths
 from .matmul import product
+from .rnn_weights import bias_gradient, gather, rows_in_time, scatter, weight_gradient
 
+if TYPE_CHECKING:
+    from .backend import CudaBackend
+
+_GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 _CELLS = {"tanh": 0, "relu": 1, "gru": 2, "lstm": 3}  # numbers of cpp/rnn/rnn.h
 _GATES_BYTES = 2**28  # of the input's part that is there at a time, where nothing is kept
 _CHUNK_BYTES = 2**20  # of dz, whose rows are summed together: the CPU's rule
@@ -25,7 +29,7 @@ class Plan:
     are where every sequence has all steps, and as many chunks as there may be; what lies behind is never read.
     """
 
-    def __init__(self, runtime: Runtime, sizes: Any, lengths: Any, reverse: bool, dz_row: int = 0) -> None:
+    def __init__(self, device: CudaBackend, sizes: Any, lengths: Any, reverse: bool, dz_row: int = 0) -> None:
         self.batch, self.axis, self.reverse = sizes.batch, sizes.steps, int(reverse)
         ragged = lengths is not None and bool((lengths != sizes.steps).any())
         self.steps, self.padded = sizes.steps if sizes.batch else 0, ragged and captured() is not None
@@ -41,13 +45,13 @@ class Plan:
             laid_out = _laid_out(lengths, most)
             self.starts, self.chunks = laid_out[0], len(laid_out[3]) - 1
             self.steps = len(self.starts) - 1
-            table = runtime.array(np.concatenate(laid_out).astype(np.int64))
+            table = device.array(np.concatenate(laid_out).astype(np.int64))
         else:
             if int(lengths.max()) != self.steps:
                 raise RuntimeError("graph: the longest sequence is shorter than x; train with graph=False")
             self.chunks = _most_chunks(self.batch, self.steps, most) if most else 0
             key = ("plan", self.steps, most, self.chunks)
-            table = of_lengths(runtime, lengths, key, partial(_padded, most=most, chunks=self.chunks))
+            table = of_lengths(device, lengths, key, partial(_padded, most=most, chunks=self.chunks))
         ends = np.cumsum([0, self.steps + 1, self.batch, self.batch, self.chunks + 1])
         self.offset, self.sequence, self.length, self.bounds = (table[a:b] for a, b in pairwise(ends))
 
@@ -104,86 +108,78 @@ def _padded(lengths: Any, most: int, chunks: int) -> Any:
     return np.concatenate([*others, bounds, [bounds[-1]] * (chunks + 1 - len(bounds))]).astype(np.int64)
 
 
-def forward(
-    function: str, kind: str, cell: str, arrays: dict[str, Any], lengths: Any, reverse: bool, keep: bool
-) -> tuple[Any, Any, Any, Any]:
-    """`catalase.ops._rnn_run.forward` for device arrays."""
-    from ..ops._rnn_check import GATES, RnnSaved
+class _Sizes(NamedTuple):
+    batch: int
+    steps: int
+    inputs: int
+    hidden: int
 
-    runtime, sizes, lengths = _check(function, kind, arrays, lengths)
-    plan = Plan(runtime, sizes, lengths, reverse)
-    x, w_h, b, h0, c0 = (_dense(runtime, arrays.get(name)) for name in ("x", "w_h", "b", "h0", "c0"))
+
+def _sizes(arrays: dict[str, Any]) -> _Sizes:
+    batch, steps, inputs = arrays["x"].shape
+    return _Sizes(batch, steps, inputs, arrays["w_h"].shape[0])
+
+
+def rnn(
+    device: CudaBackend, kind: str, cell: str, arrays: dict[str, Any], lengths: Any, reverse: bool, keep: bool
+) -> tuple[Any, Any, Any, RnnSaved | None]:
+    sizes = _sizes(arrays)
+    plan = Plan(device, sizes, lengths, reverse)
+    x, w_h, b, h0, c0 = (_dense(device, arrays.get(name)) for name in ("x", "w_h", "b", "h0", "c0"))
     H, lstm = sizes.hidden, kind == "lstm"
-    width = GATES[kind] * H
+    width = _GATES[kind] * H
     bias, bias_h = (b[0], b[1]) if kind == "gru" else (b, None)
-    y, h = _empty(runtime, (sizes.batch, sizes.steps, H)), _empty(runtime, (sizes.batch, H))
-    c = _empty(runtime, h.shape) if lstm else None
+    y, h = _empty(device, (sizes.batch, sizes.steps, H)), _empty(device, (sizes.batch, H))
+    c = _empty(device, h.shape) if lstm else None
     full = lengths is None or plan.padded
     kept = sizes.batch + (sizes.batch * sizes.steps if full else int(lengths.sum()))
-    states = _empty(runtime, (kept, H)) if keep else None
-    cells = _empty(runtime, (kept, H)) if keep and lstm else None
-    candidates = _empty(runtime, (plan.rows, H)) if keep and kind == "gru" else None
+    states = _empty(device, (kept, H)) if keep else None
+    cells = _empty(device, (kept, H)) if keep and lstm else None
+    candidates = _empty(device, (plan.rows, H)) if keep and kind == "gru" else None
     gates = None
     pieces = plan.pieces(4 * width, keep)
     if plan.padded and len(pieces) > 1:
-        raise RuntimeError(f"graph: {function} runs in parts that depend on the lengths; train with graph=False")
+        raise RuntimeError(f"graph: {kind} runs in parts that depend on the lengths; train with graph=False")
     for first, stop in pieces:
         rows = int(plan.starts[stop] - plan.starts[first])
-        part = gather(runtime, x, plan, first, stop, rows)
-        gates = _empty(runtime, (rows, width))
-        product(runtime, part, arrays["w_x"], gates, bias=bias)
+        part = gather(device, x, plan, first, stop, rows)
+        gates = _empty(device, (rows, width))
+        product(device, part, arrays["w_x"], gates, bias=bias)
         given = (gates, int(plan.starts[first]), w_h, width, bias_h, h0, c0, h, c, y, states, cells, candidates)
-        _walk(runtime, "forward", cell, sizes, (*given, *plan.order, first, stop))
+        _walk(device, "forward", cell, sizes, (*given, *plan.order, first, stop))
         h0, c0 = h, c  # where the next steps go on
     if states is None:
         return y, h, c, None
     return y, h, c, RnnSaved(gates if kind in ("gru", "lstm") else None, candidates, states, cells)
 
 
-def backward(
-    function: str, kind: str, cell: str, arrays: dict[str, Any], saved: Any, lengths: Any, reverse: bool, need_dx: bool
-) -> tuple[Any, ...]:
-    """`catalase.ops._rnn_run.backward` for device arrays."""
-    from ..ops._rnn_check import GATES, check_saved
-
-    runtime, sizes, lengths = _check(function, kind, arrays, lengths)
-    H, width = sizes.hidden, GATES[kind] * sizes.hidden
+def rnn_backward(
+    device: CudaBackend, kind: str, cell: str, arrays: dict[str, Any], saved: RnnSaved, lengths: Any, reverse: bool,
+    need_dx: bool,
+) -> tuple[Any, ...]:  # fmt: skip
+    sizes = _sizes(arrays)
+    H, width = sizes.hidden, _GATES[kind] * sizes.hidden
     dz_row = 4 * H if kind == "gru" else width
-    plan = Plan(runtime, sizes, lengths, reverse, dz_row)
-    check_saved(function, kind, saved, sizes, None if plan.padded else lengths, arrays["x"].dtype)
-    runtime_of(function, x=arrays["x"], **saved._asdict())
-    x, dy, dh, dc = (_dense(runtime, arrays.get(name)) for name in ("x", "dy", "dh", "dc"))
-    dz, dh0 = rows_in_time(runtime, plan, dz_row), _empty(runtime, (sizes.batch, H))
-    dc0 = _empty(runtime, dh0.shape) if kind == "lstm" else None
-    given = (saved.gates, saved.candidates, saved.states, saved.cells, runtime.contiguous(arrays["w_h"].T))
-    _walk(runtime, "backward", cell, sizes, (*given, dy, dh, dc, dz, dh0, dc0, *plan.order, plan.steps))
-    rows = gather(runtime, x, plan, 0, plan.steps, plan.rows)
-    dw_x = weight_gradient(runtime, rows, dz[:, dz_row - width :], plan, 0)
-    dw_h = weight_gradient(runtime, saved.states[: plan.rows], dz[:, :width], plan, 2 * H if kind == "gru" else 0)
-    db = bias_gradient(runtime, dz, plan, kind == "gru")
+    plan = Plan(device, sizes, lengths, reverse, dz_row)
+    x, dy, dh, dc = (_dense(device, arrays.get(name)) for name in ("x", "dy", "dh", "dc"))
+    dz, dh0 = rows_in_time(device, plan, dz_row), _empty(device, (sizes.batch, H))
+    dc0 = _empty(device, dh0.shape) if kind == "lstm" else None
+    given = (saved.gates, saved.candidates, saved.states, saved.cells, device.contiguous(arrays["w_h"].T))
+    _walk(device, "backward", cell, sizes, (*given, dy, dh, dc, dz, dh0, dc0, *plan.order, plan.steps))
+    rows = gather(device, x, plan, 0, plan.steps, plan.rows)
+    dw_x = weight_gradient(device, rows, dz[:, dz_row - width :], plan, 0)
+    dw_h = weight_gradient(device, saved.states[: plan.rows], dz[:, :width], plan, 2 * H if kind == "gru" else 0)
+    db = bias_gradient(device, dz, plan, kind == "gru")
     dx = None
     if need_dx:
-        dx = _empty(runtime, x.shape)
-        of_rows = dx.reshape(plan.rows, sizes.inputs) if plan.in_order else _empty(runtime, rows.shape)
-        product(runtime, dz[:, dz_row - width :], arrays["w_x"].T, of_rows)
-        scatter(runtime, of_rows, dx, plan)
+        dx = _empty(device, x.shape)
+        of_rows = dx.reshape(plan.rows, sizes.inputs) if plan.in_order else _empty(device, rows.shape)
+        product(device, dz[:, dz_row - width :], arrays["w_x"].T, of_rows)
+        scatter(device, of_rows, dx, plan)
     return dx, dw_x, dw_h, db, dh0, dc0
 
 
-def _check(function: str, kind: str, arrays: dict[str, Any], lengths: Any) -> tuple[Runtime, Any, Any]:
-    from ..ops._rnn_check import check_lengths, check_shapes
-
-    runtime = runtime_of(function, **arrays)
-    for name, array in arrays.items():
-        if array is not None:
-            float32(function, name, array)
-    sizes = check_shapes(function, kind, **arrays)
-    if is_device_array(lengths):  # the host lays out the steps: this waits for the device
-        lengths = runtime.to_host(lengths)
-    return runtime, sizes, check_lengths(function, lengths, sizes)
-
-
-def _walk(runtime: Runtime, way: str, cell: str, sizes: Any, args: tuple[Any, ...]) -> None:
+def _walk(device: CudaBackend, way: str, cell: str, sizes: Any, args: tuple[Any, ...]) -> None:
     """One launch for all steps: 1 row a block where that fills the device, else 4; weights on chip as far as they fit."""
     if not sizes.batch:
         return
@@ -194,27 +190,27 @@ def _walk(runtime: Runtime, way: str, cell: str, sizes: Any, args: tuple[Any, ..
         floats = line + (4 * H if gates > 1 else H) + (H if cell == "lstm" else 0)
     else:
         floats = gates * line + H + (H if cell == "lstm" else 0)
-    room = _shared_floats(runtime)
-    rows = 4 if sizes.batch > runtime.multiprocessors and 4 * floats <= room else 1  # (a guess until it is measured)
+    room = _shared_floats(device)
+    rows = 4 if sizes.batch > device.multiprocessors and 4 * floats <= room else 1  # (a guess until it is measured)
     held = 128 if H > 64 and width <= 256 else 64 if width <= 512 else 0
     threads = width if held or way == "forward" else H
     threads = min(-(-threads // 32) * 32, 1024 if rows == 1 and way == "forward" else 512)
     args, used = (number, H, *args), -(-rows * floats // 4) * 4
     if used > room:
-        scratch = _empty(runtime, (sizes.batch, used))
-        return runtime.launch(f"rnn_{way}.rnn_{way}_far", (sizes.batch, 1, 1), (threads,), 0, (*args, 0, scratch, used))
+        scratch = _empty(device, (sizes.batch, used))
+        return device.launch(f"rnn_{way}.rnn_{way}_far", (sizes.batch, 1, 1), (threads,), 0, (*args, 0, scratch, used))
     kept = min(-(-max(H - held, 0) // 4) * 4, (room - used) // width // 4 * 4)
     grid, name = (-(-sizes.batch // rows), 1, 1), f"rnn_{way}.rnn_{way}_{held}_{rows}"
-    runtime.launch(name, grid, (threads,), 4 * (used + kept * width), (*args, kept))
+    device.launch(name, grid, (threads,), 4 * (used + kept * width), (*args, kept))
 
 
-def _shared_floats(runtime: Runtime) -> int:
-    return runtime.shared_bytes // 4
+def _shared_floats(device: CudaBackend) -> int:
+    return device.shared_bytes // 4
 
 
-def _empty(runtime: Runtime, shape: tuple[int, ...]) -> Any:
-    return runtime.empty(shape, np.float32)
+def _empty(device: CudaBackend, shape: tuple[int, ...]) -> Any:
+    return device.empty(shape, np.float32)
 
 
-def _dense(runtime: Runtime, x: Any) -> Any:
-    return None if x is None else runtime.contiguous(x)
+def _dense(device: CudaBackend, x: Any) -> Any:
+    return None if x is None else device.contiguous(x)

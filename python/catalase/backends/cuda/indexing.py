@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._arrays import Runtime, float32, is_device_array, runtime_of
-from .arithmetic import combine
-from .elementwise import walk
+from .. import is_device_array
+from ..base import is_basic_index
 from .embedding import sorted_places
+from .launch import walk
+
+if TYPE_CHECKING:
+    from .backend import CudaBackend
+
+
+def index(device: CudaBackend, x: Any, index: Any) -> tuple[Any, Callable[[Any], Any]]:
+    if not is_basic_index(index):
+        at = Index(device, x, index if isinstance(index, tuple) else (index,))
+        return at.take(x), at.gradient
+
+    def gradient(g: Any) -> Any:
+        dx = device.full(x.shape, 0.0, x.dtype)
+        device.copyto(dx[index], g)
+        return dx
+
+    return x[index], gradient
 
 
 class Index:
@@ -19,8 +36,10 @@ class Index:
     Arrays are int64 on the device, or whole numbers and masks of the host, which are checked there.
     """
 
-    def __init__(self, x: Any, parts: tuple[Any, ...]) -> None:
-        self.runtime = runtime_of("Tensor", x=float32("Tensor", "x", x))
+    def __init__(self, device: CudaBackend, x: Any, parts: tuple[Any, ...]) -> None:
+        if x.dtype != np.float32:
+            raise TypeError(f"Tensor: x must be float32 on CUDA, got {x.dtype}; use x.astype('float32')")
+        self.device = device
         self.shape = tuple(x.shape)
         self.view: list[Any] = []  # slices and new axes; an axis that is indexed is taken whole
         arrays: dict[int, Any] = {}  # by their axis of the view
@@ -39,7 +58,7 @@ class Index:
         if max(self.rows, self.count) >= 2**31:
             raise ValueError(f"Tensor: takes fewer than 2**31 elements by arrays, got {self.count} of {self.rows}")
         self.turned, self.result = (*lead, *lengths, *tail), (*lead, *chosen, *tail)
-        self.places = _places(self.runtime, given, lengths, chosen)
+        self.places = _places(self.device, given, lengths, chosen)
 
     def _read(self, parts: tuple[Any, ...], arrays: dict[int, Any]) -> int:
         """Fill in the view and the arrays; the place of an Ellipsis in the view, or -1."""
@@ -68,21 +87,21 @@ class Index:
 
     def take(self, x: Any) -> Any:
         """The elements, in a new array."""
-        source = self.runtime.contiguous(x[tuple(self.view)].transpose(*self.order))
-        y = self.runtime.empty(self.result, np.float32)
-        walk(self.runtime, "indexing.take_f32", y.size, source, self.places, y, self.rows, self.count, self.inner)
+        source = self.device.contiguous(x[tuple(self.view)].transpose(*self.order))
+        y = self.device.empty(self.result, np.float32)
+        walk(self.device, "indexing.take_f32", y.size, source, self.places, y, self.rows, self.count, self.inner)
         return y
 
     def gradient(self, dy: Any) -> Any:
         """The gradient of x."""
-        keys = sorted_places(self.runtime, self.places, self.rows, -1, self.count)
-        turned = self.runtime.empty(self.turned, np.float32)
-        given = self.runtime.contiguous(dy)
+        keys = sorted_places(self.device, self.places, self.rows, -1, self.count)
+        turned = self.device.empty(self.turned, np.float32)
+        given = self.device.contiguous(dy)
         numbers = (self.rows, self.count, self.inner)
-        walk(self.runtime, "indexing.take_gradient_f32", turned.size, keys, given, turned, *numbers)
+        walk(self.device, "indexing.take_gradient_f32", turned.size, keys, given, turned, *numbers)
         if turned.shape == self.shape and self.order == tuple(range(len(self.shape))) and _whole(self.view):
             return turned
-        dx = combine("copy", 0.0, out=self.runtime.empty(self.shape, np.float32))
+        dx = self.device.full(self.shape, 0.0, np.float32)
         target = dx[tuple(self.view)].transpose(*self.order)
         target[...] = turned  # of any number of axes
         return dx
@@ -125,20 +144,20 @@ def _checked(ids: Any, length: int, axis: int) -> Any:
     return np.where(ids < 0, ids + length, ids)
 
 
-def _places(runtime: Runtime, given: list[Any], lengths: tuple[int, ...], chosen: tuple[int, ...]) -> Any:
+def _places(device: CudaBackend, given: list[Any], lengths: tuple[int, ...], chosen: tuple[int, ...]) -> Any:
     """One number for each element that is chosen: its row among those of all indexed axes."""
     if not any(is_device_array(ids) for ids in given):
         flat = np.zeros(chosen, np.int64)
         for ids, length in zip(given, lengths, strict=True):
             flat = flat * length + ids
-        return runtime.array(np.ascontiguousarray(flat))
-    places = runtime.empty(chosen, np.int64)
+        return device.array(np.ascontiguousarray(flat))
+    places = device.empty(chosen, np.int64)
     for i, (ids, length) in enumerate(zip(given, lengths, strict=True)):
         if not is_device_array(ids):
-            ids = runtime.array(np.ascontiguousarray(np.broadcast_to(ids, chosen)))
+            ids = device.array(np.ascontiguousarray(np.broadcast_to(ids, chosen)))
         elif tuple(ids.shape) != chosen:
             raise ValueError(f"Tensor: index arrays on CUDA must have one shape, got {ids.shape} beside {chosen}")
-        walk(runtime, "indexing.join_index", places.size, runtime.contiguous(ids), length, int(i == 0), places)
+        walk(device, "indexing.join_index", places.size, device.contiguous(ids), length, int(i == 0), places)
     return places
 
 

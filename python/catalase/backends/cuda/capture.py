@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arrays import Runtime
+if TYPE_CHECKING:
+    from .backend import CudaBackend
 
 Numbers = tuple[float, float, float, float]
 Lengths = NDArray[np.int64]
@@ -55,10 +56,10 @@ def captured() -> StepGraph | None:
     return _current.graph
 
 
-def of_lengths(runtime: Runtime, lengths: Lengths, key: Any, make: Callable[[Lengths], NDArray[Any]]) -> Any:
+def of_lengths(device: CudaBackend, lengths: Lengths, key: Any, make: Callable[[Lengths], NDArray[Any]]) -> Any:
     """``make(lengths)`` on the device. In a captured step it is made anew for each batch; of the same shape, then."""
     graph = captured()
-    return runtime.array(make(lengths)) if graph is None else graph.of_lengths(lengths, key, make)
+    return device.array(make(lengths)) if graph is None else graph.of_lengths(lengths, key, make)
 
 
 def rates_of(lr: float, decay: float, beta1: float, beta2: float, count: int) -> Numbers:
@@ -71,18 +72,18 @@ class StepGraph:
 
     Parameters
     ----------
-    runtime : Runtime
+    device : CudaBackend
     inputs : list of device arrays
         Of the first batch; the step reads from copies of them, which later batches are written into.
     lengths : ndarray, optional
         As in `Parts`.
     """
 
-    def __init__(self, runtime: Runtime, inputs: list[Any], lengths: Lengths | None = None) -> None:
-        self.runtime = runtime
-        self.inputs = [None if x is None else _like(runtime, x) for x in inputs]
-        self.later = runtime.empty((1,), np.int64)
-        self.rates = runtime.empty((4,), np.float32)
+    def __init__(self, device: CudaBackend, inputs: list[Any], lengths: Lengths | None = None) -> None:
+        self.device = device
+        self.inputs = [None if x is None else _like(device, x) for x in inputs]
+        self.later = device.empty((1,), np.int64)
+        self.rates = device.empty((4,), np.float32)
         self.loss: Any = None
         self._lengths = lengths
         self._made: dict[Any, tuple[Any, Callable[[Lengths], NDArray[Any]]]] = {}  # by key, from lengths
@@ -95,18 +96,18 @@ class StepGraph:
         self._expected = (lr, count)
         _current.graph = self
         try:
-            self._replay = self.runtime.capture(step)
+            self._replay = self.device.capture(step)
         finally:
             _current.graph = None
 
-    def optimizer_step(self, function: str, numbers: tuple[Any, ...]) -> tuple[Any, Any]:
+    def optimizer_step(self, numbers: tuple[Any, ...]) -> tuple[Any, Any]:
         """Where a launch that is captured finds its rates, and the loss that guards it."""
         lr, _, _, decay, beta1, beta2, _, count, _ = numbers
         known = self._constants
         same = known is None or (known[1:] == (beta1, beta2) and (decay in (0, known[0]) or known[0] == 0))
         if lr != self._expected[0] or count not in (1, self._expected[1]) or not same:
             raise RuntimeError(
-                f"graph: {function} was called with numbers that are not its optimizer's; use graph=False"
+                "graph: an optimizer's step was called with numbers that are not its optimizer's; use graph=False"
             )
         self._constants = (max(decay, known[0] if known else 0.0), beta1, beta2)
         return self.rates, self.loss
@@ -117,7 +118,7 @@ class StepGraph:
             raise RuntimeError("graph: the step reads lengths that are not its batch's; train with graph=False")
         if key not in self._made:
             values = make(lengths)
-            self._made[key] = self.runtime.empty_apart(values.shape, values.dtype), make
+            self._made[key] = self.device.empty_apart(values.shape, values.dtype), make
         return self._made[key][0]
 
     def run(self, inputs: list[Any], later: int, lr: float, count: int, lengths: Lengths | None = None) -> None:
@@ -125,15 +126,15 @@ class StepGraph:
         assert self._replay is not None
         for array, make in self._made.values():
             assert lengths is not None
-            array[...] = self.runtime.array(make(lengths))
+            array[...] = self.device.array(make(lengths))
         for kept, x in zip(self.inputs, inputs, strict=True):
             if kept is not None:
                 kept[...] = x
         rates = rates_of(lr, *(self._constants or (0.0, 0.0, 0.0)), count)
         args = (self.later, later, self.rates, *map(float, rates))
-        self.runtime.launch("arithmetic.set_numbers_f32", (1,), (1,), 0, args)
+        self.device.launch("arithmetic.set_numbers_f32", (1,), (1,), 0, args)
         self._replay()
 
 
-def _like(runtime: Runtime, x: Any) -> Any:
-    return runtime.empty(x.shape, x.dtype)
+def _like(device: CudaBackend, x: Any) -> Any:
+    return device.empty(x.shape, x.dtype)

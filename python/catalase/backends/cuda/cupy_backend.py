@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import value
-from ._compile import binary
-from ._device import require_cuda
+from .backend import CudaBackend
+from .compile import binary
+from .device import require_cuda
+from .launch import value
 
 
-class CupyRuntime:
+class CupyBackend(CudaBackend):
     """Kernels on the current device and stream of CuPy.
 
     Raises
@@ -25,7 +26,7 @@ class CupyRuntime:
 
     name = "cuda"
 
-    def __init__(self, function: str = "CupyRuntime") -> None:
+    def __init__(self, function: str = "CupyBackend") -> None:
         self._cupy = require_cuda(function)
         self.array_type: type = self._cupy.ndarray
         self._attributes: dict[tuple[int, str], int] = {}  # by device and name

@@ -3,61 +3,62 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._arrays import runtime_of
-from .elementwise import walk
+from .launch import walk
+
+if TYPE_CHECKING:
+    from .backend import CudaBackend
 
 _STREAM = 0x6175676D656E7400  # another than dropout's
 _LOW = np.uint64(0xFFFFFFFF)
 
 
-class Batch:
-    """A batch of images on a device, and what each goes through. Settings come checked from `catalase.ops`."""
+def augment(
+    device: CudaBackend, x: Any, masks: Sequence[Any], options: dict[str, Any], seed: int, step: int,
+    numbers: NDArray[np.uint32], size: tuple[int, int],
+) -> tuple[Any, list[Any]]:  # fmt: skip
+    maps = _maps(options, seed, step, numbers, x.shape[1:3], size)
+    sent = device.array(maps)
+    images = _images(device, device.contiguous(x), sent, maps, options, seed, step, numbers, size)
+    moved = []
+    for labels in masks:
+        out = device.empty((len(numbers), *size, labels.shape[3]), labels.dtype)
+        shape = (*x.shape[1:3], labels.shape[3], *size, options["border"])
+        walk(device, f"augment.augment_mask_{out.itemsize}", out.size, device.contiguous(labels), sent, out, *shape)
+        moved.append(out)
+    return images, moved
 
-    def __init__(
-        self, x: Any, options: dict[str, Any], seed: int, step: int, numbers: NDArray[np.uint32], size: tuple[int, int]
-    ) -> None:
-        self.runtime = runtime_of("augment_images", x=x)
-        self.options, self.seed, self.step, self.numbers = options, seed, step, numbers
-        self.lengths, self.size = tuple(x.shape[1:3]), size
-        self.maps = _maps(options, seed, step, numbers, self.lengths, size)
-        self.on_device = self.runtime.array(self.maps)
 
-    def images(self, x: Any) -> Any:
-        """The images, float32."""
-        n, channels = len(self.numbers), x.shape[3]
-        y = self.runtime.empty((n, *self.size, channels), np.float32)
-        o, sizes = self.options, (*self.lengths, channels, *self.size)
-        kernel = "augment.augment_f32" if x.dtype == np.float32 else "augment.augment_u8"
-        numbers = (*sizes, float(o["scale"]), float(o["fill"]), o["border"])
-        walk(self.runtime, kernel, y.size, x, self.on_device, y, *numbers)
-        gains, pixels = self.maps[:, 7], math.prod(self.size)
-        noise = float(o["noise"]) if o["random"] else 0.0
-        adjusted = bool((gains != 1).any() or self.maps[:, 8].any())
-        if not y.size or not (adjusted or noise > 0 or o["low"] > -math.inf or o["high"] < math.inf):
-            return y
-        chains = None
-        if (gains != 1).any():
-            chains = self.runtime.empty((n * channels * 8,), np.float64)
-            walk(self.runtime, "augment.brightness_chains", chains.size, y, chains, pixels, channels)
-        rows = self.runtime.array(self.numbers.astype(np.int64))
-        key = (np.array(self.seed, np.uint64).astype(np.int64)[()], self.step)  # the kernel takes the seed's 64 bits
-        rest = (pixels, channels, *key, noise, float(o["low"]), float(o["high"]))
-        counters = n * -(-pixels * channels // 64) * 16
-        walk(self.runtime, "augment.finish_pixels", counters, self.on_device, rows, chains, y, *rest)
+def _images(
+    device: CudaBackend, x: Any, sent: Any, maps: NDArray[Any], o: dict[str, Any], seed: int, step: int,
+    numbers: NDArray[np.uint32], size: tuple[int, int],
+) -> Any:  # fmt: skip
+    """The images, float32."""
+    n, channels = len(numbers), x.shape[3]
+    y = device.empty((n, *size, channels), np.float32)
+    kernel = "augment.augment_f32" if x.dtype == np.float32 else "augment.augment_u8"
+    settings = (*x.shape[1:3], channels, *size, float(o["scale"]), float(o["fill"]), o["border"])
+    walk(device, kernel, y.size, x, sent, y, *settings)
+    gains, pixels = maps[:, 7], math.prod(size)
+    noise = float(o["noise"]) if o["random"] else 0.0
+    adjusted = bool((gains != 1).any() or maps[:, 8].any())
+    if not y.size or not (adjusted or noise > 0 or o["low"] > -math.inf or o["high"] < math.inf):
         return y
-
-    def masks(self, labels: Any) -> Any:
-        """Labels (N, H, W, C), moved as their images."""
-        runtime_of("augment_images", x=self.on_device, masks=labels)
-        out = self.runtime.empty((len(self.numbers), *self.size, labels.shape[3]), labels.dtype)
-        numbers = (*self.lengths, labels.shape[3], *self.size, self.options["border"])
-        walk(self.runtime, f"augment.augment_mask_{out.itemsize}", out.size, labels, self.on_device, out, *numbers)
-        return out
+    chains = None
+    if (gains != 1).any():
+        chains = device.empty((n * channels * 8,), np.float64)
+        walk(device, "augment.brightness_chains", chains.size, y, chains, pixels, channels)
+    rows = device.array(numbers.astype(np.int64))
+    key = (np.array(seed, np.uint64).astype(np.int64)[()], step)  # the kernel takes the seed's 64 bits
+    rest = (pixels, channels, *key, noise, float(o["low"]), float(o["high"]))
+    counters = n * -(-pixels * channels // 64) * 16
+    walk(device, "augment.finish_pixels", counters, sent, rows, chains, y, *rest)
+    return y
 
 
 def _words(seed: int, step: int, numbers: NDArray[np.uint32]) -> NDArray[np.uint64]:
