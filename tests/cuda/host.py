@@ -25,7 +25,7 @@ class _Buffer:
     """Memory of the device, freed with its last view; or given back to the pool of the step that is captured."""
 
     def __init__(self, runtime: HostRuntime, size: int) -> None:
-        self.runtime, self.size, self.pool = runtime, size, runtime.pool
+        self.runtime, self.size, self.pool = runtime, size, runtime.memory_pool
         self.pointer = runtime.allocate(size) if self.pool is None else self.pool.take(size)
 
     def __del__(self) -> None:
@@ -149,7 +149,7 @@ class HostRuntime(CudaBackend):
         )
         self.launches, self.kernels, self.schedule = 0, set[str](), None
         self.recorded: list[Callable[[], None]] | None = None  # what runs later, while a step is captured
-        self.pool: _Pool | None = None  # and its memory
+        self.memory_pool: _Pool | None = None  # and its memory
         self.freed: list[int] = []  # told before the next command: garbage may be collected in the midst of one
 
     def close(self) -> None:
@@ -191,11 +191,11 @@ class HostRuntime(CudaBackend):
         return HostArray(_Buffer(self, layout.nbytes), layout)
 
     def empty_apart(self, shape: Any, dtype: Any) -> HostArray:
-        pool, self.pool = self.pool, None
+        before, self.memory_pool = self.memory_pool, None
         try:
             return self.empty(shape, dtype)
         finally:
-            self.pool = pool
+            self.memory_pool = before
 
     def contiguous(self, x: HostArray) -> HostArray:
         if x.flags.c_contiguous or self.recorded is None:
@@ -206,6 +206,9 @@ class HostRuntime(CudaBackend):
 
     def may_share(self, x: HostArray, y: HostArray) -> bool:
         return x._buffer is y._buffer and np.may_share_memory(x._layout, y._layout)
+
+    def address(self, x: HostArray) -> int:
+        return x.pointer
 
     def to_host(self, x: HostArray) -> np.ndarray[Any, Any]:
         return x.get()
@@ -220,12 +223,12 @@ class HostRuntime(CudaBackend):
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         """As a CUDA graph: nothing runs, arguments are kept as they are now, and the memory that the step allocates."""
-        self.recorded, self.pool = [], _Pool(self)
+        self.recorded, self.memory_pool = [], _Pool(self)
         try:
             work()
-            recorded, kept = self.recorded, self.pool
+            recorded, kept = self.recorded, self.memory_pool
         finally:
-            self.recorded = self.pool = None
+            self.recorded = self.memory_pool = None
 
         def replay() -> None:
             assert kept is not None

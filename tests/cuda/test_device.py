@@ -10,7 +10,9 @@ import pytest
 
 import catalase as ct
 from catalase.backends import cuda as _cuda
-from catalase.backends.cuda import _compile, _device
+from catalase.backends import is_device_array
+from catalase.backends.cuda import _device
+from catalase.backends.cuda import compile as _compile
 from tests.cuda import build
 
 
@@ -64,7 +66,7 @@ def test_subclasses_and_strangers_are_no_device_arrays():
     class Mine(np.ndarray):
         pass
 
-    assert not any(map(_cuda.is_device_array, (np.ones(2), np.ones(2).view(Mine), [1.0], None)))
+    assert not any(map(is_device_array, (np.ones(2), np.ones(2).view(Mine), [1.0], None)))
 
 
 class Foreign:

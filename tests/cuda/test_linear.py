@@ -146,7 +146,7 @@ def test_mixtures_and_doubles_are_refused(backend, rng):
     x = backend.array(np.ones((2, 16), np.float32))
     with pytest.raises(TypeError, match="on one device"):
         ct.ops.linear(np.ones((2, 16), np.float32), w)
-    with pytest.raises(TypeError, match="x is on the GPU"):
+    with pytest.raises(TypeError, match="all arrays must be on one device"):
         ct.ops.linear(x, np.ones((16, 3), np.float32))
     with pytest.raises(TypeError, match="x must be float32"):
         ct.ops.LinearGradient(backend.array(np.ones((2, 3))), x).array()

@@ -49,7 +49,7 @@ def test_errors(backend):
     p = backend.array(np.ones(3, np.float32))
     with pytest.raises(ValueError, match="grad must be like param"):
         ops.sgd_step(p, backend.array(np.ones(4, np.float32)), lr=0.1)
-    with pytest.raises(ValueError, match="lr must be a finite number"):
+    with pytest.raises(ValueError, match="lr must be 0 or more"):
         ops.sgd_step(p, p, lr=-1)
     with pytest.raises(ValueError, match=r"must be (writable, )?contiguous"):
         ops.sgd_step(backend.array(np.ones(6, np.float32))[::2], p, lr=0.1)

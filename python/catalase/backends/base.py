@@ -84,6 +84,19 @@ class RnnSaved(NamedTuple):
     cells: NDArray[Any] | None
 
 
+class SparseRows:
+    """A batch of a device whose entries are mostly zeros, or packed bits: what `Backend.sparse` gives there.
+
+    On the CPU that is a `catalase._core.SparseBatch`. Both have ``shape`` and ``dtype``, those of the features, ``ndim``,
+    a length, and ``entries``: how many are not zero.
+    """
+
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    ndim = 2
+    entries: int | None
+
+
 def is_basic_index(index: Any) -> bool:
     """Return whether an index names each element once at most: whole numbers, slices, new axes and an ellipsis."""
     parts = index if isinstance(index, tuple) else (index,)
@@ -131,6 +144,10 @@ class Backend(ABC):
     @abstractmethod
     def capturing_stream(self) -> AbstractContextManager[None]:
         """Return a context in which everything runs on a stream of its own, which may be captured."""
+
+    @abstractmethod
+    def address(self, x: Array) -> int:
+        """Return where in memory the first element of an array lies."""
 
     # NumPy's functions, by its names. Operands broadcast; some may be numbers.
     @abstractmethod

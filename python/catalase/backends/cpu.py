@@ -46,7 +46,7 @@ def not_overwritten(x: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
     """Return ``x``, or a copy where ``out`` lies in its memory in any other way than element for element."""
     if out is None or not np.may_share_memory(x, out):
         return x
-    return x if same_memory(x, out) or not overlap(x, out) else x.copy()
+    return x if _same_memory(x, out) or not overlap(x, out) else x.copy()
 
 
 def overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
@@ -57,7 +57,7 @@ def overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
         return True
 
 
-def same_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
+def _same_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
     """Return whether two arrays are the same elements in the same places."""
     return a.ctypes.data == b.ctypes.data and (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)
 
@@ -83,6 +83,9 @@ class CpuBackend(Backend):
 
     def may_share(self, x: NDArray[Any], y: NDArray[Any]) -> bool:
         return np.may_share_memory(x, y) and overlap(x, y)
+
+    def address(self, x: NDArray[Any]) -> int:
+        return x.ctypes.data
 
     def capturing_stream(self) -> AbstractContextManager[None]:
         return nullcontext()

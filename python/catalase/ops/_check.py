@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from .._arrays import refuse_masked
 from ..backends import CPU, Backend, backend_named, backend_of, is_device_array, same_backend
-from ..backends.cpu import same_memory
 
 ACTIVATIONS = {None: 0, "identity": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "softplus": 4}
 
@@ -363,7 +362,13 @@ def separate(function: str, written: dict[str, Any], read: dict[str, Any], in_pl
         for other, beside in outputs[i + 1 :] + inputs:
             if not backend.may_share(array, beside):
                 continue
-            if other in in_place and same_memory(array, beside):
+            if other in in_place and _same_memory(backend, array, beside):
                 continue
             what = f"; pass {other} itself, or" if other in in_place else "; pass"
             raise ValueError(f"{function}: {name} shares memory with {other}{what} an array of its own")
+
+
+def _same_memory(backend: Backend, a: Any, b: Any) -> bool:
+    """Whether two arrays are the same elements in the same places."""
+    alike: bool = (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)
+    return alike and backend.address(a) == backend.address(b)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .. import _core
 from .._core import SparseBatch
 from ..backends import CPU, backend_of, is_device_array, same_backend
+from ..backends.base import SparseRows
 from ..backends.cpu import plain_linear, unit_rows, whole_strides
 from ._check import (
     activation_code,
@@ -140,7 +141,7 @@ def as_sparse(x: NDArray[Any] | SparseBatch, dtype: Any = None) -> SparseBatch |
 
 def is_sparse(x: Any) -> bool:
     """Return whether x is what `as_sparse` makes of a batch, on any device."""
-    return hasattr(type(x), "entries")
+    return isinstance(x, (SparseBatch, SparseRows))
 
 
 def _reduce_sparse(x: SparseBatch) -> tuple[Any, ...]:

@@ -246,12 +246,12 @@ def _step(
     numbers = (lr, l1, l2, decay, beta1, beta2, eps, step, nesterov)
     backend = backend_of(param)
     first, second = [*state.values(), None, None][:2]
-    if not backend.is_host and isinstance(grad, LinearGradient):
-        grad = grad.array()
     given, x = (grad.dz, grad.x) if isinstance(grad, LinearGradient) else (grad, None)
     missing = (rule != _SGD and first is None) or (rule == _ADAM and second is None)
     if missing or not backend.is_host or not _core.optim_step_fits(param, given, x, first, second):
         _check_layout(function, param, grad, state)
+    if not backend.is_host and isinstance(grad, LinearGradient):
+        grad = grad.array()
     backend.optim_step(rule, param, grad, first, second, numbers)
 
 

@@ -81,6 +81,9 @@ class CupyBackend(CudaBackend):
     def may_share(self, x: Any, y: Any) -> bool:
         return bool(self._cupy.may_share_memory(x, y))
 
+    def address(self, x: Any) -> int:
+        return int(x.data.ptr)
+
     def to_host(self, x: Any) -> np.ndarray[Any, Any]:
         self._refuse_while_capturing("reads an array of the device")
         array: np.ndarray[Any, Any] = self._cupy.asnumpy(x)

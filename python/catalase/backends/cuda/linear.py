@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..._config import get_matmul_precision
+from ..base import SparseRows
 from .launch import GRID, stride, unit_rows
 from .matmul import product
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from .backend import CudaBackend
 
 
-class GatheredBatch:
+class GatheredBatch(SparseRows):
     """A batch on a device whose entries are mostly zero: what `catalase.ops.as_sparse` returns for one.
 
     It refers to the array it was made of: write into that only after the step. ``shape`` and ``dtype`` are those of the
@@ -25,7 +26,7 @@ class GatheredBatch:
         self.data, self.entries = data, entries
         self.is_bits = data.dtype == np.uint8
         self.shape: tuple[int, int] = (data.shape[0], data.shape[1] * (8 if self.is_bits else 1))
-        self.dtype, self.ndim = np.dtype(np.float32), 2
+        self.dtype = np.dtype(np.float32)
 
     def __len__(self) -> int:
         return self.shape[0]
