@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase import metrics, models, ops, trans
+from catalase import metrics, models, nn, ops, trans
 from catalase.data import DiskDataset, NumpyDataset, SequenceDataset
 
 MASKED = np.ma.masked_array(np.array([[1.0], [-9999.0], [3.0]]), mask=[[0], [1], [0]])
@@ -49,6 +49,17 @@ def model():
 
 
 HIDDEN = np.ma.masked_array(ROWS.copy(), mask=[[0, 0], [0, 1], [0, 0]])
+
+
+def tensor():
+    return ct.Tensor(ROWS.copy(), requires_grad=True)
+
+
+def optimizer():
+    return ct.optim.Adam(nn.Linear(2, 3))
+
+
+INDEX = np.ma.masked_array([0, 1, 1], mask=[0, 1, 0])
 BITS = np.ma.masked_array(np.ones((3, 8), np.uint8), mask=np.eye(3, 8, dtype=bool))
 
 
@@ -74,6 +85,18 @@ BITS = np.ma.masked_array(np.ones((3, 8), np.uint8), mask=np.eye(3, 8, dtype=boo
         lambda: metrics.rms_score(MASKED[:, 0], np.ones(3)),
         lambda: trans.undo_transforms(HIDDEN, []),
         lambda: ct.FingerprintIndex(BITS),
+        lambda: tensor() * np.ma.masked,
+        lambda: tensor()[INDEX],
+        lambda: tensor()[:, np.ma.masked_array([True, False], mask=[0, 1])],
+        lambda: tensor().relu().backward(HIDDEN),
+        lambda: tensor().backward([HIDDEN[0], HIDDEN[1], HIDDEN[2]]),
+        lambda: ct.autograd.where(HIDDEN > 0, tensor(), 0.0),
+        lambda: nn.functional.embedding(INDEX, tensor()),
+        lambda: nn.functional.softmax_cross_entropy(tensor(), INDEX),
+        lambda: nn.tf_nn.softmax_cross_entropy_with_logits(HIDDEN, tensor()),
+        lambda: nn.GRU(2, 3)(np.ones((3, 4, 2), np.float32), lengths=INDEX + 1),
+        lambda: nn.Linear(2, 3).load_state_dict({"w": HIDDEN.T, "b": ROWS[:, 0]}),
+        lambda: optimizer().load_state_dict(optimizer().state_dict() | {"m/w": HIDDEN.T}),
     ],
 )
 def test_what_lies_behind_a_mask_is_refused_where_it_would_be_data(use):

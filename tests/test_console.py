@@ -111,7 +111,7 @@ def test_an_interrupt_saves_the_best_weights_so_far_and_says_so(here):
 
 
 def test_an_interrupt_before_the_first_epoch_says_that_nothing_was_saved(here, monkeypatch, capsys):
-    from catalase.cli import main
+    from catalase.commands import main
 
     def interrupted(*_, **__):
         raise KeyboardInterrupt

@@ -1,17 +1,36 @@
-"""Numbers in text as data formats write them: ASCII digits. Python's own syntax (``1_5``, other scripts' digits) is text."""
+"""Text as data formats write it: white space and digits are those of ASCII.
+
+Python's own notion is wider: a no-break space is white space to it, and ``1_5`` and the digits of other scripts are numbers.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+from typing import overload
 
 # Numbers below this round to a finite float32: its largest value and half a step more.
 FLOAT32_LIMIT = float(2**128 - 2**103)
 
-# The only white space of data formats. Python also takes a no-break space and control characters for such.
-WHITE = " \t\r\n"
+_WHITE = " \t\n\r\v\f"  # what the kernels, and `bytes.strip`, take for white space
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _INT = re.compile(r"[+-]?[0-9]+")
+
+
+@overload
+def strip_white(text: str) -> str: ...
+@overload
+def strip_white(text: bytes) -> bytes: ...
+def strip_white(text: str | bytes) -> str | bytes:
+    """Return a text without the white space of ASCII around it.
+
+    Examples
+    --------
+    >>> from catalase._numbers import strip_white
+    >>> strip_white(" CCO\\t"), strip_white("\\u00a0CCO\\u00a0")
+    ('CCO', '\\xa0CCO\\xa0')
+    """
+    return text.strip(_WHITE) if isinstance(text, str) else text.strip()
 
 
 def parse_float(text: str) -> float:
@@ -29,7 +48,7 @@ def parse_float(text: str) -> float:
     >>> parse_float(" 1e5 ")
     100000.0
     """
-    stripped = text.strip(WHITE)
+    stripped = strip_white(text)
     value = float(stripped) if _FLOAT.fullmatch(stripped) else math.nan
     if not math.isfinite(value):
         raise ValueError(f"{text[:40]!r} is no number")
@@ -50,7 +69,7 @@ def parse_int(text: str) -> int:
     >>> parse_int("-12")
     -12
     """
-    stripped = text.strip(WHITE)
+    stripped = strip_white(text)
     if len(stripped) > 4000 or not _INT.fullmatch(stripped):  # Python reads no more than 4,300 digits
         raise ValueError(f"{text[:40]!r} is no whole number")
     return int(stripped)

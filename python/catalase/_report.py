@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 
 class Failure(NamedTuple):
-    """One thing that could not be read: its position (counted from 0), its text, and the reason."""
+    """One thing that could not be read: its position (counted from 0), its text, and the reason.
+
+    The one form of a failure: readers of tables and libraries, featurizers, models and error files hand it on.
+    """
 
     position: int
     text: str
     reason: str
+
+    def shifted(self, start: int) -> Failure:
+        """Return the failure with its position in the whole list, of which a part begins at ``start``."""
+        return self._replace(position=self.position + start)
+
+
+def error_lines(failures: Iterable[Failure]) -> bytes:
+    """Return the lines of an error file, without its header: row (counted from 1), text and reason, in CSV.
+
+    Examples
+    --------
+    >>> from catalase._report import Failure, error_lines
+    >>> print(error_lines([Failure(4, "C1CC", "unclosed ring")]).decode().rstrip())
+    5,C1CC,unclosed ring
+    """
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([f.position + 1, f.text, f.reason] for f in failures)
+    return text.getvalue().encode("utf-8", "surrogateescape")
 
 
 class Report:

@@ -13,7 +13,7 @@ from catalase.bench._case import Case, compare
 from catalase.bench._families import family_of
 from catalase.bench._run import PEERS, Row, environment
 from catalase.bench._worker import _prepare
-from catalase.cli import main
+from catalase.commands import main
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -125,8 +125,8 @@ def test_joins_and_choices(backend, rng):
     mask = rng.random((2, 4, 3)) < 0.5
     on = [backend.array(v) for v in (a, b)]
     for condition, chosen in ((mask, mask), (backend.array(mask), mask), (mask[:1], mask[:1])):
-        assert np.array_equal(backend.get(backend_of(condition).where(condition, *on)), np.where(chosen, a, b))
-    assert np.array_equal(backend.get(backend_of(mask).where(mask, on[0], np.float32(0))), np.where(mask, a, 0))
+        assert np.array_equal(backend.get(backend_of(*on).where(condition, *on)), np.where(chosen, a, b))
+    assert np.array_equal(backend.get(backend_of(*on).where(mask, on[0], np.float32(0))), np.where(mask, a, 0))
 
 
 def functions(x, y):

@@ -16,7 +16,7 @@ from catalase.bench._device import Device
 from catalase.bench._families import DEVICE_FAMILIES, FAMILIES, cases_of, family_of, libraries_of
 from catalase.bench._run import DEVICE_PEERS
 from catalase.bench._worker import _prepare, _time_on_device
-from catalase.cli import main
+from catalase.commands import main
 
 HOST = Device("host", "cpu")
 LIBRARIES = ["catalase", "catalase-cpu", *(["torch"] if importlib.util.find_spec("torch") else [])]

@@ -11,8 +11,8 @@ import pytest
 import catalase as ct
 from catalase.backends import cuda as _cuda
 from catalase.backends import is_device_array
-from catalase.backends.cuda import _device
 from catalase.backends.cuda import compile as _compile
+from catalase.backends.cuda import device as _device
 from tests.cuda import build
 
 

@@ -135,8 +135,8 @@ def test_a_dense_layer_takes_them(backend, rng):
 
 
 def test_devices_that_are_not_there():
-    for name in ("gpu", None, ["cuda"]):
-        with pytest.raises(ValueError, match="ecfp: device must be 'cpu' or 'cuda', got"):
+    for name, error in (("gpu", ValueError), (None, TypeError), (["cuda"], TypeError)):
+        with pytest.raises(error, match="ecfp: device must be 'cpu' or 'cuda', got"):
             ct.ops.ecfp(["C"], device=name)
     with pytest.raises(ValueError, match=r"'csr' is made on the CPU only; ops\.linear takes output='packed'"):
         ct.ops.ecfp(["C"], device="cuda", output="csr")

@@ -92,7 +92,7 @@ def test_errors(backend):
         ct.ops.embedding(ids, w[0])
     with pytest.raises(ValueError, match=r"dy must have shape \(\*ids.shape, D\) for ids \(4,\), got \(3, 2\)"):
         ct.ops.embedding_backward(w, ids, 3)
-    with pytest.raises(ValueError, match="padding_index must be None or from 0 to 2"):
+    with pytest.raises(ValueError, match="padding_index must be from 0 to 2"):
         ct.ops.embedding_backward(w, ids, 3, padding_index=3)
     with pytest.raises(ValueError, match=r"out must be float32 of shape \(3, 2\)"):
         ct.ops.embedding_backward(w, ids[:3], 3, out=w[:2])

@@ -89,7 +89,9 @@ def test_a_graph_from_before_the_move_is_refused(backend):
 def test_mixtures_are_named(backend):
     module = net().to(backend.name)
     x = np.ones((3, 5), F32)
-    with pytest.raises(TypeError, match=r"linear: all arrays must be on one device, got x numpy, w \w+(, b \w+)?; move them"):
+    with pytest.raises(
+        TypeError, match=r"linear: all arrays must be on one device, got x numpy, w \w+(, b \w+)?; move them"
+    ):
         module(ct.Tensor(x))
     with pytest.raises(TypeError, match="linear: x is on the GPU"):
         net()(ct.Tensor(backend.array(x)))

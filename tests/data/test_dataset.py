@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from catalase.data import DiskDataset, NumpyDataset
+from catalase.data import CSVLoader, DiskDataset, DiskWriter, NumpyDataset
 
 
 def make(n=10, tasks=2):
@@ -146,3 +146,23 @@ def test_selected_rows_are_copies():
     for beyond in ([5, 6], [6], range(4, 9)):
         with pytest.raises(IndexError):
             whole.select(beyond)
+
+
+@pytest.mark.parametrize("wrong", ["ab", b"ab", {"a": 1}, 3, [None, "a"], [["a"], "b"]])
+def test_tasks_that_are_no_list_of_names_are_refused_by_whoever_takes_them(wrong, tmp_path):
+    data = make(tasks=2)
+    for function, use in (
+        ("NumpyDataset", lambda: NumpyDataset(data.X, data.y, tasks=wrong)),
+        ("CSVLoader", lambda: CSVLoader(wrong, None)),
+        ("DiskDataset.create", lambda: DiskDataset.create(tmp_path / "d", [data], tasks=wrong)),
+        ("DiskWriter", lambda: DiskWriter(tmp_path / "d", tasks=wrong)),
+    ):
+        with pytest.raises(TypeError, match=f"{function}: tasks must be a list of (column )?names, got "):
+            use()
+
+
+def test_names_of_tasks_may_come_from_numpy_and_be_numbers():
+    data = make(tasks=2)
+    for given, names in ((np.array(["a", "b"]), ["a", "b"]), (np.arange(2), [0, 1]), (("a", np.str_("b")), ["a", "b"])):
+        found = NumpyDataset(data.X, data.y, tasks=given).tasks
+        assert found == names and [type(name) for name in found] == [type(name) for name in names]

@@ -231,23 +231,81 @@ def png(path, kind, bits, width, rows, extra=b""):
 def test_colour_of_16_bits_is_refused_rather_than_cut_to_8(tmp_path, kind, channels, mode):
     row = np.arange(300, 300 + 3 * channels, dtype=">u2").tobytes()
     path = png(tmp_path / "a.png", kind, 16, 3, [row, row])
-    with pytest.raises(ValueError, match=r"a\.png holds colour .* of more than 8 bits a value"):
+    with pytest.raises(ValueError, match=r"a\.png holds more than 8 bits a value"):
         ImageDataset([path], mode=mode)
 
 
-def test_other_files_of_16_bit_colour_are_refused_too(tmp_path):
-    (tmp_path / "a.ppm").write_bytes(b"P6 2 1 65535\n" + np.arange(6, dtype=">u2").tobytes())
-    with pytest.raises(ValueError, match="more than 8 bits a value"):
-        ImageDataset([tmp_path / "a.ppm"])
-    values = np.arange(6, dtype="<u2").tobytes()
-    tags = [(256, 3, 1, 2), (257, 3, 1, 1), (258, 3, 3, 8 + 2 + 9 * 12 + 4), (259, 3, 1, 1), (262, 3, 1, 2),
-            (273, 4, 1, 8 + 2 + 9 * 12 + 4 + 6), (277, 3, 1, 3), (278, 3, 1, 1), (279, 4, 1, 12)]  # fmt: skip
-    listing = b"".join(struct.pack("<HHII", *tag) for tag in tags)
-    (tmp_path / "a.tif").write_bytes(
-        b"II*\0" + struct.pack("<IH", 8, 9) + listing + struct.pack("<I3H", 0, 16, 16, 16) + values
-    )
-    with pytest.raises(ValueError, match="more than 8 bits a value"):
-        ImageDataset([tmp_path / "a.tif"])
+def tiff(path, values, kind, *, bits, sample_format=1, planar=1):
+    """Write an uncompressed little-endian TIFF of one strip a plane; `kind` is its PhotometricInterpretation."""
+    height, width, channels = values.shape
+    data = np.moveaxis(values, 2, 0).tobytes() if planar == 2 else values.tobytes()
+    planes = channels if planar == 2 else 1
+    tags = [
+        (256, 4, [width * 8 * values.itemsize // bits]), (257, 4, [height]), (258, 3, [bits] * channels), (259, 3, [1]),
+        (262, 3, [kind]), (273, 4, [8 + i * len(data) // planes for i in range(planes)]), (277, 3, [channels]),
+        (278, 4, [height]), (279, 4, [len(data) // planes] * planes), (284, 3, [planar]),
+        (339, 3, [sample_format] * channels),
+    ]  # fmt: skip
+    after = 8 + len(data) + 2 + 12 * len(tags) + 4
+    entries, more = b"", b""
+    for tag, size, numbers in tags:
+        packed = struct.pack(f"<{len(numbers)}{'H' if size == 3 else 'I'}", *numbers)
+        if len(packed) > 4:
+            more, packed = more + packed, struct.pack("<I", after + len(more))
+        entries += struct.pack("<HHI", tag, size, len(numbers)) + packed.ljust(4, b"\0")
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    path.write_bytes(struct.pack("<2sHI", b"II", 42, 8 + len(data)) + data + directory + more)
+    return path
+
+
+COLOUR = np.array([[[1, 300, 65535], [256, 511, 1000]]], np.uint16)
+
+
+@pytest.mark.parametrize("name", ["a.ppm", "plain.ppm", "a.tif", "planes.tif", "colour.sgi", "gray.sgi"])
+@pytest.mark.parametrize("mode", [None, "L", "RGB", "F"])
+def test_other_files_of_16_bit_values_that_pillow_cuts_are_refused_too(tmp_path, name, mode):
+    path = tmp_path / name
+    if name == "a.ppm":
+        path.write_bytes(b"P6 2 1 65535\n" + COLOUR.astype(">u2").tobytes())
+    elif name == "plain.ppm":
+        path.write_bytes(b"P3 2 1 1023\n1 300 1023 256 511 1000")
+    elif name.endswith("tif"):
+        tiff(path, COLOUR, 2, bits=16, planar=1 + (name == "planes.tif"))
+    else:
+        Image.new("L" if name == "gray.sgi" else "RGB", (2, 1)).save(path, bpc=2)
+    with pytest.raises(ValueError, match=rf"{name} holds more than 8 bits a value"):
+        ImageDataset([path], mode=mode)
+    first = save(tmp_path / "first.png", np.zeros((1, 2, 3), np.uint8))
+    with pytest.raises(ValueError, match=rf"{name} holds more than 8 bits a value"):
+        ImageDataset([first, path]).X[1]
+
+
+def test_colour_in_planes_of_8_bits_is_read(tmp_path):
+    path = tiff(tmp_path / "planes.tif", COLOUR.astype(np.uint8), 2, bits=8, planar=2)
+    assert np.array_equal(ImageDataset([path]).X[0], COLOUR.astype(np.uint8))
+
+
+def test_gray_of_more_bits_has_the_values_of_the_file(tmp_path):
+    values = np.array([[0, 300], [65535, 1000]], np.uint16)
+    whole = np.array([[0, 300], [2**31, 2**32 - 256]], np.uint32)
+    files = {
+        tiff(tmp_path / "a.tif", values[..., None], 1, bits=16): values,
+        tiff(tmp_path / "signed.tif", -values[..., None].astype(np.int32), 1, bits=32, sample_format=2): -values.astype(
+            int
+        ),
+        tiff(tmp_path / "unsigned.tif", whole[..., None], 1, bits=32): whole,
+        tiff(tmp_path / "real.tif", np.float32(whole[..., None] / 7), 1, bits=32, sample_format=3): np.float32(
+            whole / 7
+        ),
+        png(tmp_path / "a.png", 0, 16, 2, [row.astype(">u2").tobytes() for row in values]): values,
+    }
+    for largest in (1023, 4095, 65535):
+        file = tmp_path / f"{largest}.pgm"
+        files[file] = np.minimum(values, largest)
+        file.write_bytes(b"P5 2 2 %d\n" % largest + files[file].astype(">u2").tobytes())
+    for file, expected in files.items():
+        X = ImageDataset([file]).X[0]
+        assert X.dtype == np.float32 and np.array_equal(X[..., 0], expected.astype(np.float32)), file
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4])
@@ -261,6 +319,41 @@ def test_masks_of_few_bits_keep_their_values(tmp_path, bits):
     tif = tmp_path / "m.tif"
     Image.fromarray(values > 0).save(tif)
     assert np.array_equal(ImageDataset([image], np.array([str(tif)])).y[0], values > 0)
+
+
+def test_masks_of_other_files_keep_their_values(tmp_path):
+    image = save(tmp_path / "image.png", np.zeros((4, 4), np.uint8))
+    numbers = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    Image.fromarray(numbers % 2 == 1).save(tmp_path / "fax.tif", compression="group4")
+    tiff(tmp_path / "four.tif", (numbers[:, ::2] << 4 | numbers[:, 1::2])[..., None], 1, bits=4)
+    (tmp_path / "three.pgm").write_bytes(b"P5 4 4 3\n" + (numbers % 4).tobytes())
+    (tmp_path / "plain.pgm").write_text("P2 4 4 99\n" + " ".join(map(str, (numbers * 6).ravel())))
+    save(tmp_path / "whole.pgm", numbers)
+    masks = {"fax.tif": numbers % 2, "four.tif": numbers, "three.pgm": numbers % 4, "plain.pgm": numbers * 6,
+             "whole.pgm": numbers}  # fmt: skip
+    for name, expected in masks.items():
+        y = ImageDataset([image], [tmp_path / name]).y
+        assert y.dtype == np.uint8 and np.array_equal(y[0], expected), name
+        larger = ImageDataset([image], [tmp_path / name], size=(8, 8)).y[0]
+        assert np.array_equal(larger, np.kron(expected, np.ones((2, 2), np.uint8))), name
+
+
+def test_a_later_mask_in_colour_is_refused(tmp_path):
+    image = save(tmp_path / "image.png", np.zeros((4, 4), np.uint8))
+    masks = [
+        save(tmp_path / "l.png", np.zeros((4, 4), np.uint8)),
+        save(tmp_path / "c.png", np.zeros((4, 4, 3), np.uint8)),
+    ]
+    with pytest.raises(ValueError, match=r"c\.png is a mask of mode 'RGB'"):
+        ImageDataset([image, image], masks).y[1]
+
+
+def test_masks_of_one_bit_can_be_learned(tmp_path):
+    images = [save(tmp_path / f"x{i}.png", np.full((16, 16), 100 * i, np.uint8)) for i in range(2)]
+    masks = [save(tmp_path / f"m{i}.tif", np.tri(16, dtype=bool)) for i in range(2)]
+    model = ct.models.UNet(layer_filters=[2, 2], seed=0)
+    history = model.fit(ImageDataset(images, masks), nb_epoch=1, progress=False)
+    assert np.isfinite(history["loss"]).tolist() == [True]
 
 
 def test_palettes(tmp_path):
@@ -313,6 +406,18 @@ def test_large_images_are_read_up_to_twice_pillows_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 150)
     with pytest.raises(ValueError, match=r"a\.png is too large: it has more than 300 pixels"):
         ImageDataset([path])
+
+
+def test_an_image_for_which_there_is_no_memory_is_not_called_damaged(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.png", np.zeros((4, 4), np.uint8))
+    data = ImageDataset([path])
+
+    def convert(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "convert", convert)
+    with pytest.raises(ValueError, match=r"a\.png does not fit into memory"):
+        data.X[0]
 
 
 def test_hidden_files_and_other_kinds_in_folders(tmp_path, rng):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
+import lzma
 import os
 import threading
 
 import pytest
 
+from catalase.data import table_file
 from catalase.data.table_file import TableFile
 
 PLAIN = "smiles,µ\nCCO,1\nCC,2\n"
 ROWS = [["CCO", "1"], ["CC", "2"]]
+PACK = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
 
 
 def table(path, size=100):
@@ -21,19 +25,21 @@ def table(path, size=100):
     rows, faults = [], {}
     with TableFile(path) as file:
         for part, wrong in file.chunks(size):
-            faults |= {len(rows) + i: fault for i, fault in wrong.items()}
+            faults |= {len(rows) + fault.position: fault for fault in wrong}
             rows += part
         return file.header, rows, faults
 
 
-@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.tsv", "t.tsv.gz", "t.tab", "t.txt", "t"])
+@pytest.mark.parametrize(
+    "name", ["t.csv", "t.csv.gz", "t.tsv", "t.tsv.GZ", "t.csv.bz2", "t.tsv.xz", "t.tab", "t.txt", "t"]
+)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("packing", PACK)
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
-def test_the_same_table_in_every_form(tmp_path, name, encoding, packed, ends):
+def test_the_same_table_in_every_form(tmp_path, name, encoding, packing, ends):
     text = PLAIN if ".csv" in name else PLAIN.replace(",", "\t")
     data = text.replace("\n", ends).encode(encoding)
-    (tmp_path / name).write_bytes(gzip.compress(data) if packed else data)
+    (tmp_path / name).write_bytes(PACK[packing](data))
     assert table(tmp_path / name) == (["smiles", "µ"], ROWS, {})
 
 
@@ -81,6 +87,21 @@ def test_long_cells_are_read_and_the_limit_of_the_csv_module_stays_as_it_was(tmp
         next(csv.reader(["C" * 300_000]))
 
 
+@pytest.mark.parametrize("text", ["a,b\n1,2\n" + "C" * 300, "C" * 300, "a,b\n" + "C" * 101 + "\n1,2\n"])
+def test_a_line_without_end_is_an_error_before_it_fills_the_memory(tmp_path, monkeypatch, text):
+    monkeypatch.setattr(table_file, "_MOST_IN_A_CELL", 100)
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"t\.csv is damaged .*a line has more than 100 characters"):
+        table(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("odd", ["\xa0", "\u3000", "\x1c"])
+def test_only_white_space_of_ascii_is_an_empty_line_or_an_empty_cell(tmp_path, odd):
+    (tmp_path / "t.csv").write_text(f"a,b\n{odd}\n1,2,{odd}\n \t\n1,2, \n", encoding="utf-8")
+    _, rows, faults = table(tmp_path / "t.csv")
+    assert rows == [[odd, ""], ["1", "2"], ["1", "2"]] and list(faults) == [1]
+
+
 @pytest.mark.parametrize(
     "data, words",
     [
@@ -88,8 +109,9 @@ def test_long_cells_are_read_and_the_limit_of_the_csv_module_stays_as_it_was(tmp
         (b"a,b\n" * 5000 + b"\xff\n", "is not UTF-8 text after row"),
         (PLAIN.encode("utf-16-le"), "zero bytes, as UTF-16"),
         (b"PK\x03\x04" + bytes(20), "Excel workbook"),
-        (b"BZh91AY", "compressed by bzip2"),
-        (b"\xfd7zXZ\0", "compressed by xz"),
+        (bz2.compress(PLAIN.encode())[:-9], "damaged or cut short"),
+        (lzma.compress(PLAIN.encode())[:-9], "damaged or cut short"),
+        (b"\xfd7zXZ\0" + bytes(20), "damaged or cut short"),
         (b"PAR1" + bytes(20), "Parquet"),
         (gzip.compress(PLAIN.encode() * 999, mtime=0)[:-20], "damaged or cut short"),
         (b"\x1f\x8b" + bytes(20), "damaged or cut short"),
@@ -104,7 +126,9 @@ def test_other_files_are_called_what_they_are(tmp_path, data, words, name):
     assert name in str(error.value) and "codec" not in str(error.value)
 
 
-@pytest.mark.parametrize("data", [PLAIN.encode(), gzip.compress(PLAIN.encode(), mtime=0), PLAIN.encode("utf-16")])
+@pytest.mark.parametrize(
+    "data", [PLAIN.encode("utf-16"), *(pack(PLAIN.encode()) for pack in PACK.values())], ids=["utf-16", *PACK]
+)
 def test_pipes_and_standard_input_are_read_once(tmp_path, monkeypatch, data):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -77,22 +77,40 @@ def test_saved_as_json_and_back(tokenizer, tmp_path):
     assert again == tokenizer
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        {},
-        {"kind": "catalase tokenizer", "tokenizer": {"class": "os.system"}},
-        {"kind": "catalase tokenizer", "tokenizer": {"class": "CharTokenizer", "tokens": [1], "unknown": "error"}},
-        {
-            "kind": "catalase tokenizer",
-            "tokenizer": {"class": "CharTokenizer", "tokens": ["a", "a"], "unknown": "error"},
-        },
-    ],
-)
+@pytest.mark.parametrize("content", [{}, {"kind": ["catalase tokenizer"]}, {"kind": "catalase model"}])
 def test_other_files_are_refused(content, tmp_path):
     path = tmp_path / "vocabulary.json"
     _storage.write_json_atomic(path, content)
-    with pytest.raises(ValueError, match=r"tokenizer|config|CharTokenizer"):
+    with pytest.raises(ValueError, match=r"vocabulary\.json holds no tokenizer"):
+        load_tokenizer(path)
+
+
+GOOD = {"class": "CharTokenizer", "tokens": ["a", "b"], "unknown": "error"}
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "words"),
+    [
+        *(
+            (GOOD | {"tokens": [value]}, r"tokens\[0\] must be a string")
+            for value in (True, 1, 1.5, -1, 10**30, None, ["a"])
+        ),
+        *((GOOD | {"tokens": value}, "tokens must be a list") for value in ({"a": 0, "b": True}, "ab", 5, None)),
+        (GOOD | {"tokens": ["a", "b", "a"]}, "the token 'a' is there twice"),
+        (GOOD | {"tokens": ["<pad>"]}, "the token '<pad>' is there twice"),
+        (GOOD | {"tokens": [""]}, "strings that are not empty"),
+        *((GOOD | {"unknown": value}, "unknown must be one of") for value in (True, 0, 1.0, None, "other", ["error"])),
+        (GOOD | {"ids": [4, 5]}, "has no field 'ids'"),
+        ({"class": "DNATokenizer", "unknown": "token", "tokens": ["a"]}, "has no field 'tokens'"),
+        *((GOOD | {"class": value}, "class") for value in ("os.system", "MultitaskRegressor", 5, ["CharTokenizer"])),
+        ({"tokens": ["a"]}, "class"),
+        (None, "class"),
+    ],
+)
+def test_a_vocabulary_of_a_stranger_is_checked(tokenizer, words, tmp_path):
+    path = tmp_path / "vocabulary.json"
+    _storage.write_json_atomic(path, {"kind": "catalase tokenizer", "tokenizer": tokenizer})
+    with pytest.raises(ValueError, match=rf"load_tokenizer: .*vocabulary\.json holds no vocabulary .*{words}"):
         load_tokenizer(path)
 
 

@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from catalase.cli import main
+from catalase.commands import main
 from catalase.demo import run_demo
 
 

@@ -360,6 +360,8 @@ class TestModels:
         for wrong in ("a", [1], 3):
             with pytest.raises(TypeError, match="tasks must be a list of names"):
                 model.tasks = wrong
+        model.tasks = np.array(["a", "b"])
+        assert model.tasks == ["a", "b"] and all(type(name) is str for name in model.tasks)
 
     def test_a_featurizer_of_the_users_own_works_until_it_is_saved(self, tmp_path):
         own = Lengths()

@@ -323,3 +323,13 @@ def test_many_rows_of_packed_bits_go_through_a_net_in_blocks(rng):
         assert np.array_equal(whole[2050:], net(bits[2050:]).numpy())
         dense = np.unpackbits(bits, axis=1, bitorder="little").astype(np.float32)
         assert np.array_equal(whole, net(dense).numpy())
+
+
+def test_a_module_may_change_while_another_thread_walks_through_it():
+    net = nn.Sequential(nn.Linear(2, 2))
+    net.before, net.after = nn.Dropout(0.5), nn.Dropout(0.5)
+    seen = []
+    for name, _ in net.children():
+        seen.append(name)
+        setattr(net, f"other{len(seen)}", 1)  # as the first fit of a graph does, while its summary is printed
+    assert seen == ["layers.0", "before", "after"]

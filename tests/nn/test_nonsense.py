@@ -217,7 +217,7 @@ def test_other_functions(name):
     check(
         getattr(nn, name),
         OTHERS[name],
-        {"suffix": "word?", "input_shape": "anything"},
+        {"suffix": "word?", "input_shape": "anything", "x": "anything"},
         names=(name, "linear", "activation", "Tensor"),
         also={"input_shape": ["x"], "state": ["suffix"], "suffix": ["state"]},
     )

@@ -8,7 +8,7 @@ import os
 import numpy as np
 import pytest
 
-from catalase.cli import main
+from catalase.commands import main
 from catalase.screening import screen
 
 from .helpers import brute, library, read, write_smi

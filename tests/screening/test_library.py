@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import io
+import lzma
 import os
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from catalase.screening import library as library_module
 from catalase.screening import screen
-from catalase.screening._library import Library
 
 from .helpers import library, pairs, read, write_smi
+
+PACK = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
+
+
+def rows_of(hits):
+    return sorted(zip(hits.rows.tolist(), hits.smiles, hits.ids, strict=True))
 
 
 def test_every_format_gives_the_same_hits(model, tmp_path):
@@ -28,14 +37,14 @@ def test_every_format_gives_the_same_hits(model, tmp_path):
     files = [write_smi(tmp_path / "t.smi", smiles), table]
     files.append(tmp_path / "t.tsv")
     files[-1].write_text("id\tSMILES\n" + "".join(f"name{i}\t{s}\n" for i, s in enumerate(smiles)))
-    files += [tmp_path / f"{file.name}.gz" for file in list(files)]
-    for plain, packed in zip(files[:3], files[3:], strict=True):
-        packed.write_bytes(gzip.compress(plain.read_bytes()))
-    for file in files:
-        hits = screen(model, file, 20, chunk=70)
-        assert pairs(hits) == expected, file
-        assert hits.ids == [f"name{row}" for row in hits.rows], file
-        assert len(hits.report.failures) == 7, file
+    for plain in files:
+        for ending, pack in PACK.items():
+            file = tmp_path / f"{plain.name}{ending}"
+            file.write_bytes(pack(plain.read_bytes()))
+            hits = screen(model, file, 20, chunk=70)
+            assert pairs(hits) == expected, file
+            assert hits.ids == [f"name{row}" for row in hits.rows], file
+            assert len(hits.report.failures) == 7, file
 
 
 def test_parquet(model, tmp_path):
@@ -60,7 +69,7 @@ def test_names_headers_blank_lines_and_odd_bytes(model, tmp_path):
     )
     hits = screen(model, path, 10, out=tmp_path / "h.csv")
     found = {s: (int(row), name) for s, row, name in zip(hits.smiles, hits.rows, hits.ids, strict=True)}
-    assert found == {"CCO": (0, "ethyl alcohol"), " CCN": (1, "amine"), "CCC": (2, ""), "CCCO": (3, "caf\udce9")}
+    assert found == {"CCO": (0, "ethyl alcohol"), "CCN": (1, "amine"), "CCC": (2, ""), "CCCO": (3, "caf\udce9")}
     assert [f.position for f in hits.report.failures] == [4] and "follows the SMILES" in hits.report.failures[0].reason
     assert b"caf\xe9" in (tmp_path / "h.csv").read_bytes()
     again = screen(model, path, 10, out=tmp_path / "h.csv", resume=True)
@@ -78,15 +87,15 @@ def test_rows_of_other_lengths_go_to_the_error_file(model, tmp_path):
 
 @pytest.mark.parametrize("name", ["pipe.smi", "pipe.csv", "pipe", "-"])
 @pytest.mark.parametrize("kind", ["smi", "csv", "tsv"])
-@pytest.mark.parametrize("packed", [False, True])
-def test_libraries_come_through_pipes_and_standard_input(model, tmp_path, monkeypatch, name, kind, packed):
+@pytest.mark.parametrize("packing", PACK)
+def test_libraries_come_through_pipes_and_standard_input(model, tmp_path, monkeypatch, name, kind, packing):
     if name.endswith(("smi", "csv")) and not name.endswith(kind):
         pytest.skip("a name that lies")
     smiles = library(100)
     lines = [f"{s}\tname{i}" for i, s in enumerate(smiles)]
     lines = lines if kind == "smi" else ["smiles\tid", *lines]
     text = "\n".join(lines).replace("\t", "," if kind == "csv" else "\t") + "\n"
-    data = gzip.compress(text.encode()) if packed else text.encode()
+    data = PACK[packing](text.encode())
     monkeypatch.chdir(tmp_path)
     if name == "-":
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
@@ -102,11 +111,11 @@ def test_libraries_come_through_pipes_and_standard_input(model, tmp_path, monkey
         screen(model, name, 9, out="g.csv", resume=True)
 
 
-@pytest.mark.parametrize("name", ["l.smi", "l.csv", "l.smi.gz", "l.csv.gz"])
-def test_gzip_is_told_by_its_bytes_not_by_its_name(model, tmp_path, name):
+@pytest.mark.parametrize("name", ["l.smi", "l.csv", "l.smi.gz", "l.csv.bz2", "l.smi.xz"])
+@pytest.mark.parametrize("packing", PACK)
+def test_compression_is_told_by_its_bytes_not_by_its_name(model, tmp_path, name, packing):
     text = "CCO\nCCN\n" if "smi" in name else "smiles\nCCO\nCCN\n"
-    data = text.encode() if name.endswith("gz") else gzip.compress(text.encode())
-    (tmp_path / name).write_bytes(data)
+    (tmp_path / name).write_bytes(PACK[packing](text.encode()))
     assert len(screen(model, tmp_path / name, 9)) == 2
 
 
@@ -116,10 +125,80 @@ def test_long_cells_and_rows_without_their_last_cells(model, tmp_path):
     assert sorted(hits.ids) == ["", "a", "b"]
 
 
-@pytest.mark.parametrize("odd", ["\xa0", "\u2028", "\x0b", "\x0c", "\x1c", "\x85"])
-@pytest.mark.parametrize("size", [1, 2, 100])
-@pytest.mark.parametrize("name", ["", " propane"])
-def test_only_spaces_and_tabs_part_a_smiles_from_its_name(tmp_path, odd, size, name):
-    (tmp_path / "a.smi").write_bytes(f"CCO{odd}CCN\r\nCCC{name}\rCC\n".encode())
-    found = [text for chunk in Library(tmp_path / "a.smi").chunks(size) for text in chunk.smiles]
-    assert found == [f"CCO{odd}CCN", "CCC", "CC"]
+@pytest.mark.parametrize("odd", ["\xa0", "\u2028", "\x85", "\x0b", "\x0c", "\x1c", "\u3000", "\ufeff"])
+@pytest.mark.parametrize("chunk", [1, 2, 1000])
+def test_only_space_and_tab_end_a_smiles_and_only_line_ends_a_line(model, tmp_path, odd, chunk):
+    lines = [f"CCO{odd}CCCCN", "CCC", odd, "CCN", "", " \t", "CCCO"]
+    expected = [(1, "CCC"), (3, "CCN"), (4, "CCCO")]
+    for end in ("\n", "\r\n", "\r"):
+        for last in ("CCCO", "CCCO butanol"):  # a name somewhere changes nothing elsewhere
+            path = tmp_path / "l.smi"
+            path.write_bytes(end.join([*lines[:-1], last, ""]).encode())
+            hits = screen(model, path, 9, chunk=chunk)
+            assert [row[:2] for row in rows_of(hits)] == expected and hits.report.total == 5
+            assert [f.position for f in hits.report.failures] == [0, 2]
+
+
+def test_the_name_begins_at_the_first_white_space_and_ends_at_a_tab(model, tmp_path):
+    path = tmp_path / "l.smi"
+    path.write_text(
+        "CCO ethanol\t6.1\nCCN\tethyl amine\t5\nCCC  propane gas\nCCCC\t\t7\nCO \tmethanol\n"
+        "\tCCS\nCCF |$a$|\tZ2\t1\nCCCl\t|$a$|\tZ3\n"
+    )
+    hits = screen(model, path, 9)
+    assert rows_of(hits) == [
+        (0, "CCO", "ethanol"), (1, "CCN", "ethyl amine"), (2, "CCC", "propane gas"), (3, "CCCC", ""), (4, "CO", "methanol"),
+    ]  # fmt: skip
+    assert [f.position for f in hits.report.failures] == [5, 6, 7]
+    assert [c.ids[5:] for c in library_module.Library(path).chunks(100)] == [["CCS", "Z2", "Z3"]]
+
+
+@pytest.mark.parametrize("ending", PACK)
+@pytest.mark.parametrize("header", ["smiles\tid\tHAC\n", ""])
+def test_libraries_of_cxsmiles_are_tables_where_they_have_a_header(model, tmp_path, ending, header):
+    text = f"{header}CCO\tZ1\t3\nC[C@H](N)CO |&1:1|\tZ2\t5\nCCN\tZ3\t3\n".encode()
+    path = tmp_path / f"l.cxsmiles{ending}"
+    path.write_bytes(PACK[ending](text))
+    hits = screen(model, path, 9)
+    assert rows_of(hits) == [(0, "CCO", "Z1"), (2, "CCN", "Z3")]
+    assert [(f.position, f.text) for f in hits.report.failures] == [(1, "C[C@H](N)CO |&1:1|")]
+
+
+@pytest.mark.parametrize("name", ["l.smi", "l.csv"])
+@pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz"])
+def test_a_compressed_library_that_is_cut_short_is_named(model, tmp_path, name, ending):
+    path = tmp_path / f"{name}{ending}"
+    path.write_bytes(PACK[ending](b"smiles\n" + b"CCO\nCCN\n" * 2000)[:-9])
+    with pytest.raises(ValueError, match=f"{name}{ending} is damaged"):
+        screen(model, path, 9)
+
+
+def test_a_line_without_end_is_one_failed_row(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(library_module, "_LONGEST_LINE", 1000)
+    monkeypatch.setattr(library_module, "_BLOCK", 300)
+    path = tmp_path / "l.smi"
+    path.write_text("CCO\n" + "C" * 5000 + " name\nCCN\n" + "C" * 1000 + "\nCC" + "C" * 5000)
+    for chunk in (1, 9):
+        hits = screen(model, path, 9, chunk=chunk)
+        assert [row[0] for row in rows_of(hits)] == [0, 2, 3] and hits.report.total == 5
+        assert [f.position for f in hits.report.failures] == [1, 4]
+        assert all("the line has more than" in f.reason and len(f.text) <= 200 for f in hits.report.failures)
+
+
+@pytest.mark.parametrize("lines", [0, 1])
+def test_a_line_without_end_does_not_fill_the_memory(tmp_path, lines):
+    """A few kilobytes that unpack to 128 MB: 12 MB are more than the longest line that is kept takes."""
+    packer = lzma.LZMACompressor(preset=0)
+    with open(tmp_path / "l.smi.xz", "wb") as file:
+        file.write(packer.compress(b"CCO\n" * lines))
+        for _ in range(128):
+            file.write(packer.compress(b"C" * 2**20))
+        file.write(packer.flush())
+    tracemalloc.start()
+    chunks = list(library_module.Library(tmp_path / "l.smi.xz").chunks(8192))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [len(chunk.smiles) for chunk in chunks] == [lines + 1] and [f.position for f in chunks[0].failures] == [
+        lines
+    ]
+    assert most < 12 * 2**20

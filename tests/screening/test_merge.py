@@ -6,7 +6,7 @@ import pytest
 
 from catalase.screening import merge, screen
 
-from .helpers import library, write_smi
+from .helpers import library, read, write_smi
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 70])
@@ -38,3 +38,21 @@ def test_merge_refuses_what_is_not_the_whole(model, tmp_path):
     (tmp_path / "b.csv.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"b\.csv\.json"):
         merge([a, b])
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5, 100])
+def test_what_the_reader_refuses_is_listed_by_the_shard_that_has_the_row(model, tmp_path, chunk):
+    rows = [f"{text},n{i}" for i, text in enumerate(s for s in library(60) if s.isascii())]
+    for i in (0, 7, 8, 30, len(rows) - 1):
+        rows[i] += ",one,too many"
+    (tmp_path / "l.csv").write_text("smiles,id\n" + "\n".join(rows) + "\n")
+    screen(model, tmp_path / "l.csv", 9, errors_file=tmp_path / "whole.csv")
+    whole = read(tmp_path / "whole.csv")
+    assert [int(row["row"]) for row in whole if "has 4 fields" in row["reason"]] == [1, 8, 9, 31, len(rows)]
+    assert all(row["text"] == rows[int(row["row"]) - 1] for row in whole if "has 4 fields" in row["reason"])
+    found = []
+    for shard in ("1/3", "2/3", "3/3"):
+        errors = tmp_path / f"{shard[0]}.csv"
+        screen(model, tmp_path / "l.csv", 9, errors_file=errors, shard=shard, chunk=chunk)
+        found += read(errors)
+    assert sorted(found, key=lambda row: int(row["row"])) == whole

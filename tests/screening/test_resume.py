@@ -16,12 +16,12 @@ from .helpers import library, pairs, write_smi
 
 CHILD = """
 import os, signal, sys
-from catalase.screening import _hits, _record, _run, _screen
-_record.SECONDS = 0.0
-_record._SHARE = 1e9
+from catalase.screening import hits, record, screening
+record.SECONDS = 0.0
+record._SHARE = 1e9
 where, count = sys.argv[4], int(sys.argv[5])
-owner, name = {"record": (_record.Recorder, "write"), "error": (_record.ErrorFile, "write"),
-               "take": (_run.Run, "_take"), "hits": (_hits.Hits, "to_csv"), "never": (_hits.Hits, "none")}[where]
+owner, name = {"record": (record.Recorder, "write"), "error": (record.ErrorFile, "write"),
+               "take": (screening.LibraryScan, "_take"), "hits": (hits.Hits, "to_csv"), "never": (hits.Hits, "none")}[where]
 original, calls = getattr(owner, name, None), [0]
 def wrapped(*args, **options):
     result = original(*args, **options)
@@ -30,7 +30,7 @@ def wrapped(*args, **options):
         os.kill(os.getpid(), signal.SIGKILL)
     return result
 setattr(owner, name, wrapped)
-_screen.screen(sys.argv[1], sys.argv[2], 40, out=sys.argv[3], chunk=32, resume=True)
+screening.screen(sys.argv[1], sys.argv[2], 40, out=sys.argv[3], chunk=32, resume=True)
 """
 
 
@@ -122,3 +122,14 @@ def test_a_run_that_ended_is_not_repeated_and_other_settings_are_refused(model, 
     (tmp_path / "h.csv.json").write_text(json.dumps(record))
     with pytest.raises(ValueError, match="digest"):
         screen(model, path, 10, out=out, resume=True)
+
+
+def test_a_run_that_goes_on_within_a_chunk_lists_what_the_reader_refuses_once(model, tmp_path):
+    rows = [f"{text},n{i}" + (",too,many" if i % 5 == 3 else "") for i, text in enumerate(library(200))]
+    path, whole, out = tmp_path / "l.csv", tmp_path / "whole.csv", tmp_path / "out.csv"
+    path.write_text("smiles,id\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    screen(model, path, 40, out=whole)
+    child(model, path, out, "take", 3)
+    screen(model, path, 40, out=out, resume=True, chunk=37)  # the child's chunks had 32 rows
+    for end in ("", ".errors.csv"):
+        assert (tmp_path / f"out.csv{end}").read_bytes() == (tmp_path / f"whole.csv{end}").read_bytes()

@@ -118,3 +118,14 @@ def test_devices_stay_devices(tmp_path: Path) -> None:
         _write(Path("/dev/full"))
     with pytest.raises(IsADirectoryError):
         _write(tmp_path)
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_a_number_of_more_digits_than_python_reads_is_refused_in_our_words(tmp_path: Path, sign: str) -> None:
+    path = tmp_path / "a.json"
+    longest = int(f"{sign}{'9' * 4300}")
+    _storage.write_json_atomic(path, {"number": longest})
+    assert _storage.read_json(path) == {"number": longest}
+    path.write_text(f'{{"number": {longest}9}}')
+    with pytest.raises(ValueError, match=r"is not valid JSON \(a number has 4,30[12] digits, more than 4,300\)"):
+        _storage.read_json(path)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from .files import (
     MAX_JSON_BYTES,
     check_json,
+    csv_writer,
     load_json,
     parse_json,
     read_bytes,
@@ -32,6 +33,7 @@ __all__ = [
     "MAX_ARRAYS_BYTES",
     "MAX_JSON_BYTES",
     "check_json",
+    "csv_writer",
     "hold_for_reading",
     "is_held",
     "load_all",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import fcntl
 import hashlib
@@ -12,13 +13,14 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, cast
+from typing import IO, Any, BinaryIO, NoReturn, cast
 
 MAX_JSON_BYTES = 64 * 2**20  # a manifest of 100,000 shards is some 20 MiB
 _MAX_DEPTH = 64
+_MAX_DIGITS = 4300  # of a whole number: Python writes no more
 _CHUNK = 2**20
 
 
@@ -66,6 +68,17 @@ def remove_quietly(path: str | os.PathLike[str]) -> None:
         os.unlink(path)
     except OSError:
         return
+
+
+@contextmanager
+def csv_writer(binary: IO[bytes]) -> Iterator[Any]:
+    """Yield a writer of CSV into a binary stream, which stays open. Bytes that are no UTF-8 come out as they went in."""
+    text = io.TextIOWrapper(binary, "utf-8", "surrogateescape", newline="", write_through=True)
+    try:
+        yield csv.writer(text, lineterminator="\n")
+        text.flush()
+    finally:
+        text.detach()
 
 
 def write_file_atomic(path: str | os.PathLike[str], write: Callable[[BinaryIO], None]) -> str:
@@ -322,8 +335,14 @@ def _no_constants(name: str) -> NoReturn:
     raise ValueError(f"{name} is not allowed")
 
 
+def _short_enough(digits: str) -> int:
+    if len(digits.lstrip("-")) > _MAX_DIGITS:
+        raise ValueError(f"a number has {len(digits):,} digits, more than {_MAX_DIGITS:,}")
+    return int(digits)
+
+
 def load_json(text: str) -> Any:
-    """Parse JSON strictly: no duplicate keys, no NaN, no nesting deeper than a config's; ValueError for anything else."""
+    """Parse JSON strictly: no duplicate keys, NaN or endless numbers, no deeper than a config; else ValueError."""
     depth = deepest = 0
     for found in _BRACKETS.finditer(text):
         if (mark := found[0])[0] != '"':
@@ -331,7 +350,7 @@ def load_json(text: str) -> Any:
             deepest = max(deepest, depth)
     if deepest > _MAX_DEPTH + 2:
         raise ValueError(f"it is nested {deepest} levels deep, more than {_MAX_DEPTH}")
-    return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+    return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants, parse_int=_short_enough)
 
 
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arrays import refuse_masked
 from ..backends import backend_of, is_device_array
 from ..ops._check import shown, whole_number
 from .tensor import Tensor, as_tensor, fit_to, operand, record
@@ -76,6 +77,7 @@ def _condition(condition: Any) -> Any:
     """What decides, as an array of bools: numbers count as whether they are not 0."""
     if is_device_array(condition):
         return condition
+    refuse_masked("where", "condition", condition)
     try:
         array = np.asarray(condition)
     except (ValueError, OverflowError, RecursionError):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .._arrays import numbers
 from ..backends import backend_of, device_of, is_device_array, to_device_of, to_host
-from ..ops._check import flag, numpy_array, shown
+from ..ops._check import flag
 
 Array = NDArray[Any]
 Backward = Callable[[Array], "tuple[Array | None, ...]"]
@@ -175,9 +175,9 @@ class Node:
             grad = backend_of(self.data).full(self.shape, 1.0, self.data.dtype)
         grad = grad.data if isinstance(grad, Node) else grad
         if not is_device_array(self.data):
-            grad = _gradient(grad, self.dtype)
+            grad = numbers("backward", "grad", grad, self.dtype)
         elif not is_device_array(grad):
-            grad = to_device_of(_gradient(grad, self.dtype), self.data)
+            grad = to_device_of(numbers("backward", "grad", grad, self.dtype), self.data)
         if grad.shape != self.shape:
             raise ValueError(f"backward: grad must have shape {self.shape}, got {grad.shape}")
         if self._backward is None:
@@ -205,19 +205,6 @@ class Node:
             self.grad = backend_of(grad).copy(grad)  # its own: the array may be a view, or shared with another leaf
         else:
             self.grad = backend_of(self.grad, grad).add(self.grad, grad)
-
-
-def _gradient(grad: Any, dtype: np.dtype[Any]) -> Array:
-    """A gradient that was given, numbers of any real dtype, as an array of the tensor's."""
-    if type(grad) is np.ndarray and grad.dtype == dtype:
-        return grad
-    try:
-        array = numpy_array("backward", "grad", grad) if isinstance(grad, np.ndarray) else np.asarray(grad)
-    except (ValueError, OverflowError, RecursionError):
-        array = np.asarray(None)
-    if array.dtype.kind not in "iufb":
-        raise TypeError(f"backward: grad must be an array of numbers, got {shown(grad)}")
-    return array.astype(dtype)
 
 
 def _as_array(values: Any) -> Array:

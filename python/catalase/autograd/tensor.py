@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from .. import ops
+from .._arrays import refuse_masked
 from ..backends import backend_of, is_device_array, to_host
 from ..ops._check import flag, floating, numpy_array, shown, whole_number
 from .tape import Array, Backward, Node, put_on_tape
@@ -339,6 +340,8 @@ class Tensor(Node):
             raise IndexError(
                 "Tensor: an index must be whole numbers, slices or booleans, got a Tensor, which holds floats"
             )
+        for part in index if isinstance(index, tuple) else (index,):
+            refuse_masked("Tensor", "the index", part)
         try:
             y, gradient = backend_of(x).index(x, index)
         except (IndexError, TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -462,6 +465,7 @@ def operand(other: Any, like: Tensor, function: str = "Tensor", name: str = "ari
                 raise ValueError(f"{function}: {name} with {shown(other)} is beyond the range of {like.dtype}")
             return Tensor(np.asarray(other, dtype=like.dtype))
         scalar = isinstance(other, np.generic) or (isinstance(other, np.ndarray) and not other.ndim)
+        refuse_masked(function, name, other)
         if scalar and other.dtype.kind in "iufb":
             return operand(other.item() if other.dtype.itemsize <= 8 else float(other), like, function, name)
         if not is_device_array(other):

@@ -42,7 +42,7 @@ def _library(n: int) -> Path:
     """A file of n molecules."""
     path = Path(_folder().name) / f"{n}.smi"
     if not path.exists():
-        from ..screening._library import Library
+        from ..screening.library import Library
 
         zinc = _zinc()
         chunks = Library(zinc).chunks(8192) if zinc else [_SMILES]

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _storage
+from .._numbers import strip_white
 from ._lazy import LazyArray
 
 COLUMNS = ("X", "y", "w", "ids")
@@ -245,7 +246,7 @@ def _deepchem_entries(folder: Path) -> list[dict[str, str]]:
         raise ValueError(f"DiskDataset: {path} lists more shards than there are files; copy the folder whole")
     entries = []
     for row in rows:
-        entry = {column: (row.get(column) or "").strip() for column in COLUMNS}
+        entry = {column: strip_white(row.get(column) or "") for column in COLUMNS}
         for name in entry.values():
             if name and (Path(name).name != name or not name.endswith((".npy", ".joblib"))):
                 raise ValueError(

@@ -1,4 +1,4 @@
-"""Tables of molecules (or of numbers) from CSV and TSV files, plain or gzipped."""
+"""Tables of molecules (or of numbers) from CSV and TSV files, plain or compressed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from .._numbers import FLOAT32_LIMIT, WHITE, parse_float
+from .._numbers import FLOAT32_LIMIT, parse_float, strip_white
 from .._report import Failure, Report
 from ..feat.featurizer import Featurizer
 from .dataset import Dataset, NumpyDataset, task_names
 from .disk import DiskDataset
-from .table_file import Fault, TableFile
+from .table_file import TableFile
 
 _MISSING = {"", "nan", "na", "n/a", "null", "none"}
 
@@ -56,7 +56,7 @@ class CSVLoader:
             raise TypeError(
                 f"CSVLoader: tasks must be a list of column names, got the string {tasks!r}; wrap it in [ ]"
             )
-        self.tasks = task_names(tasks)
+        self.tasks = task_names("CSVLoader", tasks)
         self.featurizer = featurizer
         self.feature_field = feature_field or "smiles"
         self.id_field = id_field or self.feature_field
@@ -73,7 +73,8 @@ class CSVLoader:
         Parameters
         ----------
         inputs : path or list of paths
-            CSV, or tab separated (``.tsv``); plain or gzipped; files, named pipes or ``-`` for standard input.
+            CSV, or tab separated (``.tsv``); plain, or compressed by gzip, bzip2 or xz; files, named pipes or ``-`` for
+            standard input.
         data_dir : path, optional
             Write a `DiskDataset` there; in memory where left out.
         shard_size : int
@@ -127,23 +128,23 @@ class CSVLoader:
         self, files: Sequence[str | Path], size: int, errors: str, failures: list[Failure], counts: list[int]
     ) -> Iterator[NumpyDataset]:
         any_row = False
-        for rows, faults in self._rows(files, size):
+        for rows, unread in self._rows(files, size):
             any_row = True
-            yield self._shard(rows, faults, errors, failures, counts)
+            yield self._shard(rows, unread, errors, failures, counts)
         if not any_row:
             raise ValueError(f"CSVLoader: {', '.join(map(str, files))} holds no rows below its header")
 
-    def _rows(self, files: Sequence[str | Path], size: int) -> Iterator[tuple[list[dict[str, str]], dict[int, Fault]]]:
+    def _rows(self, files: Sequence[str | Path], size: int) -> Iterator[tuple[list[dict[str, str]], list[Failure]]]:
         for file in files:
             with TableFile(file) as table:
                 check_columns(file, table.header, [self.feature_field, self.id_field, *self.tasks])
-                for rows, faults in table.chunks(size):
-                    yield [dict(zip(table.header, row, strict=True)) for row in rows], faults
+                for rows, unread in table.chunks(size):
+                    yield [dict(zip(table.header, row, strict=True)) for row in rows], unread
 
     def _shard(
         self,
         rows: list[dict[str, str]],
-        faults: dict[int, Fault],
+        unread: list[Failure],
         errors: str,
         failures: list[Failure],
         counts: list[int],
@@ -151,13 +152,14 @@ class CSVLoader:
         start = counts[0]
         counts[0] += len(rows)
         y = np.full((len(rows), len(self.tasks)), np.nan, np.float32)
-        if faults and errors == "raise":
-            i = min(faults)
-            raise ValueError(f"CSVLoader: row {start + i}: {faults[i].reason} ({faults[i].text[:80]!r})")
-        failures += [Failure(start + i, *fault) for i, fault in faults.items()]
-        bad = set(faults)
+        if unread and errors == "raise":
+            first = unread[0].shifted(start)
+            raise ValueError(f"CSVLoader: row {first.position}: {first.reason} ({first.text[:80]!r})")
+        failures += [failure.shifted(start) for failure in unread]
+        known = {failure.position for failure in unread}
+        bad = set(known)
         for i, row in enumerate(rows):
-            if i in faults:
+            if i in known:
                 continue
             for t, task in enumerate(self.tasks):
                 value, reason = parse_label(row[task])
@@ -167,8 +169,8 @@ class CSVLoader:
                         raise ValueError(f"CSVLoader: row {start + i}, column {task!r}: {reason}")
                     failures.append(Failure(start + i, row[task], f"column {task!r}: {reason}"))
                     bad.add(i)
-        texts = ["" if i in faults else row[self.feature_field].strip(WHITE) for i, row in enumerate(rows)]
-        X, readable = self._featurize(texts, faults, start, errors, failures)
+        texts = ["" if i in known else strip_white(row[self.feature_field]) for i, row in enumerate(rows)]
+        X, readable = self._featurize(texts, known, start, errors, failures)
         keep = np.array([i for i in readable if i not in bad], np.int64) if errors == "drop" else readable
         position = {int(i): at for at, i in enumerate(readable)}
         X = X if len(keep) == len(readable) else X[[position[int(i)] for i in keep]]
@@ -182,9 +184,9 @@ class CSVLoader:
         return NumpyDataset(X, y[keep], w[keep], ids[keep], tasks=self.tasks, featurizer=kept)
 
     def _featurize(
-        self, items: list[str], faults: dict[int, Fault], start: int, errors: str, failures: list[Failure]
+        self, items: list[str], known: set[int], start: int, errors: str, failures: list[Failure]
     ) -> tuple[Any, Any]:
-        """Features, and which rows they belong to. What is wrong with the rows in `faults` has been said already."""
+        """Features, and which rows they belong to. The failures of the rows in `known` are listed already."""
         empty = [i for i, item in enumerate(items) if not item]
         if empty and errors == "raise":
             raise ValueError(f"CSVLoader: row {start + empty[0]} has an empty {self.feature_field!r} cell")
@@ -194,9 +196,9 @@ class CSVLoader:
             raise ValueError(f"CSVLoader: rows from {start}: {error}") from None
         X, kept = result if errors == "drop" else (result, np.arange(len(items)))
         report = getattr(self.featurizer, "report", None)
-        failures += [Failure(start + f.position, f.text, f.reason) for f in (report.failures if report else [])]
+        failures += [failure.shifted(start) for failure in (report.failures if report else [])]
         failures += [
-            Failure(start + i, "", f"the {self.feature_field!r} cell is empty") for i in empty if i not in faults
+            Failure(start + i, "", f"the {self.feature_field!r} cell is empty") for i in empty if i not in known
         ]
         if errors == "drop" and empty:
             full = ~np.isin(kept, empty)
@@ -222,7 +224,7 @@ def check_columns(file: str | Path, present: Sequence[str] | None, wanted: Seque
 @functools.lru_cache(4096)  # labels of a class are few texts
 def parse_label(text: str) -> tuple[float, str]:
     """Return a label and an empty reason; NaN for a missing one; NaN and a reason where it is no number."""
-    stripped = text.strip(WHITE)
+    stripped = strip_white(text)
     if stripped.lower() in _MISSING:
         return math.nan, ""
     if stripped.lower().lstrip("+-") in ("inf", "infinity"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -203,7 +203,7 @@ class NumpyDataset(Dataset):
                 raise ValueError(f"NumpyDataset: X has {n} rows but {name} has shape {column.shape}")
         self.w = self._weights(w, n)
         count = 1 if self.y.ndim == 1 else int(np.prod(self.y.shape[1:], dtype=np.int64))
-        self.tasks = list(range(count)) if tasks is None else task_names(tasks)
+        self.tasks = list(range(count)) if tasks is None else task_names("NumpyDataset", tasks)
         if tasks is not None and self.y.ndim <= 2 and len(self.tasks) != count:
             raise ValueError(f"NumpyDataset: {len(self.tasks)} task names for {count} columns of y")
         self.report = None
@@ -229,9 +229,14 @@ class NumpyDataset(Dataset):
         return weights
 
 
-def task_names(tasks: Iterable[Any]) -> list[Any]:
-    """Names of tasks as a list; scalars of NumPy become Python's, which can be saved."""
-    return [task.item() if isinstance(task, np.generic) else task for task in tasks]
+def task_names(function: str, tasks: Any, numbers: bool = True) -> list[Any]:
+    """Names of tasks, or where allowed their numbers, as a list; scalars of NumPy become Python's, which can be saved."""
+    if isinstance(tasks, (str, bytes, Mapping)) or not isinstance(tasks, Iterable):
+        raise TypeError(f"{function}: tasks must be a list of names, got {tasks!r:.100}")
+    names = [task.item() if isinstance(task, np.generic) else task for task in tasks]
+    if not all(isinstance(name, (str, int, float) if numbers else str) for name in names):
+        raise TypeError(f"{function}: tasks must be a list of names, got {names!r:.100}")
+    return names
 
 
 def _plain_ids(ids: Any) -> NDArray[Any]:

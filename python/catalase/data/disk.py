@@ -166,11 +166,11 @@ class DiskDataset(Dataset):
         folder, function = Path(path), "DiskDataset.create"
         claim_folder(function, folder)
         written = ShardList(folder)
-        names: list[Any] | None = None if tasks is None else task_names(tasks)
+        names: list[Any] | None = None if tasks is None else task_names(function, tasks)
         with _storage.writing(function, folder) as locked:
             for shard in shards:
                 written.carry(function, shard)
-                names = task_names(shard.tasks) if names is None else names
+                names = task_names(function, shard.tasks) if names is None else names
                 written.add(shard)
             if not written.entries:
                 raise ValueError(f"{function}: there must be at least one shard")

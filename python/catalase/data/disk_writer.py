@@ -196,7 +196,7 @@ class DiskWriter:
         claim_folder("DiskWriter", self.path)
         self._known = ""  # checksum of the manifest that the next replaces
         self._list = ShardList(self.path)
-        self._tasks = None if tasks is None else task_names(tasks)
+        self._tasks = None if tasks is None else task_names("DiskWriter", tasks)
         self._extra, self._report = dict(extra or {}), None
         with _storage.writing("DiskWriter", self.path, _storage.LOCK_SECONDS) as locked:
             if (self.path / MANIFEST).exists():
@@ -251,7 +251,7 @@ class DiskWriter:
                     f"DiskWriter.append: another writer has written into {self.path} since this one was opened; nothing was "
                     "appended, open a new DiskWriter with resume=True"
                 )
-            tasks = task_names(shard.tasks) if self._tasks is None else self._tasks
+            tasks = task_names("DiskWriter.append", shard.tasks) if self._tasks is None else self._tasks
             before = self._list.forms
             self._list.carry("DiskWriter.append", shard)
             self._list.add(shard)

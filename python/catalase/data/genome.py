@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .._numbers import parse_int
+from .._numbers import parse_int, strip_white
 from ..ops.one_hot_dna import Spans, encode, letter_at
 
 _BLOCK = 2**20
@@ -149,7 +149,7 @@ def _record(path: Path, header: bytes, pieces: list[bytes]) -> FastaRecord:
         raise ValueError(f"read_fasta: {path} has a header without a name ('>{name}')")
     letters = b"".join(pieces)
     try:
-        return FastaRecord(name, description.strip(), letters.decode("ascii"))
+        return FastaRecord(name, strip_white(description), letters.decode("ascii"))
     except UnicodeDecodeError as error:
         raise ValueError(
             f"read_fasta: {name} in {path} has the byte 0x{letters[error.start]:02X} at position {error.start}; "

@@ -21,7 +21,8 @@ from .dataset import Batch, Dataset, NumpyDataset
 _READ_AS = {"1": "L", "L": "L", "LA": "RGBA", "PA": "RGBA", "La": "RGBA", "RGBA": "RGBA", "RGBa": "RGBA"}
 _DEEP = re.compile(r";16|SGI16")  # in the name of a file's own pixel format
 _FEW_BITS = re.compile(r"\bL;([24])")
-_SUBFILE, _OLD_SUBFILE = 254, 255  # tags of TIFF: bit 0, and 2, say that a picture is a smaller copy
+# Tags of TIFF: bit 0 and 2 say that a picture is a smaller copy; bits of each channel; 1 where values have no sign.
+_SUBFILE, _OLD_SUBFILE, _BITS, _SAMPLE_FORMAT = 254, 255, 258, 339
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4, "F": 1}
 
 
@@ -77,9 +78,14 @@ def open_image(path: str | Path) -> Iterator[Any]:
             "PIL.Image.MAX_IMAGE_PIXELS (half of that) for files that you trust"
         ) from None
     except Image.UnidentifiedImageError:
-        raise ValueError(f"images: {path} is not an image that Pillow knows; it is damaged or no image") from None
+        raise ValueError(
+            f"images: {path} is not an image that Pillow knows; it is damaged, no image, or has bits or channels that "
+            "Pillow does not read"
+        ) from None
+    except MemoryError:
+        raise ValueError(f"images: {path} does not fit into memory; cut it into tiles") from None
     except (
-        OSError, EOFError, SyntaxError, ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError,
+        OSError, EOFError, SyntaxError, ValueError, IndexError, KeyError, TypeError, OverflowError,
     ) as error:  # fmt: skip
         raise ValueError(f"images: {path} is damaged or cut short ({error})") from None
 
@@ -106,27 +112,33 @@ def _check_frames(image: Any) -> None:
 
 
 def _check_depth(image: Any) -> None:
-    """Refuse colour of more than 8 bits a value, which Pillow would cut to 8."""
+    """Refuse more than 8 bits a value where Pillow would cut them to 8."""
     if _is_deep(image.mode):
         return
-    deep = any(_DEEP.search(f"{tile[0]} {tile[3]}") for tile in image.tile)
-    if image.format == "PPM":
-        deep = any(
-            isinstance(value, int) and value > 255
-            for tile in image.tile
-            if isinstance(tile[3], tuple)
-            for value in tile[3]
-        )
+    if image.format == "TIFF":
+        deep = max(image.tag_v2.get(_BITS, (1,))) > 8
+    elif image.format == "PPM":
+        deep = _largest_named(image) > 255
     elif image.format == "JPEG2000":
         image.fp.seek(0)
         head = image.fp.read(2**16)
         at = head.find(b"\xff\x4f\xff\x51") + 42  # of the first channel's depth in the SIZ segment
         deep = 42 <= at < len(head) and (head[at] & 0x7F) >= 8
+    else:
+        deep = any(_DEEP.search(f"{tile[0]} {tile[3]}") for tile in image.tile)
     if deep:
         raise _Refused(
-            f"holds colour ({image.mode}) of more than 8 bits a value, of which Pillow reads only 8; save each channel as a "
-            "gray image of 16 bits, or all with 8 bits"
+            f"holds more than 8 bits a value ({image.format}, {image.mode}), of which Pillow reads only 8; save each channel "
+            "as a gray image of 16 bits, or all with 8 bits"
         )
+
+
+def _largest_named(image: Any) -> int:
+    """The largest value of a PNM file, which its header names and Pillow spreads to 255, or to 65,535 in mode "I"."""
+    decoder, _, _, arguments = image.tile[0]
+    if decoder in ("ppm", "ppm_plain") and isinstance(arguments, tuple):
+        return int(arguments[1])
+    return 65535 if image.mode == "I" else 255
 
 
 def _is_deep(mode: str) -> bool:
@@ -181,17 +193,16 @@ def decode(path: str | Path, form: ImageForm, resize: bool, out: NDArray[Any]) -
                 f"is {image.height} x {image.width} where {form.height} x {form.width} were needed (height x width); give "
                 "size=(height, width) to resize all"
             )
-        few_bits = _few_bits(image) if form.mode == "labels" else 1
         if form.mode == "labels":
             _check_mask(image)
-            picture = image
+            picture = _as_stored(image)
         elif form.mode == "F":
             _check_gray(image)
             if own != "F" and not form.asked:
                 raise _Refused(
                     f"has 8 bits a value ({image.mode}), unlike the first image; give mode='F' to read all values as they stand"
                 )
-            gray = image if own == "F" else image.convert("L")
+            gray = _as_stored(image) if own == "F" else image.convert("L")
             picture = gray if gray.mode == "F" else Image.fromarray(np.asarray(gray).astype(np.float32))
         elif own == "F":
             raise _Refused(f"holds more than 8 bits a value ({image.mode}), unlike the first image; give mode='F'")
@@ -201,14 +212,24 @@ def decode(path: str | Path, form: ImageForm, resize: bool, out: NDArray[Any]) -
             how = Image.Resampling.NEAREST if form.mode == "labels" else Image.Resampling.BILINEAR
             picture = picture.resize((form.width, form.height), how)
         out[...] = np.asarray(picture).reshape(out.shape)
-        if few_bits > 1:
-            out //= few_bits
 
 
-def _few_bits(image: Any) -> int:
-    """By what Pillow multiplied the values of gray images of 2 or 4 bits."""
-    found = next((_FEW_BITS.search(str(tile[3])) for tile in image.tile), None) if image.mode == "L" else None
-    return 1 if found is None else 85 if found[1] == "2" else 17
+def _as_stored(image: Any) -> Any:
+    """The picture with the values of the file, where Pillow spreads or misreads those of one channel."""
+    from PIL import Image
+
+    if image.mode == "I" and image.format == "TIFF" and set(image.tag_v2.get(_SAMPLE_FORMAT, (1,))) == {1}:
+        return Image.fromarray(np.asarray(image).view(np.uint32).astype(np.float32))  # Pillow takes them for int32
+    few = next((_FEW_BITS.search(str(tile[3])) for tile in image.tile), None) if image.mode == "L" else None
+    largest, spread = 1, 1
+    if few is not None:
+        largest, spread = 2 ** int(few[1]) - 1, 255
+    elif image.format == "PPM" and image.mode in ("L", "I"):
+        largest, spread = _largest_named(image), 255 if image.mode == "L" else 65535
+    if largest == spread:
+        return image
+    values = np.rint(np.asarray(image) * (largest / spread))
+    return Image.fromarray(values.astype(np.uint8 if image.mode == "L" else np.float32))
 
 
 class ImageColumn(LazyArray):
@@ -271,8 +292,8 @@ class ImageDataset(Dataset):
     Notes
     -----
     Of photographs with a second picture (MPO), and of TIFF files with smaller copies, the first picture is read. Orientation
-    tags of cameras are not applied. `catalase.data.ImageLoader` finds the files of a folder and can check,
-    mask or drop broken ones.
+    tags of cameras are not applied. AVIF files of more than 8 bits a value are read with 8, as Pillow gives them.
+    `catalase.data.ImageLoader` finds the files of a folder and can check, mask or drop broken ones.
 
     Examples
     --------

@@ -1,29 +1,35 @@
-"""Tables as text: comma or tab separated files, plain or gzipped, from a file, a pipe or standard input, as rows of cells."""
+"""Tables as text, comma or tab separated, plain or compressed: the rows of a file, a pipe or standard input."""
 
 from __future__ import annotations
 
+import bz2
 import functools
 import gzip
 import importlib.util
 import io
 import itertools
+import lzma
 import os
+import re
 import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
-DAMAGE = (OSError, EOFError, zlib.error)  # what reading a damaged or truncated file raises
-# Characters of a cell at most: a chromosome is shorter, and a quote that is never closed does not fill the memory.
+from .._numbers import strip_white
+from .._report import Failure
+
+DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError)  # what reading a damaged or truncated file raises
+PACKED = (".gz", ".bz2", ".xz")  # endings of compressed files
+# Characters of a cell, and of a line, at most: a chromosome is shorter, and neither a quote that is never closed nor a line
+# without end fills the memory.
 _MOST_IN_A_CELL = 2**28
 _END = "\0end of the table\0\n"  # read as a row of its own, unless the last row has a quote that is never closed
 _LAST = [_END.rstrip("\n")]
 _OTHER_FILES = {
-    b"BZh": "is compressed by bzip2; unpack it first",
-    b"\xfd7zXZ": "is compressed by xz; unpack it first",
     b"\x28\xb5\x2f\xfd": "is compressed by zstd; unpack it first",
     b"PK\x03\x04": "is a ZIP archive or an Excel workbook; unpack it, or save the sheet as 'CSV UTF-8'",
     b"\xd0\xcf\x11\xe0": "is an old Excel workbook; save the sheet as 'CSV UTF-8'",
@@ -34,19 +40,13 @@ _BYTE_ORDER_MARKS = (  # UTF-32 begins as UTF-16 does, so it comes first
 )  # fmt: skip
 
 
-class Fault(NamedTuple):
-    """A row that does not fit its header: what the row holds, and why it cannot be read."""
-
-    text: str
-    reason: str
-
-
 class TableFile:
     """The rows of a table, read once, from the first to the last.
 
-    Fields are separated by tabs where the name ends in ``.tsv`` or ``.tab`` (or the name tells nothing and the header
-    has tabs and no comma), else by commas. Gzip is told by the first bytes, not by the name. The text is UTF-8, with or
-    without a byte order mark, or UTF-16 with one. Cells may have up to 268,435,456 characters.
+    Fields are separated by tabs where the name ends in ``.tsv``, ``.tab`` or ``.cxsmiles`` (or the name tells nothing and
+    the header has tabs and no comma), else by commas. Gzip, bzip2 and xz are told by the first bytes, not by the name. The
+    text is UTF-8, with or without a byte order mark, or UTF-16 with one. Cells and lines may have up to 268,435,456
+    characters.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class TableFile:
     >>> _ = pathlib.Path("t.tsv").write_text("smiles\\ty\\nCCO\\t1\\nCC\\n")
     >>> with TableFile("t.tsv") as table:
     ...     table.header, list(table.chunks(10))
-    (['smiles', 'y'], [([['CCO', '1'], ['CC', '']], {})])
+    (['smiles', 'y'], [([['CCO', '1'], ['CC', '']], [])])
     """
 
     def __init__(
@@ -104,11 +104,12 @@ class TableFile:
     ) -> None:
         self._stack.close()
 
-    def chunks(self, size: int) -> Iterator[tuple[list[list[str]], dict[int, Fault]]]:
-        """Read the rows in chunks: the cells of each, as many as the header has, and what is wrong with some of them.
+    def chunks(self, size: int) -> Iterator[tuple[list[list[str]], list[Failure]]]:
+        """Read the rows in chunks: the cells of each, as many as the header has, and the rows that do not fit the header.
 
         Empty lines are passed over. Cells that are missing at the end of a row are empty, and empty cells behind the
-        last column are dropped; a row with more than that has a `Fault`, and its first cells.
+        last column are dropped; a row with more than that has a `Failure`, at its position in the chunk, and its first
+        cells.
         """
         width = len(self.header)
         while True:
@@ -116,23 +117,23 @@ class TableFile:
                 part = list(itertools.islice(self._rows, size))
             if not part:
                 return
-            faults: dict[int, Fault] = {}
+            faults: dict[int, Failure] = {}
             last = part[-1]
             if last == _LAST:
                 part.pop()
             elif last[-1].endswith(_END):
-                faults[len(part) - 1] = self._unclosed(last, self._row + len(part))
+                faults[len(part) - 1] = self._unclosed(last, len(part) - 1)
             for i, row in enumerate(part):
                 if len(row) != width:
-                    if any(cell.strip() for cell in row[width:]):
+                    if any(map(strip_white, row[width:])):
                         fields = f"the row has {len(row)} fields, the header {width}"
-                        fault = Fault(self._delimiter.join(row), f"{fields}; is a quote or a comma missing?")
-                        faults.setdefault(i, fault)
+                        reason = f"{fields}; is a quote or a comma missing?"
+                        faults.setdefault(i, Failure(i, self._delimiter.join(row), reason))
                     row += [""] * (width - len(row))
                     del row[width:]
             self._row += len(part)
             if part:
-                yield part, faults
+                yield part, sorted(faults.values())
 
     def _open(self, binary: IO[bytes], errors: str) -> Iterator[list[str]]:
         head, binary = peek(binary, 6)
@@ -147,9 +148,10 @@ class TableFile:
             )
         text = io.TextIOWrapper(binary, encoding=encoding, errors=errors, newline="")
         self._stack.callback(text.detach)
-        first = next((line for line in text if line.strip("\r\n")), "")
+        lines = _lines(text)
+        first = next((line for line in lines if line.strip("\r\n")), "")
         self._delimiter = _delimiter(self.name, first)
-        reader = _unlimited_csv().reader(itertools.chain([first], text, [_END]), delimiter=self._delimiter)
+        reader = _unlimited_csv().reader(itertools.chain([first], lines, [_END]), delimiter=self._delimiter)
         self.header: list[str] = next(filter(None, reader))
         if self.header == _LAST:
             self.header = []
@@ -157,19 +159,19 @@ class TableFile:
             raise ValueError(f"{self._function}: {self.name} is damaged: a quote in its header is never closed")
         if len(self.header) < 2:
             return filter(None, reader)
-        return (row for row in reader if row and (len(row) > 1 or row[0].strip()))  # white space is an empty line
+        return (row for row in reader if row and (len(row) > 1 or strip_white(row[0])))  # white space is an empty line
 
-    def _unclosed(self, row: list[str], number: int) -> Fault:
+    def _unclosed(self, row: list[str], position: int) -> Failure:
         """The last row has a quote that is never closed: all lines below it are one cell."""
         row[-1] = row[-1].removesuffix(_END)
         text = self._delimiter.join(row)
-        below = text.rstrip("\r\n").count("\n")
+        number, below = self._row + position + 1, text.rstrip("\r\n").count("\n")
         if below:
             raise ValueError(
                 f"{self._function}: {self.name} is damaged near row {number:,}: a quote is opened there and never "
                 f"closed, so that the {below:,} lines below it would be one cell: {text[:40]!r} ..."
             )
-        return Fault(text.rstrip("\r\n"), "a quote is opened in the row and never closed")
+        return Failure(position, text.rstrip("\r\n"), "a quote is opened in the row and never closed")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -211,14 +213,28 @@ def open_bytes(file: str | os.PathLike[str], function: str) -> IO[bytes]:
 
 
 def unpacked(raw: IO[bytes]) -> IO[bytes]:
-    """The bytes of a file, unpacked where its first two say that it is gzip."""
-    head, raw = peek(raw, 2)
-    return gzip.GzipFile(fileobj=raw) if head == b"\x1f\x8b" else raw  # type: ignore[return-value]
+    """The bytes of a file, unpacked where the first ones say that it is compressed by gzip, bzip2 or xz."""
+    head, raw = peek(raw, 6)
+    if head.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
+    if re.match(rb"BZh[1-9][1\x17]", head):
+        return bz2.BZ2File(raw)
+    return lzma.LZMAFile(raw) if head == b"\xfd7zXZ\0" else raw
+
+
+def endings(path: str | os.PathLike[str]) -> tuple[str, str]:
+    """The ending of a file's name that tells its format, and that of its compression or "": ``(".csv", ".gz")``."""
+    name = Path(path)
+    packing = name.suffix.lower()
+    if packing not in PACKED:
+        return packing, ""
+    return Path(name.stem).suffix.lower(), packing
 
 
 def peek(stream: IO[bytes], count: int) -> tuple[bytes, IO[bytes]]:
     """The first bytes of a stream that stands at its beginning, and the stream, standing there again."""
-    seekable = not isinstance(stream, gzip.GzipFile) and stream.seekable()  # GzipFile says yes even over a pipe
+    packed = isinstance(stream, (gzip.GzipFile, bz2.BZ2File, lzma.LZMAFile))  # they say that they seek even over a pipe
+    seekable = not packed and stream.seekable()
     head = b""
     while len(head) < count and (more := stream.read(count - len(head))):
         head += more
@@ -245,11 +261,19 @@ class _Rejoined(io.RawIOBase):
         return len(part)
 
 
+def _lines(text: IO[str]) -> Iterator[str]:
+    """The lines of a text; one without end is an error before it fills the memory."""
+    for line in iter(functools.partial(text.readline, _MOST_IN_A_CELL + 1), ""):
+        if len(line) > _MOST_IN_A_CELL:
+            raise _unlimited_csv().Error(f"a line has more than {_MOST_IN_A_CELL:,} characters")
+        yield line
+
+
 def _delimiter(name: str, header: str) -> str:
-    suffix = Path(name.removesuffix(".gz")).suffix.lower()
-    if suffix == ".csv":
+    ending, _ = endings(name)
+    if ending == ".csv":
         return ","
-    return "\t" if suffix in (".tsv", ".tab") or ("\t" in header and "," not in header) else ","
+    return "\t" if ending in (".tsv", ".tab", ".cxsmiles") or ("\t" in header and "," not in header) else ","
 
 
 @functools.cache

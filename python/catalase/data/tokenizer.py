@@ -230,7 +230,10 @@ def load_tokenizer(path: str | Path) -> CharTokenizer:
     content = _storage.read_json(path)
     if not isinstance(content, dict) or content.get("kind") != _KIND:
         raise ValueError(f"load_tokenizer: {path} holds no tokenizer; give the file that save wrote")
-    tokenizer: CharTokenizer = build(content.get("tokenizer"), CharTokenizer)
+    try:
+        tokenizer: CharTokenizer = build(content.get("tokenizer"), CharTokenizer)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"load_tokenizer: {path} holds no vocabulary that can be used: {error}") from None
     return tokenizer
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from typing import Any
 
-from .._numbers import parse_float
+from .._numbers import parse_float, strip_white
 
 ACTIVITY_FILE = os.path.join("FreeWilson", "data", "CHEMBL2321810_act.csv")
 SMILES_FILE = os.path.join("FreeWilson", "data", "CHEMBL2321810.smi")
@@ -133,10 +134,10 @@ def _load_smiles(path: str, name: str, known: dict[str, float] | None, limit: in
             for number, line in enumerate(file, start=1):
                 if limit is not None and compounds.total >= limit:
                     break
-                if not line.strip():
+                text, *rest = re.split("[ \t]+", strip_white(line))
+                if not text:
                     continue
                 compounds.total += 1
-                text, *rest = line.split()
                 identifier = rest[0] if rest else str(number)
                 mol = read_molecule(text)[0]
                 canonical = Chem.MolToSmiles(mol) if mol is not None else ""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._numbers import strip_white
 from .._registry import Bool, Int, Str, register
 from .._report import Failure, Report
 from ..ops.one_hot_dna import encode, letter_at, spans_of
@@ -69,7 +70,7 @@ class DNAOneHotFeaturizer(Featurizer):
         """
         if errors not in ("raise", "mask", "drop"):
             raise ValueError(f"featurize: errors must be 'raise', 'mask' or 'drop', got {errors!r}")
-        texts = [text.strip() if isinstance(text, (str, bytes)) else text for text in datapoints]
+        texts = [strip_white(text) if isinstance(text, (str, bytes)) else text for text in datapoints]
         failures = [] if errors == "raise" else _unreadable(texts, self.length)
         for failure in failures:
             texts[failure.position] = "N" * (self.length or 0)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ..data.dataset import task_names
 from ..feat import Featurizer
 from ..feat.featurizer import checked
 
@@ -46,7 +47,7 @@ def read(where: str, value: Any) -> Carried:
         )
     if column is not None and not isinstance(column, str):
         raise TypeError(f"{where}: 'smiles' must be the name of a column, got {column!r}")
-    return Carried(featurizer, None if tasks is None else task_names(where, tasks), column)
+    return Carried(featurizer, None if tasks is None else task_names(where, tasks, numbers=False), column)
 
 
 def read_saved(path: Any, value: Any) -> Carried:
@@ -58,12 +59,3 @@ def read_saved(path: Any, value: Any) -> Carried:
     except (TypeError, ValueError) as error:
         warnings.warn(f"{error}; the model in {path} is loaded without it", stacklevel=4)
         return Carried(None, None, None)
-
-
-def task_names(where: str, tasks: Any) -> list[str]:
-    """Return names of tasks as a list; refuse what is none."""
-    if isinstance(tasks, (str, bytes)) or not isinstance(tasks, Sequence):
-        raise TypeError(f"{where}: tasks must be a list of names, got {tasks!r:.100}")
-    if not all(isinstance(task, str) for task in tasks):
-        raise TypeError(f"{where}: tasks must be a list of names, got {list(tasks)!r:.100}")
-    return [str(task) for task in tasks]

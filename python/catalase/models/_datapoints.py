@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._arrays import refuse_sparse
+from .._numbers import strip_white
 from .._report import Failure, Report
 from ..backends import to_host
 from ..feat import Featurizer
@@ -88,7 +89,7 @@ def predict_datapoints(
     failures: list[Failure] = []
     for start in range(0, len(items), _CHUNK):
         X, kept, failed = _features(items[start : start + _CHUNK], featurizer, compact)
-        failures += [Failure(start + f.position, f.text, f.reason) for f in failed]
+        failures += [failure.shifted(start) for failure in failed]
         if failures and errors == "raise":
             first = failures[0]
             raise ValueError(
@@ -110,7 +111,7 @@ def _features(
     items: Sequence[Any], featurizer: Featurizer, compact: bool
 ) -> tuple[NDArray[Any], NDArray[np.int64], list[Failure]]:
     """Features of what can be read, its places, and the failures, in order of their places."""
-    empty = [i for i, item in enumerate(items) if isinstance(item, (str, bytes)) and not item.strip()]
+    empty = [i for i, item in enumerate(items) if isinstance(item, (str, bytes)) and not strip_white(item)]
     failures = [Failure(i, str(items[i]), f"the {featurizer.reads} is empty") for i in empty]
     there = np.setdiff1d(np.arange(len(items)), empty)
     if not len(there):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .. import _arrays, _registry, _storage, nn, ops, optim, train
 from ..autograd import Tensor, no_grad
 from ..backends import to_device, to_host
+from ..data.dataset import task_names
 from ..feat import Featurizer
 from ..feat.featurizer import checked, saved_form
 from ..metrics import Metric
@@ -109,7 +110,7 @@ class Model:
         self._set_tasks(value)
 
     def _set_tasks(self, value: Any) -> None:
-        self._tasks = None if value is None else _carried.task_names(f"{type(self).__name__}.tasks", value)
+        self._tasks = None if value is None else task_names(f"{type(self).__name__}.tasks", value, numbers=False)
 
     @property
     def device(self) -> str:

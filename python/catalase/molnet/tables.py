@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._numbers import strip_white
 from ..data.csv_loader import check_columns, parse_label
 
 
@@ -217,7 +218,7 @@ def parse_table(table: Table, data: bytes, where: Any) -> Rows:
             f"{table.name}: {where} has {found[0]:,} rows and {found[1]:,} labels, but the table has {table.rows:,} and "
             f"{table.labels:,}; delete it and load again"
         )
-    return Rows([text.strip() for text in columns[header.index(table.smiles)]], y, digest)
+    return Rows(list(map(strip_white, columns[header.index(table.smiles)])), y, digest)
 
 
 def _download(table: Table, folder: Path) -> Rows:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays import numbers
 from ..autograd import Tensor, no_grad
 from ..autograd.tensor import as_tensor
 from ..backends import is_device_array, to_device, to_host
@@ -215,6 +216,8 @@ def dead_relu(model: Any, x: NDArray[Any] | Tensor) -> dict[str, float]:
     module = model if isinstance(model, Module) else getattr(model, "module", None)
     if not isinstance(module, Module):
         raise TypeError(f"dead_relu: model must be a Module or a model that has one, got {shown(model)}")
+    if isinstance(x, (list, tuple)):
+        x = numbers("dead_relu", "x", x, np.float32)
     array = isinstance(x, (Tensor, np.ndarray)) or is_device_array(x)
     if not array or not x.ndim:
         raise TypeError(f"dead_relu: x must be a batch, an array or a Tensor, got {shown(x)}")

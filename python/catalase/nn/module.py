@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays import refuse_masked
 from ..autograd import Tensor
 from ..backends import assign
 from ..ops._check import check_device, flag, shown, whole_number
@@ -133,7 +134,7 @@ class Module:
 
     def _held(self) -> Iterator[tuple[str, Any]]:
         """Attributes by name, and the items of lists, tuples and dicts among them by dotted name."""
-        for name, value in vars(self).items():
+        for name, value in list(vars(self).items()):  # as they are now: a fit in another thread may set one
             if isinstance(value, (list, tuple)):
                 yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
             elif isinstance(value, dict):
@@ -185,7 +186,7 @@ class Module:
     def _some_state(self, seen: set[int]) -> Parameter | Buffer | None:
         """The first parameter or buffer that is met: all live in one place, and every training step asks where."""
         seen.add(id(self))
-        for value in vars(self).values():
+        for value in list(vars(self).values()):
             items = (
                 value if isinstance(value, (list, tuple)) else value.values() if isinstance(value, dict) else (value,)
             )
@@ -287,6 +288,7 @@ class Module:
         if missing or unknown:
             raise ValueError(f"load_state_dict: names do not fit; missing {missing}, unknown {unknown}")
         for name, parameter in own.items():
+            refuse_masked("load_state_dict", name, state[name])
             value = np.asarray(state[name])
             if value.shape != parameter.shape or value.dtype != parameter.dtype:
                 raise ValueError(
@@ -306,7 +308,7 @@ class Module:
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies get a flat buffer of their own when they are first trained."""
-        return {name: value for name, value in vars(self).items() if name != "_parameter_buffer"}
+        return {name: value for name, value in list(vars(self).items()) if name != "_parameter_buffer"}
 
     def __repr__(self) -> str:
         inner = ", ".join(f"{name}={child!r}" for name, child in self.children())

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays import numbers
 from ..autograd import Tensor
 from ..autograd.tensor import as_tensor
 from ..backends import is_device_array
-from ..ops._check import choice, is_whole, number, numpy_array, same_dtype, shown, whole_number
+from ..ops._check import choice, is_whole, number, same_dtype, shown, whole_number
 from . import functional
 from .functional import relu, sigmoid, softmax, tanh
 
@@ -143,23 +144,12 @@ def softmax_cross_entropy_with_logits(labels: NDArray[Any] | Tensor, logits: Ten
     logits = as_tensor(name, "logits", logits)
     labels = labels.data if isinstance(labels, Tensor) else labels
     if not is_device_array(logits.data):
-        labels = _as_floats(name, labels, logits.dtype)
+        labels = numbers(name, "labels", labels, logits.dtype)
     if labels.shape != logits.shape or not logits.ndim or not logits.shape[-1]:
         raise ValueError(
             f"{name}: labels and logits must have one shape (..., C), C at least 1, got {labels.shape} and {logits.shape}"
         )
     return functional.softmax_cross_entropy(logits, labels)
-
-
-def _as_floats(function: str, labels: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Probabilities of any real dtype, or lists of them, in the dtype of the logits."""
-    try:
-        array = numpy_array(function, "labels", labels) if isinstance(labels, np.ndarray) else np.asarray(labels)
-    except (ValueError, OverflowError, RecursionError):
-        array = np.asarray(None)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{function}: labels must be an array of numbers, got {shown(labels)}")
-    return array.astype(dtype)
 
 
 def _two(function: str, name: str, values: Sequence[int]) -> tuple[int, int]:

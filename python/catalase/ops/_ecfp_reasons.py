@@ -6,6 +6,8 @@ import functools
 import re
 from typing import NamedTuple
 
+from .._numbers import strip_white
+
 MAX_SMILES_LENGTH = 2**20  # characters of a molecule; kMaxText of cpp/fingerprint/large_molecule.h
 MAX_RDKIT_CLOSURES = 500  # ring closures of a molecule that RDKit is given
 MAX_RDKIT_ATOMS = 10_000  # of a molecule that RDKit has read already
@@ -38,7 +40,7 @@ _CLOSURE = re.compile(r"\[[^\]]*\]|(%\(\d+\)|%\d\d|\d)")  # outside brackets, wh
 
 def clean_smiles(text: str) -> tuple[str, str]:
     """Return the stripped SMILES and an empty reason, or the reason why the text is refused before chemistry."""
-    stripped = text.strip(" \t\n\r\x0b\x0c")
+    stripped = strip_white(text)
     if len(stripped) > MAX_SMILES_LENGTH:
         return stripped, f"it has {len(stripped):,} characters; a SMILES of at most {MAX_SMILES_LENGTH:,} is read"
     if stripped.isascii() and stripped.isprintable() and " " not in stripped:
@@ -47,7 +49,7 @@ def clean_smiles(text: str) -> tuple[str, str]:
         if character in " \t":
             return (
                 stripped,
-                f"something follows the SMILES at position {i}: {stripped[i:].strip()[:40]!r}; pass it apart",
+                f"something follows the SMILES at position {i}: {strip_white(stripped[i:])[:40]!r}; pass it apart",
             )
         if not "!" <= character <= "~":
             return (

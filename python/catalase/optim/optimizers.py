@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import ops
+from .._arrays import refuse_masked
 from ..backends import assign, backend_of, to_device, to_host
 from ..nn import Module, Parameter, ParameterBuffer, flatten_parameters
 from ..ops._check import flag, number, shown
@@ -152,6 +153,7 @@ class Optimizer:
                 f"unknown {sorted(set(state) - wanted, key=str)}"
             )
         for name, view in views.items():
+            refuse_masked(f"{type(self).__name__}.load_state_dict", name, state[name])
             if np.shape(state[name]) != view.shape:
                 raise ValueError(
                     f"{type(self).__name__}.load_state_dict: {name} must have shape {view.shape}, "

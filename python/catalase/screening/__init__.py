@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from ._hits import Hits
-from ._merge import merge
-from ._screen import screen
+from typing import TYPE_CHECKING
+
+from .._lazy import attach
+
+_ATTRIBUTES = {"Hits": "hits", "merge": "merging", "screen": "screening"}
+
+if TYPE_CHECKING:
+    from .hits import Hits
+    from .merging import merge
+    from .screening import screen
 
 __all__ = ["Hits", "merge", "screen"]
+
+__getattr__, __dir__ = attach(__name__, (), _ATTRIBUTES)

@@ -1,4 +1,4 @@
-"""What stands beside the hits: the record of a run, from which it goes on, and the file of molecules not read.
+"""The files beside the hits: the record of a run, from which it goes on, and the error file.
 
 The record ``<hits>.json`` is replaced by one rename every few seconds; it holds the settings, the row that comes next,
 the counts, the length of the error file, and the best so far. When the run has ended it says so, and holds no molecules.
@@ -6,14 +6,14 @@ the counts, the length of the error file, and the best so far. When the run has 
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import time
 from pathlib import Path
 from typing import Any
 
 from .. import _storage
+from .._report import Failure, Report, error_lines
+from .._storage.outputs import ERRORS_BEGIN
 
 FORMAT = "catalase screen 1"
 RECORD_BEGINS = b'{\n "format": "catalase screen '  # a record, by which it is known again
@@ -37,6 +37,16 @@ def read_record(out: str | os.PathLike[str]) -> dict[str, Any] | None:
     return record
 
 
+def report_of(record: dict[str, Any]) -> Report:
+    """The report of a run from its record."""
+    total, failed = record["scored"] + record["failed"], record["failed"]
+    listed = len(record["failures"])
+    notes = [f"the first {listed:,} of {failed:,} that failed are listed here"] if failed > listed else []
+    counts = {"scored": record["scored"], "failed": failed}
+    notes += record.get("notes", [])
+    return Report(total, record["scored"], [Failure(*f) for f in record["failures"]], notes, counts)
+
+
 class Recorder:
     """Writes records, seldom enough to cost little."""
 
@@ -55,7 +65,7 @@ class Recorder:
 
 
 class ErrorFile:
-    """The CSV file of what could not be read, written as it comes; made with its first row."""
+    """The CSV file of the molecules without a score, written chunk by chunk; it is made with its first row."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
@@ -75,16 +85,11 @@ class ErrorFile:
         os.truncate(self.path, length)
         self._length = length
 
-    def write(self, rows: list[tuple[int, str, str]]) -> None:
-        """Add rows: position from 0, text, reason."""
-        if not rows:
+    def write(self, failures: list[Failure]) -> None:
+        """Add a line for each failure."""
+        if not failures:
             return
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        if not self._length:
-            writer.writerow(["row", "text", "reason"])
-        writer.writerows((position + 1, what, reason) for position, what, reason in rows)
-        data = text.getvalue().encode("utf-8", "surrogateescape")
+        data = error_lines(failures) if self._length else ERRORS_BEGIN + error_lines(failures)
         if self._file is None:
             self._file = open(self.path, "ab")  # noqa: SIM115
         self._file.write(data)

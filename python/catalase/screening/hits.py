@@ -1,9 +1,9 @@
-"""Hits, and their CSV file."""
+"""The best molecules: how they are found among all that are scored, and their CSV file."""
 
 from __future__ import annotations
 
 import csv
-import io
+import heapq
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +15,52 @@ from numpy.typing import NDArray
 from .. import _storage
 from .._numbers import parse_float, parse_int
 from .._report import Report
-from ._best import Entry
 
+Entry = tuple[float, int, str, str]  # score, row from 0, SMILES, name
 COLUMNS = ["rank", "row", "id", "smiles", "score"]
 HITS_BEGIN = ",".join(COLUMNS).encode()  # the file of hits, by which it is known again
+
+
+class TopK:
+    """The ``k`` best molecules: higher score first (lower, with ``lowest``), equal ones by earlier row.
+
+    Rows must be added in ascending order: a later one that only equals the worst kept is passed over unseen.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> best = TopK(2)
+    >>> best.add(np.array([0.5, 0.9, 0.5, 0.7]), [0, 1, 2, 3], ["a", "b", "c", "d"], [""] * 4)
+    >>> [(score, row) for score, row, *_ in best.sorted()]
+    [(0.9, 1), (0.7, 3)]
+    """
+
+    def __init__(self, k: int, lowest: bool = False) -> None:
+        self.k, self.sign = k, -1.0 if lowest else 1.0
+        self._heap: list[Entry] = []  # sign * score, -row: the worst is at the root
+
+    def add(self, scores: NDArray[Any], rows: Sequence[int], smiles: Sequence[str], ids: Sequence[str]) -> None:
+        """Offer some molecules."""
+        values = self.sign * scores.astype(np.float64)
+        heap = self._heap
+        candidates = values > heap[0][0] if len(heap) == self.k else np.ones(len(values), bool)
+        for i in np.flatnonzero(candidates).tolist():
+            entry = (float(values[i]), -rows[i], smiles[i], ids[i])
+            if len(heap) < self.k:
+                heapq.heappush(heap, entry)
+            elif entry > heap[0]:
+                heapq.heapreplace(heap, entry)
+
+    def sorted(self) -> list[Entry]:
+        """The best, in order."""
+        return [
+            (self.sign * value, -row, smiles, name) for value, row, smiles, name in sorted(self._heap, reverse=True)
+        ]
+
+    def restore(self, entries: Sequence[Sequence[Any]]) -> None:
+        """Take over what `sorted` gave."""
+        self._heap = [(self.sign * float(score), -int(row), str(text), str(name)) for score, row, text, name in entries]
+        heapq.heapify(self._heap)
 
 
 class Hits:
@@ -77,16 +119,12 @@ class Hits:
         more = list(self.columns)
 
         def write(binary: IO[bytes]) -> None:
-            # Names may hold bytes that were never UTF-8; they come out as they went in.
-            text = io.TextIOWrapper(binary, "utf-8", "surrogateescape", newline="", write_through=True)
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow(COLUMNS + more)
-            cells = [self.columns[name] for name in more]
-            for i, (row, score) in enumerate(zip(self.rows.tolist(), self.scores, strict=True)):
-                # str of a NumPy number is the shortest text that reads back as the same bits
-                writer.writerow([i + 1, row + 1, self.ids[i], self.smiles[i], str(score), *(c[i] for c in cells)])
-            text.flush()
-            text.detach()
+            with _storage.csv_writer(binary) as writer:
+                writer.writerow(COLUMNS + more)
+                cells = [self.columns[name] for name in more]
+                for i, (row, score) in enumerate(zip(self.rows.tolist(), self.scores, strict=True)):
+                    # str of a NumPy number is the shortest text that reads back as the same bits
+                    writer.writerow([i + 1, row + 1, self.ids[i], self.smiles[i], str(score), *(c[i] for c in cells)])
 
         _storage.write_file_atomic(path, write)
 

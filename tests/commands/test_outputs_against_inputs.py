@@ -1,7 +1,7 @@
 """No command replaces or deletes what it reads, or a file that is not its own: every output option against every input.
 
 The options are taken from the parser. A new one that takes a text must say by its type whether it is an input or an
-output (`cli.input_path`, `cli.output_path`), and needs a line in `VALUES`; else a test here fails.
+output (`input_path`, `output_path` of `catalase.commands.common.options`), and needs a line in `VALUES`; else a test here fails.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from catalase import cli
+from catalase.commands import build_parser, main
+from catalase.commands.common.options import input_path, output_path
 
 # A value for each path and each other option that a command cannot do without.
 VALUES = {
@@ -37,7 +38,7 @@ VALUES = {
 
 
 def _commands():
-    (found,) = (a for a in cli._parser()._actions if isinstance(a, argparse._SubParsersAction))
+    (found,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
     return found.choices
 
 
@@ -57,9 +58,9 @@ def _arguments(command, **changed):
 PAIRS = [
     (command, output, read)
     for command in VALUES
-    for output, read in itertools.product(_paths(command, cli.output_path), _paths(command, cli.input_path))
+    for output, read in itertools.product(_paths(command, output_path), _paths(command, input_path))
 ]
-TWINS = [(command, *pair) for command in VALUES for pair in itertools.combinations(_paths(command, cli.output_path), 2)]
+TWINS = [(command, *pair) for command in VALUES for pair in itertools.combinations(_paths(command, output_path), 2)]
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +76,8 @@ def ready(tmp_path_factory):
     os.chdir(folder)
     try:
         train = ["--task", "y", "--epochs", "1", "--size", "64", "--layer", "4", "--splitter", "random", "--out", "m"]
-        assert cli.main(["train", "t.csv", *train]) == 0
-        assert cli.main(["screen", "m", "l.smi", "-o", "s1.csv", "--shard", "1/1"]) == 0
+        assert main(["train", "t.csv", *train]) == 0
+        assert main(["screen", "m", "l.smi", "-o", "s1.csv", "--shard", "1/1"]) == 0
     finally:
         os.chdir(before)
     return folder
@@ -100,7 +101,7 @@ def _state():
 def _refused(arguments, capsys, words):
     before = _state()
     capsys.readouterr()
-    assert cli.main(arguments) == 1, arguments
+    assert main(arguments) == 1, arguments
     said = capsys.readouterr()
     assert words in said.err and said.err.count("\n") == 1 and said.out == "", said
     assert _state() == before, arguments
@@ -111,8 +112,10 @@ def test_every_option_that_takes_a_text_says_what_it_is():
     for command, parser in _commands().items():
         for action in parser._actions:
             takes_text = action.nargs != 0 and not action.choices and action.dest != "families"
-            assert not takes_text or action.type is not None, f"{command} {action.dest}: give it a type of cli.py"
-        for dest in _paths(command, cli.input_path) + _paths(command, cli.output_path):
+            assert not takes_text or action.type is not None, (
+                f"{command} {action.dest}: give it a type of commands/common/options.py"
+            )
+        for dest in _paths(command, input_path) + _paths(command, output_path):
             assert dest in VALUES[command], f"{command} {dest}: give it a value in VALUES"
 
 
@@ -140,7 +143,7 @@ def test_two_outputs_are_never_one_file(here, capsys, command, first, second):
 
 
 @pytest.mark.parametrize(
-    "command, output", [(c, o) for c in VALUES for o in _paths(c, cli.output_path) if (c, o) != ("demo", "out")]
+    "command, output", [(c, o) for c in VALUES for o in _paths(c, output_path) if (c, o) != ("demo", "out")]
 )
 def test_a_file_of_the_users_is_replaced_only_by_force(here, capsys, command, output):
     name = VALUES[command][output]
@@ -186,12 +189,12 @@ def test_a_model_is_not_trained_for_a_folder_that_it_cannot_be_saved_in(here, ca
 def test_the_error_file_of_an_earlier_run_goes_when_nothing_fails_and_no_other_file_does(here):
     predict = ["predict", "m", "new.csv", "-o", "p.csv", "--force"]
     Path("new.csv").write_text("smiles\nCCO\nC1CC\n")
-    assert cli.main(predict) == 0 and Path("p.csv.errors.csv").is_file()
+    assert main(predict) == 0 and Path("p.csv.errors.csv").is_file()
     Path("new.csv").write_text("smiles\nCCO\nC1CC1\n")
-    assert cli.main(predict[:-1]) == 1 and Path("p.csv.errors.csv").is_file()
-    assert cli.main(predict) == 0 and not Path("p.csv.errors.csv").exists()
+    assert main(predict[:-1]) == 1 and Path("p.csv.errors.csv").is_file()
+    assert main(predict) == 0 and not Path("p.csv.errors.csv").exists()
     Path("p.csv.errors.csv").write_text("mine\n")
-    assert cli.main(predict) == 0 and Path("p.csv.errors.csv").read_text() == "mine\n"
+    assert main(predict) == 0 and Path("p.csv.errors.csv").read_text() == "mine\n"
 
 
 def test_the_demo_leaves_files_alone_that_no_demo_wrote(here, capsys):
@@ -201,14 +204,14 @@ def test_the_demo_leaves_files_alone_that_no_demo_wrote(here, capsys):
 
 
 def test_devices_may_be_read_and_written_at_once(here):
-    assert cli.main(["predict", "m", "t.csv", "-o", "/dev/null", "--errors-file", "/dev/null"]) == 0
-    assert cli.main(["screen", "m", "l.smi", "-o", "h.csv", "--errors-file", "/dev/null"]) == 0
+    assert main(["predict", "m", "t.csv", "-o", "/dev/null", "--errors-file", "/dev/null"]) == 0
+    assert main(["screen", "m", "l.smi", "-o", "h.csv", "--errors-file", "/dev/null"]) == 0
     assert Path("/dev/null").is_char_device() and not Path("h.csv.errors.csv").exists()
 
 
 def test_a_screening_does_not_write_into_pipes(here, capsys):
     os.mkfifo("pipe")
     for dest in ("out", "errors_file"):
-        assert cli.main(_arguments("screen", **{dest: "pipe"})) == 1
+        assert main(_arguments("screen", **{dest: "pipe"})) == 1
         assert "is a device or a pipe" in capsys.readouterr().err
     assert Path("pipe").is_fifo()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase.cli import main
+from catalase.commands import main
 from catalase.screening import Hits, screen
 
 from .helpers import library, pairs, read, write_smi

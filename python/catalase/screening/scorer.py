@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import feat, models
 from .._numbers import parse_int
+from .._report import Failure
+from .library import Chunk
+
+if TYPE_CHECKING:
+    from .screening import ScreenSettings
 
 
-class Scored(NamedTuple):
-    """Scores of the molecules that have one, where they stand in the chunk, and why the others have none."""
+class ChunkScores(NamedTuple):
+    """Scores of the molecules of a chunk that have one, the positions of these in the chunk, and the failures."""
 
     kept: NDArray[np.int64]
     scores: NDArray[Any]
-    failures: list[tuple[int, str]]
+    failures: list[Failure]
 
 
 class Scorer:
@@ -26,13 +31,8 @@ class Scorer:
 
     Parameters
     ----------
-    model : Model or path
-    task : str or int, optional
-        Name (where the model's metadata names its tasks) or number from 0; may be left out where there is but one.
-    class_index : int
-        The class whose probability is the score, for classifiers.
-    radius, size : int, optional
-        Of the fingerprints, for models that do not name their featurizer; those that do must agree.
+    settings : ScreenSettings
+        Of which it takes the model, the task, the class, and the fingerprint's radius and size.
 
     Attributes
     ----------
@@ -42,12 +42,10 @@ class Scorer:
         The fingerprints without the transformers.
     """
 
-    def __init__(
-        self, model: Any, task: str | int | None, class_index: int, radius: int | None, size: int | None
-    ) -> None:
-        self.model = model if isinstance(model, models.Model) else _load(model)
+    def __init__(self, settings: ScreenSettings) -> None:
+        self.model = settings.model if isinstance(settings.model, models.Model) else _load(settings.model)
         own = self.model.featurizer
-        self.featurizer: feat.Featurizer = self._given(radius, size) if own is None else own
+        self.featurizer: feat.Featurizer = self._given(settings.radius, settings.size) if own is None else own
         base = (
             self.featurizer.featurizer if isinstance(self.featurizer, feat.TransformedFeaturizer) else self.featurizer
         )
@@ -58,15 +56,13 @@ class Scorer:
             )
         self.fingerprint = base
         if own is not None:
-            self._check_agrees(radius, size)
+            self._check_agrees(settings.radius, settings.size)
         rows = self._predictions(["C"]).predictions
         if rows.ndim not in (2, 3):
             raise ValueError(f"screen: the model gives predictions of shape {rows.shape}, which are not of tasks")
-        self.task, self.task_name = _choose_task(task, self.model.tasks or [], rows.shape[1])
+        self.task, self.task_name = _choose_task(settings.task, self.model.tasks or [], rows.shape[1])
         self.dtype = rows.dtype
-        self.class_index = class_index if rows.ndim == 3 else None
-        if rows.ndim == 3 and not 0 <= class_index < rows.shape[2]:
-            raise ValueError(f"screen: the model has classes 0 to {rows.shape[2] - 1}, got class_index={class_index}")
+        self.class_index = self._choose_class(settings.class_index, rows.shape[2] if rows.ndim == 3 else None)
 
     def _given(self, radius: int | None, size: int | None) -> feat.CircularFingerprint:
         """The fingerprints that the caller names, for a model that names none."""
@@ -90,21 +86,37 @@ class Scorer:
             if given is not None and given != known:
                 raise ValueError(f"screen: the model was trained with {name} {known}, got {given}; leave it out")
 
+    @staticmethod
+    def _choose_class(class_index: int | None, count: int | None) -> int | None:
+        """The class that is ranked by, the second where none is named; None for a model of numbers."""
+        if count is None:
+            if class_index is not None:
+                raise ValueError(
+                    f"screen: class_index (--class) is for classifiers, got {class_index} for a model of numbers"
+                )
+            return None
+        chosen = 1 if class_index is None else class_index
+        if not 0 <= chosen < count:
+            raise ValueError(f"screen: the model has classes 0 to {count - 1}, got class_index={chosen}")
+        return chosen
+
     def _predictions(self, smiles: list[str]) -> Any:
         return self.model._answers("screen", smiles, self.model.predict, featurizer=self.featurizer)
 
-    def __call__(self, smiles: list[str]) -> Scored:
-        """Score some molecules."""
-        outputs, kept, failed = self._predictions(smiles)
-        failures = [(f.position, f.reason) for f in failed]
+    def __call__(self, chunk: Chunk) -> ChunkScores:
+        """Score the molecules of a chunk; what the reader says of a row that it could not read stands."""
+        outputs, kept, failed = self._predictions(chunk.smiles)
+        unread = {failure.position for failure in chunk.failures}
+        failures = [*chunk.failures, *(failure for failure in failed if failure.position not in unread)]
         if not len(kept):
-            return Scored(kept, np.zeros(0, self.dtype), sorted(failures))
+            return ChunkScores(kept, np.zeros(0, self.dtype), sorted(failures))
         scores = outputs[:, self.task] if self.class_index is None else outputs[:, self.task, self.class_index]
         finite = np.isfinite(scores)
         if not finite.all():
-            failures += [(int(i), "the model gives no finite number") for i in kept[~finite]]
+            broken = kept[~finite].tolist()
+            failures += [Failure(i, chunk.smiles[i], "the model gives no finite number") for i in broken]
             kept, scores = kept[finite], scores[finite]
-        return Scored(kept, scores, sorted(failures))
+        return ChunkScores(kept, scores, sorted(failures))
 
     def describe(self) -> dict[str, Any]:
         """What decides a score, as JSON values: equal for equal models."""

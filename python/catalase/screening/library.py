@@ -1,4 +1,4 @@
-"""Libraries: files (.smi, .csv, .tsv, plain or gzipped; .parquet) and iterables, read a chunk of molecules at a time."""
+"""Libraries: files (.smi, .csv, .tsv, .cxsmiles, plain or compressed; .parquet) and iterables, read a chunk at a time."""
 
 from __future__ import annotations
 
@@ -6,26 +6,43 @@ import hashlib
 import io
 import itertools
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from .._numbers import WHITE
-from ..data.table_file import DAMAGE, TableFile, open_bytes, peek, unpacked
+from .._report import Failure
+from ..data.table_file import DAMAGE, PACKED, TableFile, endings, open_bytes, peek, unpacked
 
 SMILES_COLUMNS = ("smiles", "SMILES", "Smiles", "mol", "canonical_smiles")
 ID_COLUMNS = ("id", "ID", "Id", "name", "Name", "zinc_id", "chembl_id", "mol_id", "molecule_id")
 _SAMPLE = 2**20  # bytes at either end of a file that tell it from others
-_FORMATS = ".smi, .smiles, .ism, .txt, .csv or .tsv (each also with .gz), .parquet or .pq"
+_FORMATS = f".smi, .smiles, .ism, .txt, .csv, .tsv or .cxsmiles (each also with {' or '.join(PACKED)}), .parquet or .pq"
+_BLOCK = 2**16  # characters that are read at a time
+_LONGEST_LINE = 2**22  # characters: a SMILES of 2**20 at most, its name and more columns
+_TOO_LONG = f"the line has more than {_LONGEST_LINE:,} characters; are its line ends lost?"
+_SHOWN = 200  # characters of a longer line that are kept, to show it
 
 
 class Chunk(NamedTuple):
-    """Some molecules that follow each other: SMILES, names ("" where there is none), and what is wrong with their rows."""
+    """Some molecules that follow each other: SMILES, names ("" where there is none), and the rows that cannot be read.
+
+    A row that cannot be read has a failure, at its position in the chunk, and no SMILES.
+    """
 
     smiles: list[str]
     ids: list[str]
-    faults: dict[int, str]
+    failures: list[Failure]
+
+    def every(self, step: int, first: int) -> Chunk:
+        """Return every ``step``-th molecule from ``first`` on."""
+        failures = [
+            failure._replace(position=(failure.position - first) // step)
+            for failure in self.failures
+            if failure.position >= first and (failure.position - first) % step == 0
+        ]
+        return Chunk(self.smiles[first::step], self.ids[first::step], failures)
 
 
 class Library:
@@ -114,14 +131,14 @@ class Library:
                 smiles.append(text)
                 ids.append("" if name is None else str(name))
             done += len(part)
-            yield Chunk(smiles, ids, {})
+            yield Chunk(smiles, ids, [])
 
     def _from_file(self, raw: IO[bytes], size: int) -> Iterator[Chunk]:
         if self._kind == "parquet":
             yield from self._parquet(size)
             return
         binary = unpacked(raw)
-        if self._kind == "stream":
+        if self._kind == "either":
             head, binary = peek(binary, 4096)
             self._kind = self._kind_by_header(head)
         # Bytes that are not UTF-8 pass through names unchanged; in a SMILES they are refused like any such character.
@@ -131,20 +148,20 @@ class Library:
             yield from self._csv(binary, size)
 
     def _kind_by_header(self, head: bytes) -> str:
-        """What a stream without a name holds: a table, if its first line has a column that is named as those of SMILES."""
-        header = head.decode("utf-8-sig", "replace").lstrip("\r\n").splitlines()[:1]
-        fields = {field.strip('"') for line in header for field in line.replace("\t", ",").split(",")}
+        """What a file holds whose name does not tell: a table, if its first line names a column of SMILES."""
+        header = re.split("[\r\n]", head.decode("utf-8-sig", "replace").lstrip("\r\n"), maxsplit=1)[0]
+        fields = {field.strip('"') for field in header.replace("\t", ",").split(",")}
         named = len(fields) > 1 and fields & {*SMILES_COLUMNS, *filter(None, self._columns)}
         return "csv" if named or self._columns[0] else "smi"
 
     def _csv(self, binary: IO[bytes], size: int) -> Iterator[Chunk]:
         with TableFile(self.name, "screen", binary=binary, errors="surrogateescape") as table:
             at, at_id = self._choose(table.header)
-            for part, faults in table.chunks(size):
-                for i, fault in faults.items():
-                    part[i] = [fault.text] * len(table.header)
+            for part, failures in table.chunks(size):
+                for failure in failures:
+                    part[failure.position] = [""] * len(table.header)
                 names = [row[at_id] if at_id is not None else "" for row in part]
-                yield Chunk([row[at] for row in part], names, {i: fault.reason for i, fault in faults.items()})
+                yield Chunk([row[at] for row in part], names, failures)
 
     def _parquet(self, size: int) -> Iterator[Chunk]:
         try:
@@ -167,7 +184,7 @@ class Library:
                     smiles = ["" if s is None else str(s) for s in batch.column(columns[0]).to_pylist()]
                     ids = batch.column(columns[-1]).to_pylist() if at_id is not None else [""] * len(smiles)
                     done += len(smiles)
-                    yield Chunk(smiles, ["" if name is None else str(name) for name in ids], {})
+                    yield Chunk(smiles, ["" if name is None else str(name) for name in ids], [])
             except pyarrow.ArrowInvalid as error:
                 raise OSError(str(error)) from None
 
@@ -195,41 +212,61 @@ def _kind_of(path: Path) -> str:
         raise IsADirectoryError(f"screen: {path} is a folder; needed a file, {_FORMATS}")
     if not path.exists() and str(path) != "-":
         raise FileNotFoundError(f"screen: there is no file {path}")
-    suffix, zipped = path.suffix.lower(), False
-    if suffix == ".gz":
-        suffix, zipped = Path(path.stem).suffix.lower(), True
-    if not suffix and not path.is_file():
-        return "stream"  # standard input, or a pipe of the shell: <(zcat library.smi.gz)
-    kinds = {".smi": "smi", ".smiles": "smi", ".ism": "smi", ".txt": "smi", ".csv": "csv", ".tsv": "tsv"}
-    if not zipped:
+    ending, packing = endings(path)
+    if not ending and not path.is_file():
+        return "either"  # standard input, or a pipe of the shell: <(zcat library.smi.gz)
+    kinds = {".smi": "smi", ".smiles": "smi", ".ism": "smi", ".txt": "smi", ".csv": "csv", ".tsv": "csv"}
+    kinds[".cxsmiles"] = "either"  # a table with a header, as Enamine writes it, or lines without one
+    if not packing:
         kinds |= {".parquet": "parquet", ".pq": "parquet"}
-    if suffix not in kinds:
+    if ending not in kinds:
         raise ValueError(f"screen: cannot tell the format of {path} by its name; needed {_FORMATS}")
-    return kinds[suffix]
+    return kinds[ending]
 
 
 def _smi(text: IO[str], size: int) -> Iterator[Chunk]:
-    first = True
-    while lines := list(itertools.islice(text, size)):
-        joined = "".join(lines)
-        if first and lines[0].replace("\t", " ").strip(WHITE).partition(" ")[0].lower() == "smiles":
-            lines, joined = lines[1:], "".join(lines[1:])  # a header: no molecule is written so
+    first, all_lines = True, itertools.chain.from_iterable(_lines(text))
+    while lines := list(itertools.islice(all_lines, size)):
+        if first and _molecule(lines[0])[0].lower() == "smiles":
+            lines = lines[1:]  # a header: no molecule is written so
         first = False
-        if " " not in joined and "\t" not in joined:  # no names: one call splits them all
-            smiles = [one for line in lines if (one := line.rstrip("\n"))]
-            yield Chunk(smiles, [""] * len(smiles), {})
-            continue
-        pairs = [_molecule(line) for line in lines if line.strip(WHITE)]
-        yield Chunk([smiles for smiles, _ in pairs], [name for _, name in pairs], {})
+        lines = [line for line in lines if line.strip(" \t")]
+        long = [i for i, line in enumerate(lines) if len(line) > _LONGEST_LINE]
+        for i in long:
+            lines[i] = lines[i][:_SHOWN]
+        joined = "".join(lines)
+        if " " in joined or "\t" in joined:
+            pairs = list(map(_molecule, lines))
+            smiles, ids = [smiles for smiles, _ in pairs], [name for _, name in pairs]
+        else:
+            smiles, ids = lines, [""] * len(lines)
+        failures = [Failure(i, smiles[i], _TOO_LONG) for i in long]
+        for i in long:
+            smiles[i] = ""
+        yield Chunk(smiles, ids, failures)
+
+
+def _lines(text: IO[str]) -> Iterator[list[str]]:
+    """The lines of a text, some at a time; of one that is longer than `_LONGEST_LINE`, a part that is longer too."""
+    rest = ""
+    while block := text.read(_BLOCK):
+        first, *others = block.split("\n")
+        if len(rest) <= _LONGEST_LINE:
+            rest += first
+        if others:
+            yield [rest, *others[:-1]]
+            rest = others[-1]
+    if rest:
+        yield [rest]
 
 
 def _molecule(line: str) -> tuple[str, str]:
-    """SMILES and name: the second field where tabs part them, else all that follows the first space."""
-    line = line.rstrip("\n")
-    if "\t" in line:
-        smiles, name, *_ = line.split("\t")
-        return smiles, name.strip(" ")
-    smiles, _, name = line.strip(" ").partition(" ")
+    """SMILES, which end at the first space or tab, and the name: what follows, up to a tab."""
+    head, _, rest = line.partition("\t")
+    smiles, _, name = head.strip(" ").partition(" ")
+    if not name:
+        name, _, rest = rest.partition("\t")
     name = name.strip(" ")
-    # An extension (CXSMILES) is not a name: it can change the molecule. Left where it is, it is refused.
-    return (f"{smiles} {name}", "") if name.startswith("|") else (smiles, name)
+    if name.startswith("|"):  # an extension (CXSMILES) can change the molecule: left where it is, it is refused
+        return f"{smiles} {name}", rest.partition("\t")[0].strip(" ")
+    return smiles, name

@@ -11,11 +11,9 @@ from typing import Any
 from .. import _storage
 from .._report import Report
 from .._storage.outputs import Output, check_outputs
-from ._after import After
-from ._best import Entry
-from ._hits import Hits, read_hits
-from ._record import FORMAT, RECORD_BEGINS, read_record, record_path
-from ._run import report_of
+from .hit_steps import HitSteps
+from .hits import Entry, Hits, read_hits
+from .record import FORMAT, RECORD_BEGINS, read_record, record_path, report_of
 
 
 def merge(
@@ -66,6 +64,7 @@ def merge(
     >>> ct.screening.merge(["h1.csv", "h2.csv"]).ids == ct.screen(model, "l.smi", top=2).ids
     True
     """
+    arguments = locals()
     if isinstance(parts, (str, os.PathLike)) or not len(parts):
         raise ValueError("merge: needs a list of the hits' CSV files of all shards")
     inputs = {str(path): path for path in parts} | {str(record_path(path)): record_path(path) for path in parts}
@@ -75,11 +74,11 @@ def merge(
         outputs = [Output("out (-o)", out), Output("out (-o)", record_path(out), RECORD_BEGINS)]
         check_outputs("merge", {**inputs, "similar_to": similar_to}, outputs, force=force, advice="force (--force)")
     with nullcontext() if out is None else _storage.writing_output("merge", out):
-        after = After(similar_to, filters, drop_filtered, properties, diverse, cutoff, "merge")
+        steps = HitSteps.of(arguments, "merge")
         records = [_record(path) for path in parts]
         _check_complete(parts, records)
         settings = records[0]["settings"]
-        steps = after.prepare(settings["fingerprint"])
+        described = steps.prepare(settings["fingerprint"])
         read = [read_hits(path, record["dtype"]) for path, record in zip(parts, records, strict=True)]
         sign = 1 if settings["lowest"] else -1
         entries: list[Entry] = sorted(
@@ -87,14 +86,14 @@ def merge(
         )
         report = _report(records)
         n_notes = len(report.notes)
-        hits = after(Hits(entries[: settings["top"]], records[0]["dtype"], report))
+        hits = steps.apply(Hits(entries[: settings["top"]], records[0]["dtype"], report))
         if out is not None:
             hits.to_csv(out)
             whole: dict[str, Any] = {
                 key: sum(record[key] for record in records) for key in ("scored", "failed", "errors_bytes")
             }
             whole |= {"row": max(r["row"] for r in records), "failures": [list(f) for f in report.failures]}
-            settings = {**settings, "shard": [1, 1], "steps_on_the_hits": steps}
+            settings = {**settings, "shard": [1, 1], "steps_on_the_hits": described}
             whole |= {"done": True, "dtype": records[0]["dtype"], "notes": report.notes[n_notes:]}
             _storage.write_json_atomic(record_path(out), {"format": FORMAT, "settings": settings, **whole})
         return hits

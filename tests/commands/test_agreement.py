@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase.cli import main
+from catalase.commands import main
 
 HEADS = ["CC", "OC", "NC", "ClC", "FC", "c1ccccc1C", "C1CC1C", "c1ccncc1C"]
 SMILES = [head + "C" * (i // len(HEADS)) + "O" for i, head in ((i, HEADS[i % len(HEADS)]) for i in range(96))]

@@ -7,7 +7,7 @@ import gzip
 
 import pytest
 
-from catalase.cli import main
+from catalase.commands import main
 
 
 def molecules(n):

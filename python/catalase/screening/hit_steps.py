@@ -1,66 +1,74 @@
-"""What is done with the hits, once they are known: similarity to actives, structural alerts, properties, a diverse pick."""
+"""Steps on the hits, once they are known: similarity to actives, structural alerts, properties, a diverse pick."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import cluster, feat, ops
+from .._numbers import strip_white
 from ..ops._check import fraction
 from ..ops._ecfp_rdkit import partial_molecule, read_molecule
-from ._hits import Hits
-from ._library import Library
+from .hits import Hits
+from .library import Library
 
 FILTERS = ("pains", "pains_a", "pains_b", "pains_c", "brenk", "nih", "zinc", "chembl")
 
 
-class After:
+@dataclass
+class HitSteps:
     """Steps on the hits, in this order: similarity, properties, alerts, dropping, diverse pick.
 
-    Everything that can be wrong with the arguments is found here, before the library is read.
+    Everything that can be wrong with the settings is found when they are made, before the library is read. `prepare`
+    reads the actives, `apply` takes the steps.
 
-    Parameters
+    Attributes
     ----------
     similar_to : path or iterable of SMILES, optional
         Known actives; see `screen`, like all others.
     filters : str or sequence of str, optional
+        A list of names, once the steps are made.
     drop_filtered, properties : bool
     diverse : int, optional
     cutoff : float
-    where : str
-        The function, for messages.
+    function : str
+        The function that has these arguments, for messages.
     """
 
-    def __init__(
-        self,
-        similar_to: Any = None,
-        filters: str | Sequence[str] | None = None,
-        drop_filtered: bool = False,
-        properties: bool = False,
-        diverse: int | None = None,
-        cutoff: float = 0.35,
-        where: str = "screen",
-    ) -> None:
-        names = filters.split(",") if isinstance(filters, str) else list(filters or [])
-        self.filters = [name.strip().lower() for name in names if name.strip()]
+    similar_to: Any = None
+    filters: Any = None
+    drop_filtered: bool = False
+    properties: bool = False
+    diverse: int | None = None
+    cutoff: float = 0.35
+    function: InitVar[str] = "screen"
+
+    def __post_init__(self, function: str) -> None:
+        self.notes: list[str] = []
+        self._function = function
+        self._actives: tuple[NDArray[np.uint8], list[str]] | None = None
+        given = self.filters.split(",") if isinstance(self.filters, str) else list(self.filters or [])
+        self.filters = [strip_white(name).lower() for name in given if strip_white(name)]
         unknown = [name for name in self.filters if name not in FILTERS]
         if unknown:
-            raise ValueError(f"{where}: there is no filter {unknown[0]!r}; choose from {', '.join(FILTERS)}")
-        if drop_filtered and not self.filters:
-            raise ValueError(f"{where}: drop_filtered needs filters (--filters), such as pains,brenk")
-        if diverse is not None and (
-            isinstance(diverse, bool) or not isinstance(diverse, (int, np.integer)) or diverse < 1
-        ):
-            raise ValueError(f"{where}: diverse must be a whole number, 1 or more, got {diverse!r}")
-        self.drop, self.properties, self.diverse = drop_filtered, properties, None if diverse is None else int(diverse)
-        self.cutoff = fraction(where, "cutoff", cutoff)
-        self.similar_to, self._where = similar_to, where
-        self.notes: list[str] = []
-        self._actives: tuple[NDArray[np.uint8], list[str]] | None = None
+            raise ValueError(f"{function}: there is no filter {unknown[0]!r}; choose from {', '.join(FILTERS)}")
+        if self.drop_filtered and not self.filters:
+            raise ValueError(f"{function}: drop_filtered needs filters (--filters), such as pains,brenk")
+        if self.diverse is not None:
+            if isinstance(self.diverse, bool) or not isinstance(self.diverse, (int, np.integer)) or self.diverse < 1:
+                raise ValueError(f"{function}: diverse must be a whole number, 1 or more, got {self.diverse!r}")
+            self.diverse = int(self.diverse)
+        self.cutoff = fraction(function, "cutoff", self.cutoff)
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any], function: str) -> HitSteps:
+        """Take the steps from a function's arguments, by their names."""
+        return cls(**fields_among(cls, arguments), function=function)
 
     def asked(self) -> bool:
         """Whether there is anything to do."""
@@ -72,17 +80,11 @@ class After:
         digest = None
         if self.similar_to is not None:
             self._actives = self._read_actives()
-            digest = hashlib.sha256(self._actives[0].tobytes() + "\n".join(self._actives[1]).encode("utf-8", "replace"))
-        return {
-            "similar_to": digest.hexdigest() if digest else None,
-            "filters": self.filters,
-            "drop_filtered": self.drop,
-            "properties": self.properties,
-            "diverse": self.diverse,
-            "cutoff": self.cutoff,
-        }
+            packed, names = self._actives
+            digest = hashlib.sha256(packed.tobytes() + "\n".join(names).encode("utf-8", "replace")).hexdigest()
+        return {step.name: getattr(self, step.name) for step in fields(self)} | {"similar_to": digest}
 
-    def __call__(self, hits: Hits) -> Hits:
+    def apply(self, hits: Hits) -> Hits:
         """Add the columns and leave out what is to be left out."""
         hits.report.notes += self.notes
         if not len(hits):
@@ -105,14 +107,14 @@ class After:
         names: list[str] = []
         failed = 0
         for chunk in Library(self.similar_to).chunks(8192):
-            texts = ["" if i in chunk.faults else text for i, text in enumerate(chunk.smiles)]
+            texts = chunk.smiles
             _, kept = self._featurizer.featurize(texts, errors="drop", output="packed")
-            kept = [i for i in kept.tolist() if texts[i].strip()]
+            kept = [i for i in kept.tolist() if strip_white(texts[i])]
             failed += len(texts) - len(kept)
             smiles += [texts[i] for i in kept]
-            names += [chunk.ids[i] or texts[i].strip() for i in kept]
+            names += [chunk.ids[i] or strip_white(texts[i]) for i in kept]
         if not smiles:
-            raise ValueError(f"{self._where}: none of the {failed} actives of similar_to can be read")
+            raise ValueError(f"{self._function}: none of the {failed} actives of similar_to can be read")
         if failed:
             self.notes.append(f"{failed:,} of {failed + len(smiles):,} actives of similar_to could not be read")
         return self._packed(smiles), names
@@ -137,7 +139,7 @@ class After:
             hits.columns |= {"molecular_weight": weights, "logp": logps}
         if self.filters:
             hits.columns["alerts"] = alerts
-        if self.drop:
+        if self.drop_filtered:
             kept = [i for i, text in enumerate(alerts) if not text]
             hits.report.notes.append(f"{len(hits) - len(kept):,} of {len(hits):,} hits dropped for structural alerts")
             hits = hits.take(kept)
@@ -160,3 +162,8 @@ def _catalog(name: str) -> Any:
     from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 
     return FilterCatalog(FilterCatalogParams(getattr(FilterCatalogParams.FilterCatalogs, name.upper())))
+
+
+def fields_among(cls: type, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that have the name of a field of a dataclass."""
+    return {field.name: arguments[field.name] for field in fields(cls) if field.name in arguments}

@@ -1,0 +1,170 @@
+"""The user's tables: read one, list the rows that cannot be read, and score a model on one."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from ... import _storage, data, metrics, models
+from ..._console import Console
+from ..._report import Report, error_lines
+from ..._storage.outputs import ERRORS_BEGIN, Output, begins_with
+
+
+def error_file_beside(path: str) -> str | None:
+    """Return the name of the error file beside a table or an output; None where that is no file."""
+    if path == "-" or (os.path.exists(path) and not os.path.isfile(path)) or path.startswith("/dev/"):
+        return None
+    return f"{path}.errors.csv"
+
+
+@dataclass(frozen=True)
+class UnreadableRows:
+    """What becomes of the rows of a table that cannot be read.
+
+    Attributes
+    ----------
+    table : str
+        The table's name.
+    error_file : str or None
+        The CSV file that lists them; where there is none, the first is printed.
+    most : float
+        The largest share of the rows that may be unreadable.
+    advice : str
+        What to do for an error file where there is none.
+    """
+
+    table: str
+    error_file: str | None
+    most: float
+    advice: str = "name a file for them by --errors-file"
+
+    @classmethod
+    def of(cls, options: argparse.Namespace, error_file: str | None) -> UnreadableRows:
+        """Take the options of a command; ``error_file`` is the one where the user names none."""
+        return cls(options.table, options.errors_file or error_file, options.max_unreadable)
+
+    @property
+    def output(self) -> Output:
+        """The error file among the outputs of a command."""
+        return Output("--errors-file", self.error_file, ERRORS_BEGIN)
+
+    def check_share(self, report: Report) -> None:
+        """Stop where too many rows cannot be read, or none can; the error file lists them all the same."""
+        first = {f.position: f for f in reversed(report.failures)}
+        if not first or (len(first) < report.total and len(first) <= self.most * report.total):
+            return
+        reasons = {first[position].reason: first[position] for position in sorted(first, reverse=True)}
+        shown = [f"row {f.position + 1}, {f.text[:40]!r}: {f.reason}" for f in list(reasons.values())[:-4:-1]]
+        listed = ""
+        if self.error_file is not None:
+            _write_error_file(self.error_file, report)
+            listed = f"; all are listed in {self.error_file}"
+        if len(first) == report.total:
+            count, advice = f"no row of {self.table} could be read", "is it the right column?"
+        else:
+            count = f"{len(first):,} of {report.total:,} rows of {self.table} could not be read"
+            advice = f"at most a share of {self.most:g} may be so (--max-unreadable)"
+        raise ValueError(f"{count}; {'; '.join(shown)}{listed}; {advice}")
+
+    def tell(self, console: Console, report: Report | None) -> int:
+        """Print how many rows could not be read, write the error file or remove that of an earlier run, and count them."""
+        failures = report.failures if report is not None else []
+        if report is None or not failures:
+            if self.error_file is not None and begins_with(self.error_file, ERRORS_BEGIN):
+                os.unlink(os.path.realpath(self.error_file))
+            return 0
+        count = len({f.position for f in failures})
+        listed = f"they are listed in {self.error_file}"
+        if self.error_file is None:
+            first = min(failures, key=lambda failure: failure.position)
+            listed = f"the first is row {first.position + 1}, {first.text[:40]!r}: {first.reason}; {self.advice}"
+        else:
+            try:
+                _write_error_file(self.error_file, report)
+            except OSError as error:  # everything else is done: it is not lost for this
+                listed = f"they could not be listed: {error}"
+        console.print(f"{count:,} of {report.total:,} rows could not be read; {listed}")
+        return count
+
+
+def _write_error_file(path: str, report: Report) -> None:
+    lines = error_lines(sorted(report.failures, key=lambda failure: failure.position))
+
+    def write(file: IO[bytes]) -> None:
+        file.write(ERRORS_BEGIN + lines)
+
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    _storage.write_file_atomic(path, write)
+
+
+def load_table(unreadable: UnreadableRows, tasks: Sequence[str], smiles: str, featurizer: Any) -> Any:
+    """Return the dataset of a table: features of the column ``smiles``, labels of the columns ``tasks``."""
+    loader = data.CSVLoader(tasks, featurizer, feature_field=smiles)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the report says it better
+        dataset = loader.create_dataset(unreadable.table, errors="drop")
+    if dataset.report is not None:
+        unreadable.check_share(dataset.report)
+    return dataset
+
+
+def load_model(path: str) -> Any:
+    """Return a saved model; it must name its featurizer."""
+    model = models.load(path)
+    if model.featurizer is None:
+        raise ValueError(
+            f"the model in {path} names no featurizer, so it is not known what it takes instead of SMILES; set "
+            "model.featurizer to what made the features that it was trained on, such as "
+            "catalase.feat.CircularFingerprint(...), and save it again"
+        )
+    return model
+
+
+def smiles_column(model: Any, given: str | None) -> str:
+    """Return the column of SMILES that the command names, or that the model was trained on."""
+    return given or model.smiles_column or "smiles"
+
+
+def check_classes(dataset: Any, tasks: Sequence[str]) -> None:
+    """Refuse labels of a classification that are not 0 and 1."""
+    values = np.unique(dataset.y[dataset.w != 0])
+    if not set(values.tolist()) <= {0.0, 1.0}:
+        shown = ", ".join(f"{v:g}" for v in values[:6])
+        raise ValueError(f"classification needs labels 0 and 1 in {', '.join(tasks)}, got {shown}")
+
+
+def print_scores(console: Console, model: Any, parts: list[tuple[str, Any]]) -> None:
+    """Print a table of the usual scores for each part, whose labels are in the units of the table."""
+    rows, undefined = [], False
+    names: list[str] = []
+    for name, part in parts:
+        prediction = model.predict(part)
+        if prediction.ndim == 3 and prediction.shape[2] == 2:
+            check_classes(part, part.tasks)
+            functions: list[Any] = [metrics.roc_auc_score, metrics.prc_auc_score, metrics.balanced_accuracy_score]
+            names = ["ROC-AUC", "PRC-AUC", "balanced accuracy"]
+        elif prediction.ndim == 3:
+            functions, names = (
+                [metrics.accuracy_score, metrics.balanced_accuracy_score],
+                ["accuracy", "balanced accuracy"],
+            )
+        else:
+            functions = [metrics.rms_score, metrics.mae_score, metrics.r2_score, metrics.spearman_score]
+            names = ["RMSE", "MAE", "R2", "Spearman"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # one sentence below says it for all scores
+            scores = [metrics.Metric(f, np.mean).compute_metric(part.y, prediction, part.w) for f in functions]
+        undefined |= bool(np.isnan(scores).any())
+        rows.append([name, f"{len(part):,}", *[f"{score:.3f}" for score in scores]])
+    console.table(["part", "rows", *names], rows)
+    if undefined:
+        needed = "molecules of both classes" if names[0] == "ROC-AUC" else "several different values"
+        console.print(f"nan: this score cannot be computed; it needs {needed} in each task")

@@ -1,0 +1,52 @@
+"""``catalase evaluate``: score a model on a table with measured values."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .common.command import Commands, command, exit_code
+from .common.options import add_table_options, input_path, name
+
+
+def add(commands: Commands) -> None:
+    """Declare the command and its options."""
+    text = "Score a model on a table with measured values."
+    parser = command(commands, "evaluate", text, run, prints=lambda options: True)
+    parser.add_argument(
+        "model", type=input_path, help="folder of a saved model that names its featurizer and its tasks"
+    )
+    parser.add_argument("table", type=input_path, help="as for train, with the columns the model was trained on")
+    parser.add_argument("--smiles", type=name, help="column of SMILES (default: the one of training)")
+    parser.add_argument("--force", action="store_true", help="replace an error file that is there")
+    add_table_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the model's scores on the table."""
+    from dataclasses import replace
+
+    from .._console import Console
+    from .._storage.outputs import check_outputs
+    from .common import tables
+
+    console = Console()
+    unreadable = tables.UnreadableRows.of(options, tables.error_file_beside(options.table))
+    inputs = {"the table": options.table, "the model": options.model}
+    try:
+        check_outputs("evaluate", inputs, [unreadable.output], force=options.force)
+    except (OSError, ValueError) as error:
+        if options.errors_file is not None:
+            raise
+        # The user did not ask for this file: the scores do not depend on it.
+        unreadable = replace(unreadable, error_file=None, advice=f"{error} by --errors-file")
+    model = tables.load_model(options.model)
+    if model.tasks is None:
+        raise ValueError(
+            f"the model in {options.model} does not name its tasks, so it is not known which columns hold the measured values; "
+            "set model.tasks in Python and save it again"
+        )
+    smiles = tables.smiles_column(model, options.smiles)
+    dataset = tables.load_table(unreadable, model.tasks, smiles, model.featurizer)
+    tables.print_scores(console, model, [(Path(options.table).name, dataset)])
+    return exit_code(unreadable.tell(console, dataset.report), options)

@@ -1,0 +1,130 @@
+"""``catalase predict``: predict for every row of a table of any length, in bounded memory."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import IO, Any
+
+from .._console import Console, ReaderGone
+from .common.command import Commands, command, exit_code
+from .common.options import add_table_options, input_path, name, output_path
+
+_CHUNK = 4096  # rows predicted at a time
+
+
+def add(commands: Commands) -> None:
+    """Declare the command and its options."""
+    text = "Predict for every row of a table, in bounded memory."
+    parser = command(commands, "predict", text, run, interrupted="nothing was written")
+    parser.add_argument("model", type=input_path, help="folder of a saved model that names its featurizer")
+    parser.add_argument("table", type=input_path, help="as for train, with the SMILES column the model was trained on")
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=output_path,
+        required=True,
+        help="CSV to write: the table's columns and one for each task; - for standard output",
+    )
+    parser.add_argument("--smiles", type=name, help="column of SMILES (default: the one of training)")
+    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    add_table_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Copy the table chunk by chunk, with the predictions in new columns."""
+    from .. import _storage
+    from .._report import Failure, Report
+    from .._storage.outputs import Output, check_outputs
+    from ..data.table_file import TableFile
+    from .common import tables
+
+    out = options.out
+    console = Console(sys.stderr if out in ("-", "/dev/stdout") else None)  # messages do not mix with the result
+    unreadable = tables.UnreadableRows.of(options, tables.error_file_beside(out))
+    inputs = {"the table": options.table, "the model": options.model}
+    check_outputs("predict", inputs, [Output("-o", out), unreadable.output], force=options.force)
+    model = tables.load_model(options.model)
+    smiles, predicted = tables.smiles_column(model, options.smiles), _prediction_names(model)
+    failures: list[Failure] = []
+    total = 0
+    # The table is opened before the output, so that its faults are not taken for faults of the output.
+    with TableFile(options.table, "predict") as table:
+        added = _added_columns(options.table, table.header, smiles, predicted)
+        column = table.header.index(smiles)
+
+        def write(binary: IO[bytes]) -> None:
+            nonlocal total
+            with _storage.csv_writer(binary) as writer, console.progress("predicting", None) as advance:
+                writer.writerow(table.header + added)
+                for rows, unread in table.chunks(_CHUNK):
+                    cells, failed = _predict(model, len(predicted), [row[column] for row in rows], unread)
+                    failures.extend(failure.shifted(total) for failure in failed)
+                    writer.writerows(row + more for row, more in zip(rows, cells, strict=True))
+                    total += len(rows)
+                    advance(len(rows))
+            unreadable.check_share(report())
+
+        def report() -> Report:
+            return Report(total, total - len({f.position for f in failures}), failures)
+
+        _write_result(out, write)
+    console.print(f"{total:,} rows written to {'standard output' if out == '-' else out}")
+    return exit_code(unreadable.tell(console, report()), options)
+
+
+def _write_result(out: str, write: Callable[[IO[bytes]], None]) -> None:
+    """Write a result into a file, a pipe, or standard output (``-``)."""
+    from .. import _storage
+
+    try:
+        if out != "-":
+            _storage.remove_leftovers(out)
+            _storage.write_file_atomic(out, write)
+            return
+        binary = getattr(sys.stdout, "buffer", None)
+        if binary is None:
+            raise ValueError("standard output is closed, or takes no bytes; name a file by -o")
+        write(binary)
+        binary.flush()
+    except BrokenPipeError:
+        raise ReaderGone(out) from None
+
+
+def _predict(model: Any, width: int, smiles: list[str], unread: list[Any]) -> tuple[list[list[str]], list[Any]]:
+    """Return the cells to add to each row, empty where the row cannot be read, and the failures."""
+    known = {failure.position for failure in unread}
+    texts = ["" if i in known else text for i, text in enumerate(smiles)]
+    predictions, kept, failed = model._answers("predict", texts, model.predict)
+    cells = [[""] * width for _ in texts]
+    for i, values in zip(kept.tolist(), predictions, strict=True):
+        if values.ndim == 2:  # class probabilities: of two classes the second's
+            values = values[:, 1] if values.shape[1] == 2 else values.reshape(-1)
+        cells[i] = [str(value) for value in values]  # reads back as the same bits
+    return cells, [*unread, *(failure for failure in failed if failure.position not in known)]
+
+
+def _prediction_names(model: Any) -> list[str]:
+    """What is predicted: each task, or each class of each task where there are more than two."""
+    example = model._answers("predict", ["C"], model.predict).predictions
+    if example.ndim not in (2, 3):
+        raise ValueError(f"the model gives predictions of shape {example.shape}, which are no columns of a table")
+    tasks = model.tasks or [f"task {number}" for number in range(example.shape[1])]
+    if len(tasks) != example.shape[1]:
+        raise ValueError(f"the model gives {example.shape[1]} tasks but names {len(tasks)}: {', '.join(tasks)}")
+    if example.ndim == 2 or example.shape[2] == 2:
+        return list(tasks)
+    return [f"{task} class {number}" for task in tasks for number in range(example.shape[2])]
+
+
+def _added_columns(table: str, header: list[str], smiles: str, predicted: Sequence[str]) -> list[str]:
+    """Names of the columns that hold the predictions; refuses a table that has one of them, or lacks its SMILES."""
+    from ..data.csv_loader import check_columns
+
+    check_columns(table, header, [smiles])
+    added = [f"predicted {what}" for what in predicted]
+    clash = [column for column in added if column in header]
+    if clash:
+        raise ValueError(f"{table} has a column {', '.join(map(repr, clash))} already; rename or remove it")
+    return added

@@ -1,0 +1,188 @@
+"""``catalase train``: train a model on a table of molecules."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .common.command import Commands, command, exit_code
+from .common.options import add_table_options, input_path, name, number, output_path, whole_number
+
+
+def add(commands: Commands) -> None:
+    """Declare the command and its options."""
+    text = "Train a model on a table of molecules."
+    parser = command(commands, "train", text, run, interrupted="nothing was saved")
+    parser.add_argument(
+        "table", type=input_path, help="CSV or .tsv, plain or compressed, with a header; - reads standard input"
+    )
+    parser.add_argument("--smiles", type=name, default="smiles", help="column of SMILES (default: %(default)s)")
+    parser.add_argument("--task", type=name, action="append", required=True, help="column to learn; repeat for several")
+    parser.add_argument("--classification", action="store_true", help="labels are classes 0 and 1 (else numbers)")
+    parser.add_argument("--splitter", choices=["scaffold", "random", "index"], default="scaffold")
+    parser.add_argument("--out", type=output_path, required=True, help="folder for the model")
+    parser.add_argument("--force", action="store_true", help="replace a model that is there")
+    parser.add_argument(
+        "--epochs", type=whole_number(1), default=100, help="at most; early stopping (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--patience", type=whole_number(1), default=10, help="epochs without improvement (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=whole_number(0, 2**63 - 1), default=0)
+    parser.add_argument(
+        "--radius", type=whole_number(0, 100), default=2, help="of the fingerprints (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--size", type=whole_number(8), default=2048, help="bits of the fingerprints (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--layer", action="append", type=whole_number(1), help="width of a hidden layer; repeat for several"
+    )
+    parser.add_argument("--dropout", type=number(lambda v: 0 <= v < 1, "0 or more and below 1"), default=0.5)
+    parser.add_argument("--learning-rate", type=number(lambda v: v > 0, "above 0"), default=1e-3)
+    parser.add_argument(
+        "--weight-decay",
+        type=number(lambda v: v >= 0, "0 or more"),
+        default=0.0,
+        help="L2 penalty on the weights",
+    )
+    parser.add_argument("--batch-size", type=whole_number(1), default=100)
+    add_table_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read and split the table, train with early stopping, save the model, and score it on the parts held out."""
+    from .. import feat
+    from .._console import Console
+    from .._storage.outputs import Output, check_outputs
+    from .common import tables
+
+    console = Console()
+    out = Path(options.out)
+    _check_tasks(options.task, options.smiles)
+    unreadable = tables.UnreadableRows.of(options, f"{out}.errors.csv")
+    _check_folder(out)
+    # Where the folder around a new model is made with it, there is no error file in it yet to look at.
+    new = options.errors_file is None and not out.absolute().parent.exists()
+    outputs = [Output("--out", out, folder=True), *([] if new else [unreadable.output])]
+    check_outputs("train", {"the table": options.table}, outputs, force=options.force)
+    featurizer = feat.CircularFingerprint(radius=options.radius, size=options.size)
+    dataset = tables.load_table(unreadable, options.task, options.smiles, featurizer)
+    failed = unreadable.tell(console, dataset.report)
+    if options.classification:
+        tables.check_classes(dataset, options.task)
+    parts = _split(dataset, options.splitter, options.seed)
+    console.print(
+        f"split by {options.splitter}: {', '.join(f'{len(p):,}' for p in parts)} rows to train, validate, test"
+    )
+    _check_labels(parts)
+    if options.classification:
+        _check_training_classes(parts[0], options.task, options.splitter)
+    transformer = _transformer(parts[0], options.classification)
+    model = _model(options)
+    training, validation = (transformer.transform(part) for part in parts[:2])
+    best, interrupted = _fit(model, training, validation, options.epochs, options.patience)
+    model.transformers, model.smiles_column = [transformer], options.smiles
+    model.save(out)  # before anything is printed or scored: whatever happens then, the training is not lost
+    if interrupted:
+        raise KeyboardInterrupt(f"the weights of epoch {best}, the best so far, are saved in {out}")
+    console.print(f"model saved in {out}, with the weights of epoch {best} (least loss on validation)")
+    tables.print_scores(console, model, [("validation", parts[1]), ("test", parts[2])])
+    return exit_code(failed, options)
+
+
+def _split(dataset: Any, name: str, seed: int) -> Sequence[Any]:
+    """The parts to train on, to validate with and to test with."""
+    from .. import splits
+
+    known = {"scaffold": splits.ScaffoldSplitter, "random": splits.RandomSplitter, "index": splits.IndexSplitter}
+    return known[name]().train_valid_test_split(dataset, seed=seed)
+
+
+def _transformer(training: Any, classification: bool) -> Any:
+    """What the labels need before training: classes of equal weight, or numbers of mean 0 and variance 1."""
+    from .. import trans
+
+    if classification:
+        return trans.BalancingTransformer(dataset=training)
+    return trans.NormalizationTransformer(transform_y=True, dataset=training)
+
+
+def _model(options: argparse.Namespace) -> Any:
+    """The model that the options describe, with random weights."""
+    from .. import models
+
+    make: Any = models.MultitaskClassifier if options.classification else models.MultitaskRegressor
+    return make(
+        len(options.task),
+        options.size,
+        layer_sizes=options.layer or [1000],
+        dropouts=options.dropout,
+        weight_decay_penalty=options.weight_decay,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        seed=options.seed,
+    )
+
+
+def _fit(model: Any, training: Any, validation: Any, epochs: int, patience: int) -> tuple[int, bool]:
+    """Train with early stopping; returns the epoch of the weights, counted from 1, and whether Ctrl-C ended the training.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After Ctrl-C in the first epoch, when there are no weights to keep.
+    """
+    from ..train import EarlyStopping
+
+    stopper = EarlyStopping(patience=patience)
+    interrupted = False
+    try:
+        model.fit(training, epochs, valid=validation, callbacks=[stopper])
+    except KeyboardInterrupt:
+        if stopper.best_epoch is None:
+            raise KeyboardInterrupt("before the first epoch had ended; nothing was saved") from None
+        interrupted = True
+    return 0 if stopper.best_epoch is None else stopper.best_epoch + 1, interrupted
+
+
+def _check_tasks(tasks: Sequence[str], smiles: str) -> None:
+    twice = next((task for task in tasks if tasks.count(task) > 1), None)
+    if twice is not None:
+        raise ValueError(f"--task {twice} is given twice; name each column once")
+    if smiles in tasks:
+        raise ValueError(f"--task {smiles} is the column of SMILES; name the column to learn")
+
+
+def _check_folder(out: Path) -> None:
+    """Find out before the training whether the model can be saved; nothing stays behind."""
+    import tempfile
+
+    there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    try:
+        tempfile.TemporaryDirectory(dir=there).cleanup()
+    except OSError as error:
+        raise ValueError(f"the model could not be saved in {out} ({error.strerror}); choose another --out") from None
+
+
+def _check_labels(parts: Sequence[Any]) -> None:
+    """Refuse a split that leaves a part without a label."""
+    for what, part in zip(("training", "validation", "test"), parts, strict=True):
+        if not part.w.any():
+            raise ValueError(
+                f"the {what} part has no measured label ({len(part)} rows); give more rows, or --splitter random"
+            )
+
+
+def _check_training_classes(part: Any, tasks: Sequence[str], splitter: str) -> None:
+    """Refuse to train a classifier on labels of one class."""
+    for t in range(len(tasks)):
+        if len(set(part.y[part.w[:, t] != 0, t].tolist())) > 1:
+            return
+    others = [name for name in ("random", "scaffold") if name != splitter]
+    raise ValueError(
+        f"the training part has molecules of one class only in {', '.join(tasks)}, so there is nothing to learn; "
+        f"if the table has molecules of both, split otherwise (--splitter {' or '.join(others)})"
+    )
