@@ -163,13 +163,35 @@ TAKES: dict[str, Callable[[Any], bool]] = {
     "axis": lambda v: is_whole(v) or is_sequence_of(is_whole, v),
     "rate or schedule": lambda v: callable(v) or (is_number(v) and 0 <= v < float("inf")),
     "seed": lambda v: is_whole(v) and v >= 0,
+    "ours": lambda v: False,  # an object of the library's own, or of its form: no nonsense is one
+    "list of ours": lambda v: isinstance(v, (list, tuple, np.ndarray)) and np.shape(v if isinstance(v, np.ndarray) else [0] * len(v))[:1] == (0,),
+    "texts": lambda v: TAKES["list of ours"](v) or (isinstance(v, np.ndarray) and v.dtype.kind in "US") or (isinstance(v, (list, tuple)) and all(isinstance(t, (str, bytes)) for t in v)),
+    "measured": lambda v: (isinstance(v, list) and len(v) == 1 and v[0] is None) or TAKES["values"](v),  # None: a missing label
+    "sized": lambda v: hasattr(type(v), "__len__") and not isinstance(v, (str, bytes, bytearray)),
+    "names": lambda v: isinstance(v, Iterable) and not isinstance(v, (str, bytes, bytearray, dict)),
+    "rows": lambda v: is_listed(v, "iub"),
+    "rows or slice": lambda v: is_whole(v) or isinstance(v, slice) or is_listed(v, "iub"),
+    "path or keys": lambda v: isinstance(v, (str, Path, dict)),
+    "files": lambda v: isinstance(v, (str, Path)) or (isinstance(v, Iterable) and not isinstance(v, (bytes, bytearray, dict))),
     "rng": lambda v: (is_whole(v) and v >= 0) or isinstance(v, np.random.Generator),
+    "no objects": lambda v: isinstance(v, (list, tuple)) and not v,  # a list of such
+    "number or numbers": lambda v: is_number(v) or is_sequence_of(is_number, v),
+    "word or words": lambda v: isinstance(v, str) or (isinstance(v, (list, tuple)) and all(isinstance(w, str) for w in v)),
+    "numbers": lambda v: is_sequence_of(is_number, v),
+    "paths": lambda v: isinstance(v, (list, tuple)) and all(isinstance(p, (str, Path)) for p in v),
+    "path or items": lambda v: isinstance(v, (str, Path)) or (isinstance(v, Iterable) and not isinstance(v, (bytes, bytearray, dict, set, type))),
+    "lengths": lambda v: isinstance(v, (list, tuple)) and all(n is None or is_whole(n) for n in v),
+    "activation": lambda v: isinstance(v, str) or callable(v),
+    "words": lambda v: isinstance(v, (list, tuple, np.ndarray)) and getattr(v, "ndim", 1) and all(isinstance(w, str) for w in v),
+    "dict or ours": lambda v: isinstance(v, dict) and not v,
     "anything": lambda v: True,
 }  # fmt: skip
 
 
 # Arguments of these kinds are walked through: what their own methods raise goes to the caller.
-ITERATED = ("anything", "ids", "ids?", "values")
+ITERATED = ("anything", "ids", "ids?", "values", "values?", "names", "names?", "rows", "rows or slice", "files", "sized", "list of ours", "texts", "measured", "path or items", "path or items?", "words?")  # fmt: skip
+# Of these kinds are arguments by which something is looked up: what is not there is answered as Python's containers do.
+LOOKED_UP = ("rows", "rows or slice", "path or keys")
 # Arithmetic on NumPy warns where values such as these overflow, or divide.
 EXTREME = (
     "0",
@@ -217,9 +239,11 @@ def wrong_error(
     sizes: bool = False,
     extreme: bool = False,
     paths: bool = False,
+    looked_up: bool = False,
 ) -> str | None:
     """What is wrong with an error, if anything: its type, where it was raised, or what it says."""
-    came = f"{type(error).__name__}: {str(error)[:150]}"
+    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)  # whose str() is a repr
+    came = f"{type(error).__name__}: {text[:150]}"
     frame, line = list(traceback.walk_tb(error.__traceback__))[-1]
     file = frame.f_code.co_filename
     where = f"{Path(file).name}:{line}"
@@ -236,13 +260,18 @@ def wrong_error(
         return (
             None if str(error).startswith("Tensor: ") else f"{came} at {where}"
         )  # Python walks through what raises it
-    if not isinstance(error, PROMISED) or isinstance(error, (RecursionError, NotImplementedError, UnicodeError)):
+    promised = (*PROMISED, LookupError) if looked_up else PROMISED
+    if not isinstance(error, promised) or isinstance(error, (RecursionError, NotImplementedError, UnicodeError)):
         return f"{came} at {where}"
     if not file.startswith(HERE) or not linecache.getline(file, line).lstrip().startswith("raise "):
         return f"{came} comes from inside, at {where}"
-    if not re.match(rf"(\w+\.)*({'|'.join(map(re.escape, names))})(\.\w+)*: \S", str(error)):
+    # A function of rows may put the row first, one with two datasets says of which it speaks: "fit (valid): ...".
+    named = re.match(
+        rf"(row \d+: )?(\w+\.)*({'|'.join(map(re.escape, names))})(\.\w+)*(?P<rest>( \(\w+\))?: \S.*)", text, re.DOTALL
+    )
+    if not named:
         return f"{came} (at {where}) does not name the function"
-    if not any(re.search(rf"(?<!\w){re.escape(a)}(?!\w)", str(error).partition(": ")[2]) for a in arguments):
+    if not any(re.search(rf"(?<!\w){re.escape(a)}(?!\w)", named["rest"]) for a in arguments):
         return f"{came} (at {where}) does not name the argument"
     return None
 
@@ -322,7 +351,8 @@ class Target:
                 any(self._kind(a, flat[a]) in ITERATED for a in values),
                 any(TAKES["sizes"](v) for v in values.values()),
                 any(label in EXTREME for label in nonsense.values()),
-                any(self._kind(a, flat[a]).startswith("path") for a in values),
+                any(self._kind(a, flat[a]).startswith(("path", "files")) for a in values),
+                any(self._kind(a, flat[a]) in LOOKED_UP for a in values),
             )
             return None if wrong is None else f"{self.names[0]}({shown}): {wrong}"
         refused = [a for a, value in values.items() if not self.takes(a, flat[a], value)]

@@ -10,6 +10,7 @@ import pytest
 
 import catalase as ct
 from catalase import metrics, models, nn, ops, trans
+from catalase._arrays import rows_of
 from catalase.data import DiskDataset, NumpyDataset, SequenceDataset
 
 MASKED = np.ma.masked_array(np.array([[1.0], [-9999.0], [3.0]]), mask=[[0], [1], [0]])
@@ -156,3 +157,16 @@ def test_a_sparse_matrix_is_refused_with_what_to_do():
     for use in uses:
         with pytest.raises(TypeError, match=r"sparse matrix of SciPy; give \w+( \w+)?\.toarray\(\)"):
             use(X)
+
+
+def test_chosen_rows_are_numbers_or_a_mask():
+    assert rows_of("f", "rows", [0, -1], 4).tolist() == [0, 3]
+    assert rows_of("f", "rows", [True, False, True], 3).tolist() == [0, 2]
+    assert rows_of("f", "rows", [], 3).dtype == np.int64
+    assert rows_of("f", "rows", np.array([2**40], np.uint64), 2**41).tolist() == [2**40]
+    with pytest.raises(TypeError, match=r"f: rows must be the numbers of rows, or a mask of them, got \[0.5, 1.0\]"):
+        rows_of("f", "rows", [0.5, 1.0], 3)
+    with pytest.raises(ValueError, match="f: rows is a mask of 2 rows, but there are 3"):
+        rows_of("f", "rows", [True, False], 3)
+    with pytest.raises(IndexError, match="f: rows asks for row -4, but there are 3"):
+        rows_of("f", "rows", [0, -4], 3)

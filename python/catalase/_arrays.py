@@ -7,13 +7,14 @@ out of strings. Every array of a caller that is not checked by the array functio
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._numbers import FLOAT32_LIMIT
+from ._numbers import FLOAT32_LIMIT, shown
 
 
 def numbers(function: str, name: str, values: Any, dtype: Any = None) -> NDArray[Any]:
@@ -28,7 +29,7 @@ def numbers(function: str, name: str, values: Any, dtype: Any = None) -> NDArray
     """
     refuse_sparse(function, name, values)
     refuse_masked(function, name, values)
-    array = _array(function, name, values)
+    array = array_of(function, name, values)
     if array.dtype.kind not in "fiub":
         _refuse_kind(function, name, array)
     return array if dtype is None else array.astype(dtype, copy=False)
@@ -48,7 +49,7 @@ def labels(function: str, name: str, values: Any) -> NDArray[Any]:
     mask = _mask_of(values)
     if mask is not None and not isinstance(values, np.ndarray):
         values = np.ma.stack(values)
-    array = _array(function, name, values)
+    array = array_of(function, name, values)
     if array.dtype.hasobject:
         array = _without_missing(function, name, array)
     if array.dtype.kind not in "fiub":
@@ -108,13 +109,84 @@ def refuse_sparse(function: str, name: str, values: Any) -> None:
         )
 
 
-def _array(function: str, name: str, values: Any) -> NDArray[Any]:
-    if isinstance(values, (bytes, bytearray)):
-        raise TypeError(f"{function}: {name} must be an array of numbers, got {type(values).__name__}")
+def names(function: str, name: str, values: Any) -> NDArray[Any]:
+    """Return ``values`` as an array of texts, numbers or dates, or of Python objects for which their text stands.
+
+    Raises
+    ------
+    TypeError
+        For a mapping, a set, or what NumPy makes no array of names of.
+    """
+    refuse_sparse(function, name, values)
+    refuse_masked(function, name, values)
+    array = array_of(function, name, values, "names or numbers")
+    if array.ndim == 0:
+        raise TypeError(f"{function}: {name} must be a list of names or numbers, one a row, got {shown(values)}")
+    return array
+
+
+def dataset_of(function: str, name: str, dataset: Any, parts: Iterable[str] = ("X", "y", "w", "ids")) -> Any:
+    """Return a dataset: what has rows, and these parts of them. Nothing is read."""
+    if not isinstance(dataset, type) and hasattr(type(dataset), "__len__") and all(_has(dataset, p) for p in parts):
+        return dataset
+    raise TypeError(f"{function}: {name} must be a dataset, such as a NumpyDataset, got {shown(dataset)}")
+
+
+def _has(thing: Any, part: str) -> bool:
+    """As `hasattr`, but a column that is read from files is not read."""
+    return part in getattr(thing, "__dict__", ()) or hasattr(type(thing), part) or hasattr(thing, part)
+
+
+def dtype_of(function: str, name: str, value: Any, known: Sequence[str]) -> np.dtype[Any]:
+    """Return NumPy's dtype for a dtype, a type or a name, if it is one of the known."""
+    found = None
+    if isinstance(value, (str, type, np.dtype)):
+        with suppress(TypeError, ValueError, SyntaxError):
+            found = np.dtype(value)
+    if found is None or found.name not in known or not found.isnative:
+        raise TypeError(f"{function}: {name} must be {', '.join(known[:-1])} or {known[-1]}, got {shown(value)}")
+    return found
+
+
+def rows_of(function: str, name: str, indices: Any, count: int) -> NDArray[np.int64]:
+    """Return the numbers of chosen rows, from 0: of a list of numbers (-1 is the last row), or of a mask of all rows.
+
+    Raises
+    ------
+    TypeError
+        For anything but whole numbers and masks.
+    ValueError
+        For a mask of another length, and arrays of several axes.
+    IndexError
+        For rows that are not there, as NumPy does.
+    """
+    refuse_masked(function, name, indices)
+    array = array_of(function, name, indices, "row numbers")
+    if array.ndim == 1 and not array.size and array.dtype.kind == "f":  # an empty list
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iub":
+        raise TypeError(f"{function}: {name} must be the numbers of rows, or a mask of them, got {shown(indices)}")
+    if array.ndim != 1:
+        raise ValueError(f"{function}: {name} must be a list of row numbers, got {shown(indices)}")
+    if array.dtype.kind == "b":
+        if len(array) != count:
+            raise ValueError(f"{function}: {name} is a mask of {len(array)} rows, but there are {count}")
+        return np.flatnonzero(array)
+    beyond = (array >= count) | (array < -count if array.dtype.kind == "i" else False)
+    if beyond.any():
+        raise IndexError(f"{function}: {name} asks for row {array[beyond][0]}, but there are {count}")
+    rows = array.astype(np.int64)
+    return np.where(rows < 0, rows + count, rows)
+
+
+def array_of(function: str, name: str, values: Any, what: str = "numbers") -> NDArray[Any]:
+    """Return what NumPy makes of ``values``; refuse raw bytes, and lists that are no array."""
+    if isinstance(values, (bytes, bytearray, memoryview)):  # of which NumPy makes text, or numbers
+        raise TypeError(f"{function}: {name} must be an array of {what}, got {shown(values)}")
     try:
         return np.asarray(values)
-    except (ValueError, OverflowError, RecursionError):  # lists of different lengths, or that hold themselves
-        raise TypeError(f"{function}: {name} must be an array of numbers, got rows of different lengths") from None
+    except (ValueError, OverflowError, RecursionError):  # lists of different lengths, or one within itself
+        raise TypeError(f"{function}: {name} must be an array of {what}, got rows of different lengths") from None
 
 
 def _without_missing(function: str, name: str, array: NDArray[Any]) -> NDArray[np.float64]:

@@ -44,12 +44,9 @@ def set_num_threads(n: int) -> None:
     1
     >>> ct.set_num_threads(before)
     """
-    if isinstance(n, bool) or not hasattr(n, "__index__"):
-        raise TypeError(f"set_num_threads: n must be a whole number, got {type(n).__name__}")
-    count = n.__index__()
-    if not 1 <= count <= 4096:
-        raise ValueError(f"set_num_threads: n must be from 1 to 4096, got {count}")
-    _core.set_num_threads(count)
+    from .ops._check import whole_number  # not with the package: it takes all array functions with it
+
+    _core.set_num_threads(whole_number("set_num_threads", "n", n, 1, 4096))
 
 
 def get_num_threads() -> int:

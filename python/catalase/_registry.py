@@ -38,7 +38,7 @@ class Field:
         if value is None and self.none:
             return None
         if not self.accepts(value):
-            needed = self.expected + (" or None" if self.none else "")
+            needed = ("None or " if self.none else "") + self.expected
             raise ValueError(f"{where} must be {needed}, got {value!r:.200} ({type(value).__name__})")
         return value
 
@@ -50,7 +50,7 @@ class Field:
 class Bool(Field):
     """True or False; 0 and 1 are refused."""
 
-    expected = "true or false"
+    expected = "True or False"
 
     def accepts(self, value: Any) -> bool:
         return type(value) is bool
@@ -62,7 +62,7 @@ class Int(Field):
     def __init__(self, low: int | None = None, high: int | None = None, **kwargs: bool) -> None:
         super().__init__(**kwargs)
         self.low, self.high = low, high
-        self.expected = "an integer" + _range(low, high)
+        self.expected = "a whole number" + _range(low, high)
 
     def accepts(self, value: Any) -> bool:
         return type(value) is int and _inside(value, self.low, self.high)
@@ -89,7 +89,7 @@ class Str(Field):
     def __init__(self, choices: Sequence[str] | None = None, **kwargs: bool) -> None:
         super().__init__(**kwargs)
         self.choices = choices
-        self.expected = "a string" if choices is None else "one of " + ", ".join(map(repr, choices))
+        self.expected = "a string" if choices is None else _either(choices)
 
     def accepts(self, value: Any) -> bool:
         return type(value) is str and (self.choices is None or value in self.choices)
@@ -101,7 +101,7 @@ class List(Field):
     def __init__(self, item: Field, min_length: int = 0, max_length: int = 10_000_000, **kwargs: bool) -> None:
         super().__init__(**kwargs)
         self.item, self.min_length, self.max_length = item, min_length, max_length
-        self.expected = f"a list of {min_length} to {max_length} items"
+        self.expected = f"a list of {min_length:,} to {max_length:,} items"
 
     def accepts(self, value: Any) -> bool:
         return type(value) is list and self.min_length <= len(value) <= self.max_length
@@ -150,10 +150,15 @@ def _inside(value: float, low: float | None, high: float | None) -> bool:
     return (low is None or value >= low) and (high is None or value <= high)
 
 
+def _either(choices: Sequence[str]) -> str:
+    *first, last = map(repr, choices)
+    return f"{', '.join(first)} or {last}" if first else last
+
+
 def _range(low: float | None, high: float | None) -> str:
-    parts = [f"at least {low}"] if low is not None else []
-    parts += [f"at most {high}"] if high is not None else []
-    return " " + " and ".join(parts) if parts else ""
+    if low is not None and high is not None:
+        return f" from {low:,} to {high:,}"
+    return f", {low:,} or more" if low is not None else f", {high:,} or less" if high is not None else ""
 
 
 class _Entry:

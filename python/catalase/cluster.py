@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .fingerprint_index import FingerprintIndex
-from .ops._check import fraction, packed_bits
+from .ops._check import flag, fraction, packed_bits
 
 _BLOCK = 8192  # fingerprints whose neighbours are counted in one call
 _CANDIDATES = 256  # centroids whose neighbours are looked up together
@@ -68,7 +68,8 @@ def butina(
     [[4, 0, 2], [3], [1]]
     """
     fingerprints = packed_bits("butina", "fingerprints", fingerprints)
-    search = _Neighbors(fingerprints, fraction("butina", "cutoff", cutoff))
+    cutoff, reordering = fraction("butina", "cutoff", cutoff), flag("butina", "reordering", reordering)
+    search = _Neighbors(fingerprints, cutoff)
     return _reordered(search) if reordering else _ordered_once(search)
 
 

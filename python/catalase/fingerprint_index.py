@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from . import _core, _storage
 from ._core import empty
 from .backends.cpu import empty_hits
-from .ops._check import fraction, packed_bits, similarity_bar, whole_number
+from .ops._check import flag, fraction, packed_bits, path_of, similarity_bar, whole_number
 
 _FORMAT, _VERSION = "catalase-fingerprint-index", 1
 _DTYPES: dict[str, Any] = {
@@ -116,7 +116,7 @@ class FingerprintIndex:
         where = "FingerprintIndex.topk"
         queries = packed_bits(where, "queries", queries, width=self._bytes, beside="the index")
         bar = similarity_bar(fraction(where, "threshold", threshold))
-        indices, similarities = empty_hits(len(queries), whole_number(where, "k", k))
+        indices, similarities = empty_hits(len(queries), whole_number(where, "k", k, 1, 2**31 - 1))
         _core.index_topk(**self._arrays, queries=queries, threshold=bar, indices=indices, similarities=similarities)
         return indices, similarities
 
@@ -136,7 +136,8 @@ class FingerprintIndex:
         ValueError
             If the folder holds a ``manifest.json`` of something else.
         """
-        folder, where = Path(path), "FingerprintIndex.save"
+        where = "FingerprintIndex.save"
+        folder = path_of(where, "path", path)
         manifest = folder / "manifest.json"
         folder.mkdir(parents=True, exist_ok=True)
         with _storage.writing(where, folder, _storage.LOCK_SECONDS) as locked:
@@ -176,7 +177,7 @@ class FingerprintIndex:
         ValueError
             If a file is missing, altered or cut short, or the folder holds something else.
         """
-        folder = Path(path)
+        folder, verify = path_of("FingerprintIndex.load", "path", path), flag("FingerprintIndex.load", "verify", verify)
         if not (folder / "manifest.json").is_file():
             raise FileNotFoundError(
                 f"FingerprintIndex.load: there is no manifest.json in {folder}; give the folder that save wrote"

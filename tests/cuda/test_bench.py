@@ -86,7 +86,7 @@ def test_without_a_device_one_sentence_and_an_exit_code(capsys):
     [
         ({"families": ["screen"], "device": "cuda"}, "screen does not run on cuda; choose from matmul"),
         ({"peers": ["numpy"], "device": "cuda"}, "there is no peer 'numpy' on cuda; choose from torch"),
-        ({"device": "tpu"}, "device must be one of cpu, cuda, got 'tpu'"),
+        ({"device": "tpu"}, "device must be 'cpu' or 'cuda', got 'tpu'"),
     ],
 )
 def test_bad_arguments(arguments, words):

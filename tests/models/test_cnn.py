@@ -186,7 +186,7 @@ IMAGES = np.zeros((4, 6, 6), np.float32)
         (lambda: CNN(1, 1, 2, dropouts=1.0), ValueError, "dropouts"),
         (lambda: CNN(1, 1, 2, activation_fns="swish"), ValueError, "activation_fns"),
         (lambda: CNN(1, 1, 2, dense_layer_size=0), ValueError, "dense_layer_size"),
-        (lambda: CNN(1, 1, 2, weight_decay_penalty=-1), ValueError, "weight decay"),
+        (lambda: CNN(1, 1, 2, weight_decay_penalty=-1), ValueError, "weight_decay_penalty"),
         (lambda: CNN(1, 1, 2, seed=-1), ValueError, "seed"),
         (lambda: CNN(1, 3, 2).predict(IMAGES), ValueError, r"height, width, 3\), got \(4, 6, 6\)"),
         (lambda: CNN(1, 1, 1).predict(IMAGES), ValueError, r"length, 1\) \(the last axis may be left out\)"),

@@ -206,8 +206,9 @@ def test_a_config_naming_an_unknown_class_or_setting(tmp_path):
 @pytest.mark.parametrize(
     "settings, error, words",
     [
-        ({"layer_sizes": "12"}, ValueError, "layer_sizes must be a list of widths"),
-        ({"layer_sizes": [3.7]}, ValueError, "layer_sizes must be a list of widths"),
+        ({"layer_sizes": "12"}, ValueError, "layer_sizes must be a list"),
+        ({"layer_sizes": [3.7]}, ValueError, r"layer_sizes\[0\] must be a whole number from 1"),
+        ({"batch_size": 0}, ValueError, "batch_size must be a whole number, 1 or more"),
         ({"dropouts": float("nan")}, ValueError, "dropouts must be finite"),
         ({"dropouts": [0.5, 1.0]}, ValueError, "from 0 to below 1"),
         ({"bias_init_consts": None}, TypeError, "bias_init_consts must be a number"),
@@ -217,6 +218,13 @@ def test_a_config_naming_an_unknown_class_or_setting(tmp_path):
 def test_settings_are_not_guessed(settings, error, words):
     with pytest.raises(error, match=words):
         regressor(**settings)
+
+
+def test_no_more_is_taken_than_a_saved_model_may_have():
+    with pytest.raises(ValueError, match="n_tasks must be a whole number from 1 to 1,000,000"):
+        models.MultitaskRegressor(1_000_001, 1)
+    with pytest.raises(ValueError, match=r"layer_sizes must be a list of 0 to 1,000 items"):
+        models.MultitaskRegressor(1, 1, layer_sizes=[1] * 1001)
 
 
 def test_classes_and_one_hot_labels_are_checked():

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ops._check import choice, flag, number, shown, whole_number
 from ._case import Case, compare
 from ._device import DEVICES
 from ._families import DEVICE_FAMILIES, FAMILIES, cases_of, family_of, libraries_of
@@ -112,25 +113,26 @@ def run_bench(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         For a family or peer that is not known, or a number of threads below 1.
     RuntimeError
         Without a CUDA device, where one is asked for: one sentence with the reason.
     """
-    if device not in DEVICES:
-        raise ValueError(f"bench: device must be one of {', '.join(DEVICES)}, got {device!r}")
-    known, all_families = (PEERS, tuple(FAMILIES)) if device == "cpu" else (DEVICE_PEERS, DEVICE_FAMILIES)
-    for name in families:
+    choice("bench", "device", device, tuple(DEVICES))
+    known, all_families = (DEVICE_PEERS, DEVICE_FAMILIES) if device == "cuda" else (PEERS, tuple(FAMILIES))
+    for name in _several("families", families):
         family_of(name)
         if name not in all_families:
             raise ValueError(f"bench: {name} does not run on {device}; choose from {', '.join(all_families)}")
-    unknown = [name for name in peers or () if name not in known]
+    unknown = [name for name in _several("peers", () if peers is None else peers) if name not in known]
     if unknown:
         raise ValueError(f"bench: there is no peer {unknown[0]!r} on {device}; choose from {', '.join(known)}")
-    if not threads or any(count < 1 for count in threads):
-        raise ValueError(f"bench: threads must be 1 or more, got {list(threads)}")
-    if not seconds > 0:
-        raise ValueError(f"bench: seconds must be above 0, got {seconds}")
+    if not isinstance(threads, (list, tuple, range)) or not threads:
+        raise TypeError(f"bench: threads must be a list of whole numbers, got {shown(threads)}")
+    threads = [whole_number("bench", "threads", count) for count in threads]
+    seconds, quick = number("bench", "seconds", seconds, above=0), flag("bench", "quick", quick)
+    if on_row is not None and not callable(on_row):
+        raise TypeError(f"bench: on_row must be a function of a row, got {shown(on_row)}")
     if device == "cuda":
         from ..backends.cuda import require_cuda
 
@@ -156,6 +158,13 @@ def run_bench(
         "skipped": skipped,
         "rows": [asdict(row) for row in rows],
     }
+
+
+def _several(name: str, value: Any) -> Sequence[str]:
+    """Names in a list; one text by itself would be its letters."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence) or not all(isinstance(v, str) for v in value):
+        raise TypeError(f"bench: {name} must be a list of names, got {shown(value)}")
+    return value
 
 
 # Families of calls.

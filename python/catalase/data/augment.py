@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _arrays
+from .._numbers import flag, shown, whole_number
 from ..ops.augment import augment_images
 from ._lazy import LazyArray
-from .dataset import Batch, Dataset
+from .dataset import Batch, Dataset, checked_walk
 
 
 class Augment:
@@ -64,9 +66,8 @@ class Augment:
             "fill": fill,
         }
         self.seed = seed
-        size = (1, 1) if crop is None else crop
-        if min(size) >= 1:  # wrong settings are refused here, not in the first batch; a bad crop with the images' size
-            augment_images(np.zeros((0, *size), np.float32), seed=seed, **self.settings)
+        # Wrong settings are refused here, not in the first batch; a crop that is too large with the images' size.
+        augment_images(np.zeros((0, *_size_of(crop)), np.float32), seed=seed, **self.settings)
 
     def __call__(
         self,
@@ -85,6 +86,17 @@ class Augment:
     def __repr__(self) -> str:
         given = {name: value for name, value in self.settings.items() if value not in (0.0, None, "constant")}
         return f"Augment({', '.join(f'{k}={v!r}' for k, v in {**given, 'seed': self.seed}.items())})"
+
+
+def _size_of(crop: Any) -> tuple[int, int]:
+    """Height and width of images that a crop fits."""
+    if crop is None:
+        return 1, 1
+    crop = crop.tolist() if isinstance(crop, np.ndarray) else crop
+    if not isinstance(crop, (tuple, list)) or len(crop) != 2:
+        raise TypeError(f"Augment: crop must be two whole numbers, height and width, got {shown(crop)}")
+    height, width = (whole_number("Augment", "crop", side, 1, 2**24) for side in crop)
+    return height, width
 
 
 class AugmentedDataset(Dataset):
@@ -119,7 +131,8 @@ class AugmentedDataset(Dataset):
     def __init__(self, dataset: Dataset, augment: Augment, masks: bool = False) -> None:
         if not isinstance(augment, Augment):
             raise TypeError(f"AugmentedDataset: augment must be an Augment, got {type(augment).__name__}")
-        self.dataset, self.augment, self.masks = dataset, augment, masks
+        _arrays.dataset_of("AugmentedDataset", "dataset", dataset)
+        self.dataset, self.augment, self.masks = dataset, augment, flag("AugmentedDataset", "masks", masks)
         self.tasks, self.report, self.featurizer = dataset.tasks, dataset.report, dataset.featurizer
 
     def __len__(self) -> int:
@@ -168,9 +181,11 @@ class AugmentedDataset(Dataset):
         seed: int | None = None,
     ) -> Iterator[tuple[int, NDArray[np.int64], Batch]]:
         """Yield (epoch, row numbers, batch), augmented unless `deterministic`."""
+        given = checked_walk(batch_size, epochs, deterministic, pad_batches, seed)
+        *_, deterministic, _, seed = given
         walk = int(np.random.SeedSequence().generate_state(1, np.uint64)[0]) if seed is None else seed
         key = int(np.random.SeedSequence([self.augment.seed, walk]).generate_state(1, np.uint64)[0])
-        for epoch, rows, batch in self.dataset.numbered_batches(batch_size, epochs, deterministic, pad_batches, seed):
+        for epoch, rows, batch in self.dataset.numbered_batches(*given):
             yield epoch, rows, self._applied(batch, random=not deterministic, seed=key, step=epoch, numbers=rows)
 
     def _applied(self, batch: Batch, **how: Any) -> Batch:

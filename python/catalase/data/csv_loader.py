@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .._numbers import FLOAT32_LIMIT, parse_float, strip_white
+from .._numbers import FLOAT32_LIMIT, choice, listed, parse_float, path_of, shown, strip_white, whole_number
 from .._report import Failure, Report
-from ..feat.featurizer import Featurizer
+from ..feat.featurizer import Featurizer, featurizing
 from .dataset import Dataset, NumpyDataset, task_names
 from .disk import DiskDataset
 from .table_file import TableFile
@@ -57,7 +57,10 @@ class CSVLoader:
                 f"CSVLoader: tasks must be a list of column names, got the string {tasks!r}; wrap it in [ ]"
             )
         self.tasks = task_names("CSVLoader", tasks)
-        self.featurizer = featurizer
+        self.featurizer = featurizing("CSVLoader", featurizer)
+        for name, field in (("feature_field", feature_field), ("id_field", id_field)):
+            if field is not None and not isinstance(field, str):
+                raise TypeError(f"CSVLoader: {name} must be the name of a column or None, got {shown(field)}")
         self.feature_field = feature_field or "smiles"
         self.id_field = id_field or self.feature_field
 
@@ -96,16 +99,19 @@ class CSVLoader:
             For a missing column (naming those that are there), a table that is damaged or not UTF-8, a table without
             rows, or with ``errors="raise"`` the first row that cannot be read.
         """
-        if errors not in ("raise", "mask", "drop"):
-            raise ValueError(f"create_dataset: errors must be 'raise', 'mask' or 'drop', got {errors!r}")
-        if shard_size < 1:
-            raise ValueError(f"create_dataset: shard_size must be 1 or more, got {shard_size}")
+        choice("create_dataset", "errors", errors, ("raise", "mask", "drop"))
+        shard_size = whole_number("create_dataset", "shard_size", shard_size, 1, 2**63 - 1)
         if hasattr(inputs, "columns") or not isinstance(inputs, (str, os.PathLike, Iterable)):
             raise TypeError(
                 f"create_dataset: inputs must be a file or a list of files, got {type(inputs).__name__}; write a table in "
                 "memory into a file first (DataFrame.to_csv), or featurize its columns and make a NumpyDataset"
             )
-        files = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
+        data_dir = None if data_dir is None else path_of("create_dataset", "data_dir", data_dir)
+        one = isinstance(inputs, (str, os.PathLike))
+        given = [inputs] if one else listed("create_dataset", "inputs", inputs, "files")
+        files = [path_of("create_dataset", "inputs", file) for file in given]
+        if not files:
+            raise ValueError("create_dataset: inputs must be a file or a list of files, but it is empty")
         failures: list[Failure] = []
         counts = [0, 0]  # rows read, rows kept
         shards = self._shards(files, shard_size, errors, failures, counts)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _arrays
+from .._numbers import flag, listed, seed_of, shown, whole_number
 from .._report import Report
 from ..feat.featurizer import Featurizer, checked
 
+_MOST_FILLED_UP = 2**40  # rows of a batch that is filled up: no machine holds more
 Batch = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
 
 
@@ -58,10 +60,21 @@ class Dataset:
         return list(self.tasks)
 
     def select(self, indices: Sequence[int] | NDArray[Any]) -> NumpyDataset:
-        """Return the rows at `indices`, in that order, as a new dataset with a copy of them."""
-        rows = np.asarray(indices)
-        if rows.size == 0:
-            rows = rows.astype(np.int64)
+        """Return the rows at `indices`, in that order, as a new dataset with a copy of them.
+
+        Parameters
+        ----------
+        indices : sequence of int, or of bool
+            Row numbers, -1 for the last; or a mask of all rows.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what is neither.
+        IndexError
+            For a row that is not there.
+        """
+        rows = _arrays.rows_of("select", "indices", indices, len(self))
         part = NumpyDataset(
             self.X[rows], self.y[rows], self.w[rows], self.ids[rows], tasks=self.tasks, featurizer=self.featurizer
         )
@@ -70,6 +83,11 @@ class Dataset:
 
     def transform(self, transformer: Any) -> Dataset:
         """Return the transformed dataset."""
+        if isinstance(transformer, type) or not callable(getattr(transformer, "transform", None)):
+            raise TypeError(
+                "transform: transformer must be one such as catalase.trans.NormalizationTransformer(...), got "
+                f"{shown(transformer)}"
+            )
         return transformer.transform(self)
 
     def iterbatches(
@@ -111,8 +129,8 @@ class Dataset:
         seed: int | None = None,
     ) -> Iterator[tuple[int, NDArray[np.int64], Batch]]:
         """Yield (epoch, row numbers, batch): what `iterbatches` gives, and where it comes from."""
-        if batch_size is not None and batch_size < 1:
-            raise ValueError(f"iterbatches: batch_size must be 1 or more, got {batch_size}")
+        walk = checked_walk(batch_size, epochs, deterministic, pad_batches, seed)
+        batch_size, epochs, deterministic, pad_batches, seed = walk
         n = len(self)
         size = n if batch_size is None else batch_size
         an_epoch = max(1, -(-n // max(1, size)))  # batches
@@ -127,6 +145,16 @@ class Dataset:
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {shape}" for name, shape in zip("Xyw", self.get_shape()[:3], strict=True))
         return f"{type(self).__name__}({len(self)} rows, {shapes})"
+
+
+def checked_walk(batch_size: Any, epochs: Any, deterministic: Any, pad_batches: Any, seed: Any) -> tuple[Any, ...]:
+    """Return the arguments of `Dataset.iterbatches` as Python's own values; refuse what is none."""
+    where = "iterbatches"
+    pad_batches = flag(where, "pad_batches", pad_batches)
+    if batch_size is not None:
+        batch_size = whole_number(where, "batch_size", batch_size, 1, _MOST_FILLED_UP if pad_batches else None)
+    epochs = whole_number(where, "epochs", epochs, 0)
+    return batch_size, epochs, flag(where, "deterministic", deterministic), pad_batches, seed_of(where, seed)
 
 
 def filled_up(rows: NDArray[np.int64], w: Any, size: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
@@ -195,51 +223,61 @@ class NumpyDataset(Dataset):
         self.featurizer = checked("NumpyDataset", featurizer)
         if self.X.ndim == 0:
             raise ValueError("NumpyDataset: X must have rows, got a single number")
-        n = len(self.X)
-        self.y = np.zeros((n, 0), np.float32) if y is None else _arrays.labels("NumpyDataset", "y", y)
-        self.ids = np.arange(n) if ids is None else _plain_ids(ids)
-        for name, column in (("y", self.y), ("ids", self.ids)):
-            if column.ndim == 0 or len(column) != n:
-                raise ValueError(f"NumpyDataset: X has {n} rows but {name} has shape {column.shape}")
-        self.w = self._weights(w, n)
-        count = 1 if self.y.ndim == 1 else int(np.prod(self.y.shape[1:], dtype=np.int64))
-        self.tasks = list(range(count)) if tasks is None else task_names("NumpyDataset", tasks)
-        if tasks is not None and self.y.ndim <= 2 and len(self.tasks) != count:
-            raise ValueError(f"NumpyDataset: {len(self.tasks)} task names for {count} columns of y")
+        self.y, self.w, self.ids, self.tasks = checked_columns("NumpyDataset", len(self.X), y, w, ids, tasks)
         self.report = None
 
-    def _weights(self, w: Any, n: int) -> NDArray[Any]:
-        missing = np.isnan(self.y) if self.y.dtype.kind == "f" else None
-        if w is None:
-            weights = np.ones(self.y.shape, np.float32)
-            if missing is not None:
-                weights[missing] = 0
-            return weights
-        weights = _arrays.numbers("NumpyDataset", "w", w)
-        if weights.ndim == 0 or len(weights) != n:
-            raise ValueError(f"NumpyDataset: X has {n} rows but w has shape {weights.shape}")
-        if weights.shape != self.y.shape and weights.shape not in ((n,), (n, 1)):
-            raise ValueError(f"NumpyDataset: w must have the shape of y {self.y.shape}, or ({n},); got {weights.shape}")
-        if weights.dtype.kind in "fi" and not _arrays.are_weights(weights).all():
-            raise ValueError("NumpyDataset: weights w must be 0 or more, and not NaN or infinite")
-        if missing is not None and missing.any():
-            aligned = weights.reshape(weights.shape + (1,) * (missing.ndim - weights.ndim))
-            if (np.broadcast_to(aligned, missing.shape)[missing] != 0).any():
-                weights = np.where(missing, np.zeros((), weights.dtype), aligned)
+
+class Columns(NamedTuple):
+    """What a dataset has beside X."""
+
+    y: NDArray[Any]
+    w: NDArray[Any]
+    ids: NDArray[Any]
+    tasks: list[Any]
+
+
+def checked_columns(function: str, n: int, y: Any, w: Any, ids: Any, tasks: Any) -> Columns:
+    """Labels, weights and identifiers of n rows as arrays, and the names of the tasks; see `NumpyDataset`."""
+    y = np.zeros((n, 0), np.float32) if y is None else _arrays.labels(function, "y", y)
+    ids = np.arange(n) if ids is None else _arrays.names(function, "ids", ids)
+    for name, column in (("y", y), ("ids", ids)):
+        if column.ndim == 0 or len(column) != n:
+            raise ValueError(f"{function}: X has {n} rows but {name} has shape {column.shape}")
+    w = _weights(function, w, y)
+    count = 1 if y.ndim == 1 else int(np.prod(y.shape[1:], dtype=np.int64))
+    names = list(range(count)) if tasks is None else task_names(function, tasks)
+    if tasks is not None and y.ndim <= 2 and len(names) != count:
+        raise ValueError(f"{function}: {len(names)} task names for {count} columns of y")
+    return Columns(y, w, ids.astype(str) if ids.dtype.hasobject else ids, names)
+
+
+def _weights(function: str, w: Any, y: NDArray[Any]) -> NDArray[Any]:
+    missing = np.isnan(y) if y.dtype.kind == "f" else None
+    if w is None:
+        weights = np.ones(y.shape, np.float32)
+        if missing is not None:
+            weights[missing] = 0
         return weights
+    n = len(y)
+    weights = _arrays.numbers(function, "w", w)
+    if weights.ndim == 0 or len(weights) != n:
+        raise ValueError(f"{function}: X has {n} rows but w has shape {weights.shape}")
+    if weights.shape != y.shape and weights.shape not in ((n,), (n, 1)):
+        raise ValueError(f"{function}: w must have the shape of y {y.shape}, or ({n},); got {weights.shape}")
+    if weights.dtype.kind in "fi" and not _arrays.are_weights(weights).all():
+        raise ValueError(f"{function}: weights w must be 0 or more, and not NaN or infinite")
+    if missing is not None and missing.any():
+        aligned = weights.reshape(weights.shape + (1,) * (missing.ndim - weights.ndim))
+        if (np.broadcast_to(aligned, missing.shape)[missing] != 0).any():
+            weights = np.where(missing, np.zeros((), weights.dtype), aligned)
+    return weights
 
 
 def task_names(function: str, tasks: Any, numbers: bool = True) -> list[Any]:
     """Names of tasks, or where allowed their numbers, as a list; scalars of NumPy become Python's, which can be saved."""
-    if isinstance(tasks, (str, bytes, Mapping)) or not isinstance(tasks, Iterable):
-        raise TypeError(f"{function}: tasks must be a list of names, got {tasks!r:.100}")
-    names = [task.item() if isinstance(task, np.generic) else task for task in tasks]
-    if not all(isinstance(name, (str, int, float) if numbers else str) for name in names):
-        raise TypeError(f"{function}: tasks must be a list of names, got {names!r:.100}")
+    given = listed(function, "tasks", tasks, "names")
+    names = [task.item() if isinstance(task, np.generic) else task for task in given]
+    for name in names:
+        if not isinstance(name, (str, int, float) if numbers else str) or name != name:
+            raise TypeError(f"{function}: tasks must be a list of names, got {shown(name)} among them")
     return names
-
-
-def _plain_ids(ids: Any) -> NDArray[Any]:
-    _arrays.refuse_masked("NumpyDataset", "ids", ids)
-    array = np.asarray(ids)
-    return array.astype(str) if array.dtype.hasobject else array

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _storage
+from .. import _arrays, _storage
+from .._numbers import flag, path_of, shown, walked, whole_number
 from .._report import Report
 from ._lazy import ahead
 from ._shards import (
@@ -26,8 +27,8 @@ from ._shards import (
     is_deepchem,
 )
 from ._windows import read_window, windows
-from .dataset import Batch, Dataset, filled_up, task_names
-from .disk_writer import FORMAT, MANIFEST, VERSION, ShardList, claim_folder
+from .dataset import Batch, Dataset, checked_walk, filled_up, task_names
+from .disk_writer import FORMAT, MANIFEST, VERSION, ShardList, checked_extra, claim_folder
 
 _DTYPE = re.compile(r"[<>|=]?[biufcUS]\d{1,8}")
 
@@ -83,9 +84,9 @@ class DiskDataset(Dataset):
     """
 
     def __init__(self, path: str | Path, *, window_bytes: int = 64 * 2**20, verify: bool = True) -> None:
-        if window_bytes < 1:
-            raise ValueError(f"DiskDataset: window_bytes must be 1 or more, got {window_bytes}")
-        self.path, self.window_bytes = Path(path), window_bytes
+        self.path = path_of("DiskDataset", "path", path)
+        self.window_bytes = whole_number("DiskDataset", "window_bytes", window_bytes)
+        verify = flag("DiskDataset", "verify", verify)
         self.extra: dict[str, Any] = {}
         self._shards: Shards
         self._hold: _storage.Hold | None = None  # as long as this dataset is open, its files stay
@@ -163,21 +164,31 @@ class DiskDataset(Dataset):
         -----
         Who has the old dataset open goes on reading it; the next writer removes its files.
         """
-        folder, function = Path(path), "DiskDataset.create"
+        function = "DiskDataset.create"
+        folder = path_of(function, "path", path)
+        shards = walked(function, "shards", shards, "datasets")
+        names: list[Any] | None = None if tasks is None else task_names(function, tasks)
+        extra = checked_extra(function, extra)
+        if report is not None and not isinstance(report, Report) and not callable(report):
+            raise TypeError(
+                f"{function}: report must be a Report, a function that gives one, or None, got {shown(report)}"
+            )
         claim_folder(function, folder)
         written = ShardList(folder)
-        names: list[Any] | None = None if tasks is None else task_names(function, tasks)
         with _storage.writing(function, folder) as locked:
             for shard in shards:
+                _arrays.dataset_of(function, "each of shards", shard)
                 written.carry(function, shard)
                 names = task_names(function, shard.tasks) if names is None else names
                 written.add(shard)
             if not written.entries:
-                raise ValueError(f"{function}: there must be at least one shard")
+                raise ValueError(f"{function}: there must be at least one shard in shards")
             told = report() if callable(report) else report
+            if told is not None and not isinstance(told, Report):
+                raise TypeError(f"{function}: report must give a Report or None, got {shown(told)}")
             if locked:
                 written.keep_readers()
-            written.commit(names or [], told, extra or {})
+            written.commit(names or [], told, extra)
             if locked:
                 written.sweep()
             return cls(folder)
@@ -268,7 +279,9 @@ class DiskDataset(Dataset):
         seed: int | None = None,
     ) -> Iterator[tuple[int, NDArray[np.int64], Batch]]:
         """Yield (epoch, row numbers, batch); see the notes of the class for the order."""
-        if batch_size is None or self._fits() or batch_size < 1:
+        walk = checked_walk(batch_size, epochs, deterministic, pad_batches, seed)
+        batch_size, epochs, deterministic, pad_batches, seed = walk
+        if batch_size is None or self._fits():
             yield from super().numbered_batches(batch_size, epochs, deterministic, pad_batches, seed)
             return
         rng = np.random.Generator(np.random.Philox(seed))

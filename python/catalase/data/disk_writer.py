@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _storage
-from .._arrays import refuse_masked
+from .. import _arrays, _storage
+from .._numbers import flag, path_of, shown
 from .._report import Report
 from ..feat.featurizer import saved_form
 from ._shards import COLUMNS, SHARD_NAME, Form, is_deepchem
@@ -42,6 +42,19 @@ def claim_folder(function: str, folder: Path) -> None:
         raise ValueError(
             f"{function}: {manifest} is not of a dataset and would be lost; choose another folder, or move it"
         )
+
+
+def checked_extra(function: str, extra: Any) -> dict[str, Any]:
+    """Return the further values that a manifest is to keep."""
+    if extra is None:
+        return {}
+    if type(extra) is not dict:
+        raise TypeError(f"{function}: extra must be a dict of JSON values, got {shown(extra)}")
+    try:
+        _storage.check_json(extra, "extra")
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{function}: {str(error).removeprefix('save: ')}") from None
+    return dict(extra)
 
 
 class ShardList:
@@ -76,7 +89,7 @@ class ShardList:
         """Write the columns of a shard; they count once a manifest names them."""
         number = len(self.entries)
         for column in COLUMNS:
-            refuse_masked("DiskDataset", column, getattr(shard, column))
+            _arrays.refuse_masked("DiskDataset", column, getattr(shard, column))
         arrays = {column: np.asarray(getattr(shard, column)) for column in COLUMNS}
         forms = {column: self._fit(column, array, number) for column, array in arrays.items()}
         entry: dict[str, Any] = {"rows": len(arrays["ids"])}
@@ -192,12 +205,13 @@ class DiskWriter:
     def __init__(
         self, path: str | Path, *, tasks: Any = None, extra: dict[str, Any] | None = None, resume: bool = False
     ) -> None:
-        self.path = Path(path)
+        self.path = path_of("DiskWriter", "path", path)
+        self._tasks = None if tasks is None else task_names("DiskWriter", tasks)
+        self._extra, self._report = checked_extra("DiskWriter", extra), None
+        flag("DiskWriter", "resume", resume)
         claim_folder("DiskWriter", self.path)
         self._known = ""  # checksum of the manifest that the next replaces
         self._list = ShardList(self.path)
-        self._tasks = None if tasks is None else task_names("DiskWriter", tasks)
-        self._extra, self._report = dict(extra or {}), None
         with _storage.writing("DiskWriter", self.path, _storage.LOCK_SECONDS) as locked:
             if (self.path / MANIFEST).exists():
                 if not resume:
@@ -244,6 +258,7 @@ class DiskWriter:
         ValueError, TypeError
             For another shape or dtype, or Python objects; nothing is committed then.
         """
+        _arrays.dataset_of("DiskWriter.append", "shard", shard)
         with _storage.writing("DiskWriter.append", self.path, _storage.LOCK_SECONDS):
             manifest = self.path / MANIFEST
             if (_storage.sha256_file(manifest) if manifest.exists() else "") != self._known:

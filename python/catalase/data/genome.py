@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .._numbers import parse_int, strip_white
+from .._arrays import dtype_of
+from .._numbers import choice, listed, parse_int, path_of, shown, strip_white, whole_number
 from ..ops.one_hot_dna import Spans, encode, letter_at
 
 _BLOCK = 2**20
@@ -71,7 +72,7 @@ def read_fasta(path: str | Path) -> Iterator[FastaRecord]:
     FastaRecord(name='one', description='first of all', sequence='ACGTNN')
     FastaRecord(name='two', description='', sequence='ac')
     """
-    path = Path(path)
+    path = path_of("read_fasta", "path", path)
     if not path.is_file():
         raise FileNotFoundError(f"read_fasta: there is no file {path}")
     return _records(path)
@@ -187,7 +188,7 @@ def read_bed(path: str | Path) -> list[Interval]:
     ...     ct.data.read_bed(file)
     [Interval(chrom='chr1', start=0, stop=3, name='peak', strand='-')]
     """
-    path = Path(path)
+    path = path_of("read_bed", "path", path)
     if not path.is_file():
         raise FileNotFoundError(f"read_bed: there is no file {path}")
     with open(path, "rb") as raw:
@@ -271,19 +272,26 @@ def one_hot_intervals(
     array([[[1, 0, 0, 0],
             [0, 1, 0, 0]]], dtype=uint8)
     """
-    if outside not in ("raise", "zeros"):
-        raise ValueError(f"one_hot_intervals: outside must be 'raise' or 'zeros', got {outside!r}")
-    if isinstance(genome, (str, Path)):
-        genome = _whole_genome(genome)
+    function = "one_hot_intervals"
+    choice(function, "outside", outside, ("raise", "zeros"))
+    length = None if length is None else whole_number(function, "length", length, 0, 2**40)
+    dtype = dtype_of(function, "dtype", dtype, ("float32", "uint8", "int8"))
     if isinstance(intervals, (str, Path)):
         raise TypeError("one_hot_intervals: intervals must be a list, got the name of a file; give read_bed(path)")
-    wanted = [_checked_interval(i, interval) for i, interval in enumerate(intervals)]
+    given = listed(function, "intervals", intervals, "intervals")
+    wanted = [_checked_interval(i, interval) for i, interval in enumerate(given)]
+    if isinstance(genome, (str, Path)):
+        genome = _whole_genome(path_of(function, "genome", genome))
+    elif not isinstance(genome, Mapping):
+        raise TypeError(
+            f"{function}: genome must be a mapping of names to sequences, or the path of a FASTA file, got {shown(genome)}"
+        )
     number: dict[str, int] = {}
     for i, item in enumerate(wanted):
         if item.chrom not in genome:
             names = list(genome)
-            shown = ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
-            raise KeyError(f"one_hot_intervals: interval {i} is on {item.chrom!r}; the genome has {shown}")
+            listing = ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
+            raise KeyError(f"one_hot_intervals: interval {i} is on {item.chrom!r}; the genome has {listing}")
         number.setdefault(item.chrom, len(number))
     texts = [genome[name] for name in number]
     for name, text in zip(number, texts, strict=True):
@@ -319,12 +327,17 @@ def _checked_interval(i: int, given: Interval | tuple[Any, ...]) -> Interval:
     if not isinstance(given, (tuple, list)) or not 3 <= len(given) <= 5:
         raise TypeError(
             f"one_hot_intervals: interval {i} must be (chrom, start, stop), with a strand or a name and a strand after "
-            f"them; got {given!r}"
+            f"them; got {shown(given)}"
         )
     item = Interval(*given)
+    if not isinstance(item.chrom, str):
+        raise TypeError(f"one_hot_intervals: interval {i} must begin with a chromosome's name, got {shown(item.chrom)}")
+    start, stop = (whole_number("one_hot_intervals", f"{end} of interval {i}", place, -(2**62), 2**62)
+                   for end, place in (("start", item.start), ("stop", item.stop)))  # fmt: skip
+    item = item._replace(start=start, stop=stop)
     if not isinstance(given, Interval) and len(given) == 4 and given[3] in _STRANDS:
-        item = Interval(*given[:3], strand=given[3])
-    if item.strand not in _STRANDS:
+        item = item._replace(name="", strand=given[3])
+    if not isinstance(item.strand, str) or item.strand not in _STRANDS:
         raise ValueError(f"one_hot_intervals: interval {i} has the strand {item.strand!r}; it must be +, -, . or *")
     return item
 
@@ -359,4 +372,6 @@ def reverse_complement(sequence: str) -> str:
     >>> ct.data.reverse_complement("AACGn")
     'nCGTT'
     """
+    if not isinstance(sequence, str):
+        raise TypeError(f"reverse_complement: sequence must be a str, got {shown(sequence)}")
     return sequence.translate(_COMPLEMENT)[::-1]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._numbers import path_of
 from .._storage import read_up_to
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -48,7 +49,7 @@ def read_idx(path: str | Path) -> NDArray[Any]:
     ...     ct.data.mnist.read_idx(file)
     array([5, 0, 4], dtype=uint8)
     """
-    path = Path(path)
+    path = path_of("read_idx", "path", path)
     if not path.is_file():
         raise FileNotFoundError(f"read_idx: there is no file {path}")
     with open(path, "rb") as raw:

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays import rows_of
+from .._numbers import listed, path_of, shown, whole_number
 from .._report import Failure, Report
 from ._lazy import LazyArray, ahead
-from .dataset import Batch, Dataset, NumpyDataset
+from .dataset import Batch, Dataset, NumpyDataset, checked_columns, checked_walk
 
 # How the modes of files are read: gray, colour, colour with transparency, or values beyond 8 bits.
 _READ_AS = {"1": "L", "L": "L", "LA": "RGBA", "PA": "RGBA", "La": "RGBA", "RGBA": "RGBA", "RGBa": "RGBA"}
@@ -23,6 +25,7 @@ _DEEP = re.compile(r";16|SGI16")  # in the name of a file's own pixel format
 _FEW_BITS = re.compile(r"\bL;([24])")
 # Tags of TIFF: bit 0 and 2 say that a picture is a smaller copy; bits of each channel; 1 where values have no sign.
 _SUBFILE, _OLD_SUBFILE, _BITS, _SAMPLE_FORMAT = 254, 255, 258, 339
+_MOST_ON_A_SIDE = 2**16
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4, "F": 1}
 
 
@@ -322,32 +325,25 @@ class ImageDataset(Dataset):
     ) -> None:
         if isinstance(X, (str, Path)):
             raise TypeError(f"ImageDataset: X must be a list of files, got {X!r}; ImageLoader takes folders")
-        if mode is not None and mode not in _CHANNELS:
-            raise ValueError(f"ImageDataset: mode must be None or one of {', '.join(_CHANNELS)}; got {mode!r}")
-        if size is not None and (len(size) != 2 or min(size) < 1):
-            raise ValueError(f"ImageDataset: size must be (height, width) of 1 or more, got {size!r}")
+        size = checked_form("ImageDataset", size, mode)
         if isinstance(X, np.ndarray) and X.dtype.kind != "U":
             raise TypeError(
                 f"ImageDataset: X must be a list of files, got an array of {X.dtype}; NumpyDataset takes pixels"
             )
-        files = []
-        for file in X:
+        files: list[Path] = []
+        for file in listed("ImageDataset", "X", X, "files"):
             if not isinstance(file, (str, os.PathLike)):
                 raise TypeError(
                     f"ImageDataset: X must be a list of files, got {type(file).__name__} at {len(files)}; "
                     "NumpyDataset takes pixels"
                 )
-            files.append(Path(file))
+            files.append(path_of("ImageDataset", "X", file))
         if not files:
-            raise ValueError("ImageDataset: there are no files")
+            raise ValueError("ImageDataset: X must be a list of files, but it is empty: there are no files")
         masks = _mask_files(y, len(files))
-        plain = NumpyDataset(
-            np.zeros((len(files), 0)),
-            np.zeros(len(files)) if masks else y,
-            w,
-            np.array([str(file) for file in files]) if ids is None else ids,
-            tasks=tasks,
-        )
+        n = len(files)
+        ids = np.array([str(file) for file in files]) if ids is None else ids
+        plain = checked_columns("ImageDataset", n, np.zeros(n) if masks else y, w, ids, tasks)
         blank = frozenset(failure.position for failure in _checked.failures) if _checked else frozenset()
         resize = size is not None
         form = _checked.form if _checked else image_form(files[0], size, mode, False)
@@ -389,7 +385,7 @@ class ImageDataset(Dataset):
 
     def part(self, rows: Any) -> ImageDataset:
         """Return the dataset of some of the rows, files not yet decoded."""
-        chosen = np.arange(len(self))[np.asarray(rows, np.int64) if np.size(rows) == 0 else np.asarray(rows)]
+        chosen = rows_of("part", "rows", rows, len(self))
         part = object.__new__(ImageDataset)
         part._images = self._images.part(chosen)
         part._masks = None if self._masks is None else self._masks.part(chosen)
@@ -399,7 +395,7 @@ class ImageDataset(Dataset):
 
     def select(self, indices: Any) -> Any:
         """Return the rows at `indices`, in that order, as an ImageDataset: no file is decoded."""
-        return self.part(indices)
+        return self.part(rows_of("select", "indices", indices, len(self)))
 
     def numbered_batches(
         self,
@@ -410,11 +406,11 @@ class ImageDataset(Dataset):
         seed: int | None = None,
     ) -> Iterator[tuple[int, NDArray[np.int64], Batch]]:
         """Yield (epoch, row numbers, batch); the order is that of `NumpyDataset`."""
+        given = checked_walk(batch_size, epochs, deterministic, pad_batches, seed)
         numbers = np.arange(len(self))
         ones = np.ones(len(self), np.float32)  # 0 where a batch is filled up
         walk = NumpyDataset(numbers, numbers, ones, numbers)
-        batches = walk.numbered_batches(batch_size, epochs, deterministic, pad_batches, seed)
-        return ahead(self._decoded, batches)
+        return ahead(self._decoded, walk.numbered_batches(*given))
 
     def whole(self) -> NumpyDataset:
         """Return the dataset in memory, every file decoded."""
@@ -429,6 +425,20 @@ class ImageDataset(Dataset):
         return epoch, rows, (self._images[rows], self.y[rows], w, self._ids[rows])
 
 
+def checked_form(function: str, size: Any, mode: Any) -> tuple[int, int] | None:
+    """Return the size that images are to have; refuse one that is none, and a mode that is not known."""
+    if mode is not None and (not isinstance(mode, str) or mode not in _CHANNELS):
+        raise ValueError(f"{function}: mode must be None or one of {', '.join(_CHANNELS)}; got {shown(mode)}")
+    if size is None:
+        return None
+    if isinstance(size, np.ndarray):
+        size = size.tolist()
+    if not isinstance(size, (list, tuple)) or len(size) != 2:
+        raise TypeError(f"{function}: size must be (height, width) or None, got {shown(size)}")
+    height, width = (whole_number(function, "size", n, 1, _MOST_ON_A_SIDE) for n in size)
+    return height, width
+
+
 def _mask_files(y: Any, n: int) -> list[Path] | None:
     """Files of masks, where y is a list of such."""
     if isinstance(y, np.ndarray) and y.dtype.kind == "U":
@@ -437,4 +447,4 @@ def _mask_files(y: Any, n: int) -> list[Path] | None:
         return None
     if len(y) != n:
         raise ValueError(f"ImageDataset: there are {n} images but {len(y)} masks")
-    return [Path(item) for item in y]
+    return [path_of("ImageDataset", "y", item) for item in y]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from .._numbers import choice, listed, path_of, shown, whole_number
 from .._report import Failure, Report
-from .dataset import Dataset
+from .dataset import Dataset, task_names
 from .disk import DiskDataset
-from .image import Checked, ImageDataset, ImageForm, decode, image_form
+from .image import Checked, ImageDataset, ImageForm, checked_form, decode, image_form
 
 _ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm")
 _OTHER_ENDINGS = {".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".svg", ".psd", ".dcm", ".exr", ".dng", ".cr2", ".nef",
@@ -53,8 +55,10 @@ class ImageLoader:
         size: tuple[int, int] | None = None,
         mode: str | None = None,
     ) -> None:
-        self.tasks = None if tasks is None else list(tasks)
-        self.sorter, self.size, self.mode = sorter, size, mode
+        self.tasks = None if tasks is None else task_names("ImageLoader", tasks)
+        if not callable(sorter):
+            raise TypeError(f"ImageLoader: sorter must be a function such as sorted, got {shown(sorter)}")
+        self.sorter, self.size, self.mode = sorter, checked_form("ImageLoader", size, mode), mode
 
     def create_dataset(
         self,
@@ -91,10 +95,9 @@ class ImageLoader:
         ValueError
             For numbers of labels that do not fit, and files that cannot be read.
         """
-        if errors not in ("raise", "mask", "drop"):
-            raise ValueError(f"create_dataset: errors must be 'raise', 'mask' or 'drop', got {errors!r}")
-        if shard_size < 1:
-            raise ValueError(f"create_dataset: shard_size must be 1 or more, got {shard_size}")
+        choice("create_dataset", "errors", errors, ("raise", "mask", "drop"))
+        shard_size = whole_number("create_dataset", "shard_size", shard_size)
+        data_dir = None if data_dir is None else path_of("create_dataset", "data_dir", data_dir)
         images, y, w = inputs, None, None
         if isinstance(inputs, tuple):
             if len(inputs) not in (2, 3):
@@ -127,9 +130,9 @@ class ImageLoader:
         return DiskDataset.create(data_dir, shards, tasks=data.tasks, report=data.report)
 
     def _files(self, inputs: Any) -> list[Path]:
-        given = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
+        given = [inputs] if isinstance(inputs, (str, os.PathLike)) else listed("ImageLoader", "inputs", inputs, "files")
         files: list[Path] = []
-        for item in map(Path, given):
+        for item in [path_of("ImageLoader", "inputs", item) for item in given]:
             if item.is_dir():
                 seen = [f for f in item.rglob("*") if not _is_hidden(f.relative_to(item)) and f.is_file()]
                 inside = [f for f in seen if f.suffix.lower() in _ENDINGS]

@@ -8,10 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _arrays
+from .._numbers import flag, path_of, shown, whole_number
 from .dataset import NumpyDataset
 from .idx import read_idx
 
 __all__ = ["DigitImages", "Digits", "digits", "read_data_sets", "read_idx"]
+
+
+_MOST_IN_A_BATCH = 2**24
 
 
 class DigitImages:
@@ -26,6 +31,15 @@ class DigitImages:
     """
 
     def __init__(self, images: NDArray[np.float32], labels: NDArray[Any]) -> None:
+        for name, array, axes in (("images", images, (2,)), ("labels", labels, (1, 2))):
+            if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+                raise TypeError(f"DigitImages: {name} must be an array of numbers, got {shown(array)}")
+            if array.ndim not in axes or len(array) != len(images):
+                raise ValueError(
+                    f"DigitImages: images must be (N, pixels) and labels (N,) or (N, 10), got {images.shape} and "
+                    f"{np.shape(labels)}"
+                )
+            _arrays.refuse_masked("DigitImages", name, array)
         self.images, self.labels = images, labels
         self._rng = np.random.Generator(np.random.Philox(0))
         self._order: NDArray[np.int64] = np.zeros(0, np.int64)
@@ -41,7 +55,7 @@ class DigitImages:
         Parameters
         ----------
         batch_size : int
-            1 or more.
+            1 to 2**24.
         shuffle : bool
             Each epoch in another order; the orders are the same in every run.
 
@@ -57,13 +71,14 @@ class DigitImages:
         >>> images.shape, labels.shape
         ((3, 4), (3,))
         """
-        if batch_size < 1:
-            raise ValueError(f"next_batch: batch_size must be 1 or more, got {batch_size}")
+        batch_size = whole_number("next_batch", "batch_size", batch_size, 1, _MOST_IN_A_BATCH)
+        shuffle = flag("next_batch", "shuffle", shuffle)
         if not self.num_examples:
             raise ValueError("next_batch: there are no images to take")
-        while len(self._order) < batch_size:
-            n = self.num_examples
-            self._order = np.concatenate([self._order, self._rng.permutation(n) if shuffle else np.arange(n)])
+        n = self.num_examples
+        epochs = max(0, -(-(batch_size - len(self._order)) // n))  # that begin within this batch
+        orders = [self._rng.permutation(n) if shuffle else np.arange(n) for _ in range(epochs)]
+        self._order = np.concatenate([self._order, *orders])
         rows, self._order = self._order[:batch_size], self._order[batch_size:]
         return self.images[rows], self.labels[rows]
 
@@ -120,14 +135,16 @@ def read_data_sets(dir: str | Path, one_hot: bool = False, validation_size: int 
     >>> mnist.train.images.shape, mnist.train.labels.shape  # doctest: +SKIP
     ((55000, 784), (55000, 10))
     """
-    folder = Path(dir)
+    folder = path_of("read_data_sets", "dir", dir)
+    one_hot = flag("read_data_sets", "one_hot", one_hot)
+    validation_size = whole_number("read_data_sets", "validation_size", validation_size, 0)
     if not folder.is_dir():
         raise FileNotFoundError(
             f"read_data_sets: there is no folder {folder}; give the one that holds train-images-idx3-ubyte.gz and its "
             "three companions (mnist.digits() needs no files)"
         )
     images, labels = _pair(folder, "train")
-    if not 0 <= validation_size <= len(images):
+    if validation_size > len(images):
         raise ValueError(
             f"read_data_sets: validation_size must be from 0 to the {len(images)} training images, got {validation_size}"
         )
@@ -164,6 +181,7 @@ def digits(one_hot: bool = False) -> Digits:
     >>> ct.data.mnist.digits().train.images.shape
     (1257, 64)
     """
+    one_hot = flag("digits", "one_hot", one_hot)
     try:
         from sklearn.datasets import load_digits
     except ImportError:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import refuse_masked
+from .._arrays import array_of, refuse_masked, rows_of
+from .._numbers import is_whole, shown, whole_number
+from ..backends import is_device_array
 from ..backends.cuda.capture import Parts
 
 
@@ -31,6 +33,15 @@ class SequenceBatch:
     """
 
     def __init__(self, values: NDArray[Any], lengths: NDArray[np.int64]) -> None:
+        refuse_masked("SequenceBatch", "values", values)
+        here = isinstance(values, np.ndarray) and values.dtype.kind in "fiu"
+        if not (here or is_device_array(values)) or values.ndim < 2:
+            raise TypeError(f"SequenceBatch: values must be an array (N, T) or (N, T, F), got {shown(values)}")
+        if not isinstance(lengths, np.ndarray) or lengths.dtype.kind not in "iu" or lengths.shape != values.shape[:1]:
+            raise TypeError(
+                f"SequenceBatch: lengths must be an array of {values.shape[0]} whole numbers, as values has rows, got "
+                f"{shown(lengths)}"
+            )
         self.values, self.lengths = values, lengths
 
     def __len__(self) -> int:
@@ -78,6 +89,20 @@ class RaggedArray:
     """
 
     def __init__(self, values: NDArray[Any], offsets: NDArray[np.int64]) -> None:
+        if not isinstance(values, np.ndarray) or values.ndim == 0:
+            raise TypeError(f"RaggedArray: values must be an array of all steps, got {shown(values)}")
+        if (
+            not isinstance(offsets, np.ndarray)
+            or offsets.dtype.kind not in "iu"
+            or offsets.ndim != 1
+            or not len(offsets)
+        ):
+            raise TypeError(f"RaggedArray: offsets must be an array of N + 1 whole numbers, got {shown(offsets)}")
+        if offsets[0] != 0 or offsets[-1] != len(values) or (offsets[1:] < offsets[:-1]).any():
+            raise ValueError(
+                f"RaggedArray: offsets must ascend from 0 to the {len(values)} steps of values, got {shown(offsets)} from "
+                f"{offsets[0]} to {offsets[-1]}"
+            )
         self.values, self.offsets = values, offsets
         self.lengths: NDArray[np.int64] = np.diff(offsets)
 
@@ -98,10 +123,13 @@ class RaggedArray:
         return len(self.offsets) - 1
 
     def __getitem__(self, rows: Any) -> Any:
-        if isinstance(rows, (int, np.integer)):
-            row = range(len(self))[rows]
+        if is_whole(rows):
+            if not -len(self) <= rows < len(self):
+                raise IndexError(f"RaggedArray: there is no row {shown(rows)}, rows are 0 to {len(self) - 1}")
+            row = int(rows) % len(self)
             return self.values[self.offsets[row] : self.offsets[row + 1]]
-        numbers = np.arange(len(self))[rows]
+        sliced = isinstance(rows, slice)
+        numbers = np.arange(len(self))[rows] if sliced else rows_of("RaggedArray", "rows", rows, len(self))
         places, offsets = self.places(numbers)
         return RaggedArray(self.values[places], offsets)
 
@@ -119,7 +147,7 @@ class RaggedArray:
 
     def padded(self, rows: NDArray[np.int64] | None = None) -> SequenceBatch:
         """Return the chosen sequences (all where left out) as one padded array."""
-        rows = np.arange(len(self)) if rows is None else rows
+        rows = np.arange(len(self)) if rows is None else rows_of("padded", "rows", rows, len(self))
         lengths = self.lengths[rows]
         batch = SequenceBatch(
             np.zeros((len(rows), int(lengths.max(initial=0)), *self.values.shape[1:]), self.dtype), lengths
@@ -129,11 +157,13 @@ class RaggedArray:
 
     def place(self, step: int) -> tuple[int, int]:
         """Return the row, and the step in it, of a place in ``values``."""
+        step = whole_number("place", "step", step, 0, max(0, len(self.values) - 1))
         row = int(np.searchsorted(self.offsets, step, side="right")) - 1
         return row, step - int(self.offsets[row])
 
     def places(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the places in ``values`` of the chosen rows' steps, end to end, and the rows' offsets among them."""
+        rows = rows_of("places", "rows", rows, len(self))
         lengths = self.lengths[rows]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         return np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths), offsets
@@ -144,12 +174,13 @@ class RaggedArray:
 
 def ragged(sequences: Any) -> RaggedArray:
     """Check a list of sequences and put them end to end."""
-    if isinstance(sequences, str) or not isinstance(sequences, (Sequence, np.ndarray)):
+    many = isinstance(sequences, Sequence) or (isinstance(sequences, np.ndarray) and sequences.ndim > 0)
+    if isinstance(sequences, (str, bytes, bytearray)) or not many:
         raise TypeError(f"SequenceDataset: needs a list of sequences, got {type(sequences).__name__}")
     for row, sequence in enumerate(sequences):
         refuse_masked("SequenceDataset", f"the sequence of row {row}", sequence)
     refuse_masked("SequenceDataset", "X", sequences)
-    arrays = [np.asarray(sequence) for sequence in sequences]
+    arrays = [array_of("SequenceDataset", f"the sequence of row {row}", one) for row, one in enumerate(sequences)]
     # The first row that has a form decides; an empty list fits anywhere.
     first = next((row for row, array in enumerate(arrays) if array.ndim != 1 or array.size), 0)
     inner = arrays[first].shape[1:] if arrays else ()

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arrays import rows_of
+from .._numbers import choice, shown, whole_number
 from ._step_labels import step_labels, step_weights
-from .dataset import Batch, Dataset, NumpyDataset, filled_up
+from .dataset import Batch, Dataset, checked_columns, checked_walk, filled_up
 from .ragged import RaggedArray, ragged
-from .tokenizer import CharTokenizer
+from .tokenizer import CharTokenizer, texts_of
 
 
 class SequenceDataset(Dataset):
@@ -89,14 +91,10 @@ class SequenceDataset(Dataset):
         empty: str = "error",
         per_step: bool = False,
     ) -> None:
-        if empty not in ("error", "keep"):
-            raise ValueError(f"SequenceDataset: empty must be 'error' or 'keep', got {empty!r}")
-        if isinstance(bucket_batches, bool) or not isinstance(bucket_batches, (int, np.integer)) or bucket_batches < 1:
-            raise ValueError(
-                f"SequenceDataset: bucket_batches must be a whole number, 1 or more, got {bucket_batches!r}"
-            )
+        choice("SequenceDataset", "empty", empty, ("error", "keep"))
+        bucket_batches = whole_number("SequenceDataset", "bucket_batches", bucket_batches)
         if not isinstance(per_step, bool):
-            raise TypeError(f"SequenceDataset: per_step must be True or False, got {per_step!r}")
+            raise TypeError(f"SequenceDataset: per_step must be True or False, got {shown(per_step)}")
         self.X = sequences if isinstance(sequences, RaggedArray) else ragged(sequences)
         none = np.flatnonzero(self.X.lengths == 0)
         if empty == "error" and len(none):
@@ -104,16 +102,16 @@ class SequenceDataset(Dataset):
                 f"SequenceDataset: the sequence at row {none[0]} is empty ({len(none)} in all); leave it out, or use "
                 "empty='keep'"
             )
-        self.bucket_batches, self.empty, self.per_step = int(bucket_batches), empty, per_step
-        rows = np.zeros((len(self.X), 0), np.float32)
+        self.bucket_batches, self.empty, self.per_step = bucket_batches, empty, per_step
+        name, rows = "SequenceDataset", len(self.X)
         if per_step:
             labels = step_labels(y, self.X)
-            steps = np.zeros((len(labels.values), 0), np.float32)
-            columns = NumpyDataset(steps, labels.values, step_weights(w, labels, self.X), tasks=tasks)
+            weights = step_weights(w, labels, self.X)
+            columns = checked_columns(name, len(labels.values), labels.values, weights, None, tasks)
             self.y, self.w = RaggedArray(columns.y, self.X.offsets), RaggedArray(columns.w, self.X.offsets)
-            self.ids = NumpyDataset(rows, ids=ids).ids
+            self.ids = checked_columns(name, rows, None, None, ids, None).ids
         else:
-            columns = NumpyDataset(rows, y, w, ids, tasks)  # checks them
+            columns = checked_columns(name, rows, y, w, ids, tasks)
             self.y, self.w, self.ids = columns.y, columns.w, columns.ids
         self.tasks, self.report = columns.tasks, None
 
@@ -137,7 +135,12 @@ class SequenceDataset(Dataset):
         ValueError
             For a token that the tokenizer does not know and does not replace: its row and position.
         """
-        texts = list(texts)
+        if isinstance(tokenizer, type) or not hasattr(tokenizer, "encode_all"):
+            raise TypeError(
+                "SequenceDataset.from_texts: tokenizer must be one such as catalase.data.DNATokenizer(), got "
+                f"{shown(tokenizer)}"
+            )
+        texts = list(texts_of("SequenceDataset.from_texts", texts))
         ids = np.array(texts, dtype=str) if ids is None and texts else ids
         made = cls(tokenizer.encode_all(texts), y, w, ids, tasks, **options)
         made.tokenizer = tokenizer
@@ -149,7 +152,7 @@ class SequenceDataset(Dataset):
 
     def select(self, indices: Any) -> SequenceDataset:  # type: ignore[override]
         """Return the rows at `indices`, in that order, as a new dataset."""
-        rows = np.arange(len(self))[np.asarray(indices, None if np.size(indices) else np.int64)]
+        rows = rows_of("select", "indices", indices, len(self))
         return self._with(self.X[rows], self.y[rows], self.w[rows], self.ids[rows])
 
     def transform(self, transformer: Any) -> SequenceDataset:
@@ -160,6 +163,11 @@ class SequenceDataset(Dataset):
         TypeError
             For a transformer of X, which needs rows of equal size.
         """
+        if isinstance(transformer, type) or not callable(getattr(transformer, "transform_array", None)):
+            raise TypeError(
+                "transform: transformer must be one such as catalase.trans.NormalizationTransformer(...), got "
+                f"{shown(transformer)}"
+            )
         if transformer.transform_X:
             raise TypeError(f"SequenceDataset.transform: {type(transformer).__name__} changes X; only y and w can be")
         if self.per_step:
@@ -185,8 +193,8 @@ class SequenceDataset(Dataset):
         seed: int | None = None,
     ) -> Iterator[tuple[int, NDArray[np.int64], Batch]]:
         """Yield (epoch, row numbers, batch); shuffled ones are bucketed by length."""
-        if batch_size is not None and batch_size < 1:
-            raise ValueError(f"iterbatches: batch_size must be 1 or more, got {batch_size}")
+        walk = checked_walk(batch_size, epochs, deterministic, pad_batches, seed)
+        batch_size, epochs, deterministic, pad_batches, seed = walk
         size = max(1, len(self)) if batch_size is None else batch_size
         rng = np.random.Generator(np.random.Philox(seed))
         for epoch in range(epochs):

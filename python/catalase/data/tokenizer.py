@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _storage
+from .. import _arrays, _storage
+from .._numbers import choice, listed, path_of, shown, walked, whole_number
 from .._registry import List, Str, build, register
 
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
@@ -58,11 +59,11 @@ class CharTokenizer:
 
     def __init__(self, tokens: Sequence[str], unknown: str = "error") -> None:
         name = type(self).__name__
-        if isinstance(tokens, str) or not all(isinstance(token, str) and token for token in tokens):
+        tokens = listed(name, "tokens", tokens, "strings")
+        if not all(isinstance(token, str) and token for token in tokens):
             raise TypeError(f"{name}: tokens must be a list of strings that are not empty; {name}.fit(texts) makes one")
-        if unknown not in ("error", "token"):
-            raise ValueError(f"{name}: unknown must be 'error' or 'token', got {unknown!r}")
-        self.tokens, self.unknown = list(tokens), unknown
+        choice(name, "unknown", unknown, ("error", "token"))
+        self.tokens, self.unknown = list(map(str, tokens)), unknown
         self._numbers = {token: number for number, token in enumerate((*SPECIAL, *self.tokens))}
         if len(self._numbers) < self.size:
             twice = next(token for token, count in Counter((*SPECIAL, *self.tokens)).items() if count > 1)
@@ -73,7 +74,9 @@ class CharTokenizer:
         """Return a tokenizer of the tokens that occur at least ``min_count`` times in ``texts``, sorted."""
         counts: Counter[str] = Counter()
         splitter = cls([], "token")
-        for text in _texts(f"{cls.__name__}.fit", texts):
+        min_count = whole_number(f"{cls.__name__}.fit", "min_count", min_count, 0)
+        choice(f"{cls.__name__}.fit", "unknown", unknown, ("error", "token"))
+        for text in texts_of(f"{cls.__name__}.fit", texts):
             counts.update(splitter.split(text))
         return cls(sorted(token for token, count in counts.items() if count >= min_count), unknown)
 
@@ -83,7 +86,13 @@ class CharTokenizer:
 
     def split(self, text: str) -> list[str]:
         """Return the tokens of a text, known or not; joined they give it again (of DNA in upper case)."""
-        return list(text)
+        return list(self._text("split", text))
+
+    def _text(self, method: str, text: Any) -> str:
+        """The text, if it is one."""
+        if not isinstance(text, str):
+            raise TypeError(f"{type(self).__name__}.{method}: text must be a str, got {shown(text)}")
+        return text
 
     def encode(self, text: str) -> NDArray[np.int32]:
         """Return the numbers of a text's tokens, (T,) int32.
@@ -93,7 +102,7 @@ class CharTokenizer:
         ValueError
             For a token that is not in the vocabulary, with its position in the text, unless ``unknown="token"``.
         """
-        tokens = self.split(text)
+        tokens = self.split(self._text("encode", text))
         get = self._numbers.get
         numbers = np.array([get(token, UNKNOWN) for token in tokens], np.int32)
         if self.unknown == "error" and (numbers < len(SPECIAL)).any():
@@ -108,7 +117,7 @@ class CharTokenizer:
     def encode_all(self, texts: Iterable[str]) -> list[NDArray[np.int32]]:
         """Return the numbers of each text; an error names the text's row."""
         result = []
-        for row, text in enumerate(_texts(f"{type(self).__name__}.encode_all", texts)):
+        for row, text in enumerate(texts_of(f"{type(self).__name__}.encode_all", texts)):
             try:
                 result.append(self.encode(text))
             except ValueError as error:
@@ -117,11 +126,12 @@ class CharTokenizer:
 
     def decode(self, numbers: ArrayLike) -> str:
         """Return the text of token numbers; ``<pad>``, ``<start>`` and ``<end>`` are left out."""
-        numbers = np.asarray(numbers)
-        if numbers.size and (numbers.dtype.kind not in "iu" or numbers.min() < 0 or numbers.max() >= self.size):
-            raise ValueError(f"{type(self).__name__}.decode: needs whole numbers from 0 to {self.size - 1}")
+        where = f"{type(self).__name__}.decode"
+        array = _arrays.numbers(where, "numbers", numbers)
+        if array.size and (array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= self.size):
+            raise ValueError(f"{where}: numbers must be whole numbers from 0 to {self.size - 1}, got {shown(numbers)}")
         names = (*SPECIAL, *self.tokens)
-        return "".join(names[number] for number in numbers.ravel() if number >= UNKNOWN)
+        return "".join(names[number] for number in array.ravel() if number >= UNKNOWN)
 
     def to_config(self) -> dict[str, Any]:
         """Return the settings as JSON values."""
@@ -129,6 +139,7 @@ class CharTokenizer:
 
     def save(self, path: str | Path) -> None:
         """Write the vocabulary into a JSON file; `load_tokenizer` reads it."""
+        path = path_of(f"{type(self).__name__}.save", "path", path)
         _storage.write_json_atomic(path, {"kind": _KIND, "tokenizer": self.to_config()})
 
     def __len__(self) -> int:
@@ -173,7 +184,7 @@ class SmilesTokenizer(CharTokenizer):
     """
 
     def split(self, text: str) -> list[str]:
-        return _SMILES.findall(text)
+        return _SMILES.findall(self._text("split", text))
 
 
 @register("DNATokenizer", unknown=_FIELDS["unknown"])
@@ -205,11 +216,13 @@ class DNATokenizer(CharTokenizer):
     @classmethod
     def fit(cls, texts: Iterable[str], min_count: int = 1, unknown: str = "token") -> DNATokenizer:
         """Return ``DNATokenizer(unknown)``: its vocabulary does not depend on texts."""
+        walked("DNATokenizer.fit", "texts", texts, "texts")
+        whole_number("DNATokenizer.fit", "min_count", min_count, 0)
         return cls(unknown)
 
     def split(self, text: str) -> list[str]:
         """Return the letters of a text in upper case, U as T."""
-        upper = text.upper()
+        upper = self._text("split", text).upper()
         letters = list(upper) if len(upper) == len(text) else [letter.upper() for letter in text]  # one token a letter
         return ["T" if letter == "U" else letter for letter in letters] if "U" in upper else letters
 
@@ -227,6 +240,7 @@ def load_tokenizer(path: str | Path) -> CharTokenizer:
     ValueError
         If the file is no tokenizer's, or names a class or a setting that is not known. Nothing is unpickled.
     """
+    path = path_of("load_tokenizer", "path", path)
     content = _storage.read_json(path)
     if not isinstance(content, dict) or content.get("kind") != _KIND:
         raise ValueError(f"load_tokenizer: {path} holds no tokenizer; give the file that save wrote")
@@ -237,12 +251,13 @@ def load_tokenizer(path: str | Path) -> CharTokenizer:
     return tokenizer
 
 
-def _texts(where: str, texts: Iterable[str]) -> Iterable[str]:
+def texts_of(where: str, texts: Iterable[str]) -> Iterable[str]:
+    """Yield texts one at a time; an error names the row of what is none."""
     if isinstance(texts, str):
-        raise TypeError(f"{where}: needs a list of texts, got one text; put it into a list")
-    for row, text in enumerate(texts):
+        raise TypeError(f"{where}: texts must be a list of texts, got one text; put it into a list")
+    for row, text in enumerate(walked(where, "texts", texts, "texts")):
         if not isinstance(text, str):
-            raise TypeError(f"{where}: needs texts, got {type(text).__name__} at row {row}")
+            raise TypeError(f"{where}: texts must be a list of texts, got {type(text).__name__} at row {row}")
         yield text
 
 

@@ -32,6 +32,7 @@ from .. import _storage, data, feat, metrics, models, ops, splits, train, trans
 from .._console import Console
 from .._drawing import molecule_grid
 from .._storage.outputs import Output, begins_with, check_outputs
+from ..ops._check import flag, path_of, whole_number
 from . import _baselines, _plots
 from ._data import Compounds, find_files, load_library, load_measured
 
@@ -81,8 +82,12 @@ def run_demo(
     ValueError
         If ``out`` has files that would be replaced, and is not the folder of an earlier run.
     """
+    folder, seed = path_of("demo", "out", out), whole_number("demo", "seed", seed, 0, 2**32 - 1)
+    return _run(folder, seed, flag("demo", "quick", quick), flag("demo", "force", force))
+
+
+def _run(folder: Path, seed: int, quick: bool, force: bool) -> dict[str, float]:
     start = time.perf_counter()
-    folder = Path(out)
     console = Console()
     paths = find_files()
     _check_folder(folder, paths, force)

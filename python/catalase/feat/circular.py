@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .._numbers import choice, flag, whole_number
 from .._registry import Bool, Int, register
 from ..ops.ecfp import fingerprints
-from .featurizer import Featurizer
+from .featurizer import Featurizer, datapoints_of
 
 
 @register(
@@ -66,8 +67,14 @@ class CircularFingerprint(Featurizer):
         is_counts_based: bool = False,
         partial: bool = False,
     ) -> None:
-        self.radius, self.size, self.chiral, self.bonds, self.features = radius, size, chiral, bonds, features
-        self.is_counts_based, self.partial = is_counts_based, partial
+        name = "CircularFingerprint"
+        self.radius = whole_number(name, "radius", radius, 0, 2**31 - 1)
+        self.size = whole_number(name, "size", size, 8, 2**31 - 1)
+        if size % 8:
+            raise ValueError(f"{name}: size must be a multiple of 8, got {size}")
+        self.chiral, self.bonds = flag(name, "chiral", chiral), flag(name, "bonds", bonds)
+        self.features, self.partial = flag(name, "features", features), flag(name, "partial", partial)
+        self.is_counts_based = flag(name, "is_counts_based", is_counts_based)
 
     def featurize(self, datapoints: Sequence[Any], errors: str = "raise", output: str = "dense") -> Any:
         """Return the fingerprints of SMILES or RDKit molecules.
@@ -84,8 +91,10 @@ class CircularFingerprint(Featurizer):
         -------
         ndarray
         """
+        choice("featurize", "errors", errors, ("raise", "mask", "drop"))
+        choice("featurize", "output", output, ("dense", "packed", "csr"))
         *rest, self.report = fingerprints(
-            datapoints,
+            datapoints_of("featurize", datapoints, "SMILES or molecules"),
             radius=self.radius,
             size=self.size,
             output="counts" if self.is_counts_based else output,

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .._numbers import strip_white
+from .._arrays import dtype_of
+from .._numbers import choice, flag, strip_white, whole_number
 from .._registry import Bool, Int, Str, register
 from .._report import Failure, Report
 from ..ops.one_hot_dna import encode, letter_at, spans_of
-from .featurizer import Featurizer
+from .featurizer import Featurizer, datapoints_of
 
 
 @register(
@@ -52,7 +53,10 @@ class DNAOneHotFeaturizer(Featurizer):
     aside = ("length", "dtype")
 
     def __init__(self, length: int | None = None, reverse_complement: bool = False, dtype: str = "float32") -> None:
-        self.length, self.reverse_complement, self.dtype = length, bool(reverse_complement), np.dtype(dtype).name
+        name = "DNAOneHotFeaturizer"
+        self.length = None if length is None else whole_number(name, "length", length, 0, 2**40)
+        self.reverse_complement = flag(name, "reverse_complement", reverse_complement)
+        self.dtype = dtype_of(name, "dtype", dtype, ("float32", "uint8", "int8")).name
 
     def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
         """Return the rows of sequences.
@@ -68,9 +72,9 @@ class DNAOneHotFeaturizer(Featurizer):
         -------
         ndarray, shape (N, length, 4)
         """
-        if errors not in ("raise", "mask", "drop"):
-            raise ValueError(f"featurize: errors must be 'raise', 'mask' or 'drop', got {errors!r}")
-        texts = [strip_white(text) if isinstance(text, (str, bytes)) else text for text in datapoints]
+        choice("featurize", "errors", errors, ("raise", "mask", "drop"))
+        given = datapoints_of("featurize", datapoints, "sequences")
+        texts = [strip_white(text) if isinstance(text, (str, bytes)) else text for text in given]
         failures = [] if errors == "raise" else _unreadable(texts, self.length)
         for failure in failures:
             texts[failure.position] = "N" * (self.length or 0)

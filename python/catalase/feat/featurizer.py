@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, ClassVar
 
 from .. import _registry
+from .._numbers import shown
 from .._report import Report
 
 
@@ -87,6 +88,26 @@ class Featurizer:
         known = type(self).to_config is not Featurizer.to_config
         settings = self.to_config() if known else {}
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in settings.items())})"
+
+
+def datapoints_of(function: str, datapoints: Any, what: str) -> list[Any]:
+    """Return the datapoints of a call as a list: by position, whatever a Series calls them."""
+    several = hasattr(type(datapoints), "__len__") and hasattr(type(datapoints), "__iter__")
+    one_by_one = isinstance(datapoints, (str, bytes, bytearray, memoryview, Mapping, Set, range))
+    if not several or one_by_one or isinstance(datapoints, type) or getattr(datapoints, "ndim", 1) != 1:
+        hint = "; wrap it in [ ]" if isinstance(datapoints, (str, bytes)) else ""
+        raise TypeError(f"{function}: datapoints must be a list of {what}, got {shown(datapoints)}{hint}")
+    return list(datapoints)
+
+
+def featurizing(where: str, featurizer: Any) -> Any:
+    """Return what has a method ``featurize``: one of ours, of DeepChem's, or the user's own."""
+    if isinstance(featurizer, type) or not callable(getattr(featurizer, "featurize", None)):
+        raise TypeError(
+            f"{where}: featurizer must be an object with a featurize method, such as catalase.feat.CircularFingerprint(), "
+            f"got {shown(featurizer)}"
+        )
+    return featurizer
 
 
 def checked(where: str, featurizer: Any) -> Featurizer | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._numbers import choice, listed, shown
 from .._registry import List, Object, register
 from ..trans import Transformer
 from .featurizer import Featurizer
@@ -45,10 +46,17 @@ class TransformedFeaturizer(Featurizer):
     def __init__(self, featurizer: Featurizer, transformers: Sequence[Transformer]) -> None:
         if not isinstance(featurizer, Featurizer):
             raise TypeError(f"TransformedFeaturizer: featurizer must be a Featurizer, got {type(featurizer).__name__}")
-        self.featurizer, self.transformers, self.reads = featurizer, list(transformers), featurizer.reads
+        self.transformers = listed("TransformedFeaturizer", "transformers", transformers, "transformers")
+        for transformer in self.transformers:
+            if isinstance(transformer, type) or not callable(getattr(transformer, "transform_array", None)):
+                raise TypeError(
+                    f"TransformedFeaturizer: transformers must be a list of transformers, got {shown(transformer)}"
+                )
+        self.featurizer, self.reads = featurizer, featurizer.reads
 
     def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
         """Return the transformed features; see `Featurizer.featurize`. A row of zeros for "mask" stays one."""
+        choice("featurize", "errors", errors, ("raise", "mask", "drop"))
         inner = copy.copy(self.featurizer)  # its report is this call's, whatever other threads do
         result = inner.featurize(datapoints, errors=errors)
         self.report = inner.report

@@ -10,20 +10,20 @@ import numpy as np
 from .._arrays import numbers
 
 
-def check_pair(name: str, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
+def check_pair(name: str, y_true: Any, y_pred: Any, beside: str = "y_pred") -> tuple[np.ndarray, np.ndarray]:
     """Two arrays of equal shape (N,) or (N, K), N at least 1, without NaN; (N, 1) becomes (N,)."""
-    true, pred = numbers(name, "y_true", y_true), numbers(name, "y_pred", y_pred)
+    true, pred = numbers(name, "y_true", y_true), numbers(name, beside, y_pred)
     if true.ndim == 2 and true.shape[1] == 1:
         true = true[:, 0]
     if pred.ndim == 2 and pred.shape[1] == 1:
         pred = pred[:, 0]
     if true.shape != pred.shape or true.ndim not in (1, 2):
         raise ValueError(
-            f"{name}: y_true {true.shape} and y_pred {pred.shape} must have the same shape, (N,) or (N, K)"
+            f"{name}: y_true {true.shape} and {beside} {pred.shape} must have the same shape, (N,) or (N, K)"
         )
     if true.size == 0:
-        raise ValueError(f"{name}: there are no rows to score")
-    for label, array in (("y_true", true), ("y_pred", pred)):
+        raise ValueError(f"{name}: there are no rows to score: y_true is empty")
+    for label, array in (("y_true", true), (beside, pred)):
         if array.dtype.kind == "f" and np.isnan(array).any():
             raise ValueError(f"{name}: {label} has NaN; leave missing labels out, or let Metric mask them")
     return true, pred

@@ -46,7 +46,7 @@ def _by_column(
     name: str, score: Callable[[np.ndarray, np.ndarray, Any], float], y_true: Any, y_score: Any, sample_weight: Any
 ) -> float:
     """Score (N,) arrays, or the mean over the columns of (N, C) ones (one-hot labels, or several labels a row)."""
-    true, pred = check_pair(name, y_true, y_score)
+    true, pred = check_pair(name, y_true, y_score, "y_score")
     weight = check_weights(name, sample_weight, len(true))
     if true.ndim == 1:
         return score(true, pred, weight)

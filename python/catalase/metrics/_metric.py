@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._numbers import flag, number, shown
 from ._shapes import Tasks, classification_tasks, regression_tasks
 
 # Scores that rank by probability; the rest of the classification metrics compare classes.
@@ -78,13 +79,17 @@ class Metric:
         function = getattr(metric, "__name__", type(metric).__name__)
         self.metric = metric
         self.task_averager = np.mean if task_averager is None else task_averager
-        self.threshold = threshold
+        self.threshold = None if threshold is None else number("Metric", "threshold", threshold)
         self.mode = _mode_of(function) if mode is None else mode
-        if self.mode not in ("classification", "regression"):
-            raise ValueError(f"Metric: mode must be 'classification' or 'regression', got {self.mode!r}")
-        if classification_handling_mode not in (None, "threshold", "threshold-one-hot"):
+        if not isinstance(self.mode, str) or self.mode not in ("classification", "regression"):
+            raise ValueError(f"Metric: mode must be 'classification' or 'regression', got {shown(mode)}")
+        if (classification_handling_mode is not None and not isinstance(classification_handling_mode, str)) or (
+            classification_handling_mode not in (None, "threshold", "threshold-one-hot")
+        ):
             raise ValueError("Metric: classification_handling_mode must be None, 'threshold' or 'threshold-one-hot', "
-                             f"got {classification_handling_mode!r}")  # fmt: skip
+                             f"got {shown(classification_handling_mode)}")  # fmt: skip
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"Metric: name must be a text or None, got {shown(name)}")
         if classification_handling_mode is None and function in _CLASSES:
             classification_handling_mode = "threshold"
         self.classification_handling_mode = classification_handling_mode
@@ -134,6 +139,9 @@ class Metric:
         ValueError
             Shapes that do not fit, or labels that are not classes.
         """
+        mask_missing = flag("compute_metric", "mask_missing", mask_missing)
+        use_sample_weights = flag("compute_metric", "use_sample_weights", use_sample_weights)
+        per_task_metrics = flag("compute_metric", "per_task_metrics", per_task_metrics)
         split = classification_tasks if self.mode == "classification" else regression_tasks
         tasks = split(self.name, y_true, y_pred, w)
         scores = []

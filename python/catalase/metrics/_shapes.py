@@ -69,10 +69,10 @@ def classification_tasks(name: str, y_true: Any, y_pred: Any, w: Any) -> Tasks:
     size, tasks, classes = pred.shape
     if y.ndim == 1:
         y = y[:, None]
-    weight_shape = np.shape(w)
+    w = None if w is None else numbers(name, "w", w)
     if y.shape == (size, classes) and tasks == 1 and _is_one_hot(y):
-        if weight_shape == (size, classes):
-            w = numbers(name, "w", w).mean(axis=1)  # one weight a row; 0 only where all are
+        if w is not None and w.shape == (size, classes):
+            w = w.mean(axis=1)  # one weight a row; 0 only where all are
         y = y.argmax(axis=1)[:, None]
     elif y.shape == (size, tasks, classes) and _is_one_hot(y):
         y = y.argmax(axis=2)

@@ -13,12 +13,12 @@ from .._registry import AnyOf, Field, Float, Int, List, Str
 from ..autograd import Tensor, no_grad
 from ..backends import to_device, to_host
 from ..data import NumpyDataset
+from ..ops._check import shown
 from ._labels import check_classes, check_numbers
 from ._pixels import LEVEL, Pixels, Seen
-from ._settings import is_count, is_number
+from ._settings import checked, is_count, is_list, is_number
 from .model import Model
 
-ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "identity")
 _AXES = ("length",), ("height", "width"), ("depth", "height", "width")
 
 FIELDS: dict[str, Field] = {
@@ -71,28 +71,18 @@ class GridModel(Model):
         self.pixel_scale: float | None = None
         self._fractions = False
         name = type(self).__name__
-        for key, value in (("n_tasks", n_tasks), ("n_features", n_features), ("batch_size", batch_size)):
-            if not is_count(value):
-                raise ValueError(f"{name}: {key} must be a whole number, 1 or more, got {value!r}")
-        if dims not in (1, 2, 3):
-            raise ValueError(f"{name}: dims must be 1, 2 or 3, got {dims!r}")
-        if not isinstance(layer_filters, (Sequence, np.ndarray)) or not all(is_count(f) for f in layer_filters):
-            raise ValueError(f"{name}: layer_filters must be a list of numbers of filters, got {layer_filters!r}")
-        if len(layer_filters) == 0:
+        if is_list(layer_filters) and len(layer_filters) == 0:
             raise ValueError(f"{name}: layer_filters is empty; the net needs at least one layer")
-        if weight_decay_penalty_type not in ("l1", "l2") or not weight_decay_penalty >= 0:
-            raise ValueError(
-                f"{name}: weight decay must be a penalty of 0 or more, of the type 'l1' or 'l2', got "
-                f"{weight_decay_penalty!r} and {weight_decay_penalty_type!r}"
-            )
-        if seed is not None and not is_count(seed, 0):
-            raise ValueError(f"{name}: seed must be None or a whole number, 0 or more, got {seed!r}")
-        self.n_tasks, self.n_features, self.dims = int(n_tasks), int(n_features), int(dims)
-        self.layer_filters = [int(f) for f in layer_filters]
-        self.weight_decay_penalty = float(weight_decay_penalty)
-        self.weight_decay_penalty_type = weight_decay_penalty_type
-        self.batch_size, self.learning_rate = int(batch_size), learning_rate
-        self.seed = None if seed is None else int(seed)
+        found = checked(
+            name, FIELDS, n_tasks=n_tasks, n_features=n_features, dims=dims, layer_filters=layer_filters,
+            weight_decay_penalty=weight_decay_penalty, weight_decay_penalty_type=weight_decay_penalty_type,
+            batch_size=batch_size, learning_rate=learning_rate, seed=seed,
+        )  # fmt: skip
+        self.n_tasks, self.n_features, self.dims = found["n_tasks"], found["n_features"], found["dims"]
+        self.layer_filters: list[int] = found["layer_filters"]
+        self.weight_decay_penalty = float(found["weight_decay_penalty"])
+        self.weight_decay_penalty_type = found["weight_decay_penalty_type"]
+        self.batch_size, self.learning_rate, self.seed = found["batch_size"], found["learning_rate"], found["seed"]
 
     def make_optimizer(self) -> optim.Optimizer:
         if self.weight_decay_penalty_type == "l1":
@@ -135,7 +125,10 @@ class GridModel(Model):
         size : int or tuple of int, optional
             Of the grid whose output shapes are shown; that of the data seen last where left out, and none before.
         """
-        grid = self._grid if size is None else (size,) * self.dims if isinstance(size, int) else tuple(size)
+        grid: Any = self._grid
+        if size is not None:
+            one = kernel(f"{type(self).__name__}.summary", "size", size, self.dims)
+            grid = one if isinstance(one, list) else [one] * self.dims
         return self.module.summary(None if grid is None else (*grid, self.n_features))
 
     # X.
@@ -150,6 +143,8 @@ class GridModel(Model):
                 f"{where}: X must have shape (rows, {', '.join(_AXES[self.dims - 1])}, {self.n_features}){extra}, got "
                 f"{X.shape}"
             )
+        if 0 in X.shape[1:]:
+            raise ValueError(f"{where}: X must have grids of a length of 1 or more, got shape {X.shape}")
         if X.dtype.kind not in "fiub":
             raise TypeError(f"{where}: X must hold numbers, got {X.dtype}")
         return X
@@ -266,6 +261,13 @@ class GridRows:
             pixels.end()
 
 
+def is_list_of_arrays(given: Any) -> bool:
+    """Whether it is a list whose first item has an axis; of lists within each other NumPy is not asked."""
+    if not isinstance(given, (list, tuple)) or not len(given):
+        return False
+    return isinstance(given[0], (list, tuple)) or np.ndim(given[0]) > 0
+
+
 def batches(X: Any, size: int) -> Iterator[Any]:
     """Cut a dataset, an array, or a list of arrays into X of `size` rows; once with none where there is none."""
     if hasattr(X, "iterbatches"):
@@ -276,28 +278,11 @@ def batches(X: Any, size: int) -> Iterator[Any]:
         if empty:
             yield np.asarray(X.X)
         return
-    arrays: Sequence[Any] = (
-        X if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) else [_arrays.numbers("predict", "X", X)]
-    )
+    arrays: Sequence[Any] = X if is_list_of_arrays(X) else [_arrays.numbers("predict", "X", X)]
     rows = len(arrays[0])
     for start in range(0, max(1, rows), size):
         parts = [_arrays.numbers("predict", "X", array)[start : start + size] for array in arrays]
         yield parts if len(parts) > 1 else parts[0]
-
-
-def check_mode(name: str, mode: str, n_classes: int, modes: tuple[str, ...]) -> None:
-    """Refuse unknown modes, and fewer than two classes."""
-    if mode not in modes:
-        raise ValueError(f"{name}: mode must be {' or '.join(map(repr, modes))}, got {mode!r}")
-    if not is_count(n_classes, 2):
-        raise ValueError(f"{name}: n_classes must be a whole number, 2 or more, got {n_classes!r}")
-
-
-def check_rate(name: str, key: str, rate: Any) -> float:
-    """A share that is dropped."""
-    if not is_number(rate) or not 0 <= rate < 1:
-        raise ValueError(f"{name}: {key} must be from 0 to below 1, got {rate!r}")
-    return float(rate)
 
 
 def kernel(name: str, key: str, value: Any, dims: int) -> int | list[int]:
@@ -305,7 +290,7 @@ def kernel(name: str, key: str, value: Any, dims: int) -> int | list[int]:
     if is_count(value):
         return int(value)
     if not isinstance(value, (tuple, list)) or len(value) != dims or not all(is_count(v) for v in value):
-        raise ValueError(f"{name}: {key} must be a whole number, 1 or more, or {dims} of them, got {value!r}")
+        raise ValueError(f"{name}: {key} must be a whole number, 1 or more, or {dims} of them, got {shown(value)}")
     return [int(v) for v in value]
 
 

@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn
-from .._registry import Bool, Int, Str
+from .._registry import Bool, Field, Int, Str
 from ..autograd import Tensor, no_grad
 from ..data import SequenceDataset
 from ..data.ragged import RaggedArray, SequenceBatch
 from ..trans import Transformer, undo_transforms
 from ._reader_net import POOLS, SequenceNet
 from ._sequence_net import FIELDS, SequenceModel
-from ._settings import is_count
+from ._settings import checked
 from ._steps import PooledBatch, StepRows
 from .model import chosen_transformers
 
-READER_FIELDS = {
+READER_FIELDS: dict[str, Field] = {
     "n_tasks": Int(1, 1_000_000),
     "n_features": Int(1, 10_000_000, none=True),
     "bidirectional": Bool(),
@@ -48,23 +48,23 @@ class Reader(SequenceModel):
         name = type(self).__name__
         if (self.tokenizer is None) == (n_features is None):
             raise ValueError(f"{name}: give tokenizer for sequences of tokens, or n_features for feature vectors")
-        if not is_count(n_tasks) or not (n_features is None or is_count(n_features)):
-            raise ValueError(
-                f"{name}: n_tasks and n_features must be whole numbers, 1 or more, got {n_tasks!r}, {n_features!r}"
-            )
-        if pool not in POOLS:
-            raise ValueError(f"{name}: pool must be one of {', '.join(POOLS)}, got {pool!r}")
-        if not isinstance(per_step, bool):
-            raise TypeError(f"{name}: per_step must be True or False, got {per_step!r}")
-        if per_step and pool != "last":
+        found = checked(
+            name, READER_FIELDS, n_tasks=n_tasks, n_features=n_features, bidirectional=bidirectional, pool=pool,
+            per_step=per_step,
+        )  # fmt: skip
+        self.n_tasks, self.n_features, self.bidirectional = (
+            found["n_tasks"],
+            found["n_features"],
+            found["bidirectional"],
+        )
+        self.pool, self.per_step = found["pool"], found["per_step"]
+        if self.per_step and self.pool != "last":
             raise ValueError(f"{name}: with per_step=True no steps are pooled; leave pool={pool!r} out")
-        if bidirectional and self.truncation is not None:
+        if self.bidirectional and self.truncation is not None:
             raise ValueError(
                 f"{name}: truncation carries the state from the first step on, and bidirectional=True reads from the last "
                 "too; leave one of them out"
             )
-        self.n_tasks, self.bidirectional, self.pool, self.per_step = int(n_tasks), bool(bidirectional), pool, per_step
-        self.n_features = None if n_features is None else int(n_features)  # type: ignore[assignment]
 
     def _net(self, shape: tuple[int, ...]) -> SequenceNet:
         rng = nn.init.generator(self.seed)

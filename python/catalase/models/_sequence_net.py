@@ -8,20 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, optim
-from .._registry import AnyOf, Float, Int, Object, Str
+from .._registry import AnyOf, Field, Float, Int, Object, Str
 from ..autograd import Tensor
 from ..data import SequenceDataset
 from ..data.ragged import RaggedArray
 from ..data.tokenizer import PAD, CharTokenizer
+from ..ops._check import shown
 from ._labels import Place, flat
-from ._settings import is_count, is_number
+from ._settings import checked, is_count, rate
 from .model import Model
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 _PREDICT_STEPS = 100_000  # padded steps that go through the net at a time
 _LARGEST = np.finfo(np.float32).max
 
-FIELDS = {
+FIELDS: dict[str, Field] = {
     "tokenizer": Object(CharTokenizer, none=True),
     "cell": Str(choices=list(CELLS)),
     "embedding_size": Int(1, 1_000_000),
@@ -62,27 +63,22 @@ class SequenceModel(Model):
         name = type(self).__name__
         if tokenizer is not None and not isinstance(tokenizer, CharTokenizer):
             raise TypeError(f"{name}: tokenizer must be a catalase.data tokenizer, got {type(tokenizer).__name__}")
-        if cell not in CELLS:
-            raise ValueError(f"{name}: cell must be one of {', '.join(CELLS)}, got {cell!r}")
-        sizes = {"embedding_size": embedding_size, "hidden_size": hidden_size, "num_layers": num_layers}
-        for key, value in {**sizes, "batch_size": batch_size}.items():
-            if not is_count(value):
-                raise ValueError(f"{name}: {key} must be a whole number, 1 or more, got {value!r}")
-        if not is_number(dropout) or not 0 <= dropout < 1:
-            raise ValueError(f"{name}: dropout must be from 0 to below 1, got {dropout!r}")
-        if clip_norm is not None and not (is_number(clip_norm) and clip_norm > 0):
-            raise ValueError(f"{name}: clip_norm must be None or above 0, got {clip_norm!r}")
-        if seed is not None and not is_count(seed, 0):
-            raise ValueError(f"{name}: seed must be None or a whole number, 0 or more, got {seed!r}")
+        found = checked(
+            name, FIELDS, cell=cell, embedding_size=embedding_size, hidden_size=hidden_size, num_layers=num_layers,
+            clip_norm=clip_norm, batch_size=batch_size, learning_rate=learning_rate, seed=seed,
+        )  # fmt: skip
+        if found["clip_norm"] == 0:
+            raise ValueError(f"{name}: clip_norm must be None or above 0, got {shown(clip_norm)}")
         if truncation is not None and not is_count(truncation):
             raise ValueError(
-                f"{name}: truncation must be None or a whole number of steps, 1 or more, got {truncation!r}"
+                f"{name}: truncation must be None or a whole number of steps, 1 or more, got {shown(truncation)}"
             )
-        self.tokenizer, self.cell = tokenizer, cell
-        self.embedding_size, self.hidden_size, self.num_layers = int(embedding_size), int(hidden_size), int(num_layers)
-        self.dropout, self.clip_norm = float(dropout), None if clip_norm is None else float(clip_norm)
-        self.batch_size, self.learning_rate = int(batch_size), learning_rate
-        self.seed = None if seed is None else int(seed)
+        self.tokenizer, self.cell, self.dropout = tokenizer, found["cell"], rate(name, "dropout", dropout)
+        self.embedding_size, self.hidden_size, self.num_layers = (
+            found["embedding_size"], found["hidden_size"], found["num_layers"]
+        )  # fmt: skip
+        self.clip_norm = None if found["clip_norm"] is None else float(found["clip_norm"])
+        self.batch_size, self.learning_rate, self.seed = found["batch_size"], found["learning_rate"], found["seed"]
         self.truncation = None if truncation is None else int(truncation)
 
     def make_optimizer(self) -> optim.Optimizer:
@@ -122,7 +118,13 @@ class SequenceModel(Model):
             return data
         if isinstance(data, str):
             raise TypeError(f"{where}: needs a list of texts, got one str; wrap it in [ ]")
-        if hasattr(data, "__array__") and not isinstance(data, RaggedArray) and np.asarray(data).dtype.kind in "OUT":
+        if isinstance(data, np.ndarray) and data.ndim == 0:
+            raise TypeError(f"{where}: needs a list of sequences or texts, got an array of no axes")
+        if (
+            hasattr(data, "__array__")
+            and not isinstance(data, (RaggedArray, type))
+            and np.asarray(data).dtype.kind in "OUT"
+        ):
             data = list(data)  # texts of a NumPy array or a pandas Series
         if isinstance(data, (list, tuple)) and data and all(isinstance(text, str) for text in data):
             if self.tokenizer is None:

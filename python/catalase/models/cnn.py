@@ -8,20 +8,21 @@ from typing import Any
 import numpy as np
 
 from .. import nn
-from .._registry import AnyOf, Bool, Float, Int, List, Str, register
+from .._registry import AnyOf, Bool, Field, Float, Int, List, Str, register
 from ..autograd import Tensor
-from ._grids import ACTIVATIONS, CONV, FIELDS, GridModel, check_mode, each, kernel
-from ._settings import Number, each_layer, is_count
+from ..ops._check import shown
+from ._grids import CONV, FIELDS, GridModel, each, kernel
+from ._settings import ACTIVATIONS, Number, checked, each_activation, each_layer, each_rate
 
 _KERNELS = List(AnyOf(Int(1), List(Int(1), 1, 3)), 1, 1000)
-_OWN = {
+_OWN: dict[str, Field] = {
     "kernel_size": _KERNELS,
     "strides": _KERNELS,
     "weight_init_stddevs": List(Float(low=0), max_length=1001),
     "bias_init_consts": List(Float(), max_length=1001),
     "dropouts": List(Float(low=0, high=1), max_length=1000),
     "activation_fns": List(Str(choices=list(ACTIVATIONS)), max_length=1000),
-    "dense_layer_size": Int(1, none=True),
+    "dense_layer_size": Int(1, 10_000_000, none=True),
     "pool_type": Str(choices=["max", "average"]),
     "mode": Str(choices=["classification", "regression"]),
     "n_classes": Int(2, 1_000_000),
@@ -169,45 +170,33 @@ class CNN(GridModel):
             learning_rate, seed,
         )  # fmt: skip
         count = len(self.layer_filters)
-        check_mode("CNN", mode, n_classes, ("classification", "regression"))
-        self.mode, self.n_classes = mode, int(n_classes)
+        found = checked(
+            "CNN", _OWN, mode=mode, n_classes=n_classes, residual=residual, batch_norm=batch_norm, pool_type=pool_type,
+            padding=padding.lower() if isinstance(padding, str) else padding, dense_layer_size=dense_layer_size,
+        )  # fmt: skip
+        self.mode, self.n_classes = found["mode"], found["n_classes"]
         self.kernel_size = self._each_size("kernel_size", kernel_size)
         self.strides = self._each_size("strides", strides)
         self.weight_init_stddevs = each_layer("CNN", "weight_init_stddevs", weight_init_stddevs, count + 1, count)
         self.bias_init_consts = each_layer("CNN", "bias_init_consts", bias_init_consts, count + 1, count)
-        self.dropouts = each_layer("CNN", "dropouts", dropouts, count)
-        self.activation_fns = [activation_fns] * count if isinstance(activation_fns, str) else list(activation_fns)
-        self.residual, self.batch_norm = bool(residual), bool(batch_norm)
-        self.pool_type, self.padding = pool_type, str(padding).lower()
-        self._check(dense_layer_size)
-        self.dense_layer_size = None if dense_layer_size is None else int(dense_layer_size)
+        checked("CNN", _OWN, weight_init_stddevs=self.weight_init_stddevs)
+        self.dropouts = each_rate("CNN", "dropouts", dropouts, count)
+        self.activation_fns = each_activation("CNN", "activation_fns", activation_fns, count)
+        self.residual, self.batch_norm = found["residual"], found["batch_norm"]
+        self.pool_type, self.padding = found["pool_type"], found["padding"]
+        self.dense_layer_size: int | None = found["dense_layer_size"]
+        if self.residual and self.padding != "same":
+            raise ValueError("CNN: residual blocks need padding='same', so that shapes stay as they are")
         shape = (self.n_tasks, self.n_classes) if mode == "classification" else (self.n_tasks,)
         self.module = _Net(self._layers(int(np.prod(shape)), nn.init.generator(self.seed)), shape)
         self.loss = nn.losses.SoftmaxCrossEntropy() if mode == "classification" else nn.losses.L2Loss()
-
-    def _check(self, dense_layer_size: Any) -> None:
-        if not all(0 <= rate < 1 for rate in self.dropouts):
-            raise ValueError(f"CNN: dropouts must be from 0 to below 1, got {self.dropouts}")
-        if len(self.activation_fns) != len(self.layer_filters) or not set(self.activation_fns) <= set(ACTIVATIONS):
-            raise ValueError(
-                f"CNN: activation_fns must be one of {', '.join(ACTIVATIONS)}, or {len(self.layer_filters)} of them, got "
-                f"{self.activation_fns}"
-            )
-        if self.pool_type not in ("max", "average"):
-            raise ValueError(f"CNN: pool_type must be 'max' or 'average', got {self.pool_type!r}")
-        if self.padding not in ("valid", "same"):
-            raise ValueError(f"CNN: padding must be 'valid' or 'same', got {self.padding!r}")
-        if self.residual and self.padding != "same":
-            raise ValueError("CNN: residual blocks need padding='same', so that shapes stay as they are")
-        if dense_layer_size is not None and not is_count(dense_layer_size):
-            raise ValueError(f"CNN: dense_layer_size must be None or a whole number, got {dense_layer_size!r}")
 
     def _each_size(self, key: str, value: Any) -> list[int | list[int]]:
         values = value if isinstance(value, list) else [value] * len(self.layer_filters)
         if len(values) != len(self.layer_filters):
             raise ValueError(
                 f"CNN: {key} must be one size (a tuple for one a dimension), or a list of {len(self.layer_filters)}, got "
-                f"{value!r}"
+                f"{shown(value)}"
             )
         return [kernel("CNN", key, one, self.dims) for one in values]
 

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from .. import nn, train
 from .._registry import List, Object, register
 from ..feat import Featurizer
+from ..ops._check import shown
 from ..trans import Transformer
 from ._datapoints import datapoints
+from ._settings import is_list
 from .model import Model, chosen_transformers
 
 
@@ -47,9 +49,14 @@ class Ensemble(Model):
 
     def __init__(self, members: Sequence[Model]) -> None:
         super().__init__()
+        if not is_list(members):
+            raise TypeError(f"Ensemble: members must be a list of models, got {shown(members)}")
         self.members = list(members)
         if not self.members:
-            raise ValueError("Ensemble: needs at least one member")
+            raise ValueError("Ensemble: needs at least one member; members is empty")
+        for member in self.members:
+            if not isinstance(member, Model):
+                raise TypeError(f"Ensemble: members must be models, got {shown(member)} among them")
         first = self.members[0]
         if any(type(m) is not type(first) or m.n_features != first.n_features for m in self.members):
             raise ValueError("Ensemble: members must be of one class and take the same number of features")

@@ -15,11 +15,12 @@ from ..autograd import no_grad
 from ..data import SequenceBatch
 from ..data.tokenizer import END, PAD, START, UNKNOWN, CharTokenizer
 from ..metrics import Metric
+from ..ops._check import flag, shown
 from ._language_net import LanguageNet, Rows, Steps
 from ._sequence_net import FIELDS, SequenceModel
-from ._settings import is_count, is_number
+from ._settings import as_float, checked, flags, is_count, is_number
 from ._steps import rows_of
-from .model import chosen_metrics, scores
+from .model import chosen_metrics, chosen_transformers, scores
 
 _SAMPLE_ROWS = 1000  # sequences drawn at a time
 
@@ -116,6 +117,7 @@ class LanguageModel(SequenceModel):
         ndarray, shape (N,), float64
             A sequence's bits do not depend on those beside it.
         """
+        chosen_transformers("LanguageModel.predict", transformers, raw)
         X = self._sequences("LanguageModel.predict", dataset).X
         self._check_sequences("LanguageModel.predict", X)
         result = np.zeros(len(X))
@@ -126,7 +128,7 @@ class LanguageModel(SequenceModel):
 
     def predict_on_batch(self, X: Any, transformers: Any = None, raw: bool = False) -> NDArray[Any]:
         """Return what `predict` does."""
-        return self.predict(X)
+        return self.predict(X, transformers, raw)
 
     def evaluate(
         self,
@@ -168,13 +170,15 @@ class LanguageModel(SequenceModel):
         """
         where = "LanguageModel.evaluate"
         chosen = None if metrics is None else chosen_metrics(where, metrics)
+        chosen_transformers(where, transformers)
+        options = flags(where, use_sample_weights=use_sample_weights, mask_missing=mask_missing)
+        per_task_metrics = flag(where, "per_task_metrics", per_task_metrics)
         data = self._sequences(where, dataset)
         self._check_sequences(where, data.X)
         weights = Rows(where, data).weights
         if not np.any(weights if mask_missing or use_sample_weights else np.ones_like(weights)):
-            raise ValueError(f"{where}: there is no sequence that counts")
+            raise ValueError(f"{where}: there is no sequence that counts in the dataset")
         if chosen is not None:
-            options = {"use_sample_weights": use_sample_weights, "mask_missing": mask_missing}
             return self._scores(chosen, data.X, weights, per_task_metrics, **options)
         if not use_sample_weights:
             weights = (weights != 0) | (not mask_missing)
@@ -231,10 +235,15 @@ class LanguageModel(SequenceModel):
         ValueError
             For numbers out of range, or a prefix of unknown tokens.
         """
-        if not is_count(n, 0) or not is_count(max_length):
-            raise ValueError(f"LanguageModel.sample: n and max_length must be whole numbers, got {n!r}, {max_length!r}")
-        if not is_number(temperature) or not 0 <= temperature < math.inf:
-            raise ValueError(f"LanguageModel.sample: temperature must be 0 or more, got {temperature!r}")
+        where = "LanguageModel.sample"
+        for key, value, low in (("n", n, 0), ("max_length", max_length, 1)):
+            if not is_count(value, low):
+                raise ValueError(f"{where}: {key} must be a whole number, {low} or more, got {shown(value)}")
+        if not is_number(temperature) or not 0 <= as_float(temperature) < math.inf:
+            raise ValueError(f"{where}: temperature must be 0 or more, got {shown(temperature)}")
+        if not isinstance(prefix, str):
+            raise TypeError(f"{where}: prefix must be a text, got {shown(prefix)}")
+        seed = checked(where, FIELDS, seed=seed)["seed"]
         assert self.tokenizer is not None
         start = np.concatenate([[START], self.tokenizer.encode(prefix)]).astype(np.int32)
         rng = np.random.Generator(np.random.Philox(seed))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -20,11 +19,12 @@ from ..feat.featurizer import checked, saved_form
 from ..metrics import Metric
 from ..nn.allowance import allowance
 from ..nn.module import check_finite
-from ..ops._check import check_device
+from ..ops._check import check_device, choice, flag, path_of, shown
 from ..trans import Transformer, undo_transforms
 from . import _carried
 from ._datapoints import Answers, datapoints, is_dataset, predict_datapoints, with_gaps
 from ._labels import check_some, flat
+from ._settings import flags
 from ._sparse_rows import PlacedRows, on_device
 
 _KIND = "catalase model"
@@ -142,7 +142,7 @@ class Model:
         'cpu'
         """
         name = type(self).__name__
-        if device != "cpu" and (self._stays or not self.module.parameters()):
+        if isinstance(device, str) and device != "cpu" and (self._stays or not self.module.parameters()):
             raise TypeError(f"{name}.to: {self._stays or 'this model is not a net'}; it computes on the CPU")
         check_device(f"{name}.to", device)
         self.module.to(device)
@@ -265,8 +265,7 @@ class Model:
         """
         where = f"{type(self).__name__}.predict"
         chosen = chosen_transformers(where, transformers, raw)
-        if errors not in ("raise", "mask"):
-            raise ValueError(f"{where}: errors must be 'raise' or 'mask', got {errors!r}")
+        choice(where, "errors", errors, ("raise", "mask"))
         items = datapoints(where, dataset, self.featurizer)
         if items is None:
             self._check_features_alike(where, dataset)
@@ -355,9 +354,10 @@ class Model:
         check_rows(where, dataset)
         chosen = chosen_metrics(where, metrics)  # before the work
         undo = chosen_transformers(where, transformers)
+        options = {"per_task_metrics": per_task_metrics, "use_sample_weights": use_sample_weights}
+        options = flags(where, **options, mask_missing=mask_missing)
         prediction, y = self._to_score(where, dataset, undo), undo_transforms(flat(dataset.y), undo or ())
-        options: dict[str, Any] = {"mask_missing": mask_missing, "use_sample_weights": use_sample_weights}
-        return scores(chosen, y, prediction, flat(dataset.w), per_task_metrics, **options)
+        return scores(chosen, y, prediction, flat(dataset.w), **options)
 
     def summary(self) -> str:
         """Return a table of the net's layers and parameters; see `catalase.nn.summary`.
@@ -395,6 +395,7 @@ class Model:
         ValueError
             If a weight is NaN or infinite.
         """
+        path = path_of(f"{type(self).__name__}.save", "path", path)
         config = {
             "kind": _KIND,
             "model": self.to_config(),
@@ -546,11 +547,12 @@ def check_rows(where: str, dataset: Any) -> None:
 
 def chosen_metrics(where: str, metrics: Any) -> list[Metric]:
     """The metrics as a list; what is none is refused."""
-    chosen = list(metrics) if isinstance(metrics, Sequence) and not isinstance(metrics, str) else [metrics]
+    chosen = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
     for metric in chosen:
         if not isinstance(metric, Metric):
             raise TypeError(
-                f"{where}: metrics must be Metric objects, got {metric!r}; wrap a function: catalase.metrics.Metric(function)"
+                f"{where}: metrics must be Metric objects, got {shown(metric)}; wrap a function: "
+                "catalase.metrics.Metric(function)"
             )
     return chosen
 
@@ -561,7 +563,7 @@ def chosen_transformers(
     """What is to be undone: None for the model's own, nothing with ``raw``."""
     if transformers is not None:
         check_transformers(where, transformers)
-    if raw and transformers:
+    if flag(where, "raw", raw) and transformers:
         raise ValueError(f"{where}: raw=True undoes nothing, so give no transformers with it")
     return () if raw else transformers
 
@@ -574,7 +576,7 @@ def check_transformers(where: str, transformers: Any) -> Sequence[Transformer]:
         )
     for transformer in transformers:
         if not (hasattr(transformer, "transform_y") and hasattr(transformer, "untransform")):
-            raise TypeError(f"{where}: transformers must be a list of transformers, got {transformer!r:.100} in it")
+            raise TypeError(f"{where}: transformers must be a list of transformers, got {shown(transformer)} in it")
     return transformers
 
 
@@ -623,8 +625,7 @@ def load(path: str | Path) -> Any:
     >>> bool(np.array_equal(model.predict(X), again.predict(X)))
     True
     """
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"load: needs the folder that Model.save wrote, got {type(path).__name__}")
+    path = path_of("load", "path", path)
     config, arrays = _storage.load_folder(path)
     if config.get("kind") != _KIND or not isinstance(config.get("model"), dict):
         raise ValueError(f"load: {path} holds no model; give the folder that Model.save wrote")

@@ -9,17 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, ops, optim
-from .._registry import AnyOf, Bool, Float, Int, List, Str, register
+from .._registry import AnyOf, Bool, Field, Float, Int, List, Str, register
 from ..autograd import Tensor
 from ..nn.layers import in_order
 from ._labels import check_classes, check_numbers
-from ._settings import Number, each_layer, is_count, is_number
+from ._settings import ACTIVATIONS, Number, checked, each_activation, each_layer, each_rate, is_list, is_number
 from ._sparse_rows import PaddedRows, compressed
 from .model import Model
 
-_ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "identity")
-
-_FIELDS = {
+_FIELDS: dict[str, Field] = {
     "n_tasks": Int(1, 1_000_000),
     "n_features": Int(1, 10_000_000),
     "layer_sizes": List(Int(1, 10_000_000), max_length=1000),
@@ -28,12 +26,13 @@ _FIELDS = {
     "weight_decay_penalty": Float(low=0),
     "weight_decay_penalty_type": Str(choices=["l1", "l2"]),
     "dropouts": List(Float(low=0, high=1), max_length=1000),
-    "activation_fns": List(Str(choices=list(_ACTIVATIONS)), max_length=1000),
+    "activation_fns": List(Str(choices=list(ACTIVATIONS)), max_length=1000),
     "batch_size": Int(1),
     "learning_rate": Float(low=0),
     "seed": AnyOf(Int(0), none=True),
     "pad_batches": Bool(optional=True),
 }
+_CLASSES = {"n_classes": Int(2, 1_000_000)}
 
 
 class _DenseNet(nn.Module):
@@ -51,7 +50,7 @@ class _DenseNet(nn.Module):
 
 def _start_values(name: str, key: str, value: Number, hidden: int) -> tuple[list[float], bool]:
     """One number a hidden layer, and one for the output layer where a list holds it; whether it does."""
-    own = isinstance(value, (Sequence, np.ndarray)) and len(value) == hidden + 1
+    own = is_list(value) and len(value) == hidden + 1  # type: ignore[arg-type]
     return each_layer(name, key, value, hidden + own), own
 
 
@@ -80,21 +79,13 @@ class _Multitask(Model):
     ) -> None:
         super().__init__()
         name = type(self).__name__
-        for key, value in (("n_tasks", n_tasks), ("n_features", n_features), ("batch_size", batch_size)):
-            if not is_count(value):
-                raise ValueError(f"{name}: {key} must be a whole number, 1 or more, got {value!r}")
-        if not isinstance(layer_sizes, (Sequence, np.ndarray)) or not all(is_count(s) for s in layer_sizes):
-            raise ValueError(f"{name}: layer_sizes must be a list of widths, 1 or more, got {layer_sizes!r}")
-        if weight_decay_penalty_type not in ("l1", "l2"):
-            raise ValueError(
-                f"{name}: weight_decay_penalty_type must be 'l1' or 'l2', got {weight_decay_penalty_type!r}"
-            )
-        if not weight_decay_penalty >= 0:
-            raise ValueError(f"{name}: weight_decay_penalty must be 0 or more, got {weight_decay_penalty}")
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
-            raise ValueError(f"{name}: seed must be None or a whole number, 0 or more, got {seed!r}")
-        self.n_tasks, self.n_features = int(n_tasks), int(n_features)
-        self.layer_sizes = [int(s) for s in layer_sizes]
+        found = checked(
+            name, _FIELDS, n_tasks=n_tasks, n_features=n_features, layer_sizes=layer_sizes, batch_size=batch_size,
+            weight_decay_penalty=weight_decay_penalty, weight_decay_penalty_type=weight_decay_penalty_type,
+            learning_rate=learning_rate, seed=seed, pad_batches=pad_batches,
+        )  # fmt: skip
+        self.n_tasks, self.n_features = found["n_tasks"], found["n_features"]
+        self.layer_sizes: list[int] = found["layer_sizes"]
         hidden = len(self.layer_sizes)
         self.weight_init_stddevs, own = _start_values(name, "weight_init_stddevs", weight_init_stddevs, hidden)
         if not own and self._normal_output:
@@ -103,22 +94,13 @@ class _Multitask(Model):
         self.bias_init_consts, own = _start_values(name, "bias_init_consts", bias_init_consts, hidden)
         if not own:
             self.bias_init_consts.append(0.0)
-        self.dropouts = each_layer(name, "dropouts", dropouts, hidden)
-        if not all(0 <= rate < 1 for rate in self.dropouts):
-            raise ValueError(f"{name}: dropouts must be from 0 to below 1, got {dropouts!r}")
-        self.activation_fns = [activation_fns] * hidden if isinstance(activation_fns, str) else list(activation_fns)
-        if len(self.activation_fns) != hidden or not set(self.activation_fns) <= set(_ACTIVATIONS):
-            raise ValueError(
-                f"{name}: activation_fns must be one of {', '.join(_ACTIVATIONS)}, or {hidden} of them, "
-                f"got {activation_fns!r}"
-            )
-        self.weight_decay_penalty = float(weight_decay_penalty)
-        self.weight_decay_penalty_type = weight_decay_penalty_type
-        if not isinstance(pad_batches, (bool, np.bool_)):
-            raise TypeError(f"{name}: pad_batches must be True or False, got {pad_batches!r}")
-        self.batch_size, self.learning_rate = int(batch_size), learning_rate
-        self.pad_batches = bool(pad_batches)
-        self.seed = None if seed is None else int(seed)
+        checked(name, _FIELDS, weight_init_stddevs=self.weight_init_stddevs)
+        self.dropouts = each_rate(name, "dropouts", dropouts, hidden)
+        self.activation_fns = each_activation(name, "activation_fns", activation_fns, hidden)
+        self.weight_decay_penalty = float(found["weight_decay_penalty"])
+        self.weight_decay_penalty_type = found["weight_decay_penalty_type"]
+        self.batch_size, self.learning_rate = found["batch_size"], found["learning_rate"]
+        self.pad_batches, self.seed = found["pad_batches"], found["seed"]
 
     def _net(self, shape: tuple[int, ...]) -> _DenseNet:
         rng = nn.init.generator(self.seed)
@@ -166,7 +148,7 @@ class _Multitask(Model):
         return {"class": type(self).__name__, **config}
 
 
-@register("MultitaskClassifier", **_FIELDS, n_classes=Int(2, 1_000_000))
+@register("MultitaskClassifier", **_FIELDS, **_CLASSES)
 class MultitaskClassifier(_Multitask):
     """A dense net with a softmax over the classes of each task.
 
@@ -239,9 +221,7 @@ class MultitaskClassifier(_Multitask):
             n_tasks, n_features, layer_sizes, weight_init_stddevs, bias_init_consts, weight_decay_penalty,
             weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed, pad_batches,
         )  # fmt: skip
-        if not is_count(n_classes, 2):
-            raise ValueError(f"MultitaskClassifier: n_classes must be a whole number, 2 or more, got {n_classes!r}")
-        self.n_classes = int(n_classes)
+        self.n_classes: int = checked("MultitaskClassifier", _CLASSES, n_classes=n_classes)["n_classes"]
         self.module = self._net((self.n_tasks, self.n_classes))
         self.loss = nn.losses.SoftmaxCrossEntropy()
 

@@ -10,18 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, train
-from .._registry import Int, Str, register
+from .._registry import Field, Int, Str, register
 from ..fingerprint_index import FingerprintIndex
 from ._labels import check_classes, check_numbers
-from ._settings import is_count
+from ._settings import checked
 from .model import Model
 
-_FIELDS = {
+_FIELDS: dict[str, Field] = {
     "n_tasks": Int(1, 1_000_000),
     "n_features": Int(1, 8 * 2**20),
     "k": Int(1, 10_000_000),
     "weights": Str(choices=["similarity", "uniform"]),
 }
+_CLASSES: dict[str, Field] = {"n_classes": Int(2, 1_000_000)}
 
 
 class _Library(nn.Module):
@@ -97,12 +98,9 @@ class _TanimotoKNN(Model):
     def __init__(self, n_tasks: int, n_features: int, k: int, weights: str) -> None:
         super().__init__()
         name = type(self).__name__
-        for key, value in (("n_tasks", n_tasks), ("n_features", n_features), ("k", k)):
-            if not is_count(value):
-                raise ValueError(f"{name}: {key} must be a whole number, 1 or more, got {value!r}")
-        if weights not in ("similarity", "uniform"):
-            raise ValueError(f"{name}: weights must be 'similarity' or 'uniform', got {weights!r}")
-        self.n_tasks, self.n_features, self.k, self.weights = int(n_tasks), int(n_features), int(k), weights
+        found = checked(name, _FIELDS, n_tasks=n_tasks, n_features=n_features, k=k, weights=weights)
+        self.n_tasks, self.n_features = found["n_tasks"], found["n_features"]
+        self.k, self.weights = found["k"], found["weights"]
         self.module = _Library((self.n_features + 7) // 8, self.n_tasks, self._values)
 
     def fit(
@@ -179,7 +177,7 @@ class _TanimotoKNN(Model):
         return np.packbits(ones, axis=1, bitorder="little")
 
 
-@register("TanimotoKNNClassifier", **_FIELDS, n_classes=Int(2, 1_000_000))
+@register("TanimotoKNNClassifier", **_FIELDS, **_CLASSES)
 class TanimotoKNNClassifier(_TanimotoKNN):
     """Class probabilities from the classes of the most similar molecules.
 
@@ -213,9 +211,8 @@ class TanimotoKNNClassifier(_TanimotoKNN):
     def __init__(
         self, n_tasks: int, n_features: int, k: int = 5, weights: str = "similarity", n_classes: int = 2
     ) -> None:
-        if not is_count(n_classes, 2):
-            raise ValueError(f"TanimotoKNNClassifier: n_classes must be a whole number, 2 or more, got {n_classes!r}")
-        self.n_classes = self._values = int(n_classes)
+        self.n_classes: int = checked("TanimotoKNNClassifier", _CLASSES, n_classes=n_classes)["n_classes"]
+        self._values = self.n_classes
         super().__init__(n_tasks, n_features, k, weights)
 
     def to_config(self) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from .. import nn
-from .._registry import AnyOf, Float, Int, List, register
+from .._registry import AnyOf, Field, Float, Int, List, register
 from ..autograd import Tensor
-from ._grids import CONV, FIELDS, GridModel, check_mode, check_rate, each, kernel
-from ._settings import is_count
+from ._grids import CONV, FIELDS, GridModel, each, kernel
+from ._settings import checked, rate
 
 _SIZE = AnyOf(Int(1), List(Int(1), 1, 3))
-_OWN = {
+_OWN: dict[str, Field] = {
     "blocks": Int(1, 1000),
     "kernel_size": _SIZE,
     "stem_size": _SIZE,
@@ -124,11 +124,9 @@ class ResNetClassifier(GridModel):
             learning_rate, seed,
         )  # fmt: skip
         name = type(self).__name__
-        check_mode(name, "classification", n_classes, ("classification",))
-        if not is_count(blocks):
-            raise ValueError(f"{name}: blocks must be a whole number, 1 or more, got {blocks!r}")
-        self.blocks, self.n_classes = int(blocks), int(n_classes)
-        self.dropout = check_rate(name, "dropout", dropout)
+        found = checked(name, _OWN, blocks=blocks, n_classes=n_classes)
+        self.blocks, self.n_classes = found["blocks"], found["n_classes"]
+        self.dropout = rate(name, "dropout", dropout)
         self.kernel_size = kernel(name, "kernel_size", kernel_size, self.dims)
         self.stem_size = kernel(name, "stem_size", stem_size, self.dims)
         self.stem_stride = kernel(name, "stem_stride", stem_stride, self.dims)

@@ -13,10 +13,12 @@ from ..data.tokenizer import CharTokenizer
 from ._labels import Place, check_classes, check_numbers
 from ._reader import READER_FIELDS, Reader
 from ._sequence_net import FIELDS
-from ._settings import is_count
+from ._settings import checked
+
+_CLASSES = {"n_classes": Int(2, 1_000_000)}
 
 
-@register("SequenceClassifier", **FIELDS, **READER_FIELDS, n_classes=Int(2, 1_000_000))
+@register("SequenceClassifier", **FIELDS, **READER_FIELDS, **_CLASSES)
 class SequenceClassifier(Reader):
     """Recurrent layers over a sequence, and a softmax over the classes of each task.
 
@@ -113,9 +115,7 @@ class SequenceClassifier(Reader):
             clip_norm=clip_norm, batch_size=batch_size, learning_rate=learning_rate, seed=seed, per_step=per_step,
             truncation=truncation,
         )  # fmt: skip
-        if not is_count(n_classes, 2):
-            raise ValueError(f"SequenceClassifier: n_classes must be a whole number, 2 or more, got {n_classes!r}")
-        self.n_classes = int(n_classes)
+        self.n_classes: int = checked("SequenceClassifier", _CLASSES, n_classes=n_classes)["n_classes"]
         self.module = self._net((self.n_tasks, self.n_classes))
         self.loss = nn.losses.SoftmaxCrossEntropy()
 

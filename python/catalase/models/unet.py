@@ -9,16 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, ops
-from .._registry import AnyOf, Bool, Float, Int, List, Str, register
+from .._registry import AnyOf, Bool, Field, Float, Int, List, Str, register
 from ..autograd import Tensor, concatenate
 from ..metrics import Metric
+from ..ops._check import flag
 from ..trans import Transformer, undo_transforms
-from ._grids import CONV, FIELDS, GridModel, check_mode, check_rate, each, kernel
+from ._grids import CONV, FIELDS, GridModel, each, kernel
+from ._settings import checked, flags, rate
 from .model import check_rows, chosen_metrics, chosen_transformers, scores
 
 _POOL: tuple[Any, ...] = (nn.MaxPool1D, nn.MaxPool2D, nn.MaxPool3D)
 _UP: tuple[Any, ...] = (nn.ConvTranspose1D, nn.ConvTranspose2D, nn.ConvTranspose3D)
-_OWN = {
+_OWN: dict[str, Field] = {
     "kernel_size": AnyOf(Int(1), List(Int(1), 1, 3)),
     "dropout": Float(low=0, high=1),
     "mode": Str(choices=["segmentation", "regression"]),
@@ -122,10 +124,10 @@ class UNet(GridModel):
             n_tasks, n_features, dims, layer_filters, weight_decay_penalty, weight_decay_penalty_type, batch_size,
             learning_rate, seed,
         )  # fmt: skip
-        check_mode("UNet", mode, 2, ("segmentation", "regression"))
-        self.mode, self.batch_norm = mode, bool(batch_norm)
+        found = checked("UNet", _OWN, mode=mode, batch_norm=batch_norm)
+        self.mode, self.batch_norm = found["mode"], found["batch_norm"]
         self.kernel_size = kernel("UNet", "kernel_size", kernel_size, self.dims)
-        self.dropout = check_rate("UNet", "dropout", dropout)
+        self.dropout = rate("UNet", "dropout", dropout)
         self.module = self._net(nn.init.generator(self.seed))
         self.loss = nn.losses.SigmoidCrossEntropy() if mode == "segmentation" else nn.losses.L2Loss()
 
@@ -172,11 +174,12 @@ class UNet(GridModel):
         where = f"{type(self).__name__}.evaluate"
         check_rows(where, dataset)
         chosen, undo = chosen_metrics(where, metrics), chosen_transformers(where, transformers)
+        options = flags(where, use_sample_weights=use_sample_weights, mask_missing=mask_missing)
+        per_task_metrics = flag(where, "per_task_metrics", per_task_metrics)
         predicted = self._to_score(where, dataset, undo)
         y = _per_map(undo_transforms(np.asarray(dataset.y), undo or ()), predicted.shape)
         w = _per_map(np.asarray(dataset.w), predicted.shape)
         values: NDArray[Any] = predicted.reshape(-1, self.n_tasks)
-        options: dict[str, Any] = {"mask_missing": mask_missing, "use_sample_weights": use_sample_weights}
         means: dict[str, float] = {}
         tasks: dict[str, list[float]] = {}
         for metric in chosen:

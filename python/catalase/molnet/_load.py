@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .._numbers import choice, flag, listed, path_of, seed_of, shown
 from ..data import Dataset, DiskDataset, NumpyDataset
 from ..feat import CircularFingerprint, Featurizer
 from ..feat.featurizer import checked
@@ -31,12 +32,14 @@ def load(
     errors: str,
 ) -> Loaded:
     """Load one table; the arguments are those of `load_tox21`."""
-    if errors not in ("mask", "raise", "drop"):
-        raise ValueError(f"molnet: errors must be 'mask', 'raise' or 'drop', got {errors!r}")
+    choice("molnet", "errors", errors, ("mask", "raise", "drop"))
+    reload, seed = flag("molnet", "reload", reload), seed_of("molnet", seed)
+    data_dir, save_dir = _folder("data_dir", data_dir), _folder("save_dir", save_dir)
     featurizer = _featurizer(featurizer, errors)
     chosen_splitter = _splitter(splitter)
     if isinstance(transformers, str):
         raise TypeError(f"molnet: transformers must be a list, got the string {transformers!r}; wrap it in [ ]")
+    transformers = [_known(one) for one in listed("molnet", "transformers", transformers, "transformers")]
     rows = read_table(table, data_dir)
     dataset = _featurized(table, rows, featurizer, reload, save_dir, errors)
     if len(dataset) < len(rows.smiles):
@@ -133,33 +136,49 @@ def _part(dataset: Dataset, rows: np.ndarray) -> Dataset:
 
 
 def _featurizer(featurizer: Any, errors: str) -> Any:
-    if featurizer == "ECFP":
+    if isinstance(featurizer, str) and featurizer == "ECFP":
         return CircularFingerprint(radius=2, size=1024, partial=errors == "mask")
-    if hasattr(featurizer, "featurize"):
+    if _offers(featurizer, "featurize"):
         return featurizer
-    raise ValueError(f"molnet: featurizer must be 'ECFP' or an object with a featurize method, got {featurizer!r}")
+    raise ValueError(f"molnet: featurizer must be 'ECFP' or an object with a featurize method, got {shown(featurizer)}")
 
 
 def _splitter(splitter: Any) -> Any:
     from .. import splits
 
     known = {"index": splits.IndexSplitter, "random": splits.RandomSplitter, "scaffold": splits.ScaffoldSplitter}
-    if splitter is None or hasattr(splitter, "train_valid_test_split"):
+    if splitter is None or _offers(splitter, "train_valid_test_split"):
         return splitter
-    if splitter not in known:
-        raise ValueError(f"molnet: splitter must be one of {', '.join(known)}, a splitter or None, got {splitter!r}")
+    if not isinstance(splitter, str) or splitter not in known:
+        raise ValueError(
+            f"molnet: splitter must be one of {', '.join(known)}, a splitter or None, got {shown(splitter)}"
+        )
     return known[splitter]()
 
 
 def _transformer(transformer: Any, train: Dataset) -> Any:
     from .. import trans
 
+    if not isinstance(transformer, str):
+        return transformer
     if transformer == "balancing":
         return trans.BalancingTransformer(dataset=train)
-    if transformer == "normalization":
-        return trans.NormalizationTransformer(transform_y=True, dataset=train)
-    if hasattr(transformer, "transform"):
+    return trans.NormalizationTransformer(transform_y=True, dataset=train)
+
+
+def _known(transformer: Any) -> Any:
+    """One that is fitted by its name, or is made already."""
+    named = isinstance(transformer, str) and transformer in ("balancing", "normalization")
+    if named or _offers(transformer, "transform"):
         return transformer
     raise ValueError(
-        f"molnet: transformers may be 'balancing', 'normalization' or transformer objects, got {transformer!r}"
+        f"molnet: transformers may be 'balancing', 'normalization' or transformer objects, got {shown(transformer)}"
     )
+
+
+def _offers(thing: Any, method: str) -> bool:
+    return not isinstance(thing, type) and callable(getattr(thing, method, None))
+
+
+def _folder(name: str, folder: Any) -> Path | None:
+    return None if folder is None or (isinstance(folder, str) and not folder) else path_of("molnet", name, folder)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import cluster, feat, ops
 from .._numbers import strip_white
-from ..ops._check import fraction
+from ..ops._check import flag, fraction, is_whole, shown
 from ..ops._ecfp_rdkit import partial_molecule, read_molecule
 from .hits import Hits
 from .library import Library
@@ -52,16 +52,21 @@ class HitSteps:
         self.notes: list[str] = []
         self._function = function
         self._actives: tuple[NDArray[np.uint8], list[str]] | None = None
-        given = self.filters.split(",") if isinstance(self.filters, str) else list(self.filters or [])
+        given: Any = self.filters.split(",") if isinstance(self.filters, str) else self.filters
+        given = () if given is None else given
+        if not isinstance(given, (list, tuple)) or not all(isinstance(name, str) for name in given):
+            raise TypeError(f"{function}: filters must be names of filters, got {shown(given)}")
         self.filters = [strip_white(name).lower() for name in given if strip_white(name)]
         unknown = [name for name in self.filters if name not in FILTERS]
         if unknown:
             raise ValueError(f"{function}: there is no filter {unknown[0]!r}; choose from {', '.join(FILTERS)}")
+        self.drop_filtered = flag(function, "drop_filtered", self.drop_filtered)
+        self.properties = flag(function, "properties", self.properties)
         if self.drop_filtered and not self.filters:
             raise ValueError(f"{function}: drop_filtered needs filters (--filters), such as pains,brenk")
         if self.diverse is not None:
-            if isinstance(self.diverse, bool) or not isinstance(self.diverse, (int, np.integer)) or self.diverse < 1:
-                raise ValueError(f"{function}: diverse must be a whole number, 1 or more, got {self.diverse!r}")
+            if not is_whole(self.diverse) or self.diverse < 1:
+                raise ValueError(f"{function}: diverse must be a whole number, 1 or more, got {shown(self.diverse)}")
             self.diverse = int(self.diverse)
         self.cutoff = fraction(function, "cutoff", self.cutoff)
 
@@ -106,7 +111,7 @@ class HitSteps:
         smiles: list[str] = []
         names: list[str] = []
         failed = 0
-        for chunk in Library(self.similar_to).chunks(8192):
+        for chunk in Library(self.similar_to, argument="similar_to").chunks(8192):
             texts = chunk.smiles
             _, kept = self._featurizer.featurize(texts, errors="drop", output="packed")
             kept = [i for i in kept.tolist() if strip_white(texts[i])]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .. import _storage
 from .._numbers import parse_float, parse_int
 from .._report import Report
+from ..ops._check import dtype_of, is_whole, path_of, shown, whole_number, whole_numbers
 
 Entry = tuple[float, int, str, str]  # score, row from 0, SMILES, name
 COLUMNS = ["rank", "row", "id", "smiles", "score"]
@@ -87,7 +88,14 @@ class Hits:
     """
 
     def __init__(self, entries: Sequence[Entry], dtype: Any = np.float64, report: Report | None = None) -> None:
-        self.scores: NDArray[Any] = np.array([entry[0] for entry in entries], np.dtype(dtype))
+        if not isinstance(entries, (list, tuple)) or not all(map(_is_entry, entries)):
+            raise TypeError(f"Hits: entries must be a list of (score, row, SMILES, name), got {shown(entries)}")
+        kind = dtype_of("Hits", "dtype", dtype)
+        if kind.kind != "f":
+            raise TypeError(f"Hits: dtype must be a floating one, got {kind}")
+        if report is not None and not isinstance(report, Report):
+            raise TypeError(f"Hits: report must be a Report, got {shown(report)}")
+        self.scores: NDArray[Any] = np.array([entry[0] for entry in entries], kind)
         self.rows: NDArray[np.int64] = np.array([entry[1] for entry in entries], np.int64)
         self.smiles = [entry[2] for entry in entries]
         self.ids = [entry[3] for entry in entries]
@@ -104,6 +112,11 @@ class Hits:
 
     def take(self, positions: Sequence[int]) -> Hits:
         """Return some of the hits, in the order given."""
+        positions = whole_numbers("Hits.take", "positions", positions).tolist()
+        if not isinstance(positions, list) or not all(is_whole(i) and -len(self) <= i < len(self) for i in positions):
+            raise ValueError(
+                f"Hits.take: positions must be a list of numbers below {len(self)}, got {shown(positions)}"
+            )
         taken = Hits([], self.scores.dtype, self.report)
         taken.scores, taken.rows = self.scores[list(positions)], self.rows[list(positions)]
         taken.smiles, taken.ids = [self.smiles[i] for i in positions], [self.ids[i] for i in positions]
@@ -116,7 +129,7 @@ class Hits:
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write rank, row (from 1), id, smiles, score and the further columns; the file is replaced by one rename."""
-        more = list(self.columns)
+        path, more = path_of("Hits.to_csv", "path", path), list(self.columns)
 
         def write(binary: IO[bytes]) -> None:
             with _storage.csv_writer(binary) as writer:
@@ -130,6 +143,7 @@ class Hits:
 
     def to_png(self, path: str | os.PathLike[str], count: int = 100) -> None:
         """Draw the first hits, at most ``count``, five to a row, with rank, name and score."""
+        path, count = path_of("Hits.to_png", "path", path), whole_number("Hits.to_png", "count", count)
         from .._drawing import molecule_grid
         from ..ops._ecfp_rdkit import partial_molecule, read_molecule
 
@@ -140,6 +154,13 @@ class Hits:
         legends = [f"{i + 1}  {self.ids[i]}  {self.scores[i]:.4g}" for i in range(len(drawn))]
         readable = [i for i, molecule in enumerate(molecules) if molecule is not None]
         molecule_grid(os.fspath(path), [molecules[i] for i in readable], [legends[i] for i in readable])
+
+
+def _is_entry(entry: Any) -> bool:
+    if not isinstance(entry, (list, tuple)) or len(entry) != 4:
+        return False
+    number = isinstance(entry[0], (int, float, np.number)) and not isinstance(entry[0], bool)
+    return number and is_whole(entry[1]) and isinstance(entry[2], str) and isinstance(entry[3], str)
 
 
 def read_hits(path: str | os.PathLike[str], dtype: str) -> Hits:

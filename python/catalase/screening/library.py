@@ -14,6 +14,7 @@ from typing import IO, Any, NamedTuple
 
 from .._report import Failure
 from ..data.table_file import DAMAGE, PACKED, TableFile, endings, open_bytes, peek, unpacked
+from ..ops._check import shown
 
 SMILES_COLUMNS = ("smiles", "SMILES", "Smiles", "mol", "canonical_smiles")
 ID_COLUMNS = ("id", "ID", "Id", "name", "Name", "zinc_id", "chembl_id", "mol_id", "molecule_id")
@@ -59,7 +60,12 @@ class Library:
     """
 
     def __init__(
-        self, source: Any, smiles_column: str | None = None, id_column: str | None = None, preferred: str | None = None
+        self,
+        source: Any,
+        smiles_column: str | None = None,
+        id_column: str | None = None,
+        preferred: str | None = None,
+        argument: str = "library",
     ) -> None:
         self._columns = (smiles_column, id_column, preferred)
         self._at: Callable[[], int] = lambda: 0
@@ -74,9 +80,10 @@ class Library:
                     "leave smiles_column and id_column out"
                 )
             return
-        if isinstance(source, (bytes, dict, set, frozenset)) or not isinstance(source, Iterable):
+        kinds = (bytes, bytearray, dict, set, frozenset, type)
+        if isinstance(source, kinds) or not isinstance(source, Iterable) or getattr(source, "ndim", 1) == 0:
             raise TypeError(
-                f"screen: library must be a file's name, or SMILES one after the other, got {type(source).__name__}"
+                f"screen: {argument} must be a file's name, or SMILES one after the other, got {shown(source)}"
             )
         self.path, self.name, self._kind, self._items = None, "the library", "items", source
         self.total = len(source) if isinstance(source, Sequence) else None

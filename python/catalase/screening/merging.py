@@ -11,6 +11,7 @@ from typing import Any
 from .. import _storage
 from .._report import Report
 from .._storage.outputs import Output, check_outputs
+from ..ops._check import flag, path_of, shown
 from .hit_steps import HitSteps
 from .hits import Entry, Hits, read_hits
 from .record import FORMAT, RECORD_BEGINS, read_record, record_path, report_of
@@ -65,8 +66,14 @@ def merge(
     True
     """
     arguments = locals()
-    if isinstance(parts, (str, os.PathLike)) or not len(parts):
-        raise ValueError("merge: needs a list of the hits' CSV files of all shards")
+    if not isinstance(parts, (list, tuple)) or not parts:
+        kind = ValueError if isinstance(parts, (str, os.PathLike, list, tuple)) else TypeError
+        raise kind(f"merge: needs a list of the hits' CSV files of all shards (parts), got {shown(parts)}")
+    for path in (*parts, *(() if out is None else (out,))):
+        path_of("merge", "out" if path is out else "each of parts", path)
+    if isinstance(similar_to, (str, os.PathLike)):
+        path_of("merge", "similar_to", similar_to)
+    force = flag("merge", "force", force)
     inputs = {str(path): path for path in parts} | {str(record_path(path)): record_path(path) for path in parts}
     if out is not None:
         if os.path.exists(out) and not os.path.isfile(out) and not os.path.isdir(out):

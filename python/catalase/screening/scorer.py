@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import feat, models
 from .._numbers import parse_int
 from .._report import Failure
+from ..ops._check import is_whole, shown
 from .library import Chunk
 
 if TYPE_CHECKING:
@@ -161,6 +162,6 @@ def _choose_task(task: str | int | None, names: list[str], count: int) -> tuple[
             task = parse_int(task)
         except ValueError:
             raise ValueError(f"screen: the model has no task {task!r}; it has {known}") from None
-    if isinstance(task, bool) or not isinstance(task, (int, np.integer)) or not 0 <= task < count:
-        raise ValueError(f"screen: the model has no task {task!r}; it has {known}")
+    if not is_whole(task) or not 0 <= int(task) < count:
+        raise ValueError(f"screen: the model has no task {shown(task)}; it has {known}")
     return int(task), names[task] if task < len(names) else str(task)

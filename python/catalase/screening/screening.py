@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import _storage
 from .._console import Console, SafeStream
 from .._numbers import strip_white
 from .._report import Failure, Report
 from .._storage.outputs import ERRORS_BEGIN, Output, check_outputs
-from ..ops._check import fraction
+from ..ops._check import flag, fraction, is_whole, path_of, shown, whole_number
 from .hit_steps import HitSteps, fields_among
 from .hits import HITS_BEGIN, Hits, TopK, read_hits
 from .library import Chunk, Library
@@ -61,9 +59,24 @@ class ScreenSettings:
         return cls(**fields_among(cls, arguments), steps=HitSteps.of(arguments, "screen"))
 
     def __post_init__(self) -> None:
+        for name, low in (("class_index", 0), ("radius", 0), ("size", 1)):
+            if getattr(self, name) is not None:
+                whole_number("screen", name, getattr(self, name), low)
         for name, value in (("top", self.top), ("chunk", self.chunk)):
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-                raise ValueError(f"screen: {name} must be a whole number, 1 or more, got {value!r}")
+            if not is_whole(value) or not 1 <= value <= sys.maxsize:
+                raise ValueError(f"screen: {name} must be a whole number, 1 or more, got {shown(value)}")
+        for name, value in (("model", self.model), ("library", self.library), ("similar_to", self.steps.similar_to)):
+            if isinstance(value, (str, os.PathLike)):
+                path_of("screen", name, value)
+        for name in ("out", "errors_file"):
+            if getattr(self, name) is not None:
+                path_of("screen", name, getattr(self, name))
+        for name in ("smiles_column", "id_column", "shard"):
+            if not isinstance(getattr(self, name), (str, type(None))):
+                raise TypeError(f"screen: {name} must be a text, got {shown(getattr(self, name))}")
+        for name in ("lowest", "resume", "force", "progress"):
+            if name != "progress" or self.progress is not None:
+                flag("screen", name, getattr(self, name))
         if self.max_unreadable is not None:
             fraction("screen", "max_unreadable", self.max_unreadable)
         if self.resume and (self.out is None or not isinstance(self.library, (str, os.PathLike))):
@@ -169,7 +182,9 @@ class LibraryScan:
 
     def run(self, recorder: Recorder | None) -> None:
         """Score the rest of the library."""
-        console = Console(SafeStream(sys.stderr), progress=self._settings.progress is not False)
+        console = Console(
+            SafeStream(sys.stderr), progress=self._settings.progress is None or bool(self._settings.progress)
+        )
         begin, before, position = time.monotonic(), self._scored + self._failed, 0
         with console.work("screening", self._library.total) as show:
             for start, chunk in self._chunks():

@@ -2,31 +2,61 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
+
+from .._numbers import is_number, is_whole, shown
 
 Indices = np.ndarray
 
 
 def generator(seed: int | None) -> np.random.Generator:
     """NumPy's counter-based Philox generator; ``None`` takes fresh entropy from the system."""
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
+    return np.random.Generator(np.random.Philox(checked_seed(seed)))
+
+
+def checked_seed(seed: Any) -> int | None:
+    """The seed as an int, or None."""
+    if seed is not None and not is_whole(seed):
         raise TypeError(f"split: seed must be an integer or None, got {type(seed).__name__}")
     if seed is not None and seed < 0:
         raise ValueError(f"split: seed must not be negative, got {seed}")
-    return np.random.Generator(np.random.Philox(None if seed is None else int(seed)))
+    return None if seed is None else int(seed)
 
 
-def check_fractions(frac_train: float, frac_valid: float, frac_test: float) -> None:
-    """Fractions lie in [0, 1] and sum to 1 within 1e-6."""
-    fractions = (frac_train, frac_valid, frac_test)
-    if not all(math.isfinite(f) and 0 <= f <= 1 for f in fractions):
-        raise ValueError(f"split: each fraction must lie between 0 and 1, got {fractions}")
-    if abs(sum(fractions) - 1) > 1e-6:
-        raise ValueError(f"split: fractions must sum to 1, but {frac_train} + {frac_valid} + {frac_test} = "
-                         f"{sum(fractions):g}; all three are shares of the whole")  # fmt: skip
+def checked_fractions(frac_train: Any, frac_valid: Any, frac_test: Any) -> tuple[float, float, float]:
+    """Fractions as floats: they lie in [0, 1] and sum to 1 within 1e-6."""
+    train = _share("split", "frac_train", frac_train)
+    valid = _share("split", "frac_valid", frac_valid)
+    test = _share("split", "frac_test", frac_test)
+    if abs(train + valid + test - 1) > 1e-6:
+        raise ValueError(
+            f"split: fractions must sum to 1, but {frac_train} + {frac_valid} + {frac_test} = {train + valid + test:g}; "
+            "frac_train, frac_valid and frac_test are shares of the whole"
+        )
+    return train, valid, test
+
+
+def _share(function: str, name: str, value: Any) -> float:
+    if not is_number(value):
+        raise TypeError(f"{function}: {name} must be a number, got {shown(value)}")
+    if not 0 <= value <= 1:
+        raise ValueError(f"{function}: {name} must lie between 0 and 1, got {shown(value)}")
+    return float(value)
+
+
+def rows_in(function: str, dataset: Any, *, select: bool) -> int:
+    """How many rows a dataset has; refuse what has none to count, or cannot give some of them."""
+    if isinstance(dataset, (type, str, bytes, bytearray)) or not hasattr(type(dataset), "__len__"):
+        raise TypeError(f"{function}: dataset must have rows, as a NumpyDataset, got {shown(dataset)}")
+    if getattr(dataset, "shape", None) == ():
+        raise TypeError(f"{function}: dataset must have rows, but is one number")
+    if select and not callable(getattr(dataset, "select", None)):
+        raise TypeError(
+            f"{function}: dataset must have a select method, as a NumpyDataset, got {shown(dataset)}; split gives row numbers"
+        )
+    return len(dataset)
 
 
 def cut_points(size: int, frac_train: float, frac_valid: float) -> tuple[int, int]:
@@ -75,8 +105,9 @@ class Splitter:
         ValueError
             The fractions do not sum to 1, or the dataset is empty.
         """
-        check_fractions(frac_train, frac_valid, frac_test)
-        if len(dataset) == 0:
+        frac_train, frac_valid, _ = checked_fractions(frac_train, frac_valid, frac_test)
+        seed = checked_seed(seed)
+        if rows_in("split", dataset, select=False) == 0:
             raise ValueError("split: the dataset has no rows; check the loader's report for what was dropped")
         train, valid, test = self._split(dataset, frac_train, frac_valid, seed)
         return tuple(np.asarray(part, dtype=np.int64) for part in (train, valid, test))  # type: ignore[return-value]
@@ -93,11 +124,14 @@ class Splitter:
         seed: int | None = None,
     ) -> tuple[Any, Any, Any]:
         """Three datasets, made with ``dataset.select``; parameters and errors as `split`."""
+        rows_in("train_valid_test_split", dataset, select=True)
         train, valid, test = self.split(dataset, frac_train, frac_valid, frac_test, seed)
         return dataset.select(train), dataset.select(valid), dataset.select(test)
 
     def train_test_split(self, dataset: Any, frac_train: float = 0.8, seed: int | None = None) -> tuple[Any, Any]:
         """Two datasets, the second with the rest of the rows."""
+        rows_in("train_test_split", dataset, select=True)
+        frac_train = _share("train_test_split", "frac_train", frac_train)
         train, _, test = self.split(dataset, frac_train, 0.0, 1 - frac_train, seed)
         return dataset.select(train), dataset.select(test)
 
@@ -114,13 +148,15 @@ class Splitter:
         TypeError, ValueError
             `k` is not an integer, or not between 2 and the number of rows.
         """
+        rows_in("k_fold_split", dataset, select=True)
         folds = self._folds(dataset, k, seed)
         everything = np.arange(len(dataset))
         return [(dataset.select(np.setdiff1d(everything, fold)), dataset.select(fold)) for fold in folds]
 
     def _folds(self, dataset: Any, k: int, seed: int | None) -> list[Indices]:
-        if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
+        if not is_whole(k):
             raise TypeError(f"k_fold_split: k must be an integer, got {type(k).__name__}")
+        k = int(k)
         if not 2 <= k <= len(dataset):
             raise ValueError(f"k_fold_split: k must lie between 2 and the number of rows, {len(dataset)}, got {k}")
         rest = np.arange(len(dataset))

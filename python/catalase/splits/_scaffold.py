@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._numbers import flag, shown
 from ..ops._ecfp_reasons import clean_for_rdkit
 from ._base import Splitter
 
@@ -33,6 +34,9 @@ def murcko_scaffold(smiles: str, *, chiral: bool = False) -> str | None:
     >>> murcko_scaffold("CCc1ccccc1O")
     'c1ccccc1'
     """
+    if not isinstance(smiles, str):
+        raise TypeError(f"murcko_scaffold: smiles must be a str, got {shown(smiles)}")
+    chiral = flag("murcko_scaffold", "chiral", chiral)
     from rdkit import Chem, rdBase
     from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
 
@@ -83,8 +87,8 @@ class ScaffoldSplitter(Splitter):
 
     def scaffold_sets(self, dataset: Any) -> list[list[int]]:
         """Groups of row indices that share a scaffold, in the order in which they are dealt out."""
-        ids = dataset.ids
-        if ids is None or not all(isinstance(text, str) for text in np.asarray(ids, dtype=object)):
+        ids = np.asarray(getattr(dataset, "ids", None), dtype=object)
+        if ids.ndim != 1 or not all(isinstance(text, str) for text in ids):
             raise TypeError("ScaffoldSplitter: dataset.ids must hold SMILES strings; give ids= to the dataset, or use "
                             "RandomSplitter")  # fmt: skip
         groups: dict[tuple[str, int], list[int]] = {}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._numbers import shown
 from ._base import Indices, Splitter, cut_points, generator
 
 
@@ -68,6 +69,8 @@ class RandomStratifiedSplitter(Splitter):
         size = len(dataset)
         if getattr(dataset, "per_step", False):
             raise ValueError("split: labels of steps cannot be stratified by row; use RandomSplitter")
+        if not hasattr(dataset, "y") or not hasattr(dataset, "w"):
+            raise TypeError(f"split: dataset must have labels y and weights w to be stratified, got {shown(dataset)}")
         y = np.asarray(dataset.y).reshape(size, -1)
         w = np.asarray(dataset.w).reshape(size, -1)
         positive = (y != 0) & (w != 0)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _arrays
+from .._numbers import flag
 from .._registry import Float, List, register
 from ._base import Transformer, label_columns
 
@@ -53,8 +54,10 @@ class BalancingTransformer(Transformer):
     transform_w = True
 
     def __init__(self, dataset: Any = None, *, transform_w: bool = True) -> None:
-        if not transform_w:
+        if not flag("BalancingTransformer", "transform_w", transform_w):
             raise ValueError("BalancingTransformer: it changes weights only; leave transform_w at True")
+        if dataset is not None:
+            _arrays.dataset_of("BalancingTransformer", "dataset", dataset, ("y", "w"))
         if dataset is None or len(dataset) == 0 or dataset.y is None:
             raise ValueError("BalancingTransformer: needs a dataset with labels, such as dataset=train")
         y, w = _columns(*label_columns(dataset))
@@ -73,11 +76,13 @@ class BalancingTransformer(Transformer):
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
         """New weights, of y's shape and w's dtype; X and y are returned as they are."""
         if y is None or w is None:
-            raise ValueError("BalancingTransformer: the dataset has no labels or weights to balance")
+            raise ValueError(
+                f"BalancingTransformer: {'y' if y is None else 'w'} is missing: the dataset has no labels or weights to balance"
+            )
         labels, weights = _columns(y, w)
         if labels.shape[1] != len(self.class_weights):
             raise ValueError(f"BalancingTransformer: fitted on {len(self.class_weights)} tasks, the dataset has "
-                             f"{labels.shape[1]}")  # fmt: skip
+                             f"{labels.shape[1]} columns of y")  # fmt: skip
         balanced = np.zeros(labels.shape, dtype=np.float64)
         known = (weights == 0) | np.isnan(labels)
         for label, column in zip(self.classes, self.class_weights.T, strict=True):
@@ -125,4 +130,8 @@ def _columns(y: np.ndarray, w: np.ndarray | None) -> tuple[np.ndarray, np.ndarra
         raise ValueError(f"BalancingTransformer: y must be (N,) or (N, T), got {np.shape(y)}")
     weights = np.ones(labels.shape) if w is None else _arrays.numbers("BalancingTransformer", "w", w)
     weights = weights[:, None] if weights.ndim == 1 else weights
+    if weights.shape not in (labels.shape, (len(labels), 1)):
+        raise ValueError(
+            f"BalancingTransformer: y {labels.shape} and w {weights.shape} must have the same rows and tasks"
+        )
     return labels, np.broadcast_to(weights, labels.shape)

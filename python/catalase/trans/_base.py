@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import _registry
-from .._arrays import numbers
+from .._arrays import dataset_of, numbers
+from .._numbers import listed, shown
 
 
 class Transformer:
@@ -36,6 +37,7 @@ class Transformer:
         """
         from ..data import NumpyDataset
 
+        dataset_of(type(self).__name__, "dataset", dataset, ("X", "y", "w", "ids", "get_task_names"))
         featurizer = getattr(dataset, "featurizer", None)
         if featurizer is not None and self.transform_X:
             from ..feat import TransformedFeaturizer
@@ -84,7 +86,9 @@ def undo_transforms(y: Any, transformers: Sequence[Transformer]) -> np.ndarray:
         Same shape; `y` itself where there is nothing to undo.
     """
     result = numbers("undo_transforms", "y", y)
-    for transformer in reversed(list(transformers)):
+    for transformer in reversed(listed("undo_transforms", "transformers", transformers, "transformers")):
+        if not hasattr(transformer, "transform_y") or isinstance(transformer, type):
+            raise TypeError(f"undo_transforms: transformers must be a list of transformers, got {shown(transformer)}")
         if transformer.transform_y:
             result = transformer.untransform(result)
     return result

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import labels, numbers
+from .._arrays import dataset_of, labels, numbers
+from .._numbers import flag
 from .._registry import Bool, Float, List, register
 from ._base import Transformer, label_columns
 
@@ -58,12 +59,16 @@ class NormalizationTransformer(Transformer):
     """
 
     def __init__(self, transform_X: bool = False, transform_y: bool | None = None, dataset: Any = None) -> None:
-        transform_y = not transform_X if transform_y is None else transform_y
+        transform_X = flag("NormalizationTransformer", "transform_X", transform_X)
+        transform_y = (
+            not transform_X if transform_y is None else flag("NormalizationTransformer", "transform_y", transform_y)
+        )
         if transform_X == transform_y:
             raise ValueError("NormalizationTransformer: give one of transform_X and transform_y; make two for both")
-        if dataset is None or len(dataset) == 0:
+        parts = ("X",) if transform_X else ("y", "w")
+        if dataset is None or len(dataset_of("NormalizationTransformer", "dataset", dataset, parts)) == 0:
             raise ValueError("NormalizationTransformer: needs a dataset with rows, such as dataset=train")
-        self.transform_X, self.transform_y = bool(transform_X), bool(transform_y)
+        self.transform_X, self.transform_y = transform_X, transform_y
         if transform_X:
             values = _features(dataset.X)
             measured = np.ones(values.shape, dtype=bool)
@@ -85,10 +90,11 @@ class NormalizationTransformer(Transformer):
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
         """Normalized X or y; the other two are returned as they are."""
         if self.transform_X:
-            return self._scale(X, self._shaped(_features(X).shape)), y, w
+            return self._scale(X, self._shaped("X", _features(X).shape)), y, w
         if y is None:
-            raise ValueError("NormalizationTransformer: the dataset has no labels")
-        return X, self._scale(y, self._shaped(np.shape(y))), w
+            raise ValueError("NormalizationTransformer: y is missing: the dataset has no labels")
+        array = labels("NormalizationTransformer", "y", y)
+        return X, self._scale(array, self._shaped("y", array.shape)), w
 
     def _scale(self, z: np.ndarray, statistics: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
         mean, std = statistics
@@ -99,23 +105,25 @@ class NormalizationTransformer(Transformer):
     def untransform(self, z: Any) -> np.ndarray:
         """``z * std + mean`` for z of shape (N,) with one task, (N, T) or (N, T, 1); float inputs keep their dtype."""
         array = numbers("NormalizationTransformer", "z", z)
-        mean, std = self._shaped(array.shape)
+        mean, std = self._shaped("z", array.shape)
         result: np.ndarray = array.astype(np.float64) * std + mean
         return result.astype(array.dtype if array.dtype.kind == "f" else np.float64)
 
     def untransform_spread(self, z: Any) -> np.ndarray:
         """``z * std``: for standard deviations and errors, which have no origin. Shapes as `untransform`."""
         array = numbers("NormalizationTransformer", "z", z)
-        result: np.ndarray = array.astype(np.float64) * self._shaped(array.shape)[1]
+        result: np.ndarray = array.astype(np.float64) * self._shaped("z", array.shape)[1]
         return result.astype(array.dtype if array.dtype.kind == "f" else np.float64)
 
-    def _shaped(self, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    def _shaped(self, name: str, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Means and standard deviations in a shape that fits an array of `shape`."""
         size = len(self.means)
         if len(shape) == 3 and shape[1:] == (size, 1):
             return self.means[:, None], self.stds[:, None]
         if shape[1:] != (size,) and not (len(shape) == 1 and size == 1):
-            raise ValueError(f"NormalizationTransformer: fitted on {size} columns, got an array of shape {shape}")
+            raise ValueError(
+                f"NormalizationTransformer: fitted on {size} columns, got an array of shape {shape} as {name}"
+            )
         return self.means, self.stds
 
     def __repr__(self) -> str:

@@ -9,13 +9,17 @@ from typing import Any, Self
 import numpy as np
 
 from ... import nn, optim
+from ..._registry import AnyOf, Field, Float, Int
 from ...autograd import Tensor
-from .._settings import is_count
+from ...ops._check import path_of, shown
+from .._settings import checked
 from ..model import Model
 from ._feeds import FedRows, Feeder, Feeds
 from ._graph import Graph, named, ordered
 from ._layer import Layer
 from ._losses import WeightDecay
+
+FIELDS: dict[str, Field] = {"batch_size": Int(1), "learning_rate": Float(low=0), "seed": AnyOf(Int(0), none=True)}
 
 
 class GraphModel(Model):
@@ -30,14 +34,13 @@ class GraphModel(Model):
         random_seed: int | None = None,
     ) -> None:
         super().__init__()
-        if not is_count(batch_size):
-            raise ValueError(f"TensorGraph: batch_size must be a whole number, 1 or more, got {batch_size!r}")
-        seed = random_seed if seed is None else seed
-        if seed is not None and not is_count(seed, 0):
-            raise ValueError(f"TensorGraph: seed must be None or a whole number, 0 or more, got {seed!r}")
-        self.batch_size, self.learning_rate = int(batch_size), learning_rate
-        self.model_dir = None if model_dir is None else Path(model_dir)
-        self.seed = None if seed is None else int(seed)
+        found = checked(
+            "TensorGraph", {**FIELDS, "random_seed": FIELDS["seed"]}, batch_size=batch_size, learning_rate=learning_rate,
+            seed=seed, random_seed=random_seed,
+        )  # fmt: skip
+        self.batch_size, self.learning_rate = found["batch_size"], found["learning_rate"]
+        self.model_dir = None if model_dir is None else path_of("TensorGraph", "model_dir", model_dir)
+        self.seed = found["random_seed"] if found["seed"] is None else found["seed"]
         self.outputs: list[Layer] = []
         self.loss_layer: Layer | None = None
         self.layers: dict[str, Layer] = {}
@@ -63,7 +66,9 @@ class GraphModel(Model):
     def set_optimizer(self, make: Callable[[nn.Module], optim.Optimizer]) -> None:
         """Train with another optimizer: ``make(module)`` returns it, such as ``lambda net: optim.SGD(net, 0.1)``."""
         if not callable(make):
-            raise TypeError("TensorGraph: set_optimizer takes a function from a module to an optimizer over it")
+            raise TypeError(
+                f"TensorGraph: set_optimizer takes make, a function from a module to an optimizer over it, got {shown(make)}"
+            )
         self._make_optimizer, self._optimizer = make, None
 
     def _add(self, where: str, layer: Layer) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...autograd import Tensor
 from ...backends import to_device
 from ...backends.cuda.capture import Parts
+from ...ops._check import shown
 from ._graph import Graph
 from ._inputs import Feature, Input, Label, Weights
 from ._layer import Layer
@@ -36,6 +37,13 @@ class Feeds:
         places = tuple(self.tensors)
         arrays = [tensor.data for tensor in self.tensors.values()]
         return Parts(places, arrays, lambda given: Feeds(dict(zip(places, map(Tensor, given), strict=True))))
+
+
+def walk(where: str, generator: Any) -> Iterator[Any]:
+    """Return an iterator over batches; what cannot be walked through is refused."""
+    if isinstance(generator, type) or not isinstance(generator, Iterable) or getattr(generator, "ndim", 1) == 0:
+        raise TypeError(f"{where}: generator must be a generator or a list of batches, got {shown(generator)}")
+    return iter(generator)
 
 
 class Feeder:
@@ -146,7 +154,7 @@ class FedItems:
     """The batches of a generator for `train.fit`, to be walked through once."""
 
     def __init__(self, feeder: Feeder, items: Iterable[Any]) -> None:
-        self.feeder, self.items = feeder, iter(items)
+        self.feeder, self.items = feeder, walk("TensorGraph.fit_generator", items)
         try:
             self.first = feeder.item(next(self.items))
         except StopIteration:

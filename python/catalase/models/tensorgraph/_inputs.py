@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from ..._arrays import numbers
 from ..._registry import AnyOf, Float, Int, List
 from ...autograd import Tensor
+from ...ops._check import number, shown
+from .._settings import is_count
 from ._layer import Layer, Shape, saved
 
 _SHAPE = List(AnyOf(Int(1), none=True), 1, 16)
@@ -25,13 +27,12 @@ class Input(Layer):
         super().__init__(None, name)
         kind = type(self).__name__
         if not isinstance(shape, (list, tuple)) or not shape:
-            raise ValueError(f"{kind}: shape must be a tuple such as (None, 784), got {shape!r}")
+            raise ValueError(f"{kind}: shape must be a tuple such as (None, 784), got {shown(shape)}")
         for i, length in enumerate(shape):
-            whole = isinstance(length, (int, np.integer)) and not isinstance(length, bool) and length >= 1
-            if not whole and not (i == 0 and length is None):
+            if not is_count(length) and not (i == 0 and length is None):
                 raise ValueError(
                     f"{kind}: shape must hold lengths of 1 or more after the first, which is None for any number of "
-                    f"rows; got {tuple(shape)}"
+                    f"rows; got {shown(shape)}"
                 )
         self.shape = [None if length is None else int(length) for length in shape]
 
@@ -77,9 +78,7 @@ class Feature(Input):
 
     def __init__(self, shape: Sequence[int | None], name: str | None = None, scale: float | None = None) -> None:
         super().__init__(shape, name)
-        if scale is not None and not np.isfinite(scale):
-            raise ValueError(f"Feature: scale must be a finite number or None, got {scale!r}")
-        self.scale = None if scale is None else float(scale)
+        self.scale = None if scale is None else number("Feature", "scale", scale)
 
     def take(self, name: str, array: Any) -> NDArray[np.float32]:
         taken = _finite(name, super().take(name, array))

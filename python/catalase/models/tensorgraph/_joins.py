@@ -7,7 +7,8 @@ from typing import Any
 
 from ..._registry import Float, Int, List
 from ...autograd import Tensor, concatenate
-from ...ops._check import whole_number
+from ...ops._check import number, shown, whole_number
+from .._settings import is_list
 from ._layer import Layer, saved
 
 
@@ -54,7 +55,9 @@ class Add(Layer):
 
     def __init__(self, in_layers: Any = None, weights: Sequence[float] | None = None, name: str | None = None) -> None:
         super().__init__(in_layers, name)
-        self.weights = None if weights is None else [float(w) for w in weights]
+        if weights is not None and not is_list(weights):
+            raise TypeError(f"Add: weights must be a list of numbers, one an input, got {shown(weights)}")
+        self.weights = None if weights is None else [number("Add", "weights", w) for w in weights]
 
     def compute(self, *inputs: Tensor) -> Tensor:
         weights = self.weights or [1.0] * len(inputs)

@@ -12,6 +12,8 @@ import numpy as np
 from ... import nn
 from ..._registry import AnyOf, Field, Int, List, Str, register
 from ...autograd import Tensor
+from ...ops._check import is_whole, shown
+from .._settings import is_count, is_list
 
 Shape = tuple[int, ...]
 _NAME = re.compile(r"[A-Za-z0-9_]{1,100}")
@@ -69,9 +71,9 @@ class Layer:
         kind = type(self).__name__
         given = [] if in_layers is None else [in_layers] if isinstance(in_layers, Layer) else in_layers
         if not isinstance(given, (list, tuple)) or not all(isinstance(layer, Layer) for layer in given):
-            raise TypeError(f"{kind}: in_layers must be a layer or a list of layers, got {in_layers!r:.200}")
+            raise TypeError(f"{kind}: in_layers must be a layer or a list of layers, got {shown(in_layers)}")
         if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
-            raise ValueError(f"{kind}: name must be of letters, digits and underscores, got {name!r:.200}")
+            raise ValueError(f"{kind}: name must be of letters, digits and underscores, got {shown(name)}")
         self.in_layers: list[Layer] = list(given)
         self.name = name
 
@@ -131,18 +133,17 @@ def saved(**fields: Field) -> Callable[[_L], _L]:
 
 def sizes(kind: str, key: str, value: Any, dims: int) -> int | list[int]:
     """One whole number, or one a dimension; as JSON."""
-    values = [value] if _whole(value) else value
-    if not isinstance(values, (list, tuple, np.ndarray)) or not all(_whole(v) and v >= 1 for v in values):
-        raise ValueError(f"{kind}: {key} must be a whole number, 1 or more, or {dims} of them, got {value!r}")
-    if not _whole(value) and len(values) != dims:
-        raise ValueError(f"{kind}: {key} must be a whole number or {dims} of them, got {value!r}")
-    return int(value) if _whole(value) else [int(v) for v in values]
+    if is_count(value):
+        return int(value)
+    if not is_list(value) or len(value) != dims or not all(is_count(v) for v in value):
+        raise ValueError(f"{kind}: {key} must be a whole number, 1 or more, or {dims} of them, got {shown(value)}")
+    return [int(v) for v in value]
 
 
 def count(kind: str, key: str, value: Any) -> int:
     """A whole number, 1 or more."""
-    if not _whole(value) or value < 1:
-        raise ValueError(f"{kind}: {key} must be a whole number, 1 or more, got {value!r}")
+    if not is_count(value):
+        raise ValueError(f"{kind}: {key} must be a whole number, 1 or more, got {shown(value)}")
     return int(value)
 
 
@@ -154,25 +155,27 @@ def each(value: int | list[int]) -> int | tuple[int, ...]:
 def padding_name(kind: str, value: Any) -> str:
     """``"same"`` or ``"valid"``, in either case."""
     if not isinstance(value, str) or value.lower() not in ("same", "valid"):
-        raise ValueError(f"{kind}: padding must be 'SAME' or 'VALID', got {value!r}")
+        raise ValueError(f"{kind}: padding must be 'SAME' or 'VALID', got {shown(value)}")
     return value.lower()
 
 
 def activation_name(kind: str, value: Any) -> str | None:
     """The name of an activation; functions of `catalase.nn.functional` and `nn.tf_nn` are taken by their names."""
-    name = getattr(value, "__name__", None) if callable(value) else value
-    if name in (None, "linear", "identity"):
+    if value is None:
         return None
-    ours = value is name or value in (getattr(nn.functional, str(name), None), getattr(nn.tf_nn, str(name), None))
+    name = value if isinstance(value, str) else getattr(value, "__name__", None) if callable(value) else None
+    if name in ("linear", "identity"):
+        return None
+    ours = value is name or any(value is getattr(of, str(name), None) for of in (nn.functional, nn.tf_nn))
     if name not in _ACTIVATIONS or not ours:
-        raise ValueError(f"{kind}: the activation must be one of {', '.join(_ACTIVATIONS)} or None, got {value!r}")
+        raise ValueError(f"{kind}: the activation must be one of {', '.join(_ACTIVATIONS)} or None, got {shown(value)}")
     return str(name)
 
 
 def initializer_name(kind: str, key: str, value: Any) -> str:
     """The name of an initializer."""
-    if value not in _INITIALIZERS:
-        raise ValueError(f"{kind}: {key} must be one of {', '.join(_INITIALIZERS)}, got {value!r}")
+    if not isinstance(value, str) or value not in _INITIALIZERS:
+        raise ValueError(f"{kind}: {key} must be one of {', '.join(_INITIALIZERS)}, got {shown(value)}")
     return str(value)
 
 
@@ -185,11 +188,7 @@ def axes(kind: str, value: Any) -> list[int] | None:
     """One axis or several, as JSON; None is all."""
     if value is None:
         return None
-    values = [value] if _whole(value) else value
-    if not isinstance(values, (list, tuple)) or not all(_whole(v) for v in values):
-        raise ValueError(f"{kind}: axis must be None, a whole number or a list of them, got {value!r}")
+    values = [value] if is_whole(value) else value
+    if not isinstance(values, (list, tuple)) or not all(is_whole(v) for v in values):
+        raise ValueError(f"{kind}: axis must be None, a whole number or a list of them, got {shown(value)}")
     return [int(v) for v in values]
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from ... import nn
 from ..._registry import Float, Str
 from ...autograd import Tensor
 from ...nn import functional
+from ...ops._check import choice, number
 from ._layer import AXES, Layer, axes, saved
 
 
@@ -162,11 +160,8 @@ class WeightDecay(Layer):
 
     def __init__(self, penalty: float, penalty_type: str, in_layers: Any = None, name: str | None = None) -> None:
         super().__init__(in_layers, name)
-        if not (isinstance(penalty, (int, float, np.number)) and penalty >= 0 and math.isfinite(penalty)):
-            raise ValueError(f"WeightDecay: penalty must be 0 or more, got {penalty!r}")
-        if penalty_type not in ("l1", "l2"):
-            raise ValueError(f"WeightDecay: penalty_type must be 'l1' or 'l2', got {penalty_type!r}")
-        self.penalty, self.penalty_type = float(penalty), penalty_type
+        self.penalty = number("WeightDecay", "penalty", penalty, at_least=0)
+        self.penalty_type = choice("WeightDecay", "penalty_type", penalty_type, ("l1", "l2"))
 
     def compute(self, *inputs: Tensor) -> Tensor:
         return inputs[0]

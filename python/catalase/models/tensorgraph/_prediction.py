@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from ... import nn
 from ...autograd import no_grad
 from ...metrics import Metric
+from ...ops._check import choice, flag, shown
 from ...trans import Transformer, undo_transforms
 from .._datapoints import datapoints
-from .._grids import batches
+from .._grids import batches, is_list_of_arrays
 from ..model import check_transformers, chosen_metrics, chosen_transformers, scores
 from ._building import GraphModel
-from ._feeds import Feeds
+from ._feeds import Feeds, walk
 from ._inputs import Label, Weights
 from ._layer import Layer
 
@@ -69,15 +70,13 @@ class PredictingGraph(GraphModel):
         """
         self.build()
         where = "TensorGraph.predict"
-        if self._is_list_of_arrays(dataset) or datapoints(where, dataset, self.featurizer) is None:
+        choice(where, "errors", errors, ("raise", "mask"))
+        if is_list_of_arrays(dataset) or datapoints(where, dataset, self.featurizer) is None:
             self._check_features_alike(where, dataset)
             return self._predict(self._fed(dataset), transformers, outputs, raw)
         if outputs is not None or len(self.outputs) != 1:
             raise ValueError(f"{where}: gives one output for what a featurizer takes; featurize, and give the array")
         return super().predict(dataset, transformers, raw, errors)
-
-    def _is_list_of_arrays(self, given: Any) -> bool:
-        return isinstance(given, (list, tuple)) and bool(len(given)) and bool(np.ndim(given[0]))
 
     def _fed(self, dataset: Any) -> Iterable[Feeds]:
         return (self._feeder.columns(X) for X in batches(dataset, self.batch_size))
@@ -95,7 +94,8 @@ class PredictingGraph(GraphModel):
     ) -> Any:
         """Return the outputs for the batches of a generator; see `fit_generator` and `predict`."""
         self.build()
-        return self._predict((self._feeder.item(item) for item in generator), transformers, outputs, raw)
+        items = walk("TensorGraph.predict_on_generator", generator)
+        return self._predict((self._feeder.item(item) for item in items), transformers, outputs, raw)
 
     def _predict(
         self, feeds: Iterable[Feeds], transformers: Sequence[Transformer] | None, outputs: Outputs, raw: bool = False
@@ -125,7 +125,9 @@ class PredictingGraph(GraphModel):
         return undo_transforms(results[0], undo) if len(results) == 1 else results
 
     def _wanted(self, outputs: Outputs) -> tuple[int, ...]:
-        chosen = self.outputs if outputs is None else [outputs] if isinstance(outputs, Layer) else list(outputs)
+        if outputs is not None and not isinstance(outputs, (Layer, list, tuple)):
+            raise TypeError(f"TensorGraph.predict: outputs must be a layer or a list of layers, got {shown(outputs)}")
+        chosen = self.outputs if outputs is None else [outputs] if isinstance(outputs, Layer) else outputs
         if not chosen:
             raise ValueError("TensorGraph.predict: the graph has no output; call add_output first, or give outputs")
         for layer in chosen:
@@ -146,8 +148,11 @@ class PredictingGraph(GraphModel):
         """
         where = "TensorGraph.evaluate_generator"
         chosen, undo = chosen_metrics(where, metrics), chosen_transformers(where, transformers)
+        per_task_metrics = flag(where, "per_task_metrics", per_task_metrics)
         self.build()
-        feeds = [self._feeder.item(item) for item in generator]
+        feeds = [self._feeder.item(item) for item in walk(where, generator)]
+        if not feeds:
+            raise ValueError(f"{where}: the generator yielded no batch")
         columns = []
         for kind in (Label, Weights):
             places = self._feeder.of[kind]

@@ -11,6 +11,8 @@ import numpy as np
 from ... import nn
 from ..._registry import AnyOf, Float, Int, List
 from ...autograd import Tensor
+from ...ops._check import is_whole, shown
+from .._settings import rate
 from ._layer import PADDING, SIZES, Layer, Shape, each, padding_name, saved, sizes
 
 
@@ -27,16 +29,14 @@ class Reshape(Layer):
     def __init__(self, shape: Sequence[int | None], in_layers: Any = None, name: str | None = None) -> None:
         super().__init__(in_layers, name)
         if not isinstance(shape, (list, tuple)) or not shape:
-            raise ValueError(f"Reshape: shape must be a tuple such as (None, 28, 28), got {shape!r}")
+            raise ValueError(f"Reshape: shape must be a tuple such as (None, 28, 28), got {shown(shape)}")
         lengths = [-1 if n is None else n for n in shape]
-        if not all(
-            isinstance(n, (int, np.integer)) and not isinstance(n, bool) and (n > 0 or n == -1) for n in lengths
-        ):
-            raise ValueError(f"Reshape: lengths must be 1 or more, -1 or None, got {tuple(shape)}")
+        if not all(is_whole(n) and (n > 0 or n == -1) for n in lengths):
+            raise ValueError(f"Reshape: the lengths of shape must be 1 or more, -1 or None, got {shown(lengths)}")
         if lengths[0] != -1 or lengths[1:].count(-1) > 1:
             raise ValueError(
-                f"Reshape: the first length stands for the rows and must be None or -1, and one other at most may be; "
-                f"got {tuple(shape)}"
+                f"Reshape: the first length of shape stands for the rows and must be None or -1, and one other at most may be; "
+                f"got {shown(lengths)}"
             )
         self.shape = [int(n) for n in lengths]
 
@@ -79,7 +79,7 @@ def _inner(kind: str, key: str, value: Any, dims: int) -> Any:
     """TensorFlow's form has the rows first and the channels last, both 1."""
     if isinstance(value, (list, tuple)) and len(value) == dims + 2:
         if value[0] != 1 or value[-1] != 1:
-            raise ValueError(f"{kind}: {key} must be 1 for rows and channels, got {value!r}")
+            raise ValueError(f"{kind}: {key} must be 1 for rows and channels, got {shown(value)}")
         return value[1:-1]
     return value
 
@@ -170,9 +170,7 @@ class Dropout(Layer):
 
     def __init__(self, dropout_prob: float, in_layers: Any = None, name: str | None = None) -> None:
         super().__init__(in_layers, name)
-        if not isinstance(dropout_prob, (int, float, np.number)) or not 0 <= dropout_prob < 1:
-            raise ValueError(f"Dropout: dropout_prob must be from 0 to below 1, got {dropout_prob!r}")
-        self.dropout_prob = float(dropout_prob)
+        self.dropout_prob = rate("Dropout", "dropout_prob", dropout_prob)
 
     def build(self, shapes: list[Shape], rng: np.random.Generator | None) -> nn.Module:
         return nn.Dropout(self.dropout_prob)

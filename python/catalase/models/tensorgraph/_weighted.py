@@ -9,6 +9,7 @@ import numpy as np
 from ... import nn
 from ..._registry import Bool, Float, Int
 from ...autograd import Tensor
+from ...ops._check import flag, fraction, number
 from ._layer import (
     ACTIVATION,
     INITIALIZER,
@@ -90,7 +91,7 @@ class Conv1D(Layer):
         self.dilation_rate = sizes("Conv1D", "dilation_rate", dilation_rate, 1)
         self.padding = padding_name("Conv1D", padding)
         self.activation = activation_name("Conv1D", activation)
-        self.use_bias = bool(use_bias)
+        self.use_bias = flag("Conv1D", "use_bias", use_bias)
         self.kernel_initializer = initializer_name("Conv1D", "kernel_initializer", kernel_initializer)
         self.bias_initializer = initializer_name("Conv1D", "bias_initializer", bias_initializer)
 
@@ -265,11 +266,8 @@ class BatchNorm(Layer):
         self, in_layers: Any = None, momentum: float = 0.99, epsilon: float = 1e-3, name: str | None = None
     ) -> None:
         super().__init__(in_layers, name)
-        if not 0 <= momentum <= 1 or not epsilon > 0:
-            raise ValueError(
-                f"BatchNorm: momentum must be from 0 to 1 and epsilon above 0, got {momentum!r} and {epsilon!r}"
-            )
-        self.momentum, self.epsilon = float(momentum), float(epsilon)
+        self.momentum = fraction("BatchNorm", "momentum", momentum)
+        self.epsilon = number("BatchNorm", "epsilon", epsilon, above=0)
 
     def build(self, shapes: list[Shape], rng: np.random.Generator | None) -> nn.Module:
         if len(shapes[0]) < 2:

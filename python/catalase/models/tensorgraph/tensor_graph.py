@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from ... import train
-from ..._registry import AnyOf, Float, Int, List, Object, register
+from ..._registry import Int, List, Object, register
+from ...ops._check import flag, path_of, whole_number
 from ..model import load
+from ._building import FIELDS
 from ._feeds import FedItems
 from ._layer import Layer
 from ._prediction import PredictingGraph
@@ -33,9 +35,7 @@ class _SaveNowAndThen(train.Callback):
     layers=List(Object(Layer), 1, 10_000),
     outputs=List(Int(0), 0, 10_000),
     loss=Int(0, none=True),
-    batch_size=Int(1),
-    learning_rate=Float(low=0),
-    seed=AnyOf(Int(0), none=True),
+    **FIELDS,
 )
 class TensorGraph(PredictingGraph):
     """A net built from `layers`, each of which names the layers that it takes its inputs from.
@@ -115,8 +115,8 @@ class TensorGraph(PredictingGraph):
         -------
         train.History
         """
-        self._ready_to_fit(restore)
-        self._in_order = bool(deterministic)
+        self._ready_to_fit("TensorGraph.fit", restore, checkpoint_interval)
+        self._in_order = flag("TensorGraph.fit", "deterministic", deterministic)
         hooks = self._hooks(callbacks, checkpoint_interval)
         history = super().fit(dataset, nb_epoch, valid, hooks, progress, resume, graph)
         return self._saved(history)
@@ -144,7 +144,7 @@ class TensorGraph(PredictingGraph):
         -------
         train.History
         """
-        self._ready_to_fit(restore)
+        self._ready_to_fit("TensorGraph.fit_generator", restore, checkpoint_interval)
         if self._optimizer is None:
             self._optimizer = self.make_optimizer()
         seed = self.seed
@@ -158,14 +158,16 @@ class TensorGraph(PredictingGraph):
         self._fits += 1
         return self._saved(self.history)
 
-    def _ready_to_fit(self, restore: bool) -> None:
+    def _ready_to_fit(self, where: str, restore: bool, interval: int) -> None:
+        whole_number(where, "checkpoint_interval", interval, 0)
+        restore = flag(where, "restore", restore)
         self.build()
         if self.loss_layer is None:
-            raise ValueError("TensorGraph.fit: the graph has no loss; call set_loss first")
+            raise ValueError(f"{where}: the graph has no loss; call set_loss first")
         shape = self.graph.shapes[self.graph.place[id(self.loss_layer)]]
         if shape != ():
             name = next(name for name, layer in self.layers.items() if layer is self.loss_layer)
-            raise ValueError(f"TensorGraph.fit: the loss {name} must be one number; put a ReduceMean behind it")
+            raise ValueError(f"{where}: the loss {name} must be one number; put a ReduceMean behind it")
         if restore:
             self.restore()
 
@@ -228,6 +230,7 @@ class TensorGraph(PredictingGraph):
         path = self.model_dir if path is None else path
         if path is None:
             raise ValueError("TensorGraph.restore: needs a path, or a model_dir when the model is made")
+        path = path_of("TensorGraph.restore", "path", path)
         self.build()
         other = load(path)
         if not isinstance(other, TensorGraph):

@@ -1,0 +1,66 @@
+"""Nonsense in every argument of featurizers."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from catalase import data, feat, trans
+from tests.nonsense import Target, call, ones, report
+
+KINDS = {"featurizer": "ours", "transformers": "list of ours", "datapoints": "list of ours", "config": "ours", "other": "anything", "length": "whole?", "dtype": "dtype"}  # fmt: skip
+
+
+def scaler():
+    return trans.NormalizationTransformer(transform_X=True, dataset=data.NumpyDataset(ones(2, 64)))
+
+
+CONSTRUCTORS = {
+    "CircularFingerprint": lambda: call(radius=2, size=64, chiral=False, bonds=True, features=False, is_counts_based=False, partial=False),
+    "DNAOneHotFeaturizer": lambda: call(length=4, reverse_complement=False, dtype="uint8"),
+    "TransformedFeaturizer": lambda: call(feat.CircularFingerprint(size=64), [scaler()]),
+}  # fmt: skip
+MADE = {
+    "CircularFingerprint": (lambda: feat.CircularFingerprint(size=64), ["CCO", "C"]),
+    "DNAOneHotFeaturizer": (lambda: feat.DNAOneHotFeaturizer(length=4), ["ACG", "T"]),
+    "TransformedFeaturizer": (lambda: feat.TransformedFeaturizer(feat.CircularFingerprint(size=64), [scaler()]), ["C"]),
+}
+METHODS = ("featurize", "compact", "__call__")
+
+
+@pytest.mark.parametrize("name", CONSTRUCTORS)
+def test_constructors(name):
+    wrong = Target(getattr(feat, name), CONSTRUCTORS[name], KINDS).failures()
+    assert not wrong, report(wrong)
+
+
+@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("method", METHODS)
+def test_featurizing(name, method):
+    make, datapoints = MADE[name]
+    options = {} if method == "compact" else {"errors": "raise"}
+    if name == "CircularFingerprint" and method != "compact":
+        options["output"] = "packed"
+    function = getattr(make(), method)
+    also = {"datapoints": ["molecule", "sequence", "sequences", "smiles"]}  # errors name the one that is wrong
+    kinds = KINDS | {"datapoints": "texts" if name == "DNAOneHotFeaturizer" else "list of ours"}
+    if method == "compact":
+        kinds["datapoints"] = "names"  # leaves out what cannot be read
+    wrong = Target(function, lambda: call(datapoints, **options), kinds, names=("featurize", "ecfp"), also=also).failures()  # fmt: skip
+    assert not wrong, report(wrong)
+
+
+def test_saved_forms():
+    make = lambda: call(feat.CircularFingerprint(size=64).saved_form())  # noqa: E731
+    wrong = Target(feat.Featurizer.build, make, KINDS, names=("config",), also={"config": ["dict"]}).failures()
+    agrees = feat.CircularFingerprint(size=64).agrees_with
+    wrong += Target(agrees, lambda: call(feat.CircularFingerprint(size=64)), KINDS).failures()
+    assert not wrong, report(wrong)
+
+
+def test_everything_public_is_in_a_table():
+    assert set(feat.__all__) == set(CONSTRUCTORS) | {"Featurizer"} == set(MADE) | {"Featurizer"}
+    for name in feat.__all__:
+        methods = {n for n, _ in inspect.getmembers(getattr(feat, name), inspect.isroutine) if not n.startswith("_")}
+        assert methods - {"to_config", "saved_form"} == {"featurize", "compact", "agrees_with", "build"}

@@ -1,0 +1,161 @@
+"""Nonsense in every argument of the models: their settings, and what is done with them. Graphs: test_nonsense_graphs.py."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+
+import catalase as ct
+from catalase import models
+from catalase.models import language
+from tests.nonsense import Target, call, ones, report
+
+KINDS = {
+    "n_features": "whole", "layer_sizes": "sizes", "weight_init_stddevs": "number or numbers", "bias_init_consts": "number or numbers", "dropouts": "number or numbers", "dropout": "number",
+    "activation_fns": "word or words", "learning_rate": "rate or schedule", "seed": "seed?", "dense_layer_size": "whole?", "kernel_size": "sizes", "strides": "sizes", "stem_size": "sizes",
+    "stem_stride": "sizes", "layer_filters": "sizes", "tokenizer": "ours", "clip_norm": "limit?", "truncation": "whole?", "members": "ours",
+    "valid": "ours?", "callbacks": "no objects", "progress": "flag?", "resume": "path?", "path": "path", "transformers": "no objects?", "X": "values", "dataset": "values", "metrics": "no objects",
+    "size": "sizes?", "temperature": "number", "prefix": "word", "device": "device",
+}  # fmt: skip
+ALSO = {"dataset": ["X", "list", "rows", "sequences", "SequenceDataset", "row", "token"], "X": ["list", "rows", "sequences", "row", "token"], "prefix": ["token"], "device": ["CPU"], "weight_decay_penalty": ["weight decay"], "weight_decay_penalty_type": ["weight decay"], "valid": ["dataset"]}  # fmt: skip
+
+TOKENIZER = ct.data.CharTokenizer(["A", "C", "x"])
+DENSE = {
+    "layer_sizes": [4], "weight_init_stddevs": 0.1, "bias_init_consts": 0.0, "weight_decay_penalty": 0.1, "weight_decay_penalty_type": "l2", "dropouts": 0.1, "activation_fns": "relu",
+    "batch_size": 2, "learning_rate": 0.01, "seed": 0, "pad_batches": False,
+}  # fmt: skip
+GRID = {"layer_filters": [2], "kernel_size": 2, "weight_decay_penalty": 0.1, "weight_decay_penalty_type": "l2", "batch_size": 2, "learning_rate": 0.01, "seed": 0}  # fmt: skip
+CONVOLUTIONS = {
+    "strides": 1, "weight_init_stddevs": 0.1, "bias_init_consts": 0.0, "dropouts": 0.1, "activation_fns": "relu", "dense_layer_size": 3, "pool_type": "max", "mode": "regression", "n_classes": 2,
+    "residual": False, "padding": "same", "batch_norm": False,
+}  # fmt: skip
+READER = {"cell": "gru", "embedding_size": 2, "hidden_size": 3, "num_layers": 1, "dropout": 0.1, "clip_norm": 5.0, "batch_size": 2, "learning_rate": 0.01, "seed": 0, "truncation": 2}  # fmt: skip
+SEQUENCES = {"n_features": None, "bidirectional": False, "pool": "last", "per_step": False}
+MODELS = {
+    "MultitaskClassifier": lambda: call(1, 3, **DENSE, n_classes=2),
+    "MultitaskRegressor": lambda: call(1, 3, **DENSE),
+    "CNN": lambda: call(1, 1, 1, **GRID, **CONVOLUTIONS),
+    "ResNetClassifier": lambda: call(1, 1, 1, **GRID, blocks=1, stem_size=2, stem_stride=1, dropout=0.1, n_classes=2),
+    "UNet": lambda: call(1, 1, 1, **GRID, dropout=0.1, mode="regression", batch_norm=True),
+    "SequenceClassifier": lambda: call(1, TOKENIZER, **READER, **SEQUENCES, n_classes=2),
+    "SequenceRegressor": lambda: call(1, TOKENIZER, **READER, **SEQUENCES),
+    "LanguageModel": lambda: call(TOKENIZER, **READER),
+    "TanimotoKNNClassifier": lambda: call(1, 64, 2, "uniform", 2),
+    "TanimotoKNNRegressor": lambda: call(1, 64, 2, "uniform"),
+    "Ensemble": lambda: call([made("MultitaskRegressor")]),
+}
+# What is called on them; `METHODS` has what each takes.
+OF_ALL = ("fit", "predict", "predict_on_batch", "evaluate", "summary", "save", "to")
+OWN = {"LanguageModel": ("sample",), "Ensemble": ("predict_spread",)}
+REFUSED = {("TanimotoKNNClassifier", "summary"), ("TanimotoKNNRegressor", "summary")}  # no nets
+WITHOUT_ARGUMENTS = {"make_optimizer", "to_config"}
+OPTIONS = {"per_task_metrics": False, "use_sample_weights": False, "mask_missing": True}
+
+
+class OneEpoch(ct.train.Callback):
+    def on_epoch_end(self, state):
+        state.stop = True
+
+
+def made(name):
+    args, kwargs = MODELS[name]()
+    return getattr(models, name)(*args, **kwargs)
+
+
+def data(name):
+    """Two rows that the model learns from."""
+    if name in ("SequenceClassifier", "SequenceRegressor", "LanguageModel"):
+        return ct.data.SequenceDataset.from_texts(["AC", "CAx"], TOKENIZER, [0, 1])
+    if name.startswith("Tanimoto"):
+        return ct.data.NumpyDataset(np.full((2, 8), 3, np.uint8), [[0.0], [1.0]])
+    X = ones(2, 3)
+    return ct.data.NumpyDataset(X, X if name == "UNet" else [[0.0], [1.0]])
+
+
+def arguments(name, method):
+    """One valid call of a method."""
+    errors = {"errors": "raise"} if "errors" in inspect.signature(getattr(models, name).predict).parameters else {}
+    rows = data(name)
+    metric = ct.metrics.Metric(
+        ct.metrics.accuracy_score if "Class" in name or name == "LanguageModel" else ct.metrics.rms_score
+    )
+    return {
+        "fit": lambda: call(data(name), nb_epoch=1, valid=None if "Tanimoto" in name else data(name), callbacks=[OneEpoch()], progress=False, resume=None, graph=False),
+        "predict": lambda: call(rows, None, raw=False, **errors),
+        "predict_on_batch": lambda: call(rows.X, None, raw=False),
+        "predict_spread": lambda: call(rows, None, raw=False),
+        "evaluate": lambda: call(rows, metric, None, **OPTIONS),
+        "summary": lambda: call(4) if "size" in inspect.signature(getattr(models, name).summary).parameters else call(),
+        "save": lambda: call("model"),
+        "to": lambda: call("cpu"),
+        "sample": lambda: call(2, temperature=1.0, prefix="A", seed=0, max_length=3),
+    }[method]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_settings(name):
+    own = {"tokenizer": "ours?", "n_features": "whole?"} if name in ("SequenceClassifier", "SequenceRegressor") else {}
+    wrong = Target(getattr(models, name), MODELS[name], KINDS | own, also=ALSO).failures()
+    assert not wrong, report(wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "method"), [(n, m) for n in MODELS for m in (*OF_ALL, *OWN.get(n, ())) if (n, m) not in REFUSED]
+)
+def test_methods(name, method, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(language, "_SAMPLE_ROWS", 2**31)  # too many samples end in a MemoryError, and not in an hour
+    model = made(name)
+    if method != "fit":
+        model.fit(data(name), nb_epoch=1, progress=False)
+    reads = name in ("SequenceClassifier", "SequenceRegressor", "LanguageModel")
+    own = (
+        {"dataset": "ours"}
+        if method == "fit" or (method == "evaluate" and name != "LanguageModel")
+        else {"dataset": "anything", "X": "anything"}
+        if reads
+        else {}
+    )  # lists of lists are sequences
+    names = (name, method, *(("SequenceDataset", "encode", "encode_all") if reads else ()))
+    skip: tuple[str, ...] = ()
+    if method == "fit" and name not in ("MultitaskRegressor", "Ensemble"):  # one loop trains all of them
+        skip = ("nb_epoch", "callbacks", "progress", "resume", "graph")
+    if method == "fit" and "Tanimoto" in name:
+        skip += ("valid",)
+    wrong = Target(getattr(model, method), arguments(name, method), KINDS | own, names, ALSO, skip).failures(pairs=20)
+    assert not wrong, report(wrong)
+
+
+def test_load(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made("MultitaskRegressor").save("model")
+    wrong = Target(models.load, lambda: call("model"), KINDS).failures()
+    assert not wrong, report(wrong)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "valid"), [("featurizer", ct.feat.CircularFingerprint(size=64)), ("tasks", ["a"])]
+)
+def test_attributes(attribute, valid):
+    def assign(value):
+        setattr(made("Ensemble"), attribute, value)
+
+    kinds = {"value": "dict or ours?" if attribute == "featurizer" else "words?"}
+    wrong = Target(
+        assign, lambda: call(valid), kinds, (attribute,), {"value": ["featurizer", "tasks", "dictionary", "class"]}
+    ).failures()
+    assert not wrong, report(wrong)
+
+
+def test_everything_public_is_in_a_table():
+    kinds = {name for name in models.__all__ if inspect.isclass(getattr(models, name))}
+    assert kinds - {"Model", "TensorGraph"} == set(MODELS)
+    assert set(models.__all__) - kinds == {"load", "tensorgraph"}
+    for name in MODELS:
+        kind = getattr(models, name)
+        found = {m for m in dir(kind) if not m.startswith("_") and inspect.isfunction(getattr(kind, m))}
+        assert found - WITHOUT_ARGUMENTS == {*OF_ALL, *OWN.get(name, ())}, name
+        left_out = set(inspect.signature(kind).parameters) - set(Target(kind, MODELS[name]).arguments)
+        assert not left_out, f"{name}: the call in the table leaves {left_out} out"
