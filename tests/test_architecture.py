@@ -284,8 +284,8 @@ def test_private_names_are_for_their_own_package(tmp_path):
         },
     )
     assert found["PRIVATE_IMPORTS"] == [
-        "catalase.nn:1 -> catalase.ops._check.number",
-        "catalase.nn:2 -> catalase.ops._check",
+        "catalase.nn:1 -> catalase.ops.checks.number",
+        "catalase.nn:2 -> catalase.ops.checks",
         "catalase.nn.inner:2 -> catalase._internal._deep.x",
         "catalase.nn.layers:1 -> catalase.nn.inner.part._hidden",
     ]

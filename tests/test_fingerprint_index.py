@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase import _core, _storage
+from catalase import _core
+from catalase._internal import storage as _storage
 from tests.reference import tanimoto as reference
 
 

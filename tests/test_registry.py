@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from catalase import _registry
-from catalase._registry import AnyOf, Bool, Float, Int, List, Object, Str, build, check, register
+from catalase._internal import registry as _registry
+from catalase._internal.registry import AnyOf, Bool, Float, Int, List, Object, Str, build, check, register
 
 
 @pytest.fixture

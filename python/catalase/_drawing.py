@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from . import _storage
+from ._internal import storage as _storage
 
 _MAX_ATOMS = 500  # of a molecule that is drawn: coordinates take time with the square, and nobody sees the atoms
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .fingerprint_index import FingerprintIndex
-from .ops._check import flag, fraction, packed_bits
+from .ops.checks import flag, fraction, packed_bits
 
 _BLOCK = 8192  # fingerprints whose neighbours are counted in one call
 _CANDIDATES = 256  # centroids whose neighbours are looked up together

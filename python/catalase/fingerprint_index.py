@@ -10,10 +10,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _core, _storage
+from . import _core
 from ._core import empty
+from ._internal import storage as _storage
 from .backends.cpu import empty_hits
-from .ops._check import flag, fraction, packed_bits, path_of, similarity_bar, whole_number
+from .ops.checks import flag, fraction, packed_bits, path_of, similarity_bar, whole_number
 
 _FORMAT, _VERSION = "catalase-fingerprint-index", 1
 _DTYPES: dict[str, Any] = {

@@ -134,7 +134,7 @@ def test_what_a_model_does_not_say_is_not_guessed(folder, capsys):
 
 
 def test_a_folder_of_an_earlier_version_predicts_evaluates_and_screens(folder, capsys):
-    from catalase import _storage
+    from catalase._internal import storage as _storage
 
     assert main(["train", "table.csv", "--task", "value", *TRAIN, "--out", "model"]) == 0
     expected = ct.models.load("model").predict(SMILES)[:, 0]

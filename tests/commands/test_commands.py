@@ -12,6 +12,7 @@ import sys
 from dataclasses import fields
 
 import pytest
+from catalase.test_import import HEAVY
 
 import catalase as ct
 from catalase import commands
@@ -19,8 +20,6 @@ from catalase.bench import FAMILIES
 from catalase.commands import build_parser, main
 from catalase.commands.common.options import list_of, name, whole_number
 from catalase.screening.hit_steps import HitSteps
-
-from ..test_import import HEAVY
 
 
 def imported(code):

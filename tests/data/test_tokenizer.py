@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalase import _storage
+from catalase._internal import storage as _storage
 from catalase.data import CharTokenizer, DNATokenizer, SmilesTokenizer, load_tokenizer
 
 

@@ -141,7 +141,7 @@ class TestDatasets:
         manifest = tmp_path / "manifest.json"
         content = json.loads(manifest.read_text())
         old = {name: value for name, value in content.items() if name not in ("featurizer", "scaled_by")}
-        from catalase import _storage
+        from catalase._internal import storage as _storage
 
         _storage.write_json_atomic(manifest, {k: v for k, v in old.items() if k != "digest"})
         assert ct.data.DiskDataset(tmp_path).featurizer is None
@@ -243,7 +243,7 @@ class TestModels:
             model.predict(SMILES)
 
     def test_a_strange_folder_names_no_nonsense(self, tmp_path):
-        from catalase import _storage
+        from catalase._internal import storage as _storage
 
         model = regressor()
         model.save(tmp_path / "m")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase import _registry
+from catalase._internal import registry as _registry
 from catalase.models import CNN, ResNetClassifier, UNet
 
 ACCURACY = ct.metrics.Metric(ct.metrics.accuracy_score)

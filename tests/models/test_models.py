@@ -186,7 +186,7 @@ def test_a_folder_that_is_no_model(data, tmp_path):
 
 
 def test_a_config_naming_an_unknown_class_or_setting(tmp_path):
-    from catalase import _storage
+    from catalase._internal import storage as _storage
 
     good = {"kind": "catalase model", "model": classifier().to_config(), "transformers": [], "featurizer": None}
     for change, words in [

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase import _storage, models
+from catalase import models
+from catalase._internal import storage as _storage
 from tests.reference import tanimoto as reference
 
 

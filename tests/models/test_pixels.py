@@ -162,7 +162,7 @@ def test_a_model_of_fractions_divides_uint8_and_refuses_other_levels(tmp_path):
 
 
 def test_before_a_fit_and_in_folders_of_earlier_versions_uint8_is_divided(tmp_path):
-    from catalase import _storage
+    from catalase._internal import storage as _storage
 
     X = pixels()
     model = cnn()

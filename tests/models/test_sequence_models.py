@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase import _registry
+from catalase._internal import registry as _registry
 from catalase.data import CharTokenizer, DNATokenizer, SequenceDataset, SmilesTokenizer
 from catalase.models import LanguageModel, SequenceClassifier, SequenceRegressor
 

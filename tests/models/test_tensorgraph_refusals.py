@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase import _registry, _storage
+from catalase._internal import registry as _registry
+from catalase._internal import storage as _storage
 from catalase.models import TensorGraph
 from catalase.models.tensorgraph import layers
 from tests.models.graphs import digits_graph, line_graph

@@ -245,7 +245,7 @@ class TestEnsembles:
 
 def as_of_old(folder, featurizer):
     """Make a saved model one of the version that kept a dictionary, and nothing else."""
-    from catalase import _storage
+    from catalase._internal import storage as _storage
 
     config, arrays = _storage.load_folder(folder)
     config = {name: config[name] for name in ("kind", "model", "transformers")} | {"featurizer": featurizer}

@@ -8,7 +8,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from catalase import _storage, molnet
+from catalase import molnet
+from catalase._internal import storage as _storage
 from catalase.molnet import _load, loaders, tables
 
 ROWS = ["CCO", "CCN", "c1ccccc1", "CC(=O)O[AlH3](O)O", "CCC", "CCCl", "CCBr", "C1CC1", "CO", "CN"]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-
-from .philox import philox4x32
+from catalase.trans.philox import philox4x32
 
 STREAM = 0x6175676D656E7400
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from catalase.trans.helpers import OLD, OLD_CONFIG
 
-from catalase import _storage
-
-from .helpers import OLD, OLD_CONFIG
+from catalase._internal import storage as _storage
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from catalase import _storage
+from catalase._internal import storage as _storage
 
 OLD = {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.array([1.5, -2.5])}
 NEW = {"w": np.full((2, 3), 7, dtype=np.float32), "b": np.array([0.0, -0.0])}

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from catalase.trans.helpers import NEW, NEW_CONFIG, OLD, OLD_CONFIG, state
 
-from catalase import _storage
-from catalase._storage import files as files_module
-
-from .helpers import NEW, NEW_CONFIG, OLD, OLD_CONFIG, state
+from catalase._internal import storage as _storage
+from catalase._internal.storage import files as files_module
 
 STEPS = [
     (builtins, "open"),

@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from catalase import _storage
+from catalase._internal import storage as _storage
 
 
 @pytest.mark.parametrize(

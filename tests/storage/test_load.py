@@ -8,11 +8,10 @@ import random
 from pathlib import Path
 
 import pytest
+from catalase.trans.helpers import state, weights_file
 
-from catalase import _storage
-from catalase._storage import files as files_module
-
-from .helpers import state, weights_file
+from catalase._internal import storage as _storage
+from catalase._internal.storage import files as files_module
 
 
 def test_loading_absent_folder_says_so(tmp_path: Path) -> None:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from catalase.trans.helpers import NEW, NEW_CONFIG, OLD, OLD_CONFIG, state
 
-from catalase import _storage
-from catalase._storage import lock as lock_module
-from catalase._storage import save as save_module
-
-from .helpers import NEW, NEW_CONFIG, OLD, OLD_CONFIG, state
+from catalase._internal import storage as _storage
+from catalase._internal.storage import lock as lock_module
+from catalase._internal.storage import save as save_module
 
 
 @pytest.mark.parametrize("locks", [True, False])

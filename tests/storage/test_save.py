@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from catalase.trans.helpers import NEW, NEW_CONFIG, OLD, OLD_CONFIG, same, state
 
-from catalase import _storage
-
-from .helpers import NEW, NEW_CONFIG, OLD, OLD_CONFIG, same, state
+from catalase._internal import storage as _storage
 
 
 def test_round_trip_keeps_bits_shapes_dtypes_and_order(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase import _storage
+from catalase._internal import storage as _storage
 
 
 def rows(value, n=10):

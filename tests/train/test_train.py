@@ -268,7 +268,7 @@ def test_a_process_killed_at_any_moment_can_be_resumed(data, tmp_path):
     finally:
         child.send_signal(signal.SIGKILL)
         child.wait()
-    from catalase import _storage
+    from catalase._internal import storage as _storage
 
     epochs = len(_storage.load_all(folder)[0]["epochs"]) + 2
     assert epochs > 2

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import refuse_masked
+from .._internal.arrays import refuse_masked
 from ..backends import backend_of, is_device_array
-from ..ops._check import shown, whole_number
+from ..ops.checks import shown, whole_number
 from .tensor import Tensor, as_tensor, fit_to, operand, record
 
 

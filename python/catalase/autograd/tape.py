@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import numbers
+from .._internal.arrays import numbers
 from ..backends import backend_of, device_of, is_device_array, to_device_of, to_host
-from ..ops._check import flag
+from ..ops.checks import flag
 
 Array = NDArray[Any]
 Backward = Callable[[Array], "tuple[Array | None, ...]"]

@@ -10,9 +10,9 @@ from typing import Any, Self
 import numpy as np
 
 from .. import ops
-from .._arrays import refuse_masked
+from .._internal.arrays import refuse_masked
 from ..backends import backend_of, is_device_array, to_host
-from ..ops._check import flag, floating, numpy_array, shown, whole_number
+from ..ops.checks import flag, floating, numpy_array, shown, whole_number
 from .tape import Array, Backward, Node, put_on_tape
 
 

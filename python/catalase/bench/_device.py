@@ -54,7 +54,7 @@ class Device:
 
     def set_precision(self, precision: str) -> None:
         """Products in float32 or TF32, for all libraries: PyTorch would take TF32 in cuDNN unasked."""
-        from .._config import set_matmul_precision
+        from .._internal.config import set_matmul_precision
 
         set_matmul_precision(precision)
         if self.torch_name == "cuda":

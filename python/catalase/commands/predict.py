@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import IO, Any
 
-from .._console import Console, ReaderGone
+from .._internal.console import Console, ReaderGone
 from .common.command import Commands, command, exit_code
 from .common.options import add_table_options, input_path, name, output_path
 
@@ -34,9 +34,9 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Copy the table chunk by chunk, with the predictions in new columns."""
-    from .. import _storage
-    from .._report import Failure, Report
-    from .._storage.outputs import Output, check_outputs
+    from .._internal import storage as _storage
+    from .._internal.report import Failure, Report
+    from .._internal.storage.outputs import Output, check_outputs
     from ..data.table_file import TableFile
     from .common import tables
 
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _write_result(out: str, write: Callable[[IO[bytes]], None]) -> None:
     """Write a result into a file, a pipe, or standard output (``-``)."""
-    from .. import _storage
+    from .._internal import storage as _storage
 
     try:
         if out != "-":

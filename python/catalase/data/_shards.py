@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _storage
-from .._numbers import strip_white
+from .._internal import storage as _storage
+from .._internal.numbers import strip_white
 from ._lazy import LazyArray
 
 COLUMNS = ("X", "y", "w", "ids")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _arrays
-from .._numbers import flag, shown, whole_number
+from .._internal import arrays as _arrays
+from .._internal.numbers import flag, shown, whole_number
 from ..ops.augment import augment_images
 from ._lazy import LazyArray
 from .dataset import Batch, Dataset, checked_walk

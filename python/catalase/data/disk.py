@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _arrays, _storage
-from .._numbers import flag, path_of, shown, walked, whole_number
-from .._report import Report
+from .._internal import arrays as _arrays
+from .._internal import storage as _storage
+from .._internal.numbers import flag, path_of, shown, walked, whole_number
+from .._internal.report import Report
 from ._lazy import ahead
 from ._shards import (
     COLUMNS,

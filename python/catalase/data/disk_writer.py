@@ -13,9 +13,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _arrays, _storage
-from .._numbers import flag, path_of, shown
-from .._report import Report
+from .._internal import arrays as _arrays
+from .._internal import storage as _storage
+from .._internal.numbers import flag, path_of, shown
+from .._internal.report import Report
 from ..feat.featurizer import saved_form
 from ._shards import COLUMNS, SHARD_NAME, Form, is_deepchem
 from .dataset import Dataset, task_names

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _arrays
-from .._numbers import flag, path_of, shown, whole_number
+from .._internal import arrays as _arrays
+from .._internal.numbers import flag, path_of, shown, whole_number
 from .dataset import NumpyDataset
 from .idx import read_idx
 

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _arrays, _storage
-from .._numbers import choice, listed, path_of, shown, walked, whole_number
-from .._registry import List, Str, build, register
+from .._internal import arrays as _arrays
+from .._internal import storage as _storage
+from .._internal.numbers import choice, listed, path_of, shown, walked, whole_number
+from .._internal.registry import List, Str, build, register
 
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
 PAD, START, END, UNKNOWN = range(len(SPECIAL))

@@ -28,11 +28,12 @@ from typing import IO, Any
 
 import numpy as np
 
-from .. import _storage, data, feat, metrics, models, ops, splits, train, trans
-from .._console import Console
+from .. import data, feat, metrics, models, ops, splits, train, trans
 from .._drawing import molecule_grid
-from .._storage.outputs import Output, begins_with, check_outputs
-from ..ops._check import flag, path_of, whole_number
+from .._internal import storage as _storage
+from .._internal.console import Console
+from .._internal.storage.outputs import Output, begins_with, check_outputs
+from ..ops.checks import flag, path_of, whole_number
 from . import _baselines, _plots
 from ._data import Compounds, find_files, load_library, load_measured
 

@@ -7,9 +7,9 @@ import warnings
 from collections.abc import Mapping, Sequence, Set
 from typing import Any, ClassVar
 
-from .. import _registry
-from .._numbers import shown
-from .._report import Report
+from .._internal import registry as _registry
+from .._internal.numbers import shown
+from .._internal.report import Report
 
 
 class Featurizer:

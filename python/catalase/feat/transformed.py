@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .._numbers import choice, listed, shown
-from .._registry import List, Object, register
+from .._internal.numbers import choice, listed, shown
+from .._internal.registry import List, Object, register
 from ..trans import Transformer
 from .featurizer import Featurizer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from .._lazy import attach
+from .._internal.lazy import attach
 from .model import Model, load
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import refuse_sparse
-from .._numbers import strip_white
-from .._report import Failure, Report
+from .._internal.arrays import refuse_sparse
+from .._internal.numbers import strip_white
+from .._internal.report import Failure, Report
 from ..backends import to_host
 from ..feat import Featurizer
 

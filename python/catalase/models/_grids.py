@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _arrays, nn, ops, optim
-from .._registry import AnyOf, Field, Float, Int, List, Str
+from .. import nn, ops, optim
+from .._internal import arrays as _arrays
+from .._internal.registry import AnyOf, Field, Float, Int, List, Str
 from ..autograd import Tensor, no_grad
 from ..backends import to_device, to_host
 from ..data import NumpyDataset
-from ..ops._check import shown
+from ..ops.checks import shown
 from ._labels import check_classes, check_numbers
 from ._pixels import LEVEL, Pixels, Seen
 from ._settings import checked, is_count, is_list, is_number

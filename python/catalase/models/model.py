@@ -10,7 +10,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _arrays, _registry, _storage, nn, ops, optim, train
+from .. import nn, ops, optim, train
+from .._internal import arrays as _arrays
+from .._internal import registry as _registry
+from .._internal import storage as _storage
 from ..autograd import Tensor, no_grad
 from ..backends import to_device, to_host
 from ..data.dataset import task_names
@@ -19,7 +22,7 @@ from ..feat.featurizer import checked, saved_form
 from ..metrics import Metric
 from ..nn.allowance import allowance
 from ..nn.module import check_finite
-from ..ops._check import check_device, choice, flag, path_of, shown
+from ..ops.checks import check_device, choice, flag, path_of, shown
 from ..trans import Transformer, undo_transforms
 from . import _carried
 from ._datapoints import Answers, datapoints, is_dataset, predict_datapoints, with_gaps

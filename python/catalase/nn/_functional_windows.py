@@ -10,7 +10,7 @@ from .. import ops
 from ..autograd import Tensor, record
 from ..autograd.tensor import as_tensor
 from ..backends import backend_of
-from ..ops._check import floats
+from ..ops.checks import floats
 from ..ops.geometry import Padding
 
 Input = Tensor | NDArray[Any]

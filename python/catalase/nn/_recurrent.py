@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..autograd import Tensor, concatenate
 from ..autograd.tensor import as_tensor
-from ..ops._check import flag, number, shown, whole_number
+from ..ops.checks import flag, number, shown, whole_number
 from .allowance import claim
 from .init import LARGEST_SIZE, check_room, random_generator
 from .layers import Dropout

@@ -12,7 +12,7 @@ from .. import ops
 from ..autograd import Tensor, is_recording, record
 from ..autograd.tensor import as_tensor
 from ..backends import backend_of
-from ..ops._check import whole_numbers
+from ..ops.checks import whole_numbers
 
 Input = Tensor | NDArray[Any]
 

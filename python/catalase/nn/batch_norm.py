@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..autograd import Tensor
 from ..backends import backend_of
-from ..ops._check import choice, number, whole_number
+from ..ops.checks import choice, number, whole_number
 from . import functional
 from .allowance import claim
 from .buffer import Buffer

@@ -11,7 +11,7 @@ from .. import ops
 from ..autograd import Tensor, record
 from ..autograd.tensor import as_tensor
 from ..backends import is_device_array
-from ..ops._check import whole_number
+from ..ops.checks import whole_number
 from ..ops.embedding import check_padding, token_ids
 from .init import LARGEST_SIZE, Initializer, normal, random_generator, start_values
 from .module import Module

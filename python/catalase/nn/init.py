@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ops._check import number, shape_of, shown, whole_number
+from ..ops.checks import number, shape_of, shown, whole_number
 from .allowance import claim
 
 __all__ = [

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import numbers
+from .._internal.arrays import numbers
 from ..autograd import Tensor, no_grad
 from ..autograd.tensor import as_tensor
 from ..backends import is_device_array, to_device, to_host
-from ..ops._check import shape_of, shown
+from ..ops.checks import shape_of, shown
 from .buffer import Buffer
 from .layers import ReLU
 from .module import Module, inference, watching

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..autograd import Tensor, is_recording
 from ..autograd.tensor import as_tensor
 from ..ops import empty
-from ..ops._check import activation_code, flag, shown, whole_number
+from ..ops.checks import activation_code, flag, shown, whole_number
 from ..ops.dropout import check_rate
 from . import functional
 from .batch_norm import BatchNorm

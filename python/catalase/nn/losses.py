@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _arrays
+from .._internal import arrays as _arrays
 from ..autograd import Tensor
 from ..autograd.tensor import as_tensor
 from ..backends import backend_of, is_device_array, to_device_of, to_host

@@ -10,10 +10,10 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import refuse_masked
+from .._internal.arrays import refuse_masked
 from ..autograd import Tensor
 from ..backends import assign
-from ..ops._check import check_device, flag, shown, whole_number
+from ..ops.checks import check_device, flag, shown, whole_number
 from .buffer import Buffer
 from .parameter import Parameter
 

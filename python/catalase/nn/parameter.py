@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..autograd import Tensor
 from ..backends import assign, backend_named, backend_of, to_device
 from ..ops import LinearGradient
-from ..ops._check import flag, shown
+from ..ops.checks import flag, shown
 
 if TYPE_CHECKING:
     from .module import Module

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..backends import is_device_array
-from ..ops._check import choice, shown
+from ..ops.checks import choice, shown
 from ..ops.geometry import Padding, per_dimension, pool_windows
 from . import functional
 from .module import Module

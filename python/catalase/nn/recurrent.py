@@ -8,7 +8,7 @@ import numpy as np
 
 from ..autograd import Tensor, concatenate
 from ..autograd.tensor import as_tensor
-from ..ops._check import choice, shown
+from ..ops.checks import choice, shown
 from . import functional
 from ._recurrent import Recurrent
 from .module import Module

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import numbers
+from .._internal.arrays import numbers
 from ..autograd import Tensor
 from ..autograd.tensor import as_tensor
 from ..backends import is_device_array
-from ..ops._check import choice, is_whole, number, same_dtype, shown, whole_number
+from ..ops.checks import choice, is_whole, number, same_dtype, shown, whole_number
 from . import functional
 from .functional import relu, sigmoid, softmax, tanh
 

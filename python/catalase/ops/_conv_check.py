@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ._check import flag, floats, whole_number
+from .checks import flag, floats, whole_number
 from .geometry import Geometry, convolution
 from .linear import before_activation
 

@@ -7,8 +7,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..backends import backend_of
-from ._check import activation_code, output, separate
 from ._conv_check import gradient_before_activation
+from .checks import activation_code, output, separate
 from .geometry import Geometry
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._report import Failure
+from .._internal.report import Failure
 from ._ecfp_reasons import MAX_RDKIT_ATOMS, clean_for_rdkit, valence_reason, why
 
 CHUNK = 10_000  # molecules held as RDKit objects at a time

@@ -6,7 +6,7 @@ import functools
 import re
 from typing import NamedTuple
 
-from .._numbers import strip_white
+from .._internal.numbers import strip_white
 
 MAX_SMILES_LENGTH = 2**20  # characters of a molecule; kMaxText of cpp/fingerprint/large_molecule.h
 MAX_RDKIT_CLOSURES = 500  # ring closures of a molecule that RDKit is given

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..backends import is_device_array, to_host
 from ..backends.base import RnnSaved
-from ._check import whole_numbers
+from .checks import whole_numbers
 
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from ..backends import same_backend
 from ..backends.base import RnnSaved
-from ._check import flag, floats
 from ._rnn_check import check_lengths, check_saved, check_shapes
+from .checks import flag, floats
 
 
 def forward(

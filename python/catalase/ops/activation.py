@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ._check import activation_code, floats, output
+from .checks import activation_code, floats, output
 
 _FUNCTIONS = {"identity": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "softplus": 4, "exp": 5, "log": 6}
 

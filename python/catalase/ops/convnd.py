@@ -10,9 +10,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..backends import Backend, backend_of
-from ._check import activation_code, flag, floats
 from ._conv_check import check_conv, gradient_before_activation
 from .activation import activation as apply_activation
+from .checks import activation_code, flag, floats
 from .geometry import Geometry, Padding
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends import is_device_array, same_backend
-from ._check import floats, number, output, separate, whole_number
+from .checks import floats, number, output, separate, whole_number
 
 
 def dropout(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..backends import Backend, is_device_array
-from ._check import floats, output, separate, whole_number, whole_numbers
+from .checks import floats, output, separate, whole_number, whole_numbers
 from .matmul import check_rows
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..backends.base import Geometry, Windows
-from ._check import is_whole, shown
+from .checks import is_whole, shown
 
 Padding = str | int | Sequence[Any]
 

@@ -16,7 +16,7 @@ from .._core import SparseBatch
 from ..backends import CPU, backend_of, is_device_array, same_backend
 from ..backends.base import SparseRows
 from ..backends.cpu import plain_linear, unit_rows, whole_strides
-from ._check import (
+from .checks import (
     activation_code,
     dtype_of,
     flag,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..backends import backend_of
 from ..backends.cpu import plain_input_gradient
-from ._check import floats
+from .checks import floats
 from .matmul import matmul
 
 

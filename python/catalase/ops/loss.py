@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends import Backend, is_device_array, same_backend
-from ._check import floats, numpy_array
+from .checks import floats, numpy_array
 
 _SIGMOID, _SQUARED = 1, 2
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..backends import Backend
 from ..backends.cpu import plain_matmul
-from ._check import flag, floats, output, separate
+from .checks import flag, floats, output, separate
 
 
 def matmul(

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ._check import choice, flag, floats, number
+from .checks import choice, flag, floats, number
 
 
 def batch_norm(

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .. import _core
-from .._arrays import refuse_masked
 from .._core import empty
+from .._internal.arrays import refuse_masked
 from ..backends import backend_named
-from ._check import dtype_of, shown, whole_number
+from .checks import dtype_of, shown, whole_number
 
 _DTYPES = (np.dtype(np.float32), np.dtype(np.uint8), np.dtype(np.int8))
 

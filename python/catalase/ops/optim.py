@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..backends import backend_of
-from ._check import flag, floats, number, separate, whole_number
+from .checks import flag, floats, number, separate, whole_number
 from .linear import LinearGradient
 
 _SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP = range(5)

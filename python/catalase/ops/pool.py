@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ._check import floats, shape_of
+from .checks import floats, shape_of
 from .geometry import Padding, pool_windows
 
 _MAX, _MEAN = 0, 1

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..backends.base import RnnSaved
 from . import _rnn_run
-from ._check import choice
+from .checks import choice
 
 
 def rnn(

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ._check import floats
+from .checks import floats
 
 
 def softmax(x: NDArray[Any]) -> NDArray[Any]:

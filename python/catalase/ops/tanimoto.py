@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..backends import same_backend
-from ._check import fraction, packed_bits, similarity_bar, whole_number
+from .checks import fraction, packed_bits, similarity_bar, whole_number
 
 
 def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:

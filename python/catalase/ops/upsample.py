@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ._check import choice, floats
+from .checks import choice, floats
 from .geometry import LONGEST, Windows, per_dimension
 
 _MODES = ("nearest", "linear")

@@ -12,10 +12,10 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _storage
-from .._numbers import parse_float, parse_int
-from .._report import Report
-from ..ops._check import dtype_of, is_whole, path_of, shown, whole_number, whole_numbers
+from .._internal import storage as _storage
+from .._internal.numbers import parse_float, parse_int
+from .._internal.report import Report
+from ..ops.checks import dtype_of, is_whole, path_of, shown, whole_number, whole_numbers
 
 Entry = tuple[float, int, str, str]  # score, row from 0, SMILES, name
 COLUMNS = ["rank", "row", "id", "smiles", "score"]

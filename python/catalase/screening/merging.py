@@ -8,10 +8,10 @@ from contextlib import nullcontext
 from itertools import islice
 from typing import Any
 
-from .. import _storage
-from .._report import Report
-from .._storage.outputs import Output, check_outputs
-from ..ops._check import flag, path_of, shown
+from .._internal import storage as _storage
+from .._internal.report import Report
+from .._internal.storage.outputs import Output, check_outputs
+from ..ops.checks import flag, path_of, shown
 from .hit_steps import HitSteps
 from .hits import Entry, Hits, read_hits
 from .record import FORMAT, RECORD_BEGINS, read_record, record_path, report_of

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .. import _storage
-from .._report import Failure, Report, error_lines
-from .._storage.outputs import ERRORS_BEGIN
+from .._internal import storage as _storage
+from .._internal.report import Failure, Report, error_lines
+from .._internal.storage.outputs import ERRORS_BEGIN
 
 FORMAT = "catalase screen 1"
 RECORD_BEGINS = b'{\n "format": "catalase screen '  # a record, by which it is known again

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import _storage
-from .._console import Console, SafeStream
-from .._numbers import strip_white
-from .._report import Failure, Report
-from .._storage.outputs import ERRORS_BEGIN, Output, check_outputs
-from ..ops._check import flag, fraction, is_whole, path_of, shown, whole_number
+from .._internal import storage as _storage
+from .._internal.console import Console, SafeStream
+from .._internal.numbers import strip_white
+from .._internal.report import Failure, Report
+from .._internal.storage.outputs import ERRORS_BEGIN, Output, check_outputs
+from ..ops.checks import flag, fraction, is_whole, path_of, shown, whole_number
 from .hit_steps import HitSteps, fields_among
 from .hits import HITS_BEGIN, Hits, TopK, read_hits
 from .library import Chunk, Library

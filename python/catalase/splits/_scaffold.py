@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._numbers import flag, shown
+from .._internal.numbers import flag, shown
 from ..ops._ecfp_reasons import clean_for_rdkit
 from ._base import Splitter
 

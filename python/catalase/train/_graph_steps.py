@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._config import get_matmul_precision
+from .._internal.config import get_matmul_precision
 from ..autograd import Tensor
 from ..backends import backend_named, is_device_array
 from ..backends.cuda.capture import Parts, StepGraph

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..nn.module import check_finite
-from ..ops._check import choice, flag, number, shown, whole_number
+from ..ops.checks import choice, flag, number, shown, whole_number
 
 if TYPE_CHECKING:
     from .fit import TrainState

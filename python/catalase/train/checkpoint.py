@@ -11,9 +11,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import _storage
+from .._internal import storage as _storage
 from ..nn.module import check_finite
-from ..ops._check import path_of, whole_number
+from ..ops.checks import path_of, whole_number
 from .callbacks import Callback
 
 if TYPE_CHECKING:

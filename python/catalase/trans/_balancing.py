@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import _arrays
-from .._numbers import flag
-from .._registry import Float, List, register
+from .._internal import arrays as _arrays
+from .._internal.numbers import flag
+from .._internal.registry import Float, List, register
 from ._base import Transformer, label_columns
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import _registry
-from .._arrays import dataset_of, numbers
-from .._numbers import listed, shown
+from .._internal import registry as _registry
+from .._internal.arrays import dataset_of, numbers
+from .._internal.numbers import listed, shown
 
 
 class Transformer:

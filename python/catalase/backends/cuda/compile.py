@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ..._console import SafeStream
+from ..._internal.console import SafeStream
 
 # -fmad=false: a product and a sum become one FMA only where the source says fmaf; -ftz=true: denormals count as zero.
 # Both as on the CPU, whose bits the kernels reproduce.

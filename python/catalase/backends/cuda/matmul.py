@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..._config import get_matmul_precision
+from ..._internal.config import get_matmul_precision
 from .launch import GRID, SCRATCH_BYTES, blocks, stride, unit_rows
 
 if TYPE_CHECKING:

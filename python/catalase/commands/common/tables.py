@@ -12,10 +12,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from ... import _storage, data, metrics, models
-from ..._console import Console
-from ..._report import Report, error_lines
-from ..._storage.outputs import ERRORS_BEGIN, Output, begins_with
+from ... import data, metrics, models
+from ..._internal import storage as _storage
+from ..._internal.console import Console
+from ..._internal.report import Report, error_lines
+from ..._internal.storage.outputs import ERRORS_BEGIN, Output, begins_with
 
 
 def error_file_beside(path: str) -> str | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...autograd import Tensor
 from ...backends import to_device
 from ...backends.cuda.capture import Parts
-from ...ops._check import shown
+from ...ops.checks import shown
 from ._graph import Graph
 from ._inputs import Feature, Input, Label, Weights
 from ._layer import Layer

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ... import nn
 from ...autograd import no_grad
 from ...metrics import Metric
-from ...ops._check import choice, flag, shown
+from ...ops.checks import choice, flag, shown
 from ...trans import Transformer, undo_transforms
 from .._datapoints import datapoints
 from .._grids import batches, is_list_of_arrays

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import _core
+from .. import _core
 
 # Packages that Catalase can use; the report names their versions or says that they are absent.
 _OPTIONAL = (
@@ -44,7 +44,7 @@ def set_num_threads(n: int) -> None:
     1
     >>> ct.set_num_threads(before)
     """
-    from .ops._check import whole_number  # not with the package: it takes all array functions with it
+    from ..ops.checks import whole_number  # not with the package: it takes all array functions with it
 
     _core.set_num_threads(whole_number("set_num_threads", "n", n, 1, 4096))
 
@@ -111,7 +111,7 @@ def config() -> dict[str, Any]:
 
     import numpy as np
 
-    from .backends.cuda import describe_device
+    from ..backends.cuda import describe_device
 
     info: dict[str, Any] = dict(_core.build_info())
     info["python"] = platform.python_version()

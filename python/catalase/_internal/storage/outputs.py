@@ -68,7 +68,7 @@ def check_outputs(
     Examples
     --------
     >>> import pathlib
-    >>> from catalase._storage.outputs import Output, check_outputs
+    >>> from catalase._internal.storage.outputs import Output, check_outputs
     >>> _ = pathlib.Path("lib.smi").write_text("CCO\\n")
     >>> check_outputs("screen", {"the library": "lib.smi"}, [Output("--errors-file", "./lib.smi")], force=True)
     Traceback (most recent call last):

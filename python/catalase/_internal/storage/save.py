@@ -77,7 +77,7 @@ def save_folder(
     Examples
     --------
     >>> import tempfile
-    >>> from catalase._storage import load_folder
+    >>> from catalase._internal.storage import load_folder
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_folder(folder, {"layers": [8, 2]}, {"w": np.eye(2, dtype=np.float32).T})
     ...     config, arrays = load_folder(folder)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import refuse_masked
+from .._internal.arrays import refuse_masked
 from ..backends import CPU, Backend, backend_named, backend_of, is_device_array, same_backend
 
 ACTIVATIONS = {None: 0, "identity": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "softplus": 4}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._numbers import FLOAT32_LIMIT, shown
+from .numbers import FLOAT32_LIMIT, shown
 
 
 def numbers(function: str, name: str, values: Any, dtype: Any = None) -> NDArray[Any]:

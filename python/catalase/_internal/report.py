@@ -28,7 +28,7 @@ def error_lines(failures: Iterable[Failure]) -> bytes:
 
     Examples
     --------
-    >>> from catalase._report import Failure, error_lines
+    >>> from catalase._internal.report import Failure, error_lines
     >>> print(error_lines([Failure(4, "C1CC", "unclosed ring")]).decode().rstrip())
     5,C1CC,unclosed ring
     """
@@ -55,7 +55,7 @@ class Report:
 
     Examples
     --------
-    >>> from catalase._report import Failure, Report
+    >>> from catalase._internal.report import Failure, Report
     >>> print(Report(3, 2, [Failure(1, "C1CC", "unclosed ring")]))
     2 of 3 kept
       1: 'C1CC': unclosed ring

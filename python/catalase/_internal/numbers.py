@@ -33,7 +33,7 @@ def strip_white(text: str | bytes) -> str | bytes:
 
     Examples
     --------
-    >>> from catalase._numbers import strip_white
+    >>> from catalase._internal.numbers import strip_white
     >>> strip_white(" CCO\\t"), strip_white("\\u00a0CCO\\u00a0")
     ('CCO', '\\xa0CCO\\xa0')
     """
@@ -51,7 +51,7 @@ def parse_float(text: str) -> float:
 
     Examples
     --------
-    >>> from catalase._numbers import parse_float
+    >>> from catalase._internal.numbers import parse_float
     >>> parse_float(" 1e5 ")
     100000.0
     """
@@ -72,7 +72,7 @@ def parse_int(text: str) -> int:
 
     Examples
     --------
-    >>> from catalase._numbers import parse_int
+    >>> from catalase._internal.numbers import parse_int
     >>> parse_int("-12")
     -12
     """
