@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from ._internal import storage as _storage
+from ._internal import storage
 
 _MAX_ATOMS = 500  # of a molecule that is drawn: coordinates take time with the square, and nobody sees the atoms
 
@@ -34,4 +34,4 @@ def molecule_grid(path: str, mols: Sequence[Any], legends: Sequence[str], *, col
     drawer.DrawMolecules(mols, legends=legends)
     drawer.FinishDrawing()
     picture: bytes = drawer.GetDrawingText()
-    _storage.write_file_atomic(path, lambda file: cast(None, file.write(picture)))
+    storage.write_file_atomic(path, lambda file: cast(None, file.write(picture)))

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from catalase.trans.helpers import OLD, OLD_CONFIG
 
-from catalase._internal import storage as _storage
+from catalase._internal import storage
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    _storage.save_folder(tmp_path / "m", OLD_CONFIG, OLD)
+    storage.save_folder(tmp_path / "m", OLD_CONFIG, OLD)
     return tmp_path / "m"

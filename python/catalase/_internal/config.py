@@ -44,7 +44,7 @@ def set_num_threads(n: int) -> None:
     1
     >>> ct.set_num_threads(before)
     """
-    from ..ops.checks import whole_number  # not with the package: it takes all array functions with it
+    from .._internal.numbers import whole_number
 
     _core.set_num_threads(whole_number("set_num_threads", "n", n, 1, 4096))
 

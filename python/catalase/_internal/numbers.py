@@ -211,3 +211,8 @@ def walked(function: str, name: str, values: Any, what: str) -> Iterable[Any]:
     if bare or isinstance(values, (str, bytes, bytearray, Mapping)) or not isinstance(values, Iterable):
         raise TypeError(f"{function}: {name} must be a list of {what}, got {shown(values)}")
     return values
+
+
+def fraction(function: str, name: str, value: Any) -> float:
+    """Return a number from 0 to 1 as a float."""
+    return number(function, name, value, at_least=0, at_most=1)

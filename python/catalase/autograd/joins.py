@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from .._internal.arrays import refuse_masked
+from .._internal.numbers import shown, whole_number
 from ..backends import backend_of, is_device_array
-from ..ops.checks import shown, whole_number
 from .tensor import Tensor, as_tensor, fit_to, operand, record
 
 

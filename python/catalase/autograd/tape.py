@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._internal.arrays import numbers
+from .._internal.numbers import flag
 from ..backends import backend_of, device_of, is_device_array, to_device_of, to_host
-from ..ops.checks import flag
 
 Array = NDArray[Any]
 Backward = Callable[[Array], "tuple[Array | None, ...]"]

@@ -11,8 +11,9 @@ import numpy as np
 
 from .. import ops
 from .._internal.arrays import refuse_masked
+from .._internal.numbers import flag, shown, whole_number
 from ..backends import backend_of, is_device_array, to_host
-from ..ops.checks import flag, floating, numpy_array, shown, whole_number
+from ..ops.checks import floating, numpy_array
 from .tape import Array, Backward, Node, put_on_tape
 
 

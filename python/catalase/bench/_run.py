@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.checks import choice, flag, number, shown, whole_number
+from .._internal.numbers import choice, flag, number, shown, whole_number
 from ._case import Case, compare
 from ._device import DEVICES
 from ._families import DEVICE_FAMILIES, FAMILIES, cases_of, family_of, libraries_of

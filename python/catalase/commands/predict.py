@@ -34,7 +34,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Copy the table chunk by chunk, with the predictions in new columns."""
-    from .._internal import storage as _storage
+    from .._internal import storage
     from .._internal.report import Failure, Report
     from .._internal.storage.outputs import Output, check_outputs
     from ..data.table_file import TableFile
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
 
         def write(binary: IO[bytes]) -> None:
             nonlocal total
-            with _storage.csv_writer(binary) as writer, console.progress("predicting", None) as advance:
+            with storage.csv_writer(binary) as writer, console.progress("predicting", None) as advance:
                 writer.writerow(table.header + added)
                 for rows, unread in table.chunks(_CHUNK):
                     cells, failed = _predict(model, len(predicted), [row[column] for row in rows], unread)
@@ -76,12 +76,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _write_result(out: str, write: Callable[[IO[bytes]], None]) -> None:
     """Write a result into a file, a pipe, or standard output (``-``)."""
-    from .._internal import storage as _storage
+    from .._internal import storage
 
     try:
         if out != "-":
-            _storage.remove_leftovers(out)
-            _storage.write_file_atomic(out, write)
+            storage.remove_leftovers(out)
+            storage.write_file_atomic(out, write)
             return
         binary = getattr(sys.stdout, "buffer", None)
         if binary is None:

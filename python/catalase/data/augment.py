@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._internal import arrays as _arrays
+from .._internal import arrays
 from .._internal.numbers import flag, shown, whole_number
 from ..ops.augment import augment_images
 from ._lazy import LazyArray
@@ -131,7 +131,7 @@ class AugmentedDataset(Dataset):
     def __init__(self, dataset: Dataset, augment: Augment, masks: bool = False) -> None:
         if not isinstance(augment, Augment):
             raise TypeError(f"AugmentedDataset: augment must be an Augment, got {type(augment).__name__}")
-        _arrays.dataset_of("AugmentedDataset", "dataset", dataset)
+        arrays.dataset_of("AugmentedDataset", "dataset", dataset)
         self.dataset, self.augment, self.masks = dataset, augment, flag("AugmentedDataset", "masks", masks)
         self.tasks, self.report, self.featurizer = dataset.tasks, dataset.report, dataset.featurizer
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._internal import arrays as _arrays
-from .._internal import storage as _storage
+from .._internal import storage
 from .._internal.numbers import flag, path_of, shown
 from .._internal.report import Report
 from ..feat.featurizer import saved_form
@@ -36,7 +36,7 @@ def claim_folder(function: str, folder: Path) -> None:
     if not manifest.exists() and not manifest.is_symlink():
         return
     try:
-        ours = _storage.read_json(manifest).get("format") == FORMAT
+        ours = storage.read_json(manifest).get("format") == FORMAT
     except (OSError, ValueError):  # damaged; ours all the same where our shards lie beside it
         ours = any(SHARD_NAME.fullmatch(file.name) for file in folder.iterdir())
     if not ours:
@@ -52,7 +52,7 @@ def checked_extra(function: str, extra: Any) -> dict[str, Any]:
     if type(extra) is not dict:
         raise TypeError(f"{function}: extra must be a dict of JSON values, got {shown(extra)}")
     try:
-        _storage.check_json(extra, "extra")
+        storage.check_json(extra, "extra")
     except (TypeError, ValueError) as error:
         raise type(error)(f"{function}: {str(error).removeprefix('save: ')}") from None
     return dict(extra)
@@ -118,7 +118,7 @@ class ShardList:
     def commit(self, tasks: list[Any], report: Report | None, extra: dict[str, Any]) -> str:
         """Write the manifest, by which the shards are there; returns its checksum."""
         columns = {c: {"shape": list(form.shape), "dtype": form.dtype.str} for c, form in self.forms.items()}
-        return _storage.write_json_atomic(
+        return storage.write_json_atomic(
             self.folder / MANIFEST,
             {
                 "format": FORMAT,
@@ -145,11 +145,11 @@ class ShardList:
         """
         wanted = {entry[column] for entry in self.entries for column in COLUMNS}
         for old in [file for file in self.folder.iterdir() if _REPLACED.fullmatch(file.name)]:
-            if not _storage.is_held(old):
+            if not storage.is_held(old):
                 old.unlink(missing_ok=True)
                 continue
             with suppress(ValueError, KeyError, TypeError):
-                wanted |= {shard[column] for shard in _storage.read_json(old)["shards"] for column in COLUMNS}
+                wanted |= {shard[column] for shard in storage.read_json(old)["shards"] for column in COLUMNS}
         for file in self.folder.iterdir():
             if _TEMPORARY.fullmatch(file.name) or (SHARD_NAME.fullmatch(file.name) and file.name not in wanted):
                 file.unlink(missing_ok=True)
@@ -213,7 +213,7 @@ class DiskWriter:
         claim_folder("DiskWriter", self.path)
         self._known = ""  # checksum of the manifest that the next replaces
         self._list = ShardList(self.path)
-        with _storage.writing("DiskWriter", self.path, _storage.LOCK_SECONDS) as locked:
+        with storage.writing("DiskWriter", self.path, storage.LOCK_SECONDS) as locked:
             if (self.path / MANIFEST).exists():
                 if not resume:
                     raise FileExistsError(
@@ -224,7 +224,7 @@ class DiskWriter:
                 self._list.sweep()
 
     def _take_over(self, tasks: Any, extra: dict[str, Any] | None) -> None:
-        self._known = _storage.sha256_file(self.path / MANIFEST)
+        self._known = storage.sha256_file(self.path / MANIFEST)
         there = self.dataset()
         self._list.entries = [dict(entry) for entry in there.manifest_shards]
         self._list.forms = dict(there.forms)
@@ -260,9 +260,9 @@ class DiskWriter:
             For another shape or dtype, or Python objects; nothing is committed then.
         """
         _arrays.dataset_of("DiskWriter.append", "shard", shard)
-        with _storage.writing("DiskWriter.append", self.path, _storage.LOCK_SECONDS):
+        with storage.writing("DiskWriter.append", self.path, storage.LOCK_SECONDS):
             manifest = self.path / MANIFEST
-            if (_storage.sha256_file(manifest) if manifest.exists() else "") != self._known:
+            if (storage.sha256_file(manifest) if manifest.exists() else "") != self._known:
                 raise RuntimeError(
                     f"DiskWriter.append: another writer has written into {self.path} since this one was opened; nothing was "
                     "appended, open a new DiskWriter with resume=True"
@@ -299,6 +299,6 @@ def _write(folder: Path, column: str, number: int, array: NDArray[Any]) -> str:
     name = f"{column}-{number:05d}-{hashlib.sha256(data).hexdigest()}.npy"
     # A file of this name may be a damaged one: look inside before trusting it.
     file = folder / name
-    if not file.is_file() or os.path.getsize(file) != len(data) or _storage.sha256_file(file) != name[-68:-4]:
-        _storage.write_file_atomic(file, lambda stream: _write_all(stream, data))
+    if not file.is_file() or os.path.getsize(file) != len(data) or storage.sha256_file(file) != name[-68:-4]:
+        storage.write_file_atomic(file, lambda stream: _write_all(stream, data))
     return name

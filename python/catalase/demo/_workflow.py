@@ -30,10 +30,10 @@ import numpy as np
 
 from .. import data, feat, metrics, models, ops, splits, train, trans
 from .._drawing import molecule_grid
-from .._internal import storage as _storage
+from .._internal import storage
 from .._internal.console import Console
+from .._internal.numbers import flag, path_of, whole_number
 from .._internal.storage.outputs import Output, begins_with, check_outputs
-from ..ops.checks import flag, path_of, whole_number
 from . import _baselines, _plots
 from ._data import Compounds, find_files, load_library, load_measured
 
@@ -270,7 +270,7 @@ def _write_csv(path: Path, columns: list[str], rows: list[list[Any]]) -> None:
         writer.writerows(rows)
         binary.write(text.getvalue().encode())
 
-    _storage.write_file_atomic(path, write)
+    storage.write_file_atomic(path, write)
 
 
 def _draw(

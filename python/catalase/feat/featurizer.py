@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence, Set
 from typing import Any, ClassVar
 
-from .._internal import registry as _registry
+from .._internal import registry
 from .._internal.numbers import shown
 from .._internal.report import Report
 
@@ -57,14 +57,14 @@ class Featurizer:
     def saved_form(self) -> dict[str, Any]:
         """Return the settings with the class's name under "class", from which `build` makes an equal featurizer."""
         name = type(self).__name__
-        if name not in _registry.names(type(self)):
+        if name not in registry.names(type(self)):
             raise TypeError(f"{name}: this featurizer cannot be saved, it is none of Catalase's own")
         return {"class": name, **self.to_config()}
 
     @staticmethod
     def build(config: Any) -> Featurizer:
         """Return the featurizer that a saved form describes; ValueError for anything that is not one of ours."""
-        featurizer: Featurizer = _registry.build(config, kind=Featurizer)
+        featurizer: Featurizer = registry.build(config, kind=Featurizer)
         return featurizer
 
     def agrees_with(self, other: Featurizer) -> bool:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from .. import nn, ops, optim
 from .._internal import arrays as _arrays
+from .._internal.numbers import shown
 from .._internal.registry import AnyOf, Field, Float, Int, List, Str
 from ..autograd import Tensor, no_grad
 from ..backends import to_device, to_host
 from ..data import NumpyDataset
-from ..ops.checks import shown
 from ._labels import check_classes, check_numbers
 from ._pixels import LEVEL, Pixels, Seen
 from ._settings import checked, is_count, is_list, is_number

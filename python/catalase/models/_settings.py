@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from .._internal.numbers import flag, is_whole, shown
 from .._internal.registry import Bool, Field
-from ..ops.checks import flag, is_whole, shown
 
 Number = float | Sequence[float]
 _LARGEST = float(np.finfo(np.float32).max)

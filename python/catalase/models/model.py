@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from .. import nn, ops, optim, train
 from .._internal import arrays as _arrays
-from .._internal import registry as _registry
-from .._internal import storage as _storage
+from .._internal import registry, storage
+from .._internal.numbers import choice, flag, path_of, shown
 from ..autograd import Tensor, no_grad
 from ..backends import to_device, to_host
 from ..data.dataset import task_names
@@ -22,7 +22,7 @@ from ..feat.featurizer import checked, saved_form
 from ..metrics import Metric
 from ..nn.allowance import allowance
 from ..nn.module import check_finite
-from ..ops.checks import check_device, choice, flag, path_of, shown
+from ..ops.checks import check_device
 from ..trans import Transformer, undo_transforms
 from . import _carried
 from ._datapoints import Answers, datapoints, is_dataset, predict_datapoints, with_gaps
@@ -406,7 +406,7 @@ class Model:
         }
         state = self.module.state_dict()
         check_finite(f"{type(self).__name__}.save", state, "nothing was saved; train again with a lower learning rate")
-        _storage.save_folder(path, config, state)
+        storage.save_folder(path, config, state)
 
     def _to_carry(self) -> dict[str, Any]:
         """What is saved beside the settings of the net, as JSON values."""
@@ -629,14 +629,14 @@ def load(path: str | Path) -> Any:
     True
     """
     path = path_of("load", "path", path)
-    config, arrays = _storage.load_folder(path)
+    config, arrays = storage.load_folder(path)
     if config.get("kind") != _KIND or not isinstance(config.get("model"), dict):
         raise ValueError(f"load: {path} holds no model; give the folder that Model.save wrote")
     from . import register_all
 
     register_all()
     with allowance(arrays):
-        model: Model = _registry.build(config["model"], Model)
+        model: Model = registry.build(config["model"], Model)
     try:
         model.module.load_state_dict(arrays)
     except ValueError as error:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._internal.numbers import choice, number, whole_number
 from ..autograd import Tensor
 from ..backends import backend_of
-from ..ops.checks import choice, number, whole_number
 from . import functional
 from .allowance import claim
 from .buffer import Buffer

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import ops
+from .._internal.numbers import whole_number
 from ..autograd import Tensor, record
 from ..autograd.tensor import as_tensor
 from ..backends import is_device_array
-from ..ops.checks import whole_number
 from ..ops.embedding import check_padding, token_ids
 from .init import LARGEST_SIZE, Initializer, normal, random_generator, start_values
 from .module import Module

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import ops
+from .._internal.numbers import shown
 from ..autograd import Tensor, concatenate, record, where
 from ..autograd.tensor import as_tensor
 from ..backends import backend_of, is_device_array
-from ..ops.checks import floating, shown
+from ..ops.checks import floating
 from ..ops.linear import is_sparse
 from ..ops.linear_input import InputGradient
 from ._conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._internal.arrays import numbers
+from .._internal.numbers import shown
 from ..autograd import Tensor, no_grad
 from ..autograd.tensor import as_tensor
 from ..backends import is_device_array, to_device, to_host
-from ..ops.checks import shape_of, shown
+from ..ops.checks import shape_of
 from .buffer import Buffer
 from .layers import ReLU
 from .module import Module, inference, watching

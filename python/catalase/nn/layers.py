@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._internal.numbers import flag, shown, whole_number
 from ..autograd import Tensor, is_recording
 from ..autograd.tensor import as_tensor
 from ..ops import empty
-from ..ops.checks import activation_code, flag, shown, whole_number
+from ..ops.checks import activation_code
 from ..ops.dropout import check_rate
 from . import functional
 from .batch_norm import BatchNorm

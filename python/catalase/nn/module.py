@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._internal.arrays import refuse_masked
+from .._internal.numbers import flag, shown, whole_number
 from ..autograd import Tensor
 from ..backends import assign
-from ..ops.checks import check_device, flag, shown, whole_number
+from ..ops.checks import check_device
 from .buffer import Buffer
 from .parameter import Parameter
 

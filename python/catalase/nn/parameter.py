@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._internal.numbers import flag, shown
 from ..autograd import Tensor
 from ..backends import assign, backend_named, backend_of, to_device
 from ..ops import LinearGradient
-from ..ops.checks import flag, shown
 
 if TYPE_CHECKING:
     from .module import Module

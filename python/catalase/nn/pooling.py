@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .._internal.numbers import choice, shown
 from ..autograd import Tensor
 from ..backends import is_device_array
-from ..ops.checks import choice, shown
 from ..ops.geometry import Padding, per_dimension, pool_windows
 from . import functional
 from .module import Module

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from .._internal.numbers import choice, shown
 from ..autograd import Tensor, concatenate
 from ..autograd.tensor import as_tensor
-from ..ops.checks import choice, shown
 from . import functional
 from ._recurrent import Recurrent
 from .module import Module

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._internal.arrays import numbers
+from .._internal.numbers import choice, is_whole, number, shown, whole_number
 from ..autograd import Tensor
 from ..autograd.tensor import as_tensor
 from ..backends import is_device_array
-from ..ops.checks import choice, is_whole, number, same_dtype, shown, whole_number
+from ..ops.checks import same_dtype
 from . import functional
 from .functional import relu, sigmoid, softmax, tanh
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .checks import flag, floats, whole_number
+from .._internal.numbers import flag, whole_number
+from .checks import floats
 from .geometry import Geometry, convolution
 from .linear import before_activation
 

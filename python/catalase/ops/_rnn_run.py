@@ -6,10 +6,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from .._internal.numbers import flag
 from ..backends import same_backend
 from ..backends.base import RnnSaved
 from ._rnn_check import check_lengths, check_saved, check_shapes
-from .checks import flag, floats
+from .checks import floats
 
 
 def forward(

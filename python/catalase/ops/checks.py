@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._internal.arrays import refuse_masked
+from .._internal.numbers import shown, whole_number
 from ..backends import CPU, Backend, backend_named, backend_of, is_device_array, same_backend
 
 ACTIVATIONS = {None: 0, "identity": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "softplus": 4}
@@ -159,114 +157,6 @@ def packed_bits(
     return backend.contiguous(x)
 
 
-def shown(value: Any) -> str:
-    """A wrong value in an error: plain values as they are written, cut where they are long; of others, what they are."""
-    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
-        return f"a whole number of {value.bit_length()} bits"
-    if isinstance(value, np.ndarray):
-        return f"an array of {value.dtype} of shape {value.shape}"
-    simple = (bool, int, float, complex, str, bytes, np.generic)
-    several = isinstance(value, (list, tuple)) and len(value) <= 16
-    if value is None or isinstance(value, simple) or (several and all(isinstance(v, simple) for v in value)):
-        text = repr(value)
-        return text if len(text) <= 100 else text[:97] + "..."
-    return f"the type {value.__name__}" if isinstance(value, type) else type(value).__name__
-
-
-def is_whole(value: Any) -> bool:
-    """Whether a value is a whole number: not a bool, and no duration, which NumPy counts among its integers."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
-
-
-def whole_number(function: str, name: str, value: Any, low: int | None = 1, high: int | None = None) -> int:
-    """Return ``value`` as an int of ``low`` or more, and up to ``high``; without a bound where that is None."""
-    if not is_whole(value):
-        raise TypeError(f"{function}: {name} must be a whole number, got {shown(value)}")
-    if (low is not None and value < low) or (high is not None and value > high):
-        last = None if high is not None and high >= 10_000 and low is not None and value < low else high  # says less
-        raise ValueError(f"{function}: {name} must be {_span(low, None, last, None)}, got {shown(value)}")
-    return int(value)
-
-
-def number(
-    function: str,
-    name: str,
-    value: Any,
-    *,
-    at_least: float | None = None,
-    above: float | None = None,
-    at_most: float | None = None,
-    below: float | None = None,
-) -> float:
-    """Return a finite number within these bounds as a float."""
-    if isinstance(value, (bool, np.timedelta64)) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{function}: {name} must be a number, got {shown(value)}")
-    finite = math.isfinite(value) if not isinstance(value, int) else abs(value) < 2**1000
-    if (
-        not finite
-        or (at_least is not None and value < at_least)
-        or (above is not None and value <= above)
-        or (at_most is not None and value > at_most)
-        or (below is not None and value >= below)
-    ):
-        span = _span(at_least, above, at_most, below)
-        what = f"a finite number{span and ', '}{span}" if (not finite and value == value) or not span else span
-        raise ValueError(f"{function}: {name} must be {what}, got {shown(value)}")
-    return float(value)
-
-
-def _span(at_least: float | None, above: float | None, at_most: float | None, below: float | None) -> str:
-    """Bounds in words."""
-    first = f"{_bound(at_least)}" if at_least is not None else f"above {_bound(above)}" if above is not None else ""
-    last = f"{_bound(at_most)}" if at_most is not None else f"below {_bound(below)}" if below is not None else ""
-    if first and last:
-        return f"from {first} to {last}" if at_least is not None else f"{first} and up to {last}"
-    if first:
-        return f"{first} or more" if at_least is not None else first
-    return f"{last} or less" if at_most is not None else last
-
-
-def _bound(value: float | None) -> str:
-    """A bound as people write it: 2**64 - 1 in the place of its twenty digits."""
-    for less in (0, 1):
-        whole = int(value or 0) + less
-        if whole == value + less and whole >= 2**31 and whole & (whole - 1) == 0:  # type: ignore[operator]
-            return f"2**{whole.bit_length() - 1}{' - 1' if less else ''}"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def flag(function: str, name: str, value: Any) -> bool:
-    """Return True or False; 1 and 0 count as these. Text and arrays are refused, whose truth is not what they say."""
-    if value is True or value is False:
-        return value
-    if isinstance(value, np.bool_) or (is_whole(value) and value in (0, 1)):
-        return bool(value)
-    raise TypeError(f"{function}: {name} must be True or False, got {shown(value)}")
-
-
-def choice(function: str, name: str, value: Any, known: Sequence[str | None]) -> Any:
-    """Return one of the known names."""
-    if (value is None or isinstance(value, str)) and value in known:
-        return value
-    listing = [repr(name) for name in known]
-    words = listing[0] if len(listing) == 1 else f"{', '.join(listing[:-1])} or {listing[-1]}"
-    raise ValueError(f"{function}: {name} must be {words}, got {shown(value)}")
-
-
-def path_of(function: str, name: str, value: Any) -> Path:
-    """Return the name of a file or folder as a path; refuse what no file system can hold."""
-    if not isinstance(value, (str, os.PathLike)) or isinstance(os.fspath(value), bytes):
-        raise TypeError(f"{function}: {name} must be the name of a file or folder, got {shown(value)}")
-    text = os.fspath(value)
-    try:
-        os.fsencode(text)
-    except UnicodeEncodeError:
-        raise ValueError(f"{function}: {name} cannot be the name of a file: {shown(text)}") from None
-    if not text or "\0" in text:
-        raise ValueError(f"{function}: {name} cannot be the name of a file: {shown(text)}")
-    return Path(value)
-
-
 def dtype_of(function: str, name: str, value: Any) -> np.dtype[Any]:
     """Return NumPy's dtype for a dtype, a type or a name."""
     if isinstance(value, np.dtype):
@@ -302,11 +192,6 @@ def shape_of(function: str, shape: Any, name: str = "shape") -> tuple[int, ...]:
     if isinstance(shape, (str, bytes, bytearray, memoryview)) or not isinstance(shape, Sequence):
         raise TypeError(f"{function}: {name} must be a tuple of whole numbers, got {shown(shape)}")
     return tuple(whole_number(function, f"each length of {name}", n, 0) for n in shape)
-
-
-def fraction(function: str, name: str, value: Any) -> float:
-    """Return a number from 0 to 1 as a float."""
-    return number(function, name, value, at_least=0, at_most=1)
 
 
 def similarity_bar(threshold: float) -> float:

@@ -6,9 +6,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from .._internal.numbers import flag
 from ._conv_check import check_arrays, check_kernel_and_bias, check_options
 from ._conv_run import forward, gradients
-from .checks import flag
 from .geometry import Geometry, Padding, transposed
 
 

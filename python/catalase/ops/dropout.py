@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._internal.numbers import number, whole_number
 from ..backends import is_device_array, same_backend
-from .checks import floats, number, output, separate, whole_number
+from .checks import floats, output, separate
 
 
 def dropout(

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._internal.numbers import whole_number
 from ..backends import Backend, is_device_array
-from .checks import floats, output, separate, whole_number, whole_numbers
+from .checks import floats, output, separate, whole_numbers
 from .matmul import check_rows
 
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._internal.numbers import is_whole, shown
 from ..backends.base import Geometry, Windows
-from .checks import is_whole, shown
 
 Padding = str | int | Sequence[Any]
 

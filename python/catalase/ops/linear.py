@@ -13,21 +13,11 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._core import SparseBatch
+from .._internal.numbers import flag, number
 from ..backends import CPU, backend_of, is_device_array, same_backend
 from ..backends.base import SparseRows
 from ..backends.cpu import plain_linear, unit_rows, whole_strides
-from .checks import (
-    activation_code,
-    dtype_of,
-    flag,
-    floats,
-    not_numpy,
-    number,
-    numpy_array,
-    output,
-    same_dtype,
-    separate,
-)
+from .checks import activation_code, dtype_of, floats, not_numpy, numpy_array, output, same_dtype, separate
 from .linear_input import InputGradient, linear_backward_input, relu_dropout_backward
 from .matmul import check_rows
 

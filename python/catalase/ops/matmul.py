@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._internal.numbers import flag
 from ..backends import Backend
 from ..backends.cpu import plain_matmul
-from .checks import flag, floats, output, separate
+from .checks import floats, output, separate
 
 
 def matmul(

@@ -6,7 +6,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .checks import choice, flag, floats, number
+from .._internal.numbers import choice, flag, number
+from .checks import floats
 
 
 def batch_norm(

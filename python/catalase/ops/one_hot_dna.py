@@ -11,8 +11,9 @@ from numpy.typing import DTypeLike, NDArray
 from .. import _core
 from .._core import empty
 from .._internal.arrays import refuse_masked
+from .._internal.numbers import shown, whole_number
 from ..backends import backend_named
-from .checks import dtype_of, shown, whole_number
+from .checks import dtype_of
 
 _DTYPES = (np.dtype(np.float32), np.dtype(np.uint8), np.dtype(np.int8))
 

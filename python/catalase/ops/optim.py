@@ -14,8 +14,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from .. import _core
+from .._internal.numbers import flag, number, whole_number
 from ..backends import backend_of
-from .checks import flag, floats, number, separate, whole_number
+from .checks import floats, separate
 from .linear import LinearGradient
 
 _SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP = range(5)

@@ -6,9 +6,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from .._internal.numbers import choice
 from ..backends.base import RnnSaved
 from . import _rnn_run
-from .checks import choice
 
 
 def rnn(

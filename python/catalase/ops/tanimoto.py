@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .._internal.numbers import fraction, whole_number
 from ..backends import same_backend
-from .checks import fraction, packed_bits, similarity_bar, whole_number
+from .checks import packed_bits, similarity_bar
 
 
 def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:

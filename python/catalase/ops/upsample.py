@@ -6,7 +6,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .checks import choice, floats
+from .._internal.numbers import choice
+from .checks import floats
 from .geometry import LONGEST, Windows, per_dimension
 
 _MODES = ("nearest", "linear")

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from .. import ops
 from .._internal.arrays import refuse_masked
+from .._internal.numbers import flag, number, shown
 from ..backends import assign, backend_of, to_device, to_host
 from ..nn import Module, Parameter, ParameterBuffer, flatten_parameters
-from ..ops.checks import flag, number, shown
 from .schedules import Schedule
 
 _Views = tuple[NDArray[Any], NDArray[Any], list[NDArray[Any]]]

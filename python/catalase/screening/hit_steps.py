@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import cluster, feat, ops
-from .._internal.numbers import strip_white
+from .._internal.numbers import flag, fraction, is_whole, shown, strip_white
 from ..ops._ecfp_rdkit import partial_molecule, read_molecule
-from ..ops.checks import flag, fraction, is_whole, shown
 from .hits import Hits
 from .library import Library
 

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import feat, models
-from .._internal.numbers import parse_int
+from .._internal.numbers import is_whole, parse_int, shown
 from .._internal.report import Failure
-from ..ops.checks import is_whole, shown
 from .library import Chunk
 
 if TYPE_CHECKING:

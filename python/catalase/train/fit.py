@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._internal.numbers import flag, path_of, shown, whole_number
 from ..autograd import Tensor, no_grad
 from ..backends import to_device, to_host
 from ..nn import Module, inference
 from ..nn.losses import Loss
-from ..ops.checks import flag, path_of, shown, whole_number
 from ..optim import Optimizer
 from .callbacks import Callback, callback_list
 from .progress import progress_bar

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._internal import registry as _registry
+from .._internal import registry
 from .._internal.arrays import dataset_of, numbers
 from .._internal.numbers import listed, shown
 
@@ -60,7 +60,7 @@ class Transformer:
     @staticmethod
     def build(config: Any) -> Transformer:
         """The transformer that a config describes; ValueError for anything that is not one of ours."""
-        transformer: Transformer = _registry.build(config, kind=Transformer)
+        transformer: Transformer = registry.build(config, kind=Transformer)
         return transformer
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._internal.numbers import shown
 from ...autograd import Tensor
 from ...backends import to_device
 from ...backends.cuda.capture import Parts
-from ...ops.checks import shown
 from ._graph import Graph
 from ._inputs import Feature, Input, Label, Weights
 from ._layer import Layer

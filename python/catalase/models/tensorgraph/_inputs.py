@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._internal.arrays import numbers
+from ..._internal.numbers import number, shown
 from ..._internal.registry import AnyOf, Float, Int, List
 from ...autograd import Tensor
-from ...ops.checks import number, shown
 from .._settings import is_count
 from ._layer import Layer, Shape, saved
 

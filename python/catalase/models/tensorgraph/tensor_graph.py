@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ... import train
+from ..._internal.numbers import flag, path_of, whole_number
 from ..._internal.registry import Int, List, Object, register
-from ...ops.checks import flag, path_of, whole_number
 from ..model import load
 from ._building import FIELDS
 from ._feeds import FedItems
