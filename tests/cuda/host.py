@@ -138,6 +138,7 @@ class HostRuntime(CudaBackend):
     """Runs the kernels of a program that `build.build` made. Launches take turns at the schedules, unless one is set."""
 
     name = "host"
+    array_type = HostArray
     multiprocessors, capability = 4, 80
     shared_bytes = 227 * 1024
 

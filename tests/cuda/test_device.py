@@ -10,7 +10,7 @@ import pytest
 
 import catalase as ct
 from catalase.backends import cuda as _cuda
-from catalase.backends import is_device_array
+from catalase.backends import description, is_device_array
 from catalase.backends.cuda import compile as _compile
 from catalase.backends.cuda import device as _device
 from tests.cuda import build
@@ -43,7 +43,7 @@ def test_cupys_arrays_are_known_by_their_class():
 
 
 def test_the_configuration_shows_it():
-    assert ct._config.config()["gpu"] == _cuda.describe_device()
+    assert description.config()["gpu"] == _cuda.describe_device()
 
 
 def test_products_of_numpy_arrays_load_nothing_of_the_device():

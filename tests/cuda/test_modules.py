@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase.backends import backend_named
+from catalase.backends import backend_named, description
 from catalase.backends.cuda import device as _device
 from tests.cuda.agreement import same_as_cpu
 
@@ -173,7 +173,7 @@ def test_a_copy_has_memory_of_its_own(backend, rng):
 
 def test_without_a_device_the_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setattr(_device.util, "find_spec", lambda name: None)
-    if ct._config.config()["gpu"][:4] == "none":
+    if description.config()["gpu"][:4] == "none":
         with pytest.raises(RuntimeError, match=r"Linear\.to: needs a CUDA device.*pip install \"catalase\[cuda12\]\""):
             ct.nn.Linear(2, 2).to("cuda")
         with pytest.raises(RuntimeError, match=r"MultitaskRegressor\.to: needs a CUDA device"):

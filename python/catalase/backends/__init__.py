@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import Array, Backend
+from .base import Array, Backend, mixture
 from .cpu import CpuBackend
 
 __all__ = [
@@ -63,11 +63,7 @@ def same_backend(function: str, **arrays: Any) -> Backend:
     if not any(on_device):
         return CPU
     if not all(on_device) or len(kinds) > 1:
-        listing = ", ".join(f"{name} {type(x).__module__.partition('.')[0]}" for name, x in present.items())
-        raise TypeError(
-            f"{function}: all arrays must be on one device, got {listing}; move them with cupy.asarray (arrays of "
-            "PyTorch and JAX with cupy.from_dlpack, without a copy) or cupy.asnumpy"
-        )
+        raise mixture(function, present)
     return _owner(kinds.pop(), function)
 
 

@@ -84,6 +84,15 @@ class RnnSaved(NamedTuple):
     cells: NDArray[Any] | None
 
 
+def mixture(function: str, arrays: dict[str, Any]) -> TypeError:
+    """Return the error for arrays that do not live on one device."""
+    listing = ", ".join(f"{name} {type(x).__module__.partition('.')[0]}" for name, x in arrays.items())
+    return TypeError(
+        f"{function}: all arrays must be on one device, got {listing}; move them with cupy.asarray (arrays of "
+        "PyTorch and JAX with cupy.from_dlpack, without a copy) or cupy.asnumpy"
+    )
+
+
 class SparseRows:
     """A batch of a device whose entries are mostly zeros, or packed bits: what `Backend.sparse` gives there.
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .._internal import arrays, storage
 from .._internal.numbers import flag, path_of, shown, walked, whole_number
 from .._internal.report import Report
+from ..feat.featurizer import Featurizer
 from ._lazy import ahead
 from ._shards import (
     COLUMNS,
@@ -28,7 +29,7 @@ from ._shards import (
 )
 from ._windows import read_window, windows
 from .dataset import Batch, Dataset, checked_walk, filled_up, task_names
-from .disk_writer import FORMAT, MANIFEST, VERSION, ShardList, checked_extra, claim_folder
+from .shard_list import FORMAT, MANIFEST, VERSION, ShardList, checked_extra, claim_folder
 
 _DTYPE = re.compile(r"[<>|=]?[biufcUS]\d{1,8}")
 
@@ -305,8 +306,6 @@ def _carried(manifest: dict[str, Any]) -> tuple[Any, float]:
     """Featurizer and scale; datasets of earlier versions name none."""
     featurizer, scale = manifest.get("featurizer"), manifest.get("scaled_by", 1.0)
     if featurizer is not None:
-        from ..feat import Featurizer  # with all that can be named
-
         featurizer = Featurizer.build(featurizer)
     if type(scale) not in (int, float) or not 0 < scale < float("inf"):
         raise ValueError(f"scaled_by is {scale!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import warnings
 from collections.abc import Mapping, Sequence, Set
 from typing import Any, ClassVar
@@ -64,6 +65,8 @@ class Featurizer:
     @staticmethod
     def build(config: Any) -> Featurizer:
         """Return the featurizer that a saved form describes; ValueError for anything that is not one of ours."""
+        for package in ("feat", "trans"):  # where the classes are that a config may name
+            importlib.import_module(f"..{package}", __package__)
         featurizer: Featurizer = registry.build(config, kind=Featurizer)
         return featurizer
 

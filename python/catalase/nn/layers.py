@@ -17,7 +17,8 @@ from ..ops.dropout import check_rate
 from . import functional
 from .batch_norm import BatchNorm
 from .init import LARGEST_SIZE, Initializer, glorot_uniform, random_generator, start_values, zeros
-from .module import Module, is_quiet
+from .modes import is_quiet
+from .module import Module
 from .parameter import Parameter
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from .._internal import arrays
 from .._internal.numbers import flag
 from .._internal.registry import Float, List, register
-from ._base import Transformer, label_columns
+from .transformer import Transformer, label_columns
 
 
 @register("BalancingTransformer", classes=List(Float(), min_length=1), class_weights=List(List(Float(low=0))))

@@ -9,7 +9,7 @@ import numpy as np
 from .._internal.arrays import dataset_of, labels, numbers
 from .._internal.numbers import flag
 from .._internal.registry import Bool, Float, List, register
-from ._base import Transformer, label_columns
+from .transformer import Transformer, label_columns
 
 
 @register(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import same_backend
+from ..base import mixture
 from .launch import walk
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _Operand = tuple[Any, float]  # an array, or None and a number
 
 def combine(device: CudaBackend, name: str, a: Any, b: Any = 0.0, out: Any = None) -> Any:
     """Return ``a op b`` for arrays that broadcast and numbers, in ``out`` where given (any strides)."""
-    arrays = _checked(name, a=a, b=b, out=out)
+    arrays = _checked(device, name, a=a, b=b, out=out)
     arrays.pop("out", None)
     shape = _together(name, *(x.shape for x in arrays.values()))
     if out is None:
@@ -48,7 +48,7 @@ def power(device: CudaBackend, a: Any, b: Any) -> Any:
 
 
 def where(device: CudaBackend, mask: Any, a: Any, b: Any) -> Any:
-    arrays = _checked("where", a=a, b=b)
+    arrays = _checked(device, "where", a=a, b=b)
     shape = _together("where", mask.shape, *(x.shape for x in arrays.values()))
     if isinstance(mask, np.ndarray):
         mask = device.array(np.ascontiguousarray(np.broadcast_to(mask, shape)).view(np.uint8))
@@ -62,7 +62,7 @@ def where(device: CudaBackend, mask: Any, a: Any, b: Any) -> Any:
 
 def reduce(device: CudaBackend, name: str, x: Any, axis: int | tuple[int, ...] | None, keepdims: bool) -> Any:
     """Return the "sum", or the "max", over some axes: neighbouring ones at once, the last ones first."""
-    _checked(name, x=x)
+    _checked(device, name, x=x)
     largest = name == "max"
     chosen = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
     axes = tuple(int(a) % max(1, x.ndim) for a in chosen)
@@ -97,7 +97,7 @@ def broadcast_to(device: CudaBackend, x: Any, shape: tuple[int, ...]) -> Any:
 
 
 def concatenate(device: CudaBackend, parts: Sequence[Any], axis: int) -> Any:
-    _checked("concatenate", **{f"part_{i}": part for i, part in enumerate(parts)})
+    _checked(device, "concatenate", **{f"part_{i}": part for i, part in enumerate(parts)})
     shape, lengths = list(parts[0].shape), [part.shape[axis] for part in parts]
     shape[axis] = sum(lengths)
     out, start = device.empty(tuple(shape), np.float32), 0
@@ -108,10 +108,11 @@ def concatenate(device: CudaBackend, parts: Sequence[Any], axis: int) -> Any:
     return out
 
 
-def _checked(name: str, **arrays: Any) -> dict[str, Any]:
+def _checked(device: CudaBackend, name: str, **arrays: Any) -> dict[str, Any]:
     """The arrays among some operands: tensors combine what they like, so these are checked here."""
     present = {key: x for key, x in arrays.items() if x is not None and not _is_number(x)}
-    same_backend(name, **present)
+    if not all(isinstance(x, device.array_type) for x in present.values()):
+        raise mixture(name, present)
     for key, x in present.items():
         if x.dtype != np.float32:
             raise TypeError(f"{name}: {key} must be float32 on CUDA, got {x.dtype}; use {key}.astype('float32')")

@@ -34,6 +34,7 @@ class CudaBackend(Backend):
 
     float_dtypes = (np.dtype(np.float32),)
     is_host = False
+    array_type: Any  # the class of the device's arrays
 
     @property
     @abstractmethod

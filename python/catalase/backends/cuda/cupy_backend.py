@@ -28,7 +28,7 @@ class CupyBackend(CudaBackend):
 
     def __init__(self, function: str = "CupyBackend") -> None:
         self._cupy = require_cuda(function)
-        self.array_type: type = self._cupy.ndarray
+        self.array_type: Any = self._cupy.ndarray
         self._attributes: dict[tuple[int, str], int] = {}  # by device and name
         self._allowed: dict[tuple[int, str], int] = {}  # the most shared bytes a kernel was launched with
         self._thread = threading.local()  # ``capturing``: other threads may go on as they do

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import is_device_array
 from ..base import is_basic_index
 from .embedding import sorted_places
 from .launch import walk
@@ -52,7 +51,7 @@ class Index:
         self.order = (*rest[:before], *axes, *rest[before:])
         lead, tail = (tuple(shape[axis] for axis in part) for part in (rest[:before], rest[before:]))
         lengths = tuple(shape[axis] for axis in axes)
-        given = [_checked(i, n, axis) for (axis, i), n in zip(arrays.items(), lengths, strict=True)]
+        given = [_checked(device, i, n, axis) for (axis, i), n in zip(arrays.items(), lengths, strict=True)]
         chosen = np.broadcast_shapes(*(i.shape for i in given))
         self.outer, self.rows, self.inner, self.count = prod(lead), prod(lengths), prod(tail), prod(chosen)
         if max(self.rows, self.count) >= 2**31:
@@ -62,7 +61,7 @@ class Index:
 
     def _read(self, parts: tuple[Any, ...], arrays: dict[int, Any]) -> int:
         """Fill in the view and the arrays; the place of an Ellipsis in the view, or -1."""
-        parts = tuple(_as_index(part) for part in parts)
+        parts = tuple(_as_index(self.device, part) for part in parts)
         used = sum(_axes_of(part) for part in parts)
         if used > len(self.shape) or sum(part is Ellipsis for part in parts) > 1:
             raise IndexError(f"Tensor: {used} indices, or two ellipses, for an array of shape {self.shape}")
@@ -73,7 +72,7 @@ class Index:
                 self.view += [slice(None)] * (len(self.shape) - used)
             elif part is None or isinstance(part, slice):
                 self.view.append(part)
-            elif not is_device_array(part) and part.dtype == bool:
+            elif not isinstance(part, self.device.array_type) and part.dtype == bool:
                 own = sum(axis is not None for axis in self.view)
                 if part.shape != self.shape[own : own + part.ndim]:
                     raise IndexError(f"Tensor: a mask of shape {part.shape} does not fit x of shape {self.shape}")
@@ -107,11 +106,11 @@ class Index:
         return dx
 
 
-def _as_index(part: Any) -> Any:
+def _as_index(device: CudaBackend, part: Any) -> Any:
     """A slice, None, Ellipsis, an array of int64 or a mask."""
     if part is None or part is Ellipsis or isinstance(part, slice):
         return part
-    if is_device_array(part):
+    if isinstance(part, device.array_type):
         if part.dtype != np.int64:
             raise TypeError(
                 f"Tensor: an index on CUDA must be int64, got {part.dtype}; use .astype('int64'), and masks of the host"
@@ -134,9 +133,9 @@ def _axes_of(part: Any) -> int:
     return part.ndim if isinstance(part, np.ndarray) and part.dtype == bool else 1
 
 
-def _checked(ids: Any, length: int, axis: int) -> Any:
+def _checked(device: CudaBackend, ids: Any, length: int, axis: int) -> Any:
     """Numbers from the host, counted from the start; those of a device as they are."""
-    if is_device_array(ids):
+    if isinstance(ids, device.array_type):
         return ids
     wrong = ids[(ids < -length) | (ids >= length)]
     if wrong.size:
@@ -146,14 +145,14 @@ def _checked(ids: Any, length: int, axis: int) -> Any:
 
 def _places(device: CudaBackend, given: list[Any], lengths: tuple[int, ...], chosen: tuple[int, ...]) -> Any:
     """One number for each element that is chosen: its row among those of all indexed axes."""
-    if not any(is_device_array(ids) for ids in given):
+    if not any(isinstance(ids, device.array_type) for ids in given):
         flat = np.zeros(chosen, np.int64)
         for ids, length in zip(given, lengths, strict=True):
             flat = flat * length + ids
         return device.array(np.ascontiguousarray(flat))
     places = device.empty(chosen, np.int64)
     for i, (ids, length) in enumerate(zip(given, lengths, strict=True)):
-        if not is_device_array(ids):
+        if not isinstance(ids, device.array_type):
             ids = device.array(np.ascontiguousarray(np.broadcast_to(ids, chosen)))
         elif tuple(ids.shape) != chosen:
             raise ValueError(f"Tensor: index arrays on CUDA must have one shape, got {ids.shape} beside {chosen}")

@@ -11,7 +11,7 @@ import numpy as np
 from ... import train
 from ..._internal.numbers import flag, path_of, whole_number
 from ..._internal.registry import Int, List, Object, register
-from ..model import load
+from ..load import load
 from ._building import FIELDS
 from ._feeds import FedItems
 from ._layer import Layer

@@ -1,4 +1,4 @@
-"""Convolution on the tape; `catalase.nn.functional` has these functions."""
+"""Convolution on the tape."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .. import ops
-from ..autograd import Tensor, record
-from ..autograd.tensor import as_tensor
-from ..ops.geometry import Padding
-from .parameter import Parameter
+from ... import ops
+from ...autograd import Tensor, record
+from ...autograd.tensor import as_tensor
+from ...ops.geometry import Padding
+from ..parameter import Parameter
 
 _FORWARD: dict[str, Callable[..., NDArray[Any]]] = {
     "conv1d": ops.conv1d,

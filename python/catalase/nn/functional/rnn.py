@@ -1,4 +1,4 @@
-"""Recurrent cells on the tape; part of `catalase.nn.functional`."""
+"""Recurrent cells on the tape."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import ops
-from ..autograd import Tensor, is_recording, record
-from ..autograd.tensor import as_tensor
-from ..backends import backend_of
-from ..ops.checks import whole_numbers
+from ... import ops
+from ...autograd import Tensor, is_recording, record
+from ...autograd.tensor import as_tensor
+from ...backends import backend_of
+from ...ops.checks import whole_numbers
 
 Input = Tensor | NDArray[Any]
 

@@ -1,4 +1,4 @@
-"""Pooling, upsampling and batch normalization on the tape; part of `catalase.nn.functional`."""
+"""Pooling and upsampling on the tape."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .. import ops
-from ..autograd import Tensor, record
-from ..autograd.tensor import as_tensor
-from ..backends import backend_of
-from ..ops.checks import floats
-from ..ops.geometry import Padding
+from ... import ops
+from ...autograd import Tensor, record
+from ...autograd.tensor import as_tensor
+from ...ops.geometry import Padding
 
 Input = Tensor | NDArray[Any]
 
@@ -64,35 +62,6 @@ def upsample(x: Input, factor: Any = 2, *, mode: str = "nearest") -> Tensor:
     x = as_tensor("upsample", "x", x)
     y = ops.upsample(x.data, factor, mode=mode)
     return record(y, (x,), lambda dy: (ops.upsample_backward(dy, factor, mode=mode),))
-
-
-def batch_norm(
-    x: Input,
-    gamma: Tensor,
-    beta: Tensor,
-    mean: NDArray[Any] | None = None,
-    var: NDArray[Any] | None = None,
-    *,
-    eps: float = 1e-5,
-    activation: str | None = None,
-) -> tuple[Tensor, NDArray[Any], NDArray[Any]]:
-    """Return the normalized tensor, and the mean and variance used, as arrays; see `catalase.ops.batch_norm`."""
-    x = as_tensor("batch_norm", "x", x)
-    gamma, beta = as_tensor("batch_norm", "gamma", gamma), as_tensor("batch_norm", "beta", beta)
-    from_batch = mean is None
-    # Copies: an optimizer's step, or the next batch, may change these before the way back.
-    scale, shift = backend_of(gamma.data).copy(gamma.data), backend_of(beta.data).copy(beta.data)
-    xp, mean, var = floats("batch_norm", optional=("mean", "var"), mean=mean, var=var)
-    mean, var = (None if a is None else xp.copy(a) for a in (mean, var))
-    y, mean, var = ops.batch_norm(x.data, scale, shift, mean, var, eps=eps, activation=activation)
-
-    def backward(dy: NDArray[Any]) -> tuple[NDArray[Any] | None, ...]:
-        return ops.batch_norm_backward(
-            dy, x.data, scale, shift, mean, var,
-            batch_statistics=from_batch, eps=eps, activation=activation, input_gradient=x.requires_grad,
-        )  # fmt: skip
-
-    return record(y, (x, gamma, beta), backward), mean, var
 
 
 def _max_pool(dims: int, x: Tensor, size: Any, stride: Any, padding: Padding) -> Tensor:
