@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase._internal import storage
 from catalase import nn
+from catalase._internal import storage
 from catalase.nn import tf_nn
 
 

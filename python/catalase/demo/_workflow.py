@@ -29,11 +29,11 @@ from typing import IO, Any
 import numpy as np
 
 from .. import data, feat, metrics, models, ops, splits, train, trans
-from .._drawing import molecule_grid
 from .._internal import storage
 from .._internal.console import Console
 from .._internal.numbers import flag, path_of, whole_number
 from .._internal.storage.outputs import Output, begins_with, check_outputs
+from ..chem import molecule_grid
 from . import _baselines, _plots
 from ._data import Compounds, find_files, load_library, load_measured
 

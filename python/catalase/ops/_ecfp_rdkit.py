@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._internal.report import Failure
-from ._ecfp_reasons import MAX_RDKIT_ATOMS, clean_for_rdkit, valence_reason, why
+from ..chem import MAX_RDKIT_ATOMS, partial_molecule, read_molecule, valence_reason
 
 CHUNK = 10_000  # molecules held as RDKit objects at a time
 REFUSED = 9  # status of cpp/fingerprint/molecule.h
@@ -72,71 +71,6 @@ def fill_by_rdkit(
             bits = _bits(generator, molecules, settings)
             rows[kept] = np.unpackbits(bits, axis=1, bitorder="little") if settings.output == "dense" else bits
     return failures, failed, n_partial
-
-
-def read_molecule(item: Any) -> tuple[Any, str]:
-    """Return an RDKit molecule and an empty reason, or None and the reason why it cannot be read."""
-    if not isinstance(item, str):
-        if isinstance(item, _molecule_class()):
-            return _checked(item)
-        return None, f"needs text or an RDKit molecule, got {type(item).__name__}"
-    from rdkit import Chem, rdBase
-
-    text, reason = clean_for_rdkit(item)
-    if reason:
-        return None, reason
-    with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(text)
-    return (molecule, "") if molecule is not None else (None, why(text))
-
-
-def partial_molecule(item: Any) -> Any:
-    """Read a molecule without checking valences; None where even that fails."""
-    from rdkit import Chem, rdBase
-
-    if not isinstance(item, str):
-        return None
-    text, reason = clean_for_rdkit(item)
-    if reason:
-        return None
-    with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(text, sanitize=False)
-        if molecule is None:
-            return None
-        molecule.UpdatePropertyCache(strict=False)
-        steps = Chem.SanitizeFlags.SANITIZE_ALL ^ Chem.SanitizeFlags.SANITIZE_PROPERTIES
-        if Chem.SanitizeMol(molecule, steps, catchErrors=True) != Chem.SanitizeFlags.SANITIZE_NONE:
-            return None
-        molecule = Chem.RemoveHs(molecule, sanitize=False)
-        molecule.UpdatePropertyCache(strict=False)  # the removal left the hydrogen counts and the rings behind
-        Chem.GetSymmSSSR(molecule)
-        Chem.AssignStereochemistry(molecule, cleanIt=True, force=True)  # as MolFromSmiles does; chiral bits need it
-        return molecule
-
-
-def _checked(molecule: Any) -> tuple[Any, str]:
-    if (n := molecule.GetNumAtoms()) > MAX_RDKIT_ATOMS:
-        return None, f"it has {n:,} atoms; of an RDKit molecule at most {MAX_RDKIT_ATOMS:,} are taken"
-    return (molecule, "") if _is_sanitized(molecule) else (None, "the molecule is not sanitized; call Chem.SanitizeMol")
-
-
-def _is_sanitized(molecule: Any) -> bool:
-    """Whether rings and valences are known; RDKit's threads would end the process where they are not."""
-    if molecule.NeedsUpdatePropertyCache():
-        return False
-    try:
-        molecule.GetRingInfo().NumRings()
-    except RuntimeError:
-        return False
-    return True
-
-
-@functools.cache
-def _molecule_class() -> type:
-    """`rdkit.Chem.Mol`: an import statement a molecule costs more than looking at one."""
-    from rdkit import Chem
-
-    return Chem.Mol
 
 
 def _refusal(item: Any, failure: Failure, total: int) -> Exception:

@@ -18,7 +18,6 @@ from .._internal.report import Report
 from ..backends import backend_named
 from ._ecfp_mols import fill_from_molecules, prefers_binary
 from ._ecfp_rdkit import CHUNK, Settings, fill_by_rdkit
-from ._ecfp_reasons import MAX_SMILES_LENGTH as MAX_SMILES_LENGTH  # for whoever reads text
 
 _NOT_TEXT = 1  # status of cpp/fingerprint/molecule.h
 _MAX_SETTING = 2**31 - 1  # of RDKit's unsigned int, with room to spare

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import cluster, feat, ops
 from .._internal.numbers import flag, fraction, is_whole, shown, strip_white
-from ..ops._ecfp_rdkit import partial_molecule, read_molecule
+from ..chem import partial_molecule, read_molecule
 from .hits import Hits
 from .library import Library
 

@@ -1,12 +1,15 @@
-"""Why a molecule is refused: RDKit's words, from RDKit, or from the native reader where it knows them."""
+"""Molecules of RDKit: reading them within bounds, saying why one is refused, and drawing them."""
 
 from __future__ import annotations
 
 import functools
 import re
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
 
-from .._internal.numbers import strip_white
+from . import _core
+from ._internal import storage
+from ._internal.numbers import strip_white
 
 MAX_SMILES_LENGTH = 2**20  # characters of a molecule; kMaxText of cpp/fingerprint/large_molecule.h
 MAX_RDKIT_CLOSURES = 500  # ring closures of a molecule that RDKit is given
@@ -97,8 +100,6 @@ def why(text: str) -> str:
 
 def valence_reason(text: str) -> str:
     """The same, without RDKit, for a SMILES that the native reader knows to be refused for a metal's valence."""
-    from .. import _core
-
     found = _core.valence_problems(clean_smiles(text)[0])
     if found is None:
         return why(text)
@@ -109,3 +110,98 @@ def valence_reason(text: str) -> str:
 def _joined(first: list[str], count: int) -> str:
     """The first two problems of a molecule, and how many there are beyond."""
     return "; ".join(first + ([f"and {count - 2} problems more"] if count > 2 else []))
+
+
+def read_molecule(item: Any) -> tuple[Any, str]:
+    """Return an RDKit molecule and an empty reason, or None and the reason why it cannot be read."""
+    if not isinstance(item, str):
+        if isinstance(item, _molecule_class()):
+            return _checked(item)
+        return None, f"needs text or an RDKit molecule, got {type(item).__name__}"
+    from rdkit import Chem, rdBase
+
+    text, reason = clean_for_rdkit(item)
+    if reason:
+        return None, reason
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromSmiles(text)
+    return (molecule, "") if molecule is not None else (None, why(text))
+
+
+def partial_molecule(item: Any) -> Any:
+    """Read a molecule without checking valences; None where even that fails."""
+    from rdkit import Chem, rdBase
+
+    if not isinstance(item, str):
+        return None
+    text, reason = clean_for_rdkit(item)
+    if reason:
+        return None
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromSmiles(text, sanitize=False)
+        if molecule is None:
+            return None
+        molecule.UpdatePropertyCache(strict=False)
+        steps = Chem.SanitizeFlags.SANITIZE_ALL ^ Chem.SanitizeFlags.SANITIZE_PROPERTIES
+        if Chem.SanitizeMol(molecule, steps, catchErrors=True) != Chem.SanitizeFlags.SANITIZE_NONE:
+            return None
+        molecule = Chem.RemoveHs(molecule, sanitize=False)
+        molecule.UpdatePropertyCache(strict=False)  # the removal left the hydrogen counts and the rings behind
+        Chem.GetSymmSSSR(molecule)
+        Chem.AssignStereochemistry(molecule, cleanIt=True, force=True)  # as MolFromSmiles does; chiral bits need it
+        return molecule
+
+
+def _checked(molecule: Any) -> tuple[Any, str]:
+    if (n := molecule.GetNumAtoms()) > MAX_RDKIT_ATOMS:
+        return None, f"it has {n:,} atoms; of an RDKit molecule at most {MAX_RDKIT_ATOMS:,} are taken"
+    return (molecule, "") if _is_sanitized(molecule) else (None, "the molecule is not sanitized; call Chem.SanitizeMol")
+
+
+def _is_sanitized(molecule: Any) -> bool:
+    """Whether rings and valences are known; RDKit's threads would end the process where they are not."""
+    if molecule.NeedsUpdatePropertyCache():
+        return False
+    try:
+        molecule.GetRingInfo().NumRings()
+    except RuntimeError:
+        return False
+    return True
+
+
+@functools.cache
+def _molecule_class() -> type:
+    """`rdkit.Chem.Mol`: an import statement a molecule costs more than looking at one."""
+    from rdkit import Chem
+
+    return Chem.Mol
+
+
+_MAX_DRAWN_ATOMS = 500  # of a molecule that is drawn: coordinates take time with the square, and nobody sees the atoms
+
+
+def molecule_grid(path: str, mols: Sequence[Any], legends: Sequence[str], *, columns: int = 5) -> None:
+    """Draw molecules in a grid with a legend below each, five to a row, as a PNG file.
+
+    A molecule of more than 500 atoms is left blank, and its legend says so.
+    """
+    from rdkit import Chem
+    from rdkit.Chem import rdDepictor
+    from rdkit.Chem.Draw import rdMolDraw2D
+
+    mols, legends = list(mols), list(legends)
+    for i, mol in enumerate(mols):
+        if mol.GetNumAtoms() > _MAX_DRAWN_ATOMS:
+            legends[i] = f"{legends[i]} (not drawn: {mol.GetNumAtoms():,} atoms)"
+            mols[i] = Chem.Mol()
+    rows = -(-len(mols) // columns)
+    drawer = rdMolDraw2D.MolDraw2DCairo(columns * 260, rows * 230, 260, 230)
+    options: Any = drawer.drawOptions()
+    options.legendFontSize = 17
+    options.padding = 0.08
+    for mol in mols:
+        rdDepictor.Compute2DCoords(mol)
+    drawer.DrawMolecules(mols, legends=legends)
+    drawer.FinishDrawing()
+    picture: bytes = drawer.GetDrawingText()
+    storage.write_file_atomic(path, lambda file: cast(None, file.write(picture)))
