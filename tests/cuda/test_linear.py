@@ -7,7 +7,7 @@ import pytest
 
 import catalase as ct
 from catalase.backends.cuda.linear import GatheredBatch
-from catalase.ops.linear_input import InputGradient
+from catalase.ops.linear import InputGradient
 from tests.cuda.agreement import same_as_cpu
 from tests.reference import matmul as reference
 

@@ -10,8 +10,7 @@ import time
 import pytest
 
 import catalase as ct
-from catalase.chem import rdkit_limits
-from catalase.chem import MAX_SMILES_LENGTH
+from catalase.chem import MAX_SMILES_LENGTH, rdkit_limits
 
 LIMITS = rdkit_limits()
 

@@ -324,7 +324,7 @@ class Backend(ABC):
     ) -> Array: ...
     @abstractmethod
     def stretch(self, x: Array, factors: tuple[int, ...]) -> Array:
-        """Return the linear interpolation of `catalase.ops.upsample`."""
+        """Return the linear interpolation of `catalase.ops.pool`."""
 
     @abstractmethod
     def stretch_backward(self, dy: Array, factors: tuple[int, ...]) -> Array: ...

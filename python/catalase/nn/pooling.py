@@ -102,7 +102,7 @@ class Upsample(Module):
     Parameters
     ----------
     factor, mode
-        As `catalase.ops.upsample`.
+        As `catalase.ops.pool`.
 
     Examples
     --------

@@ -124,7 +124,7 @@ class GRU(Recurrent):
 
 
 class LSTM(Recurrent):
-    """A layer of long short-term memory; see `catalase.ops.lstm`.
+    """A layer of long short-term memory; see `catalase.ops.rnn`.
 
     Parameters
     ----------

@@ -14,8 +14,7 @@ from ...autograd import Tensor, record
 from ...autograd.tensor import as_tensor
 from ...backends import backend_of, is_device_array
 from ...ops.checks import floating
-from ...ops.linear import is_sparse
-from ...ops.linear_input import InputGradient
+from ...ops.linear import InputGradient, is_sparse
 from ..parameter import Parameter
 
 

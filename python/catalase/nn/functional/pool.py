@@ -58,7 +58,7 @@ def global_avg_pool(x: Input) -> Tensor:
 
 
 def upsample(x: Input, factor: Any = 2, *, mode: str = "nearest") -> Tensor:
-    """Make the axes between the first and the last longer; see `catalase.ops.upsample`."""
+    """Make the axes between the first and the last longer; see `catalase.ops.pool`."""
     x = as_tensor("upsample", "x", x)
     y = ops.upsample(x.data, factor, mode=mode)
     return record(y, (x,), lambda dy: (ops.upsample_backward(dy, factor, mode=mode),))

@@ -71,7 +71,7 @@ def lstm(
     lengths: Any = None,
     reverse: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Run an LSTM over sequences, one node on the tape; returns y, h, c. See `catalase.ops.lstm`."""
+    """Run an LSTM over sequences, one node on the tape; returns y, h, c. See `catalase.ops.rnn`."""
     options = {"lengths": lengths, "reverse": reverse}
     arrays = (x, w_x, w_h, b, h0, c0)
     y, h, c = _cell("lstm", ("y", "h", "c"), ops.lstm, ops.lstm_forward, ops.lstm_backward, arrays, options)
