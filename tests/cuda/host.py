@@ -186,7 +186,7 @@ class HostRuntime(CudaBackend):
         self.tell(b"W" + struct.pack("QQ", made._buffer.pointer, len(data)) + data)
         return made
 
-    def empty(self, shape: Any, dtype: Any = np.float32) -> HostArray:
+    def empty(self, shape: Any, dtype: Any) -> HostArray:
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         layout = np.empty(shape, dtype)
         return HostArray(_Buffer(self, layout.nbytes), layout)

@@ -27,6 +27,8 @@ def numbers(function: str, name: str, values: Any, dtype: Any = None) -> NDArray
     ValueError
         For a masked array with masked elements.
     """
+    if type(values) is np.ndarray and values.dtype.kind in "fiub":
+        return values if dtype is None else values.astype(dtype, copy=False)
     refuse_sparse(function, name, values)
     refuse_masked(function, name, values)
     array = array_of(function, name, values)

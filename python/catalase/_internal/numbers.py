@@ -108,6 +108,8 @@ def is_number(value: Any) -> bool:
 
 def whole_number(function: str, name: str, value: Any, low: int | None = 1, high: int | None = None) -> int:
     """Return ``value`` as an int of ``low`` or more, and up to ``high``; without a bound where that is None."""
+    if type(value) is int and (low is None or value >= low) and (high is None or value <= high):
+        return value
     if not is_whole(value):
         raise TypeError(f"{function}: {name} must be a whole number, got {shown(value)}")
     if (low is not None and value < low) or (high is not None and value > high):

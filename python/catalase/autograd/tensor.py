@@ -376,9 +376,11 @@ def _reduced(function: str, x: Tensor, axis: Any, keepdims: Any) -> tuple[Any, b
 def _new_shape(shape: tuple[Any, ...], size: int) -> tuple[int, ...]:
     """A shape of that size, one length -1 worked out."""
     lengths = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
-    lengths = tuple(whole_number("Tensor.reshape", "each length of shape", n, -1) for n in lengths)
-    known = math.prod(n for n in lengths if n != -1)
+    lengths = tuple([whole_number("Tensor.reshape", "each length of shape", n, -1) for n in lengths])
     left = lengths.count(-1)
+    known = math.prod(lengths) * (-1) ** left
+    if not left and known == size:
+        return lengths
     if left > 1 or (known * (size // known if left and known else 1) != size) or (left and not known):
         raise ValueError(f"Tensor.reshape: {size} values do not fit the shape {shown(lengths)}")
     return tuple(size // known if n == -1 else n for n in lengths)

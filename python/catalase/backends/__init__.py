@@ -110,7 +110,7 @@ def to_device(x: Any, device: str) -> Array:
 
 def to_host(x: Any) -> Any:
     """Return an array as NumPy's: a copy of what lives on a device, which is waited for."""
-    return backend_of(x).to_host(x)
+    return x if type(x) is np.ndarray else backend_of(x).to_host(x)
 
 
 def to_device_of(x: Any, like: Any) -> Any:

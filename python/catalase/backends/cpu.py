@@ -30,6 +30,8 @@ def contiguous(x: NDArray[Any]) -> NDArray[Any]:
 
 def whole_strides(x: NDArray[Any]) -> NDArray[Any]:
     """Return ``x``, or a contiguous copy where it is misaligned or its strides are not whole elements."""
+    if x.flags.c_contiguous and x.flags.aligned:
+        return x
     if x.flags.aligned and all(s % x.itemsize == 0 for s in x.strides):
         return x
     return x.copy()

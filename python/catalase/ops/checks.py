@@ -213,7 +213,8 @@ def output(
     if out is None:
         return backend.empty(shape, dtype)
     if backend.is_host:
-        numpy_array(function, name, out)
+        if type(out) is not np.ndarray:
+            numpy_array(function, name, out)
     else:
         same_backend(function, **{name: out})
     if out.shape != shape or out.dtype != dtype:
@@ -221,8 +222,10 @@ def output(
     if backend.is_host:
         if not out.flags.writeable:
             raise ValueError(f"{function}: {name} is read-only; pass a writable array")
-        spread = not out.size or all(n == 1 or stride for n, stride in zip(out.shape, out.strides, strict=True))
-        if not out.dtype.isnative or not spread:
+        spread = out.flags.c_contiguous or all(
+            n == 1 or stride for n, stride in zip(out.shape, out.strides, strict=True)
+        )
+        if not out.dtype.isnative or not (spread or not out.size):
             raise ValueError(f"{function}: {name} must have a place for each element, in the machine's byte order")
     if dense and not (out.flags.c_contiguous and (not backend.is_host or out.flags.aligned)):
         raise ValueError(f"{function}: {name} must be contiguous and aligned, got strides {out.strides}")
@@ -235,16 +238,18 @@ def separate(function: str, written: dict[str, Any], read: dict[str, Any], in_pl
     Parameters
     ----------
     written, read : dict of str to array or None
-        By the names of the arguments. What is no array of the device of those that are written is passed over.
+        By the names of the arguments. What is no array of the device that is written on is passed over.
     in_place : tuple of str
         Arguments in ``read`` that a written array may be, whole: element for element the same memory.
     """
     backend = backend_of(*written.values())
-    found = (lambda x: isinstance(x, np.ndarray)) if backend.is_host else is_device_array
-    outputs = [(name, array) for name, array in written.items() if found(array)]
-    inputs = [(name, array) for name, array in read.items() if found(array)]
-    for i, (name, array) in enumerate(outputs):
-        for other, beside in outputs[i + 1 :] + inputs:
+    others = list((written | read).items())
+    for i, (name, array) in enumerate(written.items()):
+        if array is None:
+            continue
+        for other, beside in others[i + 1 :]:
+            if not (isinstance(beside, np.ndarray) if backend.is_host else is_device_array(beside)):
+                continue
             if not backend.may_share(array, beside):
                 continue
             if other in in_place and _same_memory(backend, array, beside):

@@ -1,4 +1,4 @@
-"""Convolution and its transpose on plain arrays in one to three dimensions, forward and backward. Channels last, as in TensorFlow."""
+"""Convolution and its transpose on plain arrays, in one to three dimensions, forward and backward, channels last."""
 
 from __future__ import annotations
 

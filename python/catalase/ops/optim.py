@@ -134,7 +134,8 @@ def adam_step(
     array([0.9])
     """
     step = whole_number("adam_step", "step", step, 1, 2**63 - 1)  # counts from 1
-    beta1, beta2 = _fraction("adam_step", "beta1", beta1), _fraction("adam_step", "beta2", beta2)
+    if not (type(beta1) is type(beta2) is float and 0 <= beta1 < 1 and 0 <= beta2 < 1):
+        beta1, beta2 = _fraction("adam_step", "beta1", beta1), _fraction("adam_step", "beta2", beta2)
     _step(
         "adam_step", _ADAM, param, grad, {"m": m, "v": v},
         lr=lr, l1=l1, l2=l2, decay=decay, beta1=beta1, beta2=beta2, eps=eps, step=step,
@@ -215,12 +216,6 @@ def _fraction(function: str, name: str, value: Any) -> float:
     return number(function, name, value, at_least=0, below=1)
 
 
-def _not_negative(function: str, name: str, value: Any) -> float:
-    if type(value) is float and 0 <= value < _INF:
-        return value
-    return number(function, name, value, at_least=0)
-
-
 def _step(
     function: str,
     rule: int,
@@ -238,12 +233,12 @@ def _step(
     step: int = 1,
     nesterov: bool = False,
 ) -> None:
-    lr, l1, l2 = (
-        _not_negative(function, "lr", lr),
-        _not_negative(function, "l1", l1),
-        _not_negative(function, "l2", l2),
-    )
-    decay, eps = _not_negative(function, "decay", decay), _not_negative(function, "eps", eps)
+    given_numbers = (lr, l1, l2, decay, eps)
+    if set(map(type, given_numbers)) != {float} or not (min(given_numbers) >= 0 and sum(given_numbers) < _INF):
+        lr, l1, l2, decay, eps = (  # every step of a training comes by: the usual ones are looked at together
+            number(function, name, value, at_least=0)
+            for name, value in zip(("lr", "l1", "l2", "decay", "eps"), given_numbers, strict=True)
+        )
     numbers = (lr, l1, l2, decay, beta1, beta2, eps, step, nesterov)
     backend = backend_of(param)
     first, second = [*state.values(), None, None][:2]
