@@ -1,11 +1,12 @@
 // One optimizer step over a flat buffer, in place; float32.
 //
-//   g = grad + l1 sign(param) + l2 param;  param *= keep (the decoupled decay);  then the rule:
+//              g = grad + l1 sign(param) + l2 param;  param *= keep (the decoupled decay);  then the rule:
 //   SGD        param -= lr g
-//   Momentum   v = beta1 v + g;  param -= lr v  (Nesterov: lr (g + beta1 v))
-//   Adam       m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  param -= step_size m / (sqrt(v) root_scale
-//   + eps) AdaGrad    s += g^2;  param -= lr g / (sqrt(s) + eps) RMSProp    s = beta2 s + (1 - beta2) g^2;  v = beta1 v
-//   + g / (sqrt(s) + eps);  param -= lr v
+//   Momentum   v = beta1 v + g;                                        param -= lr v  (Nesterov: lr (g + beta1 v))
+//   Adam       m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
+//              param -= step_size m / (sqrt(v) root_scale + eps)
+//   AdaGrad    s += g^2;                                               param -= lr g / (sqrt(s) + eps)
+//   RMSProp    s = beta2 s + (1 - beta2) g^2;  v = beta1 v + g / (sqrt(s) + eps);  param -= lr v
 //
 // Threads: a grid that walks the buffer, one element at a time; each array is read once and written once, by lanes that
 // are neighbours. Elements are independent: the CPU's operations in the CPU's order, so its bits. Bound: memory

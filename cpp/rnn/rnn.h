@@ -2,7 +2,7 @@
 //
 //   x (N, T, I) contiguous, w_x (I, G*H), w_h (H, G*H), states (N, H); s = h[t-1] @ w_h, a = x[t] @ w_x + b
 //
-//   RNN   h' = act(a + s)                                                                     b (H,)
+//   RNN   h' = act(a + s)                                                                       b (H,)
 //   GRU   r, z = sigmoid(a + (s + b1)); n = tanh(a_n + r * (s_n + b1_n)); h' = n + z * (h - n)  b (2, 3H): b0 is in a
 //   LSTM  i, f, o = sigmoid(a + s); g = tanh(a + s); c' = f * c + i * g; h' = o * tanh(c')      b (4H,)
 //
@@ -15,12 +15,12 @@
 // The steps are walked in chunks that fit in L2. For each chunk one matmul gives a for all its steps, then threads
 // share the sequences, by their lengths, and each walks through the chunk with its own. On the way back the walk leaves
 // dz, from which one matmul each gives the chunk's share of the gradients of x, w_x and w_h while it is still in cache.
-// (One
-// matmul over all steps instead: forward 11.7 ms in place of 10.7 for LSTM 64x100, 64 -> 128; back no difference.) The
-// recurrent weights are packed once a call into panels that hold all gates of a few units, and stay in L2; the gates
-// follow while their sums are in L1. s is one chain of fused multiply-adds in ascending order, as in matmul, and a is
-// added to it, so a sequence fed whole, in parts or step by step has the same bits, alone or in any batch, with any
-// threads.
+// (One matmul over all steps instead: forward 11.7 ms in place of 10.7 for LSTM 64x100, 64 -> 128; back no difference.)
+//
+// The recurrent weights are packed once a call into panels that hold all gates of a few units, and stay in L2; the
+// gates follow while their sums are in L1. s is one chain of fused multiply-adds in ascending order, as in matmul, and
+// a is added to it, so a sequence fed whole, in parts or step by step has the same bits, alone or in any batch, with
+// any number of threads.
 //
 // Bound: compute; for one or two sequences the reading of the recurrent weights from L2.
 #pragma once
