@@ -14,7 +14,7 @@ struct SparseKernels;       // matmul/sparse.h
 struct ElementwiseKernels;  // elementwise/elementwise.h
 struct LossKernels;         // loss/loss.h
 struct OptimKernels;        // optim/optim.h
-struct FingerprintKernels;  // fingerprint/tanimoto.h
+struct TanimotoKernels;     // similarity/tanimoto.h
 struct EcfpKernels;         // fingerprint/ecfp.h
 struct PoolKernels;         // pool/pool.h
 struct NormKernels;         // norm/norm.h
@@ -32,7 +32,7 @@ struct Level {
   const ElementwiseKernels* elementwise;
   const LossKernels* loss;
   const OptimKernels* optim;
-  const FingerprintKernels* fingerprint;
+  const TanimotoKernels* tanimoto;
   const EcfpKernels* ecfp;
   const PoolKernels* pool;
   const NormKernels* norm;

@@ -3,18 +3,18 @@
 // population counts become.
 #pragma once
 
-#include "fingerprint/aromaticity.h"
 #include "fingerprint/ecfp.h"
-#include "fingerprint/kekulize.h"
-#include "fingerprint/large_molecule.h"
 #include "fingerprint/large_morgan.h"
-#include "fingerprint/large_rings.h"
-#include "fingerprint/molecule.h"
 #include "fingerprint/morgan.h"
-#include "fingerprint/rdkit_binary.h"
-#include "fingerprint/rings.h"
-#include "fingerprint/smiles.h"
-#include "fingerprint/valence.h"
+#include "molecule/aromaticity.h"
+#include "molecule/kekulize.h"
+#include "molecule/large_molecule.h"
+#include "molecule/large_rings.h"
+#include "molecule/molecule.h"
+#include "molecule/rdkit_binary.h"
+#include "molecule/rings.h"
+#include "molecule/smiles.h"
+#include "molecule/valence.h"
 
 namespace catalase {
 namespace {

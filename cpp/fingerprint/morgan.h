@@ -21,10 +21,10 @@
 // molecule's 1.15 (AVX-512; README.md has the other levels).
 #pragma once
 
-#include "fingerprint/bits.h"
 #include "fingerprint/ecfp.h"
-#include "fingerprint/molecule.h"
 #include "fingerprint/pharmacophore.h"
+#include "molecule/bits.h"
+#include "molecule/molecule.h"
 
 namespace catalase {
 namespace {

@@ -63,7 +63,7 @@ class SparseBatch:
 def look(x: NDArray[Any]) -> SparseBatch | None: ...
 def sparse_from_bits(bits: NDArray[np.uint8], as_double: bool) -> SparseBatch: ...
 
-# fingerprint.cpp
+# similarity.cpp
 CHUNK_ROWS: int
 
 def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8], out: NDArray[np.float32]) -> None: ...
@@ -105,8 +105,7 @@ def index_neighbors(
     neighbors: NDArray[np.int64] | None = None,
 ) -> None: ...
 
-# ecfp.cpp
-
+# fingerprint.cpp
 def ecfp(
     smiles: list[Any],
     radius: int,
@@ -221,8 +220,23 @@ def conv_backward_weights(
     exact: bool,
     dw: NDArray[Any],
 ) -> None: ...
+def winograd_applies(x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], before: tuple[int, int]) -> bool: ...
+def winograd_forward(
+    x: NDArray[Any],
+    w: NDArray[Any],
+    bias: NDArray[Any] | None,
+    relu: bool,
+    before: tuple[int, int],
+    y: NDArray[Any],
+) -> None: ...
+def winograd_backward_data(dy: NDArray[Any], w: NDArray[Any], before: tuple[int, int], dx: NDArray[Any]) -> None: ...
+def winograd_backward_weights(x: NDArray[Any], dy: NDArray[Any], before: tuple[int, int], dw: NDArray[Any]) -> None: ...
 
-# sequence.cpp
+# embedding.cpp
+def embedding(ids: NDArray[np.int64], w: NDArray[Any], out: NDArray[Any]) -> int: ...
+def embedding_gradient(ids: NDArray[np.int64], padding: int, dy: NDArray[Any], dw: NDArray[Any]) -> int: ...
+
+# one_hot.cpp
 def one_hot_dna(
     texts: list[Any],
     which: NDArray[np.int64],
@@ -232,8 +246,6 @@ def one_hot_dna(
     out: NDArray[Any],
     bad: NDArray[np.int64],
 ) -> None: ...
-def embedding(ids: NDArray[np.int64], w: NDArray[Any], out: NDArray[Any]) -> int: ...
-def embedding_gradient(ids: NDArray[np.int64], padding: int, dy: NDArray[Any], dw: NDArray[Any]) -> int: ...
 
 # image.cpp
 class AugmentOptions:
@@ -318,19 +330,6 @@ def batch_norm_backward(
 # peak.cpp
 def fma_peak(repeats: int) -> float: ...
 def copy_peak(repeats: int) -> float: ...
-
-# winograd.cpp
-def winograd_applies(x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], before: tuple[int, int]) -> bool: ...
-def winograd_forward(
-    x: NDArray[Any],
-    w: NDArray[Any],
-    bias: NDArray[Any] | None,
-    relu: bool,
-    before: tuple[int, int],
-    y: NDArray[Any],
-) -> None: ...
-def winograd_backward_data(dy: NDArray[Any], w: NDArray[Any], before: tuple[int, int], dx: NDArray[Any]) -> None: ...
-def winograd_backward_weights(x: NDArray[Any], dy: NDArray[Any], before: tuple[int, int], dw: NDArray[Any]) -> None: ...
 
 # rnn.cpp
 def rnn_forward(

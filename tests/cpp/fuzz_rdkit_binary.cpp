@@ -22,7 +22,7 @@ void* heap_alloc(std::size_t bytes) {
   if (block == nullptr) throw std::bad_alloc();
   return block;
 }
-const catalase::EcfpMemory kHeap = {heap_alloc, std::free};
+const catalase::WorkMemory kHeap = {heap_alloc, std::free};
 
 // The first byte chooses the settings, the rest is the molecule.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

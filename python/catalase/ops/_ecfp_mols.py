@@ -1,4 +1,4 @@
-"""`Mol` objects to the native fingerprint code, by way of RDKit's binary form (cpp/fingerprint/rdkit_binary.h)."""
+"""`Mol` objects to the native fingerprint code, by way of RDKit's binary form (cpp/molecule/rdkit_binary.h)."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from .._report import Failure
 from ._ecfp_reasons import MAX_RDKIT_ATOMS, clean_for_rdkit, valence_reason, why
 
 CHUNK = 10_000  # molecules held as RDKit objects at a time
-REFUSED = 9  # status of cpp/fingerprint/molecule.h
+REFUSED = 9  # status of cpp/molecule/status.h
 
 
 class Settings(NamedTuple):

@@ -6,7 +6,7 @@ import functools
 import re
 from typing import NamedTuple
 
-MAX_SMILES_LENGTH = 2**20  # characters of a molecule; kMaxText of cpp/fingerprint/large_molecule.h
+MAX_SMILES_LENGTH = 2**20  # characters of a molecule; kMaxText of cpp/molecule/status.h
 MAX_RDKIT_CLOSURES = 500  # ring closures of a molecule that RDKit is given
 MAX_RDKIT_ATOMS = 10_000  # of a molecule that RDKit has read already
 

@@ -1,6 +1,6 @@
 """Circular fingerprints (ECFP, Morgan) of molecules.
 
-RDKit is the authority. The native reader (cpp/fingerprint) gives the same bits, or leaves a molecule to RDKit; whatever
+RDKit is the authority. The native reader (cpp/molecule) gives the same bits, or leaves a molecule to RDKit; whatever
 is refused, is refused by RDKit, in its words.
 """
 
@@ -17,7 +17,7 @@ from ._ecfp_mols import fill_from_molecules, prefers_binary
 from ._ecfp_rdkit import CHUNK, Settings, fill_by_rdkit
 from ._ecfp_reasons import MAX_SMILES_LENGTH as MAX_SMILES_LENGTH  # for whoever reads text
 
-_NOT_TEXT = 1  # status of cpp/fingerprint/molecule.h
+_NOT_TEXT = 1  # status of cpp/molecule/status.h
 _MAX_SETTING = 2**31 - 1  # of RDKit's unsigned int, with room to spare
 
 

@@ -1,0 +1,22 @@
+// Tanimoto similarity, level avx512 on a CPU that has VPOPCNTDQ (Ice Lake, Zen 4 and newer): one instruction counts the
+// bits of eight words.
+#include "similarity/tanimoto_avx512.h"
+
+namespace catalase {
+namespace {
+
+inline Bits add_counts(Bits sum, Bits v) {
+  return sum + (Bits)_mm512_popcnt_epi64((__m512i)v);
+}
+inline Bits sum_words(Bits sum) {
+  return sum;
+}
+
+}  // namespace
+}  // namespace catalase
+
+#include "similarity/tanimoto_impl.h"
+
+namespace catalase {
+const TanimotoKernels tanimoto_avx512vpopcntdq = {intersections, popcounts, count_column, nullptr};
+}  // namespace catalase
