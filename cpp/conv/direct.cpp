@@ -2,6 +2,7 @@
 // task makes its own copy of the rows it reads, and waits for nobody.
 #include "conv/direct.h"
 
+#include "common/partition.h"
 #include "conv/parts.h"
 
 namespace catalase {
@@ -71,7 +72,7 @@ void run_chain(SegmentProduct<T> p, Index terms, const Tables<T>& t, Index segme
   p.segments = t.slices;
   Index part = 0;
   do {
-    const Index length = terms - part < kChainLength ? terms - part : kChainLength;
+    const Index length = smaller(terms - part, kChainLength);
     const Index blocks = length > 0 ? ceil_div(length, level().conv->block_terms) : 1;
     for (Index b = 0; b < blocks; ++b) {
       const Index from = part + even_start(length, blocks, b), to = part + even_start(length, blocks, b + 1);
@@ -192,7 +193,7 @@ void direct_forward(const DirectForward<T>& args) {
   }
   const Index blocks = ceil_div(units, per_block);
   Index columns = blocks < threads ? ceil_div(threads, blocks) : 1;
-  if (columns > panels) columns = panels;
+  columns = smaller(columns, panels);
   const auto task = [&](Index i) {
     const Index b = i / columns, q = i % columns;
     run_block(args, reader, even_start(units, blocks, b), even_start(units, blocks, b + 1),

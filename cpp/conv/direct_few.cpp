@@ -1,9 +1,8 @@
 // The gradient of an input of few channels (images, DNA). As a forward-like pass it would fill 1, 3 or 4 lanes of a
 // vector; here the lanes are pixels instead:
 //
-//   t[(tap, c), p] = sum over o of w[tap, c, o] * dy[p, o]      rows (tap, c), columns p, terms o: dy transposed on the
-//   way plane[c][place(p, tap)] += t[(tap, c), p]                   rows of output pixels ascending, then taps
-//   ascending
+//   t[(tap, c), p] = sum over o of w[tap, c, o] * dy[p, o]    rows (tap, c), columns p, terms o: dy transposed on the way
+//   plane[c][place(p, tap)] += t[(tap, c), p]                 rows of output pixels ascending, then taps ascending
 //
 // and the planes are interleaved at the end. A task is an image, or a band of rows of one where images are few; a band
 // computes every output row that reaches into it.
@@ -11,6 +10,7 @@
 // Order of additions into one element: planes and rows of output pixels ascending, then kw ascending, whatever is
 // computed at once. So t holds whole rows, or a piece of a long one; the pieces of a row come in descending order,
 // because the pixels to the right reach an element by the smaller kw. Bits do not depend on how images are cut.
+#include "common/partition.h"
 #include "conv/direct.h"
 #include "conv/parts.h"
 
@@ -59,7 +59,7 @@ void FewChannels<T>::add(Index d, Index h, Index from, Index count, const T* sum
 template <class T>
 void FewChannels<T>::interleave(Index image, Index h0, Index h1, const T* planes) const {
   const Index channels = s.in_channels, wide = width(), reached = wide - s.before[2];
-  const Index seen = reached < 0 ? 0 : reached < s.in[2] ? reached : s.in[2];  // pixels that some window reaches
+  const Index seen = reached < 0 ? 0 : smaller(reached, s.in[2]);  // pixels that some window reaches
   for (Index d = 0; d < s.in[0]; ++d) {
     for (Index h = h0; h < h1; ++h) {
       const T* source = planes + (d * (h1 - h0) + h - h0) * wide + s.before[2];
@@ -96,7 +96,7 @@ void FewChannels<T>::run(Index image, Index h0, Index h1, T* planes, T* sums, T*
   for (Index d = 0; d < s.out[0] && first <= last; ++d) {
     const T* source = dy + (image * s.out[0] + d) * plane_pixels * outputs;
     for (Index h = first; h <= last; h += rows_at_once) {
-      const Index rows = last + 1 - h < rows_at_once ? last + 1 - h : rows_at_once;
+      const Index rows = smaller(last + 1 - h, rows_at_once);
       for (Index piece = pieces - 1; piece >= 0; --piece) {  // the last pixels first: see above
         const Index from = even_start(row_pixels, pieces, piece);
         p.cols = pieces > 1 ? even_start(row_pixels, pieces, piece + 1) - from : rows * row_pixels;
@@ -128,7 +128,7 @@ void direct_backward_few(const ConvShape& s, bool flip, const T* dy, const T* w,
   Index bands = s.batch < 2 * threads ? ceil_div(2 * threads, s.batch) : 1;
   if (bands > s.in[1] / kFewestBandRows) bands = s.in[1] / kFewestBandRows;
   if (bands < 1) bands = 1;
-  const Index pieces = s.batch * bands, tasks = threads == 1 ? 1 : pieces < 8 * threads ? pieces : 8 * threads;
+  const Index pieces = s.batch * bands, tasks = threads == 1 ? 1 : smaller(pieces, 8 * threads);
   Scratch<Index> index(static_cast<std::size_t>(2 * rows));
   for (Index k = 0; k < rows; ++k) {
     const Index t = k / s.in_channels;

@@ -25,10 +25,6 @@ constexpr Index kPanelVectors = 2;
 constexpr Index kBlockTerms = 384;
 #endif
 
-inline Index piece_start(Index n, Index pieces, Index t) {
-  return n / pieces * t + (t < n % pieces ? t : n % pieces);
-}
-
 template <class T>
 struct TileArgs {
   const SegmentProduct<T>* product;

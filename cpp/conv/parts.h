@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/memory.h"
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "conv/direct.h"
 #include "conv/rows.h"
@@ -9,17 +10,9 @@
 
 namespace catalase {
 
-// Below this many multiply-adds a second thread costs more than it brings.
-constexpr double kConvWorthAThread = 60e3;
 constexpr Index kBlockBytes = 256 << 10;  // of x a block, in an L2 of 512 KiB or more
 constexpr Index kBlockPixels = 1024, kFewestPixels = 144;
 
-inline Index even_start(Index n, Index pieces, Index t) {
-  return n / pieces * t + (t < n % pieces ? t : n % pieces);
-}
-inline Index ceil_div(Index a, Index b) {
-  return (a + b - 1) / b;
-}
 inline Index tap_count(const ConvShape& s) {
   return s.kernel[0] * s.kernel[1] * s.kernel[2];
 }
@@ -31,7 +24,7 @@ inline double multiply_adds(const ConvShape& s) {
          static_cast<double>(s.out_channels);
 }
 inline Index threads_for(const ConvShape& s) {
-  return multiply_adds(s) < 2 * kConvWorthAThread ? 1 : num_threads();
+  return threads_for(multiply_adds(s));
 }
 
 template <class T>
@@ -95,7 +88,7 @@ template <class T>
 Index units_per_block(const RowReader<T>& reader) {
   const Index by_bytes = kBlockBytes / (reader.unit_bytes() > 0 ? reader.unit_bytes() : 1);
   const Index most = kBlockPixels / reader.widest(), fewest = ceil_div(kFewestPixels, reader.widest());
-  const Index units = by_bytes < most ? by_bytes : most;
+  const Index units = smaller(by_bytes, most);
   return units > fewest ? units : fewest;
 }
 
@@ -104,7 +97,7 @@ inline Index slice(const Segment* segments, Index count, Index step, Index from,
   Index n = 0, at = 0;
   for (Index i = 0; i < count && at < to; at += segments[i++].length) {
     const Index begin = from > at ? from - at : 0;
-    const Index end = to - at < segments[i].length ? to - at : segments[i].length;
+    const Index end = smaller(to - at, segments[i].length);
     if (begin < end) out[n++] = {segments[i].offset + begin * step, end - begin};
   }
   return n;

@@ -20,6 +20,7 @@
 #pragma once
 
 #include "common/memory.h"
+#include "common/partition.h"
 #include "conv/winograd.h"
 #include "matmul/blocks.h"
 #include "matmul/matmul.h"
@@ -58,12 +59,12 @@ void multiply_plane(const float* a, Index a_stride, Index rows, Index k, const f
       args.b = b + start * W * panels.rows + k0 * vectors * W;
       args.b_row = vectors * W;
       for (Index t = 0; t < tiles; ++t) {
-        const Index i = piece_start(rows, tiles, t), stop = piece_start(rows, tiles, t + 1);
+        const Index i = even_start(rows, tiles, t), stop = even_start(rows, tiles, t + 1);
         args.a = a + i * args.a_row + k0 * args.a_col;
         args.c = c + i * ldc + start * W;
         if (!kByColumn) {  // a share of the next panel of B, or of the next plane's first, as rows of this one's width
-          const Index share = piece_start(args.k, tiles, t);
-          args.ahead = {args.b + (args.k + share) * args.b_row, args.b_row, piece_start(args.k, tiles, t + 1) - share,
+          const Index share = even_start(args.k, tiles, t);
+          args.ahead = {args.b + (args.k + share) * args.b_row, args.b_row, even_start(args.k, tiles, t + 1) - share,
                         vectors * W / 16};
         }
         args.row = i, args.col = start * W;

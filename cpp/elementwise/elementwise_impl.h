@@ -4,6 +4,7 @@
 // ReLU, some 20 instructions a vector for the others.
 #pragma once
 
+#include "common/partition.h"
 #include "elementwise/elementwise.h"
 #include "elementwise/philox.h"
 #include "elementwise/vecmath.h"
@@ -88,7 +89,7 @@ void dropout_level(DropoutKey key, Index first, std::uint32_t threshold, T scale
   for (Index i = 0; i < n; i += 128) {
     std::uint32_t words[128];
     philox_two_groups(key, static_cast<std::uint64_t>(first + i) / 64, words);
-    const Index count = n - i < 128 ? n - i : 128;
+    const Index count = smaller(n - i, 128);
     Index j = 0;
     for (; j + kWidth<T> <= count; j += kWidth<T>) {
       Words word;

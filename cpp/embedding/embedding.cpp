@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "common/memory.h"
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "matmul/sparse.h"
 
@@ -25,8 +26,8 @@ void embedding(const std::int64_t* ids, Index count, MatrixView<const T> w, T* o
   const Index bytes = w.cols * static_cast<Index>(sizeof(T));
   if (count == 0 || bytes == 0) return;
   const Index group = bytes < kBlock ? kBlock / bytes : 1;
-  parallel_for((count + group - 1) / group, [&](Index task) {
-    const Index last = (task + 1) * group < count ? (task + 1) * group : count;
+  parallel_for(ceil_div(count, group), [&](Index task) {
+    const Index last = smaller((task + 1) * group, count);
     for (Index n = task * group; n < last; ++n) {
       std::memcpy(out + n * w.cols, w.at(ids[n], 0), static_cast<std::size_t>(bytes));
     }

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "common/memory.h"
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
 #include "fingerprint/graphs.h"
@@ -18,15 +19,15 @@ namespace {
 template <class F>
 void in_blocks(Index molecules, int threads, F&& f) {
   constexpr Index kBlock = 64;  // some 200 microseconds of work
-  const Index blocks = (molecules + kBlock - 1) / kBlock;
+  const Index blocks = ceil_div(molecules, kBlock);
   std::atomic<Index> next{0};
   const auto work = [&](Index) {
     for (Index i; (i = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
       const Index end = (i + 1) * kBlock;
-      f(i * kBlock, end < molecules ? end : molecules);
+      f(i * kBlock, smaller(end, molecules));
     }
   };
-  parallel_for(threads < blocks ? threads : blocks, work);
+  parallel_for(smaller(threads, blocks), work);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "image/image.h"
 
 #include "common/memory.h"
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
 
@@ -12,7 +13,7 @@ namespace {
 template <class F>
 void for_each_image(Index n, const AugmentShape& s, F f) {
   const Index room = s.out_height + s.out_width;
-  const Index tasks = n < 4 * num_threads() ? n : 4 * num_threads();
+  const Index tasks = smaller(n, 4 * num_threads());
   if (tasks == 0) return;
   Scratch<Index> offsets(static_cast<std::size_t>(tasks * room) + 1);
   parallel_for(tasks, [&](Index task) {

@@ -4,6 +4,7 @@
 // pixels. Sums for the contrast are in double, 8 chains a channel.
 #pragma once
 
+#include "common/partition.h"
 #include "elementwise/vecmath.h"
 #include "image/geometry.h"
 
@@ -144,7 +145,7 @@ inline void add_noise(AugmentKey key, float deviation, float* y, Index n) {
     augment_words(key, 1 + static_cast<std::uint64_t>(i) / 64, words);
     normal_group(words, normal);
     normal_group(words + 64, normal + 64);
-    const Index count = n - i < 128 ? n - i : 128;
+    const Index count = smaller(n - i, 128);
     for (Index j = 0; j < count; ++j) y[i + j] += deviation * normal[j];
   }
 }

@@ -3,19 +3,13 @@
 // one.
 #include "matmul/matmul.h"
 
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
 #include "elementwise/elementwise.h"
 
 namespace catalase {
 namespace {
-
-// Below this many multiply-adds a second thread costs more than it brings (about a microsecond of work).
-constexpr double kWorthAThread = 60e3;
-
-Index ceil_div(Index a, Index b) {
-  return (a + b - 1) / b;
-}
 
 void run_level(const MatmulArgs<float>& args) {
   level().matmul->matmul_f32(args);
@@ -44,8 +38,7 @@ Index width() {
 }
 
 Index start_of(Index n, Index pieces, Index t, Index unit, Index limit) {
-  const Index units = n / pieces * t + (t < n % pieces ? t : n % pieces);
-  return units * unit < limit ? units * unit : limit;
+  return smaller(even_start(n, pieces, t) * unit, limit);
 }
 
 }  // namespace
@@ -55,14 +48,13 @@ void matmul(const MatmulArgs<T>& args) {
   const Index m = args.c.rows, n = args.c.cols, k = args.a.cols;
   if (m == 0 || n == 0) return;
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  const Index threads = work < kWorthAThread * 2 ? 1 : num_threads();
+  const Index threads = threads_for(work);
   if (threads == 1) return run_level(args);
 
   const Index vectors = ceil_div(n, width<T>());
   Index parts_m = 1, parts_n = 1;
   choose_grid(m, vectors, threads, &parts_m, &parts_n);
-  if (parts_m > m) parts_m = m;
-  if (parts_n > vectors) parts_n = vectors;
+  parts_m = smaller(parts_m, m), parts_n = smaller(parts_n, vectors);
   parallel_for(parts_m * parts_n, [&](Index block) {
     const Index bi = block / parts_n, bj = block % parts_n;
     const Index i = start_of(m, parts_m, bi, 1, m), i_stop = start_of(m, parts_m, bi + 1, 1, m);
@@ -84,11 +76,11 @@ void matmul_batch(const MatmulArgs<T>& args, Index count, Index a_step, Index b_
   const double work = static_cast<double>(args.c.rows) * static_cast<double>(args.c.cols) *
                       static_cast<double>(args.a.cols) * static_cast<double>(count);
   if (args.c.rows == 0 || args.c.cols == 0) return;
-  if (count < num_threads() || work < kWorthAThread * 2) {  // threads inside each product, or none
+  if (count < num_threads() || threads_for(work) == 1) {  // threads inside each product, or none
     for (Index i = 0; i < count; ++i) matmul(one(i));
     return;
   }
-  const Index chunks = count < 8 * num_threads() ? count : 8 * num_threads();
+  const Index chunks = smaller(count, 8 * num_threads());
   parallel_for(chunks, [&](Index chunk) {
     for (Index i = count * chunk / chunks; i < count * (chunk + 1) / chunks; ++i) run_level(one(i));
   });

@@ -2,6 +2,7 @@
 // few microseconds for a batch of fingerprints, and stops as soon as A turns out to be dense: as a rule after 8 rows.
 #include "matmul/sparse.h"
 
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
 
@@ -28,7 +29,7 @@ Index compress(MatrixView<const double> x, Index most, std::int32_t* columns, do
 // Eight rows spread over x tell a hidden layer, half of it zeros, from a batch that is worth the whole look.
 template <class T>
 bool looks_dense(MatrixView<const T> x) {
-  const Index step = (x.rows + 7) / 8, rows = (x.rows + step - 1) / step;
+  const Index step = ceil_div(x.rows, 8), rows = ceil_div(x.rows, step);
   const MatrixView<const T> sample{x.data, rows, x.cols, step * x.row_stride, 1};
   return count(sample) * kOneIn > 2 * rows * x.cols;
 }
@@ -146,14 +147,13 @@ void gather(const SparseRows<T>& a, const MatmulArgs<T>& args) {
   const Index n = args.c.cols, threads = num_threads();
   if (a.rows == 0 || n == 0) return;
   const Index work = a.starts[a.rows] * n + a.rows * n;
-  const Index width = whole_rows ? n : kColumns, strips = (n + width - 1) / width;
+  const Index width = whole_rows ? n : kColumns, strips = ceil_div(n, width);
   Index chunks = 1;
-  if (threads > 1 && work > 100000 && strips < 4 * threads) chunks = (4 * threads + strips - 1) / strips;
-  if (chunks > a.rows) chunks = a.rows;
+  if (threads > 1 && work > 100000 && strips < 4 * threads) chunks = ceil_div(4 * threads, strips);
+  chunks = smaller(chunks, a.rows);
   const auto task = [&](Index t) {
     const Index strip = t / chunks, chunk = t % chunks, left = strip * width;
-    gather_part(a, a.rows * chunk / chunks, a.rows * (chunk + 1) / chunks, left, left + width < n ? left + width : n,
-                args);
+    gather_part(a, a.rows * chunk / chunks, a.rows * (chunk + 1) / chunks, left, smaller(left + width, n), args);
   };
   if (threads == 1 || work <= 100000) {
     for (Index t = 0; t < strips * chunks; ++t) task(t);

@@ -6,6 +6,7 @@
 // multiply-add. Blocks of 64 columns: of the rows that many samples have, more stay in L1 than of 128 (README.md).
 #pragma once
 
+#include "common/partition.h"
 #include "matmul/activate_row.h"
 #include "matmul/sparse.h"
 
@@ -29,7 +30,7 @@ Index count_level(MatrixView<const T> x) {
   Index count = 0;
   for (Index i = 0; i < x.rows; ++i) {
     for (Index j = 0; j < x.cols; j += 64) {
-      count += __builtin_popcountll(nonzero_word(x.at(i, j), x.cols - j < 64 ? x.cols - j : 64));
+      count += __builtin_popcountll(nonzero_word(x.at(i, j), smaller(x.cols - j, 64)));
     }
   }
   return count;
@@ -43,7 +44,7 @@ Index compress_level(MatrixView<const T> x, Index most, std::int32_t* columns, T
     starts[i] = count;
     const T* row = x.at(i, 0);
     for (Index j = 0; j < x.cols; j += 64) {
-      std::uint64_t bits = nonzero_word(row + j, x.cols - j < 64 ? x.cols - j : 64);
+      std::uint64_t bits = nonzero_word(row + j, smaller(x.cols - j, 64));
       for (; bits != 0; bits &= bits - 1) {
         const Index k = j + __builtin_ctzll(bits);
         columns[count] = static_cast<std::int32_t>(k);

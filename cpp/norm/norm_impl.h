@@ -4,6 +4,7 @@
 // constants stay in registers over its rows.
 #pragma once
 
+#include "common/partition.h"
 #include "cpu/simd_channels.h"
 #include "norm/norm.h"
 
@@ -38,7 +39,7 @@ void moments_level(const T* x, Index rows, Index channels, T* sums) {
 template <class T, class F>
 inline void for_blocks(Index rows, Index channels, F f) {
   for (Index i = 0; i < rows; i += kBlockRows) {
-    const Index count = rows - i < kBlockRows ? rows - i : kBlockRows;
+    const Index count = smaller(rows - i, kBlockRows);
     for_channels<T>(0, channels, [&]<int U>(Index c, auto lanes) { f.template operator()<U>(i, count, c, lanes); });
   }
 }

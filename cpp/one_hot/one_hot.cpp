@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "common/memory.h"
+#include "common/partition.h"
 #include "common/thread_pool.h"
 
 namespace catalase {
@@ -59,7 +60,7 @@ bool encode(const OneHotBatch& batch, Index k, Index begin, Index end, Row<T>* o
   const Index left = start < 0 ? -start : 0, right = stop > length ? stop - length : 0;
   Index low = reverse ? right : left, high = stop - start - (reverse ? left : right);
   low = low > begin ? low : begin;
-  high = high < end ? high : end;
+  high = smaller(high, end);
   if (high <= low) low = high = end;
   std::memset(static_cast<void*>(out + begin), 0, static_cast<std::size_t>(low - begin) * sizeof(Row<T>));
   std::memset(static_cast<void*>(out + high), 0, static_cast<std::size_t>(end - high) * sizeof(Row<T>));
@@ -83,7 +84,7 @@ bool encode(const OneHotBatch& batch, Index k, Index begin, Index end, Row<T>* o
 std::int64_t first_bad(const OneHotBatch& batch, Index k) {
   const unsigned char* text = batch.text[batch.which[k]];
   const std::int64_t length = batch.length[batch.which[k]];
-  const std::int64_t stop = batch.stop[k] < length ? batch.stop[k] : length;
+  const std::int64_t stop = smaller(batch.stop[k], length);
   for (std::int64_t p = batch.start[k] > 0 ? batch.start[k] : 0; p < stop; ++p) {
     if (kForward<std::uint8_t>.bad[text[p]]) return p;
   }
@@ -99,11 +100,11 @@ void one_hot_dna(const OneHotBatch& batch, T* out) {
   if (n == 0 || columns == 0) return;
   auto* rows = reinterpret_cast<Row<T>*>(out);
   if (columns >= kBlock) {  // long rows: several tasks each
-    const Index blocks = (columns + kBlock - 1) / kBlock;
+    const Index blocks = ceil_div(columns, kBlock);
     Scratch<std::uint8_t> bad(static_cast<std::size_t>(n * blocks));
     parallel_for(n * blocks, [&](Index task) {
       const Index k = task / blocks, begin = task % blocks * kBlock;
-      const Index end = begin + kBlock < columns ? begin + kBlock : columns;
+      const Index end = smaller(begin + kBlock, columns);
       bad.get()[task] = encode(batch, k, begin, end, rows + k * columns);
     });
     for (Index task = 0; task < n * blocks; ++task) {
@@ -112,8 +113,8 @@ void one_hot_dna(const OneHotBatch& batch, T* out) {
     return;
   }
   const Index group = kBlock / columns;  // short rows: several a task
-  parallel_for((n + group - 1) / group, [&](Index task) {
-    const Index last = (task + 1) * group < n ? (task + 1) * group : n;
+  parallel_for(ceil_div(n, group), [&](Index task) {
+    const Index last = smaller((task + 1) * group, n);
     for (Index k = task * group; k < last; ++k) {
       if (encode(batch, k, 0, columns, rows + k * columns)) batch.bad[k] = first_bad(batch, k);
     }

@@ -1,6 +1,7 @@
 // Gradient and optimizer of a dense layer's weights in one pass: 1 M parameters are 4 MB, and a gradient that is never
 // written to memory is 8 MB less to move in every step.
 #include "common/memory.h"
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
 #include "optim/optim.h"
@@ -68,7 +69,7 @@ void step_without_memory(Rule rule, const OptimArgs<T>& args, Index begin, Index
       } else {
         const MatrixView<const T> a = dense_x.transposed().block(i, 0, 1, dense_x.rows);
         for (Index k = 0; k == 0 || k < b.rows; k += kChainLength) {  // one row of at most a chain takes no memory
-          const Index terms = b.rows - k < kChainLength ? b.rows - k : kChainLength;
+          const Index terms = smaller(b.rows - k, kChainLength);
           multiply(
               MatmulArgs<T>{a.block(0, k, 1, terms), b.block(k, 0, terms, n), {k == 0 ? grad : part, 1, n, n, 1}, {}});
           for (Index v = 0; k > 0 && v < n; ++v) grad[v] = grad[v] + part[v];
@@ -89,7 +90,7 @@ void optim_step_linear(Rule rule, const OptimArgs<T>& args, Index rows, Index co
   const Index dense_strip = dense_x.rows < 100 ? kDenseRows : kManyDenseRows;
   const Index strip = sparse_x != nullptr ? kSparseRows : dense_strip;
   const auto one_strip = [&](Index s) {
-    const Index begin = s * strip, end = begin + strip < rows ? begin + strip : rows;
+    const Index begin = s * strip, end = smaller(begin + strip, rows);
     if (sparse_x != nullptr && sparse_x->cols <= kChainLength && dz.col_stride == 1) {
       return step_gathered(rule, args, *sparse_x, dz, begin, end, stride);
     }
@@ -114,11 +115,11 @@ void optim_step_linear(Rule rule, const OptimArgs<T>& args, Index rows, Index co
       step_without_memory(rule, args, begin, end, cols, stride, sparse_x, dense_x, dz);
     }
   };
-  const Index strips = (rows + strip - 1) / strip;
+  const Index strips = ceil_div(rows, strip);
   if (rows * cols < 20000) {
     for (Index s = 0; s < strips; ++s) one_strip(s);
   } else {
-    const Index tasks = strips < 16 * num_threads() ? strips : 16 * num_threads();
+    const Index tasks = smaller(strips, 16 * num_threads());
     parallel_for(tasks, [&](Index t) {
       for (Index s = strips * t / tasks; s < strips * (t + 1) / tasks; ++s) one_strip(s);
     });

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "common/memory.h"
+#include "common/partition.h"
 #include "matmul/blocks.h"
 #include "matmul/matmul.h"
 #include "matmul/pack.h"
@@ -25,13 +26,6 @@ namespace {
 template <class T>
 constexpr Index kPanelMost = kPanelVectors<T> > 2 ? 4 : 2;  // what the micro-kernel has
 constexpr Index kBackBlock = 256;                           // of K on the way back: 64 KiB of a panel
-
-constexpr Index smaller(Index a, Index b) {
-  return a < b ? a : b;
-}
-constexpr Index ceil_div(Index a, Index b) {
-  return (a + b - 1) / b;
-}
 
 // Vectors of the even panels that `vectors` are cut into.
 template <class T>
@@ -87,7 +81,7 @@ void pack_forward_level(Cell cell, MatrixView<const T> w, T* panels) {
 template <class T>
 Index backward_width_level(Index hidden) {
   const Index vectors = ceil_div(hidden, kWidth<T>), panel = even_panel<T>(vectors);
-  return ceil_div(vectors, panel) * panel * kWidth<T>;
+  return round_up(vectors, panel) * kWidth<T>;
 }
 
 // Panels of w_h^T, rows in the order of the columns of dz that belong to the state.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/memory.h"
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "similarity/index.h"
 #include "similarity/top_k.h"
@@ -47,10 +48,9 @@ struct Neighbors {
 // The fewest common bits with which popcounts a and b are wanted; min(a, b) + 1 where none are.
 template <class Sink>
 Index least_common(const Sink& sink, Index a, Index b) {
-  const Index most = a < b ? a : b;
+  const Index most = smaller(a, b);
   const double s = sink.ratio();
-  Index c = static_cast<Index>(s / (1 + s) * static_cast<double>(a + b));
-  if (c > most) c = most;
+  Index c = smaller(static_cast<Index>(s / (1 + s) * static_cast<double>(a + b)), most);
   while (c > 0 && sink.reaches(c - 1, a + b - c + 1)) --c;
   while (c <= most && !sink.reaches(c, a + b - c)) ++c;
   return c;
@@ -60,7 +60,7 @@ Index least_common(const Sink& sink, Index a, Index b) {
 template <class Sink>
 bool can_reach(const Sink& sink, Index a, Index low, Index high) {
   const Index b = a < low ? low : a > high ? high : a;
-  return sink.reaches(a < b ? a : b, a < b ? b : a);
+  return sink.reaches(smaller(a, b), a < b ? b : a);
 }
 
 template <class Sink>
@@ -81,16 +81,16 @@ void take_column(const ColumnCounts& counts, const Query& query, const std::int3
 
 template <class Sink>
 void search_chunk(const IndexView& index, Index chunk, const Query& query, Sink& sink) {
-  const Index begin = chunk * kChunkRows, end = begin + kChunkRows < index.rows ? begin + kChunkRows : index.rows;
+  const Index begin = chunk * kChunkRows, end = smaller(begin + kChunkRows, index.rows);
   if (!can_reach(sink, query.count, index.popcounts[begin], index.popcounts[end - 1])) return;
-  const Index stride = (end - begin + kColumnRows - 1) / kColumnRows * kColumnRows / 8;
+  const Index stride = round_up(end - begin, kColumnRows) / 8;
   const std::uint8_t* slices = index.slices + begin * index.bytes;
   const TanimotoKernels& kernels = tanimoto_kernels();
   ColumnCounts counts;
   Index least = 0, least_for = -1;
   double least_at = -1;
   for (Index row = begin; row < end; row += kColumnRows) {
-    const Index rows = end - row < kColumnRows ? end - row : kColumnRows, low = index.popcounts[row];
+    const Index rows = smaller(end - row, kColumnRows), low = index.popcounts[row];
     __builtin_prefetch(index.popcounts + row + 2 * kColumnRows - 1);  // the next column's last: 100 ns from memory
     if (!can_reach(sink, query.count, low, index.popcounts[row + rows - 1])) continue;
     if (low != least_for || sink.ratio() != least_at) {
@@ -108,7 +108,7 @@ void search_chunk(const IndexView& index, Index chunk, const Query& query, Sink&
 class ChunkOrder {
  public:
   ChunkOrder(const IndexView& index, Index count)
-      : index_(index), count_(count), chunks_((index.rows + kChunkRows - 1) / kChunkRows) {
+      : index_(index), count_(count), chunks_(ceil_div(index.rows, kChunkRows)) {
     const std::int32_t* after = std::upper_bound(index.popcounts, index.popcounts + index.rows, count);
     above_ = std::min((after - index.popcounts) / kChunkRows, chunks_);
   }
@@ -175,7 +175,7 @@ class QueryRound {
 // Calls search(query, chunk, part) for all pairs, chunks cut into parts where there are fewer blocks than threads.
 template <class Search>
 void walk(const IndexView& index, const QueryRound& queries, Index n, Index block, Index parts, Search search) {
-  const Index blocks = (n + block - 1) / block;
+  const Index blocks = ceil_div(n, block);
   parallel_for(blocks * parts, [&](Index task) {
     const Index begin = task / parts * block, end = std::min(begin + block, n), part = task % parts;
     ChunkOrder order(index, queries[(begin + end) / 2].count);
@@ -188,14 +188,14 @@ void walk(const IndexView& index, const QueryRound& queries, Index n, Index bloc
 }
 
 Index block_of(Index n) {
-  const Index threads = num_threads(), fair = (n + threads - 1) / threads;
+  const Index threads = num_threads(), fair = ceil_div(n, threads);
   return std::clamp<Index>(fair, 1, kQueries);
 }
 
 // Parts of the chunks, so that one query can have several threads.
 Index parts_of(const IndexView& index, Index n) {
   const Index blocks = (n + block_of(n) - 1) / block_of(n), threads = num_threads();
-  const Index chunks = (index.rows + kChunkRows - 1) / kChunkRows;
+  const Index chunks = ceil_div(index.rows, kChunkRows);
   return std::clamp<Index>(threads / std::max<Index>(blocks, 1), 1, std::max<Index>(chunks, 1));
 }
 

@@ -11,6 +11,7 @@
 
 #include <atomic>
 
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
 #include "similarity/top_k.h"
@@ -28,7 +29,7 @@ constexpr Index kLeastPart = 512;  // targets; less is not worth a thread's whil
 Index parts_of(Index blocks, Index m) {
   const Index threads = num_threads();
   if (blocks >= threads || blocks == 0) return 1;
-  const Index parts = (threads + blocks - 1) / blocks, most = (m + kLeastPart - 1) / kLeastPart;
+  const Index parts = ceil_div(threads, blocks), most = ceil_div(m, kLeastPart);
   return parts < most ? parts : most > 0 ? most : 1;
 }
 
@@ -36,9 +37,9 @@ struct Part {
   Index begin, end;
 };
 Part part_of(Index part, Index parts, Index m) {
-  const Index tiles = (m + kTile - 1) / kTile;
+  const Index tiles = ceil_div(m, kTile);
   const Index end = tiles * (part + 1) / parts * kTile;
-  return {tiles * part / parts * kTile, end < m ? end : m};
+  return {tiles * part / parts * kTile, smaller(end, m)};
 }
 
 // A few targets that stay in L1 while the queries of a block pass by.
@@ -80,10 +81,10 @@ class Tile {
 template <class Visit>
 void for_each_tile(const std::uint8_t* targets, Index bytes, Part part, Index queries, Visit visit) {
   const Index fitting = bytes > 0 ? kAhead / bytes : kTile;
-  const Index size = queries > 1 ? kTile : fitting < kLeastTile ? kLeastTile : fitting < kTile ? fitting : kTile;
-  const Index tiles = (part.end - part.begin + size - 1) / size, half = (tiles + 1) / 2;
+  const Index size = queries > 1 ? kTile : fitting < kLeastTile ? kLeastTile : smaller(fitting, kTile);
+  const Index tiles = ceil_div(part.end - part.begin, size), half = (tiles + 1) / 2;
   const auto visit_one = [&](Index index) {
-    const Index j = part.begin + index * size, rows = part.end - j < size ? part.end - j : size;
+    const Index j = part.begin + index * size, rows = smaller(part.end - j, size);
     Tile tile(targets + j * bytes, rows, bytes);
     visit(tile, j);
   };
@@ -109,9 +110,9 @@ const TanimotoKernels& tanimoto_kernels() {
 }
 
 void tanimoto(const std::uint8_t* a, Index n, const std::uint8_t* b, Index m, Index bytes, float* out) {
-  const Index blocks = (n + kQueries - 1) / kQueries, parts = parts_of(blocks, m);
+  const Index blocks = ceil_div(n, kQueries), parts = parts_of(blocks, m);
   parallel_for(blocks * parts, [&](Index task) {
-    const Index begin = task / parts * kQueries, end = begin + kQueries < n ? begin + kQueries : n;
+    const Index begin = task / parts * kQueries, end = smaller(begin + kQueries, n);
     std::int32_t own[kQueries];
     tanimoto_kernels().popcounts(a + begin * bytes, end - begin, bytes, own);
     for_each_tile(b, bytes, part_of(task % parts, parts, m), end - begin, [&](Tile& tile, Index j) {
@@ -128,10 +129,10 @@ void tanimoto(const std::uint8_t* a, Index n, const std::uint8_t* b, Index m, In
 
 void tanimoto_topk(const std::uint8_t* queries, Index n, const std::uint8_t* targets, Index m, Index bytes, Index k,
                    float threshold, std::int64_t* indices, float* similarities) {
-  const Index blocks = (n + kQueries - 1) / kQueries, parts = parts_of(blocks, m);
-  PartialHits hits(n, parts, k < m ? k : m, k, threshold, indices, similarities);
+  const Index blocks = ceil_div(n, kQueries), parts = parts_of(blocks, m);
+  PartialHits hits(n, parts, smaller(k, m), k, threshold, indices, similarities);
   parallel_for(blocks * parts, [&](Index task) {
-    const Index begin = task / parts * kQueries, end = begin + kQueries < n ? begin + kQueries : n;
+    const Index begin = task / parts * kQueries, end = smaller(begin + kQueries, n);
     std::int32_t own[kQueries];
     tanimoto_kernels().popcounts(queries + begin * bytes, end - begin, bytes, own);
     for_each_tile(targets, bytes, part_of(task % parts, parts, m), end - begin, [&](Tile& tile, Index j) {
