@@ -1,4 +1,4 @@
-// The products of convolution, one thread, one level. Included by conv_<level>.cpp after simd_<level>.h.
+// The products of convolution, one thread, one level.
 //
 // Loops, outermost first:  panels of columns (1 to kPanelVectors vectors; a block of kBlockTerms terms of one stays in
 // L1), then tiles of rows (the micro-kernel). Rows and columns are split evenly, so that no tile runs short. The caller
@@ -7,11 +7,11 @@
 
 #include "common/partition.h"
 #include "conv/conv.h"
-// micro.h needs conv.h
 #include "conv/depthwise.h"
 #include "conv/few.h"
 #include "conv/micro.h"
 #include "conv/windows.h"
+#include "cpu/simd.h"
 #include "matmul/pack.h"
 
 namespace catalase {

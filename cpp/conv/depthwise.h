@@ -1,8 +1,11 @@
-// Depthwise convolution: one input and one output channel a group, vectorized over channels. Included by conv_impl.h.
+// Depthwise convolution: one input and one output channel a group, vectorized over channels.
 //
 // Forward: a tile of kPixels pixels and one vector of channels in registers over all taps; a vector of w serves them
 // all. Weights: a tile of kTaps taps; each pixel's dy serves them all. Bound: loads of x.
 #pragma once
+
+#include "conv/conv.h"
+#include "cpu/simd.h"
 
 namespace catalase {
 namespace {

@@ -1,6 +1,9 @@
 // The gradient of an input of up to 4 channels: sums of taps into planes, and planes to pixels (direct_few.cpp).
-// Included by conv_impl.h, after simd_<level>.h. Bound: loads and stores in L1 and L2.
+// Bound: loads and stores in L1 and L2.
 #pragma once
+
+#include "conv/conv.h"
+#include "cpu/simd.h"
 
 namespace catalase {
 namespace {

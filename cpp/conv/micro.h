@@ -7,10 +7,13 @@
 // be as short as one term (C = 1, 3, 4 with few taps); the accumulators stay in registers over all of them.
 //
 // Registers: AVX-512 8 x 3, 10 x 2 and 10 x 1 vectors (14 general registers hold at most 10 row pointers beside offset,
-// B and the counter); AVX2 6 x 2 and 9 x 1. Included by conv_impl.h, after simd_<level>.h.
+// B and the counter); AVX2 6 x 2 and 9 x 1.
 #pragma once
 
 #include <utility>
+
+#include "conv/conv.h"
+#include "cpu/simd.h"
 
 namespace catalase {
 namespace {

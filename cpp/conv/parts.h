@@ -27,61 +27,15 @@ inline Index threads_for(const ConvShape& s) {
   return threads_for(multiply_adds(s));
 }
 
+// Vectors, and panels of them, that so many columns fill.
 template <class T>
-struct LevelConv {
-  static Index width() { return sizeof(T) == 4 ? level().conv->width_f32 : level().conv->width_f64; }
-  static Index vectors(Index cols) { return ceil_div(cols, width()); }
-  static Index panels(Index cols) { return ceil_div(vectors(cols), level().conv->panel_vectors); }
-  static void product(const SegmentProduct<T>& p) {
-    if constexpr (sizeof(T) == 4) {
-      level().conv->product_f32(p);
-    } else {
-      level().conv->product_f64(p);
-    }
-  }
-  static void pack(MatrixView<const T> source, Index panel_terms, Index term, T* packed) {
-    if constexpr (sizeof(T) == 4) {
-      level().conv->pack_f32(source, panel_terms, term, packed);
-    } else {
-      level().conv->pack_f64(source, panel_terms, term, packed);
-    }
-  }
-  static void windows(const WindowSums<T>& args) {
-    if constexpr (sizeof(T) == 4) {
-      level().conv->windows_f32(args);
-    } else {
-      level().conv->windows_f64(args);
-    }
-  }
-  static void add_taps(const TapSums<T>& args) {
-    if constexpr (sizeof(T) == 4) {
-      level().conv->add_taps_f32(args);
-    } else {
-      level().conv->add_taps_f64(args);
-    }
-  }
-  static void interleave(const PlanesToPixels<T>& args) {
-    if constexpr (sizeof(T) == 4) {
-      level().conv->interleave_f32(args);
-    } else {
-      level().conv->interleave_f64(args);
-    }
-  }
-  static void depthwise(const DepthwiseForward<T>& args) {
-    if constexpr (sizeof(T) == 4) {
-      level().conv->depthwise_f32(args);
-    } else {
-      level().conv->depthwise_f64(args);
-    }
-  }
-  static void depthwise_weights(const DepthwiseWeights<T>& args) {
-    if constexpr (sizeof(T) == 4) {
-      level().conv->depthwise_weights_f32(args);
-    } else {
-      level().conv->depthwise_weights_f64(args);
-    }
-  }
-};
+Index vectors_of(Index cols) {
+  return ceil_div(cols, kernels<T>().conv->width);
+}
+template <class T>
+Index panels_of(Index cols) {
+  return ceil_div(vectors_of<T>(cols), kernels<T>().conv->panel_vectors);
+}
 
 // Units in a block: what of x stays in L2, and enough pixels that reading the weights again costs little.
 template <class T>

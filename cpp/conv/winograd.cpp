@@ -41,7 +41,7 @@ WinogradPlan forward_plan(const ConvShape& s) {
   p.kernel = s.kernel[1];
   p.step = 7 - p.kernel;
   p.tiles_h = ceil_div(p.out_h, p.step), p.tiles_w = ceil_div(p.out_w, p.step);
-  p.block = block_for(p.in_channels + p.out_channels, level().winograd->least_block);
+  p.block = block_for(p.in_channels + p.out_channels, kernels().winograd->least_block);
   return p;
 }
 
@@ -60,10 +60,10 @@ void run_forward(WinogradPlan p, const float* x, const float* w, bool flipped, c
                  float* y) {
   const Index tiles = p.tiles();
   if (tiles == 0 || p.out_channels == 0) return;
-  const WinogradKernels& kernels = *level().winograd;
-  const Scratch<float> u(static_cast<std::size_t>(kernels.filters_size(p)));
-  share_out(p.in_channels, kernels.width,
-            [&](Index begin, Index end) { kernels.transform_filters(p, w, flipped, begin, end, u.get()); });
+  const WinogradKernels& winograd = *kernels().winograd;
+  const Scratch<float> u(static_cast<std::size_t>(winograd.filters_size(p)));
+  share_out(p.in_channels, winograd.width,
+            [&](Index begin, Index end) { winograd.transform_filters(p, w, flipped, begin, end, u.get()); });
   // Few blocks are made a multiple of the threads, and even: here the block changes no bit.
   const Index threads = num_threads();
   Index blocks = ceil_div(tiles, p.block);
@@ -73,7 +73,7 @@ void run_forward(WinogradPlan p, const float* x, const float* w, bool flipped, c
   blocks = ceil_div(tiles, p.block);
   parallel_for(blocks, [&](Index i) {
     const Index first = i * p.block, left = tiles - first;
-    kernels.forward(p, x, u.get(), bias, activation, first, smaller(left, p.block), y);
+    winograd.forward(p, x, u.get(), bias, activation, first, smaller(left, p.block), y);
   });
 }
 
@@ -102,18 +102,18 @@ void choose_parts(const ChannelParts& ins, const ChannelParts& outs, Index* part
 }
 
 // The gradient of the filters of some channels, by one thread.
-void add_part(const WinogradKernels& kernels, const WinogradPlan& p, const float* x, const float* dy, float* dw) {
-  const Scratch<float> v(static_cast<std::size_t>(kernels.inputs_size(p)));
-  const Scratch<float> g(static_cast<std::size_t>(kernels.gradients_size(p)));
-  const Scratch<float> s(static_cast<std::size_t>(kernels.sums_size(p)));
+void add_part(const WinogradKernels& winograd, const WinogradPlan& p, const float* x, const float* dy, float* dw) {
+  const Scratch<float> v(static_cast<std::size_t>(winograd.inputs_size(p)));
+  const Scratch<float> g(static_cast<std::size_t>(winograd.gradients_size(p)));
+  const Scratch<float> s(static_cast<std::size_t>(winograd.sums_size(p)));
   for (Index first = 0; first < p.tiles(); first += p.block) {
     const Index left = p.tiles() - first, count = smaller(left, p.block);
-    kernels.transform_block(p, x, dy, first, count, v.get(), g.get());
+    winograd.transform_block(p, x, dy, first, count, v.get(), g.get());
     for (Index plane = 0; plane < 36; ++plane) {
-      kernels.add_products(p, plane, count, v.get(), g.get(), first > 0, s.get());
+      winograd.add_products(p, plane, count, v.get(), g.get(), first > 0, s.get());
     }
   }
-  kernels.finish_filters(p, s.get(), dw);
+  winograd.finish_filters(p, s.get(), dw);
 }
 
 }  // namespace
@@ -148,7 +148,7 @@ void winograd_backward_data(const ConvShape& shape, const float* dy, const float
 }
 
 void winograd_backward_weights(const ConvShape& shape, const float* x, const float* dy, float* dw) {
-  const WinogradKernels& kernels = *level().winograd;
+  const WinogradKernels& winograd = *kernels().winograd;
   WinogradPlan p = forward_plan(shape);
   const Index tiles = p.tiles();
   if (tiles == 0) {
@@ -159,7 +159,7 @@ void winograd_backward_weights(const ConvShape& shape, const float* x, const flo
   // definition, and follows from the shape alone, not from the level, the part or the threads.
   p.block = block_for(p.in_channels + p.out_channels, 2 * kTileUnit);
   if (tiles < p.block) p.block = tiles;
-  const ChannelParts ins{p.in_channels, kernels.width}, outs{p.out_channels, kernels.width};
+  const ChannelParts ins{p.in_channels, winograd.width}, outs{p.out_channels, winograd.width};
   Index parts_in = 1, parts_out = 1;
   choose_parts(ins, outs, &parts_in, &parts_out);
   parallel_for(parts_in * parts_out, [&](Index part) {
@@ -167,7 +167,7 @@ void winograd_backward_weights(const ConvShape& shape, const float* x, const flo
     WinogradPlan mine = p;
     mine.in_channels = ins.start(parts_in, i + 1) - ins.start(parts_in, i);
     mine.out_channels = outs.start(parts_out, o + 1) - outs.start(parts_out, o);
-    add_part(kernels, mine, x + ins.start(parts_in, i), dy + outs.start(parts_out, o),
+    add_part(winograd, mine, x + ins.start(parts_in, i), dy + outs.start(parts_out, o),
              dw + ins.start(parts_in, i) * p.out_pixel + outs.start(parts_out, o));
   });
 }

@@ -1,4 +1,4 @@
-// Winograd convolution, one thread, one level. Included by winograd_<level>.cpp after simd_<level>.h.
+// Winograd convolution, one thread, one level.
 //
 // Forward, outermost first (shared out by winograd.cpp):
 //   blocks of tiles              V and M of a block, 36 x tiles x channels each, stay in L2
@@ -22,16 +22,15 @@
 #include "common/memory.h"
 #include "common/partition.h"
 #include "conv/winograd.h"
+#include "conv/winograd_filters.h"
+#include "conv/winograd_layout.h"
+#include "conv/winograd_tiles.h"
+#include "conv/winograd_transforms.h"
+#include "cpu/simd.h"
 #include "matmul/blocks.h"
 #include "matmul/matmul.h"
+#include "matmul/micro_kernels.h"
 #include "matmul/pack.h"
-// each of these needs the one before
-#include "conv/winograd_transforms.h"
-// clang-format off
-#include "conv/winograd_layout.h"
-#include "conv/winograd_filters.h"
-#include "conv/winograd_tiles.h"
-// clang-format on
 
 namespace catalase {
 namespace {
@@ -68,7 +67,7 @@ void multiply_plane(const float* a, Index a_stride, Index rows, Index k, const f
                         vectors * W / 16};
         }
         args.row = i, args.col = start * W;
-        own_micro.pick_f32(stop - i, vectors, kByColumn, true)(args);
+        pick_micro<float>(stop - i, vectors, kByColumn, true)(args);
       }
     }
   }

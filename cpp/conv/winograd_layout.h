@@ -1,13 +1,19 @@
-// Where the transformed data lie: rows, planes and panels. Included by winograd_impl.h, after the micro-kernel.
+// Where the transformed data lie: rows, planes and panels.
 #pragma once
 
 #include "common/partition.h"
+#include "conv/winograd.h"
+#include "conv/winograd_transforms.h"
+#include "cpu/simd.h"
+#include "matmul/blocks.h"
+#include "matmul/pack.h"
 
 namespace catalase {
 namespace {
 
 constexpr Index W = kWidth<float>;
 constexpr int kPlanes = 36;
+constexpr Index kLeastBlock = CATALASE_VECTOR_BYTES == 64 ? 48 : 24;  // tiles; what winograd.h says of it
 
 inline Index vectors_of(Index channels) {
   return ceil_div(channels, W);

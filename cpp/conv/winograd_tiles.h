@@ -1,6 +1,10 @@
 // Tiles to and from the 36 planes: x -> V, M -> y, dy -> G. Lanes are channels. Pixels outside x are a row of zeros
-// that is read again and again. Included by winograd_impl.h.
+// that is read again and again.
 #pragma once
+
+#include "conv/winograd_layout.h"
+#include "conv/winograd_transforms.h"
+#include "cpu/simd.h"
 
 namespace catalase {
 namespace {

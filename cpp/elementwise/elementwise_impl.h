@@ -1,10 +1,11 @@
-// Elementwise maps, one thread, one level. Included by elementwise_<level>.cpp after simd_<level>.h.
+// Elementwise maps, one thread, one level.
 //
 // One pass, one vector at a time; the last, short vector is loaded and stored lane by lane. Bound: memory bandwidth for
 // ReLU, some 20 instructions a vector for the others.
 #pragma once
 
 #include "common/partition.h"
+#include "cpu/simd.h"
 #include "elementwise/elementwise.h"
 #include "elementwise/philox.h"
 #include "elementwise/vecmath.h"

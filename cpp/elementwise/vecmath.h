@@ -1,4 +1,4 @@
-// exp, log, log1p, tanh, sigmoid and softplus of a vector. Included by *_impl.h files after a simd_<level>.h.
+// exp, log, log1p, tanh, sigmoid and softplus of a vector.
 //
 // float32: range reduction and a polynomial, the same operations on every level, so an element's bits depend neither on
 // its position nor on AVX2 or AVX-512. Largest errors over a dense sweep of all float32 values are in this folder's
@@ -7,6 +7,8 @@
 //
 // Polynomials: exp and tanh after the Cephes library (S. L. Moshier), log after FDLIBM (Sun Microsystems, 1993).
 #pragma once
+
+#include "cpu/simd.h"
 
 namespace catalase {
 namespace {

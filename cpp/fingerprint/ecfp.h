@@ -39,8 +39,6 @@ struct EcfpKernels {
   void (*graphs)(const EcfpBatch& batch, const GraphRoom& room, Index begin, Index end);
 };
 
-extern const EcfpKernels ecfp_portable, ecfp_avx2, ecfp_avx512;
-
 constexpr int kEcfpMaxRadius = 6;  // of the work space on the stack; more takes the way of large molecules
 
 // On up to `threads` threads of the pool, with the caching allocator whatever batch.memory says.

@@ -1,6 +1,6 @@
 // One molecule after the other, on one thread: workspace on the stack, one word a set up to 64 atoms and bonds, four
-// beyond, and allocated lists for what does not fit. Included by ecfp_<level>.cpp, whose flags decide what the
-// population counts become.
+// beyond, and allocated lists for what does not fit. The flags of the
+// level decide what the population counts become.
 #pragma once
 
 #include "fingerprint/ecfp.h"

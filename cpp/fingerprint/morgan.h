@@ -21,10 +21,12 @@
 // molecule's 1.15 (AVX-512; README.md has the other levels).
 #pragma once
 
+#include "cpu/level.h"
 #include "fingerprint/ecfp.h"
 #include "fingerprint/pharmacophore.h"
 #include "molecule/bits.h"
 #include "molecule/molecule.h"
+#include CATALASE_LEVEL_HEADER(lanes)
 
 namespace catalase {
 namespace {

@@ -1,10 +1,11 @@
-// Augmentation of one image, one thread, one level. Included by image_<level>.cpp after simd_<level>.h.
+// Augmentation of one image, one thread, one level.
 //
 // The map of geometry.h is walked by output row and column. No FMA outside of the noise, so that all levels give equal
 // pixels. Sums for the contrast are in double, 8 chains a channel.
 #pragma once
 
 #include "common/partition.h"
+#include "cpu/simd.h"
 #include "elementwise/vecmath.h"
 #include "image/geometry.h"
 

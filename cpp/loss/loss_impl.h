@@ -1,4 +1,4 @@
-// Softmax and losses, one thread, one level. Included by loss_<level>.cpp after simd_<level>.h.
+// Softmax and losses, one thread, one level.
 //
 // Lanes are rows: a group of kWidth rows is turned into [class][lane] first, so rows of two classes fill a register as
 // well as rows of a thousand, and every sum over classes is one chain in ascending order, the same bits at every level
@@ -7,6 +7,7 @@
 
 #include "common/memory.h"
 #include "common/partition.h"
+#include "cpu/simd.h"
 #include "elementwise/vecmath.h"
 #include "loss/loss.h"
 

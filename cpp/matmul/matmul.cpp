@@ -6,21 +6,14 @@
 #include "common/partition.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
-#include "elementwise/elementwise.h"
 
 namespace catalase {
 namespace {
 
-void run_level(const MatmulArgs<float>& args) {
-  level().matmul->matmul_f32(args);
-}
-void run_level(const MatmulArgs<double>& args) {
-  level().matmul->matmul_f64(args);
-}
-
 // A grid of parts_m x parts_n blocks with the least packing: A is read parts_n times and B parts_m times.
+template <class T>
 void choose_grid(Index rows, Index vectors, Index threads, Index* parts_m, Index* parts_n) {
-  const Index tile = level().matmul->tile_rows;
+  const Index tile = kernels<T>().matmul->tile_rows;
   double best = -1;
   for (Index pm = 1; pm <= threads; ++pm) {
     const Index pn = threads / pm;
@@ -30,11 +23,6 @@ void choose_grid(Index rows, Index vectors, Index threads, Index* parts_m, Index
     const double cost = m * n + 1.0 * m + 6.0 * n;
     if (best < 0 || cost < best) best = cost, *parts_m = pm, *parts_n = pn;
   }
-}
-
-template <class T>
-Index width() {
-  return sizeof(T) == 4 ? level().matmul->width_f32 : level().matmul->width_f64;
 }
 
 Index start_of(Index n, Index pieces, Index t, Index unit, Index limit) {
@@ -49,18 +37,17 @@ void matmul(const MatmulArgs<T>& args) {
   if (m == 0 || n == 0) return;
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   const Index threads = threads_for(work);
-  if (threads == 1) return run_level(args);
+  if (threads == 1) return kernels<T>().matmul->matmul(args);
 
-  const Index vectors = ceil_div(n, width<T>());
+  const Index width = kernels<T>().matmul->width, vectors = ceil_div(n, width);
   Index parts_m = 1, parts_n = 1;
-  choose_grid(m, vectors, threads, &parts_m, &parts_n);
+  choose_grid<T>(m, vectors, threads, &parts_m, &parts_n);
   parts_m = smaller(parts_m, m), parts_n = smaller(parts_n, vectors);
   parallel_for(parts_m * parts_n, [&](Index block) {
     const Index bi = block / parts_n, bj = block % parts_n;
     const Index i = start_of(m, parts_m, bi, 1, m), i_stop = start_of(m, parts_m, bi + 1, 1, m);
-    const Index j = start_of(vectors, parts_n, bj, width<T>(), n),
-                j_stop = start_of(vectors, parts_n, bj + 1, width<T>(), n);
-    run_level(args.block(i, j, i_stop - i, j_stop - j));
+    const Index j = start_of(vectors, parts_n, bj, width, n), j_stop = start_of(vectors, parts_n, bj + 1, width, n);
+    kernels<T>().matmul->matmul(args.block(i, j, i_stop - i, j_stop - j));
   });
 }
 
@@ -82,7 +69,7 @@ void matmul_batch(const MatmulArgs<T>& args, Index count, Index a_step, Index b_
   }
   const Index chunks = smaller(count, 8 * num_threads());
   parallel_for(chunks, [&](Index chunk) {
-    for (Index i = count * chunk / chunks; i < count * (chunk + 1) / chunks; ++i) run_level(one(i));
+    for (Index i = count * chunk / chunks; i < count * (chunk + 1) / chunks; ++i) kernels<T>().matmul->matmul(one(i));
   });
 }
 
@@ -90,11 +77,7 @@ template <class T>
 void column_sum(MatrixView<const T> x, T* out) {
   parallel_ranges(x.cols, x.rows > 0 ? 65536 / x.rows + 64 : x.cols, [&](Index begin, Index end) {
     const MatrixView<const T> part = x.block(0, begin, x.rows, end - begin);
-    if constexpr (sizeof(T) == 4) {
-      level().matmul->column_sum_f32(part, out + begin);
-    } else {
-      level().matmul->column_sum_f64(part, out + begin);
-    }
+    kernels<T>().matmul->column_sum(part, out + begin);
   });
 }
 

@@ -1,4 +1,4 @@
-// C = act(A @ B + bias + add), one thread, one level. Included by matmul_<level>.cpp after simd_<level>.h.
+// C = act(A @ B + bias + add), one thread, one level.
 //
 // Loops, outermost first (block sizes in blocks.h):
 //   parts of K (4,096: the chain is cut here, and the parts are summed)
@@ -17,13 +17,13 @@
 
 #include "common/memory.h"
 #include "common/partition.h"
+#include "cpu/simd.h"
 #include "matmul/activate_row.h"
 #include "matmul/blocks.h"
 #include "matmul/epilogue.h"
 #include "matmul/matmul.h"
 #include "matmul/micro_kernels.h"
 #include "matmul/pack.h"
-// turned.h needs pack.h
 #include "matmul/turned.h"
 
 namespace catalase {
@@ -71,7 +71,7 @@ void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed
                   ahead.lines};
     args.c = c.at(i, 0);
     args.row = row + i;
-    own_micro.pick<T>(rows, vectors, by_column, !in_place)(args);
+    pick_micro<T>(rows, vectors, by_column, !in_place)(args);
     if (panel != nullptr) packed = true;
   }
 }

@@ -1,7 +1,8 @@
-// Copies that make operands readable for the micro-kernel. Included by matmul_impl.h, after a simd_<level>.h.
+// Copies that make operands readable for the micro-kernel.
 #pragma once
 
 #include "common/partition.h"
+#include "cpu/simd.h"
 
 namespace catalase {
 namespace {

@@ -1,4 +1,4 @@
-// Gathering rows of B, one thread, one level. Included by sparse_<level>.cpp after simd_<level>.h.
+// Gathering rows of B, one thread, one level.
 //
 // Loops: columns of B in strips (sparse.cpp), rows of A, blocks of 64 columns, entries of the row. The block's sums
 // stay in registers, each entry adds one broadcast value times a block's vectors of a row of B, or the vectors alone
@@ -7,6 +7,7 @@
 #pragma once
 
 #include "common/partition.h"
+#include "cpu/simd.h"
 #include "matmul/activate_row.h"
 #include "matmul/sparse.h"
 

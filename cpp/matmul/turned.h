@@ -1,7 +1,12 @@
-// C by way of C^T = B^T A^T, for few columns of C. Included by matmul_impl.h, after micro.h and pack.h.
+// C by way of C^T = B^T A^T, for few columns of C.
 #pragma once
 
+#include "common/memory.h"
 #include "common/partition.h"
+#include "cpu/simd.h"
+#include "matmul/blocks.h"
+#include "matmul/epilogue.h"
+#include "matmul/pack.h"
 
 namespace catalase {
 namespace {

@@ -58,11 +58,7 @@ void moments(const T* x, Index rows, Index channels, T* mean, T* var) {
     for (Index b = first; b < last; ++b) {
       const T* from = x + b * kBlockRows * channels;
       T* to = sums.get() + 3 * b * channels;
-      if constexpr (sizeof(T) == 4) {
-        level().norm->moments_f32(from, rows_of_block(rows, b), channels, to);
-      } else {
-        level().norm->moments_f64(from, rows_of_block(rows, b), channels, to);
-      }
+      kernels<T>().norm->moments(from, rows_of_block(rows, b), channels, to);
     }
   });
   Scratch<double> joined(static_cast<std::size_t>(2 * channels));
@@ -98,11 +94,7 @@ void batch_norm(const T* x, Index rows, Index channels, const T* gamma, const T*
   args.mean = mean, args.scale = scale.get(), args.beta = beta, args.relu = relu;
   share_blocks(rows, channels, [&](Index first, Index last) {
     const NormArgs<T> part = part_of(args, first, last);
-    if constexpr (sizeof(T) == 4) {
-      level().norm->normalize_f32(part);
-    } else {
-      level().norm->normalize_f64(part);
-    }
+    kernels<T>().norm->normalize(part);
   });
 }
 
@@ -122,11 +114,7 @@ void batch_norm_backward(const T* x, const T* dy, Index rows, Index channels, co
   args.dy_mean = dy_mean, args.slope = slope;
   share_blocks(rows, channels, [&](Index first, Index last) {
     for (Index b = first; b < last; ++b) {
-      if constexpr (sizeof(T) == 4) {
-        level().norm->gradient_sums_f32(part_of(args, b, b + 1), sums.get() + 2 * b * channels);
-      } else {
-        level().norm->gradient_sums_f64(part_of(args, b, b + 1), sums.get() + 2 * b * channels);
-      }
+      kernels<T>().norm->gradient_sums(part_of(args, b, b + 1), sums.get() + 2 * b * channels);
     }
   });
   for (Index c = 0; c < channels; ++c) {
@@ -144,11 +132,7 @@ void batch_norm_backward(const T* x, const T* dy, Index rows, Index channels, co
   if (dx == nullptr) return;
   share_blocks(rows, channels, [&](Index first, Index last) {
     const NormArgs<T> part = part_of(args, first, last);
-    if constexpr (sizeof(T) == 4) {
-      level().norm->input_gradient_f32(part);
-    } else {
-      level().norm->input_gradient_f64(part);
-    }
+    kernels<T>().norm->input_gradient(part);
   });
 }
 

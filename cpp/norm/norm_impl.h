@@ -1,10 +1,11 @@
-// Batch normalization, one thread, one level. Included by norm_<level>.cpp after simd_<level>.h.
+// Batch normalization, one thread, one level.
 //
 // Loops, outermost first: blocks of rows (the caller's for sums), channels in blocks of four vectors, rows. A block's
 // constants stay in registers over its rows.
 #pragma once
 
 #include "common/partition.h"
+#include "cpu/simd.h"
 #include "cpu/simd_channels.h"
 #include "norm/norm.h"
 

@@ -33,18 +33,14 @@ struct OptimArgs {
   bool nesterov = false;
 };
 
+template <class T>
 struct OptimKernels {
-  void (*step_f32)(Rule, const OptimArgs<float>&);
-  void (*step_f64)(Rule, const OptimArgs<double>&);
+  void (*step)(Rule, const OptimArgs<T>&);
   // Rows [begin, end) of a weight matrix, `stride` apart; row i of the gradient is row i of x times dz, summed in
   // registers. x has no more than kChainLength columns, dz unit column stride. args.grad and args.n are not read.
-  void (*step_gathered_f32)(Rule, const OptimArgs<float>& args, const SparseRows<float>& x, MatrixView<const float> dz,
-                            Index begin, Index end, Index stride);
-  void (*step_gathered_f64)(Rule, const OptimArgs<double>& args, const SparseRows<double>& x,
-                            MatrixView<const double> dz, Index begin, Index end, Index stride);
+  void (*step_gathered)(Rule, const OptimArgs<T>& args, const SparseRows<T>& x, MatrixView<const T> dz, Index begin,
+                        Index end, Index stride);
 };
-
-extern const OptimKernels optim_portable, optim_avx2, optim_avx512;
 
 // All threads.
 template <class T>

@@ -37,24 +37,14 @@ Index elements(const PoolShape& s) {
 template <class T>
 void pool(Pool kind, const PoolShape& shape, const T* x, T* y) {
   if (shape.out[2] == 0) return;
-  share(shape.batch * shape.out[0] * shape.out[1], shape.channels, elements(shape), [&](PoolPart part) {
-    if constexpr (sizeof(T) == 4) {
-      level().pool->forward_f32(kind, shape, x, y, part);
-    } else {
-      level().pool->forward_f64(kind, shape, x, y, part);
-    }
-  });
+  share(shape.batch * shape.out[0] * shape.out[1], shape.channels, elements(shape),
+        [&](PoolPart part) { kernels<T>().pool->forward(kind, shape, x, y, part); });
 }
 
 template <class T>
 void pool_backward(Pool kind, const PoolShape& shape, const T* x, const T* dy, T* dx) {
-  share(shape.batch, shape.channels, elements(shape), [&](PoolPart part) {
-    if constexpr (sizeof(T) == 4) {
-      level().pool->backward_f32(kind, shape, x, dy, dx, part);
-    } else {
-      level().pool->backward_f64(kind, shape, x, dy, dx, part);
-    }
-  });
+  share(shape.batch, shape.channels, elements(shape),
+        [&](PoolPart part) { kernels<T>().pool->backward(kind, shape, x, dy, dx, part); });
 }
 
 template void pool<float>(Pool, const PoolShape&, const float*, float*);

@@ -1,4 +1,4 @@
-// Pooling, one thread, one level. Included by pool_<level>.cpp after simd_<level>.h.
+// Pooling, one thread, one level.
 //
 // Loops, outermost first: rows of the output, positions in a row, channels in blocks of four vectors, elements of the
 // window. The window is cut to what lies inside x, so edges take the same path. Windows of 2 x 2 that lie inside, the
@@ -6,6 +6,7 @@
 #pragma once
 
 #include "common/partition.h"
+#include "cpu/simd.h"
 #include "cpu/simd_channels.h"
 #include "pool/pool.h"
 

@@ -74,24 +74,17 @@ struct RnnSteps {
   Index output_row(Index r, Index t) const { return sequence[r] * axis + (reverse ? length[r] - 1 - t : t); }
 };
 
+template <class T>
 struct RnnKernels {
   // Panels of w_h (H, G*H), rows of unit stride; sizes in elements.
-  Index (*forward_size_f32)(Cell, Index hidden);
-  Index (*forward_size_f64)(Cell, Index hidden);
-  void (*pack_forward_f32)(Cell, MatrixView<const float> w_h, float* panels);
-  void (*pack_forward_f64)(Cell, MatrixView<const double> w_h, double* panels);
-  Index (*backward_width_f32)(Index hidden);  // H, rounded up to whole panels
-  Index (*backward_width_f64)(Index hidden);
-  void (*pack_backward_f32)(Cell, MatrixView<const float> w_h, float* panels);  // backward_width * G * H elements
-  void (*pack_backward_f64)(Cell, MatrixView<const double> w_h, double* panels);
+  Index (*forward_size)(Cell, Index hidden);
+  void (*pack_forward)(Cell, MatrixView<const T> w_h, T* panels);
+  Index (*backward_width)(Index hidden);                            // H, rounded up to whole panels
+  void (*pack_backward)(Cell, MatrixView<const T> w_h, T* panels);  // backward_width * G * H elements
   // All steps of rows [begin, end), one thread.
-  void (*forward_f32)(const RnnSteps<float>&, Index begin, Index end);
-  void (*forward_f64)(const RnnSteps<double>&, Index begin, Index end);
-  void (*backward_f32)(const RnnSteps<float>&, Index begin, Index end);
-  void (*backward_f64)(const RnnSteps<double>&, Index begin, Index end);
+  void (*forward)(const RnnSteps<T>&, Index begin, Index end);
+  void (*backward)(const RnnSteps<T>&, Index begin, Index end);
 };
-
-extern const RnnKernels rnn_portable, rnn_avx2, rnn_avx512;
 
 // A whole call. Null h0, c0 are zeros, null lengths the whole axis.
 template <class T>

@@ -1,4 +1,4 @@
-// All steps of some sequences, one thread, one level. Included by rnn_<level>.cpp after simd_<level>.h.
+// All steps of some sequences, one thread, one level.
 //
 // Forward, loops outermost first:      steps; groups of units; tiles of rows: the tile's sums by matmul's micro-kernel
 //                                      into L1, then its gates.
@@ -11,8 +11,11 @@
 
 #include "common/memory.h"
 #include "common/partition.h"
+#include "cpu/simd.h"
+#include "elementwise/vecmath.h"
 #include "matmul/blocks.h"
 #include "matmul/matmul.h"
+#include "matmul/micro_kernels.h"
 #include "matmul/pack.h"
 #include "rnn/few_rows.h"
 #include "rnn/gru.h"
@@ -105,7 +108,7 @@ inline void tile_product(Index rows, Index vectors, const T* a, Index a_row, Ind
   MicroArgs<T> args;
   args.a = a, args.a_row = a_row, args.a_col = 1, args.b = panel, args.b_row = vectors * kWidth<T>;
   args.panel = nullptr, args.k = k, args.c = c, args.ldc = ldc, args.last = kWidth<T>, args.from_c = from_c;
-  own_micro.pick<T>(rows, vectors, false, true)(args);
+  pick_micro<T>(rows, vectors, false, true)(args);
 }
 
 // f(at) for the vectors of units [unit, stop) of row r at step t; unit is a multiple of kWidth.

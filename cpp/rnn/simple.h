@@ -1,6 +1,7 @@
-// The arithmetic of the plain cell, tanh or ReLU; formulae in rnn.h. Included by rnn_impl.h.
+// The arithmetic of the plain cell, tanh or ReLU; formulae in rnn.h.
 #pragma once
 
+#include "rnn/rnn.h"
 #include "rnn/squash.h"
 #include "rnn/units.h"
 

@@ -103,10 +103,10 @@ void allow_vpopcntdq(bool allowed) {
 }
 
 const TanimotoKernels& tanimoto_kernels() {
-  const TanimotoKernels& kernels = *level().tanimoto;
-  const bool wider = kernels.with_vpopcntdq != nullptr && cpu_features().vpopcntdq &&
-                     vpopcntdq_allowed.load(std::memory_order_relaxed);
-  return wider ? *kernels.with_vpopcntdq : kernels;
+  const Level& l = level();
+  const bool wider =
+      l.tanimoto_vpopcntdq != nullptr && cpu_features().vpopcntdq && vpopcntdq_allowed.load(std::memory_order_relaxed);
+  return wider ? *l.tanimoto_vpopcntdq : *l.kernels->tanimoto;
 }
 
 void tanimoto(const std::uint8_t* a, Index n, const std::uint8_t* b, Index m, Index bytes, float* out) {

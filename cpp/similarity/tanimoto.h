@@ -32,11 +32,7 @@ struct TanimotoKernels {
   // reaches `least`; `out` is then not written. See index.h.
   bool (*count_column)(const std::uint8_t* column, Index stride, const std::uint32_t* bits, Index n, Index least,
                        ColumnCounts* out);
-  // The same kernels for a CPU that has VPOPCNTDQ beside the level's own instructions; nullptr where there are none.
-  const TanimotoKernels* with_vpopcntdq;
 };
-
-extern const TanimotoKernels tanimoto_portable, tanimoto_avx2, tanimoto_avx512, tanimoto_avx512vpopcntdq;
 
 // Those to use on this CPU at the level in use. allow_vpopcntdq(false) keeps to the level's own instructions, so that
 // tests reach both variants on one machine.

@@ -1,5 +1,5 @@
 // Counts of common bits, and of bits in one column of an index.
-// Included by tanimoto_<level>.cpp, which defines first
+// Each bits_<level>.h defines
 //   Bits                  a vector of kBitsBytes bytes
 //   load_bits(p), load_first(p, n), store_bits(p, v), any_bit(v)
 //   add_counts(sum, v)    adds the number of set bits in each part of v to that part of the sum
@@ -18,7 +18,9 @@
 // are left, the column is done, mostly about half way (README.md has figures). Bound: loads from L2 or L3.
 #pragma once
 
+#include "cpu/level.h"
 #include "similarity/tanimoto.h"
+#include CATALASE_LEVEL_HEADER(bits)
 
 namespace catalase {
 namespace {
