@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "bindings/arrays.h"
+#include "bindings/codes.h"
 #include "conv/winograd.h"
 
 namespace catalase {
@@ -41,11 +41,6 @@ const T* optional_bias(const py::object& bias, Index n) {
   const auto array = py::cast<py::array>(bias);
   require(array.ndim() == 1 && array.shape(0) == n, "bias does not fit");
   return input<T>(array);
-}
-
-Activation activation_of(int code) {
-  require(code >= 0 && code <= 4, "unknown activation");
-  return static_cast<Activation>(code);
 }
 
 template <class T>

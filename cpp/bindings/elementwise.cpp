@@ -1,29 +1,31 @@
 // Maps, activation derivatives and dropout over contiguous arrays of equal size.
 #include "elementwise/elementwise.h"
 
-#include "bindings/arrays.h"
+#include "bindings/codes.h"
 
 namespace catalase {
 namespace {
 
 template <class T>
 void map_into(int f, const py::array& x, py::array& y) {
-  require(f >= 0 && f <= 6 && x.size() == y.size(), "map: unknown function, or sizes differ");
+  const Map function = code(f, Map::kLog, "map: unknown function");
+  require(x.size() == y.size(), "map: sizes differ");
   const T* px = input<T>(x);
   T* py_ = output<T>(y);
   const Index n = x.size();
   KernelScope scope;
-  map<T>(static_cast<Map>(f), px, py_, n);
+  map<T>(function, px, py_, n);
 }
 
 template <class T>
 void backward_into(int f, const py::array& dy, const py::array& y, py::array& dx) {
-  require(f >= 0 && f <= 4 && dy.size() == y.size() && dy.size() == dx.size(), "activation_backward: sizes differ");
+  const Activation activation = activation_of(f);
+  require(dy.size() == y.size() && dy.size() == dx.size(), "activation_backward: sizes differ");
   const T *pdy = input<T>(dy), *py_ = input<T>(y);
   T* pdx = output<T>(dx);
   const Index n = dy.size();
   KernelScope scope;
-  activation_backward<T>(static_cast<Activation>(f), pdy, py_, pdx, n);
+  activation_backward<T>(activation, pdy, py_, pdx, n);
 }
 
 template <class T>
@@ -57,6 +59,18 @@ void keep_into(const py::array& x, py::array& y, const py::array& kept, double s
 }  // namespace
 
 void bind_elementwise(py::module_& m) {
+  m.attr("ACTIVATIONS") = codes<Activation>({{"identity", Activation::kIdentity},
+                                             {"relu", Activation::kRelu},
+                                             {"tanh", Activation::kTanh},
+                                             {"sigmoid", Activation::kSigmoid},
+                                             {"softplus", Activation::kSoftplus}});
+  m.attr("MAPS") = codes<Map>({{"identity", Map::kIdentity},
+                               {"relu", Map::kRelu},
+                               {"tanh", Map::kTanh},
+                               {"sigmoid", Map::kSigmoid},
+                               {"softplus", Map::kSoftplus},
+                               {"exp", Map::kExp},
+                               {"log", Map::kLog}});
   m.def(
       "map",
       [](int f, const py::array& x, py::array y) {

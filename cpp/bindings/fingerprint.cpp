@@ -2,10 +2,11 @@
 // a chunk at a time, then it is let go.
 #include <string>
 
-#include "bindings/arrays.h"
+#include "bindings/codes.h"
 #include "common/memory.h"
 #include "fingerprint/ecfp.h"
 #include "fingerprint/graphs.h"
+#include "molecule/status.h"
 #include "molecule/valence_problems.h"
 
 namespace catalase {
@@ -142,6 +143,20 @@ py::object list_valence_problems(const std::string& smiles) {
 }  // namespace
 
 void bind_fingerprint(py::module_& m) {
+  m.attr("ECFP_OUTPUTS") = codes<EcfpOutput>(
+      {{"packed", EcfpOutput::kPacked}, {"dense", EcfpOutput::kDense}, {"counts", EcfpOutput::kCounts}});
+  m.attr("ECFP_STATUSES") = codes<Status>({{"native", kNative},
+                                           {"not text", kNotText},
+                                           {"syntax", kSyntax},
+                                           {"size", kSize},
+                                           {"element", kElement},
+                                           {"valence", kValence},
+                                           {"rings", kRings},
+                                           {"aromatic", kAromatic},
+                                           {"stereo", kStereo},
+                                           {"refused", kRefused}});
+  m.attr("ECFP_MAX_RADIUS") = kEcfpMaxRadius;
+  m.attr("MAX_SMILES_LENGTH") = kMaxText;
   m.def("ecfp", &ecfp_list, py::arg("smiles"), py::arg("radius"), py::arg("size"), py::arg("use_bond_types"),
         py::arg("chirality"), py::arg("features"), py::arg("rows"), py::arg("status"), py::arg("threads"),
         py::arg("binary") = false, py::arg("partial") = false);

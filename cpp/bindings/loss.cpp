@@ -1,7 +1,7 @@
 // Softmax and losses over contiguous arrays. Optional arrays come as None.
 #include "loss/loss.h"
 
-#include "bindings/arrays.h"
+#include "bindings/codes.h"
 
 namespace catalase {
 namespace {
@@ -38,7 +38,8 @@ void softmax_backward_into(bool log, const py::array& dy, const py::array& y, py
 template <class T>
 void loss_into(int kind, const py::array& logits, const py::object& labels, const py::object& targets,
                const py::object& weights, const py::object& dloss, py::array& out, Index classes) {
-  require(kind >= 0 && kind <= 2 && classes > 0 && logits.size() % classes == 0, "loss: sizes do not fit");
+  const Loss of = code(kind, Loss::kSquared, "loss: unknown loss");
+  require(classes > 0 && logits.size() % classes == 0, "loss: sizes do not fit");
   const bool backward = !dloss.is_none();
   LossArgs<T> args;
   args.rows = logits.size() / classes;
@@ -52,12 +53,14 @@ void loss_into(int kind, const py::array& logits, const py::object& labels, cons
   require(out.size() == (backward ? logits.size() : args.rows), "loss: out does not fit");
   args.out = output<T>(out);
   KernelScope scope;
-  loss<T>(static_cast<Loss>(kind), backward, args);
+  loss<T>(of, backward, args);
 }
 
 }  // namespace
 
 void bind_loss(py::module_& m) {
+  m.attr("LOSSES") =
+      codes<Loss>({{"softmax", Loss::kSoftmax}, {"sigmoid", Loss::kSigmoid}, {"squared", Loss::kSquared}});
   m.def(
       "softmax",
       [](bool log, const py::array& x, py::array y, Index classes) {

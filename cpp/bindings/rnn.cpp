@@ -1,7 +1,7 @@
 // Recurrent cells. Inputs are contiguous, but for the weights, whose rows have unit stride.
 #include "rnn/rnn.h"
 
-#include "bindings/arrays.h"
+#include "bindings/codes.h"
 
 namespace catalase {
 namespace {
@@ -34,9 +34,8 @@ MatrixView<const T> weights(const py::array& w, Index rows, Index cols) {
 template <class T, class Call>
 void fill(Call& call, int cell, const py::array& x, const py::array& w_x, const py::array& w_h,
           const py::object& lengths, bool reverse) {
-  require(cell >= 0 && cell <= 3, "rnn: unknown cell");
   require(x.ndim() == 3 && w_h.ndim() == 2, "rnn: unexpected number of axes");
-  call.cell = static_cast<Cell>(cell), call.reverse = reverse;
+  call.cell = code(cell, Cell::kLstm, "rnn: unknown cell"), call.reverse = reverse;
   call.batch = x.shape(0), call.inputs = x.shape(2), call.hidden = w_h.shape(0);
   call.axis = call.batch == 0 ? 0 : x.shape(1);  // no sequences have no steps, whatever their length
   const Index width = gates_of(call.cell) * call.hidden;
@@ -130,6 +129,8 @@ void backward(int cell, const py::array& x, const py::array& w_x, const py::arra
 }  // namespace
 
 void bind_rnn(py::module_& m) {
+  m.attr("CELLS") =
+      codes<Cell>({{"tanh", Cell::kTanh}, {"relu", Cell::kRelu}, {"gru", Cell::kGru}, {"lstm", Cell::kLstm}});
   m.def(
       "rnn_forward",
       [](int cell, const py::array& x, const py::array& w_x, const py::array& w_h, const py::array& b,

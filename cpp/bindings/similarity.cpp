@@ -101,6 +101,7 @@ void bind_index(py::module_& m) {
 }  // namespace
 
 void bind_similarity(py::module_& m) {
+  m.attr("MAX_ROW_BYTES") = kMaxRowBytes;
   m.def(
       "tanimoto",
       [](const py::array& a, const py::array& b, py::array out) {

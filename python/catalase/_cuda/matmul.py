@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from .._config import get_matmul_precision
 from ._arrays import Runtime, blocks, float32, output, runtime_of
 
-CHAIN = 4096  # terms of one chain of multiply-adds, as in cuda/types.cuh
+CHAIN = _core.CHAIN_LENGTH  # terms of one chain of multiply-adds
 _NOTHING = (None, None, 0, None, 0, 0)  # the epilogue that changes nothing
 _GRID = 65535  # blocks that a grid takes along y and z
 _SCRATCH_BYTES = 2**28  # parts of a long product that are kept at a time

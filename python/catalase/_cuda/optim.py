@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import _core
 from ._arrays import float32, runtime_of
 from ._graph import captured, rates_of
 from .elementwise import walk
 
-_MOMENTUM, _NESTEROV = 1, 5
+_MOMENTUM, _NESTEROV = _core.RULES["momentum"], len(_core.RULES)  # the kernel has momentum after Nesterov last
 
 
 def step(function: str, rule: int, param: Any, grad: Any, state: dict[str, Any], numbers: tuple[Any, ...]) -> None:

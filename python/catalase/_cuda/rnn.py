@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from ._arrays import Runtime, float32, is_device_array, runtime_of
 from ._graph import captured, of_lengths
 from ._rnn_weights import bias_gradient, gather, rows_in_time, scatter, weight_gradient
 from .matmul import product
 
-_CELLS = {"tanh": 0, "relu": 1, "gru": 2, "lstm": 3}  # numbers of cpp/rnn/rnn.h
 _GATES_BYTES = 2**28  # of the input's part that is there at a time, where nothing is kept
 _CHUNK_BYTES = 2**20  # of dz, whose rows are summed together: the CPU's rule
 
@@ -187,7 +187,7 @@ def _walk(runtime: Runtime, way: str, cell: str, sizes: Any, args: tuple[Any, ..
     """One launch for all steps: 1 row a block where that fills the device, else 4; weights on chip as far as they fit."""
     if not sizes.batch:
         return
-    H, number = sizes.hidden, _CELLS[cell]
+    H, number = sizes.hidden, _core.CELLS[cell]
     gates = {0: 1, 1: 1, 2: 3, 3: 4}[number]
     width, line = gates * H, -(-H // 16) * 16
     if way == "forward":  # floats of a row: see Memory in the kernel's file

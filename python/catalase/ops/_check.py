@@ -8,11 +8,10 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from .._arrays import refuse_masked
 from .._core import empty  # for shapes and dtypes of arrays, which need no check
 from .._cuda import is_device_array
-
-ACTIVATIONS = {None: 0, "identity": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "softplus": 4}
 
 _DLPACK_CUDA = (2, 13)  # kDLCUDA, kDLCUDAManaged
 _F32 = np.dtype(np.float32)
@@ -94,14 +93,14 @@ def unit_rows(x: NDArray[Any]) -> NDArray[Any]:
 def activation_code(function: str, activation: str | None) -> int:
     """Return the kernel's number for an activation; refuse unknown names by listing the known ones."""
     try:
-        return ACTIVATIONS[activation]
+        return _core.ACTIVATIONS["identity" if activation is None else activation]
     except (KeyError, TypeError):
-        known = ", ".join(repr(name) for name in ACTIVATIONS if name is not None)
+        known = ", ".join(map(repr, _core.ACTIVATIONS))
         raise ValueError(f"{function}: activation must be None or one of {known}, got {activation!r}") from None
 
 
 # Wider rows could have more bits in common than float32 counts exactly.
-MAX_ROW_BYTES = 2**20
+MAX_ROW_BYTES = _core.MAX_ROW_BYTES
 
 
 def packed_bits(function: str, name: str, x: Any, *, width: int | None = None, beside: str = "") -> NDArray[np.uint8]:

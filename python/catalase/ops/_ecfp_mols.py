@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_MAX_RADIUS = 6  # kEcfpMaxRadius of cpp/fingerprint/ecfp.h
+from .. import _core
+
 _MAX_THREADS = 3
 
 
@@ -18,7 +19,7 @@ def prefers_binary(radius: int, output: str, features: bool, threads: int) -> bo
     The binary form is written under Python's lock, on one thread, in about half the time that RDKit's bits take there; its
     bits are made on all threads. Counts and features are much slower in RDKit.
     """
-    return radius <= _MAX_RADIUS and (threads <= _MAX_THREADS or features or output == "counts")
+    return radius <= _core.ECFP_MAX_RADIUS and (threads <= _MAX_THREADS or features or output == "counts")
 
 
 def fill_from_molecules(
@@ -30,8 +31,6 @@ def fill_from_molecules(
     threads: int,
 ) -> None:
     """Fill the rows of `Mol` objects, and their status, as far as RDKit's binary form says all that is needed."""
-    from .. import _core
-
     binaries = _binaries([smiles[i] for i in positions.tolist()])
     first, last = positions[0], positions[-1] + 1
     if last - first == len(positions):
@@ -67,8 +66,6 @@ def _binaries(items: list[Any]) -> list[bytes | None]:
 def _binary_is_known() -> bool:
     """Whether the native code reads the binary form of this RDKit: it follows RDKit's versions."""
     from rdkit import Chem
-
-    from .. import _core
 
     binary = Chem.MolFromSmiles("C").ToBinary(int(Chem.PropertyPickleOptions.NoConformers))
     status = np.ones(1, np.uint8)

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from .._report import Failure
 from ._ecfp_reasons import MAX_RDKIT_ATOMS, clean_for_rdkit, valence_reason, why
 
 CHUNK = 10_000  # molecules held as RDKit objects at a time
-REFUSED = 9  # status of cpp/molecule/status.h
+REFUSED = _core.ECFP_STATUSES["refused"]
 
 
 class Settings(NamedTuple):

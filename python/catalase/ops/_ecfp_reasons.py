@@ -6,7 +6,9 @@ import functools
 import re
 from typing import NamedTuple
 
-MAX_SMILES_LENGTH = 2**20  # characters of a molecule; kMaxText of cpp/molecule/status.h
+from .. import _core
+
+MAX_SMILES_LENGTH = _core.MAX_SMILES_LENGTH  # characters of a molecule
 MAX_RDKIT_CLOSURES = 500  # ring closures of a molecule that RDKit is given
 MAX_RDKIT_ATOMS = 10_000  # of a molecule that RDKit has read already
 
@@ -95,8 +97,6 @@ def why(text: str) -> str:
 
 def valence_reason(text: str) -> str:
     """The same, without RDKit, for a SMILES that the native reader knows to be refused for a metal's valence."""
-    from .. import _core
-
     found = _core.valence_problems(clean_smiles(text)[0])
     if found is None:
         return why(text)

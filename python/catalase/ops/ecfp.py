@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from .._report import Report
 from ._ecfp_mols import fill_from_molecules, prefers_binary
 from ._ecfp_rdkit import CHUNK, Settings, fill_by_rdkit
 from ._ecfp_reasons import MAX_SMILES_LENGTH as MAX_SMILES_LENGTH  # for whoever reads text
 
-_NOT_TEXT = 1  # status of cpp/molecule/status.h
+_NOT_TEXT = _core.ECFP_STATUSES["not text"]
 _MAX_SETTING = 2**31 - 1  # of RDKit's unsigned int, with room to spare
 
 
@@ -184,8 +185,6 @@ def _native(smiles: list[Any], settings: Settings, partial: bool) -> tuple[NDArr
 
     REFUSED is for good: RDKit refuses the molecule for a metal's valence, and ``partial`` fills its row.
     """
-    from .. import _core
-
     radius, size, output, chirality, features, use_bond_types, threads = settings
     columns = size if output in ("dense", "counts") else size // 8
     rows = _core.empty((len(smiles), columns), np.dtype({"dense": "f4", "counts": "u4"}.get(output, "u1")))
@@ -221,8 +220,6 @@ def _check_settings(smiles: Any, radius: int, size: int, output: str, errors: st
 
 
 def _threads(num_threads: int | None) -> int:
-    from .. import _core
-
     if num_threads is None:
         return _core.get_num_threads()
     if isinstance(num_threads, bool) or not isinstance(num_threads, (int, np.integer)):
@@ -233,8 +230,6 @@ def _threads(num_threads: int | None) -> int:
 
 
 def _csr(packed: NDArray[np.uint8], size: int) -> tuple[NDArray[np.int64], NDArray[np.int32], tuple[int, int]]:
-    from .. import _core
-
     packed = np.ascontiguousarray(packed)
     indptr = np.zeros(len(packed) + 1, np.int64)
     _core.count_set_bits(packed, indptr[1:])

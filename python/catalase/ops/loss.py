@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .. import _core
 from ._check import contiguous, empty, floating, is_device_array, not_numpy, same_dtype
 
-_SOFTMAX, _SIGMOID, _SQUARED = 0, 1, 2
+_SOFTMAX, _SIGMOID, _SQUARED = (_core.LOSSES[name] for name in ("softmax", "sigmoid", "squared"))
 
 
 def softmax_cross_entropy(

@@ -18,7 +18,9 @@ from .. import _core
 from ._check import floating, is_device_array, separate
 from .linear import LinearGradient
 
-_SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP = range(5)
+_SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP = (
+    _core.RULES[name] for name in ("sgd", "momentum", "adam", "adagrad", "rmsprop")
+)
 _INF = math.inf
 
 

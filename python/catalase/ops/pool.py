@@ -11,7 +11,7 @@ from .. import _core
 from ._check import contiguous, empty, floating, is_device_array, same_dtype, shape_of
 from .geometry import Padding, Windows, pool_windows
 
-_MAX, _MEAN, SUM = 0, 1, 2
+_MAX, _MEAN, SUM = (_core.POOLS[name] for name in ("max", "mean", "sum"))
 
 
 def max_pool2d(x: NDArray[Any], size: Any = 2, *, stride: Any = None, padding: Padding = "valid") -> NDArray[Any]:
