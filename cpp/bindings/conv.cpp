@@ -146,8 +146,9 @@ void bind_conv(py::module_& m) {
       "conv_forward",
       [](const py::array& x, const py::array& w, const py::object& bias, int activation, Triple stride, Triple before,
          Triple dilation, Index groups, bool flip, bool exact, const py::array& y) {
-        const auto run = has_dtype<double>(x) ? forward<double> : forward<float>;
-        run(x, w, bias, activation, {stride, before, dilation, groups}, {flip, exact}, y);
+        by_type(x, [&]<class T>() {
+          forward<T>(x, w, bias, activation, {stride, before, dilation, groups}, {flip, exact}, y);
+        });
       },
       py::arg("x"), py::arg("w"), py::arg("bias"), py::arg("activation"), py::arg("stride"), py::arg("before"),
       py::arg("dilation"), py::arg("groups"), py::arg("flip"), py::arg("exact"), py::arg("y"));
@@ -155,8 +156,9 @@ void bind_conv(py::module_& m) {
       "conv_backward_data",
       [](const py::array& dy, const py::array& w, const py::object& bias, int activation, Triple stride, Triple before,
          Triple dilation, Index groups, bool flip, bool exact, const py::array& dx) {
-        const auto run = has_dtype<double>(dy) ? backward_data<double> : backward_data<float>;
-        run(dy, w, bias, activation, {stride, before, dilation, groups}, {flip, exact}, dx);
+        by_type(dy, [&]<class T>() {
+          backward_data<T>(dy, w, bias, activation, {stride, before, dilation, groups}, {flip, exact}, dx);
+        });
       },
       py::arg("dy"), py::arg("w"), py::arg("bias"), py::arg("activation"), py::arg("stride"), py::arg("before"),
       py::arg("dilation"), py::arg("groups"), py::arg("flip"), py::arg("exact"), py::arg("dx"));
@@ -164,8 +166,8 @@ void bind_conv(py::module_& m) {
       "conv_backward_weights",
       [](const py::array& x, const py::array& dy, Triple stride, Triple before, Triple dilation, Index groups,
          bool flip, bool exact, const py::array& dw) {
-        const auto run = has_dtype<double>(x) ? backward_weights<double> : backward_weights<float>;
-        run(x, dy, {stride, before, dilation, groups}, {flip, exact}, dw);
+        by_type(x,
+                [&]<class T>() { backward_weights<T>(x, dy, {stride, before, dilation, groups}, {flip, exact}, dw); });
       },
       py::arg("x"), py::arg("dy"), py::arg("stride"), py::arg("before"), py::arg("dilation"), py::arg("groups"),
       py::arg("flip"), py::arg("exact"), py::arg("dw"));

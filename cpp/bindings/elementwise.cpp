@@ -73,14 +73,12 @@ void bind_elementwise(py::module_& m) {
                                {"log", Map::kLog}});
   m.def(
       "map",
-      [](int f, const py::array& x, py::array y) {
-        has_dtype<double>(x) ? map_into<double>(f, x, y) : map_into<float>(f, x, y);
-      },
+      [](int f, const py::array& x, py::array y) { by_type(x, [&]<class T>() { return map_into<T>(f, x, y); }); },
       py::arg("function"), py::arg("x"), py::arg("y"));
   m.def(
       "activation_backward",
       [](int f, const py::array& dy, const py::array& y, py::array dx) {
-        has_dtype<double>(dy) ? backward_into<double>(f, dy, y, dx) : backward_into<float>(f, dy, y, dx);
+        by_type(dy, [&]<class T>() { return backward_into<T>(f, dy, y, dx); });
       },
       py::arg("activation"), py::arg("dy"), py::arg("y"), py::arg("dx"));
   m.def(
@@ -88,15 +86,14 @@ void bind_elementwise(py::module_& m) {
       [](const py::array& x, py::array y, std::uint64_t seed, std::uint32_t layer, std::uint32_t step,
          std::uint32_t threshold, double scale, py::object kept) {
         const DropoutKey key{seed, layer, step};
-        has_dtype<double>(x) ? dropout_into<double>(x, y, key, threshold, scale, kept)
-                             : dropout_into<float>(x, y, key, threshold, scale, kept);
+        by_type(x, [&]<class T>() { return dropout_into<T>(x, y, key, threshold, scale, kept); });
       },
       py::arg("x"), py::arg("y"), py::arg("seed"), py::arg("layer"), py::arg("step"), py::arg("threshold"),
       py::arg("scale"), py::arg("kept"));
   m.def(
       "keep",
       [](const py::array& x, py::array y, const py::array& kept, double scale) {
-        has_dtype<double>(x) ? keep_into<double>(x, y, kept, scale) : keep_into<float>(x, y, kept, scale);
+        by_type(x, [&]<class T>() { return keep_into<T>(x, y, kept, scale); });
       },
       py::arg("x"), py::arg("y"), py::arg("kept"), py::arg("scale"));
 }

@@ -45,11 +45,10 @@ Index embedding_gradient_of(const py::array& ids, Index padding, const py::array
 
 void bind_embedding(py::module_& m) {
   m.def("embedding", [](const py::array& ids, const py::array& w, const py::array& out) {
-    return has_dtype<double>(w) ? embedding_of<double>(ids, w, out) : embedding_of<float>(ids, w, out);
+    return by_type(w, [&]<class T>() { return embedding_of<T>(ids, w, out); });
   });
   m.def("embedding_gradient", [](const py::array& ids, Index padding, const py::array& dy, const py::array& dw) {
-    return has_dtype<double>(dy) ? embedding_gradient_of<double>(ids, padding, dy, dw)
-                                 : embedding_gradient_of<float>(ids, padding, dy, dw);
+    return by_type(dy, [&]<class T>() { return embedding_gradient_of<T>(ids, padding, dy, dw); });
   });
 }
 

@@ -187,8 +187,7 @@ void bind_matmul(py::module_& m) {
         look ? "linear" : "matmul",
         [look](const py::array& a, const py::array& b, const py::object& bias, int activation, const py::array& out,
                const py::object& add, const py::object& keep) {
-          has_dtype<double>(a) ? matmul_into<double>(look, a, b, bias, activation, out, add, keep)
-                               : matmul_into<float>(look, a, b, bias, activation, out, add, keep);
+          by_type(a, [&]<class T>() { return matmul_into<T>(look, a, b, bias, activation, out, add, keep); });
         },
         py::arg("a"), py::arg("b"), py::arg("bias"), py::arg("activation"), py::arg("out"), py::arg("add") = py::none(),
         py::arg("keep") = py::none());
@@ -196,18 +195,12 @@ void bind_matmul(py::module_& m) {
   m.def(
       "matmul_batch",
       [](const py::array& a, const py::array& b, const py::array& out) {
-        has_dtype<double>(a) ? batch_into<double>(a, b, out) : batch_into<float>(a, b, out);
+        by_type(a, [&]<class T>() { return batch_into<T>(a, b, out); });
       },
       py::arg("a"), py::arg("b"), py::arg("out"));
   m.def(
       "column_sum",
-      [](const py::array& x, py::array out) {
-        if (has_dtype<double>(x)) {
-          column_sum_into<double>(x, out);
-        } else {
-          column_sum_into<float>(x, out);
-        }
-      },
+      [](const py::array& x, py::array out) { by_type(x, [&]<class T>() { column_sum_into<T>(x, out); }); },
       py::arg("x"), py::arg("out"));
   bind_sparse_batch(m);
 }

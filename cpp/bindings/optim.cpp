@@ -192,13 +192,9 @@ void bind_optim(py::module_& m) {
                          eps,
                          step_number,
                          nesterov};
-        const bool wide = has_dtype<double>(param);
-        if (x.is_none()) {
-          wide ? step<double>(s, param, grad, first, second) : step<float>(s, param, grad, first, second);
-        } else {
-          wide ? step_linear<double>(s, param, x, grad, first, second)
-               : step_linear<float>(s, param, x, grad, first, second);
-        }
+        by_type(param, [&]<class T>() {
+          x.is_none() ? step<T>(s, param, grad, first, second) : step_linear<T>(s, param, x, grad, first, second);
+        });
       },
       "One step. With x, the gradient of the matrix `param` is x.T @ grad.", py::arg("rule"), py::arg("param"),
       py::arg("grad"), py::arg("x"), py::arg("first"), py::arg("second"), py::arg("lr"), py::arg("l1"), py::arg("l2"),

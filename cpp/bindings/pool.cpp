@@ -65,7 +65,7 @@ void bind_pool(py::module_& m) {
       [](int number, const py::array& x, py::array y, const Triple& size, const Triple& stride, const Triple& before) {
         const Pool kind = code(number, Pool::kSum, "pool: unknown kind");
         const PoolShape shape = shape_of(x, y, size, stride, before);
-        has_dtype<double>(x) ? forward_into<double>(kind, x, y, shape) : forward_into<float>(kind, x, y, shape);
+        by_type(x, [&]<class T>() { return forward_into<T>(kind, x, y, shape); });
       },
       py::arg("kind"), py::arg("x"), py::arg("y"), py::arg("size"), py::arg("stride"), py::arg("before"));
   m.def(
@@ -74,8 +74,7 @@ void bind_pool(py::module_& m) {
          const Triple& before) {
         const Pool kind = code(number, Pool::kSum, "pool: unknown kind");
         const PoolShape shape = shape_of(dx, dy, size, stride, before);
-        has_dtype<double>(dy) ? backward_into<double>(kind, x, dy, dx, shape)
-                              : backward_into<float>(kind, x, dy, dx, shape);
+        by_type(dy, [&]<class T>() { return backward_into<T>(kind, x, dy, dx, shape); });
       },
       py::arg("kind"), py::arg("x"), py::arg("dy"), py::arg("dx"), py::arg("size"), py::arg("stride"),
       py::arg("before"));

@@ -135,8 +135,8 @@ void bind_rnn(py::module_& m) {
       "rnn_forward",
       [](int cell, const py::array& x, const py::array& w_x, const py::array& w_h, const py::array& b,
          const py::object& h0, const py::object& c0, const py::object& lengths, bool reverse, bool keep, py::array y) {
-        return has_dtype<double>(x) ? forward<double>(cell, x, w_x, w_h, b, h0, c0, lengths, reverse, keep, y)
-                                    : forward<float>(cell, x, w_x, w_h, b, h0, c0, lengths, reverse, keep, y);
+        return by_type(x,
+                       [&]<class T>() { return forward<T>(cell, x, w_x, w_h, b, h0, c0, lengths, reverse, keep, y); });
       },
       py::arg("cell"), py::arg("x"), py::arg("w_x"), py::arg("w_h"), py::arg("b"), py::arg("h0"), py::arg("c0"),
       py::arg("lengths"), py::arg("reverse"), py::arg("keep"), py::arg("y"));
@@ -145,8 +145,9 @@ void bind_rnn(py::module_& m) {
       [](int cell, const py::array& x, const py::array& w_x, const py::array& w_h, const py::object& lengths,
          bool reverse, const py::tuple& kept, const py::tuple& gradients, const py::object& dx, py::array dw_x,
          py::array dw_h, py::array db, const py::object& dh0, const py::object& dc0) {
-        const auto run = has_dtype<double>(x) ? backward<double> : backward<float>;
-        run(cell, x, w_x, w_h, lengths, reverse, kept, gradients, dx, dw_x, dw_h, db, dh0, dc0);
+        by_type(x, [&]<class T>() {
+          backward<T>(cell, x, w_x, w_h, lengths, reverse, kept, gradients, dx, dw_x, dw_h, db, dh0, dc0);
+        });
       },
       py::arg("cell"), py::arg("x"), py::arg("w_x"), py::arg("w_h"), py::arg("lengths"), py::arg("reverse"),
       py::arg("kept"), py::arg("gradients"), py::arg("dx"), py::arg("dw_x"), py::arg("dw_h"), py::arg("db"),

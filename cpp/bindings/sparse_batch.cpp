@@ -100,7 +100,7 @@ void bind_sparse_batch(py::module_& m) {
       .def("weight_gradient", [](SparseBatch& x, const py::array& dz, const py::array& out) {
         x.is_double() ? gradient_into<double>(x, dz, out) : gradient_into<float>(x, dz, out);
       });
-  m.def("look", [](const py::array& x) { return has_dtype<double>(x) ? look<double>(x) : look<float>(x); });
+  m.def("look", [](const py::array& x) { return by_type(x, [&]<class T>() { return look<T>(x); }); });
   m.def("sparse_from_bits", [](const py::array& bits, bool as_double) {
     return as_double ? from_bits<double>(bits) : from_bits<float>(bits);
   });
