@@ -31,7 +31,7 @@ inline void depthwise_tile(const DepthwiseForward<T>& args, Index pixel, Index c
 #pragma GCC unroll 8
   for (int p = 0; p < P; ++p) {
     if (args.bias != nullptr) sum[p] = sum[p] + load_lanes(args.bias + c, lanes);
-    if (args.relu) sum[p] = select<T>(sum[p] < V{}, V{}, sum[p]);
+    if (args.relu) sum[p] = relu<T>(sum[p]);
     store_lanes(args.y.data + args.y.rows[pixel + p] + c, sum[p], lanes);
   }
 }

@@ -64,7 +64,7 @@ void interleave(const PlanesToPixels<T>& args) {
     for (int c = 0; c < C; ++c) {
       const T* at = args.planes + c * args.plane + i;
       plane[c] = (left < W ? load_lanes(at, first_lanes<T>(left)) : load(at)) + more[c];
-      if (args.relu) plane[c] = select<T>(plane[c] < V{}, V{}, plane[c]);
+      if (args.relu) plane[c] = relu<T>(plane[c]);
     }
     interleave_vectors<T, C>(plane, out);
 #pragma GCC unroll 4

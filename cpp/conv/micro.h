@@ -89,7 +89,7 @@ inline void finish_tile(Vec<T> (&c)[R][NV], const TileArgs<T>& args, LaneMask<T>
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
-      for (int v = 0; v < NV; ++v) c[r][v] = select<T>(c[r][v] < V{}, V{}, c[r][v]);
+      for (int v = 0; v < NV; ++v) c[r][v] = relu<T>(c[r][v]);
     }
   }
 #pragma GCC unroll 32

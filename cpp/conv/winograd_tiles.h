@@ -110,7 +110,7 @@ void transform_output(const WinogradPlan& p, const float* m, Index m_plane, cons
 #pragma GCC unroll 4
       for (int j = 0; j < kStep; ++j) {
         if (bias != nullptr) out[j] = out[j] + b;
-        if (activation == Activation::kRelu) out[j] = select<float>(out[j] < V{}, V{}, out[j]);
+        if (activation == Activation::kRelu) out[j] = relu<float>(out[j]);
         if (i < rows && j < columns) store_channels(corner + (i * p.out_w + j) * channels + o, out[j], channels - o);
       }
     }

@@ -63,5 +63,11 @@ inline Vec<T> select(Mask<T> mask, Vec<T> yes, Vec<T> no) {
   return (Vec<T>)((mask & (Mask<T>)yes) | (~mask & (Mask<T>)no));
 }
 
+// NaN stays.
+template <class T>
+inline Vec<T> relu(Vec<T> v) {
+  return select<T>(v < Vec<T>{}, Vec<T>{}, v);
+}
+
 }  // namespace
 }  // namespace catalase

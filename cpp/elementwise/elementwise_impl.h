@@ -28,7 +28,7 @@ void map_level(Map f, const T* x, T* y, Index n) {
     case Map::kIdentity:
       return map_vectors(x, y, n, [](V v) { return v; });
     case Map::kRelu:
-      return map_vectors(x, y, n, [](V v) { return select<T>(v < V{}, V{}, v); });
+      return map_vectors(x, y, n, [](V v) { return relu<T>(v); });
     case Map::kTanh:
       return map_vectors(x, y, n, [](V v) { return tanh(v); });
     case Map::kSigmoid:

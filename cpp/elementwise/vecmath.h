@@ -115,7 +115,7 @@ inline VecF sigmoid(VecF x) {
 }
 
 inline VecF softplus(VecF x) {
-  return select<float>(x < VecF{}, VecF{}, x) + log1p_unit(exp(-abs(x)));
+  return relu<float>(x) + log1p_unit(exp(-abs(x)));
 }
 
 // 1 - exp(-y) for y >= 0, without cancellation: a series below 1/2.
@@ -151,7 +151,7 @@ inline VecD sigmoid(VecD x) {
   return select<double>(x < VecD{}, e, one) / (one + e);
 }
 inline VecD softplus(VecD x) {
-  return select<double>(x < VecD{}, VecD{}, x) + log1p_unit(exp(-abs(x)));
+  return relu<double>(x) + log1p_unit(exp(-abs(x)));
 }
 inline VecD one_minus_exp_minus(VecD y) {
   return each_lane(y, [](double v) { return -__builtin_expm1(-v); });

@@ -100,11 +100,11 @@ inline void gather_block(const SparseRows<T>& a, Index i, Index j, LaneMask<T> l
     }
   }
   T* out = args.c.at(i, j);
-  const bool relu = args.epilogue.activation == Activation::kRelu;
+  const bool clip = args.epilogue.activation == Activation::kRelu;
 #pragma GCC unroll 8
   for (int v = 0; v < NV; ++v) {
     if (args.epilogue.bias != nullptr) total[v] = total[v] + read(args.epilogue.bias + j, v);
-    if (relu) total[v] = select<T>(total[v] < V{}, V{}, total[v]);
+    if (clip) total[v] = relu<T>(total[v]);
     if (kFull || v < NV - 1) {
       store(out + v * W, total[v]);
     } else {

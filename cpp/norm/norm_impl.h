@@ -68,7 +68,7 @@ void normalize_level(const NormArgs<T>& a) {
       for (int u = 0; u < U; ++u) {
         const Index at = i * a.channels + c + u * W;
         const Vec<T> v = normalized<T>(lanes.get(a.x + at) - mean[u], scale[u], beta[u]);
-        lanes.put(a.out + at, a.relu ? select<T>(v < Vec<T>{}, Vec<T>{}, v) : v);
+        lanes.put(a.out + at, a.relu ? relu<T>(v) : v);
       }
     }
   });
