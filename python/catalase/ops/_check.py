@@ -13,6 +13,8 @@ from .._arrays import refuse_masked
 from .._core import empty  # for shapes and dtypes of arrays, which need no check
 from .._cuda import is_device_array
 
+ACTIVATIONS = {None: _core.ACTIVATIONS["identity"]} | _core.ACTIVATIONS
+
 _DLPACK_CUDA = (2, 13)  # kDLCUDA, kDLCUDAManaged
 _F32 = np.dtype(np.float32)
 _F64 = np.dtype(np.float64)
@@ -93,9 +95,9 @@ def unit_rows(x: NDArray[Any]) -> NDArray[Any]:
 def activation_code(function: str, activation: str | None) -> int:
     """Return the kernel's number for an activation; refuse unknown names by listing the known ones."""
     try:
-        return _core.ACTIVATIONS["identity" if activation is None else activation]
+        return ACTIVATIONS[activation]
     except (KeyError, TypeError):
-        known = ", ".join(map(repr, _core.ACTIVATIONS))
+        known = ", ".join(repr(name) for name in ACTIVATIONS if name is not None)
         raise ValueError(f"{function}: activation must be None or one of {known}, got {activation!r}") from None
 
 

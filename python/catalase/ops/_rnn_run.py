@@ -12,13 +12,15 @@ from .._cuda import is_device_array
 from ._check import contiguous, empty, floating, unit_rows
 from ._rnn_check import RnnSaved, check_inputs, check_lengths, check_saved
 
+CELLS = _core.CELLS
+
 
 def forward(
     function: str, kind: str, cell: str, arrays: dict[str, Any], lengths: Any, reverse: bool, keep: bool
 ) -> tuple[NDArray[Any], NDArray[Any], Any, Any]:
     """Check, run, and return y, h, c (None but for the LSTM) and what was kept, an `RnnSaved`, or None.
 
-    ``function`` is what errors name, ``kind`` one of `GATES`, ``cell`` one of ``_core.CELLS``.
+    ``function`` is what errors name, ``kind`` one of `GATES`, ``cell`` one of `CELLS`.
     """
     if type(arrays["x"]) is not np.ndarray and is_device_array(arrays["x"]):
         from .._cuda import rnn
@@ -29,7 +31,7 @@ def forward(
     x, b, h0, c0 = (_dense(arrays.get(name)) for name in ("x", "b", "h0", "c0"))
     w_x, w_h = unit_rows(arrays["w_x"]), unit_rows(arrays["w_h"])
     y = empty((sizes.batch, sizes.steps, sizes.hidden), arrays["x"].dtype)
-    h, c, *kept = _core.rnn_forward(_core.CELLS[cell], x, w_x, w_h, b, h0, c0, lengths, bool(reverse), keep, y)
+    h, c, *kept = _core.rnn_forward(CELLS[cell], x, w_x, w_h, b, h0, c0, lengths, bool(reverse), keep, y)
     return y, h, c, RnnSaved(*kept) if keep else None
 
 
@@ -54,7 +56,7 @@ def backward(
     dc0 = empty(dh0.shape, x.dtype) if kind == "lstm" else None
     gradients = tuple(_dense(arrays.get(name)) for name in ("dy", "dh", "dc"))
     _core.rnn_backward(
-        _core.CELLS[cell], contiguous(x), unit_rows(w_x), unit_rows(w_h), lengths, bool(reverse), tuple(saved), gradients,
+        CELLS[cell], contiguous(x), unit_rows(w_x), unit_rows(w_h), lengths, bool(reverse), tuple(saved), gradients,
         dx, dw_x, dw_h, db, dh0, dc0,
     )  # fmt: skip
     return dx, dw_x, dw_h, db, dh0, dc0

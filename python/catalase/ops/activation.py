@@ -10,18 +10,20 @@ from numpy.typing import NDArray
 from .. import _core
 from ._check import activation_code, contiguous, empty, floating, is_device_array, not_overwritten, output, same_dtype
 
+_FUNCTIONS = _core.MAPS
+
 
 def _map(name: str, x: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
     if type(x) is not ndarray and is_device_array(x):
         from .._cuda import elementwise
 
-        return elementwise.apply(name, _core.MAPS[name], x, out)
+        return elementwise.apply(name, _FUNCTIONS[name], x, out)
     floating(name, "x", x)
     if out is not None:
         x = not_overwritten(x, out)
     out = output(name, out, x.shape, x.dtype)
     target = out if out.flags.c_contiguous and out.flags.aligned else empty(x.shape, x.dtype)
-    _core.map(_core.MAPS[name], contiguous(x), target)
+    _core.map(_FUNCTIONS[name], contiguous(x), target)
     if target is not out:
         out[...] = target
     return out

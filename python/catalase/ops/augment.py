@@ -15,6 +15,7 @@ from .._cuda import is_device_array
 from .._cuda._arrays import runtime_of
 from ._check import contiguous, empty
 
+_BORDERS = _core.BORDERS
 _MASKS = ("uint8", "int8", "bool", "uint16", "int16", "int32", "uint32", "int64", "uint64", "float32", "float64")
 
 
@@ -242,8 +243,8 @@ def _options(
         raise ValueError(f"augment_images: rotation must be from 0 to 180 degrees, got {rotation}")
     if not (0 <= shift_y < 2**31 and 0 <= shift_x < 2**31):
         raise ValueError(f"augment_images: shift must be 0 or more pixels, got {shift}")
-    if border not in _core.BORDERS:
-        raise ValueError(f"augment_images: border must be one of {', '.join(map(repr, _core.BORDERS))}; got {border!r}")
+    if border not in _BORDERS:
+        raise ValueError(f"augment_images: border must be one of {', '.join(map(repr, _BORDERS))}; got {border!r}")
     low, high = (-math.inf, math.inf) if limits is None else limits
     if not low <= high:
         raise ValueError(f"augment_images: limits must be (smallest, largest), got {limits}")
@@ -253,6 +254,6 @@ def _options(
         shift_x=float(shift_x),
         low=low,
         high=high,
-        border=_core.BORDERS[border],
+        border=_BORDERS[border],
         **rest,
     )
