@@ -11,7 +11,7 @@ from . import _core
 from ._internal import storage
 from ._internal.numbers import strip_white
 
-MAX_SMILES_LENGTH = 2**20  # characters of a molecule; kMaxText of cpp/fingerprint/large_molecule.h
+MAX_SMILES_LENGTH = _core.MAX_SMILES_LENGTH  # characters of a molecule
 MAX_RDKIT_CLOSURES = 500  # ring closures of a molecule that RDKit is given
 MAX_RDKIT_ATOMS = 10_000  # of a molecule that RDKit has read already
 

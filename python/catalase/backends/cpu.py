@@ -14,8 +14,7 @@ from .. import _core
 from .._core import SparseBatch, empty
 from .base import Axes, Backend, Geometry, RnnSaved, Windows, is_basic_index
 
-CELLS = {"tanh": 0, "relu": 1, "gru": 2, "lstm": 3}  # numbers of cpp/rnn/rnn.h
-_SOFTMAX = 0  # a kind of loss of cpp/loss/loss.h
+_SOFTMAX = _core.LOSSES["softmax"]
 
 # The short ways: kernels that look at their arguments themselves, and return None where there is more to look at.
 plain_matmul = _core.plain_matmul
@@ -376,7 +375,7 @@ class CpuBackend(Backend):
         x, b, h0, c0 = (_dense(arrays.get(name)) for name in ("x", "b", "h0", "c0"))
         w_x, w_h = unit_rows(arrays["w_x"]), unit_rows(arrays["w_h"])
         y = empty((x.shape[0], x.shape[1], w_h.shape[0]), x.dtype)
-        h, c, *kept = _core.rnn_forward(CELLS[cell], x, w_x, w_h, b, h0, c0, lengths, reverse, keep, y)
+        h, c, *kept = _core.rnn_forward(_core.CELLS[cell], x, w_x, w_h, b, h0, c0, lengths, reverse, keep, y)
         return y, h, c, RnnSaved(*kept) if keep else None
 
     def rnn_backward(
@@ -391,7 +390,7 @@ class CpuBackend(Backend):
         dc0 = empty(dh0.shape, x.dtype) if kind == "lstm" else None
         gradients = tuple(_dense(arrays.get(name)) for name in ("dy", "dh", "dc"))
         _core.rnn_backward(
-            CELLS[cell], contiguous(x), unit_rows(w_x), unit_rows(w_h), lengths, reverse, tuple(saved), gradients,
+            _core.CELLS[cell], contiguous(x), unit_rows(w_x), unit_rows(w_h), lengths, reverse, tuple(saved), gradients,
             dx, dw_x, dw_h, db, dh0, dc0,
         )  # fmt: skip
         return dx, dw_x, dw_h, db, dh0, dc0

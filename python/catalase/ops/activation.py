@@ -6,9 +6,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from .. import _core
 from .checks import activation_code, floats, output
 
-_FUNCTIONS = {"identity": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "softplus": 4, "exp": 5, "log": 6}
+_FUNCTIONS = _core.MAPS
 
 
 def _map(name: str, x: NDArray[Any], out: NDArray[Any] | None, function: str = "") -> NDArray[Any]:

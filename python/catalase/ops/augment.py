@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from .._internal.numbers import choice, flag, is_whole, number, shown, whole_number
 from ..backends import backend_of, is_device_array, same_backend
 from .checks import numpy_array, whole_numbers
 
-_BORDERS = {"constant": 0, "edge": 1, "reflect": 2}
+_BORDERS = _core.BORDERS
 _MASKS = ("uint8", "int8", "bool", "uint16", "int16", "int32", "uint32", "int64", "uint64", "float32", "float64")
 
 

@@ -8,11 +8,12 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from .._internal.arrays import refuse_masked
 from .._internal.numbers import shown, whole_number
 from ..backends import CPU, Backend, backend_named, backend_of, is_device_array, same_backend
 
-ACTIVATIONS = {None: 0, "identity": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "softplus": 4}
+ACTIVATIONS = {None: _core.ACTIVATIONS["identity"]} | _core.ACTIVATIONS
 
 _DLPACK_CUDA = (2, 13)  # kDLCUDA, kDLCUDAManaged
 _F32 = np.dtype(np.float32)
@@ -124,7 +125,7 @@ def activation_code(function: str, activation: str | None, name: str = "activati
 
 
 # Wider rows could have more bits in common than float32 counts exactly.
-MAX_ROW_BYTES = 2**20
+MAX_ROW_BYTES = _core.MAX_ROW_BYTES
 
 
 def packed_bits(

@@ -1,6 +1,6 @@
 """Circular fingerprints (ECFP, Morgan) of molecules.
 
-RDKit is the authority. The native reader (cpp/fingerprint) gives the same bits, or leaves a molecule to RDKit; whatever
+RDKit is the authority. The native reader (cpp/molecule) gives the same bits, or leaves a molecule to RDKit; whatever
 is refused, is refused by RDKit, in its words.
 """
 
@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from .._internal.numbers import choice, flag, shown, whole_number
 from .._internal.report import Failure, Report
 from ..backends import backend_named
 from ..chem import MAX_RDKIT_ATOMS, partial_molecule, read_molecule, valence_reason
 
-_NOT_TEXT = 1  # status of cpp/fingerprint/molecule.h
+_NOT_TEXT = _core.ECFP_STATUSES["not text"]
 _MAX_SETTING = 2**31 - 1  # of RDKit's unsigned int, with room to spare
 
 
@@ -192,8 +193,6 @@ def _native(smiles: list[Any], settings: Settings, partial: bool) -> tuple[NDArr
 
     REFUSED is for good: RDKit refuses the molecule for a metal's valence, and ``partial`` fills its row.
     """
-    from .. import _core
-
     radius, size, output, chirality, features, use_bond_types, threads = settings
     columns = size if output in ("dense", "counts") else size // 8
     rows = _core.empty((len(smiles), columns), np.dtype({"dense": "f4", "counts": "u4"}.get(output, "u1")))
@@ -227,16 +226,12 @@ def _check_settings(smiles: Any, radius: int, size: int, output: str, errors: st
 
 
 def _threads(num_threads: int | None) -> int:
-    from .. import _core
-
     if num_threads is None:
         return _core.get_num_threads()
     return min(whole_number("ecfp", "num_threads", num_threads), 2**31 - 1)
 
 
 def _csr(packed: NDArray[np.uint8], size: int) -> tuple[NDArray[np.int64], NDArray[np.int32], tuple[int, int]]:
-    from .. import _core
-
     packed = np.ascontiguousarray(packed)
     indptr = np.zeros(len(packed) + 1, np.int64)
     _core.count_set_bits(packed, indptr[1:])
@@ -247,7 +242,7 @@ def _csr(packed: NDArray[np.uint8], size: int) -> tuple[NDArray[np.int64], NDArr
 
 
 CHUNK = 10_000  # molecules held as RDKit objects at a time
-REFUSED = 9  # status of cpp/fingerprint/molecule.h
+REFUSED = _core.ECFP_STATUSES["refused"]
 
 
 class Settings(NamedTuple):
@@ -351,7 +346,6 @@ def _bits(generator: Any, molecules: list[Any], settings: Settings) -> NDArray[A
     return np.frombuffer(packed, np.uint8).reshape(len(molecules), settings.size // 8)
 
 
-_MAX_RADIUS = 6  # kEcfpMaxRadius of cpp/fingerprint/ecfp.h
 _MAX_THREADS = 3
 
 
@@ -361,7 +355,7 @@ def prefers_binary(radius: int, output: str, features: bool, threads: int) -> bo
     The binary form is written under Python's lock, on one thread, in about half the time that RDKit's bits take there; its
     bits are made on all threads. Counts and features are much slower in RDKit.
     """
-    return radius <= _MAX_RADIUS and (threads <= _MAX_THREADS or features or output == "counts")
+    return radius <= _core.ECFP_MAX_RADIUS and (threads <= _MAX_THREADS or features or output == "counts")
 
 
 def fill_from_molecules(
@@ -373,8 +367,6 @@ def fill_from_molecules(
     threads: int,
 ) -> None:
     """Fill the rows of `Mol` objects, and their status, as far as RDKit's binary form says all that is needed."""
-    from .. import _core
-
     binaries = _binaries([smiles[i] for i in positions.tolist()])
     first, last = positions[0], positions[-1] + 1
     if last - first == len(positions):
@@ -410,8 +402,6 @@ def _binaries(items: list[Any]) -> list[bytes | None]:
 def _binary_is_known() -> bool:
     """Whether the native code reads the binary form of this RDKit: it follows RDKit's versions."""
     from rdkit import Chem
-
-    from .. import _core
 
     binary = Chem.MolFromSmiles("C").ToBinary(int(Chem.PropertyPickleOptions.NoConformers))
     status = np.ones(1, np.uint8)

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from ..backends import Backend, is_device_array, same_backend
 from .checks import floats, numpy_array
 
-_SIGMOID, _SQUARED = 1, 2
+_SIGMOID, _SQUARED = _core.LOSSES["sigmoid"], _core.LOSSES["squared"]
 
 
 def softmax_cross_entropy(

@@ -19,7 +19,9 @@ from ..backends import backend_of
 from .checks import floats, separate
 from .linear import LinearGradient
 
-_SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP = range(5)
+_SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP = (
+    _core.RULES[name] for name in ("sgd", "momentum", "adam", "adagrad", "rmsprop")
+)
 _INF = math.inf
 
 

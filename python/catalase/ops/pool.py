@@ -6,11 +6,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from .. import _core
 from .._internal.numbers import choice
 from .checks import floats, shape_of
 from .geometry import LONGEST, Padding, Windows, per_dimension, pool_windows
 
-_MAX, _MEAN = 0, 1
+_MAX, _MEAN, _SUM = (_core.POOLS[name] for name in ("max", "mean", "sum"))
 
 
 def max_pool2d(x: NDArray[Any], size: Any = 2, *, stride: Any = None, padding: Padding = "valid") -> NDArray[Any]:
@@ -283,7 +284,6 @@ def _backward(
 
 
 _MODES = ("nearest", "linear")
-_SUM = 2  # the kind of pooling that adds a window up
 
 
 def upsample(x: NDArray[Any], factor: Any = 2, *, mode: str = "nearest") -> NDArray[Any]:

@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from .backend import CudaBackend
 
 _CHUNK = 2**14  # molecules that are read and sent at a time; the next are read while the device hashes them
-_MAX_RADIUS = 6  # kMaxRadius of morgan.cu
 _WARPS = 4  # molecules of a block
 _SMALL, _LARGE = 64, 256  # atoms and bonds of a molecule, and the room of larger ones
-_CODES = {"packed": 0, "dense": 1, "counts": 2}
 
 
 class DeviceFingerprints:
@@ -36,13 +34,13 @@ class DeviceFingerprints:
     def __init__(self, device: CudaBackend, smiles: list[Any], settings: tuple[Any, ...]) -> None:
         radius, size, output, chirality, features, use_bond_types, threads = settings
         self._device = device
-        self._numbers = int(radius), int(size), _CODES[output]
+        self._numbers = int(radius), int(size), _core.ECFP_OUTPUTS[output]
         self._columns = size // 8 if output == "packed" else size
         dtype = {"packed": np.uint8, "dense": np.float32, "counts": np.uint32}[output]
         self.rows = self._device.empty((len(smiles), self._columns), dtype)
         status = np.ones(len(smiles), np.uint8)
         options = bool(use_bond_types), bool(chirality), bool(features)
-        for start in range(0, len(smiles) if radius <= _MAX_RADIUS else 0, _CHUNK):
+        for start in range(0, len(smiles) if radius <= _core.ECFP_MAX_RADIUS else 0, _CHUNK):
             some = slice(start, min(start + _CHUNK, len(smiles)))
             graphs, atoms, _ = _core.ecfp_graphs(smiles[some], *options, status[some], threads)
             self._hash(graphs[0], some.stop - start, atoms, self.rows[some])

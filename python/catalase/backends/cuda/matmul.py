@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ... import _core
 from ..._internal.config import get_matmul_precision
 from .launch import GRID, SCRATCH_BYTES, blocks, stride, unit_rows
 
 if TYPE_CHECKING:
     from .backend import CudaBackend
 
-CHAIN = 4096  # terms of one chain of multiply-adds, as in cuda/types.cuh
+CHAIN = _core.CHAIN_LENGTH  # terms of one chain of multiply-adds
 _NOTHING = (None, None, 0, None, 0, 0)  # the epilogue that changes nothing
 
 

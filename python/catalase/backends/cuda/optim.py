@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ... import _core
 from .capture import captured, rates_of
 from .launch import walk
 
 if TYPE_CHECKING:
     from .backend import CudaBackend
 
-_MOMENTUM, _NESTEROV = 1, 5
+_MOMENTUM, _NESTEROV = _core.RULES["momentum"], len(_core.RULES)  # the kernel has momentum after Nesterov last
 
 
 def optim_step(

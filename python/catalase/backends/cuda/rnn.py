@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ... import _core
 from ..base import RnnSaved
 from .capture import captured, of_lengths
 from .matmul import product
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from .backend import CudaBackend
 
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
-_CELLS = {"tanh": 0, "relu": 1, "gru": 2, "lstm": 3}  # numbers of cpp/rnn/rnn.h
 _GATES_BYTES = 2**28  # of the input's part that is there at a time, where nothing is kept
 _CHUNK_BYTES = 2**20  # of dz, whose rows are summed together: the CPU's rule
 
@@ -183,7 +183,7 @@ def _walk(device: CudaBackend, way: str, cell: str, sizes: Any, args: tuple[Any,
     """One launch for all steps: 1 row a block where that fills the device, else 4; weights on chip as far as they fit."""
     if not sizes.batch:
         return
-    H, number = sizes.hidden, _CELLS[cell]
+    H, number = sizes.hidden, _core.CELLS[cell]
     gates = {0: 1, 1: 1, 2: 3, 3: 4}[number]
     width, line = gates * H, -(-H // 16) * 16
     if way == "forward":  # floats of a row: see Memory in the kernel's file
