@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from . import _core
 from ._internal import storage
-from ._internal.numbers import strip_white
+from ._internal.text import strip_white
 
 MAX_SMILES_LENGTH = _core.MAX_SMILES_LENGTH  # characters of a molecule
 MAX_RDKIT_CLOSURES = 500  # ring closures of a molecule that RDKit is given

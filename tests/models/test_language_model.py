@@ -6,10 +6,11 @@ import itertools
 
 import numpy as np
 import pytest
-from catalase.trans.test_sequence_models import WORDS, language, words
 
 import catalase as ct
 from catalase.data import SequenceDataset
+
+from .test_sequence_models import WORDS, language, words
 
 
 def test_a_language_is_learned():

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from catalase.trans.kinds import NETS, dense
 
 import catalase as ct
+
+from .kinds import NETS, dense
 
 
 def looks(model, data, given):

@@ -8,11 +8,12 @@ import pickle
 
 import numpy as np
 import pytest
-from catalase.trans.kinds import BITS, FINGERPRINTS, MODELS, TEXTS, neighbors, sparse
 
 import catalase as ct
 from catalase import nn, optim
 from catalase.models.tensorgraph import layers
+
+from .kinds import BITS, FINGERPRINTS, MODELS, TEXTS, neighbors, sparse
 
 DEEP = {f"protocol {p}": lambda x, p=p: pickle.loads(pickle.dumps(x, p)) for p in range(2, 6)}  # noqa: S301 (ours)
 DEEP |= {"deepcopy": copy.deepcopy}

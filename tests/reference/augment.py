@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from catalase.trans.philox import philox4x32
+
+from .philox import philox4x32
 
 STREAM = 0x6175676D656E7400
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from catalase.trans.helpers import library
 
 import catalase as ct
+
+from .helpers import library
 
 
 @pytest.fixture(scope="session")

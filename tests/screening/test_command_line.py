@@ -7,10 +7,11 @@ import os
 
 import numpy as np
 import pytest
-from catalase.trans.helpers import brute, library, read, write_smi
 
 from catalase.commands import main
 from catalase.screening import screen
+
+from .helpers import brute, library, read, write_smi
 
 
 def test_the_command_line(model, tmp_path, capsys):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from catalase.trans.helpers import library, pairs, read, write_smi
 
 import catalase as ct
 from catalase.commands import main
 from catalase.screening import Hits, screen
+
+from .helpers import library, pairs, read, write_smi
 
 ALERTED = ["O=C1C=CC(=O)C=C1", "CC(=O)Cl", "CCO", "CCCCCCO", "CCCCCCCO", "c1ccncc1C", "CCCCCCCCO", "C1CCNCC1"]
 

@@ -13,10 +13,11 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from catalase.trans.helpers import library, pairs, read, write_smi
 
 from catalase.screening import library as library_module
 from catalase.screening import screen
+
+from .helpers import library, pairs, read, write_smi
 
 PACK = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from catalase.trans.helpers import library, read, write_smi
 
 from catalase.screening import merge, screen
+
+from .helpers import library, read, write_smi
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 70])

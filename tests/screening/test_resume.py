@@ -9,9 +9,10 @@ import sys
 import time
 
 import pytest
-from catalase.trans.helpers import library, pairs, write_smi
 
 from catalase.screening import merge, screen
+
+from .helpers import library, pairs, write_smi
 
 CHILD = """
 import os, signal, sys

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from catalase.trans.helpers import library, pairs
 
 import catalase as ct
 from catalase.screening import screen
+
+from .helpers import library, pairs
 
 
 def test_classifiers_tasks_and_ensembles():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from catalase.trans.helpers import brute, library, pairs, read, write_smi
 
 import catalase as ct
 from catalase.screening import Hits, screen
+
+from .helpers import brute, library, pairs, read, write_smi
 
 
 @pytest.mark.parametrize("top", [1, 7, 100, 5000])

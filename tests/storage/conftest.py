@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from catalase.trans.helpers import OLD, OLD_CONFIG
 
 from catalase._internal import storage
+
+from .helpers import OLD, OLD_CONFIG
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from catalase.trans.helpers import NEW, NEW_CONFIG, OLD, OLD_CONFIG, state
 
 from catalase._internal import storage
 from catalase._internal.storage import files as files_module
+
+from .helpers import NEW, NEW_CONFIG, OLD, OLD_CONFIG, state
 
 STEPS = [
     (builtins, "open"),

@@ -8,10 +8,11 @@ import random
 from pathlib import Path
 
 import pytest
-from catalase.trans.helpers import state, weights_file
 
 from catalase._internal import storage
 from catalase._internal.storage import files as files_module
+
+from .helpers import state, weights_file
 
 
 def test_loading_absent_folder_says_so(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from catalase.trans.helpers import NEW, NEW_CONFIG, OLD, OLD_CONFIG, state
 
 from catalase._internal import storage
 from catalase._internal.storage import lock as lock_module
 from catalase._internal.storage import save as save_module
+
+from .helpers import NEW, NEW_CONFIG, OLD, OLD_CONFIG, state
 
 
 @pytest.mark.parametrize("locks", [True, False])

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from catalase.trans.helpers import NEW, NEW_CONFIG, OLD, OLD_CONFIG, same, state
 
 from catalase._internal import storage
+
+from .helpers import NEW, NEW_CONFIG, OLD, OLD_CONFIG, same, state
 
 
 def test_round_trip_keeps_bits_shapes_dtypes_and_order(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import shutil
 from typing import Any
 
 import pytest
-from catalase.trans.write_saved import ANSWERS, MODELS, OTHERS, SAVED
 
-from catalase.trans import write_saved
+from . import write_saved
+from .write_saved import ANSWERS, MODELS, OTHERS, SAVED
 
 BEFORE = json.loads(ANSWERS.read_text())
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .numbers import FLOAT32_LIMIT, shown
+from .numbers import shown
+from .text import FLOAT32_LIMIT
 
 
 def numbers(function: str, name: str, values: Any, dtype: Any = None) -> NDArray[Any]:

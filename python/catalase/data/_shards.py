@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._internal import storage
-from .._internal.numbers import strip_white
+from .._internal.text import strip_white
 from ._lazy import LazyArray
 
 COLUMNS = ("X", "y", "w", "ids")

@@ -12,7 +12,7 @@ import os
 import re
 from typing import Any
 
-from .._internal.numbers import parse_float, strip_white
+from .._internal.text import parse_float, strip_white
 
 ACTIVITY_FILE = os.path.join("FreeWilson", "data", "CHEMBL2321810_act.csv")
 SMILES_FILE = os.path.join("FreeWilson", "data", "CHEMBL2321810.smi")

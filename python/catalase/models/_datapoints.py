@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._internal.arrays import refuse_sparse
-from .._internal.numbers import strip_white
 from .._internal.report import Failure, Report
+from .._internal.text import strip_white
 from ..backends import to_host
 from ..feat import Featurizer
 

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._internal import storage
-from .._internal.numbers import is_whole, parse_float, parse_int, path_of, shown, whole_number
+from .._internal.numbers import is_whole, path_of, shown, whole_number
 from .._internal.report import Report
+from .._internal.text import parse_float, parse_int
 from ..ops.checks import dtype_of, whole_numbers
 
 Entry = tuple[float, int, str, str]  # score, row from 0, SMILES, name

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import feat, models
-from .._internal.numbers import is_whole, parse_int, shown
+from .._internal.numbers import is_whole, shown
 from .._internal.report import Failure
+from .._internal.text import parse_int
 from .library import Chunk
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ from typing import Any
 
 from .._internal import storage
 from .._internal.console import Console, SafeStream
-from .._internal.numbers import flag, fraction, is_whole, path_of, shown, strip_white, whole_number
+from .._internal.numbers import flag, fraction, is_whole, path_of, shown, whole_number
 from .._internal.report import Failure, Report
 from .._internal.storage.outputs import ERRORS_BEGIN, Output, check_outputs
+from .._internal.text import strip_white
 from .hit_steps import HitSteps, fields_among
 from .hits import HITS_BEGIN, Hits, TopK, read_hits
 from .library import Chunk, Library
