@@ -167,7 +167,7 @@ def test_an_open_dataset_stays_readable_when_it_is_made_again_and_again(tmp_path
 
 def test_a_lock_goes_with_its_process_and_does_not_pass_to_a_child(tmp_path):
     code = (
-        "import sys, time; from catalase import _storage\n"
+        "import sys, time; from catalase._internal import storage\n"
         "with storage.writing('a', sys.argv[1]), storage.writing_output('a', sys.argv[1] + '/out.csv'):\n"
         "    print('held', flush=True); time.sleep(60)"
     )

@@ -246,17 +246,17 @@ def separate(function: str, written: dict[str, Any], read: dict[str, Any], in_pl
     backend = backend_of(*written.values())
     others = list((written | read).items())
     for i, (name, array) in enumerate(written.items()):
-        if array is None:
-            continue
-        for other, beside in others[i + 1 :]:
-            if not (isinstance(beside, np.ndarray) if backend.is_host else is_device_array(beside)):
-                continue
-            if not backend.may_share(array, beside):
+        for other, beside in others[i + 1 :] if _lives_on(backend, array) else ():
+            if not _lives_on(backend, beside) or not backend.may_share(array, beside):
                 continue
             if other in in_place and _same_memory(backend, array, beside):
                 continue
             what = f"; pass {other} itself, or" if other in in_place else "; pass"
             raise ValueError(f"{function}: {name} shares memory with {other}{what} an array of its own")
+
+
+def _lives_on(backend: Backend, x: Any) -> bool:
+    return isinstance(x, np.ndarray) if backend.is_host else is_device_array(x)
 
 
 def _same_memory(backend: Backend, a: Any, b: Any) -> bool:
