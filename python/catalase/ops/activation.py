@@ -7,13 +7,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from .. import _core
-from .checks import activation_code, floats, output
+from .checks import activation_code, float_array, floats, output
 
 _FUNCTIONS = _core.MAPS
 
 
 def _map(name: str, x: NDArray[Any], out: NDArray[Any] | None, function: str = "") -> NDArray[Any]:
-    backend, x = floats(function or name, x=x)
+    backend, x = float_array(function or name, "x", x)
     if out is not None:
         output(name, backend, out, x.shape, x.dtype)
     return backend.map(_FUNCTIONS[name], x, out)

@@ -62,6 +62,14 @@ def floating(function: str, name: str, x: Any) -> NDArray[Any]:
     return x
 
 
+def float_array(function: str, name: str, x: Any) -> tuple[Backend, Any]:
+    """As `floats`, for one array."""
+    if type(x) is np.ndarray and (x.dtype is _F32 or x.dtype is _F64):
+        return CPU, x
+    backend, x = floats(function, **{name: x})
+    return backend, x
+
+
 def floats(function: str, *, optional: tuple[str, ...] = (), **arrays: Any) -> tuple[Any, ...]:
     """Return the backend that owns some floating arrays, and these arrays; refuse all other kinds by name.
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .._internal.numbers import flag, whole_number
 from ..backends import backend_of
-from .checks import activation_code, floats, output, separate
+from .checks import activation_code, float_array, floats, output, separate
 from .geometry import Geometry, Padding, convolution, transposed
 from .linear import before_activation
 
@@ -511,7 +511,7 @@ def gradient_before_activation(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the gradient before the activation, contiguous, and the bias's."""
     for name, array in (("dy", dy), ("y", y)):
-        found = floats(function, **{name: array})[1].dtype  # type: ignore[arg-type]
+        found = float_array(function, name, array)[1].dtype
         if found != x.dtype:
             raise TypeError(f"{function}: {name} must be {x.dtype} as x and w are, got {found}")
     backend, dy, _, y = floats(function, dy=dy, x=x, y=y)

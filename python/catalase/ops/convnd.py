@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .._internal.numbers import flag
 from ..backends import Backend, backend_of
 from .activation import activation as apply_activation
-from .checks import activation_code, floats
+from .checks import activation_code, float_array
 from .conv import check_conv, gradient_before_activation
 from .geometry import Geometry, Padding
 
@@ -118,7 +118,7 @@ def convnd_backward(
 
 def _dimensions(function: str, x: Any) -> int:
     """Between the first axis and the last."""
-    return int(floats(function, x=x)[1].ndim) - 2
+    return int(float_array(function, "x", x)[1].ndim) - 2
 
 
 def _padded(xp: Backend, x: Any, g: Geometry) -> Any:

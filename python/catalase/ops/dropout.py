@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .._internal.numbers import number, whole_number
 from ..backends import is_device_array, same_backend
-from .checks import floats, output, separate
+from .checks import float_array, output, separate
 
 
 def dropout(
@@ -88,7 +88,7 @@ def dropout_backward(
     """
     if kept is None:
         return _apply("dropout_backward", "dy", dy, rate, seed, layer, step, None)
-    backend, dy = floats("dropout_backward", dy=dy)
+    backend, dy = float_array("dropout_backward", "dy", dy)
     rate, _ = _check_key("dropout_backward", rate, seed, layer, step)
     _check_kept("dropout_backward", dy, kept)
     return backend.dropout_backward(dy, rate, kept)
@@ -121,7 +121,7 @@ def _check_key(function: str, rate: Any, seed: Any, layer: Any, step: Any) -> tu
 def _apply(
     function: str, name: str, x: NDArray[Any], rate: float, seed: int, layer: int, step: int, kept: Any, out: Any = None
 ) -> NDArray[Any]:
-    backend, x = floats(function, **{name: x})  # type: ignore[arg-type]
+    backend, x = float_array(function, name, x)
     rate, key = _check_key(function, rate, seed, layer, step)
     if kept is not None:
         _check_kept(function, x, kept)

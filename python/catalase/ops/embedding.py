@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._internal.numbers import whole_number
 from ..backends import Backend, is_device_array
-from .checks import floats, output, separate, whole_numbers
+from .checks import float_array, floats, output, separate, whole_numbers
 from .matmul import check_rows
 
 
@@ -45,7 +45,7 @@ def embedding(ids: ArrayLike, w: NDArray[Any]) -> NDArray[Any]:
     array([[[5., 6.],
             [1., 2.]]])
     """
-    backend, w = floats("embedding", w=w)
+    backend, w = float_array("embedding", "w", w)
     if w.ndim != 2:
         raise ValueError(f"embedding: w must be (V, D), one row a token, got shape {w.shape}")
     numbers, given = _ids("embedding", backend, ids, w.shape[0])
@@ -104,7 +104,7 @@ def embedding_backward(
     function = "embedding_backward"
     num_embeddings = whole_number(function, "num_embeddings", num_embeddings, 0)
     padding = check_padding(function, padding_index, num_embeddings)
-    backend, dy = floats(function, dy=dy)
+    backend, dy = float_array(function, "dy", dy)
     numbers, given = _ids(function, backend, ids, num_embeddings)
     if dy.ndim != given.ndim + 1 or dy.shape[:-1] != given.shape:
         raise ValueError(f"{function}: dy must have shape (*ids.shape, D) for ids {given.shape}, got {dy.shape}")

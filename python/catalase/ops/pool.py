@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._internal.numbers import choice
-from .checks import floats, shape_of
+from .checks import float_array, floats, shape_of
 from .geometry import LONGEST, Padding, Windows, per_dimension, pool_windows
 
 _MAX, _MEAN, _SUM = (_core.POOLS[name] for name in ("max", "mean", "sum"))
@@ -222,7 +222,7 @@ def global_avg_pool_backward(dy: NDArray[Any], shape: tuple[int, ...]) -> NDArra
 
 
 def _global(function: str, kind: int, x: NDArray[Any]) -> NDArray[Any]:
-    _, x = floats(function, x=x)
+    _, x = float_array(function, "x", x)
     dims = _dims_of(function, "x", x.shape)
     return _forward(function, kind, dims, x, x.shape[1:-1], None, "valid").reshape(x.shape[0], x.shape[-1])
 
@@ -231,7 +231,7 @@ def _global_backward(function: str, kind: int, dy: NDArray[Any], x: NDArray[Any]
     name = "x" if kind == _MAX else "shape"
     shape = shape_of(function, x, name)
     dims = _dims_of(function, name, shape)
-    _, dy = floats(function, dy=dy)
+    _, dy = float_array(function, "dy", dy)
     if dy.shape != (shape[0], shape[-1]):
         raise ValueError(
             f"{function}: dy must have shape {(shape[0], shape[-1])} for {name} {tuple(shape)}, got {dy.shape}"
@@ -258,7 +258,7 @@ def _check_rank(function: str, dims: int, shape: tuple[int, ...], name: str = "x
 
 
 def _forward(function: str, kind: int, dims: int, x: Any, size: Any, stride: Any, padding: Padding) -> NDArray[Any]:
-    backend, x = floats(function, x=x)
+    backend, x = float_array(function, "x", x)
     _check_rank(function, dims, x.shape)
     return backend.pool(kind, x, pool_windows(function, x.shape[1:-1], size, stride, padding, x.shape))
 
@@ -270,7 +270,7 @@ def _backward(
     if kind == _MAX:
         backend, dy, x = floats(function, dy=dy, x=x)
     else:
-        backend, dy = floats(function, dy=dy)
+        backend, dy = float_array(function, "dy", dy)
     name = "x" if kind == _MAX else "shape"
     shape = shape_of(function, x, name)
     _check_rank(function, dims, shape, name)
@@ -322,7 +322,7 @@ def upsample(x: NDArray[Any], factor: Any = 2, *, mode: str = "nearest") -> NDAr
     >>> ct.ops.upsample(np.array([[[1.0], [3.0]]]), mode="linear").ravel()
     array([1. , 1.5, 2.5, 3. ])
     """
-    backend, x = floats("upsample", x=x)
+    backend, x = float_array("upsample", "x", x)
     factors = _factors("upsample", "x", x.shape, factor, mode)
     if mode == "linear":
         return backend.stretch(x, factors)
@@ -355,7 +355,7 @@ def upsample_backward(dy: NDArray[Any], factor: Any = 2, *, mode: str = "nearest
     >>> ct.ops.upsample_backward(np.array([[[1.0], [2.0], [3.0], [4.0]]])).ravel()
     array([3., 7.])
     """
-    backend, dy = floats("upsample_backward", dy=dy)
+    backend, dy = float_array("upsample_backward", "dy", dy)
     factors = _factors("upsample_backward", "dy", dy.shape, factor, mode)
     if any(n % f for n, f in zip(dy.shape[1:-1], factors, strict=True)):
         raise ValueError(f"upsample_backward: the axes of dy {dy.shape} must be multiples of the factors {factors}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .checks import floats
+from .checks import float_array, floats
 
 
 def softmax(x: NDArray[Any]) -> NDArray[Any]:
@@ -94,7 +94,7 @@ def log_softmax_backward(dy: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
 
 
 def _rows(function: str, log: bool, x: NDArray[Any]) -> NDArray[Any]:
-    backend, x = floats(function, x=x)
+    backend, x = float_array(function, "x", x)
     _check_classes(function, "x", x)
     return backend.softmax(log, x)
 
