@@ -1,7 +1,7 @@
 # Device code to fatbins, where nvcc is found: one a file of cuda/, with code for each architecture and PTX of the newest.
 # Included, it adds the target `fatbins` and installs what that makes; run as a script (cmake -P), it makes one of them.
 # Nothing depends on them: without nvcc, or where it fails, the sources are compiled by NVRTC at first use. The loader
-# (python/catalase/_cuda/_compile.py) takes a fatbin only if the listing beside it fits the sources and these options.
+# (python/catalase/backends/cuda/compile.py) takes a fatbin only if the listing beside it fits the sources and these options.
 set(CATALASE_CUDA_OPTIONS --std=c++17 -fmad=false -ftz=true -prec-div=true -prec-sqrt=true) # those of NVRTC there
 
 if(CMAKE_SCRIPT_MODE_FILE) # -DNVCC -DTOOLKIT -DSOURCE -DARCHITECTURES=75,80 -DOUTPUT
@@ -79,4 +79,4 @@ foreach(_source ${_sources})
   list(APPEND _listings "${_made}/${_name}.fatbin.txt")
 endforeach()
 add_custom_target(fatbins ALL DEPENDS ${_listings})
-install(DIRECTORY "${_made}/" DESTINATION catalase/_cuda/kernels FILES_MATCHING PATTERN "*.fatbin" PATTERN "*.fatbin.txt")
+install(DIRECTORY "${_made}/" DESTINATION catalase/backends/cuda/kernels FILES_MATCHING PATTERN "*.fatbin" PATTERN "*.fatbin.txt")

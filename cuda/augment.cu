@@ -14,8 +14,6 @@
 
 namespace catalase {
 
-enum Beyond : i32 { kFill = 0, kEdge = 1, kReflect = 2 };
-
 constexpr u64 kAugmentStream = 0x6175676d656e7400ull;
 constexpr i64 kMap = 10;  // doubles an image
 
@@ -40,8 +38,8 @@ __device__ __forceinline__ i64 floor_of(double v) {
 // The pixel that stands for pixel i of a line of n; -1 for the fill. Reflection repeats the edge: b a | a b c | c b.
 __device__ __forceinline__ i64 pixel_beyond(i64 i, i64 n, i64 border) {
   if (i >= 0 && i < n) return i;
-  if (border == kFill) return -1;
-  if (border == kEdge) return i < 0 ? 0 : n - 1;
+  if (border == kConstantBorder) return -1;
+  if (border == kEdgeBorder) return i < 0 ? 0 : n - 1;
   const i64 around = ((i % (2 * n)) + 2 * n) % (2 * n);
   return around < n ? around : 2 * n - 1 - around;
 }

@@ -61,20 +61,20 @@ __device__ __forceinline__ void slope_all(const float* dy, const float* y, float
 
 using namespace catalase;
 
-// The numbers of the maps are those of cpp/elementwise/elementwise.h. y may be x.
+// y may be x.
 extern "C" __global__ void __launch_bounds__(256) map_f32(i64 function, const float* x, float* y, i64 n) {
   switch (function) {
-    case 1:
+    case kReluMap:
       return map_all<Relu>(x, y, n);
-    case 2:
+    case kTanhMap:
       return map_all<Tanh>(x, y, n);
-    case 3:
+    case kSigmoidMap:
       return map_all<Sigmoid>(x, y, n);
-    case 4:
+    case kSoftplusMap:
       return map_all<Softplus>(x, y, n);
-    case 5:
+    case kExpMap:
       return map_all<Exp>(x, y, n);
-    case 6:
+    case kLogMap:
       return map_all<Log>(x, y, n);
     default:
       return map_all<Identity>(x, y, n);

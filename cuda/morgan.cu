@@ -24,8 +24,6 @@ constexpr i32 kWarps = 4;      // of small molecules in a block
 constexpr i64 kMaxRadius = 6;  // as on the CPU's stack
 constexpr u32 kGolden = 0x9e3779b9u;
 
-enum Output : i64 { kPacked = 0, kDense = 1, kCounts = 2 };
-
 // A set of bonds.
 template <i32 kWords>
 struct Bonds {
@@ -226,7 +224,7 @@ __device__ __forceinline__ void clear(u8* data, i64 bytes, i32 lane) {
 }
 
 __device__ __forceinline__ void write_row(const OutputRow& row, u32* feature, i32 count, i32 lane) {
-  const i64 bytes = row.output == kPacked ? row.size / 8 : 4 * row.size;
+  const i64 bytes = row.output == kPackedOutput ? row.size / 8 : 4 * row.size;
   if (bytes % 16 == 0) {  // then every row begins at a multiple of 16
     clear<uint4>(row.data, bytes, lane);
   } else {
@@ -236,7 +234,7 @@ __device__ __forceinline__ void write_row(const OutputRow& row, u32* feature, i3
   __syncwarp(0xffffffffu);
   for (i32 i = lane; i < count; i += 32) {
     const u32 place = feature[i];
-    if (row.output == kDense) {
+    if (row.output == kDenseOutput) {
       reinterpret_cast<float*>(row.data)[place] = 1.0f;
       continue;
     }
@@ -246,7 +244,7 @@ __device__ __forceinline__ void write_row(const OutputRow& row, u32* feature, i3
       bits |= static_cast<u32>(other / 8 == place / 8) << (other % 8);
       times += static_cast<u32>(other == place);
     }
-    if (row.output == kPacked) {
+    if (row.output == kPackedOutput) {
       row.data[place / 8] = static_cast<u8>(bits);
     } else {
       reinterpret_cast<u32*>(row.data)[place] = times;
@@ -289,7 +287,7 @@ extern "C" __global__ void __launch_bounds__(128)
   const i64 molecule = static_cast<i64>(blockIdx.x) * kWarps + warp;
   const Graphs g{first_atom, first_end, value, end};
   if (molecule >= molecules || g.atoms(molecule) > 64 || g.ends(molecule) > 128) return;  // whole warps
-  const i64 bytes = output == kPacked ? size / 8 : 4 * size;
+  const i64 bytes = output == kPackedOutput ? size / 8 : 4 * size;
   hash_molecule(g, molecule, radius, OutputRow{size, output, rows + molecule * bytes}, work[warp], seen[warp]);
 }
 
@@ -300,7 +298,7 @@ extern "C" __global__ void __launch_bounds__(32)
                  i64 count, i64 radius, i64 size, i64 output, u64* seen, u8* rows) {
   __shared__ Work<4> work;
   const Graphs g{first_atom, first_end, value, end};
-  const i64 bytes = output == kPacked ? size / 8 : 4 * size;
+  const i64 bytes = output == kPackedOutput ? size / 8 : 4 * size;
   auto* own = reinterpret_cast<Bonds<4>*>(seen) + static_cast<i64>(blockIdx.x) * 256 * (radius - 1);
   for (i64 i = blockIdx.x; i < count; i += gridDim.x) {
     hash_molecule(g, which[i], radius, OutputRow{size, output, rows + which[i] * bytes}, work, own);

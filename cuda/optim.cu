@@ -1,11 +1,12 @@
 // One optimizer step over a flat buffer, in place; float32.
 //
-//   g = grad + l1 sign(param) + l2 param;  param *= keep (the decoupled decay);  then the rule:
+//              g = grad + l1 sign(param) + l2 param;  param *= keep (the decoupled decay);  then the rule:
 //   SGD        param -= lr g
-//   Momentum   v = beta1 v + g;  param -= lr v  (Nesterov: lr (g + beta1 v))
-//   Adam       m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  param -= step_size m / (sqrt(v) root_scale
-//   + eps) AdaGrad    s += g^2;  param -= lr g / (sqrt(s) + eps) RMSProp    s = beta2 s + (1 - beta2) g^2;  v = beta1 v
-//   + g / (sqrt(s) + eps);  param -= lr v
+//   Momentum   v = beta1 v + g;                                        param -= lr v  (Nesterov: lr (g + beta1 v))
+//   Adam       m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
+//              param -= step_size m / (sqrt(v) root_scale + eps)
+//   AdaGrad    s += g^2;                                               param -= lr g / (sqrt(s) + eps)
+//   RMSProp    s = beta2 s + (1 - beta2) g^2;  v = beta1 v + g / (sqrt(s) + eps);  param -= lr v
 //
 // Threads: a grid that walks the buffer, one element at a time; each array is read once and written once, by lanes that
 // are neighbours. Elements are independent: the CPU's operations in the CPU's order, so its bits. Bound: memory
@@ -78,7 +79,7 @@ __device__ __forceinline__ void step_all(const Numbers& a, float* param, const f
 
 using namespace catalase;
 
-// The rules' numbers are those of cpp/optim/optim.h; 5 is momentum after Nesterov. A launch that is replayed as part of
+// Any other rule than those of codes.cuh is momentum after Nesterov. A launch that is replayed as part of
 // a graph finds the numbers that change from step to step in rates (lr, keep, step_size, root_scale; a keep of 1
 // stays), and does nothing where the loss that guards it is not finite.
 extern "C" __global__ void __launch_bounds__(256)
@@ -94,15 +95,15 @@ extern "C" __global__ void __launch_bounds__(256)
     a.root_scale = rates[3];
   }
   switch (rule) {
-    case 0:
+    case kSgdRule:
       return step_all<Sgd>(a, param, grad, first, second, n);
-    case 1:
+    case kMomentumRule:
       return step_all<Momentum>(a, param, grad, first, second, n);
-    case 2:
+    case kAdamRule:
       return step_all<Adam>(a, param, grad, first, second, n);
-    case 3:
+    case kAdagradRule:
       return step_all<Adagrad>(a, param, grad, first, second, n);
-    case 4:
+    case kRmspropRule:
       return step_all<Rmsprop>(a, param, grad, first, second, n);
     default:
       return step_all<Nesterov>(a, param, grad, first, second, n);

@@ -15,8 +15,6 @@
 
 namespace catalase {
 
-enum Pool : i32 { kMax = 0, kMean = 1, kSum = 2 };
-
 struct Axis {
   i64 in, out, size, stride, before;
 
@@ -103,12 +101,12 @@ extern "C" __global__ void __launch_bounds__(256) pool_f32(i64 kind, const float
   const Shape s = CATALASE_SHAPE;
   for (i64 i = global_thread(); i < n; i += global_threads()) {
     const Place o = place_of(i, out_d, out_h, out_w, channels);
-    if (kind == kMax) {
+    if (kind == kMaxPool) {
       i64 largest;
       y[i] = window_max(s, x, o.n, o.d, o.h, o.w, o.c, &largest);
     } else {
       const float total = window_sum(s, x, o.n, o.d, o.h, o.w, o.c);
-      y[i] = kind == kMean ? total / static_cast<float>(s.terms(o.d, o.h, o.w)) : total;
+      y[i] = kind == kMeanPool ? total / static_cast<float>(s.terms(o.d, o.h, o.w)) : total;
     }
   }
 }
@@ -124,12 +122,12 @@ extern "C" __global__ void __launch_bounds__(256)
       for (i64 oh = s.h.first_window(at.h); oh <= s.h.last_window(at.h); ++oh) {
         for (i64 ow = s.w.first_window(at.w); ow <= s.w.last_window(at.w); ++ow) {
           const float given = dy[(((at.n * out_d + od) * out_h + oh) * out_w + ow) * channels + at.c];
-          if (kind == kMax) {
+          if (kind == kMaxPool) {
             i64 largest;
             window_max(s, x, at.n, od, oh, ow, at.c, &largest);
             if (largest == i) sum = sum + given;
           } else {
-            sum = sum + (kind == kMean ? given / static_cast<float>(s.terms(od, oh, ow)) : given);
+            sum = sum + (kind == kMeanPool ? given / static_cast<float>(s.terms(od, oh, ow)) : given);
           }
         }
       }

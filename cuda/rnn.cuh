@@ -7,10 +7,8 @@
 namespace catalase {
 
 // The order of cpp/rnn/rnn.h.
-enum Cell : i32 { kTanhCell = 0, kReluCell = 1, kGru = 2, kLstm = 3 };
-
 __device__ __forceinline__ i32 gates_of(i64 cell) {
-  return cell == kLstm ? 4 : cell == kGru ? 3 : 1;
+  return cell == kLstmCell ? 4 : cell == kGruCell ? 3 : 1;
 }
 
 // Rows in the order of time, as on the CPU: row r is the r-th longest sequence, block t of an array starts at row

@@ -40,7 +40,7 @@ struct Unit {
 __device__ __forceinline__ float step_back(const Backward& b, const Unit& at, float d, float* dc, float* lines,
                                            i32 apart) {
   const i64 H = b.hidden, u = at.u;
-  if (b.cell == kLstm) {
+  if (b.cell == kLstmCell) {
     const float* g = b.gates + at.row * 4 * H + u;
     const float i = g[0], f = g[H], n = g[2 * H], o = g[3 * H];
     const float t = gate_tanh(b.cells[at.after * H + u]), before = b.cells[at.row * H + u];
@@ -52,7 +52,7 @@ __device__ __forceinline__ float step_back(const Backward& b, const Unit& at, fl
     *dc = sum * f;
     return 0.0f;
   }
-  if (b.cell == kGru) {
+  if (b.cell == kGruCell) {
     const float* g = b.gates + at.row * 3 * H + u;
     const float r = g[0], z = g[H], n = g[2 * H];
     const float q = b.candidates[at.row * H + u], before = b.states[at.row * H + u];
@@ -81,13 +81,13 @@ struct Memory {
     dz = memory;
     dh = dz + rows * wide;
     dc = dh + rows * hidden;
-    weights = memory + (rows * (wide + (cell == kLstm ? 2 : 1) * hidden) + 3) / 4 * 4;
+    weights = memory + (rows * (wide + (cell == kLstmCell ? 2 : 1) * hidden) + 3) / 4 * 4;
   }
 };
 
 // The gradients at the last states; zeros in lines, and in the rows of dz that belong to no step.
 __device__ __forceinline__ void enter(const Backward& b, const Memory& m, i64 first_row, i32 rows, i32 lines) {
-  const i32 H = b.hidden, dz_row = b.cell == kGru ? 4 * H : gates_of(b.cell) * H;
+  const i32 H = b.hidden, dz_row = b.cell == kGruCell ? 4 * H : gates_of(b.cell) * H;
 #pragma unroll 1
   for (i32 i = own_thread(); i < lines * m.wide; i += block_threads()) m.dz[i] = 0.0f;
 #pragma unroll 1
@@ -95,7 +95,7 @@ __device__ __forceinline__ void enter(const Backward& b, const Memory& m, i64 fi
     const i32 r = i / H;
     const i64 at = r < rows ? b.order.sequence_of(first_row + r) * H + i % H : 0;
     m.dh[i] = r < rows && b.dh != nullptr ? b.dh[at] : 0.0f;
-    if (b.cell == kLstm) m.dc[i] = r < rows && b.dc != nullptr ? b.dc[at] : 0.0f;
+    if (b.cell == kLstmCell) m.dc[i] = r < rows && b.dc != nullptr ? b.dc[at] : 0.0f;
   }
   for (i32 r = 0; r < rows; ++r) {
     const i64 own = b.order.length_of(first_row + r);
@@ -109,7 +109,7 @@ __device__ __forceinline__ void enter(const Backward& b, const Memory& m, i64 fi
 // What goes with gate k of dz in w_h's row of unit u: column k * H + u of the weights kept. GRU's q goes with n.
 template <i32 kHeld>
 __device__ __forceinline__ void start(const Backward& b, const Memory& m, i32 k, i32 u, Column<kHeld>& w) {
-  const i32 H = b.hidden, first = (b.cell == kGru ? (k + 2) % 3 : k) * H;
+  const i32 H = b.hidden, first = (b.cell == kGruCell ? (k + 2) % 3 : k) * H;
   w.start(b.w_t + static_cast<i64>(first) * H + u, H, H);
   w.keep(m.weights + k * H + u, gates_of(b.cell) * H, static_cast<i32>(b.kept));
 }
@@ -191,7 +191,7 @@ __device__ __forceinline__ void walk_back(const Backward& b, float* memory) {
   for (i32 i = own_thread(); i < rows * H; i += block_threads()) {
     const i64 at = b.order.sequence_of(first_row + i / H) * H + i % H;
     b.dh0[at] = m.dh[i];
-    if (b.cell == kLstm) b.dc0[at] = m.dc[i];
+    if (b.cell == kLstmCell) b.dc0[at] = m.dc[i];
   }
 }
 

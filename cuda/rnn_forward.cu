@@ -45,11 +45,11 @@ struct Memory {
 
   __device__ __forceinline__ Memory(float* memory, i64 cell, i32 hidden, i32 rows) {
     line = padded(hidden);
-    wide = (cell == kGru ? 4 : gates_of(cell)) * hidden;  // GRU: r, z, the recurrent half of n, the input's half
+    wide = (cell == kGruCell ? 4 : gates_of(cell)) * hidden;  // GRU: r, z, the recurrent half of n, the input's half
     h = memory;
     act = h + rows * line;
     c = act + rows * wide;
-    weights = memory + (rows * (line + wide + (cell == kLstm ? hidden : 0)) + 3) / 4 * 4;
+    weights = memory + (rows * (line + wide + (cell == kLstmCell ? hidden : 0)) + 3) / 4 * 4;
   }
 };
 
@@ -65,7 +65,7 @@ __device__ __forceinline__ void enter(const Forward& f, const Memory& m, i64 fir
     m.h[i] = h;
     if (!there) continue;
     if (f.states != nullptr) f.states[(first_row + r) * H + u] = h;
-    if (f.cell != kLstm) continue;
+    if (f.cell != kLstmCell) continue;
     const float c = f.c_in != nullptr ? f.c_in[at] : 0.0f;
     m.c[r * H + u] = c;
     if (f.states != nullptr) f.cells[(first_row + r) * H + u] = c;
@@ -75,7 +75,7 @@ __device__ __forceinline__ void enter(const Forward& f, const Memory& m, i64 fir
 // What a thread's column comes to before the gate's function: the input's part and the sum. GRU keeps the parts of n
 // apart.
 __device__ __forceinline__ void add_input(const Forward& f, float* act, i32 column, float input, float sum) {
-  if (f.cell != kGru) {
+  if (f.cell != kGruCell) {
     *act = input + sum;
     return;
   }
@@ -88,7 +88,7 @@ __device__ __forceinline__ void add_input(const Forward& f, float* act, i32 colu
 __device__ __forceinline__ float gate_function(const Forward& f, i32 column, float x) {
   const i32 gate = column / f.hidden;
   if (f.cell == kReluCell) return x < 0.0f ? 0.0f : x;  // NaN stays
-  if (f.cell == kGru && gate == 2) return x;            // n waits for r
+  if (f.cell == kGruCell && gate == 2) return x;        // n waits for r
   return f.cell == kTanhCell || gate == 2 ? gate_tanh(x) : gate_sigmoid(x);
 }
 
@@ -96,14 +96,14 @@ __device__ __forceinline__ float gate_function(const Forward& f, i32 column, flo
 __device__ __forceinline__ float new_state(const Forward& f, const Memory& m, i32 r, i32 u, i64 row, i64 after) {
   const i32 H = f.hidden;
   const float* act = m.act + r * m.wide + u;
-  if (f.cell == kLstm) {
+  if (f.cell == kLstmCell) {
     float* cell = m.c + r * H + u;
     const float c = fmaf(act[H], *cell, act[0] * act[2 * H]);
     *cell = c;
     if (f.states != nullptr) f.cells[after * H + u] = c;
     return act[3 * H] * gate_tanh(c);
   }
-  if (f.cell != kGru) return act[0];
+  if (f.cell != kGruCell) return act[0];
   const float q = act[2 * H], n = gate_tanh(fmaf(act[0], q, act[3 * H]));
   if (f.states != nullptr) {
     f.gates[(row * 3 + 2) * H + u] = n;
@@ -182,7 +182,7 @@ __device__ __forceinline__ void walk_forward(const Forward& f, float* memory) {
   for (i32 i = own_thread(); i < rows * H; i += block_threads()) {
     const i64 at = f.order.sequence_of(first_row + i / H) * H + i % H;
     f.h_out[at] = m.h[i / H * m.line + i % H];
-    if (f.cell == kLstm) f.c_out[at] = m.c[i];
+    if (f.cell == kLstmCell) f.c_out[at] = m.c[i];
   }
 }
 

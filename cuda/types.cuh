@@ -1,9 +1,11 @@
-// What every kernel file of this folder shares: integer types, the activations' numbers, the chain of a product.
+// What every kernel file of this folder shares: integer types, and the numbers of codes.cuh.
 //
 // The folder includes nothing from outside: NVRTC has no stdint.h. All kernel parameters are pointers, i64, float or
 // double, so that a caller can get none of their sizes wrong. Compiled with -fmad=false and -ftz=true: a product and a
 // sum become one FMA only where the source says fmaf, and denormals count as zero, as on the CPU.
 #pragma once
+
+#include "codes.cuh"
 
 namespace catalase {
 
@@ -14,11 +16,6 @@ using i32 = int;
 using i64 = long long;
 
 static_assert(sizeof(u32) == 4 && sizeof(i64) == 8 && sizeof(void*) == 8, "the sizes that launches pass");
-
-// Sums are cut every kChain terms, and the parts added in order: the rule of the CPU's products.
-constexpr i64 kChain = 4096;
-
-enum Activation : i32 { kIdentity = 0, kRelu = 1, kTanh = 2, kSigmoid = 3, kSoftplus = 4 };
 
 __device__ __forceinline__ i64 smaller(i64 a, i64 b) {
   return a < b ? a : b;

@@ -4,7 +4,7 @@ A module may import from its own floor and from the floors below it (`FLOORS`), 
 name of a package that it is not in. An import inside a function counts; one under ``TYPE_CHECKING`` does not, since
 it never runs. ``python -m tests.test_architecture`` prints every finding with its file and line.
 
-The bounds are what the tree holds today. A commit that lowers a count lowers its bound.
+The bounds are what the tree holds today, or what it is meant to hold at most.
 """
 
 from __future__ import annotations
@@ -21,26 +21,11 @@ PACKAGE = Path(__file__).parents[1] / "python" / "catalase"
 # The floors from the ground up: a module belongs to the floor that names the longest beginning of its dotted name.
 FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("kernels", ("_core",)),
-    # Configuration, storage, registry, console, checks of arguments. The names without `_internal` move into it.
-    (
-        "internal",
-        (
-            "_internal",
-            "_arrays",
-            "_config",
-            "_console",
-            "_interpreter",
-            "_lazy",
-            "_numbers",
-            "_registry",
-            "_report",
-            "_storage",
-            "_threadpoolctl",
-        ),
-    ),
+    # Configuration, storage, registry, console, checks of arguments.
+    ("internal", ("_internal",)),
     # RDKit is below the kernels' callers: a fingerprint that is not computed natively is RDKit's.
-    ("chemistry", ("chem", "_drawing")),
-    ("backends", ("backends", "_cuda", "_anywhere")),
+    ("chemistry", ("chem",)),
+    ("backends", ("backends",)),
     ("ops", ("ops",)),
     # Data are arrays without gradients. They stand below the nets, which take the batches that datasets yield.
     (
@@ -57,7 +42,6 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "",  # the package itself, whose names are the user's
             "__main__",
             "bench",
-            "cli",
             "commands",
             "deepchem",
             "demo",
@@ -67,17 +51,16 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "plot",
             "screening",
             "sklearn",
-            "tables",
         ),
     ),
 )
 
-CIRCLES = 8  # goal 0
-MODULES_IN_CIRCLES = 31  # goal 0
-UPWARD_ARROWS = 20  # goal 0
-PRIVATE_IMPORTS = 173  # goal 10
-ENTRIES = 35  # goal 26
-PRIVATE_ENTRIES = 14  # goal 3
+CIRCLES = 0
+MODULES_IN_CIRCLES = 0
+UPWARD_ARROWS = 0
+PRIVATE_IMPORTS = 1
+ENTRIES = 25
+PRIVATE_ENTRIES = 3
 
 
 class Arrow(NamedTuple):

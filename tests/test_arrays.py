@@ -10,7 +10,7 @@ import pytest
 
 import catalase as ct
 from catalase import metrics, models, nn, ops, trans
-from catalase._arrays import rows_of
+from catalase._internal.arrays import rows_of
 from catalase.data import DiskDataset, NumpyDataset, SequenceDataset
 
 MASKED = np.ma.masked_array(np.array([[1.0], [-9999.0], [3.0]]), mask=[[0], [1], [0]])

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase._console import Console, SafeStream
+from catalase._internal.console import Console, SafeStream
 from catalase.train.progress import progress_bar
 
 COMMAND = f"{sys.executable} -m catalase"

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase import _core, _storage
+from catalase import _core
+from catalase._internal import storage
 from tests.reference import tanimoto as reference
 
 
@@ -189,7 +190,7 @@ def test_files_that_are_missing_short_or_of_another_kind(saved, verify):
 def test_manifests_that_are_altered_or_foreign(saved, tmp_path):
     folder, index, _ = saved
     path = folder / "manifest.json"
-    good = _storage.read_json(path)
+    good = storage.read_json(path)
     text = json.loads(path.read_text())
     text["rows"] = 699
     path.write_text(json.dumps(text))
@@ -208,7 +209,7 @@ def test_manifests_that_are_altered_or_foreign(saved, tmp_path):
         ({"rows": 1400}, "needed|is not the file"),
         ({"bytes": 17}, "needed"),
     ]:
-        _storage.write_json_atomic(path, {**good, **change})
+        storage.write_json_atomic(path, {**good, **change})
         with pytest.raises(ValueError, match=words):
             ct.FingerprintIndex.load(folder)
     with pytest.raises(FileNotFoundError, match=r"no manifest\.json in"):
@@ -227,7 +228,7 @@ def test_a_save_that_fails_leaves_the_old_index(saved, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_storage, "write_json_atomic", fail)
+    monkeypatch.setattr(storage, "write_json_atomic", fail)
     with pytest.raises(OSError, match="No space left"):
         ct.FingerprintIndex(library[:50]).save(folder)
     assert_equal(ct.FingerprintIndex.load(folder).topk(library, 3), index.topk(library, 3))

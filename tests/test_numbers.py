@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalase._numbers import choice, flag, listed, number, parse_float, parse_int, path_of, seed_of, whole_number
+from catalase._internal.numbers import choice, flag, listed, number, path_of, seed_of, whole_number
+from catalase._internal.text import parse_float, parse_int
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from catalase import _registry
-from catalase._registry import AnyOf, Bool, Float, Int, List, Object, Str, build, check, register
+from catalase._internal import registry as registry_module
+from catalase._internal.registry import AnyOf, Bool, Float, Int, List, Object, Str, build, check, register
 
 
 @pytest.fixture
 def layer(monkeypatch: pytest.MonkeyPatch) -> type:
-    monkeypatch.setattr(_registry, "_REGISTRY", {})
+    monkeypatch.setattr(registry_module, "_REGISTRY", {})
 
     @register(
         "Layer",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase._numbers import strip_white
+from catalase._internal.text import strip_white
 from catalase.demo import _data
 from catalase.molnet import tables
 from catalase.screening.library import Library

@@ -23,6 +23,12 @@ bool has_dtype(const py::array& a) {
   return py::isinstance<py::array_t<T>>(a);
 }
 
+// f.operator()<T>() for the type of an array's elements: double, or else float.
+template <class F>
+auto by_type(const py::array& a, F&& f) {
+  return has_dtype<double>(a) ? f.template operator()<double>() : f.template operator()<float>();
+}
+
 inline void require(bool condition, const char* what) {
   if (!condition) throw std::invalid_argument(std::string("catalase._core: ") + what);
 }

@@ -5,7 +5,8 @@
 
 #include <array>
 
-#include "bindings/arrays.h"
+#include "bindings/codes.h"
+#include "conv/winograd.h"
 
 namespace catalase {
 namespace {
@@ -42,11 +43,6 @@ const T* optional_bias(const py::object& bias, Index n) {
   return input<T>(array);
 }
 
-Activation activation_of(int code) {
-  require(code >= 0 && code <= 4, "unknown activation");
-  return static_cast<Activation>(code);
-}
-
 template <class T>
 void forward(const py::array& x, const py::array& w, const py::object& bias, int activation, const Geometry& g,
              ConvOptions options, py::array y) {
@@ -80,6 +76,69 @@ void backward_weights(const py::array& x, const py::array& dy, const Geometry& g
   conv_backward_weights<T>(s, options, source, gradient, target);
 }
 
+using Pair = std::pair<Index, Index>;
+
+// The Winograd path by itself, for its tests: it runs whatever the shape, where the convolution would choose.
+// The shape from arrays x (N, H, W, C), w (KH, KW, C, O) and y (N, OH, OW, O), with `before` zeros ahead of x.
+ConvShape winograd_shape(const py::array& x, const py::array& w, const py::array& y, Pair before) {
+  require(x.ndim() == 4 && w.ndim() == 4 && y.ndim() == 4, "expected x, w and y of four dimensions");
+  require(x.shape(0) == y.shape(0) && x.shape(3) == w.shape(2) && y.shape(3) == w.shape(3), "shapes do not fit");
+  ConvShape s;
+  s.batch = x.shape(0);
+  s.in_channels = w.shape(2), s.out_channels = w.shape(3);
+  for (int d = 1; d < ConvShape::kDims; ++d) {
+    s.in[d] = x.shape(d), s.out[d] = y.shape(d), s.kernel[d] = w.shape(d - 1);
+  }
+  s.before[1] = before.first, s.before[2] = before.second;
+  require(winograd_possible(s), "the Winograd path takes 3x3 and 5x5 kernels and 16 channels or more");
+  return s;
+}
+
+void bind_winograd(py::module_& m) {
+  m.def(
+      "winograd_applies",
+      [](const py::array& x, const py::array& w, const py::array& y, Pair before) {
+        return winograd_applies(winograd_shape(x, w, y, before));
+      },
+      py::arg("x"), py::arg("w"), py::arg("y"), py::arg("before"));
+  m.def(
+      "winograd_forward",
+      [](const py::array& x, const py::array& w, const py::object& bias, bool relu, Pair before, py::array y) {
+        const ConvShape s = winograd_shape(x, w, y, before);
+        const float* b = nullptr;
+        if (!bias.is_none()) {
+          const auto array = py::cast<py::array>(bias);
+          require(array.ndim() == 1 && array.shape(0) == s.out_channels, "bias does not fit");
+          b = input<float>(array);
+        }
+        const float *from = input<float>(x), *filters = input<float>(w);
+        float* to = output<float>(y);
+        KernelScope scope;
+        winograd_forward(s, from, filters, b, relu ? Activation::kRelu : Activation::kIdentity, to);
+      },
+      py::arg("x"), py::arg("w"), py::arg("bias"), py::arg("relu"), py::arg("before"), py::arg("y"));
+  m.def(
+      "winograd_backward_data",
+      [](const py::array& dy, const py::array& w, Pair before, py::array dx) {
+        const ConvShape s = winograd_shape(dx, w, dy, before);
+        const float *from = input<float>(dy), *filters = input<float>(w);
+        float* to = output<float>(dx);
+        KernelScope scope;
+        winograd_backward_data(s, from, filters, to);
+      },
+      py::arg("dy"), py::arg("w"), py::arg("before"), py::arg("dx"));
+  m.def(
+      "winograd_backward_weights",
+      [](const py::array& x, const py::array& dy, Pair before, py::array dw) {
+        const ConvShape s = winograd_shape(x, dw, dy, before);
+        const float *from = input<float>(x), *gradient = input<float>(dy);
+        float* to = output<float>(dw);
+        KernelScope scope;
+        winograd_backward_weights(s, from, gradient, to);
+      },
+      py::arg("x"), py::arg("dy"), py::arg("before"), py::arg("dw"));
+}
+
 }  // namespace
 
 void bind_conv(py::module_& m) {
@@ -87,8 +146,9 @@ void bind_conv(py::module_& m) {
       "conv_forward",
       [](const py::array& x, const py::array& w, const py::object& bias, int activation, Triple stride, Triple before,
          Triple dilation, Index groups, bool flip, bool exact, const py::array& y) {
-        const auto run = has_dtype<double>(x) ? forward<double> : forward<float>;
-        run(x, w, bias, activation, {stride, before, dilation, groups}, {flip, exact}, y);
+        by_type(x, [&]<class T>() {
+          forward<T>(x, w, bias, activation, {stride, before, dilation, groups}, {flip, exact}, y);
+        });
       },
       py::arg("x"), py::arg("w"), py::arg("bias"), py::arg("activation"), py::arg("stride"), py::arg("before"),
       py::arg("dilation"), py::arg("groups"), py::arg("flip"), py::arg("exact"), py::arg("y"));
@@ -96,8 +156,9 @@ void bind_conv(py::module_& m) {
       "conv_backward_data",
       [](const py::array& dy, const py::array& w, const py::object& bias, int activation, Triple stride, Triple before,
          Triple dilation, Index groups, bool flip, bool exact, const py::array& dx) {
-        const auto run = has_dtype<double>(dy) ? backward_data<double> : backward_data<float>;
-        run(dy, w, bias, activation, {stride, before, dilation, groups}, {flip, exact}, dx);
+        by_type(dy, [&]<class T>() {
+          backward_data<T>(dy, w, bias, activation, {stride, before, dilation, groups}, {flip, exact}, dx);
+        });
       },
       py::arg("dy"), py::arg("w"), py::arg("bias"), py::arg("activation"), py::arg("stride"), py::arg("before"),
       py::arg("dilation"), py::arg("groups"), py::arg("flip"), py::arg("exact"), py::arg("dx"));
@@ -105,11 +166,12 @@ void bind_conv(py::module_& m) {
       "conv_backward_weights",
       [](const py::array& x, const py::array& dy, Triple stride, Triple before, Triple dilation, Index groups,
          bool flip, bool exact, const py::array& dw) {
-        const auto run = has_dtype<double>(x) ? backward_weights<double> : backward_weights<float>;
-        run(x, dy, {stride, before, dilation, groups}, {flip, exact}, dw);
+        by_type(x,
+                [&]<class T>() { backward_weights<T>(x, dy, {stride, before, dilation, groups}, {flip, exact}, dw); });
       },
       py::arg("x"), py::arg("dy"), py::arg("stride"), py::arg("before"), py::arg("dilation"), py::arg("groups"),
       py::arg("flip"), py::arg("exact"), py::arg("dw"));
+  bind_winograd(m);
 }
 
 }  // namespace catalase

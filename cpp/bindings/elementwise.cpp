@@ -1,29 +1,31 @@
 // Maps, activation derivatives and dropout over contiguous arrays of equal size.
 #include "elementwise/elementwise.h"
 
-#include "bindings/arrays.h"
+#include "bindings/codes.h"
 
 namespace catalase {
 namespace {
 
 template <class T>
 void map_into(int f, const py::array& x, py::array& y) {
-  require(f >= 0 && f <= 6 && x.size() == y.size(), "map: unknown function, or sizes differ");
+  const Map function = code(f, Map::kLog, "map: unknown function");
+  require(x.size() == y.size(), "map: sizes differ");
   const T* px = input<T>(x);
   T* py_ = output<T>(y);
   const Index n = x.size();
   KernelScope scope;
-  map<T>(static_cast<Map>(f), px, py_, n);
+  map<T>(function, px, py_, n);
 }
 
 template <class T>
 void backward_into(int f, const py::array& dy, const py::array& y, py::array& dx) {
-  require(f >= 0 && f <= 4 && dy.size() == y.size() && dy.size() == dx.size(), "activation_backward: sizes differ");
+  const Activation activation = activation_of(f);
+  require(dy.size() == y.size() && dy.size() == dx.size(), "activation_backward: sizes differ");
   const T *pdy = input<T>(dy), *py_ = input<T>(y);
   T* pdx = output<T>(dx);
   const Index n = dy.size();
   KernelScope scope;
-  activation_backward<T>(static_cast<Activation>(f), pdy, py_, pdx, n);
+  activation_backward<T>(activation, pdy, py_, pdx, n);
 }
 
 template <class T>
@@ -57,16 +59,26 @@ void keep_into(const py::array& x, py::array& y, const py::array& kept, double s
 }  // namespace
 
 void bind_elementwise(py::module_& m) {
+  m.attr("ACTIVATIONS") = codes<Activation>({{"identity", Activation::kIdentity},
+                                             {"relu", Activation::kRelu},
+                                             {"tanh", Activation::kTanh},
+                                             {"sigmoid", Activation::kSigmoid},
+                                             {"softplus", Activation::kSoftplus}});
+  m.attr("MAPS") = codes<Map>({{"identity", Map::kIdentity},
+                               {"relu", Map::kRelu},
+                               {"tanh", Map::kTanh},
+                               {"sigmoid", Map::kSigmoid},
+                               {"softplus", Map::kSoftplus},
+                               {"exp", Map::kExp},
+                               {"log", Map::kLog}});
   m.def(
       "map",
-      [](int f, const py::array& x, py::array y) {
-        has_dtype<double>(x) ? map_into<double>(f, x, y) : map_into<float>(f, x, y);
-      },
+      [](int f, const py::array& x, py::array y) { by_type(x, [&]<class T>() { return map_into<T>(f, x, y); }); },
       py::arg("function"), py::arg("x"), py::arg("y"));
   m.def(
       "activation_backward",
       [](int f, const py::array& dy, const py::array& y, py::array dx) {
-        has_dtype<double>(dy) ? backward_into<double>(f, dy, y, dx) : backward_into<float>(f, dy, y, dx);
+        by_type(dy, [&]<class T>() { return backward_into<T>(f, dy, y, dx); });
       },
       py::arg("activation"), py::arg("dy"), py::arg("y"), py::arg("dx"));
   m.def(
@@ -74,15 +86,14 @@ void bind_elementwise(py::module_& m) {
       [](const py::array& x, py::array y, std::uint64_t seed, std::uint32_t layer, std::uint32_t step,
          std::uint32_t threshold, double scale, py::object kept) {
         const DropoutKey key{seed, layer, step};
-        has_dtype<double>(x) ? dropout_into<double>(x, y, key, threshold, scale, kept)
-                             : dropout_into<float>(x, y, key, threshold, scale, kept);
+        by_type(x, [&]<class T>() { return dropout_into<T>(x, y, key, threshold, scale, kept); });
       },
       py::arg("x"), py::arg("y"), py::arg("seed"), py::arg("layer"), py::arg("step"), py::arg("threshold"),
       py::arg("scale"), py::arg("kept"));
   m.def(
       "keep",
       [](const py::array& x, py::array y, const py::array& kept, double scale) {
-        has_dtype<double>(x) ? keep_into<double>(x, y, kept, scale) : keep_into<float>(x, y, kept, scale);
+        by_type(x, [&]<class T>() { return keep_into<T>(x, y, kept, scale); });
       },
       py::arg("x"), py::arg("y"), py::arg("kept"), py::arg("scale"));
 }

@@ -1,130 +1,192 @@
-// Tanimoto similarity of packed fingerprints: all pairs, the best of each query, and the index.
-#include "bindings/arrays.h"
-#include "fingerprint/index.h"
-#include "fingerprint/tanimoto.h"
+// SMILES, or the bytes of Mol.ToBinary, to fingerprints: pointers into the Python objects are collected under the GIL,
+// a chunk at a time, then it is let go.
+#include <string>
+
+#include "bindings/codes.h"
+#include "common/memory.h"
+#include "fingerprint/ecfp.h"
+#include "fingerprint/graphs.h"
+#include "molecule/status.h"
+#include "molecule/valence_problems.h"
 
 namespace catalase {
+
 namespace {
 
-struct Rows {
-  const std::uint8_t* data;
-  Index n, bytes;
-};
-Rows packed_rows(const py::array& a) {
-  require(a.ndim() == 2 && a.shape(1) <= kMaxRowBytes, "expected packed rows");
-  return {input<std::uint8_t>(a), a.shape(0), a.shape(1)};
+constexpr Index kChunk = 1 << 13;             // molecules at a time: their text is still in cache when it is read
+constexpr std::int64_t kChunkText = 1 << 20;  // characters after which a chunk ends: signals are heard between chunks
+
+EcfpOutput output_kind(const py::array& rows) {
+  if (has_dtype<std::uint8_t>(rows)) return EcfpOutput::kPacked;
+  if (has_dtype<float>(rows)) return EcfpOutput::kDense;
+  require(has_dtype<std::uint32_t>(rows), "rows must be uint8, float32 or uint32");
+  return EcfpOutput::kCounts;
 }
 
-template <class T>
-T* column_of(py::array a, Index n) {
-  require(a.ndim() == 1 && a.shape(0) == n, "expected an array of another length");
-  return output<T>(a);
-}
-
-// Hits of n queries, (n, k) each.
-struct Hits {
-  Hits(py::array indices_out, py::array similarities_out, Index n) {
-    require(indices_out.ndim() == 2 && similarities_out.ndim() == 2, "expected matrices");
-    k = indices_out.shape(1);
-    require(indices_out.shape(0) == n && similarities_out.shape(0) == n && similarities_out.shape(1) == k && k > 0,
-            "out does not fit");
-    indices = output<std::int64_t>(indices_out);
-    similarities = output<float>(similarities_out);
+// What a list's item holds; nullptr where it is of another kind.
+const char* text_of(PyObject* item, bool binary, std::int64_t& length) {
+  Py_ssize_t bytes = 0;
+  const char* text = nullptr;
+  if (binary) {
+    if (PyBytes_Check(item)) text = PyBytes_AS_STRING(item), bytes = PyBytes_GET_SIZE(item);
+  } else if (PyUnicode_Check(item)) {
+    text = PyUnicode_AsUTF8AndSize(item, &bytes);
+    if (text == nullptr) {
+      if (PyErr_ExceptionMatches(PyExc_MemoryError)) throw py::error_already_set();
+      PyErr_Clear();  // lone surrogates: the Python layer says so
+    }
   }
-  std::int64_t* indices;
-  float* similarities;
-  Index k;
-};
-
-IndexView index_view(Index bytes, const py::array& slices, const py::array& popcounts, const py::array& places,
-                     const py::array& bit_frequencies) {
-  require(bytes >= 0 && bytes <= kMaxRowBytes && popcounts.ndim() == 1, "unexpected shape");
-  const Index rows = popcounts.shape(0);
-  require(slices.ndim() == 1 && slices.shape(0) == slice_bytes(rows, bytes), "slices do not fit");
-  require(places.ndim() == 1 && places.shape(0) == rows, "places do not fit");
-  require(bit_frequencies.ndim() == 1 && bit_frequencies.shape(0) == 8 * bytes, "bit_frequencies do not fit");
-  return {rows,
-          bytes,
-          input<std::uint8_t>(slices),
-          input<std::int32_t>(popcounts),
-          input<std::int64_t>(places),
-          input<std::int64_t>(bit_frequencies)};
+  length = bytes;
+  return text;
 }
 
-void bind_index(py::module_& m) {
-  m.attr("CHUNK_ROWS") = kChunkRows;
-  m.def("slice_bytes", &slice_bytes, py::arg("rows"), py::arg("bytes"));
-  m.def(
-      "build_index",
-      [](const py::array& library, py::array slices, py::array popcounts, py::array places, py::array frequencies) {
-        const Rows rows = packed_rows(library);
-        auto* s = column_of<std::uint8_t>(slices, slice_bytes(rows.n, rows.bytes));
-        auto* c = column_of<std::int32_t>(popcounts, rows.n);
-        auto* p = column_of<std::int64_t>(places, rows.n);
-        auto* f = column_of<std::int64_t>(frequencies, 8 * rows.bytes);
-        KernelScope scope;
-        build_index(rows.data, rows.n, rows.bytes, s, c, p, f);
-      },
-      py::arg("library"), py::arg("slices"), py::arg("popcounts"), py::arg("places"), py::arg("bit_frequencies"));
-  m.def(
-      "index_topk",
-      [](const py::array& slices, const py::array& popcounts, const py::array& places, const py::array& frequencies,
-         const py::array& queries, float threshold, py::array indices, py::array similarities) {
-        const Rows q = packed_rows(queries);
-        const IndexView index = index_view(q.bytes, slices, popcounts, places, frequencies);
-        const Hits hits(indices, similarities, q.n);
-        KernelScope scope;
-        index_topk(index, q.data, q.n, hits.k, threshold, hits.indices, hits.similarities);
-      },
-      py::arg("slices"), py::arg("popcounts"), py::arg("places"), py::arg("bit_frequencies"), py::arg("queries"),
-      py::arg("threshold"), py::arg("indices"), py::arg("similarities"));
-  m.def(
-      "index_neighbors",
-      [](const py::array& slices, const py::array& popcounts, const py::array& places, const py::array& frequencies,
-         const py::array& queries, double cutoff, py::array counts, const py::object& starts, const py::object& found) {
-        const Rows q = packed_rows(queries);
-        const IndexView index = index_view(q.bytes, slices, popcounts, places, frequencies);
-        auto* c = column_of<std::int64_t>(counts, q.n);
-        const std::int64_t* s = nullptr;
-        std::int64_t* f = nullptr;
-        if (!found.is_none()) {
-          s = column_of<std::int64_t>(py::cast<py::array>(starts), q.n + 1);
-          f = column_of<std::int64_t>(py::cast<py::array>(found), q.n > 0 ? s[q.n] : 0);
-        }
-        KernelScope scope;
-        index_neighbors(index, q.data, q.n, cutoff, c, s, f);
-      },
-      py::arg("slices"), py::arg("popcounts"), py::arg("places"), py::arg("bit_frequencies"), py::arg("queries"),
-      py::arg("cutoff"), py::arg("counts"), py::arg("starts") = py::none(), py::arg("neighbors") = py::none());
+// The caller's list must not change meanwhile: it keeps the strings alive.
+void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_bond_types, bool chirality,
+               bool features, py::array rows, py::array status, int threads, bool binary, bool partial) {
+  const Index n = static_cast<Index>(smiles.size());
+  require(rows.ndim() == 2 && rows.shape(0) == n && is_contiguous(rows), "rows do not fit");
+  require(status.ndim() == 1 && status.shape(0) == n, "status does not fit");
+  require(size >= 8 && size % 8 == 0, "size is not a multiple of 8");
+  require(radius >= 0, "radius is negative");
+  require(threads >= 1, "threads must be 1 or more");
+  EcfpBatch batch{};
+  batch.radius = radius;
+  batch.size = size;
+  batch.use_bond_types = use_bond_types;
+  batch.chirality = chirality;
+  batch.features = features;
+  batch.binary = binary;
+  batch.partial = partial;
+  batch.output = output_kind(rows);
+  require(rows.shape(1) == (batch.output == EcfpOutput::kPacked ? size / 8 : size), "rows do not fit");
+  auto* data = static_cast<char*>(rows.mutable_data());
+  auto* reasons = output<std::uint8_t>(status);
+  const Index row_bytes = rows.shape(1) * rows.itemsize();
+  const auto held = static_cast<std::size_t>(n < kChunk ? n : kChunk);
+  Scratch<const char*> text(held);
+  Scratch<std::int64_t> length(held);
+  batch.text = text.get();
+  batch.length = length.get();
+  for (Index start = 0; start < n; start += batch.molecules) {
+    const Index most = n - start < kChunk ? n - start : kChunk;
+    std::int64_t characters = 0;
+    for (batch.molecules = 0; batch.molecules < most && characters < kChunkText; ++batch.molecules) {
+      const Index i = batch.molecules;
+      text.get()[i] = text_of(PyList_GET_ITEM(smiles.ptr(), start + i), binary, length.get()[i]);
+      characters += length.get()[i];
+    }
+    batch.rows = data + start * row_bytes;
+    batch.status = reasons + start;
+    {
+      KernelScope scope;
+      ecfp(batch, threads);
+    }
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  }
+}
+
+// The graphs of graphs.h as one array of words, and how many atoms and ends of bonds are in it.
+py::tuple list_graphs(const py::list& smiles, bool use_bond_types, bool chirality, bool features, py::array status,
+                      int threads) {
+  const Index n = static_cast<Index>(smiles.size());
+  require(status.ndim() == 1 && status.shape(0) == n, "status does not fit");
+  require(n <= (1 << 20), "more molecules than 32-bit offsets count");
+  require(threads >= 1, "threads must be 1 or more");
+  const auto count = static_cast<std::size_t>(n);
+  Scratch<const char*> text(count);
+  Scratch<std::int64_t> length(2 * count);  // and where each molecule's room begins
+  Scratch<std::int32_t> sizes(2 * count);
+  std::int64_t *start = length.get() + n, total = 0;
+  for (Index i = 0; i < n; ++i) {
+    text.get()[i] = text_of(PyList_GET_ITEM(smiles.ptr(), i), false, length.get()[i]);
+    start[i] = total;
+    total += length.get()[i] < 255 ? length.get()[i] : 255;
+  }
+  const auto room_count = static_cast<std::size_t>(total);
+  Scratch<std::uint32_t> words(3 * room_count);
+  Scratch<std::uint8_t> degree(room_count);
+  const GraphRoom room{start, words.get(), words.get() + total, degree.get(), sizes.get(), sizes.get() + n};
+  EcfpBatch batch{};
+  batch.text = text.get();
+  batch.length = length.get();
+  batch.molecules = n;
+  batch.use_bond_types = use_bond_types;
+  batch.chirality = chirality;
+  batch.features = features;
+  batch.status = output<std::uint8_t>(status);
+  {
+    KernelScope scope;
+    ecfp_graphs(batch, room, threads);
+  }
+  Index atoms = 0, ends = 0;
+  for (Index i = 0; i < n; ++i) atoms += room.atoms[i], ends += room.ends[i];
+  py::array graphs = new_matrix<std::uint32_t>(1, n + 1 + atoms + 1 + atoms + ends);
+  pack_graphs(room, n, atoms, static_cast<std::uint32_t*>(graphs.mutable_data()));
+  return py::make_tuple(graphs, atoms, ends);
+}
+
+// (atom, symbol, valence) of the first two atoms that bind too much, and how many there are; None for a molecule
+// that the kernels do not call refused for that.
+py::object list_valence_problems(const std::string& smiles) {
+  ValenceProblem problems[2];
+  const std::int64_t count =
+      valence_problems(smiles.data(), static_cast<std::int64_t>(smiles.size()),
+                       {[](std::size_t bytes) { return cached_alloc(bytes); }, cached_free}, problems, 2);
+  if (count < 0) return py::none();
+  py::list found;
+  for (std::int64_t i = 0; i < count && i < 2; ++i) {
+    found.append(py::make_tuple(problems[i].atom, problems[i].symbol, problems[i].valence));
+  }
+  return py::make_tuple(found, count);
 }
 
 }  // namespace
 
 void bind_fingerprint(py::module_& m) {
+  m.attr("ECFP_OUTPUTS") = codes<EcfpOutput>(
+      {{"packed", EcfpOutput::kPacked}, {"dense", EcfpOutput::kDense}, {"counts", EcfpOutput::kCounts}});
+  m.attr("ECFP_STATUSES") = codes<Status>({{"native", kNative},
+                                           {"not text", kNotText},
+                                           {"syntax", kSyntax},
+                                           {"size", kSize},
+                                           {"element", kElement},
+                                           {"valence", kValence},
+                                           {"rings", kRings},
+                                           {"aromatic", kAromatic},
+                                           {"stereo", kStereo},
+                                           {"refused", kRefused}});
+  m.attr("ECFP_MAX_RADIUS") = kEcfpMaxRadius;
+  m.attr("MAX_SMILES_LENGTH") = kMaxText;
+  m.def("ecfp", &ecfp_list, py::arg("smiles"), py::arg("radius"), py::arg("size"), py::arg("use_bond_types"),
+        py::arg("chirality"), py::arg("features"), py::arg("rows"), py::arg("status"), py::arg("threads"),
+        py::arg("binary") = false, py::arg("partial") = false);
+  m.def("ecfp_graphs", &list_graphs, py::arg("smiles"), py::arg("use_bond_types"), py::arg("chirality"),
+        py::arg("features"), py::arg("status"), py::arg("threads"));
+  m.def("valence_problems", &list_valence_problems, py::arg("smiles"));
   m.def(
-      "tanimoto",
-      [](const py::array& a, const py::array& b, py::array out) {
-        const Rows x = packed_rows(a), y = packed_rows(b);
-        require(x.bytes == y.bytes && out.ndim() == 2, "shapes do not fit");
-        require(out.shape(0) == x.n && out.shape(1) == y.n, "out does not fit");
-        float* po = output<float>(out);
+      "count_set_bits",
+      [](const py::array& rows, py::array counts) {
+        require(rows.ndim() == 2 && counts.ndim() == 1 && counts.shape(0) == rows.shape(0), "shapes do not fit");
+        const auto* data = input<std::uint8_t>(rows);
+        auto* out = output<std::int64_t>(counts);
+        const Index n = rows.shape(0), bytes = rows.shape(1);
         KernelScope scope;
-        tanimoto(x.data, x.n, y.data, y.n, x.bytes, po);
+        count_set_bits(data, n, bytes, out);
       },
-      py::arg("a"), py::arg("b"), py::arg("out"));
+      py::arg("rows"), py::arg("counts"));
   m.def(
-      "tanimoto_topk",
-      [](const py::array& queries, const py::array& targets, float threshold, py::array indices,
-         py::array similarities) {
-        const Rows q = packed_rows(queries), t = packed_rows(targets);
-        require(q.bytes == t.bytes, "shapes do not fit");
-        const Hits hits(indices, similarities, q.n);
+      "list_set_bits",
+      [](const py::array& rows, const py::array& indptr, py::array indices) {
+        require(rows.ndim() == 2 && indptr.ndim() == 1 && indptr.shape(0) == rows.shape(0) + 1, "shapes do not fit");
+        const auto* data = input<std::uint8_t>(rows);
+        const auto* starts = input<std::int64_t>(indptr);
+        const Index n = rows.shape(0), bytes = rows.shape(1);
+        require(indices.ndim() == 1 && indices.shape(0) == starts[n], "indices do not fit");
+        auto* out = output<std::int32_t>(indices);
         KernelScope scope;
-        tanimoto_topk(q.data, q.n, t.data, t.n, q.bytes, hits.k, threshold, hits.indices, hits.similarities);
+        list_set_bits(data, n, bytes, starts, out);
       },
-      py::arg("queries"), py::arg("targets"), py::arg("threshold"), py::arg("indices"), py::arg("similarities"));
-  m.def("allow_vpopcntdq", &allow_vpopcntdq, py::arg("allowed"));
-  bind_index(m);
+      py::arg("rows"), py::arg("indptr"), py::arg("indices"));
 }
 
 }  // namespace catalase

@@ -1,7 +1,7 @@
 // Augmentation of batches of images and of masks.
 #include "image/image.h"
 
-#include "bindings/arrays.h"
+#include "bindings/codes.h"
 
 namespace catalase {
 namespace {
@@ -25,11 +25,12 @@ struct Batch {
 }  // namespace
 
 void bind_image(py::module_& m) {
+  m.attr("BORDERS") =
+      codes<Border>({{"constant", Border::kConstant}, {"edge", Border::kEdge}, {"reflect", Border::kReflect}});
   py::class_<AugmentOptions>(m, "AugmentOptions")
       .def(py::init([](double flip_horizontal, double flip_vertical, bool quarter_turns, double rotation,
                        double shift_y, double shift_x, float brightness, float contrast, float noise, float scale,
                        float low, float high, int border, float fill, bool random) {
-             require(border >= 0 && border <= 2, "unknown border");
              return AugmentOptions{flip_horizontal,
                                    flip_vertical,
                                    quarter_turns,
@@ -42,7 +43,7 @@ void bind_image(py::module_& m) {
                                    scale,
                                    low,
                                    high,
-                                   static_cast<Border>(border),
+                                   code(border, Border::kReflect, "unknown border"),
                                    fill,
                                    random};
            }),

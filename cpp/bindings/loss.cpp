@@ -1,7 +1,7 @@
 // Softmax and losses over contiguous arrays. Optional arrays come as None.
 #include "loss/loss.h"
 
-#include "bindings/arrays.h"
+#include "bindings/codes.h"
 
 namespace catalase {
 namespace {
@@ -38,7 +38,8 @@ void softmax_backward_into(bool log, const py::array& dy, const py::array& y, py
 template <class T>
 void loss_into(int kind, const py::array& logits, const py::object& labels, const py::object& targets,
                const py::object& weights, const py::object& dloss, py::array& out, Index classes) {
-  require(kind >= 0 && kind <= 2 && classes > 0 && logits.size() % classes == 0, "loss: sizes do not fit");
+  const Loss of = code(kind, Loss::kSquared, "loss: unknown loss");
+  require(classes > 0 && logits.size() % classes == 0, "loss: sizes do not fit");
   const bool backward = !dloss.is_none();
   LossArgs<T> args;
   args.rows = logits.size() / classes;
@@ -52,31 +53,32 @@ void loss_into(int kind, const py::array& logits, const py::object& labels, cons
   require(out.size() == (backward ? logits.size() : args.rows), "loss: out does not fit");
   args.out = output<T>(out);
   KernelScope scope;
-  loss<T>(static_cast<Loss>(kind), backward, args);
+  loss<T>(of, backward, args);
 }
 
 }  // namespace
 
 void bind_loss(py::module_& m) {
+  m.attr("LOSSES") =
+      codes<Loss>({{"softmax", Loss::kSoftmax}, {"sigmoid", Loss::kSigmoid}, {"squared", Loss::kSquared}});
   m.def(
       "softmax",
       [](bool log, const py::array& x, py::array y, Index classes) {
-        has_dtype<double>(x) ? softmax_into<double>(log, x, y, classes) : softmax_into<float>(log, x, y, classes);
+        by_type(x, [&]<class T>() { return softmax_into<T>(log, x, y, classes); });
       },
       py::arg("log"), py::arg("x"), py::arg("y"), py::arg("classes"));
   m.def(
       "softmax_backward",
       [](bool log, const py::array& dy, const py::array& y, py::array dx, Index classes) {
-        has_dtype<double>(dy) ? softmax_backward_into<double>(log, dy, y, dx, classes)
-                              : softmax_backward_into<float>(log, dy, y, dx, classes);
+        by_type(dy, [&]<class T>() { return softmax_backward_into<T>(log, dy, y, dx, classes); });
       },
       py::arg("log"), py::arg("dy"), py::arg("y"), py::arg("dx"), py::arg("classes"));
   m.def(
       "loss",
       [](int kind, const py::array& logits, const py::object& labels, const py::object& targets,
          const py::object& weights, const py::object& dloss, py::array out, Index classes) {
-        has_dtype<double>(logits) ? loss_into<double>(kind, logits, labels, targets, weights, dloss, out, classes)
-                                  : loss_into<float>(kind, logits, labels, targets, weights, dloss, out, classes);
+        by_type(logits,
+                [&]<class T>() { return loss_into<T>(kind, logits, labels, targets, weights, dloss, out, classes); });
       },
       py::arg("kind"), py::arg("logits"), py::arg("labels"), py::arg("targets"), py::arg("weights"), py::arg("dloss"),
       py::arg("out"), py::arg("classes"));

@@ -3,7 +3,7 @@
 // the caller made.
 #include "matmul/matmul.h"
 
-#include "bindings/arrays.h"
+#include "bindings/codes.h"
 #include "bindings/sparse_batch.h"
 
 namespace catalase {
@@ -25,10 +25,9 @@ void matmul_into(bool look, const py::array& a, const py::array& b, const py::ob
   MatmulArgs<T> args{matrix_view<const T>(a), matrix_view<const T>(b), matrix_view<T>(out), {}};
   require(args.a.cols == args.b.rows && args.c.rows == args.a.rows && args.c.cols == args.b.cols, "shapes do not fit");
   require(args.c.col_stride == 1 || args.c.cols <= 1, "out must have rows of unit stride");
-  require(activation >= 0 && activation <= 4, "unknown activation");
   args.c.col_stride = 1;
   Epilogue<T>& e = args.epilogue;
-  e.activation = static_cast<Activation>(activation);
+  e.activation = activation_of(activation);
   if (!bias.is_none()) {
     const auto array = py::cast<py::array>(bias);
     require(array.ndim() == 1 && array.shape(0) == args.c.cols, "bias does not fit");
@@ -39,7 +38,7 @@ void matmul_into(bool look, const py::array& a, const py::array& b, const py::ob
   e.add = add_view.data, e.add_row = add_view.row_stride;
   e.keep = keep_view.data, e.keep_row = keep_view.row_stride;
   require(!look || (e.add == nullptr && e.keep == nullptr), "linear has no add and no keep");
-  require(e.keep == nullptr || activation <= 1, "keep goes with no activation, or ReLU");
+  require(e.keep == nullptr || e.activation <= Activation::kRelu, "keep goes with no activation, or ReLU");
   KernelScope scope;
   look ? linear<T>(args) : matmul<T>(args);
 }
@@ -139,7 +138,7 @@ py::object plain_linear_of(py::handle x, py::handle w, py::handle b, int activat
     if (array->dimensions[0] != args.b.cols || array->strides[0] != static_cast<Index>(sizeof(T))) return py::none();
     args.epilogue.bias = reinterpret_cast<const T*>(array->data);
   }
-  args.epilogue.activation = static_cast<Activation>(activation);
+  args.epilogue.activation = activation_of(activation);
   py::object result = new_matrix<T>(args.a.rows, args.b.cols);
   args.c = plain_view<T>(result);
   args.c.col_stride = 1;
@@ -161,6 +160,7 @@ void column_sum_into(const py::array& x, py::array& out) {
 }  // namespace
 
 void bind_matmul(py::module_& m) {
+  m.attr("CHAIN_LENGTH") = kChainLength;
   m.def(
       "plain_matmul",
       [](const py::object& a, const py::object& b, bool transpose_a, bool transpose_b, const py::object& out) {
@@ -187,8 +187,7 @@ void bind_matmul(py::module_& m) {
         look ? "linear" : "matmul",
         [look](const py::array& a, const py::array& b, const py::object& bias, int activation, const py::array& out,
                const py::object& add, const py::object& keep) {
-          has_dtype<double>(a) ? matmul_into<double>(look, a, b, bias, activation, out, add, keep)
-                               : matmul_into<float>(look, a, b, bias, activation, out, add, keep);
+          by_type(a, [&]<class T>() { return matmul_into<T>(look, a, b, bias, activation, out, add, keep); });
         },
         py::arg("a"), py::arg("b"), py::arg("bias"), py::arg("activation"), py::arg("out"), py::arg("add") = py::none(),
         py::arg("keep") = py::none());
@@ -196,18 +195,12 @@ void bind_matmul(py::module_& m) {
   m.def(
       "matmul_batch",
       [](const py::array& a, const py::array& b, const py::array& out) {
-        has_dtype<double>(a) ? batch_into<double>(a, b, out) : batch_into<float>(a, b, out);
+        by_type(a, [&]<class T>() { return batch_into<T>(a, b, out); });
       },
       py::arg("a"), py::arg("b"), py::arg("out"));
   m.def(
       "column_sum",
-      [](const py::array& x, py::array out) {
-        if (has_dtype<double>(x)) {
-          column_sum_into<double>(x, out);
-        } else {
-          column_sum_into<float>(x, out);
-        }
-      },
+      [](const py::array& x, py::array out) { by_type(x, [&]<class T>() { column_sum_into<T>(x, out); }); },
       py::arg("x"), py::arg("out"));
   bind_sparse_batch(m);
 }

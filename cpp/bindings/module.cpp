@@ -12,16 +12,16 @@ void bind_matmul(pybind11::module_& m);
 void bind_elementwise(pybind11::module_& m);
 void bind_loss(pybind11::module_& m);
 void bind_optim(pybind11::module_& m);
-void bind_fingerprint(pybind11::module_& m);
-void bind_ecfp(pybind11::module_& m);
 void bind_pool(pybind11::module_& m);
 void bind_norm(pybind11::module_& m);
-void bind_peak(pybind11::module_& m);
 void bind_conv(pybind11::module_& m);
-void bind_sequence(pybind11::module_& m);
-void bind_image(pybind11::module_& m);
-void bind_winograd(pybind11::module_& m);
 void bind_rnn(pybind11::module_& m);
+void bind_embedding(pybind11::module_& m);
+void bind_one_hot(pybind11::module_& m);
+void bind_image(pybind11::module_& m);
+void bind_fingerprint(pybind11::module_& m);
+void bind_similarity(pybind11::module_& m);
+void bind_peak(pybind11::module_& m);
 }  // namespace catalase
 
 PYBIND11_MODULE(_core, m) {
@@ -33,14 +33,14 @@ PYBIND11_MODULE(_core, m) {
   catalase::bind_elementwise(m);
   catalase::bind_loss(m);
   catalase::bind_optim(m);
-  catalase::bind_fingerprint(m);
-  catalase::bind_ecfp(m);
   catalase::bind_pool(m);
   catalase::bind_norm(m);
-  catalase::bind_peak(m);
   catalase::bind_conv(m);
-  catalase::bind_sequence(m);
-  catalase::bind_image(m);
-  catalase::bind_winograd(m);
   catalase::bind_rnn(m);
+  catalase::bind_embedding(m);
+  catalase::bind_one_hot(m);
+  catalase::bind_image(m);
+  catalase::bind_fingerprint(m);
+  catalase::bind_similarity(m);
+  catalase::bind_peak(m);
 }

@@ -63,15 +63,14 @@ void bind_norm(py::module_& m) {
   m.def(
       "moments",
       [](const py::array& x, py::array mean, py::array var) {
-        has_dtype<double>(x) ? moments_into<double>(x, mean, var) : moments_into<float>(x, mean, var);
+        by_type(x, [&]<class T>() { return moments_into<T>(x, mean, var); });
       },
       py::arg("x"), py::arg("mean"), py::arg("var"));
   m.def(
       "batch_norm",
       [](const py::array& x, const py::array& gamma, const py::array& beta, const py::array& mean, const py::array& var,
          double eps, bool relu, py::array y) {
-        has_dtype<double>(x) ? forward_into<double>(x, gamma, beta, mean, var, eps, relu, y)
-                             : forward_into<float>(x, gamma, beta, mean, var, eps, relu, y);
+        by_type(x, [&]<class T>() { return forward_into<T>(x, gamma, beta, mean, var, eps, relu, y); });
       },
       py::arg("x"), py::arg("gamma"), py::arg("beta"), py::arg("mean"), py::arg("var"), py::arg("eps"), py::arg("relu"),
       py::arg("y"));
@@ -80,9 +79,9 @@ void bind_norm(py::module_& m) {
       [](const py::array& x, const py::array& dy, const py::array& gamma, const py::array& beta, const py::array& mean,
          const py::array& var, double eps, bool relu, bool batch_statistics, py::object dx, py::array dgamma,
          py::array dbeta) {
-        has_dtype<double>(x)
-            ? backward_into<double>(x, dy, gamma, beta, mean, var, eps, relu, batch_statistics, dx, dgamma, dbeta)
-            : backward_into<float>(x, dy, gamma, beta, mean, var, eps, relu, batch_statistics, dx, dgamma, dbeta);
+        by_type(x, [&]<class T>() {
+          return backward_into<T>(x, dy, gamma, beta, mean, var, eps, relu, batch_statistics, dx, dgamma, dbeta);
+        });
       },
       py::arg("x"), py::arg("dy"), py::arg("gamma"), py::arg("beta"), py::arg("mean"), py::arg("var"), py::arg("eps"),
       py::arg("relu"), py::arg("batch_statistics"), py::arg("dx"), py::arg("dgamma"), py::arg("dbeta"));

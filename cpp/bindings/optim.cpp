@@ -3,14 +3,14 @@
 
 #include <cmath>
 
-#include "bindings/arrays.h"
+#include "bindings/codes.h"
 #include "bindings/sparse_batch.h"
 
 namespace catalase {
 namespace {
 
 struct Settings {
-  int rule;
+  Rule rule;
   double lr, l1, l2, decay, beta1, beta2, eps;
   long step;
   bool nesterov;
@@ -30,14 +30,13 @@ T* state_of(const py::object& array, const py::array& param) {
 
 template <class T>
 OptimArgs<T> args_of(const Settings& s, py::array& param, const py::object& first, const py::object& second) {
-  require(s.rule >= 0 && s.rule <= 4 && has_dtype<T>(param), "optim_step: unknown rule, or unexpected dtype");
+  require(has_dtype<T>(param), "optim_step: unexpected dtype");
   OptimArgs<T> args;
   args.param = static_cast<T*>(param.mutable_data());
   args.first = state_of<T>(first, param);
   args.second = state_of<T>(second, param);
-  const auto rule = static_cast<Rule>(s.rule);
-  require(rule == Rule::kSgd || args.first != nullptr, "optim_step: state is missing");
-  require(rule != Rule::kAdam || args.second != nullptr, "optim_step: state is missing");
+  require(s.rule == Rule::kSgd || args.first != nullptr, "optim_step: state is missing");
+  require(s.rule != Rule::kAdam || args.second != nullptr, "optim_step: state is missing");
   args.lr = static_cast<T>(s.lr);
   args.l1 = static_cast<T>(s.l1);
   args.l2 = static_cast<T>(s.l2);
@@ -60,7 +59,7 @@ void step(const Settings& s, py::array& param, const py::array& grad, const py::
   args.grad = input<T>(grad);
   args.n = param.size();
   KernelScope scope;
-  optim_step<T>(static_cast<Rule>(s.rule), args);
+  optim_step<T>(s.rule, args);
 }
 
 // A matrix of weights whose gradient is x^T @ dz; x is a SparseBatch or an array.
@@ -78,15 +77,13 @@ void step_linear(const Settings& s, py::array& param, const py::object& x, const
     require(batch.rows() == gradient.rows && batch.cols() == weights.rows, "optim_step: x does not fit");
     KernelScope scope;
     const SparseRows<T> columns = batch.by_column<T>();
-    optim_step_linear<T>(static_cast<Rule>(s.rule), args, weights.rows, weights.cols, weights.row_stride, &columns, {},
-                         gradient);
+    optim_step_linear<T>(s.rule, args, weights.rows, weights.cols, weights.row_stride, &columns, {}, gradient);
     return;
   }
   const MatrixView<const T> dense = matrix_view<const T>(py::cast<py::array>(x));
   require(dense.rows == gradient.rows && dense.cols == weights.rows, "optim_step: x does not fit");
   KernelScope scope;
-  optim_step_linear<T>(static_cast<Rule>(s.rule), args, weights.rows, weights.cols, weights.row_stride, nullptr, dense,
-                       gradient);
+  optim_step_linear<T>(s.rule, args, weights.rows, weights.cols, weights.row_stride, nullptr, dense, gradient);
 }
 
 bool same_layout(py::handle a, py::handle b) {
@@ -167,6 +164,11 @@ bool fits(py::handle param, py::handle grad, py::handle x, py::handle first, py:
 }  // namespace
 
 void bind_optim(py::module_& m) {
+  m.attr("RULES") = codes<Rule>({{"sgd", Rule::kSgd},
+                                 {"momentum", Rule::kMomentum},
+                                 {"adam", Rule::kAdam},
+                                 {"adagrad", Rule::kAdagrad},
+                                 {"rmsprop", Rule::kRmsprop}});
   m.def(
       "optim_step_fits",
       [](py::handle param, py::handle grad, py::handle x, py::handle first, py::handle second) {
@@ -180,14 +182,19 @@ void bind_optim(py::module_& m) {
       [](int rule, py::array param, const py::array& grad, const py::object& x, const py::object& first,
          const py::object& second, double lr, double l1, double l2, double decay, double beta1, double beta2,
          double eps, long step_number, bool nesterov) {
-        const Settings s{rule, lr, l1, l2, decay, beta1, beta2, eps, step_number, nesterov};
-        const bool wide = has_dtype<double>(param);
-        if (x.is_none()) {
-          wide ? step<double>(s, param, grad, first, second) : step<float>(s, param, grad, first, second);
-        } else {
-          wide ? step_linear<double>(s, param, x, grad, first, second)
-               : step_linear<float>(s, param, x, grad, first, second);
-        }
+        const Settings s{code(rule, Rule::kRmsprop, "optim_step: unknown rule"),
+                         lr,
+                         l1,
+                         l2,
+                         decay,
+                         beta1,
+                         beta2,
+                         eps,
+                         step_number,
+                         nesterov};
+        by_type(param, [&]<class T>() {
+          x.is_none() ? step<T>(s, param, grad, first, second) : step_linear<T>(s, param, x, grad, first, second);
+        });
       },
       "One step. With x, the gradient of the matrix `param` is x.T @ grad.", py::arg("rule"), py::arg("param"),
       py::arg("grad"), py::arg("x"), py::arg("first"), py::arg("second"), py::arg("lr"), py::arg("l1"), py::arg("l2"),

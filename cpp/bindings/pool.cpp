@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "bindings/arrays.h"
+#include "bindings/codes.h"
 
 namespace catalase {
 namespace {
@@ -34,47 +34,47 @@ PoolShape shape_of(const py::array& x, const py::array& y, const Triple& size, c
 }
 
 template <class T>
-void forward_into(int kind, const py::array& x, py::array& y, const PoolShape& shape) {
+void forward_into(Pool kind, const py::array& x, py::array& y, const PoolShape& shape) {
   const T* px = input<T>(x);
   T* py_ = output<T>(y);
   KernelScope scope;
-  pool<T>(static_cast<Pool>(kind), shape, px, py_);
+  pool<T>(kind, shape, px, py_);
 }
 
 template <class T>
-void backward_into(int kind, const py::object& x, const py::array& dy, py::array& dx, const PoolShape& shape) {
+void backward_into(Pool kind, const py::object& x, const py::array& dy, py::array& dx, const PoolShape& shape) {
   const T* px = nullptr;
   if (!x.is_none()) {
     const auto array = py::cast<py::array>(x);
     require(array.size() == dx.size(), "pool: x and dx must have one shape");
     px = input<T>(array);
   }
-  require(px != nullptr || static_cast<Pool>(kind) != Pool::kMax, "pool: x is needed");
+  require(px != nullptr || kind != Pool::kMax, "pool: x is needed");
   const T* pdy = input<T>(dy);
   T* pdx = output<T>(dx);
   KernelScope scope;
-  pool_backward<T>(static_cast<Pool>(kind), shape, px, pdy, pdx);
+  pool_backward<T>(kind, shape, px, pdy, pdx);
 }
 
 }  // namespace
 
 void bind_pool(py::module_& m) {
+  m.attr("POOLS") = codes<Pool>({{"max", Pool::kMax}, {"mean", Pool::kMean}, {"sum", Pool::kSum}});
   m.def(
       "pool",
-      [](int kind, const py::array& x, py::array y, const Triple& size, const Triple& stride, const Triple& before) {
-        require(kind >= 0 && kind <= 2, "pool: unknown kind");
+      [](int number, const py::array& x, py::array y, const Triple& size, const Triple& stride, const Triple& before) {
+        const Pool kind = code(number, Pool::kSum, "pool: unknown kind");
         const PoolShape shape = shape_of(x, y, size, stride, before);
-        has_dtype<double>(x) ? forward_into<double>(kind, x, y, shape) : forward_into<float>(kind, x, y, shape);
+        by_type(x, [&]<class T>() { return forward_into<T>(kind, x, y, shape); });
       },
       py::arg("kind"), py::arg("x"), py::arg("y"), py::arg("size"), py::arg("stride"), py::arg("before"));
   m.def(
       "pool_backward",
-      [](int kind, const py::object& x, const py::array& dy, py::array dx, const Triple& size, const Triple& stride,
+      [](int number, const py::object& x, const py::array& dy, py::array dx, const Triple& size, const Triple& stride,
          const Triple& before) {
-        require(kind >= 0 && kind <= 2, "pool: unknown kind");
+        const Pool kind = code(number, Pool::kSum, "pool: unknown kind");
         const PoolShape shape = shape_of(dx, dy, size, stride, before);
-        has_dtype<double>(dy) ? backward_into<double>(kind, x, dy, dx, shape)
-                              : backward_into<float>(kind, x, dy, dx, shape);
+        by_type(dy, [&]<class T>() { return backward_into<T>(kind, x, dy, dx, shape); });
       },
       py::arg("kind"), py::arg("x"), py::arg("dy"), py::arg("dx"), py::arg("size"), py::arg("stride"),
       py::arg("before"));

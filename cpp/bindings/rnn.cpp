@@ -1,7 +1,7 @@
 // Recurrent cells. Inputs are contiguous, but for the weights, whose rows have unit stride.
 #include "rnn/rnn.h"
 
-#include "bindings/arrays.h"
+#include "bindings/codes.h"
 
 namespace catalase {
 namespace {
@@ -34,9 +34,8 @@ MatrixView<const T> weights(const py::array& w, Index rows, Index cols) {
 template <class T, class Call>
 void fill(Call& call, int cell, const py::array& x, const py::array& w_x, const py::array& w_h,
           const py::object& lengths, bool reverse) {
-  require(cell >= 0 && cell <= 3, "rnn: unknown cell");
   require(x.ndim() == 3 && w_h.ndim() == 2, "rnn: unexpected number of axes");
-  call.cell = static_cast<Cell>(cell), call.reverse = reverse;
+  call.cell = code(cell, Cell::kLstm, "rnn: unknown cell"), call.reverse = reverse;
   call.batch = x.shape(0), call.inputs = x.shape(2), call.hidden = w_h.shape(0);
   call.axis = call.batch == 0 ? 0 : x.shape(1);  // no sequences have no steps, whatever their length
   const Index width = gates_of(call.cell) * call.hidden;
@@ -130,12 +129,14 @@ void backward(int cell, const py::array& x, const py::array& w_x, const py::arra
 }  // namespace
 
 void bind_rnn(py::module_& m) {
+  m.attr("CELLS") =
+      codes<Cell>({{"tanh", Cell::kTanh}, {"relu", Cell::kRelu}, {"gru", Cell::kGru}, {"lstm", Cell::kLstm}});
   m.def(
       "rnn_forward",
       [](int cell, const py::array& x, const py::array& w_x, const py::array& w_h, const py::array& b,
          const py::object& h0, const py::object& c0, const py::object& lengths, bool reverse, bool keep, py::array y) {
-        return has_dtype<double>(x) ? forward<double>(cell, x, w_x, w_h, b, h0, c0, lengths, reverse, keep, y)
-                                    : forward<float>(cell, x, w_x, w_h, b, h0, c0, lengths, reverse, keep, y);
+        return by_type(x,
+                       [&]<class T>() { return forward<T>(cell, x, w_x, w_h, b, h0, c0, lengths, reverse, keep, y); });
       },
       py::arg("cell"), py::arg("x"), py::arg("w_x"), py::arg("w_h"), py::arg("b"), py::arg("h0"), py::arg("c0"),
       py::arg("lengths"), py::arg("reverse"), py::arg("keep"), py::arg("y"));
@@ -144,8 +145,9 @@ void bind_rnn(py::module_& m) {
       [](int cell, const py::array& x, const py::array& w_x, const py::array& w_h, const py::object& lengths,
          bool reverse, const py::tuple& kept, const py::tuple& gradients, const py::object& dx, py::array dw_x,
          py::array dw_h, py::array db, const py::object& dh0, const py::object& dc0) {
-        const auto run = has_dtype<double>(x) ? backward<double> : backward<float>;
-        run(cell, x, w_x, w_h, lengths, reverse, kept, gradients, dx, dw_x, dw_h, db, dh0, dc0);
+        by_type(x, [&]<class T>() {
+          backward<T>(cell, x, w_x, w_h, lengths, reverse, kept, gradients, dx, dw_x, dw_h, db, dh0, dc0);
+        });
       },
       py::arg("cell"), py::arg("x"), py::arg("w_x"), py::arg("w_h"), py::arg("lengths"), py::arg("reverse"),
       py::arg("kept"), py::arg("gradients"), py::arg("dx"), py::arg("dw_x"), py::arg("dw_h"), py::arg("db"),

@@ -1,6 +1,8 @@
 // SparseBatch: made from an array that is mostly zeros, or from packed bits; multiplied by gathering.
 #include "bindings/sparse_batch.h"
 
+#include "bindings/codes.h"
+
 namespace catalase {
 namespace {
 
@@ -36,7 +38,7 @@ py::object linear_of(const SparseBatch& x, const py::array& w, const py::object&
     require(array.ndim() == 1 && array.shape(0) == args.b.cols, "bias does not fit");
     args.epilogue.bias = input<T>(array);
   }
-  args.epilogue.activation = static_cast<Activation>(activation);
+  args.epilogue.activation = activation_of(activation);
   py::object out = new_matrix<T>(x.rows(), args.b.cols);
   args.c = plain_view<T>(out);
   args.c.col_stride = 1;
@@ -98,7 +100,7 @@ void bind_sparse_batch(py::module_& m) {
       .def("weight_gradient", [](SparseBatch& x, const py::array& dz, const py::array& out) {
         x.is_double() ? gradient_into<double>(x, dz, out) : gradient_into<float>(x, dz, out);
       });
-  m.def("look", [](const py::array& x) { return has_dtype<double>(x) ? look<double>(x) : look<float>(x); });
+  m.def("look", [](const py::array& x) { return by_type(x, [&]<class T>() { return look<T>(x); }); });
   m.def("sparse_from_bits", [](const py::array& bits, bool as_double) {
     return as_double ? from_bits<double>(bits) : from_bits<float>(bits);
   });

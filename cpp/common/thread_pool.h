@@ -8,6 +8,8 @@
 #include <string>
 #include <type_traits>
 
+#include "common/partition.h"
+
 namespace catalase {
 
 using TaskFunction = void (*)(void* context, std::ptrdiff_t task);
@@ -18,6 +20,14 @@ using TaskFunction = void (*)(void* context, std::ptrdiff_t task);
 void run_tasks(std::ptrdiff_t tasks, TaskFunction function, void* context);
 
 int num_threads();
+
+// How many threads so much arithmetic is worth: below kWorthAThread multiply-adds (about a microsecond of work) a second
+// one costs more than it brings.
+constexpr double kWorthAThread = 60e3;
+inline int threads_for(double multiply_adds) {
+  return multiply_adds < 2 * kWorthAThread ? 1 : num_threads();
+}
+
 void set_num_threads(int count);  // 1 or more
 
 // Cores this process may use: the affinity mask, cut by the container's CPU quota where there is one.
@@ -40,15 +50,14 @@ void parallel_for(std::ptrdiff_t n, F&& f) {
 // multiple of 64 long but the last, and calls f(begin, end). For memory-bound elementwise work.
 template <class F>
 void parallel_ranges(std::ptrdiff_t n, std::ptrdiff_t grain, F&& f) {
-  std::ptrdiff_t parts = n / (grain > 0 ? grain : 1);
-  if (parts > num_threads()) parts = num_threads();
+  const std::ptrdiff_t parts = smaller(n / (grain > 0 ? grain : 1), num_threads());
   if (parts <= 1) {
     if (n > 0) f(std::ptrdiff_t{0}, n);
     return;
   }
-  const std::ptrdiff_t step = ((n + parts - 1) / parts + 63) / 64 * 64;
-  parallel_for((n + step - 1) / step, [&](std::ptrdiff_t i) {
-    const std::ptrdiff_t begin = i * step, end = begin + step < n ? begin + step : n;
+  const std::ptrdiff_t step = round_up(ceil_div(n, parts), 64);
+  parallel_for(ceil_div(n, step), [&](std::ptrdiff_t i) {
+    const std::ptrdiff_t begin = i * step, end = smaller(begin + step, n);
     f(begin, end);
   });
 }

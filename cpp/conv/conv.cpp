@@ -2,6 +2,7 @@
 // forward-like passes: one for each phase of the stride.
 #include "conv/conv.h"
 
+#include "common/partition.h"
 #include "conv/direct.h"
 #include "conv/parts.h"
 #include "conv/winograd.h"
@@ -105,7 +106,7 @@ void run_phase(const ConvShape& s, bool flip, const Phase (&p)[3], const T* dy, 
 template <class T>
 void direct_backward_data(const ConvShape& s, bool flip, const T* dy, const T* w, const T* bias, bool relu, T* dx) {
   Index phases[3];  // of a dimension: those that begin inside it
-  for (int i = 0; i < 3; ++i) phases[i] = s.stride[i] < s.in[i] ? s.stride[i] : s.in[i];
+  for (int i = 0; i < 3; ++i) phases[i] = smaller(s.stride[i], s.in[i]);
   for (Index i = 0; i < phases[0] * phases[1] * phases[2]; ++i) {
     const Phase phase[3] = {phase_of(s, 0, i / (phases[1] * phases[2])), phase_of(s, 1, i / phases[2] % phases[1]),
                             phase_of(s, 2, i % phases[2])};

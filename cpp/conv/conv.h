@@ -116,27 +116,19 @@ struct PlanesToPixels {
 };
 
 // One thread's work, at one level.
+template <class T>
 struct ConvKernels {
-  void (*product_f32)(const SegmentProduct<float>&);
-  void (*product_f64)(const SegmentProduct<double>&);
+  void (*product)(const SegmentProduct<T>&);
   // Panels of a matrix (rows, cols) with elements at source[i * row + j * col]; the columns beyond are zero.
-  void (*pack_f32)(MatrixView<const float> source, Index panel_terms, Index term, float* packed);
-  void (*pack_f64)(MatrixView<const double> source, Index panel_terms, Index term, double* packed);
-  void (*depthwise_f32)(const DepthwiseForward<float>&);
-  void (*depthwise_f64)(const DepthwiseForward<double>&);
-  void (*depthwise_weights_f32)(const DepthwiseWeights<float>&);
-  void (*depthwise_weights_f64)(const DepthwiseWeights<double>&);
-  void (*windows_f32)(const WindowSums<float>&);
-  void (*windows_f64)(const WindowSums<double>&);
-  void (*add_taps_f32)(const TapSums<float>&);
-  void (*add_taps_f64)(const TapSums<double>&);
-  void (*interleave_f32)(const PlanesToPixels<float>&);
-  void (*interleave_f64)(const PlanesToPixels<double>&);
-  Index width_f32, width_f64, panel_vectors;
+  void (*pack)(MatrixView<const T> source, Index panel_terms, Index term, T* packed);
+  void (*depthwise)(const DepthwiseForward<T>&);
+  void (*depthwise_weights)(const DepthwiseWeights<T>&);
+  void (*windows)(const WindowSums<T>&);
+  void (*add_taps)(const TapSums<T>&);
+  void (*interleave)(const PlanesToPixels<T>&);
+  Index width, panel_vectors;
   Index block_terms;  // terms of a block of the chain: a panel of them stays in L1
 };
-
-extern const ConvKernels conv_portable, conv_avx2, conv_avx512;
 
 // All threads. `flip`: true convolution, the kernel reversed in every dimension. `exact`: never Winograd, whose
 // rounding is larger.

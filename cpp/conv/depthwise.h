@@ -1,8 +1,11 @@
-// Depthwise convolution: one input and one output channel a group, vectorized over channels. Included by conv_impl.h.
+// Depthwise convolution: one input and one output channel a group, vectorized over channels.
 //
 // Forward: a tile of kPixels pixels and one vector of channels in registers over all taps; a vector of w serves them
 // all. Weights: a tile of kTaps taps; each pixel's dy serves them all. Bound: loads of x.
 #pragma once
+
+#include "conv/conv.h"
+#include "cpu/simd.h"
 
 namespace catalase {
 namespace {
@@ -28,7 +31,7 @@ inline void depthwise_tile(const DepthwiseForward<T>& args, Index pixel, Index c
 #pragma GCC unroll 8
   for (int p = 0; p < P; ++p) {
     if (args.bias != nullptr) sum[p] = sum[p] + load_lanes(args.bias + c, lanes);
-    if (args.relu) sum[p] = select<T>(sum[p] < V{}, V{}, sum[p]);
+    if (args.relu) sum[p] = relu<T>(sum[p]);
     store_lanes(args.y.data + args.y.rows[pixel + p] + c, sum[p], lanes);
   }
 }

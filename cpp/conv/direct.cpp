@@ -2,6 +2,7 @@
 // task makes its own copy of the rows it reads, and waits for nobody.
 #include "conv/direct.h"
 
+#include "common/partition.h"
 #include "conv/parts.h"
 
 namespace catalase {
@@ -71,8 +72,8 @@ void run_chain(SegmentProduct<T> p, Index terms, const Tables<T>& t, Index segme
   p.segments = t.slices;
   Index part = 0;
   do {
-    const Index length = terms - part < kChainLength ? terms - part : kChainLength;
-    const Index blocks = length > 0 ? ceil_div(length, level().conv->block_terms) : 1;
+    const Index length = smaller(terms - part, kChainLength);
+    const Index blocks = length > 0 ? ceil_div(length, kernels<T>().conv->block_terms) : 1;
     for (Index b = 0; b < blocks; ++b) {
       const Index from = part + even_start(length, blocks, b), to = part + even_start(length, blocks, b + 1);
       const bool last = b + 1 == blocks;
@@ -84,7 +85,7 @@ void run_chain(SegmentProduct<T> p, Index terms, const Tables<T>& t, Index segme
       p.total = last && part > 0 ? reading(y) : RowTable<const T>();
       p.bias = last && part + length == terms ? bias : nullptr;
       p.relu = last && part + length == terms && relu;
-      LevelConv<T>::product(p);
+      kernels<T>().conv->product(p);
     }
     part += length;
   } while (part < terms);
@@ -112,21 +113,21 @@ void run_block(const DirectForward<T>& args, RowReader<T> reader, Index begin, I
     for (Index i = 0; i < taps; ++i) {
       tap[i] = reader.tap(i / (s.kernel[1] * s.kernel[2]), i / s.kernel[2] % s.kernel[1], i % s.kernel[2]);
     }
-    LevelConv<T>::depthwise({{x, tables.a},
-                             rows,
-                             tap,
-                             taps,
-                             args.w,
-                             s.out_channels,
-                             s.out_channels,
-                             {args.y, tables.c},
-                             args.bias,
-                             args.relu});
+    kernels<T>().conv->depthwise({{x, tables.a},
+                                  rows,
+                                  tap,
+                                  taps,
+                                  args.w,
+                                  s.out_channels,
+                                  s.out_channels,
+                                  {args.y, tables.c},
+                                  args.bias,
+                                  args.relu});
     return;
   }
   const Index segment_count = fill_segments(s, reader, tables.segments);
   for (Index i = 0; parts && i < rows; ++i) tables.part[i] = i * outputs;
-  const Index group_size = terms * LevelConv<T>::vectors(outputs) * LevelConv<T>::width();
+  const Index group_size = terms * round_up(outputs, kernels<T>().conv->width);
   for (Index g = 0; g < s.groups; ++g) {
     SegmentProduct<T> p;
     p.a = {x + g * channels, tables.a};
@@ -152,7 +153,7 @@ template <class T>
 Index weights_size(const ConvShape& s) {
   if (is_depthwise(s)) return tap_count(s) * s.out_channels;
   const Index outputs = s.out_channels / s.groups;
-  return s.groups * tap_count(s) * (s.in_channels / s.groups) * LevelConv<T>::vectors(outputs) * LevelConv<T>::width();
+  return s.groups * tap_count(s) * (s.in_channels / s.groups) * round_up(outputs, kernels<T>().conv->width);
 }
 
 template <class T>
@@ -167,11 +168,11 @@ void pack_weights(const ConvShape& s, const WeightLayout<T>& layout, T* packed) 
     }
     return;
   }
-  const Index terms = taps * channels, group_size = terms * LevelConv<T>::vectors(outputs) * LevelConv<T>::width();
+  const Index terms = taps * channels, group_size = terms * round_up(outputs, kernels<T>().conv->width);
   const auto one = [&](Index i) {
     const Index g = i / taps, t = i % taps;
-    LevelConv<T>::pack({layout.w + layout.taps[t] + g * layout.group, channels, outputs, layout.row, layout.col}, terms,
-                       t * channels, packed + g * group_size);
+    kernels<T>().conv->pack({layout.w + layout.taps[t] + g * layout.group, channels, outputs, layout.row, layout.col},
+                            terms, t * channels, packed + g * group_size);
   };
   if (terms * outputs * s.groups > 65536) return parallel_for(s.groups * taps, one);
   for (Index i = 0; i < s.groups * taps; ++i) one(i);
@@ -184,7 +185,7 @@ void direct_forward(const DirectForward<T>& args) {
   const bool depthwise = is_depthwise(s);
   const RowReader<T> reader(s, args.x, depthwise ? s.out_channels / s.groups : 1);
   const Index units = reader.units(), threads = threads_for(s);
-  const Index panels = depthwise ? 1 : LevelConv<T>::panels(s.out_channels / s.groups);
+  const Index panels = depthwise ? 1 : panels_of<T>(s.out_channels / s.groups);
   Index per_block = units_per_block(reader);
   if (threads > 1) {  // a few blocks a thread, but not so small that weights are read for a handful of pixels
     const Index fair = ceil_div(units, 4 * threads), fewest = ceil_div(kFewestPixels / 2, reader.widest());
@@ -192,7 +193,7 @@ void direct_forward(const DirectForward<T>& args) {
   }
   const Index blocks = ceil_div(units, per_block);
   Index columns = blocks < threads ? ceil_div(threads, blocks) : 1;
-  if (columns > panels) columns = panels;
+  columns = smaller(columns, panels);
   const auto task = [&](Index i) {
     const Index b = i / columns, q = i % columns;
     run_block(args, reader, even_start(units, blocks, b), even_start(units, blocks, b + 1),

@@ -1,9 +1,8 @@
 // The gradient of an input of few channels (images, DNA). As a forward-like pass it would fill 1, 3 or 4 lanes of a
 // vector; here the lanes are pixels instead:
 //
-//   t[(tap, c), p] = sum over o of w[tap, c, o] * dy[p, o]      rows (tap, c), columns p, terms o: dy transposed on the
-//   way plane[c][place(p, tap)] += t[(tap, c), p]                   rows of output pixels ascending, then taps
-//   ascending
+//   t[(tap, c), p] = sum over o of w[tap, c, o] * dy[p, o]    rows (tap, c), columns p, terms o: dy transposed on the way
+//   plane[c][place(p, tap)] += t[(tap, c), p]                 rows of output pixels ascending, then taps ascending
 //
 // and the planes are interleaved at the end. A task is an image, or a band of rows of one where images are few; a band
 // computes every output row that reaches into it.
@@ -11,6 +10,7 @@
 // Order of additions into one element: planes and rows of output pixels ascending, then kw ascending, whatever is
 // computed at once. So t holds whole rows, or a piece of a long one; the pieces of a row come in descending order,
 // because the pixels to the right reach an element by the smaller kw. Bits do not depend on how images are cut.
+#include "common/partition.h"
 #include "conv/direct.h"
 #include "conv/parts.h"
 
@@ -52,19 +52,19 @@ void FewChannels<T>::add(Index d, Index h, Index from, Index count, const T* sum
     const Index at = (id * (h1 - h0) + ih - h0) * width() + from * s.stride[2] + kw * s.dilation[2];
     places[t] = inside ? at : -1;
   }
-  LevelConv<T>::add_taps(
+  kernels<T>().conv->add_taps(
       {sums, kPixelsAtOnce, taps, s.in_channels, count, s.stride[2], places, planes, plane(h1 - h0)});
 }
 
 template <class T>
 void FewChannels<T>::interleave(Index image, Index h0, Index h1, const T* planes) const {
   const Index channels = s.in_channels, wide = width(), reached = wide - s.before[2];
-  const Index seen = reached < 0 ? 0 : reached < s.in[2] ? reached : s.in[2];  // pixels that some window reaches
+  const Index seen = reached < 0 ? 0 : smaller(reached, s.in[2]);  // pixels that some window reaches
   for (Index d = 0; d < s.in[0]; ++d) {
     for (Index h = h0; h < h1; ++h) {
       const T* source = planes + (d * (h1 - h0) + h - h0) * wide + s.before[2];
       T* target = dx + ((image * s.in[0] + d) * s.in[1] + h) * s.in[2] * channels;
-      LevelConv<T>::interleave({source, plane(h1 - h0), channels, seen, bias, relu, target});
+      kernels<T>().conv->interleave({source, plane(h1 - h0), channels, seen, bias, relu, target});
       for (Index i = seen * channels; i < s.in[2] * channels; ++i) {
         const T value = T(0) + (bias == nullptr ? T(0) : bias[i % channels]);
         target[i] = relu && value < T(0) ? T(0) : value;
@@ -96,14 +96,14 @@ void FewChannels<T>::run(Index image, Index h0, Index h1, T* planes, T* sums, T*
   for (Index d = 0; d < s.out[0] && first <= last; ++d) {
     const T* source = dy + (image * s.out[0] + d) * plane_pixels * outputs;
     for (Index h = first; h <= last; h += rows_at_once) {
-      const Index rows = last + 1 - h < rows_at_once ? last + 1 - h : rows_at_once;
+      const Index rows = smaller(last + 1 - h, rows_at_once);
       for (Index piece = pieces - 1; piece >= 0; --piece) {  // the last pixels first: see above
         const Index from = even_start(row_pixels, pieces, piece);
         p.cols = pieces > 1 ? even_start(row_pixels, pieces, piece + 1) - from : rows * row_pixels;
-        p.panel_end = LevelConv<T>::panels(p.cols);
-        LevelConv<T>::pack({source + (h * row_pixels + from) * outputs, outputs, p.cols, 1, outputs}, outputs, 0,
-                           packed);
-        LevelConv<T>::product(p);
+        p.panel_end = panels_of<T>(p.cols);
+        kernels<T>().conv->pack({source + (h * row_pixels + from) * outputs, outputs, p.cols, 1, outputs}, outputs, 0,
+                                packed);
+        kernels<T>().conv->product(p);
         for (Index row = 0; row < rows; ++row) {
           add(d, h + row, from, pieces > 1 ? p.cols : row_pixels, sums + row * row_pixels, h0, h1, places, planes);
         }
@@ -128,7 +128,7 @@ void direct_backward_few(const ConvShape& s, bool flip, const T* dy, const T* w,
   Index bands = s.batch < 2 * threads ? ceil_div(2 * threads, s.batch) : 1;
   if (bands > s.in[1] / kFewestBandRows) bands = s.in[1] / kFewestBandRows;
   if (bands < 1) bands = 1;
-  const Index pieces = s.batch * bands, tasks = threads == 1 ? 1 : pieces < 8 * threads ? pieces : 8 * threads;
+  const Index pieces = s.batch * bands, tasks = threads == 1 ? 1 : smaller(pieces, 8 * threads);
   Scratch<Index> index(static_cast<std::size_t>(2 * rows));
   for (Index k = 0; k < rows; ++k) {
     const Index t = k / s.in_channels;
@@ -138,7 +138,7 @@ void direct_backward_few(const ConvShape& s, bool flip, const T* dy, const T* w,
   const auto task = [&](Index i) {
     const Index band = ceil_div(s.in[1], bands);
     const Index size = work.plane(band) * s.in_channels;
-    const Index packed = s.out_channels * LevelConv<T>::vectors(kPixelsAtOnce) * LevelConv<T>::width();
+    const Index packed = s.out_channels * vectors_of<T>(kPixelsAtOnce) * kernels<T>().conv->width;
     Scratch<T> planes(static_cast<std::size_t>(size)), sums(static_cast<std::size_t>(rows * kPixelsAtOnce));
     Scratch<T> panels(static_cast<std::size_t>(packed));
     Scratch<Index> places(static_cast<std::size_t>(tap_count(s)));

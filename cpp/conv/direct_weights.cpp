@@ -3,6 +3,7 @@
 //
 // The chain over pixels is cut every kChainLength. A part is a task of its own, cut further by rows of dw where parts
 // are few; its sums go to a buffer, and the parts are added in order. So bits do not depend on the number of threads.
+#include "common/partition.h"
 #include "conv/direct.h"
 #include "conv/parts.h"
 
@@ -61,23 +62,23 @@ void WeightsTask<T>::add_block(const RowReader<T>& reader, const T* data, const 
     p.row_count = rows;
     p.panel_terms = to - from;
     p.cols = outputs;
-    p.panel_end = LevelConv<T>::panels(outputs);
+    p.panel_end = panels_of<T>(outputs);
     for (Index g = 0; g < s.groups; ++g) {
       const T* source = dy + (pixel + from) * s.out_channels + g * outputs;
-      const bool in_place = s.groups == 1 && p.panel_end == 1 && outputs % LevelConv<T>::width() == 0;
-      if (!in_place) LevelConv<T>::pack({source, to - from, outputs, s.out_channels, 1}, to - from, 0, packed);
+      const bool in_place = s.groups == 1 && p.panel_end == 1 && outputs % kernels<T>().conv->width == 0;
+      if (!in_place) kernels<T>().conv->pack({source, to - from, outputs, s.out_channels, 1}, to - from, 0, packed);
       p.b = in_place ? source : packed;
       p.a = {data + g * channels, a};
       p.c = {sums + g * outputs, c};
       p.start = from_sums || b > 0 ? RowTable<const T>{p.c.data, c} : RowTable<const T>();
-      LevelConv<T>::product(p);
+      kernels<T>().conv->product(p);
     }
   }
 }
 
 // Windows of a pixel: one for each (kd, kh), as long as kw and the channels; in `turned`, a row for each output.
 bool by_windows(const ConvShape& s, Index width) {
-  const Index window = s.kernel[2] * s.in_channels, used = ceil_div(window, width) * width;
+  const Index window = s.kernel[2] * s.in_channels, used = round_up(window, width);
   return s.groups == 1 && (s.dilation[2] == 1 || s.kernel[2] == 1) && s.out_channels <= width && window >= 2 * width &&
          used * s.out_channels <= window * width + window * width / 4;
 }
@@ -89,7 +90,7 @@ struct Turned {
   explicit Turned(const ConvShape& s)
       : windows(s.kernel[0] * s.kernel[1]),
         window(s.kernel[2] * s.in_channels),
-        padded(LevelConv<T>::vectors(window) * LevelConv<T>::width()) {}
+        padded(vectors_of<T>(window) * kernels<T>().conv->width) {}
   Index row() const { return windows * padded; }
 };
 
@@ -112,7 +113,7 @@ void WeightsTask<T>::add_windows(const RowReader<T>& reader, const T* data, cons
     for (Index w = 0; w < t.windows; ++w) {
       args.x = data + reader.tap(w / s.kernel[1], w % s.kernel[1], 0);
       args.sums = turned + w * t.padded;
-      LevelConv<T>::windows(args);
+      kernels<T>().conv->windows(args);
     }
   }
 }
@@ -148,7 +149,7 @@ void WeightsTask<T>::add_depthwise(const RowReader<T>& reader, const T* data, co
   args.dy_row = args.channels = s.out_channels;
   args.dw = sums;
   args.from_dw = from_sums;
-  LevelConv<T>::depthwise_weights(args);
+  kernels<T>().conv->depthwise_weights(args);
 }
 
 template <class T>
@@ -157,11 +158,11 @@ void WeightsTask<T>::run() const {
   RowReader<T> reader(s, x, depthwise ? s.out_channels / s.groups : 1);
   const Index outputs = s.out_channels / s.groups, per_block = units_per_block(reader);
   const Index begin = reader.unit_of(first_pixel), end = reader.unit_of(last_pixel - 1) + 1;
-  const Index most = per_block < end - begin ? per_block : end - begin, pixels = most * reader.widest();
+  const Index most = smaller(per_block, end - begin), pixels = most * reader.widest();
   Scratch<Index> index(static_cast<std::size_t>(most + tap_count(s) + pixels + 2 * (row_end - row)));
   Scratch<Segment> segments(static_cast<std::size_t>(2 * most));
-  const Index width = LevelConv<T>::vectors(outputs) * LevelConv<T>::width();
-  const bool windows = by_windows(s, LevelConv<T>::width());
+  const Index width = round_up(outputs, kernels<T>().conv->width);
+  const bool windows = by_windows(s, kernels<T>().conv->width);
   const Index buffer = windows ? outputs * Turned<T>(s).row() : depthwise ? 0 : kWeightTerms * width;
   Scratch<T> packed(static_cast<std::size_t>(buffer));  // or `turned`
   const Index blocks = ceil_div(end - begin, per_block);
@@ -206,20 +207,20 @@ void direct_backward_weights(const ConvShape& s, bool flip, const T* x, const T*
   }
   const Index parts = ceil_div(pixels, kChainLength), threads = threads_for(s);
   Index round = kPartBytes / (size * static_cast<Index>(sizeof(T)));
-  if (round > 4 * threads) round = 4 * threads;
+  round = smaller(round, 4 * threads);
   if (threads == 1 || round < 1) round = 1;
-  if (round > parts) round = parts;
+  round = smaller(round, parts);
   Index splits = threads > 1 && round < 4 * threads ? ceil_div(4 * threads, round) : 1;
   if (splits > rows / kFewestRows) splits = rows / kFewestRows;
-  if (splits < 1 || is_depthwise(s) || by_windows(s, LevelConv<T>::width())) splits = 1;
+  if (splits < 1 || is_depthwise(s) || by_windows(s, kernels<T>().conv->width)) splits = 1;
   Scratch<T> buffers(static_cast<std::size_t>(parts > 1 ? round * size : 0));
   for (Index part = 0; part < parts; part += round) {
-    const Index here = parts - part < round ? parts - part : round;
+    const Index here = smaller(parts - part, round);
     // The very first part goes straight to dw.
     const auto target = [&](Index i) { return part + i == 0 ? dw : buffers.get() + i * size; };
     const auto task = [&](Index i) {
       const Index p = part + i / splits, q = i % splits;
-      const Index end = (p + 1) * kChainLength < pixels ? (p + 1) * kChainLength : pixels;
+      const Index end = smaller((p + 1) * kChainLength, pixels);
       WeightsTask<T>{s,
                      x,
                      dy,

@@ -1,6 +1,9 @@
 // The gradient of an input of up to 4 channels: sums of taps into planes, and planes to pixels (direct_few.cpp).
-// Included by conv_impl.h, after simd_<level>.h. Bound: loads and stores in L1 and L2.
+// Bound: loads and stores in L1 and L2.
 #pragma once
+
+#include "conv/conv.h"
+#include "cpu/simd.h"
 
 namespace catalase {
 namespace {
@@ -61,7 +64,7 @@ void interleave(const PlanesToPixels<T>& args) {
     for (int c = 0; c < C; ++c) {
       const T* at = args.planes + c * args.plane + i;
       plane[c] = (left < W ? load_lanes(at, first_lanes<T>(left)) : load(at)) + more[c];
-      if (args.relu) plane[c] = select<T>(plane[c] < V{}, V{}, plane[c]);
+      if (args.relu) plane[c] = relu<T>(plane[c]);
     }
     interleave_vectors<T, C>(plane, out);
 #pragma GCC unroll 4

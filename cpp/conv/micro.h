@@ -7,10 +7,13 @@
 // be as short as one term (C = 1, 3, 4 with few taps); the accumulators stay in registers over all of them.
 //
 // Registers: AVX-512 8 x 3, 10 x 2 and 10 x 1 vectors (14 general registers hold at most 10 row pointers beside offset,
-// B and the counter); AVX2 6 x 2 and 9 x 1. Included by conv_impl.h, after simd_<level>.h.
+// B and the counter); AVX2 6 x 2 and 9 x 1.
 #pragma once
 
 #include <utility>
+
+#include "conv/conv.h"
+#include "cpu/simd.h"
 
 namespace catalase {
 namespace {
@@ -24,10 +27,6 @@ constexpr int kMaxRows[] = {0, 9, 6};
 constexpr Index kPanelVectors = 2;
 constexpr Index kBlockTerms = 384;
 #endif
-
-inline Index piece_start(Index n, Index pieces, Index t) {
-  return n / pieces * t + (t < n % pieces ? t : n % pieces);
-}
 
 template <class T>
 struct TileArgs {
@@ -90,7 +89,7 @@ inline void finish_tile(Vec<T> (&c)[R][NV], const TileArgs<T>& args, LaneMask<T>
 #pragma GCC unroll 32
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
-      for (int v = 0; v < NV; ++v) c[r][v] = select<T>(c[r][v] < V{}, V{}, c[r][v]);
+      for (int v = 0; v < NV; ++v) c[r][v] = relu<T>(c[r][v]);
     }
   }
 #pragma GCC unroll 32

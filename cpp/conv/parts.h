@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/memory.h"
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "conv/direct.h"
 #include "conv/rows.h"
@@ -9,17 +10,9 @@
 
 namespace catalase {
 
-// Below this many multiply-adds a second thread costs more than it brings.
-constexpr double kConvWorthAThread = 60e3;
 constexpr Index kBlockBytes = 256 << 10;  // of x a block, in an L2 of 512 KiB or more
 constexpr Index kBlockPixels = 1024, kFewestPixels = 144;
 
-inline Index even_start(Index n, Index pieces, Index t) {
-  return n / pieces * t + (t < n % pieces ? t : n % pieces);
-}
-inline Index ceil_div(Index a, Index b) {
-  return (a + b - 1) / b;
-}
 inline Index tap_count(const ConvShape& s) {
   return s.kernel[0] * s.kernel[1] * s.kernel[2];
 }
@@ -31,71 +24,25 @@ inline double multiply_adds(const ConvShape& s) {
          static_cast<double>(s.out_channels);
 }
 inline Index threads_for(const ConvShape& s) {
-  return multiply_adds(s) < 2 * kConvWorthAThread ? 1 : num_threads();
+  return threads_for(multiply_adds(s));
 }
 
+// Vectors, and panels of them, that so many columns fill.
 template <class T>
-struct LevelConv {
-  static Index width() { return sizeof(T) == 4 ? level().conv->width_f32 : level().conv->width_f64; }
-  static Index vectors(Index cols) { return ceil_div(cols, width()); }
-  static Index panels(Index cols) { return ceil_div(vectors(cols), level().conv->panel_vectors); }
-  static void product(const SegmentProduct<T>& p) {
-    if constexpr (sizeof(T) == 4) {
-      level().conv->product_f32(p);
-    } else {
-      level().conv->product_f64(p);
-    }
-  }
-  static void pack(MatrixView<const T> source, Index panel_terms, Index term, T* packed) {
-    if constexpr (sizeof(T) == 4) {
-      level().conv->pack_f32(source, panel_terms, term, packed);
-    } else {
-      level().conv->pack_f64(source, panel_terms, term, packed);
-    }
-  }
-  static void windows(const WindowSums<T>& args) {
-    if constexpr (sizeof(T) == 4) {
-      level().conv->windows_f32(args);
-    } else {
-      level().conv->windows_f64(args);
-    }
-  }
-  static void add_taps(const TapSums<T>& args) {
-    if constexpr (sizeof(T) == 4) {
-      level().conv->add_taps_f32(args);
-    } else {
-      level().conv->add_taps_f64(args);
-    }
-  }
-  static void interleave(const PlanesToPixels<T>& args) {
-    if constexpr (sizeof(T) == 4) {
-      level().conv->interleave_f32(args);
-    } else {
-      level().conv->interleave_f64(args);
-    }
-  }
-  static void depthwise(const DepthwiseForward<T>& args) {
-    if constexpr (sizeof(T) == 4) {
-      level().conv->depthwise_f32(args);
-    } else {
-      level().conv->depthwise_f64(args);
-    }
-  }
-  static void depthwise_weights(const DepthwiseWeights<T>& args) {
-    if constexpr (sizeof(T) == 4) {
-      level().conv->depthwise_weights_f32(args);
-    } else {
-      level().conv->depthwise_weights_f64(args);
-    }
-  }
-};
+Index vectors_of(Index cols) {
+  return ceil_div(cols, kernels<T>().conv->width);
+}
+template <class T>
+Index panels_of(Index cols) {
+  return ceil_div(vectors_of<T>(cols), kernels<T>().conv->panel_vectors);
+}
 
 // Units in a block: what of x stays in L2, and enough pixels that reading the weights again costs little.
 template <class T>
 Index units_per_block(const RowReader<T>& reader) {
   const Index by_bytes = kBlockBytes / (reader.unit_bytes() > 0 ? reader.unit_bytes() : 1);
   const Index most = kBlockPixels / reader.widest(), fewest = ceil_div(kFewestPixels, reader.widest());
-  const Index units = by_bytes < most ? by_bytes : most;
+  const Index units = smaller(by_bytes, most);
   return units > fewest ? units : fewest;
 }
 
@@ -104,7 +51,7 @@ inline Index slice(const Segment* segments, Index count, Index step, Index from,
   Index n = 0, at = 0;
   for (Index i = 0; i < count && at < to; at += segments[i++].length) {
     const Index begin = from > at ? from - at : 0;
-    const Index end = to - at < segments[i].length ? to - at : segments[i].length;
+    const Index end = smaller(to - at, segments[i].length);
     if (begin < end) out[n++] = {segments[i].offset + begin * step, end - begin};
   }
   return n;

@@ -6,6 +6,7 @@
 // plane form a chunk that shares its input rows. Distances are in elements.
 #pragma once
 
+#include "common/partition.h"
 #include "conv/conv.h"
 
 namespace catalase {
@@ -22,8 +23,8 @@ class RowReader {
   // repeat: copies of each channel in a row (depthwise with several outputs a channel).
   RowReader(const ConvShape& shape, const T* x, Index repeat)
       : s_(shape), x_(x), repeat_(repeat), channels_(shape.in_channels * repeat) {
-    pieces_ = (s_.out[2] + kLongestUnit - 1) / kLongestUnit;
-    const Index widest = pieces_ > 0 ? (s_.out[2] + pieces_ - 1) / pieces_ : 0;
+    pieces_ = ceil_div(s_.out[2], kLongestUnit);
+    const Index widest = pieces_ > 0 ? ceil_div(s_.out[2], pieces_) : 0;
     padded_width_ = (widest - 1) * s_.stride[2] + reach(2);
     in_place_ = repeat == 1;
     for (int i = 0; i < ConvShape::kDims; ++i) {
@@ -33,12 +34,11 @@ class RowReader {
   }
 
   Index units() const { return s_.batch * s_.out[0] * s_.out[1] * pieces_; }
-  Index widest() const { return pieces_ > 0 ? (s_.out[2] + pieces_ - 1) / pieces_ : 0; }
+  Index widest() const { return pieces_ > 0 ? ceil_div(s_.out[2], pieces_) : 0; }
   Index channels() const { return channels_; }
   Index pixel_step() const { return s_.stride[2] * channels_; }
   Index unit_bytes() const {  // of x, about
-    return s_.kernel[0] * (s_.stride[1] < reach(1) ? s_.stride[1] : reach(1)) * padded_width_ * channels_ *
-           static_cast<Index>(sizeof(T));
+    return s_.kernel[0] * smaller(s_.stride[1], reach(1)) * padded_width_ * channels_ * static_cast<Index>(sizeof(T));
   }
 
   Unit unit(Index u) const {
@@ -89,10 +89,7 @@ class RowReader {
  private:
   Index reach(int i) const { return (s_.kernel[i] - 1) * s_.dilation[i] + 1; }
   Index chunk_rows(Index count) const { return (count - 1) * s_.stride[1] + reach(1); }
-  Index start(Index piece) const {
-    const Index extra = s_.out[2] % pieces_;
-    return s_.out[2] / pieces_ * piece + (piece < extra ? piece : extra);
-  }
+  Index start(Index piece) const { return even_start(s_.out[2], pieces_, piece); }
   Index place(const Unit& at, Index row) const {
     const Index d = at.d * s_.stride[0] - s_.before[0], h = (at.h + row) * s_.stride[1] - s_.before[1];
     return (((at.image * s_.in[0] + d) * s_.in[1] + h) * s_.in[2] + at.w * s_.stride[2] - s_.before[2]) * channels_;
@@ -103,7 +100,7 @@ class RowReader {
     for (Index u = begin; u < end;) {
       const Unit at = unit(u);
       Index count = 1;
-      if (pieces_ == 1) count = end - u < s_.out[1] - at.h ? end - u : s_.out[1] - at.h;
+      if (pieces_ == 1) count = smaller(end - u, s_.out[1] - at.h);
       f(u, at, count);
       u += count;
     }

@@ -1,9 +1,14 @@
 // The gradient of the weights for few output channels: lanes are (tap, channel), rows are output channels (conv.h's
 // WindowSums). One vector of output channels would need a broadcast for every multiply-add; here R + NV loads serve
-// R * NV of them. Included by conv_impl.h, after micro.h.
+// R * NV of them.
 //
 // Registers: AVX-512 8 x 3 vectors, others 6 x 2 (and 4 x 2 of 4 lanes). Bound: compute (FMA).
 #pragma once
+
+#include "common/partition.h"
+#include "conv/conv.h"
+#include "conv/micro.h"
+#include "cpu/simd.h"
 
 namespace catalase {
 namespace {
@@ -73,14 +78,14 @@ auto pick_window_tile(Index rows, Index vectors) {
 template <class T>
 void windows_one_thread(const WindowSums<T>& args) {
   constexpr Index W = kWidth<T>;
-  const Index vectors = (args.window + W - 1) / W, groups = (vectors + kWindowVectors - 1) / kWindowVectors;
-  const Index tiles = (args.outputs + kWindowRows - 1) / kWindowRows;
+  const Index vectors = ceil_div(args.window, W), groups = ceil_div(vectors, kWindowVectors);
+  const Index tiles = ceil_div(args.outputs, kWindowRows);
   for (Index g = 0; g < groups; ++g) {
-    const Index v = piece_start(vectors, groups, g), nv = piece_start(vectors, groups, g + 1) - v;
+    const Index v = even_start(vectors, groups, g), nv = even_start(vectors, groups, g + 1) - v;
     const Index left = args.window - (v + nv - 1) * W;
     for (Index t = 0; t < tiles; ++t) {
-      const Index o = piece_start(args.outputs, tiles, t), rows = piece_start(args.outputs, tiles, t + 1) - o;
-      pick_window_tile<T>(rows, nv)(args, o, v * W, first_lanes<T>(left < W ? left : W));
+      const Index o = even_start(args.outputs, tiles, t), rows = even_start(args.outputs, tiles, t + 1) - o;
+      pick_window_tile<T>(rows, nv)(args, o, v * W, first_lanes<T>(smaller(left, W)));
     }
   }
 }

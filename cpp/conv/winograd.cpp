@@ -3,24 +3,21 @@
 #include "conv/winograd.h"
 
 #include "common/memory.h"
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
 
 namespace catalase {
 namespace {
 
-Index ceil_div(Index a, Index b) {
-  return (a + b - 1) / b;
-}
-
 // Calls f(begin, end) for pieces of [0, n) that start at multiples of `unit`.
 template <class F>
 void share_out(Index n, Index unit, F&& f) {
   const Index units = ceil_div(n, unit), most = num_threads() == 1 ? 1 : 4 * num_threads();
-  const Index pieces = units < most ? units : most;
+  const Index pieces = smaller(units, most);
   parallel_for(pieces, [&](Index i) {
     const Index begin = units * i / pieces * unit, end = units * (i + 1) / pieces * unit;
-    f(begin, end < n ? end : n);
+    f(begin, smaller(end, n));
   });
 }
 
@@ -31,7 +28,7 @@ constexpr Index kTileUnit = 24, kMostTiles = 192;
 
 Index block_for(Index channels, Index least) {
   const Index block = ceil_div(3 * channels, 16 * kTileUnit) * kTileUnit;
-  return block < least ? least : block < kMostTiles ? block : kMostTiles;
+  return block < least ? least : smaller(block, kMostTiles);
 }
 
 WinogradPlan forward_plan(const ConvShape& s) {
@@ -44,7 +41,7 @@ WinogradPlan forward_plan(const ConvShape& s) {
   p.kernel = s.kernel[1];
   p.step = 7 - p.kernel;
   p.tiles_h = ceil_div(p.out_h, p.step), p.tiles_w = ceil_div(p.out_w, p.step);
-  p.block = block_for(p.in_channels + p.out_channels, level().winograd->least_block);
+  p.block = block_for(p.in_channels + p.out_channels, kernels().winograd->least_block);
   return p;
 }
 
@@ -63,20 +60,20 @@ void run_forward(WinogradPlan p, const float* x, const float* w, bool flipped, c
                  float* y) {
   const Index tiles = p.tiles();
   if (tiles == 0 || p.out_channels == 0) return;
-  const WinogradKernels& kernels = *level().winograd;
-  const Scratch<float> u(static_cast<std::size_t>(kernels.filters_size(p)));
-  share_out(p.in_channels, kernels.width,
-            [&](Index begin, Index end) { kernels.transform_filters(p, w, flipped, begin, end, u.get()); });
+  const WinogradKernels& winograd = *kernels().winograd;
+  const Scratch<float> u(static_cast<std::size_t>(winograd.filters_size(p)));
+  share_out(p.in_channels, winograd.width,
+            [&](Index begin, Index end) { winograd.transform_filters(p, w, flipped, begin, end, u.get()); });
   // Few blocks are made a multiple of the threads, and even: here the block changes no bit.
   const Index threads = num_threads();
   Index blocks = ceil_div(tiles, p.block);
-  if (blocks < 4 * threads) blocks = ceil_div(blocks, threads) * threads;
-  if (blocks > tiles) blocks = tiles;
+  if (blocks < 4 * threads) blocks = round_up(blocks, threads);
+  blocks = smaller(blocks, tiles);
   p.block = ceil_div(tiles, blocks);
   blocks = ceil_div(tiles, p.block);
   parallel_for(blocks, [&](Index i) {
     const Index first = i * p.block, left = tiles - first;
-    kernels.forward(p, x, u.get(), bias, activation, first, left < p.block ? left : p.block, y);
+    winograd.forward(p, x, u.get(), bias, activation, first, smaller(left, p.block), y);
   });
 }
 
@@ -87,7 +84,7 @@ struct ChannelParts {
   Index vectors() const { return ceil_div(channels, width); }
   Index start(Index parts, Index part) const {
     const Index first = vectors() * part / parts * width;
-    return first < channels ? first : channels;
+    return smaller(first, channels);
   }
   double largest(Index parts) const { return static_cast<double>(ceil_div(vectors(), parts) * width); }
 };
@@ -97,7 +94,7 @@ struct ChannelParts {
 void choose_parts(const ChannelParts& ins, const ChannelParts& outs, Index* parts_in, Index* parts_out) {
   double best = -1;
   for (Index a = 1; a <= num_threads() && a <= ins.vectors(); ++a) {
-    const Index most = num_threads() / a, b = most < outs.vectors() ? most : outs.vectors();
+    const Index most = num_threads() / a, b = smaller(most, outs.vectors());
     const double in = ins.largest(a), out = outs.largest(b);
     const double cost = 72 * in * out + 850 * (in + out);  // as in winograd_applies
     if (best < 0 || cost < best) best = cost, *parts_in = a, *parts_out = b;
@@ -105,18 +102,18 @@ void choose_parts(const ChannelParts& ins, const ChannelParts& outs, Index* part
 }
 
 // The gradient of the filters of some channels, by one thread.
-void add_part(const WinogradKernels& kernels, const WinogradPlan& p, const float* x, const float* dy, float* dw) {
-  const Scratch<float> v(static_cast<std::size_t>(kernels.inputs_size(p)));
-  const Scratch<float> g(static_cast<std::size_t>(kernels.gradients_size(p)));
-  const Scratch<float> s(static_cast<std::size_t>(kernels.sums_size(p)));
+void add_part(const WinogradKernels& winograd, const WinogradPlan& p, const float* x, const float* dy, float* dw) {
+  const Scratch<float> v(static_cast<std::size_t>(winograd.inputs_size(p)));
+  const Scratch<float> g(static_cast<std::size_t>(winograd.gradients_size(p)));
+  const Scratch<float> s(static_cast<std::size_t>(winograd.sums_size(p)));
   for (Index first = 0; first < p.tiles(); first += p.block) {
-    const Index left = p.tiles() - first, count = left < p.block ? left : p.block;
-    kernels.transform_block(p, x, dy, first, count, v.get(), g.get());
+    const Index left = p.tiles() - first, count = smaller(left, p.block);
+    winograd.transform_block(p, x, dy, first, count, v.get(), g.get());
     for (Index plane = 0; plane < 36; ++plane) {
-      kernels.add_products(p, plane, count, v.get(), g.get(), first > 0, s.get());
+      winograd.add_products(p, plane, count, v.get(), g.get(), first > 0, s.get());
     }
   }
-  kernels.finish_filters(p, s.get(), dw);
+  winograd.finish_filters(p, s.get(), dw);
 }
 
 }  // namespace
@@ -151,7 +148,7 @@ void winograd_backward_data(const ConvShape& shape, const float* dy, const float
 }
 
 void winograd_backward_weights(const ConvShape& shape, const float* x, const float* dy, float* dw) {
-  const WinogradKernels& kernels = *level().winograd;
+  const WinogradKernels& winograd = *kernels().winograd;
   WinogradPlan p = forward_plan(shape);
   const Index tiles = p.tiles();
   if (tiles == 0) {
@@ -162,7 +159,7 @@ void winograd_backward_weights(const ConvShape& shape, const float* x, const flo
   // definition, and follows from the shape alone, not from the level, the part or the threads.
   p.block = block_for(p.in_channels + p.out_channels, 2 * kTileUnit);
   if (tiles < p.block) p.block = tiles;
-  const ChannelParts ins{p.in_channels, kernels.width}, outs{p.out_channels, kernels.width};
+  const ChannelParts ins{p.in_channels, winograd.width}, outs{p.out_channels, winograd.width};
   Index parts_in = 1, parts_out = 1;
   choose_parts(ins, outs, &parts_in, &parts_out);
   parallel_for(parts_in * parts_out, [&](Index part) {
@@ -170,7 +167,7 @@ void winograd_backward_weights(const ConvShape& shape, const float* x, const flo
     WinogradPlan mine = p;
     mine.in_channels = ins.start(parts_in, i + 1) - ins.start(parts_in, i);
     mine.out_channels = outs.start(parts_out, o + 1) - outs.start(parts_out, o);
-    add_part(kernels, mine, x + ins.start(parts_in, i), dy + outs.start(parts_out, o),
+    add_part(winograd, mine, x + ins.start(parts_in, i), dy + outs.start(parts_out, o),
              dw + ins.start(parts_in, i) * p.out_pixel + outs.start(parts_out, o));
   });
 }

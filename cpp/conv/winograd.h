@@ -56,8 +56,6 @@ struct WinogradKernels {
   Index least_block;  // tiles: fewer would read the filters too often, more would leave L2
 };
 
-extern const WinogradKernels winograd_portable, winograd_avx2, winograd_avx512;
-
 // Whether the shape can be computed this way at all, and whether that is faster than the direct sum.
 bool winograd_possible(const ConvShape& shape);
 bool winograd_applies(const ConvShape& shape);

@@ -1,5 +1,10 @@
-// Filters to and from the 36 planes: w -> U, S -> dw. Included by winograd_impl.h.
+// Filters to and from the 36 planes: w -> U, S -> dw.
 #pragma once
+
+#include "conv/winograd_layout.h"
+#include "conv/winograd_transforms.h"
+#include "cpu/simd.h"
+#include "matmul/pack.h"
 
 namespace catalase {
 namespace {

@@ -1,4 +1,4 @@
-// Winograd convolution, one thread, one level. Included by winograd_<level>.cpp after simd_<level>.h.
+// Winograd convolution, one thread, one level.
 //
 // Forward, outermost first (shared out by winograd.cpp):
 //   blocks of tiles              V and M of a block, 36 x tiles x channels each, stay in L2
@@ -20,17 +20,17 @@
 #pragma once
 
 #include "common/memory.h"
+#include "common/partition.h"
 #include "conv/winograd.h"
+#include "conv/winograd_filters.h"
+#include "conv/winograd_layout.h"
+#include "conv/winograd_tiles.h"
+#include "conv/winograd_transforms.h"
+#include "cpu/simd.h"
 #include "matmul/blocks.h"
 #include "matmul/matmul.h"
+#include "matmul/micro_kernels.h"
 #include "matmul/pack.h"
-// each of these needs the one before
-#include "conv/winograd_transforms.h"
-// clang-format off
-#include "conv/winograd_layout.h"
-#include "conv/winograd_filters.h"
-#include "conv/winograd_tiles.h"
-// clang-format on
 
 namespace catalase {
 namespace {
@@ -58,16 +58,16 @@ void multiply_plane(const float* a, Index a_stride, Index rows, Index k, const f
       args.b = b + start * W * panels.rows + k0 * vectors * W;
       args.b_row = vectors * W;
       for (Index t = 0; t < tiles; ++t) {
-        const Index i = piece_start(rows, tiles, t), stop = piece_start(rows, tiles, t + 1);
+        const Index i = even_start(rows, tiles, t), stop = even_start(rows, tiles, t + 1);
         args.a = a + i * args.a_row + k0 * args.a_col;
         args.c = c + i * ldc + start * W;
         if (!kByColumn) {  // a share of the next panel of B, or of the next plane's first, as rows of this one's width
-          const Index share = piece_start(args.k, tiles, t);
-          args.ahead = {args.b + (args.k + share) * args.b_row, args.b_row, piece_start(args.k, tiles, t + 1) - share,
+          const Index share = even_start(args.k, tiles, t);
+          args.ahead = {args.b + (args.k + share) * args.b_row, args.b_row, even_start(args.k, tiles, t + 1) - share,
                         vectors * W / 16};
         }
         args.row = i, args.col = start * W;
-        own_micro.pick_f32(stop - i, vectors, kByColumn, true)(args);
+        pick_micro<float>(stop - i, vectors, kByColumn, true)(args);
       }
     }
   }

@@ -1,20 +1,22 @@
-// Where the transformed data lie: rows, planes and panels. Included by winograd_impl.h, after the micro-kernel.
+// Where the transformed data lie: rows, planes and panels.
 #pragma once
+
+#include "common/partition.h"
+#include "conv/winograd.h"
+#include "conv/winograd_transforms.h"
+#include "cpu/simd.h"
+#include "matmul/blocks.h"
+#include "matmul/pack.h"
 
 namespace catalase {
 namespace {
 
 constexpr Index W = kWidth<float>;
 constexpr int kPlanes = 36;
+constexpr Index kLeastBlock = CATALASE_VECTOR_BYTES == 64 ? 48 : 24;  // tiles; what winograd.h says of it
 
-constexpr Index smaller(Index a, Index b) {
-  return a < b ? a : b;
-}
-inline Index piece_start(Index n, Index pieces, Index t) {
-  return n / pieces * t + smaller(t, n % pieces);
-}
 inline Index vectors_of(Index channels) {
-  return (channels + W - 1) / W;
+  return ceil_div(channels, W);
 }
 
 // Rows of V, M and S: whole vectors. Rows 1 KiB or a multiple apart would share few cache sets.
@@ -30,8 +32,8 @@ inline Index plane_stride(Index rows, Index row_floats) {
 struct Panels {
   Index vectors, rows;
 
-  Index count() const { return (vectors + kPanelVectors<float> - 1) / kPanelVectors<float>; }
-  Index start(Index panel) const { return piece_start(vectors, count(), panel); }
+  Index count() const { return ceil_div(vectors, kPanelVectors<float>); }
+  Index start(Index panel) const { return even_start(vectors, count(), panel); }
   Index plane() const { return plane_stride(rows, vectors * W); }
 };
 inline Panels filter_panels(const WinogradPlan& p) {

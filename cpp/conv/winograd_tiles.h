@@ -1,6 +1,10 @@
 // Tiles to and from the 36 planes: x -> V, M -> y, dy -> G. Lanes are channels. Pixels outside x are a row of zeros
-// that is read again and again. Included by winograd_impl.h.
+// that is read again and again.
 #pragma once
+
+#include "conv/winograd_layout.h"
+#include "conv/winograd_transforms.h"
+#include "cpu/simd.h"
 
 namespace catalase {
 namespace {
@@ -106,7 +110,7 @@ void transform_output(const WinogradPlan& p, const float* m, Index m_plane, cons
 #pragma GCC unroll 4
       for (int j = 0; j < kStep; ++j) {
         if (bias != nullptr) out[j] = out[j] + b;
-        if (activation == Activation::kRelu) out[j] = select<float>(out[j] < V{}, V{}, out[j]);
+        if (activation == Activation::kRelu) out[j] = relu<float>(out[j]);
         if (i < rows && j < columns) store_channels(corner + (i * p.out_w + j) * channels + o, out[j], channels - o);
       }
     }

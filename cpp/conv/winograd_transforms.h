@@ -1,6 +1,8 @@
 // The six one-dimensional transforms, on vectors whose lanes are channels. Points 0, 1, -1, 2, -2, infinity; pairs of
-// opposite points share their even and odd parts. Included by winograd_impl.h, after simd_<level>.h.
+// opposite points share their even and odd parts.
 #pragma once
+
+#include "cpu/simd.h"
 
 namespace catalase {
 namespace {

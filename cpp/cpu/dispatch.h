@@ -6,41 +6,15 @@
 #include <string>
 
 #include "cpu/features.h"
+#include "cpu/kernels.h"
 
 namespace catalase {
-
-struct MatmulKernels;       // matmul/matmul.h
-struct SparseKernels;       // matmul/sparse.h
-struct ElementwiseKernels;  // elementwise/elementwise.h
-struct LossKernels;         // loss/loss.h
-struct OptimKernels;        // optim/optim.h
-struct FingerprintKernels;  // fingerprint/tanimoto.h
-struct EcfpKernels;         // fingerprint/ecfp.h
-struct PoolKernels;         // pool/pool.h
-struct NormKernels;         // norm/norm.h
-struct PeakKernels;         // peak/peak.h
-struct ConvKernels;         // conv/conv.h
-struct ImageKernels;        // image/image.h
-struct WinogradKernels;     // conv/winograd.h
-struct RnnKernels;          // rnn/rnn.h
 
 struct Level {
   const char* name;
   bool (*supported)(const CpuFeatures&);
-  const MatmulKernels* matmul;
-  const SparseKernels* sparse;
-  const ElementwiseKernels* elementwise;
-  const LossKernels* loss;
-  const OptimKernels* optim;
-  const FingerprintKernels* fingerprint;
-  const EcfpKernels* ecfp;
-  const PoolKernels* pool;
-  const NormKernels* norm;
-  const PeakKernels* peak;
-  const ConvKernels* conv;
-  const WinogradKernels* winograd;
-  const ImageKernels* image;
-  const RnnKernels* rnn;
+  const Kernels* kernels;
+  const TanimotoKernels* tanimoto_vpopcntdq;  // for a CPU that has VPOPCNTDQ beside the level's own; or null
 };
 
 // All levels built into this library, best first. levels_x86.cpp or levels_portable.cpp defines it.
@@ -50,5 +24,18 @@ std::span<const Level> built_levels();
 // machine lacks; "auto" and "" mean the best.
 const Level& level();
 void select_level(const std::string& name);
+
+// The kernels in use.
+inline const Kernels& kernels() {
+  return *level().kernels;
+}
+template <class T>
+const TypedKernels<T>& kernels() {
+  if constexpr (sizeof(T) == 4) {
+    return kernels().f32;
+  } else {
+    return kernels().f64;
+  }
+}
 
 }  // namespace catalase

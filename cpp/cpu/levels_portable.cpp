@@ -1,30 +1,15 @@
 // The levels of a build for any other processor: compiler vectors only.
 #include <array>
 
-#include "conv/conv.h"
-#include "conv/winograd.h"
 #include "cpu/dispatch.h"
-#include "elementwise/elementwise.h"
-#include "fingerprint/ecfp.h"
-#include "fingerprint/tanimoto.h"
-#include "image/image.h"
-#include "loss/loss.h"
-#include "matmul/matmul.h"
-#include "matmul/sparse.h"
-#include "norm/norm.h"
-#include "optim/optim.h"
-#include "peak/peak.h"
-#include "pool/pool.h"
-#include "rnn/rnn.h"
 
 namespace catalase {
 
+extern const Kernels kernels_portable;
+
 std::span<const Level> built_levels() {
-  static const std::array<Level, 1> levels = {{
-      {"portable", [](const CpuFeatures&) { return true; }, &matmul_portable, &sparse_portable, &elementwise_portable,
-       &loss_portable, &optim_portable, &fingerprint_portable, &ecfp_portable, &pool_portable, &norm_portable,
-       &peak_portable, &conv_portable, &winograd_portable, &image_portable, &rnn_portable},
-  }};
+  static const std::array<Level, 1> levels = {
+      {{"portable", [](const CpuFeatures&) { return true; }, &kernels_portable, nullptr}}};
   return levels;
 }
 

@@ -3,7 +3,6 @@
 
 #include <immintrin.h>
 
-#define CATALASE_VECTOR_BYTES 64
 #include "cpu/simd_vec.h"
 
 namespace catalase {

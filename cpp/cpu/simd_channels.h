@@ -1,6 +1,8 @@
-// Channels in vectors: four at a time, then one, then the last, short one under a mask. Included by *_impl.h files
-// after a simd_<level>.h. Which of the three a channel falls into changes none of its operations, so it changes no bit.
+// Channels in vectors: four at a time, then one, then the last, short one under a mask. Which of the three a channel
+// falls into changes none of its operations, so it changes no bit.
 #pragma once
+
+#include "cpu/simd.h"
 
 namespace catalase {
 namespace {

@@ -6,7 +6,6 @@
 #include <emmintrin.h>
 #endif
 
-#define CATALASE_VECTOR_BYTES 16
 #include "cpu/simd_vec.h"
 
 namespace catalase {

@@ -1,11 +1,17 @@
-// Vectors of one native register, through compiler vector types: + - * / and comparisons come with the type. Included
-// only by simd_<level>.h, which sets CATALASE_VECTOR_BYTES first and adds fma, sqrt and friends after.
+// Vectors of one native register, through compiler vector types: + - * / and comparisons come with the type. What needs
+// the level's instructions (fma, sqrt, masked loads and stores) is in simd_<level>.h; cpu/simd.h brings both.
 //
 // Everything stands in an unnamed namespace: each translation unit gets its own copy, so that the linker can never take
 // an AVX-512 instance of an inline function for a portable caller. For the same reason kernels use no std:: templates.
 #pragma once
 
 #include "common/views.h"
+#include "cpu/level.h"
+
+#define CATALASE_BYTES_portable 16
+#define CATALASE_BYTES_avx2 32
+#define CATALASE_BYTES_avx512 64
+#define CATALASE_VECTOR_BYTES CATALASE_AT_LEVEL(CATALASE_BYTES)
 
 namespace catalase {
 namespace {
@@ -55,6 +61,12 @@ inline Vec<T> broadcast(T x) {
 template <class T>
 inline Vec<T> select(Mask<T> mask, Vec<T> yes, Vec<T> no) {
   return (Vec<T>)((mask & (Mask<T>)yes) | (~mask & (Mask<T>)no));
+}
+
+// NaN stays.
+template <class T>
+inline Vec<T> relu(Vec<T> v) {
+  return select<T>(v < Vec<T>{}, Vec<T>{}, v);
 }
 
 }  // namespace

@@ -11,23 +11,14 @@ constexpr Index kGrain = 32768;
 
 template <class T>
 void map(Map f, const T* x, T* y, Index n) {
-  parallel_ranges(n, kGrain, [&](Index begin, Index end) {
-    if constexpr (sizeof(T) == 4) {
-      level().elementwise->map_f32(f, x + begin, y + begin, end - begin);
-    } else {
-      level().elementwise->map_f64(f, x + begin, y + begin, end - begin);
-    }
-  });
+  parallel_ranges(n, kGrain,
+                  [&](Index begin, Index end) { kernels<T>().elementwise->map(f, x + begin, y + begin, end - begin); });
 }
 
 template <class T>
 void activation_backward(Activation f, const T* dy, const T* y, T* dx, Index n) {
   parallel_ranges(n, kGrain, [&](Index begin, Index end) {
-    if constexpr (sizeof(T) == 4) {
-      level().elementwise->activation_backward_f32(f, dy + begin, y + begin, dx + begin, end - begin);
-    } else {
-      level().elementwise->activation_backward_f64(f, dy + begin, y + begin, dx + begin, end - begin);
-    }
+    kernels<T>().elementwise->activation_backward(f, dy + begin, y + begin, dx + begin, end - begin);
   });
 }
 
@@ -35,22 +26,14 @@ template <class T>
 void dropout(DropoutKey key, std::uint32_t threshold, T scale, const T* x, T* y, std::uint8_t* kept, Index n) {
   parallel_ranges(n, kGrain, [&](Index begin, Index end) {  // ranges begin at multiples of 64
     std::uint8_t* part = kept == nullptr ? nullptr : kept + begin;
-    if constexpr (sizeof(T) == 4) {
-      level().elementwise->dropout_f32(key, begin, threshold, scale, x + begin, y + begin, part, end - begin);
-    } else {
-      level().elementwise->dropout_f64(key, begin, threshold, scale, x + begin, y + begin, part, end - begin);
-    }
+    kernels<T>().elementwise->dropout(key, begin, threshold, scale, x + begin, y + begin, part, end - begin);
   });
 }
 
 template <class T>
 void keep(const std::uint8_t* kept, T scale, const T* x, T* y, Index n) {
   parallel_ranges(n, kGrain, [&](Index begin, Index end) {
-    if constexpr (sizeof(T) == 4) {
-      level().elementwise->keep_f32(kept + begin, scale, x + begin, y + begin, end - begin);
-    } else {
-      level().elementwise->keep_f64(kept + begin, scale, x + begin, y + begin, end - begin);
-    }
+    kernels<T>().elementwise->keep(kept + begin, scale, x + begin, y + begin, end - begin);
   });
 }
 

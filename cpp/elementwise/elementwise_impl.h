@@ -1,9 +1,11 @@
-// Elementwise maps, one thread, one level. Included by elementwise_<level>.cpp after simd_<level>.h.
+// Elementwise maps, one thread, one level.
 //
 // One pass, one vector at a time; the last, short vector is loaded and stored lane by lane. Bound: memory bandwidth for
 // ReLU, some 20 instructions a vector for the others.
 #pragma once
 
+#include "common/partition.h"
+#include "cpu/simd.h"
 #include "elementwise/elementwise.h"
 #include "elementwise/philox.h"
 #include "elementwise/vecmath.h"
@@ -26,7 +28,7 @@ void map_level(Map f, const T* x, T* y, Index n) {
     case Map::kIdentity:
       return map_vectors(x, y, n, [](V v) { return v; });
     case Map::kRelu:
-      return map_vectors(x, y, n, [](V v) { return select<T>(v < V{}, V{}, v); });
+      return map_vectors(x, y, n, [](V v) { return relu<T>(v); });
     case Map::kTanh:
       return map_vectors(x, y, n, [](V v) { return tanh(v); });
     case Map::kSigmoid:
@@ -88,7 +90,7 @@ void dropout_level(DropoutKey key, Index first, std::uint32_t threshold, T scale
   for (Index i = 0; i < n; i += 128) {
     std::uint32_t words[128];
     philox_two_groups(key, static_cast<std::uint64_t>(first + i) / 64, words);
-    const Index count = n - i < 128 ? n - i : 128;
+    const Index count = smaller(n - i, 128);
     Index j = 0;
     for (; j + kWidth<T> <= count; j += kWidth<T>) {
       Words word;

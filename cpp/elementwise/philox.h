@@ -2,9 +2,9 @@
 //
 // Key: the 64-bit seed. Counter words: 0 and 1 the counter's number, 2 the layer, 3 the step. Elements come in groups
 // of 64: element 64 g + 16 w + l is word w of counter 16 g + l, so that lanes are neighbours in memory at every level.
-// Included by elementwise_impl.h, after a simd_<level>.h, which brings multiply_wide.
 #pragma once
 
+#include "cpu/simd.h"
 #include "elementwise/elementwise.h"
 
 namespace catalase {

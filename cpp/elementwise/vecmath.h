@@ -1,4 +1,4 @@
-// exp, log, log1p, tanh, sigmoid and softplus of a vector. Included by *_impl.h files after a simd_<level>.h.
+// exp, log, log1p, tanh, sigmoid and softplus of a vector.
 //
 // float32: range reduction and a polynomial, the same operations on every level, so an element's bits depend neither on
 // its position nor on AVX2 or AVX-512. Largest errors over a dense sweep of all float32 values are in this folder's
@@ -7,6 +7,8 @@
 //
 // Polynomials: exp and tanh after the Cephes library (S. L. Moshier), log after FDLIBM (Sun Microsystems, 1993).
 #pragma once
+
+#include "cpu/simd.h"
 
 namespace catalase {
 namespace {
@@ -113,7 +115,7 @@ inline VecF sigmoid(VecF x) {
 }
 
 inline VecF softplus(VecF x) {
-  return select<float>(x < VecF{}, VecF{}, x) + log1p_unit(exp(-abs(x)));
+  return relu<float>(x) + log1p_unit(exp(-abs(x)));
 }
 
 // 1 - exp(-y) for y >= 0, without cancellation: a series below 1/2.
@@ -149,7 +151,7 @@ inline VecD sigmoid(VecD x) {
   return select<double>(x < VecD{}, e, one) / (one + e);
 }
 inline VecD softplus(VecD x) {
-  return select<double>(x < VecD{}, VecD{}, x) + log1p_unit(exp(-abs(x)));
+  return relu<double>(x) + log1p_unit(exp(-abs(x)));
 }
 inline VecD one_minus_exp_minus(VecD y) {
   return each_lane(y, [](double v) { return -__builtin_expm1(-v); });

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "common/memory.h"
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
 #include "fingerprint/graphs.h"
@@ -18,15 +19,15 @@ namespace {
 template <class F>
 void in_blocks(Index molecules, int threads, F&& f) {
   constexpr Index kBlock = 64;  // some 200 microseconds of work
-  const Index blocks = (molecules + kBlock - 1) / kBlock;
+  const Index blocks = ceil_div(molecules, kBlock);
   std::atomic<Index> next{0};
   const auto work = [&](Index) {
     for (Index i; (i = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
       const Index end = (i + 1) * kBlock;
-      f(i * kBlock, end < molecules ? end : molecules);
+      f(i * kBlock, smaller(end, molecules));
     }
   };
-  parallel_for(threads < blocks ? threads : blocks, work);
+  parallel_for(smaller(threads, blocks), work);
 }
 
 }  // namespace
@@ -34,11 +35,11 @@ void in_blocks(Index molecules, int threads, F&& f) {
 void ecfp(const EcfpBatch& given, int threads) {
   EcfpBatch batch = given;
   batch.memory = {[](std::size_t bytes) { return cached_alloc(bytes); }, cached_free};
-  in_blocks(batch.molecules, threads, [&](Index begin, Index end) { level().ecfp->rows(batch, begin, end); });
+  in_blocks(batch.molecules, threads, [&](Index begin, Index end) { kernels().ecfp->rows(batch, begin, end); });
 }
 
 void ecfp_graphs(const EcfpBatch& batch, const GraphRoom& room, int threads) {
-  in_blocks(batch.molecules, threads, [&](Index begin, Index end) { level().ecfp->graphs(batch, room, begin, end); });
+  in_blocks(batch.molecules, threads, [&](Index begin, Index end) { kernels().ecfp->graphs(batch, room, begin, end); });
 }
 
 void pack_graphs(const GraphRoom& room, Index molecules, Index atoms, std::uint32_t* graphs) {

@@ -1,27 +1,20 @@
 // SMILES to extended-connectivity fingerprints, equal to RDKit's Morgan generator bit for bit, or left to RDKit.
 //
-//   smiles.h -> valence.h -> rings.h -> kekulize.h -> aromaticity.h -> morgan.h,  driven by ecfp_impl.h
+//   molecule/{smiles.h -> valence.h -> rings.h -> kekulize.h -> aromaticity.h} -> morgan.h,  driven by ecfp_impl.h
 //
-// A batch of RDKit's own molecules goes rdkit_binary.h -> morgan.h: nothing is perceived anew.
+// A batch of RDKit's own molecules goes molecule/rdkit_binary.h -> morgan.h: nothing is perceived anew.
 //
-// Each molecule gets a status: 0 where its row was written, otherwise why it was not (see molecule.h), and then its row
+// Each molecule gets a status: 0 where its row was written, otherwise why it was not (molecule/status.h): then its row
 // is zero; 9 where RDKit refuses a metal's valence, and then its row is that of a partial sanitization if `partial` is
 // set. Rows are independent: threads never change a bit.
 #pragma once
 
-#include <cstddef>
-
 #include "common/views.h"
+#include "molecule/work_memory.h"
 
 namespace catalase {
 
 enum class EcfpOutput : int { kPacked = 0, kDense = 1, kCounts = 2 };
-
-// Where the work space of molecules that do not fit on the stack comes from. `allocate` throws std::bad_alloc.
-struct EcfpMemory {
-  void* (*allocate)(std::size_t bytes);
-  void (*release)(void* block);
-};
 
 struct EcfpBatch {
   const char* const* text;  // ASCII, or RDKit's binary form; nullptr: neither
@@ -33,21 +26,10 @@ struct EcfpBatch {
   EcfpOutput output;
   void* rows;            // uint8 (n, size / 8), float32 (n, size) or uint32 (n, size)
   std::uint8_t* status;  // (n,)
-  EcfpMemory memory;
+  WorkMemory memory;
   bool binary = false;   // text holds what Mol.ToBinary gave
   bool partial = false;  // write the rows of molecules that are refused for a metal's valence
 };
-
-// An atom that binds more than RDKit permits.
-struct ValenceProblem {
-  std::int64_t atom;
-  char symbol[3];
-  int valence;
-};
-
-// The first `room` of those of a molecule with status 9, and how many there are; -1 for any other molecule.
-std::int64_t valence_problems(const char* text, std::int64_t length, const EcfpMemory& memory, ValenceProblem* problems,
-                              std::int64_t room);
 
 struct GraphRoom;  // graphs.h
 
@@ -56,8 +38,6 @@ struct EcfpKernels {
   void (*rows)(const EcfpBatch& batch, Index begin, Index end);
   void (*graphs)(const EcfpBatch& batch, const GraphRoom& room, Index begin, Index end);
 };
-
-extern const EcfpKernels ecfp_portable, ecfp_avx2, ecfp_avx512;
 
 constexpr int kEcfpMaxRadius = 6;  // of the work space on the stack; more takes the way of large molecules
 

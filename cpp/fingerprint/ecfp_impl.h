@@ -1,20 +1,20 @@
 // One molecule after the other, on one thread: workspace on the stack, one word a set up to 64 atoms and bonds, four
-// beyond, and allocated lists for what does not fit. Included by ecfp_<level>.cpp, whose flags decide what the
-// population counts become.
+// beyond, and allocated lists for what does not fit. The flags of the
+// level decide what the population counts become.
 #pragma once
 
-#include "fingerprint/aromaticity.h"
 #include "fingerprint/ecfp.h"
-#include "fingerprint/kekulize.h"
-#include "fingerprint/large_molecule.h"
 #include "fingerprint/large_morgan.h"
-#include "fingerprint/large_rings.h"
-#include "fingerprint/molecule.h"
 #include "fingerprint/morgan.h"
-#include "fingerprint/rdkit_binary.h"
-#include "fingerprint/rings.h"
-#include "fingerprint/smiles.h"
-#include "fingerprint/valence.h"
+#include "molecule/aromaticity.h"
+#include "molecule/kekulize.h"
+#include "molecule/large_molecule.h"
+#include "molecule/large_rings.h"
+#include "molecule/molecule.h"
+#include "molecule/rdkit_binary.h"
+#include "molecule/rings.h"
+#include "molecule/smiles.h"
+#include "molecule/valence.h"
 
 namespace catalase {
 namespace {

@@ -1,4 +1,4 @@
-// A molecule's graph, on one thread. Included by ecfp_<level>.cpp after ecfp_impl.h.
+// A molecule's graph, on one thread.
 #pragma once
 
 #include "fingerprint/ecfp_impl.h"

@@ -6,9 +6,9 @@
 // lengths; the block has a limit, beyond which the molecule is left to RDKit.
 #pragma once
 
-#include "fingerprint/large_molecule.h"
-#include "fingerprint/large_rings.h"
 #include "fingerprint/morgan.h"
+#include "molecule/large_molecule.h"
+#include "molecule/large_rings.h"
 
 namespace catalase {
 namespace {
@@ -24,7 +24,7 @@ struct Neighbourhood {
 // Neighbourhoods that were seen, and the atom each belongs to. Open addressing, twice as many slots at the least.
 class Seen {
  public:
-  explicit Seen(const EcfpMemory& memory)
+  explicit Seen(const WorkMemory& memory)
       : memory_(memory), found_(memory, kMaxFeatures), owners_(memory, kMaxFeatures), slots_(memory, kStart) {
     __builtin_memset(slots_.get(), 0, kStart * sizeof(u32));
   }
@@ -63,7 +63,7 @@ class Seen {
     }
   }
 
-  EcfpMemory memory_;
+  WorkMemory memory_;
   List<Neighbourhood> found_;
   List<u32> owners_;
   Block<u32> slots_;
@@ -77,7 +77,7 @@ inline u64 hash_of_bond(u32 bond) {
 }
 
 struct LargeMorgan {
-  LargeMorgan(const EcfpMemory& memory, const LargeMolecule& m)
+  LargeMorgan(const WorkMemory& memory, const LargeMolecule& m)
       : values(memory, 2 * std::size_t{m.room}),
         neighbourhoods(memory, 2 * std::size_t{m.room}),
         types(memory, m.room),

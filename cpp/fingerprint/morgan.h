@@ -1,7 +1,8 @@
 // The Morgan algorithm with RDKit's 32-bit hash (Rogers and Hahn, J. Chem. Inf. Model. 50 (2010) 742):
 //
-//   round 0:  v[a] = hash(element, neighbours + hydrogens, hydrogens (atoms of it among them), charge, mass shift,
-//   ring?) round r:  v'[a] = hash(r - 1, v[a], the (bond, v) of its neighbours in ascending order)
+//   round 0:  v[a]  = hash(element, neighbours + hydrogens, hydrogens (also those that are atoms), charge, mass shift,
+//                          in a ring or not)
+//   round r:  v'[a] = hash(r - 1, v[a], the (bond, v) of its neighbours in ascending order)
 //
 // Each v of an atom whose neighbourhood (the bonds within r) is new becomes a feature. Of equal neighbourhoods the one
 // of an earlier round wins, then the smaller value, then the smaller atom; the others stop there, and from the next
@@ -20,10 +21,12 @@
 // molecule's 1.15 (AVX-512; README.md has the other levels).
 #pragma once
 
-#include "fingerprint/bits.h"
+#include "cpu/level.h"
 #include "fingerprint/ecfp.h"
-#include "fingerprint/molecule.h"
 #include "fingerprint/pharmacophore.h"
+#include "molecule/bits.h"
+#include "molecule/molecule.h"
+#include CATALASE_LEVEL_HEADER(lanes)
 
 namespace catalase {
 namespace {

@@ -2,7 +2,7 @@
 // Morgan Fingerprints" in RDKit's documentation. Asked once rings and aromaticity are known.
 #pragma once
 
-#include "fingerprint/molecule.h"
+#include "molecule/molecule.h"
 
 namespace catalase {
 namespace {

@@ -1,6 +1,7 @@
-// Where an output pixel comes from. Included by image_impl.h, after a simd_<level>.h and elementwise/philox.h.
+// Where an output pixel comes from.
 #pragma once
 
+#include "cpu/simd.h"
 #include "elementwise/philox.h"
 #include "image/image.h"
 

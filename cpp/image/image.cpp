@@ -2,6 +2,7 @@
 #include "image/image.h"
 
 #include "common/memory.h"
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
 
@@ -12,7 +13,7 @@ namespace {
 template <class F>
 void for_each_image(Index n, const AugmentShape& s, F f) {
   const Index room = s.out_height + s.out_width;
-  const Index tasks = n < 4 * num_threads() ? n : 4 * num_threads();
+  const Index tasks = smaller(n, 4 * num_threads());
   if (tasks == 0) return;
   Scratch<Index> offsets(static_cast<std::size_t>(tasks * room) + 1);
   parallel_for(tasks, [&](Index task) {
@@ -29,9 +30,9 @@ void augment(const AugmentOptions& options, std::uint64_t seed, std::uint32_t st
   for_each_image(n, s, [&](Index i, Index* offsets) {
     const AugmentKey key{seed, numbers[i], step};
     if constexpr (sizeof(T) == 4) {
-      level().image->augment_f32(options, key, s, x + i * size, y + i * out_size, offsets);
+      kernels().image->augment_f32(options, key, s, x + i * size, y + i * out_size, offsets);
     } else {
-      level().image->augment_u8(options, key, s, x + i * size, y + i * out_size, offsets);
+      kernels().image->augment_u8(options, key, s, x + i * size, y + i * out_size, offsets);
     }
   });
 }
@@ -41,8 +42,8 @@ void augment_masks(const AugmentOptions& options, std::uint64_t seed, std::uint3
   const Index size = s.height * s.width * s.channels, out_size = s.out_height * s.out_width * s.channels;
   for_each_image(n, s, [&](Index i, Index* offsets) {
     const AugmentKey key{seed, numbers[i], step};
-    level().image->augment_mask(options, key, s, static_cast<const char*>(x) + i * size * item_bytes,
-                                static_cast<char*>(y) + i * out_size * item_bytes, item_bytes, offsets);
+    kernels().image->augment_mask(options, key, s, static_cast<const char*>(x) + i * size * item_bytes,
+                                  static_cast<char*>(y) + i * out_size * item_bytes, item_bytes, offsets);
   });
 }
 

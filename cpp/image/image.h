@@ -53,8 +53,6 @@ struct ImageKernels {
                        Index* offsets);
 };
 
-extern const ImageKernels image_portable, image_avx2, image_avx512;
-
 // All threads. numbers (n): of the images.
 template <class T>
 void augment(const AugmentOptions& options, std::uint64_t seed, std::uint32_t step, const std::uint32_t* numbers,

@@ -1,9 +1,11 @@
-// Augmentation of one image, one thread, one level. Included by image_<level>.cpp after simd_<level>.h.
+// Augmentation of one image, one thread, one level.
 //
 // The map of geometry.h is walked by output row and column. No FMA outside of the noise, so that all levels give equal
 // pixels. Sums for the contrast are in double, 8 chains a channel.
 #pragma once
 
+#include "common/partition.h"
+#include "cpu/simd.h"
 #include "elementwise/vecmath.h"
 #include "image/geometry.h"
 
@@ -144,7 +146,7 @@ inline void add_noise(AugmentKey key, float deviation, float* y, Index n) {
     augment_words(key, 1 + static_cast<std::uint64_t>(i) / 64, words);
     normal_group(words, normal);
     normal_group(words + 64, normal + 64);
-    const Index count = n - i < 128 ? n - i : 128;
+    const Index count = smaller(n - i, 128);
     for (Index j = 0; j < count; ++j) y[i + j] += deviation * normal[j];
   }
 }

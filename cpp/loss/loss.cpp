@@ -19,11 +19,7 @@ template <class T>
 void softmax(bool log, const T* x, T* y, Index rows, Index classes) {
   parallel_ranges(rows, rows_a_thread(classes), [&](Index begin, Index end) {
     const Index at = begin * classes;
-    if constexpr (sizeof(T) == 4) {
-      level().loss->softmax_f32(log, x + at, y + at, end - begin, classes);
-    } else {
-      level().loss->softmax_f64(log, x + at, y + at, end - begin, classes);
-    }
+    kernels<T>().loss->softmax(log, x + at, y + at, end - begin, classes);
   });
 }
 
@@ -31,11 +27,7 @@ template <class T>
 void softmax_backward(bool log, const T* dy, const T* y, T* dx, Index rows, Index classes) {
   parallel_ranges(rows, rows_a_thread(classes), [&](Index begin, Index end) {
     const Index at = begin * classes;
-    if constexpr (sizeof(T) == 4) {
-      level().loss->softmax_backward_f32(log, dy + at, y + at, dx + at, end - begin, classes);
-    } else {
-      level().loss->softmax_backward_f64(log, dy + at, y + at, dx + at, end - begin, classes);
-    }
+    kernels<T>().loss->softmax_backward(log, dy + at, y + at, dx + at, end - begin, classes);
   });
 }
 
@@ -51,11 +43,7 @@ void loss(Loss kind, bool backward, const LossArgs<T>& args) {
     if (part.weights != nullptr) part.weights += begin;
     if (part.dloss != nullptr) part.dloss += begin;
     part.out += begin * (backward ? width : 1);
-    if constexpr (sizeof(T) == 4) {
-      level().loss->loss_f32(kind, backward, part);
-    } else {
-      level().loss->loss_f64(kind, backward, part);
-    }
+    kernels<T>().loss->loss(kind, backward, part);
   });
 }
 

@@ -23,17 +23,13 @@ struct LossArgs {
 
 enum class Loss : int { kSoftmax = 0, kSigmoid = 1, kSquared = 2 };
 
+template <class T>
 struct LossKernels {
   // y = softmax(x) or log softmax(x), row by row; y may be x.
-  void (*softmax_f32)(bool log, const float* x, float* y, Index rows, Index classes);
-  void (*softmax_f64)(bool log, const double* x, double* y, Index rows, Index classes);
-  void (*softmax_backward_f32)(bool log, const float* dy, const float* y, float* dx, Index rows, Index classes);
-  void (*softmax_backward_f64)(bool log, const double* dy, const double* y, double* dx, Index rows, Index classes);
-  void (*loss_f32)(Loss, bool backward, const LossArgs<float>&);
-  void (*loss_f64)(Loss, bool backward, const LossArgs<double>&);
+  void (*softmax)(bool log, const T* x, T* y, Index rows, Index classes);
+  void (*softmax_backward)(bool log, const T* dy, const T* y, T* dx, Index rows, Index classes);
+  void (*loss)(Loss, bool backward, const LossArgs<T>&);
 };
-
-extern const LossKernels loss_portable, loss_avx2, loss_avx512;
 
 // All threads.
 template <class T>

@@ -1,4 +1,4 @@
-// Softmax and losses, one thread, one level. Included by loss_<level>.cpp after simd_<level>.h.
+// Softmax and losses, one thread, one level.
 //
 // Lanes are rows: a group of kWidth rows is turned into [class][lane] first, so rows of two classes fill a register as
 // well as rows of a thousand, and every sum over classes is one chain in ascending order, the same bits at every level
@@ -6,6 +6,8 @@
 #pragma once
 
 #include "common/memory.h"
+#include "common/partition.h"
+#include "cpu/simd.h"
 #include "elementwise/vecmath.h"
 #include "loss/loss.h"
 
@@ -59,7 +61,7 @@ void softmax_level(bool log_form, const T* x, T* y, Index rows, Index classes) {
   Scratch<T> scratch(static_cast<std::size_t>(2 * classes * W));
   T *tile = scratch.get(), *exps = tile + classes * W;
   for (Index r = 0; r < rows; r += W) {
-    const Index lanes = rows - r < W ? rows - r : W;
+    const Index lanes = smaller(rows - r, W);
     turn_in(x + r * classes, lanes, classes, tile);
     const Vec<T> top = tile_max(tile, classes);
     for (Index i = 0; i < classes * W; i += W) store(exps + i, load(tile + i));
@@ -114,7 +116,7 @@ void softmax_loss(bool backward, const LossArgs<T>& args) {
   Scratch<T> scratch(static_cast<std::size_t>(classes * W));
   T* tile = scratch.get();
   for (Index r = 0; r < args.rows; r += W) {
-    const Index lanes = args.rows - r < W ? args.rows - r : W;
+    const Index lanes = smaller(args.rows - r, W);
     turn_in(args.logits + r * classes, lanes, classes, tile);
     const Vec<T> top = tile_max(tile, classes);
     const Vec<T> sum = tile_exp(tile, classes, top);

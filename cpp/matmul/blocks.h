@@ -1,6 +1,8 @@
-// Every number that the blocking of a product depends on, one column a level. Included after a simd_<level>.h by all
-// that use the micro-kernels.
+// Every number that the blocking of a product depends on, one column a level.
 #pragma once
+
+#include "common/views.h"
+#include "cpu/simd.h"
 
 namespace catalase {
 namespace {

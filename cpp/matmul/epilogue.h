@@ -1,8 +1,8 @@
 // What happens to a tile of sums in registers (Epilogue, matmul.h): operation by operation over the whole tile, because
-// row by row took gcc three times as long, into twice the code (486 KB of the AVX-512 unit, now 247). Included after a
-// simd_<level>.h.
+// row by row took gcc three times as long, into twice the code (486 KB of the AVX-512 unit, now 247).
 #pragma once
 
+#include "cpu/simd.h"
 #include "matmul/matmul.h"
 
 namespace catalase {

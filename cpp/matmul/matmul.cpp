@@ -3,30 +3,17 @@
 // one.
 #include "matmul/matmul.h"
 
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
-#include "elementwise/elementwise.h"
 
 namespace catalase {
 namespace {
 
-// Below this many multiply-adds a second thread costs more than it brings (about a microsecond of work).
-constexpr double kWorthAThread = 60e3;
-
-Index ceil_div(Index a, Index b) {
-  return (a + b - 1) / b;
-}
-
-void run_level(const MatmulArgs<float>& args) {
-  level().matmul->matmul_f32(args);
-}
-void run_level(const MatmulArgs<double>& args) {
-  level().matmul->matmul_f64(args);
-}
-
 // A grid of parts_m x parts_n blocks with the least packing: A is read parts_n times and B parts_m times.
+template <class T>
 void choose_grid(Index rows, Index vectors, Index threads, Index* parts_m, Index* parts_n) {
-  const Index tile = level().matmul->tile_rows;
+  const Index tile = kernels<T>().matmul->tile_rows;
   double best = -1;
   for (Index pm = 1; pm <= threads; ++pm) {
     const Index pn = threads / pm;
@@ -38,14 +25,8 @@ void choose_grid(Index rows, Index vectors, Index threads, Index* parts_m, Index
   }
 }
 
-template <class T>
-Index width() {
-  return sizeof(T) == 4 ? level().matmul->width_f32 : level().matmul->width_f64;
-}
-
 Index start_of(Index n, Index pieces, Index t, Index unit, Index limit) {
-  const Index units = n / pieces * t + (t < n % pieces ? t : n % pieces);
-  return units * unit < limit ? units * unit : limit;
+  return smaller(even_start(n, pieces, t) * unit, limit);
 }
 
 }  // namespace
@@ -55,20 +36,18 @@ void matmul(const MatmulArgs<T>& args) {
   const Index m = args.c.rows, n = args.c.cols, k = args.a.cols;
   if (m == 0 || n == 0) return;
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  const Index threads = work < kWorthAThread * 2 ? 1 : num_threads();
-  if (threads == 1) return run_level(args);
+  const Index threads = threads_for(work);
+  if (threads == 1) return kernels<T>().matmul->matmul(args);
 
-  const Index vectors = ceil_div(n, width<T>());
+  const Index width = kernels<T>().matmul->width, vectors = ceil_div(n, width);
   Index parts_m = 1, parts_n = 1;
-  choose_grid(m, vectors, threads, &parts_m, &parts_n);
-  if (parts_m > m) parts_m = m;
-  if (parts_n > vectors) parts_n = vectors;
+  choose_grid<T>(m, vectors, threads, &parts_m, &parts_n);
+  parts_m = smaller(parts_m, m), parts_n = smaller(parts_n, vectors);
   parallel_for(parts_m * parts_n, [&](Index block) {
     const Index bi = block / parts_n, bj = block % parts_n;
     const Index i = start_of(m, parts_m, bi, 1, m), i_stop = start_of(m, parts_m, bi + 1, 1, m);
-    const Index j = start_of(vectors, parts_n, bj, width<T>(), n),
-                j_stop = start_of(vectors, parts_n, bj + 1, width<T>(), n);
-    run_level(args.block(i, j, i_stop - i, j_stop - j));
+    const Index j = start_of(vectors, parts_n, bj, width, n), j_stop = start_of(vectors, parts_n, bj + 1, width, n);
+    kernels<T>().matmul->matmul(args.block(i, j, i_stop - i, j_stop - j));
   });
 }
 
@@ -84,13 +63,13 @@ void matmul_batch(const MatmulArgs<T>& args, Index count, Index a_step, Index b_
   const double work = static_cast<double>(args.c.rows) * static_cast<double>(args.c.cols) *
                       static_cast<double>(args.a.cols) * static_cast<double>(count);
   if (args.c.rows == 0 || args.c.cols == 0) return;
-  if (count < num_threads() || work < kWorthAThread * 2) {  // threads inside each product, or none
+  if (count < num_threads() || threads_for(work) == 1) {  // threads inside each product, or none
     for (Index i = 0; i < count; ++i) matmul(one(i));
     return;
   }
-  const Index chunks = count < 8 * num_threads() ? count : 8 * num_threads();
+  const Index chunks = smaller(count, 8 * num_threads());
   parallel_for(chunks, [&](Index chunk) {
-    for (Index i = count * chunk / chunks; i < count * (chunk + 1) / chunks; ++i) run_level(one(i));
+    for (Index i = count * chunk / chunks; i < count * (chunk + 1) / chunks; ++i) kernels<T>().matmul->matmul(one(i));
   });
 }
 
@@ -98,11 +77,7 @@ template <class T>
 void column_sum(MatrixView<const T> x, T* out) {
   parallel_ranges(x.cols, x.rows > 0 ? 65536 / x.rows + 64 : x.cols, [&](Index begin, Index end) {
     const MatrixView<const T> part = x.block(0, begin, x.rows, end - begin);
-    if constexpr (sizeof(T) == 4) {
-      level().matmul->column_sum_f32(part, out + begin);
-    } else {
-      level().matmul->column_sum_f64(part, out + begin);
-    }
+    kernels<T>().matmul->column_sum(part, out + begin);
   });
 }
 

@@ -57,17 +57,14 @@ struct MatmulArgs {
 };
 
 // One thread's work, at one level.
+template <class T>
 struct MatmulKernels {
-  void (*matmul_f32)(const MatmulArgs<float>&);
-  void (*matmul_f64)(const MatmulArgs<double>&);
+  void (*matmul)(const MatmulArgs<T>&);
   // out[j] = sum over i of x[i, j], in ascending i, cut as products are. x has unit column stride.
-  void (*column_sum_f32)(MatrixView<const float> x, float* out);
-  void (*column_sum_f64)(MatrixView<const double> x, double* out);
-  Index width_f32, width_f64;  // lanes of a vector: columns are shared out in multiples of it
-  Index tile_rows;             // of the widest tile
+  void (*column_sum)(MatrixView<const T> x, T* out);
+  Index width;      // lanes of a vector: columns are shared out in multiples of it
+  Index tile_rows;  // of the widest tile
 };
-
-extern const MatmulKernels matmul_portable, matmul_avx2, matmul_avx512;
 
 // All threads. `matmul_batch`: `count` products whose matrices lie a_step, b_step, c_step elements apart.
 template <class T>

@@ -1,4 +1,4 @@
-// C = act(A @ B + bias + add), one thread, one level. Included by matmul_<level>.cpp after simd_<level>.h.
+// C = act(A @ B + bias + add), one thread, one level.
 //
 // Loops, outermost first (block sizes in blocks.h):
 //   parts of K (4,096: the chain is cut here, and the parts are summed)
@@ -16,22 +16,18 @@
 #pragma once
 
 #include "common/memory.h"
+#include "common/partition.h"
+#include "cpu/simd.h"
 #include "matmul/activate_row.h"
 #include "matmul/blocks.h"
 #include "matmul/epilogue.h"
 #include "matmul/matmul.h"
 #include "matmul/micro_kernels.h"
 #include "matmul/pack.h"
-// turned.h needs pack.h
 #include "matmul/turned.h"
 
 namespace catalase {
 namespace {
-
-// Start of piece t when n is split evenly into `pieces`.
-inline Index piece_start(Index n, Index pieces, Index t) {
-  return n / pieces * t + smaller(t, n % pieces);
-}
 
 // A block of A as the micro-kernel wants it: unit stride one way.
 template <class T>
@@ -50,9 +46,9 @@ template <class T>
 void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed, T* panel, const Ahead<T>& ahead,
                        bool from_c, const MatrixView<T>& c, const Epilogue<T>* epilogue, Index row, Index col) {
   constexpr Index W = kWidth<T>;
-  const Index vectors = (c.cols + W - 1) / W;
+  const Index vectors = ceil_div(c.cols, W);
   const Index most = max_rows<T>(vectors);
-  const Index tiles = (a.rows + most - 1) / most;
+  const Index tiles = ceil_div(a.rows, most);
   const bool by_column = a.col_stride != 1 && a.row_stride == 1;
   MicroArgs<T> args;
   args.a_row = a.row_stride;
@@ -64,18 +60,18 @@ void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed
   args.epilogue = epilogue;
   args.col = col;
   for (Index t = 0; t < tiles; ++t) {
-    const Index i = piece_start(a.rows, tiles, t), rows = piece_start(a.rows, tiles, t + 1) - i;
+    const Index i = even_start(a.rows, tiles, t), rows = even_start(a.rows, tiles, t + 1) - i;
     const bool in_place = !packed;
     args.a = a.at(i, 0);
     args.b = in_place ? b.data : panel;
     args.b_row = in_place ? b.row_stride : vectors * W;
     args.panel = in_place ? panel : nullptr;
-    const Index ahead_row = piece_start(ahead.rows, tiles, t);
-    args.ahead = {ahead.data + ahead_row * ahead.stride, ahead.stride,
-                  piece_start(ahead.rows, tiles, t + 1) - ahead_row, ahead.lines};
+    const Index ahead_row = even_start(ahead.rows, tiles, t);
+    args.ahead = {ahead.data + ahead_row * ahead.stride, ahead.stride, even_start(ahead.rows, tiles, t + 1) - ahead_row,
+                  ahead.lines};
     args.c = c.at(i, 0);
     args.row = row + i;
-    own_micro.pick<T>(rows, vectors, by_column, !in_place)(args);
+    pick_micro<T>(rows, vectors, by_column, !in_place)(args);
     if (panel != nullptr) packed = true;
   }
 }
@@ -85,8 +81,8 @@ template <class T>
 Ahead<T> next_panel(const MatrixView<const T>& b) {
   constexpr Index W = kWidth<T>, kLine = 64 / static_cast<Index>(sizeof(T));
   const Index cols = smaller(b.cols, kPanelVectors<T> * W);
-  if (b.col_stride == 1) return {b.data, b.row_stride, cols > 0 ? b.rows : 0, (cols + kLine - 1) / kLine};
-  if (b.row_stride == 1) return {b.data, b.col_stride, cols, (b.rows + kLine - 1) / kLine};
+  if (b.col_stride == 1) return {b.data, b.row_stride, cols > 0 ? b.rows : 0, ceil_div(cols, kLine)};
+  if (b.row_stride == 1) return {b.data, b.col_stride, cols, ceil_div(b.rows, kLine)};
   return {};
 }
 
@@ -95,13 +91,13 @@ template <class T>
 void matmul_chain(const MatmulArgs<T>& args) {
   constexpr Index W = kWidth<T>;
   const Index m = args.c.rows, n = args.c.cols, k = args.a.cols;
-  const Index blocks_k = k > 0 ? (k + kBlockK - 1) / kBlockK : 1, largest_k = (k + blocks_k - 1) / blocks_k;
-  const Index blocks_m = (m + kBlockM - 1) / kBlockM, block_m = (m + blocks_m - 1) / blocks_m;
+  const Index blocks_k = k > 0 ? ceil_div(k, kBlockK) : 1, largest_k = ceil_div(k, blocks_k);
+  const Index blocks_m = ceil_div(m, kBlockM), block_m = ceil_div(m, blocks_m);
   const Index block_n = smaller(round_up(n, W), kBlockN);
-  const Index vectors = (smaller(n, block_n) + W - 1) / W;
+  const Index vectors = ceil_div(smaller(n, block_n), W);
   const Index panel_vectors = vectors == kSinglePanel<T> ? kSinglePanel<T> : kPanelVectors<T>;
-  const Index panels = (vectors + panel_vectors - 1) / panel_vectors;
-  const Index tile_rows = max_rows<T>(smaller(vectors, panel_vectors)), tiles = (m + tile_rows - 1) / tile_rows;
+  const Index panels = ceil_div(vectors, panel_vectors);
+  const Index tile_rows = max_rows<T>(smaller(vectors, panel_vectors)), tiles = ceil_div(m, tile_rows);
   const bool b_rows = args.b.col_stride == 1;
   const bool pack_b = !b_rows || (tiles > 2 && k * n * static_cast<Index>(sizeof(T)) > kSmallBytes);
   const bool keep_b = pack_b && blocks_m > 1;  // with one row block a single panel buffer is enough
@@ -112,16 +108,16 @@ void matmul_chain(const MatmulArgs<T>& args) {
 
   const Epilogue<T>* epilogue = args.epilogue.empty() ? nullptr : &args.epilogue;
   for (Index j0 = 0; j0 < n; j0 += block_n) {
-    const Index nc = smaller(block_n, n - j0), nc_vectors = (nc + W - 1) / W;
-    const Index nc_panels = (nc_vectors + panel_vectors - 1) / panel_vectors;
+    const Index nc = smaller(block_n, n - j0), nc_vectors = ceil_div(nc, W);
+    const Index nc_panels = ceil_div(nc_vectors, panel_vectors);
     for (Index kb = 0; kb < blocks_k; ++kb) {
-      const Index k0 = piece_start(k, blocks_k, kb), kc = piece_start(k, blocks_k, kb + 1) - k0;
+      const Index k0 = even_start(k, blocks_k, kb), kc = even_start(k, blocks_k, kb + 1) - k0;
       for (Index ib = 0; ib < blocks_m; ++ib) {
-        const Index i0 = piece_start(m, blocks_m, ib), mc = piece_start(m, blocks_m, ib + 1) - i0;
+        const Index i0 = even_start(m, blocks_m, ib), mc = even_start(m, blocks_m, ib + 1) - i0;
         const auto a = readable_block<T>(args.a.block(i0, k0, mc, kc), copy_a, a_buffer.get());
         for (Index q = 0; q < nc_panels; ++q) {
-          const Index j = piece_start(nc_vectors, nc_panels, q) * W;
-          const Index stop = smaller(piece_start(nc_vectors, nc_panels, q + 1) * W, nc);
+          const Index j = even_start(nc_vectors, nc_panels, q) * W;
+          const Index stop = smaller(even_start(nc_vectors, nc_panels, q + 1) * W, nc);
           T* panel = pack_b ? b_buffer.get() + (keep_b ? j * kc : 0) : nullptr;
           const auto b = args.b.block(k0, j0 + j, kc, stop - j);
           bool packed = pack_b && ib > 0;
@@ -266,7 +262,7 @@ template <class T>
 void column_sum_one_thread(MatrixView<const T> x, T* out) {
   constexpr Index W = kWidth<T>;
   for (Index j = 0; j < x.cols;) {
-    const Index left = x.cols - j, vectors = (left + W - 1) / W;
+    const Index left = x.cols - j, vectors = ceil_div(left, W);
     const auto sums = [&]<int NV>() {
       column_sums<T, NV>(x, j, first_lanes<T>(smaller(left - (NV - 1) * W, W)), out);
       j += NV * W;

@@ -12,11 +12,13 @@
 // have the fewest. With operands in L1 this kernel runs at 195 GFLOP/s; written by hand in assembly, at 200 in any of
 // these shapes, packed or not, 2 to 8 terms a turn; FMAs without any load at 205. Broadcasts folded into the FMAs (7 x
 // 4, 9 x 3): 180 to 190, the load ports are then the bound. AVX2 has 16: 6 x 2 is 12 accumulators, 2 vectors of B and a
-// broadcast. Included by micro_<level>.cpp, after simd_<level>.h and blocks.h.
+// broadcast.
 #pragma once
 
 #include <utility>
 
+#include "cpu/simd.h"
+#include "matmul/blocks.h"
 #include "matmul/epilogue.h"
 #include "matmul/micro_kernels.h"
 

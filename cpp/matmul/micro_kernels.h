@@ -1,6 +1,7 @@
 // The micro-kernels of a level (micro.h), compiled once and called by all families that build on products.
 #pragma once
 
+#include "cpu/level.h"
 #include "matmul/matmul.h"
 
 namespace catalase {
@@ -33,22 +34,21 @@ struct MicroArgs {
 template <class T>
 using MicroFunction = void (*)(const MicroArgs<T>&);
 
-// The kernel for a tile of so many rows and vectors (at most max_rows and kPanelVectors of blocks.h). by_column: a_row
-// is 1; else a_col is. packed: B is a panel, whole vectors without gaps.
+template <class T>
 struct MicroKernels {
-  MicroFunction<float> (*pick_f32)(Index rows, Index vectors, bool by_column, bool packed);
-  MicroFunction<double> (*pick_f64)(Index rows, Index vectors, bool by_column, bool packed);
-
-  template <class T>
-  MicroFunction<T> pick(Index rows, Index vectors, bool by_column, bool packed) const {
-    if constexpr (sizeof(T) == 4) {
-      return pick_f32(rows, vectors, by_column, packed);
-    } else {
-      return pick_f64(rows, vectors, by_column, packed);
-    }
-  }
+  // The kernel for a tile of so many rows and vectors (at most max_rows and kPanelVectors of blocks.h). by_column:
+  // a_row is 1; else a_col is. packed: B is a panel, whole vectors without gaps.
+  MicroFunction<T> (*pick)(Index rows, Index vectors, bool by_column, bool packed);
 };
 
-extern const MicroKernels micro_portable, micro_avx2, micro_avx512;
+extern const BothTypes<MicroKernels> CATALASE_AT_LEVEL(micro);
 
+namespace {
+
+template <class T>
+inline MicroFunction<T> pick_micro(Index rows, Index vectors, bool by_column, bool packed) {
+  return of_type<T>(CATALASE_AT_LEVEL(micro)).pick(rows, vectors, by_column, packed);
+}
+
+}  // namespace
 }  // namespace catalase

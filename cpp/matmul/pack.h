@@ -1,5 +1,8 @@
-// Copies that make operands readable for the micro-kernel. Included by matmul_impl.h, after a simd_<level>.h.
+// Copies that make operands readable for the micro-kernel.
 #pragma once
+
+#include "common/partition.h"
+#include "cpu/simd.h"
 
 namespace catalase {
 namespace {
@@ -8,7 +11,7 @@ namespace {
 template <class T>
 constexpr Index copied_stride(Index cols) {
   constexpr Index line = 64 / static_cast<Index>(sizeof(T));
-  const Index lines = (cols + line - 1) / line;
+  const Index lines = ceil_div(cols, line);
   return (lines + 1 - lines % 2) * line;
 }
 template <class T>

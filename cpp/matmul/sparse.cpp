@@ -2,6 +2,7 @@
 // few microseconds for a batch of fingerprints, and stops as soon as A turns out to be dense: as a rule after 8 rows.
 #include "matmul/sparse.h"
 
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
 
@@ -12,25 +13,12 @@ constexpr Index kOneIn = 8;       // fingerprints have 2 to 5%, hidden layers mo
 constexpr Index kSmallest = 512;  // below so many entries of A the dense path is over before the look is
 constexpr Index kColumns = 128;   // columns of B that a thread gathers from at a time: 1,024 rows are 512 KiB, in L2
 
-Index count(MatrixView<const float> x) {
-  return level().sparse->count_f32(x);
-}
-Index count(MatrixView<const double> x) {
-  return level().sparse->count_f64(x);
-}
-Index compress(MatrixView<const float> x, Index most, std::int32_t* columns, float* values, Index* starts) {
-  return level().sparse->compress_f32(x, most, columns, values, starts);
-}
-Index compress(MatrixView<const double> x, Index most, std::int32_t* columns, double* values, Index* starts) {
-  return level().sparse->compress_f64(x, most, columns, values, starts);
-}
-
 // Eight rows spread over x tell a hidden layer, half of it zeros, from a batch that is worth the whole look.
 template <class T>
 bool looks_dense(MatrixView<const T> x) {
-  const Index step = (x.rows + 7) / 8, rows = (x.rows + step - 1) / step;
+  const Index step = ceil_div(x.rows, 8), rows = ceil_div(x.rows, step);
   const MatrixView<const T> sample{x.data, rows, x.cols, step * x.row_stride, 1};
-  return count(sample) * kOneIn > 2 * rows * x.cols;
+  return kernels<T>().sparse->count(sample) * kOneIn > 2 * rows * x.cols;
 }
 
 }  // namespace
@@ -48,7 +36,8 @@ std::unique_ptr<SparseMatrix<T>> SparseMatrix<T>::look(MatrixView<const T> x) {
   const Index total = x.rows * x.cols, most = total / kOneIn;
   if (total < kSmallest || x.col_stride != 1 || x.cols >> 31 != 0 || looks_dense(x)) return nullptr;
   auto out = std::make_unique<SparseMatrix>(x.rows, x.cols, most);
-  if (compress(x, most, out->columns_.get(), out->values_.get(), out->starts_.get()) < 0) return nullptr;
+  if (kernels<T>().sparse->compress(x, most, out->columns_.get(), out->values_.get(), out->starts_.get()) < 0)
+    return nullptr;
   out->ones_ = true;
   for (Index e = 0; e < out->entries(); ++e) out->ones_ &= out->values_.get()[e] == T(1);
   return out;
@@ -131,11 +120,7 @@ void SparseMatrix<T>::to_dense(T* out) const {
 
 template <class T>
 void gather_part(const SparseRows<T>& a, Index begin, Index end, Index left, Index right, const MatmulArgs<T>& args) {
-  if constexpr (sizeof(T) == 4) {
-    level().sparse->gather_f32(a, begin, end, left, right, args);
-  } else {
-    level().sparse->gather_f64(a, begin, end, left, right, args);
-  }
+  kernels<T>().sparse->gather(a, begin, end, left, right, args);
 }
 
 // Columns are shared out first: every thread then gathers from its own part of B, which stays in its cache.
@@ -146,14 +131,13 @@ void gather(const SparseRows<T>& a, const MatmulArgs<T>& args) {
   const Index n = args.c.cols, threads = num_threads();
   if (a.rows == 0 || n == 0) return;
   const Index work = a.starts[a.rows] * n + a.rows * n;
-  const Index width = whole_rows ? n : kColumns, strips = (n + width - 1) / width;
+  const Index width = whole_rows ? n : kColumns, strips = ceil_div(n, width);
   Index chunks = 1;
-  if (threads > 1 && work > 100000 && strips < 4 * threads) chunks = (4 * threads + strips - 1) / strips;
-  if (chunks > a.rows) chunks = a.rows;
+  if (threads > 1 && work > 100000 && strips < 4 * threads) chunks = ceil_div(4 * threads, strips);
+  chunks = smaller(chunks, a.rows);
   const auto task = [&](Index t) {
     const Index strip = t / chunks, chunk = t % chunks, left = strip * width;
-    gather_part(a, a.rows * chunk / chunks, a.rows * (chunk + 1) / chunks, left, left + width < n ? left + width : n,
-                args);
+    gather_part(a, a.rows * chunk / chunks, a.rows * (chunk + 1) / chunks, left, smaller(left + width, n), args);
   };
   if (threads == 1 || work <= 100000) {
     for (Index t = 0; t < strips * chunks; ++t) task(t);

@@ -22,23 +22,17 @@ struct SparseRows {
   bool ones = false;  // whether all values are known to be 1
 };
 
+template <class T>
 struct SparseKernels {
   // The number of entries that are not zero; x has unit column stride.
-  Index (*count_f32)(MatrixView<const float> x);
-  Index (*count_f64)(MatrixView<const double> x);
+  Index (*count)(MatrixView<const T> x);
   // Writes the entries of x that are not zero, and where each row starts; x likewise. Gives up with -1 once
   // there are more than `most`, else returns their number.
-  Index (*compress_f32)(MatrixView<const float> x, Index most, std::int32_t* columns, float* values, Index* starts);
-  Index (*compress_f64)(MatrixView<const double> x, Index most, std::int32_t* columns, double* values, Index* starts);
+  Index (*compress)(MatrixView<const T> x, Index most, std::int32_t* columns, T* values, Index* starts);
   // Rows [begin, end), columns [left, right) of act(A @ args.b + bias); args.a is not read. args.b has unit column
   // stride. Activations other than ReLU need whole rows.
-  void (*gather_f32)(const SparseRows<float>& a, Index begin, Index end, Index left, Index right,
-                     const MatmulArgs<float>& args);
-  void (*gather_f64)(const SparseRows<double>& a, Index begin, Index end, Index left, Index right,
-                     const MatmulArgs<double>& args);
+  void (*gather)(const SparseRows<T>& a, Index begin, Index end, Index left, Index right, const MatmulArgs<T>& args);
 };
-
-extern const SparseKernels sparse_portable, sparse_avx2, sparse_avx512;
 
 // A sparse matrix that owns its memory.
 template <class T>

@@ -1,4 +1,4 @@
-// Gathering rows of B, one thread, one level. Included by sparse_<level>.cpp after simd_<level>.h.
+// Gathering rows of B, one thread, one level.
 //
 // Loops: columns of B in strips (sparse.cpp), rows of A, blocks of 64 columns, entries of the row. The block's sums
 // stay in registers, each entry adds one broadcast value times a block's vectors of a row of B, or the vectors alone
@@ -6,6 +6,8 @@
 // multiply-add. Blocks of 64 columns: of the rows that many samples have, more stay in L1 than of 128 (README.md).
 #pragma once
 
+#include "common/partition.h"
+#include "cpu/simd.h"
 #include "matmul/activate_row.h"
 #include "matmul/sparse.h"
 
@@ -29,7 +31,7 @@ Index count_level(MatrixView<const T> x) {
   Index count = 0;
   for (Index i = 0; i < x.rows; ++i) {
     for (Index j = 0; j < x.cols; j += 64) {
-      count += __builtin_popcountll(nonzero_word(x.at(i, j), x.cols - j < 64 ? x.cols - j : 64));
+      count += __builtin_popcountll(nonzero_word(x.at(i, j), smaller(x.cols - j, 64)));
     }
   }
   return count;
@@ -43,7 +45,7 @@ Index compress_level(MatrixView<const T> x, Index most, std::int32_t* columns, T
     starts[i] = count;
     const T* row = x.at(i, 0);
     for (Index j = 0; j < x.cols; j += 64) {
-      std::uint64_t bits = nonzero_word(row + j, x.cols - j < 64 ? x.cols - j : 64);
+      std::uint64_t bits = nonzero_word(row + j, smaller(x.cols - j, 64));
       for (; bits != 0; bits &= bits - 1) {
         const Index k = j + __builtin_ctzll(bits);
         columns[count] = static_cast<std::int32_t>(k);
@@ -98,11 +100,11 @@ inline void gather_block(const SparseRows<T>& a, Index i, Index j, LaneMask<T> l
     }
   }
   T* out = args.c.at(i, j);
-  const bool relu = args.epilogue.activation == Activation::kRelu;
+  const bool clip = args.epilogue.activation == Activation::kRelu;
 #pragma GCC unroll 8
   for (int v = 0; v < NV; ++v) {
     if (args.epilogue.bias != nullptr) total[v] = total[v] + read(args.epilogue.bias + j, v);
-    if (relu) total[v] = select<T>(total[v] < V{}, V{}, total[v]);
+    if (clip) total[v] = relu<T>(total[v]);
     if (kFull || v < NV - 1) {
       store(out + v * W, total[v]);
     } else {

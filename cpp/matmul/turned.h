@@ -1,15 +1,16 @@
-// C by way of C^T = B^T A^T, for few columns of C. Included by matmul_impl.h, after micro.h and pack.h.
+// C by way of C^T = B^T A^T, for few columns of C.
 #pragma once
+
+#include "common/memory.h"
+#include "common/partition.h"
+#include "cpu/simd.h"
+#include "matmul/blocks.h"
+#include "matmul/epilogue.h"
+#include "matmul/pack.h"
 
 namespace catalase {
 namespace {
 
-constexpr Index round_up(Index a, Index b) {
-  return (a + b - 1) / b * b;
-}
-constexpr Index smaller(Index a, Index b) {
-  return a < b ? a : b;
-}
 // Whether C^T = B^T A^T fills its vectors better: few columns of C, many rows, and an A whose columns have unit stride,
 // as in the gradient of a layer with few outputs.
 template <class T>
@@ -28,7 +29,7 @@ template <class T>
 void matmul_turned(const MatmulArgs<T>& args) {
   constexpr Index W = kWidth<T>;
   const Index m = args.c.rows, n = args.c.cols, k = args.a.cols;
-  const Index blocks = (m + kTurnedRows - 1) / kTurnedRows, step = round_up((m + blocks - 1) / blocks, W);
+  const Index blocks = ceil_div(m, kTurnedRows), step = round_up(ceil_div(m, blocks), W);
   const Index stride = copied_stride<T>(step);
   Scratch<T> turned(static_cast<std::size_t>(n * stride));
   for (Index i0 = 0; i0 < m; i0 += step) {

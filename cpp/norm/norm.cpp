@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "common/memory.h"
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
 
@@ -16,27 +17,26 @@ constexpr Index kGrain = 16384;  // values a thread at least
 // f(first block, last block) over blocks of kBlockRows rows.
 template <class F>
 void share_blocks(Index rows, Index channels, F f) {
-  const Index blocks = (rows + kBlockRows - 1) / kBlockRows;
-  Index parts = rows * channels / kGrain;
-  if (parts > num_threads()) parts = num_threads();
+  const Index blocks = ceil_div(rows, kBlockRows);
+  const Index parts = smaller(rows * channels / kGrain, num_threads());
   if (parts <= 1) {
     if (blocks > 0) f(Index{0}, blocks);
     return;
   }
-  const Index tasks = blocks < 4 * parts ? blocks : 4 * parts;
+  const Index tasks = smaller(blocks, 4 * parts);
   parallel_for(tasks, [&](Index i) { f(blocks * i / tasks, blocks * (i + 1) / tasks); });
 }
 
 Index rows_of_block(Index rows, Index block) {
   const Index left = rows - block * kBlockRows;
-  return left < kBlockRows ? left : kBlockRows;
+  return smaller(left, kBlockRows);
 }
 
 template <class T>
 NormArgs<T> part_of(const NormArgs<T>& all, Index first_block, Index last_block) {
   NormArgs<T> part = all;
   const Index first = first_block * kBlockRows, last = last_block * kBlockRows;
-  part.rows = (last < all.rows ? last : all.rows) - first;
+  part.rows = smaller(last, all.rows) - first;
   part.x += first * all.channels;
   if (part.dy != nullptr) part.dy += first * all.channels;
   if (part.out != nullptr) part.out += first * all.channels;
@@ -52,17 +52,13 @@ double inverse_deviation(T var, double eps) {
 
 template <class T>
 void moments(const T* x, Index rows, Index channels, T* mean, T* var) {
-  const Index blocks = (rows + kBlockRows - 1) / kBlockRows;
+  const Index blocks = ceil_div(rows, kBlockRows);
   Scratch<T> sums(static_cast<std::size_t>(3 * blocks * channels));
   share_blocks(rows, channels, [&](Index first, Index last) {
     for (Index b = first; b < last; ++b) {
       const T* from = x + b * kBlockRows * channels;
       T* to = sums.get() + 3 * b * channels;
-      if constexpr (sizeof(T) == 4) {
-        level().norm->moments_f32(from, rows_of_block(rows, b), channels, to);
-      } else {
-        level().norm->moments_f64(from, rows_of_block(rows, b), channels, to);
-      }
+      kernels<T>().norm->moments(from, rows_of_block(rows, b), channels, to);
     }
   });
   Scratch<double> joined(static_cast<std::size_t>(2 * channels));
@@ -98,11 +94,7 @@ void batch_norm(const T* x, Index rows, Index channels, const T* gamma, const T*
   args.mean = mean, args.scale = scale.get(), args.beta = beta, args.relu = relu;
   share_blocks(rows, channels, [&](Index first, Index last) {
     const NormArgs<T> part = part_of(args, first, last);
-    if constexpr (sizeof(T) == 4) {
-      level().norm->normalize_f32(part);
-    } else {
-      level().norm->normalize_f64(part);
-    }
+    kernels<T>().norm->normalize(part);
   });
 }
 
@@ -110,7 +102,7 @@ template <class T>
 void batch_norm_backward(const T* x, const T* dy, Index rows, Index channels, const T* gamma, const T* beta,
                          const T* mean, const T* var, double eps, bool relu, bool batch_statistics, T* dx, T* dgamma,
                          T* dbeta) {
-  const Index blocks = (rows + kBlockRows - 1) / kBlockRows;
+  const Index blocks = ceil_div(rows, kBlockRows);
   Scratch<T> constants(static_cast<std::size_t>(3 * channels)), sums(static_cast<std::size_t>(2 * blocks * channels));
   T *scale = constants.get(), *dy_mean = scale + channels, *slope = dy_mean + channels;
   for (Index c = 0; c < channels; ++c) {
@@ -122,11 +114,7 @@ void batch_norm_backward(const T* x, const T* dy, Index rows, Index channels, co
   args.dy_mean = dy_mean, args.slope = slope;
   share_blocks(rows, channels, [&](Index first, Index last) {
     for (Index b = first; b < last; ++b) {
-      if constexpr (sizeof(T) == 4) {
-        level().norm->gradient_sums_f32(part_of(args, b, b + 1), sums.get() + 2 * b * channels);
-      } else {
-        level().norm->gradient_sums_f64(part_of(args, b, b + 1), sums.get() + 2 * b * channels);
-      }
+      kernels<T>().norm->gradient_sums(part_of(args, b, b + 1), sums.get() + 2 * b * channels);
     }
   });
   for (Index c = 0; c < channels; ++c) {
@@ -144,11 +132,7 @@ void batch_norm_backward(const T* x, const T* dy, Index rows, Index channels, co
   if (dx == nullptr) return;
   share_blocks(rows, channels, [&](Index first, Index last) {
     const NormArgs<T> part = part_of(args, first, last);
-    if constexpr (sizeof(T) == 4) {
-      level().norm->input_gradient_f32(part);
-    } else {
-      level().norm->input_gradient_f64(part);
-    }
+    kernels<T>().norm->input_gradient(part);
   });
 }
 

@@ -33,22 +33,17 @@ struct NormArgs {
   bool relu = false;
 };
 
+template <class T>
 struct NormKernels {
   // sums (3, C) of one block: a rough mean r, then the sums of x - r and of its square.
-  void (*moments_f32)(const float* x, Index rows, Index channels, float* sums);
-  void (*moments_f64)(const double* x, Index rows, Index channels, double* sums);
+  void (*moments)(const T* x, Index rows, Index channels, T* sums);
   // y = act((x - mean) * scale + beta)
-  void (*normalize_f32)(const NormArgs<float>&);
-  void (*normalize_f64)(const NormArgs<double>&);
+  void (*normalize)(const NormArgs<T>&);
   // sums (2, C) of one block: of g, and of g * (x - mean).
-  void (*gradient_sums_f32)(const NormArgs<float>&, float* sums);
-  void (*gradient_sums_f64)(const NormArgs<double>&, double* sums);
+  void (*gradient_sums)(const NormArgs<T>&, T* sums);
   // dx = scale * (g - dy_mean - (x - mean) * slope)
-  void (*input_gradient_f32)(const NormArgs<float>&);
-  void (*input_gradient_f64)(const NormArgs<double>&);
+  void (*input_gradient)(const NormArgs<T>&);
 };
-
-extern const NormKernels norm_portable, norm_avx2, norm_avx512;
 
 // All threads.
 // Mean and variance (divided by M) of each column; M >= 1.

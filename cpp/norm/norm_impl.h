@@ -1,9 +1,11 @@
-// Batch normalization, one thread, one level. Included by norm_<level>.cpp after simd_<level>.h.
+// Batch normalization, one thread, one level.
 //
 // Loops, outermost first: blocks of rows (the caller's for sums), channels in blocks of four vectors, rows. A block's
 // constants stay in registers over its rows.
 #pragma once
 
+#include "common/partition.h"
+#include "cpu/simd.h"
 #include "cpu/simd_channels.h"
 #include "norm/norm.h"
 
@@ -38,7 +40,7 @@ void moments_level(const T* x, Index rows, Index channels, T* sums) {
 template <class T, class F>
 inline void for_blocks(Index rows, Index channels, F f) {
   for (Index i = 0; i < rows; i += kBlockRows) {
-    const Index count = rows - i < kBlockRows ? rows - i : kBlockRows;
+    const Index count = smaller(rows - i, kBlockRows);
     for_channels<T>(0, channels, [&]<int U>(Index c, auto lanes) { f.template operator()<U>(i, count, c, lanes); });
   }
 }
@@ -66,7 +68,7 @@ void normalize_level(const NormArgs<T>& a) {
       for (int u = 0; u < U; ++u) {
         const Index at = i * a.channels + c + u * W;
         const Vec<T> v = normalized<T>(lanes.get(a.x + at) - mean[u], scale[u], beta[u]);
-        lanes.put(a.out + at, a.relu ? select<T>(v < Vec<T>{}, Vec<T>{}, v) : v);
+        lanes.put(a.out + at, a.relu ? relu<T>(v) : v);
       }
     }
   });

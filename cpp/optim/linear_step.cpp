@@ -1,6 +1,7 @@
 // Gradient and optimizer of a dense layer's weights in one pass: 1 M parameters are 4 MB, and a gradient that is never
 // written to memory is 8 MB less to move in every step.
 #include "common/memory.h"
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
 #include "optim/optim.h"
@@ -12,27 +13,6 @@ namespace {
 // chain). Dense: a strip is a product, and wants enough rows to use what it packs; 96 rows of 1,000 floats are 375 KiB,
 // in L2, and 256 are better where a batch is long enough to hide them.
 constexpr Index kSparseRows = 4, kDenseRows = 96, kManyDenseRows = 256;
-
-void step_row(Rule rule, const OptimArgs<float>& args) {
-  level().optim->step_f32(rule, args);
-}
-void step_row(Rule rule, const OptimArgs<double>& args) {
-  level().optim->step_f64(rule, args);
-}
-void step_gathered(Rule rule, const OptimArgs<float>& args, const SparseRows<float>& x, MatrixView<const float> dz,
-                   Index begin, Index end, Index stride) {
-  level().optim->step_gathered_f32(rule, args, x, dz, begin, end, stride);
-}
-void step_gathered(Rule rule, const OptimArgs<double>& args, const SparseRows<double>& x, MatrixView<const double> dz,
-                   Index begin, Index end, Index stride) {
-  level().optim->step_gathered_f64(rule, args, x, dz, begin, end, stride);
-}
-void multiply(const MatmulArgs<float>& args) {
-  level().matmul->matmul_f32(args);
-}
-void multiply(const MatmulArgs<double>& args) {
-  level().matmul->matmul_f64(args);
-}
 
 // The arguments of the step for values of row i from column j on.
 template <class T>
@@ -68,13 +48,13 @@ void step_without_memory(Rule rule, const OptimArgs<T>& args, Index begin, Index
       } else {
         const MatrixView<const T> a = dense_x.transposed().block(i, 0, 1, dense_x.rows);
         for (Index k = 0; k == 0 || k < b.rows; k += kChainLength) {  // one row of at most a chain takes no memory
-          const Index terms = b.rows - k < kChainLength ? b.rows - k : kChainLength;
-          multiply(
+          const Index terms = smaller(b.rows - k, kChainLength);
+          kernels<T>().matmul->matmul(
               MatmulArgs<T>{a.block(0, k, 1, terms), b.block(k, 0, terms, n), {k == 0 ? grad : part, 1, n, n, 1}, {}});
           for (Index v = 0; k > 0 && v < n; ++v) grad[v] = grad[v] + part[v];
         }
       }
-      step_row(rule, from_place(args, i, stride, j, static_cast<const T*>(grad), n));
+      kernels<T>().optim->step(rule, from_place(args, i, stride, j, static_cast<const T*>(grad), n));
     }
   }
 }
@@ -89,9 +69,9 @@ void optim_step_linear(Rule rule, const OptimArgs<T>& args, Index rows, Index co
   const Index dense_strip = dense_x.rows < 100 ? kDenseRows : kManyDenseRows;
   const Index strip = sparse_x != nullptr ? kSparseRows : dense_strip;
   const auto one_strip = [&](Index s) {
-    const Index begin = s * strip, end = begin + strip < rows ? begin + strip : rows;
+    const Index begin = s * strip, end = smaller(begin + strip, rows);
     if (sparse_x != nullptr && sparse_x->cols <= kChainLength && dz.col_stride == 1) {
-      return step_gathered(rule, args, *sparse_x, dz, begin, end, stride);
+      return kernels<T>().optim->step_gathered(rule, args, *sparse_x, dz, begin, end, stride);
     }
     try {
       Scratch<T> grad(static_cast<std::size_t>((end - begin) * cols));
@@ -103,22 +83,23 @@ void optim_step_linear(Rule rule, const OptimArgs<T>& args, Index rows, Index co
         gather_part(part, 0, end - begin, 0, cols, product);
       } else {
         product.a = dense_x.transposed().block(begin, 0, end - begin, dense_x.rows);
-        multiply(product);
+        kernels<T>().matmul->matmul(product);
       }
       const bool flat = stride == cols;  // short rows are not padded
       for (Index i = begin; i < end; i += flat ? end - begin : 1) {
         const T* of_row = grad.get() + (i - begin) * cols;
-        step_row(rule, from_place(args, i, stride, Index{0}, of_row, flat ? (end - begin) * cols : cols));
+        kernels<T>().optim->step(rule,
+                                 from_place(args, i, stride, Index{0}, of_row, flat ? (end - begin) * cols : cols));
       }
     } catch (const OutOfMemory&) {
       step_without_memory(rule, args, begin, end, cols, stride, sparse_x, dense_x, dz);
     }
   };
-  const Index strips = (rows + strip - 1) / strip;
+  const Index strips = ceil_div(rows, strip);
   if (rows * cols < 20000) {
     for (Index s = 0; s < strips; ++s) one_strip(s);
   } else {
-    const Index tasks = strips < 16 * num_threads() ? strips : 16 * num_threads();
+    const Index tasks = smaller(strips, 16 * num_threads());
     parallel_for(tasks, [&](Index t) {
       for (Index s = strips * t / tasks; s < strips * (t + 1) / tasks; ++s) one_strip(s);
     });

@@ -15,11 +15,7 @@ void optim_step(Rule rule, const OptimArgs<T>& args) {
     if (part.first != nullptr) part.first += begin;
     if (part.second != nullptr) part.second += begin;
     part.n = end - begin;
-    if constexpr (sizeof(T) == 4) {
-      level().optim->step_f32(rule, part);
-    } else {
-      level().optim->step_f64(rule, part);
-    }
+    kernels<T>().optim->step(rule, part);
   });
 }
 

@@ -1,11 +1,12 @@
 // Optimizer steps over flat parameter buffers, in place: one pass over parameters, gradient and moments.
 //
-//   g = grad + l1 sign(p) + l2 p;  p = p (1 - lr decay)          penalties in the gradient, then decoupled decay
+//             g = grad + l1 sign(p) + l2 p;  p = p (1 - lr decay): penalties in the gradient, then decoupled decay
 //   SGD       p -= lr g
-//   Momentum  v = mu v + g;  p -= lr v          (Nesterov: p -= lr (g + mu v))
-//   Adam      m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g g;  p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) +
-//   eps) AdaGrad   s += g g;  p -= lr g / (sqrt(s) + eps) RMSProp   s = a s + (1 - a) g g;  v = mu v + g / (sqrt(s) +
-//   eps);  p -= lr v
+//   Momentum  v = mu v + g;                                  p -= lr v          (Nesterov: p -= lr (g + mu v))
+//   Adam      m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g g;
+//             p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
+//   AdaGrad   s += g g;                                      p -= lr g / (sqrt(s) + eps)
+//   RMSProp   s = a s + (1 - a) g g;  v = mu v + g / (sqrt(s) + eps);  p -= lr v
 //
 // These are PyTorch's formulas. Square root and division are exact. Zero parameters with zero gradients stay zero,
 // which keeps the pad columns of the flat buffer clean.
@@ -32,18 +33,14 @@ struct OptimArgs {
   bool nesterov = false;
 };
 
+template <class T>
 struct OptimKernels {
-  void (*step_f32)(Rule, const OptimArgs<float>&);
-  void (*step_f64)(Rule, const OptimArgs<double>&);
+  void (*step)(Rule, const OptimArgs<T>&);
   // Rows [begin, end) of a weight matrix, `stride` apart; row i of the gradient is row i of x times dz, summed in
   // registers. x has no more than kChainLength columns, dz unit column stride. args.grad and args.n are not read.
-  void (*step_gathered_f32)(Rule, const OptimArgs<float>& args, const SparseRows<float>& x, MatrixView<const float> dz,
-                            Index begin, Index end, Index stride);
-  void (*step_gathered_f64)(Rule, const OptimArgs<double>& args, const SparseRows<double>& x,
-                            MatrixView<const double> dz, Index begin, Index end, Index stride);
+  void (*step_gathered)(Rule, const OptimArgs<T>& args, const SparseRows<T>& x, MatrixView<const T> dz, Index begin,
+                        Index end, Index stride);
 };
-
-extern const OptimKernels optim_portable, optim_avx2, optim_avx512;
 
 // All threads.
 template <class T>

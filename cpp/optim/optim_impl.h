@@ -1,10 +1,11 @@
-// One thread's optimizer step. Included by optim_<level>.cpp after simd_<level>.h.
+// One thread's optimizer step.
 //
 // Each array is read and written once, in order: 28 bytes a parameter for Adam, 24 where the gradient is gathered in
 // registers. Bound: memory bandwidth. Square root and division are exact, and hide behind it: replacing them by
 // correctly rounded multiply-add sequences measured the same (docs/performance.md).
 #pragma once
 
+#include "cpu/simd.h"
 #include "optim/optim.h"
 
 namespace catalase {

@@ -33,11 +33,11 @@ double fma_peak(int repeats) {
   // The median: for moments the clock is one that it cannot hold (243 GFLOP/s where seconds on end give 205).
   const std::vector<double> seconds = timed(repeats, [&] {
     parallel_for(threads, [&](Index) {
-      volatile float keep = level().peak->fma_f32(rounds);
+      volatile float keep = kernels().peak->fma_f32(rounds);
       (void)keep;
     });
   });
-  return 1e-9 * static_cast<double>(rounds * level().peak->flops_a_round) * threads / seconds[seconds.size() / 2];
+  return 1e-9 * static_cast<double>(rounds * kernels().peak->flops_a_round) * threads / seconds[seconds.size() / 2];
 }
 
 double copy_peak(int repeats) {

@@ -12,8 +12,6 @@ struct PeakKernels {
   Index flops_a_round;
 };
 
-extern const PeakKernels peak_portable, peak_avx2, peak_avx512;
-
 // GFLOP/s of float32 FMA and GB/s of copying (read + write), all threads together; the best of `repeats` runs.
 double fma_peak(int repeats);
 double copy_peak(int repeats);

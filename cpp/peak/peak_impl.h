@@ -1,7 +1,7 @@
-// The register-only loop. 12 chains: latency 4 on 2 ports wants 8, and 12 fit the 16 registers of AVX2. Included by
-// peak_<level>.cpp after simd_<level>.h.
+// The register-only loop. 12 chains: latency 4 on 2 ports wants 8, and 12 fit the 16 registers of AVX2.
 #pragma once
 
+#include "cpu/simd.h"
 #include "peak/peak.h"
 
 namespace catalase {

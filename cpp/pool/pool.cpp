@@ -1,6 +1,7 @@
 // Shares rows out among the threads, and channels where there are fewer rows than threads.
 #include "pool/pool.h"
 
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
 
@@ -13,18 +14,17 @@ constexpr Index kLine = 16;      // channels are cut at multiples of this
 template <class F>
 void share(Index rows, Index channels, Index work, F f) {
   if (rows == 0 || channels == 0) return;
-  Index parts = work / kGrain;
-  if (parts > num_threads()) parts = num_threads();
+  const Index parts = smaller(work / kGrain, num_threads());
   if (parts <= 1) return f(PoolPart{0, rows, 0, channels});
   if (rows >= parts) {
     const Index tasks = rows < 4 * parts ? parts : 4 * parts;
     return parallel_for(tasks, [&](Index i) { f(PoolPart{rows * i / tasks, rows * (i + 1) / tasks, 0, channels}); });
   }
-  const Index lines = (channels + kLine - 1) / kLine;
-  const Index tasks = lines < parts ? lines : parts;
+  const Index lines = ceil_div(channels, kLine);
+  const Index tasks = smaller(lines, parts);
   parallel_for(tasks, [&](Index i) {
     const Index last = lines * (i + 1) / tasks * kLine;
-    f(PoolPart{0, rows, lines * i / tasks * kLine, last < channels ? last : channels});
+    f(PoolPart{0, rows, lines * i / tasks * kLine, smaller(last, channels)});
   });
 }
 
@@ -37,24 +37,14 @@ Index elements(const PoolShape& s) {
 template <class T>
 void pool(Pool kind, const PoolShape& shape, const T* x, T* y) {
   if (shape.out[2] == 0) return;
-  share(shape.batch * shape.out[0] * shape.out[1], shape.channels, elements(shape), [&](PoolPart part) {
-    if constexpr (sizeof(T) == 4) {
-      level().pool->forward_f32(kind, shape, x, y, part);
-    } else {
-      level().pool->forward_f64(kind, shape, x, y, part);
-    }
-  });
+  share(shape.batch * shape.out[0] * shape.out[1], shape.channels, elements(shape),
+        [&](PoolPart part) { kernels<T>().pool->forward(kind, shape, x, y, part); });
 }
 
 template <class T>
 void pool_backward(Pool kind, const PoolShape& shape, const T* x, const T* dy, T* dx) {
-  share(shape.batch, shape.channels, elements(shape), [&](PoolPart part) {
-    if constexpr (sizeof(T) == 4) {
-      level().pool->backward_f32(kind, shape, x, dy, dx, part);
-    } else {
-      level().pool->backward_f64(kind, shape, x, dy, dx, part);
-    }
-  });
+  share(shape.batch, shape.channels, elements(shape),
+        [&](PoolPart part) { kernels<T>().pool->backward(kind, shape, x, dy, dx, part); });
 }
 
 template void pool<float>(Pool, const PoolShape&, const float*, float*);

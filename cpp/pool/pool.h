@@ -34,16 +34,13 @@ struct PoolPart {
   Index first_channel, last_channel;
 };
 
+template <class T>
 struct PoolKernels {
-  void (*forward_f32)(Pool, const PoolShape&, const float* x, float* y, PoolPart);
-  void (*forward_f64)(Pool, const PoolShape&, const double* x, double* y, PoolPart);
+  void (*forward)(Pool, const PoolShape&, const T* x, T* y, PoolPart);
   // Writes all of dx. kMax: the first maximum of a window, in the order of memory, gets all of its gradient (NaN is the
   // largest value); x is read for kMax only.
-  void (*backward_f32)(Pool, const PoolShape&, const float* x, const float* dy, float* dx, PoolPart);
-  void (*backward_f64)(Pool, const PoolShape&, const double* x, const double* dy, double* dx, PoolPart);
+  void (*backward)(Pool, const PoolShape&, const T* x, const T* dy, T* dx, PoolPart);
 };
-
-extern const PoolKernels pool_portable, pool_avx2, pool_avx512;
 
 // All threads.
 template <class T>

@@ -1,10 +1,12 @@
-// Pooling, one thread, one level. Included by pool_<level>.cpp after simd_<level>.h.
+// Pooling, one thread, one level.
 //
 // Loops, outermost first: rows of the output, positions in a row, channels in blocks of four vectors, elements of the
 // window. The window is cut to what lies inside x, so edges take the same path. Windows of 2 x 2 that lie inside, the
 // usual ones, have a path of their own without loops over the window.
 #pragma once
 
+#include "common/partition.h"
+#include "cpu/simd.h"
 #include "cpu/simd_channels.h"
 #include "pool/pool.h"
 
@@ -28,7 +30,7 @@ inline Taps taps_of(const PoolShape& s, Index n, const Index (&o)[3]) {
   taps.offset = n * s.in[0] * taps.step[0];
   for (int k = 0; k < 3; ++k) {
     const Index start = o[k] * s.stride[k] - s.before[k], stop = start + s.size[k];
-    const Index begin = start > 0 ? start : 0, end = stop < s.in[k] ? stop : s.in[k];
+    const Index begin = start > 0 ? start : 0, end = smaller(stop, s.in[k]);
     taps.count[k] = end - begin;
     taps.offset += begin * taps.step[k];
   }

@@ -1,8 +1,10 @@
 // One or two rows times packed panels: several panels at once, so that enough sums are under way to hide the latency of
-// FMA. Bound: reading the panels from L2. Included by rnn_impl.h.
+// FMA. Bound: reading the panels from L2.
 #pragma once
 
 #include "common/views.h"
+#include "cpu/simd.h"
+#include "matmul/blocks.h"
 
 namespace catalase {
 namespace {

@@ -1,6 +1,7 @@
-// The gate arithmetic of the LSTM; formulae in rnn.h. Included by rnn_impl.h.
+// The gate arithmetic of the LSTM; formulae in rnn.h.
 #pragma once
 
+#include "rnn/rnn.h"
 #include "rnn/squash.h"
 #include "rnn/units.h"
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/memory.h"
+#include "common/partition.h"
 #include "common/thread_pool.h"
 #include "common/views.h"
 
@@ -9,7 +10,7 @@ namespace catalase {
 namespace {
 
 // Below this many multiply-adds of a walk another thread costs more than it brings.
-constexpr double kWorthAThread = 100e3;
+constexpr double kWalkWorthAThread = 100e3;
 constexpr Index kChunkBytes = 1 << 20;
 constexpr Index kRowsAThread = 4;  // fewer take as long as these: the weights have to be read once a step
 
@@ -59,12 +60,11 @@ class Plan {
 template <class F>
 void share_rows(const Plan& plan, Index first, Index stop, Index batch, double work_a_step, F f) {
   const Index total = plan.offset[stop] - plan.offset[first], rows = plan.active[first];
-  Index parts = num_threads();
-  if (parts > (rows + kRowsAThread - 1) / kRowsAThread) parts = (rows + kRowsAThread - 1) / kRowsAThread;
-  const double worth = static_cast<double>(total) * work_a_step / kWorthAThread;
+  Index parts = smaller(num_threads(), ceil_div(rows, kRowsAThread));
+  const double worth = static_cast<double>(total) * work_a_step / kWalkWorthAThread;
   if (worth < static_cast<double>(parts)) parts = static_cast<Index>(worth);
   if (parts <= 1) return f(Index{0}, batch);
-  const auto steps_of_row = [&](Index r) { return (plan.length[r] < stop ? plan.length[r] : stop) - first; };
+  const auto steps_of_row = [&](Index r) { return smaller(plan.length[r], stop) - first; };
   Index work = 0;
   for (Index r = 0; r < rows; ++r) work += steps_of_row(r);
   const auto start_of = [&](Index part) {

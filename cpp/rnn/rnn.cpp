@@ -14,27 +14,6 @@ namespace catalase {
 namespace {
 
 template <class T>
-struct Kernels;
-template <>
-struct Kernels<float> {
-  static constexpr auto forward_size = &RnnKernels::forward_size_f32;
-  static constexpr auto pack_forward = &RnnKernels::pack_forward_f32;
-  static constexpr auto backward_width = &RnnKernels::backward_width_f32;
-  static constexpr auto pack_backward = &RnnKernels::pack_backward_f32;
-  static constexpr auto forward = &RnnKernels::forward_f32;
-  static constexpr auto backward = &RnnKernels::backward_f32;
-};
-template <>
-struct Kernels<double> {
-  static constexpr auto forward_size = &RnnKernels::forward_size_f64;
-  static constexpr auto pack_forward = &RnnKernels::pack_forward_f64;
-  static constexpr auto backward_width = &RnnKernels::backward_width_f64;
-  static constexpr auto pack_backward = &RnnKernels::pack_backward_f64;
-  static constexpr auto forward = &RnnKernels::forward_f64;
-  static constexpr auto backward = &RnnKernels::backward_f64;
-};
-
-template <class T>
 RnnSteps<T> steps_of(const Plan& plan, Cell cell, Index hidden, Index axis, bool reverse) {
   RnnSteps<T> s;
   s.cell = cell, s.hidden = hidden, s.stop = plan.steps, s.axis = axis, s.reverse = reverse;
@@ -93,12 +72,12 @@ void first_states(const Plan& plan, Index batch, Index hidden, const T* given, T
 template <class T>
 void rnn_forward(const RnnForward<T>& call) {
   const Index batch = call.batch, H = call.hidden, I = call.inputs, width = gates_of(call.cell) * H;
-  const RnnKernels& kernels = *level().rnn;
+  const RnnKernels<T>& rnn = *kernels<T>().rnn;
   const Plan plan(batch, call.axis, call.lengths);
   const bool ordered = in_order(batch, call.axis, plan, call.reverse), lstm = call.cell == Cell::kLstm;
   const bool keeps_gates = call.gates != nullptr;
   const Index state_size = (batch + plan.total) * H, rows = chunk_rows<T>(plan, width);
-  const auto panels = scratch<T>((kernels.*Kernels<T>::forward_size)(call.cell, H));
+  const auto panels = scratch<T>(rnn.forward_size(call.cell, H));
   const auto x = scratch<T>(ordered ? 0 : rows * I), own_gates = scratch<T>(keeps_gates ? 0 : rows * width);
   const auto own_states = scratch<T>(call.states == nullptr ? state_size : 0);
   const auto own_cells = scratch<T>(lstm && call.cells == nullptr ? state_size : 0);
@@ -107,7 +86,7 @@ void rnn_forward(const RnnForward<T>& call) {
   s.gates = keeps_gates ? call.gates : own_gates.get();
   s.states = call.states != nullptr ? call.states : own_states.get();
   if (lstm) s.cells = call.cells != nullptr ? call.cells : own_cells.get();
-  (kernels.*Kernels<T>::pack_forward)(call.cell, call.w_h, panels.get());
+  rnn.pack_forward(call.cell, call.w_h, panels.get());
   first_states(plan, batch, H, call.h0, s.states);
   if (lstm) first_states(plan, batch, H, call.c0, s.cells);
   for (s.first = 0; s.first < plan.steps; s.first = s.stop) {
@@ -119,7 +98,7 @@ void rnn_forward(const RnnForward<T>& call) {
     T* gates = s.gates + (start - s.gates_start) * width;
     matmul<T>({rows_view(from, count, I), call.w_x, rows_view(gates, count, width), {call.b}});
     share_rows(plan, s.first, s.stop, batch, static_cast<double>(width * H),
-               [&](Index begin, Index end) { (kernels.*Kernels<T>::forward)(s, begin, end); });
+               [&](Index begin, Index end) { rnn.forward(s, begin, end); });
   }
   clear_tails(plan, batch, call.axis, H, call.y);
   for (Index r = 0; r < batch; ++r) {
@@ -221,10 +200,10 @@ template <class T>
 void rnn_backward(const RnnBackward<T>& call) {
   const Index batch = call.batch, H = call.hidden, I = call.inputs;
   const Index width = gates_of(call.cell) * H, dz_row = gradients_of(call.cell) * H;
-  const RnnKernels& kernels = *level().rnn;
+  const RnnKernels<T>& rnn = *kernels<T>().rnn;
   const Plan plan(batch, call.axis, call.lengths);
   const bool ordered = in_order(batch, call.axis, plan, call.reverse), lstm = call.cell == Cell::kLstm;
-  const Index stride = (kernels.*Kernels<T>::backward_width)(H), rows = chunk_rows<T>(plan, dz_row);
+  const Index stride = rnn.backward_width(H), rows = chunk_rows<T>(plan, dz_row);
   const auto panels = scratch<T>(stride * width), dz = scratch<T>(rows * dz_row);
   const auto dh = scratch<T>(batch * stride), dc = scratch<T>(lstm ? batch * H : 0);
   const auto x = scratch<T>(ordered ? 0 : rows * I);  // then dx
@@ -233,7 +212,7 @@ void rnn_backward(const RnnBackward<T>& call) {
   s.panels = panels.get(), s.gates = const_cast<T*>(call.gates), s.candidates = const_cast<T*>(call.candidates);
   s.states = const_cast<T*>(call.states), s.cells = const_cast<T*>(call.cells);  // this walk only reads them
   s.dy = call.dy, s.dz = dz.get(), s.dh = dh.get(), s.dh_stride = stride, s.dc = dc.get();
-  (kernels.*Kernels<T>::pack_backward)(call.cell, call.w_h, panels.get());
+  rnn.pack_backward(call.cell, call.w_h, panels.get());
   clear(dh.get(), batch * stride);
   for (Index r = 0; r < batch && call.dh != nullptr; ++r) copy(s.dh + r * stride, call.dh + plan.sequence[r] * H, H);
   if (lstm) first_states(plan, batch, H, call.dc, s.dc);
@@ -246,7 +225,7 @@ void rnn_backward(const RnnBackward<T>& call) {
       clear(s.dz + (plan.offset[t] - s.dz_start + plan.active[t]) * dz_row, idle * dz_row);
     }
     share_rows(plan, s.first, s.stop, batch, static_cast<double>(width * H),
-               [&](Index begin, Index end) { (kernels.*Kernels<T>::backward)(s, begin, end); });
+               [&](Index begin, Index end) { rnn.backward(s, begin, end); });
     if (!ordered) gather(s, plan, call.x, I, x.get());
     gradients.add(ordered ? call.x + s.dz_start * I : x.get(), s.states + s.dz_start * H, s.dz, count, s.first == 0);
     if (call.dx == nullptr) continue;

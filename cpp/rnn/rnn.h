@@ -2,7 +2,7 @@
 //
 //   x (N, T, I) contiguous, w_x (I, G*H), w_h (H, G*H), states (N, H); s = h[t-1] @ w_h, a = x[t] @ w_x + b
 //
-//   RNN   h' = act(a + s)                                                                     b (H,)
+//   RNN   h' = act(a + s)                                                                       b (H,)
 //   GRU   r, z = sigmoid(a + (s + b1)); n = tanh(a_n + r * (s_n + b1_n)); h' = n + z * (h - n)  b (2, 3H): b0 is in a
 //   LSTM  i, f, o = sigmoid(a + s); g = tanh(a + s); c' = f * c + i * g; h' = o * tanh(c')      b (4H,)
 //
@@ -15,12 +15,12 @@
 // The steps are walked in chunks that fit in L2. For each chunk one matmul gives a for all its steps, then threads
 // share the sequences, by their lengths, and each walks through the chunk with its own. On the way back the walk leaves
 // dz, from which one matmul each gives the chunk's share of the gradients of x, w_x and w_h while it is still in cache.
-// (One
-// matmul over all steps instead: forward 11.7 ms in place of 10.7 for LSTM 64x100, 64 -> 128; back no difference.) The
-// recurrent weights are packed once a call into panels that hold all gates of a few units, and stay in L2; the gates
-// follow while their sums are in L1. s is one chain of fused multiply-adds in ascending order, as in matmul, and a is
-// added to it, so a sequence fed whole, in parts or step by step has the same bits, alone or in any batch, with any
-// threads.
+// (One matmul over all steps instead: forward 11.7 ms in place of 10.7 for LSTM 64x100, 64 -> 128; back no difference.)
+//
+// The recurrent weights are packed once a call into panels that hold all gates of a few units, and stay in L2; the
+// gates follow while their sums are in L1. s is one chain of fused multiply-adds in ascending order, as in matmul, and
+// a is added to it, so a sequence fed whole, in parts or step by step has the same bits, alone or in any batch, with
+// any number of threads.
 //
 // Bound: compute; for one or two sequences the reading of the recurrent weights from L2.
 #pragma once
@@ -74,24 +74,17 @@ struct RnnSteps {
   Index output_row(Index r, Index t) const { return sequence[r] * axis + (reverse ? length[r] - 1 - t : t); }
 };
 
+template <class T>
 struct RnnKernels {
   // Panels of w_h (H, G*H), rows of unit stride; sizes in elements.
-  Index (*forward_size_f32)(Cell, Index hidden);
-  Index (*forward_size_f64)(Cell, Index hidden);
-  void (*pack_forward_f32)(Cell, MatrixView<const float> w_h, float* panels);
-  void (*pack_forward_f64)(Cell, MatrixView<const double> w_h, double* panels);
-  Index (*backward_width_f32)(Index hidden);  // H, rounded up to whole panels
-  Index (*backward_width_f64)(Index hidden);
-  void (*pack_backward_f32)(Cell, MatrixView<const float> w_h, float* panels);  // backward_width * G * H elements
-  void (*pack_backward_f64)(Cell, MatrixView<const double> w_h, double* panels);
+  Index (*forward_size)(Cell, Index hidden);
+  void (*pack_forward)(Cell, MatrixView<const T> w_h, T* panels);
+  Index (*backward_width)(Index hidden);                            // H, rounded up to whole panels
+  void (*pack_backward)(Cell, MatrixView<const T> w_h, T* panels);  // backward_width * G * H elements
   // All steps of rows [begin, end), one thread.
-  void (*forward_f32)(const RnnSteps<float>&, Index begin, Index end);
-  void (*forward_f64)(const RnnSteps<double>&, Index begin, Index end);
-  void (*backward_f32)(const RnnSteps<float>&, Index begin, Index end);
-  void (*backward_f64)(const RnnSteps<double>&, Index begin, Index end);
+  void (*forward)(const RnnSteps<T>&, Index begin, Index end);
+  void (*backward)(const RnnSteps<T>&, Index begin, Index end);
 };
-
-extern const RnnKernels rnn_portable, rnn_avx2, rnn_avx512;
 
 // A whole call. Null h0, c0 are zeros, null lengths the whole axis.
 template <class T>

@@ -1,4 +1,4 @@
-// All steps of some sequences, one thread, one level. Included by rnn_<level>.cpp after simd_<level>.h.
+// All steps of some sequences, one thread, one level.
 //
 // Forward, loops outermost first:      steps; groups of units; tiles of rows: the tile's sums by matmul's micro-kernel
 //                                      into L1, then its gates.
@@ -10,8 +10,12 @@
 #pragma once
 
 #include "common/memory.h"
+#include "common/partition.h"
+#include "cpu/simd.h"
+#include "elementwise/vecmath.h"
 #include "matmul/blocks.h"
 #include "matmul/matmul.h"
+#include "matmul/micro_kernels.h"
 #include "matmul/pack.h"
 #include "rnn/few_rows.h"
 #include "rnn/gru.h"
@@ -25,13 +29,6 @@ namespace {
 template <class T>
 constexpr Index kPanelMost = kPanelVectors<T> > 2 ? 4 : 2;  // what the micro-kernel has
 constexpr Index kBackBlock = 256;                           // of K on the way back: 64 KiB of a panel
-
-constexpr Index smaller(Index a, Index b) {
-  return a < b ? a : b;
-}
-constexpr Index ceil_div(Index a, Index b) {
-  return (a + b - 1) / b;
-}
 
 // Vectors of the even panels that `vectors` are cut into.
 template <class T>
@@ -87,7 +84,7 @@ void pack_forward_level(Cell cell, MatrixView<const T> w, T* panels) {
 template <class T>
 Index backward_width_level(Index hidden) {
   const Index vectors = ceil_div(hidden, kWidth<T>), panel = even_panel<T>(vectors);
-  return ceil_div(vectors, panel) * panel * kWidth<T>;
+  return round_up(vectors, panel) * kWidth<T>;
 }
 
 // Panels of w_h^T, rows in the order of the columns of dz that belong to the state.
@@ -111,7 +108,7 @@ inline void tile_product(Index rows, Index vectors, const T* a, Index a_row, Ind
   MicroArgs<T> args;
   args.a = a, args.a_row = a_row, args.a_col = 1, args.b = panel, args.b_row = vectors * kWidth<T>;
   args.panel = nullptr, args.k = k, args.c = c, args.ldc = ldc, args.last = kWidth<T>, args.from_c = from_c;
-  own_micro.pick<T>(rows, vectors, false, true)(args);
+  pick_micro<T>(rows, vectors, false, true)(args);
 }
 
 // f(at) for the vectors of units [unit, stop) of row r at step t; unit is a multiple of kWidth.

@@ -1,6 +1,7 @@
-// The arithmetic of the plain cell, tanh or ReLU; formulae in rnn.h. Included by rnn_impl.h.
+// The arithmetic of the plain cell, tanh or ReLU; formulae in rnn.h.
 #pragma once
 
+#include "rnn/rnn.h"
 #include "rnn/squash.h"
 #include "rnn/units.h"
 
@@ -18,7 +19,7 @@ struct Simple {
     const T* g = s.gates + (at.row - s.gates_start) * H + at.unit;
     Vec<T> h = at.read(g) + load(sums);
     if constexpr (kRelu) {
-      h = select<T>(h < Vec<T>{}, Vec<T>{}, h);  // NaN stays
+      h = relu<T>(h);
     } else {
       h = gate_tanh(h);
     }

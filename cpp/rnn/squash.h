@@ -1,9 +1,9 @@
 // sigmoid and tanh for gates: as elementwise/vecmath.h, but tanh has one formula, and there is no division, which takes
 // 16 cycles a vector of 64 bytes where all the rest of a gate takes about as long. The denominators lie in [1, 2], so a
-// quadratic guess and two Newton steps give the quotient, with the same operations on every level. Included by
-// rnn_impl.h.
+// quadratic guess and two Newton steps give the quotient, with the same operations on every level.
 #pragma once
 
+#include "cpu/simd.h"
 #include "elementwise/vecmath.h"
 
 namespace catalase {

@@ -1,6 +1,7 @@
-// What the gate arithmetic of the cells has in common: where a vector of units stands. Included by rnn_impl.h.
+// What the gate arithmetic of the cells has in common: where a vector of units stands.
 #pragma once
 
+#include "cpu/simd.h"
 #include "rnn/rnn.h"
 
 namespace catalase {

@@ -9,15 +9,15 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from . import _interpreter  # noqa: F401  # isort: skip  # first: refuses a subinterpreter, in which NumPy and the kernels hang
+from ._internal import interpreter as _interpreter  # noqa: F401  # isort: skip  # first: refuses a subinterpreter, in which NumPy and the kernels hang
 from . import _core
-from ._config import get_matmul_precision, get_num_threads, set_matmul_precision, set_num_threads, show_config
-from ._lazy import attach
+from ._internal.config import get_matmul_precision, get_num_threads, set_matmul_precision, set_num_threads
+from ._internal.lazy import attach
 
 __version__: str = _core.__version__
 
 with contextlib.suppress(ImportError):  # only where threadpoolctl is installed: a small module, 2 ms
-    from ._threadpoolctl import register as _register
+    from ._internal.threadpoolctl import register as _register
 
     _register()
 
@@ -43,6 +43,7 @@ _ATTRIBUTES = {
     "Tensor": "autograd",
     "no_grad": "autograd",
     "screen": "screening",
+    "show_config": "backends.description",
 }
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
         trans,
     )
     from .autograd import Tensor, no_grad
+    from .backends.description import show_config
     from .fingerprint_index import FingerprintIndex
     from .screening import screen
 

@@ -22,6 +22,8 @@ def release_cached_memory() -> None: ...
 def fail_allocation(n: int) -> int: ...
 
 # matmul.cpp
+CHAIN_LENGTH: int
+
 def plain_matmul(a: Any, b: Any, transpose_a: bool, transpose_b: bool, out: Any) -> NDArray[Any] | None: ...
 def plain_input_gradient(dz: Any, w: Any, y: Any, scale: float) -> NDArray[Any] | None: ...
 def plain_linear(x: Any, w: Any, b: Any, activation: int) -> NDArray[Any] | None: ...
@@ -63,8 +65,9 @@ class SparseBatch:
 def look(x: NDArray[Any]) -> SparseBatch | None: ...
 def sparse_from_bits(bits: NDArray[np.uint8], as_double: bool) -> SparseBatch: ...
 
-# fingerprint.cpp
+# similarity.cpp
 CHUNK_ROWS: int
+MAX_ROW_BYTES: int
 
 def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8], out: NDArray[np.float32]) -> None: ...
 def tanimoto_topk(
@@ -105,7 +108,11 @@ def index_neighbors(
     neighbors: NDArray[np.int64] | None = None,
 ) -> None: ...
 
-# ecfp.cpp
+# fingerprint.cpp
+ECFP_OUTPUTS: dict[str, int]  # the numbers of an enum by name, here and below
+ECFP_STATUSES: dict[str, int]
+ECFP_MAX_RADIUS: int
+MAX_SMILES_LENGTH: int
 
 def ecfp(
     smiles: list[Any],
@@ -133,6 +140,9 @@ def count_set_bits(rows: NDArray[np.uint8], counts: NDArray[np.int64]) -> None: 
 def list_set_bits(rows: NDArray[np.uint8], indptr: NDArray[np.int64], indices: NDArray[np.int32]) -> None: ...
 
 # elementwise.cpp
+ACTIVATIONS: dict[str, int]
+MAPS: dict[str, int]
+
 def map(function: int, x: NDArray[Any], y: NDArray[Any]) -> None: ...
 def activation_backward(activation: int, dy: NDArray[Any], y: NDArray[Any], dx: NDArray[Any]) -> None: ...
 def dropout(
@@ -148,6 +158,8 @@ def dropout(
 def keep(x: NDArray[Any], y: NDArray[Any], kept: NDArray[Any], scale: float) -> None: ...
 
 # loss.cpp
+LOSSES: dict[str, int]
+
 def softmax(log: bool, x: NDArray[Any], y: NDArray[Any], classes: int) -> None: ...
 def softmax_backward(log: bool, dy: NDArray[Any], y: NDArray[Any], dx: NDArray[Any], classes: int) -> None: ...
 def loss(
@@ -162,6 +174,8 @@ def loss(
 ) -> None: ...
 
 # optim.cpp
+RULES: dict[str, int]
+
 def optim_step_fits(param: object, grad: object, x: object, first: object, second: object) -> bool: ...
 def optim_step(
     rule: int,
@@ -221,8 +235,23 @@ def conv_backward_weights(
     exact: bool,
     dw: NDArray[Any],
 ) -> None: ...
+def winograd_applies(x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], before: tuple[int, int]) -> bool: ...
+def winograd_forward(
+    x: NDArray[Any],
+    w: NDArray[Any],
+    bias: NDArray[Any] | None,
+    relu: bool,
+    before: tuple[int, int],
+    y: NDArray[Any],
+) -> None: ...
+def winograd_backward_data(dy: NDArray[Any], w: NDArray[Any], before: tuple[int, int], dx: NDArray[Any]) -> None: ...
+def winograd_backward_weights(x: NDArray[Any], dy: NDArray[Any], before: tuple[int, int], dw: NDArray[Any]) -> None: ...
 
-# sequence.cpp
+# embedding.cpp
+def embedding(ids: NDArray[np.int64], w: NDArray[Any], out: NDArray[Any]) -> int: ...
+def embedding_gradient(ids: NDArray[np.int64], padding: int, dy: NDArray[Any], dw: NDArray[Any]) -> int: ...
+
+# one_hot.cpp
 def one_hot_dna(
     texts: list[Any],
     which: NDArray[np.int64],
@@ -232,10 +261,10 @@ def one_hot_dna(
     out: NDArray[Any],
     bad: NDArray[np.int64],
 ) -> None: ...
-def embedding(ids: NDArray[np.int64], w: NDArray[Any], out: NDArray[Any]) -> int: ...
-def embedding_gradient(ids: NDArray[np.int64], padding: int, dy: NDArray[Any], dw: NDArray[Any]) -> int: ...
 
 # image.cpp
+BORDERS: dict[str, int]
+
 class AugmentOptions:
     def __init__(
         self,
@@ -270,6 +299,8 @@ def augment_masks(
 ) -> None: ...
 
 # pool.cpp
+POOLS: dict[str, int]
+
 def pool(
     kind: int,
     x: NDArray[Any],
@@ -319,20 +350,9 @@ def batch_norm_backward(
 def fma_peak(repeats: int) -> float: ...
 def copy_peak(repeats: int) -> float: ...
 
-# winograd.cpp
-def winograd_applies(x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], before: tuple[int, int]) -> bool: ...
-def winograd_forward(
-    x: NDArray[Any],
-    w: NDArray[Any],
-    bias: NDArray[Any] | None,
-    relu: bool,
-    before: tuple[int, int],
-    y: NDArray[Any],
-) -> None: ...
-def winograd_backward_data(dy: NDArray[Any], w: NDArray[Any], before: tuple[int, int], dx: NDArray[Any]) -> None: ...
-def winograd_backward_weights(x: NDArray[Any], dy: NDArray[Any], before: tuple[int, int], dw: NDArray[Any]) -> None: ...
-
 # rnn.cpp
+CELLS: dict[str, int]
+
 def rnn_forward(
     cell: int,
     x: NDArray[Any],

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._internal.numbers import flag, fraction
 from .fingerprint_index import FingerprintIndex
-from .ops._check import flag, fraction, packed_bits
+from .ops.checks import packed_bits
 
 _BLOCK = 8192  # fingerprints whose neighbours are counted in one call
 _CANDIDATES = 256  # centroids whose neighbours are looked up together

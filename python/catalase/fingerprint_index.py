@@ -10,10 +10,12 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _core, _storage
+from . import _core
 from ._core import empty
-from .ops._check import flag, fraction, packed_bits, path_of, similarity_bar, whole_number
-from .ops.tanimoto import empty_hits
+from ._internal import storage
+from ._internal.numbers import flag, fraction, path_of, whole_number
+from .backends.cpu import empty_hits
+from .ops.checks import packed_bits, similarity_bar
 
 _FORMAT, _VERSION = "catalase-fingerprint-index", 1
 _DTYPES: dict[str, Any] = {
@@ -140,13 +142,13 @@ class FingerprintIndex:
         folder = path_of(where, "path", path)
         manifest = folder / "manifest.json"
         folder.mkdir(parents=True, exist_ok=True)
-        with _storage.writing(where, folder, _storage.LOCK_SECONDS) as locked:
+        with storage.writing(where, folder, storage.LOCK_SECONDS) as locked:
             replaces = manifest.exists()
             if replaces and not _is_index(manifest):
                 raise ValueError(f"{where}: {manifest} is not of an index and would be lost; choose another folder")
             files = {name: _write(folder, name, array) for name, array in self._arrays.items()}
             content = {"format": _FORMAT, "format_version": _VERSION, "rows": len(self), "bytes": self._bytes}
-            _storage.write_json_atomic(manifest, {**content, "chunk_rows": _core.CHUNK_ROWS, "files": files})
+            storage.write_json_atomic(manifest, {**content, "chunk_rows": _core.CHUNK_ROWS, "files": files})
             named = {_file(name, files[name]) for name in files}
             for file in folder.iterdir() if locked else ():
                 ours = _OURS.fullmatch(file.name) or (replaces and _EARLIER.fullmatch(file.name))
@@ -184,7 +186,7 @@ class FingerprintIndex:
             )
         seen: dict[str, Any] | None = None
         while True:
-            manifest = _storage.read_json(folder / "manifest.json")
+            manifest = storage.read_json(folder / "manifest.json")
             rows, width, files = _checked(manifest, folder / "manifest.json")
             index = cls.__new__(cls)
             index._bytes = width
@@ -237,7 +239,7 @@ def _file(name: str, sha256: str) -> str:
 
 def _is_index(manifest: Path) -> bool:
     try:
-        return _storage.read_json(manifest).get("format") == _FORMAT
+        return storage.read_json(manifest).get("format") == _FORMAT
     except ValueError:
         return False
 
@@ -245,7 +247,7 @@ def _is_index(manifest: Path) -> bool:
 def _write(folder: Path, name: str, array: NDArray[Any]) -> str:
     """Write one array; its checksum, which is known when it has been written, becomes part of its name."""
     part = folder / f".{name}-{os.urandom(6).hex()}.part"
-    sha256 = _storage.write_file_atomic(part, lambda file: np.lib.format.write_array(file, array, allow_pickle=False))
+    sha256 = storage.write_file_atomic(part, lambda file: np.lib.format.write_array(file, array, allow_pickle=False))
     os.replace(part, folder / _file(name, sha256))
     return sha256
 
@@ -288,7 +290,7 @@ _CHECKED_ROWS = 2**20  # at a time
 
 def _read(folder: Path, name: str, sha256: str, length: int, verify: bool) -> NDArray[Any]:
     path = folder / _file(name, sha256)
-    if verify and _storage.sha256_file(path) != sha256:
+    if verify and storage.sha256_file(path) != sha256:
         raise ValueError(
             f"FingerprintIndex.load: {path} was altered or cut short (its checksum differs); copy or save it again"
         )

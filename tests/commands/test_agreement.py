@@ -134,16 +134,16 @@ def test_what_a_model_does_not_say_is_not_guessed(folder, capsys):
 
 
 def test_a_folder_of_an_earlier_version_predicts_evaluates_and_screens(folder, capsys):
-    from catalase import _storage
+    from catalase._internal import storage
 
     assert main(["train", "table.csv", "--task", "value", *TRAIN, "--out", "model"]) == 0
     expected = ct.models.load("model").predict(SMILES)[:, 0]
     scores = told_scores(capsys)
-    config, arrays = _storage.load_folder("model")
+    config, arrays = storage.load_folder("model")
     fingerprint = {key: value for key, value in config["featurizer"].items() if key != "class"}
     old = {"fingerprint": fingerprint, "smiles": "mol", "tasks": ["value"], "classification": False}
     config = {name: config[name] for name in ("kind", "model", "transformers")} | {"featurizer": old}
-    _storage.save_folder("model", config, arrays)
+    storage.save_folder("model", config, arrays)
     assert main(["predict", "model", "table.csv", "-o", "told.csv"]) == 0
     assert np.array_equal(read("told.csv", "predicted value"), expected) and told_scores(capsys) == scores
     assert main(["screen", "model", "table.csv", "-o", "hits.csv", "--top", "96"]) == 0

@@ -13,6 +13,9 @@
 #include "cpu/features.h"
 #include "fingerprint/ecfp.h"
 
+namespace catalase {
+extern const EcfpKernels ecfp_portable, ecfp_avx2, ecfp_avx512;
+}
 using namespace catalase;
 
 namespace {

@@ -1,9 +1,9 @@
 // Feeds any bytes to the reader of RDKit's binary molecules: no crash, no hang, no read or write out of bounds.
 //
 // With libFuzzer:   clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -DCATALASE_LIBFUZZER -Icpp
-//                     tests/cpp/fuzz_rdkit_binary.cpp cpp/fingerprint/ecfp_portable.cpp
-// With any compiler: g++ -std=c++20 -O1 -g -fsanitize=address,undefined -Icpp tests/cpp/fuzz_rdkit_binary.cpp
-//                     cpp/fingerprint/ecfp_portable.cpp -o fuzz_rdkit_binary
+//                     -DCATALASE_LEVEL=portable tests/cpp/fuzz_rdkit_binary.cpp cpp/fingerprint/ecfp_level.cpp
+// With any compiler: g++ -std=c++20 -O1 -g -fsanitize=address,undefined -Icpp -DCATALASE_LEVEL=portable tests/cpp/fuzz_rdkit_binary.cpp
+//                     cpp/fingerprint/ecfp_level.cpp -o fuzz_rdkit_binary
 //                   ./fuzz_rdkit_binary SECONDS [SEED]   mutates the molecules below
 #include <chrono>
 #include <cstdint>
@@ -17,12 +17,16 @@
 
 #include "fingerprint/ecfp.h"
 
+namespace catalase {
+extern const EcfpKernels ecfp_portable;
+}
+
 void* heap_alloc(std::size_t bytes) {
   void* block = std::malloc(bytes);
   if (block == nullptr) throw std::bad_alloc();
   return block;
 }
-const catalase::EcfpMemory kHeap = {heap_alloc, std::free};
+const catalase::WorkMemory kHeap = {heap_alloc, std::free};
 
 // The first byte chooses the settings, the rest is the molecule.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

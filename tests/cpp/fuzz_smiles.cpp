@@ -1,9 +1,9 @@
 // Feeds any bytes to the SMILES reader and the fingerprint kernels: no crash, no hang, no write out of bounds.
 //
 // With libFuzzer:   clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -DCATALASE_LIBFUZZER -Icpp
-//                     tests/cpp/fuzz_smiles.cpp cpp/fingerprint/ecfp_portable.cpp cpp/fingerprint/valence_problems.cpp
-// With any compiler: g++ -std=c++20 -O1 -g -fsanitize=address,undefined -Icpp tests/cpp/fuzz_smiles.cpp
-//                     cpp/fingerprint/ecfp_portable.cpp cpp/fingerprint/valence_problems.cpp -o fuzz_smiles
+//                     -DCATALASE_LEVEL=portable tests/cpp/fuzz_smiles.cpp cpp/fingerprint/ecfp_level.cpp cpp/molecule/valence_problems.cpp
+// With any compiler: g++ -std=c++20 -O1 -g -fsanitize=address,undefined -Icpp -DCATALASE_LEVEL=portable tests/cpp/fuzz_smiles.cpp
+//                     cpp/fingerprint/ecfp_level.cpp cpp/molecule/valence_problems.cpp -o fuzz_smiles
 //                   ./fuzz_smiles SECONDS [SEED]   mutates the corpus below;   ./fuzz_smiles FILE...   replays inputs
 #include <chrono>
 #include <cstdint>
@@ -18,13 +18,18 @@
 
 #include "fingerprint/ecfp.h"
 #include "fingerprint/graphs.h"
+#include "molecule/valence_problems.h"
+
+namespace catalase {
+extern const EcfpKernels ecfp_portable;
+}
 
 void* heap_alloc(std::size_t bytes) {
   void* block = std::malloc(bytes);
   if (block == nullptr) throw std::bad_alloc();
   return block;
 }
-const catalase::EcfpMemory kHeap = {heap_alloc, std::free};
+const catalase::WorkMemory kHeap = {heap_alloc, std::free};
 
 // The graph for a device: within the room that the text's length promises, and every bond with two ends.
 static void check_graph(const catalase::EcfpBatch& given, std::uint8_t status) {

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from catalase import _cuda
-from catalase._cuda._arrays import register
+from catalase.backends import backend_of, register
+from catalase.backends import cuda as _cuda
 from tests.cuda import build
 from tests.cuda.host import HostArray, HostRuntime
 
@@ -94,7 +94,7 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
         "CATALASE_TEST_NO_POOL" in os.environ
     ):  # for compute-sanitizer, which knows the ends of what the driver allocated
         cupy.cuda.set_allocator(None)
-    runtime = _cuda.runtime_of("tests", x=cupy.zeros(1))
+    runtime = backend_of(cupy.zeros(1))
     launches, launch = 0, runtime.launch
 
     def counted(*args: Any) -> None:

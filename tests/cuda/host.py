@@ -17,14 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from catalase._cuda._arrays import value
+from catalase.backends.cuda.backend import CudaBackend
+from catalase.backends.cuda.launch import value
 
 
 class _Buffer:
     """Memory of the device, freed with its last view; or given back to the pool of the step that is captured."""
 
     def __init__(self, runtime: HostRuntime, size: int) -> None:
-        self.runtime, self.size, self.pool = runtime, size, runtime.pool
+        self.runtime, self.size, self.pool = runtime, size, runtime.memory_pool
         self.pointer = runtime.allocate(size) if self.pool is None else self.pool.take(size)
 
     def __del__(self) -> None:
@@ -133,10 +134,11 @@ class HostArray:
         return np.ndarray(self.shape, self.dtype, flat, self.pointer - self._buffer.pointer, self.strides).copy()
 
 
-class HostRuntime:
+class HostRuntime(CudaBackend):
     """Runs the kernels of a program that `build.build` made. Launches take turns at the schedules, unless one is set."""
 
     name = "host"
+    array_type = HostArray
     multiprocessors, capability = 4, 80
     shared_bytes = 227 * 1024
 
@@ -148,7 +150,7 @@ class HostRuntime:
         )
         self.launches, self.kernels, self.schedule = 0, set[str](), None
         self.recorded: list[Callable[[], None]] | None = None  # what runs later, while a step is captured
-        self.pool: _Pool | None = None  # and its memory
+        self.memory_pool: _Pool | None = None  # and its memory
         self.freed: list[int] = []  # told before the next command: garbage may be collected in the midst of one
 
     def close(self) -> None:
@@ -184,17 +186,17 @@ class HostRuntime:
         self.tell(b"W" + struct.pack("QQ", made._buffer.pointer, len(data)) + data)
         return made
 
-    def empty(self, shape: Any, dtype: Any = np.float32) -> HostArray:
+    def empty(self, shape: Any, dtype: Any) -> HostArray:
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         layout = np.empty(shape, dtype)
         return HostArray(_Buffer(self, layout.nbytes), layout)
 
     def empty_apart(self, shape: Any, dtype: Any) -> HostArray:
-        pool, self.pool = self.pool, None
+        before, self.memory_pool = self.memory_pool, None
         try:
             return self.empty(shape, dtype)
         finally:
-            self.pool = pool
+            self.memory_pool = before
 
     def contiguous(self, x: HostArray) -> HostArray:
         if x.flags.c_contiguous or self.recorded is None:
@@ -205,6 +207,9 @@ class HostRuntime:
 
     def may_share(self, x: HostArray, y: HostArray) -> bool:
         return x._buffer is y._buffer and np.may_share_memory(x._layout, y._layout)
+
+    def address(self, x: HostArray) -> int:
+        return x.pointer
 
     def to_host(self, x: HostArray) -> np.ndarray[Any, Any]:
         return x.get()
@@ -219,12 +224,12 @@ class HostRuntime:
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         """As a CUDA graph: nothing runs, arguments are kept as they are now, and the memory that the step allocates."""
-        self.recorded, self.pool = [], _Pool(self)
+        self.recorded, self.memory_pool = [], _Pool(self)
         try:
             work()
-            recorded, kept = self.recorded, self.pool
+            recorded, kept = self.recorded, self.memory_pool
         finally:
-            self.recorded = self.pool = None
+            self.recorded = self.memory_pool = None
 
         def replay() -> None:
             assert kept is not None

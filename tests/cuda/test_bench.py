@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase import _cuda
+from catalase.backends import cuda as _cuda
 from catalase.bench import run_bench
 from catalase.bench._case import compare
 from catalase.bench._device import Device

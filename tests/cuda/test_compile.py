@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from catalase._cuda import _compile
+from catalase.backends.cuda import compile as _compile
 from tests.cuda import build
 
 ARCHITECTURES = ("sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100")

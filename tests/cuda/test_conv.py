@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase._cuda import conv as device
+from catalase.backends.cuda import conv as device
 from tests.cuda.agreement import same_as_cpu
 from tests.ops.test_conv import BACKWARD, CASES, FORWARD, numbers
 from tests.reference import conv as reference
@@ -113,7 +113,7 @@ def test_an_image_alone_gives_the_bits_it_has_in_a_batch(backend, rng):
 @pytest.mark.parametrize("room", [2**28, 1])
 @pytest.mark.parametrize("groups, flip", [(1, False), (2, True)])
 def test_the_weight_gradient_of_many_pixels_is_summed_in_parts(backend, rng, monkeypatch, room, groups, flip):
-    monkeypatch.setattr(device, "_SCRATCH_BYTES", room)  # 1: two parts at a time, whatever their number
+    monkeypatch.setattr(device, "SCRATCH_BYTES", room)  # 1: two parts at a time, whatever their number
     x = rng.standard_normal((1, 16_500, 2)).astype(np.float32)  # five parts of 4,096 pixels
     w = rng.standard_normal((3, 2 // groups, 4)).astype(np.float32)
     dy = rng.standard_normal((1, 16_500, 4)).astype(np.float32)
@@ -126,7 +126,7 @@ def test_the_weight_gradient_of_many_pixels_is_summed_in_parts(backend, rng, mon
         of_group = padded[shift : shift + 16_500, group * w.shape[1] + channel]
         expected[tap, channel, output] = of_group @ dy[0, :, output]
     assert np.allclose(backend.get(dw), expected, rtol=0, atol=5e-3)
-    monkeypatch.setattr(device, "_SCRATCH_BYTES", 2**28)
+    monkeypatch.setattr(device, "SCRATCH_BYTES", 2**28)
     whole = ct.ops.conv1d_backward(*map(backend.array, (dy, x, w, dy)), **options)[1]
     assert np.array_equal(backend.get(dw), backend.get(whole))
 

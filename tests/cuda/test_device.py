@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase import _cuda
-from catalase._cuda import _compile, _device
+from catalase.backends import cuda as _cuda
+from catalase.backends import description, is_device_array
+from catalase.backends.cuda import compile as _compile
+from catalase.backends.cuda import device as _device
 from tests.cuda import build
 
 
@@ -41,13 +43,13 @@ def test_cupys_arrays_are_known_by_their_class():
 
 
 def test_the_configuration_shows_it():
-    assert ct._config.config()["gpu"] == _cuda.describe_device()
+    assert description.config()["gpu"] == _cuda.describe_device()
 
 
 def test_products_of_numpy_arrays_load_nothing_of_the_device():
     code = (
         "import sys, numpy as np, catalase as ct; x = np.ones((2, 2), np.float32); ct.ops.matmul(x, x); ct.ops.relu(x); "
-        "print([m for m in sys.modules if m.startswith('catalase._cuda.') and m.rpartition('.')[2][0] != '_'], 'cupy' in sys.modules)"
+        "print([m for m in sys.modules if m.startswith('catalase.backends.cuda.') and m.rpartition('.')[2][0] != '_'], 'cupy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[] False"
@@ -64,7 +66,7 @@ def test_subclasses_and_strangers_are_no_device_arrays():
     class Mine(np.ndarray):
         pass
 
-    assert not any(map(_cuda.is_device_array, (np.ones(2), np.ones(2).view(Mine), [1.0], None)))
+    assert not any(map(is_device_array, (np.ones(2), np.ones(2).view(Mine), [1.0], None)))
 
 
 class Foreign:

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import catalase as ct
-from catalase import _cuda
-from catalase._cuda import ecfp as device
+from catalase.backends import cuda as _cuda
+from catalase.backends.cuda import ecfp as device
 from catalase.ops.ecfp import fingerprints
 from tests.ops.test_ecfp_native import AWKWARD, MOLECULES, REFUSED, large, mutated, rdkit_rows
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from catalase._cuda import _compile
+from catalase.backends.cuda import compile as _compile
 from tests.cuda import build
 
 SCRIPT = build.KERNELS.parent / "cmake" / "fatbin.cmake"
@@ -50,7 +50,7 @@ def build_with(folder: Path, nvcc: str, *options: str) -> tuple[Path, str]:
         done = subprocess.run([cmake(), *map(str, command)], capture_output=True, text=True)
         words += done.stdout + done.stderr
         assert done.returncode == 0, words
-    return there / "catalase" / "_cuda" / "kernels", words
+    return there / "catalase" / "backends" / "cuda" / "kernels", words
 
 
 def stub(folder: Path, release: str = "12.8", known: str = " ".join(ARCHITECTURES), fails: str = "none") -> Path:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase._cuda import _graph
+from catalase.backends.cuda import capture as _graph
 from catalase.train import _graph_steps
 from tests.cuda.test_training import OPTIMIZERS, dense, table, weights_agree
 
@@ -171,7 +171,7 @@ def test_a_graph_that_the_device_has_no_memory_for(backend, rng, monkeypatch):
     def capture(self, step, lr, count):
         monkeypatch.setattr(_graph._current, "graph", self)
         self._expected = (lr, count)
-        self.runtime.capture(step)  # all of it, and then no memory
+        self.device.capture(step)  # all of it, and then no memory
         monkeypatch.setattr(_graph._current, "graph", None)
         captures.append(count)
         raise MemoryError("none left")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase._cuda import _graph, rnn
+from catalase.backends.cuda import capture as _graph
+from catalase.backends.cuda import rnn
 from catalase.models._steps import PooledBatch
 from catalase.models.tensorgraph import layers as L
 

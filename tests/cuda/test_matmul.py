@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import catalase as ct
 from catalase import _core
-from catalase._cuda import matmul as device
+from catalase.backends.cuda import matmul as device
 from tests.cuda.agreement import same_as_cpu
 from tests.reference import matmul as reference
 
@@ -84,7 +84,7 @@ def test_random_shapes(backend, m, k, n, seed):
 @pytest.mark.parametrize("room", [2**28, 1])
 @pytest.mark.on_a_device
 def test_long_chains_are_cut_as_on_the_cpu(backend, rng, monkeypatch, k, room):
-    monkeypatch.setattr(device, "_SCRATCH_BYTES", room)  # 1: two parts at a time, whatever their number
+    monkeypatch.setattr(device, "SCRATCH_BYTES", room)  # 1: two parts at a time, whatever their number
     a, b = pair(rng, 3, k, 5)
     bias, add = rng.standard_normal(5).astype(np.float32), rng.standard_normal((3, 5)).astype(np.float32)
     y = ct.ops.matmul(backend.array(a), backend.array(b))
@@ -179,7 +179,7 @@ def test_mixtures_and_doubles_are_refused(backend):
     a = backend.array(ones)
     with pytest.raises(TypeError, match="all arrays must be on one device"):
         ct.ops.matmul(a, ones.T)
-    with pytest.raises(TypeError, match="b is on the GPU"):
+    with pytest.raises(TypeError, match="on one device"):
         ct.ops.matmul(ones, a)
     with pytest.raises(TypeError, match="must be float32 on CUDA"):
         ct.ops.matmul(backend.array(np.ones((2, 2))), backend.array(np.ones((2, 2))))
@@ -187,7 +187,7 @@ def test_mixtures_and_doubles_are_refused(backend):
 
 
 def test_more_products_and_columns_than_a_grid_takes_along_an_axis(backend, rng, monkeypatch):
-    monkeypatch.setattr(device, "_GRID", 3)
+    monkeypatch.setattr(device, "GRID", 3)
     a, b = (rng.standard_normal(s).astype(np.float32) for s in ((8, 5, 7), (8, 7, 4)))
     assert same_as_cpu(backend.get(ct.ops.matmul(backend.array(a), backend.array(b))), ct.ops.matmul(a, b))
     a, b = pair(rng, 3, 5, 300)  # 10 tiles of 32 columns, 3 of 128

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import catalase as ct
-from catalase._cuda import matmul as device
+from catalase.backends.cuda import matmul as device
 from tests.reference import matmul as reference
 
 pytestmark = pytest.mark.on_a_device

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from catalase._cuda import _cupy_runtime
+from catalase.backends.cuda import cupy_backend
 
 
 class FakeArray:
@@ -55,9 +55,9 @@ def runtime(monkeypatch, tmp_path):
             ),
         ),
     )
-    monkeypatch.setattr(_cupy_runtime, "require_cuda", lambda function: fake)
-    monkeypatch.setattr(_cupy_runtime, "binary", lambda file, arch, driver: tmp_path / f"{file}-{arch}-{driver}.cubin")
-    made = _cupy_runtime.CupyRuntime()
+    monkeypatch.setattr(cupy_backend, "require_cuda", lambda function: fake)
+    monkeypatch.setattr(cupy_backend, "binary", lambda file, arch, driver: tmp_path / f"{file}-{arch}-{driver}.cubin")
+    made = cupy_backend.CupyBackend()
     made.launched = launched
     return made
 
@@ -74,7 +74,7 @@ def test_values_get_the_types_of_the_kernels_parameters(runtime):
 
 def test_a_kernel_is_loaded_once(runtime, monkeypatch):
     runtime.launch("loss.softmax_f32", (1,), (1,), 0, ())
-    monkeypatch.setattr(_cupy_runtime, "binary", lambda *args: pytest.fail("loaded again"))
+    monkeypatch.setattr(cupy_backend, "binary", lambda *args: pytest.fail("loaded again"))
     runtime.launch("loss.softmax_f32", (1,), (1,), 0, ())
     assert len(runtime.launched) == 2
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase._cuda import tanimoto as device
+from catalase.backends.cuda import tanimoto as device
 from tests.reference import tanimoto as reference
 
 

@@ -187,9 +187,9 @@ def test_a_kill_between_the_steps_of_a_commit(tmp_path, monkeypatch, step):
     if step == "temporary":
         monkeypatch.setattr(os, "replace", killed)
     elif step == "manifest":
-        monkeypatch.setattr("catalase._storage.write_json_atomic", killed)
+        monkeypatch.setattr("catalase._internal.storage.write_json_atomic", killed)
     else:
-        monkeypatch.setattr("catalase.data.disk_writer.ShardList.commit", killed)
+        monkeypatch.setattr("catalase.data.shard_list.ShardList.commit", killed)
     with pytest.raises(KeyboardInterrupt):
         writer.append(shard(10, 10))
     monkeypatch.undo()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalase import _storage
+from catalase._internal import storage
 from catalase.data import CharTokenizer, DNATokenizer, SmilesTokenizer, load_tokenizer
 
 
@@ -80,7 +80,7 @@ def test_saved_as_json_and_back(tokenizer, tmp_path):
 @pytest.mark.parametrize("content", [{}, {"kind": ["catalase tokenizer"]}, {"kind": "catalase model"}])
 def test_other_files_are_refused(content, tmp_path):
     path = tmp_path / "vocabulary.json"
-    _storage.write_json_atomic(path, content)
+    storage.write_json_atomic(path, content)
     with pytest.raises(ValueError, match=r"vocabulary\.json holds no tokenizer"):
         load_tokenizer(path)
 
@@ -109,7 +109,7 @@ GOOD = {"class": "CharTokenizer", "tokens": ["a", "b"], "unknown": "error"}
 )
 def test_a_vocabulary_of_a_stranger_is_checked(tokenizer, words, tmp_path):
     path = tmp_path / "vocabulary.json"
-    _storage.write_json_atomic(path, {"kind": "catalase tokenizer", "tokenizer": tokenizer})
+    storage.write_json_atomic(path, {"kind": "catalase tokenizer", "tokenizer": tokenizer})
     with pytest.raises(ValueError, match=rf"load_tokenizer: .*vocabulary\.json holds no vocabulary .*{words}"):
         load_tokenizer(path)
 

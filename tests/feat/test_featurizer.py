@@ -141,9 +141,9 @@ class TestDatasets:
         manifest = tmp_path / "manifest.json"
         content = json.loads(manifest.read_text())
         old = {name: value for name, value in content.items() if name not in ("featurizer", "scaled_by")}
-        from catalase import _storage
+        from catalase._internal import storage
 
-        _storage.write_json_atomic(manifest, {k: v for k, v in old.items() if k != "digest"})
+        storage.write_json_atomic(manifest, {k: v for k, v in old.items() if k != "digest"})
         assert ct.data.DiskDataset(tmp_path).featurizer is None
 
     def test_what_is_no_featurizer_is_refused(self):
@@ -243,11 +243,11 @@ class TestModels:
             model.predict(SMILES)
 
     def test_a_strange_folder_names_no_nonsense(self, tmp_path):
-        from catalase import _storage
+        from catalase._internal import storage
 
         model = regressor()
         model.save(tmp_path / "m")
-        config, arrays = _storage.load_folder(tmp_path / "m")
+        config, arrays = storage.load_folder(tmp_path / "m")
         for wrong in (
             {"tasks": "y"},
             {"tasks": [1]},
@@ -258,7 +258,7 @@ class TestModels:
             {"featurizer": {"class": "TransformedFeaturizer", "featurizer": {"class": "CircularFingerprint"}}},
             {"transformers": {}},
         ):
-            _storage.save_folder(tmp_path / "m", {**config, **wrong}, arrays)
+            storage.save_folder(tmp_path / "m", {**config, **wrong}, arrays)
             with pytest.raises(ValueError, match=r"load:|config:"):
                 ct.models.load(tmp_path / "m")
 

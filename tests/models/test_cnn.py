@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase import _registry
+from catalase._internal import registry
 from catalase.models import CNN, ResNetClassifier, UNet
 
 ACCURACY = ct.metrics.Metric(ct.metrics.accuracy_score)
@@ -215,11 +215,11 @@ def test_what_is_wrong_is_said(make, error, said):
 )
 def test_unknown_settings_of_a_config_are_refused(model):
     config = model.to_config()
-    assert type(_registry.build(config, ct.models.Model)) is type(model)
+    assert type(registry.build(config, ct.models.Model)) is type(model)
     with pytest.raises(ValueError, match="no field 'surprise'"):
-        _registry.build({**config, "surprise": 1}, ct.models.Model)
+        registry.build({**config, "surprise": 1}, ct.models.Model)
     with pytest.raises(ValueError, match="dims"):
-        _registry.build({**config, "dims": 4}, ct.models.Model)
+        registry.build({**config, "dims": 4}, ct.models.Model)
 
 
 def test_a_list_of_images_is_rows_and_not_columns(rng):

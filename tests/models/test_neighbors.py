@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase import _storage, models
+from catalase import models
+from catalase._internal import storage
 from tests.reference import tanimoto as reference
 
 
@@ -95,7 +96,7 @@ def test_altered_state_is_refused(tmp_path, data):
         ({"targets": state["targets"] * np.nan}, "must be finite"),
         ({"more": state["weights"]}, "needed fingerprints, targets, weights"),
     ]:
-        _storage.save_folder(tmp_path, config, {**state, **change})
+        storage.save_folder(tmp_path, config, {**state, **change})
         with pytest.raises(ValueError, match=words):
             models.load(tmp_path)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase import _registry
+from catalase._internal import registry
 from catalase.data import DNATokenizer, SequenceDataset
 from catalase.models import LanguageModel, SequenceClassifier, SequenceRegressor
 
@@ -217,7 +217,7 @@ def test_same_bits_for_any_threads_and_after_loading(make, data, tmp_path):
 def test_configs_from_before_there_were_steps_are_read():
     config = classifier(per_step=False).to_config()
     del config["per_step"], config["truncation"]
-    model = _registry.build(config)
+    model = registry.build(config)
     assert (model.per_step, model.truncation) == (False, None)
 
 

@@ -162,7 +162,7 @@ def test_a_model_of_fractions_divides_uint8_and_refuses_other_levels(tmp_path):
 
 
 def test_before_a_fit_and_in_folders_of_earlier_versions_uint8_is_divided(tmp_path):
-    from catalase import _storage
+    from catalase._internal import storage
 
     X = pixels()
     model = cnn()
@@ -170,9 +170,9 @@ def test_before_a_fit_and_in_folders_of_earlier_versions_uint8_is_divided(tmp_pa
     assert np.array_equal(model.predict(X), model.predict(fractions)) and model.pixel_scale is None
     model.fit(data(X), nb_epoch=1)
     model.save(tmp_path / "m")
-    config, arrays = _storage.load_folder(tmp_path / "m")
+    config, arrays = storage.load_folder(tmp_path / "m")
     config = {name: config[name] for name in ("kind", "model", "transformers", "featurizer")}
-    _storage.save_folder(tmp_path / "m", config, arrays)
+    storage.save_folder(tmp_path / "m", config, arrays)
     old = load(tmp_path / "m")
     assert old.pixel_scale is None
     assert np.array_equal(old.predict(X), model.predict(X)) and np.array_equal(old.predict(fractions), model.predict(X))

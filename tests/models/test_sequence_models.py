@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase import _registry
+from catalase._internal import registry
 from catalase.data import CharTokenizer, DNATokenizer, SequenceDataset, SmilesTokenizer
 from catalase.models import LanguageModel, SequenceClassifier, SequenceRegressor
 
@@ -110,7 +110,7 @@ def test_configs_are_checked():
     config = json.loads(json.dumps(classifier().to_config()))
     for change in ({"cell": "os.system"}, {"tokenizer": {"class": "GRU"}}, {"pool": "sum"}, {"surprise": 1}):
         with pytest.raises(ValueError, match="config"):
-            _registry.build({**config, **change})
+            registry.build({**config, **change})
 
 
 @pytest.mark.parametrize(("make", "inputs", "data"), CASES)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase import _registry, _storage
+from catalase._internal import registry, storage
 from catalase.models import TensorGraph
 from catalase.models.tensorgraph import layers
 from tests.models.graphs import digits_graph, line_graph
@@ -131,10 +131,10 @@ def test_a_built_net_takes_no_more_layers():
 )
 def test_an_altered_config_is_refused(change, said):
     config = json.loads(json.dumps(line_graph().to_config()))
-    _registry.build(config, ct.models.Model)
+    registry.build(config, ct.models.Model)
     change(config)
     with pytest.raises(ValueError, match=said):
-        _registry.build(config, ct.models.Model)
+        registry.build(config, ct.models.Model)
 
 
 def test_restoring_a_graph_of_other_layers_is_refused(tmp_path):
@@ -144,11 +144,9 @@ def test_restoring_a_graph_of_other_layers_is_refused(tmp_path):
     ct.models.MultitaskRegressor(1, 3, layer_sizes=[2]).save(tmp_path / "n")
     with pytest.raises(ValueError, match="holds a MultitaskRegressor"):
         line_graph().restore(tmp_path / "n")
-    config, arrays = _storage.load_folder(tmp_path / "m")
+    config, arrays = storage.load_folder(tmp_path / "m")
     arrays.pop(next(iter(arrays)))
-    _storage.save_folder(
-        tmp_path / "m", {k: config[k] for k in ("kind", "model", "transformers", "featurizer")}, arrays
-    )
+    storage.save_folder(tmp_path / "m", {k: config[k] for k in ("kind", "model", "transformers", "featurizer")}, arrays)
     with pytest.raises(ValueError, match="a larger net than the file of its weights holds"):
         ct.models.load(tmp_path / "m")
 

@@ -245,11 +245,11 @@ class TestEnsembles:
 
 def as_of_old(folder, featurizer):
     """Make a saved model one of the version that kept a dictionary, and nothing else."""
-    from catalase import _storage
+    from catalase._internal import storage
 
-    config, arrays = _storage.load_folder(folder)
+    config, arrays = storage.load_folder(folder)
     config = {name: config[name] for name in ("kind", "model", "transformers")} | {"featurizer": featurizer}
-    _storage.save_folder(folder, config, arrays)
+    storage.save_folder(folder, config, arrays)
     assert "tasks" not in json.loads((folder / "config.json").read_text())
 
 

@@ -8,7 +8,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from catalase import _storage, molnet
+from catalase import molnet
+from catalase._internal import storage
 from catalase.molnet import _load, loaders, tables
 
 ROWS = ["CCO", "CCN", "c1ccccc1", "CC(=O)O[AlH3](O)O", "CCC", "CCCl", "CCBr", "C1CC1", "CO", "CN"]
@@ -84,7 +85,7 @@ def test_a_copy_that_another_process_is_keeping_is_left_to_it(small, tmp_path):
     molnet.load_tox21(data_dir=small, save_dir=tmp_path / "save")
     (manifest,) = (tmp_path / "save").rglob("manifest.json")
     manifest.unlink()
-    with _storage.writing("another", manifest.parent):
+    with storage.writing("another", manifest.parent):
         assert len(molnet.load_tox21(data_dir=small, save_dir=tmp_path / "save")[1][0]) == 8
     assert not manifest.exists()
 

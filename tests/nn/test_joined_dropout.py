@@ -7,7 +7,7 @@ import pytest
 
 import catalase as ct
 from catalase import nn
-from catalase.nn.module import watching
+from catalase.nn.modes import watching
 
 
 def nets(activation="relu"):

@@ -9,6 +9,7 @@ import pytest
 
 import catalase as ct
 from catalase import nn
+from catalase._internal import storage
 from catalase.nn import tf_nn
 
 
@@ -168,7 +169,7 @@ def test_saved_models_keep_their_running_statistics(rng, tmp_path):
     x = image(rng, 30, 5)
     model.fit(ct.data.NumpyDataset(x, x[:, :1]), nb_epoch=2, progress=False)
     model.save(tmp_path / "model")
-    _, arrays = ct._storage.load_folder(tmp_path / "model")
+    _, arrays = storage.load_folder(tmp_path / "model")
     assert np.array_equal(arrays["layers.1.running_var"], model.module.layers[1].running_var.numpy())
 
 

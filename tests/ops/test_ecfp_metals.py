@@ -16,8 +16,7 @@ from rdkit.Chem import rdFingerprintGenerator as generators
 
 import catalase as ct
 from catalase import _core
-from catalase.ops._ecfp_rdkit import partial_molecule
-from catalase.ops._ecfp_reasons import why
+from catalase.chem import partial_molecule, why
 from tests.ops.test_ecfp_native import assert_equal_to_rdkit, rdkit_rows
 
 # Read natively: one of each kind.

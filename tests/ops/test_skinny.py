@@ -7,7 +7,7 @@ import pytest
 
 import catalase as ct
 from catalase import _core
-from catalase.ops.linear_input import InputGradient
+from catalase.ops.linear import InputGradient
 
 
 def poisoned(shape, dtype):

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from catalase import _storage
+from catalase._internal import storage
 
 from .helpers import OLD, OLD_CONFIG
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    _storage.save_folder(tmp_path / "m", OLD_CONFIG, OLD)
+    storage.save_folder(tmp_path / "m", OLD_CONFIG, OLD)
     return tmp_path / "m"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from catalase import _storage
+from catalase._internal import storage
 
 OLD = {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.array([1.5, -2.5])}
 NEW = {"w": np.full((2, 3), 7, dtype=np.float32), "b": np.array([0.0, -0.0])}
@@ -22,7 +22,7 @@ def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
 
 def state(folder: Path) -> str:
     """Which of the two states the folder holds; anything else fails."""
-    config, arrays = _storage.load_folder(folder)
+    config, arrays = storage.load_folder(folder)
     if config == OLD_CONFIG and same(arrays, OLD):
         return "old"
     if config == NEW_CONFIG and same(arrays, NEW):

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalase import _storage
-from catalase._storage import files as files_module
+from catalase._internal import storage
+from catalase._internal.storage import files as files_module
 
 from .helpers import NEW, NEW_CONFIG, OLD, OLD_CONFIG, state
 
@@ -55,25 +55,25 @@ def interrupt() -> None:
 def steps_of_a_save(folder: Path) -> int:
     with pytest.MonkeyPatch.context() as patch:
         counter = Counter(patch, -1, full_disk)
-        _storage.save_folder(folder, NEW_CONFIG, NEW)
+        storage.save_folder(folder, NEW_CONFIG, NEW)
     return counter.seen
 
 
 def attempt(folder: Path, stop: int, action: object) -> None:
     with pytest.MonkeyPatch.context() as patch:
         Counter(patch, stop, action)
-        _storage.save_folder(folder, NEW_CONFIG, NEW)
+        storage.save_folder(folder, NEW_CONFIG, NEW)
 
 
 @pytest.mark.parametrize("action", [full_disk, interrupt])
 def test_an_error_at_every_step_leaves_old_or_new(tmp_path: Path, action: object) -> None:
-    _storage.save_folder(tmp_path / "count", OLD_CONFIG, OLD)
+    storage.save_folder(tmp_path / "count", OLD_CONFIG, OLD)
     total = steps_of_a_save(tmp_path / "count")
     assert total >= 10
     states = set()
     for stop in range(1, total + 1):
         folder = tmp_path / str(stop)
-        _storage.save_folder(folder, OLD_CONFIG, OLD)
+        storage.save_folder(folder, OLD_CONFIG, OLD)
         try:
             attempt(folder, stop, action)
         except OSError as error:
@@ -83,19 +83,19 @@ def test_an_error_at_every_step_leaves_old_or_new(tmp_path: Path, action: object
             pass
         states.add(state(folder))
         assert not list(folder.glob(".*")), f"temporary file left at step {stop}"
-        _storage.save_folder(folder, NEW_CONFIG, NEW)
+        storage.save_folder(folder, NEW_CONFIG, NEW)
         assert state(folder) == "new"
         assert len(os.listdir(folder)) == 2
     assert states == {"old", "new"}
 
 
 def test_a_kill_at_every_step_leaves_old_or_new(tmp_path: Path) -> None:
-    _storage.save_folder(tmp_path / "count", OLD_CONFIG, OLD)
+    storage.save_folder(tmp_path / "count", OLD_CONFIG, OLD)
     total = steps_of_a_save(tmp_path / "count")
     states = set()
     for stop in range(1, total + 1):
         folder = tmp_path / str(stop)
-        _storage.save_folder(folder, OLD_CONFIG, OLD)
+        storage.save_folder(folder, OLD_CONFIG, OLD)
         child = os.fork()
         if child == 0:
             try:
@@ -104,7 +104,7 @@ def test_a_kill_at_every_step_leaves_old_or_new(tmp_path: Path) -> None:
                 os._exit(0)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
         states.add(state(folder))
-        _storage.save_folder(folder, NEW_CONFIG, NEW)
+        storage.save_folder(folder, NEW_CONFIG, NEW)
         assert len(os.listdir(folder)) == 2
     assert states == {"old", "new"}
 
@@ -126,7 +126,7 @@ def test_a_folder_that_refuses(saved: Path, monkeypatch: pytest.MonkeyPatch, nam
         with pytest.raises(
             OSError, match=r"save: could not write .*; free some space or choose another folder"
         ) as caught:
-            _storage.save_folder(saved, NEW_CONFIG, NEW)
+            storage.save_folder(saved, NEW_CONFIG, NEW)
         assert caught.value.errno == code
     assert sorted(os.listdir(saved)) == before
     assert state(saved) == "old"
@@ -139,7 +139,7 @@ def test_a_file_that_cannot_grow(saved: Path) -> None:
         code = 1
         try:
             resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
-            _storage.save_folder(saved, NEW_CONFIG, {"big": np.zeros(100_000)})
+            storage.save_folder(saved, NEW_CONFIG, {"big": np.zeros(100_000)})
         except OSError as error:
             code = 0 if error.errno == errno.EFBIG and "save: could not write" in str(error) else 2
         finally:
@@ -153,7 +153,7 @@ def test_a_new_folder_is_removed_when_saving_fails(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files_module.os, "replace", lambda *args: full_disk())
         with pytest.raises(OSError, match="No space left"):
-            _storage.save_folder(tmp_path / "a" / "b", NEW_CONFIG, NEW)
+            storage.save_folder(tmp_path / "a" / "b", NEW_CONFIG, NEW)
     assert os.listdir(tmp_path) == []
 
 
@@ -167,5 +167,5 @@ def test_fsync_that_a_file_system_does_not_offer_for_folders_is_skipped(saved: P
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files_module.os, "fsync", fsync)
-        _storage.save_folder(saved, NEW_CONFIG, NEW)
+        storage.save_folder(saved, NEW_CONFIG, NEW)
     assert state(saved) == "new"

@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from catalase import _storage
+from catalase._internal import storage
 
 
 @pytest.mark.parametrize(
@@ -37,20 +37,20 @@ def test_read_json_refuses(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(text.encode())
     with pytest.raises(ValueError, match=r"a\.json"):
-        _storage.read_json(path)
+        storage.read_json(path)
 
 
 def test_json_round_trip_and_size_cap(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     value = {"x": [1, 0.1, -0.0, 1e-300, 2**80, "é\ud800\n", None, True], "y": {}}
-    _storage.write_json_atomic(path, value)
-    assert repr(_storage.read_json(path)) == repr(value)
+    storage.write_json_atomic(path, value)
+    assert repr(storage.read_json(path)) == repr(value)
     with pytest.raises(ValueError, match="larger than"):
-        _storage.read_json(path, max_bytes=10)
+        storage.read_json(path, max_bytes=10)
     with pytest.raises(ValueError, match="digest"):
-        _storage.write_json_atomic(path, {"digest": "x"})
+        storage.write_json_atomic(path, {"digest": "x"})
     with pytest.raises(FileNotFoundError):
-        _storage.read_json(tmp_path / "b.json")
+        storage.read_json(tmp_path / "b.json")
 
 
 def test_write_file_atomic_works_with_writers_of_others(tmp_path: Path) -> None:
@@ -61,14 +61,14 @@ def test_write_file_atomic_works_with_writers_of_others(tmp_path: Path) -> None:
         text.flush()
         text.detach()
 
-    digest = _storage.write_file_atomic(tmp_path / "a.npy", write)  # type: ignore[arg-type]
-    assert digest == _storage.sha256_file(tmp_path / "a.npy")
+    digest = storage.write_file_atomic(tmp_path / "a.npy", write)  # type: ignore[arg-type]
+    assert digest == storage.sha256_file(tmp_path / "a.npy")
     assert np.load(tmp_path / "a.npy", allow_pickle=False).tolist() == [0, 2, 4]
     assert (tmp_path / "a.npy").read_bytes().endswith(b"tail")
 
 
 def _write(path: Path, data: bytes = b"new") -> None:
-    _storage.write_file_atomic(path, lambda stream: cast(None, stream.write(data)))
+    storage.write_file_atomic(path, lambda stream: cast(None, stream.write(data)))
 
 
 def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_named_pipe_is_written_into_and_stays_one(tmp_path: Path, monkeypatch:
     _write(pipe, b"x" * 200_000)  # more than a pipe holds
     reader.join()
     assert got == [b"x" * 200_000] and pipe.is_fifo()
-    monkeypatch.setattr(_storage.files, "_READER_SECONDS", 0.1)
+    monkeypatch.setattr(storage.files, "_READER_SECONDS", 0.1)
     with pytest.raises(OSError, match="nobody reads this pipe; start its reader"):
         _write(pipe)
     assert pipe.is_fifo() and os.listdir(tmp_path) == ["pipe"]
@@ -124,8 +124,8 @@ def test_devices_stay_devices(tmp_path: Path) -> None:
 def test_a_number_of_more_digits_than_python_reads_is_refused_in_our_words(tmp_path: Path, sign: str) -> None:
     path = tmp_path / "a.json"
     longest = int(f"{sign}{'9' * 4300}")
-    _storage.write_json_atomic(path, {"number": longest})
-    assert _storage.read_json(path) == {"number": longest}
+    storage.write_json_atomic(path, {"number": longest})
+    assert storage.read_json(path) == {"number": longest}
     path.write_text(f'{{"number": {longest}9}}')
     with pytest.raises(ValueError, match=r"is not valid JSON \(a number has 4,30[12] digits, more than 4,300\)"):
-        _storage.read_json(path)
+        storage.read_json(path)

@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from catalase import _storage
-from catalase._storage import files as files_module
+from catalase._internal import storage
+from catalase._internal.storage import files as files_module
 
 from .helpers import state, weights_file
 
 
 def test_loading_absent_folder_says_so(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"could not read .*config\.json"):
-        _storage.load_folder(tmp_path / "none")
+        storage.load_folder(tmp_path / "none")
 
 
 def test_missing_weights_is_an_interrupted_copy(saved: Path) -> None:
     weights_file(saved).unlink()
     with pytest.raises(ValueError, match=r"weights-.* is missing.*copy the whole folder again"):
-        _storage.load_folder(saved)
+        storage.load_folder(saved)
 
 
 @pytest.mark.parametrize("change", ["truncate", "extend", "flip"])
@@ -38,7 +38,7 @@ def test_damaged_weights_are_refused(saved: Path, change: str) -> None:
         data[-1] ^= 1
     path.write_bytes(data)
     with pytest.raises(ValueError, match=r"weights-.*copy the whole folder again"):
-        _storage.load_folder(saved)
+        storage.load_folder(saved)
 
 
 def reseal(folder: Path, edit: object) -> None:
@@ -52,7 +52,7 @@ def reseal(folder: Path, edit: object) -> None:
 def test_unknown_format_version(saved: Path) -> None:
     reseal(saved, lambda content: content.update(format_version=2))
     with pytest.raises(ValueError, match=r"config.json has format version 2, this Catalase reads 1; upgrade"):
-        _storage.load_folder(saved)
+        storage.load_folder(saved)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_unknown_format_version(saved: Path) -> None:
 def test_config_of_a_stranger_with_a_fitting_digest(saved: Path, edit: object) -> None:
     reseal(saved, edit)
     with pytest.raises(ValueError, match="load: "):
-        _storage.load_folder(saved)
+        storage.load_folder(saved)
 
 
 def test_weights_that_are_a_pipe_do_not_block(saved: Path) -> None:
@@ -83,7 +83,7 @@ def test_weights_that_are_a_pipe_do_not_block(saved: Path) -> None:
     path.unlink()
     os.mkfifo(path)
     with pytest.raises(ValueError, match="not a regular file"):
-        _storage.load_folder(saved)
+        storage.load_folder(saved)
 
 
 def mutate(data: bytes, rng: random.Random) -> bytes:

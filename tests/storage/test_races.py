@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catalase import _storage
-from catalase._storage import lock as lock_module
-from catalase._storage import save as save_module
+from catalase._internal import storage
+from catalase._internal.storage import lock as lock_module
+from catalase._internal.storage import save as save_module
 
 from .helpers import NEW, NEW_CONFIG, OLD, OLD_CONFIG, state
 
@@ -27,14 +27,14 @@ def test_savers_and_loaders_at_once(saved: Path, monkeypatch: pytest.MonkeyPatch
         try:
             for index in range(15):
                 value = np.full(50, 100 * offset + index, np.float32)  # all different: see the next test for equal ones
-                _storage.save_folder(saved, {"value": float(value[0])}, {"v": value})
+                storage.save_folder(saved, {"value": float(value[0])}, {"v": value})
         except BaseException as error:
             errors.append(error)
 
     def loader() -> None:
         try:
             while not done.is_set():
-                config, arrays = _storage.load_folder(saved)
+                config, arrays = storage.load_folder(saved)
                 if "value" in config:
                     assert (arrays["v"] == config["value"]).all()
         except BaseException as error:
@@ -49,7 +49,7 @@ def test_savers_and_loaders_at_once(saved: Path, monkeypatch: pytest.MonkeyPatch
     done.set()
     reader.join()
     assert not errors
-    config, arrays = _storage.load_folder(saved)
+    config, arrays = storage.load_folder(saved)
     assert (arrays["v"] == config["value"]).all()
     if locks:
         assert len(os.listdir(saved)) == 2
@@ -62,7 +62,7 @@ def test_savers_of_the_same_content_at_once(saved: Path) -> None:
     def saver(config: dict, arrays: dict) -> None:
         try:
             for _ in range(15):
-                _storage.save_folder(saved, config, arrays)
+                storage.save_folder(saved, config, arrays)
                 state(saved)
         except BaseException as error:
             errors.append(error)
@@ -78,8 +78,8 @@ def test_savers_of_the_same_content_at_once(saved: Path) -> None:
 
 def test_a_lock_held_too_long_is_an_error(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(save_module, "LOCK_SECONDS", 0.02)
-    with _storage.writing("test", saved) as locked:
+    with storage.writing("test", saved) as locked:
         assert locked
         with pytest.raises(RuntimeError, match="save: another writer is at work"):
-            _storage.save_folder(saved, NEW_CONFIG, NEW)
+            storage.save_folder(saved, NEW_CONFIG, NEW)
     assert state(saved) == "old"

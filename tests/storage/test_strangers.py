@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase._storage.files import canonical_json
+from catalase._internal.storage.files import canonical_json
 
 LIMITED = """
 import resource, sys

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase import _storage
+from catalase._internal import storage
 
 
 def rows(value, n=10):
@@ -167,36 +167,36 @@ def test_an_open_dataset_stays_readable_when_it_is_made_again_and_again(tmp_path
 
 def test_a_lock_goes_with_its_process_and_does_not_pass_to_a_child(tmp_path):
     code = (
-        "import sys, time; from catalase import _storage\n"
-        "with _storage.writing('a', sys.argv[1]), _storage.writing_output('a', sys.argv[1] + '/out.csv'):\n"
+        "import sys, time; from catalase._internal import storage\n"
+        "with storage.writing('a', sys.argv[1]), storage.writing_output('a', sys.argv[1] + '/out.csv'):\n"
         "    print('held', flush=True); time.sleep(60)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     run = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE, text=True, env=environment)
     assert run.stdout.readline() == "held\n"
-    with pytest.raises(RuntimeError, match="b: another writer is at work"), _storage.writing("b", tmp_path):
+    with pytest.raises(RuntimeError, match="b: another writer is at work"), storage.writing("b", tmp_path):
         pass
     with (
         pytest.raises(RuntimeError, match=r"another writer is at work on .*out\.csv"),
-        _storage.writing_output("b", tmp_path / "out.csv"),
+        storage.writing_output("b", tmp_path / "out.csv"),
     ):
         pass
     run.kill()
     run.wait()
     run.stdout.close()
-    with _storage.writing("b", tmp_path) as locked, _storage.writing_output("b", tmp_path / "out.csv"):
+    with storage.writing("b", tmp_path) as locked, storage.writing_output("b", tmp_path / "out.csv"):
         assert locked
     assert not list(tmp_path.iterdir())  # the file of the killed one's lock was taken over and removed
-    data, hold = _storage.hold_for_reading(__file__)
-    assert data and _storage.is_held(__file__)
+    data, hold = storage.hold_for_reading(__file__)
+    assert data and storage.is_held(__file__)
     if (child := os.fork()) == 0:
         time.sleep(5)
         os._exit(0)
     hold.close()
     end = time.monotonic() + 4
-    while _storage.is_held(__file__) and time.monotonic() < end:
+    while storage.is_held(__file__) and time.monotonic() < end:
         time.sleep(0.01)  # until the child has run so far
-    assert not _storage.is_held(__file__)
+    assert not storage.is_held(__file__)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
 
@@ -287,7 +287,7 @@ def test_temporary_files_of_killed_screenings_go_and_those_of_live_writers_stay(
     with open(written, "wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         os.utime(written, (old, old))
-        with _storage.writing_output("a", tmp_path / "h.csv"):
+        with storage.writing_output("a", tmp_path / "h.csv"):
             pass
     assert {file.name for file in tmp_path.iterdir()} == {*others, young.name, written.name}
 
@@ -296,16 +296,16 @@ def test_a_file_that_is_being_written_is_locked(tmp_path):
     def write(file):
         (temporary,) = tmp_path.glob(".h.csv.*.tmp")
         os.utime(temporary, (0, 0))
-        _storage.remove_leftovers(tmp_path / "h.csv")
+        storage.remove_leftovers(tmp_path / "h.csv")
         assert temporary.exists()
         file.write(b"all")
 
-    _storage.write_file_atomic(tmp_path / "h.csv", write)
+    storage.write_file_atomic(tmp_path / "h.csv", write)
     assert (tmp_path / "h.csv").read_bytes() == b"all"
 
 
 def test_children_that_were_forked_meanwhile_neither_keep_a_lock_nor_give_it_back(tmp_path):
-    places = [(_storage.writing, tmp_path), (_storage.writing_output, tmp_path / "out.csv")]
+    places = [(storage.writing, tmp_path), (storage.writing_output, tmp_path / "out.csv")]
     for take, place in places:
         with take("a", place):
             child = os.fork()

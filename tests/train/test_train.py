@@ -268,9 +268,9 @@ def test_a_process_killed_at_any_moment_can_be_resumed(data, tmp_path):
     finally:
         child.send_signal(signal.SIGKILL)
         child.wait()
-    from catalase import _storage
+    from catalase._internal import storage
 
-    epochs = len(_storage.load_all(folder)[0]["epochs"]) + 2
+    epochs = len(storage.load_all(folder)[0]["epochs"]) + 2
     assert epochs > 2
     resumed, _ = run(data, epochs, [train.Checkpoint(folder)], resume=folder)
     assert same(resumed, run(data, epochs)[0])

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from .. import _anywhere
-from .._arrays import refuse_masked
-from .._cuda import is_device_array
-from ..ops._check import shown, whole_number
+from .._internal.arrays import refuse_masked
+from .._internal.numbers import shown, whole_number
+from ..backends import backend_of, is_device_array
 from .tensor import Tensor, as_tensor, fit_to, operand, record
 
 
@@ -38,8 +38,8 @@ def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     if any(shape != rest[0] for shape in rest):
         raise ValueError(f"concatenate: tensors must agree but along axis {axis}, got {[p.shape for p in parents]}")
     lengths = [t.shape[axis] for t in parents]
-    y = _anywhere.concatenate([t.data for t in parents], axis)
-    return record(y, parents, lambda g: _anywhere.split(g, lengths, axis))
+    arrays = [t.data for t in parents]
+    return record(backend_of(*arrays).concatenate(arrays, axis), parents, lambda g: _split(g, lengths, axis))
 
 
 def where(condition: Any, a: Any, b: Any) -> Tensor:
@@ -62,9 +62,15 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
         raise ValueError(
             f"where: condition, a and b must broadcast, got shapes {mask.shape}, {a.shape} and {b.shape}"
         ) from None
-    zero, choose = like.dtype.type(0), _anywhere.where
+    zero, choose = like.dtype.type(0), backend_of(a.data, b.data).where
     y = choose(mask, a.data, b.data)
     return record(y, (a, b), lambda g: (fit_to(choose(mask, g, zero), a), fit_to(choose(mask, zero, g), b)))
+
+
+def _split(x: Any, lengths: Sequence[int], axis: int) -> tuple[Any, ...]:
+    """Views of neighbouring parts along an axis."""
+    stops = itertools.accumulate(lengths)
+    return tuple(x[(*(slice(None),) * axis, slice(stop - n, stop))] for n, stop in zip(lengths, stops, strict=True))
 
 
 def _condition(condition: Any) -> Any:

@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere
-from .._arrays import numbers
-from .._cuda import is_device_array
-from ..ops._check import flag
+from .._internal.arrays import numbers
+from .._internal.numbers import flag
+from ..backends import backend_of, device_of, is_device_array, to_device_of, to_host
 
 Array = NDArray[Any]
 Backward = Callable[[Array], "tuple[Array | None, ...]"]
@@ -127,10 +126,10 @@ class Node:
     @property
     def device(self) -> str:
         """Where the array lives: "cpu" or "cuda"."""
-        return _anywhere.device_of(self.data)
+        return device_of(self.data)
 
     def __bool__(self) -> bool:
-        return bool(_anywhere.to_host(self.data))
+        return bool(to_host(self.data))
 
     def __float__(self) -> float:
         return self.item()
@@ -143,7 +142,7 @@ class Node:
     def numpy(self) -> Array:
         """Return the array itself, not a copy; a copy of what is on a device."""
         data = self.data
-        return data if type(data) is np.ndarray else _anywhere.to_host(data)
+        return data if type(data) is np.ndarray else to_host(data)
 
     def item(self) -> float:
         """Return the value of a tensor that holds one number."""
@@ -173,12 +172,12 @@ class Node:
                 raise ValueError(
                     f"backward: a tensor of shape {self.shape} needs grad=...; only one number goes without"
                 )
-            grad = _anywhere.full_like(self.data, self.shape, 1.0)
+            grad = backend_of(self.data).full(self.shape, 1.0, self.data.dtype)
         grad = grad.data if isinstance(grad, Node) else grad
         if not is_device_array(self.data):
             grad = numbers("backward", "grad", grad, self.dtype)
         elif not is_device_array(grad):
-            grad = _anywhere.beside(numbers("backward", "grad", grad, self.dtype), self.data)
+            grad = to_device_of(numbers("backward", "grad", grad, self.dtype), self.data)
         if grad.shape != self.shape:
             raise ValueError(f"backward: grad must have shape {self.shape}, got {grad.shape}")
         if self._backward is None:
@@ -199,13 +198,13 @@ class Node:
                     parent._accumulate(value)
                     continue
                 known = gradients.get(id(parent))
-                gradients[id(parent)] = value if known is None else _anywhere.add(known, value)
+                gradients[id(parent)] = value if known is None else backend_of(known, value).add(known, value)
 
     def _accumulate(self, grad: Array) -> None:
         if self.grad is None:
-            self.grad = _anywhere.copy(grad)  # its own: the array may be a view, or shared with another leaf
+            self.grad = backend_of(grad).copy(grad)  # its own: the array may be a view, or shared with another leaf
         else:
-            self.grad = _anywhere.add(self.grad, grad)
+            self.grad = backend_of(self.grad, grad).add(self.grad, grad)
 
 
 def _as_array(values: Any) -> Array:

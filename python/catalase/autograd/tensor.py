@@ -9,10 +9,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from .. import _anywhere, ops
-from .._arrays import refuse_masked
-from .._cuda import is_device_array
-from ..ops._check import flag, floating, numpy_array, shown, whole_number
+from .. import ops
+from .._internal.arrays import refuse_masked
+from .._internal.numbers import flag, shown, whole_number
+from ..backends import backend_of, is_device_array, to_host
+from ..ops.checks import floating, numpy_array
 from .tape import Array, Backward, Node, put_on_tape
 
 
@@ -73,7 +74,7 @@ class Tensor(Node):
         }
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: _anywhere.to_host(x) if is_device_array(x) else x for name, x in self._parts().items()}
+        return {name: to_host(x) if is_device_array(x) else x for name, x in self._parts().items()}
 
     def __setstate__(self, parts: dict[str, Any]) -> None:
         Node.__init__(self, parts["data"], parts["requires_grad"])
@@ -98,53 +99,53 @@ class Tensor(Node):
     # Arithmetic.
     def __add__(self, other: Any) -> Tensor:
         a, b = self, operand(other, self)
-        return record(_combined("+", _anywhere.add, a, b), (a, b), lambda g: (fit_to(g, a), fit_to(g, b)))
+        return record(_combined("+", "add", a, b), (a, b), lambda g: (fit_to(g, a), fit_to(g, b)))
 
     def __sub__(self, other: Any) -> Tensor:
         a, b = self, operand(other, self)
 
         def backward(g: Array) -> tuple[Array | None, ...]:
-            return fit_to(g, a), fit_to(_anywhere.negative(g), b) if b.requires_grad else None
+            return fit_to(g, a), fit_to(backend_of(g).negative(g), b) if b.requires_grad else None
 
-        return record(_combined("-", _anywhere.subtract, a, b), (a, b), backward)
+        return record(_combined("-", "subtract", a, b), (a, b), backward)
 
     def __mul__(self, other: Any) -> Tensor:
         a, b = self, operand(other, self)
         return record(
-            _combined("*", _anywhere.multiply, a, b),
+            _combined("*", "multiply", a, b),
             (a, b),
             lambda g: (
-                fit_to(_anywhere.multiply(g, b.data), a) if a.requires_grad else None,
-                fit_to(_anywhere.multiply(g, a.data), b) if b.requires_grad else None,
+                fit_to(backend_of(g, b.data).multiply(g, b.data), a) if a.requires_grad else None,
+                fit_to(backend_of(g, a.data).multiply(g, a.data), b) if b.requires_grad else None,
             ),
         )
 
     def __truediv__(self, other: Any) -> Tensor:
         a, b = self, operand(other, self)
-        y, divide = _combined("/", _anywhere.divide, a, b), _anywhere.divide
+        xp, y = backend_of(a.data, b.data), _combined("/", "divide", a, b)
 
         def backward(g: Array) -> tuple[Array | None, ...]:
-            da = fit_to(divide(g, b.data), a) if a.requires_grad else None
+            da = fit_to(xp.divide(g, b.data), a) if a.requires_grad else None
             if not b.requires_grad:
                 return da, None
-            return da, fit_to(divide(_anywhere.multiply(_anywhere.negative(g), y), b.data), b)
+            return da, fit_to(xp.divide(xp.multiply(xp.negative(g), y), b.data), b)
 
         return record(y, (a, b), backward)
 
     def __pow__(self, other: Any) -> Tensor:
         a, b = self, operand(other, self)
-        y, multiply = _combined("**", _anywhere.power, a, b), _anywhere.multiply
+        xp, y = backend_of(a.data, b.data), _combined("**", "power", a, b)
 
         def backward(g: Array) -> tuple[Array | None, ...]:
-            da = fit_to(multiply(_anywhere.power_slope(a.data, b.data), g), a) if a.requires_grad else None
+            da = fit_to(xp.multiply(xp.power_slope(a.data, b.data), g), a) if a.requires_grad else None
             if not b.requires_grad:
                 return da, None
-            return da, fit_to(multiply(multiply(g, y), _anywhere.log_or_zero(a.data)), b)
+            return da, fit_to(xp.multiply(xp.multiply(g, y), xp.log_or_zero(a.data)), b)
 
         return record(y, (a, b), backward)
 
     def __neg__(self) -> Tensor:
-        return record(_anywhere.negative(self.data), (self,), lambda g: (_anywhere.negative(g),))
+        return record(backend_of(self.data).negative(self.data), (self,), lambda g: (backend_of(g).negative(g),))
 
     def __radd__(self, other: Any) -> Tensor:
         return self + other
@@ -212,7 +213,7 @@ class Tensor(Node):
         return record(ops.matmul(a.data, b.data), (a, b), lambda g: ops.matmul_backward(g, a.data, b.data))
 
     def _broadcast(self, shape: tuple[int, ...]) -> Tensor:
-        return record(_anywhere.broadcast_to(self.data, shape), (self,), lambda g: (fit_to(g, self),))
+        return record(backend_of(self.data).broadcast_to(self.data, shape), (self,), lambda g: (fit_to(g, self),))
 
     def __rmatmul__(self, other: Any) -> Tensor:
         return operand(other, self) @ self
@@ -241,19 +242,20 @@ class Tensor(Node):
     # Functions of each value.
     def exp(self) -> Tensor:
         y = ops.exp(self.data)
-        return record(y, (self,), lambda g: (_anywhere.multiply(g, y),))
+        return record(y, (self,), lambda g: (backend_of(g, y).multiply(g, y),))
 
     def log(self) -> Tensor:
         x = self.data
-        return record(ops.log(x), (self,), lambda g: (_anywhere.divide(g, x),))
+        return record(ops.log(x), (self,), lambda g: (backend_of(g, x).divide(g, x),))
 
     def sqrt(self) -> Tensor:
-        y = _anywhere.sqrt(self.data)
-        return record(y, (self,), lambda g: (_anywhere.divide(g, _anywhere.add(y, y)),))
+        xp = backend_of(self.data)
+        y = xp.sqrt(self.data)
+        return record(y, (self,), lambda g: (xp.divide(g, xp.add(y, y)),))
 
     def abs(self) -> Tensor:
-        x = self.data
-        return record(_anywhere.absolute(x), (self,), lambda g: (_anywhere.multiply(g, _anywhere.sign(x)),))
+        x, xp = self.data, backend_of(self.data)
+        return record(xp.absolute(x), (self,), lambda g: (xp.multiply(g, xp.sign(x)),))
 
     def relu(self) -> Tensor:
         return self._activation("relu")
@@ -283,53 +285,50 @@ class Tensor(Node):
 
     # Reductions.
     def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
-        shape = self.shape
+        shape, xp = self.shape, backend_of(self.data)
         axis, keepdims = _reduced("sum", self, axis, keepdims)
-        y = _anywhere.sum(self.data, axis, keepdims)
-        return record(y, (self,), lambda g: (_anywhere.broadcast_to(_keep(g, shape, axis, keepdims), shape),))
+        y = xp.sum(self.data, axis, keepdims)
+        return record(y, (self,), lambda g: (xp.broadcast_to(_keep(g, shape, axis, keepdims), shape),))
 
     def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         """Return the mean; that of nothing is NaN."""
-        shape = self.shape
+        shape, xp = self.shape, backend_of(self.data)
         axis, keepdims = _reduced("mean", self, axis, keepdims)
-        total = _anywhere.sum(self.data, axis, keepdims)
+        total = xp.sum(self.data, axis, keepdims)
         count = self.dtype.type(max(1, self.size // max(1, total.size)))
         if not self.size:
-            y = _anywhere.full_like(total, total.shape, math.nan)
-        elif _anywhere.is_here(total):
-            y = np.asarray(total / count)
+            y = xp.full(total.shape, math.nan, total.dtype)
         else:
-            y = _anywhere.divide(total, count)
-        if axis is None and _anywhere.is_here(y):
+            y = np.asarray(total / count) if xp.is_host else xp.divide(total, count)
+        if axis is None and xp.is_host:
             return record(y, (self,), lambda g: (np.full(shape, g.reshape(()) / count, g.dtype),))
 
         def backward(g: Array) -> tuple[Array | None, ...]:
-            return (_anywhere.broadcast_to(_keep(_anywhere.divide(g, count), shape, axis, keepdims), shape),)
+            return (xp.broadcast_to(_keep(xp.divide(g, count), shape, axis, keepdims), shape),)
 
         return record(y, (self,), backward)
 
     def max(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         """Return the largest values; equal ones share the gradient evenly."""
-        shape, x = self.shape, self.data
+        shape, x, xp = self.shape, self.data, backend_of(self.data)
         axis, keepdims = _reduced("max", self, axis, keepdims)
-        y = _anywhere.largest(x, axis, keepdims)
+        y = xp.max(x, axis, keepdims)
 
         def backward(g: Array) -> tuple[Array | None, ...]:
-            hit = _anywhere.equal(x, _keep(y, shape, axis, keepdims))
-            count = (
-                hit.sum(axis=axis, keepdims=True, dtype=x.dtype)
-                if _anywhere.is_here(hit)
-                else _anywhere.sum(hit, axis, keepdims=True)
-            )
-            return (_anywhere.multiply(hit, _anywhere.divide(_keep(g, shape, axis, keepdims), count)),)
+            hit = xp.equal(x, _keep(y, shape, axis, keepdims))
+            if xp.is_host:
+                count = hit.sum(axis=axis, keepdims=True, dtype=x.dtype)
+            else:
+                count = xp.sum(hit, axis, keepdims=True)
+            return (xp.multiply(hit, xp.divide(_keep(g, shape, axis, keepdims), count)),)
 
         return record(y, (self,), backward)
 
     # Shapes.
     def reshape(self, *shape: Any) -> Tensor:
         before = self.shape
-        y = _anywhere.reshape(self.data, _new_shape(shape, self.size))
-        return record(y, (self,), lambda g: (_anywhere.reshape(g, before),))
+        y = backend_of(self.data).reshape(self.data, _new_shape(shape, self.size))
+        return record(y, (self,), lambda g: (backend_of(g).reshape(g, before),))
 
     def transpose(self, *axes: int) -> Tensor:
         order = _order(axes, self.ndim)
@@ -337,41 +336,23 @@ class Tensor(Node):
         return record(self.data.transpose(order), (self,), lambda g: (g.transpose(inverse),))
 
     def __getitem__(self, index: Any) -> Tensor:
-        x, shape = self.data, self.shape
+        x = self.data
         if isinstance(index, Tensor):
             raise IndexError(
                 "Tensor: an index must be whole numbers, slices or booleans, got a Tensor, which holds floats"
             )
-        parts = index if isinstance(index, tuple) else (index,)
-        for part in parts:
+        for part in index if isinstance(index, tuple) else (index,):
             refuse_masked("Tensor", "the index", part)
-        simple = all(isinstance(p, (int, slice, np.integer)) or p is None or p is Ellipsis for p in parts)
-        if not _anywhere.is_here(x) and not simple:
-            from .._cuda.indexing import Index
-
-            at = Index(x, parts)
-            return record(at.take(x), (self,), lambda g: (at.gradient(g),))
-        y = x[index] if not _anywhere.is_here(x) else _taken(x, index)
-
-        def backward(g: Array) -> tuple[Array | None, ...]:
-            dx = _anywhere.full_like(x, shape, 0.0)
-            if simple:
-                _anywhere.assign(dx[index], g) if not _anywhere.is_here(dx) else dx.__setitem__(index, g)
-            else:
-                np.add.at(dx, index, g)  # an index array may name an element twice
-            return (dx,)
-
-        return record(y, (self,), backward)
+        try:
+            y, gradient = backend_of(x).index(x, index)
+        except (IndexError, TypeError, ValueError, OverflowError, RecursionError) as error:
+            if str(error).startswith("Tensor: "):
+                raise
+            raise IndexError(f"Tensor: the index {shown(index)} does not fit the shape {x.shape}: {error}") from None
+        return record(y, (self,), lambda g: (gradient(g),))
 
 
 _LARGEST = {np.dtype(kind): float(np.finfo(kind).max) for kind in (np.float32, np.float64)}
-
-
-def _taken(x: Array, index: Any) -> Array:
-    try:
-        return np.asarray(x[index])
-    except (IndexError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise IndexError(f"Tensor: the index {shown(index)} does not fit the shape {x.shape}: {error}") from None
 
 
 def _reduced(function: str, x: Tensor, axis: Any, keepdims: Any) -> tuple[Any, bool]:
@@ -395,9 +376,11 @@ def _reduced(function: str, x: Tensor, axis: Any, keepdims: Any) -> tuple[Any, b
 def _new_shape(shape: tuple[Any, ...], size: int) -> tuple[int, ...]:
     """A shape of that size, one length -1 worked out."""
     lengths = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
-    lengths = tuple(whole_number("Tensor.reshape", "each length of shape", n, -1) for n in lengths)
-    known = math.prod(n for n in lengths if n != -1)
+    lengths = tuple([whole_number("Tensor.reshape", "each length of shape", n, -1) for n in lengths])
     left = lengths.count(-1)
+    known = math.prod(lengths) * (-1) ** left
+    if not left and known == size:
+        return lengths
     if left > 1 or (known * (size // known if left and known else 1) != size) or (left and not known):
         raise ValueError(f"Tensor.reshape: {size} values do not fit the shape {shown(lengths)}")
     return tuple(size // known if n == -1 else n for n in lengths)
@@ -437,9 +420,9 @@ def record(data: Array, parents: tuple[Tensor, ...], backward: Backward) -> Tens
     return out
 
 
-def _combined(sign: str, function: Any, a: Tensor, b: Tensor) -> Array:
+def _combined(sign: str, name: str, a: Tensor, b: Tensor) -> Array:
     try:
-        return function(a.data, b.data)
+        return getattr(backend_of(a.data, b.data), name)(a.data, b.data)
     except ValueError:  # NumPy's, at no cost where shapes fit
         _check_broadcast(sign, a.shape, b.shape)
         raise
@@ -520,7 +503,7 @@ def fit_to(grad: Array, parent: Tensor) -> Array | None:
         return None
     extra = grad.ndim - len(shape)
     axes = tuple(range(extra)) + tuple(extra + i for i, n in enumerate(shape) if n == 1 and grad.shape[extra + i] != 1)
-    return _anywhere.sum(grad, axes).reshape(shape)
+    return backend_of(grad).sum(grad, axes).reshape(shape)
 
 
 def _keep(x: Array, shape: tuple[int, ...], axis: int | tuple[int, ...] | None, keepdims: bool) -> Array:
@@ -529,4 +512,4 @@ def _keep(x: Array, shape: tuple[int, ...], axis: int | tuple[int, ...] | None, 
         return x
     axes = range(len(shape)) if axis is None else [axis] if isinstance(axis, int) else axis
     gone = {a % len(shape) for a in axes}
-    return _anywhere.reshape(x, tuple(1 if i in gone else n for i, n in enumerate(shape)))
+    return backend_of(x).reshape(x, tuple(1 if i in gone else n for i, n in enumerate(shape)))

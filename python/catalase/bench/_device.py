@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +29,9 @@ class Device:
         """An array of Catalase's."""
         if self.name == "cpu":
             return x
-        from .._cuda._arrays import runtime_named
+        from ..backends import backend_named
 
-        return runtime_named(self.name, "bench").array(x)
+        return backend_named(self.name, "bench").array(x)
 
     def tensor(self, x: NDArray[Any]) -> Any:
         """A tensor of PyTorch's, over the same memory where that is the CPU's."""
@@ -41,12 +41,12 @@ class Device:
 
     def numpy(self, x: Any) -> NDArray[Any]:
         """A result of either as NumPy's; waits for the device."""
-        from .._cuda import is_device_array, runtime_of
+        from ..backends import to_host
 
         if hasattr(x, "detach") and hasattr(x, "cpu"):
             x = x.detach().cpu()
         x = x.numpy() if hasattr(x, "numpy") else x
-        return runtime_of("bench", x=x).to_host(x) if is_device_array(x) else np.asarray(x)
+        return np.asarray(to_host(x))
 
     def module(self, net: Any) -> Any:
         """A net of Catalase's, moved there."""
@@ -54,7 +54,7 @@ class Device:
 
     def set_precision(self, precision: str) -> None:
         """Products in float32 or TF32, for all libraries: PyTorch would take TF32 in cuDNN unasked."""
-        from .._config import set_matmul_precision
+        from .._internal.config import set_matmul_precision
 
         set_matmul_precision(precision)
         if self.torch_name == "cuda":
@@ -65,11 +65,9 @@ class Device:
 
     def stream(self) -> AbstractContextManager[Any]:
         """A stream of Catalase's own for all that follows, which graphs can be captured on."""
-        if self.name == "cpu":
-            return nullcontext()
-        from .._cuda._arrays import runtime_named
+        from ..backends import backend_named
 
-        return runtime_named(self.name, "bench").capturing_stream()
+        return backend_named(self.name, "bench").capturing_stream()
 
     def synchronize(self) -> None:
         """Wait for all that was started."""

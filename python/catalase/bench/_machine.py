@@ -23,7 +23,7 @@ _DISTRIBUTIONS = {
 def describe_machine(libraries: list[str], device: str = "cpu") -> dict[str, Any]:
     """Return what a reader needs to place the figures, as JSON values."""
     info = _core.build_info()
-    from .._cuda import describe_device
+    from ..backends.cuda import describe_device
 
     return {
         "device": "cpu" if device == "cpu" else describe_device(),

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops._check import choice, flag, number, shown, whole_number
+from .._internal.numbers import choice, flag, number, shown, whole_number
 from ._case import Case, compare
 from ._device import DEVICES
 from ._families import DEVICE_FAMILIES, FAMILIES, cases_of, family_of, libraries_of
@@ -134,7 +134,7 @@ def run_bench(
     if on_row is not None and not callable(on_row):
         raise TypeError(f"bench: on_row must be a function of a row, got {shown(on_row)}")
     if device == "cuda":
-        from .._cuda import require_cuda
+        from ..backends.cuda import require_cuda
 
         require_cuda("bench")
     wanted = list(known) if peers is None else list(peers)

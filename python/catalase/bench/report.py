@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
-from .._storage import write_file_atomic
+from .._internal.storage import write_file_atomic
 from ._run import Row
 
 JSON_BEGINS = b'{\n "machine": {'  # a report, by which it is known again

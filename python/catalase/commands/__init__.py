@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from .._console import ReaderGone, SafeStream, safe_output
+from .._internal.console import ReaderGone, SafeStream, safe_output
 from .common.command import EPILOG, Exit
 
 # The order of the commands in ``catalase --help``; a command that is not named here follows, by its name.

@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     """Time the families, print each row when it is measured, and write and print the report."""
     from rich.console import Console
 
-    from .._storage.outputs import Output, check_outputs
+    from .._internal.storage.outputs import Output, check_outputs
     from ..bench import report, run_bench
 
     outputs = [Output("--json", options.json, report.JSON_BEGINS), Output("--plot", options.plot)]

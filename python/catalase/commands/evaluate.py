@@ -26,8 +26,8 @@ def run(options: argparse.Namespace) -> int:
     """Print the model's scores on the table."""
     from dataclasses import replace
 
-    from .._console import Console
-    from .._storage.outputs import check_outputs
+    from .._internal.console import Console
+    from .._internal.storage.outputs import check_outputs
     from .common import tables
 
     console = Console()

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import IO, Any
 
-from .._console import Console, ReaderGone
+from .._internal.console import Console, ReaderGone
 from .common.command import Commands, command, exit_code
 from .common.options import add_table_options, input_path, name, output_path
 
@@ -34,9 +34,9 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Copy the table chunk by chunk, with the predictions in new columns."""
-    from .. import _storage
-    from .._report import Failure, Report
-    from .._storage.outputs import Output, check_outputs
+    from .._internal import storage
+    from .._internal.report import Failure, Report
+    from .._internal.storage.outputs import Output, check_outputs
     from ..data.table_file import TableFile
     from .common import tables
 
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
 
         def write(binary: IO[bytes]) -> None:
             nonlocal total
-            with _storage.csv_writer(binary) as writer, console.progress("predicting", None) as advance:
+            with storage.csv_writer(binary) as writer, console.progress("predicting", None) as advance:
                 writer.writerow(table.header + added)
                 for rows, unread in table.chunks(_CHUNK):
                     cells, failed = _predict(model, len(predicted), [row[column] for row in rows], unread)
@@ -76,12 +76,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _write_result(out: str, write: Callable[[IO[bytes]], None]) -> None:
     """Write a result into a file, a pipe, or standard output (``-``)."""
-    from .. import _storage
+    from .._internal import storage
 
     try:
         if out != "-":
-            _storage.remove_leftovers(out)
-            _storage.write_file_atomic(out, write)
+            storage.remove_leftovers(out)
+            storage.write_file_atomic(out, write)
             return
         binary = getattr(sys.stdout, "buffer", None)
         if binary is None:

@@ -52,7 +52,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Screen, and print what came of it."""
-    from .._storage.outputs import Output, check_outputs
+    from .._internal.storage.outputs import Output, check_outputs
     from ..screening import screen
 
     errors = options.errors_file or f"{options.out}.errors.csv"

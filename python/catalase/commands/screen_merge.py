@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Merge the shards, and print what came of it."""
-    from .._storage.outputs import Output, check_outputs
+    from .._internal.storage.outputs import Output, check_outputs
     from ..screening import merge
 
     inputs = {path: path for shard in options.hits for path in (shard, f"{shard}.json")}

@@ -55,8 +55,8 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Read and split the table, train with early stopping, save the model, and score it on the parts held out."""
     from .. import feat
-    from .._console import Console
-    from .._storage.outputs import Output, check_outputs
+    from .._internal.console import Console
+    from .._internal.storage.outputs import Output, check_outputs
     from .common import tables
 
     console = Console()

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .._storage import read_up_to
+from .._internal.storage import read_up_to
 
 _MARK = object()
 _DTYPE = re.compile(r"[<>|=]?(?:[biufc]\d{1,2}|[US]\d{1,8}|O8?)")

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _storage
-from .._numbers import strip_white
+from .._internal import storage
+from .._internal.text import strip_white
 from ._lazy import LazyArray
 
 COLUMNS = ("X", "y", "w", "ids")
@@ -120,7 +120,7 @@ class NpyShards(Shards):
                 f"DiskDataset: {file} is missing; if another writer has replaced the dataset, open it again; else copy "
                 "the folder whole, or make the dataset again"
             )
-        if self.verify and _storage.sha256_file(file) != name[-68:-4]:
+        if self.verify and storage.sha256_file(file) != name[-68:-4]:
             raise ValueError(
                 f"DiskDataset: {file} was altered or cut short (its checksum differs); make the dataset again"
             )
@@ -201,8 +201,8 @@ def is_deepchem(folder: Path) -> bool:
 def deepchem_tasks(folder: Path) -> list[Any]:
     """Names of the tasks of a DeepChem folder."""
     try:
-        data = _storage.read_bytes(folder / "tasks.json", _TASK_BYTES)
-        tasks = _storage.load_json(data.decode("utf-8"))
+        data = storage.read_bytes(folder / "tasks.json", _TASK_BYTES)
+        tasks = storage.load_json(data.decode("utf-8"))
     except ValueError as error:
         raise ValueError(f"DiskDataset: {folder / 'tasks.json'} is damaged ({error}); copy the folder again") from None
     if not isinstance(tasks, list) or not all(isinstance(task, (str, int, float)) for task in tasks):

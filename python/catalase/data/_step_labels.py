@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import are_weights, labels, numbers
+from .._internal.arrays import are_weights, labels, numbers
 from .ragged import RaggedArray
 
 

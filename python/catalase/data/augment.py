@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _arrays
-from .._numbers import flag, shown, whole_number
+from .._internal import arrays
+from .._internal.numbers import flag, shown, whole_number
 from ..ops.augment import augment_images
 from ._lazy import LazyArray
 from .dataset import Batch, Dataset, checked_walk
@@ -131,7 +131,7 @@ class AugmentedDataset(Dataset):
     def __init__(self, dataset: Dataset, augment: Augment, masks: bool = False) -> None:
         if not isinstance(augment, Augment):
             raise TypeError(f"AugmentedDataset: augment must be an Augment, got {type(augment).__name__}")
-        _arrays.dataset_of("AugmentedDataset", "dataset", dataset)
+        arrays.dataset_of("AugmentedDataset", "dataset", dataset)
         self.dataset, self.augment, self.masks = dataset, augment, flag("AugmentedDataset", "masks", masks)
         self.tasks, self.report, self.featurizer = dataset.tasks, dataset.report, dataset.featurizer
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .._numbers import FLOAT32_LIMIT, choice, listed, parse_float, path_of, shown, strip_white, whole_number
-from .._report import Failure, Report
+from .._internal.numbers import choice, listed, path_of, shown, whole_number
+from .._internal.report import Failure, Report
+from .._internal.text import FLOAT32_LIMIT, parse_float, strip_white
 from ..feat.featurizer import Featurizer, featurizing
 from .dataset import Dataset, NumpyDataset, task_names
 from .disk import DiskDataset

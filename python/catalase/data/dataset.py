@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _arrays
-from .._numbers import flag, listed, seed_of, shown, whole_number
-from .._report import Report
+from .._internal import arrays as _arrays
+from .._internal.numbers import flag, listed, seed_of, shown, whole_number
+from .._internal.report import Report
 from ..feat.featurizer import Featurizer, checked
 
 _MOST_FILLED_UP = 2**40  # rows of a batch that is filled up: no machine holds more

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _arrays, _storage
-from .._numbers import flag, path_of, shown, walked, whole_number
-from .._report import Report
+from .._internal import arrays, storage
+from .._internal.numbers import flag, path_of, shown, walked, whole_number
+from .._internal.report import Report
+from ..feat.featurizer import Featurizer
 from ._lazy import ahead
 from ._shards import (
     COLUMNS,
@@ -28,7 +29,7 @@ from ._shards import (
 )
 from ._windows import read_window, windows
 from .dataset import Batch, Dataset, checked_walk, filled_up, task_names
-from .disk_writer import FORMAT, MANIFEST, VERSION, ShardList, checked_extra, claim_folder
+from .shard_list import FORMAT, MANIFEST, VERSION, ShardList, checked_extra, claim_folder
 
 _DTYPE = re.compile(r"[<>|=]?[biufcUS]\d{1,8}")
 
@@ -89,7 +90,7 @@ class DiskDataset(Dataset):
         verify = flag("DiskDataset", "verify", verify)
         self.extra: dict[str, Any] = {}
         self._shards: Shards
-        self._hold: _storage.Hold | None = None  # as long as this dataset is open, its files stay
+        self._hold: storage.Hold | None = None  # as long as this dataset is open, its files stay
         if (self.path / MANIFEST).is_file():
             self._read_manifest(verify)
         elif is_deepchem(self.path):
@@ -104,10 +105,10 @@ class DiskDataset(Dataset):
 
     def _read_manifest(self, verify: bool) -> None:
         file = self.path / MANIFEST
-        data, self._hold = _storage.hold_for_reading(file)
-        if len(data) > _storage.MAX_JSON_BYTES:
+        data, self._hold = storage.hold_for_reading(file)
+        if len(data) > storage.MAX_JSON_BYTES:
             raise ValueError(f"DiskDataset: {file} has {len(data)} bytes, more than a manifest has; it is damaged")
-        manifest = _storage.verify_digest(_storage.parse_json(data, file), file)
+        manifest = storage.verify_digest(storage.parse_json(data, file), file)
         if manifest.get("format") != FORMAT or manifest.get("format_version") != VERSION:
             raise ValueError(f"DiskDataset: {file} is not a dataset of format version {VERSION}; make it again")
         try:
@@ -175,9 +176,9 @@ class DiskDataset(Dataset):
             )
         claim_folder(function, folder)
         written = ShardList(folder)
-        with _storage.writing(function, folder) as locked:
+        with storage.writing(function, folder) as locked:
             for shard in shards:
-                _arrays.dataset_of(function, "each of shards", shard)
+                arrays.dataset_of(function, "each of shards", shard)
                 written.carry(function, shard)
                 names = task_names(function, shard.tasks) if names is None else names
                 written.add(shard)
@@ -305,8 +306,6 @@ def _carried(manifest: dict[str, Any]) -> tuple[Any, float]:
     """Featurizer and scale; datasets of earlier versions name none."""
     featurizer, scale = manifest.get("featurizer"), manifest.get("scaled_by", 1.0)
     if featurizer is not None:
-        from ..feat import Featurizer  # with all that can be named
-
         featurizer = Featurizer.build(featurizer)
     if type(scale) not in (int, float) or not 0 < scale < float("inf"):
         raise ValueError(f"scaled_by is {scale!r}")

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .._arrays import dtype_of
-from .._numbers import choice, listed, parse_int, path_of, shown, strip_white, whole_number
+from .._internal.arrays import dtype_of
+from .._internal.numbers import choice, listed, path_of, shown, whole_number
+from .._internal.text import parse_int, strip_white
 from ..ops.one_hot_dna import Spans, encode, letter_at
 
 _BLOCK = 2**20

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._numbers import path_of
-from .._storage import read_up_to
+from .._internal.numbers import path_of
+from .._internal.storage import read_up_to
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MOST = 2**40  # bytes: a header that claims more is no header

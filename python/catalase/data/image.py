@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import rows_of
-from .._numbers import listed, path_of, shown, whole_number
-from .._report import Failure, Report
+from .._internal.arrays import rows_of
+from .._internal.numbers import listed, path_of, shown, whole_number
+from .._internal.report import Failure, Report
 from ._lazy import LazyArray, ahead
 from .dataset import Batch, Dataset, NumpyDataset, checked_columns, checked_walk
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .._numbers import choice, listed, path_of, shown, whole_number
-from .._report import Failure, Report
+from .._internal.numbers import choice, listed, path_of, shown, whole_number
+from .._internal.report import Failure, Report
 from .dataset import Dataset, task_names
 from .disk import DiskDataset
 from .image import Checked, ImageDataset, ImageForm, checked_form, decode, image_form

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _arrays
-from .._numbers import flag, path_of, shown, whole_number
+from .._internal import arrays
+from .._internal.numbers import flag, path_of, shown, whole_number
 from .dataset import NumpyDataset
 from .idx import read_idx
 
@@ -39,7 +39,7 @@ class DigitImages:
                     f"DigitImages: images must be (N, pixels) and labels (N,) or (N, 10), got {images.shape} and "
                     f"{np.shape(labels)}"
                 )
-            _arrays.refuse_masked("DigitImages", name, array)
+            arrays.refuse_masked("DigitImages", name, array)
         self.images, self.labels = images, labels
         self._rng = np.random.Generator(np.random.Philox(0))
         self._order: NDArray[np.int64] = np.zeros(0, np.int64)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import array_of, refuse_masked, rows_of
-from .._cuda import is_device_array
-from .._cuda._graph import Parts
-from .._numbers import is_whole, shown, whole_number
+from .._internal.arrays import array_of, refuse_masked, rows_of
+from .._internal.numbers import is_whole, shown, whole_number
+from ..backends import is_device_array
+from ..backends.cuda.capture import Parts
 
 
 class SequenceBatch:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arrays import rows_of
-from .._numbers import choice, shown, whole_number
+from .._internal.arrays import rows_of
+from .._internal.numbers import choice, shown, whole_number
 from ._step_labels import step_labels, step_weights
 from .dataset import Batch, Dataset, checked_columns, checked_walk, filled_up
 from .ragged import RaggedArray, ragged

@@ -19,8 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from .._numbers import strip_white
-from .._report import Failure
+from .._internal.report import Failure
+from .._internal.text import strip_white
 
 DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError)  # what reading a damaged or truncated file raises
 PACKED = (".gz", ".bz2", ".xz")  # endings of compressed files

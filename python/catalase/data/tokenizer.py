@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _arrays, _storage
-from .._numbers import choice, listed, path_of, shown, walked, whole_number
-from .._registry import List, Str, build, register
+from .._internal import arrays, storage
+from .._internal.numbers import choice, listed, path_of, shown, walked, whole_number
+from .._internal.registry import List, Str, build, register
 
 SPECIAL = ("<pad>", "<start>", "<end>", "<unk>")
 PAD, START, END, UNKNOWN = range(len(SPECIAL))
@@ -127,7 +127,7 @@ class CharTokenizer:
     def decode(self, numbers: ArrayLike) -> str:
         """Return the text of token numbers; ``<pad>``, ``<start>`` and ``<end>`` are left out."""
         where = f"{type(self).__name__}.decode"
-        array = _arrays.numbers(where, "numbers", numbers)
+        array = arrays.numbers(where, "numbers", numbers)
         if array.size and (array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= self.size):
             raise ValueError(f"{where}: numbers must be whole numbers from 0 to {self.size - 1}, got {shown(numbers)}")
         names = (*SPECIAL, *self.tokens)
@@ -140,7 +140,7 @@ class CharTokenizer:
     def save(self, path: str | Path) -> None:
         """Write the vocabulary into a JSON file; `load_tokenizer` reads it."""
         path = path_of(f"{type(self).__name__}.save", "path", path)
-        _storage.write_json_atomic(path, {"kind": _KIND, "tokenizer": self.to_config()})
+        storage.write_json_atomic(path, {"kind": _KIND, "tokenizer": self.to_config()})
 
     def __len__(self) -> int:
         return self.size
@@ -241,7 +241,7 @@ def load_tokenizer(path: str | Path) -> CharTokenizer:
         If the file is no tokenizer's, or names a class or a setting that is not known. Nothing is unpickled.
     """
     path = path_of("load_tokenizer", "path", path)
-    content = _storage.read_json(path)
+    content = storage.read_json(path)
     if not isinstance(content, dict) or content.get("kind") != _KIND:
         raise ValueError(f"load_tokenizer: {path} holds no tokenizer; give the file that save wrote")
     try:

@@ -12,7 +12,7 @@ import os
 import re
 from typing import Any
 
-from .._numbers import parse_float, strip_white
+from .._internal.text import parse_float, strip_white
 
 ACTIVITY_FILE = os.path.join("FreeWilson", "data", "CHEMBL2321810_act.csv")
 SMILES_FILE = os.path.join("FreeWilson", "data", "CHEMBL2321810.smi")
@@ -124,7 +124,7 @@ def _load_smiles(path: str, name: str, known: dict[str, float] | None, limit: in
     """Parse a SMILES file; the first of several equal molecules (same canonical SMILES) is kept."""
     from rdkit import Chem, rdBase
 
-    from ..ops._ecfp_rdkit import read_molecule
+    from ..chem import read_molecule
 
     compounds = Compounds(name)
     seen: dict[str, str] = {}

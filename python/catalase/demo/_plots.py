@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from .._storage import write_file_atomic
+from .._internal.storage import write_file_atomic
 
 _TRAIN, _VALID = "#4c78a8", "#e45756"
 

@@ -28,11 +28,12 @@ from typing import IO, Any
 
 import numpy as np
 
-from .. import _storage, data, feat, metrics, models, ops, splits, train, trans
-from .._console import Console
-from .._drawing import molecule_grid
-from .._storage.outputs import Output, begins_with, check_outputs
-from ..ops._check import flag, path_of, whole_number
+from .. import data, feat, metrics, models, ops, splits, train, trans
+from .._internal import storage
+from .._internal.console import Console
+from .._internal.numbers import flag, path_of, whole_number
+from .._internal.storage.outputs import Output, begins_with, check_outputs
+from ..chem import molecule_grid
 from . import _baselines, _plots
 from ._data import Compounds, find_files, load_library, load_measured
 
@@ -269,7 +270,7 @@ def _write_csv(path: Path, columns: list[str], rows: list[list[Any]]) -> None:
         writer.writerows(rows)
         binary.write(text.getvalue().encode())
 
-    _storage.write_file_atomic(path, write)
+    storage.write_file_atomic(path, write)
 
 
 def _draw(

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .._internal.lazy import attach
 from .circular import CircularFingerprint
 from .dna import DNAOneHotFeaturizer
 from .featurizer import Featurizer
-from .transformed import TransformedFeaturizer
+
+if TYPE_CHECKING:
+    from ..trans.transformer import TransformedFeaturizer
 
 __all__ = ["CircularFingerprint", "DNAOneHotFeaturizer", "Featurizer", "TransformedFeaturizer"]
+
+# It stands beside the transformers, which need datasets, which have featurizers.
+__getattr__, __dir__ = attach(__name__, (), {"TransformedFeaturizer": ".trans.transformer"})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._numbers import choice, flag, whole_number
-from .._registry import Bool, Int, register
+from .._internal.numbers import choice, flag, whole_number
+from .._internal.registry import Bool, Int, register
 from ..ops.ecfp import fingerprints
 from .featurizer import Featurizer, datapoints_of
 

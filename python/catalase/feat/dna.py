@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import dtype_of
-from .._numbers import choice, flag, strip_white, whole_number
-from .._registry import Bool, Int, Str, register
-from .._report import Failure, Report
+from .._internal.arrays import dtype_of
+from .._internal.numbers import choice, flag, whole_number
+from .._internal.registry import Bool, Int, Str, register
+from .._internal.report import Failure, Report
+from .._internal.text import strip_white
 from ..ops.one_hot_dna import encode, letter_at, spans_of
 from .featurizer import Featurizer, datapoints_of
 

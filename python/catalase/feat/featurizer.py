@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import warnings
 from collections.abc import Mapping, Sequence, Set
 from typing import Any, ClassVar
 
-from .. import _registry
-from .._numbers import shown
-from .._report import Report
+from .._internal import registry
+from .._internal.numbers import shown
+from .._internal.report import Report
 
 
 class Featurizer:
@@ -57,14 +58,16 @@ class Featurizer:
     def saved_form(self) -> dict[str, Any]:
         """Return the settings with the class's name under "class", from which `build` makes an equal featurizer."""
         name = type(self).__name__
-        if name not in _registry.names(type(self)):
+        if name not in registry.names(type(self)):
             raise TypeError(f"{name}: this featurizer cannot be saved, it is none of Catalase's own")
         return {"class": name, **self.to_config()}
 
     @staticmethod
     def build(config: Any) -> Featurizer:
         """Return the featurizer that a saved form describes; ValueError for anything that is not one of ours."""
-        featurizer: Featurizer = _registry.build(config, kind=Featurizer)
+        for package in ("feat", "trans"):  # where the classes are that a config may name
+            importlib.import_module(f"..{package}", __package__)
+        featurizer: Featurizer = registry.build(config, kind=Featurizer)
         return featurizer
 
     def agrees_with(self, other: Featurizer) -> bool:

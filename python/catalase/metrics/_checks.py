@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import numbers
+from .._internal.arrays import numbers
 
 
 def check_pair(name: str, y_true: Any, y_pred: Any, beside: str = "y_pred") -> tuple[np.ndarray, np.ndarray]:

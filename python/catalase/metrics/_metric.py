@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._numbers import flag, number, shown
+from .._internal.numbers import flag, number, shown
 from ._shapes import Tasks, classification_tasks, regression_tasks
 
 # Scores that rank by probability; the rest of the classification metrics compare classes.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import labels, numbers
+from .._internal.arrays import labels, numbers
 
 
 class Tasks:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
-from .._lazy import attach
-from .model import Model, load
+from .._internal.lazy import attach
+from .load import MODULES, load
+from .model import Model
 
 if TYPE_CHECKING:
     from . import tensorgraph
@@ -38,27 +38,4 @@ __all__ = [
     "tensorgraph",
 ]
 
-# Where each class lives. A module is imported when one of its names is first asked for, all of them by `load`.
-_MODULES = {
-    "CNN": "cnn",
-    "Ensemble": "ensemble",
-    "LanguageModel": "language",
-    "MultitaskClassifier": "multitask",
-    "MultitaskRegressor": "multitask",
-    "ResNetClassifier": "resnet",
-    "SequenceClassifier": "sequence",
-    "SequenceRegressor": "sequence",
-    "TanimotoKNNClassifier": "neighbors",
-    "TanimotoKNNRegressor": "neighbors",
-    "TensorGraph": "tensorgraph",
-    "UNet": "unet",
-}
-
-
-__getattr__, __dir__ = attach(__name__, ("tensorgraph",), _MODULES)
-
-
-def register_all() -> None:
-    """Import every model class, so that a saved config may name any of them."""
-    for module in _MODULES.values():
-        importlib.import_module(f".{module}", __name__)
+__getattr__, __dir__ = attach(__name__, ("tensorgraph",), MODULES)

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere
-from .._arrays import refuse_sparse
-from .._numbers import strip_white
-from .._report import Failure, Report
+from .._internal.arrays import refuse_sparse
+from .._internal.report import Failure, Report
+from .._internal.text import strip_white
+from ..backends import to_host
 from ..feat import Featurizer
 
 _CHUNK = 4096  # datapoints that are featurized at a time
@@ -33,7 +33,7 @@ def datapoints(where: str, given: Any, featurizer: Featurizer | None) -> list[An
     """
     if isinstance(given, (str, bytes)):
         raise TypeError(f"{where}: needs a list, got one {type(given).__name__}; wrap it in [ ]")
-    if is_dataset(given) or _anywhere.to_host(given) is not given:
+    if is_dataset(given) or to_host(given) is not given:
         return None
     refuse_sparse(where, "X", given)
     try:

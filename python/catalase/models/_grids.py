@@ -8,11 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere, _arrays, nn, ops, optim
-from .._registry import AnyOf, Field, Float, Int, List, Str
+from .. import nn, ops, optim
+from .._internal import arrays as _arrays
+from .._internal.numbers import shown
+from .._internal.registry import AnyOf, Field, Float, Int, List, Str
 from ..autograd import Tensor, no_grad
+from ..backends import to_device, to_host
 from ..data import NumpyDataset
-from ..ops._check import shown
 from ._labels import check_classes, check_numbers
 from ._pixels import LEVEL, Pixels, Seen
 from ._settings import checked, is_count, is_list, is_number
@@ -94,7 +96,7 @@ class GridModel(Model):
         return {"class": type(self).__name__, **config, "learning_rate": float(rate)}
 
     def _raw(self, where: str, rows: Any) -> NDArray[Any]:
-        given = rows if hasattr(rows, "iterbatches") else _arrays.numbers(where, "X", _anywhere.to_host(rows))
+        given = rows if hasattr(rows, "iterbatches") else _arrays.numbers(where, "X", to_host(rows))
         pixels = self._pixels(where, getattr(rows, "scaled_by", 1.0))
         parts = []
         for X in batches(given, self.batch_size):
@@ -166,7 +168,7 @@ class GridModel(Model):
         if X.ndim == self.dims + 1:
             X = X[..., None]
         self._grid = X.shape[1:-1]
-        return Tensor(_anywhere.to_device(np.asarray(X, dtype=np.float32), self.device))
+        return Tensor(to_device(np.asarray(X, dtype=np.float32), self.device))
 
     # Data that are not in memory are checked as they come.
     def _check_dataset(self, where: str, dataset: Any) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn
-from .._registry import Bool, Field, Int, Str
+from .._internal.registry import Bool, Field, Int, Str
 from ..autograd import Tensor, no_grad
 from ..data import SequenceDataset
 from ..data.ragged import RaggedArray, SequenceBatch

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere, nn
-from .._cuda import runtime_of
-from .._cuda._graph import of_lengths
+from .. import nn
 from ..autograd import Tensor, concatenate, no_grad, where
+from ..backends import backend_of, is_device_array, to_device, to_host
+from ..backends.cuda.capture import of_lengths
 from ..data import SequenceBatch
 from ._steps import packed
 
@@ -49,7 +49,7 @@ class SequenceNet(nn.Module):
         longest = int(lengths.max(initial=0))
         if longest == 0:
             return batch, None
-        batch = SequenceBatch(_anywhere.to_host(batch.values), batch.lengths)  # which a captured step refuses
+        batch = SequenceBatch(to_host(batch.values), batch.lengths)  # which a captured step refuses
         state, pooled = None, np.zeros(0)
         with no_grad():
             for start in range(0, longest, steps):
@@ -66,7 +66,7 @@ class SequenceNet(nn.Module):
 
     def _read(self, batch: SequenceBatch, state: Any) -> Any:
         values = batch.values
-        x = Tensor(_anywhere.to_device(values, self.device)) if self.embedding is None else self.embedding(values)
+        x = Tensor(to_device(values, self.device)) if self.embedding is None else self.embedding(values)
         return self.recurrent(x, state, batch.lengths)
 
     def _gathered(self, y: Tensor, batch: SequenceBatch) -> Tensor:
@@ -78,9 +78,10 @@ class SequenceNet(nn.Module):
         return y.sum(axis=1)  # y is zero beyond a length
 
     def _joined(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+        xp = backend_of(a, b)
         if self.pool != "max":
-            return _anywhere.add(a, b)
-        return _anywhere.largest(_anywhere.concatenate([x.reshape(1, *x.shape) for x in (a, b)], 0), 0)
+            return xp.add(a, b)
+        return xp.max(xp.concatenate([x.reshape(1, *x.shape) for x in (a, b)], 0), 0)
 
     def _pooled(self, y: Tensor, state: Any, batch: SequenceBatch, before: Before | None) -> Tensor:
         """One row a sequence, (N, output_size); zeros for a sequence of no steps."""
@@ -97,7 +98,7 @@ class SequenceNet(nn.Module):
                 return found * y.dtype.type(1 / y.shape[1])
             return found * _of_lengths(lengths, "shares", _shares, found)
         if before is not None:
-            found = where(_anywhere.to_host(before.pooled) > found.numpy(), before.pooled, found)
+            found = where(to_host(before.pooled) > found.numpy(), before.pooled, found)
         if batch.lengths.all():
             return found
         return where(_of_lengths(batch.lengths, "there", _there, found), found, 0.0)
@@ -106,10 +107,11 @@ class SequenceNet(nn.Module):
 def _of_lengths(lengths: NDArray[np.int64], name: str, make: Any, like: Tensor) -> Any:
     """``make(lengths, a tensor's shape, its dtype)`` beside the tensor, in a captured step for each batch anew."""
     given, dtype = like.data, like.dtype
-    if _anywhere.is_here(given):
+    if not is_device_array(given):
         return make(lengths, given.shape, dtype)
     shape = tuple(given.shape)
-    return of_lengths(runtime_of(name, x=given), lengths, (name, shape), lambda n: _whole(make(n, shape, dtype), shape))
+    device: Any = backend_of(given)
+    return of_lengths(device, lengths, (name, shape), lambda n: _whole(make(n, shape, dtype), shape))
 
 
 def _mask(lengths: NDArray[np.int64], shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:

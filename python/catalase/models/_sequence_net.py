@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, optim
-from .._registry import AnyOf, Field, Float, Int, Object, Str
+from .._internal.numbers import shown
+from .._internal.registry import AnyOf, Field, Float, Int, Object, Str
 from ..autograd import Tensor
 from ..data import SequenceDataset
 from ..data.ragged import RaggedArray
 from ..data.tokenizer import PAD, CharTokenizer
-from ..ops._check import shown
 from ._labels import Place, flat
 from ._settings import checked, is_count, rate
 from .model import Model

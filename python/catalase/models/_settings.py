@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .._registry import Bool, Field
-from ..ops._check import flag, is_whole, shown
+from .._internal.numbers import flag, is_whole, shown
+from .._internal.registry import Bool, Field
 
 Number = float | Sequence[float]
 _LARGEST = float(np.finfo(np.float32).max)

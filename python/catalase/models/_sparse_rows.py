@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere, ops
+from .. import ops
+from ..backends import to_device
 from ..data import NumpyDataset
 from ..data.dataset import row_batches
 
@@ -61,9 +62,9 @@ class PaddedRows:
 
 def on_device(X: ops.SparseBatch, device: str) -> Any:
     """Rows that are mostly zeros, to be gathered on a device: all of their values go there."""
-    from .._cuda.linear import GatheredBatch
+    from ..backends.cuda.linear import GatheredBatch
 
-    return GatheredBatch(_anywhere.to_device(X.to_dense(), device), X.entries)
+    return GatheredBatch(to_device(X.to_dense(), device), X.entries)
 
 
 def compressed(

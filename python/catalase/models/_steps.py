@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere
-from .._cuda._graph import Parts
 from ..autograd import Tensor, record
+from ..backends import is_device_array, to_device
+from ..backends.cuda.capture import Parts
 from ..data import SequenceBatch, SequenceDataset
 from ..nn import functional
 
@@ -100,7 +100,7 @@ def packed(y: Tensor, mask: NDArray[np.bool_]) -> Tensor:
     shape, dtype = y.shape, y.dtype
     if mask.all():
         return y.reshape(mask.size, shape[-1])
-    if not _anywhere.is_here(y.data):  # rows taken by number
+    if is_device_array(y.data):  # rows taken by number
         return functional.embedding(np.flatnonzero(mask), y.reshape(mask.size, shape[-1]))
 
     def backward(g: NDArray[Any]) -> tuple[NDArray[Any], ...]:
@@ -118,4 +118,4 @@ def rows_of(state: Any, rows: NDArray[np.bool_]) -> Any:
     if isinstance(state, tuple):
         return tuple(rows_of(part, rows) for part in state)
     kept = np.ascontiguousarray(state.numpy()[..., rows, :])
-    return Tensor(_anywhere.to_device(kept, state.device))
+    return Tensor(to_device(kept, state.device))

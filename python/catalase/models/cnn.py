@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from .. import nn
-from .._registry import AnyOf, Bool, Field, Float, Int, List, Str, register
+from .._internal.numbers import shown
+from .._internal.registry import AnyOf, Bool, Field, Float, Int, List, Str, register
 from ..autograd import Tensor
-from ..ops._check import shown
 from ._grids import CONV, FIELDS, GridModel, each, kernel
 from ._settings import ACTIVATIONS, Number, checked, each_activation, each_layer, each_rate
 

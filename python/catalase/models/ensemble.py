@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, train
-from .._registry import List, Object, register
+from .._internal.numbers import shown
+from .._internal.registry import List, Object, register
 from ..feat import Featurizer
-from ..ops._check import shown
 from ..trans import Transformer
 from ._datapoints import datapoints
 from ._settings import is_list

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, ops
-from .._registry import register
+from .._internal.numbers import flag, shown
+from .._internal.registry import register
 from ..autograd import no_grad
 from ..data import SequenceBatch
 from ..data.tokenizer import END, PAD, START, UNKNOWN, CharTokenizer
 from ..metrics import Metric
-from ..ops._check import flag, shown
 from ._language_net import LanguageNet, Rows, Steps
 from ._sequence_net import FIELDS, SequenceModel
 from ._settings import as_float, checked, flags, is_count, is_number

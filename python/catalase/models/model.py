@@ -10,15 +10,18 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere, _arrays, _registry, _storage, nn, ops, optim, train
+from .. import nn, ops, optim, train
+from .._internal import arrays as _arrays
+from .._internal import storage
+from .._internal.numbers import choice, flag, path_of, shown
 from ..autograd import Tensor, no_grad
+from ..backends import to_device, to_host
 from ..data.dataset import task_names
 from ..feat import Featurizer
 from ..feat.featurizer import checked, saved_form
 from ..metrics import Metric
-from ..nn.allowance import allowance
 from ..nn.module import check_finite
-from ..ops._check import choice, flag, path_of, shown
+from ..ops.checks import check_device
 from ..trans import Transformer, undo_transforms
 from . import _carried
 from ._datapoints import Answers, datapoints, is_dataset, predict_datapoints, with_gaps
@@ -26,7 +29,7 @@ from ._labels import check_some, flat
 from ._settings import flags
 from ._sparse_rows import PlacedRows, on_device
 
-_KIND = "catalase model"
+KIND = "catalase model"
 _LARGEST = np.finfo(np.float32).max
 _PREDICT_ROWS = 1000  # rows that go through the net at a time
 
@@ -143,7 +146,7 @@ class Model:
         name = type(self).__name__
         if isinstance(device, str) and device != "cpu" and (self._stays or not self.module.parameters()):
             raise TypeError(f"{name}.to: {self._stays or 'this model is not a net'}; it computes on the CPU")
-        _anywhere.check_device(f"{name}.to", device)
+        check_device(f"{name}.to", device)
         self.module.to(device)
         return self
 
@@ -312,7 +315,7 @@ class Model:
         """Predictions for a dataset or an array, on the net's own scale."""
         if is_dataset(rows) and not hasattr(rows, "X"):
             raise TypeError(f"{where}: needs a dataset that has X, got {type(rows).__name__}")
-        X = rows.X if is_dataset(rows) else _arrays.numbers(where, "X", _anywhere.to_host(rows))
+        X = rows.X if is_dataset(rows) else _arrays.numbers(where, "X", to_host(rows))
         X = self._check_shape(where, X)
         return np.concatenate([self._raw_batch(where, X[start:stop]) for start, stop in _slices(len(X))])
 
@@ -396,13 +399,13 @@ class Model:
         """
         path = path_of(f"{type(self).__name__}.save", "path", path)
         config = {
-            "kind": _KIND,
+            "kind": KIND,
             "model": self.to_config(),
             **self._to_carry(),
         }
         state = self.module.state_dict()
         check_finite(f"{type(self).__name__}.save", state, "nothing was saved; train again with a lower learning rate")
-        _storage.save_folder(path, config, state)
+        storage.save_folder(path, config, state)
 
     def _to_carry(self) -> dict[str, Any]:
         """What is saved beside the settings of the net, as JSON values."""
@@ -489,8 +492,8 @@ class Model:
         if isinstance(X, ops.SparseBatch):
             return X if device == "cpu" else on_device(X, device)
         if self._is_packed(X):
-            return _anywhere.to_device(X, device)
-        return Tensor(_anywhere.to_device(np.asarray(X, dtype=np.float32), device))
+            return to_device(X, device)
+        return Tensor(to_device(np.asarray(X, dtype=np.float32), device))
 
     def _is_packed(self, X: NDArray[Any]) -> bool:
         """Whether X holds packed bits: uint8, 8 features a byte, as `ops.ecfp` packs them."""
@@ -584,62 +587,6 @@ def scores(chosen: Sequence[Metric], y: Any, prediction: Any, w: Any, per_task_m
     found = {m.name: m.compute_metric(y, prediction, w, per_task_metrics=True, **options) for m in chosen}
     means = {name: mean for name, (mean, _) in found.items()}
     return (means, {name: tasks for name, (_, tasks) in found.items()}) if per_task_metrics else means
-
-
-def load(path: str | Path) -> Any:
-    """Load a model that was saved by `Model.save`. Predictions are equal to the bit.
-
-    It has what it needs to be used: ``predict`` takes what its featurizer takes, SMILES for example, and answers in the units
-    of the measurement.
-
-    Parameters
-    ----------
-    path : path
-        The folder.
-
-    Returns
-    -------
-    Model
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no saved model.
-    ValueError
-        If a file is truncated or was altered, if the config names a class or a setting that is not known or describes a
-        larger net than the file of its weights holds, or if a weight is NaN or infinite.
-
-    Notes
-    -----
-    Safe on files from strangers: nothing is unpickled, and only Catalase's own classes can be named.
-
-    Examples
-    --------
-    >>> import tempfile, numpy as np, catalase as ct
-    >>> model = ct.models.MultitaskRegressor(1, 8, layer_sizes=[4], seed=0)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     model.save(folder)
-    ...     again = ct.models.load(folder)
-    >>> X = np.ones((2, 8), np.float32)
-    >>> bool(np.array_equal(model.predict(X), again.predict(X)))
-    True
-    """
-    path = path_of("load", "path", path)
-    config, arrays = _storage.load_folder(path)
-    if config.get("kind") != _KIND or not isinstance(config.get("model"), dict):
-        raise ValueError(f"load: {path} holds no model; give the folder that Model.save wrote")
-    from . import register_all
-
-    register_all()
-    with allowance(arrays):
-        model: Model = _registry.build(config["model"], Model)
-    try:
-        model.module.load_state_dict(arrays)
-    except ValueError as error:
-        raise ValueError(f"load: the weights in {path} do not fit its config: {error}") from None
-    check_finite("load", arrays, f"{path} was not written by a training that went well; train it again")
-    model._carry(path, config)
-    return model
 
 
 def _slices(rows: int) -> Iterator[tuple[int, int]]:

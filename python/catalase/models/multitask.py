@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, ops, optim
-from .._registry import AnyOf, Bool, Field, Float, Int, List, Str, register
+from .._internal.registry import AnyOf, Bool, Field, Float, Int, List, Str, register
 from ..autograd import Tensor
 from ..nn.layers import in_order
 from ._labels import check_classes, check_numbers

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, train
-from .._registry import Field, Int, Str, register
+from .._internal.registry import Field, Int, Str, register
 from ..fingerprint_index import FingerprintIndex
 from ._labels import check_classes, check_numbers
 from ._settings import checked

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import nn
-from .._registry import AnyOf, Field, Float, Int, List, register
+from .._internal.registry import AnyOf, Field, Float, Int, List, register
 from ..autograd import Tensor
 from ._grids import CONV, FIELDS, GridModel, each, kernel
 from ._settings import checked, rate

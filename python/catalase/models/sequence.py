@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from .. import nn, ops
-from .._registry import Int, register
+from .._internal.registry import Int, register
 from ..autograd import Tensor
 from ..data.tokenizer import CharTokenizer
 from ._labels import Place, check_classes, check_numbers

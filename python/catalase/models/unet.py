@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, ops
-from .._registry import AnyOf, Bool, Field, Float, Int, List, Str, register
+from .._internal.numbers import flag
+from .._internal.registry import AnyOf, Bool, Field, Float, Int, List, Str, register
 from ..autograd import Tensor, concatenate
 from ..metrics import Metric
-from ..ops._check import flag
 from ..trans import Transformer, undo_transforms
 from ._grids import CONV, FIELDS, GridModel, each, kernel
 from ._settings import checked, flags, rate

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._numbers import choice, flag, listed, path_of, seed_of, shown
+from .._internal.numbers import choice, flag, listed, path_of, seed_of, shown
 from ..data import Dataset, DiskDataset, NumpyDataset
 from ..feat import CircularFingerprint, Featurizer
 from ..feat.featurizer import checked

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._numbers import strip_white
+from .._internal.text import strip_white
 from ..data.csv_loader import check_columns, parse_label
 
 

@@ -10,8 +10,10 @@ from .embedding import Embedding
 from .folding import fold_batch_norm
 from .inspection import dead_relu, summary
 from .layers import Dropout, Linear, ReLU, Sequential, Sigmoid, Softmax, Softplus, Tanh
-from .module import Module, inference
-from .parameter import Parameter, ParameterBuffer, flatten_parameters
+from .modes import inference
+from .module import Module
+from .parameter import Parameter
+from .parameter_buffer import ParameterBuffer, flatten_parameters
 from .pooling import (
     AvgPool1D,
     AvgPool2D,

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._internal.numbers import flag, number, shown, whole_number
 from ..autograd import Tensor, concatenate
 from ..autograd.tensor import as_tensor
-from ..ops._check import flag, number, shown, whole_number
 from .allowance import claim
 from .init import LARGEST_SIZE, check_room, random_generator
 from .layers import Dropout

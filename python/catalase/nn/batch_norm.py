@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere
+from .._internal.numbers import choice, number, whole_number
 from ..autograd import Tensor
-from ..ops._check import choice, number, whole_number
+from ..backends import backend_of
 from . import functional
 from .allowance import claim
 from .buffer import Buffer
@@ -87,15 +87,9 @@ class BatchNorm(Module):
         return y
 
     def _follow(self, mean: NDArray[Any], var: NDArray[Any], rows: int) -> None:
-        if rows >= 2 and not _anywhere.is_here(mean):
-            from .._cuda import norm as device
-
-            device.follow(self.running_mean.data, self.running_var.data, mean, var, self.momentum, rows)
-            return
-        if rows < 2 or not (np.isfinite(mean).all() and np.isfinite(var).all()):
-            return
-        for running, value in ((self.running_mean, mean), (self.running_var, var * (rows / (rows - 1)))):
-            running.data[...] = (1 - self.momentum) * running.data + self.momentum * value
+        if rows >= 2:
+            running = self.running_mean.data, self.running_var.data
+            backend_of(mean).follow_statistics(*running, mean, var, self.momentum, rows)
 
     def __repr__(self) -> str:
         return f"BatchNorm({self.gamma.shape[0]}, momentum={self.momentum:g}, eps={self.eps:g})"

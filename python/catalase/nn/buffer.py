@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import _anywhere
 from ..autograd import Tensor
+from ..backends import backend_of, to_device
 
 
 class Buffer(Tensor):
@@ -31,8 +31,8 @@ class Buffer(Tensor):
 
     def __init__(self, array: Any) -> None:
         super().__init__(array)
-        self.data = _anywhere.copy(self.data)
+        self.data = backend_of(self.data).copy(self.data)
 
     def move(self, device: str) -> None:
         """Take the values to a device, "cpu" or "cuda"."""
-        self.data = _anywhere.to_device(self.data, device)
+        self.data = to_device(self.data, device)

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .._internal.numbers import flag, whole_number
 from ..autograd import Tensor
-from ..ops._check import activation_code, flag, whole_number
+from ..ops.checks import activation_code
 from ..ops.geometry import Padding, convolution, per_dimension
 from . import functional
 from .init import LARGEST_SIZE, Initializer, glorot_uniform, random_generator, zeros

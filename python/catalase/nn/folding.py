@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops._check import shown
+from .._internal.numbers import shown
 from .batch_norm import BatchNorm
 from .layers import Sequential
 from .module import Module

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ops._check import number, shape_of, shown, whole_number
+from .._internal.numbers import number, shown, whole_number
+from ..ops.checks import shape_of
 from .allowance import claim
 
 __all__ = [

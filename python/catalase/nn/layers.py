@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._internal.numbers import flag, shown, whole_number
 from ..autograd import Tensor, is_recording
 from ..autograd.tensor import as_tensor
 from ..ops import empty
-from ..ops._check import activation_code, flag, shown, whole_number
+from ..ops.checks import activation_code
 from ..ops.dropout import check_rate
 from . import functional
 from .batch_norm import BatchNorm
 from .init import LARGEST_SIZE, Initializer, glorot_uniform, random_generator, start_values, zeros
-from .module import Module, is_quiet
+from .modes import is_quiet
+from .module import Module
 from .parameter import Parameter
 
 

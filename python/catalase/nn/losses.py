@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere, _arrays
-from .._cuda import is_device_array
+from .._internal import arrays as _arrays
 from ..autograd import Tensor
 from ..autograd.tensor import as_tensor
+from ..backends import backend_of, is_device_array, to_device_of, to_host
 from . import functional
 
 
@@ -41,11 +41,11 @@ def _like(name: str, array: Any, output: Tensor, shape: tuple[int, ...] | None =
     shape = output.shape if shape is None else shape
     if is_device_array(array) and array.shape == shape and array.dtype == output.dtype:
         return array
-    return _anywhere.beside(_fitted(name, array, shape, output.dtype), output.data)
+    return to_device_of(_fitted(name, array, shape, output.dtype), output.data)
 
 
 def _fitted(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    array = _arrays.numbers("loss", name, _anywhere.to_host(array))
+    array = _arrays.numbers("loss", name, to_host(array))
     if array.shape == shape:
         return _cast(name, array, dtype)
     if array.ndim < len(shape):
@@ -90,16 +90,16 @@ class SoftmaxCrossEntropy(Loss):
         ready = is_device_array(y) and (y.dtype, y.shape) in ((np.int64, rows), (output.dtype, output.shape))
         if ready and (w is None or w.shape == rows):  # as the kernel takes them
             return functional.softmax_cross_entropy(output, y, None if w is None else _like("w", w, output, rows))
-        labels, weights = self.prepared(output.shape, y, w, output.dtype, not _anywhere.is_here(output.data))
-        weights = None if weights is None else _anywhere.beside(weights, output.data)
-        return functional.softmax_cross_entropy(output, _anywhere.beside(labels, output.data), weights)
+        labels, weights = self.prepared(output.shape, y, w, output.dtype, bool(is_device_array(output.data)))
+        weights = None if weights is None else to_device_of(weights, output.data)
+        return functional.softmax_cross_entropy(output, to_device_of(labels, output.data), weights)
 
     def prepared(
         self, shape: tuple[int, ...], y: Any, w: Any, dtype: Any = np.float32, check: bool = True
     ) -> tuple[NDArray[Any], NDArray[Any] | None]:
         rows = shape[:-1]
-        y = _arrays.numbers("loss", "y", _anywhere.to_host(y))
-        w = None if w is None else _arrays.numbers("loss", "w", _anywhere.to_host(w))
+        y = _arrays.numbers("loss", "y", to_host(y))
+        w = None if w is None else _arrays.numbers("loss", "w", to_host(w))
         one_hot = y.size == math.prod(shape) and y.shape[:1] == shape[:1] and y.shape[-1:] == shape[-1:]
         if one_hot and w is not None and w.shape == y.shape:
             w = np.max(w, axis=-1).reshape(rows)  # one weight a row, though the dataset has one a class
@@ -188,5 +188,7 @@ class L1Loss(Loss):
         if w is None:
             return (output - _like("y", y, output)).abs()
         weights = _like("w", w, output)
-        target = _anywhere.silenced(_like("y", y, output), weights)  # a missing label may be NaN
+        target = backend_of(_like("y", y, output), weights).masked(
+            _like("y", y, output), weights
+        )  # a missing label may be NaN
         return (output - target).abs() * weights

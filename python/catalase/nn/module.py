@@ -2,76 +2,23 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere
-from .._arrays import refuse_masked
+from .._internal.arrays import refuse_masked
+from .._internal.numbers import flag, shown, whole_number
 from ..autograd import Tensor
-from ..ops._check import flag, shown, whole_number
+from ..backends import assign
+from ..ops.checks import check_device
 from .buffer import Buffer
+from .layer_table import table_of_layers
+from .modes import MODE, WATCH
 from .parameter import Parameter
 
 _Kind = TypeVar("_Kind", bound=Tensor)
-
-
-class _Watch(threading.local):
-    note: Callable[[Any, Any], None] | None = None
-
-
-_watch = _Watch()
-
-
-@contextmanager
-def watching(note: Callable[[Any, Any], None]) -> Iterator[None]:
-    """Inside, ``note(module, output)`` is called after each module of this thread has computed its output."""
-    before, _watch.note = _watch.note, note
-    try:
-        yield
-    finally:
-        _watch.note = before
-
-
-class _Mode(threading.local):
-    inference = False
-
-
-_mode = _Mode()
-
-
-@contextmanager
-def inference() -> Iterator[None]:
-    """Inside, every module computes as after `Module.eval` for this thread, and no module is changed.
-
-    Models predict so: a net that another thread, or the loop around a callback, is training goes on as if nothing were
-    asked of it. Dropout passes everything through and counts no step, batch normalization takes its running statistics,
-    and ``module.training`` reads False.
-
-    Examples
-    --------
-    >>> import numpy as np, catalase as ct
-    >>> layer = ct.nn.Dropout(0.5)
-    >>> with ct.nn.inference():
-    ...     layer(ct.Tensor(np.ones(3))).numpy()
-    array([1., 1., 1.])
-    >>> layer.training, layer.step
-    (True, 0)
-    """
-    before, _mode.inference = _mode.inference, True
-    try:
-        yield
-    finally:
-        _mode.inference = before
-
-
-def is_quiet() -> bool:
-    """Return whether nobody watches the modules of this thread."""
-    return _watch.note is None
 
 
 def check_finite(where: str, state: Mapping[str, NDArray[Any]], advice: str) -> None:
@@ -110,7 +57,7 @@ class Module:
     @property
     def training(self) -> bool:
         """Whether the module computes as in training: set by `train` and `eval`, and False inside `inference`."""
-        return self._training and not _mode.inference
+        return self._training and not MODE.inference
 
     @training.setter
     def training(self, mode: bool) -> None:
@@ -122,8 +69,8 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         output = self.forward(*args, **kwargs)
-        if _watch.note is not None:
-            _watch.note(self, output)
+        if WATCH.note is not None:
+            WATCH.note(self, output)
         return output
 
     def children(self) -> Iterator[tuple[str, Module]]:
@@ -224,7 +171,7 @@ class Module:
         >>> ct.nn.Linear(2, 3).to("cpu").device
         'cpu'
         """
-        device = _anywhere.check_device(f"{type(self).__name__}.to", device)
+        device = check_device(f"{type(self).__name__}.to", device)
         state = list(self._named_state())
         for name, value in state:
             if device != "cpu" and value.dtype != np.float32:
@@ -296,15 +243,13 @@ class Module:
                     f"got {value.dtype} {value.shape}"
                 )
         for name, parameter in own.items():
-            _anywhere.assign(parameter.data, np.asarray(state[name]))
+            assign(parameter.data, np.asarray(state[name]))
             if isinstance(parameter, Parameter):
                 parameter.version += 1
 
     def summary(self, input_shape: tuple[Any, ...] | None = None) -> str:
         """Return a table of the layers and their parameters; see `catalase.nn.summary`."""
-        from .inspection import summary
-
-        return summary(self, input_shape)
+        return table_of_layers(self, input_shape)
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies get a flat buffer of their own when they are first trained."""

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere
+from .._internal.numbers import flag, shown
 from ..autograd import Tensor
+from ..backends import assign, backend_of, to_device
 from ..ops import LinearGradient
-from ..ops._check import flag, shown
-
-if TYPE_CHECKING:
-    from .module import Module
-
-_LINE = 64  # bytes in a cache line
+from .layout import aligned
 
 
 class Parameter(Tensor):
@@ -54,7 +48,7 @@ class Parameter(Tensor):
         if not isinstance(name, str):
             raise TypeError(f"Parameter: name must be a string, got {shown(name)}")
         super().__init__(array, requires_grad=True)
-        self.data = _aligned(self.data, self.device)
+        self.data = aligned(self.data, self.device)
         self.decay = decay
         self.name = name
         self.version = 0  # counts changes by optimizers and load_state_dict, so that the tape notices a stale graph
@@ -65,7 +59,7 @@ class Parameter(Tensor):
     def __setstate__(self, parts: dict[str, Any]) -> None:
         self._grad_view, self._pending = None, None
         super().__setstate__(parts)
-        self.data = _aligned(self.data, self.device)
+        self.data = aligned(self.data, self.device)
 
     @property
     def grad(self) -> NDArray[Any] | None:
@@ -95,10 +89,10 @@ class Parameter(Tensor):
         gradient = self.grad
         self.zero_grad()
         self._grad_view = None
-        self.data = _aligned(self.data, device)
+        self.data = aligned(self.data, device)
         self.version += 1
         if gradient is not None:
-            self._accumulate(_anywhere.to_device(gradient, device))
+            self._accumulate(to_device(gradient, device))
 
     def grad_target(self) -> NDArray[Any] | None:
         """Where a kernel may write the first gradient of this step, or None where one is there to be added to."""
@@ -117,251 +111,10 @@ class Parameter(Tensor):
             grad = grad.array()
         view = self.grad if self._has_grad else self._grad_view
         if view is None:
-            view = self._grad_view = _anywhere.copy(grad)
+            view = self._grad_view = backend_of(grad).copy(grad)
         elif not self._has_grad:
             if grad is not view:  # a kernel that wrote into grad_target() gives the view itself
-                _anywhere.assign(view, grad)
+                assign(view, grad)
         else:
-            _anywhere.add_into(view, grad)
+            backend_of(view).add(view, grad, out=view)
         self._has_grad = True
-
-
-# Where it starts and stops in the flat buffer, whether penalties touch it, and whose gradient is still a product.
-Piece = tuple[int, int, bool, "Parameter | None"]
-
-
-class ParameterBuffer:
-    """All parameters of a module in one flat array, their gradients in another of the same layout.
-
-    Attributes
-    ----------
-    data, grad : ndarray, shape (P,)
-        float32 (or float64 where the parameters are), aligned to 64 bytes.
-    parameters : dict of str to Parameter
-        By name, in the module's order; in memory weights come first, biases after.
-    segments : list of (start, stop, decay)
-        Runs of the flat array that are treated alike by penalties and decay.
-    device : str
-        Where they live: "cpu" or "cuda".
-
-    Notes
-    -----
-    Each parameter starts on a cache line. Rows of matrices longer than a line are padded to an odd number of lines,
-    so that rows gathered one after another do not fall into the same cache sets. Pads are zero, stay zero under every
-    optimizer, and are never visible.
-    """
-
-    def __init__(self, module: Module) -> None:
-        _check_module("ParameterBuffer", module)
-        self._build(dict(module.named_parameters()))
-
-    def _build(self, parameters: dict[str, Parameter]) -> None:
-        self.parameters = parameters
-        dtypes = {p.dtype for p in self.parameters.values()}
-        if len(dtypes) > 1:
-            raise TypeError(f"flatten_parameters: all parameters must have one dtype, got {sorted(map(str, dtypes))}")
-        dtype = dtypes.pop() if dtypes else np.dtype(np.float32)
-        self.device = _one_device(parameters)
-        layout: list[tuple[Parameter, int, int]] = []  # parameter, offset, row length in elements
-        self.segments: list[tuple[int, int, bool]] = []
-        total = 0
-        for parameter in self._in_layout_order():
-            rows, row = _padded(parameter.shape, dtype.itemsize)
-            layout.append((parameter, total, row))
-            stop = _round_up(total + rows * row, _LINE // dtype.itemsize)
-            if self.segments and self.segments[-1][2] == parameter.decay:
-                self.segments[-1] = (self.segments[-1][0], stop, parameter.decay)
-            else:
-                self.segments.append((total, stop, parameter.decay))
-            total = stop
-        self.data, self.grad = (_anywhere.zeros(total, dtype, self.device) for _ in range(2))
-        stops = [offset for _, offset, _ in layout[1:]] + [total]
-        self._ranges = [(offset, stop) for (_, offset, _), stop in zip(layout, stops, strict=True)]
-        self._views = [
-            (p, _view(self.data, offset, row, p.shape), _view(self.grad, offset, row, p.shape))
-            for p, offset, row in layout
-        ]
-        self._pieces: dict[tuple[bool, ...], list[Piece]] = {}
-        for name, parameter in parameters.items():
-            parameter.name = parameter.name or name
-        self.sync()
-
-    def sync(self) -> None:
-        """Take parameters in again whose array was replaced, or moved to another buffer or device, since the last look."""
-        for parameter, values, gradient in self._views:
-            if parameter.data is not values:
-                if parameter.device != self.device:
-                    self._build(self.parameters)  # on the device to which all of them have gone
-                    return
-                if parameter.shape != values.shape or parameter.dtype != values.dtype:
-                    raise ValueError(
-                        f"ParameterBuffer: {parameter.name} must stay {values.dtype} {values.shape}, but its data was "
-                        f"replaced by {parameter.dtype} {parameter.shape}; make a new optimizer"
-                    )
-                _anywhere.assign(values, parameter.data)
-                parameter.data = values
-                if parameter._grad_view is gradient:  # it lived here before: graphs hold this very array
-                    parameter.version += 1
-            if parameter._grad_view is not gradient:
-                known = parameter.grad
-                parameter.zero_grad()
-                parameter._grad_view = gradient
-                if known is not None:
-                    parameter._accumulate(known)
-
-    def zeros(self) -> NDArray[Any]:
-        """Return zeros of this layout and alignment, for an optimizer's moments."""
-        return _anywhere.zeros(self.data.size, self.data.dtype, self.device)
-
-    def changed(self) -> None:
-        """Note that the values have changed: graphs recorded before cannot be walked any more."""
-        for parameter in self.parameters.values():
-            parameter.version += 1
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> ParameterBuffer:
-        copied = object.__new__(ParameterBuffer)
-        memo[id(self)] = copied
-        copied._build(copy.deepcopy(self.parameters, memo))
-        return copied
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"parameters": self.parameters}  # the arrays are made anew, and the parameters their views
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._build(state["parameters"])
-
-    def zero_grad(self) -> None:
-        """Forget all gradients; costs nothing."""
-        for parameter in self.parameters.values():
-            parameter.zero_grad()
-
-    def ready_grad(self) -> NDArray[Any]:
-        """Return the flat gradient, all of it computed, zero where this step left none."""
-        for parameter, _, _ in self._views:
-            if parameter.grad is None:
-                _anywhere.fill(parameter._grad_view, 0.0)
-        return self.grad
-
-    def pieces(self) -> list[Piece]:
-        """Return (start, stop, decay, parameter): a parameter whose gradient is still a product, or None and a run of others.
-
-        Gradients that this step left none of are set to zero. On a device none is left a product.
-        """
-        for parameter, _, gradient in self._views:
-            if not parameter._has_grad:
-                _anywhere.fill(gradient, 0.0)
-        if self.device != "cpu":
-            self.ready_grad()
-        pending = tuple([parameter._pending is not None for parameter, _, _ in self._views])
-        known = self._pieces.get(pending)
-        if known is None:
-            known = self._pieces[pending] = list(self._cut(pending))
-        return known
-
-    def _cut(self, pending: tuple[bool, ...]) -> Iterator[Piece]:
-        run = 0
-        for waits, (parameter, _, _), (start, stop) in zip(pending, self._views, self._ranges, strict=True):
-            if waits:
-                yield from self._run(run, start)
-                yield start, stop, parameter.decay, parameter
-                run = stop
-        yield from self._run(run, self.data.size)
-
-    def _run(self, start: int, stop: int) -> Iterator[Piece]:
-        for first, last, decay in self.segments:
-            if max(first, start) < min(last, stop):
-                yield max(first, start), min(last, stop), decay, None
-
-    def owns(self, module: Module) -> bool:
-        """Return whether the module's parameters are still the ones of this buffer."""
-        current = dict(module.named_parameters())
-        return current.keys() == self.parameters.keys() and all(current[n] is p for n, p in self.parameters.items())
-
-    def arrays(self, flat: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """Cut an array of this layout (an optimizer's moments, say) into views by parameter name."""
-        views, total = {}, 0
-        for parameter in self._in_layout_order():
-            rows, row = _padded(parameter.shape, self.data.itemsize)
-            views[id(parameter)] = _view(flat, total, row, parameter.shape)
-            total = _round_up(total + rows * row, _LINE // self.data.itemsize)
-        return {name: views[id(parameter)] for name, parameter in self.parameters.items()}
-
-    def matrix_view(self, flat: NDArray[Any], parameter: Parameter) -> NDArray[Any]:
-        """Return the part of an array of this layout that belongs to a parameter, in its shape."""
-        for (known, values, _), (start, _) in zip(self._views, self._ranges, strict=True):
-            if known is parameter:
-                return _view(flat, start, _padded(values.shape, flat.itemsize)[1], values.shape)
-        raise ValueError(f"ParameterBuffer: {parameter.name} is not one of this buffer's parameters")
-
-    def _in_layout_order(self) -> list[Parameter]:
-        """Those that penalties touch first, so that an optimizer with penalties makes two calls, however many layers."""
-        return sorted(self.parameters.values(), key=lambda parameter: not parameter.decay)
-
-
-def flatten_parameters(module: Module) -> ParameterBuffer:
-    """Move all parameters of a module into one flat buffer; a module that is flat already keeps its buffer.
-
-    Examples
-    --------
-    >>> import catalase as ct
-    >>> layer = ct.nn.Linear(3, 20)
-    >>> ct.nn.flatten_parameters(layer).data.size  # 3 rows of 3 cache lines, and a bias of 2
-    176
-    """
-    _check_module("flatten_parameters", module)
-    known = module.__dict__.get("_parameter_buffer")
-    if isinstance(known, ParameterBuffer) and known.owns(module):
-        known.sync()
-        return known
-    buffer = ParameterBuffer(module)
-    module.__dict__["_parameter_buffer"] = buffer
-    return buffer
-
-
-def _check_module(function: str, module: Any) -> None:
-    from .module import Module  # which imports this file
-
-    if not isinstance(module, Module):
-        raise TypeError(f"{function}: module must be a Module, got {shown(module)}")
-
-
-def _one_device(parameters: dict[str, Parameter]) -> str:
-    """Where all of them live."""
-    found = {parameter.device: name for name, parameter in parameters.items()}
-    if len(found) > 1:
-        listing = ", ".join(f"{name} on {device}" for device, name in found.items())
-        raise ValueError(
-            f"ParameterBuffer: parameters must be on one device, got {listing}; move the whole net with to"
-        )
-    return next(iter(found), "cpu")
-
-
-def _aligned(array: NDArray[Any], device: str) -> NDArray[Any]:
-    """Copy into memory laid out as in the flat buffer, so that a net which is never trained is as fast as one that is."""
-    rows, row = _padded(array.shape, array.itemsize)
-    copy = _view(_anywhere.zeros(rows * row, array.dtype, device), 0, row, array.shape)
-    _anywhere.assign(copy, array)
-    return copy
-
-
-def _round_up(n: int, step: int) -> int:
-    return -(-n // step) * step
-
-
-def _padded(shape: tuple[int, ...], itemsize: int) -> tuple[int, int]:
-    """Rows, and the padded length of a row in elements."""
-    if len(shape) < 2:
-        return 1, int(np.prod(shape, dtype=np.int64))
-    rows, row = int(np.prod(shape[:-1], dtype=np.int64)), shape[-1]
-    if len(shape) == 2 and row * itemsize > _LINE:
-        lines = -(-row * itemsize // _LINE)
-        row = (lines + 1 - lines % 2) * _LINE // itemsize
-    return rows, row
-
-
-def _view(flat: NDArray[Any], offset: int, row: int, shape: tuple[int, ...]) -> NDArray[Any]:
-    rows, _ = _padded(shape, flat.itemsize)
-    part = flat[offset : offset + rows * row]
-    if len(shape) == 2:
-        return part.reshape(rows, row)[:, : shape[1]]
-    return part.reshape(shape)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .._cuda import is_device_array
+from .._internal.numbers import choice, shown
 from ..autograd import Tensor
-from ..ops._check import choice, shown
+from ..backends import is_device_array
 from ..ops.geometry import Padding, per_dimension, pool_windows
 from . import functional
 from .module import Module
@@ -102,7 +102,7 @@ class Upsample(Module):
     Parameters
     ----------
     factor, mode
-        As `catalase.ops.upsample`.
+        As `catalase.ops.pool`.
 
     Examples
     --------

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from .._internal.numbers import choice, shown
 from ..autograd import Tensor, concatenate
 from ..autograd.tensor import as_tensor
-from ..ops._check import choice, shown
 from . import functional
 from ._recurrent import Recurrent
 from .module import Module
@@ -124,7 +124,7 @@ class GRU(Recurrent):
 
 
 class LSTM(Recurrent):
-    """A layer of long short-term memory; see `catalase.ops.lstm`.
+    """A layer of long short-term memory; see `catalase.ops.rnn`.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ops._check import shown
+from .._internal.numbers import shown
 from ._recurrent import Recurrent
 from .recurrent import GRU, LSTM, RNN
 

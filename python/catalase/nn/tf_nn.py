@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere
-from .._arrays import numbers
+from .._internal.arrays import numbers
+from .._internal.numbers import choice, is_whole, number, shown, whole_number
 from ..autograd import Tensor
 from ..autograd.tensor import as_tensor
-from ..ops._check import choice, is_whole, number, same_dtype, shown, whole_number
+from ..backends import is_device_array
+from ..ops.checks import same_dtype
 from . import functional
 from .functional import relu, sigmoid, softmax, tanh
 
@@ -143,7 +144,7 @@ def softmax_cross_entropy_with_logits(labels: NDArray[Any] | Tensor, logits: Ten
     name = "softmax_cross_entropy_with_logits"
     logits = as_tensor(name, "logits", logits)
     labels = labels.data if isinstance(labels, Tensor) else labels
-    if _anywhere.is_here(logits.data):
+    if not is_device_array(logits.data):
         labels = numbers(name, "labels", labels, logits.dtype)
     if labels.shape != logits.shape or not logits.ndim or not logits.shape[-1]:
         raise ValueError(

@@ -6,11 +6,16 @@ Each function checks its inputs once and calls one kernel. Every differentiable 
 
 from __future__ import annotations
 
-from ._rnn_check import RnnSaved
+from ..backends.base import RnnSaved
 from .activation import activation, activation_backward, exp, log, relu, sigmoid, softplus, tanh
 from .augment import augment_images
-from .conv import conv1d, conv1d_backward, conv2d, conv2d_backward, conv3d, conv3d_backward
-from .conv_transpose import (
+from .conv import (
+    conv1d,
+    conv1d_backward,
+    conv2d,
+    conv2d_backward,
+    conv3d,
+    conv3d_backward,
     conv_transpose1d,
     conv_transpose1d_backward,
     conv_transpose2d,
@@ -29,8 +34,8 @@ from .linear import (
     linear,
     linear_backward,
     linear_backward_bias,
+    linear_backward_input,
 )
-from .linear_input import linear_backward_input
 from .loss import (
     sigmoid_cross_entropy,
     sigmoid_cross_entropy_backward,
@@ -39,7 +44,6 @@ from .loss import (
     squared_error,
     squared_error_backward,
 )
-from .lstm import lstm, lstm_backward, lstm_forward
 from .matmul import matmul, matmul_backward
 from .memory import empty
 from .norm import batch_norm, batch_norm_backward
@@ -62,11 +66,12 @@ from .pool import (
     max_pool2d_backward,
     max_pool3d,
     max_pool3d_backward,
+    upsample,
+    upsample_backward,
 )
-from .rnn import gru, gru_backward, gru_forward, rnn, rnn_backward, rnn_forward
+from .rnn import gru, gru_backward, gru_forward, lstm, lstm_backward, lstm_forward, rnn, rnn_backward, rnn_forward
 from .softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 from .tanimoto import tanimoto, tanimoto_topk
-from .upsample import upsample, upsample_backward
 
 __all__ = [
     "RnnSaved",

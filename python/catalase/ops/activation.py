@@ -4,29 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy import ndarray
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import activation_code, contiguous, empty, floating, is_device_array, not_overwritten, output, same_dtype
+from .checks import activation_code, float_array, floats, output
 
-_FUNCTIONS = {"identity": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "softplus": 4, "exp": 5, "log": 6}
+_FUNCTIONS = _core.MAPS
 
 
 def _map(name: str, x: NDArray[Any], out: NDArray[Any] | None, function: str = "") -> NDArray[Any]:
-    if type(x) is not ndarray and is_device_array(x):
-        from .._cuda import elementwise
-
-        return elementwise.apply(name, _FUNCTIONS[name], x, out)
-    floating(function or name, "x", x)
+    backend, x = float_array(function or name, "x", x)
     if out is not None:
-        x = not_overwritten(x, out)
-    out = output(name, out, x.shape, x.dtype)
-    target = out if out.flags.c_contiguous and out.flags.aligned else empty(x.shape, x.dtype)
-    _core.map(_FUNCTIONS[name], contiguous(x), target)
-    if target is not out:
-        out[...] = target
-    return out
+        output(name, backend, out, x.shape, x.dtype)
+    return backend.map(_FUNCTIONS[name], x, out)
 
 
 def exp(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
@@ -186,15 +176,7 @@ def activation_backward(dy: NDArray[Any], y: NDArray[Any], name: str | None) -> 
     array([1.  , 0.75])
     """
     code = activation_code("activation_backward", name, "name")
-    if type(dy) is not ndarray and is_device_array(dy):
-        from .._cuda import elementwise
-
-        return elementwise.activation_backward(dy, y, code)
-    floating("activation_backward", "dy", dy)
-    floating("activation_backward", "y", y)
-    same_dtype("activation_backward", dy=dy, y=y)
+    backend, dy, y = floats("activation_backward", dy=dy, y=y)
     if dy.shape != y.shape:
         raise ValueError(f"activation_backward: dy and y must have equal shapes, got {dy.shape} and {y.shape}")
-    dx = empty(y.shape, y.dtype)
-    _core.activation_backward(code, contiguous(dy), contiguous(y), dx)
-    return dx
+    return backend.activation_backward(code, dy, y)

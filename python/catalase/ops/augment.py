@@ -9,22 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .._cuda import is_device_array
-from .._cuda._arrays import runtime_of
-from ._check import (
-    choice,
-    contiguous,
-    empty,
-    flag,
-    is_whole,
-    number,
-    numpy_array,
-    shown,
-    whole_number,
-    whole_numbers,
-)
+from .._internal.numbers import choice, flag, is_whole, number, shown, whole_number
+from ..backends import backend_of, is_device_array, same_backend
+from .checks import numpy_array, whole_numbers
 
-_BORDERS = {"constant": 0, "edge": 1, "reflect": 2}
+_BORDERS = _core.BORDERS
 _MASKS = ("uint8", "int8", "bool", "uint16", "int16", "int32", "uint32", "int64", "uint64", "float32", "float64")
 
 
@@ -135,43 +124,15 @@ def augment_images(
         border=border,
         fill=fill,
     )
-    batch: Any
-    if type(images) is not np.ndarray and is_device_array(images):
-        from .._cuda import augment as cuda
-
-        batch = cuda.Batch(images, options, seed, step, rows, (out_height, out_width))
-    else:
-        batch = _Batch(options, seed, step, rows, (out_height, out_width))
-    result = batch.images(images).reshape((n, out_height, out_width, *x.shape[3:]))
+    given = () if masks is None else masks if isinstance(masks, tuple) else (masks,)
+    labels = [_masks(mask, images) for mask in given]
+    size = (out_height, out_width)
+    pixels, moved = backend_of(images).augment(images, labels, options, seed, step, rows, size)
+    result = pixels.reshape((n, *size, *x.shape[3:]))
     if masks is None:
         return result
-    moved = []
-    for mask in masks if isinstance(masks, tuple) else (masks,):
-        turned = batch.masks(_masks(mask, images))
-        moved.append(turned.reshape((n, out_height, out_width, *mask.shape[3:])))
-    return result, tuple(moved) if isinstance(masks, tuple) else moved[0]
-
-
-class _Batch:
-    """What a batch goes through, on the CPU."""
-
-    def __init__(
-        self, options: dict[str, Any], seed: int, step: int, rows: NDArray[np.uint32], size: tuple[int, int]
-    ) -> None:
-        self.key = (_core.AugmentOptions(**options), seed, step, rows)
-        self.size = (len(rows), *size)
-
-    def images(self, x: NDArray[Any]) -> NDArray[np.float32]:
-        out = empty((*self.size, x.shape[3]), np.dtype(np.float32))
-        if out.size:
-            _core.augment(*self.key, x, out)
-        return out
-
-    def masks(self, labels: NDArray[Any]) -> NDArray[Any]:
-        out = empty((*self.size, labels.shape[3]), labels.dtype)
-        if out.size:
-            _core.augment_masks(*self.key, labels, out)
-        return out
+    turned = [new.reshape((n, *size, *mask.shape[3:])) for new, mask in zip(moved, given, strict=True)]
+    return result, tuple(turned) if isinstance(masks, tuple) else turned[0]
 
 
 def _images(x: Any) -> Any:
@@ -186,16 +147,12 @@ def _images(x: Any) -> Any:
             f"augment_images: x must be (N, H, W, C) or (N, H, W) with pixels, got shape {x.shape}; a single image is "
             "x[None]"
         )
-    return _contiguous(x if x.ndim == 4 else x[..., None])
-
-
-def _contiguous(x: Any) -> Any:
-    return contiguous(x) if isinstance(x, np.ndarray) else runtime_of("augment_images", x=x).contiguous(x)
+    return x if x.ndim == 4 else x[..., None]
 
 
 def _masks(masks: Any, images: Any) -> Any:
     if is_device_array(images) or is_device_array(masks):
-        runtime_of("augment_images", x=images, masks=masks)
+        same_backend("augment_images", x=images, masks=masks)
     elif not isinstance(masks, np.ndarray):
         raise TypeError(f"augment_images: masks must be an array of {', '.join(_MASKS)}; got {type(masks).__name__}")
     else:
@@ -207,7 +164,7 @@ def _masks(masks: Any, images: Any) -> Any:
         raise ValueError(
             f"augment_images: masks must have the (N, H, W) of the images {images.shape[:3]}, got shape {masks.shape}"
         )
-    return _contiguous(masks).reshape(*masks.shape[:3], math.prod(masks.shape[3:]))
+    return backend_of(masks).contiguous(masks).reshape(*masks.shape[:3], math.prod(masks.shape[3:]))
 
 
 def _numbers(numbers: Any, n: int) -> NDArray[np.uint32]:

@@ -1,15 +1,17 @@
-"""Convolution on plain arrays in one, two and three dimensions, forward and backward. Channels last, as in TensorFlow."""
+"""Convolution and its transpose on plain arrays, in one to three dimensions, forward and backward, channels last."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from numpy.typing import NDArray
 
-from ._check import flag
-from ._conv_check import check_conv, check_options
-from ._conv_run import forward, gradients
-from .geometry import Padding
+from .._internal.numbers import flag, whole_number
+from ..backends import backend_of
+from .checks import activation_code, float_array, floats, output, separate
+from .geometry import Geometry, Padding, convolution, transposed
+from .linear import before_activation
 
 
 def conv1d(
@@ -201,7 +203,7 @@ def _conv(
     flip_kernel: bool, exact: bool, **geometry: Any,
 ) -> NDArray[Any]:  # fmt: skip
     groups, g = check_conv(function, dims, x, w, b, **geometry)
-    return forward(
+    return _run(
         function, x, w, b, (x.shape[0], *g.out, w.shape[-1]), groups, g,
         transposed=False, activation=activation,
         flip_kernel=flag(function, "flip_kernel", flip_kernel), exact=flag(function, "exact", exact),
@@ -213,7 +215,7 @@ def _conv_backward(
     stride: Any = 1, padding: Padding = "same", dilation: Any = 1, groups: int = 1, **options: Any,
 ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:  # fmt: skip
     groups, g = check_conv(function, dims, x, w, None, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    return gradients(
+    return _gradients(
         function,
         dy,
         x,
@@ -225,3 +227,359 @@ def _conv_backward(
         transposed=False,
         **check_options(function, options),
     )
+
+
+def conv_transpose1d(
+    x: NDArray[Any],
+    w: NDArray[Any],
+    b: NDArray[Any] | None = None,
+    *,
+    stride: int | tuple[int, ...] = 1,
+    padding: Padding = "same",
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+    activation: str | None = None,
+    flip_kernel: bool = False,
+    exact: bool = False,
+    output_size: int | tuple[int, ...] | None = None,
+) -> NDArray[Any]:
+    """Transposed convolution of sequences: x (N, L, I), w (K, O / groups, I), y (N, L', O); see `conv_transpose2d`.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> x = np.array([1.0, 2.0]).reshape(1, 2, 1)
+    >>> ct.ops.conv_transpose1d(x, np.ones((2, 1, 1)), stride=2).ravel()
+    array([1., 1., 2., 2.])
+    """
+    return _conv_transpose(
+        "conv_transpose1d", 1, x, w, b, activation, flip_kernel, exact,
+        stride=stride, padding=padding, dilation=dilation, groups=groups, output_size=output_size,
+    )  # fmt: skip
+
+
+def conv_transpose2d(
+    x: NDArray[Any],
+    w: NDArray[Any],
+    b: NDArray[Any] | None = None,
+    *,
+    stride: int | tuple[int, ...] = 1,
+    padding: Padding = "same",
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+    activation: str | None = None,
+    flip_kernel: bool = False,
+    exact: bool = False,
+    output_size: int | tuple[int, ...] | None = None,
+) -> NDArray[Any]:
+    """Transposed convolution of images: what `conv2d` from y to x, with the same options, does to gradients.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, H, W, I)
+        float32 or float64; copied first where it is not contiguous.
+    w : ndarray, shape (KH, KW, O / groups, I)
+        Same dtype; output channels before input channels, as in TensorFlow.
+    b : ndarray, shape (O,), optional
+    stride, padding, dilation, groups, activation, flip_kernel, exact
+        Those of the convolution that goes back, as in `conv2d`. "same" gives stride times the size, "valid"
+        ``(size - 1) * stride + (K - 1) * dilation + 1``.
+    output_size : int or one int a dimension, optional
+        Where several sizes fit: one that the convolution takes back to the size of x.
+
+    Returns
+    -------
+    ndarray, shape (N, H', W', O)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv2d`; ValueError also for an ``output_size`` that does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.conv_transpose2d(np.ones((1, 7, 7, 8)), np.ones((3, 3, 4, 8)), stride=2).shape
+    (1, 14, 14, 4)
+    """
+    return _conv_transpose(
+        "conv_transpose2d", 2, x, w, b, activation, flip_kernel, exact,
+        stride=stride, padding=padding, dilation=dilation, groups=groups, output_size=output_size,
+    )  # fmt: skip
+
+
+def conv_transpose3d(
+    x: NDArray[Any],
+    w: NDArray[Any],
+    b: NDArray[Any] | None = None,
+    *,
+    stride: int | tuple[int, ...] = 1,
+    padding: Padding = "same",
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+    activation: str | None = None,
+    flip_kernel: bool = False,
+    exact: bool = False,
+    output_size: int | tuple[int, ...] | None = None,
+) -> NDArray[Any]:
+    """Transposed convolution of volumes: x (N, D, H, W, I), w (KD, KH, KW, O / groups, I); see `conv_transpose2d`.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.conv_transpose3d(np.ones((1, 2, 2, 2, 3)), np.ones((2, 2, 2, 1, 3)), stride=2).shape
+    (1, 4, 4, 4, 1)
+    """
+    return _conv_transpose(
+        "conv_transpose3d", 3, x, w, b, activation, flip_kernel, exact,
+        stride=stride, padding=padding, dilation=dilation, groups=groups, output_size=output_size,
+    )  # fmt: skip
+
+
+def conv_transpose1d_backward(
+    dy: NDArray[Any], x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], **options: Any
+) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
+    """Return the gradients with respect to ``x``, ``w`` and ``b`` of `conv_transpose1d`."""
+    return _conv_transpose_backward("conv_transpose1d_backward", 1, dy, x, w, y, **options)
+
+
+def conv_transpose2d_backward(
+    dy: NDArray[Any], x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], **options: Any
+) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
+    """Return the gradients of a loss with respect to ``x``, ``w`` and ``b`` of `conv_transpose2d`.
+
+    Parameters and errors as `conv2d_backward`; the options are those of `conv_transpose2d`.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> x, w = np.ones((1, 4, 4, 3)), np.ones((2, 2, 5, 3))
+    >>> y = ct.ops.conv_transpose2d(x, w, stride=2)
+    >>> dx, dw, db = ct.ops.conv_transpose2d_backward(np.ones_like(y), x, w, y, stride=2)
+    >>> dx.shape, dw.shape, db.shape
+    ((1, 4, 4, 3), (2, 2, 5, 3), (5,))
+    """
+    return _conv_transpose_backward("conv_transpose2d_backward", 2, dy, x, w, y, **options)
+
+
+def conv_transpose3d_backward(
+    dy: NDArray[Any], x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], **options: Any
+) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
+    """Return the gradients with respect to ``x``, ``w`` and ``b`` of `conv_transpose3d`."""
+    return _conv_transpose_backward("conv_transpose3d_backward", 3, dy, x, w, y, **options)
+
+
+def _conv_transpose(
+    function: str, dims: int, x: NDArray[Any], w: NDArray[Any], b: NDArray[Any] | None, activation: str | None,
+    flip_kernel: bool, exact: bool, **geometry: Any,
+) -> NDArray[Any]:  # fmt: skip
+    groups, size, g = _check(function, dims, x, w, b, **geometry)
+    return _run(
+        function, x, w, b, (x.shape[0], *size, w.shape[-2] * groups), groups, g,
+        transposed=True, activation=activation,
+        flip_kernel=flag(function, "flip_kernel", flip_kernel), exact=flag(function, "exact", exact),
+    )  # fmt: skip
+
+
+def _conv_transpose_backward(
+    function: str, dims: int, dy: NDArray[Any], x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], *,
+    stride: Any = 1, padding: Padding = "same", dilation: Any = 1, groups: int = 1, output_size: Any = None,
+    **options: Any,
+) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:  # fmt: skip
+    groups, size, g = _check(
+        function, dims, x, w, None, stride=stride, padding=padding, dilation=dilation, groups=groups,
+        output_size=output_size,
+    )  # fmt: skip
+    shape = (x.shape[0], *size, w.shape[-2] * groups)
+    return _gradients(function, dy, x, w, y, shape, groups, g, transposed=True, **check_options(function, options))
+
+
+def _check(
+    function: str,
+    dims: int,
+    x: NDArray[Any],
+    w: NDArray[Any],
+    b: NDArray[Any] | None,
+    *,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: Any,
+    output_size: Any,
+) -> tuple[int, tuple[int, ...], Geometry]:
+    check_arrays(function, dims, x, w, b, groups, channels=("I", "O / groups, I"))
+    if x.shape[-1] % groups:
+        raise ValueError(f"{function}: groups must divide the {x.shape[-1]} channels of x, got {groups}")
+    if x.shape[-1] != w.shape[-1]:
+        hint = "; w takes output channels first" if x.shape[-1] == w.shape[-2] else ""
+        raise ValueError(
+            f"{function}: x has {x.shape[-1]} channels but w takes {w.shape[-1]} (x {x.shape}, w {w.shape}){hint}"
+        )
+    check_kernel_and_bias(function, w.shape[:-2], w.shape[-2] * int(groups), b)
+    size, geometry = transposed(
+        function, x.shape[1:-1], w.shape[:-2],
+        stride=stride, padding=padding, dilation=dilation, output_size=output_size,
+    )  # fmt: skip
+    return int(groups), size, geometry
+
+
+LETTERS = {1: "L", 2: "HW", 3: "DHW"}
+
+
+def check_conv(
+    function: str,
+    dims: int,
+    x: NDArray[Any],
+    w: NDArray[Any],
+    b: NDArray[Any] | None,
+    *,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: Any,
+) -> tuple[int, Geometry]:
+    """Check the arrays of a convolution, and work out its geometry."""
+    check_arrays(function, dims, x, w, b, groups, channels=("C", "C / groups, O"))
+    if w.shape[-1] % groups or x.shape[-1] % groups:
+        raise ValueError(
+            f"{function}: groups must divide the {x.shape[-1]} channels of x and the {w.shape[-1]} of w, got {groups}"
+        )
+    if x.shape[-1] != w.shape[-2] * groups:
+        raise ValueError(
+            f"{function}: x has {x.shape[-1]} channels but w takes {w.shape[-2]} a group in {groups} groups "
+            f"(x {x.shape}, w {w.shape})"
+        )
+    check_kernel_and_bias(function, w.shape[:-2], w.shape[-1], b)
+    return int(groups), convolution(
+        function, x.shape[1:-1], w.shape[:-2], stride=stride, padding=padding, dilation=dilation
+    )
+
+
+def check_arrays(
+    function: str,
+    dims: int,
+    x: NDArray[Any],
+    w: NDArray[Any],
+    b: NDArray[Any] | None,
+    groups: Any,
+    channels: tuple[str, str],
+) -> None:
+    """Refuse other dtypes and numbers of dimensions; `channels` names the last axes of x and of w."""
+    floats(function, optional=("b",), x=x, w=w, b=b)
+    if dims < 0:
+        raise ValueError(f"{function}: x must be (N, ..., C), with two axes or more, got {x.shape}")
+    letters = LETTERS.get(dims, [f"S{i}" for i in range(dims)])
+    if x.ndim != dims + 2 or w.ndim != dims + 2:
+        kernel = ", ".join("K" + letter for letter in letters)
+        raise ValueError(
+            f"{function}: x must be (N, {', '.join(letters)}, {channels[0]}) and w ({kernel}, {channels[1]}), "
+            f"{dims + 2} dimensions each, got x {x.shape} and w {w.shape}"
+        )
+    whole_number(function, "groups", groups)
+
+
+_BACKWARD_OPTIONS = ("activation", "flip_kernel", "exact", "need_dx", "out_dw", "out_db")
+
+
+def check_options(function: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a gradient beside its geometry; refuse unknown ones, and flags that are none."""
+    for name in options:
+        if name not in _BACKWARD_OPTIONS:
+            raise TypeError(f"{function}: there is no option {name}; there are {', '.join(_BACKWARD_OPTIONS)}")
+    flags = {
+        name: flag(function, name, options[name]) for name in ("flip_kernel", "exact", "need_dx") if name in options
+    }
+    return options | flags
+
+
+def check_kernel_and_bias(function: str, kernel: tuple[int, ...], channels: int, b: NDArray[Any] | None) -> None:
+    """Refuse kernels without taps, and biases of another length than the output has channels."""
+    if min(kernel, default=1) < 1:
+        raise ValueError(f"{function}: the kernel must have 1 tap or more in every dimension, got {kernel}")
+    if b is not None and b.shape != (channels,):
+        raise ValueError(f"{function}: b must have shape ({channels},), one value an output channel, got {b.shape}")
+
+
+def gradient_before_activation(
+    function: str,
+    dy: NDArray[Any],
+    x: NDArray[Any],
+    y: NDArray[Any],
+    shape: tuple[int, ...],
+    activation: str | None,
+    out_db: NDArray[Any] | None,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the gradient before the activation, contiguous, and the bias's."""
+    for name, array in (("dy", dy), ("y", y)):
+        found = float_array(function, name, array)[1].dtype
+        if found != x.dtype:
+            raise TypeError(f"{function}: {name} must be {x.dtype} as x and w are, got {found}")
+    backend, dy, _, y = floats(function, dy=dy, x=x, y=y)
+    for name, array in (("dy", dy), ("y", y)):
+        if array.shape != shape:
+            raise ValueError(
+                f"{function}: {name} must have shape {shape}, as the output has with this stride, padding and dilation, "
+                f"got {array.shape}"
+            )
+    flat = (prod(shape[:-1]), shape[-1])
+    dy, y = backend.contiguous(dy).reshape(flat), backend.contiguous(y).reshape(flat)
+    dz, db = before_activation(function, dy, y, activation, out_db)
+    return backend.contiguous(dz).reshape(shape), db
+
+
+def _run(
+    function: str,
+    x: NDArray[Any],
+    w: NDArray[Any],
+    b: NDArray[Any] | None,
+    shape: tuple[int, ...],
+    groups: int,
+    g: Geometry,
+    *,
+    transposed: bool,
+    activation: str | None,
+    flip_kernel: bool,
+    exact: bool,
+) -> NDArray[Any]:
+    """Run a convolution whose arrays were checked; `shape` is that of the output."""
+    code = activation_code(function, activation)
+    w = g.select(w, flip_kernel)
+    return backend_of(x).conv(x, w, b, code, shape, g, groups, flip_kernel, exact, transposed)
+
+
+def _gradients(
+    function: str,
+    dy: NDArray[Any],
+    x: NDArray[Any],
+    w: NDArray[Any],
+    y: NDArray[Any],
+    shape: tuple[int, ...],
+    groups: int,
+    g: Geometry,
+    *,
+    transposed: bool,
+    activation: str | None = None,
+    flip_kernel: bool = False,
+    exact: bool = False,
+    need_dx: bool = True,
+    out_dw: NDArray[Any] | None = None,
+    out_db: NDArray[Any] | None = None,
+) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
+    """Return the gradients with respect to x (None unless it is needed), w and b."""
+    backend = backend_of(x)
+    if out_dw is not None:
+        output(function, backend, out_dw, w.shape, w.dtype, "out_dw", dense=True)
+    if out_dw is not None or out_db is not None:
+        separate(function, {"out_dw": out_dw, "out_db": out_db}, {"dy": dy, "x": x, "w": w, "y": y})
+    dz, db = gradient_before_activation(function, dy, x, y, shape, activation, out_db)
+    dw = backend.empty(w.shape, w.dtype) if out_dw is None else out_dw
+    taps = g.select(w, flip_kernel)
+    part = dw if g.all_taps else backend.empty(taps.shape, w.dtype)
+    image, result = (dz, x) if transposed else (x, dz)
+    backend.conv_weights(image, result, part, g, groups, flip_kernel, exact)
+    if part is not dw:  # taps that never meet the input have gradient 0
+        backend.copyto(dw, 0.0)
+        g.select(dw, flip_kernel)[...] = part
+    if not need_dx:
+        return None, dw, db
+    return backend.conv(dz, taps, None, 0, x.shape, g, groups, flip_kernel, exact, not transposed), dw, db

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from .._cuda import is_device_array
-from ._check import activation_code, flag, floating_anywhere
-from ._conv_check import check_conv, gradient_before_activation
+from .._internal.numbers import flag
+from ..backends import Backend, backend_of
 from .activation import activation as apply_activation
+from .checks import activation_code, float_array
+from .conv import check_conv, gradient_before_activation
 from .geometry import Geometry, Padding
-from .matmul import matmul
 
 
 def convnd(
@@ -49,22 +49,17 @@ def convnd(
     groups, g = check_conv(
         "convnd", _dimensions("convnd", x), x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups
     )
-    if type(x) is not np.ndarray and is_device_array(x):
-        from .._cuda import convnd as cuda
-
-        return cuda.forward(x, g.select(w, bool(flip_kernel)), b, activation, groups, g, bool(flip_kernel))
-    w = g.select(w, bool(flip_kernel))
-    pixels, per_group = x.shape[0] * int(np.prod(g.out)), w.shape[-1] // groups
-    sums = np.zeros((pixels, w.shape[-1]), x.dtype)
-    padded = _pad(x, g)
-    for tap, window in _windows(padded, w, g, flip_kernel):
+    xp, w = backend_of(x), g.select(w, flip_kernel)
+    pixels, outputs = x.shape[0] * prod(g.out), w.shape[-1]
+    sums = xp.full((pixels, outputs), 0.0, x.dtype)
+    for tap, window in _windows(_padded(xp, x, g), w, g, flip_kernel):
         for i in range(groups):
-            outputs = slice(i * per_group, (i + 1) * per_group)
-            rows = _group(window, i, groups).reshape(pixels, w.shape[-2])
-            sums[:, outputs] += matmul(rows, w[tap][:, outputs])
+            columns = _columns(i, groups, outputs)
+            part = xp.matmul(_rows(xp, window, i, groups, pixels), w[tap][:, columns], exact=True)
+            xp.add(sums[:, columns], part, out=sums[:, columns])
     if b is not None:
-        sums += b
-    return apply_activation(sums.reshape(x.shape[0], *g.out, w.shape[-1]), activation)
+        xp.add(sums, b, out=sums)
+    return apply_activation(sums.reshape(x.shape[0], *g.out, outputs), activation)
 
 
 def convnd_backward(
@@ -82,7 +77,7 @@ def convnd_backward(
     need_dx: bool = True,
 ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
     """Return the gradients of a loss with respect to ``x``, ``w`` and ``b`` of `convnd`; see `conv2d_backward`."""
-    code = activation_code("convnd_backward", activation)
+    activation_code("convnd_backward", activation)
     flip_kernel = flag("convnd_backward", "flip_kernel", flip_kernel)
     need_dx = flag("convnd_backward", "need_dx", need_dx)
     groups, g = check_conv(
@@ -96,45 +91,61 @@ def convnd_backward(
         dilation=dilation,
         groups=groups,
     )
-    if type(x) is not np.ndarray and is_device_array(x):
-        from .._cuda import convnd as cuda
-
-        return cuda.gradients(dy, x, w, y, code, groups, g, bool(flip_kernel), bool(need_dx))
-    shape = (x.shape[0], *g.out, w.shape[-1])
-    dz, db = gradient_before_activation("convnd_backward", dy, y, shape, x.dtype, activation, None)
-    pixels, per_group = x.shape[0] * int(np.prod(g.out)), w.shape[-1] // groups
-    dz = dz.reshape(pixels, w.shape[-1])
-    padded = _pad(x, g)
-    d_padded = np.zeros_like(padded) if need_dx else None
-    whole = np.zeros(w.shape, w.dtype)
-    w, dw = g.select(w, bool(flip_kernel)), g.select(whole, bool(flip_kernel))
+    xp, shape = backend_of(x), (x.shape[0], *g.out, w.shape[-1])
+    dz, db = gradient_before_activation("convnd_backward", dy, x, y, shape, activation, None)
+    pixels, outputs = x.shape[0] * prod(g.out), w.shape[-1]
+    dz, padded = dz.reshape(pixels, outputs), _padded(xp, x, g)
+    d_padded = xp.full(padded.shape, 0.0, x.dtype) if need_dx else None
+    whole = xp.full(w.shape, 0.0, w.dtype)
+    w, dw = g.select(w, flip_kernel), g.select(whole, flip_kernel)
     d_windows = None if d_padded is None else _windows(d_padded, w, g, flip_kernel)
     for tap, window in _windows(padded, w, g, flip_kernel):
         d_window = None if d_windows is None else next(d_windows)[1]
         for i in range(groups):
-            outputs = slice(i * per_group, (i + 1) * per_group)
-            rows = _group(window, i, groups).reshape(pixels, w.shape[-2])
-            dw[tap][:, outputs] = matmul(rows, dz[:, outputs], transpose_a=True)
+            columns = _columns(i, groups, outputs)
+            rows, given = _rows(xp, window, i, groups, pixels), dz[:, columns]
+            xp.copyto(dw[tap][:, columns], xp.matmul(rows.T, given, exact=True))
             if d_window is not None:
-                target = _group(d_window, i, groups)
-                target += matmul(dz[:, outputs], w[tap][:, outputs], transpose_b=True).reshape(target.shape)
+                target, before = _group(d_window, i, groups), _rows(xp, d_window, i, groups, pixels)
+                after = xp.add(before, xp.matmul(given, w[tap][:, columns].T, exact=True))
+                target[...] = after.reshape(*target.shape)
     if d_padded is None:
         return None, whole, db
-    parts, pads = g.padded(x.shape[1:-1])
-    dx = np.zeros_like(x)
-    inside = (slice(ahead, ahead + part.stop - part.start) for (ahead, _), part in zip(pads, parts, strict=True))
-    dx[(slice(None), *parts)] = d_padded[(slice(None), *inside)]
+    dx, (parts, inside, _) = xp.full(x.shape, 0.0, x.dtype), _places(x, g)
+    dx[parts] = d_padded[inside]
     return dx, whole, db
 
 
 def _dimensions(function: str, x: Any) -> int:
     """Between the first axis and the last."""
-    return floating_anywhere(function, "x", x).ndim - 2
+    return int(float_array(function, "x", x)[1].ndim) - 2
 
 
-def _pad(x: NDArray[Any], g: Geometry) -> NDArray[Any]:
+def _padded(xp: Backend, x: Any, g: Geometry) -> Any:
+    parts, inside, lengths = _places(x, g)
+    padded = xp.full((x.shape[0], *lengths, x.shape[-1]), 0.0, x.dtype)
+    if x.size:
+        padded[inside] = x[parts]
+    return padded
+
+
+def _places(x: Any, g: Geometry) -> tuple[tuple[slice, ...], tuple[slice, ...], tuple[int, ...]]:
+    """The part of x that the taps reach over, where it stands among the zeros around it, and the lengths of both."""
     parts, pads = g.padded(x.shape[1:-1])
-    return np.pad(x[(slice(None), *parts)], ((0, 0), *pads, (0, 0)))
+    lengths = [part.stop - part.start for part in parts]
+    inside = (slice(ahead, ahead + n) for (ahead, _), n in zip(pads, lengths, strict=True))
+    total = tuple(ahead + n + behind for (ahead, behind), n in zip(pads, lengths, strict=True))
+    return (slice(None), *parts), (slice(None), *inside), total
+
+
+def _columns(i: int, groups: int, outputs: int) -> slice:
+    return slice(i * (outputs // groups), (i + 1) * (outputs // groups))
+
+
+def _rows(xp: Backend, window: Any, i: int, groups: int, pixels: int) -> Any:
+    """A group's channels of a window as a matrix, copied: windows have more axes than a device's kernels count along."""
+    part = _group(window, i, groups)
+    return xp.contiguous(part).reshape(pixels, part.shape[-1])
 
 
 def _windows(

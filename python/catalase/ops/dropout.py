@@ -7,18 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core
-from ._check import (
-    contiguous,
-    empty,
-    floating,
-    is_device_array,
-    not_overwritten,
-    number,
-    output,
-    separate,
-    whole_number,
-)
+from .._internal.numbers import number, whole_number
+from ..backends import is_device_array, same_backend
+from .checks import float_array, output, separate
 
 
 def dropout(
@@ -97,21 +88,18 @@ def dropout_backward(
     """
     if kept is None:
         return _apply("dropout_backward", "dy", dy, rate, seed, layer, step, None)
-    rate = _check_key("dropout_backward", rate, seed, layer, step)[0]
-    if type(dy) is not np.ndarray and is_device_array(dy):
-        from .._cuda import dropout as device
-
-        return device.keep(dy, 1.0 / (1.0 - rate), kept)
-    floating("dropout_backward", "dy", dy)
+    backend, dy = float_array("dropout_backward", "dy", dy)
+    rate, _ = _check_key("dropout_backward", rate, seed, layer, step)
     _check_kept("dropout_backward", dy, kept)
-    dx = empty(dy.shape, dy.dtype)
-    _core.keep(contiguous(dy), dx, kept, 1.0 / (1.0 - rate))
-    return dx
+    return backend.dropout_backward(dy, rate, kept)
 
 
-def _check_kept(function: str, x: NDArray[Any], kept: Any) -> None:
-    if not isinstance(kept, np.ndarray) or kept.dtype != np.uint8 or kept.shape != x.shape:
-        came = f"{kept.dtype} {kept.shape}" if isinstance(kept, np.ndarray) else type(kept).__name__
+def _check_kept(function: str, x: Any, kept: Any) -> None:
+    is_array = isinstance(kept, np.ndarray) or is_device_array(kept)
+    if is_array:
+        same_backend(function, x=x, kept=kept)
+    if not is_array or kept.dtype != np.uint8 or kept.shape != x.shape:
+        came = f"{kept.dtype} {kept.shape}" if is_array else type(kept).__name__
         raise ValueError(f"{function}: kept must be a uint8 array of the shape of its values {x.shape}, got {came}")
     if not kept.flags.c_contiguous:
         raise ValueError(f"{function}: kept must be contiguous")
@@ -122,9 +110,8 @@ def check_rate(function: str, rate: Any) -> float:
     return number(function, "rate", rate, at_least=0, below=1)
 
 
-def _check_key(function: str, rate: Any, seed: Any, layer: Any, step: Any) -> tuple[float, int, int, int]:
-    return (
-        check_rate(function, rate),
+def _check_key(function: str, rate: Any, seed: Any, layer: Any, step: Any) -> tuple[float, tuple[int, int, int]]:
+    return check_rate(function, rate), (
         whole_number(function, "seed", seed, 0, 2**64 - 1),
         whole_number(function, "layer", layer, 0, 2**32 - 1),
         whole_number(function, "step", step, 0, 2**32 - 1),
@@ -134,25 +121,13 @@ def _check_key(function: str, rate: Any, seed: Any, layer: Any, step: Any) -> tu
 def _apply(
     function: str, name: str, x: NDArray[Any], rate: float, seed: int, layer: int, step: int, kept: Any, out: Any = None
 ) -> NDArray[Any]:
-    on_device = type(x) is not np.ndarray and is_device_array(x)
-    if not on_device:
-        floating(function, name, x)
-    rate, seed, layer, step = _check_key(function, rate, seed, layer, step)
-    threshold = min(round(rate * 2**32), 2**32 - 1)
-    if on_device:
-        from .._cuda import dropout as device
-
-        if out is not None:
-            raise ValueError(f"{function}: out goes with NumPy arrays, got {type(x).__name__}; leave it out")
-        return device.dropout(function, x, seed, layer, step, threshold, 1.0 / (1.0 - rate), kept)
+    backend, x = float_array(function, name, x)
+    rate, key = _check_key(function, rate, seed, layer, step)
     if kept is not None:
         _check_kept(function, x, kept)
-    if kept is not None:
         separate(function, {"kept": kept}, {name: x, "out": out})
     if out is not None:
-        x = not_overwritten(x, out)
-    y = output(function, out, x.shape, x.dtype)
-    if not (y.flags.c_contiguous and y.flags.aligned):
-        raise ValueError(f"{function}: out must be contiguous and aligned, got strides {y.strides}")
-    _core.dropout(contiguous(x), y, seed, layer, step, threshold, 1.0 / (1.0 - rate), kept)
-    return y
+        if not backend.is_host:
+            raise ValueError(f"{function}: out goes with NumPy arrays, got {type(x).__name__}; leave it out")
+        output(function, backend, out, x.shape, x.dtype, dense=True)
+    return backend.dropout(x, key, rate, kept, out)

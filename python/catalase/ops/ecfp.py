@@ -1,25 +1,26 @@
 """Circular fingerprints (ECFP, Morgan) of molecules.
 
-RDKit is the authority. The native reader (cpp/fingerprint) gives the same bits, or leaves a molecule to RDKit; whatever
+RDKit is the authority. The native reader (cpp/molecule) gives the same bits, or leaves a molecule to RDKit; whatever
 is refused, is refused by RDKit, in its words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._report import Report
-from ._check import choice, flag, shown, whole_number
-from ._ecfp_mols import fill_from_molecules, prefers_binary
-from ._ecfp_rdkit import CHUNK, Settings, fill_by_rdkit
-from ._ecfp_reasons import MAX_SMILES_LENGTH as MAX_SMILES_LENGTH  # for whoever reads text
+from .. import _core
+from .._internal.numbers import choice, flag, shown, whole_number
+from .._internal.report import Failure, Report
+from ..backends import backend_named
+from ..chem import MAX_RDKIT_ATOMS, partial_molecule, read_molecule, valence_reason
 
-_NOT_TEXT = 1  # status of cpp/fingerprint/molecule.h
+_NOT_TEXT = _core.ECFP_STATUSES["not text"]
 _MAX_SETTING = 2**31 - 1  # of RDKit's unsigned int, with room to spare
 
 
@@ -155,9 +156,10 @@ def fingerprints(
     places = on_device = None
     mine = smiles  # what is done here
     if device != "cpu":
-        from .._cuda.ecfp import DeviceFingerprints
+        from ..backends.cuda.ecfp import DeviceFingerprints
 
-        on_device = DeviceFingerprints(device, smiles, settings)
+        backend: Any = backend_named(device, "ecfp")
+        on_device = DeviceFingerprints(backend, smiles, settings)
         places = on_device.others
         mine = [smiles[i] for i in places.tolist()]
     rows, status = _native(mine, settings, partial)
@@ -191,8 +193,6 @@ def _native(smiles: list[Any], settings: Settings, partial: bool) -> tuple[NDArr
 
     REFUSED is for good: RDKit refuses the molecule for a metal's valence, and ``partial`` fills its row.
     """
-    from .. import _core
-
     radius, size, output, chirality, features, use_bond_types, threads = settings
     columns = size if output in ("dense", "counts") else size // 8
     rows = _core.empty((len(smiles), columns), np.dtype({"dense": "f4", "counts": "u4"}.get(output, "u1")))
@@ -226,16 +226,12 @@ def _check_settings(smiles: Any, radius: int, size: int, output: str, errors: st
 
 
 def _threads(num_threads: int | None) -> int:
-    from .. import _core
-
     if num_threads is None:
         return _core.get_num_threads()
     return min(whole_number("ecfp", "num_threads", num_threads), 2**31 - 1)
 
 
 def _csr(packed: NDArray[np.uint8], size: int) -> tuple[NDArray[np.int64], NDArray[np.int32], tuple[int, int]]:
-    from .. import _core
-
     packed = np.ascontiguousarray(packed)
     indptr = np.zeros(len(packed) + 1, np.int64)
     _core.count_set_bits(packed, indptr[1:])
@@ -243,3 +239,171 @@ def _csr(packed: NDArray[np.uint8], size: int) -> tuple[NDArray[np.int64], NDArr
     indices = _core.empty((int(indptr[-1]),), np.dtype(np.int32))
     _core.list_set_bits(packed, indptr, indices)
     return indptr, indices, (len(packed), size)
+
+
+CHUNK = 10_000  # molecules held as RDKit objects at a time
+REFUSED = _core.ECFP_STATUSES["refused"]
+
+
+class Settings(NamedTuple):
+    """What a fingerprint is, and on how many threads it is made; checked."""
+
+    radius: int
+    size: int
+    output: str
+    chirality: bool
+    features: bool
+    use_bond_types: bool
+    threads: int
+
+
+def fill_by_rdkit(
+    smiles: list[Any],
+    left: NDArray[np.intp],
+    rows: NDArray[Any],
+    status: NDArray[np.uint8],
+    settings: Settings,
+    partial: bool,
+    errors: str,
+    places: NDArray[np.intp] | None,
+    total: int,
+) -> tuple[list[Failure], list[int], int]:
+    """Fill the rows that are ``left``; return what failed, where, and how many were read in part.
+
+    ``places`` are the positions of ``smiles`` among the caller's ``total``, if these are not all.
+    """
+    failures: list[Failure] = []
+    failed: list[int] = []
+    n_partial = 0
+    generator = _generator(settings) if (status[left] != REFUSED).any() else None
+    for start in range(0, len(left), CHUNK):
+        molecules: list[Any] = []
+        kept: list[int] = []
+        for i in left[start : start + CHUNK].tolist():
+            item, position = smiles[i], i if places is None else int(places[i])
+            refused = status[i] == REFUSED
+            has_row = refused and partial
+            molecule, reason = (None, valence_reason(item)) if refused else read_molecule(item)
+            if reason:
+                failure = Failure(position, _text(item), reason)
+                if partial and not refused:
+                    molecule = partial_molecule(item)
+                n_partial += has_row or molecule is not None
+                if not has_row and molecule is None and errors == "raise":
+                    raise _refusal(item, failure, total)
+                failures.append(failure)
+            if molecule is not None:
+                kept.append(i)
+                molecules.append(molecule)
+            elif not has_row:
+                failed.append(position)
+        if molecules:
+            bits = _bits(generator, molecules, settings)
+            rows[kept] = np.unpackbits(bits, axis=1, bitorder="little") if settings.output == "dense" else bits
+    return failures, failed, n_partial
+
+
+def _refusal(item: Any, failure: Failure, total: int) -> Exception:
+    kind = ValueError if isinstance(item, str) else TypeError
+    return kind(
+        f"ecfp: molecule {failure.position} of {total} ({failure.text[:80]!r}) cannot be read: {failure.reason}; "
+        "errors='mask' gives it a row of zeros, errors='drop' leaves it out"
+    )
+
+
+def _text(item: Any) -> str:
+    return item if isinstance(item, str) else repr(item)[:200]
+
+
+def _generator(settings: Settings) -> Any:
+    from rdkit.Chem import rdFingerprintGenerator as generators
+
+    invariants = generators.GetMorganFeatureAtomInvGen() if settings.features else None
+    return generators.GetMorganGenerator(
+        radius=min(
+            int(settings.radius), MAX_RDKIT_ATOMS
+        ),  # no environment grows beyond; RDKit reserves memory for each
+        fpSize=int(settings.size),
+        includeChirality=bool(settings.chirality),
+        useBondTypes=bool(settings.use_bond_types),
+        atomInvariantsGenerator=invariants,
+    )
+
+
+def _bits(generator: Any, molecules: list[Any], settings: Settings) -> NDArray[Any]:
+    """Packed bits, or counts, of molecules that were read."""
+    from rdkit import DataStructs
+
+    if settings.output == "counts":
+        table = np.zeros((len(molecules), settings.size), np.uint32)
+        vectors = generator.GetCountFingerprints(molecules, numThreads=settings.threads)
+        for row, vector in zip(table, vectors, strict=True):
+            elements = vector.GetNonzeroElements()
+            row[list(elements.keys())] = list(elements.values())
+        return table
+    to_bytes: Callable[[Any], bytes] = DataStructs.BitVectToBinaryText
+    packed = b"".join(map(to_bytes, generator.GetFingerprints(molecules, numThreads=settings.threads)))
+    return np.frombuffer(packed, np.uint8).reshape(len(molecules), settings.size // 8)
+
+
+_MAX_THREADS = 3
+
+
+def prefers_binary(radius: int, output: str, features: bool, threads: int) -> bool:
+    """Whether the native code can do it and is likely to be ahead of RDKit's bulk call.
+
+    The binary form is written under Python's lock, on one thread, in about half the time that RDKit's bits take there; its
+    bits are made on all threads. Counts and features are much slower in RDKit.
+    """
+    return radius <= _core.ECFP_MAX_RADIUS and (threads <= _MAX_THREADS or features or output == "counts")
+
+
+def fill_from_molecules(
+    smiles: list[Any],
+    positions: NDArray[np.intp],
+    settings: tuple[int, int, bool, bool, bool],
+    rows: NDArray[Any],
+    status: NDArray[np.uint8],
+    threads: int,
+) -> None:
+    """Fill the rows of `Mol` objects, and their status, as far as RDKit's binary form says all that is needed."""
+    binaries = _binaries([smiles[i] for i in positions.tolist()])
+    first, last = positions[0], positions[-1] + 1
+    if last - first == len(positions):
+        _core.ecfp(binaries, *settings, rows[first:last], status[first:last], threads, True)
+        return
+    part, reasons = np.empty((len(positions), rows.shape[1]), rows.dtype), np.empty(len(positions), np.uint8)
+    _core.ecfp(binaries, *settings, part, reasons, threads, True)
+    rows[positions], status[positions] = part, reasons
+
+
+def _binaries(items: list[Any]) -> list[bytes | None]:
+    """RDKit's binary form of each molecule; None for other things, and where hydrogens were never counted."""
+    from rdkit import Chem
+
+    if not _binary_is_known():
+        return [None] * len(items)
+    # Not the item's own methods, which a subclass may have replaced.
+    to_binary, uncounted = Chem.Mol.ToBinary, Chem.Mol.NeedsUpdatePropertyCache
+    flags = int(Chem.PropertyPickleOptions.NoConformers)
+    binaries: list[bytes | None] = []
+    for item in items:
+        binary: bytes | None = None
+        if isinstance(item, Chem.Mol):
+            try:
+                binary = None if uncounted(item) else to_binary(item, flags)
+            except Exception:  # RDKit's to say
+                binary = None
+        binaries.append(binary)
+    return binaries
+
+
+@functools.cache
+def _binary_is_known() -> bool:
+    """Whether the native code reads the binary form of this RDKit: it follows RDKit's versions."""
+    from rdkit import Chem
+
+    binary = Chem.MolFromSmiles("C").ToBinary(int(Chem.PropertyPickleOptions.NoConformers))
+    status = np.ones(1, np.uint8)
+    _core.ecfp([binary], 2, 8, True, False, False, np.zeros((1, 1), np.uint8), status, 1, True)
+    return not status.any()

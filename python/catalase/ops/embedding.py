@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _core
-from .._cuda import is_device_array
-from ._check import empty, floating, numpy_array, output, same_dtype, separate, unit_rows, whole_number, whole_numbers
+from .._internal.numbers import whole_number
+from ..backends import Backend, is_device_array
+from .checks import float_array, floats, output, separate, whole_numbers
 from .matmul import check_rows
 
 
@@ -46,15 +45,11 @@ def embedding(ids: ArrayLike, w: NDArray[Any]) -> NDArray[Any]:
     array([[[5., 6.],
             [1., 2.]]])
     """
-    if type(w) is not np.ndarray and is_device_array(w):
-        from .._cuda import embedding as device
-
-        return device.forward(ids, w)
-    numbers, given = token_ids("embedding", ids)
-    if floating("embedding", "w", w).ndim != 2:
+    backend, w = float_array("embedding", "w", w)
+    if w.ndim != 2:
         raise ValueError(f"embedding: w must be (V, D), one row a token, got shape {w.shape}")
-    out = empty((*given.shape, w.shape[1]), w.dtype)
-    bad = _core.embedding(numbers, unit_rows(w), out)
+    numbers, given = _ids("embedding", backend, ids, w.shape[0])
+    out, bad = backend.embedding(numbers, w)
     if bad >= 0:
         raise unknown_id("embedding", given, bad, w.shape[0])
     return out
@@ -109,12 +104,8 @@ def embedding_backward(
     function = "embedding_backward"
     num_embeddings = whole_number(function, "num_embeddings", num_embeddings, 0)
     padding = check_padding(function, padding_index, num_embeddings)
-    if type(dy) is not np.ndarray and is_device_array(dy):
-        from .._cuda import embedding as device
-
-        return device.backward(dy, ids, num_embeddings, padding, out)
-    numbers, given = token_ids(function, ids)
-    floating(function, "dy", dy)
+    backend, dy = float_array(function, "dy", dy)
+    numbers, given = _ids(function, backend, ids, num_embeddings)
     if dy.ndim != given.ndim + 1 or dy.shape[:-1] != given.shape:
         raise ValueError(f"{function}: dy must have shape (*ids.shape, D) for ids {given.shape}, got {dy.shape}")
     if max(given.size, num_embeddings) >= 2**31:
@@ -122,18 +113,30 @@ def embedding_backward(
             f"{function}: ids and num_embeddings must be fewer than 2**31, got {given.size} ids and {num_embeddings} rows"
         )
     if out is not None:
-        same_dtype(function, dy=dy, out=numpy_array(function, "out", out))
-    dw = output(function, out, (num_embeddings, dy.shape[-1]), dy.dtype)
-    if unit_rows(dw) is not dw:
-        raise ValueError(f"{function}: the rows of out must be contiguous and aligned, got strides {dw.strides}")
+        backend, dy, out = floats(function, dy=dy, out=out)
+    dw = output(function, backend, out, (num_embeddings, dy.shape[-1]), dy.dtype)
     if out is not None:
-        check_rows(function, "out", out)
+        check_rows(function, backend, "out", out)
         separate(function, {"out": out}, {"dy": dy, "ids": ids})
-    rows = dy.reshape(math.prod(given.shape), dy.shape[-1])
-    bad = _core.embedding_gradient(numbers, -1 if padding is None else padding, unit_rows(rows), dw)
+    bad = backend.embedding_backward(numbers, dy, dw, -1 if padding is None else padding)
     if bad >= 0:
         raise unknown_id(function, given, bad, num_embeddings)
     return dw
+
+
+def _ids(function: str, backend: Backend, ids: Any, rows: int) -> tuple[Any, Any]:
+    """Return ids as the kernels of a device take them, and as they came. Those from the host are checked for a device."""
+    if backend.is_host:
+        return token_ids(function, ids)
+    if is_device_array(ids):
+        if ids.dtype != np.int64:
+            raise TypeError(f"{function}: ids must be int64 on CUDA, got {ids.dtype}; use ids.astype('int64')")
+        return ids, ids
+    numbers, given = token_ids(function, ids)
+    wrong = np.flatnonzero((numbers.reshape(-1) < 0) | (numbers.reshape(-1) >= rows))
+    if wrong.size:
+        raise unknown_id(function, given, int(wrong[0]), rows)
+    return backend.array(numbers), given
 
 
 def token_ids(function: str, ids: Any) -> tuple[NDArray[np.int64], NDArray[Any]]:
@@ -141,7 +144,7 @@ def token_ids(function: str, ids: Any) -> tuple[NDArray[np.int64], NDArray[Any]]
     if type(ids) is not np.ndarray and is_device_array(ids):
         raise TypeError(f"{function}: ids are on the GPU but the other arrays are not; move them with cupy.asnumpy")
     given = whole_numbers(function, "ids", ids, "; use ids.astype(np.int64)")
-    return np.ascontiguousarray(given, dtype=np.int64), given
+    return np.ascontiguousarray(given, dtype=np.int64).reshape(given.shape), given
 
 
 def check_padding(function: str, padding_index: Any, num_embeddings: int) -> int | None:

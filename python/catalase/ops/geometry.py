@@ -11,62 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._check import is_whole, shown
+from .._internal.numbers import is_whole, shown
+from ..backends.base import Geometry, Windows
 
 Padding = str | int | Sequence[Any]
 
 LONGEST = 2**31 - 1  # positions along an axis, padding included
-
-
-class Geometry(NamedTuple):
-    """One convolution's numbers, a tuple with one entry a spatial dimension each.
-
-    ``taps`` are the taps [first, last) that meet the input; the other numbers are those of a kernel of these taps alone.
-    So ``before``, the zeros ahead of the input, is negative where the first of them begins further inside. ``all_taps``
-    says that none was left out.
-    """
-
-    stride: tuple[int, ...]
-    before: tuple[int, ...]
-    dilation: tuple[int, ...]
-    out: tuple[int, ...]
-    taps: tuple[tuple[int, int], ...]
-    all_taps: bool
-
-    def triples(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-        """Stride, padding before and dilation for the kernels, which have three dimensions."""
-        lead = 3 - len(self.out)
-        return (1,) * lead + self.stride, (0,) * lead + self.before, (1,) * lead + self.dilation
-
-    def padded(self, size: Sequence[int]) -> tuple[tuple[slice, ...], tuple[tuple[int, int], ...]]:
-        """Return the part of an input of ``size`` that the taps reach over, and the zeros around that part."""
-        parts, pads = [], []
-        for n, before, (first, last), stride, dilation, out in zip(
-            size, self.before, self.taps, self.stride, self.dilation, self.out, strict=True
-        ):
-            stop = (out - 1) * stride + (last - first - 1) * dilation + 1 - before  # as x counts
-            start = min(max(0, -before), n)
-            part = slice(start, max(start, min(n, stop)))
-            parts.append(part)
-            pads.append((max(0, before), max(0, stop - part.stop)))
-        return tuple(parts), tuple(pads)
-
-    def select(self, w: Any, flip_kernel: bool) -> Any:
-        """Return the view of the weights that holds the taps; ``flip_kernel``: w is stored in reverse."""
-        if self.all_taps:
-            return w
-        kernel = w.shape[: len(self.taps)]
-        spans = zip(kernel, self.taps, strict=True)
-        return w[tuple(slice(k - last, k - first) if flip_kernel else slice(first, last) for k, (first, last) in spans)]
-
-
-class Windows(NamedTuple):
-    """Sizes, strides, padding ahead and output lengths, each (D, H, W), of length 1 where there is no such dimension."""
-
-    size: tuple[int, int, int]
-    stride: tuple[int, int, int]
-    before: tuple[int, int, int]
-    out: tuple[int, int, int]
 
 
 def per_dimension(function: str, name: str, value: Any, dims: int, low: int = 1) -> tuple[int, ...]:

@@ -13,25 +13,12 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._core import SparseBatch
-from ._check import (
-    activation_code,
-    contiguous,
-    dtype_of,
-    flag,
-    floating,
-    is_device_array,
-    not_numpy,
-    number,
-    numpy_array,
-    output,
-    same_dtype,
-    separate,
-    unit_rows,
-    whole_strides,
-)
-from .activation import activation_backward
-from .linear_input import InputGradient, linear_backward_input, relu_dropout_backward
-from .matmul import check_rows
+from .._internal.numbers import flag, number
+from ..backends import CPU, backend_of, is_device_array, same_backend
+from ..backends.base import SparseRows
+from ..backends.cpu import plain_input_gradient, plain_linear, unit_rows, whole_strides
+from .checks import activation_code, dtype_of, floats, not_numpy, numpy_array, output, same_dtype, separate
+from .matmul import check_rows, matmul
 
 
 def linear(
@@ -82,27 +69,13 @@ def linear(
     """
     code = activation_code("linear", activation)
     if type(x) is np.ndarray and type(w) is np.ndarray:
-        quick = _core.plain_linear(x, w, b, code)  # None where there is something to look at
+        quick = plain_linear(x, w, b, code)  # None where there is something to look at
         if quick is not None:
             return quick
-    if type(w) is not np.ndarray and is_device_array(w):
-        from .._cuda import linear as device
-
-        return device.linear(x, w, b, code)
-    x = _input("linear", x, w)
-    if b is not None:
-        floating("linear", "b", b)
-    same_dtype("linear", x=x, w=w, b=b)
-    _check_shapes("linear", x, w)
+    backend, x, w, b = _operands("linear", x, w, b=b)
     if b is not None and b.shape != (w.shape[1],):
         raise ValueError(f"linear: b must have shape ({w.shape[1]},) to match w {w.shape}, got {b.shape}")
-    if b is not None and not (b.flags.c_contiguous and b.flags.aligned):
-        b = b.copy()
-    if isinstance(x, SparseBatch):
-        return x.linear(unit_rows(w), b, code)
-    out = output("linear", None, (x.shape[0], w.shape[1]), x.dtype)
-    _core.linear(whole_strides(x), whole_strides(w), b, code, out)
-    return out
+    return backend.linear(x, w, b, code)
 
 
 def as_sparse(x: NDArray[Any] | SparseBatch, dtype: Any = None) -> SparseBatch | None:
@@ -142,24 +115,22 @@ def as_sparse(x: NDArray[Any] | SparseBatch, dtype: Any = None) -> SparseBatch |
     array([[ 4.,  6.],
            [30., 31.]], dtype=float32)
     """
-    if isinstance(x, SparseBatch):
-        return x
+    given: Any = x
+    if is_sparse(given):
+        return given
     wide = dtype is not None and dtype_of("as_sparse", "dtype", dtype) == np.float64
-    if not isinstance(x, np.ndarray):
-        from .._cuda import linear as device
+    if not is_device_array(given):
+        given = numpy_array("as_sparse", "x", given)
+    if given.ndim != 2:
+        raise ValueError(f"as_sparse: x must be a matrix, got shape {given.shape}")
+    if given.dtype != np.uint8:
+        floats("as_sparse", x=given)
+    return backend_of(given).sparse(given, wide)
 
-        if is_device_array(x) or isinstance(x, device.GatheredBatch):
-            return device.as_sparse(x)
-        not_numpy("as_sparse", "x", x)
-    numpy_array("as_sparse", "x", x)
-    if x.ndim != 2:
-        raise ValueError(f"as_sparse: x must be a matrix, got shape {x.shape}")
-    if x.dtype == np.uint8:
-        return _core.sparse_from_bits(contiguous(x), wide)
-    floating("as_sparse", "x", x)
-    if x.dtype.byteorder not in "=|" or not x.flags.aligned or x.strides[1] != x.itemsize or x.strides[0] % x.itemsize:
-        return None
-    return _core.look(x)
+
+def is_sparse(x: Any) -> bool:
+    """Return whether x is what `as_sparse` makes of a batch, on any device."""
+    return isinstance(x, (SparseBatch, SparseRows))
 
 
 def _reduce_sparse(x: SparseBatch) -> tuple[Any, ...]:
@@ -211,18 +182,12 @@ class LinearGradient:
     __slots__ = ("dz", "x")
 
     def __init__(self, x: NDArray[Any] | SparseBatch, dz: NDArray[Any]) -> None:
-        if type(dz) is not np.ndarray and is_device_array(dz):
-            self.x, self.dz = x, dz
-            return
-        floating("LinearGradient", "dz", dz)
-        if not isinstance(x, SparseBatch):
-            floating("LinearGradient", "x", x)
-            x = whole_strides(x)
-        if x.dtype != dz.dtype:
-            same_dtype("LinearGradient", x=x, dz=dz)
+        backend, x, dz = _operands("LinearGradient", x, dz, name="dz", shapes=False)
         if len(x.shape) != 2 or dz.ndim != 2 or x.shape[0] != dz.shape[0]:
             raise ValueError(f"LinearGradient: x and dz must have equally many rows, got x {x.shape} and dz {dz.shape}")
-        self.x, self.dz = x, unit_rows(dz)
+        if backend is CPU:
+            x, dz = x if isinstance(x, SparseBatch) else whole_strides(x), unit_rows(dz)
+        self.x, self.dz = x, dz
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -237,20 +202,12 @@ class LinearGradient:
 
     def array(self, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return the gradient as an array (I, O), in ``out`` where given."""
-        if type(self.dz) is not np.ndarray and is_device_array(self.dz):
-            from .._cuda import linear as device
-
-            return device.weight_gradient(self.x, self.dz, out)
-        given = out is not None
-        out = output("LinearGradient.array", out, self.shape, self.dtype)
-        if given:
-            check_rows("LinearGradient.array", "out", out)
-            separate("LinearGradient.array", {"out": out}, {"dz": self.dz, "x": self.x})
-        if isinstance(self.x, SparseBatch):
-            self.x.weight_gradient(self.dz, out)
-        else:
-            _core.linear(self.x.T, self.dz, None, 0, out)
-        return out
+        function, backend = "LinearGradient.array", backend_of(self.dz)
+        given, out = out, output(function, backend, out, self.shape, self.dtype)
+        if given is not None:
+            check_rows(function, backend, "out", out)
+            separate(function, {"out": out}, {"dz": self.dz, "x": self.x})
+        return backend.weight_gradient(self.x, self.dz, out)
 
 
 def linear_backward(
@@ -302,26 +259,19 @@ def linear_backward(
     ((2, 3), (3, 4), (4,))
     """
     need_dx = flag("linear_backward", "need_dx", need_dx)
-    if type(w) is not np.ndarray and is_device_array(w):
-        from .._cuda import linear as device
-
-        return device.backward(dy, x, w, y, activation_code("linear_backward", activation), need_dx, out_dw, out_db)
-    x = _input("linear_backward", x, w)
-    for name, array in (("dy", dy), ("y", y)):
-        floating("linear_backward", name, array)
-    same_dtype("linear_backward", dy=dy, x=x, w=w, y=y)
-    _check_shapes("linear_backward", x, w)
+    function = "linear_backward"
+    backend, x, w, dy, y = _operands(function, x, w, dy=dy, y=y, required=True)
     shape = (x.shape[0], w.shape[1])
     if dy.shape != shape or y.shape != shape:
-        raise ValueError(f"linear_backward: dy and y must have shape {shape}, got dy {dy.shape} and y {y.shape}")
+        raise ValueError(f"{function}: dy and y must have shape {shape}, got dy {dy.shape} and y {y.shape}")
     if out_dw is not None:
-        output("linear_backward", out_dw, w.shape, w.dtype, "out_dw")
-        check_rows("linear_backward", "out_dw", out_dw)
+        output(function, backend, out_dw, w.shape, w.dtype, "out_dw")
+        check_rows(function, backend, "out_dw", out_dw)
     if out_dw is not None or out_db is not None:
-        separate("linear_backward", {"out_dw": out_dw, "out_db": out_db}, {"dy": dy, "x": x, "w": w, "y": y})
-    dz, db = before_activation("linear_backward", dy, y, activation, out_db)
+        separate(function, {"out_dw": out_dw, "out_db": out_db}, {"dy": dy, "x": x, "w": w, "y": y})
+    dz, db = before_activation(function, dy, y, activation, out_db)
     dw = LinearGradient(x, dz).array(out_dw)
-    if not need_dx or isinstance(x, SparseBatch):
+    if not need_dx or is_sparse(x):
         return None, dw, db
     return linear_backward_input(dz, w), dw, db
 
@@ -356,59 +306,119 @@ def before_activation(
     code = activation_code(function, activation)
     if type(scale) is not float or scale != 1.0:
         scale = number(function, "scale", scale)
-    if isinstance(dy, InputGradient) and is_device_array(dy.dz):
+    if isinstance(dy, InputGradient) and not backend_of(dy.dz).is_host:
         dy = dy.array()
-    if type(dy) is not np.ndarray and is_device_array(dy):
-        from .._cuda import linear as device
-
-        return device.backward_bias(dy, y, code, out_db, scale)
-    if isinstance(dy, InputGradient) or scale != 1.0:
-        if not isinstance(dy, InputGradient):
-            _check_outputs(function, dy, y)
-        dz = relu_dropout_backward(dy, y, scale)
+    if isinstance(dy, InputGradient):
+        backend, dz = CPU, relu_dropout_backward(dy, y, scale)
     else:
-        _check_outputs(function, dy, y)
-        dz = unit_rows(activation_backward(dy, y, activation) if code else dy)
-    db = output(function, out_db, (dz.shape[1],), dz.dtype, "out_db")
+        backend, dy, y = floats(function, dy=dy, y=y)
+        if dy.ndim != 2 or dy.shape != y.shape:
+            raise ValueError(
+                f"{function}: dy and y must be (rows, outputs), of one shape, got dy {dy.shape} and y {y.shape}"
+            )
+        if scale != 1.0:
+            dz = backend.relu_dropout_backward(dy, y, scale)
+        else:
+            dz = backend.activation_backward(code, dy, y) if code else dy
+    db = output(function, backend, out_db, (dz.shape[1],), dz.dtype, "out_db", dense=True)
     if out_db is not None:
         separate(function, {"out_db": out_db}, {"dy": dy, "y": y})
-    if not (db.flags.c_contiguous and db.flags.aligned):
-        raise ValueError(f"{function}: out_db must be contiguous and aligned, got strides {db.strides}")
-    _core.column_sum(dz, db)
+    backend.column_sum(dz, db)
     return dz, db
 
 
-def _check_outputs(function: str, dy: Any, y: Any) -> None:
-    """Refuse a gradient and an output that are not alike, or no matrices."""
-    floating(function, "dy", dy)
-    floating(function, "y", y)
-    same_dtype(function, dy=dy, y=y)
-    if dy.ndim != 2 or dy.shape != y.shape:
-        raise ValueError(
-            f"{function}: dy and y must be (rows, outputs), of one shape, got dy {dy.shape} and y {y.shape}"
-        )
-
-
-def _input(function: str, x: Any, w: Any) -> NDArray[Any] | SparseBatch:
-    """The input of a layer: a float array as it is, packed bits as a SparseBatch."""
-    floating(function, "w", w)
-    if isinstance(x, SparseBatch):
-        return x
-    if isinstance(x, np.ndarray) and x.dtype == np.uint8:
-        if x.ndim != 2 or w.ndim != 2 or w.shape[0] != 8 * x.shape[1]:
-            raise TypeError(
-                f"{function}: x is uint8, which is taken as packed bits and needs w with 8 rows a byte, got x {x.shape} "
-                f"and w {w.shape}; for numbers use x.astype(np.float32)"
-            )
-        return as_sparse(x, w.dtype)  # type: ignore[return-value]
-    return floating(function, "x", x)
-
-
-def _check_shapes(function: str, x: NDArray[Any] | SparseBatch, w: NDArray[Any]) -> None:
-    if len(x.shape) != 2 or w.ndim != 2:
+def _operands(
+    function: str, x: Any, w: Any, name: str = "w", shapes: bool = True, required: bool = False, **others: Any
+) -> tuple[Any, ...]:
+    """Return the backend, x (packed bits as a sparse batch), w and the others, whose shapes are not looked at here."""
+    optional = () if required else tuple(others)
+    if isinstance(x, np.ndarray) or is_device_array(x):
+        if x.dtype == np.uint8 and shapes:
+            backend, w, *more = floats(function, optional=optional, **{name: w}, **others)
+            if x.ndim != 2 or w.ndim != 2 or w.shape[0] != 8 * x.shape[1]:
+                raise TypeError(
+                    f"{function}: x is uint8, which is taken as packed bits and needs w with 8 rows a byte, got x "
+                    f"{x.shape} and w {w.shape}; for numbers use x.astype(np.float32)"
+                )
+            same_backend(function, x=x, **{name: w})
+            return backend, backend.sparse(x, w.dtype == np.float64), w, *more
+        backend, x, w, *more = floats(function, optional=optional, x=x, **{name: w}, **others)
+    elif is_sparse(x):
+        backend, w, *more = floats(function, optional=optional, **{name: w}, **others)
+        if x.dtype != w.dtype:
+            same_dtype(function, x=x, **{name: w})
+        if isinstance(x, SparseBatch) != backend.is_host:
+            same_backend(function, x=w if isinstance(x, SparseBatch) else x.data, **{name: w})
+    else:
+        not_numpy(function, "x", x)
+    if shapes and (len(x.shape) != 2 or w.ndim != 2):
         raise ValueError(f"{function}: x and w must be matrices, got x {x.shape} and w {w.shape}")
-    if x.shape[1] != w.shape[0]:
+    if shapes and x.shape[1] != w.shape[0]:
         hint = "; did you mean w.T?" if x.shape[1] == w.shape[1] else ""
         raise ValueError(
             f"{function}: x has {x.shape[1]} columns but w has {w.shape[0]} rows (x {x.shape}, w {w.shape}){hint}"
         )
+    return backend, x, w, *more
+
+
+def linear_backward_input(dz: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
+    """Return the gradient at the input of a dense layer, ``dz @ w.T``, given the gradient before its activation.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.linear_backward_input(np.ones((1, 2)), np.eye(2)).tolist()
+    [[1.0, 1.0]]
+    """
+    _, dz, w = floats("linear_backward_input", dz=dz, w=w)
+    if dz.ndim != 2 or w.ndim != 2 or dz.shape[1] != w.shape[1]:
+        raise ValueError(
+            f"linear_backward_input: dz must be (rows, outputs) and w (inputs, outputs), got dz {dz.shape} and w {w.shape}"
+        )
+    return matmul(dz, w, transpose_b=True)
+
+
+class InputGradient:
+    """``dz @ w.T``, not computed yet: the ReLU and the dropout before the layer are then undone in the product's registers.
+
+    The tape hands it to nodes that said they take it; sums of gradients turn it into an array. The bits are the same.
+
+    Parameters
+    ----------
+    dz : ndarray, shape (N, O)
+        The gradient before the activation.
+    w : ndarray, shape (I, O)
+        The layer's weights.
+    """
+
+    __slots__ = ("dz", "w")
+    __array_ufunc__ = None  # array + this is left to __radd__
+
+    def __init__(self, dz: NDArray[Any], w: NDArray[Any]) -> None:
+        self.dz, self.w = dz, w
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return self.array() if dtype is None else self.array().astype(dtype, copy=False)
+
+    def __add__(self, other: Any) -> NDArray[Any]:
+        return self.array() + np.asarray(other)
+
+    def __radd__(self, other: Any) -> NDArray[Any]:
+        return np.asarray(other) + self.array()
+
+    def array(self) -> NDArray[Any]:
+        """Return the product (N, I)."""
+        return linear_backward_input(self.dz, self.w)
+
+
+def relu_dropout_backward(dy: NDArray[Any] | InputGradient, y: NDArray[Any], scale: float) -> NDArray[Any]:
+    """Return the gradient before a ReLU and the dropout after it, whose output is ``y``: ``dy * scale`` where y is above 0.
+
+    Where y is NaN the gradient goes through, as in `activation_backward`.
+    """
+    if isinstance(dy, InputGradient):
+        quick = plain_input_gradient(dy.dz, dy.w, y, scale)  # None where there is something to look at
+        if quick is not None:
+            return quick
+        dy = dy.array()
+    return backend_of(y).relu_dropout_backward(dy, y, scale)

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import contiguous, empty, floating, is_device_array, not_numpy, numpy_array, same_dtype
+from ..backends import Backend, is_device_array, same_backend
+from .checks import floats, numpy_array
 
-_SOFTMAX, _SIGMOID, _SQUARED = 0, 1, 2
+_SIGMOID, _SQUARED = _core.LOSSES["sigmoid"], _core.LOSSES["squared"]
 
 
 def softmax_cross_entropy(
@@ -146,15 +147,9 @@ def squared_error_backward(
     return _elementwise_loss("squared_error_backward", _SQUARED, dloss, pred, target, weights, backward=True)
 
 
-def _optional(
-    function: str, name: str, x: NDArray[Any] | None, shape: tuple[int, ...], beside: str
-) -> NDArray[Any] | None:
-    if x is None:
-        return None
-    floating(function, name, x)
-    if x.shape != shape:
+def _check_shape(function: str, name: str, x: NDArray[Any] | None, shape: tuple[int, ...], beside: str) -> None:
+    if x is not None and x.shape != shape:
         raise ValueError(f"{function}: {name} must have shape {shape} beside these {beside}, got {x.shape}")
-    return contiguous(x)
 
 
 def _softmax_loss(
@@ -165,35 +160,41 @@ def _softmax_loss(
     weights: NDArray[Any] | None,
     backward: bool = False,
 ) -> NDArray[Any]:
-    if backward and dloss is None:
-        not_numpy(function, "dloss", dloss)
-    if type(logits) is not np.ndarray and is_device_array(logits):
-        from .._cuda import loss as device
-
-        return device.softmax_loss(function, dloss, logits, labels, weights)
-    floating(function, "logits", logits)
+    on_device = is_device_array(labels)
+    if not on_device:
+        labels = numpy_array(function, "labels", labels)
+    given = {"logits": logits, "weights": weights, "dloss": dloss}
+    optional = ("weights",) if backward else ("weights", "dloss")
+    is_class = labels.dtype.kind in "iu"
+    if is_class:
+        backend, logits, weights, dloss = floats(function, optional=optional, **given)
+    else:
+        backend, logits, weights, dloss, labels = floats(function, optional=optional, **given, labels=labels)
     if logits.ndim == 0 or logits.shape[-1] == 0:
         raise ValueError(f"{function}: logits must have at least one class on the last axis, got shape {logits.shape}")
-    rows, classes = logits.shape[:-1], logits.shape[-1]
-    w = _optional(function, "weights", weights, rows, "logits")
-    d = _optional(function, "dloss", dloss, rows, "logits")
-    numbers = targets = None
-    numpy_array(function, "labels", labels)
-    if labels.dtype.kind in "iu":
-        numbers = _class_numbers(function, labels, rows, classes, w)
-        same_dtype(function, logits=logits, weights=w, dloss=d)
-    else:
-        targets = _optional(function, "labels", labels, logits.shape, "logits")
-        same_dtype(function, logits=logits, labels=targets, weights=w, dloss=d)
-    out = empty(rows if d is None else logits.shape, logits.dtype)
-    _core.loss(_SOFTMAX, contiguous(logits), numbers, targets, w, d, out, classes)
-    return out
+    rows = logits.shape[:-1]
+    _check_shape(function, "weights", weights, rows, "logits")
+    _check_shape(function, "dloss", dloss, rows, "logits")
+    if is_class:
+        return backend.softmax_loss(
+            logits, _class_numbers(function, backend, labels, rows, logits.shape[-1], weights), None, weights, dloss
+        )
+    _check_shape(function, "labels", labels, logits.shape, "logits")
+    return backend.softmax_loss(logits, None, labels, weights, dloss)
 
 
 def _class_numbers(
-    function: str, labels: NDArray[Any], rows: tuple[int, ...], classes: int, w: NDArray[Any] | None
-) -> NDArray[np.int64]:
-    """Check class numbers where they count, and give them as int64."""
+    function: str, backend: Backend, labels: Any, rows: tuple[int, ...], classes: int, w: NDArray[Any] | None
+) -> Any:
+    """Check class numbers where they count, and give them as int64. Those on a device cannot be looked at."""
+    if not backend.is_host:
+        same_backend(function, labels=labels, weights=w)
+        if labels.dtype != np.int64 or labels.shape != rows:
+            raise ValueError(
+                f"{function}: class numbers must be int64 of shape {rows} on CUDA, got {labels.dtype} {labels.shape}; "
+                "use labels.astype('int64')"
+            )
+        return labels
     if labels.shape != rows:
         raise ValueError(
             f"{function}: labels must have shape {rows} (class numbers) beside these logits, got {labels.shape}"
@@ -222,20 +223,12 @@ def _elementwise_loss(
     weights: NDArray[Any] | None,
     backward: bool = False,
 ) -> NDArray[Any]:
-    if backward and dloss is None:
-        not_numpy(function, "dloss", dloss)
-    if type(logits) is not np.ndarray and is_device_array(logits):
-        from .._cuda import loss as device
-
-        return device.elementwise_loss(function, kind, dloss, logits, labels, weights)
     first, second = ("pred", "target") if kind == _SQUARED else ("logits", "labels")
-    floating(function, first, logits)
-    floating(function, second, labels)
+    given = {first: logits, second: labels, "weights": weights, "dloss": dloss}
+    optional = ("weights",) if backward else ("weights", "dloss")
+    backend, logits, labels, weights, dloss = floats(function, optional=optional, **given)
     if labels.shape != logits.shape:
         raise ValueError(f"{function}: {first} and {second} must have equal shapes, got {logits.shape}, {labels.shape}")
-    w = _optional(function, "weights", weights, logits.shape, first)
-    d = _optional(function, "dloss", dloss, logits.shape, first)
-    same_dtype(function, **{first: logits, second: labels, "weights": w, "dloss": d})
-    out = empty(logits.shape, logits.dtype)
-    _core.loss(kind, contiguous(logits), None, contiguous(labels), w, d, out, 1)
-    return out
+    _check_shape(function, "weights", weights, logits.shape, first)
+    _check_shape(function, "dloss", dloss, logits.shape, first)
+    return backend.elementwise_loss(kind, logits, labels, weights, dloss)

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core
-from ._check import flag, floating, is_device_array, output, same_dtype, separate, whole_strides
+from .._internal.numbers import flag
+from ..backends import Backend
+from ..backends.cpu import plain_matmul
+from .checks import floats, output, separate
 
 
 def matmul(
@@ -71,33 +73,22 @@ def matmul(
             flag("matmul", "transpose_b", transpose_b),
         )
     if add is None and keep is None and type(a) is np.ndarray and type(b) is np.ndarray:
-        quick = _core.plain_matmul(a, b, transpose_a, transpose_b, out)  # None where there is something to look at
+        quick = plain_matmul(a, b, transpose_a, transpose_b, out)  # None where there is something to look at
         if quick is not None:
             return quick
-    if type(a) is not np.ndarray and is_device_array(a):
-        from .._cuda.matmul import matmul as on_device
-
-        return on_device(a, b, transpose_a=transpose_a, transpose_b=transpose_b, out=out, add=add, keep=keep)
-    a, b = floating("matmul", "a", a), floating("matmul", "b", b)
-    for name, array in (("add", add), ("keep", keep)):
-        if array is not None:
-            floating("matmul", name, array)
-    same_dtype("matmul", a=a, b=b, add=add, keep=keep)
+    backend, a, b, add, keep = floats("matmul", optional=("add", "keep"), a=a, b=b, add=add, keep=keep)
     left, right = check_product("matmul", a, b, transpose_a, transpose_b)
-    out_given = out is not None
-    out = output("matmul", out, (*left.shape[:-1], right.shape[-1]), a.dtype)
-    if out_given:
-        check_rows("matmul", "out", out)
+    shape = (*left.shape[:-1], right.shape[-1])
+    if out is not None:
+        output("matmul", backend, out, shape, a.dtype)
+        check_rows("matmul", backend, "out", out)
         separate("matmul", {"out": out}, {"a": a, "b": b, "add": add, "keep": keep}, in_place=("add", "keep"))
-    left, right = whole_strides(left), whole_strides(right)
-    if left.ndim == 2:
-        _core.matmul(left, right, None, 0, out, _epilogue("add", add, out), _epilogue("keep", keep, out))
-        return out
-    if add is not None or keep is not None:
-        raise ValueError(f"matmul: add and keep go with two matrices, got a {a.shape} and b {b.shape}")
-    for index in np.ndindex(left.shape[:-3]):
-        _core.matmul_batch(left[index], right[index], out[index])
-    return out
+    for name, x in (("add", add), ("keep", keep)):
+        if x is not None and left.ndim != 2:
+            raise ValueError(f"matmul: add and keep go with two matrices, got a {a.shape} and b {b.shape}")
+        if x is not None and x.shape != shape:
+            raise ValueError(f"matmul: {name} must have the shape of the product {shape}, got {x.shape}")
+    return backend.matmul(left, right, out, add, keep)
 
 
 def check_product(function: str, a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> tuple[Any, Any]:
@@ -117,15 +108,6 @@ def check_product(function: str, a: Any, b: Any, transpose_a: bool, transpose_b:
             f"(a {a.shape}, b {b.shape}){hint}"
         )
     return left, right
-
-
-def _epilogue(name: str, array: NDArray[Any] | None, out: NDArray[Any]) -> NDArray[Any] | None:
-    if array is None:
-        return None
-    if array.shape != out.shape:
-        raise ValueError(f"matmul: {name} must have the shape of the product {out.shape}, got {array.shape}")
-    unit = array.shape[-1] <= 1 or array.strides[-1] == array.itemsize
-    return array if unit and array.flags.aligned and array.strides[0] % array.itemsize == 0 else array.copy()
 
 
 def _transposed(transpose_a: bool, transpose_b: bool) -> str:
@@ -166,10 +148,7 @@ def matmul_backward(
     if transpose_a is not False or transpose_b is not False:
         transpose_a = flag("matmul_backward", "transpose_a", transpose_a)
         transpose_b = flag("matmul_backward", "transpose_b", transpose_b)
-    if type(a) is np.ndarray or not is_device_array(a):
-        for name, array in (("dy", dy), ("a", a), ("b", b)):
-            floating("matmul_backward", name, array)
-        same_dtype("matmul_backward", dy=dy, a=a, b=b)
+    _, dy, a, b = floats("matmul_backward", dy=dy, a=a, b=b)
     left, right = check_product("matmul_backward", a, b, transpose_a, transpose_b)
     if dy.shape != (*left.shape[:-1], right.shape[-1]):
         raise ValueError(
@@ -187,11 +166,11 @@ def matmul_backward(
     return da, db
 
 
-def check_rows(function: str, name: str, out: NDArray[Any]) -> None:
+def check_rows(function: str, backend: Backend, name: str, out: Any) -> None:
     """Refuse an output that the kernels cannot write: rows must have unit stride, stand one after another, and be aligned."""
     if (out.shape[-1] > 1 and out.strides[-1] != out.itemsize) or (out.ndim > 1 and out.strides[-2] % out.itemsize):
         raise ValueError(f"{function}: the rows of {name} must have unit stride, got strides {out.strides}")
     if out.ndim > 1 and out.shape[-2] > 1 and out.strides[-2] < out.shape[-1] * out.itemsize:
         raise ValueError(f"{function}: the rows of {name} must not overlap or run backwards, got strides {out.strides}")
-    if not out.flags.aligned:
+    if backend.is_host and not out.flags.aligned:
         raise ValueError(f"{function}: {name} is not aligned to its item size; pass an aligned array")

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import dtype_of, is_whole, shown, whole_number
+from .._internal.numbers import is_whole, shown, whole_number
+from .checks import dtype_of
 
 
 def empty(shape: tuple[int, ...] | int, dtype: Any = np.float32) -> NDArray[Any]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy import ndarray
 from numpy.typing import NDArray
 
-from .. import _core
-from ._check import choice, contiguous, empty, flag, floating, is_device_array, number, same_dtype
+from .._internal.numbers import choice, flag, number
+from .checks import floats
 
 
 def batch_norm(
@@ -67,22 +66,15 @@ def batch_norm(
     """
     if (mean is None) != (var is None):
         raise ValueError("batch_norm: give both mean and var (inference), or neither (training)")
-    known = {} if mean is None else {"mean": mean, "var": var}
-    relu = _check("batch_norm", x, eps, activation, gamma=gamma, beta=beta, **known)
-    if type(x) is not ndarray and is_device_array(x):
-        from .._cuda import norm as device
-
-        return device.batch_norm(x, gamma, beta, mean, var, float(eps), relu)
-    x = contiguous(x)
-    if mean is None or var is None:
+    backend, x, gamma, beta, mean, var = floats(
+        "batch_norm", optional=("mean", "var"), x=x, gamma=gamma, beta=beta, mean=mean, var=var
+    )
+    relu = _check("batch_norm", x, eps, activation, gamma=gamma, beta=beta, mean=mean, var=var)
+    if mean is None:
         if x.size == 0 and x.shape[-1] > 0:
             raise ValueError(f"batch_norm: x of shape {x.shape} has no rows to take mean and variance of")
-        mean, var = empty(x.shape[-1:], x.dtype), empty(x.shape[-1:], x.dtype)
-        _core.moments(x, mean, var)
-    y = empty(x.shape, x.dtype)
-    gamma, beta, mean, var = (contiguous(a) for a in (gamma, beta, mean, var))
-    _core.batch_norm(x, gamma, beta, mean, var, float(eps), relu, y)
-    return y, mean, var
+        mean, var = backend.moments(x)
+    return backend.batch_norm(x, gamma, beta, mean, var, float(eps), relu), mean, var
 
 
 def batch_norm_backward(
@@ -131,41 +123,24 @@ def batch_norm_backward(
     (array([0., 0.]), array([0.]), array([2.]))
     """
     name = "batch_norm_backward"
+    arrays: dict[str, Any] = {"dy": dy, "x": x, "gamma": gamma, "beta": beta, "mean": mean, "var": var}
+    backend, dy, x, gamma, beta, mean, var = floats(name, **arrays)
     relu = _check(name, x, eps, activation, gamma=gamma, beta=beta, mean=mean, var=var)
-    on_device = type(x) is not ndarray and is_device_array(x)
-    if not on_device:
-        same_dtype(name, dy=floating(name, "dy", dy), x=x)
     if dy.shape != x.shape:
         raise ValueError(f"{name}: dy and x must have equal shapes, got {dy.shape} and {x.shape}")
-    batch = flag(name, "batch_statistics", batch_statistics)
-    input_gradient = flag(name, "input_gradient", input_gradient)
-    if on_device:
-        from .._cuda import norm as device
-
-        return device.batch_norm_backward(dy, x, gamma, beta, mean, var, float(eps), relu, batch, input_gradient)
-    dx = empty(x.shape, x.dtype) if input_gradient else None
-    dgamma, dbeta = empty(x.shape[-1:], x.dtype), empty(x.shape[-1:], x.dtype)
-    x, dy, gamma, beta, mean, var = (contiguous(a) for a in (x, dy, gamma, beta, mean, var))
-    _core.batch_norm_backward(x, dy, gamma, beta, mean, var, float(eps), relu, batch, dx, dgamma, dbeta)
-    return dx, dgamma, dbeta
+    batch, need_dx = flag(name, "batch_statistics", batch_statistics), flag(name, "input_gradient", input_gradient)
+    return backend.batch_norm_backward(dy, x, gamma, beta, mean, var, float(eps), relu, batch, need_dx)
 
 
 def _check(function: str, x: Any, eps: float, activation: str | None, **per_channel: Any) -> bool:
-    """Check everything; return whether the activation is ReLU."""
-    on_device = type(x) is not ndarray and is_device_array(x)
-    if not on_device:
-        floating(function, "x", x)
+    """Check shapes and numbers; return whether the activation is ReLU."""
     if x.ndim < 2:
         raise ValueError(f"{function}: x must be (..., C) with two axes or more, got shape {x.shape}")
     for name, array in per_channel.items():
-        if not on_device:
-            floating(function, name, array)
-        if array.shape != x.shape[-1:]:
+        if array is not None and array.shape != x.shape[-1:]:
             raise ValueError(
                 f"{function}: {name} must have shape {x.shape[-1:]}, one value for each channel (the last axis of x "
                 f"{x.shape}), got {array.shape}"
             )
-    if not on_device:
-        same_dtype(function, x=x, **per_channel)
     number(function, "eps", eps, above=0)
     return choice(function, "activation", activation, (None, "identity", "relu")) == "relu"

@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .. import _core
-from .._arrays import refuse_masked
-from ._check import dtype_of, empty, shown, whole_number
+from .._core import empty
+from .._internal.arrays import refuse_masked
+from .._internal.numbers import shown, whole_number
+from ..backends import backend_named
+from .checks import dtype_of
 
 _DTYPES = (np.dtype(np.float32), np.dtype(np.uint8), np.dtype(np.int8))
 
@@ -88,15 +91,8 @@ def one_hot_dna(
     spans = spans_of("one_hot_dna", texts, length, reverse_complement)
     if not isinstance(device, str):
         raise TypeError(f"one_hot_dna: device must be 'cpu' or 'cuda', got {shown(device)}")
-    if device == "cpu":
-        result, bad = encode(spans, length, dtype)
-        i = int((bad >= 0).argmax()) if len(bad) else 0
-        at = int(bad[i]) if len(bad) else -1
-    else:
-        from .._cuda import one_hot as cuda
-
-        columns = _columns(spans, length)
-        result, i, at = cuda.encode(device, texts, spans.stop, spans.reverse, columns, _dtype(dtype))
+    backend = backend_named(device, "one_hot_dna")
+    result, i, at = backend.one_hot(texts, spans.stop, spans.reverse, _columns(spans, length), _dtype(dtype))
     if at >= 0:
         which = "the sequence" if single else f"sequence {i}"
         raise ValueError(f"one_hot_dna: {which} has {letter_at(texts[i], at)}")

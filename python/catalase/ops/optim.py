@@ -11,14 +11,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import flag, floating, is_device_array, number, separate, whole_number
+from .._internal.numbers import flag, number, whole_number
+from ..backends import backend_of
+from .checks import floats, separate
 from .linear import LinearGradient
 
-_SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP = range(5)
+_SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP = (
+    _core.RULES[name] for name in ("sgd", "momentum", "adam", "adagrad", "rmsprop")
+)
 _INF = math.inf
 
 
@@ -133,7 +136,8 @@ def adam_step(
     array([0.9])
     """
     step = whole_number("adam_step", "step", step, 1, 2**63 - 1)  # counts from 1
-    beta1, beta2 = _fraction("adam_step", "beta1", beta1), _fraction("adam_step", "beta2", beta2)
+    if not (type(beta1) is type(beta2) is float and 0 <= beta1 < 1 and 0 <= beta2 < 1):
+        beta1, beta2 = _fraction("adam_step", "beta1", beta1), _fraction("adam_step", "beta2", beta2)
     _step(
         "adam_step", _ADAM, param, grad, {"m": m, "v": v},
         lr=lr, l1=l1, l2=l2, decay=decay, beta1=beta1, beta2=beta2, eps=eps, step=step,
@@ -214,12 +218,6 @@ def _fraction(function: str, name: str, value: Any) -> float:
     return number(function, name, value, at_least=0, below=1)
 
 
-def _not_negative(function: str, name: str, value: Any) -> float:
-    if type(value) is float and 0 <= value < _INF:
-        return value
-    return number(function, name, value, at_least=0)
-
-
 def _step(
     function: str,
     rule: int,
@@ -237,24 +235,22 @@ def _step(
     step: int = 1,
     nesterov: bool = False,
 ) -> None:
-    lr, l1, l2 = (
-        _not_negative(function, "lr", lr),
-        _not_negative(function, "l1", l1),
-        _not_negative(function, "l2", l2),
-    )
-    decay, eps = _not_negative(function, "decay", decay), _not_negative(function, "eps", eps)
+    given_numbers = (lr, l1, l2, decay, eps)
+    if set(map(type, given_numbers)) != {float} or not (min(given_numbers) >= 0 and sum(given_numbers) < _INF):
+        lr, l1, l2, decay, eps = (  # every step of a training comes by: the usual ones are looked at together
+            number(function, name, value, at_least=0)
+            for name, value in zip(("lr", "l1", "l2", "decay", "eps"), given_numbers, strict=True)
+        )
     numbers = (lr, l1, l2, decay, beta1, beta2, eps, step, nesterov)
-    if type(param) is not np.ndarray and is_device_array(param):
-        from .._cuda import optim as device
-
-        device.step(function, rule, param, grad.array() if isinstance(grad, LinearGradient) else grad, state, numbers)
-        return
+    backend = backend_of(param)
     first, second = [*state.values(), None, None][:2]
     given, x = (grad.dz, grad.x) if isinstance(grad, LinearGradient) else (grad, None)
     missing = (rule != _SGD and first is None) or (rule == _ADAM and second is None)
-    if missing or not _core.optim_step_fits(param, given, x, first, second):
+    if missing or not backend.is_host or not _core.optim_step_fits(param, given, x, first, second):
         _check_layout(function, param, grad, state)
-    _core.optim_step(rule, param, given, x, first, second, *numbers)
+    if not backend.is_host and isinstance(grad, LinearGradient):
+        grad = grad.array()
+    backend.optim_step(rule, param, grad, first, second, numbers)
 
 
 def _check_layout(
@@ -262,9 +258,8 @@ def _check_layout(
 ) -> None:
     """Parameters and state alike, writable and of unit stride; the gradient of the same shape and dtype."""
     product = isinstance(grad, LinearGradient)
-    floating(function, "param", param)
-    for name, x in (state if product else {"grad": grad} | state).items():
-        floating(function, name, x)
+    arrays: dict[str, Any] = {"param": param, **({} if product else {"grad": grad}), **state}
+    backend, *_ = floats(function, **arrays)
     if param.ndim != (2 if product else 1):
         what = "a matrix, since grad is a LinearGradient" if product else "one-dimensional"
         raise ValueError(f"{function}: param must be {what}, got shape {param.shape}")
@@ -275,13 +270,12 @@ def _check_layout(
             )
     for name, x in ({"param": param} | state).items():
         if (
-            not x.flags.writeable
-            or not x.flags.aligned
+            (backend.is_host and not (x.flags.writeable and x.flags.aligned))
             or x.strides != param.strides
             or (x.size > 1 and x.strides[-1] != x.itemsize)
         ):
             raise ValueError(f"{function}: {name} must be writable, contiguous and laid out like param")
     read = {"grad.x": grad.x, "grad.dz": grad.dz} if isinstance(grad, LinearGradient) else {"grad": grad}
     separate(function, {"param": param} | state, read, in_place=("grad",))
-    if isinstance(grad, np.ndarray) and not grad.flags.c_contiguous:
+    if not isinstance(grad, LinearGradient) and not grad.flags.c_contiguous:
         raise ValueError(f"{function}: grad must be contiguous")

@@ -1,17 +1,17 @@
-"""Maximum and average pooling over one, two or three dimensions, channels last, forward and backward."""
+"""Maximum and average pooling over one to three dimensions, and upsampling, channels last, forward and backward."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ._check import contiguous, empty, floating, floating_anywhere, is_device_array, same_dtype, shape_of
-from .geometry import Padding, Windows, pool_windows
+from .._internal.numbers import choice
+from .checks import float_array, floats, shape_of
+from .geometry import LONGEST, Padding, Windows, per_dimension, pool_windows
 
-_MAX, _MEAN, SUM = 0, 1, 2
+_MAX, _MEAN, _SUM = (_core.POOLS[name] for name in ("max", "mean", "sum"))
 
 
 def max_pool2d(x: NDArray[Any], size: Any = 2, *, stride: Any = None, padding: Padding = "valid") -> NDArray[Any]:
@@ -222,7 +222,8 @@ def global_avg_pool_backward(dy: NDArray[Any], shape: tuple[int, ...]) -> NDArra
 
 
 def _global(function: str, kind: int, x: NDArray[Any]) -> NDArray[Any]:
-    dims = _dims_of(function, "x", floating_anywhere(function, "x", x).shape)
+    _, x = float_array(function, "x", x)
+    dims = _dims_of(function, "x", x.shape)
     return _forward(function, kind, dims, x, x.shape[1:-1], None, "valid").reshape(x.shape[0], x.shape[-1])
 
 
@@ -230,8 +231,7 @@ def _global_backward(function: str, kind: int, dy: NDArray[Any], x: NDArray[Any]
     name = "x" if kind == _MAX else "shape"
     shape = shape_of(function, x, name)
     dims = _dims_of(function, name, shape)
-    if not is_device_array(dy):
-        floating(function, "dy", dy)
+    _, dy = float_array(function, "dy", dy)
     if dy.shape != (shape[0], shape[-1]):
         raise ValueError(
             f"{function}: dy must have shape {(shape[0], shape[-1])} for {name} {tuple(shape)}, got {dy.shape}"
@@ -257,52 +257,20 @@ def _check_rank(function: str, dims: int, shape: tuple[int, ...], name: str = "x
         )
 
 
-def five_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """(N, ..., C) with axes of length 1 put in, to (N, D, H, W, C)."""
-    return (shape[0], *(1,) * (5 - len(shape)), *shape[1:])
-
-
-def run(kind: int, x: NDArray[Any], windows: Windows) -> NDArray[Any]:
-    """Call the kernel; x has been checked."""
-    if type(x) is not np.ndarray and is_device_array(x):
-        from .._cuda import pool as device
-
-        return device.run(kind, x, windows)
-    y = empty((x.shape[0], *windows.out, x.shape[-1]), x.dtype)
-    wide = contiguous(x).reshape(five_axes(x.shape))
-    _core.pool(kind, wide, y, windows.size, windows.stride, windows.before)
-    return y.reshape(x.shape[0], *windows.out[5 - x.ndim :], x.shape[-1])
-
-
-def run_backward(
-    kind: int, dy: NDArray[Any], x: NDArray[Any] | None, shape: tuple[int, ...], windows: Windows
-) -> NDArray[Any]:
-    """Call the kernel; everything has been checked."""
-    if type(dy) is not np.ndarray and is_device_array(dy):
-        from .._cuda import pool as device
-
-        return device.run_backward(kind, dy, x, shape, windows)
-    dx = empty(five_axes(shape), dy.dtype)
-    wide_x = None if x is None else contiguous(x).reshape(dx.shape)
-    wide_dy = contiguous(dy).reshape(five_axes(dy.shape))
-    _core.pool_backward(kind, wide_x, wide_dy, dx, windows.size, windows.stride, windows.before)
-    return dx.reshape(shape)
-
-
 def _forward(function: str, kind: int, dims: int, x: Any, size: Any, stride: Any, padding: Padding) -> NDArray[Any]:
-    if type(x) is np.ndarray or not is_device_array(x):
-        floating(function, "x", x)
+    backend, x = float_array(function, "x", x)
     _check_rank(function, dims, x.shape)
-    return run(kind, x, pool_windows(function, x.shape[1:-1], size, stride, padding, x.shape))
+    return backend.pool(kind, x, pool_windows(function, x.shape[1:-1], size, stride, padding, x.shape))
 
 
 def _backward(
     function: str, kind: int, dims: int, dy: Any, x: Any, size: Any, stride: Any, padding: Padding
 ) -> NDArray[Any]:
-    if type(dy) is np.ndarray or not is_device_array(dy):
-        floating(function, "dy", dy)
-        if kind == _MAX:
-            same_dtype(function, dy=dy, x=floating(function, "x", x))
+    """``x`` is the input of a maximum, the shape of the input of a mean."""
+    if kind == _MAX:
+        backend, dy, x = floats(function, dy=dy, x=x)
+    else:
+        backend, dy = float_array(function, "dy", dy)
     name = "x" if kind == _MAX else "shape"
     shape = shape_of(function, x, name)
     _check_rank(function, dims, shape, name)
@@ -312,4 +280,104 @@ def _backward(
         raise ValueError(
             f"{function}: dy must have shape {expected}, as the output with this size, stride and padding, got {dy.shape}"
         )
-    return run_backward(kind, dy, x if kind == _MAX else None, shape, windows)
+    return backend.pool_backward(kind, dy, x if kind == _MAX else None, shape, windows)
+
+
+_MODES = ("nearest", "linear")
+
+
+def upsample(x: NDArray[Any], factor: Any = 2, *, mode: str = "nearest") -> NDArray[Any]:
+    """Make each axis between the first and the last longer by a whole factor.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, ..., C)
+        float32 or float64, one to three axes between.
+    factor : int, or one a dimension
+        1 or more.
+    mode : {"nearest", "linear"}
+        "nearest" repeats each element. "linear" interpolates between the elements' centres (bilinear for images) and
+        repeats the edges: PyTorch's ``align_corners=False``, TensorFlow's ``half_pixel_centers=True``.
+
+    Returns
+    -------
+    ndarray, shape (N, ..., C)
+        Axes between times ``factor``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For other kinds of input, ranks, factors or modes.
+
+    Notes
+    -----
+    "nearest" runs on the kernels of ``cpp/pool``, "linear" on NumPy, one axis after the other (on a GPU on
+    those of ``cuda/upsample.cu``).
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.upsample(np.array([[[1.0], [3.0]]])).ravel()
+    array([1., 1., 3., 3.])
+    >>> ct.ops.upsample(np.array([[[1.0], [3.0]]]), mode="linear").ravel()
+    array([1. , 1.5, 2.5, 3. ])
+    """
+    backend, x = float_array("upsample", "x", x)
+    factors = _factors("upsample", "x", x.shape, factor, mode)
+    if mode == "linear":
+        return backend.stretch(x, factors)
+    shape = (x.shape[0], *(n * f for n, f in zip(x.shape[1:-1], factors, strict=True)), x.shape[-1])
+    return backend.pool_backward(_SUM, x, None, shape, _touching(factors, x.shape))
+
+
+def upsample_backward(dy: NDArray[Any], factor: Any = 2, *, mode: str = "nearest") -> NDArray[Any]:
+    """Return the gradient at the input of `upsample`, given ``dy`` at its output.
+
+    Parameters
+    ----------
+    dy : ndarray, shape (N, ..., C)
+        Axes between are multiples of ``factor``.
+    factor, mode
+        As they were given to `upsample`.
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `upsample`, and where an axis is no multiple.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.upsample_backward(np.array([[[1.0], [2.0], [3.0], [4.0]]])).ravel()
+    array([3., 7.])
+    """
+    backend, dy = float_array("upsample_backward", "dy", dy)
+    factors = _factors("upsample_backward", "dy", dy.shape, factor, mode)
+    if any(n % f for n, f in zip(dy.shape[1:-1], factors, strict=True)):
+        raise ValueError(f"upsample_backward: the axes of dy {dy.shape} must be multiples of the factors {factors}")
+    if mode == "linear":
+        return backend.stretch_backward(dy, factors)
+    shape = (dy.shape[0], *(n // f for n, f in zip(dy.shape[1:-1], factors, strict=True)), dy.shape[-1])
+    return backend.pool(_SUM, dy, _touching(factors, shape))
+
+
+def _factors(function: str, name: str, shape: tuple[int, ...], factor: Any, mode: str) -> tuple[int, ...]:
+    if not 3 <= len(shape) <= 5:
+        raise ValueError(f"{function}: {name} must be (N, ..., C) with one to three axes between, got shape {shape}")
+    choice(function, "mode", mode, _MODES)
+    factors = per_dimension(function, "factor", factor, len(shape) - 2)
+    if any(f > LONGEST or n * f > LONGEST for n, f in zip(shape[1:-1], factors, strict=True)):
+        raise ValueError(f"{function}: factor {factor!r} makes an axis of {shape} longer than {LONGEST} positions")
+    return factors
+
+
+def _touching(factors: tuple[int, ...], small: tuple[int, ...]) -> Windows:
+    """Windows of the factors' size, one for each element of the small array."""
+    missing = (1,) * (3 - len(factors))
+    size = (*missing, *factors)
+    out = (*missing, *small[1:-1])
+    return Windows(size, size, (0, 0, 0), out)  # type: ignore[arg-type]

@@ -1,14 +1,16 @@
-"""Recurrent cells over whole sequences: tanh and ReLU RNN and GRU, forward and backward; the LSTM is in lstm.py."""
+"""Recurrent cells over whole sequences: tanh and ReLU RNN, GRU and LSTM, forward and backward."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
-from . import _rnn_run
-from ._check import choice
-from ._rnn_check import RnnSaved
+from .._internal.numbers import choice, flag
+from ..backends import is_device_array, same_backend, to_host
+from ..backends.base import RnnSaved
+from .checks import floats, whole_numbers
 
 
 def rnn(
@@ -68,7 +70,7 @@ def rnn(
     (array([1., 2., 3.]), array([[3.]]))
     """
     cell, arrays = _cell("rnn", activation), {"x": x, "w_x": w_x, "w_h": w_h, "b": b, "h0": h0}
-    return _rnn_run.forward("rnn", "rnn", cell, arrays, lengths, reverse, keep=False)[:2]
+    return _forward("rnn", "rnn", cell, arrays, lengths, reverse, keep=False)[:2]
 
 
 def rnn_forward(
@@ -84,7 +86,7 @@ def rnn_forward(
 ) -> tuple[NDArray[Any], NDArray[Any], Any]:
     """Return y, h as `rnn`, and what `rnn_backward` needs: an `RnnSaved`."""
     cell, arrays = _cell("rnn_forward", activation), {"x": x, "w_x": w_x, "w_h": w_h, "b": b, "h0": h0}
-    y, h, _, saved = _rnn_run.forward("rnn_forward", "rnn", cell, arrays, lengths, reverse, keep=True)
+    y, h, _, saved = _forward("rnn_forward", "rnn", cell, arrays, lengths, reverse, keep=True)
     return y, h, saved
 
 
@@ -137,7 +139,7 @@ def rnn_backward(
     """
     arrays = {"x": x, "w_x": w_x, "w_h": w_h, "dy": dy, "dh": dh}
     cell = _cell("rnn_backward", activation)
-    return _rnn_run.backward("rnn", cell, arrays, saved, lengths, reverse, input_gradient)[:5]
+    return _backward("rnn", cell, arrays, saved, lengths, reverse, input_gradient)[:5]
 
 
 def gru(
@@ -194,7 +196,7 @@ def gru(
     array([0.5  , 0.25 , 0.125])
     """
     arrays = {"x": x, "w_x": w_x, "w_h": w_h, "b": b, "h0": h0}
-    return _rnn_run.forward("gru", "gru", "gru", arrays, lengths, reverse, keep=False)[:2]
+    return _forward("gru", "gru", "gru", arrays, lengths, reverse, keep=False)[:2]
 
 
 def gru_forward(
@@ -209,7 +211,7 @@ def gru_forward(
 ) -> tuple[NDArray[Any], NDArray[Any], Any]:
     """Return y, h as `gru`, and what `gru_backward` needs: an `RnnSaved`."""
     arrays = {"x": x, "w_x": w_x, "w_h": w_h, "b": b, "h0": h0}
-    y, h, _, saved = _rnn_run.forward("gru_forward", "gru", "gru", arrays, lengths, reverse, keep=True)
+    y, h, _, saved = _forward("gru_forward", "gru", "gru", arrays, lengths, reverse, keep=True)
     return y, h, saved
 
 
@@ -236,8 +238,241 @@ def gru_backward(
     [(2, 5, 3), (3, 12), (4, 12), (2, 12), (2, 4)]
     """
     arrays = {"x": x, "w_x": w_x, "w_h": w_h, "dy": dy, "dh": dh}
-    return _rnn_run.backward("gru", "gru", arrays, saved, lengths, reverse, input_gradient)[:5]
+    return _backward("gru", "gru", arrays, saved, lengths, reverse, input_gradient)[:5]
 
 
 def _cell(function: str, activation: str) -> str:
     return choice(function, "activation", activation, ("tanh", "relu"))
+
+
+def lstm(
+    x: NDArray[Any],
+    w_x: NDArray[Any],
+    w_h: NDArray[Any],
+    b: NDArray[Any],
+    h0: NDArray[Any] | None = None,
+    c0: NDArray[Any] | None = None,
+    *,
+    lengths: Any = None,
+    reverse: bool = False,
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Run a long short-term memory over sequences.
+
+    ``i, f, o = sigmoid(x @ w_x + b + h @ w_h)`` and ``g = tanh(...)``, each with its columns, then ``c' = f * c + i * g``
+    and ``h' = o * tanh(c')``.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, T, I)
+        float32 or float64; copied first if not contiguous.
+    w_x : ndarray, shape (I, 4 * H)
+        Columns in the order i f g o.
+    w_h : ndarray, shape (H, 4 * H)
+    b : ndarray, shape (4 * H,)
+    h0, c0 : ndarray, shape (N, H), optional
+        States before the first step; zeros where left out.
+    lengths : array_like of int, shape (N,), optional
+        Steps of each sequence, from 0 to T; all T where left out. No work is done beyond them.
+    reverse : bool
+        Walk from each sequence's last step to its first; ``y[n, t]`` still belongs to ``x[n, t]``.
+
+    Returns
+    -------
+    y : ndarray, shape (N, T, H)
+        h after each step, zeros beyond a sequence's length.
+    h, c : ndarray, shape (N, H)
+        The states after the last step that was walked; ``h0`` and ``c0`` for length 0.
+
+    Raises
+    ------
+    TypeError
+        For other kinds of input, dtypes that differ, or lengths that are not whole numbers.
+    ValueError
+        For shapes that do not fit, or lengths out of range.
+
+    Notes
+    -----
+    As `rnn`: the bits of a sequence do not depend on threads, on the other sequences, or on the parts it is fed in.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber, "Long short-term memory", 1997, doi:10.1162/neco.1997.9.8.1735; with the forget gate of
+    Gers, Schmidhuber and Cummins, 2000, doi:10.1162/089976600300015015.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> x, w_x, w_h, b = np.ones((2, 5, 3)), np.ones((3, 16)), np.ones((4, 16)), np.zeros(16)
+    >>> y, h, c = ct.ops.lstm(x, w_x, w_h, b, lengths=[5, 0])
+    >>> y.shape, bool((y[0, -1] == h[0]).all()), h[1]
+    ((2, 5, 4), True, array([0., 0., 0., 0.]))
+    >>> first, h, c = ct.ops.lstm(x[:, :2], w_x, w_h, b, lengths=[2, 0])
+    >>> rest, h, c = ct.ops.lstm(x[:, 2:], w_x, w_h, b, h, c, lengths=[3, 0])
+    >>> bool((rest == y[:, 2:]).all())
+    True
+    """
+    arrays = {"x": x, "w_x": w_x, "w_h": w_h, "b": b, "h0": h0, "c0": c0}
+    return _forward("lstm", "lstm", "lstm", arrays, lengths, reverse, keep=False)[:3]
+
+
+def lstm_forward(
+    x: NDArray[Any],
+    w_x: NDArray[Any],
+    w_h: NDArray[Any],
+    b: NDArray[Any],
+    h0: NDArray[Any] | None = None,
+    c0: NDArray[Any] | None = None,
+    *,
+    lengths: Any = None,
+    reverse: bool = False,
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], Any]:
+    """Return y, h, c as `lstm`, and what `lstm_backward` needs: an `RnnSaved`."""
+    arrays = {"x": x, "w_x": w_x, "w_h": w_h, "b": b, "h0": h0, "c0": c0}
+    return _forward("lstm_forward", "lstm", "lstm", arrays, lengths, reverse, keep=True)
+
+
+def lstm_backward(
+    dy: NDArray[Any] | None,
+    dh: NDArray[Any] | None,
+    dc: NDArray[Any] | None,
+    x: NDArray[Any],
+    w_x: NDArray[Any],
+    w_h: NDArray[Any],
+    saved: RnnSaved,
+    *,
+    lengths: Any = None,
+    reverse: bool = False,
+    input_gradient: bool = True,
+) -> tuple[Any, ...]:
+    """Return the gradients at x, w_x, w_h, b, h0 and c0 of `lstm`.
+
+    Parameters
+    ----------
+    dy : ndarray, shape (N, T, H), or None
+        Gradient at ``y``; None is zeros. What it holds beyond a length is not read.
+    dh, dc : ndarray, shape (N, H), or None
+        Gradients at the last states; None is zeros.
+    x, w_x, w_h, lengths, reverse
+        As they were given to `lstm_forward`.
+    saved : RnnSaved
+        What it returned.
+    input_gradient : bool
+        False leaves the first result out (None).
+
+    Returns
+    -------
+    dx, dw_x, dw_h, db, dh0, dc0 : ndarray
+        ``dx`` is zero beyond a length.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `lstm`, and where ``saved`` belongs to another call.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> x, w_x, w_h, b = np.ones((2, 5, 3)), np.ones((3, 16)), np.ones((4, 16)), np.zeros(16)
+    >>> y, h, c, saved = ct.ops.lstm_forward(x, w_x, w_h, b)
+    >>> [g.shape for g in ct.ops.lstm_backward(y, None, None, x, w_x, w_h, saved)]
+    [(2, 5, 3), (3, 16), (4, 16), (16,), (2, 4), (2, 4)]
+    """
+    arrays = {"x": x, "w_x": w_x, "w_h": w_h, "dy": dy, "dh": dh, "dc": dc}
+    return _backward("lstm", "lstm", arrays, saved, lengths, reverse, input_gradient)
+
+
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+
+
+class Sizes(NamedTuple):
+    batch: int
+    steps: int
+    inputs: int
+    hidden: int
+
+
+def check_shapes(function: str, kind: str, x: Any, w_x: Any, w_h: Any, **others: Any) -> Sizes:
+    """Check shapes; ``others`` are the bias and states by name, or None."""
+    if "b" in others and others["b"] is None:
+        raise TypeError(f"{function}: b must be an array; for a cell without bias pass zeros")
+    if x.ndim != 3:
+        raise ValueError(f"{function}: x must be (N, T, I), got shape {x.shape}; one sequence is x[None]")
+    gates = GATES[kind]
+    if w_h.ndim != 2 or w_h.shape[0] < 1 or w_h.shape[1] != gates * w_h.shape[0]:
+        raise ValueError(f"{function}: w_h must be (H, {gates} * H) with H of 1 or more, got {w_h.shape}")
+    sizes = Sizes(x.shape[0], x.shape[1], x.shape[2], w_h.shape[0])
+    expected = {
+        "w_x": (sizes.inputs, gates * sizes.hidden),
+        "b": (2, 3 * sizes.hidden) if kind == "gru" else (gates * sizes.hidden,),
+        "dy": (sizes.batch, sizes.steps, sizes.hidden),
+    }
+    state = (sizes.batch, sizes.hidden)
+    for name, array in {"w_x": w_x, **others}.items():
+        if array is not None and array.shape != expected.get(name, state):
+            raise ValueError(
+                f"{function}: {name} must have shape {expected.get(name, state)} for x {x.shape} and w_h {w_h.shape}, "
+                f"got {array.shape}"
+            )
+    return sizes
+
+
+def check_lengths(function: str, lengths: Any, sizes: Sizes) -> NDArray[np.intp] | None:
+    """Return lengths as the kernels take them, or None; refuse any that are out of range."""
+    if lengths is None:
+        return None
+    if is_device_array(lengths):  # the host lays out the steps: this waits for the device
+        lengths = to_host(lengths)
+    given = whole_numbers(function, "lengths", lengths)
+    if given.shape != (sizes.batch,):
+        raise ValueError(f"{function}: lengths must have shape ({sizes.batch},), one a sequence, got {given.shape}")
+    wrong = np.flatnonzero((given < 0) | (given > sizes.steps))
+    if wrong.size:
+        raise ValueError(
+            f"{function}: lengths must be from 0 to {sizes.steps}, the steps of x, but sequence {wrong[0]} has "
+            f"{given[wrong[0]]}"
+        )
+    return np.ascontiguousarray(given, dtype=np.intp)
+
+
+def check_saved(
+    function: str, kind: str, saved: Any, sizes: Sizes, lengths: NDArray[np.intp] | None, dtype: Any, is_host: bool
+) -> None:
+    """Refuse what the forward pass of this call did not keep."""
+    full = sizes.batch * sizes.steps  # a captured step of a device has room for any lengths
+    rows = {full if lengths is None else int(lengths.sum())} | (set() if is_host else {full})
+    shapes = {(sizes.batch + n, sizes.hidden) for n in rows}
+    if not isinstance(saved, RnnSaved) or saved.states.shape not in shapes or saved.states.dtype != dtype:
+        raise ValueError(
+            f"{function}: saved must be what {kind}_forward returned for this x, these weights and these lengths"
+        )
+    if (saved.cells is None) == (kind == "lstm") or (saved.candidates is None) == (kind == "gru"):
+        raise ValueError(f"{function}: saved comes from another cell")
+
+
+def _forward(
+    function: str, kind: str, cell: str, arrays: dict[str, Any], lengths: Any, reverse: bool, keep: bool
+) -> tuple[NDArray[Any], NDArray[Any], Any, Any]:
+    """Check, run, and return y, h, c (None but for the LSTM) and what was kept, an `RnnSaved`, or None.
+
+    ``function`` is what errors name; ``kind`` is "rnn", "gru" or "lstm", ``cell`` "tanh", "relu", "gru" or "lstm".
+    """
+    reverse = flag(function, "reverse", reverse)
+    backend, *given = floats(function, optional=("b", "h0", "c0"), **arrays)
+    sizes = check_shapes(function, kind, **dict(zip(arrays, given, strict=True)))
+    lengths = check_lengths(function, lengths, sizes)
+    return backend.rnn(kind, cell, dict(zip(arrays, given, strict=True)), lengths, reverse, keep)
+
+
+def _backward(
+    kind: str, cell: str, arrays: dict[str, Any], saved: RnnSaved, lengths: Any, reverse: bool, input_gradient: bool
+) -> tuple[Any, ...]:
+    """Check, run, and return dx, dw_x, dw_h, db, dh0 and dc0."""
+    function = f"{kind}_backward"
+    reverse, input_gradient = flag(function, "reverse", reverse), flag(function, "input_gradient", input_gradient)
+    backend, *given = floats(function, optional=("dy", "dh", "dc"), **arrays)
+    arrays = dict(zip(arrays, given, strict=True))
+    sizes = check_shapes(function, kind, **arrays)
+    lengths = check_lengths(function, lengths, sizes)
+    check_saved(function, kind, saved, sizes, lengths, arrays["x"].dtype, backend.is_host)
+    same_backend(function, x=arrays["x"], **saved._asdict())
+    return backend.rnn_backward(kind, cell, arrays, saved, lengths, reverse, input_gradient)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy import ndarray
 from numpy.typing import NDArray
 
-from .. import _core
-from ._check import contiguous, empty, floating, is_device_array, same_dtype
+from .checks import float_array, floats
 
 
 def softmax(x: NDArray[Any]) -> NDArray[Any]:
@@ -95,35 +93,20 @@ def log_softmax_backward(dy: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
     return _rows_backward("log_softmax_backward", True, dy, y)
 
 
-def _classes(function: str, name: str, x: NDArray[Any]) -> int:
-    if x.ndim == 0 or x.shape[-1] == 0:
-        raise ValueError(f"{function}: the last axis of {name} must hold at least one class, got shape {x.shape}")
-    return x.shape[-1]
-
-
 def _rows(function: str, log: bool, x: NDArray[Any]) -> NDArray[Any]:
-    if type(x) is not ndarray and is_device_array(x):
-        from .._cuda import loss as device
-
-        return device.softmax(function, log, x)
-    floating(function, "x", x)
-    classes = _classes(function, "x", x)
-    y = empty(x.shape, x.dtype)
-    _core.softmax(log, contiguous(x), y, classes)
-    return y
+    backend, x = float_array(function, "x", x)
+    _check_classes(function, "x", x)
+    return backend.softmax(log, x)
 
 
 def _rows_backward(function: str, log: bool, dy: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-    if type(dy) is not ndarray and is_device_array(dy):
-        from .._cuda import loss as device
-
-        return device.softmax_backward(function, log, dy, y)
-    floating(function, "dy", dy)
-    floating(function, "y", y)
-    same_dtype(function, dy=dy, y=y)
-    classes = _classes(function, "y", y)
+    backend, dy, y = floats(function, dy=dy, y=y)
+    _check_classes(function, "y", y)
     if dy.shape != y.shape:
         raise ValueError(f"{function}: dy and y must have equal shapes, got {dy.shape} and {y.shape}")
-    dx = empty(y.shape, y.dtype)
-    _core.softmax_backward(log, contiguous(dy), contiguous(y), dx, classes)
-    return dx
+    return backend.softmax_backward(log, dy, y)
+
+
+def _check_classes(function: str, name: str, x: NDArray[Any]) -> None:
+    if x.ndim == 0 or x.shape[-1] == 0:
+        raise ValueError(f"{function}: the last axis of {name} must hold at least one class, got shape {x.shape}")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core
-from ._check import empty, fraction, is_device_array, packed_bits, similarity_bar, whole_number
+from .._internal.numbers import fraction, whole_number
+from ..backends import same_backend
+from .checks import packed_bits, similarity_bar
 
 
 def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -46,15 +45,10 @@ def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
     array([[0.6666667],
            [0.       ]], dtype=float32)
     """
-    if type(a) is not np.ndarray and is_device_array(a):
-        from .._cuda import tanimoto as device
-
-        return device.tanimoto(a, b)
-    a = packed_bits("tanimoto", "a", a)
-    b = packed_bits("tanimoto", "b", b, width=a.shape[1], beside="a")
-    out = empty((a.shape[0], b.shape[0]), np.float32)
-    _core.tanimoto(a, b, out)
-    return out
+    backend = same_backend("tanimoto", a=a, b=b)
+    a = packed_bits("tanimoto", "a", a, backend=backend)
+    b = packed_bits("tanimoto", "b", b, width=a.shape[1], beside="a", backend=backend)
+    return backend.tanimoto(a, b)
 
 
 def tanimoto_topk(
@@ -110,19 +104,10 @@ def tanimoto_topk(
     >>> similarities.round(2)
     array([[0.58, 0.42,  nan]], dtype=float32)
     """
-    if type(queries) is not np.ndarray and is_device_array(queries):
-        from .._cuda import tanimoto as device
-
-        lowest = similarity_bar(fraction("tanimoto_topk", "threshold", threshold))
-        return device.top_k(queries, targets, whole_number("tanimoto_topk", "k", k), lowest)
-    queries = packed_bits("tanimoto_topk", "queries", queries)
-    targets = packed_bits("tanimoto_topk", "targets", targets, width=queries.shape[1], beside="queries")
-    bar = similarity_bar(fraction("tanimoto_topk", "threshold", threshold))
-    indices, similarities = empty_hits(len(queries), whole_number("tanimoto_topk", "k", k, 1, 2**31 - 1))
-    _core.tanimoto_topk(queries, targets, bar, indices, similarities)
-    return indices, similarities
-
-
-def empty_hits(n: int, k: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Arrays for the k best hits of n queries, to be filled by a kernel."""
-    return empty((n, k), np.int64), empty((n, k), np.float32)
+    backend = same_backend("tanimoto_topk", queries=queries, targets=targets)
+    queries = packed_bits("tanimoto_topk", "queries", queries, backend=backend)
+    targets = packed_bits(
+        "tanimoto_topk", "targets", targets, width=queries.shape[1], beside="queries", backend=backend
+    )
+    lowest = similarity_bar(fraction("tanimoto_topk", "threshold", threshold))
+    return backend.tanimoto_topk(queries, targets, whole_number("tanimoto_topk", "k", k, 1, 2**31 - 1), lowest)

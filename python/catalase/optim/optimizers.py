@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere, ops
-from .._arrays import refuse_masked
+from .. import ops
+from .._internal.arrays import refuse_masked
+from .._internal.numbers import flag, number, shown
+from ..backends import assign, backend_of, to_device, to_host
 from ..nn import Module, Parameter, ParameterBuffer, flatten_parameters
-from ..ops._check import flag, number, shown
 from .schedules import Schedule
 
 _Views = tuple[NDArray[Any], NDArray[Any], list[NDArray[Any]]]
@@ -89,7 +90,8 @@ class Optimizer:
             self._follow()
         lr = self.current_lr()
         if self.clip_norm is not None:
-            _clip(self.buffer.ready_grad(), self.clip_norm)
+            gradient = self.buffer.ready_grad()
+            backend_of(gradient).clip_norm(gradient, self.clip_norm)
         self.steps += 1
         penalties = {"l1": self.l1, "l2": self.l2, "decay": self.weight_decay}
         plain = not (self.l1 or self.l2 or self.weight_decay)
@@ -102,7 +104,7 @@ class Optimizer:
 
     def _follow(self) -> None:
         """Take the moments to where the parameters have gone."""
-        self._state = {key: _anywhere.to_device(flat, self.buffer.device) for key, flat in self._state.items()}
+        self._state = {key: to_device(flat, self.buffer.device) for key, flat in self._state.items()}
         self._views, self._flat = {}, self.buffer.data
 
     def _views_of(self, start: int, stop: int, parameter: Parameter | None) -> _Views:
@@ -115,7 +117,7 @@ class Optimizer:
         return known
 
     def __getstate__(self) -> dict[str, Any]:
-        moments = {key: _anywhere.to_host(flat) for key, flat in self._state.items()}
+        moments = {key: to_host(flat) for key, flat in self._state.items()}
         return {**self.__dict__, "_state": moments, "_views": {}, "_flat": None}  # `step` takes them to the parameters
 
     def _rule(
@@ -128,7 +130,7 @@ class Optimizer:
         arrays: dict[str, NDArray[Any]] = {"steps": np.array(self.steps, np.int64)}
         for key, flat in self._state.items():
             for name, view in self.buffer.arrays(flat).items():
-                arrays[f"{key}/{name}"] = np.array(_anywhere.to_host(view), order="C")
+                arrays[f"{key}/{name}"] = np.array(to_host(view), order="C")
         return arrays
 
     def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -160,21 +162,8 @@ class Optimizer:
         if np.shape(state["steps"]) != () or not int(state["steps"]) >= 0:
             raise ValueError(f"{type(self).__name__}.load_state_dict: steps must be one number, 0 or more")
         for name, view in views.items():
-            _anywhere.assign(view, np.asarray(state[name]))
+            assign(view, np.asarray(state[name]))
         self.steps = int(state["steps"])
-
-
-def _clip(grad: NDArray[Any], clip_norm: float) -> None:
-    """Shorten a gradient in place; the norm is summed in float64, a piece at a time, in a fixed order."""
-    if not _anywhere.is_here(grad):
-        _anywhere.clip_norm(grad, clip_norm)
-        return
-    total = 0.0
-    for start in range(0, grad.size, 65536):
-        total += float(np.sum(np.square(grad[start : start + 65536], dtype=np.float64)))
-    norm = math.sqrt(total)
-    if norm > clip_norm:
-        grad *= grad.dtype.type(clip_norm / norm)
 
 
 def _clip_norm(name: str, clip_norm: Any) -> float:
@@ -248,9 +237,8 @@ class AdaGrad(Optimizer):
         super().__init__(module, lr, **options)
         name = type(self).__name__
         self.eps = number(name, "eps", eps, above=0)
-        _anywhere.fill(
-            self._state["accum"], number(name, "initial_accumulator", initial_accumulator, at_least=0, below=1e38)
-        )
+        start = number(name, "initial_accumulator", initial_accumulator, at_least=0, below=1e38)
+        assign(self._state["accum"], start)
 
     def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
         ops.adagrad_step(param, grad, *state, lr=lr, eps=self.eps, **penalties)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops._check import flag, number, shown, whole_number
+from .._internal.numbers import flag, number, shown, whole_number
 
 Schedule = Callable[[int], float]  # from the step, counted from 0, to the learning rate
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._lazy import attach
+from .._internal.lazy import attach
 
 _ATTRIBUTES = {"Hits": "hits", "merge": "merging", "screen": "screening"}
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import cluster, feat, ops
-from .._numbers import strip_white
-from ..ops._check import flag, fraction, is_whole, shown
-from ..ops._ecfp_rdkit import partial_molecule, read_molecule
+from .._internal.numbers import flag, fraction, is_whole, shown
+from .._internal.text import strip_white
+from ..chem import partial_molecule, read_molecule
 from .hits import Hits
 from .library import Library
 

@@ -12,10 +12,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _storage
-from .._numbers import parse_float, parse_int
-from .._report import Report
-from ..ops._check import dtype_of, is_whole, path_of, shown, whole_number, whole_numbers
+from .._internal import storage
+from .._internal.numbers import is_whole, path_of, shown, whole_number
+from .._internal.report import Report
+from .._internal.text import parse_float, parse_int
+from ..ops.checks import dtype_of, whole_numbers
 
 Entry = tuple[float, int, str, str]  # score, row from 0, SMILES, name
 COLUMNS = ["rank", "row", "id", "smiles", "score"]
@@ -132,20 +133,19 @@ class Hits:
         path, more = path_of("Hits.to_csv", "path", path), list(self.columns)
 
         def write(binary: IO[bytes]) -> None:
-            with _storage.csv_writer(binary) as writer:
+            with storage.csv_writer(binary) as writer:
                 writer.writerow(COLUMNS + more)
                 cells = [self.columns[name] for name in more]
                 for i, (row, score) in enumerate(zip(self.rows.tolist(), self.scores, strict=True)):
                     # str of a NumPy number is the shortest text that reads back as the same bits
                     writer.writerow([i + 1, row + 1, self.ids[i], self.smiles[i], str(score), *(c[i] for c in cells)])
 
-        _storage.write_file_atomic(path, write)
+        storage.write_file_atomic(path, write)
 
     def to_png(self, path: str | os.PathLike[str], count: int = 100) -> None:
         """Draw the first hits, at most ``count``, five to a row, with rank, name and score."""
         path, count = path_of("Hits.to_png", "path", path), whole_number("Hits.to_png", "count", count)
-        from .._drawing import molecule_grid
-        from ..ops._ecfp_rdkit import partial_molecule, read_molecule
+        from ..chem import molecule_grid, partial_molecule, read_molecule
 
         if not len(self):
             raise ValueError("to_png: there are no hits to draw")

@@ -12,9 +12,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from .._report import Failure
+from .._internal.numbers import shown
+from .._internal.report import Failure
 from ..data.table_file import DAMAGE, PACKED, TableFile, endings, open_bytes, peek, unpacked
-from ..ops._check import shown
 
 SMILES_COLUMNS = ("smiles", "SMILES", "Smiles", "mol", "canonical_smiles")
 ID_COLUMNS = ("id", "ID", "Id", "name", "Name", "zinc_id", "chembl_id", "mol_id", "molecule_id")

@@ -8,10 +8,10 @@ from contextlib import nullcontext
 from itertools import islice
 from typing import Any
 
-from .. import _storage
-from .._report import Report
-from .._storage.outputs import Output, check_outputs
-from ..ops._check import flag, path_of, shown
+from .._internal import storage
+from .._internal.numbers import flag, path_of, shown
+from .._internal.report import Report
+from .._internal.storage.outputs import Output, check_outputs
 from .hit_steps import HitSteps
 from .hits import Entry, Hits, read_hits
 from .record import FORMAT, RECORD_BEGINS, read_record, record_path, report_of
@@ -80,7 +80,7 @@ def merge(
             raise ValueError(f"merge: out (-o) must be a file, {out} is a device or a pipe")
         outputs = [Output("out (-o)", out), Output("out (-o)", record_path(out), RECORD_BEGINS)]
         check_outputs("merge", {**inputs, "similar_to": similar_to}, outputs, force=force, advice="force (--force)")
-    with nullcontext() if out is None else _storage.writing_output("merge", out):
+    with nullcontext() if out is None else storage.writing_output("merge", out):
         steps = HitSteps.of(arguments, "merge")
         records = [_record(path) for path in parts]
         _check_complete(parts, records)
@@ -102,7 +102,7 @@ def merge(
             whole |= {"row": max(r["row"] for r in records), "failures": [list(f) for f in report.failures]}
             settings = {**settings, "shard": [1, 1], "steps_on_the_hits": described}
             whole |= {"done": True, "dtype": records[0]["dtype"], "notes": report.notes[n_notes:]}
-            _storage.write_json_atomic(record_path(out), {"format": FORMAT, "settings": settings, **whole})
+            storage.write_json_atomic(record_path(out), {"format": FORMAT, "settings": settings, **whole})
         return hits
 
 

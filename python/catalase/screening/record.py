@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .. import _storage
-from .._report import Failure, Report, error_lines
-from .._storage.outputs import ERRORS_BEGIN
+from .._internal import storage
+from .._internal.report import Failure, Report, error_lines
+from .._internal.storage.outputs import ERRORS_BEGIN
 
 FORMAT = "catalase screen 1"
 RECORD_BEGINS = b'{\n "format": "catalase screen '  # a record, by which it is known again
@@ -31,7 +31,7 @@ def read_record(out: str | os.PathLike[str]) -> dict[str, Any] | None:
     path = record_path(out)
     if not path.exists():
         return None
-    record = _storage.read_json(path, max_bytes=_MOST_BYTES)
+    record = storage.read_json(path, max_bytes=_MOST_BYTES)
     if record.get("format") != FORMAT:
         raise ValueError(f"screen: {path} is not the record of a screening; move it away")
     return record
@@ -59,7 +59,7 @@ class Recorder:
 
     def write(self, **content: Any) -> None:
         begin = time.monotonic()
-        _storage.write_json_atomic(self.path, {"format": FORMAT, "settings": self.settings, **content})
+        storage.write_json_atomic(self.path, {"format": FORMAT, "settings": self.settings, **content})
         end = time.monotonic()
         self._next = end + max(SECONDS, (end - begin) / _SHARE)
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import feat, models
-from .._numbers import parse_int
-from .._report import Failure
-from ..ops._check import is_whole, shown
+from .._internal.numbers import is_whole, shown
+from .._internal.report import Failure
+from .._internal.text import parse_int
 from .library import Chunk
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import _storage
-from .._console import Console, SafeStream
-from .._numbers import strip_white
-from .._report import Failure, Report
-from .._storage.outputs import ERRORS_BEGIN, Output, check_outputs
-from ..ops._check import flag, fraction, is_whole, path_of, shown, whole_number
+from .._internal import storage
+from .._internal.console import Console, SafeStream
+from .._internal.numbers import flag, fraction, is_whole, path_of, shown, whole_number
+from .._internal.report import Failure, Report
+from .._internal.storage.outputs import ERRORS_BEGIN, Output, check_outputs
+from .._internal.text import strip_white
 from .hit_steps import HitSteps, fields_among
 from .hits import HITS_BEGIN, Hits, TopK, read_hits
 from .library import Chunk, Library
@@ -147,7 +147,7 @@ def _hold_outputs(settings: ScreenSettings, stack: ExitStack) -> None:
     paths = [path for path in (settings.out, settings.error_path) if path is not None]
     for real, path in {os.path.realpath(path): path for path in paths}.items():
         if real != os.devnull:
-            stack.enter_context(_storage.writing_output("screen", path))
+            stack.enter_context(storage.writing_output("screen", path))
 
 
 class LibraryScan:

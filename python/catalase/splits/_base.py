@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._numbers import is_number, is_whole, shown
+from .._internal.numbers import is_number, is_whole, shown
 
 Indices = np.ndarray
 

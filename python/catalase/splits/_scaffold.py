@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .._numbers import flag, shown
-from ..ops._ecfp_reasons import clean_for_rdkit
+from .._internal.numbers import flag, shown
+from ..chem import clean_for_rdkit
 from ._base import Splitter
 
 _MAX_ATOMS = 1_000  # of a scaffold's molecule: up to 2 s

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._numbers import shown
+from .._internal.numbers import shown
 from ._base import Indices, Splitter, cut_points, generator
 
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._config import get_matmul_precision
-from .._cuda import is_device_array
-from .._cuda._arrays import runtime_named
-from .._cuda._graph import Parts, StepGraph
-from .._cuda.linear import GatheredBatch
+from .._internal.config import get_matmul_precision
 from ..autograd import Tensor
+from ..backends import backend_named, is_device_array
+from ..backends.cuda.capture import Parts, StepGraph
+from ..backends.cuda.linear import GatheredBatch
 from ..nn import Module
 from ..nn.losses import Loss
 
@@ -40,7 +39,7 @@ class GraphSteps:
 
     def __init__(self, state: TrainState, loss: Any, forward: Any, usual: Callable[..., float]) -> None:
         self.state, self.loss, self.forward, self.usual = state, loss, forward, usual
-        self.runtime = runtime_named(state.module.device)
+        self.runtime: Any = backend_named(state.module.device)
         self.layers = state.module.random_layers()
         self.modules = list(state.module.modules())
         self.shapes: dict[Any, tuple[int, ...]] = {}  # of the output, by kind of batch

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._internal.numbers import choice, flag, number, shown, whole_number
 from ..nn.module import check_finite
-from ..ops._check import choice, flag, number, shown, whole_number
 
 if TYPE_CHECKING:
     from .fit import TrainState

@@ -11,9 +11,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import _storage
+from .._internal import storage
+from .._internal.numbers import path_of, whole_number
 from ..nn.module import check_finite
-from ..ops._check import path_of, whole_number
 from .callbacks import Callback
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Checkpoint(Callback):
         for i, callback in enumerate(state.callbacks):
             if arrays := callback.state_arrays():
                 extra[f"callback_{i}"] = arrays
-        _storage.save_folder(self.path, config, weights, extra=extra)
+        storage.save_folder(self.path, config, weights, extra=extra)
 
 
 def _to_json(value: float) -> float | str:
@@ -97,7 +97,7 @@ def restore(path: str | Path, state: TrainState) -> int:
         If the folder holds no checkpoint, or one of another model, optimizer, batch size, number of rows, or list of
         callbacks.
     """
-    config, files = _storage.load_all(path)
+    config, files = storage.load_all(path)
     if config.get("kind") != _KIND:
         raise ValueError(f"resume: {path} is not a training checkpoint; give the folder that Checkpoint wrote")
     if config["optimizer"] != type(state.optimizer).__name__:

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _anywhere
+from .._internal.numbers import flag, path_of, shown, whole_number
 from ..autograd import Tensor, no_grad
+from ..backends import to_device, to_host
 from ..nn import Module, inference
 from ..nn.losses import Loss
-from ..ops._check import flag, path_of, shown, whole_number
 from ..optim import Optimizer
 from .callbacks import Callback, callback_list
 from .progress import progress_bar
@@ -256,7 +256,7 @@ def evaluate_loss(module: Module, dataset: Any, loss: LossFunction, forward: For
         with inference(), no_grad():
             total += _number(loss((forward or _plain)(module, X), y, w)) * len(X)
         rows += len(X)
-        measured = measured or batch[2] is None or bool(np.any(_anywhere.to_host(batch[2])))
+        measured = measured or batch[2] is None or bool(np.any(to_host(batch[2])))
     if rows and not measured:
         warnings.warn("fit: no label of valid has a weight, so valid_loss is nan", RuntimeWarning, stacklevel=3)
         return math.nan
@@ -278,9 +278,9 @@ def _placed(device: str, loss: LossFunction, batch: tuple[Any, ...]) -> tuple[An
     if device == "cpu":
         return X, y, w
     if isinstance(X, np.ndarray):
-        X = _anywhere.to_device(X, device)
+        X = to_device(X, device)
     if not isinstance(loss, Loss):
-        y, w = (_anywhere.to_device(_plain_numbers(a), device) if isinstance(a, np.ndarray) else a for a in (y, w))
+        y, w = (to_device(_plain_numbers(a), device) if isinstance(a, np.ndarray) else a for a in (y, w))
     return X, y, w
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .._console import SafeStream
+from .._internal.console import SafeStream
 
 Advance = Callable[[int, str], None]
 

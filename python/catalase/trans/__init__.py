@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._balancing import BalancingTransformer
-from ._base import Transformer, undo_transforms
 from ._normalization import NormalizationTransformer
+from .transformer import Transformer, undo_transforms
 
 __all__ = ["BalancingTransformer", "NormalizationTransformer", "Transformer", "undo_transforms"]

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import _arrays
-from .._numbers import flag
-from .._registry import Float, List, register
-from ._base import Transformer, label_columns
+from .._internal import arrays
+from .._internal.numbers import flag
+from .._internal.registry import Float, List, register
+from .transformer import Transformer, label_columns
 
 
 @register("BalancingTransformer", classes=List(Float(), min_length=1), class_weights=List(List(Float(low=0))))
@@ -57,7 +57,7 @@ class BalancingTransformer(Transformer):
         if not flag("BalancingTransformer", "transform_w", transform_w):
             raise ValueError("BalancingTransformer: it changes weights only; leave transform_w at True")
         if dataset is not None:
-            _arrays.dataset_of("BalancingTransformer", "dataset", dataset, ("y", "w"))
+            arrays.dataset_of("BalancingTransformer", "dataset", dataset, ("y", "w"))
         if dataset is None or len(dataset) == 0 or dataset.y is None:
             raise ValueError("BalancingTransformer: needs a dataset with labels, such as dataset=train")
         y, w = _columns(*label_columns(dataset))
@@ -124,11 +124,11 @@ class BalancingTransformer(Transformer):
 
 def _columns(y: np.ndarray, w: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Labels (N, T) in float64 and weights (N, T)."""
-    labels = _arrays.labels("BalancingTransformer", "y", y).astype(np.float64)
+    labels = arrays.labels("BalancingTransformer", "y", y).astype(np.float64)
     labels = labels[:, None] if labels.ndim == 1 else labels
     if labels.ndim != 2:
         raise ValueError(f"BalancingTransformer: y must be (N,) or (N, T), got {np.shape(y)}")
-    weights = np.ones(labels.shape) if w is None else _arrays.numbers("BalancingTransformer", "w", w)
+    weights = np.ones(labels.shape) if w is None else arrays.numbers("BalancingTransformer", "w", w)
     weights = weights[:, None] if weights.ndim == 1 else weights
     if weights.shape not in (labels.shape, (len(labels), 1)):
         raise ValueError(

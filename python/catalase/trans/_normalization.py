@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import dataset_of, labels, numbers
-from .._numbers import flag
-from .._registry import Bool, Float, List, register
-from ._base import Transformer, label_columns
+from .._internal.arrays import dataset_of, labels, numbers
+from .._internal.numbers import flag
+from .._internal.registry import Bool, Float, List, register
+from .transformer import Transformer, label_columns
 
 
 @register(

@@ -43,7 +43,7 @@ def print_hits(hits: Any, options: argparse.Namespace, errors: str) -> int:
     errors : str
         Where the molecules are listed that could not be scored.
     """
-    from ..._console import Console
+    from ..._internal.console import Console
 
     if options.picture and len(hits):
         hits.to_png(options.picture)

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from ..._numbers import parse_float, parse_int, strip_white
+from ..._internal.text import parse_float, parse_int, strip_white
 
 
 def input_path(text: str) -> str:

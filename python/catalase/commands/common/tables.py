@@ -12,10 +12,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from ... import _storage, data, metrics, models
-from ..._console import Console
-from ..._report import Report, error_lines
-from ..._storage.outputs import ERRORS_BEGIN, Output, begins_with
+from ... import data, metrics, models
+from ..._internal import storage
+from ..._internal.console import Console
+from ..._internal.report import Report, error_lines
+from ..._internal.storage.outputs import ERRORS_BEGIN, Output, begins_with
 
 
 def error_file_beside(path: str) -> str | None:
@@ -102,7 +103,7 @@ def _write_error_file(path: str, report: Report) -> None:
         file.write(ERRORS_BEGIN + lines)
 
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    _storage.write_file_atomic(path, write)
+    storage.write_file_atomic(path, write)
 
 
 def load_table(unreadable: UnreadableRows, tasks: Sequence[str], smiles: str, featurizer: Any) -> Any:

@@ -9,9 +9,9 @@ from typing import Any, Self
 import numpy as np
 
 from ... import nn, optim
-from ..._registry import AnyOf, Field, Float, Int
+from ..._internal.numbers import path_of, shown
+from ..._internal.registry import AnyOf, Field, Float, Int
 from ...autograd import Tensor
-from ...ops._check import path_of, shown
 from .._settings import checked
 from ..model import Model
 from ._feeds import FedRows, Feeder, Feeds

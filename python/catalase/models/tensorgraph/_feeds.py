@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import _anywhere
-from ..._cuda._graph import Parts
+from ..._internal.numbers import shown
 from ...autograd import Tensor
-from ...ops._check import shown
+from ...backends import to_device
+from ...backends.cuda.capture import Parts
 from ._graph import Graph
 from ._inputs import Feature, Input, Label, Weights
 from ._layer import Layer
@@ -33,7 +33,7 @@ class Feeds:
         return self.rows
 
     def graph_parts(self) -> Parts:
-        """What a captured step reads; see `catalase._cuda._graph.Parts`."""
+        """What a captured step reads; see `catalase.backends.cuda.capture.Parts`."""
         places = tuple(self.tensors)
         arrays = [tensor.data for tensor in self.tensors.values()]
         return Parts(places, arrays, lambda given: Feeds(dict(zip(places, map(Tensor, given), strict=True))))
@@ -105,7 +105,7 @@ class Feeder:
             taken = step.layer.take(step.name, array)
             if isinstance(step.layer, Label) and np.isnan(taken).any():
                 taken = self._without_missing(step.name, taken, weights)
-            tensors[place] = Tensor(_anywhere.to_device(taken, device))
+            tensors[place] = Tensor(to_device(taken, device))
         return Feeds(tensors)
 
     def _without_missing(

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._arrays import numbers
-from ..._registry import AnyOf, Float, Int, List
+from ..._internal.arrays import numbers
+from ..._internal.numbers import number, shown
+from ..._internal.registry import AnyOf, Float, Int, List
 from ...autograd import Tensor
-from ...ops._check import number, shown
 from .._settings import is_count
 from ._layer import Layer, Shape, saved
 

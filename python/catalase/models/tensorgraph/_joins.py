@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..._registry import Float, Int, List
+from ..._internal.numbers import number, shown, whole_number
+from ..._internal.registry import Float, Int, List
 from ...autograd import Tensor, concatenate
-from ...ops._check import number, shown, whole_number
 from .._settings import is_list
 from ._layer import Layer, saved
 

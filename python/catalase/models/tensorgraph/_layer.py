@@ -10,9 +10,9 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from ... import nn
-from ..._registry import AnyOf, Field, Int, List, Str, register
+from ..._internal.numbers import is_whole, shown
+from ..._internal.registry import AnyOf, Field, Int, List, Str, register
 from ...autograd import Tensor
-from ...ops._check import is_whole, shown
 from .._settings import is_count, is_list
 
 Shape = tuple[int, ...]

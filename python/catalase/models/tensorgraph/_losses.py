@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ... import nn
-from ..._registry import Float, Str
+from ..._internal.numbers import choice, number
+from ..._internal.registry import Float, Str
 from ...autograd import Tensor
 from ...nn import functional
-from ...ops._check import choice, number
 from ._layer import AXES, Layer, axes, saved
 
 

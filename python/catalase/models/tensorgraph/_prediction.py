@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import nn
+from ..._internal.numbers import choice, flag, shown
 from ...autograd import no_grad
 from ...metrics import Metric
-from ...ops._check import choice, flag, shown
 from ...trans import Transformer, undo_transforms
 from .._datapoints import datapoints
 from .._grids import batches, is_list_of_arrays

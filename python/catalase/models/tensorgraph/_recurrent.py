@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ... import nn
-from ..._registry import Int
+from ..._internal.registry import Int
 from ...autograd import Tensor
 from ._layer import Layer, Shape, count, saved
 

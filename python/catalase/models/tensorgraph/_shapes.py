@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ... import nn
-from ..._registry import AnyOf, Float, Int, List
+from ..._internal.numbers import is_whole, shown
+from ..._internal.registry import AnyOf, Float, Int, List
 from ...autograd import Tensor
-from ...ops._check import is_whole, shown
 from .._settings import rate
 from ._layer import PADDING, SIZES, Layer, Shape, each, padding_name, saved, sizes
 

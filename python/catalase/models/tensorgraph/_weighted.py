@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ... import nn
-from ..._registry import Bool, Float, Int
+from ..._internal.numbers import flag, fraction, number
+from ..._internal.registry import Bool, Float, Int
 from ...autograd import Tensor
-from ...ops._check import flag, fraction, number
 from ._layer import (
     ACTIVATION,
     INITIALIZER,

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ... import train
-from ..._registry import Int, List, Object, register
-from ...ops._check import flag, path_of, whole_number
-from ..model import load
+from ..._internal.numbers import flag, path_of, whole_number
+from ..._internal.registry import Int, List, Object, register
+from ..load import load
 from ._building import FIELDS
 from ._feeds import FedItems
 from ._layer import Layer

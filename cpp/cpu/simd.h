@@ -1,0 +1,5 @@
+// The vectors of the unit's level: simd_portable.h, simd_avx2.h or simd_avx512.h, and what they share, simd_vec.h.
+#pragma once
+
+#include "cpu/level.h"
+#include CATALASE_LEVEL_HEADER(simd)

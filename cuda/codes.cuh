@@ -1,0 +1,54 @@
+// The numbers of the C++ side's enums: written by tests/cuda/test_codes.py, which also looks that they agree.
+#pragma once
+
+namespace catalase {
+
+// Sums are cut every kChain terms, and the parts added in order: the rule of the CPU's products.
+constexpr long long kChain = 4096;
+
+enum Activation : int {
+  kIdentity = 0,
+  kRelu = 1,
+  kTanh = 2,
+  kSigmoid = 3,
+  kSoftplus = 4,
+};
+enum Map : int {
+  kIdentityMap = 0,
+  kReluMap = 1,
+  kTanhMap = 2,
+  kSigmoidMap = 3,
+  kSoftplusMap = 4,
+  kExpMap = 5,
+  kLogMap = 6,
+};
+enum Rule : int {
+  kSgdRule = 0,
+  kMomentumRule = 1,
+  kAdamRule = 2,
+  kAdagradRule = 3,
+  kRmspropRule = 4,
+};
+enum Pool : int {
+  kMaxPool = 0,
+  kMeanPool = 1,
+  kSumPool = 2,
+};
+enum Cell : int {
+  kTanhCell = 0,
+  kReluCell = 1,
+  kGruCell = 2,
+  kLstmCell = 3,
+};
+enum Border : int {
+  kConstantBorder = 0,
+  kEdgeBorder = 1,
+  kReflectBorder = 2,
+};
+enum Output : int {
+  kPackedOutput = 0,
+  kDenseOutput = 1,
+  kCountsOutput = 2,
+};
+
+}  // namespace catalase

@@ -1,0 +1,90 @@
+"""Threads, and what this installation is made of."""
+
+from __future__ import annotations
+
+from .. import _core
+
+# Packages that Catalase can use; the report names their versions or says that they are absent.
+
+
+def set_num_threads(n: int) -> None:
+    """Set how many threads the kernels use. The results do not change by a bit.
+
+    Parameters
+    ----------
+    n : int
+        1 or more. The start value is ``CATALASE_NUM_THREADS``, or the cores this process may use
+        (affinity mask and container quota counted in).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``n`` is not a whole number, or is below 1.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> before = ct.get_num_threads()
+    >>> ct.set_num_threads(1)
+    >>> ct.get_num_threads()
+    1
+    >>> ct.set_num_threads(before)
+    """
+    from .._internal.numbers import whole_number
+
+    _core.set_num_threads(whole_number("set_num_threads", "n", n, 1, 4096))
+
+
+def get_num_threads() -> int:
+    """Return how many threads the kernels use."""
+    return _core.get_num_threads()
+
+
+_PRECISIONS = ("float32", "tf32", "bf16")
+_matmul_precision = "float32"
+
+
+def set_matmul_precision(precision: str) -> None:
+    """Choose how a GPU multiplies float32 matrices: as the CPU does, or on tensor cores, faster and coarser.
+
+    It goes for `catalase.ops.matmul`, `catalase.ops.linear` and their gradients on device arrays, in the whole process.
+    Nothing changes on the CPU, nor in products that gather rows (packed bits, `catalase.ops.as_sparse`), in convolutions,
+    recurrent cells and all else.
+
+    Parameters
+    ----------
+    precision : {"float32", "tf32", "bf16"}
+        "float32", at the start: the CPU's operations in the CPU's order. "tf32": factors are rounded to 11 significant
+        bits, relative error 2**-11 each. "bf16": to 8, relative error 2**-8 each. Products are exact and sums are float32
+        for both, and inputs and outputs stay float32 arrays.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``precision`` is none of these.
+
+    Notes
+    -----
+    "tf32" and "bf16" need a GPU of compute capability 8.0 or above; a product on another one raises a RuntimeError. As
+    with "float32" the bits do not depend on the grid, nor on which other rows are present; a captured CUDA graph keeps the
+    precision that it was captured with.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> ct.set_matmul_precision("tf32")
+    >>> ct.get_matmul_precision()
+    'tf32'
+    >>> ct.set_matmul_precision("float32")
+    """
+    global _matmul_precision
+    if not isinstance(precision, str):
+        raise TypeError(f"set_matmul_precision: precision must be a string, got {type(precision).__name__}")
+    if precision not in _PRECISIONS:
+        raise ValueError(f"set_matmul_precision: precision must be one of {', '.join(_PRECISIONS)}, got {precision!r}")
+    _matmul_precision = precision
+
+
+def get_matmul_precision() -> str:
+    """Return how a GPU multiplies float32 matrices: "float32", "tf32" or "bf16"."""
+    return _matmul_precision

@@ -1,0 +1,149 @@
+"""Plain values on the way in, numbers, flags, names and paths: each check returns the value, or raises a sentence by name."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def shown(value: Any) -> str:
+    """A wrong value in an error: plain values as they are written, cut where they are long; of others, what they are."""
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
+        return f"a whole number of {value.bit_length()} bits"
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} of shape {value.shape}"
+    simple = (bool, int, float, complex, str, bytes, np.generic)
+    several = isinstance(value, (list, tuple)) and len(value) <= 16
+    if value is None or isinstance(value, simple) or (several and all(isinstance(v, simple) for v in value)):
+        text = repr(value)
+        return text if len(text) <= 100 else text[:97] + "..."
+    return f"the type {value.__name__}" if isinstance(value, type) else type(value).__name__
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number: not a bool, and no duration, which NumPy counts among its integers."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a real number, finite or not: no bool, and no duration."""
+    return is_whole(value) or isinstance(value, (float, np.floating))
+
+
+def whole_number(function: str, name: str, value: Any, low: int | None = 1, high: int | None = None) -> int:
+    """Return ``value`` as an int of ``low`` or more, and up to ``high``; without a bound where that is None."""
+    if type(value) is int and (low is None or value >= low) and (high is None or value <= high):
+        return value
+    if not is_whole(value):
+        raise TypeError(f"{function}: {name} must be a whole number, got {shown(value)}")
+    if (low is not None and value < low) or (high is not None and value > high):
+        last = None if high is not None and high >= 10_000 and low is not None and value < low else high  # says less
+        raise ValueError(f"{function}: {name} must be {_span(low, None, last, None)}, got {shown(value)}")
+    return int(value)
+
+
+def number(
+    function: str,
+    name: str,
+    value: Any,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+) -> float:
+    """Return a finite number within these bounds as a float."""
+    if not is_number(value):
+        raise TypeError(f"{function}: {name} must be a number, got {shown(value)}")
+    finite = math.isfinite(value) if not isinstance(value, int) else abs(value) < 2**1000
+    if (
+        not finite
+        or (at_least is not None and value < at_least)
+        or (above is not None and value <= above)
+        or (at_most is not None and value > at_most)
+        or (below is not None and value >= below)
+    ):
+        span = _span(at_least, above, at_most, below)
+        what = f"a finite number{span and ', '}{span}" if (not finite and value == value) or not span else span
+        raise ValueError(f"{function}: {name} must be {what}, got {shown(value)}")
+    return float(value)
+
+
+def _span(at_least: float | None, above: float | None, at_most: float | None, below: float | None) -> str:
+    """Bounds in words."""
+    first = f"{_bound(at_least)}" if at_least is not None else f"above {_bound(above)}" if above is not None else ""
+    last = f"{_bound(at_most)}" if at_most is not None else f"below {_bound(below)}" if below is not None else ""
+    if first and last:
+        return f"from {first} to {last}" if at_least is not None else f"{first} and up to {last}"
+    if first:
+        return f"{first} or more" if at_least is not None else first
+    return f"{last} or less" if at_most is not None else last
+
+
+def _bound(value: float | None) -> str:
+    """A bound as people write it: 2**64 - 1 in the place of its twenty digits."""
+    for less in (0, 1):
+        whole = int(value or 0) + less
+        if whole == value + less and whole >= 2**31 and whole & (whole - 1) == 0:  # type: ignore[operator]
+            return f"2**{whole.bit_length() - 1}{' - 1' if less else ''}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def flag(function: str, name: str, value: Any) -> bool:
+    """Return True or False; 1 and 0 count as these. Text and arrays are refused, whose truth is not what they say."""
+    if value is True or value is False:
+        return value
+    if isinstance(value, np.bool_) or (is_whole(value) and value in (0, 1)):
+        return bool(value)
+    raise TypeError(f"{function}: {name} must be True or False, got {shown(value)}")
+
+
+def choice(function: str, name: str, value: Any, known: Sequence[str | None]) -> Any:
+    """Return one of the known names."""
+    if (value is None or isinstance(value, str)) and value in known:
+        return value
+    listing = [repr(name) for name in known]
+    words = listing[0] if len(listing) == 1 else f"{', '.join(listing[:-1])} or {listing[-1]}"
+    raise ValueError(f"{function}: {name} must be {words}, got {shown(value)}")
+
+
+def path_of(function: str, name: str, value: Any) -> Path:
+    """Return the name of a file or folder as a path; refuse what no file system can hold."""
+    if not isinstance(value, (str, os.PathLike)) or isinstance(os.fspath(value), bytes):
+        raise TypeError(f"{function}: {name} must be the name of a file or folder, got {shown(value)}")
+    text = os.fspath(value)
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise ValueError(f"{function}: {name} cannot be the name of a file: {shown(text)}") from None
+    if not text or "\0" in text:
+        raise ValueError(f"{function}: {name} cannot be the name of a file: {shown(text)}")
+    return Path(value)
+
+
+def seed_of(function: str, value: Any, name: str = "seed") -> int | None:
+    """Return a seed of random numbers: a whole number from 0, or None for one that the system draws."""
+    return None if value is None else whole_number(function, name, value, 0)
+
+
+def listed(function: str, name: str, values: Any, what: str) -> list[Any]:
+    """Return the items of a list, or of what can be walked through, as a list; one text is none of texts."""
+    return list(walked(function, name, values, what))
+
+
+def walked(function: str, name: str, values: Any, what: str) -> Iterable[Any]:
+    """Return what `listed` takes as it is: items that are made one at a time are not held all at once."""
+    bare = isinstance(values, np.ndarray) and values.ndim == 0
+    if bare or isinstance(values, (str, bytes, bytearray, Mapping)) or not isinstance(values, Iterable):
+        raise TypeError(f"{function}: {name} must be a list of {what}, got {shown(values)}")
+    return values
+
+
+def fraction(function: str, name: str, value: Any) -> float:
+    """Return a number from 0 to 1 as a float."""
+    return number(function, name, value, at_least=0, at_most=1)

@@ -1,0 +1,107 @@
+"""Reports: what was read, what could not be, and why. Nothing is ever left out without an entry here."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+
+class Failure(NamedTuple):
+    """One thing that could not be read: its position (counted from 0), its text, and the reason.
+
+    The one form of a failure: readers of tables and libraries, featurizers, models and error files hand it on.
+    """
+
+    position: int
+    text: str
+    reason: str
+
+    def shifted(self, start: int) -> Failure:
+        """Return the failure with its position in the whole list, of which a part begins at ``start``."""
+        return self._replace(position=self.position + start)
+
+
+def error_lines(failures: Iterable[Failure]) -> bytes:
+    """Return the lines of an error file, without its header: row (counted from 1), text and reason, in CSV.
+
+    Examples
+    --------
+    >>> from catalase._internal.report import Failure, error_lines
+    >>> print(error_lines([Failure(4, "C1CC", "unclosed ring")]).decode().rstrip())
+    5,C1CC,unclosed ring
+    """
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([f.position + 1, f.text, f.reason] for f in failures)
+    return text.getvalue().encode("utf-8", "surrogateescape")
+
+
+class Report:
+    """What became of a list of things that were to be read.
+
+    Parameters
+    ----------
+    total : int
+        How many there were.
+    kept : int
+        How many are in the result.
+    failures : iterable of Failure
+        Those that could not be read as they stand, kept or not (``notes`` say what was done with them).
+    notes : sequence of str
+        What else there is to know.
+    counts : mapping of str to int, optional
+        How many were read in which way (for SMILES: "native", "rdkit", "refused").
+
+    Examples
+    --------
+    >>> from catalase._internal.report import Failure, Report
+    >>> print(Report(3, 2, [Failure(1, "C1CC", "unclosed ring")]))
+    2 of 3 kept
+      1: 'C1CC': unclosed ring
+    """
+
+    def __init__(
+        self,
+        total: int,
+        kept: int,
+        failures: Iterable[Failure] = (),
+        notes: Sequence[str] = (),
+        counts: Mapping[str, int] | None = None,
+    ) -> None:
+        self.total, self.kept = total, kept
+        self.failures = [Failure(*f) for f in failures]
+        self.notes = list(notes)
+        self.counts = dict(counts or {})
+
+    def __str__(self) -> str:
+        lines = [f"{self.kept:,} of {self.total:,} kept", *self.notes]
+        shown = self.failures[:20]
+        lines += [f"  {f.position}: {_short(f.text)!r}: {f.reason}" for f in shown]
+        if len(self.failures) > len(shown):
+            lines.append(f"  ... and {len(self.failures) - len(shown):,} more")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"Report(total={self.total}, kept={self.kept}, failures={len(self.failures)})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return {
+            "total": self.total,
+            "kept": self.kept,
+            "failures": [[f.position, f.text, f.reason] for f in self.failures],
+            "notes": self.notes,
+            "counts": self.counts,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Report:
+        """Make a report from what `to_dict` gave."""
+        failures = [Failure(int(p), str(t), str(r)) for p, t, r in values["failures"]]
+        counts = {str(name): int(count) for name, count in values.get("counts", {}).items()}
+        return cls(int(values["total"]), int(values["kept"]), failures, [str(n) for n in values["notes"]], counts)
+
+
+def _short(text: str, most: int = 80) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."

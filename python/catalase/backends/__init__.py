@@ -1,0 +1,131 @@
+"""Where arrays live: the one place that chooses a device.
+
+`backend_of` gives the backend whose arrays it is shown: the CPU's for NumPy, CUDA's for CuPy. Nothing here imports CuPy
+before an array of CuPy's has come in, or somebody asks for the device by name.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .base import Array, Backend, mixture
+from .cpu import CpuBackend
+
+__all__ = [
+    "CPU",
+    "Backend",
+    "assign",
+    "backend_named",
+    "backend_of",
+    "device_of",
+    "is_device_array",
+    "register",
+    "same_backend",
+    "to_device",
+    "to_device_of",
+    "to_host",
+]
+
+CPU: Backend = CpuBackend()
+
+_BY_TYPE: dict[type, Backend] = {}  # of arrays that are not NumPy's
+_BY_NAME: dict[str, Backend] = {"cpu": CPU}
+
+
+def register(array_type: type, backend: Backend) -> None:
+    """Let a backend own all arrays of a type, and be asked for by its name."""
+    _BY_TYPE[array_type] = _BY_NAME[backend.name] = backend
+
+
+def backend_of(*arrays: Any) -> Backend:
+    """Return the backend that owns these arrays: a device's where one of them lives there, else the CPU's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from catalase.backends import backend_of
+    >>> backend_of(np.zeros(3)).name
+    'cpu'
+    """
+    for x in arrays:
+        if type(x) is not np.ndarray and is_device_array(x):
+            return _owner(type(x))
+    return CPU
+
+
+def same_backend(function: str, **arrays: Any) -> Backend:
+    """Return the backend that owns all of these arrays (None is skipped); refuse a mixture by naming each."""
+    present = {name: x for name, x in arrays.items() if x is not None}
+    kinds = {type(x) for x in present.values()}
+    on_device = [is_device_array(x) for x in present.values()]
+    if not any(on_device):
+        return CPU
+    if not all(on_device) or len(kinds) > 1:
+        raise mixture(function, present)
+    return _owner(kinds.pop(), function)
+
+
+def backend_named(name: str, function: str = "to") -> Backend:
+    """Return the backend of a device by its name, "cpu" or "cuda" (tests add theirs).
+
+    Raises
+    ------
+    RuntimeError
+        Where there is no such device: one sentence with the reason and what to install.
+    ValueError
+        For another name.
+    """
+    if name not in _BY_NAME:
+        if name != "cuda":
+            raise ValueError(f"{function}: device must be 'cpu' or 'cuda', got {name!r}")
+        from .cuda.cupy_backend import CupyBackend
+
+        backend = CupyBackend(function)
+        register(backend.array_type, backend)
+    return _BY_NAME[name]
+
+
+def is_device_array(x: Any) -> bool:
+    """Return whether an array lives on a device that has kernels here. CuPy's are known by the name of their class."""
+    kind = type(x)
+    if kind is np.ndarray:  # asked for in every call on the CPU
+        return False
+    return kind in _BY_TYPE or (kind.__name__ == "ndarray" and kind.__module__.partition(".")[0] == "cupy")
+
+
+def device_of(x: Any) -> str:
+    """Return the name of the device that holds an array: "cpu" or "cuda"."""
+    return backend_of(x).name
+
+
+def to_device(x: Any, device: str) -> Array:
+    """Return an array on a device: as it is where it lives there, else a copy."""
+    if device_of(x) == device:
+        return x
+    x = to_host(x)
+    return x if device == "cpu" else backend_named(device).array(x)
+
+
+def to_host(x: Any) -> Any:
+    """Return an array as NumPy's: a copy of what lives on a device, which is waited for."""
+    return x if type(x) is np.ndarray else backend_of(x).to_host(x)
+
+
+def to_device_of(x: Any, like: Any) -> Any:
+    """Return an array on the device of another; as it is where that lives on the CPU."""
+    return to_device(x, device_of(like)) if is_device_array(like) else x
+
+
+def assign(x: Array, values: Any) -> None:
+    """Write into an array values that broadcast to it, and may live on another device."""
+    if is_device_array(x) and not is_device_array(values):
+        values = np.asarray(values, x.dtype)
+    backend_of(x).copyto(x, to_device(values, device_of(x)))
+
+
+def _owner(kind: type, function: str = "to") -> Backend:
+    if kind not in _BY_TYPE:
+        backend_named("cuda", function)
+    return _BY_TYPE[kind]

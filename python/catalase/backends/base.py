@@ -1,0 +1,408 @@
+"""What a device must be able to do: the functions on arrays that `catalase.ops`, the tape and the optimizers call.
+
+A backend checks nothing. `catalase.ops` has looked at every argument before: arrays lie on this device, dtypes and shapes
+fit, numbers are in range. Arrays may have any strides where nothing else is said; results are new and C-contiguous.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = Any  # an array of the device: NumPy's on the CPU, CuPy's on a GPU
+Axes = tuple[int, ...]
+
+
+class Geometry(NamedTuple):
+    """One convolution's numbers, a tuple with one entry a spatial dimension each.
+
+    ``taps`` are the taps [first, last) that meet the input; the other numbers are those of a kernel of these taps alone.
+    So ``before``, the zeros ahead of the input, is negative where the first of them begins further inside. ``all_taps``
+    says that none was left out.
+    """
+
+    stride: tuple[int, ...]
+    before: tuple[int, ...]
+    dilation: tuple[int, ...]
+    out: tuple[int, ...]
+    taps: tuple[tuple[int, int], ...]
+    all_taps: bool
+
+    def triples(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """Stride, padding before and dilation for the kernels, which have three dimensions."""
+        lead = 3 - len(self.out)
+        return (1,) * lead + self.stride, (0,) * lead + self.before, (1,) * lead + self.dilation
+
+    def padded(self, size: Sequence[int]) -> tuple[tuple[slice, ...], tuple[tuple[int, int], ...]]:
+        """Return the part of an input of ``size`` that the taps reach over, and the zeros around that part."""
+        parts, pads = [], []
+        for n, before, (first, last), stride, dilation, out in zip(
+            size, self.before, self.taps, self.stride, self.dilation, self.out, strict=True
+        ):
+            stop = (out - 1) * stride + (last - first - 1) * dilation + 1 - before  # as x counts
+            start = min(max(0, -before), n)
+            part = slice(start, max(start, min(n, stop)))
+            parts.append(part)
+            pads.append((max(0, before), max(0, stop - part.stop)))
+        return tuple(parts), tuple(pads)
+
+    def select(self, w: Any, flip_kernel: bool) -> Any:
+        """Return the view of the weights that holds the taps; ``flip_kernel``: w is stored in reverse."""
+        if self.all_taps:
+            return w
+        kernel = w.shape[: len(self.taps)]
+        spans = zip(kernel, self.taps, strict=True)
+        return w[tuple(slice(k - last, k - first) if flip_kernel else slice(first, last) for k, (first, last) in spans)]
+
+
+class Windows(NamedTuple):
+    """Sizes, strides, padding ahead and output lengths, each (D, H, W), of length 1 where there is no such dimension."""
+
+    size: tuple[int, int, int]
+    stride: tuple[int, int, int]
+    before: tuple[int, int, int]
+    out: tuple[int, int, int]
+
+
+class RnnSaved(NamedTuple):
+    """What a recurrent cell keeps for its backward pass; to be handed on, not to be read.
+
+    Rows are in the order of time, longest sequences first: block t of ``states`` and ``cells`` holds h and c before step
+    t (N + sum of lengths rows in all), ``gates`` (N + sum of lengths, less the longest sequences) the gates after their
+    activations, ``candidates`` GRU's recurrent half of n. For a float32 LSTM that is ``24 * H`` bytes a step and
+    sequence, for a GRU ``20 * H``, for a plain cell ``4 * H``.
+    """
+
+    gates: NDArray[Any] | None
+    candidates: NDArray[Any] | None
+    states: NDArray[Any]
+    cells: NDArray[Any] | None
+
+
+def mixture(function: str, arrays: dict[str, Any]) -> TypeError:
+    """Return the error for arrays that do not live on one device."""
+    listing = ", ".join(f"{name} {type(x).__module__.partition('.')[0]}" for name, x in arrays.items())
+    return TypeError(
+        f"{function}: all arrays must be on one device, got {listing}; move them with cupy.asarray (arrays of "
+        "PyTorch and JAX with cupy.from_dlpack, without a copy) or cupy.asnumpy"
+    )
+
+
+class SparseRows:
+    """A batch of a device whose entries are mostly zeros, or packed bits: what `Backend.sparse` gives there.
+
+    On the CPU that is a `catalase._core.SparseBatch`. Both have ``shape`` and ``dtype``, those of the features, ``ndim``,
+    a length, and ``entries``: how many are not zero.
+    """
+
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    ndim = 2
+    entries: int | None
+
+
+def is_basic_index(index: Any) -> bool:
+    """Return whether an index names each element once at most: whole numbers, slices, new axes and an ellipsis."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(isinstance(p, (int, slice, np.integer)) or p is None or p is Ellipsis for p in parts)
+
+
+class Backend(ABC):
+    """A device: its memory, NumPy's functions on its arrays, and the kernels.
+
+    Attributes
+    ----------
+    name : str
+        "cpu" or "cuda".
+    float_dtypes : tuple of dtype
+        The floating types that its kernels compute in.
+    is_host : bool
+        Whether values can be looked at without waiting for a device.
+    """
+
+    name: str
+    float_dtypes: ClassVar[tuple[np.dtype[Any], ...]]
+    is_host: ClassVar[bool]
+
+    # Memory.
+    @abstractmethod
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Return an array whose values are not set."""
+
+    @abstractmethod
+    def array(self, x: NDArray[Any]) -> Array:
+        """Return a NumPy array on the device: a copy, but on the CPU the array itself."""
+
+    @abstractmethod
+    def to_host(self, x: Array) -> NDArray[Any]:
+        """Return an array as NumPy's: a copy, which waits for the device, but on the CPU the array itself."""
+
+    @abstractmethod
+    def contiguous(self, x: Array) -> Array:
+        """Return an array, or a C-contiguous copy of it."""
+
+    @abstractmethod
+    def may_share(self, x: Array, y: Array) -> bool:
+        """Return whether two arrays may overlap."""
+
+    @abstractmethod
+    def capturing_stream(self) -> AbstractContextManager[None]:
+        """Return a context in which everything runs on a stream of its own, which may be captured."""
+
+    @abstractmethod
+    def address(self, x: Array) -> int:
+        """Return where in memory the first element of an array lies."""
+
+    # NumPy's functions, by its names. Operands broadcast; some may be numbers.
+    @abstractmethod
+    def full(self, shape: tuple[int, ...], value: float, dtype: Any) -> Array: ...
+    @abstractmethod
+    def copy(self, x: Array) -> Array: ...
+    @abstractmethod
+    def copyto(self, x: Array, values: Any) -> None:
+        """Write into an array, of any strides, values of this device or numbers."""
+
+    @abstractmethod
+    def add(self, a: Any, b: Any, out: Array | None = None) -> Array: ...
+    @abstractmethod
+    def subtract(self, a: Any, b: Any) -> Array: ...
+    @abstractmethod
+    def multiply(self, a: Any, b: Any) -> Array: ...
+    @abstractmethod
+    def divide(self, a: Any, b: Any) -> Array: ...
+    @abstractmethod
+    def power(self, a: Any, b: Any) -> Array: ...
+    @abstractmethod
+    def equal(self, a: Any, b: Any) -> Array:
+        """Return where two arrays are equal: booleans on the CPU, 1.0 and 0.0 on a device."""
+
+    @abstractmethod
+    def negative(self, x: Array) -> Array: ...
+    @abstractmethod
+    def sqrt(self, x: Array) -> Array: ...
+    @abstractmethod
+    def absolute(self, x: Array) -> Array: ...
+    @abstractmethod
+    def sign(self, x: Array) -> Array: ...
+    @abstractmethod
+    def where(self, mask: Any, a: Any, b: Any) -> Array:
+        """The mask is NumPy's, or of the device and of the result's shape."""
+
+    @abstractmethod
+    def sum(self, x: Array, axis: int | Axes | None = None, keepdims: bool = False) -> Array: ...
+    @abstractmethod
+    def max(self, x: Array, axis: int | Axes | None = None, keepdims: bool = False) -> Array: ...
+    @abstractmethod
+    def broadcast_to(self, x: Array, shape: tuple[int, ...]) -> Array:
+        """Repeat along axes: a view on the CPU, a copy on a device."""
+
+    @abstractmethod
+    def reshape(self, x: Array, shape: tuple[int, ...]) -> Array: ...
+    @abstractmethod
+    def concatenate(self, parts: Sequence[Array], axis: int) -> Array: ...
+
+    @abstractmethod
+    def index(self, x: Array, index: Any) -> tuple[Array, Callable[[Array], Array]]:
+        """Return ``x[index]``, and what gives the gradient at x for one there."""
+
+    # Arithmetic that NumPy has no name for.
+    @abstractmethod
+    def power_slope(self, base: Array, exponent: Array) -> Array:
+        """Return the derivative of ``base ** exponent`` by its base; 0 where the exponent is 0, at base 0 too."""
+
+    @abstractmethod
+    def log_or_zero(self, x: Array) -> Array:
+        """Return the natural logarithm of what is above 0, and 0 for the rest."""
+
+    @abstractmethod
+    def masked(self, x: Array, weights: Array) -> Array:
+        """Return ``x`` with 0 where the weights are 0, whatever stood there."""
+
+    @abstractmethod
+    def clip_norm(self, x: Array, limit: float) -> None:
+        """Scale a flat array in place to the Euclidean norm ``limit``, where its own is above it."""
+
+    # Maps and losses.
+    @abstractmethod
+    def map(self, function: int, x: Array, out: Array | None = None) -> Array:
+        """Apply a function of `catalase.ops.activation` to each value; ``out`` may be x, or overlap it."""
+
+    @abstractmethod
+    def activation_backward(self, activation: int, dy: Array, y: Array) -> Array: ...
+    @abstractmethod
+    def softmax(self, log: bool, x: Array) -> Array: ...
+    @abstractmethod
+    def softmax_backward(self, log: bool, dy: Array, y: Array) -> Array: ...
+    @abstractmethod
+    def softmax_loss(
+        self, logits: Array, numbers: Array | None, targets: Array | None, weights: Array | None, dloss: Array | None
+    ) -> Array:
+        """Return softmax cross-entropy, or with ``dloss`` its gradient; class numbers (int64), or probabilities."""
+
+    @abstractmethod
+    def elementwise_loss(
+        self, kind: int, x: Array, target: Array, weights: Array | None, dloss: Array | None
+    ) -> Array: ...
+    @abstractmethod
+    def dropout(
+        self, x: Array, key: tuple[int, int, int], rate: float, kept: Array | None, out: Array | None = None
+    ) -> Array:
+        """Drop values by the mask of a key (seed, layer, step); ``kept`` (uint8, contiguous) is filled with that mask."""
+
+    @abstractmethod
+    def dropout_backward(self, dy: Array, rate: float, kept: Array) -> Array: ...
+
+    # Products.
+    @abstractmethod
+    def matmul(
+        self,
+        a: Array,
+        b: Array,
+        out: Array | None = None,
+        add: Array | None = None,
+        keep: Array | None = None,
+        exact: bool = False,
+    ) -> Array:
+        """Return ``a @ b + add``, 0 where ``keep`` is not above 0; of stacks without ``add`` and ``keep``.
+
+        ``exact``: in float32, whatever `catalase.set_matmul_precision` says.
+        """  # fmt: skip
+
+    @abstractmethod
+    def linear(self, x: Any, w: Array, b: Array | None, activation: int) -> Array:
+        """Return a dense layer's output; x may be a sparse batch."""
+
+    @abstractmethod
+    def sparse(self, x: Array, wide: bool) -> Any:
+        """Return a sparse batch of packed bits, or of floats that are mostly zeros; None where that does not pay."""
+
+    @abstractmethod
+    def weight_gradient(self, x: Any, dz: Array, out: Array) -> Array:
+        """Write ``x.T @ dz``; x may be a sparse batch."""
+
+    @abstractmethod
+    def relu_dropout_backward(self, dy: Array, y: Array, scale: float) -> Array:
+        """Return ``dy * scale`` where the output of a ReLU, and of a dropout after it, is not 0 or less."""
+
+    @abstractmethod
+    def column_sum(self, x: Array, out: Array) -> None:
+        """Write the sum of each column of a matrix."""
+
+    # Windows over images, sequences and volumes.
+    @abstractmethod
+    def conv(
+        self,
+        x: Array,
+        w: Array,
+        b: Array | None,
+        activation: int,
+        shape: tuple[int, ...],
+        geometry: Geometry,
+        groups: int,
+        flip: bool,
+        exact: bool,
+        transposed: bool,
+    ) -> Array:
+        """Return a convolution of this shape, or its transpose: the gradient of a convolution's input."""  # fmt: skip
+
+    @abstractmethod
+    def conv_weights(
+        self, image: Array, result: Array, dw: Array, geometry: Geometry, groups: int, flip: bool, exact: bool
+    ) -> None:
+        """Write the gradient of a convolution's weights, from its input and the gradient of its result."""
+
+    @abstractmethod
+    def pool(self, kind: int, x: Array, windows: Windows) -> Array: ...
+    @abstractmethod
+    def pool_backward(
+        self, kind: int, dy: Array, x: Array | None, shape: tuple[int, ...], windows: Windows
+    ) -> Array: ...
+    @abstractmethod
+    def stretch(self, x: Array, factors: tuple[int, ...]) -> Array:
+        """Return the linear interpolation of `catalase.ops.pool`."""
+
+    @abstractmethod
+    def stretch_backward(self, dy: Array, factors: tuple[int, ...]) -> Array: ...
+
+    # Batch normalization.
+    @abstractmethod
+    def moments(self, x: Array) -> tuple[Array, Array]:
+        """Return the mean and the variance of each channel."""
+
+    @abstractmethod
+    def batch_norm(
+        self, x: Array, gamma: Array, beta: Array, mean: Array, var: Array, eps: float, relu: bool
+    ) -> Array: ...
+    @abstractmethod
+    def batch_norm_backward(
+        self, dy: Array, x: Array, gamma: Array, beta: Array, mean: Array, var: Array, eps: float, relu: bool,
+        batch_statistics: bool, need_dx: bool,
+    ) -> tuple[Array | None, Array, Array]: ...  # fmt: skip
+    @abstractmethod
+    def follow_statistics(
+        self, running_mean: Array, running_var: Array, mean: Array, var: Array, momentum: float, rows: int
+    ) -> None:
+        """Move running statistics towards those of a batch of 2 rows or more, in place; not where these are not finite."""
+
+    # Recurrent cells: kind is "rnn", "gru" or "lstm", cell "tanh", "relu", "gru" or "lstm".
+    @abstractmethod
+    def rnn(
+        self, kind: str, cell: str, arrays: dict[str, Any], lengths: NDArray[np.intp] | None, reverse: bool, keep: bool
+    ) -> tuple[Array, Array, Array | None, RnnSaved | None]:
+        """Return y, h, c (of an LSTM) and what the way back needs."""
+
+    @abstractmethod
+    def rnn_backward(
+        self,
+        kind: str,
+        cell: str,
+        arrays: dict[str, Any],
+        saved: RnnSaved,
+        lengths: NDArray[np.intp] | None,
+        reverse: bool,
+        need_dx: bool,
+    ) -> tuple[Array | None, ...]:
+        """Return the gradients of x, w_x, w_h, b, h0 and c0 (of an LSTM)."""  # fmt: skip
+
+    # Rows by number, one-hot rows, optimizers, fingerprints, images.
+    @abstractmethod
+    def embedding(self, ids: Array, w: Array) -> tuple[Array, int]:
+        """Return rows by number, and the place of the first id that has none, or -1."""
+
+    @abstractmethod
+    def embedding_backward(self, ids: Array, dy: Array, dw: Array, padding: int) -> int:
+        """Write the sums of a matrix of gradients by id (-1: no padding); return as `embedding`."""
+
+    @abstractmethod
+    def one_hot(
+        self, texts: list[Any], stop: NDArray[np.int64], reverse: NDArray[np.uint8], columns: int, dtype: Any
+    ) -> tuple[Array, int, int]:
+        """Return one-hot DNA of whole sequences; and the first that holds another letter, and where, or -1."""
+
+    @abstractmethod
+    def optim_step(
+        self, rule: int, param: Array, grad: Any, first: Array | None, second: Array | None, numbers: tuple[Any, ...]
+    ) -> None:
+        """Make an optimizer's step in place; numbers: lr, l1, l2, decay, beta1, beta2, eps, step, nesterov."""
+
+    @abstractmethod
+    def tanimoto(self, a: Array, b: Array) -> Array: ...
+    @abstractmethod
+    def tanimoto_topk(self, queries: Array, targets: Array, k: int, threshold: float) -> tuple[Array, Array]: ...
+    @abstractmethod
+    def augment(
+        self,
+        x: Array,
+        masks: Sequence[Array],
+        options: dict[str, Any],
+        seed: int,
+        step: int,
+        numbers: NDArray[np.uint32],
+        size: tuple[int, int],
+    ) -> tuple[Array, list[Array]]:
+        """Return the images (N, *size, C) as float32, and the masks (N, H, W, C), moved with them."""  # fmt: skip

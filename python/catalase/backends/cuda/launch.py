@@ -1,0 +1,50 @@
+"""How kernels are launched: grids, and the types of their arguments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .backend import CudaBackend
+
+GRID = 65535  # blocks that a grid takes along y and z
+SCRATCH_BYTES = 2**28  # parts of a long sum that are kept at a time
+
+
+def value(x: Any) -> Any:
+    """Return a scalar argument of a kernel as a NumPy scalar of the kernel's type: int is i64, float is float32."""
+    if isinstance(x, np.generic):
+        return x
+    if isinstance(x, (bool, int)):
+        return np.int64(x)
+    if isinstance(x, float):
+        return np.float32(x)
+    raise TypeError(f"a kernel takes arrays, None, int and float, got {type(x).__name__}")
+
+
+def blocks(items: int, threads: int, device: CudaBackend, per_multiprocessor: int = 8) -> tuple[int, int, int]:
+    """Return a grid whose threads walk ``items`` together: no larger than the device can hold a few times."""
+    return max(1, min(-(-items // threads), device.multiprocessors * per_multiprocessor)), 1, 1
+
+
+def walk(device: CudaBackend, kernel: str, items: int, *args: Any) -> None:
+    """Launch a kernel whose threads walk ``items`` together; their number is its last argument."""
+    if items:
+        device.launch(kernel, blocks(items, 256, device), (256,), 0, (*args, items))
+
+
+def stride(x: Any, axis: int) -> int:
+    """Return a stride in elements; 0 where there is no array."""
+    return 0 if x is None else int(x.strides[axis]) // int(x.itemsize)
+
+
+def has_unit_rows(x: Any) -> bool:
+    """Return whether the elements of a row follow one another."""
+    return bool(x.size == 0 or x.shape[-1] <= 1 or x.strides[-1] == x.itemsize)
+
+
+def unit_rows(device: CudaBackend, x: Any) -> Any:
+    """Return ``x``, or a copy where its rows have no unit stride."""
+    return x if x is None or has_unit_rows(x) else device.contiguous(x)

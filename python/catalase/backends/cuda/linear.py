@@ -1,0 +1,80 @@
+"""Dense layers on a device: the product of ``cuda/matmul.cu``, or rows of the weights gathered by ``cuda/gather.cu``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..._internal.config import get_matmul_precision
+from ..base import SparseRows
+from .launch import GRID, stride, unit_rows
+from .matmul import product
+
+if TYPE_CHECKING:
+    from .backend import CudaBackend
+
+
+class GatheredBatch(SparseRows):
+    """A batch on a device whose entries are mostly zero: what `catalase.ops.as_sparse` returns for one.
+
+    It refers to the array it was made of: write into that only after the step. ``shape`` and ``dtype`` are those of the
+    features, ``entries`` how many are not zero (None for packed bits, which are not counted).
+    """
+
+    def __init__(self, data: Any, entries: int | None = None) -> None:
+        self.data, self.entries = data, entries
+        self.is_bits = data.dtype == np.uint8
+        self.shape: tuple[int, int] = (data.shape[0], data.shape[1] * (8 if self.is_bits else 1))
+        self.dtype = np.dtype(np.float32)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+
+def sparse(device: CudaBackend, x: Any, wide: bool) -> GatheredBatch | None:
+    """Floats are counted on the device, which the host waits for."""
+    if x.dtype == np.uint8:
+        return GatheredBatch(unit_rows(device, x))
+    if x.size < 4096:
+        return None
+    x = unit_rows(device, x)
+    counts = device.empty((x.shape[0],), np.int64)
+    device.launch("gather.count_rows_f32", (x.shape[0],), (128,), 0, (x, stride(x, 0), x.shape[1], counts))
+    entries = int(device.to_host(counts).sum())
+    return GatheredBatch(x, entries) if 8 * entries <= x.size else None
+
+
+def linear(device: CudaBackend, x: Any, w: Any, b: Any, activation: int) -> Any:
+    """Bits and a `GatheredBatch` are gathered, other floats multiplied."""
+    b = None if b is None else device.contiguous(b)
+    y = device.empty((x.shape[0], w.shape[1]), np.float32)
+    if isinstance(x, GatheredBatch):
+        w = unit_rows(device, w)
+        _gather(device, "linear", x, x.shape[0], (x.shape[1], w, stride(w, 0), b, activation, y, w.shape[1]))
+    else:
+        product(device, x, w, y, bias=b, activation=activation, precision=get_matmul_precision())
+    return y
+
+
+def weight_gradient(device: CudaBackend, x: Any, dz: Any, out: Any) -> Any:
+    if not isinstance(x, GatheredBatch):
+        product(device, x.T, dz, out, precision=get_matmul_precision())
+        return out
+    shape = (x.shape[1], dz.shape[1])
+    target = out if out.flags.c_contiguous else device.empty(shape, np.float32)
+    dz = unit_rows(device, dz)
+    _gather(device, "weight_gradient", x, shape[0], (x.shape[0], dz, stride(dz, 0), target, shape[1]))
+    if target is not out:
+        out[...] = target
+    return out
+
+
+def _gather(device: CudaBackend, kernel: str, x: GatheredBatch, lines: int, args: tuple[Any, ...]) -> None:
+    """One block a line (a row of the batch, or a feature) and 128 columns."""
+    columns = args[-1]
+    if columns > 128 * GRID:
+        raise ValueError(f"linear: {columns} outputs are more than a grid takes; multiply them in pieces")
+    if lines and columns:
+        name = f"gather.{kernel}_{'bits' if x.is_bits else 'rows'}_f32"
+        device.launch(name, (lines, -(-columns // 128)), (128,), 0, (x.data, stride(x.data, 0), *args))

@@ -1,0 +1,33 @@
+"""One-hot DNA on a device: letters are looked at and sent from the host, rows written by ``cuda/one_hot.cu``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .launch import walk
+
+if TYPE_CHECKING:
+    from .backend import CudaBackend
+
+_LETTERS = b"ACGTUNRYSWKMBDHVacgtunryswkmbdhv"
+
+
+def encode(
+    device: CudaBackend, texts: list[Any], stop: Any, reverse: Any, columns: int, dtype: Any
+) -> tuple[Any, int, int]:
+    """Return the rows of whole sequences; or None, the first sequence that holds no DNA and where."""
+    letters = b"".join(text if isinstance(text, bytes) else text.encode("ascii") for text in texts)
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(stop, dtype=np.int64)])
+    wrong = letters.translate(None, _LETTERS)  # one pass, and nothing is left as a rule
+    if wrong:
+        at = min(letters.index(byte) for byte in set(wrong))
+        which = int(np.searchsorted(starts, at, side="right")) - 1
+        return None, which, at - int(starts[which])
+    out = device.empty((len(texts), columns, 4), dtype)
+    arrays = (np.frombuffer(letters, np.uint8), starts, reverse)
+    sent = [device.array(x) if out.size else x for x in arrays]
+    kernel = "one_hot.one_hot_f32" if dtype == np.float32 else "one_hot.one_hot_u8"
+    walk(device, kernel, len(texts) * columns, *sent, out, columns)
+    return out, -1, -1

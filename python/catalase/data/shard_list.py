@@ -1,0 +1,172 @@
+"""The shards of a dataset on disk as they are written: their files, their form, and the manifest that names them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._internal import arrays as _arrays
+from .._internal import storage
+from .._internal.numbers import shown
+from .._internal.report import Report
+from ..feat.featurizer import saved_form
+from ._shards import COLUMNS, SHARD_NAME, Form, is_deepchem
+from .dataset import Dataset
+
+FORMAT, VERSION, MANIFEST = "catalase dataset", 2, "manifest.json"
+_TEMPORARY = re.compile(rf"\.(manifest\.json|{SHARD_NAME.pattern})\.[0-9a-f]{{12}}\.tmp")
+
+_REPLACED = re.compile(r"\.manifest\.json\.[0-9a-f]{12}\.old")
+
+
+def claim_folder(function: str, folder: Path) -> None:
+    """Make a folder for a dataset; refuse one that holds a manifest of something else, or DeepChem's dataset."""
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = folder / MANIFEST
+    if is_deepchem(folder):
+        raise ValueError(f"{function}: {folder} holds a dataset of DeepChem, which is only read; choose another folder")
+    if not manifest.exists() and not manifest.is_symlink():
+        return
+    try:
+        ours = storage.read_json(manifest).get("format") == FORMAT
+    except (OSError, ValueError):  # damaged; ours all the same where our shards lie beside it
+        ours = any(SHARD_NAME.fullmatch(file.name) for file in folder.iterdir())
+    if not ours:
+        raise ValueError(
+            f"{function}: {manifest} is not of a dataset and would be lost; choose another folder, or move it"
+        )
+
+
+def checked_extra(function: str, extra: Any) -> dict[str, Any]:
+    """Return the further values that a manifest is to keep."""
+    if extra is None:
+        return {}
+    if type(extra) is not dict:
+        raise TypeError(f"{function}: extra must be a dict of JSON values, got {shown(extra)}")
+    try:
+        storage.check_json(extra, "extra")
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{function}: {str(error).removeprefix('save: ')}") from None
+    return dict(extra)
+
+
+class ShardList:
+    """Shards that are written already, and the form that the next must have."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.entries: list[dict[str, Any]] = []
+        self.forms: dict[str, Form] = {}
+        self.featurizer: Any = None
+        self.scaled_by = 1.0
+
+    def carry(self, where: str, shard: Dataset) -> None:
+        """Take over what the first shard says about its X; refuse a later one whose X means something else."""
+        featurizer, scale = shard.featurizer, shard.scaled_by
+        if not self.entries:
+            self.featurizer, self.scaled_by = featurizer, scale
+        elif scale != self.scaled_by:
+            raise ValueError(
+                f"{where}: pixels of shard {len(self.entries)} were multiplied with {scale:g}, those of the shards before "
+                f"it with {self.scaled_by:g}; give all of them one scale"
+            )
+        elif None not in (featurizer, self.featurizer) and not self.featurizer.agrees_with(featurizer):
+            raise ValueError(
+                f"{where}: shard {len(self.entries)} was made by {featurizer!r}, but the shards before it by "
+                f"{self.featurizer!r}; give all of them one featurizer"
+            )
+        elif featurizer is None:
+            self.featurizer = None  # it cannot be said of all rows
+
+    def add(self, shard: Dataset) -> None:
+        """Write the columns of a shard; they count once a manifest names them."""
+        number = len(self.entries)
+        for column in COLUMNS:
+            _arrays.refuse_masked("DiskDataset", column, getattr(shard, column))
+        arrays = {column: np.asarray(getattr(shard, column)) for column in COLUMNS}
+        forms = {column: self._fit(column, array, number) for column, array in arrays.items()}
+        entry: dict[str, Any] = {"rows": len(arrays["ids"])}
+        for column, array in arrays.items():
+            entry[column] = _write(self.folder, column, number, array)
+        self.entries.append(entry)
+        self.forms = forms
+
+    def _fit(self, column: str, array: NDArray[Any], number: int) -> Form:
+        if array.dtype.hasobject:
+            raise TypeError(f"DiskDataset: {column} holds Python objects; convert it to numbers or strings")
+        new = Form(array.shape[1:], array.dtype)
+        old = self.forms.get(column)
+        if old is None:
+            return new
+        if new.dtype.kind == old.dtype.kind and new.dtype.kind in "US" and new.shape == old.shape:
+            return Form(new.shape, max(old.dtype, new.dtype, key=lambda dtype: dtype.itemsize))
+        if new != old:
+            raise ValueError(
+                f"DiskDataset.create: {column} of shard {number} has rows of shape {new.shape} and {new.dtype}, but the "
+                f"shards before it {old.shape} and {old.dtype}; give all shards one width and dtype"
+            )
+        return old
+
+    def commit(self, tasks: list[Any], report: Report | None, extra: dict[str, Any]) -> str:
+        """Write the manifest, by which the shards are there; returns its checksum."""
+        columns = {c: {"shape": list(form.shape), "dtype": form.dtype.str} for c, form in self.forms.items()}
+        return storage.write_json_atomic(
+            self.folder / MANIFEST,
+            {
+                "format": FORMAT,
+                "format_version": VERSION,
+                "tasks": tasks,
+                "columns": columns,
+                "shards": self.entries,
+                "report": report.to_dict() if report else None,
+                "featurizer": saved_form("DiskDataset", self.featurizer),
+                "scaled_by": self.scaled_by,
+                "extra": extra,
+            },
+        )
+
+    def keep_readers(self) -> None:
+        """Keep the manifest that is about to be replaced, for those who read by it: see `sweep`."""
+        with suppress(OSError):  # there is none yet, or the file system has no links
+            os.link(self.folder / MANIFEST, self.folder / f".{MANIFEST}.{os.urandom(6).hex()}.old")
+
+    def sweep(self) -> None:
+        """Remove what no reader needs any more, and what a kill left half written; for whoever holds the folder's lock.
+
+        That is all shards but those of the manifest, and of replaced manifests by which somebody still reads.
+        """
+        wanted = {entry[column] for entry in self.entries for column in COLUMNS}
+        for old in [file for file in self.folder.iterdir() if _REPLACED.fullmatch(file.name)]:
+            if not storage.is_held(old):
+                old.unlink(missing_ok=True)
+                continue
+            with suppress(ValueError, KeyError, TypeError):
+                wanted |= {shard[column] for shard in storage.read_json(old)["shards"] for column in COLUMNS}
+        for file in self.folder.iterdir():
+            if _TEMPORARY.fullmatch(file.name) or (SHARD_NAME.fullmatch(file.name) and file.name not in wanted):
+                file.unlink(missing_ok=True)
+
+
+def _write_all(file: BinaryIO, data: memoryview) -> None:
+    file.write(data)
+
+
+def _write(folder: Path, column: str, number: int, array: NDArray[Any]) -> str:
+    """Write one array under a name that holds its checksum."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
+    data = buffer.getbuffer()
+    name = f"{column}-{number:05d}-{hashlib.sha256(data).hexdigest()}.npy"
+    # A file of this name may be a damaged one: look inside before trusting it.
+    file = folder / name
+    if not file.is_file() or os.path.getsize(file) != len(data) or storage.sha256_file(file) != name[-68:-4]:
+        storage.write_file_atomic(file, lambda stream: _write_all(stream, data))
+    return name

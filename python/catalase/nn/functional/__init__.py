@@ -1,0 +1,63 @@
+"""The array functions of `catalase.ops`, with the same names and arguments, for tensors: recorded on the tape."""
+
+from __future__ import annotations
+
+from ...autograd import concatenate, where
+from .conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from .elementwise import activation, dropout, exp, log, log_softmax, relu, sigmoid, softmax, softplus, tanh
+from .embedding import embedding
+from .linear import linear, matmul
+from .losses import sigmoid_cross_entropy, softmax_cross_entropy, squared_error
+from .norm import batch_norm
+from .pool import (
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    global_avg_pool,
+    global_max_pool,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+    upsample,
+)
+from .rnn import gru, lstm, rnn
+
+__all__ = [
+    "activation",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "batch_norm",
+    "concatenate",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "dropout",
+    "embedding",
+    "exp",
+    "global_avg_pool",
+    "global_max_pool",
+    "gru",
+    "linear",
+    "lstm",
+    "rnn",
+    "log",
+    "log_softmax",
+    "matmul",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
+    "relu",
+    "sigmoid",
+    "sigmoid_cross_entropy",
+    "softmax",
+    "softmax_cross_entropy",
+    "softplus",
+    "squared_error",
+    "tanh",
+    "upsample",
+    "where",
+]

@@ -1,0 +1,167 @@
+"""Convolution on the tape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ... import ops
+from ...autograd import Tensor, record
+from ...autograd.tensor import as_tensor
+from ...ops.geometry import Padding
+from ..parameter import Parameter
+
+_FORWARD: dict[str, Callable[..., NDArray[Any]]] = {
+    "conv1d": ops.conv1d,
+    "conv2d": ops.conv2d,
+    "conv3d": ops.conv3d,
+    "conv_transpose1d": ops.conv_transpose1d,
+    "conv_transpose2d": ops.conv_transpose2d,
+    "conv_transpose3d": ops.conv_transpose3d,
+}
+_BACKWARD: dict[str, Callable[..., tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]]] = {
+    "conv1d": ops.conv1d_backward,
+    "conv2d": ops.conv2d_backward,
+    "conv3d": ops.conv3d_backward,
+    "conv_transpose1d": ops.conv_transpose1d_backward,
+    "conv_transpose2d": ops.conv_transpose2d_backward,
+    "conv_transpose3d": ops.conv_transpose3d_backward,
+}
+
+Sizes = int | tuple[int, ...]
+
+
+def conv1d(
+    x: Tensor | NDArray[Any],
+    w: Tensor | NDArray[Any],
+    b: Tensor | NDArray[Any] | None = None,
+    *,
+    stride: Sizes = 1,
+    padding: Padding = "same",
+    dilation: Sizes = 1,
+    groups: int = 1,
+    activation: str | None = None,
+    flip_kernel: bool = False,
+    exact: bool = False,
+) -> Tensor:
+    """Slide a kernel over sequences, one node on the tape; see `catalase.ops.conv1d`."""
+    return _conv("conv1d", x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups,
+                 activation=activation, flip_kernel=flip_kernel, exact=exact)  # fmt: skip
+
+
+def conv2d(
+    x: Tensor | NDArray[Any],
+    w: Tensor | NDArray[Any],
+    b: Tensor | NDArray[Any] | None = None,
+    *,
+    stride: Sizes = 1,
+    padding: Padding = "same",
+    dilation: Sizes = 1,
+    groups: int = 1,
+    activation: str | None = None,
+    flip_kernel: bool = False,
+    exact: bool = False,
+) -> Tensor:
+    """Slide a kernel over images, one node on the tape; see `catalase.ops.conv2d`."""
+    return _conv("conv2d", x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups,
+                 activation=activation, flip_kernel=flip_kernel, exact=exact)  # fmt: skip
+
+
+def conv3d(
+    x: Tensor | NDArray[Any],
+    w: Tensor | NDArray[Any],
+    b: Tensor | NDArray[Any] | None = None,
+    *,
+    stride: Sizes = 1,
+    padding: Padding = "same",
+    dilation: Sizes = 1,
+    groups: int = 1,
+    activation: str | None = None,
+    flip_kernel: bool = False,
+    exact: bool = False,
+) -> Tensor:
+    """Slide a kernel over volumes, one node on the tape; see `catalase.ops.conv3d`."""
+    return _conv("conv3d", x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups,
+                 activation=activation, flip_kernel=flip_kernel, exact=exact)  # fmt: skip
+
+
+def conv_transpose1d(
+    x: Tensor | NDArray[Any],
+    w: Tensor | NDArray[Any],
+    b: Tensor | NDArray[Any] | None = None,
+    *,
+    stride: Sizes = 1,
+    padding: Padding = "same",
+    dilation: Sizes = 1,
+    groups: int = 1,
+    activation: str | None = None,
+    flip_kernel: bool = False,
+    exact: bool = False,
+    output_size: Sizes | None = None,
+) -> Tensor:
+    """Transposed convolution of sequences, one node on the tape; see `catalase.ops.conv_transpose1d`."""
+    return _conv("conv_transpose1d", x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups,
+                 activation=activation, flip_kernel=flip_kernel, exact=exact, output_size=output_size)  # fmt: skip
+
+
+def conv_transpose2d(
+    x: Tensor | NDArray[Any],
+    w: Tensor | NDArray[Any],
+    b: Tensor | NDArray[Any] | None = None,
+    *,
+    stride: Sizes = 1,
+    padding: Padding = "same",
+    dilation: Sizes = 1,
+    groups: int = 1,
+    activation: str | None = None,
+    flip_kernel: bool = False,
+    exact: bool = False,
+    output_size: Sizes | None = None,
+) -> Tensor:
+    """Transposed convolution of images, one node on the tape; see `catalase.ops.conv_transpose2d`."""
+    return _conv("conv_transpose2d", x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups,
+                 activation=activation, flip_kernel=flip_kernel, exact=exact, output_size=output_size)  # fmt: skip
+
+
+def conv_transpose3d(
+    x: Tensor | NDArray[Any],
+    w: Tensor | NDArray[Any],
+    b: Tensor | NDArray[Any] | None = None,
+    *,
+    stride: Sizes = 1,
+    padding: Padding = "same",
+    dilation: Sizes = 1,
+    groups: int = 1,
+    activation: str | None = None,
+    flip_kernel: bool = False,
+    exact: bool = False,
+    output_size: Sizes | None = None,
+) -> Tensor:
+    """Transposed convolution of volumes, one node on the tape; see `catalase.ops.conv_transpose3d`."""
+    return _conv("conv_transpose3d", x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups,
+                 activation=activation, flip_kernel=flip_kernel, exact=exact, output_size=output_size)  # fmt: skip
+
+
+def _conv(
+    name: str,
+    x: Tensor | NDArray[Any],
+    w: Tensor | NDArray[Any],
+    b: Tensor | NDArray[Any] | None,
+    **options: Any,
+) -> Tensor:
+    x, w = as_tensor(name, "x", x), as_tensor(name, "w", w)
+    b = b if b is None else as_tensor(name, "b", b)
+    y = _FORWARD[name](x.data, w.data, None if b is None else b.data, **options)
+    parents = (x, w) if b is None else (x, w, b)
+
+    def backward(dy: NDArray[Any]) -> tuple[NDArray[Any] | None, ...]:
+        out_dw = w.grad_target() if isinstance(w, Parameter) else None
+        out_db = b.grad_target() if isinstance(b, Parameter) else None
+        gradients = _BACKWARD[name](
+            dy, x.data, w.data, y, need_dx=x.requires_grad, out_dw=out_dw, out_db=out_db, **options
+        )
+        return gradients[: len(parents)]
+
+    return record(y, parents, backward)
