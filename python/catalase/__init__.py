@@ -1,6 +1,6 @@
 """Catalase: a compiled deep-learning backend for the life sciences.
 
-``import catalase as ct`` loads NumPy and the compiled kernels, nothing else. Everything above the kernels
+``import catalase as ct`` loads the compiled kernels, nothing else; NumPy comes with the first array. Everything above the kernels
 (``ct.nn``, ``ct.data``, ``ct.models``, ``ct.molnet`` ...) is loaded when it is first named.
 """
 
