@@ -9,8 +9,8 @@ import pytest
 
 import catalase as ct
 from catalase import bench, cluster, demo
-from catalase.bench import _run as bench_run
-from catalase.demo import _workflow as demo_workflow
+from catalase.bench import runner as bench_run
+from catalase.demo import workflow as demo_workflow
 from tests.nonsense import Target, call, public, report
 
 KINDS = {

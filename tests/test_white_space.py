@@ -9,7 +9,7 @@ import pytest
 
 import catalase as ct
 from catalase._internal.text import strip_white
-from catalase.demo import _data
+from catalase.demo import data as _data
 from catalase.molnet import tables
 from catalase.screening.library import Library
 

@@ -1,4 +1,4 @@
-// SMILES to molecular graphs, for a device that does the hashing (cuda/morgan.cu): what morgan.h starts from.
+// SMILES to molecular graphs, for a device that does the hashing (cuda/ecfp.cu): what morgan.h starts from.
 //
 // One array of 32-bit words holds the graphs of n molecules, with A atoms and E ends of bonds (two a bond) in all:
 //

@@ -1,7 +1,7 @@
 """Catalase: a compiled deep-learning backend for the life sciences.
 
-``import catalase as ct`` loads the compiled kernels, nothing else; NumPy comes with the first array. Everything above the kernels
-(``ct.nn``, ``ct.data``, ``ct.models``, ``ct.molnet`` ...) is loaded when it is first named.
+``import catalase as ct`` loads the compiled kernels, nothing else; NumPy comes with the first array. Everything above the
+kernels (``ct.nn``, ``ct.data``, ``ct.models``, ``ct.molnet`` ...) is loaded when it is first named.
 """
 
 from __future__ import annotations

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from catalase.bench import FAMILIES, run_bench
-from catalase.bench._case import Case, compare
-from catalase.bench._families import family_of
-from catalase.bench._run import PEERS, Row, environment
-from catalase.bench._worker import _prepare
+from catalase.bench.case import Case, compare
+from catalase.bench.families import family_of
+from catalase.bench.runner import PEERS, Row, environment
+from catalase.bench.worker import _prepare
 from catalase.commands import main
 
 

@@ -11,11 +11,11 @@ import pytest
 import catalase as ct
 from catalase.backends import cuda as _cuda
 from catalase.bench import run_bench
-from catalase.bench._case import compare
-from catalase.bench._device import Device
-from catalase.bench._families import DEVICE_FAMILIES, FAMILIES, cases_of, family_of, libraries_of
-from catalase.bench._run import DEVICE_PEERS
-from catalase.bench._worker import _prepare, _time_on_device
+from catalase.bench.case import compare
+from catalase.bench.device import Device
+from catalase.bench.families import DEVICE_FAMILIES, FAMILIES, cases_of, family_of, libraries_of
+from catalase.bench.runner import DEVICE_PEERS
+from catalase.bench.worker import _prepare, _time_on_device
 from catalase.commands import main
 
 HOST = Device("host", "cpu")

@@ -7,7 +7,7 @@ import pytest
 
 import catalase as ct
 from catalase.backends.cuda import capture as _graph
-from catalase.train import _graph_steps
+from catalase.train import capture as _graph_steps
 from tests.cuda.test_training import OPTIMIZERS, dense, table, weights_agree
 
 F32 = np.float32

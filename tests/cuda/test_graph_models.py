@@ -8,8 +8,8 @@ import pytest
 import catalase as ct
 from catalase.backends.cuda import capture as _graph
 from catalase.backends.cuda import rnn
-from catalase.models._steps import PooledBatch
 from catalase.models.tensorgraph import layers as L
+from catalase.models.time_steps import PooledBatch
 
 pytestmark = pytest.mark.on_a_device
 

@@ -17,8 +17,8 @@ import pytest
 
 import catalase as ct
 from catalase.data import DiskDataset, DiskWriter, NumpyDataset
-from catalase.data._array_files import load_joblib, load_npy
-from catalase.data._shards import ShardedArray
+from catalase.data.array_files import load_joblib, load_npy
+from catalase.data.shards import ShardedArray
 
 
 def shard(start, n, wide=5):

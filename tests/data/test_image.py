@@ -12,7 +12,7 @@ from PIL import Image
 
 import catalase as ct
 from catalase.data import DiskDataset, ImageDataset, ImageLoader
-from catalase.data._lazy import ahead
+from catalase.data.lazy_columns import ahead
 
 
 def save(path, array, **options):

@@ -9,7 +9,7 @@ import pytest
 
 import catalase as ct
 from catalase import models
-from catalase.models._sparse_rows import SparseRows
+from catalase.models.sparse_rows import SparseRows
 
 
 @pytest.fixture

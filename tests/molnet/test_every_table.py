@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from catalase import molnet
-from catalase.molnet import _load, loaders, tables
+from catalase.molnet import loaders, tables
+from catalase.molnet import loading as _load
 
 # loader, table, default splitter, kind of labels, and of the real table: rows, positives a task (or labels' range), refused
 CASES = [

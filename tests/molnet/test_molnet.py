@@ -10,7 +10,8 @@ import pytest
 
 from catalase import molnet
 from catalase._internal import storage
-from catalase.molnet import _load, loaders, tables
+from catalase.molnet import loaders, tables
+from catalase.molnet import loading as _load
 
 ROWS = ["CCO", "CCN", "c1ccccc1", "CC(=O)O[AlH3](O)O", "CCC", "CCCl", "CCBr", "C1CC1", "CO", "CN"]
 

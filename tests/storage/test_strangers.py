@@ -227,7 +227,7 @@ def test_a_header_claims_no_more_memory_than_there_are_bytes(tmp_path):
     }  # fmt: skip
     for name, data in claimed.items():
         (tmp_path / "x.joblib").write_bytes(data)
-        said = refusal("from catalase.data._array_files import load_joblib; load_joblib('x.joblib')", tmp_path)
+        said = refusal("from catalase.data.array_files import load_joblib; load_joblib('x.joblib')", tmp_path)
         assert "cannot be read" in said and ("remain" in said or "which take no bytes" in said), (name, said)
 
 

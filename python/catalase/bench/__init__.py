@@ -10,6 +10,6 @@ the next.
 
 from __future__ import annotations
 
-from ._run import FAMILIES, Row, run_bench
+from .runner import FAMILIES, Row, run_bench
 
 __all__ = ["FAMILIES", "Row", "run_bench"]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._case import Case, Prepared
+from .case import Case, Prepared
 
 # x (channels last), kernel, output channels, stride.
 _ROWS: list[tuple[str, tuple[int, ...], tuple[int, ...], int, int]] = [

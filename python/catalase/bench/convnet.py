@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._case import Case, Prepared
-from ._device import CPU, Device
-from ._step import number, training_step
+from .case import Case, Prepared
+from .device import CPU, Device
+from .graph_step import number, training_step
 
 _CHECKED_STEPS = 3
 

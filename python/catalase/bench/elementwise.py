@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._case import Case, Prepared
+from .case import Case, Prepared
 
 _MAPS = ("relu", "tanh", "sigmoid", "softplus", "exp", "log")
 

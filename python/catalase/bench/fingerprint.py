@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._case import Case, Prepared
-from ._device import Device
+from .case import Case, Prepared
+from .device import Device
 
 # Real molecules, written here so that the family needs no file. Repeated, they are the work where ZINC is not at hand; they
 # flatter the native reader then, since the processor learns its branches.

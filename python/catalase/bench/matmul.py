@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._case import Case, Prepared
-from ._device import CPU, Device
+from .case import Case, Prepared
+from .device import CPU, Device
 
 _SHAPES = [
     (50, 1024, 1000), (128, 1024, 1024), (64, 64, 64), (256, 256, 256), (512, 512, 512), (1024, 1024, 1024),

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._case import Case, Prepared
-from ._device import CPU, Device
-from ._step import number, training_step
+from .case import Case, Prepared
+from .device import CPU, Device
+from .graph_step import number, training_step
 
 _IN, _HIDDEN, _OUT = 1024, 1000, 12
 _CHECKED_STEPS = 3

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._case import Case, Prepared
+from .case import Case, Prepared
 
 _WORK = {
     "max": (5, 16),

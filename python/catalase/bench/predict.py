@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ._case import Case, Prepared
-from ._device import CPU, Device
+from .case import Case, Prepared
+from .device import CPU, Device
 from .mlp import batch_of, catalase_net, inputs_of, torch_net
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from .._internal.storage import write_file_atomic
-from ._run import Row
+from .runner import Row
 
 JSON_BEGINS = b'{\n "machine": {'  # a report, by which it is known again
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._case import Case, Prepared
-from ._device import CPU, Device
+from .case import Case, Prepared
+from .device import CPU, Device
 
 _GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 # Cell, sequences, steps, inputs, hidden units, whether lengths differ.

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._case import Case, Prepared
+from .case import Case, Prepared
 from .fingerprint import _SMILES, _zinc
 
 _BITS, _HIDDEN, _TOP, _ZINC = 1024, 1000, 1000, 249_456

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._case import Case, Prepared
-from ._device import CPU, Device
+from .case import Case, Prepared
+from .device import CPU, Device
 
 _BYTES = 256
 _ZINC = 249_456

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from .._internal import arrays
 from .._internal.numbers import flag, shown, whole_number
 from ..ops.augment import augment_images
-from ._lazy import LazyArray
 from .dataset import Batch, Dataset, checked_walk
+from .lazy_columns import LazyArray
 
 
 class Augment:

@@ -15,8 +15,10 @@ from .._internal import arrays, storage
 from .._internal.numbers import flag, path_of, shown, walked, whole_number
 from .._internal.report import Report
 from ..feat.featurizer import Featurizer
-from ._lazy import ahead
-from ._shards import (
+from .dataset import Batch, Dataset, checked_walk, filled_up, task_names
+from .lazy_columns import ahead
+from .shard_list import FORMAT, MANIFEST, VERSION, ShardList, checked_extra, claim_folder
+from .shards import (
     COLUMNS,
     SHARD_NAME,
     DeepChemShards,
@@ -27,9 +29,7 @@ from ._shards import (
     deepchem_tasks,
     is_deepchem,
 )
-from ._windows import read_window, windows
-from .dataset import Batch, Dataset, checked_walk, filled_up, task_names
-from .shard_list import FORMAT, MANIFEST, VERSION, ShardList, checked_extra, claim_folder
+from .shuffle_windows import read_window, windows
 
 _DTYPE = re.compile(r"[<>|=]?[biufcUS]\d{1,8}")
 

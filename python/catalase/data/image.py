@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from .._internal.arrays import rows_of
 from .._internal.numbers import listed, path_of, shown, whole_number
 from .._internal.report import Failure, Report
-from ._lazy import LazyArray, ahead
 from .dataset import Batch, Dataset, NumpyDataset, checked_columns, checked_walk
+from .lazy_columns import LazyArray, ahead
 
 # How the modes of files are read: gray, colour, colour with transparency, or values beyond 8 bits.
 _READ_AS = {"1": "L", "L": "L", "LA": "RGBA", "PA": "RGBA", "La": "RGBA", "RGBA": "RGBA", "RGBa": "RGBA"}

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from .._internal.arrays import rows_of
 from .._internal.numbers import choice, shown, whole_number
-from ._step_labels import step_labels, step_weights
 from .dataset import Batch, Dataset, checked_columns, checked_walk, filled_up
 from .ragged import RaggedArray, ragged
+from .step_labels import step_labels, step_weights
 from .tokenizer import CharTokenizer, texts_of
 
 

@@ -18,8 +18,8 @@ from .._internal import storage
 from .._internal.numbers import shown
 from .._internal.report import Report
 from ..feat.featurizer import saved_form
-from ._shards import COLUMNS, SHARD_NAME, Form, is_deepchem
 from .dataset import Dataset
+from .shards import COLUMNS, SHARD_NAME, Form, is_deepchem
 
 FORMAT, VERSION, MANIFEST = "catalase dataset", 2, "manifest.json"
 _TEMPORARY = re.compile(rf"\.(manifest\.json|{SHARD_NAME.pattern})\.[0-9a-f]{{12}}\.tmp")

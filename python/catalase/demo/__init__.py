@@ -6,6 +6,6 @@ load, screen a library, draw. The settings of the net stand in ``_workflow.py`` 
 
 from __future__ import annotations
 
-from ._workflow import run_demo
+from .workflow import run_demo
 
 __all__ = ["run_demo"]

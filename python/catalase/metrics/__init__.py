@@ -5,7 +5,7 @@ Importing this package costs nothing but NumPy; scikit-learn's functions are acc
 
 from __future__ import annotations
 
-from ._classification import (
+from .classification import (
     accuracy_score,
     average_precision_score,
     balanced_accuracy_score,
@@ -13,8 +13,8 @@ from ._classification import (
     prc_auc_score,
     roc_auc_score,
 )
-from ._metric import Metric
-from ._regression import mae_score, pearson_r2_score, r2_score, rms_score, spearman_score
+from .metric import Metric
+from .regression import mae_score, pearson_r2_score, r2_score, rms_score, spearman_score
 
 __all__ = [
     "Metric",

@@ -11,8 +11,8 @@ from .. import nn
 from .._internal.numbers import shown
 from .._internal.registry import AnyOf, Bool, Field, Float, Int, List, Str, register
 from ..autograd import Tensor
-from ._grids import CONV, FIELDS, GridModel, each, kernel
-from ._settings import ACTIVATIONS, Number, checked, each_activation, each_layer, each_rate
+from .grids import CONV, FIELDS, GridModel, each, kernel
+from .settings import ACTIVATIONS, Number, checked, each_activation, each_layer, each_rate
 
 _KERNELS = List(AnyOf(Int(1), List(Int(1), 1, 3)), 1, 1000)
 _OWN: dict[str, Field] = {

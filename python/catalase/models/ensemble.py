@@ -14,9 +14,9 @@ from .._internal.numbers import shown
 from .._internal.registry import List, Object, register
 from ..feat import Featurizer
 from ..trans import Transformer
-from ._datapoints import datapoints
-from ._settings import is_list
+from .datapoints import datapoints
 from .model import Model, chosen_transformers
+from .settings import is_list
 
 
 class _Members(nn.Module):

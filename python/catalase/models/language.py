@@ -16,11 +16,11 @@ from ..autograd import no_grad
 from ..data import SequenceBatch
 from ..data.tokenizer import END, PAD, START, UNKNOWN, CharTokenizer
 from ..metrics import Metric
-from ._language_net import LanguageNet, Rows, Steps
-from ._sequence_net import FIELDS, SequenceModel
-from ._settings import as_float, checked, flags, is_count, is_number
-from ._steps import rows_of
+from .language_net import LanguageNet, Rows, Steps
 from .model import chosen_metrics, chosen_transformers, scores
+from .sequence_net import FIELDS, SequenceModel
+from .settings import as_float, checked, flags, is_count, is_number
+from .time_steps import rows_of
 
 _SAMPLE_ROWS = 1000  # sequences drawn at a time
 

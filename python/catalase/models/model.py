@@ -23,11 +23,11 @@ from ..metrics import Metric
 from ..nn.module import check_finite
 from ..ops.checks import check_device
 from ..trans import Transformer, undo_transforms
-from . import _carried
-from ._datapoints import Answers, datapoints, is_dataset, predict_datapoints, with_gaps
-from ._labels import check_some, flat
-from ._settings import flags
-from ._sparse_rows import PlacedRows, on_device
+from . import carried as _carried
+from .datapoints import Answers, datapoints, is_dataset, predict_datapoints, with_gaps
+from .labels import check_some, flat
+from .settings import flags
+from .sparse_rows import PlacedRows, on_device
 
 KIND = "catalase model"
 _LARGEST = np.finfo(np.float32).max

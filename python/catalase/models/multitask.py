@@ -12,10 +12,10 @@ from .. import nn, ops, optim
 from .._internal.registry import AnyOf, Bool, Field, Float, Int, List, Str, register
 from ..autograd import Tensor
 from ..nn.layers import in_order
-from ._labels import check_classes, check_numbers
-from ._settings import ACTIVATIONS, Number, checked, each_activation, each_layer, each_rate, is_list, is_number
-from ._sparse_rows import PaddedRows, compressed
+from .labels import check_classes, check_numbers
 from .model import Model
+from .settings import ACTIVATIONS, Number, checked, each_activation, each_layer, each_rate, is_list, is_number
+from .sparse_rows import PaddedRows, compressed
 
 _FIELDS: dict[str, Field] = {
     "n_tasks": Int(1, 1_000_000),

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from .. import nn, train
 from .._internal.registry import Field, Int, Str, register
 from ..fingerprint_index import FingerprintIndex
-from ._labels import check_classes, check_numbers
-from ._settings import checked
+from .labels import check_classes, check_numbers
 from .model import Model
+from .settings import checked
 
 _FIELDS: dict[str, Field] = {
     "n_tasks": Int(1, 1_000_000),

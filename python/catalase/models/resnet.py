@@ -10,8 +10,8 @@ import numpy as np
 from .. import nn
 from .._internal.registry import AnyOf, Field, Float, Int, List, register
 from ..autograd import Tensor
-from ._grids import CONV, FIELDS, GridModel, each, kernel
-from ._settings import checked, rate
+from .grids import CONV, FIELDS, GridModel, each, kernel
+from .settings import checked, rate
 
 _SIZE = AnyOf(Int(1), List(Int(1), 1, 3))
 _OWN: dict[str, Field] = {

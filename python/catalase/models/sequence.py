@@ -10,10 +10,10 @@ from .. import nn, ops
 from .._internal.registry import Int, register
 from ..autograd import Tensor
 from ..data.tokenizer import CharTokenizer
-from ._labels import Place, check_classes, check_numbers
-from ._reader import READER_FIELDS, Reader
-from ._sequence_net import FIELDS
-from ._settings import checked
+from .labels import Place, check_classes, check_numbers
+from .reader import READER_FIELDS, Reader
+from .sequence_net import FIELDS
+from .settings import checked
 
 _CLASSES = {"n_classes": Int(2, 1_000_000)}
 

@@ -14,9 +14,9 @@ from .._internal.registry import AnyOf, Bool, Field, Float, Int, List, Str, regi
 from ..autograd import Tensor, concatenate
 from ..metrics import Metric
 from ..trans import Transformer, undo_transforms
-from ._grids import CONV, FIELDS, GridModel, each, kernel
-from ._settings import checked, flags, rate
+from .grids import CONV, FIELDS, GridModel, each, kernel
 from .model import check_rows, chosen_metrics, chosen_transformers, scores
+from .settings import checked, flags, rate
 
 _POOL: tuple[Any, ...] = (nn.MaxPool1D, nn.MaxPool2D, nn.MaxPool3D)
 _UP: tuple[Any, ...] = (nn.ConvTranspose1D, nn.ConvTranspose2D, nn.ConvTranspose3D)

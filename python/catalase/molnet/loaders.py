@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ._load import Loaded, load
+from .loading import Loaded, load
 from .tables import BACE_CLASSIFICATION, BACE_REGRESSION, BBBP, CLINTOX, DELANEY, LIPO, SAMPL, SIDER, TOX21
 
 

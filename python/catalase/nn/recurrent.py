@@ -10,8 +10,8 @@ from .._internal.numbers import choice, shown
 from ..autograd import Tensor, concatenate
 from ..autograd.tensor import as_tensor
 from . import functional
-from ._recurrent import Recurrent
 from .module import Module
+from .recurrent_base import Recurrent
 
 
 class RNN(Recurrent):

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._internal.numbers import shown
-from ._recurrent import Recurrent
 from .recurrent import GRU, LSTM, RNN
+from .recurrent_base import Recurrent
 
 _KINDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ._base import Splitter
-from ._scaffold import ScaffoldSplitter, murcko_scaffold
-from ._simple import IndexSplitter, RandomSplitter, RandomStratifiedSplitter
+from .scaffold import ScaffoldSplitter, murcko_scaffold
+from .simple import IndexSplitter, RandomSplitter, RandomStratifiedSplitter
+from .splitter import Splitter
 
 __all__ = [
     "IndexSplitter",

@@ -312,7 +312,7 @@ def _steps(
 
     if not graph or state.module.device == "cpu":
         return partial(usual, forward), nullcontext()
-    from ._graph_steps import GraphSteps
+    from .capture import GraphSteps
 
     steps = GraphSteps(state, loss, forward, usual)
     return steps.step, steps.runtime.capturing_stream()

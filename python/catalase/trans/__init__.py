@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ._balancing import BalancingTransformer
-from ._normalization import NormalizationTransformer
+from .balancing import BalancingTransformer
+from .normalization import NormalizationTransformer
 from .transformer import Transformer, undo_transforms
 
 __all__ = ["BalancingTransformer", "NormalizationTransformer", "Transformer", "undo_transforms"]

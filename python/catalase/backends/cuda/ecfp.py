@@ -1,4 +1,4 @@
-"""Circular fingerprints on a device: graphs from the native reader, hashed by ``cuda/morgan.cu``.
+"""Circular fingerprints on a device: graphs from the native reader, hashed by ``cuda/ecfp.cu``.
 
 Rows of molecules that the reader leaves, or that are larger than the kernels take, come from the CPU and are copied in.
 """
@@ -63,7 +63,7 @@ class DeviceFingerprints:
         on_device = self._device.array(graphs)
         arrays = [on_device[a:b] for a, b in zip([0, *ends], [*ends, len(graphs)], strict=True)]
         args = (*arrays, n, *self._numbers, rows)
-        self._device.launch("morgan.morgan_small", (-(-n // _WARPS),), (32 * _WARPS,), 0, args)
+        self._device.launch("ecfp.morgan_small", (-(-n // _WARPS),), (32 * _WARPS,), 0, args)
         first_atom = graphs[: n + 1].astype(np.int64)
         first_end = graphs[n + 1 :][first_atom].astype(np.int64)
         large = np.flatnonzero((np.diff(first_atom) > _SMALL) | (np.diff(first_end) > 2 * _SMALL))
@@ -71,7 +71,7 @@ class DeviceFingerprints:
             grid = min(len(large), 8 * self._device.multiprocessors)
             seen = self._device.empty((grid, _LARGE * max(0, self._numbers[0] - 1), 4), np.uint64)
             args = (*arrays, self._device.array(large), len(large), *self._numbers, seen, rows)
-            self._device.launch("morgan.morgan_large", (grid,), (32,), 0, args)
+            self._device.launch("ecfp.morgan_large", (grid,), (32,), 0, args)
 
     def _copy(
         self,

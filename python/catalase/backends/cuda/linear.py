@@ -1,4 +1,4 @@
-"""Dense layers on a device: the product of ``cuda/matmul.cu``, or rows of the weights gathered by ``cuda/gather.cu``."""
+"""Dense layers on a device: the product of ``cuda/matmul.cu``, or rows of the weights gathered by ``cuda/linear.cu``."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def sparse(device: CudaBackend, x: Any, wide: bool) -> GatheredBatch | None:
         return None
     x = unit_rows(device, x)
     counts = device.empty((x.shape[0],), np.int64)
-    device.launch("gather.count_rows_f32", (x.shape[0],), (128,), 0, (x, stride(x, 0), x.shape[1], counts))
+    device.launch("linear.count_rows_f32", (x.shape[0],), (128,), 0, (x, stride(x, 0), x.shape[1], counts))
     entries = int(device.to_host(counts).sum())
     return GatheredBatch(x, entries) if 8 * entries <= x.size else None
 
@@ -76,5 +76,5 @@ def _gather(device: CudaBackend, kernel: str, x: GatheredBatch, lines: int, args
     if columns > 128 * GRID:
         raise ValueError(f"linear: {columns} outputs are more than a grid takes; multiply them in pieces")
     if lines and columns:
-        name = f"gather.{kernel}_{'bits' if x.is_bits else 'rows'}_f32"
+        name = f"linear.{kernel}_{'bits' if x.is_bits else 'rows'}_f32"
         device.launch(name, (lines, -(-columns // 128)), (128,), 0, (x.data, stride(x.data, 0), *args))

@@ -5,10 +5,10 @@ Arguments and defaults are DeepChem 2.1's. Activations and initializers are name
 
 from __future__ import annotations
 
-from ._inputs import Feature, Label, Weights
-from ._joins import Add, Concat, Multiply
-from ._layer import Layer
-from ._losses import (
+from .inputs import Feature, Label, Weights
+from .joins import Add, Concat, Multiply
+from .layer import Layer
+from .losses import (
     L1Loss,
     L2Loss,
     ReduceMean,
@@ -18,8 +18,8 @@ from ._losses import (
     WeightDecay,
     WeightedError,
 )
-from ._recurrent import GRU, LSTM
-from ._shapes import (
+from .recurrent import GRU, LSTM
+from .shapes import (
     AvgPool1D,
     AvgPool2D,
     AvgPool3D,
@@ -34,7 +34,7 @@ from ._shapes import (
     SoftMax,
     Tanh,
 )
-from ._weighted import BatchNorm, Conv1D, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, Dense
+from .weighted import BatchNorm, Conv1D, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, Dense
 
 __all__ = [
     "Add",

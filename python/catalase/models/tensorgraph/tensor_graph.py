@@ -12,10 +12,10 @@ from ... import train
 from ..._internal.numbers import flag, path_of, whole_number
 from ..._internal.registry import Int, List, Object, register
 from ..load import load
-from ._building import FIELDS
-from ._feeds import FedItems
-from ._layer import Layer
-from ._prediction import PredictingGraph
+from .building import FIELDS
+from .feeds import FedItems
+from .layer import Layer
+from .prediction import PredictingGraph
 
 
 class _SaveNowAndThen(train.Callback):

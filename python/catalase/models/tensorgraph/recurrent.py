@@ -9,7 +9,7 @@ import numpy as np
 from ... import nn
 from ..._internal.registry import Int
 from ...autograd import Tensor
-from ._layer import Layer, Shape, count, saved
+from .layer import Layer, Shape, count, saved
 
 
 class _Recurrent(Layer):

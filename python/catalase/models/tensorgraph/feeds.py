@@ -12,9 +12,9 @@ from ..._internal.numbers import shown
 from ...autograd import Tensor
 from ...backends import to_device
 from ...backends.cuda.capture import Parts
-from ._graph import Graph
-from ._inputs import Feature, Input, Label, Weights
-from ._layer import Layer
+from .graph import Graph
+from .inputs import Feature, Input, Label, Weights
+from .layer import Layer
 
 Batch = tuple[Any, Any, Any, Any]
 

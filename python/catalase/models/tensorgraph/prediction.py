@@ -13,13 +13,13 @@ from ..._internal.numbers import choice, flag, shown
 from ...autograd import no_grad
 from ...metrics import Metric
 from ...trans import Transformer, undo_transforms
-from .._datapoints import datapoints
-from .._grids import batches, is_list_of_arrays
+from ..datapoints import datapoints
+from ..grids import batches, is_list_of_arrays
 from ..model import check_transformers, chosen_metrics, chosen_transformers, scores
-from ._building import GraphModel
-from ._feeds import Feeds, walk
-from ._inputs import Label, Weights
-from ._layer import Layer
+from .building import GraphModel
+from .feeds import Feeds, walk
+from .inputs import Label, Weights
+from .layer import Layer
 
 Outputs = Layer | Sequence[Layer] | None
 

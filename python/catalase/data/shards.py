@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from .._internal import storage
 from .._internal.text import strip_white
-from ._lazy import LazyArray
+from .lazy_columns import LazyArray
 
 COLUMNS = ("X", "y", "w", "ids")
 SHARD_NAME = re.compile(r"(X|y|w|ids)-\d{5,}-[0-9a-f]{64}\.npy")
@@ -188,7 +188,7 @@ class DeepChemShards(Shards):
         file = self.folder / name
         if not file.is_file():
             raise ValueError(f"DiskDataset: {file} is missing; copy the folder whole")
-        from ._array_files import load_joblib, load_npy  # with every decompressor there is
+        from .array_files import load_joblib, load_npy  # with every decompressor there is
 
         return load_npy(file) if name.endswith(".npy") else load_joblib(file)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._internal.numbers import flag, shown
 from ..chem import clean_for_rdkit
-from ._base import Splitter
+from .splitter import Splitter
 
 _MAX_ATOMS = 1_000  # of a scaffold's molecule: up to 2 s
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from ._device import Device
+from .device import Device
 
 
 def training_step(device: Device, net: Any, optimizer: Any, loss: Any, feed: Callable[[], Any], y: Any) -> Any:
@@ -24,7 +24,7 @@ def training_step(device: Device, net: Any, optimizer: Any, loss: Any, feed: Cal
 
     if device.name == "cpu":
         return lambda: usual(plain, feed(), y, None)
-    from ..train._graph_steps import GraphSteps
+    from ..train.capture import GraphSteps
 
     state: Any = SimpleNamespace(module=net, optimizer=optimizer)
     steps = GraphSteps(state, loss, plain, lambda *batch: usual(*batch).item())

@@ -12,8 +12,8 @@ from ..._internal.arrays import numbers
 from ..._internal.numbers import number, shown
 from ..._internal.registry import AnyOf, Float, Int, List
 from ...autograd import Tensor
-from .._settings import is_count
-from ._layer import Layer, Shape, saved
+from ..settings import is_count
+from .layer import Layer, Shape, saved
 
 _SHAPE = List(AnyOf(Int(1), none=True), 1, 16)
 

@@ -12,7 +12,7 @@ from ..autograd import Tensor, concatenate, no_grad, where
 from ..backends import backend_of, is_device_array, to_device, to_host
 from ..backends.cuda.capture import of_lengths
 from ..data import SequenceBatch
-from ._steps import packed
+from .time_steps import packed
 
 POOLS = ("last", "mean", "max")
 

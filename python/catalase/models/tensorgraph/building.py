@@ -12,12 +12,12 @@ from ... import nn, optim
 from ..._internal.numbers import path_of, shown
 from ..._internal.registry import AnyOf, Field, Float, Int
 from ...autograd import Tensor
-from .._settings import checked
 from ..model import Model
-from ._feeds import FedRows, Feeder, Feeds
-from ._graph import Graph, named, ordered
-from ._layer import Layer
-from ._losses import WeightDecay
+from ..settings import checked
+from .feeds import FedRows, Feeder, Feeds
+from .graph import Graph, named, ordered
+from .layer import Layer
+from .losses import WeightDecay
 
 FIELDS: dict[str, Field] = {"batch_size": Int(1), "learning_rate": Float(low=0), "seed": AnyOf(Int(0), none=True)}
 

@@ -14,11 +14,11 @@ from ..autograd import Tensor, no_grad
 from ..data import SequenceDataset
 from ..data.ragged import RaggedArray, SequenceBatch
 from ..trans import Transformer, undo_transforms
-from ._reader_net import POOLS, SequenceNet
-from ._sequence_net import FIELDS, SequenceModel
-from ._settings import checked
-from ._steps import PooledBatch, StepRows
 from .model import chosen_transformers
+from .reader_net import POOLS, SequenceNet
+from .sequence_net import FIELDS, SequenceModel
+from .settings import checked
+from .time_steps import PooledBatch, StepRows
 
 READER_FIELDS: dict[str, Field] = {
     "n_tasks": Int(1, 1_000_000),

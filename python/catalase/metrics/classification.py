@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._checks import check_pair, check_weights, warn_undefined
+from .checks import check_pair, check_weights, warn_undefined
 
 
 def _curve(

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ._case import Prepared
-from ._device import CPU, DEVICES, Device
-from ._families import cases_of, family_of, libraries_of
+from .case import Prepared
+from .device import CPU, DEVICES, Device
+from .families import cases_of, family_of, libraries_of
 
 
 def limit_threads(library: str, threads: int) -> None:

@@ -10,7 +10,7 @@ from ... import nn
 from ..._internal.numbers import flag, fraction, number
 from ..._internal.registry import Bool, Float, Int
 from ...autograd import Tensor
-from ._layer import (
+from .layer import (
     ACTIVATION,
     INITIALIZER,
     PADDING,

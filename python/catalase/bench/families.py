@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from ._case import Case
+from .case import Case
 
 # Name on the command line: file in this folder, what it measures.
 FAMILIES = {

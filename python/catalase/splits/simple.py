@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._internal.numbers import shown
-from ._base import Indices, Splitter, cut_points, generator
+from .splitter import Indices, Splitter, cut_points, generator
 
 
 class IndexSplitter(Splitter):

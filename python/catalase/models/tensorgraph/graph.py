@@ -10,8 +10,8 @@ import numpy as np
 from ... import nn
 from ...autograd import Tensor, no_grad
 from ...nn.allowance import check_row, is_limited
-from ._inputs import Feature, Input
-from ._layer import Layer, Operation, Shape
+from .inputs import Feature, Input
+from .layer import Layer, Operation, Shape
 
 _ROWS = 2  # of the batch of zeros that finds the shapes: 1 would pass for an axis without rows
 _ROWS_OF_A_FILE = 0  # the same where the graph came with a file: no rows cost nothing, whatever the shapes

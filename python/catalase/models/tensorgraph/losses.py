@@ -10,7 +10,7 @@ from ..._internal.numbers import choice, number
 from ..._internal.registry import Float, Str
 from ...autograd import Tensor
 from ...nn import functional
-from ._layer import AXES, Layer, axes, saved
+from .layer import AXES, Layer, axes, saved
 
 
 def _alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

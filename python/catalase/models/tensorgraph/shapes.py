@@ -12,8 +12,8 @@ from ... import nn
 from ..._internal.numbers import is_whole, shown
 from ..._internal.registry import AnyOf, Float, Int, List
 from ...autograd import Tensor
-from .._settings import rate
-from ._layer import PADDING, SIZES, Layer, Shape, each, padding_name, saved, sizes
+from ..settings import rate
+from .layer import PADDING, SIZES, Layer, Shape, each, padding_name, saved, sizes
 
 
 @saved(shape=List(AnyOf(Int(-1), none=True), 1, 16))

@@ -8,8 +8,8 @@ from typing import Any
 from ..._internal.numbers import number, shown, whole_number
 from ..._internal.registry import Float, Int, List
 from ...autograd import Tensor, concatenate
-from .._settings import is_list
-from ._layer import Layer, saved
+from ..settings import is_list
+from .layer import Layer, saved
 
 
 @saved(axis=Int())

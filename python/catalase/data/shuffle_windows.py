@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ops.memory import empty
-from ._shards import COLUMNS, Shards
+from .shards import COLUMNS, Shards
 
 _BLOCKS = 16  # that a window is filled with, at least
 

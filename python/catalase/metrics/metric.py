@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._internal.numbers import flag, number, shown
-from ._shapes import Tasks, classification_tasks, regression_tasks
+from .shapes import Tasks, classification_tasks, regression_tasks
 
 # Scores that rank by probability; the rest of the classification metrics compare classes.
 _RANKING = frozenset({"average_precision_score", "prc_auc_score", "roc_auc_score"})

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from .._internal.numbers import choice, flag, number, shown, whole_number
-from ._case import Case, compare
-from ._device import DEVICES
-from ._families import DEVICE_FAMILIES, FAMILIES, cases_of, family_of, libraries_of
-from ._machine import describe_machine
+from .case import Case, compare
+from .device import DEVICES
+from .families import DEVICE_FAMILIES, FAMILIES, cases_of, family_of, libraries_of
+from .machine import describe_machine
 
 PEERS = {
     "numpy": "numpy",
@@ -169,11 +169,11 @@ def _several(name: str, value: Any) -> Sequence[str]:
 
 # Families of calls.
 class _Process:
-    """A worker; see `_worker`."""
+    """A worker; see `worker.py`."""
 
     def __init__(self, libraries: list[str], threads: int, device: str) -> None:
         self.libraries = libraries
-        command = [sys.executable, "-m", "catalase.bench._worker", str(threads), device, *libraries]
+        command = [sys.executable, "-m", "catalase.bench.worker", str(threads), device, *libraries]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(threads)
         )

@@ -34,8 +34,9 @@ from .._internal.console import Console
 from .._internal.numbers import flag, path_of, whole_number
 from .._internal.storage.outputs import Output, begins_with, check_outputs
 from ..chem import molecule_grid
-from . import _baselines, _plots
-from ._data import Compounds, find_files, load_library, load_measured
+from . import baselines as _baselines
+from . import plots as _plots
+from .data import Compounds, find_files, load_library, load_measured
 
 SIZE = 2048  # bits; radius 2
 MEMBERS = 5

@@ -14,9 +14,9 @@ from ..autograd import Tensor
 from ..data import SequenceDataset
 from ..data.ragged import RaggedArray
 from ..data.tokenizer import PAD, CharTokenizer
-from ._labels import Place, flat
-from ._settings import checked, is_count, rate
+from .labels import Place, flat
 from .model import Model
+from .settings import checked, is_count, rate
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 _PREDICT_STEPS = 100_000  # padded steps that go through the net at a time

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .. import nn
 from ..data import SequenceBatch, SequenceDataset
 from ..data.tokenizer import END, START
-from ._steps import StepBatch, packed, windows
+from .time_steps import StepBatch, packed, windows
 
 
 class Steps(StepBatch):

@@ -15,10 +15,10 @@ from .._internal.registry import AnyOf, Field, Float, Int, List, Str
 from ..autograd import Tensor, no_grad
 from ..backends import to_device, to_host
 from ..data import NumpyDataset
-from ._labels import check_classes, check_numbers
-from ._pixels import LEVEL, Pixels, Seen
-from ._settings import checked, is_count, is_list, is_number
+from .labels import check_classes, check_numbers
 from .model import Model
+from .pixels import LEVEL, Pixels, Seen
+from .settings import checked, is_count, is_list, is_number
 
 _AXES = ("length",), ("height", "width"), ("depth", "height", "width")
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._pickled_arrays import finished, read_pickled_array
+from .pickled_arrays import finished, read_pickled_array
 
 _BROKEN = (ValueError, IndexError, KeyError, TypeError, EOFError, OverflowError, MemoryError, zlib.error, OSError,
            lzma.LZMAError)  # fmt: skip
