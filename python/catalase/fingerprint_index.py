@@ -184,8 +184,9 @@ class FingerprintIndex:
             raise FileNotFoundError(
                 f"FingerprintIndex.load: there is no manifest.json in {folder}; give the folder that save wrote"
             )
-        seen: dict[str, Any] | None = None
+        seen: tuple[int, int] | None = None
         while True:
+            looked_at = storage.identity(folder / "manifest.json")
             manifest = storage.read_json(folder / "manifest.json")
             rows, width, files = _checked(manifest, folder / "manifest.json")
             index = cls.__new__(cls)
@@ -198,11 +199,11 @@ class FingerprintIndex:
                 return index
             except FileNotFoundError as error:
                 # A saver may have replaced the index between our looks: look again, unless nothing has changed.
-                if manifest == seen:
+                if looked_at == seen:
                     raise ValueError(
                         f"FingerprintIndex.load: {error.filename} is missing; copy the whole folder again"
                     ) from None
-                seen = manifest
+                seen = looked_at
 
     def _neighbors(
         self, queries: NDArray[np.uint8], cutoff: float, counts: NDArray[np.int64] | None = None

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import catalase as ct
 from catalase._internal import storage
+from catalase._internal.storage import load as load_module
 from catalase._internal.storage import lock as lock_module
 from catalase._internal.storage import save as save_module
 
@@ -83,3 +85,38 @@ def test_a_lock_held_too_long_is_an_error(saved: Path, monkeypatch: pytest.Monke
         with pytest.raises(RuntimeError, match="save: another writer is at work"):
             storage.save_folder(saved, NEW_CONFIG, NEW)
     assert state(saved) == "old"
+
+
+def test_a_loader_that_is_overtaken_twice_by_the_same_content_looks_again(saved, monkeypatch):
+    """The config reads as before, and its files are missing as before: it is another config all the same."""
+    real, rounds = load_module._read_config, iter(range(2))
+
+    def overtaken(folder):
+        storage.save_folder(saved, OLD_CONFIG, OLD)
+        content = real(folder)
+        if next(rounds, None) is not None:
+            storage.save_folder(saved, NEW_CONFIG, NEW)  # whose saver sweeps what the content names
+        return content
+
+    monkeypatch.setattr(load_module, "_read_config", overtaken)
+    assert storage.load_folder(saved)[0] == OLD_CONFIG
+
+
+def test_an_index_that_is_saved_again_and_again_is_found(tmp_path, monkeypatch):
+    first, second = (ct.FingerprintIndex(np.full((4, 8), value, np.uint8)) for value in (1, 3))
+    first.save(tmp_path)
+    real, rounds = storage.read_json, iter(range(2))
+
+    def overtaken(path, **options):
+        if loading and next(rounds, None) is not None:
+            loading.clear()
+            first.save(tmp_path)
+            content = real(path, **options)
+            second.save(tmp_path)
+            loading.append(True)
+            return content
+        return real(path, **options)
+
+    loading = [True]
+    monkeypatch.setattr(storage, "read_json", overtaken)
+    assert len(ct.FingerprintIndex.load(tmp_path)) == 4

@@ -243,6 +243,12 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
+def identity(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Tell a file from the one of its name before and after: who writes the same again makes another file."""
+    state = os.stat(path)
+    return state.st_ino, state.st_mtime_ns
+
+
 def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
     """Read a whole regular file of at most `max_bytes`; ValueError for anything else that exists there."""
     # A named pipe would block open() for ever, so look before opening.

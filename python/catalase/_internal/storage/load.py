@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from .files import MAX_JSON_BYTES, parse_json, raise_os_error, read_bytes, verify_digest
+from .files import MAX_JSON_BYTES, identity, parse_json, raise_os_error, read_bytes, verify_digest
 
 FORMAT_VERSION = 1
 MAX_ARRAYS_BYTES = 64 * 2**30
@@ -56,8 +56,9 @@ def load_all(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Ar
 
 
 def _load(folder: Path, wanted: str | None) -> tuple[dict[str, Any], dict[str, Arrays]]:
-    digest: Any = None
+    seen: Any = None
     while True:
+        looked_at = _identity(folder)  # before it is read: what is the same the next time was there all the while
         content = _read_config(folder)
         files = check_files(content, folder / CONFIG)
         if wanted is not None and wanted not in files:
@@ -67,10 +68,18 @@ def _load(folder: Path, wanted: str | None) -> tuple[dict[str, Any], dict[str, A
             return content["config"], {name: _read_arrays(folder, name, files[name]) for name in prefixes}
         except FileNotFoundError as error:
             # A saver may have replaced the state between our two reads: look again, unless nothing has changed.
-            if content["files"] == digest:
+            if looked_at is not None and looked_at == seen:
                 raise ValueError(f"load: {error.filename} is missing, so {folder} is incomplete (an interrupted "
                                  "copy?); copy the whole folder again") from error  # fmt: skip
-            digest = content["files"]
+            seen = looked_at
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Which config is there now; None where it has just gone."""
+    try:
+        return identity(folder / CONFIG)
+    except FileNotFoundError:
+        return None
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

@@ -136,7 +136,9 @@ def sizes(kind: str, key: str, value: Any, dims: int) -> int | list[int]:
     if is_count(value):
         return int(value)
     if not is_list(value) or len(value) != dims or not all(is_count(v) for v in value):
-        raise ValueError(f"{kind}: {key} must be a whole number, 1 or more, or {dims} of them, got {shown(value)}")
+        raise ValueError(
+            f"{kind}: {key} must be a whole number from 1 to 2,147,483,647, or {dims} of them, got {shown(value)}"
+        )
     return [int(v) for v in value]
 
 
