@@ -1,5 +1,5 @@
-// Free lists by size class (four classes an octave), a header of one cache line in front of every block, and a cap on
-// what is kept. One mutex: kernels ask for one or two blocks each.
+// Free lists by size class (four classes an octave), a header of one cache line in front of every block, and a limit on
+// the memory that is kept. One mutex is enough, since a kernel asks for one or two blocks.
 #include "common/memory.h"
 
 #include <pthread.h>
@@ -111,7 +111,7 @@ void* cached_alloc(std::size_t bytes) {
   }
   if (block == nullptr) block = fresh_block(size_class);
   if (block == nullptr) {
-    release_cached_memory();  // of other sizes
+    release_cached_memory();  // blocks of other sizes
     block = fresh_block(size_class);
   }
   if (block == nullptr) {
