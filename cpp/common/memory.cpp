@@ -66,7 +66,7 @@ Cache& cache() {
 void* fresh_block(int size_class) {
   const std::size_t size = size_of(size_class);
   const bool huge = size >= 2 * kHugePage;
-  // The data of a huge block starts on a huge page, so the header sits one line before it, on a page of its own.
+  // The data of a huge block starts on a huge page, so the header is one line before it, on a separate page.
   const std::size_t alignment = huge ? kHugePage : kLine;
   const std::size_t offset = huge ? kHugePage - kLine : 0;
   const std::size_t total = (offset + kLine + size + alignment - 1) / alignment * alignment;

@@ -8,7 +8,7 @@ namespace catalase {
 
 using Index = std::ptrdiff_t;
 
-// A matrix with any strides, as NumPy hands it over: transposed, sliced, reversed or padded.
+// A matrix with any strides, as NumPy passes it: transposed, sliced, reversed or padded.
 template <class T>
 struct MatrixView {
   T* data = nullptr;

@@ -1,9 +1,9 @@
 // Winograd convolution, one thread, one level.
 //
-// Forward, outermost first (shared out by winograd.cpp):
+// Forward, outermost first (divided by winograd.cpp):
 //   blocks of tiles              V and M of a block, 36 x tiles x channels each, stay in L2
 //     runs of tiles, channels    x -> V[plane][tile][c]: columns of x are transformed once for all tiles that see them
-//     planes                     M[plane] = V[plane] @ U[plane] by the micro-kernel of matmul, A where it stands
+//     planes                     M[plane] = V[plane] @ U[plane] by the micro-kernel of matmul, A in place
 //     tiles, channels            M -> y, with bias and ReLU
 // U[plane][panel][c][o] is made once a call. The gradient of the input is the same with other filters.
 //
