@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import operator
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +15,9 @@ from .._internal.arrays import refuse_masked
 from .._internal.numbers import flag, shown, whole_number
 from ..backends import backend_of, is_device_array, to_host
 from ..ops.checks import floating, numpy_array
-from .tape import Array, Backward, Node, put_on_tape
+from .tape import RECORDING, Array, Node, Operation, put_on_tape
+
+Backward = Callable[[Array], tuple[Array | None, ...]]
 
 
 class Tensor(Node):
@@ -61,7 +64,7 @@ class Tensor(Node):
 
     def _parts(self) -> dict[str, Any]:
         """What a copy is made of."""
-        if self._parents:
+        if self._operation is not None:
             raise TypeError(
                 "Tensor: the result of an operation cannot be pickled or copied, since the graph behind it stays here; "
                 "take tensor.detach() or tensor.numpy()"
@@ -176,7 +179,7 @@ class Tensor(Node):
         return self._not_a_leaf("/=") / other
 
     def _not_a_leaf(self, sign: str) -> Tensor:
-        if self.requires_grad and self._backward is None:
+        if self.requires_grad and self._operation is None:
             raise RuntimeError(
                 f"Tensor: x {sign} ... would put a new tensor in the place of one whose gradient you asked for; give the "
                 f"result another name, or change the array itself: x.data {sign} ..."
@@ -396,15 +399,21 @@ def _order(axes: tuple[Any, ...], ndim: int) -> tuple[int, ...]:
     return order
 
 
+class _Recorded(Operation):
+    """An operation with one output, whose ``backward`` is a function that `record` was given."""
+
+
 def record(data: Array, parents: tuple[Tensor, ...], backward: Backward) -> Tensor:
-    """Make the tensor of an operation, and its node where a gradient is wanted.
+    """Make the tensor of an operation, and record the operation where a gradient is wanted.
+
+    `Function` is the other way to write an operation: for those with several outputs, or with much to keep.
 
     Parameters
     ----------
     data : ndarray
         The result.
     parents : tuple of Tensor
-        What it came from.
+        The tensors that it was computed from.
     backward : callable
         From the gradient at the result to one gradient (or None) for each parent.
     """
@@ -413,10 +422,16 @@ def record(data: Array, parents: tuple[Tensor, ...], backward: Backward) -> Tens
         raise TypeError(
             f"record: parents must be a tuple and backward a function, got {shown(parents)} and {shown(backward)}"
         )
+    wanted = False
     try:
-        put_on_tape(out, parents, backward)
+        for parent in parents:
+            wanted |= parent.requires_grad
     except AttributeError:
         raise TypeError(f"record: parents must be a tuple of Tensors, got {shown(parents)}") from None
+    if wanted and RECORDING.on:
+        operation = _Recorded()
+        operation.backward = backward  # type: ignore[method-assign]
+        put_on_tape(operation, parents, (out,))
     return out
 
 

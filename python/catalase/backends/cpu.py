@@ -417,7 +417,7 @@ class CpuBackend(Backend):
         self, rule: int, param: NDArray[Any], grad: Any, first: NDArray[Any] | None, second: NDArray[Any] | None,
         numbers: tuple[Any, ...],
     ) -> None:  # fmt: skip
-        given, x = (grad, None) if isinstance(grad, np.ndarray) else (grad.dz, grad.x)
+        given, x = (grad, None) if isinstance(grad, np.ndarray) else (grad.b, grad.a)
         _core.optim_step(rule, param, given, x, first, second, *numbers)
 
     def tanimoto(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:

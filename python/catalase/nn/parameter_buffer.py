@@ -96,7 +96,7 @@ class ParameterBuffer:
                 parameter.zero_grad()
                 parameter._grad_view = gradient
                 if known is not None:
-                    parameter._accumulate(known)
+                    parameter.accumulate(known)
 
     def zeros(self) -> NDArray[Any]:
         """Return zeros of this layout and alignment, for an optimizer's moments."""
