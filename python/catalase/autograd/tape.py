@@ -194,11 +194,12 @@ class Node:
         if not self.requires_grad:
             raise RuntimeError("backward: this tensor needs no gradient; make its inputs with requires_grad=True")
         if grad is None:
-            if self.data.size != 1:
+            x = self.data
+            if x.size != 1:
                 raise ValueError(
                     f"backward: a tensor of shape {self.shape} needs grad=...; only one number goes without"
                 )
-            grad = backend_of(self.data).full(self.data.shape, 1.0, self.data.dtype)
+            grad = np.ones(x.shape, x.dtype) if type(x) is np.ndarray else backend_of(x).full(x.shape, 1.0, x.dtype)
         else:
             grad = grad.data if isinstance(grad, Node) else grad
             if not is_device_array(self.data):

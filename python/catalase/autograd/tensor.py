@@ -13,7 +13,7 @@ import numpy as np
 from .. import ops
 from .._internal.arrays import refuse_masked
 from .._internal.numbers import flag, shown, whole_number
-from ..backends import backend_of, is_device_array, to_host
+from ..backends import CPU, backend_of, is_device_array, to_host
 from ..ops.checks import floating, numpy_array
 from .tape import RECORDING, Array, Node, Operation, put_on_tape
 
@@ -295,7 +295,13 @@ class Tensor(Node):
 
     def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         """Return the mean; that of nothing is NaN."""
-        shape, xp = self.shape, backend_of(self.data)
+        x = self.data
+        shape = x.shape
+        if axis is None and keepdims is False and type(x) is np.ndarray and x.size:  # of a loss, in every training step
+            divisor = x.dtype.type(x.size)
+            y = np.asarray(CPU.sum(x) / divisor)
+            return record(y, (self,), lambda g: (np.broadcast_to(g / divisor, shape),))
+        xp = backend_of(x)
         axis, keepdims = _reduced("mean", self, axis, keepdims)
         total = xp.sum(self.data, axis, keepdims)
         count = self.dtype.type(max(1, self.size // max(1, total.size)))
@@ -329,8 +335,9 @@ class Tensor(Node):
 
     # Shapes.
     def reshape(self, *shape: Any) -> Tensor:
-        before = self.shape
-        y = backend_of(self.data).reshape(self.data, _new_shape(shape, self.size))
+        x = self.data
+        before = x.shape
+        y = (CPU if type(x) is np.ndarray else backend_of(x)).reshape(x, _new_shape(shape, x.size))
         return record(y, (self,), lambda g: (backend_of(g).reshape(g, before),))
 
     def transpose(self, *axes: int) -> Tensor:
@@ -379,6 +386,8 @@ def _reduced(function: str, x: Tensor, axis: Any, keepdims: Any) -> tuple[Any, b
 def _new_shape(shape: tuple[Any, ...], size: int) -> tuple[int, ...]:
     """A shape of that size, one length -1 worked out."""
     lengths = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    if {*map(type, lengths)} == {int} and min(lengths) >= 0 and math.prod(lengths) == size:
+        return lengths
     lengths = tuple([whole_number("Tensor.reshape", "each length of shape", n, -1) for n in lengths])
     left = lengths.count(-1)
     known = math.prod(lengths) * (-1) ** left

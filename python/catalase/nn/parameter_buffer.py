@@ -122,7 +122,7 @@ class ParameterBuffer:
     def zero_grad(self) -> None:
         """Forget all gradients; costs nothing."""
         for parameter in self.parameters.values():
-            parameter.zero_grad()
+            parameter._has_grad, parameter._pending = False, None
 
     def ready_grad(self) -> NDArray[Any]:
         """Return the flat gradient, all of it computed, zero where this step left none."""

@@ -68,7 +68,7 @@ def linear(
     array([[0., 2.]])
     """
     code = activation_code("linear", activation)
-    if type(x) is np.ndarray and type(w) is np.ndarray:
+    if (type(x) is np.ndarray or type(x) is SparseBatch) and type(w) is np.ndarray:
         quick = plain_linear(x, w, b, code)  # None where there is something to look at
         if quick is not None:
             return quick
@@ -115,17 +115,21 @@ def as_sparse(x: NDArray[Any] | SparseBatch, dtype: Any = None) -> SparseBatch |
     array([[ 4.,  6.],
            [30., 31.]], dtype=float32)
     """
+    if type(x) is SparseBatch:
+        return x
     given: Any = x
     if is_sparse(given):
         return given
-    wide = dtype is not None and dtype_of("as_sparse", "dtype", dtype) == np.float64
-    if not is_device_array(given):
+    if dtype is not None and not isinstance(dtype, np.dtype):
+        dtype = dtype_of("as_sparse", "dtype", dtype)
+    wide = dtype is not None and dtype == np.float64
+    if type(given) is not np.ndarray and not is_device_array(given):
         given = numpy_array("as_sparse", "x", given)
     if given.ndim != 2:
         raise ValueError(f"as_sparse: x must be a matrix, got shape {given.shape}")
     if given.dtype != np.uint8:
         floats("as_sparse", x=given)
-    return backend_of(given).sparse(given, wide)
+    return (CPU if type(given) is np.ndarray else backend_of(given)).sparse(given, wide)
 
 
 def is_sparse(x: Any) -> bool:
@@ -363,7 +367,7 @@ def before_activation(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """`linear_backward_bias`, for ``function``, which errors name; ``own_out``: ``out_db`` fits, and overlaps nothing."""
     code = activation_code(function, activation)
-    if isinstance(dy, DeferredMatmul) and not backend_of(dy.b).is_host:
+    if isinstance(dy, DeferredMatmul) and type(dy.b) is not np.ndarray:
         dy = dy.array()
     if isinstance(dy, DeferredMatmul):
         backend, dz = CPU, relu_dropout_backward(dy, y, scale)

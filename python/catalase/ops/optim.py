@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
 from .._internal.numbers import flag, number, whole_number
-from ..backends import backend_of
+from ..backends import CPU, backend_of
 from .checks import floats, separate
 from .linear import DeferredMatmul
 
@@ -135,7 +136,8 @@ def adam_step(
     >>> p.round(6)
     array([0.9])
     """
-    step = whole_number("adam_step", "step", step, 1, 2**63 - 1)  # counts from 1
+    if not (type(step) is int and 1 <= step < 2**63):  # counts from 1
+        step = whole_number("adam_step", "step", step, 1, 2**63 - 1)
     if not (type(beta1) is type(beta2) is float and 0 <= beta1 < 1 and 0 <= beta2 < 1):
         beta1, beta2 = _fraction("adam_step", "beta1", beta1), _fraction("adam_step", "beta2", beta2)
     _step(
@@ -242,7 +244,7 @@ def _step(
             for name, value in zip(("lr", "l1", "l2", "decay", "eps"), given_numbers, strict=True)
         )
     numbers = (lr, l1, l2, decay, beta1, beta2, eps, step, nesterov)
-    backend = backend_of(param)
+    backend = CPU if type(param) is np.ndarray else backend_of(param)
     first, second = [*state.values(), None, None][:2]
     given, x = (grad.b, grad.a) if isinstance(grad, DeferredMatmul) else (grad, None)
     missing = (rule != _SGD and first is None) or (rule == _ADAM and second is None)

@@ -86,16 +86,17 @@ def linear(
     """
     if dropout is not None:
         _check_dropout(dropout, activation)
-    w, b = as_tensor("linear", "w", w), None if b is None else as_tensor("linear", "b", b)
-    shape = None
-    if not is_sparse(x):
-        if not isinstance(x, (Tensor, np.ndarray)) and not is_device_array(x):
+    w = w if isinstance(w, Tensor) else as_tensor("linear", "w", w)
+    b = b if b is None or isinstance(b, Tensor) else as_tensor("linear", "b", b)
+    shape, array = None, x.data if isinstance(x, Tensor) else x
+    if type(array) is np.ndarray or not is_sparse(array):
+        if not isinstance(array, np.ndarray) and not is_device_array(array):
             raise TypeError(f"linear: x must be a Tensor or a NumPy array, got {shown(x)}")
-        if x.ndim < 2:
+        if array.ndim < 2:
             raise ValueError(
                 f"linear: x must be (rows, inputs), or have more axes before the last, got shape {x.shape}"
             )
-        if x.ndim > 2:
+        if array.ndim > 2:
             shape = (*x.shape[:-1], w.shape[-1] if w.ndim else 1)
             x = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         if isinstance(x, np.ndarray) and x.dtype != np.uint8:  # those are packed bits

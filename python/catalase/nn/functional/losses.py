@@ -38,7 +38,8 @@ class WeightedLoss(Function):
 
 def softmax_cross_entropy(logits: Tensor, labels: NDArray[Any], weights: NDArray[Any] | None = None) -> Tensor:
     """Return the weighted loss of each row; see `catalase.ops.softmax_cross_entropy`."""
-    logits = as_tensor("softmax_cross_entropy", "logits", logits)
+    if not isinstance(logits, Tensor):
+        logits = as_tensor("softmax_cross_entropy", "logits", logits)
     return WeightedLoss.apply(logits, name="softmax_cross_entropy", labels=labels, weights=weights)
 
 
