@@ -352,3 +352,14 @@ def test_a_deferred_gradient_that_meets_another_is_multiplied_out(rng):
     dz = dh * (arrays[0] @ arrays[1] > 0)
     np.testing.assert_allclose(w.grad, arrays[0].T @ dz, rtol=1e-13, atol=1e-13)
     np.testing.assert_allclose(x.grad, dz @ arrays[1].T, rtol=1e-13, atol=1e-13)
+
+
+def test_the_gradient_that_was_given_may_be_overwritten_before_the_optimizer_steps(rng):
+    net = ct.nn.Sequential(ct.nn.Linear(3, 2, rng=0))
+    optimizer = ct.optim.SGD(net, lr=1.0)
+    x, grad = rng.standard_normal((2, 5, 3)).astype(np.float32)[0], np.ones((5, 2), np.float32)
+    before, expected = net[0].w.numpy().copy(), x.T @ grad
+    net(ct.Tensor(x)).backward(grad)
+    grad[...] = 100
+    optimizer.step()
+    np.testing.assert_allclose(before - net[0].w.numpy(), expected, rtol=1e-5, atol=1e-5)

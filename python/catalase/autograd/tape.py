@@ -208,6 +208,7 @@ class Node:
                 grad = to_device_of(numbers("backward", "grad", grad, self.dtype), self.data)
             if grad.shape != self.shape:
                 raise ValueError(f"backward: grad must have shape {self.shape}, got {grad.shape}")
+            grad = backend_of(grad).copy(grad)  # deferred products keep it
         if self._operation is None:
             self.accumulate(grad)
             return

@@ -268,7 +268,7 @@ class CpuBackend(Backend):
 
     def sparse(self, x: NDArray[Any], wide: bool) -> SparseBatch | None:
         if x.dtype == np.uint8:
-            return _core.sparse_from_bits(contiguous(x), wide)
+            return _core.sparse_from_bits(x if x.flags.c_contiguous else contiguous(x), wide)
         if (
             x.dtype.byteorder not in "=|"
             or not x.flags.aligned

@@ -14,6 +14,7 @@ from ..autograd.tensor import as_tensor
 from ..ops import empty
 from ..ops.checks import activation_code
 from ..ops.dropout import check_rate
+from ..ops.linear import is_sparse
 from . import functional
 from .batch_norm import BatchNorm
 from .init import LARGEST_SIZE, Initializer, glorot_uniform, random_generator, start_values, zeros
@@ -197,9 +198,9 @@ class Sequential(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         data = x.data if isinstance(x, Tensor) else x
-        if not isinstance(getattr(data, "ndim", None), int):
+        if not (type(data) is np.ndarray or is_sparse(data) or isinstance(getattr(data, "ndim", None), int)):
             raise TypeError(f"Sequential: x must be a Tensor or a NumPy array, got {shown(x)}")
-        if data.ndim == 2 and data.shape[0] > _BLOCK_ROWS and self._takes_blocks(data):
+        if len(data.shape) == 2 and data.shape[0] > _BLOCK_ROWS and self._takes_blocks(data):
             return self._in_blocks(data)
         if self._fused.layers != self.layers:  # the list was changed
             self._fused = FusedLayers(self.layers)

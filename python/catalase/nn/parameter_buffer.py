@@ -136,12 +136,14 @@ class ParameterBuffer:
 
         Gradients that this step left none of are set to zero. On a device none is left a product.
         """
+        if self.device != "cpu":
+            self.ready_grad()
+        waiting = []
         for parameter, _, gradient in self._views:
             if not parameter._has_grad:
                 backend_of(gradient).copyto(gradient, 0.0)
-        if self.device != "cpu":
-            self.ready_grad()
-        pending = tuple([parameter._pending is not None for parameter, _, _ in self._views])
+            waiting.append(parameter._pending is not None)
+        pending = tuple(waiting)
         known = self._pieces.get(pending)
         if known is None:
             known = self._pieces[pending] = list(self._cut(pending))

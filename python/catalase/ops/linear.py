@@ -118,7 +118,7 @@ def as_sparse(x: NDArray[Any] | SparseBatch, dtype: Any = None) -> SparseBatch |
     if type(x) is SparseBatch:
         return x
     given: Any = x
-    if is_sparse(given):
+    if type(given) is not np.ndarray and is_sparse(given):
         return given
     if dtype is not None and not isinstance(dtype, np.dtype):
         dtype = dtype_of("as_sparse", "dtype", dtype)
@@ -175,15 +175,13 @@ class DeferredMatmul:
         The factors; only ``a`` of ``a.T @ b`` may be sparse.
     transpose_a : bool
         ``a.T @ b``; else ``a @ b.T``.
-    borrowed : tuple of bool
-        Whether the array ``a``, and the array ``b``, may be changed by others after the backward pass.
+    borrowed : bool
+        Whether the array ``a`` may be changed by others after the backward pass.
     """
 
     __slots__ = ("a", "b", "borrowed", "transpose_a")
 
-    def __init__(
-        self, a: Any, b: NDArray[Any], transpose_a: bool = False, borrowed: tuple[bool, bool] = (False, False)
-    ) -> None:
+    def __init__(self, a: Any, b: NDArray[Any], transpose_a: bool = False, borrowed: bool = False) -> None:
         self.a, self.b, self.transpose_a, self.borrowed = a, b, transpose_a, borrowed
 
     @property
@@ -198,15 +196,14 @@ class DeferredMatmul:
         return self  # nothing changes it
 
     def kept(self) -> DeferredMatmul:
-        """Return the product with factors that nobody else changes, laid out as the kernels take them."""
-        (a, b), (copy_a, copy_b) = (self.a, self.b), self.borrowed
-        if copy_a or copy_b:
-            copied = backend_of(b).copy
-            a, b = copied(a) if copy_a else a, copied(b) if copy_b else b
+        """Return the product with factors that stay as they are, laid out as the kernels take them."""
+        a, b = self.a, self.b
+        if self.borrowed:
+            a = backend_of(a).copy(a)
         if type(b) is np.ndarray:
             a = whole_strides(a) if type(a) is np.ndarray else a
-            b = unit_rows(b)
-        return DeferredMatmul(a, b, self.transpose_a)
+            b = b if b.flags.c_contiguous and b.flags.aligned else unit_rows(b)
+        return self if a is self.a and b is self.b else DeferredMatmul(a, b, self.transpose_a)
 
     def array(self, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return the product as an array, in ``out`` where given."""

@@ -61,7 +61,7 @@ class Linear(Function):
         out = self.gradient_out(2)
         dz, db = before_activation("linear_backward", dy, y, self.activation, out, self.scale, own_out=out is not None)
         dx = DeferredMatmul(dz, self.w) if self.needs[0] else None
-        return dx, DeferredMatmul(self.x, dz, transpose_a=True, borrowed=(self.is_input, dz is dy)), db
+        return dx, DeferredMatmul(self.x, dz, transpose_a=True, borrowed=self.is_input), db
 
 
 def linear(
