@@ -61,7 +61,7 @@ def named(layers: Iterable[Layer]) -> dict[str, Layer]:
     return names
 
 
-class Step:
+class Node:
     """One node: what runs, and the numbers of the nodes that it takes its inputs from."""
 
     def __init__(self, name: str, layer: Layer, module: nn.Module | None, inputs: list[int]) -> None:
@@ -75,7 +75,7 @@ class Graph(nn.Module):
     ----------
     layers : dict of str to Module
         By the names of the graph's layers: those that the outputs need, and all that have parameters.
-    steps : list of Step
+    nodes : list of Node
         Every node, each after its inputs.
     """
 
@@ -84,22 +84,22 @@ class Graph(nn.Module):
     ) -> None:
         super().__init__()
         self.place = {id(layer): i for i, layer in enumerate(names.values())}  # of the layers' nodes
-        self.steps: list[Step] = []
+        self.nodes: list[Node] = []
         values: list[Tensor] = []
         with nn.inference(), no_grad():
             for name, layer in names.items():
-                step, value = self._build(name, layer, values, rng)
-                self.steps.append(step)
+                node, value = self._build(name, layer, values, rng)
+                self.nodes.append(node)
                 values.append(value)
         self.shapes: list[Shape] = [value.shape for value in values]
         self._orders: dict[tuple[int, ...], list[int]] = {}
-        self.features = [i for i, step in enumerate(self.steps) if isinstance(step.layer, Feature)]
+        self.features = [i for i, node in enumerate(self.nodes) if isinstance(node.layer, Feature)]
         self.outputs = tuple(self.place[id(layer)] for layer in outputs)
         shown = set(self._order(self.outputs))
         self.layers: dict[str, nn.Module] = {
-            step.name: step.module
-            for i, step in enumerate(self.steps)
-            if step.module is not None and (i in shown or not isinstance(step.module, Operation))
+            node.name: node.module
+            for i, node in enumerate(self.nodes)
+            if node.module is not None and (i in shown or not isinstance(node.module, Operation))
         }
 
     def __getstate__(self) -> dict[str, Any]:
@@ -107,11 +107,11 @@ class Graph(nn.Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.place = {id(step.layer): i for i, step in enumerate(self.steps)}
+        self.place = {id(node.layer): i for i, node in enumerate(self.nodes)}
 
     def _build(
         self, name: str, layer: Layer, values: list[Tensor], rng: np.random.Generator | None
-    ) -> tuple[Step, Tensor]:
+    ) -> tuple[Node, Tensor]:
         """Make a node's module, and run it on zeros to learn its shape."""
         sources = [self.place[id(above)] for above in layer.in_layers]
         inputs, kind = [values[i] for i in sources], type(layer).__name__
@@ -123,14 +123,14 @@ class Graph(nn.Module):
         if isinstance(layer, Input):
             check_row(layer.row)
             rows = _ROWS_OF_A_FILE if is_limited() else _ROWS
-            return Step(name, layer, None, []), Tensor(np.zeros((rows, *layer.row), np.float32))
+            return Node(name, layer, None, []), Tensor(np.zeros((rows, *layer.row), np.float32))
         try:
             module = layer.build([x.shape for x in inputs], rng)
             value = layer.call(module, inputs)
             check_row(value.shape[1:])
-            return Step(name, layer, module, sources), value
+            return Node(name, layer, module, sources), value
         except (TypeError, ValueError) as error:
-            shapes = ", ".join(f"{self.steps[i].name} {values[i].shape[1:]}" for i in sources)
+            shapes = ", ".join(f"{self.nodes[i].name} {values[i].shape[1:]}" for i in sources)
             raise type(error)(f"{title}: {error} (in_layers with the shapes of their rows: {shapes})") from None
 
     def forward(self, *features: Tensor) -> Any:
@@ -144,12 +144,12 @@ class Graph(nn.Module):
         for i in self._order(wanted):
             if i in values:
                 continue
-            step = self.steps[i]
-            if step.module is None:
+            node = self.nodes[i]
+            if node.module is None:
                 raise ValueError(
-                    f"TensorGraph: {step.name} was fed nothing; give it in the dataset, or in the batch of the generator"
+                    f"TensorGraph: {node.name} was fed nothing; give it in the dataset, or in the batch of the generator"
                 )
-            values[i] = step.layer.call(step.module, [values[j] for j in step.inputs])
+            values[i] = node.layer.call(node.module, [values[j] for j in node.inputs])
         return [values[i] for i in wanted]
 
     def _order(self, wanted: tuple[int, ...]) -> list[int]:
@@ -157,7 +157,7 @@ class Graph(nn.Module):
         if wanted not in self._orders:
             needed, stack = set(wanted), list(wanted)
             while stack:
-                above = [j for j in self.steps[stack.pop()].inputs if j not in needed]
+                above = [j for j in self.nodes[stack.pop()].inputs if j not in needed]
                 needed.update(above)
                 stack.extend(above)
             self._orders[wanted] = sorted(needed)
