@@ -12,6 +12,7 @@ import os
 import re
 from typing import Any
 
+from .._internal.report import Failure
 from .._internal.text import parse_float, strip_white
 
 ACTIVITY_FILE = os.path.join("FreeWilson", "data", "CHEMBL2321810_act.csv")
@@ -34,8 +35,8 @@ class Compounds:
         Measured values on the p scale, or empty for a library.
     total : int
         Records in the file.
-    failures : list of (int, str, str)
-        Line number (from 1), text and reason of each record that was left out.
+    failures : list of Failure
+        The records that were left out, by the position of their lines in the file (from 0).
     """
 
     def __init__(self, name: str) -> None:
@@ -45,14 +46,14 @@ class Compounds:
         self.ids: list[str] = []
         self.activity: list[float] = []
         self.total = 0
-        self.failures: list[tuple[int, str, str]] = []
+        self.failures: list[Failure] = []
 
     def __len__(self) -> int:
         return len(self.mols)
 
     def count(self, reason: str) -> int:
         """Return how many records were left out for a reason that starts with ``reason``."""
-        return sum(1 for _, _, why in self.failures if why.startswith(reason))
+        return sum(failure.reason.startswith(reason) for failure in self.failures)
 
     def __str__(self) -> str:
         return (
@@ -131,22 +132,22 @@ def _load_smiles(path: str, name: str, known: dict[str, float] | None, limit: in
     block = rdBase.BlockLogs()  # RDKit writes a line to stderr for each failure; ours go into the report
     try:
         with open(path, encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
+            for position, line in enumerate(file):
                 if limit is not None and compounds.total >= limit:
                     break
                 text, *rest = re.split("[ \t]+", strip_white(line))
                 if not text:
                     continue
                 compounds.total += 1
-                identifier = rest[0] if rest else str(number)
+                identifier = rest[0] if rest else str(position + 1)
                 mol = read_molecule(text)[0]
                 canonical = Chem.MolToSmiles(mol) if mol is not None else ""
                 if mol is None:
-                    compounds.failures.append((number, text, "unreadable: RDKit refused the SMILES"))
+                    compounds.failures.append(Failure(position, text, "unreadable: RDKit refused the SMILES"))
                 elif canonical in seen:
-                    compounds.failures.append((number, text, f"duplicate of {seen[canonical]}"))
+                    compounds.failures.append(Failure(position, text, f"duplicate of {seen[canonical]}"))
                 elif known is not None and identifier not in known:
-                    compounds.failures.append((number, text, "unmeasured: no activity under this name"))
+                    compounds.failures.append(Failure(position, text, "unmeasured: no activity under this name"))
                 else:
                     seen[canonical] = identifier
                     compounds.mols.append(mol)

@@ -259,7 +259,7 @@ def _write_hits(path: Path, hits: list[dict[str, Any]]) -> None:
 
 
 def _write_unreadable(path: Path, lists: list[Compounds]) -> None:
-    rows = [[c.name, line, text, reason] for c in lists for line, text, reason in c.failures]
+    rows = [[c.name, f.position + 1, f.text, f.reason] for c in lists for f in c.failures]
     _write_csv(path, _UNREADABLE_COLUMNS, rows)
 
 
