@@ -1,4 +1,4 @@
-"""From layers to a net: their order, their names, and the module that runs them."""
+"""`Graph` is the net of a `TensorGraph`; its layers are ordered and named here."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ...nn.allowance import check_row, is_limited
 from .inputs import Feature, Input
 from .layer import Layer, Operation, Shape
 
-_ROWS = 2  # of the batch of zeros that finds the shapes: 1 would pass for an axis without rows
-_ROWS_OF_A_FILE = 0  # the same where the graph came with a file: no rows cost nothing, whatever the shapes
+_ROWS = 2  # of the batch of zeros that finds the shapes; an axis of 1 row could be taken for another of length 1
+_ROWS_OF_A_FILE = 0  # the same for a graph that was read from a file: no rows cost nothing, whatever the shapes
 
 
 def ordered(roots: Sequence[Layer]) -> list[Layer]:
-    """Every layer that the roots need, each after its inputs; a circle is refused. No recursion: graphs may be deep."""
+    """Return the layers that the roots need, each after its inputs; refuse a circle. Nothing recurses: graphs may be deep."""
     done: dict[int, Layer] = {}
     for root in roots:
         path: list[Layer] = []
@@ -46,7 +46,7 @@ def _plain_name(layer: Layer) -> str:
 
 
 def named(layers: Iterable[Layer]) -> dict[str, Layer]:
-    """Layers by name: their own, else class and number; one name for two layers is refused."""
+    """Return the layers by name: their own, or else their class and number. Refuse two layers of one name."""
     given: dict[str, Layer] = {}
     layers = list(layers)
     for layer in layers:
@@ -62,7 +62,7 @@ def named(layers: Iterable[Layer]) -> dict[str, Layer]:
 
 
 class Node:
-    """One node: what runs, and the numbers of the nodes that it takes its inputs from."""
+    """One node: its layer, the module that runs, and the numbers of the nodes that give its inputs."""
 
     def __init__(self, name: str, layer: Layer, module: nn.Module | None, inputs: list[int]) -> None:
         self.name, self.layer, self.module, self.inputs = name, layer, module, inputs
@@ -74,16 +74,18 @@ class Graph(nn.Module):
     Attributes
     ----------
     layers : dict of str to Module
-        By the names of the graph's layers: those that the outputs need, and all that have parameters.
+        The modules of the layers that the outputs need or that have parameters, by the names of the layers.
     nodes : list of Node
-        Every node, each after its inputs.
+        All nodes, each after its inputs.
+    place : dict of int to int
+        The number of each layer's node, by the ``id`` of the layer.
     """
 
     def __init__(
         self, names: Mapping[str, Layer], outputs: Sequence[Layer], rng: np.random.Generator | None = None
     ) -> None:
         super().__init__()
-        self.place = {id(layer): i for i, layer in enumerate(names.values())}  # of the layers' nodes
+        self.place = {id(layer): i for i, layer in enumerate(names.values())}
         self.nodes: list[Node] = []
         values: list[Tensor] = []
         with nn.inference(), no_grad():
@@ -112,7 +114,7 @@ class Graph(nn.Module):
     def _build(
         self, name: str, layer: Layer, values: list[Tensor], rng: np.random.Generator | None
     ) -> tuple[Node, Tensor]:
-        """Make a node's module, and run it on zeros to learn its shape."""
+        """Make the module of a node, and run it on zeros to find its shape."""
         sources = [self.place[id(above)] for above in layer.in_layers]
         inputs, kind = [values[i] for i in sources], type(layer).__name__
         title = f"TensorGraph: layer {name} ({kind})" if not name.startswith(kind) else f"TensorGraph: layer {name}"
@@ -134,12 +136,12 @@ class Graph(nn.Module):
             raise type(error)(f"{title}: {error} (in_layers with the shapes of their rows: {shapes})") from None
 
     def forward(self, *features: Tensor) -> Any:
-        """Return the outputs for one tensor a Feature: a tensor, or a list where there are several."""
+        """Return the output, or a list of the outputs, for one tensor for each Feature."""
         results = self.run(dict(zip(self.features, features, strict=True)), self.outputs)
         return results[0] if len(results) == 1 else results
 
     def run(self, feeds: Mapping[int, Tensor], wanted: tuple[int, ...]) -> list[Tensor]:
-        """Return the values of the wanted nodes; inputs, by node, come in `feeds`."""
+        """Return the values of the wanted nodes; ``feeds`` holds the values of the inputs by the numbers of their nodes."""
         values: dict[int, Tensor] = dict(feeds)
         for i in self._order(wanted):
             if i in values:
@@ -153,7 +155,7 @@ class Graph(nn.Module):
         return [values[i] for i in wanted]
 
     def _order(self, wanted: tuple[int, ...]) -> list[int]:
-        """The nodes that these need, in the order in which they run."""
+        """Return the nodes that the wanted ones need, in the order in which they run."""
         if wanted not in self._orders:
             needed, stack = set(wanted), list(wanted)
             while stack:

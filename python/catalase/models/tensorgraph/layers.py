@@ -1,6 +1,6 @@
-"""The layers of a `TensorGraph`. Each takes ``in_layers``, one layer or a list of them, and ``name``.
+"""The layers of a `TensorGraph`. Each takes ``in_layers``, a layer or a list of layers, and ``name``.
 
-Arguments and defaults are DeepChem 2.1's. Activations and initializers are named by strings; None is none.
+Arguments and defaults are DeepChem 2.1's. Activations and initializers are given by name; None leaves them out.
 """
 
 from __future__ import annotations

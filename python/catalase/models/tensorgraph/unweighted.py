@@ -18,12 +18,12 @@ from .layer import PADDING, SIZES, Layer, Shape, each, padding_name, saved, size
 
 @saved(shape=List(AnyOf(Int(-1), none=True), 1, 16))
 class Reshape(Layer):
-    """Another shape.
+    """Give the rows another shape.
 
     Parameters
     ----------
     shape : tuple
-        With the rows first, as None or -1; one of the others may be -1, or None.
+        The rows come first, as None or -1; one of the other lengths may be -1 or None.
     """
 
     def __init__(self, shape: Sequence[int | None], in_layers: Any = None, name: str | None = None) -> None:
@@ -46,7 +46,7 @@ class Reshape(Layer):
 
 @saved()
 class Flatten(Layer):
-    """All axes but the rows into one."""
+    """Join all axes but the rows into one."""
 
     def compute(self, *inputs: Tensor) -> Tensor:
         x = inputs[0]
@@ -76,7 +76,7 @@ class _Pool(Layer):
 
 
 def _inner(kind: str, key: str, value: Any, dims: int) -> Any:
-    """TensorFlow's form has the rows first and the channels last, both 1."""
+    """Return the sizes without those for rows and channels, which TensorFlow's form has first and last, both 1."""
     if isinstance(value, (list, tuple)) and len(value) == dims + 2:
         if value[0] != 1 or value[-1] != 1:
             raise ValueError(f"{kind}: {key} must be 1 for rows and channels, got {shown(value)}")
@@ -109,7 +109,7 @@ class MaxPool1D(_Pool1D):
     Parameters
     ----------
     window_shape, strides : int
-        2 and 1 where left out, as in DeepChem.
+        The defaults are 2 and 1, as in DeepChem.
     padding : {"SAME", "VALID"}
     """
 
@@ -118,7 +118,7 @@ class MaxPool1D(_Pool1D):
 
 @saved(window_shape=SIZES, strides=SIZES, padding=PADDING)
 class AvgPool1D(_Pool1D):
-    """The mean of each window of (N, L, C), padding not counted; as `MaxPool1D`."""
+    """The mean of each window of (N, L, C), padding not counted; parameters as `MaxPool1D`."""
 
     module = nn.AvgPool1D
 
@@ -129,8 +129,8 @@ class MaxPool2D(_Pool):
 
     Parameters
     ----------
-    ksize, strides : int, or one a dimension, or TensorFlow's [1, 2, 2, 1]
-        2 where left out.
+    ksize, strides : int, or one for each dimension, or TensorFlow's [1, 2, 2, 1]
+        The default is 2.
     padding : {"SAME", "VALID"}
     """
 
@@ -139,21 +139,21 @@ class MaxPool2D(_Pool):
 
 @saved(**_POOL)
 class MaxPool3D(_Pool):
-    """The largest value of each window of (N, D, H, W, C); as `MaxPool2D`."""
+    """The largest value of each window of (N, D, H, W, C); parameters as `MaxPool2D`."""
 
     dims, module = 3, nn.MaxPool3D
 
 
 @saved(**_POOL)
 class AvgPool2D(_Pool):
-    """The mean of each window of (N, H, W, C), padding not counted; as `MaxPool2D`."""
+    """The mean of each window of (N, H, W, C), padding not counted; parameters as `MaxPool2D`."""
 
     dims, module = 2, nn.AvgPool2D
 
 
 @saved(**_POOL)
 class AvgPool3D(_Pool):
-    """The mean of each window of (N, D, H, W, C), padding not counted; as `MaxPool2D`."""
+    """The mean of each window of (N, D, H, W, C), padding not counted; parameters as `MaxPool2D`."""
 
     dims, module = 3, nn.AvgPool3D
 
@@ -165,7 +165,7 @@ class Dropout(Layer):
     Parameters
     ----------
     dropout_prob : float
-        Share that is dropped, from 0 to below 1.
+        The share of values that is dropped, from 0 to below 1.
     """
 
     def __init__(self, dropout_prob: float, in_layers: Any = None, name: str | None = None) -> None:
@@ -214,13 +214,13 @@ class Tanh(_Activation):
 
 @saved(axis=Int())
 class Concat(Layer):
-    """Join along an axis.
+    """Join layers along an axis.
 
     Parameters
     ----------
     in_layers : list of Layer
     axis : int
-        Counted with the rows, which are axis 0; a negative one from the end.
+        It is counted with the rows, which are axis 0; a negative axis counts from the end.
     """
 
     takes = (1, 10_000)
@@ -242,13 +242,13 @@ class Concat(Layer):
 
 @saved(weights=List(Float(), 1, 10_000, none=True))
 class Add(Layer):
-    """The sum, each input times its weight.
+    """The sum of the inputs, each times its weight.
 
     Parameters
     ----------
     in_layers : list of Layer
     weights : list of float, optional
-        1 each where left out.
+        The default is 1 for each.
     """
 
     takes = (1, 10_000)
