@@ -1,4 +1,4 @@
-"""The demo's two tables, as every RDKit wheel carries them: find the files, read them, clean them, say what was lost.
+"""The demo's two tables, which every RDKit wheel carries: finding the files, reading them, and cleaning them with a report.
 
 The measured set is CHEMBL2321810 (1,017 compounds, one activity each on a p scale, minus log10 of a molar concentration;
 the files name no target) from ``Contrib/FreeWilson/data``. The library to screen is the head of the NCI collection
@@ -26,15 +26,15 @@ class Compounds:
     Attributes
     ----------
     name : str
-        What the list is, for reports.
+        The name of the list, for reports.
     mols : list of rdkit.Chem.Mol
     smiles : list of str
-        As written in the file.
+        The SMILES as written in the file.
     ids : list of str
     activity : list of float
         Measured values on the p scale, or empty for a library.
     total : int
-        Records in the file.
+        The number of records in the file.
     failures : list of Failure
         The records that were left out, by the position of their lines in the file (from 0).
     """
@@ -63,12 +63,12 @@ class Compounds:
 
 
 def find_files() -> dict[str, str]:
-    """Return the paths of the three files, keys ``activity``, ``smiles`` and ``library``.
+    """Return the paths of the three files, by the keys ``activity``, ``smiles`` and ``library``.
 
     Raises
     ------
     FileNotFoundError
-        Where this RDKit lacks one of them; the message names every missing file.
+        If this RDKit lacks one of them; the message names every missing file.
 
     Examples
     --------
@@ -99,12 +99,12 @@ def load_measured(activity_path: str, smiles_path: str) -> Compounds:
     activity_path : str
         CSV with the columns ``Name`` and ``Act`` (p scale).
     smiles_path : str
-        One record a line: SMILES, white space, name.
+        Each line has one record: SMILES, white space, name.
 
     Returns
     -------
     Compounds
-        In the order of the SMILES file, duplicates and unreadable records left out and listed.
+        The compounds in the order of the SMILES file; duplicates and unreadable records are left out and listed.
     """
     with open(activity_path, newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file)
@@ -129,7 +129,7 @@ def _load_smiles(path: str, name: str, known: dict[str, float] | None, limit: in
 
     compounds = Compounds(name)
     seen: dict[str, str] = {}
-    block = rdBase.BlockLogs()  # RDKit writes a line to stderr for each failure; ours go into the report
+    block = rdBase.BlockLogs()  # RDKit would write a line to stderr for each failure, which is in the report
     try:
         with open(path, encoding="utf-8") as file:
             for position, line in enumerate(file):
