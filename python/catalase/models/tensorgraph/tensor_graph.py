@@ -345,7 +345,7 @@ class TensorGraph(Model):
 
         Parameters
         ----------
-        dataset : Dataset, array_like, or list of what the model's featurizer takes
+        dataset : Dataset, array_like, or list of datapoints for the model's featurizer
         transformers : sequence of Transformer, optional
             Transformers whose changes of y are undone, instead of the model's own. They cannot be undone for several
             outputs, since they do not say which output they belong to; give ``raw=True`` there.
