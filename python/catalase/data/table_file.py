@@ -232,9 +232,7 @@ def endings(path: str | os.PathLike[str]) -> tuple[str, str]:
 
 def peek(stream: IO[bytes], count: int) -> tuple[bytes, IO[bytes]]:
     """Return the first bytes of a stream at its beginning, and a stream that begins with them again."""
-    packed = isinstance(
-        stream, (gzip.GzipFile, bz2.BZ2File, lzma.LZMAFile)
-    )  # these claim to be seekable even over a pipe
+    packed = isinstance(stream, (gzip.GzipFile, bz2.BZ2File, lzma.LZMAFile))  # they claim to seek even over a pipe
     seekable = not packed and stream.seekable()
     head = b""
     while len(head) < count and (more := stream.read(count - len(head))):
