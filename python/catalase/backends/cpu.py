@@ -1,4 +1,4 @@
-"""The CPU: kernels of `catalase._core` and functions of NumPy on NumPy's arrays."""
+"""The CPU backend: the kernels of `catalase._core`, and NumPy's functions, on NumPy arrays."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from .base import Axes, Backend, Geometry, RnnSaved, Windows, is_basic_index
 
 _SOFTMAX = _core.LOSSES["softmax"]
 
-# The short ways: kernels that look at their arguments themselves, and return None where there is more to look at.
+# Fast paths: kernels that check plain arguments themselves, and return None where the full checks are needed.
 plain_matmul = _core.plain_matmul
 plain_linear = _core.plain_linear
 plain_input_gradient = _core.plain_input_gradient
 
 
 def contiguous(x: NDArray[Any]) -> NDArray[Any]:
-    """Return ``x``, or a copy where it is not contiguous or misaligned."""
+    """Return ``x``, or a copy if it is not contiguous or is misaligned."""
     return x if x.flags.c_contiguous and x.flags.aligned else np.array(x, order="C")
 
 
 def whole_strides(x: NDArray[Any]) -> NDArray[Any]:
-    """Return ``x``, or a contiguous copy where it is misaligned or its strides are not whole elements."""
+    """Return ``x``, or a contiguous copy if it is misaligned or its strides are not whole elements."""
     if x.flags.c_contiguous and x.flags.aligned:
         return x
     if x.flags.aligned and all(s % x.itemsize == 0 for s in x.strides):
@@ -37,21 +37,21 @@ def whole_strides(x: NDArray[Any]) -> NDArray[Any]:
 
 
 def unit_rows(x: NDArray[Any]) -> NDArray[Any]:
-    """Return a matrix, or a contiguous copy where its rows have no unit stride, or the kernels could not step through it."""
+    """Return a matrix, or a contiguous copy if it is misaligned, or its strides do not fit the kernels."""
     if (x.strides[-1] == x.itemsize or x.shape[-1] <= 1) and x.strides[0] % x.itemsize == 0 and x.flags.aligned:
         return x
     return x.copy()
 
 
 def not_overwritten(x: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
-    """Return ``x``, or a copy where ``out`` lies in its memory in any other way than element for element."""
+    """Return ``x``, or a copy if it shares memory with ``out`` but their elements do not coincide."""
     if out is None or x is out or not np.may_share_memory(x, out):
         return x
     return x if _same_memory(x, out) or not overlap(x, out) else x.copy()
 
 
 def overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
-    """Return whether two arrays have a byte in common; True where that is too hard to tell."""
+    """Return whether two arrays have a byte in common; True where that is too expensive to decide."""
     try:
         return bool(np.shares_memory(a, b, max_work=1000))  # type: ignore[arg-type]
     except RuntimeError:  # NumPy's TooHardError
@@ -59,12 +59,12 @@ def overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
 
 
 def _same_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
-    """Return whether two arrays are the same elements in the same places."""
+    """Return whether two arrays have the same address, shape, strides and dtype."""
     return a.ctypes.data == b.ctypes.data and (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)
 
 
 class CpuBackend(Backend):
-    """NumPy's arrays, and kernels at the level of instructions that `catalase.config()` names."""
+    """The CPU, with kernels at the instruction-set level that `catalase.config()` names."""
 
     name = "cpu"
     float_dtypes = (np.dtype(np.float32), np.dtype(np.float64))
@@ -137,7 +137,7 @@ class CpuBackend(Backend):
         return np.where(mask, a, b)
 
     def sum(self, x: Any, axis: int | Axes | None = None, keepdims: bool = False) -> NDArray[Any]:
-        with np.errstate(over="ignore", invalid="ignore"):  # infinity and NaN say it themselves
+        with np.errstate(over="ignore", invalid="ignore"):  # the result shows infinity and NaN
             return np.asarray(x.sum(axis=axis, keepdims=keepdims))
 
     def max(self, x: Any, axis: int | Axes | None = None, keepdims: bool = False) -> NDArray[Any]:
@@ -163,7 +163,7 @@ class CpuBackend(Backend):
 
         return np.asarray(x[index]), gradient
 
-    # Arithmetic that NumPy has no name for.
+    # Arithmetic without a name in NumPy.
     def power_slope(self, base: Any, exponent: Any) -> Any:
         if exponent.ndim == 0 and exponent == 0:
             return np.zeros_like(base)
@@ -177,7 +177,7 @@ class CpuBackend(Backend):
         return np.where(weights == 0, x.dtype.type(0), x)
 
     def clip_norm(self, x: NDArray[Any], limit: float) -> None:
-        total = 0.0  # in float64, a piece at a time, in a fixed order
+        total = 0.0  # summed in float64, piece by piece, in a fixed order
         for start in range(0, x.size, 65536):
             total += float(np.sum(np.square(x[start : start + 65536], dtype=np.float64)))
         norm = math.sqrt(total)
@@ -449,7 +449,7 @@ class CpuBackend(Backend):
 
 
 def empty_hits(n: int, k: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return arrays for the k best hits of n queries, to be filled by a kernel."""
+    """Return unset arrays for the indices and similarities of the k best hits of n queries."""
     return empty((n, k), np.dtype(np.int64)), empty((n, k), np.dtype(np.float32))
 
 
@@ -478,7 +478,7 @@ def _five_weights(w: NDArray[Any]) -> NDArray[Any]:
 
 
 def _phases(times: int, dtype: np.dtype[Any]) -> list[tuple[int, Any]]:
-    """For each of the elements that one becomes: which neighbour comes first (0 the one before), and the second's share."""
+    """Return the first neighbour (0: the one before) and the second one's weight for each of an element's ``times`` outputs."""
     out = []
     for phase in range(times):
         place = (phase + 0.5) / times - 0.5
