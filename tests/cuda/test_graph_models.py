@@ -1,4 +1,4 @@
-"""Models whose batches are more than an array, by captured steps: the launches are replayed, the results the same."""
+"""Tests that captured steps of models whose batches are more than an array are replayed with the same results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the runtime over CuPy hands to CuPy, with a stand-in for CuPy: no device is needed, and none is claimed."""
+"""Tests of the calls that the backend makes to CuPy, with a stand-in for CuPy, so that no device is needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nonsense in every argument of datasets, loaders, tokenizers and what reads genomes and digits."""
+"""Nonsense in every argument of datasets, loaders, tokenizers, and readers of genomes and digits."""
 
 from __future__ import annotations
 

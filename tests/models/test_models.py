@@ -1,4 +1,4 @@
-"""Models: shapes, seeds, missing labels, saved folders, and what they refuse."""
+"""Tests of models: shapes, seeds, missing labels, saved folders, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Truncated back-propagation through time: windows carry the state, gradients end, what the tape holds is bounded."""
+"""Tests of truncated back-propagation through time: carried states, cut gradients, and a bounded tape."""
 
 from __future__ import annotations
 
