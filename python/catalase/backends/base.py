@@ -100,6 +100,7 @@ class SparseRows:
     a length, and ``entries``: how many are not zero.
     """
 
+    data: Any  # the rows, on the device
     shape: tuple[int, int]
     dtype: np.dtype[Any]
     ndim = 2

@@ -16,9 +16,9 @@ from ..autograd import no_grad
 from ..data import SequenceBatch
 from ..data.tokenizer import END, PAD, START, UNKNOWN, CharTokenizer
 from ..metrics import Metric
-from .language_net import LanguageNet, Rows, Steps
+from .language_net import LanguageNet, behind_start, targets, token_batches, token_weights
 from .model import chosen_metrics, chosen_transformers, scores
-from .sequence_net import FIELDS, SequenceModel
+from .sequence_net import FIELDS, SequenceModel, by_length
 from .settings import as_float, checked, flags, is_count, is_number
 from .time_steps import rows_of
 
@@ -121,9 +121,9 @@ class LanguageModel(SequenceModel):
         X = self._sequences("LanguageModel.predict", dataset).X
         self._check_sequences("LanguageModel.predict", X)
         result = np.zeros(len(X))
-        for rows, steps, targets, logits in self._scored(X):
+        for rows, steps, following, logits in self._scored(X):
             owner = np.repeat(np.arange(len(rows)), steps.lengths)
-            result[rows] = -np.bincount(owner, _token_losses(logits, targets), minlength=len(rows))
+            result[rows] = -np.bincount(owner, _token_losses(logits, following), minlength=len(rows))
         return result
 
     def predict_on_batch(self, X: Any, transformers: Any = None, raw: bool = False) -> NDArray[Any]:
@@ -175,7 +175,7 @@ class LanguageModel(SequenceModel):
         per_task_metrics = flag(where, "per_task_metrics", per_task_metrics)
         data = self._sequences(where, dataset)
         self._check_sequences(where, data.X)
-        weights = Rows(where, data).weights
+        weights = token_weights(where, data)
         if not np.any(weights if mask_missing or use_sample_weights else np.ones_like(weights)):
             raise ValueError(f"{where}: there is no sequence that counts in the dataset")
         if chosen is not None:
@@ -183,11 +183,11 @@ class LanguageModel(SequenceModel):
         if not use_sample_weights:
             weights = (weights != 0) | (not mask_missing)
         total, right, count = 0.0, 0.0, 0.0
-        for rows, steps, targets, logits in self._scored(data.X):
+        for rows, steps, following, logits in self._scored(data.X):
             w = np.repeat(weights[rows], steps.lengths).astype(np.float64)
             kept = w != 0  # what is left out may be anything, NaN too
-            total += float(_token_losses(logits, targets)[kept] @ w[kept])
-            right, count = right + float((logits.argmax(axis=1) == targets) @ w), count + float(w.sum())
+            total += float(_token_losses(logits, following)[kept] @ w[kept])
+            right, count = right + float((logits.argmax(axis=1) == following) @ w), count + float(w.sum())
         loss = total / count
         found = {"loss": loss, "perplexity": math.exp(loss), "accuracy": right / count}
         return (found, {name: [value] for name, value in found.items()}) if per_task_metrics else found
@@ -196,8 +196,8 @@ class LanguageModel(SequenceModel):
         self, chosen: list[Metric], X: Any, weights: NDArray[Any], per_task_metrics: bool, **options: bool
     ) -> Any:
         y, predictions, w = [], [], []
-        for rows, steps, targets, logits in self._scored(X):
-            y.append(targets)
+        for rows, steps, following, logits in self._scored(X):
+            y.append(following)
             predictions.append(ops.softmax(logits)[:, None])
             w.append(np.repeat(weights[rows], steps.lengths))
         columns = np.concatenate(y), np.concatenate(predictions), np.concatenate(w)
@@ -273,22 +273,22 @@ class LanguageModel(SequenceModel):
         return drawn
 
     def _training_rows(self, dataset: Any) -> Any:
-        return Rows("LanguageModel.fit", dataset, self.truncation)
+        return token_batches("LanguageModel.fit", dataset, self.truncation)
 
     def _validation_rows(self, dataset: Any) -> Any:
-        return Rows("LanguageModel.fit (valid)", super()._validation_rows(dataset))
+        return token_batches("LanguageModel.fit (valid)", by_length(dataset))
 
-    def _scored(self, X: Any) -> Iterator[tuple[NDArray[np.int64], Steps, NDArray[np.int64], NDArray[Any]]]:
+    def _scored(self, X: Any) -> Iterator[tuple[NDArray[np.int64], SequenceBatch, NDArray[np.int64], NDArray[Any]]]:
         """Yield rows, their steps, the token after each, and the logits (steps, V) it was to have."""
         for rows in self._by_length(X):
-            steps = Steps(X.padded(rows))
+            steps = behind_start(X.padded(rows))
             with nn.inference(), no_grad():
                 logits = self._forward(self.module, steps).numpy()
-            yield rows, steps, steps.targets(), logits
+            yield rows, steps, targets(steps), logits
 
 
-def _token_losses(logits: NDArray[Any], targets: NDArray[np.int64]) -> NDArray[np.float64]:
-    return ops.softmax_cross_entropy(logits, targets).astype(np.float64)
+def _token_losses(logits: NDArray[Any], following: NDArray[np.int64]) -> NDArray[np.float64]:
+    return ops.softmax_cross_entropy(logits, following).astype(np.float64)
 
 
 def _pick(logits: NDArray[Any], chances: NDArray[Any], temperature: float) -> NDArray[np.int32]:

@@ -10,49 +10,47 @@ from numpy.typing import NDArray
 
 from .. import nn
 from ..data import SequenceBatch, SequenceDataset
+from ..data.batch import Batches
 from ..data.tokenizer import END, START
-from .time_steps import StepBatch, packed, windows
+from .time_steps import packed, step_batch, windows
 
 
-class Steps(StepBatch):
+def behind_start(batch: SequenceBatch) -> SequenceBatch:
     """Each sequence behind its start. Its length counts tokens to predict, end included."""
-
-    def __init__(self, batch: SequenceBatch) -> None:
-        starts = np.full((len(batch), 1), START, batch.values.dtype)
-        super().__init__(np.concatenate([starts, batch.values], axis=1), batch.lengths + 1)
-
-    graph_parts = StepBatch.graph_parts
-
-    def targets(self) -> NDArray[np.int64]:
-        """The token after each step that is there, row by row, (steps,); ``<end>`` after a row's last."""
-        following = np.zeros(self.values.shape, np.int64)
-        following[:, :-1] = self.values[:, 1:]
-        following[np.arange(len(self.lengths)), self.lengths - 1] = END
-        return following[self.mask]
+    starts = np.full((len(batch), 1), START, batch.values.dtype)
+    return step_batch(np.concatenate([starts, batch.values], axis=1), batch.lengths + 1)
 
 
-class Rows:
-    """The batches of a dataset as `Steps`, their targets as y, the weights of these as w."""
+def targets(batch: SequenceBatch) -> NDArray[np.int64]:
+    """The token after each step that is there, row by row, (steps,); ``<end>`` after a row's last."""
+    following = np.zeros(batch.values.shape, np.int64)
+    following[:, :-1] = batch.values[:, 1:]
+    following[np.arange(len(batch.lengths)), batch.lengths - 1] = END
+    return following[batch.mask]
 
-    def __init__(self, where: str, dataset: SequenceDataset, truncation: int | None = None) -> None:
-        self.dataset, self.truncation = dataset, truncation
-        if dataset.per_step:
-            raise ValueError(f"{where}: a language model takes one weight a sequence; this dataset has one a step")
-        w = np.asarray(dataset.w)
-        if w.size not in (0, len(w)):
-            raise ValueError(f"{where}: a language model takes one weight a sequence, (rows,), got {w.shape}")
-        self.weights = np.ones(len(dataset)) if w.size == 0 else w.reshape(-1)
 
-    def __len__(self) -> int:
-        return len(self.dataset)
+def token_weights(where: str, dataset: SequenceDataset) -> NDArray[Any]:
+    """The weight of each sequence, which is that of its tokens."""
+    if dataset.per_step:
+        raise ValueError(f"{where}: a language model takes one weight a sequence; this dataset has one a step")
+    w = np.asarray(dataset.w)
+    if w.size not in (0, len(w)):
+        raise ValueError(f"{where}: a language model takes one weight a sequence, (rows,), got {w.shape}")
+    return np.ones(len(dataset)) if w.size == 0 else w.reshape(-1)
 
-    def iterbatches(self, batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Any]:
-        """Yield (X, y, w, ids): steps, the token after each, its sequence's weight."""
-        for _, rows, (X, *_, ids) in self.dataset.numbered_batches(batch_size, 1, deterministic, seed=seed):
-            steps = Steps(X)  # type: ignore[arg-type]
-            w = np.repeat(self.weights[rows], steps.lengths)
-            for window, targets, weights in windows(steps, steps.targets(), w, self.truncation):
-                yield window, targets, weights, ids
+
+def token_batches(where: str, dataset: SequenceDataset, truncation: int | None = None) -> Batches:
+    """The batches of a dataset: steps, the token after each as its label, and the weight of its sequence."""
+    weights = token_weights(where, dataset)
+
+    def iterbatches(batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Any]:
+        for _, rows, (X, *_, ids) in dataset.numbered_batches(batch_size, 1, deterministic, seed=seed):
+            steps = behind_start(X)  # type: ignore[arg-type]
+            w = np.repeat(weights[rows], steps.lengths)
+            for window, following, of_window in windows(steps, targets(steps), w, truncation):
+                yield window, following, of_window, ids
+
+    return Batches(dataset, iterbatches)
 
 
 class LanguageNet(nn.Module):

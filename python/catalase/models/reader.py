@@ -16,9 +16,9 @@ from ..data.ragged import RaggedArray, SequenceBatch
 from ..trans import Transformer, undo_transforms
 from .model import chosen_transformers
 from .reader_net import POOLS, SequenceNet
-from .sequence_net import FIELDS, SequenceModel
+from .sequence_net import FIELDS, SequenceModel, by_length
 from .settings import checked
-from .time_steps import PooledBatch, StepRows
+from .time_steps import step_batches
 
 READER_FIELDS: dict[str, Field] = {
     "n_tasks": Int(1, 1_000_000),
@@ -139,15 +139,15 @@ class Reader(SequenceModel):
             )
 
     def _training_rows(self, dataset: Any) -> Any:
-        return StepRows(dataset, self.truncation) if self.per_step else dataset
+        return step_batches(dataset, self.truncation) if self.per_step else super()._training_rows(dataset)
 
-    def _input(self, X: Any) -> Any:
-        ours = type(X) is SequenceBatch and type(self.module) is SequenceNet
-        return PooledBatch(X.values, X.lengths) if ours else super()._input(X)
+    def _batch(self, X: SequenceBatch) -> SequenceBatch:
+        X.checked = type(self.module) is SequenceNet  # another net may know fewer tokens than the tokenizer has
+        return X
 
     def _validation_rows(self, dataset: Any) -> Any:
-        rows = super()._validation_rows(dataset)
-        return StepRows(rows, None) if self.per_step else rows
+        rows = by_length(dataset)
+        return step_batches(rows, None) if self.per_step else super()._validation_rows(rows)
 
     def _forward(self, module: nn.Module, X: Any) -> Tensor:
         if self.truncation is None or self.per_step or not module.training:

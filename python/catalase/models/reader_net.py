@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from .. import nn
 from ..autograd import Tensor, concatenate, no_grad, where
-from ..backends import backend_of, is_device_array, to_device, to_host
-from ..backends.cuda.capture import of_lengths
+from ..backends import backend_of, to_device, to_device_of, to_host
 from ..data import SequenceBatch
 from .time_steps import packed
 
@@ -73,7 +72,7 @@ class SequenceNet(nn.Module):
         """The sum over the steps, or the largest values (-inf where there is no step), (N, output_size)."""
         if self.pool == "max":
             if not batch.full:
-                y = where(_of_lengths(batch.lengths, "mask", _mask, y), y, -np.inf)
+                y = where(batch.mask[:, :, None], y, -np.inf)
             return y.max(axis=1)
         return y.sum(axis=1)  # y is zero beyond a length
 
@@ -96,36 +95,10 @@ class SequenceNet(nn.Module):
             found = found if before is None else found + before.pooled
             if batch.full and before is None and len(batch):
                 return found * y.dtype.type(1 / y.shape[1])
-            return found * _of_lengths(lengths, "shares", _shares, found)
+            shares = (1 / np.maximum(lengths, 1)).astype(y.dtype)[:, None]
+            return found * to_device_of(shares, found.data)
         if before is not None:
             found = where(to_host(before.pooled) > found.numpy(), before.pooled, found)
         if batch.lengths.all():
             return found
-        return where(_of_lengths(batch.lengths, "there", _there, found), found, 0.0)
-
-
-def _of_lengths(lengths: NDArray[np.int64], name: str, make: Any, like: Tensor) -> Any:
-    """``make(lengths, a tensor's shape, its dtype)`` beside the tensor, in a captured step for each batch anew."""
-    given, dtype = like.data, like.dtype
-    if not is_device_array(given):
-        return make(lengths, given.shape, dtype)
-    shape = tuple(given.shape)
-    device: Any = backend_of(given)
-    return of_lengths(device, lengths, (name, shape), lambda n: _whole(make(n, shape, dtype), shape))
-
-
-def _mask(lengths: NDArray[np.int64], shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    return np.arange(shape[1])[:, None] < lengths[:, None, None]
-
-
-def _there(lengths: NDArray[np.int64], shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    return lengths[:, None] > 0
-
-
-def _shares(lengths: NDArray[np.int64], shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    return (1 / np.maximum(lengths, 1)).astype(dtype)[:, None]
-
-
-def _whole(x: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Conditions in full shape, as a device takes them."""
-    return np.ascontiguousarray(np.broadcast_to(x, shape)) if x.dtype == bool else x
+        return where(batch.lengths[:, None] > 0, found, 0.0)

@@ -103,7 +103,7 @@ class SequenceModel(Model):
         return nn.Embedding(self.tokenizer.size, self.embedding_size, PAD, rng=rng)
 
     def _forward(self, module: nn.Module, X: Any) -> Tensor:
-        carried = getattr(X, "carried", None)
+        carried = X.carried
         if carried is None:
             output: Tensor = module(X)[0]
             return output
@@ -188,9 +188,6 @@ class SequenceModel(Model):
                 f"{where}: X holds {X.values[at, column]} at row {row}, step {step}, column {column}; impute or drop it"
             )
 
-    def _validation_rows(self, dataset: Any) -> Any:
-        return dataset.select(np.argsort(dataset.lengths, kind="stable"))  # less padding, the same mean
-
     def _by_length(self, X: RaggedArray) -> list[NDArray[np.int64]]:
         """Rows in batches of alike lengths, none of too many steps."""
         order, lengths = np.argsort(X.lengths, kind="stable"), X.lengths
@@ -206,3 +203,8 @@ class SequenceModel(Model):
     def summary(self) -> str:
         """Return a table of the net's layers and parameters; shapes are not shown, since lengths differ."""
         return self.module.summary()
+
+
+def by_length(dataset: SequenceDataset) -> SequenceDataset:
+    """The rows in the order of their lengths: batches of less padding, and the same mean."""
+    return dataset.select(np.argsort(dataset.lengths, kind="stable"))

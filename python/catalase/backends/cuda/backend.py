@@ -52,10 +52,6 @@ class CudaBackend(Backend):
         """The device's compute capability: 90 for 9.0."""
 
     @abstractmethod
-    def empty_apart(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """As `empty`, while a step is captured: memory that is no other array's when the step is replayed."""
-
-    @abstractmethod
     def launch(
         self, kernel: str, grid: tuple[int, ...], block: tuple[int, ...], shared_bytes: int, args: tuple[Any, ...]
     ) -> None:

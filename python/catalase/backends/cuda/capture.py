@@ -11,37 +11,14 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from .backend import CudaBackend
 
 Numbers = tuple[float, float, float, float]
-Lengths = NDArray[np.int64]
-
-
-class Parts(NamedTuple):
-    """A batch of a kind of its own, taken apart: its very class defines ``graph_parts``, which gives this, or None.
-
-    Attributes
-    ----------
-    key : hashable
-        All of the batch that its graph takes as fixed, beside the arrays' shapes and dtypes.
-    arrays : list of arrays
-        What a step reads on the device; NumPy's are copied there.
-    like : callable
-        ``like(arrays)`` gives a batch of this kind over other arrays, all of the device.
-    lengths : ndarray, optional
-        Of sequences, where they may differ from batch to batch: the step uses them through `of_lengths` alone.
-    """
-
-    key: Any
-    arrays: list[Any]
-    like: Callable[[list[Any]], Any]
-    lengths: Lengths | None = None
 
 
 class _Current(threading.local):
@@ -54,12 +31,6 @@ _current = _Current()
 def captured() -> StepGraph | None:
     """The graph that this thread captures a step for."""
     return _current.graph
-
-
-def of_lengths(device: CudaBackend, lengths: Lengths, key: Any, make: Callable[[Lengths], NDArray[Any]]) -> Any:
-    """``make(lengths)`` on the device. In a captured step it is made anew for each batch; of the same shape, then."""
-    graph = captured()
-    return device.array(make(lengths)) if graph is None else graph.of_lengths(lengths, key, make)
 
 
 def rates_of(lr: float, decay: float, beta1: float, beta2: float, count: int) -> Numbers:
@@ -75,18 +46,14 @@ class StepGraph:
     device : CudaBackend
     inputs : list of device arrays
         Of the first batch; the step reads from copies of them, which later batches are written into.
-    lengths : ndarray, optional
-        As in `Parts`.
     """
 
-    def __init__(self, device: CudaBackend, inputs: list[Any], lengths: Lengths | None = None) -> None:
+    def __init__(self, device: CudaBackend, inputs: list[Any]) -> None:
         self.device = device
         self.inputs = [None if x is None else _like(device, x) for x in inputs]
         self.later = device.empty((1,), np.int64)
         self.rates = device.empty((4,), np.float32)
         self.loss: Any = None
-        self._lengths = lengths
-        self._made: dict[Any, tuple[Any, Callable[[Lengths], NDArray[Any]]]] = {}  # by key, from lengths
         self._constants: tuple[float, float, float] | None = None  # decay and both betas
         self._expected: tuple[float, int] = (0.0, 0)
         self._replay: Callable[[], None] | None = None
@@ -112,21 +79,9 @@ class StepGraph:
         self._constants = (max(decay, known[0] if known else 0.0), beta1, beta2)
         return self.rates, self.loss
 
-    def of_lengths(self, lengths: Lengths, key: Any, make: Callable[[Lengths], NDArray[Any]]) -> Any:
-        """`of_lengths` while the step is captured."""
-        if self._lengths is None or not np.array_equal(lengths, self._lengths):
-            raise RuntimeError("graph: the step reads lengths that are not its batch's; train with graph=False")
-        if key not in self._made:
-            values = make(lengths)
-            self._made[key] = self.device.empty_apart(values.shape, values.dtype), make
-        return self._made[key][0]
-
-    def run(self, inputs: list[Any], later: int, lr: float, count: int, lengths: Lengths | None = None) -> None:
+    def run(self, inputs: list[Any], later: int, lr: float, count: int) -> None:
         """Run the step on a batch, ``later`` steps after the one that was captured."""
         assert self._replay is not None
-        for array, make in self._made.values():
-            assert lengths is not None
-            array[...] = self.device.array(make(lengths))
         for kept, x in zip(self.inputs, inputs, strict=True):
             if kept is not None:
                 kept[...] = x

@@ -14,7 +14,7 @@ from ..._internal.registry import AnyOf, Field, Float, Int
 from ...autograd import Tensor
 from ..model import Model
 from ..settings import checked
-from .feeds import FedRows, Feeder, Feeds
+from .feeds import Feeder, Feeds, fed_rows
 from .graph import Graph, named, ordered
 from .layer import Layer
 from .losses import WeightDecay
@@ -105,9 +105,6 @@ class GraphModel(Model):
         self.build()
         return super().to(device)
 
-    def _placed(self, rows: Any) -> Any:
-        return rows  # the feeds see to it
-
     def make_optimizer(self) -> optim.Optimizer:
         if self._make_optimizer is not None:
             return self._make_optimizer(self.module)
@@ -129,10 +126,10 @@ class GraphModel(Model):
         return self.graph.run(feeds.tensors, wanted)
 
     def _training_rows(self, dataset: Any) -> Any:
-        return FedRows(self._feeder, dataset, in_order=self._in_order)
+        return fed_rows(self._feeder, dataset, in_order=self._in_order)
 
     def _validation_rows(self, dataset: Any) -> Any:
-        return FedRows(self._feeder, dataset, most=self.batch_size)
+        return fed_rows(self._feeder, dataset, most=self.batch_size)
 
     def _check_dataset(self, where: str, dataset: Any) -> None:
         if not hasattr(dataset, "iterbatches") or not hasattr(dataset, "__len__"):

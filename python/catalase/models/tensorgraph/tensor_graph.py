@@ -13,7 +13,7 @@ from ..._internal.numbers import flag, path_of, whole_number
 from ..._internal.registry import Int, List, Object, register
 from ..load import load
 from .building import FIELDS
-from .feeds import FedItems
+from .feeds import fed_items
 from .layer import Layer
 from .prediction import PredictingGraph
 
@@ -150,7 +150,7 @@ class TensorGraph(PredictingGraph):
         seed = self.seed
         if seed is not None and self._fits:
             seed = int(np.random.SeedSequence([seed, self._fits]).generate_state(1)[0])
-        rows = FedItems(self._feeder, generator)
+        rows = fed_items(self._feeder, generator)
         self.history = train.fit(
             self.module, rows, self._loss, optimizer=self._optimizer, nb_epoch=1, seed=seed, progress=progress,
             callbacks=self._hooks(callbacks, checkpoint_interval), forward=self._forward, graph=graph,
