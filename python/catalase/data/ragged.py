@@ -79,7 +79,8 @@ class SequenceBatch(Batch):
     @property
     def static(self) -> Hashable:
         # The host lays out the rows of sequences of several lengths, and looks for tokens that a net does not know.
-        known = self.checked or self.values.dtype.kind == "f"
+        # A subclass may hold more than the values.
+        known = type(self) is SequenceBatch and (self.checked or self.values.dtype.kind == "f")
         captured = known and self.full and self.values.size and self.carried is None
         return ("sequences", self.per_step) if captured else None
 

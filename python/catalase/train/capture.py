@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,12 +56,14 @@ class GraphSteps:
             self.named = named  # moved, or made anew: graphs name the arrays before
             self.graphs.clear()
             self.shapes.clear()
-        key = self._key(batch, y, w)
+        static = batch.static
+        arrays = [] if static is None else batch.arrays
+        key = self._key(static, arrays, y, w)
         shape = self.shapes.get(key)
         full = len(self.graphs) >= _MOST and key not in self.graphs
         if key is None or shape is None or full or key in self.refused:
             return self.usual(lambda module, X: self._noting(key, module, X), batch, y, w)
-        inputs = self._inputs(batch, y, w, shape)
+        inputs = self._inputs(arrays, y, w, shape)
         known = self.graphs.get(key)
         later, rate = None if known is None else self._later(known), optimizer.current_lr()
         if known is None or later is None:
@@ -91,23 +93,22 @@ class GraphSteps:
             self.shapes[key] = () if fed else output.shape
         return output
 
-    def _key(self, batch: Batch, y: Any, w: Any) -> Any:
+    def _key(self, static: Hashable, arrays: Sequence[Any], y: Any, w: Any) -> Any:
         """All that a captured step takes as fixed; None where the step cannot be captured, or labels are lists."""
-        static = batch.static
         if static is None or not all(a is None or hasattr(a, "shape") for a in (y, w)):
             return None
         numbers = (int, float, str, type(None))
         settings = {k: v for k, v in vars(self.state.optimizer).items() if isinstance(v, numbers)}
         settings = {k: v for k, v in settings.items() if k not in ("steps", "lr")}
-        arrays = tuple((getattr(a, "shape", None), str(getattr(a, "dtype", None))) for a in (*batch.arrays, y, w))
+        forms = tuple((getattr(a, "shape", None), str(getattr(a, "dtype", None))) for a in (*arrays, y, w))
         modes = (*(m.training for m in self.modules), *(_draws(layer) for layer in self.layers))
-        return static, arrays, tuple(settings.items()), modes, get_matmul_precision()
+        return static, forms, tuple(settings.items()), modes, get_matmul_precision()
 
-    def _inputs(self, batch: Batch, y: Any, w: Any, shape: tuple[int, ...]) -> list[Any]:
+    def _inputs(self, arrays: Sequence[Any], y: Any, w: Any, shape: tuple[int, ...]) -> list[Any]:
         """The arrays of the device that the step reads."""
         if isinstance(self.loss, Loss):
             y, w = self.loss.prepared(shape, y, w)
-        return [self.runtime.array(a) if isinstance(a, np.ndarray) else a for a in (*batch.arrays, y, w)]
+        return [self.runtime.array(a) if isinstance(a, np.ndarray) else a for a in (*arrays, y, w)]
 
     def _later(self, known: Known) -> int | None:
         """How many steps after the one that was captured this one is; None where random layers disagree."""
