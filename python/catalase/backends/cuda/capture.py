@@ -1,9 +1,9 @@
-"""A training step on a device as a graph: captured once for each shape of batch, then replayed.
+"""Capture of a training step as a CUDA graph, once for each shape of batch; later steps replay it.
 
-A launch costs the host more than many a kernel costs the device; a replay is one launch. What changes from step to step
-must then lie in device memory: the batch in buffers of the graph, the number of the step (for dropout's masks) and the
-optimizer's rates in two small arrays that a launch before the replay writes. The loss is read from its buffer after it;
-the optimizer's kernels look at it first, and leave everything as it was where it is not finite.
+The host needs longer for a launch than the device for many a kernel, and a replay is one launch. All values that change
+from step to step must then lie in device memory: the batch in buffers of the graph; the number of the step (for
+dropout's masks) and the optimizer's rates in two small arrays, which a launch before the replay writes. The host reads
+the loss from its buffer afterwards. The optimizer's kernels read it first, and change nothing if it is not finite.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _current = _Current()
 
 
 def captured() -> StepGraph | None:
-    """The graph that this thread captures a step for."""
+    """Return the graph that this thread is capturing a step for, or None."""
     return _current.graph
 
 
 def rates_of(lr: float, decay: float, beta1: float, beta2: float, count: int) -> Numbers:
-    """What of an optimizer's numbers changes with the step: lr, keep, step_size, root_scale."""
+    """Return the numbers of an optimizer that change with the step: lr, keep, step_size, root_scale."""
     return lr, 1 - lr * decay, lr / (1 - beta1**count), 1 / math.sqrt(1 - beta2**count)
 
 
@@ -45,7 +45,7 @@ class StepGraph:
     ----------
     device : CudaBackend
     inputs : list of device arrays
-        Of the first batch; the step reads from copies of them, which later batches are written into.
+        Arrays of the first batch. The step reads copies of them, into which later batches are written.
     """
 
     def __init__(self, device: CudaBackend, inputs: list[Any]) -> None:
@@ -59,7 +59,7 @@ class StepGraph:
         self._replay: Callable[[], None] | None = None
 
     def capture(self, step: Callable[[], None], lr: float, count: int) -> None:
-        """Record a step with these numbers of the optimizer; it does not run. It sets ``loss`` on its way."""
+        """Record a step with these numbers of the optimizer, without running it. The step sets ``loss``."""
         self._expected = (lr, count)
         _current.graph = self
         try:
@@ -68,7 +68,7 @@ class StepGraph:
             _current.graph = None
 
     def optimizer_step(self, numbers: tuple[Any, ...]) -> tuple[Any, Any]:
-        """Where a launch that is captured finds its rates, and the loss that guards it."""
+        """Return the arrays of the rates, and of the loss that guards the update, for a launch that is captured."""
         lr, _, _, decay, beta1, beta2, _, count, _ = numbers
         known = self._constants
         same = known is None or (known[1:] == (beta1, beta2) and (decay in (0, known[0]) or known[0] == 0))
@@ -80,7 +80,7 @@ class StepGraph:
         return self.rates, self.loss
 
     def run(self, inputs: list[Any], later: int, lr: float, count: int) -> None:
-        """Run the step on a batch, ``later`` steps after the one that was captured."""
+        """Replay the step on a batch, ``later`` steps after the captured one."""
         assert self._replay is not None
         for kept, x in zip(self.inputs, inputs, strict=True):
             if kept is not None:
