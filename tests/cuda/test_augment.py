@@ -8,9 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import catalase as ct
-from tests.cuda.agreement import same_as_cpu
+from tests.agreement import same_as_cpu
 from tests.ops.test_augment import GEOMETRY, VALUES
 from tests.reference import augment as reference
+
+pytestmark = pytest.mark.at_one_level
 
 _EVERYTHING = {
     "flip_horizontal": 0.5, "flip_vertical": 0.5, "rotate90": True, "rotation": 180.0, "shift": (2.0, 3.0), "brightness": 0.3,

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from tests.cuda.agreement import same_as_cpu
+from tests.agreement import same_as_cpu
+
+pytestmark = pytest.mark.at_one_level
 
 # x, w, options
 _CASES = [

@@ -8,6 +8,8 @@ import pytest
 import catalase as ct
 from tests.reference.philox import word
 
+pytestmark = pytest.mark.at_one_level
+
 KEY = {"seed": 2**63 + 12345, "layer": 3, "step": 2**32 - 1}
 
 

@@ -9,6 +9,8 @@ import catalase as ct
 from catalase import _core
 from tests.reference.matmul import ACTIVATIONS
 
+pytestmark = pytest.mark.at_one_level
+
 REFERENCES = {
     **{name: ACTIVATIONS[name] for name in ("relu", "tanh", "sigmoid", "softplus")},
     "exp": np.exp,

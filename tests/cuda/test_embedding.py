@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import catalase as ct
-from tests.cuda.agreement import same_as_cpu
+from tests.agreement import same_as_cpu
 from tests.reference.embedding import gradient
+
+pytestmark = pytest.mark.at_one_level
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -45,7 +47,7 @@ def test_long_sums_are_cut_as_on_the_cpu(backend, rng, tokens, rows, dim):
 @pytest.mark.on_a_device
 @pytest.mark.parametrize("schedule", [0, 1, 5, 6])
 def test_the_order_of_threads_changes_nothing(backend, rng, schedule):
-    if backend.name == "host":
+    if backend.device == "host":
         backend.runtime.schedule = schedule
     ids, dy = rng.integers(0, 5, 300), rng.standard_normal((300, 2)).astype(np.float32)
     dw = backend.get(ct.ops.embedding_backward(backend.array(dy), backend.array(ids), 5))

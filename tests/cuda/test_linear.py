@@ -8,8 +8,10 @@ import pytest
 import catalase as ct
 from catalase.backends.cuda.linear import GatheredBatch
 from catalase.ops.linear import InputGradient
-from tests.cuda.agreement import same_as_cpu
+from tests.agreement import same_as_cpu
 from tests.reference import matmul as reference
+
+pytestmark = pytest.mark.at_one_level
 
 SHAPES = [(1, 8, 1), (3, 40, 129), (2, 1032, 5), (5, 5000, 3), (1030, 16, 2)]
 
@@ -53,7 +55,7 @@ def test_gathered(backend, rng, shape, kind):
     w, b = layer(rng, features, outputs)
     x = backend.array(bits if kind == "bits" else dense)
     if kind == "floats":  # gathered whatever their number; the CPU may decide for a product
-        x = GatheredBatch(x) if backend.name != "cpu" else ct.ops.as_sparse(x) or x
+        x = GatheredBatch(x) if backend.device != "cpu" else ct.ops.as_sparse(x) or x
     activation = "tanh" if features < 100 else None  # tanh of long sums is 1, whatever their last bits
     y = backend.get(ct.ops.linear(x, backend.array(w), backend.array(b), activation=activation))
     assert_close(y, dense, w, b, activation)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from tests.cuda.agreement import same_as_cpu
+from tests.agreement import same_as_cpu
 from tests.reference import losses as reference
+
+pytestmark = pytest.mark.at_one_level
 
 SHAPES = [(1, 1), (1, 2), (7, 2), (129, 2), (33, 10), (5, 100), (3, 4, 2), (40, 12, 2)]
 

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 import catalase as ct
 from catalase import _core
 from catalase.backends.cuda import matmul as device
-from tests.cuda.agreement import same_as_cpu
+from tests.agreement import same_as_cpu
 from tests.reference import matmul as reference
+
+pytestmark = pytest.mark.at_one_level
 
 SHAPES = [
     (0, 3, 4), (3, 0, 4), (3, 4, 0), (1, 1, 1), (1, 7, 1), (5, 1, 3), (31, 33, 32), (33, 31, 65), (2, 64, 63), (7, 8, 129),
@@ -34,7 +36,7 @@ def test_agrees_with_float64_and_with_the_cpu(backend, rng, shape):
     a, b = pair(rng, *shape)
     y = backend.get(ct.ops.matmul(backend.array(a), backend.array(b)))
     ct.ops.relu(backend.array(np.ones(1, np.float32)))  # since an empty product launches nothing
-    assert_close(y, a, b, f"{backend.name} {shape}")
+    assert_close(y, a, b, f"{backend.device} {shape}")
     assert same_as_cpu(y, ct.ops.matmul(a, b))
 
 
@@ -48,7 +50,7 @@ def test_every_tile_reads_every_layout(backend, rng, tile, transpose_a, transpos
     left, right = backend.array(a.T if transpose_a else a), backend.array(b.T if transpose_b else b)
     c = backend.poisoned((m, n))
     device.product(backend.runtime, left.T if transpose_a else left, right.T if transpose_b else right, c, tile=tile)
-    assert_close(backend.get(c), a, b, f"{backend.name} {tile}")
+    assert_close(backend.get(c), a, b, f"{backend.device} {tile}")
     assert same_as_cpu(backend.get(c), ct.ops.matmul(a, b))
 
 
@@ -56,7 +58,7 @@ def test_every_tile_reads_every_layout(backend, rng, tile, transpose_a, transpos
 @pytest.mark.on_a_device
 def test_no_schedule_changes_a_bit(backend, rng, schedule):
     a, b = pair(rng, 70, 41, 67)
-    if backend.name == "host":
+    if backend.device == "host":
         backend.runtime.schedule = schedule
     y = backend.get(ct.ops.matmul(backend.array(a), backend.array(b)))
     backend.runtime.schedule = None
@@ -68,7 +70,7 @@ def test_strided_and_reversed_views_are_read_in_place(backend, rng):
     left, right = backend.array(a)[::-1, ::3], backend.array(b)[::3, ::-2]
     y = backend.get(ct.ops.matmul(left, right))
     assert same_as_cpu(y, ct.ops.matmul(a[::-1, ::3], b[::3, ::-2]))
-    assert_close(y, a[::-1, ::3], b[::3, ::-2], backend.name)
+    assert_close(y, a[::-1, ::3], b[::3, ::-2], backend.device)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -76,7 +78,7 @@ def test_strided_and_reversed_views_are_read_in_place(backend, rng):
 def test_random_shapes(backend, m, k, n, seed):
     a, b = pair(np.random.default_rng(seed), m, k, n)
     y = backend.get(ct.ops.matmul(backend.array(a), backend.array(b)))
-    assert_close(y, a, b, f"{backend.name} seed {seed} {(m, k, n)}")
+    assert_close(y, a, b, f"{backend.device} seed {seed} {(m, k, n)}")
     assert same_as_cpu(y, ct.ops.matmul(a, b))
 
 
@@ -88,7 +90,7 @@ def test_long_chains_are_cut_as_on_the_cpu(backend, rng, monkeypatch, k, room):
     a, b = pair(rng, 3, k, 5)
     bias, add = rng.standard_normal(5).astype(np.float32), rng.standard_normal((3, 5)).astype(np.float32)
     y = ct.ops.matmul(backend.array(a), backend.array(b))
-    assert_close(backend.get(y), a, b, f"{backend.name} {k}")
+    assert_close(backend.get(y), a, b, f"{backend.device} {k}")
     assert same_as_cpu(backend.get(y), ct.ops.matmul(a, b))
     c = backend.array(add)  # the sum may be written over what is added
     device.product(backend.runtime, backend.array(a), backend.array(b), c, bias=backend.array(bias), add=c)
@@ -140,8 +142,8 @@ def test_gradients(backend, rng):
     da, db = ct.ops.matmul_backward(*map(backend.array, (dy, a, b)))
     expected = ct.ops.matmul_backward(dy, a, b)
     assert same_as_cpu(backend.get(da), expected[0]) and same_as_cpu(backend.get(db), expected[1])
-    assert_close(backend.get(da), dy, b.T, backend.name)
-    assert_close(backend.get(db), a.T, dy, backend.name)
+    assert_close(backend.get(da), dy, b.T, backend.device)
+    assert_close(backend.get(db), a.T, dy, backend.device)
 
 
 def test_nan_and_infinity_stay_in_their_row(backend, rng):

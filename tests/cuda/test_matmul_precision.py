@@ -70,7 +70,7 @@ def test_shapes(backend, rng, precision, shape):
     a, b = pair(rng, *shape)
     y = backend.get(ct.ops.matmul(backend.array(a), backend.array(b)))
     ct.ops.relu(backend.array(np.ones(1, np.float32)))  # since an empty product launches nothing
-    assert_close(y, a, b, precision, f"{backend.name} {shape}")
+    assert_close(y, a, b, precision, f"{backend.device} {shape}")
 
 
 @pytest.mark.parametrize("tile", [64, 128])
@@ -82,8 +82,8 @@ def test_every_kernel(backend, rng, precision, tile, layout):
     right = backend.array(b) if layout[1] == "l" else backend.array(b.T).T
     c = backend.poisoned((m, n))
     device.product(backend.runtime, left, right, c, precision=precision, tile=tile)
-    assert_close(backend.get(c), a, b, precision, f"{backend.name} {tile} {layout}")
-    if backend.name == "host":
+    assert_close(backend.get(c), a, b, precision, f"{backend.device} {tile} {layout}")
+    if backend.device == "host":
         assert f"matmul_{precision}_{tile}_{layout}" in backend.runtime.kernels
 
 
@@ -91,7 +91,7 @@ def test_the_tile_the_schedule_and_the_rows_beside_change_no_bit(backend, rng, p
     a, b = pair(rng, 130, 40, 70)
     results = []
     for tile, schedule in ((64, 0), (128, 1), (64, 99)):
-        if backend.name == "host":
+        if backend.device == "host":
             backend.runtime.schedule = schedule
         c = backend.poisoned((130, 70))
         device.product(backend.runtime, backend.array(a), backend.array(b), c, precision=precision, tile=tile)
@@ -123,7 +123,7 @@ def test_random_shapes(backend, precision, m, k, n, odd, seed):
     a, b = pair(np.random.default_rng(seed), m, k, n)
     left = backend.array(np.pad(a, ((0, 0), (1, 2))))[:, 1 : 1 + k] if odd else backend.array(a)
     y = backend.get(ct.ops.matmul(left, backend.array(b)))
-    assert_close(y, a, b, precision, f"{backend.name} seed {seed} {(m, k, n)}")
+    assert_close(y, a, b, precision, f"{backend.device} seed {seed} {(m, k, n)}")
 
 
 @pytest.mark.parametrize("k", [4100])

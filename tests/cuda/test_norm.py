@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from tests.cuda.agreement import same_as_cpu
+from tests.agreement import same_as_cpu
 from tests.reference import norm as reference
+
+pytestmark = pytest.mark.at_one_level
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (63, 5), (64, 33), (65, 2), (211, 7), (2, 9, 8, 3)], ids=str)

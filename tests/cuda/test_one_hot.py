@@ -8,6 +8,8 @@ import pytest
 import catalase as ct
 from tests.reference.dna import one_hot
 
+pytestmark = pytest.mark.at_one_level
+
 _LETTERS = "ACGTUNRYSWKMBDHVacgtunryswkmbdhv"
 
 
@@ -24,7 +26,7 @@ def test_agrees_with_the_oracle_and_with_the_cpu(backend, rng, count, longest, d
         turned = np.broadcast_to(options.get("reverse_complement", False), count)
         exact = [one_hot(text, options["length"], flag) for text, flag in zip(texts, turned, strict=True)]
         for given in (texts, [text.encode() if i % 2 else text for i, text in enumerate(texts)]):
-            found = backend.get(ct.ops.one_hot_dna(given, dtype=dtype, device=backend.name, **options))
+            found = backend.get(ct.ops.one_hot_dna(given, dtype=dtype, device=backend.device, **options))
             assert found.dtype == expected.dtype == dtype and np.array_equal(found, expected)
             assert np.array_equal(found, exact)
 
@@ -32,10 +34,10 @@ def test_agrees_with_the_oracle_and_with_the_cpu(backend, rng, count, longest, d
 def test_every_letter_and_single_texts(backend):
     for text in (_LETTERS, _LETTERS.encode()):
         for turned in (False, True):
-            found = ct.ops.one_hot_dna(text, reverse_complement=turned, device=backend.name)
+            found = ct.ops.one_hot_dna(text, reverse_complement=turned, device=backend.device)
             assert np.array_equal(backend.get(found), ct.ops.one_hot_dna(text, reverse_complement=turned))
     for texts, length in (([], None), ([], 3), ([""], None), (["", ""], 2), ("", None)):
-        found = backend.get(ct.ops.one_hot_dna(texts, length=length, device=backend.name))
+        found = backend.get(ct.ops.one_hot_dna(texts, length=length, device=backend.device))
         assert np.array_equal(found, ct.ops.one_hot_dna(texts, length=length))
         assert found.shape == ct.ops.one_hot_dna(texts, length=length).shape
 
@@ -47,19 +49,19 @@ def test_every_letter_and_single_texts(backend):
 )
 def test_what_is_no_dna_is_named_as_on_the_cpu(backend, texts):
     errors = []
-    for device in ("cpu", backend.name):
+    for device in ("cpu", backend.device):
         with pytest.raises(ValueError) as error:
             ct.ops.one_hot_dna(texts, length=9, device=device)
         errors.append(str(error.value))
     assert errors[0] == errors[1] and "one_hot_dna: " in errors[0]
-    assert backend.get(ct.ops.one_hot_dna("A", device=backend.name))[0].tolist() == [1, 0, 0, 0]
+    assert backend.get(ct.ops.one_hot_dna("A", device=backend.device))[0].tolist() == [1, 0, 0, 0]
 
 
 def test_errors(backend):
     with pytest.raises(ValueError, match="one_hot_dna: device must be 'cpu' or 'cuda', got 'tpu'"):
         ct.ops.one_hot_dna("ACG", device="tpu")
     with pytest.raises(TypeError, match="dtype must be float32, uint8 or int8"):
-        ct.ops.one_hot_dna("ACG", dtype="int64", device=backend.name)
+        ct.ops.one_hot_dna("ACG", dtype="int64", device=backend.device)
     with pytest.raises(ValueError, match="give length="):
-        ct.ops.one_hot_dna(["A", "AC"], device=backend.name)
-    assert backend.get(ct.ops.one_hot_dna("A", device=backend.name)).shape == (1, 4)
+        ct.ops.one_hot_dna(["A", "AC"], device=backend.device)
+    assert backend.get(ct.ops.one_hot_dna("A", device=backend.device)).shape == (1, 4)

@@ -7,8 +7,10 @@ import pytest
 
 import catalase as ct
 from catalase import ops
-from tests.cuda.agreement import same_as_cpu
+from tests.agreement import same_as_cpu
 from tests.ops.test_optim import RULES, away_from_zero
+
+pytestmark = pytest.mark.at_one_level
 
 
 @pytest.mark.parametrize("name", list(RULES))

@@ -8,9 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import catalase as ct
-from tests.cuda.agreement import same_as_cpu
+from tests.agreement import same_as_cpu
 from tests.ops.test_pool import configurations, functions
 from tests.reference import pool as reference
+
+pytestmark = pytest.mark.at_one_level
 
 EPS = float(np.finfo(np.float32).eps)
 

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from catalase import ops
 from catalase.backends.cuda import rnn, rnn_weights
-from tests.cuda.agreement import same_as_cpu
+from tests.agreement import same_as_cpu
 from tests.ops.test_rnn import GATES, KINDS, backward, expected, family, forward, make, options_of
 from tests.reference.gradients import directional
 from tests.reference.rnn import sigmoid
+
+pytestmark = pytest.mark.at_one_level
 
 # Widths either side of a warp, of what 64 and 128 held weights hold, and of 256, 512 and 1,024 threads.
 WIDE = {"tanh": [256, 257, 512, 513], "relu": [1025], "gru": [85, 86, 170, 171], "lstm": [64, 65, 128, 129, 260]}
@@ -70,10 +72,10 @@ def test_what_shared_memory_does_not_hold(backend, rng, monkeypatch, kind, float
     """Nothing; the states of one row; some of the weights and one row; more of the weights and four rows."""
     monkeypatch.setattr(rnn, "_shared_floats", lambda runtime: floats)
     hidden = {"gru": 174, "lstm": 130}.get(kind, 514)
-    if backend.name == "host":
+    if backend.device == "host":
         backend.runtime.kernels.clear()
     assert_like_cpu(backend, kind, make(rng, kind, 5, 2, 2, hidden), rng)
-    if backend.name == "host":
+    if backend.device == "host":
         wanted = {100: "far", 2**15: "0_4"}.get(floats, "0_1")
         assert wanted == "0_1" or {f"rnn_forward_{wanted}", f"rnn_backward_{wanted}"} <= backend.runtime.kernels
 
@@ -103,7 +105,7 @@ def test_sums_over_many_steps_are_cut_as_on_the_cpu(backend, rng, monkeypatch, k
     # Parts; parts with room for one; all chunks in a block's registers.
     for room, processors in ((2**28, 1),) if ragged else ((2**28, None), (1, None)):
         monkeypatch.setattr(rnn_weights, "SCRATCH_BYTES", room)
-        if processors and backend.name == "host":
+        if processors and backend.device == "host":
             monkeypatch.setattr(backend.runtime, "multiprocessors", processors, raising=False)
         given_ = [device[name] for name in ("x", "w_x", "w_h")]
         found = getattr(ops, f"{family(kind)}_backward")(on, *rest, *given_, saved, **options)
@@ -121,12 +123,12 @@ def test_short_chunks_are_summed_latest_first(backend, rng, monkeypatch, schedul
     for first in (48, 32, 16, 0):
         cpu = ops.matmul(a[first : first + 16].T, dz[first : first + 16], add=cpu)
     for processors in (1, 100):  # in a block's registers; in parts
-        if backend.name == "host":
+        if backend.device == "host":
             backend.runtime.schedule = schedule
             monkeypatch.setattr(backend.runtime, "multiprocessors", processors, raising=False)
         dw = rnn_weights.weight_gradient(backend.runtime, backend.array(a), backend.array(dz), plan, 3)
         assert same_as_cpu(backend.get(dw), np.roll(cpu, 3, axis=1))
-    if backend.name == "host":
+    if backend.device == "host":
         backend.runtime.schedule = None
 
 

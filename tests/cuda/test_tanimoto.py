@@ -9,6 +9,8 @@ import catalase as ct
 from catalase.backends.cuda import tanimoto as device
 from tests.reference import tanimoto as reference
 
+pytestmark = pytest.mark.at_one_level
+
 
 @pytest.mark.parametrize("width", [1, 3, 63, 64, 65, 128])
 @pytest.mark.parametrize("rows", [(1, 1), (3, 65), (64, 63), (70, 5)], ids=str)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from tests.cuda.agreement import same_as_cpu
+from tests.agreement import same_as_cpu
+
+pytestmark = pytest.mark.at_one_level
 
 _CASES = [
     ((2, 3, 5), 2), ((1, 1, 1), 3), ((2, 7, 1), 5), ((1, 4, 3, 2), (3, 1)), ((1, 4, 3, 2), (1, 1)), ((3, 5, 1, 33), (2, 4)),

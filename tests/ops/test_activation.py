@@ -10,6 +10,8 @@ from catalase import _core
 from tests.reference.gradients import directional
 from tests.reference.matmul import ACTIVATIONS
 
+pytestmark = pytest.mark.on_the_cpu
+
 # Largest error in units in the last place that cpp/elementwise/README.md states.
 ULP = {"exp": 1.0, "log": 1.0, "tanh": 1.5, "sigmoid": 2.5, "softplus": 2.0}
 EXACT = {**ACTIVATIONS, "exp": np.exp, "log": np.log}

@@ -11,6 +11,8 @@ import catalase as ct
 from catalase.ops import augment_images
 from tests.reference import augment as reference
 
+pytestmark = pytest.mark.on_the_cpu
+
 GEOMETRY = st.fixed_dictionaries(
     {},
     optional={

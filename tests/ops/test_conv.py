@@ -12,6 +12,8 @@ from catalase import _core
 from tests.reference import conv as reference
 from tests.reference import gradients
 
+pytestmark = pytest.mark.on_the_cpu
+
 FORWARD = {1: ct.ops.conv1d, 2: ct.ops.conv2d, 3: ct.ops.conv3d}
 BACKWARD = {1: ct.ops.conv1d_backward, 2: ct.ops.conv2d_backward, 3: ct.ops.conv3d_backward}
 

@@ -8,6 +8,8 @@ import pytest
 import catalase as ct
 from tests.reference import gradients
 
+pytestmark = pytest.mark.on_the_cpu
+
 FORWARD = {1: ct.ops.conv_transpose1d, 2: ct.ops.conv_transpose2d, 3: ct.ops.conv_transpose3d}
 BACKWARD = {
     1: ct.ops.conv_transpose1d_backward,

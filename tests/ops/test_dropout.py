@@ -8,6 +8,8 @@ import pytest
 import catalase as ct
 from tests.reference.philox import philox4x32, word
 
+pytestmark = pytest.mark.on_the_cpu
+
 
 def test_the_reference_gives_the_published_answers():
     # Known answers of Random123 (Salmon et al. 2011), philox4x32-10.

@@ -14,6 +14,8 @@ from rdkit.Chem import rdFingerprintGenerator as generators
 
 import catalase as ct
 
+pytestmark = pytest.mark.on_the_cpu
+
 # One of each trap: annelated and bridged rings, aromatic forms that RDKit does not share, charges, isotopes, hydrogens.
 AWKWARD = [
     "", "C", "CC", "[2H]C", "[2H]C([2H])([2H])CO", "[H]O[H]", "[H]C([H])([H])[H]", "[H]c1ccccc1", "[H]n1cccc1", "[H]-C", "C.C", "[NH4+].[Cl-]",

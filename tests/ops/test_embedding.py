@@ -12,6 +12,8 @@ from catalase import nn, ops
 from tests.reference.embedding import gradient
 from tests.reference.gradients import directional
 
+pytestmark = pytest.mark.on_the_cpu
+
 SETTINGS = settings(
     max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

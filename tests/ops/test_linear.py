@@ -9,6 +9,8 @@ import catalase as ct
 from tests.reference import matmul as reference
 from tests.reference.gradients import directional
 
+pytestmark = pytest.mark.on_the_cpu
+
 ACTIVATIONS = [None, "identity", "relu", "tanh", "sigmoid", "softplus"]
 
 

@@ -9,6 +9,8 @@ import catalase as ct
 from tests.reference import losses as reference
 from tests.reference.gradients import directional
 
+pytestmark = pytest.mark.on_the_cpu
+
 SHAPES = [(0, 2), (1, 1), (1, 2), (7, 2), (16, 2), (17, 3), (33, 10), (5, 100), (3, 4, 2), (40, 12, 2)]
 
 

@@ -11,6 +11,8 @@ import catalase as ct
 from catalase import _core
 from tests.reference import matmul as reference
 
+pytestmark = pytest.mark.on_the_cpu
+
 # 0, 1, primes, and one either side of each tile, vector width and block.
 SHAPES = [
     (0, 3, 4), (3, 0, 4), (3, 4, 0), (1, 1, 1), (1, 7, 1), (5, 1, 3), (6, 16, 16), (7, 17, 17), (5, 15, 31), (13, 383, 33),

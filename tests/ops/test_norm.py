@@ -12,6 +12,8 @@ from catalase import _core
 from tests.reference import norm as reference
 from tests.reference.gradients import directional
 
+pytestmark = pytest.mark.on_the_cpu
+
 CHANNELS = [1, 3, 4, 7, 8, 15, 16, 17, 33, 64, 65, 130]
 ROWS = [1, 2, 3, 63, 64, 65, 127, 129, 211]
 

@@ -9,6 +9,8 @@ import catalase as ct
 from catalase import ops
 from tests.reference import optim as reference
 
+pytestmark = pytest.mark.on_the_cpu
+
 RULES = {
     "sgd": (lambda p, g, s, t, **k: ops.sgd_step(p, g, **k), reference.sgd, 0, {}),
     "momentum": (lambda p, g, s, t, **k: ops.momentum_step(p, g, *s, **k), reference.momentum, 1, {"momentum": 0.8}),

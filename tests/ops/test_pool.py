@@ -12,6 +12,8 @@ from catalase import _core
 from tests.reference import pool as reference
 from tests.reference.gradients import directional
 
+pytestmark = pytest.mark.on_the_cpu
+
 CHANNELS = [1, 3, 4, 5, 7, 8, 15, 16, 17, 33, 64, 65]
 SETTINGS = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]

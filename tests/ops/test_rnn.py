@@ -15,6 +15,8 @@ from catalase import ops
 from tests.reference import rnn as reference
 from tests.reference.gradients import directional
 
+pytestmark = pytest.mark.on_the_cpu
+
 KINDS = ["tanh", "relu", "gru", "lstm"]
 GATES = {"tanh": 1, "relu": 1, "gru": 3, "lstm": 4}
 HIDDEN = [1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 70]

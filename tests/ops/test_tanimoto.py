@@ -10,6 +10,8 @@ import pytest
 import catalase as ct
 from tests.reference import tanimoto as reference
 
+pytestmark = [pytest.mark.on_the_cpu, pytest.mark.counts_bits]
+
 SIZES = [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 992, 993, 2000]
 
 
@@ -33,12 +35,12 @@ def searches(size, n, m):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("rows", [(0, 3), (3, 0), (1, 1), (15, 2), (16, 5), (17, 140)])
-def test_equals_the_oracle(fingerprint_backend, threads, size, rows):
+def test_equals_the_oracle(backend, threads, size, rows):
     a, b, expected = pairs(size, rows)
     assert np.array_equal(ct.ops.tanimoto(a, b), expected)
 
 
-def test_bits_that_are_all_set(fingerprint_backend):
+def test_bits_that_are_all_set(backend):
     """Byte counters of the kernels must not overflow: rows of ones, around the 31 vectors that one counter holds."""
     for size in (31 * 16, 31 * 32, 31 * 64, 31 * 64 + 1, 5000):
         ones = np.full((9, size), 255, np.uint8)
@@ -75,7 +77,7 @@ def test_strided_and_read_only_input_is_accepted(rng):
 
 @pytest.mark.parametrize("size", [1, 5, 128, 200, 256])
 @pytest.mark.parametrize("n, m", [(0, 5), (1, 0), (1, 1), (1, 63), (1, 64), (2, 65), (1, 1500), (17, 1030), (40, 100)])
-def test_topk_equals_a_full_sort(fingerprint_backend, threads, size, n, m):
+def test_topk_equals_a_full_sort(backend, threads, size, n, m):
     queries, targets, results = searches(size, n, m)
     for (k, threshold), expected in results.items():
         found = ct.ops.tanimoto_topk(queries, targets, k, threshold=threshold)
@@ -84,7 +86,7 @@ def test_topk_equals_a_full_sort(fingerprint_backend, threads, size, n, m):
             assert np.array_equal(ours, theirs, equal_nan=True), (size, n, m, k, threshold)
 
 
-def test_topk_ties_go_to_the_lower_index(fingerprint_backend, threads):
+def test_topk_ties_go_to_the_lower_index(backend, threads):
     """Few distinct fingerprints, many of each; threads that each see a part of the targets must agree."""
     targets = np.random.default_rng(0).integers(0, 4, (3000, 1), np.uint8)
     queries = np.array([[0], [1], [3], [255]], np.uint8)
