@@ -47,7 +47,11 @@ WITHOUT_VPOPCNTDQ = "avx512 without vpopcntdq"
 def _levels() -> list[str]:
     """The levels under test: the one that CATALASE_CPU names, or all that this machine has."""
     forced = os.environ.get("CATALASE_CPU")
-    return [forced] if forced and forced != "auto" else list(_core.build_info()["cpu_levels"])
+    levels = [forced] if forced and forced != "auto" else list(_core.build_info()["cpu_levels"])
+    return [*levels, *([WITHOUT_VPOPCNTDQ] if "avx512" in levels else [])]
+
+
+LEVELS = _levels()
 
 
 @dataclass
@@ -95,14 +99,13 @@ def _belongs(item: pytest.Item) -> bool:
     params = getattr(getattr(item, "callspec", None), "params", {})
     name = params.get("backend")
     if name in ("host", "cuda"):
-        if item.get_closest_marker("on_the_cpu") or params.get("threads", 1) != 1:  # threads are the CPU's
-            return False
-        return name == "cuda" or not item.get_closest_marker("slow_on_the_host")
-    if name in _levels():
-        if item.get_closest_marker("at_one_level") and name != _core.get_cpu_level():
-            return False
-        return not item.get_closest_marker("on_a_device")
-    return name != WITHOUT_VPOPCNTDQ or item.get_closest_marker("counts_bits") is not None
+        left_out = ["on_the_cpu", *(["slow_on_the_host"] if name == "host" else [])]
+        return params.get("threads", 1) == 1 and not any(map(item.get_closest_marker, left_out))  # the CPU's threads
+    if name in LEVELS:
+        one = name == _core.get_cpu_level() or not item.get_closest_marker("at_one_level")
+        counted = name != WITHOUT_VPOPCNTDQ or item.get_closest_marker("counts_bits")
+        return bool(one and counted and not item.get_closest_marker("on_a_device"))
+    return True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -122,7 +125,7 @@ def _at_level(name: str) -> Iterator[None]:
     assert ran == level
 
 
-@pytest.fixture(params=[*_levels(), *([WITHOUT_VPOPCNTDQ] if "avx512" in _levels() else []), *DEVICES])
+@pytest.fixture(params=[*LEVELS, *DEVICES])
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """Runs a test once on each backend, and makes sure that this backend is what ran."""
     name = request.param
