@@ -88,6 +88,7 @@ def test_what_is_no_dna_is_named_as_on_the_cpu(backend, texts):
     assert backend.get(ct.ops.one_hot_dna("A", device=backend.device))[0].tolist() == [1, 0, 0, 0]
 
 
+@pytest.mark.at_one_level
 @pytest.mark.parametrize(
     "arguments, options, kind, words",
     [
@@ -100,7 +101,6 @@ def test_what_is_no_dna_is_named_as_on_the_cpu(backend, texts):
         (["AC"], {"reverse_complement": [True, False]}, ValueError, "True, False, or 1 of them"),
     ],
 )
-@pytest.mark.at_one_level
 def test_bad_arguments(backend, arguments, options, kind, words):
     with pytest.raises(kind, match=words):
         ct.ops.one_hot_dna(arguments, device=backend.device, **options)
