@@ -1,4 +1,7 @@
-"""Fingerprints hashed on a device: the CPU's bits, which are RDKit's, and the same reports and refusals."""
+"""Fingerprints hashed on a device have the CPU's bits, reports and refusals, whatever the sizes of molecules, rows and chunks.
+
+That both have RDKit's bits is shown in `tests/ops/test_ecfp_native.py`.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ import catalase as ct
 from catalase.backends import cuda as _cuda
 from catalase.backends.cuda import ecfp as device
 from catalase.ops.ecfp import fingerprints
-from tests.ops.test_ecfp_native import AWKWARD, MOLECULES, REFUSED, large, mutated, rdkit_rows
+from tests.ops.test_ecfp_native import AWKWARD, MOLECULES, large, mutated
 
-pytestmark = pytest.mark.at_one_level
+pytestmark = pytest.mark.on_a_device
 
 FEW = [
     *AWKWARD[:12],
@@ -52,28 +55,10 @@ def assert_equal_to_the_cpu(backend, smiles, **options):
     assert report.to_dict() == cpu_report.to_dict()
 
 
-@pytest.mark.parametrize("radius", [0, 1, 2, 3, 4, 5, 6, 7])
-def test_awkward_molecules(backend, radius):
-    smiles = AWKWARD + MOLECULES + REFUSED
-    assert_equal_to_the_cpu(backend, smiles, radius=radius)
-    assert_equal_to_the_cpu(backend, smiles, radius=radius, output="counts", size=512)
-
-
-def test_rdkits_bits(backend):
-    rows = backend.get(ct.ops.ecfp(AWKWARD, device=backend.device, errors="mask"))
-    assert np.array_equal(rows, rdkit_rows(AWKWARD)[0])
-
-
 @pytest.mark.parametrize("output", ["packed", "dense", "counts"])
 @pytest.mark.parametrize("size", [8, 40, 512, 1000, 2048, 4096])
 def test_sizes_of_the_row(backend, size, output):
     assert_equal_to_the_cpu(backend, FEW, size=size, output=output, radius=3)  # of up to eight neighbours
-
-
-@pytest.mark.parametrize("options", [{"features": True}, {"use_bond_types": False}, {"chirality": True}], ids=str)
-@pytest.mark.parametrize("radius", [0, 1, 2, 3])
-def test_options(backend, radius, options):
-    assert_equal_to_the_cpu(backend, AWKWARD + MOLECULES, radius=radius, output="counts", **options)
 
 
 @pytest.mark.parametrize("radius", [0, 1, 2, 4, 6])
