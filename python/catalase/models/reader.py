@@ -9,62 +9,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn
-from .._internal.registry import Bool, Field, Int, Str
+from .._internal.registry import Bool, Int, Str
 from ..autograd import Tensor, no_grad
 from ..data import SequenceDataset
 from ..data.ragged import RaggedArray, SequenceBatch
-from ..trans import Transformer, undo_transforms
+from ..trans import Transformer
 from .model import chosen_transformers
 from .reader_net import POOLS, SequenceNet
-from .sequence_net import FIELDS, SequenceModel
-from .settings import checked
+from .sequence_net import SequenceModel
+from .settings import N_CLASSES, N_TASKS, Settings
 from .time_steps import PooledBatch, StepRows
-
-READER_FIELDS: dict[str, Field] = {
-    "n_tasks": Int(1, 1_000_000),
-    "n_features": Int(1, 10_000_000, none=True),
-    "bidirectional": Bool(),
-    "pool": Str(choices=list(POOLS)),
-    "per_step": Bool(optional=True),
-}
 
 
 class Reader(SequenceModel):
     """Recurrent layers, a pool over the steps or none, a dense output."""
 
-    fields = (*FIELDS, *READER_FIELDS)
+    settings = SequenceModel.settings | Settings(
+        n_tasks=N_TASKS, n_features=Int(1, 10_000_000, none=True), n_classes=N_CLASSES, bidirectional=Bool(),
+        pool=Str(choices=list(POOLS)), per_step=Bool(optional=True),
+    )  # fmt: skip
+    n_tasks: int
+    bidirectional: bool
+    pool: str
 
-    def __init__(
-        self,
-        n_tasks: int,
-        *,
-        n_features: int | None,
-        bidirectional: bool,
-        pool: str,
-        per_step: bool,
-        **settings: Any,
-    ) -> None:
-        super().__init__(**settings)
+    def _checked_net(self, shape: tuple[int, ...]) -> SequenceNet:
+        """The net, once the settings fit each other."""
         name = type(self).__name__
-        if (self.tokenizer is None) == (n_features is None):
+        if (self.tokenizer is None) == (self.n_features is None):
             raise ValueError(f"{name}: give tokenizer for sequences of tokens, or n_features for feature vectors")
-        found = checked(
-            name, READER_FIELDS, n_tasks=n_tasks, n_features=n_features, bidirectional=bidirectional, pool=pool,
-            per_step=per_step,
-        )  # fmt: skip
-        self.n_tasks, self.n_features, self.bidirectional = (
-            found["n_tasks"],
-            found["n_features"],
-            found["bidirectional"],
-        )
-        self.pool, self.per_step = found["pool"], found["per_step"]
         if self.per_step and self.pool != "last":
-            raise ValueError(f"{name}: with per_step=True no steps are pooled; leave pool={pool!r} out")
+            raise ValueError(f"{name}: with per_step=True no steps are pooled; leave pool={self.pool!r} out")
         if self.bidirectional and self.truncation is not None:
             raise ValueError(
                 f"{name}: truncation carries the state from the first step on, and bidirectional=True reads from the last "
                 "too; leave one of them out"
             )
+        return self._net(shape)
 
     def _net(self, shape: tuple[int, ...]) -> SequenceNet:
         rng = nn.init.generator(self.seed)
@@ -74,14 +54,6 @@ class Reader(SequenceModel):
         head = nn.Linear(recurrent.output_size, int(np.prod(shape)), rng=rng)
         return SequenceNet(embedding, recurrent, None if self.per_step else self.pool, self.dropout, head, shape)
 
-    def predict_on_batch(self, X: Any, transformers: Sequence[Transformer] | None = None, raw: bool = False) -> Any:
-        """Return the predictions for a `SequenceBatch`, all at once; or for what `predict` takes."""
-        if not isinstance(X, SequenceBatch):
-            return self.predict(X, transformers, raw)
-        chosen = chosen_transformers(f"{type(self).__name__}.predict", transformers, raw)
-        out = undo_transforms(self._outputs(X), self.transformers if chosen is None else chosen)
-        return list(RaggedArray(out, np.concatenate([[0], np.cumsum(X.lengths)]))) if self.per_step else out
-
     def predict(  # type: ignore[override]
         self, dataset: Any, transformers: Sequence[Transformer] | None = None, raw: bool = False
     ) -> Any:
@@ -89,7 +61,7 @@ class Reader(SequenceModel):
 
         Parameters
         ----------
-        dataset : SequenceDataset or list
+        dataset : SequenceDataset, list, or a SequenceBatch, which goes through the net all at once
         transformers : sequence of Transformer, optional
             Those that changed y are undone, instead of the model's own.
         raw : bool
@@ -108,12 +80,20 @@ class Reader(SequenceModel):
             For sequences of another kind, unknown tokens and NaN, naming row and step.
         """
         where = f"{type(self).__name__}.predict"
-        X = self._sequences(where, dataset).X
-        whole = self._undone(where, X, chosen_transformers(where, transformers, raw))
-        return list(RaggedArray(whole, X.offsets)) if self.per_step else whole
+        undo = chosen_transformers(where, transformers, raw)
+        return self._by_row(where, dataset, self._undone(where, dataset, undo))
+
+    def _by_row(self, where: str, rows: Any, predictions: NDArray[Any]) -> Any:
+        """With ``per_step`` an array of each sequence's own length."""
+        if not self.per_step:
+            return predictions
+        lengths = rows.lengths if isinstance(rows, SequenceBatch) else self._sequences(where, rows).X.lengths
+        return list(RaggedArray(predictions, np.concatenate([[0], np.cumsum(lengths)])))
 
     def _raw(self, where: str, rows: Any) -> NDArray[Any]:
-        """Predictions in one array, of steps end to end."""
+        """Predictions in one array, of steps end to end; a `SequenceBatch` goes through the net as it is."""
+        if isinstance(rows, SequenceBatch):
+            return self._outputs(rows)
         X = self._sequences(where, rows).X
         self._check_sequences(where, X)
         none = self._outputs(X.padded(np.zeros(0, np.int64)))
@@ -126,9 +106,9 @@ class Reader(SequenceModel):
         with nn.inference(), no_grad():
             return self._output(self._forward(self.module, X))
 
-    def _to_score(self, where: str, dataset: Any, transformers: Sequence[Transformer] | None) -> NDArray[Any]:
+    def _check_to_score(self, where: str, dataset: Any) -> None:
         self._check_per_step(where, dataset)
-        return super()._to_score(where, dataset, transformers)
+        super()._check_to_score(where, dataset)
 
     def _check_per_step(self, where: str, dataset: Any) -> None:
         if isinstance(dataset, SequenceDataset) and dataset.per_step != self.per_step:

@@ -6,19 +6,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from .. import nn, ops
-from .._internal.registry import Int, register
-from ..autograd import Tensor
+from .. import nn, optim
 from ..data.tokenizer import CharTokenizer
 from .labels import Place, check_classes, check_numbers
-from .reader import READER_FIELDS, Reader
-from .sequence_net import FIELDS
-from .settings import checked
-
-_CLASSES = {"n_classes": Int(2, 1_000_000)}
+from .reader import Reader
+from .settings import declared
 
 
-@register("SequenceClassifier", **FIELDS, **READER_FIELDS, **_CLASSES)
+@declared
 class SequenceClassifier(Reader):
     """Recurrent layers over a sequence, and a softmax over the classes of each task.
 
@@ -43,7 +38,7 @@ class SequenceClassifier(Reader):
         Gradients of a larger norm are scaled down to it.
     batch_size : int
     learning_rate : float or schedule
-        Of Adam.
+        A schedule of `catalase.optim` is saved with the model.
     seed : int, optional
         Same seed, same bits, for any number of threads.
     per_step : bool
@@ -52,6 +47,8 @@ class SequenceClassifier(Reader):
     truncation : int, optional
         Truncated back-propagation through time: gradients reach back this many steps at most, and no more steps are kept
         for them. Not with ``bidirectional``.
+    optimizer : str or optim.Optimizer, optional
+        As `MultitaskClassifier`.
 
     Notes
     -----
@@ -108,35 +105,25 @@ class SequenceClassifier(Reader):
         seed: int | None = None,
         per_step: bool = False,
         truncation: int | None = None,
+        optimizer: str | optim.Optimizer | None = None,
     ) -> None:
-        super().__init__(
-            n_tasks, tokenizer=tokenizer, n_features=n_features, cell=cell, embedding_size=embedding_size,
-            hidden_size=hidden_size, num_layers=num_layers, dropout=dropout, bidirectional=bidirectional, pool=pool,
-            clip_norm=clip_norm, batch_size=batch_size, learning_rate=learning_rate, seed=seed, per_step=per_step,
-            truncation=truncation,
-        )  # fmt: skip
-        self.n_classes: int = checked("SequenceClassifier", _CLASSES, n_classes=n_classes)["n_classes"]
-        self.module = self._net((self.n_tasks, self.n_classes))
-        self.loss = nn.losses.SoftmaxCrossEntropy()
+        self._set(locals())
+        self._start(self._checked_net((self.n_tasks, self.n_classes)), nn.losses.SoftmaxCrossEntropy())
 
-    def to_config(self) -> dict[str, Any]:
-        return {**super().to_config(), "n_classes": self.n_classes}
-
-    def _output(self, raw: Tensor) -> NDArray[Any]:
-        return ops.softmax(raw.numpy())
+    n_classes: int
 
     def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any], place: Place | None = None) -> None:
         check_classes(where, y, w, self.n_tasks, self.n_classes, place)
 
 
-@register("SequenceRegressor", **FIELDS, **READER_FIELDS)
+@declared
 class SequenceRegressor(Reader):
     """Recurrent layers over a sequence, and one number for each task, trained on squared error.
 
     Parameters
     ----------
     n_tasks, tokenizer, n_features, cell, embedding_size, hidden_size, num_layers, dropout, bidirectional, pool, \
-clip_norm, batch_size, learning_rate, seed, per_step, truncation
+clip_norm, batch_size, learning_rate, seed, per_step, truncation, optimizer
         As `SequenceClassifier`.
 
     Notes
@@ -171,15 +158,10 @@ clip_norm, batch_size, learning_rate, seed, per_step, truncation
         seed: int | None = None,
         per_step: bool = False,
         truncation: int | None = None,
+        optimizer: str | optim.Optimizer | None = None,
     ) -> None:
-        super().__init__(
-            n_tasks, tokenizer=tokenizer, n_features=n_features, cell=cell, embedding_size=embedding_size,
-            hidden_size=hidden_size, num_layers=num_layers, dropout=dropout, bidirectional=bidirectional, pool=pool,
-            clip_norm=clip_norm, batch_size=batch_size, learning_rate=learning_rate, seed=seed, per_step=per_step,
-            truncation=truncation,
-        )  # fmt: skip
-        self.module = self._net((self.n_tasks,))
-        self.loss = nn.losses.L2Loss()
+        self._set(locals())
+        self._start(self._checked_net((self.n_tasks,)), nn.losses.L2Loss())
 
     def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any], place: Place | None = None) -> None:
         check_numbers(where, y, w, self.n_tasks, place)

@@ -7,90 +7,57 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import nn, optim
+from .. import nn
 from .._internal.numbers import shown
-from .._internal.registry import AnyOf, Field, Float, Int, Object, Str
+from .._internal.registry import Int, Object, Str
 from ..autograd import Tensor
 from ..data import SequenceDataset
 from ..data.ragged import RaggedArray
 from ..data.tokenizer import PAD, CharTokenizer
 from .labels import Place, flat
-from .model import Model
-from .settings import checked, is_count, rate
+from .net import NetModel
+from .settings import TRAINING, Settings, Share, is_count
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 _PREDICT_STEPS = 100_000  # padded steps that go through the net at a time
 _LARGEST = np.finfo(np.float32).max
 
-FIELDS: dict[str, Field] = {
-    "tokenizer": Object(CharTokenizer, none=True),
-    "cell": Str(choices=list(CELLS)),
-    "embedding_size": Int(1, 1_000_000),
-    "hidden_size": Int(1, 1_000_000),
-    "num_layers": Int(1, 1000),
-    "dropout": Float(low=0, high=1),
-    "clip_norm": Float(low=0, none=True),
-    "batch_size": Int(1),
-    "learning_rate": Float(low=0),
-    "seed": AnyOf(Int(0), none=True),
-    "truncation": Int(1, none=True, optional=True),
-}
+
+class _Tokenizer(Object):
+    def take(self, value: Any, owner: str, key: str, of: Any = None) -> Any:
+        if value is not None and not isinstance(value, CharTokenizer):
+            raise TypeError(f"{owner}: {key} must be a catalase.data tokenizer, got {type(value).__name__}")
+        return value
 
 
-class SequenceModel(Model):
+class _Truncation(Int):
+    def take(self, value: Any, owner: str, key: str, of: Any = None) -> Any:
+        if value is not None and not is_count(value):
+            raise ValueError(f"{owner}: {key} must be None or a whole number of steps, 1 or more, got {shown(value)}")
+        return None if value is None else int(value)
+
+
+class SequenceModel(NetModel):
     """What all models of sequences share."""
 
+    settings = TRAINING | Settings(
+        tokenizer=_Tokenizer(CharTokenizer, none=True),
+        cell=Str(choices=list(CELLS)),
+        embedding_size=Int(1, 1_000_000),
+        hidden_size=Int(1, 1_000_000),
+        num_layers=Int(1, 1000),
+        dropout=Share(),
+        truncation=_Truncation(1, none=True, optional=True),
+    )
     tokenizer: CharTokenizer | None
-    fields: tuple[str, ...]
+    cell: str
+    embedding_size: int
+    hidden_size: int
+    num_layers: int
+    dropout: float
+    truncation: int | None
+    n_features: Any
     per_step = False
-    _takes_bits = False
-
-    def __init__(
-        self,
-        tokenizer: CharTokenizer | None,
-        cell: str,
-        embedding_size: int,
-        hidden_size: int,
-        num_layers: int,
-        dropout: float,
-        clip_norm: float | None,
-        batch_size: int,
-        learning_rate: Any,
-        seed: int | None,
-        truncation: int | None,
-    ) -> None:
-        super().__init__()
-        name = type(self).__name__
-        if tokenizer is not None and not isinstance(tokenizer, CharTokenizer):
-            raise TypeError(f"{name}: tokenizer must be a catalase.data tokenizer, got {type(tokenizer).__name__}")
-        found = checked(
-            name, FIELDS, cell=cell, embedding_size=embedding_size, hidden_size=hidden_size, num_layers=num_layers,
-            clip_norm=clip_norm, batch_size=batch_size, learning_rate=learning_rate, seed=seed,
-        )  # fmt: skip
-        if found["clip_norm"] == 0:
-            raise ValueError(f"{name}: clip_norm must be None or above 0, got {shown(clip_norm)}")
-        if truncation is not None and not is_count(truncation):
-            raise ValueError(
-                f"{name}: truncation must be None or a whole number of steps, 1 or more, got {shown(truncation)}"
-            )
-        self.tokenizer, self.cell, self.dropout = tokenizer, found["cell"], rate(name, "dropout", dropout)
-        self.embedding_size, self.hidden_size, self.num_layers = (
-            found["embedding_size"], found["hidden_size"], found["num_layers"]
-        )  # fmt: skip
-        self.clip_norm = None if found["clip_norm"] is None else float(found["clip_norm"])
-        self.batch_size, self.learning_rate, self.seed = found["batch_size"], found["learning_rate"], found["seed"]
-        self.truncation = None if truncation is None else int(truncation)
-
-    def make_optimizer(self) -> optim.Optimizer:
-        return optim.Adam(self.module, lr=self.learning_rate, clip_norm=self.clip_norm)
-
-    def to_config(self) -> dict[str, Any]:
-        config = {key: getattr(self, key) for key in self.fields}
-        # A schedule belongs to a run, not to the model: keep where it started.
-        rate = self.learning_rate(0) if callable(self.learning_rate) else self.learning_rate
-        config["learning_rate"] = float(rate)
-        config["tokenizer"] = None if self.tokenizer is None else self.tokenizer.to_config()
-        return {"class": type(self).__name__, **config}
 
     def _recurrent(self, inputs: int, rng: np.random.Generator, bidirectional: bool = False) -> Any:
         between = self.dropout if self.num_layers > 1 else 0.0
@@ -110,6 +77,9 @@ class SequenceModel(Model):
         output, state = module(X, carried.state)
         carried.state = nn.detach_state(state)
         return output
+
+    def _datapoints(self, where: str, given: Any, featurizer: Any) -> None:
+        """The net reads texts and sequences itself."""
 
     def _sequences(self, where: str, data: Any) -> SequenceDataset:
         """The dataset, or one made of a list of sequences or texts; empty ones are kept."""

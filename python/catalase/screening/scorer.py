@@ -122,7 +122,7 @@ class Scorer:
     def describe(self) -> dict[str, Any]:
         """What decides a score, as JSON values: equal for equal models."""
         digest = hashlib.sha256()
-        for name, array in sorted(self.model.module.state_dict().items()):
+        for name, array in sorted(self.model.state_dict().items()):
             digest.update(f"{name} {array.dtype} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).tobytes())
         rest: list[Any] = [self.model.to_config(), [t.to_config() for t in self.model.transformers]]

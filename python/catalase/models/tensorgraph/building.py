@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ... import nn, optim
 from ..._internal.numbers import path_of, shown
-from ..._internal.registry import AnyOf, Field, Float, Int
 from ...autograd import Tensor
-from ..model import Model
-from ..settings import checked
+from ..net import NetModel
+from ..settings import TRAINING, Settings
 from .feeds import FedRows, Feeder, Feeds
 from .graph import Graph, named, ordered
 from .layer import Layer
 from .losses import WeightDecay
 
-FIELDS: dict[str, Field] = {"batch_size": Int(1), "learning_rate": Float(low=0), "seed": AnyOf(Int(0), none=True)}
+FIELDS = {key: TRAINING[key] for key in ("batch_size", "learning_rate", "seed", "optimizer")}
 
 
-class GraphModel(Model):
+class GraphModel(NetModel):
     """A model whose net is built of layers; `TensorGraph` is what it is used by."""
+
+    settings = Settings(FIELDS)
 
     def __init__(
         self,
@@ -32,15 +34,13 @@ class GraphModel(Model):
         model_dir: str | Path | None = None,
         seed: int | None = None,
         random_seed: int | None = None,
+        optimizer: str | optim.Optimizer | None = None,
     ) -> None:
-        super().__init__()
-        found = checked(
-            "TensorGraph", {**FIELDS, "random_seed": FIELDS["seed"]}, batch_size=batch_size, learning_rate=learning_rate,
-            seed=seed, random_seed=random_seed,
-        )  # fmt: skip
-        self.batch_size, self.learning_rate = found["batch_size"], found["learning_rate"]
+        self._set(locals())
+        random_seed = TRAINING["seed"].take(random_seed, "TensorGraph", "random_seed")
+        self.seed = random_seed if self.seed is None else self.seed
+        self._start(nn.Module(), None)
         self.model_dir = None if model_dir is None else path_of("TensorGraph", "model_dir", model_dir)
-        self.seed = found["random_seed"] if found["seed"] is None else found["seed"]
         self.outputs: list[Layer] = []
         self.loss_layer: Layer | None = None
         self.layers: dict[str, Layer] = {}
@@ -98,12 +98,20 @@ class GraphModel(Model):
         self.graph = Graph(self.layers, self.outputs or roots, rng)
         self.module = self.graph
         self._feeder = Feeder(self.graph)
-        self.loss = self._loss  # type: ignore[assignment]
+        self.loss = self._loss
         self.built = True
 
     def to(self, device: str) -> Self:
         self.build()
         return super().to(device)
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        self.build()
+        return super().state_dict()
+
+    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self.build()
+        super().load_state_dict(state)
 
     def _placed(self, rows: Any) -> Any:
         return rows  # the feeds see to it
@@ -114,7 +122,7 @@ class GraphModel(Model):
         penalty: dict[str, float] = {}
         if isinstance(self.loss_layer, WeightDecay):
             penalty = {self.loss_layer.penalty_type: self.loss_layer.penalty}
-        return optim.Adam(self.module, lr=self.learning_rate, eps=1e-7, **penalty)
+        return self._declared_optimizer(optim.Adam(lr=self.learning_rate, eps=1e-7)).over(self.module, **penalty)
 
     def _loss(self, feeds: Any, y: Any, w: Any) -> Tensor:
         assert self.loss_layer is not None

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..._internal.numbers import number, shown, whole_number
+from ..._internal.numbers import is_list, number, shown, whole_number
 from ..._internal.registry import Float, Int, List
 from ...autograd import Tensor, concatenate
-from ..settings import is_list
 from .layer import Layer, saved
 
 

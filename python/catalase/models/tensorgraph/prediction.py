@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from ... import nn
 from ..._internal.numbers import choice, flag, shown
 from ...autograd import no_grad
+from ...feat import Featurizer
 from ...metrics import Metric
 from ...trans import Transformer, undo_transforms
-from ..datapoints import datapoints
-from ..grids import batches, is_list_of_arrays
+from ..datapoints import batches, datapoints, is_list_of_arrays
 from ..model import check_transformers, chosen_metrics, chosen_transformers, scores
 from .building import GraphModel
 from .feeds import Feeds, walk
@@ -26,8 +26,6 @@ Outputs = Layer | Sequence[Layer] | None
 
 class PredictingGraph(GraphModel):
     """The half of `TensorGraph` that predicts."""
-
-    _takes_bits = False
 
     def predict_on_batch(  # type: ignore[override]
         self,
@@ -71,18 +69,23 @@ class PredictingGraph(GraphModel):
         self.build()
         where = "TensorGraph.predict"
         choice(where, "errors", errors, ("raise", "mask"))
-        if is_list_of_arrays(dataset) or datapoints(where, dataset, self.featurizer) is None:
+        if self._datapoints(where, dataset, self.featurizer) is None:
             self._check_features_alike(where, dataset)
             return self._predict(self._fed(dataset), transformers, outputs, raw)
         if outputs is not None or len(self.outputs) != 1:
             raise ValueError(f"{where}: gives one output for what a featurizer takes; featurize, and give the array")
         return super().predict(dataset, transformers, raw, errors)
 
+    def _datapoints(self, where: str, given: Any, featurizer: Featurizer | None) -> list[Any] | None:
+        return None if is_list_of_arrays(given) else datapoints(where, given, featurizer)
+
     def _fed(self, dataset: Any) -> Iterable[Feeds]:
         return (self._feeder.columns(X) for X in batches(dataset, self.batch_size))
 
     def _raw(self, where: str, rows: Any) -> NDArray[Any]:
         self.build()
+        if len(self.outputs) != 1:
+            raise ValueError(f"{where}: the graph has {len(self.outputs)} outputs and needs one")
         return np.asarray(self._predict(self._fed(rows), None, None, raw=True))
 
     def predict_on_generator(
@@ -164,10 +167,9 @@ class PredictingGraph(GraphModel):
         prediction = self._predict(feeds, undo, self.outputs[:1])
         return scores(chosen, y, prediction, columns[1], per_task_metrics)
 
-    def evaluate(self, dataset: Any, metrics: Any, *args: Any, **options: Any) -> Any:
-        """Score the model on a dataset; as `Model.evaluate`."""
+    def _check_to_score(self, where: str, dataset: Any) -> None:
+        super()._check_to_score(where, dataset)
         if len(self.outputs) != 1:
             raise ValueError(
-                f"TensorGraph.evaluate: the graph has {len(self.outputs)} outputs and needs one; score what predict gives"
+                f"{where}: the graph has {len(self.outputs)} outputs and needs one; score what predict gives"
             )
-        return super().evaluate(dataset, metrics, *args, **options)

@@ -12,7 +12,7 @@ from ... import nn
 from ..._internal.numbers import is_whole, shown
 from ..._internal.registry import AnyOf, Float, Int, List
 from ...autograd import Tensor
-from ..settings import rate
+from ..settings import Share
 from .layer import PADDING, SIZES, Layer, Shape, each, padding_name, saved, sizes
 
 
@@ -170,7 +170,7 @@ class Dropout(Layer):
 
     def __init__(self, dropout_prob: float, in_layers: Any = None, name: str | None = None) -> None:
         super().__init__(in_layers, name)
-        self.dropout_prob = rate("Dropout", "dropout_prob", dropout_prob)
+        self.dropout_prob = Share().take(dropout_prob, "Dropout", "dropout_prob")
 
     def build(self, shapes: list[Shape], rng: np.random.Generator | None) -> nn.Module:
         return nn.Dropout(self.dropout_prob)

@@ -11,6 +11,7 @@ import numpy as np
 from ... import train
 from ..._internal.numbers import flag, path_of, whole_number
 from ..._internal.registry import Int, List, Object, register
+from ...metrics import Metric
 from ..load import load
 from .building import FIELDS
 from .feeds import FedItems
@@ -44,12 +45,14 @@ class TensorGraph(PredictingGraph):
     ----------
     batch_size : int
     learning_rate : float or schedule
-        Of Adam (eps 1e-7, as in DeepChem); `set_optimizer` takes another.
+        A schedule of `catalase.optim` is saved with the model.
     model_dir : path, optional
         A folder that the model is saved into at the end of every fit, and every ``checkpoint_interval`` steps of it;
         `restore` and `catalase.models.load` read it.
     seed : int, optional
         Decides start values, shuffling and dropout; ``random_seed`` is another name for it.
+    optimizer : str or optim.Optimizer, optional
+        As `MultitaskClassifier`; Adam with eps 1e-7, as in DeepChem, where left out. `set_optimizer` takes a function.
 
     Attributes
     ----------
@@ -79,7 +82,7 @@ class TensorGraph(PredictingGraph):
     (50, 1)
     """
 
-    def fit(
+    def fit(  # type: ignore[override]
         self,
         dataset: Any,
         nb_epoch: int = 10,
@@ -91,6 +94,7 @@ class TensorGraph(PredictingGraph):
         restore: bool = False,
         deterministic: bool = False,
         checkpoint_interval: int = 1000,
+        metrics: Metric | str | Sequence[Metric | str] | None = None,
     ) -> train.History:
         """Train on a dataset.
 
@@ -110,6 +114,8 @@ class TensorGraph(PredictingGraph):
             Take the rows in order instead of shuffled.
         checkpoint_interval : int
             Steps between two saves into ``model_dir``; 0 saves at the end only.
+        metrics : Metric, str, or list of these, optional
+            As `Model.fit`, for the one output.
 
         Returns
         -------
@@ -118,7 +124,7 @@ class TensorGraph(PredictingGraph):
         self._ready_to_fit("TensorGraph.fit", restore, checkpoint_interval)
         self._in_order = flag("TensorGraph.fit", "deterministic", deterministic)
         hooks = self._hooks(callbacks, checkpoint_interval)
-        history = super().fit(dataset, nb_epoch, valid, hooks, progress, resume, graph)
+        history = super().fit(dataset, nb_epoch, valid, hooks, progress, resume, graph, metrics)
         return self._saved(history)
 
     def fit_generator(
@@ -189,15 +195,12 @@ class TensorGraph(PredictingGraph):
             {**step.layer.to_config(), "node": step.name, "inputs": [place[id(a)] for a in step.layer.in_layers]}
             for step in self.graph.steps
         ]
-        rate = self.learning_rate(0) if callable(self.learning_rate) else self.learning_rate
         return {
             "class": "TensorGraph",
             "layers": saved,
             "outputs": [place[id(layer)] for layer in self.outputs],
             "loss": None if self.loss_layer is None else place[id(self.loss_layer)],
-            "batch_size": self.batch_size,
-            "learning_rate": float(rate),
-            "seed": self.seed,
+            **super().to_config(),
         }
 
     @classmethod
@@ -209,7 +212,7 @@ class TensorGraph(PredictingGraph):
             raise ValueError(f"config: TensorGraph has {len(layers)} layers but names number {max(numbers)}")
         for layer in layers:
             layer.in_layers = [layers[n] for n in layer.saved_inputs]
-        model = cls(fields["batch_size"], fields["learning_rate"], seed=fields["seed"])
+        model = cls(**{key: fields[key] for key in FIELDS if key in fields})
         for n in fields["outputs"]:
             model.add_output(layers[n])
         if fields["loss"] is not None:
