@@ -92,7 +92,7 @@ def graph():
 
 
 @ct.models.register
-class Net(ct.nn.Module):
+class OwnNet(ct.nn.Module):
     """A user's own net: from 16 features to 2 numbers."""
 
     def __init__(self, width=8, dropout=0.5, seed=0):
@@ -106,7 +106,7 @@ class Net(ct.nn.Module):
 
 
 def own():
-    model = ct.models.NetModel(Net(), "SigmoidCrossEntropy", ct.optim.Momentum(lr=0.1), batch_size=8, seed=0)
+    model = ct.models.NetModel(OwnNet(), "SigmoidCrossEntropy", ct.optim.Momentum(lr=0.1), batch_size=8, seed=0)
     return model, ct.data.NumpyDataset(X, Y), X
 
 

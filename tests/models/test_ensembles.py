@@ -67,7 +67,7 @@ def graph(seed):
 
 
 def own(seed):
-    model = models.NetModel(kinds.Net(seed=seed), "SigmoidCrossEntropy", batch_size=8, seed=seed)
+    model = models.NetModel(kinds.OwnNet(seed=seed), "SigmoidCrossEntropy", batch_size=8, seed=seed)
     return model, ct.data.NumpyDataset(kinds.X, kinds.Y), kinds.X, AUC
 
 

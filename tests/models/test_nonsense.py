@@ -44,7 +44,7 @@ MODELS = {
     "LanguageModel": lambda: call(TOKENIZER, **READER),
     "TanimotoKNNClassifier": lambda: call(1, 64, 2, "uniform", 2),
     "TanimotoKNNRegressor": lambda: call(1, 64, 2, "uniform"),
-    "NetModel": lambda: call(Net(), "L2Loss", optimizer="SGD", batch_size=2, learning_rate=0.01, seed=0),
+    "NetModel": lambda: call(SmallNet(), "L2Loss", optimizer="SGD", batch_size=2, learning_rate=0.01, seed=0),
     "Ensemble": lambda: call([made("MultitaskRegressor")]),
 }
 # What is called on them; `METHODS` has what each takes.
@@ -56,7 +56,7 @@ OPTIONS = {"per_task_metrics": False, "use_sample_weights": False, "mask_missing
 
 
 @models.register
-class Net(ct.nn.Module):
+class SmallNet(ct.nn.Module):
     def __init__(self):
         super().__init__()
         self.inner = ct.nn.Linear(3, 1, rng=0)

@@ -166,7 +166,7 @@ class List(Field):
 
 
 class AnyOf(Field):
-    """What the first fitting one of several fields accepts, such as a number or a list of numbers."""
+    """A value that one of several fields accepts, such as a number or a list of numbers; the first that fits checks it."""
 
     def __init__(self, *fields: Field, **kwargs: bool) -> None:
         super().__init__(**kwargs)
@@ -254,14 +254,14 @@ _REGISTRY: dict[str, _Entry] = {}
 
 
 def register(name: str, **fields: Field) -> Callable[[type[T]], type[T]]:
-    """List a class under `name`, with the fields that its config has.
+    """List a class under `name`, with the fields of its config.
 
-    The decorated class is built as ``cls.from_config(fields)`` where it defines that, else as ``cls(**fields)``.
+    The decorated class is built by ``cls.from_config(fields)`` where it defines that, else by ``cls(**fields)``.
 
     Raises
     ------
     ValueError
-        `name` is taken.
+        If `name` is taken.
 
     Examples
     --------
@@ -302,7 +302,7 @@ def named(name: str) -> type:
 
 
 def names(kind: type = object) -> list[str]:
-    """Registered names of the classes that are a `kind`, sorted."""
+    """Return the registered names of the classes that are a `kind`, sorted."""
     return sorted(name for name, entry in _REGISTRY.items() if issubclass(entry.cls, kind))
 
 

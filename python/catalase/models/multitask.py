@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from .. import nn, optim
 from .._internal.registry import Bool, Float, Int, List
 from ..autograd import Tensor
-from ..nn.layers import in_order
 from .features import FeatureRows
 from .labels import check_classes, check_numbers
 from .net import NetModel
@@ -19,17 +18,16 @@ from .settings import N_CLASSES, N_TASKS, TRAINING, EachActivation, EachLayer, N
 from .sparse_rows import PaddedRows, compressed
 
 
-class _DenseNet(nn.Module):
+class _DenseNet(nn.Sequential):
     """Linear layers with activation and dropout, and a last one that gives (N, *shape)."""
 
     def __init__(self, layers: list[nn.Module], shape: tuple[int, ...]) -> None:
-        super().__init__()
-        self.layers = layers
+        super().__init__(*layers)
         self.shape = shape
 
     def forward(self, x: Tensor) -> Tensor:
-        x = in_order(self.layers, x)
-        return x if len(self.shape) == 1 else x.reshape((x.shape[0], *self.shape))
+        x = super().forward(x)
+        return x if len(self.shape) == 1 else x.reshape((x.data.shape[0], *self.shape))
 
 
 class _Multitask(FeatureRows, NetModel):

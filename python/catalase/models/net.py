@@ -65,7 +65,7 @@ class NetModel(Model):
     --------
     >>> import numpy as np, catalase as ct
     >>> @ct.models.register
-    ... class Net(ct.nn.Module):
+    ... class TwoLayers(ct.nn.Module):
     ...     def __init__(self, width):
     ...         super().__init__()
     ...         self.width = width
@@ -74,7 +74,7 @@ class NetModel(Model):
     ...         return self.layers(x)
     >>> X = np.linspace(0, 1, 80, dtype=np.float32).reshape(20, 4)
     >>> data = ct.data.NumpyDataset(X, X[:, :1])
-    >>> model = ct.models.NetModel(Net(8), "L2Loss", optimizer=ct.optim.SGD(lr=0.1), batch_size=10, seed=0)
+    >>> model = ct.models.NetModel(TwoLayers(8), "L2Loss", optimizer=ct.optim.SGD(lr=0.1), batch_size=10, seed=0)
     >>> history = model.fit(data, nb_epoch=20, valid=data, metrics="r2_score")
     >>> history["r2_score"][-1] > 0.9
     True

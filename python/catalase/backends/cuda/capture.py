@@ -1,9 +1,9 @@
-"""A training step on a device as a graph: captured once for each shape of batch, then replayed.
+"""Capture of a training step as a CUDA graph, once for each shape of batch; later steps replay it.
 
-A launch costs the host more than many a kernel costs the device; a replay is one launch. What changes from step to step
-must then lie in device memory: the batch in buffers of the graph, the number of the step (for dropout's masks) and the
-optimizer's rates in two small arrays that a launch before the replay writes. The loss is read from its buffer after it;
-the optimizer's kernels look at it first, and leave everything as it was where it is not finite.
+The host needs longer for a launch than the device for many a kernel, and a replay is one launch. All values that change
+from step to step must then lie in device memory: the batch in buffers of the graph; the number of the step (for
+dropout's masks) and the optimizer's rates in two small arrays, which a launch before the replay writes. The host reads
+the loss from its buffer afterwards. The optimizer's kernels read it first, and change nothing if it is not finite.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ Lengths = NDArray[np.int64]
 
 
 class Parts(NamedTuple):
-    """A batch of a kind of its own, taken apart: its very class defines ``graph_parts``, which gives this, or None.
+    """The parts of a batch that is not a plain array. Its class defines ``graph_parts``, which returns this, or None.
 
     Attributes
     ----------
     key : hashable
-        All of the batch that its graph takes as fixed, beside the arrays' shapes and dtypes.
+        Everything in the batch that its graph takes as fixed, apart from the arrays' shapes and dtypes.
     arrays : list of arrays
-        What a step reads on the device; NumPy's are copied there.
+        The arrays that a step reads on the device; NumPy arrays are copied there.
     like : callable
-        ``like(arrays)`` gives a batch of this kind over other arrays, all of the device.
+        ``like(arrays)`` returns a batch of this kind with other arrays, all of them on the device.
     lengths : ndarray, optional
-        Of sequences, where they may differ from batch to batch: the step uses them through `of_lengths` alone.
+        Lengths of sequences, if they may differ from batch to batch: the step uses them only through `of_lengths`.
     """
 
     key: Any
@@ -52,18 +52,18 @@ _current = _Current()
 
 
 def captured() -> StepGraph | None:
-    """The graph that this thread captures a step for."""
+    """Return the graph that this thread is capturing a step for, or None."""
     return _current.graph
 
 
 def of_lengths(device: CudaBackend, lengths: Lengths, key: Any, make: Callable[[Lengths], NDArray[Any]]) -> Any:
-    """``make(lengths)`` on the device. In a captured step it is made anew for each batch; of the same shape, then."""
+    """Return ``make(lengths)`` on the device. A captured step recomputes it for each batch; its shape must not change."""
     graph = captured()
     return device.array(make(lengths)) if graph is None else graph.of_lengths(lengths, key, make)
 
 
 def rates_of(lr: float, decay: float, beta1: float, beta2: float, count: int) -> Numbers:
-    """What of an optimizer's numbers changes with the step: lr, keep, step_size, root_scale."""
+    """Return the numbers of an optimizer that change with the step: lr, keep, step_size, root_scale."""
     return lr, 1 - lr * decay, lr / (1 - beta1**count), 1 / math.sqrt(1 - beta2**count)
 
 
@@ -74,9 +74,9 @@ class StepGraph:
     ----------
     device : CudaBackend
     inputs : list of device arrays
-        Of the first batch; the step reads from copies of them, which later batches are written into.
+        Arrays of the first batch. The step reads copies of them, into which later batches are written.
     lengths : ndarray, optional
-        As in `Parts`.
+        Lengths as in `Parts`.
     """
 
     def __init__(self, device: CudaBackend, inputs: list[Any], lengths: Lengths | None = None) -> None:
@@ -86,13 +86,13 @@ class StepGraph:
         self.rates = device.empty((4,), np.float32)
         self.loss: Any = None
         self._lengths = lengths
-        self._made: dict[Any, tuple[Any, Callable[[Lengths], NDArray[Any]]]] = {}  # by key, from lengths
+        self._made: dict[Any, tuple[Any, Callable[[Lengths], NDArray[Any]]]] = {}  # by key, computed from the lengths
         self._constants: tuple[float, float, float] | None = None  # decay and both betas
         self._expected: tuple[float, int] = (0.0, 0)
         self._replay: Callable[[], None] | None = None
 
     def capture(self, step: Callable[[], None], lr: float, count: int) -> None:
-        """Record a step with these numbers of the optimizer; it does not run. It sets ``loss`` on its way."""
+        """Record a step with these numbers of the optimizer, without running it. The step sets ``loss``."""
         self._expected = (lr, count)
         _current.graph = self
         try:
@@ -101,7 +101,7 @@ class StepGraph:
             _current.graph = None
 
     def optimizer_step(self, numbers: tuple[Any, ...]) -> tuple[Any, Any]:
-        """Where a launch that is captured finds its rates, and the loss that guards it."""
+        """Return the arrays of the rates, and of the loss that guards the update, for a launch that is captured."""
         lr, _, _, decay, beta1, beta2, _, count, _ = numbers
         known = self._constants
         same = known is None or (known[1:] == (beta1, beta2) and (decay in (0, known[0]) or known[0] == 0))
@@ -113,7 +113,7 @@ class StepGraph:
         return self.rates, self.loss
 
     def of_lengths(self, lengths: Lengths, key: Any, make: Callable[[Lengths], NDArray[Any]]) -> Any:
-        """`of_lengths` while the step is captured."""
+        """Return the array of `of_lengths` while the step is captured."""
         if self._lengths is None or not np.array_equal(lengths, self._lengths):
             raise RuntimeError("graph: the step reads lengths that are not its batch's; train with graph=False")
         if key not in self._made:
@@ -122,7 +122,7 @@ class StepGraph:
         return self._made[key][0]
 
     def run(self, inputs: list[Any], later: int, lr: float, count: int, lengths: Lengths | None = None) -> None:
-        """Run the step on a batch, ``later`` steps after the one that was captured."""
+        """Replay the step on a batch, ``later`` steps after the captured one."""
         assert self._replay is not None
         for array, make in self._made.values():
             assert lengths is not None
