@@ -1,4 +1,4 @@
-"""Dense layers, by product and by gathering rows: close to float64, and on a device the CPU's bits."""
+"""Tests that dense layers, by product or gathered rows, are close to float64, and have the CPU's bits on a device."""
 
 from __future__ import annotations
 

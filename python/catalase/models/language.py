@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from .. import nn, ops, optim
 from .._internal.numbers import flag, is_number, shown
 from ..autograd import no_grad
-from ..data import SequenceBatch
+from ..data import SequenceBatch, SequenceDataset
+from ..data.batch import Batches
 from ..data.tokenizer import END, PAD, START, UNKNOWN, CharTokenizer
 from ..metrics import Metric
-from .language_net import LanguageNet, Rows, Steps
 from .model import chosen_transformers, scores
-from .sequence_net import SequenceModel
+from .sequence import SequenceModel, by_length
 from .settings import declared, flags, is_count
-from .time_steps import rows_of
+from .truncation import state_of, step_batch, windows
 
 _SAMPLE_ROWS = 1000  # sequences drawn at a time
 
@@ -92,11 +92,7 @@ class LanguageModel(SequenceModel):
         if tokenizer is None:
             raise TypeError("LanguageModel: needs a tokenizer, such as catalase.data.SmilesTokenizer.fit(texts)")
         self._set(locals())
-        rng = nn.init.generator(self.seed)
-        embedding = self._embedding(rng)
-        recurrent = self._recurrent(self.embedding_size, rng)
-        head = nn.Linear(recurrent.output_size, tokenizer.size, rng=rng)
-        self._start(LanguageNet(embedding, recurrent, self.dropout, head), nn.losses.SoftmaxCrossEntropy())
+        self._start(self._net((tokenizer.size,)), nn.losses.SoftmaxCrossEntropy())
 
     def predict(self, dataset: Any, transformers: Any = None, raw: bool = False) -> NDArray[Any]:  # type: ignore[override]
         """Return the log-likelihood of each sequence, ``<end>`` included, in nats.
@@ -119,9 +115,9 @@ class LanguageModel(SequenceModel):
         X = self._sequences(where, rows).X
         self._check_sequences(where, X)
         result = np.zeros(len(X))
-        for chosen, steps, targets, logits in self._scored(X):
+        for chosen, steps, following, logits in self._scored(X):
             owner = np.repeat(np.arange(len(chosen)), steps.lengths)
-            result[chosen] = -np.bincount(owner, _token_losses(logits, targets), minlength=len(chosen))
+            result[chosen] = -np.bincount(owner, _token_losses(logits, following), minlength=len(chosen))
         return result
 
     def evaluate(
@@ -168,7 +164,7 @@ class LanguageModel(SequenceModel):
         per_task_metrics = flag(where, "per_task_metrics", per_task_metrics)
         data = self._sequences(where, dataset)
         self._check_sequences(where, data.X)
-        weights = Rows(where, data).weights
+        weights = _token_weights(where, data)
         if not np.any(weights if mask_missing or use_sample_weights else np.ones_like(weights)):
             raise ValueError(f"{where}: there is no sequence that counts in the dataset")
         if metrics is not None:
@@ -176,11 +172,11 @@ class LanguageModel(SequenceModel):
         if not use_sample_weights:
             weights = (weights != 0) | (not mask_missing)
         total, right, count = 0.0, 0.0, 0.0
-        for rows, steps, targets, logits in self._scored(data.X):
+        for rows, steps, following, logits in self._scored(data.X):
             w = np.repeat(weights[rows], steps.lengths).astype(np.float64)
             kept = w != 0  # what is left out may be anything, NaN too
-            total += float(_token_losses(logits, targets)[kept] @ w[kept])
-            right, count = right + float((logits.argmax(axis=1) == targets) @ w), count + float(w.sum())
+            total += float(_token_losses(logits, following)[kept] @ w[kept])
+            right, count = right + float((logits.argmax(axis=1) == following) @ w), count + float(w.sum())
         loss = total / count
         found = {"loss": loss, "perplexity": math.exp(loss), "accuracy": right / count}
         return (found, {name: [value] for name, value in found.items()}) if per_task_metrics else found
@@ -192,12 +188,12 @@ class LanguageModel(SequenceModel):
         return np.concatenate([ops.softmax(logits)[:, None] for *_, logits in self._scored(X)])
 
     def _compared(self, chosen: Any, dataset: Any, prediction: Any, undo: Any, **options: bool) -> Any:
-        X, weights, y, w = dataset.X, Rows("LanguageModel.evaluate", dataset).weights, [], []
-        for rows in self._by_length(X):
-            steps = Steps(X.padded(rows))
-            y.append(steps.targets())
+        weights, following, w = _token_weights("LanguageModel.evaluate", dataset), [], []
+        for rows in self._by_length(dataset.X):
+            steps = _behind_start(dataset.X.padded(rows))
+            following.append(_targets(steps))
             w.append(np.repeat(weights[rows], steps.lengths))
-        return scores(chosen, np.concatenate(y), prediction, np.concatenate(w), **options)
+        return scores(chosen, np.concatenate(following), prediction, np.concatenate(w), **options)
 
     def sample(
         self,
@@ -265,26 +261,67 @@ class LanguageModel(SequenceModel):
             drawn[rows, step] = tokens[:, 0]
             if not len(rows):
                 break
-            state = rows_of(state, goes_on)
+            state = state_of(state, goes_on)
         return drawn
 
-    def _training_rows(self, dataset: Any) -> Any:
-        return Rows("LanguageModel.fit", dataset, self.truncation)
+    def _check_per_step(self, where: str, dataset: Any) -> None:
+        _token_weights(where, dataset)
 
-    def _validation_rows(self, dataset: Any) -> Any:
-        return Rows("LanguageModel.fit (valid)", super()._validation_rows(dataset))
+    def _training_rows(self, dataset: Any) -> Batches:
+        return _token_batches(dataset, self.truncation)
 
-    def _scored(self, X: Any) -> Iterator[tuple[NDArray[np.int64], Steps, NDArray[np.int64], NDArray[Any]]]:
+    def _validation_rows(self, dataset: Any) -> Batches:
+        return _token_batches(by_length(dataset), None)
+
+    def _scored(self, X: Any) -> Iterator[tuple[NDArray[np.int64], SequenceBatch, NDArray[np.int64], NDArray[Any]]]:
         """Yield rows, their steps, the token after each, and the logits (steps, V) it was to have."""
         for rows in self._by_length(X):
-            steps = Steps(X.padded(rows))
+            steps = _behind_start(X.padded(rows))
             with nn.inference(), no_grad():
                 logits = self._forward(self.module, steps).numpy()
-            yield rows, steps, steps.targets(), logits
+            yield rows, steps, _targets(steps), logits
 
 
-def _token_losses(logits: NDArray[Any], targets: NDArray[np.int64]) -> NDArray[np.float64]:
-    return ops.softmax_cross_entropy(logits, targets).astype(np.float64)
+def _behind_start(batch: SequenceBatch) -> SequenceBatch:
+    """Each sequence behind its start. Its length counts tokens to predict, end included."""
+    starts = np.full((len(batch), 1), START, batch.values.dtype)
+    return step_batch(np.concatenate([starts, batch.values], axis=1), batch.lengths + 1)
+
+
+def _targets(batch: SequenceBatch) -> NDArray[np.int64]:
+    """The token after each step that is there, row by row, (steps,); ``<end>`` after a row's last."""
+    following = np.zeros(batch.values.shape, np.int64)
+    following[:, :-1] = batch.values[:, 1:]
+    following[np.arange(len(batch.lengths)), batch.lengths - 1] = END
+    return following[batch.mask]
+
+
+def _token_weights(where: str, dataset: SequenceDataset) -> NDArray[Any]:
+    """The weight of each sequence, which is that of its tokens."""
+    if dataset.per_step:
+        raise ValueError(f"{where}: a language model takes one weight a sequence; this dataset has one a step")
+    w = np.asarray(dataset.w)
+    if w.size not in (0, len(w)):
+        raise ValueError(f"{where}: a language model takes one weight a sequence, (rows,), got {w.shape}")
+    return np.ones(len(dataset)) if w.size == 0 else w.reshape(-1)
+
+
+def _token_batches(dataset: SequenceDataset, truncation: int | None) -> Batches:
+    """The batches of a dataset: steps, the token after each as its label, and the weight of its sequence."""
+    weights = _token_weights("LanguageModel.fit", dataset)
+
+    def iterbatches(batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Any]:
+        for _, rows, (X, *_, ids) in dataset.numbered_batches(batch_size, 1, deterministic, seed=seed):
+            steps = _behind_start(X)  # type: ignore[arg-type]
+            w = np.repeat(weights[rows], steps.lengths)
+            for window, following, of_window in windows(steps, _targets(steps), w, truncation):
+                yield window, following, of_window, ids
+
+    return Batches(dataset, iterbatches)
+
+
+def _token_losses(logits: NDArray[Any], following: NDArray[np.int64]) -> NDArray[np.float64]:
+    return ops.softmax_cross_entropy(logits, following).astype(np.float64)
 
 
 def _pick(logits: NDArray[Any], chances: NDArray[Any], temperature: float) -> NDArray[np.int32]:

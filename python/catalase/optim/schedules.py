@@ -1,4 +1,4 @@
-"""Learning-rate schedules: functions of the optimizer's step, counted from 0."""
+"""Learning-rate schedules, which are functions of the optimizer's step, counted from 0."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._internal.settings import Declared, Settings, declared
 
 Schedule = Callable[[int], float]  # from the step, counted from 0, to the learning rate
 
-_MOST_STEPS = 2**53  # beyond which a float does not count on
+_MOST_STEPS = 2**53  # a float represents no larger whole numbers exactly
 _RATE = Number(at_least=0)
 _STEPS = Whole(1, _MOST_STEPS)
 
@@ -51,7 +51,7 @@ class Rate(Field):
 
 @declared
 class ExponentialDecay(SavedSchedule):
-    """``initial * rate ** (step / steps)``; with ``staircase`` the exponent is rounded down.
+    """The rate ``initial * rate ** (step / steps)``; with ``staircase`` the exponent is rounded down.
 
     Examples
     --------
@@ -75,12 +75,12 @@ class ExponentialDecay(SavedSchedule):
         try:
             return self.initial * self.rate**exponent
         except OverflowError:
-            return math.inf  # which the optimizer refuses
+            return math.inf  # the optimizer refuses it
 
 
 @declared
 class PolynomialDecay(SavedSchedule):
-    """From ``initial`` to ``final`` over ``steps`` steps, along a power of what is left.
+    """A decay from ``initial`` to ``final`` over ``steps`` steps, by a power of the share of steps that is left.
 
     Examples
     --------
@@ -106,7 +106,7 @@ class PolynomialDecay(SavedSchedule):
 
 @declared
 class CosineDecay(SavedSchedule):
-    """From ``initial`` to ``final`` along half a cosine, after a linear warm-up of ``warmup`` steps.
+    """A decay from ``initial`` to ``final`` along half a cosine, after a linear warm-up of ``warmup`` steps.
 
     Examples
     --------
@@ -137,9 +137,9 @@ class CosineDecay(SavedSchedule):
 
 @declared
 class LinearCosineDecay(SavedSchedule):
-    """``initial * ((alpha + linear) * cosine + beta)``: a line to 0 times a wave of ``periods`` over ``steps`` steps.
+    """The rate ``initial * ((alpha + linear) * cosine + beta)``: a line to 0 times ``periods`` of a cosine in ``steps`` steps.
 
-    Bello et al., arXiv:1709.07417; the defaults are TensorFlow's and DeepChem's.
+    See Bello et al., arXiv:1709.07417; the defaults are TensorFlow's and DeepChem's.
 
     Examples
     --------
@@ -172,7 +172,7 @@ class LinearCosineDecay(SavedSchedule):
 
 @declared
 class PiecewiseConstant(SavedSchedule):
-    """``values[i]`` until step ``boundaries[i]``, the last value after.
+    """The rate ``values[i]`` until step ``boundaries[i]``, and the last value after that.
 
     Examples
     --------
