@@ -35,7 +35,7 @@ _BY_NAME: dict[str, Backend] = {"cpu": CPU}
 
 
 def register(array_type: type, backend: Backend) -> None:
-    """Let a backend own all arrays of a type, and be asked for by its name."""
+    """Let a backend own all arrays of a type, for as long as the process runs, and be asked for by its name."""
     _BY_TYPE[array_type] = _BY_NAME[backend.name] = backend
 
 
