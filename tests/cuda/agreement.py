@@ -1,4 +1,4 @@
-"""What "the CPU's bits" means: equality, but at the CPU's portable level, which rounds products and sums apart."""
+"""Comparison with the CPU's bits: equality, except at the portable level, which rounds products and sums separately."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""One fixture for every test of an array function: the CPU ("cpu"), the pretended device ("host"), and a real one ("cuda")
-where there is. What is marked ``on_a_device`` is not run on the CPU. It asserts that what was asked for ran."""
+"""One fixture for every test of an array function: the CPU ("cpu"), the emulated device ("host"), and a real one ("cuda") if
+present. It asserts that the requested backend ran. Tests marked ``on_a_device`` do not run on the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Augmentation: close to float64's pixels, and on a device the CPU's pixels and labels to the bit."""
+"""Tests that augmentation is close to float64, and that a device returns the CPU's pixels and labels to the bit."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Numbers that the kernels of both sides and Python share: C++ has them, its enums, and `_core` gives them by name.
+"""Tests of the codes that host kernels, device kernels and Python share: C++ defines the enums, and `_core` exports them.
 
-``cuda/codes.cuh`` repeats them for device code, which includes nothing from outside its folder. After a change of an
-enum, ``python -m tests.cuda.test_codes`` writes the file anew.
+``cuda/codes.cuh`` repeats them for device code, which includes no file from outside its folder. After a change of an
+enum, ``python -m tests.cuda.test_codes`` rewrites the file.
 """
 
 from __future__ import annotations

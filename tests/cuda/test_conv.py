@@ -1,4 +1,4 @@
-"""Convolutions: close to float64 over awkward geometry; on a device the CPU's bits where both sum in one order."""
+"""Tests that convolutions are close to float64 over awkward geometry, and equal the CPU's bits where the order is the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dropout: the masks of the CPU and of the plain reference, to the bit."""
+"""Tests that dropout draws the same masks as the CPU and the plain reference, to the bit."""
 
 from __future__ import annotations
 

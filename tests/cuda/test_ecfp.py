@@ -1,4 +1,4 @@
-"""Fingerprints hashed on a device: the CPU's bits, which are RDKit's, and the same reports and refusals."""
+"""Tests that a device's fingerprints have the CPU's bits, which are RDKit's, and the same reports and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Maps: the CPU's bits, and close to float64."""
+"""Tests that elementwise functions have the CPU's bits and are close to float64."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embedding: rows as they are, gradients beside the oracle and, on a device, with the CPU's bits in one order for any grid."""
+"""Tests of embedding rows and gradients against the oracle, and that a device has the CPU's bits for any grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Softmax and losses: close to float64, missing labels that never count, and on a device the CPU's bits."""
+"""Tests that softmax and losses are close to float64 without missing labels, and have the CPU's bits on a device."""
 
 from __future__ import annotations
 

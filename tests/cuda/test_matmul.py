@@ -1,4 +1,4 @@
-"""Products: against float64 within the bound of one chain, and with the CPU's bits."""
+"""Tests that products are within the error bound of one chain, and have the CPU's bits."""
 
 from __future__ import annotations
 

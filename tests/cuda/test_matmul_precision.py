@@ -1,7 +1,7 @@
-"""Products on tensor cores: factors rounded to TF32 or bf16, sums in float32; off unless asked for.
+"""Tests of products on tensor cores, with factors rounded to TF32 or bf16 and sums in float32; they are off by default.
 
-Bounds: a rounded factor is off by its unit roundoff; products are exact. PTX leaves open how an instruction adds them, so
-each addition may be off by a whole epsilon of the sum of magnitudes, twice what rounding to nearest would give.
+The bounds: a rounded factor is off by its unit roundoff; products are exact. PTX does not define how an instruction adds them,
+so each addition may be off by a whole epsilon of the sum of magnitudes, twice the error of rounding to nearest.
 """
 
 from __future__ import annotations

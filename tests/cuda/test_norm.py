@@ -1,4 +1,4 @@
-"""Batch normalization: the CPU's bits over awkward shapes, and close to float64."""
+"""Tests that batch normalization has the CPU's bits over awkward shapes, and is close to float64."""
 
 from __future__ import annotations
 

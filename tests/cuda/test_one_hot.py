@@ -1,4 +1,4 @@
-"""One-hot DNA: the oracle's rows; on a device the CPU's words for what is no DNA."""
+"""Tests that one-hot DNA has the oracle's rows, and that a device raises the CPU's errors for other letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optimizer steps: the CPU's bits over many steps, close to float64, and zeros that stay."""
+"""Tests that optimizer steps have the CPU's bits over many steps, are close to float64, and keep zeros."""
 
 from __future__ import annotations
 

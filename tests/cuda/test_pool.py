@@ -1,4 +1,4 @@
-"""Pooling: equal to the oracle or as near as one rounding, and on a device the CPU's bits."""
+"""Tests that pooling is within one rounding of the oracle, and has the CPU's bits on a device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recurrent cells: close to float64 over awkward shapes and lengths; on a device with the CPU's bits."""
+"""Tests that recurrent cells are close to float64 over awkward shapes and lengths, and have the CPU's bits on a device."""
 
 from __future__ import annotations
 

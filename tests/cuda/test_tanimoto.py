@@ -1,4 +1,4 @@
-"""Tanimoto similarities: equal to the CPU's and to the reference, to the bit."""
+"""Tests that Tanimoto similarities equal the CPU's and the reference's, to the bit."""
 
 from __future__ import annotations
 

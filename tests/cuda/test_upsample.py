@@ -1,4 +1,4 @@
-"""Linear upsampling: the CPU's bits, forward and backward, and float64's values within the bound."""
+"""Tests that linear upsampling has the CPU's bits, forward and backward, and is within the bound of float64."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Array functions: NumPy arrays in, NumPy arrays out, no gradients flowing.
+"""Array functions, which take and return NumPy arrays and record no gradients.
 
-Some functions take CuPy arrays in the same way, run a CUDA kernel and return CuPy arrays: ``docs/gpu.md`` lists them.
+Some functions also take CuPy arrays, run a CUDA kernel and return CuPy arrays; ``docs/gpu.md`` lists them.
 Each function checks its inputs once and calls one kernel. Every differentiable function has its ``*_backward``.
 """
 

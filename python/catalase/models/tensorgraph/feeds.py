@@ -1,8 +1,8 @@
-"""What goes into a graph, batch by batch: rows of a dataset, or what a generator yields."""
+"""`Feeds` are the batches of a graph; `Feeder` makes them from the rows of a dataset or the items of a generator."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,20 +11,18 @@ from numpy.typing import NDArray
 from ..._internal.numbers import shown
 from ...autograd import Tensor
 from ...backends import to_device
-from ...backends.cuda.capture import Parts
+from ...data.batch import Batch, Batches
 from .graph import Graph
 from .inputs import Feature, Input, Label, Weights
 from .layer import Layer
 
-Batch = tuple[Any, Any, Any, Any]
 
+class Feeds(Batch):
+    """One batch of a graph: an array for each input that is fed, by the number of its node."""
 
-class Feeds:
-    """One batch: a tensor for each input of the graph that has one."""
-
-    def __init__(self, tensors: dict[int, Tensor]) -> None:
-        self.tensors = tensors
-        rows = {len(value) for value in tensors.values()}
+    def __init__(self, arrays: Mapping[int, Any]) -> None:
+        self.fed = dict(arrays)
+        rows = {len(value) for value in self.fed.values()}
         if len(rows) != 1:
             raise ValueError(f"TensorGraph: the arrays of a batch must have as many rows each, got {sorted(rows)}")
         self.rows = rows.pop()
@@ -32,15 +30,31 @@ class Feeds:
     def __len__(self) -> int:
         return self.rows
 
-    def graph_parts(self) -> Parts:
-        """What a captured step reads; see `catalase.backends.cuda.capture.Parts`."""
-        places = tuple(self.tensors)
-        arrays = [tensor.data for tensor in self.tensors.values()]
-        return Parts(places, arrays, lambda given: Feeds(dict(zip(places, map(Tensor, given), strict=True))))
+    @property
+    def X(self) -> Feeds:
+        return self
+
+    @property
+    def tensors(self) -> dict[int, Tensor]:
+        return {place: Tensor(array) for place, array in self.fed.items()}
+
+    @property
+    def arrays(self) -> Sequence[Any]:
+        return tuple(self.fed.values())
+
+    @property
+    def static(self) -> Hashable:
+        return "inputs", *self.fed
+
+    def with_arrays(self, arrays: Sequence[Any]) -> Feeds:
+        return Feeds(dict(zip(self.fed, arrays, strict=True)))
+
+    def to(self, device: str) -> Feeds:
+        return Feeds({place: to_device(array, device) for place, array in self.fed.items()})
 
 
 def walk(where: str, generator: Any) -> Iterator[Any]:
-    """Return an iterator over batches; what cannot be walked through is refused."""
+    """Return an iterator over the batches of a generator or a list; refuse anything else."""
     if isinstance(generator, type) or not isinstance(generator, Iterable) or getattr(generator, "ndim", 1) == 0:
         raise TypeError(f"{where}: generator must be a generator or a list of batches, got {shown(generator)}")
     return iter(generator)
@@ -65,7 +79,7 @@ class Feeder:
         return self._feeds({**feeds, **labels, **weights})
 
     def item(self, item: Any) -> Feeds:
-        """Feed what a generator gave: a dict by layer (or its name), or (X, y) or (X, y, w)."""
+        """Feed an item of a generator: a dict by layer (or its name), or (X, y) or (X, y, w)."""
         if isinstance(item, Mapping):
             return self._feeds({self._place(key): value for key, value in item.items()})
         if isinstance(item, (tuple, list)) and 1 <= len(item) <= 3:
@@ -96,7 +110,7 @@ class Feeder:
         return place
 
     def _feeds(self, arrays: Mapping[int, Any]) -> Feeds:
-        tensors: dict[int, Tensor] = {}
+        fed: dict[int, Any] = {}
         device = self.graph.device
         weights = [np.asarray(array) for place, array in arrays.items() if place in self.of[Weights]]
         for place, array in arrays.items():
@@ -105,19 +119,19 @@ class Feeder:
             taken = node.layer.take(node.name, array)
             if isinstance(node.layer, Label) and np.isnan(taken).any():
                 taken = self._without_missing(node.name, taken, weights)
-            tensors[place] = Tensor(to_device(taken, device))
-        return Feeds(tensors)
+            fed[place] = to_device(taken, device)
+        return Feeds(fed)
 
     def _without_missing(
         self, name: str, labels: NDArray[np.float32], weights: list[NDArray[Any]]
     ) -> NDArray[np.float32]:
-        """Labels with 0 for NaN, which must have weight 0 in one of the weights that came along."""
+        """Return labels with 0 for NaN; each NaN must have weight 0 in one of the weights of the batch."""
         missing = np.isnan(labels)
-        heard = missing
+        unmasked = missing
         for w in weights:
-            heard = heard & ~_silenced(w, labels.shape)
-        if heard.any():
-            row = int(np.argwhere(heard)[0][0])
+            unmasked = unmasked & ~_masked(w, labels.shape)
+        if unmasked.any():
+            row = int(np.argwhere(unmasked)[0][0])
             raise ValueError(
                 f"TensorGraph: {name} was fed NaN, a missing label, in row {row} of a batch, with no weight of 0; feed a "
                 "Weights layer and use WeightedError, or drop it"
@@ -125,8 +139,8 @@ class Feeder:
         return np.where(missing, np.float32(0), labels)
 
 
-def _silenced(weights: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Which labels have weight 0; none where the weights are for labels of another shape."""
+def _masked(weights: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return which labels have weight 0; none where the weights are for labels of another shape."""
     zero = weights.reshape(weights.shape + (1,) * (len(shape) - weights.ndim)) == 0
     try:
         return np.broadcast_to(zero, shape)
@@ -134,36 +148,28 @@ def _silenced(weights: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.bool_
         return np.zeros(shape, bool)
 
 
-class FedRows:
-    """A dataset for `train.fit` whose batches are `Feeds`, of `most` rows at most."""
+def fed_rows(feeder: Feeder, dataset: Any, in_order: bool = False, most: int | None = None) -> Batches:
+    """Return the batches of a dataset as `Feeds`, of at most ``most`` rows."""
 
-    def __init__(self, feeder: Feeder, dataset: Any, in_order: bool = False, most: int | None = None) -> None:
-        self.feeder, self.dataset, self.in_order, self.most = feeder, dataset, in_order, most
+    def iterbatches(batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Any]:
+        size = batch_size if most is None else min(batch_size, most)
+        for X, y, w, ids in dataset.iterbatches(size, deterministic=in_order or deterministic, seed=seed):
+            yield feeder.columns(X, y, w), None, None, ids  # labels and weights are fed
 
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def iterbatches(self, batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Batch]:
-        size = batch_size if self.most is None else min(batch_size, self.most)
-        in_order = self.in_order or deterministic
-        for X, y, w, ids in self.dataset.iterbatches(size, deterministic=in_order, seed=seed):
-            yield self.feeder.columns(X, y, w), None, None, ids  # labels and weights are fed
+    return Batches(dataset, iterbatches)
 
 
-class FedItems:
-    """The batches of a generator for `train.fit`, to be walked through once."""
+def fed_items(feeder: Feeder, generator: Iterable[Any]) -> Batches:
+    """Return the batches of a generator as `Feeds`; they can be walked through once."""
+    items = walk("TensorGraph.fit_generator", generator)
+    try:
+        first = feeder.item(next(items))
+    except StopIteration:
+        raise ValueError("TensorGraph: the generator yielded no batch; there is nothing to learn from") from None
 
-    def __init__(self, feeder: Feeder, items: Iterable[Any]) -> None:
-        self.feeder, self.items = feeder, walk("TensorGraph.fit_generator", items)
-        try:
-            self.first = feeder.item(next(self.items))
-        except StopIteration:
-            raise ValueError("TensorGraph: the generator yielded no batch; there is nothing to learn from") from None
+    def iterbatches(batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Any]:
+        yield first, None, None, None
+        for item in items:
+            yield feeder.item(item), None, None, None
 
-    def __len__(self) -> int:
-        return len(self.first)  # all that is asked of it is not to be empty
-
-    def iterbatches(self, batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Batch]:
-        yield self.first, None, None, None
-        for item in self.items:
-            yield self.feeder.item(item), None, None, None
+    return Batches(first, iterbatches)  # the first batch stands for the dataset, which must not be empty
