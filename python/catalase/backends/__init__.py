@@ -35,7 +35,7 @@ _BY_NAME: dict[str, Backend] = {"cpu": CPU}
 
 
 def register(array_type: type, backend: Backend) -> None:
-    """Make a backend responsible for all arrays of a type, and available by its name."""
+    """Make a backend responsible for all arrays of a type while the process runs, and available by its name."""
     _BY_TYPE[array_type] = _BY_NAME[backend.name] = backend
 
 
