@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import catalase as ct
 from catalase import nn, ops
-from tests.agreement import same_as_cpu
+from tests.agreement import same_as_cpu, same_with_threads
 from tests.reference.embedding import gradient
 from tests.reference.gradients import directional
 
@@ -57,14 +57,8 @@ def test_bits_are_those_of_the_one_hot_product_for_any_threads(backend, tokens, 
     one_hot[np.arange(tokens), ids] = 1
     w = rng.standard_normal((rows, dim)).astype(np.float32)
     expected = ops.matmul(one_hot, dy, transpose_a=True)
-    before = ct.get_num_threads()
-    try:
-        for count in (1, 2, 3):
-            ct.set_num_threads(count)
-            assert np.array_equal(ops.embedding_backward(dy, ids, rows), expected)
-            assert np.array_equal(ops.embedding(ids, w), w[ids])
-    finally:
-        ct.set_num_threads(before)
+    y, dw = same_with_threads(lambda: (ops.embedding(ids, w), ops.embedding_backward(dy, ids, rows)))
+    assert np.array_equal(y, w[ids]) and np.array_equal(dw, expected)
 
 
 @pytest.mark.parametrize("tokens, rows, dim", [(4095, 3, 2), (4096, 70, 1), (4097, 1, 5), (9001, 9, 3)])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import catalase as ct
 from catalase import ops
 from catalase.backends.cuda import rnn as device
-from tests.agreement import FLOATS, same_as_cpu
+from tests.agreement import FLOATS, same_as_cpu, same_with_threads
 from tests.reference import rnn as reference
 from tests.reference.gradients import directional
 
@@ -210,15 +210,7 @@ def test_bits_of_long_sequences_do_not_depend_on_threads_batch_or_parts(backend,
     arrays = make(rng, kind, n, 40, 20, 72)
     lengths = rng.integers(0, 41, n)
     gradients = [rng.standard_normal(a.shape).astype(np.float32) for a in forward(kind, arrays)]
-    results = []
-    before = ct.get_num_threads()
-    for count in (1, 2, 3):
-        ct.set_num_threads(count)
-        outputs, back = backward(kind, arrays, gradients, lengths=lengths)
-        results.append([*outputs, *back])
-    ct.set_num_threads(before)
-    for other in results[1:]:
-        assert all(np.array_equal(a, b) for a, b in zip(results[0], other, strict=True))
+    same_with_threads(lambda: [a for some in backward(kind, arrays, gradients, lengths=lengths) for a in some])
     whole = forward(kind, arrays)
     alone = {name: a[:1] if name in ("x", "h0", "c0") else a for name, a in arrays.items()}
     assert np.array_equal(forward(kind, alone)[0][0], whole[0][0])
