@@ -1,4 +1,4 @@
-"""The tape: every operation's gradient against central differences, broadcasting, and its errors."""
+"""Tests of the tape: every operation's gradient against central differences, broadcasting, and errors."""
 
 from __future__ import annotations
 

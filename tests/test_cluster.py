@@ -1,4 +1,4 @@
-"""Butina clustering against RDKit's, and against itself for any number of threads."""
+"""Tests of Butina clustering against RDKit's, and for any number of threads."""
 
 from __future__ import annotations
 

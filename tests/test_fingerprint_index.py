@@ -1,4 +1,4 @@
-"""FingerprintIndex: always the answers of a full sort, and a folder that is either whole or refused."""
+"""Tests that a FingerprintIndex gives the answers of a full sort, and that its folder is complete or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arithmetic as the tape uses it: NumPy's numbers on a device, for broadcasting, views, sums over any axes, and gradients."""
+"""Tests of arithmetic on a device against NumPy: broadcasting, views, sums over any axes, and gradients."""
 
 from __future__ import annotations
 

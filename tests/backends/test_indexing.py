@@ -1,4 +1,4 @@
-"""Tensors indexed by arrays: NumPy's elements, and gradients summed in the order of the numbers."""
+"""Tests that tensors indexed by arrays have NumPy's elements, and gradients summed in the order of the numbers."""
 
 from __future__ import annotations
 

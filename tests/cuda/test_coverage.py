@@ -1,4 +1,4 @@
-"""Every array function once on each backend: its result is there, with float64's numbers. None is missing here or in docs."""
+"""Calls every array function once on each backend, and compares with float64. No function is missing here or in the docs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said where there is no device, and that device arrays cost callers with NumPy arrays nothing."""
+"""Tests of the messages without a device, and that device arrays cost callers with NumPy arrays no time."""
 
 from __future__ import annotations
 

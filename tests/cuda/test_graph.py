@@ -1,4 +1,4 @@
-"""Training steps that are captured once and replayed: the launches are fewer, the results the same."""
+"""Tests that captured training steps are replayed with fewer launches and the same results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modules on a device: what moves, what a mixture says, and what is refused."""
+"""Tests of modules on a device: moving them, refusing mixtures of devices, and other errors."""
 
 from __future__ import annotations
 

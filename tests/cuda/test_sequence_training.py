@@ -1,4 +1,4 @@
-"""Recurrent nets on a device, and the models made of them, beside the same run on the CPU."""
+"""Tests that recurrent nets and their models train on a device as on the CPU."""
 
 from __future__ import annotations
 

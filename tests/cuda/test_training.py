@@ -1,4 +1,4 @@
-"""Nets on a device: moved there, trained, checkpointed, taken back; beside the same run on the CPU (on the CPU: beside another)."""
+"""Tests that nets are moved to a device, trained, checkpointed and moved back, with the results of a run on the CPU."""
 
 from __future__ import annotations
 

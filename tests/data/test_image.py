@@ -1,4 +1,4 @@
-"""Images from files: what is decoded, when, and what is said of files that cannot be."""
+"""Tests of image files: which are decoded and when, and the errors for those that cannot be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TensorGraph: DeepChem's listings run, saved graphs come back to the bit, and what is wrong is named."""
+"""Tests that DeepChem's listings run on TensorGraph, that saved graphs are restored to the bit, and that errors name layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A dense layer with ReLU and the dropout after it as one node: the bits of two."""
+"""Tests that a dense layer with ReLU and dropout, fused into one node, has the bits of two nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modules, parameters in one flat buffer, layers, initializers, losses."""
+"""Tests of modules, parameters in one flat buffer, layers, initializers and losses."""
 
 from __future__ import annotations
 

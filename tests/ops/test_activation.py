@@ -1,4 +1,4 @@
-"""Elementwise maps: error in ulp over a sweep of float32, limits, derivatives, layouts."""
+"""Tests of elementwise functions: error in ulp over a sweep of float32, limits, derivatives, and layouts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Augmentation against a float64 reference that does one step after the other; keys, threads, masks, refusals."""
+"""Tests of augmentation against a float64 reference that does one step after the other; keys, threads, masks, refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolution: against float64, on every level, over awkward geometry; its bits against products of an explicit im2col."""
+"""Tests of convolution against float64, on every level, over awkward geometry, and of its bits against im2col."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transposed convolution: it is what a convolution does to gradients, so the convolution is its oracle."""
+"""Tests of transposed convolution against its definition, a convolution's map of gradients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolution in any number of dimensions: the CPU's bits, one product a tap."""
+"""Tests that convolution in any number of dimensions, as one product a tap, has the CPU's bits."""
 
 from __future__ import annotations
 

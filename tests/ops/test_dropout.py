@@ -1,4 +1,4 @@
-"""Dropout: the generator's known answers, the mask's keys, and its statistics."""
+"""Tests of dropout: the generator's known answers, the mask's keys, and its statistics."""
 
 from __future__ import annotations
 

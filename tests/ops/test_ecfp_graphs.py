@@ -1,4 +1,4 @@
-"""Graphs for a device: hashed by the reference, they give RDKit's counts; what has none has a status and no atoms."""
+"""Tests that graphs for a device give RDKit's counts by the reference; a refused molecule has a status and no atoms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metals, high charges and refused valences: RDKit's bits and RDKit's words, without RDKit where that is proven."""
+"""Tests that metals, high charges and refused valences give RDKit's bits and messages, without RDKit where that is proven."""
 
 from __future__ import annotations
 

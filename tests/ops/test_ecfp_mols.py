@@ -1,4 +1,4 @@
-"""`Mol` objects: read from RDKit's binary form as they are, or left to RDKit. Never other bits, whatever was done to them."""
+"""Tests that `Mol` objects, however edited, give RDKit's bits, from RDKit's binary form or by RDKit."""
 
 from __future__ import annotations
 

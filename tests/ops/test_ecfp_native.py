@@ -1,4 +1,4 @@
-"""The native SMILES reader: RDKit's bits, or RDKit itself. Never other bits, never another refusal."""
+"""Tests that the native SMILES reader gives RDKit's bits, or leaves a molecule to RDKit, and refuses the same ones."""
 
 from __future__ import annotations
 

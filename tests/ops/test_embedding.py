@@ -1,4 +1,4 @@
-"""Embedding: the float64 oracle over awkward shapes, the one-hot product's bits, threads, layouts, errors, PyTorch."""
+"""Tests of embedding against the float64 oracle and the one-hot product's bits; threads, layouts, errors, PyTorch."""
 
 from __future__ import annotations
 

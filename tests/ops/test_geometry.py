@@ -1,4 +1,4 @@
-"""Kernels and windows that reach far beyond the array: the values of what lies inside, or a sentence; never a crash."""
+"""Tests that kernels and windows far beyond the array give the values inside, or an error, and never crash."""
 
 from __future__ import annotations
 

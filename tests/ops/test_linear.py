@@ -1,4 +1,4 @@
-"""The fused dense layer: against float64, gradients, and its promises about bits."""
+"""Tests of the fused dense layer against float64, of its gradients, and of its promises about bits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Softmax and losses: against float64, gradients, missing labels, extremes."""
+"""Tests of softmax and losses against float64, with gradients, missing labels, and extremes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Matrix multiply: against float64, on every level, with awkward shapes and strides; and its promises about bits."""
+"""Tests of matrix multiplication against float64, on every level, with awkward shapes and strides, and of promised bits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batch normalization: the float64 oracle over awkward shapes, hard statistics, gradients, layouts, threads, PyTorch."""
+"""Tests of batch normalization against the float64 oracle; hard statistics, gradients, layouts, threads, PyTorch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One-hot DNA against plain Python: every letter, length, strand and dtype; what is refused."""
+"""Tests of one-hot DNA against plain Python for every letter, length, strand and dtype, and of refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optimizer steps: against float64 NumPy over many steps, and what must not happen to zeros."""
+"""Tests of optimizer steps against float64 NumPy over many steps, and that zeros stay where they must."""
 
 from __future__ import annotations
 

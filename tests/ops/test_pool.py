@@ -1,4 +1,4 @@
-"""Pooling and upsampling: the float64 oracle over awkward shapes, gradients, ties, NaN, layouts, threads, PyTorch."""
+"""Tests of pooling and upsampling against the float64 oracle; gradients, ties, NaN, layouts, threads, PyTorch."""
 
 from __future__ import annotations
 

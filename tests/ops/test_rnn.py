@@ -1,4 +1,4 @@
-"""Recurrent cells: the float64 oracle over awkward shapes and lengths, gradients, equal bits, errors, PyTorch."""
+"""Tests of recurrent cells against the float64 oracle over awkward shapes and lengths; gradients, bits, errors, PyTorch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Products with few columns or few terms, the derivative of ReLU in their registers, and batches of ones: the same bits."""
+"""Tests of the bits of products with few columns or terms, of the fused ReLU derivative, and of batches of ones."""
 
 from __future__ import annotations
 

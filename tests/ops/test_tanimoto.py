@@ -1,4 +1,4 @@
-"""Tanimoto similarity and top-k search against plain NumPy and RDKit, bit patterns of every length."""
+"""Tests of Tanimoto similarity and top-k search against NumPy and RDKit, with bit patterns of every length."""
 
 from __future__ import annotations
 

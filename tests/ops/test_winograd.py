@@ -1,4 +1,4 @@
-"""The Winograd path, forced: against float64, on every level, with awkward shapes; and its promises about bits."""
+"""Tests of the forced Winograd path against float64, on every level, with awkward shapes, and of promised bits."""
 
 from __future__ import annotations
 

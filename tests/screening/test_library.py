@@ -1,4 +1,4 @@
-"""Every format gives the same molecules; lines that are none go to the error file."""
+"""Tests that every format gives the same molecules, and that other lines go to the error file."""
 
 from __future__ import annotations
 

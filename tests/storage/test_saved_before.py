@@ -1,4 +1,4 @@
-"""What an earlier version saved is loaded, and says what it said then. `write_saved.py` tells how it was made."""
+"""Tests that folders of an earlier version load and give the same answers. `write_saved.py` says how they were made."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def numbers(function: str, name: str, values: Any, dtype: Any = None) -> NDArray
     Raises
     ------
     TypeError
-        For strings, complex numbers, dates, sparse matrices, and Python objects that are no numbers.
+        For strings, complex numbers, dates, sparse matrices, and Python objects that are not numbers.
     ValueError
         For a masked array with masked elements.
     """

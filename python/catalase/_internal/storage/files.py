@@ -42,7 +42,7 @@ class _HashingWriter(io.BufferedIOBase):
 
 
 def raise_os_error(error: OSError, what: str, path: str | os.PathLike[str], advice: str) -> NoReturn:
-    """Raise `error` again as one sentence: what failed, on which file, why, what to do. The errno is kept."""
+    """Raise `error` again with one sentence that names the action, the file, the reason and the remedy; keep the errno."""
     reason = error.strerror or str(error) or type(error).__name__
     raise OSError(error.errno, f"{what} {os.fspath(path)}: {reason}; {advice}") from error
 
