@@ -349,12 +349,8 @@ def test_gradients_of_another_dtype_are_refused():
 
 
 @pytest.mark.on_a_device
-def test_mixtures_doubles_and_large_arrays_are_refused(backend, monkeypatch):
+def test_large_arrays_are_refused(backend, monkeypatch):
     x, w = backend.array(np.ones((1, 5, 5, 3), np.float32)), backend.array(np.ones((3, 3, 3, 2), np.float32))
-    with pytest.raises(TypeError, match="on one device"):
-        ct.ops.conv2d(x, np.ones((3, 3, 3, 2), np.float32))
-    with pytest.raises(TypeError, match="must be float32 on CUDA"):
-        ct.ops.conv2d(backend.array(np.ones((1, 5, 5, 3))), backend.array(np.ones((3, 3, 3, 2))))
     ct.ops.conv2d(x, w)
     monkeypatch.setattr(device, "_FAR", 5)
     with pytest.raises(ValueError, match=r"must stay below 2\*\*30 on CUDA"):

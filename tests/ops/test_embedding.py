@@ -231,14 +231,10 @@ def test_ids_on_the_device_without_a_row(backend):
 
 
 @pytest.mark.on_a_device
-def test_mixtures_and_other_dtypes_are_refused(backend):
-    w, ids = backend.array(np.ones((3, 2), np.float32)), backend.array(np.zeros(4, np.int64))
+def test_short_numbers_and_an_output_on_the_host_are_refused(backend):
+    w, ids = backend.array(np.ones((3, 2), np.float32)), backend.array(np.zeros(3, np.int64))
     with pytest.raises(TypeError, match="ids must be int64 on CUDA, got int32"):
         ops.embedding(backend.array(np.zeros(4, np.int32)), w)
-    with pytest.raises(TypeError, match="ids are on the GPU"):
-        ops.embedding(ids, np.ones((3, 2), np.float32))
-    with pytest.raises(TypeError, match="w must be float32 on CUDA"):
-        ops.embedding(ids, backend.array(np.ones((3, 2))))
     with pytest.raises(TypeError, match="on one device"):
-        ops.embedding_backward(w, ids[:3], 3, out=np.ones((3, 2), np.float32))
+        ops.embedding_backward(w, ids, 3, out=np.ones((3, 2), np.float32))
     ops.embedding(ids, w)

@@ -327,19 +327,6 @@ def test_what_does_not_fit_is_refused(backend, rng):
     assert np.allclose(gram, values.T @ values, atol=1e-5)
 
 
-@pytest.mark.on_a_device
-def test_mixtures_and_doubles_are_refused(backend, rng):
-    w, b = map(backend.array, layer(rng, 16, 3))
-    x = backend.array(np.ones((2, 16), np.float32))
-    with pytest.raises(TypeError, match="on one device"):
-        ct.ops.linear(np.ones((2, 16), np.float32), w)
-    with pytest.raises(TypeError, match="all arrays must be on one device"):
-        ct.ops.linear(x, np.ones((16, 3), np.float32))
-    with pytest.raises(TypeError, match="x must be float32"):
-        ct.ops.LinearGradient(backend.array(np.ones((2, 3))), x).array()
-    ct.ops.linear(x, w, b)
-
-
 def test_one_row_of_bits_repeated_without_memory(backend, rng):
     bits = rng.integers(0, 256, (1, 4), dtype=np.uint8)
     dz = rng.standard_normal((6, 5)).astype(np.float32)

@@ -387,21 +387,13 @@ def test_lists_and_two_dtypes_are_refused(rng):
 
 
 @pytest.mark.on_a_device
-def test_mixtures_and_doubles_are_refused(backend, rng):
+def test_what_was_saved_on_another_device_is_refused(backend, rng):
     arrays = make(rng, "lstm", 2, 3, 4, 5)
     a = on_device(backend, arrays)
-    with pytest.raises(TypeError, match="lstm: all arrays must be on one device"):
-        ops.lstm(a["x"], arrays["w_x"], a["w_h"], a["b"])
-    with pytest.raises(TypeError, match="lstm: all arrays must be on one device"):
-        ops.lstm(arrays["x"], a["w_x"], a["w_h"], a["b"])
-    with pytest.raises(TypeError, match="b must be float32 on CUDA, got float64"):
-        ops.lstm(a["x"], a["w_x"], a["w_h"], backend.array(arrays["b"].astype(np.float64)))
-    *_, other = ops.lstm_forward(*arrays.values())
-    with pytest.raises(TypeError, match="lstm_backward: all arrays must be on one device"):
-        ops.lstm_backward(None, None, None, a["x"], a["w_x"], a["w_h"], other)
-    *_, saved = ops.lstm_forward(*a.values())
-    with pytest.raises(TypeError, match="lstm_backward: all arrays must be on one device"):
-        ops.lstm_backward(None, None, None, arrays["x"], arrays["w_x"], arrays["w_h"], saved)
+    for there, here in ((a, arrays), (arrays, a)):
+        *_, saved = ops.lstm_forward(*there.values())
+        with pytest.raises(TypeError, match="lstm_backward: all arrays must be on one device"):
+            ops.lstm_backward(None, None, None, here["x"], here["w_x"], here["w_h"], saved)
 
 
 @pytest.mark.parametrize("kind", KINDS)
