@@ -7,7 +7,7 @@ import pytest
 
 import catalase as ct
 from catalase.backends.cuda.linear import GatheredBatch
-from catalase.ops.linear import InputGradient
+from catalase.ops.linear import DeferredMatmul
 from tests.cuda.agreement import same_as_cpu
 from tests.reference import matmul as reference
 
@@ -168,7 +168,7 @@ def test_a_dropout_behind_a_relu_is_undone_with_it(backend, rng):
     y[0, :2] = np.nan, 0
     on = [backend.array(a) for a in (dy, y, w)]
     for scale in (1.0, 1.25):
-        given = InputGradient(dy, w), InputGradient(on[0], on[2])
+        given = DeferredMatmul(dy, w), DeferredMatmul(on[0], on[2])
         for cpu, found in (given, (given[0].array(), given[1].array())):
             expected = ct.ops.linear_backward_bias(cpu, y, activation="relu", scale=scale)
             for a, b in zip(

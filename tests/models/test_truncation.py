@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import catalase as ct
-from catalase.autograd.tape import Node
+from catalase.autograd.tape import Node, Operation
 from catalase.data import CharTokenizer, SequenceBatch, SequenceDataset
 from catalase.models import LanguageModel, SequenceClassifier, SequenceRegressor
 from catalase.models.time_steps import windows
@@ -155,7 +155,9 @@ def held(*roots):
             continue
         seen.add(id(item))
         if isinstance(item, Node):
-            stack += [item.data, item._backward, *item._parents]
+            stack += [item.data, item._operation]
+        elif isinstance(item, Operation):
+            stack += [*item.inputs, vars(item)]
         elif isinstance(item, types.FunctionType):
             stack += [cell.cell_contents for cell in item.__closure__ or ()]
         elif isinstance(item, types.MethodType):

@@ -52,7 +52,7 @@ def test_an_input_that_needs_a_gradient_and_is_used_twice(rng):
     found = []
     for net in nets():
         x = ct.Tensor(rng.standard_normal((9, 70)).astype(np.float32) * 0 + 0.1, requires_grad=True)
-        h = nn.layers.in_order(net.layers[:2], x)
+        h = nn.layers.FusedLayers(net.layers[:2])(x)
         y = net.layers[2](h) + net.layers[2](h)
         (y.sum() + h.sum() + (h * h).sum()).backward()
         found.append([x.grad, net.layers[0].w.grad, net.layers[2].w.grad])

@@ -45,7 +45,7 @@ def unit_rows(x: NDArray[Any]) -> NDArray[Any]:
 
 def not_overwritten(x: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
     """Return ``x``, or a copy if it shares memory with ``out`` but their elements do not coincide."""
-    if out is None or not np.may_share_memory(x, out):
+    if out is None or x is out or not np.may_share_memory(x, out):
         return x
     return x if _same_memory(x, out) or not overlap(x, out) else x.copy()
 
@@ -215,24 +215,25 @@ class CpuBackend(Backend):
         weights: NDArray[Any] | None, dloss: NDArray[Any] | None,
     ) -> NDArray[Any]:  # fmt: skip
         out = empty(logits.shape[:-1] if dloss is None else logits.shape, logits.dtype)
-        probabilities, w, d = _dense(targets), _dense(weights), _dense(dloss)
-        _core.loss(_SOFTMAX, contiguous(logits), _dense(numbers), probabilities, w, d, out, logits.shape[-1])
+        x, numbers, targets, weights, dloss = _all_dense(logits, numbers, targets, weights, dloss)
+        _core.loss(_SOFTMAX, x, numbers, targets, weights, dloss, out, x.shape[-1])
         return out
 
     def elementwise_loss(
         self, kind: int, x: NDArray[Any], target: NDArray[Any], weights: NDArray[Any] | None, dloss: NDArray[Any] | None
     ) -> NDArray[Any]:
         out = empty(x.shape, x.dtype)
-        _core.loss(kind, contiguous(x), None, contiguous(target), _dense(weights), _dense(dloss), out, 1)
+        x, target, weights, dloss = _all_dense(x, target, weights, dloss)
+        _core.loss(kind, x, None, target, weights, dloss, out, 1)
         return out
 
     def dropout(
         self, x: NDArray[Any], key: tuple[int, int, int], rate: float, kept: NDArray[Any] | None,
         out: NDArray[Any] | None = None,
     ) -> NDArray[Any]:  # fmt: skip
-        x = not_overwritten(x, out)
+        x = contiguous(x if x is out else not_overwritten(x, out))
         y = empty(x.shape, x.dtype) if out is None else out
-        _core.dropout(contiguous(x), y, *key, min(round(rate * 2**32), 2**32 - 1), 1.0 / (1.0 - rate), kept)
+        _core.dropout(x, y, *key, min(round(rate * 2**32), 2**32 - 1), 1.0 / (1.0 - rate), kept)
         return y
 
     def dropout_backward(self, dy: NDArray[Any], rate: float, kept: NDArray[Any]) -> NDArray[Any]:
@@ -267,7 +268,7 @@ class CpuBackend(Backend):
 
     def sparse(self, x: NDArray[Any], wide: bool) -> SparseBatch | None:
         if x.dtype == np.uint8:
-            return _core.sparse_from_bits(contiguous(x), wide)
+            return _core.sparse_from_bits(x if x.flags.c_contiguous else contiguous(x), wide)
         if (
             x.dtype.byteorder not in "=|"
             or not x.flags.aligned
@@ -290,7 +291,7 @@ class CpuBackend(Backend):
         return dz
 
     def column_sum(self, x: NDArray[Any], out: NDArray[Any]) -> None:
-        _core.column_sum(unit_rows(x), out)
+        _core.column_sum(x if x.flags.c_contiguous and x.flags.aligned else unit_rows(x), out)
 
     # Windows over images, sequences and volumes.
     def conv(
@@ -417,7 +418,7 @@ class CpuBackend(Backend):
         self, rule: int, param: NDArray[Any], grad: Any, first: NDArray[Any] | None, second: NDArray[Any] | None,
         numbers: tuple[Any, ...],
     ) -> None:  # fmt: skip
-        given, x = (grad, None) if isinstance(grad, np.ndarray) else (grad.dz, grad.x)
+        given, x = (grad, None) if isinstance(grad, np.ndarray) else (grad.b, grad.a)
         _core.optim_step(rule, param, given, x, first, second, *numbers)
 
     def tanimoto(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
@@ -454,6 +455,14 @@ def empty_hits(n: int, k: int) -> tuple[NDArray[Any], NDArray[Any]]:
 
 def _dense(x: Any) -> Any:
     return None if x is None else contiguous(x)
+
+
+def _all_dense(*arrays: Any) -> list[Any]:
+    """Return the arrays (or None), copied where they are not contiguous or misaligned."""
+    dense = []
+    for x in arrays:
+        dense.append(x if x is None or (x.flags.c_contiguous and x.flags.aligned) else contiguous(x))
+    return dense
 
 
 def _five(x: NDArray[Any]) -> NDArray[Any]:

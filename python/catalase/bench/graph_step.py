@@ -1,4 +1,4 @@
-"""One training step of Catalase's, called again and again."""
+"""A training step of Catalase as a function that can be called repeatedly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .device import Device
 
 
 def training_step(device: Device, net: Any, optimizer: Any, loss: Any, feed: Callable[[], Any], y: Any) -> Any:
-    """Return a function that makes a step and returns its loss: as `train.fit` makes it, on a device a replayed graph."""
+    """Return a function that makes a step as in `train.fit`, on a device as a replayed CUDA graph, and returns its loss."""
 
     def usual(forward: Callable[[Any, Any], Any], X: Any, y: Any, w: Any) -> Any:
         optimizer.zero_grad()
@@ -32,5 +32,5 @@ def training_step(device: Device, net: Any, optimizer: Any, loss: Any, feed: Cal
 
 
 def number(loss: Any) -> float:
-    """A loss as a float, whichever kind of step gave it."""
+    """Return a loss of either kind of step as a float."""
     return float(loss.item() if hasattr(loss, "item") else loss)

@@ -135,7 +135,7 @@ class Dataset:
         size = n if batch_size is None else batch_size
         an_epoch = max(1, -(-n // max(1, size)))  # batches
         for number, chosen in enumerate(row_batches(n, size, epochs, deterministic, seed)):
-            rows, w = filled_up(chosen, self.w, size if pad_batches else 0)
+            rows, w = filled_up(chosen, self.w, size) if pad_batches else (chosen, self.w[chosen])
             yield number // an_epoch, rows, (self.X[rows], self.y[rows], w, self.ids[rows])
 
     def itersamples(self) -> Iterator[tuple[Any, Any, Any, Any]]:

@@ -14,6 +14,7 @@ from .. import nn, ops, optim, train
 from .._internal import arrays as _arrays
 from .._internal import storage
 from .._internal.numbers import choice, flag, path_of, shown
+from .._internal.report import Failure
 from ..autograd import Tensor, no_grad
 from ..backends import to_device, to_host
 from ..data.dataset import task_names
@@ -284,8 +285,9 @@ class Model:
         predict: Callable[[Any], NDArray[Any]],
         errors: str = "drop",
         featurizer: Featurizer | None = None,
+        unread: Sequence[Failure] = (),
     ) -> Answers:
-        """What `predict` gives for datapoints, featurized as the model was trained."""
+        """What `predict` gives for datapoints, featurized as the model was trained; see `predict_datapoints`."""
         featurizer = self.featurizer if featurizer is None else featurizer
         if featurizer is None:
             raise TypeError(
@@ -294,7 +296,7 @@ class Model:
                 "catalase.feat.CircularFingerprint(radius=2, size=2048), or train it on a dataset that has one"
             )
         self._check_width(where, featurizer)
-        return predict_datapoints(where, items, featurizer, predict, self._takes_bits, errors)
+        return predict_datapoints(where, items, featurizer, predict, self._takes_bits, errors, unread)
 
     def _check_width(self, where: str, featurizer: Featurizer) -> None:
         size = getattr(featurizer, "size", None)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from .. import nn, ops, optim
 from .._internal.registry import AnyOf, Bool, Field, Float, Int, List, Str, register
 from ..autograd import Tensor
-from ..nn.layers import in_order
 from .labels import check_classes, check_numbers
 from .model import Model
 from .settings import ACTIVATIONS, Number, checked, each_activation, each_layer, each_rate, is_list, is_number
@@ -35,17 +34,16 @@ _FIELDS: dict[str, Field] = {
 _CLASSES = {"n_classes": Int(2, 1_000_000)}
 
 
-class _DenseNet(nn.Module):
+class _DenseNet(nn.Sequential):
     """Linear layers with activation and dropout, and a last one that gives (N, *shape)."""
 
     def __init__(self, layers: list[nn.Module], shape: tuple[int, ...]) -> None:
-        super().__init__()
-        self.layers = layers
+        super().__init__(*layers)
         self.shape = shape
 
     def forward(self, x: Tensor) -> Tensor:
-        x = in_order(self.layers, x)
-        return x if len(self.shape) == 1 else x.reshape((x.shape[0], *self.shape))
+        x = super().forward(x)
+        return x if len(self.shape) == 1 else x.reshape((x.data.shape[0], *self.shape))
 
 
 def _start_values(name: str, key: str, value: Number, hidden: int) -> tuple[list[float], bool]:

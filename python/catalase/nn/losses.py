@@ -45,9 +45,9 @@ def _like(name: str, array: Any, output: Tensor, shape: tuple[int, ...] | None =
 
 
 def _fitted(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    array = _arrays.numbers("loss", name, to_host(array))
+    array = _numbers(name, array)
     if array.shape == shape:
-        return _cast(name, array, dtype)
+        return array if array.dtype is dtype and array.flags.c_contiguous else _cast(name, array, dtype)
     if array.ndim < len(shape):
         array = array.reshape(array.shape + (1,) * (len(shape) - array.ndim))
     try:
@@ -55,6 +55,12 @@ def _fitted(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any])
     except ValueError:
         raise ValueError(f"loss: {name} of shape {array.shape} does not fit the output's {shape}") from None
     return _cast(name, array, dtype)
+
+
+def _numbers(name: str, array: Any) -> NDArray[Any]:
+    if type(array) is np.ndarray and array.dtype.kind in "fiub":
+        return array
+    return _arrays.numbers("loss", name, to_host(array))
 
 
 def _cast(name: str, array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -83,23 +89,27 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
-        output = as_tensor("loss", "output", output)
-        if not output.ndim or not output.shape[-1]:
-            raise ValueError(f"loss: output must be (..., C), with a class at least, got shape {output.shape}")
-        rows = output.shape[:-1]
-        ready = is_device_array(y) and (y.dtype, y.shape) in ((np.int64, rows), (output.dtype, output.shape))
+        output = output if isinstance(output, Tensor) else as_tensor("loss", "output", output)
+        logits = output.data
+        if not logits.ndim or not logits.shape[-1]:
+            raise ValueError(f"loss: output must be (..., C), with a class at least, got shape {logits.shape}")
+        if type(logits) is np.ndarray:
+            labels, weights = self.prepared(logits.shape, y, w, logits.dtype, check=False)  # the kernel checks them
+            return functional.softmax_cross_entropy(output, labels, weights)
+        rows = logits.shape[:-1]
+        ready = is_device_array(y) and (y.dtype, y.shape) in ((np.int64, rows), (logits.dtype, logits.shape))
         if ready and (w is None or w.shape == rows):  # the kernel takes them directly
             return functional.softmax_cross_entropy(output, y, None if w is None else _like("w", w, output, rows))
-        labels, weights = self.prepared(output.shape, y, w, output.dtype, bool(is_device_array(output.data)))
-        weights = None if weights is None else to_device_of(weights, output.data)
-        return functional.softmax_cross_entropy(output, to_device_of(labels, output.data), weights)
+        labels, weights = self.prepared(logits.shape, y, w, logits.dtype)
+        weights = None if weights is None else to_device_of(weights, logits)
+        return functional.softmax_cross_entropy(output, to_device_of(labels, logits), weights)
 
     def prepared(
         self, shape: tuple[int, ...], y: Any, w: Any, dtype: Any = np.float32, check: bool = True
     ) -> tuple[NDArray[Any], NDArray[Any] | None]:
         rows = shape[:-1]
-        y = _arrays.numbers("loss", "y", to_host(y))
-        w = None if w is None else _arrays.numbers("loss", "w", to_host(w))
+        y = _numbers("y", y)
+        w = None if w is None else _numbers("w", w)
         one_hot = y.size == math.prod(shape) and y.shape[:1] == shape[:1] and y.shape[-1:] == shape[-1:]
         if one_hot and w is not None and w.shape == y.shape:
             w = np.max(w, axis=-1).reshape(rows)  # the dataset has a weight a class, the loss one a row

@@ -107,10 +107,19 @@ def _check_kept(function: str, x: Any, kept: Any) -> None:
 
 def check_rate(function: str, rate: Any) -> float:
     """Return the dropout rate after a check that it is from 0 to below 1."""
+    if type(rate) is float and 0 <= rate < 1:
+        return rate
     return number(function, "rate", rate, at_least=0, below=1)
 
 
 def _check_key(function: str, rate: Any, seed: Any, layer: Any, step: Any) -> tuple[float, tuple[int, int, int]]:
+    if (
+        type(seed) is type(layer) is type(step) is int
+        and 0 <= seed < 2**64
+        and 0 <= layer < 2**32
+        and 0 <= step < 2**32
+    ):
+        return check_rate(function, rate), (seed, layer, step)  # every training step comes by
     return check_rate(function, rate), (
         whole_number(function, "seed", seed, 0, 2**64 - 1),
         whole_number(function, "layer", layer, 0, 2**32 - 1),

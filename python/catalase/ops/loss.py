@@ -160,8 +160,7 @@ def _softmax_loss(
     weights: NDArray[Any] | None,
     backward: bool = False,
 ) -> NDArray[Any]:
-    on_device = is_device_array(labels)
-    if not on_device:
+    if type(labels) is not np.ndarray and not is_device_array(labels):
         labels = numpy_array(function, "labels", labels)
     given = {"logits": logits, "weights": weights, "dloss": dloss}
     optional = ("weights",) if backward else ("weights", "dloss")
@@ -173,8 +172,9 @@ def _softmax_loss(
     if logits.ndim == 0 or logits.shape[-1] == 0:
         raise ValueError(f"{function}: logits must have at least one class on the last axis, got shape {logits.shape}")
     rows = logits.shape[:-1]
-    _check_shape(function, "weights", weights, rows, "logits")
-    _check_shape(function, "dloss", dloss, rows, "logits")
+    for name, x in (("weights", weights), ("dloss", dloss)):
+        if x is not None and x.shape != rows:
+            _check_shape(function, name, x, rows, "logits")
     if is_class:
         return backend.softmax_loss(
             logits, _class_numbers(function, backend, labels, rows, logits.shape[-1], weights), None, weights, dloss

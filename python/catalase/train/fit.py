@@ -290,10 +290,10 @@ def _plain_numbers(labels: NDArray[Any]) -> NDArray[Any]:
 
 
 def _number(value: Any) -> float:
-    if not isinstance(value, Tensor) or value.size != 1:
+    if not isinstance(value, Tensor) or value.data.size != 1:
         came = f"a tensor of shape {value.shape}" if isinstance(value, Tensor) else type(value).__name__
         raise TypeError(f"fit: loss must return a Tensor of one number (its mean over the batch, say), got {came}")
-    return value.item()
+    return float(value.data) if type(value.data) is np.ndarray else value.item()
 
 
 def _steps(

@@ -52,10 +52,10 @@ class Feeder:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.of: dict[type[Input], list[int]] = {
-            kind: [i for i, step in enumerate(graph.steps) if type(step.layer) is kind]
+            kind: [i for i, node in enumerate(graph.nodes) if type(node.layer) is kind]
             for kind in (Feature, Label, Weights)
         }
-        self.names = {step.name: i for i, step in enumerate(graph.steps) if isinstance(step.layer, Input)}
+        self.names = {node.name: i for i, node in enumerate(graph.nodes) if isinstance(node.layer, Input)}
 
     def columns(self, X: Any, y: Any = None, w: Any = None) -> Feeds:
         """Feed X to the Features, y to the Labels and w to the Weights: one array, or a list with one for each."""
@@ -90,7 +90,7 @@ class Feeder:
 
     def _place(self, key: Any) -> int:
         place = self.graph.place.get(id(key)) if isinstance(key, Layer) else self.names.get(key)
-        if place is None or not isinstance(self.graph.steps[place].layer, Input):
+        if place is None or not isinstance(self.graph.nodes[place].layer, Input):
             name = f"{key!r:.100}"
             raise ValueError(f"TensorGraph: {name} is no input of this graph; its inputs are {', '.join(self.names)}")
         return place
@@ -100,11 +100,11 @@ class Feeder:
         device = self.graph.device
         weights = [np.asarray(array) for place, array in arrays.items() if place in self.of[Weights]]
         for place, array in arrays.items():
-            step = self.graph.steps[place]
-            assert isinstance(step.layer, Input)
-            taken = step.layer.take(step.name, array)
-            if isinstance(step.layer, Label) and np.isnan(taken).any():
-                taken = self._without_missing(step.name, taken, weights)
+            node = self.graph.nodes[place]
+            assert isinstance(node.layer, Input)
+            taken = node.layer.take(node.name, array)
+            if isinstance(node.layer, Label) and np.isnan(taken).any():
+                taken = self._without_missing(node.name, taken, weights)
             tensors[place] = Tensor(to_device(taken, device))
         return Feeds(tensors)
 

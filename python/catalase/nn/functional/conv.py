@@ -8,10 +8,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ... import ops
-from ...autograd import Tensor, record
+from ...autograd import Function, Tensor
 from ...autograd.tensor import as_tensor
 from ...ops.geometry import Padding
-from ..parameter import Parameter
 
 _FORWARD: dict[str, Callable[..., NDArray[Any]]] = {
     "conv1d": ops.conv1d,
@@ -144,6 +143,24 @@ def conv_transpose3d(
                  activation=activation, flip_kernel=flip_kernel, exact=exact, output_size=output_size)  # fmt: skip
 
 
+class Conv(Function):
+    """A convolution or transposed convolution; ``name`` is that of the function in `catalase.ops`."""
+
+    def forward(
+        self, x: NDArray[Any], w: NDArray[Any], b: NDArray[Any] | None, *, name: str, **options: Any
+    ) -> NDArray[Any]:
+        y = _FORWARD[name](x, w, b, **options)
+        if self.recorded:
+            self.x, self.w, self.y, self.name, self.options = x, w, y, name, options
+        return y
+
+    def backward(self, dy: NDArray[Any]) -> tuple[Any, ...]:
+        return _BACKWARD[self.name](
+            dy, self.x, self.w, self.y, need_dx=self.needs[0], out_dw=self.gradient_out(1), out_db=self.gradient_out(2),
+            **self.options,
+        )  # fmt: skip
+
+
 def _conv(
     name: str,
     x: Tensor | NDArray[Any],
@@ -151,17 +168,5 @@ def _conv(
     b: Tensor | NDArray[Any] | None,
     **options: Any,
 ) -> Tensor:
-    x, w = as_tensor(name, "x", x), as_tensor(name, "w", w)
-    b = b if b is None else as_tensor(name, "b", b)
-    y = _FORWARD[name](x.data, w.data, None if b is None else b.data, **options)
-    parents = (x, w) if b is None else (x, w, b)
-
-    def backward(dy: NDArray[Any]) -> tuple[NDArray[Any] | None, ...]:
-        out_dw = w.grad_target() if isinstance(w, Parameter) else None
-        out_db = b.grad_target() if isinstance(b, Parameter) else None
-        gradients = _BACKWARD[name](
-            dy, x.data, w.data, y, need_dx=x.requires_grad, out_dw=out_dw, out_db=out_db, **options
-        )
-        return gradients[: len(parents)]
-
-    return record(y, parents, backward)
+    tensors = [as_tensor(name, "x", x), as_tensor(name, "w", w), None if b is None else as_tensor(name, "b", b)]
+    return Conv.apply(*tensors, name=name, **options)
