@@ -22,6 +22,11 @@ enum Map : int {
   kExpMap = 5,
   kLogMap = 6,
 };
+enum Loss : int {
+  kSoftmaxLoss = 0,
+  kSigmoidLoss = 1,
+  kSquaredLoss = 2,
+};
 enum Rule : int {
   kSgdRule = 0,
   kMomentumRule = 1,

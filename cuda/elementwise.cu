@@ -1,9 +1,9 @@
 // Activations, their derivatives, exp and log, one value at a time: y[i] = f(x[i]), float32, contiguous.
 //
 // Threads: a one-dimensional grid walks the array with a stride of all threads, so the 32 lanes of a warp read and
-// write neighbours (one 128-byte line) and any grid size gives the same bits. The choice of f is made outside the loop.
-// Bound: memory bandwidth, 8 bytes an element (12 for the derivatives); the longest map, softplus, is some 60
-// instructions, which overlap with the loads of other warps.
+// write neighbours (one 128-byte line) and any grid size gives the same bits. f is chosen outside the loop. Bound:
+// memory bandwidth, 8 bytes an element (12 for the derivatives); the longest map, softplus, is some 60 instructions,
+// which overlap with the loads of other warps.
 #include "vecmath.cuh"
 
 namespace catalase {
@@ -30,7 +30,7 @@ struct Log {
   static __device__ __forceinline__ float of(float x) { return log_f32(x); }
 };
 
-// dx = dy f'(x), written from the output y.
+// dx = dy f'(x), in terms of the output y.
 struct IdentitySlope {
   static __device__ __forceinline__ float of(float dy, float) { return dy; }
 };

@@ -1,8 +1,8 @@
 // Softmax and the losses, with weights.
 //
-// Rows of `classes` logits, contiguous. labels (int64, one a row) or probabilities (rows, classes): one of the two is
-// null. weights is one a row (elementwise losses: one an element), or null for ones. Weight 0 gives loss 0 and gradient
-// 0 whatever the label is: a missing label never counts.
+// Rows of `classes` logits, contiguous. Either labels (int64, one a row) or probabilities (rows, classes) is null.
+// weights has one value a row (elementwise losses: one an element), or is null for ones. Weight 0 gives loss 0 and
+// gradient 0 for any label: a missing label never counts.
 #pragma once
 
 #include "common/views.h"
@@ -21,7 +21,22 @@ struct LossArgs {
   Index classes = 1;
 };
 
-enum class Loss : int { kSoftmax = 0, kSigmoid = 1, kSquared = 2 };
+// The table of elementwise losses: everything that the CPU knows about one of them stands in its line. The enum, the
+// names and numbers that Python reads from `_core`, and the kernels of all levels and both types are made from it.
+//
+//   X(enumerator, name, loss of x and the target z, its derivative in x)
+//
+// The expressions are in vectors of T, with the functions of vecmath.h; they are expanded in loss_impl.h alone.
+// cuda/loss.cu has the same formulas for device code.
+// clang-format off
+#define CATALASE_ELEMENTWISE_LOSSES(X) \
+  X(kSigmoid, "sigmoid", softplus(x) - x * z, sigmoid(x) - z) \
+  X(kSquared, "squared", (x - z) * (x - z),   (x - z) + (x - z))
+// clang-format on
+
+#define CATALASE_ENUMERATOR(enumerator, ...) enumerator,
+enum class Loss : int { kSoftmax, CATALASE_ELEMENTWISE_LOSSES(CATALASE_ENUMERATOR) kCount };
+#undef CATALASE_ENUMERATOR
 
 template <class T>
 struct LossKernels {

@@ -1,8 +1,8 @@
 // Softmax and losses, one thread, one level.
 //
-// Lanes are rows: a group of kWidth rows is turned into [class][lane] first, so rows of two classes fill a register as
-// well as rows of a thousand, and every sum over classes is one chain in ascending order, the same bits at every level
-// and for any batch. Bound: the exponentials; the turning costs one load and one store a value.
+// Lanes are rows: a group of kWidth rows is first transposed into [class][lane], so rows of two classes fill a register
+// as well as rows of a thousand, and every sum over classes is one chain in ascending order, with the same bits at
+// every level and for any batch. Bound: the exponentials; the transposition costs one load and one store a value.
 #pragma once
 
 #include "common/memory.h"
@@ -97,7 +97,7 @@ void softmax_backward_level(bool log_form, const T* dy, const T* y, T* dx, Index
   }
 }
 
-// The label of a row; out of range (a missing label, whose weight is 0) counts as class 0.
+// The label of a row; a label out of range (a missing label, whose weight is 0) counts as class 0.
 inline Index safe_label(std::int64_t label, Index classes) {
   return label >= 0 && label < classes ? label : 0;
 }
@@ -185,12 +185,14 @@ void loss_level(Loss kind, bool backward, const LossArgs<T>& args) {
   switch (kind) {
     case Loss::kSoftmax:
       return softmax_loss(backward, args);
-    case Loss::kSigmoid:  // max(x, 0) - x z + log(1 + exp(-|x|)), and sigmoid(x) - z
-      if (backward) return elementwise_loss(true, args, [](V x, V z) { return sigmoid(x) - z; });
-      return elementwise_loss(false, args, [](V x, V z) { return softplus(x) - x * z; });
-    case Loss::kSquared:
-      if (backward) return elementwise_loss(true, args, [](V x, V z) { return (x - z) + (x - z); });
-      return elementwise_loss(false, args, [](V x, V z) { return (x - z) * (x - z); });
+#define CATALASE_CASE(enumerator, name, loss_of_xz, slope)                                  \
+  case Loss::enumerator:                                                                    \
+    if (backward) return elementwise_loss(true, args, [](V x, V z) -> V { return slope; }); \
+    return elementwise_loss(false, args, [](V x, V z) -> V { return loss_of_xz; });
+      CATALASE_ELEMENTWISE_LOSSES(CATALASE_CASE)
+#undef CATALASE_CASE
+    case Loss::kCount:
+      break;
   }
 }
 

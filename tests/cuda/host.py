@@ -191,13 +191,6 @@ class HostRuntime(CudaBackend):
         layout = np.empty(shape, dtype)
         return HostArray(_Buffer(self, layout.nbytes), layout)
 
-    def empty_apart(self, shape: Any, dtype: Any) -> HostArray:
-        before, self.memory_pool = self.memory_pool, None
-        try:
-            return self.empty(shape, dtype)
-        finally:
-            self.memory_pool = before
-
     def contiguous(self, x: HostArray) -> HostArray:
         if x.flags.c_contiguous or self.recorded is None:
             return x if x.flags.c_contiguous else self.array(x.get())

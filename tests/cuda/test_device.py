@@ -15,6 +15,8 @@ from catalase.backends.cuda import compile as _compile
 from catalase.backends.cuda import device as _device
 from tests.cuda import build
 
+pytestmark = pytest.mark.at_one_level
+
 
 def test_without_cupy_the_sentence_names_the_package(monkeypatch):
     monkeypatch.setattr(_device.util, "find_spec", lambda name: None)

@@ -13,7 +13,7 @@ import catalase as ct
 from catalase.autograd.tape import Node, Operation
 from catalase.data import CharTokenizer, SequenceBatch, SequenceDataset
 from catalase.models import LanguageModel, SequenceClassifier, SequenceRegressor
-from catalase.models.time_steps import windows
+from catalase.models.truncation import windows
 from catalase.train.fit import epoch_seed
 
 SMALL = {"hidden_size": 7, "embedding_size": 4, "learning_rate": 0.02, "batch_size": 5, "seed": 3}

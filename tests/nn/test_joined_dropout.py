@@ -9,6 +9,8 @@ import catalase as ct
 from catalase import nn
 from catalase.nn.modes import watching
 
+pytestmark = pytest.mark.on_the_cpu
+
 
 def nets(activation="relu"):
     """The same net twice: the second one's layers are subclasses, which are never joined."""

@@ -10,6 +10,8 @@ import pytest
 import catalase as ct
 from catalase import nn
 
+pytestmark = pytest.mark.on_the_cpu
+
 
 def net(seed=0):
     rng = nn.init.generator(seed)

@@ -14,6 +14,8 @@ import pytest
 import catalase as ct
 from catalase import ops
 
+pytestmark = pytest.mark.on_the_cpu
+
 THREADS = (1, 2, 3, 7, 16)
 ROUNDS = 8
 COVERS: dict[str, tuple[str, ...]] = {}

@@ -12,6 +12,8 @@ from catalase import _core
 from tests.ops.test_ecfp_native import AWKWARD, MOLECULES, large, mutated
 from tests.reference import morgan
 
+pytestmark = pytest.mark.on_the_cpu
+
 SIZE = 4096
 
 

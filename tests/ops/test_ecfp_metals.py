@@ -19,6 +19,8 @@ from catalase import _core
 from catalase.chem import partial_molecule, refusal_reason
 from tests.ops.test_ecfp_native import assert_equal_to_rdkit, rdkit_rows
 
+pytestmark = pytest.mark.on_the_cpu
+
 # Read natively: one of each kind.
 COMPLEXES = [
     "[Cu]I", "C[Hg]Cl", "O=[Cr](=O)([O-])O[Cr](=O)(=O)[O-]", "CCCC[Sn](CCCC)(OC(C)=O)OC(C)=O", "[O-][Cl+3]([O-])([O-])[O-]", "Cl[Pd]Cl", "[TlH2+]", "[SbH6+3]", "[PbH2+2]", "[Na]I", "[As]#[In]", "O=[Cd]",

@@ -15,6 +15,8 @@ import catalase as ct
 from catalase import _core
 from tests.ops.test_ecfp_native import AWKWARD, MOLECULES
 
+pytestmark = pytest.mark.on_the_cpu
+
 NO_CONFORMERS = int(Chem.PropertyPickleOptions.NoConformers)
 KNOWN = Chem.MolFromSmiles("C").ToBinary(NO_CONFORMERS)[8:20] in {
     np.array(version, "<i4").tobytes() for version in ((16, 2, 0), (16, 3, 0), (16, 4, 0))

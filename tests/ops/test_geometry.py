@@ -11,6 +11,8 @@ import pytest
 import catalase as ct
 from tests.reference import conv as reference
 
+pytestmark = pytest.mark.on_the_cpu
+
 FORWARD = {1: ct.ops.conv1d, 2: ct.ops.conv2d, 3: ct.ops.conv3d}
 BACKWARD = {1: ct.ops.conv1d_backward, 2: ct.ops.conv2d_backward, 3: ct.ops.conv3d_backward}
 TRANSPOSED = {1: ct.ops.conv_transpose1d, 2: ct.ops.conv_transpose2d, 3: ct.ops.conv_transpose3d}

@@ -10,6 +10,8 @@ import pytest
 
 from catalase import ops
 
+pytestmark = pytest.mark.on_the_cpu
+
 MAPS = ("exp", "log", "relu", "tanh", "sigmoid", "softplus")
 
 

@@ -9,6 +9,8 @@ import catalase as ct
 from catalase import _core
 from catalase.ops.linear import DeferredMatmul
 
+pytestmark = pytest.mark.on_the_cpu
+
 
 def poisoned(shape, dtype):
     return np.full(shape, np.nan, dtype)

@@ -13,6 +13,8 @@ import catalase as ct
 from catalase import _core
 from tests.reference import winograd as reference
 
+pytestmark = pytest.mark.on_the_cpu
+
 # batch, x (H, W), C, O, kernel, zeros before, y (OH, OW): either side of tiles, vectors and blocks of tiles.
 SHAPES = [
     (1, (1, 1), 16, 16, 3, (1, 1), (1, 1)), (2, (4, 4), 16, 17, 3, (1, 1), (4, 4)), (3, (5, 3), 17, 16, 3, (0, 2), (4, 6)),

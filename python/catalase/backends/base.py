@@ -100,6 +100,7 @@ class SparseRows:
     and ``entries``, the number of entries that are not zero.
     """
 
+    data: Any  # the rows, on the device
     shape: tuple[int, int]
     dtype: np.dtype[Any]
     ndim = 2

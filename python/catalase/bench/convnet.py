@@ -79,7 +79,7 @@ def _weights(net: _Net) -> list[NDArray[Any]]:
 
 
 def catalase(case: Case, device: Device = CPU) -> Prepared:
-    from .. import Tensor, nn, optim
+    from .. import nn, optim
 
     net = case.options["net"]
     x, y = _batch(net, case.options["batch"])
@@ -110,7 +110,7 @@ def catalase(case: Case, device: Device = CPU) -> Prepared:
     def start(training: bool) -> Any:
         model = device.module(build())
         model.train(training)
-        return training_step(device, model, optim.Adam(model, lr=1e-3), loss_function, lambda: Tensor(x), y)
+        return training_step(device, model, optim.Adam(model, lr=1e-3), loss_function, lambda: x, y)
 
     def result() -> list[NDArray[Any]]:
         step = start(False)  # without dropout

@@ -73,11 +73,11 @@ def torch_net() -> Any:
 
 def inputs_of(x: NDArray[Any], inputs: str, device: Device) -> Callable[[], Any]:
     """Return a function that gives the input of each call: for fingerprints on a device packed bits, else a dense array."""
-    from .. import Tensor, ops
+    from .. import ops
 
     if device.name == "cpu" or inputs != "fingerprints":
         values = device.array(x)
-        return lambda: Tensor(values)
+        return lambda: values
     bits = device.array(np.packbits(x != 0, axis=1, bitorder="little"))
     return lambda: ops.as_sparse(bits)
 

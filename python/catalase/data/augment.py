@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .._internal import arrays
 from .._internal.numbers import flag, shown, whole_number
 from ..ops.augment import augment_images
-from .dataset import Batch, Dataset, checked_walk
+from .dataset import Dataset, Rows, checked_walk
 from .lazy_columns import LazyArray
 
 
@@ -179,7 +179,7 @@ class AugmentedDataset(Dataset):
         deterministic: bool = False,
         pad_batches: bool = False,
         seed: int | None = None,
-    ) -> Iterator[tuple[int, NDArray[np.int64], Batch]]:
+    ) -> Iterator[tuple[int, NDArray[np.int64], Rows]]:
         """Yield (epoch, row numbers, batch), augmented unless `deterministic`."""
         given = checked_walk(batch_size, epochs, deterministic, pad_batches, seed)
         *_, deterministic, _, seed = given
@@ -188,7 +188,7 @@ class AugmentedDataset(Dataset):
         for epoch, rows, batch in self.dataset.numbered_batches(*given):
             yield epoch, rows, self._applied(batch, random=not deterministic, seed=key, step=epoch, numbers=rows)
 
-    def _applied(self, batch: Batch, **how: Any) -> Batch:
+    def _applied(self, batch: Rows, **how: Any) -> Rows:
         X, y, w, ids = batch
         if not self.masks:
             return self.augment(X, **how), y, w, ids

@@ -12,9 +12,10 @@ from .._internal import arrays as _arrays
 from .._internal.numbers import flag, listed, seed_of, shown, whole_number
 from .._internal.report import Report
 from ..feat.featurizer import Featurizer, checked
+from .batch import row_batches
 
 _MOST_FILLED_UP = 2**40  # rows of a batch that is filled up: no machine holds more
-Batch = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
+Rows = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]  # X, y, w and ids of a batch
 
 
 class Dataset:
@@ -97,7 +98,7 @@ class Dataset:
         deterministic: bool = False,
         pad_batches: bool = False,
         seed: int | None = None,
-    ) -> Iterator[Batch]:
+    ) -> Iterator[Rows]:
         """Yield (X, y, w, ids) a batch.
 
         Parameters
@@ -127,7 +128,7 @@ class Dataset:
         deterministic: bool = False,
         pad_batches: bool = False,
         seed: int | None = None,
-    ) -> Iterator[tuple[int, NDArray[np.int64], Batch]]:
+    ) -> Iterator[tuple[int, NDArray[np.int64], Rows]]:
         """Yield (epoch, row numbers, batch): what `iterbatches` gives, and where it comes from."""
         walk = checked_walk(batch_size, epochs, deterministic, pad_batches, seed)
         batch_size, epochs, deterministic, pad_batches, seed = walk
@@ -166,15 +167,6 @@ def filled_up(rows: NDArray[np.int64], w: Any, size: int) -> tuple[NDArray[np.in
     weights = w[filled]
     weights[len(rows) :] = 0
     return filled, weights
-
-
-def row_batches(n: int, size: int, epochs: int, deterministic: bool, seed: int | None) -> Iterator[NDArray[np.int64]]:
-    """Yield the row numbers of each batch."""
-    rng = np.random.Generator(np.random.Philox(seed))
-    for _ in range(epochs):
-        order = np.arange(n) if deterministic else rng.permutation(n)
-        for start in range(0, n, max(1, size)):
-            yield order[start : start + size]
 
 
 class NumpyDataset(Dataset):

@@ -15,7 +15,7 @@ from .._internal import arrays, storage
 from .._internal.numbers import flag, path_of, shown, walked, whole_number
 from .._internal.report import Report
 from ..feat.featurizer import Featurizer
-from .dataset import Batch, Dataset, checked_walk, filled_up, task_names
+from .dataset import Dataset, Rows, checked_walk, filled_up, task_names
 from .lazy_columns import prefetch
 from .shard_list import FORMAT, MANIFEST, VERSION, ShardList, checked_extra, claim_folder
 from .shards import (
@@ -241,7 +241,7 @@ class DiskDataset(Dataset):
         """Return the number of shards."""
         return len(self._shards)
 
-    def iter_shards(self) -> Iterator[Batch]:
+    def iter_shards(self) -> Iterator[Rows]:
         """Yield (X, y, w, ids) a shard, in order."""
         for shard in range(len(self._shards)):
             yield tuple(self._shards.read(shard, column) for column in COLUMNS)  # type: ignore[misc]
@@ -278,7 +278,7 @@ class DiskDataset(Dataset):
         deterministic: bool = False,
         pad_batches: bool = False,
         seed: int | None = None,
-    ) -> Iterator[tuple[int, NDArray[np.int64], Batch]]:
+    ) -> Iterator[tuple[int, NDArray[np.int64], Rows]]:
         """Yield (epoch, row numbers, batch); see the notes of the class for the order."""
         walk = checked_walk(batch_size, epochs, deterministic, pad_batches, seed)
         batch_size, epochs, deterministic, pad_batches, seed = walk

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .._internal.arrays import rows_of
 from .._internal.numbers import listed, path_of, shown, whole_number
 from .._internal.report import Failure, Report
-from .dataset import Batch, Dataset, NumpyDataset, checked_columns, checked_walk
+from .dataset import Dataset, NumpyDataset, Rows, checked_columns, checked_walk
 from .lazy_columns import LazyArray, prefetch
 
 # The mode in which files of other modes are read: gray, or colour with transparency.
@@ -404,7 +404,7 @@ class ImageDataset(Dataset):
         deterministic: bool = False,
         pad_batches: bool = False,
         seed: int | None = None,
-    ) -> Iterator[tuple[int, NDArray[np.int64], Batch]]:
+    ) -> Iterator[tuple[int, NDArray[np.int64], Rows]]:
         """Yield (epoch, row numbers, batch); the order is that of `NumpyDataset`."""
         given = checked_walk(batch_size, epochs, deterministic, pad_batches, seed)
         numbers = np.arange(len(self))
@@ -418,7 +418,7 @@ class ImageDataset(Dataset):
         made.tasks = list(self.tasks)
         return made
 
-    def _decoded(self, item: tuple[int, NDArray[np.int64], Batch]) -> tuple[int, NDArray[np.int64], Batch]:
+    def _decoded(self, item: tuple[int, NDArray[np.int64], Rows]) -> tuple[int, NDArray[np.int64], Rows]:
         epoch, rows, (_, _, filled, _) = item
         w = self._weights[rows]
         w[filled == 0] = 0

@@ -124,5 +124,5 @@ def dead_relu(model: Any, x: NDArray[Any] | Tensor) -> dict[str, float]:
         batch = _input_of(module, x)
         run_watched(lambda: module(batch), note)
     else:
-        run_watched(lambda: model._forward(module, model._on_scale(np.asarray(to_host(x)))), note)
+        run_watched(lambda: model._forward(module, model._net_input(model._on_scale(np.asarray(to_host(x))))), note)
     return {name: float(1 - alive[key].mean()) for key, name in names.items() if key in alive and alive[key].size}

@@ -7,6 +7,7 @@ Each function checks its inputs once and calls one kernel. Every differentiable 
 from __future__ import annotations
 
 from ..backends.base import RnnSaved
+from . import loss, optim
 from .activation import activation, activation_backward, exp, log, relu, sigmoid, softplus, tanh
 from .augment import augment_images
 from .conv import (
@@ -36,19 +37,12 @@ from .linear import (
     linear_backward_bias,
     linear_backward_input,
 )
-from .loss import (
-    sigmoid_cross_entropy,
-    sigmoid_cross_entropy_backward,
-    softmax_cross_entropy,
-    softmax_cross_entropy_backward,
-    squared_error,
-    squared_error_backward,
-)
+from .loss import *  # noqa: F403
 from .matmul import matmul, matmul_backward
 from .memory import empty
 from .norm import batch_norm, batch_norm_backward
 from .one_hot_dna import one_hot_dna
-from .optim import adagrad_step, adam_step, momentum_step, rmsprop_step, sgd_step
+from .optim import *  # noqa: F403
 from .pool import (
     avg_pool1d,
     avg_pool1d_backward,
@@ -74,6 +68,8 @@ from .softmax import log_softmax, log_softmax_backward, softmax, softmax_backwar
 from .tanimoto import tanimoto, tanimoto_topk
 
 __all__ = [
+    *loss.__all__,
+    *optim.__all__,
     "RnnSaved",
     "gru",
     "gru_backward",
@@ -88,8 +84,6 @@ __all__ = [
     "SparseBatch",
     "activation",
     "activation_backward",
-    "adagrad_step",
-    "adam_step",
     "as_sparse",
     "avg_pool1d",
     "avg_pool1d_backward",
@@ -140,21 +134,12 @@ __all__ = [
     "max_pool2d_backward",
     "max_pool3d",
     "max_pool3d_backward",
-    "momentum_step",
     "one_hot_dna",
     "relu",
-    "rmsprop_step",
-    "sgd_step",
     "sigmoid",
-    "sigmoid_cross_entropy",
-    "sigmoid_cross_entropy_backward",
     "softmax",
     "softmax_backward",
-    "softmax_cross_entropy",
-    "softmax_cross_entropy_backward",
     "softplus",
-    "squared_error",
-    "squared_error_backward",
     "tanh",
     "tanimoto",
     "tanimoto_topk",

@@ -6,6 +6,7 @@ meet the array are left out, so that neither a huge dilation nor a huge window c
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -38,6 +39,14 @@ def convolution(
     function: str, size: Sequence[int], kernel: Sequence[int], *, stride: Any, padding: Any, dilation: Any
 ) -> Geometry:
     """Return the geometry of a convolution over inputs of ``size``; refuse kernels larger than the padded input."""
+    if type(stride) is type(dilation) is int and type(padding) is str:  # a net asks for the same few in every step
+        return _remembered(function, tuple(size), tuple(kernel), stride, padding, dilation)
+    return _convolution(function, size, kernel, stride, padding, dilation)
+
+
+def _convolution(
+    function: str, size: Sequence[int], kernel: Sequence[int], stride: Any, padding: Any, dilation: Any
+) -> Geometry:
     dims = len(size)
     strides = per_dimension(function, "stride", stride, dims)
     dilations = per_dimension(function, "dilation", dilation, dims)
@@ -73,6 +82,9 @@ def convolution(
         tuple((span.first, span.last) for span in spans),
         all(span.last - span.first == k for span, k in zip(spans, kernel, strict=True)),
     )
+
+
+_remembered = functools.lru_cache(maxsize=256)(_convolution)
 
 
 def transposed(

@@ -11,7 +11,18 @@ from .. import _core
 from ..backends import Backend, is_device_array, same_backend
 from .checks import floats, numpy_array
 
-_SIGMOID, _SQUARED = _core.LOSSES["sigmoid"], _core.LOSSES["squared"]
+# The kernel's number, and the names of the arguments.
+_SIGMOID = _core.LOSSES["sigmoid"], "logits", "labels"
+_SQUARED = _core.LOSSES["squared"], "pred", "target"
+
+__all__ = [
+    "sigmoid_cross_entropy",
+    "sigmoid_cross_entropy_backward",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_backward",
+    "squared_error",
+    "squared_error_backward",
+]
 
 
 def softmax_cross_entropy(
@@ -216,14 +227,14 @@ def _class_numbers(
 
 def _elementwise_loss(
     function: str,
-    kind: int,
+    kind: tuple[int, str, str],
     dloss: NDArray[Any] | None,
     logits: NDArray[Any],
     labels: NDArray[Any],
     weights: NDArray[Any] | None,
     backward: bool = False,
 ) -> NDArray[Any]:
-    first, second = ("pred", "target") if kind == _SQUARED else ("logits", "labels")
+    code, first, second = kind
     given = {first: logits, second: labels, "weights": weights, "dloss": dloss}
     optional = ("weights",) if backward else ("weights", "dloss")
     backend, logits, labels, weights, dloss = floats(function, optional=optional, **given)
@@ -231,4 +242,4 @@ def _elementwise_loss(
         raise ValueError(f"{function}: {first} and {second} must have equal shapes, got {logits.shape}, {labels.shape}")
     _check_shape(function, "weights", weights, logits.shape, first)
     _check_shape(function, "dloss", dloss, logits.shape, first)
-    return backend.elementwise_loss(kind, logits, labels, weights, dloss)
+    return backend.elementwise_loss(code, logits, labels, weights, dloss)

@@ -25,6 +25,8 @@ _SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP = (
 )
 _INF = math.inf
 
+__all__ = ["adagrad_step", "adam_step", "momentum_step", "rmsprop_step", "sgd_step"]
+
 
 def sgd_step(
     param: NDArray[Any],

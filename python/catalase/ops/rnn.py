@@ -435,13 +435,12 @@ def check_lengths(function: str, lengths: Any, sizes: Sizes) -> NDArray[np.intp]
 
 
 def check_saved(
-    function: str, kind: str, saved: Any, sizes: Sizes, lengths: NDArray[np.intp] | None, dtype: Any, is_host: bool
+    function: str, kind: str, saved: Any, sizes: Sizes, lengths: NDArray[np.intp] | None, dtype: Any
 ) -> None:
     """Refuse saved arrays that do not fit the forward pass of this call."""
-    full = sizes.batch * sizes.steps  # a captured step of a device saves arrays for the longest lengths
-    rows = {full if lengths is None else int(lengths.sum())} | (set() if is_host else {full})
-    shapes = {(sizes.batch + n, sizes.hidden) for n in rows}
-    if not isinstance(saved, RnnSaved) or saved.states.shape not in shapes or saved.states.dtype != dtype:
+    rows = sizes.batch + (sizes.batch * sizes.steps if lengths is None else int(lengths.sum()))
+    fits = isinstance(saved, RnnSaved) and saved.states.shape == (rows, sizes.hidden)
+    if not fits or saved.states.dtype != dtype:
         raise ValueError(
             f"{function}: saved must be what {kind}_forward returned for this x, these weights and these lengths"
         )
@@ -473,6 +472,6 @@ def _backward(
     arrays = dict(zip(arrays, given, strict=True))
     sizes = check_shapes(function, kind, **arrays)
     lengths = check_lengths(function, lengths, sizes)
-    check_saved(function, kind, saved, sizes, lengths, arrays["x"].dtype, backend.is_host)
+    check_saved(function, kind, saved, sizes, lengths, arrays["x"].dtype)
     same_backend(function, x=arrays["x"], **saved._asdict())
     return backend.rnn_backward(kind, cell, arrays, saved, lengths, reverse, input_gradient)

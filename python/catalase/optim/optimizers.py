@@ -16,6 +16,8 @@ from ..backends import assign, backend_of, to_device, to_host
 from ..nn import Module, Parameter, ParameterBuffer, flatten_parameters
 from .schedules import Schedule
 
+__all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Momentum", "Optimizer", "RMSProp"]
+
 _Views = tuple[NDArray[Any], NDArray[Any], list[NDArray[Any]]]
 
 

@@ -10,6 +10,14 @@ import numpy as np
 
 from .._internal.numbers import flag, number, shown, whole_number
 
+__all__ = [
+    "CosineDecay",
+    "ExponentialDecay",
+    "LinearCosineDecay",
+    "PiecewiseConstant",
+    "PolynomialDecay",
+    "Schedule",
+]
 Schedule = Callable[[int], float]  # from the step, counted from 0, to the learning rate
 
 

@@ -52,10 +52,6 @@ class CudaBackend(Backend):
         """The device's compute capability: 90 for 9.0."""
 
     @abstractmethod
-    def empty_apart(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """Return an `empty` array while a step is captured, whose memory no other array uses when the step is replayed."""
-
-    @abstractmethod
     def launch(
         self, kernel: str, grid: tuple[int, ...], block: tuple[int, ...], shared_bytes: int, args: tuple[Any, ...]
     ) -> None:

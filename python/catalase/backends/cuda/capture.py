@@ -11,37 +11,14 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from .backend import CudaBackend
 
 Numbers = tuple[float, float, float, float]
-Lengths = NDArray[np.int64]
-
-
-class Parts(NamedTuple):
-    """The parts of a batch that is not a plain array. Its class defines ``graph_parts``, which returns this, or None.
-
-    Attributes
-    ----------
-    key : hashable
-        Everything in the batch that its graph takes as fixed, apart from the arrays' shapes and dtypes.
-    arrays : list of arrays
-        The arrays that a step reads on the device; NumPy arrays are copied there.
-    like : callable
-        ``like(arrays)`` returns a batch of this kind with other arrays, all of them on the device.
-    lengths : ndarray, optional
-        Lengths of sequences, if they may differ from batch to batch: the step uses them only through `of_lengths`.
-    """
-
-    key: Any
-    arrays: list[Any]
-    like: Callable[[list[Any]], Any]
-    lengths: Lengths | None = None
 
 
 class _Current(threading.local):
@@ -54,12 +31,6 @@ _current = _Current()
 def captured() -> StepGraph | None:
     """Return the graph that this thread is capturing a step for, or None."""
     return _current.graph
-
-
-def of_lengths(device: CudaBackend, lengths: Lengths, key: Any, make: Callable[[Lengths], NDArray[Any]]) -> Any:
-    """Return ``make(lengths)`` on the device. A captured step recomputes it for each batch; its shape must not change."""
-    graph = captured()
-    return device.array(make(lengths)) if graph is None else graph.of_lengths(lengths, key, make)
 
 
 def rates_of(lr: float, decay: float, beta1: float, beta2: float, count: int) -> Numbers:
@@ -75,18 +46,14 @@ class StepGraph:
     device : CudaBackend
     inputs : list of device arrays
         Arrays of the first batch. The step reads copies of them, into which later batches are written.
-    lengths : ndarray, optional
-        Lengths as in `Parts`.
     """
 
-    def __init__(self, device: CudaBackend, inputs: list[Any], lengths: Lengths | None = None) -> None:
+    def __init__(self, device: CudaBackend, inputs: list[Any]) -> None:
         self.device = device
         self.inputs = [None if x is None else _like(device, x) for x in inputs]
         self.later = device.empty((1,), np.int64)
         self.rates = device.empty((4,), np.float32)
         self.loss: Any = None
-        self._lengths = lengths
-        self._made: dict[Any, tuple[Any, Callable[[Lengths], NDArray[Any]]]] = {}  # by key, computed from the lengths
         self._constants: tuple[float, float, float] | None = None  # decay and both betas
         self._expected: tuple[float, int] = (0.0, 0)
         self._replay: Callable[[], None] | None = None
@@ -112,21 +79,9 @@ class StepGraph:
         self._constants = (max(decay, known[0] if known else 0.0), beta1, beta2)
         return self.rates, self.loss
 
-    def of_lengths(self, lengths: Lengths, key: Any, make: Callable[[Lengths], NDArray[Any]]) -> Any:
-        """Return the array of `of_lengths` while the step is captured."""
-        if self._lengths is None or not np.array_equal(lengths, self._lengths):
-            raise RuntimeError("graph: the step reads lengths that are not its batch's; train with graph=False")
-        if key not in self._made:
-            values = make(lengths)
-            self._made[key] = self.device.empty_apart(values.shape, values.dtype), make
-        return self._made[key][0]
-
-    def run(self, inputs: list[Any], later: int, lr: float, count: int, lengths: Lengths | None = None) -> None:
+    def run(self, inputs: list[Any], later: int, lr: float, count: int) -> None:
         """Replay the step on a batch, ``later`` steps after the captured one."""
         assert self._replay is not None
-        for array, make in self._made.values():
-            assert lengths is not None
-            array[...] = self.device.array(make(lengths))
         for kept, x in zip(self.inputs, inputs, strict=True):
             if kept is not None:
                 kept[...] = x

@@ -55,10 +55,6 @@ class CupyBackend(CudaBackend):
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         return self._allocated(shape, dtype, lambda: self._cupy.empty(shape, dtype))
 
-    def empty_apart(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        with self._cupy.cuda.using_allocator(self._cupy.get_default_memory_pool().malloc):  # not the graph's pool
-            return self.empty(shape, dtype)
-
     def array(self, x: np.ndarray[Any, Any]) -> Any:
         self._refuse_while_capturing("copies an array of the host to the device")
         return self._allocated(x.shape, x.dtype, lambda: self._cupy.array(x, order="C"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,9 +9,8 @@ import numpy as np
 
 from ... import _core
 from ..base import RnnSaved
-from .capture import captured, of_lengths
 from .matmul import product
-from .rnn_weights import bias_gradient, gather, rows_in_time, scatter, weight_gradient
+from .rnn_weights import bias_gradient, gather, scatter, weight_gradient
 
 if TYPE_CHECKING:
     from .backend import CudaBackend
@@ -23,16 +21,12 @@ _CHUNK_BYTES = 2**20  # size of the chunks of dz whose rows are summed together,
 
 
 class Plan:
-    """The order of rows in time, the same as on the CPU; the host computes it where lengths differ.
-
-    ``padded`` is true in a captured step, whose launches must fit other lengths too. Then arrays have as many rows as if
-    every sequence had all steps, and the most chunks of any lengths; rows behind the last one are never read.
-    """
+    """The order of rows in time, the same as on the CPU; the host computes it where lengths differ."""
 
     def __init__(self, device: CudaBackend, sizes: Any, lengths: Any, reverse: bool, dz_row: int = 0) -> None:
         self.batch, self.axis, self.reverse = sizes.batch, sizes.steps, int(reverse)
         ragged = lengths is not None and bool((lengths != sizes.steps).any())
-        self.steps, self.padded = sizes.steps if sizes.batch else 0, ragged and captured() is not None
+        self.steps = sizes.steps if sizes.batch else 0
         self.offset = self.sequence = self.length = self.bounds = None
         self.in_order = not ragged and (sizes.steps <= 1 or (sizes.batch == 1 and not reverse))
         most = max(1, _CHUNK_BYTES // (4 * dz_row)) if dz_row else 0
@@ -41,17 +35,10 @@ class Plan:
             steps = max(1, most // max(self.batch, 1))
             self.even, self.chunks = steps * self.batch, -(-self.steps // steps)
             return
-        if not self.padded:
-            laid_out = _laid_out(lengths, most)
-            self.starts, self.chunks = laid_out[0], len(laid_out[3]) - 1
-            self.steps = len(self.starts) - 1
-            table = device.array(np.concatenate(laid_out).astype(np.int64))
-        else:
-            if int(lengths.max()) != self.steps:
-                raise RuntimeError("graph: the longest sequence is shorter than x; train with graph=False")
-            self.chunks = _most_chunks(self.batch, self.steps, most) if most else 0
-            key = ("plan", self.steps, most, self.chunks)
-            table = of_lengths(device, lengths, key, partial(_padded, most=most, chunks=self.chunks))
+        laid_out = _laid_out(lengths, most)
+        self.starts, self.chunks = laid_out[0], len(laid_out[3]) - 1
+        self.steps = len(self.starts) - 1
+        table = device.array(np.concatenate(laid_out).astype(np.int64))
         ends = np.cumsum([0, self.steps + 1, self.batch, self.batch, self.chunks + 1])
         self.offset, self.sequence, self.length, self.bounds = (table[a:b] for a, b in pairwise(ends))
 
@@ -96,18 +83,6 @@ def _bounds(starts: Any, most: int) -> list[int]:
     return bounds
 
 
-def _most_chunks(batch: int, steps: int, most: int) -> int:
-    """Return the most chunks that any lengths need: two neighbours have more than ``most`` rows together."""
-    rows = batch * steps
-    return 1 if rows <= most else min(steps, 2 * (rows // most) + 1)
-
-
-def _padded(lengths: Any, most: int, chunks: int) -> Any:
-    """Return the table of `_laid_out` with empty chunks at the end."""
-    *others, bounds = _laid_out(lengths, most)
-    return np.concatenate([*others, bounds, [bounds[-1]] * (chunks + 1 - len(bounds))]).astype(np.int64)
-
-
 class _Sizes(NamedTuple):
     batch: int
     steps: int
@@ -131,16 +106,12 @@ def rnn(
     bias, bias_h = (b[0], b[1]) if kind == "gru" else (b, None)
     y, h = _empty(device, (sizes.batch, sizes.steps, H)), _empty(device, (sizes.batch, H))
     c = _empty(device, h.shape) if lstm else None
-    full = lengths is None or plan.padded
-    kept = sizes.batch + (sizes.batch * sizes.steps if full else int(lengths.sum()))
+    kept = sizes.batch + (sizes.batch * sizes.steps if lengths is None else int(lengths.sum()))
     states = _empty(device, (kept, H)) if keep else None
     cells = _empty(device, (kept, H)) if keep and lstm else None
     candidates = _empty(device, (plan.rows, H)) if keep and kind == "gru" else None
     gates = None
-    pieces = plan.pieces(4 * width, keep)
-    if plan.padded and len(pieces) > 1:
-        raise RuntimeError(f"graph: {kind} runs in parts that depend on the lengths; train with graph=False")
-    for first, stop in pieces:
+    for first, stop in plan.pieces(4 * width, keep):
         rows = int(plan.starts[stop] - plan.starts[first])
         part = gather(device, x, plan, first, stop, rows)
         gates = _empty(device, (rows, width))
@@ -162,7 +133,7 @@ def rnn_backward(
     dz_row = 4 * H if kind == "gru" else width
     plan = Plan(device, sizes, lengths, reverse, dz_row)
     x, dy, dh, dc = (_dense(device, arrays.get(name)) for name in ("x", "dy", "dh", "dc"))
-    dz, dh0 = rows_in_time(device, plan, dz_row), _empty(device, (sizes.batch, H))
+    dz, dh0 = _empty(device, (plan.rows, dz_row)), _empty(device, (sizes.batch, H))
     dc0 = _empty(device, dh0.shape) if kind == "lstm" else None
     given = (saved.gates, saved.candidates, saved.states, saved.cells, device.contiguous(arrays["w_h"].T))
     _walk(device, "backward", cell, sizes, (*given, dy, dh, dc, dz, dh0, dc0, *plan.order, plan.steps))

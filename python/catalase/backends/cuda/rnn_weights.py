@@ -20,17 +20,11 @@ def gather(device: CudaBackend, x: Any, plan: Any, first: int, stop: int, rows: 
     if plan.in_order:
         start = int(plan.starts[first])
         return x.reshape(x.shape[0] * x.shape[1], inputs)[start : start + rows]
-    out = rows_in_time(device, plan, inputs) if plan.padded else device.empty((rows, inputs), np.float32)
+    out = device.empty((rows, inputs), np.float32)
     order = plan.order
     items = (stop - first) * plan.batch * inputs
     walk(device, "rnn_weights.gather_steps", items, x, out, *order, first, inputs)
     return out
-
-
-def rows_in_time(device: CudaBackend, plan: Any, columns: int) -> Any:
-    """Return an array (rows, columns) for all steps; if there may be rows behind the last one, it is filled with zeros."""
-    shape = (plan.rows, columns)
-    return device.full(shape, 0.0, np.float32) if plan.padded else device.empty(shape, np.float32)
 
 
 def scatter(device: CudaBackend, rows: Any, dx: Any, plan: Any) -> None:

@@ -20,7 +20,7 @@ from ..grids import batches, is_list_of_arrays
 from ..load import load
 from ..model import Model, check_transformers, chosen_metrics, chosen_transformers, scores
 from ..settings import checked
-from .feeds import FedItems, FedRows, Feeder, Feeds, walk
+from .feeds import Feeder, Feeds, fed_items, fed_rows, walk
 from .graph import Graph, named, ordered
 from .inputs import Label, Weights
 from .layer import Layer
@@ -264,7 +264,7 @@ class TensorGraph(Model):
         seed = self.seed
         if seed is not None and self._fits:
             seed = int(np.random.SeedSequence([seed, self._fits]).generate_state(1)[0])
-        rows = FedItems(self._feeder, generator)
+        rows = fed_items(self._feeder, generator)
         self.history = train.fit(
             self.module, rows, self._loss, optimizer=self._optimizer, nb_epoch=1, seed=seed, progress=progress,
             callbacks=self._hooks(callbacks, checkpoint_interval), forward=self._forward, graph=graph,
@@ -296,9 +296,6 @@ class TensorGraph(Model):
             self.save()
         return history
 
-    def _placed(self, rows: Any) -> Any:
-        return rows  # the feeder puts each batch on the device
-
     def _loss(self, feeds: Any, y: Any, w: Any) -> Tensor:
         assert self.loss_layer is not None
         return self.graph.run(feeds.tensors, (self.graph.place[id(self.loss_layer)],))[0]
@@ -309,10 +306,10 @@ class TensorGraph(Model):
         return self.graph.run(self._feeder.columns(X).tensors, self.graph.outputs)[0]
 
     def _training_rows(self, dataset: Any) -> Any:
-        return FedRows(self._feeder, dataset, in_order=self._in_order)
+        return fed_rows(self._feeder, dataset, in_order=self._in_order)
 
     def _validation_rows(self, dataset: Any) -> Any:
-        return FedRows(self._feeder, dataset, most=self.batch_size)
+        return fed_rows(self._feeder, dataset, most=self.batch_size)
 
     def _check_dataset(self, where: str, dataset: Any) -> None:
         if not hasattr(dataset, "iterbatches") or not hasattr(dataset, "__len__"):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ...autograd import concatenate, where
+from . import losses
 from .conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .elementwise import activation, dropout, exp, log, log_softmax, relu, sigmoid, softmax, softplus, tanh
 from .embedding import embedding
 from .linear import linear, matmul
-from .losses import sigmoid_cross_entropy, softmax_cross_entropy, squared_error
+from .losses import *  # noqa: F403
 from .norm import batch_norm
 from .pool import (
     avg_pool1d,
@@ -23,6 +24,7 @@ from .pool import (
 from .rnn import gru, lstm, rnn
 
 __all__ = [
+    *losses.__all__,
     "activation",
     "avg_pool1d",
     "avg_pool2d",
@@ -52,11 +54,8 @@ __all__ = [
     "max_pool3d",
     "relu",
     "sigmoid",
-    "sigmoid_cross_entropy",
     "softmax",
-    "softmax_cross_entropy",
     "softplus",
-    "squared_error",
     "tanh",
     "upsample",
     "where",

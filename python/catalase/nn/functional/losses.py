@@ -11,16 +11,7 @@ from ...autograd import Function, Tensor
 from ...autograd.tensor import as_tensor
 from ...backends import backend_of
 
-_FORWARD = {
-    "softmax_cross_entropy": ops.softmax_cross_entropy,
-    "sigmoid_cross_entropy": ops.sigmoid_cross_entropy,
-    "squared_error": ops.squared_error,
-}
-_BACKWARD = {
-    "softmax_cross_entropy": ops.softmax_cross_entropy_backward,
-    "sigmoid_cross_entropy": ops.sigmoid_cross_entropy_backward,
-    "squared_error": ops.squared_error_backward,
-}
+__all__ = ["sigmoid_cross_entropy", "softmax_cross_entropy", "squared_error"]
 
 
 class WeightedLoss(Function):
@@ -28,12 +19,12 @@ class WeightedLoss(Function):
 
     def forward(self, output: NDArray[Any], *, name: str, labels: Any, weights: Any) -> NDArray[Any]:
         self.output, self.name, self.labels, self.weights = output, name, labels, weights
-        return _FORWARD[name](output, labels, weights)
+        return getattr(ops, name)(output, labels, weights)
 
     def backward(self, d: NDArray[Any]) -> tuple[Any, ...]:
         if not d.flags.c_contiguous:  # a broadcast gradient, of a mean for example
             d = backend_of(d).contiguous(d)
-        return (_BACKWARD[self.name](d, self.output, self.labels, self.weights),)
+        return (getattr(ops, f"{self.name}_backward")(d, self.output, self.labels, self.weights),)
 
 
 def softmax_cross_entropy(logits: Tensor, labels: NDArray[Any], weights: NDArray[Any] | None = None) -> Tensor:

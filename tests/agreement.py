@@ -1,10 +1,13 @@
-"""Comparison with the CPU's bits: equality, except at the portable level, which rounds products and sums separately."""
+"""What tests of array functions share: the dtypes they go through, and what "the CPU's bits" means."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from catalase import _core
+
+FLOATS = [np.float32, pytest.param(np.float64, marks=pytest.mark.on_the_cpu)]  # devices compute in float32
 
 
 def same_as_cpu(y, cpu):
