@@ -1,4 +1,4 @@
-"""What tests of array functions share: the dtypes they go through, and what "the CPU's bits" means."""
+"""Helpers for tests of array functions: the dtypes of a backend, and comparison with the CPU's bits."""
 
 from __future__ import annotations
 
