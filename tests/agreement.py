@@ -1,4 +1,4 @@
-"""What tests of array functions share: the dtypes they go through, and what it means that bits are the same."""
+"""Helpers for tests of array functions: the dtypes of a backend, and comparison with the CPU's bits."""
 
 from __future__ import annotations
 

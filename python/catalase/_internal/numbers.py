@@ -62,9 +62,7 @@ def whole_number(function: str, name: str, value: Any, low: int | None = 1, high
     if not is_whole(value):
         raise TypeError(f"{function}: {name} must be a whole number, got {shown(value)}")
     if (low is not None and value < low) or (high is not None and value > high):
-        last = (
-            None if high is not None and high >= 10_000 and low is not None and value < low else high
-        )  # too large to help
+        last = None if high is not None and high >= 10_000 and low is not None and value < low else high  # no help
         raise ValueError(f"{function}: {name} must be {span(low, None, last, None)}, got {shown(value)}")
     return int(value)
 
