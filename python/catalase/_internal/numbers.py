@@ -31,14 +31,14 @@ def is_whole(value: Any) -> bool:
 
 
 def is_list(value: Any) -> bool:
-    """Whether a value is a list, or an array of one axis; one text is none of letters."""
+    """Return whether a value is a list, or an array with one axis; a text is not a list of letters."""
     if isinstance(value, np.ndarray):
         return value.ndim == 1
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview))
 
 
 def plain(value: Any, depth: int = 3) -> Any:
-    """Return NumPy's numbers and arrays, tuples and ranges as JSON holds them; any other value as it is."""
+    """Return NumPy's numbers and arrays, tuples and ranges as JSON values, and any other value unchanged."""
     if is_whole(value):
         return int(value)
     if isinstance(value, np.floating):

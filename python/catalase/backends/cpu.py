@@ -458,7 +458,7 @@ def _dense(x: Any) -> Any:
 
 
 def _all_dense(*arrays: Any) -> list[Any]:
-    """Return the arrays (or None), copied where they are not contiguous or misaligned."""
+    """Return the arrays (or None); copy those that are not contiguous or are misaligned."""
     dense = []
     for x in arrays:
         dense.append(x if x is None or (x.flags.c_contiguous and x.flags.aligned) else contiguous(x))
