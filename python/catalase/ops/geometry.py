@@ -56,7 +56,7 @@ def convolution(
         else:
             out.append((n + before + after - r) // s + 1)
     spans = [
-        _inside(n, k, o, s, d, b)
+        _used_taps(n, k, o, s, d, b)
         for n, k, o, s, d, (b, _) in zip(size, kernel, out, strides, dilations, pairs, strict=True)
     ]
     for i, (span, o) in enumerate(zip(spans, out, strict=True)):
@@ -140,7 +140,7 @@ def pool_windows(
                     f"({ahead} + {length} + {behind}); x has shape {shape}; take a smaller size or padding='same'"
                 )
             count = (length + ahead + behind - window) // step + 1
-        spans.append(_inside(length, window, count, step, 1, ahead))
+        spans.append(_used_taps(length, window, count, step, 1, ahead))
         out.append(count)
     return Windows(
         _three([span.last - span.first for span in spans]),
@@ -150,7 +150,7 @@ def pool_windows(
     )
 
 
-class _Span(NamedTuple):
+class _Taps(NamedTuple):
     """The taps [first, last) of a kernel that may meet the input, and stride, dilation and padding for these taps alone."""
 
     first: int
@@ -160,13 +160,13 @@ class _Span(NamedTuple):
     before: int
 
 
-def _inside(n: int, taps: int, out: int, stride: int, dilation: int, before: int) -> _Span:
+def _used_taps(n: int, taps: int, out: int, stride: int, dilation: int, before: int) -> _Taps:
     """Leave out the taps of a dimension that meet none of the ``n`` inputs in any of the ``out`` windows.
 
     If no tap meets an input, one is kept, whose windows lie behind the input.
     """
     if out < 1:
-        return _Span(0, taps, stride, dilation, before)
+        return _Taps(0, taps, stride, dilation, before)
     last_start = (out - 1) * stride - before  # position of the first tap in the last window
     first, last = max(0, -(last_start // dilation)), min(taps, (n - 1 + before) // dilation + 1)
     if first < last:
@@ -178,7 +178,7 @@ def _inside(n: int, taps: int, out: int, stride: int, dilation: int, before: int
         stride = min(stride, max(n, 1))
     if last - first == 1:
         dilation = min(dilation, max(n, 1))
-    return _Span(first, last, stride, dilation, before)
+    return _Taps(first, last, stride, dilation, before)
 
 
 def _pads(
