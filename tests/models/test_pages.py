@@ -8,11 +8,19 @@ import types
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import catalase as ct
 from catalase._internal import registry
 
 DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(autouse=True)
+def classes_of_a_page_are_forgotten(monkeypatch):
+    for name in ct.models.__all__:
+        getattr(ct.models, name)  # imported first, since a module registers its classes once
+    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
 
 
 def code(text):
@@ -21,7 +29,6 @@ def code(text):
 
 def test_the_page_about_models(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
     names = {"__name__": "page_about_models"}
     for block in code((DOCS / "models.md").read_text()):
         exec(compile(block, "models.md", "exec"), names)  # noqa: S102
@@ -33,7 +40,6 @@ def test_the_page_about_models(tmp_path, monkeypatch, capsys):
 
 def test_the_example_of_a_new_model(tmp_path, monkeypatch):
     section = (DOCS / "extending.md").read_text().split("## A model\n")[1].split("\n## ")[0]
-    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
     module = types.ModuleType("catalase.models.logistic")
     module.__package__ = "catalase.models"
     monkeypatch.setitem(sys.modules, module.__name__, module)
