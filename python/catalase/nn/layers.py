@@ -119,12 +119,12 @@ class Dropout(Module):
         self.set_key(int(np.random.SeedSequence().entropy) % 2**64, 0)  # type: ignore[arg-type]
 
     def set_key(self, seed: int, layer: int) -> None:
-        """Choose the masks, and count from step 0 again."""
+        """Choose the masks by a new key, and count steps from 0 again."""
         self.seed = whole_number("Dropout.set_key", "seed", seed, None) % 2**64
         self.layer, self.step = whole_number("Dropout.set_key", "layer", layer, 0, 2**32 - 1), 0
 
     def draw(self) -> dict[str, Any] | None:
-        """Return the arguments of this pass's `functional.dropout`, and count it; None where nothing is dropped."""
+        """Return the arguments of `functional.dropout` for this pass, and count the pass; None if nothing is dropped."""
         if not self.training or self.rate == 0:
             return None
         step, self.step = self.step, self.step + 1
@@ -270,7 +270,7 @@ def _is_watched(*layers: Module) -> bool:
 
 
 class _Shaped:
-    """A dense layer, or nothing, and the axes that take the place of the last one of its output."""
+    """A dense layer, if there is one, whose output gets other axes in place of its last."""
 
     def __init__(self, linear: Linear | None, shape: tuple[int, ...]) -> None:
         self.linear, self.shape = linear, shape

@@ -424,6 +424,17 @@ def _operands(
 def linear_backward_input(dz: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
     """Return the gradient at the input of a dense layer, ``dz @ w.T``, given the gradient before its activation.
 
+    Parameters
+    ----------
+    dz : ndarray, shape (N, O)
+        Gradient before the activation.
+    w : ndarray, shape (I, O)
+        Weights, of the same dtype.
+
+    Returns
+    -------
+    ndarray, shape (N, I)
+
     Examples
     --------
     >>> import numpy as np, catalase as ct

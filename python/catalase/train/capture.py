@@ -18,42 +18,44 @@ from ..nn.losses import Loss
 if TYPE_CHECKING:
     from .fit import TrainState
 
-_MOST = 8  # graphs that are kept: each has memory of its own
-_KINDS = 1000  # of batches that are remembered
+_MOST = 8  # captures that are kept: each has separate memory
+_KINDS = 1000  # shapes of batches that are remembered
 
-Known = tuple[StepGraph, list[int], list[int]]  # a graph; where random layers stood; how far they go in a step
+Known = tuple[
+    StepGraph, list[int], list[int]
+]  # a capture, the steps of its random layers, and how far a step advances them
 
 
 class GraphSteps:
-    """The steps of a run. A shape of batch is run as usual first, captured when it comes again, replayed from then on.
+    """The steps of a run. The first batch of a shape is launched, the second is captured, and later ones are replayed.
 
     Parameters
     ----------
     state : TrainState
     loss, forward : callable
         As for `fit`.
-    usual : callable
-        ``usual(forward, batch, y, w)`` makes a step launch by launch, and returns the loss.
+    launched : callable
+        ``launched(forward, batch, y, w)`` makes a step launch by launch, and returns the loss.
     """
 
-    def __init__(self, state: TrainState, loss: Any, forward: Any, usual: Callable[..., float]) -> None:
-        self.state, self.loss, self.forward, self.usual = state, loss, forward, usual
+    def __init__(self, state: TrainState, loss: Any, forward: Any, launched: Callable[..., float]) -> None:
+        self.state, self.loss, self.forward, self.launched = state, loss, forward, launched
         self.runtime: Any = backend_named(state.module.device)
         self.layers = state.module.random_layers()
         self.modules = list(state.module.modules())
         self.shapes: dict[Any, tuple[int, ...]] = {}  # of the output, by kind of batch
         self.graphs: dict[Any, Known] = {}
         self.buffers = [buffer for _, buffer in state.module.named_buffers()]
-        self.refused: set[Any] = set()  # kinds of batch whose graph has no room, or cannot be made
-        self.named: list[Any] = []  # what the graphs read and write beside the batch
+        self.refused: set[Any] = set()  # shapes of batches that cannot be captured, or not in the memory there is
+        self.named: list[Any] = []  # the arrays, besides the batch, that the captures read and write
 
     def step(self, batch: Batch, y: Any, w: Any) -> float:
-        """Make one step, and return its loss; where that is not finite the weights are as before."""
+        """Make one step and return its loss; if the loss is not finite, the weights stay as they were."""
         optimizer = self.state.optimizer
         optimizer.buffer.sync()
         named = [optimizer.buffer.data, *(buffer.data for buffer in self.buffers)]
         if len(named) != len(self.named) or any(a is not b for a, b in zip(named, self.named, strict=True)):
-            self.named = named  # moved, or made anew: graphs name the arrays before
+            self.named = named  # the arrays were replaced, and the captures read the old ones
             self.graphs.clear()
             self.shapes.clear()
         static = batch.static
@@ -62,7 +64,7 @@ class GraphSteps:
         shape = self.shapes.get(key)
         full = len(self.graphs) >= _MOST and key not in self.graphs
         if key is None or shape is None or full or key in self.refused:
-            return self.usual(lambda module, X: self._noting(key, module, X), batch, y, w)
+            return self.launched(lambda module, X: self._noting(key, module, X), batch, y, w)
         inputs = self._inputs(arrays, y, w, shape)
         known = self.graphs.get(key)
         later, rate = None if known is None else self._later(known), optimizer.current_lr()
@@ -75,7 +77,7 @@ class GraphSteps:
                     raise
                 self.refused.add(key)
                 self.graphs.pop(key, None)
-                return self.usual(self.forward, batch, y, w)
+                return self.launched(self.forward, batch, y, w)
             known[0].run(inputs, 0, rate, optimizer.steps)
             return self._read(known[0])
         graph, _, advance = known
