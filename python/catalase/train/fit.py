@@ -316,9 +316,9 @@ def _steps(
 
     if not graph or state.module.device == "cpu":
         return partial(usual, forward), nullcontext()
-    from .capture import GraphSteps
+    from .capture import CapturedSteps
 
-    steps = GraphSteps(state, loss, forward, usual)
+    steps = CapturedSteps(state, loss, forward, usual)
     return steps.step, steps.runtime.capturing_stream()
 
 
