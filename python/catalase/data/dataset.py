@@ -35,7 +35,7 @@ class Dataset:
     report : Report or None
         The report of the loader that made the dataset.
     featurizer : Featurizer or None
-        The featurizer that made X from molecules or sequences. `Model.fit` copies it, so that the model accepts those too.
+        The featurizer that made X from molecules or sequences. `NetModel.fit` copies it, so that the model accepts those too.
     scaled_by : float
         The factor by which pixels were multiplied in X: 1/255 where X is made of uint8 images, else 1.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._internal.lazy import attach
-from .load import MODULES, load, register
+from .load import load, register
 from .model import Model
 
 if TYPE_CHECKING:
@@ -41,4 +41,21 @@ __all__ = [
     "tensorgraph",
 ]
 
-__getattr__, __dir__ = attach(__name__, ("tensorgraph",), MODULES)
+# Where each class lives: a module is imported when one of its names is first asked for.
+_MODULES = {
+    "CNN": "cnn",
+    "Ensemble": "ensemble",
+    "LanguageModel": "language",
+    "MultitaskClassifier": "multitask",
+    "MultitaskRegressor": "multitask",
+    "NetModel": "net",
+    "ResNetClassifier": "resnet",
+    "SequenceClassifier": "sequence",
+    "SequenceRegressor": "sequence",
+    "TanimotoKNNClassifier": "neighbors",
+    "TanimotoKNNRegressor": "neighbors",
+    "TensorGraph": "tensorgraph",
+    "UNet": "unet",
+}
+
+__getattr__, __dir__ = attach(__name__, ("tensorgraph",), _MODULES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,24 +16,6 @@ from .model import KIND, Model
 from .settings import UNREGISTERED, Own, declared
 
 T = TypeVar("T")
-
-# Where each class lives. A module is imported when one of its names is first asked for; all of them are by `load`,
-# so that a config may name any class.
-MODULES = {
-    "CNN": "cnn",
-    "Ensemble": "ensemble",
-    "LanguageModel": "language",
-    "MultitaskClassifier": "multitask",
-    "MultitaskRegressor": "multitask",
-    "NetModel": "net",
-    "ResNetClassifier": "resnet",
-    "SequenceClassifier": "sequence",
-    "SequenceRegressor": "sequence",
-    "TanimotoKNNClassifier": "neighbors",
-    "TanimotoKNNRegressor": "neighbors",
-    "TensorGraph": "tensorgraph",
-    "UNet": "unet",
-}
 
 
 def load(path: str | Path) -> Any:
@@ -141,6 +124,6 @@ def register(cls: type[T]) -> type[T]:
 
 
 def _import_all() -> None:
-    """Import every module with models, which lists their classes."""
-    for module in MODULES.values():
-        importlib.import_module(f".{module}", __package__)
+    """Import every module of this package, which lists the models that it defines."""
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        importlib.import_module(f".{module.name}", __package__)

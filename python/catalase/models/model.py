@@ -64,7 +64,6 @@ class Model(Declared):
     two models over one net would train each other. A pickle takes what is on a device to the host.
     """
 
-    fit: Callable[..., History]
     _takes_bits = False  # whether X may be packed bits
     _rows_at_a_time = 1000  # that are predicted together
 
@@ -141,6 +140,10 @@ class Model(Declared):
             raise TypeError(f"{name}.to: this model is no net; it computes on the CPU")
         check_device(f"{name}.to", device)
         return self
+
+    def fit(self, dataset: Any, *args: Any, **options: Any) -> History:
+        """Learn from a dataset; every model writes its own. `NetModel.fit` has what models with a net take."""
+        raise TypeError(f"{type(self).__name__} has no fit method")
 
     def predict_on_batch(
         self, X: Any, transformers: Sequence[Transformer] | None = None, raw: bool = False

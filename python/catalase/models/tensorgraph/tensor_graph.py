@@ -217,9 +217,9 @@ class TensorGraph(NetModel):
             ``iterbatches`` must give X as a list with an array for each, and likewise y for several Labels and w for
             several Weights; or use `fit_generator`.
         nb_epoch, valid, callbacks, progress, resume
-            As `Model.fit`.
+            As `NetModel.fit`.
         graph : bool
-            As `Model.fit`. A step that reads values on the host, such as class numbers as labels, is launched as usual.
+            As `NetModel.fit`. A step that reads values on the host, such as class numbers as labels, is launched as usual.
         restore : bool
             Start from the weights saved in ``model_dir``.
         deterministic : bool
