@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .. import nn, optim, train
 from ..autograd import Tensor, no_grad
 from ..data.batch import Batch, batches_of
+from ..data.ragged import RaggedArray
 from ..metrics import Metric
 from ..nn.losses import Loss
 from ..ops.checks import check_device
@@ -30,7 +31,7 @@ class NetModel(Model):
     ----------
     module : nn.Module
         From a batch of X to the output that the loss takes. Floats come as a float32 Tensor, whole numbers (token ids,
-        packed bits) as the array that they are.
+        packed bits) as the array that they are, sequences as a `data.SequenceBatch` with its values on the host.
     loss : nn.losses.Loss, str or callable
         One of `catalase.nn.losses`, its name such as ``"L2Loss"``, or a function of output, y and w.
     optimizer : str or optim.Optimizer, optional
@@ -232,7 +233,7 @@ class NetModel(Model):
         return {metric.name: partial(score, metric.name) for metric in chosen}
 
     def _raw_batch(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
-        X = self._check_features(where, np.asarray(X))
+        X = self._check_features(where, X if isinstance(X, RaggedArray) else np.asarray(X))
         with nn.inference(), no_grad():
             return self._output(self._forward(self.module, self._net_input(self._on_scale(X))))
 
@@ -276,6 +277,8 @@ class NetModel(Model):
 
     def _batch(self, X: Any) -> Batch:
         """Some rows as the net takes them, on the host."""
+        if isinstance(X, (Batch, RaggedArray)):
+            return X if isinstance(X, Batch) else X.padded()
         as_it_is = not isinstance(X, np.ndarray) or self._goes_in_as_it_is(X)
         return Batch(X if as_it_is else np.asarray(X, np.float32))
 

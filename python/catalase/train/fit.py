@@ -29,7 +29,7 @@ from .progress import progress_bar
 LossFunction = Callable[[Tensor, NDArray[Any], NDArray[Any]], Tensor]
 Forward = Callable[[Module, NDArray[Any]], Tensor]
 Step = Callable[[Batch, Any, Any], float]  # a batch, y and w to the loss
-_SPARSE = (SparseBatch, SparseRows)
+_AS_IT_IS = (SparseBatch, SparseRows, Batch)  # what a module takes that is no array
 
 
 class History:
@@ -281,8 +281,8 @@ def epoch_seed(seed: int, epoch: int) -> int:
 
 
 def usual_forward(module: Module, X: Any) -> Tensor:
-    """Return a module's output for the rows of a batch. Whole numbers, packed bits and sparse rows go in as they are."""
-    return module(X if isinstance(X, _SPARSE) or X.dtype.kind in "iu" else Tensor(X))
+    """Return a module's output for the X of a batch: floats come as a Tensor, whole numbers and all else as they are."""
+    return module(X if isinstance(X, _AS_IT_IS) or X.dtype.kind in "iu" else Tensor(X))
 
 
 def _on_device(device: str, loss: LossFunction, items: tuple[Any, ...]) -> tuple[Batch, Any, Any]:
@@ -324,9 +324,9 @@ def _steps(
 
     if not graph or state.module.device == "cpu":
         return partial(launched, forward), nullcontext()
-    from .capture import GraphSteps
+    from .capture import CapturedSteps
 
-    steps = GraphSteps(state, loss, forward, launched)
+    steps = CapturedSteps(state, loss, forward, launched)
     return steps.step, steps.runtime.capturing_stream()
 
 
