@@ -14,7 +14,6 @@ leave backends out, for a test, for a file or for one parameter of a test:
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -112,39 +111,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [item for item in items if _belongs(item)]
 
 
-@contextlib.contextmanager
-def _at_level(name: str) -> Iterator[None]:
-    """Runs what stands in it at a CPU level, and makes sure that this level is what ran."""
+def on_the_cpu(name: str, must_look: bool) -> Iterator[Backend]:
+    """Runs a test at a CPU level, and makes sure that this level is what ran, and that the test looked at a result."""
     before, level = _core.get_cpu_level(), name.partition(" ")[0]
     _core.set_cpu_level(level)
     _core.allow_vpopcntdq(name != WITHOUT_VPOPCNTDQ)
-    yield
+    made = Backend(name, "cpu", np.array)
+    yield made
     ran = _core.get_cpu_level()
     _core.allow_vpopcntdq(True)
     _core.set_cpu_level(before)
-    assert ran == level
+    assert ran == level, f"the test ran at {ran}, not at {level}"
+    assert made.results > 0 or not must_look, "the test looked at no result through the backend"
 
 
-@pytest.fixture(params=[*LEVELS, *DEVICES])
-def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
-    """Runs a test once on each backend, and makes sure that this backend is what ran."""
-    name = request.param
-    if name == "host":
-        runtime = request.getfixturevalue("host_runtime")
-        before = runtime.launches
-        yield Backend("host", "host", runtime.array, runtime)
-        assert runtime.launches > before, "the test ran no kernel on the host"
-    elif name == "cuda":
-        yield from _on_cuda()
-    else:
-        with _at_level(name):
-            made = Backend(name, "cpu", np.array)
-            yield made
-            level_only = request.node.get_closest_marker("on_the_cpu")
-            assert made.results > 0 or level_only, "the test looked at no result through the backend"
+def on_the_host(runtime: HostRuntime) -> Iterator[Backend]:
+    before = runtime.launches
+    yield Backend("host", "host", runtime.array, runtime)
+    assert runtime.launches > before, "the test ran no kernel on the host"
 
 
-def _on_cuda() -> Iterator[Backend]:
+def on_cuda() -> Iterator[Backend]:
     if describe_device().startswith("none"):
         pytest.skip(describe_device())
     cupy = require_cuda("tests")
@@ -162,6 +149,17 @@ def _on_cuda() -> Iterator[Backend]:
     yield Backend("cuda", "cuda", cupy.asarray, runtime)
     del runtime.launch
     assert launches > 0, "the test ran no kernel on the device"
+
+
+@pytest.fixture(params=[*LEVELS, *DEVICES])
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """Runs a test once on each backend, and makes sure that this backend is what ran."""
+    if request.param == "host":
+        yield from on_the_host(request.getfixturevalue("host_runtime"))
+    elif request.param == "cuda":
+        yield from on_cuda()
+    else:
+        yield from on_the_cpu(request.param, must_look=not request.node.get_closest_marker("on_the_cpu"))
 
 
 def _folder(config: pytest.Config) -> Path:

@@ -1,4 +1,4 @@
-"""Links between the Markdown pages lead to files and headings that exist."""
+"""Tests that links between the Markdown pages lead to files and headings that exist."""
 
 from __future__ import annotations
 

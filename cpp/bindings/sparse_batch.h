@@ -56,7 +56,7 @@ class SparseBatch {
   std::mutex mutex_;
 };
 
-// The dense layer of a batch, or None where w or the bias needs a closer look.
+// The dense layer of a batch, or None if w or the bias needs the full checks.
 py::object plain_linear(const SparseBatch& x, py::handle w, py::handle bias, int activation);
 
 void bind_sparse_batch(py::module_& m);

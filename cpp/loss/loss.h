@@ -21,8 +21,8 @@ struct LossArgs {
   Index classes = 1;
 };
 
-// The table of elementwise losses: everything that the CPU knows about one of them stands in its line. The enum, the
-// names and numbers that Python reads from `_core`, and the kernels of all levels and both types are made from it.
+// The table of elementwise losses. The enum, the names and numbers that Python reads from `_core`, and the kernels of
+// all levels and both types are made from it.
 //
 //   X(enumerator, name, loss of x and the target z, its derivative in x)
 //

@@ -24,9 +24,9 @@ def test_a_batch_on_a_device_and_one_over_its_arrays_give_what_the_host_gives(ba
     host, other = (Batch(KINDS[kind](rng)) for _ in range(2))
     net = ct.nn.Linear(64, 3, rng=0)
     expected = usual_forward(net, host.X).numpy()
-    net.to(backend.name)
-    batch = host.to(backend.name)
-    again = other.to(backend.name).with_arrays(batch.arrays)
+    net.to(backend.device)
+    batch = host.to(backend.device)
+    again = other.to(backend.device).with_arrays(batch.arrays)
     assert batch.static == again.static is not None
     assert [a is b for a, b in zip(batch.arrays, again.arrays, strict=True)] == [True]
     for moved in (batch, again):

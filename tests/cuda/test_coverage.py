@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -181,6 +182,38 @@ def test_runs_where_its_arrays_are(backend, monkeypatch, name):
         assert array.shape == exact.shape and array.size and (array.dtype == exact.dtype or exact.dtype == np.float64)
         assert array.dtype.kind != "f" or array.dtype == np.float32
         assert np.allclose(array, exact, rtol=1e-4, atol=1e-5)
+
+
+# Arrays of a call, by their place, that may stay on the host: tokens, one whose dtype is asked for, and those alone in a call.
+MAY_STAY = {"embedding": [0], "embedding_backward": [1], "as_sparse": [1]}
+for _dims in (1, 2, 3):
+    MAY_STAY |= {f"max_pool{_dims}d_backward": [0], f"avg_pool{_dims}d_backward": [0, 1]}
+
+
+@pytest.mark.on_a_device
+@pytest.mark.parametrize("name", sorted(CALLS))
+def test_an_array_of_the_host_among_those_of_a_device_is_refused(backend, name):
+    """Each array of the call in turn stays behind."""
+    arrays = []
+    CALLS[name](lambda x: arrays.append(x) or backend.array(x), backend.device)
+    for left in range(len(arrays) if len(arrays) > 1 else 0):
+        if left in MAY_STAY.get(name, []):
+            continue
+        place = itertools.count()
+        with pytest.raises(TypeError, match=r"on one device|on the GPU"):
+            CALLS[name](
+                lambda x, place=place, left=left: x if next(place) == left else backend.array(x), backend.device
+            )
+
+
+@pytest.mark.on_a_device
+@pytest.mark.parametrize("name", sorted(CALLS))
+def test_doubles_are_refused_on_a_device(backend, name):
+    floats = []
+    CALLS[name](lambda x: floats.append(x.dtype == np.float32) or backend.array(x), backend.device)
+    if any(floats):
+        with pytest.raises(TypeError, match=r"must be (a )?float32"):
+            CALLS[name](lambda x: backend.array(in_float64(x)), backend.device)
 
 
 def test_no_function_is_missing():

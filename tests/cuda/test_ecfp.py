@@ -1,6 +1,6 @@
-"""Fingerprints hashed on a device have the CPU's bits, reports and refusals, whatever the sizes of molecules, rows and chunks.
+"""Tests that a device's fingerprints have the CPU's bits, reports and refusals, for any sizes of molecules, rows and chunks.
 
-That both have RDKit's bits is shown in `tests/ops/test_ecfp_native.py`.
+`tests/ops/test_ecfp_native.py` tests that both have RDKit's bits.
 """
 
 from __future__ import annotations

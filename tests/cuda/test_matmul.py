@@ -1,8 +1,8 @@
-"""The kernels of products on a device: every tile, layout, schedule and epilogue, of float32 and on tensor cores.
+"""Tests of a device's product kernels: every tile, layout, schedule and epilogue, in float32 and on tensor cores.
 
-Tensor cores round factors to TF32 or bf16 and add in float32; they are off unless asked for.
-Bounds: a rounded factor is off by its unit roundoff; products are exact. PTX leaves open how an instruction adds them, so
-each addition may be off by a whole epsilon of the sum of magnitudes, twice what rounding to nearest would give.
+Tensor cores round factors to TF32 or bf16 and add in float32; they are off by default.
+The bounds: a rounded factor is off by its unit roundoff; products are exact. PTX does not define how an instruction adds them,
+so each addition may be off by a whole epsilon of the sum of magnitudes, twice the error of rounding to nearest.
 """
 
 from __future__ import annotations

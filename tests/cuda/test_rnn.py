@@ -1,4 +1,4 @@
-"""Recurrent cells on a device: what shared memory and registers hold, and sums that are cut as on the CPU."""
+"""Tests of recurrent cells on a device: the use of shared memory and registers, and sums that are cut as on the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches of rows in memory: the rows that a dataset would give, in the form that costs least."""
+"""Tests that batches in memory hold the rows that a dataset yields, in the cheapest form."""
 
 from __future__ import annotations
 

@@ -335,3 +335,32 @@ def test_a_module_may_change_while_another_thread_walks_through_it():
         seen.append(name)
         setattr(net, f"other{len(seen)}", 1)  # as the first fit of a graph does, while its summary is printed
     assert seen == ["layers.0", "before", "after"]
+
+
+@pytest.mark.parametrize("shape", [(12, 2), (24,), (2, 3, 4)])
+def test_a_sequential_gives_its_output_the_axes_that_it_was_told(rng, shape):
+    x = rng.standard_normal((5, 6)).astype(np.float32)
+    plain = nn.Sequential(nn.Linear(6, 7, "relu", rng=1), nn.Linear(7, 24, rng=2))
+    shaped = nn.Sequential(*plain.layers, output_shape=shape)
+    y, d = shaped(ct.Tensor(x)), rng.standard_normal((5, *shape)).astype(np.float32)
+    assert y.shape == (5, *shape) and np.array_equal(y.numpy().reshape(5, 24), plain(ct.Tensor(x)).numpy())
+    gradients = []
+    for net, given in ((shaped, d), (plain, d.reshape(5, 24))):
+        net.zero_grad()
+        net(ct.Tensor(x)).backward(given)
+        gradients.append([p.grad.copy() for p in net.parameters()])
+    assert all(np.array_equal(a, b) for a, b in zip(*gradients, strict=True))
+
+
+def test_a_sequential_whose_last_layer_is_another_is_given_axes_too():
+    net = nn.Sequential(nn.Linear(3, 4, rng=0), nn.ReLU(), output_shape=(2, 2))
+    assert net(ct.Tensor(np.ones((5, 3), np.float32))).shape == (5, 2, 2)
+    seen = []
+    net.layers[0].forward = lambda x: seen.append(x.shape) or nn.functional.linear(x, net.layers[0].w, net.layers[0].b)
+    assert net(ct.Tensor(np.ones((5, 3), np.float32))).shape == (5, 2, 2) and seen == [(5, 3)]
+
+
+def test_layers_that_are_added_to_a_sequential_are_computed():
+    net = nn.Sequential(nn.Linear(3, 4, rng=0))
+    net.layers.append(nn.Linear(4, 2, rng=1))
+    assert net(ct.Tensor(np.ones((5, 3), np.float32))).shape == (5, 2)

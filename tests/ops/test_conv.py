@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import catalase as ct
-from catalase import _core
 from catalase.backends.cuda import conv as device
-from tests.agreement import FLOATS, same_as_cpu
+from tests.agreement import FLOATS, same_as_cpu, same_at_fma_levels, same_with_threads
 from tests.reference import conv as reference
 from tests.reference import gradients
 from tests.reference.matmul import ACTIVATIONS
@@ -60,6 +59,13 @@ def numbers(x, w, options):
 def draw(rng, shape, kernel, outputs, options, dtype):
     w_shape = (*kernel, shape[-1] // options.get("groups", 1), outputs)
     return [rng.standard_normal(s).astype(dtype) for s in (shape, w_shape, (outputs,))]
+
+
+def everything(x, w, b, options):
+    """The convolution and all gradients, with itself as what comes back."""
+    dims = w.ndim - 2
+    y = FORWARD[dims](x, w, b, **options)
+    return y, *BACKWARD[dims](y, x, w, y, **options)
 
 
 SLOPES = {
@@ -137,19 +143,9 @@ def test_has_the_bits_of_a_product_with_im2col(backend, rng, case):
 def test_same_bits_for_any_thread_count_and_batch(backend, rng, case):
     shape, kernel, outputs, options = case
     x, w, b = draw(rng, shape, kernel, outputs, options, np.float32)
-    before = ct.get_num_threads()
-    results = []
-    try:
-        for count in (1, 2, 5):
-            ct.set_num_threads(count)
-            y = FORWARD[len(kernel)](x, w, b, **options)
-            results.append([y, *BACKWARD[len(kernel)](y, x, w, y, **options)])
-    finally:
-        ct.set_num_threads(before)
-    for other in results[1:]:
-        assert all(np.array_equal(a, o) for a, o in zip(results[0], other, strict=True))
+    whole, *_ = same_with_threads(lambda: everything(x, w, b, options), (1, 2, 5))
     for i in range(min(2, shape[0])):
-        assert np.array_equal(FORWARD[len(kernel)](x[i : i + 1], w, b, **options), results[0][0][i : i + 1])
+        assert np.array_equal(FORWARD[len(kernel)](x[i : i + 1], w, b, **options), whole[i : i + 1])
 
 
 @pytest.mark.on_the_cpu
@@ -163,29 +159,15 @@ def test_nothing_is_read_that_was_not_set(backend, rng):
             for array in kept:
                 array.fill(value)
             del kept, array  # scratch memory of the kernels to come
-            y = FORWARD[len(kernel)](x, w, b, **options)
-            results.append([y, *BACKWARD[len(kernel)](y, x, w, y, **options)])
+            results.append(everything(x, w, b, options))
         assert all(np.array_equal(a, o) for a, o in zip(*results, strict=True)), case
 
 
-def test_avx2_and_avx512_give_the_same_bits(rng):
-    levels = [name for name in ("avx2", "avx512") if name in _core.build_info()["cpu_levels"]]
-    if len(levels) < 2:
-        pytest.skip("this machine has one FMA level only")
-    before, results = _core.get_cpu_level(), []
-    try:
-        for case in CASES:
-            shape, kernel, outputs, options = case
-            x, w, b = draw(np.random.default_rng(0), shape, kernel, outputs, options, np.float32)
-            each = []
-            for name in levels:
-                _core.set_cpu_level(name)
-                y = FORWARD[len(kernel)](x, w, b, **options)
-                each.append([y, *BACKWARD[len(kernel)](y, x, w, y, **options)])
-            results.append(all(np.array_equal(a, o) for a, o in zip(*each, strict=True)))
-    finally:
-        _core.set_cpu_level(before)
-    assert all(results), results
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_avx2_and_avx512_give_the_same_bits(rng, case):
+    shape, kernel, outputs, options = case
+    x, w, b = draw(rng, shape, kernel, outputs, options, np.float32)
+    same_at_fma_levels(lambda: everything(x, w, b, options))
 
 
 @st.composite
@@ -270,10 +252,9 @@ def test_an_image_alone_gives_the_bits_it_has_in_a_batch(backend, rng):
 
 
 @pytest.mark.on_a_device
-@pytest.mark.parametrize("room", [2**28, 1])
 @pytest.mark.parametrize("groups, flip", [(1, False), (2, True)])
-def test_the_weight_gradient_of_many_pixels_is_summed_in_parts(backend, rng, monkeypatch, room, groups, flip):
-    monkeypatch.setattr(device, "SCRATCH_BYTES", room)  # 1: two parts at a time, whatever their number
+def test_the_weight_gradient_of_many_pixels_is_summed_in_parts(backend, rng, monkeypatch, groups, flip):
+    monkeypatch.setattr(device, "SCRATCH_BYTES", 1)  # two parts at a time, whatever their number
     x = rng.standard_normal((1, 16_500, 2)).astype(np.float32)  # five parts of 4,096 pixels
     w = rng.standard_normal((3, 2 // groups, 4)).astype(np.float32)
     dy = rng.standard_normal((1, 16_500, 4)).astype(np.float32)
@@ -368,12 +349,8 @@ def test_gradients_of_another_dtype_are_refused():
 
 
 @pytest.mark.on_a_device
-def test_mixtures_doubles_and_large_arrays_are_refused(backend, monkeypatch):
+def test_large_arrays_are_refused(backend, monkeypatch):
     x, w = backend.array(np.ones((1, 5, 5, 3), np.float32)), backend.array(np.ones((3, 3, 3, 2), np.float32))
-    with pytest.raises(TypeError, match="on one device"):
-        ct.ops.conv2d(x, np.ones((3, 3, 3, 2), np.float32))
-    with pytest.raises(TypeError, match="must be float32 on CUDA"):
-        ct.ops.conv2d(backend.array(np.ones((1, 5, 5, 3))), backend.array(np.ones((3, 3, 3, 2))))
     ct.ops.conv2d(x, w)
     monkeypatch.setattr(device, "_FAR", 5)
     with pytest.raises(ValueError, match=r"must stay below 2\*\*30 on CUDA"):

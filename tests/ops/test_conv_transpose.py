@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from tests.agreement import same_as_cpu
+from tests.agreement import same_as_cpu, same_with_threads
 from tests.reference import gradients
 
 FORWARD = {1: ct.ops.conv_transpose1d, 2: ct.ops.conv_transpose2d, 3: ct.ops.conv_transpose3d}
@@ -90,16 +90,12 @@ def test_gradient_check(rng, case):
 @pytest.mark.on_the_cpu
 def test_bits_do_not_depend_on_threads(backend, rng):
     x, w, b = (a.astype(np.float32) for a in draw(rng, ((4, 17, 15, 12), (3, 3), 20, {})))
-    before, results = ct.get_num_threads(), []
-    try:
-        for count in (1, 2, 5):
-            ct.set_num_threads(count)
-            y = ct.ops.conv_transpose2d(x, w, b, stride=2)
-            results.append([y, *ct.ops.conv_transpose2d_backward(y, x, w, y, stride=2)])
-    finally:
-        ct.set_num_threads(before)
-    for other in results[1:]:
-        assert all(np.array_equal(a, o) for a, o in zip(results[0], other, strict=True))
+
+    def everything():
+        y = ct.ops.conv_transpose2d(x, w, b, stride=2)
+        return y, *ct.ops.conv_transpose2d_backward(y, x, w, y, stride=2)
+
+    same_with_threads(everything, (1, 2, 5))
 
 
 def test_agrees_with_torch(rng):

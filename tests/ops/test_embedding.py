@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import catalase as ct
 from catalase import nn, ops
-from tests.agreement import same_as_cpu
+from tests.agreement import same_as_cpu, same_with_threads
 from tests.reference.embedding import gradient
 from tests.reference.gradients import directional
 
@@ -57,14 +57,8 @@ def test_bits_are_those_of_the_one_hot_product_for_any_threads(backend, tokens, 
     one_hot[np.arange(tokens), ids] = 1
     w = rng.standard_normal((rows, dim)).astype(np.float32)
     expected = ops.matmul(one_hot, dy, transpose_a=True)
-    before = ct.get_num_threads()
-    try:
-        for count in (1, 2, 3):
-            ct.set_num_threads(count)
-            assert np.array_equal(ops.embedding_backward(dy, ids, rows), expected)
-            assert np.array_equal(ops.embedding(ids, w), w[ids])
-    finally:
-        ct.set_num_threads(before)
+    y, dw = same_with_threads(lambda: (ops.embedding(ids, w), ops.embedding_backward(dy, ids, rows)))
+    assert np.array_equal(y, w[ids]) and np.array_equal(dw, expected)
 
 
 @pytest.mark.parametrize("tokens, rows, dim", [(4095, 3, 2), (4096, 70, 1), (4097, 1, 5), (9001, 9, 3)])
@@ -237,14 +231,10 @@ def test_ids_on_the_device_without_a_row(backend):
 
 
 @pytest.mark.on_a_device
-def test_mixtures_and_other_dtypes_are_refused(backend):
-    w, ids = backend.array(np.ones((3, 2), np.float32)), backend.array(np.zeros(4, np.int64))
+def test_short_numbers_and_an_output_on_the_host_are_refused(backend):
+    w, ids = backend.array(np.ones((3, 2), np.float32)), backend.array(np.zeros(3, np.int64))
     with pytest.raises(TypeError, match="ids must be int64 on CUDA, got int32"):
         ops.embedding(backend.array(np.zeros(4, np.int32)), w)
-    with pytest.raises(TypeError, match="ids are on the GPU"):
-        ops.embedding(ids, np.ones((3, 2), np.float32))
-    with pytest.raises(TypeError, match="w must be float32 on CUDA"):
-        ops.embedding(ids, backend.array(np.ones((3, 2))))
     with pytest.raises(TypeError, match="on one device"):
-        ops.embedding_backward(w, ids[:3], 3, out=np.ones((3, 2), np.float32))
+        ops.embedding_backward(w, ids, 3, out=np.ones((3, 2), np.float32))
     ops.embedding(ids, w)

@@ -45,7 +45,7 @@ def test_agrees_with_float64_and_the_cpu(backend, threads, rng, shape, activatio
     backend.run(ct.ops.relu, b)  # an empty product launches nothing
 
 
-@pytest.mark.parametrize("shape", [(1, 8, 1), (3, 40, 129), (2, 1032, 5), (5, 5000, 3), (1030, 16, 2)], ids=str)
+@pytest.mark.parametrize("shape", [(1, 8, 1), (3, 40, 129), (2, 1032, 5), (5, 4200, 3), (1030, 16, 2)], ids=str)
 @pytest.mark.parametrize("kind", ["bits", "floats"])
 def test_gathered(backend, rng, shape, kind):
     rows, features, outputs = shape
@@ -325,19 +325,6 @@ def test_what_does_not_fit_is_refused(backend, rng):
         ct.ops.LinearGradient(x, dz).array()
     gram, values = backend.get(ct.ops.LinearGradient(dz, dz).array()), backend.get(dz).astype(np.float64)
     assert np.allclose(gram, values.T @ values, atol=1e-5)
-
-
-@pytest.mark.on_a_device
-def test_mixtures_and_doubles_are_refused(backend, rng):
-    w, b = map(backend.array, layer(rng, 16, 3))
-    x = backend.array(np.ones((2, 16), np.float32))
-    with pytest.raises(TypeError, match="on one device"):
-        ct.ops.linear(np.ones((2, 16), np.float32), w)
-    with pytest.raises(TypeError, match="all arrays must be on one device"):
-        ct.ops.linear(x, np.ones((16, 3), np.float32))
-    with pytest.raises(TypeError, match="x must be float32"):
-        ct.ops.LinearGradient(backend.array(np.ones((2, 3))), x).array()
-    ct.ops.linear(x, w, b)
 
 
 def test_one_row_of_bits_repeated_without_memory(backend, rng):

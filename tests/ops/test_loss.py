@@ -177,10 +177,8 @@ def test_bad_labels_and_dtypes_on_the_cpu():
 
 
 @pytest.mark.on_a_device
-def test_mixtures_and_small_class_numbers_are_refused(backend):
+def test_short_class_numbers_are_refused(backend):
     x = backend.array(np.zeros((3, 2), np.float32))
     with pytest.raises(ValueError, match="class numbers must be int64 of shape"):
         ct.ops.softmax_cross_entropy(x, backend.array(np.zeros(3, np.int32)))
-    with pytest.raises(TypeError, match="on one device"):
-        ct.ops.squared_error(x, np.zeros((3, 2), np.float32))
     ct.ops.softmax(x)

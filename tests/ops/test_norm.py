@@ -8,8 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import catalase as ct
-from catalase import _core
-from tests.agreement import same_as_cpu
+from tests.agreement import same_as_cpu, same_at_fma_levels, same_with_threads
 from tests.reference import norm as reference
 from tests.reference.gradients import directional
 
@@ -101,35 +100,23 @@ def test_gradients(backend, rng, activation, training):
     assert np.isclose(slope, claimed, rtol=1e-5, atol=1e-6)
 
 
+def everything(x, dy, gamma, beta):
+    forward = ct.ops.batch_norm(x, gamma, beta, activation="relu")
+    return *forward, *ct.ops.batch_norm_backward(dy, x, gamma, beta, *forward[1:], activation="relu")
+
+
 @pytest.mark.on_the_cpu
 def test_bits_do_not_depend_on_threads_nor_on_other_rows_in_inference(backend, rng):
     x, dy = (rng.standard_normal((9, 31, 31, 35)).astype(np.float32) for _ in range(2))
     gamma, beta = parameters(rng, 35, np.float32)
-    before, results = ct.get_num_threads(), []
-    for count in (1, 2, 3):
-        ct.set_num_threads(count)
-        forward = ct.ops.batch_norm(x, gamma, beta, activation="relu")
-        results.append([*forward, *ct.ops.batch_norm_backward(dy, x, gamma, beta, *forward[1:], activation="relu")])
-    ct.set_num_threads(before)
-    for other in results[1:]:
-        assert all(np.array_equal(a, b) for a, b in zip(results[0], other, strict=True))
-    y, mean, var = results[0][:3]
+    y, mean, var, *_ = same_with_threads(lambda: everything(x, dy, gamma, beta))
     assert np.array_equal(ct.ops.batch_norm(x[4:5, 7:8], gamma, beta, mean, var, activation="relu")[0], y[4:5, 7:8])
 
 
 def test_fma_levels_agree_to_the_bit(rng):
-    levels = [name for name in ("avx2", "avx512") if name in _core.build_info()["cpu_levels"]]
-    if len(levels) < 2:
-        pytest.skip("this machine has one FMA level only")
-    before, results = _core.get_cpu_level(), []
     x, dy = (rng.standard_normal((201, 45)).astype(np.float32) for _ in range(2))
     gamma, beta = parameters(rng, 45, np.float32)
-    for name in levels:
-        _core.set_cpu_level(name)
-        forward = ct.ops.batch_norm(x, gamma, beta, activation="relu")
-        results.append([*forward, *ct.ops.batch_norm_backward(dy, x, gamma, beta, *forward[1:], activation="relu")])
-    _core.set_cpu_level(before)
-    assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))
+    same_at_fma_levels(lambda: everything(x, dy, gamma, beta))
 
 
 def test_layouts(backend, rng):
@@ -212,13 +199,3 @@ def test_other_dtypes_are_refused():
         ct.ops.batch_norm(np.ones((2, 3)), np.ones(3, np.float32), np.ones(3))
     with pytest.raises(TypeError, match="float32 or float64, got int64"):
         ct.ops.batch_norm(np.ones((2, 3), int), np.ones(3), np.ones(3))
-
-
-@pytest.mark.on_a_device
-def test_mixtures_and_doubles_are_refused(backend):
-    x, one = backend.array(np.ones((3, 2), np.float32)), backend.array(np.ones(2, np.float32))
-    with pytest.raises(TypeError, match="on one device"):
-        ct.ops.batch_norm(x, np.ones(2, np.float32), one)
-    with pytest.raises(TypeError, match="must be float32 on CUDA"):
-        ct.ops.batch_norm(backend.array(np.ones((3, 2))), one, one)
-    ct.ops.batch_norm(x, one, one)

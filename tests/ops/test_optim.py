@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import catalase as ct
 from catalase import ops
 from tests.agreement import same_as_cpu
 from tests.reference import optim as reference
@@ -89,14 +88,6 @@ def test_bad_input(backend):
     assert np.all(backend.get(p) == 1), "a refused call changes nothing"
     ops.sgd_step(p, p[:], lr=0.5)
     assert np.all(backend.get(p) == 0.5)
-
-
-@pytest.mark.on_a_device
-def test_mixtures_are_refused(backend):
-    p = backend.array(np.ones(3, np.float32))
-    with pytest.raises(TypeError, match="on one device"):
-        ops.sgd_step(p, np.ones(3, np.float32), lr=0.1)
-    ct.ops.relu(p)
 
 
 def test_a_gradient_to_come(backend, rng):

@@ -179,11 +179,3 @@ def test_bad_input(backend):
     with pytest.raises(ValueError, match="more than the 1048576 that are exact"):
         ct.ops.tanimoto(long, long)
     assert np.all(backend.get(ct.ops.tanimoto(bits, bits)) == 1)
-
-
-@pytest.mark.on_a_device
-def test_mixtures_are_refused(backend):
-    a = backend.array(np.zeros((2, 8), np.uint8))
-    ct.ops.tanimoto(a, a)
-    with pytest.raises(TypeError, match="on one device"):
-        ct.ops.tanimoto_topk(a, np.zeros((2, 8), np.uint8), 1)

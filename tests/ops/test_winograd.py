@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import catalase as ct
 from catalase import _core
+from tests.agreement import same_at_fma_levels, same_with_threads
 from tests.reference import winograd as reference
 
 pytestmark = pytest.mark.on_the_cpu
@@ -147,16 +148,7 @@ def test_rms_error(backend, rng, kernel, c):
 @pytest.mark.parametrize("kernel", [3, 5])
 def test_same_bits_for_any_thread_count(backend, rng, kernel):
     x, w, dy = arrays(rng, 5, (19, 22), 18, 50, kernel, (19, 22))
-    before = ct.get_num_threads()
-    results = []
-    try:
-        for count in (1, 2, 3, 7):
-            ct.set_num_threads(count)
-            results.append(all_three(x, w, dy, (kernel // 2, kernel // 2)))
-    finally:
-        ct.set_num_threads(before)
-    for other in results[1:]:
-        assert all(np.array_equal(a, b) for a, b in zip(results[0], other, strict=True))
+    same_with_threads(lambda: all_three(x, w, dy, (kernel // 2, kernel // 2)), (1, 2, 3, 7))
 
 
 def test_an_image_alone_gives_the_bits_it_has_in_a_batch(backend, rng):
@@ -168,18 +160,9 @@ def test_an_image_alone_gives_the_bits_it_has_in_a_batch(backend, rng):
 
 
 def test_avx2_and_avx512_give_the_same_bits(rng):
-    levels = [name for name in ("avx2", "avx512") if name in _core.build_info()["cpu_levels"]]
-    if len(levels) < 2:
-        pytest.skip("this machine has one FMA level only")
-    before = _core.get_cpu_level()
     for kernel in (3, 5):
         x, w, dy = arrays(rng, 3, (17, 21), 301, 45, kernel, (17, 21))
-        results = []
-        for name in levels:
-            _core.set_cpu_level(name)
-            results.append(all_three(x, w, dy, (1, 2)))
-        _core.set_cpu_level(before)
-        assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))
+        same_at_fma_levels(lambda x=x, w=w, dy=dy: all_three(x, w, dy, (1, 2)))
 
 
 def test_the_gradients_are_the_adjoints(backend, rng):

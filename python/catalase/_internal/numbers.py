@@ -31,14 +31,14 @@ def is_whole(value: Any) -> bool:
 
 
 def is_list(value: Any) -> bool:
-    """Whether a value is a list, or an array of one axis; one text is none of letters."""
+    """Return whether a value is a list, or an array with one axis; a text is not a list of letters."""
     if isinstance(value, np.ndarray):
         return value.ndim == 1
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview))
 
 
 def plain(value: Any, depth: int = 3) -> Any:
-    """Return NumPy's numbers and arrays, tuples and ranges as JSON holds them; any other value as it is."""
+    """Return NumPy's numbers and arrays, tuples and ranges as JSON values, and any other value unchanged."""
     if is_whole(value):
         return int(value)
     if isinstance(value, np.floating):
@@ -62,9 +62,7 @@ def whole_number(function: str, name: str, value: Any, low: int | None = 1, high
     if not is_whole(value):
         raise TypeError(f"{function}: {name} must be a whole number, got {shown(value)}")
     if (low is not None and value < low) or (high is not None and value > high):
-        last = (
-            None if high is not None and high >= 10_000 and low is not None and value < low else high
-        )  # too large to help
+        last = None if high is not None and high >= 10_000 and low is not None and value < low else high  # no help
         raise ValueError(f"{function}: {name} must be {span(low, None, last, None)}, got {shown(value)}")
     return int(value)
 

@@ -20,7 +20,7 @@ _LARGEST = sys.float_info.max
 
 
 class Field:
-    """The schema of one setting of a class: as an argument (`take`), in a config that is read (`check`) or written (`give`).
+    """The schema of one setting of a class, for arguments (`take`) and for configs that are read (`check`) or written (`give`).
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ class Field:
     """
 
     expected = "a value"
-    argument = ""  # what an argument may be, where that is more than a config may hold
-    writes_none = True  # whether a config says None, or leaves the field out
+    argument = ""  # the allowed arguments, if there are more than allowed values in a config
+    writes_none = True  # whether None is written to a config, or the field left out
 
     def __init__(self, *, optional: bool = False, none: bool = False) -> None:
         self.optional = optional
@@ -52,14 +52,14 @@ class Field:
         return True
 
     def take(self, value: Any, owner: str, key: str, of: Any = None) -> Any:
-        """Return the argument `key` of the constructor of `owner` as the object keeps it.
+        """Return the argument `key` of the constructor of `owner` in the form that the object keeps.
 
-        `of` is the object that is being made, which has the settings that were declared before this one.
+        `of` is the object under construction, which has the settings that are declared before this one.
         """
         return self.check(plain(value), f"{owner}: {key}")
 
     def give(self, value: Any) -> Any:
-        """Return what the object keeps as a config holds it."""
+        """Return a kept value in the form that a config holds."""
         return value
 
 
@@ -107,7 +107,7 @@ class Float(Field):
 
 
 class Number(Field):
-    """A finite number within bounds that `numbers.number` checks: another kind of argument is a TypeError."""
+    """A finite number within bounds, which `numbers.number` checks; an argument of another kind is a TypeError."""
 
     def __init__(self, *, none: bool = False, optional: bool = False, **bounds: float) -> None:
         super().__init__(none=none, optional=optional)
@@ -126,7 +126,7 @@ class Number(Field):
 
 
 class Whole(Int):
-    """A whole number in ``[low, high]`` that `numbers.whole_number` checks: another kind of argument is a TypeError."""
+    """A whole number in ``[low, high]``, which `numbers.whole_number` checks; an argument of another kind is a TypeError."""
 
     def take(self, value: Any, owner: str, key: str, of: Any = None) -> Any:
         return None if value is None and self.none else whole_number(owner, key, value, self.low, self.high)
@@ -185,7 +185,7 @@ class AnyOf(Field):
 class Object(Field):
     """A nested config of a registered class that is a `kind` (a class; subclasses are accepted); it is built."""
 
-    hint = ""  # of `check`
+    hint = ""  # the hint of `check`
 
     def __init__(self, kind: type, **kwargs: bool) -> None:
         super().__init__(**kwargs)
@@ -209,7 +209,7 @@ class Object(Field):
 
 
 class Plain(Field):
-    """A value that JSON can hold, of up to `depth` levels: None, True, a finite number, a text, a list, or a dict by names."""
+    """A JSON value of up to `depth` levels: None, a bool, a finite number, a text, a list, or a dict with names as keys."""
 
     expected = "a number, a text, True, False, None, or a list or a dict of these"
 
@@ -274,7 +274,7 @@ def register(name: str, **fields: Field) -> Callable[[type[T]], type[T]]:
     """
 
     def decorate(cls: type[T]) -> type[T]:
-        if name in _REGISTRY and not _is_again(_REGISTRY[name].cls, cls):
+        if name in _REGISTRY and not _is_redefined(_REGISTRY[name].cls, cls):
             raise ValueError(f"register: the name {name!r} is taken by {_REGISTRY[name].cls!r}")
         _REGISTRY[name] = _Entry(cls, fields)
         return cls
@@ -282,8 +282,8 @@ def register(name: str, **fields: Field) -> Callable[[type[T]], type[T]]:
     return decorate
 
 
-def _is_again(known: type, cls: type) -> bool:
-    """Whether a class was defined anew: by a cell of a notebook that ran twice, for example."""
+def _is_redefined(known: type, cls: type) -> bool:
+    """Return whether a class was defined again, for example by a cell of a notebook that ran twice."""
     home = known.__module__, known.__qualname__
     return home == (cls.__module__, cls.__qualname__) and not known.__module__.startswith(
         f"{__package__.split('.')[0]}."
@@ -291,7 +291,7 @@ def _is_again(known: type, cls: type) -> bool:
 
 
 def is_registered(cls: type) -> bool:
-    """Whether a config may name a class, under its own name."""
+    """Return whether a config may name a class by the class's name."""
     entry = _REGISTRY.get(cls.__name__)
     return entry is not None and entry.cls is cls
 
@@ -316,7 +316,7 @@ def check(config: Any, kind: type = object, hint: str = "") -> tuple[type, dict[
     kind : type
         Only classes that are a `kind` are accepted.
     hint : str
-        What else may be the matter with an unknown class, for the message.
+        A further possible reason for an unknown class, for the message.
 
     Returns
     -------

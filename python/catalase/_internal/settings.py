@@ -1,9 +1,9 @@
-"""Settings that a class declares once: the same fields check its constructor's arguments, and write and read its config.
+"""Settings that a class declares once, in fields that check its constructor's arguments and write and read its config.
 
-A class lists its settings in ``settings``, a field of registry.py for each. Its constructor keeps an explicit signature
-and says ``self._set(locals())``, which checks each argument by the field of its name and keeps it as an attribute. The
-decorator `declared` lists the class in the registry, under its own name, with the settings that its constructor takes.
-``print(cls.settings)`` shows what each may be.
+A class lists its settings in ``settings``, with a field of registry.py for each. Its constructor keeps an explicit signature
+and calls ``self._set(locals())``, which checks each argument by the field of its name and keeps it as an attribute. The
+decorator `declared` lists the class in the registry, under its name, with the settings that its constructor takes.
+``print(cls.settings)`` shows the allowed values of each.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Settings(dict[str, Field]):
-    """Fields by the names of the arguments; it prints as a table of what each may be, and what it is where left out."""
+    """Fields by the names of the arguments, which print as a table of their allowed values and defaults."""
 
     defaults: Mapping[str, Any] = {}
 
@@ -36,12 +36,12 @@ class Settings(dict[str, Field]):
 
 
 class Declared:
-    """Base of classes that declare their settings."""
+    """The base of classes that declare their settings."""
 
     settings: ClassVar[Settings] = Settings()
 
     def _set(self, arguments: Mapping[str, Any]) -> None:
-        """Check those arguments of a constructor that are settings, and keep them as attributes."""
+        """Check the arguments of a constructor that are settings, and keep them as attributes."""
         for key, field in self.settings.items():
             if key in arguments:
                 setattr(self, key, field.take(arguments[key], type(self).__name__, key, self))
@@ -54,7 +54,7 @@ class Declared:
 def declared(cls: type[T], unknown: Callable[..., Field] | None = None) -> type[T]:
     """List a class in the registry, under its name, with the settings that its constructor takes.
 
-    Arguments that ``cls.settings`` has no field for are left out; where `unknown` is given, it makes theirs.
+    Arguments without a field in ``cls.settings`` are left out, unless `unknown` is given and makes a field for them.
     """
     parameters = list(inspect.signature(cls).parameters.values())
     known: Mapping[str, Field] = getattr(cls, "settings", {})
@@ -72,12 +72,12 @@ def declared(cls: type[T], unknown: Callable[..., Field] | None = None) -> type[
 
 
 def config_of(made: Any) -> dict[str, Any]:
-    """Return the config of an object, from the attributes that have the names of its settings.
+    """Return the config of an object from the attributes with the names of its settings.
 
     Raises
     ------
     TypeError
-        Where an argument of its constructor is not kept.
+        If an argument of its constructor is not kept as an attribute.
     """
     config: dict[str, Any] = {"class": type(made).__name__}
     for key, field in type(made).settings.items():
@@ -93,7 +93,7 @@ def config_of(made: Any) -> dict[str, Any]:
 
 
 def check_registered(where: str, cls: type) -> None:
-    """Refuse a class that a loaded config could not name."""
+    """Refuse a class that is not in the registry, because no config that is loaded could name it."""
     if not registry.is_registered(cls):
         raise TypeError(
             f"{where}: a saved config cannot name {cls.__name__}; call catalase.models.register({cls.__name__}) before saving "

@@ -35,7 +35,7 @@ _BY_NAME: dict[str, Backend] = {"cpu": CPU}
 
 
 def register(array_type: type, backend: Backend) -> None:
-    """Make a backend responsible for all arrays of a type, and available by its name."""
+    """Make a backend responsible for all arrays of a type while the process runs, and available by its name."""
     _BY_TYPE[array_type] = _BY_NAME[backend.name] = backend
 
 
@@ -51,7 +51,7 @@ def backend_of(*arrays: Any) -> Backend:
     """
     for x in arrays:
         if type(x) is not np.ndarray and is_device_array(x):
-            return _owner(type(x))
+            return _backend_of_type(type(x))
     return CPU
 
 
@@ -64,7 +64,7 @@ def same_backend(function: str, **arrays: Any) -> Backend:
         return CPU
     if not all(on_device) or len(kinds) > 1:
         raise mixed_devices(function, present)
-    return _owner(kinds.pop(), function)
+    return _backend_of_type(kinds.pop(), function)
 
 
 def backend_named(name: str, function: str = "to") -> Backend:
@@ -125,7 +125,7 @@ def assign(x: Array, values: Any) -> None:
     backend_of(x).copyto(x, to_device(values, device_of(x)))
 
 
-def _owner(kind: type, function: str = "to") -> Backend:
+def _backend_of_type(kind: type, function: str = "to") -> Backend:
     if kind not in _BY_TYPE:
         backend_named("cuda", function)
     return _BY_TYPE[kind]

@@ -324,11 +324,11 @@ class Backend(ABC):
         self, kind: int, dy: Array, x: Array | None, shape: tuple[int, ...], windows: Windows
     ) -> Array: ...
     @abstractmethod
-    def stretch(self, x: Array, factors: tuple[int, ...]) -> Array:
+    def upsample_linear(self, x: Array, factors: tuple[int, ...]) -> Array:
         """Return the linear interpolation of `catalase.ops.pool`."""
 
     @abstractmethod
-    def stretch_backward(self, dy: Array, factors: tuple[int, ...]) -> Array: ...
+    def upsample_linear_backward(self, dy: Array, factors: tuple[int, ...]) -> Array: ...
 
     # Batch normalization.
     @abstractmethod
@@ -345,7 +345,7 @@ class Backend(ABC):
         batch_statistics: bool, need_dx: bool,
     ) -> tuple[Array | None, Array, Array]: ...  # fmt: skip
     @abstractmethod
-    def follow_statistics(
+    def update_statistics(
         self, running_mean: Array, running_var: Array, mean: Array, var: Array, momentum: float, rows: int
     ) -> None:
         """Move running statistics in place towards those of a batch of 2 rows or more; skip a batch that is not finite."""

@@ -325,14 +325,14 @@ class CpuBackend(Backend):
         _core.pool_backward(kind, wide, _five(dy), dx, windows.size, windows.stride, windows.before)
         return dx.reshape(shape)
 
-    def stretch(self, x: NDArray[Any], factors: tuple[int, ...]) -> NDArray[Any]:
+    def upsample_linear(self, x: NDArray[Any], factors: tuple[int, ...]) -> NDArray[Any]:
         for axis, times in enumerate(factors, 1):
-            x = _stretch(x, axis, times)
+            x = _upsample_axis(x, axis, times)
         return contiguous(x)
 
-    def stretch_backward(self, dy: NDArray[Any], factors: tuple[int, ...]) -> NDArray[Any]:
+    def upsample_linear_backward(self, dy: NDArray[Any], factors: tuple[int, ...]) -> NDArray[Any]:
         for axis, times in enumerate(factors, 1):
-            dy = _stretch_backward(dy, axis, times)
+            dy = _upsample_axis_backward(dy, axis, times)
         return contiguous(dy)
 
     # Batch normalization.
@@ -360,7 +360,7 @@ class CpuBackend(Backend):
         _core.batch_norm_backward(x, dy, gamma, beta, mean, var, eps, relu, batch_statistics, dx, dgamma, dbeta)
         return dx, dgamma, dbeta
 
-    def follow_statistics(
+    def update_statistics(
         self, running_mean: NDArray[Any], running_var: NDArray[Any], mean: NDArray[Any], var: NDArray[Any],
         momentum: float, rows: int,
     ) -> None:  # fmt: skip
@@ -458,7 +458,7 @@ def _dense(x: Any) -> Any:
 
 
 def _all_dense(*arrays: Any) -> list[Any]:
-    """Return the arrays (or None), copied where they are not contiguous or misaligned."""
+    """Return the arrays (or None); copy those that are not contiguous or are misaligned."""
     dense = []
     for x in arrays:
         dense.append(x if x is None or (x.flags.c_contiguous and x.flags.aligned) else contiguous(x))
@@ -487,7 +487,7 @@ def _phases(times: int, dtype: np.dtype[Any]) -> list[tuple[int, Any]]:
     return out
 
 
-def _stretch(x: NDArray[Any], axis: int, times: int) -> NDArray[Any]:
+def _upsample_axis(x: NDArray[Any], axis: int, times: int) -> NDArray[Any]:
     if times == 1:
         return x.copy()
     n = x.shape[axis]
@@ -499,7 +499,7 @@ def _stretch(x: NDArray[Any], axis: int, times: int) -> NDArray[Any]:
     return np.moveaxis(y, 0, axis)
 
 
-def _stretch_backward(dy: NDArray[Any], axis: int, times: int) -> NDArray[Any]:
+def _upsample_axis_backward(dy: NDArray[Any], axis: int, times: int) -> NDArray[Any]:
     if times == 1:
         return dy.copy()
     n = dy.shape[axis] // times

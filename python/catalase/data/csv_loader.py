@@ -124,7 +124,7 @@ class CSVLoader:
         return dataset
 
     def _report(self, counts: list[int], failures: list[Failure]) -> Report:
-        report = Report(counts[0], counts[1], _one_a_row(failures))
+        report = Report(counts[0], counts[1], _merged_by_row(failures))
         if counts[1] < counts[0]:
             warnings.warn(
                 f"CSVLoader: {counts[0] - counts[1]} of {counts[0]} rows were left out; see .report", stacklevel=3
@@ -245,7 +245,7 @@ def parse_label(text: str) -> tuple[float, str]:
     return value, ""
 
 
-def _one_a_row(failures: list[Failure]) -> list[Failure]:
+def _merged_by_row(failures: list[Failure]) -> list[Failure]:
     """Return one failure a row, which joins the reasons of all of the row's failures."""
     rows: dict[int, Failure] = {}
     for failure in failures:

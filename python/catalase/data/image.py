@@ -49,7 +49,7 @@ class ImageForm(NamedTuple):
         return np.dtype(np.float32 if self.mode == "F" else np.uint8)
 
 
-class Checked(NamedTuple):
+class CheckedFiles(NamedTuple):
     """The result of checking all files: the forms of images and masks, and the files that cannot be read."""
 
     form: ImageForm
@@ -321,7 +321,7 @@ class ImageDataset(Dataset):
         size: tuple[int, int] | None = None,
         mode: str | None = None,
         tasks: Sequence[Any] | None = None,
-        _checked: Checked | None = None,
+        _checked: CheckedFiles | None = None,
     ) -> None:
         if isinstance(X, (str, Path)):
             raise TypeError(f"ImageDataset: X must be a list of files, got {X!r}; ImageLoader takes folders")

@@ -14,7 +14,7 @@ from .._internal.numbers import choice, listed, path_of, shown, whole_number
 from .._internal.report import Failure, Report
 from .dataset import Dataset, task_names
 from .disk import DiskDataset
-from .image import Checked, ImageDataset, ImageForm, checked_form, decode, image_form
+from .image import CheckedFiles, ImageDataset, ImageForm, checked_form, decode, image_form
 
 _ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm")
 _OTHER_ENDINGS = {".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".svg", ".psd", ".dcm", ".exr", ".dng", ".cr2", ".nef",
@@ -108,7 +108,7 @@ class ImageLoader:
         if isinstance(y, (str, Path)) or _is_paths(y):
             y = self._files(y)
         failures: list[Failure] = []
-        found: Checked | None = None
+        found: CheckedFiles | None = None
         if errors != "raise":
             found = self._checked(files, y)
             failures = found.failures
@@ -154,7 +154,7 @@ class ImageLoader:
             raise FileNotFoundError("ImageLoader: the list of files is empty")
         return files
 
-    def _checked(self, files: list[Path], y: Any) -> Checked:
+    def _checked(self, files: list[Path], y: Any) -> CheckedFiles:
         """Decode every file once; return the failures, and the form of the first file that can be decoded."""
         masks = y if _is_paths(y) else None
         if masks is not None and len(masks) != len(files):
@@ -178,7 +178,7 @@ class ImageLoader:
             raise ValueError(
                 f"ImageLoader: none of the {len(files)} files can be read; the first: {failures[0].reason}"
             )
-        return Checked(form, mask_form, failures)
+        return CheckedFiles(form, mask_form, failures)
 
 
 def _is_hidden(path: Path) -> bool:

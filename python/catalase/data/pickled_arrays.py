@@ -236,7 +236,7 @@ def finished(value: Any) -> Any:
     return value
 
 
-def _same(argument: Any) -> Any:
+def _unchanged(argument: Any) -> Any:
     return argument
 
 
@@ -248,10 +248,10 @@ _VALUES: dict[str, Callable[[Any], Any]] = {
     "EMPTY_LIST": lambda _: [],
     "EMPTY_TUPLE": lambda _: (),
     "EMPTY_DICT": lambda _: {},
-    **dict.fromkeys(("INT", "BININT", "BININT1", "BININT2", "LONG1", "FLOAT", "BINFLOAT"), _same),
-    **dict.fromkeys(("STRING", "BINSTRING", "SHORT_BINSTRING"), _same),
-    **dict.fromkeys(("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"), _same),
-    **dict.fromkeys(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"), _same),
+    **dict.fromkeys(("INT", "BININT", "BININT1", "BININT2", "LONG1", "FLOAT", "BINFLOAT"), _unchanged),
+    **dict.fromkeys(("STRING", "BINSTRING", "SHORT_BINSTRING"), _unchanged),
+    **dict.fromkeys(("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"), _unchanged),
+    **dict.fromkeys(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"), _unchanged),
 }
 
 

@@ -214,7 +214,7 @@ _ROW_BYTES = 64 * 1024  # more than the names of a shard's files take
 _TASK_BYTES = 16 * 2**20
 
 
-class _Bounded(io.RawIOBase):
+class _LimitedReader(io.RawIOBase):
     """The content of a compressed file up to a limit, because a few bytes may decompress to gigabytes."""
 
     def __init__(self, raw: Any, most: int) -> None:
@@ -237,7 +237,7 @@ def _deepchem_entries(folder: Path) -> list[dict[str, str]]:
     most = len(os.listdir(folder))  # each shard has a file for its X, which limits their number
     try:
         with gzip.open(path, "rb") as raw:
-            bounded = io.BufferedReader(_Bounded(raw, _ROW_BYTES * (most + 1)))
+            bounded = io.BufferedReader(_LimitedReader(raw, _ROW_BYTES * (most + 1)))
             text = io.TextIOWrapper(bounded, encoding="utf-8", newline="")
             rows = list(islice(csv.DictReader(text), most + 1))
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:

@@ -50,7 +50,7 @@ def read_window(shards: Shards, window: Window) -> tuple[NDArray[np.int64], list
     count = sum(stop - start for _, start, stop in window.pieces)
     numbers = np.empty(count, np.int64)
     forms = [shards.forms[column] for column in COLUMNS]
-    columns = [_room((count, *form.shape), form.dtype) for form in forms]
+    columns = [_empty_column((count, *form.shape), form.dtype) for form in forms]
     at = 0
     for shard, start, stop in window.pieces:
         span = slice(at, at + stop - start)
@@ -62,5 +62,5 @@ def read_window(shards: Shards, window: Window) -> tuple[NDArray[np.int64], list
     return numbers, columns
 
 
-def _room(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+def _empty_column(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     return np.empty(shape, dtype) if dtype.kind in "US" else empty(shape, dtype)

@@ -85,7 +85,7 @@ class TableFile:
         self.name, self._function, self._row = os.fspath(file), function, 0
         self._stack = ExitStack()
         try:
-            with self._explained():
+            with self._with_context():
                 if binary is None:
                     raw = open_bytes(file, function)
                     if raw is not getattr(sys.stdin, "buffer", None):
@@ -112,7 +112,7 @@ class TableFile:
         """
         width = len(self.header)
         while True:
-            with self._explained():
+            with self._with_context():
                 part = list(itertools.islice(self._rows, size))
             if not part:
                 return
@@ -121,7 +121,7 @@ class TableFile:
             if last == _LAST:
                 part.pop()
             elif last[-1].endswith(_END):
-                faults[len(part) - 1] = self._unclosed(last, len(part) - 1)
+                faults[len(part) - 1] = self._unclosed_quote(last, len(part) - 1)
             for i, row in enumerate(part):
                 if len(row) != width:
                     if any(map(strip_white, row[width:])):
@@ -160,7 +160,7 @@ class TableFile:
             return filter(None, reader)
         return (row for row in reader if row and (len(row) > 1 or strip_white(row[0])))  # skips blank lines
 
-    def _unclosed(self, row: list[str], position: int) -> Failure:
+    def _unclosed_quote(self, row: list[str], position: int) -> Failure:
         """Return the failure of a last row whose quote is never closed, so that all lines below are one cell."""
         row[-1] = row[-1].removesuffix(_END)
         text = self._delimiter.join(row)
@@ -173,7 +173,7 @@ class TableFile:
         return Failure(position, text.rstrip("\r\n"), "a quote is opened in the row and never closed")
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _with_context(self) -> Iterator[None]:
         """Turn reading errors into one sentence that names the table, the place and the remedy."""
         where = f"{self._function}: {self.name}"
         try:
@@ -240,10 +240,10 @@ def peek(stream: IO[bytes], count: int) -> tuple[bytes, IO[bytes]]:
     if seekable:
         stream.seek(-len(head), io.SEEK_CUR)
         return head, stream
-    return head, io.BufferedReader(_Rejoined(head, stream))
+    return head, io.BufferedReader(_PrependedStream(head, stream))
 
 
-class _Rejoined(io.RawIOBase):
+class _PrependedStream(io.RawIOBase):
     """A stream that cannot seek, preceded by the bytes that were already read from it."""
 
     def __init__(self, head: bytes, rest: IO[bytes]) -> None:

@@ -10,25 +10,12 @@ from numpy.typing import NDArray
 
 from .. import nn, optim
 from .._internal.registry import Bool, Float, Int, List
-from ..autograd import Tensor
 from ..data import NumpyDataset
 from ..data.batch import Batch, Batches, batches_in_memory, compressed
 from .features import FeatureRows
 from .labels import check_classes, check_numbers
 from .net import NetModel
 from .settings import N_CLASSES, N_TASKS, TRAINING, EachActivation, EachLayer, Numbers, Settings, Share, declared
-
-
-class _DenseNet(nn.Sequential):
-    """Linear layers with activation and dropout, and a last one that gives (N, *shape)."""
-
-    def __init__(self, layers: list[nn.Module], shape: tuple[int, ...]) -> None:
-        super().__init__(*layers)
-        self.shape = shape
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = super().forward(x)
-        return x if len(self.shape) == 1 else x.reshape((x.data.shape[0], *self.shape))
 
 
 class _Multitask(FeatureRows, NetModel):
@@ -54,7 +41,7 @@ class _Multitask(FeatureRows, NetModel):
     n_classes: int
     pad_batches: bool
 
-    def _net(self, shape: tuple[int, ...]) -> _DenseNet:
+    def _net(self, shape: tuple[int, ...]) -> nn.Sequential:
         rng = nn.init.generator(self.seed)
         layers: list[nn.Module] = []
         width = self.n_features
@@ -79,7 +66,7 @@ class _Multitask(FeatureRows, NetModel):
             width = size
         if self.weight_decay_penalty:
             layers[-1].w.decay = False  # type: ignore[attr-defined]  # as in DeepChem
-        return _DenseNet(layers, shape)
+        return nn.Sequential(*layers, output_shape=shape if len(shape) > 1 else None)
 
     def _training_rows(self, dataset: Any) -> Any:
         if type(dataset) is NumpyDataset:

@@ -83,13 +83,13 @@ class BatchNorm(Module):
                 x, self.gamma, self.beta, self.running_mean.data, self.running_var.data, **options
             )[0]
         y, mean, var = functional.batch_norm(x, self.gamma, self.beta, **options)
-        self._follow(mean, var, math.prod(x.shape[:-1]))
+        self._update_statistics(mean, var, math.prod(x.shape[:-1]))
         return y
 
-    def _follow(self, mean: NDArray[Any], var: NDArray[Any], rows: int) -> None:
+    def _update_statistics(self, mean: NDArray[Any], var: NDArray[Any], rows: int) -> None:
         if rows >= 2:
             running = self.running_mean.data, self.running_var.data
-            backend_of(mean).follow_statistics(*running, mean, var, self.momentum, rows)
+            backend_of(mean).update_statistics(*running, mean, var, self.momentum, rows)
 
     def __repr__(self) -> str:
         return f"BatchNorm({self.gamma.shape[0]}, momentum={self.momentum:g}, eps={self.eps:g})"

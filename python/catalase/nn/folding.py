@@ -56,7 +56,7 @@ def fold_batch_norm(sequential: Sequential) -> Sequential:
     for layer in sequential:
         if isinstance(layer, Sequential):
             layers.append(fold_batch_norm(layer))
-        elif isinstance(layer, BatchNorm) and layers and _takes(layers[-1]):
+        elif isinstance(layer, BatchNorm) and layers and _can_fold(layers[-1]):
             _fold(layers[-1], layer)
         else:
             layers.append(copy.deepcopy(layer))
@@ -72,7 +72,7 @@ def _names(layer: Module) -> tuple[str, str] | None:
     return None
 
 
-def _takes(layer: Module) -> bool:
+def _can_fold(layer: Module) -> bool:
     names = _names(layer)
     if (
         names is None

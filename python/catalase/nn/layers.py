@@ -12,7 +12,7 @@ from .._internal.numbers import flag, shown, whole_number
 from ..autograd import Tensor, is_recording
 from ..autograd.tensor import as_tensor
 from ..ops import empty
-from ..ops.checks import activation_code
+from ..ops.checks import activation_code, shape_of
 from ..ops.dropout import check_rate
 from ..ops.linear import is_sparse
 from . import functional
@@ -180,6 +180,12 @@ class Softmax(Module):
 class Sequential(Module):
     """Layers one after another.
 
+    Parameters
+    ----------
+    *layers : Module
+    output_shape : tuple of int, optional
+        Axes in place of the last one of the output: (12, 2) makes (N, 24) into (N, 12, 2).
+
     Examples
     --------
     >>> import numpy as np, catalase as ct
@@ -188,13 +194,14 @@ class Sequential(Module):
     (2, 1)
     """
 
-    def __init__(self, *layers: Module) -> None:
+    def __init__(self, *layers: Module, output_shape: Sequence[int] | None = None) -> None:
         super().__init__()
         for i, layer in enumerate(layers):
             if not isinstance(layer, Module):
                 raise TypeError(f"Sequential: layer {i} must be a Module, got {type(layer).__name__}")
         self.layers = list(layers)
-        self._fused = FusedLayers(self.layers)
+        self.output_shape = None if output_shape is None else shape_of("Sequential", output_shape, "output_shape")
+        self._fused = FusedLayers(self.layers, self.output_shape)
 
     def forward(self, x: Tensor) -> Tensor:
         data = x.data if isinstance(x, Tensor) else x
@@ -203,7 +210,7 @@ class Sequential(Module):
         if len(data.shape) == 2 and data.shape[0] > _BLOCK_ROWS and self._takes_blocks(data):
             return self._in_blocks(data)
         if self._fused.layers != self.layers:  # the list was changed
-            self._fused = FusedLayers(self.layers)
+            self._fused = FusedLayers(self.layers, self.output_shape)
         return self._fused(x)
 
     def _takes_blocks(self, data: Any) -> bool:
@@ -235,7 +242,7 @@ class FusedLayers:
     Which layers are computed together is decided here, once, from the list.
     """
 
-    def __init__(self, layers: Sequence[Module]) -> None:
+    def __init__(self, layers: Sequence[Module], output_shape: tuple[int, ...] | None = None) -> None:
         self.layers = list(layers)
         self._steps: list[Callable[[Any], Any]] = []
         for layer in self.layers:
@@ -244,11 +251,36 @@ class FusedLayers:
                 self._steps[-1] = _LinearDropout(last, layer)
             else:
                 self._steps.append(layer)
+        if output_shape is not None:
+            last = self._steps[-1] if self._steps else None
+            if type(last) is Linear:
+                self._steps[-1] = _Shaped(last, output_shape)
+            else:
+                self._steps.append(_Shaped(None, output_shape))
 
     def __call__(self, x: Any) -> Any:
         for step in self._steps:
             x = step(x)
         return x
+
+
+def _is_watched(*layers: Module) -> bool:
+    """Whether each layer must be called by itself: its output is watched, or a function was put in place of its forward."""
+    return WATCH.note is not None or any("forward" in vars(layer) for layer in layers)
+
+
+class _Shaped:
+    """A dense layer, or nothing, and the axes that take the place of the last one of its output."""
+
+    def __init__(self, linear: Linear | None, shape: tuple[int, ...]) -> None:
+        self.linear, self.shape = linear, shape
+
+    def __call__(self, x: Any) -> Tensor:
+        linear = self.linear
+        if linear is not None and not _is_watched(linear):
+            return functional.linear(x, linear.w, linear.b, activation=linear.activation, output_shape=self.shape)
+        y = as_tensor("Sequential", "x", x) if linear is None else linear(x)
+        return y.reshape((*y.shape[:-1], *self.shape))
 
 
 class _LinearDropout:
@@ -259,8 +291,7 @@ class _LinearDropout:
 
     def __call__(self, x: Any) -> Tensor:
         linear, dropout = self.linear, self.dropout
-        is_own = "forward" in vars(linear) or "forward" in vars(dropout)  # a function that was put in its place
-        if is_own or WATCH.note is not None or linear.activation != "relu" or type(linear.w.data) is not np.ndarray:
+        if linear.activation != "relu" or type(linear.w.data) is not np.ndarray or _is_watched(linear, dropout):
             return dropout(linear(x))
         drawn = dropout.draw()
         try:

@@ -19,13 +19,14 @@ from ..autograd import Tensor
 from ..autograd.tensor import as_tensor
 from ..backends import backend_of, is_device_array, to_device_of, to_host
 from . import functional
+from .functional.losses import mean_loss
 
 
 class Loss:
     """The base of the losses, which brings labels and weights into the shape and dtype of the output."""
 
     def __call__(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None = None) -> Tensor:
-        return self.elementwise(output, y, w).mean()
+        return mean_loss(self.elementwise(output, y, w))
 
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
         """Return the weighted loss of each label, without reduction."""

@@ -52,7 +52,7 @@ def conv2d(
     """
     x, W = as_tensor("conv2d", "x", x), as_tensor("conv2d", "W", W)
     return functional.conv2d(  # type: ignore[attr-defined, unused-ignore]
-        x, W, stride=_two("conv2d", "strides", strides), padding=_padding("conv2d", padding)
+        x, W, stride=_rows_and_columns("conv2d", "strides", strides), padding=_padding("conv2d", padding)
     )
 
 
@@ -94,7 +94,7 @@ def max_pool(
     >>> ct.nn.tf_nn.max_pool(ct.Tensor(np.ones((1, 5, 5, 1))), [1, 2, 2, 1], [1, 2, 2, 1], "SAME").shape
     (1, 3, 3, 1)
     """
-    size, stride = _two("max_pool", "ksize", ksize), _two("max_pool", "strides", strides)
+    size, stride = _rows_and_columns("max_pool", "ksize", ksize), _rows_and_columns("max_pool", "strides", strides)
     return functional.max_pool2d(
         as_tensor("max_pool", "x", x), size, stride=stride, padding=_padding("max_pool", padding)
     )
@@ -104,7 +104,7 @@ def avg_pool(
     x: Tensor, ksize: Sequence[int] = (1, 2, 2, 1), strides: Sequence[int] = (1, 2, 2, 1), padding: str = "SAME"
 ) -> Tensor:
     """Return the mean of each window; the arguments are those of `max_pool`."""
-    size, stride = _two("avg_pool", "ksize", ksize), _two("avg_pool", "strides", strides)
+    size, stride = _rows_and_columns("avg_pool", "ksize", ksize), _rows_and_columns("avg_pool", "strides", strides)
     return functional.avg_pool2d(
         as_tensor("avg_pool", "x", x), size, stride=stride, padding=_padding("avg_pool", padding)
     )
@@ -152,7 +152,7 @@ def softmax_cross_entropy_with_logits(labels: NDArray[Any] | Tensor, logits: Ten
     return functional.softmax_cross_entropy(logits, labels)
 
 
-def _two(function: str, name: str, values: Sequence[int]) -> tuple[int, int]:
+def _rows_and_columns(function: str, name: str, values: Sequence[int]) -> tuple[int, int]:
     """Return the numbers for rows and columns of TensorFlow's four."""
     listed = values.tolist() if isinstance(values, np.ndarray) and values.ndim == 1 else values
     if not isinstance(listed, (list, tuple, range)) or not all(map(is_whole, listed)):

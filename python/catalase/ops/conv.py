@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .._internal.numbers import flag, whole_number
-from ..backends import backend_of
+from ..backends import Backend, backend_of
 from .checks import activation_code, float_array, floats, output, separate
 from .geometry import Geometry, Padding, convolution, transposed
 from .linear import before_activation
@@ -36,8 +37,8 @@ def conv1d(
     >>> ct.ops.conv1d(x, np.array([-1.0, 1.0]).reshape(2, 1, 1), padding="valid").ravel()  # steps
     array([0., 1., 0., 0.])
     """
-    return _conv(
-        "conv1d", 1, x, w, b, activation, flip_kernel, exact,
+    return _forward(
+        "conv1d", 1, False, x, w, b, activation, flip_kernel, exact,
         stride=stride, padding=padding, dilation=dilation, groups=groups,
     )  # fmt: skip
 
@@ -109,8 +110,8 @@ def conv2d(
            [6., 9., 6.],
            [4., 6., 4.]], dtype=float32)
     """
-    return _conv(
-        "conv2d", 2, x, w, b, activation, flip_kernel, exact,
+    return _forward(
+        "conv2d", 2, False, x, w, b, activation, flip_kernel, exact,
         stride=stride, padding=padding, dilation=dilation, groups=groups,
     )  # fmt: skip
 
@@ -136,8 +137,8 @@ def conv3d(
     >>> ct.ops.conv3d(np.ones((1, 4, 4, 4, 2)), np.ones((2, 2, 2, 2, 3)), padding="valid").shape
     (1, 3, 3, 3, 3)
     """
-    return _conv(
-        "conv3d", 3, x, w, b, activation, flip_kernel, exact,
+    return _forward(
+        "conv3d", 3, False, x, w, b, activation, flip_kernel, exact,
         stride=stride, padding=padding, dilation=dilation, groups=groups,
     )  # fmt: skip
 
@@ -146,7 +147,7 @@ def conv1d_backward(
     dy: NDArray[Any], x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], **options: Any
 ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
     """Return the gradients of a loss with respect to ``x``, ``w`` and ``b`` of `conv1d`; see `conv2d_backward`."""
-    return _conv_backward("conv1d_backward", 1, dy, x, w, y, **options)
+    return _backward("conv1d_backward", 1, False, dy, x, w, y, **options)
 
 
 def conv2d_backward(
@@ -188,45 +189,14 @@ def conv2d_backward(
     >>> dx.shape, dw.shape, db.tolist()
     ((2, 5, 5, 3), (3, 3, 3, 4), [50.0, 50.0, 50.0, 50.0])
     """
-    return _conv_backward("conv2d_backward", 2, dy, x, w, y, **options)
+    return _backward("conv2d_backward", 2, False, dy, x, w, y, **options)
 
 
 def conv3d_backward(
     dy: NDArray[Any], x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], **options: Any
 ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
     """Return the gradients of a loss with respect to ``x``, ``w`` and ``b`` of `conv3d`; see `conv2d_backward`."""
-    return _conv_backward("conv3d_backward", 3, dy, x, w, y, **options)
-
-
-def _conv(
-    function: str, dims: int, x: NDArray[Any], w: NDArray[Any], b: NDArray[Any] | None, activation: str | None,
-    flip_kernel: bool, exact: bool, **geometry: Any,
-) -> NDArray[Any]:  # fmt: skip
-    groups, g = check_conv(function, dims, x, w, b, **geometry)
-    return _run(
-        function, x, w, b, (x.shape[0], *g.out, w.shape[-1]), groups, g,
-        transposed=False, activation=activation,
-        flip_kernel=flag(function, "flip_kernel", flip_kernel), exact=flag(function, "exact", exact),
-    )  # fmt: skip
-
-
-def _conv_backward(
-    function: str, dims: int, dy: NDArray[Any], x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], *,
-    stride: Any = 1, padding: Padding = "same", dilation: Any = 1, groups: int = 1, **options: Any,
-) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:  # fmt: skip
-    groups, g = check_conv(function, dims, x, w, None, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    return _gradients(
-        function,
-        dy,
-        x,
-        w,
-        y,
-        (x.shape[0], *g.out, w.shape[-1]),
-        groups,
-        g,
-        transposed=False,
-        **check_options(function, options),
-    )
+    return _backward("conv3d_backward", 3, False, dy, x, w, y, **options)
 
 
 def conv_transpose1d(
@@ -252,8 +222,8 @@ def conv_transpose1d(
     >>> ct.ops.conv_transpose1d(x, np.ones((2, 1, 1)), stride=2).ravel()
     array([1., 1., 2., 2.])
     """
-    return _conv_transpose(
-        "conv_transpose1d", 1, x, w, b, activation, flip_kernel, exact,
+    return _forward(
+        "conv_transpose1d", 1, True, x, w, b, activation, flip_kernel, exact,
         stride=stride, padding=padding, dilation=dilation, groups=groups, output_size=output_size,
     )  # fmt: skip
 
@@ -302,8 +272,8 @@ def conv_transpose2d(
     >>> ct.ops.conv_transpose2d(np.ones((1, 7, 7, 8)), np.ones((3, 3, 4, 8)), stride=2).shape
     (1, 14, 14, 4)
     """
-    return _conv_transpose(
-        "conv_transpose2d", 2, x, w, b, activation, flip_kernel, exact,
+    return _forward(
+        "conv_transpose2d", 2, True, x, w, b, activation, flip_kernel, exact,
         stride=stride, padding=padding, dilation=dilation, groups=groups, output_size=output_size,
     )  # fmt: skip
 
@@ -330,8 +300,8 @@ def conv_transpose3d(
     >>> ct.ops.conv_transpose3d(np.ones((1, 2, 2, 2, 3)), np.ones((2, 2, 2, 1, 3)), stride=2).shape
     (1, 4, 4, 4, 1)
     """
-    return _conv_transpose(
-        "conv_transpose3d", 3, x, w, b, activation, flip_kernel, exact,
+    return _forward(
+        "conv_transpose3d", 3, True, x, w, b, activation, flip_kernel, exact,
         stride=stride, padding=padding, dilation=dilation, groups=groups, output_size=output_size,
     )  # fmt: skip
 
@@ -340,7 +310,7 @@ def conv_transpose1d_backward(
     dy: NDArray[Any], x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], **options: Any
 ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
     """Return the gradients with respect to ``x``, ``w`` and ``b`` of `conv_transpose1d`."""
-    return _conv_transpose_backward("conv_transpose1d_backward", 1, dy, x, w, y, **options)
+    return _backward("conv_transpose1d_backward", 1, True, dy, x, w, y, **options)
 
 
 def conv_transpose2d_backward(
@@ -359,42 +329,144 @@ def conv_transpose2d_backward(
     >>> dx.shape, dw.shape, db.shape
     ((1, 4, 4, 3), (2, 2, 5, 3), (5,))
     """
-    return _conv_transpose_backward("conv_transpose2d_backward", 2, dy, x, w, y, **options)
+    return _backward("conv_transpose2d_backward", 2, True, dy, x, w, y, **options)
 
 
 def conv_transpose3d_backward(
     dy: NDArray[Any], x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], **options: Any
 ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
     """Return the gradients with respect to ``x``, ``w`` and ``b`` of `conv_transpose3d`."""
-    return _conv_transpose_backward("conv_transpose3d_backward", 3, dy, x, w, y, **options)
+    return _backward("conv_transpose3d_backward", 3, True, dy, x, w, y, **options)
 
 
-def _conv_transpose(
-    function: str, dims: int, x: NDArray[Any], w: NDArray[Any], b: NDArray[Any] | None, activation: str | None,
-    flip_kernel: bool, exact: bool, **geometry: Any,
+class _Plan(NamedTuple):
+    """A convolution whose arrays and options were checked; ``shape`` is that of the output."""
+
+    backend: Backend
+    shape: tuple[int, ...]
+    groups: int
+    geometry: Geometry
+    activation: int
+    flip_kernel: bool
+    exact: bool
+
+
+_PLAIN = (int, bool, str, type(None))
+_MOST_PLANS = 1000
+_plans: dict[Any, _Plan] = {}  # by `_signature`
+_array_types: set[type] = {np.ndarray}  # of arrays whose checks depend on nothing but dtype and shape
+
+
+def _plan(
+    function: str, dims: int, transpose: bool, x: NDArray[Any], w: NDArray[Any], b: NDArray[Any] | None,
+    activation: str | None = None, flip_kernel: bool = False, exact: bool = False, **geometry: Any,
+) -> _Plan:  # fmt: skip
+    """Check a convolution and work out its geometry; calls with one signature are checked once."""
+    signature = _signature(x, w, b, dims, transpose, activation, flip_kernel, exact, *geometry.values())
+    plan = None if signature is None else _plans.get(signature)
+    if plan is None:
+        if transpose:
+            groups, size, g = _check_transpose(function, dims, x, w, b, **geometry)
+            shape = (x.shape[0], *size, w.shape[-2] * groups)
+        else:
+            groups, g = check_conv(function, dims, x, w, b, **geometry)
+            shape = (x.shape[0], *g.out, w.shape[-1])
+        flip_kernel, exact = flag(function, "flip_kernel", flip_kernel), flag(function, "exact", exact)
+        plan = _Plan(backend_of(x), shape, groups, g, activation_code(function, activation), flip_kernel, exact)
+        if not plan.backend.is_host:
+            _array_types.add(type(x))
+        if signature is not None:
+            if len(_plans) >= _MOST_PLANS:
+                _plans.clear()
+            _plans[signature] = plan
+    return plan
+
+
+def _signature(x: Any, w: Any, b: Any, *options: Any) -> tuple[Any, ...] | None:
+    """Return all that the checks of a call depend on; None where arrays or options are not of the usual types.
+
+    The types of the options are part of it, since 1 and True are equal.
+    """
+    kind = type(x)
+    if kind not in _array_types or type(w) is not kind or not (b is None or type(b) is kind):
+        return None
+    for option in options:
+        if type(option) not in _PLAIN and not (type(option) is tuple and all(type(n) is int for n in option)):
+            return None
+    bias = None if b is None else (b.dtype, b.shape)
+    return kind, x.dtype, x.shape, w.dtype, w.shape, bias, options, tuple(map(type, options))
+
+
+def _forward(
+    function: str, dims: int, transpose: bool, x: NDArray[Any], w: NDArray[Any], b: NDArray[Any] | None, *options: Any,
+    **geometry: Any,
 ) -> NDArray[Any]:  # fmt: skip
-    groups, size, g = _check(function, dims, x, w, b, **geometry)
-    return _run(
-        function, x, w, b, (x.shape[0], *size, w.shape[-2] * groups), groups, g,
-        transposed=True, activation=activation,
-        flip_kernel=flag(function, "flip_kernel", flip_kernel), exact=flag(function, "exact", exact),
-    )  # fmt: skip
+    backend, shape, groups, g, activation, flip_kernel, exact = _plan(
+        function, dims, transpose, x, w, b, *options, **geometry
+    )
+    w = w if g.all_taps else g.select(w, flip_kernel)
+    return backend.conv(x, w, b, activation, shape, g, groups, flip_kernel, exact, transpose)
 
 
-def _conv_transpose_backward(
-    function: str, dims: int, dy: NDArray[Any], x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], *,
-    stride: Any = 1, padding: Padding = "same", dilation: Any = 1, groups: int = 1, output_size: Any = None,
+def _backward(
+    function: str,
+    dims: int,
+    transpose: bool,
+    dy: NDArray[Any],
+    x: NDArray[Any],
+    w: NDArray[Any],
+    y: NDArray[Any],
+    *,
+    stride: Any = 1,
+    padding: Padding = "same",
+    dilation: Any = 1,
+    groups: int = 1,
     **options: Any,
-) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:  # fmt: skip
-    groups, size, g = _check(
-        function, dims, x, w, None, stride=stride, padding=padding, dilation=dilation, groups=groups,
-        output_size=output_size,
-    )  # fmt: skip
-    shape = (x.shape[0], *size, w.shape[-2] * groups)
-    return _gradients(function, dy, x, w, y, shape, groups, g, transposed=True, **check_options(function, options))
+) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
+    """Return the gradients with respect to x (None if not needed), w and b."""
+    geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    if transpose:
+        geometry["output_size"] = options.pop("output_size", None)
+    plan = _plan(function, dims, transpose, x, w, None, **geometry)
+    return _gradients(function, plan, transpose, dy, x, w, y, **check_options(function, options))
 
 
-def _check(
+def _gradients(
+    function: str,
+    plan: _Plan,
+    transpose: bool,
+    dy: NDArray[Any],
+    x: NDArray[Any],
+    w: NDArray[Any],
+    y: NDArray[Any],
+    *,
+    activation: str | None = None,
+    flip_kernel: bool = False,
+    exact: bool = False,
+    need_dx: bool = True,
+    out_dw: NDArray[Any] | None = None,
+    out_db: NDArray[Any] | None = None,
+) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
+    backend, shape, groups, g, *_ = plan
+    if out_dw is not None:
+        output(function, backend, out_dw, w.shape, w.dtype, "out_dw", dense=True)
+    if out_dw is not None or out_db is not None:
+        separate(function, {"out_dw": out_dw, "out_db": out_db}, {"dy": dy, "x": x, "w": w, "y": y})
+    dz, db = gradient_before_activation(function, dy, x, y, shape, activation, out_db)
+    dw = backend.empty(w.shape, w.dtype) if out_dw is None else out_dw
+    taps = g.select(w, flip_kernel)
+    part = dw if g.all_taps else backend.empty(taps.shape, w.dtype)
+    image, result = (dz, x) if transpose else (x, dz)
+    backend.conv_weights(image, result, part, g, groups, flip_kernel, exact)
+    if part is not dw:  # taps that never meet the input have gradient 0
+        backend.copyto(dw, 0.0)
+        g.select(dw, flip_kernel)[...] = part
+    if not need_dx:
+        return None, dw, db
+    return backend.conv(dz, taps, None, 0, x.shape, g, groups, flip_kernel, exact, not transpose), dw, db
+
+
+def _check_transpose(
     function: str,
     dims: int,
     x: NDArray[Any],
@@ -525,61 +597,3 @@ def gradient_before_activation(
     dy, y = backend.contiguous(dy).reshape(flat), backend.contiguous(y).reshape(flat)
     dz, db = before_activation(function, dy, y, activation, out_db)
     return backend.contiguous(dz).reshape(shape), db
-
-
-def _run(
-    function: str,
-    x: NDArray[Any],
-    w: NDArray[Any],
-    b: NDArray[Any] | None,
-    shape: tuple[int, ...],
-    groups: int,
-    g: Geometry,
-    *,
-    transposed: bool,
-    activation: str | None,
-    flip_kernel: bool,
-    exact: bool,
-) -> NDArray[Any]:
-    """Run a convolution with checked arrays; `shape` is that of the output."""
-    code = activation_code(function, activation)
-    w = g.select(w, flip_kernel)
-    return backend_of(x).conv(x, w, b, code, shape, g, groups, flip_kernel, exact, transposed)
-
-
-def _gradients(
-    function: str,
-    dy: NDArray[Any],
-    x: NDArray[Any],
-    w: NDArray[Any],
-    y: NDArray[Any],
-    shape: tuple[int, ...],
-    groups: int,
-    g: Geometry,
-    *,
-    transposed: bool,
-    activation: str | None = None,
-    flip_kernel: bool = False,
-    exact: bool = False,
-    need_dx: bool = True,
-    out_dw: NDArray[Any] | None = None,
-    out_db: NDArray[Any] | None = None,
-) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
-    """Return the gradients with respect to x (None if not needed), w and b."""
-    backend = backend_of(x)
-    if out_dw is not None:
-        output(function, backend, out_dw, w.shape, w.dtype, "out_dw", dense=True)
-    if out_dw is not None or out_db is not None:
-        separate(function, {"out_dw": out_dw, "out_db": out_db}, {"dy": dy, "x": x, "w": w, "y": y})
-    dz, db = gradient_before_activation(function, dy, x, y, shape, activation, out_db)
-    dw = backend.empty(w.shape, w.dtype) if out_dw is None else out_dw
-    taps = g.select(w, flip_kernel)
-    part = dw if g.all_taps else backend.empty(taps.shape, w.dtype)
-    image, result = (dz, x) if transposed else (x, dz)
-    backend.conv_weights(image, result, part, g, groups, flip_kernel, exact)
-    if part is not dw:  # taps that never meet the input have gradient 0
-        backend.copyto(dw, 0.0)
-        g.select(dw, flip_kernel)[...] = part
-    if not need_dx:
-        return None, dw, db
-    return backend.conv(dz, taps, None, 0, x.shape, g, groups, flip_kernel, exact, not transposed), dw, db

@@ -52,7 +52,7 @@ def convnd(
     xp, w = backend_of(x), g.select(w, flip_kernel)
     pixels, outputs = x.shape[0] * prod(g.out), w.shape[-1]
     sums = xp.full((pixels, outputs), 0.0, x.dtype)
-    for tap, window in _windows(_padded(xp, x, g), w, g, flip_kernel):
+    for tap, window in _tap_views(_padded(xp, x, g), w, g, flip_kernel):
         for i in range(groups):
             columns = _columns(i, groups, outputs)
             part = xp.matmul(_rows(xp, window, i, groups, pixels), w[tap][:, columns], exact=True)
@@ -98,8 +98,8 @@ def convnd_backward(
     d_padded = xp.full(padded.shape, 0.0, x.dtype) if need_dx else None
     whole = xp.full(w.shape, 0.0, w.dtype)
     w, dw = g.select(w, flip_kernel), g.select(whole, flip_kernel)
-    d_windows = None if d_padded is None else _windows(d_padded, w, g, flip_kernel)
-    for tap, window in _windows(padded, w, g, flip_kernel):
+    d_windows = None if d_padded is None else _tap_views(d_padded, w, g, flip_kernel)
+    for tap, window in _tap_views(padded, w, g, flip_kernel):
         d_window = None if d_windows is None else next(d_windows)[1]
         for i in range(groups):
             columns = _columns(i, groups, outputs)
@@ -148,7 +148,7 @@ def _rows(xp: Backend, window: Any, i: int, groups: int, pixels: int) -> Any:
     return xp.contiguous(part).reshape(pixels, part.shape[-1])
 
 
-def _windows(
+def _tap_views(
     padded: NDArray[Any], w: NDArray[Any], g: Geometry, flip_kernel: bool
 ) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
     """Yield each tap's place in w, and the view of x that the tap multiplies."""

@@ -6,7 +6,6 @@ meet the array are left out, so that neither a huge dilation nor a huge window c
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -39,14 +38,6 @@ def convolution(
     function: str, size: Sequence[int], kernel: Sequence[int], *, stride: Any, padding: Any, dilation: Any
 ) -> Geometry:
     """Return the geometry of a convolution over inputs of ``size``; refuse kernels larger than the padded input."""
-    if type(stride) is type(dilation) is int and type(padding) is str:  # a net asks for the same few in every step
-        return _remembered(function, tuple(size), tuple(kernel), stride, padding, dilation)
-    return _convolution(function, size, kernel, stride, padding, dilation)
-
-
-def _convolution(
-    function: str, size: Sequence[int], kernel: Sequence[int], stride: Any, padding: Any, dilation: Any
-) -> Geometry:
     dims = len(size)
     strides = per_dimension(function, "stride", stride, dims)
     dilations = per_dimension(function, "dilation", dilation, dims)
@@ -65,7 +56,7 @@ def _convolution(
         else:
             out.append((n + before + after - r) // s + 1)
     spans = [
-        _inside(n, k, o, s, d, b)
+        _used_taps(n, k, o, s, d, b)
         for n, k, o, s, d, (b, _) in zip(size, kernel, out, strides, dilations, pairs, strict=True)
     ]
     for i, (span, o) in enumerate(zip(spans, out, strict=True)):
@@ -82,9 +73,6 @@ def _convolution(
         tuple((span.first, span.last) for span in spans),
         all(span.last - span.first == k for span, k in zip(spans, kernel, strict=True)),
     )
-
-
-_remembered = functools.lru_cache(maxsize=256)(_convolution)
 
 
 def transposed(
@@ -152,7 +140,7 @@ def pool_windows(
                     f"({ahead} + {length} + {behind}); x has shape {shape}; take a smaller size or padding='same'"
                 )
             count = (length + ahead + behind - window) // step + 1
-        spans.append(_inside(length, window, count, step, 1, ahead))
+        spans.append(_used_taps(length, window, count, step, 1, ahead))
         out.append(count)
     return Windows(
         _three([span.last - span.first for span in spans]),
@@ -162,7 +150,7 @@ def pool_windows(
     )
 
 
-class _Span(NamedTuple):
+class _Taps(NamedTuple):
     """The taps [first, last) of a kernel that may meet the input, and stride, dilation and padding for these taps alone."""
 
     first: int
@@ -172,13 +160,13 @@ class _Span(NamedTuple):
     before: int
 
 
-def _inside(n: int, taps: int, out: int, stride: int, dilation: int, before: int) -> _Span:
+def _used_taps(n: int, taps: int, out: int, stride: int, dilation: int, before: int) -> _Taps:
     """Leave out the taps of a dimension that meet none of the ``n`` inputs in any of the ``out`` windows.
 
     If no tap meets an input, one is kept, whose windows lie behind the input.
     """
     if out < 1:
-        return _Span(0, taps, stride, dilation, before)
+        return _Taps(0, taps, stride, dilation, before)
     last_start = (out - 1) * stride - before  # position of the first tap in the last window
     first, last = max(0, -(last_start // dilation)), min(taps, (n - 1 + before) // dilation + 1)
     if first < last:
@@ -190,7 +178,7 @@ def _inside(n: int, taps: int, out: int, stride: int, dilation: int, before: int
         stride = min(stride, max(n, 1))
     if last - first == 1:
         dilation = min(dilation, max(n, 1))
-    return _Span(first, last, stride, dilation, before)
+    return _Taps(first, last, stride, dilation, before)
 
 
 def _pads(

@@ -408,7 +408,7 @@ def _operands(
         if x.dtype != w.dtype:
             same_dtype(function, x=x, **{name: w})
         if isinstance(x, SparseBatch) != backend.is_host:
-            same_backend(function, x=w if isinstance(x, SparseBatch) else x.data, **{name: w})
+            same_backend(function, x=x if isinstance(x, SparseBatch) else x.data, **{name: w})
     else:
         not_numpy(function, "x", x)
     if shapes and (len(x.shape) != 2 or w.ndim != 2):

@@ -178,6 +178,8 @@ def _softmax_loss(
     is_class = labels.dtype.kind in "iu"
     if is_class:
         backend, logits, weights, dloss = floats(function, optional=optional, **given)
+        if (type(labels) is np.ndarray) != backend.is_host:
+            same_backend(function, logits=logits, labels=labels)
     else:
         backend, logits, weights, dloss, labels = floats(function, optional=optional, **given, labels=labels)
     if logits.ndim == 0 or logits.shape[-1] == 0:
@@ -199,7 +201,6 @@ def _class_numbers(
 ) -> Any:
     """Return class numbers as int64, after a check of those with a weight. Numbers on a device are not checked."""
     if not backend.is_host:
-        same_backend(function, labels=labels, weights=w)
         if labels.dtype != np.int64 or labels.shape != rows:
             raise ValueError(
                 f"{function}: class numbers must be int64 of shape {rows} on CUDA, got {labels.dtype} {labels.shape}; "

@@ -325,9 +325,9 @@ def upsample(x: NDArray[Any], factor: Any = 2, *, mode: str = "nearest") -> NDAr
     backend, x = float_array("upsample", "x", x)
     factors = _factors("upsample", "x", x.shape, factor, mode)
     if mode == "linear":
-        return backend.stretch(x, factors)
+        return backend.upsample_linear(x, factors)
     shape = (x.shape[0], *(n * f for n, f in zip(x.shape[1:-1], factors, strict=True)), x.shape[-1])
-    return backend.pool_backward(_SUM, x, None, shape, _touching(factors, x.shape))
+    return backend.pool_backward(_SUM, x, None, shape, _factor_windows(factors, x.shape))
 
 
 def upsample_backward(dy: NDArray[Any], factor: Any = 2, *, mode: str = "nearest") -> NDArray[Any]:
@@ -360,9 +360,9 @@ def upsample_backward(dy: NDArray[Any], factor: Any = 2, *, mode: str = "nearest
     if any(n % f for n, f in zip(dy.shape[1:-1], factors, strict=True)):
         raise ValueError(f"upsample_backward: the axes of dy {dy.shape} must be multiples of the factors {factors}")
     if mode == "linear":
-        return backend.stretch_backward(dy, factors)
+        return backend.upsample_linear_backward(dy, factors)
     shape = (dy.shape[0], *(n // f for n, f in zip(dy.shape[1:-1], factors, strict=True)), dy.shape[-1])
-    return backend.pool(_SUM, dy, _touching(factors, shape))
+    return backend.pool(_SUM, dy, _factor_windows(factors, shape))
 
 
 def _factors(function: str, name: str, shape: tuple[int, ...], factor: Any, mode: str) -> tuple[int, ...]:
@@ -375,7 +375,7 @@ def _factors(function: str, name: str, shape: tuple[int, ...], factor: Any, mode
     return factors
 
 
-def _touching(factors: tuple[int, ...], small: tuple[int, ...]) -> Windows:
+def _factor_windows(factors: tuple[int, ...], small: tuple[int, ...]) -> Windows:
     """Return windows of the factors' size, one for each element of the small array."""
     missing = (1,) * (3 - len(factors))
     size = (*missing, *factors)

@@ -27,10 +27,10 @@ def combine(device: CudaBackend, name: str, a: Any, b: Any = 0.0, out: Any = Non
     """Return ``a op b`` for numbers and arrays that broadcast, in ``out`` if given (with any strides)."""
     arrays = _checked(device, name, a=a, b=b, out=out)
     arrays.pop("out", None)
-    shape = _together(name, *(x.shape for x in arrays.values()))
+    shape = _broadcast_shape(name, *(x.shape for x in arrays.values()))
     if out is None:
         out = device.empty(shape, np.float32)
-    elif _together(name, shape, out.shape) != out.shape:
+    elif _broadcast_shape(name, shape, out.shape) != out.shape:
         raise ValueError(f"{name}: values of shape {shape} do not fit an array of shape {out.shape}")
     # A device writes in any order, so an operand that overlaps `out` at other places needs a separate output.
     shifted = any(x is not out and device.may_share(out, x) for x in arrays.values())
@@ -49,13 +49,13 @@ def power(device: CudaBackend, a: Any, b: Any) -> Any:
 
 def where(device: CudaBackend, mask: Any, a: Any, b: Any) -> Any:
     arrays = _checked(device, "where", a=a, b=b)
-    shape = _together("where", mask.shape, *(x.shape for x in arrays.values()))
+    shape = _broadcast_shape("where", mask.shape, *(x.shape for x in arrays.values()))
     if isinstance(mask, np.ndarray):
         mask = device.array(np.ascontiguousarray(np.broadcast_to(mask, shape)).view(np.uint8))
     elif mask.shape != shape or mask.itemsize != 1:
         raise ValueError(f"where: a condition on the device must be boolean, of shape {shape}, got {mask.shape}")
     out = device.empty(shape, np.float32)
-    (a, first), (b, second) = (_operand(_spread(device, x, shape)) for x in (a, b))
+    (a, first), (b, second) = (_operand(_broadcast(device, x, shape)) for x in (a, b))
     walk(device, "arithmetic.select_f32", out.size, device.contiguous(mask), a, first, b, second, out)
     return out
 
@@ -119,7 +119,7 @@ def _checked(device: CudaBackend, name: str, **arrays: Any) -> dict[str, Any]:
     return present
 
 
-def _together(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+def _broadcast_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape that arrays of these shapes broadcast to."""
     try:
         return np.broadcast_shapes(*shapes)
@@ -182,7 +182,7 @@ def _strides(x: Any, shape: tuple[int, ...]) -> list[int]:
     return [0] * (len(shape) - len(own)) + own
 
 
-def _spread(device: CudaBackend, x: Any, shape: tuple[int, ...]) -> Any:
+def _broadcast(device: CudaBackend, x: Any, shape: tuple[int, ...]) -> Any:
     """Return an array, contiguous and broadcast to the shape, or a number unchanged."""
     return x if _is_number(x) or (x.shape == shape and x.flags.c_contiguous) else broadcast_to(device, x, shape)
 

@@ -140,9 +140,10 @@ class CudaBackend(Backend):
     matmul, column_sum = matmul.matmul, matmul.column_sum
     linear, sparse, weight_gradient = linear.linear, linear.sparse, linear.weight_gradient
     conv, conv_weights = conv.conv, conv.conv_weights
-    pool, pool_backward, stretch, stretch_backward = pool.pool, pool.pool_backward, pool.stretch, pool.stretch_backward
+    upsample_linear, upsample_linear_backward = pool.upsample_linear, pool.upsample_linear_backward
+    pool, pool_backward = pool.pool, pool.pool_backward
     moments, batch_norm, batch_norm_backward = norm.moments, norm.batch_norm, norm.batch_norm_backward
-    follow_statistics = norm.follow_statistics
+    update_statistics = norm.update_statistics
     rnn, rnn_backward = rnn.rnn, rnn.rnn_backward
     embedding, embedding_backward = embedding.embedding, embedding.embedding_backward
     one_hot = one_hot.encode

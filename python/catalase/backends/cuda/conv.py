@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +33,11 @@ class _Sizes:
         numbers = (*lengths, *out, *kernel, *stride, *before, *dilation)
         self.all = (*map(int, numbers), self.inputs, self.outputs, groups)
         reach = [(k - 1) * d for k, d in zip(kernel, dilation, strict=True)]
-        if max(*self.all, self.taps, *reach, *(n * s for n, s in zip(out, stride, strict=True))) >= _FAR:
-            raise ValueError(
-                f"convolution: an axis, a kernel's reach and the channels must stay below 2**30 on CUDA, got input {inside}, "
-                f"weights {w} and output {outside}"
-            )
+        self.largest = max(*self.all, self.taps, *reach, *(n * s for n, s in zip(out, stride, strict=True)))
+        self.shapes = f"input {inside}, weights {w} and output {outside}"
+
+
+_sizes = lru_cache(1000)(_Sizes)  # most calls have the shapes of an earlier one
 
 
 def conv(
@@ -45,10 +46,10 @@ def conv(
 ) -> Any:  # fmt: skip
     y, x = device.empty(shape, np.float32), device.contiguous(x)
     inside, outside = (shape, x.shape) if transposed else (x.shape, shape)
-    s = _Sizes(inside, w.shape, outside, geometry, groups)
+    s = _sizes(inside, w.shape, outside, geometry, groups)
     pixels, channels = (s.pixels_in, s.inputs) if transposed else (s.pixels_out, s.outputs)
     args = (x, _taps(device, w, flip), None if b is None else device.contiguous(b), activation, y, pixels)
-    _launch(device, "conv.conv_data_f32" if transposed else "conv.conv_f32", pixels, channels, groups, (*args, *s.all))
+    _launch(device, "conv.conv_data_f32" if transposed else "conv.conv_f32", pixels, channels, groups, args, s)
     return y
 
 
@@ -56,7 +57,7 @@ def conv_weights(
     device: CudaBackend, image: Any, result: Any, dw: Any, geometry: Geometry, groups: int, flip: bool, exact: bool
 ) -> None:
     shape = tuple(dw.shape)
-    s = _Sizes(image.shape, shape, result.shape, geometry, groups)
+    s = _sizes(image.shape, shape, result.shape, geometry, groups)
     lines, parts = s.taps * s.inputs, max(1, -(-s.pixels_out // CHAIN))
     whole = device.empty(shape, np.float32) if flip else dw
     room = min(parts, GRID // s.groups, max(2, SCRATCH_BYTES // max(4 * whole.size, 1)))
@@ -66,7 +67,7 @@ def conv_weights(
         kept = 1 if done else 0  # after the first round slot 0 holds the sum so far
         now = min(parts - done, max(room - kept, 1))
         args = (image, result, sums[kept:] if parts > 1 else sums, done * CHAIN, s.pixels_out)
-        _launch(device, "conv.conv_weights_f32", lines, s.outputs, now * s.groups, (*args, *s.all))
+        _launch(device, "conv.conv_weights_f32", lines, s.outputs, now * s.groups, args, s)
         done += now
         if parts > 1 and whole.size:
             join(device, sums, now + kept, whole if done == parts else sums, shape[-1], lines, shape[-1])
@@ -74,12 +75,18 @@ def conv_weights(
         dw[...] = _flipped(whole)
 
 
-def _launch(device: CudaBackend, kernel: str, rows: int, columns: int, layers: int, args: tuple[Any, ...]) -> None:
+def _launch(
+    device: CudaBackend, kernel: str, rows: int, columns: int, layers: int, args: tuple[Any, ...], s: _Sizes
+) -> None:
+    if s.largest >= _FAR:
+        raise ValueError(
+            f"convolution: an axis, a kernel's reach and the channels must stay below 2**30 on CUDA, got {s.shapes}"
+        )
     grid = (-(-rows // _TILE), -(-columns // _TILE), layers)
     if grid[1] > GRID or layers > GRID:
         raise ValueError(f"{kernel}: {layers} groups and parts of {columns} channels are more than a grid takes")
     if rows and columns:
-        device.launch(kernel, grid, (256,), 0, args)
+        device.launch(kernel, grid, (256,), 0, (*args, *s.all))
 
 
 def _taps(device: CudaBackend, w: Any, flip: bool) -> Any:

@@ -143,7 +143,7 @@ class CupyBackend(CudaBackend):
     ) -> None:
         device = self._cupy.cuda.runtime.getDevice()
         function = self._functions.get((device, kernel)) or self._load(device, kernel)
-        values = []
+        values: list[Any] = []
         for x in args:
             if isinstance(x, self._cupy.ndarray):
                 if x.device.id != device:
@@ -152,6 +152,8 @@ class CupyBackend(CudaBackend):
                         f"use `with cupy.cuda.Device({x.device.id}):`"
                     )
                 values.append(np.uintp(x.data.ptr))
+            elif type(x) is int:  # as most are
+                values.append(np.int64(x))
             else:
                 values.append(np.uintp(0) if x is None else value(x))
         if shared_bytes > self._allowed.get((device, kernel), 0):  # more than 48 KB must be requested first

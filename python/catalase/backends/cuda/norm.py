@@ -54,7 +54,7 @@ def batch_norm_backward(
     return dx, dgamma, dbeta
 
 
-def follow_statistics(
+def update_statistics(
     device: CudaBackend, running_mean: Any, running_var: Any, mean: Any, var: Any, momentum: float, rows: int
 ) -> None:
     rates = (1 - momentum, momentum, rows / (rows - 1))

@@ -25,15 +25,15 @@ def pool_backward(device: CudaBackend, kind: int, dy: Any, x: Any, shape: tuple[
     return dx
 
 
-def stretch(device: CudaBackend, x: Any, factors: tuple[int, ...]) -> Any:
-    return _stretch(device, x, factors, backward=False)
+def upsample_linear(device: CudaBackend, x: Any, factors: tuple[int, ...]) -> Any:
+    return _upsample(device, x, factors, backward=False)
 
 
-def stretch_backward(device: CudaBackend, dy: Any, factors: tuple[int, ...]) -> Any:
-    return _stretch(device, dy, factors, backward=True)
+def upsample_linear_backward(device: CudaBackend, dy: Any, factors: tuple[int, ...]) -> Any:
+    return _upsample(device, dy, factors, backward=True)
 
 
-def _stretch(device: CudaBackend, x: Any, factors: tuple[int, ...], backward: bool) -> Any:
+def _upsample(device: CudaBackend, x: Any, factors: tuple[int, ...], backward: bool) -> Any:
     """Interpolate along one axis after the other."""
     result = device.contiguous(x)
     for axis, times in enumerate(factors, 1):

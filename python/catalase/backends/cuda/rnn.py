@@ -35,10 +35,10 @@ class Plan:
             steps = max(1, most // max(self.batch, 1))
             self.even, self.chunks = steps * self.batch, -(-self.steps // steps)
             return
-        laid_out = _laid_out(lengths, most)
-        self.starts, self.chunks = laid_out[0], len(laid_out[3]) - 1
+        tables = _row_tables(lengths, most)
+        self.starts, self.chunks = tables[0], len(tables[3]) - 1
         self.steps = len(self.starts) - 1
-        table = device.array(np.concatenate(laid_out).astype(np.int64))
+        table = device.array(np.concatenate(tables).astype(np.int64))
         ends = np.cumsum([0, self.steps + 1, self.batch, self.batch, self.chunks + 1])
         self.offset, self.sequence, self.length, self.bounds = (table[a:b] for a, b in pairwise(ends))
 
@@ -63,17 +63,17 @@ class Plan:
         return pieces
 
 
-def _laid_out(lengths: Any, most: int) -> tuple[Any, Any, Any, Any]:
+def _row_tables(lengths: Any, most: int) -> tuple[Any, Any, Any, Any]:
     """Return the first row of each step, the sequence and the length of each row, and the first row of each chunk."""
     sequence = np.argsort(-lengths, kind="stable")
     length = lengths[sequence]
     steps = int(length[0])
     active = np.searchsorted(-length, -np.arange(1, steps + 1), side="right")  # sequences that have this step
     starts = np.concatenate([[0, len(lengths)], active[:-1]]).cumsum()[: steps + 1]
-    return starts, sequence, length, _bounds(starts, most) if most else [0]  # the forward pass needs no chunks
+    return starts, sequence, length, _chunk_starts(starts, most) if most else [0]  # the forward pass needs no chunks
 
 
-def _bounds(starts: Any, most: int) -> list[int]:
+def _chunk_starts(starts: Any, most: int) -> list[int]:
     """Return the first rows of the CPU's chunks: steps are added to a chunk while its dz stays within 1 MiB."""
     bounds, step = [0], 0
     while step < len(starts) - 1:

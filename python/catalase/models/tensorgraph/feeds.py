@@ -1,4 +1,4 @@
-"""What goes into a graph, batch by batch: rows of a dataset, or what a generator yields."""
+"""`Feeds` are the batches of a graph; `Feeder` makes them from the rows of a dataset or the items of a generator."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Feeds(Batch):
 
 
 def walk(where: str, generator: Any) -> Iterator[Any]:
-    """Return an iterator over batches; what cannot be walked through is refused."""
+    """Return an iterator over the batches of a generator or a list; refuse anything else."""
     if isinstance(generator, type) or not isinstance(generator, Iterable) or getattr(generator, "ndim", 1) == 0:
         raise TypeError(f"{where}: generator must be a generator or a list of batches, got {shown(generator)}")
     return iter(generator)
@@ -79,7 +79,7 @@ class Feeder:
         return self._feeds({**feeds, **labels, **weights})
 
     def item(self, item: Any) -> Feeds:
-        """Feed what a generator gave: a dict by layer (or its name), or (X, y) or (X, y, w)."""
+        """Feed an item of a generator: a dict by layer (or its name), or (X, y) or (X, y, w)."""
         if isinstance(item, Mapping):
             return self._feeds({self._place(key): value for key, value in item.items()})
         if isinstance(item, (tuple, list)) and 1 <= len(item) <= 3:
@@ -125,13 +125,13 @@ class Feeder:
     def _without_missing(
         self, name: str, labels: NDArray[np.float32], weights: list[NDArray[Any]]
     ) -> NDArray[np.float32]:
-        """Labels with 0 for NaN, which must have weight 0 in one of the weights that came along."""
+        """Return labels with 0 for NaN; each NaN must have weight 0 in one of the weights of the batch."""
         missing = np.isnan(labels)
-        heard = missing
+        unmasked = missing
         for w in weights:
-            heard = heard & ~_silenced(w, labels.shape)
-        if heard.any():
-            row = int(np.argwhere(heard)[0][0])
+            unmasked = unmasked & ~_masked(w, labels.shape)
+        if unmasked.any():
+            row = int(np.argwhere(unmasked)[0][0])
             raise ValueError(
                 f"TensorGraph: {name} was fed NaN, a missing label, in row {row} of a batch, with no weight of 0; feed a "
                 "Weights layer and use WeightedError, or drop it"
@@ -139,8 +139,8 @@ class Feeder:
         return np.where(missing, np.float32(0), labels)
 
 
-def _silenced(weights: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Which labels have weight 0; none where the weights are for labels of another shape."""
+def _masked(weights: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return which labels have weight 0; none where the weights are for labels of another shape."""
     zero = weights.reshape(weights.shape + (1,) * (len(shape) - weights.ndim)) == 0
     try:
         return np.broadcast_to(zero, shape)
@@ -149,7 +149,7 @@ def _silenced(weights: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.bool_
 
 
 def fed_rows(feeder: Feeder, dataset: Any, in_order: bool = False, most: int | None = None) -> Batches:
-    """The batches of a dataset as `Feeds`, of ``most`` rows at most."""
+    """Return the batches of a dataset as `Feeds`, of at most ``most`` rows."""
 
     def iterbatches(batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Any]:
         size = batch_size if most is None else min(batch_size, most)
@@ -160,7 +160,7 @@ def fed_rows(feeder: Feeder, dataset: Any, in_order: bool = False, most: int | N
 
 
 def fed_items(feeder: Feeder, generator: Iterable[Any]) -> Batches:
-    """The batches of a generator as `Feeds`, to be walked through once."""
+    """Return the batches of a generator as `Feeds`; they can be walked through once."""
     items = walk("TensorGraph.fit_generator", generator)
     try:
         first = feeder.item(next(items))
@@ -172,4 +172,4 @@ def fed_items(feeder: Feeder, generator: Iterable[Any]) -> Batches:
         for item in items:
             yield feeder.item(item), None, None, None
 
-    return Batches(first, iterbatches)  # the loop asks only whether it is empty
+    return Batches(first, iterbatches)  # the first batch stands for the dataset, which must not be empty

@@ -71,6 +71,7 @@ def linear(
     *,
     activation: str | None = None,
     dropout: dict[str, Any] | None = None,
+    output_shape: tuple[int, ...] | None = None,
 ) -> Tensor:
     """Return ``activation(x @ w + b)``, one operation on the tape; see `catalase.ops.linear`.
 
@@ -83,6 +84,8 @@ def linear(
     dropout : dict, optional
         Keyword arguments of `dropout`; with "relu" only. It is applied in place to the output inside the same operation,
         with the same bits.
+    output_shape : tuple of int, optional
+        Axes in place of the last one of the output.
     """
     if dropout is not None:
         _check_dropout(dropout, activation)
@@ -96,11 +99,14 @@ def linear(
             raise ValueError(
                 f"linear: x must be (rows, inputs), or have more axes before the last, got shape {x.shape}"
             )
+        if array.ndim > 2 or output_shape is not None:
+            shape = (*array.shape[:-1], *(w.shape[-1:] if output_shape is None else output_shape))
         if array.ndim > 2:
-            shape = (*x.shape[:-1], w.shape[-1] if w.ndim else 1)
             x = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
         if isinstance(x, np.ndarray) and x.dtype != np.uint8:  # those are packed bits
             floating("linear", "x", x)
+    elif output_shape is not None:
+        shape = (array.shape[0], *output_shape)
     is_input = not isinstance(x, Tensor) or x._operation is None
     return Linear.apply(x, w, b, activation=activation, dropout=dropout, is_input=is_input, shape=shape)
 

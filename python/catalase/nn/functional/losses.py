@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ... import ops
 from ...autograd import Function, Tensor
 from ...autograd.tensor import as_tensor
-from ...backends import backend_of
+from ...backends import CPU, backend_of
 
 __all__ = ["sigmoid_cross_entropy", "softmax_cross_entropy", "squared_error"]
 
@@ -25,6 +27,29 @@ class WeightedLoss(Function):
         if not d.flags.c_contiguous:  # a broadcast gradient, of a mean for example
             d = backend_of(d).contiguous(d)
         return (getattr(ops, f"{self.name}_backward")(d, self.output, self.labels, self.weights),)
+
+
+class Mean(Function):
+    """The mean of a loss over all labels, which training minimizes; that of nothing is NaN."""
+
+    def forward(self, loss: NDArray[Any]) -> NDArray[Any]:
+        xp = CPU if type(loss) is np.ndarray else backend_of(loss)
+        self.shape, self.count = loss.shape, loss.dtype.type(max(1, loss.size))
+        if not loss.size:
+            return xp.full((), math.nan, loss.dtype)
+        total = xp.sum(loss)
+        return np.asarray(total / self.count) if xp.is_host else xp.divide(total, self.count)
+
+    def backward(self, d: NDArray[Any]) -> tuple[Any, ...]:
+        if type(d) is np.ndarray:
+            return (np.full(self.shape, d / self.count, d.dtype),)
+        xp = backend_of(d)
+        return (xp.broadcast_to(xp.divide(d, self.count), self.shape),)
+
+
+def mean_loss(loss: Tensor) -> Tensor:
+    """Return the mean of a loss over all labels, one operation on the tape."""
+    return Mean.apply(loss)
 
 
 def softmax_cross_entropy(logits: Tensor, labels: NDArray[Any], weights: NDArray[Any] | None = None) -> Tensor:
