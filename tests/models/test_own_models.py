@@ -258,6 +258,15 @@ def test_only_models_nets_and_losses_are_admitted(wrong):
         models.register(wrong)
 
 
+def test_arguments_without_names_are_refused():
+    class Any(nn.Module):
+        def __init__(self, *sizes, **options):
+            super().__init__()
+
+    with pytest.raises(TypeError, match=r"register: cls takes any arguments; name those of Any\.__init__"):
+        models.register(Any)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [

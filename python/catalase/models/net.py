@@ -20,7 +20,7 @@ from ..ops.checks import check_device
 from ..train.fit import usual_forward
 from .labels import check_some, flat
 from .model import Model, validation_metrics
-from .settings import TRAINING, LossOf, Member, Settings, choice_of, declared
+from .settings import TRAINING, LossOf, Registered, Settings, choice_of, declared
 
 
 @declared
@@ -81,7 +81,7 @@ class NetModel(Model):
     True
     """
 
-    settings = Settings(module=Member(nn.Module), loss=LossOf()) | TRAINING
+    settings = Settings(module=Registered(nn.Module), loss=LossOf()) | TRAINING
     module: nn.Module
     loss: Any
     batch_size: int
@@ -111,6 +111,9 @@ class NetModel(Model):
         self._optimizer: optim.Optimizer | None = None
         self._fits = 0
 
+    def _ready(self) -> None:
+        """Make what is made at the first use: a graph of layers becomes a net."""
+
     @property
     def _rows_at_a_time(self) -> int:  # type: ignore[override]
         return self.batch_size
@@ -123,6 +126,7 @@ class NetModel(Model):
     def to(self, device: str) -> Self:
         """Compute on another device from now on; see `Model.to`. Layers without CUDA kernels are a TypeError."""
         name = type(self).__name__
+        self._ready()
         if isinstance(device, str) and device != "cpu" and not self.module.parameters():
             raise TypeError(f"{name}.to: this model is not a net; it computes on the CPU")
         check_device(f"{name}.to", device)
@@ -249,6 +253,7 @@ class NetModel(Model):
         layers.1 Linear  (N, 1)                 5
         Total                                  41
         """
+        self._ready()
         return self.module.summary(self._row_shape())
 
     def _row_shape(self) -> tuple[int, ...] | None:
@@ -256,9 +261,11 @@ class NetModel(Model):
         return None
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
+        self._ready()
         return self.module.state_dict()
 
     def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self._ready()
         self.module.load_state_dict(state)
 
     def _training_rows(self, dataset: Any) -> Any:

@@ -153,7 +153,7 @@ class Lower(Str):
         return super().take(value.lower() if isinstance(value, str) else value, owner, key, of)
 
 
-class Member(Object):
+class Registered(Object):
     """An object of a class that is registered: the library's, or one that `catalase.models.register` admitted."""
 
     hint = UNREGISTERED
@@ -163,7 +163,7 @@ class Member(Object):
         return value.to_config() if isinstance(value, Declared) else config_of(value)
 
 
-class LossOf(Member):
+class LossOf(Registered):
     """A loss of `catalase.nn.losses`, its name, or a function of output, y and w (which cannot be saved)."""
 
     def __init__(self) -> None:
@@ -186,7 +186,7 @@ class LossOf(Member):
         return super().give(value)
 
 
-class OptimizerOf(Member):
+class OptimizerOf(Registered):
     """None for the model's own, the name of an optimizer, or one of `catalase.optim` with its settings, over no module."""
 
     writes_none = False  # the config of a model with its own optimizer is that of earlier versions
