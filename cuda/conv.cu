@@ -13,6 +13,7 @@
 // the group, and for the weights' gradient the part of the pixels, which join_parts_f32 adds in order. Bound: the FMA
 // pipes where both sides fill tiles; with few input channels the address arithmetic (divisions in each step of each
 // thread, the most of them for the gradients), and with few output channels the tile's idle columns.
+#include "activations.cuh"
 #include "product.cuh"
 
 namespace catalase {

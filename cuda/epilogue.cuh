@@ -1,7 +1,7 @@
 // What is done to a sum before it leaves a product: bias, something added, activation, and zero where `keep` says so.
 #pragma once
 
-#include "vecmath.cuh"
+#include "activations.cuh"
 
 namespace catalase {
 

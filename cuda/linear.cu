@@ -12,7 +12,7 @@
 // bits, where w is finite, the sign of zero aside. Any batch gives the same bits.
 // Bound: reading rows of w from L2, as many as there are values that are not zero; for a single row, the latency of
 // that walk.
-#include "vecmath.cuh"
+#include "activations.cuh"
 
 namespace catalase {
 

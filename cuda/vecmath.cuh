@@ -109,19 +109,4 @@ __device__ __forceinline__ float one_minus_exp_minus(float y) {
   return y < 0.5f ? y * s : 1.0f - exp_f32(-y);
 }
 
-__device__ __forceinline__ float activate(i64 activation, float x) {
-  switch (activation) {
-    case kRelu:
-      return x < 0.0f ? 0.0f : x;
-    case kTanh:
-      return tanh_f32(x);
-    case kSigmoid:
-      return sigmoid_f32(x);
-    case kSoftplus:
-      return softplus_f32(x);
-    default:
-      return x;
-  }
-}
-
 }  // namespace catalase

@@ -2,11 +2,9 @@
 #pragma once
 
 #include "common/views.h"
+#include "elementwise/activations.h"
 
 namespace catalase {
-
-// The first five are the activations, with their numbers.
-enum class Map : int { kIdentity = 0, kRelu = 1, kTanh = 2, kSigmoid = 3, kSoftplus = 4, kExp = 5, kLog = 6 };
 
 // Which random words a dropout mask is made of: element i of layer `layer` at step `step` of the run seeded `seed`
 // always gets the same word, on any level, thread or device.
@@ -20,8 +18,9 @@ template <class T>
 struct ElementwiseKernels {
   // y[i] = map(x[i]); x and y may be the same array.
   void (*map)(Map, const T* x, T* y, Index n);
-  // dx[i] = dy[i] * activation'(.), the derivative written from the output y. dx may be dy.
-  void (*activation_backward)(Activation, const T* dy, const T* y, T* dx, Index n);
+  // dx[i] = dy[i] * activation'(.), the derivative written from `saved`: the output, or the input for those activations
+  // whose derivative the output does not determine. dx may be dy.
+  void (*activation_backward)(Activation, const T* dy, const T* saved, T* dx, Index n);
   // y[i] = word(first + i) >= threshold ? x[i] * scale : 0. first is a multiple of 64. y may be x. kept, where given,
   // gets 1 or 0 for each element.
   void (*dropout)(DropoutKey, Index first, std::uint32_t threshold, T scale, const T* x, T* y, std::uint8_t* kept,
@@ -34,7 +33,7 @@ struct ElementwiseKernels {
 template <class T>
 void map(Map f, const T* x, T* y, Index n);
 template <class T>
-void activation_backward(Activation f, const T* dy, const T* y, T* dx, Index n);
+void activation_backward(Activation f, const T* dy, const T* saved, T* dx, Index n);
 template <class T>
 void dropout(DropoutKey key, std::uint32_t threshold, T scale, const T* x, T* y, std::uint8_t* kept, Index n);
 template <class T>

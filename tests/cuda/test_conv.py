@@ -10,7 +10,7 @@ from catalase.backends.cuda import conv as device
 from tests.cuda.agreement import same_as_cpu
 from tests.ops.test_conv import BACKWARD, CASES, FORWARD, numbers
 from tests.reference import conv as reference
-from tests.reference.matmul import ACTIVATIONS
+from tests.reference.activations import ACTIVATIONS
 
 TRANSPOSED = {1: ct.ops.conv_transpose1d, 2: ct.ops.conv_transpose2d, 3: ct.ops.conv_transpose3d}
 TRANSPOSED_BACKWARD = {

@@ -10,6 +10,7 @@ from catalase.backends.cuda.linear import GatheredBatch
 from catalase.ops.linear import InputGradient
 from tests.cuda.agreement import same_as_cpu
 from tests.reference import matmul as reference
+from tests.reference.activations import ACTIVATIONS
 
 SHAPES = [(1, 8, 1), (3, 40, 129), (2, 1032, 5), (5, 5000, 3), (1030, 16, 2)]
 
@@ -28,7 +29,7 @@ def assert_close(y, x, w, b, activation):
     assert y.shape == exact.shape and np.all(np.abs(y - exact) <= bound)
 
 
-@pytest.mark.parametrize("activation", [None, "relu", "tanh", "sigmoid", "softplus"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("bias", [False, True])
 def test_dense(backend, rng, activation, bias):
     x = rng.standard_normal((33, 47)).astype(np.float32)

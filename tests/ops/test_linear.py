@@ -7,12 +7,11 @@ import pytest
 
 import catalase as ct
 from tests.reference import matmul as reference
+from tests.reference.activations import ACTIVATIONS
 from tests.reference.gradients import directional
 
-ACTIVATIONS = [None, "identity", "relu", "tanh", "sigmoid", "softplus"]
 
-
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", [None, *ACTIVATIONS])
 @pytest.mark.parametrize(
     "shape", [(0, 3, 4), (1, 1, 1), (5, 0, 3), (7, 33, 17), (50, 1024, 12), (13, 4099, 35)], ids=str
 )

@@ -14,10 +14,11 @@ from .._internal.arrays import refuse_masked
 from .._internal.numbers import flag, shown, whole_number
 from ..backends import backend_of, is_device_array, to_host
 from ..ops.checks import floating, numpy_array
+from ..ops.elementwise import ActivationMethods
 from .tape import Array, Backward, Node, put_on_tape
 
 
-class Tensor(Node):
+class Tensor(Node, ActivationMethods):
     """An array that remembers where it came from.
 
     Parameters
@@ -257,21 +258,8 @@ class Tensor(Node):
         x, xp = self.data, backend_of(self.data)
         return record(xp.absolute(x), (self,), lambda g: (xp.multiply(g, xp.sign(x)),))
 
-    def relu(self) -> Tensor:
-        return self._activation("relu")
-
-    def tanh(self) -> Tensor:
-        return self._activation("tanh")
-
-    def sigmoid(self) -> Tensor:
-        return self._activation("sigmoid")
-
-    def softplus(self) -> Tensor:
-        return self._activation("softplus")
-
     def _activation(self, name: str) -> Tensor:
-        y = ops.activation(self.data, name)
-        return record(y, (self,), lambda g: (ops.activation_backward(g, y, name),))
+        return activated(self, name)
 
     def softmax(self) -> Tensor:
         """Return the softmax over the last axis."""
@@ -418,6 +406,12 @@ def record(data: Array, parents: tuple[Tensor, ...], backward: Backward) -> Tens
     except AttributeError:
         raise TypeError(f"record: parents must be a tuple of Tensors, got {shown(parents)}") from None
     return out
+
+
+def activated(x: Tensor, name: str | None) -> Tensor:
+    """Apply an activation by name; see `catalase.ops.activation`."""
+    y = ops.activation(x.data, name)
+    return record(y, (x,), lambda g: (ops.activation_backward(g, y, name),))
 
 
 def _combined(sign: str, name: str, a: Tensor, b: Tensor) -> Array:

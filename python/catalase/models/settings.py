@@ -11,10 +11,11 @@ import numpy as np
 
 from .._internal.numbers import flag, is_whole, shown
 from .._internal.registry import Bool, Field
+from ..ops.checks import ACTIVATION_NAMES
 
 Number = float | Sequence[float]
 _LARGEST = float(np.finfo(np.float32).max)
-ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "identity")
+ACTIVATIONS = (*ACTIVATION_NAMES, "identity")
 
 
 def checked(name: str, fields: Mapping[str, Field], **settings: Any) -> dict[str, Any]:

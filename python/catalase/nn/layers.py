@@ -1,4 +1,4 @@
-"""The layers of a dense net: Linear, Dropout, activations, Sequential."""
+"""The layers of a dense net: Linear, Dropout, Softmax, Sequential."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ..ops import empty
 from ..ops.checks import activation_code
 from ..ops.dropout import check_rate
 from . import functional
+from .activations import Activation
 from .batch_norm import BatchNorm
 from .init import LARGEST_SIZE, Initializer, glorot_uniform, random_generator, start_values, zeros
 from .modes import is_quiet
@@ -138,37 +139,6 @@ class Dropout(Module):
         return f"Dropout({self.rate})"
 
 
-class _Activation(Module):
-    name = "identity"
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.activation(x, self.name)
-
-
-class ReLU(_Activation):
-    """``max(x, 0)``."""
-
-    name = "relu"
-
-
-class Tanh(_Activation):
-    """The hyperbolic tangent."""
-
-    name = "tanh"
-
-
-class Sigmoid(_Activation):
-    """``1 / (1 + exp(-x))``."""
-
-    name = "sigmoid"
-
-
-class Softplus(_Activation):
-    """``log(1 + exp(x))``."""
-
-    name = "softplus"
-
-
 class Softmax(Module):
     """Softmax over the last axis."""
 
@@ -252,7 +222,7 @@ def _joined(layer: Linear, after: Dropout, x: Tensor) -> Tensor:
 
 
 _BLOCK_ROWS = 2048  # w is read again for every block: 1,000 rows in blocks of 256 took a fifth longer than whole
-_ROW_LAYERS = {Linear, ReLU, Tanh, Sigmoid, Softplus, Softmax}
+_ROW_LAYERS = {Linear, Softmax, *Activation.__subclasses__()}
 
 
 def _on_cpu(x: Any) -> bool:

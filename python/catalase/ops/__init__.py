@@ -7,7 +7,7 @@ Each function checks its inputs once and calls one kernel. Every differentiable 
 from __future__ import annotations
 
 from ..backends.base import RnnSaved
-from .activation import activation, activation_backward, exp, log, relu, sigmoid, softplus, tanh
+from . import elementwise
 from .augment import augment_images
 from .conv import (
     conv1d,
@@ -26,6 +26,7 @@ from .conv import (
 from .convnd import convnd, convnd_backward
 from .dropout import dropout, dropout_backward
 from .ecfp import ecfp
+from .elementwise import *  # noqa: F403
 from .embedding import embedding, embedding_backward
 from .linear import (
     LinearGradient,
@@ -86,8 +87,6 @@ __all__ = [
     "rnn_forward",
     "LinearGradient",
     "SparseBatch",
-    "activation",
-    "activation_backward",
     "adagrad_step",
     "adam_step",
     "as_sparse",
@@ -120,7 +119,6 @@ __all__ = [
     "embedding",
     "embedding_backward",
     "empty",
-    "exp",
     "global_avg_pool",
     "global_avg_pool_backward",
     "global_max_pool",
@@ -129,7 +127,6 @@ __all__ = [
     "linear_backward",
     "linear_backward_bias",
     "linear_backward_input",
-    "log",
     "log_softmax",
     "log_softmax_backward",
     "matmul",
@@ -142,22 +139,19 @@ __all__ = [
     "max_pool3d_backward",
     "momentum_step",
     "one_hot_dna",
-    "relu",
     "rmsprop_step",
     "sgd_step",
-    "sigmoid",
     "sigmoid_cross_entropy",
     "sigmoid_cross_entropy_backward",
     "softmax",
     "softmax_backward",
     "softmax_cross_entropy",
     "softmax_cross_entropy_backward",
-    "softplus",
     "squared_error",
     "squared_error_backward",
-    "tanh",
     "tanimoto",
     "tanimoto_topk",
     "upsample",
     "upsample_backward",
+    *elementwise.__all__,
 ]

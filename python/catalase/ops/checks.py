@@ -14,6 +14,7 @@ from .._internal.numbers import shown, whole_number
 from ..backends import CPU, Backend, backend_named, backend_of, is_device_array, same_backend
 
 ACTIVATIONS = {None: _core.ACTIVATIONS["identity"]} | _core.ACTIVATIONS
+ACTIVATION_NAMES = tuple(name for name in _core.ACTIVATIONS if name != "identity")
 
 _DLPACK_CUDA = (2, 13)  # kDLCUDA, kDLCUDAManaged
 _F32 = np.dtype(np.float32)

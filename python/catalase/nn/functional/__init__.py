@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ...autograd import concatenate, where
 from .conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
-from .elementwise import activation, dropout, exp, log, log_softmax, relu, sigmoid, softmax, softplus, tanh
+from .elementwise import ACTIVATION_FUNCTIONS, activation, dropout, exp, log, log_softmax, softmax
 from .embedding import embedding
 from .linear import linear, matmul
 from .losses import sigmoid_cross_entropy, softmax_cross_entropy, squared_error
@@ -22,7 +24,16 @@ from .pool import (
 )
 from .rnn import gru, lstm, rnn
 
+if TYPE_CHECKING:
+    from .elementwise import Function
+
+    def __getattr__(name: str) -> Function: ...  # the activations
+
+
+globals().update(ACTIVATION_FUNCTIONS)
+
 __all__ = [
+    *ACTIVATION_FUNCTIONS,
     "activation",
     "avg_pool1d",
     "avg_pool2d",
@@ -50,14 +61,10 @@ __all__ = [
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
-    "relu",
-    "sigmoid",
     "sigmoid_cross_entropy",
     "softmax",
     "softmax_cross_entropy",
-    "softplus",
     "squared_error",
-    "tanh",
     "upsample",
     "where",
 ]

@@ -1,22 +1,29 @@
-"""Activations, exp and log on plain arrays, one value at a time, forward and backward."""
+"""Activations, exp and log on plain arrays, one value at a time, forward and backward.
+
+Each activation has its function here, and its name among the methods of `ActivationMethods`; which activations there are
+is said by ``cpp/elementwise/activations.h``.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from .. import _core
 from .checks import activation_code, float_array, floats, output
 
-_FUNCTIONS = _core.MAPS
+if TYPE_CHECKING:
+    from ..autograd import Tensor
+
+__all__ = ["activation", "activation_backward", "exp", "log", "relu", "sigmoid", "softplus", "tanh"]
 
 
 def _map(name: str, x: NDArray[Any], out: NDArray[Any] | None, function: str = "") -> NDArray[Any]:
     backend, x = float_array(function or name, "x", x)
     if out is not None:
         output(name, backend, out, x.shape, x.dtype)
-    return backend.map(_FUNCTIONS[name], x, out)
+    return backend.map(_core.MAPS[name], x, out)
 
 
 def exp(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
@@ -180,3 +187,24 @@ def activation_backward(dy: NDArray[Any], y: NDArray[Any], name: str | None) -> 
     if dy.shape != y.shape:
         raise ValueError(f"activation_backward: dy and y must have equal shapes, got {dy.shape} and {y.shape}")
     return backend.activation_backward(code, dy, y)
+
+
+class ActivationMethods:
+    """The activations as methods, for a class that applies one of them by name: `catalase.Tensor`."""
+
+    __slots__ = ()
+
+    def _activation(self, name: str) -> Tensor:
+        raise NotImplementedError
+
+    def relu(self) -> Tensor:
+        return self._activation("relu")
+
+    def tanh(self) -> Tensor:
+        return self._activation("tanh")
+
+    def sigmoid(self) -> Tensor:
+        return self._activation("sigmoid")
+
+    def softplus(self) -> Tensor:
+        return self._activation("softplus")
