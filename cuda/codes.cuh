@@ -12,6 +12,9 @@ enum Activation : int {
   kTanh = 2,
   kSigmoid = 3,
   kSoftplus = 4,
+  kElu = 5,
+  kGelu = 6,
+  kSilu = 7,
 };
 enum Map : int {
   kIdentityMap = 0,
@@ -19,8 +22,11 @@ enum Map : int {
   kTanhMap = 2,
   kSigmoidMap = 3,
   kSoftplusMap = 4,
-  kExpMap = 5,
-  kLogMap = 6,
+  kEluMap = 5,
+  kGeluMap = 6,
+  kSiluMap = 7,
+  kExpMap = 8,
+  kLogMap = 9,
 };
 enum Rule : int {
   kSgdRule = 0,

@@ -7,7 +7,7 @@ import pytest
 
 import catalase as ct
 from catalase import _core
-from tests.reference.activations import ACTIVATIONS, NAMES
+from tests.reference.activations import ACTIVATIONS, NAMES, OF_INPUT
 from tests.reference.gradients import directional
 
 # Largest error in units in the last place: cpp/elementwise/README.md has what was measured.
@@ -17,7 +17,7 @@ SIZES = [0, 1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 1009, 70001]
 
 
 def test_every_activation_has_an_oracle_and_functions_by_its_name():
-    assert list(ACTIVATIONS) == list(_core.ACTIVATIONS)
+    assert list(ACTIVATIONS) == list(_core.ACTIVATIONS) and set(OF_INPUT) == _core.DERIVED_FROM_INPUT
     for name in NAMES:
         for place in (ct.ops, ct.Tensor, ct.nn.functional):
             assert getattr(place, name).__name__ == name
@@ -91,11 +91,36 @@ def test_layouts(backend, rng):
 def test_derivatives(backend, rng, name):
     x, dy = rng.standard_normal((7, 9)), rng.standard_normal((7, 9))
     x[np.abs(x) < 1e-3] = 0.5  # away from ReLU's corner
-    dx = ct.ops.activation_backward(dy, ct.ops.activation(x, name), name)
+    dx = ct.ops.activation_backward(dy, ct.ops.activation(x, name), name, x=x)
     slope, claimed = directional(lambda v: np.sum(dy * ct.ops.activation(v, name)), [x], [dx], rng)
     assert np.isclose(slope, claimed, rtol=1e-5)
-    single = ct.ops.activation_backward(dy.astype(np.float32), ct.ops.activation(x.astype(np.float32), name), name)
-    assert np.allclose(single, dx, rtol=1e-5, atol=1e-6)
+    assert np.allclose(dx, dy * ACTIVATIONS[name or "identity"].slope(x), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_derivatives_are_near_float64_for_all_magnitudes(backend, name):
+    x = np.arange(0, 2**32, 99733, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    x = np.append(
+        x[np.isfinite(x) & (np.abs(x) >= np.finfo(np.float32).tiny)], np.float32([0.0, -0.0, np.inf, -np.inf])
+    )
+    slope = ct.ops.activation_backward(np.ones_like(x), ct.ops.activation(x, name), name, x=x)
+    error = np.abs(slope - ACTIVATIONS[name].slope(x.astype(np.float64))) / np.finfo(np.float32).eps
+    worst = np.argmax(error)
+    assert error[worst] <= ACTIVATIONS[name].slope_error, f"{backend} {name}({x[worst]!r}): {error[worst]} epsilons"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_zeros_keep_their_sign_and_infinities_and_nan_are_what_float64_says(backend, name, dtype):
+    x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e30, -1e30, 1e-30, -1e-30], dtype)
+    y, exact = ct.ops.activation(x, name), ACTIVATIONS[name](x.astype(np.float64))
+    assert np.allclose(y, exact, rtol=1e-6, atol=0, equal_nan=True), (y, exact)
+    assert exact[0] != 0 or name == "tanh" or np.array_equal(np.signbit(y[:2]), [False, True])
+    dx = ct.ops.activation_backward(np.ones_like(x), y, name, x=x)
+    exact = ACTIVATIONS[name].slope(x.astype(np.float64))
+    assert np.allclose(np.delete(dx, 4), np.delete(exact, 4), rtol=1e-6, atol=1e-30)
 
 
 def test_fma_levels_agree_to_the_bit(rng):
@@ -117,5 +142,41 @@ def test_bad_input():
         ct.ops.activation(np.ones(2), "rellu")
     with pytest.raises(TypeError, match="exp: x must be float32 or float64, got int64"):
         ct.ops.exp(np.arange(3))
-    with pytest.raises(ValueError, match=r"equal shapes, got \(2,\) and \(3,\)"):
+    with pytest.raises(ValueError, match=r"dy and y must have equal shapes, got \(2,\) and \(3,\)"):
         ct.ops.activation_backward(np.ones(2), np.ones(3), "tanh")
+    with pytest.raises(TypeError, match="activation_backward: y must be a NumPy array, got NoneType"):
+        ct.ops.activation_backward(np.ones(2), None, "tanh", x=np.ones(2))
+
+
+@pytest.mark.parametrize("name", OF_INPUT)
+def test_a_derivative_that_is_written_from_the_input_asks_for_it(name):
+    x = np.ones(2)
+    with pytest.raises(
+        ValueError, match=rf"the derivative of '{name}' is written from its input.* pass as x what the activ"
+    ):
+        ct.ops.activation_backward(x, x, name)
+    with pytest.raises(ValueError, match=r"dy and x must have equal shapes, got \(2,\) and \(3,\)"):
+        ct.ops.activation_backward(x, None, name, x=np.ones(3))
+    with pytest.raises(TypeError, match="all arrays must have one dtype"):
+        ct.ops.activation_backward(x, None, name, x=np.ones(2, np.float32))
+    with_y = ct.ops.activation_backward(x, np.full(2, 7.0), name, x=x)
+    assert np.array_equal(with_y, ct.ops.activation_backward(x, None, name, x=x))
+
+
+@pytest.mark.parametrize("name", OF_INPUT)
+def test_gradients_of_a_layer_that_have_its_output_alone_say_what_to_do(name):
+    x, w = np.ones((2, 3)), np.ones((3, 4))
+    advice = (
+        rf"the derivative of '{name}' is written from its input.*ops.activation_backward\(dy, None, '{name}', x=...\)"
+    )
+    y = ct.ops.linear(x, w, activation=name)
+    with pytest.raises(ValueError, match=f"linear_backward: {advice}"):
+        ct.ops.linear_backward(y, x, w, y, activation=name)
+    with pytest.raises(ValueError, match=f"linear_backward_bias: {advice}"):
+        ct.ops.linear_backward_bias(y, y, activation=name)
+    images, filters = np.ones((1, 4, 5, 2)), np.ones((2, 2, 2, 3))
+    y = ct.ops.conv2d(images, filters, activation=name)
+    with pytest.raises(ValueError, match=f"conv2d_backward: {advice}"):
+        ct.ops.conv2d_backward(y, images, filters, y, activation=name)
+    with pytest.raises(ValueError, match=f"convnd_backward: {advice}"):
+        ct.ops.convnd_backward(y, images, filters, y, activation=name)

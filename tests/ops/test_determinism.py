@@ -228,7 +228,7 @@ def elementwise(rng, dtype):
 
     def call(x):
         maps = [getattr(ops, name)(x) for name in ("exp", *NAMES)]
-        slopes = [ops.activation_backward(x, y, name) for y, name in zip(maps[1:], NAMES, strict=True)]
+        slopes = [ops.activation_backward(x, y, name, x=x) for y, name in zip(maps[1:], NAMES, strict=True)]
         return (*maps, *slopes, ops.log(np.abs(x) + dtype(0.1)), ops.activation(x, "tanh")), ()
 
     return call, (x,), f"x {x.shape}"

@@ -13,7 +13,7 @@ from .. import ops
 from .._internal.arrays import refuse_masked
 from .._internal.numbers import flag, shown, whole_number
 from ..backends import backend_of, is_device_array, to_host
-from ..ops.checks import floating, numpy_array
+from ..ops.checks import DERIVED_FROM_INPUT, floating, numpy_array
 from ..ops.elementwise import ActivationMethods
 from .tape import Array, Backward, Node, put_on_tape
 
@@ -411,7 +411,8 @@ def record(data: Array, parents: tuple[Tensor, ...], backward: Backward) -> Tens
 def activated(x: Tensor, name: str | None) -> Tensor:
     """Apply an activation by name; see `catalase.ops.activation`."""
     y = ops.activation(x.data, name)
-    return record(y, (x,), lambda g: (ops.activation_backward(g, y, name),))
+    output, given = (None, x.data) if name in DERIVED_FROM_INPUT else (y, None)
+    return record(y, (x,), lambda g: (ops.activation_backward(g, output, name, x=given),))
 
 
 def _combined(sign: str, name: str, a: Tensor, b: Tensor) -> Array:

@@ -8,7 +8,7 @@ from ..autograd import Tensor
 from . import functional
 from .module import Module
 
-__all__ = ["ReLU", "Sigmoid", "Softplus", "Tanh"]
+__all__ = ["ELU", "GELU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
 
 
 class Activation(Module):
@@ -42,3 +42,21 @@ class Softplus(Activation):
     """``log(1 + exp(x))``."""
 
     name = "softplus"
+
+
+class ELU(Activation):
+    """``x`` from 0 and ``exp(x) - 1`` below."""
+
+    name = "elu"
+
+
+class GELU(Activation):
+    """``x / 2 * (1 + erf(x / sqrt(2)))``."""
+
+    name = "gelu"
+
+
+class SiLU(Activation):
+    """``x / (1 + exp(-x))``."""
+
+    name = "silu"

@@ -30,7 +30,8 @@ class Linear(Module):
     ----------
     in_features, out_features : int
         Widths, 1 or more.
-    activation : {None, "relu", "tanh", "sigmoid", "softplus"}
+    activation : str or None
+        As for `catalase.ops.activation`.
     bias : bool
     weight_init, bias_init : initializer, optional
         From `catalase.nn.init`; Glorot uniform and zeros where left out.

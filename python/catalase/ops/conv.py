@@ -71,7 +71,7 @@ def conv2d(
         "full" keeps every window that touches x.
     groups : int
         Channels are cut into as many groups that do not see each other; ``groups == C`` is a depthwise convolution.
-    activation : {None, "relu", "tanh", "sigmoid", "softplus"}
+    activation : str or None
     flip_kernel : bool
         True convolution, the kernel reversed in every dimension. The default is cross-correlation, as in all frameworks.
     exact : bool
@@ -161,7 +161,7 @@ def conv2d_backward(
     x, w
         As they were given to `conv2d`.
     y : ndarray, shape (N, H', W', O)
-        What `conv2d` returned: the derivative of the activation is taken from it.
+        What `conv2d` returned: the derivative of the activation is taken from it, as in `linear_backward`.
     **options
         ``stride``, ``padding``, ``dilation``, ``groups``, ``activation``, ``flip_kernel`` and ``exact`` as they were given;
         ``need_dx`` (default True): whether to compute the gradient of ``x``, which a first layer does not need;

@@ -11,12 +11,24 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from .. import _core
-from .checks import activation_code, float_array, floats, output
+from .checks import DERIVED_FROM_INPUT, activation_code, float_array, floats, output
 
 if TYPE_CHECKING:
     from ..autograd import Tensor
 
-__all__ = ["activation", "activation_backward", "exp", "log", "relu", "sigmoid", "softplus", "tanh"]
+__all__ = [
+    "activation",
+    "activation_backward",
+    "elu",
+    "exp",
+    "gelu",
+    "log",
+    "relu",
+    "sigmoid",
+    "silu",
+    "softplus",
+    "tanh",
+]
 
 
 def _map(name: str, x: NDArray[Any], out: NDArray[Any] | None, function: str = "") -> NDArray[Any]:
@@ -123,8 +135,53 @@ def softplus(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any
     return _map("softplus", x, out)
 
 
+def elu(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return ``x`` from 0 and ``exp(x) - 1`` below; arXiv:1511.07289 with alpha 1. Parameters and errors as `exp`.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.elu(np.array([-1000.0, 2.0]))
+    array([-1.,  2.])
+    """
+    return _map("elu", x, out)
+
+
+def gelu(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return ``x / 2 * (1 + erf(x / sqrt(2)))``; arXiv:1606.08415. Parameters and errors as `exp`.
+
+    Notes
+    -----
+    The exact function, not the approximation by tanh. Negative results keep their digits, which the formula itself would
+    lose. Minus infinity gives 0, its limit.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.gelu(np.array([-1.0, 0.0, 1.0]))
+    array([-0.15865525,  0.        ,  0.84134475])
+    """
+    return _map("gelu", x, out)
+
+
+def silu(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return ``x / (1 + exp(-x))``, also called swish; arXiv:1710.05941. Parameters and errors as `exp`.
+
+    Notes
+    -----
+    Minus infinity gives 0, its limit.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.silu(np.array([0.0, 1000.0]))
+    array([   0., 1000.])
+    """
+    return _map("silu", x, out)
+
+
 def activation(x: NDArray[Any], name: str | None) -> NDArray[Any]:
-    """Apply an activation by name: None, "identity", "relu", "tanh", "sigmoid" or "softplus".
+    """Apply an activation by name: None, "identity", or the name of its function, such as "relu".
 
     Parameters
     ----------
@@ -140,7 +197,7 @@ def activation(x: NDArray[Any], name: str | None) -> NDArray[Any]:
     Raises
     ------
     TypeError, ValueError
-        For another kind of input, or an unknown name.
+        For another kind of input, or an unknown name; the error lists the known ones.
 
     Examples
     --------
@@ -152,15 +209,22 @@ def activation(x: NDArray[Any], name: str | None) -> NDArray[Any]:
     return _map(name or "identity", x, None, "activation")
 
 
-def activation_backward(dy: NDArray[Any], y: NDArray[Any], name: str | None) -> NDArray[Any]:
-    """Return ``dy * activation'(x)``, the derivative written from the output ``y = activation(x)``.
+def activation_backward(
+    dy: NDArray[Any], y: NDArray[Any] | None, name: str | None, *, x: NDArray[Any] | None = None
+) -> NDArray[Any]:
+    """Return ``dy * activation'(x)``, where ``y = activation(x)``.
 
     Parameters
     ----------
-    dy, y : ndarray
-        float32 or float64, equal shapes and dtypes.
+    dy : ndarray
+        float32 or float64.
+    y : ndarray or None
+        The output, of the shape and dtype of ``dy``: the derivative is written from it. The derivatives of "gelu" and
+        "silu" are not, and need no ``y``.
     name : str or None
         As for `activation`.
+    x : ndarray, optional
+        The input, from which the derivatives of "gelu" and "silu" are written. The others do not need it.
 
     Returns
     -------
@@ -170,23 +234,32 @@ def activation_backward(dy: NDArray[Any], y: NDArray[Any], name: str | None) -> 
     Raises
     ------
     TypeError, ValueError
-        For other kinds of input, or shapes that differ.
+        For other kinds of input, shapes that differ, or where the array is missing that the derivative is written from.
 
     Notes
     -----
-    The derivative of ReLU at 0 is taken as 0.
+    Where the slopes on both sides of 0 differ, the derivative at 0 is the left one: 0 for ReLU.
 
     Examples
     --------
     >>> import numpy as np, catalase as ct
     >>> ct.ops.activation_backward(np.ones(2), np.array([0.0, 0.5]), "tanh")
     array([1.  , 0.75])
+    >>> ct.ops.activation_backward(np.ones(2), None, "silu", x=np.array([0.0, 100.0]))
+    array([0.5, 1. ])
     """
-    code = activation_code("activation_backward", name, "name")
-    backend, dy, y = floats("activation_backward", dy=dy, y=y)
-    if dy.shape != y.shape:
-        raise ValueError(f"activation_backward: dy and y must have equal shapes, got {dy.shape} and {y.shape}")
-    return backend.activation_backward(code, dy, y)
+    function = "activation_backward"
+    code, of_input = activation_code(function, name, "name"), name in DERIVED_FROM_INPUT
+    if of_input and x is None:
+        raise ValueError(
+            f"{function}: the derivative of {name!r} is written from its input, which y does not determine; pass as x what "
+            "the activation was given"
+        )
+    backend, dy, y, x = floats(function, optional=("y",) if of_input else ("x",), dy=dy, y=y, x=x)
+    for key, array in (("y", y), ("x", x)):
+        if array is not None and dy.shape != array.shape:
+            raise ValueError(f"{function}: dy and {key} must have equal shapes, got {dy.shape} and {array.shape}")
+    return backend.activation_backward(code, dy, x if of_input else y)
 
 
 class ActivationMethods:
@@ -208,3 +281,12 @@ class ActivationMethods:
 
     def softplus(self) -> Tensor:
         return self._activation("softplus")
+
+    def elu(self) -> Tensor:
+        return self._activation("elu")
+
+    def gelu(self) -> Tensor:
+        return self._activation("gelu")
+
+    def silu(self) -> Tensor:
+        return self._activation("silu")

@@ -8,8 +8,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ... import ops
-from ...autograd import Tensor, record
-from ...autograd.tensor import as_tensor
+from ...autograd import Tensor, is_recording, record
+from ...autograd.tensor import activated, as_tensor
+from ...ops.checks import DERIVED_FROM_INPUT
 from ...ops.geometry import Padding
 from ..parameter import Parameter
 
@@ -151,6 +152,10 @@ def _conv(
     b: Tensor | NDArray[Any] | None,
     **options: Any,
 ) -> Tensor:
+    activation = options["activation"]
+    if isinstance(activation, str) and activation in DERIVED_FROM_INPUT and is_recording():
+        # The tape keeps the input of such an activation, so that it is a node of its own; the bits are the same.
+        return activated(_conv(name, x, w, b, **options | {"activation": None}), activation)
     x, w = as_tensor(name, "x", x), as_tensor(name, "w", w)
     b = b if b is None else as_tensor(name, "b", b)
     y = _FORWARD[name](x.data, w.data, None if b is None else b.data, **options)

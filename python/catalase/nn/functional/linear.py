@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ... import ops
 from ..._internal.numbers import shown
-from ...autograd import Tensor, record
-from ...autograd.tensor import as_tensor
+from ...autograd import Tensor, is_recording, record
+from ...autograd.tensor import activated, as_tensor
 from ...backends import backend_of, is_device_array
-from ...ops.checks import floating
+from ...ops.checks import DERIVED_FROM_INPUT, floating
 from ...ops.linear import InputGradient, is_sparse
 from ..parameter import Parameter
 
@@ -33,6 +33,9 @@ def linear(
     """
     if dropout is not None:
         _check_dropout(dropout, activation)
+    elif isinstance(activation, str) and activation in DERIVED_FROM_INPUT and is_recording():
+        # The tape keeps the input of such an activation, so that it is a node of its own; the bits are the same.
+        return activated(linear(x, w, b), activation)
     w, b = as_tensor("linear", "w", w), None if b is None else as_tensor("linear", "b", b)
     if is_sparse(x):
         x = _constant(x)
