@@ -18,7 +18,8 @@
   X(Softplus,  softplus_f32(x),         dy * one_minus_exp_minus(y)) \
   X(Elu,       elu_f32(x),              y > 0.0f ? dy : dy * (y + 1.0f)) \
   X(Gelu,      gelu_f32(x),             dy * gelu_slope(x)) \
-  X(Silu,      silu_f32(x),             dy * silu_slope(x))
+  X(Silu,      silu_f32(x),             dy * silu_slope(x)) \
+  X(LeakyRelu, x < 0.0f ? x * 0.01f : x, y <= 0.0f ? dy * 0.01f : dy)
 // clang-format on
 
 namespace catalase {

@@ -15,6 +15,7 @@ enum Activation : int {
   kElu = 5,
   kGelu = 6,
   kSilu = 7,
+  kLeakyRelu = 8,
 };
 enum Map : int {
   kIdentityMap = 0,
@@ -25,8 +26,9 @@ enum Map : int {
   kEluMap = 5,
   kGeluMap = 6,
   kSiluMap = 7,
-  kExpMap = 8,
-  kLogMap = 9,
+  kLeakyReluMap = 8,
+  kExpMap = 9,
+  kLogMap = 10,
 };
 enum Rule : int {
   kSgdRule = 0,

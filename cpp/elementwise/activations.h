@@ -23,7 +23,9 @@ namespace catalase {
   X(kSoftplus,  "softplus",   kOutput, softplus(x), dy * one_minus_exp_minus(y)) \
   X(kElu,       "elu",        kOutput, elu(x),      select<T>(y > Vec<T>{}, dy, dy * (y + broadcast(T(1))))) \
   X(kGelu,      "gelu",       kInput,  gelu(x),     dy * gelu_slope(x)) \
-  X(kSilu,      "silu",       kInput,  silu(x),     dy * silu_slope(x))
+  X(kSilu,      "silu",       kInput,  silu(x),     dy * silu_slope(x)) \
+  X(kLeakyRelu, "leaky_relu", kOutput, select<T>(x < Vec<T>{}, x * broadcast(T(0.01)), x), \
+    select<T>(y <= Vec<T>{}, dy * broadcast(T(0.01)), dy))
 // clang-format on
 
 #define CATALASE_ENUMERATOR(enumerator, ...) enumerator,

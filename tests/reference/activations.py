@@ -68,6 +68,7 @@ ACTIVATIONS = {
         steepest=1.1,
         of_input=True,
     ),
+    "leaky_relu": Oracle(lambda x: np.where(x < 0, 0.01 * x, x), lambda x: np.where(x <= 0, 0.01, 1.0), ulp=1.0),
 }
 NAMES = tuple(name for name in ACTIVATIONS if name != "identity")
 OF_OUTPUT = tuple(name for name in ACTIVATIONS if not ACTIVATIONS[name].of_input)

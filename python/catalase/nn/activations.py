@@ -8,7 +8,7 @@ from ..autograd import Tensor
 from . import functional
 from .module import Module
 
-__all__ = ["ELU", "GELU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
+__all__ = ["ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
 
 
 class Activation(Module):
@@ -60,3 +60,9 @@ class SiLU(Activation):
     """``x / (1 + exp(-x))``."""
 
     name = "silu"
+
+
+class LeakyReLU(Activation):
+    """``x`` from 0 and ``0.01 * x`` below."""
+
+    name = "leaky_relu"

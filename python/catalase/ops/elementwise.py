@@ -22,6 +22,7 @@ __all__ = [
     "elu",
     "exp",
     "gelu",
+    "leaky_relu",
     "log",
     "relu",
     "sigmoid",
@@ -164,6 +165,18 @@ def gelu(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
     return _map("gelu", x, out)
 
 
+def leaky_relu(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return ``x`` from 0 and ``0.01 * x`` below. Parameters and errors as `exp`.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.leaky_relu(np.array([-1.0, 2.0]))
+    array([-0.01,  2.  ])
+    """
+    return _map("leaky_relu", x, out)
+
+
 def silu(x: NDArray[Any], *, out: NDArray[Any] | None = None) -> NDArray[Any]:
     """Return ``x / (1 + exp(-x))``, also called swish; arXiv:1710.05941. Parameters and errors as `exp`.
 
@@ -290,3 +303,6 @@ class ActivationMethods:
 
     def silu(self) -> Tensor:
         return self._activation("silu")
+
+    def leaky_relu(self) -> Tensor:
+        return self._activation("leaky_relu")
