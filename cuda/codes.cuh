@@ -30,6 +30,11 @@ enum Map : int {
   kExpMap = 9,
   kLogMap = 10,
 };
+enum Loss : int {
+  kSoftmaxLoss = 0,
+  kSigmoidLoss = 1,
+  kSquaredLoss = 2,
+};
 enum Rule : int {
   kSgdRule = 0,
   kMomentumRule = 1,

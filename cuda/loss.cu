@@ -133,10 +133,14 @@ extern "C" __global__ void __launch_bounds__(128)
   }
 }
 
-// kind 1: sigmoid cross-entropy, 2: squared error. With dloss the gradient, else the loss.
+// kind: one of codes.cuh. With dloss the gradient, else the loss.
 extern "C" __global__ void __launch_bounds__(256)
     elementwise_loss_f32(i64 kind, const float* x, const float* z, const float* weights, const float* dloss, float* out,
                          i64 n) {
-  if (kind == 1) return each_loss<SigmoidLoss>(x, z, weights, dloss, out, n);
-  return each_loss<SquaredLoss>(x, z, weights, dloss, out, n);
+  switch (kind) {
+    case kSigmoidLoss:
+      return each_loss<SigmoidLoss>(x, z, weights, dloss, out, n);
+    case kSquaredLoss:
+      return each_loss<SquaredLoss>(x, z, weights, dloss, out, n);
+  }
 }

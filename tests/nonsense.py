@@ -1,9 +1,9 @@
-"""Nonsense for every argument of every public function: the values, the runner, and what counts as an answer.
+"""Nonsense for every argument of every public function: the values, the runner, and the accepted outcomes.
 
-A table beside the tests of an area gives one valid call of each function. Each argument in turn is replaced by each value
-of `VALUES`, the others stay as they are; then pairs of arguments, drawn from a seed. A call may return, where the value is
-one that the argument's kind takes; else it must raise TypeError, ValueError or RuntimeError from a ``raise`` statement of
-the library, in a sentence that names the function and the argument.
+A table in the tests of each area gives one valid call of each function. Each argument in turn is replaced by each value of
+`VALUES`, while the others stay; then pairs of arguments, drawn from a seed, are replaced. A call may return if the argument's
+kind accepts the value. Otherwise it must raise TypeError, ValueError or RuntimeError from a ``raise`` statement of the
+library, in a sentence that names the function and the argument.
 """
 
 from __future__ import annotations

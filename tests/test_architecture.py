@@ -1,10 +1,10 @@
-"""The floors of the package, its circles and its private names, read from the imports of all modules.
+"""Tests of the floors of the package, of import circles and of private names, by the imports of all modules.
 
 A module may import from its own floor and from the floors below it (`FLOORS`), never in a circle, and never a private
-name of a package that it is not in. An import inside a function counts; one under ``TYPE_CHECKING`` does not, since
+name of a package that it is not in. An import inside a function counts; one under ``TYPE_CHECKING`` does not, because
 it never runs. ``python -m tests.test_architecture`` prints every finding with its file and line.
 
-The bounds are what the tree holds today, or what it is meant to hold at most.
+The bounds are the counts of today's tree, or the largest allowed ones.
 """
 
 from __future__ import annotations

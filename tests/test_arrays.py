@@ -1,4 +1,4 @@
-"""Arrays on the way in: masks, missing values, and what is no number."""
+"""Tests of the checks of arrays: masks, missing values, and values that are not numbers."""
 
 from __future__ import annotations
 

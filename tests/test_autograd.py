@@ -1,4 +1,4 @@
-"""The tape: every operation's gradient against central differences, broadcasting, and its errors."""
+"""Tests of the tape: every operation's gradient against central differences, broadcasting, and errors."""
 
 from __future__ import annotations
 
@@ -250,3 +250,116 @@ def test_float32_stays_float32_in_every_gradient(shape):
         y = f(x)
         y.sum().backward()
         assert y.dtype == np.float32 and x.grad.dtype == np.float32 and x.grad.shape == shape
+
+
+class Split(ct.autograd.Function):
+    """The sum and the difference of two tensors: an operation with two outputs."""
+
+    def forward(self, a, b):
+        self.shape = a.shape
+        return a + b, a - b
+
+    def backward(self, d_sum, d_difference):
+        zero = np.zeros(self.shape)
+        d_sum, d_difference = zero if d_sum is None else d_sum, zero if d_difference is None else d_difference
+        return d_sum + d_difference, d_sum - d_difference
+
+
+def test_a_function_may_have_several_outputs_of_which_some_are_used(rng):
+    arrays = rng.standard_normal((2, 5))
+    for use, expected in [
+        (lambda s, d: (s * 2).sum(), (2, 2)),
+        (lambda s, d: (d * 3).sum(), (3, -3)),
+        (lambda s, d: (s * 2 + d * 3 + s).sum(), (6, 0)),
+    ]:
+        a, b = (ct.Tensor(x, requires_grad=True) for x in arrays)
+        use(*Split.apply(a, b)).backward()
+        assert np.array_equal(a.grad, np.full(5, expected[0])) and np.array_equal(b.grad, np.full(5, expected[1]))
+
+
+def test_a_function_knows_which_gradients_are_wanted():
+    seen = []
+
+    class Watched(ct.autograd.Function):
+        def forward(self, x, y, z):
+            seen.append((self.needs, self.recorded, type(x)))
+            return x + 0
+
+        def backward(self, d):
+            return d, None, None
+
+    x = ct.Tensor(np.ones(2), requires_grad=True)
+    out = Watched.apply(x, ct.Tensor(np.ones(2)), None)
+    with ct.no_grad():
+        assert not Watched.apply(x, None, np.ones(3)).requires_grad
+    assert seen == [((True, False, False), True, np.ndarray), ((False, False, False), False, np.ndarray)]
+    out.sum().backward()
+    assert np.array_equal(x.grad, [1, 1])
+
+
+def test_a_function_forgets_what_it_kept_when_the_tape_has_been_walked():
+    x = ct.Tensor(np.ones(3), requires_grad=True)
+    s, d = Split.apply(x, x)
+    total = s.sum()
+    operation = s._operation
+    total.backward()
+    assert not vars(operation) and operation.inputs == ()
+    with pytest.raises(RuntimeError, match="walked already"):
+        d.sum().backward()
+
+
+def test_a_function_without_its_methods_says_which_is_missing():
+    with pytest.raises(TypeError, match="Function has no forward method"):
+        ct.autograd.Function.apply(ct.Tensor(1.0))
+
+    class Forward(ct.autograd.Function):
+        def forward(self, x):
+            return x * 1
+
+    with pytest.raises(TypeError, match="Forward has no backward method"):
+        Forward.apply(ct.Tensor(1.0, requires_grad=True)).backward()
+
+
+STALE = {
+    "x @ w": lambda x, w: x @ w,
+    "x * w": lambda x, w: x.T * w[0, 0],
+    "matmul": lambda x, w: ct.nn.functional.matmul(x, w),
+    "linear": lambda x, w: ct.nn.functional.linear(x, w),
+    "rnn": lambda x, w: ct.nn.functional.rnn(x.reshape(1, 2, 3), w, w, ct.Tensor(np.zeros(3)))[0],
+    "conv1d": lambda x, w: ct.nn.functional.conv1d(x.reshape(1, 2, 3), w.reshape(1, 3, 3)),
+    "softmax": lambda x, w: w.softmax(),
+    "Function": lambda x, w: Split.apply(w, w)[1],
+}
+
+
+@pytest.mark.parametrize("name", STALE)
+def test_a_parameter_that_changed_after_the_forward_pass_is_noticed_whatever_the_operation(name):
+    w, x = ct.nn.Parameter(np.eye(3)), ct.Tensor(np.ones((2, 3)), requires_grad=True)
+    loss = (STALE[name](x, w) * 1.0).sum()
+    w.version += 1  # as an optimizer's step leaves it
+    with pytest.raises(RuntimeError, match="was changed after the forward pass"):
+        loss.backward()
+    assert w.grad is None and x.grad is None
+
+
+def test_a_deferred_gradient_that_meets_another_is_multiplied_out(rng):
+    """The hidden tensor feeds two dense layers: both of their deferred gradients are added before its ReLU."""
+    arrays = [rng.standard_normal(shape) for shape in ((6, 4), (4, 5), (5, 3), (5, 3))]
+    x, w, u, v = (ct.Tensor(a, requires_grad=True) for a in arrays)
+    h = ct.nn.functional.linear(x, w, activation="relu")
+    (ct.nn.functional.linear(h, u) + ct.nn.functional.linear(h, v) * 2).sum().backward()
+    dh = np.full((6, 3), 1.0) @ arrays[2].T + np.full((6, 3), 2.0) @ arrays[3].T
+    dz = dh * (arrays[0] @ arrays[1] > 0)
+    np.testing.assert_allclose(w.grad, arrays[0].T @ dz, rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(x.grad, dz @ arrays[1].T, rtol=1e-13, atol=1e-13)
+
+
+def test_the_gradient_that_was_given_may_be_overwritten_before_the_optimizer_steps(rng):
+    net = ct.nn.Sequential(ct.nn.Linear(3, 2, rng=0))
+    optimizer = ct.optim.SGD(net, lr=1.0)
+    x, grad = rng.standard_normal((2, 5, 3)).astype(np.float32)[0], np.ones((5, 2), np.float32)
+    before, expected = net[0].w.numpy().copy(), x.T @ grad
+    net(ct.Tensor(x)).backward(grad)
+    grad[...] = 100
+    optimizer.step()
+    np.testing.assert_allclose(before - net[0].w.numpy(), expected, rtol=1e-5, atol=1e-5)

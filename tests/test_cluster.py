@@ -1,4 +1,4 @@
-"""Butina clustering against RDKit's, and against itself for any number of threads."""
+"""Tests of Butina clustering against RDKit's, and for any number of threads."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 import catalase as ct
 from catalase import cluster
 from tests.reference import tanimoto as reference
+
+pytestmark = [pytest.mark.on_the_cpu, pytest.mark.counts_bits]
 
 
 def rdkit_clusters(packed, cutoff, reordering=False):
@@ -20,7 +22,7 @@ def rdkit_clusters(packed, cutoff, reordering=False):
 
 @pytest.mark.parametrize("reordering", [False, True])
 @pytest.mark.parametrize("cutoff", [0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0])
-def test_equals_rdkit(fingerprint_backend, threads, cutoff, reordering):
+def test_equals_rdkit(backend, threads, cutoff, reordering):
     packed = reference.library(np.random.default_rng(5), 260, 16, bits=14)
     packed[10], packed[90], packed[[3, 200, 201]] = 0, 0, packed[7]  # empty ones, and copies
     ours = ct.cluster.butina(packed, cutoff, reordering=reordering)

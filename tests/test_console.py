@@ -1,4 +1,4 @@
-"""What is printed never stops a command: closed, full and missing streams, other encodings, objects that only write."""
+"""Tests that printing never stops a command: closed, full and missing streams, other encodings, objects that only write."""
 
 from __future__ import annotations
 

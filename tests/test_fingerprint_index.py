@@ -1,4 +1,4 @@
-"""FingerprintIndex: always the answers of a full sort, and a folder that is either whole or refused."""
+"""Tests that a FingerprintIndex gives the answers of a full sort, and that its folder is complete or refused."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ import catalase as ct
 from catalase import _core
 from catalase._internal import storage
 from tests.reference import tanimoto as reference
+
+pytestmark = [pytest.mark.on_the_cpu, pytest.mark.counts_bits]
 
 
 def assert_equal(found, expected, *context):
@@ -34,7 +36,7 @@ def searches(size, m):
 
 @pytest.mark.parametrize("size", [1, 5, 8, 128, 200])
 @pytest.mark.parametrize("m", [0, 1, 63, 511, 512, 513, 1500])
-def test_equals_a_full_sort(fingerprint_backend, threads, size, m):
+def test_equals_a_full_sort(backend, threads, size, m):
     library, queries, results = searches(size, m)
     index = ct.FingerprintIndex(library)
     assert len(index) == m and index.shape == (m, size)
@@ -51,7 +53,7 @@ def several_chunks():
     return library, queries, reference.topk(queries[::23], library, 7)
 
 
-def test_several_chunks(fingerprint_backend, threads):
+def test_several_chunks(backend, threads):
     """More rows than one chunk, the last one neither full nor empty; more queries than one block."""
     library, queries, expected = several_chunks()
     index = ct.FingerprintIndex(library)
@@ -60,7 +62,7 @@ def test_several_chunks(fingerprint_backend, threads):
 
 
 @pytest.mark.parametrize("m", [_core.CHUNK_ROWS - 1, _core.CHUNK_ROWS, _core.CHUNK_ROWS + 1])
-def test_chunk_edges_and_ties(fingerprint_backend, threads, m):
+def test_chunk_edges_and_ties(backend, threads, m):
     """Nine distinct fingerprints, thousands of each: the lowest indices must win, from whichever chunk they come."""
     library = np.random.default_rng(m).integers(0, 256, (m, 1), np.uint8) & 0b10010110
     library[::7] = 0
@@ -71,7 +73,7 @@ def test_chunk_edges_and_ties(fingerprint_backend, threads, m):
 
 
 @pytest.mark.parametrize("width, bits", [(9, 63), (9, 64), (16, 127), (16, 128), (32, 255), (32, 256), (520, 4096)])
-def test_queries_of_many_bits(fingerprint_backend, rng, width, bits):
+def test_queries_of_many_bits(backend, rng, width, bits):
     """Either side of each number of planes that the kernels count in."""
     library = rng.integers(0, 256, (600, width), np.uint8) | rng.integers(0, 256, (600, width), np.uint8)
     library[0], library[1] = 255, 0

@@ -1,4 +1,4 @@
-"""What importing costs and loads, and how the environment is read. Each case runs in a process of its own."""
+"""Tests of the time and the modules of an import, and of the environment variables. Each case runs in its own process."""
 
 from __future__ import annotations
 

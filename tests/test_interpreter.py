@@ -1,4 +1,4 @@
-"""A subinterpreter, where neither NumPy nor the kernels work, is refused; a process ends while daemon threads compute."""
+"""Tests that a subinterpreter is refused, and that a process ends while daemon threads compute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The caching allocator: alignment, reuse, and arrays that outlive their maker."""
+"""Tests of the caching allocator: alignment, reuse, and arrays that outlive their maker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nonsense gets a sentence of ours, naming the function and what came, never an error from somewhere inside: tensors, models.
+"""Tests that nonsense in tensors and models raises one of our sentences, naming the function and the value, not an inner error.
 
 Array functions, layers, optimizers and training have their tables beside their tests: tests/ops, tests/nn, tests/optim and
 tests/train; `tests/nonsense.py` holds the values and the runner.

@@ -1,4 +1,4 @@
-"""Nonsense in every argument of what stands at the top: settings, `FingerprintIndex`, clusters, the benchmark, the demo."""
+"""Nonsense in every argument of the top-level functions: settings, `FingerprintIndex`, clusters, the benchmark, the demo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers in text, and plain values of a caller: what is taken, and in which words the rest is refused."""
+"""Tests of numbers in text and of plain arguments: accepted values, and the errors for others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README's first screen is true: its example runs, and its picture is there."""
+"""Tests that the README's first example runs, and that its picture exists."""
 
 from __future__ import annotations
 

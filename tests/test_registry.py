@@ -1,4 +1,4 @@
-"""The closed registry: what a config may name and hold, and what is refused."""
+"""Tests of the closed registry: the classes and values that a config may hold, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The thread pool inside other people's programs: many Python threads, and fork."""
+"""Tests of the thread pool in other programs: many Python threads, and fork."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""White space is that of ASCII, wherever a text of the user becomes a SMILES, a sequence, a number or a name."""
+"""Tests that only ASCII white space counts wherever a user's text becomes a SMILES, a sequence, a number or a name."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ void softmax_backward_into(bool log, const py::array& dy, const py::array& y, py
 template <class T>
 void loss_into(int kind, const py::array& logits, const py::object& labels, const py::object& targets,
                const py::object& weights, const py::object& dloss, py::array& out, Index classes) {
-  const Loss of = code(kind, Loss::kSquared, "loss: unknown loss");
+  const Loss of = code(kind, static_cast<Loss>(static_cast<int>(Loss::kCount) - 1), "loss: unknown loss");
   require(classes > 0 && logits.size() % classes == 0, "loss: sizes do not fit");
   const bool backward = !dloss.is_none();
   LossArgs<T> args;
@@ -59,8 +59,9 @@ void loss_into(int kind, const py::array& logits, const py::object& labels, cons
 }  // namespace
 
 void bind_loss(py::module_& m) {
-  m.attr("LOSSES") =
-      codes<Loss>({{"softmax", Loss::kSoftmax}, {"sigmoid", Loss::kSigmoid}, {"squared", Loss::kSquared}});
+#define CATALASE_NAME(enumerator, name, ...) {name, Loss::enumerator},
+  m.attr("LOSSES") = codes<Loss>({{"softmax", Loss::kSoftmax}, CATALASE_ELEMENTWISE_LOSSES(CATALASE_NAME)});
+#undef CATALASE_NAME
   m.def(
       "softmax",
       [](bool log, const py::array& x, py::array y, Index classes) {

@@ -171,6 +171,7 @@ void bind_matmul(py::module_& m) {
   m.def(
       "plain_linear",
       [](const py::object& x, const py::object& w, const py::object& b, int activation) {
+        if (py::isinstance<SparseBatch>(x)) return plain_linear(x.cast<const SparseBatch&>(), w, b, activation);
         py::object result = plain_linear_of<float>(x, w, b, activation);
         return result.is_none() ? plain_linear_of<double>(x, w, b, activation) : result;
       },

@@ -164,11 +164,9 @@ bool fits(py::handle param, py::handle grad, py::handle x, py::handle first, py:
 }  // namespace
 
 void bind_optim(py::module_& m) {
-  m.attr("RULES") = codes<Rule>({{"sgd", Rule::kSgd},
-                                 {"momentum", Rule::kMomentum},
-                                 {"adam", Rule::kAdam},
-                                 {"adagrad", Rule::kAdagrad},
-                                 {"rmsprop", Rule::kRmsprop}});
+#define CATALASE_NAME(enumerator, name) {name, Rule::enumerator},
+  m.attr("RULES") = codes<Rule>({CATALASE_RULES(CATALASE_NAME)});
+#undef CATALASE_NAME
   m.def(
       "optim_step_fits",
       [](py::handle param, py::handle grad, py::handle x, py::handle first, py::handle second) {
@@ -182,7 +180,7 @@ void bind_optim(py::module_& m) {
       [](int rule, py::array param, const py::array& grad, const py::object& x, const py::object& first,
          const py::object& second, double lr, double l1, double l2, double decay, double beta1, double beta2,
          double eps, long step_number, bool nesterov) {
-        const Settings s{code(rule, Rule::kRmsprop, "optim_step: unknown rule"),
+        const Settings s{code(rule, static_cast<Rule>(static_cast<int>(Rule::kCount) - 1), "optim_step: unknown rule"),
                          lr,
                          l1,
                          l2,

@@ -49,6 +49,19 @@ py::object linear_of(const SparseBatch& x, const py::array& w, const py::object&
 }
 
 template <class T>
+py::object plain_linear_of(const SparseBatch& x, py::handle w, py::handle bias, int activation) {
+  if (!is_plain<T>(w) || plain_ndim(w) != 2) return py::none();
+  const MatrixView<const T> view = plain_view<const T>(w);
+  if (view.rows != x.cols() || view.col_stride != 1) return py::none();
+  if (!bias.is_none() && !(is_plain<T>(bias) && plain_ndim(bias) == 1 &&
+                           py::detail::array_proxy(bias.ptr())->dimensions[0] == view.cols &&
+                           py::detail::array_proxy(bias.ptr())->strides[0] == static_cast<Index>(sizeof(T)))) {
+    return py::none();
+  }
+  return linear_of<T>(x, py::reinterpret_borrow<py::array>(w), py::reinterpret_borrow<py::object>(bias), activation);
+}
+
+template <class T>
 void gradient_into(SparseBatch& x, const py::array& dz, const py::array& out) {
   MatmulArgs<T> args{{}, matrix_view<const T>(dz), matrix_view<T>(out), {}};
   require(args.b.rows == x.rows() && args.c.rows == x.cols() && args.c.cols == args.b.cols, "shapes do not fit");
@@ -80,6 +93,11 @@ std::unique_ptr<SparseBatch> take(const SparseBatch& x, const py::array& rows) {
 }
 
 }  // namespace
+
+py::object plain_linear(const SparseBatch& x, py::handle w, py::handle bias, int activation) {
+  return x.is_double() ? plain_linear_of<double>(x, w, bias, activation)
+                       : plain_linear_of<float>(x, w, bias, activation);
+}
 
 void bind_sparse_batch(py::module_& m) {
   py::class_<SparseBatch>(m, "SparseBatch")

@@ -56,6 +56,9 @@ class SparseBatch {
   std::mutex mutex_;
 };
 
+// The dense layer of a batch, or None where w or the bias needs a closer look.
+py::object plain_linear(const SparseBatch& x, py::handle w, py::handle bias, int activation);
+
 void bind_sparse_batch(py::module_& m);
 
 }  // namespace catalase

@@ -21,7 +21,22 @@ struct LossArgs {
   Index classes = 1;
 };
 
-enum class Loss : int { kSoftmax = 0, kSigmoid = 1, kSquared = 2 };
+// The table of elementwise losses: everything that the CPU knows about one of them stands in its line. The enum, the
+// names and numbers that Python reads from `_core`, and the kernels of all levels and both types are made from it.
+//
+//   X(enumerator, name, loss of x and the target z, its derivative in x)
+//
+// The expressions are in vectors of T, with the functions of vecmath.h; they are expanded in loss_impl.h alone.
+// cuda/loss.cu has the same formulas for device code.
+// clang-format off
+#define CATALASE_ELEMENTWISE_LOSSES(X) \
+  X(kSigmoid, "sigmoid", softplus(x) - x * z, sigmoid(x) - z) \
+  X(kSquared, "squared", (x - z) * (x - z),   (x - z) + (x - z))
+// clang-format on
+
+#define CATALASE_ENUMERATOR(enumerator, ...) enumerator,
+enum class Loss : int { kSoftmax, CATALASE_ELEMENTWISE_LOSSES(CATALASE_ENUMERATOR) kCount };
+#undef CATALASE_ENUMERATOR
 
 template <class T>
 struct LossKernels {

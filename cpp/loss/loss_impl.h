@@ -185,12 +185,14 @@ void loss_level(Loss kind, bool backward, const LossArgs<T>& args) {
   switch (kind) {
     case Loss::kSoftmax:
       return softmax_loss(backward, args);
-    case Loss::kSigmoid:  // max(x, 0) - x z + log(1 + exp(-|x|)), and sigmoid(x) - z
-      if (backward) return elementwise_loss(true, args, [](V x, V z) { return sigmoid(x) - z; });
-      return elementwise_loss(false, args, [](V x, V z) { return softplus(x) - x * z; });
-    case Loss::kSquared:
-      if (backward) return elementwise_loss(true, args, [](V x, V z) { return (x - z) + (x - z); });
-      return elementwise_loss(false, args, [](V x, V z) { return (x - z) * (x - z); });
+#define CATALASE_CASE(enumerator, name, loss_of_xz, slope)                                  \
+  case Loss::enumerator:                                                                    \
+    if (backward) return elementwise_loss(true, args, [](V x, V z) -> V { return slope; }); \
+    return elementwise_loss(false, args, [](V x, V z) -> V { return loss_of_xz; });
+      CATALASE_ELEMENTWISE_LOSSES(CATALASE_CASE)
+#undef CATALASE_CASE
+    case Loss::kCount:
+      break;
   }
 }
 

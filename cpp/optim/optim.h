@@ -17,7 +17,15 @@
 
 namespace catalase {
 
-enum class Rule : int { kSgd = 0, kMomentum = 1, kAdam = 2, kAdagrad = 3, kRmsprop = 4 };
+// The rules and their names in `_core`: optim_impl.h has the formulas, cuda/optim.cu the same for device code.
+// clang-format off
+#define CATALASE_RULES(X) \
+  X(kSgd, "sgd") X(kMomentum, "momentum") X(kAdam, "adam") X(kAdagrad, "adagrad") X(kRmsprop, "rmsprop")
+// clang-format on
+
+#define CATALASE_ENUMERATOR(enumerator, name) enumerator,
+enum class Rule : int { CATALASE_RULES(CATALASE_ENUMERATOR) kCount };
+#undef CATALASE_ENUMERATOR
 
 template <class T>
 struct OptimArgs {

@@ -129,6 +129,8 @@ void step_with(Rule rule, const OptimArgs<T>& a, const Gradient& gradient) {
         v = fma(b1, v, g / (sqrt(s) + eps));
         return fma(-lr, v, p);
       });
+    case Rule::kCount:
+      break;
   }
 }
 

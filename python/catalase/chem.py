@@ -1,4 +1,4 @@
-"""Molecules of RDKit: reading them within bounds, saying why one is refused, and drawing them."""
+"""RDKit molecules: reading them within limits, explaining why one is refused, and drawing them."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from ._internal import storage
 from ._internal.text import strip_white
 
 MAX_SMILES_LENGTH = _core.MAX_SMILES_LENGTH  # characters of a molecule
-MAX_RDKIT_CLOSURES = 500  # ring closures of a molecule that RDKit is given
-MAX_RDKIT_ATOMS = 10_000  # of a molecule that RDKit has read already
+MAX_RDKIT_CLOSURES = 500  # ring closures of a molecule that RDKit is to read
+MAX_RDKIT_ATOMS = 10_000  # atoms of a molecule that RDKit has already read
 
 
 class Limits(NamedTuple):
-    """Characters of a molecule that RDKit is given at most: with rings, and without."""
+    """The most characters of a molecule that RDKit is to read, with rings and without."""
 
     rings: int
     chain: int
 
 
-# RDKit's time and memory grow with the square of a molecule, inside calls that hear no signal, and with its cube before
-# 2025.3. Measured near the limits: 2026.9 takes 3 s and 0.8 GB for one ring of 5,000 atoms, 4 s for a chain of 20,000;
+# RDKit's time and memory grow with the square of a molecule's size, before 2025.3 with its cube, inside calls that no signal
+# interrupts. Measured near the limits: 2026.9 takes 3 s and 0.8 GB for one ring of 5,000 atoms, 4 s for a chain of 20,000;
 # 2025.9 1.5 s for a chain of 5,000 (by 0.24 s for 2,000); 2024.9 0.7 s for 1,000 and 6 s for 2,000.
 _LIMITS = {(2026, 3): Limits(5_000, 25_000), (2025, 3): Limits(5_000, 5_000), (0, 0): Limits(1_500, 1_500)}
 
 
 @functools.cache
 def rdkit_limits() -> Limits:
-    """The limits for the RDKit that is installed."""
+    """Return the limits for the installed RDKit."""
     from rdkit import rdBase
 
     year, month = (int(part) for part in rdBase.rdkitVersion.split(".")[:2])
     return next(limits for since, limits in _LIMITS.items() if (year, month) >= since)
 
 
-_CLOSURE = re.compile(r"\[[^\]]*\]|(%\(\d+\)|%\d\d|\d)")  # outside brackets, where a digit is no ring closure
+_CLOSURE = re.compile(r"\[[^\]]*\]|(%\(\d+\)|%\d\d|\d)")  # digits in brackets are not ring closures
 
 
 def clean_smiles(text: str) -> tuple[str, str]:
-    """Return the stripped SMILES and an empty reason, or the reason why the text is refused before chemistry."""
+    """Return the stripped SMILES and an empty reason, or the reason why the text is refused without reading it."""
     stripped = strip_white(text)
     if len(stripped) > MAX_SMILES_LENGTH:
         return stripped, f"it has {len(stripped):,} characters; a SMILES of at most {MAX_SMILES_LENGTH:,} is read"
@@ -63,7 +63,7 @@ def clean_smiles(text: str) -> tuple[str, str]:
 
 
 def clean_for_rdkit(text: str) -> tuple[str, str]:
-    """`clean_smiles` of a text that RDKit is to read; the reason may also be that RDKit would take too long."""
+    """Return `clean_smiles` of a text that RDKit is to read; the reason may also be that RDKit would take too long."""
     stripped, reason = clean_smiles(text)
     if reason or len(stripped) <= MAX_RDKIT_CLOSURES:
         return stripped, reason
@@ -83,8 +83,8 @@ def clean_for_rdkit(text: str) -> tuple[str, str]:
     return stripped, ""
 
 
-def why(text: str) -> str:
-    """RDKit's reason for refusing a SMILES, in one line."""
+def refusal_reason(text: str) -> str:
+    """Return RDKit's reason for refusing a SMILES, in one line."""
     from rdkit import Chem, rdBase
 
     text, reason = clean_for_rdkit(text)
@@ -94,21 +94,21 @@ def why(text: str) -> str:
         molecule = Chem.MolFromSmiles(text, sanitize=False)
         if molecule is not None:
             problems = [problem.Message() for problem in Chem.DetectChemistryProblems(molecule)]
-            return _joined(problems[:2], len(problems)) or "RDKit cannot sanitize it"
+            return _listing(problems[:2], len(problems)) or "RDKit cannot sanitize it"
     return "not a valid SMILES (unknown atom, or unclosed ring, branch or bracket)"
 
 
 def valence_reason(text: str) -> str:
-    """The same, without RDKit, for a SMILES that the native reader knows to be refused for a metal's valence."""
+    """Return `refusal_reason` without RDKit, for a SMILES that the native reader refuses for a metal's valence."""
     found = _core.valence_problems(clean_smiles(text)[0])
     if found is None:
-        return why(text)
+        return refusal_reason(text)
     problems = [f"Explicit valence for atom # {a} {s}, {v}, is greater than permitted" for a, s, v in found[0]]
-    return _joined(problems, found[1])
+    return _listing(problems, found[1])
 
 
-def _joined(first: list[str], count: int) -> str:
-    """The first two problems of a molecule, and how many there are beyond."""
+def _listing(first: list[str], count: int) -> str:
+    """Return the first two problems of a molecule, and the number of further ones, as one text."""
     return "; ".join(first + ([f"and {count - 2} problems more"] if count > 2 else []))
 
 
@@ -125,11 +125,11 @@ def read_molecule(item: Any) -> tuple[Any, str]:
         return None, reason
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(text)
-    return (molecule, "") if molecule is not None else (None, why(text))
+    return (molecule, "") if molecule is not None else (None, refusal_reason(text))
 
 
 def partial_molecule(item: Any) -> Any:
-    """Read a molecule without checking valences; None where even that fails."""
+    """Read a molecule without checking valences; return None if that fails too."""
     from rdkit import Chem, rdBase
 
     if not isinstance(item, str):
@@ -146,7 +146,7 @@ def partial_molecule(item: Any) -> Any:
         if Chem.SanitizeMol(molecule, steps, catchErrors=True) != Chem.SanitizeFlags.SANITIZE_NONE:
             return None
         molecule = Chem.RemoveHs(molecule, sanitize=False)
-        molecule.UpdatePropertyCache(strict=False)  # the removal left the hydrogen counts and the rings behind
+        molecule.UpdatePropertyCache(strict=False)  # the removal does not update hydrogen counts and rings
         Chem.GetSymmSSSR(molecule)
         Chem.AssignStereochemistry(molecule, cleanIt=True, force=True)  # as MolFromSmiles does; chiral bits need it
         return molecule
@@ -159,7 +159,7 @@ def _checked(molecule: Any) -> tuple[Any, str]:
 
 
 def _is_sanitized(molecule: Any) -> bool:
-    """Whether rings and valences are known; RDKit's threads would end the process where they are not."""
+    """Return whether rings and valences are known; otherwise RDKit's threads would end the process."""
     if molecule.NeedsUpdatePropertyCache():
         return False
     try:
@@ -171,13 +171,13 @@ def _is_sanitized(molecule: Any) -> bool:
 
 @functools.cache
 def _molecule_class() -> type:
-    """`rdkit.Chem.Mol`: an import statement a molecule costs more than looking at one."""
+    """Return `rdkit.Chem.Mol`, cached, because an import statement takes longer than the check of a molecule."""
     from rdkit import Chem
 
     return Chem.Mol
 
 
-_MAX_DRAWN_ATOMS = 500  # of a molecule that is drawn: coordinates take time with the square, and nobody sees the atoms
+_MAX_DRAWN_ATOMS = 500  # the time for coordinates is quadratic, and so many atoms cannot be seen
 
 
 def molecule_grid(path: str, mols: Sequence[Any], legends: Sequence[str], *, columns: int = 5) -> None:

@@ -15,34 +15,34 @@ from .ops.checks import packed_bits
 
 _BLOCK = 8192  # fingerprints whose neighbours are counted in one call
 _CANDIDATES = 256  # centroids whose neighbours are looked up together
-_MOST_NEIGHBORS = 1 << 24  # held at a time, if one fingerprint alone has no more
+_MOST_NEIGHBORS = 1 << 24  # neighbours held at a time, unless one fingerprint has more
 
 
 def butina(
     fingerprints: NDArray[np.uint8], cutoff: float = 0.35, *, reordering: bool = False
 ) -> list[NDArray[np.int64]]:
-    """Cluster fingerprints by Taylor's and Butina's method, as RDKit's ``Butina.ClusterData`` does.
+    """Cluster fingerprints by the Taylor-Butina method, as RDKit's ``Butina.ClusterData`` does.
 
-    The fingerprint with most neighbours, those at a distance ``1 - similarity`` of at most ``cutoff``, becomes the
-    centroid of a cluster that takes its neighbours; then the one with most neighbours among those that are left, and so
-    on.
+    The neighbours of a fingerprint are those at a distance ``1 - similarity`` of at most ``cutoff``. The fingerprint with
+    most neighbours becomes the centroid of a cluster, which takes them; then the same is done with the remaining ones,
+    and so on.
 
     Parameters
     ----------
     fingerprints : ndarray of uint8, shape (N, bytes)
-        Packed bits, as `catalase.ops.ecfp` gives them. Copied if not contiguous.
+        Packed bits, as `catalase.ops.ecfp` returns them. Copied if not contiguous.
     cutoff : float
-        From 0 to 1, on the Tanimoto distance. Members are within it of their centroid, not of each other.
+        Tanimoto distance from 0 to 1. Members are within it of their centroid, not necessarily of each other.
     reordering : bool
-        Count only neighbours that have no cluster yet when the next centroid is chosen. Slower: without it neighbours are
-        counted once.
+        Count only neighbours without a cluster when the next centroid is chosen. This is slower, because otherwise
+        neighbours are counted once.
 
     Returns
     -------
     list of ndarray of int64
         One array a cluster, in the order in which they were made: the centroid first, then its members by ascending
-        index. Of two candidates with equally many neighbours the higher index is the centroid, as in RDKit. Each
-        fingerprint is in one cluster; those without neighbours are clusters of their own, at the end.
+        index. Of two candidates with equally many neighbours the one with the higher index is the centroid, as in RDKit.
+        Each fingerprint is in one cluster; fingerprints without neighbours are clusters of one, at the end.
 
     Raises
     ------
@@ -51,10 +51,10 @@ def butina(
 
     Notes
     -----
-    Equal to ``ClusterData([1 - s for s in similarities], N, cutoff, isDistData=True)``: distances are taken in float64,
-    like there. Neighbours are looked up when they are needed, through a `catalase.FingerprintIndex`; neither they nor
-    the N x N distances are kept, so memory stays at the index, some tens of bytes a fingerprint, and the neighbours of
-    256 centroids. The same for any number of threads.
+    The result equals ``ClusterData([1 - s for s in similarities], N, cutoff, isDistData=True)``, with distances in float64
+    too. A `catalase.FingerprintIndex` finds neighbours when they are needed; neither they nor the N x N distances are
+    kept, so memory is limited to the index, some tens of bytes a fingerprint, and the neighbours of 256 centroids. The
+    result is the same for any number of threads.
 
     References
     ----------
@@ -75,7 +75,7 @@ def butina(
 
 
 class _Neighbors:
-    """Neighbours of fingerprints: how many each has, itself left out, and on demand which."""
+    """The neighbours of fingerprints: their numbers, without the fingerprint itself, and on demand their rows."""
 
     def __init__(self, fingerprints: NDArray[np.uint8], cutoff: float) -> None:
         self._fingerprints, self._cutoff = fingerprints, cutoff
@@ -83,17 +83,17 @@ class _Neighbors:
         blocks = [fingerprints[i : i + _BLOCK] for i in range(0, len(fingerprints), _BLOCK)]
         found = [self._index._neighbors(block, cutoff)[0] for block in blocks]
         self._found = np.concatenate(found) if found else np.zeros(0, np.int64)
-        # What has a bit has distance 0 to itself. Empty fingerprints have distance 1 to all, even to themselves.
+        # A fingerprint with a bit has distance 0 to itself. An empty one has distance 1 to all, even to itself.
         self.counts = self._found - (fingerprints.any(axis=1) if cutoff < 1 else 1)
 
     def of(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """Neighbours of each row, ascending, itself among them if it has any bit."""
+        """Return the neighbours of each row, ascending; the row is among them if it has any bit."""
         starts, neighbors = self._index._neighbors(self._fingerprints[rows], self._cutoff, self._found[rows])
         assert neighbors is not None
         return [neighbors[a:b] for a, b in itertools.pairwise(starts)]
 
     def pieces(self, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """Cut rows so that the neighbours of each piece fit in memory."""
+        """Cut rows into pieces whose neighbours fit in memory."""
         pieces, begin, held = [], 0, 0
         for i, row in enumerate(rows):
             held += int(self._found[row])
@@ -110,7 +110,7 @@ def _ordered_once(search: _Neighbors) -> list[NDArray[np.int64]]:
     clusters: list[NDArray[np.int64]] = []
     taken = np.zeros(n, bool)
     while len(order):
-        # Some candidates will be taken by those before them: their look-up is wasted, and much cheaper than one at a time.
+        # Some candidates are taken by those before them. Their search is wasted, but searching one at a time is much slower.
         candidates = search.pieces(order[:_CANDIDATES])[0]
         order = order[len(candidates) :]
         for centroid, neighbors in zip(candidates, search.of(candidates), strict=True):
@@ -128,7 +128,7 @@ def _reordered(search: _Neighbors) -> list[NDArray[np.int64]]:
     taken = np.zeros(len(counts), bool)
     while queue:
         count, row = (-value for value in heapq.heappop(queue))
-        if taken[row] or count != counts[row]:  # an entry that a later one has replaced
+        if taken[row] or count != counts[row]:  # a later entry has replaced this one
             continue
         centroid = np.int64(row)
         neighbors = search.of(np.array([centroid]))[0] if count else np.zeros(0, np.int64)
@@ -147,7 +147,7 @@ def _reordered(search: _Neighbors) -> list[NDArray[np.int64]]:
 
 
 def _claim(centroid: Any, neighbors: NDArray[np.int64], taken: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """A cluster of what is left of a centroid's neighbours; all of it is marked as taken."""
+    """Return a cluster of a centroid and its neighbours that are not taken, and mark them as taken."""
     taken[centroid] = True
     members = neighbors[~taken[neighbors]]
     taken[members] = True

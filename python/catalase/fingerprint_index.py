@@ -1,4 +1,4 @@
-"""FingerprintIndex: a library of fingerprints, laid out for searching by Tanimoto similarity."""
+"""FingerprintIndex: a library of fingerprints whose memory layout speeds up searches by Tanimoto similarity."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ._core import empty
 from ._internal import storage
 from ._internal.numbers import flag, fraction, path_of, whole_number
 from .backends.cpu import empty_hits
-from .ops.checks import packed_bits, similarity_bar
+from .ops.checks import packed_bits, similarity_threshold
 
 _FORMAT, _VERSION = "catalase-fingerprint-index", 1
 _DTYPES: dict[str, Any] = {
@@ -28,19 +28,19 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAMES = rf"({'|'.join(_DTYPES)})"
 _PART = rf"\.{_NAMES}-[0-9a-f]{{12}}\.part"
 _OURS = re.compile(rf"{_NAMES}-[0-9a-f]{{64}}\.npy|{_PART}|\.({_PART}|manifest\.json)\.[0-9a-f]{{12}}\.tmp")
-_EARLIER = re.compile(rf"{_NAMES}\.npy\.part")  # a killed run's of earlier versions, where it lies beside an index
+_EARLIER = re.compile(rf"{_NAMES}\.npy\.part")  # left in a folder by a killed run of an earlier version
 
 
 class FingerprintIndex:
-    """A library of packed fingerprints that can be searched 10 to 30 times as fast as by reading it.
+    """A library of packed fingerprints that is searched 10 to 30 times as fast as by reading it whole.
 
     The library is sorted by the number of set bits and stored bit by bit instead of molecule by molecule, so that a
-    query reads only the bits that it has itself. Answers are those of `catalase.ops.tanimoto_topk`, always.
+    query reads only the bits that it has set. Results always equal those of `catalase.ops.tanimoto_topk`.
 
     Parameters
     ----------
     packed : ndarray of uint8, shape (M, bytes)
-        Packed bits, as `catalase.ops.ecfp` gives them. Not needed any more once the index is made.
+        Packed bits, as `catalase.ops.ecfp` returns them. They may be deleted after the index is made.
 
     Raises
     ------
@@ -51,8 +51,8 @@ class FingerprintIndex:
 
     Notes
     -----
-    Takes as much memory as the library, rounded up to 512 molecules, and 12 bytes a molecule. An index does not change:
-    several threads may search it at once.
+    An index takes as much memory as the library, rounded up to 512 molecules, and 12 bytes a molecule. It does not change,
+    so several threads may search it at once.
 
     References
     ----------
@@ -86,7 +86,7 @@ class FingerprintIndex:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Fingerprints, and bytes of each."""
+        """Number of fingerprints, and of bytes of each."""
         return len(self), self._bytes
 
     def topk(
@@ -97,29 +97,29 @@ class FingerprintIndex:
         Parameters
         ----------
         queries : ndarray of uint8, shape (N, bytes)
-            Packed bits, made as the library's were. Copied if not contiguous.
+            Packed bits, made like those of the library. Copied if not contiguous.
         k : int
-            1 or more; may be more than there are fingerprints.
+            1 or more; it may exceed the number of fingerprints.
         threshold : float
             From 0 to 1; fingerprints of lower similarity are left out. The higher it is, the faster the search.
 
         Returns
         -------
         indices : ndarray of int64, shape (N, k)
-            Rows of the library: higher similarity first, equal ones by lower index; -1 where fewer than k qualify.
+            Rows of the library, by descending similarity, then by ascending index; -1 where fewer than k qualify.
         similarities : ndarray of float32, shape (N, k)
             NaN where the index is -1.
 
         Raises
         ------
         TypeError, ValueError
-            As `catalase.ops.tanimoto_topk`, whose Notes hold here too.
+            As `catalase.ops.tanimoto_topk`, whose Notes apply here too.
         """
         where = "FingerprintIndex.topk"
-        queries = packed_bits(where, "queries", queries, width=self._bytes, beside="the index")
-        bar = similarity_bar(fraction(where, "threshold", threshold))
+        queries = packed_bits(where, "queries", queries, width=self._bytes, reference="the index")
+        lowest = similarity_threshold(fraction(where, "threshold", threshold))
         indices, similarities = empty_hits(len(queries), whole_number(where, "k", k, 1, 2**31 - 1))
-        _core.index_topk(**self._arrays, queries=queries, threshold=bar, indices=indices, similarities=similarities)
+        _core.index_topk(**self._arrays, queries=queries, threshold=lowest, indices=indices, similarities=similarities)
         return indices, similarities
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -128,15 +128,15 @@ class FingerprintIndex:
         Parameters
         ----------
         path : path
-            Made where it does not exist. An index that is there is replaced once the new one is on disk; those who have
-            it loaded keep what they have.
+            The folder; it is made if it does not exist. An index in it is replaced once the new one is on disk; processes
+            that have loaded the old one keep it.
 
         Raises
         ------
         OSError
-            If the folder cannot be written. What was saved before stays loadable.
+            If the folder cannot be written. An index that was saved before stays loadable.
         ValueError
-            If the folder holds a ``manifest.json`` of something else.
+            If the folder holds the ``manifest.json`` of another program.
         """
         where = "FingerprintIndex.save"
         folder = path_of(where, "path", path)
@@ -157,16 +157,16 @@ class FingerprintIndex:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, verify: bool = True) -> FingerprintIndex:
-        """Open an index that was saved; its arrays are mapped from disk, not read into memory.
+        """Open a saved index; its arrays are mapped from disk, not read into memory.
 
         Parameters
         ----------
         path : path
             The folder.
         verify : bool
-            Compare all files with their checksums, and look whether the counts and places in them are possible, which
-            reads them twice at most. Without it an index larger than memory opens at once, and damage that leaves the
-            sizes right goes unseen.
+            Compare all files with their checksums, and check that their counts and positions are possible, which reads
+            them at most twice. False opens an index larger than memory at once, but does not detect damage that leaves
+            the sizes right.
 
         Returns
         -------
@@ -177,7 +177,7 @@ class FingerprintIndex:
         FileNotFoundError
             If there is no saved index.
         ValueError
-            If a file is missing, altered or cut short, or the folder holds something else.
+            If a file is missing, altered or truncated, or the folder holds other data.
         """
         folder, verify = path_of("FingerprintIndex.load", "path", path), flag("FingerprintIndex.load", "verify", verify)
         if not (folder / "manifest.json").is_file():
@@ -198,7 +198,7 @@ class FingerprintIndex:
                     _check_values(folder, index._arrays, rows, width)
                 return index
             except FileNotFoundError as error:
-                # A saver may have replaced the index between our looks: look again, unless nothing has changed.
+                # A saver may have replaced the index between our reads: read again, unless nothing has changed.
                 if looked_at == seen:
                     raise ValueError(
                         f"FingerprintIndex.load: {error.filename} is missing; copy the whole folder again"
@@ -208,9 +208,9 @@ class FingerprintIndex:
     def _neighbors(
         self, queries: NDArray[np.uint8], cutoff: float, counts: NDArray[np.int64] | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
-        """Rows at a float64 distance ``1 - similarity`` of at most ``cutoff``, query by query, ascending.
+        """Return rows at a float64 distance ``1 - similarity`` of at most ``cutoff``, query by query, ascending.
 
-        Without ``counts`` only how many there are, (N,). With them (where a query's begin (N + 1,), all rows).
+        Without ``counts`` return only their numbers (N,), with them the start of each query's rows (N + 1,), and all rows.
         """
         found = np.empty(len(queries), np.int64)
         if counts is None:
@@ -246,7 +246,7 @@ def _is_index(manifest: Path) -> bool:
 
 
 def _write(folder: Path, name: str, array: NDArray[Any]) -> str:
-    """Write one array; its checksum, which is known when it has been written, becomes part of its name."""
+    """Write one array; its checksum, which is known afterwards, becomes part of the file's name."""
     part = folder / f".{name}-{os.urandom(6).hex()}.part"
     sha256 = storage.write_file_atomic(part, lambda file: np.lib.format.write_array(file, array, allow_pickle=False))
     os.replace(part, folder / _file(name, sha256))
@@ -254,7 +254,7 @@ def _write(folder: Path, name: str, array: NDArray[Any]) -> str:
 
 
 def _checked(manifest: dict[str, Any], path: Path) -> tuple[int, int, dict[str, str]]:
-    """Rows, bytes and checksums from a manifest, every field of the type and range that it must have."""
+    """Return rows, bytes and checksums of a manifest after a check of the type and range of every field."""
     if manifest.get("format") != _FORMAT:
         raise ValueError(f"FingerprintIndex.load: {path} is not of a fingerprint index (no format {_FORMAT!r})")
     if manifest.get("format_version") != _VERSION or manifest.get("chunk_rows") != _core.CHUNK_ROWS:
@@ -275,7 +275,7 @@ def _checked(manifest: dict[str, Any], path: Path) -> tuple[int, int, dict[str, 
 
 
 def _check_values(folder: Path, arrays: dict[str, NDArray[Any]], rows: int, width: int) -> None:
-    """Refuse counts and places that no library has: a file that was made up has the right checksum too."""
+    """Refuse impossible counts and positions, because a forged file may have the right checksum."""
     counts, places = arrays["popcounts"], arrays["places"]
     for start in range(0, rows, _CHECKED_ROWS):
         some = counts[max(start - 1, 0) : start + _CHECKED_ROWS]
@@ -286,7 +286,7 @@ def _check_values(folder: Path, arrays: dict[str, NDArray[Any]], rows: int, widt
             raise ValueError(f"FingerprintIndex.load: {folder} has places beyond its {rows} rows; save the index again")
 
 
-_CHECKED_ROWS = 2**20  # at a time
+_CHECKED_ROWS = 2**20  # rows that are checked at a time
 
 
 def _read(folder: Path, name: str, sha256: str, length: int, verify: bool) -> NDArray[Any]:
@@ -301,7 +301,7 @@ def _read(folder: Path, name: str, sha256: str, length: int, verify: bool) -> ND
         raise
     except (ValueError, OSError, EOFError) as error:
         raise ValueError(f"FingerprintIndex.load: {path} cannot be read ({error}); copy or save it again") from error
-    if not isinstance(array, np.ndarray):  # an archive of arrays
+    if not isinstance(array, np.ndarray):  # it is an archive of arrays
         raise ValueError(f"FingerprintIndex.load: {path} is not an .npy file; copy or save it again")
     if array.dtype != np.dtype(_DTYPES[name]) or array.shape != (length,):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""`catalase bench`: that it runs, checks before it times, says what is absent, and writes what it measured."""
+"""Tests that `catalase bench` runs, verifies before it times, names absent libraries, and writes its measurements."""
 
 from __future__ import annotations
 

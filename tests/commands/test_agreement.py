@@ -1,4 +1,4 @@
-"""Train, predict, evaluate and screen by command, and Python, give the same numbers for the same molecules."""
+"""Tests that training, prediction, evaluation and screening by command and in Python give the same numbers."""
 
 from __future__ import annotations
 

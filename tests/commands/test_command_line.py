@@ -1,4 +1,4 @@
-"""The command line on the user's own tables: end to end, error files, exit codes."""
+"""Tests of the command line on a user's tables: whole workflows, error files and exit codes."""
 
 from __future__ import annotations
 

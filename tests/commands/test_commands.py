@@ -1,4 +1,4 @@
-"""One file a command: a new one is found by being there, and no command imports what only another one needs."""
+"""Tests that a command is found by its file, and that no command imports modules that only another one needs."""
 
 from __future__ import annotations
 

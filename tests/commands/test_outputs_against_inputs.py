@@ -1,7 +1,7 @@
-"""No command replaces or deletes what it reads, or a file that is not its own: every output option against every input.
+"""Tests that no command replaces or deletes its inputs or a foreign file, for every output option against every input.
 
-The options are taken from the parser. A new one that takes a text must say by its type whether it is an input or an
-output (`input_path`, `output_path` of `catalase.commands.common.options`), and needs a line in `VALUES`; else a test here fails.
+The options are read from the parser. A new option with a text must say by its type whether it is an input or an output
+(`input_path`, `output_path` of `catalase.commands.common.options`), and needs a line in `VALUES`; else a test here fails.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Compiles device code as host C++ over the shim, under the address and undefined-behaviour sanitizers."""
+"""Compiles device code as host C++ over the shim, with the address and undefined-behaviour sanitizers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A "device" that is a process of its own: device code as host C++ over the shim, with its own memory.
+"""An emulated device: a separate process, with its own memory, that runs device code as host C++ over the shim.
 
-`HostArray` has what the array functions use of CuPy's arrays and no more: it cannot be turned into a NumPy array by
-accident, and NumPy's functions do not take it. `HostRuntime` counts launches, so that a test can tell that they ran.
+`HostArray` has only those attributes of CuPy's arrays that the array functions use: it cannot become a NumPy array by
+accident, and NumPy's functions refuse it. `HostRuntime` counts launches, so that a test can check that they ran.
 """
 
 from __future__ import annotations
@@ -190,13 +190,6 @@ class HostRuntime(CudaBackend):
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         layout = np.empty(shape, dtype)
         return HostArray(_Buffer(self, layout.nbytes), layout)
-
-    def empty_apart(self, shape: Any, dtype: Any) -> HostArray:
-        before, self.memory_pool = self.memory_pool, None
-        try:
-            return self.empty(shape, dtype)
-        finally:
-            self.memory_pool = before
 
     def contiguous(self, x: HostArray) -> HostArray:
         if x.flags.c_contiguous or self.recorded is None:

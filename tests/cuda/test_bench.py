@@ -1,5 +1,5 @@
-"""`catalase bench --device`: every family's small cases compute on a device what the peers compute. The host stands in for
-the device, and PyTorch runs on the CPU; nothing is timed but to see that the timing ends."""
+"""Tests that `catalase bench --device` gives the peers' results for every family's small cases. The host emulates the device,
+and PyTorch runs on the CPU; timing is only run to check that it ends."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Numbers that the kernels of both sides and Python share: C++ has them, its enums, and `_core` gives them by name.
+"""Tests of the codes that host kernels, device kernels and Python share: C++ defines the enums, and `_core` exports them.
 
-``cuda/codes.cuh`` repeats them for device code, which includes nothing from outside its folder. After a change of an
-enum, ``python -m tests.cuda.test_codes`` writes the file anew.
+``cuda/codes.cuh`` repeats them for device code, which includes no file from outside its folder. After a change of an
+enum, ``python -m tests.cuda.test_codes`` rewrites the file.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ HEADER = Path(__file__).parents[2] / "cuda" / "codes.cuh"
 ENUMS = {
     "Activation": ("", _core.ACTIVATIONS),
     "Map": ("Map", _core.MAPS),
+    "Loss": ("Loss", _core.LOSSES),
     "Rule": ("Rule", _core.RULES),
     "Pool": ("Pool", _core.POOLS),
     "Cell": ("Cell", _core.CELLS),
@@ -47,7 +48,7 @@ def test_device_code_has_the_numbers_of_the_cpu():
 
 def test_numbers_of_an_enum_count_from_zero():
     """Bindings check that a number is no larger than the last."""
-    for codes in (*(codes for _, codes in ENUMS.values()), _core.LOSSES, _core.ECFP_STATUSES):
+    for codes in (*(codes for _, codes in ENUMS.values()), _core.ECFP_STATUSES):
         assert list(codes.values()) == list(range(len(codes)))
 
 

@@ -1,4 +1,4 @@
-"""Every file of device code compiles for every architecture, by NVRTC as at run time, without warnings, and spills nothing that is not named.
+"""Tests that all device code compiles with NVRTC for every architecture, without warnings and without unnamed spills.
 
 NVRTC needs no device: `pip install "catalase[cuda12]"`.
 """

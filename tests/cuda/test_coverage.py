@@ -1,4 +1,4 @@
-"""Every array function once on each backend: its result is there, with float64's numbers. None is missing here or in docs."""
+"""Calls every array function once on each backend, and compares with float64. No function is missing here or in the docs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 from catalase import ops
 from tests.ops.test_rnn import make
 from tests.reference.activations import NAMES
+
+pytestmark = pytest.mark.at_one_level
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "gpu.md"
 NO_ARRAY_FUNCTIONS = {"RnnSaved", "SparseBatch", "empty"}  # results, and memory of the host
@@ -173,7 +175,7 @@ def test_runs_where_its_arrays_are(backend, monkeypatch, name):
         return function(*args, **options)
 
     monkeypatch.setattr(ops, name, counted)
-    found = CALLS[name](backend.array, backend.name)
+    found = CALLS[name](backend.array, backend.device)
     assert called, "the call is not one of this function"
     found, expected = (v if isinstance(v, tuple) else (v,) for v in (found, expected))
     for array, exact in zip(map(backend.get, found), expected, strict=True):

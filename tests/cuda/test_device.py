@@ -1,4 +1,4 @@
-"""What is said where there is no device, and that device arrays cost callers with NumPy arrays nothing."""
+"""Tests of the messages without a device, and that device arrays cost callers with NumPy arrays no time."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from catalase.backends import description, is_device_array
 from catalase.backends.cuda import compile as _compile
 from catalase.backends.cuda import device as _device
 from tests.cuda import build
+
+pytestmark = pytest.mark.at_one_level
 
 
 def test_without_cupy_the_sentence_names_the_package(monkeypatch):

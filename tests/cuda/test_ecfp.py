@@ -1,4 +1,7 @@
-"""Fingerprints hashed on a device: the CPU's bits, which are RDKit's, and the same reports and refusals."""
+"""Fingerprints hashed on a device have the CPU's bits, reports and refusals, whatever the sizes of molecules, rows and chunks.
+
+That both have RDKit's bits is shown in `tests/ops/test_ecfp_native.py`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ import catalase as ct
 from catalase.backends import cuda as _cuda
 from catalase.backends.cuda import ecfp as device
 from catalase.ops.ecfp import fingerprints
-from tests.ops.test_ecfp_native import AWKWARD, MOLECULES, REFUSED, large, mutated, rdkit_rows
+from tests.ops.test_ecfp_native import AWKWARD, MOLECULES, large, mutated
+
+pytestmark = pytest.mark.on_a_device
 
 FEW = [
     *AWKWARD[:12],
@@ -40,7 +45,7 @@ MEETING = [
 def assert_equal_to_the_cpu(backend, smiles, **options):
     """Rows, their type, what is kept, and the report are the CPU's."""
     options = {"errors": "mask", "return_report": True, **options}
-    *found, report = ct.ops.ecfp(smiles, device=backend.name, **options)
+    *found, report = ct.ops.ecfp(smiles, device=backend.device, **options)
     *expected, cpu_report = ct.ops.ecfp(smiles, **options)
     rows = backend.get(found[0])
     assert rows.dtype == expected[0].dtype and rows.shape == expected[0].shape
@@ -50,28 +55,10 @@ def assert_equal_to_the_cpu(backend, smiles, **options):
     assert report.to_dict() == cpu_report.to_dict()
 
 
-@pytest.mark.parametrize("radius", [0, 1, 2, 3, 4, 5, 6, 7])
-def test_awkward_molecules(backend, radius):
-    smiles = AWKWARD + MOLECULES + REFUSED
-    assert_equal_to_the_cpu(backend, smiles, radius=radius)
-    assert_equal_to_the_cpu(backend, smiles, radius=radius, output="counts", size=512)
-
-
-def test_rdkits_bits(backend):
-    rows = backend.get(ct.ops.ecfp(AWKWARD, device=backend.name, errors="mask"))
-    assert np.array_equal(rows, rdkit_rows(AWKWARD)[0])
-
-
 @pytest.mark.parametrize("output", ["packed", "dense", "counts"])
 @pytest.mark.parametrize("size", [8, 40, 512, 1000, 2048, 4096])
 def test_sizes_of_the_row(backend, size, output):
     assert_equal_to_the_cpu(backend, FEW, size=size, output=output, radius=3)  # of up to eight neighbours
-
-
-@pytest.mark.parametrize("options", [{"features": True}, {"use_bond_types": False}, {"chirality": True}], ids=str)
-@pytest.mark.parametrize("radius", [0, 1, 2, 3])
-def test_options(backend, radius, options):
-    assert_equal_to_the_cpu(backend, AWKWARD + MOLECULES, radius=radius, output="counts", **options)
 
 
 @pytest.mark.parametrize("radius", [0, 1, 2, 4, 6])
@@ -96,7 +83,7 @@ def test_neither_chunks_nor_threads_nor_company_change_a_bit(backend, monkeypatc
     alone = ct.ops.ecfp(FEW, errors="mask")
     monkeypatch.setattr(device, "_CHUNK", 5)  # blocks of four molecules, the last one partly empty
     for threads in (1, 7):
-        rows = ct.ops.ecfp(FEW * 3, errors="mask", num_threads=threads, device=backend.name)
+        rows = ct.ops.ecfp(FEW * 3, errors="mask", num_threads=threads, device=backend.device)
         assert np.array_equal(backend.get(rows), np.concatenate([alone] * 3))
 
 
@@ -109,28 +96,28 @@ def test_rows_of_the_cpu_find_their_places(backend):
             assert_equal_to_the_cpu(backend, smiles, errors=errors, size=size, output="packed")
             assert_equal_to_the_cpu(backend, smiles, errors=errors, size=size, output="dense")
     with pytest.raises(ValueError, match=r"molecule 3 of 4 .*unclosed ring"):
-        ct.ops.ecfp(smiles[:4], device=backend.name)
+        ct.ops.ecfp(smiles[:4], device=backend.device)
 
 
 def test_partial_sanitization(backend):
     smiles = ["CCO", "CN(C)(C)(C)C", "C[Na](C)C", "C1CC", "c1ccccc1"]
     options = {"radius": 2, "size": 512, "output": "packed", "chirality": False, "features": False}
     options |= {"use_bond_types": True, "errors": "mask", "return_report": True, "num_threads": None, "partial": True}
-    rows, report = fingerprints(smiles, **options, device=backend.name)
+    rows, report = fingerprints(smiles, **options, device=backend.device)
     expected, cpu_report = fingerprints(smiles, **options)
     assert np.array_equal(backend.get(rows), expected) and report.to_dict() == cpu_report.to_dict()
 
 
 def test_no_molecules_and_the_empty_one(backend):
-    rows, kept = ct.ops.ecfp([], device=backend.name, errors="drop")
+    rows, kept = ct.ops.ecfp([], device=backend.device, errors="drop")
     assert rows.shape == (0, 256) and len(kept) == 0
-    assert backend.get(ct.ops.ecfp([""], device=backend.name)).max() == 0
-    assert backend.get(ct.ops.ecfp(["C1CC"], device=backend.name, errors="drop")[0]).shape == (0, 256)
+    assert backend.get(ct.ops.ecfp([""], device=backend.device)).max() == 0
+    assert backend.get(ct.ops.ecfp(["C1CC"], device=backend.device, errors="drop")[0]).shape == (0, 256)
 
 
 def test_a_dense_layer_takes_them(backend, rng):
     w = rng.standard_normal((512, 5)).astype(np.float32)
-    y = ct.ops.linear(ct.ops.ecfp(FEW, size=512, device=backend.name, errors="mask"), backend.array(w))
+    y = ct.ops.linear(ct.ops.ecfp(FEW, size=512, device=backend.device, errors="mask"), backend.array(w))
     assert np.allclose(backend.get(y), ct.ops.linear(ct.ops.ecfp(FEW, size=512, errors="mask"), w), atol=1e-5)
 
 

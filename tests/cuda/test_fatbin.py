@@ -1,4 +1,4 @@
-"""Fatbins: what CMake asks of nvcc, and when the loader takes what came of it. A stub stands in for nvcc."""
+"""Tests of the arguments that CMake gives nvcc, and of the loader's choice of fatbins. A stub replaces nvcc."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training steps that are captured once and replayed: the launches are fewer, the results the same."""
+"""Tests that captured training steps are replayed with fewer launches and the same results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.on_a_device
 
 
 def train(backend, dataset, loss, make, net, graph, **options):
-    net = net.to(backend.name)
+    net = net.to(backend.device)
     history = ct.train.fit(
         net, dataset, loss, optimizer=make(net), nb_epoch=4, batch_size=10, seed=3, graph=graph, **options
     )
@@ -62,7 +62,7 @@ def test_a_model_of_classes(backend, rng, kind):
     nets = []
     for graph in (False, True):
         model = ct.models.MultitaskClassifier(3, 128, layer_sizes=[7], dropouts=0.5, batch_size=15, seed=1)
-        model.to(backend.name).fit(data, nb_epoch=3, graph=graph)
+        model.to(backend.device).fit(data, nb_epoch=3, graph=graph)
         model.fit(data, nb_epoch=2, graph=graph)  # the optimizer goes on; graphs are made anew
         nets.append(model.module)
     assert all(np.array_equal(a, nets[0].state_dict()[n]) for n, a in nets[1].state_dict().items())
@@ -73,7 +73,7 @@ def test_a_convolutional_net_with_labels_in_rows(backend, rng):
     nets = []
     for graph in (False, True):
         model = ct.models.CNN(1, 1, 2, [3], kernel_size=3, n_classes=3, batch_norm=True, batch_size=4, seed=1)
-        model.to(backend.name).fit(ct.data.NumpyDataset(X, y), nb_epoch=2, graph=graph)
+        model.to(backend.device).fit(ct.data.NumpyDataset(X, y), nb_epoch=2, graph=graph)
         nets.append(model.module.state_dict())
     assert all(np.array_equal(a, nets[0][name]) for name, a in nets[1].items())
 
@@ -83,7 +83,7 @@ def test_the_learning_rate_may_change_and_the_net_may_move_between_steps(backend
         def on_epoch_end(self, state):
             state.optimizer.lr *= 0.5
             if state.epoch == 1:
-                state.module.to("cpu").to(backend.name)
+                state.module.to("cpu").to(backend.device)
 
     captures, _ = both(
         backend, table(rng), ct.nn.losses.L2Loss(), lambda net: ct.optim.AdamW(net, lr=0.05), callbacks=[Change()]
@@ -108,7 +108,7 @@ def test_what_dropout_draws_by_may_change_between_steps(backend, rng):
 def test_resumed_by_a_run_without(backend, rng, tmp_path):
     data, loss = table(rng), ct.nn.losses.L2Loss()
     whole, _ = train(backend, data, loss, OPTIMIZERS["adamw"], dense(None), False)
-    net = dense(None).to(backend.name)
+    net = dense(None).to(backend.device)
     options = {"batch_size": 10, "seed": 3, "callbacks": [ct.train.Checkpoint(tmp_path)]}
     ct.train.fit(net, data, loss, optimizer=OPTIMIZERS["adamw"](net), nb_epoch=3, graph=True, **options)
     again = dense(None)
@@ -130,7 +130,7 @@ def test_a_loss_that_is_not_finite_leaves_the_weights(backend, rng):
 
     for graph in (False, True):
         X[...] = 1.0
-        net = ct.nn.Sequential(ct.nn.Linear(12, 3, rng=0)).to(backend.name)
+        net = ct.nn.Sequential(ct.nn.Linear(12, 3, rng=0)).to(backend.device)
         optimizer = ct.optim.Adam(net)
         with pytest.raises(FloatingPointError, match="in epoch 1, batch 3"):
             ct.train.fit(

@@ -1,4 +1,4 @@
-"""Models whose batches are more than an array, by captured steps: the launches are replayed, the results the same."""
+"""Tests that captured steps of models whose batches are more than an array are replayed with the same results."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import pytest
 
 import catalase as ct
 from catalase.backends.cuda import capture as _graph
-from catalase.backends.cuda import rnn
 from catalase.models.tensorgraph import layers as L
-from catalase.models.time_steps import PooledBatch
 
 pytestmark = pytest.mark.on_a_device
 
@@ -70,7 +68,7 @@ def test_a_graph_of_layers(backend, rng, counts, tmp_path):
         return model.fit(data, nb_epoch=2, graph=graph, valid=data, checkpoint_interval=2)
 
     # 5, 5, 3 rows, in this order: launched, captured, launched; replayed, replayed, captured.
-    assert same(counts, lambda: layered(backend.name, model_dir=tmp_path), fit) == (2, 4)
+    assert same(counts, lambda: layered(backend.device, model_dir=tmp_path), fit) == (2, 4)
 
 
 def test_a_generator_for_a_graph_of_layers(backend, rng, counts):
@@ -83,7 +81,7 @@ def test_a_generator_for_a_graph_of_layers(backend, rng, counts):
         first = model.history["loss"]
         return {"loss": first + model.fit_generator(items, graph=graph)["loss"]}
 
-    assert same(counts, lambda: layered(backend.name), fit) == (2, 2 + 5)
+    assert same(counts, lambda: layered(backend.device), fit) == (2, 2 + 5)
 
 
 def test_optimizers_and_losses_of_a_graph_of_layers(backend, rng, counts):
@@ -97,7 +95,7 @@ def test_optimizers_and_losses_of_a_graph_of_layers(backend, rng, counts):
         model.set_loss(L.Add([one, two]))
         rate = ct.optim.ExponentialDecay(0.1, 0.5, 2)
         model.set_optimizer(lambda net: ct.optim.Momentum(net, rate, clip_norm=0.1))
-        return model.to(backend.name)
+        return model.to(backend.device)
 
     def fit(model, graph):
         inputs = [([X[:, :2], X[:, 2:]], [y * k, -y]) for k in range(5)]
@@ -114,7 +112,7 @@ def test_a_graph_of_layers_that_reads_its_labels_is_launched(backend, rng, count
         logits = L.Dense(4, in_layers=L.Dropout(0.5, in_layers=L.Feature((None, 3))))
         model = ct.models.TensorGraph(batch_size=4, seed=0)
         model.set_loss(L.ReduceMean(L.SoftMaxCrossEntropy([L.Label((None, 1)), logits])))
-        return model.to(backend.name)
+        return model.to(backend.device)
 
     assert same(counts, make, lambda m, graph: m.fit(ct.data.NumpyDataset(X, y), nb_epoch=3, graph=graph)) == (0, 0)
 
@@ -139,13 +137,13 @@ def test_readers_of_sequences_of_one_length(backend, rng, counts, name):
         data = ct.data.SequenceDataset.from_texts(TEXTS, tokenizer, list(y), per_step=steps)
 
         def make():
-            return ct.models.SequenceClassifier(1, tokenizer, embedding_size=3, **options).to(backend.name)
+            return ct.models.SequenceClassifier(1, tokenizer, embedding_size=3, **options).to(backend.device)
     else:
         X = list(rng.standard_normal((7, 4, 2)).astype(F32))
         data = ct.data.SequenceDataset(X, y=[x.sum(axis=1 if steps else None) for x in X], per_step=steps)
 
         def make():
-            return ct.models.SequenceRegressor(1, n_features=2, **options).to(backend.name)
+            return ct.models.SequenceRegressor(1, n_features=2, **options).to(backend.device)
 
     # Batches of 3, 3 and 1, in random order; the first of each kind is launched.
     assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=2, graph=graph)) == (2, 3 + 1)
@@ -157,56 +155,39 @@ def test_a_language_model_of_sequences_of_one_length(backend, counts):
 
     def make():
         options = {"hidden_size": 3, "embedding_size": 3, "batch_size": 3, "seed": 0, "num_layers": 2, "dropout": 0.2}
-        return ct.models.LanguageModel(tokenizer, cell="lstm", **options).to(backend.name)
+        return ct.models.LanguageModel(tokenizer, cell="lstm", **options).to(backend.device)
 
     assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=2, valid=data, graph=graph)) == (1, 3)
 
 
 RAGGED = {
     "last, both ways": {"bidirectional": True, "dropout": 0.3},
-    "mean, in chunks": {"pool": "mean", "cell": "lstm", "truncation": 5},
-    "max, in chunks": {"pool": "max", "cell": "gru"},
+    "mean": {"pool": "mean", "cell": "lstm", "truncation": 5},
+    "max": {"pool": "max", "cell": "gru"},
 }
 
 
 @pytest.mark.parametrize("name", list(RAGGED))
-def test_readers_of_sequences_of_several_lengths(backend, rng, counts, monkeypatch, name):
-    if "chunks" in name:
-        monkeypatch.setattr(rnn, "_CHUNK_BYTES", 300)
-    # Always 5 steps at most, so two kinds of batch: without empty sequences, and with.
-    lengths = [5, 3, 1, 5, 4, 2, 2, 5, 5, 1, 0, 5, 2, 3, 5]
+def test_readers_of_sequences_of_several_lengths_are_launched(backend, rng, counts, name):
+    lengths = [5, 3, 1, 5, 4, 2, 2, 5, 5, 1, 0, 5, 2, 3, 5]  # always 5 steps at most; an empty sequence is among them
     X = [rng.standard_normal((n, 2)).astype(F32) for n in lengths]
     data = ct.data.SequenceDataset(X, y=[x.sum() for x in X], empty="keep")
     data.iterbatches = in_turn(data)
 
     def make():
         options = {"hidden_size": 3, "batch_size": 3, "seed": 1, **RAGGED[name]}
-        return ct.models.SequenceRegressor(1, n_features=2, **options).to(backend.name)
+        return ct.models.SequenceRegressor(1, n_features=2, **options).to(backend.device)
 
-    assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=2, graph=graph)) == (2, 3 + 4 + 1)
-
-
-def test_no_lengths_have_more_chunks_than_a_captured_step_has_room_for():
-    rng = np.random.default_rng(0)
-    most_found = 0
-    for _ in range(2000):
-        batch, steps, most = (int(rng.integers(1, top)) for top in (6, 9, 20))
-        lengths = rng.integers(0, steps + 1, batch)
-        lengths[rng.integers(batch)] = steps
-        table = rnn._padded(lengths, most, rnn._most_chunks(batch, steps, most))
-        bounds = rnn._laid_out(lengths, most)[3]
-        assert len(table) == steps + 1 + 2 * batch + rnn._most_chunks(batch, steps, most) + 1
-        most_found = max(most_found, len(bounds) - 1)
-    assert most_found == 8
+    assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=2, graph=graph)) == (0, 0)
 
 
-def in_turn(data, kind=None):
+def in_turn(data):
     """Batches in order, whatever is asked for."""
     given = data.iterbatches
 
     def iterbatches(size, deterministic=True, seed=None):
         for X, *rest in given(size, 1, True):
-            yield X if kind is None else kind(X.values, X.lengths), *rest
+            yield X, *rest
 
     return iterbatches
 
@@ -219,9 +200,9 @@ def test_padded_and_whole_sequences_in_turn(backend, rng, counts):
 
     def make():
         options = {"hidden_size": 3, "embedding_size": 2, "batch_size": 2, "seed": 1}
-        return ct.models.SequenceClassifier(1, tokenizer, **options).to(backend.name)
+        return ct.models.SequenceClassifier(1, tokenizer, **options).to(backend.device)
 
-    assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=2, graph=graph)) == (2, 3 + 3)
+    assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=2, graph=graph)) == (1, 3)
 
 
 def test_a_language_model_of_several_lengths_is_captured_where_they_are_one(backend, counts):
@@ -231,7 +212,7 @@ def test_a_language_model_of_several_lengths_is_captured_where_they_are_one(back
 
     def make():
         options = {"hidden_size": 3, "embedding_size": 3, "batch_size": 2, "seed": 0}
-        return ct.models.LanguageModel(tokenizer, **options).to(backend.name)
+        return ct.models.LanguageModel(tokenizer, **options).to(backend.device)
 
     assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=2, graph=graph)) == (1, 3)
 
@@ -249,7 +230,7 @@ def test_a_net_of_your_own_over_batches_of_sequences(backend, rng, counts):
 
     nets, losses = [], []
     for graph in (False, True):
-        net = ct.nn.Sequential(ct.nn.GRU(2, 3, rng=0), ct.nn.Linear(3, 1, rng=1)).to(backend.name)
+        net = ct.nn.Sequential(ct.nn.GRU(2, 3, rng=0), ct.nn.Linear(3, 1, rng=1)).to(backend.device)
         fit = {"optimizer": ct.optim.Adam(net), "forward": forward, "graph": graph, **options}
         losses.append(ct.train.fit(net, data, ct.nn.losses.L2Loss(), **fit)["loss"])
         nets.append(net.state_dict())
@@ -267,41 +248,10 @@ def test_tokens_that_a_net_of_your_own_does_not_know_are_named(backend, weight):
         return net.layers[2](y.sum(axis=1))
 
     layers = [ct.nn.Embedding(5, 3, rng=0), ct.nn.GRU(3, 4, rng=1), ct.nn.Linear(4, 1, rng=2)]
-    net = ct.nn.Sequential(*layers).to(backend.name)
+    net = ct.nn.Sequential(*layers).to(backend.device)
     fit = {"optimizer": ct.optim.Adam(net), "forward": forward, "graph": True, "batch_size": 1, "nb_epoch": 1}
     with pytest.raises(ValueError, match="is 9"):
         ct.train.fit(net, data, ct.nn.losses.L2Loss(), **fit)
-
-
-REFUSED = {
-    "lengths of its own": lambda net, x, lengths: net.layers[0](x, None, lengths[::-1]),
-    "a step more": lambda net, x, lengths: net.layers[0](ct.autograd.concatenate([x, x * 0.0], axis=1), None, lengths),
-    "a step more that is not kept": lambda net, x, lengths: net.layers[0](x, ahead(net, x, lengths), lengths),
-}
-
-
-def ahead(net, x, lengths):
-    with ct.no_grad():
-        return net.layers[0](x, None, lengths)[1]
-
-
-@pytest.mark.parametrize("name", list(REFUSED))
-def test_what_of_padded_batches_is_not_captured_is_launched(backend, rng, counts, monkeypatch, name):
-    monkeypatch.setattr(rnn, "_GATES_BYTES", 100)
-    X = [rng.standard_normal((n, 2)).astype(F32) for n in [3, 1, 2, 3]]
-    data = ct.data.SequenceDataset(X, y=[x.sum() for x in X])
-    data.iterbatches = in_turn(data, PooledBatch)
-
-    def forward(net, batch):
-        values = batch.values if not isinstance(batch.values, np.ndarray) else backend.array(batch.values)
-        return net.layers[1](REFUSED[name](net, ct.Tensor(values), batch.lengths)[0].sum(axis=1))
-
-    losses = []
-    for graph in (False, True):
-        net = ct.nn.Sequential(ct.nn.GRU(2, 3, rng=0), ct.nn.Linear(3, 1, rng=1)).to(backend.name)
-        fit = {"optimizer": ct.optim.Adam(net), "forward": forward, "graph": graph}
-        losses.append(ct.train.fit(net, data, ct.nn.losses.L2Loss(), nb_epoch=2, batch_size=2, seed=0, **fit)["loss"])
-    assert losses[0] == losses[1] and counts == {"capture": 0, "run": 0}
 
 
 @pytest.mark.parametrize("per_step", [False, True])
@@ -311,6 +261,6 @@ def test_truncated_steps_are_launched(backend, rng, counts, per_step):
 
     def make():
         options = {"hidden_size": 3, "batch_size": 2, "seed": 1, "truncation": 2, "per_step": per_step}
-        return ct.models.SequenceRegressor(1, n_features=2, **options).to(backend.name)
+        return ct.models.SequenceRegressor(1, n_features=2, **options).to(backend.device)
 
     assert same(counts, make, lambda m, graph: m.fit(data, nb_epoch=3, graph=graph)) == (0, 0)

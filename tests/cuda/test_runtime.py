@@ -1,4 +1,4 @@
-"""What the runtime over CuPy hands to CuPy, with a stand-in for CuPy: no device is needed, and none is claimed."""
+"""Tests of the calls that the backend makes to CuPy, with a stand-in for CuPy, so that no device is needed."""
 
 from __future__ import annotations
 
@@ -147,23 +147,6 @@ def test_a_step_is_captured_on_a_stream_and_from_a_pool_of_its_own(runtime):
         "synchronize default", "enter", "pool", "begin_capture own", "work", "end_capture own", "pool left", "launch",
         "pool", "begin_capture own", "end_capture own", "synchronize own", "freed own", "leave",
     ]  # fmt: skip
-
-
-def test_what_a_replay_reads_from_the_host_comes_from_the_pool_of_all(runtime):
-    using = []
-
-    @contextmanager
-    def allocator(malloc):
-        using.append(malloc)
-        yield
-        using.pop()
-
-    runtime._cupy.cuda.using_allocator = allocator
-    runtime._cupy.get_default_memory_pool = lambda: SimpleNamespace(malloc="default")
-    runtime._cupy.empty = lambda shape, dtype: (shape, dtype, using[-1])
-    with allocator("graph's"):
-        assert runtime.empty_apart((3,), np.int64) == ((3,), np.int64, "default")
-        assert runtime.empty((3,), np.int64) == ((3,), np.int64, "graph's")
 
 
 def test_a_graphs_pool_frees_none_of_its_own_blocks_for_memory(runtime):

@@ -1,4 +1,4 @@
-"""Recurrent nets on a device, and the models made of them, beside the same run on the CPU."""
+"""Tests that recurrent nets and their models train on a device as on the CPU."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import pytest
 
 import catalase as ct
 from tests.cuda.test_training import stayed, weights_agree
+
+pytestmark = pytest.mark.at_one_level
 
 F32 = np.float32
 
@@ -31,7 +33,7 @@ class Reader(ct.nn.Module):
 def test_recurrent_layers_and_an_embedding(backend, rng, cell, where):
     ids = rng.integers(1, 6, (3, 4))
     nets = []
-    for device in ("cpu", backend.name):
+    for device in ("cpu", backend.device):
         net = Reader(cell).to(device)
         given = ids if device == "cpu" or where == "host" else backend.array(ids)
         optimizer = ct.optim.Adam(net, lr=0.01)
@@ -59,7 +61,7 @@ def test_models_of_sequences(backend, rng, name):
     X = [rng.standard_normal((n, 2)).astype(F32) for n in lengths]
     data = ct.data.SequenceDataset(X, y=[x.sum(axis=1 if steps else None) for x in X], per_step=steps)
     runs = []
-    for device in ("cpu", backend.name):
+    for device in ("cpu", backend.device):
         model = ct.models.SequenceRegressor(1, n_features=2, hidden_size=4, batch_size=3, seed=1, **options)
         model.to(device).fit(data, nb_epoch=2)
         runs.append((model, model.predict(data)))
@@ -74,7 +76,7 @@ def test_tokens_and_a_language_model(backend):
     options = {"hidden_size": 6, "embedding_size": 4, "batch_size": 3, "seed": 0, "num_layers": 2, "dropout": 0.2}
     data = ct.data.SequenceDataset.from_texts(texts, tokenizer, [0, 1, 0, 1, 1])
     runs = []
-    for device in ("cpu", backend.name):
+    for device in ("cpu", backend.device):
         language = ct.models.LanguageModel(tokenizer, truncation=3, **options).to(device)
         classifier = ct.models.SequenceClassifier(1, tokenizer, pool="max", **options).to(device)
         language.fit(data, nb_epoch=2)

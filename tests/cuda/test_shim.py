@@ -1,4 +1,4 @@
-"""The shim itself: it finds planted faults, and says where."""
+"""Tests that the shim finds planted faults and names their place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nets on a device: moved there, trained, checkpointed, taken back; beside the same run on the CPU (on the CPU: beside another)."""
+"""Tests that nets are moved to a device, trained, checkpointed and moved back, with the results of a run on the CPU."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from tests.cuda.agreement import same_as_cpu
+from tests.agreement import same_as_cpu
 from tests.reference.activations import OF_INPUT
+
+pytestmark = pytest.mark.at_one_level
 
 F32 = np.float32
 
@@ -23,13 +25,13 @@ def weights_agree(net, cpu, exactly=True):
 def stayed(backend, net):
     """Whether a net is where it was moved to, with numbers in it."""
     values = [backend.get(p.data) for p in net.parameters()]
-    return net.device == backend.name and all(np.isfinite(v).all() for v in values)
+    return net.device == backend.device and all(np.isfinite(v).all() for v in values)
 
 
 def both(backend, make, dataset, loss, optimizer, nb_epoch=2, exactly=True, **options):
     """Train two equal nets, one on the CPU, one on the device."""
     runs = []
-    for device in ("cpu", backend.name):
+    for device in ("cpu", backend.device):
         net = make().to(device)
         history = ct.train.fit(
             net, dataset, loss, optimizer=optimizer(net), nb_epoch=nb_epoch, batch_size=10, seed=3, **options
@@ -109,7 +111,7 @@ def test_a_classifier_of_fingerprints(backend, rng, kind):
     X = {"packed bits": bits, "zeros and ones": X, "few values": X * 0.5, "dense": X + 1}[kind]
     data = ct.data.NumpyDataset(X, y, w)
     results = []
-    for device in ("cpu", backend.name):
+    for device in ("cpu", backend.device):
         model = ct.models.MultitaskClassifier(3, 128, layer_sizes=[11, 5], dropouts=0.25, batch_size=20, seed=5)
         history = model.to(device).fit(data, nb_epoch=2, valid=data)
         assert model.device == device
@@ -130,7 +132,7 @@ def test_a_regressor_goes_on_where_it_was_moved_to_and_is_saved(backend, rng, tm
         ct.models.MultitaskRegressor(1, 5, layer_sizes=[13], batch_size=10, weight_decay_penalty=0.01, seed=1)
         for _ in range(2)
     )
-    for device in ("cpu", backend.name, "cpu", backend.name):
+    for device in ("cpu", backend.device, "cpu", backend.device):
         cpu.fit(data, nb_epoch=1)
         moved.to(device).fit(data, nb_epoch=1)
     assert stayed(backend, moved.module)
@@ -145,7 +147,7 @@ def test_a_convolutional_net(backend, rng, options):
     X = rng.integers(0, 256, (8, 6, 5), dtype=np.uint8)
     data = ct.data.NumpyDataset(X, rng.integers(0, 3, (8, 1)).astype(F32))
     runs = []
-    for device in ("cpu", backend.name):
+    for device in ("cpu", backend.device):
         model = ct.models.CNN(
             1, 1, 2, layer_filters=[4, 4], kernel_size=3, dropouts=0.2, n_classes=3, dense_layer_size=6, batch_size=4,
             weight_init_stddevs=0.5, bias_init_consts=0.1, pool_type="average", seed=2, **options,
@@ -164,7 +166,7 @@ def test_a_graph_of_layers(backend, rng):
 
     X, y = rng.random((10, 6, 6)).astype(F32), rng.integers(0, 2, 10)
     runs = []
-    for device in ("cpu", backend.name):
+    for device in ("cpu", backend.device):
         x, label, w = L.Feature((None, 6, 6)), L.Label((None, 2)), L.Weights((None, 1))
         conv = L.Conv2D(3, kernel_size=3, activation_fn="relu", in_layers=L.Reshape((None, 6, 6, 1), in_layers=x))
         flat = L.Flatten(L.MaxPool2D(ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], in_layers=conv))
@@ -193,7 +195,7 @@ class Interrupt(ct.train.Callback):
 
 @pytest.mark.parametrize("first", ["cpu", "device"])
 def test_a_killed_run_goes_on_on_another_device(backend, rng, tmp_path, first):
-    devices = ("cpu", backend.name) if first == "cpu" else (backend.name, "cpu")
+    devices = ("cpu", backend.device) if first == "cpu" else (backend.device, "cpu")
     data = table(rng)
     options = {"nb_epoch": 4, "batch_size": 10, "seed": 9}
     loss, make = ct.nn.losses.SigmoidCrossEntropy(), OPTIMIZERS["adamw"]

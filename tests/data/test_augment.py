@@ -1,4 +1,4 @@
-"""Augmented datasets: what a walk through them depends on, masks and weights, training on them."""
+"""Tests of augmented datasets: the keys of their random numbers, masks, weights, and training on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables from CSV: what is read, what is refused, what is reported."""
+"""Tests of the CSV loader: accepted tables, refusals, and reports."""
 
 from __future__ import annotations
 

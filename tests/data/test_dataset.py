@@ -1,4 +1,4 @@
-"""Datasets in memory and on disk: shapes, missing labels, batches, tampering."""
+"""Tests of datasets in memory and on disk: shapes, missing labels, batches, and altered files."""
 
 from __future__ import annotations
 

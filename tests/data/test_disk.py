@@ -1,4 +1,4 @@
-"""Datasets on disk: windows, writers that are killed, DeepChem's folders, pickles that are refused."""
+"""Tests of datasets on disk: shuffle windows, killed writers, DeepChem's folders, and refused pickles."""
 
 from __future__ import annotations
 

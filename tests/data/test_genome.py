@@ -1,4 +1,4 @@
-"""FASTA, BED and one-hot intervals."""
+"""Tests of FASTA, BED and one-hot intervals."""
 
 from __future__ import annotations
 

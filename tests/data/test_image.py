@@ -1,4 +1,4 @@
-"""Images from files: what is decoded, when, and what is said of files that cannot be."""
+"""Tests of image files: which are decoded and when, and the errors for those that cannot be."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 import catalase as ct
 from catalase.data import DiskDataset, ImageDataset, ImageLoader
-from catalase.data.lazy_columns import ahead
+from catalase.data.lazy_columns import prefetch
 
 
 def save(path, array, **options):
@@ -202,13 +202,13 @@ def test_work_ahead_keeps_order_and_ends_its_thread():
         return [t for t in threading.enumerate() if t.name.startswith("catalase-data")]
 
     started = []
-    walk = ahead(lambda i: started.append(i) or i * i, range(100), depth=2)
+    walk = prefetch(lambda i: started.append(i) or i * i, range(100), depth=2)
     assert [next(walk), next(walk)] == [0, 1] and len(started) <= 5
     walk.close()
     assert not threads() and len(started) < 10
-    assert list(ahead(lambda i: i, [])) == [] and list(ahead(str, range(3), depth=9)) == ["0", "1", "2"]
+    assert list(prefetch(lambda i: i, [])) == [] and list(prefetch(str, range(3), depth=9)) == ["0", "1", "2"]
     with pytest.raises(ZeroDivisionError):
-        list(ahead(lambda i: 1 // i, [1, 0]))
+        list(prefetch(lambda i: 1 // i, [1, 0]))
     assert not threads()
 
 

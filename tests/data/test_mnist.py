@@ -1,4 +1,4 @@
-"""MNIST's files: what is read, what is refused, and how the set is cut."""
+"""Tests of MNIST's files: accepted files, refusals, and the division of the set."""
 
 from __future__ import annotations
 

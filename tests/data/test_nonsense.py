@@ -1,4 +1,4 @@
-"""Nonsense in every argument of datasets, loaders, tokenizers and what reads genomes and digits."""
+"""Nonsense in every argument of datasets, loaders, tokenizers, and readers of genomes and digits."""
 
 from __future__ import annotations
 
@@ -130,6 +130,7 @@ METHODS = {
     "RaggedArray.__getitem__": (lambda: sequences().X.__getitem__, lambda: call([0, 2])),
     "RaggedArray.place": (lambda: sequences().X.place, lambda: call(3)),
     "RaggedArray.places": (lambda: sequences().X.places, lambda: call([0, 2])),
+    "SequenceBatch.to": (lambda: data.SequenceBatch(np.zeros((2, 3), np.int32), np.array([3, 1])).to, lambda: call("cpu")),
     "SequenceDataset.from_texts": (lambda: data.SequenceDataset.from_texts, lambda: call(["AC", "G", "T", "TT"], data.DNATokenizer(), **COLUMNS, bucket_batches=50)),
     "ImageDataset.part": (lambda: pictures().part, lambda: call([0, 2])),
     "DiskDataset.create": (lambda: data.DiskDataset.create, lambda: call("made", [plain()], tasks=["t"], report=None, extra={})),
@@ -175,7 +176,7 @@ def test_augmentation():
 
 # Without arguments, or plain records, whose fields are looked at where they are used.
 EXEMPT = {"Dataset", "Interval", "Digits", "mnist", "Augment"}
-BARE = {"get_shape", "get_task_names", "itersamples", "get_shard_size", "get_number_shards", "iter_shards", "verify", "dataset", "whole", "to_config", "graph_parts"}  # fmt: skip
+BARE = {"get_shape", "get_task_names", "itersamples", "get_shard_size", "get_number_shards", "iter_shards", "verify", "dataset", "whole", "to_config", "with_arrays"}  # fmt: skip
 EVERYWHERE = {"select", "transform", "iterbatches", "numbered_batches"}
 
 

@@ -1,4 +1,4 @@
-"""SequenceDataset: what comes out of a batch is what was put in, buckets hold alike lengths, bad sequences are said."""
+"""Tests that batches of a SequenceDataset hold its sequences, that buckets hold like lengths, and that errors name rows."""
 
 from __future__ import annotations
 

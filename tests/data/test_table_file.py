@@ -1,4 +1,4 @@
-"""Tables as text: which files are read, as what, and what is said of the others."""
+"""Tests of tables as text: accepted files and their formats, and the errors for others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokenizers: nothing is lost, unknown tokens are said or replaced, the vocabulary comes back from JSON."""
+"""Tests that tokenizers lose no text, refuse or replace unknown tokens, and restore the vocabulary from JSON."""
 
 from __future__ import annotations
 

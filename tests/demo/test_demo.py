@@ -1,4 +1,4 @@
-"""The demo, in its quick form: it runs, it repeats itself, it says what is missing."""
+"""Tests that the demo runs in its quick form, is reproducible, and names missing packages."""
 
 from __future__ import annotations
 

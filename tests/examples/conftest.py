@@ -1,4 +1,4 @@
-"""Examples are scripts in docs/examples, no package: they are loaded by path."""
+"""Fixtures that load the examples by path, because docs/examples holds scripts and is not a package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nets that count and find cells: on made-up ones, and on the real set where CATALASE_DATA_DIR has it."""
+"""Tests of the nets that count and find cells, on synthetic cells, and on the real set if CATALASE_DATA_DIR has it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/convolution.md tells the truth: its code gives what it shows, its pictures are the example's."""
+"""Tests that the code of docs/convolution.md gives the shown results, and that its pictures are the example's."""
 
 from __future__ import annotations
 

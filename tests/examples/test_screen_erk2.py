@@ -1,4 +1,4 @@
-"""The whole workflow from measured actives to a picture of the hits, on a made-up table: phenols are active."""
+"""Tests the whole workflow from measured actives to a picture of the hits, on a synthetic table where phenols are active."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examples that read sequences run, on a few made-up rows; what they count is right. Real data where they are."""
+"""Tests of the examples that read sequences, on a few synthetic rows, and on real data if CATALASE_DATA_DIR has them."""
 
 from __future__ import annotations
 

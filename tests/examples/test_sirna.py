@@ -1,4 +1,4 @@
-"""The book's siRNA net learns efficacies: on the book's set where CATALASE_DATA_DIR has it, else on a rule of its own."""
+"""Tests that the book's siRNA net learns efficacies: the book's set if CATALASE_DATA_DIR has it, else a synthetic rule."""
 
 from __future__ import annotations
 

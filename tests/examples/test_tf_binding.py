@@ -1,4 +1,4 @@
-"""The book's TF-binding net: as PyTorch trains it, and it finds a motif. Real DNA where CATALASE_DATA_DIR has it."""
+"""Tests that the book's TF-binding net trains as in PyTorch and finds a motif, in real DNA if CATALASE_DATA_DIR has it."""
 
 from __future__ import annotations
 

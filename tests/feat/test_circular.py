@@ -1,4 +1,4 @@
-"""The featurizer: shapes, settings, partial sanitization."""
+"""Tests of the circular featurizer: shapes, settings, and partial sanitization."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A featurizer stays with the dataset it made and with the model that was trained on it; nothing is guessed."""
+"""Tests that a featurizer stays with its dataset and with the model trained on it, and is never guessed."""
 
 from __future__ import annotations
 

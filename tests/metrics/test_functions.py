@@ -1,4 +1,4 @@
-"""The metric functions against scikit-learn's and SciPy's: ties, weights, degenerate cases, and clear errors."""
+"""Tests of the metric functions against scikit-learn and SciPy: ties, weights, degenerate cases, and errors."""
 
 from __future__ import annotations
 

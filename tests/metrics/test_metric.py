@@ -1,4 +1,4 @@
-"""`Metric`: names, shapes, missing labels, weights, and tasks that have no score."""
+"""Tests of `Metric`: names, shapes, missing labels, weights, and tasks without a score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Graphs of layers that several tests build."""
+"""Graphs of layers for several tests."""
 
 from __future__ import annotations
 

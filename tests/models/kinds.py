@@ -1,4 +1,4 @@
-"""One small model of every kind, the data to fit it with, and what to predict for: for tests of what all models do alike."""
+"""One small model of every kind, with data to fit and inputs to predict, for tests of the behaviour of all models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CNN, ResNetClassifier and UNet: they learn, come back to the bit, and say what is wrong."""
+"""Tests that CNN, ResNetClassifier and UNet learn, are restored to the bit, and report errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LanguageModel: likelihoods and losses are those computed by hand, samples follow their seed."""
+"""Tests that LanguageModel's likelihoods and losses equal those computed by hand, and that samples follow their seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models: shapes, seeds, missing labels, saved folders, and what they refuse."""
+"""Tests of models: shapes, seeds, missing labels, saved folders, and refusals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 import catalase as ct
 from catalase import models
-from catalase.models.sparse_rows import SparseRows
 
 
 @pytest.fixture
@@ -274,7 +273,8 @@ def test_a_dataset_that_is_mostly_zeros_is_compressed_once_with_the_same_bits(rn
     histories = [
         net.fit(kind(X, y), nb_epoch=3) for net, kind in zip(nets, (ct.data.NumpyDataset, Walked), strict=True)
     ]
-    assert isinstance(nets[0]._training_rows(ct.data.NumpyDataset(X, y)), SparseRows)
+    batch, *_ = next(nets[0]._training_rows(ct.data.NumpyDataset(X, y)).iterbatches(70))
+    assert isinstance(batch.X, ct.ops.SparseBatch) and len(batch) == 70
     assert histories[0]["loss"] == histories[1]["loss"]
     for name, array in nets[0].module.state_dict().items():
         assert np.array_equal(array, nets[1].module.state_dict()[name]), name

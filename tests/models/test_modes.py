@@ -1,4 +1,4 @@
-"""Predicting is a visitor: training with predictions in callbacks and in other threads gives the weights of training alone."""
+"""Tests that predictions in callbacks and in other threads do not change the weights that training gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tanimoto nearest neighbours: against the definition, missing labels, saved folders, and what they refuse."""
+"""Tests of Tanimoto nearest neighbours against the definition, with missing labels, saved folders, and refusals."""
 
 from __future__ import annotations
 

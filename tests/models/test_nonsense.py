@@ -1,4 +1,4 @@
-"""Nonsense in every argument of the models: their settings, and what is done with them. Graphs: test_nonsense_graphs.py."""
+"""Nonsense in every argument of the models' constructors and methods. Graphs are in test_nonsense_graphs.py."""
 
 from __future__ import annotations
 

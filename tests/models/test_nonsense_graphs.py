@@ -1,4 +1,4 @@
-"""Nonsense in every argument of `TensorGraph` and its layers: how they are made, and the nets that are built of them."""
+"""Nonsense in every argument of `TensorGraph`, of its layers, and of the nets that are built of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A label for each step: learned where it is, counted where it is known, predicted for each sequence's own length."""
+"""Tests of a label for each step: learning, missing labels, and predictions of each sequence's length."""
 
 from __future__ import annotations
 

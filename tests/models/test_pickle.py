@@ -1,4 +1,4 @@
-"""Pickle and copy, for joblib, Dask and processes: equal answers, training that goes on to the bit, copies of their own."""
+"""Tests that pickled and copied models give equal answers, continue training to the bit, and are independent."""
 
 from __future__ import annotations
 

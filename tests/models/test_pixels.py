@@ -1,4 +1,4 @@
-"""The scale of pixels belongs to the model: the same pixels give the same predictions in every number type."""
+"""Tests that the scale of pixels belongs to the model: the same pixels give the same predictions in every dtype."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Masks in the loss: the gradient of a padded batch is the mean of its sequences' gradients, each computed alone."""
+"""Tests that the gradient of a padded batch is the mean of its sequences' gradients, each computed alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SequenceClassifier, SequenceRegressor, and what they share with LanguageModel: they learn, come back to the bit, and say what is wrong."""
+"""Tests that the sequence models learn, are restored to the bit, and report errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does not fit into a TensorGraph is refused by the name of its layer."""
+"""Tests that a TensorGraph refuses wrong inputs by the name of their layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Truncated back-propagation through time: windows carry the state, gradients end, what the tape holds is bounded."""
+"""Tests of truncated back-propagation through time: carried states, cut gradients, and a bounded tape."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import catalase as ct
-from catalase.autograd.tape import Node
+from catalase.autograd.tape import Node, Operation
 from catalase.data import CharTokenizer, SequenceBatch, SequenceDataset
 from catalase.models import LanguageModel, SequenceClassifier, SequenceRegressor
-from catalase.models.time_steps import windows
+from catalase.models.truncation import windows
 from catalase.train.fit import epoch_seed
 
 SMALL = {"hidden_size": 7, "embedding_size": 4, "learning_rate": 0.02, "batch_size": 5, "seed": 3}
@@ -155,7 +155,9 @@ def held(*roots):
             continue
         seen.add(id(item))
         if isinstance(item, Node):
-            stack += [item.data, item._backward, *item._parents]
+            stack += [item.data, item._operation]
+        elif isinstance(item, Operation):
+            stack += [*item.inputs, vars(item)]
         elif isinstance(item, types.FunctionType):
             stack += [cell.cell_contents for cell in item.__closure__ or ()]
         elif isinstance(item, types.MethodType):

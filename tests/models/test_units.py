@@ -1,4 +1,4 @@
-"""Predictions come in the units of the measurement, once undone, whatever predicts."""
+"""Tests that predictions of every model have the units of the measurement, with transformations undone exactly once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each loader on a small table of the form of its own; on the real one where CATALASE_DATA_DIR has it."""
+"""Tests of each loader on a small table of its form, and on the real one if CATALASE_DATA_DIR has it."""
 
 from __future__ import annotations
 

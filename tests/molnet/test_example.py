@@ -1,4 +1,4 @@
-"""The example in docs runs: on real tables where CATALASE_DATA_DIR has them, its arithmetic everywhere."""
+"""Tests of the example in docs: its arithmetic always, and the example on real tables if CATALASE_DATA_DIR has them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The MoleculeNet loaders, on small tables of the same form; the real ones where CATALASE_DATA_DIR has them."""
+"""Tests of the MoleculeNet loaders on small tables of the same form, and on the real ones if CATALASE_DATA_DIR has them."""
 
 from __future__ import annotations
 

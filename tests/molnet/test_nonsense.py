@@ -1,4 +1,4 @@
-"""Nonsense in every argument of the loaders, which is refused before anything is read, or beside a table of six molecules."""
+"""Nonsense in every argument of the loaders, which is refused before a file is read, or with a table of six molecules."""
 
 from __future__ import annotations
 

@@ -49,6 +49,7 @@ def test_gradients_of_a_fused_layer_are_those_of_the_function(rng, case, name):
     assert np.isclose(slope, claimed, rtol=1e-5)
 
 
+@pytest.mark.on_the_cpu
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("case", FUSED)
 def test_a_fused_layer_has_the_bits_of_layer_and_activation_on_the_tape_and_off_it(backend, threads, rng, case, name):

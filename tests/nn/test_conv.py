@@ -1,4 +1,4 @@
-"""Convolution on the tape and as layers."""
+"""Tests of convolution on the tape and as layers."""
 
 from __future__ import annotations
 

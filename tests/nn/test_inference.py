@@ -1,4 +1,4 @@
-"""A block of inference: what a net computes in it, and that the net's training does not notice."""
+"""Tests of blocks of inference: a net's results in them, and that they do not affect its training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of a net's layers, and the dead-ReLU diagnostic."""
+"""Tests of the table of a net's layers, and of the dead-ReLU diagnostic."""
 
 from __future__ import annotations
 

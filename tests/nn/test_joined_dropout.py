@@ -1,4 +1,4 @@
-"""A dense layer with ReLU and the dropout after it as one node: the bits of two."""
+"""Tests that a dense layer with ReLU and dropout, fused into one node, has the bits of two nodes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 import catalase as ct
 from catalase import nn
 from catalase.nn.modes import watching
+
+pytestmark = pytest.mark.on_the_cpu
 
 
 def nets(activation="relu"):
@@ -52,7 +54,7 @@ def test_an_input_that_needs_a_gradient_and_is_used_twice(rng):
     found = []
     for net in nets():
         x = ct.Tensor(rng.standard_normal((9, 70)).astype(np.float32) * 0 + 0.1, requires_grad=True)
-        h = nn.layers.in_order(net.layers[:2], x)
+        h = nn.layers.FusedLayers(net.layers[:2])(x)
         y = net.layers[2](h) + net.layers[2](h)
         (y.sum() + h.sum() + (h * h).sum()).backward()
         found.append([x.grad, net.layers[0].w.grad, net.layers[2].w.grad])

@@ -1,4 +1,4 @@
-"""Modules, parameters in one flat buffer, layers, initializers, losses."""
+"""Tests of modules, parameters in one flat buffer, layers, initializers and losses."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 
 import catalase as ct
 from catalase import nn
+
+pytestmark = pytest.mark.on_the_cpu
 
 
 def net(seed=0):

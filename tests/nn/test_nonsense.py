@@ -1,4 +1,4 @@
-"""Nonsense in every argument of `catalase.nn`: functions, layers when they are made and when they are called, losses, start values."""
+"""Nonsense in every argument of `catalase.nn`: functions, layers' constructors and calls, losses, initial values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pooling layers, batch normalization with its running statistics, folding, and tf.nn's names."""
+"""Tests of pooling layers, batch normalization with its running statistics, folding, and tf.nn's names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recurrent layers: gradients on the tape through all outputs, carried state, both directions, PyTorch's weights."""
+"""Tests of recurrent layers: gradients through all outputs, carried state, both directions, and PyTorch's weights."""
 
 from __future__ import annotations
 

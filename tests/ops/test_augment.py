@@ -1,14 +1,15 @@
-"""Augmentation against a float64 reference that does one step after the other; keys, threads, masks, refusals."""
+"""Tests of augmentation against a float64 reference that does one step after the other; keys, threads, masks, refusals."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import catalase as ct
 from catalase.ops import augment_images
+from tests.agreement import same_as_cpu
 from tests.reference import augment as reference
 
 GEOMETRY = st.fixed_dictionaries(
@@ -33,35 +34,46 @@ VALUES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
+def same(backend, x, masks=(), **options):
+    """The images, when they and every mask are the CPU's to the bit."""
+    on, alone = tuple(map(backend.array, masks)), len(masks) == 1  # a mask alone is given and returned as it is
+    expected, cpu = augment_images(x, masks=masks, **options)
+    y, moved = augment_images(backend.array(x), masks=on[0] if alone else on, **options)
+    y, moved = backend.get(y), (moved,) if alone else moved
+    assert same_as_cpu(y, expected) and isinstance(moved, tuple)
+    for a, b in zip(moved, cpu, strict=True):
+        assert a.dtype == b.dtype and np.array_equal(backend.get(a), b, equal_nan=b.dtype.kind == "f")
+    return y, list(map(backend.get, moved))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    GEOMETRY,
-    VALUES,
-    st.tuples(st.integers(1, 7), st.integers(1, 7), st.integers(1, 4)),
-    st.booleans(),
-    st.integers(0, 2**64 - 1),
+    GEOMETRY, VALUES, st.tuples(st.integers(0, 5), st.integers(1, 9), st.integers(1, 9), st.integers(0, 5)), st.booleans(),
+    st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1), st.sampled_from([np.uint8, np.bool_, np.int16, np.float32, np.int64]),
     st.data(),
-)
-def test_against_the_reference(geometry, values, size, as_bytes, seed, data):
-    height, width, _ = size
+)  # fmt: skip
+def test_against_the_reference_and_the_cpu(backend, geometry, values, size, as_bytes, seed, step, dtype, data):
     if data.draw(st.booleans()):
-        geometry["crop"] = (data.draw(st.integers(1, height)), data.draw(st.integers(1, width)))
+        geometry["crop"] = (data.draw(st.integers(1, size[1])), data.draw(st.integers(1, size[2])))
     rng = np.random.default_rng(seed % 1000)
-    x = rng.integers(0, 256, (2, *size), np.uint8) if as_bytes else rng.random((2, *size), np.float32)
-    y = augment_images(x, seed=seed, step=3, numbers=[5, 2**32 - 1], fill=0.25, **geometry, **values)
-    masks = rng.integers(0, 9, (2, height, width), np.int32)
-    _, moved = augment_images(x, seed=seed, step=3, numbers=[5, 2**32 - 1], masks=masks, fill=0.25, **geometry)
-    assert y.dtype == np.float32 and moved.dtype == np.int32
-    for i, number in enumerate((5, 2**32 - 1)):
-        u = reference.numbers(seed, number, 3)
+    x = rng.integers(0, 256, size, np.uint8) if as_bytes else rng.random(size, np.float32)
+    masks = rng.integers(0, 2 if dtype is np.bool_ else 100, (*size[:3], 2)).astype(dtype)
+    numbers = rng.integers(0, 2**32, size[0])
+    numbers[:1] = 2**32 - 1
+    y, (moved,) = same(backend, x, (masks,), seed=seed, step=step, numbers=numbers, fill=0.25, **geometry, **values)
+    assert y.dtype == np.float32 and moved.dtype == dtype
+    for i, number in enumerate(map(int, numbers[:2])):
+        u = reference.numbers(seed, number, step)
         source = x[i] / 255 if as_bytes else x[i].astype(float)
-        expected = reference.geometry(source, u, fill=0.25, **geometry)
-        expected = reference.values(expected, u, seed, number, 3, **values)
+        expected = reference.values(
+            reference.geometry(source, u, fill=0.25, **geometry), u, seed, number, step, **values
+        )
         # Blending: some 8 roundings of values below 1; the noise: 1e-6 of its deviation.
-        assert y[i].shape == expected.shape and np.abs(y[i] - expected).max() < 4e-6
-        nearest = reference.geometry(masks[i][..., None], u, nearest=True, **geometry)[..., 0]
+        assert y[i].shape == expected.shape and np.abs(y[i] - expected).max(initial=0) < 4e-6
+        nearest = reference.geometry(masks[i], u, nearest=True, **geometry)
         sure = ~np.isnan(nearest)
         assert np.array_equal(moved[i][sure], nearest[sure])
+    backend.get(ct.ops.relu(backend.array(np.ones(1, np.float32))))  # what is empty launches nothing
 
 
 EVERYTHING = {
@@ -70,6 +82,17 @@ EVERYTHING = {
 }  # fmt: skip
 
 
+@pytest.mark.on_a_device
+@pytest.mark.parametrize("shape", [(2, 17, 31, 3), (3, 16, 16, 1), (1, 64, 33, 4), (2, 8, 8, 7)], ids=str)
+def test_everything_at_once(backend, rng, shape):
+    options = {**EVERYTHING, "flip_vertical": 0.5, "rotation": 180.0, "shift": (2.0, 3.0), "brightness": 0.3}
+    options = {**options, "contrast": 0.5, "limits": (0.1, 0.8), "crop": (5, 7)}
+    same(backend, rng.integers(0, 256, shape, np.uint8), seed=2**63, **options)
+    del options["crop"]
+    same(backend, rng.random(shape, np.float32), seed=7, step=2, **options)
+
+
+@pytest.mark.on_the_cpu
 def test_bits_depend_on_seed_step_and_number_alone(backend, rng):
     x = rng.random((9, 19, 19, 3), np.float32)
     before = ct.get_num_threads()
@@ -113,6 +136,7 @@ def test_without_rotation_pixels_are_copied(rng):
     assert seen == set(range(8))
 
 
+@pytest.mark.on_the_cpu
 def test_noise_is_normal(backend):
     y = augment_images(np.zeros((40, 50, 50), np.float32), seed=9, noise=2.0).astype(float) / 2
     n = y.size
@@ -121,12 +145,11 @@ def test_noise_is_normal(backend):
     assert 4 < np.abs(y).max() < 6.1 and abs((y[:, :, 1:] * y[:, :, :-1]).mean()) < 5 / np.sqrt(n)
 
 
-def test_without_randomness_only_the_crop_from_the_middle(rng):
+def test_without_randomness_only_the_crop_from_the_middle(backend, rng):
     x = rng.random((2, 7, 8, 2), np.float32)
-    settings_ = {**EVERYTHING, "crop": (4, 5)}
-    y, masks = augment_images(x, seed=1, masks=x, random=False, **settings_)
+    y, (masks,) = same(backend, x, (x,), seed=1, random=False, **{**EVERYTHING, "crop": (4, 5)})
     assert np.array_equal(y, x[:, 1:5, 1:6]) and np.array_equal(masks, y)
-    assert np.array_equal(augment_images(x, seed=1), x)
+    assert np.array_equal(backend.run(augment_images, x, seed=1), x)
 
 
 @pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "int32", "float32", "int64", "float64"])
@@ -136,11 +159,24 @@ def test_masks_of_every_item_size(dtype, rng):
     assert moved.dtype == dtype and moved.shape == masks.shape and np.array_equal(moved[..., 0], again)
 
 
-def test_odd_layouts(rng):
+def test_layouts_and_nan(backend, rng):
+    x = rng.random((3, 6, 7, 4), np.float32)
+    x[1, 2, 3] = np.nan
+    on, options = backend.array(x), {**EVERYTHING, "flip_vertical": 0.5, "rotation": 180, "crop": (5, 3), "seed": 5}
+    for view in (
+        lambda a: a[:, ::-1, 1:, ::2],
+        lambda a: a.transpose(0, 2, 1, 3),
+        lambda a: a[..., 1],
+        lambda a: a[::2],
+    ):
+        assert same_as_cpu(backend.get(augment_images(view(on), **options)), augment_images(view(x).copy(), **options))
+    same(backend, x, (rng.integers(0, 9, (3, 6, 7)), x), **options)
+    assert np.array_equal(backend.get(on), x, equal_nan=True), "the input is as it was"
+
+
+def test_misaligned_and_read_only_input(rng):
     x = rng.random((4, 12, 10, 3), np.float32)
     whole = augment_images(x, seed=1, rotation=20)
-    for view in (x[::-1][::-1], np.asfortranarray(x), np.repeat(x, 2, axis=2)[:, :, ::2]):
-        assert np.array_equal(augment_images(view, seed=1, rotation=20), whole)
     raw = np.zeros(x.nbytes + 1, np.uint8)
     misaligned = np.ndarray(x.shape, np.float32, raw, offset=1)
     misaligned[:] = x
@@ -157,6 +193,7 @@ def test_nothing_to_do():
     assert np.isnan(nan).all()
 
 
+@pytest.mark.at_one_level
 @pytest.mark.parametrize(
     "x, options, kind, words",
     [
@@ -180,6 +217,21 @@ def test_nothing_to_do():
         (None, {"masks": np.zeros((3, 4, 4), complex)}, TypeError, "masks must be an array of uint8"),
     ],
 )
-def test_bad_arguments(x, options, kind, words):
+def test_bad_arguments(backend, x, options, kind, words):
+    good = backend.array(np.ones((3, 4, 4), np.float32))
+    options = {name: backend.array(v) if isinstance(v, np.ndarray) else v for name, v in options.items()}
     with pytest.raises(kind, match=words):
-        augment_images(np.zeros((3, 4, 4), np.float32) if x is None else x, **{"seed": 0, **options})
+        augment_images(
+            good if x is None else backend.array(x) if isinstance(x, np.ndarray) else x, **{"seed": 0, **options}
+        )
+    assert np.all(backend.get(augment_images(good, seed=0)) == 1)
+
+
+@pytest.mark.on_a_device
+def test_mixtures_are_refused(backend):
+    x = backend.array(np.ones((2, 4, 4, 3), np.float32))
+    with pytest.raises(TypeError, match=r"augment_images: all arrays must be on one device, got x .* masks numpy"):
+        augment_images(x, seed=0, masks=np.ones((2, 4, 4), np.uint8))
+    with pytest.raises(TypeError, match="all arrays must be on one device"):
+        augment_images(np.ones((2, 4, 4), np.float32), seed=0, masks=x)
+    augment_images(x, seed=0)

@@ -1,4 +1,4 @@
-"""Convolution: against float64, on every level, over awkward geometry; its bits against products of an explicit im2col."""
+"""Tests of convolution against float64, on every level, over awkward geometry, and of its bits against im2col."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 import catalase as ct
 from catalase import _core
+from catalase.backends.cuda import conv as device
+from tests.agreement import FLOATS, same_as_cpu
 from tests.reference import conv as reference
 from tests.reference import gradients
-from tests.reference.activations import OF_OUTPUT
+from tests.reference.activations import ACTIVATIONS, OF_OUTPUT
 
 FORWARD = {1: ct.ops.conv1d, 2: ct.ops.conv2d, 3: ct.ops.conv3d}
 BACKWARD = {1: ct.ops.conv1d_backward, 2: ct.ops.conv2d_backward, 3: ct.ops.conv3d_backward}
@@ -45,6 +47,8 @@ CASES = [
     ((2, 5, 6, 9, 12), (2, 2, 3), 4, {"stride": (1, 1, 2), "padding": "valid"}),
     ((2, 9, 8, 67), (1, 1), 1, {"dilation": 2}),
     ((3, 5000, 3), (21,), 2, {"stride": 2}),
+    ((2, 7, 6, 5), (3, 3), 66, {"padding": "valid", "activation": "sigmoid"}),  # two of a device's tiles of channels
+    ((3, 9, 8, 3), (3, 3), 4, {}),
 ]
 
 
@@ -58,39 +62,55 @@ def draw(rng, shape, kernel, outputs, options, dtype):
     return [rng.standard_normal(s).astype(dtype) for s in (shape, w_shape, (outputs,))]
 
 
-def activate(z, options):
-    name = options.get("activation")
-    return np.maximum(z, 0) if name == "relu" else np.tanh(z) if name == "tanh" else z
+SLOPES = {
+    "identity": np.ones_like, "relu": lambda y: y > 0, "tanh": lambda y: 1 - y * y, "sigmoid": lambda y: y * (1 - y),
+}  # fmt: skip
+
+
+def assert_near_float64(y, gradients, dy, x, w, b, options, note):
+    """Within the rounding of one chain, which the weights' gradient cuts at 4,096 pixels; slopes are 1 at most."""
+    g, eps, name = numbers(x, w, options), np.finfo(x.dtype).eps, options.get("activation", "identity")
+    how = (g.stride, g.before, g.dilation, g.out, options.get("groups", 1), options.get("flip_kernel", False))
+    exact, bound = reference.conv(x, w, *how)
+    bound += 4 * eps * (np.abs(exact + b) + np.abs(b) + 1e-7)
+    assert y.shape == exact.shape and np.all(np.abs(y - ACTIVATIONS[name](exact + b)) <= bound), note
+    dz = dy * SLOPES[name](y.astype(np.float64))
+    pixels, terms = int(np.prod(dy.shape[:-1])), int(np.prod(w.shape[:-2])) * w.shape[-1]
+    exact = (*reference.conv_gradients(dz, x, w, *how), dz.sum(tuple(range(dy.ndim - 1))))
+    sizes = *reference.conv_gradients(*map(np.abs, (dy, x, w)), *how), np.abs(dy).sum(tuple(range(dy.ndim - 1)))
+    chains = (terms, min(pixels, 4096 + pixels / 4096), pixels)
+    for found, right, size, chain in zip(gradients, exact, sizes, chains, strict=True):
+        roundings = chain + (2 if name == "identity" else 6)
+        assert found.shape == right.shape and np.all(np.abs(found - right) <= roundings * eps * size), note
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_agrees_with_float64(backend, threads, rng, case, dtype):
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_agrees_with_float64_and_the_cpu(backend, threads, rng, case, dtype):
     shape, kernel, outputs, options = case
+    forward, backward = FORWARD[len(kernel)], BACKWARD[len(kernel)]
     x, w, b = draw(rng, shape, kernel, outputs, options, dtype)
-    g = numbers(x, w, options)
-    y = FORWARD[len(kernel)](x, w, b, exact=True, **options)
-    more = (options.get("groups", 1), options.get("flip_kernel", False))
-    exact, bound = reference.conv(x, w, g.stride, g.before, g.dilation, g.out, *more)
-    note = f"{backend} {threads} threads {case} {dtype.__name__}"
-    assert y.dtype == dtype and y.shape == exact.shape, note
-    bound = bound + 4 * np.finfo(dtype).eps * (np.abs(exact + b) + np.abs(b))
-    assert np.all(np.abs(y - activate(exact + b, options)) <= bound), note
-
+    on = {"exact": True, **options}
+    y = backend.run(forward, x, w, b, **on)
+    backend.run(ct.ops.relu, np.ones(1, np.float32))  # an empty convolution launches nothing
     dy = rng.standard_normal(y.shape).astype(dtype)
-    options = {k: v for k, v in options.items() if k != "activation"}
-    dx, dw, db = BACKWARD[len(kernel)](dy, x, w, y, exact=True, **options)
-    exact_dx, exact_dw = reference.conv_gradients(dy, x, w, g.stride, g.before, g.dilation, g.out, *more)
-    size_dx, size_dw = reference.conv_gradients(
-        np.abs(dy), np.abs(x), np.abs(w), g.stride, g.before, g.dilation, g.out, *more
-    )
-    eps, pixels = np.finfo(dtype).eps, int(np.prod(dy.shape[:-1]))
-    assert np.all(np.abs(dx - exact_dx) <= (np.prod(kernel) * outputs + 2) * eps * size_dx), note
-    assert np.all(np.abs(dw - exact_dw) <= (min(pixels, 4096 + pixels / 4096) + 2) * eps * size_dw), note
-    flat = dy.reshape(pixels, outputs).astype(np.float64)
-    assert np.all(np.abs(db - flat.sum(0)) <= (pixels + 2) * eps * np.abs(flat).sum(0)), note
+    out = {"out_dw": backend.poisoned(w.shape, dtype), "out_db": backend.poisoned(outputs, dtype)}
+    found = backward(*map(backend.array, (dy, x, w, y)), **on, **out)
+    assert found[1] is out["out_dw"] and found[2] is out["out_db"] and y.dtype == dtype
+    dx, dw, db = map(backend.get, found)
+    assert_near_float64(y, (dx, dw, db), dy, x, w, b, options, f"{backend} {threads} threads {case} {dtype.__name__}")
+    none, again, _ = backend.run(backward, dy, x, w, y, **on, need_dx=False)
+    assert none is None and np.array_equal(again, dw)
+    if backend.device != "cpu":
+        cpu_dx, *cpu = backward(dy, x, w, y, **on)
+        assert all(map(same_as_cpu, (y, dw, db), (forward(x, w, b, **on), *cpu)))
+        if shape[-1] <= 4 and options.get("groups", 1) == 1:  # there the CPU sums tap by tap
+            assert np.allclose(dx, cpu_dx, rtol=1e-4, atol=4e-7 * max(int(np.prod(kernel)) * outputs, 16))
+        else:
+            assert same_as_cpu(dx, cpu_dx)
 
 
+@pytest.mark.on_the_cpu
 @pytest.mark.parametrize("case", [c for c in CASES if c[3].get("groups", 1) == 1 and 0 not in c[0]], ids=str)
 def test_has_the_bits_of_a_product_with_im2col(backend, rng, case):
     shape, kernel, outputs, options = case
@@ -112,6 +132,7 @@ def test_has_the_bits_of_a_product_with_im2col(backend, rng, case):
     assert np.array_equal(dw.reshape(taps.shape)[:: -1 if flip else 1], product)
 
 
+@pytest.mark.on_the_cpu
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_same_bits_for_any_thread_count_and_batch(backend, rng, case):
     shape, kernel, outputs, options = case
@@ -131,6 +152,7 @@ def test_same_bits_for_any_thread_count_and_batch(backend, rng, case):
         assert np.array_equal(FORWARD[len(kernel)](x[i : i + 1], w, b, **options), results[0][0][i : i + 1])
 
 
+@pytest.mark.on_the_cpu
 def test_nothing_is_read_that_was_not_set(backend, rng):
     for case in CASES:
         shape, kernel, outputs, options = case
@@ -241,14 +263,32 @@ def test_gradient_check(rng, activation):
     assert abs(slope - claimed) <= 1e-6 * max(1, abs(slope))
 
 
-def test_outputs_of_the_gradients(rng):
-    x, w, b = draw(rng, (2, 6, 5, 3), (3, 3), 4, {}, np.float32)
-    y = ct.ops.conv2d(x, w, b)
-    out_dw, out_db = np.empty_like(w), np.empty_like(b)
-    dx, dw, db = ct.ops.conv2d_backward(y, x, w, y, need_dx=False, out_dw=out_dw, out_db=out_db)
-    assert dx is None and dw is out_dw and db is out_db
-    with pytest.raises(ValueError, match="contiguous"):
-        ct.ops.conv2d_backward(y, x, w, y, out_dw=np.empty((3, 3, 3, 8), np.float32)[..., ::2])
+def test_an_image_alone_gives_the_bits_it_has_in_a_batch(backend, rng):
+    x, w, b = draw(rng, (3, 9, 8, 5), (3, 3), 6, {}, np.float32)
+    whole = backend.run(ct.ops.conv2d, x, w, b)
+    assert np.array_equal(backend.run(ct.ops.conv2d, x[1:2], w, b)[0], whole[1])
+
+
+@pytest.mark.on_a_device
+@pytest.mark.parametrize("room", [2**28, 1])
+@pytest.mark.parametrize("groups, flip", [(1, False), (2, True)])
+def test_the_weight_gradient_of_many_pixels_is_summed_in_parts(backend, rng, monkeypatch, room, groups, flip):
+    monkeypatch.setattr(device, "SCRATCH_BYTES", room)  # 1: two parts at a time, whatever their number
+    x = rng.standard_normal((1, 16_500, 2)).astype(np.float32)  # five parts of 4,096 pixels
+    w = rng.standard_normal((3, 2 // groups, 4)).astype(np.float32)
+    dy = rng.standard_normal((1, 16_500, 4)).astype(np.float32)
+    options = {"groups": groups, "flip_kernel": flip, "need_dx": False}
+    dw = ct.ops.conv1d_backward(*map(backend.array, (dy, x, w, dy)), **options)[1]
+    padded = np.pad(x[0].astype(np.float64), ((1, 1), (0, 0)))
+    expected = np.zeros(w.shape)
+    for tap, channel, output in np.ndindex(w.shape):
+        shift, group = (2 - tap if flip else tap), output // (4 // groups)
+        of_group = padded[shift : shift + 16_500, group * w.shape[1] + channel]
+        expected[tap, channel, output] = of_group @ dy[0, :, output]
+    assert np.allclose(backend.get(dw), expected, rtol=0, atol=5e-3)
+    monkeypatch.setattr(device, "SCRATCH_BYTES", 2**28)
+    whole = ct.ops.conv1d_backward(*map(backend.array, (dy, x, w, dy)), **options)[1]
+    assert np.array_equal(backend.get(dw), backend.get(whole))
 
 
 def test_same_padding_is_tensorflows():
@@ -308,9 +348,33 @@ def test_refuses(arguments, options, error, message):
         ct.ops.conv2d(*arguments, **options)
 
 
-def test_backward_refuses_gradients_of_another_shape():
-    y = ct.ops.conv2d(X, W)
+@pytest.mark.at_one_level
+def test_what_does_not_fit_is_refused(backend):
+    x, w = backend.array(np.ones((1, 5, 5, 3), np.float32)), backend.array(np.ones((3, 3, 3, 2), np.float32))
+    with pytest.raises(ValueError, match="x has 3 channels but w takes 2"):
+        ct.ops.conv2d(x, w[:, :, :2])
+    y = ct.ops.conv2d(x, w)
     with pytest.raises(ValueError, match="dy must have shape"):
-        ct.ops.conv2d_backward(y[:1], X, W, y)
+        ct.ops.conv2d_backward(x, x, w, y)
+    with pytest.raises(ValueError, match="contiguous"):
+        ct.ops.conv2d_backward(y, x, w, y, out_dw=backend.poisoned((3, 3, 3, 4))[..., ::2])
+    assert backend.get(y).max() == 27
+
+
+def test_gradients_of_another_dtype_are_refused():
+    y = ct.ops.conv2d(X, W)
     with pytest.raises(TypeError, match="dy must be float32"):
         ct.ops.conv2d_backward(y.astype(np.float64), X, W, y)
+
+
+@pytest.mark.on_a_device
+def test_mixtures_doubles_and_large_arrays_are_refused(backend, monkeypatch):
+    x, w = backend.array(np.ones((1, 5, 5, 3), np.float32)), backend.array(np.ones((3, 3, 3, 2), np.float32))
+    with pytest.raises(TypeError, match="on one device"):
+        ct.ops.conv2d(x, np.ones((3, 3, 3, 2), np.float32))
+    with pytest.raises(TypeError, match="must be float32 on CUDA"):
+        ct.ops.conv2d(backend.array(np.ones((1, 5, 5, 3))), backend.array(np.ones((3, 3, 3, 2))))
+    ct.ops.conv2d(x, w)
+    monkeypatch.setattr(device, "_FAR", 5)
+    with pytest.raises(ValueError, match=r"must stay below 2\*\*30 on CUDA"):
+        ct.ops.conv2d(x, w)

@@ -1,4 +1,4 @@
-"""Transposed convolution: it is what a convolution does to gradients, so the convolution is its oracle."""
+"""Tests of transposed convolution against its definition, a convolution's map of gradients."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
+from tests.agreement import same_as_cpu
 from tests.reference import gradients
 
 FORWARD = {1: ct.ops.conv_transpose1d, 2: ct.ops.conv_transpose2d, 3: ct.ops.conv_transpose3d}
@@ -25,6 +26,7 @@ CASES = [
     ((2, 3, 4, 3, 2), (2, 3, 2), 5, {"stride": 2, "padding": "valid"}),
     ((2, 3, 3, 5), (2, 2), 3, {"stride": 4}),  # outputs that no tap reaches
     ((0, 3, 3, 5), (2, 2), 3, {"stride": 2}),
+    ((1, 4, 5, 6), (2, 3), 6, {"groups": 2, "activation": "relu", "flip_kernel": True}),
 ]
 
 
@@ -34,6 +36,31 @@ def draw(rng, case):
     return rng.standard_normal(shape), w, rng.standard_normal(outputs)
 
 
+def close(found, exact, terms):
+    """Within the rounding of a chain of so many terms of size 1 or so."""
+    assert found.shape == exact.shape and found.dtype == np.float32
+    return np.allclose(found, exact, rtol=1e-4, atol=4e-7 * max(terms, 16))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_agrees_with_float64_and_the_cpu(backend, rng, case):
+    kernel, options = case[1], {"exact": True, **case[3]}
+    forward, backward = FORWARD[len(kernel)], BACKWARD[len(kernel)]
+    double = draw(rng, case)
+    x, w, b = (a.astype(np.float32) for a in double)
+    y = backend.run(forward, x, w, b, **options)
+    backend.run(ct.ops.relu, np.ones(1, np.float32))  # what is empty launches nothing
+    assert close(y, forward(*double, **options), w[..., 0, :].size)
+    if backend.device == "cpu" or case[2] > 4 or "groups" in options:  # of few channels the CPU sums tap by tap
+        assert same_as_cpu(y, forward(x, w, b, **options))
+    dy = rng.standard_normal(y.shape).astype(np.float32)
+    found = backend.run(backward, dy, x, w, y, **options)
+    exact = backward(*(a.astype(np.float64) for a in (dy, x, w, y)), **options)
+    for a, cpu, right in zip(found, backward(dy, x, w, y, **options), exact, strict=True):
+        assert same_as_cpu(a, cpu) and close(a, right, max(dy[..., 0].size, w[..., 0].size))
+
+
+@pytest.mark.on_the_cpu
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_is_the_adjoint_of_a_convolution(backend, threads, rng, case):
     x, w, b = draw(rng, case)
@@ -60,6 +87,7 @@ def test_gradient_check(rng, case):
     assert abs(slope - claimed) <= 1e-5 * max(1, abs(slope))
 
 
+@pytest.mark.on_the_cpu
 def test_bits_do_not_depend_on_threads(backend, rng):
     x, w, b = (a.astype(np.float32) for a in draw(rng, ((4, 17, 15, 12), (3, 3), 20, {})))
     before, results = ct.get_num_threads(), []

@@ -1,7 +1,7 @@
-"""The bits of every array function on random shapes: for any number of threads, and for rows alone or in any batch.
+"""Tests that the bits of every array function do not depend on the threads, nor on the other rows of a batch.
 
-Each case draws arrays and gives a call that returns two tuples: results with a row for each row of the batch, and sums
-over the batch (gradients of weights). Both have to be equal for all numbers of threads, the former for all splits too.
+Each case draws arrays and returns a call that gives two tuples: results with a row for each row of the batch, and sums
+over the batch (gradients of weights). Both must be equal for all numbers of threads, the former for all splits too.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import pytest
 import catalase as ct
 from catalase import ops
 from tests.reference.activations import NAMES
+
+pytestmark = pytest.mark.on_the_cpu
 
 THREADS = (1, 2, 3, 7, 16)
 ROUNDS = 8

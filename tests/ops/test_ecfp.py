@@ -1,4 +1,4 @@
-"""Fingerprints: equal to RDKit's one by one, in every output form; refusals that name position and reason."""
+"""Tests that fingerprints equal RDKit's one by one, in every output form, and that errors name position and reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Graphs for a device: hashed by the reference, they give RDKit's counts; what has none has a status and no atoms."""
+"""Tests that graphs for a device give RDKit's counts by the reference; a refused molecule has a status and no atoms."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import catalase as ct
 from catalase import _core
 from tests.ops.test_ecfp_native import AWKWARD, MOLECULES, large, mutated
 from tests.reference import morgan
+
+pytestmark = pytest.mark.on_the_cpu
 
 SIZE = 4096
 

@@ -1,4 +1,4 @@
-"""Texts that would keep RDKit busy for minutes are refused in a sentence, and Ctrl-C is obeyed."""
+"""Tests that texts that would keep RDKit busy for minutes are refused in one sentence, and that Ctrl-C works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metals, high charges and refused valences: RDKit's bits and RDKit's words, without RDKit where that is proven."""
+"""Tests that metals, high charges and refused valences give RDKit's bits and messages, without RDKit where that is proven."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from rdkit.Chem import rdFingerprintGenerator as generators
 
 import catalase as ct
 from catalase import _core
-from catalase.chem import partial_molecule, why
+from catalase.chem import partial_molecule, refusal_reason
 from tests.ops.test_ecfp_native import assert_equal_to_rdkit, rdkit_rows
+
+pytestmark = pytest.mark.on_the_cpu
 
 # Read natively: one of each kind.
 COMPLEXES = [
@@ -90,7 +92,7 @@ def test_refused_valences_have_the_words_of_rdkit():
         rows, report = ct.ops.ecfp(["C", *REFUSED, "C1CC"], output=outputs, errors="mask", return_report=True)
         assert rows[0].any() and not rows[1:].any()
         assert [failure.position for failure in report.failures] == list(range(1, len(REFUSED) + 2))
-        assert [failure.reason for failure in report.failures[:-1]] == [why(text) for text in REFUSED]
+        assert [failure.reason for failure in report.failures[:-1]] == [refusal_reason(text) for text in REFUSED]
     with pytest.raises(
         ValueError, match=re.escape("'CC(=O)O[AlH3](O)O') cannot be read: Explicit valence for atom # 4 Al, 6")
     ):
@@ -211,5 +213,5 @@ def test_any_complex(seed, radius, features):
     if refused:
         assert np.array_equal(rows[status == 9], partial_counts(refused, **theirs))
         _, report = ct.ops.ecfp(refused, errors="mask", return_report=True)
-        assert [failure.reason for failure in report.failures] == [why(text) for text in refused]
+        assert [failure.reason for failure in report.failures] == [refusal_reason(text) for text in refused]
         assert not rdkit_rows(refused)[1].any()

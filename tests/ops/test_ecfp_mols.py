@@ -1,4 +1,4 @@
-"""`Mol` objects: read from RDKit's binary form as they are, or left to RDKit. Never other bits, whatever was done to them."""
+"""Tests that `Mol` objects, however edited, give RDKit's bits, from RDKit's binary form or by RDKit."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from rdkit.Chem import rdFingerprintGenerator as generators
 import catalase as ct
 from catalase import _core
 from tests.ops.test_ecfp_native import AWKWARD, MOLECULES
+
+pytestmark = pytest.mark.on_the_cpu
 
 NO_CONFORMERS = int(Chem.PropertyPickleOptions.NoConformers)
 KNOWN = Chem.MolFromSmiles("C").ToBinary(NO_CONFORMERS)[8:20] in {

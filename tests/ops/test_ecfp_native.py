@@ -1,4 +1,4 @@
-"""The native SMILES reader: RDKit's bits, or RDKit itself. Never other bits, never another refusal."""
+"""Tests that the native SMILES reader gives RDKit's bits, or leaves a molecule to RDKit, and refuses the same ones."""
 
 from __future__ import annotations
 
@@ -66,11 +66,13 @@ def rdkit_rows(smiles, radius=2, size=2048, counts=False, **options):
     return rows, readable
 
 
-def assert_equal_to_rdkit(smiles, ours=None, theirs=None, counts=False):
+def assert_equal_to_rdkit(smiles, ours=None, theirs=None, counts=False, backend=None):
     """Rows equal, refusals equal; the share of molecules that were read natively is returned."""
-    rows, report = ct.ops.ecfp(
-        smiles, errors="mask", return_report=True, output="counts" if counts else "packed", **(ours or {})
-    )
+    options = {"errors": "mask", "return_report": True, "output": "counts" if counts else "packed", **(ours or {})}
+    rows, report = ct.ops.ecfp(smiles, device=backend.device if backend else "cpu", **options)
+    if backend:
+        rows = backend.get(rows)
+        assert report.to_dict() == ct.ops.ecfp(smiles, **options)[1].to_dict()
     expected, readable = rdkit_rows(smiles, counts=counts, **(theirs or {}))
     different = [s for s, a, b in zip(smiles, rows, expected, strict=True) if not np.array_equal(a, b)]
     assert not different, f"{ours}: {different[:5]}"
@@ -82,13 +84,18 @@ def assert_equal_to_rdkit(smiles, ours=None, theirs=None, counts=False):
     return report.counts["native"] / max(1, len(smiles))
 
 
-@pytest.mark.parametrize("size", [512, 1000, 2048, 4096])
-@pytest.mark.parametrize("radius", [0, 1, 2, 3, 4, 7])
+@pytest.mark.parametrize(
+    "size", [2048, *(pytest.param(size, marks=pytest.mark.slow_on_the_host) for size in (512, 1000, 4096))]
+)
+@pytest.mark.parametrize("radius", [0, 1, 2, 3, 4, 5, 6, 7])
 def test_awkward_molecules(backend, radius, size):
-    share = assert_equal_to_rdkit(AWKWARD, {"radius": radius, "size": size}, {"radius": radius, "size": size})
-    assert share > 0.75
+    options = {"radius": radius, "size": size}
+    assert assert_equal_to_rdkit(AWKWARD, options, options, backend=backend) > 0.75
+    assert_equal_to_rdkit(MOLECULES + REFUSED, options, options, counts=True, backend=backend)
 
 
+@pytest.mark.at_one_level
+@pytest.mark.parametrize("radius", [0, 1, 2, 3])
 @pytest.mark.parametrize(
     ("ours", "theirs", "least"),
     [
@@ -97,14 +104,15 @@ def test_awkward_molecules(backend, radius, size):
         ({"features": True}, {"atomInvariantsGenerator": generators.GetMorganFeatureAtomInvGen()}, 0.75),
     ],
 )
-def test_options(ours, theirs, least):
-    for radius in (1, 3):
-        assert assert_equal_to_rdkit(AWKWARD, {"radius": radius, **ours}, {"radius": radius, **theirs}) >= least
+def test_options(backend, ours, theirs, least, radius):
+    ours, theirs = {"radius": radius, **ours}, {"radius": radius, **theirs}
+    assert assert_equal_to_rdkit(AWKWARD, ours, theirs, counts=radius % 2 == 0, backend=backend) >= least
+    assert_equal_to_rdkit(MOLECULES, ours, theirs, counts=True, backend=backend)
 
 
-def test_counts(backend):
-    for radius in (0, 2, 3):
-        assert assert_equal_to_rdkit(AWKWARD, {"radius": radius}, {"radius": radius}, counts=True) > 0.75
+@pytest.mark.parametrize("radius", [0, 2, 3])
+def test_counts(backend, radius):
+    assert assert_equal_to_rdkit(AWKWARD, {"radius": radius}, {"radius": radius}, counts=True, backend=backend) > 0.75
 
 
 def test_refusals_are_those_of_rdkit():
@@ -212,6 +220,7 @@ def test_stereo_marks_go_to_rdkit_only_where_they_are_asked_for():
     assert ct.ops.ecfp(smiles, chirality=True, return_report=True)[1].counts["native"] == 1
 
 
+@pytest.mark.on_the_cpu
 def test_threads_levels_and_company_never_change_a_bit(backend, threads):
     smiles = (AWKWARD + MOLECULES) * 9
     alone = [ct.ops.ecfp([text], num_threads=1, errors="mask") for text in AWKWARD + MOLECULES]
@@ -287,6 +296,7 @@ def test_large_molecules(text, radius, use_bond_types, features, seed):
     assert_equal_to_rdkit([text for text in smiles if text not in unread], ours, theirs)
 
 
+@pytest.mark.on_the_cpu
 def test_what_is_native_of_large_molecules(backend):
     protein = "NCC(=O)N[C@@H](CS%20)C(=O)" + "".join(RESIDUES) * 9 + "N[C@@H](CS%20)C(=O)" + "".join(RESIDUES) * 9 + "O"
     smiles = [protein, "C" + "OCC" * 300, "c1ccc(cc1)" * 40 + "C", "C1CC1" * 100, "C(" * 900 + "C" + ")" * 900, "C.[Na+]." * 200 + "C", "C" + dendrimer("N(CCX)CCX", "C(=O)O", 7)]  # fmt: skip

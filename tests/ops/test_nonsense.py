@@ -1,4 +1,4 @@
-"""Nonsense in every argument of `catalase.ops`: one valid call of each function, and what its arguments take."""
+"""Nonsense in every argument of `catalase.ops`, with one valid call of each function and the kinds that it accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optimizer steps: against float64 NumPy over many steps, and what must not happen to zeros."""
+"""Tests of optimizer steps against float64 NumPy over many steps, and that zeros stay where they must."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 
 import catalase as ct
 from catalase import ops
+from tests.agreement import same_as_cpu
 from tests.reference import optim as reference
 
 RULES = {
@@ -24,37 +25,46 @@ def away_from_zero(rng, size, dtype):
     return (x + np.copysign(0.5, x)).astype(dtype)
 
 
+CASES = [
+    *((1, np.float32), (37, np.float32), (2500, np.float32)),
+    *(
+        pytest.param(*case, marks=pytest.mark.on_the_cpu)
+        for case in ((0, np.float32), (1, np.float64), (70_001, np.float32))
+    ),
+]
+
+
 @pytest.mark.parametrize("name", list(RULES))
-@pytest.mark.parametrize("penalty", [{}, {"l1": 0.01}, {"l2": 0.02, "decay": 0.1}])
-@pytest.mark.parametrize("size, dtype", [(0, np.float32), (1, np.float64), (37, np.float32), (70_001, np.float32)])
-def test_agrees_with_float64(backend, threads, rng, name, penalty, size, dtype):
+@pytest.mark.parametrize("penalty", [{}, {"l1": 0.01}, {"l2": 0.02, "decay": 0.1}], ids=str)
+@pytest.mark.parametrize("size, dtype", CASES)
+def test_agrees_with_float64_and_the_cpu(backend, threads, rng, name, penalty, size, dtype):
     step, exact_step, n_state, settings = RULES[name]
     settings = {"lr": 0.001, "l1": 0.0, "l2": 0.0, "decay": 0.0, **settings, **penalty}
     # Away from zero: there the sign in the L1 penalty jumps, and a first gradient next to zero has no stable root.
-    p = away_from_zero(rng, size, dtype)
-    state = [np.zeros(size, dtype) for _ in range(n_state)]
-    exact, exact_state = p.astype(np.float64), [s.astype(np.float64) for s in state]
+    cpu = [away_from_zero(rng, size, dtype), *(np.zeros(size, dtype) for _ in range(n_state))]
+    on = list(map(backend.array, cpu))
+    exact, *exact_state = (a.astype(np.float64) for a in cpu)
     for t in range(1, 9):
         g = away_from_zero(rng, size, dtype)
-        step(p, g, state, t, **settings)
+        step(on[0], backend.array(g), on[1:], t, **settings)
+        step(cpu[0], g, cpu[1:], t, **settings)
         exact, exact_state = exact_step(exact, g.astype(np.float64), exact_state, t, **settings)
+    found = list(map(backend.get, on))
     tolerance = 40 * 8 * np.finfo(dtype).eps  # 8 steps of some 40 roundings each
-    assert np.allclose(p, exact, rtol=tolerance, atol=tolerance), np.abs(p - exact).max(initial=0)
+    assert np.allclose(found[0], exact, rtol=tolerance, atol=tolerance), np.abs(found[0] - exact).max(initial=0)
+    assert all(map(same_as_cpu, found, cpu))
 
 
 @pytest.mark.parametrize("name", list(RULES))
 def test_zeros_stay_zero(backend, name):
     step, _, n_state, settings = RULES[name]
-    p, g, state = (
-        np.zeros(100, np.float32),
-        np.zeros(100, np.float32),
-        [np.zeros(100, np.float32) for _ in range(n_state)],
-    )
+    p, g, *state = (backend.array(np.zeros(100, np.float32)) for _ in range(2 + n_state))
     for t in range(1, 6):
         step(p, g, state, t, lr=0.1, l1=0.1, l2=0.1, decay=0.1, **settings)
-    assert not p.any() and not any(s.any() for s in state)
+    assert not any(backend.get(a).any() for a in (p, *state))
 
 
+@pytest.mark.on_the_cpu
 def test_moments_of_dead_units_do_not_turn_denormal(backend):
     p, m, v = np.ones(64, np.float32), np.full(64, 1e-3, np.float32), np.full(64, 1e-6, np.float32)
     for t in range(1, 1201):
@@ -62,22 +72,43 @@ def test_moments_of_dead_units_do_not_turn_denormal(backend):
     assert np.all((m == 0) | (np.abs(m) >= np.finfo(np.float32).tiny))
 
 
-def test_bad_input():
-    p, g = np.ones(4, np.float32), np.ones(4, np.float32)
+@pytest.mark.at_one_level
+def test_bad_input(backend):
+    p, g, m, v, long = (backend.array(np.ones(n, np.float32)) for n in (4, 4, 4, 4, 8))
     for call, words in [
         (lambda: ops.sgd_step(p, g, lr=-1), "lr must be 0 or more"),
         (lambda: ops.sgd_step(p, g[:3], lr=1), "grad must be like param"),
-        (lambda: ops.sgd_step(p, np.ones(8, np.float32)[::2], lr=1), "grad must be contiguous"),
-        (lambda: ops.adam_step(p, g, p * 0, p * 0, lr=1, step=0), "step must be 1 or more"),
-        (lambda: ops.momentum_step(p, g, p * 0, lr=1, momentum=1.0), "momentum must be from 0 to below 1"),
-        (lambda: ops.rmsprop_step(p, g, p * 0, lr=1, momentum=0.5), "needs mom"),
+        (lambda: ops.sgd_step(p, long[::2], lr=1), "grad must be contiguous"),
+        (lambda: ops.sgd_step(long[::2], g, lr=1), r"must be (writable, )?contiguous"),
+        (lambda: ops.adam_step(p, g, m, v, lr=1, step=0), "step must be 1 or more"),
+        (lambda: ops.momentum_step(p, g, m, lr=1, momentum=1.0), "momentum must be from 0 to below 1"),
+        (lambda: ops.rmsprop_step(p, g, m, lr=1, momentum=0.5), "needs mom"),
     ]:
         with pytest.raises(ValueError, match=words):
             call()
-    assert np.all(p == 1), "a refused call changes nothing"
-    assert ct.ops.sgd_step is ops.sgd_step
+    assert np.all(backend.get(p) == 1), "a refused call changes nothing"
+    ops.sgd_step(p, p[:], lr=0.5)
+    assert np.all(backend.get(p) == 0.5)
 
 
+@pytest.mark.on_a_device
+def test_mixtures_are_refused(backend):
+    p = backend.array(np.ones(3, np.float32))
+    with pytest.raises(TypeError, match="on one device"):
+        ops.sgd_step(p, np.ones(3, np.float32), lr=0.1)
+    ct.ops.relu(p)
+
+
+def test_a_gradient_to_come(backend, rng):
+    x, dz = rng.standard_normal((9, 20)).astype(np.float32), rng.standard_normal((9, 6)).astype(np.float32)
+    p = rng.standard_normal((20, 6)).astype(np.float32)
+    on = backend.array(p)
+    ops.sgd_step(on, ops.LinearGradient(backend.array(x), backend.array(dz)), lr=0.1)
+    ops.sgd_step(p, ops.LinearGradient(x, dz), lr=0.1)
+    assert same_as_cpu(backend.get(on), p)
+
+
+@pytest.mark.on_the_cpu
 @pytest.mark.parametrize("name", list(RULES))
 @pytest.mark.parametrize("kind", ["sparse", "dense"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -112,6 +143,7 @@ def test_a_gradient_that_does_not_fit_the_weights_is_refused():
         ops.momentum_step(np.zeros((3, 4)), gradient, np.zeros((4, 3)).T, lr=0.1)
 
 
+@pytest.mark.on_the_cpu
 def test_more_than_a_thousand_steps_do_not_leave_denormals(backend):
     """Moments of dead units decay by 0.9 a step, and are denormal after some 800; kernels flush them to zero."""
     p, m, v = np.ones(64, np.float32), np.full(64, 1e-3, np.float32), np.full(64, 1e-30, np.float32)

@@ -1,7 +1,7 @@
-"""Every kernel without memory: MemoryError at whichever allocation fails, and right bits from the next call on.
+"""Tests that every kernel raises MemoryError at whichever allocation fails, and that the next call has right bits.
 
-`CASES` holds a call of each public function of `catalase.ops`, and of what else allocates in C++. A new function without a
-case fails `test_every_function_has_a_case`.
+`CASES` holds a call of each public function of `catalase.ops`, and of other functions that allocate in C++. A new function
+without a case fails `test_every_function_has_a_case`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Products with few columns or few terms, the derivative of ReLU in their registers, and batches of ones: the same bits."""
+"""Tests of the bits of products with few columns or terms, of the fused ReLU derivative, and of batches of ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import pytest
 
 import catalase as ct
 from catalase import _core
-from catalase.ops.linear import InputGradient
+from catalase.ops.linear import DeferredMatmul
+
+pytestmark = pytest.mark.on_the_cpu
 
 
 def poisoned(shape, dtype):
@@ -61,19 +63,31 @@ def test_the_input_gradient_through_relu_and_dropout(backend, threads, rng, shap
     dy = ct.ops.linear_backward_input(dz, w)
     apart = ct.ops.activation_backward(ct.ops.dropout_backward(dy, 0.3, **key, kept=kept), h, "relu")
     scale = 1 / (1 - 0.3)
-    for gradient in (dy, InputGradient(dz, w), InputGradient(np.asfortranarray(dz), w[:])):
+    for gradient in (dy, DeferredMatmul(dz, w), DeferredMatmul(np.asfortranarray(dz), w[:])):
         joined, db = ct.ops.linear_backward_bias(gradient, y, activation="relu", scale=scale)
         assert np.array_equal(joined, apart) and db.shape == (inputs,)
-    relu = ct.ops.linear_backward_bias(InputGradient(dz, w), h, activation="relu")[0]
+    relu = ct.ops.linear_backward_bias(DeferredMatmul(dz, w), h, activation="relu")[0]
     assert np.array_equal(relu, ct.ops.activation_backward(dy, h, "relu"))
 
 
-def test_an_input_gradient_is_an_array_where_one_is_needed(rng):
-    dz, w = rng.standard_normal((5, 3)), rng.standard_normal((4, 3))
-    gradient, array = InputGradient(dz, w), ct.ops.linear_backward_input(dz, w)
-    assert np.array_equal(np.asarray(gradient), array)
-    for total in (gradient + gradient, gradient + array, array + gradient):
-        assert isinstance(total, np.ndarray) and np.array_equal(total, array + array)
+def test_a_deferred_product_has_the_bits_of_the_array(rng):
+    dz, w, x = rng.standard_normal((5, 3)), rng.standard_normal((4, 3)), rng.standard_normal((5, 4))
+    for deferred, array in [
+        (DeferredMatmul(dz, w), ct.ops.linear_backward_input(dz, w)),
+        (DeferredMatmul(x, dz, transpose_a=True), ct.ops.LinearGradient(x, dz).array()),
+    ]:
+        assert (deferred.shape, deferred.dtype) == (array.shape, array.dtype)
+        out = np.empty(array.shape)
+        assert np.array_equal(deferred.array(), array)
+        assert deferred.array(out) is out and np.array_equal(out, array)
+
+
+def test_a_deferred_product_keeps_a_borrowed_factor_as_it_was(rng):
+    x, dz = rng.standard_normal((5, 4)), rng.standard_normal((5, 3))
+    expected = ct.ops.LinearGradient(x, dz).array()
+    kept = DeferredMatmul(x, dz, transpose_a=True, borrowed=True).kept()
+    x[...] = 0
+    assert np.array_equal(kept.array(), expected)
 
 
 def test_dropout_in_place(backend, threads, rng):

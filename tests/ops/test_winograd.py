@@ -1,4 +1,4 @@
-"""The Winograd path, forced: against float64, on every level, with awkward shapes; and its promises about bits."""
+"""Tests of the forced Winograd path against float64, on every level, with awkward shapes, and of promised bits."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 import catalase as ct
 from catalase import _core
 from tests.reference import winograd as reference
+
+pytestmark = pytest.mark.on_the_cpu
 
 # batch, x (H, W), C, O, kernel, zeros before, y (OH, OW): either side of tiles, vectors and blocks of tiles.
 SHAPES = [

@@ -1,4 +1,4 @@
-"""Optimizers through modules: against float64 NumPy over 50 steps, saved and loaded half-way, schedules, bad input."""
+"""Tests of optimizers through modules against float64 NumPy over 50 steps; saving half-way, schedules, bad input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolution by its definition, in float64: windows gathered into rows (im2col), one product."""
+"""Convolution by its definition in float64: windows are gathered into rows (im2col) for one product."""
 
 from __future__ import annotations
 

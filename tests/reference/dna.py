@@ -1,4 +1,4 @@
-"""One-hot DNA, a letter at a time."""
+"""One-hot DNA, one letter at a time."""
 
 from __future__ import annotations
 

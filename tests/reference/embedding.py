@@ -1,4 +1,4 @@
-"""Embedding in plain NumPy, float64."""
+"""Embedding in plain float64 NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gradient check: central differences along one random direction, in float64."""
+"""A gradient check by central differences along one random direction, in float64."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Softmax and losses in float64, obviously right."""
+"""Softmax and losses in plain float64 NumPy."""
 
 from __future__ import annotations
 

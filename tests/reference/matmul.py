@@ -1,4 +1,4 @@
-"""Matrix multiply and the dense layer, obviously right: float64 NumPy, with the error bound of one float chain."""
+"""Matrix multiplication and the dense layer in plain float64 NumPy, with the error bound of one float chain."""
 
 from __future__ import annotations
 

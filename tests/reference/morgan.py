@@ -1,4 +1,4 @@
-"""The Morgan algorithm as RDKit has it, in plain Python, on the graphs of `_core.ecfp_graphs`."""
+"""RDKit's Morgan algorithm in plain Python, on the graphs of `_core.ecfp_graphs`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batch normalization, obviously right: float64 NumPy, two passes."""
+"""Batch normalization in plain float64 NumPy, with two passes."""
 
 from __future__ import annotations
 

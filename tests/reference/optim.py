@@ -1,4 +1,4 @@
-"""Optimizer steps in float64 NumPy, written as the papers have them."""
+"""Optimizer steps in plain float64 NumPy, written as in the papers."""
 
 from __future__ import annotations
 

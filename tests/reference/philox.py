@@ -1,4 +1,4 @@
-"""Philox-4x32-10, one counter at a time, in plain Python integers."""
+"""Philox-4x32-10 in plain Python integers, one counter at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pooling and upsampling, obviously right: float64 NumPy, a loop over the windows."""
+"""Pooling and upsampling in plain float64 NumPy, with a loop over the windows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recurrent cells, obviously right: float64 NumPy, one sequence at a time, step by step."""
+"""Recurrent cells in plain float64 NumPy, one sequence and one step at a time."""
 
 from __future__ import annotations
 

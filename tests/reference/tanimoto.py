@@ -1,4 +1,4 @@
-"""Tanimoto similarity and the best targets, by unpacked bits and a full sort."""
+"""Tanimoto similarity and its top-k, by unpacked bits and a full sort."""
 
 from __future__ import annotations
 

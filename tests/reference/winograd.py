@@ -1,7 +1,7 @@
-"""Stride-1 convolution, obviously right: float64 NumPy; and how far Winograd's way may stray from it.
+"""Stride-1 convolution in plain float64 NumPy, and the error bound of Winograd's algorithm against it.
 
-The bound is a plain chain's, eps * steps * sum |a| |b|, with the sum taken in the transformed planes: every matrix of the
-method, and x, w and dy, by their absolute values.
+The bound is that of a chain, eps * steps * sum |a| |b|, with the sum in the transformed planes, where every matrix of the
+algorithm, and x, w and dy, are replaced by their absolute values.
 """
 
 from __future__ import annotations

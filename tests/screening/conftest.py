@@ -1,4 +1,4 @@
-"""The model that every test of screening scores with."""
+"""The model with which every test of screening scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A library made up for screening, and the hits found the slow way."""
+"""A synthetic library for screening, and its hits found by scoring all and sorting."""
 
 from __future__ import annotations
 

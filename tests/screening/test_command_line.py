@@ -1,4 +1,4 @@
-"""``catalase screen`` and ``screen-merge``; every mistake is one sentence."""
+"""Tests of ``catalase screen`` and ``screen-merge``, in which every mistake is reported in one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps on the hits: similarity, properties, alerts, a diverse pick, a picture."""
+"""Tests of the steps on hits: similarity, properties, alerts, a diverse pick, and a picture."""
 
 from __future__ import annotations
 

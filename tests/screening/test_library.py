@@ -1,4 +1,4 @@
-"""Every format gives the same molecules; lines that are none go to the error file."""
+"""Tests that every format gives the same molecules, and that other lines go to the error file."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from catalase.models import load
 from catalase.screening import library as library_module
 from catalase.screening import screen
 
@@ -76,13 +77,15 @@ def test_names_headers_blank_lines_and_odd_bytes(model, tmp_path):
     assert again.ids == hits.ids and pairs(again) == pairs(hits)
 
 
-def test_rows_of_other_lengths_go_to_the_error_file(model, tmp_path):
+def test_rows_of_other_lengths_go_to_the_error_file_with_the_readers_reason(model, tmp_path):
     (tmp_path / "l.csv").write_text("id,smiles\na,CCO\nb\nc,CCC,9\nd,CCN\n")
-    hits = screen(model, tmp_path / "l.csv", 9, out=tmp_path / "h.csv")
+    loaded = load(model)
+    hits = screen(loaded, tmp_path / "l.csv", 9, out=tmp_path / "h.csv")
     assert sorted(hits.ids) == ["a", "d"]
     rows = read(tmp_path / "h.csv.errors.csv")
     assert [(r["row"], r["text"]) for r in rows] == [("2", ""), ("3", "c,CCC,9")]
     assert "the SMILES is empty" in rows[0]["reason"] and "has 3 fields, the header 2" in rows[1]["reason"]
+    assert loaded.featurizer.report.failures == hits.report.failures
 
 
 @pytest.mark.parametrize("name", ["pipe.smi", "pipe.csv", "pipe", "-"])

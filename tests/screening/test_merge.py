@@ -1,4 +1,4 @@
-"""Shards merge into the whole, and into nothing less."""
+"""Tests that shards merge into the result of the whole library, and that incomplete sets are refused."""
 
 from __future__ import annotations
 

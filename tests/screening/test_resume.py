@@ -1,4 +1,4 @@
-"""A run that was killed goes on to the same bytes; a run that ended is not repeated."""
+"""Tests that a killed run continues to the same bytes, and that a finished run is not repeated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model gives is scored: tasks, classes, ensembles, neighbours, numbers that are not finite."""
+"""Tests of scores from models' predictions: tasks, classes, ensembles, neighbours, and numbers that are not finite."""
 
 from __future__ import annotations
 

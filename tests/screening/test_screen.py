@@ -1,4 +1,4 @@
-"""The hits are those of scoring all and sorting, whatever the chunk and the threads; memory is bounded."""
+"""Tests that hits equal those of scoring all and sorting, for any chunks and threads, in bounded memory."""
 
 from __future__ import annotations
 

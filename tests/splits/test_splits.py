@@ -1,4 +1,4 @@
-"""Splitters: every row once, the cuts and orders that are promised, and clear errors."""
+"""Tests that splitters use every row once, in the promised cuts and orders, and raise clear errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder that holds the old state."""
+"""A fixture with a folder that holds the old state."""
 
 from __future__ import annotations
 

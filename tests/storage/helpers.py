@@ -1,4 +1,4 @@
-"""Two states that a folder may hold, and what tells them apart."""
+"""Two states of a folder, and a function that tells them apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An error, an interrupt or a kill at every step of a save leaves the old state or the new."""
+"""Tests that an error, an interrupt or a kill at every step of a save leaves the old state or the new."""
 
 from __future__ import annotations
 

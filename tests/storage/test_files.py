@@ -1,4 +1,4 @@
-"""Single files: JSON that is read back to the bit or refused, and atomic writes."""
+"""Tests of single files: JSON that is restored to the bit or refused, and atomic writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading what is not as it was saved: missing, damaged, mutated, made by a stranger."""
+"""Tests of loading folders that are incomplete, damaged, altered, or made by another program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several savers and loaders at once."""
+"""Tests of several savers and loaders at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is saved comes back to the bit; what cannot be saved is refused and leaves the folder as it was."""
+"""Tests that saved states are restored to the bit, and that a refused save leaves the folder unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files from strangers: a few bytes cannot cost gigabytes or minutes, and weights that are no numbers are refused."""
+"""Tests that hostile files of a few bytes cost neither gigabytes nor minutes, and that weights that are not finite are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two writers on one place, in processes and in threads, and readers beside them: nothing is lost, nothing is half there."""
+"""Tests of two writers on one place, in processes and threads, with readers: no file is lost or incomplete."""
 
 from __future__ import annotations
 

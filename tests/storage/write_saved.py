@@ -1,8 +1,8 @@
-"""What `test_saved_before.py` loads: a small folder of each kind that the library saves, and how each one was made.
+"""Writes the folders that `test_saved_before.py` loads: a small one of each kind that the library saves.
 
-The folders in `tests/storage/saved` were written by version 0.1.0, and `answers.json` beside them holds what that version
-said when it was asked. They are kept as they are: a later version must load them and give the same answers. So this
-script is not run again when the code changes; it is run to add a kind, which an `ask` of the new name then reads:
+Version 0.1.0 wrote the folders in `tests/storage/saved`, and `answers.json`, which holds that version's answers. They do
+not change: a later version must load them and give the same answers. So this script is not run again when the code
+changes. It is run only to add a kind, which an `ask` of the new name then reads:
 
     python -m tests.storage.write_saved NAME ...
 """

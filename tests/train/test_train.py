@@ -1,4 +1,4 @@
-"""Training: it learns, it repeats itself to the bit, it stops, and it survives a kill."""
+"""Tests that training learns, is reproducible to the bit, stops early, and survives a kill."""
 
 from __future__ import annotations
 

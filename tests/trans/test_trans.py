@@ -1,4 +1,4 @@
-"""Transformers: masked statistics, exact undoing, and a JSON form that gives the same transformer to the bit."""
+"""Tests of transformers: masked statistics, exact undoing, and JSON that restores the same transformer to the bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all packages share: configuration, lazy imports, checks on the way in, the registry, storage, console and reports.
+"""Helpers that all packages share: configuration, lazy imports, argument checks, the registry, storage, console, reports.
 
-The one private package that others may import from; nothing here is meant for users.
+This is the one private package that other packages may import from; nothing here is meant for users.
 """

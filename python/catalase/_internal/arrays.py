@@ -1,7 +1,7 @@
-"""Arrays on the way in: what NumPy would take without a word is refused by name, or kept as a missing label.
+"""Checks of the arrays that callers pass in. Values that NumPy would convert silently are refused, or become missing labels.
 
 `numpy.asarray` drops the mask of a masked array, makes objects of sparse matrices and of missing values, and reads numbers
-out of strings. Every array of a caller that is not checked by the array functions comes through here.
+out of strings. Every array of a caller that `catalase.ops` does not check itself is checked here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def numbers(function: str, name: str, values: Any, dtype: Any = None) -> NDArray
     Raises
     ------
     TypeError
-        For strings, complex numbers, dates, sparse matrices, and Python objects that are no numbers.
+        For strings, complex numbers, dates, sparse matrices, and Python objects that are not numbers.
     ValueError
         For a masked array with masked elements.
     """
@@ -71,13 +71,13 @@ def labels(function: str, name: str, values: Any) -> NDArray[Any]:
 
 
 def are_weights(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which are 0 or more, and finite as float32 too."""
+    """Return which values are valid weights: 0 or more, and finite as float32 too."""
     good: NDArray[np.bool_] = (values >= 0) & np.isfinite(values)
     return good & (values < FLOAT32_LIMIT) if values.dtype.itemsize > 4 else good
 
 
 def refuse_masked(function: str, name: str, values: Any) -> None:
-    """Refuse a masked array (or a list of such) with masked elements: what lies behind a mask is no data."""
+    """Refuse a masked array (or a list of them) with masked elements, because the values under a mask are not data."""
     mask = _mask_of(values)
     if mask is not None:
         raise ValueError(
@@ -87,7 +87,7 @@ def refuse_masked(function: str, name: str, values: Any) -> None:
 
 
 def _mask_of(values: Any) -> NDArray[np.bool_] | None:
-    """Which elements are masked; None where none are."""
+    """Return a mask of the masked elements; None where there are none."""
     if type(values) is np.ndarray or "numpy.ma" not in sys.modules:  # numpy.ma takes 10 ms to import
         return None
     if isinstance(values, (list, tuple)) and any(isinstance(part, np.ma.MaskedArray) for part in values):
@@ -104,7 +104,7 @@ def _mask_of(values: Any) -> NDArray[np.bool_] | None:
 
 
 def refuse_sparse(function: str, name: str, values: Any) -> None:
-    """Refuse a sparse matrix of SciPy, of which NumPy would make one Python object."""
+    """Refuse a sparse matrix of SciPy, because NumPy would make one Python object of it."""
     if type(values).__module__.startswith("scipy.sparse"):
         raise TypeError(
             f"{function}: {name} is a sparse matrix of SciPy; give {name}.toarray(), or fingerprints as packed bits "
@@ -113,12 +113,12 @@ def refuse_sparse(function: str, name: str, values: Any) -> None:
 
 
 def names(function: str, name: str, values: Any) -> NDArray[Any]:
-    """Return ``values`` as an array of texts, numbers or dates, or of Python objects for which their text stands.
+    """Return ``values`` as an array of texts, numbers or dates, or of Python objects that are identified by their text.
 
     Raises
     ------
     TypeError
-        For a mapping, a set, or what NumPy makes no array of names of.
+        For a mapping, a set, or anything else that NumPy cannot make an array of names of.
     """
     refuse_sparse(function, name, values)
     refuse_masked(function, name, values)
@@ -129,14 +129,14 @@ def names(function: str, name: str, values: Any) -> NDArray[Any]:
 
 
 def dataset_of(function: str, name: str, dataset: Any, parts: Iterable[str] = ("X", "y", "w", "ids")) -> Any:
-    """Return a dataset: what has rows, and these parts of them. Nothing is read."""
+    """Return ``dataset`` if it has a length and these columns; the columns are not read."""
     if not isinstance(dataset, type) and hasattr(type(dataset), "__len__") and all(_has(dataset, p) for p in parts):
         return dataset
     raise TypeError(f"{function}: {name} must be a dataset, such as a NumpyDataset, got {shown(dataset)}")
 
 
 def _has(thing: Any, part: str) -> bool:
-    """As `hasattr`, but a column that is read from files is not read."""
+    """Return the same as `hasattr`, but without reading a column that is stored in files."""
     return part in getattr(thing, "__dict__", ()) or hasattr(type(thing), part) or hasattr(thing, part)
 
 
@@ -152,7 +152,7 @@ def dtype_of(function: str, name: str, value: Any, known: Sequence[str]) -> np.d
 
 
 def rows_of(function: str, name: str, indices: Any, count: int) -> NDArray[np.int64]:
-    """Return the numbers of chosen rows, from 0: of a list of numbers (-1 is the last row), or of a mask of all rows.
+    """Return the numbers of the chosen rows, from 0. ``indices`` lists them (-1 is the last row), or is a mask of all rows.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def rows_of(function: str, name: str, indices: Any, count: int) -> NDArray[np.in
     ValueError
         For a mask of another length, and arrays of several axes.
     IndexError
-        For rows that are not there, as NumPy does.
+        For rows that do not exist, as in NumPy.
     """
     refuse_masked(function, name, indices)
     array = array_of(function, name, indices, "row numbers")
@@ -183,8 +183,8 @@ def rows_of(function: str, name: str, indices: Any, count: int) -> NDArray[np.in
 
 
 def array_of(function: str, name: str, values: Any, what: str = "numbers") -> NDArray[Any]:
-    """Return what NumPy makes of ``values``; refuse raw bytes, and lists that are no array."""
-    if isinstance(values, (bytes, bytearray, memoryview)):  # of which NumPy makes text, or numbers
+    """Return ``values`` as a NumPy array; refuse raw bytes, and nested lists of different lengths."""
+    if isinstance(values, (bytes, bytearray, memoryview)):  # NumPy would make text or numbers of them
         raise TypeError(f"{function}: {name} must be an array of {what}, got {shown(values)}")
     try:
         return np.asarray(values)
@@ -193,7 +193,7 @@ def array_of(function: str, name: str, values: Any, what: str = "numbers") -> ND
 
 
 def _without_missing(function: str, name: str, array: NDArray[Any]) -> NDArray[np.float64]:
-    """Python objects as numbers, missing ones as NaN."""
+    """Return an array of Python objects as numbers, with NaN for missing values."""
     made = np.full(array.shape, np.nan)
     for place, value in np.ndenumerate(array):
         if isinstance(value, (int, float, np.number, np.bool_)) and not isinstance(value, np.complexfloating):

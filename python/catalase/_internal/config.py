@@ -1,10 +1,8 @@
-"""Threads, and what this installation is made of."""
+"""Settings of the whole process: the number of threads, and the precision of matrix products on a GPU."""
 
 from __future__ import annotations
 
 from .. import _core
-
-# Packages that Catalase can use; the report names their versions or says that they are absent.
 
 
 def set_num_threads(n: int) -> None:
@@ -13,8 +11,8 @@ def set_num_threads(n: int) -> None:
     Parameters
     ----------
     n : int
-        1 or more. The start value is ``CATALASE_NUM_THREADS``, or the cores this process may use
-        (affinity mask and container quota counted in).
+        1 or more. The initial value is ``CATALASE_NUM_THREADS``, or the number of cores that this process may use
+        under its affinity mask and container quota.
 
     Raises
     ------
@@ -45,18 +43,18 @@ _matmul_precision = "float32"
 
 
 def set_matmul_precision(precision: str) -> None:
-    """Choose how a GPU multiplies float32 matrices: as the CPU does, or on tensor cores, faster and coarser.
+    """Choose how a GPU multiplies float32 matrices: as the CPU does, or on tensor cores, faster and less precisely.
 
-    It goes for `catalase.ops.matmul`, `catalase.ops.linear` and their gradients on device arrays, in the whole process.
-    Nothing changes on the CPU, nor in products that gather rows (packed bits, `catalase.ops.as_sparse`), in convolutions,
-    recurrent cells and all else.
+    The setting applies to `catalase.ops.matmul`, `catalase.ops.linear` and their gradients on device arrays, in the whole
+    process. It changes nothing on the CPU, nor in products that gather rows (packed bits, `catalase.ops.as_sparse`),
+    convolutions, recurrent cells and all other operations.
 
     Parameters
     ----------
     precision : {"float32", "tf32", "bf16"}
-        "float32", at the start: the CPU's operations in the CPU's order. "tf32": factors are rounded to 11 significant
-        bits, relative error 2**-11 each. "bf16": to 8, relative error 2**-8 each. Products are exact and sums are float32
-        for both, and inputs and outputs stay float32 arrays.
+        "float32", the default, computes the CPU's operations in the CPU's order. "tf32" rounds the factors to 11
+        significant bits (relative error 2**-11 each), "bf16" to 8 (relative error 2**-8 each). For both, products are
+        exact, sums are float32, and inputs and outputs stay float32 arrays.
 
     Raises
     ------

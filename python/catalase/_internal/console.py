@@ -1,4 +1,4 @@
-"""What the command line prints with: tables, steps and progress bars; colour and frames on a terminal, plain text elsewhere."""
+"""Printing for the command line: tables, headings and progress bars, with colour on a terminal and as plain text elsewhere."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import IO, Any
 
 
 class SafeStream:
-    """A stream of text for messages: what cannot be written never stops who writes it.
+    """A text stream for messages, whose failures never stop the program that writes to it.
 
-    Characters that the stream's encoding lacks are escaped. A stream that is not there, is closed, is full, or whose
-    reader has gone takes the rest in silence; ``error`` tells why. Everything else is asked of the stream.
+    Characters that the stream's encoding lacks are escaped. If the stream is missing, closed or full, or its reader has
+    gone, the text is discarded silently, and ``error`` tells why. All other attributes are those of the stream.
 
     Examples
     --------
@@ -49,7 +49,7 @@ class SafeStream:
                 self.error = error
 
     def isatty(self) -> bool:
-        """Whether the stream is a terminal."""
+        """Return whether the stream is a terminal."""
         try:
             return bool(self._stream.isatty())
         except (AttributeError, OSError, ValueError):  # no stream, one that only writes, a closed one
@@ -89,15 +89,15 @@ class Console:
 
     @property
     def interactive(self) -> bool:
-        """Whether a person is watching a terminal."""
+        """Return whether the output goes to a terminal."""
         return bool(self._rich.is_terminal)
 
     def print(self, text: str = "", *, style: str | None = None) -> None:
-        """Print one line; ``text`` is taken as it is, square brackets (SMILES have them) included."""
+        """Print one line of literal text: square brackets, which SMILES have, are not read as markup."""
         self._rich.print(text, style=style, markup=False)
 
     def heading(self, text: str) -> None:
-        """Print the title of a step, after an empty line."""
+        """Print the title of a section, after an empty line."""
         self._rich.print()
         self._rich.print(text, style="bold", markup=False)
 
@@ -117,7 +117,7 @@ class Console:
 
     @contextmanager
     def progress(self, label: str, total: int | None) -> Iterator[Any]:
-        """Draw a progress bar while the block runs; yields ``advance(n=1, note="")``."""
+        """Draw a progress bar while the block runs; yield ``advance(n=1, note="")``."""
         if not (self._progress and self.interactive):
             yield lambda n=1, note="": None
             return
@@ -134,7 +134,7 @@ class Console:
 
     @contextmanager
     def work(self, label: str, total: int | None) -> Iterator[Any]:
-        """Draw a bar with share done and time left while the block runs; yields ``show(n, note, total)``."""
+        """Draw a bar with the share done and the time left while the block runs; yield ``show(n, note, total)``."""
         if not (self._progress and self.interactive):
             yield lambda n, note, total: None
             return
@@ -151,17 +151,17 @@ class Console:
 
 
 class ReaderGone(Exception):
-    """Whoever read the pipe that a command was asked to write its result into has closed it."""
+    """The pipe that a command writes its result into was closed by its reader."""
 
 
 @contextmanager
 def safe_output() -> Iterator[SafeStream]:
-    """Let no message stop a command: `SafeStream` for both standard streams; warnings in one line, without file names.
+    """Make both standard streams a `SafeStream`, and print warnings in one line, without file names.
 
-    Yields standard output. What a closed pipe or a full disk did not take is forgotten, so that Python does not try it
-    again at exit.
+    Yield standard output. Output that a closed pipe or a full disk refused is dropped, so that Python does not try to
+    write it again at exit.
     """
-    for descriptor in (0, 1, 2):  # a file opened in the place of a closed stream would get what is written to that
+    for descriptor in (0, 1, 2):  # a file opened under a closed stream's number would receive that stream's output
         try:
             os.fstat(descriptor)
         except OSError:

@@ -1,4 +1,4 @@
-"""Refuses to be imported where neither NumPy nor the kernels work: in a subinterpreter, in which they hang or crash."""
+"""This module refuses to be imported in a subinterpreter, because NumPy and the kernels hang or crash there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def in_main_interpreter() -> bool:
-    """Whether this is the interpreter that the process began with; True where Python cannot tell."""
+    """Return whether this is the process's first interpreter; True where Python cannot tell."""
     try:
         interpreters = importlib.import_module("_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters")
     except ImportError:

@@ -1,4 +1,4 @@
-"""Names of a package that are imported when they are first asked for."""
+"""Lazy imports: a package's names are imported when they are first used."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def attach(
     Parameters
     ----------
     package : str
-        Its ``__name__``; its ``__all__`` is listed too.
+        The package's ``__name__``. The names of its ``__all__`` are listed too.
     submodules : sequence of str
     attributes : dict of str to str
-        The submodule in which each name lives.
+        The submodule that defines each name.
     """
 
     def get(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Plain values on the way in, numbers, flags, names and paths: each check returns the value, or raises a sentence by name."""
+"""Checks of plain arguments (numbers, flags, names, paths): each returns the value, or raises an error that names it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 
 def shown(value: Any) -> str:
-    """A wrong value in an error: plain values as they are written, cut where they are long; of others, what they are."""
+    """Return the text of a wrong value for an error: plain values as written (long ones are cut), others as their type."""
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
         return f"a whole number of {value.bit_length()} bits"
     if isinstance(value, np.ndarray):
@@ -26,23 +26,25 @@ def shown(value: Any) -> str:
 
 
 def is_whole(value: Any) -> bool:
-    """Whether a value is a whole number: not a bool, and no duration, which NumPy counts among its integers."""
+    """Return whether a value is a whole number: neither a bool nor a duration, which NumPy counts among its integers."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a real number, finite or not: no bool, and no duration."""
+    """Return whether a value is a real number, finite or not: neither a bool nor a duration."""
     return is_whole(value) or isinstance(value, (float, np.floating))
 
 
 def whole_number(function: str, name: str, value: Any, low: int | None = 1, high: int | None = None) -> int:
-    """Return ``value`` as an int of ``low`` or more, and up to ``high``; without a bound where that is None."""
+    """Return ``value`` as an int from ``low`` to ``high``; a bound that is None does not apply."""
     if type(value) is int and (low is None or value >= low) and (high is None or value <= high):
         return value
     if not is_whole(value):
         raise TypeError(f"{function}: {name} must be a whole number, got {shown(value)}")
     if (low is not None and value < low) or (high is not None and value > high):
-        last = None if high is not None and high >= 10_000 and low is not None and value < low else high  # says less
+        last = (
+            None if high is not None and high >= 10_000 and low is not None and value < low else high
+        )  # too large to help
         raise ValueError(f"{function}: {name} must be {_span(low, None, last, None)}, got {shown(value)}")
     return int(value)
 
@@ -75,7 +77,7 @@ def number(
 
 
 def _span(at_least: float | None, above: float | None, at_most: float | None, below: float | None) -> str:
-    """Bounds in words."""
+    """Return a range as words for an error."""
     first = f"{_bound(at_least)}" if at_least is not None else f"above {_bound(above)}" if above is not None else ""
     last = f"{_bound(at_most)}" if at_most is not None else f"below {_bound(below)}" if below is not None else ""
     if first and last:
@@ -86,7 +88,7 @@ def _span(at_least: float | None, above: float | None, at_most: float | None, be
 
 
 def _bound(value: float | None) -> str:
-    """A bound as people write it: 2**64 - 1 in the place of its twenty digits."""
+    """Return a bound in its shortest form: 2**64 - 1 instead of its twenty digits."""
     for less in (0, 1):
         whole = int(value or 0) + less
         if whole == value + less and whole >= 2**31 and whole & (whole - 1) == 0:  # type: ignore[operator]
@@ -95,7 +97,7 @@ def _bound(value: float | None) -> str:
 
 
 def flag(function: str, name: str, value: Any) -> bool:
-    """Return True or False; 1 and 0 count as these. Text and arrays are refused, whose truth is not what they say."""
+    """Return True or False; 1 and 0 count as these. Text and arrays are refused: "False" would be true."""
     if value is True or value is False:
         return value
     if isinstance(value, np.bool_) or (is_whole(value) and value in (0, 1)):
@@ -113,7 +115,7 @@ def choice(function: str, name: str, value: Any, known: Sequence[str | None]) ->
 
 
 def path_of(function: str, name: str, value: Any) -> Path:
-    """Return the name of a file or folder as a path; refuse what no file system can hold."""
+    """Return the name of a file or folder as a path; refuse names that no file system can hold."""
     if not isinstance(value, (str, os.PathLike)) or isinstance(os.fspath(value), bytes):
         raise TypeError(f"{function}: {name} must be the name of a file or folder, got {shown(value)}")
     text = os.fspath(value)
@@ -127,17 +129,17 @@ def path_of(function: str, name: str, value: Any) -> Path:
 
 
 def seed_of(function: str, value: Any, name: str = "seed") -> int | None:
-    """Return a seed of random numbers: a whole number from 0, or None for one that the system draws."""
+    """Return a seed of random numbers: a whole number from 0, or None for a seed that the system draws."""
     return None if value is None else whole_number(function, name, value, 0)
 
 
 def listed(function: str, name: str, values: Any, what: str) -> list[Any]:
-    """Return the items of a list, or of what can be walked through, as a list; one text is none of texts."""
+    """Return the items of an iterable as a list; a single text is not taken for a list of texts."""
     return list(walked(function, name, values, what))
 
 
 def walked(function: str, name: str, values: Any, what: str) -> Iterable[Any]:
-    """Return what `listed` takes as it is: items that are made one at a time are not held all at once."""
+    """Return an iterable unchanged after the check of `listed`, so that a generator's items are not all held at once."""
     bare = isinstance(values, np.ndarray) and values.ndim == 0
     if bare or isinstance(values, (str, bytes, bytearray, Mapping)) or not isinstance(values, Iterable):
         raise TypeError(f"{function}: {name} must be a list of {what}, got {shown(values)}")

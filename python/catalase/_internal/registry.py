@@ -1,8 +1,8 @@
-"""The closed registry: which classes a saved config may name, and what each of their fields may hold.
+"""The closed registry of the classes that a saved config may name, and of the values that their fields may hold.
 
-A class is listed here by its own module with the `register` decorator, together with a schema of its fields. `build`
-turns a config ``{"class": name, field: value, ...}`` back into an object. A config can therefore never reach code that
-was not listed on purpose: there is no import by string, no attribute lookup, no ``eval``.
+The module of a class lists it here with the `register` decorator, together with a schema of its fields. `build` turns a
+config ``{"class": name, field: value, ...}`` back into an object. A config can therefore never reach code that was not
+listed on purpose: there is no import by string, no attribute lookup, no ``eval``.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _LARGEST = sys.float_info.max
 
 
 class Field:
-    """What one field of a config may hold.
+    """The schema of one field of a config.
 
     Parameters
     ----------
     optional : bool
-        The field may be left out of the config; the constructor's own default then applies.
+        Whether the field may be missing in the config; the constructor's default then applies.
     none : bool
-        ``None`` is allowed.
+        Whether ``None`` is allowed.
     """
 
     expected = "a value"
@@ -34,7 +34,7 @@ class Field:
         self.none = none
 
     def check(self, value: Any, where: str) -> Any:
-        """Return the value to use, or raise a ValueError naming `where`, what was needed and what came."""
+        """Return the value to use, or raise a ValueError that names `where`, the expected and the given value."""
         if value is None and self.none:
             return None
         if not self.accepts(value):
@@ -43,7 +43,7 @@ class Field:
         return value
 
     def accepts(self, value: Any) -> bool:
-        """True where `value` has the type and the range of this field."""
+        """Return whether `value` has the type and the range of this field."""
         return True
 
 
@@ -69,7 +69,7 @@ class Int(Field):
 
 
 class Float(Field):
-    """A finite number in ``[low, high]``; an int is taken as it is, a bool is refused."""
+    """A finite number in ``[low, high]``; an int stays an int, a bool is refused."""
 
     def __init__(self, low: float | None = None, high: float | None = None, **kwargs: bool) -> None:
         super().__init__(**kwargs)
@@ -114,7 +114,7 @@ class List(Field):
 
 
 class AnyOf(Field):
-    """What the first fitting one of several fields accepts, such as a number or a list of numbers."""
+    """A value that one of several fields accepts, such as a number or a list of numbers; the first that fits checks it."""
 
     def __init__(self, *fields: Field, **kwargs: bool) -> None:
         super().__init__(**kwargs)
@@ -171,14 +171,14 @@ _REGISTRY: dict[str, _Entry] = {}
 
 
 def register(name: str, **fields: Field) -> Callable[[type[T]], type[T]]:
-    """List a class under `name`, with the fields that its config has.
+    """List a class under `name`, with the fields of its config.
 
-    The decorated class is built as ``cls.from_config(fields)`` where it defines that, else as ``cls(**fields)``.
+    The decorated class is built by ``cls.from_config(fields)`` where it defines that, else by ``cls(**fields)``.
 
     Raises
     ------
     ValueError
-        `name` is taken.
+        If `name` is taken.
 
     Examples
     --------
@@ -200,7 +200,7 @@ def register(name: str, **fields: Field) -> Callable[[type[T]], type[T]]:
 
 
 def names(kind: type = object) -> list[str]:
-    """Registered names of the classes that are a `kind`, sorted."""
+    """Return the registered names of the classes that are a `kind`, sorted."""
     return sorted(name for name, entry in _REGISTRY.items() if issubclass(entry.cls, kind))
 
 
@@ -223,7 +223,7 @@ def check(config: Any, kind: type = object) -> tuple[type, dict[str, Any]]:
     Raises
     ------
     ValueError
-        Unknown class, unknown field, missing field, wrong type or range. The message lists what is known.
+        For an unknown class or field, a missing field, and a wrong type or range. The message lists the known names.
     """
     if type(config) is not dict or type(config.get("class")) is not str:
         raise ValueError(f"config: needed a dict with the name of a class under 'class', got {config!r:.200}")
@@ -247,7 +247,7 @@ def check(config: Any, kind: type = object) -> tuple[type, dict[str, Any]]:
 
 
 def build(config: Any, kind: type = object) -> Any:
-    """Build the object that a config describes; see `check` for what is refused."""
+    """Build the object that a config describes; `check` lists the errors."""
     cls, fields = check(config, kind)
     make = getattr(cls, "from_config", None)
     return make(fields) if make is not None else cls(**fields)

@@ -1,4 +1,4 @@
-"""Reports: what was read, what could not be, and why. Nothing is ever left out without an entry here."""
+"""Reports: how many items were read, which could not be read, and why. Every item that is left out has an entry."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 
 class Failure(NamedTuple):
-    """One thing that could not be read: its position (counted from 0), its text, and the reason.
+    """One item that could not be read: its position (counted from 0), its text, and the reason.
 
-    The one form of a failure: readers of tables and libraries, featurizers, models and error files hand it on.
+    Readers of tables and libraries, featurizers, models and error files all use this one form.
     """
 
     position: int
@@ -19,7 +19,7 @@ class Failure(NamedTuple):
     reason: str
 
     def shifted(self, start: int) -> Failure:
-        """Return the failure with its position in the whole list, of which a part begins at ``start``."""
+        """Return the failure with its position in the whole list, if it was counted in a part that begins at ``start``."""
         return self._replace(position=self.position + start)
 
 
@@ -38,20 +38,20 @@ def error_lines(failures: Iterable[Failure]) -> bytes:
 
 
 class Report:
-    """What became of a list of things that were to be read.
+    """The outcome of reading a list of items.
 
     Parameters
     ----------
     total : int
-        How many there were.
+        Number of items.
     kept : int
-        How many are in the result.
+        Number of items in the result.
     failures : iterable of Failure
-        Those that could not be read as they stand, kept or not (``notes`` say what was done with them).
+        Items that could not be read as written, kept or not (``notes`` say how they were treated).
     notes : sequence of str
-        What else there is to know.
+        Further remarks.
     counts : mapping of str to int, optional
-        How many were read in which way (for SMILES: "native", "rdkit", "refused").
+        Number of items by the way in which they were read (for SMILES: "native", "rdkit", "refused").
 
     Examples
     --------
@@ -97,7 +97,7 @@ class Report:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Report:
-        """Make a report from what `to_dict` gave."""
+        """Make a report from the result of `to_dict`."""
         failures = [Failure(int(p), str(t), str(r)) for p, t, r in values["failures"]]
         counts = {str(name): int(count) for name, count in values.get("counts", {}).items()}
         return cls(int(values["total"]), int(values["kept"]), failures, [str(n) for n in values["notes"]], counts)

@@ -1,6 +1,6 @@
-"""Text as data formats write it: white space and digits are those of ASCII.
+"""Numbers and white space in data files: only those of ASCII count.
 
-Python's own notion is wider: a no-break space is white space to it, and ``1_5`` and the digits of other scripts are numbers.
+Python accepts more: a no-break space as white space, and ``1_5`` and the digits of other scripts as numbers.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import math
 import re
 from typing import overload
 
-# Numbers below this round to a finite float32: its largest value and half a step more.
+# Numbers below this round to a finite float32; it is the largest float32 plus half a unit in the last place.
 FLOAT32_LIMIT = float(2**128 - 2**103)
-_WHITE = " \t\n\r\v\f"  # what the kernels, and `bytes.strip`, take for white space
+_WHITE = " \t\n\r\v\f"  # the white space of the kernels and of `bytes.strip`
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _INT = re.compile(r"[+-]?[0-9]+")
 
@@ -25,7 +25,7 @@ def strip_white(text: bytes) -> bytes: ...
 
 
 def strip_white(text: str | bytes) -> str | bytes:
-    """Return a text without the white space of ASCII around it.
+    """Return a text without leading and trailing ASCII white space.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def strip_white(text: str | bytes) -> str | bytes:
 
 
 def parse_float(text: str) -> float:
-    """Return the number that a text is, such as ``1.5``, ``-2`` or ``1e-3``; spaces around it do not count.
+    """Return the number that a text holds, such as ``1.5``, ``-2`` or ``1e-3``; white space around it is ignored.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def parse_float(text: str) -> float:
 
 
 def parse_int(text: str) -> int:
-    """Return the whole number that a text is; spaces around it do not count.
+    """Return the whole number that a text holds; white space around it is ignored.
 
     Raises
     ------

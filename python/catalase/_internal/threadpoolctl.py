@@ -1,4 +1,4 @@
-"""Makes Catalase's thread pool visible to threadpoolctl, where that is installed: ``threadpool_limits`` reaches it too."""
+"""Support for threadpoolctl, where it is installed: its ``threadpool_limits`` applies to Catalase's thread pool too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threadpoolctl
 
 
 class CatalaseController(threadpoolctl.LibController):
-    """How threadpoolctl finds the compiled module among the loaded libraries, and talks to it."""
+    """The controller by which threadpoolctl finds the compiled module among the loaded libraries and calls it."""
 
     user_api = "catalase"
     internal_api = "catalase"
@@ -29,7 +29,7 @@ class CatalaseController(threadpoolctl.LibController):
         return str(self.dynlib.catalase_version().decode())
 
     def set_additional_attributes(self) -> None:
-        """Nothing beyond the above."""
+        """Set nothing: there are no further attributes."""
 
 
 def register() -> None:

@@ -1,7 +1,8 @@
-"""The tape: values that remember where they came from, and the walk back that leaves gradients.
+"""The tape: the operations that made a tensor, and the walk back through them that leaves gradients.
 
-Every operation on tensors that need a gradient leaves a node: the tensors it came from, and a function from the gradient
-at its output to the gradients at its inputs. ``backward`` walks the nodes once, in reverse, and forgets them.
+An operation on tensors that need a gradient is recorded: its inputs, the versions of the parameters among them, and a
+``backward`` from the gradients at its outputs to those at its inputs. `Node.backward` walks the operations once, newest
+first, and forgets them.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from numpy.typing import NDArray
 from .._internal.arrays import numbers
 from .._internal.numbers import flag
 from ..backends import backend_of, device_of, is_device_array, to_device_of, to_host
+from ..ops.linear import DeferredMatmul
 
 Array = NDArray[Any]
-Backward = Callable[[Array], "tuple[Array | None, ...]"]
 
 
 class _Recording(threading.local):
     on = True
 
 
-_recording = _Recording()
+RECORDING = _Recording()
 
 
 class no_grad:
@@ -47,11 +48,11 @@ class no_grad:
         self._before: list[bool] = []  # a stack: one object may be entered twice
 
     def __enter__(self) -> None:
-        self._before.append(_recording.on)
-        _recording.on = False
+        self._before.append(RECORDING.on)
+        RECORDING.on = False
 
     def __exit__(self, *_: object) -> None:
-        _recording.on = self._before.pop()
+        RECORDING.on = self._before.pop()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -64,26 +65,53 @@ class no_grad:
 
 def is_recording() -> bool:
     """Return whether operations are recorded on this thread."""
-    return _recording.on
+    return RECORDING.on
 
 
-def _spent(_: Array) -> tuple[Array | None, ...]:
-    raise RuntimeError(
-        "backward: the graph of this tensor has been walked already and is gone; run the forward pass again"
-    )
+class Operation:
+    """An operation on the tape. Subclasses write ``backward``, and keep what it needs in attributes of their own.
+
+    Attributes
+    ----------
+    inputs : tuple
+        The tensors that the operation came from, and its other array arguments; empty once it has been walked.
+    versions : list of int
+        Of the inputs, when the operation ran: a parameter that has changed since would give wrong gradients.
+    outputs : int
+        How many tensors it made.
+    takes_deferred : bool
+        Whether ``backward`` takes a `catalase.ops.linear.DeferredMatmul` in place of the gradient at its output. Others
+        get the product, multiplied out.
+    """
+
+    __slots__ = ("__weakref__", "inputs", "made", "outputs", "spent", "versions")
+    inputs: tuple[Any, ...]
+    versions: list[int]
+    outputs: int
+    made: int  # operations are numbered in the order in which they are recorded
+    spent: bool  # whether the tape has been walked through it
+    takes_deferred = False
+
+    def backward(self, *gradients: Any) -> tuple[Any, ...]:
+        """Return the gradient at each input (or None), given that at each output (None where nothing came back)."""
+        raise TypeError(f"{type(self).__name__} has no backward method")
+
+    def gradient_out(self, place: int) -> Array | None:
+        """Return the array into which a kernel may write the gradient of an input, or None; asked for in ``backward``."""
+        given = self.inputs[place]
+        return given.grad_target() if isinstance(given, Node) else None
 
 
 _counter = itertools.count(1)
-_made = operator.attrgetter("_made")
-
+_made = operator.attrgetter("made")
 
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 class Node:
-    """What a tensor is, without what it can compute: an array, its gradient, and its place on the tape."""
+    """A tensor without its arithmetic: an array, its gradient, and the operation that made it."""
 
-    __slots__ = ("__weakref__", "_backward", "_made", "_parents", "_versions", "data", "grad", "requires_grad")
+    __slots__ = ("__weakref__", "_operation", "_output", "data", "grad", "requires_grad")
 
     version = 0  # of the array; parameters count their changes
 
@@ -95,10 +123,8 @@ class Node:
         if requires_grad is not False and requires_grad is not True:
             requires_grad = flag("Tensor", "requires_grad", requires_grad)
         self.requires_grad = requires_grad
-        self._parents: tuple[Node, ...] = ()
-        self._versions: list[int] = []  # of the parents, when the operation ran
-        self._backward: Backward | None = None
-        self._made = 0
+        self._operation: Operation | None = None
+        self._output = 0  # which of the operation's outputs
 
     # What it is.
     @property
@@ -168,43 +194,63 @@ class Node:
         if not self.requires_grad:
             raise RuntimeError("backward: this tensor needs no gradient; make its inputs with requires_grad=True")
         if grad is None:
-            if self.data.size != 1:
+            x = self.data
+            if x.size != 1:
                 raise ValueError(
                     f"backward: a tensor of shape {self.shape} needs grad=...; only one number goes without"
                 )
-            grad = backend_of(self.data).full(self.shape, 1.0, self.data.dtype)
-        grad = grad.data if isinstance(grad, Node) else grad
-        if not is_device_array(self.data):
-            grad = numbers("backward", "grad", grad, self.dtype)
-        elif not is_device_array(grad):
-            grad = to_device_of(numbers("backward", "grad", grad, self.dtype), self.data)
-        if grad.shape != self.shape:
-            raise ValueError(f"backward: grad must have shape {self.shape}, got {grad.shape}")
-        if self._backward is None:
-            self._accumulate(grad)
+            grad = np.ones(x.shape, x.dtype) if type(x) is np.ndarray else backend_of(x).full(x.shape, 1.0, x.dtype)
+        else:
+            grad = grad.data if isinstance(grad, Node) else grad
+            if not is_device_array(self.data):
+                grad = numbers("backward", "grad", grad, self.dtype)
+            elif not is_device_array(grad):
+                grad = to_device_of(numbers("backward", "grad", grad, self.dtype), self.data)
+            if grad.shape != self.shape:
+                raise ValueError(f"backward: grad must have shape {self.shape}, got {grad.shape}")
+            grad = backend_of(grad).copy(grad)  # deferred products keep it
+        if self._operation is None:
+            self.accumulate(grad)
             return
-        gradients: dict[int, Array] = {id(self): grad}
-        for node in _newest_first(self):
-            at = gradients.pop(id(node), None)
-            backward, parents = node._backward, node._parents
-            node._parents, node._versions, node._backward = (), [], _spent
-            if at is None or backward is None:
-                continue
-            for parent, value in zip(parents, backward(at), strict=True):
-                if value is None or not parent.requires_grad:
-                    continue
-                if parent._backward is None:
-                    # At once, before another node asks where to write: a parameter may be used twice.
-                    parent._accumulate(value)
-                    continue
-                known = gradients.get(id(parent))
-                gradients[id(parent)] = value if known is None else backend_of(known, value).add(known, value)
+        at = {self._operation: {self._output: grad}}
+        for operation in _newest_first(self._operation):
+            gradients = at.pop(operation, None)
+            operation.spent = True
+            if gradients is not None:
+                values = operation.backward(*map(gradients.get, range(operation.outputs)))
+                for tensor, value in zip(operation.inputs, values, strict=True):
+                    if value is None or not (isinstance(tensor, Node) and tensor.requires_grad):
+                        continue
+                    before = tensor._operation
+                    if before is None:
+                        # At once, before another operation asks where to write: a parameter may be used twice.
+                        tensor.accumulate(value)
+                        continue
+                    if type(value) is DeferredMatmul and not before.takes_deferred:
+                        value = value.array()
+                    known = at.setdefault(before, {})
+                    place = tensor._output
+                    known[place] = value if place not in known else _sum(known[place], value)
+            operation.inputs = ()
+            vars(operation).clear()  # what it kept for the way back
 
-    def _accumulate(self, grad: Array) -> None:
+    def grad_target(self) -> Array | None:
+        """Return the array into which a kernel may write the first gradient of a step; only parameters have one."""
+        return None
+
+    def accumulate(self, grad: Array | DeferredMatmul) -> None:
+        """Add to the gradient."""
+        if isinstance(grad, DeferredMatmul):
+            grad = grad.array()
         if self.grad is None:
             self.grad = backend_of(grad).copy(grad)  # its own: the array may be a view, or shared with another leaf
         else:
-            self.grad = backend_of(self.grad, grad).add(self.grad, grad)
+            self.grad = _sum(self.grad, grad)
+
+
+def _sum(a: Any, b: Any) -> Array:
+    a, b = (x.array() if isinstance(x, DeferredMatmul) else x for x in (a, b))
+    return backend_of(a, b).add(a, b)
 
 
 def _as_array(values: Any) -> Array:
@@ -223,24 +269,30 @@ def _as_array(values: Any) -> Array:
     return values
 
 
-def _newest_first(root: Node) -> list[Node]:
-    """The nodes of a graph, each before those it came from. No recursion: graphs may be deep.
+def _newest_first(last: Operation) -> list[Operation]:
+    """The operations that led to one, each before those it came from. No recursion: graphs may be deep.
 
-    A node is younger than its parents, so that the order in which they were made is all that is needed.
+    An operation is younger than those it came from, so that the order in which they were made is all that is needed. All
+    are checked before any gradient is written.
     """
-    found = {id(root): root}
-    stack = [root]
+    found = {last}
+    stack = [last]
     while stack:
-        node = stack.pop()
-        if node._backward is _spent:  # this and the versions are looked at before any gradient is written
-            _spent(node.data)
-        for parent, version in zip(node._parents, node._versions, strict=True):
-            if parent.version != version:
-                raise RuntimeError(_changed(parent))
-            if parent._backward is not None and id(parent) not in found:
-                found[id(parent)] = parent
-                stack.append(parent)
-    return sorted(found.values(), key=_made, reverse=True)
+        operation = stack.pop()
+        if operation.spent:
+            raise RuntimeError(
+                "backward: the graph of this tensor has been walked already and is gone; run the forward pass again"
+            )
+        for tensor, version in zip(operation.inputs, operation.versions, strict=True):
+            if not isinstance(tensor, Node):
+                continue
+            if tensor.version != version:
+                raise RuntimeError(_changed(tensor))
+            before = tensor._operation
+            if before is not None and before not in found:
+                found.add(before)
+                stack.append(before)
+    return sorted(found, key=_made, reverse=True)
 
 
 def _changed(parameter: Node) -> str:
@@ -251,15 +303,13 @@ def _changed(parameter: Node) -> str:
     )
 
 
-def put_on_tape(node: Node, parents: tuple[Node, ...], backward: Backward) -> None:
-    """Make a value the result of an operation, where a gradient is wanted."""
-    if not _recording.on:
-        return
-    for parent in parents:
-        if parent.requires_grad:
-            node.requires_grad = True
-            node._parents = parents
-            node._versions = [parent.version for parent in parents]
-            node._backward = backward
-            node._made = next(_counter)
-            return
+def put_on_tape(operation: Operation, inputs: tuple[Any, ...], outputs: tuple[Node, ...]) -> None:
+    """Record an operation: its outputs need a gradient, and `Node.backward` walks back from them through it."""
+    operation.inputs, operation.outputs, operation.spent = inputs, len(outputs), False
+    versions = []
+    for tensor in inputs:
+        versions.append(tensor.version if isinstance(tensor, Node) else 0)
+    operation.versions = versions
+    operation.made = next(_counter)
+    for place, tensor in enumerate(outputs):
+        tensor.requires_grad, tensor._operation, tensor._output = True, operation, place

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import operator
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -12,10 +13,12 @@ import numpy as np
 from .. import ops
 from .._internal.arrays import refuse_masked
 from .._internal.numbers import flag, shown, whole_number
-from ..backends import backend_of, is_device_array, to_host
+from ..backends import CPU, backend_of, is_device_array, to_host
 from ..ops.checks import DERIVED_FROM_INPUT, floating, numpy_array
 from ..ops.elementwise import ActivationMethods
-from .tape import Array, Backward, Node, put_on_tape
+from .tape import RECORDING, Array, Node, Operation, put_on_tape
+
+Backward = Callable[[Array], tuple[Array | None, ...]]
 
 
 class Tensor(Node, ActivationMethods):
@@ -62,7 +65,7 @@ class Tensor(Node, ActivationMethods):
 
     def _parts(self) -> dict[str, Any]:
         """What a copy is made of."""
-        if self._parents:
+        if self._operation is not None:
             raise TypeError(
                 "Tensor: the result of an operation cannot be pickled or copied, since the graph behind it stays here; "
                 "take tensor.detach() or tensor.numpy()"
@@ -177,7 +180,7 @@ class Tensor(Node, ActivationMethods):
         return self._not_a_leaf("/=") / other
 
     def _not_a_leaf(self, sign: str) -> Tensor:
-        if self.requires_grad and self._backward is None:
+        if self.requires_grad and self._operation is None:
             raise RuntimeError(
                 f"Tensor: x {sign} ... would put a new tensor in the place of one whose gradient you asked for; give the "
                 f"result another name, or change the array itself: x.data {sign} ..."
@@ -280,7 +283,13 @@ class Tensor(Node, ActivationMethods):
 
     def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         """Return the mean; that of nothing is NaN."""
-        shape, xp = self.shape, backend_of(self.data)
+        x = self.data
+        shape = x.shape
+        if axis is None and keepdims is False and type(x) is np.ndarray and x.size:  # of a loss, in every training step
+            divisor = x.dtype.type(x.size)
+            y = np.asarray(CPU.sum(x) / divisor)
+            return record(y, (self,), lambda g: (np.broadcast_to(g / divisor, shape),))
+        xp = backend_of(x)
         axis, keepdims = _reduced("mean", self, axis, keepdims)
         total = xp.sum(self.data, axis, keepdims)
         count = self.dtype.type(max(1, self.size // max(1, total.size)))
@@ -314,8 +323,9 @@ class Tensor(Node, ActivationMethods):
 
     # Shapes.
     def reshape(self, *shape: Any) -> Tensor:
-        before = self.shape
-        y = backend_of(self.data).reshape(self.data, _new_shape(shape, self.size))
+        x = self.data
+        before = x.shape
+        y = (CPU if type(x) is np.ndarray else backend_of(x)).reshape(x, _new_shape(shape, x.size))
         return record(y, (self,), lambda g: (backend_of(g).reshape(g, before),))
 
     def transpose(self, *axes: int) -> Tensor:
@@ -364,6 +374,8 @@ def _reduced(function: str, x: Tensor, axis: Any, keepdims: Any) -> tuple[Any, b
 def _new_shape(shape: tuple[Any, ...], size: int) -> tuple[int, ...]:
     """A shape of that size, one length -1 worked out."""
     lengths = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    if {*map(type, lengths)} == {int} and min(lengths) >= 0 and math.prod(lengths) == size:
+        return lengths
     lengths = tuple([whole_number("Tensor.reshape", "each length of shape", n, -1) for n in lengths])
     left = lengths.count(-1)
     known = math.prod(lengths) * (-1) ** left
@@ -384,15 +396,21 @@ def _order(axes: tuple[Any, ...], ndim: int) -> tuple[int, ...]:
     return order
 
 
+class _Recorded(Operation):
+    """An operation with one output, whose ``backward`` is a function that `record` was given."""
+
+
 def record(data: Array, parents: tuple[Tensor, ...], backward: Backward) -> Tensor:
-    """Make the tensor of an operation, and its node where a gradient is wanted.
+    """Make the tensor of an operation, and record the operation where a gradient is wanted.
+
+    `Function` is the other way to write an operation: for those with several outputs, or with much to keep.
 
     Parameters
     ----------
     data : ndarray
         The result.
     parents : tuple of Tensor
-        What it came from.
+        The tensors that it was computed from.
     backward : callable
         From the gradient at the result to one gradient (or None) for each parent.
     """
@@ -401,10 +419,16 @@ def record(data: Array, parents: tuple[Tensor, ...], backward: Backward) -> Tens
         raise TypeError(
             f"record: parents must be a tuple and backward a function, got {shown(parents)} and {shown(backward)}"
         )
+    wanted = False
     try:
-        put_on_tape(out, parents, backward)
+        for parent in parents:
+            wanted |= parent.requires_grad
     except AttributeError:
         raise TypeError(f"record: parents must be a tuple of Tensors, got {shown(parents)}") from None
+    if wanted and RECORDING.on:
+        operation = _Recorded()
+        operation.backward = backward  # type: ignore[method-assign]
+        put_on_tape(operation, parents, (out,))
     return out
 
 

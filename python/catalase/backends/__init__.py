@@ -1,7 +1,7 @@
-"""Where arrays live: the one place that chooses a device.
+"""Backends, one a device, and the functions that choose between them.
 
-`backend_of` gives the backend whose arrays it is shown: the CPU's for NumPy, CUDA's for CuPy. Nothing here imports CuPy
-before an array of CuPy's has come in, or somebody asks for the device by name.
+`backend_of` returns the backend of its arguments: the CPU's for NumPy arrays, CUDA's for CuPy arrays. CuPy is imported
+only when a CuPy array is passed in, or the device is requested by name.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import Array, Backend, mixture
+from .base import Array, Backend, mixed_devices
 from .cpu import CpuBackend
 
 __all__ = [
@@ -35,12 +35,12 @@ _BY_NAME: dict[str, Backend] = {"cpu": CPU}
 
 
 def register(array_type: type, backend: Backend) -> None:
-    """Let a backend own all arrays of a type, and be asked for by its name."""
+    """Make a backend responsible for all arrays of a type, and available by its name."""
     _BY_TYPE[array_type] = _BY_NAME[backend.name] = backend
 
 
 def backend_of(*arrays: Any) -> Backend:
-    """Return the backend that owns these arrays: a device's where one of them lives there, else the CPU's.
+    """Return the backend of these arrays: a device's where one of them lives there, else the CPU's.
 
     Examples
     --------
@@ -56,24 +56,24 @@ def backend_of(*arrays: Any) -> Backend:
 
 
 def same_backend(function: str, **arrays: Any) -> Backend:
-    """Return the backend that owns all of these arrays (None is skipped); refuse a mixture by naming each."""
+    """Return the one backend of all these arrays (None is skipped). An error names each array of a mixture."""
     present = {name: x for name, x in arrays.items() if x is not None}
     kinds = {type(x) for x in present.values()}
     on_device = [is_device_array(x) for x in present.values()]
     if not any(on_device):
         return CPU
     if not all(on_device) or len(kinds) > 1:
-        raise mixture(function, present)
+        raise mixed_devices(function, present)
     return _owner(kinds.pop(), function)
 
 
 def backend_named(name: str, function: str = "to") -> Backend:
-    """Return the backend of a device by its name, "cpu" or "cuda" (tests add theirs).
+    """Return the backend of a device by its name, "cpu" or "cuda" (tests add others).
 
     Raises
     ------
     RuntimeError
-        Where there is no such device: one sentence with the reason and what to install.
+        Where there is no such device. One sentence gives the reason and the package to install.
     ValueError
         For another name.
     """
@@ -88,9 +88,9 @@ def backend_named(name: str, function: str = "to") -> Backend:
 
 
 def is_device_array(x: Any) -> bool:
-    """Return whether an array lives on a device that has kernels here. CuPy's are known by the name of their class."""
+    """Return whether an array lives on a device with a backend. CuPy's arrays are recognized by the name of their class."""
     kind = type(x)
-    if kind is np.ndarray:  # asked for in every call on the CPU
+    if kind is np.ndarray:  # the fast path: every call on the CPU comes here
         return False
     return kind in _BY_TYPE or (kind.__name__ == "ndarray" and kind.__module__.partition(".")[0] == "cupy")
 
@@ -101,7 +101,7 @@ def device_of(x: Any) -> str:
 
 
 def to_device(x: Any, device: str) -> Array:
-    """Return an array on a device: as it is where it lives there, else a copy."""
+    """Return an array on a device: the array itself if it lives there, else a copy."""
     if device_of(x) == device:
         return x
     x = to_host(x)
@@ -109,17 +109,17 @@ def to_device(x: Any, device: str) -> Array:
 
 
 def to_host(x: Any) -> Any:
-    """Return an array as NumPy's: a copy of what lives on a device, which is waited for."""
+    """Return an array as a NumPy array: a copy if it lives on a device, which the host waits for."""
     return x if type(x) is np.ndarray else backend_of(x).to_host(x)
 
 
 def to_device_of(x: Any, like: Any) -> Any:
-    """Return an array on the device of another; as it is where that lives on the CPU."""
+    """Return an array on the device of ``like``; the array itself if ``like`` lives on the CPU."""
     return to_device(x, device_of(like)) if is_device_array(like) else x
 
 
 def assign(x: Array, values: Any) -> None:
-    """Write into an array values that broadcast to it, and may live on another device."""
+    """Write values into an array. They broadcast to it, and may live on another device."""
     if is_device_array(x) and not is_device_array(values):
         values = np.asarray(values, x.dtype)
     backend_of(x).copyto(x, to_device(values, device_of(x)))

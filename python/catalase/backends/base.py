@@ -1,7 +1,7 @@
-"""What a device must be able to do: the functions on arrays that `catalase.ops`, the tape and the optimizers call.
+"""The protocol of a backend: the array functions that `catalase.ops`, the tape and the optimizers call on a device.
 
-A backend checks nothing. `catalase.ops` has looked at every argument before: arrays lie on this device, dtypes and shapes
-fit, numbers are in range. Arrays may have any strides where nothing else is said; results are new and C-contiguous.
+A backend checks nothing, because `catalase.ops` has checked every argument: arrays live on this device, dtypes and shapes
+fit, numbers are in range. Unless a method says otherwise, arrays may have any strides; results are new and C-contiguous.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Array = Any  # an array of the device: NumPy's on the CPU, CuPy's on a GPU
+Array = Any  # an array of the device: a NumPy array on the CPU, a CuPy array on a GPU
 Axes = tuple[int, ...]
 
 
 class Geometry(NamedTuple):
-    """One convolution's numbers, a tuple with one entry a spatial dimension each.
+    """The geometry of a convolution: tuples with one entry for each spatial dimension.
 
-    ``taps`` are the taps [first, last) that meet the input; the other numbers are those of a kernel of these taps alone.
-    So ``before``, the zeros ahead of the input, is negative where the first of them begins further inside. ``all_taps``
-    says that none was left out.
+    ``taps`` is the range [first, last) of the kernel's taps that ever meet the input; the other numbers describe the
+    kernel of these taps alone. So ``before``, the number of zeros before the input, is negative where its first tap begins
+    inside the input. ``all_taps`` says that no tap was left out.
     """
 
     stride: tuple[int, ...]
@@ -34,17 +34,17 @@ class Geometry(NamedTuple):
     all_taps: bool
 
     def triples(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-        """Stride, padding before and dilation for the kernels, which have three dimensions."""
+        """Return stride, padding before and dilation for the kernels, which have three spatial dimensions."""
         lead = 3 - len(self.out)
         return (1,) * lead + self.stride, (0,) * lead + self.before, (1,) * lead + self.dilation
 
     def padded(self, size: Sequence[int]) -> tuple[tuple[slice, ...], tuple[tuple[int, int], ...]]:
-        """Return the part of an input of ``size`` that the taps reach over, and the zeros around that part."""
+        """Return the part of an input of ``size`` that the taps cover, and the numbers of zeros around that part."""
         parts, pads = [], []
         for n, before, (first, last), stride, dilation, out in zip(
             size, self.before, self.taps, self.stride, self.dilation, self.out, strict=True
         ):
-            stop = (out - 1) * stride + (last - first - 1) * dilation + 1 - before  # as x counts
+            stop = (out - 1) * stride + (last - first - 1) * dilation + 1 - before  # in coordinates of x
             start = min(max(0, -before), n)
             part = slice(start, max(start, min(n, stop)))
             parts.append(part)
@@ -52,7 +52,7 @@ class Geometry(NamedTuple):
         return tuple(parts), tuple(pads)
 
     def select(self, w: Any, flip_kernel: bool) -> Any:
-        """Return the view of the weights that holds the taps; ``flip_kernel``: w is stored in reverse."""
+        """Return the view of the weights that holds the taps; with ``flip_kernel`` w is stored in reverse."""
         if self.all_taps:
             return w
         kernel = w.shape[: len(self.taps)]
@@ -61,7 +61,7 @@ class Geometry(NamedTuple):
 
 
 class Windows(NamedTuple):
-    """Sizes, strides, padding ahead and output lengths, each (D, H, W), of length 1 where there is no such dimension."""
+    """Pooling windows: size, stride, padding before and output length, each (D, H, W); missing dimensions have length 1."""
 
     size: tuple[int, int, int]
     stride: tuple[int, int, int]
@@ -70,12 +70,12 @@ class Windows(NamedTuple):
 
 
 class RnnSaved(NamedTuple):
-    """What a recurrent cell keeps for its backward pass; to be handed on, not to be read.
+    """The arrays that a recurrent cell saves for its backward pass; only the backend reads them.
 
-    Rows are in the order of time, longest sequences first: block t of ``states`` and ``cells`` holds h and c before step
-    t (N + sum of lengths rows in all), ``gates`` (N + sum of lengths, less the longest sequences) the gates after their
-    activations, ``candidates`` GRU's recurrent half of n. For a float32 LSTM that is ``24 * H`` bytes a step and
-    sequence, for a GRU ``20 * H``, for a plain cell ``4 * H``.
+    Rows are in the order of time, longest sequences first. Block t of ``states`` and ``cells`` holds h and c before step
+    t (N + sum of lengths rows in all). ``gates`` (N + sum of lengths, less the longest sequences) holds the gates after
+    their activations, ``candidates`` GRU's recurrent half of n. A float32 LSTM saves ``24 * H`` bytes a step and
+    sequence, a GRU ``20 * H``, a plain cell ``4 * H``.
     """
 
     gates: NDArray[Any] | None
@@ -84,7 +84,7 @@ class RnnSaved(NamedTuple):
     cells: NDArray[Any] | None
 
 
-def mixture(function: str, arrays: dict[str, Any]) -> TypeError:
+def mixed_devices(function: str, arrays: dict[str, Any]) -> TypeError:
     """Return the error for arrays that do not live on one device."""
     listing = ", ".join(f"{name} {type(x).__module__.partition('.')[0]}" for name, x in arrays.items())
     return TypeError(
@@ -94,12 +94,13 @@ def mixture(function: str, arrays: dict[str, Any]) -> TypeError:
 
 
 class SparseRows:
-    """A batch of a device whose entries are mostly zeros, or packed bits: what `Backend.sparse` gives there.
+    """A batch of packed bits, or of floats that are mostly zeros, on a device: the result of `Backend.sparse` there.
 
-    On the CPU that is a `catalase._core.SparseBatch`. Both have ``shape`` and ``dtype``, those of the features, ``ndim``,
-    a length, and ``entries``: how many are not zero.
+    On the CPU that is a `catalase._core.SparseBatch`. Both have the features' ``shape`` and ``dtype``, ``ndim``, a length,
+    and ``entries``, the number of entries that are not zero.
     """
 
+    data: Any  # the rows, on the device
     shape: tuple[int, int]
     dtype: np.dtype[Any]
     ndim = 2
@@ -107,22 +108,22 @@ class SparseRows:
 
 
 def is_basic_index(index: Any) -> bool:
-    """Return whether an index names each element once at most: whole numbers, slices, new axes and an ellipsis."""
+    """Return whether an index is made of whole numbers, slices, new axes and an ellipsis, so that no element repeats."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(isinstance(p, (int, slice, np.integer)) or p is None or p is Ellipsis for p in parts)
 
 
 class Backend(ABC):
-    """A device: its memory, NumPy's functions on its arrays, and the kernels.
+    """A device: its memory, NumPy's functions on its arrays, and its kernels.
 
     Attributes
     ----------
     name : str
         "cpu" or "cuda".
     float_dtypes : tuple of dtype
-        The floating types that its kernels compute in.
+        The floating-point types of its kernels.
     is_host : bool
-        Whether values can be looked at without waiting for a device.
+        Whether values can be read without waiting for a device.
     """
 
     name: str
@@ -136,15 +137,15 @@ class Backend(ABC):
 
     @abstractmethod
     def array(self, x: NDArray[Any]) -> Array:
-        """Return a NumPy array on the device: a copy, but on the CPU the array itself."""
+        """Return a NumPy array on the device: a copy, or on the CPU the array itself."""
 
     @abstractmethod
     def to_host(self, x: Array) -> NDArray[Any]:
-        """Return an array as NumPy's: a copy, which waits for the device, but on the CPU the array itself."""
+        """Return an array as a NumPy array: a copy, which waits for the device, or on the CPU the array itself."""
 
     @abstractmethod
     def contiguous(self, x: Array) -> Array:
-        """Return an array, or a C-contiguous copy of it."""
+        """Return the array if it is C-contiguous, else a C-contiguous copy."""
 
     @abstractmethod
     def may_share(self, x: Array, y: Array) -> bool:
@@ -152,20 +153,20 @@ class Backend(ABC):
 
     @abstractmethod
     def capturing_stream(self) -> AbstractContextManager[None]:
-        """Return a context in which everything runs on a stream of its own, which may be captured."""
+        """Return a context in which all work runs on a new stream, which may be captured."""
 
     @abstractmethod
     def address(self, x: Array) -> int:
-        """Return where in memory the first element of an array lies."""
+        """Return the memory address of the first element of an array."""
 
-    # NumPy's functions, by its names. Operands broadcast; some may be numbers.
+    # NumPy's functions, under NumPy's names. Operands broadcast; some may be numbers.
     @abstractmethod
     def full(self, shape: tuple[int, ...], value: float, dtype: Any) -> Array: ...
     @abstractmethod
     def copy(self, x: Array) -> Array: ...
     @abstractmethod
     def copyto(self, x: Array, values: Any) -> None:
-        """Write into an array, of any strides, values of this device or numbers."""
+        """Write values of this device, or a number, into an array of any strides."""
 
     @abstractmethod
     def add(self, a: Any, b: Any, out: Array | None = None) -> Array: ...
@@ -191,7 +192,7 @@ class Backend(ABC):
     def sign(self, x: Array) -> Array: ...
     @abstractmethod
     def where(self, mask: Any, a: Any, b: Any) -> Array:
-        """The mask is NumPy's, or of the device and of the result's shape."""
+        """Return ``a`` where the mask is true, else ``b``. The mask is NumPy's, or the device's with the result's shape."""
 
     @abstractmethod
     def sum(self, x: Array, axis: int | Axes | None = None, keepdims: bool = False) -> Array: ...
@@ -199,7 +200,7 @@ class Backend(ABC):
     def max(self, x: Array, axis: int | Axes | None = None, keepdims: bool = False) -> Array: ...
     @abstractmethod
     def broadcast_to(self, x: Array, shape: tuple[int, ...]) -> Array:
-        """Repeat along axes: a view on the CPU, a copy on a device."""
+        """Repeat an array along axes: a view on the CPU, a copy on a device."""
 
     @abstractmethod
     def reshape(self, x: Array, shape: tuple[int, ...]) -> Array: ...
@@ -208,24 +209,24 @@ class Backend(ABC):
 
     @abstractmethod
     def index(self, x: Array, index: Any) -> tuple[Array, Callable[[Array], Array]]:
-        """Return ``x[index]``, and what gives the gradient at x for one there."""
+        """Return ``x[index]``, and the function that maps its gradient to the gradient of x."""
 
-    # Arithmetic that NumPy has no name for.
+    # Arithmetic without a name in NumPy.
     @abstractmethod
     def power_slope(self, base: Array, exponent: Array) -> Array:
-        """Return the derivative of ``base ** exponent`` by its base; 0 where the exponent is 0, at base 0 too."""
+        """Return the derivative of ``base ** exponent`` by its base; it is 0 where the exponent is 0, at base 0 too."""
 
     @abstractmethod
     def log_or_zero(self, x: Array) -> Array:
-        """Return the natural logarithm of what is above 0, and 0 for the rest."""
+        """Return the natural logarithm of positive values, and 0 for the others."""
 
     @abstractmethod
     def masked(self, x: Array, weights: Array) -> Array:
-        """Return ``x`` with 0 where the weights are 0, whatever stood there."""
+        """Return ``x`` with 0 where the weights are 0, in the place of NaN too."""
 
     @abstractmethod
     def clip_norm(self, x: Array, limit: float) -> None:
-        """Scale a flat array in place to the Euclidean norm ``limit``, where its own is above it."""
+        """Scale a flat array in place to the Euclidean norm ``limit`` if its norm is larger."""
 
     # Maps and losses.
     @abstractmethod
@@ -244,7 +245,7 @@ class Backend(ABC):
     def softmax_loss(
         self, logits: Array, numbers: Array | None, targets: Array | None, weights: Array | None, dloss: Array | None
     ) -> Array:
-        """Return softmax cross-entropy, or with ``dloss`` its gradient; class numbers (int64), or probabilities."""
+        """Return softmax cross-entropy, or with ``dloss`` its gradient, for class numbers (int64) or probabilities."""
 
     @abstractmethod
     def elementwise_loss(
@@ -270,9 +271,9 @@ class Backend(ABC):
         keep: Array | None = None,
         exact: bool = False,
     ) -> Array:
-        """Return ``a @ b + add``, 0 where ``keep`` is not above 0; of stacks without ``add`` and ``keep``.
+        """Return ``a @ b + add``, with 0 where ``keep`` is not above 0; stacks take neither ``add`` nor ``keep``.
 
-        ``exact``: in float32, whatever `catalase.set_matmul_precision` says.
+        ``exact`` computes in float32 whatever `catalase.set_matmul_precision` says.
         """  # fmt: skip
 
     @abstractmethod
@@ -281,7 +282,7 @@ class Backend(ABC):
 
     @abstractmethod
     def sparse(self, x: Array, wide: bool) -> Any:
-        """Return a sparse batch of packed bits, or of floats that are mostly zeros; None where that does not pay."""
+        """Return a sparse batch of packed bits, or of floats that are mostly zeros; None where that is not faster."""
 
     @abstractmethod
     def weight_gradient(self, x: Any, dz: Array, out: Array) -> Array:
@@ -289,7 +290,7 @@ class Backend(ABC):
 
     @abstractmethod
     def relu_dropout_backward(self, dy: Array, y: Array, scale: float) -> Array:
-        """Return ``dy * scale`` where the output of a ReLU, and of a dropout after it, is not 0 or less."""
+        """Return ``dy * scale``, with 0 where ``y``, the output of a ReLU and of a dropout after it, is 0 or less."""
 
     @abstractmethod
     def column_sum(self, x: Array, out: Array) -> None:
@@ -310,13 +311,13 @@ class Backend(ABC):
         exact: bool,
         transposed: bool,
     ) -> Array:
-        """Return a convolution of this shape, or its transpose: the gradient of a convolution's input."""  # fmt: skip
+        """Return a convolution of this shape, or its transpose, the gradient of a convolution's input."""  # fmt: skip
 
     @abstractmethod
     def conv_weights(
         self, image: Array, result: Array, dw: Array, geometry: Geometry, groups: int, flip: bool, exact: bool
     ) -> None:
-        """Write the gradient of a convolution's weights, from its input and the gradient of its result."""
+        """Write the gradient of a convolution's weights, given its input and the gradient of its result."""
 
     @abstractmethod
     def pool(self, kind: int, x: Array, windows: Windows) -> Array: ...
@@ -349,14 +350,14 @@ class Backend(ABC):
     def follow_statistics(
         self, running_mean: Array, running_var: Array, mean: Array, var: Array, momentum: float, rows: int
     ) -> None:
-        """Move running statistics towards those of a batch of 2 rows or more, in place; not where these are not finite."""
+        """Move running statistics in place towards those of a batch of 2 rows or more; skip a batch that is not finite."""
 
-    # Recurrent cells: kind is "rnn", "gru" or "lstm", cell "tanh", "relu", "gru" or "lstm".
+    # Recurrent cells: kind is "rnn", "gru" or "lstm"; cell is "tanh", "relu", "gru" or "lstm".
     @abstractmethod
     def rnn(
         self, kind: str, cell: str, arrays: dict[str, Any], lengths: NDArray[np.intp] | None, reverse: bool, keep: bool
     ) -> tuple[Array, Array, Array | None, RnnSaved | None]:
-        """Return y, h, c (of an LSTM) and what the way back needs."""
+        """Return y, h, c (of an LSTM) and the arrays for the backward pass."""
 
     @abstractmethod
     def rnn_backward(
@@ -374,23 +375,23 @@ class Backend(ABC):
     # Rows by number, one-hot rows, optimizers, fingerprints, images.
     @abstractmethod
     def embedding(self, ids: Array, w: Array) -> tuple[Array, int]:
-        """Return rows by number, and the place of the first id that has none, or -1."""
+        """Return rows by number, and the place of the first id without a row, or -1."""
 
     @abstractmethod
     def embedding_backward(self, ids: Array, dy: Array, dw: Array, padding: int) -> int:
-        """Write the sums of a matrix of gradients by id (-1: no padding); return as `embedding`."""
+        """Write the sums of gradient rows with equal ids (padding -1: none); return the place of a bad id, as `embedding`."""
 
     @abstractmethod
     def one_hot(
         self, texts: list[Any], stop: NDArray[np.int64], reverse: NDArray[np.uint8], columns: int, dtype: Any
     ) -> tuple[Array, int, int]:
-        """Return one-hot DNA of whole sequences; and the first that holds another letter, and where, or -1."""
+        """Return one-hot DNA of sequences, and the sequence and position of the first other letter (position -1: none)."""
 
     @abstractmethod
     def optim_step(
         self, rule: int, param: Array, grad: Any, first: Array | None, second: Array | None, numbers: tuple[Any, ...]
     ) -> None:
-        """Make an optimizer's step in place; numbers: lr, l1, l2, decay, beta1, beta2, eps, step, nesterov."""
+        """Update in place by an optimizer's rule; numbers are lr, l1, l2, decay, beta1, beta2, eps, step, nesterov."""
 
     @abstractmethod
     def tanimoto(self, a: Array, b: Array) -> Array: ...
@@ -407,4 +408,4 @@ class Backend(ABC):
         numbers: NDArray[np.uint32],
         size: tuple[int, int],
     ) -> tuple[Array, list[Array]]:
-        """Return the images (N, *size, C) as float32, and the masks (N, H, W, C), moved with them."""  # fmt: skip
+        """Return the images (N, *size, C) as float32, and the masks (N, H, W, C) transformed alike."""  # fmt: skip

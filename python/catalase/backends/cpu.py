@@ -1,4 +1,4 @@
-"""The CPU: kernels of `catalase._core` and functions of NumPy on NumPy's arrays."""
+"""The CPU backend: the kernels of `catalase._core`, and NumPy's functions, on NumPy arrays."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from .base import Axes, Backend, Geometry, RnnSaved, Windows, is_basic_index
 
 _SOFTMAX = _core.LOSSES["softmax"]
 
-# The short ways: kernels that look at their arguments themselves, and return None where there is more to look at.
+# Fast paths: kernels that check plain arguments themselves, and return None where the full checks are needed.
 plain_matmul = _core.plain_matmul
 plain_linear = _core.plain_linear
 plain_input_gradient = _core.plain_input_gradient
 
 
 def contiguous(x: NDArray[Any]) -> NDArray[Any]:
-    """Return ``x``, or a copy where it is not contiguous or misaligned."""
+    """Return ``x``, or a copy if it is not contiguous or is misaligned."""
     return x if x.flags.c_contiguous and x.flags.aligned else np.array(x, order="C")
 
 
 def whole_strides(x: NDArray[Any]) -> NDArray[Any]:
-    """Return ``x``, or a contiguous copy where it is misaligned or its strides are not whole elements."""
+    """Return ``x``, or a contiguous copy if it is misaligned or its strides are not whole elements."""
     if x.flags.c_contiguous and x.flags.aligned:
         return x
     if x.flags.aligned and all(s % x.itemsize == 0 for s in x.strides):
@@ -37,21 +37,21 @@ def whole_strides(x: NDArray[Any]) -> NDArray[Any]:
 
 
 def unit_rows(x: NDArray[Any]) -> NDArray[Any]:
-    """Return a matrix, or a contiguous copy where its rows have no unit stride, or the kernels could not step through it."""
+    """Return a matrix, or a contiguous copy if it is misaligned, or its strides do not fit the kernels."""
     if (x.strides[-1] == x.itemsize or x.shape[-1] <= 1) and x.strides[0] % x.itemsize == 0 and x.flags.aligned:
         return x
     return x.copy()
 
 
 def not_overwritten(x: NDArray[Any], out: NDArray[Any] | None) -> NDArray[Any]:
-    """Return ``x``, or a copy where ``out`` lies in its memory in any other way than element for element."""
-    if out is None or not np.may_share_memory(x, out):
+    """Return ``x``, or a copy if it shares memory with ``out`` but their elements do not coincide."""
+    if out is None or x is out or not np.may_share_memory(x, out):
         return x
     return x if _same_memory(x, out) or not overlap(x, out) else x.copy()
 
 
 def overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
-    """Return whether two arrays have a byte in common; True where that is too hard to tell."""
+    """Return whether two arrays have a byte in common; True where that is too expensive to decide."""
     try:
         return bool(np.shares_memory(a, b, max_work=1000))  # type: ignore[arg-type]
     except RuntimeError:  # NumPy's TooHardError
@@ -59,12 +59,12 @@ def overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
 
 
 def _same_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
-    """Return whether two arrays are the same elements in the same places."""
+    """Return whether two arrays have the same address, shape, strides and dtype."""
     return a.ctypes.data == b.ctypes.data and (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)
 
 
 class CpuBackend(Backend):
-    """NumPy's arrays, and kernels at the level of instructions that `catalase.config()` names."""
+    """The CPU, with kernels at the instruction-set level that `catalase.config()` names."""
 
     name = "cpu"
     float_dtypes = (np.dtype(np.float32), np.dtype(np.float64))
@@ -137,7 +137,7 @@ class CpuBackend(Backend):
         return np.where(mask, a, b)
 
     def sum(self, x: Any, axis: int | Axes | None = None, keepdims: bool = False) -> NDArray[Any]:
-        with np.errstate(over="ignore", invalid="ignore"):  # infinity and NaN say it themselves
+        with np.errstate(over="ignore", invalid="ignore"):  # the result shows infinity and NaN
             return np.asarray(x.sum(axis=axis, keepdims=keepdims))
 
     def max(self, x: Any, axis: int | Axes | None = None, keepdims: bool = False) -> NDArray[Any]:
@@ -163,7 +163,7 @@ class CpuBackend(Backend):
 
         return np.asarray(x[index]), gradient
 
-    # Arithmetic that NumPy has no name for.
+    # Arithmetic without a name in NumPy.
     def power_slope(self, base: Any, exponent: Any) -> Any:
         if exponent.ndim == 0 and exponent == 0:
             return np.zeros_like(base)
@@ -177,7 +177,7 @@ class CpuBackend(Backend):
         return np.where(weights == 0, x.dtype.type(0), x)
 
     def clip_norm(self, x: NDArray[Any], limit: float) -> None:
-        total = 0.0  # in float64, a piece at a time, in a fixed order
+        total = 0.0  # summed in float64, piece by piece, in a fixed order
         for start in range(0, x.size, 65536):
             total += float(np.sum(np.square(x[start : start + 65536], dtype=np.float64)))
         norm = math.sqrt(total)
@@ -215,24 +215,25 @@ class CpuBackend(Backend):
         weights: NDArray[Any] | None, dloss: NDArray[Any] | None,
     ) -> NDArray[Any]:  # fmt: skip
         out = empty(logits.shape[:-1] if dloss is None else logits.shape, logits.dtype)
-        probabilities, w, d = _dense(targets), _dense(weights), _dense(dloss)
-        _core.loss(_SOFTMAX, contiguous(logits), _dense(numbers), probabilities, w, d, out, logits.shape[-1])
+        x, numbers, targets, weights, dloss = _all_dense(logits, numbers, targets, weights, dloss)
+        _core.loss(_SOFTMAX, x, numbers, targets, weights, dloss, out, x.shape[-1])
         return out
 
     def elementwise_loss(
         self, kind: int, x: NDArray[Any], target: NDArray[Any], weights: NDArray[Any] | None, dloss: NDArray[Any] | None
     ) -> NDArray[Any]:
         out = empty(x.shape, x.dtype)
-        _core.loss(kind, contiguous(x), None, contiguous(target), _dense(weights), _dense(dloss), out, 1)
+        x, target, weights, dloss = _all_dense(x, target, weights, dloss)
+        _core.loss(kind, x, None, target, weights, dloss, out, 1)
         return out
 
     def dropout(
         self, x: NDArray[Any], key: tuple[int, int, int], rate: float, kept: NDArray[Any] | None,
         out: NDArray[Any] | None = None,
     ) -> NDArray[Any]:  # fmt: skip
-        x = not_overwritten(x, out)
+        x = contiguous(x if x is out else not_overwritten(x, out))
         y = empty(x.shape, x.dtype) if out is None else out
-        _core.dropout(contiguous(x), y, *key, min(round(rate * 2**32), 2**32 - 1), 1.0 / (1.0 - rate), kept)
+        _core.dropout(x, y, *key, min(round(rate * 2**32), 2**32 - 1), 1.0 / (1.0 - rate), kept)
         return y
 
     def dropout_backward(self, dy: NDArray[Any], rate: float, kept: NDArray[Any]) -> NDArray[Any]:
@@ -267,7 +268,7 @@ class CpuBackend(Backend):
 
     def sparse(self, x: NDArray[Any], wide: bool) -> SparseBatch | None:
         if x.dtype == np.uint8:
-            return _core.sparse_from_bits(contiguous(x), wide)
+            return _core.sparse_from_bits(x if x.flags.c_contiguous else contiguous(x), wide)
         if (
             x.dtype.byteorder not in "=|"
             or not x.flags.aligned
@@ -290,7 +291,7 @@ class CpuBackend(Backend):
         return dz
 
     def column_sum(self, x: NDArray[Any], out: NDArray[Any]) -> None:
-        _core.column_sum(unit_rows(x), out)
+        _core.column_sum(x if x.flags.c_contiguous and x.flags.aligned else unit_rows(x), out)
 
     # Windows over images, sequences and volumes.
     def conv(
@@ -417,7 +418,7 @@ class CpuBackend(Backend):
         self, rule: int, param: NDArray[Any], grad: Any, first: NDArray[Any] | None, second: NDArray[Any] | None,
         numbers: tuple[Any, ...],
     ) -> None:  # fmt: skip
-        given, x = (grad, None) if isinstance(grad, np.ndarray) else (grad.dz, grad.x)
+        given, x = (grad, None) if isinstance(grad, np.ndarray) else (grad.b, grad.a)
         _core.optim_step(rule, param, given, x, first, second, *numbers)
 
     def tanimoto(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
@@ -448,12 +449,20 @@ class CpuBackend(Backend):
 
 
 def empty_hits(n: int, k: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return arrays for the k best hits of n queries, to be filled by a kernel."""
+    """Return unset arrays for the indices and similarities of the k best hits of n queries."""
     return empty((n, k), np.dtype(np.int64)), empty((n, k), np.dtype(np.float32))
 
 
 def _dense(x: Any) -> Any:
     return None if x is None else contiguous(x)
+
+
+def _all_dense(*arrays: Any) -> list[Any]:
+    """Return the arrays (or None), copied where they are not contiguous or misaligned."""
+    dense = []
+    for x in arrays:
+        dense.append(x if x is None or (x.flags.c_contiguous and x.flags.aligned) else contiguous(x))
+    return dense
 
 
 def _five(x: NDArray[Any]) -> NDArray[Any]:
@@ -469,7 +478,7 @@ def _five_weights(w: NDArray[Any]) -> NDArray[Any]:
 
 
 def _phases(times: int, dtype: np.dtype[Any]) -> list[tuple[int, Any]]:
-    """For each of the elements that one becomes: which neighbour comes first (0 the one before), and the second's share."""
+    """Return the first neighbour (0: the one before) and the second one's weight for each of an element's ``times`` outputs."""
     out = []
     for phase in range(times):
         place = (phase + 0.5) / times - 0.5

@@ -1,4 +1,4 @@
-"""What the library was built with and runs on, in words."""
+"""A description of the build and of the machine it runs on."""
 
 from __future__ import annotations
 

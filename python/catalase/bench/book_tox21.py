@@ -1,7 +1,7 @@
-"""The book's Tox21 listing (chapter 3): import, load and featurize, fit 10 epochs, evaluate. Whole processes.
+"""The book's Tox21 listing (chapter 3) as whole processes: import, load and featurize, fit 10 epochs, evaluate.
 
-Both featurize anew and run the same lines. The file is looked for in ``CATALASE_DATA_DIR``, then in Catalase's cache, else
-downloaded; DeepChem gets a copy of it, so that nobody downloads within the timing.
+Both libraries featurize in each run and execute the same lines. The file is taken from ``CATALASE_DATA_DIR`` or Catalase's
+cache, or else downloaded; DeepChem gets a copy of it, so that no download is within the timing.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _command(module: str) -> Any:
 
 
 def _place_table(folder: str) -> None:
-    """Put the table where both look for it."""
+    """Put the table where both libraries look for it."""
     import gzip
     from pathlib import Path
 
@@ -63,7 +63,7 @@ def _place_table(folder: str) -> None:
 
 
 def differs(ours: dict[str, Any], theirs: dict[str, Any]) -> str | None:
-    """Starts are random, and DeepChem counts missing labels: only a training score far below ours is another computation."""
+    """Return a sentence if DeepChem's training score is far below ours; starts are random, and it counts missing labels."""
     if theirs["auc"][0] < ours["auc"][0] - 0.05:
         return f"its training ROC-AUC is {theirs['auc'][0]:.3f}, ours {ours['auc'][0]:.3f}"
     return None

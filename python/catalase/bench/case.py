@@ -1,4 +1,4 @@
-"""What a family is made of: cases, and functions that prepare them."""
+"""The parts of a family: cases, and functions that prepare them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class Case:
     Attributes
     ----------
     name : str
-        Unique in its family.
+        The name, unique in its family.
     work : float
-        Units of work in a call: floating-point operations, bytes, rows, steps.
+        The work of a call: floating-point operations, bytes, rows or training steps.
     unit : str
-        Of the rate: "GFLOP/s" and "GB/s" are shown beside the machine's peak, others are not.
+        The unit of the rate; "GFLOP/s" and "GB/s" are shown with the machine's peak.
     options : dict
-        What the library functions need to know.
+        The settings for the functions that prepare the case.
     tolerance : float
-        Largest difference between two libraries' results, relative to the largest value.
+        The largest difference between two libraries' results, relative to the largest value.
     """
 
     name: str
@@ -36,15 +36,15 @@ class Case:
 
     @property
     def scale(self) -> float:
-        """Units of work in one unit of the rate."""
+        """The work in one unit of the rate."""
         return 1e9 if self.unit.startswith("G") else 1e6 if self.unit.startswith("M") else 1.0
 
 
 class Prepared(NamedTuple):
-    """A case, ready in one library."""
+    """A case that one library has prepared."""
 
-    call: Callable[[], Any]  # what is timed
-    result: Callable[[], list[NDArray[Any]]]  # what is compared; called once, before the timing
+    call: Callable[[], Any]  # the call that is timed
+    result: Callable[[], list[NDArray[Any]]]  # the results that are compared; called once, before the timing
 
 
 def compare(case: Case, ours: list[NDArray[Any]], theirs: list[NDArray[Any]]) -> str | None:

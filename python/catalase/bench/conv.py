@@ -1,7 +1,6 @@
 """Convolutions, float32, "same" padding: forward, and forward with the gradients of input, weights and bias.
 
-PyTorch runs in its own layout (NCHW) or in ``channels_last``, whichever is faster for the case; sequences have one layout
-there.
+PyTorch runs in its own layout (NCHW) or in ``channels_last``, whichever is faster for the case; sequences have one layout.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from .case import Case, Prepared
 
-# x (channels last), kernel, output channels, stride.
+# The columns are x (channels last), kernel, output channels and stride.
 _ROWS: list[tuple[str, tuple[int, ...], tuple[int, ...], int, int]] = [
     ("32x56x56x64 -> 64, 3x3", (32, 56, 56, 64), (3, 3), 64, 1),
     ("32x64x64x3 -> 32, 3x3", (32, 64, 64, 3), (3, 3), 32, 1),
@@ -37,7 +36,7 @@ def cases(quick: bool) -> list[Case]:
         work = 2.0 * pixels * int(np.prod(kernel)) * shape[-1] * outputs
         options = {"shape": shape, "kernel": kernel, "outputs": outputs, "stride": stride}
         out.append(Case(f"{name}, forward", work, "GFLOP/s", {**options, "train": False}))
-        # The first layer of a net needs no gradient of its input: images of one channel, DNA.
+        # Images of one channel and DNA enter the first layer of a net, which needs no gradient of its input.
         first = shape[-1] in (1, 4)
         what = "forward + backward" + (", no dx" if first else "")
         work *= 2 if first else 3
@@ -124,7 +123,7 @@ def _array(leaf: Any) -> NDArray[Any]:
 
 
 def _same(o: dict[str, Any]) -> tuple[list[int], list[int]]:
-    """TensorFlow's "same" in numbers, which PyTorch does not know with a stride."""
+    """Return TensorFlow's "same" padding in numbers, since PyTorch does not have it with a stride."""
     stride = o["stride"]
     totals = [
         max((-(-n // stride) - 1) * stride + k - n, 0) for n, k in zip(o["shape"][1:-1], o["kernel"], strict=True)
@@ -133,7 +132,7 @@ def _same(o: dict[str, Any]) -> tuple[list[int], list[int]]:
 
 
 def torch(case: Case) -> Prepared:
-    """The faster of the two layouts, by the best of three calls each."""
+    """Prepare the faster of the two layouts, by the best of three calls each."""
     layouts = [_torch(case, channels_last) for channels_last in (False, True)]
     if len(case.options["kernel"]) == 1:
         return layouts[0]

@@ -1,12 +1,12 @@
 """One training step of the teaching texts' convolutional nets with Adam: forward, loss, backward, update.
 
-- The lecture's MNIST net: two times convolution (5x5, 32 and 64 channels) and pooling, dense 3136-1024, dropout, 10.
-- The book's MNIST net: the same convolutions without pooling, dense 50176-1024-10.
-- The book's net for transcription factors: three convolutions (15 filters, width 10) of 101 one-hot bases, dropout.
+- The lecture's MNIST net has two convolutions (5x5, 32 and 64 channels), each with pooling, dense 3136-1024, dropout, 10.
+- The book's MNIST net has the same convolutions without pooling, dense 50176-1024-10.
+- The book's net for transcription factors has three convolutions (15 filters, width 10) of 101 one-hot bases, and dropout.
 
-Results are compared without dropout (the losses of some steps from the same weights); timed steps have it. PyTorch runs in
-NCHW and in ``channels_last``, whichever is faster, with its default Adam and with ``Adam(fused=True)``; on a device also
-compiled, with CUDA graphs.
+Results are compared without dropout (the losses of some steps from the same weights); the timed steps have dropout. PyTorch
+runs in NCHW or in ``channels_last``, whichever is faster, with its default Adam and with ``Adam(fused=True)``; on a device
+it is also compiled, with CUDA graphs.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ def cases(quick: bool) -> list[Case]:
 
 def _batch(net: _Net, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
     rng = np.random.default_rng(0)
-    if len(net.shape) == 2:  # DNA, and a rare yes
+    if len(net.shape) == 2:  # DNA, in which few labels are positive
         x = np.eye(net.shape[1], dtype=np.float32)[rng.integers(net.shape[1], size=(rows, net.shape[0]))]
         return x, (rng.random((rows, 1)) < 0.2).astype(np.float32)
     return rng.random((rows, *net.shape), dtype=np.float32), rng.integers(net.dense[-1], size=rows)
 
 
 def _weights(net: _Net) -> list[NDArray[Any]]:
-    """Weights and biases, layer by layer; the same for everybody."""
+    """Return weights and biases, layer by layer, the same for all libraries."""
     rng = np.random.default_rng(1)
     shapes: list[tuple[int, ...]] = []
     before, pixels = net.shape[-1], int(np.prod(net.shape[:-1]))
@@ -79,7 +79,7 @@ def _weights(net: _Net) -> list[NDArray[Any]]:
 
 
 def catalase(case: Case, device: Device = CPU) -> Prepared:
-    from .. import Tensor, nn, optim
+    from .. import nn, optim
 
     net = case.options["net"]
     x, y = _batch(net, case.options["batch"])
@@ -110,10 +110,10 @@ def catalase(case: Case, device: Device = CPU) -> Prepared:
     def start(training: bool) -> Any:
         model = device.module(build())
         model.train(training)
-        return training_step(device, model, optim.Adam(model, lr=1e-3), loss_function, lambda: Tensor(x), y)
+        return training_step(device, model, optim.Adam(model, lr=1e-3), loss_function, lambda: x, y)
 
     def result() -> list[NDArray[Any]]:
-        step = start(False)  # dropout passes everything
+        step = start(False)  # without dropout
         return [np.array([number(step()) for _ in range(_CHECKED_STEPS)])]
 
     return Prepared(start(True), result)
@@ -137,7 +137,7 @@ def _torch(case: Case, channels_last: bool, device: Device, compiled: bool) -> P
         conv = torch.nn.Conv1d if len(net.kernel) == 1 else torch.nn.Conv2d
         layers: list[Any] = []
         weights = iter(_weights(net))
-        channels = 0  # of the convolution before, whose pixels PyTorch flattens channels first
+        channels = 0  # of the convolution before it, whose output PyTorch flattens with channels first
         for w, b in zip(weights, weights, strict=True):
             if w.ndim > 2:
                 channels = w.shape[-1]
@@ -186,7 +186,7 @@ def _torch(case: Case, channels_last: bool, device: Device, compiled: bool) -> P
 
 
 def torch(case: Case, device: Device = CPU, compiled: bool = False) -> Prepared:
-    """The faster of the two layouts, by the best of two steps each; sequences have one."""
+    """Prepare the faster of the two layouts, by the best of two steps each; sequences have one layout."""
     if len(case.options["net"].kernel) == 1:
         return _torch(case, False, device, compiled)
 

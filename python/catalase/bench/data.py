@@ -1,11 +1,11 @@
-"""What feeds the nets: one-hot DNA, augmentation, images decoded ahead of their use, and datasets that stay on disk.
+"""The input of nets: one-hot DNA, augmentation, images decoded before they are needed, and datasets that stay on disk.
 
-- One-hot DNA beside a table of 256 rows that NumPy indexes with the bytes of the joined strings.
-- Augmentation: bytes mirrored and scaled to [0, 1] beside NumPy; and with random turns, shifts and noise, alone, since no
-  two libraries draw the same random numbers (torchvision, where it is installed, has no case).
-- PNG files, each batch multiplied by a matrix after it was read: Catalase decodes the next batch in a thread of its own
-  meanwhile, at one thread too; the peer is the plain loop, Pillow and NumPy in turn.
-- A shuffled walk in batches of 100 through a `DiskDataset` beside NumPy with everything in memory.
+- One-hot DNA is compared with a table of 256 rows that NumPy indexes with the bytes of the joined strings.
+- Augmentation that mirrors bytes and scales them to [0, 1] is compared with NumPy. Random turns, shifts and noise have no
+  peer, since no two libraries draw the same random numbers (torchvision, where it is installed, has no case).
+- PNG files are read, and each batch is then multiplied by a matrix. Catalase decodes the next batch in its own thread in
+  the meantime, at one thread too; the peer is the plain loop, Pillow and NumPy in turn.
+- A shuffled walk in batches of 100 through a `DiskDataset` is compared with NumPy and all data in memory.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _folder() -> Any:
 
 
 def _files(case: Case) -> list[Path]:
-    """Pictures with something to compress: steps, and a little noise."""
+    """Write pictures that can be compressed: steps, and a little noise."""
     from PIL import Image
 
     folder = Path(_folder().name)
@@ -85,13 +85,13 @@ def _on_disk(case: Case) -> Path:
 
 
 def _use(X: NDArray[Any]) -> NDArray[Any]:
-    """A batch of images times a matrix: what keeps the processor busy while the next batch is decoded."""
+    """Multiply a batch of images by a matrix: the work during which the next batch is decoded."""
     flat = X.reshape(len(X), -1).astype(np.float32)
     return flat @ np.full((flat.shape[1], 64), 1 / 255, np.float32)
 
 
 def _sums(batches: Any) -> list[NDArray[Any]]:
-    """Of a walk in any order: how many rows, and their sum as a check that each came once."""
+    """Return the number of rows of a walk in any order, and a sum that shows whether each came once."""
     count, total = 0, 0
     for X in batches:
         count += len(X)
@@ -143,7 +143,7 @@ def numpy(case: Case) -> Prepared | None:
     if what == "walk":
         X = _rows(case)
         numbers = np.arange(len(X))
-        columns: list[NDArray[Any]] = [X, np.zeros(len(X)), np.ones(len(X)), numbers]  # as a dataset's batch
+        columns: list[NDArray[Any]] = [X, np.zeros(len(X)), np.ones(len(X)), numbers]  # like a batch of a dataset
 
         def shuffled() -> list[NDArray[Any]]:
             order = np.random.default_rng(0).permutation(numbers)

@@ -1,4 +1,4 @@
-"""Where a case runs: on the CPU, or on a device whose runtime has a name."""
+"""`Device`: the CPU or a GPU that a case runs on."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Device:
-    """Takes arrays, nets and tensors there, and results back.
+    """Moves arrays, nets and tensors to a device, and results back.
 
     Attributes
     ----------
     name : str
-        For Catalase: "cpu", "cuda".
+        Catalase's name, "cpu" or "cuda".
     torch_name : str
-        For PyTorch.
+        PyTorch's name.
     """
 
     name: str = "cpu"
     torch_name: str = "cpu"
 
     def array(self, x: NDArray[Any]) -> Any:
-        """An array of Catalase's."""
+        """Return an array for Catalase."""
         if self.name == "cpu":
             return x
         from ..backends import backend_named
@@ -34,13 +34,13 @@ class Device:
         return backend_named(self.name, "bench").array(x)
 
     def tensor(self, x: NDArray[Any]) -> Any:
-        """A tensor of PyTorch's, over the same memory where that is the CPU's."""
+        """Return a tensor for PyTorch, on the CPU over the same memory."""
         import torch
 
         return torch.from_numpy(x).to(self.torch_name)
 
     def numpy(self, x: Any) -> NDArray[Any]:
-        """A result of either as NumPy's; waits for the device."""
+        """Return a result of either library as a NumPy array, after waiting for the device."""
         from ..backends import to_host
 
         if hasattr(x, "detach") and hasattr(x, "cpu"):
@@ -49,11 +49,11 @@ class Device:
         return np.asarray(to_host(x))
 
     def module(self, net: Any) -> Any:
-        """A net of Catalase's, moved there."""
+        """Return a net of Catalase, moved to the device."""
         return net.to(self.name)
 
     def set_precision(self, precision: str) -> None:
-        """Products in float32 or TF32, for all libraries: PyTorch would take TF32 in cuDNN unasked."""
+        """Compute products in float32 or TF32 in all libraries; by default PyTorch lets cuDNN use TF32."""
         from .._internal.config import set_matmul_precision
 
         set_matmul_precision(precision)
@@ -61,16 +61,16 @@ class Device:
             import torch
 
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
-            torch.backends.cudnn.benchmark = True  # its fastest kernels, not its first guess
+            torch.backends.cudnn.benchmark = True  # so that cuDNN chooses its fastest kernels by measuring
 
     def stream(self) -> AbstractContextManager[Any]:
-        """A stream of Catalase's own for all that follows, which graphs can be captured on."""
+        """Return a separate stream for Catalase, on which CUDA graphs can be captured."""
         from ..backends import backend_named
 
         return backend_named(self.name, "bench").capturing_stream()
 
     def synchronize(self) -> None:
-        """Wait for all that was started."""
+        """Wait until the device has done all its work."""
         if self.name == "cuda":
             import cupy
 

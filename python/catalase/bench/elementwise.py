@@ -1,6 +1,4 @@
-"""What is bound by memory and by transcendental functions: activations, softmax, dropout, losses, embedding, the
-optimizer's pass.
-"""
+"""Functions bound by memory or transcendental functions: activations, softmax, dropout, losses, embedding, optimizers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The families by name."""
+"""The families of the bench, by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from .case import Case
 
-# Name on the command line: file in this folder, what it measures.
+# By name on the command line: the file in this folder, and the work that it measures.
 FAMILIES = {
     "matmul": ("matmul", "float32 matrix products"),
     "conv": ("conv", "convolutions forward and backward, one and two dimensions"),
@@ -28,19 +28,19 @@ FAMILIES = {
 }
 
 
-# Those that have ON_DEVICE: functions that take a case and a `Device`.
+# These families have ON_DEVICE, functions that take a case and a `Device`.
 DEVICE_FAMILIES = ("matmul", "mlp", "predict", "convnet", "rnn", "tanimoto", "fingerprint")
 
 
 def family_of(name: str) -> ModuleType:
-    """Return the module of a family; a ValueError names those there are."""
+    """Return the module of a family; a ValueError names the existing ones."""
     if name not in FAMILIES:
         raise ValueError(f"bench: there is no family {name!r}; choose from {', '.join(FAMILIES)}")
     return importlib.import_module(f".{FAMILIES[name][0]}", __package__)
 
 
 def cases_of(family: ModuleType, quick: bool, device: str) -> list[Case]:
-    """Return the rows of a family: those of its own for a device, where it lists them."""
+    """Return the cases of a family, which may list other cases for a device."""
     on_device = device != "cpu" and hasattr(family, "device_cases")
     cases: list[Case] = family.device_cases(quick) if on_device else family.cases(quick)
     return cases

@@ -1,4 +1,4 @@
-"""Molecules to fingerprints, from SMILES and from RDKit's own objects, beside RDKit."""
+"""Fingerprints from SMILES and from RDKit's objects, compared with RDKit."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from .case import Case, Prepared
 from .device import Device
 
-# Real molecules, written here so that the family needs no file. Repeated, they are the work where ZINC is not at hand; they
-# flatter the native reader then, since the processor learns its branches.
+# These are real molecules, written here so that the family needs no file. Where the ZINC file is missing they are repeated;
+# that favours the native reader, since the processor learns its branches.
 _SMILES = [
     "CC(=O)Oc1ccccc1C(=O)O", "CN1C=NC2=C1C(=O)N(C(=O)N2C)C", "CC(C)Cc1ccc(cc1)C(C)C(=O)O", "c1ccc2c(c1)cccc2",
     "CC(=O)NC1=CC=C(C=C1)O", "C1CCCCC1", "OC(=O)c1ccccc1O", "CCOC(=O)C1=C(C)NC(C)=C(C1c1ccccc1)C(=O)OC",
@@ -34,7 +34,7 @@ def cases(quick: bool) -> list[Case]:
 
 
 def _zinc() -> Path | None:
-    """The file of ZINC molecules, where ``CATALASE_DATA_DIR`` has it."""
+    """Return the file of ZINC molecules, if ``CATALASE_DATA_DIR`` has it."""
     path = Path(os.environ.get("CATALASE_DATA_DIR", "")) / "zinc250k.smi.gz"
     return path if "CATALASE_DATA_DIR" in os.environ and path.is_file() else None
 
@@ -79,7 +79,7 @@ def rdkit(case: Case) -> Prepared:
             return [np.stack(rows)]
 
         return Prepared(fingerprints, packed)
-    # "mols": its bulk call and nothing else, a tuple of its own bit vectors
+    # For "mols" RDKit's bulk call is timed alone; it returns a tuple of RDKit's bit vectors.
     molecules = _rdkit_molecules(case)
 
     def rows() -> list[NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""One training step of Catalase's, called again and again."""
+"""A training step of Catalase as a function that can be called repeatedly."""
 
 from __future__ import annotations
 
@@ -10,27 +10,26 @@ from .device import Device
 
 
 def training_step(device: Device, net: Any, optimizer: Any, loss: Any, feed: Callable[[], Any], y: Any) -> Any:
-    """Return a function that makes a step and returns its loss: as `train.fit` makes it, on a device a replayed graph."""
+    """Return a function that makes a step as in `train.fit`, on a device as a replayed CUDA graph, and returns its loss."""
+    from ..data.batch import Batch
+    from ..train.fit import usual_forward
 
-    def usual(forward: Callable[[Any, Any], Any], X: Any, y: Any, w: Any) -> Any:
+    def usual(forward: Callable[[Any, Any], Any], batch: Any, y: Any, w: Any) -> Any:
         optimizer.zero_grad()
-        value = loss(forward(net, X), y)
+        value = loss(forward(net, batch.X), y)
         value.backward()
         optimizer.step()
         return value
 
-    def plain(net: Any, X: Any) -> Any:
-        return net(X)
-
     if device.name == "cpu":
-        return lambda: usual(plain, feed(), y, None)
+        return lambda: usual(usual_forward, Batch(feed()), y, None)
     from ..train.capture import GraphSteps
 
     state: Any = SimpleNamespace(module=net, optimizer=optimizer)
-    steps = GraphSteps(state, loss, plain, lambda *batch: usual(*batch).item())
-    return lambda: steps.step(feed(), y, None)
+    steps = GraphSteps(state, loss, usual_forward, lambda *batch: usual(*batch).item())
+    return lambda: steps.step(Batch(feed()), y, None)
 
 
 def number(loss: Any) -> float:
-    """A loss as a float, whichever kind of step gave it."""
+    """Return a loss of either kind of step as a float."""
     return float(loss.item() if hasattr(loss, "item") else loss)

@@ -1,4 +1,4 @@
-"""Importing the library: whole Python processes, start to end."""
+"""Importing the library, timed as whole Python processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _command(module: str) -> Any:
 
 
 def differs(ours: dict[str, Any], theirs: dict[str, Any]) -> str | None:
-    """Nothing to compare."""
+    """Return None, since there are no results to compare."""
     return None
 
 

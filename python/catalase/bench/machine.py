@@ -1,4 +1,4 @@
-"""Which machine, which versions, which commit."""
+"""The description of the machine, the versions and the commit of a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DISTRIBUTIONS = {
 
 
 def describe_machine(libraries: list[str], device: str = "cpu") -> dict[str, Any]:
-    """Return what a reader needs to place the figures, as JSON values."""
+    """Return the facts that a reader needs to judge the figures, as JSON values."""
     info = _core.build_info()
     from ..backends.cuda import describe_device
 
@@ -47,7 +47,7 @@ def _version(library: str) -> str:
 
 
 def _commit() -> str | None:
-    """The commit of a checkout; None where the library is installed."""
+    """Return the commit of a checkout; None where the library is installed."""
     folder = Path(__file__).parents[3]
     if not (folder / "cpp").is_dir():
         return None

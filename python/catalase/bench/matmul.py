@@ -1,7 +1,7 @@
-"""Matrix products, float32: the rows on which BLAS libraries are compared, and those of small nets.
+"""Matrix products in float32, of the sizes on which BLAS libraries are compared and of the sizes of small nets.
 
-On a device also cubes from 1,024 to 8,192, in float32 and in TF32; PyTorch's products are cuBLAS's there, so a hundred times
-the ratio is a percentage of cuBLAS.
+A device also has cubes from 1,024 to 8,192, in float32 and in TF32. PyTorch's products are cuBLAS's there, so a hundred
+times the ratio is a percentage of cuBLAS.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def cases(quick: bool) -> list[Case]:
 
 
 def device_cases(quick: bool) -> list[Case]:
-    """The same, and the cubes; in TF32 the cubes only."""
+    """Return the same cases and the cubes; in TF32 the cubes only."""
     cubes = [(33, 40, 20)] if quick else _CUBES
     float32 = dict.fromkeys([case.options["shape"] for case in cases(quick)] + cubes)
     return [_case(shape, "float32") for shape in float32] + [_case(shape, "tf32") for shape in cubes]

@@ -1,8 +1,8 @@
 """One training step of a dense net 1024-1000-12 with sigmoid cross-entropy and Adam: forward, loss, backward, update.
 
-Inputs as dense as fingerprints (4% ones), or dense. No dropout on either side. PyTorch runs twice: with its default Adam
-and with ``Adam(fused=True)``. On a device Catalase has fingerprints as packed bits, and PyTorch is also compiled, with CUDA
-graphs.
+The inputs are as sparse as fingerprints (4% ones), or dense; neither library has dropout. PyTorch runs twice, with its
+default Adam and with ``Adam(fused=True)``. On a device Catalase gets fingerprints as packed bits, and PyTorch is also
+compiled, with CUDA graphs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def cases(quick: bool) -> list[Case]:
 
 
 def batch_of(inputs: str, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Features and labels; the same for everybody."""
+    """Return features and labels, the same for all libraries."""
     rng = np.random.default_rng(0)
     if inputs == "fingerprints":
         x = (rng.random((rows, _IN)) < 0.04).astype(np.float32)
@@ -43,7 +43,7 @@ def batch_of(inputs: str, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def weights() -> list[NDArray[Any]]:
-    """Start values w1, b1, w2, b2; the same for everybody."""
+    """Return start values w1, b1, w2, b2, the same for all libraries."""
     rng = np.random.default_rng(1)
     w1 = (0.02 * rng.standard_normal((_IN, _HIDDEN))).astype(np.float32)
     w2 = (0.02 * rng.standard_normal((_HIDDEN, _OUT))).astype(np.float32)
@@ -51,7 +51,7 @@ def weights() -> list[NDArray[Any]]:
 
 
 def catalase_net() -> Any:
-    """The net, with those start values."""
+    """Return the net with these start values."""
     from .. import nn
 
     net = nn.Sequential(nn.Linear(_IN, _HIDDEN, "relu"), nn.Linear(_HIDDEN, _OUT))
@@ -61,7 +61,7 @@ def catalase_net() -> Any:
 
 
 def torch_net() -> Any:
-    """The net in PyTorch, with those start values."""
+    """Return the net in PyTorch with these start values."""
     import torch
 
     net = torch.nn.Sequential(torch.nn.Linear(_IN, _HIDDEN), torch.nn.ReLU(), torch.nn.Linear(_HIDDEN, _OUT))
@@ -72,12 +72,12 @@ def torch_net() -> Any:
 
 
 def inputs_of(x: NDArray[Any], inputs: str, device: Device) -> Callable[[], Any]:
-    """What Catalase's net is given, anew for each call: on the CPU, which looks at it, as it is; on a device bits."""
-    from .. import Tensor, ops
+    """Return a function that gives the input of each call: for fingerprints on a device packed bits, else a dense array."""
+    from .. import ops
 
     if device.name == "cpu" or inputs != "fingerprints":
         values = device.array(x)
-        return lambda: Tensor(values)
+        return lambda: values
     bits = device.array(np.packbits(x != 0, axis=1, bitorder="little"))
     return lambda: ops.as_sparse(bits)
 

@@ -1,8 +1,8 @@
 """Max pooling and batch normalization of images, channels last: forward, and forward with backward.
 
-Catalase calls `catalase.ops`; PyTorch's backward goes through autograd, from a given gradient at the output to those of
-the input, scale and shift. It runs each case in both of its layouts, ``channels_last`` and NCHW, and is timed in the one
-that was faster in a short trial.
+Catalase calls `catalase.ops`; PyTorch's backward goes through autograd, from a given gradient at the output to the
+gradients of input, scale and shift. PyTorch runs each case in both of its layouts, ``channels_last`` and NCHW, and is timed
+in the one that was faster in a short trial.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _WORK = {
     "max": (5, 16),
     "train": (12, 32),
     "inference": (8, 0),
-}  # bytes a value that have to move, forward and with backward
+}  # bytes for each value that must move, forward and with backward
 
 
 def cases(quick: bool) -> list[Case]:
@@ -40,7 +40,7 @@ def cases(quick: bool) -> list[Case]:
 
 
 def _arrays(case: Case) -> tuple[NDArray[Any], NDArray[Any], list[NDArray[Any]]]:
-    """Input, gradient at the output, and gamma, beta, running mean and variance; the same for everybody."""
+    """Return input, gradient at the output, and gamma, beta, running mean and variance, the same for all libraries."""
     rng = np.random.default_rng(0)
     n, h, w, c = case.options["shape"]
     out = (n, h // 2, w // 2, c) if case.options["what"] == "max" else (n, h, w, c)

@@ -14,13 +14,14 @@ def cases(quick: bool) -> list[Case]:
 
 def catalase(case: Case, device: Device = CPU) -> Prepared:
     from .. import no_grad
+    from ..train.fit import usual_forward
 
     feed = inputs_of(batch_of("fingerprints", case.options["rows"])[0], "fingerprints", device)
     net = device.module(catalase_net()).eval()
 
     def call() -> object:
         with no_grad():
-            return net(feed())
+            return usual_forward(net, feed())
 
     return Prepared(call, lambda: [device.numpy(call())])
 

@@ -1,4 +1,4 @@
-"""The table in the terminal, the JSON file, the picture."""
+"""The report of a run: the table in the terminal, the JSON file, the picture."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, cast
 from .._internal.storage import write_file_atomic
 from .runner import Row
 
-JSON_BEGINS = b'{\n "machine": {'  # a report, by which it is known again
+JSON_BEGINS = b'{\n "machine": {'  # a report is recognized by this beginning
 
 
 def table(report: dict[str, Any]) -> Any:
-    """Return a rich table: one line a case and number of threads, the fastest peer last."""
+    """Return a table of rich with a line for each case and number of threads, the fastest peer last."""
     from rich.table import Table
 
     rows = [Row(**row) for row in report["rows"]]
@@ -32,7 +32,7 @@ def table(report: dict[str, Any]) -> Any:
 
 
 def line(row: Row) -> str:
-    """Return what is said of a row as soon as it is there: a run that is stopped has not measured for nothing."""
+    """Return the line that is printed for a row as soon as it is measured, so that a stopped run leaves its figures."""
     threads = f"{row.threads} thread{'s' if row.threads > 1 else ''}" if row.device == "cpu" else row.device
     times = ", ".join(f"{name} {duration(found['p50'])}" for name, found in row.seconds.items())
     best = row.best_peer()
@@ -65,7 +65,7 @@ def _cells(row: Row, libraries: list[str]) -> list[str]:
 
 
 def duration(seconds: float) -> str:
-    """Return a time in the unit that suits it."""
+    """Return a time as text in a suitable unit."""
     for limit, scale, unit in ((1e-3, 1e6, "us"), (1.0, 1e3, "ms")):
         if seconds < limit:
             return f"{seconds * scale:.3g} {unit}"
@@ -73,7 +73,7 @@ def duration(seconds: float) -> str:
 
 
 def notes(report: dict[str, Any]) -> list[str]:
-    """Return what the table cannot say: machine, versions, absent peers, problems, and the rows that we lose."""
+    """Return notes below the table: machine, versions, absent peers, problems, and the rows that Catalase loses."""
     m = report["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items())
     commit = f", commit {m['commit']}" if m["commit"] else ""
@@ -104,7 +104,7 @@ def write_json(report: dict[str, Any], path: str | Path) -> None:
 
 
 def require_matplotlib() -> None:
-    """Refuse to draw without matplotlib; asked before anything is measured."""
+    """Refuse to draw without matplotlib; this is called before anything is measured."""
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError:
@@ -112,7 +112,7 @@ def require_matplotlib() -> None:
 
 
 def write_plot(report: dict[str, Any], path: str | Path) -> None:
-    """Draw a bar a library and case. Where a peak is known the axis ends at it; other cases show times over Catalase's."""
+    """Draw a bar for each library and case. Where a peak is known the axis ends at it; else bars are times over Catalase's."""
     require_matplotlib()
     from matplotlib.figure import Figure
 

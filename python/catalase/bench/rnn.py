@@ -1,8 +1,8 @@
 """Recurrent cells over whole sequences: forward, and forward with backward.
 
 Catalase calls `catalase.ops`; PyTorch's layers have the same weights, and go backward through autograd from a given
-gradient at the output to those of the input and the weights. Ragged batches are packed sequences there; packing and
-padding are part of its time, as ordering is of ours.
+gradient at the output to the gradients of input and weights. Ragged batches are packed sequences in PyTorch. Packing and
+padding are part of its time, as ordering is part of Catalase's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .case import Case, Prepared
 from .device import CPU, Device
 
 _GATES = {"lstm": 4, "gru": 3, "rnn": 1}
-# Cell, sequences, steps, inputs, hidden units, whether lengths differ.
+# The columns are cell, sequences, time steps, inputs, hidden units, and whether lengths differ.
 _SHAPES = [
     ("lstm", 64, 100, 64, 128, False),
     ("lstm", 32, 200, 128, 256, False),
@@ -45,14 +45,14 @@ def cases(quick: bool) -> list[Case]:
 
 
 def _lengths(n: int, steps: int, ragged: bool) -> NDArray[Any]:
-    """All steps, or evenly spread from a twentieth of them on, in random order."""
+    """Return lengths of all time steps, or evenly spread from a twentieth of them on, in random order."""
     if not ragged:
         return np.full(n, steps)
     return np.random.default_rng(1).permutation(np.linspace(max(1, steps // 20), steps, n).astype(np.int64))
 
 
 def _arrays(case: Case) -> dict[str, NDArray[Any]]:
-    """Input, weights, bias and the gradient at the output, zero beyond a length; the same for everybody."""
+    """Return input, weights, bias and the gradient at the output (zero beyond a length), the same for all libraries."""
     rng = np.random.default_rng(0)
     n, steps, inputs, hidden = case.options["sizes"]
     width = _GATES[case.options["cell"]] * hidden

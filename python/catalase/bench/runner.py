@@ -1,4 +1,4 @@
-"""Runs the families: starts the processes, checks the results, alternates the timing, gathers the rows."""
+"""`run_bench` starts the processes, checks the results, times the libraries in turn, and gathers the rows."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ PEERS = {
     "skfp": "skfp",
     "fpsim2": "FPSim2",
 }
-# On a device. Catalase's own CPU kernels are the peer where no library has the like on a GPU.
+# Peers on a device. Where no library has such a function on a GPU, Catalase's own CPU kernels are the peer.
 DEVICE_PEERS = {"torch": "torch", "torch-compiled": "torch", "catalase-cpu": "catalase"}
-# What holds the peers to AVX2, where CATALASE_CPU holds Catalase to it.
+# These variables limit the peers to AVX2 where CATALASE_CPU limits Catalase to it.
 _AVX2 = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
     "OPENBLAS_CORETYPE": "Haswell",
 }
-_BLOCK, _SKIP = 0.25, 0.1  # seconds of a turn at two threads and more, of which the first are not counted
+_BLOCK, _SKIP = 0.25, 0.1  # seconds of a turn at two threads and more, and of its beginning, which is not counted
 
 
 @dataclass
 class Row:
-    """One case at one number of threads: seconds of each library, p50 and p90, and what stood in the way."""
+    """One case at one number of threads: seconds of each library, p50 and p90, and the problems."""
 
     family: str
     case: str
@@ -61,16 +61,16 @@ class Row:
     device: str = "cpu"
 
     def rate(self, library: str, which: str = "p50") -> float:
-        """Work a second, in the row's unit."""
+        """Return the work per second, in the row's unit."""
         scale = 1e9 if self.unit.startswith("G") else 1e6 if self.unit.startswith("M") else 1.0
         return self.work / scale / self.seconds[library][which]
 
     def ratio(self, library: str) -> float:
-        """How many times faster Catalase is, by the medians."""
+        """Return how many times faster Catalase is, by the medians."""
         return self.seconds[library]["p50"] / self.seconds["catalase"]["p50"]
 
     def best_peer(self) -> str | None:
-        """The fastest of the others."""
+        """Return the fastest of the other libraries."""
         peers = [name for name in self.seconds if name != "catalase"]
         return min(peers, key=lambda name: self.seconds[name]["p50"]) if peers else None
 
@@ -85,38 +85,38 @@ def run_bench(
     device: str = "cpu",
     on_row: Any = None,
 ) -> dict[str, Any]:
-    """Time Catalase beside its peers.
+    """Time Catalase and its peers.
 
     Parameters
     ----------
     families : sequence of str
-        From `FAMILIES`; all where empty.
+        Names in `FAMILIES`; an empty list stands for all families.
     threads : sequence of int
-        Numbers of threads, each its own set of rows.
+        Numbers of threads; each has its own rows.
     peers : sequence of str, optional
-        Libraries to compare with; all that are installed where left out.
+        Libraries to compare with; by default all that are installed.
     seconds : float
-        Of timing for each library and case.
+        The time that is spent on each library and case.
     quick : bool
-        Small cases only, to see that everything runs.
+        Take small cases only, to see that everything runs.
     device : {"cpu", "cuda"}
-        Where the work is done. "cuda" has families and peers of its own, all in one process, in float32 unless a row says
-        TF32; times are those of calls started one after the other and waited for together.
+        The device that does the work. "cuda" has its own families and peers, all in one process, in float32 unless a row
+        says TF32; times are those of calls that are started one after the other and waited for together.
     on_row : callable, optional
-        Called with each `Row` as it is ready.
+        It is called with each `Row` as soon as that is measured.
 
     Returns
     -------
     dict
-        ``machine``, ``absent`` (peers that are not installed), ``skipped`` (rows that the device could not compute, for
-        want of memory or of tensor cores, each with the reason), and ``rows``: plain JSON values.
+        JSON values: ``machine``, ``absent`` (peers that are not installed), ``skipped`` (rows that the device could not
+        compute for lack of memory or tensor cores, each with the reason), and ``rows``.
 
     Raises
     ------
     TypeError, ValueError
         For a family or peer that is not known, or a number of threads below 1.
     RuntimeError
-        Without a CUDA device, where one is asked for: one sentence with the reason.
+        If there is no CUDA device where one is asked for; the message is one sentence with the reason.
     """
     choice("bench", "device", device, tuple(DEVICES))
     known, all_families = (DEVICE_PEERS, DEVICE_FAMILIES) if device == "cuda" else (PEERS, tuple(FAMILIES))
@@ -161,15 +161,15 @@ def run_bench(
 
 
 def _several(name: str, value: Any) -> Sequence[str]:
-    """Names in a list; one text by itself would be its letters."""
+    """Return names in a list; refuse a single text, which would be taken letter by letter."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence) or not all(isinstance(v, str) for v in value):
         raise TypeError(f"bench: {name} must be a list of names, got {shown(value)}")
     return value
 
 
-# Families of calls.
+# Families whose calls are timed.
 class _Process:
-    """A worker; see `worker.py`."""
+    """A worker process; see `worker.py`."""
 
     def __init__(self, libraries: list[str], threads: int, device: str) -> None:
         self.libraries = libraries
@@ -204,7 +204,7 @@ def _processes(groups: list[list[str]], threads: int, device: str) -> Iterator[l
 
 
 def environment(threads: int) -> dict[str, str]:
-    """The environment that keeps every library to a number of threads, and to AVX2 where CATALASE_CPU says so."""
+    """Return variables that limit every library to a number of threads, and to AVX2 where CATALASE_CPU says so."""
     count = str(threads)
     names = ("CATALASE_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
@@ -255,7 +255,7 @@ def _run_calls(
 
 
 def _check(row: Row, workers: list[_Process], case: Case, folder: str, quick: bool) -> None:
-    """Prepare a case everywhere, and note who does not compute what Catalase computes."""
+    """Prepare a case in all libraries, and note those whose results differ from Catalase's."""
     results: dict[str, list[Any]] = {}
     for worker in workers:
         answer = worker.ask(do="prepare", family=row.family, case=case.name, folder=folder, quick=quick)
@@ -279,7 +279,7 @@ def _summary(values: list[float]) -> dict[str, float]:
     return {"p50": float(p50), "p90": float(p90), "best": float(min(values)), "samples": len(values)}
 
 
-# Families of whole processes.
+# Families that time whole processes.
 def _run_processes(
     name: str, family: ModuleType, threads: int, installed: list[str], seconds: float, quick: bool
 ) -> Iterator[Row]:

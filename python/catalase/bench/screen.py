@@ -1,8 +1,8 @@
-"""Virtual screening, a file of SMILES to the best 1,000: reading, fingerprints and a dense net 1024-1000-2, ECFP4.
+"""Virtual screening, from a file of SMILES to the best 1,000: reading, ECFP4 and a dense net 1024-1000-2.
 
-The molecules are ZINC's where ``CATALASE_DATA_DIR`` has them, and a few repeated elsewhere. The peer reads molecules and
-hashes them with RDKit and multiplies with NumPy, a thousand molecules at a time; at 249,456 it would take minutes a call
-and is left out.
+The molecules are ZINC's where ``CATALASE_DATA_DIR`` has them, and else a few that are repeated. The peer reads molecules
+and hashes them with RDKit and multiplies with NumPy, a thousand molecules at a time; at 249,456 molecules a call would take
+minutes, so it is left out there.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _folder() -> Any:
 
 
 def _library(n: int) -> Path:
-    """A file of n molecules."""
+    """Write a file of n molecules."""
     path = Path(_folder().name) / f"{n}.smi"
     if not path.exists():
         from ..screening.library import Library
@@ -98,7 +98,7 @@ def rdkit(case: Case) -> Prepared | None:
 
 
 def _weights(model: Any) -> list[NDArray[Any]]:
-    """Weights and biases of both layers, by their shapes."""
+    """Return weights and biases of both layers, found by their shapes."""
     arrays = list(model.module.state_dict().values())
     return [next(a for a in arrays if a.shape == shape) for shape in [(_BITS, _HIDDEN), (_HIDDEN,), (_HIDDEN, 2), (2,)]]
 

@@ -1,8 +1,8 @@
-"""Searching by Tanimoto similarity: the best ten of a library, with and without an index, and Butina clusters.
+"""Searching by Tanimoto similarity: the ten nearest of a library, with and without an index, and Butina clusters.
 
-The library is ZINC's 249,456 molecules where ``CATALASE_DATA_DIR`` has them, and random fingerprints that
-resemble them elsewhere. RDKit's time is that of its bulk call alone: sorting what it returns is left out. FPSim2's
-engine searches an array in its own layout.
+The library is ZINC's 249,456 molecules where ``CATALASE_DATA_DIR`` has them, and else random fingerprints that resemble
+them. RDKit's time is that of its bulk call alone, without sorting the similarities. FPSim2's engine searches an array in
+its own layout.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .device import CPU, Device
 
 _BYTES = 256
 _ZINC = 249_456
-_MOST_RDKIT_PAIRS = 1e7  # more would take RDKit longer than anyone wants to wait
+_MOST_RDKIT_PAIRS = 1e7  # more would take RDKit too long
 
 
 def cases(quick: bool) -> list[Case]:
@@ -55,7 +55,7 @@ def cases(quick: bool) -> list[Case]:
 
 
 def device_cases(quick: bool) -> list[Case]:
-    """What reads a library: a few queries, and all pairs."""
+    """Return the cases that read a whole library: a few queries, and all pairs."""
     n, queries, asked, rows = (2000, 5, 20, 100) if quick else (_ZINC, 100, 1000, 100_000)
     top = {"what": "read", "n": n, "queries": queries, "threshold": 0.0, "real": not quick}
     pairs = {"what": "all", "n": rows, "queries": asked}
@@ -67,7 +67,7 @@ def device_cases(quick: bool) -> list[Case]:
 
 @functools.lru_cache(maxsize=2)
 def library(n: int, real: bool) -> NDArray[np.uint8]:
-    """Fingerprints of 2,048 bits: ZINC's ECFP4 where they are wanted and there, else random ones."""
+    """Return fingerprints of 2,048 bits: ZINC's ECFP4 where ``real`` and available, else random ones."""
     path = Path(os.environ.get("CATALASE_DATA_DIR", "")) / "zinc250k.smi.gz"
     if not (real and path.is_file()):
         return random_fingerprints(n)
@@ -79,9 +79,9 @@ def library(n: int, real: bool) -> NDArray[np.uint8]:
 
 
 def random_fingerprints(n: int) -> NDArray[np.uint8]:
-    """Random molecules: a few of 3,000 fragments, some much more common than others, and bits that most molecules have.
+    """Return random fingerprints of a few of 3,000 fragments, some much more common than others, and of frequent bits.
 
-    Popcounts (44, deviation 8), bit frequencies and similarities (mean 0.13, tenth neighbour 0.4) are about ZINC's.
+    Popcounts (44, deviation 8), bit frequencies and similarities (mean 0.13, tenth neighbour 0.4) are close to ZINC's.
     """
     rng = np.random.default_rng(0)
     fragments = rng.permutation(8 * _BYTES)[_draw(rng, np.arange(1, 8 * _BYTES + 1) ** -0.6, (3000, 7))]
@@ -98,13 +98,13 @@ def random_fingerprints(n: int) -> NDArray[np.uint8]:
 
 
 def _draw(rng: np.random.Generator, weights: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """Random indices, as often as their weights say."""
+    """Return random indices, with frequencies by their weights."""
     shares = np.cumsum(weights)
     return np.searchsorted(shares, rng.random(shape) * shares[-1])
 
 
 def _sides(case: Case) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Queries and library; a query is a molecule of the library with a few bits changed."""
+    """Return queries and library; a query is a molecule of the library with a few bits changed."""
     options = case.options
     targets = library(options["n"], options.get("real", False))
     rng = np.random.default_rng(1)
@@ -150,7 +150,7 @@ def on_device(case: Case, device: Device) -> Prepared:
 
 
 def torch(case: Case, device: Device) -> Prepared:
-    """A product of zeros and ones, which lie unpacked in memory before the clock starts."""
+    """Prepare a product of zeros and ones, which are unpacked in memory before the timing."""
     import torch
 
     kind = torch.float16 if device.torch_name == "cuda" else torch.float32  # counts up to 2,048 are exact
@@ -233,13 +233,13 @@ def fpsim2(case: Case) -> Prepared | None:
 
 
 def _best(similarities: NDArray[np.float32], threshold: float) -> NDArray[np.float32]:
-    """The ten highest of each row, those below the threshold as 0."""
+    """Return the ten highest similarities of each row, with 0 for those below the threshold."""
     best = np.sort(similarities, axis=1)[:, ::-1][:, :10]
     return np.where(best >= np.float32(threshold), best, 0)
 
 
 def _labels(clusters: Any, n: int) -> NDArray[np.int64]:
-    """The number of each fingerprint's cluster."""
+    """Return the number of each fingerprint's cluster."""
     labels = np.empty(n, np.int64)
     for number, members in enumerate(clusters):
         labels[list(members)] = number

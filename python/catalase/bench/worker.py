@@ -1,7 +1,8 @@
-"""The process that times: one, or several libraries in turn, at a fixed number of threads, on the CPU or on a device.
+"""The process that times one library, or several in turn, at a fixed number of threads, on the CPU or on a device.
 
-Reads a JSON command a line from standard input and answers with a line of JSON: ``prepare`` builds a case in each
-library and saves what it computes, ``time`` calls them in turn for some seconds, ``peak`` measures the machine.
+It reads JSON commands from standard input, one on each line, and answers each with a line of JSON: ``prepare`` builds a
+case in each library and saves its results, ``time`` calls the libraries in turn for some seconds, ``peak`` measures the
+machine.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .families import cases_of, family_of, libraries_of
 
 
 def limit_threads(library: str, threads: int) -> None:
-    """Set what an environment variable cannot: most pools obey theirs, which `_run` sets before the process starts."""
+    """Limit the pools that obey no environment variable; `runner` sets the variables before the process starts."""
     if library == "torch":
         import torch
 
@@ -37,7 +38,7 @@ def serve(libraries: list[str], threads: int, device: Device) -> None:
         answer: dict[str, Any] = {}
         try:
             if command["do"] == "prepare":
-                ready = {}  # first, so that a device has room
+                ready = {}  # before the next case is prepared, so that a device has room
                 ready, answer = _prepare(libraries, command, device)
             elif command["do"] == "time" and device is CPU:
                 answer = {"samples": _time_in_turn(ready, command["seconds"], command["skip"])}
@@ -64,13 +65,13 @@ def _prepare(
             continue
         try:
             prepared = functions[library](case) if device is CPU else functions[library](case, device)
-            if prepared is None:  # not a case for this library
+            if prepared is None:  # this library does not have the case
                 continue
             results = [np.asarray(x) for x in prepared.result()]
         except Exception as error:
             if device is CPU:
                 raise
-            problems[library] = f"{type(error).__name__}: {error}"  # one that cannot, on a device, stops nobody else
+            problems[library] = f"{type(error).__name__}: {error}"  # it does not stop the others
             continue
         ready[library] = prepared
         files[library] = f"{command['folder']}/{library}.npz"
@@ -78,14 +79,14 @@ def _prepare(
     return ready, {"files": files, "problems": problems}
 
 
-_TURN = 0.02  # seconds: short beside a change of the clock, long beside a training step
+_TURN = 0.02  # seconds: short compared with changes of the clock rate, long compared with a training step
 
 
 def _time_in_turn(ready: dict[str, Prepared], seconds: float, skip: float) -> dict[str, list[float]]:
-    """Seconds a call, by library; calls within the first ``skip`` seconds are not counted.
+    """Return the seconds of each call, by library; calls within the first ``skip`` seconds are not counted.
 
-    A turn is some calls in a row, as a program makes them. Its first call, which finds the caches full of the other
-    library's data, is not counted, unless one call alone is longer than a turn.
+    A turn is several calls in a row, as a program makes them. Its first call finds the caches full of the other library's
+    data, and is not counted unless one call alone is longer than a turn.
     """
     calls: list[tuple[list[float], Callable[[], Any]]] = [([], prepared.call) for prepared in ready.values()]
     start = time.perf_counter()
@@ -111,9 +112,10 @@ def _time_in_turn(ready: dict[str, Prepared], seconds: float, skip: float) -> di
 def _time_on_device(
     ready: dict[str, Prepared], seconds: float, skip: float, synchronize: Callable[[], None]
 ) -> dict[str, list[float]]:
-    """Seconds a call, by library: turns of calls that are started one after the other, then waited for together.
+    """Return the seconds of a call, by library, from turns of calls that are started in a row and waited for together.
 
-    So launches overlap with what runs, as in a program; a turn is as many calls as take about `_TURN`, and one sample.
+    Launches thus overlap with running kernels, as in a program. A turn is as many calls as take about `_TURN`, and gives
+    one sample.
     """
     counts, samples = dict.fromkeys(ready, 1), {library: list[float]() for library in ready}
     start = time.perf_counter()
@@ -122,7 +124,7 @@ def _time_on_device(
         if now > skip + seconds and all(len(found) >= 3 for found in samples.values()):
             return samples
         for library, prepared in ready.items():
-            prepared.call()  # finds what the other library left
+            prepared.call()  # this call finds the caches as the other library left them
             synchronize()
             before = time.perf_counter()
             for _ in range(counts[library]):

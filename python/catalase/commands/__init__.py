@@ -1,9 +1,9 @@
 """The command line: ``catalase demo | info | bench | train | evaluate | predict | screen | screen-merge``.
 
-Every module of this folder is one command, found by being here. It has two functions: ``add(commands)`` declares the
-command and its options, and ``run(options)`` does the work and returns the exit code. ``common/`` has what several
-commands share. The parser is built from all modules, so a module imports at its top only what its options need; what
-its work needs is imported in ``run``.
+Every module of this folder is a command and is found there without a list. It has two functions: ``add(commands)``
+declares the command and its options, and ``run(options)`` does the work and returns the exit code. ``common/`` holds the
+code that several commands share. The parser is built from all modules, so a module imports at its top only the names that
+its options need, and the others in ``run``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from types import ModuleType
 from .._internal.console import ReaderGone, SafeStream, safe_output
 from .common.command import EPILOG, Exit
 
-# The order of the commands in ``catalase --help``; a command that is not named here follows, by its name.
+# The order of the commands in ``catalase --help``; commands that are not named here follow in alphabetical order.
 _ORDER = ("demo", "info", "bench", "train", "evaluate", "predict", "screen", "screen_merge")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line and return the exit code."""
     with safe_output() as stdout:
         options = build_parser().parse_args(arguments)
         code = _run(options)
@@ -59,14 +59,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _modules() -> list[ModuleType]:
-    """The modules of this folder, in the order of the help text."""
+    """Return the modules of this folder, in the order of the help text."""
     names = [found.name for found in pkgutil.iter_modules(__path__) if not found.ispkg]
     names.sort(key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
     return [importlib.import_module(f".{name}", __name__) for name in names]
 
 
 def _run(options: argparse.Namespace) -> int:
-    """Run the command that was chosen; an error becomes one sentence and an exit code."""
+    """Run the chosen command; an error becomes one sentence and an exit code."""
     try:
         return int(options.run(options))
     except ReaderGone:
@@ -84,7 +84,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _sentence(error: Exception) -> str:
-    """The error's message in one line, without the number that Python puts before the messages of the system."""
+    """Return an error's message in one line, without the number that Python puts before messages of the system."""
     if isinstance(error, OSError) and error.strerror:
         return f"could not open or make {error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, MemoryError):
@@ -95,7 +95,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _check_printed(stdout: SafeStream, command: str | None) -> int:
-    """Report an error where a printed result could not be printed; a closed stream, or a pipe whose reader went, is none."""
+    """Report that a result could not be printed; a closed stream, or a pipe whose reader has gone, is no error."""
     error = stdout.error
     if not isinstance(error, OSError) or error.errno in (errno.EPIPE, errno.EBADF):
         return Exit.OK

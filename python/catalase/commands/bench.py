@@ -1,4 +1,4 @@
-"""``catalase bench``: time Catalase beside the libraries that are installed."""
+"""``catalase bench`` times Catalase and the peer libraries that are installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TEXT = (
 
 
 class _FamilyNames:
-    """The names of the bench's families as a text. They are imported when the help shows them, not by every command."""
+    """The names of the bench's families as a text, imported only when the help shows them."""
 
     def __str__(self) -> str:
         from ..bench import FAMILIES
@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
     """Declare the command and its options."""
     parser = command(commands, "bench", _TEXT, run, prints=lambda options: not options.json)
     families = parser.add_argument("families", nargs="*")
-    # argparse puts attributes of the option into its help text at the time when it prints the text
+    # argparse puts attributes of the option into the help text only when it prints the text
     vars(families).update(help="%(names)s; all if none", names=_FamilyNames())
     parser.add_argument("--threads", type=list_of(whole_number(1, 4096)), default=[1], help="such as 1,2 (default: 1)")
     parser.add_argument("--peers", type=list_of(name), help="such as torch,numpy (default: all that are installed)")
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         **arguments(run_bench, options),
         on_row=lambda row: progress.print(report.line(row), style="dim", markup=False, highlight=False, soft_wrap=True),
     )
-    if options.json:  # first: what was measured is kept, whatever happens to the picture
+    if options.json:  # written first, so that the results are kept even if the picture fails
         report.write_json(measured, options.json)
     if options.plot:
         report.write_plot(measured, options.plot)

@@ -1,4 +1,4 @@
-"""``catalase demo``: virtual screening in miniature, on measured molecules."""
+"""``catalase demo`` runs a small virtual screening on measured molecules."""
 
 from __future__ import annotations
 

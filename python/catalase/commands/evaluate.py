@@ -1,4 +1,4 @@
-"""``catalase evaluate``: score a model on a table with measured values."""
+"""``catalase evaluate`` scores a model on a table with measured values."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         if options.errors_file is not None:
             raise
-        # The user did not ask for this file: the scores do not depend on it.
+        # The user did not ask for this file, and the scores do not depend on it.
         unreadable = replace(unreadable, error_file=None, advice=f"{error} by --errors-file")
     model = tables.load_model(options.model)
     if model.tasks is None:

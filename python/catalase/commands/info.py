@@ -1,4 +1,4 @@
-"""``catalase info``: show version, compiler, CPU, threads and packages."""
+"""``catalase info`` shows version, compiler, CPU, threads and packages."""
 
 from __future__ import annotations
 

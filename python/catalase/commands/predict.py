@@ -1,4 +1,4 @@
-"""``catalase predict``: predict for every row of a table of any length, in bounded memory."""
+"""``catalase predict`` predicts every row of a table of any length, in bounded memory."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     from .common import tables
 
     out = options.out
-    console = Console(sys.stderr if out in ("-", "/dev/stdout") else None)  # messages do not mix with the result
+    console = Console(sys.stderr if out in ("-", "/dev/stdout") else None)  # messages must not mix with the result
     unreadable = tables.UnreadableRows.of(options, tables.error_file_beside(out))
     inputs = {"the table": options.table, "the model": options.model}
     check_outputs("predict", inputs, [Output("-o", out), unreadable.output], force=options.force)
@@ -94,19 +94,17 @@ def _write_result(out: str, write: Callable[[IO[bytes]], None]) -> None:
 
 def _predict(model: Any, width: int, smiles: list[str], unread: list[Any]) -> tuple[list[list[str]], list[Any]]:
     """Return the cells to add to each row, empty where the row cannot be read, and the failures."""
-    known = {failure.position for failure in unread}
-    texts = ["" if i in known else text for i, text in enumerate(smiles)]
-    predictions, kept, failed = model._answers("predict", texts, model.predict)
-    cells = [[""] * width for _ in texts]
+    predictions, kept, failed = model._answers("predict", smiles, model.predict, unread=unread)
+    cells = [[""] * width for _ in smiles]
     for i, values in zip(kept.tolist(), predictions, strict=True):
-        if values.ndim == 2:  # class probabilities: of two classes the second's
+        if values.ndim == 2:  # class probabilities; of two classes that of the second
             values = values[:, 1] if values.shape[1] == 2 else values.reshape(-1)
         cells[i] = [str(value) for value in values]  # reads back as the same bits
-    return cells, [*unread, *(failure for failure in failed if failure.position not in known)]
+    return cells, failed
 
 
 def _prediction_names(model: Any) -> list[str]:
-    """What is predicted: each task, or each class of each task where there are more than two."""
+    """Return the names of the predicted columns: each task, or each class of each task where there are more than two."""
     example = model._answers("predict", ["C"], model.predict).predictions
     if example.ndim not in (2, 3):
         raise ValueError(f"the model gives predictions of shape {example.shape}, which are no columns of a table")
@@ -119,7 +117,7 @@ def _prediction_names(model: Any) -> list[str]:
 
 
 def _added_columns(table: str, header: list[str], smiles: str, predicted: Sequence[str]) -> list[str]:
-    """Names of the columns that hold the predictions; refuses a table that has one of them, or lacks its SMILES."""
+    """Return the names of the new columns; refuse a table that has one of them, or that lacks its SMILES."""
     from ..data.csv_loader import check_columns
 
     check_columns(table, header, [smiles])

@@ -1,4 +1,4 @@
-"""``catalase screen``: the best molecules of a library, by a trained model."""
+"""``catalase screen`` finds the molecules of a library that a trained model scores best."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Screen, and print what came of it."""
+    """Screen the library, and print a summary."""
     from .._internal.storage.outputs import Output, check_outputs
     from ..screening import screen
 

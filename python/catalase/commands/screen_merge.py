@@ -1,4 +1,4 @@
-"""``catalase screen-merge``: put the hits of all shards of a screening together."""
+"""``catalase screen-merge`` puts the hits of all shards of a screening together."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Merge the shards, and print what came of it."""
+    """Merge the shards, and print a summary."""
     from .._internal.storage.outputs import Output, check_outputs
     from ..screening import merge
 

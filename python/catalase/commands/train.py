@@ -1,4 +1,4 @@
-"""``catalase train``: train a model on a table of molecules."""
+"""``catalase train`` trains a model on a table of molecules."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     _check_tasks(options.task, options.smiles)
     unreadable = tables.UnreadableRows.of(options, f"{out}.errors.csv")
     _check_folder(out)
-    # Where the folder around a new model is made with it, there is no error file in it yet to look at.
+    # Where the parent folder of a new model does not exist yet, there can be no error file in it to check.
     new = options.errors_file is None and not out.absolute().parent.exists()
     outputs = [Output("--out", out, folder=True), *([] if new else [unreadable.output])]
     check_outputs("train", {"the table": options.table}, outputs, force=options.force)
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     training, validation = (transformer.transform(part) for part in parts[:2])
     best, interrupted = _fit(model, training, validation, options.epochs, options.patience)
     model.transformers, model.smiles_column = [transformer], options.smiles
-    model.save(out)  # before anything is printed or scored: whatever happens then, the training is not lost
+    model.save(out)  # before anything is printed or scored, so that no later error loses the training
     if interrupted:
         raise KeyboardInterrupt(f"the weights of epoch {best}, the best so far, are saved in {out}")
     console.print(f"model saved in {out}, with the weights of epoch {best} (least loss on validation)")
@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _split(dataset: Any, name: str, seed: int) -> Sequence[Any]:
-    """The parts to train on, to validate with and to test with."""
+    """Return the parts for training, validation and test."""
     from .. import splits
 
     known = {"scaffold": splits.ScaffoldSplitter, "random": splits.RandomSplitter, "index": splits.IndexSplitter}
@@ -102,7 +102,7 @@ def _split(dataset: Any, name: str, seed: int) -> Sequence[Any]:
 
 
 def _transformer(training: Any, classification: bool) -> Any:
-    """What the labels need before training: classes of equal weight, or numbers of mean 0 and variance 1."""
+    """Return the transformer of the labels: it gives classes equal weight, or numbers mean 0 and variance 1."""
     from .. import trans
 
     if classification:
@@ -111,7 +111,7 @@ def _transformer(training: Any, classification: bool) -> Any:
 
 
 def _model(options: argparse.Namespace) -> Any:
-    """The model that the options describe, with random weights."""
+    """Return the model that the options describe, with random weights."""
     from .. import models
 
     make: Any = models.MultitaskClassifier if options.classification else models.MultitaskRegressor
@@ -128,7 +128,7 @@ def _model(options: argparse.Namespace) -> Any:
 
 
 def _fit(model: Any, training: Any, validation: Any, epochs: int, patience: int) -> tuple[int, bool]:
-    """Train with early stopping; returns the epoch of the weights, counted from 1, and whether Ctrl-C ended the training.
+    """Train with early stopping; return the epoch of the weights, counted from 1, and whether Ctrl-C ended the training.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def _check_tasks(tasks: Sequence[str], smiles: str) -> None:
 
 
 def _check_folder(out: Path) -> None:
-    """Find out before the training whether the model can be saved; nothing stays behind."""
+    """Find out before the training whether the model can be saved; leave nothing in the folder."""
     import tempfile
 
     there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())

@@ -1,4 +1,4 @@
-"""Datasets and loaders, with the names that DeepChem users know."""
+"""Datasets and loaders, under the names of DeepChem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays from files that others wrote: joblib's, and ``.npy`` files of Python objects."""
+"""Reading arrays from files of other programs: joblib's, and ``.npy`` files of Python objects."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def load_joblib(path: str | Path) -> NDArray[Any]:
 
 
 def load_npy(path: str | Path, mmap: bool = True) -> NDArray[Any]:
-    """Read an ``.npy`` file; one of Python objects, which holds a pickle, by the reader of this module."""
+    """Read an ``.npy`` file. Python objects in it, which are stored as a pickle, are read without unpickling."""
     try:
         with open(path, "rb") as file:
             version = np.lib.format.read_magic(file)
@@ -55,7 +55,7 @@ def load_npy(path: str | Path, mmap: bool = True) -> NDArray[Any]:
 
 
 def plain_array(path: str | Path, value: Any) -> NDArray[Any]:
-    """Return an array of numbers or strings; one of objects is made so, where they are all strings, numbers or equal arrays."""
+    """Return an array of numbers or strings. Objects are converted if all are strings, numbers or arrays of one shape."""
     if not isinstance(value, np.ndarray):
         raise _refusal(path, ValueError(f"a {type(value).__name__} where an array was needed"))
     if value.dtype != object:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .._internal import arrays
 from .._internal.numbers import flag, shown, whole_number
 from ..ops.augment import augment_images
-from .dataset import Batch, Dataset, checked_walk
+from .dataset import Dataset, Rows, checked_walk
 from .lazy_columns import LazyArray
 
 
@@ -21,9 +21,9 @@ class Augment:
     Parameters
     ----------
     flip_horizontal, flip_vertical, rotate90, rotation, shift, crop, brightness, contrast, noise, limits, border, fill
-        As `catalase.ops.augment_images`; nothing is changed where left out.
+        As `catalase.ops.augment_images`. By default nothing is changed.
     seed : int
-        0 to 2**64 - 1. Same seed, same images.
+        0 to 2**64 - 1. The same seed gives the same images.
 
     Examples
     --------
@@ -66,7 +66,7 @@ class Augment:
             "fill": fill,
         }
         self.seed = seed
-        # Wrong settings are refused here, not in the first batch; a crop that is too large with the images' size.
+        # Wrong settings are refused here, not in the first batch; a crop is compared with the images' size later.
         augment_images(np.zeros((0, *_size_of(crop)), np.float32), seed=seed, **self.settings)
 
     def __call__(
@@ -79,7 +79,7 @@ class Augment:
         random: bool = True,
         seed: int | None = None,
     ) -> Any:
-        """Return augmented images, and masks where there are some; see `catalase.ops.augment_images`."""
+        """Return augmented images, and masks if given; see `catalase.ops.augment_images`."""
         key = self.seed if seed is None else seed
         return augment_images(X, seed=key, step=step, numbers=numbers, masks=masks, random=random, **self.settings)
 
@@ -89,7 +89,7 @@ class Augment:
 
 
 def _size_of(crop: Any) -> tuple[int, int]:
-    """Height and width of images that a crop fits."""
+    """Return a height and width of images that a crop fits into."""
     if crop is None:
         return 1, 1
     crop = crop.tolist() if isinstance(crop, np.ndarray) else crop
@@ -100,7 +100,7 @@ def _size_of(crop: Any) -> tuple[int, int]:
 
 
 class AugmentedDataset(Dataset):
-    """A dataset whose batches are augmented as they are read, anew in each epoch.
+    """A dataset whose batches are augmented as they are read, differently in each epoch.
 
     Parameters
     ----------
@@ -108,15 +108,15 @@ class AugmentedDataset(Dataset):
         X (N, H, W, C) or (N, H, W), float32 or uint8.
     augment : Augment
     masks : bool
-        Whether y (N, H, W, ...) labels pixels, and is to be moved with them. Weights of y's shape are moved too, so that
-        pixels from outside of the image count nothing.
+        Whether y (N, H, W, ...) labels pixels, and must be transformed with them. Weights of y's shape are transformed
+        too, so that pixels from outside of the image have weight 0.
 
     Notes
     -----
-    An image's random numbers depend on (the augmentation's seed, the seed and epoch of the walk, its row) alone: the
-    same for any batch size, order and number of threads, and after a resumed run. A walk in order
-    (``deterministic=True``, as evaluation has it) augments nothing: images are only converted, and cropped from the
-    middle; ``X``, ``y`` and ``w`` are that too.
+    An image's random numbers depend only on the augmentation's seed, the seed and epoch of the walk, and the image's row:
+    they are the same for any batch size, order and number of threads, and in a resumed run. A walk in order
+    (``deterministic=True``, which evaluation uses) augments nothing: images are only converted, and cropped from the
+    middle. The same holds for ``X``, ``y`` and ``w``.
 
     Examples
     --------
@@ -140,23 +140,23 @@ class AugmentedDataset(Dataset):
 
     @property
     def scaled_by(self) -> float:  # type: ignore[override]
-        """1/255 for uint8 images, which augmentation brings to [0, 1]; that of the dataset else."""
+        """1/255 for uint8 images, which augmentation scales to [0, 1]; else the factor of the dataset."""
         return 1 / 255 if self.dataset.X.dtype == np.uint8 else self.dataset.scaled_by
 
     @property
     def X(self) -> Any:  # type: ignore[override]
-        """Images without augmentation, converted and cropped; read when they are needed where the dataset does so."""
+        """Images without augmentation, converted and cropped; they are read lazily if the dataset reads lazily."""
         X = self.dataset.X
         return _PlainImages(X, self.augment) if isinstance(X, LazyArray) else self.augment(X, random=False)
 
     @property
     def y(self) -> Any:  # type: ignore[override]
-        """Labels; masks are cropped as the images."""
+        """Labels; masks are cropped like the images."""
         return self._middle(self.dataset.y) if self.masks else self.dataset.y
 
     @property
     def w(self) -> Any:  # type: ignore[override]
-        """Weights; those of masks are cropped too."""
+        """Weights; weights of masks are cropped too."""
         own = self.masks and self.dataset.w.shape == self.dataset.y.shape
         return self._middle(self.dataset.w) if own else self.dataset.w
 
@@ -179,7 +179,7 @@ class AugmentedDataset(Dataset):
         deterministic: bool = False,
         pad_batches: bool = False,
         seed: int | None = None,
-    ) -> Iterator[tuple[int, NDArray[np.int64], Batch]]:
+    ) -> Iterator[tuple[int, NDArray[np.int64], Rows]]:
         """Yield (epoch, row numbers, batch), augmented unless `deterministic`."""
         given = checked_walk(batch_size, epochs, deterministic, pad_batches, seed)
         *_, deterministic, _, seed = given
@@ -188,7 +188,7 @@ class AugmentedDataset(Dataset):
         for epoch, rows, batch in self.dataset.numbered_batches(*given):
             yield epoch, rows, self._applied(batch, random=not deterministic, seed=key, step=epoch, numbers=rows)
 
-    def _applied(self, batch: Batch, **how: Any) -> Batch:
+    def _applied(self, batch: Rows, **how: Any) -> Rows:
         X, y, w, ids = batch
         if not self.masks:
             return self.augment(X, **how), y, w, ids

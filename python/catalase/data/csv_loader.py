@@ -24,20 +24,20 @@ _MISSING = {"", "nan", "na", "n/a", "null", "none"}
 
 
 class CSVLoader:
-    """Read a table, featurize one column, take others as labels. Arguments in DeepChem 2.8's order.
+    """A loader that reads a table, featurizes one column and takes others as labels. Arguments are in DeepChem 2.8's order.
 
     Parameters
     ----------
     tasks : sequence of str
         Columns of labels; an empty cell (or "nan", "NA") is a missing label.
     featurizer : object with ``featurize(list, errors=...)``
-        For example `catalase.feat.CircularFingerprint`. The dataset keeps it as its ``featurizer``, if it is a
-        `catalase.feat.Featurizer`.
+        For example `catalase.feat.CircularFingerprint`. A `catalase.feat.Featurizer` becomes the dataset's
+        ``featurizer``.
     feature_field : str, optional
-        Column to featurize; "smiles" where left out.
+        Column to featurize; "smiles" by default.
     id_field : str, optional
-        Column of identifiers; the feature column where left out, which is what the scaffold splitter needs. They are the
-        cells as they stand, with any white space around them.
+        Column of identifiers; by default the feature column, which the scaffold splitter needs. Cells are taken
+        unchanged, with any white space around them.
 
     Examples
     --------
@@ -77,16 +77,16 @@ class CSVLoader:
         Parameters
         ----------
         inputs : path or list of paths
-            CSV, or tab separated (``.tsv``); plain, or compressed by gzip, bzip2 or xz; files, named pipes or ``-`` for
-            standard input.
+            Files, named pipes or ``-`` for standard input; comma separated, or tab separated (``.tsv``); plain, or
+            compressed by gzip, bzip2 or xz.
         data_dir : path, optional
-            Write a `DiskDataset` there; in memory where left out.
+            Folder for a `DiskDataset`; by default the dataset is in memory.
         shard_size : int
-            Rows that are read and featurized at a time.
+            Number of rows that are read and featurized at a time.
         errors : {"raise", "mask", "drop"}
-            A row whose molecule or label cannot be read, or that has more cells than the header: raise, keep it (zero
-            features, missing label, weight 0), or leave it out with a warning. Cells that are missing at the end of a
-            row are empty. The dataset's ``report`` lists them all.
+            Treatment of a row whose molecule or label cannot be read, or that has more cells than the header: raise an
+            error, keep it (zero features, missing label, weight 0), or leave it out with a warning. Cells that are
+            missing at the end of a row are empty. The dataset's ``report`` lists all such rows.
 
         Returns
         -------
@@ -97,7 +97,7 @@ class CSVLoader:
         FileNotFoundError
             If a file does not exist.
         ValueError
-            For a missing column (naming those that are there), a table that is damaged or not UTF-8, a table without
+            For a missing column (the error names the columns of the table), a table that is damaged, not UTF-8 or without
             rows, or with ``errors="raise"`` the first row that cannot be read.
         """
         choice("create_dataset", "errors", errors, ("raise", "mask", "drop"))
@@ -193,7 +193,7 @@ class CSVLoader:
     def _featurize(
         self, items: list[str], known: set[int], start: int, errors: str, failures: list[Failure]
     ) -> tuple[Any, Any]:
-        """Features, and which rows they belong to. The failures of the rows in `known` are listed already."""
+        """Return features and the rows that they belong to. The failures of the rows in `known` are listed already."""
         empty = [i for i, item in enumerate(items) if not item]
         if empty and errors == "raise":
             raise ValueError(f"CSVLoader: row {start + empty[0]} has an empty {self.feature_field!r} cell")
@@ -214,7 +214,7 @@ class CSVLoader:
 
 
 def check_columns(file: str | Path, present: Sequence[str] | None, wanted: Sequence[str]) -> None:
-    """Refuse a table that lacks a column, naming those it has."""
+    """Refuse a table that lacks a column; the error names the columns that it has."""
     if not present:
         raise ValueError(f"CSVLoader: {file} is empty; it needs a header line")
     missing = [name for name in dict.fromkeys(wanted) if name not in present]
@@ -228,9 +228,9 @@ def check_columns(file: str | Path, present: Sequence[str] | None, wanted: Seque
         )
 
 
-@functools.lru_cache(4096)  # labels of a class are few texts
+@functools.lru_cache(4096)  # class labels are few different texts
 def parse_label(text: str) -> tuple[float, str]:
-    """Return a label and an empty reason; NaN for a missing one; NaN and a reason where it is no number."""
+    """Return a label (NaN if it is missing) and an empty reason, or NaN and the reason why the text is not a number."""
     stripped = strip_white(text)
     if stripped.lower() in _MISSING:
         return math.nan, ""
@@ -246,7 +246,7 @@ def parse_label(text: str) -> tuple[float, str]:
 
 
 def _one_a_row(failures: list[Failure]) -> list[Failure]:
-    """One failure a row, with all that is wrong with it; a row may have several faults."""
+    """Return one failure a row, which joins the reasons of all of the row's failures."""
     rows: dict[int, Failure] = {}
     for failure in failures:
         first = rows.get(failure.position)

@@ -1,4 +1,4 @@
-"""Datasets: features X, labels y, weights w and identifiers, row by row."""
+"""Datasets: features X, labels y, weights w and identifiers of a number of rows."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from .._internal import arrays as _arrays
 from .._internal.numbers import flag, listed, seed_of, shown, whole_number
 from .._internal.report import Report
 from ..feat.featurizer import Featurizer, checked
+from .batch import row_batches
 
 _MOST_FILLED_UP = 2**40  # rows of a batch that is filled up: no machine holds more
-Batch = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]
+Rows = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]  # X, y, w and ids of a batch
 
 
 class Dataset:
-    """What all datasets share: four columns of equal length, and ways to walk through them.
+    """The base of all datasets: four columns of equal length, and ways to iterate over them.
 
     Attributes
     ----------
@@ -26,17 +27,17 @@ class Dataset:
     y : ndarray, shape (N,) or (N, tasks)
         NaN is a missing label.
     w : ndarray of the shape of y, or (N,)
-        Weight 0 is a label that does not count; missing labels have it.
+        A label of weight 0 does not count; missing labels have weight 0.
     ids : ndarray, shape (N,)
-        SMILES, for molecules: the scaffold splitter reads them.
+        For molecules their SMILES, which the scaffold splitter reads.
     tasks : list
         Names of the columns of y.
     report : Report or None
-        From the loader that made the dataset.
+        The report of the loader that made the dataset.
     featurizer : Featurizer or None
-        What made X of molecules or sequences. `Model.fit` copies it, so that the model takes those too.
+        The featurizer that made X from molecules or sequences. `Model.fit` copies it, so that the model accepts those too.
     scaled_by : float
-        What pixels were multiplied with on their way into X: 1/255 where X is made of uint8 images, 1 else.
+        The factor by which pixels were multiplied in X: 1/255 where X is made of uint8 images, else 1.
     """
 
     X: NDArray[Any]
@@ -56,23 +57,23 @@ class Dataset:
         return self.X.shape, self.y.shape, self.w.shape, self.ids.shape
 
     def get_task_names(self) -> list[Any]:
-        """Return the names of the tasks; their numbers where they have no names."""
+        """Return the names of the tasks, or their numbers if they have no names."""
         return list(self.tasks)
 
     def select(self, indices: Sequence[int] | NDArray[Any]) -> NumpyDataset:
-        """Return the rows at `indices`, in that order, as a new dataset with a copy of them.
+        """Return a new dataset with a copy of the rows at `indices`, in that order.
 
         Parameters
         ----------
         indices : sequence of int, or of bool
-            Row numbers, -1 for the last; or a mask of all rows.
+            Row numbers (-1 is the last row), or a mask of all rows.
 
         Raises
         ------
         TypeError, ValueError
-            For what is neither.
+            For any other value.
         IndexError
-            For a row that is not there.
+            For a row that does not exist.
         """
         rows = _arrays.rows_of("select", "indices", indices, len(self))
         part = NumpyDataset(
@@ -97,7 +98,7 @@ class Dataset:
         deterministic: bool = False,
         pad_batches: bool = False,
         seed: int | None = None,
-    ) -> Iterator[Batch]:
+    ) -> Iterator[Rows]:
         """Yield (X, y, w, ids) a batch.
 
         Parameters
@@ -127,7 +128,7 @@ class Dataset:
         deterministic: bool = False,
         pad_batches: bool = False,
         seed: int | None = None,
-    ) -> Iterator[tuple[int, NDArray[np.int64], Batch]]:
+    ) -> Iterator[tuple[int, NDArray[np.int64], Rows]]:
         """Yield (epoch, row numbers, batch): what `iterbatches` gives, and where it comes from."""
         walk = checked_walk(batch_size, epochs, deterministic, pad_batches, seed)
         batch_size, epochs, deterministic, pad_batches, seed = walk
@@ -135,7 +136,7 @@ class Dataset:
         size = n if batch_size is None else batch_size
         an_epoch = max(1, -(-n // max(1, size)))  # batches
         for number, chosen in enumerate(row_batches(n, size, epochs, deterministic, seed)):
-            rows, w = filled_up(chosen, self.w, size if pad_batches else 0)
+            rows, w = filled_up(chosen, self.w, size) if pad_batches else (chosen, self.w[chosen])
             yield number // an_epoch, rows, (self.X[rows], self.y[rows], w, self.ids[rows])
 
     def itersamples(self) -> Iterator[tuple[Any, Any, Any, Any]]:
@@ -168,36 +169,27 @@ def filled_up(rows: NDArray[np.int64], w: Any, size: int) -> tuple[NDArray[np.in
     return filled, weights
 
 
-def row_batches(n: int, size: int, epochs: int, deterministic: bool, seed: int | None) -> Iterator[NDArray[np.int64]]:
-    """Yield the row numbers of each batch."""
-    rng = np.random.Generator(np.random.Philox(seed))
-    for _ in range(epochs):
-        order = np.arange(n) if deterministic else rng.permutation(n)
-        for start in range(0, n, max(1, size)):
-            yield order[start : start + size]
-
-
 class NumpyDataset(Dataset):
-    """A dataset in memory. Arrays are taken as they are, without a copy.
+    """A dataset in memory. Arrays are used without a copy.
 
     Parameters
     ----------
     X : array_like, shape (N, ...)
     y : array_like, shape (N,) or (N, tasks), optional
-        NaN is a missing label, and so are masked elements, None and pandas' NA. No tasks where left out.
+        NaN, masked elements, None and pandas' NA are missing labels. Without y there are no tasks.
     w : array_like, shape of y or (N,), optional
-        Ones where left out. A missing label always gets weight 0 (in a copy; your array is not changed).
+        Ones by default. A missing label always gets weight 0 (in a copy; your array is not changed).
     ids : array_like, shape (N,), optional
-        Row numbers where left out.
+        Row numbers by default.
     tasks : sequence, optional
         Names of the columns of y.
     featurizer : Featurizer, optional
-        What made X, such as `catalase.feat.CircularFingerprint`.
+        The featurizer that made X, such as `catalase.feat.CircularFingerprint`.
 
     Raises
     ------
     TypeError
-        For arrays of Python objects, text, complex numbers or dates, sparse matrices, and a featurizer that is none.
+        For arrays of Python objects, text, complex numbers or dates, sparse matrices, and any other object as featurizer.
     ValueError
         For lengths or shapes that do not fit, weights that are negative, NaN or infinite, labels beyond float32, and masked
         elements of X, w or ids.
@@ -228,7 +220,7 @@ class NumpyDataset(Dataset):
 
 
 class Columns(NamedTuple):
-    """What a dataset has beside X."""
+    """The columns of a dataset other than X."""
 
     y: NDArray[Any]
     w: NDArray[Any]
@@ -237,7 +229,7 @@ class Columns(NamedTuple):
 
 
 def checked_columns(function: str, n: int, y: Any, w: Any, ids: Any, tasks: Any) -> Columns:
-    """Labels, weights and identifiers of n rows as arrays, and the names of the tasks; see `NumpyDataset`."""
+    """Return labels, weights and identifiers of n rows as arrays, and the names of the tasks; see `NumpyDataset`."""
     y = np.zeros((n, 0), np.float32) if y is None else _arrays.labels(function, "y", y)
     ids = np.arange(n) if ids is None else _arrays.names(function, "ids", ids)
     for name, column in (("y", y), ("ids", ids)):
@@ -274,7 +266,7 @@ def _weights(function: str, w: Any, y: NDArray[Any]) -> NDArray[Any]:
 
 
 def task_names(function: str, tasks: Any, numbers: bool = True) -> list[Any]:
-    """Names of tasks, or where allowed their numbers, as a list; scalars of NumPy become Python's, which can be saved."""
+    """Return the names of tasks, or where allowed their numbers, as a list of Python values, which can be saved."""
     given = listed(function, "tasks", tasks, "names")
     names = [task.item() if isinstance(task, np.generic) else task for task in given]
     for name in names:

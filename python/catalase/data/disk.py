@@ -1,4 +1,4 @@
-"""Datasets on disk: ``.npy`` shards, and a manifest with their checksums that is written last."""
+"""Datasets on disk: ``.npy`` shards, and a manifest with their checksums, which is written last."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .._internal import arrays, storage
 from .._internal.numbers import flag, path_of, shown, walked, whole_number
 from .._internal.report import Report
 from ..feat.featurizer import Featurizer
-from .dataset import Batch, Dataset, checked_walk, filled_up, task_names
-from .lazy_columns import ahead
+from .dataset import Dataset, Rows, checked_walk, filled_up, task_names
+from .lazy_columns import prefetch
 from .shard_list import FORMAT, MANIFEST, VERSION, ShardList, checked_extra, claim_folder
 from .shards import (
     COLUMNS,
     SHARD_NAME,
+    ColumnSpec,
     DeepChemShards,
-    Form,
     NpyShards,
     ShardedArray,
     Shards,
@@ -35,45 +35,45 @@ _DTYPE = re.compile(r"[<>|=]?[biufcUS]\d{1,8}")
 
 
 class DiskDataset(Dataset):
-    """A dataset in a folder, larger than memory if need be.
+    """A dataset in a folder, which may be larger than memory.
 
     Parameters
     ----------
     path : path
-        A folder that `DiskWriter`, `DiskDataset.create` or a loader wrote, or that of a DeepChem ``DiskDataset``
+        A folder that `DiskWriter`, `DiskDataset.create` or a loader wrote, or the folder of a DeepChem ``DiskDataset``
         (``.npy`` shards or the older ``.joblib``).
     window_bytes : int
-        A dataset of at most this size is held in memory. A larger one is walked through in windows of this size, of
-        which up to three are in memory at a time.
+        A dataset of at most this size is held in memory. A larger one is read in windows of this size, of which up to
+        three are in memory at a time.
     verify : bool
-        Compare each shard's checksum when it is first read.
+        Whether to compare each shard's checksum when it is first read.
 
     Attributes
     ----------
     X, y, w, ids : ndarray, or array-like
-        A single shard is mapped from its file. Of several shards a column of at most ``window_bytes / 4`` is an array; a
-        larger one a `ShardedArray`, which reads the rows that it is indexed by (``X[1000:1100]``), and becomes an
-        array, whole, by ``np.asarray``.
+        The columns of a single shard are mapped from its file. With several shards, a column of at most
+        ``window_bytes / 4`` is an array, and a larger one a `ShardedArray`, which reads the rows that it is indexed by
+        (``X[1000:1100]``), or the whole column by ``np.asarray``.
 
     Raises
     ------
     FileNotFoundError
         If the folder holds no dataset.
     ValueError
-        If the manifest or a shard was altered, is truncated, or is of another format; for a DeepChem shard that holds
-        anything but numbers and strings.
+        If the manifest or a shard was altered, is truncated, or is of another format, or a DeepChem shard holds anything
+        but numbers and strings.
 
     Notes
     -----
-    **Order of a shuffled walk.** The shards are cut into blocks of a sixteenth of a window at most; the blocks are put into a
+    **Order of a shuffled walk.** The shards are cut into blocks of a sixteenth of a window at most. The blocks are put into a
     random order, windows are filled with them in that order, and the rows of a window are shuffled. So a batch mixes
-    rows of some sixteen places of the dataset, not of all: rows should not be sorted by label over stretches longer
-    than a block. Reads are sequential within a block. The next window is read by a thread while the last is used. The
-    order depends on the seed, the shards, the batch size and ``window_bytes``. A dataset that fits into one window is
-    shuffled as a whole, in the very order of `NumpyDataset`.
+    rows of about sixteen places of the dataset, and rows should not be sorted by label over stretches longer than a
+    block. Reads are sequential within a block. A thread reads the next window while the last is used. The order depends
+    on the seed, the shards, the batch size and ``window_bytes``. A dataset that fits into one window is shuffled as a
+    whole, in exactly the order of `NumpyDataset`.
 
-    Arrays never contain pickles. DeepChem's may: they go through a reader that knows arrays of numbers and strings only,
-    and calls nothing. A kill while writing leaves what was committed before.
+    Arrays never contain pickles. DeepChem's may: a reader that knows only arrays of numbers and strings, and calls
+    nothing, reads them. If the process is killed while it writes, the committed shards stay.
 
     Examples
     --------
@@ -90,7 +90,7 @@ class DiskDataset(Dataset):
         verify = flag("DiskDataset", "verify", verify)
         self.extra: dict[str, Any] = {}
         self._shards: Shards
-        self._hold: storage.Hold | None = None  # as long as this dataset is open, its files stay
+        self._hold: storage.Hold | None = None  # its files stay as long as this dataset is open
         if (self.path / MANIFEST).is_file():
             self._read_manifest(verify)
         elif is_deepchem(self.path):
@@ -115,8 +115,8 @@ class DiskDataset(Dataset):
             self.tasks = list(manifest["tasks"])
             self.extra = dict(manifest["extra"])
             self.report = Report.from_dict(manifest["report"]) if manifest["report"] else None
-            self.featurizer, self.scaled_by = _carried(manifest)
-            forms = {c: _form(manifest["columns"][c]) for c in COLUMNS}
+            self.featurizer, self.scaled_by = _featurizer_and_scale(manifest)
+            forms = {c: _column_spec(manifest["columns"][c]) for c in COLUMNS}
             entries = [{c: str(shard[c]) for c in COLUMNS} for shard in manifest["shards"]]
             rows = [int(shard["rows"]) for shard in manifest["shards"]]
             if not rows or min(rows) < 0 or sum(rows) >= 2**63:
@@ -130,7 +130,7 @@ class DiskDataset(Dataset):
                 if not SHARD_NAME.fullmatch(name):
                     raise ValueError(f"DiskDataset: {file} names a shard {name!r}, which is no shard's name")
         self._shards = NpyShards(self.path, entries, rows, forms, verify)
-        self._shards.check_sizes("ids")  # so that there are not more rows than bytes, whatever is made of their number
+        self._shards.check_sizes("ids")  # memory is allocated by the number of rows, so it must not exceed the bytes
 
     @classmethod
     def create(
@@ -142,28 +142,28 @@ class DiskDataset(Dataset):
         report: Report | Callable[[], Report | None] | None = None,
         extra: dict[str, Any] | None = None,
     ) -> DiskDataset:
-        """Write datasets as the shards of one, replacing what was in the folder once all is on disk.
+        """Write datasets as the shards of one dataset, which replaces that of the folder once all shards are on disk.
 
         Parameters
         ----------
         path : path
-            Made where it does not exist.
+            The folder; it is made if it does not exist.
         shards : iterable of Dataset
-            One or more, of equal widths and dtypes; taken one at a time. (`DiskWriter` commits each by itself.)
+            One or more datasets of equal widths and dtypes; they are read one at a time. (`DiskWriter` commits each.)
         tasks, report, extra
             Names, the loader's report, and further JSON values to keep. A function as `report` is called after the
-            last shard, for loaders that know what failed only then.
+            last shard, for loaders that only then know all failures.
 
         Raises
         ------
         ValueError
-            If the folder holds something else, such as the ``manifest.json`` of another program.
+            If the folder holds other data, such as the ``manifest.json`` of another program.
         RuntimeError
-            While another writer is at work there. What was there stays.
+            While another writer writes there. The dataset in the folder stays.
 
         Notes
         -----
-        Who has the old dataset open goes on reading it; the next writer removes its files.
+        Readers that have the old dataset open can go on reading it; the next writer removes its files.
         """
         function = "DiskDataset.create"
         folder = path_of(function, "path", path)
@@ -195,7 +195,7 @@ class DiskDataset(Dataset):
             return cls(folder)
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"_hold": None}  # a copy in another process reads the same files, without keeping them
+        return vars(self) | {"_hold": None}  # a copy in another process reads the same files, but does not hold them
 
     def __len__(self) -> int:
         return self._shards.total
@@ -221,33 +221,33 @@ class DiskDataset(Dataset):
         return self._column("ids")
 
     @property
-    def forms(self) -> dict[str, Form]:
+    def forms(self) -> dict[str, ColumnSpec]:
         """Row shape and dtype of each column."""
         return self._shards.forms
 
     @property
     def manifest_shards(self) -> list[dict[str, Any]]:
-        """Rows and file names of each shard, of a dataset of our own."""
+        """The rows and file names of each shard, for a dataset in Catalase's format."""
         if not isinstance(self._shards, NpyShards):
             raise ValueError(f"DiskDataset: {self.path} is DeepChem's folder, which is only read")
         pairs = zip(self._shards.entries, self._shards.rows, strict=True)
         return [{"rows": rows, **entry} for entry, rows in pairs]
 
     def get_shard_size(self) -> int:
-        """Return the rows of the first shard."""
+        """Return the number of rows in the first shard."""
         return self._shards.rows[0]
 
     def get_number_shards(self) -> int:
-        """Return how many shards there are."""
+        """Return the number of shards."""
         return len(self._shards)
 
-    def iter_shards(self) -> Iterator[Batch]:
+    def iter_shards(self) -> Iterator[Rows]:
         """Yield (X, y, w, ids) a shard, in order."""
         for shard in range(len(self._shards)):
             yield tuple(self._shards.read(shard, column) for column in COLUMNS)  # type: ignore[misc]
 
     def verify(self) -> None:
-        """Read all shards now; ValueError for one that is missing, altered or cut short (else found at first use)."""
+        """Read all shards now; raise a ValueError for a missing, altered or truncated one (else raised at first use)."""
         for _ in self.iter_shards():
             pass
 
@@ -278,7 +278,7 @@ class DiskDataset(Dataset):
         deterministic: bool = False,
         pad_batches: bool = False,
         seed: int | None = None,
-    ) -> Iterator[tuple[int, NDArray[np.int64], Batch]]:
+    ) -> Iterator[tuple[int, NDArray[np.int64], Rows]]:
         """Yield (epoch, row numbers, batch); see the notes of the class for the order."""
         walk = checked_walk(batch_size, epochs, deterministic, pad_batches, seed)
         batch_size, epochs, deterministic, pad_batches, seed = walk
@@ -289,7 +289,7 @@ class DiskDataset(Dataset):
         rows = max(1, self.window_bytes // self._row_bytes() // batch_size) * batch_size
         for epoch in range(epochs):
             plan = windows(self._shards, rows, None if deterministic else rng)
-            for numbers, columns in ahead(partial(read_window, self._shards), plan):
+            for numbers, columns in prefetch(partial(read_window, self._shards), plan):
                 for start in range(0, len(numbers), batch_size):
                     here = slice(start, start + batch_size)
                     batch: Any = [column[here] for column in columns]
@@ -299,11 +299,11 @@ class DiskDataset(Dataset):
                         chosen, batch = chosen[filled], [column[filled] for column in batch]
                         batch[2] = w
                     yield epoch, chosen, tuple(batch)
-                del numbers, columns, batch, chosen  # before the next: a window's memory is used again
+                del numbers, columns, batch, chosen  # so that the next window can reuse the memory
 
 
-def _carried(manifest: dict[str, Any]) -> tuple[Any, float]:
-    """Featurizer and scale; datasets of earlier versions name none."""
+def _featurizer_and_scale(manifest: dict[str, Any]) -> tuple[Any, float]:
+    """Return the featurizer and the scale of a manifest; datasets of earlier versions name neither."""
     featurizer, scale = manifest.get("featurizer"), manifest.get("scaled_by", 1.0)
     if featurizer is not None:
         featurizer = Featurizer.build(featurizer)
@@ -312,7 +312,7 @@ def _carried(manifest: dict[str, Any]) -> tuple[Any, float]:
     return featurizer, float(scale)
 
 
-def _form(entry: dict[str, Any]) -> Form:
+def _column_spec(entry: dict[str, Any]) -> ColumnSpec:
     if not _DTYPE.fullmatch(entry["dtype"]):
         raise ValueError(f"the dtype {entry['dtype']!r}")
-    return Form(tuple(int(n) for n in entry["shape"]), np.dtype(entry["dtype"]))
+    return ColumnSpec(tuple(int(n) for n in entry["shape"]), np.dtype(entry["dtype"]))

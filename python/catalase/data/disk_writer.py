@@ -1,4 +1,4 @@
-"""Writing datasets to disk, shard by shard, so that a kill loses nothing that was committed."""
+"""Writing datasets to disk, shard by shard; a committed shard survives if the process is killed."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from .shard_list import MANIFEST, ShardList, checked_extra, claim_folder
 
 
 class DiskWriter:
-    """Append shards to a dataset on disk, each committed when `append` returns.
+    """A writer that appends shards to a dataset on disk; a shard is committed when `append` returns.
 
     Parameters
     ----------
     path : path
-        Made where it does not exist.
+        The folder; it is made if it does not exist.
     tasks : sequence, optional
-        Names of the columns of y; those of the first shard where left out.
+        Names of the columns of y; by default those of the first shard.
     extra : dict, optional
         Further JSON values to keep.
     resume : bool
-        Go on behind the shards that are there. False refuses a folder that has some.
+        Whether to continue after the existing shards. False refuses a folder that has some.
 
     Attributes
     ----------
     rows, shards : int
-        Committed so far: where a resumed run has to go on.
+        Rows and shards committed so far, after which a resumed run must continue.
 
     Raises
     ------
     FileExistsError
         If there is a dataset and `resume` is False.
     ValueError
-        If the folder holds something else.
+        If the folder holds other data.
     RuntimeError
-        From `append`, if another writer has committed there since this one was opened: open it again to go on behind.
+        From `append`, if another writer has committed since this one was opened; open it again to continue after that.
     OSError
-        If the folder cannot be written. What was committed stays.
+        If the folder cannot be written. Committed shards stay.
 
     Notes
     -----
     The files of a shard are written, flushed and renamed; then a manifest that names it replaces the old one by one
-    rename. A kill at any point leaves the shards of the last manifest, whole; what it left behind of the next is
-    removed by the next writer. Writers take turns: one that finds that another has committed since is refused, and
-    nothing is lost. Readers see what is committed, and may go on reading.
+    rename. If the process is killed at any point, the shards of the last manifest are complete; the next writer removes
+    unfinished files. Writers take turns: `append` is refused if another writer has committed since, so no shard is lost.
+    Readers see the committed shards, and may go on reading them.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class DiskWriter:
         self._extra, self._report = checked_extra("DiskWriter", extra), None
         flag("DiskWriter", "resume", resume)
         claim_folder("DiskWriter", self.path)
-        self._known = ""  # checksum of the manifest that the next replaces
+        self._known = ""  # checksum of the manifest that the next one replaces
         self._list = ShardList(self.path)
         with storage.writing("DiskWriter", self.path, storage.LOCK_SECONDS) as locked:
             if (self.path / MANIFEST).exists():
@@ -96,21 +96,21 @@ class DiskWriter:
 
     @property
     def rows(self) -> int:
-        """Rows committed."""
+        """Number of committed rows."""
         return sum(entry["rows"] for entry in self._list.entries)
 
     @property
     def shards(self) -> int:
-        """Shards committed."""
+        """Number of committed shards."""
         return len(self._list.entries)
 
     def append(self, shard: Dataset) -> int:
-        """Commit one more shard; returns the rows committed in all.
+        """Commit one more shard; return the number of rows committed in all.
 
         Parameters
         ----------
         shard : Dataset
-            Rows of the same shapes and dtypes as those before it.
+            Rows of the same shapes and dtypes as in the shards before it.
 
         Raises
         ------
@@ -139,5 +139,5 @@ class DiskWriter:
         return self.rows
 
     def dataset(self) -> Any:
-        """Open what is committed."""
+        """Open the dataset of the committed shards."""
         return DiskDataset(self.path)

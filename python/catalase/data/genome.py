@@ -1,4 +1,4 @@
-"""Genomes: FASTA files, BED intervals, and the one-hot rows of intervals. Positions are 0-based, intervals half-open."""
+"""Genomes: FASTA files, BED intervals, and one-hot rows of intervals. Positions are 0-based, intervals are half-open."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FastaRecord(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """A stretch [start, stop) of a chromosome, 0-based. ``strand`` "-" is read backwards and complemented."""
+    """An interval [start, stop) of a chromosome, 0-based. With ``strand`` "-" it is reversed and complemented."""
 
     chrom: str
     start: int
@@ -52,7 +52,7 @@ def read_fasta(path: str | Path) -> Iterator[FastaRecord]:
     Yields
     ------
     FastaRecord
-        Letters as they stand, in their own case; white space is left out, other characters are not looked at here.
+        Letters in their original case; white space is left out, other characters are not checked here.
 
     Raises
     ------
@@ -99,16 +99,16 @@ def _records(path: Path) -> Iterator[FastaRecord]:
 
 
 def _pieces(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Headers (without the ``>``) and runs of letters (without white space), in order."""
+    """Yield headers (without the ``>``) and runs of letters (without white space), in order."""
     with open(path, "rb") as raw:
         zipped = raw.read(2) == b"\x1f\x8b"
     try:
         with gzip.open(path, "rb") if zipped else open(path, "rb") as stream:
             rest, new_line, held, first = b"", True, b"", True
             while True:
-                read = held + stream.read(max(_BLOCK, 4) if first else _BLOCK)  # a mark has 3 bytes
+                read = held + stream.read(max(_BLOCK, 4) if first else _BLOCK)  # a byte order mark has 3 bytes
                 held = b""
-                if read.endswith(b"\r") and (after := stream.read(1)):  # a line end in two halves
+                if read.endswith(b"\r") and (after := stream.read(1)):  # the block may end within "\r\n"
                     read += after
                     held = b"" if after == b"\n" else read[-1:]
                     read = read if after == b"\n" else read[:-1]
@@ -122,7 +122,7 @@ def _pieces(path: Path) -> Iterator[tuple[str, bytes]]:
                 block = rest + read.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
                 if not block:
                     return
-                if not read:  # the end: a header without a line end
+                if not read:  # the file ends with a header without a line end
                     yield "header", rest[1:].strip()
                     return
                 rest = b""
@@ -160,7 +160,7 @@ def _record(path: Path, header: bytes, pieces: list[bytes]) -> FastaRecord:
 
 
 def read_bed(path: str | Path) -> list[Interval]:
-    """Read the intervals of a BED file: chromosome, start, stop, and where there are such columns name and strand.
+    """Read the intervals of a BED file: chromosome, start and stop, and name and strand if there are such columns.
 
     Parameters
     ----------
@@ -170,15 +170,15 @@ def read_bed(path: str | Path) -> list[Interval]:
     Returns
     -------
     list of Interval
-        0-based and half-open, as BED is: ``chr1 0 3`` are the first three letters.
+        0-based and half-open, as in BED: ``chr1 0 3`` covers the first three letters.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        For a line with fewer than three columns, positions that are no whole numbers, a negative start, a stop before
-        the start, or a strand other than ``+ - . *`` (the last two mean none); the message has the line's number.
+        For a line with fewer than three columns, positions that are not whole numbers, a negative start, a stop before
+        the start, or a strand other than ``+ - . *`` (the last two mean no strand). The message has the line's number.
 
     Examples
     --------
@@ -241,7 +241,7 @@ def one_hot_intervals(
     outside: str = "raise",
     dtype: DTypeLike = np.float32,
 ) -> NDArray[Any]:
-    """One-hot rows (A C G T; see `ops.one_hot_dna`) of stretches of a genome.
+    """Return the one-hot rows (A C G T; see `ops.one_hot_dna`) of intervals of a genome.
 
     Parameters
     ----------
@@ -250,9 +250,9 @@ def one_hot_intervals(
     intervals : sequence of Interval, or of tuples (chrom, start, stop), (.., strand) or (.., name, strand)
         0-based and half-open. Strand "-" gives the reverse complement.
     length : int, optional
-        Rows an interval: shorter ones end in rows of zeros. All must have one length where left out.
+        Rows an interval; shorter intervals end in rows of zeros. By default all must have one length.
     outside : {"raise", "zeros"}
-        What becomes of intervals that reach beyond their chromosome.
+        Treatment of intervals that reach beyond their chromosome.
     dtype : {float32, uint8, int8}
 
     Returns
@@ -262,9 +262,9 @@ def one_hot_intervals(
     Raises
     ------
     KeyError
-        For a chromosome that the genome lacks, naming those it has.
+        For a chromosome that the genome lacks; the error names those it has.
     ValueError
-        For intervals beyond the chromosome, of unequal or negative length, and bytes that are no letters of DNA.
+        For intervals beyond the chromosome, of unequal or negative length, and bytes that are not letters of DNA.
 
     Examples
     --------
@@ -324,7 +324,7 @@ def _whole_genome(path: str | Path) -> dict[str, str]:
 
 
 def _checked_interval(i: int, given: Interval | tuple[Any, ...]) -> Interval:
-    """The interval, with its strand in its place: the fourth field of a short tuple, where it is one."""
+    """Return a checked interval; the fourth field of a short tuple may be its strand."""
     if not isinstance(given, (tuple, list)) or not 3 <= len(given) <= 5:
         raise TypeError(
             f"one_hot_intervals: interval {i} must be (chrom, start, stop), with a strand or a name and a strand after "
@@ -365,7 +365,7 @@ def _check_spans(spans: Spans, wanted: Sequence[Interval], length: int | None, o
 
 
 def reverse_complement(sequence: str) -> str:
-    """Return the other strand of a sequence in its own direction. Letters keep their case; U becomes A.
+    """Return the reverse complement of a sequence. Letters keep their case; U becomes A.
 
     Examples
     --------

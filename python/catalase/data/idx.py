@@ -1,4 +1,4 @@
-"""IDX files, the format of MNIST: big-endian header, then the values. Plain or gzipped."""
+"""Reading IDX files, the format of MNIST: a big-endian header, then the values; plain or gzipped."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .._internal.numbers import path_of
 from .._internal.storage import read_up_to
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-_MOST = 2**40  # bytes: a header that claims more is no header
-_MOST_DIMENSIONS = 32  # that NumPy has in every version
+_MOST = 2**40  # bytes; a header that claims more is damaged
+_MOST_DIMENSIONS = 32  # the most dimensions in every version of NumPy
 
 
 def read_idx(path: str | Path) -> NDArray[Any]:
@@ -26,12 +26,12 @@ def read_idx(path: str | Path) -> NDArray[Any]:
     Parameters
     ----------
     path : path
-        Gzipped files are recognized by their first bytes, whatever their name.
+        Gzipped files are recognized by their first bytes, not by their name.
 
     Returns
     -------
     ndarray
-        Shape and dtype as the header says (uint8, int8, int16, int32, float32 or float64, native byte order).
+        Shape and dtype are those of the header (uint8, int8, int16, int32, float32 or float64, native byte order).
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Datasets over image files, decoded when their batch comes."""
+"""Datasets of image files, which are decoded batch by batch."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from numpy.typing import NDArray
 from .._internal.arrays import rows_of
 from .._internal.numbers import listed, path_of, shown, whole_number
 from .._internal.report import Failure, Report
-from .dataset import Batch, Dataset, NumpyDataset, checked_columns, checked_walk
-from .lazy_columns import LazyArray, ahead
+from .dataset import Dataset, NumpyDataset, Rows, checked_columns, checked_walk
+from .lazy_columns import LazyArray, prefetch
 
-# How the modes of files are read: gray, colour, colour with transparency, or values beyond 8 bits.
+# The mode in which files of other modes are read: gray, or colour with transparency.
 _READ_AS = {"1": "L", "L": "L", "LA": "RGBA", "PA": "RGBA", "La": "RGBA", "RGBA": "RGBA", "RGBa": "RGBA"}
-_DEEP = re.compile(r";16|SGI16")  # in the name of a file's own pixel format
+_DEEP = re.compile(r";16|SGI16")  # found in the names of pixel formats of 16 bits
 _FEW_BITS = re.compile(r"\bL;([24])")
-# Tags of TIFF: bit 0 and 2 say that a picture is a smaller copy; bits of each channel; 1 where values have no sign.
+# TIFF tags: kind of picture (bit 0, or value 2: a smaller copy), bits of each channel, sample format (1: unsigned).
 _SUBFILE, _OLD_SUBFILE, _BITS, _SAMPLE_FORMAT = 254, 255, 258, 339
 _MOST_ON_A_SIDE = 2**16
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4, "F": 1}
 
 
 class ImageForm(NamedTuple):
-    """What every image of a column becomes: height, width and mode ("L", "RGB", "RGBA", "F", or "labels")."""
+    """The form of all images of a column: height, width and mode ("L", "RGB", "RGBA", "F", or "labels")."""
 
     height: int
     width: int
@@ -45,12 +45,12 @@ class ImageForm(NamedTuple):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the values."""
+        """Dtype of the values."""
         return np.dtype(np.float32 if self.mode == "F" else np.uint8)
 
 
 class Checked(NamedTuple):
-    """What a look at all files found: the forms of images and masks, and the files that cannot be read."""
+    """The result of checking all files: the forms of images and masks, and the files that cannot be read."""
 
     form: ImageForm
     mask_form: ImageForm | None
@@ -59,7 +59,7 @@ class Checked(NamedTuple):
 
 @contextlib.contextmanager
 def open_image(path: str | Path) -> Iterator[Any]:
-    """Open an image with Pillow; whatever goes wrong in it becomes one ValueError that names the file."""
+    """Open an image with Pillow; any failure in the block becomes one ValueError that names the file."""
     try:
         from PIL import Image
     except ImportError:
@@ -68,7 +68,7 @@ def open_image(path: str | Path) -> Iterator[Any]:
         raise FileNotFoundError(f"images: there is no file {path}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # up to twice Pillow's limit is read
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # Pillow reads up to twice its limit
             with Image.open(path) as image:
                 _check_frames(image)
                 _check_depth(image)
@@ -94,11 +94,11 @@ def open_image(path: str | Path) -> Iterator[Any]:
 
 
 class _Refused(Exception):
-    """What is wrong with a file, as the rest of a sentence."""
+    """The fault of a file, as the end of a sentence that begins with its name."""
 
 
 def _check_frames(image: Any) -> None:
-    """Refuse several pictures in one file, unless the others are copies of the first, or seen by the other eye."""
+    """Refuse several pictures in one file, unless the others are smaller copies or further views of the first."""
     frames = getattr(image, "n_frames", 1)
     if frames == 1 or image.format == "MPO":
         return
@@ -125,7 +125,7 @@ def _check_depth(image: Any) -> None:
     elif image.format == "JPEG2000":
         image.fp.seek(0)
         head = image.fp.read(2**16)
-        at = head.find(b"\xff\x4f\xff\x51") + 42  # of the first channel's depth in the SIZ segment
+        at = head.find(b"\xff\x4f\xff\x51") + 42  # position of the first channel's depth in the SIZ segment
         deep = 42 <= at < len(head) and (head[at] & 0x7F) >= 8
     else:
         deep = any(_DEEP.search(f"{tile[0]} {tile[3]}") for tile in image.tile)
@@ -137,7 +137,7 @@ def _check_depth(image: Any) -> None:
 
 
 def _largest_named(image: Any) -> int:
-    """The largest value of a PNM file, which its header names and Pillow spreads to 255, or to 65,535 in mode "I"."""
+    """Return the largest value that a PNM header names; Pillow scales it to 255, or to 65,535 in mode "I"."""
     decoder, _, _, arguments = image.tile[0]
     if decoder in ("ppm", "ppm_plain") and isinstance(arguments, tuple):
         return int(arguments[1])
@@ -149,7 +149,7 @@ def _is_deep(mode: str) -> bool:
 
 
 def image_form(path: str | Path, size: tuple[int, int] | None, mode: str | None, labels: bool) -> ImageForm:
-    """Look at an image's header: what it becomes."""
+    """Return the form of an image by its header."""
     with open_image(path) as image:
         own = _mode_of(image)
         width, height = image.size
@@ -218,11 +218,11 @@ def decode(path: str | Path, form: ImageForm, resize: bool, out: NDArray[Any]) -
 
 
 def _as_stored(image: Any) -> Any:
-    """The picture with the values of the file, where Pillow spreads or misreads those of one channel."""
+    """Return the picture with the values of the file, where Pillow scales or misreads a single channel."""
     from PIL import Image
 
     if image.mode == "I" and image.format == "TIFF" and set(image.tag_v2.get(_SAMPLE_FORMAT, (1,))) == {1}:
-        return Image.fromarray(np.asarray(image).view(np.uint32).astype(np.float32))  # Pillow takes them for int32
+        return Image.fromarray(np.asarray(image).view(np.uint32).astype(np.float32))  # Pillow reads them as int32
     few = next((_FEW_BITS.search(str(tile[3])) for tile in image.tile), None) if image.mode == "L" else None
     largest, spread = 1, 1
     if few is not None:
@@ -236,7 +236,7 @@ def _as_stored(image: Any) -> Any:
 
 
 class ImageColumn(LazyArray):
-    """Files as an array (N, H, W, C), or (N, H, W) for masks; each access decodes the files of its rows."""
+    """Image files as an array (N, H, W, C), or (N, H, W) for masks; each access decodes the files of its rows."""
 
     def __init__(self, files: Sequence[Path], form: ImageForm, resize: bool, blank: frozenset[int]) -> None:
         super().__init__((len(files), *form.row_shape), form.dtype)
@@ -257,24 +257,24 @@ class ImageColumn(LazyArray):
 
 
 class ImageDataset(Dataset):
-    """Images in files, decoded batch by batch; a thread decodes the next batch while you train on this one.
+    """A dataset of image files, decoded batch by batch; a thread decodes the next batch while this one is used.
 
     Parameters
     ----------
     X : sequence of path
-        PNG, TIFF, JPEG and whatever else Pillow reads; one image a file.
+        PNG, TIFF, JPEG and other formats that Pillow reads; one image a file.
     y : array_like, or sequence of path, optional
-        Labels, as `NumpyDataset`; or masks, one file an image: one channel of 8 bits or fewer, values (palette numbers, also
-        with transparency) as they stand: 0 and 1 where a mask has one bit.
+        Labels, as `NumpyDataset`; or masks, one file an image. A mask has one channel of 8 bits or fewer, whose values
+        (palette numbers, also with transparency) are taken unchanged: 0 and 1 for a mask of one bit.
     w, ids, tasks : optional
         As `NumpyDataset`; ids are the paths, w (N,) for masks.
     size : (int, int), optional
-        Height and width that all images are resized to (bilinear, masks nearest). Where left out, all must be as the
-        first one.
+        Height and width that all images are resized to (bilinear, masks nearest). By default all must have the size of
+        the first one.
     mode : {"L", "RGB", "RGBA", "F"}, optional
-        Gray, colour, with transparency, or float32. As the first image where left out; others are converted to it, but 8 bits
-        and more bits a value are not mixed unless ``mode="F"`` says so. "F" of a palette is the gray of its colours; colour is
-        not read so.
+        Gray, colour, colour with transparency, or float32; by default the mode of the first image. Other images are converted
+        to it, but 8 bits and more bits a value are mixed only with ``mode="F"``. "F" converts a palette to the gray of its
+        colours, and refuses colour images.
 
     Attributes
     ----------
@@ -288,14 +288,14 @@ class ImageDataset(Dataset):
     FileNotFoundError
         If a file is missing.
     ValueError
-        For a file that is no image, is cut short, holds several frames, colour of more than 8 bits a value, or more pixels
-        than twice ``PIL.Image.MAX_IMAGE_PIXELS`` (178,956,970), or is of another size than the first. Headers of the first
-        files are read at once, all else when a batch needs it.
+        For a file that is not an image, is truncated, holds several frames, colour of more than 8 bits a value, or more pixels
+        than twice ``PIL.Image.MAX_IMAGE_PIXELS`` (178,956,970), or has another size than the first. The headers of the first
+        files are read at once, everything else when a batch needs it.
 
     Notes
     -----
-    Of photographs with a second picture (MPO), and of TIFF files with smaller copies, the first picture is read. Orientation
-    tags of cameras are not applied. AVIF files of more than 8 bits a value are read with 8, as Pillow gives them.
+    The first picture is read of photographs with a second one (MPO) and of TIFF files with smaller copies. Orientation
+    tags of cameras are not applied. AVIF files of more than 8 bits a value are read with 8, as Pillow does.
     `catalase.data.ImageLoader` finds the files of a folder and can check, mask or drop broken ones.
 
     Examples
@@ -365,7 +365,7 @@ class ImageDataset(Dataset):
 
     @property
     def X(self) -> Any:  # type: ignore[override]
-        """Images; an access decodes the rows it asks for."""
+        """Images; an access decodes only its rows."""
         return self._images
 
     @property
@@ -380,11 +380,11 @@ class ImageDataset(Dataset):
 
     @property
     def ids(self) -> NDArray[Any]:  # type: ignore[override]
-        """Identifiers: the paths, where none were given."""
+        """Identifiers; by default the paths."""
         return self._ids
 
     def part(self, rows: Any) -> ImageDataset:
-        """Return the dataset of some of the rows, files not yet decoded."""
+        """Return the dataset of some of the rows, without decoding files."""
         chosen = rows_of("part", "rows", rows, len(self))
         part = object.__new__(ImageDataset)
         part._images = self._images.part(chosen)
@@ -394,7 +394,7 @@ class ImageDataset(Dataset):
         return part
 
     def select(self, indices: Any) -> Any:
-        """Return the rows at `indices`, in that order, as an ImageDataset: no file is decoded."""
+        """Return the rows at `indices`, in that order, as an ImageDataset, without decoding files."""
         return self.part(rows_of("select", "indices", indices, len(self)))
 
     def numbered_batches(
@@ -404,21 +404,21 @@ class ImageDataset(Dataset):
         deterministic: bool = False,
         pad_batches: bool = False,
         seed: int | None = None,
-    ) -> Iterator[tuple[int, NDArray[np.int64], Batch]]:
+    ) -> Iterator[tuple[int, NDArray[np.int64], Rows]]:
         """Yield (epoch, row numbers, batch); the order is that of `NumpyDataset`."""
         given = checked_walk(batch_size, epochs, deterministic, pad_batches, seed)
         numbers = np.arange(len(self))
-        ones = np.ones(len(self), np.float32)  # 0 where a batch is filled up
+        ones = np.ones(len(self), np.float32)  # repeated rows of a padded batch have weight 0
         walk = NumpyDataset(numbers, numbers, ones, numbers)
-        return ahead(self._decoded, walk.numbered_batches(*given))
+        return prefetch(self._decoded, walk.numbered_batches(*given))
 
     def whole(self) -> NumpyDataset:
-        """Return the dataset in memory, every file decoded."""
+        """Return the dataset in memory, with every file decoded."""
         made = NumpyDataset(self._images[:], self.y[:], self._weights, self._ids, featurizer=self.featurizer)
         made.tasks = list(self.tasks)
         return made
 
-    def _decoded(self, item: tuple[int, NDArray[np.int64], Batch]) -> tuple[int, NDArray[np.int64], Batch]:
+    def _decoded(self, item: tuple[int, NDArray[np.int64], Rows]) -> tuple[int, NDArray[np.int64], Rows]:
         epoch, rows, (_, _, filled, _) = item
         w = self._weights[rows]
         w[filled == 0] = 0
@@ -426,7 +426,7 @@ class ImageDataset(Dataset):
 
 
 def checked_form(function: str, size: Any, mode: Any) -> tuple[int, int] | None:
-    """Return the size that images are to have; refuse one that is none, and a mode that is not known."""
+    """Return the size that images must have; refuse any other value, and an unknown mode."""
     if mode is not None and (not isinstance(mode, str) or mode not in _CHANNELS):
         raise ValueError(f"{function}: mode must be None or one of {', '.join(_CHANNELS)}; got {shown(mode)}")
     if size is None:
@@ -440,7 +440,7 @@ def checked_form(function: str, size: Any, mode: Any) -> tuple[int, int] | None:
 
 
 def _mask_files(y: Any, n: int) -> list[Path] | None:
-    """Files of masks, where y is a list of such."""
+    """Return the files of masks if y is a list of paths, else None."""
     if isinstance(y, np.ndarray) and y.dtype.kind == "U":
         y = y.tolist()
     if not isinstance(y, (list, tuple)) or not y or not all(isinstance(item, (str, Path)) for item in y):

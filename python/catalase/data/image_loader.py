@@ -1,4 +1,4 @@
-"""Folders and lists of image files to datasets."""
+"""A loader that makes datasets of folders and lists of image files."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _OTHER_ENDINGS = {".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".svg", ".p
 
 
 class ImageLoader:
-    """Read images from folders, files and lists of them, with DeepChem's name and arguments.
+    """A loader of images from folders, files and lists of files, with DeepChem's name and arguments.
 
     Parameters
     ----------
     tasks : sequence of str, optional
         Names of the columns of labels.
     sorter : callable
-        Puts the files of a folder in order.
+        Function that puts the files of a folder in order.
     size : (int, int), optional
-        Height and width that all images are resized to; all must be of one size where left out.
+        Height and width that all images are resized to. By default all must have one size.
     mode : {"L", "RGB", "RGBA", "F"}, optional
         As `ImageDataset`.
 
@@ -67,22 +67,22 @@ class ImageLoader:
         shard_size: int = 1024,
         errors: str = "raise",
     ) -> Dataset:
-        """Find the files and make a dataset of them.
+        """Return a dataset of the files.
 
         Parameters
         ----------
         inputs : path, sequence of paths, or tuple (images, labels) or (images, labels, weights)
             A folder stands for the PNG, TIFF, JPEG, BMP, GIF, WebP and PNM files in it and below it, in the sorter's order.
-            Hidden files and folders (``.name``, ``__MACOSX``) are passed over; a warning names images of other kinds.
-            Labels: an array, or a folder or list of masks.
+            Hidden files and folders (``.name``, ``__MACOSX``) are skipped; a warning names images of other kinds.
+            Labels are an array, or a folder or list of masks.
         data_dir : path, optional
-            Decode all images once, and write them to a `DiskDataset` there.
+            Folder for a `DiskDataset`, to which all images are decoded once.
         shard_size : int
             Images a shard.
         errors : {"raise", "mask", "drop"}
-            What becomes of files that cannot be decoded, or are of another size: an error when they are needed; zeros with
-            weight 0; or left out with a warning. For the latter two every file is decoded once, here. The dataset's
-            ``report`` lists them.
+            Treatment of files that cannot be decoded or have another size: raise an error when they are needed, use zeros
+            with weight 0, or leave them out with a warning. For the latter two every file is decoded once here. The
+            dataset's ``report`` lists such files.
 
         Returns
         -------
@@ -93,7 +93,7 @@ class ImageLoader:
         FileNotFoundError
             If a file or folder is missing, or a folder has no images.
         ValueError
-            For numbers of labels that do not fit, and files that cannot be read.
+            If the number of labels differs from that of the images, and for files that cannot be read.
         """
         choice("create_dataset", "errors", errors, ("raise", "mask", "drop"))
         shard_size = whole_number("create_dataset", "shard_size", shard_size)
@@ -155,7 +155,7 @@ class ImageLoader:
         return files
 
     def _checked(self, files: list[Path], y: Any) -> Checked:
-        """Decode every file once: which cannot be, and the form of the first that can."""
+        """Decode every file once; return the failures, and the form of the first file that can be decoded."""
         masks = y if _is_paths(y) else None
         if masks is not None and len(masks) != len(files):
             raise ValueError(f"ImageLoader: there are {len(files)} images but {len(masks)} masks")
@@ -190,7 +190,7 @@ def _is_paths(y: Any) -> bool:
 
 
 def _rows(column: Any, keep: Any) -> Any:
-    """Some rows of labels, weights or paths."""
+    """Return some rows of labels, weights or paths."""
     if column is None:
         return None
     if _is_paths(column):

@@ -1,4 +1,4 @@
-"""Columns that are read when they are needed, and work that is done ahead of whoever waits for it."""
+"""Columns that are read when they are needed, and prefetching in a thread."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
-_CHUNK = 256  # rows read at a time by a walk row by row
+_CHUNK = 256  # rows read at a time when iterating row by row
 
 
 class LazyArray(np.lib.mixins.NDArrayOperatorsMixin, ABC):
-    """A column that reads the rows that are asked for.
+    """A column that reads only the rows that it is indexed by.
 
-    Indexing by rows (numbers, slices, arrays, masks) gives ordinary arrays of those rows alone. ``np.asarray``,
+    Indexing by rows (numbers, slices, arrays, masks) gives ordinary arrays of those rows. ``np.asarray``,
     arithmetic and comparisons read the whole column.
 
     Parameters
@@ -52,7 +52,7 @@ class LazyArray(np.lib.mixins.NDArrayOperatorsMixin, ABC):
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the whole column takes in memory."""
+        """Size of the whole column in memory, in bytes."""
         return self.size * self.dtype.itemsize
 
     def __len__(self) -> int:
@@ -91,9 +91,9 @@ class LazyArray(np.lib.mixins.NDArrayOperatorsMixin, ABC):
         return f"{type(self).__name__}(shape={self.shape}, dtype={self.dtype})"
 
 
-def ahead(function: Callable[[_Item], _Result], items: Iterable[_Item], depth: int = 1) -> Iterator[_Result]:
-    """Yield ``function(item)`` in order; a thread works on the next `depth` while the caller has the last."""
-    from concurrent.futures import ThreadPoolExecutor  # brings logging along: 5 ms that most programs need not pay
+def prefetch(function: Callable[[_Item], _Result], items: Iterable[_Item], depth: int = 1) -> Iterator[_Result]:
+    """Yield ``function(item)`` in order; a thread computes the next `depth` results while the caller uses the last."""
+    from concurrent.futures import ThreadPoolExecutor  # it imports logging, which takes 5 ms and few programs need
 
     pending: deque[Future[_Result]] = deque()
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="catalase-data")

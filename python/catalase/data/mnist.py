@@ -1,4 +1,4 @@
-"""Handwritten digits: MNIST from its original files, and scikit-learn's small set where those are not at hand."""
+"""Handwritten digits: MNIST from its original files, and scikit-learn's small set, which needs no download."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class DigitImages:
     Parameters
     ----------
     images : ndarray of float32, shape (N, pixels)
-        Row by row, 0 is the background and 1 full ink.
+        Pixels row by row; 0 is the background and 1 is full ink.
     labels : ndarray
-        uint8 (N,), 0 to 9; or float32 (N, 10), one-hot.
+        uint8 (N,), 0 to 9, or float32 (N, 10), one-hot.
     """
 
     def __init__(self, images: NDArray[np.float32], labels: NDArray[Any]) -> None:
@@ -46,18 +46,18 @@ class DigitImages:
 
     @property
     def num_examples(self) -> int:
-        """How many images there are."""
+        """Number of images."""
         return len(self.images)
 
     def next_batch(self, batch_size: int, shuffle: bool = True) -> tuple[NDArray[np.float32], NDArray[Any]]:
-        """Return the next images and labels, beginning anew (in another order) where an epoch ends.
+        """Return the next images and labels; at the end of an epoch a new one begins, in another order.
 
         Parameters
         ----------
         batch_size : int
             1 to 2**24.
         shuffle : bool
-            Each epoch in another order; the orders are the same in every run.
+            Whether each epoch has another order; the orders are the same in every run.
 
         Returns
         -------
@@ -76,7 +76,7 @@ class DigitImages:
         if not self.num_examples:
             raise ValueError("next_batch: there are no images to take")
         n = self.num_examples
-        epochs = max(0, -(-(batch_size - len(self._order)) // n))  # that begin within this batch
+        epochs = max(0, -(-(batch_size - len(self._order)) // n))  # epochs that begin within this batch
         orders = [self._rng.permutation(n) if shuffle else np.arange(n) for _ in range(epochs)]
         self._order = np.concatenate([self._order, *orders])
         rows, self._order = self._order[:batch_size], self._order[batch_size:]
@@ -94,7 +94,7 @@ class DigitImages:
 
 
 class Digits(NamedTuple):
-    """What `read_data_sets` gives: three parts that share no image."""
+    """The result of `read_data_sets`: three parts without a common image."""
 
     train: DigitImages
     validation: DigitImages
@@ -110,9 +110,9 @@ def read_data_sets(dir: str | Path, one_hot: bool = False, validation_size: int 
         Folder of ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
         ``t10k-labels-idx1-ubyte``, each plain or with ``.gz``, also in a folder of the same name.
     one_hot : bool
-        Labels as float32 (N, 10) instead of uint8 (N,).
+        Whether labels are float32 (N, 10) instead of uint8 (N,).
     validation_size : int
-        How many of the training images are the validation part: the first ones.
+        Number of training images that become the validation part; they are the first ones.
 
     Returns
     -------
@@ -123,9 +123,9 @@ def read_data_sets(dir: str | Path, one_hot: bool = False, validation_size: int 
     Raises
     ------
     FileNotFoundError
-        If the folder or a file is missing, naming it.
+        If the folder or a file is missing; the error names it.
     ValueError
-        If a file is damaged, cut short or of another kind, images and labels differ in number, or
+        If a file is damaged, truncated or of another kind, images and labels differ in number, or
         ``validation_size`` exceeds the training images.
 
     Examples
@@ -157,7 +157,7 @@ def read_data_sets(dir: str | Path, one_hot: bool = False, validation_size: int 
 
 
 def digits(one_hot: bool = False) -> Digits:
-    """Return the 1,797 digits of 8 x 8 pixels that come with scikit-learn: nothing to download.
+    """Return the 1,797 digits of 8 x 8 pixels that come with scikit-learn; nothing is downloaded.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def digits(one_hot: bool = False) -> Digits:
     Returns
     -------
     Digits
-        In the set's own order: the first 180 images are ``validation``, the last 360 ``test``, the 1,257 between
+        Images are in the order of the set: the first 180 are ``validation``, the last 360 ``test``, the 1,257 between
         them ``train``. ``images`` are float32 (N, 64) in [0, 1].
 
     Raises
@@ -187,7 +187,7 @@ def digits(one_hot: bool = False) -> Digits:
     except ImportError:
         raise ImportError("mnist.digits: needs scikit-learn; pip install scikit-learn") from None
     bunch = load_digits()
-    images = (bunch.data / 16).astype(np.float32)  # 0 to 16 there
+    images = (bunch.data / 16).astype(np.float32)  # scikit-learn's values are 0 to 16
     labels = bunch.target.astype(np.uint8)
     return Digits(
         train=DigitImages(images[180:-360], _labels(labels[180:-360], one_hot)),
@@ -197,7 +197,7 @@ def digits(one_hot: bool = False) -> Digits:
 
 
 def _pair(folder: Path, kind: str) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Images and labels of one kind, checked against each other."""
+    """Return the images and labels of one kind after checking that they match."""
     image_file = _find(folder, f"{kind}-images", "idx3-ubyte")
     label_file = _find(folder, f"{kind}-labels", "idx1-ubyte")
     images, labels = read_idx(image_file), read_idx(label_file)
@@ -228,7 +228,7 @@ def _find(folder: Path, stem: str, ending: str) -> Path:
 
 def _part(images: NDArray[Any], labels: NDArray[Any], one_hot: bool) -> DigitImages:
     pixels = images.reshape(len(images), images.shape[1] * images.shape[2]).astype(np.float32)
-    pixels /= 255  # divided, not multiplied by 1/255: 255 becomes exactly 1
+    pixels /= 255  # a product with 1/255 would not turn 255 into exactly 1
     return DigitImages(pixels, _labels(labels, one_hot))
 
 

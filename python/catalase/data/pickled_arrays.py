@@ -1,9 +1,9 @@
-"""Arrays out of pickles, without unpickling: a reader of our own that knows arrays, numbers and strings, and nothing else.
+"""Reading arrays from pickles without unpickling: this reader knows arrays, numbers and strings, and nothing else.
 
-A pickle is a program. This one is not run by Python's unpickler: its instructions are read one by one (`pickletools`),
-those that build lists, tuples and dictionaries of numbers and strings are followed, and of all the functions a pickle
-may name only those few are known by which NumPy and joblib write arrays; each stands for code of this file, none is
-looked up or called. Anything else is refused by name.
+A pickle is a program. Python's unpickler would run it; this reader goes through its instructions one by one
+(`pickletools`) and follows those that build lists, tuples and dictionaries of numbers and strings. Of the functions that a
+pickle may name it knows only the few with which NumPy and joblib write arrays. Each of these names selects code in this
+file; no function is looked up or called. Anything else is refused by name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MOST_NESTED = 3
 
 
 class _Named:
-    """A name in a pickle that stands for one of the functions below."""
+    """A name in a pickle that selects one of the functions below."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -39,7 +39,7 @@ _KNOWN = {
     ("numpy._core.multiarray", "scalar"): _Named("scalar"),
     ("numpy.core.numeric", "_frombuffer"): _Named("frombuffer"),
     ("numpy._core.numeric", "_frombuffer"): _Named("frombuffer"),
-    ("__builtin__", "bytes"): _Named("bytes"),  # an empty one, as protocol 2 writes it
+    ("__builtin__", "bytes"): _Named("bytes"),  # protocol 2 writes empty bytes so
     ("_codecs", "encode"): _Named("encode"),
     ("joblib.numpy_pickle", "NumpyArrayWrapper"): _Named("wrapper"),
 }
@@ -62,25 +62,25 @@ class _DType:
 
 
 class _Array:
-    """An array under construction: NumPy's own way, or joblib's, whose values follow in the file."""
+    """An array under construction, written by NumPy or by joblib, whose values follow later in the file."""
 
     def __init__(self) -> None:
         self.value: NDArray[Any] | None = None
 
 
 def read_pickled_array(stream: BinaryIO) -> Any:
-    """Follow one pickle to its end, and return the array, list, number or string that it makes.
+    """Read one pickle to its end, and return the array, list, number or string that it makes.
 
     Raises
     ------
-    ValueError, IndexError, KeyError, TypeError, and whatever a broken stream raises
-        For names, instructions and values other than those that arrays are written with.
+    ValueError, IndexError, KeyError, TypeError, and any error of a broken stream
+        For names, instructions and values that do not occur in pickles of arrays.
     """
-    return _Reader(cast(BinaryIO, _Careful(stream))).read()
+    return _Reader(cast(BinaryIO, _CheckedStream(stream))).read()
 
 
-class _Careful:
-    """A stream that takes no more memory than there are bytes, whatever length an instruction claims."""
+class _CheckedStream:
+    """A stream whose reads take no more memory than there are bytes, whatever length an instruction claims."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -91,7 +91,7 @@ class _Careful:
 
 
 class _Reader:
-    """Follows one pickle."""
+    """A reader that follows the instructions of one pickle."""
 
     def __init__(self, stream: BinaryIO, depth: int = 0) -> None:
         self.stream, self.depth = stream, depth
@@ -141,7 +141,7 @@ class _Reader:
         self.stack.append(_KNOWN[module, name])
 
     def call(self, make: Any, arguments: Any) -> None:
-        """What REDUCE and NEWOBJ do, for the names that are known."""
+        """Carry out REDUCE or NEWOBJ for a known name."""
         kind = make.name if isinstance(make, _Named) else type(make).__name__
         if kind == "dtype":
             self.stack.append(_DType(arguments[0]))
@@ -163,7 +163,7 @@ class _Reader:
             raise ValueError(f"a call of {kind}")
 
     def build(self, state: Any) -> None:
-        """Give a dtype or an array its state."""
+        """Set the state of a dtype or an array."""
         target = self.stack[-1]
         if isinstance(target, _DType):
             target.build(state)
@@ -171,12 +171,12 @@ class _Reader:
             _, shape, dtype, fortran, data = state
             target.value = _values(_dtype(dtype), shape, data, "F" if fortran else "C")
         elif isinstance(target, _Array) and type(state) is dict:
-            target.value = self._after(state)
+            target.value = self._joblib_values(state)
         else:
             raise ValueError(f"the state of a {type(target).__name__}")
 
-    def _after(self, state: dict[Any, Any]) -> NDArray[Any]:
-        """Read the values that joblib put behind its wrapper."""
+    def _joblib_values(self, state: dict[Any, Any]) -> NDArray[Any]:
+        """Read the values that joblib wrote after its wrapper."""
         dtype, shape = _dtype(state["dtype"]), state["shape"]
         if dtype.hasobject:
             if self.depth >= _MOST_NESTED:
@@ -207,7 +207,7 @@ def _size(shape: Any) -> int:
 
 
 def _values(dtype: np.dtype[Any], shape: Any, data: Any, order: str) -> NDArray[Any]:
-    """An array of a shape from its bytes, or for objects from a list."""
+    """Return an array of a shape from its bytes, or for objects from a list."""
     size = _size(shape)
     if dtype.hasobject:
         if type(data) is not list or len(data) != size:
@@ -216,7 +216,7 @@ def _values(dtype: np.dtype[Any], shape: Any, data: Any, order: str) -> NDArray[
         for i, item in enumerate(data):
             flat[i] = item
     else:
-        if type(data) is str:  # Python 2 wrote bytes so
+        if type(data) is str:  # Python 2 wrote bytes as text
             data = data.encode("latin1")
         if type(data) is not bytes or len(data) != size * dtype.itemsize:
             raise ValueError(f"values that do not fill {dtype} of shape {shape}")
@@ -228,7 +228,7 @@ def _values(dtype: np.dtype[Any], shape: Any, data: Any, order: str) -> NDArray[
 
 
 def finished(value: Any) -> Any:
-    """Return an array that is complete, and any other value as it is."""
+    """Return the array of a complete `_Array`, and any other value unchanged."""
     if isinstance(value, _Array):
         if value.value is None:
             raise ValueError("an array without its values")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 from .._internal.arrays import array_of, refuse_masked, rows_of
 from .._internal.numbers import is_whole, shown, whole_number
 from ..backends import is_device_array
-from ..backends.cuda.capture import Parts
+from ..ops.checks import check_device
+from .batch import Batch
 
 
-class SequenceBatch:
+class SequenceBatch(Batch):
     """Some sequences as one padded array.
 
     Attributes
@@ -22,6 +24,12 @@ class SequenceBatch:
     values : ndarray, shape (N, T) int32 or (N, T, F) float32
         Zeros beyond a sequence's length; T is the longest length.
     lengths : ndarray, shape (N,), int64
+    checked : bool
+        Whether all token numbers are known to be in the net's vocabulary. The models set it.
+    per_step : bool
+        Whether the loss is a mean over steps, which ``len`` then counts. The models set it.
+    carried : Any
+        Where truncated backpropagation leaves the state for the next time steps of these sequences; None elsewhere.
 
     Examples
     --------
@@ -31,6 +39,9 @@ class SequenceBatch:
     >>> batch.values.tolist(), batch.lengths.tolist(), batch.mask.tolist()
     ([[5, 6, 7], [8, 0, 0]], [3, 1], [[True, True, True], [True, False, False]])
     """
+
+    checked = per_step = False
+    carried: Any = None
 
     def __init__(self, values: NDArray[Any], lengths: NDArray[np.int64]) -> None:
         refuse_masked("SequenceBatch", "values", values)
@@ -45,7 +56,11 @@ class SequenceBatch:
         self.values, self.lengths = values, lengths
 
     def __len__(self) -> int:
-        return len(self.lengths)
+        return int(self.lengths.sum()) if self.per_step else len(self.lengths)
+
+    @property
+    def X(self) -> SequenceBatch:
+        return self
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -57,21 +72,27 @@ class SequenceBatch:
         """Whether no sequence is padded."""
         return bool((self.lengths == self.values.shape[1]).all())
 
-    def graph_parts(self) -> Parts | None:
-        """What a captured step reads, where no sequence is padded: who is at work when is laid out on the host."""
-        if not (self.full and self.values.size):
-            return None
-        if type(self) is SequenceBatch and self.values.dtype.kind in "iu":
-            return None  # a net of somebody's own: `embedding` looks at tokens from the host, not at those on a device
-        return Parts("whole", [self._numbers()], lambda given: self._over(given[0]))
+    @property
+    def arrays(self) -> Sequence[Any]:
+        return (self.values.astype(np.int64) if self.values.dtype.kind in "iu" else self.values,)
 
-    def _numbers(self) -> NDArray[Any]:
-        """The values as a device takes them."""
-        return self.values.astype(np.int64) if self.values.dtype.kind in "iu" else self.values
+    @property
+    def static(self) -> Hashable:
+        # The host lays out the rows of sequences of several lengths, and looks for tokens that a net does not know.
+        # A subclass may hold more than the values.
+        known = type(self) is SequenceBatch and (self.checked or self.values.dtype.kind == "f")
+        captured = known and self.full and self.values.size and self.carried is None
+        return ("sequences", self.per_step) if captured else None
 
-    def _over(self, values: Any) -> SequenceBatch:
-        """As many sequences of as many steps, in other memory."""
-        return SequenceBatch(values, self.lengths)
+    def with_arrays(self, arrays: Sequence[Any]) -> SequenceBatch:
+        other = copy.copy(self)
+        (other.values,) = arrays
+        return other
+
+    def to(self, device: str) -> SequenceBatch:
+        """Return the batch itself: the net moves the values, after lengths and tokens were looked at on the host."""
+        check_device("SequenceBatch.to", device)
+        return self
 
 
 class RaggedArray:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .._internal.arrays import rows_of
 from .._internal.numbers import choice, shown, whole_number
-from .dataset import Batch, Dataset, checked_columns, checked_walk, filled_up
+from .dataset import Dataset, Rows, checked_columns, checked_walk, filled_up
 from .ragged import RaggedArray, ragged
 from .step_labels import step_labels, step_weights
 from .tokenizer import CharTokenizer, texts_of
@@ -191,7 +191,7 @@ class SequenceDataset(Dataset):
         deterministic: bool = False,
         pad_batches: bool = False,
         seed: int | None = None,
-    ) -> Iterator[tuple[int, NDArray[np.int64], Batch]]:
+    ) -> Iterator[tuple[int, NDArray[np.int64], Rows]]:
         """Yield (epoch, row numbers, batch); shuffled ones are bucketed by length."""
         walk = checked_walk(batch_size, epochs, deterministic, pad_batches, seed)
         batch_size, epochs, deterministic, pad_batches, seed = walk

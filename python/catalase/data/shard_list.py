@@ -1,4 +1,4 @@
-"""The shards of a dataset on disk as they are written: their files, their form, and the manifest that names them."""
+"""Writing the shards of a dataset on disk: their files, the specification of their columns, and the manifest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .._internal.numbers import shown
 from .._internal.report import Report
 from ..feat.featurizer import saved_form
 from .dataset import Dataset
-from .shards import COLUMNS, SHARD_NAME, Form, is_deepchem
+from .shards import COLUMNS, SHARD_NAME, ColumnSpec, is_deepchem
 
 FORMAT, VERSION, MANIFEST = "catalase dataset", 2, "manifest.json"
 _TEMPORARY = re.compile(rf"\.(manifest\.json|{SHARD_NAME.pattern})\.[0-9a-f]{{12}}\.tmp")
@@ -28,7 +28,7 @@ _REPLACED = re.compile(r"\.manifest\.json\.[0-9a-f]{12}\.old")
 
 
 def claim_folder(function: str, folder: Path) -> None:
-    """Make a folder for a dataset; refuse one that holds a manifest of something else, or DeepChem's dataset."""
+    """Make a folder for a dataset; refuse one that holds the manifest of another program, or a DeepChem dataset."""
     folder.mkdir(parents=True, exist_ok=True)
     manifest = folder / MANIFEST
     if is_deepchem(folder):
@@ -37,7 +37,7 @@ def claim_folder(function: str, folder: Path) -> None:
         return
     try:
         ours = storage.read_json(manifest).get("format") == FORMAT
-    except (OSError, ValueError):  # damaged; ours all the same where our shards lie beside it
+    except (OSError, ValueError):  # it is damaged, but it is ours if our shards are there too
         ours = any(SHARD_NAME.fullmatch(file.name) for file in folder.iterdir())
     if not ours:
         raise ValueError(
@@ -46,7 +46,7 @@ def claim_folder(function: str, folder: Path) -> None:
 
 
 def checked_extra(function: str, extra: Any) -> dict[str, Any]:
-    """Return the further values that a manifest is to keep."""
+    """Return the further values for a manifest after a check."""
     if extra is None:
         return {}
     if type(extra) is not dict:
@@ -59,17 +59,17 @@ def checked_extra(function: str, extra: Any) -> dict[str, Any]:
 
 
 class ShardList:
-    """Shards that are written already, and the form that the next must have."""
+    """The shards that have been written, and the column specifications that the next one must match."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.entries: list[dict[str, Any]] = []
-        self.forms: dict[str, Form] = {}
+        self.forms: dict[str, ColumnSpec] = {}
         self.featurizer: Any = None
         self.scaled_by = 1.0
 
     def carry(self, where: str, shard: Dataset) -> None:
-        """Take over what the first shard says about its X; refuse a later one whose X means something else."""
+        """Take the featurizer and the scale of X from the first shard; refuse a later one whose X differs in them."""
         featurizer, scale = shard.featurizer, shard.scaled_by
         if not self.entries:
             self.featurizer, self.scaled_by = featurizer, scale
@@ -84,10 +84,10 @@ class ShardList:
                 f"{self.featurizer!r}; give all of them one featurizer"
             )
         elif featurizer is None:
-            self.featurizer = None  # it cannot be said of all rows
+            self.featurizer = None  # it did not make all rows
 
     def add(self, shard: Dataset) -> None:
-        """Write the columns of a shard; they count once a manifest names them."""
+        """Write the columns of a shard; they become part of the dataset when a manifest names them."""
         number = len(self.entries)
         for column in COLUMNS:
             _arrays.refuse_masked("DiskDataset", column, getattr(shard, column))
@@ -99,15 +99,15 @@ class ShardList:
         self.entries.append(entry)
         self.forms = forms
 
-    def _fit(self, column: str, array: NDArray[Any], number: int) -> Form:
+    def _fit(self, column: str, array: NDArray[Any], number: int) -> ColumnSpec:
         if array.dtype.hasobject:
             raise TypeError(f"DiskDataset: {column} holds Python objects; convert it to numbers or strings")
-        new = Form(array.shape[1:], array.dtype)
+        new = ColumnSpec(array.shape[1:], array.dtype)
         old = self.forms.get(column)
         if old is None:
             return new
         if new.dtype.kind == old.dtype.kind and new.dtype.kind in "US" and new.shape == old.shape:
-            return Form(new.shape, max(old.dtype, new.dtype, key=lambda dtype: dtype.itemsize))
+            return ColumnSpec(new.shape, max(old.dtype, new.dtype, key=lambda dtype: dtype.itemsize))
         if new != old:
             raise ValueError(
                 f"DiskDataset.create: {column} of shard {number} has rows of shape {new.shape} and {new.dtype}, but the "
@@ -116,7 +116,7 @@ class ShardList:
         return old
 
     def commit(self, tasks: list[Any], report: Report | None, extra: dict[str, Any]) -> str:
-        """Write the manifest, by which the shards are there; returns its checksum."""
+        """Write the manifest, which makes the shards part of the dataset; return its checksum."""
         columns = {c: {"shape": list(form.shape), "dtype": form.dtype.str} for c, form in self.forms.items()}
         return storage.write_json_atomic(
             self.folder / MANIFEST,
@@ -134,14 +134,14 @@ class ShardList:
         )
 
     def keep_readers(self) -> None:
-        """Keep the manifest that is about to be replaced, for those who read by it: see `sweep`."""
-        with suppress(OSError):  # there is none yet, or the file system has no links
+        """Keep the manifest that is about to be replaced for its readers; see `sweep`."""
+        with suppress(OSError):  # there is no manifest yet, or the file system has no links
             os.link(self.folder / MANIFEST, self.folder / f".{MANIFEST}.{os.urandom(6).hex()}.old")
 
     def sweep(self) -> None:
-        """Remove what no reader needs any more, and what a kill left half written; for whoever holds the folder's lock.
+        """Remove files that no reader needs any more and unfinished files; the caller holds the folder's lock.
 
-        That is all shards but those of the manifest, and of replaced manifests by which somebody still reads.
+        The shards of the manifest, and of replaced manifests that still have readers, stay.
         """
         wanted = {entry[column] for entry in self.entries for column in COLUMNS}
         for old in [file for file in self.folder.iterdir() if _REPLACED.fullmatch(file.name)]:
@@ -165,7 +165,7 @@ def _write(folder: Path, column: str, number: int, array: NDArray[Any]) -> str:
     np.lib.format.write_array(buffer, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
     data = buffer.getbuffer()
     name = f"{column}-{number:05d}-{hashlib.sha256(data).hexdigest()}.npy"
-    # A file of this name may be a damaged one: look inside before trusting it.
+    # A file of this name may be damaged, so its content is compared first.
     file = folder / name
     if not file.is_file() or os.path.getsize(file) != len(data) or storage.sha256_file(file) != name[-68:-4]:
         storage.write_file_atomic(file, lambda stream: _write_all(stream, data))

@@ -1,4 +1,4 @@
-"""The files of a dataset on disk: shards of four columns, and columns over all of them."""
+"""Reading the files of a dataset on disk: shards of four columns, and columns over all shards."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ COLUMNS = ("X", "y", "w", "ids")
 SHARD_NAME = re.compile(r"(X|y|w|ids)-\d{5,}-[0-9a-f]{64}\.npy")
 
 
-class Form(NamedTuple):
-    """Shape of one row of a column, and its dtype (the widest, where shards differ in the length of their strings)."""
+class ColumnSpec(NamedTuple):
+    """The shape of one row of a column, and its dtype (the widest, if shards differ in the length of their strings)."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
     @property
     def row_bytes(self) -> int:
-        """Bytes a row."""
+        """Number of bytes a row."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 class Shards(ABC):
-    """Shards of a folder: how many rows each has, the form of each column, and the arrays.
+    """The shards of a folder: the number of rows of each, the specification of each column, and the arrays.
 
     Parameters
     ----------
     folder : Path
     rows : list of int
-        Of each shard.
-    forms : dict of str to Form
+        Number of rows of each shard.
+    forms : dict of str to ColumnSpec
     """
 
-    whole_reads = False  # whether a part of a shard costs as much as all of it
+    whole_reads = False  # whether reading a part of a shard costs as much as reading all of it
 
-    def __init__(self, folder: Path, rows: list[int], forms: dict[str, Form]) -> None:
+    def __init__(self, folder: Path, rows: list[int], forms: dict[str, ColumnSpec]) -> None:
         self.folder, self.rows, self.forms = folder, rows, forms
         self.starts = np.concatenate([[0], np.cumsum(np.array(rows, np.int64))])
 
@@ -61,33 +61,33 @@ class Shards(ABC):
 
     @abstractmethod
     def read(self, shard: int, column: str) -> NDArray[Any]:
-        """Return a column of one shard, read-only where it is mapped from its file."""
+        """Return a column of one shard; it is read-only if it is mapped from its file."""
 
     @property
     def total(self) -> int:
-        """Rows of all shards."""
+        """Number of rows of all shards."""
         return int(self.starts[-1])
 
 
 class NpyShards(Shards):
-    """Catalase's own shards: ``.npy`` files whose names hold their checksums."""
+    """Shards in Catalase's format: ``.npy`` files whose names hold their checksums."""
 
     def __init__(
-        self, folder: Path, entries: list[dict[str, str]], rows: list[int], forms: dict[str, Form], verify: bool
+        self, folder: Path, entries: list[dict[str, str]], rows: list[int], forms: dict[str, ColumnSpec], verify: bool
     ) -> None:
         super().__init__(folder, rows, forms)
         self.entries, self.verify = entries, verify
         self._headers: dict[str, tuple[int, np.dtype[Any]]] = {}
 
     def check_sizes(self, column: str) -> None:
-        """Refuse a column whose files are shorter than the manifest says, before anything is made of its length."""
+        """Refuse a column whose files are shorter than the manifest says, before memory is allocated by its length."""
         form, longest = self.forms[column], 0
         least = form.row_bytes if form.dtype.kind not in "US" else 1  # strings may be shorter in some shards
         for entry, rows in zip(self.entries, self.rows, strict=True):
             try:
                 size = os.path.getsize(self.folder / entry[column])
             except FileNotFoundError:
-                continue  # said by `read`
+                continue  # `read` raises the error
             longest = max(longest, size)
             if rows * least > size:
                 raise ValueError(
@@ -101,7 +101,7 @@ class NpyShards(Shards):
             )
 
     def read(self, shard: int, column: str) -> NDArray[Any]:
-        """Map a column of one shard; its checksum is compared the first time."""
+        """Map a column of one shard; its checksum is compared at the first read."""
         name = self.entries[shard][column]
         file = self.folder / name
         shape = (self.rows[shard], *self.forms[column].shape)
@@ -111,7 +111,7 @@ class NpyShards(Shards):
         if math.prod(shape) == 0 or dtype.itemsize == 0:
             return np.zeros(shape, dtype)
         with open(file, "rb") as raw:
-            mapped = mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ)  # goes when the last array into it goes
+            mapped = mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ)  # closed with the last array in it
         return np.frombuffer(mapped, dtype, math.prod(shape), offset).reshape(shape)
 
     def _open(self, file: Path, name: str, shape: tuple[int, ...], wanted: np.dtype[Any]) -> tuple[int, np.dtype[Any]]:
@@ -152,14 +152,14 @@ class DeepChemShards(Shards):
         super().__init__(folder, [], {})
         ids = [self._load(shard, "ids") for shard in range(len(self.entries))]
         rows = [len(part) for part in ids]
-        forms = {"ids": Form(ids[0].shape[1:], np.result_type(*ids))}
+        forms = {"ids": ColumnSpec(ids[0].shape[1:], np.result_type(*ids))}
         for column in ("X", "y", "w"):
             first = self._load(0, column)
-            forms[column] = Form(first.shape[1:], first.dtype)
+            forms[column] = ColumnSpec(first.shape[1:], first.dtype)
         super().__init__(folder, rows, forms)
 
     def read(self, shard: int, column: str) -> NDArray[Any]:
-        """Read a column of one shard; the last few are kept, since `.joblib` is read whole."""
+        """Read a column of one shard; the last few are cached, because a `.joblib` file can only be read whole."""
         key = (shard, column)
         if key not in self._recent:
             array = self._load(shard, column)
@@ -177,7 +177,7 @@ class DeepChemShards(Shards):
 
     def _load(self, shard: int, column: str) -> NDArray[Any]:
         name = self.entries[shard][column]
-        if not name:  # DeepChem leaves a column without values out
+        if not name:  # DeepChem writes no file for a column without values
             n = len(self._load(shard, "ids")) if column != "ids" else len(self._load(shard, "X"))
             absent: dict[str, NDArray[Any]] = {
                 "y": np.zeros((n, 0), np.float32),
@@ -188,18 +188,18 @@ class DeepChemShards(Shards):
         file = self.folder / name
         if not file.is_file():
             raise ValueError(f"DiskDataset: {file} is missing; copy the folder whole")
-        from .array_files import load_joblib, load_npy  # with every decompressor there is
+        from .array_files import load_joblib, load_npy  # it imports all decompressors
 
         return load_npy(file) if name.endswith(".npy") else load_joblib(file)
 
 
 def is_deepchem(folder: Path) -> bool:
-    """Whether a folder is a DeepChem ``DiskDataset``."""
+    """Return whether a folder is a DeepChem ``DiskDataset``."""
     return (folder / "metadata.csv.gzip").is_file() and (folder / "tasks.json").is_file()
 
 
 def deepchem_tasks(folder: Path) -> list[Any]:
-    """Names of the tasks of a DeepChem folder."""
+    """Return the names of the tasks of a DeepChem folder."""
     try:
         data = storage.read_bytes(folder / "tasks.json", _TASK_BYTES)
         tasks = storage.load_json(data.decode("utf-8"))
@@ -215,7 +215,7 @@ _TASK_BYTES = 16 * 2**20
 
 
 class _Bounded(io.RawIOBase):
-    """What comes out of a compressed file, up to so many bytes: a few bytes may stand for gigabytes."""
+    """The content of a compressed file up to a limit, because a few bytes may decompress to gigabytes."""
 
     def __init__(self, raw: Any, most: int) -> None:
         self._raw, self._left = raw, most
@@ -234,7 +234,7 @@ class _Bounded(io.RawIOBase):
 
 def _deepchem_entries(folder: Path) -> list[dict[str, str]]:
     path = folder / "metadata.csv.gzip"
-    most = len(os.listdir(folder))  # each shard has a file for its X: nothing larger is read from a few bytes
+    most = len(os.listdir(folder))  # each shard has a file for its X, which limits their number
     try:
         with gzip.open(path, "rb") as raw:
             bounded = io.BufferedReader(_Bounded(raw, _ROW_BYTES * (most + 1)))
@@ -261,7 +261,7 @@ def _deepchem_entries(folder: Path) -> list[dict[str, str]]:
 
 
 class ShardedArray(LazyArray):
-    """A column over many shards; an access reads the rows that it asks for, shard by shard."""
+    """A column over many shards; an access reads only its rows, shard by shard."""
 
     def __init__(self, shards: Shards, column: str) -> None:
         form = shards.forms[column]

@@ -1,4 +1,4 @@
-"""A walk through shards in bounded memory: blocks in random order fill windows, whose rows are shuffled."""
+"""Iterating over shards in bounded memory: blocks in random order fill windows, whose rows are shuffled."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from ..ops.memory import empty
 from .shards import COLUMNS, Shards
 
-_BLOCKS = 16  # that a window is filled with, at least
+_BLOCKS = 16  # the least number of blocks that fill a window
 
 
 class Window(NamedTuple):
-    """Pieces (shard, start, stop) that are read together, and the place of each of their rows (None: in order)."""
+    """Pieces (shard, start, stop) that are read together, and the new place of each of their rows (None keeps the order)."""
 
     pieces: list[tuple[int, int, int]]
     order: NDArray[np.int64] | None
 
 
 def windows(shards: Shards, rows: int, rng: np.random.Generator | None) -> Iterator[Window]:
-    """Cut shards into blocks, put them in order, and fill windows of `rows` rows with them; the last may be shorter."""
+    """Cut shards into blocks, shuffle these if there is an rng, and fill windows of `rows` rows; the last may be shorter."""
     most = max(1, rows // _BLOCKS)
     blocks = []
     for shard, length in enumerate(shards.rows):
@@ -46,7 +46,7 @@ def windows(shards: Shards, rows: int, rng: np.random.Generator | None) -> Itera
 
 
 def read_window(shards: Shards, window: Window) -> tuple[NDArray[np.int64], list[NDArray[Any]]]:
-    """Return row numbers and columns; each piece goes straight to the places that its rows have in the order."""
+    """Return row numbers and columns; the rows of each piece are written directly to their places in the order."""
     count = sum(stop - start for _, start, stop in window.pieces)
     numbers = np.empty(count, np.int64)
     forms = [shards.forms[column] for column in COLUMNS]

@@ -1,4 +1,4 @@
-"""Labels and weights for each step of sequences, end to end as the sequences are; what does not fit is named by its row."""
+"""Labels and weights for each time step of sequences, concatenated like the sequences; errors name the row."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .ragged import RaggedArray
 
 
 def step_labels(y: Any, X: RaggedArray) -> RaggedArray:
-    """Labels (T_i,) or (T_i, tasks) of each sequence of X; none of no task where left out."""
+    """Return the labels (T_i,) or (T_i, tasks) of each sequence of X; without y there are no tasks."""
     if y is None:
         return RaggedArray(np.zeros((len(X.values), 0), np.float32), X.offsets)
     return _aligned("y", y, X)
 
 
 def step_weights(w: Any, y: RaggedArray, X: RaggedArray) -> NDArray[Any] | None:
-    """Weights of the labels, end to end; one a sequence is that of each of its steps. None where left out."""
+    """Return the weights of the labels, concatenated; a sequence's single weight holds for each step. None without w."""
     if w is None:
         return None
     if not isinstance(w, RaggedArray) and _is_one_a_row(w):
@@ -78,7 +78,7 @@ def _aligned(name: str, given: Any, X: RaggedArray) -> RaggedArray:
 
 
 def _numbers(name: str, row: int, values: Any) -> NDArray[Any]:
-    """One row as an array of numbers, a value or a vector a step."""
+    """Return one row as an array of numbers, with a value or a vector a step."""
     array = (labels if name == "y" else numbers)("SequenceDataset", f"{name} at row {row}", values)
     if array.ndim == 0:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Tables as text, comma or tab separated, plain or compressed: the rows of a file, a pipe or standard input."""
+"""Reading tables as text, comma or tab separated, plain or compressed, from a file, a pipe or standard input."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from typing import IO, Any
 from .._internal.report import Failure
 from .._internal.text import strip_white
 
-DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError)  # what reading a damaged or truncated file raises
+DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError)  # the errors of reading a damaged or truncated file
 PACKED = (".gz", ".bz2", ".xz")  # endings of compressed files
-# Characters of a cell, and of a line, at most: a chromosome is shorter, and neither a quote that is never closed nor a line
-# without end fills the memory.
+# The most characters of a cell, and of a line. A chromosome is shorter, and neither a quote that is never closed nor an
+# endless line can fill the memory.
 _MOST_IN_A_CELL = 2**28
-_END = "\0end of the table\0\n"  # read as a row of its own, unless the last row has a quote that is never closed
+_END = "\0end of the table\0\n"  # appended as a row; it is part of the last row if that has an unclosed quote
 _LAST = [_END.rstrip("\n")]
 _OTHER_FILES = {
     b"\x28\xb5\x2f\xfd": "is compressed by zstd; unpack it first",
@@ -35,7 +35,7 @@ _OTHER_FILES = {
     b"\xd0\xcf\x11\xe0": "is an old Excel workbook; save the sheet as 'CSV UTF-8'",
     b"PAR1": "is a Parquet file; needed a table of text, such as CSV",
 }
-_BYTE_ORDER_MARKS = (  # UTF-32 begins as UTF-16 does, so it comes first
+_BYTE_ORDER_MARKS = (  # UTF-32 comes first, because its mark begins with that of UTF-16
     (b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"),
 )  # fmt: skip
 
@@ -43,8 +43,8 @@ _BYTE_ORDER_MARKS = (  # UTF-32 begins as UTF-16 does, so it comes first
 class TableFile:
     """The rows of a table, read once, from the first to the last.
 
-    Fields are separated by tabs where the name ends in ``.tsv``, ``.tab`` or ``.cxsmiles`` (or the name tells nothing and
-    the header has tabs and no comma), else by commas. Gzip, bzip2 and xz are told by the first bytes, not by the name. The
+    Fields are separated by tabs if the name ends in ``.tsv``, ``.tab`` or ``.cxsmiles`` (or has no known ending and the
+    header has tabs and no comma), else by commas. Gzip, bzip2 and xz are recognized by the first bytes, not by the name. The
     text is UTF-8, with or without a byte order mark, or UTF-16 with one. Cells and lines may have up to 268,435,456
     characters.
 
@@ -53,11 +53,11 @@ class TableFile:
     file : path
         A file, a named pipe, ``/dev/fd/N``, or ``-`` for standard input.
     function : str
-        Who reads, for messages.
+        Name of the reading function, for messages.
     binary : binary stream, optional
-        Where the file is open already: its bytes, unpacked.
+        The decompressed bytes of the file, if it is open already.
     errors : str
-        What becomes of bytes that are no text: "strict" refuses the table, "surrogateescape" keeps them.
+        Treatment of bytes that are not text: "strict" refuses the table, "surrogateescape" keeps them.
 
     Attributes
     ----------
@@ -105,11 +105,10 @@ class TableFile:
         self._stack.close()
 
     def chunks(self, size: int) -> Iterator[tuple[list[list[str]], list[Failure]]]:
-        """Read the rows in chunks: the cells of each, as many as the header has, and the rows that do not fit the header.
+        """Yield the rows in chunks, with as many cells a row as the header has, and the failures of rows that do not fit.
 
-        Empty lines are passed over. Cells that are missing at the end of a row are empty, and empty cells behind the
-        last column are dropped; a row with more than that has a `Failure`, at its position in the chunk, and its first
-        cells.
+        Empty lines are skipped. Cells that are missing at the end of a row are empty, and empty cells after the last
+        column are dropped. A row with further cells is cut, and has a `Failure` with its position in the chunk.
         """
         width = len(self.header)
         while True:
@@ -159,10 +158,10 @@ class TableFile:
             raise ValueError(f"{self._function}: {self.name} is damaged: a quote in its header is never closed")
         if len(self.header) < 2:
             return filter(None, reader)
-        return (row for row in reader if row and (len(row) > 1 or strip_white(row[0])))  # white space is an empty line
+        return (row for row in reader if row and (len(row) > 1 or strip_white(row[0])))  # skips blank lines
 
     def _unclosed(self, row: list[str], position: int) -> Failure:
-        """The last row has a quote that is never closed: all lines below it are one cell."""
+        """Return the failure of a last row whose quote is never closed, so that all lines below are one cell."""
         row[-1] = row[-1].removesuffix(_END)
         text = self._delimiter.join(row)
         number, below = self._row + position + 1, text.rstrip("\r\n").count("\n")
@@ -175,7 +174,7 @@ class TableFile:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turns errors of reading into a sentence that names the table, the place and what to do."""
+        """Turn reading errors into one sentence that names the table, the place and the remedy."""
         where = f"{self._function}: {self.name}"
         try:
             yield
@@ -213,7 +212,7 @@ def open_bytes(file: str | os.PathLike[str], function: str) -> IO[bytes]:
 
 
 def unpacked(raw: IO[bytes]) -> IO[bytes]:
-    """The bytes of a file, unpacked where the first ones say that it is compressed by gzip, bzip2 or xz."""
+    """Return the bytes of a file, decompressed if the first ones show that it is compressed by gzip, bzip2 or xz."""
     head, raw = peek(raw, 6)
     if head.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
@@ -223,7 +222,7 @@ def unpacked(raw: IO[bytes]) -> IO[bytes]:
 
 
 def endings(path: str | os.PathLike[str]) -> tuple[str, str]:
-    """The ending of a file's name that tells its format, and that of its compression or "": ``(".csv", ".gz")``."""
+    """Return the ending of a file's name for its format and that for its compression (or ""): ``(".csv", ".gz")``."""
     name = Path(path)
     packing = name.suffix.lower()
     if packing not in PACKED:
@@ -232,8 +231,8 @@ def endings(path: str | os.PathLike[str]) -> tuple[str, str]:
 
 
 def peek(stream: IO[bytes], count: int) -> tuple[bytes, IO[bytes]]:
-    """The first bytes of a stream that stands at its beginning, and the stream, standing there again."""
-    packed = isinstance(stream, (gzip.GzipFile, bz2.BZ2File, lzma.LZMAFile))  # they say that they seek even over a pipe
+    """Return the first bytes of a stream at its beginning, and a stream that begins with them again."""
+    packed = isinstance(stream, (gzip.GzipFile, bz2.BZ2File, lzma.LZMAFile))  # they claim to seek even over a pipe
     seekable = not packed and stream.seekable()
     head = b""
     while len(head) < count and (more := stream.read(count - len(head))):
@@ -245,7 +244,7 @@ def peek(stream: IO[bytes], count: int) -> tuple[bytes, IO[bytes]]:
 
 
 class _Rejoined(io.RawIOBase):
-    """A stream that cannot go back, with the bytes that were read from it before it again."""
+    """A stream that cannot seek, preceded by the bytes that were already read from it."""
 
     def __init__(self, head: bytes, rest: IO[bytes]) -> None:
         self._head, self._rest = head, rest
@@ -262,7 +261,7 @@ class _Rejoined(io.RawIOBase):
 
 
 def _lines(text: IO[str]) -> Iterator[str]:
-    """The lines of a text; one without end is an error before it fills the memory."""
+    """Yield the lines of a text; an endless line is an error before it fills the memory."""
     for line in iter(functools.partial(text.readline, _MOST_IN_A_CELL + 1), ""):
         if len(line) > _MOST_IN_A_CELL:
             raise _unlimited_csv().Error(f"a line has more than {_MOST_IN_A_CELL:,} characters")
@@ -278,7 +277,7 @@ def _delimiter(name: str, header: str) -> str:
 
 @functools.cache
 def _unlimited_csv() -> Any:
-    """Python's ``_csv``, a second time: its limit on the length of a cell is one for all users of the module."""
+    """Return a second instance of Python's ``_csv``, because its limit on the length of a cell holds for the whole module."""
     spec = importlib.util.find_spec("_csv")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -1,4 +1,4 @@
-"""Text to token numbers and back: characters, SMILES, DNA. The vocabulary is saved as JSON."""
+"""Tokenizers, which turn text (characters, SMILES, DNA) into token numbers and back. The vocabulary is saved as JSON."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _Self = TypeVar("_Self", bound="CharTokenizer")
 
 @register("CharTokenizer", **_FIELDS)
 class CharTokenizer:
-    """Every character a token.
+    """A tokenizer with one token a character.
 
     Parameters
     ----------
     tokens : sequence of str
         The vocabulary, without the special tokens; `fit` collects it from texts.
     unknown : {"error", "token"}
-        What `encode` does with a token that is not in the vocabulary: refuse it, naming its position, or give it the
+        Treatment of a token that is not in the vocabulary by `encode`: it is refused, with its position, or gets the
         number of ``<unk>``.
 
     Attributes
@@ -39,11 +39,11 @@ class CharTokenizer:
     tokens : list of str
     unknown : str
     size : int
-        Tokens with the special ones: ``<pad>`` 0, ``<start>`` 1, ``<end>`` 2, ``<unk>`` 3, then ``tokens`` from 4.
+        Number of tokens with the special ones: ``<pad>`` 0, ``<start>`` 1, ``<end>`` 2, ``<unk>`` 3, ``tokens`` from 4.
 
     Notes
     -----
-    `encode` adds no start or end; `models.LanguageModel` does.
+    `encode` adds no start or end token; `models.LanguageModel` does.
 
     Examples
     --------
@@ -85,11 +85,11 @@ class CharTokenizer:
         return len(SPECIAL) + len(self.tokens)
 
     def split(self, text: str) -> list[str]:
-        """Return the tokens of a text, known or not; joined they give it again (of DNA in upper case)."""
+        """Return the tokens of a text, known or not; joined they are the text (DNA is in upper case)."""
         return list(self._text("split", text))
 
     def _text(self, method: str, text: Any) -> str:
-        """The text, if it is one."""
+        """Return the argument if it is a string, else raise a TypeError."""
         if not isinstance(text, str):
             raise TypeError(f"{type(self).__name__}.{method}: text must be a str, got {shown(text)}")
         return text
@@ -155,14 +155,14 @@ class CharTokenizer:
         return f"{type(self).__name__}({len(self.tokens)} tokens, unknown={self.unknown!r})"
 
 
-# Bracket atoms and ring closures of two digits are one token, as in Schwaller et al., doi:10.1021/acscentsci.9b00576. What fits
-# nothing is taken letter by letter, so that split never loses a letter.
+# Bracket atoms and ring closures of two digits are one token, as in Schwaller et al., doi:10.1021/acscentsci.9b00576. Other
+# text is taken letter by letter, so that split never loses a letter.
 _SMILES = re.compile(r"\[[^\[\]]*\]|Br|Cl|%\d\d|%\(\d+\)|.", re.DOTALL)
 
 
 @register("SmilesTokenizer", **_FIELDS)
 class SmilesTokenizer(CharTokenizer):
-    """The tokens of SMILES: an atom in brackets whole, ``Cl`` and ``Br``, ring closures ``%12``; else a character each.
+    """A tokenizer of SMILES: bracket atoms, ``Cl``, ``Br`` and ring closures ``%12`` are one token each, other characters too.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ class SmilesTokenizer(CharTokenizer):
 
     Notes
     -----
-    No SMILES is checked or changed here: a token that chemistry does not know is an unknown token like any other.
+    SMILES are neither checked nor changed: a token without chemical meaning is an unknown token like any other.
 
     Examples
     --------
@@ -189,7 +189,7 @@ class SmilesTokenizer(CharTokenizer):
 
 @register("DNATokenizer", unknown=_FIELDS["unknown"])
 class DNATokenizer(CharTokenizer):
-    """The four bases, in either case: A 4, C 5, G 6, T 7; RNA's U is T.
+    """A tokenizer of the four bases, in either case: A is 4, C 5, G 6 and T 7; RNA's U counts as T.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ class DNATokenizer(CharTokenizer):
 
     Notes
     -----
-    What `decode` gives back is in upper case, with ``<unk>`` in the place of each letter that is no base.
+    `decode` returns upper case, with ``<unk>`` in the place of each letter that is not a base.
 
     Examples
     --------
@@ -215,7 +215,7 @@ class DNATokenizer(CharTokenizer):
 
     @classmethod
     def fit(cls, texts: Iterable[str], min_count: int = 1, unknown: str = "token") -> DNATokenizer:
-        """Return ``DNATokenizer(unknown)``: its vocabulary does not depend on texts."""
+        """Return ``DNATokenizer(unknown)``, whose vocabulary does not depend on texts."""
         walked("DNATokenizer.fit", "texts", texts, "texts")
         whole_number("DNATokenizer.fit", "min_count", min_count, 0)
         return cls(unknown)
@@ -238,7 +238,7 @@ def load_tokenizer(path: str | Path) -> CharTokenizer:
     FileNotFoundError
         If there is no file.
     ValueError
-        If the file is no tokenizer's, or names a class or a setting that is not known. Nothing is unpickled.
+        If the file is not that of a tokenizer, or names an unknown class or setting. Nothing is unpickled.
     """
     path = path_of("load_tokenizer", "path", path)
     content = storage.read_json(path)
@@ -252,7 +252,7 @@ def load_tokenizer(path: str | Path) -> CharTokenizer:
 
 
 def texts_of(where: str, texts: Iterable[str]) -> Iterable[str]:
-    """Yield texts one at a time; an error names the row of what is none."""
+    """Yield texts one at a time; an error names the row of an item that is not a text."""
     if isinstance(texts, str):
         raise TypeError(f"{where}: texts must be a list of texts, got one text; put it into a list")
     for row, text in enumerate(walked(where, "texts", texts, "texts")):

@@ -1,7 +1,8 @@
-"""``catalase demo``: virtual screening in miniature, on measured molecules that every RDKit wheel carries.
+"""``catalase demo``: a small virtual screening on measured molecules that every RDKit wheel carries.
 
-Load and clean, featurize, split by scaffold, train an ensemble with early stopping, compare with three baselines, save and
-load, screen a library, draw. The settings of the net stand in ``_workflow.py`` with how they were chosen.
+The demo loads and cleans, featurizes, splits by scaffold, trains an ensemble with early stopping, compares it with three
+baselines, saves and loads it, screens a library, and draws. ``workflow.py`` has the settings of the net, and tells how they
+were chosen.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Three baselines that any model on fingerprints has to answer to: ridge, nearest neighbours, random forest.
+"""Three baselines for models on fingerprints: ridge regression, nearest neighbours, random forest.
 
-All are fitted on the training part only. Their one setting (ridge's alpha, the number of neighbours) is the one with the
-least squared error on validation; the forest has none. Everything is float64 NumPy but the forest, which is
+All are fitted on the training part only. Ridge's alpha and the number of neighbours are the values with the least squared
+error on validation; the forest has no such setting. All is computed in float64 by NumPy, except for the forest, which is
 scikit-learn's where that is installed.
 """
 
@@ -29,7 +29,7 @@ def ridge(x: np.ndarray, y: np.ndarray, alpha: float) -> tuple[np.ndarray, float
     x : ndarray of shape (N, F)
     y : ndarray of shape (N,)
     alpha : float
-        Strength of the penalty, above 0.
+        The strength of the penalty, above 0.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def ridge(x: np.ndarray, y: np.ndarray, alpha: float) -> tuple[np.ndarray, float
 
     Notes
     -----
-    Solved in the dual, ``w = xc.T @ (xc @ xc.T + alpha I)^-1 @ yc`` on centred data: N is below F here.
+    The dual is solved, ``w = xc.T @ (xc @ xc.T + alpha I)^-1 @ yc`` on centred data, since N is below F here.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def ridge(x: np.ndarray, y: np.ndarray, alpha: float) -> tuple[np.ndarray, float
 
 
 def ridge_path(x: np.ndarray, y: np.ndarray, alphas: Sequence[float]) -> dict[float, tuple[np.ndarray, float]]:
-    """Return `ridge` for several strengths; the Gram matrix is made once."""
+    """Return `ridge` for several strengths; the Gram matrix is computed once."""
     x = x.astype(np.float64)
     x_mean, y_mean = x.mean(axis=0), float(y.mean())
     centred = x - x_mean
@@ -67,7 +67,7 @@ def ridge_path(x: np.ndarray, y: np.ndarray, alphas: Sequence[float]) -> dict[fl
 def choose_ridge(
     x: np.ndarray, y: np.ndarray, x_valid: np.ndarray, y_valid: np.ndarray, x_test: np.ndarray
 ) -> tuple[np.ndarray, str]:
-    """Fit ridge for every alpha of `ALPHAS`, keep the best on validation, return its test predictions and a label."""
+    """Choose the alpha of `ALPHAS` that is best on validation; return the test predictions and a label."""
     fits = ridge_path(x, y, ALPHAS)
     errors = {alpha: _squared_error(x_valid @ w + b, y_valid) for alpha, (w, b) in fits.items()}
     best = min(errors, key=lambda alpha: errors[alpha])
@@ -76,12 +76,12 @@ def choose_ridge(
 
 
 def neighbours(similarity: np.ndarray, y: np.ndarray, k: int) -> np.ndarray:
-    """Mean of the k most similar compounds' values, weighted by similarity.
+    """Return the mean of the values of the k most similar compounds, weighted by similarity.
 
     Parameters
     ----------
     similarity : ndarray of shape (Q, N)
-        Tanimoto similarity of each query to each training compound, 0 to 1.
+        The Tanimoto similarity of each query to each training compound, 0 to 1.
     y : ndarray of shape (N,)
     k : int
         At least 1. Ties keep the order of the training compounds.
@@ -105,7 +105,7 @@ def neighbours(similarity: np.ndarray, y: np.ndarray, k: int) -> np.ndarray:
 def choose_neighbours(
     similarity_valid: np.ndarray, y_valid: np.ndarray, similarity_test: np.ndarray, y: np.ndarray
 ) -> tuple[np.ndarray, str]:
-    """Choose k of `NEIGHBOURS` on validation; return the test predictions and a label."""
+    """Choose the k of `NEIGHBOURS` that is best on validation; return the test predictions and a label."""
     errors = {k: _squared_error(neighbours(similarity_valid, y, k), y_valid) for k in NEIGHBOURS if k <= len(y)}
     best = min(errors, key=lambda k: errors[k])
     return neighbours(similarity_test, y, best), f"Tanimoto {best}-nearest neighbours"
@@ -114,7 +114,7 @@ def choose_neighbours(
 def forest(
     x: np.ndarray, y: np.ndarray, x_test: np.ndarray, *, trees: int = 100, seed: int = 0, jobs: int = 2
 ) -> tuple[np.ndarray, str] | None:
-    """scikit-learn's random forest, a third of the features tried at each split; None where scikit-learn is absent.
+    """Predict by scikit-learn's random forest, which tries a third of the features at each split; None without scikit-learn.
 
     Notes
     -----
@@ -126,5 +126,5 @@ def forest(
         return None
     model = RandomForestRegressor(trees, max_features=1 / 3, random_state=seed, n_jobs=jobs)
     model.fit(x, y)
-    model.set_params(n_jobs=1)  # threads would add the trees' answers in any order: other last digits each run
+    model.set_params(n_jobs=1)  # threads would add the trees' answers in any order, with other last digits in each run
     return np.asarray(model.predict(x_test)), f"random forest, {trees} trees"

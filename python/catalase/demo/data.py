@@ -1,4 +1,4 @@
-"""The demo's two tables, as every RDKit wheel carries them: find the files, read them, clean them, say what was lost.
+"""The demo's two tables, which every RDKit wheel carries: finding the files, reading them, and cleaning them with a report.
 
 The measured set is CHEMBL2321810 (1,017 compounds, one activity each on a p scale, minus log10 of a molar concentration;
 the files name no target) from ``Contrib/FreeWilson/data``. The library to screen is the head of the NCI collection
@@ -12,6 +12,7 @@ import os
 import re
 from typing import Any
 
+from .._internal.report import Failure
 from .._internal.text import parse_float, strip_white
 
 ACTIVITY_FILE = os.path.join("FreeWilson", "data", "CHEMBL2321810_act.csv")
@@ -25,17 +26,17 @@ class Compounds:
     Attributes
     ----------
     name : str
-        What the list is, for reports.
+        The name of the list, for reports.
     mols : list of rdkit.Chem.Mol
     smiles : list of str
-        As written in the file.
+        The SMILES as written in the file.
     ids : list of str
     activity : list of float
         Measured values on the p scale, or empty for a library.
     total : int
-        Records in the file.
-    failures : list of (int, str, str)
-        Line number (from 1), text and reason of each record that was left out.
+        The number of records in the file.
+    failures : list of Failure
+        The records that were left out, by the position of their lines in the file (from 0).
     """
 
     def __init__(self, name: str) -> None:
@@ -45,14 +46,14 @@ class Compounds:
         self.ids: list[str] = []
         self.activity: list[float] = []
         self.total = 0
-        self.failures: list[tuple[int, str, str]] = []
+        self.failures: list[Failure] = []
 
     def __len__(self) -> int:
         return len(self.mols)
 
     def count(self, reason: str) -> int:
         """Return how many records were left out for a reason that starts with ``reason``."""
-        return sum(1 for _, _, why in self.failures if why.startswith(reason))
+        return sum(failure.reason.startswith(reason) for failure in self.failures)
 
     def __str__(self) -> str:
         return (
@@ -62,12 +63,12 @@ class Compounds:
 
 
 def find_files() -> dict[str, str]:
-    """Return the paths of the three files, keys ``activity``, ``smiles`` and ``library``.
+    """Return the paths of the three files, by the keys ``activity``, ``smiles`` and ``library``.
 
     Raises
     ------
     FileNotFoundError
-        Where this RDKit lacks one of them; the message names every missing file.
+        If this RDKit lacks one of them; the message names every missing file.
 
     Examples
     --------
@@ -98,12 +99,12 @@ def load_measured(activity_path: str, smiles_path: str) -> Compounds:
     activity_path : str
         CSV with the columns ``Name`` and ``Act`` (p scale).
     smiles_path : str
-        One record a line: SMILES, white space, name.
+        Each line has one record: SMILES, white space, name.
 
     Returns
     -------
     Compounds
-        In the order of the SMILES file, duplicates and unreadable records left out and listed.
+        The compounds in the order of the SMILES file; duplicates and unreadable records are left out and listed.
     """
     with open(activity_path, newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file)
@@ -128,25 +129,25 @@ def _load_smiles(path: str, name: str, known: dict[str, float] | None, limit: in
 
     compounds = Compounds(name)
     seen: dict[str, str] = {}
-    block = rdBase.BlockLogs()  # RDKit writes a line to stderr for each failure; ours go into the report
+    block = rdBase.BlockLogs()  # RDKit would write a line to stderr for each failure, which is in the report
     try:
         with open(path, encoding="utf-8") as file:
-            for number, line in enumerate(file, start=1):
+            for position, line in enumerate(file):
                 if limit is not None and compounds.total >= limit:
                     break
                 text, *rest = re.split("[ \t]+", strip_white(line))
                 if not text:
                     continue
                 compounds.total += 1
-                identifier = rest[0] if rest else str(number)
+                identifier = rest[0] if rest else str(position + 1)
                 mol = read_molecule(text)[0]
                 canonical = Chem.MolToSmiles(mol) if mol is not None else ""
                 if mol is None:
-                    compounds.failures.append((number, text, "unreadable: RDKit refused the SMILES"))
+                    compounds.failures.append(Failure(position, text, "unreadable: RDKit refused the SMILES"))
                 elif canonical in seen:
-                    compounds.failures.append((number, text, f"duplicate of {seen[canonical]}"))
+                    compounds.failures.append(Failure(position, text, f"duplicate of {seen[canonical]}"))
                 elif known is not None and identifier not in known:
-                    compounds.failures.append((number, text, "unmeasured: no activity under this name"))
+                    compounds.failures.append(Failure(position, text, "unmeasured: no activity under this name"))
                 else:
                     seen[canonical] = identifier
                     compounds.mols.append(mol)

@@ -1,7 +1,7 @@
-"""The demo's two plots, learning curve and parity, as PNG files.
+"""The demo's two plots as PNG files: the learning curve and the parity plot.
 
-They need matplotlib (``pip install "catalase[plot]"``). Its ``Figure`` is used without ``pyplot``: no window
-system is touched and the import is shorter.
+They need matplotlib (``pip install "catalase[plot]"``). Its ``Figure`` is used without ``pyplot``, so that no window system
+is touched and the import is shorter.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
 
 
 def _save(figure: Any, path: str) -> None:
-    # No date and no version in the file: two runs with one seed give the same bytes.
+    # The file has no date and no version, so that two runs with one seed give the same bytes.
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": None})
     write_file_atomic(path, lambda file: cast(None, file.write(picture.getbuffer())))
@@ -83,14 +83,14 @@ def parity(
     path : str
         PNG to write.
     measured, predicted, spread : ndarray of shape (N,)
-        p units; ``spread`` is the standard deviation over the ensemble, drawn as error bars.
+        Values in p units; ``spread`` is the standard deviation over the ensemble, drawn as error bars.
     similarity : ndarray of shape (N,)
         Tanimoto similarity to the nearest training compound, shown as colour.
     note : str
         One line of figures for the title.
     """
     figure, axes = _figure(5.8, 5.2)
-    low = math.floor(min(measured.min(), predicted.min()) * 2 - 0.2) / 2  # a tenth of a unit free at both ends
+    low = math.floor(min(measured.min(), predicted.min()) * 2 - 0.2) / 2  # at least a tenth is free at both ends
     high = math.ceil(max(measured.max(), predicted.max()) * 2 + 0.2) / 2
     axes.plot([low, high], [low, high], color="0.4", linewidth=1, linestyle="--", zorder=1)
     axes.errorbar(measured, predicted, yerr=spread, fmt="none", ecolor="0.75", linewidth=0.8, zorder=2)
@@ -110,5 +110,5 @@ def parity(
 
 
 def names(out: str) -> dict[str, str]:
-    """Paths of the pictures in the output folder."""
+    """Return the paths of the pictures in the output folder."""
     return {name: os.path.join(out, name + ".png") for name in ("learning_curve", "parity", "top_hits")}

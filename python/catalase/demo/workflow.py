@@ -1,8 +1,8 @@
 """The steps of the demo, in order.
 
-Settings of the net were chosen by the error of four-fold cross-validation over scaffolds inside training and validation
-(915 compounds, two seeds a fold, early stopping on the held-out fold); the least error decided, and the test set took
-no part in the choice. RMSE in p units:
+The settings of the net have the least error of four-fold cross-validation over scaffolds within training and validation (915
+compounds, two seeds for each fold, early stopping on the held-out fold); the test set took no part in the choice. RMSE in p
+units:
 
 =============  =======  ======================================
 hidden layers  dropout  L2 penalty 0 / 1e-4 / 1e-3 / 3e-3
@@ -38,7 +38,7 @@ from . import baselines as _baselines
 from . import plots as _plots
 from .data import Compounds, find_files, load_library, load_measured
 
-SIZE = 2048  # bits; radius 2
+SIZE = 2048  # bits of the fingerprints, whose radius is 2
 MEMBERS = 5
 SETTINGS: dict[str, Any] = {
     "layer_sizes": [512, 128],
@@ -64,13 +64,13 @@ def run_demo(
     Parameters
     ----------
     out : path
-        Folder for the model, ``top_hits.csv``, ``unreadable.csv`` and the pictures.
+        The folder for the model, ``top_hits.csv``, ``unreadable.csv`` and the pictures.
     seed : int
-        Same seed, same results.
+        The same seed gives the same results.
     quick : bool
-        One member and 500 library molecules, for tests.
+        Take one member and 500 library molecules, for tests.
     force : bool
-        Replace files of ``out`` that stand in the way though no earlier run wrote them.
+        Replace files of ``out`` even if no earlier run wrote them.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def run_demo(
     Raises
     ------
     FileNotFoundError
-        If RDKit was installed without its data files; names them.
+        If RDKit was installed without its data files; the message names them.
     ValueError
         If ``out`` has files that would be replaced, and is not the folder of an earlier run.
     """
@@ -120,7 +120,7 @@ def _run(folder: Path, seed: int, quick: bool, force: bool) -> dict[str, float]:
     parts = [dataset.select(r) for r in rows]
     normal = trans.NormalizationTransformer(transform_y=True, dataset=parts[0])
     model, best_epochs = _train(console, [normal.transform(p) for p in parts[:2]], seed, 1 if quick else MEMBERS)
-    model.transformers = [normal]  # so that it answers in the units of the measurement
+    model.transformers = [normal]  # so that predictions are in the units of the measurement
 
     console.heading("3  Test, beside three baselines")
     y_test = parts[2].y[:, 0]
@@ -150,7 +150,7 @@ def _run(folder: Path, seed: int, quick: bool, force: bool) -> dict[str, float]:
 
 
 def _check_folder(folder: Path, paths: dict[str, str], force: bool) -> None:
-    """Refuse to replace files, unless an earlier run wrote them: it began with the list of what it could not read."""
+    """Refuse to replace files unless an earlier run wrote them, which its list of unreadable molecules shows."""
     if not folder.is_dir():
         return
     again = begins_with(folder / _UNREADABLE, ",".join(_UNREADABLE_COLUMNS).encode())
@@ -160,7 +160,7 @@ def _check_folder(folder: Path, paths: dict[str, str], force: bool) -> None:
 
 
 def _train(console: Console, parts: list[Any], seed: int, members: int) -> tuple[models.Ensemble, list[int]]:
-    """Fit the members; returns the ensemble, and the epoch (from 1) each was kept at."""
+    """Fit the members; return the ensemble, and the epoch (from 1) of each member's weights."""
     nets = [models.MultitaskRegressor(1, SIZE, seed=MEMBERS * seed + i, **SETTINGS) for i in range(members)]
     histories = []
     best: list[int] = []
@@ -182,7 +182,7 @@ def _train(console: Console, parts: list[Any], seed: int, members: int) -> tuple
 
 
 def _mean_and_spread(model: Any, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and spread of the ensemble on the p scale."""
+    """Return mean and spread of the ensemble on the p scale."""
     mean, spread = model.predict_spread(X)
     return mean[:, 0].astype(np.float64), spread[:, 0].astype(np.float64)
 
@@ -197,7 +197,7 @@ def _compare(
     seed: int,
     trees: int,
 ) -> dict[str, float]:
-    """Print the table of scores; returns ours and the baselines' R2."""
+    """Print the table of scores; return the ensemble's scores and the baselines' R2."""
     X, y = dataset.X, dataset.y[:, 0]
     fit, valid, test = rows
     candidates: list[tuple[str, np.ndarray, str]] = [("ours", prediction, "catalase ensemble")]
@@ -228,7 +228,7 @@ def _compare(
 
 
 def _screen(console: Console, model: Any, library: Compounds, train_packed: np.ndarray) -> list[dict[str, Any]]:
-    """Score the library; returns the top molecules, best first."""
+    """Score the library; return the top molecules, best first."""
     packed = ops.ecfp(library.mols, size=SIZE)
     score, spread = _mean_and_spread(model, np.unpackbits(packed, axis=1, bitorder="little").astype(np.float32))
     nearest = ops.tanimoto(packed, train_packed).max(axis=1)
@@ -259,7 +259,7 @@ def _write_hits(path: Path, hits: list[dict[str, Any]]) -> None:
 
 
 def _write_unreadable(path: Path, lists: list[Compounds]) -> None:
-    rows = [[c.name, line, text, reason] for c in lists for line, text, reason in c.failures]
+    rows = [[c.name, f.position + 1, f.text, f.reason] for c in lists for f in c.failures]
     _write_csv(path, _UNREADABLE_COLUMNS, rows)
 
 
@@ -285,7 +285,7 @@ def _draw(
     hits: list[dict[str, Any]],
     library: Compounds,
 ) -> None:
-    """Write the three pictures; without matplotlib only the structures."""
+    """Write the three pictures, or without matplotlib only the picture of the structures."""
     paths = _plots.names(str(folder))
     drawn = []
     missing = _plots.matplotlib_missing()

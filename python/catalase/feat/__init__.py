@@ -1,4 +1,4 @@
-"""Featurizers: from molecules to arrays, with the names that DeepChem users know."""
+"""Featurizers turn molecules and sequences into arrays; they have the names that DeepChem users know."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ if TYPE_CHECKING:
 
 __all__ = ["CircularFingerprint", "DNAOneHotFeaturizer", "Featurizer", "TransformedFeaturizer"]
 
-# It stands beside the transformers, which need datasets, which have featurizers.
+# It is defined with the transformers, which need datasets, which have featurizers.
 __getattr__, __dir__ = attach(__name__, (), {"TransformedFeaturizer": ".trans.transformer"})

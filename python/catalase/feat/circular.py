@@ -1,4 +1,4 @@
-"""Circular fingerprints as a featurizer."""
+"""`CircularFingerprint`: extended-connectivity fingerprints as a featurizer."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from .featurizer import Featurizer, datapoints_of
     partial=Bool(optional=True),
 )
 class CircularFingerprint(Featurizer):
-    """Extended-connectivity fingerprints; see `catalase.ops.ecfp` for what they are.
+    """Extended-connectivity fingerprints; `catalase.ops.ecfp` explains them.
 
     Parameters
     ----------
     radius : int
-        Bonds around each atom; ECFP4 is radius 2.
+        The number of bonds around each atom; ECFP4 has radius 2.
     size : int
-        Bits, a multiple of 8.
+        The number of bits, a multiple of 8.
     chiral : bool
-        Chirality in the invariants.
+        Include chirality in the invariants.
     bonds : bool
-        Bond orders in the environments.
+        Include bond orders in the environments.
     features : bool
-        Pharmacophoric atom invariants (FCFP).
+        Use pharmacophoric atom invariants (FCFP).
     is_counts_based : bool
-        How often each feature occurs, instead of whether.
+        Count how often each feature occurs, instead of whether it does.
     partial : bool
         Featurize molecules that RDKit refuses for valence from a partial sanitization; the report lists them. The
-        MoleculeNet loaders do, so that Tox21 keeps all its rows.
+        MoleculeNet loaders use this, so that Tox21 keeps all its rows.
 
     Attributes
     ----------
     report : Report or None
-        Of the last call of `featurize`.
+        The report of the last call of `featurize`.
 
     Examples
     --------
@@ -85,7 +85,7 @@ class CircularFingerprint(Featurizer):
         errors : {"raise", "mask", "drop"}
             As `catalase.ops.ecfp`; with "drop" the result is (array, kept_indices).
         output : {"dense", "packed", "csr"}
-            float32 (N, size) unless asked otherwise; counts are given as float32 (N, size) always.
+            The default is float32 (N, size); counts are always given as float32 (N, size).
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""One-hot DNA as a featurizer."""
+"""`DNAOneHotFeaturizer`: one-hot DNA as a featurizer."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from .featurizer import Featurizer, datapoints_of
     dtype=Str(choices=["float32", "uint8", "int8"], optional=True),
 )
 class DNAOneHotFeaturizer(Featurizer):
-    """Sequences to rows of four numbers, A C G T; see `catalase.ops.one_hot_dna`.
+    """Turn sequences into rows of four numbers, A C G T; see `catalase.ops.one_hot_dna`.
 
     Parameters
     ----------
     length : int, optional
-        Rows a sequence; shorter ones end in zeros. All sequences must have one length where left out.
+        The number of rows of a sequence; shorter sequences end in zeros. Without it all sequences must have one length.
     reverse_complement : bool
         Encode the other strand.
     dtype : {"float32", "uint8", "int8"}
@@ -36,12 +36,12 @@ class DNAOneHotFeaturizer(Featurizer):
     Attributes
     ----------
     report : Report or None
-        Of the last call of `featurize`.
+        The report of the last call of `featurize`.
 
     Notes
     -----
     DeepChem's ``OneHotFeaturizer`` with ``charset=["A", "C", "G", "T"]`` has a fifth column for unknown letters, and
-    ``utils.genomics_utils.seq_one_hot_encode`` the order A T C G N; here unknown bases (N) are zeros.
+    ``utils.genomics_utils.seq_one_hot_encode`` has the order A T C G N; here unknown bases (N) are zeros.
 
     Examples
     --------
@@ -66,8 +66,8 @@ class DNAOneHotFeaturizer(Featurizer):
         ----------
         datapoints : sequence of str or bytes
         errors : {"raise", "mask", "drop"}
-            A sequence with a byte that is no letter of DNA, or longer than ``length``: raise, give zeros, or leave it
-            out; with "drop" the result is (array, kept_indices).
+            The treatment of a sequence that has a byte that is no letter of DNA, or is longer than ``length``: raise, give
+            zeros, or leave it out. With "drop" the result is (array, kept_indices).
 
         Returns
         -------
@@ -103,7 +103,7 @@ class DNAOneHotFeaturizer(Featurizer):
 
 
 def _unreadable(texts: Sequence[Any], length: int | None) -> list[Failure]:
-    """What cannot even be handed to the kernel: no text, not ASCII, or too long."""
+    """Return failures for items that cannot be given to the kernel: no text, not ASCII, or too long."""
     found = []
     for i, text in enumerate(texts):
         if not isinstance(text, (str, bytes)):

@@ -1,4 +1,4 @@
-"""What all featurizers share: the call, the report, and the form in which a dataset or a model keeps them."""
+"""`Featurizer`, the base class: the call, the report, and the form in which a dataset or a model keeps a featurizer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._internal.report import Report
 
 
 class Featurizer:
-    """Base class of featurizers: from molecules or sequences to rows of X.
+    """Base class of featurizers, which turn molecules or sequences into rows of X.
 
     A subclass defines `featurize` and `to_config`. `Dataset.featurizer` and `Model.featurizer` hold one, so that a model
     gets new data in the form that it was trained on.
@@ -22,7 +22,7 @@ class Featurizer:
     Attributes
     ----------
     report : Report or None
-        Of the last call of `featurize`.
+        The report of the last call of `featurize`.
     """
 
     report: Report | None = None
@@ -38,7 +38,7 @@ class Featurizer:
         ----------
         datapoints : sequence
         errors : {"raise", "mask", "drop"}
-            What to do with one that cannot be read: raise, give zeros, or leave it out; with "drop" the result is
+            The treatment of a datapoint that cannot be read: raise, give zeros, or leave it out. With "drop" the result is
             (array, kept_indices).
         """
         raise NotImplementedError(f"{type(self).__name__} defines no featurize method")
@@ -48,7 +48,7 @@ class Featurizer:
         return self.featurize(datapoints, errors="drop")
 
     def __call__(self, datapoints: Sequence[Any], *args: Any, **options: Any) -> Any:
-        """As `featurize`."""
+        """Return the features; see `featurize`."""
         return self.featurize(datapoints, *args, **options)
 
     def to_config(self) -> dict[str, Any]:
@@ -64,21 +64,21 @@ class Featurizer:
 
     @staticmethod
     def build(config: Any) -> Featurizer:
-        """Return the featurizer that a saved form describes; ValueError for anything that is not one of ours."""
-        for package in ("feat", "trans"):  # where the classes are that a config may name
+        """Return the featurizer that a saved form describes; ValueError for anything else than one of this package."""
+        for package in ("feat", "trans"):  # the classes that a config may name are in these
             importlib.import_module(f"..{package}", __package__)
         featurizer: Featurizer = registry.build(config, kind=Featurizer)
         return featurizer
 
     def agrees_with(self, other: Featurizer) -> bool:
-        """Whether the features of both mean the same; what can be read may differ."""
+        """Return whether the features of both mean the same; the datapoints that they can read may differ."""
         return self is other or (type(self) is type(other) and self._meaning() == other._meaning())
 
     def _meaning(self) -> Any:
         return {name: value for name, value in self._settings().items() if name not in self.aside}
 
     def _settings(self) -> dict[str, Any]:
-        """The settings; of a featurizer that does not tell them, itself, which equals no other."""
+        """Return the settings, or the featurizer itself where it does not tell them, so that it equals no other."""
         return {"itself": id(self)} if type(self).to_config is Featurizer.to_config else self.to_config()
 
     def __eq__(self, other: object) -> bool:
@@ -94,7 +94,7 @@ class Featurizer:
 
 
 def datapoints_of(function: str, datapoints: Any, what: str) -> list[Any]:
-    """Return the datapoints of a call as a list: by position, whatever a Series calls them."""
+    """Return the datapoints of a call as a list, in the order of their positions even for a Series with an index."""
     several = hasattr(type(datapoints), "__len__") and hasattr(type(datapoints), "__iter__")
     one_by_one = isinstance(datapoints, (str, bytes, bytearray, memoryview, Mapping, Set, range))
     if not several or one_by_one or isinstance(datapoints, type) or getattr(datapoints, "ndim", 1) != 1:
@@ -104,7 +104,7 @@ def datapoints_of(function: str, datapoints: Any, what: str) -> list[Any]:
 
 
 def featurizing(where: str, featurizer: Any) -> Any:
-    """Return what has a method ``featurize``: one of ours, of DeepChem's, or the user's own."""
+    """Return an object that has a method ``featurize``: Catalase's, DeepChem's or the user's; refuse any other."""
     if isinstance(featurizer, type) or not callable(getattr(featurizer, "featurize", None)):
         raise TypeError(
             f"{where}: featurizer must be an object with a featurize method, such as catalase.feat.CircularFingerprint(), "
@@ -114,21 +114,21 @@ def featurizing(where: str, featurizer: Any) -> Any:
 
 
 def checked(where: str, featurizer: Any) -> Featurizer | None:
-    """Return what a dataset or a model keeps: a copy, so that a setting that is changed later is not; refuse what is none."""
+    """Return a copy for a dataset or a model, unaffected by later changes of settings; refuse any other object."""
     if featurizer is not None and not isinstance(featurizer, Featurizer):
         raise TypeError(
             f"{where}: featurizer must be None or a catalase.feat.Featurizer such as CircularFingerprint(), got "
             f"{type(featurizer).__name__}"
         )
     if featurizer is None or type(featurizer).to_config is Featurizer.to_config:
-        return featurizer  # one that does not tell its settings equals only itself
+        return featurizer  # a featurizer that does not tell its settings equals only itself
     made = copy.copy(featurizer)
     made.report = None
     return made
 
 
 def saved_form(where: str, featurizer: Featurizer | None) -> dict[str, Any] | None:
-    """Return the saved form; None, with a warning, for a featurizer of the user's own, which cannot be rebuilt."""
+    """Return the saved form; None, with a warning, for a user's own featurizer, which cannot be rebuilt."""
     if featurizer is None:
         return None
     try:

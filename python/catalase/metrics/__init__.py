@@ -1,6 +1,6 @@
 """Scores of predictions: the everyday metrics in NumPy, and `Metric`, which applies any of them task by task.
 
-Importing this package costs nothing but NumPy; scikit-learn's functions are accepted by `Metric` and never imported.
+This package imports nothing but NumPy; `Metric` accepts scikit-learn's functions, and never imports them.
 """
 
 from __future__ import annotations

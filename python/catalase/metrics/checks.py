@@ -1,4 +1,4 @@
-"""Checks that the metric functions share: equal lengths, no NaN, weights that are weights."""
+"""Checks that the metric functions share: equal lengths, no NaN, valid weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .._internal.arrays import numbers
 
 
 def check_pair(name: str, y_true: Any, y_pred: Any, beside: str = "y_pred") -> tuple[np.ndarray, np.ndarray]:
-    """Two arrays of equal shape (N,) or (N, K), N at least 1, without NaN; (N, 1) becomes (N,)."""
+    """Return two arrays of equal shape (N,) or (N, K), N at least 1, without NaN; (N, 1) becomes (N,)."""
     true, pred = numbers(name, "y_true", y_true), numbers(name, beside, y_pred)
     if true.ndim == 2 and true.shape[1] == 1:
         true = true[:, 0]
@@ -30,7 +30,7 @@ def check_pair(name: str, y_true: Any, y_pred: Any, beside: str = "y_pred") -> t
 
 
 def check_weights(name: str, sample_weight: Any, size: int) -> np.ndarray | None:
-    """None, or finite float64 weights (N,), none negative, not all zero."""
+    """Return None, or finite float64 weights (N,), none negative and not all zero."""
     if sample_weight is None:
         return None
     weight = numbers(name, "sample_weight", sample_weight, np.float64)

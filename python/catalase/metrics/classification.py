@@ -14,9 +14,9 @@ from .checks import check_pair, check_weights, warn_undefined
 def _curve(
     name: str, y_true: np.ndarray, y_score: np.ndarray, weight: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted counts of true and false positives at each distinct threshold, highest first.
+    """Return weighted counts of true and false positives at each distinct threshold, the highest first.
 
-    One sort a task. Without weights the counts are integers, and the areas made of them exact up to the division.
+    Each task is sorted once. Without weights the counts are integers, so the areas are exact up to the division.
     """
     positive = y_true != 0
     if not np.array_equal(positive, y_true):
@@ -29,7 +29,7 @@ def _curve(
         positive, y_score, weight = positive[keep], y_score[keep], weight[keep]
     order = np.argsort(-y_score if y_score.dtype.kind == "f" else -y_score.astype(np.float64))
     score = y_score[order]
-    last = np.append(np.flatnonzero(score[1:] != score[:-1]), len(score) - 1)  # last row of each run of ties
+    last = np.append(np.flatnonzero(score[1:] != score[:-1]), len(score) - 1)  # the last row of each group of ties
     hits = positive[order]
     if weight is None:
         true_count = np.cumsum(hits)[last]
@@ -45,7 +45,7 @@ def _area(y: np.ndarray, x: np.ndarray) -> float:
 def _by_column(
     name: str, score: Callable[[np.ndarray, np.ndarray, Any], float], y_true: Any, y_score: Any, sample_weight: Any
 ) -> float:
-    """Score (N,) arrays, or the mean over the columns of (N, C) ones (one-hot labels, or several labels a row)."""
+    """Score arrays (N,), or average over the columns of arrays (N, C), which are one-hot labels or several labels a row."""
     true, pred = check_pair(name, y_true, y_score, "y_score")
     weight = check_weights(name, sample_weight, len(true))
     if true.ndim == 1:
@@ -59,9 +59,9 @@ def roc_auc_score(y_true: Any, y_score: Any, sample_weight: Any = None) -> float
     Parameters
     ----------
     y_true : array (N,) of 0 and 1, or (N, C)
-        With C columns (one-hot classes, or C labels a row) the mean over the columns is returned.
+        With C columns (one-hot classes, or C labels in each row) the result is the mean over the columns.
     y_score : array, same shape
-        Higher means more likely positive; any finite scale.
+        Higher scores mean more likely positives, on any finite scale.
     sample_weight : array (N,), optional
 
     Returns
@@ -143,7 +143,7 @@ def average_precision_score(y_true: Any, y_score: Any, sample_weight: Any = None
 
 
 def accuracy_score(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-    """Share of rows whose class is right. With (N, C) arrays a row is right where all its columns are.
+    """Share of rows whose class is right. In arrays (N, C) a row is right where all its columns are right.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def accuracy_score(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float
 
 
 def _confusion(name: str, y_true: Any, y_pred: Any, sample_weight: Any) -> np.ndarray:
-    """Weighted counts (true class, predicted class) over the classes that occur in either."""
+    """Return weighted counts (true class, predicted class) over the classes that occur in either array."""
     true, pred = check_pair(name, y_true, y_pred)
     if true.ndim != 1:
         raise ValueError(f"{name}: needed classes of shape (N,), got {true.shape}; take argmax(axis=1) of one-hot rows")
@@ -169,7 +169,7 @@ def _confusion(name: str, y_true: Any, y_pred: Any, sample_weight: Any) -> np.nd
 
 
 def balanced_accuracy_score(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-    """Mean over the true classes of the share of their rows that is right. Classes that no row has do not count.
+    """Mean over the true classes of the share of their rows that is right. Classes without rows do not count.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""`Metric`: a score function applied task by task, missing labels left out, and averaged."""
+"""`Metric` applies a score function task by task, leaves missing labels out, and averages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from .._internal.numbers import flag, number, shown
 from .shapes import Tasks, classification_tasks, regression_tasks
 
-# Scores that rank by probability; the rest of the classification metrics compare classes.
+# These scores rank by probability; the other classification metrics compare classes.
 _RANKING = frozenset({"average_precision_score", "prc_auc_score", "roc_auc_score"})
 _PROBABILITY = _RANKING | {"brier_score_loss", "log_loss"}
 _CLASSES = frozenset({
@@ -26,26 +26,26 @@ _REGRESSION = frozenset({
 
 
 class Metric:
-    """A score function with what is needed to apply it to a model's output.
+    """A score function, and the settings by which it is applied to a model's output.
 
     Parameters
     ----------
     metric : callable
-        ``f(y_true, y_pred)``, taking ``sample_weight=`` if weights are to be used: one of `catalase.metrics`, of
-        scikit-learn, or your own.
+        ``f(y_true, y_pred)``, which takes ``sample_weight=`` if weights are to be used: a function of `catalase.metrics`,
+        of scikit-learn, or your own.
     task_averager : callable, optional
         Joins the tasks' scores, such as ``np.mean``. None also takes the mean, but keeps the plain name.
     name : str, optional
-        Key in the results of ``evaluate``; by default ``"mean-roc_auc_score"`` where the averager is given as
+        The key in the results of ``evaluate``; by default ``"mean-roc_auc_score"`` where the averager is given as
         ``np.mean``, else ``"roc_auc_score"``.
     threshold : float, optional
-        Probability from which a two-class prediction is positive, for metrics that compare classes. None takes the
+        The probability from which a two-class prediction is positive, for metrics that compare classes. None takes the
         likelier class.
     mode : {"classification", "regression"}, optional
-        Known for the functions here and the usual ones of scikit-learn; needed for others.
+        It is known for the functions here and the usual ones of scikit-learn, and needed for others.
     classification_handling_mode : {"threshold", "threshold-one-hot"}, optional
-        What a classification metric is given: classes, or one-hot classes. None gives probabilities, except for
-        the functions known to compare classes. Two-class probabilities are those of class 1, shape (N,), beside labels
+        The form of predictions for a classification metric: classes, or one-hot classes. None gives probabilities, except
+        for the functions known to compare classes. Two-class probabilities are those of class 1, shape (N,), with labels
         (N,); with more classes both are (N, C), labels one-hot.
 
     Raises
@@ -114,7 +114,7 @@ class Metric:
         Parameters
         ----------
         y_true : array
-            (N,) or (N, T); NaN is missing. For classification also one-hot, (N, C) beside predictions (N, C) or
+            (N,) or (N, T); NaN is missing. For classification also one-hot: (N, C) with predictions (N, C) or
             (N, 1, C), or (N, T, C).
         y_pred : array
             Classification: probabilities (N, T, C); (N, C) for one task; (N,) or (N, T) of the positive class.
@@ -122,17 +122,17 @@ class Metric:
         w : array, optional
             (N,), (N, 1) or (N, T). Weight 0 means the label is missing.
         mask_missing : bool
-            Leave missing labels out. False scores them as they stand in y (NaN as 0): the unmasked score.
+            Leave missing labels out. False gives the unmasked score, with the values in y (NaN as 0).
         use_sample_weights : bool
-            Give `w` to the function too. Then weight 0 counts for nothing either way.
+            Also give `w` to the function. Then labels of weight 0 do not count in either case.
         per_task_metrics : bool
             Also return the list of the tasks' scores.
 
         Returns
         -------
         float, or (float, list of float)
-            A task with no measured label, or with one class only where the function needs two, is nan; it is left out
-            of the average with a RuntimeWarning. All tasks nan give nan.
+            The score of a task with no measured label, or with one class only where the function needs two, is nan; it is
+            left out of the average with a RuntimeWarning. If all tasks are nan, so is the average.
 
         Raises
         ------
@@ -158,7 +158,7 @@ class Metric:
         return (average, scores) if per_task_metrics else average
 
     def _score(self, tasks: Tasks, index: int, mask_missing: bool, use_sample_weights: bool) -> tuple[float, str]:
-        """Score of one task, and why it is nan if it is."""
+        """Return the score of one task, and the reason if it is nan."""
         true, pred, weight = tasks.y[:, index], tasks.pred[:, index], tasks.w[:, index]
         missing = np.isnan(true) if true.dtype.kind == "f" else np.zeros(len(true), dtype=bool)
         if mask_missing:
@@ -178,7 +178,7 @@ class Metric:
         kwargs = {"sample_weight": weight} if use_sample_weights else {}
         with warnings.catch_warnings():
             if one_class or len(true) < 2:
-                warnings.simplefilter("ignore")  # our own warning names the task
+                warnings.simplefilter("ignore")  # the warning of `compute_metric` names the task
             try:
                 return float(self.metric(true, pred, **kwargs)), "undefined"
             except ValueError:
@@ -187,7 +187,7 @@ class Metric:
                 return float("nan"), "one class only"
 
     def _prepare(self, true: np.ndarray, pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What the function is given: labels (N,) and probabilities (N, C) turned into scores, classes or one-hot."""
+        """Return labels (N,) and probabilities (N, C) as the function takes them: scores, classes or one-hot classes."""
         classes = pred.shape[1]
         if np.isnan(pred).any():
             raise ValueError(f"{self.name}: y_pred has NaN; the model diverged or was fed NaN")

@@ -56,10 +56,10 @@ def mae_score(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
 
 
 def r2_score(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-    """Coefficient of determination, 1 - residual / total sum of squares; at most 1, negative below the mean's own.
+    """Coefficient of determination, 1 - residual / total sum of squares; at most 1, negative below the mean as prediction.
 
-    Where y_true is constant: 1.0 for perfect predictions, else 0.0, as scikit-learn; nan with a RuntimeWarning for
-    fewer than two rows. Parameters and errors as `rms_score`.
+    Where y_true is constant, the result is 1.0 for perfect predictions and else 0.0, as in scikit-learn; for fewer than two
+    rows it is nan with a RuntimeWarning. Parameters and errors as `rms_score`.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def _correlation(name: str, a: np.ndarray, b: np.ndarray, weight: np.ndarray | N
 
 
 def pearson_r2_score(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-    """Square of Pearson's correlation, in [0, 1]; nan with a RuntimeWarning where either side is constant.
+    """Square of Pearson's correlation, in [0, 1]; nan with a RuntimeWarning where either array is constant.
 
     Parameters and errors as `rms_score`.
 
@@ -104,15 +104,15 @@ def pearson_r2_score(y_true: Any, y_pred: Any, sample_weight: Any = None) -> flo
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1; equal values share the mean of their ranks."""
+    """Return ranks from 1; equal values share the mean of their ranks."""
     _, code, count = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(count) - (count - 1) / 2)[code]
 
 
 def spearman_score(y_true: Any, y_pred: Any) -> float:
-    """Spearman's rank correlation, in [-1, 1], ties sharing their mean rank; takes no weights.
+    """Spearman's rank correlation, in [-1, 1], in which ties share their mean rank; it takes no weights.
 
-    nan with a RuntimeWarning where either side is constant. Errors as `rms_score`.
+    The result is nan with a RuntimeWarning where either array is constant. Errors as `rms_score`.
 
     Examples
     --------

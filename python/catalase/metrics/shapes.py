@@ -1,4 +1,4 @@
-"""From the shapes that users have to one form: labels (N, T), weights (N, T), predictions (N, T) or (N, T, C)."""
+"""Bring users' arrays to one form: labels (N, T), weights (N, T), predictions (N, T) or (N, T, C)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._internal.arrays import labels, numbers
 
 
 class Tasks:
-    """Arrays of one evaluation, a column a task: y (N, T), w (N, T), pred (N, T, C) or, for regression, (N, T)."""
+    """The arrays of one evaluation, with a column for each task: y and w (N, T), pred (N, T, C) or, for regression, (N, T)."""
 
     def __init__(self, y: np.ndarray, w: np.ndarray, pred: np.ndarray) -> None:
         self.y, self.w, self.pred = y, w, pred
@@ -36,7 +36,7 @@ def _weights(name: str, w: Any, size: int, tasks: int) -> np.ndarray:
 
 
 def _is_one_hot(y: np.ndarray) -> bool:
-    """Each row of the last axis is one 1 among 0s."""
+    """Return whether each row of the last axis is one 1 among 0s."""
     return bool(((y == 0) | (y == 1)).all() and (y.sum(axis=-1) == 1).all())
 
 
@@ -72,7 +72,7 @@ def classification_tasks(name: str, y_true: Any, y_pred: Any, w: Any) -> Tasks:
     w = None if w is None else numbers(name, "w", w)
     if y.shape == (size, classes) and tasks == 1 and _is_one_hot(y):
         if w is not None and w.shape == (size, classes):
-            w = w.mean(axis=1)  # one weight a row; 0 only where all are
+            w = w.mean(axis=1)  # one weight for each row, 0 only where all are 0
         y = y.argmax(axis=1)[:, None]
     elif y.shape == (size, tasks, classes) and _is_one_hot(y):
         y = y.argmax(axis=2)
@@ -85,10 +85,10 @@ def classification_tasks(name: str, y_true: Any, y_pred: Any, w: Any) -> Tasks:
 
 
 def _one_task(y: np.ndarray, pred: np.ndarray) -> bool:
-    """True where pred (N, K) is the K classes of one task rather than the positive class of K tasks."""
+    """Return whether pred (N, K) has the K classes of one task rather than the positive class of K tasks."""
     if pred.shape[1] < 2:
         return False
     if y.ndim == 1 or y.shape[1] == 1:
         return True
-    # One-hot rows beside rows that sum to 1 are a softmax; columns of separate tasks do not do both.
+    # One-hot labels with predictions whose rows sum to 1 are of a softmax; columns of separate tasks are not both.
     return y.shape == pred.shape and _is_one_hot(y) and bool(np.allclose(pred.sum(axis=1), 1, atol=1e-3))

@@ -67,6 +67,7 @@ def predict_datapoints(
     predict: Callable[[Any], NDArray[Any]],
     compact: bool,
     errors: str = "drop",
+    unread: Sequence[Failure] = (),
 ) -> Answers:
     """Featurize and predict.
 
@@ -82,14 +83,18 @@ def predict_datapoints(
         Whether `predict` takes packed bits.
     errors : {"drop", "raise"}
         Whether the first that cannot be read is a ValueError.
+    unread : sequence of Failure
+        Rows that the reader of a file could not read: its failures stand, and the items in their places are not featurized.
     """
+    known = {failure.position for failure in unread}
+    items = ["" if i in known else item for i, item in enumerate(items)] if known else items
     own, featurizer = featurizer, copy.copy(featurizer)  # its report is this call's, whatever other threads do
     parts: list[NDArray[Any]] = []
     places: list[NDArray[np.int64]] = []
     failures: list[Failure] = []
     for start in range(0, len(items), _CHUNK):
         X, kept, failed = _features(items[start : start + _CHUNK], featurizer, compact)
-        failures += [failure.shifted(start) for failure in failed]
+        failures += [failure.shifted(start) for failure in failed if start + failure.position not in known]
         if failures and errors == "raise":
             first = failures[0]
             raise ValueError(
@@ -99,6 +104,7 @@ def predict_datapoints(
         if len(kept):
             parts.append(predict(X))
             places.append(start + kept)
+    failures = sorted([*unread, *failures])
     own.report = Report(len(items), sum(map(len, places)), failures)
     if not parts:
         if failures:
@@ -122,8 +128,8 @@ def _features(
     report = featurizer.report
     reasons = {f.position: f for f in (report.failures if report else [])}
     for i in missing:
-        known = reasons.get(i, Failure(i, str(given[i]), "it cannot be read"))
-        failures.append(Failure(int(there[i]), known.text, known.reason))
+        failure = reasons.get(i, Failure(i, str(given[i]), "it cannot be read"))
+        failures.append(failure._replace(position=int(there[i])))
     return X, there[kept], sorted(failures)
 
 

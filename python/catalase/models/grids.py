@@ -13,8 +13,9 @@ from .._internal import arrays as _arrays
 from .._internal.numbers import shown
 from .._internal.registry import AnyOf, Field, Float, Int, List, Str
 from ..autograd import Tensor, no_grad
-from ..backends import to_device, to_host
+from ..backends import to_host
 from ..data import NumpyDataset
+from ..data.batch import Batch, Batches
 from .labels import check_classes, check_numbers
 from .model import Model
 from .pixels import LEVEL, Pixels, Seen
@@ -108,7 +109,7 @@ class GridModel(Model):
 
     def _run(self, X: Any) -> NDArray[Any]:
         with nn.inference(), no_grad():
-            return self._output(self._forward(self.module, X))
+            return self._output(self._forward(self.module, self._net_input(X)))
 
     def _on_scale(self, X: Any) -> Any:
         pixels = self._pixels(type(self).__name__)
@@ -161,14 +162,12 @@ class GridModel(Model):
                     )
         return X
 
-    def _input(self, X: Any) -> Tensor:
-        if isinstance(X, Tensor):
-            return X
+    def _batch(self, X: Any) -> Batch:
         X = _arrays.numbers(type(self).__name__, "X", X)
         if X.ndim == self.dims + 1:
             X = X[..., None]
         self._grid = X.shape[1:-1]
-        return Tensor(to_device(np.asarray(X, dtype=np.float32), self.device))
+        return Batch(np.asarray(X, dtype=np.float32))
 
     # Data that are not in memory are checked as they come.
     def _check_dataset(self, where: str, dataset: Any) -> None:
@@ -182,10 +181,35 @@ class GridModel(Model):
             raise ValueError(f"{where}: the dataset is empty; it needs at least one row")
 
     def _training_rows(self, dataset: Any) -> Any:
-        return GridRows(self, dataset, None, f"{type(self).__name__}.fit")
+        return self._batches(f"{type(self).__name__}.fit", dataset, None)
 
     def _validation_rows(self, dataset: Any) -> Any:
-        return GridRows(self, dataset, self.batch_size, f"{type(self).__name__}.fit (valid)")
+        return self._batches(f"{type(self).__name__}.fit (valid)", dataset, self.batch_size)
+
+    def _batches(self, where: str, dataset: Any, most: int | None) -> Batches:
+        """The batches of a dataset on the net's scale, of ``most`` rows at most.
+
+        Data that are not in memory are checked as they come, and the first batch decides the ``pixel_scale`` of a model
+        that has none.
+        """
+        in_memory, applied = isinstance(dataset, NumpyDataset), getattr(dataset, "scaled_by", 1.0)
+        learns, seen = most is None and self.dims > 1 and self.pixel_scale is None, Seen()
+
+        def iterbatches(batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Any]:
+            size, pixels = batch_size if most is None else min(batch_size, most), None
+            for X, y, w, ids in dataset.iterbatches(size, deterministic=deterministic, seed=seed):
+                X = np.asarray(X)
+                if not in_memory:
+                    self._check_features(where, X)
+                    self._check_labels(where, np.asarray(y), np.asarray(w))
+                if learns:
+                    self._learn_scale(X, applied, seen)
+                pixels = pixels or self._pixels(where, applied)
+                yield self._batch(X if pixels is None else pixels.add(X)), y, w, ids
+            if pixels is not None and not learns:
+                pixels.end()
+
+        return Batches(dataset, iterbatches)
 
     def _learn_from(self, where: str, dataset: Any, valid: Any = None) -> None:
         super()._learn_from(where, dataset, valid)
@@ -225,41 +249,6 @@ class GridModel(Model):
 
     def _output(self, raw: Tensor) -> NDArray[Any]:
         return ops.softmax(raw.numpy()) if self.mode == "classification" else raw.numpy()
-
-
-class GridRows:
-    """A dataset for `train.fit`, on the net's scale; batches have `most` rows at most.
-
-    Data that are not in memory are checked as they come, and the first batch decides the ``pixel_scale`` of a model that
-    has none.
-    """
-
-    def __init__(self, model: GridModel, dataset: Any, most: int | None, where: str) -> None:
-        self.model, self.dataset, self.most, self.where = model, dataset, most, where
-        self.in_memory = isinstance(dataset, NumpyDataset)
-        self.learns = most is None and model.dims > 1 and model.pixel_scale is None
-        self.seen = Seen()
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def iterbatches(
-        self, batch_size: int, deterministic: bool = False, seed: int | None = None
-    ) -> Iterator[tuple[Any, Any, Any, Any]]:
-        size = batch_size if self.most is None else min(batch_size, self.most)
-        model, applied = self.model, getattr(self.dataset, "scaled_by", 1.0)
-        pixels = None
-        for X, y, w, ids in self.dataset.iterbatches(size, deterministic=deterministic, seed=seed):
-            X = np.asarray(X)
-            if not self.in_memory:
-                model._check_features(self.where, X)
-                model._check_labels(self.where, np.asarray(y), np.asarray(w))
-            if self.learns:
-                model._learn_scale(X, applied, self.seen)
-            pixels = pixels or model._pixels(self.where, applied)
-            yield X if pixels is None else pixels.add(X), y, w, ids
-        if pixels is not None and not self.learns:
-            pixels.end()
 
 
 def is_list_of_arrays(given: Any) -> bool:

@@ -13,14 +13,14 @@ from .. import nn, ops
 from .._internal.numbers import flag, shown
 from .._internal.registry import register
 from ..autograd import no_grad
-from ..data import SequenceBatch
+from ..data import SequenceBatch, SequenceDataset
+from ..data.batch import Batches
 from ..data.tokenizer import END, PAD, START, UNKNOWN, CharTokenizer
 from ..metrics import Metric
-from .language_net import LanguageNet, Rows, Steps
 from .model import chosen_metrics, chosen_transformers, scores
-from .sequence_net import FIELDS, SequenceModel
+from .sequence import FIELDS, SequenceModel, by_length
 from .settings import as_float, checked, flags, is_count, is_number
-from .time_steps import rows_of
+from .truncation import state_of, step_batch, windows
 
 _SAMPLE_ROWS = 1000  # sequences drawn at a time
 
@@ -96,11 +96,7 @@ class LanguageModel(SequenceModel):
             num_layers=num_layers, dropout=dropout, clip_norm=clip_norm, batch_size=batch_size,
             learning_rate=learning_rate, seed=seed, truncation=truncation,
         )  # fmt: skip
-        rng = nn.init.generator(self.seed)
-        embedding = self._embedding(rng)
-        recurrent = self._recurrent(self.embedding_size, rng)
-        head = nn.Linear(recurrent.output_size, tokenizer.size, rng=rng)
-        self.module = LanguageNet(embedding, recurrent, self.dropout, head)
+        self.module = self._net((tokenizer.size,))
         self.loss = nn.losses.SoftmaxCrossEntropy()
 
     def predict(self, dataset: Any, transformers: Any = None, raw: bool = False) -> NDArray[Any]:  # type: ignore[override]
@@ -121,9 +117,9 @@ class LanguageModel(SequenceModel):
         X = self._sequences("LanguageModel.predict", dataset).X
         self._check_sequences("LanguageModel.predict", X)
         result = np.zeros(len(X))
-        for rows, steps, targets, logits in self._scored(X):
+        for rows, steps, following, logits in self._scored(X):
             owner = np.repeat(np.arange(len(rows)), steps.lengths)
-            result[rows] = -np.bincount(owner, _token_losses(logits, targets), minlength=len(rows))
+            result[rows] = -np.bincount(owner, _token_losses(logits, following), minlength=len(rows))
         return result
 
     def predict_on_batch(self, X: Any, transformers: Any = None, raw: bool = False) -> NDArray[Any]:
@@ -175,7 +171,7 @@ class LanguageModel(SequenceModel):
         per_task_metrics = flag(where, "per_task_metrics", per_task_metrics)
         data = self._sequences(where, dataset)
         self._check_sequences(where, data.X)
-        weights = Rows(where, data).weights
+        weights = _token_weights(where, data)
         if not np.any(weights if mask_missing or use_sample_weights else np.ones_like(weights)):
             raise ValueError(f"{where}: there is no sequence that counts in the dataset")
         if chosen is not None:
@@ -183,11 +179,11 @@ class LanguageModel(SequenceModel):
         if not use_sample_weights:
             weights = (weights != 0) | (not mask_missing)
         total, right, count = 0.0, 0.0, 0.0
-        for rows, steps, targets, logits in self._scored(data.X):
+        for rows, steps, following, logits in self._scored(data.X):
             w = np.repeat(weights[rows], steps.lengths).astype(np.float64)
             kept = w != 0  # what is left out may be anything, NaN too
-            total += float(_token_losses(logits, targets)[kept] @ w[kept])
-            right, count = right + float((logits.argmax(axis=1) == targets) @ w), count + float(w.sum())
+            total += float(_token_losses(logits, following)[kept] @ w[kept])
+            right, count = right + float((logits.argmax(axis=1) == following) @ w), count + float(w.sum())
         loss = total / count
         found = {"loss": loss, "perplexity": math.exp(loss), "accuracy": right / count}
         return (found, {name: [value] for name, value in found.items()}) if per_task_metrics else found
@@ -196,8 +192,8 @@ class LanguageModel(SequenceModel):
         self, chosen: list[Metric], X: Any, weights: NDArray[Any], per_task_metrics: bool, **options: bool
     ) -> Any:
         y, predictions, w = [], [], []
-        for rows, steps, targets, logits in self._scored(X):
-            y.append(targets)
+        for rows, steps, following, logits in self._scored(X):
+            y.append(following)
             predictions.append(ops.softmax(logits)[:, None])
             w.append(np.repeat(weights[rows], steps.lengths))
         columns = np.concatenate(y), np.concatenate(predictions), np.concatenate(w)
@@ -269,26 +265,67 @@ class LanguageModel(SequenceModel):
             drawn[rows, step] = tokens[:, 0]
             if not len(rows):
                 break
-            state = rows_of(state, goes_on)
+            state = state_of(state, goes_on)
         return drawn
 
-    def _training_rows(self, dataset: Any) -> Any:
-        return Rows("LanguageModel.fit", dataset, self.truncation)
+    def _check_per_step(self, where: str, dataset: Any) -> None:
+        _token_weights(where, dataset)
 
-    def _validation_rows(self, dataset: Any) -> Any:
-        return Rows("LanguageModel.fit (valid)", super()._validation_rows(dataset))
+    def _training_rows(self, dataset: Any) -> Batches:
+        return _token_batches(dataset, self.truncation)
 
-    def _scored(self, X: Any) -> Iterator[tuple[NDArray[np.int64], Steps, NDArray[np.int64], NDArray[Any]]]:
+    def _validation_rows(self, dataset: Any) -> Batches:
+        return _token_batches(by_length(dataset), None)
+
+    def _scored(self, X: Any) -> Iterator[tuple[NDArray[np.int64], SequenceBatch, NDArray[np.int64], NDArray[Any]]]:
         """Yield rows, their steps, the token after each, and the logits (steps, V) it was to have."""
         for rows in self._by_length(X):
-            steps = Steps(X.padded(rows))
+            steps = _behind_start(X.padded(rows))
             with nn.inference(), no_grad():
                 logits = self._forward(self.module, steps).numpy()
-            yield rows, steps, steps.targets(), logits
+            yield rows, steps, _targets(steps), logits
 
 
-def _token_losses(logits: NDArray[Any], targets: NDArray[np.int64]) -> NDArray[np.float64]:
-    return ops.softmax_cross_entropy(logits, targets).astype(np.float64)
+def _behind_start(batch: SequenceBatch) -> SequenceBatch:
+    """Each sequence behind its start. Its length counts tokens to predict, end included."""
+    starts = np.full((len(batch), 1), START, batch.values.dtype)
+    return step_batch(np.concatenate([starts, batch.values], axis=1), batch.lengths + 1)
+
+
+def _targets(batch: SequenceBatch) -> NDArray[np.int64]:
+    """The token after each step that is there, row by row, (steps,); ``<end>`` after a row's last."""
+    following = np.zeros(batch.values.shape, np.int64)
+    following[:, :-1] = batch.values[:, 1:]
+    following[np.arange(len(batch.lengths)), batch.lengths - 1] = END
+    return following[batch.mask]
+
+
+def _token_weights(where: str, dataset: SequenceDataset) -> NDArray[Any]:
+    """The weight of each sequence, which is that of its tokens."""
+    if dataset.per_step:
+        raise ValueError(f"{where}: a language model takes one weight a sequence; this dataset has one a step")
+    w = np.asarray(dataset.w)
+    if w.size not in (0, len(w)):
+        raise ValueError(f"{where}: a language model takes one weight a sequence, (rows,), got {w.shape}")
+    return np.ones(len(dataset)) if w.size == 0 else w.reshape(-1)
+
+
+def _token_batches(dataset: SequenceDataset, truncation: int | None) -> Batches:
+    """The batches of a dataset: steps, the token after each as its label, and the weight of its sequence."""
+    weights = _token_weights("LanguageModel.fit", dataset)
+
+    def iterbatches(batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Any]:
+        for _, rows, (X, *_, ids) in dataset.numbered_batches(batch_size, 1, deterministic, seed=seed):
+            steps = _behind_start(X)  # type: ignore[arg-type]
+            w = np.repeat(weights[rows], steps.lengths)
+            for window, following, of_window in windows(steps, _targets(steps), w, truncation):
+                yield window, following, of_window, ids
+
+    return Batches(dataset, iterbatches)
+
+
+def _token_losses(logits: NDArray[Any], following: NDArray[np.int64]) -> NDArray[np.float64]:
+    return ops.softmax_cross_entropy(logits, following).astype(np.float64)
 
 
 def _pick(logits: NDArray[Any], chances: NDArray[Any], temperature: float) -> NDArray[np.int32]:

@@ -10,24 +10,26 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import nn, ops, optim, train
+from .. import nn, optim, train
 from .._internal import arrays as _arrays
 from .._internal import storage
 from .._internal.numbers import choice, flag, path_of, shown
+from .._internal.report import Failure
 from ..autograd import Tensor, no_grad
-from ..backends import to_device, to_host
+from ..backends import to_host
+from ..data.batch import Batch, batches_of
 from ..data.dataset import task_names
 from ..feat import Featurizer
 from ..feat.featurizer import checked, saved_form
 from ..metrics import Metric
 from ..nn.module import check_finite
 from ..ops.checks import check_device
+from ..train.fit import usual_forward
 from ..trans import Transformer, undo_transforms
 from . import carried as _carried
 from .datapoints import Answers, datapoints, is_dataset, predict_datapoints, with_gaps
 from .labels import check_some, flat
 from .settings import flags
-from .sparse_rows import PlacedRows, on_device
 
 KIND = "catalase model"
 _LARGEST = np.finfo(np.float32).max
@@ -210,13 +212,13 @@ class Model:
             seed = int(np.random.SeedSequence([seed, self._fits]).generate_state(1)[0])
         self.history = train.fit(
             self.module,
-            self._placed(self._training_rows(dataset)),
+            self._training_rows(dataset),
             self.loss,
             optimizer=self._optimizer,
             nb_epoch=nb_epoch,
             batch_size=self.batch_size,
             seed=seed,
-            valid=None if valid is None else self._placed(self._validation_rows(valid)),
+            valid=None if valid is None else self._validation_rows(valid),
             callbacks=callbacks,
             progress=progress,
             forward=self._forward,
@@ -284,8 +286,9 @@ class Model:
         predict: Callable[[Any], NDArray[Any]],
         errors: str = "drop",
         featurizer: Featurizer | None = None,
+        unread: Sequence[Failure] = (),
     ) -> Answers:
-        """What `predict` gives for datapoints, featurized as the model was trained."""
+        """What `predict` gives for datapoints, featurized as the model was trained; see `predict_datapoints`."""
         featurizer = self.featurizer if featurizer is None else featurizer
         if featurizer is None:
             raise TypeError(
@@ -294,7 +297,7 @@ class Model:
                 "catalase.feat.CircularFingerprint(radius=2, size=2048), or train it on a dataset that has one"
             )
         self._check_width(where, featurizer)
-        return predict_datapoints(where, items, featurizer, predict, self._takes_bits, errors)
+        return predict_datapoints(where, items, featurizer, predict, self._takes_bits, errors, unread)
 
     def _check_width(self, where: str, featurizer: Featurizer) -> None:
         size = getattr(featurizer, "size", None)
@@ -322,7 +325,7 @@ class Model:
     def _raw_batch(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
         X = self._check_features(where, np.asarray(X))
         with nn.inference(), no_grad():
-            return self._output(self._forward(self.module, self._on_scale(X)))
+            return self._output(self._forward(self.module, self._net_input(self._on_scale(X))))
 
     def evaluate(
         self,
@@ -466,34 +469,26 @@ class Model:
         return self._undone(where, dataset, transformers)
 
     def _training_rows(self, dataset: Any) -> Any:
-        """What the training loop walks through: the dataset, or the same batches in a form that the net takes faster."""
-        return dataset
+        """The batches that the training loop walks through, each X as a `Batch` that the net takes."""
+        return batches_of(dataset, self._batch)
 
     def _validation_rows(self, dataset: Any) -> Any:
         """As `_training_rows`, for the loss after each epoch."""
-        return dataset
+        return batches_of(dataset, self._batch)
 
-    def _placed(self, rows: Any) -> Any:
-        """The same batches, X as the net takes it; on the CPU `_forward` sees to that."""
-        return rows if self.device == "cpu" else PlacedRows(rows, self._input)
-
-    def _forward(self, module: nn.Module, X: Any) -> Tensor:
-        return module(self._input(X))
+    _forward = staticmethod(usual_forward)  # from the module and the X of a batch to the net's output
 
     def _on_scale(self, X: Any) -> Any:
         """A batch on the scale that the net was trained on; images have one."""
         return X
 
-    def _input(self, X: Any) -> Any:
-        """A batch as the net takes it, on its device; what is there already stays as it is."""
-        if isinstance(X, Tensor) or not isinstance(X, (np.ndarray, ops.SparseBatch)):
-            return X
-        device = self.device
-        if isinstance(X, ops.SparseBatch):
-            return X if device == "cpu" else on_device(X, device)
-        if self._is_packed(X):
-            return to_device(X, device)
-        return Tensor(to_device(np.asarray(X, dtype=np.float32), device))
+    def _batch(self, X: Any) -> Batch:
+        """Some rows as the net takes them, on the host."""
+        return Batch(X if not isinstance(X, np.ndarray) or self._is_packed(X) else np.asarray(X, np.float32))
+
+    def _net_input(self, X: Any) -> Any:
+        """What `_forward` takes for some rows, on the model's device."""
+        return self._batch(X).to(self.device).X
 
     def _is_packed(self, X: NDArray[Any]) -> bool:
         """Whether X holds packed bits: uint8, 8 features a byte, as `ops.ecfp` packs them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from .. import nn, ops, optim
 from .._internal.registry import AnyOf, Bool, Field, Float, Int, List, Str, register
 from ..autograd import Tensor
-from ..nn.layers import in_order
+from ..data import NumpyDataset
+from ..data.batch import Batch, Batches, batches_in_memory, compressed
 from .labels import check_classes, check_numbers
 from .model import Model
 from .settings import ACTIVATIONS, Number, checked, each_activation, each_layer, each_rate, is_list, is_number
-from .sparse_rows import PaddedRows, compressed
 
 _FIELDS: dict[str, Field] = {
     "n_tasks": Int(1, 1_000_000),
@@ -35,17 +35,16 @@ _FIELDS: dict[str, Field] = {
 _CLASSES = {"n_classes": Int(2, 1_000_000)}
 
 
-class _DenseNet(nn.Module):
+class _DenseNet(nn.Sequential):
     """Linear layers with activation and dropout, and a last one that gives (N, *shape)."""
 
     def __init__(self, layers: list[nn.Module], shape: tuple[int, ...]) -> None:
-        super().__init__()
-        self.layers = layers
+        super().__init__(*layers)
         self.shape = shape
 
     def forward(self, x: Tensor) -> Tensor:
-        x = in_order(self.layers, x)
-        return x if len(self.shape) == 1 else x.reshape((x.shape[0], *self.shape))
+        x = super().forward(x)
+        return x if len(self.shape) == 1 else x.reshape((x.data.shape[0], *self.shape))
 
 
 def _start_values(name: str, key: str, value: Number, hidden: int) -> tuple[list[float], bool]:
@@ -130,10 +129,26 @@ class _Multitask(Model):
         return _DenseNet(layers, shape)
 
     def _training_rows(self, dataset: Any) -> Any:
-        return self._padded(compressed(dataset, device=self.device))
+        if type(dataset) is NumpyDataset:
+            X, y, w = compressed(dataset.X, self.device), self._prepared_labels(dataset.y, dataset.w), dataset.w
+            ready = X.dtype == np.float32 or self._is_packed(X)  # a SparseBatch is float32
+            rows = batches_in_memory(X, y, w, Batch if ready else self._batch)
+        else:
+            rows = super()._training_rows(dataset)
+        return self._padded(rows) if self.pad_batches else rows
 
-    def _padded(self, rows: Any) -> Any:
-        return PaddedRows(rows, self.batch_size) if self.pad_batches else rows
+    def _padded(self, rows: Batches) -> Batches:
+        """The same batches, the weights of a short one scaled so that its loss is divided by ``batch_size``."""
+
+        def iterbatches(batch_size: int, **order: Any) -> Iterator[Any]:
+            for X, y, w, ids in rows.iterbatches(batch_size, **order):
+                yield X, y, w if len(X) == self.batch_size else w * (len(X) / self.batch_size), ids
+
+        return Batches(rows, iterbatches)
+
+    def _prepared_labels(self, y: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
+        """Labels in the form that the loss takes, for all batches at once."""
+        return y
 
     def make_optimizer(self) -> optim.Optimizer:
         if self.weight_decay_penalty_type == "l1":
@@ -228,11 +243,8 @@ class MultitaskClassifier(_Multitask):
     def to_config(self) -> dict[str, Any]:
         return {**super().to_config(), "n_classes": self.n_classes}
 
-    def _training_rows(self, dataset: Any) -> Any:
-        return self._padded(compressed(dataset, self._class_numbers, self.device))
-
-    def _class_numbers(self, y: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
-        """Labels as the loss turns them, once instead of in every batch; others than class numbers stay as they are."""
+    def _prepared_labels(self, y: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
+        # Class numbers; other labels stay as they are.
         if y.shape != w.shape or (self.n_tasks == 1 and y.shape[1:] == (self.n_classes,)):
             return y  # one weight for several labels; rows of class probabilities
         return nn.losses.class_numbers(y, w)

@@ -1,25 +1,326 @@
-"""Models that read sequences: SequenceClassifier and SequenceRegressor."""
+"""Models that read sequences: SequenceClassifier, SequenceRegressor, and what they share with LanguageModel."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 
-from .. import nn, ops
-from .._internal.registry import Int, register
-from ..autograd import Tensor
-from ..data.tokenizer import CharTokenizer
-from .labels import Place, check_classes, check_numbers
-from .reader import READER_FIELDS, Reader
-from .sequence_net import FIELDS
-from .settings import checked
+from .. import nn, ops, optim
+from .._internal.numbers import shown
+from .._internal.registry import AnyOf, Bool, Field, Float, Int, Object, Str, register
+from ..autograd import Tensor, no_grad
+from ..data import SequenceBatch, SequenceDataset
+from ..data.batch import Batches, batches_of
+from ..data.ragged import RaggedArray
+from ..data.tokenizer import PAD, CharTokenizer
+from ..trans import Transformer, undo_transforms
+from .labels import Place, check_classes, check_numbers, flat
+from .model import Model, chosen_transformers
+from .sequence_net import POOLS, SequenceNet
+from .settings import checked, is_count, rate
+from .truncation import read_ahead, step_batches
 
+CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+_PREDICT_STEPS = 100_000  # padded steps that go through the net at a time
+_LARGEST = np.finfo(np.float32).max
+
+FIELDS: dict[str, Field] = {
+    "tokenizer": Object(CharTokenizer, none=True),
+    "cell": Str(choices=list(CELLS)),
+    "embedding_size": Int(1, 1_000_000),
+    "hidden_size": Int(1, 1_000_000),
+    "num_layers": Int(1, 1000),
+    "dropout": Float(low=0, high=1),
+    "clip_norm": Float(low=0, none=True),
+    "batch_size": Int(1),
+    "learning_rate": Float(low=0),
+    "seed": AnyOf(Int(0), none=True),
+    "truncation": Int(1, none=True, optional=True),
+}
+TASK_FIELDS: dict[str, Field] = {
+    "n_tasks": Int(1, 1_000_000),
+    "n_features": Int(1, 10_000_000, none=True),
+    "bidirectional": Bool(),
+    "pool": Str(choices=list(POOLS)),
+    "per_step": Bool(optional=True),
+}
 _CLASSES = {"n_classes": Int(2, 1_000_000)}
 
 
-@register("SequenceClassifier", **FIELDS, **READER_FIELDS, **_CLASSES)
-class SequenceClassifier(Reader):
+class SequenceModel(Model):
+    """What all models of sequences share: recurrent layers, a pool over the time steps or none, a dense output."""
+
+    fields: ClassVar[tuple[str, ...]]
+    tokenizer: CharTokenizer | None
+    n_tasks: int
+    n_features: Any = None  # a whole number without a tokenizer
+    bidirectional = False
+    pool: str | None = None
+    per_step = False
+    _takes_bits = False
+
+    def __init__(
+        self,
+        tokenizer: CharTokenizer | None,
+        cell: str,
+        embedding_size: int,
+        hidden_size: int,
+        num_layers: int,
+        dropout: float,
+        clip_norm: float | None,
+        batch_size: int,
+        learning_rate: Any,
+        seed: int | None,
+        truncation: int | None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        if tokenizer is not None and not isinstance(tokenizer, CharTokenizer):
+            raise TypeError(f"{name}: tokenizer must be a catalase.data tokenizer, got {type(tokenizer).__name__}")
+        found = checked(
+            name, FIELDS, cell=cell, embedding_size=embedding_size, hidden_size=hidden_size, num_layers=num_layers,
+            clip_norm=clip_norm, batch_size=batch_size, learning_rate=learning_rate, seed=seed,
+        )  # fmt: skip
+        if found["clip_norm"] == 0:
+            raise ValueError(f"{name}: clip_norm must be None or above 0, got {shown(clip_norm)}")
+        if truncation is not None and not is_count(truncation):
+            raise ValueError(
+                f"{name}: truncation must be None or a whole number of steps, 1 or more, got {shown(truncation)}"
+            )
+        self.tokenizer, self.cell, self.dropout = tokenizer, found["cell"], rate(name, "dropout", dropout)
+        self.embedding_size, self.hidden_size, self.num_layers = (
+            found["embedding_size"], found["hidden_size"], found["num_layers"]
+        )  # fmt: skip
+        self.clip_norm = None if found["clip_norm"] is None else float(found["clip_norm"])
+        self.batch_size, self.learning_rate, self.seed = found["batch_size"], found["learning_rate"], found["seed"]
+        self.truncation = None if truncation is None else int(truncation)
+
+    def make_optimizer(self) -> optim.Optimizer:
+        return optim.Adam(self.module, lr=self.learning_rate, clip_norm=self.clip_norm)
+
+    def to_config(self) -> dict[str, Any]:
+        config = {key: getattr(self, key) for key in self.fields}
+        # A schedule belongs to a run, not to the model: keep where it started.
+        rate = self.learning_rate(0) if callable(self.learning_rate) else self.learning_rate
+        config["learning_rate"] = float(rate)
+        config["tokenizer"] = None if self.tokenizer is None else self.tokenizer.to_config()
+        return {"class": type(self).__name__, **config}
+
+    def _set_pool(self, **settings: Any) -> None:
+        """Take over the settings of a model that predicts tasks, once they fit each other."""
+        name = type(self).__name__
+        if (self.tokenizer is None) == (settings["n_features"] is None):
+            raise ValueError(f"{name}: give tokenizer for sequences of tokens, or n_features for feature vectors")
+        vars(self).update(checked(name, TASK_FIELDS, **settings))
+        if self.per_step and self.pool != "last":
+            raise ValueError(f"{name}: with per_step=True no steps are pooled; leave pool={self.pool!r} out")
+        if self.bidirectional and self.truncation is not None:
+            raise ValueError(
+                f"{name}: truncation carries the state from the first step on, and bidirectional=True reads from the last "
+                "too; leave one of them out"
+            )
+
+    def _net(self, shape: tuple[int, ...]) -> SequenceNet:
+        rng = nn.init.generator(self.seed)
+        embedding, inputs = None, self.n_features
+        if self.tokenizer is not None:
+            embedding = nn.Embedding(self.tokenizer.size, self.embedding_size, PAD, rng=rng)
+            inputs = self.embedding_size
+        recurrent = CELLS[self.cell](
+            inputs, self.hidden_size, num_layers=self.num_layers, dropout=self.dropout if self.num_layers > 1 else 0.0,
+            bidirectional=self.bidirectional, rng=rng,
+        )  # fmt: skip
+        head = nn.Linear(recurrent.output_size, int(np.prod(shape)), rng=rng)
+        return SequenceNet(embedding, recurrent, None if self.per_step else self.pool, self.dropout, head, shape)
+
+    def _training_rows(self, dataset: Any) -> Batches:
+        return step_batches(dataset, self.truncation) if self.per_step else batches_of(dataset, self._batch)
+
+    def _validation_rows(self, dataset: Any) -> Batches:
+        rows = by_length(dataset)
+        return step_batches(rows, None) if self.per_step else batches_of(rows, self._batch)
+
+    def _batch(self, X: SequenceBatch) -> SequenceBatch:
+        X.checked = type(self.module) is SequenceNet  # another net may know fewer tokens than the tokenizer has
+        return X
+
+    def _forward(self, module: Any, X: Any) -> Any:
+        if X.carried is not None:
+            output, state = module(X, X.carried.state)
+            X.carried.state = nn.detach_state(state)
+        elif self.truncation is not None and module.training and module.pool is not None:
+            last, before = read_ahead(module, X, self.truncation)
+            output, _ = module(last, None, before)
+        else:
+            output, _ = module(X)
+        return output
+
+    def predict_on_batch(self, X: Any, transformers: Sequence[Transformer] | None = None, raw: bool = False) -> Any:
+        """Return the predictions for a `SequenceBatch`, all at once; or for what `predict` takes."""
+        if not isinstance(X, SequenceBatch):
+            return self.predict(X, transformers, raw)
+        chosen = chosen_transformers(f"{type(self).__name__}.predict", transformers, raw)
+        out = undo_transforms(self._outputs(X), self.transformers if chosen is None else chosen)
+        return list(RaggedArray(out, np.concatenate([[0], np.cumsum(X.lengths)]))) if self.per_step else out
+
+    def predict(  # type: ignore[override]
+        self, dataset: Any, transformers: Sequence[Transformer] | None = None, raw: bool = False
+    ) -> Any:
+        """Return the predictions for a dataset, or for a list of sequences or (with a tokenizer) of texts.
+
+        Parameters
+        ----------
+        dataset : SequenceDataset or list
+        transformers : sequence of Transformer, optional
+            Those that changed y are undone, instead of the model's own.
+        raw : bool
+            Undo nothing: the net's own scale.
+
+        Returns
+        -------
+        ndarray; list of ndarray with ``per_step``
+            (N, tasks) for regression, (N, tasks, classes) probabilities for classification, in the order of the rows;
+            with ``per_step`` an array of each sequence's own length, (T_i, tasks) or (T_i, tasks, classes). A sequence's
+            bits do not depend on those beside it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For sequences of another kind, unknown tokens and NaN, naming row and step.
+        """
+        where = f"{type(self).__name__}.predict"
+        X = self._sequences(where, dataset).X
+        whole = self._undone(where, X, chosen_transformers(where, transformers, raw))
+        return list(RaggedArray(whole, X.offsets)) if self.per_step else whole
+
+    def _raw(self, where: str, rows: Any) -> NDArray[Any]:
+        """Predictions in one array, of steps end to end."""
+        X = self._sequences(where, rows).X
+        self._check_sequences(where, X)
+        none = self._outputs(X.padded(np.zeros(0, np.int64)))
+        whole = np.empty((len(X.values) if self.per_step else len(X), *none.shape[1:]), none.dtype)
+        for chosen in self._by_length(X):
+            whole[X.places(chosen)[0] if self.per_step else chosen] = self._outputs(X.padded(chosen))
+        return whole
+
+    def _outputs(self, X: SequenceBatch) -> NDArray[Any]:
+        with nn.inference(), no_grad():
+            return self._output(self._forward(self.module, X))
+
+    def _to_score(self, where: str, dataset: Any, transformers: Sequence[Transformer] | None) -> NDArray[Any]:
+        self._check_per_step(where, dataset)
+        return super()._to_score(where, dataset, transformers)
+
+    def _sequences(self, where: str, data: Any) -> SequenceDataset:
+        """The dataset, or one made of a list of sequences or texts; empty ones are kept."""
+        if isinstance(data, SequenceDataset):
+            self._check_tokenizer(where, data)
+            return data
+        if isinstance(data, str):
+            raise TypeError(f"{where}: needs a list of texts, got one str; wrap it in [ ]")
+        if isinstance(data, np.ndarray) and data.ndim == 0:
+            raise TypeError(f"{where}: needs a list of sequences or texts, got an array of no axes")
+        if (
+            hasattr(data, "__array__")
+            and not isinstance(data, (RaggedArray, type))
+            and np.asarray(data).dtype.kind in "OUT"
+        ):
+            data = list(data)  # texts of a NumPy array or a pandas Series
+        if isinstance(data, (list, tuple)) and data and all(isinstance(text, str) for text in data):
+            if self.tokenizer is None:
+                raise TypeError(f"{where}: this model reads feature vectors; texts need a model with a tokenizer")
+            return SequenceDataset.from_texts(data, self.tokenizer, empty="keep")
+        if isinstance(data, (list, tuple, np.ndarray, RaggedArray)):
+            made = SequenceDataset(data, empty="keep")
+            if self.tokenizer is None and len(made.X.values) == 0:  # no step anywhere tells how many features there are
+                made.X = RaggedArray(np.zeros((0, self.n_features), np.float32), made.X.offsets)
+            return made
+        raise TypeError(f"{where}: needs a catalase.data.SequenceDataset or a list, got {type(data).__name__}")
+
+    def _check_dataset(self, where: str, dataset: Any) -> None:
+        if not isinstance(dataset, SequenceDataset):
+            raise TypeError(f"{where}: needs a catalase.data.SequenceDataset, got {type(dataset).__name__}")
+        if len(dataset) == 0:
+            raise ValueError(f"{where}: the dataset is empty; it needs at least one row")
+        self._check_tokenizer(where, dataset)
+        self._check_sequences(where, dataset.X)
+        self._check_per_step(where, dataset)
+        if self.per_step and not len(dataset.X.values):
+            raise ValueError(f"{where}: no sequence has a step; there is nothing to learn from")
+        y, w = np.asarray(flat(dataset.y)), np.asarray(flat(dataset.w))
+        self._check_labels(where, y, w, dataset.X.place if self.per_step else None)
+
+    def _check_tokenizer(self, where: str, dataset: SequenceDataset) -> None:
+        """Refuse tokens that mean other letters than those of the model."""
+        found = dataset.tokenizer
+        if found is not None and self.tokenizer is not None and found.tokens != self.tokenizer.tokens:
+            raise ValueError(
+                f"{where}: the dataset was made by another tokenizer than the model's, so its token numbers mean other "
+                "letters; make it by SequenceDataset.from_texts(texts, model.tokenizer)"
+            )
+
+    def _check_per_step(self, where: str, dataset: Any) -> None:
+        """Refuse labels of steps where the model's are of sequences, and the other way round."""
+        if isinstance(dataset, SequenceDataset) and dataset.per_step != self.per_step:
+            given = "has a label a step" if dataset.per_step else "has no labels of steps"
+            raise ValueError(
+                f"{where}: this model was made with per_step={self.per_step}, but the dataset {given}; give "
+                f"{'the SequenceDataset' if self.per_step else 'the model'} per_step=True"
+            )
+
+    def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any], place: Place | None = None) -> None:
+        """Refuse labels that the loss cannot take; those of steps come end to end, with the place of each."""
+
+    def _check_sequences(self, where: str, X: RaggedArray) -> None:
+        """Refuse tokens that the vocabulary lacks, and features that are not finite or too few."""
+        if self.tokenizer is not None:
+            if X.values.ndim != 1:
+                raise ValueError(f"{where}: this model reads token numbers, (steps,); got sequences of shape {X.shape}")
+            if len(X.values) and X.values.max() >= self.tokenizer.size:
+                row, step = X.place(int(np.flatnonzero(X.values >= self.tokenizer.size)[0]))
+                raise ValueError(
+                    f"{where}: unknown token {X[row][step]} at row {row}, step {step}; the vocabulary ends at "
+                    f"{self.tokenizer.size - 1}"
+                )
+            return
+        if len(X.values) and X.values.shape[1:] != (self.n_features,):
+            raise ValueError(f"{where}: sequences must be (steps, {self.n_features}), got shape {X.shape[1:]}")
+        with np.errstate(invalid="ignore"):
+            good = abs(X.values) <= _LARGEST
+        if not good.all():
+            at, column = (int(i) for i in np.argwhere(~good)[0])
+            row, step = X.place(at)
+            raise ValueError(
+                f"{where}: X holds {X.values[at, column]} at row {row}, step {step}, column {column}; impute or drop it"
+            )
+
+    def _by_length(self, X: RaggedArray) -> list[NDArray[np.int64]]:
+        """Rows in batches of alike lengths, none of too many steps."""
+        order, lengths = np.argsort(X.lengths, kind="stable"), X.lengths
+        batches, start = [], 0
+        while start < len(order):
+            stop = start + 1
+            while stop < len(order) and (stop + 1 - start) * lengths[order[stop]] <= _PREDICT_STEPS:
+                stop += 1
+            batches.append(order[start:stop])
+            start = stop
+        return batches
+
+    def summary(self) -> str:
+        """Return a table of the net's layers and parameters; shapes are not shown, since lengths differ."""
+        return self.module.summary()
+
+
+def by_length(dataset: SequenceDataset) -> SequenceDataset:
+    """The rows in the order of their lengths: batches of less padding, and the same mean."""
+    return dataset.select(np.argsort(dataset.lengths, kind="stable"))
+
+
+@register("SequenceClassifier", **FIELDS, **TASK_FIELDS, **_CLASSES)
+class SequenceClassifier(SequenceModel):
     """Recurrent layers over a sequence, and a softmax over the classes of each task.
 
     Parameters
@@ -89,6 +390,8 @@ class SequenceClassifier(Reader):
     [(5, 1, 2), (3, 1, 2)]
     """
 
+    fields = (*FIELDS, *TASK_FIELDS)
+
     def __init__(
         self,
         n_tasks: int,
@@ -110,11 +413,13 @@ class SequenceClassifier(Reader):
         truncation: int | None = None,
     ) -> None:
         super().__init__(
-            n_tasks, tokenizer=tokenizer, n_features=n_features, cell=cell, embedding_size=embedding_size,
-            hidden_size=hidden_size, num_layers=num_layers, dropout=dropout, bidirectional=bidirectional, pool=pool,
-            clip_norm=clip_norm, batch_size=batch_size, learning_rate=learning_rate, seed=seed, per_step=per_step,
-            truncation=truncation,
+            tokenizer=tokenizer, cell=cell, embedding_size=embedding_size, hidden_size=hidden_size,
+            num_layers=num_layers, dropout=dropout, clip_norm=clip_norm, batch_size=batch_size,
+            learning_rate=learning_rate, seed=seed, truncation=truncation,
         )  # fmt: skip
+        self._set_pool(
+            n_tasks=n_tasks, n_features=n_features, bidirectional=bidirectional, pool=pool, per_step=per_step
+        )
         self.n_classes: int = checked("SequenceClassifier", _CLASSES, n_classes=n_classes)["n_classes"]
         self.module = self._net((self.n_tasks, self.n_classes))
         self.loss = nn.losses.SoftmaxCrossEntropy()
@@ -129,8 +434,8 @@ class SequenceClassifier(Reader):
         check_classes(where, y, w, self.n_tasks, self.n_classes, place)
 
 
-@register("SequenceRegressor", **FIELDS, **READER_FIELDS)
-class SequenceRegressor(Reader):
+@register("SequenceRegressor", **FIELDS, **TASK_FIELDS)
+class SequenceRegressor(SequenceModel):
     """Recurrent layers over a sequence, and one number for each task, trained on squared error.
 
     Parameters
@@ -153,6 +458,8 @@ clip_norm, batch_size, learning_rate, seed, per_step, truncation
     (3, 1)
     """
 
+    fields = (*FIELDS, *TASK_FIELDS)
+
     def __init__(
         self,
         n_tasks: int,
@@ -173,11 +480,13 @@ clip_norm, batch_size, learning_rate, seed, per_step, truncation
         truncation: int | None = None,
     ) -> None:
         super().__init__(
-            n_tasks, tokenizer=tokenizer, n_features=n_features, cell=cell, embedding_size=embedding_size,
-            hidden_size=hidden_size, num_layers=num_layers, dropout=dropout, bidirectional=bidirectional, pool=pool,
-            clip_norm=clip_norm, batch_size=batch_size, learning_rate=learning_rate, seed=seed, per_step=per_step,
-            truncation=truncation,
+            tokenizer=tokenizer, cell=cell, embedding_size=embedding_size, hidden_size=hidden_size,
+            num_layers=num_layers, dropout=dropout, clip_norm=clip_norm, batch_size=batch_size,
+            learning_rate=learning_rate, seed=seed, truncation=truncation,
         )  # fmt: skip
+        self._set_pool(
+            n_tasks=n_tasks, n_features=n_features, bidirectional=bidirectional, pool=pool, per_step=per_step
+        )
         self.module = self._net((self.n_tasks,))
         self.loss = nn.losses.L2Loss()
 

@@ -1,208 +1,94 @@
-"""What all models of sequences share: their settings, and the check of what they read."""
+"""The net of all models of sequences: tokens or features through recurrent layers to a dense output."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import nn, optim
-from .._internal.numbers import shown
-from .._internal.registry import AnyOf, Field, Float, Int, Object, Str
-from ..autograd import Tensor
-from ..data import SequenceDataset
-from ..data.ragged import RaggedArray
-from ..data.tokenizer import PAD, CharTokenizer
-from .labels import Place, flat
-from .model import Model
-from .settings import checked, is_count, rate
+from .. import nn
+from ..autograd import Tensor, concatenate, record, where
+from ..backends import backend_of, is_device_array, to_device, to_device_of, to_host
+from ..data import SequenceBatch
+from ..nn import functional
 
-CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
-_PREDICT_STEPS = 100_000  # padded steps that go through the net at a time
-_LARGEST = np.finfo(np.float32).max
+if TYPE_CHECKING:
+    from .truncation import Before
 
-FIELDS: dict[str, Field] = {
-    "tokenizer": Object(CharTokenizer, none=True),
-    "cell": Str(choices=list(CELLS)),
-    "embedding_size": Int(1, 1_000_000),
-    "hidden_size": Int(1, 1_000_000),
-    "num_layers": Int(1, 1000),
-    "dropout": Float(low=0, high=1),
-    "clip_norm": Float(low=0, none=True),
-    "batch_size": Int(1),
-    "learning_rate": Float(low=0),
-    "seed": AnyOf(Int(0), none=True),
-    "truncation": Int(1, none=True, optional=True),
-}
+POOLS = ("last", "mean", "max")
 
 
-class SequenceModel(Model):
-    """What all models of sequences share."""
+class SequenceNet(nn.Module):
+    """Tokens or features through recurrent layers, and a dense output of a given shape: for each sequence, from one row
+    that its time steps are pooled into, or (``pool`` None) for each time step.
+    """
 
-    tokenizer: CharTokenizer | None
-    fields: tuple[str, ...]
-    per_step = False
-    _takes_bits = False
-
-    def __init__(
-        self,
-        tokenizer: CharTokenizer | None,
-        cell: str,
-        embedding_size: int,
-        hidden_size: int,
-        num_layers: int,
-        dropout: float,
-        clip_norm: float | None,
-        batch_size: int,
-        learning_rate: Any,
-        seed: int | None,
-        truncation: int | None,
-    ) -> None:
+    def __init__(self, embedding: nn.Embedding | None, recurrent: Any, pool: str | None, dropout: float,
+                 head: nn.Linear, shape: tuple[int, ...]) -> None:  # fmt: skip
         super().__init__()
-        name = type(self).__name__
-        if tokenizer is not None and not isinstance(tokenizer, CharTokenizer):
-            raise TypeError(f"{name}: tokenizer must be a catalase.data tokenizer, got {type(tokenizer).__name__}")
-        found = checked(
-            name, FIELDS, cell=cell, embedding_size=embedding_size, hidden_size=hidden_size, num_layers=num_layers,
-            clip_norm=clip_norm, batch_size=batch_size, learning_rate=learning_rate, seed=seed,
-        )  # fmt: skip
-        if found["clip_norm"] == 0:
-            raise ValueError(f"{name}: clip_norm must be None or above 0, got {shown(clip_norm)}")
-        if truncation is not None and not is_count(truncation):
-            raise ValueError(
-                f"{name}: truncation must be None or a whole number of steps, 1 or more, got {shown(truncation)}"
-            )
-        self.tokenizer, self.cell, self.dropout = tokenizer, found["cell"], rate(name, "dropout", dropout)
-        self.embedding_size, self.hidden_size, self.num_layers = (
-            found["embedding_size"], found["hidden_size"], found["num_layers"]
-        )  # fmt: skip
-        self.clip_norm = None if found["clip_norm"] is None else float(found["clip_norm"])
-        self.batch_size, self.learning_rate, self.seed = found["batch_size"], found["learning_rate"], found["seed"]
-        self.truncation = None if truncation is None else int(truncation)
+        self.embedding, self.recurrent, self.pool, self.shape = embedding, recurrent, pool, shape
+        self.dropout, self.head = nn.Dropout(dropout), head
 
-    def make_optimizer(self) -> optim.Optimizer:
-        return optim.Adam(self.module, lr=self.learning_rate, clip_norm=self.clip_norm)
+    def forward(self, x: Any, state: Any = None, before: Before | None = None) -> Any:
+        """Outputs for each sequence (or each time step that is there, row by row), and the state after the last one."""
+        y, state = self.read(x, state if before is None else before.state)
+        rows = packed(y, x.mask) if self.pool is None else self._pooled(y, state, x, before)
+        out = self.head(self.dropout(rows))
+        return (out if len(self.shape) == 1 else out.reshape((len(rows), *self.shape))), state
 
-    def to_config(self) -> dict[str, Any]:
-        config = {key: getattr(self, key) for key in self.fields}
-        # A schedule belongs to a run, not to the model: keep where it started.
-        rate = self.learning_rate(0) if callable(self.learning_rate) else self.learning_rate
-        config["learning_rate"] = float(rate)
-        config["tokenizer"] = None if self.tokenizer is None else self.tokenizer.to_config()
-        return {"class": type(self).__name__, **config}
+    def read(self, batch: SequenceBatch, state: Any) -> Any:
+        """The recurrent layers' outputs (N, T, output_size), and their last state."""
+        values = batch.values
+        x = Tensor(to_device(values, self.device)) if self.embedding is None else self.embedding(values)
+        return self.recurrent(x, state, batch.lengths)
 
-    def _recurrent(self, inputs: int, rng: np.random.Generator, bidirectional: bool = False) -> Any:
-        between = self.dropout if self.num_layers > 1 else 0.0
-        return CELLS[self.cell](
-            inputs, self.hidden_size, num_layers=self.num_layers, dropout=between, bidirectional=bidirectional, rng=rng
-        )
+    def gathered(self, y: Tensor, batch: SequenceBatch) -> Tensor:
+        """The sum over the time steps, or the largest values (-inf where there is no step), (N, output_size)."""
+        if self.pool == "max":
+            return (y if batch.full else where(batch.mask[:, :, None], y, -np.inf)).max(axis=1)
+        return y.sum(axis=1)  # y is zero beyond a length
 
-    def _embedding(self, rng: np.random.Generator) -> nn.Embedding:
-        assert self.tokenizer is not None
-        return nn.Embedding(self.tokenizer.size, self.embedding_size, PAD, rng=rng)
+    def joined(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+        """What `gathered` gives for two parts of the same sequences together."""
+        xp = backend_of(a, b)
+        if self.pool != "max":
+            return xp.add(a, b)
+        return xp.max(xp.concatenate([x.reshape(1, *x.shape) for x in (a, b)], 0), 0)
 
-    def _forward(self, module: nn.Module, X: Any) -> Tensor:
-        carried = getattr(X, "carried", None)
-        if carried is None:
-            output: Tensor = module(X)[0]
-            return output
-        output, state = module(X, carried.state)
-        carried.state = nn.detach_state(state)
-        return output
+    def _pooled(self, y: Tensor, state: Any, batch: SequenceBatch, before: Before | None) -> Tensor:
+        """One row a sequence, (N, output_size); zeros for a sequence of no steps."""
+        if self.pool == "last" or not y.shape[1]:
+            h = state[0] if isinstance(state, tuple) else state
+            if h.ndim == 2:
+                return h
+            return concatenate([h[-2], h[-1]], axis=-1) if self.recurrent.bidirectional else h[-1]
+        found = self.gathered(y, batch)
+        if self.pool == "mean":
+            lengths = batch.lengths if before is None else batch.lengths + before.lengths
+            found = found if before is None else found + before.pooled
+            if batch.full and before is None and len(batch):
+                return found * y.dtype.type(1 / y.shape[1])
+            shares = (1 / np.maximum(lengths, 1)).astype(y.dtype)[:, None]
+            return found * to_device_of(shares, found.data)
+        if before is not None:
+            found = where(to_host(before.pooled) > found.numpy(), before.pooled, found)
+        if batch.lengths.all():
+            return found
+        return where(batch.lengths[:, None] > 0, found, 0.0)
 
-    def _sequences(self, where: str, data: Any) -> SequenceDataset:
-        """The dataset, or one made of a list of sequences or texts; empty ones are kept."""
-        if isinstance(data, SequenceDataset):
-            self._check_tokenizer(where, data)
-            return data
-        if isinstance(data, str):
-            raise TypeError(f"{where}: needs a list of texts, got one str; wrap it in [ ]")
-        if isinstance(data, np.ndarray) and data.ndim == 0:
-            raise TypeError(f"{where}: needs a list of sequences or texts, got an array of no axes")
-        if (
-            hasattr(data, "__array__")
-            and not isinstance(data, (RaggedArray, type))
-            and np.asarray(data).dtype.kind in "OUT"
-        ):
-            data = list(data)  # texts of a NumPy array or a pandas Series
-        if isinstance(data, (list, tuple)) and data and all(isinstance(text, str) for text in data):
-            if self.tokenizer is None:
-                raise TypeError(f"{where}: this model reads feature vectors; texts need a model with a tokenizer")
-            return SequenceDataset.from_texts(data, self.tokenizer, empty="keep")
-        if isinstance(data, (list, tuple, np.ndarray, RaggedArray)):
-            made = SequenceDataset(data, empty="keep")
-            if self.tokenizer is None and len(made.X.values) == 0:  # no step anywhere tells how many features there are
-                made.X = RaggedArray(np.zeros((0, self.n_features), np.float32), made.X.offsets)
-            return made
-        raise TypeError(f"{where}: needs a catalase.data.SequenceDataset or a list, got {type(data).__name__}")
 
-    def _check_dataset(self, where: str, dataset: Any) -> None:
-        if not isinstance(dataset, SequenceDataset):
-            raise TypeError(f"{where}: needs a catalase.data.SequenceDataset, got {type(dataset).__name__}")
-        if len(dataset) == 0:
-            raise ValueError(f"{where}: the dataset is empty; it needs at least one row")
-        self._check_tokenizer(where, dataset)
-        self._check_sequences(where, dataset.X)
-        self._check_per_step(where, dataset)
-        if self.per_step and not len(dataset.X.values):
-            raise ValueError(f"{where}: no sequence has a step; there is nothing to learn from")
-        y, w = np.asarray(flat(dataset.y)), np.asarray(flat(dataset.w))
-        self._check_labels(where, y, w, dataset.X.place if self.per_step else None)
+def packed(y: Tensor, mask: NDArray[np.bool_]) -> Tensor:
+    """The time steps that are there, (steps, H), row by row: padding costs the dense output nothing."""
+    shape, dtype = y.shape, y.dtype
+    if mask.all():
+        return y.reshape(mask.size, shape[-1])
+    if is_device_array(y.data):  # rows taken by number
+        return functional.embedding(np.flatnonzero(mask), y.reshape(mask.size, shape[-1]))
 
-    def _check_tokenizer(self, where: str, dataset: SequenceDataset) -> None:
-        """Refuse tokens that mean other letters than those of the model."""
-        found = dataset.tokenizer
-        if found is not None and self.tokenizer is not None and found.tokens != self.tokenizer.tokens:
-            raise ValueError(
-                f"{where}: the dataset was made by another tokenizer than the model's, so its token numbers mean other "
-                "letters; make it by SequenceDataset.from_texts(texts, model.tokenizer)"
-            )
+    def backward(g: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        dy = np.zeros(shape, dtype)
+        dy[mask] = g
+        return (dy,)
 
-    def _check_per_step(self, where: str, dataset: Any) -> None:
-        """Refuse labels of steps where the model's are of sequences, and the other way round."""
-
-    def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any], place: Place | None = None) -> None:
-        """Refuse labels that the loss cannot take; those of steps come end to end, with the place of each."""
-
-    def _check_sequences(self, where: str, X: RaggedArray) -> None:
-        """Refuse tokens that the vocabulary lacks, and features that are not finite or too few."""
-        if self.tokenizer is not None:
-            if X.values.ndim != 1:
-                raise ValueError(f"{where}: this model reads token numbers, (steps,); got sequences of shape {X.shape}")
-            if len(X.values) and X.values.max() >= self.tokenizer.size:
-                row, step = X.place(int(np.flatnonzero(X.values >= self.tokenizer.size)[0]))
-                raise ValueError(
-                    f"{where}: unknown token {X[row][step]} at row {row}, step {step}; the vocabulary ends at "
-                    f"{self.tokenizer.size - 1}"
-                )
-            return
-        if len(X.values) and X.values.shape[1:] != (self.n_features,):
-            raise ValueError(f"{where}: sequences must be (steps, {self.n_features}), got shape {X.shape[1:]}")
-        with np.errstate(invalid="ignore"):
-            good = abs(X.values) <= _LARGEST
-        if not good.all():
-            at, column = (int(i) for i in np.argwhere(~good)[0])
-            row, step = X.place(at)
-            raise ValueError(
-                f"{where}: X holds {X.values[at, column]} at row {row}, step {step}, column {column}; impute or drop it"
-            )
-
-    def _validation_rows(self, dataset: Any) -> Any:
-        return dataset.select(np.argsort(dataset.lengths, kind="stable"))  # less padding, the same mean
-
-    def _by_length(self, X: RaggedArray) -> list[NDArray[np.int64]]:
-        """Rows in batches of alike lengths, none of too many steps."""
-        order, lengths = np.argsort(X.lengths, kind="stable"), X.lengths
-        batches, start = [], 0
-        while start < len(order):
-            stop = start + 1
-            while stop < len(order) and (stop + 1 - start) * lengths[order[stop]] <= _PREDICT_STEPS:
-                stop += 1
-            batches.append(order[start:stop])
-            start = stop
-        return batches
-
-    def summary(self) -> str:
-        """Return a table of the net's layers and parameters; shapes are not shown, since lengths differ."""
-        return self.module.summary()
+    return record(y.data[mask], (y,), backward)

@@ -1,4 +1,4 @@
-"""One function a table; `_load.py` has what they share."""
+"""The loaders, one function for each table; ``loading.py`` has the code that they share."""
 
 from __future__ import annotations
 
@@ -27,28 +27,29 @@ def load_tox21(
     featurizer : "ECFP" or object with ``featurize``
         "ECFP" is `catalase.feat.CircularFingerprint` with radius 2 and 1,024 bits.
     splitter : {"index", "random", "scaffold"}, splitter object, or None
-        80 / 10 / 10. None gives the whole table as train, and two empty datasets.
+        The parts are 80 / 10 / 10 percent. None gives the whole table as train, and two empty datasets.
     transformers : sequence of "balancing", "normalization", or transformer objects
-        Fitted on train (names only), applied to all three.
+        Transformers given by name are fitted on train; all are applied to the three datasets.
     reload : bool
-        Use, or make, a featurized copy in `save_dir`; its key holds the digest of the data, the settings and versions.
+        Use, or make, a featurized copy in `save_dir`. Its key is made of the data's digest, the settings and versions.
     data_dir : path, optional
-        Searched first for ``tox21.csv.gz`` or ``tox21.csv``; then ``CATALASE_DATA_DIR``, then the user's cache. Where
-        none has it, it is downloaded.
+        This folder is searched for ``tox21.csv.gz`` or ``tox21.csv`` first, then ``CATALASE_DATA_DIR``, then the user's
+        cache. A table that is in none of them is downloaded.
     save_dir : path, optional
-        For the featurized copy; the user's cache where left out.
+        The folder for the featurized copy; by default the user's cache.
     seed : int, optional
-        Of the random splitter.
+        The seed of the random splitter.
     errors : {"mask", "raise", "drop"}
-        A molecule that RDKit refuses: keep it, featurized by "ECFP" from a partial sanitization where the reason is its
-        valence, else with weight 0; raise; or leave it out before the split, with a warning (DeepChem's rows).
+        The treatment of a molecule that RDKit refuses. "mask" keeps it: "ECFP" featurizes it from a partial sanitization
+        where the reason is its valence, and otherwise it has weight 0. "raise" raises; "drop" leaves it out before the
+        split, with a warning (DeepChem's rows).
 
     Returns
     -------
     tasks : list of str
     datasets : (train, valid, test)
-        ``report`` of each lists the molecules that RDKit refuses, in the whole table: today's refuses 8 for their
-        valence.
+        The ``report`` of each lists the molecules of the whole table that RDKit refuses: today's RDKit refuses 8, for
+        their valence.
     transformers : list
 
     Raises
@@ -56,7 +57,7 @@ def load_tox21(
     ValueError
         For unknown names, a file that is not the table, or with ``errors="raise"`` the first molecule refused.
     OSError
-        If the table can neither be found nor downloaded; says how to get it by hand.
+        If the table can neither be found nor downloaded; the message says how to get it by hand.
     """
     return load(TOX21, featurizer, splitter, transformers, reload, data_dir, save_dir, seed, errors)
 
@@ -217,8 +218,8 @@ def load_clintox(
     """Load ClinTox: 1,484 drugs, approved (``FDA_APPROVED``, 1,390) or failed for toxicity (``CT_TOX``, 112).
 
     Parameters, returns and errors as `load_tox21`; the file is ``clintox.csv.gz`` and the default split is by scaffold.
-    ``report`` lists the 4 molecules that today's RDKit refuses, one for its valence, three
-    that cannot be kekulized and so have weight 0.
+    ``report`` lists the 4 molecules that today's RDKit refuses: one for its valence, and three that cannot be kekulized
+    and so have weight 0.
 
     References
     ----------

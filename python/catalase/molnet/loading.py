@@ -1,4 +1,4 @@
-"""What every loader does: find the table, featurize it (or take the cached copy), split, transform."""
+"""The work of every loader: find the table, featurize it or take the cached copy, split, transform."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def load(
 def _featurized(
     table: Table, rows: Rows, featurizer: Any, reload: bool, save_dir: str | Path | None, errors: str
 ) -> Dataset:
-    """The whole table with features: from the cache where `reload` allows, and into it."""
+    """Return the whole table with features; with ``reload`` a cached copy is read, or made."""
     config = featurizer.to_config() if hasattr(featurizer, "to_config") else None
     own = checked("molnet", featurizer if isinstance(featurizer, Featurizer) else None)
     folder = None
@@ -88,7 +88,7 @@ def _featurized(
             copy.featurizer = own
             return copy
         except (OSError, ValueError):
-            pass  # not made yet, or damaged: make it (again)
+            pass  # the copy is missing or damaged, and is made below
     result = featurizer.featurize(rows.smiles, errors=errors)
     X, kept = result if errors == "drop" else (result, slice(None))
     report = getattr(featurizer, "report", None)
@@ -96,15 +96,15 @@ def _featurized(
     if errors == "mask":
         for failure in report.failures if report else []:
             if not np.any(X[failure.position]):
-                w[failure.position] = 0  # no features: the row is kept, but counts nowhere
+                w[failure.position] = 0  # the row has no features: it is kept, and has no weight anywhere
     dataset = NumpyDataset(X, rows.y[kept], w[kept], ids=np.array(rows.smiles)[kept], tasks=table.tasks)
     dataset.report = report
     if folder is not None:
         try:
             DiskDataset.create(folder, [dataset], report=dataset.report)
-        except RuntimeError:  # another process is keeping the very same copy
+        except RuntimeError:  # another process is writing the same copy
             pass
-        except OSError as error:  # the data is at hand, so a full disk or a read-only home is no reason to fail
+        except OSError as error:  # the data are in memory, so a full disk or a read-only home is no reason to fail
             warnings.warn(
                 f"molnet: the featurized copy could not be kept ({error}); give save_dir a folder that can be written, "
                 "or reload=False",
@@ -115,7 +115,7 @@ def _featurized(
 
 
 def _part(dataset: Dataset, rows: np.ndarray) -> Dataset:
-    """As ``dataset.select``; consecutive rows are not copied, since nobody else sees the whole table."""
+    """Select rows; consecutive rows are not copied, since the whole table is not used anywhere else."""
     if (
         not isinstance(dataset, NumpyDataset)
         or len(rows) == 0
@@ -167,7 +167,7 @@ def _transformer(transformer: Any, train: Dataset) -> Any:
 
 
 def _known(transformer: Any) -> Any:
-    """One that is fitted by its name, or is made already."""
+    """Return a transformer, or the name of one that is fitted later; refuse anything else."""
     named = isinstance(transformer, str) and transformer in ("balancing", "normalization")
     if named or _offers(transformer, "transform"):
         return transformer

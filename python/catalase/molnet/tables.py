@@ -1,4 +1,4 @@
-"""The tables: where they are found, what they must hold, and how they are fetched."""
+"""The tables of MoleculeNet: they are found or downloaded, read, and checked here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..data.csv_loader import check_columns, parse_label
 
 
 class Table(NamedTuple):
-    """A MoleculeNet table. ``sha256`` is of the unpacked CSV; other copies must have the same rows and labels."""
+    """A MoleculeNet table. ``sha256`` is the digest of the unpacked CSV; other copies must have the same rows and labels."""
 
     name: str
     file: str
@@ -90,7 +90,7 @@ BBBP = Table(
     "smiles",
 )
 
-# One file, two tables. The digest is of the file with LF line ends; a copy with CRLF passes by its rows and labels.
+# Two tables share one file. Its digest is that of LF line ends; a copy with CRLF is accepted by its rows and labels.
 BACE_CLASSIFICATION = Table(
     "BACE (classification)",
     "bace.csv",
@@ -156,7 +156,7 @@ SIDER = Table(
 
 
 class Rows(NamedTuple):
-    """A table that was read: SMILES, labels (NaN where missing), and the digest of the unpacked file."""
+    """The content of a table: SMILES, labels (NaN where missing), and the digest of the unpacked file."""
 
     smiles: list[str]
     y: Any
@@ -164,19 +164,19 @@ class Rows(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """The user's cache folder for data."""
+    """Return the user's cache folder for data."""
     from platformdirs import user_cache_dir
 
     return Path(user_cache_dir("catalase"))
 
 
 def find_table(table: Table, data_dir: str | Path | None = None) -> Path | None:
-    """Return where a table lies (in `data_dir`, ``CATALASE_DATA_DIR``, or the cache), or None."""
+    """Return the path of a table in `data_dir`, ``CATALASE_DATA_DIR`` or the cache, or None."""
     plain = table.file.removesuffix(".gz")
     for place in (data_dir, os.environ.get("CATALASE_DATA_DIR"), cache_folder):
         if not place:
             continue
-        folder = place() if callable(place) else Path(place)  # the cache is asked for only where it comes to it
+        folder = place() if callable(place) else Path(place)  # the cache folder is looked up only when it is needed
         for name in (table.file, plain, plain + ".gz"):
             if (folder / name).is_file():
                 return folder / name
@@ -184,7 +184,7 @@ def find_table(table: Table, data_dir: str | Path | None = None) -> Path | None:
 
 
 def read_table(table: Table, data_dir: str | Path | None = None) -> Rows:
-    """Find a table, else download it; read it and check it."""
+    """Find or download a table, read it and check it."""
     path = find_table(table, data_dir)
     if path is None:
         return _download(table, Path(data_dir) if data_dir else cache_folder())
@@ -192,7 +192,7 @@ def read_table(table: Table, data_dir: str | Path | None = None) -> Rows:
 
 
 def parse_table(table: Table, data: bytes, where: Any) -> Rows:
-    """Check the content of a file and take it apart.
+    """Check the content of a file and split it into columns.
 
     Raises
     ------
@@ -222,7 +222,7 @@ def parse_table(table: Table, data: bytes, where: Any) -> Rows:
 
 
 def _download(table: Table, folder: Path) -> Rows:
-    """Fetch to a temporary name, check, rename."""
+    """Download a table under a temporary name, check it, and rename it."""
     import pooch
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -234,7 +234,7 @@ def _download(table: Table, folder: Path) -> Rows:
         rows = parse_table(table, temporary.read_bytes(), table.url)
         os.replace(temporary, target)
         return rows
-    except (OSError, ValueError) as error:  # requests' errors are OSErrors
+    except (OSError, ValueError) as error:  # the errors of requests are OSErrors
         raise OSError(
             f"{table.name} could not be downloaded ({type(error).__name__}: {str(error)[:200]}); fetch {table.url} by hand "
             f"into {folder}, or into a folder that CATALASE_DATA_DIR names"
@@ -244,7 +244,7 @@ def _download(table: Table, folder: Path) -> Rows:
 
 
 class _DownloadBar:
-    """A rich progress bar in the form that pooch wants."""
+    """A progress bar of rich with the methods that pooch calls."""
 
     def __init__(self, label: str) -> None:
         from rich.console import Console
@@ -263,11 +263,11 @@ class _DownloadBar:
         self._bar.stop()
 
     def update(self, n: int) -> None:
-        """Advance by n bytes."""
+        """Advance the bar by n bytes."""
         self._bar.update(self._task, advance=n, total=self.total)
 
     def reset(self) -> None:
-        """Called by pooch at the end."""
+        """Do nothing; pooch calls this at the end."""
 
     def close(self) -> None:
-        """Called by pooch at the end."""
+        """Do nothing; pooch calls this at the end."""

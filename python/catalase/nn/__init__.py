@@ -1,4 +1,4 @@
-"""Layers, losses and initializers, built from `catalase.ops` through the tape."""
+"""Layers, losses and initializers, built on `catalase.ops` with gradients on the tape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batch normalization as a layer."""
+"""The batch normalization layer."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from .parameter import Parameter
 
 
 class BatchNorm(Module):
-    """Normalize each channel (the last axis): by the batch's statistics in training, by running ones in inference.
+    """A layer that normalizes each channel (the last axis), in training by the batch's, in inference by running statistics.
 
     Parameters
     ----------
     num_features : int
-        Channels, 1 or more.
+        Number of channels, 1 or more.
     momentum : float
-        Share of a batch in the running statistics, as in PyTorch: ``running = (1 - momentum) * running + momentum *
+        Weight of a batch in the running statistics, as in PyTorch: ``running = (1 - momentum) * running + momentum *
         batch``. TensorFlow's and Keras' ``momentum`` is 1 minus this (their 0.99 is 0.01 here). From 0 to 1.
     eps : float
         Added to the variance; TensorFlow's ``epsilon`` (its default is 1e-3).
     activation : {None, "relu"}
-        Fused.
+        Fused activation.
 
     Attributes
     ----------
     gamma, beta : Parameter, shape (num_features,)
-        Scale and shift, 1 and 0 at the start; no penalty touches them.
+        Scale and shift, initially 1 and 0; no penalty applies to them.
     running_mean, running_var : Buffer, shape (num_features,)
-        0 and 1 at the start. Part of `state_dict`, so saved, restored and checkpointed with the weights.
+        Running statistics, initially 0 and 1. They are part of `state_dict`, and saved and restored with the weights.
 
     Notes
     -----
-    Takes (N, C) and (N, ..., C). In training the variance that normalizes is divided by the number of rows M, the one that
-    joins ``running_var`` by M - 1, as in PyTorch and TensorFlow. A batch of one row gives ``beta`` and leaves the running
-    statistics alone, as does one that holds NaN or infinity.
+    The layer takes (N, C) and (N, ..., C). In training the variance for normalizing is divided by the number of rows M, the
+    variance for ``running_var`` by M - 1, as in PyTorch and TensorFlow. A batch of one row gives ``beta``. Such a batch, and
+    one that holds NaN or infinity, does not change the running statistics.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Convolution layers, channels last: Conv1D to Conv3D and their transposes."""
+"""Convolution layers with channels last: Conv1D to Conv3D, and their transposes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class _Conv(Module):
         self.kernel_size = per_dimension(name, "kernel_size", kernel_size, self.dims)
         self.stride = per_dimension(name, "stride", stride, self.dims)
         self.dilation = per_dimension(name, "dilation", dilation, self.dims)
-        convolution(name, self.kernel_size, self.kernel_size, stride=1, padding=padding, dilation=1)  # looks at padding
+        convolution(name, self.kernel_size, self.kernel_size, stride=1, padding=padding, dilation=1)  # checks padding
         activation_code(name, activation)
         self.padding, self.groups, self.activation = padding, int(groups), activation
         self.flip_kernel, self.exact = flag(name, "flip_kernel", flip_kernel), flag(name, "exact", exact)
@@ -71,7 +71,7 @@ class _Conv(Module):
         )
 
     def options(self) -> dict[str, Any]:
-        """What the function of `catalase.nn.functional` is called with."""
+        """The keyword arguments of the function in `catalase.nn.functional`."""
         return {
             "stride": self.stride,
             "padding": self.padding,
@@ -121,9 +121,9 @@ class Conv2D(_Conv):
         As in `catalase.ops.conv2d`.
     bias : bool
     weight_init, bias_init : initializer, optional
-        From `catalase.nn.init`; Glorot uniform and zeros where left out.
+        From `catalase.nn.init`; Glorot uniform and zeros by default.
     rng : numpy.random.Generator or int, optional
-        Where the start values come from, or a seed; fresh entropy where left out.
+        Generator of the initial values, or its seed; fresh entropy by default.
 
     Attributes
     ----------
@@ -153,9 +153,9 @@ class ConvTranspose1D(_Conv):
 
 
 class ConvTranspose2D(_Conv):
-    """Transposed convolution of images: makes them larger by ``stride``; see `catalase.ops.conv_transpose2d`.
+    """Transposed convolution of images, which enlarges them by ``stride``; see `catalase.ops.conv_transpose2d`.
 
-    Parameters as `Conv2D`; weights (KH, KW, out_channels / groups, in_channels).
+    Parameters are those of `Conv2D`; weights have the shape (KH, KW, out_channels / groups, in_channels).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A trained row for each token."""
+"""The embedding layer."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from .parameter import Parameter
 
 
 class Embedding(Module):
-    """A trained row for each token; see `catalase.ops.embedding`.
+    """A layer with a trained row for each token; see `catalase.ops.embedding`.
 
     Parameters
     ----------
     num_embeddings, dim : int
-        V, tokens there are, and D, values of each, 1 or more.
+        Number of tokens V, and values a token D, each 1 or more.
     padding_index : int, optional
-        A token that stands for nothing: its row starts as zeros, and gets no gradient.
+        The padding token: its row is initially zeros, and gets no gradient.
     weight_init : initializer, optional
-        From `catalase.nn.init`; normal of deviation 1 where left out, as in PyTorch.
+        From `catalase.nn.init`; by default normal with standard deviation 1, as in PyTorch.
     rng : numpy.random.Generator or int, optional
-        Where the start values come from, or a seed; fresh entropy where left out.
+        Generator of the initial values, or its seed; fresh entropy by default.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Embedding(Module):
     Raises
     ------
     TypeError, ValueError
-        When called with ids that are no whole numbers, or have no row: unknown tokens need a number of their own.
+        When called with ids that are not whole numbers, or have no row; unknown tokens need a separate number.
 
     Examples
     --------

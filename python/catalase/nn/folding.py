@@ -1,4 +1,4 @@
-"""Batch normalization folded into the layer before it, for inference."""
+"""Folding of batch normalization into the layer before it, for inference."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from .parameter import Parameter
 
 
 def fold_batch_norm(sequential: Sequential) -> Sequential:
-    """Return a copy for inference in which each `BatchNorm` is part of the dense or convolution layer right before it.
+    """Return a copy for inference in which each `BatchNorm` is folded into the dense or convolution layer right before it.
 
     With ``s = gamma / sqrt(running_var + eps)``: ``w' = w * s`` along the outputs, ``b' = (b - running_mean) * s + beta``.
 
     Parameters
     ----------
     sequential : Sequential
-        Stays as it is. Sequentials inside it are folded too.
+        The net, which is not changed. Sequentials inside it are folded too.
 
     Returns
     -------
     Sequential
-        In inference mode, with its own parameters; fewer layers, so the names in its `state_dict` differ.
+        A net in inference mode with copies of the parameters. It has fewer layers, so the names in its `state_dict` differ.
 
     Raises
     ------
     TypeError
         For anything but a Sequential.
     ValueError
-        Where a BatchNorm has another number of channels than the layer before it has outputs.
+        If the number of channels of a BatchNorm is not the number of outputs of the layer before it.
 
     Notes
     -----
-    A layer is folded into where it has weights ``w`` or ``weight``, their last axis the outputs (the last but one where
-    its attribute ``transposed`` is true), a bias ``b`` or ``bias`` or None, and no activation of its own; the activation of
-    the BatchNorm becomes the layer's. Every other BatchNorm stays, also behind a transposed convolution in groups. Results
+    A BatchNorm is folded into a layer that has weights ``w`` or ``weight`` with the outputs on their last axis (the last but
+    one if its attribute ``transposed`` is true), a bias ``b`` or ``bias`` or None, and no activation; the activation of the
+    BatchNorm becomes the layer's. Every other BatchNorm stays, also after a transposed convolution in groups. Results
     differ from those of the original by rounding.
 
     Examples
@@ -87,7 +87,7 @@ def _takes(layer: Module) -> bool:
 
 
 def _fold(layer: Any, norm: BatchNorm) -> None:
-    """Change ``layer``, a copy, so that it does what ``norm`` does after it."""
+    """Change ``layer``, a copy, so that it includes the effect of ``norm``."""
     weight_name, bias_name = _names(layer) or ("w", "b")
     weight, bias = getattr(layer, weight_name), getattr(layer, bias_name)
     axis = -2 if getattr(layer, "transposed", False) else -1

@@ -1,4 +1,4 @@
-"""Start values of parameters: functions of a shape and a seeded generator, giving float32 arrays."""
+"""Initial values of parameters: functions of a shape and a seeded generator that return float32 arrays."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ def generator(seed: int | None) -> np.random.Generator:
 
 
 def random_generator(function: str, rng: Any, name: str = "rng") -> np.random.Generator:
-    """Return a generator as it is, or a new one for a seed; None takes fresh entropy."""
+    """Return a generator unchanged, or a new one for a seed; None takes fresh entropy."""
     if isinstance(rng, np.random.Generator):
         return rng
-    # Checked, since NumPy ends the process at a list that holds itself.
+    # The seed is checked, because NumPy ends the process for a list that holds itself.
     seed = None if rng is None else whole_number(function, name, rng, 0)
     return np.random.Generator(np.random.Philox(seed))
 
 
-LARGEST_SIZE = 2**31 - 1  # of one side of an array of parameters
+LARGEST_SIZE = 2**31 - 1  # longest axis of an array of parameters
 
 
 def check_room(function: str, name: str, shape: tuple[int, ...]) -> None:
-    """Refuse arrays that no memory holds, which NumPy would not even count."""
+    """Refuse shapes that fit into no memory, and whose size may overflow in NumPy."""
     if math.prod(shape) > 2**44:
         raise MemoryError(
             f"{function}: {name} would hold {math.prod(shape):,} values, shape {shape}; take smaller sizes"
@@ -64,7 +64,7 @@ def check_room(function: str, name: str, shape: tuple[int, ...]) -> None:
 def start_values(
     function: str, name: str, initializer: Any, shape: tuple[int, ...], rng: np.random.Generator
 ) -> NDArray[Any]:
-    """Call an initializer, and refuse what is none, or what it gave if that is no array of numbers of this shape."""
+    """Call an initializer; refuse one that is not callable, and a result that is not an array of numbers of this shape."""
     if not callable(initializer):
         raise TypeError(f"{function}: {name} must be an initializer of nn.init, got {shown(initializer)}")
     check_room(function, f"what {name} gives", shape)
@@ -89,7 +89,7 @@ def _initializer(name: str, draw: Initializer) -> Initializer:
 
 
 def normal(std: float = 0.02, mean: float = 0.0) -> Initializer:
-    """Normal values of the given standard deviation."""
+    """Return an initializer with normal values of this standard deviation and mean."""
     std, mean = number("init.normal", "std", std, at_least=0), number("init.normal", "mean", mean)
     return _initializer(
         "normal",
@@ -100,14 +100,14 @@ def normal(std: float = 0.02, mean: float = 0.0) -> Initializer:
 
 
 def truncated_normal(std: float = 0.02) -> Initializer:
-    """Normal values drawn again until they lie within two standard deviations (TensorFlow's and the book's default)."""
+    """Return an initializer with normal values within two standard deviations (TensorFlow's and the book's default)."""
     std = number("init.truncated_normal", "std", std, at_least=0)
 
     def draw(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
         values = rng.standard_normal(shape, dtype=np.float32)
         flat = values.reshape(-1)
         outside = np.flatnonzero(np.abs(flat) > 2)
-        while outside.size:  # looked at again are only those that were drawn again
+        while outside.size:  # only redrawn values are checked again
             flat[outside] = rng.standard_normal(outside.size, dtype=np.float32)
             outside = outside[np.abs(flat[outside]) > 2]
         values *= np.float32(std)
@@ -117,42 +117,42 @@ def truncated_normal(std: float = 0.02) -> Initializer:
 
 
 def constant(value: float) -> Initializer:
-    """One value everywhere."""
+    """Return an initializer with one value everywhere."""
     value = number("init.constant", "value", value)
     return _initializer("constant", lambda shape, rng: np.full(shape, value, np.float32))
 
 
 def zeros() -> Initializer:
-    """Zero everywhere."""
+    """Return an initializer with zeros."""
     return _initializer("zeros", lambda shape, rng: np.zeros(shape, np.float32))
 
 
 def glorot_uniform() -> Initializer:
-    """Uniform in +-sqrt(6 / (fan_in + fan_out)); Glorot and Bengio, AISTATS 2010."""
+    """Return the initializer that is uniform in +-sqrt(6 / (fan_in + fan_out)); Glorot and Bengio, AISTATS 2010."""
     return _initializer(
         "glorot_uniform", lambda shape, rng: _uniform(rng, shape, math.sqrt(6 / max(1, sum(_fans(shape)))))
     )
 
 
 def glorot_normal() -> Initializer:
-    """Normal of standard deviation sqrt(2 / (fan_in + fan_out)); Glorot and Bengio, AISTATS 2010."""
+    """Return the normal initializer of deviation sqrt(2 / (fan_in + fan_out)); Glorot and Bengio, AISTATS 2010."""
     return _initializer(
         "glorot_normal", lambda shape, rng: normal(math.sqrt(2 / max(1, sum(_fans(shape)))))(shape, rng)
     )
 
 
 def he_uniform() -> Initializer:
-    """Uniform in +-sqrt(6 / fan_in), for ReLU; He et al., arXiv:1502.01852."""
+    """Return the initializer that is uniform in +-sqrt(6 / fan_in), for ReLU; He et al., arXiv:1502.01852."""
     return _initializer("he_uniform", lambda shape, rng: _uniform(rng, shape, math.sqrt(6 / max(1, _fans(shape)[0]))))
 
 
 def he_normal() -> Initializer:
-    """Normal of standard deviation sqrt(2 / fan_in), for ReLU; He et al., arXiv:1502.01852."""
+    """Return the normal initializer of standard deviation sqrt(2 / fan_in), for ReLU; He et al., arXiv:1502.01852."""
     return _initializer("he_normal", lambda shape, rng: normal(math.sqrt(2 / max(1, _fans(shape)[0])))(shape, rng))
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Inputs and outputs of one unit; leading axes beyond the last two are a receptive field."""
+    """Return fan_in and fan_out; leading axes beyond the last two are a receptive field."""
     if len(shape) < 2:
         return (shape[0], shape[0]) if shape else (1, 1)
     field = int(np.prod(shape[:-2], dtype=np.int64))

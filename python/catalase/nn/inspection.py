@@ -1,4 +1,4 @@
-"""Looking into a net: a table of its layers, and which of its ReLU units are dead."""
+"""Inspection of a net: a table of its layers, and the share of dead ReLU units."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def summary(module: Module, input_shape: tuple[Any, ...] | None = None) -> str:
     ----------
     module : Module
     input_shape : tuple of int, or of tuples, optional
-        Of one row, without the batch; a tuple of shapes where the net takes several inputs. The net is run
-        once on a row of zeros, in inference mode, and the table shows what
-        each layer gives; N is the batch. Where left out, shapes are not known.
+        Shape of one row, without the batch, or a tuple of shapes if the net takes several inputs. The net is run once on
+        a row of zeros, in inference mode, and the table shows the output shape of each layer, where N is the batch.
+        Without it shapes are not known.
 
     Returns
     -------
     str
-        To be printed. A convolution's note tells at how many positions its weights are used: as many parameters for an
-        image of any size. A layer or a parameter that was counted before is marked, and counts once in the total.
+        The table. A convolution's note is the number of positions at which its weights are used; the number of parameters
+        does not depend on the image's size. A layer or parameter that occurs again is marked, and counted once.
 
     Raises
     ------
     TypeError, ValueError
-        Where the net cannot take an input of that shape.
+        If the net cannot take an input of that shape.
 
     Examples
     --------
@@ -55,8 +55,8 @@ def summary(module: Module, input_shape: tuple[Any, ...] | None = None) -> str:
     return table_of_layers(module, input_shape)
 
 
-def _beside(module: Module, x: Any) -> Any:
-    """A batch as the module takes it, where the module is; packed bits stay an array."""
+def _input_of(module: Module, x: Any) -> Any:
+    """Return a batch as the module's input, on the module's device; packed bits stay an array."""
     packed = getattr(x, "dtype", None) == np.uint8
     batch = x if packed else as_tensor("dead_relu", "x", x)
     if module.device == "cpu":
@@ -65,20 +65,20 @@ def _beside(module: Module, x: Any) -> Any:
 
 
 def dead_relu(model: Any, x: NDArray[Any] | Tensor) -> dict[str, float]:
-    """Return the share of dead units of each ReLU: those whose output is zero for the whole batch.
+    """Return the share of dead units of each ReLU, whose output is zero for the whole batch.
 
     Parameters
     ----------
     model : Module, or a model of `catalase.models`
-        `nn.ReLU` layers, and layers whose ``activation`` is "relu", are looked at, by name.
+        `nn.ReLU` layers, and layers whose ``activation`` is "relu", are examined, by name.
     x : ndarray or Tensor, shape (N, ...)
-        A batch that stands for the data; with few rows units look dead that are not. It is moved to where the net is.
+        A batch that represents the data; with few rows, units may look dead that are not. It is moved to the net's device.
 
     Returns
     -------
     dict of str to float
-        From 0 (every unit answers to something) to 1, in the order of the layers. A unit is a channel (the last axis); it
-        lives where it is not zero for one row at one position. Layers that were not called are left out.
+        From 0 (no unit is dead) to 1, in the order of the layers. A unit is a channel (the last axis); it is alive if it is
+        not zero for at least one row at one position. Layers that were not called are left out.
 
     Raises
     ------
@@ -89,8 +89,8 @@ def dead_relu(model: Any, x: NDArray[Any] | Tensor) -> dict[str, float]:
 
     Notes
     -----
-    Dead units get no gradient and stay dead: lower the learning rate, or start from smaller or less negative biases. The
-    net runs once in inference mode; nothing of it is changed.
+    Dead units get no gradient and stay dead. A lower learning rate, or smaller or less negative initial biases, avoid them.
+    The net runs once in inference mode, and is not changed.
 
     Examples
     --------
@@ -121,8 +121,8 @@ def dead_relu(model: Any, x: NDArray[Any] | Tensor) -> dict[str, float]:
         alive[id(layer)] = living | alive.get(id(layer), np.zeros_like(living))
 
     if isinstance(model, Module):
-        batch = _beside(module, x)
+        batch = _input_of(module, x)
         run_watched(lambda: module(batch), note)
     else:
-        run_watched(lambda: model._forward(module, model._on_scale(np.asarray(to_host(x)))), note)
+        run_watched(lambda: model._forward(module, model._net_input(model._on_scale(np.asarray(to_host(x))))), note)
     return {name: float(1 - alive[key].mean()) for key, name in names.items() if key in alive and alive[key].size}

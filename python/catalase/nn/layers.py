@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,12 @@ from ..autograd.tensor import as_tensor
 from ..ops import empty
 from ..ops.checks import activation_code
 from ..ops.dropout import check_rate
+from ..ops.linear import is_sparse
 from . import functional
 from .activations import Activation
 from .batch_norm import BatchNorm
 from .init import LARGEST_SIZE, Initializer, glorot_uniform, random_generator, start_values, zeros
-from .modes import is_quiet
+from .modes import WATCH
 from .module import Module
 from .parameter import Parameter
 
@@ -164,22 +165,28 @@ class Sequential(Module):
             if not isinstance(layer, Module):
                 raise TypeError(f"Sequential: layer {i} must be a Module, got {type(layer).__name__}")
         self.layers = list(layers)
+        self._fused = FusedLayers(self.layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not isinstance(getattr(x, "ndim", None), int):
-            raise TypeError(f"Sequential: x must be a Tensor or a NumPy array, got {shown(x)}")
-        if x.ndim == 2 and x.shape[0] > _BLOCK_ROWS and not is_recording() and _on_cpu(x) and _by_rows(self):
-            return self._in_blocks(x)
-        return in_order(self.layers, x)
-
-    def _in_blocks(self, x: Tensor) -> Tensor:
-        """The same bits, but what one layer hands to the next stays in the cache, and memory does not grow with the rows."""
         data = x.data if isinstance(x, Tensor) else x
+        if not (type(data) is np.ndarray or is_sparse(data) or isinstance(getattr(data, "ndim", None), int)):
+            raise TypeError(f"Sequential: x must be a Tensor or a NumPy array, got {shown(x)}")
+        if len(data.shape) == 2 and data.shape[0] > _BLOCK_ROWS and self._takes_blocks(data):
+            return self._in_blocks(data)
+        if self._fused.layers != self.layers:  # the list was changed
+            self._fused = FusedLayers(self.layers)
+        return self._fused(x)
+
+    def _takes_blocks(self, data: Any) -> bool:
+        return isinstance(data, np.ndarray) and not is_recording() and _by_rows(self)
+
+    def _in_blocks(self, data: NDArray[Any]) -> Tensor:
+        """Compute the same bits in blocks of rows: the output of each layer stays in the cache, and memory does not grow."""
         kind: Any = Tensor if data.dtype.kind == "f" else np.asarray  # packed bits stay an array
         first = self.forward(kind(data[:_BLOCK_ROWS])).data
-        out = empty((x.shape[0], *first.shape[1:]), first.dtype)
+        out = empty((data.shape[0], *first.shape[1:]), first.dtype)
         out[:_BLOCK_ROWS] = first
-        for start in range(_BLOCK_ROWS, x.shape[0], _BLOCK_ROWS):
+        for start in range(_BLOCK_ROWS, data.shape[0], _BLOCK_ROWS):
             out[start : start + _BLOCK_ROWS] = self.forward(kind(data[start : start + _BLOCK_ROWS])).data
         return Tensor(out)
 
@@ -193,49 +200,58 @@ class Sequential(Module):
         return iter(self.layers)
 
 
-def in_order(layers: list[Module], x: Tensor) -> Tensor:
-    """One layer after another; a dense layer with ReLU and the dropout after it as one node, which gives the same bits."""
-    at = 0
-    while at < len(layers):
-        layer, after = layers[at], layers[at + 1] if at + 1 < len(layers) else None
-        if type(layer) is Linear and type(after) is Dropout and _joins(layer, after):
-            x = _joined(layer, after, x)
-            at += 2
-        else:
-            x = layer(x)
-            at += 1
-    return x
+class FusedLayers:
+    """Layers one after another; a dense layer with ReLU and the dropout after it are one operation, with the same bits.
+
+    Which layers are computed together is decided here, once, from the list.
+    """
+
+    def __init__(self, layers: Sequence[Module]) -> None:
+        self.layers = list(layers)
+        self._steps: list[Callable[[Any], Any]] = []
+        for layer in self.layers:
+            last = self._steps[-1] if self._steps else None
+            if type(layer) is Dropout and type(last) is Linear and last.activation == "relu":
+                self._steps[-1] = _LinearDropout(last, layer)
+            else:
+                self._steps.append(layer)
+
+    def __call__(self, x: Any) -> Any:
+        for step in self._steps:
+            x = step(x)
+        return x
 
 
-def _joins(layer: Linear, after: Dropout) -> bool:
-    own = "forward" in vars(layer) or "forward" in vars(after)  # somebody's own function, which must be called
-    return layer.activation == "relu" and isinstance(layer.w.data, np.ndarray) and is_quiet() and not own
+class _LinearDropout:
+    """A dense layer with ReLU and the dropout after it."""
 
+    def __init__(self, linear: Linear, dropout: Dropout) -> None:
+        self.linear, self.dropout = linear, dropout
 
-def _joined(layer: Linear, after: Dropout, x: Tensor) -> Tensor:
-    drawn = after.draw()
-    try:
-        return functional.linear(x, layer.w, layer.b, activation="relu", dropout=drawn)
-    except BaseException:
-        if drawn is not None:
-            after.step = drawn["step"]  # a pass that was refused draws no mask
-        raise
+    def __call__(self, x: Any) -> Tensor:
+        linear, dropout = self.linear, self.dropout
+        is_own = "forward" in vars(linear) or "forward" in vars(dropout)  # a function that was put in its place
+        if is_own or WATCH.note is not None or linear.activation != "relu" or type(linear.w.data) is not np.ndarray:
+            return dropout(linear(x))
+        drawn = dropout.draw()
+        try:
+            return functional.linear(x, linear.w, linear.b, activation="relu", dropout=drawn)
+        except BaseException:
+            if drawn is not None:
+                dropout.step = drawn["step"]  # a pass that was refused draws no mask
+            raise
 
 
 _BLOCK_ROWS = 2048  # w is read again for every block: 1,000 rows in blocks of 256 took a fifth longer than whole
-_ROW_LAYERS = {Linear, Softmax, *Activation.__subclasses__()}
-
-
-def _on_cpu(x: Any) -> bool:
-    return isinstance(x.data if isinstance(x, Tensor) else x, np.ndarray)
+_ROW_WISE = (Linear.forward, Activation.forward, Softmax.forward)
 
 
 def _by_rows(layer: Module) -> bool:
-    """Whether each row of the output depends on that row of the input alone. Subclasses may do anything, so: no."""
+    """Whether each row of the output depends on that row of the input alone. A forward of another class may do anything."""
     if type(layer) is Sequential:
         return all(_by_rows(inner) for inner in layer.layers)
     if type(layer) is Dropout:
         return not layer.training or layer.rate == 0
     if type(layer) is BatchNorm:
         return not layer.training
-    return type(layer) in _ROW_LAYERS
+    return type(layer).forward in _ROW_WISE and "forward" not in vars(layer)

@@ -1,8 +1,8 @@
-"""Losses for training: ``loss(output, y, w)`` gives one number, the mean over all labels of weight times loss.
+"""Losses for training: ``loss(output, y, w)`` returns one number, the mean over all labels of weight times loss.
 
-``y`` and ``w`` are plain arrays, NumPy's or (copied to the host and back, where they are not yet what the kernels take)
-of the output's device. A weight of 0 silences a label (NaN too), yet it counts in the mean's divisor, as in
-DeepChem: the gradient of a label does not depend on how many of its neighbours are missing.
+``y`` and ``w`` are arrays of NumPy, or of the output's device; the latter are copied to the host and back if the kernels
+cannot take them directly. A label of weight 0 (NaN too) is ignored, but counts in the mean's divisor, as in DeepChem, so
+that the gradient of a label does not depend on how many other labels are missing.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from . import functional
 
 
 class Loss:
-    """What the losses share: labels and weights in the shape and dtype of the output."""
+    """The base of the losses, which brings labels and weights into the shape and dtype of the output."""
 
     def __call__(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None = None) -> Tensor:
         return self.elementwise(output, y, w).mean()
 
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
-        """Return the weighted loss of each label, not reduced."""
+        """Return the weighted loss of each label, without reduction."""
         raise TypeError(f"{type(self).__name__} has no elementwise method")
 
     def prepared(self, shape: tuple[int, ...], y: Any, w: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
-        """Return NumPy's labels and weights as a device takes them, beside a float32 output of this shape."""
+        """Return NumPy's labels and weights in the form for a device, given a float32 output of this shape."""
         dtype = np.dtype(np.float32)
         return _fitted("y", y, shape, dtype), None if w is None else _fitted("w", w, shape, dtype)
 
 
 def _like(name: str, array: Any, output: Tensor, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
-    """An array of labels or weights in the output's shape (or another) and dtype, on its device."""
+    """Return labels or weights in the output's shape (or another) and dtype, on its device."""
     shape = output.shape if shape is None else shape
     if is_device_array(array) and array.shape == shape and array.dtype == output.dtype:
         return array
@@ -45,9 +45,9 @@ def _like(name: str, array: Any, output: Tensor, shape: tuple[int, ...] | None =
 
 
 def _fitted(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    array = _arrays.numbers("loss", name, to_host(array))
+    array = _numbers(name, array)
     if array.shape == shape:
-        return _cast(name, array, dtype)
+        return array if array.dtype is dtype and array.flags.c_contiguous else _cast(name, array, dtype)
     if array.ndim < len(shape):
         array = array.reshape(array.shape + (1,) * (len(shape) - array.ndim))
     try:
@@ -55,6 +55,12 @@ def _fitted(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any])
     except ValueError:
         raise ValueError(f"loss: {name} of shape {array.shape} does not fit the output's {shape}") from None
     return _cast(name, array, dtype)
+
+
+def _numbers(name: str, array: Any) -> NDArray[Any]:
+    if type(array) is np.ndarray and array.dtype.kind in "fiub":
+        return array
+    return _arrays.numbers("loss", name, to_host(array))
 
 
 def _cast(name: str, array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -70,9 +76,9 @@ def _weights(w: Any, output: Tensor) -> NDArray[Any] | None:
 
 
 class SoftmaxCrossEntropy(Loss):
-    """Cross-entropy of softmax outputs.
+    """The cross-entropy of softmax outputs.
 
-    The output is (..., C) logits; labels are class numbers (...), or probabilities (..., C).
+    The output holds logits (..., C); labels are class numbers (...), or probabilities (..., C).
 
     Examples
     --------
@@ -83,31 +89,35 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
-        output = as_tensor("loss", "output", output)
-        if not output.ndim or not output.shape[-1]:
-            raise ValueError(f"loss: output must be (..., C), with a class at least, got shape {output.shape}")
-        rows = output.shape[:-1]
-        ready = is_device_array(y) and (y.dtype, y.shape) in ((np.int64, rows), (output.dtype, output.shape))
-        if ready and (w is None or w.shape == rows):  # as the kernel takes them
+        output = output if isinstance(output, Tensor) else as_tensor("loss", "output", output)
+        logits = output.data
+        if not logits.ndim or not logits.shape[-1]:
+            raise ValueError(f"loss: output must be (..., C), with a class at least, got shape {logits.shape}")
+        if type(logits) is np.ndarray:
+            labels, weights = self.prepared(logits.shape, y, w, logits.dtype, check=False)  # the kernel checks them
+            return functional.softmax_cross_entropy(output, labels, weights)
+        rows = logits.shape[:-1]
+        ready = is_device_array(y) and (y.dtype, y.shape) in ((np.int64, rows), (logits.dtype, logits.shape))
+        if ready and (w is None or w.shape == rows):  # the kernel takes them directly
             return functional.softmax_cross_entropy(output, y, None if w is None else _like("w", w, output, rows))
-        labels, weights = self.prepared(output.shape, y, w, output.dtype, bool(is_device_array(output.data)))
-        weights = None if weights is None else to_device_of(weights, output.data)
-        return functional.softmax_cross_entropy(output, to_device_of(labels, output.data), weights)
+        labels, weights = self.prepared(logits.shape, y, w, logits.dtype)
+        weights = None if weights is None else to_device_of(weights, logits)
+        return functional.softmax_cross_entropy(output, to_device_of(labels, logits), weights)
 
     def prepared(
         self, shape: tuple[int, ...], y: Any, w: Any, dtype: Any = np.float32, check: bool = True
     ) -> tuple[NDArray[Any], NDArray[Any] | None]:
         rows = shape[:-1]
-        y = _arrays.numbers("loss", "y", to_host(y))
-        w = None if w is None else _arrays.numbers("loss", "w", to_host(w))
+        y = _numbers("y", y)
+        w = None if w is None else _numbers("w", w)
         one_hot = y.size == math.prod(shape) and y.shape[:1] == shape[:1] and y.shape[-1:] == shape[-1:]
         if one_hot and w is not None and w.shape == y.shape:
-            w = np.max(w, axis=-1).reshape(rows)  # one weight a row, though the dataset has one a class
+            w = np.max(w, axis=-1).reshape(rows)  # the dataset has a weight a class, the loss one a row
         weights = None if w is None else _fitted("w", w, rows, dtype)
         if one_hot:
             return _fitted("y", y.reshape(shape), shape, dtype), weights
         if y.size == math.prod(rows) and y.shape[:1] == rows[:1]:
-            y = y.reshape(rows)  # (N,) beside (N, 1)
+            y = y.reshape(rows)  # y may be (N,) or (N, 1)
         if y.shape != rows:
             raise ValueError(f"loss: y must have shape {rows} or {shape}, got {y.shape}")
         labels = class_numbers(y, weights)
@@ -117,7 +127,7 @@ class SoftmaxCrossEntropy(Loss):
 
 
 def _check_classes(labels: NDArray[np.int64], weights: NDArray[Any] | None, classes: int) -> None:
-    """Refuse class numbers that a kernel on a device would turn into NaN."""
+    """Refuse class numbers out of range, for which a kernel on a device would return NaN."""
     wrong = (labels < 0) | (labels >= classes)
     if weights is not None:
         wrong &= weights != 0
@@ -126,11 +136,11 @@ def _check_classes(labels: NDArray[np.int64], weights: NDArray[Any] | None, clas
 
 
 def class_numbers(y: NDArray[Any], weights: NDArray[Any] | None) -> NDArray[np.int64]:
-    """Labels as whole numbers; where the weight is 0 any value becomes 0."""
+    """Return labels as whole numbers; where the weight is 0, any value becomes 0."""
     if y.dtype.kind in "iub":
         return y.astype(np.int64, copy=False)
     with np.errstate(invalid="ignore"):
-        numbers = y.astype(np.int64)  # NaN becomes some number, and is not equal to it
+        numbers = y.astype(np.int64)  # NaN becomes a number, and does not equal it
     right = numbers == y
     if weights is not None:
         silent = weights == 0
@@ -143,7 +153,7 @@ def class_numbers(y: NDArray[Any], weights: NDArray[Any] | None) -> NDArray[np.i
 
 
 class SigmoidCrossEntropy(Loss):
-    """Cross-entropy of sigmoid outputs; output and labels have one shape, labels from 0 to 1.
+    """The cross-entropy of sigmoid outputs; output and labels have one shape, and labels are from 0 to 1.
 
     Examples
     --------
@@ -159,7 +169,7 @@ class SigmoidCrossEntropy(Loss):
 
 
 class L2Loss(Loss):
-    """Mean squared error; output and labels have one shape (a last axis of 1 may be left out of the labels).
+    """The mean squared error; output and labels have one shape (labels may lack a last axis of 1).
 
     Examples
     --------
@@ -174,7 +184,7 @@ class L2Loss(Loss):
 
 
 class L1Loss(Loss):
-    """Mean absolute error; output and labels have one shape (a last axis of 1 may be left out of the labels).
+    """The mean absolute error; output and labels have one shape (labels may lack a last axis of 1).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What holds for all modules of a thread: inference, and somebody who watches their outputs."""
+"""The state of all modules of a thread: whether they infer, and a function that is told of their outputs."""
 
 from __future__ import annotations
 
@@ -55,8 +55,3 @@ def inference() -> Iterator[None]:
         yield
     finally:
         MODE.inference = before
-
-
-def is_quiet() -> bool:
-    """Return whether nobody watches the modules of this thread."""
-    return WATCH.note is None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .._internal.numbers import flag, shown
 from ..autograd import Tensor
 from ..backends import assign, backend_of, to_device
-from ..ops import LinearGradient
+from ..ops.linear import DeferredMatmul
 from .layout import aligned
 
 
@@ -43,7 +43,7 @@ class Parameter(Tensor):
     def __init__(self, array: Any, decay: bool = True, name: str = "") -> None:
         self._grad_view: NDArray[Any] | None = None
         self._has_grad = False
-        self._pending: LinearGradient | None = None
+        self._pending: DeferredMatmul | None = None
         decay = flag("Parameter", "decay", decay)
         if not isinstance(name, str):
             raise TypeError(f"Parameter: name must be a string, got {shown(name)}")
@@ -80,7 +80,7 @@ class Parameter(Tensor):
         shape = value.shape if hasattr(value, "shape") else np.shape(value)
         if shape != self.shape:
             raise ValueError(f"Parameter: grad must have shape {self.shape}, got {shape}")
-        self._accumulate(value)
+        self.accumulate(value)
 
     def move(self, device: str) -> None:
         """Take values and gradient to a device, "cpu" or "cuda"; an optimizer over them follows at its next step."""
@@ -92,10 +92,10 @@ class Parameter(Tensor):
         self.data = aligned(self.data, device)
         self.version += 1
         if gradient is not None:
-            self._accumulate(to_device(gradient, device))
+            self.accumulate(to_device(gradient, device))
 
     def grad_target(self) -> NDArray[Any] | None:
-        """Where a kernel may write the first gradient of this step, or None where one is there to be added to."""
+        """Return the array into which a kernel may write the first gradient of this step, or None."""
         return None if self._has_grad else self._grad_view
 
     def zero_grad(self) -> None:
@@ -103,18 +103,19 @@ class Parameter(Tensor):
         self._has_grad = False
         self._pending = None
 
-    def _accumulate(self, grad: NDArray[Any] | LinearGradient) -> None:
-        if isinstance(grad, LinearGradient):
-            if self._grad_view is not None and not self._has_grad:
-                self._pending, self._has_grad = grad, True
+    def accumulate(self, grad: NDArray[Any] | DeferredMatmul) -> None:
+        """Add to the gradient. The first weight gradient of a step is kept as two factors until it is asked for."""
+        view = self._grad_view
+        if isinstance(grad, DeferredMatmul):
+            if grad.transpose_a and view is not None and not self._has_grad:
+                self._pending, self._has_grad = grad.kept(), True
                 return
             grad = grad.array()
-        view = self.grad if self._has_grad else self._grad_view
-        if view is None:
-            view = self._grad_view = backend_of(grad).copy(grad)
-        elif not self._has_grad:
-            if grad is not view:  # a kernel that wrote into grad_target() gives the view itself
-                assign(view, grad)
-        else:
+        if self._has_grad:
+            view = self.grad
             backend_of(view).add(view, grad, out=view)
+        elif view is None:
+            self._grad_view = backend_of(grad).copy(grad)
+        elif grad is not view:  # a kernel that wrote into grad_target() gives the view itself
+            assign(view, grad)
         self._has_grad = True

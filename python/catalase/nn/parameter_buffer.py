@@ -96,7 +96,7 @@ class ParameterBuffer:
                 parameter.zero_grad()
                 parameter._grad_view = gradient
                 if known is not None:
-                    parameter._accumulate(known)
+                    parameter.accumulate(known)
 
     def zeros(self) -> NDArray[Any]:
         """Return zeros of this layout and alignment, for an optimizer's moments."""
@@ -122,7 +122,7 @@ class ParameterBuffer:
     def zero_grad(self) -> None:
         """Forget all gradients; costs nothing."""
         for parameter in self.parameters.values():
-            parameter.zero_grad()
+            parameter._has_grad, parameter._pending = False, None
 
     def ready_grad(self) -> NDArray[Any]:
         """Return the flat gradient, all of it computed, zero where this step left none."""
@@ -136,12 +136,14 @@ class ParameterBuffer:
 
         Gradients that this step left none of are set to zero. On a device none is left a product.
         """
+        if self.device != "cpu":
+            self.ready_grad()
+        waiting = []
         for parameter, _, gradient in self._views:
             if not parameter._has_grad:
                 backend_of(gradient).copyto(gradient, 0.0)
-        if self.device != "cpu":
-            self.ready_grad()
-        pending = tuple([parameter._pending is not None for parameter, _, _ in self._views])
+            waiting.append(parameter._pending is not None)
+        pending = tuple(waiting)
         known = self._pieces.get(pending)
         if known is None:
             known = self._pieces[pending] = list(self._cut(pending))

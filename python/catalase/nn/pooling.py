@@ -1,4 +1,4 @@
-"""Layers that change the grid: pooling, upsampling, Flatten, Reshape. Channels last; none has parameters."""
+"""Layers without parameters that change the grid: pooling, upsampling, Flatten and Reshape, with channels last."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Pool(Module):
         super().__init__()
         name = type(self).__name__
         sizes = per_dimension(name, "size", size, self.dims)
-        pool_windows(name, sizes, size, stride, padding, (0, *sizes, 0))  # looks at all of them
+        pool_windows(name, sizes, size, stride, padding, (0, *sizes, 0))  # checks all of them
         self.size, self.stride, self.padding = size, stride, padding
 
     def forward(self, x: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ class _Pool(Module):
 
 
 class MaxPool1D(_Pool):
-    """The largest value of each window of x (N, L, C); as `MaxPool2D`."""
+    """The largest value of each window of x (N, L, C); see `MaxPool2D`."""
 
     function, dims = "max_pool1d", 1
 
@@ -59,50 +59,50 @@ class MaxPool2D(_Pool):
 
 
 class MaxPool3D(_Pool):
-    """The largest value of each window of x (N, D, H, W, C); as `MaxPool2D`."""
+    """The largest value of each window of x (N, D, H, W, C); see `MaxPool2D`."""
 
     function, dims = "max_pool3d", 3
 
 
 class AvgPool1D(_Pool):
-    """The mean of each window of x (N, L, C), padding not counted; as `MaxPool2D`."""
+    """The mean of each window of x (N, L, C), without the padding; see `MaxPool2D`."""
 
     function, dims = "avg_pool1d", 1
 
 
 class AvgPool2D(_Pool):
-    """The mean of each window of x (N, H, W, C), padding not counted; as `MaxPool2D`."""
+    """The mean of each window of x (N, H, W, C), without the padding; see `MaxPool2D`."""
 
     function, dims = "avg_pool2d", 2
 
 
 class AvgPool3D(_Pool):
-    """The mean of each window of x (N, D, H, W, C), padding not counted; as `MaxPool2D`."""
+    """The mean of each window of x (N, D, H, W, C), without the padding; see `MaxPool2D`."""
 
     function, dims = "avg_pool3d", 3
 
 
 class GlobalMaxPool(Module):
-    """The largest value of each channel over all positions: (N, ..., C) to (N, C)."""
+    """The largest value of each channel over all positions, from (N, ..., C) to (N, C)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.global_max_pool(x)
 
 
 class GlobalAvgPool(Module):
-    """The mean of each channel over all positions: (N, ..., C) to (N, C)."""
+    """The mean of each channel over all positions, from (N, ..., C) to (N, C)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.global_avg_pool(x)
 
 
 class Upsample(Module):
-    """Make each axis between the first and the last longer by a whole factor.
+    """A layer that lengthens each axis between the first and the last by a whole factor.
 
     Parameters
     ----------
     factor, mode
-        As `catalase.ops.pool`.
+        As `catalase.ops.upsample`.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def _check_batch(name: str, x: Any) -> None:
 
 
 class Flatten(Module):
-    """All axes but the first into one: (N, ...) to (N, features).
+    """A layer that merges all axes but the first, from (N, ...) to (N, features).
 
     Examples
     --------
@@ -148,12 +148,12 @@ class Flatten(Module):
 
 
 class Reshape(Module):
-    """Another shape for each row of the batch: (N, ...) to (N, *shape).
+    """A layer that reshapes each row of the batch, from (N, ...) to (N, *shape).
 
     Parameters
     ----------
     shape : int or sequence of int
-        Without the batch; one length may be -1, whatever is left.
+        Shape without the batch; one length may be -1, and is computed from the others.
 
     Examples
     --------
@@ -173,7 +173,7 @@ class Reshape(Module):
         _check_batch("Reshape", x)
         shape, features = self.shape, math.prod(x.shape[1:])
         known = math.prod(n for n in shape if n != -1)
-        left = features // known if known else 0  # not left to NumPy, which cannot tell for an empty batch
+        left = features // known if known else 0  # NumPy cannot compute it for an empty batch
         shape = tuple(left if n == -1 else n for n in shape)
         if math.prod(shape) != features:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Recurrent layers: RNN, GRU, LSTM, Bidirectional."""
+"""The recurrent layers RNN, GRU, LSTM and Bidirectional."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ class RNN(Recurrent):
         I and H, 1 or more.
     activation : {"tanh", "relu"}
     num_layers : int
-        Layers, each reading the outputs of the one before.
+        Number of layers, each of which reads the outputs of the one before.
     dropout : float
-        Share of those outputs that is dropped between layers while training (see `Dropout`), from 0 to below 1.
+        Dropout rate between layers during training (see `Dropout`), from 0 to below 1.
     bidirectional : bool
-        Every layer reads the sequences from both ends, and hands both outputs on, side by side.
+        Every layer reads the sequences from both ends, and returns both outputs concatenated.
     reverse : bool
-        Walk from each sequence's last step to its first.
+        Run from each sequence's last step to its first.
     rng : numpy.random.Generator or int, optional
-        Where the start values come from, or a seed: uniform in +-1 / sqrt(H), as in PyTorch.
+        Generator of the initial values, or its seed; they are uniform in +-1 / sqrt(H), as in PyTorch.
 
     Attributes
     ----------
     w_x : Parameter, shape (I, H)
     w_h : Parameter, shape (H, H)
     b : Parameter, shape (H,)
-        Of the first layer. Others are named after layer and direction as in PyTorch: ``w_x_l1``, ``w_x_l0_reverse``,
-        ``w_x_l1_reverse``; layers above the first have ``output_size`` inputs.
+        Weights of the first layer. Others are named after layer and direction as in PyTorch: ``w_x_l1``,
+        ``w_x_l0_reverse``, ``w_x_l1_reverse``; layers above the first have ``output_size`` inputs.
     output_size : int
-        Values of y a step: H, or 2 * H with both directions.
+        Number of values of y a step: H, or 2 * H with both directions.
 
     Notes
     -----
-    Called with x (N, T, I), a state to start from (zeros where left out) and ``lengths``, it returns y (N, T, H) and the
-    last state (N, H), which the next call takes: state is carried from call to call by whoever calls, and cut off from
-    what came before by `detach_state`.
+    The layer is called with x (N, T, I), an initial state (zeros by default) and ``lengths``. It returns y (N, T, H) and
+    the last state (N, H), which the caller may pass to the next call. `detach_state` cuts a state off from the tape
+    before it.
 
-    With several layers or both directions y is the last layer's, (N, T, output_size), and states are (K, N, H), K being
-    layers times directions: layer by layer, ahead before back, as in PyTorch.
+    With several layers or both directions, y is the output of the last layer (N, T, output_size), and states are (K, N, H)
+    with K = layers * directions: layer by layer, the forward before the backward direction, as in PyTorch.
 
-    No steps (T = 0) and length 0 give the state back that was put in, zeros where none was. A length beyond T is an error.
-    NaN stays in its sequence, from its step on (with both directions everywhere in it).
+    No steps (T = 0) and length 0 return the initial state, or zeros without one. A length beyond T is an error. NaN affects
+    only its sequence, from its step on (with both directions the whole sequence).
 
     Examples
     --------
@@ -102,11 +102,11 @@ class GRU(Recurrent):
     w_x : Parameter, shape (I, 3 * H)
     w_h : Parameter, shape (H, 3 * H)
     b : Parameter, shape (2, 3 * H)
-        And those of further layers, as in `RNN`.
+        Weights of the first layer; those of others are named as in `RNN`.
 
     Notes
     -----
-    Called as `RNN` is.
+    The layer is called like `RNN`.
 
     Examples
     --------
@@ -136,11 +136,11 @@ class LSTM(Recurrent):
     w_x : Parameter, shape (I, 4 * H)
     w_h : Parameter, shape (H, 4 * H)
     b : Parameter, shape (4 * H,)
-        And those of further layers, as in `RNN`.
+        Weights of the first layer; those of others are named as in `RNN`.
 
     Notes
     -----
-    Called as `RNN` is, but its state is the pair (h, c).
+    The layer is called like `RNN`, but its state is the pair (h, c).
 
     Examples
     --------
@@ -162,7 +162,7 @@ class LSTM(Recurrent):
 
 
 class Bidirectional(Module):
-    """Two recurrent layers over the same sequences, one from each end, their outputs side by side.
+    """Two recurrent layers that read the same sequences from opposite ends, with their outputs concatenated.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ class Bidirectional(Module):
 
     Notes
     -----
-    Returns y (N, T, H of ahead + H of back) and the pair of their last states; ``state`` is such a pair.
+    A call returns y (N, T, H of ahead + H of back) and the pair of their last states; ``state`` is such a pair.
 
     Examples
     --------
@@ -200,20 +200,20 @@ class Bidirectional(Module):
 
 
 def detach_state(state: Any) -> Any:
-    """Return a recurrent layer's state cut off from the tape: the same values, and no gradient beyond.
+    """Return a recurrent layer's state cut off from the tape, with the same values, but without gradients.
 
-    For truncated back-propagation through time: a long sequence is fed in pieces, each piece is one training step, and the
-    state goes from one to the next without the tape of all that came before.
+    This is for truncated back-propagation through time: a long sequence is processed in pieces, each piece is one training
+    step, and the state is passed from piece to piece without the tape of the pieces before.
 
     Parameters
     ----------
-    state : Tensor, tuple of such, or None
-        As a recurrent layer returned it.
+    state : Tensor, tuple of tensors, or None
+        The state that a recurrent layer returned.
 
     Returns
     -------
     Tensor, tuple, or None
-        Of the same form.
+        The state in the same form.
 
     Examples
     --------
@@ -240,7 +240,7 @@ def detach_state(state: Any) -> Any:
 
 
 def _detached(state: Any, depth: int) -> Any:
-    """``depth`` ends the walk through tuples in tuples."""
+    """Detach a state; ``depth`` limits the nesting of tuples."""
     if state is None or isinstance(state, Tensor):
         return None if state is None else state.detach()
     if not isinstance(state, (tuple, list)) or not depth:

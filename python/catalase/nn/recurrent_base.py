@@ -1,4 +1,4 @@
-"""What the recurrent layers share: several layers, both directions, dropout between, states in and out."""
+"""The base class of the recurrent layers: several layers, both directions, dropout between layers, and states."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .parameter import Parameter
 
 
 class Recurrent(Module, ABC):
-    """The weights of `RNN`, `GRU` and `LSTM`, and the walk through layers and directions."""
+    """The base class of `RNN`, `GRU` and `LSTM`, with their weights and the loop over layers and directions."""
 
     gates = 1
     biases: tuple[int, ...] = ()
@@ -62,7 +62,7 @@ class Recurrent(Module, ABC):
         self.between = [Dropout(dropout) for _ in range(self.num_layers - 1)]
 
     def suffixes(self) -> list[str]:
-        """Return how the names of the weights end, layer by layer: "", "_l0_reverse", "_l1", "_l1_reverse", ..."""
+        """Return the suffixes of the weights' names, layer by layer: "", "_l0_reverse", "_l1", "_l1_reverse", ..."""
         ways = ("", "_reverse") if self.bidirectional else ("",)
         return [f"_l{k}{way}" if k or way else "" for k in range(self.num_layers) for way in ways]
 
@@ -74,7 +74,7 @@ class Recurrent(Module, ABC):
 
     @abstractmethod
     def _cell(self, x: Any, weights: list[Any], start: tuple[Any, ...], **options: Any) -> tuple[Tensor, ...]:
-        """One layer in one direction: y and the last states."""
+        """Run one layer in one direction; return y and the last states."""
 
     def forward(self, x: Any, state: Any = None, lengths: Any = None) -> Any:
         suffixes = self.suffixes()
@@ -103,7 +103,7 @@ class Recurrent(Module, ABC):
         return x, stacked if self.states > 1 else stacked[0]
 
     def _starts(self, state: Any) -> tuple[Any, ...]:
-        """The states to start from, each a tensor, an array or None."""
+        """Return the initial states, each a tensor, an array or None."""
         name = type(self).__name__
         if state is None:
             return (None,) * self.states

@@ -1,4 +1,4 @@
-"""Recurrent layers' weights from PyTorch, and to it."""
+"""Conversion of recurrent layers' weights from and to PyTorch."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _KINDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 def recurrent_from_torch(state: Mapping[str, Any], suffix: str | None = None) -> dict[str, NDArray[Any]]:
     """Return the weights of ``torch.nn.RNN``, ``GRU`` or ``LSTM`` as `RNN`, `GRU` and `LSTM` hold them.
 
-    Weights are transposed; gates keep their order. PyTorch's two biases are added, but for the GRU, which needs both.
+    Weights are transposed; gates keep their order. PyTorch's two biases are added, except for the GRU, which needs both.
 
     Parameters
     ----------
     state : mapping of str to array
         The layer's ``state_dict()``, of tensors or arrays.
     suffix : str, optional
-        One layer and direction alone, ``"_l0"``, ``"_l1"``, ``"_l0_reverse"``, for a layer of ours that has no others;
-        all of them where left out.
+        Take only one layer and direction, such as ``"_l0"``, ``"_l1"`` or ``"_l0_reverse"``, for a layer of Catalase that
+        has no others; all are taken by default.
 
     Returns
     -------
     dict
-        As `Module.load_state_dict` takes them: ``w_x``, ``w_h`` and ``b`` of the first layer, ``w_x_l1`` and so on of
+        Weights for `Module.load_state_dict`: ``w_x``, ``w_h`` and ``b`` of the first layer, ``w_x_l1`` and so on of
         others.
 
     Raises
     ------
     ValueError
-        If weights are missing, or the layer has projections (``proj_size``), which we do not.
+        If weights are missing, or the layer has projections (``proj_size``), which Catalase lacks.
 
     Examples
     --------
@@ -77,9 +77,9 @@ def _from_torch(state: Mapping[str, Any], theirs: str, ours: str) -> dict[str, N
 
 
 def recurrent_to_torch(layer: RNN | GRU | LSTM, suffix: str | None = None) -> dict[str, NDArray[Any]]:
-    """Return a layer's weights under PyTorch's names and in its layout; the way back of `recurrent_from_torch`.
+    """Return a layer's weights under PyTorch's names and in its layout; this is the inverse of `recurrent_from_torch`.
 
-    Where PyTorch has two biases and we have one, its second is zeros. ``suffix`` renames those of a single layer.
+    Where PyTorch has two biases and Catalase one, the second is zeros. ``suffix`` renames the weights of a single layer.
     """
     if not isinstance(layer, Recurrent):
         raise TypeError(f"recurrent_to_torch: layer must be an RNN, GRU or LSTM, got {shown(layer)}")

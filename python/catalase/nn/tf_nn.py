@@ -1,8 +1,7 @@
 """The functions of TensorFlow's ``tf.nn`` that teaching texts use, with their signatures, for tensors.
 
-They stand beside `catalase.nn.functional`, which they call: ``from catalase.nn import tf_nn`` in the place of ``tf.nn``.
-Images are (N, H, W, C) and weights (H, W, I, O), as there. Strides and window sizes have four numbers, of which those of
-batch and channels must be 1.
+They call `catalase.nn.functional`; ``from catalase.nn import tf_nn`` replaces ``tf.nn``. As in TensorFlow, images are
+(N, H, W, C) and weights (H, W, I, O). Strides and window sizes have four numbers; those of batch and channels must be 1.
 """
 
 from __future__ import annotations
@@ -104,7 +103,7 @@ def max_pool(
 def avg_pool(
     x: Tensor, ksize: Sequence[int] = (1, 2, 2, 1), strides: Sequence[int] = (1, 2, 2, 1), padding: str = "SAME"
 ) -> Tensor:
-    """Return the mean of each window; arguments as `max_pool`."""
+    """Return the mean of each window; the arguments are those of `max_pool`."""
     size, stride = _two("avg_pool", "ksize", ksize), _two("avg_pool", "strides", strides)
     return functional.avg_pool2d(
         as_tensor("avg_pool", "x", x), size, stride=stride, padding=_padding("avg_pool", padding)
@@ -112,15 +111,15 @@ def avg_pool(
 
 
 def dropout(x: Tensor, keep_prob: float, seed: int | None = None) -> Tensor:
-    """Keep each value with a probability, scaled up by 1 / ``keep_prob``; set the others to 0.
+    """Keep each value with probability ``keep_prob``, scaled by 1 / ``keep_prob``, and set the others to 0.
 
     Parameters
     ----------
     x : Tensor
     keep_prob : float
-        Above 0, up to 1 (nothing is dropped). It is what is kept: `catalase.nn.functional.dropout` takes what is dropped.
+        Above 0, up to 1 (nothing is dropped). `catalase.nn.functional.dropout` takes 1 - ``keep_prob`` instead.
     seed : int, optional
-        The same seed gives the same mask; fresh entropy where left out.
+        The same seed gives the same mask; fresh entropy by default.
 
     Examples
     --------
@@ -154,7 +153,7 @@ def softmax_cross_entropy_with_logits(labels: NDArray[Any] | Tensor, logits: Ten
 
 
 def _two(function: str, name: str, values: Sequence[int]) -> tuple[int, int]:
-    """Rows and columns of the four numbers that TensorFlow takes."""
+    """Return the numbers for rows and columns of TensorFlow's four."""
     listed = values.tolist() if isinstance(values, np.ndarray) and values.ndim == 1 else values
     if not isinstance(listed, (list, tuple, range)) or not all(map(is_whole, listed)):
         raise TypeError(f"{function}: {name} must be four whole numbers, [1, rows, columns, 1], got {shown(values)}")

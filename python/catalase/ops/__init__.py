@@ -1,13 +1,13 @@
-"""Array functions: NumPy arrays in, NumPy arrays out, no gradients flowing.
+"""Array functions, which take and return NumPy arrays and record no gradients.
 
-Some functions take CuPy arrays in the same way, run a CUDA kernel and return CuPy arrays: ``docs/gpu.md`` lists them.
+Some functions also take CuPy arrays, run a CUDA kernel and return CuPy arrays; ``docs/gpu.md`` lists them.
 Each function checks its inputs once and calls one kernel. Every differentiable function has its ``*_backward``.
 """
 
 from __future__ import annotations
 
 from ..backends.base import RnnSaved
-from . import elementwise
+from . import elementwise, loss, optim
 from .augment import augment_images
 from .conv import (
     conv1d,
@@ -37,19 +37,12 @@ from .linear import (
     linear_backward_bias,
     linear_backward_input,
 )
-from .loss import (
-    sigmoid_cross_entropy,
-    sigmoid_cross_entropy_backward,
-    softmax_cross_entropy,
-    softmax_cross_entropy_backward,
-    squared_error,
-    squared_error_backward,
-)
+from .loss import *  # noqa: F403
 from .matmul import matmul, matmul_backward
 from .memory import empty
 from .norm import batch_norm, batch_norm_backward
 from .one_hot_dna import one_hot_dna
-from .optim import adagrad_step, adam_step, momentum_step, rmsprop_step, sgd_step
+from .optim import *  # noqa: F403
 from .pool import (
     avg_pool1d,
     avg_pool1d_backward,
@@ -75,6 +68,8 @@ from .softmax import log_softmax, log_softmax_backward, softmax, softmax_backwar
 from .tanimoto import tanimoto, tanimoto_topk
 
 __all__ = [
+    *loss.__all__,
+    *optim.__all__,
     "RnnSaved",
     "gru",
     "gru_backward",
@@ -87,8 +82,6 @@ __all__ = [
     "rnn_forward",
     "LinearGradient",
     "SparseBatch",
-    "adagrad_step",
-    "adam_step",
     "as_sparse",
     "avg_pool1d",
     "avg_pool1d_backward",
@@ -137,18 +130,9 @@ __all__ = [
     "max_pool2d_backward",
     "max_pool3d",
     "max_pool3d_backward",
-    "momentum_step",
     "one_hot_dna",
-    "rmsprop_step",
-    "sgd_step",
-    "sigmoid_cross_entropy",
-    "sigmoid_cross_entropy_backward",
     "softmax",
     "softmax_backward",
-    "softmax_cross_entropy",
-    "softmax_cross_entropy_backward",
-    "squared_error",
-    "squared_error_backward",
     "tanimoto",
     "tanimoto_topk",
     "upsample",

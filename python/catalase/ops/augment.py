@@ -1,4 +1,4 @@
-"""Augmentation: images turned, moved, cropped, brightened and made noisy at random, the same way in every run."""
+"""Augmentation of images by random rotations, shifts, crops, brightness, contrast and noise, reproducible by a seed."""
 
 from __future__ import annotations
 
@@ -38,50 +38,50 @@ def augment_images(
     border: str = "constant",
     fill: float = 0.0,
 ) -> Any:
-    """Augment a batch of images, each by random numbers of its own.
+    """Augment a batch of images, each with different random numbers.
 
-    In this order: flips, quarter turns, rotation about the centre, shift, crop; contrast, brightness, noise, limits.
+    The order is: flips, quarter turns, rotation about the centre, shift, crop; contrast, brightness, noise, limits.
 
     Parameters
     ----------
     x : ndarray, shape (N, H, W, C) or (N, H, W)
         float32, or uint8, which becomes float32 in [0, 1].
     seed, step : int
-        0 to 2**64 - 1, and 0 to 2**32 - 1 (the epoch, say).
+        0 to 2**64 - 1, and 0 to 2**32 - 1 (for example the epoch).
     numbers : array_like of int, shape (N,), optional
-        Of the images, 0 to 2**32 - 1: their rows in the dataset. 0 to N - 1 where left out. An image's random numbers
-        depend on (seed, step, its number) alone, not on the batch or the order.
+        The images' numbers, 0 to 2**32 - 1, such as their rows in the dataset; 0 to N - 1 by default. An image's random
+        numbers depend only on seed, step and its number, not on the batch or the order.
     masks : ndarray, shape (N, H, W, ...), or a tuple of them, optional
-        Labels of each pixel. They take the same flips, turns, shift and crop; no value is mixed or changed (the nearest
-        is taken) and what comes in from outside is 0, or the border's label.
+        Labels of each pixel. They are flipped, rotated, shifted and cropped alike. Values are not mixed (the nearest is
+        taken), and pixels from outside get 0 or the border's label.
     random : bool
-        False: only the conversion and the crop, from the middle. What evaluation wants.
+        False, for evaluation, only converts, and crops from the middle.
     flip_horizontal, flip_vertical : float
         Probability of a mirror image, left to right and top to bottom.
     rotate90 : bool
-        0 to 3 quarter turns, each as likely; 0 or 2 where H and W differ.
+        Rotate by 0 to 3 quarter turns with equal probability; by 0 or 2 where H and W differ.
     rotation : float
-        Degrees at most, either way; bilinear.
+        Largest angle in degrees, in either direction; bilinear.
     shift : float or (float, float)
-        Pixels at most, either way, along y and x; whole pixels are shifted.
+        Largest shift in pixels, in either direction, along y and x; shifts are whole pixels.
     crop : (int, int), optional
-        Height and width to be cut out, at a random place.
+        Height and width of a cut at a random place.
     brightness : float
-        At most added or subtracted.
+        The most that is added or subtracted.
     contrast : float
-        Differences from each channel's mean are multiplied by 1 - contrast to 1 + contrast.
+        Differences from each channel's mean are multiplied by a factor from 1 - contrast to 1 + contrast.
     noise : float
         Standard deviation of Gaussian noise, added last.
     limits : (float, float), optional
         Smallest and largest value of the result.
     border : {"constant", "edge", "reflect"}
-        What lies beyond the image: ``fill``, the nearest pixel, or the image mirrored (edge pixels twice).
+        Pixels beyond the image: ``fill``, the nearest pixel, or the mirrored image (edge pixels twice).
     fill : float
 
     Returns
     -------
     ndarray of float32, or (images, masks)
-        Shape of x, with the height and width of the crop; a tuple of masks comes back as a tuple.
+        Shape of x, with the height and width of the crop; a tuple of masks is returned as a tuple.
 
     Raises
     ------
@@ -92,8 +92,8 @@ def augment_images(
 
     Notes
     -----
-    Philox-4x32-10. The same bits for any number of threads, on AVX2 and AVX-512; on the portable level the noise may
-    differ in the last bits. Without rotation pixels are copied, not interpolated. NaN pixels stay NaN.
+    Random numbers come from Philox-4x32-10. The bits are the same for any number of threads, on AVX2 and AVX-512; on the
+    portable level the noise may differ in the last bits. Without rotation pixels are copied, not interpolated. NaN stays NaN.
 
     Examples
     --------
@@ -131,8 +131,8 @@ def augment_images(
     result = pixels.reshape((n, *size, *x.shape[3:]))
     if masks is None:
         return result
-    turned = [new.reshape((n, *size, *mask.shape[3:])) for new, mask in zip(moved, given, strict=True)]
-    return result, tuple(turned) if isinstance(masks, tuple) else turned[0]
+    shaped = [new.reshape((n, *size, *mask.shape[3:])) for new, mask in zip(moved, given, strict=True)]
+    return result, tuple(shaped) if isinstance(masks, tuple) else shaped[0]
 
 
 def _images(x: Any) -> Any:
@@ -198,7 +198,7 @@ def _is_pair(value: Any) -> bool:
 
 
 def _limits(limits: Any) -> tuple[float, float]:
-    """Smallest and largest value; infinity leaves a side open."""
+    """Return the smallest and the largest value; infinity leaves a side open."""
     real = (int, float, np.integer, np.floating)
     if not _is_pair(limits):
         raise TypeError(f"augment_images: limits must be (smallest, largest), got {shown(limits)}")

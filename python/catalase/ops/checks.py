@@ -1,4 +1,4 @@
-"""Input checks that the array functions share. Every kernel call is checked once, here, before any C++ runs."""
+"""Input checks that the array functions share. The arguments of a kernel are checked once, here, before it runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _F64 = np.dtype(np.float64)
 
 
 def not_numpy(function: str, name: str, x: Any) -> NoReturn:
-    """Refuse what is no NumPy array, and say what to do with it."""
+    """Refuse an argument that is not a NumPy array, and say how to convert it."""
     if is_device_array(x):
         raise TypeError(
             f"{function}: {name} is on the GPU; pass all arrays there where {function} has a CUDA kernel "
@@ -40,7 +40,7 @@ def not_numpy(function: str, name: str, x: Any) -> NoReturn:
 
 
 def _is_foreign_on_gpu(x: Any) -> bool:
-    """Whether ``x`` offers itself by DLPack, from a CUDA device: arrays of PyTorch and JAX."""
+    """Return whether ``x`` is an array of PyTorch or JAX on a CUDA device, which supports DLPack."""
     place = None if isinstance(x, type) else getattr(x, "__dlpack_device__", None)
     return callable(place) and int(place()[0]) in _DLPACK_CUDA
 
@@ -65,7 +65,7 @@ def floating(function: str, name: str, x: Any) -> NDArray[Any]:
 
 
 def float_array(function: str, name: str, x: Any) -> tuple[Backend, Any]:
-    """As `floats`, for one array."""
+    """Return what `floats` returns, for one array."""
     if type(x) is np.ndarray and (x.dtype is _F32 or x.dtype is _F64):
         return CPU, x
     backend, x = floats(function, **{name: x})
@@ -73,12 +73,12 @@ def float_array(function: str, name: str, x: Any) -> tuple[Backend, Any]:
 
 
 def floats(function: str, *, optional: tuple[str, ...] = (), **arrays: Any) -> tuple[Any, ...]:
-    """Return the backend that owns some floating arrays, and these arrays; refuse all other kinds by name.
+    """Return the backend of floating-point arrays, and the arrays; refuse all other kinds by name.
 
-    They live on one device and have one dtype that its kernels compute in. Those in ``optional`` may be None.
+    The arrays live on one device and have one dtype, which its kernels support. Those in ``optional`` may be None.
     """
     first = None
-    for name, x in arrays.items():  # the usual arrays need no more than this
+    for name, x in arrays.items():  # this check suffices for most arrays
         if x is None and name in optional:
             continue
         if type(x) is not np.ndarray or (x.dtype is not _F32 and x.dtype is not _F64):
@@ -107,14 +107,14 @@ def floats(function: str, *, optional: tuple[str, ...] = (), **arrays: Any) -> t
 
 
 def check_device(function: str, device: Any) -> str:
-    """Return the name of a device that is there."""
+    """Return the name of a device; refuse one that is not present."""
     if not isinstance(device, str):
         raise TypeError(f"{function}: device must be 'cpu' or 'cuda', got {shown(device)}")
     return backend_named(device, function).name
 
 
 def same_dtype(function: str, **arrays: Any) -> None:
-    """Refuse arrays of differing dtypes, naming each."""
+    """Refuse arrays of different dtypes; the error names each."""
     first = None
     for array in arrays.values():
         if array is None:
@@ -127,7 +127,7 @@ def same_dtype(function: str, **arrays: Any) -> None:
 
 
 def activation_code(function: str, activation: str | None, name: str = "activation") -> int:
-    """Return the kernel's number for an activation; refuse unknown names by listing the known ones."""
+    """Return the kernel's number for an activation; the error for an unknown name lists the known ones."""
     if activation is None or (isinstance(activation, str) and activation in ACTIVATIONS):
         return ACTIVATIONS[activation]
     known = ", ".join(repr(known) for known in ACTIVATIONS if known is not None)
@@ -148,9 +148,9 @@ MAX_ROW_BYTES = _core.MAX_ROW_BYTES
 
 
 def packed_bits(
-    function: str, name: str, x: Any, *, width: int | None = None, beside: str = "", backend: Backend = CPU
+    function: str, name: str, x: Any, *, width: int | None = None, reference: str = "", backend: Backend = CPU
 ) -> Any:
-    """Return ``x`` as contiguous rows of packed bits; refuse anything else, and rows that are not ``width`` bytes."""
+    """Return ``x`` as contiguous rows of packed bits; refuse anything else, and rows of other than ``width`` bytes."""
     if backend.is_host and (is_device_array(x) or _is_foreign_on_gpu(x)):
         not_numpy(function, name, x)
     is_array = isinstance(x, np.ndarray) or is_device_array(x)
@@ -171,7 +171,7 @@ def packed_bits(
         )
     if width is not None and x.shape[1] != width:
         raise ValueError(
-            f"{function}: {name} has {x.shape[1]} bytes a row but {beside} has {width}; "
+            f"{function}: {name} has {x.shape[1]} bytes a row but {reference} has {width}; "
             "make both with the same fingerprint size"
         )
     return backend.contiguous(x)
@@ -190,11 +190,11 @@ def dtype_of(function: str, name: str, value: Any) -> np.dtype[Any]:
 
 
 def whole_numbers(function: str, name: str, value: Any, hint: str = "") -> NDArray[Any]:
-    """Return an array, list or number of whole numbers as an array of whatever integers it holds; an empty list passes."""
+    """Return an array, list or number of whole numbers as an array of its integer dtype; an empty list is accepted."""
     refuse_masked(function, name, value)
     try:
         array = np.asarray(value)
-    except (ValueError, OverflowError, RecursionError):  # lists in lists of unequal lengths
+    except (ValueError, OverflowError, RecursionError):  # nested lists of unequal lengths
         raise TypeError(f"{function}: {name} must be whole numbers, got {shown(value)}{hint}") from None
     if isinstance(value, (bytes, bytearray, memoryview)) or (
         array.dtype.kind not in "iu"
@@ -214,8 +214,8 @@ def shape_of(function: str, shape: Any, name: str = "shape") -> tuple[int, ...]:
     return tuple(whole_number(function, f"each length of {name}", n, 0) for n in shape)
 
 
-def similarity_bar(threshold: float) -> float:
-    """The threshold as the kernels compare it: rounded to float32 as similarities are, and not to nothing."""
+def similarity_threshold(threshold: float) -> float:
+    """Return the threshold rounded to float32, as similarities are; a positive one does not become 0."""
     rounded = float(np.float32(threshold))
     return max(rounded, float(np.finfo(np.float32).tiny)) if threshold > 0 else 0.0
 
@@ -229,7 +229,7 @@ def output(
     name: str = "out",
     dense: bool = False,
 ) -> Any:
-    """Return ``out`` after checking it, or a new array; ``dense``: it must be contiguous. `separate` checks overlaps."""
+    """Return ``out`` after checking it, or a new array. With ``dense`` it must be contiguous; `separate` checks overlaps."""
     if out is None:
         return backend.empty(shape, dtype)
     if backend.is_host:
@@ -253,22 +253,22 @@ def output(
 
 
 def separate(function: str, written: dict[str, Any], read: dict[str, Any], in_place: tuple[str, ...] = ()) -> None:
-    """Refuse arrays that a kernel writes while another argument lies in the same memory.
+    """Refuse arrays that a kernel writes if another argument shares their memory.
 
     Parameters
     ----------
     written, read : dict of str to array or None
-        By the names of the arguments. What is no array of the device that is written on is passed over.
+        Arrays by the names of their arguments. Arrays of another device are ignored.
     in_place : tuple of str
-        Arguments in ``read`` that a written array may be, whole: element for element the same memory.
+        Arguments in ``read`` that may be the written array, with exactly the same memory, shape and strides.
     """
     backend = backend_of(*written.values())
     others = list((written | read).items())
     for i, (name, array) in enumerate(written.items()):
-        for other, beside in others[i + 1 :] if _lives_on(backend, array) else ():
-            if not _lives_on(backend, beside) or not backend.may_share(array, beside):
+        for other, second in others[i + 1 :] if _lives_on(backend, array) else ():
+            if not _lives_on(backend, second) or not backend.may_share(array, second):
                 continue
-            if other in in_place and _same_memory(backend, array, beside):
+            if other in in_place and _same_memory(backend, array, second):
                 continue
             what = f"; pass {other} itself, or" if other in in_place else "; pass"
             raise ValueError(f"{function}: {name} shares memory with {other}{what} an array of its own")
@@ -279,6 +279,6 @@ def _lives_on(backend: Backend, x: Any) -> bool:
 
 
 def _same_memory(backend: Backend, a: Any, b: Any) -> bool:
-    """Whether two arrays are the same elements in the same places."""
+    """Return whether two arrays have the same address, shape, strides and dtype."""
     alike: bool = (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)
     return alike and backend.address(a) == backend.address(b)

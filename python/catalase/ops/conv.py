@@ -1,4 +1,4 @@
-"""Convolution and its transpose on plain arrays, in one to three dimensions, forward and backward, channels last."""
+"""Convolution and transposed convolution in one to three dimensions, forward and backward, with channels last."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def conv1d(
     flip_kernel: bool = False,
     exact: bool = False,
 ) -> NDArray[Any]:
-    """Slide a kernel over sequences: x (N, L, C), w (K, C / groups, O), y (N, L', O); all else as `conv2d`.
+    """Slide a kernel over sequences: x (N, L, C), w (K, C / groups, O), y (N, L', O). Everything else is as in `conv2d`.
 
     Examples
     --------
@@ -60,22 +60,23 @@ def conv2d(
     Parameters
     ----------
     x : ndarray, shape (N, H, W, C)
-        float32 or float64; copied first where it is not contiguous.
+        float32 or float64; copied first if it is not contiguous.
     w : ndarray, shape (KH, KW, C / groups, O)
         Same dtype.
     b : ndarray, shape (O,), optional
     stride, dilation : int or one int a dimension
         1 or more.
     padding : {"same", "valid", "full"}, int, or one pair (before, after) a dimension
-        Zeros around x. "same" is TensorFlow's rule: ceil(H / stride) outputs, the odd zero behind. "valid" pads nothing;
+        Zeros around x. "same" is TensorFlow's rule: ceil(H / stride) outputs, an odd zero at the end. "valid" adds none;
         "full" keeps every window that touches x.
     groups : int
-        Channels are cut into as many groups that do not see each other; ``groups == C`` is a depthwise convolution.
+        Number of groups of channels that are convolved separately; ``groups == C`` is a depthwise convolution.
     activation : str or None
+        As for `activation`.
     flip_kernel : bool
-        True convolution, the kernel reversed in every dimension. The default is cross-correlation, as in all frameworks.
+        True convolution, with the kernel reversed in every dimension. The default is cross-correlation, as in all frameworks.
     exact : bool
-        Only the direct algorithm, whose bits are those of a product; never a faster one that rounds more.
+        Use only the direct algorithm, whose bits are those of a product, and never a faster one that rounds more.
 
     Returns
     -------
@@ -84,17 +85,17 @@ def conv2d(
     Raises
     ------
     TypeError
-        If an input is not a float32 or float64 array, dtypes differ, or stride, padding or dilation is of a wrong kind.
+        If an input is not a float32 or float64 array, dtypes differ, or stride, padding or dilation has a wrong type.
     ValueError
         If ranks or channels do not fit, groups do not divide the channels, or the kernel is larger than the padded input.
 
     Notes
     -----
-    Directly each output is one chain of fused multiply-adds in ascending (kh, kw, c), with the cuts of `matmul`: the bits of
-    `matmul` on an explicit im2col, for any batch and number of threads. No im2col is made. In float32, 3x3 and 5x5 kernels of
-    stride 1 with 16 channels and more go by Winograd's way where it pays, twice to three times as fast: again the same bits for
-    any batch and number of threads, but others, with a root mean square error of 1 to 4e-6 of the output's deviation. NaN and
-    infinity propagate; the zeros around x count as terms. N = 0 gives an empty array.
+    In the direct algorithm each output is one chain of fused multiply-adds in ascending (kh, kw, c), cut as in `matmul`. The
+    bits are those of `matmul` on an explicit im2col (which is not made), for any batch and number of threads. In float32, 3x3
+    and 5x5 kernels of stride 1 with 16 channels or more use Winograd's algorithm where it is faster (2 to 3 times). Its bits
+    do not depend on batch or threads either, but differ, with a root mean square error of 1 to 4e-6 of the output's deviation.
+    NaN and infinity propagate; the zeros around x count as terms. N = 0 gives an empty array.
 
     References
     ----------
@@ -128,7 +129,7 @@ def conv3d(
     flip_kernel: bool = False,
     exact: bool = False,
 ) -> NDArray[Any]:
-    """Slide a kernel over volumes: x (N, D, H, W, C), w (KD, KH, KW, C / groups, O); all else as `conv2d`.
+    """Slide a kernel over volumes: x (N, D, H, W, C), w (KD, KH, KW, C / groups, O). Everything else is as in `conv2d`.
 
     Examples
     --------
@@ -159,11 +160,11 @@ def conv2d_backward(
     dy : ndarray, shape (N, H', W', O)
         Gradient at the output.
     x, w
-        As they were given to `conv2d`.
+        The arguments of `conv2d`.
     y : ndarray, shape (N, H', W', O)
-        What `conv2d` returned: the derivative of the activation is taken from it, as in `linear_backward`.
+        The result of `conv2d`, from which the derivative of the activation is computed, as in `linear_backward`.
     **options
-        ``stride``, ``padding``, ``dilation``, ``groups``, ``activation``, ``flip_kernel`` and ``exact`` as they were given;
+        ``stride``, ``padding``, ``dilation``, ``groups``, ``activation``, ``flip_kernel`` and ``exact`` of `conv2d`;
         ``need_dx`` (default True): whether to compute the gradient of ``x``, which a first layer does not need;
         ``out_dw``, ``out_db``: contiguous arrays to write the gradients of ``w`` and ``b`` to.
 
@@ -171,7 +172,7 @@ def conv2d_backward(
     -------
     dx : ndarray, shape of x, or None
     dw : ndarray, shape of w
-        Each one chain over the pixels in ascending order, cut every 4,096.
+        Each element is one chain over the pixels in ascending order, cut every 4,096.
     db : ndarray, shape (O,)
 
     Raises
@@ -243,7 +244,7 @@ def conv_transpose1d(
     exact: bool = False,
     output_size: int | tuple[int, ...] | None = None,
 ) -> NDArray[Any]:
-    """Transposed convolution of sequences: x (N, L, I), w (K, O / groups, I), y (N, L', O); see `conv_transpose2d`.
+    """Return the transposed convolution of sequences: x (N, L, I), w (K, O / groups, I), y (N, L', O); see `conv_transpose2d`.
 
     Examples
     --------
@@ -272,20 +273,20 @@ def conv_transpose2d(
     exact: bool = False,
     output_size: int | tuple[int, ...] | None = None,
 ) -> NDArray[Any]:
-    """Transposed convolution of images: what `conv2d` from y to x, with the same options, does to gradients.
+    """Return the transposed convolution of images: the map of gradients of a `conv2d` from y to x with the same options.
 
     Parameters
     ----------
     x : ndarray, shape (N, H, W, I)
-        float32 or float64; copied first where it is not contiguous.
+        float32 or float64; copied first if it is not contiguous.
     w : ndarray, shape (KH, KW, O / groups, I)
-        Same dtype; output channels before input channels, as in TensorFlow.
+        Same dtype; output channels come before input channels, as in TensorFlow.
     b : ndarray, shape (O,), optional
     stride, padding, dilation, groups, activation, flip_kernel, exact
-        Those of the convolution that goes back, as in `conv2d`. "same" gives stride times the size, "valid"
+        Options of the convolution from y to x, as in `conv2d`. "same" gives stride times the size, "valid"
         ``(size - 1) * stride + (K - 1) * dilation + 1``.
     output_size : int or one int a dimension, optional
-        Where several sizes fit: one that the convolution takes back to the size of x.
+        The size of y, where the convolution maps several sizes to that of x.
 
     Returns
     -------
@@ -322,7 +323,7 @@ def conv_transpose3d(
     exact: bool = False,
     output_size: int | tuple[int, ...] | None = None,
 ) -> NDArray[Any]:
-    """Transposed convolution of volumes: x (N, D, H, W, I), w (KD, KH, KW, O / groups, I); see `conv_transpose2d`.
+    """Return the transposed convolution of volumes: x (N, D, H, W, I), w (KD, KH, KW, O / groups, I); see `conv_transpose2d`.
 
     Examples
     --------
@@ -348,7 +349,7 @@ def conv_transpose2d_backward(
 ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
     """Return the gradients of a loss with respect to ``x``, ``w`` and ``b`` of `conv_transpose2d`.
 
-    Parameters and errors as `conv2d_backward`; the options are those of `conv_transpose2d`.
+    Parameters and errors are those of `conv2d_backward`; the options are those of `conv_transpose2d`.
 
     Examples
     --------
@@ -438,7 +439,7 @@ def check_conv(
     dilation: Any,
     groups: Any,
 ) -> tuple[int, Geometry]:
-    """Check the arrays of a convolution, and work out its geometry."""
+    """Check the arrays of a convolution, and return the number of groups and the geometry."""
     check_arrays(function, dims, x, w, b, groups, channels=("C", "C / groups, O"))
     if w.shape[-1] % groups or x.shape[-1] % groups:
         raise ValueError(
@@ -464,7 +465,7 @@ def check_arrays(
     groups: Any,
     channels: tuple[str, str],
 ) -> None:
-    """Refuse other dtypes and numbers of dimensions; `channels` names the last axes of x and of w."""
+    """Refuse wrong dtypes and numbers of dimensions; `channels` names the last axes of x and of w."""
     floats(function, optional=("b",), x=x, w=w, b=b)
     if dims < 0:
         raise ValueError(f"{function}: x must be (N, ..., C), with two axes or more, got {x.shape}")
@@ -482,7 +483,7 @@ _BACKWARD_OPTIONS = ("activation", "flip_kernel", "exact", "need_dx", "out_dw", 
 
 
 def check_options(function: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a gradient beside its geometry; refuse unknown ones, and flags that are none."""
+    """Return the options of a gradient other than its geometry; refuse unknown ones, and flags that are not booleans."""
     for name in options:
         if name not in _BACKWARD_OPTIONS:
             raise TypeError(f"{function}: there is no option {name}; there are {', '.join(_BACKWARD_OPTIONS)}")
@@ -493,7 +494,7 @@ def check_options(function: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_kernel_and_bias(function: str, kernel: tuple[int, ...], channels: int, b: NDArray[Any] | None) -> None:
-    """Refuse kernels without taps, and biases of another length than the output has channels."""
+    """Refuse kernels without taps, and biases whose length is not the number of output channels."""
     if min(kernel, default=1) < 1:
         raise ValueError(f"{function}: the kernel must have 1 tap or more in every dimension, got {kernel}")
     if b is not None and b.shape != (channels,):
@@ -509,7 +510,7 @@ def gradient_before_activation(
     activation: str | None,
     out_db: NDArray[Any] | None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the gradient before the activation, contiguous, and the bias's."""
+    """Return the gradient before the activation, contiguous, and the gradient of the bias."""
     for name, array in (("dy", dy), ("y", y)):
         found = float_array(function, name, array)[1].dtype
         if found != x.dtype:
@@ -541,7 +542,7 @@ def _run(
     flip_kernel: bool,
     exact: bool,
 ) -> NDArray[Any]:
-    """Run a convolution whose arrays were checked; `shape` is that of the output."""
+    """Run a convolution with checked arrays; `shape` is that of the output."""
     code = activation_code(function, activation)
     w = g.select(w, flip_kernel)
     return backend_of(x).conv(x, w, b, code, shape, g, groups, flip_kernel, exact, transposed)
@@ -565,7 +566,7 @@ def _gradients(
     out_dw: NDArray[Any] | None = None,
     out_db: NDArray[Any] | None = None,
 ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any]]:
-    """Return the gradients with respect to x (None unless it is needed), w and b."""
+    """Return the gradients with respect to x (None if not needed), w and b."""
     backend = backend_of(x)
     if out_dw is not None:
         output(function, backend, out_dw, w.shape, w.dtype, "out_dw", dense=True)

@@ -1,4 +1,4 @@
-"""Convolution in any number of dimensions, plainly: one product for each tap. For four (colour video) and more."""
+"""Convolution in any number of dimensions, as one product for each tap, for four dimensions and more (colour video)."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def convnd(
     activation: str | None = None,
     flip_kernel: bool = False,
 ) -> NDArray[Any]:
-    """Convolution over any number of spatial dimensions: x (N, ..., C), w (..., C / groups, O), y (N, ..., O).
+    """Convolve over any number of spatial dimensions: x (N, ..., C), w (..., C / groups, O), y (N, ..., O).
 
-    Parameters and errors as `conv2d`.
+    Parameters and errors are those of `conv2d`.
 
     Notes
     -----
-    Each tap is one matrix product, added to the sum of those before: right for any rank, and slower than `conv1d`, `conv2d`
-    and `conv3d`, whose bits it does not share.
+    Each tap is one matrix product, added to the sum of the taps before. This works for any rank, but is slower than `conv1d`,
+    `conv2d` and `conv3d`, and gives other bits.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def convnd_backward(
 
 
 def _dimensions(function: str, x: Any) -> int:
-    """Between the first axis and the last."""
+    """Return the number of axes between the first and the last."""
     return int(float_array(function, "x", x)[1].ndim) - 2
 
 
@@ -130,7 +130,7 @@ def _padded(xp: Backend, x: Any, g: Geometry) -> Any:
 
 
 def _places(x: Any, g: Geometry) -> tuple[tuple[slice, ...], tuple[slice, ...], tuple[int, ...]]:
-    """The part of x that the taps reach over, where it stands among the zeros around it, and the lengths of both."""
+    """Return the part of x that the taps cover, its place among the zeros around it, and the lengths with these zeros."""
     parts, pads = g.padded(x.shape[1:-1])
     lengths = [part.stop - part.start for part in parts]
     inside = (slice(ahead, ahead + n) for (ahead, _), n in zip(pads, lengths, strict=True))
@@ -143,7 +143,7 @@ def _columns(i: int, groups: int, outputs: int) -> slice:
 
 
 def _rows(xp: Backend, window: Any, i: int, groups: int, pixels: int) -> Any:
-    """A group's channels of a window as a matrix, copied: windows have more axes than a device's kernels count along."""
+    """Return a group's channels of a window as a matrix; it is a copy, as windows have too many axes for a device's kernels."""
     part = _group(window, i, groups)
     return xp.contiguous(part).reshape(pixels, part.shape[-1])
 
@@ -151,7 +151,7 @@ def _rows(xp: Backend, window: Any, i: int, groups: int, pixels: int) -> Any:
 def _windows(
     padded: NDArray[Any], w: NDArray[Any], g: Geometry, flip_kernel: bool
 ) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
-    """For each tap: its place in w, and the view of x that it multiplies."""
+    """Yield each tap's place in w, and the view of x that the tap multiplies."""
     for at in itertools.product(*(range(k) for k in w.shape[:-2])):
         view = tuple(
             slice(i * d, i * d + (n - 1) * s + 1 if n else i * d, s)

@@ -1,4 +1,4 @@
-"""Inverted dropout from a counter-based generator: the mask is a function of (seed, layer, step, element) alone."""
+"""Inverted dropout from a counter-based generator: the mask depends only on seed, layer, step and element."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def dropout(
     rate : float
         From 0 (nothing is dropped) to below 1.
     seed : int
-        Of the run; 0 to 2**64 - 1.
+        Seed of the run; 0 to 2**64 - 1.
     layer, step : int
-        Which layer, and which step of the run; 0 to 2**32 - 1. Other numbers give independent masks.
+        Numbers of the layer and of the run's step; 0 to 2**32 - 1. Other numbers give independent masks.
     kept : ndarray of uint8, shape of x, optional
-        Is filled with 1 where a value was kept and 0 where it was dropped: `dropout_backward` takes it, and saves the
-        drawing.
+        Filled with 1 where a value was kept and 0 where it was dropped. With it `dropout_backward` need not draw the
+        mask again.
     out : ndarray, optional
-        Written and returned; contiguous, same shape and dtype. May be ``x``, or overlap it.
+        Written and returned; contiguous, with the same shape and dtype. It may be ``x``, or overlap it.
 
     Returns
     -------
@@ -48,14 +48,14 @@ def dropout(
     Raises
     ------
     TypeError
-        If ``x`` is no float array.
+        If ``x`` is not a float array.
     ValueError
         If ``rate``, ``seed``, ``layer`` or ``step`` is out of range, or ``kept`` or ``out`` does not fit.
 
     Notes
     -----
-    Philox-4x32-10, key (seed), counter (element group, layer, step): the same mask on any level, device and number of
-    threads. Nothing needs to be stored for the way back: `dropout_backward` makes the mask again where it is not given.
+    The generator is Philox-4x32-10 with key (seed) and counter (element group, layer, step). The mask is the same on any
+    level, device and number of threads. It need not be stored: `dropout_backward` draws it again if it is not given.
 
     References
     ----------
@@ -74,9 +74,9 @@ def dropout(
 def dropout_backward(
     dy: NDArray[Any], rate: float, *, seed: int, layer: int = 0, step: int = 0, kept: NDArray[np.uint8] | None = None
 ) -> NDArray[Any]:
-    """Return the gradient at the input of `dropout`, with the mask that the same key gave. Parameters as `dropout`.
+    """Return the gradient at the input of `dropout`, with the mask of the same key. Parameters are those of `dropout`.
 
-    ``kept`` is read here: the mask that `dropout` filled in, in place of drawing it again. The bits are the same.
+    ``kept``, the mask that `dropout` filled, is read instead of drawing the mask again. The bits are the same.
 
     Examples
     --------
@@ -106,11 +106,20 @@ def _check_kept(function: str, x: Any, kept: Any) -> None:
 
 
 def check_rate(function: str, rate: Any) -> float:
-    """Return the share that is dropped, a number from 0 to below 1."""
+    """Return the dropout rate after a check that it is from 0 to below 1."""
+    if type(rate) is float and 0 <= rate < 1:
+        return rate
     return number(function, "rate", rate, at_least=0, below=1)
 
 
 def _check_key(function: str, rate: Any, seed: Any, layer: Any, step: Any) -> tuple[float, tuple[int, int, int]]:
+    if (
+        type(seed) is type(layer) is type(step) is int
+        and 0 <= seed < 2**64
+        and 0 <= layer < 2**32
+        and 0 <= step < 2**32
+    ):
+        return check_rate(function, rate), (seed, layer, step)  # every training step comes by
     return check_rate(function, rate), (
         whole_number(function, "seed", seed, 0, 2**64 - 1),
         whole_number(function, "layer", layer, 0, 2**32 - 1),

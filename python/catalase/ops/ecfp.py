@@ -1,7 +1,7 @@
 """Circular fingerprints (ECFP, Morgan) of molecules.
 
-RDKit is the authority. The native reader (cpp/molecule) gives the same bits, or leaves a molecule to RDKit; whatever
-is refused, is refused by RDKit, in its words.
+RDKit is the authority. The native reader (cpp/molecule) gives the same bits, or leaves a molecule to RDKit. Molecules are
+refused only if RDKit refuses them, with RDKit's message.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..backends import backend_named
 from ..chem import MAX_RDKIT_ATOMS, partial_molecule, read_molecule, valence_reason
 
 _NOT_TEXT = _core.ECFP_STATUSES["not text"]
-_MAX_SETTING = 2**31 - 1  # of RDKit's unsigned int, with room to spare
+_MAX_SETTING = 2**31 - 1  # fits into RDKit's unsigned int
 
 
 def ecfp(
@@ -44,27 +44,27 @@ def ecfp(
     ----------
     smiles : sequence of str or rdkit.Chem.Mol
         Surrounding ASCII white space is stripped. Bytes outside 0x21-0x7E, and anything after the SMILES (a name, an
-        extension), are refused: RDKit would drop them silently and may read another molecule.
+        extension), are refused, because RDKit would drop them silently and might read another molecule.
     radius : int
-        Bonds around each atom, 0 or more; ECFP4 is radius 2.
+        Number of bonds around each atom, 0 or more; ECFP4 has radius 2.
     size : int
-        Bits, a multiple of 8, 8 or more.
+        Number of bits, a multiple of 8, 8 or more.
     output : {"packed", "dense", "csr", "counts"}
-        uint8 (N, size / 8), bit i of byte j is feature 8 j + i; float32 (N, size); (indptr int64, indices int32, shape);
-        uint32 (N, size), how often each feature occurs.
+        "packed": uint8 (N, size / 8), where bit i of byte j is feature 8 j + i. "dense": float32 (N, size). "csr":
+        (indptr int64, indices int32, shape). "counts": uint32 (N, size), the number of occurrences of each feature.
     chirality, features, use_bond_types : bool
         Chirality in the invariants; pharmacophoric atom invariants (FCFP); bond orders in the environments.
     errors : {"raise", "mask", "drop"}
-        What to do with a molecule that cannot be read: raise, give a row of zeros, or leave it out (the result is then
-        ``(fingerprints, kept_indices)``).
+        Treatment of a molecule that cannot be read: raise an error, give a row of zeros, or leave it out (the result is
+        then ``(fingerprints, kept_indices)``).
     return_report : bool
-        Append a `Report` of what failed and why; its ``counts`` say how many were read natively, by RDKit, or refused.
+        Append a `Report` of the failures; its ``counts`` are the numbers read natively, read by RDKit, and refused.
     num_threads : int, optional
-        Threads; `catalase.get_num_threads` where left out, and the most that the native reader takes.
+        The most threads that the native reader uses; `catalase.get_num_threads` by default.
     device : {"cpu", "cuda"}
-        Where environments are hashed, and where the fingerprints are then: NumPy arrays, or CuPy's (no "csr"). SMILES
-        are read on the CPU either way; so are molecules of more than 255 atoms or bonds, `Mol` objects, any with
-        ``radius`` above 6, and what RDKit reads: their rows are copied over.
+        Device that hashes environments and holds the result, a NumPy or a CuPy array (not "csr"). SMILES are read on the
+        CPU either way. Molecules of more than 255 atoms or bonds, `Mol` objects, all molecules if ``radius`` is above 6,
+        and molecules that RDKit reads are also hashed on the CPU, and their rows copied.
 
     Returns
     -------
@@ -77,23 +77,23 @@ def ecfp(
     ValueError
         For settings out of range, and with ``errors="raise"`` for the first molecule that cannot be read.
     RuntimeError
-        Without a CUDA device, where one is asked for.
+        If a CUDA device is requested, but there is none.
 
     Notes
     -----
-    Deterministic: threads never change a bit. Text is read by native code, without Python's lock, some 80 times as fast as
-    by RDKit, in time linear in their size. RDKit reads what is not proven to come out equal: wildcards, dative bonds and
-    what RDKit makes one, rare valences and isotopes, some cages, more than 333 atoms with ``features=True``, stereo marks
-    with ``chirality=True``; it is imported only then. A metal that binds more than RDKit permits is refused in
-    its words. ``radius`` above 6 is slower.
-    `Mol` objects are taken as they are, edited or partly sanitized, if rings and valences are known. The native code reads
-    ``Mol.ToBinary``, which holds Python's lock, and leaves to RDKit query atoms and bonds, dative and other rare bonds,
+    The result is deterministic: threads never change a bit. Native code reads text without Python's lock, some 80 times as
+    fast as RDKit, in time linear in its size. RDKit reads molecules for which equal bits are not proven: wildcards, dative
+    bonds and bonds that RDKit makes dative, rare valences and isotopes, some cages, more than 333 atoms with
+    ``features=True``, stereo marks with ``chirality=True``; it is imported only then. A metal with more bonds than RDKit
+    permits is refused with RDKit's message. ``radius`` above 6 is slower.
+    `Mol` objects are used unchanged, also edited or partly sanitized ones, if rings and valences are known. The native code
+    reads ``Mol.ToBinary``, which holds Python's lock. It leaves to RDKit query atoms and bonds, dative and other rare bonds,
     residues, substance and stereo groups, more than 255 atoms or bonds, ``radius`` above 6, ``chirality=True``, RDKit
-    before 2024.9 or after 2026.9, and bits on more than three threads, where RDKit's own are faster.
-    A SMILES of more than 1,048,576 characters is refused, and so is what only RDKit could read beyond 25,000 characters
-    (5,000 characters or 500 ring closures where there are rings; 5,000 with RDKit 2025, 1,500 with 2024), and a `Mol` of
-    more than 10,000 atoms that is not read natively: RDKit's time and memory grow with the square of a molecule (in 2024
-    with its cube), and its calls hear no Ctrl-C.
+    before 2024.9 or after 2026.9, and bits on more than three threads, where RDKit is faster.
+    A SMILES of more than 1,048,576 characters is refused. A SMILES that only RDKit could read is refused beyond 25,000
+    characters (5,000 characters or 500 ring closures if it has rings; 5,000 with RDKit 2025, 1,500 with 2024), and a `Mol`
+    that is not read natively beyond 10,000 atoms: RDKit's time and memory grow with the square of a molecule's size (in
+    2024 with its cube), and Ctrl-C does not interrupt its calls.
     An empty list gives an array of no rows; an empty SMILES is a molecule of no atoms and no bits.
 
     References
@@ -143,7 +143,7 @@ def fingerprints(
     partial: bool,
     device: str = "cpu",
 ) -> Any:
-    """`ecfp`, and with ``partial`` molecules refused for valence are read by a partial sanitization, and reported."""
+    """Return `ecfp` of the same parameters; ``partial`` also reads molecules with wrong valences, and reports them."""
     _check_settings(smiles, radius, size, output, errors, device)
     chirality, features = flag("ecfp", "chirality", chirality), flag("ecfp", "features", features)
     use_bond_types, return_report = (
@@ -154,18 +154,18 @@ def fingerprints(
     threads = _threads(num_threads)
     settings = Settings(radius, size, output, chirality, features, use_bond_types, threads)
     places = on_device = None
-    mine = smiles  # what is done here
+    on_host = smiles  # the molecules to hash on the host
     if device != "cpu":
         from ..backends.cuda.ecfp import DeviceFingerprints
 
         backend: Any = backend_named(device, "ecfp")
         on_device = DeviceFingerprints(backend, smiles, settings)
         places = on_device.others
-        mine = [smiles[i] for i in places.tolist()]
-    rows, status = _native(mine, settings, partial)
-    left = np.flatnonzero(status)  # for RDKit, but what is known to be refused
+        on_host = [smiles[i] for i in places.tolist()]
+    rows, status = _native(on_host, settings, partial)
+    left = np.flatnonzero(status)  # for RDKit, except molecules known to be refused
     failures, failed, n_partial = fill_by_rdkit(
-        mine, left, rows, status, settings, partial, errors, places, len(smiles)
+        on_host, left, rows, status, settings, partial, errors, places, len(smiles)
     )
     if on_device is not None:
         on_device.fill(rows)
@@ -189,9 +189,9 @@ def fingerprints(
 
 
 def _native(smiles: list[Any], settings: Settings, partial: bool) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    """Rows of all molecules, and a status for each: where it is not 0 the row is zero, and RDKit's to fill.
+    """Return the rows of all molecules and a status for each; where it is not 0 the row is zero, and RDKit must fill it.
 
-    REFUSED is for good: RDKit refuses the molecule for a metal's valence, and ``partial`` fills its row.
+    The status REFUSED is final: RDKit refuses the molecule for a metal's valence, and ``partial`` fills its row.
     """
     radius, size, output, chirality, features, use_bond_types, threads = settings
     columns = size if output in ("dense", "counts") else size // 8
@@ -246,7 +246,7 @@ REFUSED = _core.ECFP_STATUSES["refused"]
 
 
 class Settings(NamedTuple):
-    """What a fingerprint is, and on how many threads it is made; checked."""
+    """The checked settings of a fingerprint, and the number of threads."""
 
     radius: int
     size: int
@@ -268,9 +268,9 @@ def fill_by_rdkit(
     places: NDArray[np.intp] | None,
     total: int,
 ) -> tuple[list[Failure], list[int], int]:
-    """Fill the rows that are ``left``; return what failed, where, and how many were read in part.
+    """Fill the rows that are ``left``; return the failures, their rows, and the number of partly sanitized molecules.
 
-    ``places`` are the positions of ``smiles`` among the caller's ``total``, if these are not all.
+    ``places`` are the positions of ``smiles`` among the caller's ``total``, unless these are all.
     """
     failures: list[Failure] = []
     failed: list[int] = []
@@ -331,7 +331,7 @@ def _generator(settings: Settings) -> Any:
 
 
 def _bits(generator: Any, molecules: list[Any], settings: Settings) -> NDArray[Any]:
-    """Packed bits, or counts, of molecules that were read."""
+    """Return the packed bits, or the counts, of RDKit molecules."""
     from rdkit import DataStructs
 
     if settings.output == "counts":
@@ -350,10 +350,10 @@ _MAX_THREADS = 3
 
 
 def prefers_binary(radius: int, output: str, features: bool, threads: int) -> bool:
-    """Whether the native code can do it and is likely to be ahead of RDKit's bulk call.
+    """Return whether the native code supports these settings and is likely to be faster than RDKit's bulk call.
 
-    The binary form is written under Python's lock, on one thread, in about half the time that RDKit's bits take there; its
-    bits are made on all threads. Counts and features are much slower in RDKit.
+    Writing the binary form holds Python's lock, on one thread, for about half the time of RDKit's bits; the native code then
+    uses all threads. Counts and features are much slower in RDKit.
     """
     return radius <= _core.ECFP_MAX_RADIUS and (threads <= _MAX_THREADS or features or output == "counts")
 
@@ -366,7 +366,7 @@ def fill_from_molecules(
     status: NDArray[np.uint8],
     threads: int,
 ) -> None:
-    """Fill the rows of `Mol` objects, and their status, as far as RDKit's binary form says all that is needed."""
+    """Fill the rows and the status of `Mol` objects whose binary form in RDKit is sufficient."""
     binaries = _binaries([smiles[i] for i in positions.tolist()])
     first, last = positions[0], positions[-1] + 1
     if last - first == len(positions):
@@ -378,12 +378,12 @@ def fill_from_molecules(
 
 
 def _binaries(items: list[Any]) -> list[bytes | None]:
-    """RDKit's binary form of each molecule; None for other things, and where hydrogens were never counted."""
+    """Return RDKit's binary form of each molecule; None for other objects, and where hydrogens were never counted."""
     from rdkit import Chem
 
     if not _binary_is_known():
         return [None] * len(items)
-    # Not the item's own methods, which a subclass may have replaced.
+    # The methods of the class are called, because a subclass may have replaced its own.
     to_binary, uncounted = Chem.Mol.ToBinary, Chem.Mol.NeedsUpdatePropertyCache
     flags = int(Chem.PropertyPickleOptions.NoConformers)
     binaries: list[bytes | None] = []
@@ -392,7 +392,7 @@ def _binaries(items: list[Any]) -> list[bytes | None]:
         if isinstance(item, Chem.Mol):
             try:
                 binary = None if uncounted(item) else to_binary(item, flags)
-            except Exception:  # RDKit's to say
+            except Exception:  # RDKit reports it later
                 binary = None
         binaries.append(binary)
     return binaries
@@ -400,7 +400,7 @@ def _binaries(items: list[Any]) -> list[bytes | None]:
 
 @functools.cache
 def _binary_is_known() -> bool:
-    """Whether the native code reads the binary form of this RDKit: it follows RDKit's versions."""
+    """Return whether the native code reads the binary form of this RDKit, which depends on RDKit's version."""
     from rdkit import Chem
 
     binary = Chem.MolFromSmiles("C").ToBinary(int(Chem.PropertyPickleOptions.NoConformers))

@@ -1,4 +1,4 @@
-"""Embedding: rows of a matrix by number, and the gradient of that matrix."""
+"""Embedding: rows of a matrix by token number, and the gradient of the matrix."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .matmul import check_rows
 
 
 def embedding(ids: ArrayLike, w: NDArray[Any]) -> NDArray[Any]:
-    """Return ``w[ids]``: the row of each token.
+    """Return ``w[ids]``, the row of each token.
 
     Parameters
     ----------
@@ -30,13 +30,13 @@ def embedding(ids: ArrayLike, w: NDArray[Any]) -> NDArray[Any]:
     Raises
     ------
     TypeError
-        If ``ids`` are not whole numbers, or ``w`` is no float array.
+        If ``ids`` are not whole numbers, or ``w`` is not a float array.
     ValueError
-        For an id that has no row, negative ones too, naming it and its position; if ``w`` is not a matrix.
+        For an id without a row, such as a negative one (the error names it and its position); if ``w`` is not a matrix.
 
     Notes
     -----
-    Values are copied as they are, NaN too.
+    Values are copied unchanged, NaN too.
 
     Examples
     --------
@@ -63,20 +63,20 @@ def embedding_backward(
     padding_index: int | None = None,
     out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
-    """Return the gradient at ``w`` of `embedding`: each row is the sum of ``dy`` where that row was taken.
+    """Return the gradient at ``w`` of `embedding`: each row is the sum of ``dy`` over the tokens of that row.
 
     Parameters
     ----------
     dy : ndarray, shape (*ids.shape, D)
         float32 or float64; copied first if its rows are not contiguous.
     ids : array_like of int
-        As they were given to `embedding`.
+        The ids given to `embedding`.
     num_embeddings : int
-        V.
+        Number of rows V.
     padding_index : int, optional
         A token whose row gets no gradient.
     out : ndarray, shape (V, D), optional
-        Where to write; its rows must be contiguous.
+        Array for the result; its rows must be contiguous.
 
     Returns
     -------
@@ -89,9 +89,9 @@ def embedding_backward(
 
     Notes
     -----
-    A row's sum is one chain in the order of the tokens, cut every 4,096 tokens: same bits for any number of threads, and
-    those of the product of the one-hot matrix, transposed, with ``dy``. Rows that no id names are set to zero; beyond that,
-    work grows with the tokens, not with V.
+    A row's sum is one chain in the order of the tokens, cut every 4,096 tokens. The bits are the same for any number of
+    threads, and equal those of the product of the transposed one-hot matrix with ``dy``. Rows without an id are set to zero;
+    apart from that, the work grows with the tokens, not with V.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def embedding_backward(
 
 
 def _ids(function: str, backend: Backend, ids: Any, rows: int) -> tuple[Any, Any]:
-    """Return ids as the kernels of a device take them, and as they came. Those from the host are checked for a device."""
+    """Return ids as a device's kernels expect them, and unchanged. Ids of the host are checked before they go to a device."""
     if backend.is_host:
         return token_ids(function, ids)
     if is_device_array(ids):
@@ -140,7 +140,7 @@ def _ids(function: str, backend: Backend, ids: Any, rows: int) -> tuple[Any, Any
 
 
 def token_ids(function: str, ids: Any) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return ids as the kernels take them, and as they came; refuse what are not whole numbers."""
+    """Return ids as the kernels expect them, and unchanged; refuse values that are not whole numbers."""
     if type(ids) is not np.ndarray and is_device_array(ids):
         raise TypeError(f"{function}: ids are on the GPU but the other arrays are not; move them with cupy.asnumpy")
     given = whole_numbers(function, "ids", ids, "; use ids.astype(np.int64)")
@@ -155,7 +155,7 @@ def check_padding(function: str, padding_index: Any, num_embeddings: int) -> int
 
 
 def unknown_id(function: str, given: NDArray[Any], position: int, rows: int) -> ValueError:
-    """The error for an id that has no row."""
+    """Return the error for an id without a row."""
     place = ", ".join(str(int(i)) for i in np.unravel_index(position, given.shape))
     value = given.reshape(-1)[position]
     return ValueError(

@@ -1,11 +1,12 @@
-"""The geometry of kernels and windows that slide over an array: what size, stride, padding and dilation mean.
+"""The geometry of kernels and windows that slide over an array, from size, stride, padding and dilation.
 
-It is worked out and checked here, once, for convolution and for pooling. Taps of a kernel and cells of a window that
-never meet the array are left out, so that neither a huge dilation nor a huge window costs time or memory.
+It is checked and computed here once for convolution and for pooling. Taps of a kernel and cells of a window that never
+meet the array are left out, so that neither a huge dilation nor a huge window costs time or memory.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ LONGEST = 2**31 - 1  # positions along an axis, padding included
 
 
 def per_dimension(function: str, name: str, value: Any, dims: int, low: int = 1) -> tuple[int, ...]:
-    """Return a whole number of ``low`` or more for each dimension, given one for all or a sequence."""
+    """Return a whole number of ``low`` or more for each dimension, from one number for all or a sequence."""
     values = (value,) * dims if is_whole(value) else value
     if isinstance(values, np.ndarray):
         values = values.tolist()
@@ -37,7 +38,15 @@ def per_dimension(function: str, name: str, value: Any, dims: int, low: int = 1)
 def convolution(
     function: str, size: Sequence[int], kernel: Sequence[int], *, stride: Any, padding: Any, dilation: Any
 ) -> Geometry:
-    """Work out a convolution over inputs of ``size``; refuse kernels that are larger than the padded input."""
+    """Return the geometry of a convolution over inputs of ``size``; refuse kernels larger than the padded input."""
+    if type(stride) is type(dilation) is int and type(padding) is str:  # a net asks for the same few in every step
+        return _remembered(function, tuple(size), tuple(kernel), stride, padding, dilation)
+    return _convolution(function, size, kernel, stride, padding, dilation)
+
+
+def _convolution(
+    function: str, size: Sequence[int], kernel: Sequence[int], stride: Any, padding: Any, dilation: Any
+) -> Geometry:
     dims = len(size)
     strides = per_dimension(function, "stride", stride, dims)
     dilations = per_dimension(function, "dilation", dilation, dims)
@@ -75,6 +84,9 @@ def convolution(
     )
 
 
+_remembered = functools.lru_cache(maxsize=256)(_convolution)
+
+
 def transposed(
     function: str,
     size: Sequence[int],
@@ -85,7 +97,7 @@ def transposed(
     dilation: Any,
     output_size: Any = None,
 ) -> tuple[tuple[int, ...], Geometry]:
-    """Return the output size of a transposed convolution, and the convolution from there back to ``size``."""
+    """Return the output size of a transposed convolution, and the geometry of the convolution from that size to ``size``."""
     dims = len(size)
     strides = per_dimension(function, "stride", stride, dims)
     dilations = per_dimension(function, "dilation", dilation, dims)
@@ -117,7 +129,7 @@ def transposed(
 def pool_windows(
     function: str, lengths: tuple[int, ...], size: Any, stride: Any, padding: Padding, shape: tuple[int, ...]
 ) -> Windows:
-    """Return the windows of a pooling over axes of these lengths; ``shape`` is that of x, for the errors."""
+    """Return the windows of pooling over axes of these lengths; errors name ``shape``, the shape of x."""
     dims = len(lengths)
     sizes = per_dimension(function, "size", size, dims)
     strides = sizes if stride is None else per_dimension(function, "stride", stride, dims)
@@ -151,7 +163,7 @@ def pool_windows(
 
 
 class _Span(NamedTuple):
-    """The taps [first, last) of a kernel that may meet the input, and the numbers of a kernel of these alone."""
+    """The taps [first, last) of a kernel that may meet the input, and stride, dilation and padding for these taps alone."""
 
     first: int
     last: int
@@ -161,19 +173,19 @@ class _Span(NamedTuple):
 
 
 def _inside(n: int, taps: int, out: int, stride: int, dilation: int, before: int) -> _Span:
-    """Leave out the taps of a dimension that none of the ``out`` windows places among the ``n`` inputs.
+    """Leave out the taps of a dimension that meet none of the ``n`` inputs in any of the ``out`` windows.
 
-    Where that is all of them, one is kept, whose windows stand behind the input.
+    If no tap meets an input, one is kept, whose windows lie behind the input.
     """
     if out < 1:
         return _Span(0, taps, stride, dilation, before)
-    last_start = (out - 1) * stride - before  # position of the first tap, in the last window
+    last_start = (out - 1) * stride - before  # position of the first tap in the last window
     first, last = max(0, -(last_start // dilation)), min(taps, (n - 1 + before) // dilation + 1)
     if first < last:
         before -= first * dilation
     else:
         first, last, before = 0, 1, -n
-    # One window has no second one, and one tap no next one: numbers without a meaning are kept small.
+    # A single window needs no stride, and a single tap no dilation; such numbers are kept small.
     if out == 1:
         stride = min(stride, max(n, 1))
     if last - first == 1:
@@ -214,7 +226,7 @@ def _pads(
 
 
 def _pool_pads(function: str, padding: Padding, dims: int) -> list[tuple[int, int]] | None:
-    """Zeros ahead and behind, a pair a dimension; None for "same"."""
+    """Return a pair (padding before, padding after) for each dimension; None for "same"."""
     if isinstance(padding, str):
         if padding.lower() == "same":
             return None

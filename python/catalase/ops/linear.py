@@ -79,7 +79,7 @@ def linear(
     array([[0., 2.]])
     """
     code = activation_code("linear", activation)
-    if type(x) is np.ndarray and type(w) is np.ndarray:
+    if (type(x) is np.ndarray or type(x) is SparseBatch) and type(w) is np.ndarray:
         quick = plain_linear(x, w, b, code)  # None where there is something to look at
         if quick is not None:
             return quick
@@ -126,17 +126,21 @@ def as_sparse(x: NDArray[Any] | SparseBatch, dtype: Any = None) -> SparseBatch |
     array([[ 4.,  6.],
            [30., 31.]], dtype=float32)
     """
+    if type(x) is SparseBatch:
+        return x
     given: Any = x
-    if is_sparse(given):
+    if type(given) is not np.ndarray and is_sparse(given):
         return given
-    wide = dtype is not None and dtype_of("as_sparse", "dtype", dtype) == np.float64
-    if not is_device_array(given):
+    if dtype is not None and not isinstance(dtype, np.dtype):
+        dtype = dtype_of("as_sparse", "dtype", dtype)
+    wide = dtype is not None and dtype == np.float64
+    if type(given) is not np.ndarray and not is_device_array(given):
         given = numpy_array("as_sparse", "x", given)
     if given.ndim != 2:
         raise ValueError(f"as_sparse: x must be a matrix, got shape {given.shape}")
     if given.dtype != np.uint8:
         floats("as_sparse", x=given)
-    return backend_of(given).sparse(given, wide)
+    return (CPU if type(given) is np.ndarray else backend_of(given)).sparse(given, wide)
 
 
 def is_sparse(x: Any) -> bool:
@@ -169,7 +173,65 @@ def _sparse_again(
 copyreg.pickle(SparseBatch, _reduce_sparse)
 
 
-class LinearGradient:
+class DeferredMatmul:
+    """A product of two matrices that is not multiplied out yet: ``a @ b.T``, or ``a.T @ b``.
+
+    A dense layer's backward pass makes both. The gradient of its weights, ``x.T @ dz``, is multiplied out by the optimizer,
+    strip by strip, and never written; the gradient at its input, ``dz @ w.T``, by the layer before, which undoes its ReLU
+    in the registers of the product. The bits are those of the array.
+
+    Parameters
+    ----------
+    a, b : ndarray or SparseBatch
+        The factors; only ``a`` of ``a.T @ b`` may be sparse.
+    transpose_a : bool
+        ``a.T @ b``; else ``a @ b.T``.
+    borrowed : bool
+        Whether the array ``a`` may be changed by others after the backward pass.
+    """
+
+    __slots__ = ("a", "b", "borrowed", "transpose_a")
+
+    def __init__(self, a: Any, b: NDArray[Any], transpose_a: bool = False, borrowed: bool = False) -> None:
+        self.a, self.b, self.transpose_a, self.borrowed = a, b, transpose_a, borrowed
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return (self.a.shape[1], self.b.shape[1]) if self.transpose_a else (self.a.shape[0], self.b.shape[0])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.b.dtype
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> DeferredMatmul:
+        return self  # nothing changes it
+
+    def kept(self) -> DeferredMatmul:
+        """Return the product with factors that stay as they are, laid out as the kernels take them."""
+        a, b = self.a, self.b
+        if self.borrowed:
+            a = backend_of(a).copy(a)
+        if type(b) is np.ndarray:
+            a = whole_strides(a) if type(a) is np.ndarray else a
+            b = b if b.flags.c_contiguous and b.flags.aligned else unit_rows(b)
+        return self if a is self.a and b is self.b else DeferredMatmul(a, b, self.transpose_a)
+
+    def array(self, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return the product as an array, in ``out`` where given."""
+        if not self.transpose_a:
+            return matmul(self.a, self.b, transpose_b=True, out=out)
+        function, backend = f"{type(self).__name__}.array", backend_of(self.b)
+        given, out = out, output(function, backend, out, self.shape, self.dtype)
+        if given is not None:
+            check_rows(function, backend, "out", out)
+            separate(function, {"out": out}, {"dz": self.b, "x": self.a})
+        a, b = self.a, self.b
+        if backend.is_host:
+            a, b = a if is_sparse(a) else whole_strides(a), unit_rows(b)
+        return backend.weight_gradient(a, b, out)
+
+
+class LinearGradient(DeferredMatmul):
     """The gradient of a dense layer's weights, ``x.T @ dz``, not computed yet.
 
     An optimizer's step takes it in place of an array, and computes it strip by strip on the way: the bits are the same,
@@ -190,7 +252,7 @@ class LinearGradient:
     ((3, 4), 2.0)
     """
 
-    __slots__ = ("dz", "x")
+    __slots__ = ()
 
     def __init__(self, x: NDArray[Any] | SparseBatch, dz: NDArray[Any]) -> None:
         backend, x, dz = _operands("LinearGradient", x, dz, name="dz", shapes=False)
@@ -198,27 +260,7 @@ class LinearGradient:
             raise ValueError(f"LinearGradient: x and dz must have equally many rows, got x {x.shape} and dz {dz.shape}")
         if backend is CPU:
             x, dz = x if isinstance(x, SparseBatch) else whole_strides(x), unit_rows(dz)
-        self.x, self.dz = x, dz
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.x.shape[1], self.dz.shape[1]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.dz.dtype
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> LinearGradient:
-        return self  # nothing changes it
-
-    def array(self, out: NDArray[Any] | None = None) -> NDArray[Any]:
-        """Return the gradient as an array (I, O), in ``out`` where given."""
-        function, backend = "LinearGradient.array", backend_of(self.dz)
-        given, out = out, output(function, backend, out, self.shape, self.dtype)
-        if given is not None:
-            check_rows(function, backend, "out", out)
-            separate(function, {"out": out}, {"dz": self.dz, "x": self.x})
-        return backend.weight_gradient(self.x, self.dz, out)
+        super().__init__(x, dz, transpose_a=True)
 
 
 def linear_backward(
@@ -282,14 +324,14 @@ def linear_backward(
     if out_dw is not None or out_db is not None:
         separate(function, {"out_dw": out_dw, "out_db": out_db}, {"dy": dy, "x": x, "w": w, "y": y})
     dz, db = before_activation(function, dy, y, activation, out_db)
-    dw = LinearGradient(x, dz).array(out_dw)
+    dw = DeferredMatmul(x, dz, transpose_a=True).array(out_dw)
     if not need_dx or is_sparse(x):
         return None, dw, db
     return linear_backward_input(dz, w), dw, db
 
 
 def linear_backward_bias(
-    dy: NDArray[Any] | InputGradient,
+    dy: NDArray[Any] | DeferredMatmul,
     y: NDArray[Any],
     *,
     activation: str | None = None,
@@ -298,8 +340,18 @@ def linear_backward_bias(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the gradient before the activation (N, O), and its column sums: the gradient of the bias (O,).
 
-    With "relu", ``y`` may be what a dropout made of the output, ``scale`` what it multiplied by; and ``dy`` a product that
-    the next layer has not multiplied out.
+    Parameters
+    ----------
+    dy : ndarray, shape (N, O), or DeferredMatmul
+        Gradient at the output; with "relu" it may be a product that the next layer has not multiplied out.
+    y : ndarray, shape (N, O)
+        The output; with "relu", the output of the dropout after it.
+    activation : str or None
+        As given to `linear`.
+    out_db : ndarray, shape (O,), optional
+        Where to write the gradient of the bias.
+    scale : float
+        What the dropout after the ReLU multiplied by; 1 where there was none.
 
     Examples
     --------
@@ -308,21 +360,27 @@ def linear_backward_bias(
     >>> db
     array([2., 1.])
     """
+    if type(scale) is not float or scale != 1.0:
+        scale = number("linear_backward_bias", "scale", scale)
     return before_activation("linear_backward_bias", dy, y, activation, out_db, scale)
 
 
 def before_activation(
-    function: str, dy: Any, y: Any, activation: str | None, out_db: NDArray[Any] | None, scale: float = 1.0
+    function: str,
+    dy: Any,
+    y: Any,
+    activation: str | None,
+    out_db: NDArray[Any] | None,
+    scale: float = 1.0,
+    own_out: bool = False,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """`linear_backward_bias`, for ``function``, which errors name."""
+    """`linear_backward_bias`, for ``function``, which errors name; ``own_out``: ``out_db`` fits, and overlaps nothing."""
     code = activation_code(function, activation)
     if activation in DERIVED_FROM_INPUT:
         refuse_without_input(function, activation)
-    if type(scale) is not float or scale != 1.0:
-        scale = number(function, "scale", scale)
-    if isinstance(dy, InputGradient) and not backend_of(dy.dz).is_host:
+    if isinstance(dy, DeferredMatmul) and type(dy.b) is not np.ndarray:
         dy = dy.array()
-    if isinstance(dy, InputGradient):
+    if isinstance(dy, DeferredMatmul):
         backend, dz = CPU, relu_dropout_backward(dy, y, scale)
     else:
         backend, dy, y = floats(function, dy=dy, y=y)
@@ -334,9 +392,11 @@ def before_activation(
             dz = backend.relu_dropout_backward(dy, y, scale)
         else:
             dz = backend.activation_backward(code, dy, y) if code else dy
-    db = output(function, backend, out_db, (dz.shape[1],), dz.dtype, "out_db", dense=True)
-    if out_db is not None:
-        separate(function, {"out_db": out_db}, {"dy": dy, "y": y})
+    db: Any = out_db
+    if not own_out:
+        db = output(function, backend, out_db, (dz.shape[1],), dz.dtype, "out_db", dense=True)
+        if out_db is not None:
+            separate(function, {"out_db": out_db}, {"dy": dy, "y": y})
     backend.column_sum(dz, db)
     return dz, db
 
@@ -392,46 +452,13 @@ def linear_backward_input(dz: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
     return matmul(dz, w, transpose_b=True)
 
 
-class InputGradient:
-    """``dz @ w.T``, not computed yet: the ReLU and the dropout before the layer are then undone in the product's registers.
-
-    The tape hands it to nodes that said they take it; sums of gradients turn it into an array. The bits are the same.
-
-    Parameters
-    ----------
-    dz : ndarray, shape (N, O)
-        The gradient before the activation.
-    w : ndarray, shape (I, O)
-        The layer's weights.
-    """
-
-    __slots__ = ("dz", "w")
-    __array_ufunc__ = None  # array + this is left to __radd__
-
-    def __init__(self, dz: NDArray[Any], w: NDArray[Any]) -> None:
-        self.dz, self.w = dz, w
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return self.array() if dtype is None else self.array().astype(dtype, copy=False)
-
-    def __add__(self, other: Any) -> NDArray[Any]:
-        return self.array() + np.asarray(other)
-
-    def __radd__(self, other: Any) -> NDArray[Any]:
-        return np.asarray(other) + self.array()
-
-    def array(self) -> NDArray[Any]:
-        """Return the product (N, I)."""
-        return linear_backward_input(self.dz, self.w)
-
-
-def relu_dropout_backward(dy: NDArray[Any] | InputGradient, y: NDArray[Any], scale: float) -> NDArray[Any]:
+def relu_dropout_backward(dy: NDArray[Any] | DeferredMatmul, y: NDArray[Any], scale: float) -> NDArray[Any]:
     """Return the gradient before a ReLU and the dropout after it, whose output is ``y``: ``dy * scale`` where y is above 0.
 
     Where y is NaN the gradient goes through, as in `activation_backward`.
     """
-    if isinstance(dy, InputGradient):
-        quick = plain_input_gradient(dy.dz, dy.w, y, scale)  # None where there is something to look at
+    if isinstance(dy, DeferredMatmul):
+        quick = plain_input_gradient(dy.a, dy.b, y, scale)  # None where there is something to look at
         if quick is not None:
             return quick
         dy = dy.array()

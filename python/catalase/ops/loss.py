@@ -1,4 +1,4 @@
-"""Losses with weights, not yet reduced, forward and backward. A weight of 0 silences a label, whatever it is."""
+"""Weighted losses without reduction, forward and backward. A label of weight 0 is ignored, whatever its value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,18 @@ from .. import _core
 from ..backends import Backend, is_device_array, same_backend
 from .checks import floats, numpy_array
 
-_SIGMOID, _SQUARED = _core.LOSSES["sigmoid"], _core.LOSSES["squared"]
+# The kernel's number, and the names of the arguments.
+_SIGMOID = _core.LOSSES["sigmoid"], "logits", "labels"
+_SQUARED = _core.LOSSES["squared"], "pred", "target"
+
+__all__ = [
+    "sigmoid_cross_entropy",
+    "sigmoid_cross_entropy_backward",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_backward",
+    "squared_error",
+    "squared_error_backward",
+]
 
 
 def softmax_cross_entropy(
@@ -26,7 +37,7 @@ def softmax_cross_entropy(
     labels : ndarray of int, shape (...), or of float, shape (..., C)
         Class numbers from 0 to C - 1, or probabilities (one-hot rows among them) of the dtype of ``logits``.
     weights : ndarray, shape (...), optional
-        Same dtype as ``logits``; ones if left out. Where it is 0 the label may be anything, NaN and -1 too.
+        Same dtype as ``logits``; ones by default. A label of weight 0 may have any value, also NaN or -1.
 
     Returns
     -------
@@ -58,7 +69,7 @@ def softmax_cross_entropy_backward(
     dloss : ndarray, shape (...)
         Gradient at the loss.
     logits, labels, weights
-        As given to `softmax_cross_entropy`.
+        The arguments of `softmax_cross_entropy`.
 
     Returns
     -------
@@ -86,7 +97,7 @@ def sigmoid_cross_entropy(
     Parameters
     ----------
     logits, labels, weights : ndarray
-        Equal shapes and dtypes, float32 or float64; labels from 0 to 1. Weights default to ones; 0 silences a label.
+        Equal shapes and dtypes, float32 or float64; labels from 0 to 1. Weights default to ones; 0 ignores a label.
 
     Returns
     -------
@@ -110,7 +121,7 @@ def sigmoid_cross_entropy(
 def sigmoid_cross_entropy_backward(
     dloss: NDArray[Any], logits: NDArray[Any], labels: NDArray[Any], weights: NDArray[Any] | None = None
 ) -> NDArray[Any]:
-    """Return ``dloss * weight * (sigmoid(logits) - labels)``. Parameters and errors as `sigmoid_cross_entropy`.
+    """Return ``dloss * weight * (sigmoid(logits) - labels)``. Parameters and errors are those of `sigmoid_cross_entropy`.
 
     Examples
     --------
@@ -122,7 +133,7 @@ def sigmoid_cross_entropy_backward(
 
 
 def squared_error(pred: NDArray[Any], target: NDArray[Any], weights: NDArray[Any] | None = None) -> NDArray[Any]:
-    """Return ``weight * (pred - target)**2`` for each element. Parameters and errors as `sigmoid_cross_entropy`.
+    """Return ``weight * (pred - target)**2`` for each element. Parameters and errors are those of `sigmoid_cross_entropy`.
 
     Examples
     --------
@@ -136,7 +147,7 @@ def squared_error(pred: NDArray[Any], target: NDArray[Any], weights: NDArray[Any
 def squared_error_backward(
     dloss: NDArray[Any], pred: NDArray[Any], target: NDArray[Any], weights: NDArray[Any] | None = None
 ) -> NDArray[Any]:
-    """Return ``2 * dloss * weight * (pred - target)``. Parameters and errors as `sigmoid_cross_entropy`.
+    """Return ``2 * dloss * weight * (pred - target)``. Parameters and errors are those of `sigmoid_cross_entropy`.
 
     Examples
     --------
@@ -147,9 +158,9 @@ def squared_error_backward(
     return _elementwise_loss("squared_error_backward", _SQUARED, dloss, pred, target, weights, backward=True)
 
 
-def _check_shape(function: str, name: str, x: NDArray[Any] | None, shape: tuple[int, ...], beside: str) -> None:
+def _check_shape(function: str, name: str, x: NDArray[Any] | None, shape: tuple[int, ...], reference: str) -> None:
     if x is not None and x.shape != shape:
-        raise ValueError(f"{function}: {name} must have shape {shape} beside these {beside}, got {x.shape}")
+        raise ValueError(f"{function}: {name} must have shape {shape} beside these {reference}, got {x.shape}")
 
 
 def _softmax_loss(
@@ -160,8 +171,7 @@ def _softmax_loss(
     weights: NDArray[Any] | None,
     backward: bool = False,
 ) -> NDArray[Any]:
-    on_device = is_device_array(labels)
-    if not on_device:
+    if type(labels) is not np.ndarray and not is_device_array(labels):
         labels = numpy_array(function, "labels", labels)
     given = {"logits": logits, "weights": weights, "dloss": dloss}
     optional = ("weights",) if backward else ("weights", "dloss")
@@ -173,8 +183,9 @@ def _softmax_loss(
     if logits.ndim == 0 or logits.shape[-1] == 0:
         raise ValueError(f"{function}: logits must have at least one class on the last axis, got shape {logits.shape}")
     rows = logits.shape[:-1]
-    _check_shape(function, "weights", weights, rows, "logits")
-    _check_shape(function, "dloss", dloss, rows, "logits")
+    for name, x in (("weights", weights), ("dloss", dloss)):
+        if x is not None and x.shape != rows:
+            _check_shape(function, name, x, rows, "logits")
     if is_class:
         return backend.softmax_loss(
             logits, _class_numbers(function, backend, labels, rows, logits.shape[-1], weights), None, weights, dloss
@@ -186,7 +197,7 @@ def _softmax_loss(
 def _class_numbers(
     function: str, backend: Backend, labels: Any, rows: tuple[int, ...], classes: int, w: NDArray[Any] | None
 ) -> Any:
-    """Check class numbers where they count, and give them as int64. Those on a device cannot be looked at."""
+    """Return class numbers as int64, after a check of those with a weight. Numbers on a device are not checked."""
     if not backend.is_host:
         same_backend(function, labels=labels, weights=w)
         if labels.dtype != np.int64 or labels.shape != rows:
@@ -200,7 +211,7 @@ def _class_numbers(
             f"{function}: labels must have shape {rows} (class numbers) beside these logits, got {labels.shape}"
         )
     numbers = np.ascontiguousarray(labels, np.int64)
-    if numbers.view(np.uint64).max(initial=0) < classes:  # one look is enough where all are right
+    if numbers.view(np.uint64).max(initial=0) < classes:  # one comparison suffices if all are right
         return numbers
     wrong = (labels < 0) | (labels >= classes)
     if w is not None:
@@ -216,14 +227,14 @@ def _class_numbers(
 
 def _elementwise_loss(
     function: str,
-    kind: int,
+    kind: tuple[int, str, str],
     dloss: NDArray[Any] | None,
     logits: NDArray[Any],
     labels: NDArray[Any],
     weights: NDArray[Any] | None,
     backward: bool = False,
 ) -> NDArray[Any]:
-    first, second = ("pred", "target") if kind == _SQUARED else ("logits", "labels")
+    code, first, second = kind
     given = {first: logits, second: labels, "weights": weights, "dloss": dloss}
     optional = ("weights",) if backward else ("weights", "dloss")
     backend, logits, labels, weights, dloss = floats(function, optional=optional, **given)
@@ -231,4 +242,4 @@ def _elementwise_loss(
         raise ValueError(f"{function}: {first} and {second} must have equal shapes, got {logits.shape}, {labels.shape}")
     _check_shape(function, "weights", weights, logits.shape, first)
     _check_shape(function, "dloss", dloss, logits.shape, first)
-    return backend.elementwise_loss(kind, logits, labels, weights, dloss)
+    return backend.elementwise_loss(code, logits, labels, weights, dloss)

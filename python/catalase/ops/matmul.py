@@ -1,4 +1,4 @@
-"""Matrix multiply on plain arrays, forward and backward."""
+"""Matrix multiplication of arrays, forward and backward."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def matmul(
     Parameters
     ----------
     a : ndarray, shape (..., M, K), or (..., K, M) with ``transpose_a``
-        float32 or float64, any strides (transposed, sliced and reversed views are read in place).
+        float32 or float64, with any strides (transposed, sliced and reversed views are read in place).
     b : ndarray, shape (..., K, N), or (..., N, K) with ``transpose_b``
         Same dtype and same leading dimensions as ``a``.
     transpose_a, transpose_b : bool
-        Swap the last two axes first. Costs nothing.
+        Swap the last two axes first, at no cost.
     out : ndarray, shape (..., M, N), optional
         Written and returned. Its rows must have unit stride, and it must share no memory with ``a`` or ``b``.
     add : ndarray, shape (M, N), optional
-        Added to the product (of two matrices) before it leaves the registers; may be ``out`` itself.
+        Added to the product (of two matrices) in registers; it may be ``out`` itself.
     keep : ndarray, shape (M, N), optional
         The result is set to zero where this is not above zero: the derivative of a ReLU, given its output.
 
@@ -55,9 +55,9 @@ def matmul(
     Notes
     -----
     Every output is one chain of fused multiply-adds in ascending ``k``, cut every 4,096 terms; the error is at most
-    ``min(K, 4096 + K / 4096) * eps * sum_k |a_ik| |b_kj|``. The bits do not depend on the number of threads, nor on
-    which other rows are present, nor on AVX2 or AVX-512. K = 0 gives zeros; NaN and infinity propagate. An input that
-    is misaligned or whose strides are not whole elements is copied first.
+    ``min(K, 4096 + K / 4096) * eps * sum_k |a_ik| |b_kj|``. The bits do not depend on the number of threads, on the other
+    rows, or on AVX2 or AVX-512. K = 0 gives zeros; NaN and infinity propagate. An input that is misaligned, or whose
+    strides are not whole elements, is copied first.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def matmul(
             flag("matmul", "transpose_b", transpose_b),
         )
     if add is None and keep is None and type(a) is np.ndarray and type(b) is np.ndarray:
-        quick = plain_matmul(a, b, transpose_a, transpose_b, out)  # None where there is something to look at
+        quick = plain_matmul(a, b, transpose_a, transpose_b, out)  # None where the full checks are needed
         if quick is not None:
             return quick
     backend, a, b, add, keep = floats("matmul", optional=("add", "keep"), a=a, b=b, add=add, keep=keep)
@@ -118,14 +118,14 @@ def _transposed(transpose_a: bool, transpose_b: bool) -> str:
 def matmul_backward(
     dy: NDArray[Any], a: NDArray[Any], b: NDArray[Any], *, transpose_a: bool = False, transpose_b: bool = False
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the gradients of a loss with respect to ``a`` and ``b``, given ``dy``, its gradient at ``matmul(a, b)``.
+    """Return the gradients of a loss with respect to ``a`` and ``b``, given its gradient ``dy`` at ``matmul(a, b)``.
 
     Parameters
     ----------
     dy : ndarray, shape (..., M, N)
         Gradient at the output, same dtype as ``a`` and ``b``.
     a, b, transpose_a, transpose_b
-        As they were given to `matmul`.
+        The arguments of `matmul`.
 
     Returns
     -------
@@ -167,7 +167,7 @@ def matmul_backward(
 
 
 def check_rows(function: str, backend: Backend, name: str, out: Any) -> None:
-    """Refuse an output that the kernels cannot write: rows must have unit stride, stand one after another, and be aligned."""
+    """Refuse an output that the kernels cannot write: rows must have unit stride, not overlap, and be aligned."""
     if (out.shape[-1] > 1 and out.strides[-1] != out.itemsize) or (out.ndim > 1 and out.strides[-2] % out.itemsize):
         raise ValueError(f"{function}: the rows of {name} must have unit stride, got strides {out.strides}")
     if out.ndim > 1 and out.shape[-2] > 1 and out.strides[-2] < out.shape[-1] * out.itemsize:

@@ -25,17 +25,17 @@ def empty(shape: tuple[int, ...] | int, dtype: Any = np.float32) -> NDArray[Any]
     Returns
     -------
     ndarray
-        C-contiguous and aligned to 64 bytes. Its memory is reused once the array is gone, which saves the page
-        faults of a fresh allocation.
+        C-contiguous and aligned to 64 bytes. Its memory is reused after the array is deleted, which saves the page
+        faults of a new allocation.
 
     Raises
     ------
     TypeError
-        For extents that are no whole numbers, or what is no dtype.
+        For extents that are not whole numbers, or a ``dtype`` that NumPy does not know.
     ValueError
         For a negative extent or an object dtype.
     MemoryError
-        When the system has no memory left.
+        If the system has no memory left.
 
     Examples
     --------

@@ -25,11 +25,11 @@ def batch_norm(
     Parameters
     ----------
     x : ndarray, shape (..., C)
-        float32 or float64. Copied first if not contiguous.
+        float32 or float64; copied first if not contiguous.
     gamma, beta : ndarray, shape (C,)
     mean, var : ndarray, shape (C,), optional
-        Both: they are used as they are (inference). Neither: those of ``x`` over all axes but the last (training); the
-        variance is divided by the number of rows.
+        If both are given, they are used (inference). If neither is, the statistics of ``x`` over all axes but the last are
+        used (training); the divisor of the variance is the number of rows.
     eps : float
         Above 0.
     activation : {None, "identity", "relu"}
@@ -44,13 +44,13 @@ def batch_norm(
     TypeError
         For other kinds of input, or dtypes that differ.
     ValueError
-        For shapes that do not fit, ``mean`` without ``var``, or no rows to take statistics of.
+        For shapes that do not fit, ``mean`` without ``var``, or statistics of no rows.
 
     Notes
     -----
-    Statistics are taken in blocks of 64 rows, each about a rough mean of its own, joined in double precision: nothing
-    cancels where the mean is far from zero. The bits do not depend on the number of threads; in training they depend on
-    all rows, in inference a row's depend on that row alone.
+    Statistics are computed in blocks of 64 rows, each about the block's rough mean, and joined in double precision, so that
+    nothing cancels where the mean is far from zero. The bits do not depend on the number of threads. In training they
+    depend on all rows; in inference a row's bits depend only on that row.
 
     References
     ----------
@@ -100,9 +100,9 @@ def batch_norm_backward(
     batch_statistics : bool
         Whether they came from ``x`` (training): the gradient then flows through them too.
     eps, activation
-        As they were given to `batch_norm`.
+        The arguments of `batch_norm`.
     input_gradient : bool
-        False leaves the first result out (None).
+        False makes the first result None.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""One-hot DNA: letters to rows of four numbers."""
+"""One-hot encoding of DNA: each letter becomes a row of four numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DTYPES = (np.dtype(np.float32), np.dtype(np.uint8), np.dtype(np.int8))
 
 
 class Spans(NamedTuple):
-    """What is to be encoded: interval k is [start, stop) of ``texts[which]``, 0-based, backwards where reversed."""
+    """Intervals to be encoded: interval k is [start, stop) of ``texts[which]``, 0-based, and may be reversed."""
 
     texts: list[Any]
     which: NDArray[np.int64]
@@ -43,9 +43,9 @@ def one_hot_dna(
     sequences : str, bytes, or list of them
         A C G T in either case; U counts as T. N and the other IUPAC letters (R Y S W K M B D H V) give a row of zeros.
     length : int, optional
-        Rows a sequence: shorter ones end in rows of zeros. All sequences must have one length where left out.
+        Rows a sequence; shorter sequences end in rows of zeros. By default all sequences must have one length.
     reverse_complement : bool, or one a sequence
-        The other strand, read in its own direction: the last letter first, A for T and C for G.
+        Encode the other strand in its direction: the last letter comes first, with A for T and C for G.
     dtype : {float32, uint8, int8}
     device : {"cpu", "cuda"}
         "cuda" sends the letters to the GPU and writes the rows there; the result is a CuPy array.
@@ -60,14 +60,14 @@ def one_hot_dna(
     TypeError
         If a sequence is neither str nor bytes, or for another dtype.
     ValueError
-        For a byte that is no letter of DNA, naming it and its position; sequences of unequal length without
-        ``length``, or longer than it; another device.
+        For a byte that is not a letter of DNA (the error names it and its position), sequences of unequal length without
+        ``length``, sequences longer than ``length``, and another device.
     RuntimeError
-        For ``device="cuda"`` where there is none.
+        For ``device="cuda"`` without a CUDA device.
 
     Notes
     -----
-    Same result for any number of threads. An empty list gives shape (0, length or 0, 4).
+    The result is the same for any number of threads. An empty list gives shape (0, length or 0, 4).
 
     Examples
     --------
@@ -100,7 +100,7 @@ def one_hot_dna(
 
 
 def spans_of(function: str, texts: list[Any], length: int | None, reverse_complement: Any) -> Spans:
-    """Check sequences that are to be encoded whole."""
+    """Check sequences, and return the intervals that cover them whole."""
     kinds = set(map(type, texts))
     if kinds != {bytes} and not (kinds == {str} and all(map(str.isascii, texts))):
         _check_texts(function, texts)
@@ -131,7 +131,7 @@ def spans_of(function: str, texts: list[Any], length: int | None, reverse_comple
 
 
 def _strands(function: str, reverse_complement: Any) -> NDArray[Any]:
-    """One strand for all, or one a sequence, as an array."""
+    """Return one strand for all sequences, or one for each, as an array."""
     refuse_masked(function, "reverse_complement", reverse_complement)
     if isinstance(reverse_complement, (bool, np.bool_, np.ndarray)):
         return np.asarray(reverse_complement)
@@ -145,7 +145,7 @@ def _strands(function: str, reverse_complement: Any) -> NDArray[Any]:
 
 
 def _check_texts(function: str, texts: list[Any]) -> None:
-    """Look at each text; the usual lists need no such loop."""
+    """Check each text in a loop, which lists of plain strings do not need."""
     for i, text in enumerate(texts):
         if not isinstance(text, (str, bytes)):
             raise TypeError(f"{function}: sequences must be str or bytes, but sequence {i} is {type(text).__name__}")
@@ -158,7 +158,7 @@ def _check_texts(function: str, texts: list[Any]) -> None:
 
 
 def encode(spans: Spans, length: int | None, dtype: DTypeLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return the rows, and for each interval the position in its text of the first byte that is no letter, or -1."""
+    """Return the rows, and for each interval the position in its text of the first byte that is not a letter, or -1."""
     n = len(spans.which)
     out = empty((n, _columns(spans, length), 4), _dtype(dtype))
     bad = np.empty(n, np.int64)
@@ -174,14 +174,14 @@ def _dtype(dtype: DTypeLike) -> np.dtype[Any]:
 
 
 def _columns(spans: Spans, length: int | None) -> int:
-    """Rows a sequence: those of the longest where not given."""
+    """Return the rows a sequence: ``length``, or by default the length of the longest."""
     if length is not None:
         return int(length)
     return int((spans.stop - spans.start).max()) if len(spans.which) else 0
 
 
 def letter_at(text: str | bytes, position: int) -> str:
-    """Say what stands at a position that holds no letter of DNA, and what was needed."""
+    """Return a phrase with the character at a position that is not a letter of DNA, and the letters that are."""
     value = text[position] if isinstance(text, bytes) else ord(text[position])
     shown = f" ({chr(value)!r})" if 0x20 <= value < 0x7F else ""
     return (

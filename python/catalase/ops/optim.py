@@ -11,23 +11,26 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
 from .._internal.numbers import flag, number, whole_number
-from ..backends import backend_of
+from ..backends import CPU, backend_of
 from .checks import floats, separate
-from .linear import LinearGradient
+from .linear import DeferredMatmul
 
 _SGD, _MOMENTUM, _ADAM, _ADAGRAD, _RMSPROP = (
     _core.RULES[name] for name in ("sgd", "momentum", "adam", "adagrad", "rmsprop")
 )
 _INF = math.inf
 
+__all__ = ["adagrad_step", "adam_step", "momentum_step", "rmsprop_step", "sgd_step"]
+
 
 def sgd_step(
     param: NDArray[Any],
-    grad: NDArray[Any] | LinearGradient,
+    grad: NDArray[Any] | DeferredMatmul,
     *,
     lr: float,
     l1: float = 0.0,
@@ -66,7 +69,7 @@ def sgd_step(
 
 def momentum_step(
     param: NDArray[Any],
-    grad: NDArray[Any] | LinearGradient,
+    grad: NDArray[Any] | DeferredMatmul,
     velocity: NDArray[Any],
     *,
     lr: float,
@@ -108,7 +111,7 @@ def momentum_step(
 
 def adam_step(
     param: NDArray[Any],
-    grad: NDArray[Any] | LinearGradient,
+    grad: NDArray[Any] | DeferredMatmul,
     m: NDArray[Any],
     v: NDArray[Any],
     *,
@@ -135,7 +138,8 @@ def adam_step(
     >>> p.round(6)
     array([0.9])
     """
-    step = whole_number("adam_step", "step", step, 1, 2**63 - 1)  # counts from 1
+    if not (type(step) is int and 1 <= step < 2**63):  # counts from 1
+        step = whole_number("adam_step", "step", step, 1, 2**63 - 1)
     if not (type(beta1) is type(beta2) is float and 0 <= beta1 < 1 and 0 <= beta2 < 1):
         beta1, beta2 = _fraction("adam_step", "beta1", beta1), _fraction("adam_step", "beta2", beta2)
     _step(
@@ -146,7 +150,7 @@ def adam_step(
 
 def adagrad_step(
     param: NDArray[Any],
-    grad: NDArray[Any] | LinearGradient,
+    grad: NDArray[Any] | DeferredMatmul,
     accum: NDArray[Any],
     *,
     lr: float,
@@ -174,7 +178,7 @@ def adagrad_step(
 
 def rmsprop_step(
     param: NDArray[Any],
-    grad: NDArray[Any] | LinearGradient,
+    grad: NDArray[Any] | DeferredMatmul,
     sq: NDArray[Any],
     mom: NDArray[Any] | None = None,
     *,
@@ -222,7 +226,7 @@ def _step(
     function: str,
     rule: int,
     param: NDArray[Any],
-    grad: NDArray[Any] | LinearGradient,
+    grad: NDArray[Any] | DeferredMatmul,
     state: dict[str, NDArray[Any]],
     *,
     lr: float,
@@ -242,22 +246,22 @@ def _step(
             for name, value in zip(("lr", "l1", "l2", "decay", "eps"), given_numbers, strict=True)
         )
     numbers = (lr, l1, l2, decay, beta1, beta2, eps, step, nesterov)
-    backend = backend_of(param)
+    backend = CPU if type(param) is np.ndarray else backend_of(param)
     first, second = [*state.values(), None, None][:2]
-    given, x = (grad.dz, grad.x) if isinstance(grad, LinearGradient) else (grad, None)
+    given, x = (grad.b, grad.a) if isinstance(grad, DeferredMatmul) else (grad, None)
     missing = (rule != _SGD and first is None) or (rule == _ADAM and second is None)
     if missing or not backend.is_host or not _core.optim_step_fits(param, given, x, first, second):
         _check_layout(function, param, grad, state)
-    if not backend.is_host and isinstance(grad, LinearGradient):
+    if not backend.is_host and isinstance(grad, DeferredMatmul):
         grad = grad.array()
     backend.optim_step(rule, param, grad, first, second, numbers)
 
 
 def _check_layout(
-    function: str, param: NDArray[Any], grad: NDArray[Any] | LinearGradient, state: dict[str, NDArray[Any]]
+    function: str, param: NDArray[Any], grad: NDArray[Any] | DeferredMatmul, state: dict[str, NDArray[Any]]
 ) -> None:
     """Parameters and state alike, writable and of unit stride; the gradient of the same shape and dtype."""
-    product = isinstance(grad, LinearGradient)
+    product = isinstance(grad, DeferredMatmul)
     arrays: dict[str, Any] = {"param": param, **({} if product else {"grad": grad}), **state}
     backend, *_ = floats(function, **arrays)
     if param.ndim != (2 if product else 1):
@@ -275,7 +279,7 @@ def _check_layout(
             or (x.size > 1 and x.strides[-1] != x.itemsize)
         ):
             raise ValueError(f"{function}: {name} must be writable, contiguous and laid out like param")
-    read = {"grad.x": grad.x, "grad.dz": grad.dz} if isinstance(grad, LinearGradient) else {"grad": grad}
+    read = {"grad.x": grad.a, "grad.dz": grad.b} if isinstance(grad, DeferredMatmul) else {"grad": grad}
     separate(function, {"param": param} | state, read, in_place=("grad",))
-    if not isinstance(grad, LinearGradient) and not grad.flags.c_contiguous:
+    if not isinstance(grad, DeferredMatmul) and not grad.flags.c_contiguous:
         raise ValueError(f"{function}: grad must be contiguous")

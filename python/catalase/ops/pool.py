@@ -1,4 +1,4 @@
-"""Maximum and average pooling over one to three dimensions, and upsampling, channels last, forward and backward."""
+"""Maximum and average pooling over one to three dimensions, and upsampling, forward and backward, with channels last."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def max_pool2d(x: NDArray[Any], size: Any = 2, *, stride: Any = None, padding: P
     Parameters
     ----------
     x : ndarray, shape (N, H, W, C)
-        float32 or float64. Copied first if not contiguous.
+        float32 or float64; copied first if not contiguous.
     size : int or (int, int)
-        Of the window.
+        Size of the window.
     stride : int or (int, int), optional
-        Steps between windows; ``size`` where left out.
+        Distance between windows; ``size`` by default.
     padding : {"valid", "same"}, int, or ((before, after), (before, after))
-        "valid": whole windows only. "same": TensorFlow's rule, ceil(length / stride) windows, the odd element of
-        padding behind. Numbers must be smaller than the window. Padding is never a maximum.
+        "valid" takes whole windows only. "same" is TensorFlow's rule: ceil(length / stride) windows, an odd element of
+        padding at the end. Numbers must be smaller than the window. Padding is never a maximum.
 
     Returns
     -------
@@ -36,14 +36,14 @@ def max_pool2d(x: NDArray[Any], size: Any = 2, *, stride: Any = None, padding: P
     Raises
     ------
     TypeError
-        If ``x`` is no float array, or ``size`` or ``stride`` no whole numbers.
+        If ``x`` is not a float array, or ``size`` or ``stride`` are not whole numbers.
     ValueError
         If ``x`` is not 4-D, or a window does not fit.
 
     Notes
     -----
-    NaN is larger than everything: a window that holds one gives NaN, as in PyTorch. An element's bits depend on its
-    window alone. The kernel is in ``cpp/pool``; nothing is stored for the way back.
+    NaN counts as larger than all numbers: a window that holds one gives NaN, as in PyTorch. An element's bits depend only
+    on its window. The kernel is in ``cpp/pool``; nothing is saved for the backward pass.
 
     Examples
     --------
@@ -55,17 +55,17 @@ def max_pool2d(x: NDArray[Any], size: Any = 2, *, stride: Any = None, padding: P
 
 
 def max_pool1d(x: NDArray[Any], size: Any = 2, *, stride: Any = None, padding: Padding = "valid") -> NDArray[Any]:
-    """Return the largest value of each window of x (N, L, C); otherwise as `max_pool2d`."""
+    """Return the largest value of each window of x (N, L, C); see `max_pool2d`."""
     return _forward("max_pool1d", _MAX, 1, x, size, stride, padding)
 
 
 def max_pool3d(x: NDArray[Any], size: Any = 2, *, stride: Any = None, padding: Padding = "valid") -> NDArray[Any]:
-    """Return the largest value of each window of x (N, D, H, W, C); otherwise as `max_pool2d`."""
+    """Return the largest value of each window of x (N, D, H, W, C); see `max_pool2d`."""
     return _forward("max_pool3d", _MAX, 3, x, size, stride, padding)
 
 
 def avg_pool2d(x: NDArray[Any], size: Any = 2, *, stride: Any = None, padding: Padding = "valid") -> NDArray[Any]:
-    """Return the mean of each window, over the elements inside x alone. Parameters and errors as `max_pool2d`.
+    """Return the mean of each window over its elements inside x. Parameters and errors are those of `max_pool2d`.
 
     Notes
     -----
@@ -82,12 +82,12 @@ def avg_pool2d(x: NDArray[Any], size: Any = 2, *, stride: Any = None, padding: P
 
 
 def avg_pool1d(x: NDArray[Any], size: Any = 2, *, stride: Any = None, padding: Padding = "valid") -> NDArray[Any]:
-    """Return the mean of each window of x (N, L, C); otherwise as `avg_pool2d`."""
+    """Return the mean of each window of x (N, L, C); see `avg_pool2d`."""
     return _forward("avg_pool1d", _MEAN, 1, x, size, stride, padding)
 
 
 def avg_pool3d(x: NDArray[Any], size: Any = 2, *, stride: Any = None, padding: Padding = "valid") -> NDArray[Any]:
-    """Return the mean of each window of x (N, D, H, W, C); otherwise as `avg_pool2d`."""
+    """Return the mean of each window of x (N, D, H, W, C); see `avg_pool2d`."""
     return _forward("avg_pool3d", _MEAN, 3, x, size, stride, padding)
 
 
@@ -101,7 +101,7 @@ def max_pool2d_backward(
     dy : ndarray, shape (N, OH, OW, C)
     x : ndarray, shape (N, H, W, C)
     size, stride, padding
-        As they were given to `max_pool2d`.
+        The arguments of `max_pool2d`.
 
     Returns
     -------
@@ -110,12 +110,12 @@ def max_pool2d_backward(
     Raises
     ------
     TypeError, ValueError
-        As `max_pool2d`, and where ``dy`` does not fit.
+        As `max_pool2d`, and if ``dy`` does not fit.
 
     Notes
     -----
-    The first maximum of a window, in the order of memory, gets all of its gradient; of several NaN the first (PyTorch:
-    the last). Where windows overlap gradients are added in the order of the windows.
+    The first maximum of a window, in the order of memory, gets all of its gradient; among several NaN it is the first
+    (PyTorch: the last). Where windows overlap, gradients are added in the order of the windows.
 
     Examples
     --------
@@ -129,14 +129,14 @@ def max_pool2d_backward(
 def max_pool1d_backward(
     dy: NDArray[Any], x: NDArray[Any], size: Any = 2, *, stride: Any = None, padding: Padding = "valid"
 ) -> NDArray[Any]:
-    """Return the gradient at the input of `max_pool1d`; as `max_pool2d_backward`."""
+    """Return the gradient at the input of `max_pool1d`; see `max_pool2d_backward`."""
     return _backward("max_pool1d_backward", _MAX, 1, dy, x, size, stride, padding)
 
 
 def max_pool3d_backward(
     dy: NDArray[Any], x: NDArray[Any], size: Any = 2, *, stride: Any = None, padding: Padding = "valid"
 ) -> NDArray[Any]:
-    """Return the gradient at the input of `max_pool3d`; as `max_pool2d_backward`."""
+    """Return the gradient at the input of `max_pool3d`; see `max_pool2d_backward`."""
     return _backward("max_pool3d_backward", _MAX, 3, dy, x, size, stride, padding)
 
 
@@ -149,9 +149,9 @@ def avg_pool2d_backward(
     ----------
     dy : ndarray, shape (N, OH, OW, C)
     shape : tuple of int
-        (N, H, W, C), of the input, whose values do not matter.
+        Shape of the input (N, H, W, C), whose values do not matter.
     size, stride, padding
-        As they were given to `avg_pool2d`.
+        The arguments of `avg_pool2d`.
 
     Returns
     -------
@@ -174,21 +174,21 @@ def avg_pool2d_backward(
 def avg_pool1d_backward(
     dy: NDArray[Any], shape: tuple[int, ...], size: Any = 2, *, stride: Any = None, padding: Padding = "valid"
 ) -> NDArray[Any]:
-    """Return the gradient at the input of `avg_pool1d`; as `avg_pool2d_backward`."""
+    """Return the gradient at the input of `avg_pool1d`; see `avg_pool2d_backward`."""
     return _backward("avg_pool1d_backward", _MEAN, 1, dy, shape, size, stride, padding)
 
 
 def avg_pool3d_backward(
     dy: NDArray[Any], shape: tuple[int, ...], size: Any = 2, *, stride: Any = None, padding: Padding = "valid"
 ) -> NDArray[Any]:
-    """Return the gradient at the input of `avg_pool3d`; as `avg_pool2d_backward`."""
+    """Return the gradient at the input of `avg_pool3d`; see `avg_pool2d_backward`."""
     return _backward("avg_pool3d_backward", _MEAN, 3, dy, shape, size, stride, padding)
 
 
 def global_max_pool(x: NDArray[Any]) -> NDArray[Any]:
-    """Return the largest value of each channel over all positions: (N, ..., C), one to three axes between, to (N, C).
+    """Return the largest value of each channel over all positions: (N, ..., C), with one to three axes between, to (N, C).
 
-    Parameters, errors and notes as `max_pool2d`; there must be a position.
+    Parameters, errors and notes are those of `max_pool2d`; there must be at least one position.
 
     Examples
     --------
@@ -200,7 +200,7 @@ def global_max_pool(x: NDArray[Any]) -> NDArray[Any]:
 
 
 def global_avg_pool(x: NDArray[Any]) -> NDArray[Any]:
-    """Return the mean of each channel over all positions; otherwise as `global_max_pool`.
+    """Return the mean of each channel over all positions; see `global_max_pool`.
 
     Examples
     --------
@@ -212,12 +212,12 @@ def global_avg_pool(x: NDArray[Any]) -> NDArray[Any]:
 
 
 def global_max_pool_backward(dy: NDArray[Any], x: NDArray[Any]) -> NDArray[Any]:
-    """Return the gradient at the input ``x`` of `global_max_pool`; ``dy`` is (N, C). As `max_pool2d_backward`."""
+    """Return the gradient at the input ``x`` of `global_max_pool` for ``dy`` (N, C); see `max_pool2d_backward`."""
     return _global_backward("global_max_pool_backward", _MAX, dy, x)
 
 
 def global_avg_pool_backward(dy: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Return the gradient at the input, of that shape, of `global_avg_pool`; ``dy`` is (N, C)."""
+    """Return the gradient at the input of `global_avg_pool`, which has this shape, for ``dy`` (N, C)."""
     return _global_backward("global_avg_pool_backward", _MEAN, dy, shape)
 
 
@@ -266,7 +266,7 @@ def _forward(function: str, kind: int, dims: int, x: Any, size: Any, stride: Any
 def _backward(
     function: str, kind: int, dims: int, dy: Any, x: Any, size: Any, stride: Any, padding: Padding
 ) -> NDArray[Any]:
-    """``x`` is the input of a maximum, the shape of the input of a mean."""
+    """Return the gradient of pooling; ``x`` is the input of a maximum, or the shape of the input of a mean."""
     if kind == _MAX:
         backend, dy, x = floats(function, dy=dy, x=x)
     else:
@@ -287,12 +287,12 @@ _MODES = ("nearest", "linear")
 
 
 def upsample(x: NDArray[Any], factor: Any = 2, *, mode: str = "nearest") -> NDArray[Any]:
-    """Make each axis between the first and the last longer by a whole factor.
+    """Lengthen each axis between the first and the last by a whole factor.
 
     Parameters
     ----------
     x : ndarray, shape (N, ..., C)
-        float32 or float64, one to three axes between.
+        float32 or float64, with one to three axes between.
     factor : int, or one a dimension
         1 or more.
     mode : {"nearest", "linear"}
@@ -302,7 +302,7 @@ def upsample(x: NDArray[Any], factor: Any = 2, *, mode: str = "nearest") -> NDAr
     Returns
     -------
     ndarray, shape (N, ..., C)
-        Axes between times ``factor``.
+        Each axis between is ``factor`` times as long.
 
     Raises
     ------
@@ -311,8 +311,8 @@ def upsample(x: NDArray[Any], factor: Any = 2, *, mode: str = "nearest") -> NDAr
 
     Notes
     -----
-    "nearest" runs on the kernels of ``cpp/pool``, "linear" on NumPy, one axis after the other (on a GPU on
-    those of ``cuda/upsample.cu``).
+    "nearest" runs on the kernels of ``cpp/pool``, "linear" on NumPy, one axis after the other (on a GPU on the kernels
+    of ``cuda/upsample.cu``).
 
     Examples
     --------
@@ -336,9 +336,9 @@ def upsample_backward(dy: NDArray[Any], factor: Any = 2, *, mode: str = "nearest
     Parameters
     ----------
     dy : ndarray, shape (N, ..., C)
-        Axes between are multiples of ``factor``.
+        The axes between are multiples of ``factor``.
     factor, mode
-        As they were given to `upsample`.
+        The arguments of `upsample`.
 
     Returns
     -------
@@ -347,7 +347,7 @@ def upsample_backward(dy: NDArray[Any], factor: Any = 2, *, mode: str = "nearest
     Raises
     ------
     TypeError, ValueError
-        As `upsample`, and where an axis is no multiple.
+        As `upsample`, and if an axis is not a multiple.
 
     Examples
     --------
@@ -376,7 +376,7 @@ def _factors(function: str, name: str, shape: tuple[int, ...], factor: Any, mode
 
 
 def _touching(factors: tuple[int, ...], small: tuple[int, ...]) -> Windows:
-    """Windows of the factors' size, one for each element of the small array."""
+    """Return windows of the factors' size, one for each element of the small array."""
     missing = (1,) * (3 - len(factors))
     size = (*missing, *factors)
     out = (*missing, *small[1:-1])

@@ -1,4 +1,4 @@
-"""Recurrent cells over whole sequences: tanh and ReLU RNN, GRU and LSTM, forward and backward."""
+"""Recurrent cells (tanh and ReLU RNN, GRU, LSTM) over whole sequences, forward and backward."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ def rnn(
     w_h : ndarray, shape (H, H)
     b : ndarray, shape (H,)
     h0 : ndarray, shape (N, H), optional
-        State before the first step; zeros where left out.
+        State before the first step; zeros by default.
     activation : {"tanh", "relu"}
     lengths : array_like of int, shape (N,), optional
-        Steps of each sequence, from 0 to T; all T where left out. No work is done beyond them.
+        Number of steps of each sequence, from 0 to T; T by default. Steps beyond them take no time.
     reverse : bool
-        Walk from each sequence's last step to its first; ``y[n, t]`` still belongs to ``x[n, t]``.
+        Run from each sequence's last step to its first; ``y[n, t]`` still belongs to ``x[n, t]``.
 
     Returns
     -------
     y : ndarray, shape (N, T, H)
         The state after each step, zeros beyond a sequence's length.
     h : ndarray, shape (N, H)
-        The state after the last step that was walked; ``h0`` for length 0.
+        The state after the last step that ran; ``h0`` for length 0.
 
     Raises
     ------
@@ -58,9 +58,9 @@ def rnn(
     Notes
     -----
     The recurrent product is one chain of fused multiply-adds in ascending order, so the bits of a sequence do not depend
-    on the number of threads, on the other sequences, on padding, or on whether it is fed whole, in parts with the state
-    carried, or step by step. NaN in a sequence stays in that sequence, from its step on; what lies beyond a length is not
-    read. T = 0 returns ``h0``.
+    on the number of threads, on the other sequences, on padding, or on whether it is processed whole, in parts with the
+    state carried over, or step by step. NaN in a sequence affects only that sequence, from its step on; values beyond a
+    length are not read. T = 0 returns ``h0``.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def rnn_forward(
     lengths: Any = None,
     reverse: bool = False,
 ) -> tuple[NDArray[Any], NDArray[Any], Any]:
-    """Return y, h as `rnn`, and what `rnn_backward` needs: an `RnnSaved`."""
+    """Return y and h of `rnn`, and an `RnnSaved` for `rnn_backward`."""
     cell, arrays = _cell("rnn_forward", activation), {"x": x, "w_x": w_x, "w_h": w_h, "b": b, "h0": h0}
     y, h, _, saved = _forward("rnn_forward", "rnn", cell, arrays, lengths, reverse, keep=True)
     return y, h, saved
@@ -108,15 +108,15 @@ def rnn_backward(
     Parameters
     ----------
     dy : ndarray, shape (N, T, H), or None
-        Gradient at ``y``; None is zeros. What it holds beyond a length is not read.
+        Gradient at ``y``; None means zeros. Values beyond a length are not read.
     dh : ndarray, shape (N, H), or None
-        Gradient at the last state ``h``; None is zeros.
+        Gradient at the last state ``h``; None means zeros.
     x, w_x, w_h, activation, lengths, reverse
-        As they were given to `rnn_forward`.
+        The arguments of `rnn_forward`.
     saved : RnnSaved
-        What it returned.
+        Its last result.
     input_gradient : bool
-        False leaves the first result out (None).
+        False makes the first result None.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def rnn_backward(
     Raises
     ------
     TypeError, ValueError
-        As `rnn`, and where ``saved`` belongs to another call.
+        As `rnn`, and if ``saved`` belongs to another call.
 
     Examples
     --------
@@ -152,10 +152,10 @@ def gru(
     lengths: Any = None,
     reverse: bool = False,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Run a gated recurrent unit over sequences, with the reset gate after the product, as cuDNN and PyTorch have it.
+    """Run a gated recurrent unit over sequences, with the reset gate after the product, as in cuDNN and PyTorch.
 
     ``r, z = sigmoid(x @ w_x + b[0] + h @ w_h + b[1])``, ``n = tanh(x @ w_x + b[0] + r * (h @ w_h + b[1]))`` and
-    ``h' = (1 - z) * n + z * h``, each with its columns.
+    ``h' = (1 - z) * n + z * h``, where each gate has its columns of the weights.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def gru(
         Columns in the order r z n.
     w_h : ndarray, shape (H, 3 * H)
     b : ndarray, shape (2, 3 * H)
-        Row 0 joins the input product, row 1 the recurrent one.
+        Row 0 is added to the input product, row 1 to the recurrent one.
     h0, lengths, reverse
         As in `rnn`.
 
@@ -209,7 +209,7 @@ def gru_forward(
     lengths: Any = None,
     reverse: bool = False,
 ) -> tuple[NDArray[Any], NDArray[Any], Any]:
-    """Return y, h as `gru`, and what `gru_backward` needs: an `RnnSaved`."""
+    """Return y and h of `gru`, and an `RnnSaved` for `gru_backward`."""
     arrays = {"x": x, "w_x": w_x, "w_h": w_h, "b": b, "h0": h0}
     y, h, _, saved = _forward("gru_forward", "gru", "gru", arrays, lengths, reverse, keep=True)
     return y, h, saved
@@ -227,7 +227,7 @@ def gru_backward(
     reverse: bool = False,
     input_gradient: bool = True,
 ) -> tuple[Any, ...]:
-    """Return the gradients at x, w_x, w_h, b and h0 of `gru`; arguments as `rnn_backward`.
+    """Return the gradients at x, w_x, w_h, b and h0 of `gru`; the arguments are those of `rnn_backward`.
 
     Examples
     --------
@@ -258,8 +258,8 @@ def lstm(
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Run a long short-term memory over sequences.
 
-    ``i, f, o = sigmoid(x @ w_x + b + h @ w_h)`` and ``g = tanh(...)``, each with its columns, then ``c' = f * c + i * g``
-    and ``h' = o * tanh(c')``.
+    ``i, f, o = sigmoid(x @ w_x + b + h @ w_h)`` and ``g = tanh(...)``, where each gate has its columns of the weights; then
+    ``c' = f * c + i * g`` and ``h' = o * tanh(c')``.
 
     Parameters
     ----------
@@ -270,18 +270,18 @@ def lstm(
     w_h : ndarray, shape (H, 4 * H)
     b : ndarray, shape (4 * H,)
     h0, c0 : ndarray, shape (N, H), optional
-        States before the first step; zeros where left out.
+        States before the first step; zeros by default.
     lengths : array_like of int, shape (N,), optional
-        Steps of each sequence, from 0 to T; all T where left out. No work is done beyond them.
+        Number of steps of each sequence, from 0 to T; T by default. Steps beyond them take no time.
     reverse : bool
-        Walk from each sequence's last step to its first; ``y[n, t]`` still belongs to ``x[n, t]``.
+        Run from each sequence's last step to its first; ``y[n, t]`` still belongs to ``x[n, t]``.
 
     Returns
     -------
     y : ndarray, shape (N, T, H)
         h after each step, zeros beyond a sequence's length.
     h, c : ndarray, shape (N, H)
-        The states after the last step that was walked; ``h0`` and ``c0`` for length 0.
+        The states after the last step that ran; ``h0`` and ``c0`` for length 0.
 
     Raises
     ------
@@ -292,7 +292,7 @@ def lstm(
 
     Notes
     -----
-    As `rnn`: the bits of a sequence do not depend on threads, on the other sequences, or on the parts it is fed in.
+    As in `rnn`, the bits of a sequence do not depend on threads, on the other sequences, or on its division into parts.
 
     References
     ----------
@@ -326,7 +326,7 @@ def lstm_forward(
     lengths: Any = None,
     reverse: bool = False,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], Any]:
-    """Return y, h, c as `lstm`, and what `lstm_backward` needs: an `RnnSaved`."""
+    """Return y, h and c of `lstm`, and an `RnnSaved` for `lstm_backward`."""
     arrays = {"x": x, "w_x": w_x, "w_h": w_h, "b": b, "h0": h0, "c0": c0}
     return _forward("lstm_forward", "lstm", "lstm", arrays, lengths, reverse, keep=True)
 
@@ -349,15 +349,15 @@ def lstm_backward(
     Parameters
     ----------
     dy : ndarray, shape (N, T, H), or None
-        Gradient at ``y``; None is zeros. What it holds beyond a length is not read.
+        Gradient at ``y``; None means zeros. Values beyond a length are not read.
     dh, dc : ndarray, shape (N, H), or None
-        Gradients at the last states; None is zeros.
+        Gradients at the last states; None means zeros.
     x, w_x, w_h, lengths, reverse
-        As they were given to `lstm_forward`.
+        The arguments of `lstm_forward`.
     saved : RnnSaved
-        What it returned.
+        Its last result.
     input_gradient : bool
-        False leaves the first result out (None).
+        False makes the first result None.
 
     Returns
     -------
@@ -367,7 +367,7 @@ def lstm_backward(
     Raises
     ------
     TypeError, ValueError
-        As `lstm`, and where ``saved`` belongs to another call.
+        As `lstm`, and if ``saved`` belongs to another call.
 
     Examples
     --------
@@ -392,7 +392,7 @@ class Sizes(NamedTuple):
 
 
 def check_shapes(function: str, kind: str, x: Any, w_x: Any, w_h: Any, **others: Any) -> Sizes:
-    """Check shapes; ``others`` are the bias and states by name, or None."""
+    """Check shapes and return the sizes; ``others`` are the bias and the states by name, or None."""
     if "b" in others and others["b"] is None:
         raise TypeError(f"{function}: b must be an array; for a cell without bias pass zeros")
     if x.ndim != 3:
@@ -417,10 +417,10 @@ def check_shapes(function: str, kind: str, x: Any, w_x: Any, w_h: Any, **others:
 
 
 def check_lengths(function: str, lengths: Any, sizes: Sizes) -> NDArray[np.intp] | None:
-    """Return lengths as the kernels take them, or None; refuse any that are out of range."""
+    """Return lengths as the kernels expect them, or None; refuse lengths out of range."""
     if lengths is None:
         return None
-    if is_device_array(lengths):  # the host lays out the steps: this waits for the device
+    if is_device_array(lengths):  # the host needs them to lay out the steps, and waits for the device
         lengths = to_host(lengths)
     given = whole_numbers(function, "lengths", lengths)
     if given.shape != (sizes.batch,):
@@ -435,13 +435,12 @@ def check_lengths(function: str, lengths: Any, sizes: Sizes) -> NDArray[np.intp]
 
 
 def check_saved(
-    function: str, kind: str, saved: Any, sizes: Sizes, lengths: NDArray[np.intp] | None, dtype: Any, is_host: bool
+    function: str, kind: str, saved: Any, sizes: Sizes, lengths: NDArray[np.intp] | None, dtype: Any
 ) -> None:
-    """Refuse what the forward pass of this call did not keep."""
-    full = sizes.batch * sizes.steps  # a captured step of a device has room for any lengths
-    rows = {full if lengths is None else int(lengths.sum())} | (set() if is_host else {full})
-    shapes = {(sizes.batch + n, sizes.hidden) for n in rows}
-    if not isinstance(saved, RnnSaved) or saved.states.shape not in shapes or saved.states.dtype != dtype:
+    """Refuse saved arrays that do not fit the forward pass of this call."""
+    rows = sizes.batch + (sizes.batch * sizes.steps if lengths is None else int(lengths.sum()))
+    fits = isinstance(saved, RnnSaved) and saved.states.shape == (rows, sizes.hidden)
+    if not fits or saved.states.dtype != dtype:
         raise ValueError(
             f"{function}: saved must be what {kind}_forward returned for this x, these weights and these lengths"
         )
@@ -452,9 +451,9 @@ def check_saved(
 def _forward(
     function: str, kind: str, cell: str, arrays: dict[str, Any], lengths: Any, reverse: bool, keep: bool
 ) -> tuple[NDArray[Any], NDArray[Any], Any, Any]:
-    """Check, run, and return y, h, c (None but for the LSTM) and what was kept, an `RnnSaved`, or None.
+    """Check the arguments, run the cell, and return y, h, c (None but for an LSTM) and an `RnnSaved` (None without ``keep``).
 
-    ``function`` is what errors name; ``kind`` is "rnn", "gru" or "lstm", ``cell`` "tanh", "relu", "gru" or "lstm".
+    Errors name ``function``; ``kind`` is "rnn", "gru" or "lstm", ``cell`` "tanh", "relu", "gru" or "lstm".
     """
     reverse = flag(function, "reverse", reverse)
     backend, *given = floats(function, optional=("b", "h0", "c0"), **arrays)
@@ -466,13 +465,13 @@ def _forward(
 def _backward(
     kind: str, cell: str, arrays: dict[str, Any], saved: RnnSaved, lengths: Any, reverse: bool, input_gradient: bool
 ) -> tuple[Any, ...]:
-    """Check, run, and return dx, dw_x, dw_h, db, dh0 and dc0."""
+    """Check the arguments, and return dx, dw_x, dw_h, db, dh0 and dc0."""
     function = f"{kind}_backward"
     reverse, input_gradient = flag(function, "reverse", reverse), flag(function, "input_gradient", input_gradient)
     backend, *given = floats(function, optional=("dy", "dh", "dc"), **arrays)
     arrays = dict(zip(arrays, given, strict=True))
     sizes = check_shapes(function, kind, **arrays)
     lengths = check_lengths(function, lengths, sizes)
-    check_saved(function, kind, saved, sizes, lengths, arrays["x"].dtype, backend.is_host)
+    check_saved(function, kind, saved, sizes, lengths, arrays["x"].dtype)
     same_backend(function, x=arrays["x"], **saved._asdict())
     return backend.rnn_backward(kind, cell, arrays, saved, lengths, reverse, input_gradient)

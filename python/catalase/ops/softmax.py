@@ -25,14 +25,14 @@ def softmax(x: NDArray[Any]) -> NDArray[Any]:
     Raises
     ------
     TypeError
-        If ``x`` is no float array.
+        If ``x`` is not a float array.
     ValueError
         If ``x`` has no last axis, or that axis is empty.
 
     Notes
     -----
-    The largest value of a row is subtracted first, so nothing overflows. A row that holds NaN becomes NaN. Rows are
-    independent: the bits do not depend on the batch or on the number of threads.
+    The largest value of a row is subtracted first, so that nothing overflows. A row that holds NaN becomes NaN. Rows are
+    independent: the bits depend neither on the batch nor on the number of threads.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def softmax(x: NDArray[Any]) -> NDArray[Any]:
 
 
 def log_softmax(x: NDArray[Any]) -> NDArray[Any]:
-    """Return ``x - log(sum(exp(x)))`` over the last axis. Parameters, errors and notes as `softmax`.
+    """Return ``x - log(sum(exp(x)))`` over the last axis. Parameters, errors and notes are those of `softmax`.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def softmax_backward(dy: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
 
 
 def log_softmax_backward(dy: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-    """Return the gradient at the input of `log_softmax`: ``dy - exp(y) * sum(dy)``. Otherwise as `softmax_backward`.
+    """Return the gradient at the input of `log_softmax`, ``dy - exp(y) * sum(dy)``; see `softmax_backward`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Tanimoto similarity of packed fingerprints: of all pairs, and the best targets of each query."""
+"""Tanimoto similarity of packed fingerprints: all pairs, or the top-k targets of each query."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from .._internal.numbers import fraction, whole_number
 from ..backends import same_backend
-from .checks import packed_bits, similarity_bar
+from .checks import packed_bits, similarity_threshold
 
 
 def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -16,9 +16,9 @@ def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
     Parameters
     ----------
     a : ndarray of uint8, shape (N, bytes)
-        Packed bits, as `ecfp` gives them; the order of the bits does not matter. Copied if not contiguous.
+        Packed bits, as `ecfp` returns them; the order of the bits does not matter. Copied if not contiguous.
     b : ndarray of uint8, shape (M, bytes)
-        Likewise.
+        As ``a``.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     Notes
     -----
-    The result holds all N x M similarities. Where only the best are wanted, `tanimoto_topk` keeps no more than those.
+    The result holds all N x M similarities. `tanimoto_topk` keeps only the best ones.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
     """
     backend = same_backend("tanimoto", a=a, b=b)
     a = packed_bits("tanimoto", "a", a, backend=backend)
-    b = packed_bits("tanimoto", "b", b, width=a.shape[1], beside="a", backend=backend)
+    b = packed_bits("tanimoto", "b", b, width=a.shape[1], reference="a", backend=backend)
     return backend.tanimoto(a, b)
 
 
@@ -59,21 +59,21 @@ def tanimoto_topk(
     Parameters
     ----------
     queries : ndarray of uint8, shape (N, bytes)
-        Packed bits, as `ecfp` gives them. Copied if not contiguous.
+        Packed bits, as `ecfp` returns them. Copied if not contiguous.
     targets : ndarray of uint8, shape (M, bytes)
-        Likewise.
+        As ``queries``.
     k : int
-        1 or more; may be more than M.
+        1 or more; it may exceed M.
     threshold : float
-        From 0 to 1; targets of lower similarity are left out. Similarities are compared as they are returned, rounded
-        to float32, and so is the threshold: a pair of 7 bits out of 10 reaches 0.7.
+        From 0 to 1; targets of lower similarity are left out. Both similarities and the threshold are rounded to float32
+        before they are compared, so a pair of 7 bits out of 10 reaches 0.7.
 
     Returns
     -------
     indices : ndarray of int64, shape (N, k)
-        Rows of ``targets``: higher similarity first, equal ones by lower index.
+        Rows of ``targets``, by descending similarity, and by ascending index where similarities are equal.
     similarities : ndarray of float32, shape (N, k)
-        As `tanimoto` gives them. Where fewer than k targets reach the threshold, the rest of the row has index -1 and
+        As `tanimoto` returns them. Where fewer than k targets reach the threshold, the rest of the row has index -1 and
         similarity NaN.
 
     Raises
@@ -85,9 +85,9 @@ def tanimoto_topk(
 
     Notes
     -----
-    Exact, and the same for any number of threads. Every call reads all targets: those that are searched more than once
-    are worth a `catalase.FingerprintIndex`, which gives the same answers. Memory beyond the result: nothing to speak of
-    (with fewer blocks of 16 queries than threads, one more result for each further thread).
+    The result is exact, and the same for any number of threads. Every call reads all targets; if they are searched more
+    than once, a `catalase.FingerprintIndex` is faster and returns the same. Memory beyond the result is negligible (with
+    fewer blocks of 16 queries than threads, one more result for each further thread).
 
     References
     ----------
@@ -107,7 +107,7 @@ def tanimoto_topk(
     backend = same_backend("tanimoto_topk", queries=queries, targets=targets)
     queries = packed_bits("tanimoto_topk", "queries", queries, backend=backend)
     targets = packed_bits(
-        "tanimoto_topk", "targets", targets, width=queries.shape[1], beside="queries", backend=backend
+        "tanimoto_topk", "targets", targets, width=queries.shape[1], reference="queries", backend=backend
     )
-    lowest = similarity_bar(fraction("tanimoto_topk", "threshold", threshold))
+    lowest = similarity_threshold(fraction("tanimoto_topk", "threshold", threshold))
     return backend.tanimoto_topk(queries, targets, whole_number("tanimoto_topk", "k", k, 1, 2**31 - 1), lowest)

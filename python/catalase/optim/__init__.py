@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from .optimizers import SGD, AdaGrad, Adam, AdamW, Momentum, Optimizer, RMSProp
-from .schedules import CosineDecay, ExponentialDecay, LinearCosineDecay, PiecewiseConstant, PolynomialDecay, Schedule
+from . import optimizers, schedules
+from .optimizers import *  # noqa: F403
+from .schedules import *  # noqa: F403
 
-__all__ = [
-    "SGD",
-    "AdaGrad",
-    "Adam",
-    "AdamW",
-    "CosineDecay",
-    "ExponentialDecay",
-    "LinearCosineDecay",
-    "Momentum",
-    "Optimizer",
-    "PiecewiseConstant",
-    "PolynomialDecay",
-    "RMSProp",
-    "Schedule",
-]
+__all__ = [*optimizers.__all__, *schedules.__all__]

@@ -16,6 +16,8 @@ from ..backends import assign, backend_of, to_device, to_host
 from ..nn import Module, Parameter, ParameterBuffer, flatten_parameters
 from .schedules import Schedule
 
+__all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Momentum", "Optimizer", "RMSProp"]
+
 _Views = tuple[NDArray[Any], NDArray[Any], list[NDArray[Any]]]
 
 
@@ -97,7 +99,8 @@ class Optimizer:
         plain = not (self.l1 or self.l2 or self.weight_decay)
         for start, stop, decay, parameter in self.buffer.pieces():
             options = penalties if decay and not plain else {}
-            param, grad, state = self._views_of(start, stop, parameter)
+            known = self._views.get((start, stop, parameter is None))
+            param, grad, state = self._views_of(start, stop, parameter) if known is None else known
             # A dense layer's gradient is computed on the way.
             self._rule(param, grad if parameter is None else parameter._pending, state, lr, options)
         self.buffer.changed()
@@ -109,11 +112,9 @@ class Optimizer:
 
     def _views_of(self, start: int, stop: int, parameter: Parameter | None) -> _Views:
         """A piece of the parameters, of the gradient and of each moment: flat, or a parameter's in its shape."""
-        known = self._views.get((start, stop, parameter is None))
-        if known is None:
-            flat = [self.buffer.data, self.buffer.grad, *self._state.values()]
-            cut = [a[start:stop] if parameter is None else self.buffer.matrix_view(a, parameter) for a in flat]
-            known = self._views[start, stop, parameter is None] = (cut[0], cut[1], cut[2:])
+        flat = [self.buffer.data, self.buffer.grad, *self._state.values()]
+        cut = [a[start:stop] if parameter is None else self.buffer.matrix_view(a, parameter) for a in flat]
+        known = self._views[start, stop, parameter is None] = (cut[0], cut[1], cut[2:])
         return known
 
     def __getstate__(self) -> dict[str, Any]:

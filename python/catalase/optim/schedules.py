@@ -1,4 +1,4 @@
-"""Learning-rate schedules: functions of the optimizer's step, counted from 0."""
+"""Learning-rate schedules, which are functions of the optimizer's step, counted from 0."""
 
 from __future__ import annotations
 
@@ -10,10 +10,18 @@ import numpy as np
 
 from .._internal.numbers import flag, number, shown, whole_number
 
+__all__ = [
+    "CosineDecay",
+    "ExponentialDecay",
+    "LinearCosineDecay",
+    "PiecewiseConstant",
+    "PolynomialDecay",
+    "Schedule",
+]
 Schedule = Callable[[int], float]  # from the step, counted from 0, to the learning rate
 
 
-_MOST_STEPS = 2**53  # beyond which a float does not count on
+_MOST_STEPS = 2**53  # a float represents no larger whole numbers exactly
 
 
 def _steps(name: str, steps: Any) -> int:
@@ -29,7 +37,7 @@ def _step(schedule: Any, step: Any) -> int:
 
 
 class ExponentialDecay:
-    """``initial * rate ** (step / steps)``; with ``staircase`` the exponent is rounded down.
+    """The rate ``initial * rate ** (step / steps)``; with ``staircase`` the exponent is rounded down.
 
     Examples
     --------
@@ -49,11 +57,11 @@ class ExponentialDecay:
         try:
             return self.initial * self.rate**exponent
         except OverflowError:
-            return math.inf  # which the optimizer refuses
+            return math.inf  # the optimizer refuses it
 
 
 class PolynomialDecay:
-    """From ``initial`` to ``final`` over ``steps`` steps, along a power of what is left.
+    """A decay from ``initial`` to ``final`` over ``steps`` steps, by a power of the share of steps that is left.
 
     Examples
     --------
@@ -74,7 +82,7 @@ class PolynomialDecay:
 
 
 class CosineDecay:
-    """From ``initial`` to ``final`` along half a cosine, after a linear warm-up of ``warmup`` steps.
+    """A decay from ``initial`` to ``final`` along half a cosine, after a linear warm-up of ``warmup`` steps.
 
     Examples
     --------
@@ -100,9 +108,9 @@ class CosineDecay:
 
 
 class LinearCosineDecay:
-    """``initial * ((alpha + linear) * cosine + beta)``: a line to 0 times a wave of ``periods`` over ``steps`` steps.
+    """The rate ``initial * ((alpha + linear) * cosine + beta)``: a line to 0 times ``periods`` of a cosine in ``steps`` steps.
 
-    Bello et al., arXiv:1709.07417; the defaults are TensorFlow's and DeepChem's.
+    See Bello et al., arXiv:1709.07417; the defaults are TensorFlow's and DeepChem's.
 
     Examples
     --------
@@ -128,7 +136,7 @@ class LinearCosineDecay:
 
 
 class PiecewiseConstant:
-    """``values[i]`` until step ``boundaries[i]``, the last value after.
+    """The rate ``values[i]`` until step ``boundaries[i]``, and the last value after that.
 
     Examples
     --------

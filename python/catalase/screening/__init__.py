@@ -1,4 +1,4 @@
-"""Virtual screening: the best molecules of a library of any size, by a trained model."""
+"""Virtual screening finds the molecules that a trained model scores best, in a library of any size."""
 
 from __future__ import annotations
 

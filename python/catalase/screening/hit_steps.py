@@ -1,4 +1,4 @@
-"""Steps on the hits, once they are known: similarity to actives, structural alerts, properties, a diverse pick."""
+"""Steps on the hits of a screening: similarity to actives, properties, structural alerts, a diverse pick."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ FILTERS = ("pains", "pains_a", "pains_b", "pains_c", "brenk", "nih", "zinc", "ch
 
 @dataclass
 class HitSteps:
-    """Steps on the hits, in this order: similarity, properties, alerts, dropping, diverse pick.
+    """The steps on the hits, taken in this order: similarity, properties, alerts, dropping, diverse pick.
 
-    Everything that can be wrong with the settings is found when they are made, before the library is read. `prepare`
-    reads the actives, `apply` takes the steps.
+    The settings are checked when the object is made, before the library is read. `prepare` reads the actives, and `apply`
+    takes the steps.
 
     Attributes
     ----------
     similar_to : path or iterable of SMILES, optional
-        Known actives; see `screen`, like all others.
+        Known actives. This and the other settings are arguments of `screen`, which describes them.
     filters : str or sequence of str, optional
-        A list of names, once the steps are made.
+        Given as in `screen`; kept as a list of names.
     drop_filtered, properties : bool
     diverse : int, optional
     cutoff : float
     function : str
-        The function that has these arguments, for messages.
+        The function whose arguments these are; error messages name it.
     """
 
     similar_to: Any = None
@@ -72,15 +72,15 @@ class HitSteps:
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any], function: str) -> HitSteps:
-        """Take the steps from a function's arguments, by their names."""
+        """Make the steps from the arguments of a function that have the names of the fields."""
         return cls(**fields_among(cls, arguments), function=function)
 
     def asked(self) -> bool:
-        """Whether there is anything to do."""
+        """Return whether any step is to be taken."""
         return bool(self.similar_to is not None or self.filters or self.properties or self.diverse)
 
     def prepare(self, fingerprint: dict[str, Any]) -> dict[str, Any]:
-        """Read the actives, with the model's fingerprint; returns what decides the steps' results, as JSON values."""
+        """Read the actives with the model's fingerprint; return all that decides the results of the steps, as JSON values."""
         self._featurizer = feat.CircularFingerprint(**{**fingerprint, "is_counts_based": False})
         digest = None
         if self.similar_to is not None:
@@ -90,7 +90,7 @@ class HitSteps:
         return {step.name: getattr(self, step.name) for step in fields(self)} | {"similar_to": digest}
 
     def apply(self, hits: Hits) -> Hits:
-        """Add the columns and leave out what is to be left out."""
+        """Take the steps: return the hits that remain, with the new columns."""
         hits.report.notes += self.notes
         if not len(hits):
             return hits
@@ -125,10 +125,10 @@ class HitSteps:
         return self._packed(smiles), names
 
     def _describe(self, hits: Hits) -> Hits:
-        """Columns that need RDKit's molecules."""
+        """Add the columns that are computed from RDKit's molecules, and drop hits with alerts where that was asked for."""
         from rdkit.Chem import Descriptors
 
-        compute: Any = Descriptors  # its stubs do not list what it computes
+        compute: Any = Descriptors  # its stubs do not list the descriptors
         catalogs = [(name, _catalog(name)) for name in self.filters]
         alerts, weights, logps = [], [], []
         for text in hits.smiles:
@@ -151,7 +151,7 @@ class HitSteps:
         return hits
 
     def _pick(self, hits: Hits, k: int) -> Hits:
-        """The best of each cluster, then the second best of each, until there are k."""
+        """Pick the best hit of each cluster, then the second best of each, until there are k."""
         clusters = sorted(
             sorted(members.tolist()) for members in cluster.butina(self._packed(hits.smiles), self.cutoff)
         )
@@ -170,5 +170,5 @@ def _catalog(name: str) -> Any:
 
 
 def fields_among(cls: type, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments that have the name of a field of a dataclass."""
+    """Return the arguments that have the names of fields of a dataclass."""
     return {field.name: arguments[field.name] for field in fields(cls) if field.name in arguments}

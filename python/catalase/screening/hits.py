@@ -1,4 +1,4 @@
-"""The best molecules: how they are found among all that are scored, and their CSV file."""
+"""The hits of a screening: `TopK` selects them among the scored molecules, `Hits` holds them and writes their CSV file."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ..ops.checks import dtype_of, whole_numbers
 
 Entry = tuple[float, int, str, str]  # score, row from 0, SMILES, name
 COLUMNS = ["rank", "row", "id", "smiles", "score"]
-HITS_BEGIN = ",".join(COLUMNS).encode()  # the file of hits, by which it is known again
+HITS_BEGIN = ",".join(COLUMNS).encode()  # a CSV file of hits is recognized by this beginning
 
 
 class TopK:
-    """The ``k`` best molecules: higher score first (lower, with ``lowest``), equal ones by earlier row.
+    """The top-k molecules: higher scores first (lower ones with ``lowest``), equal scores by earlier row.
 
-    Rows must be added in ascending order: a later one that only equals the worst kept is passed over unseen.
+    Rows must be added in ascending order, since a molecule whose score only equals the worst one kept is not looked at.
 
     Examples
     --------
@@ -39,10 +39,10 @@ class TopK:
 
     def __init__(self, k: int, lowest: bool = False) -> None:
         self.k, self.sign = k, -1.0 if lowest else 1.0
-        self._heap: list[Entry] = []  # sign * score, -row: the worst is at the root
+        self._heap: list[Entry] = []  # entries begin with sign * score and -row, so the worst is at the root
 
     def add(self, scores: NDArray[Any], rows: Sequence[int], smiles: Sequence[str], ids: Sequence[str]) -> None:
-        """Offer some molecules."""
+        """Add molecules; those among the best so far are kept."""
         values = self.sign * scores.astype(np.float64)
         heap = self._heap
         candidates = values > heap[0][0] if len(heap) == self.k else np.ones(len(values), bool)
@@ -54,13 +54,13 @@ class TopK:
                 heapq.heapreplace(heap, entry)
 
     def sorted(self) -> list[Entry]:
-        """The best, in order."""
+        """Return the best molecules, best first."""
         return [
             (self.sign * value, -row, smiles, name) for value, row, smiles, name in sorted(self._heap, reverse=True)
         ]
 
     def restore(self, entries: Sequence[Sequence[Any]]) -> None:
-        """Take over what `sorted` gave."""
+        """Continue from the entries that `sorted` returned."""
         self._heap = [(self.sign * float(score), -int(row), str(text), str(name)) for score, row, text, name in entries]
         heapq.heapify(self._heap)
 
@@ -71,15 +71,15 @@ class Hits:
     Attributes
     ----------
     smiles, ids : list of str
-        As the library has them; "" where a molecule has no name.
+        SMILES and names as the library has them; "" where a molecule has no name.
     rows : ndarray of int64
         Position in the library, from 0 (the CSV file counts from 1). Blank lines and headers do not count.
     scores : ndarray
-        As the model gives them.
+        The scores, as the model gives them.
     columns : dict of str to list of str
-        What else was found out about each hit, as text.
+        Further columns, one text for each hit.
     report : Report
-        How many molecules were read and scored; the first that could not be, and why.
+        How many molecules were read and scored, and the first failures with their reasons.
 
     Examples
     --------
@@ -164,7 +164,7 @@ def _is_entry(entry: Any) -> bool:
 
 
 def read_hits(path: str | os.PathLike[str], dtype: str) -> Hits:
-    """Read what `Hits.to_csv` wrote."""
+    """Read a file that `Hits.to_csv` wrote."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"screen: there is no file {path}")
     with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:

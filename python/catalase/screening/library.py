@@ -1,4 +1,4 @@
-"""Libraries: files (.smi, .csv, .tsv, .cxsmiles, plain or compressed; .parquet) and iterables, read a chunk at a time."""
+"""`Library` reads files (.smi, .csv, .tsv, .cxsmiles, plain or compressed; .parquet) and iterables, a chunk at a time."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from ..data.table_file import DAMAGE, PACKED, TableFile, endings, open_bytes, pe
 
 SMILES_COLUMNS = ("smiles", "SMILES", "Smiles", "mol", "canonical_smiles")
 ID_COLUMNS = ("id", "ID", "Id", "name", "Name", "zinc_id", "chembl_id", "mol_id", "molecule_id")
-_SAMPLE = 2**20  # bytes at either end of a file that tell it from others
+_SAMPLE = 2**20  # bytes at either end of a file, whose digest identifies it
 _FORMATS = f".smi, .smiles, .ism, .txt, .csv, .tsv or .cxsmiles (each also with {' or '.join(PACKED)}), .parquet or .pq"
 _BLOCK = 2**16  # characters that are read at a time
-_LONGEST_LINE = 2**22  # characters: a SMILES of 2**20 at most, its name and more columns
+_LONGEST_LINE = 2**22  # characters, enough for a SMILES of at most 2**20, its name and more columns
 _TOO_LONG = f"the line has more than {_LONGEST_LINE:,} characters; are its line ends lost?"
-_SHOWN = 200  # characters of a longer line that are kept, to show it
+_SHOWN = 200  # characters that are kept of a longer line, to be shown
 
 
 class Chunk(NamedTuple):
-    """Some molecules that follow each other: SMILES, names ("" where there is none), and the rows that cannot be read.
+    """Consecutive molecules of a library: SMILES, names ("" where there is none), and the rows that cannot be read.
 
-    A row that cannot be read has a failure, at its position in the chunk, and no SMILES.
+    A row that cannot be read has a failure at its position in the chunk, and an empty SMILES.
     """
 
     smiles: list[str]
@@ -47,16 +47,16 @@ class Chunk(NamedTuple):
 
 
 class Library:
-    """Molecules to be read once, in order.
+    """A library of molecules, which are read once and in order.
 
     Attributes
     ----------
     name : str
-        For messages.
+        The name in error messages.
     path : Path or None
-        The file, if it is one.
+        The file; None for an iterable.
     total : int or None
-        How much there is to read, in the units of `position`: bytes of a file as it is stored, or molecules.
+        The size of the library in the units of `position`: stored bytes of a file, or molecules.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Library:
         self.total = len(source) if isinstance(source, Sequence) else None
 
     def position(self) -> int:
-        """How far reading has come, in the units of ``total``."""
+        """Return how far reading has come, in the units of ``total``."""
         return self._at()
 
     def chunks(self, size: int) -> Iterator[Chunk]:
@@ -113,7 +113,7 @@ class Library:
                 self._at = lambda: 0
 
     def identity(self) -> dict[str, Any]:
-        """What tells this file from another, or from itself changed: size, time of change, digest of both its ends."""
+        """Return size, time of change and digest of both ends, which tell this file from others and show whether it changed."""
         assert self.path is not None
         stat = self.path.stat()
         with open(self.path, "rb") as file:
@@ -148,14 +148,14 @@ class Library:
         if self._kind == "either":
             head, binary = peek(binary, 4096)
             self._kind = self._kind_by_header(head)
-        # Bytes that are not UTF-8 pass through names unchanged; in a SMILES they are refused like any such character.
+        # Bytes that are not UTF-8 remain unchanged in names; in a SMILES they are refused like any character beyond ASCII.
         if self._kind == "smi":
             yield from _smi(io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape"), size)
         else:
             yield from self._csv(binary, size)
 
     def _kind_by_header(self, head: bytes) -> str:
-        """What a file holds whose name does not tell: a table, if its first line names a column of SMILES."""
+        """Return the format of a file whose name does not tell it: a table if the first line names a column of SMILES."""
         header = re.split("[\r\n]", head.decode("utf-8-sig", "replace").lstrip("\r\n"), maxsplit=1)[0]
         fields = {field.strip('"') for field in header.replace("\t", ",").split(",")}
         named = len(fields) > 1 and fields & {*SMILES_COLUMNS, *filter(None, self._columns)}
@@ -196,7 +196,7 @@ class Library:
                 raise OSError(str(error)) from None
 
     def _choose(self, header: list[str]) -> tuple[int, int | None]:
-        """Which columns hold the SMILES and the names."""
+        """Return the numbers of the columns that hold the SMILES and the names."""
         smiles, name, preferred = self._columns
         shown = ", ".join(map(repr, header[:30])) or "nothing"
         for wanted in (smiles, name):
@@ -221,7 +221,7 @@ def _kind_of(path: Path) -> str:
         raise FileNotFoundError(f"screen: there is no file {path}")
     ending, packing = endings(path)
     if not ending and not path.is_file():
-        return "either"  # standard input, or a pipe of the shell: <(zcat library.smi.gz)
+        return "either"  # standard input, or a pipe of the shell such as <(zcat library.smi.gz)
     kinds = {".smi": "smi", ".smiles": "smi", ".ism": "smi", ".txt": "smi", ".csv": "csv", ".tsv": "csv"}
     kinds[".cxsmiles"] = "either"  # a table with a header, as Enamine writes it, or lines without one
     if not packing:
@@ -235,7 +235,7 @@ def _smi(text: IO[str], size: int) -> Iterator[Chunk]:
     first, all_lines = True, itertools.chain.from_iterable(_lines(text))
     while lines := list(itertools.islice(all_lines, size)):
         if first and _molecule(lines[0])[0].lower() == "smiles":
-            lines = lines[1:]  # a header: no molecule is written so
+            lines = lines[1:]  # a header, since no molecule is written like that
         first = False
         lines = [line for line in lines if line.strip(" \t")]
         long = [i for i, line in enumerate(lines) if len(line) > _LONGEST_LINE]
@@ -254,7 +254,7 @@ def _smi(text: IO[str], size: int) -> Iterator[Chunk]:
 
 
 def _lines(text: IO[str]) -> Iterator[list[str]]:
-    """The lines of a text, some at a time; of one that is longer than `_LONGEST_LINE`, a part that is longer too."""
+    """Yield the lines of a text in lists; a line beyond `_LONGEST_LINE` is cut, but not below that length."""
     rest = ""
     while block := text.read(_BLOCK):
         first, *others = block.split("\n")
@@ -268,12 +268,14 @@ def _lines(text: IO[str]) -> Iterator[list[str]]:
 
 
 def _molecule(line: str) -> tuple[str, str]:
-    """SMILES, which end at the first space or tab, and the name: what follows, up to a tab."""
+    """Split a line into the SMILES, which ends at the first space or tab, and the name, which ends at the next tab."""
     head, _, rest = line.partition("\t")
     smiles, _, name = head.strip(" ").partition(" ")
     if not name:
         name, _, rest = rest.partition("\t")
     name = name.strip(" ")
-    if name.startswith("|"):  # an extension (CXSMILES) can change the molecule: left where it is, it is refused
+    if name.startswith(
+        "|"
+    ):  # a CXSMILES extension can change the molecule, so it stays in the SMILES, which is then refused
         return f"{smiles} {name}", rest.partition("\t")[0].strip(" ")
     return smiles, name

@@ -1,4 +1,4 @@
-"""Hits of shards, put together."""
+"""`merge` puts the hits of all shards of a screening together."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def merge(
     diverse: int | None = None,
     cutoff: float = 0.35,
 ) -> Hits:
-    """Put the hits of all shards of a screening together; the result is that of screening the whole.
+    """Put the hits of all shards of a screening together; the result equals that of screening the whole library.
 
     Parameters
     ----------
@@ -38,19 +38,19 @@ def merge(
     out : path, optional
         CSV file for the hits.
     force : bool
-        Replace files that are there, but never what is read.
+        Replace existing files, but never one that is read.
     similar_to, filters, drop_filtered, properties, diverse, cutoff
-        Steps on the hits, as in `screen`.
+        The steps on the hits, as in `screen`.
 
     Returns
     -------
     Hits
-        With the report of all shards together.
+        The hits, with the report of all shards together.
 
     Raises
     ------
     FileNotFoundError
-        If a file or its record is not there.
+        If a file or its record is missing.
     ValueError
         If a shard is missing, given twice, not finished, or of another screening.
 
@@ -138,7 +138,7 @@ def _check_complete(parts: Sequence[Any], records: list[dict[str, Any]]) -> None
 
 
 def _same_for_all(name: str, value: Any) -> Any:
-    """The part of a setting that all shards share. Copies of a library may differ in the time of their change."""
+    """Return the part of a setting that all shards share; copies of a library may differ in the time of their change."""
     if name == "shard":
         return value[1]
     return {key: value[key] for key in value if key != "changed_ns"} if name == "library" else value

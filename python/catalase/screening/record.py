@@ -1,7 +1,7 @@
-"""The files beside the hits: the record of a run, from which it goes on, and the error file.
+"""The files next to the hits: the record of a run, by which it can be resumed, and the error file.
 
-The record ``<hits>.json`` is replaced by one rename every few seconds; it holds the settings, the row that comes next,
-the counts, the length of the error file, and the best so far. When the run has ended it says so, and holds no molecules.
+The record ``<hits>.json`` is replaced by one rename every few seconds. It holds the settings, the next row, the counts, the
+length of the error file, and the best molecules so far. The record of a finished run says so, and holds no molecules.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from .._internal.report import Failure, Report, error_lines
 from .._internal.storage.outputs import ERRORS_BEGIN
 
 FORMAT = "catalase screen 1"
-RECORD_BEGINS = b'{\n "format": "catalase screen '  # a record, by which it is known again
-SECONDS = 5.0  # between two records
-_SHARE = 0.02  # of the time, at most, for writing them
+RECORD_BEGINS = b'{\n "format": "catalase screen '  # a record is recognized by this beginning
+SECONDS = 5.0  # at least, between two records
+_SHARE = 0.02  # of the run time, at most, is spent on writing records
 _MOST_BYTES = 2**32
 
 
@@ -27,7 +27,7 @@ def record_path(out: str | os.PathLike[str]) -> Path:
 
 
 def read_record(out: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """The record of a run; None where there is none."""
+    """Return the record of a run, or None where there is none."""
     path = record_path(out)
     if not path.exists():
         return None
@@ -38,7 +38,7 @@ def read_record(out: str | os.PathLike[str]) -> dict[str, Any] | None:
 
 
 def report_of(record: dict[str, Any]) -> Report:
-    """The report of a run from its record."""
+    """Return the report of a run from its record."""
     total, failed = record["scored"] + record["failed"], record["failed"]
     listed = len(record["failures"])
     notes = [f"the first {listed:,} of {failed:,} that failed are listed here"] if failed > listed else []
@@ -48,7 +48,7 @@ def report_of(record: dict[str, Any]) -> Report:
 
 
 class Recorder:
-    """Writes records, seldom enough to cost little."""
+    """Writes the record of a run, seldom enough to cost little time."""
 
     def __init__(self, out: str | os.PathLike[str], settings: dict[str, Any]) -> None:
         self.path, self.settings = record_path(out), settings
@@ -65,7 +65,7 @@ class Recorder:
 
 
 class ErrorFile:
-    """The CSV file of the molecules without a score, written chunk by chunk; it is made with its first row."""
+    """The CSV file of the molecules without a score, written chunk by chunk and created with its first row."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
@@ -73,7 +73,7 @@ class ErrorFile:
         self._length = 0
 
     def start(self, length: int = 0) -> None:
-        """Begin anew, or go on where the file had ``length`` bytes: what was written after is cut off."""
+        """Begin a new file, or continue the one there after its first ``length`` bytes; later bytes are cut off."""
         if not length:
             self.path.unlink(missing_ok=True)
             return
@@ -96,7 +96,7 @@ class ErrorFile:
         self._length += len(data)
 
     def commit(self) -> int:
-        """Flush to the disk; returns the length."""
+        """Flush the file to the disk; return its length."""
         if self._file is not None:
             self._file.flush()
             os.fsync(self._file.fileno())

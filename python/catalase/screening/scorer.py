@@ -1,9 +1,10 @@
-"""From SMILES to scores: the featurizer that a model was trained with, and the output that is ranked."""
+"""`Scorer` turns SMILES into scores: it featurizes them as the model was trained, and takes the output that is ranked."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ChunkScores(NamedTuple):
-    """Scores of the molecules of a chunk that have one, the positions of these in the chunk, and the failures."""
+    """The positions in a chunk of the molecules that have a score, their scores, and the failures of the others."""
 
     kept: NDArray[np.int64]
     scores: NDArray[Any]
@@ -28,19 +29,19 @@ class ChunkScores(NamedTuple):
 
 
 class Scorer:
-    """A model with its featurizer, and one of its outputs.
+    """A model, its featurizer, and the one of its outputs that is the score.
 
     Parameters
     ----------
     settings : ScreenSettings
-        Of which it takes the model, the task, the class, and the fingerprint's radius and size.
+        The model, the task, the class, and the fingerprint's radius and size are taken from them.
 
     Attributes
     ----------
     featurizer : Featurizer
-        What makes X of SMILES: circular fingerprints, transformed where the model was trained on transformed ones.
+        Makes X from SMILES: circular fingerprints, transformed where the model was trained on transformed ones.
     fingerprint : CircularFingerprint
-        The fingerprints without the transformers.
+        The featurizer without the transformers.
     """
 
     def __init__(self, settings: ScreenSettings) -> None:
@@ -66,7 +67,7 @@ class Scorer:
         self.class_index = self._choose_class(settings.class_index, rows.shape[2] if rows.ndim == 3 else None)
 
     def _given(self, radius: int | None, size: int | None) -> feat.CircularFingerprint:
-        """The fingerprints that the caller names, for a model that names none."""
+        """Return the fingerprints that the caller describes, for a model without a featurizer."""
         width = getattr(self.model, "n_features", None)
         size = width if size is None else size
         if width is not None and size != width:
@@ -89,7 +90,7 @@ class Scorer:
 
     @staticmethod
     def _choose_class(class_index: int | None, count: int | None) -> int | None:
-        """The class that is ranked by, the second where none is named; None for a model of numbers."""
+        """Return the class whose probability is the score, by default the second; None for a regression model."""
         if count is None:
             if class_index is not None:
                 raise ValueError(
@@ -101,16 +102,14 @@ class Scorer:
             raise ValueError(f"screen: the model has classes 0 to {count - 1}, got class_index={chosen}")
         return chosen
 
-    def _predictions(self, smiles: list[str]) -> Any:
-        return self.model._answers("screen", smiles, self.model.predict, featurizer=self.featurizer)
+    def _predictions(self, smiles: list[str], unread: Sequence[Failure] = ()) -> Any:
+        return self.model._answers("screen", smiles, self.model.predict, featurizer=self.featurizer, unread=unread)
 
     def __call__(self, chunk: Chunk) -> ChunkScores:
-        """Score the molecules of a chunk; what the reader says of a row that it could not read stands."""
-        outputs, kept, failed = self._predictions(chunk.smiles)
-        unread = {failure.position for failure in chunk.failures}
-        failures = [*chunk.failures, *(failure for failure in failed if failure.position not in unread)]
+        """Score the molecules of a chunk."""
+        outputs, kept, failures = self._predictions(chunk.smiles, chunk.failures)
         if not len(kept):
-            return ChunkScores(kept, np.zeros(0, self.dtype), sorted(failures))
+            return ChunkScores(kept, np.zeros(0, self.dtype), failures)
         scores = outputs[:, self.task] if self.class_index is None else outputs[:, self.task, self.class_index]
         finite = np.isfinite(scores)
         if not finite.all():
@@ -120,7 +119,7 @@ class Scorer:
         return ChunkScores(kept, scores, sorted(failures))
 
     def describe(self) -> dict[str, Any]:
-        """What decides a score, as JSON values: equal for equal models."""
+        """Return all that decides a score, as JSON values, which are equal for equal models."""
         digest = hashlib.sha256()
         for name, array in sorted(self.model.module.state_dict().items()):
             digest.update(f"{name} {array.dtype} {array.shape}".encode())

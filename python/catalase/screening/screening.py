@@ -1,4 +1,4 @@
-"""The screening: one pass over the library, in bounded memory."""
+"""`screen` scores a library in one pass and in bounded memory."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from .scorer import Scorer
 
 _FORCE = "force (--force)"
 _MOST_SHARDS = 1_000_000
-_FAILURES_KEPT = 1000  # in the report; the error file has all
+_FAILURES_KEPT = 1000  # are listed in the report; the error file lists all
 
 
 @dataclass(frozen=True)
 class ScreenSettings:
-    """The arguments of `screen`, checked as far as they can be without the model and the library."""
+    """The arguments of `screen`; all checks that need neither the model nor the library are made here."""
 
     model: Any
     library: Any
@@ -55,7 +55,7 @@ class ScreenSettings:
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> ScreenSettings:
-        """Take the settings from the arguments of `screen`, by their names."""
+        """Make the settings from the arguments of `screen`, which have the names of the fields."""
         return cls(**fields_among(cls, arguments), steps=HitSteps.of(arguments, "screen"))
 
     def __post_init__(self) -> None:
@@ -92,7 +92,7 @@ class ScreenSettings:
 
     @property
     def shard_numbers(self) -> tuple[int, int]:
-        """The number of the shard, from 1, and how many there are."""
+        """The number of the shard, counted from 1, and the number of shards."""
         if self.shard is None:
             return 1, 1
         found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", strip_white(str(self.shard)))
@@ -104,13 +104,13 @@ class ScreenSettings:
 
     @property
     def error_path(self) -> str | os.PathLike[str] | None:
-        """The error file: the one that is named, or else the one beside the hits."""
+        """The error file: by default it is next to the file of hits; None where there is no such file."""
         if self.errors_file is None and self.out is not None:
             return f"{os.fspath(self.out)}.errors.csv"
         return self.errors_file
 
     def check_outputs(self, *, force: bool, resumed: bool) -> None:
-        """Refuse outputs that are inputs, or that would replace a file; a resumed run replaces the hits that it had written."""
+        """Refuse outputs that are inputs or would replace a file; a resumed run may replace its own hits."""
         outputs = [Output("errors_file (--errors-file)", self.error_path, ERRORS_BEGIN)]
         if self.out is not None:
             hits = Output("out (-o)", self.out, HITS_BEGIN if resumed else b"")
@@ -124,10 +124,9 @@ class ScreenSettings:
         check_outputs("screen", inputs, outputs, force=force, advice=_FORCE)
 
     def describe(self, library: Library, scorer: Scorer, steps: dict[str, Any]) -> dict[str, Any] | None:
-        """What decides the hits, as JSON values, for the record; None where no record is kept.
+        """Return all that decides the hits, as JSON values for the record; None where no record is kept.
 
-        There is none without a file of hits to keep it beside, or of a library that is not a file, which cannot be told
-        from others.
+        A record needs a file of hits next to which it is kept, and a library that is a file, so that it can be identified.
         """
         if self.out is None or library.path is None or not library.path.is_file():
             return None
@@ -151,7 +150,7 @@ def _hold_outputs(settings: ScreenSettings, stack: ExitStack) -> None:
 
 
 class LibraryScan:
-    """One pass over a library, which can stop between any two chunks and be resumed there.
+    """One pass over a library, which can stop after any chunk and be resumed there.
 
     Attributes
     ----------
@@ -166,11 +165,11 @@ class LibraryScan:
         path = settings.error_path
         written = path is not None and os.path.realpath(path) != os.devnull
         self._errors = ErrorFile(os.path.realpath(path)) if path is not None and written else None
-        self._row = self._scored = self._failed = 0  # the row that comes next; molecules of this shard
+        self._row = self._scored = self._failed = 0  # the next row, and the counts of this shard
         self._failures: list[Failure] = []
 
     def start(self, record: dict[str, Any] | None) -> None:
-        """Start anew, or where a run stopped that left a record; what is left of an earlier run is removed."""
+        """Start from a record, or at the first row; then the files that an earlier run left are removed."""
         if record is not None:
             self._row, self._scored, self._failed = record["row"], record["scored"], record["failed"]
             self._failures = [Failure(*failure) for failure in record["failures"]]
@@ -199,7 +198,7 @@ class LibraryScan:
             self._write(recorder)
 
     def _chunks(self) -> Iterator[tuple[int, Chunk]]:
-        """The chunks that are not done yet, each with the row it starts at."""
+        """Yield the chunks that are not scored yet, each with the number of its first row."""
         start, done = 0, self._row
         for chunk in self._library.chunks(self._settings.chunk):
             end = start + len(chunk.smiles)
@@ -236,7 +235,7 @@ class LibraryScan:
         recorder.write(**self.record(), done=False, best=[list(entry) for entry in self.best.sorted()])
 
     def record(self) -> dict[str, Any]:
-        """How far the scan has come; what it says of the error file is on the disk."""
+        """Return the state of the scan; the bytes of the error file that it counts are on the disk."""
         return {
             "row": self._row,
             "scored": self._scored,
@@ -270,7 +269,7 @@ def _check_share(report: Report, settings: ScreenSettings) -> None:
 
 
 def _record_to_resume(out: Any, described: dict[str, Any]) -> dict[str, Any] | None:
-    """The record to go on from, if there is one; refuses that of another run."""
+    """Return the record to resume from, or None; refuse the record of another run."""
     record = read_record(out)
     if record is None or (record["done"] and not os.path.exists(out)):
         return None
@@ -284,7 +283,7 @@ def _record_to_resume(out: Any, described: dict[str, Any]) -> dict[str, Any] | N
 
 
 def _check_unfinished(out: Any) -> None:
-    """Refuse to throw away what a killed run had done."""
+    """Refuse to discard the results of a killed run."""
     record = read_record(out)
     if record is not None and not record["done"]:
         raise ValueError(
@@ -334,79 +333,79 @@ def screen(
         A fitted model of `catalase.models`, or the folder of a saved one. Scores are what its `predict` gives for SMILES:
         from the features of its featurizer, in the units of the measurement.
     library : path or iterable
-        A file or a named pipe (``-``: standard input), its format told by its name: ``.smi`` (also ``.smiles``,
-        ``.ism``, ``.txt``: a SMILES a line, then optionally spaces or a tab and a name, which ends at a tab), ``.csv``,
+        A file or a named pipe (``-`` is standard input), whose name tells its format: ``.smi`` (also ``.smiles``, ``.ism``,
+        ``.txt``: each line holds a SMILES, then optionally spaces or a tab and a name, which ends at a tab), ``.csv``,
         ``.tsv``, ``.cxsmiles``, each also compressed by gzip, bzip2 or xz under any name, or ``.parquet`` (needs pyarrow).
-        ``.cxsmiles`` and a pipe without such a name are tables if the first line names a column of SMILES, else as ``.smi``.
-        Or SMILES, or pairs of SMILES and name, from a list or a generator, which is consumed as it is needed.
+        ``.cxsmiles`` and pipes without such a name are tables if the first line names a column of SMILES, else as ``.smi``.
+        Or a list or generator of SMILES, or of pairs of SMILES and name; a generator is consumed as it is needed.
     top : int
         How many molecules to keep, 1 or more.
     out : path, optional
-        CSV file for the hits. Beside it are written ``<out>.json``, the record of the run, and ``<out>.errors.csv``.
+        CSV file for the hits. The record of the run, ``<out>.json``, and ``<out>.errors.csv`` are written next to it.
     task : str or int, optional
-        The task to rank by: its name where the model knows it, or its number from 0. Needed where there are several.
+        The task to rank by: its name where the model knows it, or its number from 0. A model of several tasks needs it.
     class_index : int, optional
-        The class whose probability is the score, for classifiers; 1 where left out.
+        The class whose probability is the score, for classifiers; by default 1.
     lowest : bool
         Rank the lowest scores first.
     smiles_column, id_column : str, optional
-        Columns of a table; where left out, the column the model was trained on, or one named smiles, SMILES, mol ...; and
-        id, ID, name ... where there is one.
+        Columns of a table. The defaults are the column that the model was trained on, or one named smiles, SMILES, mol
+        ...; and a column named id, ID, name ..., where there is one.
     radius, size : int, optional
-        Of the fingerprints, where the model does not carry its featurizer and was trained on plain bits; then ``radius`` is
-        needed. Nothing is guessed: a model that names none is refused without them.
+        Radius and size of the fingerprints, for a model without a featurizer that was trained on plain bits. Such a model
+        needs ``radius``, since nothing is guessed.
     shard : str, optional
-        ``"i/N"``, i from 1 to N: screen only molecules i, i + N, i + 2 N ... `merge` puts the N results together.
+        ``"i/N"``, i from 1 to N, screens only molecules i, i + N, i + 2 N ... `merge` puts the N results together.
     resume : bool
-        Go on where a killed run of the same command stopped; from the start if it had not come far. A run that had ended
-        is not repeated. Needs ``out`` and a file as library.
+        Continue a killed run of the same command from its last record, or from the start if it had written none. A finished
+        run is not repeated. This needs ``out`` and a file as library.
     force : bool
-        Replace files that are there, but never what is read.
+        Replace existing files, but never one that is read.
     errors_file : path, optional
-        CSV file of row, text and reason for each molecule without a score. That of an earlier run is replaced, another
-        file only with ``force``.
+        CSV file of row, text and reason for each molecule without a score. The error file of an earlier run is replaced,
+        any other file only with ``force``.
     max_unreadable : float, optional
         Stop with an error if more than this share of the molecules cannot be read or scored.
     chunk : int
-        Molecules held at a time.
+        The number of molecules held at a time.
     progress : bool, optional
-        A progress bar on standard error; None shows one on a terminal.
+        Show a progress bar on standard error; None shows one on a terminal.
     similar_to : path or iterable, optional
-        Known actives, in any form a library has: columns ``similarity``, the highest Tanimoto similarity to one of them, and
-        ``nearest_active``, its name. With the model's fingerprint (its bits, if it counts).
+        Known actives, in any form a library has. They add the columns ``similarity``, the highest Tanimoto similarity to an
+        active by the model's fingerprint (by its bits, if it counts), and ``nearest_active``, the name of that active.
     filters : str or sequence of str, optional
-        RDKit's catalogs of structural alerts: pains (or pains_a, pains_b, pains_c), brenk, nih, zinc, chembl. Column
-        ``alerts`` names what a hit has.
+        RDKit's catalogs of structural alerts: pains (or pains_a, pains_b, pains_c), brenk, nih, zinc, chembl. The column
+        ``alerts`` names the alerts of a hit.
     drop_filtered : bool
-        Leave hits with alerts out, so that fewer than ``top`` are left.
+        Leave out hits with alerts, so that fewer than ``top`` may remain.
     properties : bool
-        Columns ``molecular_weight`` and ``logp`` (Crippen), by RDKit.
+        Add the columns ``molecular_weight`` and ``logp`` (Crippen), by RDKit.
     diverse : int, optional
-        Of what is left, pick this many: the best of each Butina cluster, then the second best of each, and so on. Column
-        ``cluster``, numbered by their best members.
+        Pick this many of the remaining hits: the best of each Butina cluster, then the second best of each, and so on. The
+        column ``cluster`` numbers the clusters by their best members.
     cutoff : float
-        Tanimoto distance of those clusters.
+        The largest Tanimoto distance of a member of those clusters from its centroid.
 
     Returns
     -------
     Hits
-        Higher score first, equal scores by earlier row.
+        The hits: higher scores first, equal scores by earlier row.
 
     Raises
     ------
     TypeError, ValueError
         For arguments that do not fit the model or the library, and for a damaged library.
     FileNotFoundError
-        If the library or the model is not there.
+        If the library or the model does not exist.
 
     Notes
     -----
-    Exact: the hits are those of scoring all molecules and sorting them, for any chunk, shards and number of threads, and
-    after any number of kills. Memory is the model, one chunk and the hits. No molecule is passed over in silence: those that
-    cannot be read (or whose score is not finite) are counted in ``report``, which lists the first 1,000, and are all in
-    the error file.
-    The record is replaced every 5 s by one rename. A library counts as the same where size, time of change and the digest of
-    the first and last MiB agree.
+    The result is exact: the hits are those of scoring all molecules and sorting them, for any chunk, shards and number of
+    threads, and after any number of kills. Memory holds the model, one chunk and the hits. No molecule is dropped silently:
+    those that cannot be read, or whose score is not finite, are counted in ``report``, which lists the first 1,000, and all
+    of them are in the error file.
+    The record is replaced every 5 s by one rename. A library counts as unchanged where its size, its time of change and the
+    digest of its first and last MiB agree.
 
     Examples
     --------
@@ -444,7 +443,7 @@ def screen(
         scan = LibraryScan(scorer, library, settings)
         recorder = None if described is None or settings.out is None else Recorder(settings.out, described)
         stack.callback(scan.close)
-        scan.start(record)  # nothing was changed until here: a refusal leaves every file as it was
+        scan.start(record)  # no file was changed until here, so a refusal leaves all as they were
         scan.run(recorder)
         report = scan.report()
         _check_share(report, settings)

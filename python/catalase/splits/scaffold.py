@@ -1,4 +1,4 @@
-"""The scaffold splitter: molecules that share a Bemis-Murcko scaffold stay in one part."""
+"""`ScaffoldSplitter` keeps molecules that share a Bemis-Murcko scaffold in one part."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .._internal.numbers import flag, shown
 from ..chem import clean_for_rdkit
 from .splitter import Splitter
 
-_MAX_ATOMS = 1_000  # of a scaffold's molecule: up to 2 s
+_MAX_ATOMS = 1_000  # in a molecule with rings; the scaffold of one this large takes up to 2 s
 
 
 def murcko_scaffold(smiles: str, *, chiral: bool = False) -> str | None:
-    """SMILES of the Bemis-Murcko scaffold (rings and the linkers between them), made by RDKit.
+    """Return the SMILES of the Bemis-Murcko scaffold (rings and the linkers between them), made by RDKit.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ def murcko_scaffold(smiles: str, *, chiral: bool = False) -> str | None:
     Returns
     -------
     str or None
-        ``""`` for a molecule without rings, None where RDKit cannot read `smiles`, or where it is longer than
-        `ops.ecfp` lets RDKit read, or has rings and more than 1,000 atoms: RDKit would take minutes.
+        ``""`` for a molecule without rings. None where RDKit cannot read `smiles`, or would take minutes: where `smiles`
+        is longer than `ops.ecfp` lets RDKit read, or has rings and more than 1,000 atoms.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def murcko_scaffold(smiles: str, *, chiral: bool = False) -> str | None:
     from rdkit import Chem, rdBase
     from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
 
-    # RDKit reads "C" + Cyrillic "O" as methane, so what is not plain ASCII counts as unreadable.
+    # RDKit reads "C" + Cyrillic "O" as methane, so text that is not plain ASCII counts as unreadable.
     text, reason = clean_for_rdkit(smiles)
     if reason or not text:
         return None
@@ -48,7 +48,7 @@ def murcko_scaffold(smiles: str, *, chiral: bool = False) -> str | None:
         mol = Chem.MolFromSmiles(text)
         if mol is None:
             return None
-        if mol.GetRingInfo().NumRings() == 0:  # RDKit takes time with the square of the atoms to find that out
+        if mol.GetRingInfo().NumRings() == 0:  # RDKit's scaffold code needs quadratic time to find that out
             return ""
         if mol.GetNumAtoms() > _MAX_ATOMS:
             return None
@@ -59,7 +59,7 @@ def murcko_scaffold(smiles: str, *, chiral: bool = False) -> str | None:
 
 
 class ScaffoldSplitter(Splitter):
-    """Whole scaffolds go to one part: the commonest to train, the rarest to test. There is no randomness.
+    """Put each scaffold whole into one part, the commonest into train and the rarest into test, without randomness.
 
     SMILES are read from ``dataset.ids``. Rows are grouped by `murcko_scaffold`; groups are sorted by size, then by the
     index of their first row, both descending (DeepChem 2.8's order), and put into train while it has room, else into
@@ -86,7 +86,7 @@ class ScaffoldSplitter(Splitter):
     """
 
     def scaffold_sets(self, dataset: Any) -> list[list[int]]:
-        """Groups of row indices that share a scaffold, in the order in which they are dealt out."""
+        """Return the groups of row indices that share a scaffold, in the order in which they are dealt out."""
         ids = np.asarray(getattr(dataset, "ids", None), dtype=object)
         if ids.ndim != 1 or not all(isinstance(text, str) for text in ids):
             raise TypeError("ScaffoldSplitter: dataset.ids must hold SMILES strings; give ids= to the dataset, or use "

@@ -1,4 +1,4 @@
-"""Splitters that look at no structure: by position, at random, and at random with the positives spread evenly."""
+"""Splitters that do not look at structures: by position, at random, and at random with the positives spread evenly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .splitter import Indices, Splitter, cut_points, generator
 
 
 class IndexSplitter(Splitter):
-    """The first rows train, the next validate, the last test. `seed` has no effect.
+    """Take the first rows for train, the next for validation and the last for test. `seed` has no effect.
 
     Examples
     --------
@@ -51,16 +51,16 @@ class RandomSplitter(Splitter):
 class RandomStratifiedSplitter(Splitter):
     """A random split in which each part gets its share of every task's positives.
 
-    Positives are the measured labels that are not zero (``y != 0`` and ``w != 0``). As in DeepChem they are dealt out one
-    task after the other, each to the part that has the smallest share of what it is to get, ``round(frac * positives)`` of
-    each task; the other rows fill the parts up at random.
+    Positives are the measured labels that are not zero (``y != 0`` and ``w != 0``). A part is to get ``round(frac *
+    positives)`` of each task. As in DeepChem the positives are dealt out one task after the other, each to the part that
+    has the smallest share of its number; the other rows fill the parts up at random.
 
     Notes
     -----
     For one task the numbers of positives are exact (to one where the shares are no whole numbers); where a row is positive
-    for several tasks they are near. Parts have as many rows as those of `RandomSplitter` (DeepChem rounds), unless their
+    for several tasks they are near. Parts have as many rows as with `RandomSplitter` (DeepChem rounds), unless their
     positives alone are more; a fraction of 0 gets no row, where DeepChem may give it one. Rows of a part are in the order
-    of the dataset. Which rows a seed chooses is not DeepChem's choice.
+    of the dataset. A seed chooses other rows than in DeepChem.
     """
 
     def _split(
@@ -87,7 +87,7 @@ class RandomStratifiedSplitter(Splitter):
 
 
 def _deal(positive: NDArray[np.bool_], fractions: list[float], rng: np.random.Generator) -> NDArray[np.int64]:
-    """The part of each row that is positive for some task, -1 for the others."""
+    """Return the part of each row that is positive for some task, and -1 for the other rows."""
     part = np.full(len(positive), -1, np.int64)
     by_task = [rng.permutation(np.flatnonzero(column)) for column in positive.T]
     counts = np.array([len(rows) for rows in by_task])

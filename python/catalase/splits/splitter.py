@@ -1,4 +1,4 @@
-"""What every splitter shares: checks of the fractions, and datasets made from the index arrays."""
+"""`Splitter`, the base class: checks of the fractions, and datasets made from the index arrays."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Indices = np.ndarray
 
 
 def generator(seed: int | None) -> np.random.Generator:
-    """NumPy's counter-based Philox generator; ``None`` takes fresh entropy from the system."""
+    """Return NumPy's counter-based Philox generator; ``None`` takes fresh entropy from the system."""
     return np.random.Generator(np.random.Philox(checked_seed(seed)))
 
 
 def checked_seed(seed: Any) -> int | None:
-    """The seed as an int, or None."""
+    """Return the seed as an int, or None."""
     if seed is not None and not is_whole(seed):
         raise TypeError(f"split: seed must be an integer or None, got {type(seed).__name__}")
     if seed is not None and seed < 0:
@@ -26,7 +26,7 @@ def checked_seed(seed: Any) -> int | None:
 
 
 def checked_fractions(frac_train: Any, frac_valid: Any, frac_test: Any) -> tuple[float, float, float]:
-    """Fractions as floats: they lie in [0, 1] and sum to 1 within 1e-6."""
+    """Return the fractions as floats; they must lie in [0, 1] and sum to 1 within 1e-6."""
     train = _share("split", "frac_train", frac_train)
     valid = _share("split", "frac_valid", frac_valid)
     test = _share("split", "frac_test", frac_test)
@@ -47,7 +47,7 @@ def _share(function: str, name: str, value: Any) -> float:
 
 
 def rows_in(function: str, dataset: Any, *, select: bool) -> int:
-    """How many rows a dataset has; refuse what has none to count, or cannot give some of them."""
+    """Return the number of rows of a dataset; refuse an object without rows, or one that cannot select some of them."""
     if isinstance(dataset, (type, str, bytes, bytearray)) or not hasattr(type(dataset), "__len__"):
         raise TypeError(f"{function}: dataset must have rows, as a NumpyDataset, got {shown(dataset)}")
     if getattr(dataset, "shape", None) == ():
@@ -60,20 +60,20 @@ def rows_in(function: str, dataset: Any, *, select: bool) -> int:
 
 
 def cut_points(size: int, frac_train: float, frac_valid: float) -> tuple[int, int]:
-    """Where validation and test begin: ``int(frac * size)``, as DeepChem cuts."""
-    # 0.7 + 0.1 is 0.7999...: the small term keeps such sums from losing a row.
+    """Return the rows where validation and test begin: ``int(frac * size)``, as in DeepChem."""
+    # 0.7 + 0.1 is 0.7999..., and the small term keeps such sums from losing a row.
     return int(frac_train * size + 1e-9), int((frac_train + frac_valid) * size + 1e-9)
 
 
 class Splitter:
-    """Base class. A splitter defines `split`; the other methods make datasets of what it returns.
+    """Base class of splitters. A subclass defines `split`; the other methods make datasets from the indices it returns.
 
     Notes
     -----
-    A part may come out empty when its fraction is 0 or the dataset is small; that is an empty index array or an empty
-    dataset, not an error. An empty dataset is a ValueError. Parts are cut at ``int(frac * rows)`` as in DeepChem, but sums
-    of fractions are taken as they are meant: 0.7, 0.1, 0.2 of 10 rows are 7, 1 and 2, where DeepChem's rounding gives 7, 0
-    and 3.
+    A part can be empty when its fraction is 0 or the dataset is small; this gives an empty index array or an empty dataset,
+    and no error. An empty dataset is a ValueError. Parts are cut at ``int(frac * rows)`` as in DeepChem, but without
+    rounding errors in sums of fractions: 0.7, 0.1, 0.2 of 10 rows are 7, 1 and 2, where DeepChem's rounding gives 7, 0 and
+    3.
     """
 
     def split(
@@ -84,12 +84,12 @@ class Splitter:
         frac_test: float = 0.1,
         seed: int | None = None,
     ) -> tuple[Indices, Indices, Indices]:
-        """Indices of the train, validation and test rows.
+        """Return the indices of the train, validation and test rows.
 
         Parameters
         ----------
         dataset : Dataset
-            Anything with ``len`` and, for the splitters that look at them, ``ids`` or ``y`` and ``w``.
+            Any object with ``len`` and, for the splitters that look at them, ``ids`` or ``y`` and ``w``.
         frac_train, frac_valid, frac_test : float
             Shares of the whole, each in [0, 1], summing to 1.
         seed : int, optional
@@ -98,7 +98,7 @@ class Splitter:
         Returns
         -------
         tuple of three int64 ndarrays
-            Disjoint; together they hold every row once.
+            The arrays are disjoint, and together they hold every row once.
 
         Raises
         ------
@@ -123,13 +123,13 @@ class Splitter:
         frac_test: float = 0.1,
         seed: int | None = None,
     ) -> tuple[Any, Any, Any]:
-        """Three datasets, made with ``dataset.select``; parameters and errors as `split`."""
+        """Return three datasets, made with ``dataset.select``; parameters and errors as `split`."""
         rows_in("train_valid_test_split", dataset, select=True)
         train, valid, test = self.split(dataset, frac_train, frac_valid, frac_test, seed)
         return dataset.select(train), dataset.select(valid), dataset.select(test)
 
     def train_test_split(self, dataset: Any, frac_train: float = 0.8, seed: int | None = None) -> tuple[Any, Any]:
-        """Two datasets, the second with the rest of the rows."""
+        """Return two datasets, the second with the rest of the rows."""
         rows_in("train_test_split", dataset, select=True)
         frac_train = _share("train_test_split", "frac_train", frac_train)
         train, _, test = self.split(dataset, frac_train, 0.0, 1 - frac_train, seed)
@@ -168,5 +168,5 @@ class Splitter:
             share = 1 / (k - fold)
             held, _, left = self.split(dataset.select(rest), share, 0.0, 1 - share, seed)
             folds.append(rest[held])
-            rest = rest[left]  # in this order: scaffolds of equal size are dealt out by their first rows
+            rest = rest[left]  # in this order, since scaffolds of equal size are dealt out by their first rows
         return [*folds, rest]

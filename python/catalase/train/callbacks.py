@@ -1,4 +1,4 @@
-"""What can be hooked into training: the base class, and early stopping."""
+"""Callbacks, which `fit` calls during training: the base class, and early stopping."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """Hooks that `fit` calls; override what you need.
+    """The hooks that `fit` calls; a subclass overrides those that it needs.
 
-    A callback that has a state worth keeping gives it as JSON values by ``state_dict`` (and as arrays by
-    ``state_arrays``); a checkpoint saves it, and a resumed run hands it back through ``load_state``.
+    A callback with a state returns it as JSON values from ``state_dict`` (and as arrays from ``state_arrays``). A checkpoint
+    saves the state, and a resumed run restores it through ``load_state``.
 
-    They are called in the order given, checkpoints last (``order``), so that these see what the others decided.
+    Callbacks are called in the order given, checkpoints last (``order``), so that these save the decisions of the others.
 
     Examples
     --------
@@ -35,37 +35,37 @@ class Callback:
     order = 0
 
     def on_train_begin(self, state: TrainState) -> None:
-        """Before the first epoch."""
+        """Run before the first epoch."""
 
     def on_epoch_begin(self, state: TrainState) -> None:
-        """Before each epoch; ``state.epoch`` counts from 0."""
+        """Run before each epoch; ``state.epoch`` counts from 0."""
 
     def on_batch_end(self, state: TrainState) -> None:
-        """After each optimizer step; ``state.batch`` counts from 0."""
+        """Run after each optimizer step; ``state.batch`` counts from 0."""
 
     def on_epoch_end(self, state: TrainState) -> None:
-        """After each epoch; ``state.logs`` holds its figures."""
+        """Run after each epoch; ``state.logs`` holds its figures."""
 
     def on_train_end(self, state: TrainState) -> None:
-        """After the last epoch."""
+        """Run after the last epoch."""
 
     def on_interrupt(self, state: TrainState) -> None:
-        """When Ctrl-C ends training, at any place in an epoch; the KeyboardInterrupt goes on to the caller after."""
+        """Run when Ctrl-C ends training anywhere in an epoch; the KeyboardInterrupt then reaches the caller."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed run needs, as JSON values."""
+        """Return the state that a resumed run needs as JSON values."""
         return {}
 
     def state_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return what a resumed run needs, as arrays."""
+        """Return the state that a resumed run needs as arrays."""
         return {}
 
     def load_state(self, values: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-        """Take back what the two methods above gave."""
+        """Restore the state that `state_dict` and `state_arrays` returned."""
 
 
 def callback_list(where: str, callbacks: Any) -> list[Callback]:
-    """The callbacks as a list; one alone is taken too, and what is none is refused."""
+    """Return the callbacks as a list; a single one is accepted too, other objects are refused."""
     found = [callbacks] if isinstance(callbacks, Callback) else callbacks
     if not isinstance(found, (list, tuple)) or not all(isinstance(one, Callback) for one in found):
         raise TypeError(
@@ -76,31 +76,31 @@ def callback_list(where: str, callbacks: Any) -> list[Callback]:
 
 
 class EarlyStopping(Callback):
-    """Stop when a figure has not improved for a number of epochs.
+    """A callback that stops training when a figure has not improved for a number of epochs.
 
     Parameters
     ----------
     monitor : str
         A key of ``state.logs``: "loss", "valid_loss", or the name of a metric given to ``fit``.
     patience : int
-        Epochs without improvement that are allowed, 0 or more.
+        Number of epochs without improvement that are allowed, 0 or more.
     min_delta : float
-        What counts as an improvement.
+        The least change that counts as an improvement.
     mode : {"min", "max"}
         Whether smaller or larger is better.
     restore_best : bool
-        Whether to end with the weights of the best epoch, to the bit; after Ctrl-C too.
+        Whether to restore exactly the weights of the best epoch at the end, also after Ctrl-C.
 
     Attributes
     ----------
     best : float
     best_epoch : int or None
-        Counted from 0.
+        The best epoch, counted from 0.
 
     Notes
     -----
-    An epoch whose figure is nan (a metric that is undefined, a validation part without labels) is left out, with one
-    warning: it is neither the best nor a reason to stop.
+    An epoch whose figure is nan (an undefined metric, a validation part without labels) is ignored, with one warning: it is
+    neither the best nor a reason to stop.
 
     Examples
     --------

@@ -1,18 +1,17 @@
-"""Training steps replayed as graphs of a device: which batch takes which, and what of a step is the host's."""
+"""Captured training steps: the captured step for each batch, and the values that the host updates before a replay."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._internal.config import get_matmul_precision
 from ..autograd import Tensor
-from ..backends import backend_named, is_device_array
-from ..backends.cuda.capture import Parts, StepGraph
-from ..backends.cuda.linear import GatheredBatch
+from ..backends import backend_named
+from ..backends.cuda.capture import StepGraph
+from ..data.batch import Batch
 from ..nn import Module
 from ..nn.losses import Loss
 
@@ -34,7 +33,7 @@ class GraphSteps:
     loss, forward : callable
         As for `fit`.
     usual : callable
-        ``usual(forward, X, y, w)`` makes a step launch by launch, and returns the loss.
+        ``usual(forward, batch, y, w)`` makes a step launch by launch, and returns the loss.
     """
 
     def __init__(self, state: TrainState, loss: Any, forward: Any, usual: Callable[..., float]) -> None:
@@ -48,7 +47,7 @@ class GraphSteps:
         self.refused: set[Any] = set()  # kinds of batch whose graph has no room, or cannot be made
         self.named: list[Any] = []  # what the graphs read and write beside the batch
 
-    def step(self, X: Any, y: Any, w: Any) -> float:
+    def step(self, batch: Batch, y: Any, w: Any) -> float:
         """Make one step, and return its loss; where that is not finite the weights are as before."""
         optimizer = self.state.optimizer
         optimizer.buffer.sync()
@@ -57,30 +56,31 @@ class GraphSteps:
             self.named = named  # moved, or made anew: graphs name the arrays before
             self.graphs.clear()
             self.shapes.clear()
-        parts = _parts(X)
-        key = None if parts is None else self._key(X, parts, y, w)
+        static = batch.static
+        arrays = [] if static is None else batch.arrays
+        key = self._key(static, arrays, y, w)
         shape = self.shapes.get(key)
         full = len(self.graphs) >= _MOST and key not in self.graphs
-        if parts is None or shape is None or full or key in self.refused:
-            return self.usual(lambda module, x: self._noting(key, module, x), X, y, w)
-        inputs = self._inputs(parts, y, w, shape)
+        if key is None or shape is None or full or key in self.refused:
+            return self.usual(lambda module, X: self._noting(key, module, X), batch, y, w)
+        inputs = self._inputs(arrays, y, w, shape)
         known = self.graphs.get(key)
         later, rate = None if known is None else self._later(known), optimizer.current_lr()
         if known is None or later is None:
             try:
-                known = self.graphs[key] = self._capture(parts, inputs)
+                known = self.graphs[key] = self._capture(batch, inputs)
             except Exception as error:
-                # What runs a batch of its own kind may need more of it than its arrays.
-                if not isinstance(error, MemoryError) and not _own(X):
+                # A net that takes the batch itself may need more of it than its arrays.
+                if not isinstance(error, MemoryError) and batch.X is not batch:
                     raise
                 self.refused.add(key)
                 self.graphs.pop(key, None)
-                return self.usual(self.forward, X, y, w)
-            known[0].run(inputs, 0, rate, optimizer.steps, parts.lengths)
+                return self.usual(self.forward, batch, y, w)
+            known[0].run(inputs, 0, rate, optimizer.steps)
             return self._read(known[0])
         graph, _, advance = known
         optimizer.steps += 1
-        graph.run(inputs, later, rate, optimizer.steps, parts.lengths)
+        graph.run(inputs, later, rate, optimizer.steps)
         for layer, by in zip(self.layers, advance, strict=True):
             layer.step += by
         optimizer.buffer.changed()
@@ -88,27 +88,27 @@ class GraphSteps:
 
     def _noting(self, key: Any, module: Module, X: Any) -> Any:
         output = self.forward(module, X)
-        fed = _own(X) and output is X  # the loss makes the output
+        fed = isinstance(output, Batch)  # then the loss makes the output
         if key is not None and (fed or isinstance(output, Tensor)) and len(self.shapes) < _KINDS:
             self.shapes[key] = () if fed else output.shape
         return output
 
-    def _key(self, X: Any, parts: Parts, y: Any, w: Any) -> Any:
-        """What a graph is made for; None where labels are lists."""
-        if not all(a is None or hasattr(a, "shape") for a in (y, w)):
+    def _key(self, static: Hashable, arrays: Sequence[Any], y: Any, w: Any) -> Any:
+        """All that a captured step takes as fixed; None where the step cannot be captured, or labels are lists."""
+        if static is None or not all(a is None or hasattr(a, "shape") for a in (y, w)):
             return None
         numbers = (int, float, str, type(None))
         settings = {k: v for k, v in vars(self.state.optimizer).items() if isinstance(v, numbers)}
         settings = {k: v for k, v in settings.items() if k not in ("steps", "lr")}
-        arrays = tuple((getattr(a, "shape", None), str(getattr(a, "dtype", None))) for a in (*parts.arrays, y, w))
+        forms = tuple((getattr(a, "shape", None), str(getattr(a, "dtype", None))) for a in (*arrays, y, w))
         modes = (*(m.training for m in self.modules), *(_draws(layer) for layer in self.layers))
-        return type(X), parts.key, arrays, tuple(settings.items()), modes, get_matmul_precision()
+        return static, forms, tuple(settings.items()), modes, get_matmul_precision()
 
-    def _inputs(self, parts: Parts, y: Any, w: Any, shape: tuple[int, ...]) -> list[Any]:
+    def _inputs(self, arrays: Sequence[Any], y: Any, w: Any, shape: tuple[int, ...]) -> list[Any]:
         """The arrays of the device that the step reads."""
         if isinstance(self.loss, Loss):
             y, w = self.loss.prepared(shape, y, w)
-        return [self.runtime.array(a) if isinstance(a, np.ndarray) else a for a in (*parts.arrays, y, w)]
+        return [self.runtime.array(a) if isinstance(a, np.ndarray) else a for a in (*arrays, y, w)]
 
     def _later(self, known: Known) -> int | None:
         """How many steps after the one that was captured this one is; None where random layers disagree."""
@@ -116,16 +116,16 @@ class GraphSteps:
         apart = {layer.step - s for layer, s, by in zip(self.layers, start, advance, strict=True) if by}
         return apart.pop() if len(apart) == 1 else None if apart else 0
 
-    def _capture(self, parts: Parts, inputs: list[Any]) -> Known:
+    def _capture(self, batch: Batch, inputs: list[Any]) -> Known:
         """The graph of a step, which has not run; counters are one step on. Where it fails all is as before."""
         state, optimizer = self.state, self.state.optimizer
-        graph = StepGraph(self.runtime, inputs, parts.lengths)
+        graph = StepGraph(self.runtime, inputs)
         start, steps, rate = [layer.step for layer in self.layers], optimizer.steps, optimizer.current_lr()
 
         def work() -> None:
             optimizer.zero_grad()
             *arrays, y, w = graph.inputs
-            value = self.loss(self.forward(state.module, parts.like(arrays)), y, w)
+            value = self.loss(self.forward(state.module, batch.with_arrays(arrays).X), y, w)
             graph.loss = value.data
             value.backward()
             optimizer.step()
@@ -152,26 +152,3 @@ class GraphSteps:
 def _draws(layer: Any) -> tuple[Any, ...]:
     """What a random layer draws by, beside its step."""
     return tuple(getattr(layer, name, None) for name in ("rate", "seed", "layer"))
-
-
-def _own(X: Any) -> bool:
-    """Whether a batch says itself what it is made of: its class, for another that inherits may hold more."""
-    return "graph_parts" in vars(type(X))
-
-
-def _parts(X: Any) -> Parts | None:
-    """What a batch is made of; None where a graph cannot take it."""
-    if _own(X):
-        own: Parts | None = X.graph_parts()
-        return own
-    if isinstance(X, Tensor):
-        parts = Parts(None, [X.data], lambda arrays: Tensor(arrays[0]))
-    elif isinstance(X, GatheredBatch):
-        parts = Parts(None, [X.data], partial(_gathered, X.entries))
-    else:
-        parts = Parts(None, [X], lambda arrays: arrays[0])
-    return parts if is_device_array(parts.arrays[0]) else None
-
-
-def _gathered(entries: Any, arrays: list[Any]) -> GatheredBatch:
-    return GatheredBatch(arrays[0], entries)

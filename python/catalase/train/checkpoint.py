@@ -1,8 +1,8 @@
-"""Checkpoints: everything that a run needs to go on, committed by one rename.
+"""Checkpoints, which hold everything that a run needs to continue and are committed by one rename.
 
 A checkpoint folder holds the weights, the optimizer's moments and the states of the callbacks as safetensors files, and
-one ``config.json`` that names them with their digests. It is replaced as a whole: a kill at any instant leaves either the
-state before or the state after.
+one ``config.json`` that names them with their digests. It is replaced as a whole: if the process is killed at any
+instant, the folder holds either the state before or the state after.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ _KIND = "catalase training checkpoint"
 
 
 class Checkpoint(Callback):
-    """Save the training state every few epochs.
+    """A callback that saves the training state every few epochs.
 
     Parameters
     ----------
     path : path
-        The folder; made where it does not exist.
+        The folder; it is made if it does not exist.
     every : int
-        Epochs between two saves, 1 or more. The last epoch is always saved.
+        Number of epochs between two saves, 1 or more. The last epoch is always saved.
 
     Notes
     -----
-    ``fit(..., resume=path)`` goes on from the last state that was committed, with the same bits as an uninterrupted run.
-    What is saved is the state at the end of an epoch, before `EarlyStopping` puts the best weights back, so a finished
-    run can be resumed with a larger ``nb_epoch``. A state with NaN or infinity is not saved: training ends with a
-    FloatingPointError, and the last good state stays.
+    ``fit(..., resume=path)`` continues from the last committed state, with the same bits as an uninterrupted run. The saved
+    state is that at the end of an epoch, before `EarlyStopping` restores the best weights, so a finished run can be resumed
+    with a larger ``nb_epoch``. A state with NaN or infinity is not saved: training ends with a FloatingPointError, and the
+    last good state stays.
 
     Examples
     --------
@@ -56,7 +56,7 @@ class Checkpoint(Callback):
             self.save(state)
 
     def save(self, state: TrainState) -> None:
-        """Commit the state now; a state that is no longer finite is a FloatingPointError, and the one before stays."""
+        """Commit the state now; for a state that is not finite raise a FloatingPointError, and keep the one before."""
         weights, moments = state.module.state_dict(), state.optimizer.state_dict()
         for group in (weights, moments):
             try:
@@ -84,17 +84,17 @@ class Checkpoint(Callback):
 
 
 def _to_json(value: float) -> float | str:
-    """JSON has no NaN or infinity: those (a metric of a task with one class only, say) become their names."""
+    """Return a number for JSON; NaN and infinity (as of a metric of a task with one class) become their names."""
     return value if math.isfinite(value) else str(value)
 
 
 def restore(path: str | Path, state: TrainState) -> int:
-    """Put a checkpoint's state into a run that is about to start; return the first epoch to run.
+    """Load a checkpoint's state into a run that is about to start; return the first epoch to run.
 
     Raises
     ------
     ValueError
-        If the folder holds no checkpoint, or one of another model, optimizer, batch size, number of rows, or list of
+        If the folder holds no checkpoint, or one of a different model, optimizer, batch size, number of rows, or list of
         callbacks.
     """
     config, files = storage.load_all(path)
@@ -127,5 +127,5 @@ def restore(path: str | Path, state: TrainState) -> int:
         callback.load_state(config["callbacks"][i]["state"], files.get(f"callback_{i}", {}))
     state.stop = bool(config["stopped"])
     if state.stop:
-        return 2**62  # it had ended by itself: run no further epoch
+        return 2**62  # a callback had ended training: run no further epoch
     return len(state.history.epochs)

@@ -17,15 +17,19 @@ from numpy.typing import NDArray
 from .._internal.numbers import flag, path_of, shown, whole_number
 from ..autograd import Tensor, no_grad
 from ..backends import to_device, to_host
+from ..backends.base import SparseRows
+from ..data.batch import Batch
 from ..nn import Module, inference
 from ..nn.losses import Loss
+from ..ops import SparseBatch
 from ..optim import Optimizer
 from .callbacks import Callback, callback_list
 from .progress import progress_bar
 
 LossFunction = Callable[[Tensor, NDArray[Any], NDArray[Any]], Tensor]
 Forward = Callable[[Module, NDArray[Any]], Tensor]
-Step = Callable[[Any, Any, Any], float]  # X, y and w to the loss
+Step = Callable[[Batch, Any, Any], float]  # a batch, y and w to the loss
+_SPARSE = (SparseBatch, SparseRows)
 
 
 class History:
@@ -189,7 +193,7 @@ def fit(
         from .checkpoint import restore
 
         first_epoch = restore(resume, state)
-    step, stream = _steps(state, loss, forward or _plain, graph)
+    step, stream = _steps(state, loss, forward or usual_forward, graph)
     _call(state, "on_train_begin")
     try:
         with stream, progress_bar("training", nb_epoch, progress) as advance:
@@ -200,7 +204,7 @@ def fit(
                 _run_epoch(state, dataset, loss, batch_size, step)
                 module.eval()
                 if valid is not None:
-                    state.logs["valid_loss"] = evaluate_loss(module, valid, loss, forward or _plain)
+                    state.logs["valid_loss"] = evaluate_loss(module, valid, loss, forward or usual_forward)
                 for name, function in (metrics or {}).items():
                     state.logs[name] = float(function())
                 state.history.epochs.append(state.logs)
@@ -251,12 +255,12 @@ def evaluate_loss(module: Module, dataset: Any, loss: LossFunction, forward: For
     Nan, with a warning, where no label has a weight: nothing was measured.
     """
     total, rows, measured = 0.0, 0, False
-    for batch in dataset.iterbatches(1000, deterministic=True):
-        X, y, w = _placed(module.device, loss, batch)
+    for items in dataset.iterbatches(1000, deterministic=True):
+        batch, y, w = _placed(module.device, loss, items)
         with inference(), no_grad():
-            total += _number(loss((forward or _plain)(module, X), y, w)) * len(X)
-        rows += len(X)
-        measured = measured or batch[2] is None or bool(np.any(to_host(batch[2])))
+            total += _number(loss((forward or usual_forward)(module, batch.X), y, w)) * len(batch)
+        rows += len(batch)
+        measured = measured or items[2] is None or bool(np.any(to_host(items[2])))
     if rows and not measured:
         warnings.warn("fit: no label of valid has a weight, so valid_loss is nan", RuntimeWarning, stacklevel=3)
         return math.nan
@@ -268,20 +272,20 @@ def epoch_seed(seed: int, epoch: int) -> int:
     return int(np.random.SeedSequence([seed % 2**64, epoch]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _plain(module: Module, X: NDArray[Any]) -> Tensor:
-    return module(X if X.dtype.kind in "iu" else Tensor(X))
+def usual_forward(module: Module, X: Any) -> Tensor:
+    """Return what a module gives for the rows of a batch. Whole numbers, packed bits and sparse rows go in as they are."""
+    return module(X if isinstance(X, _SPARSE) or X.dtype.kind in "iu" else Tensor(X))
 
 
-def _placed(device: str, loss: LossFunction, batch: tuple[Any, ...]) -> tuple[Any, Any, Any]:
-    """X, y and w of a batch where the module lives; the labels of our losses stay, since they look at them first."""
-    X, y, w, *_ = batch
+def _placed(device: str, loss: LossFunction, items: tuple[Any, ...]) -> tuple[Batch, Any, Any]:
+    """A batch where the module lives, y and w. Labels stay on the host, because the library's losses validate them there."""
+    X, y, w, *_ = items
+    batch = X if isinstance(X, Batch) else Batch(X)
     if device == "cpu":
-        return X, y, w
-    if isinstance(X, np.ndarray):
-        X = to_device(X, device)
+        return batch, y, w
     if not isinstance(loss, Loss):
         y, w = (to_device(_plain_numbers(a), device) if isinstance(a, np.ndarray) else a for a in (y, w))
-    return X, y, w
+    return batch.to(device), y, w
 
 
 def _plain_numbers(labels: NDArray[Any]) -> NDArray[Any]:
@@ -290,10 +294,10 @@ def _plain_numbers(labels: NDArray[Any]) -> NDArray[Any]:
 
 
 def _number(value: Any) -> float:
-    if not isinstance(value, Tensor) or value.size != 1:
+    if not isinstance(value, Tensor) or value.data.size != 1:
         came = f"a tensor of shape {value.shape}" if isinstance(value, Tensor) else type(value).__name__
         raise TypeError(f"fit: loss must return a Tensor of one number (its mean over the batch, say), got {came}")
-    return value.item()
+    return float(value.data) if type(value.data) is np.ndarray else value.item()
 
 
 def _steps(
@@ -301,9 +305,9 @@ def _steps(
 ) -> tuple[Step, AbstractContextManager[None]]:
     """What makes a step and returns its loss, and what it runs inside."""
 
-    def usual(forward: Forward, X: Any, y: Any, w: Any) -> float:
+    def usual(forward: Forward, batch: Batch, y: Any, w: Any) -> float:
         state.optimizer.zero_grad()
-        value = loss(forward(state.module, X), y, w)
+        value = loss(forward(state.module, batch.X), y, w)
         number = _number(value)
         if math.isfinite(number):
             value.backward()
@@ -326,17 +330,16 @@ def _run_epoch(state: TrainState, dataset: Any, loss: LossFunction, batch_size: 
         min(batch_size, len(dataset)), deterministic=False, seed=epoch_seed(state.history.seed, state.epoch)
     )
     device = state.module.device
-    for batch, items in enumerate(batches):
-        state.batch = batch
-        X, y, w = _placed(device, loss, items)
-        number = step(X, y, w)
+    for state.batch, items in enumerate(batches):
+        batch, y, w = _placed(device, loss, items)
+        number = step(batch, y, w)
         if not math.isfinite(number):
             raise FloatingPointError(
-                f"fit: the loss became {number} in epoch {state.epoch}, batch {batch}; look for NaN or huge values in X "
+                f"fit: the loss became {number} in epoch {state.epoch}, batch {state.batch}; look for NaN or huge values in X "
                 f"and y, lower the learning rate (now {state.optimizer.current_lr():g}), or clip the gradient (clip_norm)"
             )
-        total += number * len(X)
-        rows += len(X)
+        count = len(batch.X)
+        total, rows = total + number * count, rows + count
         _call(state, "on_batch_end")
     state.logs["loss"] = total / rows
     state.logs["seconds"] = time.perf_counter() - start

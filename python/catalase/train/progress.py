@@ -15,15 +15,15 @@ Advance = Callable[[int, str], None]
 
 @contextmanager
 def progress_bar(label: str, total: int, wanted: bool | None = None) -> Iterator[Advance]:
-    """Draw a bar while the block runs; yields ``advance(n, note)``.
+    """Draw a bar while the block runs; yield ``advance(n, note)``.
 
     Parameters
     ----------
     label : str
     total : int
-        Steps until done.
+        Number of steps.
     wanted : bool, optional
-        None draws where standard error is there and a terminal. True without a terminal prints a line at most every second.
+        None draws if standard error is a terminal. True without a terminal prints a line at most every second.
     """
     stream: Any = SafeStream(sys.stderr)
     if wanted is False or (wanted is None and not stream.isatty()):

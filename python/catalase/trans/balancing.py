@@ -1,4 +1,4 @@
-"""Weights that make every class of a task count the same."""
+"""`BalancingTransformer` gives weights with which every class of a task counts the same."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from .transformer import Transformer, label_columns
 
 @register("BalancingTransformer", classes=List(Float(), min_length=1), class_weights=List(List(Float(low=0))))
 class BalancingTransformer(Transformer):
-    """Give each label the weight (measured labels of its task) / (those of its class), as DeepChem 2.8.
+    """Give each label the weight (measured labels of its task) / (measured labels of its class), as DeepChem 2.8.
 
     So the weights of positives and of negatives have the same sum in each task, and likewise for more classes.
 
     Parameters
     ----------
     dataset : Dataset
-        Fitted on its y (N,) or (N, T) of class labels, and on which of its w are not 0.
+        The transformer is fitted on y (N,) or (N, T), which holds class labels, where w is not 0.
     transform_w : bool
-        Must be True; there for DeepChem's older call ``BalancingTransformer(transform_w=True, dataset=train)``.
+        Must be True; DeepChem's older call ``BalancingTransformer(transform_w=True, dataset=train)`` has it.
 
     Attributes
     ----------
     classes : ndarray (C,)
         The labels that occur, ascending.
     class_weights : ndarray (T, C), float64
-        Weight of each class in each task; 1 for a class that the task does not have in `dataset`, so that such labels
-        still count where they are met later.
+        The weight of each class in each task. It is 1 for a class that the task does not have in `dataset`, so that such
+        labels count if they occur later.
 
     Raises
     ------
@@ -40,8 +40,8 @@ class BalancingTransformer(Transformer):
 
     Notes
     -----
-    A missing label (weight 0) keeps weight 0. Other weights are replaced, not multiplied. A class met in `transform`
-    that occurs in no task here is a ValueError.
+    A missing label (weight 0) keeps weight 0. Other weights are replaced, not multiplied. A class that occurs in `transform`
+    but in no task of `dataset` is a ValueError.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class BalancingTransformer(Transformer):
         y, w = _columns(*label_columns(dataset))
         measured = w != 0
         labels = y[measured & ~np.isnan(y)].tolist()
-        self.classes = np.array(sorted(set(labels)), np.float64)  # np.unique imports numpy.ma for it: 10 ms
+        self.classes = np.array(sorted(set(labels)), np.float64)  # np.unique would import numpy.ma, which takes 10 ms
         if not 1 <= len(self.classes) <= 1000:
             raise ValueError(f"BalancingTransformer: found {len(self.classes)} different labels, needed classes "
                              "(1 to 1,000); for measured values use NormalizationTransformer")  # fmt: skip
@@ -74,7 +74,7 @@ class BalancingTransformer(Transformer):
     def transform_array(
         self, X: np.ndarray, y: np.ndarray | None, w: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        """New weights, of y's shape and w's dtype; X and y are returned as they are."""
+        """Return new weights in y's shape and w's dtype; X and y are returned unchanged."""
         if y is None or w is None:
             raise ValueError(
                 f"BalancingTransformer: {'y' if y is None else 'w'} is missing: the dataset has no labels or weights to balance"
@@ -101,7 +101,7 @@ class BalancingTransformer(Transformer):
         return f"BalancingTransformer({len(self.class_weights)} tasks, classes {self.classes.tolist()})"
 
     def to_config(self) -> dict[str, Any]:
-        """JSON values from which the registry makes an equal transformer."""
+        """Return JSON values from which the registry makes an equal transformer."""
         return {
             "class": "BalancingTransformer",
             "classes": self.classes.tolist(),
@@ -110,7 +110,7 @@ class BalancingTransformer(Transformer):
 
     @classmethod
     def from_config(cls, fields: dict[str, Any]) -> BalancingTransformer:
-        """Make it from the checked fields of a config."""
+        """Make the transformer from the checked fields of a config."""
         classes, weights = fields["classes"], fields["class_weights"]
         if any(len(row) != len(classes) for row in weights) or sorted(set(classes)) != classes:
             raise ValueError(
@@ -123,7 +123,7 @@ class BalancingTransformer(Transformer):
 
 
 def _columns(y: np.ndarray, w: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (N, T) in float64 and weights (N, T)."""
+    """Return labels (N, T) in float64 and weights (N, T)."""
     labels = arrays.labels("BalancingTransformer", "y", y).astype(np.float64)
     labels = labels[:, None] if labels.ndim == 1 else labels
     if labels.ndim != 2:

@@ -1,4 +1,4 @@
-"""Labels or features brought to mean 0 and standard deviation 1, and back."""
+"""`NormalizationTransformer` brings labels or features to mean 0 and standard deviation 1, and back."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from .transformer import Transformer, label_columns
     stds=List(Float(low=0), min_length=1),
 )
 class NormalizationTransformer(Transformer):
-    """``(z - mean) / std`` for each task (or each feature).
+    """Compute ``(z - mean) / std`` for each task (or each feature).
 
     Parameters
     ----------
     transform_X : bool
         Normalize features instead of labels.
     transform_y : bool, optional
-        Normalize labels; by default the opposite of `transform_X`. Not both: make two transformers.
+        Normalize labels; by default the opposite of `transform_X`. For both, make two transformers.
     dataset : Dataset
-        Fitted on it: y (N,) or (N, T), or X (N, F).
+        The transformer is fitted on its y (N,) or (N, T), or on its X (N, F).
 
     Attributes
     ----------
     means, stds : ndarray (T,) or (F,), float64
         Population statistics (ddof 0) over the measured entries: a label that is NaN or has weight 0 never counts;
-        other weights do not matter. A constant column, or one with nothing measured, has std 1 (and mean 0 if nothing
-        is), so it is only shifted.
+        other weights do not matter. A constant column has std 1, so it is only shifted; a column without measured entries
+        has mean 0 and std 1.
 
     Raises
     ------
@@ -44,8 +44,8 @@ class NormalizationTransformer(Transformer):
 
     Notes
     -----
-    Computed in float64. The result has the input's dtype where that is a float, else float64. Missing labels stay what
-    they are: NaN stays NaN, its weight stays 0. (DeepChem lets labels of weight 0 count in mean and deviation.)
+    All is computed in float64; the result has the input's dtype where that is a float, else float64. Missing labels do not
+    change: NaN stays NaN, its weight stays 0. (DeepChem lets labels of weight 0 count in mean and deviation.)
 
     Examples
     --------
@@ -88,7 +88,7 @@ class NormalizationTransformer(Transformer):
     def transform_array(
         self, X: np.ndarray, y: np.ndarray | None, w: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        """Normalized X or y; the other two are returned as they are."""
+        """Return normalized X or y; the other two arrays are returned unchanged."""
         if self.transform_X:
             return self._scale(X, self._shaped("X", _features(X).shape)), y, w
         if y is None:
@@ -103,20 +103,20 @@ class NormalizationTransformer(Transformer):
         return result.astype(z.dtype if z.dtype.kind == "f" else np.float64)
 
     def untransform(self, z: Any) -> np.ndarray:
-        """``z * std + mean`` for z of shape (N,) with one task, (N, T) or (N, T, 1); float inputs keep their dtype."""
+        """Return ``z * std + mean`` for z of shape (N,) with one task, (N, T) or (N, T, 1); float inputs keep their dtype."""
         array = numbers("NormalizationTransformer", "z", z)
         mean, std = self._shaped("z", array.shape)
         result: np.ndarray = array.astype(np.float64) * std + mean
         return result.astype(array.dtype if array.dtype.kind == "f" else np.float64)
 
     def untransform_spread(self, z: Any) -> np.ndarray:
-        """``z * std``: for standard deviations and errors, which have no origin. Shapes as `untransform`."""
+        """Return ``z * std``, for standard deviations and errors, which have no origin. Shapes are as in `untransform`."""
         array = numbers("NormalizationTransformer", "z", z)
         result: np.ndarray = array.astype(np.float64) * self._shaped("z", array.shape)[1]
         return result.astype(array.dtype if array.dtype.kind == "f" else np.float64)
 
     def _shaped(self, name: str, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Means and standard deviations in a shape that fits an array of `shape`."""
+        """Return means and standard deviations in a shape that fits an array of `shape`."""
         size = len(self.means)
         if len(shape) == 3 and shape[1:] == (size, 1):
             return self.means[:, None], self.stds[:, None]
@@ -130,7 +130,7 @@ class NormalizationTransformer(Transformer):
         return f"NormalizationTransformer(transform_{'X' if self.transform_X else 'y'}, {len(self.means)} columns)"
 
     def to_config(self) -> dict[str, Any]:
-        """JSON values from which the registry makes an equal transformer, to the bit."""
+        """Return JSON values from which the registry makes an equal transformer, to the bit."""
         return {
             "class": "NormalizationTransformer",
             "transform_X": self.transform_X,
@@ -140,7 +140,7 @@ class NormalizationTransformer(Transformer):
 
     @classmethod
     def from_config(cls, fields: dict[str, Any]) -> NormalizationTransformer:
-        """Make it from the checked fields of a config."""
+        """Make the transformer from the checked fields of a config."""
         if len(fields["means"]) != len(fields["stds"]) or 0 in fields["stds"]:
             raise ValueError("config: NormalizationTransformer needs as many stds as means, none of them 0")
         made = cls.__new__(cls)
@@ -168,13 +168,13 @@ def _labels(y: Any) -> np.ndarray:
 
 
 def _statistics(values: np.ndarray, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and population standard deviation of each column over its measured entries; see the class for the rest."""
+    """Return mean and population standard deviation of each column over its measured entries; see the class."""
     count = np.maximum(measured.sum(axis=0), 1)
     clean = np.where(measured, values, 0).astype(np.float64)
     means = clean.sum(axis=0) / count
     stds = np.sqrt((np.where(measured, clean - means, 0) ** 2).sum(axis=0) / count)
     low = np.where(measured, values, np.inf).min(axis=0)
     high = np.where(measured, values, -np.inf).max(axis=0)
-    # Rounding leaves a constant column a tiny std, so constancy is seen from the extremes.
+    # Rounding leaves a constant column a tiny std, so a constant column is found by its extremes.
     stds[(low >= high) | (stds == 0)] = 1.0
     return means, stds

@@ -1,4 +1,4 @@
-"""What every transformer shares: applying it to a dataset, undoing it, and its JSON form through the registry.
+"""`Transformer`, the base class: applying it to a dataset, undoing it, and its JSON form through the registry.
 
 A transformer of X puts a `TransformedFeaturizer` into the place of the dataset's featurizer.
 """
@@ -23,8 +23,8 @@ class Transformer:
     """Base class of transformers.
 
     A subclass sets `transform_X`, `transform_y` or `transform_w` (which part it changes), and defines `transform_array`
-    and `to_config`; `untransform` where it changes y or X. It is fitted when it is made, on the dataset it is given, so
-    give it the training part: what it learns from validation or test rows would leak.
+    and `to_config`, and `untransform` where it changes y or X. A transformer is fitted when it is made, on the dataset that
+    it is given. Give it the training part only, since statistics of validation or test rows would leak.
     """
 
     transform_X = False
@@ -34,11 +34,11 @@ class Transformer:
     def transform_array(
         self, X: np.ndarray, y: np.ndarray | None, w: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        """Transformed copies of the arrays that it changes; the others are returned as they are."""
+        """Return transformed copies of the arrays that the transformer changes, and the others unchanged."""
         return X, y, w
 
     def transform(self, dataset: Any) -> Any:
-        """A new `NumpyDataset` with the transformed arrays; `dataset` is not changed, untouched arrays are shared.
+        """Return a new `NumpyDataset` with the transformed arrays; `dataset` does not change, and other arrays are shared.
 
         Its featurizer gives the features of the new X.
         """
@@ -57,12 +57,12 @@ class Transformer:
         return numbers(type(self).__name__, "z", z)
 
     def to_config(self) -> dict[str, Any]:
-        """JSON values from which `from_config` makes an equal transformer."""
+        """Return JSON values from which `from_config` makes an equal transformer."""
         raise TypeError(f"{type(self).__name__}: this transformer cannot be saved, it defines no to_config")
 
     @staticmethod
     def build(config: Any) -> Transformer:
-        """The transformer that a config describes; ValueError for anything that is not one of ours."""
+        """Return the transformer that a config describes; ValueError for anything else than one of this package."""
         transformer: Transformer = registry.build(config, kind=Transformer)
         return transformer
 
@@ -73,18 +73,18 @@ class Transformer:
     transformers=List(Object(Transformer), min_length=1, max_length=1000),
 )
 class TransformedFeaturizer(Featurizer):
-    """A featurizer whose features are transformed, as those that a model was trained on.
+    """A featurizer whose features are transformed like the features that a model was trained on.
 
     Parameters
     ----------
     featurizer : Featurizer
     transformers : sequence of Transformer
-        Of X, applied in this order.
+        Transformers of X, applied in this order.
 
     Notes
     -----
-    A transformer of X puts it into the place of a dataset's featurizer, so that a model that is trained on the transformed
-    dataset gets the same features from SMILES.
+    A transformer of X replaces a dataset's featurizer by this one, so that a model that is trained on the transformed
+    dataset computes the same features from SMILES.
 
     Examples
     --------
@@ -108,9 +108,9 @@ class TransformedFeaturizer(Featurizer):
         self.featurizer, self.reads = featurizer, featurizer.reads
 
     def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
-        """Return the transformed features; see `Featurizer.featurize`. A row of zeros for "mask" stays one."""
+        """Return the transformed features; see `Featurizer.featurize`. A row of zeros for "mask" stays zero."""
         choice("featurize", "errors", errors, ("raise", "mask", "drop"))
-        inner = copy.copy(self.featurizer)  # its report is this call's, whatever other threads do
+        inner = copy.copy(self.featurizer)  # so that the report is of this call, whatever other threads do
         result = inner.featurize(datapoints, errors=errors)
         self.report = inner.report
         X, *kept = result if errors == "drop" else (result,)
@@ -124,7 +124,7 @@ class TransformedFeaturizer(Featurizer):
 
     @property
     def size(self) -> int | None:
-        """Features a row, where that is known; transformers change no widths."""
+        """The number of features of a row, where that is known; transformers do not change it."""
         return getattr(self.featurizer, "size", None)
 
     def to_config(self) -> dict[str, Any]:
@@ -142,13 +142,13 @@ class TransformedFeaturizer(Featurizer):
 
 
 def label_columns(dataset: Any) -> tuple[Any, Any]:
-    """y and w of a dataset; where each step of a sequence has a label, those of all steps, end to end."""
+    """Return y and w of a dataset; labels of time steps are those of all sequences, end to end."""
     y, w = (column.values if isinstance(column, RaggedArray) else column for column in (dataset.y, dataset.w))
     return y, w
 
 
 def undo_transforms(y: Any, transformers: Sequence[Transformer]) -> np.ndarray:
-    """Undo on y, last first, the transformers that changed y; the others are passed over.
+    """Undo the transformers that changed y, the last one first; other transformers are skipped.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def undo_transforms(y: Any, transformers: Sequence[Transformer]) -> np.ndarray:
     Returns
     -------
     ndarray
-        Same shape; `y` itself where there is nothing to undo.
+        An array of the same shape; `y` itself where there is nothing to undo.
     """
     result = numbers("undo_transforms", "y", y)
     for transformer in reversed(listed("undo_transforms", "transformers", transformers, "transformers")):

@@ -1,8 +1,8 @@
 """Files that survive a kill: atomic writes, JSON that carries its own digest, and saved folders.
 
-``files`` writes one file atomically and reads checked JSON; ``save`` and ``load`` keep a config and its arrays so that
-one rename commits all of them; ``lock`` keeps writers apart, and ``outputs`` what is written from what is read.
-Nothing here pickles, and nothing that is read is trusted before its digest agrees.
+``files`` writes one file atomically and reads checked JSON; ``save`` and ``load`` store a config and its arrays so that
+one rename commits all of them; ``lock`` keeps writers apart; ``outputs`` refuses output files that are also inputs.
+No file is pickled, and no content is used before its digest has been verified.
 """
 
 from __future__ import annotations

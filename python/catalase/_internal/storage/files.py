@@ -42,7 +42,7 @@ class _HashingWriter(io.BufferedIOBase):
 
 
 def raise_os_error(error: OSError, what: str, path: str | os.PathLike[str], advice: str) -> NoReturn:
-    """Raise `error` again as one sentence: what failed, on which file, why, what to do. The errno is kept."""
+    """Raise `error` again with one sentence that names the action, the file, the reason and the remedy; keep the errno."""
     reason = error.strerror or str(error) or type(error).__name__
     raise OSError(error.errno, f"{what} {os.fspath(path)}: {reason}; {advice}") from error
 
@@ -63,7 +63,7 @@ _FSYNC_UNSUPPORTED = frozenset({22, 95})  # EINVAL, ENOTSUP: some network file s
 
 
 def remove_quietly(path: str | os.PathLike[str]) -> None:
-    """Remove a file; a failure is ignored, since the caller either has an error to report or can live with the file."""
+    """Remove a file; a failure is ignored, because the caller has an error to report, or the file does no harm."""
     try:
         os.unlink(path)
     except OSError:
@@ -72,7 +72,7 @@ def remove_quietly(path: str | os.PathLike[str]) -> None:
 
 @contextmanager
 def csv_writer(binary: IO[bytes]) -> Iterator[Any]:
-    """Yield a writer of CSV into a binary stream, which stays open. Bytes that are no UTF-8 come out as they went in."""
+    """Yield a CSV writer on a binary stream, which stays open. Bytes that are not UTF-8 are written unchanged."""
     text = io.TextIOWrapper(binary, "utf-8", "surrogateescape", newline="", write_through=True)
     try:
         yield csv.writer(text, lineterminator="\n")
@@ -85,11 +85,11 @@ def write_file_atomic(path: str | os.PathLike[str], write: Callable[[BinaryIO], 
     """Write a file so that readers see the old content or the new one, never a part.
 
     A temporary file in the same folder is written, flushed to disk and renamed into place; then the folder is
-    flushed. On any error the temporary file is removed and what stood at `path` is untouched.
+    flushed. On any error the temporary file is removed, and a file at `path` stays as it was.
 
-    A symbolic link is followed: the file that it names is written, there or not. A file that is replaced keeps its
-    permissions (and, where the system allows it, its owner). What is no regular file (a named pipe, a device such as
-    ``/dev/stdout`` or ``/dev/null``) is never replaced: the bytes go into it as they come.
+    A symbolic link is followed: the file that it names is written, whether or not it exists. A file that is replaced
+    keeps its permissions (and, where the system allows it, its owner). A named pipe, or a device such as ``/dev/stdout``
+    or ``/dev/null``, is never replaced: the bytes are written into it directly.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def write_file_atomic(path: str | os.PathLike[str], write: Callable[[BinaryIO], 
     Raises
     ------
     OSError
-        The disk is full, the folder refuses writing or renaming. The message is one sentence and the errno is kept.
+        If the disk is full, or the folder refuses writing or renaming. The message is one sentence; the errno is kept.
 
     Examples
     --------
@@ -137,16 +137,16 @@ def write_file_atomic(path: str | os.PathLike[str], write: Callable[[BinaryIO], 
 
 
 def remove_leftovers(path: str | os.PathLike[str]) -> None:
-    """Remove temporary files that killed runs left beside a file, with those of its record (``NAME.json``).
+    """Remove the temporary files that killed runs left for a file and for its record (``NAME.json``).
 
-    They are known by their names. One that is still being written is locked or young, and stays; so do all where the
-    file system has no locks.
+    They are recognized by their names. A file that is still being written is locked or young, and stays. Where the file
+    system has no locks, all stay.
     """
     target = Path(os.path.realpath(path))
     names = re.compile(rf"\.{re.escape(target.name)}(\.json)?\.[0-9a-f]{{12}}\.tmp")
     try:
         there = [name for name in os.listdir(target.parent) if names.fullmatch(name)]
-    except OSError:  # said where the file is written
+    except OSError:  # the error is reported when the file is written
         return
     for name in there:
         with suppress(OSError), open(target.with_name(name), "rb") as file:
@@ -155,11 +155,11 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
                 os.unlink(file.name)
 
 
-_YOUNG_SECONDS = 60.0  # a temporary file has its lock long before
+_YOUNG_SECONDS = 60.0  # a temporary file is locked long before this age
 
 
 def _stat(path: str | os.PathLike[str]) -> os.stat_result | None:
-    """What stands at a path, links followed; None where there is nothing yet."""
+    """Return the status of the file at a path, links followed; None where there is none."""
     try:
         return os.stat(path)
     except FileNotFoundError:
@@ -167,7 +167,7 @@ def _stat(path: str | os.PathLike[str]) -> os.stat_result | None:
 
 
 def open_descriptor(path: str | os.PathLike[str]) -> int | None:
-    """The number of the open file of this process that a path such as ``/dev/stdout`` stands for."""
+    """Return the descriptor that a path such as ``/dev/stdout`` stands for; None for other paths."""
     text = os.path.abspath(path)
     if text in _STANDARD:
         return _STANDARD[text]
@@ -183,7 +183,7 @@ _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 def _write_into(path: str | os.PathLike[str], write: Callable[[BinaryIO], None]) -> str:
     """Write into a pipe or a device."""
     descriptor = open_descriptor(path)
-    # A copy of the descriptor goes on where the file stands; opening /dev/stdout anew would begin at its start.
+    # A copy of the descriptor continues at the file's position; opening /dev/stdout again would begin at its start.
     with open(_open_for_writing(path) if descriptor is None else os.dup(descriptor), "wb") as raw:
         stream = _HashingWriter(raw)
         write(cast(BinaryIO, stream))
@@ -191,7 +191,7 @@ def _write_into(path: str | os.PathLike[str], write: Callable[[BinaryIO], None])
 
 
 def _open_for_writing(path: str | os.PathLike[str]) -> int:
-    """Open a pipe or a device. A named pipe is given some time for its reader to come, then refused: nobody may come."""
+    """Open a pipe or a device. A named pipe without a reader is refused after some time, since none may ever open it."""
     deadline = time.monotonic() + _READER_SECONDS
     while True:
         try:
@@ -211,7 +211,7 @@ def _write_and_rename(
     temporary: Path, target: Path, there: os.stat_result | None, write: Callable[[BinaryIO], None]
 ) -> str:
     with open(temporary, "xb") as raw:
-        with suppress(OSError):  # by which `remove_leftovers` knows that it is being written
+        with suppress(OSError):  # the lock tells `remove_leftovers` that the file is being written
             fcntl.flock(raw, fcntl.LOCK_EX | fcntl.LOCK_NB)
         stream = _HashingWriter(raw)
         write(cast(BinaryIO, stream))
@@ -219,7 +219,7 @@ def _write_and_rename(
         if there is not None:
             _keep_permissions(raw.fileno(), there)
         os.fsync(raw.fileno())
-        with suppress(OSError):  # a child that another thread forked meanwhile has this file open too
+        with suppress(OSError):  # a child process that another thread forked meanwhile has this file open too
             fcntl.flock(raw, fcntl.LOCK_UN)
     os.replace(temporary, target)
     return stream.sha256.hexdigest()
@@ -227,7 +227,7 @@ def _write_and_rename(
 
 def _keep_permissions(descriptor: int, there: os.stat_result) -> None:
     now = os.fstat(descriptor)
-    with suppress(OSError):  # only root gives files away
+    with suppress(OSError):  # only root may change a file's owner
         if (now.st_uid, now.st_gid) != (there.st_uid, there.st_gid):
             os.fchown(descriptor, there.st_uid, there.st_gid)
     with suppress(OSError):  # some file systems have no permissions
@@ -235,7 +235,7 @@ def _keep_permissions(descriptor: int, there: os.stat_result) -> None:
 
 
 def sha256_file(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file's bytes as 64 hexadecimal digits, read in pieces of 1 MiB."""
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits; it is read in pieces of 1 MiB."""
     digest = hashlib.sha256()
     with open(path, "rb") as stream:
         while piece := stream.read(_CHUNK):
@@ -244,18 +244,18 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
 
 
 def identity(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """Tell a file from the one of its name before and after: who writes the same again makes another file."""
+    """Return numbers that identify this version of a file: writing the same content again makes another version."""
     state = os.stat(path)
     return state.st_ino, state.st_mtime_ns
 
 
 def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
     """Read a whole regular file of at most `max_bytes`; ValueError for anything else that exists there."""
-    # A named pipe would block open() for ever, so look before opening.
+    # open() would block for ever on a named pipe, so the kind of file is checked first.
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise ValueError(f"load: {os.fspath(path)} is not a regular file; save the model again")
     with open(path, "rb") as stream:
-        data = stream.read(min(os.fstat(stream.fileno()).st_size, max_bytes) + 1)  # as much as is set aside for it
+        data = stream.read(min(os.fstat(stream.fileno()).st_size, max_bytes) + 1)  # read() allocates this much
     if len(data) > max_bytes:
         raise ValueError(f"load: {os.fspath(path)} is larger than the {max_bytes} bytes expected; it was damaged or "
                          "is not ours, copy the whole folder again")  # fmt: skip
@@ -263,7 +263,7 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:
 
 
 def read_up_to(stream: Any, count: int) -> bytes:
-    """Read so many bytes of a stream, or all there are: no more memory is taken than arrives, whatever a header claims."""
+    """Read ``count`` bytes of a stream, or all there are. Memory grows with the bytes that arrive, not with ``count``."""
     data = bytearray()
     while len(data) < count and (piece := stream.read(min(count - len(data), _CHUNK))):
         data += piece
@@ -271,7 +271,7 @@ def read_up_to(stream: Any, count: int) -> bytes:
 
 
 def check_json(value: Any, where: str = "config", depth: int = 0) -> None:
-    """Refuse what JSON cannot bring back exactly.
+    """Refuse values that JSON cannot restore exactly.
 
     Allowed: None, bool, int, finite float, str, list, and dict with str keys, nested to 64 levels. Tuples, NumPy
     scalars and arrays, sets and objects are a TypeError; NaN and infinities are a ValueError.
@@ -298,7 +298,7 @@ def check_json(value: Any, where: str = "config", depth: int = 0) -> None:
 
 
 def canonical_json(content: dict[str, Any]) -> bytes:
-    """One spelling for one content: sorted keys, no spaces, ASCII; the digest is taken over this."""
+    """Return the one JSON text of a content (sorted keys, no spaces, ASCII), over which the digest is taken."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return text.encode("ascii")
 
@@ -309,12 +309,12 @@ def _sealed(content: dict[str, Any]) -> bytes:
 
 
 def write_json_atomic(path: str | os.PathLike[str], obj: dict[str, Any]) -> str:
-    """Write a dict as JSON with a ``digest`` of its own content, atomically; returns what `write_file_atomic` does.
+    """Write a dict as JSON with a ``digest`` of its content, atomically; return the same as `write_file_atomic`.
 
     Raises
     ------
     TypeError, ValueError
-        `obj` is not made of JSON values alone (see `check_json`), or has a key ``digest`` already.
+        If `obj` is not made of JSON values alone (see `check_json`), or has a key ``digest`` already.
     OSError
         As `write_file_atomic`.
     """
@@ -348,7 +348,7 @@ def _short_enough(digits: str) -> int:
 
 
 def load_json(text: str) -> Any:
-    """Parse JSON strictly: no duplicate keys, NaN or endless numbers, no deeper than a config; else ValueError."""
+    """Parse JSON strictly: duplicate keys, NaN, endless numbers and nesting deeper than a config's are a ValueError."""
     depth = deepest = 0
     for found in _BRACKETS.finditer(text):
         if (mark := found[0])[0] != '"':
@@ -363,7 +363,7 @@ _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 
 def parse_json(data: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Parse bytes into a dict strictly: no duplicate keys, no NaN, no deep nesting. The digest is not looked at."""
+    """Parse bytes into a dict as strictly as `load_json`. The digest is not checked."""
     try:
         content = load_json(data.decode("ascii"))
         check_json(content, "content")
@@ -376,7 +376,7 @@ def parse_json(data: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def verify_digest(content: dict[str, Any], path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return `content` without its ``digest`` after checking it; ValueError when it is missing or disagrees."""
+    """Check the ``digest`` of `content` and return `content` without it; ValueError if it is missing or differs."""
     body = {key: value for key, value in content.items() if key != "digest"}
     if content.get("digest") != hashlib.sha256(canonical_json(body)).hexdigest():
         raise ValueError(f"load: the digest in {os.fspath(path)} does not fit its content; it was altered after "
@@ -385,7 +385,7 @@ def verify_digest(content: dict[str, Any], path: str | os.PathLike[str]) -> dict
 
 
 def read_json(path: str | os.PathLike[str], *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
-    """Read what `write_json_atomic` wrote; the digest is verified and left out.
+    """Read a file of `write_json_atomic`; the digest is verified and left out.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Reading a saved folder: the layout of ``config.json``, its checks, and array files that must match their digests."""
+"""Reading a saved folder: ``config.json`` and its checks, and array files, which must match their digests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def file_name(prefix: str, sha256: str) -> str:
-    """Name of an array file: its prefix and its digest."""
+    """Return the name of an array file, made of its prefix and its digest."""
     return f"{prefix}-{sha256}.safetensors"
 
 
@@ -41,9 +41,9 @@ def load_folder(path: str | os.PathLike[str], prefix: str = "weights") -> tuple[
     Raises
     ------
     FileNotFoundError
-        `path` does not exist or has no ``config.json``.
+        If `path` does not exist or has no ``config.json``.
     ValueError
-        Anything is cut short, altered, missing, of an unknown format version, or `prefix` was not saved. Each file is
+        If a file is truncated, altered, missing or of an unknown format version, or `prefix` was not saved. Each file is
         read once, and the bytes that are hashed are the bytes that are parsed.
     """
     config, groups = _load(Path(path), prefix)
@@ -51,14 +51,14 @@ def load_folder(path: str | os.PathLike[str], prefix: str = "weights") -> tuple[
 
 
 def load_all(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Arrays]]:
-    """Load the config and every array file of one commit, keyed by prefix. Errors as `load_folder`."""
+    """Load the config and every array file of one saved state, by prefix. The errors are those of `load_folder`."""
     return _load(Path(path), None)
 
 
 def _load(folder: Path, wanted: str | None) -> tuple[dict[str, Any], dict[str, Arrays]]:
     seen: Any = None
     while True:
-        looked_at = _identity(folder)  # before it is read: what is the same the next time was there all the while
+        looked_at = _identity(folder)  # taken before the read: if it is the same next time, nothing changed meanwhile
         content = _read_config(folder)
         files = check_files(content, folder / CONFIG)
         if wanted is not None and wanted not in files:
@@ -67,7 +67,7 @@ def _load(folder: Path, wanted: str | None) -> tuple[dict[str, Any], dict[str, A
         try:
             return content["config"], {name: _read_arrays(folder, name, files[name]) for name in prefixes}
         except FileNotFoundError as error:
-            # A saver may have replaced the state between our two reads: look again, unless nothing has changed.
+            # A saver may have replaced the state between our two reads: read again, unless nothing has changed.
             if looked_at is not None and looked_at == seen:
                 raise ValueError(f"load: {error.filename} is missing, so {folder} is incomplete (an interrupted "
                                  "copy?); copy the whole folder again") from error  # fmt: skip
@@ -75,7 +75,7 @@ def _load(folder: Path, wanted: str | None) -> tuple[dict[str, Any], dict[str, A
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
-    """Which config is there now; None where it has just gone."""
+    """Return the identity of the current config; None where it has just been removed."""
     try:
         return identity(folder / CONFIG)
     except FileNotFoundError:
@@ -98,7 +98,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 
 def check_files(content: dict[str, Any], path: Path) -> dict[str, dict[str, Any]]:
-    """The ``files`` part, its types checked. Names are computed from digests, so none can point outside the folder."""
+    """Return the checked ``files`` part. Names are computed from digests, so none can point outside the folder."""
     files = content.get("files")
     valid = type(files) is dict and type(content.get("config")) is dict
     if valid:

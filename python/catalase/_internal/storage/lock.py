@@ -1,7 +1,7 @@
-"""Locks between writers, and between a writer and readers. The system gives them back when a process ends, however it ends.
+"""Locks between writers, and between a writer and readers. The system releases them when a process ends in any way.
 
-A writer holds the folder (or a file beside its output) while it writes. A reader that opens files later holds the
-manifest that names them, so that the next writer leaves these files where they are.
+A writer locks the folder (or a file in its output's folder) while it writes. A reader that opens files later locks the
+manifest that names them, so that the next writer does not remove these files.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from pathlib import Path
 from .files import raise_os_error, remove_leftovers
 
 _STEP_SECONDS = 0.005
-_TAKEN = (errno.EAGAIN, errno.EACCES)  # by another; any other error says that there are no locks here
+_TAKEN = (errno.EAGAIN, errno.EACCES)  # another process has the lock; other errors mean that there are no locks here
 
 
 class Hold:
-    """A lock on an open file or folder; closing it, or losing the last reference to it, gives the lock back."""
+    """A lock on an open file or folder. Closing it, or deleting the last reference to it, releases the lock."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
         _held.add(self)
 
     def close(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -52,14 +52,14 @@ os.register_at_fork(after_in_child=_forget_in_child)
 
 @contextmanager
 def writing(function: str, folder: str | os.PathLike[str], wait: float = 0.0) -> Iterator[bool]:
-    """Be the only writer of a folder.
+    """Lock a folder against other writers while the block runs.
 
     Parameters
     ----------
     function : str
-        Who writes, for messages.
+        Name of the writing function, for messages.
     folder : path
-        Which must exist.
+        An existing folder.
     wait : float
         Seconds to wait for another writer before giving up.
 
@@ -71,7 +71,7 @@ def writing(function: str, folder: str | os.PathLike[str], wait: float = 0.0) ->
     Raises
     ------
     RuntimeError
-        While another writer, of this process or another, is at work there.
+        While another writer, in this process or another, writes there.
     """
     descriptor, owner = _open(function, folder), os.getpid()
     try:
@@ -82,9 +82,9 @@ def writing(function: str, folder: str | os.PathLike[str], wait: float = 0.0) ->
 
 @contextmanager
 def writing_output(function: str, output: str | os.PathLike[str]) -> Iterator[bool]:
-    """Be the only one who writes an output that takes long: as `writing`, by a file ``.NAME.lock`` beside it.
+    """Lock an output that takes long to write against other writers, as `writing` does, by a file ``.NAME.lock``.
 
-    Temporary files of the output that killed runs have left are removed first.
+    Temporary files that killed runs left for the output are removed first.
     """
     target, owner = Path(os.path.realpath(output)), os.getpid()
     lock = target.with_name(f".{target.name}.lock")
@@ -98,7 +98,7 @@ def writing_output(function: str, output: str | os.PathLike[str]) -> Iterator[bo
         except BaseException:
             os.close(descriptor)
             raise
-        if not locked or _is_at(descriptor, lock):  # else whoever had it has just removed it
+        if not locked or _is_at(descriptor, lock):  # else the writer before has just removed it
             break
         os.close(descriptor)
     try:
@@ -111,16 +111,16 @@ def writing_output(function: str, output: str | os.PathLike[str]) -> Iterator[bo
 
 
 def hold_for_reading(path: str | os.PathLike[str]) -> tuple[bytes, Hold]:
-    """Return the bytes of a file, and a hold by which writers know that what it names is still read.
+    """Return the bytes of a file, and a hold that tells writers that the files it names are still read.
 
-    The file is the one that stands at the path when the hold is there: a writer that replaces it later finds it held.
+    The bytes are those of the file that is at the path once it is locked: a writer that replaces it later finds it held.
     """
     while True:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         hold = Hold(descriptor)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:  # being removed by a writer, or no locks here
+        except OSError:  # a writer is removing it, or there are no locks here
             if not _is_at(descriptor, path):
                 continue
         if _is_at(descriptor, path):
@@ -129,7 +129,7 @@ def hold_for_reading(path: str | os.PathLike[str]) -> tuple[bytes, Hold]:
 
 
 def is_held(path: str | os.PathLike[str]) -> bool:
-    """Whether a reader holds a file by `hold_for_reading`. For a file that no longer stands where readers look for it."""
+    """Return whether a reader holds a file by `hold_for_reading`; for a file that new readers cannot find any more."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -148,8 +148,8 @@ def _open(function: str, folder: str | os.PathLike[str]) -> int:
 
 
 def _release(descriptor: int, owner: int) -> None:
-    # A child that another thread forked meanwhile has the descriptor too, and closing ours would leave it the lock; a
-    # child that comes here itself must not give back what its parent still needs.
+    # A child that another thread forked meanwhile has the descriptor too, and would keep the lock if we only closed ours.
+    # A child that calls this itself must not release a lock that its parent still needs.
     if os.getpid() == owner:
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_UN)
@@ -164,7 +164,7 @@ def _acquire(function: str, descriptor: int, place: str | os.PathLike[str], wait
             return True
         except OSError as error:
             if error.errno not in _TAKEN:
-                return False  # no locks here
+                return False  # there are no locks here
         if time.monotonic() >= deadline:
             waited = f" (for {wait:.0f} s now)" if wait else ""
             raise RuntimeError(
@@ -174,7 +174,7 @@ def _acquire(function: str, descriptor: int, place: str | os.PathLike[str], wait
 
 
 def _is_at(descriptor: int, path: str | os.PathLike[str]) -> bool:
-    """Whether an open file is the one that stands at a path."""
+    """Return whether an open file is the one at a path."""
     try:
         there = os.stat(path)
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""Before a command works: nothing that it will write may be something that it reads, or a file that is not its own.
+"""Checks before a command starts: none of its outputs may be one of its inputs, or replace a file that it did not write.
 
-Files are compared by what they are (device and number on it, links followed), and by their resolved names where they
-are not there yet. What is refused is refused in one sentence, before anything was opened or made.
+Files are compared by device and inode, links followed, and by their resolved names where they do not exist yet. The
+error is one sentence, and it is raised before any file is opened or made.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from typing import Any, NamedTuple
 from .files import open_descriptor
 from .load import CONFIG, FORMAT
 
-ERRORS_BEGIN = b"row,text,reason\n"  # an error file, by which it is known again
+ERRORS_BEGIN = b"row,text,reason\n"  # the first line, by which an error file is recognized
 _WEIGHTS = ".safetensors"
 
 
 class Output(NamedTuple):
-    """Something to be written.
+    """A file or folder to be written.
 
     Attributes
     ----------
     name : str
-        What the user calls it, such as ``--errors-file``, for messages.
+        The user's word for it, such as ``--errors-file``, for messages.
     path : path or None
-        None where it was not asked for; ``-`` is standard output.
+        None where it was not requested; ``-`` is standard output.
     begins : bytes
-        How a file begins that an earlier run of the same command wrote; it is replaced without ``force``.
+        First bytes of a file that an earlier run of the same command wrote; such a file is replaced without ``force``.
     folder : bool
         Whether it is the folder of a model.
     """
@@ -43,27 +43,27 @@ class Output(NamedTuple):
 def check_outputs(
     function: str, inputs: Mapping[str, Any], outputs: Sequence[Output], *, force: bool = False, advice: str = "--force"
 ) -> None:
-    """Refuse outputs that are inputs, that are each other, that cannot be made, or that would replace a file.
+    """Refuse outputs that are inputs, that are the same file, that cannot be made, or that would replace a file.
 
     Parameters
     ----------
     function : str
-        Who asks, for messages.
+        Name of the command or function, for messages.
     inputs : mapping of str to path or other value
-        What is read, by what it is ("the library"). The folder of a saved model stands for all its files. What is no
-        path (a model in memory, a list of SMILES) is passed over.
+        Inputs by their description ("the library"). The folder of a saved model stands for all its files. Values that
+        are not paths (a model in memory, a list of SMILES) are ignored.
     outputs : sequence of Output
     force : bool
         Whether files may be replaced. Inputs never are.
     advice : str
-        How to say ``force``.
+        The user's word for ``force``.
 
     Raises
     ------
     ValueError
         For a clash, or a file that would be replaced without ``force``.
     FileNotFoundError, IsADirectoryError, PermissionError
-        Where the folder of an output is not there or cannot be written, or the output is a folder.
+        Where the folder of an output does not exist or cannot be written, or the output is a folder.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def _head(path: Path) -> bytes:
 
 
 def may_replace(output: Output) -> bool:
-    """Whether an output replaces nothing, or only what an earlier run of the same command wrote."""
+    """Return whether an output replaces no file, or only one that an earlier run of the same command wrote."""
     assert output.path is not None
     there = _stat(output.path, 1)
     if there is None or not stat.S_ISREG(there.st_mode) or _is_open(output.path):
@@ -137,17 +137,17 @@ def may_replace(output: Output) -> bool:
 
 
 def begins_with(path: str | os.PathLike[str], begins: bytes) -> bool:
-    """Whether a regular file is there and begins so."""
+    """Return whether a regular file exists and begins with these bytes."""
     return _head(Path(path)).startswith(begins)
 
 
 def _is_open(path: str | os.PathLike[str]) -> bool:
-    """Whether a path stands for standard output or another file that is open already: writing goes on in it."""
+    """Return whether a path stands for standard output or another file that is open already, and is written on."""
     return os.fspath(path) == "-" or open_descriptor(path) is not None
 
 
 def _stat(path: str | os.PathLike[str], standard: int) -> os.stat_result | None:
-    """What stands at a path, links followed; ``-`` is standard input (0) or output (1)."""
+    """Return the status of the file at a path, links followed; ``-`` is standard input (0) or output (1)."""
     try:
         return os.fstat(standard) if os.fspath(path) == "-" else os.stat(path)
     except OSError:
@@ -155,14 +155,14 @@ def _stat(path: str | os.PathLike[str], standard: int) -> os.stat_result | None:
 
 
 def _identities(path: str | os.PathLike[str], standard: int) -> set[Any]:
-    """All that tells a file, or the files of a saved model, from others."""
+    """Return the identities of a file, or of all files of a saved model."""
     there = _stat(path, standard)
     if there is not None and stat.S_ISCHR(there.st_mode):
-        return set()  # a terminal or /dev/null: reading and writing it at once does no harm
+        return set()  # reading and writing a terminal or /dev/null at once does no harm
     place = os.path.realpath(path)
     found: set[Any] = {place} if os.fspath(path) != "-" else set()
     if there is None:
-        return found | {os.path.join(place, CONFIG)}  # if this becomes a model's folder
+        return found | {os.path.join(place, CONFIG)}  # the path may become a model's folder
     found.add((there.st_dev, there.st_ino))
     if stat.S_ISDIR(there.st_mode):
         found.add(os.path.join(place, CONFIG))

@@ -2,7 +2,7 @@
 
 ``<prefix>-<sha256>.safetensors`` files are written first, ``config.json`` (naming every file with its digest, size and
 the dtype and shape of each array, and carrying a digest of itself) is renamed into place last, and files that it no
-longer names are removed after. So at every instant the folder holds the old state or the new one, whole.
+longer names are removed after. So at every instant the folder holds either the old state or the new one, complete.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _OURS = re.compile(
     r"[a-z][a-z0-9_]{0,31}-[0-9a-f]{64}\.safetensors"
     r"|\.(config\.json|[a-z][a-z0-9_]{0,31}-[0-9a-f]{64}\.safetensors)\.[0-9a-f]{12}\.tmp"
 )
-LOCK_SECONDS = 60.0  # that a saver waits for another: saving takes no longer
+LOCK_SECONDS = 60.0  # a saver waits so long for another, because saving takes no longer
 
 Encoded = dict[str, tuple[bytes, dict[str, Any]]]  # prefix -> bytes of the file, its entry in the config
 
@@ -52,7 +52,7 @@ def save_folder(
     Parameters
     ----------
     path : str or path
-        The folder; made (with its parents) if it is not there. What was saved in it before is replaced.
+        The folder; it is made, with its parents, if it does not exist. A state that was saved in it before is replaced.
     config : dict
         JSON values only (see `check_json`).
     arrays : mapping of str to ndarray
@@ -65,14 +65,14 @@ def save_folder(
     Raises
     ------
     TypeError, ValueError
-        The config or an array cannot be saved, or `path` holds a ``config.json`` that is not ours.
+        If the config or an array cannot be saved, or `path` holds a ``config.json`` of another program.
     OSError
-        Full disk, refused rename, read-only folder. What was saved before stays loadable.
+        If the disk is full, the rename is refused or the folder is read-only. The state before stays loadable.
 
     Notes
     -----
     Two savers of one folder wait for each other (``flock`` on the folder). Where the file system has no locks, each
-    removes only the files that the state before it named, so that neither takes away what the other has just written.
+    removes only the files that the state before it named, so that neither removes files that the other has just written.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def save_folder(
 
 
 def _encode(prefix: str, arrays: Mapping[str, np.ndarray]) -> tuple[bytes, dict[str, Any]]:
-    """Bytes of one array file and its entry in the config."""
+    """Return the bytes of one array file and its entry in the config."""
     from safetensors.numpy import save
 
     if not PREFIX.fullmatch(prefix):
@@ -153,7 +153,7 @@ def _commit(folder: Path, config: dict[str, Any], encoded: Encoded, locked: bool
             write_file_atomic(folder / names[prefix], lambda stream, data=data: stream.write(data))  # type: ignore[misc]
         write_json_atomic(folder / CONFIG, content)
     except BaseException:
-        # The error may have come after the rename (from the flush), so ask the folder which state it holds.
+        # The error may have come after the rename (from the flush), so the folder shows which state it holds.
         if locked:
             for name in set(written) - _named_by(folder, strict=False):
                 remove_quietly(folder / name)
@@ -165,12 +165,12 @@ def _commit(folder: Path, config: dict[str, Any], encoded: Encoded, locked: bool
 
 
 def _named_by(folder: Path, strict: bool = True) -> set[str]:
-    """Array files named by the config in the folder; refuses (if strict) a config.json of another program."""
+    """Return the array files that the folder's config names; refuse (if strict) a config.json of another program."""
     path = folder / CONFIG
     try:
         content = parse_json(read_bytes(path, MAX_JSON_BYTES), path)
     except (FileNotFoundError, ValueError):
-        return set()  # nothing saved yet, or damaged beyond loading: the new state replaces it
+        return set()  # no state yet, or one that cannot be loaded: the new state replaces it
     except OSError as error:
         raise_os_error(error, "save: could not read", path, "nothing was changed; choose another folder")
     if strict and content.get("format") != FORMAT:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..base import mixture
+from ..base import mixed_devices
 from .launch import walk
 
 if TYPE_CHECKING:
@@ -18,13 +18,13 @@ _CODES = {
     "copy": 0, "add": 1, "subtract": 2, "multiply": 3, "divide": 4, "power": 5, "equal": 6, "negative": 7, "sqrt": 8,
     "absolute": 9, "sign": 10, "power_slope": 11, "log_or_zero": 12, "masked": 13,
 }  # fmt: skip
-_AXES = 5  # that a launch counts along, once neighbours are joined
+_AXES = 5  # axes that a launch can walk, after neighbouring axes have been merged
 _PART = 65536  # terms of a sum that one block adds
 _Operand = tuple[Any, float]  # an array, or None and a number
 
 
 def combine(device: CudaBackend, name: str, a: Any, b: Any = 0.0, out: Any = None) -> Any:
-    """Return ``a op b`` for arrays that broadcast and numbers, in ``out`` where given (any strides)."""
+    """Return ``a op b`` for numbers and arrays that broadcast, in ``out`` if given (with any strides)."""
     arrays = _checked(device, name, a=a, b=b, out=out)
     arrays.pop("out", None)
     shape = _together(name, *(x.shape for x in arrays.values()))
@@ -32,7 +32,7 @@ def combine(device: CudaBackend, name: str, a: Any, b: Any = 0.0, out: Any = Non
         out = device.empty(shape, np.float32)
     elif _together(name, shape, out.shape) != out.shape:
         raise ValueError(f"{name}: values of shape {shape} do not fit an array of shape {out.shape}")
-    # In which order values are written is the device's: what is read from a part of `out` that lies elsewhere must wait.
+    # A device writes in any order, so an operand that overlaps `out` at other places needs a separate output.
     shifted = any(x is not out and device.may_share(out, x) for x in arrays.values())
     target = device.empty(out.shape, np.float32) if shifted else out
     _launch(device, _CODES[name], _operand(a), _operand(b), target)
@@ -42,7 +42,7 @@ def combine(device: CudaBackend, name: str, a: Any, b: Any = 0.0, out: Any = Non
 
 
 def power(device: CudaBackend, a: Any, b: Any) -> Any:
-    if _is_number(b) and b in (1, 2, 0.5):  # as NumPy does them
+    if _is_number(b) and b in (1, 2, 0.5):  # the operations that NumPy uses
         return combine(device, "multiply", a, a) if b == 2 else combine(device, "sqrt" if b == 0.5 else "copy", a)
     return combine(device, "power", a, b)
 
@@ -61,7 +61,7 @@ def where(device: CudaBackend, mask: Any, a: Any, b: Any) -> Any:
 
 
 def reduce(device: CudaBackend, name: str, x: Any, axis: int | tuple[int, ...] | None, keepdims: bool) -> Any:
-    """Return the "sum", or the "max", over some axes: neighbouring ones at once, the last ones first."""
+    """Return the "sum" or the "max" over some axes: neighbouring axes are reduced together, the last ones first."""
     _checked(device, name, x=x)
     largest = name == "max"
     chosen = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
@@ -89,7 +89,7 @@ def reduce(device: CudaBackend, name: str, x: Any, axis: int | tuple[int, ...] |
 def clip_norm(device: CudaBackend, x: Any, limit: float) -> None:
     if x.size:
         sums, parts = _parts(device, x, 1, x.size, squares=True)
-        walk(device, "arithmetic.clip_f32", x.size, x, sums, parts, np.float64(limit))  # their number is last
+        walk(device, "arithmetic.clip_f32", x.size, x, sums, parts, np.float64(limit))  # `walk` appends x.size
 
 
 def broadcast_to(device: CudaBackend, x: Any, shape: tuple[int, ...]) -> Any:
@@ -109,10 +109,10 @@ def concatenate(device: CudaBackend, parts: Sequence[Any], axis: int) -> Any:
 
 
 def _checked(device: CudaBackend, name: str, **arrays: Any) -> dict[str, Any]:
-    """The arrays among some operands: tensors combine what they like, so these are checked here."""
+    """Return the arrays among the operands, checked here because arithmetic on tensors does not pass `catalase.ops`."""
     present = {key: x for key, x in arrays.items() if x is not None and not _is_number(x)}
     if not all(isinstance(x, device.array_type) for x in present.values()):
-        raise mixture(name, present)
+        raise mixed_devices(name, present)
     for key, x in present.items():
         if x.dtype != np.float32:
             raise TypeError(f"{name}: {key} must be float32 on CUDA, got {x.dtype}; use {key}.astype('float32')")
@@ -120,7 +120,7 @@ def _checked(device: CudaBackend, name: str, **arrays: Any) -> dict[str, Any]:
 
 
 def _together(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape that arrays of these shapes broadcast to."""
+    """Return the shape that arrays of these shapes broadcast to."""
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
@@ -129,7 +129,7 @@ def _together(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _reduce(device: CudaBackend, largest: bool, x: Any, outer: int, length: int, inner: int) -> Any:
-    """x (outer, length, inner), contiguous, to (outer, inner), flat."""
+    """Reduce a contiguous x (outer, length, inner) to a flat (outer * inner)."""
     out = device.empty((outer * inner,), np.float32)
     if largest or inner > 1:
         walk(device, "arithmetic.reduce_axis_f32", out.size, int(largest), x, length, inner, out)
@@ -155,7 +155,7 @@ def _launch(device: CudaBackend, code: int, a: _Operand, b: _Operand, out: Any) 
 
 
 def _axes(arrays: tuple[Any, Any, Any]) -> list[tuple[int, ...]]:
-    """Length and strides of each axis of the result; axes that are one axis in all arrays are joined."""
+    """Return the length and strides of each axis of the result; axes that can be merged in all arrays are merged."""
     shape = arrays[-1].shape
     strides = [_strides(x, shape) for x in arrays]
     axes: list[tuple[int, ...]] = []
@@ -175,7 +175,7 @@ def _axes(arrays: tuple[Any, Any, Any]) -> list[tuple[int, ...]]:
 
 
 def _strides(x: Any, shape: tuple[int, ...]) -> list[int]:
-    """In elements, with 0 along axes that are repeated."""
+    """Return strides in elements, with 0 along broadcast axes."""
     if x is None:
         return [0] * len(shape)
     own = [0 if n == 1 else int(s) // int(x.itemsize) for n, s in zip(x.shape, x.strides, strict=True)]
@@ -183,7 +183,7 @@ def _strides(x: Any, shape: tuple[int, ...]) -> list[int]:
 
 
 def _spread(device: CudaBackend, x: Any, shape: tuple[int, ...]) -> Any:
-    """A contiguous array of the shape, or a number as it is."""
+    """Return an array, contiguous and broadcast to the shape, or a number unchanged."""
     return x if _is_number(x) or (x.shape == shape and x.flags.c_contiguous) else broadcast_to(device, x, shape)
 
 

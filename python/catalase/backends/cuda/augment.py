@@ -1,4 +1,4 @@
-"""Augmentation on a device: each image's map on the host, pixels by ``cuda/augment.cu``."""
+"""Augmentation on a device: the host computes each image's map, ``cuda/augment.cu`` its pixels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .launch import walk
 if TYPE_CHECKING:
     from .backend import CudaBackend
 
-_STREAM = 0x6175676D656E7400  # another than dropout's
+_STREAM = 0x6175676D656E7400  # a stream of random numbers other than dropout's
 _LOW = np.uint64(0xFFFFFFFF)
 
 
@@ -38,7 +38,7 @@ def _images(
     device: CudaBackend, x: Any, sent: Any, maps: NDArray[Any], o: dict[str, Any], seed: int, step: int,
     numbers: NDArray[np.uint32], size: tuple[int, int],
 ) -> Any:  # fmt: skip
-    """The images, float32."""
+    """Return the augmented images as float32."""
     n, channels = len(numbers), x.shape[3]
     y = device.empty((n, *size, channels), np.float32)
     kernel = "augment.augment_f32" if x.dtype == np.float32 else "augment.augment_u8"
@@ -62,7 +62,7 @@ def _images(
 
 
 def _words(seed: int, step: int, numbers: NDArray[np.uint32]) -> NDArray[np.uint64]:
-    """The first ten random words of each image: word 0 of Philox's counters 0 to 9."""
+    """Return the first ten random words of each image: word 0 of Philox's counters 0 to 9."""
     key = seed ^ _STREAM
     c0 = np.broadcast_to(np.arange(10, dtype=np.uint64), (len(numbers), 10))
     c1, c2, c3 = (np.zeros_like(c0) + np.asarray(x, np.uint64) for x in (0, numbers[:, None], step))
@@ -83,7 +83,7 @@ def _maps(
     lengths: tuple[int, int],
     size: tuple[int, int],
 ) -> NDArray[np.float64]:
-    """(N, 10): y_y y_x y_0 x_y x_x x_0, whole, gain, added and 0: the operations of ``cpp/image/geometry.h``, in its order."""
+    """Return each image's y_y y_x y_0 x_y x_x x_0, whole, gain, added and 0 (N, 10), computed as ``cpp/image/geometry.h``."""
     (height, width), maps = lengths, np.zeros((len(numbers), 10))
     spare = (height - size[0], width - size[1])
     centre_y, centre_x = (height - 1) / 2, (width - 1) / 2
@@ -105,7 +105,7 @@ def _maps(
             added, gain = (2 * u[8] - 1) * brightness, 1 + (2 * u[9] - 1) * contrast
         m = (cosine, sine, -sine, cosine)
         if angle != 0:
-            c, s = math.cos(angle), math.sin(angle)  # those of the C library, as on the CPU
+            c, s = math.cos(angle), math.sin(angle)  # by the C library, as on the CPU
             m = (m[0] * c - m[1] * s, m[0] * s + m[1] * c, m[2] * c - m[3] * s, m[2] * s + m[3] * c)
         y, x = crop_y - move_y - centre_y, crop_x - move_x - centre_x
         y_y, y_x, x_y, x_x = flip_y * m[0], flip_y * m[1], flip_x * m[2], flip_x * m[3]

@@ -30,7 +30,7 @@ from . import (
 
 
 class CudaBackend(Backend):
-    """What all CUDA devices have in common. A subclass brings memory and launches; each family's file brings its kernels."""
+    """The base of CUDA backends: a subclass adds memory and launches, and each family's file provides its kernels."""
 
     float_dtypes = (np.dtype(np.float32),)
     is_host = False
@@ -39,12 +39,12 @@ class CudaBackend(Backend):
     @property
     @abstractmethod
     def multiprocessors(self) -> int:
-        """How many blocks at least keep the device busy."""
+        """The number of multiprocessors: the least number of blocks that keeps the device busy."""
 
     @property
     @abstractmethod
     def shared_bytes(self) -> int:
-        """How much shared memory a block may have, `__shared__` and a launch's ``shared_bytes`` together."""
+        """The shared memory that a block may have, `__shared__` and a launch's ``shared_bytes`` together."""
 
     @property
     @abstractmethod
@@ -52,19 +52,15 @@ class CudaBackend(Backend):
         """The device's compute capability: 90 for 9.0."""
 
     @abstractmethod
-    def empty_apart(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """As `empty`, while a step is captured: memory that is no other array's when the step is replayed."""
-
-    @abstractmethod
     def launch(
         self, kernel: str, grid: tuple[int, ...], block: tuple[int, ...], shared_bytes: int, args: tuple[Any, ...]
     ) -> None:
-        """Start ``file.kernel`` on the caller's stream. Arrays go as pointers, None as a null pointer, int as i64,
+        """Start ``file.kernel`` on the caller's stream. Arrays are passed as pointers, None as a null pointer, int as i64,
         float as float32."""
 
     @abstractmethod
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Record the launches of ``work``, which do not run; return what runs them, on that stream."""
+        """Record the launches of ``work`` without running them; return a function that runs them."""
 
     # NumPy's functions.
     def full(self, shape: tuple[int, ...], value: float, dtype: Any) -> Array:
@@ -134,7 +130,7 @@ class CudaBackend(Backend):
 
     clip_norm = arithmetic.clip_norm
 
-    # Kernels, a file a family.
+    # Kernels, in one file a family.
     map = elementwise.map_values
     activation_backward = elementwise.activation_backward
     relu_dropout_backward = elementwise.relu_dropout_backward

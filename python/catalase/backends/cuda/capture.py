@@ -1,9 +1,9 @@
-"""A training step on a device as a graph: captured once for each shape of batch, then replayed.
+"""Capture of a training step as a CUDA graph, once for each shape of batch; later steps replay it.
 
-A launch costs the host more than many a kernel costs the device; a replay is one launch. What changes from step to step
-must then lie in device memory: the batch in buffers of the graph, the number of the step (for dropout's masks) and the
-optimizer's rates in two small arrays that a launch before the replay writes. The loss is read from its buffer after it;
-the optimizer's kernels look at it first, and leave everything as it was where it is not finite.
+The host needs longer for a launch than the device for many a kernel, and a replay is one launch. All values that change
+from step to step must then lie in device memory: the batch in buffers of the graph; the number of the step (for
+dropout's masks) and the optimizer's rates in two small arrays, which a launch before the replay writes. The host reads
+the loss from its buffer afterwards. The optimizer's kernels read it first, and change nothing if it is not finite.
 """
 
 from __future__ import annotations
@@ -11,37 +11,14 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from .backend import CudaBackend
 
 Numbers = tuple[float, float, float, float]
-Lengths = NDArray[np.int64]
-
-
-class Parts(NamedTuple):
-    """A batch of a kind of its own, taken apart: its very class defines ``graph_parts``, which gives this, or None.
-
-    Attributes
-    ----------
-    key : hashable
-        All of the batch that its graph takes as fixed, beside the arrays' shapes and dtypes.
-    arrays : list of arrays
-        What a step reads on the device; NumPy's are copied there.
-    like : callable
-        ``like(arrays)`` gives a batch of this kind over other arrays, all of the device.
-    lengths : ndarray, optional
-        Of sequences, where they may differ from batch to batch: the step uses them through `of_lengths` alone.
-    """
-
-    key: Any
-    arrays: list[Any]
-    like: Callable[[list[Any]], Any]
-    lengths: Lengths | None = None
 
 
 class _Current(threading.local):
@@ -52,18 +29,12 @@ _current = _Current()
 
 
 def captured() -> StepGraph | None:
-    """The graph that this thread captures a step for."""
+    """Return the graph that this thread is capturing a step for, or None."""
     return _current.graph
 
 
-def of_lengths(device: CudaBackend, lengths: Lengths, key: Any, make: Callable[[Lengths], NDArray[Any]]) -> Any:
-    """``make(lengths)`` on the device. In a captured step it is made anew for each batch; of the same shape, then."""
-    graph = captured()
-    return device.array(make(lengths)) if graph is None else graph.of_lengths(lengths, key, make)
-
-
 def rates_of(lr: float, decay: float, beta1: float, beta2: float, count: int) -> Numbers:
-    """What of an optimizer's numbers changes with the step: lr, keep, step_size, root_scale."""
+    """Return the numbers of an optimizer that change with the step: lr, keep, step_size, root_scale."""
     return lr, 1 - lr * decay, lr / (1 - beta1**count), 1 / math.sqrt(1 - beta2**count)
 
 
@@ -74,25 +45,21 @@ class StepGraph:
     ----------
     device : CudaBackend
     inputs : list of device arrays
-        Of the first batch; the step reads from copies of them, which later batches are written into.
-    lengths : ndarray, optional
-        As in `Parts`.
+        Arrays of the first batch. The step reads copies of them, into which later batches are written.
     """
 
-    def __init__(self, device: CudaBackend, inputs: list[Any], lengths: Lengths | None = None) -> None:
+    def __init__(self, device: CudaBackend, inputs: list[Any]) -> None:
         self.device = device
         self.inputs = [None if x is None else _like(device, x) for x in inputs]
         self.later = device.empty((1,), np.int64)
         self.rates = device.empty((4,), np.float32)
         self.loss: Any = None
-        self._lengths = lengths
-        self._made: dict[Any, tuple[Any, Callable[[Lengths], NDArray[Any]]]] = {}  # by key, from lengths
         self._constants: tuple[float, float, float] | None = None  # decay and both betas
         self._expected: tuple[float, int] = (0.0, 0)
         self._replay: Callable[[], None] | None = None
 
     def capture(self, step: Callable[[], None], lr: float, count: int) -> None:
-        """Record a step with these numbers of the optimizer; it does not run. It sets ``loss`` on its way."""
+        """Record a step with these numbers of the optimizer, without running it. The step sets ``loss``."""
         self._expected = (lr, count)
         _current.graph = self
         try:
@@ -101,7 +68,7 @@ class StepGraph:
             _current.graph = None
 
     def optimizer_step(self, numbers: tuple[Any, ...]) -> tuple[Any, Any]:
-        """Where a launch that is captured finds its rates, and the loss that guards it."""
+        """Return the arrays of the rates, and of the loss that guards the update, for a launch that is captured."""
         lr, _, _, decay, beta1, beta2, _, count, _ = numbers
         known = self._constants
         same = known is None or (known[1:] == (beta1, beta2) and (decay in (0, known[0]) or known[0] == 0))
@@ -112,21 +79,9 @@ class StepGraph:
         self._constants = (max(decay, known[0] if known else 0.0), beta1, beta2)
         return self.rates, self.loss
 
-    def of_lengths(self, lengths: Lengths, key: Any, make: Callable[[Lengths], NDArray[Any]]) -> Any:
-        """`of_lengths` while the step is captured."""
-        if self._lengths is None or not np.array_equal(lengths, self._lengths):
-            raise RuntimeError("graph: the step reads lengths that are not its batch's; train with graph=False")
-        if key not in self._made:
-            values = make(lengths)
-            self._made[key] = self.device.empty_apart(values.shape, values.dtype), make
-        return self._made[key][0]
-
-    def run(self, inputs: list[Any], later: int, lr: float, count: int, lengths: Lengths | None = None) -> None:
-        """Run the step on a batch, ``later`` steps after the one that was captured."""
+    def run(self, inputs: list[Any], later: int, lr: float, count: int) -> None:
+        """Replay the step on a batch, ``later`` steps after the captured one."""
         assert self._replay is not None
-        for array, make in self._made.values():
-            assert lengths is not None
-            array[...] = self.device.array(make(lengths))
         for kept, x in zip(self.inputs, inputs, strict=True):
             if kept is not None:
                 kept[...] = x

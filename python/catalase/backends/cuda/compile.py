@@ -1,4 +1,4 @@
-"""Device code as the driver loads it: packaged by CMake, or compiled by NVRTC, which needs no device, and kept."""
+"""Device code for the driver: packaged by CMake, or compiled by NVRTC (which needs no device) and cached on disk."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 from ..._internal.console import SafeStream
 
 # -fmad=false: a product and a sum become one FMA only where the source says fmaf; -ftz=true: denormals count as zero.
-# Both as on the CPU, whose bits the kernels reproduce.
+# The CPU does both, and the kernels reproduce its bits.
 OPTIONS = ("--std=c++17", "-fmad=false", "-ftz=true", "-prec-div=true", "-prec-sqrt=true")
 
 
 def sources() -> Path:
-    """The folder of device code: beside this file where installed, at the repository's root in a source tree."""
+    """Return the folder of device code: next to this file if installed, at the repository's root in a source tree."""
     installed = Path(__file__).parent / "kernels"
     return installed if installed.is_dir() else Path(__file__).parents[4] / "cuda"
 
@@ -27,7 +27,7 @@ def compile_source(name: str, arch: str, *, options: tuple[str, ...] = ()) -> tu
     Raises
     ------
     RuntimeError
-        With the compiler's words, where it refuses.
+        If it does not compile; the message holds the compiler's.
     """
     from cupy.cuda import nvrtc
 
@@ -46,14 +46,14 @@ def compile_source(name: str, arch: str, *, options: tuple[str, ...] = ()) -> tu
 
 
 def binary(name: str, arch: str, driver: int) -> Path:
-    """Return a file for the driver to load: the fatbin that was packaged, if it fits, else a cubin made here.
+    """Return a file for the driver to load: the packaged fatbin, if it fits, else a cubin compiled here.
 
     Parameters
     ----------
     name : str
-        Of ``cuda/<name>.cu``.
+        The source file's name, as in ``cuda/<name>.cu``.
     arch : str
-        Of the device, such as "sm_90".
+        The device's architecture, such as "sm_90".
     driver : int
         The newest CUDA version that the driver knows, such as 12040 for 12.4.
     """
@@ -61,9 +61,9 @@ def binary(name: str, arch: str, driver: int) -> Path:
 
 
 def packaged(name: str, arch: str, driver: int) -> Path | None:
-    """Return ``<name>.fatbin`` beside the sources, if it was made of these sources and loads on such a device.
+    """Return ``<name>.fatbin`` in the sources' folder, if it was made of these sources and loads on such a device.
 
-    Code of the device's own generation needs a driver of the compiler's major version, PTX one of its very version.
+    Code of the device's generation needs a driver of the compiler's major version or later, PTX of its full version or later.
     """
     file = sources() / f"{name}.fatbin"
     try:
@@ -81,7 +81,7 @@ def packaged(name: str, arch: str, driver: int) -> Path | None:
 
 
 def digest_of_sources(name: str) -> str:
-    """The checksum of a file of device code, of the headers it may include and of the options; CMake takes it too."""
+    """Return a checksum of a source file, the headers it may include and the options; CMake computes the same."""
     files = [sources() / f"{name}.cu", *sorted(sources().glob("*.cuh"))]
     listing = "".join(f"{_digest(file)}  {file.name}\n" for file in files) + " ".join(OPTIONS) + "\n"
     return hashlib.sha256(listing.encode()).hexdigest()
@@ -92,7 +92,7 @@ def _digest(file: Path) -> str:
 
 
 def cubin(name: str, arch: str) -> Path:
-    """Return a cubin file for ``cuda/<name>.cu``, compiled at its first use and kept with a checksum."""
+    """Return a cubin file for ``cuda/<name>.cu``, compiled at its first use and cached with a checksum."""
     from cupy.cuda import nvrtc
 
     key = repr((nvrtc.getVersion(), arch, digest_of_sources(name)))

@@ -1,4 +1,4 @@
-"""Convolutions on a device: launch shapes of ``cuda/conv.cu``. Geometry comes checked from `catalase.ops`."""
+"""Convolutions on a device: launches of ``cuda/conv.cu``, with a geometry that `catalase.ops` has checked."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .matmul import CHAIN, join
 if TYPE_CHECKING:
     from .backend import CudaBackend
 
-_TILE = 64  # outputs of a block, in both directions
-_FAR = 2**30  # the kernels count places along an axis in 32 bits, and take this for one outside
+_TILE = 64  # outputs of a block along both axes of its tile
+_FAR = 2**30  # the kernels hold positions along an axis in 32 bits, and take this value for one outside the image
 
 
 class _Sizes:
-    """The numbers of a convolution from ``inside`` (N, ..., C) to ``outside`` (N, ..., O), as the kernels take them."""
+    """The sizes of a convolution from ``inside`` (N, ..., C) to ``outside`` (N, ..., O), as the kernels expect them."""
 
     def __init__(
         self, inside: tuple[int, ...], w: tuple[int, ...], outside: tuple[int, ...], geometry: Geometry, groups: int
@@ -63,7 +63,7 @@ def conv_weights(
     sums = whole if parts == 1 else device.empty((max(room, 2), *shape), np.float32)
     image, result, done = device.contiguous(image), device.contiguous(result), 0
     while done < parts:
-        kept = 1 if done else 0  # slot 0 then holds the sum so far
+        kept = 1 if done else 0  # after the first round slot 0 holds the sum so far
         now = min(parts - done, max(room - kept, 1))
         args = (image, result, sums[kept:] if parts > 1 else sums, done * CHAIN, s.pixels_out)
         _launch(device, "conv.conv_weights_f32", lines, s.outputs, now * s.groups, (*args, *s.all))
@@ -71,7 +71,7 @@ def conv_weights(
         if parts > 1 and whole.size:
             join(device, sums, now + kept, whole if done == parts else sums, shape[-1], lines, shape[-1])
     if flip:
-        dw[...] = _turned(whole)
+        dw[...] = _flipped(whole)
 
 
 def _launch(device: CudaBackend, kernel: str, rows: int, columns: int, layers: int, args: tuple[Any, ...]) -> None:
@@ -83,11 +83,11 @@ def _launch(device: CudaBackend, kernel: str, rows: int, columns: int, layers: i
 
 
 def _taps(device: CudaBackend, w: Any, flip: bool) -> Any:
-    """Weights as the kernels read them; true convolution turns the taps round."""
-    return device.contiguous(_turned(w) if flip else w)
+    """Return the weights as the kernels read them; true convolution reverses the taps."""
+    return device.contiguous(_flipped(w) if flip else w)
 
 
-def _turned(w: Any) -> Any:
+def _flipped(w: Any) -> Any:
     return w[(slice(None, None, -1),) * (w.ndim - 2)]
 
 

@@ -1,4 +1,4 @@
-"""Launches through CuPy: its current stream, its memory pool, its loader for our cubins."""
+"""The CUDA backend over CuPy: its current stream, its memory pool, and its loader for our cubins."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .launch import value
 
 
 class CupyBackend(CudaBackend):
-    """Kernels on the current device and stream of CuPy.
+    """The CUDA backend on CuPy's current device and stream.
 
     Raises
     ------
     RuntimeError
-        Where there is no device.
+        If there is no device.
     """
 
     name = "cuda"
@@ -30,8 +30,8 @@ class CupyBackend(CudaBackend):
         self._cupy = require_cuda(function)
         self.array_type: Any = self._cupy.ndarray
         self._attributes: dict[tuple[int, str], int] = {}  # by device and name
-        self._allowed: dict[tuple[int, str], int] = {}  # the most shared bytes a kernel was launched with
-        self._thread = threading.local()  # ``capturing``: other threads may go on as they do
+        self._allowed: dict[tuple[int, str], int] = {}  # the most shared bytes a kernel may be launched with so far
+        self._thread = threading.local()  # its ``capturing`` is true in a thread that captures
         self._functions: dict[tuple[int, str], Any] = {}  # by device and kernel: a module belongs to one device
 
     @property
@@ -54,10 +54,6 @@ class CupyBackend(CudaBackend):
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         return self._allocated(shape, dtype, lambda: self._cupy.empty(shape, dtype))
-
-    def empty_apart(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        with self._cupy.cuda.using_allocator(self._cupy.get_default_memory_pool().malloc):  # not the graph's
-            return self.empty(shape, dtype)
 
     def array(self, x: np.ndarray[Any, Any]) -> Any:
         self._refuse_while_capturing("copies an array of the host to the device")
@@ -95,21 +91,21 @@ class CupyBackend(CudaBackend):
 
     @contextmanager
     def capturing_stream(self) -> Iterator[None]:
-        self._cupy.cuda.get_current_stream().synchronize()  # its work may be ours to go on with
+        self._cupy.cuda.get_current_stream().synchronize()  # the new stream may use its results
         stream = self._cupy.cuda.Stream(non_blocking=True)
         with stream:
             try:
                 yield
             finally:
                 stream.synchronize()
-                # CuPy keeps what was freed on a stream for that stream, which is gone from here on.
+                # CuPy keeps memory that was freed on a stream for that stream, which is not used any more.
                 self._cupy.get_default_memory_pool().free_all_blocks(stream=stream)
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         stream, pool = self._cupy.cuda.get_current_stream(), self._cupy.cuda.MemoryPool(self._fresh)
         self._thread.capturing = True
         try:
-            # A pool of the graph's own: what the step allocates and frees is used again by the step alone.
+            # The graph has a separate pool, so that memory the step allocates and frees is reused by the step alone.
             with self._cupy.cuda.using_allocator(pool.malloc):
                 stream.begin_capture()
                 try:
@@ -124,12 +120,12 @@ class CupyBackend(CudaBackend):
         kept = (graph, pool)
 
         def replay() -> None:
-            kept[0].launch()  # on the current stream, as the copies into its inputs before
+            kept[0].launch()  # on the current stream, like the copies into its inputs before
 
         return replay
 
     def _fresh(self, size: int) -> Any:
-        """Memory for a graph's pool. CuPy's own way out of a failure frees blocks, which a graph half made names already."""
+        """Allocate for a graph's pool. CuPy would free blocks after a failure, but the unfinished graph refers to them."""
         memory, runtime = self._cupy.cuda.memory, self._cupy.cuda.runtime
         try:
             return memory.MemoryPointer(memory.Memory(size), 0)
@@ -158,7 +154,7 @@ class CupyBackend(CudaBackend):
                 values.append(np.uintp(x.data.ptr))
             else:
                 values.append(np.uintp(0) if x is None else value(x))
-        if shared_bytes > self._allowed.get((device, kernel), 0):  # more than 48 KB must be asked for before
+        if shared_bytes > self._allowed.get((device, kernel), 0):  # more than 48 KB must be requested first
             function.max_dynamic_shared_size_bytes = shared_bytes
             self._allowed[device, kernel] = shared_bytes
         function(grid, block, tuple(values), shared_mem=shared_bytes)

@@ -1,4 +1,4 @@
-"""Whether there is a GPU to compute on, and what to do where there is none."""
+"""The search for a GPU, and advice where none is found."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _INSTALL = 'pip install "catalase[cuda12]" (CUDA 12) or "catalase[cuda13]" (CUDA
 
 
 def _find() -> tuple[Any, str]:
-    """CuPy where it sees a device, else None; and a sentence about the device, or about why there is none."""
+    """Return CuPy if it sees a device, else None, and a sentence that describes the device or says why there is none."""
     if util.find_spec("cupy") is None:
         return None, f"none: CuPy is not installed; {_INSTALL}"
     try:
@@ -19,7 +19,7 @@ def _find() -> tuple[Any, str]:
             return None, "none: the CUDA driver sees no device"
         number = cupy.cuda.runtime.getDevice()
         found = cupy.cuda.runtime.getDeviceProperties(number)
-    except Exception as error:  # a missing driver, or a CuPy that does not load: many kinds, none of them ours
+    except Exception as error:  # a missing driver and a CuPy that does not load raise many kinds
         words = (str(error) or type(error).__name__).splitlines()[0]
         return None, f"none: CuPy {_version()} is installed, but says: {words}"
     memory = found["totalGlobalMem"] / 2**30
@@ -39,7 +39,7 @@ def _version() -> str:
 
 
 def describe_device() -> str:
-    """The device's name, architecture and memory, or why there is none."""
+    """Return the device's name, architecture and memory, or the reason why there is none."""
     return _find()[1]
 
 
@@ -49,7 +49,7 @@ def require_cuda(function: str) -> Any:
     Raises
     ------
     RuntimeError
-        Where there is no usable device: one sentence with the reason and what to install.
+        Where there is no usable device. One sentence gives the reason and the package to install.
     """
     cupy, sentence = _find()
     if cupy is None:

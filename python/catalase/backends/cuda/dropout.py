@@ -1,4 +1,4 @@
-"""Dropout on a device: launches of ``cuda/dropout.cu``. The masks are the CPU's."""
+"""Dropout on a device: launches of ``cuda/dropout.cu``, which draws the same masks as the CPU."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Circular fingerprints on a device: graphs from the native reader, hashed by ``cuda/ecfp.cu``.
+"""Circular fingerprints on a device: ``cuda/ecfp.cu`` hashes the molecular graphs of the native reader.
 
-Rows of molecules that the reader leaves, or that are larger than the kernels take, come from the CPU and are copied in.
+Molecules that the native reader refuses, or that are too large for the kernels, get their rows from the CPU.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from .launch import walk
 if TYPE_CHECKING:
     from .backend import CudaBackend
 
-_CHUNK = 2**14  # molecules that are read and sent at a time; the next are read while the device hashes them
-_WARPS = 4  # molecules of a block
-_SMALL, _LARGE = 64, 256  # atoms and bonds of a molecule, and the room of larger ones
+_CHUNK = 2**14  # molecules that are read and sent at a time; the next chunk is read while the device hashes this one
+_WARPS = 4  # molecules a block, one a warp
+_SMALL, _LARGE = 64, 256  # the most atoms and bonds of the kernels for small and for large molecules
 
 
 class DeviceFingerprints:
-    """Rows of a batch of molecules on a device.
+    """Fingerprints of a batch of molecules on a device.
 
     Attributes
     ----------
     rows : device array, as `catalase.ops.ecfp` gives them
     others : ndarray of int
-        Positions of the molecules whose rows are not set yet; see `fill`.
+        Positions of the molecules without a row yet; see `fill`.
     """
 
     def __init__(self, device: CudaBackend, smiles: list[Any], settings: tuple[Any, ...]) -> None:
@@ -47,18 +47,18 @@ class DeviceFingerprints:
         self.others = np.flatnonzero(status)
 
     def fill(self, rows: NDArray[Any]) -> None:
-        """Copy the rows of the others in."""
+        """Set the rows of ``others``."""
         if len(rows):
             self._copy(self._device.array(rows), self.rows, target=self.others)
 
     def take(self, indices: NDArray[np.intp]) -> None:
-        """Keep these rows only."""
+        """Keep only these rows."""
         kept = self._device.empty((len(indices), self._columns), self.rows.dtype)
         self._copy(self.rows, kept, source=indices)
         self.rows = kept
 
     def _hash(self, graphs: NDArray[np.uint32], n: int, atoms: int, rows: Any) -> None:
-        """Launch the kernels for graphs as in cpp/fingerprint/graphs.h. What has no graph gets an empty row."""
+        """Launch the kernels for graphs as in cpp/fingerprint/graphs.h. A molecule without a graph gets an empty row."""
         ends = np.cumsum([n + 1, atoms + 1, atoms])
         on_device = self._device.array(graphs)
         arrays = [on_device[a:b] for a, b in zip([0, *ends], [*ends, len(graphs)], strict=True)]

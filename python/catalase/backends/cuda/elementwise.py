@@ -1,4 +1,4 @@
-"""Maps over device arrays: launches of ``cuda/elementwise.cu``."""
+"""Elementwise functions of device arrays: launches of ``cuda/elementwise.cu``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def map_values(device: CudaBackend, function: int, x: Any, out: Any = None) -> Any:
     target = device.empty(x.shape, x.dtype) if out is None else out
-    shifted = out is not None and out is not x and device.may_share(out, x)  # the order of writing is the device's
+    shifted = out is not None and out is not x and device.may_share(out, x)  # a device writes in any order
     if shifted or not target.flags.c_contiguous:
         target = device.empty(x.shape, x.dtype)
     walk(device, "elementwise.map_f32", x.size, function, device.contiguous(x), target)

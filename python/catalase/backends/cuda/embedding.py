@@ -1,4 +1,4 @@
-"""Rows by number on a device, and their gradient: launches of ``cuda/embedding.cu``."""
+"""Embedding rows and their gradient on a device: launches of ``cuda/embedding.cu``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STRETCH = 4096  # tokens that are sorted together
 
 
 def embedding(device: CudaBackend, ids: Any, w: Any) -> tuple[Any, int]:
-    """An id of the device that has no row gives NaN."""
+    """Return as the protocol says; an id on the device that has no row gives a row of NaN."""
     ids, w = device.contiguous(ids), unit_rows(device, w)
     out = device.empty((*ids.shape, w.shape[1]), np.float32)
     walk(device, "embedding.embedding_f32", out.size, ids, w, stride(w, 0), w.shape[0], out, w.shape[1])
@@ -38,7 +38,7 @@ def embedding_backward(device: CudaBackend, ids: Any, dy: Any, dw: Any, padding:
 
 
 def sorted_places(device: CudaBackend, numbers: Any, rows: int, padding: int, count: int) -> Any:
-    """Return the keys by which gradients find the places of a row (``cuda/sorted_ids.cuh``)."""
+    """Return the sorted keys with which the gradient kernels find the places of a row (``cuda/sorted_ids.cuh``)."""
     keys = device.empty((count,), np.int64)
     if count:
         sorting = min(1024, max(32, -(-count // 64) * 32))

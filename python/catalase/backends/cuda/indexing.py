@@ -30,9 +30,9 @@ def index(device: CudaBackend, x: Any, index: Any) -> tuple[Any, Callable[[Any],
 
 
 class Index:
-    """What ``x[parts]`` means where some part is an array: which view of x is taken, and which of its rows.
+    """An index ``x[parts]`` with an array among its parts, resolved into a view of x and the rows taken from it.
 
-    Arrays are int64 on the device, or whole numbers and masks of the host, which are checked there.
+    Index arrays are int64 on the device, or whole numbers and masks on the host, which are checked there.
     """
 
     def __init__(self, device: CudaBackend, x: Any, parts: tuple[Any, ...]) -> None:
@@ -40,13 +40,13 @@ class Index:
             raise TypeError(f"Tensor: x must be float32 on CUDA, got {x.dtype}; use x.astype('float32')")
         self.device = device
         self.shape = tuple(x.shape)
-        self.view: list[Any] = []  # slices and new axes; an axis that is indexed is taken whole
-        arrays: dict[int, Any] = {}  # by their axis of the view
+        self.view: list[Any] = []  # slices and new axes; axes indexed by an array are taken whole
+        arrays: dict[int, Any] = {}  # index arrays, by their axis of the view
         cut = self._read(parts, arrays)
         shape = tuple(x[tuple(self.view)].shape)
         axes = list(arrays)
         joined = axes == list(range(axes[0], axes[-1] + 1)) and not axes[0] < cut <= axes[-1]
-        before = axes[0] if joined else 0  # NumPy puts what was indexed first where the arrays stand apart
+        before = axes[0] if joined else 0  # NumPy puts indexed axes that are apart first
         rest = [axis for axis in range(len(shape)) if axis not in arrays]
         self.order = (*rest[:before], *axes, *rest[before:])
         lead, tail = (tuple(shape[axis] for axis in part) for part in (rest[:before], rest[before:]))
@@ -56,11 +56,11 @@ class Index:
         self.outer, self.rows, self.inner, self.count = prod(lead), prod(lengths), prod(tail), prod(chosen)
         if max(self.rows, self.count) >= 2**31:
             raise ValueError(f"Tensor: takes fewer than 2**31 elements by arrays, got {self.count} of {self.rows}")
-        self.turned, self.result = (*lead, *lengths, *tail), (*lead, *chosen, *tail)
+        self.transposed, self.result = (*lead, *lengths, *tail), (*lead, *chosen, *tail)
         self.places = _places(self.device, given, lengths, chosen)
 
     def _read(self, parts: tuple[Any, ...], arrays: dict[int, Any]) -> int:
-        """Fill in the view and the arrays; the place of an Ellipsis in the view, or -1."""
+        """Fill in the view and the arrays; return the place of an Ellipsis in the view, or -1."""
         parts = tuple(_as_index(self.device, part) for part in parts)
         used = sum(_axes_of(part) for part in parts)
         if used > len(self.shape) or sum(part is Ellipsis for part in parts) > 1:
@@ -85,29 +85,29 @@ class Index:
         return cut
 
     def take(self, x: Any) -> Any:
-        """The elements, in a new array."""
+        """Return the elements in a new array."""
         source = self.device.contiguous(x[tuple(self.view)].transpose(*self.order))
         y = self.device.empty(self.result, np.float32)
         walk(self.device, "indexing.take_f32", y.size, source, self.places, y, self.rows, self.count, self.inner)
         return y
 
     def gradient(self, dy: Any) -> Any:
-        """The gradient of x."""
+        """Return the gradient of x."""
         keys = sorted_places(self.device, self.places, self.rows, -1, self.count)
-        turned = self.device.empty(self.turned, np.float32)
+        transposed = self.device.empty(self.transposed, np.float32)
         given = self.device.contiguous(dy)
         numbers = (self.rows, self.count, self.inner)
-        walk(self.device, "indexing.take_gradient_f32", turned.size, keys, given, turned, *numbers)
-        if turned.shape == self.shape and self.order == tuple(range(len(self.shape))) and _whole(self.view):
-            return turned
+        walk(self.device, "indexing.take_gradient_f32", transposed.size, keys, given, transposed, *numbers)
+        if transposed.shape == self.shape and self.order == tuple(range(len(self.shape))) and _whole(self.view):
+            return transposed
         dx = self.device.full(self.shape, 0.0, np.float32)
         target = dx[tuple(self.view)].transpose(*self.order)
-        target[...] = turned  # of any number of axes
+        target[...] = transposed
         return dx
 
 
 def _as_index(device: CudaBackend, part: Any) -> Any:
-    """A slice, None, Ellipsis, an array of int64 or a mask."""
+    """Return one part of an index as a slice, None, Ellipsis, an array of int64 or a mask."""
     if part is None or part is Ellipsis or isinstance(part, slice):
         return part
     if isinstance(part, device.array_type):
@@ -127,14 +127,14 @@ def _as_index(device: CudaBackend, part: Any) -> Any:
 
 
 def _axes_of(part: Any) -> int:
-    """How many axes of x an index takes."""
+    """Return the number of axes of x that one part of an index consumes."""
     if part is None or part is Ellipsis:
         return 0
     return part.ndim if isinstance(part, np.ndarray) and part.dtype == bool else 1
 
 
 def _checked(device: CudaBackend, ids: Any, length: int, axis: int) -> Any:
-    """Numbers from the host, counted from the start; those of a device as they are."""
+    """Return index numbers of the host, checked and counted from the start; an array of the device is returned unchanged."""
     if isinstance(ids, device.array_type):
         return ids
     wrong = ids[(ids < -length) | (ids >= length)]
@@ -144,7 +144,7 @@ def _checked(device: CudaBackend, ids: Any, length: int, axis: int) -> Any:
 
 
 def _places(device: CudaBackend, given: list[Any], lengths: tuple[int, ...], chosen: tuple[int, ...]) -> Any:
-    """One number for each element that is chosen: its row among those of all indexed axes."""
+    """Return the row of each chosen element, counted over all indexed axes together."""
     if not any(isinstance(ids, device.array_type) for ids in given):
         flat = np.zeros(chosen, np.int64)
         for ids, length in zip(given, lengths, strict=True):

@@ -1,4 +1,4 @@
-"""Dense layers on a device: the product of ``cuda/matmul.cu``, or rows of the weights gathered by ``cuda/linear.cu``."""
+"""Dense layers on a device: a product by ``cuda/matmul.cu``, or a sum of gathered weight rows by ``cuda/linear.cu``."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class GatheredBatch(SparseRows):
-    """A batch on a device whose entries are mostly zero: what `catalase.ops.as_sparse` returns for one.
+    """A batch on a device whose entries are mostly zero, as `catalase.ops.as_sparse` returns it.
 
-    It refers to the array it was made of: write into that only after the step. ``shape`` and ``dtype`` are those of the
-    features, ``entries`` how many are not zero (None for packed bits, which are not counted).
+    It refers to the array it was made of, which must not be changed before the step ends. ``shape`` and ``dtype`` are those
+    of the features; ``entries`` is the number that is not zero (None for packed bits, which are not counted).
     """
 
     def __init__(self, data: Any, entries: int | None = None) -> None:
@@ -33,7 +33,7 @@ class GatheredBatch(SparseRows):
 
 
 def sparse(device: CudaBackend, x: Any, wide: bool) -> GatheredBatch | None:
-    """Floats are counted on the device, which the host waits for."""
+    """Return as the protocol says; the device counts the entries of floats, and the host waits for the count."""
     if x.dtype == np.uint8:
         return GatheredBatch(unit_rows(device, x))
     if x.size < 4096:
@@ -46,7 +46,7 @@ def sparse(device: CudaBackend, x: Any, wide: bool) -> GatheredBatch | None:
 
 
 def linear(device: CudaBackend, x: Any, w: Any, b: Any, activation: int) -> Any:
-    """Bits and a `GatheredBatch` are gathered, other floats multiplied."""
+    """Return as the protocol says; bits and a `GatheredBatch` gather rows, other floats are multiplied."""
     b = None if b is None else device.contiguous(b)
     y = device.empty((x.shape[0], w.shape[1]), np.float32)
     if isinstance(x, GatheredBatch):
@@ -71,7 +71,7 @@ def weight_gradient(device: CudaBackend, x: Any, dz: Any, out: Any) -> Any:
 
 
 def _gather(device: CudaBackend, kernel: str, x: GatheredBatch, lines: int, args: tuple[Any, ...]) -> None:
-    """One block a line (a row of the batch, or a feature) and 128 columns."""
+    """Launch a kernel with one block for each line (a row of the batch, or a feature) and 128 columns."""
     columns = args[-1]
     if columns > 128 * GRID:
         raise ValueError(f"linear: {columns} outputs are more than a grid takes; multiply them in pieces")

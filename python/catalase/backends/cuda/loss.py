@@ -24,7 +24,7 @@ def softmax_backward(device: CudaBackend, log: bool, dy: Any, y: Any) -> Any:
 
 
 def softmax_loss(device: CudaBackend, logits: Any, numbers: Any, targets: Any, weights: Any, dloss: Any) -> Any:
-    """A class number out of range gives NaN."""
+    """Return as the protocol says; a class number out of range gives NaN."""
     given = [_dense(device, x) for x in (logits, numbers, targets, weights)]
     if dloss is None:
         out = device.empty(logits.shape[:-1], logits.dtype)

@@ -1,4 +1,4 @@
-"""Products on a device: launch shapes of ``cuda/matmul.cu`` and ``cuda/matmul_mma.cu``."""
+"""Matrix products on a device: launches of ``cuda/matmul.cu`` and ``cuda/matmul_mma.cu``."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def product(
     precision: str = "float32",
     tile: int | None = None,
 ) -> None:
-    """``c = act(a @ b + bias + add)``, zero where keep is not above zero; two matrices or two stacks (S, M, K), (S, K, N).
+    """Write ``c = act(a @ b + bias + add)``, with 0 where keep is not above 0, for matrices or stacks (S, M, K), (S, K, N).
 
-    ``precision`` is "float32" for whoever promises the CPU's bits, else what `get_matmul_precision` says.
+    ``precision`` is "float32" where the CPU's bits are promised, else the value of `get_matmul_precision`.
     """
     m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
     stack = a.shape[0] if a.ndim == 3 else 1
@@ -74,14 +74,14 @@ def product(
 def _long_product(
     device: CudaBackend, a: Any, b: Any, c: Any, ends: tuple[Any, ...], how: tuple[str, int | None]
 ) -> None:
-    """Parts of 4,096 terms side by side into scratch memory; then added in order, with the epilogue."""
+    """Compute parts of 4,096 terms in parallel into scratch memory, then add them in order and apply the epilogue."""
     (m, k), n = a.shape, b.shape[1]
     parts = -(-k // CHAIN)
     room = min(parts, GRID, max(2, SCRATCH_BYTES // (4 * m * n)))
     scratch = device.empty((room, m, n), np.float32)
     done = 0
     while done < parts:
-        kept = 1 if done else 0  # slot 0 then holds the sum so far
+        kept = 1 if done else 0  # after the first round slot 0 holds the sum so far
         now = min(parts - done, room - kept)
         target = scratch[kept:]
         where = (now, done * CHAIN, CHAIN)
@@ -103,13 +103,13 @@ def _long_product(
 def join(
     device: CudaBackend, parts: Any, count: int, c: Any, c_row: int, m: int, n: int, ends: tuple[Any, ...] = _NOTHING
 ) -> None:  # fmt: skip
-    """``c = epilogue(parts[0] + parts[1] + ...)``; parts (count, m, n)."""
+    """Write ``c = epilogue(parts[0] + parts[1] + ...)`` for parts (count, m, n)."""
     grid = blocks(m * n, 256, device)
     device.launch("matmul.join_parts_f32", grid, (256,), 0, (parts, count, c, c_row, m, n, *ends))
 
 
 def column_sum(device: CudaBackend, x: Any, out: Any) -> None:
-    """Write ``out[j] = sum over i of x[i, j]``, ascending, cut as products are."""
+    """Write ``out[j] = sum over i of x[i, j]``, with i ascending, in the same parts as a product."""
     m, n = x.shape
     if n == 0:
         return
@@ -159,13 +159,13 @@ def _launch(
 
 
 def _unit_axis(line: int, depth: int) -> str:
-    """Which of an operand's axes is copied in whole pieces: its lines ("l") or its depth k ("d")."""
+    """Return which axis of an operand is contiguous, and copied in vectors: its lines ("l") or its depth k ("d")."""
     return "l" if line == 1 and depth != 1 else "d"
 
 
 def _tile(device: CudaBackend, m: int, n: int, layers: int, precision: str) -> int:
-    """The widest tile that the product fills, and of which there are enough. (A guess until it is measured.)"""
-    if precision != "float32":  # two tiles only; narrow products waste part of the smaller one
+    """Return the widest tile that the product fills and that gives enough blocks. (A guess until it is measured.)"""
+    if precision != "float32":  # there are two tiles; narrow products waste part of the smaller one
         return 128 if -(-m // 128) * -(-n // 128) * layers >= device.multiprocessors else 64
     for size in (128, 64):
         if min(m, n) > size // 2 and -(-m // size) * -(-n // size) * layers >= device.multiprocessors:

@@ -59,7 +59,7 @@ def follow_statistics(
 ) -> None:
     rates = (1 - momentum, momentum, rows / (rows - 1))
     args = (running_mean, running_var, mean, var, *rates, mean.size)
-    device.launch("norm.follow_f32", (1,), (256,), 0, args)  # one block, which looks at all channels first
+    device.launch("norm.follow_f32", (1,), (256,), 0, args)  # one block, which first checks all channels
 
 
 def _matrix(x: Any) -> tuple[int, int]:

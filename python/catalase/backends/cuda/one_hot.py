@@ -1,4 +1,4 @@
-"""One-hot DNA on a device: letters are looked at and sent from the host, rows written by ``cuda/one_hot.cu``."""
+"""One-hot DNA on a device: the host checks and sends the letters, ``cuda/one_hot.cu`` writes the rows."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _LETTERS = b"ACGTUNRYSWKMBDHVacgtunryswkmbdhv"
 def encode(
     device: CudaBackend, texts: list[Any], stop: Any, reverse: Any, columns: int, dtype: Any
 ) -> tuple[Any, int, int]:
-    """Return the rows of whole sequences; or None, the first sequence that holds no DNA and where."""
+    """Return the rows of whole sequences, or None, with the sequence and position of the first letter that is not DNA."""
     letters = b"".join(text if isinstance(text, bytes) else text.encode("ascii") for text in texts)
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(stop, dtype=np.int64)])
-    wrong = letters.translate(None, _LETTERS)  # one pass, and nothing is left as a rule
+    wrong = letters.translate(None, _LETTERS)  # one pass, after which usually no letter is left
     if wrong:
         at = min(letters.index(byte) for byte in set(wrong))
         which = int(np.searchsorted(starts, at, side="right")) - 1

@@ -11,7 +11,7 @@ from .launch import walk
 if TYPE_CHECKING:
     from .backend import CudaBackend
 
-_MOMENTUM, _NESTEROV = _core.RULES["momentum"], len(_core.RULES)  # the kernel has momentum after Nesterov last
+_MOMENTUM, _NESTEROV = _core.RULES["momentum"], len(_core.RULES)  # the kernel's last rule is Nesterov momentum
 
 
 def optim_step(
@@ -22,7 +22,7 @@ def optim_step(
     changing, guard, graph = None, None, captured()
     if graph is not None:
         changing, guard = graph.optimizer_step(numbers)
-        keep = 0.0 if decay else 1.0  # only whether it decays
+        keep = 0.0 if decay else 1.0  # the kernel only needs to know whether weights decay
     numbers = (lr, l1, l2, keep, beta1, beta2, eps, step_size, root_scale)
     code = _NESTEROV if rule == _MOMENTUM and nesterov else rule
     arrays = (param, grad, first, second, changing, guard)

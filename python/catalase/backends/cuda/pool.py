@@ -1,4 +1,4 @@
-"""Pooling on a device: launches of ``cuda/pool.cu``, and linear upsampling: ``cuda/upsample.cu``."""
+"""Pooling and linear upsampling on a device: launches of ``cuda/pool.cu`` and ``cuda/upsample.cu``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def stretch_backward(device: CudaBackend, dy: Any, factors: tuple[int, ...]) -> 
 
 
 def _stretch(device: CudaBackend, x: Any, factors: tuple[int, ...], backward: bool) -> Any:
-    """One axis after the other."""
+    """Interpolate along one axis after the other."""
     result = device.contiguous(x)
     for axis, times in enumerate(factors, 1):
         if times == 1:

@@ -1,8 +1,7 @@
-"""Recurrent cells on a device: launches of ``cuda/rnn_forward.cu`` and ``rnn_backward.cu``, products for the rest."""
+"""Recurrent cells on a device: launches of ``cuda/rnn_forward.cu`` and ``rnn_backward.cu``, and matrix products."""
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,29 +9,24 @@ import numpy as np
 
 from ... import _core
 from ..base import RnnSaved
-from .capture import captured, of_lengths
 from .matmul import product
-from .rnn_weights import bias_gradient, gather, rows_in_time, scatter, weight_gradient
+from .rnn_weights import bias_gradient, gather, scatter, weight_gradient
 
 if TYPE_CHECKING:
     from .backend import CudaBackend
 
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
-_GATES_BYTES = 2**28  # of the input's part that is there at a time, where nothing is kept
-_CHUNK_BYTES = 2**20  # of dz, whose rows are summed together: the CPU's rule
+_GATES_BYTES = 2**28  # memory for the input's part of the gates, where no gates are saved
+_CHUNK_BYTES = 2**20  # size of the chunks of dz whose rows are summed together, as on the CPU
 
 
 class Plan:
-    """Who is at work when: the CPU's order of rows, worked out on the host where lengths differ.
-
-    ``padded``: in a captured step, whose launches must do for other lengths too. Then arrays have the rows that there
-    are where every sequence has all steps, and as many chunks as there may be; what lies behind is never read.
-    """
+    """The order of rows in time, the same as on the CPU; the host computes it where lengths differ."""
 
     def __init__(self, device: CudaBackend, sizes: Any, lengths: Any, reverse: bool, dz_row: int = 0) -> None:
         self.batch, self.axis, self.reverse = sizes.batch, sizes.steps, int(reverse)
         ragged = lengths is not None and bool((lengths != sizes.steps).any())
-        self.steps, self.padded = sizes.steps if sizes.batch else 0, ragged and captured() is not None
+        self.steps = sizes.steps if sizes.batch else 0
         self.offset = self.sequence = self.length = self.bounds = None
         self.in_order = not ragged and (sizes.steps <= 1 or (sizes.batch == 1 and not reverse))
         most = max(1, _CHUNK_BYTES // (4 * dz_row)) if dz_row else 0
@@ -41,17 +35,10 @@ class Plan:
             steps = max(1, most // max(self.batch, 1))
             self.even, self.chunks = steps * self.batch, -(-self.steps // steps)
             return
-        if not self.padded:
-            laid_out = _laid_out(lengths, most)
-            self.starts, self.chunks = laid_out[0], len(laid_out[3]) - 1
-            self.steps = len(self.starts) - 1
-            table = device.array(np.concatenate(laid_out).astype(np.int64))
-        else:
-            if int(lengths.max()) != self.steps:
-                raise RuntimeError("graph: the longest sequence is shorter than x; train with graph=False")
-            self.chunks = _most_chunks(self.batch, self.steps, most) if most else 0
-            key = ("plan", self.steps, most, self.chunks)
-            table = of_lengths(device, lengths, key, partial(_padded, most=most, chunks=self.chunks))
+        laid_out = _laid_out(lengths, most)
+        self.starts, self.chunks = laid_out[0], len(laid_out[3]) - 1
+        self.steps = len(self.starts) - 1
+        table = device.array(np.concatenate(laid_out).astype(np.int64))
         ends = np.cumsum([0, self.steps + 1, self.batch, self.batch, self.chunks + 1])
         self.offset, self.sequence, self.length, self.bounds = (table[a:b] for a, b in pairwise(ends))
 
@@ -61,11 +48,11 @@ class Plan:
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """What the kernels take of it."""
+        """The arguments of the kernels that describe the order."""
         return self.offset, self.sequence, self.length, self.batch, self.axis, self.reverse
 
     def pieces(self, row_bytes: int, whole: bool) -> list[tuple[int, int]]:
-        """Steps in turn, of as many rows as the gates may take."""
+        """Return ranges of time steps, each with as many rows as the memory for gates holds."""
         if whole or self.rows * row_bytes <= _GATES_BYTES:
             return [(0, self.steps)]
         room, first, pieces = max(1, _GATES_BYTES // row_bytes), 0, []
@@ -77,35 +64,23 @@ class Plan:
 
 
 def _laid_out(lengths: Any, most: int) -> tuple[Any, Any, Any, Any]:
-    """The first row of each step, the sequence and the length of each row, the first row of each chunk."""
+    """Return the first row of each step, the sequence and the length of each row, and the first row of each chunk."""
     sequence = np.argsort(-lengths, kind="stable")
     length = lengths[sequence]
     steps = int(length[0])
-    active = np.searchsorted(-length, -np.arange(1, steps + 1), side="right")  # at work in each step
+    active = np.searchsorted(-length, -np.arange(1, steps + 1), side="right")  # sequences that have this step
     starts = np.concatenate([[0, len(lengths)], active[:-1]]).cumsum()[: steps + 1]
-    return starts, sequence, length, _bounds(starts, most) if most else [0]  # forward sums nothing
+    return starts, sequence, length, _bounds(starts, most) if most else [0]  # the forward pass needs no chunks
 
 
 def _bounds(starts: Any, most: int) -> list[int]:
-    """The rows that the CPU's chunks begin with: steps as long as their dz stays within 1 MiB."""
+    """Return the first rows of the CPU's chunks: steps are added to a chunk while its dz stays within 1 MiB."""
     bounds, step = [0], 0
     while step < len(starts) - 1:
         fits = int(np.searchsorted(starts, starts[step] + most, side="right")) - 1
         step = max(step + 1, fits)
         bounds.append(int(starts[step]))
     return bounds
-
-
-def _most_chunks(batch: int, steps: int, most: int) -> int:
-    """How many chunks there may be for any lengths: two in a row have more than ``most`` rows together."""
-    rows = batch * steps
-    return 1 if rows <= most else min(steps, 2 * (rows // most) + 1)
-
-
-def _padded(lengths: Any, most: int, chunks: int) -> Any:
-    """The table of `_laid_out` with empty chunks at the end."""
-    *others, bounds = _laid_out(lengths, most)
-    return np.concatenate([*others, bounds, [bounds[-1]] * (chunks + 1 - len(bounds))]).astype(np.int64)
 
 
 class _Sizes(NamedTuple):
@@ -131,23 +106,19 @@ def rnn(
     bias, bias_h = (b[0], b[1]) if kind == "gru" else (b, None)
     y, h = _empty(device, (sizes.batch, sizes.steps, H)), _empty(device, (sizes.batch, H))
     c = _empty(device, h.shape) if lstm else None
-    full = lengths is None or plan.padded
-    kept = sizes.batch + (sizes.batch * sizes.steps if full else int(lengths.sum()))
+    kept = sizes.batch + (sizes.batch * sizes.steps if lengths is None else int(lengths.sum()))
     states = _empty(device, (kept, H)) if keep else None
     cells = _empty(device, (kept, H)) if keep and lstm else None
     candidates = _empty(device, (plan.rows, H)) if keep and kind == "gru" else None
     gates = None
-    pieces = plan.pieces(4 * width, keep)
-    if plan.padded and len(pieces) > 1:
-        raise RuntimeError(f"graph: {kind} runs in parts that depend on the lengths; train with graph=False")
-    for first, stop in pieces:
+    for first, stop in plan.pieces(4 * width, keep):
         rows = int(plan.starts[stop] - plan.starts[first])
         part = gather(device, x, plan, first, stop, rows)
         gates = _empty(device, (rows, width))
         product(device, part, arrays["w_x"], gates, bias=bias)
         given = (gates, int(plan.starts[first]), w_h, width, bias_h, h0, c0, h, c, y, states, cells, candidates)
         _walk(device, "forward", cell, sizes, (*given, *plan.order, first, stop))
-        h0, c0 = h, c  # where the next steps go on
+        h0, c0 = h, c  # the next steps continue from here
     if states is None:
         return y, h, c, None
     return y, h, c, RnnSaved(gates if kind in ("gru", "lstm") else None, candidates, states, cells)
@@ -162,7 +133,7 @@ def rnn_backward(
     dz_row = 4 * H if kind == "gru" else width
     plan = Plan(device, sizes, lengths, reverse, dz_row)
     x, dy, dh, dc = (_dense(device, arrays.get(name)) for name in ("x", "dy", "dh", "dc"))
-    dz, dh0 = rows_in_time(device, plan, dz_row), _empty(device, (sizes.batch, H))
+    dz, dh0 = _empty(device, (plan.rows, dz_row)), _empty(device, (sizes.batch, H))
     dc0 = _empty(device, dh0.shape) if kind == "lstm" else None
     given = (saved.gates, saved.candidates, saved.states, saved.cells, device.contiguous(arrays["w_h"].T))
     _walk(device, "backward", cell, sizes, (*given, dy, dh, dc, dz, dh0, dc0, *plan.order, plan.steps))
@@ -180,13 +151,13 @@ def rnn_backward(
 
 
 def _walk(device: CudaBackend, way: str, cell: str, sizes: Any, args: tuple[Any, ...]) -> None:
-    """One launch for all steps: 1 row a block where that fills the device, else 4; weights on chip as far as they fit."""
+    """Launch all steps at once, with 1 row a block, or 4 if rows outnumber multiprocessors; weights that fit stay on chip."""
     if not sizes.batch:
         return
     H, number = sizes.hidden, _core.CELLS[cell]
     gates = {0: 1, 1: 1, 2: 3, 3: 4}[number]
     width, line = gates * H, -(-H // 16) * 16
-    if way == "forward":  # floats of a row: see Memory in the kernel's file
+    if way == "forward":  # floats a row: see "Memory" in the kernel's file
         floats = line + (4 * H if gates > 1 else H) + (H if cell == "lstm" else 0)
     else:
         floats = gates * line + H + (H if cell == "lstm" else 0)

@@ -1,4 +1,4 @@
-"""What all steps of a recurrent cell have in common: launches of ``cuda/rnn_weights.cu``."""
+"""Work for all steps of a recurrent cell at once (gathering rows, gradients): launches of ``cuda/rnn_weights.cu``."""
 
 from __future__ import annotations
 
@@ -15,32 +15,26 @@ _TILE = 64
 
 
 def gather(device: CudaBackend, x: Any, plan: Any, first: int, stop: int, rows: int) -> Any:
-    """Rows of x (N, T, I) of these steps in the order of time, or a view where they lie so."""
+    """Return the rows of x (N, T, I) for these steps in the order of time, or a view if they already have it."""
     inputs = x.shape[2]
     if plan.in_order:
         start = int(plan.starts[first])
         return x.reshape(x.shape[0] * x.shape[1], inputs)[start : start + rows]
-    out = rows_in_time(device, plan, inputs) if plan.padded else device.empty((rows, inputs), np.float32)
+    out = device.empty((rows, inputs), np.float32)
     order = plan.order
     items = (stop - first) * plan.batch * inputs
     walk(device, "rnn_weights.gather_steps", items, x, out, *order, first, inputs)
     return out
 
 
-def rows_in_time(device: CudaBackend, plan: Any, columns: int) -> Any:
-    """An array (rows, columns) for all steps; where there may be rows behind the last one they are zeros."""
-    shape = (plan.rows, columns)
-    return device.full(shape, 0.0, np.float32) if plan.padded else device.empty(shape, np.float32)
-
-
 def scatter(device: CudaBackend, rows: Any, dx: Any, plan: Any) -> None:
-    """The way back, with zeros beyond each sequence's end."""
+    """Write rows back into dx (N, T, I), with zeros beyond each sequence's end."""
     if not plan.in_order:
         walk(device, "rnn_weights.scatter_steps", dx.size, rows, dx, *plan.order, dx.shape[2])
 
 
 def weight_gradient(device: CudaBackend, a: Any, dz: Any, plan: Any, turn: int) -> Any:
-    """``a.T @ dz``, chunk by chunk, latest first; columns turned to the right by ``turn``."""
+    """Return ``a.T @ dz``, summed chunk by chunk, latest first, with its columns rotated to the right by ``turn``."""
     lines, columns, chunks = a.shape[1], dz.shape[1], plan.chunks
     dw = device.empty((lines, columns), np.float32)
     tiles = (-(-lines // _TILE), -(-columns // _TILE))
@@ -68,7 +62,7 @@ def weight_gradient(device: CudaBackend, a: Any, dz: Any, plan: Any, turn: int) 
 
 
 def bias_gradient(device: CudaBackend, dz: Any, plan: Any, gru: bool) -> Any:
-    """The sums of dz (rows, columns) over its rows, as `weight_gradient`; GRU's [q r z n] as (2, 3H): r z n, r z q."""
+    """Sum dz (rows, columns) over its rows, as `weight_gradient`; GRU's [q r z n] is returned as (2, 3H): r z n, r z q."""
     columns, chunks = dz.shape[1], plan.chunks
     width = 3 * columns // 4 if gru else columns
     db = device.empty((2, width) if gru else (width,), np.float32)

@@ -1,4 +1,4 @@
-"""Tanimoto similarities, and the best of them, on a device: launches of ``cuda/tanimoto.cu`` and ``cuda/top_k.cu``."""
+"""Tanimoto similarities and their top-k on a device: launches of ``cuda/tanimoto.cu`` and ``cuda/top_k.cu``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .launch import GRID, walk
 if TYPE_CHECKING:
     from .backend import CudaBackend
 
-_ROWS = 64  # of a block's tile, in both directions
-_CHUNK_BYTES = 2**26  # similarities that the search for the best keeps at a time
+_ROWS = 64  # rows of a block's tile along both axes
+_CHUNK_BYTES = 2**26  # memory for the similarities of a chunk of targets
 
 
 def tanimoto(device: CudaBackend, a: Any, b: Any) -> Any:
@@ -29,7 +29,7 @@ def tanimoto(device: CudaBackend, a: Any, b: Any) -> Any:
 
 
 def tanimoto_topk(device: CudaBackend, queries: Any, targets: Any, k: int, threshold: float) -> tuple[Any, Any]:
-    """Similarities a chunk of targets at a time, merged into the best."""
+    """Return as the protocol says; similarities are computed for a chunk of targets at a time and merged into the best."""
     n, m = queries.shape[0], targets.shape[0]
     if m >= 2**32 - 1:
         raise ValueError(f"tanimoto_topk: {m} targets are more than 2**32 - 2; search them in parts")

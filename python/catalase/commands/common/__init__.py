@@ -1,1 +1,1 @@
-"""What several commands share: their declaration, types of options, the user's tables, hits of a screening."""
+"""Code that several commands share: their declaration, types of options, the user's tables, hits of a screening."""

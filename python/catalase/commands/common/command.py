@@ -1,4 +1,4 @@
-"""How a command is declared, and the exit codes that all commands keep."""
+"""The declaration of a command, and the exit codes of all commands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
-Commands = Any  # what ``add_subparsers`` returns; argparse does not export its class
+Commands = Any  # the result of ``add_subparsers``, whose class argparse does not export
 
 
 class Exit(IntEnum):
@@ -45,15 +45,15 @@ def command(
     Parameters
     ----------
     commands : subparsers
-        What the module's ``add`` was given.
+        The argument of the module's ``add``.
     name, text : str
-        The command's name, and what it does, in one sentence.
+        The command's name, and one sentence that describes it.
     run : callable
         Takes the parsed options and returns the exit code.
     interrupted : str
-        What Ctrl-C left behind, for the message; a KeyboardInterrupt that has a text of its own says that instead.
+        What Ctrl-C left behind, for the message; a KeyboardInterrupt with a text replaces it.
     prints : callable
-        Whether the result of a run with these options is what it prints, so that failing to print it is an error.
+        Whether a run with these options gives its result by printing it, so that failing to print is an error.
     """
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=text, description=text, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -64,7 +64,7 @@ def command(
 
 
 def arguments(function: Callable[..., Any], options: argparse.Namespace) -> dict[str, Any]:
-    """Return the options that are arguments of a function: those that have the name of one of its parameters."""
+    """Return the options that have the names of parameters of a function, as arguments for it."""
     import inspect
 
     parameters = inspect.signature(function).parameters
@@ -72,5 +72,5 @@ def arguments(function: Callable[..., Any], options: argparse.Namespace) -> dict
 
 
 def exit_code(failed: int, options: argparse.Namespace) -> int:
-    """Return the exit code of a run that is done, of which some rows could not be read."""
+    """Return the exit code of a finished run in which ``failed`` rows could not be read."""
     return Exit.SOME_ROWS if failed and options.strict else Exit.OK

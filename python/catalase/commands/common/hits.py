@@ -1,4 +1,4 @@
-"""What ``catalase screen`` and ``catalase screen-merge`` share: the options of the steps on the hits, and the summary."""
+"""``catalase screen`` and ``catalase screen-merge`` share the options of the steps on the hits, and the summary."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def add_hit_options(parser: argparse.ArgumentParser) -> None:
 
 
 def print_hits(hits: Any, options: argparse.Namespace, errors: str) -> int:
-    """Draw the hits where that was asked for, print what came of the screening, and return the exit code.
+    """Draw the hits where that was asked for, print a summary of the screening, and return the exit code.
 
     Parameters
     ----------
     hits : Hits
     options : Namespace
     errors : str
-        Where the molecules are listed that could not be scored.
+        The file that lists the molecules that could not be scored.
     """
     from ..._internal.console import Console
 

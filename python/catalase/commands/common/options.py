@@ -1,7 +1,7 @@
 """Types of options, and the options that several commands have.
 
-The type of an option that takes a path says whether it is an input or an output; the test that runs every output of
-every command against every input finds them by that.
+The type of an option that takes a path says whether it is an input or an output; by this the test that tries every output
+of every command against every input finds them.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from ..._internal.text import parse_float, parse_int, strip_white
 
 
 def input_path(text: str) -> str:
-    """The name of something that is read."""
+    """Return the name of an input."""
     return name(text)
 
 
 def output_path(text: str) -> str:
-    """The name of something that is written."""
+    """Return the name of an output."""
     return name(text)
 
 
 def name(text: str) -> str:
-    """A text that is not empty."""
+    """Return a text that is not empty."""
     if not strip_white(text):
         raise argparse.ArgumentTypeError("must not be empty")
     return text
 
 
 def whole_number(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
-    """A whole number from ``low`` to ``high``."""
+    """Return the type of a whole number from ``low`` to ``high``."""
 
     def parse(text: str) -> int:
         value = parse_int(text)
@@ -44,7 +44,7 @@ def whole_number(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
 
 
 def number(allowed: Callable[[float], bool], words: str) -> Callable[[str], float]:
-    """A number that ``allowed`` accepts; ``words`` describe those numbers."""
+    """Return the type of a number that ``allowed`` accepts; ``words`` describe the accepted numbers."""
 
     def parse(text: str) -> float:
         value = parse_float(text)
@@ -57,7 +57,7 @@ def number(allowed: Callable[[float], bool], words: str) -> Callable[[str], floa
 
 
 def list_of(parse: Callable[[str], Any]) -> Callable[[str], list[Any]]:
-    """Values of one type with commas between them."""
+    """Return the type of a list of values with commas between them."""
 
     def parse_list(text: str) -> list[Any]:
         parts = [strip_white(part) for part in text.split(",")]
@@ -68,7 +68,7 @@ def list_of(parse: Callable[[str], Any]) -> Callable[[str], list[Any]]:
 
 
 def add_table_options(parser: argparse.ArgumentParser) -> None:
-    """Add what to do with rows that cannot be read."""
+    """Add the options for rows that cannot be read."""
     parser.add_argument(
         "--errors-file", type=output_path, help="CSV for rows that cannot be read (default: beside the output)"
     )
@@ -83,5 +83,5 @@ def add_table_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_strict(parser: argparse.ArgumentParser) -> None:
-    """Add ``--strict``, which `exit_code` obeys."""
+    """Add ``--strict``, which `exit_code` reads."""
     parser.add_argument("--strict", action="store_true", help="exit code 3 where some rows could not be read")

@@ -1,4 +1,4 @@
-"""The user's tables: read one, list the rows that cannot be read, and score a model on one."""
+"""The user's tables: reading one, listing the rows that cannot be read, and scoring a model on one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..._internal.storage.outputs import ERRORS_BEGIN, Output, begins_with
 
 
 def error_file_beside(path: str) -> str | None:
-    """Return the name of the error file beside a table or an output; None where that is no file."""
+    """Return the name of the error file next to a table or an output; None where that is no file."""
     if path == "-" or (os.path.exists(path) and not os.path.isfile(path)) or path.startswith("/dev/"):
         return None
     return f"{path}.errors.csv"
@@ -28,7 +28,7 @@ def error_file_beside(path: str) -> str | None:
 
 @dataclass(frozen=True)
 class UnreadableRows:
-    """What becomes of the rows of a table that cannot be read.
+    """How a command treats the rows of a table that cannot be read.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class UnreadableRows:
     most : float
         The largest share of the rows that may be unreadable.
     advice : str
-        What to do for an error file where there is none.
+        Tells the user how to get an error file where there is none.
     """
 
     table: str
@@ -49,16 +49,16 @@ class UnreadableRows:
 
     @classmethod
     def of(cls, options: argparse.Namespace, error_file: str | None) -> UnreadableRows:
-        """Take the options of a command; ``error_file`` is the one where the user names none."""
+        """Take the options of a command; ``error_file`` is used where the user names none."""
         return cls(options.table, options.errors_file or error_file, options.max_unreadable)
 
     @property
     def output(self) -> Output:
-        """The error file among the outputs of a command."""
+        """The error file, as an output of the command."""
         return Output("--errors-file", self.error_file, ERRORS_BEGIN)
 
     def check_share(self, report: Report) -> None:
-        """Stop where too many rows cannot be read, or none can; the error file lists them all the same."""
+        """Stop where too many rows, or all, cannot be read; the error file is written nevertheless."""
         first = {f.position: f for f in reversed(report.failures)}
         if not first or (len(first) < report.total and len(first) <= self.most * report.total):
             return
@@ -76,7 +76,7 @@ class UnreadableRows:
         raise ValueError(f"{count}; {'; '.join(shown)}{listed}; {advice}")
 
     def tell(self, console: Console, report: Report | None) -> int:
-        """Print how many rows could not be read, write the error file or remove that of an earlier run, and count them."""
+        """Print and return how many rows could not be read; write the error file, or remove that of an earlier run."""
         failures = report.failures if report is not None else []
         if report is None or not failures:
             if self.error_file is not None and begins_with(self.error_file, ERRORS_BEGIN):
@@ -90,7 +90,7 @@ class UnreadableRows:
         else:
             try:
                 _write_error_file(self.error_file, report)
-            except OSError as error:  # everything else is done: it is not lost for this
+            except OSError as error:  # all other results are written, and must not be lost by this
                 listed = f"they could not be listed: {error}"
         console.print(f"{count:,} of {report.total:,} rows could not be read; {listed}")
         return count
@@ -110,7 +110,7 @@ def load_table(unreadable: UnreadableRows, tasks: Sequence[str], smiles: str, fe
     """Return the dataset of a table: features of the column ``smiles``, labels of the columns ``tasks``."""
     loader = data.CSVLoader(tasks, featurizer, feature_field=smiles)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the report says it better
+        warnings.simplefilter("ignore")  # the report has more to say
         dataset = loader.create_dataset(unreadable.table, errors="drop")
     if dataset.report is not None:
         unreadable.check_share(dataset.report)
@@ -161,7 +161,7 @@ def print_scores(console: Console, model: Any, parts: list[tuple[str, Any]]) -> 
             functions = [metrics.rms_score, metrics.mae_score, metrics.r2_score, metrics.spearman_score]
             names = ["RMSE", "MAE", "R2", "Spearman"]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # one sentence below says it for all scores
+            warnings.simplefilter("ignore")  # one sentence below replaces the warnings of all scores
             scores = [metrics.Metric(f, np.mean).compute_metric(part.y, prediction, part.w) for f in functions]
         undefined |= bool(np.isnan(scores).any())
         rows.append([name, f"{len(part):,}", *[f"{score:.3f}" for score in scores]])

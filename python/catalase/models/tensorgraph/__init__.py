@@ -1,4 +1,4 @@
-"""Nets built layer by layer as a graph, as DeepChem 2.1 has them: `TensorGraph`, and the `layers` to build it from."""
+"""`TensorGraph` builds a net as a graph of `layers`, with the names and arguments of DeepChem 2.1."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,20 +11,18 @@ from numpy.typing import NDArray
 from ..._internal.numbers import shown
 from ...autograd import Tensor
 from ...backends import to_device
-from ...backends.cuda.capture import Parts
+from ...data.batch import Batch, Batches
 from .graph import Graph
 from .inputs import Feature, Input, Label, Weights
 from .layer import Layer
 
-Batch = tuple[Any, Any, Any, Any]
 
+class Feeds(Batch):
+    """One batch of a graph: an array for each input that is fed, by the number of its node."""
 
-class Feeds:
-    """One batch: a tensor for each input of the graph that has one."""
-
-    def __init__(self, tensors: dict[int, Tensor]) -> None:
-        self.tensors = tensors
-        rows = {len(value) for value in tensors.values()}
+    def __init__(self, arrays: Mapping[int, Any]) -> None:
+        self.fed = dict(arrays)
+        rows = {len(value) for value in self.fed.values()}
         if len(rows) != 1:
             raise ValueError(f"TensorGraph: the arrays of a batch must have as many rows each, got {sorted(rows)}")
         self.rows = rows.pop()
@@ -32,11 +30,27 @@ class Feeds:
     def __len__(self) -> int:
         return self.rows
 
-    def graph_parts(self) -> Parts:
-        """What a captured step reads; see `catalase.backends.cuda.capture.Parts`."""
-        places = tuple(self.tensors)
-        arrays = [tensor.data for tensor in self.tensors.values()]
-        return Parts(places, arrays, lambda given: Feeds(dict(zip(places, map(Tensor, given), strict=True))))
+    @property
+    def X(self) -> Feeds:
+        return self
+
+    @property
+    def tensors(self) -> dict[int, Tensor]:
+        return {place: Tensor(array) for place, array in self.fed.items()}
+
+    @property
+    def arrays(self) -> Sequence[Any]:
+        return tuple(self.fed.values())
+
+    @property
+    def static(self) -> Hashable:
+        return "inputs", *self.fed
+
+    def with_arrays(self, arrays: Sequence[Any]) -> Feeds:
+        return Feeds(dict(zip(self.fed, arrays, strict=True)))
+
+    def to(self, device: str) -> Feeds:
+        return Feeds({place: to_device(array, device) for place, array in self.fed.items()})
 
 
 def walk(where: str, generator: Any) -> Iterator[Any]:
@@ -52,10 +66,10 @@ class Feeder:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.of: dict[type[Input], list[int]] = {
-            kind: [i for i, step in enumerate(graph.steps) if type(step.layer) is kind]
+            kind: [i for i, node in enumerate(graph.nodes) if type(node.layer) is kind]
             for kind in (Feature, Label, Weights)
         }
-        self.names = {step.name: i for i, step in enumerate(graph.steps) if isinstance(step.layer, Input)}
+        self.names = {node.name: i for i, node in enumerate(graph.nodes) if isinstance(node.layer, Input)}
 
     def columns(self, X: Any, y: Any = None, w: Any = None) -> Feeds:
         """Feed X to the Features, y to the Labels and w to the Weights: one array, or a list with one for each."""
@@ -90,23 +104,23 @@ class Feeder:
 
     def _place(self, key: Any) -> int:
         place = self.graph.place.get(id(key)) if isinstance(key, Layer) else self.names.get(key)
-        if place is None or not isinstance(self.graph.steps[place].layer, Input):
+        if place is None or not isinstance(self.graph.nodes[place].layer, Input):
             name = f"{key!r:.100}"
             raise ValueError(f"TensorGraph: {name} is no input of this graph; its inputs are {', '.join(self.names)}")
         return place
 
     def _feeds(self, arrays: Mapping[int, Any]) -> Feeds:
-        tensors: dict[int, Tensor] = {}
+        fed: dict[int, Any] = {}
         device = self.graph.device
         weights = [np.asarray(array) for place, array in arrays.items() if place in self.of[Weights]]
         for place, array in arrays.items():
-            step = self.graph.steps[place]
-            assert isinstance(step.layer, Input)
-            taken = step.layer.take(step.name, array)
-            if isinstance(step.layer, Label) and np.isnan(taken).any():
-                taken = self._without_missing(step.name, taken, weights)
-            tensors[place] = Tensor(to_device(taken, device))
-        return Feeds(tensors)
+            node = self.graph.nodes[place]
+            assert isinstance(node.layer, Input)
+            taken = node.layer.take(node.name, array)
+            if isinstance(node.layer, Label) and np.isnan(taken).any():
+                taken = self._without_missing(node.name, taken, weights)
+            fed[place] = to_device(taken, device)
+        return Feeds(fed)
 
     def _without_missing(
         self, name: str, labels: NDArray[np.float32], weights: list[NDArray[Any]]
@@ -134,36 +148,28 @@ def _silenced(weights: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.bool_
         return np.zeros(shape, bool)
 
 
-class FedRows:
-    """A dataset for `train.fit` whose batches are `Feeds`, of `most` rows at most."""
+def fed_rows(feeder: Feeder, dataset: Any, in_order: bool = False, most: int | None = None) -> Batches:
+    """The batches of a dataset as `Feeds`, of ``most`` rows at most."""
 
-    def __init__(self, feeder: Feeder, dataset: Any, in_order: bool = False, most: int | None = None) -> None:
-        self.feeder, self.dataset, self.in_order, self.most = feeder, dataset, in_order, most
+    def iterbatches(batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Any]:
+        size = batch_size if most is None else min(batch_size, most)
+        for X, y, w, ids in dataset.iterbatches(size, deterministic=in_order or deterministic, seed=seed):
+            yield feeder.columns(X, y, w), None, None, ids  # labels and weights are fed
 
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def iterbatches(self, batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Batch]:
-        size = batch_size if self.most is None else min(batch_size, self.most)
-        in_order = self.in_order or deterministic
-        for X, y, w, ids in self.dataset.iterbatches(size, deterministic=in_order, seed=seed):
-            yield self.feeder.columns(X, y, w), None, None, ids  # labels and weights are fed
+    return Batches(dataset, iterbatches)
 
 
-class FedItems:
-    """The batches of a generator for `train.fit`, to be walked through once."""
+def fed_items(feeder: Feeder, generator: Iterable[Any]) -> Batches:
+    """The batches of a generator as `Feeds`, to be walked through once."""
+    items = walk("TensorGraph.fit_generator", generator)
+    try:
+        first = feeder.item(next(items))
+    except StopIteration:
+        raise ValueError("TensorGraph: the generator yielded no batch; there is nothing to learn from") from None
 
-    def __init__(self, feeder: Feeder, items: Iterable[Any]) -> None:
-        self.feeder, self.items = feeder, walk("TensorGraph.fit_generator", items)
-        try:
-            self.first = feeder.item(next(self.items))
-        except StopIteration:
-            raise ValueError("TensorGraph: the generator yielded no batch; there is nothing to learn from") from None
+    def iterbatches(batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Any]:
+        yield first, None, None, None
+        for item in items:
+            yield feeder.item(item), None, None, None
 
-    def __len__(self) -> int:
-        return len(self.first)  # all that is asked of it is not to be empty
-
-    def iterbatches(self, batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Batch]:
-        yield self.first, None, None, None
-        for item in self.items:
-            yield self.feeder.item(item), None, None, None
+    return Batches(first, iterbatches)  # the loop asks only whether it is empty

@@ -1,4 +1,4 @@
-"""From layers to a net: their order, their names, and the module that runs them."""
+"""`Graph` is the net of a `TensorGraph`; its layers are ordered and named here."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ...nn.allowance import check_row, is_limited
 from .inputs import Feature, Input
 from .layer import Layer, Operation, Shape
 
-_ROWS = 2  # of the batch of zeros that finds the shapes: 1 would pass for an axis without rows
-_ROWS_OF_A_FILE = 0  # the same where the graph came with a file: no rows cost nothing, whatever the shapes
+_ROWS = 2  # of the batch of zeros that finds the shapes; an axis of 1 row could be taken for another of length 1
+_ROWS_OF_A_FILE = 0  # the same for a graph that was read from a file: no rows cost nothing, whatever the shapes
 
 
 def ordered(roots: Sequence[Layer]) -> list[Layer]:
-    """Every layer that the roots need, each after its inputs; a circle is refused. No recursion: graphs may be deep."""
+    """Return the layers that the roots need, each after its inputs; refuse a circle. Nothing recurses: graphs may be deep."""
     done: dict[int, Layer] = {}
     for root in roots:
         path: list[Layer] = []
@@ -46,7 +46,7 @@ def _plain_name(layer: Layer) -> str:
 
 
 def named(layers: Iterable[Layer]) -> dict[str, Layer]:
-    """Layers by name: their own, else class and number; one name for two layers is refused."""
+    """Return the layers by name: their own, or else their class and number. Refuse two layers of one name."""
     given: dict[str, Layer] = {}
     layers = list(layers)
     for layer in layers:
@@ -61,8 +61,8 @@ def named(layers: Iterable[Layer]) -> dict[str, Layer]:
     return names
 
 
-class Step:
-    """One node: what runs, and the numbers of the nodes that it takes its inputs from."""
+class Node:
+    """One node: its layer, the module that runs, and the numbers of the nodes that give its inputs."""
 
     def __init__(self, name: str, layer: Layer, module: nn.Module | None, inputs: list[int]) -> None:
         self.name, self.layer, self.module, self.inputs = name, layer, module, inputs
@@ -74,32 +74,34 @@ class Graph(nn.Module):
     Attributes
     ----------
     layers : dict of str to Module
-        By the names of the graph's layers: those that the outputs need, and all that have parameters.
-    steps : list of Step
-        Every node, each after its inputs.
+        The modules of the layers that the outputs need or that have parameters, by the names of the layers.
+    nodes : list of Node
+        All nodes, each after its inputs.
+    place : dict of int to int
+        The number of each layer's node, by the ``id`` of the layer.
     """
 
     def __init__(
         self, names: Mapping[str, Layer], outputs: Sequence[Layer], rng: np.random.Generator | None = None
     ) -> None:
         super().__init__()
-        self.place = {id(layer): i for i, layer in enumerate(names.values())}  # of the layers' nodes
-        self.steps: list[Step] = []
+        self.place = {id(layer): i for i, layer in enumerate(names.values())}
+        self.nodes: list[Node] = []
         values: list[Tensor] = []
         with nn.inference(), no_grad():
             for name, layer in names.items():
-                step, value = self._build(name, layer, values, rng)
-                self.steps.append(step)
+                node, value = self._build(name, layer, values, rng)
+                self.nodes.append(node)
                 values.append(value)
         self.shapes: list[Shape] = [value.shape for value in values]
         self._orders: dict[tuple[int, ...], list[int]] = {}
-        self.features = [i for i, step in enumerate(self.steps) if isinstance(step.layer, Feature)]
+        self.features = [i for i, node in enumerate(self.nodes) if isinstance(node.layer, Feature)]
         self.outputs = tuple(self.place[id(layer)] for layer in outputs)
         shown = set(self._order(self.outputs))
         self.layers: dict[str, nn.Module] = {
-            step.name: step.module
-            for i, step in enumerate(self.steps)
-            if step.module is not None and (i in shown or not isinstance(step.module, Operation))
+            node.name: node.module
+            for i, node in enumerate(self.nodes)
+            if node.module is not None and (i in shown or not isinstance(node.module, Operation))
         }
 
     def __getstate__(self) -> dict[str, Any]:
@@ -107,12 +109,12 @@ class Graph(nn.Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.place = {id(step.layer): i for i, step in enumerate(self.steps)}
+        self.place = {id(node.layer): i for i, node in enumerate(self.nodes)}
 
     def _build(
         self, name: str, layer: Layer, values: list[Tensor], rng: np.random.Generator | None
-    ) -> tuple[Step, Tensor]:
-        """Make a node's module, and run it on zeros to learn its shape."""
+    ) -> tuple[Node, Tensor]:
+        """Make the module of a node, and run it on zeros to find its shape."""
         sources = [self.place[id(above)] for above in layer.in_layers]
         inputs, kind = [values[i] for i in sources], type(layer).__name__
         title = f"TensorGraph: layer {name} ({kind})" if not name.startswith(kind) else f"TensorGraph: layer {name}"
@@ -123,41 +125,41 @@ class Graph(nn.Module):
         if isinstance(layer, Input):
             check_row(layer.row)
             rows = _ROWS_OF_A_FILE if is_limited() else _ROWS
-            return Step(name, layer, None, []), Tensor(np.zeros((rows, *layer.row), np.float32))
+            return Node(name, layer, None, []), Tensor(np.zeros((rows, *layer.row), np.float32))
         try:
             module = layer.build([x.shape for x in inputs], rng)
             value = layer.call(module, inputs)
             check_row(value.shape[1:])
-            return Step(name, layer, module, sources), value
+            return Node(name, layer, module, sources), value
         except (TypeError, ValueError) as error:
-            shapes = ", ".join(f"{self.steps[i].name} {values[i].shape[1:]}" for i in sources)
+            shapes = ", ".join(f"{self.nodes[i].name} {values[i].shape[1:]}" for i in sources)
             raise type(error)(f"{title}: {error} (in_layers with the shapes of their rows: {shapes})") from None
 
     def forward(self, *features: Tensor) -> Any:
-        """Return the outputs for one tensor a Feature: a tensor, or a list where there are several."""
+        """Return the output, or a list of the outputs, for one tensor for each Feature."""
         results = self.run(dict(zip(self.features, features, strict=True)), self.outputs)
         return results[0] if len(results) == 1 else results
 
     def run(self, feeds: Mapping[int, Tensor], wanted: tuple[int, ...]) -> list[Tensor]:
-        """Return the values of the wanted nodes; inputs, by node, come in `feeds`."""
+        """Return the values of the wanted nodes; ``feeds`` holds the values of the inputs by the numbers of their nodes."""
         values: dict[int, Tensor] = dict(feeds)
         for i in self._order(wanted):
             if i in values:
                 continue
-            step = self.steps[i]
-            if step.module is None:
+            node = self.nodes[i]
+            if node.module is None:
                 raise ValueError(
-                    f"TensorGraph: {step.name} was fed nothing; give it in the dataset, or in the batch of the generator"
+                    f"TensorGraph: {node.name} was fed nothing; give it in the dataset, or in the batch of the generator"
                 )
-            values[i] = step.layer.call(step.module, [values[j] for j in step.inputs])
+            values[i] = node.layer.call(node.module, [values[j] for j in node.inputs])
         return [values[i] for i in wanted]
 
     def _order(self, wanted: tuple[int, ...]) -> list[int]:
-        """The nodes that these need, in the order in which they run."""
+        """Return the nodes that the wanted ones need, in the order in which they run."""
         if wanted not in self._orders:
             needed, stack = set(wanted), list(wanted)
             while stack:
-                above = [j for j in self.steps[stack.pop()].inputs if j not in needed]
+                above = [j for j in self.nodes[stack.pop()].inputs if j not in needed]
                 needed.update(above)
                 stack.extend(above)
             self._orders[wanted] = sorted(needed)

@@ -1,4 +1,4 @@
-"""Where data enters a graph: Feature, Label, Weights."""
+"""The layers that data enter a graph by: `Feature`, `Label`, `Weights`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHAPE = List(AnyOf(Int(1), none=True), 1, 16)
 
 
 class Input(Layer):
-    """What Feature, Label and Weights share."""
+    """Base class of `Feature`, `Label` and `Weights`: a shape, and the check of the arrays that are fed."""
 
     takes = (0, 0)
 
@@ -38,7 +38,7 @@ class Input(Layer):
 
     @property
     def row(self) -> Shape:
-        """Shape of one row."""
+        """The shape of one row."""
         return tuple(int(n) for n in self.shape[1:] if n is not None)
 
     def take(self, name: str, array: Any) -> NDArray[np.float32]:
@@ -65,15 +65,16 @@ def _without_ones(shape: Shape) -> Shape:
 
 @saved(shape=_SHAPE, scale=Float(none=True))
 class Feature(Input):
-    """An input that the net computes from: X of the dataset.
+    """An input that the net computes from; it takes X of the dataset.
 
     Parameters
     ----------
     shape : tuple
-        Such as (None, 28, 28); None stands for any number of rows.
+        For example (None, 28, 28); None stands for any number of rows.
     name : str, optional
     scale : float, optional
-        Multiplies what comes in, batch by batch: ``1 / 255`` for images in uint8, which are taken as numbers else.
+        A factor that each batch is multiplied by, such as ``1 / 255`` for images in uint8, whose pixels are otherwise
+        taken as the numbers 0 to 255.
     """
 
     def __init__(self, shape: Sequence[int | None], name: str | None = None, scale: float | None = None) -> None:
@@ -87,12 +88,12 @@ class Feature(Input):
 
 @saved(shape=_SHAPE)
 class Label(Input):
-    """What the net should give: y of the dataset. Parameters as `Feature`, without ``scale``."""
+    """The values that the net should give; it takes y of the dataset. Parameters as `Feature`, without ``scale``."""
 
 
 @saved(shape=_SHAPE)
 class Weights(Input):
-    """What each label counts: w of the dataset. Parameters as `Label`."""
+    """The weight of each label; it takes w of the dataset. Parameters as `Label`."""
 
     def take(self, name: str, array: Any) -> NDArray[np.float32]:
         return _finite(name, super().take(name, array))

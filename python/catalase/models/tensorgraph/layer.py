@@ -1,4 +1,4 @@
-"""What the layers of a graph share: their inputs, their names, and the way into and out of a saved config."""
+"""`Layer`, the base class of the layers of a graph, and the checks and fields of their settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AXES = List(Int(), 0, 16, none=True)
 
 
 def _variance_scaling() -> nn.init.Initializer:
-    """TensorFlow 1's: normal, cut at two deviations, of variance 2 / fan_in before the cut costs it 1 / 1.3."""
+    """TensorFlow 1's: a normal distribution of variance 2.6 / fan_in, cut at two deviations, which leaves 2 / fan_in."""
     return lambda shape, rng: nn.init.truncated_normal(math.sqrt(2.6 / max(1, math.prod(shape[:-1]))))(shape, rng)
 
 
@@ -50,9 +50,9 @@ class Layer:
     Parameters
     ----------
     in_layers : Layer or list of Layer, optional
-        What it takes its inputs from.
+        The layers whose outputs are its inputs.
     name : str, optional
-        Letters, digits and underscores; by default its class and its number in the graph, such as ``Conv2D_4``.
+        Letters, digits and underscores; the default is the class and the number in the graph, such as ``Conv2D_4``.
 
     Attributes
     ----------
@@ -61,10 +61,10 @@ class Layer:
 
     Notes
     -----
-    A layer only describes. The net that computes is built by the `TensorGraph`, so a layer may stand in several.
+    A layer is only a description. The `TensorGraph` builds the net that computes, so a layer may be in several graphs.
     """
 
-    takes: ClassVar[tuple[int, int]] = (1, 1)  # fewest and most inputs
+    takes: ClassVar[tuple[int, int]] = (1, 1)  # the least and the largest number of inputs
     fields: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, in_layers: Any = None, name: str | None = None) -> None:
@@ -81,24 +81,24 @@ class Layer:
         return f"{type(self).__name__}({', '.join(f'{key}={getattr(self, key)!r}' for key in self.fields)})"
 
     def build(self, shapes: list[Shape], rng: np.random.Generator | None) -> nn.Module:
-        """Return the module of this node for inputs of these shapes (rows first), started from `rng`, or with zeros."""
+        """Return the module for inputs of these shapes (rows first), with start values drawn from `rng`; without it, zeros."""
         return Operation(self)
 
     def call(self, module: nn.Module, inputs: list[Tensor]) -> Tensor:
-        """Return what the module gives for these inputs."""
+        """Return the output of the module for these inputs."""
         return module(*inputs)
 
     def compute(self, *inputs: Tensor) -> Tensor:
-        """Return the output, where the layer has no parameters."""
+        """Return the output of a layer that has no parameters."""
         raise TypeError(f"{type(self).__name__} has no compute method")
 
     def to_config(self) -> dict[str, Any]:
-        """Return the settings as JSON values; the graph adds name and inputs."""
+        """Return the settings as JSON values; the graph adds the name and the inputs."""
         return {"class": f"TensorGraph.{type(self).__name__}", **{key: getattr(self, key) for key in self.fields}}
 
     @classmethod
     def from_config(cls, fields: dict[str, Any]) -> Layer:
-        """Build the layer; the graph links its inputs, which are left in ``saved_inputs``."""
+        """Build the layer; ``saved_inputs`` holds the numbers of its inputs, by which the graph links them."""
         name, inputs = fields.pop("node"), fields.pop("inputs")
         layer = cls(**fields, name=name)
         layer.saved_inputs = inputs
@@ -120,7 +120,7 @@ class Operation(nn.Module):
 
 
 def saved(**fields: Field) -> Callable[[_L], _L]:
-    """List a layer class in the registry with the fields that its config has: arguments, kept as attributes of one name."""
+    """Register a layer class with the fields of its config: they are arguments, and attributes of the same names."""
 
     def decorate(cls: _L) -> _L:
         cls.fields = tuple(fields)
@@ -132,7 +132,7 @@ def saved(**fields: Field) -> Callable[[_L], _L]:
 
 
 def sizes(kind: str, key: str, value: Any, dims: int) -> int | list[int]:
-    """One whole number, or one a dimension; as JSON."""
+    """Return one whole number, or a list with one for each dimension."""
     if is_count(value):
         return int(value)
     if not is_list(value) or len(value) != dims or not all(is_count(v) for v in value):
@@ -143,26 +143,26 @@ def sizes(kind: str, key: str, value: Any, dims: int) -> int | list[int]:
 
 
 def count(kind: str, key: str, value: Any) -> int:
-    """A whole number, 1 or more."""
+    """Return a whole number of 1 or more."""
     if not is_count(value):
         raise ValueError(f"{kind}: {key} must be a whole number, 1 or more, got {shown(value)}")
     return int(value)
 
 
 def each(value: int | list[int]) -> int | tuple[int, ...]:
-    """As the functions of `nn` take it."""
+    """Return sizes as the functions of `nn` take them."""
     return tuple(value) if isinstance(value, list) else value
 
 
 def padding_name(kind: str, value: Any) -> str:
-    """``"same"`` or ``"valid"``, in either case."""
+    """Return ``"same"`` or ``"valid"`` for either, in capital or small letters."""
     if not isinstance(value, str) or value.lower() not in ("same", "valid"):
         raise ValueError(f"{kind}: padding must be 'SAME' or 'VALID', got {shown(value)}")
     return value.lower()
 
 
 def activation_name(kind: str, value: Any) -> str | None:
-    """The name of an activation; functions of `catalase.nn.functional` and `nn.tf_nn` are taken by their names."""
+    """Return the name of an activation, given by its name or as a function of `catalase.nn.functional` or `nn.tf_nn`."""
     if value is None:
         return None
     name = value if isinstance(value, str) else getattr(value, "__name__", None) if callable(value) else None
@@ -177,19 +177,19 @@ def activation_name(kind: str, value: Any) -> str | None:
 
 
 def initializer_name(kind: str, key: str, value: Any) -> str:
-    """The name of an initializer."""
+    """Return the name of an initializer."""
     if not isinstance(value, str) or value not in _INITIALIZERS:
         raise ValueError(f"{kind}: {key} must be one of {', '.join(_INITIALIZERS)}, got {shown(value)}")
     return str(value)
 
 
 def initializer(name: str, rng: np.random.Generator | None) -> nn.init.Initializer:
-    """The initializer of that name; zeros where there is no generator, since saved values will follow."""
+    """Return the initializer of a name; zeros where there is no generator, since saved values replace them."""
     return nn.init.zeros() if rng is None else _INITIALIZERS[name]()
 
 
 def axes(kind: str, value: Any) -> list[int] | None:
-    """One axis or several, as JSON; None is all."""
+    """Return one axis or several as a list; None stands for all axes."""
     if value is None:
         return None
     values = [value] if is_whole(value) else value

@@ -1,12 +1,11 @@
-"""The layers of a `TensorGraph`. Each takes ``in_layers``, one layer or a list of them, and ``name``.
+"""The layers of a `TensorGraph`. Each takes ``in_layers``, a layer or a list of layers, and ``name``.
 
-Arguments and defaults are DeepChem 2.1's. Activations and initializers are named by strings; None is none.
+Arguments and defaults are DeepChem 2.1's. Activations and initializers are given by name; None leaves them out.
 """
 
 from __future__ import annotations
 
 from .inputs import Feature, Label, Weights
-from .joins import Add, Concat, Multiply
 from .layer import Layer
 from .losses import (
     L1Loss,
@@ -18,23 +17,25 @@ from .losses import (
     WeightDecay,
     WeightedError,
 )
-from .recurrent import GRU, LSTM
-from .shapes import (
+from .unweighted import (
+    Add,
     AvgPool1D,
     AvgPool2D,
     AvgPool3D,
+    Concat,
     Dropout,
     Flatten,
     MaxPool1D,
     MaxPool2D,
     MaxPool3D,
+    Multiply,
     ReLU,
     Reshape,
     Sigmoid,
     SoftMax,
     Tanh,
 )
-from .weighted import BatchNorm, Conv1D, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, Dense
+from .weighted import GRU, LSTM, BatchNorm, Conv1D, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, Dense
 
 __all__ = [
     "Add",

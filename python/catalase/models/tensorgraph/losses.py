@@ -1,4 +1,4 @@
-"""Losses, and what reduces them to one number."""
+"""Losses, and the layers that reduce them to one number."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .layer import AXES, Layer, axes, saved
 
 
 def _alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Two tensors of one shape: the one with fewer axes takes the other's, where it holds as many values."""
+    """Return two tensors in one shape: the one with fewer axes takes the other's shape where it holds as many values."""
     if a.shape != b.shape and a.size == b.size:
         return (a.reshape(b.shape), b) if a.ndim < b.ndim else (a, b.reshape(a.shape))
     if a.shape != b.shape:
@@ -26,7 +26,7 @@ def _alike(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 class SoftMaxCrossEntropy(Layer):
     """Cross-entropy of a softmax: ``in_layers=[labels, logits]``, logits (N, C), gives (N, 1).
 
-    Labels are one-hot, or probabilities, (N, C); class numbers (N, 1) are taken too.
+    Labels are one-hot rows or probabilities (N, C), or class numbers (N, 1).
     """
 
     takes = (2, 2)
@@ -87,7 +87,7 @@ class L1Loss(_Distance):
 
 @saved()
 class WeightedError(Layer):
-    """Sum of loss times weight: ``in_layers=[loss, weights]``. A sum, as in DeepChem: it grows with the batch."""
+    """Sum of loss times weight: ``in_layers=[loss, weights]``. As in DeepChem it is a sum, so it grows with the batch."""
 
     takes = (2, 2)
 
@@ -104,7 +104,7 @@ class _Reduce(Layer):
         self.axis = axes(type(self).__name__, axis)
 
     def over(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, tuple[int, ...] | None]:
-        """The input (several of one shape are stacked, as in DeepChem) and the axes."""
+        """Return the input (several of one shape are stacked, as in DeepChem) and the axes."""
         x = inputs[0]
         if len(inputs) > 1:
             for other in inputs[1:]:
@@ -123,9 +123,9 @@ class ReduceMean(_Reduce):
     Parameters
     ----------
     in_layers : Layer or list of Layer
-        Several are stacked first, along a new axis 0.
+        Several layers are stacked first, along a new axis 0.
     axis : int or list of int, optional
-        Counted with the rows, which are axis 0.
+        Axes are counted with the rows, which are axis 0.
     """
 
     def compute(self, *inputs: Tensor) -> Tensor:
@@ -150,12 +150,12 @@ class WeightDecay(Layer):
     ----------
     penalty : float
     penalty_type : {"l1", "l2"}
-        ``penalty * sum(|w|)``, or ``penalty * sum(w**2) / 2`` as in TensorFlow. Biases are left alone.
+        ``penalty * sum(|w|)``, or ``penalty * sum(w**2) / 2`` as in TensorFlow. Biases have no penalty.
 
     Notes
     -----
-    The optimizer adds the penalty's gradient on its way over the weights, which costs nothing; the loss that is reported
-    is without it.
+    The optimizer adds the penalty's gradient in the pass over the weights that it makes anyway, at no cost. The reported
+    loss does not include the penalty.
     """
 
     def __init__(self, penalty: float, penalty_type: str, in_layers: Any = None, name: str | None = None) -> None:

@@ -1,25 +1,38 @@
-"""`TensorGraph`: a model whose net is put together layer by layer."""
+"""`TensorGraph`: a model whose net is a graph of layers that the user connects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ... import train
-from ..._internal.numbers import flag, path_of, whole_number
-from ..._internal.registry import Int, List, Object, register
+from ... import nn, optim, train
+from ..._internal.numbers import choice, flag, path_of, shown, whole_number
+from ..._internal.registry import AnyOf, Field, Float, Int, List, Object, register
+from ...autograd import Tensor, no_grad
+from ...metrics import Metric
+from ...trans import Transformer, undo_transforms
+from ..datapoints import datapoints
+from ..grids import batches, is_list_of_arrays
 from ..load import load
-from .building import FIELDS
-from .feeds import FedItems
+from ..model import Model, check_transformers, chosen_metrics, chosen_transformers, scores
+from ..settings import checked
+from .feeds import Feeder, Feeds, fed_items, fed_rows, walk
+from .graph import Graph, named, ordered
+from .inputs import Label, Weights
 from .layer import Layer
-from .prediction import PredictingGraph
+from .losses import WeightDecay
+
+Outputs = Layer | Sequence[Layer] | None
+
+FIELDS: dict[str, Field] = {"batch_size": Int(1), "learning_rate": Float(low=0), "seed": AnyOf(Int(0), none=True)}
 
 
 class _SaveNowAndThen(train.Callback):
-    """Saves the model into its folder every so many steps."""
+    """Saves the model into its folder after every ``interval`` steps."""
 
     def __init__(self, model: TensorGraph, interval: int) -> None:
         self.model, self.interval, self.steps = model, interval, 0
@@ -37,30 +50,31 @@ class _SaveNowAndThen(train.Callback):
     loss=Int(0, none=True),
     **FIELDS,
 )
-class TensorGraph(PredictingGraph):
+class TensorGraph(Model):
     """A net built from `layers`, each of which names the layers that it takes its inputs from.
 
     Parameters
     ----------
     batch_size : int
     learning_rate : float or schedule
-        Of Adam (eps 1e-7, as in DeepChem); `set_optimizer` takes another.
+        Of Adam (eps 1e-7, as in DeepChem); `set_optimizer` chooses another optimizer.
     model_dir : path, optional
-        A folder that the model is saved into at the end of every fit, and every ``checkpoint_interval`` steps of it;
+        The model is saved into this folder at the end of every fit, and every ``checkpoint_interval`` steps during it;
         `restore` and `catalase.models.load` read it.
     seed : int, optional
-        Decides start values, shuffling and dropout; ``random_seed`` is another name for it.
+        It decides start values, shuffling and dropout; ``random_seed`` is another name for it.
 
     Attributes
     ----------
     layers : dict of str to Layer
-        All that the loss and the outputs need, by name.
+        All layers that the loss and the outputs need, by name.
 
     Notes
     -----
-    The names and the defaults are DeepChem 2.1's. What differs: batches are not padded, since padded rows count in a mean;
-    labels that are NaN are taken as 0 where the graph has `Weights` (a dataset gives them weight 0), and refused else;
-    `fit` returns a history. The net is built from `catalase.nn` at the first use; after that layers cannot be added.
+    The names and the defaults are DeepChem 2.1's, with three differences. Batches are not padded, since padded rows count
+    in a mean. Labels that are NaN are taken as 0 where the graph has `Weights` (a dataset gives them weight 0), and are
+    refused otherwise. `fit` returns a history. The net is built from `catalase.nn` at the first use; after that no layer
+    can be added.
 
     Examples
     --------
@@ -78,6 +92,106 @@ class TensorGraph(PredictingGraph):
     >>> model.predict(X).shape
     (50, 1)
     """
+
+    _takes_bits = False
+
+    def __init__(
+        self,
+        batch_size: int = 100,
+        learning_rate: Any = 0.001,
+        model_dir: str | Path | None = None,
+        seed: int | None = None,
+        random_seed: int | None = None,
+    ) -> None:
+        super().__init__()
+        found = checked(
+            "TensorGraph", {**FIELDS, "random_seed": FIELDS["seed"]}, batch_size=batch_size, learning_rate=learning_rate,
+            seed=seed, random_seed=random_seed,
+        )  # fmt: skip
+        self.batch_size, self.learning_rate = found["batch_size"], found["learning_rate"]
+        self.model_dir = None if model_dir is None else path_of("TensorGraph", "model_dir", model_dir)
+        self.seed = found["random_seed"] if found["seed"] is None else found["seed"]
+        self.outputs: list[Layer] = []
+        self.loss_layer: Layer | None = None
+        self.layers: dict[str, Layer] = {}
+        self.built = False
+        self._make_optimizer: Callable[[nn.Module], optim.Optimizer] | None = None
+        self._in_order = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The layers come first, each after its inputs, so that pickling a deep graph does not recurse deeply. The function
+        # that makes the optimizer, often a lambda, is left out once it was called.
+        maker = self._make_optimizer if self._optimizer is None else None
+        return {"layers": self.layers, **vars(self), "_make_optimizer": maker}
+
+    def set_loss(self, layer: Layer) -> None:
+        """Choose the layer whose value, one number, training makes small."""
+        self._add("set_loss", layer)
+        self.loss_layer = layer
+
+    def add_output(self, layer: Layer) -> None:
+        """Add a layer to those whose values `predict` returns."""
+        self._add("add_output", layer)
+        self.outputs.append(layer)
+
+    def set_optimizer(self, make: Callable[[nn.Module], optim.Optimizer]) -> None:
+        """Train with another optimizer: ``make(module)`` returns it, such as ``lambda net: optim.SGD(net, 0.1)``."""
+        if not callable(make):
+            raise TypeError(
+                f"TensorGraph: set_optimizer takes make, a function from a module to an optimizer over it, got {shown(make)}"
+            )
+        self._make_optimizer, self._optimizer = make, None
+
+    def _add(self, where: str, layer: Layer) -> None:
+        if not isinstance(layer, Layer):
+            raise TypeError(f"TensorGraph: {where} takes a layer, got {type(layer).__name__}")
+        if self.built:
+            raise RuntimeError(
+                f"TensorGraph: {where} after the net was built; make a new TensorGraph of the same layers"
+            )
+        self.layers = named(ordered([*self._roots(), layer]))
+
+    def _roots(self) -> list[Layer]:
+        return self.outputs if self.loss_layer is None else [*self.outputs, self.loss_layer]
+
+    def build(self) -> None:
+        """Build the net unless it is built; `fit`, `predict` and `save` call this first."""
+        if not self.built:
+            self._build(nn.init.generator(self.seed))
+
+    def _build(self, rng: np.random.Generator | None) -> None:
+        roots = self._roots()
+        if not roots:
+            raise ValueError("TensorGraph: the graph is empty; call set_loss and add_output first")
+        self.layers = named(ordered(roots))
+        decays = [name for name, layer in self.layers.items() if isinstance(layer, WeightDecay)]
+        if decays and not (len(decays) == 1 and isinstance(self.loss_layer, WeightDecay)):
+            raise ValueError(
+                f"TensorGraph: {decays[0]} must be the loss itself: set_loss(WeightDecay(..., in_layers=loss))"
+            )
+        self.graph = Graph(self.layers, self.outputs or roots, rng)
+        self.module = self.graph
+        self._feeder = Feeder(self.graph)
+        self.loss = self._loss  # type: ignore[assignment]
+        self.built = True
+
+    def to(self, device: str) -> Self:
+        self.build()
+        return super().to(device)
+
+    def summary(self) -> str:
+        """Return a table of the layers that the outputs need; see `catalase.nn.summary`."""
+        self.build()
+        shapes = tuple(self.graph.shapes[i][1:] for i in self.graph.features)
+        return self.module.summary(shapes[0] if len(shapes) == 1 else shapes)
+
+    def make_optimizer(self) -> optim.Optimizer:
+        if self._make_optimizer is not None:
+            return self._make_optimizer(self.module)
+        penalty: dict[str, float] = {}
+        if isinstance(self.loss_layer, WeightDecay):
+            penalty = {self.loss_layer.penalty_type: self.loss_layer.penalty}
+        return optim.Adam(self.module, lr=self.learning_rate, eps=1e-7, **penalty)
 
     def fit(
         self,
@@ -98,14 +212,14 @@ class TensorGraph(PredictingGraph):
         ----------
         dataset : Dataset
             X goes to the Feature, y to the Label, w to the Weights (where the graph has one). With several Features,
-            ``iterbatches`` must give X as a list with an array for each, and so with Labels and Weights; or use
-            `fit_generator`.
+            ``iterbatches`` must give X as a list with an array for each, and likewise y for several Labels and w for
+            several Weights; or use `fit_generator`.
         nb_epoch, valid, callbacks, progress, resume
             As `Model.fit`.
         graph : bool
-            As `Model.fit`. A step that reads values back, as for class numbers as labels, is launched as usual.
+            As `Model.fit`. A step that reads values on the host, such as class numbers as labels, is launched as usual.
         restore : bool
-            Read the weights from ``model_dir`` first.
+            Start from the weights saved in ``model_dir``.
         deterministic : bool
             Take the rows in order instead of shuffled.
         checkpoint_interval : int
@@ -135,8 +249,8 @@ class TensorGraph(PredictingGraph):
         Parameters
         ----------
         generator : iterable
-            Of dicts from input layers (or their names) to arrays, or of (X, y) or (X, y, w), each an array or a list with
-            one array a layer, in the order of `layers`.
+            It yields dicts from input layers (or their names) to arrays, or tuples (X, y) or (X, y, w) in which each
+            entry is an array, or a list with one array for each layer in the order of `layers`.
         callbacks, progress, restore, checkpoint_interval, graph
             As in `fit`; all batches are one epoch.
 
@@ -150,7 +264,7 @@ class TensorGraph(PredictingGraph):
         seed = self.seed
         if seed is not None and self._fits:
             seed = int(np.random.SeedSequence([seed, self._fits]).generate_state(1)[0])
-        rows = FedItems(self._feeder, generator)
+        rows = fed_items(self._feeder, generator)
         self.history = train.fit(
             self.module, rows, self._loss, optimizer=self._optimizer, nb_epoch=1, seed=seed, progress=progress,
             callbacks=self._hooks(callbacks, checkpoint_interval), forward=self._forward, graph=graph,
@@ -182,12 +296,178 @@ class TensorGraph(PredictingGraph):
             self.save()
         return history
 
+    def _loss(self, feeds: Any, y: Any, w: Any) -> Tensor:
+        assert self.loss_layer is not None
+        return self.graph.run(feeds.tensors, (self.graph.place[id(self.loss_layer)],))[0]
+
+    def _forward(self, module: nn.Module, X: Any) -> Any:
+        if isinstance(X, Feeds):
+            return X  # in training the loss runs the graph, since it needs labels and weights too
+        return self.graph.run(self._feeder.columns(X).tensors, self.graph.outputs)[0]
+
+    def _training_rows(self, dataset: Any) -> Any:
+        return fed_rows(self._feeder, dataset, in_order=self._in_order)
+
+    def _validation_rows(self, dataset: Any) -> Any:
+        return fed_rows(self._feeder, dataset, most=self.batch_size)
+
+    def _check_dataset(self, where: str, dataset: Any) -> None:
+        if not hasattr(dataset, "iterbatches") or not hasattr(dataset, "__len__"):
+            raise TypeError(
+                f"{where}: needs a dataset such as catalase.data.NumpyDataset(X, y), got {type(dataset).__name__}"
+            )
+        if len(dataset) == 0:
+            raise ValueError(f"{where}: the dataset is empty; it needs at least one row")
+
+    def predict_on_batch(  # type: ignore[override]
+        self,
+        X: Any,
+        transformers: Sequence[Transformer] | None = None,
+        outputs: Outputs = None,
+        raw: bool = False,
+    ) -> Any:
+        """Return the outputs for an array of rows, or a list with an array for each Feature, in one batch; see `predict`."""
+        self.build()
+        return self._predict([self._feeder.columns(X)], transformers, outputs, raw)
+
+    def predict(  # type: ignore[override]
+        self,
+        dataset: Any,
+        transformers: Sequence[Transformer] | None = None,
+        outputs: Outputs = None,
+        raw: bool = False,
+        errors: str = "raise",
+    ) -> Any:
+        """Return the outputs for a dataset, an array, or a list with an array for each Feature.
+
+        Parameters
+        ----------
+        dataset : Dataset, array_like, or list of datapoints for the model's featurizer
+        transformers : sequence of Transformer, optional
+            Transformers whose changes of y are undone, instead of the model's own. They cannot be undone for several
+            outputs, since they do not say which output they belong to; give ``raw=True`` there.
+        outputs : Layer or list of Layer, optional
+            The layers to return, instead of those that were added by `add_output`.
+        raw : bool
+            Return the net's own scale: no transformer is undone.
+        errors : {"raise", "mask"}
+            As in `Model.predict`.
+
+        Returns
+        -------
+        ndarray, or list of ndarray where there are several outputs
+            The bits of a row do not depend on the other rows.
+        """
+        self.build()
+        where = "TensorGraph.predict"
+        choice(where, "errors", errors, ("raise", "mask"))
+        if is_list_of_arrays(dataset) or datapoints(where, dataset, self.featurizer) is None:
+            self._check_features_alike(where, dataset)
+            return self._predict(self._fed(dataset), transformers, outputs, raw)
+        if outputs is not None or len(self.outputs) != 1:
+            raise ValueError(f"{where}: gives one output for what a featurizer takes; featurize, and give the array")
+        return super().predict(dataset, transformers, raw, errors)
+
+    def _fed(self, dataset: Any) -> Iterable[Feeds]:
+        return (self._feeder.columns(X) for X in batches(dataset, self.batch_size))
+
+    def _raw(self, where: str, rows: Any) -> NDArray[Any]:
+        self.build()
+        return np.asarray(self._predict(self._fed(rows), None, None, raw=True))
+
+    def predict_on_generator(
+        self,
+        generator: Iterable[Any],
+        transformers: Sequence[Transformer] | None = None,
+        outputs: Outputs = None,
+        raw: bool = False,
+    ) -> Any:
+        """Return the outputs for the batches of a generator; see `fit_generator` and `predict`."""
+        self.build()
+        items = walk("TensorGraph.predict_on_generator", generator)
+        return self._predict((self._feeder.item(item) for item in items), transformers, outputs, raw)
+
+    def _predict(
+        self, feeds: Iterable[Feeds], transformers: Sequence[Transformer] | None, outputs: Outputs, raw: bool = False
+    ) -> Any:
+        wanted = self._wanted(outputs)
+        chosen = chosen_transformers("TensorGraph.predict", transformers, raw)
+        undo = check_transformers("TensorGraph.predict", self.transformers if chosen is None else chosen)
+        if len(wanted) > 1 and any(transformer.transform_y for transformer in undo):
+            raise ValueError(
+                "TensorGraph.predict: transformers are undone for one output only; give raw=True and undo them yourself"
+            )
+        parts: list[list[NDArray[Any]]] = [[] for _ in wanted]
+        for feed in feeds:  # the code of a user's generator runs outside of the modes
+            with nn.inference(), no_grad():
+                values = self.graph.run(feed.tensors, wanted)
+            for place, value, part in zip(wanted, values, parts, strict=True):
+                array = value.numpy()
+                if array.ndim == 0 or len(array) != len(feed):
+                    raise ValueError(
+                        f"TensorGraph.predict: {self.graph.nodes[place].name} gives {array.shape} for {len(feed)} "
+                        "rows, so it cannot be an output"
+                    )
+                part.append(array)
+        if not parts[0]:
+            raise ValueError("TensorGraph.predict: the generator yielded no batch")
+        results = [np.concatenate(part) for part in parts]
+        return undo_transforms(results[0], undo) if len(results) == 1 else results
+
+    def _wanted(self, outputs: Outputs) -> tuple[int, ...]:
+        if outputs is not None and not isinstance(outputs, (Layer, list, tuple)):
+            raise TypeError(f"TensorGraph.predict: outputs must be a layer or a list of layers, got {shown(outputs)}")
+        chosen = self.outputs if outputs is None else [outputs] if isinstance(outputs, Layer) else outputs
+        if not chosen:
+            raise ValueError("TensorGraph.predict: the graph has no output; call add_output first, or give outputs")
+        for layer in chosen:
+            if id(layer) not in self.graph.place:
+                raise ValueError(f"TensorGraph.predict: {layer!r} is not in this graph; add it before the net is built")
+        return tuple(self.graph.place[id(layer)] for layer in chosen)
+
+    def evaluate_generator(
+        self,
+        generator: Iterable[Any],
+        metrics: Metric | Sequence[Metric],
+        transformers: Sequence[Transformer] | None = None,
+        per_task_metrics: bool = False,
+    ) -> Any:
+        """Score the first output on the batches of a generator, which must feed the Label and may feed the Weights.
+
+        The units are as in `Model.evaluate`.
+        """
+        where = "TensorGraph.evaluate_generator"
+        chosen, undo = chosen_metrics(where, metrics), chosen_transformers(where, transformers)
+        per_task_metrics = flag(where, "per_task_metrics", per_task_metrics)
+        self.build()
+        feeds = [self._feeder.item(item) for item in walk(where, generator)]
+        if not feeds:
+            raise ValueError(f"{where}: the generator yielded no batch")
+        columns = []
+        for kind in (Label, Weights):
+            places = self._feeder.of[kind]
+            fed = bool(places) and all(places[0] in feed.tensors for feed in feeds)
+            columns.append(np.concatenate([f.tensors[places[0]].numpy() for f in feeds]) if fed else None)
+        if columns[0] is None:
+            raise ValueError("TensorGraph.evaluate_generator: the generator must feed the graph's Label")
+        y = undo_transforms(columns[0], undo or ())
+        prediction = self._predict(feeds, undo, self.outputs[:1])
+        return scores(chosen, y, prediction, columns[1], per_task_metrics)
+
+    def evaluate(self, dataset: Any, metrics: Any, *args: Any, **options: Any) -> Any:
+        """Score the model on a dataset; see `Model.evaluate`."""
+        if len(self.outputs) != 1:
+            raise ValueError(
+                f"TensorGraph.evaluate: the graph has {len(self.outputs)} outputs and needs one; score what predict gives"
+            )
+        return super().evaluate(dataset, metrics, *args, **options)
+
     def to_config(self) -> dict[str, Any]:
         self.build()
         place = self.graph.place
         saved = [
-            {**step.layer.to_config(), "node": step.name, "inputs": [place[id(a)] for a in step.layer.in_layers]}
-            for step in self.graph.steps
+            {**node.layer.to_config(), "node": node.name, "inputs": [place[id(a)] for a in node.layer.in_layers]}
+            for node in self.graph.nodes
         ]
         rate = self.learning_rate(0) if callable(self.learning_rate) else self.learning_rate
         return {
@@ -202,7 +482,7 @@ class TensorGraph(PredictingGraph):
 
     @classmethod
     def from_config(cls, fields: dict[str, Any]) -> TensorGraph:
-        """Build the model of a saved config; every number of a layer is checked."""
+        """Build the model of a saved config; the numbers by which it names layers are checked."""
         layers: list[Layer] = fields["layers"]
         numbers = [n for layer in layers for n in layer.saved_inputs] + fields["outputs"] + [fields["loss"] or 0]
         if any(n >= len(layers) for n in numbers):
@@ -218,7 +498,7 @@ class TensorGraph(PredictingGraph):
         return model
 
     def save(self, path: str | Path | None = None) -> None:
-        """Save the model into a folder, ``model_dir`` where left out; see `Model.save`."""
+        """Save the model into a folder, by default ``model_dir``; see `Model.save`."""
         path = self.model_dir if path is None else path
         if path is None:
             raise ValueError("TensorGraph.save: needs a path, or a model_dir when the model is made")
@@ -226,7 +506,7 @@ class TensorGraph(PredictingGraph):
         super().save(path)
 
     def restore(self, path: str | Path | None = None) -> None:
-        """Set the weights to those saved in a folder, ``model_dir`` where left out, by a model of the same layers."""
+        """Read the weights that a model of the same layers saved in a folder, by default ``model_dir``."""
         path = self.model_dir if path is None else path
         if path is None:
             raise ValueError("TensorGraph.restore: needs a path, or a model_dir when the model is made")

@@ -1,4 +1,4 @@
-"""Layers with parameters: convolutions, Dense, BatchNorm."""
+"""Layers with parameters: convolutions, `Dense`, `BatchNorm` and recurrent layers."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ class Conv1D(Layer):
     filters, kernel_size : int
     strides, dilation_rate : int
     padding : {"valid", "same"}
-        "valid" where left out, as in DeepChem (and Keras).
+        The default is "valid", as in DeepChem (and Keras).
     activation : str, optional
     use_bias : bool
     kernel_initializer, bias_initializer : str
-        "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "variance_scaling", "zeros", "ones".
+        One of "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "variance_scaling", "zeros", "ones".
     """
 
     def __init__(
@@ -165,16 +165,16 @@ class Conv2D(_Conv):
     Parameters
     ----------
     num_outputs : int
-        Channels of the output.
-    kernel_size, stride : int, or one a dimension
-        5 and 1 where left out.
+        The number of channels of the output.
+    kernel_size, stride : int, or one for each dimension
+        The defaults are 5 and 1.
     padding : {"SAME", "VALID"}
     activation_fn : str, optional
-        "relu" where left out; None for none.
+        The default is "relu"; None means no activation.
     biases_initializer : str or None
-        None for no biases.
+        None means no biases.
     weights_initializer : str
-        As `Conv1D`; "xavier" is "glorot_uniform".
+        As in `Conv1D`; "xavier", the default, is another name for "glorot_uniform".
     """
 
     dims = 2
@@ -210,9 +210,9 @@ class Dense(Layer):
     out_channels : int
     activation_fn : str, optional
     biases_initializer : str or None
-        None for no biases.
+        None means no biases.
     weights_initializer : str
-        As `Conv1D`; "variance_scaling" where left out.
+        As in `Conv1D`; the default is "variance_scaling".
     """
 
     def __init__(
@@ -253,13 +253,13 @@ class BatchNorm(Layer):
     Parameters
     ----------
     momentum : float
-        Share of the running statistics that a batch leaves, as in TensorFlow.
+        The share of the running statistics that remains after a batch, as in TensorFlow.
     epsilon : float
-        Added to the variance.
+        A number that is added to the variance.
 
     Notes
     -----
-    DeepChem 2.1 never switched its layer to training, so that it normalized nothing; this one does what its name says.
+    DeepChem 2.1 never switched its layer to training, so that it normalized nothing. This layer does normalize.
     """
 
     def __init__(
@@ -273,3 +273,59 @@ class BatchNorm(Layer):
         if len(shapes[0]) < 2:
             raise ValueError(f"takes (rows, ..., channels), got shape {shapes[0]}")
         return nn.BatchNorm(shapes[0][-1], 1 - self.momentum, self.epsilon)
+
+
+class _Recurrent(Layer):
+    cell: ClassVar[type[nn.GRU] | type[nn.LSTM]]
+    open_gates: ClassVar[tuple[int, int]]  # the range of gates whose biases start at 1
+
+    def __init__(
+        self, n_hidden: int, batch_size: int | None = None, in_layers: Any = None, name: str | None = None
+    ) -> None:
+        super().__init__(in_layers, name)
+        kind = type(self).__name__
+        self.n_hidden = count(kind, "n_hidden", n_hidden)
+        self.batch_size = None if batch_size is None else count(kind, "batch_size", batch_size)
+
+    def build(self, shapes: list[Shape], rng: np.random.Generator | None) -> nn.Module:
+        if len(shapes[0]) != 3:
+            raise ValueError(
+                f"takes (rows, steps, channels), got rows of shape {shapes[0][1:]}; put a Reshape before it"
+            )
+        module = self.cell(shapes[0][-1], self.n_hidden, rng=0 if rng is None else rng)
+        first, last = (gate * self.n_hidden for gate in self.open_gates)
+        bias = module.b.data.reshape(-1, module.b.shape[-1])
+        bias[...] = 0
+        bias[0, first:last] = 1
+        return module
+
+    def call(self, module: nn.Module, inputs: list[Tensor]) -> Tensor:
+        return module(inputs[0])[0]
+
+
+@saved(n_hidden=Int(1), batch_size=Int(1, none=True))
+class GRU(_Recurrent):
+    """Gated recurrent units over sequences: (rows, time steps, channels) to (rows, time steps, n_hidden).
+
+    Parameters
+    ----------
+    n_hidden : int
+    batch_size : int, optional
+        Accepted as in DeepChem, and without effect: a batch may have any number of rows.
+
+    Notes
+    -----
+    Every batch starts from a state of zeros. As in TensorFlow, the biases of the gates r and z start at 1, the others
+    at 0. The reset gate comes after the product, as in `catalase.nn.GRU`.
+    """
+
+    cell = nn.GRU
+    open_gates = (0, 2)
+
+
+@saved(n_hidden=Int(1), batch_size=Int(1, none=True))
+class LSTM(_Recurrent):
+    """Long short-term memory over sequences; parameters as `GRU`. The bias of the forget gate starts at 1, the others at 0."""
+
+    cell = nn.LSTM
+    open_gates = (1, 2)

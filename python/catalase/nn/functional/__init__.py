@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...autograd import concatenate, where
+from . import losses
 from .conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .elementwise import ACTIVATION_FUNCTIONS, activation, dropout, exp, log, log_softmax, softmax
 from .embedding import embedding
 from .linear import linear, matmul
-from .losses import sigmoid_cross_entropy, softmax_cross_entropy, squared_error
+from .losses import *  # noqa: F403
 from .norm import batch_norm
 from .pool import (
     avg_pool1d,
@@ -34,6 +35,7 @@ globals().update(ACTIVATION_FUNCTIONS)
 
 __all__ = [
     *ACTIVATION_FUNCTIONS,
+    *losses.__all__,
     "activation",
     "avg_pool1d",
     "avg_pool2d",
@@ -61,10 +63,7 @@ __all__ = [
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
-    "sigmoid_cross_entropy",
     "softmax",
-    "softmax_cross_entropy",
-    "squared_error",
     "upsample",
     "where",
 ]

@@ -8,11 +8,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ... import ops
-from ...autograd import Tensor, is_recording, record
+from ...autograd import Function, Tensor, is_recording
 from ...autograd.tensor import activated, as_tensor
 from ...ops.checks import DERIVED_FROM_INPUT
 from ...ops.geometry import Padding
-from ..parameter import Parameter
 
 _FORWARD: dict[str, Callable[..., NDArray[Any]]] = {
     "conv1d": ops.conv1d,
@@ -145,6 +144,24 @@ def conv_transpose3d(
                  activation=activation, flip_kernel=flip_kernel, exact=exact, output_size=output_size)  # fmt: skip
 
 
+class Conv(Function):
+    """A convolution or transposed convolution; ``name`` is that of the function in `catalase.ops`."""
+
+    def forward(
+        self, x: NDArray[Any], w: NDArray[Any], b: NDArray[Any] | None, *, name: str, **options: Any
+    ) -> NDArray[Any]:
+        y = _FORWARD[name](x, w, b, **options)
+        if self.recorded:
+            self.x, self.w, self.y, self.name, self.options = x, w, y, name, options
+        return y
+
+    def backward(self, dy: NDArray[Any]) -> tuple[Any, ...]:
+        return _BACKWARD[self.name](
+            dy, self.x, self.w, self.y, need_dx=self.needs[0], out_dw=self.gradient_out(1), out_db=self.gradient_out(2),
+            **self.options,
+        )  # fmt: skip
+
+
 def _conv(
     name: str,
     x: Tensor | NDArray[Any],
@@ -154,19 +171,7 @@ def _conv(
 ) -> Tensor:
     activation = options["activation"]
     if isinstance(activation, str) and activation in DERIVED_FROM_INPUT and is_recording():
-        # The tape keeps the input of such an activation, so that it is a node of its own; the bits are the same.
+        # The tape keeps the input of such an activation, so that it is an operation of its own; the bits are the same.
         return activated(_conv(name, x, w, b, **options | {"activation": None}), activation)
-    x, w = as_tensor(name, "x", x), as_tensor(name, "w", w)
-    b = b if b is None else as_tensor(name, "b", b)
-    y = _FORWARD[name](x.data, w.data, None if b is None else b.data, **options)
-    parents = (x, w) if b is None else (x, w, b)
-
-    def backward(dy: NDArray[Any]) -> tuple[NDArray[Any] | None, ...]:
-        out_dw = w.grad_target() if isinstance(w, Parameter) else None
-        out_db = b.grad_target() if isinstance(b, Parameter) else None
-        gradients = _BACKWARD[name](
-            dy, x.data, w.data, y, need_dx=x.requires_grad, out_dw=out_dw, out_db=out_db, **options
-        )
-        return gradients[: len(parents)]
-
-    return record(y, parents, backward)
+    tensors = [as_tensor(name, "x", x), as_tensor(name, "w", w), None if b is None else as_tensor(name, "b", b)]
+    return Conv.apply(*tensors, name=name, **options)

@@ -7,12 +7,33 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ... import ops
-from ...autograd import Tensor, record
+from ...autograd import Function, Tensor
 from ...autograd.tensor import as_tensor
 from ...backends import backend_of
 from ...ops.checks import floats
 
 Input = Tensor | NDArray[Any]
+
+
+class BatchNorm(Function):
+    """Batch normalization; it keeps the mean and the variance that it used in ``statistics``, which is a list."""
+
+    def forward(
+        self, x: NDArray[Any], gamma: NDArray[Any], beta: NDArray[Any], *, statistics: list[Any], **options: Any
+    ) -> NDArray[Any]:
+        self.from_batch = statistics[0] is None
+        self.x, self.options = x, options
+        # Copies: an optimizer's step, or the next batch, may change these before the backward pass.
+        self.gamma, self.beta = backend_of(gamma).copy(gamma), backend_of(beta).copy(beta)
+        y, *statistics[:] = ops.batch_norm(x, self.gamma, self.beta, *statistics, **options)
+        self.statistics = statistics
+        return y
+
+    def backward(self, dy: NDArray[Any]) -> tuple[Any, ...]:
+        return ops.batch_norm_backward(
+            dy, self.x, self.gamma, self.beta, *self.statistics,
+            batch_statistics=self.from_batch, input_gradient=self.needs[0], **self.options,
+        )  # fmt: skip
 
 
 def batch_norm(
@@ -28,17 +49,7 @@ def batch_norm(
     """Return the normalized tensor, and the mean and variance used, as arrays; see `catalase.ops.batch_norm`."""
     x = as_tensor("batch_norm", "x", x)
     gamma, beta = as_tensor("batch_norm", "gamma", gamma), as_tensor("batch_norm", "beta", beta)
-    from_batch = mean is None
-    # Copies: an optimizer's step, or the next batch, may change these before the way back.
-    scale, shift = backend_of(gamma.data).copy(gamma.data), backend_of(beta.data).copy(beta.data)
     xp, mean, var = floats("batch_norm", optional=("mean", "var"), mean=mean, var=var)
-    mean, var = (None if a is None else xp.copy(a) for a in (mean, var))
-    y, mean, var = ops.batch_norm(x.data, scale, shift, mean, var, eps=eps, activation=activation)
-
-    def backward(dy: NDArray[Any]) -> tuple[NDArray[Any] | None, ...]:
-        return ops.batch_norm_backward(
-            dy, x.data, scale, shift, mean, var,
-            batch_statistics=from_batch, eps=eps, activation=activation, input_gradient=x.requires_grad,
-        )  # fmt: skip
-
-    return record(y, (x, gamma, beta), backward), mean, var
+    statistics: list[Any] = [None if a is None else xp.copy(a) for a in (mean, var)]
+    y = BatchNorm.apply(x, gamma, beta, statistics=statistics, eps=eps, activation=activation)
+    return y, statistics[0], statistics[1]

@@ -9,22 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import ops
-from ...autograd import Tensor, is_recording, record
+from ...autograd import Function, Tensor
 from ...autograd.tensor import as_tensor
 from ...backends import backend_of
 from ...ops.checks import whole_numbers
 
 Input = Tensor | NDArray[Any]
-
-
-class _OutputGradients:
-    """The gradients at a cell's outputs by name, added as the tape adds arrays: y, h and c come from one node."""
-
-    def __init__(self, **values: NDArray[Any]) -> None:
-        self.values = values
-
-    def __add__(self, other: _OutputGradients) -> _OutputGradients:
-        return _OutputGradients(**self.values, **other.values)
 
 
 def rnn(
@@ -38,9 +28,8 @@ def rnn(
     lengths: Any = None,
     reverse: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Run a plain recurrent cell over sequences, one node on the tape; returns y, h. See `catalase.ops.rnn`."""
-    options = {"activation": activation, "lengths": lengths, "reverse": reverse}
-    y, h = _cell("rnn", ("y", "h"), ops.rnn, ops.rnn_forward, ops.rnn_backward, (x, w_x, w_h, b, h0), options)
+    """Run a plain recurrent cell over sequences, one operation on the tape; returns y, h. See `catalase.ops.rnn`."""
+    y, h = _cell("rnn", (x, w_x, w_h, b, h0), activation=activation, lengths=lengths, reverse=reverse)
     return y, h
 
 
@@ -54,9 +43,8 @@ def gru(
     lengths: Any = None,
     reverse: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Run a GRU over sequences, one node on the tape; returns y, h. See `catalase.ops.gru`."""
-    options = {"lengths": lengths, "reverse": reverse}
-    y, h = _cell("gru", ("y", "h"), ops.gru, ops.gru_forward, ops.gru_backward, (x, w_x, w_h, b, h0), options)
+    """Run a GRU over sequences, one operation on the tape; returns y, h. See `catalase.ops.gru`."""
+    y, h = _cell("gru", (x, w_x, w_h, b, h0), lengths=lengths, reverse=reverse)
     return y, h
 
 
@@ -71,50 +59,46 @@ def lstm(
     lengths: Any = None,
     reverse: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Run an LSTM over sequences, one node on the tape; returns y, h, c. See `catalase.ops.rnn`."""
-    options = {"lengths": lengths, "reverse": reverse}
-    arrays = (x, w_x, w_h, b, h0, c0)
-    y, h, c = _cell("lstm", ("y", "h", "c"), ops.lstm, ops.lstm_forward, ops.lstm_backward, arrays, options)
+    """Run an LSTM over sequences, one operation on the tape; returns y, h, c. See `catalase.ops.rnn`."""
+    y, h, c = _cell("lstm", (x, w_x, w_h, b, h0, c0), lengths=lengths, reverse=reverse)
     return y, h, c
 
 
-def _cell(
-    function: str,
-    names: tuple[str, ...],
-    plain: Callable[..., tuple[Any, ...]],
-    forward: Callable[..., tuple[Any, ...]],
-    backward: Callable[..., tuple[Any, ...]],
-    arrays: tuple[Any, ...],
-    options: dict[str, Any],
-) -> list[Tensor]:
-    """One cell: its node holds no value of its own, only the way from its outputs' gradients to its inputs'."""
+class Cell(Function):
+    """A recurrent cell over sequences, with several outputs: y, h and, of the LSTM, c."""
+
+    def forward(self, *arrays: Any, name: str, **options: Any) -> tuple[NDArray[Any], ...]:
+        if not self.recorded:
+            return _PLAIN[name](*arrays, **options)
+        if options["lengths"] is not None:
+            options["lengths"] = np.array(whole_numbers(name, "lengths", options["lengths"]))  # as they are now
+        *outputs, self.saved = _FORWARD[name](*arrays, **options)
+        self.name, self.options, self.arrays = name, options, arrays[:3]
+        return tuple(outputs)
+
+    def backward(self, *gradients: Any) -> tuple[Any, ...]:
+        dense = (None if d is None else backend_of(d).contiguous(d) for d in gradients)
+        backward = _BACKWARD[self.name]
+        return backward(*dense, *self.arrays, self.saved, **self.options, input_gradient=self.needs[0])
+
+
+def _cell(name: str, arrays: tuple[Any, ...], **options: Any) -> Any:
     arguments = ("x", "w_x", "w_h", "b", "h0", "c0")
     tensors = [
-        a if a is None and name in ("h0", "c0") else as_tensor(function, name, a)
-        for name, a in zip(arguments, arrays, strict=False)
+        a if a is None and argument in ("h0", "c0") else as_tensor(name, argument, a)
+        for argument, a in zip(arguments, arrays, strict=False)
     ]
-    data = [None if t is None else t.data for t in tensors]
-    if not is_recording() or not any(t is not None and t.requires_grad for t in tensors):
-        return [Tensor(out) for out in plain(*data, **options)]
-    if options["lengths"] is not None:
-        lengths = whole_numbers(function, "lengths", options["lengths"])
-        options = options | {"lengths": np.array(lengths)}  # as they are now
-    *outputs, saved = forward(*data, **options)
-    x = tensors[0]
-
-    def back(at: Any) -> tuple[Any, ...]:
-        dense = (
-            backend_of(at.values[name]).contiguous(at.values[name]) if name in at.values else None for name in names
-        )
-        gradients = backward(*dense, *data[:3], saved, **options, input_gradient=x is not None and x.requires_grad)
-        return tuple(g for g, t in zip(gradients, tensors, strict=True) if t is not None)
-
-    node = record(outputs[0], tuple(t for t in tensors if t is not None), back)
-    return [_output(name, out, node) for name, out in zip(names, outputs, strict=True)]
+    return Cell.apply(*tensors, name=name, **options)
 
 
-def _output(name: str, out: NDArray[Any], node: Tensor) -> Tensor:
-    def back(d: NDArray[Any]) -> tuple[Any, ...]:
-        return (_OutputGradients(**{name: d}),)
-
-    return record(out, (node,), back)
+_PLAIN: dict[str, Callable[..., tuple[Any, ...]]] = {"rnn": ops.rnn, "gru": ops.gru, "lstm": ops.lstm}
+_FORWARD: dict[str, Callable[..., tuple[Any, ...]]] = {
+    "rnn": ops.rnn_forward,
+    "gru": ops.gru_forward,
+    "lstm": ops.lstm_forward,
+}
+_BACKWARD: dict[str, Callable[..., tuple[Any, ...]]] = {
+    "rnn": ops.rnn_backward,
+    "gru": ops.gru_backward,
+    "lstm": ops.lstm_backward,
+}

@@ -1,10 +1,13 @@
-"""What "the CPU's bits" means: equality, but at the CPU's portable level, which rounds products and sums apart."""
+"""What tests of array functions share: the dtypes they go through, and what "the CPU's bits" means."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from catalase import _core
+
+FLOATS = [np.float32, pytest.param(np.float64, marks=pytest.mark.on_the_cpu)]  # devices compute in float32
 
 
 def same_as_cpu(y, cpu):

@@ -1,4 +1,4 @@
-"""Convolution in any number of dimensions: the CPU's bits, one product a tap."""
+"""Tests that convolution in any number of dimensions, as one product a tap, has the CPU's bits."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from tests.cuda.agreement import same_as_cpu
+from tests.agreement import same_as_cpu
 
 # x, w, options
-_CASES = [
+CASES = [
     ((2, 3, 4, 3, 5, 2), (2, 1, 3, 2, 2, 3), {"padding": "same", "stride": (2, 1, 1, 3), "activation": "relu"}),
     ((1, 3, 3, 3, 3, 4), (2, 2, 2, 2, 2, 6), {"padding": "valid", "groups": 2, "flip_kernel": True, "activation": "tanh"}),
     ((2, 5, 1, 4, 2, 1), (3, 1, 2, 2, 1, 1), {"padding": ((2, 0), (0, 0), (1, 1), (0, 3)), "dilation": (2, 1, 1, 2)}),
@@ -18,7 +18,7 @@ _CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("shape, kernel, options", _CASES, ids=str)
+@pytest.mark.parametrize("shape, kernel, options", CASES, ids=str)
 def test_agrees_with_the_cpu_and_float64(backend, rng, shape, kernel, options):
     x, w, b = (rng.standard_normal(s).astype(np.float32) for s in (shape, kernel, kernel[-1:]))
     on_x, on_w, on_b = (backend.array(a) for a in (x, w, b))
@@ -40,13 +40,14 @@ def test_agrees_with_the_cpu_and_float64(backend, rng, shape, kernel, options):
     assert np.array_equal(backend.get(on_x), x) and np.array_equal(backend.get(on_w), w)
 
 
-def test_layouts(backend, rng):
+def test_views(backend, rng):
     x, w = (rng.standard_normal(s).astype(np.float32) for s in ((3, 4, 5, 3, 4, 6), (2, 2, 1, 2, 4, 6)))
     on_x, on_w = backend.array(x), backend.array(w)
     y = ct.ops.convnd(on_x[::2, ::-1, :, :, :, 1:5], on_w[..., ::2])
-    assert same_as_cpu(backend.get(y), ct.ops.convnd(x[::2, ::-1, :, :, :, 1:5], w[..., ::2]))
+    assert same_as_cpu(backend.get(y), ct.ops.convnd(x[::2, ::-1, :, :, :, 1:5].copy(), w[..., ::2].copy()))
 
 
+@pytest.mark.on_a_device
 def test_lower_precision_leaves_it_as_it_is(backend, rng):
     x, w = (rng.standard_normal(s).astype(np.float32) for s in ((2, 2, 3, 2, 2, 9), (2, 1, 2, 1, 9, 9)))
     expected = ct.ops.convnd(x, w)
@@ -58,6 +59,7 @@ def test_lower_precision_leaves_it_as_it_is(backend, rng):
     assert same_as_cpu(y, expected)
 
 
+@pytest.mark.at_one_level
 def test_errors(backend):
     x, w = (backend.array(np.ones(s, np.float32)) for s in ((1, 2, 2, 2, 2, 3), (1, 1, 1, 1, 3, 2)))
     with pytest.raises(ValueError, match="x has 3 channels but w takes 2"):

@@ -1,4 +1,4 @@
-"""Elementwise maps: error in ulp over a sweep of float32, limits, derivatives, layouts."""
+"""Tests of elementwise functions: error in ulp over a sweep of float32, limits, derivatives, and layouts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import pytest
 
 import catalase as ct
 from catalase import _core
+from tests.agreement import FLOATS, same_as_cpu
 from tests.reference.activations import ACTIVATIONS, NAMES, OF_INPUT
 from tests.reference.gradients import directional
 
-# Largest error in units in the last place: cpp/elementwise/README.md has what was measured.
+# Largest error in units in the last place; what was measured is in cpp/elementwise/README.md and activations.h.
 ULP = {"exp": 1.0, "log": 1.0, **{name: ACTIVATIONS[name].ulp for name in NAMES}}
 EXACT = {**ACTIVATIONS, "exp": np.exp, "log": np.log}
 SIZES = [0, 1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 1009, 70001]
@@ -25,6 +26,7 @@ def test_every_activation_has_an_oracle_and_functions_by_its_name():
     assert {getattr(ct.nn, layer).name for layer in ct.nn.activations.__all__} == set(NAMES)
 
 
+@pytest.mark.on_the_cpu
 @pytest.mark.parametrize("name", list(ULP))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_error_in_ulp_over_all_magnitudes(backend, name):
@@ -42,7 +44,38 @@ def test_error_in_ulp_over_all_magnitudes(backend, name):
     assert np.all(np.abs(y[~normal & np.isfinite(rounded)]) <= np.finfo(np.float32).tiny), "tiny results go to zero"
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+SPECIAL = np.array(
+    [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 88.7, 88.8, -87.3, -103.9, 0.625, 0.5, 3e38, 1.2e-38], np.float32
+)
+
+
+def inputs(rng, size):
+    x = np.concatenate(
+        [SPECIAL, (rng.standard_normal(max(size - 15, 0)) * rng.choice([0.1, 1, 30], max(size - 15, 0)))]
+    )
+    return rng.permutation(x)[:size].astype(np.float32)
+
+
+@pytest.mark.parametrize("name", list(ULP))
+@pytest.mark.parametrize("size", [1, 255, 256, 257, 3000])
+def test_agrees_with_float64_and_with_the_cpu(backend, rng, name, size):
+    x = inputs(rng, size)
+    y = backend.run(getattr(ct.ops, name), x)
+    with np.errstate(all="ignore"):
+        exact = EXACT[name](x.astype(np.float64))
+        exact = np.where(np.abs(exact) > np.finfo(np.float32).max, np.sign(exact) * np.inf, exact)
+    assert y.dtype == np.float32 and y.shape == x.shape
+    assert np.array_equal(np.isnan(y), np.isnan(exact))
+    finite = np.isfinite(exact)
+    assert np.array_equal(y[~finite & ~np.isnan(exact)], exact[~finite & ~np.isnan(exact)])
+    error = np.abs(y[finite] - exact[finite])
+    assert np.all(
+        error <= max(4, ULP[name]) * np.finfo(np.float32).eps * np.abs(exact[finite]) + np.finfo(np.float32).tiny
+    )
+    assert same_as_cpu(y, getattr(ct.ops, name)(x))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
 def test_limits(backend, dtype):
     x = np.array([np.nan, np.inf, -np.inf, 0.0], dtype)
     nan = np.nan
@@ -54,9 +87,10 @@ def test_limits(backend, dtype):
         "softplus": [nan, np.inf, 0, np.log(2)],
         "relu": [nan, np.inf, 0, 0],
     }.items():
-        assert np.allclose(getattr(ct.ops, name)(x), expected, equal_nan=True), name
+        assert np.allclose(backend.run(getattr(ct.ops, name), x), expected, equal_nan=True), name
 
 
+@pytest.mark.on_the_cpu
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_every_size_gives_the_bits_of_single_values(backend, threads, rng, size, dtype):
@@ -70,7 +104,28 @@ def test_every_size_gives_the_bits_of_single_values(backend, threads, rng, size,
             assert function(x[i : i + 1])[0] == y[i], (name, i)
 
 
-def test_layouts(backend, rng):
+def test_views_and_outputs(backend, rng):
+    x = rng.standard_normal((12, 10)).astype(np.float32)
+    on = backend.array(x)
+    assert np.array_equal(backend.get(ct.ops.relu(on[::-2, 1::3])), np.maximum(x[::-2, 1::3], 0))
+    out = backend.poisoned((12, 10))
+    assert ct.ops.relu(on, out=out) is out and np.array_equal(backend.get(out), np.maximum(x, 0))
+    wide = backend.poisoned((12, 20))
+    ct.ops.relu(on, out=wide[:, ::2])
+    assert np.array_equal(backend.get(wide)[:, ::2], np.maximum(x, 0)) and np.isnan(backend.get(wide)[:, 1::2]).all()
+    assert ct.ops.relu(on, out=on) is on and np.array_equal(backend.get(on), np.maximum(x, 0))
+    assert backend.run(ct.ops.relu, np.empty((0, 3), np.float32)).shape == (0, 3)
+
+
+def test_out_may_overlap_what_is_read(backend, rng):
+    x = rng.standard_normal(3000).astype(np.float32)
+    on = backend.array(x)
+    ct.ops.relu(on[1:], out=on[:-1])
+    assert np.array_equal(backend.get(on), np.append(np.maximum(x[1:], 0), x[-1]))
+
+
+@pytest.mark.on_the_cpu
+def test_memory_in_any_order_and_read_only(backend, rng):
     x = rng.standard_normal((12, 20)).astype(np.float32)
     expected = ct.ops.tanh(x)
     frozen = x.copy()
@@ -79,12 +134,6 @@ def test_layouts(backend, rng):
     raw[...] = x
     for other in (np.asfortranarray(x), x[::-1][::-1], frozen, raw):
         assert np.array_equal(ct.ops.tanh(other), expected)
-    out = np.empty_like(x)
-    assert ct.ops.tanh(x, out=out) is out and np.array_equal(out, expected)
-    wide = np.zeros((12, 40), np.float32)
-    ct.ops.tanh(x, out=wide[:, ::2])
-    assert np.array_equal(wide[:, ::2], expected) and not wide[:, 1::2].any()
-    assert np.array_equal(ct.ops.tanh(x, out=x), expected), "in place"
 
 
 @pytest.mark.parametrize("name", [None, *ACTIVATIONS])
@@ -95,8 +144,23 @@ def test_derivatives(backend, rng, name):
     slope, claimed = directional(lambda v: np.sum(dy * ct.ops.activation(v, name)), [x], [dx], rng)
     assert np.isclose(slope, claimed, rtol=1e-5)
     assert np.allclose(dx, dy * ACTIVATIONS[name or "identity"].slope(x), rtol=1e-12, atol=1e-14)
+    x, dy = x.astype(np.float32), dy.astype(np.float32)
+    y = backend.run(ct.ops.activation, x, name)
+    single = backend.run(ct.ops.activation_backward, dy, y, name, x=x)
+    assert np.allclose(single, dx, rtol=1e-5, atol=1e-6)
+    assert same_as_cpu(y, ct.ops.activation(x, name))
+    assert same_as_cpu(single, ct.ops.activation_backward(dy, y, name, x=x))
 
 
+@pytest.mark.parametrize("name", list(ACTIVATIONS))
+def test_derivatives_at_special_values_are_the_cpus(backend, rng, name):
+    x, dy = inputs(rng, 1000), rng.standard_normal(1000).astype(np.float32)
+    y = ct.ops.activation(x, name)
+    found = backend.run(ct.ops.activation_backward, dy, y, name, x=x)
+    assert same_as_cpu(found, ct.ops.activation_backward(dy, y, name, x=x))
+
+
+@pytest.mark.on_the_cpu
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_derivatives_are_near_float64_for_all_magnitudes(backend, name):
@@ -110,15 +174,15 @@ def test_derivatives_are_near_float64_for_all_magnitudes(backend, name):
     assert error[worst] <= ACTIVATIONS[name].slope_error, f"{backend} {name}({x[worst]!r}): {error[worst]} epsilons"
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_zeros_keep_their_sign_and_infinities_and_nan_are_what_float64_says(backend, name, dtype):
     x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e30, -1e30, 1e-30, -1e-30], dtype)
-    y, exact = ct.ops.activation(x, name), ACTIVATIONS[name](x.astype(np.float64))
+    y, exact = backend.run(ct.ops.activation, x, name), ACTIVATIONS[name](x.astype(np.float64))
     assert np.allclose(y, exact, rtol=1e-6, atol=0, equal_nan=True), (y, exact)
     assert exact[0] != 0 or name == "tanh" or np.array_equal(np.signbit(y[:2]), [False, True])
-    dx = ct.ops.activation_backward(np.ones_like(x), y, name, x=x)
+    dx = backend.run(ct.ops.activation_backward, np.ones_like(x), y, name, x=x)
     exact = ACTIVATIONS[name].slope(x.astype(np.float64))
     assert np.allclose(np.delete(dx, 4), np.delete(exact, 4), rtol=1e-6, atol=1e-30)
 
@@ -137,15 +201,20 @@ def test_fma_levels_agree_to_the_bit(rng):
         assert np.array_equal(*results), name
 
 
-def test_bad_input():
+@pytest.mark.at_one_level
+def test_bad_input(backend):
+    x, long = (backend.array(np.ones(n, np.float32)) for n in (3, 4))
     with pytest.raises(ValueError, match=r"activation: name must be None or one of .*'relu'.*got 'rellu'"):
-        ct.ops.activation(np.ones(2), "rellu")
-    with pytest.raises(TypeError, match="exp: x must be float32 or float64, got int64"):
-        ct.ops.exp(np.arange(3))
-    with pytest.raises(ValueError, match=r"dy and y must have equal shapes, got \(2,\) and \(3,\)"):
-        ct.ops.activation_backward(np.ones(2), np.ones(3), "tanh")
+        ct.ops.activation(x, "rellu")
+    with pytest.raises(TypeError, match=r"exp: x must be float32 (or float64|on CUDA), got int64"):
+        ct.ops.exp(backend.array(np.arange(3)))
+    with pytest.raises(ValueError, match=r"dy and y must have equal shapes, got \(3,\) and \(4,\)"):
+        ct.ops.activation_backward(x, long, "tanh")
     with pytest.raises(TypeError, match="activation_backward: y must be a NumPy array, got NoneType"):
-        ct.ops.activation_backward(np.ones(2), None, "tanh", x=np.ones(2))
+        ct.ops.activation_backward(x, None, "tanh", x=x)
+    with pytest.raises(ValueError, match=r"relu: out must be float32 of shape \(3,\)"):
+        ct.ops.relu(x, out=long)
+    assert np.allclose(backend.get(ct.ops.exp(x)), np.e)
 
 
 @pytest.mark.parametrize("name", OF_INPUT)
@@ -180,3 +249,10 @@ def test_gradients_of_a_layer_that_have_its_output_alone_say_what_to_do(name):
         ct.ops.conv2d_backward(y, images, filters, y, activation=name)
     with pytest.raises(ValueError, match=f"convnd_backward: {advice}"):
         ct.ops.convnd_backward(y, images, filters, y, activation=name)
+
+
+@pytest.mark.on_a_device
+def test_doubles_are_refused(backend):
+    ct.ops.exp(backend.array(np.ones(3, np.float32)))
+    with pytest.raises(TypeError, match="must be float32 on CUDA, got float64"):
+        ct.ops.exp(backend.array(np.ones(3)))

@@ -1,4 +1,4 @@
-"""Tensors indexed by arrays: NumPy's elements, and gradients summed in the order of the numbers."""
+"""Tests that tensors indexed by arrays have NumPy's elements, and gradients summed in the order of the numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from tests.cuda.agreement import same_as_cpu
+from tests.agreement import same_as_cpu
+
+pytestmark = pytest.mark.at_one_level
 
 _A = np.array
 _MASK = np.arange(20).reshape(4, 5) % 3 == 0
@@ -69,13 +71,13 @@ def test_more_axes_than_arithmetic_takes(backend, rng):
 @pytest.mark.on_a_device
 @pytest.mark.parametrize("schedule", [0, 1, 5, 6])
 def test_the_order_of_threads_changes_nothing(backend, rng, schedule):
-    if backend.name == "host":
+    if backend.device == "host":
         backend.runtime.schedule = schedule
     ids = rng.integers(0, 5, 300)
     try:
         _same(backend, rng, rng.standard_normal((5, 3)).astype(np.float32), ids, backend.array(ids))
     finally:
-        if backend.name == "host":
+        if backend.device == "host":
             backend.runtime.schedule = None
 
 

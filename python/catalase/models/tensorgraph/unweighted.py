@@ -1,4 +1,4 @@
-"""Layers without parameters: shapes, pooling, dropout, activations."""
+"""Layers without parameters: shapes, pooling, dropout, activations, and the layers that join others."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ... import nn
-from ..._internal.numbers import is_whole, shown
+from ..._internal.numbers import is_whole, number, shown, whole_number
 from ..._internal.registry import AnyOf, Float, Int, List
-from ...autograd import Tensor
-from ..settings import rate
+from ...autograd import Tensor, concatenate
+from ..settings import is_list, rate
 from .layer import PADDING, SIZES, Layer, Shape, each, padding_name, saved, sizes
 
 
 @saved(shape=List(AnyOf(Int(-1), none=True), 1, 16))
 class Reshape(Layer):
-    """Another shape.
+    """Give the rows another shape.
 
     Parameters
     ----------
     shape : tuple
-        With the rows first, as None or -1; one of the others may be -1, or None.
+        The rows come first, as None or -1; one of the other lengths may be -1 or None.
     """
 
     def __init__(self, shape: Sequence[int | None], in_layers: Any = None, name: str | None = None) -> None:
@@ -46,7 +46,7 @@ class Reshape(Layer):
 
 @saved()
 class Flatten(Layer):
-    """All axes but the rows into one."""
+    """Join all axes but the rows into one."""
 
     def compute(self, *inputs: Tensor) -> Tensor:
         x = inputs[0]
@@ -76,7 +76,7 @@ class _Pool(Layer):
 
 
 def _inner(kind: str, key: str, value: Any, dims: int) -> Any:
-    """TensorFlow's form has the rows first and the channels last, both 1."""
+    """Return the sizes without those for rows and channels, which TensorFlow's form has first and last, both 1."""
     if isinstance(value, (list, tuple)) and len(value) == dims + 2:
         if value[0] != 1 or value[-1] != 1:
             raise ValueError(f"{kind}: {key} must be 1 for rows and channels, got {shown(value)}")
@@ -109,7 +109,7 @@ class MaxPool1D(_Pool1D):
     Parameters
     ----------
     window_shape, strides : int
-        2 and 1 where left out, as in DeepChem.
+        The defaults are 2 and 1, as in DeepChem.
     padding : {"SAME", "VALID"}
     """
 
@@ -118,7 +118,7 @@ class MaxPool1D(_Pool1D):
 
 @saved(window_shape=SIZES, strides=SIZES, padding=PADDING)
 class AvgPool1D(_Pool1D):
-    """The mean of each window of (N, L, C), padding not counted; as `MaxPool1D`."""
+    """The mean of each window of (N, L, C), padding not counted; parameters as `MaxPool1D`."""
 
     module = nn.AvgPool1D
 
@@ -129,8 +129,8 @@ class MaxPool2D(_Pool):
 
     Parameters
     ----------
-    ksize, strides : int, or one a dimension, or TensorFlow's [1, 2, 2, 1]
-        2 where left out.
+    ksize, strides : int, or one for each dimension, or TensorFlow's [1, 2, 2, 1]
+        The default is 2.
     padding : {"SAME", "VALID"}
     """
 
@@ -139,21 +139,21 @@ class MaxPool2D(_Pool):
 
 @saved(**_POOL)
 class MaxPool3D(_Pool):
-    """The largest value of each window of (N, D, H, W, C); as `MaxPool2D`."""
+    """The largest value of each window of (N, D, H, W, C); parameters as `MaxPool2D`."""
 
     dims, module = 3, nn.MaxPool3D
 
 
 @saved(**_POOL)
 class AvgPool2D(_Pool):
-    """The mean of each window of (N, H, W, C), padding not counted; as `MaxPool2D`."""
+    """The mean of each window of (N, H, W, C), padding not counted; parameters as `MaxPool2D`."""
 
     dims, module = 2, nn.AvgPool2D
 
 
 @saved(**_POOL)
 class AvgPool3D(_Pool):
-    """The mean of each window of (N, D, H, W, C), padding not counted; as `MaxPool2D`."""
+    """The mean of each window of (N, D, H, W, C), padding not counted; parameters as `MaxPool2D`."""
 
     dims, module = 3, nn.AvgPool3D
 
@@ -165,7 +165,7 @@ class Dropout(Layer):
     Parameters
     ----------
     dropout_prob : float
-        Share that is dropped, from 0 to below 1.
+        The share of values that is dropped, from 0 to below 1.
     """
 
     def __init__(self, dropout_prob: float, in_layers: Any = None, name: str | None = None) -> None:
@@ -210,3 +210,74 @@ class Tanh(_Activation):
     """The hyperbolic tangent of each value."""
 
     activation = "tanh"
+
+
+@saved(axis=Int())
+class Concat(Layer):
+    """Join layers along an axis.
+
+    Parameters
+    ----------
+    in_layers : list of Layer
+    axis : int
+        It is counted with the rows, which are axis 0; a negative axis counts from the end.
+    """
+
+    takes = (1, 10_000)
+
+    def __init__(self, in_layers: Any = None, axis: int = 1, name: str | None = None) -> None:
+        super().__init__(in_layers, name)
+        self.axis = whole_number("Concat", "axis", axis, None)
+
+    def compute(self, *inputs: Tensor) -> Tensor:
+        first, axis = inputs[0].shape, self.axis
+        if not -len(first) <= axis < len(first) or axis % len(first) == 0:
+            raise ValueError(f"axis must name an axis of {first} after the rows, got {axis}")
+        axis %= len(first)
+        for x in inputs[1:]:
+            if x.ndim != len(first) or x.shape[1:axis] + x.shape[axis + 1 :] != first[1:axis] + first[axis + 1 :]:
+                raise ValueError(f"inputs must agree but for axis {axis}, got rows of {[x.shape[1:] for x in inputs]}")
+        return inputs[0] if len(inputs) == 1 else concatenate(inputs, axis)
+
+
+@saved(weights=List(Float(), 1, 10_000, none=True))
+class Add(Layer):
+    """The sum of the inputs, each times its weight.
+
+    Parameters
+    ----------
+    in_layers : list of Layer
+    weights : list of float, optional
+        The default is 1 for each.
+    """
+
+    takes = (1, 10_000)
+
+    def __init__(self, in_layers: Any = None, weights: Sequence[float] | None = None, name: str | None = None) -> None:
+        super().__init__(in_layers, name)
+        if weights is not None and not is_list(weights):
+            raise TypeError(f"Add: weights must be a list of numbers, one an input, got {shown(weights)}")
+        self.weights = None if weights is None else [number("Add", "weights", w) for w in weights]
+
+    def compute(self, *inputs: Tensor) -> Tensor:
+        weights = self.weights or [1.0] * len(inputs)
+        if len(weights) != len(inputs):
+            raise ValueError(f"has {len(weights)} weights for {len(inputs)} inputs")
+        parts = [x if w == 1 else x * w for x, w in zip(inputs, weights, strict=True)]
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        return total
+
+
+@saved()
+class Multiply(Layer):
+    """The product of all inputs."""
+
+    takes = (1, 10_000)
+
+    def compute(self, *inputs: Tensor) -> Tensor:
+        product = inputs[0]
+        for x in inputs[1:]:
+            product = product * x
+        return product

@@ -1,4 +1,4 @@
-"""Arithmetic as the tape uses it: NumPy's numbers on a device, for broadcasting, views, sums over any axes, and gradients."""
+"""Tests of arithmetic on a device against NumPy: broadcasting, views, sums over any axes, and gradients."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import catalase as ct
 from catalase.autograd.joins import _split
 from catalase.backends import assign, backend_of
 from tests.reference.gradients import directional
+
+pytestmark = pytest.mark.at_one_level
 
 PAIRS = [((), (3,)), ((3, 1, 4, 1, 2), (2, 1, 5, 1)), ((1,), (1,)), ((7, 5), (5,)), ((4, 1, 3), (5, 1)), ((2, 3, 1, 5, 2), (4, 1, 1)), ((0, 3), (3,)),
          ((1030,), (1030,))]  # fmt: skip
@@ -28,7 +30,7 @@ def test_two_arrays(backend, rng, shapes, name):
     expected = np.asarray(function(a, b)).astype(np.float32)
     found = backend.get(function(backend.array(a), backend.array(b)))
     assert found.shape == expected.shape
-    assert found.dtype == (np.bool_ if (backend.name, name) == ("cpu", "equal") else np.float32)
+    assert found.dtype == (np.bool_ if (backend.device, name) == ("cpu", "equal") else np.float32)
     exact = getattr(np, name)(a.astype(np.float64), b.astype(np.float64))
     assert np.allclose(found, exact, rtol=1e-6, atol=0)
     assert np.allclose(found, expected, rtol=1e-6, atol=0) if name == "power" else np.array_equal(found, expected)
@@ -69,7 +71,7 @@ def test_views_are_read_and_written_in_place(backend, rng):
     x[5] = np.arange(10)
     assert np.array_equal(backend.get(on), x)
     assert np.array_equal(backend.get(backend_of(on.T[2:], on.T[:8]).multiply(on.T[2:], on.T[:8])), x.T[2:] * x.T[:8])
-    on_cpu = "could not broadcast" if backend.name == "cpu" else None  # NumPy's words
+    on_cpu = "could not broadcast" if backend.device == "cpu" else None  # NumPy's words
     with pytest.raises(ValueError, match=on_cpu or "do not broadcast together"):
         assign(on[1:3, 2:4], on)
     with pytest.raises(ValueError, match=on_cpu or "do not fit an array of shape"):
@@ -97,7 +99,7 @@ def test_sums_and_maxima(backend, rng, shape, axis, keepdims):
 def test_sums_of_nothing_and_the_largest_beside_nan(backend):
     nothing = backend.array(np.ones((0, 3), np.float32))
     assert np.array_equal(backend.get(backend_of(nothing).sum(nothing, 0)), np.zeros(3))
-    with pytest.raises(ValueError, match="zero-size array" if backend.name == "cpu" else "nothing to choose from"):
+    with pytest.raises(ValueError, match="zero-size array" if backend.device == "cpu" else "nothing to choose from"):
         backend_of(nothing).max(nothing, 0)
     x = np.array([[1, np.nan, 2], [np.nan, 5, 1], [-np.inf, -3, 0]], np.float32)
     assert np.array_equal(backend.get(backend_of(backend.array(x)).max(backend.array(x), 1)), x.max(1), equal_nan=True)
@@ -147,7 +149,7 @@ def test_gradients_on_the_tape(backend, rng):
     cpu = [ct.Tensor(v, requires_grad=True) for v in values]
     on = [ct.Tensor(backend.array(v), requires_grad=True) for v in values]
     expected, found = functions(*cpu), functions(*on)
-    assert found.device == backend.name and np.isclose(found.item(), expected.item(), rtol=1e-5)
+    assert found.device == backend.device and np.isclose(found.item(), expected.item(), rtol=1e-5)
     expected.backward()
     found.backward()
     for a, b in zip(on, cpu, strict=True):

@@ -1,4 +1,4 @@
-"""The backends: one protocol, kept by each of them."""
+"""Tests that all backends keep to one protocol."""
 
 from __future__ import annotations
 
