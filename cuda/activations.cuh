@@ -4,7 +4,7 @@
 //   X(name, f(x), dy f'(x))
 //
 // The first is the ending of its number in codes.cuh. A derivative is written in dy and in y, the output, or in x where the
-// table of the CPU says that it is written from the input.
+// table of the CPU says that it is computed from the input.
 #pragma once
 
 #include "vecmath.cuh"

@@ -1,12 +1,13 @@
-// What a tape, its layers and its optimizers need beside the other families: arithmetic with broadcasting, copies
-// between layouts, sums, maxima, and the shortening of a gradient; float32.
+// Array arithmetic for the tape, layers and optimizers: operations with broadcasting, copies between layouts, sums,
+// maxima, and the clipping of a gradient; float32.
 //
-// Threads: for the maps a grid that walks the result, one element at a time, lanes on neighbours; where every array is
-// contiguous nothing is divided to find an element, else five axes at most are unpacked. Sums along the last axis take
-// a block for every 65,536 terms: a thread adds every 256th in double precision, a tree in shared memory joins the 256,
-// and the blocks' sums are added in ascending order. Sums along other axes are one float32 chain a result, ascending,
-// which is what NumPy does there. The order depends on the shape alone: no atomics, any grid gives the same bits.
-// Bound: memory bandwidth. Not taken: a tree over blocks in one launch, which would have them wait for one another.
+// Threads: for maps a grid walks the result, one element at a time, with neighbouring lanes on neighbouring elements.
+// If every array is contiguous no division is needed to find an element, otherwise up to five axes are unpacked. Sums
+// along the last axis use one thread block for every 65,536 terms: a thread adds every 256th term in double precision,
+// a tree in shared memory joins the 256 sums, and the blocks' sums are added in ascending order. Sums along other axes
+// are one ascending float32 chain a result, as in NumPy. The order depends on the shape alone: there are no atomics,
+// and any grid gives the same bits. Bound: memory bandwidth. Not taken: a tree over thread blocks in one launch, which
+// would make them wait for one another.
 #include "vecmath.cuh"
 
 namespace catalase {
@@ -54,14 +55,14 @@ __device__ __forceinline__ float combined(i64 operation, float a, float b) {
       return b == 0.0f ? 0.0f : b * powf(a, b - 1.0f);
     case kSilenced:
       return b == 0.0f ? 0.0f : a;
-    case kLog:  // 0 where there is none
+    case kLog:  // 0 if there is none
       return a > 0.0f ? log_f32(a) : 0.0f;
     default:
       return a;
   }
 }
 
-// Where element i of the result stands in three arrays.
+// The place of element i of the result in three arrays.
 struct Places {
   i64 a, b, out;
 };
@@ -83,8 +84,8 @@ constexpr i64 kSumPart = 65536;
 
 using namespace catalase;
 
-// out = a op b, elements counted along five axes, the last of them fastest; an array that is null is a number instead.
-// A stride of 0 repeats. With flat != 0 all are contiguous and of n elements.
+// out = a op b, with elements counted along five axes, the last of them fastest; a null array is replaced by a number.
+// A stride of 0 repeats. With flat != 0 all arrays are contiguous and have n elements.
 extern "C" __global__ void __launch_bounds__(256)
     combine_f32(i64 operation, const float* a, float a_number, const float* b, float b_number, float* out, i64 flat,
                 i64 n0, i64 a0, i64 b0, i64 o0, i64 n1, i64 a1, i64 b1, i64 o1, i64 n2, i64 a2, i64 b2, i64 o2, i64 n3,
@@ -104,14 +105,15 @@ extern "C" __global__ void __launch_bounds__(256)
   }
 }
 
-// out = mask != 0 ? a : b; an array that is null is a number instead.
+// out = mask != 0 ? a : b; a null array is replaced by a number.
 extern "C" __global__ void __launch_bounds__(256)
     select_f32(const u8* mask, const float* a, float a_number, const float* b, float b_number, float* out, i64 n) {
   for (i64 i = global_thread(); i < n; i += global_threads())
     out[i] = mask[i] != 0 ? (a != nullptr ? a[i] : a_number) : (b != nullptr ? b[i] : b_number);
 }
 
-// sums[r * parts + p] = sum of the terms of part p of row r of x (rows, columns), or of their squares. One block each.
+// sums[r * parts + p] = sum of the terms of part p of row r of x (rows, columns), or of their squares. One thread block
+// each.
 extern "C" __global__ void __launch_bounds__(256)
     sum_parts_f32(const float* x, i64 columns, i64 parts, i64 squares, double* sums) {
   __shared__ double joined[kSumThreads];
@@ -140,7 +142,7 @@ extern "C" __global__ void __launch_bounds__(256) join_sums_f32(const double* su
   }
 }
 
-// out[o, i] = sum (or largest, where that is asked for) over r of x[o, r, i]; NaN is larger than anything.
+// out[o, i] = sum (or maximum, if requested) over r of x[o, r, i]; NaN is larger than any number.
 extern "C" __global__ void __launch_bounds__(256)
     reduce_axis_f32(i64 largest, const float* x, i64 length, i64 inner, float* out, i64 n) {
   for (i64 i = global_thread(); i < n; i += global_threads()) {
@@ -158,7 +160,7 @@ extern "C" __global__ void __launch_bounds__(256)
   }
 }
 
-// x *= limit / norm where the norm, the root of the sum of the parts of its squares, is above the limit.
+// x *= limit / norm if the norm, the root of the sum of the parts of its squares, is above the limit.
 extern "C" __global__ void __launch_bounds__(256)
     clip_f32(float* x, const double* sums, i64 parts, double limit, i64 n) {
   __shared__ float factor;
@@ -174,7 +176,8 @@ extern "C" __global__ void __launch_bounds__(256)
   for (i64 i = global_thread(); i < n; i += global_threads()) x[i] = x[i] * by;
 }
 
-// What the launches of a replayed step find changed: how many steps later it is, and the optimizer's rates. One thread.
+// Writes the numbers that change between replays of a captured step: the number of steps since, and the optimizer's
+// rates. One thread.
 extern "C" __global__ void set_numbers_f32(i64* later, i64 steps, float* rates, float lr, float keep, float step_size,
                                            float root_scale) {
   *later = steps;

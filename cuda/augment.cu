@@ -1,14 +1,15 @@
-// Augmentation: images turned, moved, cropped, made brighter and noisier, and their masks; x (N, H, W, C) float32 or
-// bytes, y (N, h, w, C) float32, masks of items of 1, 2, 4 or 8 bytes. All of it is the CPU's cpp/image to the bit.
+// Augmentation of images (rotated, moved, cropped, made brighter and noisier) and of their masks; x (N, H, W, C)
+// float32 or bytes, y (N, h, w, C) float32, masks of items of 1, 2, 4 or 8 bytes. Results equal the CPU's cpp/image to
+// the bit.
 //
-// Each image's map from output pixel to source pixel, its contrast and brightness are ten doubles, worked out on the
-// host from the image's own random words: one sine and one cosine an image, and those must be the CPU's. Then
-// augment_* copy or blend pixels; brightness_chains sums each channel where the contrast changes; finish_pixels adds
-// contrast, brightness and noise and keeps the limits.
-// Threads: one an output element, the channel running fastest; of the chains one a chain (8 a channel, in double); of
-// the noise one a counter of Philox, so four elements. Nothing is scattered, nothing needs an atomic. Bound: memory
-// bandwidth; coordinates in double a thread, which a device with few double units waits for. Not taken: an image's
-// pixels kept in shared memory, which would bound their size.
+// For each image the map from output pixel to source pixel, the contrast and the brightness are ten doubles, which the
+// host computes from the image's random words: they take one sine and one cosine an image, which must be the CPU's.
+// Then augment_* copy or blend pixels; brightness_chains sums each channel if the contrast changes; finish_pixels adds
+// contrast, brightness and noise and applies the limits.
+// Threads: one for each output element, with the channel running fastest; in brightness_chains one for each chain (8 a
+// channel, in double); for the noise one for each counter of Philox, which gives four elements. Nothing is scattered
+// and no atomic is needed. Bound: memory bandwidth; the coordinates are in double, so a device with few double units
+// waits for them. Not taken: an image's pixels in shared memory, which would limit the size of an image.
 #include "philox.cuh"
 #include "vecmath.cuh"
 
@@ -21,7 +22,7 @@ struct Sizes {
   i64 height, width, channels, out_height, out_width;
 };
 
-// Source y = y_y * oy + y_x * ox + y_0, and x likewise; whole where they are whole numbers.
+// Source y = y_y * oy + y_x * ox + y_0, and x likewise; whole if all are whole numbers.
 struct PixelMap {
   double y_y, y_x, y_0, x_y, x_x, x_0;
   bool whole;
@@ -35,7 +36,7 @@ __device__ __forceinline__ i64 floor_of(double v) {
   return i - (v < static_cast<double>(i) ? 1 : 0);
 }
 
-// The pixel that stands for pixel i of a line of n; -1 for the fill. Reflection repeats the edge: b a | a b c | c b.
+// The pixel that is read for pixel i of a line of n; -1 for the fill. Reflection repeats the edge: b a | a b c | c b.
 __device__ __forceinline__ i64 pixel_beyond(i64 i, i64 n, i64 border) {
   if (i >= 0 && i < n) return i;
   if (border == kConstantBorder) return -1;
@@ -50,7 +51,7 @@ __device__ __forceinline__ i64 pixel_at(const Sizes& s, i64 y, i64 x, i64 border
   return row < 0 || column < 0 ? -1 : row * s.width + column;
 }
 
-// Of a whole map: the source pixel of (i, j), or -1.
+// For a map of whole numbers: the source pixel of (i, j), or -1.
 __device__ __forceinline__ i64 whole_pixel(const PixelMap& m, const Sizes& s, i64 i, i64 j, i64 border) {
   const bool upright = m.y_x == 0.0;
   const i64 y = floor_of(m.y_0 + 0.5) + ((upright ? m.y_y : m.y_x) < 0.0 ? -1 : 1) * (upright ? i : j);
@@ -58,7 +59,7 @@ __device__ __forceinline__ i64 whole_pixel(const PixelMap& m, const Sizes& s, i6
   return pixel_at(s, y, x, border);
 }
 
-// Where output element e of the batch lies.
+// The place of output element e of the batch.
 struct OutPixel {
   i64 image, i, j, channel;
 
@@ -116,12 +117,12 @@ __device__ __forceinline__ void move_labels(const T* x, const double* maps, T* y
   }
 }
 
-// Two standard normal numbers of two words (Box and Muller).
+// Two standard normal numbers from two words (Box-Muller).
 __device__ __forceinline__ void two_normals(u32 first, u32 second, float* cosine_number, float* sine_number) {
   const float u = (static_cast<float>(first >> 8) + 0.5f) * 5.9604644775390625e-8f;  // above 0: finite logarithm
   const float v = static_cast<float>(second >> 8) * 5.9604644775390625e-8f;
   const float r = sqrtf(-2.0f * log_f32(u));
-  // Half of the angle, in [-pi/2, pi/2), by Taylor's series.
+  // Half of the angle, in [-pi/2, pi/2), by Taylor series.
   const float h = (v - 0.5f) * 3.14159265358979f, z = h * h;
   float sine = -1.0f / 39916800, cosine = 1.0f / 479001600;
   sine = fmaf(sine, z, 1.0f / 362880);
@@ -188,8 +189,8 @@ extern "C" __global__ void __launch_bounds__(256)
   }
 }
 
-// numbers: of the images. chains may be null where no contrast changes. n counters: 16 for each 64 elements an image
-// has, or begins.
+// numbers: the numbers of the images. chains may be null if no contrast changes. n counters: 16 for every 64 elements,
+// or fewer, of an image.
 extern "C" __global__ void __launch_bounds__(256)
     finish_pixels(const double* maps, const i64* numbers, const double* chains, float* y, i64 pixels, i64 channels,
                   i64 seed, i64 step, float noise, float low, float high, i64 n) {

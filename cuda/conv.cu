@@ -2,17 +2,18 @@
 //
 //   y[n, o..., k] = act(sum over t..., c of  x[n, o * stride + t * dilation - before, c] * w[t..., c, k] + bias[k])
 //
-// x (N, D, H, W, C), w (KD, KH, KW, C / groups, O), y (N, OD, OH, OW, O); a 1-D or 2-D one has leading lengths of 1.
-// Terms are added in ascending (kd, kh, kw, c) forward, in descending taps and ascending o for the input's gradient, in
-// ascending pixels for the weights': chains of fused multiply-adds, cut every 4,096 terms, so the bits of a product on
-// an explicit im2col, whatever the batch. (The CPU sums the gradient of up to 4 channels tap by tap, and takes Winograd
-// where it is faster: then the bits differ.)
-// Threads: 256 own 64 x 64 outputs (pixels x channels; for the weights' gradient taps and channels x channels), 4 x 4
-// each: product.cuh's tile, whose left operand is the im2col matrix that is never written. A thread keeps the places of
-// its pixels and works out a tap and channel once for all of them; neighbours read neighbouring channels. blockIdx.z:
-// the group, and for the weights' gradient the part of the pixels, which join_parts_f32 adds in order. Bound: the FMA
-// pipes where both sides fill tiles; with few input channels the address arithmetic (divisions in each step of each
-// thread, the most of them for the gradients), and with few output channels the tile's idle columns.
+// x (N, D, H, W, C), w (KD, KH, KW, C / groups, O), y (N, OD, OH, OW, O); a 1-D or 2-D convolution has leading lengths
+// of 1. Terms are added in ascending (kd, kh, kw, c) forward, in descending taps and ascending o for the input's
+// gradient, and in ascending pixels for the weights' gradient: chains of fused multiply-adds, cut every 4,096 terms. So
+// the bits are those of a product on an explicit im2col, for any batch. (The CPU sums the gradient of up to 4 channels
+// tap by tap, and uses Winograd's algorithm where it is faster: then the bits differ.)
+// Threads: a block of 256 computes 64 x 64 outputs (pixels x channels; for the weights' gradient, taps and channels x
+// channels), 4 x 4 each, with product.cuh's tile, whose left operand is the im2col matrix that is never written. A
+// thread keeps the places of its pixels and computes a tap and channel once for all of them; neighbours read
+// neighbouring channels. blockIdx.z is the group, and for the weights' gradient also the part of the pixels, which
+// join_parts_f32 adds in order. Bound: the FMA pipes if both sides fill tiles; with few input channels the address
+// arithmetic (divisions in each step of each thread, most of them in the gradients), and with few output channels the
+// tile's idle columns.
 #include "activations.cuh"
 #include "product.cuh"
 
@@ -30,10 +31,10 @@ constexpr i32 kTile = 64, kDepth = 16, kEach = 4;
 using Tiles = Tile<kTile, kDepth, kEach>;
 static_assert(Tiles::kWorkers == kThreads, "the sources have as many");
 static_assert(kChain / kDepth % 2 == 0, "a part of a chain ends on buffer 1, so the next may fill buffer 0 at once");
-constexpr i32 kLoads = kTile * kDepth / kThreads;  // values a thread carries
-constexpr i32 kOutside = -(1 << 30);               // a coordinate that no tap brings back into the array
+constexpr i32 kLoads = kTile * kDepth / kThreads;  // values that a thread loads
+constexpr i32 kOutside = -(1 << 30);               // a coordinate that no tap can move into the array
 
-// Splits a number into the coordinates of an array of lengths `size`; what is left is returned.
+// Splits a number into the coordinates of an array of lengths `size`; returns the remainder.
 __device__ __forceinline__ i64 split(i64 number, const i32* size, i32* place) {
 #pragma unroll
   for (i32 i = 2; i >= 0; --i) {
@@ -53,10 +54,10 @@ __device__ __forceinline__ i64 join(i64 image, const i32* place, const i32* size
   return ((image * size[0] + place[0]) * size[1] + place[1]) * size[2] + place[2];
 }
 
-// A thread's values lie along the depth: one depth, kLoads lines, kThreads / kDepth apart.
+// A thread's values lie along the depth: one depth and kLoads lines, kThreads / kDepth apart.
 struct AlongDepth {
   float held[kLoads];
-  i64 depth;  // of this thread, in the whole sum
+  i64 depth;  // of this thread, within the whole sum
 
   static __device__ __forceinline__ i32 mine() { return static_cast<i32>(threadIdx.x) % kDepth; }
   static __device__ __forceinline__ i32 line(i32 e) {
@@ -68,7 +69,7 @@ struct AlongDepth {
   }
 };
 
-// Lines: pixels, of y forward and of x for the input's gradient. kBackward: which way the taps lead.
+// Lines: pixels, of y forward and of x for the input's gradient. kBackward reverses the direction of the taps.
 template <bool kBackward>
 struct Pixels : AlongDepth {
   const Conv& s;
@@ -113,7 +114,7 @@ struct Pixels : AlongDepth {
   }
 };
 
-// Lines: input channels; depths: descending taps, and ascending output channels, as Pixels<true> walks them.
+// Lines: input channels; depths: descending taps, and ascending output channels, in the order of Pixels<true>.
 struct TurnedWeights : AlongDepth {
   const Conv& s;
   const float* w;  // of the group
@@ -175,7 +176,7 @@ struct Windows {
   }
 };
 
-// act(sum + bias) for a tile of y, whose rows lie y_row apart; the chain is cut, and its parts are added through y.
+// act(sum + bias) for a tile of y whose rows lie y_row apart; the chain is cut, and its parts are added in y.
 template <class A, class B>
 __device__ __forceinline__ void convolve(A& from_a, B& from_b, i64 depths, i64 row, i64 rows, i64 column, i64 columns,
                                          float* y, i64 y_row, const float* bias, i64 activation, float* tile_a,
@@ -228,7 +229,7 @@ using namespace catalase;
                inputs * groups,        outputs * groups};                                                             \
   const i64 row = static_cast<i64>(blockIdx.x) * kTile, column = static_cast<i64>(blockIdx.y) * kTile
 
-// y: `pixels` of them. blockIdx.z is the group.
+// y: `pixels` pixels. blockIdx.z is the group.
 extern "C" __global__ void __launch_bounds__(256, 2)
     conv_f32(const float* x, const float* w, const float* bias, i64 activation, float* y, i64 pixels, CATALASE_SIZES) {
   CATALASE_CONV;
@@ -240,7 +241,7 @@ extern "C" __global__ void __launch_bounds__(256, 2)
            of_group(bias, group * outputs), activation, tile_a, tile_b);
 }
 
-// dx: `pixels` of them; with bias (a value an input channel) and activation a transposed convolution.
+// dx: `pixels` pixels; with bias (one value an input channel) and activation this is a transposed convolution.
 extern "C" __global__ void __launch_bounds__(256, 2)
     conv_data_f32(const float* dz, const float* w, const float* bias, i64 activation, float* dx, i64 pixels,
                   CATALASE_SIZES) {
@@ -252,8 +253,8 @@ extern "C" __global__ void __launch_bounds__(256, 2)
            of_group(bias, group * inputs), activation, tile_a, tile_b);
 }
 
-// dw (parts, taps, inputs, O): the sums over 4,096 pixels each, from `first_pixel` on. blockIdx.z counts groups within
-// parts.
+// dw (parts, taps, inputs, O): the sums over 4,096 pixels each, from `first_pixel` on. blockIdx.z counts the groups of
+// each part.
 extern "C" __global__ void __launch_bounds__(256, 2)
     conv_weights_f32(const float* x, const float* dz, float* dw, i64 first_pixel, i64 pixels, CATALASE_SIZES) {
   CATALASE_CONV;

@@ -1,16 +1,17 @@
 // Inverted dropout: y[i] = word(i) >= threshold ? x[i] * scale : 0, with Philox-4x32-10 (Salmon et al. 2011,
 // doi:10.1145/2063384.2063405); float32, contiguous. The words, and so the masks, are the CPU's to the bit.
 //
-// Key: the 64-bit seed. Counter words: 0 and 1 the counter's number, 2 the layer, 3 the step. Elements come in groups
-// of 64: element 64 g + 16 w + l is word w of counter 16 g + l. Threads: one a counter, so four elements, 16 apart;
-// half a warp reads 64 neighbouring bytes four times. Integer arithmetic only: any grid gives the same mask. Bound:
-// memory bandwidth, 8 bytes an element; ten rounds of two wide products for four elements stay below it.
+// The key is the 64-bit seed. Counter words 0 and 1 are the counter's number, word 2 is the layer, word 3 the step.
+// Elements form groups of 64: element 64 g + 16 w + l is word w of counter 16 g + l. Threads: one for each counter,
+// which gives four elements, 16 apart; half a warp reads 64 neighbouring bytes four times. Only integer arithmetic is
+// used, so any grid gives the same mask. Bound: memory bandwidth, 8 bytes an element; ten rounds of two wide products
+// for four elements take less.
 #include "philox.cuh"
 
 using namespace catalase;
 
-// y may be x; kept, where given, gets 1 or 0 for each element. seed: its 64 bits. later, where given, is added to the
-// step: a launch that is replayed as part of a graph finds there how many steps have been made since.
+// y may be x; kept, if not null, receives 1 or 0 for each element. seed: its 64 bits. later, if not null, is added to
+// the step: in a replayed capture it holds the number of steps since the capture.
 extern "C" __global__ void __launch_bounds__(256)
     dropout_f32(i64 seed, i64 layer, i64 step, const i64* later, i64 threshold, float scale, const float* x, float* y,
                 u8* kept, i64 n) {
@@ -30,7 +31,7 @@ extern "C" __global__ void __launch_bounds__(256)
   }
 }
 
-// y[i] = kept[i] != 0 ? x[i] * scale : 0: a mask drawn before. y may be x.
+// y[i] = kept[i] != 0 ? x[i] * scale : 0, for a mask that was drawn before. y may be x.
 extern "C" __global__ void __launch_bounds__(256)
     keep_f32(const u8* kept, float scale, const float* x, float* y, i64 n) {
   for (i64 i = global_thread(); i < n; i += global_threads()) y[i] = kept[i] != 0 ? x[i] * scale : 0.0f;

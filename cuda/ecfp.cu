@@ -1,19 +1,21 @@
 // Morgan fingerprints of molecular graphs (cpp/fingerprint/graphs.h) with RDKit's 32-bit hash: the rounds of
-// cpp/fingerprint/morgan.h, integers throughout, the CPU's bits.
+// cpp/fingerprint/morgan.h, in integers throughout, so the bits are the CPU's.
 //
-//   round 0: what the graph brings;  round r: v'[a] = hash(r - 1, v[a], the (bond, v) of its neighbours, ascending)
+//   round 0: the values of the graph;  round r: v'[a] = hash(r - 1, v[a], the (bond, v) of its neighbours, ascending)
 //
-// Every v of an atom whose neighbourhood (the bonds within r) is new becomes a feature. Of equal neighbourhoods the one
-// of an earlier round wins, then the smaller value, then the smaller atom; the others stop there, and from the next
-// round on their value counts as 0. Neighbourhoods are sets of bonds, compared exactly.
-// Threads: a warp owns a molecule and its row, a lane every 32nd atom; warps never wait for each other. Up to 64 atoms
-// and bonds everything lies in shared memory, a set is one word. Up to 255 a block has one warp, sets are four words,
-// and the neighbourhoods of earlier rounds lie in global memory (`seen`), the block's own.
-// New or not: a lane compares its atom's neighbourhood with all of earlier rounds and all of this one; reads are
+// Every v of an atom whose neighbourhood (the bonds within r) is new becomes a feature. Among equal neighbourhoods the
+// one of an earlier round wins, then the smaller value, then the smaller atom; the other atoms stop there, and from the
+// next round on their value counts as 0. Neighbourhoods are sets of bonds and compared exactly.
+// Threads: a warp processes a molecule and its row, a lane every 32nd atom; warps never wait for each other. For up to
+// 64 atoms and bonds everything is in shared memory, and a set is one word. For up to 255 a thread block has one warp,
+// sets are four words, and the neighbourhoods of earlier rounds are in global memory (`seen`), separately for each
+// block.
+// Duplicates: a lane compares its atom's neighbourhood with all of earlier rounds and all of this one; the reads are
 // broadcasts. Features enter a list at places counted by ballots. The row is cleared, then each lane writes the bytes
-// or counts of its features, whose value it finds by walking the list: equal features write equal values. No atomics.
-// Bound: latency of shared memory and of the hash chains; for dense rows and counts, writing 4 bytes a feature.
-// Not taken: a table of neighbourhoods as on the CPU (its slots would need atomics).
+// or counts of its features, whose value it finds by walking the list: equal features write equal values. There are no
+// atomics.
+// Bound: latency of shared memory and of the hash chains; for dense rows and counts, writing 4 bytes a feature. Not
+// taken: a table of neighbourhoods as on the CPU (its slots would need atomics).
 #include "types.cuh"
 
 namespace catalase {
@@ -21,7 +23,7 @@ namespace catalase {
 using u16 = unsigned short;
 
 constexpr i32 kWarps = 4;      // of small molecules in a block
-constexpr i64 kMaxRadius = 6;  // as on the CPU's stack
+constexpr i64 kMaxRadius = 6;  // as in the CPU's stack arrays
 constexpr u32 kGolden = 0x9e3779b9u;
 
 // A set of bonds.
@@ -56,7 +58,7 @@ struct Bonds {
   }
 };
 
-// A molecule while it is hashed; of each pair of arrays one is read in a round and the other written.
+// A molecule during hashing; of each pair of arrays one is read in a round and the other written.
 template <i32 kWords>
 struct Work {
   static constexpr i32 kAtoms = 64 * kWords;
@@ -65,7 +67,7 @@ struct Work {
   u32 value[2][kAtoms];
   u32 end[2 * kAtoms];  // neighbour | bond << 8 | type << 16
   u32 feature[kAtoms * (kMaxRadius + 1)];
-  u16 first[kAtoms + 1];  // of an atom's ends
+  u16 first[kAtoms + 1];  // the start of each atom's ends
   u8 alive[2][kAtoms];
 
   __device__ __forceinline__ i32 degree(i32 a) const { return first[a + 1] - first[a]; }
@@ -82,7 +84,7 @@ struct OutputRow {
   u8* data;
 };
 
-// Among the lanes for which something holds: the number of this one, and how many there are.
+// Among the lanes for which a condition holds: the rank of this lane, and their number.
 struct Ballot {
   i32 mine, all;
 };
@@ -97,7 +99,7 @@ __device__ __forceinline__ u32 mix(u32 seed, u32 value) {
 
 template <i32 kSlots>
 __device__ __forceinline__ u32 hash_of(const u32* end, i32 degree, u32 round, u32 own, const u32* value) {
-  u64 key[kSlots];  // empty ones sort last
+  u64 key[kSlots];  // empty slots sort last
 #pragma unroll
   for (i32 i = 0; i < kSlots; ++i) {
     key[i] = i < degree ? static_cast<u64>(end[i] >> 16) << 32 | value[end[i] & 255u] : ~static_cast<u64>(0);
@@ -140,7 +142,7 @@ __device__ __forceinline__ void load(const Graphs& g, i64 molecule, i32 n, i32 l
   __syncwarp(0xffffffffu);
 }
 
-// Round 1, whose neighbourhoods are the atoms' own bonds: two atoms share theirs only where they are all there is.
+// Round 1, whose neighbourhoods are the atoms' own bonds: two atoms share theirs only in a fragment of two atoms.
 template <class W>
 __device__ __forceinline__ i32 first_round(W& w, i32 n, i32 lane) {
   const u32* next = w.value[1];
@@ -169,8 +171,8 @@ __device__ __forceinline__ i32 first_round(W& w, i32 n, i32 lane) {
   return count;
 }
 
-// Whether an atom's neighbourhood is neither of an earlier round nor another atom's with a better claim. Only those of
-// atoms with one neighbour, or whose neighbours have no other, can be those of round 1.
+// Whether an atom's neighbourhood occurs neither in an earlier round nor for another atom with precedence. Only the
+// neighbourhoods of atoms with one neighbour, or whose neighbours have no other, can equal those of round 1.
 template <class W>
 __device__ __forceinline__ bool is_new(const W& w, i32 a, i32 n, const typename W::Set* seen, i32 n_seen, i32 round) {
   const typename W::Set own = w.reach[round & 1][a];
@@ -185,7 +187,7 @@ __device__ __forceinline__ bool is_new(const W& w, i32 a, i32 n, const typename 
   return is;
 }
 
-// A round from 2 on (numbered from 0, as the hash has it). Returns how many features there are now.
+// A round from 2 on (numbered from 0, as in the hash). Returns the number of features so far.
 template <class W>
 __device__ __forceinline__ i32 later_round(W& w, i32 n, i32 lane, i32 round, i32 count, typename W::Set* seen,
                                            i32 n_seen) {
@@ -262,11 +264,11 @@ __device__ __forceinline__ void hash_molecule(const Graphs& g, i64 molecule, i64
   i32 count = n;
   if (radius > 0) {
     count = first_round(w, n, lane);
-    const i32 known = count;  // without looking: the features beyond are those of `seen`
+    const i32 known = count;  // known without a look-up: later features are those of `seen`
     for (i32 round = 1; round < static_cast<i32>(radius); ++round) {
       const i32 last = count;
       count = later_round(w, n, lane, round, count, seen, count - known);
-      if (count == last) break;  // nobody goes on
+      if (count == last) break;  // no atom continues
     }
   }
   write_row(row, w.feature, count, lane);
@@ -276,8 +278,8 @@ __device__ __forceinline__ void hash_molecule(const Graphs& g, i64 molecule, i64
 
 using namespace catalase;
 
-// Rows of molecules with up to 64 atoms and 64 bonds; the others are left. rows: uint8 (n, size / 8), float32 or uint32
-// (n, size), as output says.
+// Rows of molecules with up to 64 atoms and 64 bonds; the other rows are not written. rows: uint8 (n, size / 8),
+// float32 or uint32 (n, size), depending on `output`.
 extern "C" __global__ void __launch_bounds__(128)
     morgan_small(const u32* first_atom, const u32* first_end, const u32* value, const u32* end, i64 molecules,
                  i64 radius, i64 size, i64 output, u8* rows) {
@@ -291,8 +293,8 @@ extern "C" __global__ void __launch_bounds__(128)
   hash_molecule(g, molecule, radius, OutputRow{size, output, rows + molecule * bytes}, work[warp], seen[warp]);
 }
 
-// Rows of the molecules that `which` names, of up to 255 atoms and bonds; one warp a block. seen: four words for each
-// of 256 * (radius - 1) neighbourhoods a block.
+// Rows of the molecules listed in `which`, of up to 255 atoms and bonds; one warp a thread block. seen: for each block,
+// four words for each of 256 * (radius - 1) neighbourhoods.
 extern "C" __global__ void __launch_bounds__(32)
     morgan_large(const u32* first_atom, const u32* first_end, const u32* value, const u32* end, const i64* which,
                  i64 count, i64 radius, i64 size, i64 output, u64* seen, u8* rows) {

@@ -1,9 +1,9 @@
 // Activations, their derivatives, exp and log, one value at a time: y[i] = f(x[i]), float32, contiguous.
 //
 // Threads: a one-dimensional grid walks the array with a stride of all threads, so the 32 lanes of a warp read and
-// write neighbours (one 128-byte line) and any grid size gives the same bits. The choice of f is made outside the loop.
-// Bound: memory bandwidth, 8 bytes an element (12 for the derivatives); the longest map, softplus, is some 60
-// instructions, which overlap with the loads of other warps.
+// write neighbours (one 128-byte line) and any grid size gives the same bits. f is chosen outside the loop. Bound:
+// memory bandwidth, 8 bytes an element (12 for the derivatives); the longest map, softplus, is some 60 instructions,
+// which overlap with the loads of other warps.
 #include "activations.cuh"
 
 namespace catalase {
@@ -20,7 +20,7 @@ __device__ __forceinline__ void map_all(const float* x, float* y, i64 n) {
   for (i64 i = global_thread(); i < n; i += global_threads()) y[i] = F::of(x[i]);
 }
 
-// dx = dy f'(.), written from the output or, as the table says, from the input.
+// dx = dy f'(.), computed from the output or, as the table says, from the input.
 template <class F>
 __device__ __forceinline__ void slope_all(const float* dy, const float* saved, float* dx, i64 n) {
   for (i64 i = global_thread(); i < n; i += global_threads()) dx[i] = F::slope(dy[i], saved[i]);

@@ -3,15 +3,15 @@
 //   forward   out[n] = w[ids[n]]                                  ids (N,), w (V, D), out (N, D)
 //   backward  dw[v] = sum of dy[n] over all n with ids[n] = v     dy (N, D), dw (V, D)
 //
-// An id without a row gives NaN, and takes part in no sum: looking for one would make the host wait.
+// An id without a row gives NaN, and enters no sum: reporting it would make the host wait.
 // Forward: one thread an element, neighbours along a row. Bound: memory bandwidth.
-// Backward: a row's sum is one chain of additions in the order of the tokens, cut every 4,096 of them, the parts added
-// in order: the CPU's bits, and those of the product with the one-hot matrix. First a block sorts each 4,096 tokens by
-// id, ties by place, in shared memory (bitonic: no atomics, and one answer); then a block owns a row of dw and up to
-// 128 columns, finds the row's tokens in each sorted stretch by bisection, and adds their rows. Every row is written,
-// so nothing is cleared before. Bound: reading dy where ids are spread; one chain of additions for an id that most
-// tokens have; V bisections a stretch for a large vocabulary. Not taken: sums of many threads joined by atomics, whose
-// bits change from run to run.
+// Backward: a row's sum is one chain of additions in the order of the tokens, cut every 4,096 tokens, with the parts
+// added in order: the CPU's bits, and those of the product with the one-hot matrix. First a thread block sorts each
+// 4,096 tokens by id, ties by position, in shared memory (bitonic: no atomics, one possible result). Then a block takes
+// a row of dw and up to 128 columns, finds the row's tokens in each sorted part by bisection, and adds their rows.
+// Every row is written, so nothing is cleared before. Bound: reading dy if ids are spread; one chain of additions for
+// an id that most tokens have; V bisections a part for a large vocabulary. Not taken: sums of many threads joined by
+// atomics, whose bits change from run to run.
 #include "sorted_ids.cuh"
 
 using namespace catalase;
@@ -24,8 +24,8 @@ extern "C" __global__ void __launch_bounds__(256)
   }
 }
 
-// keys (N,): of each stretch of 4,096 tokens, id * 4096 + place, ascending; those without a row, and those of the row
-// `padding` (-1: none), come last. A stretch is a block. n tokens.
+// keys (N,): for each part of 4,096 tokens, id * 4096 + position, ascending; tokens without a row, and those of the row
+// `padding` (-1: none), come last. One thread block a part. n tokens.
 extern "C" __global__ void __launch_bounds__(1024) sort_ids(const i64* ids, i64 rows, i64 padding, u64* keys, i64 n) {
   __shared__ u64 sorted[kStretch];
   const i64 start = static_cast<i64>(blockIdx.x) * kStretch;
@@ -52,7 +52,7 @@ extern "C" __global__ void __launch_bounds__(1024) sort_ids(const i64* ids, i64 
   for (i32 i = t; i < count; i += threads) keys[start + i] = sorted[i];
 }
 
-// blockIdx: x a row of dw, y a block's columns of it.
+// blockIdx: x is the row of dw, y the block's columns of it.
 extern "C" __global__ void __launch_bounds__(128)
     embedding_gradient_f32(const u64* keys, const float* dy, i64 dy_row, float* dw, i64 dw_row, i64 columns, i64 n) {
   const i64 row = blockIdx.x, column = static_cast<i64>(blockIdx.y) * blockDim.x + threadIdx.x;

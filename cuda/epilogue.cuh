@@ -1,4 +1,4 @@
-// What is done to a sum before it leaves a product: bias, something added, activation, and zero where `keep` says so.
+// The epilogue of a sum in a product: bias, an addition, an activation, and zero where `keep` is not above zero.
 #pragma once
 
 #include "activations.cuh"
@@ -20,8 +20,7 @@ struct Epilogue {
   __device__ __forceinline__ float mask(float value, i64 row, i64 column) const {
     return keep != nullptr && !(keep[row * keep_row + column] > 0.0f) ? 0.0f : value;
   }
-  // Identity and ReLU fit into the unrolled loop over a thread's outputs; the others are applied in a loop of their
-  // own.
+  // Identity and ReLU fit into the unrolled loop over a thread's outputs; the other activations have a separate loop.
   __device__ __forceinline__ bool is_short() const { return activation <= kRelu; }
   __device__ __forceinline__ float short_of(float value, i64 row, i64 column) const {
     value = add_up(value, row, column);

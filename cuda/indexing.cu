@@ -1,20 +1,20 @@
-// Elements by numbers, and the gradient of the array they came from; float32, numbers int64, contiguous.
+// Indexing by arrays, and its gradient; float32, int64 indices, contiguous.
 //
 //   forward   y[o, k, i] = x[o, places[k], i]                            x (outer, rows, inner), y (outer, K, inner)
 //   backward  dx[o, r, i] = sum of dy[o, k, i] over k with places[k] = r
 //
-// Several axes that are indexed together are one axis of `rows`: join_index makes one number of theirs. A number out of
-// range gives NaN and takes part in no sum: looking for one would make the host wait.
-// Threads: one an element of what is written. Backward: sort_ids of embedding.cu has sorted the places in stretches of
-// 4,096; a thread finds those of its row by bisection in each and adds them in the order of the numbers, in one chain
-// as NumPy's add.at does: no atomics, and one answer for any grid. Bound: memory bandwidth; backward one chain of
-// additions for a place that is named often, and rows bisections a stretch. Not taken: the embedding's cut of the chain
-// every 4,096 terms, which would not be the CPU's bits here.
+// Several axes that are indexed together are one axis of `rows`: join_index combines their indices into one. An index
+// out of range gives NaN and enters no sum: reporting it would make the host wait.
+// Threads: one for each written element. Backward: sort_ids of embedding.cu has sorted the places in parts of 4,096; a
+// thread finds the places of its row by bisection in each part and adds them in the order of the indices, in one chain
+// as NumPy's add.at does: there are no atomics, and any grid gives the same result. Bound: memory bandwidth; backward
+// one chain of additions for a place that is named often, and `rows` bisections a part. Not taken: the embedding's cut
+// of the chain every 4,096 terms, which would not give the CPU's bits here.
 #include "sorted_ids.cuh"
 
 using namespace catalase;
 
-// places[i] = places[i] * length + ids[i], counted from the end where negative; -1 where any index is out of range.
+// places[i] = places[i] * length + ids[i], counted from the end if negative; -1 if any index is out of range.
 extern "C" __global__ void __launch_bounds__(256)
     join_index(const i64* ids, i64 length, i64 first, i64* places, i64 n) {
   for (i64 i = global_thread(); i < n; i += global_threads()) {
@@ -33,7 +33,7 @@ extern "C" __global__ void __launch_bounds__(256)
   }
 }
 
-// dx: n elements. keys (count,): the places as sort_ids leaves them.
+// dx: n elements. keys (count,): the places, sorted by sort_ids.
 extern "C" __global__ void __launch_bounds__(256)
     take_gradient_f32(const u64* keys, const float* dy, float* dx, i64 rows, i64 count, i64 inner, i64 n) {
   for (i64 e = global_thread(); e < n; e += global_threads()) {

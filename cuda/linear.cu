@@ -1,26 +1,26 @@
-// A dense layer whose input is mostly zeros: y = act(x @ w + b) by adding up the rows of w that x names; and the
+// A dense layer whose input is mostly zeros: y = act(x @ w + b) by adding up the rows of w that x selects; and the
 // gradient of w. float32. x is float (rows of unit stride, any row stride), or packed bits: bit i of byte j is feature
 // 8 j + i.
 //
-// linear: a block of 128 threads owns one row of x and 128 columns of w. It walks the features in chunks of 1,024: each
-// warp finds which of its lanes' features are not zero by a ballot, and their numbers enter a list in shared memory in
-// ascending order (the warps' counts are added up first, so the list never depends on who came first: no atomics). Then
-// every thread walks the list for its own column: a broadcast from shared memory, and one line of w for a warp.
-// weight gradient: a block owns one feature and 128 columns of dz; the list then holds the rows of the batch that have
+// linear: a block of 128 threads computes one row of x and 128 columns of w. It walks the features in chunks of 1,024:
+// each warp finds by a ballot which of its lanes' features are not zero, and their numbers enter a list in shared
+// memory in ascending order (the warps' counts are added up first, so the list does not depend on timing, without
+// atomics). Then every thread walks the list for its own column: a broadcast from shared memory, and one line of w for
+// a warp.
+// weight gradient: a block takes one feature and 128 columns of dz; the list then holds the rows of the batch that have
 // the feature, 1,024 rows at a time.
-// Each sum is one chain in ascending order of what is not zero, cut every 4,096 as in matmul.cu: the dense product's
-// bits, where w is finite, the sign of zero aside. Any batch gives the same bits.
-// Bound: reading rows of w from L2, as many as there are values that are not zero; for a single row, the latency of
-// that walk.
+// Each sum is one chain over the values that are not zero, in ascending order, cut every 4,096 as in matmul.cu: the
+// dense product's bits if w is finite, except for the sign of zero. Any batch gives the same bits.
+// Bound: reading rows of w from L2, one for each value that is not zero; for a single row, the latency of that walk.
 #include "activations.cuh"
 
 namespace catalase {
 
 constexpr i32 kThreads = 128;
-constexpr i32 kChunk = 1024;  // divides kChain: a list never spans a cut
+constexpr i32 kChunk = 1024;  // divides kChain, so no list spans a cut
 constexpr i32 kWarps = kThreads / 32;
 
-// Values along one axis of x: a row's features, or a feature's rows.
+// The values along one axis of x: a row's features, or a feature's rows.
 struct Floats {
   const float* data;
   i64 stride;
@@ -43,7 +43,8 @@ struct List {
   i32* counts;   // [kWarps * kChunk / kThreads]
 };
 
-// Lists what is not zero among [first, end), at most kChunk values; returns how many. All threads of the block.
+// Lists the values that are not zero among [first, end), at most kChunk; returns their number. All threads of the
+// block.
 template <class Values>
 __device__ __forceinline__ i32 collect(const Values& x, i64 first, i64 end, const List& list) {
   const i32 t = static_cast<i32>(threadIdx.x), warp = t / 32, lane = t % 32;
@@ -82,7 +83,7 @@ __device__ __forceinline__ float gather(const Values& x, i64 n, const float* row
       total = first == kChain ? part : total + part;
       part = 0.0f;
     }
-    // The list is read to its end before the next one is written: collect's first barrier stands between.
+    // The list is read to its end before the next one is written: collect's first barrier is between them.
     const i32 count = collect(x, first, smaller(first + kChunk, n), list);
     if (real) {
       const float* from = rows + first * row_stride + column;
@@ -148,7 +149,7 @@ extern "C" __global__ void __launch_bounds__(128)
              kIdentity, dw, n, list);
 }
 
-// counts[r] = how many of the values of row r are not zero. One block a row.
+// counts[r] = the number of values of row r that are not zero. One thread block a row.
 extern "C" __global__ void __launch_bounds__(128) count_rows_f32(const float* x, i64 x_row, i64 features, i64* counts) {
   __shared__ i32 of_warp[kWarps];
   const float* row = x + static_cast<i64>(blockIdx.x) * x_row;

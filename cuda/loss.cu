@@ -6,13 +6,13 @@
 //   sigmoid cross-entropy  w (softplus(x) - x z), dloss w (sigmoid(x) - z)      squared error  w (x - z)^2, 2 dloss w
 //   (x - z)
 //
-// Weight 0 gives loss 0 and gradient 0 whatever the label is. A class number out of range whose weight is not 0 gives
-// NaN: to look for one would make the host wait.
-// Threads: one a row, walking its classes in ascending order: each sum over classes is one chain, with the CPU's bits,
-// and no thread waits for another. Elementwise losses: a grid that walks the array. Bound: bandwidth for few classes
-// (two to sixteen: a warp's rows are neighbours in memory); for many classes the reads of a warp lie a row apart and
-// are served from L1, one 128-byte line of each row for 32 classes, and few rows fill few multiprocessors. Not taken
-// yet: staging tiles of rows through shared memory, which keeps the order; it waits for a measurement.
+// Weight 0 gives loss 0 and gradient 0 for any label. A class number out of range whose weight is not 0 gives NaN:
+// reporting it would make the host wait.
+// Threads: one for each row, which walks its classes in ascending order: each sum over classes is one chain with the
+// CPU's bits, and no thread waits for another. For elementwise losses a grid walks the array. Bound: bandwidth for few
+// classes (two to sixteen: a warp's rows are neighbours in memory); for many classes the reads of a warp lie a row
+// apart and are served from L1, one 128-byte line of each row for 32 classes, and few rows fill few multiprocessors.
+// Not taken yet: staging tiles of rows through shared memory, which keeps the order; it waits for a measurement.
 #include "vecmath.cuh"
 
 namespace catalase {
@@ -36,7 +36,7 @@ __device__ __forceinline__ float no_number() {
   return __uint_as_float(0x7fc00000u);
 }
 
-// f(x, z) and its slope in x.
+// f(x, z) and its derivative in x.
 struct SigmoidLoss {
   static __device__ __forceinline__ float of(float x, float z) { return softplus_f32(x) - x * z; }
   static __device__ __forceinline__ float slope(float x, float z) { return sigmoid_f32(x) - z; }
@@ -88,7 +88,7 @@ extern "C" __global__ void __launch_bounds__(128)
   }
 }
 
-// labels (rows,) or targets (rows, classes): one of the two is null. out (rows,).
+// Either labels (rows,) or targets (rows, classes) is null. out (rows,).
 extern "C" __global__ void __launch_bounds__(128)
     softmax_loss_f32(const float* logits, const i64* labels, const float* targets, const float* weights, float* out,
                      i64 classes, i64 rows) {

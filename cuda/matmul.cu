@@ -2,22 +2,23 @@
 //
 // A (M, K) and B (K, N) have any strides; rows of C, add and keep have unit stride. Every output is one chain of fused
 // multiply-adds in ascending k from zero, cut every 4,096 terms with the parts added in order, bias last: the CPU's
-// rule, so the bits depend neither on the tile, nor on the grid, nor on the rows beside, nor on whether the parts were
-// computed by one block or by several.
+// rule. So the bits depend neither on the tile, the grid or the other rows, nor on whether one thread block computed
+// the parts or several.
 //
-// Threads: a block of 256 owns a tile of C of 128 x 128 or 64 x 64, a thread 8 x 8 or 4 x 4 of it in registers; one of
-// 128 owns 32 x 32, a thread 2 x 4. They lie in groups of up to four neighbouring rows and columns, so that both
-// operands come from shared memory by vector loads without bank conflicts. Loop: K in steps of 8, 16 or 64 (long where
-// a block is alone on its multiprocessor and must hide the way to memory by itself); the next step's values travel from
-// memory to registers while this one's are multiplied, and enter the other of two shared buffers: one barrier a step.
-// Neighbouring threads load along whichever axis of the operand has unit stride. Edges: what lies outside is loaded as
-// zero, and not stored. blockIdx: x the tile's rows, y its columns, z the product of a stack, or the part of K.
+// Threads: a block of 256 computes a tile of C of 128 x 128 or 64 x 64, a thread 8 x 8 or 4 x 4 of it in registers; a
+// block of 128 computes 32 x 32, a thread 2 x 4. A thread's outputs form groups of up to four neighbouring rows and
+// columns, so that both operands come from shared memory by vector loads without bank conflicts. Loop: K in steps of 8,
+// 16 or 64 (long if a block is alone on its multiprocessor and must hide the latency of memory by itself). The next
+// step's values are loaded from memory into registers while this step's values are multiplied, and then stored to the
+// other of two shared buffers: one barrier a step. Neighbouring threads load along the axis of unit stride, for either
+// layout of the operand. Edges: values outside are loaded as zero, and not stored. blockIdx: x is the tile's rows, y
+// its columns, z the product of a stack, or the part of K.
 //
 // Why it should be fast: 128 x 128 x 8 does 64 FMA a thread for 16 shared loads of 4 bytes, four to an instruction, so
-// the FMA pipes are the bound where there are tiles enough for all multiprocessors; smaller tiles trade that for more
-// blocks. Bound of skinny shapes: reading B once, and the latency of one chain (4 cycles a term).
-// Not taken: splitting K below 4,096, which would fill the device on small outputs, at the price of the CPU's bits;
-// 128 x 128 x 16, which halves the barriers, but spills 48 to 80 bytes from sm_75 to sm_100.
+// the FMA pipes are the bound if there are enough tiles for all multiprocessors; smaller tiles trade that for more
+// blocks. Bound of skinny shapes: reading B once, and the latency of one chain (4 cycles a term). Not taken: splitting
+// K below 4,096, which would fill the device on small outputs, at the price of the CPU's bits; 128 x 128 x 16, which
+// halves the barriers, but spills 48 to 80 bytes from sm_75 to sm_100.
 #include "epilogue.cuh"
 #include "product.cuh"
 
@@ -50,7 +51,7 @@ __device__ __forceinline__ void multiply_tile(const Operand& a, const Operand& b
     }
   }
   if (epilogue.is_short()) return;
-#pragma unroll 1  // 64 copies of tanh would be longer than all the rest
+#pragma unroll 1  // 64 copies of tanh would be longer than everything else
   for (i32 e = 0; e < kRows * kColumns; ++e) {
     const i64 at_row = row + Rows::line(ty, e / kColumns), at_column = column + Columns::line(tx, e % kColumns);
     if (at_row >= a.lines || at_column >= b.lines) continue;
@@ -59,7 +60,7 @@ __device__ __forceinline__ void multiply_tile(const Operand& a, const Operand& b
   }
 }
 
-// z counts the products of a stack, or, where k_part is below k, the parts of one product, whose C lie c_step apart.
+// z counts the products of a stack, or, if k_part is below k, the parts of one product, whose C lie c_step apart.
 template <i32 kTile, i32 kDepth, i32 kRows, i32 kColumns>
 __device__ __forceinline__ void multiply(const float* a, i64 a_row, i64 a_col, i64 a_step, const float* b, i64 b_row,
                                          i64 b_col, i64 b_step, float* c, i64 c_row, i64 c_step, i64 m, i64 n, i64 k,
@@ -108,8 +109,8 @@ extern "C" __global__ void __launch_bounds__(256)
 }
 
 // sums[part, j] = sum over rows i of part `part` (4,096 rows each) of x[i, j], ascending; join_parts_f32 adds them. One
-// thread a column, neighbouring columns in a warp; blockIdx.y is the part. Bound: bandwidth where there are columns
-// enough; 4,096 dependent additions where there are few.
+// thread a column, neighbouring columns in a warp; blockIdx.y is the part. Bound: bandwidth if there are enough
+// columns; otherwise 4,096 dependent additions.
 extern "C" __global__ void __launch_bounds__(128) column_sum_f32(const float* x, i64 x_row, float* sums, i64 m, i64 n) {
   const i64 column = global_thread();
   if (column >= n) return;

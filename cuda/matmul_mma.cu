@@ -3,23 +3,24 @@
 //
 // A (M, K) and B (K, N) have any strides; rows of C, add and keep have unit stride. Every output is one chain of
 // m16n8k8 (TF32) or m16n8k16 (bf16) instructions over ascending groups of 16 terms, cut every 4,096 terms with the
-// parts added in order, bias last: so the bits depend neither on the tile, nor on the grid, nor on the rows beside.
-// They are not the CPU's: products are exact, but PTX leaves open in which order, and with what rounding, an
-// instruction adds its 8 or 16 of them to the sum.
+// parts added in order, bias last: so the bits depend neither on the tile, nor on the grid, nor on the other rows. They
+// are not the CPU's: products are exact, but PTX does not specify in which order, and with what rounding, an
+// instruction adds its 8 or 16 products to the sum.
 //
-// Threads: a block of 4 warps owns a tile of C of 128 x 128 or 64 x 64, a warp a quarter of it. Loop: K in steps of 16;
-// cp.async brings the step after next into the third of three shared buffers while this one is multiplied: one barrier
-// a step. Copies are of 16 bytes where the operand has unit stride and its rows are aligned, else of 4. An operand lies
-// in shared memory as it does outside, [line][depth] or [depth][line] (lines are rows of A, columns of B), so that the
-// copies are whole; of the 16 depths, the four of a lane in the instructions' fragments are 4t to 4t + 3, both for A
-// and B, which makes them one vector load from [line][depth], and changes nothing else: k has no order within a group.
-// In [depth][line] bits 3 and 4 of the line are exchanged with the depth's (^), which frees both ways from bank
-// conflicts. Edges: what lies outside is filled with zeros by the copy, and not stored. blockIdx as in matmul.cu.
+// Threads: a block of 4 warps computes a tile of C of 128 x 128 or 64 x 64, a warp a quarter of it. Loop: K in steps of
+// 16; cp.async loads the step after next into the third of three shared buffers while this one is multiplied: one
+// barrier a step. Copies have 16 bytes if the operand has unit stride and its rows are aligned, otherwise 4. An operand
+// lies in shared memory in the order that it has outside, [line][depth] or [depth][line] (lines are rows of A, columns
+// of B), so that the copies are whole. Of the 16 depths, the four of a lane in the instructions' fragments are 4t to 4t
+// + 3, for both A and B; this makes them one vector load from [line][depth] and changes nothing else, because k has no
+// order within a group. In [depth][line] bits 3 and 4 of the line are combined with the depth's (^), which avoids bank
+// conflicts in both directions. Edges: the copy fills values outside with zeros, and they are not stored. blockIdx as
+// in matmul.cu.
 //
-// Bound: the tensor cores for TF32; for bf16 shared memory, since what lies there is float32 still. Not taken: packing
-// to bf16 on the way (through registers, which would then hold a step's values beside 128 sums); wgmma, which exists on
-// sm_90 alone; a finer cut of K, which would fill the device on small outputs, but write large ones too often.
-// Needs sm_80: on sm_75 these kernels stop at once, and are refused before they start.
+// Bound: the tensor cores for TF32; for bf16 shared memory, since its values are still float32. Not taken: packing to
+// bf16 during the copy (through registers, which would then hold a step's values in addition to 128 sums); wgmma, which
+// exists on sm_90 alone; a finer cut of K, which would fill the device on small outputs, but write large ones too
+// often. These kernels need sm_80: on sm_75 they stop at once, and are refused before they start.
 #include "epilogue.cuh"
 #include "product.cuh"
 
@@ -35,8 +36,8 @@ constexpr i32 kMmaThreads = 128, kMmaDepth = 16, kStages = 3;
 #define CATALASE_PTX(host, ...) host
 #endif
 
-// Copies `bytes` of which the first `valid` are there and the others zero; they have come after commit_copies and
-// wait_for_copies.
+// Copies `bytes` bytes, of which the first `valid` exist and the others are zero; the copy is complete after
+// commit_copies and wait_for_copies.
 template <i32 kBytes>
 __device__ __forceinline__ void copy_later(float* to, const float* from, i32 valid) {
 #ifdef __CUDA_ARCH__
@@ -54,13 +55,13 @@ __device__ __forceinline__ void copy_later(float* to, const float* from, i32 val
 __device__ __forceinline__ void commit_copies() {
   CATALASE_PTX(shim::commit_copies(), "cp.async.commit_group;" :: : "memory");
 }
-// All groups but the last `kPending` have come.
+// Waits until all groups but the last `kPending` are complete.
 template <i32 kPending>
 __device__ __forceinline__ void wait_for_copies() {
   CATALASE_PTX(shim::wait_for_copies(kPending), "cp.async.wait_group %0;" ::"n"(kPending) : "memory");
 }
 
-// How four neighbouring terms of one line become registers of a fragment, and fragments a product.
+// How four neighbouring terms of one line become registers of a fragment, and how fragments are multiplied.
 struct Tf32 {
   static constexpr i32 kRegisters = 4;
   static __device__ __forceinline__ u32 round(float x) {
@@ -103,12 +104,12 @@ struct Bf16 {
   }
 };
 
-// One operand on its way into shared memory: kLines lines, 16 depths at a time, in pieces of four neighbours.
-// kDeep: they are neighbours along the depth, and lie as [line][depth].
+// Copies one operand into shared memory: kLines lines, 16 depths at a time, in pieces of four neighbours. kDeep: the
+// pieces lie along the depth, as [line][depth].
 template <i32 kLines, bool kDeep>
 struct Copy {
   static constexpr i32 kFloats = kLines * kMmaDepth, kPieces = kFloats / 4 / kMmaThreads;
-  static constexpr i32 kAlong = kDeep ? kMmaDepth / 4 : kLines / 4;  // pieces that are neighbours
+  static constexpr i32 kAlong = kDeep ? kMmaDepth / 4 : kLines / 4;  // neighbouring pieces
   static constexpr i32 kApart = kMmaThreads / kAlong;                // between a thread's pieces, across
   const float* at;                                                   // the thread's first piece
   i64 neighbour, apart, advance;
@@ -129,7 +130,7 @@ struct Copy {
   static __device__ __forceinline__ i32 place(i32 line, i32 depth) {
     return kDeep ? line * kMmaDepth + depth : depth * kLines + (line ^ depth / 4 % 4 * 8);
   }
-  // Of a piece: the values that are there.
+  // The number of values of a piece that exist.
   __device__ __forceinline__ i32 left(i32 e, i32 depths_left) const {
     const i32 there = (kDeep ? depths_left : lines_left) - along;
     const bool inside = across + e * kApart < (kDeep ? lines_left : depths_left);
@@ -206,11 +207,11 @@ struct TensorTile {
   static __device__ __forceinline__ void multiply(FromA& from_a, FromB& from_b, i64 depths, float* tile_a,
                                                   float* tile_b, Sums& sum) {
     const i64 steps = (depths + kMmaDepth - 1) / kMmaDepth;
-    i32 now = 1, fill = 0;  // buffers; two steps are on their way before the first is multiplied
+    i32 now = 1, fill = 0;  // buffers; two steps are loading before the first is multiplied
     for (i64 s = 1 - kStages; s < steps; ++s) {
       if (s >= 0) {
         wait_for_copies<kStages - 2>();
-        __syncthreads();  // everybody's copies have come, and everybody is done with the buffer to be filled
+        __syncthreads();  // all copies are complete, and all threads have read the buffer that is filled next
       }
       const i64 coming = (s + kStages - 1) * kMmaDepth;
       if (coming < depths) {
@@ -224,8 +225,8 @@ struct TensorTile {
     }
   }
 
-  // 16 rows of each warp at a time go through shared memory, so that the epilogue stands in one short loop and
-  // neighbouring threads write neighbouring columns.
+  // 16 rows of each warp at a time go through shared memory, so that the epilogue is in one short loop and neighbouring
+  // threads write neighbouring columns.
   static __device__ __forceinline__ void finish(const Sums& sum, i64 first_row, i64 first_column, i64 rows, i64 columns,
                                                 float* c, i64 c_row, const Epilogue& epilogue, float* shared) {
     const i32 g = lane() / 4, t = lane() % 4;
@@ -270,7 +271,7 @@ struct TensorTile {
 
 using namespace catalase;
 
-// Parameters as in matmul.cu. deep_a, deep_b: the operand lies along k in shared memory, as it should where k has unit
+// Parameters as in matmul.cu. deep_a, deep_b: the operand lies along k in shared memory, as it should if k has unit
 // stride.
 #define CATALASE_MMA(name, format, tile, deep_a, deep_b)                                                       \
   extern "C" __global__ void __launch_bounds__(128, 2)                                                         \

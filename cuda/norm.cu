@@ -5,12 +5,12 @@
 //   g = dy where act passed it on, h = (x - mean) / sqrt(var + eps)
 //   dbeta = sum_i g      dgamma = sum_i g h      dx = scale * (g - dbeta / M - h dgamma / M)
 //
-// Statistics are taken in blocks of 64 rows, each about a rough mean of its own, and joined in double precision in
-// ascending order (Chan, Golub and LeVeque 1979): the CPU's operations in its order, so its bits, on any grid.
-// Threads: for the sums one a channel of a block of rows, the channel running fastest, so a warp reads neighbours from
-// 32 channels on; for the joining one a channel; for the maps a grid that walks the array. Bound: memory bandwidth,
-// forward x three times, the second from cache, and y; with millions of rows the joining, a chain of M / 64 steps a
-// channel.
+// Statistics are computed in blocks of 64 rows, each relative to its own rough mean, and joined in double precision in
+// ascending order (Chan, Golub and LeVeque 1979): the CPU's operations in its order, so its bits, on any grid. Threads:
+// for the sums one for each channel of a block of rows, with the channel running fastest, so a warp reads neighbours
+// from 32 channels on; for the joining one for each channel; for the maps a grid walks the array. Bound: memory
+// bandwidth; forward reads x three times, the second time from cache, and writes y; with millions of rows the joining,
+// a chain of M / 64 steps a channel.
 #include "types.cuh"
 
 namespace catalase {
@@ -21,7 +21,7 @@ __device__ __forceinline__ double inverse_deviation(float var, double eps) {
   return 1.0 / sqrt(static_cast<double>(var) + eps);
 }
 
-// dy where the activation passed it on: the value before it is computed as on the way there.
+// dy where the activation passed it, else 0; the value before it is recomputed as in the forward pass.
 __device__ __forceinline__ float passed(float dy, float centered, float scale, float beta, i64 relu) {
   return relu != 0 && fmaf(centered, scale, beta) <= 0.0f ? 0.0f : dy;
 }
@@ -67,7 +67,7 @@ extern "C" __global__ void __launch_bounds__(256)
     }
     const double v = squares / static_cast<double>(rows);
     mean[c] = static_cast<float>(middle);
-    var[c] = static_cast<float>(v < 0.0 ? 0.0 : v);  // NaN stays
+    var[c] = static_cast<float>(v < 0.0 ? 0.0 : v);  // NaN stays NaN
   }
 }
 
@@ -136,8 +136,8 @@ extern "C" __global__ void __launch_bounds__(256)
   }
 }
 
-// running = keep running + share batch, the batch's variance times unbias; nothing where a value of the batch is not
-// finite. One block.
+// running = keep * running + share * the batch's value, with the batch's variance times unbias; unchanged if a value of
+// the batch is not finite. One thread block.
 extern "C" __global__ void __launch_bounds__(256)
     follow_f32(float* running_mean, float* running_var, const float* mean, const float* var, float keep, float share,
                float unbias, i64 channels) {

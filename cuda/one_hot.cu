@@ -1,9 +1,9 @@
 // One-hot DNA: letters to rows of four numbers, in the order A C G T; out (N, columns, 4) of float32 or bytes.
 //
-// Sequence k is letters[starts[k]] up to starts[k + 1]; what is missing of `columns`, and the IUPAC letters that are no
-// base, are rows of zeros. U counts as T, lower case as upper case. Where reverse[k] is not 0, the rows run backwards
-// and the columns change places (A-T, C-G). The host has looked for bytes that are no letters before it sent them.
-// Threads: one a row, so a warp writes neighbouring bytes. Bound: the stores, 16 bytes a letter (float32) or 4.
+// Sequence k is letters[starts[k]] up to starts[k + 1]; columns beyond its end, and the IUPAC letters that are no base,
+// are rows of zeros. U counts as T, lower case as upper case. If reverse[k] is not 0, the rows run backwards and the
+// columns are exchanged (A-T, C-G). The host has refused bytes that are no letters before the copy. Threads: one for
+// each row, so a warp writes neighbouring bytes. Bound: the stores, 16 bytes a letter (float32) or 4.
 #include "types.cuh"
 
 namespace catalase {

@@ -8,9 +8,9 @@
 //   AdaGrad    s += g^2;                                               param -= lr g / (sqrt(s) + eps)
 //   RMSProp    s = beta2 s + (1 - beta2) g^2;  v = beta1 v + g / (sqrt(s) + eps);  param -= lr v
 //
-// Threads: a grid that walks the buffer, one element at a time; each array is read once and written once, by lanes that
-// are neighbours. Elements are independent: the CPU's operations in the CPU's order, so its bits. Bound: memory
-// bandwidth, 28 bytes an element for Adam; nets whose buffers stay in L2 are bound by that.
+// Threads: a grid walks the buffer, one element at a time; each array is read once and written once, by neighbouring
+// lanes. Elements are independent: the CPU's operations in the CPU's order, so its bits. Bound: memory bandwidth, 28
+// bytes an element for Adam; L2 bandwidth for nets whose buffers stay in L2.
 #include "types.cuh"
 
 namespace catalase {
@@ -79,9 +79,9 @@ __device__ __forceinline__ void step_all(const Numbers& a, float* param, const f
 
 using namespace catalase;
 
-// Any other rule than those of codes.cuh is momentum after Nesterov. A launch that is replayed as part of
-// a graph finds the numbers that change from step to step in rates (lr, keep, step_size, root_scale; a keep of 1
-// stays), and does nothing where the loss that guards it is not finite.
+// A rule that is not in codes.cuh is Nesterov's momentum. A replayed capture reads the numbers that change from step to
+// step from rates (lr, keep, step_size, root_scale; a keep of 1 stays), and does nothing if the loss that guards it is
+// not finite.
 extern "C" __global__ void __launch_bounds__(256)
     optim_step_f32(i64 rule, float* param, const float* grad, float* first, float* second, const float* rates,
                    const float* guard, float lr, float l1, float l2, float keep, float beta1, float beta2, float eps,

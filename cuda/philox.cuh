@@ -1,7 +1,7 @@
 // Philox-4x32-10 (Salmon et al. 2011, doi:10.1145/2063384.2063405): the four words of one counter.
 //
-// Key: a 64-bit seed. Counter words: 0 and 1 the counter's number, 2 and 3 what the caller counts by (a layer or an
-// image, and a step).
+// The key is a 64-bit seed. Counter words 0 and 1 are the counter's number, words 2 and 3 belong to the caller (a layer
+// or an image, and a step).
 #pragma once
 
 #include "types.cuh"

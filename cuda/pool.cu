@@ -1,16 +1,16 @@
-// Pooling in one to three dimensions, channels last; float32, contiguous. A 1-D or 2-D one has leading lengths of 1.
+// Pooling in one to three dimensions, channels last; float32, contiguous. 1-D and 2-D have leading lengths of 1.
 //
 //   max:  y[n, o..., c] = max  over the window of  x[n, o * stride + t - before, c],  0 <= t < size
 //   mean: the sum over the window, divided by the number of terms inside x         sum: the same without the division
 //
 // Only elements inside x count, and every window holds at least one. Each row of a window is one chain of sums, and the
 // rows are added in order. NaN is larger than everything.
-// Threads: one an element of the output, the channel running fastest, so a warp reads neighbours for every tap.
-// Backward: one thread an element of x, which looks through the windows that hold it, in their order, and adds what
-// each has for it: nothing is scattered, so nothing needs an atomic, and overlapping windows add in the CPU's order.
-// For max a window is read again to see whether this element is its first maximum. Bound: memory bandwidth where
-// windows touch; where they overlap, and for the gradient of max, reads from L1 and L2: size / stride windows an axis,
-// each of `size` taps.
+// Threads: one for each element of the output, with the channel running fastest, so a warp reads neighbours for every
+// tap. Backward: one thread for each element of x, which walks the windows that hold it, in their order, and adds the
+// contribution of each: nothing is scattered, so no atomic is needed, and overlapping windows add in the CPU's order.
+// For max a window is read again to see whether this element is its first maximum. Bound: memory bandwidth if windows
+// touch; if they overlap, and for the gradient of max, reads from L1 and L2: size / stride windows an axis, each of
+// `size` taps.
 #include "types.cuh"
 
 namespace catalase {
@@ -44,7 +44,7 @@ struct Shape {
   }
 };
 
-// Where element i of an array (N, D, H, W, C) lies.
+// The place of element i of an array (N, D, H, W, C).
 struct Place {
   i64 n, d, h, w, c;
 };
@@ -53,7 +53,7 @@ __device__ __forceinline__ Place place_of(i64 i, i64 d, i64 h, i64 w, i64 channe
   return {volume / d, volume % d, plane % h, row % w, i % channels};
 }
 
-// The largest value of a window, or the first NaN; *place gets where it lies.
+// The largest value of a window, or the first NaN; *place receives its place.
 __device__ __forceinline__ float window_max(const Shape& s, const float* x, i64 n, i64 od, i64 oh, i64 ow, i64 c,
                                             i64* place) {
   *place = s.at(n, s.d.begin(od), s.h.begin(oh), s.w.begin(ow), c);
@@ -111,7 +111,7 @@ extern "C" __global__ void __launch_bounds__(256) pool_f32(i64 kind, const float
   }
 }
 
-// dx (N, D, H, W, C): n elements; x is read for max only.
+// dx (N, D, H, W, C): n elements; only max reads x.
 extern "C" __global__ void __launch_bounds__(256)
     pool_backward_f32(i64 kind, const float* x, const float* dy, float* dx, CATALASE_AXES, i64 n) {
   const Shape s = CATALASE_SHAPE;

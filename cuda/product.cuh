@@ -1,8 +1,8 @@
-// Products of a block over one tile of outputs: shared by matmul.cu and conv.cu, which differ in where values come
-// from.
+// Products of a thread block over one tile of outputs: shared by matmul.cu and conv.cu, which differ in the source of
+// the values.
 //
 // A source of values has `load(depths_left)`, which reads the next kDepth depths of its lines into registers (zero for
-// what lies outside), and `store(tile)`, which puts them into shared memory as [depth][line].
+// values outside), and `store(tile)`, which writes them to shared memory as [depth][line].
 #pragma once
 
 #include "vecmath.cuh"
@@ -15,10 +15,10 @@ struct Operand {
   i64 line_stride, depth_stride, lines;
 };
 
-constexpr i32 kThreads = 256;  // of a block, unless it says another number
+constexpr i32 kThreads = 256;  // of a block, unless stated otherwise
 constexpr i32 kPad = 4;        // keeps vector loads aligned, and spreads a transposing store over banks
 
-// Carries kLines x kDepth values of an operand through registers into shared memory, [depth][line].
+// Copies kLines x kDepth values of an operand through registers into shared memory, [depth][line].
 template <i32 kLines, i32 kDepth, i32 kWorkers = kThreads>
 struct Stage {
   static constexpr i32 kEach = kLines * kDepth / kWorkers;
@@ -58,8 +58,8 @@ struct Stage {
   }
 };
 
-// `kCount` values of a thread from one depth of a shared tile: groups of up to four neighbours, a part of the tile
-// apart.
+// `kCount` values of a thread from one depth of a shared tile: groups of up to four neighbours, which lie a part of the
+// tile apart.
 template <i32 kLines, i32 kCount>
 struct Fragment {
   static constexpr i32 kGroup = kCount < 4 ? kCount : 4;
@@ -92,7 +92,7 @@ struct Tile {
   static constexpr i32 kFloats = 2 * kBuffer;  // of shared memory, for each source
   using Rows = Fragment<kTile, kRows>;
   using Columns = Fragment<kTile, kColumns>;
-  using Lines = Rows;  // where both are alike
+  using Lines = Rows;  // if both are alike
 
   static __device__ __forceinline__ i32 tx() { return static_cast<i32>(threadIdx.x) % kAcross; }
   static __device__ __forceinline__ i32 ty() { return static_cast<i32>(threadIdx.x) / kAcross; }
@@ -114,7 +114,7 @@ struct Tile {
       float* now_b = tile_b + buffer * kBuffer;
       from_a.store(now_a);
       from_b.store(now_b);
-      __syncthreads();  // the other buffer is free for the next round: all have passed here since reading it
+      __syncthreads();  // all threads have passed here since reading the other buffer, so it is free
       if (depths > kDepth) {
         from_a.load(depths - kDepth);
         from_b.load(depths - kDepth);

@@ -1,5 +1,5 @@
-// What the walks through time of rnn_forward.cu and rnn_backward.cu share: where rows lie, the gates' functions, and a
-// thread's column of the recurrent weights.
+// The common part of the walks through time of rnn_forward.cu and rnn_backward.cu: the places of rows, the gates'
+// functions, and a thread's column of the recurrent weights.
 #pragma once
 
 #include "vecmath.cuh"
@@ -12,7 +12,7 @@ __device__ __forceinline__ i32 gates_of(i64 cell) {
 }
 
 // Rows in the order of time, as on the CPU: row r is the r-th longest sequence, block t of an array starts at row
-// start(t). The three arrays are null where every sequence has all `axis` steps.
+// start(t). The three arrays are null if every sequence has all `axis` time steps.
 struct Order {
   const i64 *offset, *sequence, *length;
   i64 batch, axis, reverse;
@@ -20,7 +20,7 @@ struct Order {
   __device__ __forceinline__ i64 start(i64 t) const { return offset != nullptr ? offset[t] : t * batch; }
   __device__ __forceinline__ i64 sequence_of(i64 r) const { return sequence != nullptr ? sequence[r] : r; }
   __device__ __forceinline__ i64 length_of(i64 r) const { return length != nullptr ? length[r] : axis; }
-  // The row of x, y and dy at step t of row r.
+  // The row of x, y and dy at time step t of row r.
   __device__ __forceinline__ i64 outside(i64 r, i64 t) const {
     return sequence_of(r) * axis + (reverse != 0 ? length_of(r) - 1 - t : t);
   }
@@ -49,14 +49,14 @@ __device__ __forceinline__ float gate_tanh(float x) {
   return __uint_as_float(__float_as_uint(y) | (__float_as_uint(x) & 0x80000000u));
 }
 
-constexpr i32 kStep = 16;  // terms between two looks at whether the depth has ended; lines are padded to it with zeros
+constexpr i32 kStep = 16;  // terms between two tests for the end of the depth; lines are padded to it with zeros
 
 __device__ __forceinline__ i32 padded(i32 depth) {
   return (depth + kStep - 1) / kStep * kStep;
 }
 
-// One column of a matrix: its first kHeld values in registers, the next ones, whole fours, in shared memory, the rest
-// read again at every step, from L1 or L2.
+// One column of a matrix: its first kHeld values are in registers, the next ones, in fours, in shared memory, and the
+// rest is read again at every time step, from L1 or L2.
 template <i32 kHeld>
 struct Column {
   float held[kHeld > 0 ? kHeld : 1];
@@ -71,14 +71,14 @@ struct Column {
 #pragma unroll
     for (i32 k = 0; k < kHeld; ++k) held[k] = k < depth ? data[k * step] : 0.0f;
   }
-  // Where in shared memory its values lie: `rows` of them, `apart`.
+  // The place of its values in shared memory: `rows` of them, `apart` floats apart.
   __device__ __forceinline__ void keep(float* first, i32 apart, i32 rows) {
     kept = first, kept_step = apart, kept_depth = rows;
   }
   __device__ __forceinline__ void fill() const {
     for (i32 k = 0; k < kept_depth; ++k) kept[k * kept_step] = kHeld + k < depth ? data[(kHeld + k) * step] : 0.0f;
   }
-  // sum[r] += the product with line r (lines lie `apart`, in shared memory), one chain in ascending order.
+  // sum[r] += the product with line r (lines are `apart` floats apart, in shared memory), one chain in ascending order.
   template <i32 kRows>
   __device__ __forceinline__ void multiply(const float* lines, i32 apart, float (&sum)[kRows]) const {
 #pragma unroll
@@ -122,7 +122,7 @@ struct Column {
   }
 };
 
-// A thread's place in its block, and the block's size.
+// The index of a thread in its block, and the block's size.
 __device__ __forceinline__ i32 own_thread() {
   return static_cast<i32>(threadIdx.x);
 }

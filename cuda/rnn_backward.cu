@@ -1,19 +1,20 @@
 // Recurrent cells backward through time: from the gradients at y and at the last states to dz, the gradient before the
-// gates' functions at every step, and the gradients at the first states; float32. Formulae: cpp/rnn/rnn.h; rows in the
-// order of time, as in rnn_forward.cu. From dz the gradients of x, w_x, w_h and b are products over all steps
-// (rnn_weights.cu, matmul.cu).
+// gates' functions at every time step, and the gradients at the first states; float32. The formulas are in
+// cpp/rnn/rnn.h; rows are in the order of time, as in rnn_forward.cu. From dz the gradients of x, w_x, w_h and b are
+// products over all time steps (rnn_weights.cu, matmul.cu).
 //
-// Threads: as in rnn_forward.cu a block owns 1 or 4 sequences for all steps, latest first. At each step the threads
-// share out the units, which make dz from what forward kept; after a barrier dh of the step before is dz @ w_h^T (GRU:
-// added to dh * z): for each unit one chain over the columns of all gates in ascending order (GRU: n r z), the CPU's
-// order and so its bits. Where a gate's weights are held in registers (64 or 128 of the H to a thread), thread (gate,
-// unit) holds its part of the unit's row of w_h, and the chain is handed on from gate to gate through shared memory, a
-// barrier each: a relay, in which the threads of one gate run at a time. A thread that runs alone could not hold the
-// whole row. Wider cells: a thread walks the whole chain of its units. What registers do not hold is in shared memory
-// as far as the device has it, else read at each step from L2, as in rnn_forward.cu.
+// Threads: as in rnn_forward.cu a thread block computes 1 or 4 sequences for all time steps, latest first. At each step
+// the threads divide the units and compute dz from the arrays that forward kept; after a barrier, dh of the step before
+// is dz @ w_h^T (GRU: added to dh * z): for each unit one chain over the columns of all gates in ascending order (GRU:
+// n r z), the CPU's order and so its bits. If a gate's weights are held in registers (64 or 128 of the H a thread),
+// thread (gate, unit) holds its part of the unit's row of w_h, and the chain is passed from gate to gate through shared
+// memory, with a barrier each: a relay, in which the threads of one gate run at a time, because a single thread could
+// not hold the whole row. For wider cells a thread walks the whole chain of its units. Weights that do not fit into
+// registers are in shared memory as far as the device has it, and otherwise read at each step from L2, as in
+// rnn_forward.cu.
 //
 // Bound: the latency of the chain (4 cycles a term, G * H terms a step), which four rows share; for wide cells reading
-// w_h at each step by each block. Not taken: several chains added up in the end, which have other bits than the CPU's.
+// w_h at each step by each block. Not taken: several chains added up at the end, which have other bits than the CPU's.
 #include "rnn.cuh"
 
 namespace catalase {
@@ -21,7 +22,7 @@ namespace catalase {
 struct Backward {
   i64 cell;
   i32 hidden;
-  const float *gates, *candidates, *states, *cells;  // what forward kept
+  const float *gates, *candidates, *states, *cells;  // kept by forward
   const float* w_t;                                  // w_h^T (G*H, H), contiguous
   const float *dy, *dh, *dc;                         // null for zeros
   float *dz, *dh0, *dc0;                             // dz (rows, G*H, GRU: 4*H [q r z n])
@@ -30,11 +31,11 @@ struct Backward {
   i64 kept;   // rows of each gate of w_t in shared memory
 };
 
-// dz of unit u at one step, from d, the gradient at h'. `dc` is the carried gradient at c', written for the step
-// before. Returns what of dh does not come through the product. Each gate's dz also goes to `lines`, `apart` floats
-// from gate to gate.
+// dz of unit u at one time step, from d, the gradient at h'. `dc` is the carried gradient at c', written for the step
+// before. Returns the part of dh that does not come through the product. Each gate's dz also goes to `lines`, `apart`
+// floats from gate to gate.
 struct Unit {
-  i64 row, after;  // of gates, and of states after the step
+  i64 row, after;  // of gates, and of states after the time step
   i32 u;
 };
 __device__ __forceinline__ float step_back(const Backward& b, const Unit& at, float d, float* dc, float* lines,
@@ -69,7 +70,7 @@ __device__ __forceinline__ float step_back(const Backward& b, const Unit& at, fl
   return 0.0f;
 }
 
-// Where a block keeps its rows: dz of the step, a line of padded length a gate; dh; dc.
+// The places of a block's rows: dz of the time step, a line of padded length a gate; dh; dc.
 struct Memory {
   float *dz, *dh, *dc;
   float* weights;  // (kept, G*H), gates in the order of dz
@@ -85,7 +86,7 @@ struct Memory {
   }
 };
 
-// The gradients at the last states; zeros in lines, and in the rows of dz that belong to no step.
+// Writes the gradients at the last states, and zeros in lines and in the rows of dz that belong to no time step.
 __device__ __forceinline__ void enter(const Backward& b, const Memory& m, i64 first_row, i32 rows, i32 lines) {
   const i32 H = b.hidden, dz_row = b.cell == kGruCell ? 4 * H : gates_of(b.cell) * H;
 #pragma unroll 1
@@ -106,7 +107,7 @@ __device__ __forceinline__ void enter(const Backward& b, const Memory& m, i64 fi
   }
 }
 
-// What goes with gate k of dz in w_h's row of unit u: column k * H + u of the weights kept. GRU's q goes with n.
+// The weights that gate k of dz multiplies in w_h's row of unit u: column k * H + u. GRU's q takes n's.
 template <i32 kHeld>
 __device__ __forceinline__ void start(const Backward& b, const Memory& m, i32 k, i32 u, Column<kHeld>& w) {
   const i32 H = b.hidden, first = (b.cell == kGruCell ? (k + 2) % 3 : k) * H;
@@ -149,7 +150,7 @@ __device__ __forceinline__ void multiply_back(const Backward& b, const Memory& m
           if (r < now) m.dh[r * H + u] = sum[r];
         }
       }
-      __syncthreads();  // the next gate's threads go on with these sums
+      __syncthreads();  // the next gate's threads continue these sums
     }
   }
 }
@@ -172,7 +173,7 @@ __device__ __forceinline__ void walk_back(const Backward& b, float* memory) {
   }
   enter(b, m, first_row, rows, kRows);
   __syncthreads();
-  i32 now = 0;  // those at work
+  i32 now = 0;  // active rows
 #pragma unroll 1
   for (i64 t = b.order.length_of(first_row) - 1; t >= 0; --t) {
     while (now < rows && b.order.length_of(first_row + now) > t) ++now;
@@ -209,8 +210,8 @@ using namespace catalase;
         Order{offset, sequence, length, batch, axis, reverse}, steps, kept                           \
   }
 
-// The launch's shared_bytes: for each of `rows` rows G * padded(H) floats for dz, H for dh, LSTM H for dc; up to a
-// whole four; kept * G * H for weights.
+// The launch's shared_bytes: for each of `rows` rows G * padded(H) floats for dz, H for dh, and for LSTM H for dc;
+// rounded up to fours; kept * G * H for weights.
 #define CATALASE_BACKWARD(name, threads, rows, held)                                   \
   extern "C" __global__ void __launch_bounds__(threads, 1) name(CATALASE_PARAMETERS) { \
     walk_back<rows, held>(CATALASE_CALL, dynamic_shared());                            \
@@ -223,7 +224,7 @@ CATALASE_BACKWARD(rnn_backward_64_4, 512, 4, 64)
 CATALASE_BACKWARD(rnn_backward_0_1, 512, 1, 0)
 CATALASE_BACKWARD(rnn_backward_0_4, 512, 4, 0)
 
-// One row a block, kept in `scratch`: `apart` floats from a block's to the next one's.
+// One row a block, kept in `scratch`; the rows of two blocks lie `apart` floats apart.
 extern "C" __global__ void __launch_bounds__(512, 1) rnn_backward_far(CATALASE_PARAMETERS, float* scratch, i64 apart) {
   walk_back<1, 0>(CATALASE_CALL, scratch + blockIdx.x * apart);
 }

@@ -1,22 +1,23 @@
-// Recurrent cells over whole sequences, forward: tanh and ReLU RNN, GRU (reset after the product), LSTM; float32.
-// Formulae and the arrays' rows are those of cpp/rnn/rnn.h.
+// Recurrent cells over whole sequences, forward: tanh and ReLU RNN, GRU (reset after the product), LSTM; float32. The
+// formulas and the arrays' rows are those of cpp/rnn/rnn.h.
 //
-// The product of the input with w_x, over all steps at once, comes from matmul.cu in `gates`; this walk does what is
-// left for each step: s = h @ w_h, then the gates. s is one chain of fused multiply-adds in ascending k from zero, to
-// which the input's part is added: the CPU's bits, for any batch, for a sequence fed whole or in parts.
+// The product of the input with w_x, over all time steps at once, comes from matmul.cu in `gates`; this walk computes
+// the rest of each step: s = h @ w_h, then the gates. s is one chain of fused multiply-adds in ascending k from zero,
+// to which the input's part is added: the CPU's bits, for any batch, for a sequence that is fed whole or in parts.
 //
-// Threads: a block owns 1 or 4 sequences for all steps, so no block waits for another. A thread owns a column of w_h (a
-// unit of one gate): it multiplies the states of the block's rows, which all lanes read at once from shared memory,
-// adds the input's part (asked for before the product), and applies the gate's function. After a barrier the threads
-// share out the units, which make the new states. Two barriers a step.
-// Weights: up to 256 columns keep 128 of a column in registers, up to 512 keep 64 (a hidden state of 64 wholly, an LSTM
-// of 128 by half). What is left of the columns is kept in shared memory as far as the device has it (an LSTM of 128 is
-// then wholly on chip where a block may have 132 KB), and only what does not fit there is read again at each step, from
-// L2. States, gates and cells are in shared memory too; where even they do not fit, in global memory (`_far`).
+// Threads: a block computes 1 or 4 sequences for all time steps, so no block waits for another. A thread computes a
+// column of w_h (a unit of one gate): it multiplies the states of the block's rows, which all lanes read at once from
+// shared memory, adds the input's part (loaded before the product), and applies the gate's function. After a barrier
+// the threads divide the units and compute the new states. There are two barriers a step.
+// Weights: up to 256 columns, a thread keeps 128 values of its column in registers, up to 512 columns 64 (a hidden
+// state of 64 completely, an LSTM of 128 by half). The rest of the columns is kept in shared memory as far as the
+// device has it (an LSTM of 128 is then completely on chip if a block may have 132 KB), and only values that do not fit
+// there are read again at each step, from L2. States, gates and cells are in shared memory too, or in global memory
+// (`_far`) if they do not fit.
 //
-// Why it should be fast: one launch for all steps, and where the weights are held nothing but the input's part is read
-// on the way. Bound: the latency of the chains (4 cycles a term) for few rows; for wide cells reading w_h at each step
-// by each block. Not taken: clusters whose blocks share w_h.
+// Why it should be fast: there is one launch for all time steps, and if the weights are held only the input's part is
+// read at each step. Bound: the latency of the chains (4 cycles a term) for few rows; for wide cells reading w_h at
+// each step by each block. Not taken: clusters whose blocks share w_h.
 #include "rnn.cuh"
 
 namespace catalase {
@@ -24,20 +25,20 @@ namespace catalase {
 struct Forward {
   i64 cell;
   i32 hidden;
-  float* gates;  // the row gates_start of the order first: in the input's part, out the gates, if states are kept
+  float* gates;  // from row gates_start of the order on: input the input's part, output the gates, if states are kept
   i64 gates_start;
   const float* w_h;
   i64 w_row;
   const float* bias_h;  // GRU: (3H,)
   const float *h_in, *c_in;
   float *h_out, *c_out, *y;
-  float *states, *cells, *candidates;  // what is kept for the way back, or null
+  float *states, *cells, *candidates;  // kept for the backward pass, or null
   Order order;
-  i64 first, stop;  // the steps to walk through
+  i64 first, stop;  // the time steps to walk through
   i64 kept;         // rows of w_h in shared memory
 };
 
-// Where a block keeps its rows: states (lines of padded length), cells, and what a step's gates came to.
+// The places of a block's rows: states (lines of padded length), cells, and the gates of a time step.
 struct Memory {
   float *h, *c, *act;
   float* weights;  // (kept, columns)
@@ -53,7 +54,7 @@ struct Memory {
   }
 };
 
-// The states before the first step; zeros in what pads a line and in rows that are not there.
+// Writes the states before the first time step, and zeros in the padding of lines and in missing rows.
 __device__ __forceinline__ void enter(const Forward& f, const Memory& m, i64 first_row, i32 rows, i32 lines) {
   const i32 H = f.hidden;
 #pragma unroll 1
@@ -72,8 +73,7 @@ __device__ __forceinline__ void enter(const Forward& f, const Memory& m, i64 fir
   }
 }
 
-// What a thread's column comes to before the gate's function: the input's part and the sum. GRU keeps the parts of n
-// apart.
+// Adds the input's part to the sum of a thread's column, before the gate's function. GRU keeps the parts of n separate.
 __device__ __forceinline__ void add_input(const Forward& f, float* act, i32 column, float input, float sum) {
   if (f.cell != kGruCell) {
     *act = input + sum;
@@ -87,12 +87,12 @@ __device__ __forceinline__ void add_input(const Forward& f, float* act, i32 colu
 
 __device__ __forceinline__ float gate_function(const Forward& f, i32 column, float x) {
   const i32 gate = column / f.hidden;
-  if (f.cell == kReluCell) return x < 0.0f ? 0.0f : x;  // NaN stays
+  if (f.cell == kReluCell) return x < 0.0f ? 0.0f : x;  // NaN stays NaN
   if (f.cell == kGruCell && gate == 2) return x;        // n waits for r
   return f.cell == kTanhCell || gate == 2 ? gate_tanh(x) : gate_sigmoid(x);
 }
 
-// The new state of unit u of row r from its gates; `row` is that of `gates`.
+// The new state of unit u of row r from its gates; `row` is the row of `gates`.
 __device__ __forceinline__ float new_state(const Forward& f, const Memory& m, i32 r, i32 u, i64 row, i64 after) {
   const i32 H = f.hidden;
   const float* act = m.act + r * m.wide + u;
@@ -112,7 +112,7 @@ __device__ __forceinline__ float new_state(const Forward& f, const Memory& m, i3
   return fmaf(act[H], m.h[r * m.line + u] - n, n);
 }
 
-// Zeros of y beyond each sequence's end.
+// Writes zeros to y beyond each sequence's end.
 __device__ __forceinline__ void clear_tails(const Forward& f, i64 first_row, i32 rows) {
   for (i32 r = 0; r < rows; ++r) {
     const i64 n = f.order.sequence_of(first_row + r), own = f.order.length_of(first_row + r);
@@ -139,7 +139,7 @@ __device__ __forceinline__ void walk_forward(const Forward& f, float* memory) {
   enter(f, m, first_row, rows, kRows);
   if (f.first == 0) clear_tails(f, first_row, rows);
   __syncthreads();
-  i32 now = rows;  // those still at work
+  i32 now = rows;  // active rows
 #pragma unroll 1
   for (i64 t = f.first; t < f.stop; ++t) {
     while (now > 0 && f.order.length_of(first_row + now - 1) <= t) --now;
@@ -160,14 +160,14 @@ __device__ __forceinline__ void walk_forward(const Forward& f, float* memory) {
       w.multiply(m.h, m.line, sum);
 #pragma unroll
       for (i32 r = 0; r < kRows; ++r) add_input(f, m.act + r * m.wide + column, column, input[r], sum[r]);
-#pragma unroll 1  // four copies of the functions would be longer than all the rest
+#pragma unroll 1  // four copies of the functions would be longer than everything else
       for (i32 r = 0; r < now; ++r) {
         float* act = m.act + r * m.wide + column;  // this thread wrote it
         *act = gate_function(f, column, *act);
         if (f.states != nullptr) f.gates[(row + r) * columns + column] = *act;
       }
     }
-    __syncthreads();  // the gates are there, and nobody reads the states any more
+    __syncthreads();  // the gates are complete, and no thread reads the states any more
 #pragma unroll 1
     for (i32 i = own_thread(); i < now * H; i += block_threads()) {
       const i32 r = i / H, u = i % H;
@@ -201,8 +201,8 @@ using namespace catalase;
         cells, candidates, Order{offset, sequence, length, batch, axis, reverse}, first, stop, kept              \
   }
 
-// The launch's shared_bytes: for each of `rows` rows padded(H) floats for h, 4 H (RNN: H) for the gates, LSTM H for c;
-// up to a whole four; kept * G * H for weights.
+// The launch's shared_bytes: for each of `rows` rows padded(H) floats for h, 4 H (RNN: H) for the gates, and for LSTM H
+// for c; rounded up to fours; kept * G * H for weights.
 #define CATALASE_FORWARD(name, threads, rows, held)                                    \
   extern "C" __global__ void __launch_bounds__(threads, 1) name(CATALASE_PARAMETERS) { \
     walk_forward<rows, held>(CATALASE_CALL, dynamic_shared());                         \
@@ -215,7 +215,7 @@ CATALASE_FORWARD(rnn_forward_64_4, 512, 4, 64)
 CATALASE_FORWARD(rnn_forward_0_1, 1024, 1, 0)
 CATALASE_FORWARD(rnn_forward_0_4, 512, 4, 0)
 
-// One row a block, kept in `scratch`: `apart` floats from a block's to the next one's.
+// One row a block, kept in `scratch`; the rows of two blocks lie `apart` floats apart.
 extern "C" __global__ void __launch_bounds__(1024, 1) rnn_forward_far(CATALASE_PARAMETERS, float* scratch, i64 apart) {
   walk_forward<1, 0>(CATALASE_CALL, scratch + blockIdx.x * apart);
 }

@@ -1,20 +1,20 @@
-// What all steps of a recurrent cell have in common: rows of x put into the order of time, rows of dx put back, and the
-// gradients of the weights and the bias; float32. The steps themselves are in rnn_forward.cu and rnn_backward.cu.
+// The parts of a recurrent cell that all time steps share: rows of x gathered in the order of time, rows of dx put
+// back, and the gradients of the weights and the bias; float32. rnn_forward.cu and rnn_backward.cu have the time steps.
 //
 //   dw = sum over chunks, latest first, of A[chunk]^T @ dz[chunk]     A (rows, L): x or the states; dz (rows, C)
 //
-// The CPU sums the gradients chunk by chunk (cpp/rnn/rnn.cpp), each of as many steps as have 1 MiB of dz; the same sums
-// are made here, so the bits are its own: within a chunk one chain in ascending rows, cut every 4,096.
-// Threads: the tile of product.cuh, 64 x 64 outputs a block of 256. Where the tiles alone fill the device a block walks
-// all chunks and adds them up in registers; where they do not, blockIdx.z takes a chunk each, and join_chunks adds
-// them. Bound: as matmul.cu's; the chunks are short, so the parts' way through memory costs where there are many.
+// The CPU sums the gradients chunk by chunk (cpp/rnn/rnn.cpp), where a chunk has as many time steps as fill 1 MiB of
+// dz; the same sums are computed here, so the bits are the CPU's: within a chunk one chain in ascending rows, cut every
+// 4,096. Threads: the tile of product.cuh, 64 x 64 outputs a block of 256. If the tiles alone fill the device, a block
+// walks all chunks and adds them up in registers; otherwise each blockIdx.z takes a chunk, and join_chunks adds them.
+// Bound: as in matmul.cu; the chunks are short, so writing and reading their sums costs if there are many.
 // Rows in the order of time: one thread an element, neighbours along a row. Bound: memory bandwidth.
 #include "product.cuh"
 #include "rnn.cuh"
 
 namespace catalase {
 
-// The rows that a chunk begins with: from a table, or evenly.
+// The first row of each chunk: from a table, or evenly spaced.
 struct Chunks {
   const i64* bounds;
   i64 even, rows;
@@ -26,7 +26,7 @@ struct Chunks {
 
 using WeightTile = Tile<64, 16, 4>;
 
-// total = the sum of one chunk + total, or alone.
+// total = the sum of one chunk + total, or without total.
 __device__ __forceinline__ void add_chunk(const Operand& a, const Operand& dz, i64 line, i64 column, i64 first,
                                           i64 stop, bool alone, float* tile_a, float* tile_b, float (&total)[4][4]) {
   float chunk[4][4], chain[4][4];
@@ -36,7 +36,7 @@ __device__ __forceinline__ void add_chunk(const Operand& a, const Operand& dz, i
     from_a.start(a, line, k);
     from_b.start(dz, column, k);
     WeightTile::clear(chain);
-    __syncthreads();  // nobody reads the tiles of the product before
+    __syncthreads();  // no thread reads the tiles of the product before
     WeightTile::multiply(from_a, from_b, smaller(stop - k, kChain), tile_a, tile_b, chain);
 #pragma unroll
     for (i32 e = 0; e < 16; ++e) {
@@ -55,7 +55,7 @@ __device__ __forceinline__ void add_chunk(const Operand& a, const Operand& dz, i
 
 using namespace catalase;
 
-// out (chunks - of one walk - start(first)..., I): rows of x in the order of time, zeros where a sequence has just
+// out (rows of one walk from start(first) on, I): rows of x in the order of time, zeros where a sequence has just
 // ended. n = (stop - first) * batch * inputs threads have work.
 extern "C" __global__ void __launch_bounds__(256)
     gather_steps(const float* x, float* out, const i64* offset, const i64* sequence, const i64* length, i64 batch,
@@ -126,8 +126,8 @@ extern "C" __global__ void __launch_bounds__(128)
   sums[blockIdx.y * columns + j] = total;
 }
 
-// out[i, (j + turn) % columns] = parts[0] + (parts[1] + ... (parts[count - 1] + what is there, if `add`)): latest
-// first. Parts lie `apart`.
+// out[i, (j + turn) % columns] = parts[0] + (parts[1] + ... (parts[count - 1] + out's old value, if `add`)): latest
+// first. Parts lie `apart` floats apart.
 extern "C" __global__ void __launch_bounds__(256)
     join_chunks(const float* parts, i64 apart, i64 count, i64 add, float* out, i64 columns, i64 turn, i64 n) {
   for (i64 e = global_thread(); e < n; e += global_threads()) {

@@ -1,4 +1,4 @@
-// Rows of one array to rows of another: whole numbers of bytes or words, copied.
+// Copies rows of one array to rows of another, as whole numbers of bytes or words.
 //
 // Threads walk the elements; neighbours copy neighbours of a row. Bound: memory.
 #include "types.cuh"

@@ -1,12 +1,12 @@
-// out[i, j] = |a_i & b_j| / |a_i | b_j|, 0 where both are empty: all pairs of packed fingerprints; float32.
+// out[i, j] = |a_i & b_j| / |a_i | b_j|, 0 if both are empty: all pairs of packed fingerprints; float32.
 //
 // Counts are whole numbers, exact in any order, and the quotient of two of them is rounded once: the CPU's bits.
-// Threads: a block of 256 owns 64 x 64 pairs, a thread 4 x 4 of them, 16 apart in each direction. 16 words of each row
-// at a time go through shared memory, [word][row], so that a warp reads neighbours or broadcasts; each word read serves
-// four pairs. Rows need not be whole words nor aligned: words are put together from bytes, and what lies past a row's
-// end counts as zero. Bits of a row alone are counted on the way. Edges: rows past the end are zero and not stored.
-// Bound: the population counts, 16 a clock and multiprocessor; writing 4 bytes a pair for short fingerprints.
-// Not taken yet: the binary tensor cores (mma.sync b1 AND), which sm_80 to sm_90 have.
+// Threads: a block of 256 computes 64 x 64 pairs, a thread 4 x 4 of them, 16 apart in each direction. 16 words of each
+// row at a time go through shared memory, [word][row], so that a warp reads neighbours or broadcasts; each word serves
+// four pairs. Rows need be neither whole words nor aligned: words are assembled from bytes, and bytes past a row's end
+// count as zero. The bits of each single row are counted in the same loop. Edges: rows past the end are zero and not
+// stored. Bound: the population counts, 16 a clock and multiprocessor; writing 4 bytes a pair for short fingerprints.
+// Not taken yet: the binary tensor cores (mma.sync b1 AND) of sm_80 to sm_90.
 #include "types.cuh"
 
 namespace catalase {
@@ -22,7 +22,7 @@ __device__ __forceinline__ u32 word_at(const u8* row, i64 word, i64 bytes) {
   return bits;
 }
 
-// Words [first, first + kWords) of 64 rows into a tile.
+// Loads words [first, first + kWords) of 64 rows into a tile.
 __device__ __forceinline__ void stage(const u8* x, i64 rows, i64 bytes, i64 row, i64 first, u32* tile) {
   for (i32 i = static_cast<i32>(threadIdx.x); i < kRows * kWords; i += 256) {
     const i32 r = i / kWords, w = i % kWords;  // neighbours read along a row

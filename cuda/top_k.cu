@@ -1,12 +1,12 @@
-// The k best targets of each query, from similarities that come a chunk of targets at a time.
+// The top-k targets of each query, from similarities that come a chunk of targets at a time.
 //
 // A target is a key of 64 bits: its similarity (not negative, so its bits ascend with it) above the complement of its
-// index. The largest key is the most similar target, of equal ones the lowest index; no two keys are equal, 0 is none.
-// Threads: a block of 256 owns a query. Round after round it looks for the largest key below the last one found, among
-// the kept list and the chunk: each thread over its share, then a maximum over warps by shuffles and over the block
-// through shared memory. A maximum does not depend on the order, so nothing does. The list is read from one buffer and
-// written to another.
-// Bound: reading the chunk k times, from L2; meant for tens of hits, not for thousands.
+// index. The largest key is the most similar target, among equal ones the one with the lowest index; no two keys are
+// equal, and 0 means none. Threads: a block of 256 processes a query. Round after round it finds the largest key below
+// the last one found, among the kept list and the chunk: each thread in its part, then a maximum over warps by shuffles
+// and over the block through shared memory. A maximum does not depend on the order, so the result does not either. The
+// list is read from one buffer and written to another. Bound: reading the chunk k times, from L2; designed for tens of
+// hits, not for thousands.
 #include "types.cuh"
 
 namespace catalase {
@@ -48,13 +48,13 @@ extern "C" __global__ void __launch_bounds__(256)
     best = of_warp[0];
 #pragma unroll
     for (i32 w = 1; w < 8; ++w) best = larger(best, of_warp[w]);
-    __syncthreads();  // all have read before the next round writes
+    __syncthreads();  // all threads have read before the next round writes
     if (threadIdx.x == 0) out[query * k + rank] = best;
-    last = best;  // 0: nothing is left, nor will be
+    last = best;  // 0: no key is left
   }
 }
 
-// keys (n,) to indices and similarities; -1 and NaN where there is no hit.
+// keys (n,) to indices and similarities; -1 and NaN if there is no hit.
 extern "C" __global__ void __launch_bounds__(256) open_keys(const u64* keys, i64* indices, float* similarities, i64 n) {
   for (i64 i = global_thread(); i < n; i += global_threads()) {
     const u64 key = keys[i];

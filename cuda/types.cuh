@@ -1,7 +1,7 @@
-// What every kernel file of this folder shares: integer types, and the numbers of codes.cuh.
+// Shared by every kernel file of this folder: integer types, and the numbers of codes.cuh.
 //
-// The folder includes nothing from outside: NVRTC has no stdint.h. All kernel parameters are pointers, i64, float or
-// double, so that a caller can get none of their sizes wrong. Compiled with -fmad=false and -ftz=true: a product and a
+// The folder includes nothing from outside, because NVRTC has no stdint.h. All kernel parameters are pointers, i64,
+// float or double, so that a caller cannot pass a wrong size. Compiled with -fmad=false and -ftz=true: a product and a
 // sum become one FMA only where the source says fmaf, and denormals count as zero, as on the CPU.
 #pragma once
 
@@ -21,7 +21,7 @@ __device__ __forceinline__ i64 smaller(i64 a, i64 b) {
   return a < b ? a : b;
 }
 
-// The launch's shared_bytes: for what may be more than the 48 KB of `__shared__`, or is of a size known at launch.
+// The launch's shared_bytes: for arrays of more than the 48 KB of `__shared__`, or of a size known at launch.
 __device__ __forceinline__ float* dynamic_shared() {
 #ifdef __CUDA_ARCH__
   extern __shared__ __align__(16) float dynamic_shared_memory[];
@@ -31,7 +31,7 @@ __device__ __forceinline__ float* dynamic_shared() {
 #endif
 }
 
-// The number of this thread in the grid, and how many there are: one-dimensional launches only.
+// The index of this thread in the grid, and the number of threads: one-dimensional launches only.
 __device__ __forceinline__ i64 global_thread() {
   return static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x;
 }

@@ -1,17 +1,17 @@
 // Linear upsampling of one axis by a whole factor: x (outer, length, inner) to y (outer, length * times, inner), and
-// the gradient; float32, contiguous. Several axes are one launch each, as the CPU takes one after the other.
+// the gradient; float32, contiguous. Several axes take one launch each, in the CPU's order.
 //
 // Element k * times + phase of y lies at k + (phase + 1/2) / times - 1/2 of x, between two neighbours; beyond an edge
-// its element stands again. Threads: one an element of what is written, so nothing is scattered and nothing needs an
-// atomic. Products and sums are rounded apart and in the CPU's order. Bound: memory bandwidth; of the gradient, reads
-// of 2 * times elements a thread from cache. Not taken: all axes in one launch, which would save passes but add in
-// another order than the CPU.
+// its element is repeated. Threads: one for each written element, so nothing is scattered and no atomic is needed.
+// Products and sums are rounded separately and in the CPU's order. Bound: memory bandwidth; for the gradient, reads of
+// 2 * times elements a thread from cache. Not taken: all axes in one launch, which would save passes but add in another
+// order than the CPU.
 #include "types.cuh"
 
 namespace catalase {
 
-// Of one phase: whether the first of the two neighbours is the element before (0) or the element itself (1), and the
-// second one's share.
+// For one phase: whether the first of the two neighbours is the element before (0) or the element itself (1), and the
+// weight of the second one.
 struct Phase {
   i64 first;
   float share;
@@ -22,7 +22,7 @@ __device__ __forceinline__ Phase phase_of(i64 phase, i64 times) {
   return {first, static_cast<float>(place + 1.0 - static_cast<double>(first))};
 }
 
-// What element j of the line with its edges repeated (length + 2) got, in the order of the phases.
+// The gradient that reaches element j of the line with its edges repeated (length + 2), in the order of the phases.
 __device__ __forceinline__ float line_gradient(const float* dy, i64 j, i64 length, i64 inner, i64 times) {
   float sum = 0.0f;
   for (i64 phase = 0; phase < times; ++phase) {

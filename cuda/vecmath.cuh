@@ -1,8 +1,8 @@
-// exp, log, tanh, sigmoid and softplus of one float: the operations of the CPU's cpp/elementwise/vecmath.h, in its
+// exp, log, tanh, sigmoid and softplus of one float: the operations of the CPU's cpp/elementwise/vecmath.h, in the same
 // order.
 //
 // Sums, products, FMA, division and square root are rounded once on both sides, so equal operations give equal bits.
-// The hardware's own approximations (ex2.approx) would be shorter; these maps wait for memory, not for arithmetic.
+// The hardware's approximations (ex2.approx) would be shorter, but these maps wait for memory, not for arithmetic.
 //
 // Polynomials: exp and tanh after the Cephes library (S. L. Moshier), log after FDLIBM (Sun Microsystems, 1993).
 #pragma once
@@ -15,7 +15,7 @@ __device__ __forceinline__ float absolute(float x) {
   return __uint_as_float(__float_as_uint(x) & 0x7fffffffu);
 }
 
-// 2^k for -126 <= k <= 127; garbage for the garbage that NaN leaves.
+// 2^k for -126 <= k <= 127; for the k of a NaN the result does not matter.
 __device__ __forceinline__ float power_of_two(i32 k) {
   return __uint_as_float((static_cast<u32>(k) + 127u) << 23);
 }
@@ -50,7 +50,7 @@ __device__ __forceinline__ ExpParts exp_parts(float x) {
   return {parts.power, exp_rest(parts.rest)};
 }
 
-// a 2^power. The power of two comes in two halves: results next to overflow come out right.
+// a 2^power. The power of two comes in two halves: results close to overflow are right.
 __device__ __forceinline__ float scaled(float a, i32 power) {
   const i32 half = power >> 1;
   return a * power_of_two(half) * power_of_two(static_cast<i32>(static_cast<u32>(power) - static_cast<u32>(half)));
@@ -84,13 +84,13 @@ __device__ __forceinline__ float log_f32(float x) {
   return x != x ? x : y;
 }
 
-// log(1 + u) for u in [0, 1]: the rounding error of 1 + u is put back.
+// log(1 + u) for u in [0, 1]; the rounding error of 1 + u is added back.
 __device__ __forceinline__ float log1p_unit(float u) {
   const float w = 1.0f + u;
   return log_f32(w) + (u - (w - 1.0f)) / w;
 }
 
-// Below 0.625 an odd polynomial, above it 1 - 2 / (exp(2 |x|) + 1).
+// An odd polynomial below 0.625, and 1 - 2 / (exp(2 |x|) + 1) above.
 __device__ __forceinline__ float tanh_f32(float x) {
   const float a = absolute(x), z = x * x;
   float p = -5.70498872745e-3f;

@@ -1,5 +1,5 @@
-// From NumPy arrays to views. The Python layer has checked kind, shape and dtype; a mismatch here is a bug of ours and
-// raises all the same.
+// From NumPy arrays to views. The Python layer has checked kind, shape and dtype; a mismatch here is a bug of the
+// library, and raises an error all the same.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -33,7 +33,7 @@ inline void require(bool condition, const char* what) {
   if (!condition) throw std::invalid_argument(std::string("catalase._core: ") + what);
 }
 
-// A 2-D array of any strides; they must be whole elements (the Python layer copies the odd array where they are not).
+// A 2-D array of any strides; they must be whole elements (the Python layer copies the rare array with other strides).
 template <class T>
 MatrixView<T> matrix_view(const py::array& a) {
   require(a.ndim() == 2, "expected a matrix");
@@ -46,12 +46,13 @@ MatrixView<T> matrix_view(const py::array& a) {
   } else {
     data = static_cast<T*>(const_cast<py::array&>(a).mutable_data());  // raises for read-only arrays
   }
-  if (a.size() == 0) return {data, a.shape(0), a.shape(1), a.shape(1), 1};  // some NumPys give nothing strides of 0
+  if (a.size() == 0) return {data, a.shape(0), a.shape(1), a.shape(1), 1};  // empty arrays may have strides of 0
   return {data, a.shape(0), a.shape(1), a.strides(0) / item, a.strides(1) / item};
 }
 
-// Whether an object is a NumPy array that kernels can read as it stands: dtype T in native byte order, aligned, strides
-// of whole elements. A few nanoseconds; whoever answers no gets the Python layer's checks and their sentences.
+// Whether an object is a NumPy array that kernels can read in place: dtype T in native byte order, aligned, with
+// strides of whole elements. The check takes a few nanoseconds; other objects go through the Python layer's checks,
+// which explain.
 template <class T>
 bool is_plain(py::handle h) {
   if (!py::isinstance<py::array>(h)) return false;
@@ -75,7 +76,7 @@ inline int plain_ndim(py::handle h) {
   return py::detail::array_proxy(h.ptr())->nd;
 }
 
-// A new array whose memory comes from the caching allocator and goes back to it.
+// A new array whose memory comes from the caching allocator and returns to it.
 inline py::array cached_array(const py::dtype& dtype, const py::array::ShapeContainer& shape) {
   std::size_t items = 1;
   for (const py::ssize_t extent : *shape) {
@@ -89,7 +90,7 @@ inline py::array cached_array(const py::dtype& dtype, const py::array::ShapeCont
 }
 template <class T>
 py::array new_matrix(Index rows, Index cols) {
-  static const auto* dtype = new py::dtype(py::dtype::of<T>());  // never destroyed: the interpreter may be gone first
+  static const auto* dtype = new py::dtype(py::dtype::of<T>());  // never destroyed: the interpreter may end first
   return cached_array(*dtype, {rows, cols});
 }
 
@@ -111,11 +112,11 @@ T* output(py::array& a) {
   return static_cast<T*>(a.mutable_data());
 }
 
-// Python's lock is let go for as long as this lives.
+// Python's lock is released during the lifetime of this object.
 //
-// CPython before 3.14 ends a daemon thread that asks for the lock when the interpreter is shutting down by
-// pthread_exit, whose unwinding would meet a destructor, and abort the process. Such a thread stops for ever instead,
-// as CPython 3.14 lets it do; it ends with the process.
+// When the interpreter shuts down, CPython before 3.14 ends a daemon thread that asks for the lock by pthread_exit,
+// whose unwinding would reach a destructor and abort the process. Such a thread blocks for ever instead, as in CPython
+// 3.14; it ends with the process.
 class WithoutGil {
  public:
   WithoutGil() : state_(PyEval_SaveThread()) {}
@@ -139,7 +140,7 @@ class WithoutGil {
   PyThreadState* state_;
 };
 
-// What every kernel call does: other Python threads may run, and denormals are flushed.
+// The scope of a kernel call: other Python threads may run, and denormals are flushed to zero.
 class KernelScope {
  public:
   ~KernelScope() noexcept(false) {}

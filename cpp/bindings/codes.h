@@ -1,4 +1,4 @@
-// The numbers of an enum under the names by which Python knows them, and numbers from Python back to the enum.
+// The numbers of an enum under the names that Python uses, and numbers from Python back to the enum.
 #pragma once
 
 #include <initializer_list>
@@ -9,7 +9,7 @@
 
 namespace catalase {
 
-// In the enum's own order, without gaps from 0: `code` relies on it, and tests/cuda/test_codes.py looks.
+// In the enum's own order, without gaps from 0: `code` relies on it, and tests/cuda/test_codes.py checks it.
 template <class E>
 py::dict codes(std::initializer_list<std::pair<const char*, E>> names) {
   py::dict numbers;

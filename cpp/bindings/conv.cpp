@@ -1,4 +1,4 @@
-// Convolution. The Python layer has worked out the geometry; here it is checked once more, since kernels trust it.
+// Convolution. The Python layer has computed the geometry; it is checked once more here, since kernels trust it.
 #include "conv/conv.h"
 
 #include <pybind11/stl.h>
@@ -78,8 +78,8 @@ void backward_weights(const py::array& x, const py::array& dy, const Geometry& g
 
 using Pair = std::pair<Index, Index>;
 
-// The Winograd path by itself, for its tests: it runs whatever the shape, where the convolution would choose.
-// The shape from arrays x (N, H, W, C), w (KH, KW, C, O) and y (N, OH, OW, O), with `before` zeros ahead of x.
+// The Winograd path alone, for its tests: it runs for any shape, without the choice that the convolution makes. The
+// shape comes from arrays x (N, H, W, C), w (KH, KW, C, O) and y (N, OH, OW, O), with `before` zeros ahead of x.
 ConvShape winograd_shape(const py::array& x, const py::array& w, const py::array& y, Pair before) {
   require(x.ndim() == 4 && w.ndim() == 4 && y.ndim() == 4, "expected x, w and y of four dimensions");
   require(x.shape(0) == y.shape(0) && x.shape(3) == w.shape(2) && y.shape(3) == w.shape(3), "shapes do not fit");

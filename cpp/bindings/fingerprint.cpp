@@ -1,5 +1,5 @@
 // SMILES, or the bytes of Mol.ToBinary, to fingerprints: pointers into the Python objects are collected under the GIL,
-// a chunk at a time, then it is let go.
+// one chunk at a time, and then the GIL is released.
 #include <string>
 
 #include "bindings/codes.h"
@@ -13,8 +13,8 @@ namespace catalase {
 
 namespace {
 
-constexpr Index kChunk = 1 << 13;             // molecules at a time: their text is still in cache when it is read
-constexpr std::int64_t kChunkText = 1 << 20;  // characters after which a chunk ends: signals are heard between chunks
+constexpr Index kChunk = 1 << 13;             // molecules: their text is still in cache when it is read
+constexpr std::int64_t kChunkText = 1 << 20;  // characters after which a chunk ends: signals are handled between chunks
 
 EcfpOutput output_kind(const py::array& rows) {
   if (has_dtype<std::uint8_t>(rows)) return EcfpOutput::kPacked;
@@ -23,7 +23,7 @@ EcfpOutput output_kind(const py::array& rows) {
   return EcfpOutput::kCounts;
 }
 
-// What a list's item holds; nullptr where it is of another kind.
+// The text of a list's item; nullptr if the item has another type.
 const char* text_of(PyObject* item, bool binary, std::int64_t& length) {
   Py_ssize_t bytes = 0;
   const char* text = nullptr;
@@ -33,14 +33,14 @@ const char* text_of(PyObject* item, bool binary, std::int64_t& length) {
     text = PyUnicode_AsUTF8AndSize(item, &bytes);
     if (text == nullptr) {
       if (PyErr_ExceptionMatches(PyExc_MemoryError)) throw py::error_already_set();
-      PyErr_Clear();  // lone surrogates: the Python layer says so
+      PyErr_Clear();  // lone surrogates: the Python layer reports them
     }
   }
   length = bytes;
   return text;
 }
 
-// The caller's list must not change meanwhile: it keeps the strings alive.
+// The caller's list must not change during the call: it keeps the strings alive.
 void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_bond_types, bool chirality,
                bool features, py::array rows, py::array status, int threads, bool binary, bool partial) {
   const Index n = static_cast<Index>(smiles.size());
@@ -85,7 +85,7 @@ void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_
   }
 }
 
-// The graphs of graphs.h as one array of words, and how many atoms and ends of bonds are in it.
+// The molecular graphs of graphs.h as one array of words, and the numbers of their atoms and ends of bonds.
 py::tuple list_graphs(const py::list& smiles, bool use_bond_types, bool chirality, bool features, py::array status,
                       int threads) {
   const Index n = static_cast<Index>(smiles.size());
@@ -94,7 +94,7 @@ py::tuple list_graphs(const py::list& smiles, bool use_bond_types, bool chiralit
   require(threads >= 1, "threads must be 1 or more");
   const auto count = static_cast<std::size_t>(n);
   Scratch<const char*> text(count);
-  Scratch<std::int64_t> length(2 * count);  // and where each molecule's room begins
+  Scratch<std::int64_t> length(2 * count);  // and the start of each molecule's room
   Scratch<std::int32_t> sizes(2 * count);
   std::int64_t *start = length.get() + n, total = 0;
   for (Index i = 0; i < n; ++i) {
@@ -125,8 +125,8 @@ py::tuple list_graphs(const py::list& smiles, bool use_bond_types, bool chiralit
   return py::make_tuple(graphs, atoms, ends);
 }
 
-// (atom, symbol, valence) of the first two atoms that bind too much, and how many there are; None for a molecule
-// that the kernels do not call refused for that.
+// (atom, symbol, valence) of the first two atoms that bind too much, and the number of such atoms; None for a molecule
+// that the kernels do not refuse for this reason.
 py::object list_valence_problems(const std::string& smiles) {
   ValenceProblem problems[2];
   const std::int64_t count =

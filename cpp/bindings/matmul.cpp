@@ -1,6 +1,6 @@
-// matmul and linear. The `plain_*` functions are the short way for arrays that need no checks beyond a glance; they
-// return None for everything else, which then takes the Python layer's checked way. The others write into an array that
-// the caller made.
+// matmul and linear. The `plain_*` functions are the short path for arrays that need no checks beyond a look at type,
+// dtype and shape; they return None for all others, which then take the Python layer's checked path. The other
+// functions write into an array of the caller.
 #include "matmul/matmul.h"
 
 #include "bindings/codes.h"
@@ -9,7 +9,7 @@
 namespace catalase {
 namespace {
 
-// The array's matrix if it fits (rows, cols), else an error; null for None.
+// The array's matrix if its shape is (rows, cols), else an error; null for None.
 template <class T>
 MatrixView<const T> optional_rows(const py::object& array, Index rows, Index cols) {
   if (array.is_none()) return {};
@@ -18,7 +18,7 @@ MatrixView<const T> optional_rows(const py::object& array, Index rows, Index col
   return view;
 }
 
-// `look`: take the gather path where a is mostly zeros.
+// `look`: take the gather path if a is mostly zeros.
 template <class T>
 void matmul_into(bool look, const py::array& a, const py::array& b, const py::object& bias, int activation,
                  const py::array& out, const py::object& add, const py::object& keep) {
@@ -65,7 +65,7 @@ void batch_into(const py::array& a, const py::array& b, const py::array& out) {
   matmul_batch<T>(args, count, a_step, b_step, c_step);
 }
 
-// The bytes from the first to the last element of a matrix.
+// The bytes between the first and the last element of a matrix.
 template <class T>
 bool overlap(const MatrixView<const T>& x, const MatrixView<T>& out) {
   const auto range = [](const auto& v, const char** low, const char** high) {
@@ -107,7 +107,7 @@ py::object plain_matmul_of(py::handle a, py::handle b, bool transpose_a, bool tr
   return result;
 }
 
-// dz @ w.T through the derivative of ReLU, and of the dropout after it, whose output is y.
+// dz @ w.T through the derivatives of ReLU and of the dropout after it, whose output is y.
 template <class T>
 py::object plain_input_gradient_of(py::handle dz, py::handle w, py::handle y, double scale) {
   for (const py::handle x : {dz, w, y}) {

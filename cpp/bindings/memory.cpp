@@ -1,4 +1,4 @@
-// NumPy arrays whose memory comes from the caching allocator, and what Python hears where there is none left.
+// NumPy arrays whose memory comes from the caching allocator, and the Python error when there is no memory left.
 #include "common/memory.h"
 
 #include <pybind11/stl.h>
@@ -17,8 +17,8 @@ std::string text_of(PyObject* text) {
   return found == nullptr ? std::string() : std::string(found);
 }
 
-// "matmul", "FingerprintIndex.topk": the function of the library that a user would know. Of the innermost Python frames
-// of the package without an underscore in their names that call each other, the outermost.
+// The function of the library that a user knows: "matmul", "FingerprintIndex.topk". Among the innermost consecutive
+// Python frames of the package whose names have no underscore, this is the outermost.
 std::string calling_function() {
   std::string found;
   auto frame = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(PyEval_GetFrame()));
@@ -57,9 +57,9 @@ void translate(std::exception_ptr thrown) {
     raise_memory_error(e.bytes() == SIZE_MAX ? kTooMuch : with_commas(e.bytes()) + " bytes of memory" + kAdvice);
   } catch (const std::bad_alloc&) {
     raise_memory_error(std::string("memory for small objects") + kAdvice);
-  } catch (const std::length_error&) {  // a list longer than any can be
+  } catch (const std::length_error&) {  // a list longer than its maximum
     raise_memory_error(kTooMuch);
-  } catch (const std::runtime_error&) {  // pybind11's for Python objects that could not be made
+  } catch (const std::runtime_error&) {  // pybind11's error for Python objects that could not be made
     if (PyErr_Occurred() == nullptr || !PyErr_ExceptionMatches(PyExc_MemoryError)) throw;
   }
 }
@@ -70,7 +70,7 @@ void bind_memory(py::module_& m) {
   py::register_local_exception_translator([](std::exception_ptr thrown) {
     try {
       translate(thrown);
-    } catch (const std::bad_alloc&) {  // no memory for the sentence either
+    } catch (const std::bad_alloc&) {  // no memory for the message either
       PyErr_NoMemory();
     }
   });

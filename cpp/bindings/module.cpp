@@ -1,4 +1,4 @@
-// The list of what _core holds. Each family binds itself in a file of its own.
+// The list of the functions in _core. Each family has its bindings in a separate file.
 #include <pybind11/pybind11.h>
 
 #include <cstdlib>

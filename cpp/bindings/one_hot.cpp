@@ -1,4 +1,4 @@
-// One-hot DNA: pointers into the str and bytes objects are collected under the GIL, then it is let go.
+// One-hot DNA: pointers into the str and bytes objects are collected under the GIL, and then the GIL is released.
 #include "one_hot/one_hot.h"
 
 #include "bindings/arrays.h"
@@ -11,7 +11,7 @@ const std::int64_t* numbers(const py::array& a, Index n) {
   return input<std::int64_t>(a);
 }
 
-// The caller's list must not change meanwhile: it keeps the text alive.
+// The caller's list must not change during the call: it keeps the text alive.
 void one_hot_list(const py::list& texts, const py::array& which, const py::array& start, const py::array& stop,
                   const py::array& reverse, py::array out, py::array bad) {
   const Index n = which.size(), count = static_cast<Index>(texts.size());

@@ -16,7 +16,7 @@ struct Settings {
   bool nesterov;
 };
 
-// A buffer of the optimizer's state, which is laid out like the parameters; null for None.
+// A buffer of the optimizer's state, with the layout of the parameters; null for None.
 template <class T>
 T* state_of(const py::object& array, const py::array& param) {
   if (array.is_none()) return nullptr;
@@ -95,7 +95,7 @@ bool same_layout(py::handle a, py::handle b) {
   return true;
 }
 
-// The bytes that an array reaches over.
+// The range of bytes that an array covers.
 struct Reach {
   const char *from, *to;
   bool meets(const Reach& other) const { return from < other.to && other.from < to; }
@@ -110,8 +110,8 @@ Reach reach_of(py::handle h) {
   return reach;
 }
 
-// Whether the arrays that a step writes stand apart from each other and from what it reads. A flat gradient may be one
-// of them: it is read element for element, before that element is written.
+// Whether the arrays that a step writes overlap neither each other nor its inputs. A flat gradient may be one of them:
+// each element is read before it is written.
 bool apart(py::handle param, py::handle grad, py::handle x, py::handle first, py::handle second) {
   Reach written[3], read[2];
   int writes = 0, reads = 0;
@@ -133,7 +133,7 @@ bool apart(py::handle param, py::handle grad, py::handle x, py::handle first, py
   return true;
 }
 
-// Whether the arrays of a step can be taken as they stand: what the Python layer would find out, in a few nanoseconds.
+// Whether the arrays of a step can be used directly: the same checks as in the Python layer, in a few nanoseconds.
 template <class T>
 bool fits(py::handle param, py::handle grad, py::handle x, py::handle first, py::handle second) {
   constexpr int kWriteable = py::detail::npy_api::NPY_ARRAY_WRITEABLE_;

@@ -1,4 +1,4 @@
-// Recurrent cells. Inputs are contiguous, but for the weights, whose rows have unit stride.
+// Recurrent cells. Inputs are contiguous, except the weights, whose rows have unit stride.
 #include "rnn/rnn.h"
 
 #include "bindings/codes.h"
@@ -30,14 +30,14 @@ MatrixView<const T> weights(const py::array& w, Index rows, Index cols) {
   return view;
 }
 
-// What both ways have in common.
+// The common part of the forward and the backward call.
 template <class T, class Call>
 void fill(Call& call, int cell, const py::array& x, const py::array& w_x, const py::array& w_h,
           const py::object& lengths, bool reverse) {
   require(x.ndim() == 3 && w_h.ndim() == 2, "rnn: unexpected number of axes");
   call.cell = code(cell, Cell::kLstm, "rnn: unknown cell"), call.reverse = reverse;
   call.batch = x.shape(0), call.inputs = x.shape(2), call.hidden = w_h.shape(0);
-  call.axis = call.batch == 0 ? 0 : x.shape(1);  // no sequences have no steps, whatever their length
+  call.axis = call.batch == 0 ? 0 : x.shape(1);  // without sequences there are no time steps
   const Index width = gates_of(call.cell) * call.hidden;
   call.x = input<T>(x);
   call.w_x = weights<T>(w_x, call.inputs, width);

@@ -15,7 +15,7 @@ namespace {
 
 namespace py = pybind11;
 
-// CATALASE_NUM_THREADS, or the cores this process may use.
+// CATALASE_NUM_THREADS, or the cores that this process may use.
 void threads_from_environment() {
   const char* text = std::getenv("CATALASE_NUM_THREADS");
   if (text == nullptr || *text == '\0') return;
@@ -46,7 +46,7 @@ py::dict build_info() {
 
 }  // namespace
 
-// What threadpoolctl calls through ctypes; see python/catalase/_threadpoolctl.py.
+// Functions that threadpoolctl calls through ctypes; see python/catalase/_internal/threadpoolctl.py.
 extern "C" {
 __attribute__((visibility("default"))) int catalase_get_num_threads() {
   return num_threads();
@@ -62,7 +62,7 @@ __attribute__((visibility("default"))) const char* catalase_version() {
 void bind_runtime(py::module_& m) {
   const char* name = std::getenv("CATALASE_CPU");
   select_level(name == nullptr ? "auto" : name);
-  num_threads();  // the pool and the allocator are made now: neither fails to begin later
+  num_threads();  // the pool and the allocator are made now, so that neither can fail to start later
   threads_from_environment();
   m.def("set_num_threads", &set_num_threads, py::arg("count"));
   m.def("get_num_threads", &num_threads);

@@ -1,4 +1,4 @@
-// Tanimoto similarity of packed fingerprints: all pairs, the best of each query, and the index.
+// Tanimoto similarity of packed fingerprints: all pairs, top-k, and the index.
 #include "bindings/arrays.h"
 #include "similarity/index.h"
 #include "similarity/tanimoto.h"

@@ -1,4 +1,4 @@
-// A batch that is mostly zeros, as Python holds it: the entries by row, and by column once a gradient asks for that.
+// A batch that is mostly zeros, as Python holds it: its entries by row, and by column once a gradient needs that.
 #pragma once
 
 #include <memory>

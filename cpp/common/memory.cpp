@@ -1,5 +1,5 @@
-// Free lists by size class (four classes an octave), a header of one cache line in front of every block, and a cap on
-// what is kept. One mutex: kernels ask for one or two blocks each.
+// Free lists by size class (four classes an octave), a header of one cache line in front of every block, and a limit on
+// the memory that is kept. One mutex is enough, since a kernel asks for one or two blocks.
 #include "common/memory.h"
 
 #include <pthread.h>
@@ -66,7 +66,7 @@ Cache& cache() {
 void* fresh_block(int size_class) {
   const std::size_t size = size_of(size_class);
   const bool huge = size >= 2 * kHugePage;
-  // The data of a huge block starts on a huge page, so the header sits one line before it, on a page of its own.
+  // The data of a huge block starts on a huge page, so the header is one line before it, on a separate page.
   const std::size_t alignment = huge ? kHugePage : kLine;
   const std::size_t offset = huge ? kHugePage - kLine : 0;
   const std::size_t total = (offset + kLine + size + alignment - 1) / alignment * alignment;
@@ -111,7 +111,7 @@ void* cached_alloc(std::size_t bytes) {
   }
   if (block == nullptr) block = fresh_block(size_class);
   if (block == nullptr) {
-    release_cached_memory();  // of other sizes
+    release_cached_memory();  // blocks of other sizes
     block = fresh_block(size_class);
   }
   if (block == nullptr) {

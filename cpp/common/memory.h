@@ -1,5 +1,5 @@
-// The caching allocator: blocks that are given back are kept and handed out again, because the page faults of fresh
-// memory cost more than small kernels do. All blocks are aligned to 64 bytes (large ones to 2 MiB huge pages).
+// The caching allocator. Freed blocks are kept and reused, because the page faults of fresh memory cost more than small
+// kernels do. All blocks are aligned to 64 bytes (large ones to 2 MiB huge pages).
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace catalase {
 
-// The one exception of kernels. A task of the pool may throw it: the pool passes it on to the caller. Bindings make it
-// Python's MemoryError, with the name of the function and the number of bytes.
+// The one exception of kernels. A task of the pool may throw it, and the pool rethrows it in the caller. The bindings
+// translate it to MemoryError, with the name of the function and the number of bytes.
 class OutOfMemory : public std::bad_alloc {
  public:
   explicit OutOfMemory(std::size_t bytes) noexcept : bytes_(bytes) {}
@@ -21,8 +21,8 @@ class OutOfMemory : public std::bad_alloc {
   std::size_t bytes_;
 };
 
-// A block of so many bytes (0 gives a valid one), or for `count` items of `item_bytes` each. Throws OutOfMemory where
-// the system has none left even after what is cached was given back. Thread-safe, survives fork.
+// Returns a block of `bytes` bytes (0 gives a valid block), or of `count` items of `item_bytes` each. Throws
+// OutOfMemory if the system has no memory left even after the cached blocks were returned. Thread-safe, survives fork.
 void* cached_alloc(std::size_t bytes);
 void* cached_alloc(std::size_t count, std::size_t item_bytes);
 void cached_free(void* block) noexcept;
@@ -34,11 +34,11 @@ struct CacheStats {
 CacheStats cache_stats();
 void release_cached_memory();
 
-// For tests: the n-th call of cached_alloc from now on fails, once; with n = 0 none does. Returns how many calls were
-// still to come until the one that had been set before: 0 where it has failed.
+// For tests: the n-th call of cached_alloc from now on fails, once; with n = 0 none fails. Returns how many calls were
+// left until the failure that was set before, or 0 if it has happened.
 std::int64_t fail_allocation(std::int64_t n) noexcept;
 
-// Scratch memory inside a kernel: a cached block that goes back at the end of the scope. Throws OutOfMemory.
+// Scratch memory inside a kernel: a cached block that is freed at the end of the scope. Throws OutOfMemory.
 template <class T>
 class Scratch {
  public:
@@ -52,7 +52,7 @@ class Scratch {
   T* data_;
 };
 
-// Lists inside a kernel come from the same place.
+// Lists inside a kernel use the same allocator.
 template <class T>
 struct CachedAllocator {
   using value_type = T;

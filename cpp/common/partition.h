@@ -1,5 +1,5 @@
-// How work and memory are cut into pieces: arithmetic of whole numbers. In an unnamed namespace, because the units of
-// the levels include it (cpu/simd_vec.h says why).
+// Integer arithmetic for dividing work and memory into pieces. In an unnamed namespace, because the units of the levels
+// include it (cpu/simd_vec.h gives the reason).
 #pragma once
 
 #include "common/views.h"

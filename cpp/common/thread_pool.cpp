@@ -1,6 +1,6 @@
-// Each worker has one slot. The caller posts a job into the slots it wants, works through the tasks itself, takes back
-// the slots that no worker has picked up yet, and waits only for workers that are in the middle of a task. So a
-// sleeping worker never delays a call; it costs its help, not its wake-up time.
+// Each worker has one slot. The caller posts a job into as many slots as it needs, works through the tasks itself,
+// takes back the slots that no worker has picked up yet, and waits only for workers that are in the middle of a task.
+// So a sleeping worker never delays a call: it costs its help, not its wake-up time.
 #include "common/thread_pool.h"
 
 #include <pthread.h>
@@ -27,7 +27,8 @@
 namespace catalase {
 namespace {
 
-// How often an idle worker looks before it sleeps: enough to last from one kernel of a training step to the next.
+// How often an idle worker checks its slot before it sleeps: enough to last from one kernel of a training step to the
+// next.
 constexpr int kSpins = 2000;
 
 struct Job {
@@ -68,11 +69,11 @@ struct alignas(64) Slot {
   std::atomic<Job*> job{kStarting};
 };
 
-// Makes what a thread needs to throw, which would end the process if it were wanted later and there was no memory for
-// it. False where this thread cannot get any: near the limit of a process, glibc may have no arena for a new thread.
+// Allocates the thread's exception storage now, because a failure to allocate it during a throw would end the process.
+// Returns false if there is no memory for it: near a process's limit, glibc may have no arena for a new thread.
 bool prepare_to_throw() {
   constexpr std::size_t kMoreThanIsNeeded = 4096;
-  void* volatile block = std::malloc(kMoreThanIsNeeded);  // volatile: what is only freed may be left out
+  void* volatile block = std::malloc(kMoreThanIsNeeded);  // volatile: compilers remove unused blocks
   if (block == nullptr) return false;
   std::free(block);
   (void)std::uncaught_exceptions();
@@ -80,7 +81,7 @@ bool prepare_to_throw() {
 }
 
 void worker_loop(Slot* slot) {
-  enable_flush_to_zero();  // these threads are ours, so the mode stays
+  enable_flush_to_zero();  // these threads belong to the pool, so the mode stays set
   if (!prepare_to_throw()) return slot->job.store(kNoWorker, std::memory_order_release);
   slot->job.store(nullptr, std::memory_order_release);
   for (;;) {
@@ -109,8 +110,8 @@ struct Pool {
 alignas(Pool) unsigned char pool_storage[sizeof(Pool)];
 Pool* pool_instance = nullptr;
 
-// In the child of a fork no worker exists: the pool begins anew in its place. The old slots are leaked on purpose: no
-// thread can be inside them.
+// The child of a fork has no workers, so the pool is constructed again in its place. The old slots are leaked on
+// purpose: no thread can be inside them.
 void after_fork_in_child() {
   const int threads = pool_instance->threads.load();
   pool_instance = new (pool_storage) Pool;
@@ -121,8 +122,9 @@ Pool& pool() {
   static const bool ready = [] {
     pool_instance = new (pool_storage) Pool;  // never destroyed: workers may outlive every static object
     pool_instance->threads.store(usable_cores());
-    // The allocator's handlers must be there first: before a fork they run last to first, so this mutex is taken before
-    // the allocator's, as it is by a task that asks for memory. The other order could deadlock.
+    // The allocator must register its fork handlers first. Handlers run last to first before a fork, so this mutex is
+    // taken before the allocator's, in the same order as by a task that asks for memory. The other order could
+    // deadlock.
     (void)cache_stats();
     const auto lock = [] { pool_instance->mutex.lock(); };
     const auto unlock = [] { pool_instance->mutex.unlock(); };
@@ -133,7 +135,7 @@ Pool& pool() {
   return *pool_instance;
 }
 
-// Called with the mutex held. Fewer workers than asked for is no error: the caller does the work.
+// Called with the mutex held. Fewer workers than requested is no error: the caller does the work.
 void ensure_workers(Pool& p, int wanted) {
   std::erase_if(p.slots, [](const auto& slot) { return slot->job.load(std::memory_order_acquire) == kNoWorker; });
   while (static_cast<int>(p.slots.size()) < wanted) {
@@ -150,7 +152,7 @@ void ensure_workers(Pool& p, int wanted) {
   }
 }
 
-// "max 100000" or "200000 100000": cores of one control group (version 2), rounded up; 0 where there is no limit.
+// "max 100000" or "200000 100000": the cores of one control group (version 2), rounded up; 0 if there is no limit.
 int read_cpu_max(const std::string& folder) {
   double quota = 0, period = 0;
   if (std::FILE* f = std::fopen((folder + "/cpu.max").c_str(), "r")) {
@@ -193,7 +195,7 @@ std::string own_control_group() {
 
 int quota_cores(const std::string& root, std::string group) {
   int least = read_cfs_quota(root + "/cpu");
-  for (;;) {  // a group obeys the limits of all those around it
+  for (;;) {  // the limits of all enclosing groups apply too
     const int cores = read_cpu_max(root + group);
     if (cores > 0 && (least == 0 || cores < least)) least = cores;
     const std::size_t slash = group.rfind('/');
@@ -240,7 +242,7 @@ void run_tasks(std::ptrdiff_t tasks, TaskFunction function, void* context) {
   Job job{function, context, tasks};
   const int posted = std::min<int>(helpers, static_cast<int>(p.slots.size()));
   for (int i = 0; i < posted; ++i) {
-    Job* idle = nullptr;  // a worker that is still starting is left out
+    Job* idle = nullptr;  // a worker that is still starting gets no job
     if (p.slots[i]->job.compare_exchange_strong(idle, &job, std::memory_order_acq_rel)) p.slots[i]->job.notify_one();
   }
   job.work();

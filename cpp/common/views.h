@@ -1,4 +1,4 @@
-// Array views: pointers with shape and strides, counted in elements. They own nothing and cost nothing.
+// Array views: pointers with shape and strides, counted in elements. They own no memory.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@ namespace catalase {
 
 using Index = std::ptrdiff_t;
 
-// A matrix with any strides, as NumPy hands it over: transposed, sliced, reversed or padded.
+// A matrix with any strides, as NumPy passes it: transposed, sliced, reversed or padded.
 template <class T>
 struct MatrixView {
   T* data = nullptr;
@@ -23,7 +23,7 @@ struct MatrixView {
 };
 
 // Long sums are cut here: every output of a product is a chain of at most this many terms, and the parts are added in
-// order. It bounds the rounding error of long sums, and every path (dense, sparse, CUDA) uses the same cut.
+// order. The cut bounds the rounding error, and every path (dense, sparse, CUDA) uses the same one.
 constexpr Index kChainLength = 4096;
 
 }  // namespace catalase

@@ -1,5 +1,5 @@
-// Chooses the algorithm of each pass, and turns the gradient of the input (and so the transposed convolution) into
-// forward-like passes: one for each phase of the stride.
+// Chooses the algorithm of each pass, and computes the gradient of the input (and so the transposed convolution) by
+// forward-like passes, one for each phase of the stride.
 #include "conv/conv.h"
 
 #include "common/partition.h"
@@ -14,9 +14,9 @@ namespace {
 enum class Pass { kForward, kBackwardData, kBackwardWeights };
 enum class Algorithm { kDirect, kFewChannels, kWinograd };
 
-// THE choice. It does not look at the batch, so an image gets the same bits alone and in any batch. float64, `exact`,
-// flipped kernels, strides, dilation, groups and few channels are direct for good; `finish`: what Winograd's gradient
-// of the input cannot do, the bias and activation of a transposed convolution.
+// The one choice of an algorithm. It does not look at the batch, so an image gets the same bits alone and in any batch.
+// float64, `exact`, flipped kernels, strides, dilation, groups and few channels always take the direct sum; `finish`
+// stands for the bias and activation of a transposed convolution, which Winograd's gradient of the input cannot apply.
 template <class T>
 Algorithm choose(Pass pass, const ConvShape& shape, const ConvOptions& options, bool finish = false) {
   if (pass == Pass::kBackwardData && has_few_channels(shape)) return Algorithm::kFewChannels;
@@ -26,7 +26,7 @@ Algorithm choose(Pass pass, const ConvShape& shape, const ConvOptions& options, 
   return Algorithm::kDirect;
 }
 
-// The activations that the kernels do not apply in registers.
+// Applies the activations that the kernels do not apply in registers.
 template <class T>
 void activate(Activation activation, T* y, Index n) {
   if (activation == Activation::kIdentity || activation == Activation::kRelu) return;
@@ -46,7 +46,7 @@ void direct_convolution(const ConvShape& s, bool flip, const T* x, const T* w, c
   direct_forward(args);
 }
 
-// The inputs of one dimension that lie a whole number of strides apart, and the taps that reach them.
+// The inputs of one dimension that lie a whole number of strides apart, and the taps that reach them:
 //   input i = first + m * stride;  taps t = tap + j * tap_step;  output o = base + m - j * dilation
 struct Phase {
   Index first, count, tap, tap_step, taps, dilation, base;
@@ -64,7 +64,7 @@ Phase phase_of(const ConvShape& s, int i, Index first) {
   p.dilation = s.dilation[i] / common;
   while (p.tap < s.kernel[i] && p.tap * s.dilation[i] % stride != remainder) ++p.tap;
   if (p.tap < s.kernel[i]) p.taps = (s.kernel[i] - p.tap - 1) / p.tap_step + 1;
-  p.base = (first + s.before[i] - p.tap * s.dilation[i]) / stride;  // exact where there are taps, so never rounded
+  p.base = (first + s.before[i] - p.tap * s.dilation[i]) / stride;  // exact if there are taps, so never rounded
   return p;
 }
 
@@ -105,7 +105,7 @@ void run_phase(const ConvShape& s, bool flip, const Phase (&p)[3], const T* dy, 
 
 template <class T>
 void direct_backward_data(const ConvShape& s, bool flip, const T* dy, const T* w, const T* bias, bool relu, T* dx) {
-  Index phases[3];  // of a dimension: those that begin inside it
+  Index phases[3];  // for each dimension, the phases that begin inside it
   for (int i = 0; i < 3; ++i) phases[i] = smaller(s.stride[i], s.in[i]);
   for (Index i = 0; i < phases[0] * phases[1] * phases[2]; ++i) {
     const Phase phase[3] = {phase_of(s, 0, i / (phases[1] * phases[2])), phase_of(s, 1, i / phases[2] % phases[1]),

@@ -1,7 +1,7 @@
 // Convolution in one, two and three dimensions, channels last, without im2col (geometry: shape.h).
 //
 // All three passes are products  C[r, :] = sum over s, t of  A[row(r) + segment(s) + t * step] * B[s, t]  whose A is
-// read where it stands, in x or in a copy of a few of its rows with the padding around them:
+// read in place, in x or in a copy of a few of its rows with the padding around them:
 //
 //   pass               rows r      segments s       t                B
 //   forward            pixels      (kd, kh)         (kw, c)          weights
@@ -9,8 +9,8 @@
 //                                                                    stride at a time
 //   backward weights   (k.., c)    rows of pixels   pixels           dy
 //
-// With dilation along W, or groups, a segment is (kd, kh, kw). One channel in and one out a group (depthwise) is
-// vectorized over channels instead.
+// With dilation along W, or with groups, a segment is (kd, kh, kw). Convolution with one input channel and one output
+// channel a group (depthwise) is vectorized over channels instead.
 //
 // Bits. An output is one chain of fused multiply-adds: forward in ascending (kd, kh, kw, c), backward data in
 // descending taps and ascending o, backward weights in ascending pixels; cut every kChainLength terms with the parts
@@ -46,11 +46,11 @@ struct SegmentProduct {
   // Packed by pack_columns: panel after panel, each panel_terms rows of its vectors; the block starts at row `term`.
   const T* b = nullptr;
   Index panel_terms = 0, term = 0;
-  Index cols = 0, panel_begin = 0, panel_end = 0;  // which panels
-  RowTable<T> c;                                   // where the sums go
-  RowTable<const T> start;                         // where the chain goes on from; zeros where null
-  RowTable<const T> total;                         // added to the sums (earlier parts), where not null
-  const T* bias = nullptr;                         // added last, where not null
+  Index cols = 0, panel_begin = 0, panel_end = 0;  // the panels to compute
+  RowTable<T> c;                                   // receives the sums
+  RowTable<const T> start;                         // start of the chain; zeros if null
+  RowTable<const T> total;                         // added to the sums (earlier parts), unless null
+  const T* bias = nullptr;                         // added last, unless null
   bool relu = false;
 };
 
@@ -81,7 +81,7 @@ struct DepthwiseWeights {
   bool from_dw = false;
 };
 
-// sums[o * sum_row + i] (+)= sum over pixels p of dy[p * dy_row + o] * x[window(p) + i]: the windows of pixels lie in
+// sums[o * sum_row + i] (+)= sum over pixels p of dy[p * dy_row + o] * x[window(p) + i]. The windows of pixels lie in
 // x, `step` apart in a segment. Rows of sums are whole vectors; x is read up to `window` elements.
 template <class T>
 struct WindowSums {
@@ -120,7 +120,7 @@ struct PlanesToPixels {
 template <class T>
 struct ConvKernels {
   void (*product)(const SegmentProduct<T>&);
-  // Panels of a matrix (rows, cols) with elements at source[i * row + j * col]; the columns beyond are zero.
+  // Packs a matrix (rows, cols) into panels, with zeros in the columns beyond.
   void (*pack)(MatrixView<const T> source, Index panel_terms, Index term, T* packed);
   void (*depthwise)(const DepthwiseForward<T>&);
   void (*depthwise_weights)(const DepthwiseWeights<T>&);
@@ -131,8 +131,8 @@ struct ConvKernels {
   Index block_terms;  // terms of a block of the chain: a panel of them stays in L1
 };
 
-// All threads. `flip`: true convolution, the kernel reversed in every dimension. `exact`: never Winograd, whose
-// rounding is larger.
+// All threads. `flip`: true convolution, with the kernel reversed in every dimension. `exact`: never Winograd's
+// algorithm, whose rounding error is larger.
 struct ConvOptions {
   bool flip = false, exact = false;
 };

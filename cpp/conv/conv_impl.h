@@ -1,7 +1,7 @@
 // The products of convolution, one thread, one level.
 //
-// Loops, outermost first:  panels of columns (1 to kPanelVectors vectors; a block of kBlockTerms terms of one stays in
-// L1), then tiles of rows (the micro-kernel). Rows and columns are split evenly, so that no tile runs short. The caller
+// Loops, outermost first:  panels of columns (1 to kPanelVectors vectors; a block of kBlockTerms terms of a panel stays
+// in L1), then tiles of rows (the micro-kernel). Rows and columns are split evenly, so no tile runs short. The caller
 // cuts chains into blocks of terms, and images into blocks of rows that stay in L2. Bound: compute (FMA).
 #pragma once
 

@@ -1,5 +1,5 @@
-// The forward-like pass. Work is cut into blocks of output rows, and into groups of panels where blocks are few; every
-// task makes its own copy of the rows it reads, and waits for nobody.
+// The forward-like pass. Work is divided into blocks of output rows, and into groups of panels if blocks are few; every
+// task makes its own copy of the rows that it reads, and waits for no other.
 #include "conv/direct.h"
 
 #include "common/partition.h"
@@ -14,13 +14,13 @@ template <class T>
 struct Tables {  // of one block
   Index* a;
   Index* c;
-  Index* part;  // rows of the buffer for further parts of the chain
+  Index* part;  // rows of the buffer for later parts of the chain
   T* buffer;
   Segment* segments;
   Segment* slices;
 };
 
-// What one unit's pixels read and write.
+// The addresses that the pixels of one unit read and write.
 template <class T>
 Index fill_rows(const DirectForward<T>& args, const RowReader<T>& reader, Index begin, Index end, const Index* first,
                 Index* a, Index* c) {
@@ -36,7 +36,7 @@ Index fill_rows(const DirectForward<T>& args, const RowReader<T>& reader, Index 
   return n;
 }
 
-// The taps of a row are one segment where their channels lie side by side.
+// Whether the taps of a row are one segment, because their channels are contiguous.
 bool is_joined(const ConvShape& s) {
   return s.groups == 1 && (s.dilation[2] == 1 || s.kernel[2] == 1);
 }
@@ -44,7 +44,7 @@ bool is_short(const ConvShape& s) {
   return s.in_channels / s.groups * (is_joined(s) ? s.kernel[2] : 1) < kShortSegment;
 }
 
-// Segments of one group's chain; short ones term by term.
+// The segments of one group's chain; short segments become single terms.
 template <class T>
 Index fill_segments(const ConvShape& s, const RowReader<T>& reader, Segment* out) {
   const Index channels = s.in_channels / s.groups;
@@ -64,7 +64,7 @@ Index fill_segments(const ConvShape& s, const RowReader<T>& reader, Segment* out
   return n;
 }
 
-// The whole chain of a block of rows, part after part, block of terms after block.
+// Computes the whole chain of a block of rows, part after part, and in a part one block of terms after the other.
 template <class T>
 void run_chain(SegmentProduct<T> p, Index terms, const Tables<T>& t, Index segments, const T* bias, bool relu) {
   const RowTable<T> y = p.c, buffer{t.buffer, t.part};
@@ -187,7 +187,7 @@ void direct_forward(const DirectForward<T>& args) {
   const Index units = reader.units(), threads = threads_for(s);
   const Index panels = depthwise ? 1 : panels_of<T>(s.out_channels / s.groups);
   Index per_block = units_per_block(reader);
-  if (threads > 1) {  // a few blocks a thread, but not so small that weights are read for a handful of pixels
+  if (threads > 1) {  // a few blocks a thread, but enough pixels in each to be worth reading the weights
     const Index fair = ceil_div(units, 4 * threads), fewest = ceil_div(kFewestPixels / 2, reader.widest());
     if (fair < per_block) per_block = fair > fewest ? fair : fewest;
   }

@@ -1,12 +1,12 @@
-// The direct algorithm: conv.h's products, shared out among threads. Used by conv.cpp, which chooses between
-// algorithms.
+// The direct algorithm: conv.h's products, divided among threads. conv.cpp, which chooses among the algorithms, uses
+// it.
 #pragma once
 
 #include "conv/conv.h"
 
 namespace catalase {
 
-// A forward-like pass. Negative `before` crops. Outputs lie where the caller says: backward data of a strided
+// A forward-like pass. Negative `before` crops. The caller says where the outputs lie, since backward data of a strided
 // convolution writes one phase of dx at a time.
 template <class T>
 struct DirectForward {
@@ -19,13 +19,13 @@ struct DirectForward {
   bool relu = false;
 };
 
-// One input channel a group, several groups: vectorized over channels.
+// Whether each of several groups has one input channel, so that the convolution is vectorized over channels.
 bool is_depthwise(const ConvShape& shape);
 
 // Elements of packed weights: panels, group after group; for depthwise the rows of w.
 template <class T>
 Index weights_size(const ConvShape& shape);
-// Packs weights where row (tap, i) and output j of group g stand at  w[tap_of(tap) + g * group + i * row + j * col].
+// Packs weights. Row (tap, i) and output j of group g lie at  w[tap_of(tap) + g * group + i * row + j * col].
 template <class T>
 struct WeightLayout {
   const T* w;
@@ -38,13 +38,13 @@ void pack_weights(const ConvShape& shape, const WeightLayout<T>& layout, T* pack
 template <class T>
 void direct_forward(const DirectForward<T>& args);
 
-// The gradient of an input of up to 4 channels, with pixels as lanes: one chain over o a tap, then the taps added in
-// ascending order.
+// The gradient of an input of up to 4 channels, with pixels as lanes: one chain over o for each tap, with the taps
+// added in ascending order.
 bool has_few_channels(const ConvShape& shape);
 template <class T>
 void direct_backward_few(const ConvShape& shape, bool flip, const T* dy, const T* w, const T* bias, bool relu, T* dx);
 
-// dw (taps, C / groups, O): the sum over all pixels; taps written in reverse order where `flip`.
+// dw (taps, C / groups, O): the sum over all pixels; taps are written in reverse order if `flip`.
 template <class T>
 void direct_backward_weights(const ConvShape& shape, bool flip, const T* x, const T* dy, T* dw);
 

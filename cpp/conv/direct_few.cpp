@@ -1,15 +1,15 @@
-// The gradient of an input of few channels (images, DNA). As a forward-like pass it would fill 1, 3 or 4 lanes of a
-// vector; here the lanes are pixels instead:
+// The gradient of an input of few channels (images, DNA). A forward-like pass would fill 1, 3 or 4 lanes of a vector,
+// so here the lanes are pixels instead:
 //
-//   t[(tap, c), p] = sum over o of w[tap, c, o] * dy[p, o]    rows (tap, c), columns p, terms o: dy transposed on the way
+//   t[(tap, c), p] = sum over o of w[tap, c, o] * dy[p, o]    rows (tap, c), columns p, terms o; dy is transposed
 //   plane[c][place(p, tap)] += t[(tap, c), p]                 rows of output pixels ascending, then taps ascending
 //
-// and the planes are interleaved at the end. A task is an image, or a band of rows of one where images are few; a band
+// and the planes are interleaved at the end. A task is an image, or a band of rows of one if images are few; a band
 // computes every output row that reaches into it.
 //
-// Order of additions into one element: planes and rows of output pixels ascending, then kw ascending, whatever is
-// computed at once. So t holds whole rows, or a piece of a long one; the pieces of a row come in descending order,
-// because the pixels to the right reach an element by the smaller kw. Bits do not depend on how images are cut.
+// Additions into one element have a fixed order: planes and rows of output pixels ascending, then kw ascending. So t
+// holds whole rows, or a piece of a long row; the pieces of a row come in descending order, because pixels further
+// right reach an element by a smaller kw. The bits do not depend on how images are cut.
 #include "common/partition.h"
 #include "conv/direct.h"
 #include "conv/parts.h"
@@ -59,7 +59,7 @@ void FewChannels<T>::add(Index d, Index h, Index from, Index count, const T* sum
 template <class T>
 void FewChannels<T>::interleave(Index image, Index h0, Index h1, const T* planes) const {
   const Index channels = s.in_channels, wide = width(), reached = wide - s.before[2];
-  const Index seen = reached < 0 ? 0 : smaller(reached, s.in[2]);  // pixels that some window reaches
+  const Index seen = reached < 0 ? 0 : smaller(reached, s.in[2]);  // pixels that a window reaches
   for (Index d = 0; d < s.in[0]; ++d) {
     for (Index h = h0; h < h1; ++h) {
       const T* source = planes + (d * (h1 - h0) + h - h0) * wide + s.before[2];
@@ -87,7 +87,7 @@ void FewChannels<T>::run(Index image, Index h0, Index h1, T* planes, T* sums, T*
   p.b = packed;
   p.panel_terms = outputs;
   p.c = {sums, sum_rows};
-  // Rows of output pixels whose windows meet the band.
+  // The rows of output pixels whose windows meet the band.
   const Index reach = (s.kernel[1] - 1) * s.dilation[1];
   Index first = h0 + s.before[1] - reach, last = (h1 - 1 + s.before[1]) / s.stride[1];
   first = first > 0 ? ceil_div(first, s.stride[1]) : 0;
@@ -97,7 +97,7 @@ void FewChannels<T>::run(Index image, Index h0, Index h1, T* planes, T* sums, T*
     const T* source = dy + (image * s.out[0] + d) * plane_pixels * outputs;
     for (Index h = first; h <= last; h += rows_at_once) {
       const Index rows = smaller(last + 1 - h, rows_at_once);
-      for (Index piece = pieces - 1; piece >= 0; --piece) {  // the last pixels first: see above
+      for (Index piece = pieces - 1; piece >= 0; --piece) {  // the last pixels first (see the top of the file)
         const Index from = even_start(row_pixels, pieces, piece);
         p.cols = pieces > 1 ? even_start(row_pixels, pieces, piece + 1) - from : rows * row_pixels;
         p.panel_end = panels_of<T>(p.cols);

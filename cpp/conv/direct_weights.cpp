@@ -1,8 +1,9 @@
-// The gradient of the weights: terms are pixels, rows are (tap, channel), columns are output channels; or, where one
-// vector holds all output channels and the window of a pixel is long, the other way around (the same chains).
+// The gradient of the weights: terms are pixels, rows are (tap, channel), columns are output channels. If one vector
+// holds all output channels and the window of a pixel is long, rows and columns are exchanged (the chains are the
+// same).
 //
-// The chain over pixels is cut every kChainLength. A part is a task of its own, cut further by rows of dw where parts
-// are few; its sums go to a buffer, and the parts are added in order. So bits do not depend on the number of threads.
+// The chain over pixels is cut every kChainLength. Each part is a separate task, cut further by rows of dw if parts are
+// few; its sums go to a buffer, and the parts are added in order. So the bits do not depend on the number of threads.
 #include "common/partition.h"
 #include "conv/direct.h"
 #include "conv/parts.h"
@@ -11,9 +12,9 @@ namespace catalase {
 namespace {
 
 constexpr Index kPartBytes = 32 << 20;  // buffers for the parts of a round
-// Pixels in a block of the chain: their x lies C apart, which for C = 64 is a quarter of the sets of L1.
+// Pixels in a block of the chain. Their x lies C apart, which for C = 64 uses a quarter of the sets of L1.
 constexpr Index kWeightTerms = 128;
-constexpr Index kFewestRows = 64;  // of a task, or its reading of x would weigh too much
+constexpr Index kFewestRows = 64;  // of a task; with fewer, reading x would cost too much
 
 template <class T>
 struct WeightsTask {
@@ -21,8 +22,8 @@ struct WeightsTask {
   const T* x;
   const T* dy;
   bool flip;
-  Index first_pixel, last_pixel;  // the part's
-  Index row, row_end;             // (tap, channel) of a group; channels of dy where depthwise
+  Index first_pixel, last_pixel;  // pixels of the part
+  Index row, row_end;             // (tap, channel) of a group; channels of dy if depthwise
   T* sums;                        // (taps, C / groups, O)
 
   void run() const;
@@ -76,7 +77,8 @@ void WeightsTask<T>::add_block(const RowReader<T>& reader, const T* data, const 
   }
 }
 
-// Windows of a pixel: one for each (kd, kh), as long as kw and the channels; in `turned`, a row for each output.
+// Whether the windows of a pixel are used: one for each (kd, kh), as long as kw and the channels, with one row for each
+// output in `turned`.
 bool by_windows(const ConvShape& s, Index width) {
   const Index window = s.kernel[2] * s.in_channels, used = round_up(window, width);
   return s.groups == 1 && (s.dilation[2] == 1 || s.kernel[2] == 1) && s.out_channels <= width && window >= 2 * width &&
@@ -216,7 +218,7 @@ void direct_backward_weights(const ConvShape& s, bool flip, const T* x, const T*
   Scratch<T> buffers(static_cast<std::size_t>(parts > 1 ? round * size : 0));
   for (Index part = 0; part < parts; part += round) {
     const Index here = smaller(parts - part, round);
-    // The very first part goes straight to dw.
+    // The first part is written to dw directly.
     const auto target = [&](Index i) { return part + i == 0 ? dw : buffers.get() + i * size; };
     const auto task = [&](Index i) {
       const Index p = part + i / splits, q = i % splits;

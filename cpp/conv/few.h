@@ -30,7 +30,7 @@ void add_taps_one_thread(const TapSums<T>& args) {
   }
 }
 
-// kWidth pixels of C planes as C vectors of pixels: element e of them is channel e % C of pixel e / C.
+// Interleaves kWidth pixels of C planes into C vectors: element e of them is channel e % C of pixel e / C.
 template <class T, int C>
 inline void interleave_vectors(const Vec<T> (&plane)[C], Vec<T> (&out)[C]) {
   constexpr int W = kWidth<T>;

@@ -2,12 +2,12 @@
 //
 //   for s: for t:  b[0..NV) = B[s, t];  for r in 0..R:  c[r][:] = fma(a[r][segment(s) + t * step], b[:], c[r][:])
 //
-// As matmul/micro.h, but for A: every row has a pointer of its own, because a tile may run over several rows of an
-// image, and all add one offset, so that a term is R broadcasts from [pointer + offset] and one addition. Segments may
+// It differs from matmul/micro.h in A: each row has a separate pointer, because a tile may cover several rows of an
+// image, and all rows add one offset, so a term is R broadcasts from [pointer + offset] and one addition. Segments may
 // be as short as one term (C = 1, 3, 4 with few taps); the accumulators stay in registers over all of them.
 //
-// Registers: AVX-512 8 x 3, 10 x 2 and 10 x 1 vectors (14 general registers hold at most 10 row pointers beside offset,
-// B and the counter); AVX2 6 x 2 and 9 x 1.
+// Registers: AVX-512 8 x 3, 10 x 2 and 10 x 1 vectors (14 general registers hold at most 10 row pointers together with
+// offset, B and the counter); AVX2 6 x 2 and 9 x 1.
 #pragma once
 
 #include <utility>
@@ -31,7 +31,7 @@ constexpr Index kBlockTerms = 384;
 template <class T>
 struct TileArgs {
   const SegmentProduct<T>* product;
-  Index row;   // the tile's first
+  Index row;   // first row of the tile
   Index col;   // first column
   Index last;  // columns in the last vector, 1 to kWidth
   const T* b;  // the panel, at the block's first term
@@ -51,7 +51,7 @@ template <class T, int R, int NV>
     if (NV > 1) hold(value);
 #pragma GCC unroll 8
     for (int v = 0; v < NV; ++v) c[r][v] = fma(value, row[v], c[r][v]);
-    if (NV > 1) keep_alive(value);  // else gcc writes the last sum over it, and needs copies and spills
+    if (NV > 1) keep_alive(value);  // else gcc overwrites it with the last sum, which costs copies and spills
   }
 #pragma GCC unroll 8
   for (int v = 0; v < NV; ++v) keep_alive(row[v]);
@@ -101,8 +101,8 @@ inline void finish_tile(Vec<T> (&c)[R][NV], const TileArgs<T>& args, LaneMask<T>
   }
 }
 
-// How the terms of A lie: a step apart; side by side, so that two can share one offset; or every segment one term,
-// which is how short segments are written: one loop over 27 terms instead of 3 over 9 (3 to 8% faster).
+// How the terms of A lie: a step apart; contiguous, so that two can share one offset; or one term in every segment, the
+// form of short segments: one loop over 27 terms instead of 3 loops over 9 (3 to 8% faster).
 enum class Terms { kStep, kUnit, kSingle };
 
 template <class T, int R, int NV, Terms kTerms>
@@ -177,7 +177,7 @@ TileFunction<T> pick_shape(Index rows, Index vectors) {
   }
 }
 
-// Doubles, which no net is trained in, make do with the kernels that read any terms.
+// Doubles, in which no net is trained, use only the kernels for terms that lie in any way.
 template <class T>
 TileFunction<T> pick_tile(Terms terms, Index rows, Index vectors) {
   if constexpr (sizeof(T) == 4) {

@@ -27,7 +27,7 @@ inline Index threads_for(const ConvShape& s) {
   return threads_for(multiply_adds(s));
 }
 
-// Vectors, and panels of them, that so many columns fill.
+// The vectors, and the panels of them, that `cols` columns fill.
 template <class T>
 Index vectors_of(Index cols) {
   return ceil_div(cols, kernels<T>().conv->width);
@@ -37,7 +37,7 @@ Index panels_of(Index cols) {
   return ceil_div(vectors_of<T>(cols), kernels<T>().conv->panel_vectors);
 }
 
-// Units in a block: what of x stays in L2, and enough pixels that reading the weights again costs little.
+// Units in a block: as many as let x stay in L2, and enough pixels that reading the weights again costs little.
 template <class T>
 Index units_per_block(const RowReader<T>& reader) {
   const Index by_bytes = kBlockBytes / (reader.unit_bytes() > 0 ? reader.unit_bytes() : 1);
@@ -46,7 +46,7 @@ Index units_per_block(const RowReader<T>& reader) {
   return units > fewest ? units : fewest;
 }
 
-// Terms [from, to) of a chain of segments; returns how many segments that gives.
+// Terms [from, to) of a chain of segments; returns the number of segments.
 inline Index slice(const Segment* segments, Index count, Index step, Index from, Index to, Segment* out) {
   Index n = 0, at = 0;
   for (Index i = 0; i < count && at < to; at += segments[i++].length) {

@@ -1,9 +1,9 @@
-// How rows of output pixels read x: in place where no window leaves it, else through a copy of the rows that a block of
-// them needs, with zeros around. The copy is made once a block and stays in L2; taps and channels read it over and
-// over.
+// How rows of output pixels read x: in place if no window leaves it, and otherwise through a copy of the rows that a
+// block of them needs, surrounded by zeros. The copy is made once a block and stays in L2, where all taps and channels
+// read it.
 //
-// A unit is a row of output pixels, or an even piece of a long one. A block is a run of units; inside it, units of one
-// plane form a chunk that shares its input rows. Distances are in elements.
+// A unit is a row of output pixels, or an even piece of a long row. A block is a run of units; inside it, the units of
+// one plane form a chunk that shares its input rows. Distances are in elements.
 #pragma once
 
 #include "common/partition.h"
@@ -12,7 +12,7 @@
 namespace catalase {
 
 struct Unit {
-  Index image, d, h, w, width;  // position of its first pixel, and its pixels
+  Index image, d, h, w, width;  // position of its first pixel, and its number of pixels
 };
 
 template <class T>
@@ -37,7 +37,7 @@ class RowReader {
   Index widest() const { return pieces_ > 0 ? ceil_div(s_.out[2], pieces_) : 0; }
   Index channels() const { return channels_; }
   Index pixel_step() const { return s_.stride[2] * channels_; }
-  Index unit_bytes() const {  // of x, about
+  Index unit_bytes() const {  // of x, approximately
     return s_.kernel[0] * smaller(s_.stride[1], reach(1)) * padded_width_ * channels_ * static_cast<Index>(sizeof(T));
   }
 
@@ -54,7 +54,7 @@ class RowReader {
     return row * pieces_ + piece;
   }
 
-  // Elements of the copy that units [begin, end) need; 0 where x is read in place.
+  // Elements of the copy that units [begin, end) need; 0 if x is read in place.
   Index copy_size(Index begin, Index end) const {
     if (in_place_) return 0;
     Index rows = 0;
@@ -62,7 +62,8 @@ class RowReader {
     return rows * padded_width_ * channels_ * s_.kernel[0];
   }
 
-  // Makes the copy, and writes where each unit's first pixel reads: `first[u - begin]`, from the pointer returned.
+  // Makes the copy, and writes the place that each unit's first pixel reads: `first[u - begin]`, from the returned
+  // pointer.
   const T* load(Index begin, Index end, T* copy, Index* first) {
     const Index row = padded_width_ * channels_;
     slice_ = 0;
@@ -78,7 +79,7 @@ class RowReader {
     return in_place_ ? x_ : copy;
   }
 
-  // Where a tap reads, from a pixel's offset; after load.
+  // The place that a tap reads, from a pixel's offset; after load.
   Index tap(Index d, Index h, Index w) const {
     if (in_place_) {
       return ((d * s_.dilation[0] * s_.in[1] + h * s_.dilation[1]) * s_.in[2] + w * s_.dilation[2]) * channels_;

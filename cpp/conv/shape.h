@@ -1,10 +1,11 @@
-// The geometry of a convolution in one, two or three dimensions. A 1-D or 2-D one has leading dimensions of length 1.
+// The geometry of a convolution in one, two or three dimensions. A 1-D or 2-D convolution has leading dimensions of
+// length 1.
 //
 //   y[n, o..., k] = sum over t..., c of  x[n, o * stride + t * dilation - before, c] * w[t..., c, k]
 //
-// x (N, D, H, W, C), w (KD, KH, KW, C / groups, O), y (N, OD, OH, OW, O), all contiguous; x is zero outside itself.
-// The terms of an output are added in ascending (kd, kh, kw, c), as the rows of w lie: one chain, cut as products are
-// (matmul/matmul.h). Terms that fall outside x count as fma(0, w, sum).
+// x (N, D, H, W, C), w (KD, KH, KW, C / groups, O), y (N, OD, OH, OW, O), all contiguous; x is zero outside itself. The
+// terms of an output are added in ascending (kd, kh, kw, c), the order of the rows of w: one chain, cut like those of
+// products (matmul/matmul.h). Terms outside x count as fma(0, w, sum).
 #pragma once
 
 #include "common/views.h"
@@ -21,7 +22,7 @@ struct ConvShape {
   Index kernel[kDims] = {1, 1, 1};    // KD, KH, KW
   Index stride[kDims] = {1, 1, 1};    // >= 1
   Index dilation[kDims] = {1, 1, 1};  // >= 1
-  Index before[kDims] = {0, 0, 0};    // zeros ahead of x, below 0 what is cropped; those behind follow from `out`
+  Index before[kDims] = {0, 0, 0};    // zeros ahead of x, negative if cropped; `out` implies those behind
 };
 
 }  // namespace catalase

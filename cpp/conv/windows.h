@@ -1,6 +1,6 @@
 // The gradient of the weights for few output channels: lanes are (tap, channel), rows are output channels (conv.h's
-// WindowSums). One vector of output channels would need a broadcast for every multiply-add; here R + NV loads serve
-// R * NV of them.
+// WindowSums). With one vector of output channels as lanes every multiply-add would need a broadcast; here R + NV loads
+// serve R * NV of them.
 //
 // Registers: AVX-512 8 x 3 vectors, others 6 x 2 (and 4 x 2 of 4 lanes). Bound: compute (FMA).
 #pragma once

@@ -1,5 +1,5 @@
-// Winograd convolution: what it is used for, and how the work is shared out. Threads take blocks of tiles, for the
-// gradient of the filters parts of the channels; no sum is ever cut between them.
+// Winograd convolution: when it is used, and how the work is divided. Threads take blocks of tiles, and in the gradient
+// of the filters parts of the channels; no sum is ever cut between them.
 #include "conv/winograd.h"
 
 #include "common/memory.h"
@@ -21,9 +21,10 @@ void share_out(Index n, Index unit, F&& f) {
   });
 }
 
-// Tiles in work at a time, in multiples of 24: 3 x 8 or 2 x 12 rows of the micro-kernel, 4 x 6 on AVX2. The transformed
-// filters are read once a block. While they fit L2 few tiles are best, which then fit beside them; where they come from
-// L3 or memory, more tiles must pass over them (measured: 48 tiles for 128 channels, 96 for 256, 192 for 512).
+// Tiles of a block, in multiples of 24: 3 x 8 or 2 x 12 rows of the micro-kernel, 4 x 6 on AVX2. The transformed
+// filters are read once a block. As long as they fit into L2, few tiles are best, which fit there too; if the filters
+// come from L3 or memory, more tiles must share each read (measured: 48 tiles for 128 channels, 96 for 256, 192 for
+// 512).
 constexpr Index kTileUnit = 24, kMostTiles = 192;
 
 Index block_for(Index channels, Index least) {
@@ -45,7 +46,7 @@ WinogradPlan forward_plan(const ConvShape& s) {
   return p;
 }
 
-// The gradient of the input is a convolution of dy with the filters turned around, their channels exchanged.
+// The gradient of the input is a convolution of dy with the filters reversed and their channels exchanged.
 WinogradPlan backward_plan(const ConvShape& s) {
   ConvShape t = s;
   t.in_channels = s.out_channels, t.out_channels = s.in_channels;
@@ -64,7 +65,7 @@ void run_forward(WinogradPlan p, const float* x, const float* w, bool flipped, c
   const Scratch<float> u(static_cast<std::size_t>(winograd.filters_size(p)));
   share_out(p.in_channels, winograd.width,
             [&](Index begin, Index end) { winograd.transform_filters(p, w, flipped, begin, end, u.get()); });
-  // Few blocks are made a multiple of the threads, and even: here the block changes no bit.
+  // If blocks are few, their number is made a multiple of the threads, and even; in this pass the block changes no bit.
   const Index threads = num_threads();
   Index blocks = ceil_div(tiles, p.block);
   if (blocks < 4 * threads) blocks = round_up(blocks, threads);
@@ -77,7 +78,7 @@ void run_forward(WinogradPlan p, const float* x, const float* w, bool flipped, c
   });
 }
 
-// Channels in parts of whole vectors.
+// Channels, divided into parts of whole vectors.
 struct ChannelParts {
   Index channels, width;
 
@@ -89,8 +90,9 @@ struct ChannelParts {
   double largest(Index parts) const { return static_cast<double>(ceil_div(vectors(), parts) * width); }
 };
 
-// A part transforms its channels of x and of dy, which other parts transform as well, and waits for nobody. (Tiles and
-// then planes shared among threads, with both sides going from core to core, made two threads slower than one.)
+// Each part transforms its channels of x and of dy, even if other parts transform them too, and waits for no other.
+// (When threads shared tiles and then planes, both transformed arrays moved from core to core, and two threads were
+// slower than one.)
 void choose_parts(const ChannelParts& ins, const ChannelParts& outs, Index* parts_in, Index* parts_out) {
   double best = -1;
   for (Index a = 1; a <= num_threads() && a <= ins.vectors(); ++a) {
@@ -101,7 +103,7 @@ void choose_parts(const ChannelParts& ins, const ChannelParts& outs, Index* part
   }
 }
 
-// The gradient of the filters of some channels, by one thread.
+// Computes the gradient of the filters of some channels, on one thread.
 void add_part(const WinogradKernels& winograd, const WinogradPlan& p, const float* x, const float* dy, float* dw) {
   const Scratch<float> v(static_cast<std::size_t>(winograd.inputs_size(p)));
   const Scratch<float> g(static_cast<std::size_t>(winograd.gradients_size(p)));
@@ -125,10 +127,10 @@ bool winograd_possible(const ConvShape& s) {
   return flat && plain && square && s.in_channels >= 16 && s.out_channels >= 16;
 }
 
-// A model of both times, in operations for each pair of channels: 72 in a tile's products; its transforms, shared by
-// all channels of the other side; the filters' own transform, which L2 holds or not, shared by two images: the batch is
-// not looked at, so that an image has the same bits in any. The direct sum takes 2 for each tap. Fitted to a sweep over
-// channels and images (conv/winograd.md).
+// A model of both times, in operations for each pair of channels: 72 in a tile's products; the tile's transforms,
+// shared by all channels of the other side; and the filters' transform, which fits into L2 or not, shared by two
+// images. The batch does not enter, so that an image has the same bits in any batch. The direct sum takes 2 for each
+// tap. Fitted to a sweep over channels and images (conv/winograd.md).
 bool winograd_applies(const ConvShape& s) {
   if (!winograd_possible(s)) return false;
   const double in = static_cast<double>(s.in_channels), out = static_cast<double>(s.out_channels);
@@ -155,8 +157,8 @@ void winograd_backward_weights(const ConvShape& shape, const float* x, const flo
     for (Index i = 0; i < shape.kernel[1] * shape.kernel[2] * p.in_channels * p.out_channels; ++i) dw[i] = 0;
     return;
   }
-  // Each block's product is a chain of its own, added to the sum of those before: the block is a part of the result's
-  // definition, and follows from the shape alone, not from the level, the part or the threads.
+  // Each block's product is a separate chain, added to the sum of the blocks before: the block is a part of the
+  // result's definition, and follows from the shape alone, not from the level, the part or the threads.
   p.block = block_for(p.in_channels + p.out_channels, 2 * kTileUnit);
   if (tiles < p.block) p.block = tiles;
   const ChannelParts ins{p.in_channels, winograd.width}, outs{p.out_channels, winograd.width};

@@ -9,7 +9,7 @@
 namespace catalase {
 namespace {
 
-// One vector of filters at one input channel: w(t) gives the vector at tap t.
+// Transforms one vector of filters at one input channel; w(t) gives the vector at tap t.
 template <int kKernel, class Taps>
 [[gnu::always_inline]] inline void transform_filter(const Taps& w, float* u, Index plane) {
   V half[6][kKernel];
@@ -31,7 +31,7 @@ template <int kKernel, class Taps>
   }
 }
 
-// Panel by panel, so that each of the 36 planes is written from front to back.
+// Goes panel by panel, so that each of the 36 planes is written from front to back.
 template <int kKernel>
 void transform_filters_of(const WinogradPlan& p, const float* w, Index begin, Index end, float* u) {
   const Panels panels = filter_panels(p);
@@ -49,7 +49,7 @@ void transform_filters_of(const WinogradPlan& p, const float* w, Index begin, In
   }
 }
 
-// The same for the gradient of the input. Rows of w are output channels now: squares of it are transposed, so that
+// The same for the gradient of the input. Rows of w are output channels there: squares of it are transposed, so that
 // lanes are output channels again.
 template <int kKernel>
 void transform_flipped_filters_of(const WinogradPlan& p, const float* w, Index begin, Index end, float* u) {

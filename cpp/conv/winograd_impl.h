@@ -1,9 +1,9 @@
 // Winograd convolution, one thread, one level.
 //
-// Forward, outermost first (shared out by winograd.cpp):
+// Forward, outermost first (divided by winograd.cpp):
 //   blocks of tiles              V and M of a block, 36 x tiles x channels each, stay in L2
 //     runs of tiles, channels    x -> V[plane][tile][c]: columns of x are transformed once for all tiles that see them
-//     planes                     M[plane] = V[plane] @ U[plane] by the micro-kernel of matmul, A where it stands
+//     planes                     M[plane] = V[plane] @ U[plane] by the micro-kernel of matmul, A in place
 //     tiles, channels            M -> y, with bias and ReLU
 // U[plane][panel][c][o] is made once a call. The gradient of the input is the same with other filters.
 //
@@ -14,9 +14,9 @@
 //   S[plane][c][o] -> dw
 //
 // Lanes are channels everywhere; the last vector of a row of x, y or w is read and written under a mask, and rows of V,
-// M and S are padded to whole vectors. Pixels outside x are a row of zeros that is read again and again. Planes lie an
-// odd number of cache lines apart, as do the rows of V where its channels would share a few cache sets. Accumulators
-// are float. Bound: compute in the products, L2 and memory bandwidth in the transforms.
+// M and S are padded to whole vectors. Pixels outside x are read from one row of zeros. Planes lie an odd number of
+// cache lines apart, and so do the rows of V if its channels would share a few cache sets. Accumulators are float.
+// Bound: compute in the products, L2 and memory bandwidth in the transforms.
 #pragma once
 
 #include "common/memory.h"
@@ -35,9 +35,9 @@
 namespace catalase {
 namespace {
 
-// C (+)= A @ B for one plane: A (rows, k) where it stands, by rows or (kByColumn) by columns a_stride apart; B in
-// panels of which each has `panels.rows` rows, the first k of them filled.
-// `add` goes with one block of k only (winograd.cpp keeps blocks of tiles that short).
+// C (+)= A @ B for one plane. A (rows, k) is read in place, by rows or (kByColumn) by columns a_stride apart. B is in
+// panels of `panels.rows` rows each, the first k of them filled. `add` needs a single block of k (winograd.cpp keeps
+// blocks of tiles that short).
 template <bool kByColumn>
 void multiply_plane(const float* a, Index a_stride, Index rows, Index k, const float* b, const Panels& panels, bool add,
                     float* c, Index ldc) {
@@ -61,7 +61,7 @@ void multiply_plane(const float* a, Index a_stride, Index rows, Index k, const f
         const Index i = even_start(rows, tiles, t), stop = even_start(rows, tiles, t + 1);
         args.a = a + i * args.a_row + k0 * args.a_col;
         args.c = c + i * ldc + start * W;
-        if (!kByColumn) {  // a share of the next panel of B, or of the next plane's first, as rows of this one's width
+        if (!kByColumn) {  // prefetches a part of the next panel of B, or of the next plane's first
           const Index share = even_start(args.k, tiles, t);
           args.ahead = {args.b + (args.k + share) * args.b_row, args.b_row, even_start(args.k, tiles, t + 1) - share,
                         vectors * W / 16};

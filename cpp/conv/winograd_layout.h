@@ -1,4 +1,4 @@
-// Where the transformed data lie: rows, planes and panels.
+// The layout of the transformed data: rows, planes and panels.
 #pragma once
 
 #include "common/partition.h"
@@ -13,7 +13,7 @@ namespace {
 
 constexpr Index W = kWidth<float>;
 constexpr int kPlanes = 36;
-constexpr Index kLeastBlock = CATALASE_VECTOR_BYTES == 64 ? 48 : 24;  // tiles; what winograd.h says of it
+constexpr Index kLeastBlock = CATALASE_VECTOR_BYTES == 64 ? 48 : 24;  // tiles; see winograd.h
 
 inline Index vectors_of(Index channels) {
   return ceil_div(channels, W);
@@ -28,7 +28,8 @@ inline Index plane_stride(Index rows, Index row_floats) {
   return copied_stride<float>(rows * row_floats);
 }
 
-// A row of `vectors` vectors is cut into panels, evenly; a plane holds panel after panel, each with all its rows.
+// A row of `vectors` vectors is cut evenly into panels; a plane holds one panel after the other, each with all its
+// rows.
 struct Panels {
   Index vectors, rows;
 
@@ -43,7 +44,7 @@ inline Panels gradient_panels(const WinogradPlan& p) {
   return {vectors_of(p.out_channels), p.block};
 }
 
-// One vector of `left` channels, or more.
+// Loads one vector of channels, of which `left` or more remain.
 inline V load_channels(const float* p, Index left) {
   return left >= W ? load(p) : load_lanes(p, first_lanes<float>(left));
 }

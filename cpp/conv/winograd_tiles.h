@@ -1,5 +1,5 @@
-// Tiles to and from the 36 planes: x -> V, M -> y, dy -> G. Lanes are channels. Pixels outside x are a row of zeros
-// that is read again and again.
+// Tiles to and from the 36 planes: x -> V, M -> y, dy -> G. Lanes are channels. Pixels outside x are read from one row
+// of zeros.
 #pragma once
 
 #include "conv/winograd_layout.h"
@@ -9,9 +9,9 @@
 namespace catalase {
 namespace {
 
-constexpr Index kRun = 8;  // tiles in a row that share the columns of x between them: 34 columns, 13 KiB
+constexpr Index kRun = 8;  // tiles in a row that share the columns of x: 34 columns, 13 KiB
 
-// Where a tile lies.
+// The place of a tile.
 struct Place {
   Index image, row, column;  // row and column in tiles
 };
@@ -22,7 +22,7 @@ inline Place place_of(const WinogradPlan& p, Index tile) {
 
 alignas(64) constexpr float kZeros[16] = {};
 
-// x -> V for a run of tiles beside each other, the first of them at v.
+// x -> V for a run of neighbouring tiles, the first of them at v.
 template <int kStep>
 void transform_run(const WinogradPlan& p, const float* x, const Place& at, Index tiles, float* v, Index v_row,
                    Index v_plane) {

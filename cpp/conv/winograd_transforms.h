@@ -16,7 +16,7 @@ inline V add_times(V sum, float factor, V v) {
   return fma(broadcast(factor), v, sum);
 }
 
-// B^T d: what the six points see of a tile of x.
+// B^T d: a tile of x, evaluated at the six points.
 [[gnu::always_inline]] inline void points_of_input(const V (&d)[6], V (&p)[6]) {
   const V even1 = add_times(d[4], -4, d[2]), odd1 = add_times(d[3], -4, d[1]);
   const V even2 = d[4] - d[2], odd2 = d[3] - d[1];

@@ -1,5 +1,5 @@
-// THE dispatch table. A level is an instruction set; it brings one set of kernels for every family. The best level that
-// the CPU has is chosen once, when the module is imported; CATALASE_CPU names another.
+// The one choice among levels. A level is an instruction set, with one set of kernels for every family. The best level
+// that the CPU supports is chosen once, when the module is imported; CATALASE_CPU names another.
 #pragma once
 
 #include <span>
@@ -14,14 +14,14 @@ struct Level {
   const char* name;
   bool (*supported)(const CpuFeatures&);
   const Kernels* kernels;
-  const TanimotoKernels* tanimoto_vpopcntdq;  // for a CPU that has VPOPCNTDQ beside the level's own; or null
+  const TanimotoKernels* tanimoto_vpopcntdq;  // for CPUs with VPOPCNTDQ, which the level does not imply; or null
 };
 
 // All levels built into this library, best first. levels_x86.cpp or levels_portable.cpp defines it.
 std::span<const Level> built_levels();
 
-// The level in use. select_level throws std::invalid_argument with a sentence for names that are unknown, or that this
-// machine lacks; "auto" and "" mean the best.
+// The level in use. select_level throws std::invalid_argument with an explanation for names that are unknown or that
+// this machine lacks; "auto" and "" mean the best level.
 const Level& level();
 void select_level(const std::string& name);
 

@@ -1,4 +1,4 @@
-// What this CPU can do, asked once.
+// The features of this CPU, detected once.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 namespace catalase {
 
 struct CpuFeatures {
-  bool avx2_fma = false;   // AVX2, FMA, BMI1/2, POPCNT, and the operating system saves the registers
+  bool avx2_fma = false;   // AVX2, FMA, BMI1/2, POPCNT, with registers that the operating system saves
   bool avx512 = false;     // AVX-512 F, BW, DQ, VL
   bool vpopcntdq = false;  // AVX-512 VPOPCNTDQ
 };

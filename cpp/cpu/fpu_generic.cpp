@@ -1,4 +1,4 @@
-// A processor whose control register we do not know: denormals stay as they are, results are right but can be slow.
+// A processor whose control register is unknown: denormals stay as they are; results are right but can be slow.
 #include "cpu/fpu.h"
 
 namespace catalase {

@@ -1,4 +1,4 @@
-// The kernels of one level, a table a family. What works on float and on double has a table for each.
+// The kernels of one level: one table a family, or two, for float and for double.
 #pragma once
 
 namespace catalase {

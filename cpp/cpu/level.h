@@ -13,7 +13,7 @@
 
 #define CATALASE_AT_LEVEL(name) CATALASE_JOIN(name, CATALASE_LEVEL)  // matmul: matmul_avx2
 #define CATALASE_LEVEL_HEADER(name) \
-  CATALASE_STRING(CATALASE_AT_LEVEL(name).h)  // simd: "simd_avx2.h", beside the includer
+  CATALASE_STRING(CATALASE_AT_LEVEL(name).h)  // simd: "simd_avx2.h", in the folder of the includer
 
 namespace catalase {
 

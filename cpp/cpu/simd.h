@@ -1,4 +1,4 @@
-// The vectors of the unit's level: simd_portable.h, simd_avx2.h or simd_avx512.h, and what they share, simd_vec.h.
+// The vectors of the unit's level: simd_portable.h, simd_avx2.h or simd_avx512.h; simd_vec.h has their common part.
 #pragma once
 
 #include "cpu/level.h"

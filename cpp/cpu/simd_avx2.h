@@ -32,7 +32,7 @@ inline void hold(V& v) {
   asm volatile("" : "+x"(v));
 }
 
-// v is needed up to here.
+// Tells the compiler that v is needed up to here.
 template <class V>
 inline void keep_alive(const V& v) {
   asm volatile("" : : "x"(v));
@@ -43,7 +43,7 @@ inline void hold_pointer(P*& p) {
   asm("" : "+r"(p));
 }
 
-// The first n lanes, n from 0 to kWidth: loads give zero in the rest, stores leave memory there alone.
+// The first n lanes, n from 0 to kWidth: loads set the other lanes to zero, stores do not write them.
 template <class T>
 using LaneMask = __m256i;
 template <class T>
@@ -64,12 +64,12 @@ inline void store_lanes(double* p, Vec<double> v, __m256i lanes) {
   _mm256_maskstore_pd(p, lanes, v);
 }
 
-// The low words of the lanes of a, times m.
+// Multiplies the low words of the lanes of a by m.
 inline VecU64 multiply_low(VecU64 a, std::uint32_t m) {
   return (VecU64)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi64x(m));
 }
 
-// One bit for each lane that is not zero; NaN is not.
+// One bit for each lane that is not zero. NaN is not zero.
 inline unsigned nonzero_lanes(Vec<float> v) {
   return static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_NEQ_UQ)));
 }

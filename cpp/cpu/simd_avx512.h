@@ -32,7 +32,7 @@ inline void hold(V& v) {
   asm volatile("" : "+v"(v));
 }
 
-// v is needed up to here.
+// Tells the compiler that v is needed up to here.
 template <class V>
 inline void keep_alive(const V& v) {
   asm volatile("" : : "v"(v));
@@ -43,7 +43,7 @@ inline void hold_pointer(P*& p) {
   asm("" : "+r"(p));
 }
 
-// The first n lanes, n from 0 to kWidth: loads give zero in the rest, stores leave memory there alone.
+// The first n lanes, n from 0 to kWidth: loads set the other lanes to zero, stores do not write them.
 template <class T>
 using LaneMask = __mmask16;
 template <class T>
@@ -63,12 +63,12 @@ inline void store_lanes(double* p, Vec<double> v, __mmask16 lanes) {
   _mm512_mask_storeu_pd(p, static_cast<__mmask8>(lanes), v);
 }
 
-// The low words of the lanes of a, times m.
+// Multiplies the low words of the lanes of a by m.
 inline VecU64 multiply_low(VecU64 a, std::uint32_t m) {
   return (VecU64)_mm512_mul_epu32((__m512i)a, _mm512_set1_epi64(m));
 }
 
-// One bit for each lane that is not zero; NaN is not.
+// One bit for each lane that is not zero. NaN is not zero.
 inline unsigned nonzero_lanes(Vec<float> v) {
   return _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_NEQ_UQ);
 }

@@ -1,5 +1,5 @@
-// Channels in vectors: four at a time, then one, then the last, short one under a mask. Which of the three a channel
-// falls into changes none of its operations, so it changes no bit.
+// A walk over channels in vectors: four vectors at a time, then one, then the last channels under a mask. All three do
+// the same operations for a channel, so its position changes no bit.
 #pragma once
 
 #include "cpu/simd.h"
@@ -20,7 +20,7 @@ struct SomeLanes {
   void put(T* p, Vec<T> v) const { store_lanes(p, v, lanes); }
 };
 
-// f.operator()<U>(c, lanes) treats U vectors from channel c on.
+// f.operator()<U>(c, lanes) processes U vectors from channel c on.
 template <class T, class F>
 inline void for_channels(Index first, Index last, F f) {
   constexpr Index W = kWidth<T>;

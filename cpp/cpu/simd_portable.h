@@ -1,5 +1,5 @@
-// The portable level: 16-byte vectors, which every 64-bit processor has. A product and a sum are rounded apart here, so
-// its bits differ from the FMA levels' (documented in docs/numerics.md).
+// The portable level: 16-byte vectors, which every 64-bit processor has. A product and a sum are rounded separately
+// here, so its bits differ from those of the FMA levels (docs/numerics.md).
 #pragma once
 
 #if defined(__SSE2__)
@@ -49,7 +49,7 @@ inline void keep_alive(const V&) {}
 template <class P>
 inline void hold_pointer(P*&) {}
 
-// The first n lanes, n from 0 to kWidth: loads give zero in the rest, stores leave memory there alone.
+// The first n lanes, n from 0 to kWidth: loads set the other lanes to zero, stores do not write them.
 template <class T>
 using LaneMask = Index;
 template <class T>
@@ -67,7 +67,7 @@ inline void store_lanes(T* p, Vec<T> v, Index lanes) {
   for (Index i = 0; i < lanes; ++i) p[i] = v[i];
 }
 
-// The low words of the lanes of a, times m.
+// Multiplies the low words of the lanes of a by m.
 inline VecU64 multiply_low(VecU64 a, std::uint32_t m) {
 #if defined(__SSE2__)
   return (VecU64)_mm_mul_epu32((__m128i)a, _mm_set1_epi64x(m));
@@ -76,7 +76,7 @@ inline VecU64 multiply_low(VecU64 a, std::uint32_t m) {
 #endif
 }
 
-// One bit for each lane that is not zero; NaN is not.
+// One bit for each lane that is not zero. NaN is not zero.
 template <class T, class V>
 inline unsigned nonzero_lanes_of(V v) {
   unsigned bits = 0;

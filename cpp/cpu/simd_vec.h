@@ -1,8 +1,8 @@
-// Vectors of one native register, through compiler vector types: + - * / and comparisons come with the type. What needs
-// the level's instructions (fma, sqrt, masked loads and stores) is in simd_<level>.h; cpu/simd.h brings both.
+// Vectors of one native register, by compiler vector types, which bring + - * / and comparisons. Operations that need
+// the level's instructions (fma, sqrt, masked loads and stores) are in simd_<level>.h; cpu/simd.h includes both.
 //
-// Everything stands in an unnamed namespace: each translation unit gets its own copy, so that the linker can never take
-// an AVX-512 instance of an inline function for a portable caller. For the same reason kernels use no std:: templates.
+// Everything is in an unnamed namespace: each translation unit has its own copy, so the linker can never use an AVX-512
+// instance of an inline function for a portable caller. For the same reason kernels use no std:: templates.
 #pragma once
 
 #include "common/views.h"
@@ -63,7 +63,7 @@ inline Vec<T> select(Mask<T> mask, Vec<T> yes, Vec<T> no) {
   return (Vec<T>)((mask & (Mask<T>)yes) | (~mask & (Mask<T>)no));
 }
 
-// NaN stays.
+// NaN stays NaN.
 template <class T>
 inline Vec<T> relu(Vec<T> v) {
   return select<T>(v < Vec<T>{}, Vec<T>{}, v);

@@ -1,7 +1,7 @@
 // The table of activations: everything that the CPU knows about one of them stands in its line. The enum, the names and
 // numbers that Python reads from `_core`, the kernels of all levels and both types are made from it.
 //
-//   X(enumerator, name, the derivative is written from, f(x), dy f'(x))
+//   X(enumerator, name, the derivative is computed from, f(x), dy f'(x))
 //
 // The last two are expressions in vectors of T, with the functions of vecmath.h and those below; elementwise_impl.h
 // expands them. A derivative is written in dy and in y where the output y = f(x) determines it, so that a fused layer
@@ -34,7 +34,7 @@ enum class Activation : int { CATALASE_ACTIVATIONS(CATALASE_ENUMERATOR) };
 enum class Map : int { CATALASE_ACTIVATIONS(CATALASE_ENUMERATOR) kExp, kLog };
 #undef CATALASE_ENUMERATOR
 
-// By number: the name, and what the derivative is written from.
+// The facts of each activation, in the order of the enum.
 enum class Derivative { kOutput, kInput };
 struct ActivationFacts {
   const char* name;
@@ -47,17 +47,18 @@ constexpr Activation kLastActivation = static_cast<Activation>(sizeof(kActivatio
 
 }  // namespace catalase
 
-// The functions that the table has beside those of vecmath.h. The enum is for all units, these are for the levels' own.
+// The functions that the table uses beside those of vecmath.h. Every unit may include the table and the enum; these are
+// for the units of the levels alone.
 #ifdef CATALASE_LEVEL
 #include "elementwise/vecmath.h"
 
 namespace catalase {
 namespace {
 
-// Largest errors in float32 are given in units in the last place, over every 977th bit pattern, for AVX2 and AVX-512,
-// whose bits are equal, and in brackets for the portable level.
+// Each comment states the largest error in float32, in units in the last place (ulp), over every 977th bit pattern: for
+// AVX2 and AVX-512, whose bits are equal, and in brackets for the portable level.
 
-// x from 0, exp(x) - 1 below: 2^k (1 + rest) - 1 as 2^k rest + (2^k - 1), which cancels nothing. 0.9 (0.9).
+// x if x >= 0, exp(x) - 1 otherwise, which is computed as 2^k rest + (2^k - 1), so that nothing cancels. 0.9 ulp (0.9).
 inline VecF elu(VecF x) {
   const VecF low = vec(-87.0f);
   const ExpParts exp = exp_parts(select<float>(x < low, low, x));
@@ -66,9 +67,9 @@ inline VecF elu(VecF x) {
 }
 
 // The upper tail Q(t) of the normal distribution as exp(-t^2 / 2) R(t), for 0 <= t <= 13.5, beyond which t Q(t) is below
-// the least normal float. R(t) = exp(t^2 / 2) erfc(t / sqrt 2) / 2 is a polynomial in (t - 3) / (t + 3), of relative error
-// 7e-9 (least squares, reweighted until the errors were level). The square is made of a head of 12 bits, which it keeps
-// exactly, and the rest, so that no error of t^2 is multiplied by exp.
+// the smallest normal float. R(t) = exp(t^2 / 2) erfc(t / sqrt 2) / 2 is a polynomial in (t - 3) / (t + 3), of relative error
+// 7e-9 (least squares, reweighted until the errors were level). t is split into a head of 12 bits, whose square is exact,
+// and a rest, because exp would multiply a rounding error of t^2.
 struct NormalTail {
   VecF ratio;    // R(t)
   ExpParts exp;  // of -t^2 / 2
@@ -95,8 +96,8 @@ inline VecF tail_argument(VecF x) {
   return select<float>(t > high, high, t);
 }
 
-// x times the share of the normal distribution below x: x (1 - Q(x)) from 0, -|x| Q(|x|) below, so that the tail keeps
-// its digits. 5.0 (6.3). The derivative is off by 1.4 epsilons at most.
+// x times the probability that a standard normal variable is below x: x (1 - Q(x)) if x >= 0, -|x| Q(|x|) otherwise, so
+// that the negative tail keeps its digits. 5.0 ulp (6.3). The derivative is off by 1.4 epsilons at most.
 inline VecF gelu(VecF x) {
   const VecF t = tail_argument(x), one = vec(1.0f);
   const NormalTail tail = normal_tail(t);
@@ -105,7 +106,7 @@ inline VecF gelu(VecF x) {
   const VecF q = scaled(factor * (tail.exp.rest + one), tail.exp.power);
   return select<float>(negative, q, x * (one - q));
 }
-// The distribution below x, and x times its density: Q(t) - t exp(-t^2 / 2) / sqrt(2 pi) at -t, 1 less that at t.
+// That probability, plus x times the density: Q(t) - t exp(-t^2 / 2) / sqrt(2 pi) at -t, and 1 minus that at t.
 inline VecF gelu_slope(VecF x) {
   const VecF t = tail_argument(x), one = vec(1.0f);
   const NormalTail tail = normal_tail(t);
@@ -114,8 +115,8 @@ inline VecF gelu_slope(VecF x) {
   return select<float>(x < VecF{}, slope, one - slope);
 }
 
-// x / (1 + exp(-x)), as x exp(-|x|) / (1 + exp(-|x|)) below 0; the product is made before the power of two, for exp(-|x|)
-// is 0 before it. 3.0 (3.0). The derivative is off by 1.0 epsilons at most.
+// x / (1 + exp(-x)), as x exp(-|x|) / (1 + exp(-|x|)) if x < 0. x is multiplied in before the power of two, because
+// exp(-|x|) underflows before the product does. 3.0 ulp (3.0). The derivative is off by 1 epsilon at most.
 inline VecF silu(VecF x) {
   const VecF high = vec(104.0f), one = vec(1.0f);
   VecF t = abs(x);
@@ -125,7 +126,7 @@ inline VecF silu(VecF x) {
   const VecF above = select<float>(x < VecF{}, scaled(-t * e, exp.power), x);
   return above / (one + scaled(e, exp.power));
 }
-// s (1 - t (1 - s)) at -t, with s = exp(-t) / (1 + exp(-t)), and 1 less that at t.
+// s (1 - t (1 - s)) at -t, with s = exp(-t) / (1 + exp(-t)), and 1 minus that at t.
 inline VecF silu_slope(VecF x) {
   const VecF high = vec(104.0f), one = vec(1.0f);
   VecF t = abs(x);

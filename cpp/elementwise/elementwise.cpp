@@ -1,4 +1,4 @@
-// Shares an array out among the threads. 32,768 values a thread at least: below that waking a second one costs more.
+// Divides an array among the threads, with at least 32,768 values each: below that, waking a second thread costs more.
 #include "elementwise/elementwise.h"
 
 #include "common/thread_pool.h"

@@ -6,8 +6,8 @@
 
 namespace catalase {
 
-// Which random words a dropout mask is made of: element i of layer `layer` at step `step` of the run seeded `seed`
-// always gets the same word, on any level, thread or device.
+// Selects the random words of a dropout mask: element i of layer `layer` at step `step` of the run with seed `seed`
+// always gets the same word, at any level, on any thread or device.
 struct DropoutKey {
   std::uint64_t seed;
   std::uint32_t layer;
@@ -18,14 +18,14 @@ template <class T>
 struct ElementwiseKernels {
   // y[i] = map(x[i]); x and y may be the same array.
   void (*map)(Map, const T* x, T* y, Index n);
-  // dx[i] = dy[i] * activation'(.), the derivative written from `saved`: the output, or the input for those activations
+  // dx[i] = dy[i] * activation'(.), the derivative in terms of `saved`: the output, or the input of those activations
   // whose derivative the output does not determine. dx may be dy.
   void (*activation_backward)(Activation, const T* dy, const T* saved, T* dx, Index n);
-  // y[i] = word(first + i) >= threshold ? x[i] * scale : 0. first is a multiple of 64. y may be x. kept, where given,
-  // gets 1 or 0 for each element.
+  // y[i] = word(first + i) >= threshold ? x[i] * scale : 0. first is a multiple of 64. y may be x. kept, if not null,
+  // receives 1 or 0 for each element.
   void (*dropout)(DropoutKey, Index first, std::uint32_t threshold, T scale, const T* x, T* y, std::uint8_t* kept,
                   Index n);
-  // y[i] = kept[i] != 0 ? x[i] * scale : 0: a mask drawn before. y may be x.
+  // y[i] = kept[i] != 0 ? x[i] * scale : 0, for a mask that was drawn before. y may be x.
   void (*keep)(const std::uint8_t* kept, T scale, const T* x, T* y, Index n);
 };
 

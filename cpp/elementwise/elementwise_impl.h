@@ -58,8 +58,8 @@ void activation_backward_level(Activation f, const T* dys, const T* saved, T* dx
   }
 }
 
-// As many words, or bytes, as a vector of T has lanes. (In vectors by hand: gcc makes branches of these loops for AVX2,
-// which random masks mispredict, 370 us for 100,000 values instead of 11.)
+// Reads as many words, or bytes, as a vector of T has lanes. (The vectors are written by hand because gcc compiles
+// these loops to branches for AVX2, which random masks mispredict: 370 us for 100,000 values instead of 11.)
 template <class T>
 struct LanesOf;
 template <>

@@ -1,7 +1,8 @@
-// Philox-4x32-10 (Salmon et al. 2011, doi:10.1145/2063384.2063405), 16 counters side by side.
+// Philox-4x32-10 (Salmon et al. 2011, doi:10.1145/2063384.2063405), 16 counters in parallel.
 //
-// Key: the 64-bit seed. Counter words: 0 and 1 the counter's number, 2 the layer, 3 the step. Elements come in groups
-// of 64: element 64 g + 16 w + l is word w of counter 16 g + l, so that lanes are neighbours in memory at every level.
+// The key is the 64-bit seed. Counter words 0 and 1 are the counter's number, word 2 is the layer, word 3 the step.
+// Elements form groups of 64: element 64 g + 16 w + l is word w of counter 16 g + l, so that lanes are neighbours in
+// memory at every level.
 #pragma once
 
 #include "cpu/simd.h"
@@ -10,10 +11,10 @@
 namespace catalase {
 namespace {
 
-// The words of groups g and g + 1, 128 of them. A word of the state stands in the low half of a 64-bit lane, whatever
-// is in the high half: the multiply reads the low half alone, and gives the product's two words in one lane. So vectors
-// come in twos, for the even counters and for the odd ones. Several at a time: a round is a chain of some 7 cycles, and
-// one vector alone would wait for it.
+// Computes the words of groups g and g + 1, 128 of them. A word of the state is the low half of a 64-bit lane, and the
+// high half is arbitrary: the multiplication reads only the low half and leaves the product's two words in one lane. So
+// vectors come in pairs, for the even and the odd counters. Several pairs run at a time, because a round is a chain of
+// some 7 cycles for which a single vector would wait.
 inline void philox_two_groups(DropoutKey key, std::uint64_t group, std::uint32_t* words) {
   constexpr int W = static_cast<int>(kWidth<float>), kVectors = 4, kStep = kVectors * W / 2;
   VecU64 lanes = {};

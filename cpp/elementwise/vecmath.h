@@ -1,8 +1,8 @@
 // exp, log, log1p, tanh, sigmoid and softplus of a vector.
 //
-// float32: range reduction and a polynomial, the same operations on every level, so an element's bits depend neither on
-// its position nor on AVX2 or AVX-512. Largest errors over a dense sweep of all float32 values are in this folder's
-// README. Denormal inputs and results count as zero (kernels run with flush-to-zero). NaN propagates.
+// float32: range reduction and a polynomial, with the same operations at every level, so an element's bits depend
+// neither on its position nor on AVX2 or AVX-512. This folder's README has the largest errors over a dense sweep of all
+// float32 values. Denormal inputs and results count as zero (kernels run with flush-to-zero). NaN propagates.
 // float64: the C library, lane by lane; it serves gradient checks and may be slow.
 //
 // Polynomials: exp and tanh after the Cephes library (S. L. Moshier), log after FDLIBM (Sun Microsystems, 1993).
@@ -26,7 +26,7 @@ inline VecF vec(float x) {
   return broadcast<float>(x);
 }
 
-// 2^k for -126 <= k <= 127; garbage for the garbage that NaN leaves.
+// 2^k for -126 <= k <= 127; for the k of a NaN the result does not matter.
 inline VecF power_of_two(MaskF k) {
   return (VecF)(((VecU)k + 127u) << 23);
 }
@@ -66,8 +66,8 @@ inline ExpParts exp_parts(VecF x) {
   return {parts.power, exp_rest(parts.rest)};
 }
 
-// a 2^power. The power of two is applied in two halves, so that results next to overflow come out right, and everything
-// beyond becomes infinity or zero by itself.
+// a 2^power. The power of two is applied in two halves, so that results close to overflow are right, and larger or
+// smaller ones become infinity or zero.
 inline VecF scaled(VecF a, MaskF power) {
   const MaskF half = power >> 1;
   return a * power_of_two(half) * power_of_two(power - half);
@@ -103,13 +103,13 @@ inline VecF log(VecF x) {
   return select<float>(x != x, x, y);
 }
 
-// log(1 + u) for u in [0, 1]: the rounding error of 1 + u is put back.
+// log(1 + u) for u in [0, 1]; the rounding error of 1 + u is added back.
 inline VecF log1p_unit(VecF u) {
   const VecF w = vec(1.0f) + u;
   return log(w) + (u - (w - vec(1.0f))) / w;
 }
 
-// Below 0.625 an odd polynomial, above it 1 - 2 / (exp(2 |x|) + 1).
+// An odd polynomial below 0.625, and 1 - 2 / (exp(2 |x|) + 1) above.
 inline VecF tanh(VecF x) {
   const VecF a = abs(x), z = x * x;
   VecF p = vec(-5.70498872745e-3f);

@@ -10,7 +10,7 @@
 namespace catalase {
 namespace {
 
-constexpr Index kBlock = 1 << 16;  // bytes of rows that a task copies: some 5 us
+constexpr Index kBlock = 1 << 16;  // bytes of rows that one task copies: some 5 us
 
 }  // namespace
 
@@ -34,14 +34,14 @@ void embedding(const std::int64_t* ids, Index count, MatrixView<const T> w, T* o
   });
 }
 
-// Counting sort of the positions by id, ascending within an id: the rows of the one-hot matrix's transpose.
+// Counting sort of the positions by id, ascending within an id: the rows of the transposed one-hot matrix.
 template <class T>
 void embedding_gradient(const std::int64_t* ids, Index padding, MatrixView<const T> dy, MatrixView<T> dw) {
   const Index count = dy.rows, rows = dw.rows;
   Scratch<Index> starts(static_cast<std::size_t>(rows) + 2);
   Scratch<std::int32_t> positions(static_cast<std::size_t>(count) + 1);
   Scratch<T> ones(static_cast<std::size_t>(count) + 1);
-  Index* next = starts.get() + 1;  // next[v]: where the next position of v goes; in the end the start of v + 1
+  Index* next = starts.get() + 1;  // next[v]: the place of the next position of v; at the end the start of v + 1
   for (Index v = -1; v <= rows; ++v) next[v] = 0;
   for (Index n = 0; n < count; ++n) next[ids[n] + 1] += ids[n] != padding;
   for (Index v = 0; v < rows; ++v) next[v + 1] += next[v];

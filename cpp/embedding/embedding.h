@@ -3,11 +3,11 @@
 //   forward   out[n] = w[ids[n]]                                  ids (N,), w (V, D), out (N, D)
 //   backward  dw[v] = sum of dy[n] over all n with ids[n] = v     dy (N, D), dw (V, D)
 //
-// The gradient is the product of a one-hot matrix, transposed, with dy, and taken as such by gathering
-// (matmul/sparse.h): each row of dw is one chain in ascending n, cut as all chains are, so that its bits do not depend
-// on threads. A row that no id names is set to zero; beyond that, work grows with N, not with V.
+// The gradient is the product of the transposed one-hot matrix with dy, computed by gathering (matmul/sparse.h): each
+// row of dw is one chain in ascending n, cut like all chains, so its bits do not depend on threads. A row that no id
+// names is set to zero; apart from that, work grows with N, not with V.
 //
-// No levels of its own: the way forward is a copy. Bound: memory.
+// There are no levels: the forward pass is a copy, and the gather has its own. Bound: memory.
 #pragma once
 
 #include "common/views.h"
@@ -21,8 +21,8 @@ Index first_unknown(const std::int64_t* ids, Index count, Index rows);
 template <class T>
 void embedding(const std::int64_t* ids, Index count, MatrixView<const T> w, T* out);
 
-// All threads; as above, dy and dw have unit column stride; V and N are below 2^31. The row `padding` (-1: none) gets
-// zeros.
+// All threads; the same conditions; dy and dw have unit column stride; V and N are below 2^31. The row `padding` (-1:
+// none) is set to zeros.
 template <class T>
 void embedding_gradient(const std::int64_t* ids, Index padding, MatrixView<const T> dy, MatrixView<T> dw);
 

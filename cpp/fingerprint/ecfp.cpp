@@ -1,4 +1,4 @@
-// Molecules are shared out among the threads in small blocks, taken as they come: their sizes differ.
+// Divides molecules among the threads in small blocks, on demand, since their sizes differ.
 #include "fingerprint/ecfp.h"
 
 #include <atomic>

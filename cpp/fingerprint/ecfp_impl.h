@@ -1,6 +1,6 @@
-// One molecule after the other, on one thread: workspace on the stack, one word a set up to 64 atoms and bonds, four
-// beyond, and allocated lists for what does not fit. The flags of the
-// level decide what the population counts become.
+// One molecule after the other, on one thread. The workspace is on the stack, with one word for a set of up to 64 atoms
+// and bonds and four words beyond; molecules that do not fit use allocated lists. The flags of the level decide how
+// population counts are compiled.
 #pragma once
 
 #include "fingerprint/ecfp.h"
@@ -51,7 +51,7 @@ Status features_of(Molecule& m, const EcfpBatch& batch, Workspace<W>& w, Emit&& 
   return status;
 }
 
-// Whether a hydrogen is written as an atom: where a valence is refused, RDKit numbers and removes these otherwise.
+// Whether a hydrogen is written as an atom: if a valence is refused, RDKit numbers and removes these differently.
 inline bool has_hydrogen_atoms(const char* text, const char* end) {
   for (; end - text >= 3; ++text) {
     if (text[0] == '[' && text[1] == 'H' && text[2] == ']') return true;
@@ -91,7 +91,7 @@ __attribute__((noinline)) Status large_features(const char* text, const char* en
   return status == kNative && refused ? kRefused : status;
 }
 
-// The same, and its features in the row.
+// The same, and writes its features to the row.
 template <class Emit>
 Status read_and_hash_large(const char* text, const char* end, const EcfpBatch& batch, EcfpWork& work, Emit&& emit) {
   List<u32> features(batch.memory, kMaxFeatures);
@@ -132,7 +132,7 @@ inline Text stripped(const char* text, std::int64_t length) {
   return {text, end};
 }
 
-// Atoms and bonds, with their hydrogens; kSize for what does not fit.
+// Reads atoms and bonds, with their hydrogens; kSize for molecules that do not fit.
 inline Status read_small(const Text& text, const EcfpBatch& batch, Molecule& m) {
   Status status = read_smiles(text.begin, text.end, m);
   if (status == kNative && batch.chirality && m.stereo_marks) status = kStereo;
@@ -149,12 +149,12 @@ Status read_and_hash(const char* data, std::int64_t length, const EcfpBatch& bat
   Status status = batch.radius > kEcfpMaxRadius ? kSize : read_small(text, batch, m);
   if (status != kNative) {
     if (status != kSize && status != kRefused) return status;
-    return read_and_hash_large(text.begin, text.end, batch, work, emit);  // refused ones are rare: one way for all
+    return read_and_hash_large(text.begin, text.end, batch, work, emit);  // refusals are rare: one path for all
   }
   if (m.bonds() <= 64) return features_of(m, batch, work.small, emit);
   status = features_of(m, batch, work.large, emit);
   if (status != kRings) return status;
-  // more rings than are taken at once: system by system
+  // The molecule has more rings than are processed at once, so each ring system is processed separately.
   return read_and_hash_large(text.begin, text.end, batch, work, emit);
 }
 

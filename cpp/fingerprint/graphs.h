@@ -1,22 +1,22 @@
-// SMILES to molecular graphs, for a device that does the hashing (cuda/ecfp.cu): what morgan.h starts from.
+// SMILES to molecular graphs, the input of morgan.h, for a device that does the hashing (cuda/ecfp.cu).
 //
 // One array of 32-bit words holds the graphs of n molecules, with A atoms and E ends of bonds (two a bond) in all:
 //
-//   first_atom (n + 1)   where a molecule's atoms begin
-//   first_end (A + 1)    where an atom's bonds begin: compressed sparse rows
+//   first_atom (n + 1)   the start of each molecule's atoms
+//   first_end (A + 1)    the start of each atom's bonds: compressed sparse rows
 //   value (A)            the atom's hash of round 0, or its pharmacophoric classes
 //   end (E)              neighbour | bond << 8 | hashed bond type << 16: numbers within the molecule, of bonds too
 //
-// Molecules of more than 255 atoms and ring closures have a status, as those that are left to RDKit: their graph is
-// empty, and `ecfp` takes them.
+// Molecules of more than 255 atoms and ring closures have a status, like those that are left to RDKit: their graph is
+// empty, and `ecfp` processes them.
 #pragma once
 
 #include "fingerprint/ecfp.h"
 
 namespace catalase {
 
-// Where the graphs are written at first. The room of molecule i begins at start[i] atoms and twice as many ends; its
-// text is no shorter than its atoms and bonds together, so min(length, 255) atoms suffice.
+// The space in which the graphs are written first. The space of molecule i begins at start[i] atoms and twice as many
+// ends; its text is no shorter than its atoms and bonds together, so min(length, 255) atoms suffice.
 struct GraphRoom {
   const std::int64_t* start;
   std::uint32_t* value;
@@ -25,10 +25,10 @@ struct GraphRoom {
   std::int32_t *atoms, *ends;  // of each molecule
 };
 
-// Graphs and statuses of a batch (its radius, size and rows are not asked for), on up to `threads` threads.
+// Graphs and statuses of a batch (its radius, size and rows are ignored), on up to `threads` threads.
 void ecfp_graphs(const EcfpBatch& batch, const GraphRoom& room, int threads);
 
-// The same packed into the one array; `atoms` is their sum.
+// Packs the same graphs into the one array; `atoms` is their total number.
 void pack_graphs(const GraphRoom& room, Index molecules, Index atoms, std::uint32_t* graphs);
 
 }  // namespace catalase

@@ -7,7 +7,7 @@
 namespace catalase {
 namespace {
 
-// Bonds are numbered anew, without the numbers of roots, and ends stand in the order of the neighbour lists.
+// Bonds are renumbered without the numbers of roots, and ends are in the order of the neighbour lists.
 inline void write_bonds(const Molecule& m, bool use_bond_types, u32* end, u8* degree, std::int32_t& ends) {
   u8 number[256];
   __builtin_memset(number, kNoAtom, sizeof(number));

@@ -1,9 +1,9 @@
 // The Morgan algorithm of morgan.h for molecules of any size and any radius.
 //
-// A neighbourhood is small although the molecule is large: it is a list of bond numbers, in no order, in one growing
-// block, with a hash that does not depend on the order. Two are equal if hashes and lengths are, and every bond of the
-// older one is stamped as belonging to the new one: exact, without sorting. Time and memory go with the sum of their
-// lengths; the block has a limit, beyond which the molecule is left to RDKit.
+// A neighbourhood is small although the molecule is large: it is an unordered list of bond numbers in one growing
+// block, with a hash that does not depend on the order. Two neighbourhoods are equal if hashes and lengths are equal
+// and every bond of the older one is stamped as part of the new one: exact, without sorting. Time and memory are
+// proportional to the sum of their lengths; the block has a limit, beyond which the molecule is left to RDKit.
 #pragma once
 
 #include "fingerprint/morgan.h"
@@ -21,7 +21,7 @@ struct Neighbourhood {
   u32 start, length;
 };
 
-// Neighbourhoods that were seen, and the atom each belongs to. Open addressing, twice as many slots at the least.
+// The neighbourhoods seen so far, and the atom that each belongs to. Open addressing with at least twice as many slots.
 class Seen {
  public:
   explicit Seen(const WorkMemory& memory)
@@ -32,7 +32,8 @@ class Seen {
   std::size_t count() const { return found_.count(); }
   u32& owner(std::size_t i) { return owners_[i]; }
 
-  // The number of an equal one, or count() before `n` was added as its atom's.
+  // The number of an equal neighbourhood; if there is none, adds `n` for its atom and returns count() before the
+  // addition.
   template <class Equal>
   std::size_t find_or_add(const Neighbourhood& n, u32 atom, Equal&& equal) {
     if (2 * (found_.count() + 1) > size_) grow();
@@ -102,7 +103,7 @@ struct LargeMorgan {
   u32 stamps = 0;
 };
 
-// Rounds 0 and 1, whose duplicates are known without looking. Returns how many atoms go on.
+// Rounds 0 and 1, whose duplicates are known without a look-up. Returns the number of atoms that continue.
 inline unsigned first_rounds(LargeMolecule& m, const LargeRings& rings, const EcfpBatch& batch, LargeMorgan& w,
                              u64* value, u64* next, List<u32>& features) {
   if (batch.features) {
@@ -143,7 +144,7 @@ inline unsigned first_rounds(LargeMolecule& m, const LargeRings& rings, const Ec
   return alive;
 }
 
-// Bonds within one more round of an atom; they stay stamped until the next call.
+// The bonds within one more round of an atom; they stay stamped until the next call.
 inline Neighbourhood widen(const LargeMolecule& m, u32 atom, LargeMorgan& w) {
   const u32 stamp = ++w.stamps;
   const Neighbourhood own = w.reach[atom];
@@ -175,7 +176,7 @@ inline Status large_morgan(LargeMolecule& m, const LargeRings& rings, const Ecfp
     u64* const last = value;
     value = next;
     next = last;
-    for (u32 a = 0; a < m.atoms; ++a) next[a] = 0;  // those who stopped before this round count as 0 from now on
+    for (u32 a = 0; a < m.atoms; ++a) next[a] = 0;  // atoms that stopped before this round count as 0 from now on
     for (u32 a = 0; a < m.atoms && round == 1; ++a) {
       next[a] = next_value(m, a, static_cast<u32>(round), value, w.types.get()[a]);
     }

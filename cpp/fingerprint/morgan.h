@@ -4,21 +4,21 @@
 //                          in a ring or not)
 //   round r:  v'[a] = hash(r - 1, v[a], the (bond, v) of its neighbours in ascending order)
 //
-// Each v of an atom whose neighbourhood (the bonds within r) is new becomes a feature. Of equal neighbourhoods the one
-// of an earlier round wins, then the smaller value, then the smaller atom; the others stop there, and from the next
-// round on their value counts as 0 for their neighbours.
+// Each v of an atom whose neighbourhood (the bonds within r) is new becomes a feature. Among equal neighbourhoods the
+// one of an earlier round wins, then the smaller value, then the smaller atom. The other atoms stop there, and from the
+// next round on their value counts as 0 for their neighbours.
 //
-// Values: several atoms at a time (lanes_<level>.h), up to four neighbours each, as 64-bit keys (bond << 32 | value)
-// gathered by number, sorted by a network of five comparators and hashed side by side. Empty slots point to atom 255,
-// whose bond sorts last. Atoms of five and more neighbours are done again one by one.
+// Values: several atoms are processed at a time (lanes_<level>.h), with up to four neighbours each, as 64-bit keys
+// (bond << 32 | value) that are gathered by number, sorted by a network of five comparators and hashed in parallel.
+// Empty slots point to atom 255, whose bond sorts last. Atoms of five or more neighbours are recomputed one by one.
 //
-// Neighbourhoods are sets of bonds. Who is new is known without looking up to round 2: the first round has duplicates
-// only in parts of two atoms, and a neighbourhood of round 2 or later equals one of round 1 only for atoms of one
-// neighbour and for atoms all of whose neighbours have just one. The rest goes through a table of 2 to 4 slots an atom,
+// Neighbourhoods are sets of bonds. Up to round 2 duplicates are known without a look-up: round 1 has duplicates only
+// in fragments of two atoms, and a neighbourhood of round 2 or later equals one of round 1 only for atoms with one
+// neighbour and for atoms whose neighbours all have just one. The others go through a table of 2 to 4 slots an atom,
 // keyed by a hash of the set.
 //
-// Bound: latency of the hash chains and mispredicted branches; with the row's 256 bytes 0.45 us of a ZINC
-// molecule's 1.15 (AVX-512; README.md has the other levels).
+// Bound: latency of the hash chains and mispredicted branches. Including the row's 256 bytes this takes 0.45 us of a
+// ZINC molecule's 1.15 (AVX-512; README.md has the other levels).
 #pragma once
 
 #include "cpu/level.h"
@@ -48,10 +48,10 @@ constexpr u8 kHashedOrders[] = {kEmptySlot, 1, 2, 3, 12};
 
 template <int W>
 struct MorganWork {
-  u64 values[2][256];                  // of the last round and this one; 32 bits used, gathered as they are
+  u64 values[2][256];                  // of the last round and this one; 32 bits used, gathered in this form
   Bits<W> star[256];                   // an atom's own bonds
   Bits<W> reach[256], wider[256];      // bonds within the last round and this one
-  u8 type[256][kMaxDegree];            // hashed bond types beside neighbour[][]
+  u8 type[256][kMaxDegree];            // hashed bond types, in the order of neighbour[][]
   Bits<W> seen[256 * kEcfpMaxRadius];  // neighbourhoods from round 2 on
   std::uint16_t slot[4096];            // 1 + the number of one of them
   u8 owner[256 * kEcfpMaxRadius];
@@ -65,7 +65,7 @@ u32 hash_of(const Bits<W>& b) {
   return static_cast<u32>(h >> 44);
 }
 
-// One atom, whatever its neighbours.
+// One atom with any number of neighbours.
 template <class M>
 u32 first_value(const M& m, unsigned i, bool in_ring) {
   const Atom& atom = m.atom[i];
@@ -161,7 +161,7 @@ inline void next_values(const Molecule& m, u32 round, const u8 (*types)[kMaxDegr
   }
 }
 
-// Bond types beside the neighbour lists, and each atom's star.
+// The bond types in the order of the neighbour lists, and each atom's star.
 template <int W>
 void fill_slots(const Molecule& m, bool use_bond_types, MorganWork<W>& w) {
   u8 table[256];
@@ -186,7 +186,7 @@ void morgan(Molecule& m, const Bits<W>& ring_atoms, const EcfpBatch& batch, Morg
   const int radius = batch.radius;
   const unsigned n = m.atoms;
   u64 *value = w.values[0], *next = w.values[1];
-  value[kNoAtom] = next[kNoAtom] = 0;  // what empty slots point to: 32 bits or fewer, or it would change their bond
+  value[kNoAtom] = next[kNoAtom] = 0;  // empty slots point here; more than 32 bits would change their bond
   if (batch.features) {
     pharmacophores(m, value);
   } else {
@@ -244,8 +244,8 @@ void morgan(Molecule& m, const Bits<W>& ring_atoms, const EcfpBatch& batch, Morg
     }
     for (unsigned f = fresh; f < features; ++f) emit(static_cast<u32>(next[w.owner[f]]));
     if (round + 1 == radius) break;
-    // Those who stopped before this round count as 0 from now on, those who stop in it from the next. Nobody with a
-    // neighbour stops in the first but in a part of two atoms, where no one is left to notice.
+    // Atoms that stopped before this round count as 0 from now on, and atoms that stop in it from the next round. In
+    // round 1 only two-atom fragments have duplicates, and nothing reads them afterwards.
     Bits<4> grown = Bits<4>::none();
     for (unsigned g = 0; g < alive; ++g) {
       grown.set(w.alive[g]);

@@ -1,5 +1,5 @@
 // The pharmacophoric classes of RDKit's feature invariants (FCFP), after the SMARTS of "Feature Definitions Used in the
-// Morgan Fingerprints" in RDKit's documentation. Asked once rings and aromaticity are known.
+// Morgan Fingerprints" in RDKit's documentation. Computed once rings and aromaticity are known.
 #pragma once
 
 #include "molecule/molecule.h"
@@ -7,8 +7,8 @@
 namespace catalase {
 namespace {
 
-// RDKit stops looking after 1,000 matches of a pattern, or of a part of one; no part has three an atom. Larger
-// molecules are left to it.
+// RDKit stops after 1,000 matches of a pattern, or of a part of one, and no part has three matches an atom. Larger
+// molecules are left to RDKit.
 constexpr unsigned kMaxPharmacophoreAtoms = 333;
 
 constexpr u32 kDonor = 1, kAcceptor = 2, kAromaticAtom = 4, kHalogen = 8, kBasic = 16, kAcidic = 32;
@@ -32,7 +32,7 @@ bool is_aliphatic(const M& m, unsigned atom, unsigned element) {
   return m.atom[atom].element == element && !is_aromatic(m, atom);
 }
 
-// a double bond to O, N, P or S outside aromatic rings
+// Whether the atom has a double bond to O, N, P or S outside aromatic rings.
 template <class M>
 bool has_double_bond(const M& m, unsigned atom) {
   return any_neighbour(m, atom, [&](unsigned b, u8 order) {
@@ -52,7 +52,7 @@ bool is_carbonyl(const M& m, unsigned atom) {
 }
 
 struct Environment {
-  unsigned hydrogens, valence;  // isotopes of hydrogen among them
+  unsigned hydrogens, valence;  // isotopes of hydrogen included
 };
 
 template <class M>
@@ -104,7 +104,7 @@ u32 chalcogen_classes(const M& m, unsigned atom) {
   return two || charge == -1 ? classes | kAcceptor : classes;
 }
 
-// C or S with =O, =S or =P and a single bond to OH or O-
+// Whether the atom is C or S with =O, =S or =P and a single bond to OH or O-.
 template <class M>
 bool is_acid(const M& m, unsigned atom) {
   const bool acceptor = any_neighbour(m, atom, [&](unsigned b, u8 order) {
@@ -134,7 +134,7 @@ u32 pharmacophore_of(const M& m, unsigned atom) {
     case 17:
     case 35:
     case 53:
-      return is_aromatic(m, atom) ? classes : classes | kHalogen;  // an edited Mol may call one aromatic
+      return is_aromatic(m, atom) ? classes : classes | kHalogen;  // only an edited Mol has an aromatic halogen
     default:
       return classes;
   }

@@ -1,4 +1,4 @@
-// Where an output pixel comes from.
+// The source of an output pixel.
 #pragma once
 
 #include "cpu/simd.h"
@@ -8,12 +8,12 @@
 namespace catalase {
 namespace {
 
-// Another stream than dropout's, which has layers and steps under the same seed.
+// A random stream that differs from dropout's, which has layers and steps under the same seed.
 constexpr std::uint64_t kAugmentStream = 0x6175676d656e7400u;
 
-// The words of groups g and g + 1, 128 of them.
+// Computes the words of groups g and g + 1, 128 of them.
 inline void augment_words(AugmentKey key, std::uint64_t group, std::uint32_t* words) {
-  asm("" : "+r"(group));  // where gcc 12 knows that it is 0, it warns of values that it has unrolled away
+  asm("" : "+r"(group));  // if gcc 12 knows that it is 0, it warns about values in code that it has removed
   philox_two_groups(DropoutKey{key.seed ^ kAugmentStream, key.image, key.step}, group, words);
 }
 
@@ -83,7 +83,7 @@ inline SourceMap source_map(const AugmentOptions& o, AugmentKey key, const Augme
   return map;
 }
 
-// The pixel that stands for pixel i of a line of n; -1 for the fill. Reflection repeats the edge: b a | a b c | c b.
+// The pixel that is read for pixel i of a line of n; -1 for the fill. Reflection repeats the edge: b a | a b c | c b.
 inline Index border_pixel(Index i, Index n, Border border) {
   if (i >= 0 && i < n) return i;
   if (border == Border::kConstant) return -1;
@@ -92,7 +92,7 @@ inline Index border_pixel(Index i, Index n, Border border) {
   return around < n ? around : 2 * n - 1 - around;
 }
 
-// Of a whole map: the source pixel of (oy, ox) is rows[oy] + columns[ox], the fill where either is negative.
+// For a map of whole numbers: the source pixel of (oy, ox) is rows[oy] + columns[ox], the fill if either is negative.
 inline void whole_offsets(const SourceMap& map, const AugmentShape& s, Border border, Index* rows, Index* columns) {
   const bool upright = map.y_x == 0;
   for (int side = 0; side < 2; ++side) {

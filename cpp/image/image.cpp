@@ -1,4 +1,4 @@
-// Shares the images of a batch out among the threads.
+// Divides the images of a batch among the threads.
 #include "image/image.h"
 
 #include "common/memory.h"
@@ -9,7 +9,7 @@
 namespace catalase {
 namespace {
 
-// f(image, offsets) for each image, the offsets in scratch memory of its own.
+// Calls f(image, offsets) for each image, with separate scratch memory for the offsets.
 template <class F>
 void for_each_image(Index n, const AugmentShape& s, F f) {
   const Index room = s.out_height + s.out_width;

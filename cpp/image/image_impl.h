@@ -1,7 +1,7 @@
 // Augmentation of one image, one thread, one level.
 //
-// The map of geometry.h is walked by output row and column. No FMA outside of the noise, so that all levels give equal
-// pixels. Sums for the contrast are in double, 8 chains a channel.
+// The map of geometry.h is walked by output row and column. Only the noise uses FMA, so all levels give equal pixels.
+// Sums for the contrast are in double, 8 chains a channel.
 #pragma once
 
 #include "common/partition.h"
@@ -51,7 +51,7 @@ inline void blend_at_border(const AugmentOptions& o, const AugmentShape& s, cons
   }
 }
 
-// C is the number of channels where it is known to the compiler (1, 3 and 4: 2 to 3 times as fast), else 0.
+// C is the number of channels if the compiler knows it (1, 3 and 4: 2 to 3 times as fast), else 0.
 template <int C, class T>
 inline void blend_pixels(const SourceMap& map, const AugmentOptions& o, const AugmentShape& s, const T* x, float* y) {
   const Index c = C > 0 ? C : s.channels, below = s.width * c;
@@ -110,7 +110,7 @@ inline void adjust(const SourceMap& map, const AugmentShape& s, float* y) {
   }
 }
 
-// 64 standard normal numbers (Box and Muller): word j and word j + 32 give numbers j and j + 32.
+// 64 standard normal numbers (Box-Muller): word j and word j + 32 give numbers j and j + 32.
 inline void normal_group(const std::uint32_t* words, float* out) {
   constexpr int W = static_cast<int>(kWidth<float>);
   for (int j = 0; j < 32; j += W) {
@@ -120,7 +120,7 @@ inline void normal_group(const std::uint32_t* words, float* out) {
       v[lane] = static_cast<float>(words[j + 32 + lane] >> 8) * 0x1p-24f;
     }
     const VecF r = sqrt(vec(-2.0f) * log(u));
-    // Half of the angle, in [-pi/2, pi/2), by Taylor's series; their error there is below 6e-8.
+    // Half of the angle, in [-pi/2, pi/2), by Taylor series, whose error there is below 6e-8.
     const VecF h = (v - vec(0.5f)) * vec(3.14159265358979f), z = h * h;
     VecF sine = vec(-1.0f / 39916800), cosine = vec(1.0f / 479001600);
     sine = fma(sine, z, vec(1.0f / 362880));
@@ -134,7 +134,7 @@ inline void normal_group(const std::uint32_t* words, float* out) {
     cosine = fma(cosine, z, vec(1.0f / 24));
     cosine = fma(cosine, z, vec(-0.5f));
     cosine = fma(cosine, z, vec(1.0f));
-    store(out + j, r * (vec(2.0f) * sine * sine - vec(1.0f)));  // cos and sin of the angle less pi, signs turned
+    store(out + j, r * (vec(2.0f) * sine * sine - vec(1.0f)));  // cos and sin of angle - pi: signs reversed
     store(out + 32 + j, r * (vec(-2.0f) * sine * cosine));
   }
 }
@@ -164,7 +164,7 @@ void augment_level(const AugmentOptions& o, AugmentKey key, const AugmentShape& 
   const Index n = s.out_height * s.out_width * s.channels;
   if (map.gain != 1 || map.added != 0) adjust(map, s, y);
   if (o.random && o.noise > 0) add_noise(key, o.noise, y, n);
-  for (Index i = 0; i < n; ++i) {  // NaN stays
+  for (Index i = 0; i < n; ++i) {  // NaN stays NaN
     y[i] = y[i] < o.low ? o.low : y[i];
     y[i] = y[i] > o.high ? o.high : y[i];
   }

@@ -1,4 +1,4 @@
-// Shares the rows out among the threads.
+// Divides the rows among the threads.
 #include "loss/loss.h"
 
 #include "common/thread_pool.h"

@@ -1,8 +1,8 @@
 // Softmax and the losses, with weights.
 //
-// Rows of `classes` logits, contiguous. labels (int64, one a row) or probabilities (rows, classes): one of the two is
-// null. weights is one a row (elementwise losses: one an element), or null for ones. Weight 0 gives loss 0 and gradient
-// 0 whatever the label is: a missing label never counts.
+// Rows of `classes` logits, contiguous. Either labels (int64, one a row) or probabilities (rows, classes) is null.
+// weights has one value a row (elementwise losses: one an element), or is null for ones. Weight 0 gives loss 0 and
+// gradient 0 for any label: a missing label never counts.
 #pragma once
 
 #include "common/views.h"

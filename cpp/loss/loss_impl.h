@@ -1,8 +1,8 @@
 // Softmax and losses, one thread, one level.
 //
-// Lanes are rows: a group of kWidth rows is turned into [class][lane] first, so rows of two classes fill a register as
-// well as rows of a thousand, and every sum over classes is one chain in ascending order, the same bits at every level
-// and for any batch. Bound: the exponentials; the turning costs one load and one store a value.
+// Lanes are rows: a group of kWidth rows is first transposed into [class][lane], so rows of two classes fill a register
+// as well as rows of a thousand, and every sum over classes is one chain in ascending order, with the same bits at
+// every level and for any batch. Bound: the exponentials; the transposition costs one load and one store a value.
 #pragma once
 
 #include "common/memory.h"
@@ -97,7 +97,7 @@ void softmax_backward_level(bool log_form, const T* dy, const T* y, T* dx, Index
   }
 }
 
-// The label of a row; out of range (a missing label, whose weight is 0) counts as class 0.
+// The label of a row; a label out of range (a missing label, whose weight is 0) counts as class 0.
 inline Index safe_label(std::int64_t label, Index classes) {
   return label >= 0 && label < classes ? label : 0;
 }

@@ -1,5 +1,5 @@
-// The activations that are not worth a register epilogue, applied to a row that is still in cache, by the elementwise
-// kernels of the unit's level.
+// Activations that are too long for an epilogue in registers are applied to a row that is still in cache, by the
+// elementwise kernels of the unit's level.
 #pragma once
 
 #include "cpu/level.h"

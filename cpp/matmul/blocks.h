@@ -1,4 +1,4 @@
-// Every number that the blocking of a product depends on, one column a level.
+// All numbers of the blocking of a product, for each level.
 #pragma once
 
 #include "common/views.h"
@@ -8,8 +8,8 @@ namespace catalase {
 namespace {
 
 #if CATALASE_VECTOR_BYTES == 64
-// Rows of a tile of 1, 2, 3, 4 vectors: what 32 registers hold. Doubles, which no net is trained in, have few shapes,
-// with which 256^3 takes a tenth longer.
+// Rows of a tile of 1, 2, 3, 4 vectors: the most that 32 registers hold. Doubles, in which no net is trained, have
+// fewer shapes, which makes 256^3 take a tenth longer.
 template <class T>
 constexpr int max_rows(Index vectors) {
   constexpr int of_floats[] = {0, 18, 12, 8, 6}, of_doubles[] = {0, 8, 12};
@@ -17,7 +17,7 @@ constexpr int max_rows(Index vectors) {
 }
 template <class T>
 constexpr Index kPanelVectors = sizeof(T) == 4 ? 3 : 2;
-// This many vectors are one panel where they are all there is: 64^3 gains an eighth.
+// If B has just this many vectors, they are one panel: 64^3 gains an eighth.
 template <class T>
 constexpr Index kSinglePanel = sizeof(T) == 4 ? 4 : 2;
 constexpr int kUnroll = 2;       // terms of a chain a turn; 4 is no faster, and slower where K is short
@@ -40,13 +40,13 @@ constexpr Index kBlockM = 144;  // 216 KiB of A in an L2 of 512 KiB or more
 constexpr Index kBlockN = 2048;
 #endif
 
-// C^T in place of C, where C has few columns: up to so many vectors of them, from so many terms on, so many rows at a
-// time.
+// C^T is computed in place of C if C has few columns: at most kMostTurned vectors of them, at least kTurnedTerms terms,
+// and kTurnedRows rows at a time.
 constexpr Index kMostTurned = 3;
 constexpr Index kTurnedTerms = 16;
 constexpr Index kTurnedRows = 480;
 
-// A small B is read in place: up to here it stays in L1 beside the tile's rows of A.
+// A small B is read in place: up to this size it stays in L1 together with the tile's rows of A.
 constexpr Index kSmallBytes = 24 << 10;
 
 }  // namespace

@@ -1,5 +1,5 @@
-// What happens to a tile of sums in registers (Epilogue, matmul.h): operation by operation over the whole tile, because
-// row by row took gcc three times as long, into twice the code (486 KB of the AVX-512 unit, now 247).
+// The epilogue of a tile of sums in registers (Epilogue, matmul.h), one operation at a time over the whole tile: row by
+// row took gcc three times as long and gave twice the code (486 KB of the AVX-512 unit, now 247).
 #pragma once
 
 #include "cpu/simd.h"
@@ -8,7 +8,7 @@
 namespace catalase {
 namespace {
 
-// c = f(c, v) for all vectors of a tile whose rows are `stride` apart, or, 0, for all rows the same.
+// c = f(c, v) for all vectors of a tile. The rows of v are `stride` apart; with 0 all rows are the same.
 template <class T, int R, int NV, class F>
 [[gnu::always_inline]] inline void with_each(Vec<T> (&c)[R][NV], const T* from, Index stride, LaneMask<T> last, F&& f) {
 #pragma GCC unroll 32
@@ -26,7 +26,7 @@ template <class T, int R, int NV>
 [[gnu::always_inline]] inline void finish_tile(Vec<T> (&c)[R][NV], const Epilogue<T>& e, Index row, Index col,
                                                LaneMask<T> last) {
   using V = Vec<T>;
-  if (e.relu != nullptr) {  // goes alone
+  if (e.relu != nullptr) {  // excludes the others
     const T scale = e.scale;
     return with_each<T>(c, e.relu + row * e.relu_row + col, e.relu_row, last,
                         [&](V sum, V mask) { return select<T>(mask <= V{}, V{}, sum * scale); });

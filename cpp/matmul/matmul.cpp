@@ -1,6 +1,6 @@
 // Cuts C into one block a thread. Each thread runs the whole blocked algorithm on its block: it packs its own panels
-// and waits for nobody. Columns are cut first where rows are few, because then A, which is packed twice, is the small
-// one.
+// and waits for no other thread. If C has few rows its columns are cut first, because A, which is then packed twice, is
+// the smaller factor.
 #include "matmul/matmul.h"
 
 #include "common/partition.h"
@@ -10,7 +10,7 @@
 namespace catalase {
 namespace {
 
-// A grid of parts_m x parts_n blocks with the least packing: A is read parts_n times and B parts_m times.
+// Finds the grid of parts_m x parts_n blocks with the least packing: A is read parts_n times and B parts_m times.
 template <class T>
 void choose_grid(Index rows, Index vectors, Index threads, Index* parts_m, Index* parts_n) {
   const Index tile = kernels<T>().matmul->tile_rows;
@@ -19,7 +19,7 @@ void choose_grid(Index rows, Index vectors, Index threads, Index* parts_m, Index
     const Index pn = threads / pm;
     const double m = static_cast<double>(ceil_div(ceil_div(rows, tile), pm) * tile);
     const double n = static_cast<double>(ceil_div(vectors, pn));
-    // Time of the largest block, plus what reading A (rows) and B (vectors of columns) costs beside it.
+    // The time of the largest block, plus the cost of reading A (rows) and B (vectors of columns).
     const double cost = m * n + 1.0 * m + 6.0 * n;
     if (best < 0 || cost < best) best = cost, *parts_m = pm, *parts_n = pn;
   }
@@ -63,7 +63,7 @@ void matmul_batch(const MatmulArgs<T>& args, Index count, Index a_step, Index b_
   const double work = static_cast<double>(args.c.rows) * static_cast<double>(args.c.cols) *
                       static_cast<double>(args.a.cols) * static_cast<double>(count);
   if (args.c.rows == 0 || args.c.cols == 0) return;
-  if (count < num_threads() || threads_for(work) == 1) {  // threads inside each product, or none
+  if (count < num_threads() || threads_for(work) == 1) {  // threads inside each product, or one thread
     for (Index i = 0; i < count; ++i) matmul(one(i));
     return;
   }

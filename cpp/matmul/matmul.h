@@ -4,8 +4,8 @@
 // overlaps neither input (add may be C itself). float32 and float64.
 //
 // Every output is one chain of fused multiply-adds in ascending k from zero, cut every kChainLength terms with the
-// parts added in order; bias is added last. Threads share outputs only. So the bits do not depend on the number of
-// threads, on the rows that happen to be in the batch, or on the FMA level.
+// parts added in order; bias is added last. Threads divide outputs only. So the bits do not depend on the number of
+// threads, on the other rows of the batch, or on the FMA level.
 #pragma once
 
 #include "common/views.h"
@@ -13,10 +13,9 @@
 
 namespace catalase {
 
-// What happens to an output after its sum, while it is still in a register:  act(sum + bias + add), then zero where
-// keep is not above zero (the derivative of ReLU, given its output). Or, alone: times scale, then zero where relu is
-// zero or below (the derivative of ReLU and the dropout after it, given its output; NaN lets through, as
-// activation_backward).
+// The operations on an output while it is still in a register:  act(sum + bias + add), then zero where keep is not
+// above zero (the derivative of ReLU, given its output). Or, excluding these: times scale, then zero where relu is zero
+// or below (the derivative of ReLU and the dropout after it, given its output; NaN passes, as in activation_backward).
 template <class T>
 struct Epilogue {
   const T* bias = nullptr;  // (N,)
@@ -33,7 +32,7 @@ struct Epilogue {
     return bias == nullptr && activation == Activation::kIdentity && add == nullptr && keep == nullptr &&
            relu == nullptr;
   }
-  // The same for the block of outputs that starts at (i, j).
+  // The same epilogue for the block of outputs that starts at (i, j).
   Epilogue block(Index i, Index j) const {
     Epilogue e = *this;
     if (bias != nullptr) e.bias += j;
@@ -63,7 +62,7 @@ struct MatmulKernels {
   void (*matmul)(const MatmulArgs<T>&);
   // out[j] = sum over i of x[i, j], in ascending i, cut as products are. x has unit column stride.
   void (*column_sum)(MatrixView<const T> x, T* out);
-  Index width;      // lanes of a vector: columns are shared out in multiples of it
+  Index width;      // lanes of a vector: columns are divided at multiples of it
   Index tile_rows;  // of the widest tile
 };
 

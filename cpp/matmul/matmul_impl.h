@@ -3,16 +3,16 @@
 // Loops, outermost first (block sizes in blocks.h):
 //   parts of K (4,096: the chain is cut here, and the parts are summed)
 //     blocks of N                            packed B stays in L2/L3 while the row blocks of A pass over it
-//       blocks of K, even                    a block of outputs is gone on with while it is in cache
+//       blocks of K, even                    a block of outputs is continued while it is in cache
 //         blocks of M                        a block of A stays in L2
 //           panels of N, a few vectors       packed by the first tile that reads it, on the way
 //             tiles of M                     the micro-kernel
 //
-// What is copied. B: into panels, unless it is small or has too few tiles above it for that to pay; a transposed B is
-// packed by transposing squares in registers. A: only where its elements are apart both ways, or where a block that
-// many panels will read lies in rows whose distance maps them to few cache sets. All else is read where it stands.
-// Edges: M is split evenly, so no tile runs short; a last vector of fewer columns is read and written under a mask.
-// Accumulators are of type T. Bound: compute (FMA).
+// Copies. B is copied into panels, unless it is small or has too few tiles above it for that to pay; a transposed B is
+// packed by transposing squares in registers. A is copied only if its elements are apart both ways, or if many panels
+// will read a block whose row distance maps it to few cache sets. Everything else is read in place. Edges: M is split
+// evenly, so no tile runs short; a last vector of fewer columns is read and written under a mask. Accumulators have
+// type T. Bound: compute (FMA).
 #pragma once
 
 #include "common/memory.h"
@@ -29,7 +29,7 @@
 namespace catalase {
 namespace {
 
-// A block of A as the micro-kernel wants it: unit stride one way.
+// A block of A in the form that the micro-kernel reads: unit stride in one direction.
 template <class T>
 MatrixView<const T> readable_block(MatrixView<const T> a, bool copy, T* buffer) {
   if (!copy) return a;
@@ -41,7 +41,7 @@ MatrixView<const T> readable_block(MatrixView<const T> a, bool copy, T* buffer) 
   return by_column ? rows.transposed() : rows;
 }
 
-// One panel of B against all row tiles of a block of A.
+// Multiplies one panel of B with all row tiles of a block of A.
 template <class T>
 void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed, T* panel, const Ahead<T>& ahead,
                        bool from_c, const MatrixView<T>& c, const Epilogue<T>* epilogue, Index row, Index col) {
@@ -76,7 +76,8 @@ void panel_times_block(MatrixView<const T> a, MatrixView<const T> b, bool packed
   }
 }
 
-// The first panel of B: what the next panel will be made of. A B of unit row stride is transposed on the way.
+// The first panel of b, which holds the columns of the next panel, for prefetching. A B of unit row stride is
+// transposed while it is packed.
 template <class T>
 Ahead<T> next_panel(const MatrixView<const T>& b) {
   constexpr Index W = kWidth<T>, kLine = 64 / static_cast<Index>(sizeof(T));
@@ -135,8 +136,8 @@ void matmul_chain(const MatmulArgs<T>& args) {
   }
 }
 
-// One row against a B whose rows have unit stride: whole rows of B, eight at a time, into sums that stay in L1. B is
-// read once and in order, as fast as memory gives it; tiles of columns would jump from page to page.
+// One row times a B whose rows have unit stride: whole rows of B, eight at a time, into sums that stay in L1. B is read
+// once and in order, at the speed of memory; tiles of columns would jump from page to page.
 template <class T>
 void matmul_row(const MatmulArgs<T>& args, Index i) {
   constexpr Index W = kWidth<T>, kColumns = 1024, kRows = 8;
@@ -195,7 +196,7 @@ void finish(const MatmulArgs<T>& args, const T* total) {
   }
 }
 
-// The long way: every chain into scratch memory, the parts added in order, then the epilogue.
+// The general path: every chain goes into scratch memory, the parts are added in order, and the epilogue follows.
 template <class T>
 void matmul_in_parts(const MatmulArgs<T>& args) {
   const Index m = args.c.rows, n = args.c.cols, k = args.a.cols;
@@ -221,7 +222,7 @@ bool add_overlaps_c(const MatmulArgs<T>& args) {
 template <class T>
 void matmul_one_thread(const MatmulArgs<T>& args) {
   const Index k = args.a.cols;
-  const bool rewrites_add = k > kBlockK && add_overlaps_c(args);  // later blocks of K would read sums in its place
+  const bool rewrites_add = k > kBlockK && add_overlaps_c(args);  // later blocks of K would read sums in place of `add`
   if (k > kChainLength || rewrites_add) {
     matmul_in_parts(args);
   } else if (turn_pays(args)) {
@@ -236,7 +237,8 @@ void matmul_one_thread(const MatmulArgs<T>& args) {
   for (Index i = 0; i < args.c.rows; ++i) activate_row(args.c.at(i, 0), args.c.cols, activation);
 }
 
-// The sums of NV vectors of columns from j on, in registers: a chain is as slow as an addition, so the more the better.
+// The sums of NV vectors of columns from j on, in registers: a chain is as slow as an addition, so more chains are
+// better.
 template <class T, int NV>
 void column_sums(const MatrixView<const T>& x, Index j, LaneMask<T> last, T* out) {
   constexpr Index W = kWidth<T>;

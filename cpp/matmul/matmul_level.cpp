@@ -1,4 +1,4 @@
-// Matrix multiply, one level. At the portable level products and sums are rounded apart.
+// Matrix multiply, one level. The portable level rounds products and sums separately.
 #include "matmul/matmul_impl.h"
 
 namespace catalase {

@@ -2,17 +2,17 @@
 //
 //   for p in 0..k:  b[0..NV) = B[p];  for r in 0..R:  c[r][:] = fma(A[r, p], b[:], c[r][:])
 //
-// A is read where it stands, by broadcasts: rows of unit stride (kByColumn false) or columns of unit stride (true, a
-// transposed A). B is read where it stands too, or from a packed panel; the first tile that reads a panel's columns
-// from the caller's matrix stores them to the panel on the way. Packing apart from it was measured: faster alone,
-// slower in the whole product, because the tile hides the latency of B.
+// A is read in place, by broadcasts: rows of unit stride (kByColumn false) or columns of unit stride (true, a
+// transposed A). B is read in place too, or from a packed panel; the first tile that reads a panel's columns from the
+// caller's matrix stores them to the panel on the way. Packing separately was measured: faster alone, slower in the
+// whole product, because the tile hides the latency of B.
 //
-// Registers: AVX-512 has 32. 6 x 4, 8 x 3, 12 x 2 and up to 18 x 1 tiles keep 18 to 24 accumulators; FMA has a latency
-// of 4 cycles on 2 ports, so 8 are the least. A tile needs R broadcasts and NV loads for R * NV FMAs; 8 x 3 and 6 x 4
-// have the fewest. With operands in L1 this kernel runs at 195 GFLOP/s; written by hand in assembly, at 200 in any of
-// these shapes, packed or not, 2 to 8 terms a turn; FMAs without any load at 205. Broadcasts folded into the FMAs (7 x
-// 4, 9 x 3): 180 to 190, the load ports are then the bound. AVX2 has 16: 6 x 2 is 12 accumulators, 2 vectors of B and a
-// broadcast.
+// Registers: AVX-512 has 32. Tiles of 6 x 4, 8 x 3, 12 x 2 and up to 18 x 1 keep 18 to 24 accumulators; FMA has a
+// latency of 4 cycles on 2 ports, so at least 8 are needed. A tile needs R broadcasts and NV loads for R * NV FMAs; 8 x
+// 3 and 6 x 4 need the fewest. With operands in L1 this kernel runs at 195 GFLOP/s. Written by hand in assembly it runs
+// at 200 in any of these shapes, packed or not, with 2 to 8 terms a turn; FMAs without loads run at 205. With
+// broadcasts folded into the FMAs (7 x 4, 9 x 3) it runs at 180 to 190, bound by the load ports. AVX2 has 16 registers:
+// 6 x 2 is 12 accumulators, 2 vectors of B and a broadcast.
 #pragma once
 
 #include <utility>
@@ -48,7 +48,7 @@ template <class T, int R, int NV, bool kByColumn, bool kPacked, int kGroups>
     if (NV > 1) hold(value);
 #pragma GCC unroll 8
     for (int v = 0; v < NV; ++v) c[r][v] = fma(value, row[v], c[r][v]);
-    if (NV > 1) keep_alive(value);  // else gcc writes the last sum over it, and needs copies and spills
+    if (NV > 1) keep_alive(value);  // else gcc overwrites it with the last sum, which costs copies and spills
   }
 #pragma GCC unroll 8
   for (int v = 0; v < NV; ++v) keep_alive(row[v]);
@@ -59,7 +59,7 @@ template <class T, int kGroups>
 #pragma GCC unroll 8
   for (int g = 0; g < kGroups; ++g) {
     a[g] += step;
-    hold_pointer(a[g]);  // else gcc keeps a pointer a row, and spills them
+    hold_pointer(a[g]);  // else gcc keeps one pointer a row, and spills them
   }
 }
 
@@ -87,7 +87,7 @@ void micro_kernel(const MicroArgs<T>& args) {
   T* panel = args.panel;
   constexpr Index kLine = 64 / static_cast<Index>(sizeof(T));
   const T* ahead = args.ahead.data;
-  if (args.epilogue != nullptr && args.epilogue->relu != nullptr) {  // read in the end, from rows that are far apart
+  if (args.epilogue != nullptr && args.epilogue->relu != nullptr) {  // read at the end, from rows that are far apart
     const T* mask = args.epilogue->relu + args.row * args.epilogue->relu_row + args.col;
     for (int r = 0; r < R; ++r, mask += args.epilogue->relu_row) {
 #pragma GCC unroll 8
@@ -157,7 +157,7 @@ MicroFunction<T> pick_shape(Index rows, Index vectors) {
   return vectors == 1 ? of.template operator()<1>() : of.template operator()<2>();
 }
 
-// A padded panel is also a B that is read in place, 2% slower; doubles, which no net is trained in, make do with that.
+// A padded panel can be read like a B in place, 2% slower; doubles, in which no net is trained, use only that path.
 template <class T>
 MicroFunction<T> pick_micro_kernel(Index rows, Index vectors, bool by_column, bool packed) {
   if constexpr (sizeof(T) == 4) {

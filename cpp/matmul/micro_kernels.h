@@ -6,8 +6,8 @@
 
 namespace catalase {
 
-// What is to be prefetched while a tile computes, rows of so many cache lines: the hardware does not follow rows that
-// are far apart.
+// The memory to prefetch while a tile computes: rows of `lines` cache lines. The hardware prefetcher does not follow
+// rows that are far apart.
 template <class T>
 struct Ahead {
   const T* data = nullptr;
@@ -21,13 +21,13 @@ struct MicroArgs {
   const T* b;  // row p starts at b + p * b_row
   Index b_row;
   T* panel;        // where to store the rows of B as a packed panel, or null
-  Ahead<T> ahead;  // this tile's share of the rows of B that the next panel will read
+  Ahead<T> ahead;  // this tile's part of the rows of B that the next panel will read
   Index k;
   T* c;  // row stride ldc
   Index ldc;
   Index last;                             // columns in the last vector, 1 to kWidth
   bool from_c;                            // start the accumulators from C (a further K block of the same chain)
-  const Epilogue<T>* epilogue = nullptr;  // what comes after the last K block; the tile is its block at (row, col)
+  const Epilogue<T>* epilogue = nullptr;  // applied after the last K block; the tile is its block at (row, col)
   Index row = 0, col = 0;
 };
 
@@ -36,8 +36,8 @@ using MicroFunction = void (*)(const MicroArgs<T>&);
 
 template <class T>
 struct MicroKernels {
-  // The kernel for a tile of so many rows and vectors (at most max_rows and kPanelVectors of blocks.h). by_column:
-  // a_row is 1; else a_col is. packed: B is a panel, whole vectors without gaps.
+  // Returns the kernel for a tile of `rows` rows and `vectors` vectors (at most max_rows and kPanelVectors of
+  // blocks.h). by_column: a_row is 1, otherwise a_col is. packed: B is a panel of whole vectors without gaps.
   MicroFunction<T> (*pick)(Index rows, Index vectors, bool by_column, bool packed);
 };
 

@@ -1,4 +1,4 @@
-// Copies that make operands readable for the micro-kernel.
+// Copies of operands into a form that the micro-kernel reads well.
 #pragma once
 
 #include "common/partition.h"
@@ -7,7 +7,7 @@
 namespace catalase {
 namespace {
 
-// A block of A is copied as it lies, to rows an odd number of cache lines apart: no two rows share their cache sets.
+// A block of A is copied without reordering, to rows an odd number of cache lines apart: no two rows share cache sets.
 template <class T>
 constexpr Index copied_stride(Index cols) {
   constexpr Index line = 64 / static_cast<Index>(sizeof(T));
@@ -26,8 +26,8 @@ bool must_copy(const MatrixView<const T>& a) {
 }
 
 // Whether the distance of the rows (or of the columns of a transposed A) maps them to few sets of the L2 cache, or is
-// so long that the hardware prefetcher does not follow it. Rows 8 KiB apart are 7% faster copied, rows 2 and 4 KiB
-// apart 1 to 4% slower (AVX-512; on AVX2 alike).
+// too long for the hardware prefetcher. Rows 8 KiB apart are 7% faster copied, rows 2 and 4 KiB apart 1 to 4% slower
+// (on AVX-512, and similarly on AVX2).
 template <class T>
 bool should_copy(const MatrixView<const T>& a) {
   const Index distance = (a.col_stride == 1 ? a.row_stride : a.col_stride) * static_cast<Index>(sizeof(T));
@@ -46,7 +46,7 @@ void copy_rows(MatrixView<const T> a, T* target, Index stride) {
   }
 }
 
-// Transposes a square of kWidth vectors in registers: in step d, blocks of d columns change places across the diagonal.
+// Transposes a square of kWidth vectors in registers: step d exchanges blocks of d columns across the diagonal.
 template <class T>
 inline void transpose_square(Vec<T> (&v)[kWidth<T>]) {
   constexpr int W = kWidth<T>;
@@ -68,8 +68,8 @@ inline void transpose_square(Vec<T> (&v)[kWidth<T>]) {
   }
 }
 
-// A block of b (k, cols) whose rows have no unit stride becomes panel[p * width + j], zero in the columns beyond.
-// kAhead: columns to fetch ahead, where nobody else does.
+// Packs a block of b (k, cols) whose rows have no unit stride into panel[p * width + j], with zeros in the columns
+// beyond. kAhead: columns to prefetch, if no other code does.
 template <class T, Index kAhead = 0>
 void pack_transposed(MatrixView<const T> b, T* panel, Index width) {
   constexpr Index W = kWidth<T>;

@@ -1,5 +1,5 @@
-// Looks at A, and takes the gather path where at most one entry in eight is not zero. The look costs one pass over A, a
-// few microseconds for a batch of fingerprints, and stops as soon as A turns out to be dense: as a rule after 8 rows.
+// Examines A, and takes the gather path if at most one entry in eight is not zero. This costs one pass over A, a few
+// microseconds for a batch of fingerprints, and stops as soon as A turns out to be dense, usually after 8 rows.
 #include "matmul/sparse.h"
 
 #include "common/partition.h"
@@ -10,10 +10,10 @@ namespace catalase {
 namespace {
 
 constexpr Index kOneIn = 8;       // fingerprints have 2 to 5%, hidden layers more
-constexpr Index kSmallest = 512;  // below so many entries of A the dense path is over before the look is
+constexpr Index kSmallest = 512;  // with fewer entries of A the dense path is faster than the examination
 constexpr Index kColumns = 128;   // columns of B that a thread gathers from at a time: 1,024 rows are 512 KiB, in L2
 
-// Eight rows spread over x tell a hidden layer, half of it zeros, from a batch that is worth the whole look.
+// Eight rows spread over x distinguish a hidden layer, half of it zeros, from a batch that is worth a full examination.
 template <class T>
 bool looks_dense(MatrixView<const T> x) {
   const Index step = ceil_div(x.rows, 8), rows = ceil_div(x.rows, step);
@@ -68,7 +68,7 @@ std::unique_ptr<SparseMatrix<T>> SparseMatrix<T>::from_bits(const std::uint8_t* 
   return out;
 }
 
-// Counting sort: the rows of the transpose, entries ascending because rows are walked in order.
+// Counting sort: the rows of the transpose; entries ascend because rows are walked in order.
 template <class T>
 std::unique_ptr<SparseMatrix<T>> SparseMatrix<T>::transposed() const {
   auto out = std::make_unique<SparseMatrix>(cols_, rows_, entries());
@@ -123,7 +123,7 @@ void gather_part(const SparseRows<T>& a, Index begin, Index end, Index left, Ind
   kernels<T>().sparse->gather(a, begin, end, left, right, args);
 }
 
-// Columns are shared out first: every thread then gathers from its own part of B, which stays in its cache.
+// Columns are divided first: every thread then gathers from its own part of B, which stays in its cache.
 template <class T>
 void gather(const SparseRows<T>& a, const MatmulArgs<T>& args) {
   const Activation activation = args.epilogue.activation;

@@ -1,8 +1,8 @@
 // The dense layer on batches that are mostly zeros: fingerprints (2 to 5% ones), one-hot DNA. Only the entries that are
 // not zero are multiplied: C[i] = act(sum over k of A[i, k] B[k] + bias), a gather of rows of B.
 //
-// The chain of each output is the dense one with its zero terms left out, in the same order, with the same cuts: the
-// bits are equal to the dense path's where B is finite (zero times infinity is NaN there), the sign of zero aside.
+// The chain of each output is the dense one without its zero terms, in the same order, with the same cuts: the bits
+// equal the dense path's if B is finite (zero times infinity is NaN there), except for the sign of zero.
 #pragma once
 
 #include <memory>
@@ -26,8 +26,8 @@ template <class T>
 struct SparseKernels {
   // The number of entries that are not zero; x has unit column stride.
   Index (*count)(MatrixView<const T> x);
-  // Writes the entries of x that are not zero, and where each row starts; x likewise. Gives up with -1 once
-  // there are more than `most`, else returns their number.
+  // Writes the entries of x that are not zero, and the start of each row. x has unit column stride. Returns the number
+  // of entries, or -1 as soon as there are more than `most`.
   Index (*compress)(MatrixView<const T> x, Index most, std::int32_t* columns, T* values, Index* starts);
   // Rows [begin, end), columns [left, right) of act(A @ args.b + bias); args.a is not read. args.b has unit column
   // stride. Activations other than ReLU need whole rows.
@@ -40,7 +40,7 @@ class SparseMatrix {
  public:
   SparseMatrix(Index rows, Index cols, Index entries);
 
-  // The entries of x, or null where more than one in eight is not zero, or x is too small for the look to pay.
+  // The entries of x, or null if more than one in eight is not zero, or x is too small for the gather path to pay.
   static std::unique_ptr<SparseMatrix> look(MatrixView<const T> x);
   // The set bits of packed rows; bit i of byte j is column 8j + i.
   static std::unique_ptr<SparseMatrix> from_bits(const std::uint8_t* bits, Index rows, Index bytes, Index row_stride);
@@ -65,12 +65,12 @@ class SparseMatrix {
 template <class T>
 void gather(const SparseRows<T>& a, const MatmulArgs<T>& args);
 
-// One thread's share of it, at the level in use.
+// The part of one thread, at the level in use.
 template <class T>
 void gather_part(const SparseRows<T>& a, Index begin, Index end, Index left, Index right, const MatmulArgs<T>& args);
 
-// act(A @ B + bias), all threads: by gathering where A is mostly zeros, else by `matmul`. A may be a transposed view,
-// as in the gradient of the weights.
+// act(A @ B + bias), all threads: by gathering if A is mostly zeros, else by `matmul`. A may be a transposed view, as
+// in the gradient of the weights.
 template <class T>
 void linear(const MatmulArgs<T>& args);
 

@@ -1,9 +1,9 @@
 // Gathering rows of B, one thread, one level.
 //
 // Loops: columns of B in strips (sparse.cpp), rows of A, blocks of 64 columns, entries of the row. The block's sums
-// stay in registers, each entry adds one broadcast value times a block's vectors of a row of B, or the vectors alone
-// where all values are 1 (fingerprints; the product with 1 is exact). Bound: the bandwidth from L2 to L1, one vector a
-// multiply-add. Blocks of 64 columns: of the rows that many samples have, more stay in L1 than of 128 (README.md).
+// stay in registers. Each entry adds one broadcast value times a block's vectors of a row of B, or only the vectors if
+// all values are 1 (fingerprints; the product with 1 is exact). Bound: the bandwidth from L2 to L1, one vector a
+// multiply-add. With blocks of 64 columns more of the rows that many samples have stay in L1 than with 128 (README.md).
 #pragma once
 
 #include "common/partition.h"
@@ -37,7 +37,8 @@ Index count_level(MatrixView<const T> x) {
   return count;
 }
 
-// A word of bits at a time, then a walk over its bits: a branch a vector would be mispredicted at every one of them.
+// Reads a word of bits at a time and then walks over its bits, because a branch for each vector would be mispredicted
+// every time.
 template <class T>
 Index compress_level(MatrixView<const T> x, Index most, std::int32_t* columns, T* values, Index* starts) {
   Index count = 0;

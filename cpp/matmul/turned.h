@@ -1,4 +1,4 @@
-// C by way of C^T = B^T A^T, for few columns of C.
+// C computed as C^T = B^T A^T, for few columns of C.
 #pragma once
 
 #include "common/memory.h"
@@ -24,7 +24,7 @@ bool turn_pays(const MatmulArgs<T>& args) {
 template <class T>
 void matmul_one_thread(const MatmulArgs<T>& args);
 
-// C by way of C^T, some rows of C at a time: sums into scratch memory, then squares turned in registers.
+// Computes C^T for some rows of C at a time: sums into scratch memory, then squares transposed in registers.
 template <class T>
 void matmul_turned(const MatmulArgs<T>& args) {
   constexpr Index W = kWidth<T>;

@@ -1,10 +1,10 @@
-// RDKit's aromaticity model, perceived from single and double bonds, however the molecule was written.
+// RDKit's aromaticity model, perceived from single and double bonds, for any spelling of the molecule.
 //
-// After "Aromaticity" in the RDKit Book, and RDKit's observed answers. Each ring atom offers 0, 1 or 2 electrons, or
-// cannot take part. A smallest ring of such atoms is aromatic if it has 4n + 2. What is not aromatic by itself can be
-// so together: all connected sets of 2 to 6 rings that share one bond each are tried, by rising size, until every bond
-// of the annelated system is aromatic; of a set, the outline becomes aromatic, and atoms in three of its rings do not
-// count. Electrons are counted with two population counts over sets of atoms.
+// After "Aromaticity" in the RDKit Book, and RDKit's observed answers. Each ring atom contributes 0, 1 or 2 electrons,
+// or cannot take part. A smallest ring of such atoms is aromatic if it has 4n + 2. Rings that are not aromatic alone
+// can be aromatic together: all connected sets of 2 to 6 rings that share one bond each are tried, by rising size,
+// until every bond of the annelated system is aromatic. The outline of a set becomes aromatic, and atoms in three of
+// its rings do not count. Electrons are counted with two population counts over sets of atoms.
 #pragma once
 
 #include "molecule/bits.h"
@@ -18,13 +18,13 @@ namespace {
 
 constexpr unsigned kMaxCandidateRings = 12;
 constexpr int kMaxRingsTogether = 6;
-constexpr int kMaxRingSize = 24;  // larger ones do not fuse in RDKit; none is proven here
-constexpr int kMaxMixedRing = 8;  // RDKit refuses oxygen and sulphur in larger rings, by a rule that is not proven here
+constexpr int kMaxRingSize = 24;  // larger rings do not fuse in RDKit; none is proven here
+constexpr int kMaxMixedRing = 8;  // RDKit refuses oxygen and sulphur in larger rings, by a rule that is not proven
 
 constexpr int kNoDonor = -1;
 constexpr int kUnproven = -2;
 
-// The electrons that a ring atom offers, kNoDonor, or kUnproven.
+// The electrons that a ring atom contributes, kNoDonor, or kUnproven.
 template <class M, class IsRingBond>
 int electrons_of(const M& m, unsigned atom, IsRingBond&& is_ring_bond) {
   const int degree = m.atom[atom].degree + m.atom[atom].hydrogens;
@@ -53,7 +53,7 @@ int electrons_of(const M& m, unsigned atom, IsRingBond&& is_ring_bond) {
   if (usual <= 1 || multiple > 1 || valence > usual_charged) {
     return usual == 0 ? kUnproven : kNoDonor;  // [Be-] and [Mg-] can be aromatic
   }
-  int pairs = outer_electrons(element) - usual - charge;  // electrons that bind nobody
+  int pairs = outer_electrons(element) - usual - charge;  // electrons outside bonds
   if (pairs < 0) pairs = 0;
   int free = usual - degree + pairs;
   if (free > 1 && valence - degree > 1) free = 1;  // a triple bond has one electron for the ring
@@ -91,7 +91,7 @@ inline bool is_connected(const unsigned* near, unsigned set) {
   return reached == set;
 }
 
-// The outline of several rings if they are aromatic together, nothing otherwise.
+// The outline of several rings if they are aromatic together, otherwise the empty set.
 template <int W>
 Bits<W> aromatic_outline(const RingSystem<W>& s, unsigned set, const Bits<W>& one, const Bits<W>& two) {
   Bits<W> seen = Bits<W>::none(), twice = seen, thrice = seen, bonds = seen, shared = seen;
@@ -175,7 +175,7 @@ Status perceive_aromaticity(Molecule& m, Rings<W>& rings, Kekule<W>& kekule) {
     left &= ~system;
     aromatic |= aromatic_bonds(s, system, one, two);
   }
-  // Bonds that were written aromatic and are not: their order must not depend on the Kekule form.
+  // Bonds that were written as aromatic and are not: their order must not depend on the Kekule form.
   bool fixed = true;
   for_each(kekule.bonds & ~aromatic, [&](unsigned bond) { fixed = fixed && is_fixed(m, kekule, bond); });
   if (!fixed) return kAromatic;

@@ -1,5 +1,5 @@
-// A small set of atoms or bonds: 64 * W bits in registers. Molecules of up to 64 atoms and bonds take one word, larger
-// ones four; the loops over words vanish for W = 1.
+// A small set of atoms or bonds: 64 * W bits in registers. Molecules of up to 64 atoms and bonds use one word, larger
+// ones four; with W = 1 the compiler removes the loops over words.
 #pragma once
 
 #include <cstdint>

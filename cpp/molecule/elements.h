@@ -1,4 +1,4 @@
-// Elements: symbols, and for those that the native reader takes part in bonds with, what is proven about them.
+// Elements: symbols, and the proven facts about those that the native reader accepts in bonds.
 #pragma once
 
 #include "molecule/molecule.h"
@@ -6,7 +6,7 @@
 namespace catalase {
 namespace {
 
-// Atoms outside brackets, whose implicit hydrogens are to be found; see valence.h. Aromatic ones come last.
+// Atoms outside brackets, whose implicit hydrogens are to be found (valence.h). Aromatic ones come last.
 enum Kind : u8 {
   kKindB,
   kKindC,
@@ -47,13 +47,13 @@ constexpr SymbolTable make_symbol_table() {
 }
 constexpr SymbolTable kSymbolTable = make_symbol_table();
 
-// The atomic number of a symbol (second is 0 for one letter), 0 where there is none.
+// The atomic number of a symbol (second is 0 for one letter), 0 if there is none.
 inline unsigned element_of(char first, char second) {
   return kSymbolTable.number[first - 'A'][second == 0 ? 0 : second - 'a' + 1];
 }
 
-// The invariants hold the difference of an isotope's mass from the element's average, cut to a whole number. These are
-// the isotopes whose difference was observed.
+// The invariants use the difference of an isotope's mass from the element's average, truncated to a whole number. These
+// are the isotopes whose difference was observed.
 inline bool known_isotope(unsigned element, unsigned isotope, int& mass_shift) {
   struct Isotope {
     u8 element, mass;
@@ -73,7 +73,7 @@ inline bool known_isotope(unsigned element, unsigned isotope, int& mass_shift) {
   return false;
 }
 
-// Electrons in the outer shell, of the elements that may sit in or beside an aromatic ring; 0 for others.
+// Electrons in the outer shell, for the elements that may be in an aromatic ring or next to one; 0 for others.
 inline int outer_electrons(unsigned element) {
   switch (element) {
     case 5:
@@ -102,21 +102,21 @@ inline int outer_electrons(unsigned element) {
   }
 }
 
-// The usual valence of an element: 8 less its outer electrons from carbon on, its outer electrons before.
+// The usual valence of an element: 8 minus its outer electrons from carbon on, its outer electrons before.
 inline int usual_valence(unsigned element) {
   const int outer = outer_electrons(element);
   return outer > 4 ? 8 - outer : outer;
 }
 
-// The usual valence of a charged atom is that of the element with as many electrons: N+ binds as C does.
+// The usual valence of a charged atom is that of the element with as many electrons: N+ binds like C.
 inline int usual_valence(unsigned element, int charge) {
   const int outer = outer_electrons(element) - charge;
   if (outer <= 0 || outer > 8) return 0;
   return outer > 4 ? 8 - outer : outer;
 }
 
-// The highest valence of atoms with bonds that is proven, by element and charge; -1 where none is. An atom without
-// bonds and hydrogens needs no proof, whatever its element.
+// The highest valence of atoms with bonds that is proven, by element and charge; -1 if none is. An atom without bonds
+// and hydrogens of any element needs no proof.
 inline int highest_valence(unsigned element, int charge) {
   if (charge == 0) {
     switch (element) {

@@ -1,9 +1,9 @@
-// Gives atoms and bonds that were written aromatic single and double bonds: a Kekule form.
+// Assigns single and double bonds, a Kekule form, to atoms and bonds that were written as aromatic.
 //
-// An atom needs a double bond if that fills its usual valence. The atoms in need are matched in pairs along aromatic
-// ring bonds: whoever has one free neighbour left is matched first; where nobody has, a pair is tried, and taken back
-// if it leads nowhere. Aromaticity does not depend on which matching is found, since every atom in need gets exactly
-// one ring double bond; single bond orders can, and is_fixed() tells whether they do.
+// An atom needs a double bond if that fills its usual valence. These atoms are matched in pairs along aromatic ring
+// bonds: atoms with only one free neighbour left are matched first; if there are none, a pair is tried, and undone if
+// it leads to no matching. Aromaticity does not depend on which matching is found, since every such atom gets exactly
+// one ring double bond. Single bond orders can depend on it, and is_fixed() tells whether they do.
 #pragma once
 
 #include "molecule/bits.h"
@@ -15,20 +15,20 @@ namespace {
 
 template <int W>
 struct Kekule {
-  Bits<W> written;    // atoms written aromatic
-  Bits<W> need;       // those that must get a double bond
-  Bits<W> plain;      // neutral carbon and nitrogen among these: one electron each, whatever else
-  Bits<W> bonds;      // ring bonds written aromatic
-  Bits<W> near[256];  // neighbours by these bonds; for atoms written aromatic
+  Bits<W> written;    // atoms written as aromatic
+  Bits<W> need;       // atoms that must get a double bond
+  Bits<W> plain;      // neutral carbon and nitrogen among these, with one electron each in any case
+  Bits<W> bonds;      // ring bonds written as aromatic
+  Bits<W> near[256];  // neighbours by these bonds; for atoms written as aromatic
   u8 partner[256];
-  bool choices;  // whether the matching needed one: if not, it is the only one
-  int patience;  // pairs that may still be tried for this molecule: no input takes long
+  bool choices;  // whether the matching needed a choice; if not, it is the only one
+  int patience;  // pairs that may still be tried for this molecule, so that no input takes long
 };
 
-// Whether an atom written aromatic needs a double bond: 1, 0, or -1 where that is not proven.
+// Whether an atom that was written as aromatic needs a double bond: 1, 0, or -1 if that is not proven.
 inline int need_of(const Molecule& m, unsigned i) {
   const Atom& atom = m.atom[i];
-  int extra = 0;  // orders above one that are written
+  int extra = 0;  // the sum of the written orders above one
   for (unsigned k = 0; k < atom.degree; ++k) {
     const u8 order = m.order[m.bond[i][k]];
     if (order != kAromaticOrder) extra += order - 1;
@@ -42,16 +42,16 @@ inline int need_of(const Molecule& m, unsigned i) {
   return -1;
 }
 
-// The usual c (two or three aromatic bonds, or two and a single one) and n (two), which need one: seen at a glance.
+// Recognizes the usual c (two or three aromatic bonds, or two and a single one) and n (two), which need a double bond.
 inline bool is_plain(const Atom& atom) {
   if (atom.kind == kKindAromaticC) return atom.twice_valence == 8 || atom.twice_valence == 9;
   return atom.kind == kKindAromaticN && atom.twice_valence == 6;
 }
 
-// Matches all atoms of `free` along k.near. False where there is no way, or patience has run out.
+// Matches all atoms of `free` along k.near. False if there is no matching, or patience has run out.
 template <int W>
 bool match(Kekule<W>& k, Bits<W> free) {
-  Bits<W> forced = Bits<W>::none();  // atoms with one free neighbour, some of them matched since
+  Bits<W> forced = Bits<W>::none();  // atoms with one free neighbour, some of them matched in the meantime
   bool possible = true;
   for_each(free, [&](unsigned a) {
     const int ways = (k.near[a] & free).count();
@@ -131,7 +131,7 @@ Status kekulize(Molecule& m, const Bits<W>& ring_atoms, const Bits<W>& ring_bond
   return kNative;
 }
 
-// Whether a bond written aromatic has the same order in every Kekule form. Changes the matching.
+// Whether a bond that was written as aromatic has the same order in every Kekule form. Changes the matching.
 template <int W>
 bool is_fixed(const Molecule& m, Kekule<W>& k, unsigned bond) {
   const unsigned a = m.begin[bond], b = m.end[bond];

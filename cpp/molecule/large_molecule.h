@@ -7,7 +7,7 @@
 namespace catalase {
 namespace {
 
-// A block that goes back at the end of the scope.
+// A block that is freed at the end of the scope.
 template <class T>
 class Block {
  public:
@@ -29,12 +29,12 @@ class Block {
   T* data_;
 };
 
-// A list that grows up to a limit; full() once it cannot, and what is pushed then is lost.
+// A list that grows up to a limit; full() is true once it cannot grow, and later values are lost.
 template <class T>
 class List {
  public:
   List(const WorkMemory& memory, std::size_t limit) : memory_(memory), block_(memory, kStart), limit_(limit) {}
-  void push(T value) {  // a copy: it may lie in the block that goes back
+  void push(T value) {  // a copy: it may lie in the block that is freed
     if (count_ == room_ && !grow()) return;
     block_.get()[count_++] = value;
   }
@@ -81,7 +81,7 @@ struct LargeMolecule {
   u8* order;
 };
 
-// Atoms and bonds of a text are no more than its characters, old and new numbers of ring bonds included.
+// Atoms and bonds of a text are no more than its characters, including old and new numbers of ring bonds.
 struct LargeMemory {
   LargeMemory(const WorkMemory& memory, std::int64_t length)
       : room(static_cast<unsigned>(length) + 8),

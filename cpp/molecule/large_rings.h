@@ -1,11 +1,12 @@
 // Rings and aromaticity of a large molecule, ring system by ring system, in linear time.
 //
-// The cycle of each closure is walked as in rings.h, but over atoms that are joined already in one step (a forest of
-// disjoint sets), so each tree bond is walked once. The sets are then the ring systems: atoms that stay connected
-// whichever bond is cut. No ring leaves its system, and of what is outside aromaticity asks only for the multiple bonds
-// that lead there; so each system becomes a Molecule of its own, and kekulize.h and aromaticity.h do the rest.
+// The cycle of each closure is walked as in rings.h, but atoms that are joined already are passed in one step (a forest
+// of disjoint sets), so each tree bond is walked once. The sets are then the ring systems: atoms that stay connected if
+// any one bond is cut. No ring leaves its system, and aromaticity needs only the multiple bonds that lead out of it; so
+// each system becomes a separate Molecule, and kekulize.h and aromaticity.h do the rest.
 //
-// A system that is too large for that (the loop of a disulphide bridge) is proven not to be aromatic, or left to RDKit.
+// A system that is too large for that (the loop of a disulphide bridge) is proven not to be aromatic, or the molecule
+// is left to RDKit.
 #pragma once
 
 #include "molecule/aromaticity.h"
@@ -27,10 +28,10 @@ struct LargeRings {
   bool in_ring(unsigned atom) const { return top[atom] != atom || first[atom] != LargeMolecule::kNone; }
 
   Block<u32> numbers;
-  u32* top;                    // of an atom: the smallest number of its ring system; itself outside rings
-  u32 *first, *first_closure;  // of a system, at its top: the first of its other atoms, of its closures
-  u32* next;                   // of them
-  u32* local;                  // numbers in the system's own Molecule
+  u32* top;                    // for each atom the smallest number of its ring system; itself outside rings
+  u32 *first, *first_closure;  // for each system, at its top: the first of its other atoms, of its closures
+  u32* next;                   // the next of these
+  u32* local;                  // the number in the system's own Molecule
 };
 
 inline u32 top_of(u32* top, u32 atom) {
@@ -52,7 +53,7 @@ inline Status find_ring_systems(const LargeMolecule& m, LargeRings& r) {
     }
   }
   for (u32 a = 0; a < m.atoms; ++a) r.top[a] = r.top[r.top[a]];
-  for (u32 a = m.atoms; a-- > 0;) {  // downwards: lists come out in ascending order
+  for (u32 a = m.atoms; a-- > 0;) {  // downwards, so that lists are in ascending order
     const u32 top = r.top[a];
     if (top == a) continue;
     r.next[a] = r.first[top];
@@ -66,7 +67,8 @@ inline Status find_ring_systems(const LargeMolecule& m, LargeRings& r) {
   return kNative;
 }
 
-// Whether no cycle of the system has atoms only that could be aromatic: candidates with one way in are peeled off.
+// Proves that no cycle of the system consists of atoms that could be aromatic, by removing candidates with only one way
+// in.
 inline Status prove_not_aromatic(const LargeMolecule& m, u32 top, LargeRings& r, List<u32>& queue) {
   const auto is_ring_bond = [&](unsigned bond) { return r.top[m.begin[bond]] == r.top[m.end[bond]]; };
   u32* const ways = r.local;  // 0: no candidate
@@ -101,7 +103,8 @@ inline Status prove_not_aromatic(const LargeMolecule& m, u32 top, LargeRings& r,
   return left == 0 ? kNative : kRings;
 }
 
-// The ring system as a Molecule. Atoms outside stand at its end: one for all single bonds, then one a multiple bond.
+// The ring system as a Molecule. Atoms outside are at its end: one for all single bonds, then one for each multiple
+// bond.
 inline Status extract_system(const LargeMolecule& m, u32 top, LargeRings& r, Molecule& system) {
   u32 atoms = 0, outside = 1, closures = 0;
   for (u32 a = top; a != LargeMolecule::kNone; a = a == top ? r.first[top] : r.next[a]) {
@@ -143,7 +146,7 @@ inline Status extract_system(const LargeMolecule& m, u32 top, LargeRings& r, Mol
     if (system.order[i] == kAromaticOrder) system.aromatic_bonds[i / 64] |= u64{1} << (i % 64);
     for (unsigned k = 0; k < m.atom[a].degree; ++k) {
       const u32 other = m.neighbour[a][k], bond = m.bond[a][k];
-      u32 number = atoms;  // the one for all single bonds
+      u32 number = atoms;  // the one atom for all single bonds
       if (r.top[other] == top) {
         number = r.local[other];
       } else if (m.order[bond] != kSingle) {
@@ -156,7 +159,7 @@ inline Status extract_system(const LargeMolecule& m, u32 top, LargeRings& r, Mol
   return kNative;
 }
 
-// The orders of its ring bonds, back in the whole molecule.
+// Copies the orders of its ring bonds back to the whole molecule.
 inline void take_orders(LargeMolecule& m, u32 top, const LargeRings& r, const Molecule& system) {
   for (u32 a = r.first[top]; a != LargeMolecule::kNone; a = r.next[a]) m.order[a] = system.order[r.local[a]];
   for (u32 c = r.first_closure[top]; c != LargeMolecule::kNone; c = r.next[c]) {
@@ -164,7 +167,7 @@ inline void take_orders(LargeMolecule& m, u32 top, const LargeRings& r, const Mo
   }
 }
 
-// Biphenyl without a '-'. Atoms written aromatic must be in rings.
+// Handles biphenyl without a '-'. Atoms written as aromatic must be in rings.
 inline Status single_bonds_between_systems(LargeMolecule& m, const LargeRings& r) {
   for (u32 a = 0; a < m.atoms; ++a) {
     if ((m.atom[a].flags & kWrittenAromatic) != 0 && !r.in_ring(a)) return kAromatic;

@@ -1,10 +1,9 @@
-// A molecule while it is read: arrays of small fields in the caller's workspace, no allocation. What does not fit is
-// read into a LargeMolecule (large_molecule.h), which has the same members.
+// A molecule during reading: arrays of small fields in the caller's workspace, without allocation. Molecules that do
+// not fit are read into a LargeMolecule (large_molecule.h), which has the same members.
 //
-// Atoms are numbered as RDKit numbers them, in the order of the SMILES without the hydrogens that are merged. That
-// order is a depth-first tree: the bond that an atom was read with (its tree bond) carries the atom's own number, a
-// bond that closes a ring the numbers from `atoms` on. A parent's number is smaller than its child's, which makes rings
-// cheap.
+// Atoms have RDKit's numbers: the order of the SMILES without the hydrogens that are merged. That order is a
+// depth-first tree: the bond by which an atom was read (its tree bond) has the atom's own number, and the bonds that
+// close rings have the numbers from `atoms` on. A parent's number is smaller than its child's, which makes rings cheap.
 #pragma once
 
 #include <cstdint>
@@ -64,16 +63,16 @@ struct Molecule {
 
   alignas(64) Atom atom[256];
   alignas(64) u8 neighbour[256][kMaxDegree];  // kNoAtom in empty slots
-  alignas(64) u8 bond[256][kMaxDegree];       // beside it; 255 too
+  alignas(64) u8 bond[256][kMaxDegree];       // in the same order; 255 in empty slots
 
-  // Bonds. begin[] is the parent of a tree bond's atom, kNoAtom at a root.
+  // Bonds. begin[] is the parent of a tree bond's atom, and kNoAtom at a root.
   u8 begin[256];
   u8 end[256];
   u8 order[256];  // 0 at a root
 
   u8 stack[256];  // of the reader: atoms with a branch open
 
-  unsigned bonds() const { return atoms + closures; }  // numbers in use; those of roots stand for no bond
+  unsigned bonds() const { return atoms + closures; }  // numbers in use; those of roots are no bonds
 };
 
 }  // namespace

@@ -1,10 +1,9 @@
-// The highest valence that RDKit permits, for all elements: what is asked where the short list of elements.h has no
-// answer.
+// The highest valence that RDKit permits, for all elements: the fallback of the short list in elements.h.
 //
-// The rule was found by asking RDKit 2024.9.1 and 2026.9.1 about every element with charges from -9 to +9, single and
-// double bonds and hydrogens. Most metals have no limit, whatever their charge. Another atom may bind as the neutral
-// element with as many electrons does. Phosphorus, sulphur, arsenic and selenium with negative charges may bind more
-// than this says; but beside a metal RDKit then makes the bond a dative one, so the lower limit is kept for them.
+// The rule was found by querying RDKit 2024.9.1 and 2026.9.1 about every element with charges from -9 to +9, single and
+// double bonds and hydrogens. Most metals have no limit, with any charge. Another atom may bind as the neutral element
+// with as many electrons does. Phosphorus, sulphur, arsenic and selenium with negative charges may bind more than this
+// rule says; but next to a metal RDKit then makes the bond dative, so the lower limit is kept for them.
 #pragma once
 
 #include "molecule/molecule.h"
@@ -12,7 +11,7 @@
 namespace catalase {
 namespace {
 
-constexpr u8 kNoLimit = 127;  // as twice a valence never reaches
+constexpr u8 kNoLimit = 127;  // more than any twice_valence
 
 struct ValenceTable {
   u8 highest[119];
@@ -30,7 +29,7 @@ constexpr ValenceTable make_valence_table() {
 }
 constexpr ValenceTable kValences = make_valence_table();
 
-// What RDKit takes for a metal: never for the giver of a dative bond.
+// The elements that RDKit treats as metals: it never makes them the donor of a dative bond.
 inline bool is_metal(unsigned element) {
   if (element <= 2 || (element >= 5 && element <= 10) || (element >= 14 && element <= 18)) return false;
   return (element < 33 || element > 36) && (element < 52 || element > 54) && element != 85 && element != 86;

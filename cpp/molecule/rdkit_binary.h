@@ -1,15 +1,15 @@
-// A molecule from the bytes of RDKit's Mol.ToBinary(NoConformers), as it is: nothing is perceived anew.
+// A molecule from the bytes of RDKit's Mol.ToBinary(NoConformers), unchanged: nothing is perceived again.
 //
 //   header    magic, tag, version (major, minor, patch), atoms, bonds, a flag byte
-//   atom      element, flag byte, which fields follow, the fields
+//   atom      element, flag byte, a byte that says which fields follow, the fields
 //   bond      both ends, flag byte, the fields that it announces
-//   rings     tag, number, and for each its size and its atoms; absent where rings were never looked for
+//   rings     tag, number, and for each its size and its atoms; absent if rings were never computed
 //
-// Integers are little-endian, of 4 bytes; atom numbers of 1 byte up to 255 atoms, and larger molecules are left to
-// RDKit. The versions in kVersions were compared with RDKit's answers; any other is left, and so is any field, tag or
-// byte too many that is not known here. Every read is checked: the bytes need not come from RDKit.
+// Integers are little-endian, of 4 bytes; atom numbers have 1 byte up to 255 atoms, and larger molecules are left to
+// RDKit. The versions in kVersions were compared with RDKit's answers; any other version is left to RDKit, and so is
+// any unknown field or tag, or a surplus byte. Every read is checked: the bytes need not come from RDKit.
 //
-// RDKit stores hydrogens that were never counted as it stores none. Who calls asks Mol.NeedsUpdatePropertyCache first.
+// RDKit stores uncounted hydrogens like none, so the caller must check Mol.NeedsUpdatePropertyCache first.
 #pragma once
 
 #include "molecule/bits.h"
@@ -35,7 +35,7 @@ class Bytes {
     if (!short_) at_ += count;
   }
   bool at_end() const { return at_ == end_; }
-  bool short_of() const { return short_; }  // a read went past the end; what it gave is 0
+  bool short_of() const { return short_; }  // a read went past the end, and returned 0
 
  private:
   const u8 *at_, *end_;
@@ -59,11 +59,11 @@ enum BinaryTag : u8 {
 enum AtomBits : u8 { kHasMapNumber = 8, kNoImplicit = 32, kIsAromatic = 64 };
 enum BondBits : u8 { kHasStereo = 2, kHasDirection = 4, kHasType = 8, kConjugated = 32, kBondIsAromatic = 64 };
 
-// What ECFP does not ask for and FCFP does: atoms and bonds agree on what is aromatic, and the valence that RDKit
-// counted is that of the bonds and hydrogens. A molecule that was edited since may differ.
+// Checks that only FCFP needs: atoms and bonds agree on aromaticity, and the valence that RDKit counted is that of the
+// bonds and hydrogens. A molecule that was edited since may differ.
 struct BinaryCheck {
   u8 aromatic[256], aromatic_bonds[256];
-  u8 valence[256], bond_orders[256];  // less hydrogens
+  u8 valence[256], bond_orders[256];  // without hydrogens
   bool consistent;
 };
 
@@ -124,7 +124,7 @@ inline Status read_binary_bond(Bytes& in, Molecule& m, unsigned b, BinaryCheck& 
   if ((bits & kHasDirection) != 0) in.byte();
   if ((bits & kHasStereo) != 0) {
     in.byte();
-    in.skip(in.byte());  // the atoms it is named after
+    in.skip(in.byte());  // the atoms that it is named after
   }
   if (!(type >= 1 && type <= 3) && type != 12) return kSyntax;
   m.order[b] = type == 12 ? u8{kAromaticOrder} : static_cast<u8>(type);
@@ -158,7 +158,7 @@ inline Status read_binary_rings(Bytes& in, const Molecule& m, Bits<4>& ring_atom
   return in.byte() == kEndMolecule && in.at_end() && !in.short_of() ? kNative : kSyntax;
 }
 
-// FCFP counts bonds and aromatic neighbours as SMARTS does only where the molecule agrees with itself.
+// FCFP counts bonds and aromatic neighbours as SMARTS does only if the molecule is consistent.
 inline bool is_consistent(const Molecule& m, const BinaryCheck& check) {
   if (!check.consistent) return false;
   for (unsigned a = 0; a < m.atoms; ++a) {
@@ -168,7 +168,7 @@ inline bool is_consistent(const Molecule& m, const BinaryCheck& check) {
   return true;
 }
 
-// Bonds have RDKit's numbers, and are not those of a tree: m.begin, m.end and m.closures serve nobody but m.bonds().
+// Bonds have RDKit's numbers, which are not those of a tree: only m.bonds() uses m.begin, m.end and m.closures.
 __attribute__((noinline)) Status read_rdkit_binary(const char* data, std::int64_t length, bool features, Molecule& m,
                                                    Bits<4>& ring_atoms) {
   const auto* bytes = reinterpret_cast<const u8*>(data);

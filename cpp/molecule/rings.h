@@ -1,13 +1,14 @@
-// Which atoms and bonds are in rings, and the smallest rings of an annelated system.
+// The atoms and bonds in rings, and the smallest rings of an annelated system.
 //
-// SMILES order is a depth-first tree with parent < child, so each closure's cycle is found by walking both of its ends
-// up to where they meet: a few steps a ring, no search. The union of these cycles is exactly the ring bonds.
+// SMILES order is a depth-first tree with parent < child, so the cycle of each closure is found by walking up from both
+// of its ends until they meet: a few steps a ring, without a search. The union of these cycles is exactly the set of
+// ring bonds.
 //
-// Smallest rings are wanted for aromaticity only. The cycles that share bonds (a group) are exchanged against sums of
-// theirs until no sum is shorter than its longest member: a minimum cycle basis. Where every sum is longer, that basis
-// is the only one and RDKit's rings must be these. Where some sum is as long (a cage), the rings concerned must hold an
-// atom that cannot be aromatic; otherwise the molecule is left to RDKit. 2^k sums for k cycles: one for two rings. They
-// are kept in a table for up to ten cycles, made one after the other for up to twelve; a group of more is left alone,
+// Only aromaticity needs smallest rings. The cycles that share bonds (a group) are exchanged for sums of cycles until
+// no sum is shorter than its longest member: a minimum cycle basis. If every sum is longer, that basis is the only one
+// and RDKit's rings must be these. If some sum is as long (a cage), the rings concerned must hold an atom that cannot
+// be aromatic; otherwise the molecule is left to RDKit. k cycles have 2^k sums: one for two rings. The sums are kept in
+// a table for up to ten cycles and computed one after the other for up to twelve; a larger group is left to RDKit,
 // unless no cycle of it could be aromatic.
 #pragma once
 
@@ -60,7 +61,7 @@ Bits<W> atoms_of(const Molecule& m, const Bits<W>& bonds) {
   return atoms;
 }
 
-// Whether some cycle over these bonds has candidates only: what is left after atoms with one way in are peeled off.
+// Whether some cycle over these bonds has only candidates: it remains after atoms with only one way in are removed.
 template <int W>
 bool has_cycle_of(const Molecule& m, const Bits<W>& bonds, Bits<W> atoms) {
   for (bool changed = true; changed;) {
@@ -77,9 +78,9 @@ bool has_cycle_of(const Molecule& m, const Bits<W>& bonds, Bits<W> atoms) {
   return atoms.any();
 }
 
-// Sorts cycles by length and looks at all sums of two and more, each made of the one before by one cycle (a Gray code).
-// kNative where all are longer than their longest cycle, or as long where no aromatic ring is concerned. Where one is
-// shorter it takes the place of that cycle, and `changed` is set.
+// Sorts cycles by length and examines all sums of two and more, each made of the one before by adding one cycle (a Gray
+// code). Returns kNative if all sums are longer than their longest cycle, or as long where no aromatic ring is
+// concerned. If a sum is shorter, it replaces that cycle, and `changed` is set.
 template <int W>
 Status try_sums(const Molecule& m, const Bits<W>& candidates, Bits<W>* cycle, u8* length, unsigned n, bool& changed) {
   for (unsigned i = 1; i < n; ++i) {
@@ -118,7 +119,7 @@ Status try_sums(const Molecule& m, const Bits<W>& candidates, Bits<W>* cycle, u8
   return kNative;
 }
 
-// reduce_group for more cycles than its table holds.
+// reduce_group for more cycles than its table can hold.
 template <int W>
 __attribute__((noinline, cold)) Status reduce_large_group(const Molecule& m, const Bits<W>& candidates, Bits<W>* cycle,
                                                           u8* length, unsigned n) {
@@ -136,7 +137,7 @@ template <int W>
 Status reduce_group(const Molecule& m, const Bits<W>& candidates, Bits<W>* cycle, unsigned n, Rings<W>& r) {
   u8 length[kMaxClosures];
   for (unsigned i = 0; i < n; ++i) length[i] = static_cast<u8>(cycle[i].count());
-  for (bool changed = true; changed;) {  // by pairs first: that is nearly always all
+  for (bool changed = true; changed;) {  // pairs first: they are nearly always enough
     changed = false;
     for (unsigned i = 0; i < n; ++i) {
       for (unsigned j = i + 1; j < n; ++j) {

@@ -1,10 +1,9 @@
 // Reads SMILES into a Molecule (Weininger, J. Chem. Inf. Comput. Sci. 28 (1988) 31; the OpenSMILES specification).
 //
 // One pass over the text, one switch a token, no allocation; all state is in registers. The grammar is a strict subset
-// of what RDKit reads: whatever is rare, ambiguous or a matter of taste (ring bonds after a branch, dots in branches,
-// wildcards, dative and quadruple bonds, extended chirality) is kSyntax, and RDKit decides. Plain [H] atoms with one
-// heavy neighbour become hydrogens of that neighbour here, as RDKit merges them. '@', '/' and '\' are read and noted;
-// connectivity is all that is kept.
+// of RDKit's: rare or ambiguous forms (ring bonds after a branch, dots in branches, wildcards, dative and quadruple
+// bonds, extended chirality) are kSyntax, and RDKit decides. Plain [H] atoms with one heavy neighbour become hydrogens
+// of that neighbour, as RDKit merges them. '@', '/' and '\' are read and noted; only connectivity is kept.
 //
 // Bound: mispredicted branches, 0.37 us for ZINC's 44 characters.
 #pragma once
@@ -30,7 +29,7 @@ constexpr TokenTable make_token_table() {
     table.token[static_cast<u8>(c)] = token;
     table.value[static_cast<u8>(c)] = static_cast<u8>(value);
   };
-  const char symbols[] = "BCNOFPS..Ibcnops";  // in order of kind; Cl and Br are found on the way
+  const char symbols[] = "BCNOFPS..Ibcnops";  // in order of kind; Cl and Br are found during parsing
   for (int kind = 0; kind < 16; ++kind) {
     if (symbols[kind] != '.') set(symbols[kind], kOrganic, kind);
   }
@@ -69,7 +68,7 @@ inline bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// The element of a lower-case symbol in brackets, 0 where there is none.
+// The element of a lower-case symbol in brackets, 0 if there is none.
 inline u8 aromatic_symbol(const char*& p, const char* end) {
   const char c = *p++;
   const char next = p != end ? *p : '\0';
@@ -93,7 +92,7 @@ inline u8 aromatic_symbol(const char*& p, const char* end) {
   }
 }
 
-// What follows '[', up to and with ']'. `plain` is set for "[H]", which is no atom yet.
+// Reads the text after '[', up to and including ']'. `plain` is set for "[H]", which is no atom yet.
 template <class M>
 inline Status read_bracket(const char*& p, const char* end, Atom& atom, M& m, bool& plain) {
   const char* start = p;
@@ -117,7 +116,7 @@ inline Status read_bracket(const char*& p, const char* end, Atom& atom, M& m, bo
     if (atom.element == 1) return kSyntax;
     m.stereo_marks = true;
     if (++p != end && *p == '@') ++p;
-    if (p != end && *p >= 'A' && *p <= 'Z' && *p != 'H') return kSyntax;  // @TH1, @SP2 and their like
+    if (p != end && *p >= 'A' && *p <= 'Z' && *p != 'H') return kSyntax;  // @TH1, @SP2 and similar marks
   }
   if (p != end && *p == 'H') {
     atom.hydrogens = 1;
@@ -156,15 +155,15 @@ inline Status read_bracket(const char*& p, const char* end, Atom& atom, M& m, bo
   return kNative;
 }
 
-// The order of a bond between atoms a and b; 0 where it is not proven.
+// The order of a bond between atoms a and b; 0 if it is not proven.
 inline u8 order_of(BondMark mark, const Atom& a, const Atom& b) {
   static constexpr u8 orders[] = {kAromaticOrder, kSingle, kDouble, kTriple, kAromaticOrder, kAromaticOrder};
   const u8 order = orders[mark];
   if (order != kAromaticOrder || (a.flags & b.flags & kWrittenAromatic) != 0) return order;
-  return mark == kMarkAromatic ? 0 : static_cast<u8>(kSingle);  // a direction leaves the order open, as no mark does
+  return mark == kMarkAromatic ? 0 : static_cast<u8>(kSingle);  // a direction leaves the order open, like no mark
 }
 
-// Notes atom b as a neighbour of a, by a bond. The caller has made sure that there is room.
+// Records atom b as a neighbour of a, by a bond. The caller has ensured that there is room.
 template <class M>
 inline void link(M& m, unsigned a, unsigned b, unsigned bond, u8 order) {
   Atom& atom = m.atom[a];
@@ -183,8 +182,8 @@ inline bool are_neighbours(const M& m, unsigned a, unsigned b) {
   return false;
 }
 
-// Ring bonds get numbers from max_bonds() - 1 down while they are read, since those of atoms are not known yet; here
-// they get their own.
+// During reading ring bonds have numbers from max_bonds() - 1 down, since the number of atoms is not known yet; here
+// they get their final numbers.
 template <class M>
 inline Status number_closures(M& m) {
   using Number = typename M::Number;
@@ -260,7 +259,7 @@ inline Status read_smiles(const char* p, const char* end, M& m) {
       }
       case kBond:
         if (mark != kNoMark || last == kStart || last == kAfterDot) return kSyntax;
-        if (c == '\\' && p != end && *p == '\\') ++p;  // RDKit takes an escaped backslash for one
+        if (c == '\\' && p != end && *p == '\\') ++p;  // RDKit reads an escaped backslash as one
         mark = value;
         m.stereo_marks |= value == kMarkDirected;
         continue;

@@ -1,8 +1,8 @@
 // Implicit hydrogens and valences, by RDKit's rules as observed, and the two rewritings of neutral five-valent nitrogen
-// (nitro and N-oxide, diazo and azide) that RDKit does before it looks at valences.
+// (nitro and N-oxide, diazo and azide) that RDKit does before it checks valences.
 //
 // An atom outside brackets gets its hydrogens from one table look-up: symbol by twice the sum of its bond orders (an
-// aromatic bond is one and a half). Atoms in brackets have what is written, and must not exceed a proven valence.
+// aromatic bond is one and a half). Atoms in brackets have the written hydrogens, and must not exceed a proven valence.
 #pragma once
 
 #include "molecule/elements.h"
@@ -15,8 +15,8 @@ namespace {
 constexpr u8 kBad = 255;   // refused, or not proven
 constexpr u8 kFive = 254;  // nitrogen of valence five: to be rewritten
 
-// Hydrogens to add, by twice the valence that is written. Aromatic atoms: 6 is two aromatic bonds, 8 one substituent
-// more, 9 three aromatic bonds, 10 a double bond outside, 14 two of them (sulphone).
+// Hydrogens to add, by twice the written valence. Aromatic atoms: 6 is two aromatic bonds, 8 one more substituent, 9
+// three aromatic bonds, 10 a double bond outside, 14 two of them (sulphone).
 constexpr u8 X = kBad;
 constexpr u8 kHydrogens[16][16] = {
     // 0  1  2  3  4  5  6  7  8  9  10     11 12 13 14 15
@@ -43,7 +43,7 @@ inline bool is_plain_end(const Atom& atom, unsigned element) {
          atom.mass_shift == 0 && (atom.flags & kBracket) == 0;
 }
 
-// Takes one order off a bond between two neutral atoms, and gives them charges.
+// Lowers the order of a bond between two neutral atoms by one, and gives them charges.
 template <class M>
 inline void split_charges(M& m, unsigned positive, unsigned negative, unsigned bond) {
   --m.order[bond];
@@ -63,7 +63,7 @@ inline bool rewrite_nitrogen(M& m, unsigned atom) {
     const Atom& other = m.atom[m.neighbour[atom][i]];
     const u8 order = m.order[m.bond[atom][i]];
     if (order == kDouble && other.element == 8) {
-      if (!is_plain_end(other, 8)) return false;  // two must be alike: which one RDKit takes is its own affair
+      if (!is_plain_end(other, 8)) return false;  // with two equal ends the choice is RDKit's
       slot = i;
       ++oxygens;
     }
@@ -78,7 +78,7 @@ inline bool rewrite_nitrogen(M& m, unsigned atom) {
   return true;
 }
 
-// RDKit rewrites some phosphorus with two double bonds.
+// False for phosphorus with two double bonds, which RDKit rewrites in some cases.
 template <class M>
 inline bool is_plain_phosphorus(const M& m, unsigned atom) {
   if (m.atom[atom].twice_valence <= 8) return true;
@@ -87,8 +87,8 @@ inline bool is_plain_phosphorus(const M& m, unsigned atom) {
   return doubles <= 1;
 }
 
-// Atoms in brackets that the short list of elements.h does not know. RDKit takes an '@' and with it a single hydrogen
-// from some of them ([Na@H]C).
+// Checks atoms in brackets that the short list of elements.h does not know. For some of them RDKit removes an '@'
+// together with a single hydrogen ([Na@H]C).
 __attribute__((noinline, cold)) inline Status check_rare(const Atom& atom, bool stereo_marks) {
   if (atom.element == 1 || (atom.flags & kWrittenAromatic) != 0) return kElement;
   if (stereo_marks && atom.hydrogens == 1) return kElement;
@@ -100,11 +100,11 @@ inline Status check_bracket(const Atom& atom, bool stereo_marks) {
   if (atom.degree == 0 && atom.hydrogens == 0) return kNative;
   const int highest = highest_valence(atom.element, atom.charge);
   if (highest < 0) return check_rare(atom, stereo_marks);
-  if ((atom.flags & kWrittenAromatic) != 0) return kNative;  // kekulize.h looks closer
+  if ((atom.flags & kWrittenAromatic) != 0) return kNative;  // kekulize.h checks further
   return atom.twice_valence <= 2 * highest ? kNative : kValence;
 }
 
-// kRefused where all is well but a metal with more bonds than RDKit permits: the molecule is that of a partial
+// kRefused if everything is right except a metal with more bonds than RDKit permits: the molecule is that of a partial
 // sanitization.
 template <class M>
 inline Status add_hydrogens(M& m) {

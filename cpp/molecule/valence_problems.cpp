@@ -1,4 +1,4 @@
-// Reads a molecule again and asks each of its bracket atoms.
+// Reads a molecule again and checks each of its bracket atoms.
 #include "molecule/valence_problems.h"
 
 #include "molecule/large_molecule.h"

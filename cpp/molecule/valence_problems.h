@@ -1,4 +1,4 @@
-// Which atoms bind more than RDKit permits, for its words about a molecule that the kernels call refused.
+// The atoms that bind more than RDKit permits, for RDKit's message about a molecule that the kernels refuse.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ struct ValenceProblem {
   int valence;
 };
 
-// The first `room` of those of a molecule with status kRefused, and how many there are; -1 for any other molecule.
+// The first `room` such atoms of a molecule with status kRefused, and their number; -1 for any other molecule.
 std::int64_t valence_problems(const char* text, std::int64_t length, const WorkMemory& memory, ValenceProblem* problems,
                               std::int64_t room);
 

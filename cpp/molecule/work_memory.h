@@ -1,4 +1,4 @@
-// Where the work space of molecules that do not fit on the stack comes from.
+// The source of the work space of molecules that do not fit on the stack.
 #pragma once
 
 #include <cstddef>

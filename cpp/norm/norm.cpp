@@ -1,5 +1,5 @@
-// Shares rows out among the threads. Sums of blocks are kept apart and joined in double precision by one thread, in
-// ascending order of the blocks, so that the number of threads changes no bit.
+// Divides rows among the threads. The sums of blocks are kept separately and joined in double precision by one thread,
+// in ascending order of the blocks, so that the number of threads changes no bit.
 #include "norm/norm.h"
 
 #include <cmath>
@@ -78,7 +78,7 @@ void moments(const T* x, Index rows, Index channels, T* mean, T* var) {
   for (Index c = 0; c < channels; ++c) {
     const double v = squares[c] / static_cast<double>(rows);
     mean[c] = static_cast<T>(means[c]);
-    var[c] = static_cast<T>(v < 0 ? 0 : v);  // NaN stays
+    var[c] = static_cast<T>(v < 0 ? 0 : v);  // NaN stays NaN
   }
 }
 

@@ -6,19 +6,19 @@
 //   g = dy where act passed it on, h = (x - mean) / sqrt(var + eps)
 //   dbeta = sum_i g      dgamma = sum_i g h      dx = scale * (g - dbeta / M - h dgamma / M)
 //
-// Statistics are taken in blocks of kBlockRows rows, each about a rough mean of its own (its chain of sums), so nothing
-// cancels however far the mean lies from zero; the blocks' sums are joined in double precision in ascending order. One
-// pass over memory. The bits depend on M, but not on the number of threads. Bound: memory bandwidth; forward reads x
-// twice and writes y, backward reads x and dy twice and writes dx.
+// Statistics are computed in blocks of kBlockRows rows, each relative to its own rough mean, so nothing cancels however
+// far the mean lies from zero; the blocks' sums are joined in double precision in ascending order. One pass over
+// memory. The bits depend on M, but not on the number of threads. Bound: memory bandwidth; forward reads x twice and
+// writes y, backward reads x and dy twice and writes dx.
 #pragma once
 
 #include "common/views.h"
 
 namespace catalase {
 
-constexpr Index kBlockRows = 64;  // times 4 vectors: what a block reads twice stays in L1
+constexpr Index kBlockRows = 64;  // with 4 vectors, so that a block stays in L1 between its two reads
 
-// A part of the rows of x and dx, dy, y with it; arrays of length C are whole.
+// A part of the rows of x, and of dx, dy and y; arrays of length C are whole.
 template <class T>
 struct NormArgs {
   Index rows = 0, channels = 0;

@@ -1,7 +1,7 @@
 // Batch normalization, one thread, one level.
 //
-// Loops, outermost first: blocks of rows (the caller's for sums), channels in blocks of four vectors, rows. A block's
-// constants stay in registers over its rows.
+// Loops, outermost first: blocks of rows (for sums, the caller's blocks), channels in blocks of four vectors, rows. A
+// block's constants stay in registers over its rows.
 #pragma once
 
 #include "common/partition.h"
@@ -50,7 +50,7 @@ inline void load_all(const T* p, Lanes lanes, Vec<T> (&out)[U]) {
   for (int u = 0; u < U; ++u) out[u] = lanes.get(p + u * kWidth<T>);
 }
 
-// The value before the activation, the same operations on the way there and back.
+// The value before the activation, by the same operations forward and backward.
 template <class T>
 inline Vec<T> normalized(Vec<T> centered, Vec<T> scale, Vec<T> beta) {
   return fma(centered, scale, beta);
@@ -74,7 +74,7 @@ void normalize_level(const NormArgs<T>& a) {
   });
 }
 
-// dy where the activation passed it on.
+// dy where the activation passed it, else 0.
 template <class T>
 inline Vec<T> passed(Vec<T> dy, Vec<T> centered, Vec<T> scale, Vec<T> beta, bool relu) {
   return relu ? select<T>(normalized<T>(centered, scale, beta) <= Vec<T>{}, Vec<T>{}, dy) : dy;

@@ -1,5 +1,5 @@
-// The table of letters, and the loop over it. No levels: the loop is a load and a store a letter already, and vector
-// forms would wait for the same stores.
+// The table of letters, and the loop over it. There are no levels: the loop is already one load and one store a letter,
+// and vectors would wait for the same stores.
 #include "one_hot/one_hot.h"
 
 #include <array>
@@ -12,7 +12,7 @@
 namespace catalase {
 namespace {
 
-constexpr Index kBlock = 1 << 15;  // letters a task: a genome in one row is shared out too
+constexpr Index kBlock = 1 << 15;  // letters a task: a genome in one row is divided too
 
 template <class T>
 struct alignas(4 * sizeof(T)) Row {

@@ -2,8 +2,7 @@
 //
 // out (N, L, 4): row i of interval k is 1 in the column of its letter and 0 elsewhere. U counts as T, lower case as
 // upper case. N and the other IUPAC letters (R Y S W K M B D H V) give a row of zeros, and so does a position outside
-// of the sequence. Reversed intervals are complemented: the columns change places (A-T, C-G) and the rows run
-// backwards.
+// the sequence. Reversed intervals are complemented: the columns are exchanged (A-T, C-G) and the rows run backwards.
 //
 // One table look-up and one store a letter. Bound: the stores, 4 bytes a letter (uint8, int8) or 16 (float32).
 #pragma once
@@ -12,7 +11,7 @@
 
 namespace catalase {
 
-// Interval k is [start, stop) of text[which[k]], 0-based; stop - start is `columns` at most, the rest is zeros.
+// Interval k is [start, stop) of text[which[k]], 0-based; stop - start is at most `columns`, and the rest is zeros.
 struct OneHotBatch {
   const unsigned char* const* text;
   const std::int64_t* length;  // of each text

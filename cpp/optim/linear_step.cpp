@@ -1,5 +1,5 @@
-// Gradient and optimizer of a dense layer's weights in one pass: 1 M parameters are 4 MB, and a gradient that is never
-// written to memory is 8 MB less to move in every step.
+// Gradient and optimizer step of a dense layer's weights in one pass: 1 M parameters are 4 MB, and a gradient that is
+// never written to memory saves 8 MB of traffic in every step.
 #include "common/memory.h"
 #include "common/partition.h"
 #include "common/thread_pool.h"
@@ -9,9 +9,9 @@
 namespace catalase {
 namespace {
 
-// Rows of a strip. Sparse: the gradient of a few rows stays in L1 (it is only stored where a batch is longer than a
-// chain). Dense: a strip is a product, and wants enough rows to use what it packs; 96 rows of 1,000 floats are 375 KiB,
-// in L2, and 256 are better where a batch is long enough to hide them.
+// Rows of a strip. Sparse: the gradient of a few rows stays in L1 (it is only stored if a batch is longer than a
+// chain). Dense: a strip is a product, which needs enough rows to use the panels that it packs; 96 rows of 1,000 floats
+// are 375 KiB, in L2, and 256 rows are better if a batch is long enough to hide them.
 constexpr Index kSparseRows = 4, kDenseRows = 96, kManyDenseRows = 256;
 
 // The arguments of the step for values of row i from column j on.
@@ -26,9 +26,8 @@ OptimArgs<T> from_place(OptimArgs<T> args, Index i, Index stride, Index j, const
   return args;
 }
 
-// What a strip does where there is no memory for it, since others have changed their weights already: rows and pieces
-// of columns one by one, in sums on the stack. The chains are the same, and so are the bits; it takes some times as
-// long.
+// The path without memory for a strip, needed because other threads have changed their weights already: rows and pieces
+// of columns one by one, in sums on the stack. The chains and so the bits are the same; it is a few times slower.
 template <class T>
 void step_without_memory(Rule rule, const OptimArgs<T>& args, Index begin, Index end, Index cols, Index stride,
                          const SparseRows<T>* sparse_x, const MatrixView<const T>& dense_x,

@@ -1,4 +1,4 @@
-// Shares the buffer out among the threads; elements are independent.
+// Divides the buffer among the threads; elements are independent.
 #include "optim/optim.h"
 
 #include "common/thread_pool.h"

@@ -54,10 +54,10 @@ struct OptimKernels {
 template <class T>
 void optim_step(Rule rule, const OptimArgs<T>& args);
 
-// The step of a dense layer's weights (rows, cols), rows `stride` apart in every array, where the gradient x^T @ dz was
-// not computed yet: a strip of rows of it is computed into the cache, used, and forgotten. x is given sparse (already
-// transposed: one row an input feature) or dense (N, rows); dz is (N, cols). args.grad and args.n are not read. The
-// bits are those of computing the gradient first.
+// The step of a dense layer's weights (rows, cols), with rows `stride` apart in every array, whose gradient x^T @ dz is
+// a deferred product: a strip of its rows is computed into the cache and used at once. x is sparse (already transposed:
+// one row an input feature) or dense (N, rows); dz is (N, cols). args.grad and args.n are not read. The bits are those
+// of computing the gradient first.
 template <class T>
 void optim_step_linear(Rule rule, const OptimArgs<T>& args, Index rows, Index cols, Index stride,
                        const SparseRows<T>* sparse_x, const MatrixView<const T>& dense_x,

@@ -1,8 +1,8 @@
 // One thread's optimizer step.
 //
-// Each array is read and written once, in order: 28 bytes a parameter for Adam, 24 where the gradient is gathered in
-// registers. Bound: memory bandwidth. Square root and division are exact, and hide behind it: replacing them by
-// correctly rounded multiply-add sequences measured the same (docs/performance.md).
+// Each array is read and written once, in order: 28 bytes a parameter for Adam, 24 if the gradient is gathered in
+// registers. Bound: memory bandwidth. Square root and division are exact and hidden behind it: correctly rounded
+// multiply-add sequences in their place measured the same (docs/measurements/dense.md).
 #pragma once
 
 #include "cpu/simd.h"
@@ -11,7 +11,7 @@
 namespace catalase {
 namespace {
 
-// Where a gradient comes from: an array,
+// The source of a gradient: an array,
 template <class T>
 struct StoredGradient {
   const T* grad;
@@ -23,7 +23,7 @@ struct StoredGradient {
   Vec<T> lanes(Index i, LaneMask<T> lanes) const { return load_lanes(grad + i, lanes); }
 };
 
-// or a few rows of dz, summed in registers: one row of x^T @ dz, with that product's chain.
+// or a few rows of dz that are summed in registers: one row of x^T @ dz, with that product's chain.
 template <class T>
 struct GatheredGradient {
   const std::int32_t* columns;

@@ -1,4 +1,4 @@
-// Every thread runs the same loop at the same time; the slowest decides.
+// Every thread runs the same loop at the same time; the slowest thread determines the figure.
 #include "peak/peak.h"
 
 #include <algorithm>
@@ -30,7 +30,7 @@ std::vector<double> timed(int repeats, F&& f) {
 double fma_peak(int repeats) {
   constexpr Index rounds = 100000;  // about half a millisecond
   const int threads = num_threads();
-  // The median: for moments the clock is one that it cannot hold (243 GFLOP/s where seconds on end give 205).
+  // The median, because the clock is sometimes higher than it can stay (243 GFLOP/s, and 205 over seconds).
   const std::vector<double> seconds = timed(repeats, [&] {
     parallel_for(threads, [&](Index) {
       volatile float keep = kernels().peak->fma_f32(rounds);

@@ -1,5 +1,5 @@
-// What the machine can do at most, measured: multiply-adds from registers alone, and a copy from memory to memory.
-// `catalase bench` shows every figure beside these, taken in the same run.
+// The ceilings of the machine, measured: multiply-adds from registers alone, and a copy from memory to memory.
+// `catalase bench` shows every figure together with these, taken in the same run.
 #pragma once
 
 #include "common/views.h"
@@ -7,7 +7,7 @@
 namespace catalase {
 
 struct PeakKernels {
-  // `rounds` times one FMA on each of 24 independent vectors; the result keeps the compiler from leaving them out.
+  // `rounds` times one FMA on each of 24 independent vectors; the result keeps the compiler from removing them.
   float (*fma_f32)(Index rounds);
   Index flops_a_round;
 };

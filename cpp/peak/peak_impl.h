@@ -1,4 +1,4 @@
-// The register-only loop. 12 chains: latency 4 on 2 ports wants 8, and 12 fit the 16 registers of AVX2.
+// The register-only loop. 12 chains: latency 4 on 2 ports needs 8, and 12 fit the 16 registers of AVX2.
 #pragma once
 
 #include "cpu/simd.h"

@@ -1,4 +1,4 @@
-// Shares rows out among the threads, and channels where there are fewer rows than threads.
+// Divides rows among the threads, or channels if there are fewer rows than threads.
 #include "pool/pool.h"
 
 #include "common/partition.h"

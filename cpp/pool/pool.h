@@ -4,10 +4,10 @@
 //   mean: y[n, o..., c] = sum over the window / number of terms      sum: the same without the division
 //
 // x (N, D, H, W, C), y (N, OD, OH, OW, C), contiguous. Only elements inside x count: padding is neither a maximum nor a
-// term of the mean. Every window holds at least one element (the caller sees to it). Upsampling by whole factors is the
+// term of the mean. The caller ensures that every window holds at least one element. Upsampling by whole factors is the
 // gradient of a sum over windows that touch, and its gradient is that sum.
 //
-// Sums: each row of a window is one chain, and the rows are added in order. Bound: memory bandwidth, but for large
+// Sums: each row of a window is one chain, and the rows are added in order. Bound: memory bandwidth, except for large
 // windows that overlap.
 #pragma once
 
@@ -28,7 +28,8 @@ struct PoolShape {
 
 enum class Pool : int { kMax = 0, kMean = 1, kSum = 2 };
 
-// One thread's part: channels, and rows. Forward a row is one (n, od, oh), backward one n, whose windows may overlap.
+// The part of one thread: channels, and rows. Forward, a row is one (n, od, oh); backward, one n, whose windows may
+// overlap.
 struct PoolPart {
   Index first, last;
   Index first_channel, last_channel;
@@ -38,7 +39,7 @@ template <class T>
 struct PoolKernels {
   void (*forward)(Pool, const PoolShape&, const T* x, T* y, PoolPart);
   // Writes all of dx. kMax: the first maximum of a window, in the order of memory, gets all of its gradient (NaN is the
-  // largest value); x is read for kMax only.
+  // largest value); only kMax reads x.
   void (*backward)(Pool, const PoolShape&, const T* x, const T* dy, T* dx, PoolPart);
 };
 

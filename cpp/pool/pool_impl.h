@@ -1,8 +1,8 @@
 // Pooling, one thread, one level.
 //
 // Loops, outermost first: rows of the output, positions in a row, channels in blocks of four vectors, elements of the
-// window. The window is cut to what lies inside x, so edges take the same path. Windows of 2 x 2 that lie inside, the
-// usual ones, have a path of their own without loops over the window.
+// window. The window is cut to the part inside x, so edges take the same path. Windows of 2 x 2 inside x, the usual
+// ones, have a separate path without loops over the window.
 #pragma once
 
 #include "common/partition.h"
@@ -13,7 +13,7 @@
 namespace catalase {
 namespace {
 
-// The part of a window that lies inside x: where it starts, its lengths, and the steps between elements.
+// The part of a window that lies inside x: its start, its lengths, and the strides between elements.
 struct Taps {
   Index offset;
   Index count[3];
@@ -51,7 +51,7 @@ inline void for_windows(const PoolShape& s, Index row, F f) {
   }
 }
 
-// Where the value so far stays: it is at least v, or it is NaN. Else v, which is larger or NaN, takes its place.
+// Where the current value is at least v, or NaN, it stays; otherwise v, which is larger or NaN, replaces it.
 template <class T>
 inline Mask<T> stays(Vec<T> best, Vec<T> v) {
   return (best >= v) | (best != best);
@@ -119,7 +119,7 @@ void pool_level(Pool kind, const PoolShape& s, const T* x, T* y, PoolPart part) 
   }
 }
 
-// Adds to dx, or writes where windows do not overlap.
+// Adds to dx, or writes it if windows do not overlap.
 template <class T, class Lanes>
 inline void give(T* dx, Vec<T> v, bool add, Lanes lanes) {
   lanes.put(dx, add ? lanes.get(dx) + v : v);
@@ -176,7 +176,7 @@ inline void sum_window_backward(const Taps& t, Vec<T> dy, T* dx, bool add, Lanes
   }
 }
 
-// Whether windows overlap, and whether together they cover all of x: only then dx need not start from zero.
+// Whether windows overlap, and whether they cover all of x: only then dx need not start from zero.
 inline void look_at(const PoolShape& s, bool* overlap, bool* cover) {
   *overlap = false, *cover = true;
   for (int k = 0; k < 3; ++k) {

@@ -1,5 +1,5 @@
-// One or two rows times packed panels: several panels at once, so that enough sums are under way to hide the latency of
-// FMA. Bound: reading the panels from L2.
+// One or two rows times packed panels: several panels at once, so that enough sums run in parallel to hide the latency
+// of FMA. Bound: reading the panels from L2.
 #pragma once
 
 #include "common/views.h"

@@ -1,4 +1,4 @@
-// The gate arithmetic of the GRU, reset after the product; formulae in rnn.h.
+// The gate arithmetic of the GRU, reset after the product; formulas in rnn.h.
 #pragma once
 
 #include "rnn/rnn.h"
@@ -10,7 +10,7 @@ namespace {
 
 struct Gru {
   static constexpr int kGates = 3;
-  static constexpr bool kCarries = true;  // dh of the step before is dh * z and the product
+  static constexpr bool kCarries = true;  // dh of the step before is dh * z plus the product
 
   template <class T, bool kWhole>
   static inline void forward(const RnnSteps<T>& s, const Units<T, kWhole>& at, const T* sums, Index gate_stride) {

@@ -1,4 +1,4 @@
-// The gate arithmetic of the LSTM; formulae in rnn.h.
+// The gate arithmetic of the LSTM; formulas in rnn.h.
 #pragma once
 
 #include "rnn/rnn.h"
@@ -32,7 +32,7 @@ struct Lstm {
     at.write(s.y + at.out * H + at.unit, h);
   }
 
-  // dh: the gradient at h', dy included. tanh(c') is computed again: reading it would cost more.
+  // dh: the gradient at h', including dy. tanh(c') is recomputed, because reading it would cost more.
   template <class T, bool kWhole>
   static inline Vec<T> backward(const RnnSteps<T>& s, const Units<T, kWhole>& at, Index r, Vec<T> dh) {
     const Index H = s.hidden;

@@ -1,4 +1,5 @@
-// Who is at work when, and how it is cut into chunks of steps and shares of threads. Included by rnn.cpp alone.
+// Which sequences are active at each time step, and how the work is cut into chunks of time steps and ranges of rows
+// for threads. Only rnn.cpp includes this file.
 #pragma once
 
 #include "common/memory.h"
@@ -9,23 +10,23 @@
 namespace catalase {
 namespace {
 
-// Below this many multiply-adds of a walk another thread costs more than it brings.
+// With fewer multiply-adds in a walk, another thread costs more than it saves.
 constexpr double kWalkWorthAThread = 100e3;
 constexpr Index kChunkBytes = 1 << 20;
-constexpr Index kRowsAThread = 4;  // fewer take as long as these: the weights have to be read once a step
+constexpr Index kRowsAThread = 4;  // fewer take as long as these: each time step must read the weights once
 
 template <class T>
 Scratch<T> scratch(Index count) {
   return Scratch<T>(static_cast<std::size_t>(count > 0 ? count : 0));
 }
 
-// Who is at work when; see rnn.h.
+// Which sequences are active at each time step; see rnn.h.
 class Plan {
  public:
   Plan(Index batch, Index axis, const Index* lengths)
       : batch_(batch), memory_(scratch<Index>(2 * batch + 2 * axis + 2)) {
     sequence = memory_.get(), length = sequence + batch, active = length + batch, offset = active + axis;
-    // By counting, longest first; equal lengths stay in order.
+    // Counting sort, longest first; equal lengths stay in order.
     for (Index t = 0; t <= axis; ++t) offset[t] = 0;
     for (Index n = 0; n < batch; ++n) ++offset[lengths == nullptr ? axis : lengths[n]];
     Index before = 0;
@@ -45,7 +46,7 @@ class Plan {
 
   Index rows_of(Index t) const { return t == 0 ? batch_ : active[t - 1]; }
   Index rows() const { return offset[steps]; }
-  // Where the state of row r after its last step lies.
+  // The place of row r's state after its last time step.
   Index last_state(Index r) const { return offset[length[r]] + r; }
 
   Index *sequence = nullptr, *length = nullptr, *active = nullptr, *offset = nullptr;
@@ -56,7 +57,7 @@ class Plan {
   Scratch<Index> memory_;
 };
 
-// f(begin, end) over ranges of rows with equal work in the steps from first to stop, one a thread.
+// Calls f(begin, end) for ranges of rows with equal work in the time steps from first to stop, one range a thread.
 template <class F>
 void share_rows(const Plan& plan, Index first, Index stop, Index batch, double work_a_step, F f) {
   const Index total = plan.offset[stop] - plan.offset[first], rows = plan.active[first];
@@ -75,7 +76,7 @@ void share_rows(const Plan& plan, Index first, Index stop, Index batch, double w
   parallel_for(parts, [&](Index part) { f(start_of(part), start_of(part + 1)); });
 }
 
-// f(t) for each step from first to stop, shared.
+// Calls f(t) for each time step from first to stop, divided among the threads.
 template <class F>
 void each_step(const Plan& plan, Index first, Index stop, Index row_size, F f) {
   const Index chunks = (plan.offset[stop] - plan.offset[first]) * row_size < 65536 ? 1 : 4 * num_threads();
@@ -86,8 +87,8 @@ void each_step(const Plan& plan, Index first, Index stop, Index row_size, F f) {
   chunks == 1 ? run(0) : parallel_for(chunks, run);
 }
 
-// The step before which the chunk that starts at `first` ends: what it takes of gates or dz stays in L2. It does not
-// depend on the threads, since the gradients of the weights are summed chunk by chunk.
+// The end of the chunk that starts at time step `first`: its gates or dz stay in L2. It does not depend on the threads,
+// since the gradients of the weights are summed chunk by chunk.
 template <class T>
 Index chunk_stop(const Plan& plan, Index first, Index width) {
   const Index most = kChunkBytes / (width * static_cast<Index>(sizeof(T)));

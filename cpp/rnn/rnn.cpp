@@ -1,5 +1,5 @@
-// Orders the sequences, gathers them in time, and shares them out: matmul for what all steps have in common, one walk
-// through time a thread.
+// Orders the sequences, gathers them in the order of time, and divides them: matmul computes the parts that all time
+// steps have in common, and each thread walks through time once.
 #include "rnn/rnn.h"
 
 #include <cstring>
@@ -30,12 +30,12 @@ void clear(T* to, Index count) {
   std::memset(static_cast<void*>(to), 0, static_cast<std::size_t>(count) * sizeof(T));
 }
 
-// Rows that are in the order of time already need no gathering.
+// Whether rows are in the order of time already, and need no gathering.
 bool in_order(Index batch, Index axis, const Plan& plan, bool reverse) {
   return plan.total == batch * axis && (axis <= 1 || (batch == 1 && !reverse));
 }
 
-// Rows of the chunk of s, in the order of time.
+// The rows of the chunk of s, in the order of time.
 template <class T>
 void gather(const RnnSteps<T>& s, const Plan& plan, const T* x, Index inputs, T* out) {
   each_step(plan, s.first, s.stop, inputs, [&](Index t) {
@@ -50,7 +50,7 @@ MatrixView<T> rows_view(T* data, Index rows, Index cols) {
   return {data, rows, cols, cols, 1};
 }
 
-// Zeros beyond each sequence's end.
+// Writes zeros beyond each sequence's end.
 template <class T>
 void clear_tails(const Plan& plan, Index batch, Index axis, Index width, T* y) {
   for (Index r = 0; r < batch; ++r) {
@@ -58,7 +58,7 @@ void clear_tails(const Plan& plan, Index batch, Index axis, Index width, T* y) {
   }
 }
 
-// The states before the first step, in the order of rows.
+// The states before the first time step, in the order of rows.
 template <class T>
 void first_states(const Plan& plan, Index batch, Index hidden, const T* given, T* states) {
   for (Index r = 0; r < batch; ++r) {
@@ -109,9 +109,9 @@ void rnn_forward(const RnnForward<T>& call) {
 
 namespace {
 
-// The sums of the gradients of the weights and the bias, chunk by chunk. Up to kRowsInPlace rows, which are one block
-// of K at every level, the product adds a sum to itself. Longer chunks write each sum beside the one before, the last
-// where it belongs. (The GRU's of w_h has other columns: it is copied there.)
+// Sums the gradients of the weights and the bias, chunk by chunk. Up to kRowsInPlace rows, which are one block of K at
+// every level, the product adds to a sum in place. Longer chunks write each sum next to the one before, and the last
+// sum in its final place. (The GRU's gradient of w_h has other columns: it is copied there.)
 template <class T>
 class WeightGradients {
  public:
@@ -186,7 +186,7 @@ void scatter(const RnnSteps<T>& s, const Plan& plan, const T* from, Index inputs
   });
 }
 
-// The first step of the chunk that ends before `stop`.
+// The first time step of the chunk that ends before `stop`.
 template <class T>
 Index chunk_first(const Plan& plan, Index stop, Index width) {
   Index first = 0;

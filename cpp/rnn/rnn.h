@@ -6,23 +6,24 @@
 //   GRU   r, z = sigmoid(a + (s + b1)); n = tanh(a_n + r * (s_n + b1_n)); h' = n + z * (h - n)  b (2, 3H): b0 is in a
 //   LSTM  i, f, o = sigmoid(a + s); g = tanh(a + s); c' = f * c + i * g; h' = o * tanh(c')      b (4H,)
 //
-// Rows in the order of time. Sequences are sorted by length, longest first, so at step t the first active[t] rows are
-// at work. Block t of `gates` (and of x, gathered) starts at row offset[t] and has active[t - 1] rows (block 0: N):
-// those beyond active[t] belong to no step. Block t of `states` starts there too and holds the states before step t, so
-// the gradient of w_h is one product of the two arrays, states^T @ dz, and at most N rows of zeros are all that ragged
-// lengths cost. states has N + sum(lengths) rows, gates has offset[steps].
+// Rows in the order of time. Sequences are sorted by length, longest first, so at time step t the first active[t] rows
+// are active. Block t of `gates` (and of x, gathered) starts at row offset[t] and has active[t - 1] rows (block 0: N);
+// the rows beyond active[t] belong to no step. Block t of `states` starts there too and holds the states before step t,
+// so the gradient of w_h is one product of the two arrays, states^T @ dz, and ragged lengths cost at most N rows of
+// zeros. states has N + sum(lengths) rows, gates has offset[steps].
 //
-// The steps are walked in chunks that fit in L2. For each chunk one matmul gives a for all its steps, then threads
-// share the sequences, by their lengths, and each walks through the chunk with its own. On the way back the walk leaves
-// dz, from which one matmul each gives the chunk's share of the gradients of x, w_x and w_h while it is still in cache.
-// (One matmul over all steps instead: forward 11.7 ms in place of 10.7 for LSTM 64x100, 64 -> 128; back no difference.)
+// The time steps are walked in chunks that fit into L2. For each chunk one matmul computes a for all its steps; then
+// threads divide the sequences, by their lengths, and each walks through the chunk with its sequences. In the backward
+// pass the walk leaves dz, from which one matmul each computes the chunk's contribution to the gradients of x, w_x and
+// w_h while dz is in cache. (One matmul over all steps instead: forward 11.7 ms in place of 10.7 for LSTM 64x100, 64 ->
+// 128; backward no difference.)
 //
 // The recurrent weights are packed once a call into panels that hold all gates of a few units, and stay in L2; the
-// gates follow while their sums are in L1. s is one chain of fused multiply-adds in ascending order, as in matmul, and
-// a is added to it, so a sequence fed whole, in parts or step by step has the same bits, alone or in any batch, with
-// any number of threads.
+// gates are computed while their sums are in L1. s is one chain of fused multiply-adds in ascending order, as in
+// matmul, and a is added to it, so a sequence that is fed whole, in parts or step by step has the same bits, alone or
+// in any batch, with any number of threads.
 //
-// Bound: compute; for one or two sequences the reading of the recurrent weights from L2.
+// Bound: compute; for one or two sequences the reads of the recurrent weights from L2.
 #pragma once
 
 #include "common/views.h"
@@ -41,33 +42,33 @@ constexpr Index gradients_of(Cell cell) {
   return cell == Cell::kGru ? 4 : gates_of(cell);
 }
 
-// One walk through time, forward or back. Row r is the r-th longest sequence.
+// One walk through time, forward or backward. Row r is the r-th longest sequence.
 template <class T>
 struct RnnSteps {
   Cell cell = Cell::kTanh;
   Index hidden = 0;
   Index first = 0, stop = 0;  // the steps to walk through
-  Index gates_start = 0;      // forward: the row that gates and candidates begin with
-  Index axis = 0;             // steps on the axis of y and dy
+  Index gates_start = 0;      // forward: the first row of gates and candidates
+  Index axis = 0;             // time steps on the axis of y and dy
   bool reverse = false;
   const Index* offset = nullptr;    // (steps + 1,)
   const Index* active = nullptr;    // (steps,)
-  const Index* sequence = nullptr;  // (N,) where row r lies in y and dy
+  const Index* sequence = nullptr;  // (N,) the place of row r in y and dy
   const Index* length = nullptr;    // (N,) of row r
-  const T* panels = nullptr;        // what pack_forward or pack_backward made
+  const T* panels = nullptr;        // from pack_forward or pack_backward
   const T* bias_h = nullptr;        // GRU: b1 (3H,)
-  // Forward: in a, out the gates after their activations. Back: read.
+  // Forward: a as input, the gates after their activations as output. Backward: input.
   T* gates = nullptr;       // (offset[steps], G*H)
-  T* candidates = nullptr;  // GRU: s_n + b1_n, (offset[steps], H); forward may leave it out
+  T* candidates = nullptr;  // GRU: s_n + b1_n, (offset[steps], H); forward: may be null
   T* states = nullptr;      // (N + sum(lengths), H); block 0 is given
   T* cells = nullptr;       // LSTM: c, like states
   T* y = nullptr;           // (N, axis, H)
-  // Back.
+  // Backward.
   const T* dy = nullptr;  // (N, axis, H), or null for zeros
   T* dz = nullptr;        // (rows of the chunk, gradients_of * H), written
-  Index dz_start = 0;     // the row that it begins with
-  T* dh = nullptr;        // (N, dh_stride): in the gradient at the last state, out at the first
-  Index dh_stride = 0;    // what backward_width says
+  Index dz_start = 0;     // its first row
+  T* dh = nullptr;        // (N, dh_stride): input the gradient at the last state, output at the first
+  Index dh_stride = 0;    // from backward_width
   T* dc = nullptr;        // LSTM: (N, H), like dh
 
   // The row of y and dy at step t of row r.
@@ -81,12 +82,12 @@ struct RnnKernels {
   void (*pack_forward)(Cell, MatrixView<const T> w_h, T* panels);
   Index (*backward_width)(Index hidden);                            // H, rounded up to whole panels
   void (*pack_backward)(Cell, MatrixView<const T> w_h, T* panels);  // backward_width * G * H elements
-  // All steps of rows [begin, end), one thread.
+  // All time steps of rows [begin, end), one thread.
   void (*forward)(const RnnSteps<T>&, Index begin, Index end);
   void (*backward)(const RnnSteps<T>&, Index begin, Index end);
 };
 
-// A whole call. Null h0, c0 are zeros, null lengths the whole axis.
+// A whole call. Null h0 and c0 mean zeros, null lengths the whole axis.
 template <class T>
 struct RnnForward {
   Cell cell;
@@ -97,7 +98,7 @@ struct RnnForward {
   const Index* lengths;
   bool reverse;
   T *y, *h, *c;       // (N, T, H), (N, H), (N, H)
-  T* gates;           // kept for the way back, or all null
+  T* gates;           // kept for the backward pass, or all null
   T* candidates;      // GRU
   T *states, *cells;  // cells: LSTM
 };
@@ -112,7 +113,7 @@ struct RnnBackward {
   bool reverse;
   const T *gates, *candidates, *states, *cells;
   const T *dy, *dh, *dc;  // null for zeros
-  T* dx;                  // (N, T, I), or null where nobody wants it
+  T* dx;                  // (N, T, I), or null if not needed
   T *dw_x, *dw_h, *db;    // contiguous, shapes of the parameters
   T *dh0, *dc0;
 };

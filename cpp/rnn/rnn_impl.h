@@ -1,12 +1,12 @@
-// All steps of some sequences, one thread, one level.
+// All time steps of some sequences, one thread, one level.
 //
 // Forward, loops outermost first:      steps; groups of units; tiles of rows: the tile's sums by matmul's micro-kernel
 //                                      into L1, then its gates.
 // Back:                                steps; rows: gates; then panels of units, blocks of K, tiles of rows:
 //                                      dh = dz @ w_h^T.
 // A panel of a group holds all gates of its units (AVX-512: one vector a gate, RNN: up to four; other levels: a panel
-// of two vectors for each gate). One or two rows leave most of a tile's accumulators idle, so they take several panels
-// at once instead: as fast as L2 gives the weights.
+// of two vectors for each gate). One or two rows would leave most of a tile's accumulators idle, so they process
+// several panels at once, as fast as L2 delivers the weights.
 #pragma once
 
 #include "common/memory.h"
@@ -27,10 +27,10 @@ namespace catalase {
 namespace {
 
 template <class T>
-constexpr Index kPanelMost = kPanelVectors<T> > 2 ? 4 : 2;  // what the micro-kernel has
-constexpr Index kBackBlock = 256;                           // of K on the way back: 64 KiB of a panel
+constexpr Index kPanelMost = kPanelVectors<T> > 2 ? 4 : 2;  // the most that the micro-kernel has
+constexpr Index kBackBlock = 256;                           // of K in the backward pass: 64 KiB of a panel
 
-// Vectors of the even panels that `vectors` are cut into.
+// The vectors of each of the even panels that `vectors` vectors are cut into.
 template <class T>
 constexpr Index even_panel(Index vectors) {
   return vectors == 0 ? 1 : ceil_div(vectors, ceil_div(vectors, kPanelMost<T>));
@@ -58,7 +58,7 @@ Index forward_size_level(Cell cell, Index hidden) {
   return groups.count * groups.group_vectors(gates_of(cell)) * kWidth<T> * hidden;
 }
 
-// Panel after panel; columns that are not there are zero.
+// Packs one panel after the other; missing columns are zero.
 template <class T>
 void pack_forward_level(Cell cell, MatrixView<const T> w, T* panels) {
   constexpr Index W = kWidth<T>;
@@ -87,7 +87,7 @@ Index backward_width_level(Index hidden) {
   return round_up(vectors, panel) * kWidth<T>;
 }
 
-// Panels of w_h^T, rows in the order of the columns of dz that belong to the state.
+// Packs panels of w_h^T, with rows in the order of the columns of dz that belong to the state.
 template <class T>
 void pack_backward_level(Cell cell, MatrixView<const T> w, T* panels) {
   const Index hidden = w.rows, width = even_panel<T>(ceil_div(hidden, kWidth<T>)) * kWidth<T>;
@@ -111,7 +111,7 @@ inline void tile_product(Index rows, Index vectors, const T* a, Index a_row, Ind
   pick_micro<T>(rows, vectors, false, true)(args);
 }
 
-// f(at) for the vectors of units [unit, stop) of row r at step t; unit is a multiple of kWidth.
+// Calls f(at) for the vectors of units [unit, stop) of row r at time step t; unit is a multiple of kWidth.
 template <class T, class F>
 inline void each_vector(const RnnSteps<T>& s, Index t, Index r, Index unit, Index stop, F&& f) {
   constexpr Index W = kWidth<T>;
@@ -120,8 +120,8 @@ inline void each_vector(const RnnSteps<T>& s, Index t, Index r, Index unit, Inde
   if (unit < stop) f(Units<T, false>{row, after, out, unit, first_lanes<T>(stop - unit)});
 }
 
-// Calls in what the gates of a tile will read and write, while its sums are computed: lines far apart, which the
-// hardware does not foresee.
+// Prefetches the memory that the gates of a tile will read and write, while its sums are computed: these lines are far
+// apart, so the hardware prefetcher does not find them.
 template <class T>
 inline void prefetch_tile(const RnnSteps<T>& s, Index t, Index first, Index last, Index gates, Index unit, Index stop) {
   constexpr Index line = 64 / static_cast<Index>(sizeof(T));

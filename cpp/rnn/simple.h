@@ -1,4 +1,4 @@
-// The arithmetic of the plain cell, tanh or ReLU; formulae in rnn.h.
+// The arithmetic of the simple cell, tanh or ReLU; formulas in rnn.h.
 #pragma once
 
 #include "rnn/rnn.h"

@@ -1,6 +1,6 @@
-// sigmoid and tanh for gates: as elementwise/vecmath.h, but tanh has one formula, and there is no division, which takes
-// 16 cycles a vector of 64 bytes where all the rest of a gate takes about as long. The denominators lie in [1, 2], so a
-// quadratic guess and two Newton steps give the quotient, with the same operations on every level.
+// sigmoid and tanh for gates. Unlike elementwise/vecmath.h, tanh has one formula, and there is no division, which takes
+// 16 cycles a vector of 64 bytes, about as long as the rest of a gate. The denominators lie in [1, 2], so a quadratic
+// guess and two Newton steps give the quotient, with the same operations at every level.
 #pragma once
 
 #include "cpu/simd.h"
@@ -9,16 +9,16 @@
 namespace catalase {
 namespace {
 
-// 1 / d for d in [1, 2]. The guess is (1 - T3(2 d - 3) / T3(-3)) / d with T3 Chebyshev's: wrong by 1/99 at most; each
-// step squares that.
+// 1 / d for d in [1, 2]. The guess is (1 - T3(2 d - 3) / T3(-3)) / d with Chebyshev's T3, whose error is at most 1/99;
+// each step squares the error.
 inline VecF reciprocal(VecF d) {
   VecF y = fma(fma(vec(32.0f / 99.0f), d, vec(-144.0f / 99.0f)), d, vec(210.0f / 99.0f));
   y = fma(y, fma(-d, y, vec(1.0f)), y);
   return fma(y, fma(-d, y, vec(1.0f)), y);
 }
 
-// exp(x) = scale * (1 + rest) for x <= 0, not below the smallest normal number's order. Where x is small scale is 1 and
-// rest is exp(x) - 1 to rounding, so that tanh needs no second formula near 0.
+// exp(x) = scale * (1 + rest) for x <= 0, down to the order of the smallest normal number. For small x scale is 1 and
+// rest is exp(x) - 1 up to rounding, so tanh needs no second formula near 0.
 struct Exp {
   VecF scale, rest;
 };

@@ -1,4 +1,4 @@
-// What the gate arithmetic of the cells has in common: where a vector of units stands.
+// The common part of the cells' gate arithmetic: the places of a vector of units.
 #pragma once
 
 #include "cpu/simd.h"
@@ -7,13 +7,13 @@
 namespace catalase {
 namespace {
 
-// Up to kWidth units of one row at one step. kWhole: all of them are there.
+// Up to kWidth units of one row at one time step. kWhole: exactly kWidth.
 template <class T, bool kWhole>
 struct Units {
-  Index row;    // in gates, in dz, and in states before the step
-  Index after;  // in states after the step
+  Index row;    // in gates, in dz, and in states before the time step
+  Index after;  // in states after the time step
   Index out;    // in y and dy
-  Index unit;   // the first
+  Index unit;   // the first unit
   LaneMask<T> lanes;
 
   Vec<T> read(const T* p) const {

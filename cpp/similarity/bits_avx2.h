@@ -1,6 +1,6 @@
-// Tanimoto similarity, level avx2: bits counted by looking up the nibbles of 32 bytes (Mula, Kurz, Lemire, "Faster
-// population counts using AVX2 instructions", arXiv:1611.07612). Carry-save adders over a row's 8 vectors were reckoned
-// at as many operations, and left out.
+// Tanimoto similarity, level avx2: bits are counted by looking up the nibbles of 32 bytes (Mula, Kurz, Lemire, "Faster
+// population counts using AVX2 instructions", arXiv:1611.07612). Carry-save adders over a row's 8 vectors would take as
+// many operations (calculated), and were left out.
 #pragma once
 
 #include <immintrin.h>

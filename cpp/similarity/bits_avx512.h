@@ -1,4 +1,4 @@
-// Tanimoto similarity, level avx512: nibbles looked up, as in bits_avx2.h.
+// Tanimoto similarity, level avx512: nibbles are looked up, as in bits_avx2.h.
 #pragma once
 
 #include "similarity/bits_avx512_both.h"

@@ -1,4 +1,4 @@
-// What the two AVX-512 variants share: 64-byte vectors, three-input logic, and sums of eight rows at a time.
+// The common part of the two AVX-512 variants: 64-byte vectors, three-input logic, and sums of eight rows at a time.
 #pragma once
 
 #include <immintrin.h>
@@ -11,7 +11,7 @@ namespace {
 typedef long long Bits __attribute__((vector_size(64), may_alias));  // __m512i, with operators
 constexpr Index kBitsBytes = 64;
 constexpr int kSums = 8;
-constexpr Index kSpan = 31 * kBitsBytes;  // where bytes are added up, each vector adds up to 8 to one
+constexpr Index kSpan = 31 * kBitsBytes;  // if bytes are added up, each vector adds up to 8 to a byte
 
 inline Bits load_bits(const std::uint8_t* p) {
   return (Bits)_mm512_loadu_si512(p);

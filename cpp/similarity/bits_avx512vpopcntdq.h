@@ -1,4 +1,4 @@
-// Tanimoto similarity, level avx512 on a CPU that has VPOPCNTDQ (Ice Lake, Zen 4 and newer): one instruction counts the
+// Tanimoto similarity, level avx512 on a CPU with VPOPCNTDQ (Ice Lake, Zen 4 and newer): one instruction counts the
 // bits of eight words.
 #pragma once
 

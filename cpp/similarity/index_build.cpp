@@ -21,7 +21,7 @@ void transpose_64(std::uint64_t* words) {
   }
 }
 
-// Places sorted by popcount, equal ones ascending: a counting sort.
+// Places sorted by popcount, equal popcounts ascending by place: a counting sort.
 void sort_by_popcount(const std::int32_t* unsorted, Index rows, Index bits, std::int32_t* popcounts,
                       std::int64_t* places) {
   ScratchVector<Index> next(static_cast<std::size_t>(bits + 2), 0);
@@ -34,7 +34,7 @@ void sort_by_popcount(const std::int32_t* unsorted, Index rows, Index bits, std:
   }
 }
 
-// Up to kColumnRows rows, at `places` of the library, into one column of a chunk.
+// Writes up to kColumnRows rows, at `places` of the library, into one column of a chunk.
 void slice_column(const std::uint8_t* library, Index bytes, const std::int64_t* places, Index rows,
                   std::uint8_t* column, Index stride) {
   for (Index byte = 0; byte < bytes; byte += 8) {
@@ -72,7 +72,7 @@ void build_index(const std::uint8_t* library, Index rows, Index bytes, std::uint
     const Index n = smaller(rows - begin, kColumnRows);
     slice_column(library, bytes, places + begin, n, slices + chunk * bytes + (begin - chunk) / 8, chunk_rows / 8);
   });
-  // A bitmap's popcount is how many rows of its chunk have the bit.
+  // The popcount of a bitmap is the number of rows in its chunk that have the bit.
   const Index chunks = ceil_div(rows, kChunkRows);
   parallel_for(bytes, [&](Index byte) {
     for (Index bit = 8 * byte; bit < 8 * byte + 8; ++bit) {

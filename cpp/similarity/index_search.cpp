@@ -1,6 +1,6 @@
-// The walk over an index that top-k and neighbour search share; what they look for is a Sink:
+// The walk over an index that top-k and neighbour search share. The search target is a Sink:
 //   reaches(both, either)  whether a pair with these counts is wanted; never true for fewer common bits of the same sum
-//   ratio()                the similarity at which it begins, about; only a first guess
+//   ratio()                approximately the similarity at which pairs are wanted; only a first guess
 //   take(both, either, place)
 #include <algorithm>
 
@@ -13,7 +13,7 @@
 namespace catalase {
 namespace {
 
-constexpr Index kQueries = 256;      // a block: what is read of a chunk from L3 serves so many
+constexpr Index kQueries = 256;      // a block: so many queries share one read of a chunk from L3
 constexpr Index kQueryRound = 4096;  // queries whose set bits are held as lists at a time
 
 struct Query {
@@ -45,7 +45,7 @@ struct Neighbors {
   }
 };
 
-// The fewest common bits with which popcounts a and b are wanted; min(a, b) + 1 where none are.
+// The fewest common bits with which popcounts a and b are wanted; min(a, b) + 1 if none are enough.
 template <class Sink>
 Index least_common(const Sink& sink, Index a, Index b) {
   const Index most = smaller(a, b);
@@ -56,7 +56,7 @@ Index least_common(const Sink& sink, Index a, Index b) {
   return c;
 }
 
-// Whether any row with a popcount from low to high can be wanted: the best one shares all the bits it can.
+// Whether a row with a popcount from low to high can be wanted: the best such row shares as many bits as possible.
 template <class Sink>
 bool can_reach(const Sink& sink, Index a, Index low, Index high) {
   const Index b = a < low ? low : a > high ? high : a;
@@ -91,7 +91,7 @@ void search_chunk(const IndexView& index, Index chunk, const Query& query, Sink&
   double least_at = -1;
   for (Index row = begin; row < end; row += kColumnRows) {
     const Index rows = smaller(end - row, kColumnRows), low = index.popcounts[row];
-    __builtin_prefetch(index.popcounts + row + 2 * kColumnRows - 1);  // the next column's last: 100 ns from memory
+    __builtin_prefetch(index.popcounts + row + 2 * kColumnRows - 1);  // the last of the next column: 100 ns from memory
     if (!can_reach(sink, query.count, low, index.popcounts[row + rows - 1])) continue;
     if (low != least_for || sink.ratio() != least_at) {
       least = least_common(sink, query.count, low);
@@ -104,7 +104,7 @@ void search_chunk(const IndexView& index, Index chunk, const Query& query, Sink&
   }
 }
 
-// Chunks by likeness of popcount to `count`, best first: from the one that holds it outwards, the better side next.
+// Chunks ordered by how near their popcounts are to `count`: from the chunk that holds it outwards, nearer side first.
 class ChunkOrder {
  public:
   ChunkOrder(const IndexView& index, Index count)
@@ -129,7 +129,7 @@ class ChunkOrder {
   Index count_, chunks_, above_, taken_below_ = 0, taken_above_ = 0;
 };
 
-// Queries of one round: sorted by popcount, so that a block's queries want the same chunks; set bits as lists.
+// The queries of one round, sorted by popcount so that a block's queries need the same chunks; set bits as lists.
 class QueryRound {
  public:
   QueryRound(const IndexView& index, const std::uint8_t* queries, Index n)
@@ -172,7 +172,7 @@ class QueryRound {
   ScratchVector<std::uint32_t> bits_;
 };
 
-// Calls search(query, chunk, part) for all pairs, chunks cut into parts where there are fewer blocks than threads.
+// Calls search(query, chunk, part) for all pairs; chunks are cut into parts if there are fewer blocks than threads.
 template <class Search>
 void walk(const IndexView& index, const QueryRound& queries, Index n, Index block, Index parts, Search search) {
   const Index blocks = ceil_div(n, block);
@@ -192,7 +192,7 @@ Index block_of(Index n) {
   return std::clamp<Index>(fair, 1, kQueries);
 }
 
-// Parts of the chunks, so that one query can have several threads.
+// The number of parts of the chunks, so that several threads can serve one query.
 Index parts_of(const IndexView& index, Index n) {
   const Index blocks = (n + block_of(n) - 1) / block_of(n), threads = num_threads();
   const Index chunks = ceil_div(index.rows, kChunkRows);

@@ -1,12 +1,12 @@
-// Which pairs are counted when. The counting itself is in tanimoto_impl.h, a variant for each level.
+// The order in which pairs are counted. The counting itself is in tanimoto_impl.h, with a variant for each level.
 //
-// Loop order, outermost first, in tanimoto() and tanimoto_topk() alike: blocks of queries, parts of the targets, tiles
-// (16 KB of 2048-bit rows, which stay in L1), the block's queries. A part goes to one thread; parts are cut
-// where there are fewer blocks of queries than threads. A tile's own popcounts are taken once for a block of queries.
+// Loop order, outermost first, in tanimoto() and tanimoto_topk(): blocks of queries, parts of the targets, tiles (16 KB
+// of 2048-bit rows, which stay in L1), the block's queries. A part goes to one thread; targets are cut into parts if
+// there are fewer blocks of queries than threads. A tile's own popcounts are computed once for a block of queries.
 //
-// The bound of Swamidass and Baldi (2007, doi:10.1021/ci600358f): |a & b| / |a | b| is at most |a & b| / |a|, so while
-// no common count of a tile reaches bar * |a|, its targets' popcounts are not even taken. With one query that saves
-// half of the work, and what is left is bound by reading 256 bytes a pair.
+// The bound of Swamidass and Baldi (2007, doi:10.1021/ci600358f): |a & b| / |a | b| is at most |a & b| / |a|, so as
+// long as no common count of a tile reaches threshold * |a|, its targets' popcounts are not computed. With one query
+// that saves half of the work, and the rest is bound by reading 256 bytes a pair.
 #include "similarity/tanimoto.h"
 
 #include <atomic>
@@ -22,10 +22,10 @@ namespace {
 constexpr Index kTile = 64;
 constexpr Index kLeastTile = 8;    // rows that every level takes at a time
 constexpr Index kAhead = 2048;     // bytes of one query's tile; 16 KB was as good from L3, a third worse from memory
-constexpr Index kQueries = 16;     // a block: 4 KB of 2048-bit rows, in L1 beside the tile
-constexpr Index kLeastPart = 512;  // targets; less is not worth a thread's while
+constexpr Index kQueries = 16;     // a block: 4 KB of 2048-bit rows, in L1 together with the tile
+constexpr Index kLeastPart = 512;  // targets; fewer are not worth a thread
 
-// Into how many parts the targets are cut, so that `blocks` of queries keep all threads busy.
+// The number of parts of the targets, so that `blocks` blocks of queries keep all threads busy.
 Index parts_of(Index blocks, Index m) {
   const Index threads = num_threads();
   if (blocks >= threads || blocks == 0) return 1;
@@ -42,13 +42,14 @@ Part part_of(Index part, Index parts, Index m) {
   return {tiles * part / parts * kTile, smaller(end, m)};
 }
 
-// A few targets that stay in L1 while the queries of a block pass by.
+// A few targets that stay in L1 while the queries of a block are processed.
 class Tile {
  public:
   Tile(const std::uint8_t* rows, Index n, Index bytes) : rows_(rows), n_(n), bytes_(bytes) {}
   Index size() const { return n_; }
 
-  // both[t] = the bits that target t has in common with the query. The first query finds the next tile's cache lines.
+  // both[t] = the bits that target t has in common with the query. The first query prefetches the next tile's cache
+  // lines.
   void intersect(const std::uint8_t* query) {
     kernels_.intersections(query, rows_, n_, bytes_, fetched_ ? nullptr : rows_ + n_ * bytes_, both);
     fetched_ = true;
@@ -76,8 +77,8 @@ class Tile {
   bool counted_[kTile] = {};
 };
 
-// Calls visit(tile, first) for each tile of a part, of its two halves in turn: two streams are read faster than one.
-// With one query, which waits for memory, tiles are 2 KB, and each asks for the one after it in its half.
+// Calls visit(tile, first) for each tile of a part, alternating between its two halves: two streams are read faster
+// than one. With one query, which waits for memory, tiles are 2 KB, and each prefetches the next tile of its half.
 template <class Visit>
 void for_each_tile(const std::uint8_t* targets, Index bytes, Part part, Index queries, Visit visit) {
   const Index fitting = bytes > 0 ? kAhead / bytes : kTile;
@@ -139,7 +140,7 @@ void tanimoto_topk(const std::uint8_t* queries, Index n, const std::uint8_t* tar
       for (Index i = begin; i < end; ++i) {
         TopK& best = hits.at(i, task % parts);
         tile.intersect(queries + i * bytes);
-        // A hair below the bound: what it lets through is looked at exactly.
+        // Slightly below the bound; the exact comparison follows for everything that passes.
         const auto least = static_cast<std::int32_t>(static_cast<double>(best.bar()) * own[i - begin] * (1 - 1e-6));
         if (!tile.any_reaches(least)) continue;
         for (Index t = 0; t < tile.size(); ++t) {

@@ -8,14 +8,14 @@
 //   carry_save(a, b, c)   a + b + c, bit by bit: the low bits stay in a, the carry is returned
 // any of which may be plain code; the flags of the unit decide what it becomes.
 //
-// intersections: one row a stays in L1, kSums rows of b pass by at a time, each vector of a loaded once for all of
-// them. From memory the rows come one after the other instead, and the next ones are asked for: the processor's own
-// prefetch stops at every page. Bound: compute on AVX2 (nibble look-ups, 8 operations per 32 bytes), memory with
-// VPOPCNTDQ.
+// intersections: one row a stays in L1 and kSums rows of b are processed at a time, so that each vector of a is loaded
+// once for all of them. From memory, rows are read one after the other instead, and the next rows are prefetched, since
+// the processor's own prefetch stops at every page. Bound: compute on AVX2 (nibble look-ups, 8 operations per 32
+// bytes), memory with VPOPCNTDQ.
 //
-// count_column: carry-save adders turn 8 bitmaps into 1 carry of weight 8 (7 adders), which ripples up the planes; the
-// planes stay in registers. `bits` is in the order rarest first: as soon as no row can reach `least` with the bits that
-// are left, the column is done, mostly about half way (README.md has figures). Bound: loads from L2 or L3.
+// count_column: carry-save adders reduce 8 bitmaps to 1 carry of weight 8 (7 adders), which ripples up the planes; the
+// planes stay in registers. `bits` has the rarest bits first: as soon as no row can reach `least` with the remaining
+// bits, the column is done, usually about half way (README.md has figures). Bound: loads from L2 or L3.
 #pragma once
 
 #include "cpu/level.h"
@@ -25,10 +25,10 @@
 namespace catalase {
 namespace {
 
-// What is counted of a row: its bits that the query has too, or all.
+// The bits of a row that are counted: those that the query has too, or all.
 struct Common {
   const std::uint8_t* query;
-  Bits last;  // of the query, where the row ends within a vector
+  Bits last;  // of the query, if the row ends within a vector
   Bits of(Bits row, Index i) const { return row & load_bits(query + i); }
   Bits of_last(Bits row) const { return row & last; }
 };
@@ -84,8 +84,8 @@ inline __attribute__((always_inline)) void count_all_rows_of(const std::uint8_t*
   }
 }
 
-// The usual 1,024 and 2,048 bits unrolled: the end of a short loop is mispredicted, and what was asked for of the rows
-// to come is then forgotten (2,048 bits from memory, AVX2: 38 to 93 M pairs/s).
+// The usual 1,024 and 2,048 bits are unrolled: the end of a short loop is mispredicted, which discards the loads in
+// flight for the next rows (2,048 bits from memory, AVX2: 38 to 93 M pairs/s).
 template <class What>
 inline void count_all_rows(const std::uint8_t* b, Index m, Index bytes, const What& what, const std::uint8_t* next,
                            std::int32_t* out) {
@@ -104,8 +104,8 @@ void popcounts(const std::uint8_t* b, Index m, Index bytes, std::int32_t* out) {
   count_all_rows(b, m, bytes, All{}, nullptr, out);
 }
 
-// Lanes whose bit-sliced count is `least` or more: from the lowest plane up, a set bit of `least` asks for the plane's
-// bit and all below, an unset one is satisfied by either.
+// Lanes whose bit-sliced count is `least` or more: from the lowest plane up, a set bit of `least` requires the plane's
+// bit and all below, and an unset one is satisfied by either.
 template <int P>
 inline Bits at_least(const Bits* planes, Index least) {
   Bits reached = ~Bits{};
@@ -115,7 +115,7 @@ inline Bits at_least(const Bits* planes, Index least) {
   return reached;
 }
 
-// kBitsBytes of a column: counts below 2^P, in registers.
+// Counts kBitsBytes of a column: counts below 2^P, in registers.
 template <int P, bool kFetch>
 inline bool count_lanes(const std::uint8_t* column, Index stride, const std::uint32_t* bits, Index n, Index least,
                         std::uint64_t* planes_out, std::uint64_t* reached_out) {
@@ -168,8 +168,8 @@ inline bool count_column_of(const std::uint8_t* column, Index stride, const std:
   return any;
 }
 
-// 45 bits of a usual query need 6 planes; the last two are for folded counts, long sequences, and bits that are all
-// set.
+// The 45 bits of a usual query need 6 planes; the last two are for folded counts, long sequences, and fingerprints with
+// all bits set.
 bool count_column(const std::uint8_t* column, Index stride, const std::uint32_t* bits, Index n, Index least,
                   ColumnCounts* out) {
   if (n < 64) return count_column_of<6>(column, stride, bits, n, least, out);

@@ -1,4 +1,4 @@
-// Rows for the hits of each part of a search, and joining them.
+// Allocates rows for the hits of each part of a search, and joins them.
 #include "similarity/top_k.h"
 
 #include "common/thread_pool.h"

@@ -1,6 +1,6 @@
-// The best k hits of one query, kept in the caller's own two rows: a heap with the worst hit on top, sorted at the end.
-// Better is the higher similarity, then the lower index. No two hits are equal under that order, so what is kept does
-// not depend on the order in which they are offered, nor on how the targets were shared out among threads.
+// The best k hits of one query, kept in two rows of the caller: a heap with the worst hit on top, sorted at the end.
+// Better means the higher similarity, then the lower index. No two hits are equal in that order, so the result does not
+// depend on the order in which hits are offered, nor on how the targets were divided among threads.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace catalase {
 
-// Exact numerator and denominator, one rounding.
+// The numerator and denominator are exact, and the quotient is rounded once.
 inline float tanimoto_of(Index both, Index either) {
   return either > 0 ? static_cast<float>(both) / static_cast<float>(either) : 0.0f;
 }
@@ -22,7 +22,7 @@ class TopK {
   TopK(float* similarities, std::int64_t* indices, Index k, float threshold)
       : similarities_(similarities), indices_(indices), k_(k), threshold_(threshold) {}
 
-  // What a hit must reach. At the bar itself the lower index wins.
+  // The threshold that a hit must reach. At exactly this similarity the lower index wins.
   float bar() const { return size_ < k_ ? threshold_ : similarities_[0]; }
   Index size() const { return size_; }
 
@@ -90,8 +90,8 @@ class TopK {
   Index size_ = 0;
 };
 
-// The hits of n queries while each part of the targets is searched by itself. Part 0 works in the caller's rows (n, k),
-// the others in rows of their own, `room` long (no part has more hits); finish() joins them.
+// The hits of n queries while each part of the targets is searched separately. Part 0 works in the caller's rows (n,
+// k), the others in separate rows of length `room` (no part has more hits); finish() joins them.
 class PartialHits {
  public:
   PartialHits(Index n, Index parts, Index room, Index k, float threshold, std::int64_t* indices, float* similarities);

@@ -91,5 +91,24 @@ def graph():
     return model, ct.data.NumpyDataset(X, Y), X
 
 
-NETS = [dense, regressor, ensemble, cnn, resnet, unet, sequences, truncated, language, graph]
+@ct.models.register
+class OwnNet(ct.nn.Module):
+    """A user's own net: from 16 features to 2 numbers."""
+
+    def __init__(self, width=8, dropout=0.5, seed=0):
+        super().__init__()
+        self.width, self.dropout, self.seed = width, dropout, seed
+        self.first = ct.nn.Linear(16, width, "relu", rng=seed)
+        self.drop, self.last = ct.nn.Dropout(dropout), ct.nn.Linear(width, 2, rng=seed + 1)
+
+    def forward(self, x):
+        return self.last(self.drop(self.first(x)))
+
+
+def own():
+    model = ct.models.NetModel(OwnNet(), "SigmoidCrossEntropy", ct.optim.Momentum(lr=0.1), batch_size=8, seed=0)
+    return model, ct.data.NumpyDataset(X, Y), X
+
+
+NETS = [dense, regressor, ensemble, cnn, resnet, unet, sequences, truncated, language, graph, own]
 MODELS = [*NETS, sparse, packed, neighbors]

@@ -72,7 +72,7 @@ def fitted(make, visited, nb_epoch=2):
 def test_a_fit_that_is_watched_gives_the_weights_of_a_fit_alone(make, visited):
     epochs = 60 if (make, visited) == (dense, "by another thread") else 3
     alone, watched = fitted(make, "", epochs), fitted(make, visited, epochs)
-    expected, found = alone.module.state_dict(), watched.module.state_dict()
+    expected, found = alone.state_dict(), watched.state_dict()
     assert found.keys() == expected.keys()
     for name, array in expected.items():
         assert np.array_equal(array, found[name]), name

@@ -88,7 +88,7 @@ def test_saves_and_loads(tmp_path, data, make):
 def test_altered_state_is_refused(tmp_path, data):
     model = models.TanimotoKNNRegressor(3, 128)
     model.fit(data)
-    state = model.module.state_dict()
+    state = model.state_dict()
     config = {"kind": "catalase model", "model": model.to_config(), "transformers": [], "featurizer": None}
     for change, words in [
         ({"weights": state["weights"][:-1]}, r"fingerprints must be uint8 \(149, 16\), got uint8 \(150, 16\)"),

@@ -17,21 +17,21 @@ KINDS = {
     "activation_fns": "word or words", "learning_rate": "rate or schedule", "seed": "seed?", "dense_layer_size": "whole?", "kernel_size": "sizes", "strides": "sizes", "stem_size": "sizes",
     "stem_stride": "sizes", "layer_filters": "sizes", "tokenizer": "ours", "clip_norm": "limit?", "truncation": "whole?", "members": "ours",
     "valid": "ours?", "callbacks": "no objects", "progress": "flag?", "resume": "path?", "path": "path", "transformers": "no objects?", "X": "values", "dataset": "values", "metrics": "no objects",
-    "size": "sizes?", "temperature": "number", "prefix": "word", "device": "device",
+    "size": "sizes?", "optimizer": "ours?", "loss": "function", "module": "layer", "state": "anything", "temperature": "number", "prefix": "word", "device": "device",
 }  # fmt: skip
-ALSO = {"dataset": ["X", "list", "rows", "sequences", "SequenceDataset", "row", "token"], "X": ["list", "rows", "sequences", "row", "token"], "prefix": ["token"], "device": ["CPU"], "weight_decay_penalty": ["weight decay"], "weight_decay_penalty_type": ["weight decay"], "valid": ["dataset"]}  # fmt: skip
+ALSO = {"dataset": ["X", "list", "rows", "sequences", "SequenceDataset", "row", "token", "x"], "X": ["list", "rows", "sequences", "row", "token", "x"], "prefix": ["token"], "device": ["CPU"], "weight_decay_penalty": ["weight decay"], "weight_decay_penalty_type": ["weight decay"], "valid": ["dataset"], "state": ["names", "needed", "member"]}  # fmt: skip
 
 TOKENIZER = ct.data.CharTokenizer(["A", "C", "x"])
 DENSE = {
     "layer_sizes": [4], "weight_init_stddevs": 0.1, "bias_init_consts": 0.0, "weight_decay_penalty": 0.1, "weight_decay_penalty_type": "l2", "dropouts": 0.1, "activation_fns": "relu",
-    "batch_size": 2, "learning_rate": 0.01, "seed": 0, "pad_batches": False,
+    "batch_size": 2, "learning_rate": 0.01, "seed": 0, "pad_batches": False, "optimizer": None,
 }  # fmt: skip
-GRID = {"layer_filters": [2], "kernel_size": 2, "weight_decay_penalty": 0.1, "weight_decay_penalty_type": "l2", "batch_size": 2, "learning_rate": 0.01, "seed": 0}  # fmt: skip
+GRID = {"layer_filters": [2], "kernel_size": 2, "optimizer": None, "weight_decay_penalty": 0.1, "weight_decay_penalty_type": "l2", "batch_size": 2, "learning_rate": 0.01, "seed": 0}  # fmt: skip
 CONVOLUTIONS = {
     "strides": 1, "weight_init_stddevs": 0.1, "bias_init_consts": 0.0, "dropouts": 0.1, "activation_fns": "relu", "dense_layer_size": 3, "pool_type": "max", "mode": "regression", "n_classes": 2,
     "residual": False, "padding": "same", "batch_norm": False,
 }  # fmt: skip
-READER = {"cell": "gru", "embedding_size": 2, "hidden_size": 3, "num_layers": 1, "dropout": 0.1, "clip_norm": 5.0, "batch_size": 2, "learning_rate": 0.01, "seed": 0, "truncation": 2}  # fmt: skip
+READER = {"cell": "gru", "embedding_size": 2, "hidden_size": 3, "num_layers": 1, "dropout": 0.1, "clip_norm": 5.0, "batch_size": 2, "learning_rate": 0.01, "seed": 0, "truncation": 2, "optimizer": None}  # fmt: skip
 SEQUENCES = {"n_features": None, "bidirectional": False, "pool": "last", "per_step": False}
 MODELS = {
     "MultitaskClassifier": lambda: call(1, 3, **DENSE, n_classes=2),
@@ -44,14 +44,25 @@ MODELS = {
     "LanguageModel": lambda: call(TOKENIZER, **READER),
     "TanimotoKNNClassifier": lambda: call(1, 64, 2, "uniform", 2),
     "TanimotoKNNRegressor": lambda: call(1, 64, 2, "uniform"),
+    "NetModel": lambda: call(SmallNet(), "L2Loss", optimizer="SGD", batch_size=2, learning_rate=0.01, seed=0),
     "Ensemble": lambda: call([made("MultitaskRegressor")]),
 }
 # What is called on them; `METHODS` has what each takes.
-OF_ALL = ("fit", "predict", "predict_on_batch", "evaluate", "summary", "save", "to")
+OF_ALL = ("fit", "predict", "predict_on_batch", "evaluate", "summary", "save", "to", "load_state_dict")
 OWN = {"LanguageModel": ("sample",), "Ensemble": ("predict_spread",)}
 REFUSED = {("TanimotoKNNClassifier", "summary"), ("TanimotoKNNRegressor", "summary")}  # no nets
-WITHOUT_ARGUMENTS = {"make_optimizer", "to_config"}
+WITHOUT_ARGUMENTS = {"make_optimizer", "to_config", "state_dict"}
 OPTIONS = {"per_task_metrics": False, "use_sample_weights": False, "mask_missing": True}
+
+
+@models.register
+class SmallNet(ct.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = ct.nn.Linear(3, 1, rng=0)
+
+    def forward(self, x):
+        return self.inner(x)
 
 
 class OneEpoch(ct.train.Callback):
@@ -82,7 +93,7 @@ def arguments(name, method):
         ct.metrics.accuracy_score if "Class" in name or name == "LanguageModel" else ct.metrics.rms_score
     )
     return {
-        "fit": lambda: call(data(name), nb_epoch=1, valid=None if "Tanimoto" in name else data(name), callbacks=[OneEpoch()], progress=False, resume=None, graph=False),
+        "fit": lambda: call(data(name), nb_epoch=1, valid=None if "Tanimoto" in name else data(name), callbacks=[OneEpoch()], progress=False, resume=None, graph=False, metrics=None),
         "predict": lambda: call(rows, None, raw=False, **errors),
         "predict_on_batch": lambda: call(rows.X, None, raw=False),
         "predict_spread": lambda: call(rows, None, raw=False),
@@ -90,6 +101,7 @@ def arguments(name, method):
         "summary": lambda: call(4) if "size" in inspect.signature(getattr(models, name).summary).parameters else call(),
         "save": lambda: call("model"),
         "to": lambda: call("cpu"),
+        "load_state_dict": lambda: call(made(name).state_dict()),
         "sample": lambda: call(2, temperature=1.0, prefix="A", seed=0, max_length=3),
     }[method]  # fmt: skip
 
@@ -119,9 +131,11 @@ def test_methods(name, method, tmp_path, monkeypatch):
         else {}
     )  # lists of lists are sequences
     names = (name, method, *(("SequenceDataset", "encode", "encode_all") if reads else ()))
+    if name == "NetModel":  # whose X the user's own layers look at
+        names, own = (*names, "linear"), own | {"dataset": own.get("dataset", "values"), "X": "values"}
     skip: tuple[str, ...] = ()
     if method == "fit" and name not in ("MultitaskRegressor", "Ensemble"):  # one loop trains all of them
-        skip = ("nb_epoch", "callbacks", "progress", "resume", "graph")
+        skip = ("nb_epoch", "callbacks", "progress", "resume", "graph", "metrics")
     if method == "fit" and "Tanimoto" in name:
         skip += ("valid",)
     wrong = Target(getattr(model, method), arguments(name, method), KINDS | own, names, ALSO, skip).failures(pairs=20)
@@ -152,7 +166,7 @@ def test_attributes(attribute, valid):
 def test_everything_public_is_in_a_table():
     kinds = {name for name in models.__all__ if inspect.isclass(getattr(models, name))}
     assert kinds - {"Model", "TensorGraph"} == set(MODELS)
-    assert set(models.__all__) - kinds == {"load", "tensorgraph"}
+    assert set(models.__all__) - kinds == {"load", "register", "tensorgraph"}
     for name in MODELS:
         kind = getattr(models, name)
         found = {m for m in dir(kind) if not m.startswith("_") and inspect.isfunction(getattr(kind, m))}

@@ -17,11 +17,11 @@ KINDS = {
     "biases_initializer": "word?", "shape": "lengths", "batch_size": "whole?", "learning_rate": "rate or schedule", "model_dir": "path?", "seed": "seed?", "random_seed": "seed?",
     "make": "function", "dataset": "values", "X": "values", "generator": "anything", "metrics": "no objects", "transformers": "no objects?", "outputs": "no objects?", "valid": "ours?",
     "callbacks": "no objects", "progress": "flag?", "resume": "path?", "path": "path?", "device": "device", "ksize": "sizes", "strides": "sizes", "window_shape": "sizes", "kernel_size": "sizes",
-    "stride": "sizes", "dilation_rate": "sizes", "momentum": "number", "epsilon": "number",
+    "stride": "sizes", "dilation_rate": "sizes", "momentum": "number", "optimizer": "ours?", "state": "anything", "epsilon": "number",
 }  # fmt: skip
 ALSO = {
     "dataset": ["X", "x", "list", "rows"], "X": ["x", "rows", "Feature"], "generator": ["yielded", "input", "rows"], "outputs": ["output", "layer", "graph"], "activation_fn": ["activation"],
-    "weights": ["weights"], "ksize": ["window_shape"], "window_shape": ["ksize"], "valid": ["dataset"],
+    "weights": ["weights"], "ksize": ["window_shape"], "window_shape": ["ksize"], "valid": ["dataset"], "state": ["names"],
 }  # fmt: skip
 CONV = {"num_outputs": 2, "kernel_size": 2, "stride": 1, "padding": "SAME", "activation_fn": "relu", "biases_initializer": "zeros", "weights_initializer": "xavier"}  # fmt: skip
 POOL = {"ksize": 2, "strides": 2, "padding": "SAME"}
@@ -72,7 +72,7 @@ class OneEpoch(ct.train.Callback):
 FITS = {"callbacks": [OneEpoch()], "progress": False, "restore": False, "checkpoint_interval": 2, "graph": False}
 METRIC = ct.metrics.Metric(ct.metrics.rms_score)
 METHODS = {
-    "fit": lambda: call(data(), nb_epoch=1, valid=data(), resume=None, deterministic=True, **FITS),
+    "fit": lambda: call(data(), nb_epoch=1, valid=data(), resume=None, deterministic=True, metrics=None, **FITS),
     "fit_generator": lambda: call([(ones(2, 3), ones(2, 1))], **FITS),
     "predict": lambda: call(ones(2, 3), None, outputs=None, raw=False, errors="raise"),
     "predict_on_batch": lambda: call(ones(2, 3), None, outputs=None, raw=False),
@@ -85,8 +85,9 @@ METHODS = {
     "save": lambda: call("model"),
     "restore": lambda: call("saved"),
     "to": lambda: call("cpu"),
+    "load_state_dict": lambda: call(line_graph().state_dict()),
 }
-WITHOUT_ARGUMENTS = {"build", "summary", "make_optimizer", "to_config"}
+WITHOUT_ARGUMENTS = {"build", "summary", "make_optimizer", "to_config", "state_dict"}
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -113,7 +114,14 @@ def test_layers(name):
 
 def test_settings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    valid = {"batch_size": 2, "learning_rate": 0.1, "model_dir": None, "seed": 0, "random_seed": None}
+    valid = {
+        "batch_size": 2,
+        "learning_rate": 0.1,
+        "model_dir": None,
+        "seed": 0,
+        "random_seed": None,
+        "optimizer": None,
+    }
     wrong = Target(TensorGraph, lambda: call(**valid), KINDS | {"batch_size": "whole"}).failures()
     assert not wrong, report(wrong)
 

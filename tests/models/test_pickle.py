@@ -45,15 +45,15 @@ def test_a_copy_of_a_fitted_model_answers_equally_and_learns_on_alone(make, way)
     twin = WAYS[way](model)
     assert type(twin) is type(model) and same(answers(twin, given), before)
     nets = make is not neighbors
-    weights = model.module.state_dict() if nets else {}
+    weights = model.state_dict() if nets else {}
     twin.fit(data, nb_epoch=1)
     assert same(answers(model, given), before), "training the copy changed the original"
     if nets:
-        assert equal(weights, model.module.state_dict()) and not equal(weights, twin.module.state_dict())
+        assert equal(weights, model.state_dict()) and not equal(weights, twin.state_dict())
     model.fit(data, nb_epoch=1)
     assert same(answers(twin, given), answers(model, given)), "the copy trains on with other bits"
     if nets:
-        assert equal(model.module.state_dict(), twin.module.state_dict())
+        assert equal(model.state_dict(), twin.state_dict())
 
 
 def test_what_a_model_carries_goes_along():

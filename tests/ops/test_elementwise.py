@@ -221,7 +221,7 @@ def test_bad_input(backend):
 def test_a_derivative_that_is_written_from_the_input_asks_for_it(name):
     x = np.ones(2)
     with pytest.raises(
-        ValueError, match=rf"the derivative of '{name}' is written from its input.* pass as x what the activ"
+        ValueError, match=rf"the derivative of '{name}' is computed from its input.* pass as x what the activ"
     ):
         ct.ops.activation_backward(x, x, name)
     with pytest.raises(ValueError, match=r"dy and x must have equal shapes, got \(2,\) and \(3,\)"):
@@ -236,7 +236,7 @@ def test_a_derivative_that_is_written_from_the_input_asks_for_it(name):
 def test_gradients_of_a_layer_that_have_its_output_alone_say_what_to_do(name):
     x, w = np.ones((2, 3)), np.ones((3, 4))
     advice = (
-        rf"the derivative of '{name}' is written from its input.*ops.activation_backward\(dy, None, '{name}', x=...\)"
+        rf"the derivative of '{name}' is computed from its input.*ops.activation_backward\(dy, None, '{name}', x=...\)"
     )
     y = ct.ops.linear(x, w, activation=name)
     with pytest.raises(ValueError, match=f"linear_backward: {advice}"):

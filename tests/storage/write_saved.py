@@ -136,6 +136,25 @@ def _cnn(X: Any, **options: Any) -> tuple[Any, Any]:
     return models.CNN(1, X.shape[-1], X.ndim - 2, **settings), NumpyDataset(X, HALVES)
 
 
+@models.register
+class SavedNet(ct.nn.Module):
+    """A net that is none of the library's."""
+
+    def __init__(self, width: int, activation: str = "tanh") -> None:
+        super().__init__()
+        self.width, self.activation = width, activation
+        self.first, self.last = ct.nn.Linear(16, width, activation, rng=0), ct.nn.Linear(width, 2, rng=1)
+
+    def forward(self, x: Any) -> Any:
+        return self.last(self.first(x))
+
+
+def _net() -> tuple[Any, Any]:
+    optimizer = ct.optim.Momentum(lr=ct.optim.ExponentialDecay(0.1, 0.5, 10), momentum=0.8, clip_norm=1.0)
+    model = models.NetModel(SavedNet(3), "SigmoidCrossEntropy", optimizer, batch_size=4, seed=0)
+    return model, NumpyDataset(numbers(10, 16), CLASSES)
+
+
 # The name of each saved model, how it was made with what it learned from, and what it is asked.
 MODELS: dict[str, tuple[Callable[[], tuple[Any, Any]], Any]] = {
     "classifier": (lambda: _dense(models.MultitaskClassifier, PACKED, CLASSES), PACKED),
@@ -215,6 +234,7 @@ MODELS: dict[str, tuple[Callable[[], tuple[Any, Any]], Any]] = {
     ),
     "language": (lambda: (models.LanguageModel(LETTERS, dropout=0.1, truncation=3, **READER), text_rows(None)), TEXTS),
     "graph_of_every_layer": (lambda: (graph(), None), [numbers(4, 4, 4, 1), numbers(4, 2)]),
+    "net": (_net, numbers(10, 16)),
     "graph_line": (lambda: (line_graph(), NumpyDataset(numbers(10, 3), VALUES[:, :1] / 40)), numbers(10, 3)),
 }  # fmt: skip
 

@@ -30,6 +30,26 @@ def is_whole(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
 
 
+def is_list(value: Any) -> bool:
+    """Whether a value is a list, or an array of one axis; one text is none of letters."""
+    if isinstance(value, np.ndarray):
+        return value.ndim == 1
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview))
+
+
+def plain(value: Any, depth: int = 3) -> Any:
+    """Return NumPy's numbers and arrays, tuples and ranges as JSON holds them; any other value as it is."""
+    if is_whole(value):
+        return int(value)
+    if isinstance(value, np.floating):
+        return float(value)
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, str):
+        return str(value)
+    return [plain(v, depth - 1) for v in value] if depth and is_list(value) else value
+
+
 def is_number(value: Any) -> bool:
     """Return whether a value is a real number, finite or not: neither a bool nor a duration."""
     return is_whole(value) or isinstance(value, (float, np.floating))
@@ -45,7 +65,7 @@ def whole_number(function: str, name: str, value: Any, low: int | None = 1, high
         last = (
             None if high is not None and high >= 10_000 and low is not None and value < low else high
         )  # too large to help
-        raise ValueError(f"{function}: {name} must be {_span(low, None, last, None)}, got {shown(value)}")
+        raise ValueError(f"{function}: {name} must be {span(low, None, last, None)}, got {shown(value)}")
     return int(value)
 
 
@@ -70,13 +90,13 @@ def number(
         or (at_most is not None and value > at_most)
         or (below is not None and value >= below)
     ):
-        span = _span(at_least, above, at_most, below)
-        what = f"a finite number{span and ', '}{span}" if (not finite and value == value) or not span else span
+        bounds = span(at_least, above, at_most, below)
+        what = f"a finite number{bounds and ', '}{bounds}" if (not finite and value == value) or not bounds else bounds
         raise ValueError(f"{function}: {name} must be {what}, got {shown(value)}")
     return float(value)
 
 
-def _span(at_least: float | None, above: float | None, at_most: float | None, below: float | None) -> str:
+def span(at_least: float | None, above: float | None, at_most: float | None, below: float | None) -> str:
     """Return a range as words for an error."""
     first = f"{_bound(at_least)}" if at_least is not None else f"above {_bound(above)}" if above is not None else ""
     last = f"{_bound(at_most)}" if at_most is not None else f"below {_bound(below)}" if below is not None else ""

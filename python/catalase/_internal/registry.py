@@ -1,8 +1,9 @@
 """The closed registry of the classes that a saved config may name, and of the values that their fields may hold.
 
-The module of a class lists it here with the `register` decorator, together with a schema of its fields. `build` turns a
-config ``{"class": name, field: value, ...}`` back into an object. A config can therefore never reach code that was not
-listed on purpose: there is no import by string, no attribute lookup, no ``eval``.
+The module of a class lists it here with the `register` decorator, together with a schema of its fields (`declared` in
+settings.py does so for a class whose constructor checks its arguments by the same fields). `build` turns a config
+``{"class": name, field: value, ...}`` back into an object. A config can therefore never reach code that was not listed
+on purpose: there is no import by string, no attribute lookup, no ``eval``.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from .numbers import flag, number, plain, shown, span, whole_number
+
 T = TypeVar("T")
 
 _LARGEST = sys.float_info.max
 
 
 class Field:
-    """The schema of one field of a config.
+    """The schema of one setting of a class: as an argument (`take`), in a config that is read (`check`) or written (`give`).
 
     Parameters
     ----------
@@ -28,6 +31,8 @@ class Field:
     """
 
     expected = "a value"
+    argument = ""  # what an argument may be, where that is more than a config may hold
+    writes_none = True  # whether a config says None, or leaves the field out
 
     def __init__(self, *, optional: bool = False, none: bool = False) -> None:
         self.optional = optional
@@ -46,6 +51,17 @@ class Field:
         """Return whether `value` has the type and the range of this field."""
         return True
 
+    def take(self, value: Any, owner: str, key: str, of: Any = None) -> Any:
+        """Return the argument `key` of the constructor of `owner` as the object keeps it.
+
+        `of` is the object that is being made, which has the settings that were declared before this one.
+        """
+        return self.check(plain(value), f"{owner}: {key}")
+
+    def give(self, value: Any) -> Any:
+        """Return what the object keeps as a config holds it."""
+        return value
+
 
 class Bool(Field):
     """True or False; 0 and 1 are refused."""
@@ -54,6 +70,9 @@ class Bool(Field):
 
     def accepts(self, value: Any) -> bool:
         return type(value) is bool
+
+    def take(self, value: Any, owner: str, key: str, of: Any = None) -> Any:
+        return flag(owner, key, value)
 
 
 class Int(Field):
@@ -81,6 +100,36 @@ class Float(Field):
             return False
         # isfinite would overflow on an int beyond the range of float.
         return -_LARGEST <= value <= _LARGEST and _inside(value, self.low, self.high)
+
+    def take(self, value: Any, owner: str, key: str, of: Any = None) -> Any:
+        value = super().take(value, owner, key, of)
+        return None if value is None else float(value)
+
+
+class Number(Field):
+    """A finite number within bounds that `numbers.number` checks: another kind of argument is a TypeError."""
+
+    def __init__(self, *, none: bool = False, optional: bool = False, **bounds: float) -> None:
+        super().__init__(none=none, optional=optional)
+        self.bounds = bounds
+        self.expected = " ".join(("a finite number", span(*map(bounds.get, ("at_least", "above", "at_most", "below")))))
+
+    def accepts(self, value: Any) -> bool:
+        try:
+            number("config", "value", value, **self.bounds)
+        except (TypeError, ValueError):
+            return False
+        return type(value) in (int, float)
+
+    def take(self, value: Any, owner: str, key: str, of: Any = None) -> Any:
+        return None if value is None and self.none else number(owner, key, value, **self.bounds)
+
+
+class Whole(Int):
+    """A whole number in ``[low, high]`` that `numbers.whole_number` checks: another kind of argument is a TypeError."""
+
+    def take(self, value: Any, owner: str, key: str, of: Any = None) -> Any:
+        return None if value is None and self.none else whole_number(owner, key, value, self.low, self.high)
 
 
 class Str(Field):
@@ -112,6 +161,9 @@ class List(Field):
             return None
         return [self.item.check(item, f"{where}[{index}]") for index, item in enumerate(value)]
 
+    def give(self, value: Any) -> Any:
+        return None if value is None else [self.item.give(item) for item in value]
+
 
 class AnyOf(Field):
     """A value that one of several fields accepts, such as a number or a list of numbers; the first that fits checks it."""
@@ -133,6 +185,8 @@ class AnyOf(Field):
 class Object(Field):
     """A nested config of a registered class that is a `kind` (a class; subclasses are accepted); it is built."""
 
+    hint = ""  # of `check`
+
     def __init__(self, kind: type, **kwargs: bool) -> None:
         super().__init__(**kwargs)
         self.kind = kind
@@ -143,7 +197,36 @@ class Object(Field):
 
     def check(self, value: Any, where: str) -> Any:
         value = super().check(value, where)
-        return None if value is None else build(value, kind=self.kind)
+        return None if value is None else build(value, self.kind, self.hint)
+
+    def take(self, value: Any, owner: str, key: str, of: Any = None) -> Any:
+        if not isinstance(value, self.kind) and not (value is None and self.none):
+            raise TypeError(f"{owner}: {key} must be a {self.kind.__name__}, got {shown(value)}")
+        return value
+
+    def give(self, value: Any) -> Any:
+        return None if value is None else value.to_config()
+
+
+class Plain(Field):
+    """A value that JSON can hold, of up to `depth` levels: None, True, a finite number, a text, a list, or a dict by names."""
+
+    expected = "a number, a text, True, False, None, or a list or a dict of these"
+
+    def __init__(self, depth: int = 10, **kwargs: bool) -> None:
+        super().__init__(**kwargs)
+        self.depth = depth
+
+    def accepts(self, value: Any) -> bool:
+        return _is_plain(value, self.depth)
+
+
+def _is_plain(value: Any, depth: int) -> bool:
+    if type(value) is list:
+        return depth > 0 and all(_is_plain(item, depth - 1) for item in value)
+    if type(value) is dict:
+        return depth > 0 and all(type(key) is str and _is_plain(item, depth - 1) for key, item in value.items())
+    return value is None or type(value) in (bool, str, int) or (type(value) is float and -_LARGEST <= value <= _LARGEST)
 
 
 def _inside(value: float, low: float | None, high: float | None) -> bool:
@@ -191,7 +274,7 @@ def register(name: str, **fields: Field) -> Callable[[type[T]], type[T]]:
     """
 
     def decorate(cls: type[T]) -> type[T]:
-        if name in _REGISTRY:
+        if name in _REGISTRY and not _is_again(_REGISTRY[name].cls, cls):
             raise ValueError(f"register: the name {name!r} is taken by {_REGISTRY[name].cls!r}")
         _REGISTRY[name] = _Entry(cls, fields)
         return cls
@@ -199,12 +282,31 @@ def register(name: str, **fields: Field) -> Callable[[type[T]], type[T]]:
     return decorate
 
 
+def _is_again(known: type, cls: type) -> bool:
+    """Whether a class was defined anew: by a cell of a notebook that ran twice, for example."""
+    home = known.__module__, known.__qualname__
+    return home == (cls.__module__, cls.__qualname__) and not known.__module__.startswith(
+        f"{__package__.split('.')[0]}."
+    )
+
+
+def is_registered(cls: type) -> bool:
+    """Whether a config may name a class, under its own name."""
+    entry = _REGISTRY.get(cls.__name__)
+    return entry is not None and entry.cls is cls
+
+
+def named(name: str) -> type:
+    """Return the class that is registered under a name."""
+    return _REGISTRY[name].cls
+
+
 def names(kind: type = object) -> list[str]:
     """Return the registered names of the classes that are a `kind`, sorted."""
     return sorted(name for name, entry in _REGISTRY.items() if issubclass(entry.cls, kind))
 
 
-def check(config: Any, kind: type = object) -> tuple[type, dict[str, Any]]:
+def check(config: Any, kind: type = object, hint: str = "") -> tuple[type, dict[str, Any]]:
     """Check a config against the registry without building it.
 
     Parameters
@@ -213,6 +315,8 @@ def check(config: Any, kind: type = object) -> tuple[type, dict[str, Any]]:
         ``{"class": name, field: value, ...}``.
     kind : type
         Only classes that are a `kind` are accepted.
+    hint : str
+        What else may be the matter with an unknown class, for the message.
 
     Returns
     -------
@@ -232,7 +336,7 @@ def check(config: Any, kind: type = object) -> tuple[type, dict[str, Any]]:
     if entry is None or not issubclass(entry.cls, kind):
         known = ", ".join(names(kind)) or "none"
         raise ValueError(
-            f"config: unknown class {name!r:.100}; known here: {known}. The file may come from a newer Catalase"
+            f"config: unknown class {name!r:.100}; known here: {known}. The file may come from a newer Catalase{hint}"
         )
     given = {key: value for key, value in config.items() if key != "class"}
     unknown = [key for key in given if key not in entry.fields]
@@ -246,8 +350,8 @@ def check(config: Any, kind: type = object) -> tuple[type, dict[str, Any]]:
     return entry.cls, {key: entry.fields[key].check(value, f"config: {name}.{key}") for key, value in given.items()}
 
 
-def build(config: Any, kind: type = object) -> Any:
+def build(config: Any, kind: type = object, hint: str = "") -> Any:
     """Build the object that a config describes; `check` lists the errors."""
-    cls, fields = check(config, kind)
+    cls, fields = check(config, kind, hint)
     make = getattr(cls, "from_config", None)
     return make(fields) if make is not None else cls(**fields)

@@ -235,7 +235,7 @@ class Backend(ABC):
 
     @abstractmethod
     def activation_backward(self, activation: int, dy: Array, saved: Array) -> Array:
-        """Return ``dy`` times the derivative, written from ``saved``: the output or, for some activations, the input."""
+        """Return ``dy`` times the derivative, computed from ``saved``: the output or, for some activations, the input."""
 
     @abstractmethod
     def softmax(self, log: bool, x: Array) -> Array: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._internal.lazy import attach
-from .load import MODULES, load
+from .load import MODULES, load, register
 from .model import Model
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .language import LanguageModel
     from .multitask import MultitaskClassifier, MultitaskRegressor
     from .neighbors import TanimotoKNNClassifier, TanimotoKNNRegressor
+    from .net import NetModel
     from .resnet import ResNetClassifier
     from .sequence import SequenceClassifier, SequenceRegressor
     from .tensorgraph import TensorGraph
@@ -27,6 +28,7 @@ __all__ = [
     "Model",
     "MultitaskClassifier",
     "MultitaskRegressor",
+    "NetModel",
     "ResNetClassifier",
     "SequenceClassifier",
     "SequenceRegressor",
@@ -35,6 +37,7 @@ __all__ = [
     "TensorGraph",
     "UNet",
     "load",
+    "register",
     "tensorgraph",
 ]
 

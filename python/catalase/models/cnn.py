@@ -7,29 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import nn
-from .._internal.numbers import shown
-from .._internal.registry import AnyOf, Bool, Field, Float, Int, List, Str, register
+from .. import nn, optim
+from .._internal.registry import Bool, Float, Int, Str
 from ..autograd import Tensor
-from .grids import CONV, FIELDS, GridModel, each, kernel
-from .settings import ACTIVATIONS, Number, checked, each_activation, each_layer, each_rate
-
-_KERNELS = List(AnyOf(Int(1), List(Int(1), 1, 3)), 1, 1000)
-_OWN: dict[str, Field] = {
-    "kernel_size": _KERNELS,
-    "strides": _KERNELS,
-    "weight_init_stddevs": List(Float(low=0), max_length=1001),
-    "bias_init_consts": List(Float(), max_length=1001),
-    "dropouts": List(Float(low=0, high=1), max_length=1000),
-    "activation_fns": List(Str(choices=list(ACTIVATIONS)), max_length=1000),
-    "dense_layer_size": Int(1, 10_000_000, none=True),
-    "pool_type": Str(choices=["max", "average"]),
-    "mode": Str(choices=["classification", "regression"]),
-    "n_classes": Int(2, 1_000_000),
-    "residual": Bool(),
-    "padding": Str(choices=["valid", "same"]),
-    "batch_norm": Bool(),
-}
+from .grids import CONV, GridModel, each
+from .settings import EachActivation, EachKernel, EachLayer, Lower, Numbers, Settings, Share, declared
 
 
 class _Activation(nn.Module):
@@ -68,7 +50,7 @@ class _Net(nn.Module):
         return x if len(self.shape) == 1 else x.reshape((x.shape[0], *self.shape))
 
 
-@register("CNN", **FIELDS, **_OWN)
+@declared
 class CNN(GridModel):
     """A convolutional net for sequences, images or volumes: convolutions, a global pool, a dense output.
 
@@ -108,9 +90,11 @@ class CNN(GridModel):
         Normalize after each convolution (before its activation).
     batch_size : int
     learning_rate : float or schedule
-        Of Adam.
+        A schedule of `catalase.optim` is saved with the model.
     seed : int, optional
         Same seed, same bits, for any number of threads.
+    optimizer : str or optim.Optimizer, optional
+        As `MultitaskClassifier`.
 
     Attributes
     ----------
@@ -138,7 +122,31 @@ class CNN(GridModel):
     (20, 1, 2)
     """
 
-    own_fields = tuple(_OWN)
+    settings = GridModel.settings | Settings(
+        kernel_size=EachKernel("layer_filters"),
+        strides=EachKernel("layer_filters"),
+        weight_init_stddevs=EachLayer(Float(low=0), "layer_filters", output="last", counts_output=True),
+        bias_init_consts=EachLayer(Float(), "layer_filters", output=0.0, counts_output=True),
+        dropouts=EachLayer(Share(), "layer_filters"),
+        activation_fns=EachActivation("layer_filters"),
+        dense_layer_size=Int(1, 10_000_000, none=True),
+        pool_type=Str(choices=["max", "average"]),
+        mode=Str(choices=["classification", "regression"]),
+        residual=Bool(),
+        padding=Lower(choices=["valid", "same"]),
+        batch_norm=Bool(),
+    )
+    kernel_size: list[int | list[int]]
+    strides: list[int | list[int]]
+    weight_init_stddevs: list[float]
+    bias_init_consts: list[float]
+    dropouts: list[float]
+    activation_fns: list[str]
+    dense_layer_size: int | None
+    pool_type: str
+    residual: bool
+    padding: str
+    batch_norm: bool
 
     def __init__(
         self,
@@ -148,11 +156,11 @@ class CNN(GridModel):
         layer_filters: Sequence[int] = (100,),
         kernel_size: Any = 5,
         strides: Any = 1,
-        weight_init_stddevs: Number = 0.02,
-        bias_init_consts: Number = 1.0,
+        weight_init_stddevs: Numbers = 0.02,
+        bias_init_consts: Numbers = 1.0,
         weight_decay_penalty: float = 0.0,
         weight_decay_penalty_type: str = "l2",
-        dropouts: Number = 0.5,
+        dropouts: Numbers = 0.5,
         activation_fns: str | Sequence[str] = "relu",
         dense_layer_size: int | None = None,
         pool_type: str = "max",
@@ -164,41 +172,15 @@ class CNN(GridModel):
         batch_size: int = 100,
         learning_rate: Any = 1e-3,
         seed: int | None = None,
+        optimizer: str | optim.Optimizer | None = None,
     ) -> None:
-        super().__init__(
-            n_tasks, n_features, dims, layer_filters, weight_decay_penalty, weight_decay_penalty_type, batch_size,
-            learning_rate, seed,
-        )  # fmt: skip
-        count = len(self.layer_filters)
-        found = checked(
-            "CNN", _OWN, mode=mode, n_classes=n_classes, residual=residual, batch_norm=batch_norm, pool_type=pool_type,
-            padding=padding.lower() if isinstance(padding, str) else padding, dense_layer_size=dense_layer_size,
-        )  # fmt: skip
-        self.mode, self.n_classes = found["mode"], found["n_classes"]
-        self.kernel_size = self._each_size("kernel_size", kernel_size)
-        self.strides = self._each_size("strides", strides)
-        self.weight_init_stddevs = each_layer("CNN", "weight_init_stddevs", weight_init_stddevs, count + 1, count)
-        self.bias_init_consts = each_layer("CNN", "bias_init_consts", bias_init_consts, count + 1, count)
-        checked("CNN", _OWN, weight_init_stddevs=self.weight_init_stddevs)
-        self.dropouts = each_rate("CNN", "dropouts", dropouts, count)
-        self.activation_fns = each_activation("CNN", "activation_fns", activation_fns, count)
-        self.residual, self.batch_norm = found["residual"], found["batch_norm"]
-        self.pool_type, self.padding = found["pool_type"], found["padding"]
-        self.dense_layer_size: int | None = found["dense_layer_size"]
+        self._set(locals())
         if self.residual and self.padding != "same":
             raise ValueError("CNN: residual blocks need padding='same', so that shapes stay as they are")
-        shape = (self.n_tasks, self.n_classes) if mode == "classification" else (self.n_tasks,)
-        self.module = _Net(self._layers(int(np.prod(shape)), nn.init.generator(self.seed)), shape)
-        self.loss = nn.losses.SoftmaxCrossEntropy() if mode == "classification" else nn.losses.L2Loss()
-
-    def _each_size(self, key: str, value: Any) -> list[int | list[int]]:
-        values = value if isinstance(value, list) else [value] * len(self.layer_filters)
-        if len(values) != len(self.layer_filters):
-            raise ValueError(
-                f"CNN: {key} must be one size (a tuple for one a dimension), or a list of {len(self.layer_filters)}, got "
-                f"{shown(value)}"
-            )
-        return [kernel("CNN", key, one, self.dims) for one in values]
+        classes = self.mode == "classification"
+        shape = (self.n_tasks, self.n_classes) if classes else (self.n_tasks,)
+        net = _Net(self._layers(int(np.prod(shape)), nn.init.generator(self.seed)), shape)
+        self._start(net, nn.losses.SoftmaxCrossEntropy() if classes else nn.losses.L2Loss())
 
     def _layers(self, outputs: int, rng: np.random.Generator) -> list[nn.Module]:
         layers: list[nn.Module] = []

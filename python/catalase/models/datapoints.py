@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._internal.arrays import refuse_sparse
+from .._internal.arrays import numbers, refuse_sparse
 from .._internal.report import Failure, Report
 from .._internal.text import strip_white
 from ..backends import to_host
@@ -142,3 +142,27 @@ def with_gaps(where: str, answers: Answers, rows: int) -> NDArray[Any]:
     whole = np.full((rows, *found.shape[1:]), np.nan, found.dtype if found.dtype.kind == "f" else np.float64)
     whole[answers.kept] = found
     return whole
+
+
+def is_list_of_arrays(given: Any) -> bool:
+    """Whether it is a list whose first item has an axis; of lists within each other NumPy is not asked."""
+    if not isinstance(given, (list, tuple)) or not len(given):
+        return False
+    return isinstance(given[0], (list, tuple)) or np.ndim(given[0]) > 0
+
+
+def batches(X: Any, size: int) -> Iterator[Any]:
+    """Cut a dataset, an array, or a list of arrays into X of `size` rows; once with none where there is none."""
+    if hasattr(X, "iterbatches"):
+        empty = True
+        for part, *_ in X.iterbatches(size, deterministic=True):
+            empty = False
+            yield part
+        if empty:
+            yield np.asarray(X.X)
+        return
+    arrays: Sequence[Any] = X if is_list_of_arrays(X) else [numbers("predict", "X", X)]
+    rows = len(arrays[0])
+    for start in range(0, max(1, rows), size):
+        parts = [numbers("predict", "X", array)[start : start + size] for array in arrays]
+        yield parts if len(parts) > 1 else parts[0]

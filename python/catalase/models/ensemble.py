@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, train
-from .._internal.numbers import shown
-from .._internal.registry import List, Object, register
+from .._internal.numbers import is_list, shown
+from .._internal.registry import List
 from ..feat import Featurizer
-from ..trans import Transformer
-from .datapoints import datapoints
+from ..metrics import Metric
+from ..ops.checks import check_device
+from ..trans import Transformer, undo_transforms
 from .model import Model, chosen_transformers
-from .settings import is_list
+from .neighbors import TanimotoKNN
+from .settings import Member, Settings, declared
 
 
-class _Members(nn.Module):
-    def __init__(self, modules: list[nn.Module]) -> None:
-        super().__init__()
-        self.members = modules
+class _Members(List):
+    """Models of one class that take the same features."""
+
+    argument = "a list of models"
+
+    def take(self, value: Any, owner: str, key: str, of: Any = None) -> Any:
+        if not is_list(value):
+            raise TypeError(f"{owner}: {key} must be a list of models, got {shown(value)}")
+        members = list(value)
+        if not members:
+            raise ValueError(f"{owner}: needs at least one member; {key} is empty")
+        for member in members:
+            if not isinstance(member, Model):
+                raise TypeError(f"{owner}: {key} must be models, got {shown(member)} among them")
+        kinds = {(type(m), getattr(m, "n_features", None)) for m in members}
+        if len(kinds) > 1:
+            raise ValueError(f"{owner}: {key} must be of one class and take the same number of features")
+        if isinstance(members[0], TanimotoKNN):
+            raise ValueError(
+                f"{owner}: {key} must be nets that differ in their weights; {type(members[0]).__name__} has none"
+            )
+        return members
 
 
-@register("Ensemble", members=List(Object(Model), min_length=1, max_length=1000))
+@declared
 class Ensemble(Model):
     """An ensemble of models that differ in their seeds.
 
@@ -47,26 +67,12 @@ class Ensemble(Model):
     ((2, 1), (2, 1))
     """
 
+    settings = Settings(members=_Members(Member(Model), min_length=1, max_length=1000))
+    members: list[Any]
+
     def __init__(self, members: Sequence[Model]) -> None:
         super().__init__()
-        if not is_list(members):
-            raise TypeError(f"Ensemble: members must be a list of models, got {shown(members)}")
-        self.members = list(members)
-        if not self.members:
-            raise ValueError("Ensemble: needs at least one member; members is empty")
-        for member in self.members:
-            if not isinstance(member, Model):
-                raise TypeError(f"Ensemble: members must be models, got {shown(member)} among them")
-        first = self.members[0]
-        if any(type(m) is not type(first) or m.n_features != first.n_features for m in self.members):
-            raise ValueError("Ensemble: members must be of one class and take the same number of features")
-        if not all(m.module.parameters() for m in self.members):
-            raise ValueError(
-                f"Ensemble: members must be nets that differ in their weights; {type(first).__name__} has none"
-            )
-        self.n_features, self.batch_size, self.seed = first.n_features, first.batch_size, first.seed
-        self.module = _Members([m.module for m in self.members])
-        self._takes_bits = all(m._takes_bits for m in self.members)
+        self._set(locals())
         self.histories: list[train.History] = []
         known = self.featurizer
         for number, member in enumerate(self.members):
@@ -103,6 +109,7 @@ class Ensemble(Model):
         progress: bool | None = None,
         resume: str | Path | None = None,
         graph: bool = False,
+        metrics: Metric | str | Sequence[Metric | str] | None = None,
     ) -> train.History:
         """Fit one member after the other; `callbacks` serve each in turn. Returns the last member's history.
 
@@ -114,7 +121,9 @@ class Ensemble(Model):
             )
         for member in (self, *self.members):
             member._learn_from("Ensemble.fit", dataset, valid)
-        self.histories = [m.fit(dataset, nb_epoch, valid, callbacks, progress, graph=graph) for m in self.members]
+        self.histories = [
+            m.fit(dataset, nb_epoch, valid, callbacks, progress, graph=graph, metrics=metrics) for m in self.members
+        ]
         self.history = self.histories[-1]
         return self.history
 
@@ -136,14 +145,96 @@ class Ensemble(Model):
         def of_members(rows: Any) -> NDArray[Any]:
             return np.stack([m._undone(where, rows, chosen) for m in self.members], axis=1)
 
-        items = datapoints(where, dataset, self.featurizer)
+        items = self._datapoints(where, dataset, self.featurizer)
         if items is None:
             self._check_features_alike(where, dataset)
             found = of_members(dataset)
         else:
             found = self._answers(where, items, of_members, "raise").predictions
         each = np.ascontiguousarray(np.moveaxis(found, 1, 0))
-        return each.mean(axis=0), each.std(axis=0)
+        mean, spread = each.mean(axis=0), each.std(axis=0)
+        if items is not None:
+            return mean, spread
+        return self._by_row(where, dataset, mean), self._by_row(where, dataset, spread)
+
+    # What X and labels are is the members' to say.
+    @property
+    def n_features(self) -> Any:
+        """How many features the members take."""
+        return self.members[0].n_features
+
+    @property
+    def _takes_bits(self) -> bool:  # type: ignore[override]
+        return bool(self.members[0]._takes_bits)
+
+    def _check_width(self, where: str, featurizer: Featurizer) -> None:
+        self.members[0]._check_width(where, featurizer)
+
+    def _datapoints(self, where: str, given: Any, featurizer: Featurizer | None) -> list[Any] | None:
+        found: list[Any] | None = self.members[0]._datapoints(where, given, featurizer)
+        return found
+
+    def _by_row(self, where: str, rows: Any, predictions: NDArray[Any]) -> Any:
+        return self.members[0]._by_row(where, rows, predictions)
+
+    def _check_to_score(self, where: str, dataset: Any) -> None:
+        super()._check_to_score(where, dataset)
+        self.members[0]._check_to_score(where, dataset)
+
+    def _to_score(self, where: str, dataset: Any, transformers: Sequence[Transformer] | None) -> NDArray[Any]:
+        self._check_to_score(where, dataset)
+        if transformers is None and not self.transformers:  # then each member's own
+            return _mean([m._to_score(where, dataset, None) for m in self.members])
+        mean = _mean([m._to_score(where, dataset, ()) for m in self.members])
+        return undo_transforms(mean, self.transformers if transformers is None else transformers)
+
+    def _compared(self, *given: Any, **options: Any) -> Any:
+        return self.members[0]._compared(*given, **options)
+
+    @property
+    def device(self) -> str:
+        """Where the members compute."""
+        return str(self.members[0].device)
+
+    def to(self, device: str) -> Self:
+        """Let all members compute on another device; see `Model.to`."""
+        check_device("Ensemble.to", device)
+        before = self.device
+        try:
+            for member in self.members:
+                member.to(device)
+        except MemoryError:
+            for member in self.members:
+                member.to(before)
+            raise
+        return self
+
+    def summary(self) -> str:
+        """Return a table of the layers and parameters of all members."""
+        nets = nn.Module()
+        nets.members = [member.module for member in self.members]  # type: ignore[attr-defined]
+        return nets.summary()
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Return the weights of all members: ``members.0.layers.0.w`` and so on."""
+        return {
+            f"members.{i}.{name}": array
+            for i, member in enumerate(self.members)
+            for name, array in member.state_dict().items()
+        }
+
+    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Set the weights of all members."""
+        if not isinstance(state, Mapping):
+            raise TypeError(f"load_state_dict: state must be a dictionary of arrays by name, got {shown(state)}")
+        parts: list[dict[str, NDArray[Any]]] = [{} for _ in self.members]
+        for name, array in state.items():
+            _, number, inner = [*str(name).split(".", 2), "", ""][:3]
+            if name != f"members.{number}.{inner}" or not number.isdecimal() or int(number) >= len(parts):
+                raise ValueError(f"load_state_dict: no member of {len(parts)} has an array {name!r:.100}")
+            parts[int(number)][inner] = array
+        for member, part in zip(self.members, parts, strict=True):
+            member.load_state_dict(part)
 
     def _undone(self, where: str, rows: Any, transformers: Sequence[Transformer] | None) -> NDArray[Any]:
         if transformers is None and not self.transformers:  # then each member's own
@@ -152,9 +243,6 @@ class Ensemble(Model):
 
     def _raw(self, where: str, rows: Any) -> NDArray[Any]:
         return _mean([m._raw(where, rows) for m in self.members])
-
-    def to_config(self) -> dict[str, Any]:
-        return {"class": "Ensemble", "members": [m.to_config() for m in self.members]}
 
     def _to_carry(self) -> dict[str, Any]:
         return {**super()._to_carry(), "members": [m._to_carry() for m in self.members]}

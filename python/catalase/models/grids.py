@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import nn, ops, optim
+from .. import nn
 from .._internal import arrays as _arrays
-from .._internal.numbers import shown
-from .._internal.registry import AnyOf, Field, Float, Int, List, Str
-from ..autograd import Tensor, no_grad
+from .._internal.numbers import is_number
+from .._internal.registry import Int
+from ..autograd import no_grad
 from ..backends import to_host
 from ..data import NumpyDataset
 from ..data.batch import Batch, Batches
+from .datapoints import batches
 from .labels import check_classes, check_numbers
-from .model import Model
+from .net import NetModel
 from .pixels import LEVEL, Pixels, Seen
-from .settings import checked, is_count, is_list, is_number
+from .settings import N_CLASSES, N_TASKS, TRAINING, Layers, Settings, kernel
 
 _AXES = ("length",), ("height", "width"), ("depth", "height", "width")
-
-FIELDS: dict[str, Field] = {
-    "n_tasks": Int(1, 1_000_000),
-    "n_features": Int(1, 1_000_000),
-    "dims": Int(1, 3),
-    "layer_filters": List(Int(1, 1_000_000), 1, 1000),
-    "weight_decay_penalty": Float(low=0),
-    "weight_decay_penalty_type": Str(choices=["l1", "l2"]),
-    "batch_size": Int(1),
-    "learning_rate": Float(low=0),
-    "seed": AnyOf(Int(0), none=True),
-}
 
 CONV: tuple[Any, ...] = (nn.Conv1D, nn.Conv2D, nn.Conv3D)
 
 
-class GridModel(Model):
+class GridModel(NetModel):
     """A model whose rows are grids: (N, L, C), (N, H, W, C) or (N, D, H, W, C).
 
     Attributes
@@ -51,50 +40,22 @@ class GridModel(Model):
         trained on fractions from 0 to 1, whole numbers beyond 1 other than uint8, which it divides by 255.
     """
 
-    own_fields: ClassVar[tuple[str, ...]] = ()
+    settings = TRAINING | Settings(
+        n_tasks=N_TASKS, n_features=Int(1, 1_000_000), dims=Int(1, 3), layer_filters=Layers(Int(1, 1_000_000), 1, 1000),
+        n_classes=N_CLASSES,
+    )  # fmt: skip
+    n_tasks: int
+    n_features: int
+    dims: int
+    layer_filters: list[int]
     mode = "classification"
     n_classes = 2
     _grid: tuple[int, ...] | None = None  # of the data that was seen last
-    _takes_bits = False
 
-    def __init__(
-        self,
-        n_tasks: int,
-        n_features: int,
-        dims: int,
-        layer_filters: Sequence[int],
-        weight_decay_penalty: float,
-        weight_decay_penalty_type: str,
-        batch_size: int,
-        learning_rate: Any,
-        seed: int | None,
-    ) -> None:
-        super().__init__()
+    def _start(self, module: nn.Module, loss: Any) -> None:
+        super()._start(module, loss)
         self.pixel_scale: float | None = None
         self._fractions = False
-        name = type(self).__name__
-        if is_list(layer_filters) and len(layer_filters) == 0:
-            raise ValueError(f"{name}: layer_filters is empty; the net needs at least one layer")
-        found = checked(
-            name, FIELDS, n_tasks=n_tasks, n_features=n_features, dims=dims, layer_filters=layer_filters,
-            weight_decay_penalty=weight_decay_penalty, weight_decay_penalty_type=weight_decay_penalty_type,
-            batch_size=batch_size, learning_rate=learning_rate, seed=seed,
-        )  # fmt: skip
-        self.n_tasks, self.n_features, self.dims = found["n_tasks"], found["n_features"], found["dims"]
-        self.layer_filters: list[int] = found["layer_filters"]
-        self.weight_decay_penalty = float(found["weight_decay_penalty"])
-        self.weight_decay_penalty_type = found["weight_decay_penalty_type"]
-        self.batch_size, self.learning_rate, self.seed = found["batch_size"], found["learning_rate"], found["seed"]
-
-    def make_optimizer(self) -> optim.Optimizer:
-        if self.weight_decay_penalty_type == "l1":
-            return optim.Adam(self.module, lr=self.learning_rate, l1=self.weight_decay_penalty)
-        return optim.Adam(self.module, lr=self.learning_rate, l2=2 * self.weight_decay_penalty)
-
-    def to_config(self) -> dict[str, Any]:
-        config = {key: getattr(self, key) for key in (*FIELDS, *self.own_fields)}
-        rate = self.learning_rate(0) if callable(self.learning_rate) else self.learning_rate
-        return {"class": type(self).__name__, **config, "learning_rate": float(rate)}
 
     def _raw(self, where: str, rows: Any) -> NDArray[Any]:
         given = rows if hasattr(rows, "iterbatches") else _arrays.numbers(where, "X", to_host(rows))
@@ -133,10 +94,6 @@ class GridModel(Model):
             grid = one if isinstance(one, list) else [one] * self.dims
         return self.module.summary(None if grid is None else (*grid, self.n_features))
 
-    # X.
-    def _is_packed(self, X: NDArray[Any]) -> bool:
-        return False
-
     def _check_shape(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
         without = self.n_features == 1 and X.ndim == self.dims + 1
         if not without and (X.ndim != self.dims + 2 or X.shape[-1] != self.n_features):
@@ -147,20 +104,7 @@ class GridModel(Model):
             )
         if 0 in X.shape[1:]:
             raise ValueError(f"{where}: X must have grids of a length of 1 or more, got shape {X.shape}")
-        if X.dtype.kind not in "fiub":
-            raise TypeError(f"{where}: X must hold numbers, got {X.dtype}")
-        return X
-
-    def _check_features(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
-        X = self._check_shape(where, X)
-        if X.dtype.kind == "f":
-            for start in range(0, len(X), self.batch_size):
-                bad = ~np.isfinite(X[start : start + self.batch_size])
-                if bad.any():
-                    raise ValueError(
-                        f"{where}: X is not finite at row {start + int(np.argwhere(bad)[0][0])}; impute or drop it"
-                    )
-        return X
+        return super()._check_shape(where, X)
 
     def _batch(self, X: Any) -> Batch:
         X = _arrays.numbers(type(self).__name__, "X", X)
@@ -246,42 +190,6 @@ class GridModel(Model):
             check_classes(where, y, w, self.n_tasks, self.n_classes)
         else:
             check_numbers(where, y, w, self.n_tasks)
-
-    def _output(self, raw: Tensor) -> NDArray[Any]:
-        return ops.softmax(raw.numpy()) if self.mode == "classification" else raw.numpy()
-
-
-def is_list_of_arrays(given: Any) -> bool:
-    """Whether it is a list whose first item has an axis; of lists within each other NumPy is not asked."""
-    if not isinstance(given, (list, tuple)) or not len(given):
-        return False
-    return isinstance(given[0], (list, tuple)) or np.ndim(given[0]) > 0
-
-
-def batches(X: Any, size: int) -> Iterator[Any]:
-    """Cut a dataset, an array, or a list of arrays into X of `size` rows; once with none where there is none."""
-    if hasattr(X, "iterbatches"):
-        empty = True
-        for part, *_ in X.iterbatches(size, deterministic=True):
-            empty = False
-            yield part
-        if empty:
-            yield np.asarray(X.X)
-        return
-    arrays: Sequence[Any] = X if is_list_of_arrays(X) else [_arrays.numbers("predict", "X", X)]
-    rows = len(arrays[0])
-    for start in range(0, max(1, rows), size):
-        parts = [_arrays.numbers("predict", "X", array)[start : start + size] for array in arrays]
-        yield parts if len(parts) > 1 else parts[0]
-
-
-def kernel(name: str, key: str, value: Any, dims: int) -> int | list[int]:
-    """A kernel's size or stride, as JSON: one whole number, or one a dimension."""
-    if is_count(value):
-        return int(value)
-    if not isinstance(value, (tuple, list)) or len(value) != dims or not all(is_count(v) for v in value):
-        raise ValueError(f"{name}: {key} must be a whole number, 1 or more, or {dims} of them, got {shown(value)}")
-    return [int(v) for v in value]
 
 
 def each(value: int | list[int]) -> int | tuple[int, ...]:

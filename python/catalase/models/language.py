@@ -9,23 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import nn, ops
-from .._internal.numbers import flag, shown
-from .._internal.registry import register
+from .. import nn, ops, optim
+from .._internal.numbers import flag, is_number, shown
 from ..autograd import no_grad
 from ..data import SequenceBatch, SequenceDataset
 from ..data.batch import Batches
 from ..data.tokenizer import END, PAD, START, UNKNOWN, CharTokenizer
 from ..metrics import Metric
-from .model import chosen_metrics, chosen_transformers, scores
-from .sequence import FIELDS, SequenceModel, by_length
-from .settings import as_float, checked, flags, is_count, is_number
+from .model import chosen_transformers, scores
+from .sequence import SequenceModel, by_length
+from .settings import declared, flags, is_count
 from .truncation import state_of, step_batch, windows
 
 _SAMPLE_ROWS = 1000  # sequences drawn at a time
 
 
-@register("LanguageModel", **FIELDS)
+@declared
 class LanguageModel(SequenceModel):
     """A recurrent net that gives the probability of each next token, trained by likelihood; and draws new sequences.
 
@@ -41,13 +40,15 @@ class LanguageModel(SequenceModel):
         Gradients of a larger norm are scaled down to it.
     batch_size : int
     learning_rate : float or schedule
-        Of Adam.
+        A schedule of `catalase.optim` is saved with the model.
     seed : int, optional
         Same seed, same bits, for any number of threads.
     truncation : int, optional
         Truncated back-propagation through time: sequences are run in windows of this many tokens while training, an
         optimizer step a window, the state carried from one to the next without its gradient. What is kept for gradients
         is bounded by it. No shorter than the longest sequence with its start, it changes no bit.
+    optimizer : str or optim.Optimizer, optional
+        As `MultitaskClassifier`.
 
     Notes
     -----
@@ -73,8 +74,6 @@ class LanguageModel(SequenceModel):
     5
     """
 
-    fields = tuple(FIELDS)
-
     def __init__(
         self,
         tokenizer: CharTokenizer,
@@ -88,16 +87,12 @@ class LanguageModel(SequenceModel):
         learning_rate: Any = 1e-3,
         seed: int | None = None,
         truncation: int | None = None,
+        optimizer: str | optim.Optimizer | None = None,
     ) -> None:
         if tokenizer is None:
             raise TypeError("LanguageModel: needs a tokenizer, such as catalase.data.SmilesTokenizer.fit(texts)")
-        super().__init__(
-            tokenizer=tokenizer, cell=cell, embedding_size=embedding_size, hidden_size=hidden_size,
-            num_layers=num_layers, dropout=dropout, clip_norm=clip_norm, batch_size=batch_size,
-            learning_rate=learning_rate, seed=seed, truncation=truncation,
-        )  # fmt: skip
-        self.module = self._net((tokenizer.size,))
-        self.loss = nn.losses.SoftmaxCrossEntropy()
+        self._set(locals())
+        self._start(self._net((tokenizer.size,)), nn.losses.SoftmaxCrossEntropy())
 
     def predict(self, dataset: Any, transformers: Any = None, raw: bool = False) -> NDArray[Any]:  # type: ignore[override]
         """Return the log-likelihood of each sequence, ``<end>`` included, in nats.
@@ -114,17 +109,16 @@ class LanguageModel(SequenceModel):
             A sequence's bits do not depend on those beside it.
         """
         chosen_transformers("LanguageModel.predict", transformers, raw)
-        X = self._sequences("LanguageModel.predict", dataset).X
-        self._check_sequences("LanguageModel.predict", X)
-        result = np.zeros(len(X))
-        for rows, steps, following, logits in self._scored(X):
-            owner = np.repeat(np.arange(len(rows)), steps.lengths)
-            result[rows] = -np.bincount(owner, _token_losses(logits, following), minlength=len(rows))
-        return result
+        return self._raw("LanguageModel.predict", dataset)
 
-    def predict_on_batch(self, X: Any, transformers: Any = None, raw: bool = False) -> NDArray[Any]:
-        """Return what `predict` does."""
-        return self.predict(X, transformers, raw)
+    def _raw(self, where: str, rows: Any) -> NDArray[Any]:
+        X = self._sequences(where, rows).X
+        self._check_sequences(where, X)
+        result = np.zeros(len(X))
+        for chosen, steps, following, logits in self._scored(X):
+            owner = np.repeat(np.arange(len(chosen)), steps.lengths)
+            result[chosen] = -np.bincount(owner, _token_losses(logits, following), minlength=len(chosen))
+        return result
 
     def evaluate(
         self,
@@ -165,17 +159,16 @@ class LanguageModel(SequenceModel):
             For sequences that the model does not read, metrics that are none, and where no sequence counts.
         """
         where = "LanguageModel.evaluate"
-        chosen = None if metrics is None else chosen_metrics(where, metrics)
         chosen_transformers(where, transformers)
-        options = flags(where, use_sample_weights=use_sample_weights, mask_missing=mask_missing)
+        flags(where, use_sample_weights=use_sample_weights, mask_missing=mask_missing)
         per_task_metrics = flag(where, "per_task_metrics", per_task_metrics)
         data = self._sequences(where, dataset)
         self._check_sequences(where, data.X)
         weights = _token_weights(where, data)
         if not np.any(weights if mask_missing or use_sample_weights else np.ones_like(weights)):
             raise ValueError(f"{where}: there is no sequence that counts in the dataset")
-        if chosen is not None:
-            return self._scores(chosen, data.X, weights, per_task_metrics, **options)
+        if metrics is not None:
+            return super().evaluate(data, metrics, None, per_task_metrics, use_sample_weights, mask_missing)
         if not use_sample_weights:
             weights = (weights != 0) | (not mask_missing)
         total, right, count = 0.0, 0.0, 0.0
@@ -188,16 +181,19 @@ class LanguageModel(SequenceModel):
         found = {"loss": loss, "perplexity": math.exp(loss), "accuracy": right / count}
         return (found, {name: [value] for name, value in found.items()}) if per_task_metrics else found
 
-    def _scores(
-        self, chosen: list[Metric], X: Any, weights: NDArray[Any], per_task_metrics: bool, **options: bool
-    ) -> Any:
-        y, predictions, w = [], [], []
-        for rows, steps, following, logits in self._scored(X):
-            y.append(following)
-            predictions.append(ops.softmax(logits)[:, None])
+    def _to_score(self, where: str, dataset: Any, transformers: Any) -> NDArray[Any]:
+        """The probabilities of each token, (steps, 1, V), in the order of `_compared`."""
+        self._check_to_score(where, dataset)
+        X = self._sequences(where, dataset).X
+        return np.concatenate([ops.softmax(logits)[:, None] for *_, logits in self._scored(X)])
+
+    def _compared(self, chosen: Any, dataset: Any, prediction: Any, undo: Any, **options: bool) -> Any:
+        weights, following, w = _token_weights("LanguageModel.evaluate", dataset), [], []
+        for rows in self._by_length(dataset.X):
+            steps = _behind_start(dataset.X.padded(rows))
+            following.append(_targets(steps))
             w.append(np.repeat(weights[rows], steps.lengths))
-        columns = np.concatenate(y), np.concatenate(predictions), np.concatenate(w)
-        return scores(chosen, *columns, per_task_metrics, **options)
+        return scores(chosen, np.concatenate(following), prediction, np.concatenate(w), **options)
 
     def sample(
         self,
@@ -235,11 +231,11 @@ class LanguageModel(SequenceModel):
         for key, value, low in (("n", n, 0), ("max_length", max_length, 1)):
             if not is_count(value, low):
                 raise ValueError(f"{where}: {key} must be a whole number, {low} or more, got {shown(value)}")
-        if not is_number(temperature) or not 0 <= as_float(temperature) < math.inf:
+        if not is_number(temperature) or not 0 <= temperature < math.inf:
             raise ValueError(f"{where}: temperature must be 0 or more, got {shown(temperature)}")
         if not isinstance(prefix, str):
             raise TypeError(f"{where}: prefix must be a text, got {shown(prefix)}")
-        seed = checked(where, FIELDS, seed=seed)["seed"]
+        seed = self.settings["seed"].take(seed, where, "seed")
         assert self.tokenizer is not None
         start = np.concatenate([[START], self.tokenizer.encode(prefix)]).astype(np.int32)
         rng = np.random.Generator(np.random.Philox(seed))

@@ -1,16 +1,20 @@
-"""Loading a saved model, of whichever class its config names."""
+"""Loading a saved model, of whichever class its config names, and admitting classes of your own."""
 
 from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from .. import nn
 from .._internal import registry, storage
-from .._internal.numbers import path_of
+from .._internal.numbers import path_of, shown
 from ..nn.allowance import allowance
 from ..nn.module import check_finite
 from .model import KIND, Model
+from .settings import UNREGISTERED, Own, declared
+
+T = TypeVar("T")
 
 # Where each class lives. A module is imported when one of its names is first asked for; all of them are by `load`,
 # so that a config may name any class.
@@ -20,6 +24,7 @@ MODULES = {
     "LanguageModel": "language",
     "MultitaskClassifier": "multitask",
     "MultitaskRegressor": "multitask",
+    "NetModel": "net",
     "ResNetClassifier": "resnet",
     "SequenceClassifier": "sequence",
     "SequenceRegressor": "sequence",
@@ -55,7 +60,8 @@ def load(path: str | Path) -> Any:
 
     Notes
     -----
-    Safe on files from strangers: nothing is unpickled, and only Catalase's own classes can be named.
+    Safe on files from strangers: nothing is unpickled, and only Catalase's own classes can be named, and those that
+    `register` admitted.
 
     Examples
     --------
@@ -72,14 +78,69 @@ def load(path: str | Path) -> Any:
     config, arrays = storage.load_folder(path)
     if config.get("kind") != KIND or not isinstance(config.get("model"), dict):
         raise ValueError(f"load: {path} holds no model; give the folder that Model.save wrote")
-    for module in MODULES.values():
-        importlib.import_module(f".{module}", __package__)
+    _import_all()
     with allowance(arrays):
-        model: Model = registry.build(config["model"], Model)
+        model: Model = registry.build(config["model"], Model, UNREGISTERED)
     try:
-        model.module.load_state_dict(arrays)
+        model.load_state_dict(arrays)
     except ValueError as error:
         raise ValueError(f"load: the weights in {path} do not fit its config: {error}") from None
     check_finite("load", arrays, f"{path} was not written by a training that went well; train it again")
     model._carry(path, config)
     return model
+
+
+def register(cls: type[T]) -> type[T]:
+    """Admit a class of your own, so that a saved model may name it: call it before saving, and before loading.
+
+    Parameters
+    ----------
+    cls : type
+        A `Model`, or the `nn.Module` or the `nn.losses.Loss` of a `NetModel`. Its name, as it is, goes into the folder.
+
+    Returns
+    -------
+    type
+        The class, so that ``@ct.models.register`` can stand above it.
+
+    Raises
+    ------
+    TypeError
+        For what is none of these.
+    ValueError
+        If the name is taken by another class. A class that is defined again, as by a cell of a notebook that runs twice,
+        takes the place of the one before.
+
+    Notes
+    -----
+    What is saved are the arguments of the constructor: each must be kept as an attribute of its name. A class may declare
+    what they may be in ``settings``, as the models of this package do (docs/extending.md); an argument without a field
+    there may be any value that JSON can hold. A folder from a stranger can then make such objects with any arguments, so a
+    constructor should do nothing but build a net.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> @ct.models.register
+    ... class Scaled(ct.nn.Module):
+    ...     def __init__(self, factor=2.0):
+    ...         super().__init__()
+    ...         self.factor, self.inner = factor, ct.nn.Linear(3, 1, rng=0)
+    ...     def forward(self, x):
+    ...         return self.inner(x) * self.factor
+    >>> ct.models.NetModel(Scaled(), "L2Loss").to_config()["module"]
+    {'class': 'Scaled', 'factor': 2.0}
+    """
+    kinds = (Model, nn.Module, nn.losses.Loss)
+    if not isinstance(cls, type) or not issubclass(cls, kinds):
+        raise TypeError(
+            f"register: cls must be a class with models.Model, nn.Module or nn.losses.Loss as its base, got {shown(cls)}"
+        )
+    _import_all()
+    return declared(cls, unknown=Own)
+
+
+def _import_all() -> None:
+    """Import every module with models, which lists their classes."""
+    for module in MODULES.values():
+        importlib.import_module(f".{module}", __package__)

@@ -1,53 +1,48 @@
-"""What all models share: training, prediction, scores, and a folder to live in."""
+"""What all models share: predictions in the units of the measurement, scores, and a folder to be saved in."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import nn, optim, train
+from .. import metrics as known_metrics
 from .._internal import arrays as _arrays
 from .._internal import storage
 from .._internal.numbers import choice, flag, path_of, shown
 from .._internal.report import Failure
-from ..autograd import Tensor, no_grad
+from .._internal.settings import Declared, check_registered
 from ..backends import to_host
-from ..data.batch import Batch, batches_of
 from ..data.dataset import task_names
 from ..feat import Featurizer
 from ..feat.featurizer import checked, saved_form
 from ..metrics import Metric
 from ..nn.module import check_finite
 from ..ops.checks import check_device
-from ..train.fit import usual_forward
 from ..trans import Transformer, undo_transforms
 from . import carried as _carried
 from .datapoints import Answers, datapoints, is_dataset, predict_datapoints, with_gaps
-from .labels import check_some, flat
+from .labels import flat
 from .settings import flags
 
+if TYPE_CHECKING:
+    from ..train import History
+
 KIND = "catalase model"
-_LARGEST = np.finfo(np.float32).max
-_PREDICT_ROWS = 1000  # rows that go through the net at a time
 
 
-class Model:
+class Model(Declared):
     """Base class of models.
 
-    A subclass sets ``module`` (the net), ``loss``, and the settings below, and writes ``to_config``.
+    A subclass declares its ``settings`` and writes ``fit``, ``_raw_batch`` (predictions for some rows), and ``state_dict``
+    with ``load_state_dict`` for what it has learned. `NetModel` does so for a net that is trained by gradient descent.
 
     Attributes
     ----------
-    module : nn.Module
-    batch_size : int
-    learning_rate : float or schedule
-    seed : int or None
-        Decides start values, shuffling and dropout; None draws a fresh one.
     history : train.History or None
         Of the last fit.
     transformers : list of Transformer
@@ -68,21 +63,16 @@ class Model:
     two models over one net would train each other. A pickle takes what is on a device to the host.
     """
 
-    module: nn.Module
-    loss: nn.losses.Loss
-    batch_size: int
-    learning_rate: Any
-    seed: int | None
-    n_features: int
+    fit: Callable[..., History]
+    _takes_bits = False  # whether X may be packed bits
+    _rows_at_a_time = 1000  # that are predicted together
 
     def __init__(self) -> None:
-        self.history: train.History | None = None
+        self.history: History | None = None
         self.transformers: list[Transformer] = []
         self._featurizer: Featurizer | None = None
         self._tasks: list[str] | None = None
         self.smiles_column: str | None = None
-        self._optimizer: optim.Optimizer | None = None
-        self._fits = 0
 
     def __copy__(self) -> Self:
         return copy.deepcopy(self)
@@ -119,7 +109,7 @@ class Model:
     @property
     def device(self) -> str:
         """Where the model computes: "cpu" or "cuda"."""
-        return self.module.device
+        return "cpu"
 
     def to(self, device: str) -> Self:
         """Compute on another device from now on; returns the model.
@@ -137,7 +127,7 @@ class Model:
         RuntimeError
             Where there is no such device: one sentence with the reason and the command that installs what is needed.
         TypeError
-            Where the model has no net, or one of layers that have no CUDA kernels yet.
+            Where the model has no net.
 
         Examples
         --------
@@ -146,87 +136,10 @@ class Model:
         'cpu'
         """
         name = type(self).__name__
-        if isinstance(device, str) and device != "cpu" and (self._stays or not self.module.parameters()):
-            raise TypeError(f"{name}.to: {self._stays or 'this model is not a net'}; it computes on the CPU")
+        if isinstance(device, str) and device != "cpu":
+            raise TypeError(f"{name}.to: this model is no net; it computes on the CPU")
         check_device(f"{name}.to", device)
-        self.module.to(device)
         return self
-
-    _stays = ""  # why not on a device
-    _takes_bits = True  # whether X may be packed bits
-
-    def make_optimizer(self) -> optim.Optimizer:
-        """Return the optimizer of the first fit; later fits go on with it."""
-        return optim.Adam(self.module, lr=self.learning_rate)
-
-    def fit(
-        self,
-        dataset: Any,
-        nb_epoch: int = 10,
-        valid: Any = None,
-        callbacks: train.Callback | Sequence[train.Callback] = (),
-        progress: bool | None = None,
-        resume: str | Path | None = None,
-        graph: bool = False,
-    ) -> train.History:
-        """Train on a dataset.
-
-        Parameters
-        ----------
-        dataset : Dataset
-            X (N, n_features) without NaN; y and w as the model's loss needs them. Weight 0 is a missing label.
-        nb_epoch : int
-            Passes over the data. Another call goes on from where this one ended.
-        valid : Dataset, optional
-            Its loss is reported after each epoch as ``valid_loss``, for `train.EarlyStopping`.
-        callbacks : train.Callback or sequence of them
-        progress : bool, optional
-            A progress bar on standard error; None shows one on a terminal.
-        resume : path, optional
-            Go on from the last state that a `train.Checkpoint` committed there.
-        graph : bool
-            On a device, replay the step as a CUDA graph; see `train.fit`.
-
-        Returns
-        -------
-        train.History
-
-        Raises
-        ------
-        TypeError, ValueError
-            For data that do not fit, saying what was needed and what came.
-        """
-        name = type(self).__name__
-        self._check_dataset(f"{name}.fit", dataset)
-        if hasattr(dataset, "w"):  # a stream's weights come batch by batch
-            check_some(f"{name}.fit", np.asarray(flat(dataset.w)))
-        if valid is not None:
-            self._check_dataset(f"{name}.fit (valid)", valid)
-            if hasattr(valid, "w"):
-                check_some(f"{name}.fit (valid)", np.asarray(flat(valid.w)), "to measure")
-        self._learn_from(f"{name}.fit", dataset, valid)
-        if self._optimizer is None:
-            self._optimizer = self.make_optimizer()
-        seed = self.seed
-        if seed is not None and self._fits:
-            seed = int(np.random.SeedSequence([seed, self._fits]).generate_state(1)[0])
-        self.history = train.fit(
-            self.module,
-            self._training_rows(dataset),
-            self.loss,
-            optimizer=self._optimizer,
-            nb_epoch=nb_epoch,
-            batch_size=self.batch_size,
-            seed=seed,
-            valid=None if valid is None else self._validation_rows(valid),
-            callbacks=callbacks,
-            progress=progress,
-            forward=self._forward,
-            resume=resume,
-            graph=graph,
-        )
-        self._fits += 1
-        return self.history
 
     def predict_on_batch(
         self, X: Any, transformers: Sequence[Transformer] | None = None, raw: bool = False
@@ -270,14 +183,22 @@ class Model:
         where = f"{type(self).__name__}.predict"
         chosen = chosen_transformers(where, transformers, raw)
         choice(where, "errors", errors, ("raise", "mask"))
-        items = datapoints(where, dataset, self.featurizer)
+        items = self._datapoints(where, dataset, self.featurizer)
         if items is None:
             self._check_features_alike(where, dataset)
-            return self._undone(where, dataset, chosen)
+            return self._by_row(where, dataset, self._undone(where, dataset, chosen))
         answers = self._answers(
             where, items, lambda X: self._undone(where, X, chosen), "drop" if errors == "mask" else "raise"
         )
         return with_gaps(where, answers, len(items))
+
+    def _datapoints(self, where: str, given: Any, featurizer: Featurizer | None) -> list[Any] | None:
+        """What the featurizer is to read; None for what the model takes as it is."""
+        return datapoints(where, given, featurizer)
+
+    def _by_row(self, where: str, rows: Any, predictions: NDArray[Any]) -> Any:
+        """Predictions of rows as `predict` gives them."""
+        return predictions
 
     def _answers(
         self,
@@ -300,12 +221,7 @@ class Model:
         return predict_datapoints(where, items, featurizer, predict, self._takes_bits, errors, unread)
 
     def _check_width(self, where: str, featurizer: Featurizer) -> None:
-        size = getattr(featurizer, "size", None)
-        if self._takes_bits and size is not None and size != self.n_features:
-            raise ValueError(
-                f"{where}: the model takes {self.n_features} features, but its featurizer names fingerprints of size "
-                f"{size}; set model.featurizer to the one it was trained with"
-            )
+        """Refuse a featurizer that gives another number of features than the model takes."""
 
     def _undone(self, where: str, rows: Any, transformers: Sequence[Transformer] | None) -> NDArray[Any]:
         """Predictions for a dataset or an array, the transformers undone; the model's own for None."""
@@ -320,12 +236,11 @@ class Model:
             raise TypeError(f"{where}: needs a dataset that has X, got {type(rows).__name__}")
         X = rows.X if is_dataset(rows) else _arrays.numbers(where, "X", to_host(rows))
         X = self._check_shape(where, X)
-        return np.concatenate([self._raw_batch(where, X[start:stop]) for start, stop in _slices(len(X))])
+        parts = [self._raw_batch(where, X[start:stop]) for start, stop in slices(len(X), self._rows_at_a_time)]
+        return np.concatenate(parts)
 
     def _raw_batch(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
-        X = self._check_features(where, np.asarray(X))
-        with nn.inference(), no_grad():
-            return self._output(self._forward(self.module, self._net_input(self._on_scale(X))))
+        raise TypeError(f"{type(self).__name__} has no _raw_batch method, so it cannot predict")
 
     def evaluate(
         self,
@@ -361,29 +276,32 @@ class Model:
         undo = chosen_transformers(where, transformers)
         options = {"per_task_metrics": per_task_metrics, "use_sample_weights": use_sample_weights}
         options = flags(where, **options, mask_missing=mask_missing)
-        prediction, y = self._to_score(where, dataset, undo), undo_transforms(flat(dataset.y), undo or ())
+        return self._compared(chosen, dataset, self._to_score(where, dataset, undo), undo or (), **options)
+
+    def _compared(
+        self,
+        chosen: Sequence[Metric],
+        dataset: Any,
+        prediction: NDArray[Any],
+        undo: Sequence[Transformer],
+        **options: bool,
+    ) -> Any:
+        """The scores of predictions of a dataset, as `evaluate` returns them."""
+        y = undo_transforms(flat(dataset.y), undo)
         return scores(chosen, y, prediction, flat(dataset.w), **options)
 
     def summary(self) -> str:
-        """Return a table of the net's layers and parameters; see `catalase.nn.summary`.
+        """Return a table of the net's layers and parameters; a model that is not a net has none."""
+        raise TypeError(f"{type(self).__name__}.summary: this model is not a net, it has no layers")
 
-        Examples
-        --------
-        >>> import catalase as ct
-        >>> print(ct.models.MultitaskRegressor(1, 8, layer_sizes=[4], dropouts=0.0).summary())
-        Layer            Output shape  Parameters  Note
-        layers.0 Linear  (N, 4)                36
-        layers.1 Linear  (N, 1)                 5
-        Total                                  41
-        """
-        if not self.module.parameters():
-            raise TypeError(f"{type(self).__name__}.summary: this model is not a net, it has no layers")
-        runs = type(self.module).forward is not nn.Module.forward
-        return self.module.summary((self.n_features,) if runs else None)
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Return what was learned, arrays by name: the weights of a net."""
+        return {}
 
-    def to_config(self) -> dict[str, Any]:
-        """Return the settings as JSON values, with the class's name under "class"."""
-        raise TypeError(f"{type(self).__name__} has no to_config method, so it cannot be saved")
+    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Set what was learned; ValueError, and nothing is changed, where names, shapes or dtypes do not fit."""
+        if state:
+            raise ValueError(f"load_state_dict: {type(self).__name__} has no arrays, got {', '.join(map(str, state))}")
 
     def save(self, path: str | Path) -> None:
         """Save the model into a folder: weights as safetensors, settings as JSON, committed by one rename.
@@ -399,15 +317,15 @@ class Model:
             If the folder cannot be written (full disk, no permission). What was saved before is not lost.
         ValueError
             If a weight is NaN or infinite.
+        TypeError
+            If a class of your own is not registered; see `catalase.models.register`.
         """
-        path = path_of(f"{type(self).__name__}.save", "path", path)
-        config = {
-            "kind": KIND,
-            "model": self.to_config(),
-            **self._to_carry(),
-        }
-        state = self.module.state_dict()
-        check_finite(f"{type(self).__name__}.save", state, "nothing was saved; train again with a lower learning rate")
+        where = f"{type(self).__name__}.save"
+        path = path_of(where, "path", path)
+        check_registered(where, type(self))
+        config = {"kind": KIND, "model": self.to_config(), **self._to_carry()}
+        state = self.state_dict()
+        check_finite(where, state, "nothing was saved; train again with a lower learning rate")
         storage.save_folder(path, config, state)
 
     def _to_carry(self) -> dict[str, Any]:
@@ -465,37 +383,12 @@ class Model:
 
     def _to_score(self, where: str, dataset: Any, transformers: Sequence[Transformer] | None) -> NDArray[Any]:
         """The predictions as metrics take them, in the order of the labels."""
-        self._check_features_alike(where, dataset)
+        self._check_to_score(where, dataset)
         return self._undone(where, dataset, transformers)
 
-    def _training_rows(self, dataset: Any) -> Any:
-        """The batches that the training loop walks through, each X as a `Batch` that the net takes."""
-        return batches_of(dataset, self._batch)
-
-    def _validation_rows(self, dataset: Any) -> Any:
-        """As `_training_rows`, for the loss after each epoch."""
-        return batches_of(dataset, self._batch)
-
-    _forward = staticmethod(usual_forward)  # from the module and the X of a batch to the net's output
-
-    def _on_scale(self, X: Any) -> Any:
-        """A batch on the scale that the net was trained on; images have one."""
-        return X
-
-    def _batch(self, X: Any) -> Batch:
-        """Some rows as the net takes them, on the host."""
-        return Batch(X if not isinstance(X, np.ndarray) or self._is_packed(X) else np.asarray(X, np.float32))
-
-    def _net_input(self, X: Any) -> Any:
-        """What `_forward` takes for some rows, on the model's device."""
-        return self._batch(X).to(self.device).X
-
-    def _is_packed(self, X: NDArray[Any]) -> bool:
-        """Whether X holds packed bits: uint8, 8 features a byte, as `ops.ecfp` packs them."""
-        return X.dtype == np.uint8 and X.ndim == 2 and 8 * X.shape[1] == self.n_features
-
-    def _output(self, raw: Tensor) -> NDArray[Any]:
-        return raw.numpy()
+    def _check_to_score(self, where: str, dataset: Any) -> None:
+        """Refuse a dataset whose labels are of another kind than the predictions."""
+        self._check_features_alike(where, dataset)
 
     def _check_dataset(self, where: str, dataset: Any) -> None:
         if not all(hasattr(dataset, name) for name in ("X", "y", "w", "ids")):
@@ -511,26 +404,20 @@ class Model:
         """Refuse labels that the loss cannot take; subclasses know more."""
 
     def _check_shape(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
-        if self._is_packed(X):
-            return X
-        if X.ndim != 2 or X.shape[1] != self.n_features:
-            raise ValueError(f"{where}: X must have shape (rows, {self.n_features}), got {X.shape}")
+        """Refuse an array that the model cannot take; subclasses know its shape."""
         if X.dtype.kind not in "fiub":
             raise TypeError(f"{where}: X must hold numbers, got {X.dtype}")
         return X
 
     def _check_features(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
+        """Refuse an array of another shape, and values that are not finite."""
         X = self._check_shape(where, X)
         if X.dtype.kind == "f":
-            for start, stop in _slices(len(X)):
-                # Not below the largest float32 is not finite, or will not be when the net has made it float32.
-                bad = ~(abs(X[start:stop]) <= _LARGEST)
+            for start, stop in slices(len(X), self._rows_at_a_time):
+                bad = ~np.isfinite(X[start:stop])
                 if bad.any():
-                    row, column = (int(i) for i in np.argwhere(bad)[0])
-                    raise ValueError(
-                        f"{where}: X holds {X[start + row, column]} at row {start + row}, column {column}; "
-                        "impute or drop it"
-                    )
+                    row = start + int(np.argwhere(bad)[0][0])
+                    raise ValueError(f"{where}: X is not finite at row {row}; impute or drop it")
         return X
 
 
@@ -584,7 +471,24 @@ def scores(chosen: Sequence[Metric], y: Any, prediction: Any, w: Any, per_task_m
     return (means, {name: tasks for name, (_, tasks) in found.items()}) if per_task_metrics else means
 
 
-def _slices(rows: int) -> Iterator[tuple[int, int]]:
-    """Ranges that cover all rows; one empty range where there are none."""
-    for start in range(0, max(1, rows), _PREDICT_ROWS):
-        yield start, min(rows, start + _PREDICT_ROWS)
+def validation_metrics(where: str, metrics: Any, valid: Any) -> list[Metric]:
+    """The metrics that a fit computes after each epoch, given as `Metric` objects or by the names of `catalase.metrics`."""
+    found = list(metrics) if isinstance(metrics, (list, tuple)) else [] if metrics is None else [metrics]
+    known = [name for name in known_metrics.__all__ if name != "Metric"]
+    for i, metric in enumerate(found):
+        if isinstance(metric, str):
+            found[i] = Metric(getattr(known_metrics, choice(where, "metrics", metric, known)))
+    chosen = chosen_metrics(where, found)
+    taken = ["loss", "valid_loss", "seconds", *(metric.name for metric in chosen)]
+    twice = next((name for name in taken if taken.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{where}: metrics would give the history two figures named {twice!r}; name one otherwise")
+    if chosen and valid is None:
+        raise ValueError(f"{where}: metrics are computed on valid; give a validation dataset, or leave metrics out")
+    return chosen
+
+
+def slices(rows: int, size: int) -> Iterator[tuple[int, int]]:
+    """Ranges of ``size`` rows that cover all rows; one empty range where there are none."""
+    for start in range(0, max(1, rows), size):
+        yield start, min(rows, start + size)

@@ -8,31 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import nn, ops, optim
-from .._internal.registry import AnyOf, Bool, Field, Float, Int, List, Str, register
+from .. import nn, optim
+from .._internal.registry import Bool, Float, Int, List
 from ..autograd import Tensor
 from ..data import NumpyDataset
 from ..data.batch import Batch, Batches, batches_in_memory, compressed
+from .features import FeatureRows
 from .labels import check_classes, check_numbers
-from .model import Model
-from .settings import ACTIVATIONS, Number, checked, each_activation, each_layer, each_rate, is_list, is_number
-
-_FIELDS: dict[str, Field] = {
-    "n_tasks": Int(1, 1_000_000),
-    "n_features": Int(1, 10_000_000),
-    "layer_sizes": List(Int(1, 10_000_000), max_length=1000),
-    "weight_init_stddevs": List(Float(low=0), max_length=1001),
-    "bias_init_consts": List(Float(), max_length=1001),
-    "weight_decay_penalty": Float(low=0),
-    "weight_decay_penalty_type": Str(choices=["l1", "l2"]),
-    "dropouts": List(Float(low=0, high=1), max_length=1000),
-    "activation_fns": List(Str(choices=list(ACTIVATIONS)), max_length=1000),
-    "batch_size": Int(1),
-    "learning_rate": Float(low=0),
-    "seed": AnyOf(Int(0), none=True),
-    "pad_batches": Bool(optional=True),
-}
-_CLASSES = {"n_classes": Int(2, 1_000_000)}
+from .net import NetModel
+from .settings import N_CLASSES, N_TASKS, TRAINING, EachActivation, EachLayer, Numbers, Settings, Share, declared
 
 
 class _DenseNet(nn.Sequential):
@@ -47,59 +31,28 @@ class _DenseNet(nn.Sequential):
         return x if len(self.shape) == 1 else x.reshape((x.data.shape[0], *self.shape))
 
 
-def _start_values(name: str, key: str, value: Number, hidden: int) -> tuple[list[float], bool]:
-    """One number a hidden layer, and one for the output layer where a list holds it; whether it does."""
-    own = is_list(value) and len(value) == hidden + 1  # type: ignore[arg-type]
-    return each_layer(name, key, value, hidden + own), own
-
-
-class _Multitask(Model):
+class _Multitask(FeatureRows, NetModel):
     """What the two models share."""
 
-    _normal_output = (
-        False  # whether the output layer's weights start from a normal distribution where not said otherwise
+    settings = TRAINING | Settings(
+        n_tasks=N_TASKS,
+        n_features=Int(1, 10_000_000),
+        layer_sizes=List(Int(1, 10_000_000), max_length=1000),
+        weight_init_stddevs=EachLayer(Float(low=0), "layer_sizes", output="optional"),
+        bias_init_consts=EachLayer(Float(), "layer_sizes", output=0.0),
+        dropouts=EachLayer(Share(), "layer_sizes"),
+        activation_fns=EachActivation("layer_sizes"),
+        n_classes=N_CLASSES,
+        pad_batches=Bool(optional=True),
     )
-
-    def __init__(
-        self,
-        n_tasks: int,
-        n_features: int,
-        layer_sizes: Sequence[int],
-        weight_init_stddevs: Number,
-        bias_init_consts: Number,
-        weight_decay_penalty: float,
-        weight_decay_penalty_type: str,
-        dropouts: Number,
-        activation_fns: str | Sequence[str],
-        batch_size: int,
-        learning_rate: Any,
-        seed: int | None,
-        pad_batches: bool,
-    ) -> None:
-        super().__init__()
-        name = type(self).__name__
-        found = checked(
-            name, _FIELDS, n_tasks=n_tasks, n_features=n_features, layer_sizes=layer_sizes, batch_size=batch_size,
-            weight_decay_penalty=weight_decay_penalty, weight_decay_penalty_type=weight_decay_penalty_type,
-            learning_rate=learning_rate, seed=seed, pad_batches=pad_batches,
-        )  # fmt: skip
-        self.n_tasks, self.n_features = found["n_tasks"], found["n_features"]
-        self.layer_sizes: list[int] = found["layer_sizes"]
-        hidden = len(self.layer_sizes)
-        self.weight_init_stddevs, own = _start_values(name, "weight_init_stddevs", weight_init_stddevs, hidden)
-        if not own and self._normal_output:
-            last = [float(weight_init_stddevs)] if is_number(weight_init_stddevs) else self.weight_init_stddevs[-1:]  # type: ignore[arg-type]
-            self.weight_init_stddevs += last
-        self.bias_init_consts, own = _start_values(name, "bias_init_consts", bias_init_consts, hidden)
-        if not own:
-            self.bias_init_consts.append(0.0)
-        checked(name, _FIELDS, weight_init_stddevs=self.weight_init_stddevs)
-        self.dropouts = each_rate(name, "dropouts", dropouts, hidden)
-        self.activation_fns = each_activation(name, "activation_fns", activation_fns, hidden)
-        self.weight_decay_penalty = float(found["weight_decay_penalty"])
-        self.weight_decay_penalty_type = found["weight_decay_penalty_type"]
-        self.batch_size, self.learning_rate = found["batch_size"], found["learning_rate"]
-        self.pad_batches, self.seed = found["pad_batches"], found["seed"]
+    n_tasks: int
+    layer_sizes: list[int]
+    weight_init_stddevs: list[float]
+    bias_init_consts: list[float]
+    dropouts: list[float]
+    activation_fns: list[str]
+    n_classes: int
+    pad_batches: bool
 
     def _net(self, shape: tuple[int, ...]) -> _DenseNet:
         rng = nn.init.generator(self.seed)
@@ -131,7 +84,7 @@ class _Multitask(Model):
     def _training_rows(self, dataset: Any) -> Any:
         if type(dataset) is NumpyDataset:
             X, y, w = compressed(dataset.X, self.device), self._prepared_labels(dataset.y, dataset.w), dataset.w
-            ready = X.dtype == np.float32 or self._is_packed(X)  # a SparseBatch is float32
+            ready = X.dtype == np.float32 or self._goes_in_as_it_is(X)  # a SparseBatch is float32
             rows = batches_in_memory(X, y, w, Batch if ready else self._batch)
         else:
             rows = super()._training_rows(dataset)
@@ -150,20 +103,8 @@ class _Multitask(Model):
         """Labels in the form that the loss takes, for all batches at once."""
         return y
 
-    def make_optimizer(self) -> optim.Optimizer:
-        if self.weight_decay_penalty_type == "l1":
-            return optim.Adam(self.module, lr=self.learning_rate, l1=self.weight_decay_penalty)
-        return optim.Adam(self.module, lr=self.learning_rate, l2=2 * self.weight_decay_penalty)
 
-    def to_config(self) -> dict[str, Any]:
-        config = {key: getattr(self, key) for key in _FIELDS}
-        if callable(self.learning_rate):  # a schedule belongs to a run, not to the model: keep where it started
-            config["learning_rate"] = float(self.learning_rate(0))
-        config["learning_rate"] = float(config["learning_rate"])
-        return {"class": type(self).__name__, **config}
-
-
-@register("MultitaskClassifier", **_FIELDS, **_CLASSES)
+@declared
 class MultitaskClassifier(_Multitask):
     """A dense net with a softmax over the classes of each task.
 
@@ -189,12 +130,15 @@ class MultitaskClassifier(_Multitask):
         Of each task.
     batch_size : int
     learning_rate : float or schedule
-        Of Adam.
+        A schedule of `catalase.optim` is saved with the model.
     seed : int, optional
         Same seed, same bits, for any number of threads.
     pad_batches : bool
         Divide the loss of the last, short batch of an epoch by ``batch_size``, as DeepChem does, which fills it up with
         rows of weight 0; its rows then count as much as all others. False divides by the rows that are there.
+    optimizer : str or optim.Optimizer, optional
+        The name of one of `catalase.optim`, which gets ``learning_rate``, or one with settings of its own and without a
+        module, such as ``ct.optim.SGD(lr=0.1)``; Adam where left out. Penalties are added to its own.
 
     Notes
     -----
@@ -220,28 +164,21 @@ class MultitaskClassifier(_Multitask):
         n_tasks: int,
         n_features: int,
         layer_sizes: Sequence[int] = (1000,),
-        weight_init_stddevs: Number = 0.02,
-        bias_init_consts: Number = 1.0,
+        weight_init_stddevs: Numbers = 0.02,
+        bias_init_consts: Numbers = 1.0,
         weight_decay_penalty: float = 0.0,
         weight_decay_penalty_type: str = "l2",
-        dropouts: Number = 0.5,
+        dropouts: Numbers = 0.5,
         activation_fns: str | Sequence[str] = "relu",
         n_classes: int = 2,
         batch_size: int = 100,
         learning_rate: Any = 1e-3,
         seed: int | None = None,
         pad_batches: bool = False,
+        optimizer: str | optim.Optimizer | None = None,
     ) -> None:
-        super().__init__(
-            n_tasks, n_features, layer_sizes, weight_init_stddevs, bias_init_consts, weight_decay_penalty,
-            weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed, pad_batches,
-        )  # fmt: skip
-        self.n_classes: int = checked("MultitaskClassifier", _CLASSES, n_classes=n_classes)["n_classes"]
-        self.module = self._net((self.n_tasks, self.n_classes))
-        self.loss = nn.losses.SoftmaxCrossEntropy()
-
-    def to_config(self) -> dict[str, Any]:
-        return {**super().to_config(), "n_classes": self.n_classes}
+        self._set(locals())
+        self._start(self._net((self.n_tasks, self.n_classes)), nn.losses.SoftmaxCrossEntropy())
 
     def _prepared_labels(self, y: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
         # Class numbers; other labels stay as they are.
@@ -249,21 +186,18 @@ class MultitaskClassifier(_Multitask):
             return y  # one weight for several labels; rows of class probabilities
         return nn.losses.class_numbers(y, w)
 
-    def _output(self, raw: Tensor) -> NDArray[Any]:
-        return ops.softmax(raw.numpy())
-
     def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
         check_classes(where, y, w, self.n_tasks, self.n_classes)
 
 
-@register("MultitaskRegressor", **_FIELDS)
+@declared
 class MultitaskRegressor(_Multitask):
     """A dense net with one number for each task, trained on squared error.
 
     Parameters
     ----------
     n_tasks, n_features, layer_sizes, weight_init_stddevs, bias_init_consts, weight_decay_penalty, \
-weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed, pad_batches
+weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed, pad_batches, optimizer
         As `MultitaskClassifier`.
 
     Notes
@@ -282,30 +216,27 @@ weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, 
     (50, 1)
     """
 
-    _normal_output = True
+    settings = _Multitask.settings | {"weight_init_stddevs": EachLayer(Float(low=0), "layer_sizes", output="last")}
 
     def __init__(
         self,
         n_tasks: int,
         n_features: int,
         layer_sizes: Sequence[int] = (1000,),
-        weight_init_stddevs: Number = 0.02,
-        bias_init_consts: Number = 1.0,
+        weight_init_stddevs: Numbers = 0.02,
+        bias_init_consts: Numbers = 1.0,
         weight_decay_penalty: float = 0.0,
         weight_decay_penalty_type: str = "l2",
-        dropouts: Number = 0.5,
+        dropouts: Numbers = 0.5,
         activation_fns: str | Sequence[str] = "relu",
         batch_size: int = 100,
         learning_rate: Any = 1e-3,
         seed: int | None = None,
         pad_batches: bool = False,
+        optimizer: str | optim.Optimizer | None = None,
     ) -> None:
-        super().__init__(
-            n_tasks, n_features, layer_sizes, weight_init_stddevs, bias_init_consts, weight_decay_penalty,
-            weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed, pad_batches,
-        )  # fmt: skip
-        self.module = self._net((self.n_tasks,))
-        self.loss = nn.losses.L2Loss()
+        self._set(locals())
+        self._start(self._net((self.n_tasks,)), nn.losses.L2Loss())
 
     def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
         check_numbers(where, y, w, self.n_tasks)

@@ -9,36 +9,39 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import nn, train
-from .._internal.registry import Field, Int, Str, register
+from .. import train
+from .._internal.numbers import shown
+from .._internal.registry import Int, Str
 from ..fingerprint_index import FingerprintIndex
+from ..metrics import Metric
+from .features import FeatureRows
 from .labels import check_classes, check_numbers
-from .model import Model
-from .settings import checked
-
-_FIELDS: dict[str, Field] = {
-    "n_tasks": Int(1, 1_000_000),
-    "n_features": Int(1, 8 * 2**20),
-    "k": Int(1, 10_000_000),
-    "weights": Str(choices=["similarity", "uniform"]),
-}
-_CLASSES: dict[str, Field] = {"n_classes": Int(2, 1_000_000)}
+from .settings import N_CLASSES, N_TASKS, Settings, declared
 
 
-class _Library(nn.Module):
-    """What was measured: fingerprints (N, bytes), targets (N, tasks, values), weights (N, tasks); the state of a model.
+class TanimotoKNN(FeatureRows):
+    """What the two models share: what was measured, fingerprints (N, bytes), targets (N, tasks, values), weights (N, tasks).
 
     Tasks for which the same molecules were measured share an index.
     """
 
-    def __init__(self, width: int, tasks: int, values: int) -> None:
+    settings = Settings(
+        n_tasks=N_TASKS, n_features=Int(1, 8 * 2**20), k=Int(1, 10_000_000),
+        weights=Str(choices=["similarity", "uniform"]), n_classes=N_CLASSES,
+    )  # fmt: skip
+    n_tasks: int
+    k: int
+    weights: str
+    n_classes = 1  # values of a target
+
+    def __init__(self) -> None:
         super().__init__()
-        self._shapes = {"fingerprints": (width,), "targets": (tasks, values), "weights": (tasks,)}
-        self._set(
-            np.zeros((0, width), np.uint8), np.zeros((0, tasks, values), np.float32), np.zeros((0, tasks), np.float32)
+        width, values = (self.n_features + 7) // 8, (self.n_tasks, self.n_classes)
+        self._keep(
+            np.zeros((0, width), np.uint8), np.zeros((0, *values), np.float32), np.zeros((0, self.n_tasks), np.float32)
         )
 
-    def _set(self, fingerprints: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any]) -> None:
+    def _keep(self, fingerprints: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any]) -> None:
         self._arrays = {"fingerprints": fingerprints, "targets": targets, "weights": weights}
         groups: dict[bytes, list[int]] = {}
         for task, known in enumerate((weights != 0).T if len(weights) else ()):
@@ -48,60 +51,27 @@ class _Library(nn.Module):
             rows = np.flatnonzero(weights[:, tasks[0]])
             self._indexes.append((tasks, rows, FingerprintIndex(fingerprints[rows])))
 
-    def learn(self, fingerprints: NDArray[Any], targets: NDArray[Any], weights: NDArray[Any]) -> None:
-        """Take over what was measured."""
-        self._set(fingerprints, targets.astype(np.float32), weights.astype(np.float32))
-
-    def means(self, queries: NDArray[np.uint8], k: int, by_similarity: bool) -> NDArray[np.float32]:
-        """Weighted means of the k nearest neighbours' targets, (queries, tasks, values)."""
-        out = np.zeros((len(queries), *self._arrays["targets"].shape[1:]), np.float32)
-        for tasks, rows, index in self._indexes:
-            found, similarities = index.topk(queries, min(k, len(rows)))
-            vote = similarities.astype(np.float64) if by_similarity else np.ones(found.shape)
-            vote[~vote.any(axis=1)] = 1  # like none of them: their plain mean
-            for task in tasks:
-                weight = vote * self._arrays["weights"][rows[found], task]
-                target = self._arrays["targets"][rows[found], task]
-                out[:, task] = (weight[:, :, None] * target).sum(axis=1) / weight.sum(axis=1)[:, None]
-        return out
-
-    def __len__(self) -> int:
-        return len(self._arrays["weights"])
-
     def state_dict(self) -> dict[str, NDArray[Any]]:
-        """Return the arrays by name."""
+        """Return what was measured: "fingerprints", "targets" and "weights"."""
         return dict(self._arrays)
 
     def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Set the arrays; ValueError unless names, shapes, dtypes and values fit."""
+        """Set what was measured; ValueError unless names, shapes, dtypes and values fit."""
+        if not isinstance(state, Mapping):
+            raise TypeError(f"load_state_dict: state must be a dictionary of arrays by name, got {shown(state)}")
         if set(state) != set(self._arrays):
-            raise ValueError(f"load_state_dict: needed {', '.join(self._arrays)}, got {', '.join(state) or 'nothing'}")
-        rows = len(state["weights"])
+            needed, came = ", ".join(self._arrays), ", ".join(map(str, state)) or "nothing"
+            raise ValueError(f"load_state_dict: needed {needed}, got {came}")
+        arrays = {name: np.asarray(state[name]) for name in self._arrays}
         for name, own in self._arrays.items():
-            if state[name].shape != (rows, *self._shapes[name]) or state[name].dtype != own.dtype:
+            shape, given = (*arrays["weights"].shape[:1], *own.shape[1:]), arrays[name]
+            if given.shape != shape or given.dtype != own.dtype:
                 raise ValueError(
-                    f"load_state_dict: {name} must be {own.dtype} {(rows, *self._shapes[name])}, "
-                    f"got {state[name].dtype} {state[name].shape}"
+                    f"load_state_dict: {name} must be {own.dtype} {shape}, got {given.dtype} {given.shape}"
                 )
-        if not (np.isfinite(state["targets"]).all() and (state["weights"] >= 0).all()):
+        if not (np.isfinite(arrays["targets"]).all() and (arrays["weights"] >= 0).all()):
             raise ValueError("load_state_dict: targets must be finite and weights 0 or more")
-        self._set(state["fingerprints"], state["targets"], state["weights"])
-
-
-class _TanimotoKNN(Model):
-    """What the two models share."""
-
-    module: _Library
-    _stays = "this model is no net"
-    _values = 1
-
-    def __init__(self, n_tasks: int, n_features: int, k: int, weights: str) -> None:
-        super().__init__()
-        name = type(self).__name__
-        found = checked(name, _FIELDS, n_tasks=n_tasks, n_features=n_features, k=k, weights=weights)
-        self.n_tasks, self.n_features = found["n_tasks"], found["n_features"]
-        self.k, self.weights = found["k"], found["weights"]
-        self.module = _Library((self.n_features + 7) // 8, self.n_tasks, self._values)
+        self._keep(**arrays)
 
     def fit(
         self,
@@ -112,6 +82,7 @@ class _TanimotoKNN(Model):
         progress: bool | None = None,
         resume: str | Path | None = None,
         graph: bool = False,
+        metrics: Metric | str | Sequence[Metric | str] | None = None,
     ) -> train.History:
         """Keep a dataset as what predictions are looked up in; another call replaces it.
 
@@ -119,7 +90,7 @@ class _TanimotoKNN(Model):
         ----------
         dataset : Dataset
             X (N, n_features) of 0 and 1, or packed bits; y and w as the other models take them. Each task needs a label.
-        nb_epoch, valid, callbacks, progress, resume, graph
+        nb_epoch, valid, callbacks, progress, resume, graph, metrics
             Nothing is trained: these are taken so that the call is that of any model, and change nothing.
 
         Returns
@@ -147,25 +118,35 @@ class _TanimotoKNN(Model):
             raise ValueError(f"{where}: task {without[0]} has no labels (all its weights are 0); leave it out")
         targets[weights == 0] = 0
         self._learn_from(where, dataset)
-        self.module.learn(self._bits(where, dataset.X), targets, weights)
+        self._keep(self._bits(where, dataset.X), targets, weights)
         self.history = train.History(0)
         return self.history
 
     def _raw_batch(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
         queries = self._bits(where, self._check_features(where, np.asarray(X)))
-        if not len(self.module):
+        if not len(self._arrays["weights"]):
             raise ValueError(f"{where}: there is nothing to look up yet; call fit first")
-        means = self.module.means(queries, self.k, self.weights == "similarity")
-        return means if self._values > 1 else means[:, :, 0]
+        means = self._means(queries)
+        return means if self.n_classes > 1 else means[:, :, 0]
 
-    def to_config(self) -> dict[str, Any]:
-        return {"class": type(self).__name__, **{key: getattr(self, key) for key in _FIELDS}}
+    def _means(self, queries: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Weighted means of the k nearest neighbours' targets, (queries, tasks, values)."""
+        out = np.zeros((len(queries), *self._arrays["targets"].shape[1:]), np.float32)
+        for tasks, rows, index in self._indexes:
+            found, similarities = index.topk(queries, min(self.k, len(rows)))
+            vote = similarities.astype(np.float64) if self.weights == "similarity" else np.ones(found.shape)
+            vote[~vote.any(axis=1)] = 1  # like none of them: their plain mean
+            for task in tasks:
+                weight = vote * self._arrays["weights"][rows[found], task]
+                target = self._arrays["targets"][rows[found], task]
+                out[:, task] = (weight[:, :, None] * target).sum(axis=1) / weight.sum(axis=1)[:, None]
+        return out
 
     def _targets(self, y: NDArray[Any]) -> NDArray[Any]:
         return y.reshape(len(y), self.n_tasks, 1).astype(np.float32)
 
     def _bits(self, where: str, X: NDArray[Any]) -> NDArray[np.uint8]:
-        if self._is_packed(X):
+        if self._goes_in_as_it_is(X):
             return np.ascontiguousarray(X)
         ones = X == 1
         if not np.array_equal(ones, X != 0):
@@ -177,8 +158,8 @@ class _TanimotoKNN(Model):
         return np.packbits(ones, axis=1, bitorder="little")
 
 
-@register("TanimotoKNNClassifier", **_FIELDS, **_CLASSES)
-class TanimotoKNNClassifier(_TanimotoKNN):
+@declared
+class TanimotoKNNClassifier(TanimotoKNN):
     """Class probabilities from the classes of the most similar molecules.
 
     Parameters
@@ -211,12 +192,8 @@ class TanimotoKNNClassifier(_TanimotoKNN):
     def __init__(
         self, n_tasks: int, n_features: int, k: int = 5, weights: str = "similarity", n_classes: int = 2
     ) -> None:
-        self.n_classes: int = checked("TanimotoKNNClassifier", _CLASSES, n_classes=n_classes)["n_classes"]
-        self._values = self.n_classes
-        super().__init__(n_tasks, n_features, k, weights)
-
-    def to_config(self) -> dict[str, Any]:
-        return {**super().to_config(), "n_classes": self.n_classes}
+        self._set(locals())
+        super().__init__()
 
     def _targets(self, y: NDArray[Any]) -> NDArray[Any]:
         if self.n_tasks == 1 and y.shape[1:] == (self.n_classes,):
@@ -227,8 +204,8 @@ class TanimotoKNNClassifier(_TanimotoKNN):
         check_classes(where, y, w, self.n_tasks, self.n_classes)
 
 
-@register("TanimotoKNNRegressor", **_FIELDS)
-class TanimotoKNNRegressor(_TanimotoKNN):
+@declared
+class TanimotoKNNRegressor(TanimotoKNN):
     """The mean of the measurements of the most similar molecules.
 
     Parameters
@@ -251,7 +228,8 @@ class TanimotoKNNRegressor(_TanimotoKNN):
     """
 
     def __init__(self, n_tasks: int, n_features: int, k: int = 5, weights: str = "similarity") -> None:
-        super().__init__(n_tasks, n_features, k, weights)
+        self._set(locals())
+        super().__init__()
 
     def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
         check_numbers(where, y, w, self.n_tasks)

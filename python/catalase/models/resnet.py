@@ -7,21 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import nn
-from .._internal.registry import AnyOf, Field, Float, Int, List, register
+from .. import nn, optim
+from .._internal.registry import Int
 from ..autograd import Tensor
-from .grids import CONV, FIELDS, GridModel, each, kernel
-from .settings import checked, rate
-
-_SIZE = AnyOf(Int(1), List(Int(1), 1, 3))
-_OWN: dict[str, Field] = {
-    "blocks": Int(1, 1000),
-    "kernel_size": _SIZE,
-    "stem_size": _SIZE,
-    "stem_stride": _SIZE,
-    "dropout": Float(low=0, high=1),
-    "n_classes": Int(2, 1_000_000),
-}
+from .grids import CONV, GridModel, each
+from .settings import Kernel, Settings, Share, declared
 
 
 class _Block(nn.Module):
@@ -56,7 +46,7 @@ class _Net(nn.Module):
         return x.reshape((x.shape[0], *self.shape))
 
 
-@register("ResNetClassifier", **FIELDS, **_OWN)
+@declared
 class ResNetClassifier(GridModel):
     """A residual net: a convolution, stages of residual blocks each half the size of the last, a mean, a softmax.
 
@@ -77,7 +67,7 @@ class ResNetClassifier(GridModel):
         Before the output.
     n_classes : int
         Of each task.
-    weight_decay_penalty, weight_decay_penalty_type, batch_size, learning_rate, seed
+    weight_decay_penalty, weight_decay_penalty_type, batch_size, learning_rate, seed, optimizer
         As `CNN`; the penalty is on the weights of all layers.
 
     Notes
@@ -99,7 +89,14 @@ class ResNetClassifier(GridModel):
     (12, 1, 5)
     """
 
-    own_fields = tuple(_OWN)
+    settings = GridModel.settings | Settings(
+        blocks=Int(1, 1000), kernel_size=Kernel(), stem_size=Kernel(), stem_stride=Kernel(), dropout=Share()
+    )  # fmt: skip
+    blocks: int
+    kernel_size: int | list[int]
+    stem_size: int | list[int]
+    stem_stride: int | list[int]
+    dropout: float
 
     def __init__(
         self,
@@ -118,20 +115,10 @@ class ResNetClassifier(GridModel):
         batch_size: int = 32,
         learning_rate: Any = 1e-3,
         seed: int | None = None,
+        optimizer: str | optim.Optimizer | None = None,
     ) -> None:
-        super().__init__(
-            n_tasks, n_features, dims, layer_filters, weight_decay_penalty, weight_decay_penalty_type, batch_size,
-            learning_rate, seed,
-        )  # fmt: skip
-        name = type(self).__name__
-        found = checked(name, _OWN, blocks=blocks, n_classes=n_classes)
-        self.blocks, self.n_classes = found["blocks"], found["n_classes"]
-        self.dropout = rate(name, "dropout", dropout)
-        self.kernel_size = kernel(name, "kernel_size", kernel_size, self.dims)
-        self.stem_size = kernel(name, "stem_size", stem_size, self.dims)
-        self.stem_stride = kernel(name, "stem_stride", stem_stride, self.dims)
-        self.module = self._net(nn.init.generator(self.seed))
-        self.loss = nn.losses.SoftmaxCrossEntropy()
+        self._set(locals())
+        self._start(self._net(nn.init.generator(self.seed)), nn.losses.SoftmaxCrossEntropy())
 
     def _net(self, rng: np.random.Generator) -> nn.Module:
         conv, width = CONV[self.dims - 1], self.layer_filters[0]

@@ -3,118 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import nn, ops, optim
+from .. import nn, optim
 from .._internal.numbers import shown
-from .._internal.registry import AnyOf, Bool, Field, Float, Int, Object, Str, register
-from ..autograd import Tensor, no_grad
+from .._internal.registry import Bool, Int, Object, Str
+from ..autograd import no_grad
 from ..data import SequenceBatch, SequenceDataset
 from ..data.batch import Batches, batches_of
 from ..data.ragged import RaggedArray
 from ..data.tokenizer import PAD, CharTokenizer
-from ..trans import Transformer, undo_transforms
+from ..trans import Transformer
 from .labels import Place, check_classes, check_numbers, flat
-from .model import Model, chosen_transformers
+from .model import chosen_transformers
+from .net import NetModel
 from .sequence_net import POOLS, SequenceNet
-from .settings import checked, is_count, rate
+from .settings import N_CLASSES, N_TASKS, TRAINING, Settings, Share, declared, is_count
 from .truncation import read_ahead, step_batches
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 _PREDICT_STEPS = 100_000  # padded steps that go through the net at a time
 _LARGEST = np.finfo(np.float32).max
 
-FIELDS: dict[str, Field] = {
-    "tokenizer": Object(CharTokenizer, none=True),
-    "cell": Str(choices=list(CELLS)),
-    "embedding_size": Int(1, 1_000_000),
-    "hidden_size": Int(1, 1_000_000),
-    "num_layers": Int(1, 1000),
-    "dropout": Float(low=0, high=1),
-    "clip_norm": Float(low=0, none=True),
-    "batch_size": Int(1),
-    "learning_rate": Float(low=0),
-    "seed": AnyOf(Int(0), none=True),
-    "truncation": Int(1, none=True, optional=True),
-}
-TASK_FIELDS: dict[str, Field] = {
-    "n_tasks": Int(1, 1_000_000),
-    "n_features": Int(1, 10_000_000, none=True),
-    "bidirectional": Bool(),
-    "pool": Str(choices=list(POOLS)),
-    "per_step": Bool(optional=True),
-}
-_CLASSES = {"n_classes": Int(2, 1_000_000)}
+
+class _Tokenizer(Object):
+    def take(self, value: Any, owner: str, key: str, of: Any = None) -> Any:
+        if value is not None and not isinstance(value, CharTokenizer):
+            raise TypeError(f"{owner}: {key} must be a catalase.data tokenizer, got {type(value).__name__}")
+        return value
 
 
-class SequenceModel(Model):
+class _Truncation(Int):
+    def take(self, value: Any, owner: str, key: str, of: Any = None) -> Any:
+        if value is not None and not is_count(value):
+            raise ValueError(f"{owner}: {key} must be None or a whole number of steps, 1 or more, got {shown(value)}")
+        return None if value is None else int(value)
+
+
+class SequenceModel(NetModel):
     """What all models of sequences share: recurrent layers, a pool over the time steps or none, a dense output."""
 
-    fields: ClassVar[tuple[str, ...]]
+    settings = TRAINING | Settings(
+        n_tasks=N_TASKS,
+        tokenizer=_Tokenizer(CharTokenizer, none=True),
+        n_features=Int(1, 10_000_000, none=True),
+        n_classes=N_CLASSES,
+        cell=Str(choices=list(CELLS)),
+        embedding_size=Int(1, 1_000_000),
+        hidden_size=Int(1, 1_000_000),
+        num_layers=Int(1, 1000),
+        dropout=Share(),
+        bidirectional=Bool(),
+        pool=Str(choices=list(POOLS)),
+        per_step=Bool(optional=True),
+        truncation=_Truncation(1, none=True, optional=True),
+    )
     tokenizer: CharTokenizer | None
+    cell: str
+    embedding_size: int
+    hidden_size: int
+    num_layers: int
+    dropout: float
+    truncation: int | None
     n_tasks: int
+    n_classes: int
     n_features: Any = None  # a whole number without a tokenizer
     bidirectional = False
     pool: str | None = None
     per_step = False
-    _takes_bits = False
 
-    def __init__(
-        self,
-        tokenizer: CharTokenizer | None,
-        cell: str,
-        embedding_size: int,
-        hidden_size: int,
-        num_layers: int,
-        dropout: float,
-        clip_norm: float | None,
-        batch_size: int,
-        learning_rate: Any,
-        seed: int | None,
-        truncation: int | None,
-    ) -> None:
-        super().__init__()
+    def _check_settings(self) -> None:
+        """Refuse settings of a model that predicts tasks, where they do not fit each other."""
         name = type(self).__name__
-        if tokenizer is not None and not isinstance(tokenizer, CharTokenizer):
-            raise TypeError(f"{name}: tokenizer must be a catalase.data tokenizer, got {type(tokenizer).__name__}")
-        found = checked(
-            name, FIELDS, cell=cell, embedding_size=embedding_size, hidden_size=hidden_size, num_layers=num_layers,
-            clip_norm=clip_norm, batch_size=batch_size, learning_rate=learning_rate, seed=seed,
-        )  # fmt: skip
-        if found["clip_norm"] == 0:
-            raise ValueError(f"{name}: clip_norm must be None or above 0, got {shown(clip_norm)}")
-        if truncation is not None and not is_count(truncation):
-            raise ValueError(
-                f"{name}: truncation must be None or a whole number of steps, 1 or more, got {shown(truncation)}"
-            )
-        self.tokenizer, self.cell, self.dropout = tokenizer, found["cell"], rate(name, "dropout", dropout)
-        self.embedding_size, self.hidden_size, self.num_layers = (
-            found["embedding_size"], found["hidden_size"], found["num_layers"]
-        )  # fmt: skip
-        self.clip_norm = None if found["clip_norm"] is None else float(found["clip_norm"])
-        self.batch_size, self.learning_rate, self.seed = found["batch_size"], found["learning_rate"], found["seed"]
-        self.truncation = None if truncation is None else int(truncation)
-
-    def make_optimizer(self) -> optim.Optimizer:
-        return optim.Adam(self.module, lr=self.learning_rate, clip_norm=self.clip_norm)
-
-    def to_config(self) -> dict[str, Any]:
-        config = {key: getattr(self, key) for key in self.fields}
-        # A schedule belongs to a run, not to the model: keep where it started.
-        rate = self.learning_rate(0) if callable(self.learning_rate) else self.learning_rate
-        config["learning_rate"] = float(rate)
-        config["tokenizer"] = None if self.tokenizer is None else self.tokenizer.to_config()
-        return {"class": type(self).__name__, **config}
-
-    def _set_pool(self, **settings: Any) -> None:
-        """Take over the settings of a model that predicts tasks, once they fit each other."""
-        name = type(self).__name__
-        if (self.tokenizer is None) == (settings["n_features"] is None):
+        if (self.tokenizer is None) == (self.n_features is None):
             raise ValueError(f"{name}: give tokenizer for sequences of tokens, or n_features for feature vectors")
-        vars(self).update(checked(name, TASK_FIELDS, **settings))
         if self.per_step and self.pool != "last":
             raise ValueError(f"{name}: with per_step=True no steps are pooled; leave pool={self.pool!r} out")
         if self.bidirectional and self.truncation is not None:
@@ -158,14 +123,6 @@ class SequenceModel(Model):
             output, _ = module(X)
         return output
 
-    def predict_on_batch(self, X: Any, transformers: Sequence[Transformer] | None = None, raw: bool = False) -> Any:
-        """Return the predictions for a `SequenceBatch`, all at once; or for what `predict` takes."""
-        if not isinstance(X, SequenceBatch):
-            return self.predict(X, transformers, raw)
-        chosen = chosen_transformers(f"{type(self).__name__}.predict", transformers, raw)
-        out = undo_transforms(self._outputs(X), self.transformers if chosen is None else chosen)
-        return list(RaggedArray(out, np.concatenate([[0], np.cumsum(X.lengths)]))) if self.per_step else out
-
     def predict(  # type: ignore[override]
         self, dataset: Any, transformers: Sequence[Transformer] | None = None, raw: bool = False
     ) -> Any:
@@ -173,7 +130,7 @@ class SequenceModel(Model):
 
         Parameters
         ----------
-        dataset : SequenceDataset or list
+        dataset : SequenceDataset, list, or a SequenceBatch, which goes through the net all at once
         transformers : sequence of Transformer, optional
             Those that changed y are undone, instead of the model's own.
         raw : bool
@@ -192,12 +149,23 @@ class SequenceModel(Model):
             For sequences of another kind, unknown tokens and NaN, naming row and step.
         """
         where = f"{type(self).__name__}.predict"
-        X = self._sequences(where, dataset).X
-        whole = self._undone(where, X, chosen_transformers(where, transformers, raw))
-        return list(RaggedArray(whole, X.offsets)) if self.per_step else whole
+        undo = chosen_transformers(where, transformers, raw)
+        return self._by_row(where, dataset, self._undone(where, dataset, undo))
+
+    def _datapoints(self, where: str, given: Any, featurizer: Any) -> None:
+        """The net reads texts and sequences itself."""
+
+    def _by_row(self, where: str, rows: Any, predictions: NDArray[Any]) -> Any:
+        """With ``per_step`` an array of each sequence's own length."""
+        if not self.per_step:
+            return predictions
+        lengths = rows.lengths if isinstance(rows, SequenceBatch) else self._sequences(where, rows).X.lengths
+        return list(RaggedArray(predictions, np.concatenate([[0], np.cumsum(lengths)])))
 
     def _raw(self, where: str, rows: Any) -> NDArray[Any]:
-        """Predictions in one array, of steps end to end."""
+        """Predictions in one array, of steps end to end; a `SequenceBatch` goes through the net as it is."""
+        if isinstance(rows, SequenceBatch):
+            return self._outputs(rows)
         X = self._sequences(where, rows).X
         self._check_sequences(where, X)
         none = self._outputs(X.padded(np.zeros(0, np.int64)))
@@ -210,9 +178,9 @@ class SequenceModel(Model):
         with nn.inference(), no_grad():
             return self._output(self._forward(self.module, X))
 
-    def _to_score(self, where: str, dataset: Any, transformers: Sequence[Transformer] | None) -> NDArray[Any]:
+    def _check_to_score(self, where: str, dataset: Any) -> None:
         self._check_per_step(where, dataset)
-        return super()._to_score(where, dataset, transformers)
+        super()._check_to_score(where, dataset)
 
     def _sequences(self, where: str, data: Any) -> SequenceDataset:
         """The dataset, or one made of a list of sequences or texts; empty ones are kept."""
@@ -319,7 +287,7 @@ def by_length(dataset: SequenceDataset) -> SequenceDataset:
     return dataset.select(np.argsort(dataset.lengths, kind="stable"))
 
 
-@register("SequenceClassifier", **FIELDS, **TASK_FIELDS, **_CLASSES)
+@declared
 class SequenceClassifier(SequenceModel):
     """Recurrent layers over a sequence, and a softmax over the classes of each task.
 
@@ -344,7 +312,7 @@ class SequenceClassifier(SequenceModel):
         Gradients of a larger norm are scaled down to it.
     batch_size : int
     learning_rate : float or schedule
-        Of Adam.
+        A schedule of `catalase.optim` is saved with the model.
     seed : int, optional
         Same seed, same bits, for any number of threads.
     per_step : bool
@@ -353,6 +321,8 @@ class SequenceClassifier(SequenceModel):
     truncation : int, optional
         Truncated back-propagation through time: gradients reach back this many steps at most, and no more steps are kept
         for them. Not with ``bidirectional``.
+    optimizer : str or optim.Optimizer, optional
+        As `MultitaskClassifier`.
 
     Notes
     -----
@@ -390,8 +360,6 @@ class SequenceClassifier(SequenceModel):
     [(5, 1, 2), (3, 1, 2)]
     """
 
-    fields = (*FIELDS, *TASK_FIELDS)
-
     def __init__(
         self,
         n_tasks: int,
@@ -411,37 +379,24 @@ class SequenceClassifier(SequenceModel):
         seed: int | None = None,
         per_step: bool = False,
         truncation: int | None = None,
+        optimizer: str | optim.Optimizer | None = None,
     ) -> None:
-        super().__init__(
-            tokenizer=tokenizer, cell=cell, embedding_size=embedding_size, hidden_size=hidden_size,
-            num_layers=num_layers, dropout=dropout, clip_norm=clip_norm, batch_size=batch_size,
-            learning_rate=learning_rate, seed=seed, truncation=truncation,
-        )  # fmt: skip
-        self._set_pool(
-            n_tasks=n_tasks, n_features=n_features, bidirectional=bidirectional, pool=pool, per_step=per_step
-        )
-        self.n_classes: int = checked("SequenceClassifier", _CLASSES, n_classes=n_classes)["n_classes"]
-        self.module = self._net((self.n_tasks, self.n_classes))
-        self.loss = nn.losses.SoftmaxCrossEntropy()
-
-    def to_config(self) -> dict[str, Any]:
-        return {**super().to_config(), "n_classes": self.n_classes}
-
-    def _output(self, raw: Tensor) -> NDArray[Any]:
-        return ops.softmax(raw.numpy())
+        self._set(locals())
+        self._check_settings()
+        self._start(self._net((self.n_tasks, self.n_classes)), nn.losses.SoftmaxCrossEntropy())
 
     def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any], place: Place | None = None) -> None:
         check_classes(where, y, w, self.n_tasks, self.n_classes, place)
 
 
-@register("SequenceRegressor", **FIELDS, **TASK_FIELDS)
+@declared
 class SequenceRegressor(SequenceModel):
     """Recurrent layers over a sequence, and one number for each task, trained on squared error.
 
     Parameters
     ----------
     n_tasks, tokenizer, n_features, cell, embedding_size, hidden_size, num_layers, dropout, bidirectional, pool, \
-clip_norm, batch_size, learning_rate, seed, per_step, truncation
+clip_norm, batch_size, learning_rate, seed, per_step, truncation, optimizer
         As `SequenceClassifier`.
 
     Notes
@@ -457,8 +412,6 @@ clip_norm, batch_size, learning_rate, seed, per_step, truncation
     >>> model.predict(signals).shape
     (3, 1)
     """
-
-    fields = (*FIELDS, *TASK_FIELDS)
 
     def __init__(
         self,
@@ -478,17 +431,11 @@ clip_norm, batch_size, learning_rate, seed, per_step, truncation
         seed: int | None = None,
         per_step: bool = False,
         truncation: int | None = None,
+        optimizer: str | optim.Optimizer | None = None,
     ) -> None:
-        super().__init__(
-            tokenizer=tokenizer, cell=cell, embedding_size=embedding_size, hidden_size=hidden_size,
-            num_layers=num_layers, dropout=dropout, clip_norm=clip_norm, batch_size=batch_size,
-            learning_rate=learning_rate, seed=seed, truncation=truncation,
-        )  # fmt: skip
-        self._set_pool(
-            n_tasks=n_tasks, n_features=n_features, bidirectional=bidirectional, pool=pool, per_step=per_step
-        )
-        self.module = self._net((self.n_tasks,))
-        self.loss = nn.losses.L2Loss()
+        self._set(locals())
+        self._check_settings()
+        self._start(self._net((self.n_tasks,)), nn.losses.L2Loss())
 
     def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any], place: Place | None = None) -> None:
         check_numbers(where, y, w, self.n_tasks, place)

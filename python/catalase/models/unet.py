@@ -8,24 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import nn, ops
-from .._internal.numbers import flag
-from .._internal.registry import AnyOf, Bool, Field, Float, Int, List, Str, register
+from .. import nn, optim
+from .._internal.registry import Bool, Str
 from ..autograd import Tensor, concatenate
 from ..metrics import Metric
 from ..trans import Transformer, undo_transforms
-from .grids import CONV, FIELDS, GridModel, each, kernel
-from .model import check_rows, chosen_metrics, chosen_transformers, scores
-from .settings import checked, flags, rate
+from .grids import CONV, GridModel, each
+from .model import scores
+from .settings import Kernel, Settings, Share, declared
 
 _POOL: tuple[Any, ...] = (nn.MaxPool1D, nn.MaxPool2D, nn.MaxPool3D)
 _UP: tuple[Any, ...] = (nn.ConvTranspose1D, nn.ConvTranspose2D, nn.ConvTranspose3D)
-_OWN: dict[str, Field] = {
-    "kernel_size": AnyOf(Int(1), List(Int(1), 1, 3)),
-    "dropout": Float(low=0, high=1),
-    "mode": Str(choices=["segmentation", "regression"]),
-    "batch_norm": Bool(),
-}
 
 
 class _Net(nn.Module):
@@ -56,7 +49,7 @@ def _cropped(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     return x if x.shape[1:-1] == grid else x[(slice(None), *(slice(0, n) for n in grid))]
 
 
-@register("UNet", **FIELDS, **_OWN)
+@declared
 class UNet(GridModel):
     """A U-Net: masks, or maps of numbers, as large as the images they are computed from.
 
@@ -79,7 +72,7 @@ class UNet(GridModel):
         numbers, such as the density of cells, with the squared error of each pixel.
     batch_norm : bool
         After each convolution.
-    weight_decay_penalty, weight_decay_penalty_type, batch_size, learning_rate, seed
+    weight_decay_penalty, weight_decay_penalty_type, batch_size, learning_rate, seed, optimizer
         As `CNN`; the penalty is on the weights of all layers.
 
     Notes
@@ -102,7 +95,12 @@ class UNet(GridModel):
     (6, 21, 18, 1)
     """
 
-    own_fields = tuple(_OWN)
+    settings = GridModel.settings | Settings(
+        kernel_size=Kernel(), dropout=Share(), mode=Str(choices=["segmentation", "regression"]), batch_norm=Bool()
+    )  # fmt: skip
+    kernel_size: int | list[int]
+    dropout: float
+    batch_norm: bool
 
     def __init__(
         self,
@@ -119,17 +117,12 @@ class UNet(GridModel):
         batch_size: int = 8,
         learning_rate: Any = 1e-3,
         seed: int | None = None,
+        optimizer: str | optim.Optimizer | None = None,
     ) -> None:
-        super().__init__(
-            n_tasks, n_features, dims, layer_filters, weight_decay_penalty, weight_decay_penalty_type, batch_size,
-            learning_rate, seed,
-        )  # fmt: skip
-        found = checked("UNet", _OWN, mode=mode, batch_norm=batch_norm)
-        self.mode, self.batch_norm = found["mode"], found["batch_norm"]
-        self.kernel_size = kernel("UNet", "kernel_size", kernel_size, self.dims)
-        self.dropout = rate("UNet", "dropout", dropout)
-        self.module = self._net(nn.init.generator(self.seed))
-        self.loss = nn.losses.SigmoidCrossEntropy() if mode == "segmentation" else nn.losses.L2Loss()
+        self._set(locals())
+        masks = self.mode == "segmentation"
+        loss = nn.losses.SigmoidCrossEntropy() if masks else nn.losses.L2Loss()
+        self._start(self._net(nn.init.generator(self.seed)), loss)
 
     def _net(self, rng: np.random.Generator) -> nn.Module:
         down, up, join, width = [], [], [], self.n_features
@@ -161,25 +154,20 @@ class UNet(GridModel):
                 layers.append(nn.BatchNorm(filters, activation="relu"))
         return nn.Sequential(*layers)
 
-    def evaluate(
+    def _compared(
         self,
+        chosen: Sequence[Metric],
         dataset: Any,
-        metrics: Metric | Sequence[Metric],
-        transformers: Sequence[Transformer] | None = None,
+        prediction: NDArray[Any],
+        undo: Sequence[Transformer],
+        *,
         per_task_metrics: bool = False,
-        use_sample_weights: bool = False,
-        mask_missing: bool = True,
+        **options: bool,
     ) -> Any:
-        """Score every pixel of a dataset; see `Model.evaluate`."""
-        where = f"{type(self).__name__}.evaluate"
-        check_rows(where, dataset)
-        chosen, undo = chosen_metrics(where, metrics), chosen_transformers(where, transformers)
-        options = flags(where, use_sample_weights=use_sample_weights, mask_missing=mask_missing)
-        per_task_metrics = flag(where, "per_task_metrics", per_task_metrics)
-        predicted = self._to_score(where, dataset, undo)
-        y = _per_map(undo_transforms(np.asarray(dataset.y), undo or ()), predicted.shape)
-        w = _per_map(np.asarray(dataset.w), predicted.shape)
-        values: NDArray[Any] = predicted.reshape(-1, self.n_tasks)
+        """Every pixel is a row."""
+        y = _per_map(undo_transforms(np.asarray(dataset.y), undo), prediction.shape)
+        w = _per_map(np.asarray(dataset.w), prediction.shape)
+        values: NDArray[Any] = prediction.reshape(-1, self.n_tasks)
         means: dict[str, float] = {}
         tasks: dict[str, list[float]] = {}
         for metric in chosen:
@@ -188,9 +176,6 @@ class UNet(GridModel):
             means |= mean
             tasks |= of_tasks
         return (means, tasks) if per_task_metrics else means
-
-    def _output(self, raw: Tensor) -> NDArray[Any]:
-        return ops.sigmoid(raw.numpy()) if self.mode == "segmentation" else raw.numpy()
 
     def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
         one = self.n_tasks == 1 and y.ndim == self.dims + 1

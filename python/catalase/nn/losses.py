@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import ops
 from .._internal import arrays as _arrays
 from ..autograd import Tensor
 from ..autograd.tensor import as_tensor
@@ -29,6 +30,10 @@ class Loss:
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
         """Return the weighted loss of each label, without reduction."""
         raise TypeError(f"{type(self).__name__} has no elementwise method")
+
+    def prediction(self, output: NDArray[Any]) -> NDArray[Any]:
+        """Return the output of a net as what the loss reads it for: probabilities where it is the logits of these."""
+        return output
 
     def prepared(self, shape: tuple[int, ...], y: Any, w: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """Return NumPy's labels and weights in the form for a device, given a float32 output of this shape."""
@@ -104,6 +109,9 @@ class SoftmaxCrossEntropy(Loss):
         weights = None if weights is None else to_device_of(weights, logits)
         return functional.softmax_cross_entropy(output, to_device_of(labels, logits), weights)
 
+    def prediction(self, output: NDArray[Any]) -> NDArray[Any]:
+        return ops.softmax(output)
+
     def prepared(
         self, shape: tuple[int, ...], y: Any, w: Any, dtype: Any = np.float32, check: bool = True
     ) -> tuple[NDArray[Any], NDArray[Any] | None]:
@@ -166,6 +174,9 @@ class SigmoidCrossEntropy(Loss):
     def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
         output = as_tensor("loss", "output", output)
         return functional.sigmoid_cross_entropy(output, _like("y", y, output), _weights(w, output))
+
+    def prediction(self, output: NDArray[Any]) -> NDArray[Any]:
+        return ops.sigmoid(output)
 
 
 class L2Loss(Loss):

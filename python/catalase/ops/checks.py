@@ -137,7 +137,7 @@ def activation_code(function: str, activation: str | None, name: str = "activati
 def refuse_without_input(function: str, activation: str | None) -> NoReturn:
     """Refuse the gradient of a layer whose activation has no derivative in its output."""
     raise ValueError(
-        f"{function}: the derivative of {activation!r} is written from its input, which y does not determine; apply it after "
+        f"{function}: the derivative of {activation!r} is computed from its input, which y does not determine; apply it after "
         f"the layer, and give {function} the dy that ops.activation_backward(dy, None, {activation!r}, x=...) returns, and "
         "no activation"
     )

@@ -232,7 +232,7 @@ def activation_backward(
     dy : ndarray
         float32 or float64.
     y : ndarray or None
-        The output, of the shape and dtype of ``dy``: the derivative is written from it. The derivatives of "gelu" and
+        The output, of the shape and dtype of ``dy``: the derivative is computed from it. The derivatives of "gelu" and
         "silu" are not, and need no ``y``.
     name : str or None
         As for `activation`.
@@ -247,7 +247,7 @@ def activation_backward(
     Raises
     ------
     TypeError, ValueError
-        For other kinds of input, shapes that differ, or where the array is missing that the derivative is written from.
+        For other kinds of input, shapes that differ, or where the array is missing that the derivative is computed from.
 
     Notes
     -----
@@ -265,7 +265,7 @@ def activation_backward(
     code, of_input = activation_code(function, name, "name"), name in DERIVED_FROM_INPUT
     if of_input and x is None:
         raise ValueError(
-            f"{function}: the derivative of {name!r} is written from its input, which y does not determine; pass as x what "
+            f"{function}: the derivative of {name!r} is computed from its input, which y does not determine; pass as x what "
             "the activation was given"
         )
     backend, dy, y, x = floats(function, optional=("y",) if of_input else ("x",), dy=dy, y=y, x=x)

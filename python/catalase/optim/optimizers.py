@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import ops
 from .._internal.arrays import refuse_masked
-from .._internal.numbers import flag, number, shown
+from .._internal.numbers import number, shown
+from .._internal.registry import Bool, Number
+from .._internal.settings import Declared, Settings, declared
 from ..backends import assign, backend_of, to_device, to_host
 from ..nn import Module, Parameter, ParameterBuffer, flatten_parameters
-from .schedules import Schedule
+from .schedules import Rate, Schedule
 
 __all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "Momentum", "Optimizer", "RMSProp"]
 
+_SHARE, _ABOVE = Number(at_least=0, below=1), Number(above=0)
 _Views = tuple[NDArray[Any], NDArray[Any], list[NDArray[Any]]]
 
 
-class Optimizer:
+class ClipNorm(Number):
+    """A norm above 0; infinity clips nothing."""
+
+    def take(self, value: Any, owner: str, key: str, of: Any = None) -> Any:
+        return value if isinstance(value, float) and value == math.inf else super().take(value, owner, key, of)
+
+    def give(self, value: Any) -> Any:
+        return None if value == math.inf else value  # JSON has no infinity
+
+
+class Optimizer(Declared):
     """What the optimizers share.
 
     Parameters
     ----------
-    module : Module or ParameterBuffer
-        Whose parameters are changed. A module is flattened: its parameters become views of one buffer.
+    module : Module or ParameterBuffer, optional
+        Whose parameters are changed. A module is flattened: its parameters become views of one buffer. Without one the
+        optimizer only holds its settings, and `over` gives one over a module: the models' argument ``optimizer`` takes it.
     lr : float or schedule
         Learning rate; a schedule is called with the step, counted from 0.
     l1, l2 : float
@@ -51,10 +66,20 @@ class Optimizer:
     """
 
     _state_names: Sequence[str] = ()
+    settings = Settings(
+        lr=Rate(Number(at_least=0)), l1=Number(at_least=0), l2=Number(at_least=0), weight_decay=Number(at_least=0),
+        clip_norm=ClipNorm(above=0, none=True),
+    )  # fmt: skip
+    lr: float | Schedule
+    l1: float
+    l2: float
+    weight_decay: float
+    clip_norm: float | None
+    buffer: ParameterBuffer
 
     def __init__(
         self,
-        module: Module | ParameterBuffer,
+        module: Module | ParameterBuffer | None = None,
         lr: float | Schedule = 1e-3,
         *,
         l1: float = 0.0,
@@ -62,18 +87,57 @@ class Optimizer:
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
     ) -> None:
-        name = type(self).__name__
-        self.l1, self.l2 = number(name, "l1", l1, at_least=0), number(name, "l2", l2, at_least=0)
-        self.weight_decay = number(name, "weight_decay", weight_decay, at_least=0)
-        self.clip_norm = None if clip_norm is None else _clip_norm(name, clip_norm)
-        self.lr = lr if callable(lr) else number(name, "lr", lr, at_least=0)
-        if not isinstance(module, (Module, ParameterBuffer)):
-            raise TypeError(f"{name}: module must be a Module or a ParameterBuffer, got {shown(module)}")
-        self.buffer = module if isinstance(module, ParameterBuffer) else flatten_parameters(module)
+        self._set(locals())
         self.steps = 0
-        self._state = {key: self.buffer.zeros() for key in self._state_names}
+        self._state: dict[str, NDArray[Any]] = {}
         self._views: dict[tuple[int, int, bool], _Views] = {}
-        self._flat: Any = self.buffer.data  # whose views these are
+        self._flat: Any = None  # the parameters whose views these are
+        if module is not None:
+            self._bind(module)
+
+    def _bind(self, module: Module | ParameterBuffer) -> None:
+        """Take over a module's parameters."""
+        if not isinstance(module, (Module, ParameterBuffer)):
+            raise TypeError(f"{type(self).__name__}: module must be a Module or a ParameterBuffer, got {shown(module)}")
+        self.buffer = module if isinstance(module, ParameterBuffer) else flatten_parameters(module)
+        self._state = {key: self.buffer.zeros() for key in self._state_names}
+        self._flat = self.buffer.data
+
+    def over(
+        self, module: Module | ParameterBuffer, *, l1: float = 0.0, l2: float = 0.0, clip_norm: float | None = None
+    ) -> Self:
+        """Return an optimizer of the same settings over a module, at step 0; this one stays as it is.
+
+        Parameters
+        ----------
+        module : Module or ParameterBuffer
+        l1, l2 : float
+            Penalties that are added to the optimizer's own.
+        clip_norm : float, optional
+            Where the optimizer has none of its own.
+
+        Examples
+        --------
+        >>> import catalase as ct
+        >>> sgd = ct.optim.SGD(lr=0.1)
+        >>> sgd.over(ct.nn.Linear(2, 1)).lr
+        0.1
+        """
+        made = copy.copy(self)
+        made.steps, made._views = 0, {}
+        made._set({"l1": l1, "l2": l2, "clip_norm": clip_norm})
+        made.l1, made.l2 = self.l1 + made.l1, self.l2 + made.l2
+        made.clip_norm = made.clip_norm if self.clip_norm is None else self.clip_norm
+        made._bind(module)
+        return made
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "buffer":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        kind = type(self).__name__
+        raise RuntimeError(
+            f"{kind}: this optimizer has no module to train; give it one, or use its method over(module)"
+        )
 
     def current_lr(self) -> float:
         """Return the learning rate of the next step."""
@@ -167,13 +231,7 @@ class Optimizer:
         self.steps = int(state["steps"])
 
 
-def _clip_norm(name: str, clip_norm: Any) -> float:
-    """A norm above 0; infinity clips nothing."""
-    if isinstance(clip_norm, float) and clip_norm == math.inf:
-        return clip_norm
-    return number(name, "clip_norm", clip_norm, above=0)
-
-
+@declared
 class SGD(Optimizer):
     """Gradient descent: ``w -= lr * g``. See `Optimizer` for the parameters.
 
@@ -192,28 +250,31 @@ class SGD(Optimizer):
         ops.sgd_step(param, grad, lr=lr, **penalties)
 
 
+@declared
 class Momentum(Optimizer):
     """Gradient descent with momentum, or Nesterov's. See `Optimizer` and `catalase.ops.momentum_step`."""
 
     _state_names = ("velocity",)
+    settings = Optimizer.settings | {"momentum": _SHARE, "nesterov": Bool()}
+    momentum: float
+    nesterov: bool
 
     def __init__(
         self,
-        module: Module | ParameterBuffer,
+        module: Module | ParameterBuffer | None = None,
         lr: float | Schedule = 1e-2,
         momentum: float = 0.9,
         nesterov: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(module, lr, **options)
-        name = type(self).__name__
-        self.momentum = number(name, "momentum", momentum, at_least=0, below=1)
-        self.nesterov = flag(name, "nesterov", nesterov)
+        self._set(locals())
 
     def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
         ops.momentum_step(param, grad, *state, lr=lr, momentum=self.momentum, nesterov=self.nesterov, **penalties)
 
 
+@declared
 class AdaGrad(Optimizer):
     """AdaGrad. See `Optimizer` and `catalase.ops.adagrad_step`.
 
@@ -226,33 +287,42 @@ class AdaGrad(Optimizer):
     """
 
     _state_names = ("accum",)
+    settings = Optimizer.settings | {"eps": _ABOVE, "initial_accumulator": Number(at_least=0, below=1e38)}
+    eps: float
+    initial_accumulator: float
 
     def __init__(
         self,
-        module: Module | ParameterBuffer,
+        module: Module | ParameterBuffer | None = None,
         lr: float | Schedule = 1e-2,
         eps: float = 1e-10,
         initial_accumulator: float = 0.0,
         **options: Any,
     ) -> None:
+        self._set(locals())
         super().__init__(module, lr, **options)
-        name = type(self).__name__
-        self.eps = number(name, "eps", eps, above=0)
-        start = number(name, "initial_accumulator", initial_accumulator, at_least=0, below=1e38)
-        assign(self._state["accum"], start)
+
+    def _bind(self, module: Module | ParameterBuffer) -> None:
+        super()._bind(module)
+        assign(self._state["accum"], self.initial_accumulator)
 
     def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
         ops.adagrad_step(param, grad, *state, lr=lr, eps=self.eps, **penalties)
 
 
+@declared
 class RMSProp(Optimizer):
     """RMSProp, with optional momentum. See `Optimizer` and `catalase.ops.rmsprop_step`."""
 
     _state_names = ("sq", "mom")
+    settings = Optimizer.settings | {"alpha": _SHARE, "eps": _ABOVE, "momentum": _SHARE}
+    alpha: float
+    eps: float
+    momentum: float
 
     def __init__(
         self,
-        module: Module | ParameterBuffer,
+        module: Module | ParameterBuffer | None = None,
         lr: float | Schedule = 1e-3,
         alpha: float = 0.99,
         eps: float = 1e-8,
@@ -260,10 +330,7 @@ class RMSProp(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(module, lr, **options)
-        name = type(self).__name__
-        self.alpha = number(name, "alpha", alpha, at_least=0, below=1)
-        self.momentum = number(name, "momentum", momentum, at_least=0, below=1)
-        self.eps = number(name, "eps", eps, above=0)
+        self._set(locals())
 
     def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
         ops.rmsprop_step(
@@ -271,6 +338,7 @@ class RMSProp(Optimizer):
         )
 
 
+@declared
 class Adam(Optimizer):
     """Adam. See `Optimizer` and `catalase.ops.adam_step`.
 
@@ -283,10 +351,14 @@ class Adam(Optimizer):
     """
 
     _state_names = ("m", "v")
+    settings = Optimizer.settings | {"beta1": _SHARE, "beta2": _SHARE, "eps": _ABOVE}
+    beta1: float
+    beta2: float
+    eps: float
 
     def __init__(
         self,
-        module: Module | ParameterBuffer,
+        module: Module | ParameterBuffer | None = None,
         lr: float | Schedule = 1e-3,
         beta1: float = 0.9,
         beta2: float = 0.999,
@@ -294,10 +366,7 @@ class Adam(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(module, lr, **options)
-        name = type(self).__name__
-        self.beta1 = number(name, "beta1", beta1, at_least=0, below=1)
-        self.beta2 = number(name, "beta2", beta2, at_least=0, below=1)
-        self.eps = number(name, "eps", eps, above=0)
+        self._set(locals())
 
     def _rule(self, param: Any, grad: Any, state: Any, lr: float, penalties: dict[str, Any]) -> None:
         ops.adam_step(
@@ -306,12 +375,13 @@ class Adam(Optimizer):
         )  # fmt: skip
 
 
+@declared
 class AdamW(Adam):
     """Adam with decoupled weight decay, 0.01 unless given."""
 
     def __init__(
         self,
-        module: Module | ParameterBuffer,
+        module: Module | ParameterBuffer | None = None,
         lr: float | Schedule = 1e-3,
         *,
         weight_decay: float = 0.01,

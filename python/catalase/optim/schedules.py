@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .._internal.numbers import flag, number, shown, whole_number
+from .._internal.numbers import number, shown, whole_number
+from .._internal.registry import Bool, Field, Float, Int, List, Number, Object, Whole, is_registered
+from .._internal.settings import Declared, Settings, declared
 
 __all__ = [
     "CosineDecay",
@@ -20,23 +22,43 @@ __all__ = [
 ]
 Schedule = Callable[[int], float]  # from the step, counted from 0, to the learning rate
 
-
 _MOST_STEPS = 2**53  # a float represents no larger whole numbers exactly
+_RATE = Number(at_least=0)
+_STEPS = Whole(1, _MOST_STEPS)
 
 
-def _steps(name: str, steps: Any) -> int:
-    return whole_number(name, "steps", steps, 1, _MOST_STEPS)
+class SavedSchedule(Declared):
+    """What the schedules share: their settings are saved with the model or the optimizer that has one."""
+
+    def _step(self, step: Any) -> int:
+        return whole_number(type(self).__name__, "step", step, 0, _MOST_STEPS)
 
 
-def _rates(name: str, **rates: Any) -> tuple[float, ...]:
-    return tuple(number(name, key, value, at_least=0) for key, value in rates.items())
+class Rate(Field):
+    """A learning rate: a number that the given field takes, or a schedule.
+
+    Of the schedules those below are saved. In the place of another function the rate that it starts with is saved.
+    """
+
+    def __init__(self, rate: Field) -> None:
+        super().__init__()
+        self.rate, self.schedule = rate, Object(SavedSchedule)
+        self.expected = f"{rate.expected}, or a schedule such as catalase.optim.ExponentialDecay(0.1, 0.5, 100)"
+
+    def check(self, value: Any, where: str) -> Any:
+        return (self.schedule if type(value) is dict else self.rate).check(value, where)
+
+    def take(self, value: Any, owner: str, key: str, of: Any = None) -> Any:
+        return value if callable(value) else self.rate.take(value, owner, key, of)
+
+    def give(self, value: Any) -> Any:
+        if isinstance(value, SavedSchedule) and is_registered(type(value)):
+            return value.to_config()
+        return float(value(0) if callable(value) else value)
 
 
-def _step(schedule: Any, step: Any) -> int:
-    return whole_number(type(schedule).__name__, "step", step, 0, _MOST_STEPS)
-
-
-class ExponentialDecay:
+@declared
+class ExponentialDecay(SavedSchedule):
     """The rate ``initial * rate ** (step / steps)``; with ``staircase`` the exponent is rounded down.
 
     Examples
@@ -46,13 +68,17 @@ class ExponentialDecay:
     0.025
     """
 
+    settings = Settings(initial=_RATE, rate=_RATE, steps=_STEPS, staircase=Bool())
+    initial: float
+    rate: float
+    steps: int
+    staircase: bool
+
     def __init__(self, initial: float, rate: float, steps: int, staircase: bool = True) -> None:
-        name = "ExponentialDecay"
-        self.initial, self.rate = _rates(name, initial=initial, rate=rate)
-        self.steps, self.staircase = _steps(name, steps), flag(name, "staircase", staircase)
+        self._set(locals())
 
     def __call__(self, step: int) -> float:
-        step = _step(self, step)
+        step = self._step(step)
         exponent = step // self.steps if self.staircase else step / self.steps
         try:
             return self.initial * self.rate**exponent
@@ -60,7 +86,8 @@ class ExponentialDecay:
             return math.inf  # the optimizer refuses it
 
 
-class PolynomialDecay:
+@declared
+class PolynomialDecay(SavedSchedule):
     """A decay from ``initial`` to ``final`` over ``steps`` steps, by a power of the share of steps that is left.
 
     Examples
@@ -70,18 +97,23 @@ class PolynomialDecay:
     0.5
     """
 
+    settings = Settings(initial=_RATE, final=_RATE, steps=_STEPS, power=_RATE)
+    initial: float
+    final: float
+    steps: int
+    power: float
+
     def __init__(self, initial: float, final: float, steps: int, power: float = 1.0) -> None:
-        name = "PolynomialDecay"
-        self.initial, self.final, self.power = _rates(name, initial=initial, final=final, power=power)
-        self.steps = _steps(name, steps)
+        self._set(locals())
 
     def __call__(self, step: int) -> float:
-        step = _step(self, step)
+        step = self._step(step)
         left = 1.0 - min(step, self.steps) / self.steps
         return self.final + (self.initial - self.final) * left**self.power
 
 
-class CosineDecay:
+@declared
+class CosineDecay(SavedSchedule):
     """A decay from ``initial`` to ``final`` along half a cosine, after a linear warm-up of ``warmup`` steps.
 
     Examples
@@ -92,22 +124,27 @@ class CosineDecay:
     (0.1, 1.0, 0.5, 0.0)
     """
 
+    settings = Settings(initial=_RATE, final=_RATE, steps=_STEPS, warmup=Whole(0))
+    initial: float
+    final: float
+    steps: int
+    warmup: int
+
     def __init__(self, initial: float, final: float, steps: int, warmup: int = 0) -> None:
-        name = "CosineDecay"
-        self.initial, self.final = _rates(name, initial=initial, final=final)
-        self.steps, self.warmup = _steps(name, steps), whole_number(name, "warmup", warmup, 0)
+        self._set(locals())
         if self.warmup >= self.steps:
             raise ValueError(f"CosineDecay: warmup must be from 0 to below steps ({steps}), got {shown(warmup)}")
 
     def __call__(self, step: int) -> float:
-        step = _step(self, step)
+        step = self._step(step)
         if step < self.warmup:
             return self.initial * (step + 1) / self.warmup
         done = min(1.0, (step - self.warmup) / (self.steps - self.warmup))
         return self.final + (self.initial - self.final) * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
-class LinearCosineDecay:
+@declared
+class LinearCosineDecay(SavedSchedule):
     """The rate ``initial * ((alpha + linear) * cosine + beta)``: a line to 0 times ``periods`` of a cosine in ``steps`` steps.
 
     See Bello et al., arXiv:1709.07417; the defaults are TensorFlow's and DeepChem's.
@@ -120,22 +157,29 @@ class LinearCosineDecay:
     (1.001, 0.251, 0.001)
     """
 
+    settings = Settings(
+        initial=_RATE, steps=_STEPS, alpha=_RATE, beta=_RATE, periods=Number(at_least=0, at_most=1e6)
+    )  # fmt: skip
+    initial: float
+    steps: int
+    alpha: float
+    beta: float
+    periods: float
+
     def __init__(
         self, initial: float, steps: int, alpha: float = 0.0, beta: float = 0.001, periods: float = 0.5
     ) -> None:
-        name = "LinearCosineDecay"
-        self.initial, self.alpha, self.beta = _rates(name, initial=initial, alpha=alpha, beta=beta)
-        self.periods = number(name, "periods", periods, at_least=0, at_most=1e6)
-        self.steps = _steps(name, steps)
+        self._set(locals())
 
     def __call__(self, step: int) -> float:
-        step = _step(self, step)
+        step = self._step(step)
         done = min(step, self.steps) / self.steps
         cosine = 0.5 * (1.0 + math.cos(2.0 * math.pi * self.periods * done))
         return self.initial * ((self.alpha + 1.0 - done) * cosine + self.beta)
 
 
-class PiecewiseConstant:
+@declared
+class PiecewiseConstant(SavedSchedule):
     """The rate ``values[i]`` until step ``boundaries[i]``, and the last value after that.
 
     Examples
@@ -145,6 +189,8 @@ class PiecewiseConstant:
     >>> schedule(9), schedule(10)
     (0.1, 0.01)
     """
+
+    settings = Settings(boundaries=List(Int(0)), values=List(Float(low=0)))
 
     def __init__(self, boundaries: Sequence[int], values: Sequence[float]) -> None:
         name = "PiecewiseConstant"
@@ -161,5 +207,5 @@ class PiecewiseConstant:
             )
 
     def __call__(self, step: int) -> float:
-        step = _step(self, step)
+        step = self._step(step)
         return self.values[sum(step >= b for b in self.boundaries)]

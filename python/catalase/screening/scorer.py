@@ -121,7 +121,7 @@ class Scorer:
     def describe(self) -> dict[str, Any]:
         """Return all that decides a score, as JSON values, which are equal for equal models."""
         digest = hashlib.sha256()
-        for name, array in sorted(self.model.module.state_dict().items()):
+        for name, array in sorted(self.model.state_dict().items()):
             digest.update(f"{name} {array.dtype} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).tobytes())
         rest: list[Any] = [self.model.to_config(), [t.to_config() for t in self.model.transformers]]

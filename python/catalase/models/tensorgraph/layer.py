@@ -10,11 +10,11 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from ... import nn
-from ..._internal.numbers import is_whole, shown
+from ..._internal.numbers import is_list, is_whole, shown
 from ..._internal.registry import AnyOf, Field, Int, List, Str, register
 from ...autograd import Tensor
 from ...ops.checks import ACTIVATION_NAMES
-from ..settings import is_count, is_list
+from ..settings import is_count
 
 Shape = tuple[int, ...]
 _NAME = re.compile(r"[A-Za-z0-9_]{1,100}")

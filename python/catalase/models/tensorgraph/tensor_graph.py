@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from ... import nn, optim, train
 from ..._internal.numbers import choice, flag, path_of, shown, whole_number
-from ..._internal.registry import AnyOf, Field, Float, Int, List, Object, register
+from ..._internal.registry import Int, List, Object, register
 from ...autograd import Tensor, no_grad
+from ...feat import Featurizer
 from ...metrics import Metric
 from ...trans import Transformer, undo_transforms
-from ..datapoints import datapoints
-from ..grids import batches, is_list_of_arrays
+from ..datapoints import batches, datapoints, is_list_of_arrays
 from ..load import load
-from ..model import Model, check_transformers, chosen_metrics, chosen_transformers, scores
-from ..settings import checked
+from ..model import check_transformers, chosen_metrics, chosen_transformers, scores
+from ..net import NetModel
+from ..settings import TRAINING, Settings
 from .feeds import Feeder, Feeds, fed_items, fed_rows, walk
 from .graph import Graph, named, ordered
 from .inputs import Label, Weights
@@ -28,7 +29,7 @@ from .losses import WeightDecay
 
 Outputs = Layer | Sequence[Layer] | None
 
-FIELDS: dict[str, Field] = {"batch_size": Int(1), "learning_rate": Float(low=0), "seed": AnyOf(Int(0), none=True)}
+FIELDS = Settings({key: TRAINING[key] for key in ("batch_size", "learning_rate", "seed", "optimizer")})
 
 
 class _SaveNowAndThen(train.Callback):
@@ -50,19 +51,21 @@ class _SaveNowAndThen(train.Callback):
     loss=Int(0, none=True),
     **FIELDS,
 )
-class TensorGraph(Model):
+class TensorGraph(NetModel):
     """A net built from `layers`, each of which names the layers that it takes its inputs from.
 
     Parameters
     ----------
     batch_size : int
     learning_rate : float or schedule
-        Of Adam (eps 1e-7, as in DeepChem); `set_optimizer` chooses another optimizer.
+        A schedule of `catalase.optim` is saved with the model.
     model_dir : path, optional
         The model is saved into this folder at the end of every fit, and every ``checkpoint_interval`` steps during it;
         `restore` and `catalase.models.load` read it.
     seed : int, optional
         It decides start values, shuffling and dropout; ``random_seed`` is another name for it.
+    optimizer : str or optim.Optimizer, optional
+        As `MultitaskClassifier`; Adam with eps 1e-7, as in DeepChem, where left out. `set_optimizer` takes a function.
 
     Attributes
     ----------
@@ -93,7 +96,7 @@ class TensorGraph(Model):
     (50, 1)
     """
 
-    _takes_bits = False
+    settings = FIELDS
 
     def __init__(
         self,
@@ -102,15 +105,13 @@ class TensorGraph(Model):
         model_dir: str | Path | None = None,
         seed: int | None = None,
         random_seed: int | None = None,
+        optimizer: str | optim.Optimizer | None = None,
     ) -> None:
-        super().__init__()
-        found = checked(
-            "TensorGraph", {**FIELDS, "random_seed": FIELDS["seed"]}, batch_size=batch_size, learning_rate=learning_rate,
-            seed=seed, random_seed=random_seed,
-        )  # fmt: skip
-        self.batch_size, self.learning_rate = found["batch_size"], found["learning_rate"]
+        self._set(locals())
+        random_seed = FIELDS["seed"].take(random_seed, "TensorGraph", "random_seed")
+        self.seed = random_seed if self.seed is None else self.seed
+        self._start(nn.Module(), None)  # `build` makes the net
         self.model_dir = None if model_dir is None else path_of("TensorGraph", "model_dir", model_dir)
-        self.seed = found["random_seed"] if found["seed"] is None else found["seed"]
         self.outputs: list[Layer] = []
         self.loss_layer: Layer | None = None
         self.layers: dict[str, Layer] = {}
@@ -172,7 +173,7 @@ class TensorGraph(Model):
         self.graph = Graph(self.layers, self.outputs or roots, rng)
         self.module = self.graph
         self._feeder = Feeder(self.graph)
-        self.loss = self._loss  # type: ignore[assignment]
+        self.loss = self._loss
         self.built = True
 
     def to(self, device: str) -> Self:
@@ -191,9 +192,9 @@ class TensorGraph(Model):
         penalty: dict[str, float] = {}
         if isinstance(self.loss_layer, WeightDecay):
             penalty = {self.loss_layer.penalty_type: self.loss_layer.penalty}
-        return optim.Adam(self.module, lr=self.learning_rate, eps=1e-7, **penalty)
+        return self._declared_optimizer(optim.Adam(lr=self.learning_rate, eps=1e-7)).over(self.module, **penalty)
 
-    def fit(
+    def fit(  # type: ignore[override]
         self,
         dataset: Any,
         nb_epoch: int = 10,
@@ -205,6 +206,7 @@ class TensorGraph(Model):
         restore: bool = False,
         deterministic: bool = False,
         checkpoint_interval: int = 1000,
+        metrics: Metric | str | Sequence[Metric | str] | None = None,
     ) -> train.History:
         """Train on a dataset.
 
@@ -224,6 +226,8 @@ class TensorGraph(Model):
             Take the rows in order instead of shuffled.
         checkpoint_interval : int
             Steps between two saves into ``model_dir``; 0 saves at the end only.
+        metrics : Metric, str, or list of these, optional
+            As in `NetModel.fit`, of the one output.
 
         Returns
         -------
@@ -232,7 +236,7 @@ class TensorGraph(Model):
         self._ready_to_fit("TensorGraph.fit", restore, checkpoint_interval)
         self._in_order = flag("TensorGraph.fit", "deterministic", deterministic)
         hooks = self._hooks(callbacks, checkpoint_interval)
-        history = super().fit(dataset, nb_epoch, valid, hooks, progress, resume, graph)
+        history = super().fit(dataset, nb_epoch, valid, hooks, progress, resume, graph, metrics)
         return self._saved(history)
 
     def fit_generator(
@@ -295,6 +299,14 @@ class TensorGraph(Model):
         if self.model_dir is not None:
             self.save()
         return history
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        self.build()
+        return super().state_dict()
+
+    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self.build()
+        super().load_state_dict(state)
 
     def _loss(self, feeds: Any, y: Any, w: Any) -> Tensor:
         assert self.loss_layer is not None
@@ -361,18 +373,23 @@ class TensorGraph(Model):
         self.build()
         where = "TensorGraph.predict"
         choice(where, "errors", errors, ("raise", "mask"))
-        if is_list_of_arrays(dataset) or datapoints(where, dataset, self.featurizer) is None:
+        if self._datapoints(where, dataset, self.featurizer) is None:
             self._check_features_alike(where, dataset)
             return self._predict(self._fed(dataset), transformers, outputs, raw)
         if outputs is not None or len(self.outputs) != 1:
             raise ValueError(f"{where}: gives one output for what a featurizer takes; featurize, and give the array")
         return super().predict(dataset, transformers, raw, errors)
 
+    def _datapoints(self, where: str, given: Any, featurizer: Featurizer | None) -> list[Any] | None:
+        return None if is_list_of_arrays(given) else datapoints(where, given, featurizer)
+
     def _fed(self, dataset: Any) -> Iterable[Feeds]:
         return (self._feeder.columns(X) for X in batches(dataset, self.batch_size))
 
     def _raw(self, where: str, rows: Any) -> NDArray[Any]:
         self.build()
+        if len(self.outputs) != 1:
+            raise ValueError(f"{where}: the graph has {len(self.outputs)} outputs and needs one")
         return np.asarray(self._predict(self._fed(rows), None, None, raw=True))
 
     def predict_on_generator(
@@ -454,13 +471,12 @@ class TensorGraph(Model):
         prediction = self._predict(feeds, undo, self.outputs[:1])
         return scores(chosen, y, prediction, columns[1], per_task_metrics)
 
-    def evaluate(self, dataset: Any, metrics: Any, *args: Any, **options: Any) -> Any:
-        """Score the model on a dataset; see `Model.evaluate`."""
+    def _check_to_score(self, where: str, dataset: Any) -> None:
+        super()._check_to_score(where, dataset)
         if len(self.outputs) != 1:
             raise ValueError(
-                f"TensorGraph.evaluate: the graph has {len(self.outputs)} outputs and needs one; score what predict gives"
+                f"{where}: the graph has {len(self.outputs)} outputs and needs one; score what predict gives"
             )
-        return super().evaluate(dataset, metrics, *args, **options)
 
     def to_config(self) -> dict[str, Any]:
         self.build()
@@ -469,15 +485,12 @@ class TensorGraph(Model):
             {**node.layer.to_config(), "node": node.name, "inputs": [place[id(a)] for a in node.layer.in_layers]}
             for node in self.graph.nodes
         ]
-        rate = self.learning_rate(0) if callable(self.learning_rate) else self.learning_rate
         return {
             "class": "TensorGraph",
             "layers": saved,
             "outputs": [place[id(layer)] for layer in self.outputs],
             "loss": None if self.loss_layer is None else place[id(self.loss_layer)],
-            "batch_size": self.batch_size,
-            "learning_rate": float(rate),
-            "seed": self.seed,
+            **super().to_config(),
         }
 
     @classmethod
@@ -489,7 +502,7 @@ class TensorGraph(Model):
             raise ValueError(f"config: TensorGraph has {len(layers)} layers but names number {max(numbers)}")
         for layer in layers:
             layer.in_layers = [layers[n] for n in layer.saved_inputs]
-        model = cls(fields["batch_size"], fields["learning_rate"], seed=fields["seed"])
+        model = cls(**{key: fields[key] for key in FIELDS if key in fields})
         for n in fields["outputs"]:
             model.add_output(layers[n])
         if fields["loss"] is not None:

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ... import nn
-from ..._internal.numbers import is_whole, number, shown, whole_number
+from ..._internal.numbers import is_list, is_whole, number, shown, whole_number
 from ..._internal.registry import AnyOf, Float, Int, List
 from ...autograd import Tensor, concatenate
-from ..settings import is_list, rate
+from ..settings import Share
 from .layer import PADDING, SIZES, Layer, Shape, each, padding_name, saved, sizes
 
 
@@ -170,7 +170,7 @@ class Dropout(Layer):
 
     def __init__(self, dropout_prob: float, in_layers: Any = None, name: str | None = None) -> None:
         super().__init__(in_layers, name)
-        self.dropout_prob = rate("Dropout", "dropout_prob", dropout_prob)
+        self.dropout_prob = Share().take(dropout_prob, "Dropout", "dropout_prob")
 
     def build(self, shapes: list[Shape], rng: np.random.Generator | None) -> nn.Module:
         return nn.Dropout(self.dropout_prob)
