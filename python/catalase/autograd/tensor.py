@@ -14,13 +14,14 @@ from .. import ops
 from .._internal.arrays import refuse_masked
 from .._internal.numbers import flag, shown, whole_number
 from ..backends import CPU, backend_of, is_device_array, to_host
-from ..ops.checks import floating, numpy_array
+from ..ops.checks import DERIVED_FROM_INPUT, floating, numpy_array
+from ..ops.elementwise import ActivationMethods
 from .tape import RECORDING, Array, Node, Operation, put_on_tape
 
 Backward = Callable[[Array], tuple[Array | None, ...]]
 
 
-class Tensor(Node):
+class Tensor(Node, ActivationMethods):
     """An array with a gradient, which remembers the operation that made it.
 
     Parameters
@@ -260,21 +261,8 @@ class Tensor(Node):
         x, xp = self.data, backend_of(self.data)
         return record(xp.absolute(x), (self,), lambda g: (xp.multiply(g, xp.sign(x)),))
 
-    def relu(self) -> Tensor:
-        return self._activation("relu")
-
-    def tanh(self) -> Tensor:
-        return self._activation("tanh")
-
-    def sigmoid(self) -> Tensor:
-        return self._activation("sigmoid")
-
-    def softplus(self) -> Tensor:
-        return self._activation("softplus")
-
     def _activation(self, name: str) -> Tensor:
-        y = ops.activation(self.data, name)
-        return record(y, (self,), lambda g: (ops.activation_backward(g, y, name),))
+        return activated(self, name)
 
     def softmax(self) -> Tensor:
         """Return the softmax over the last axis."""
@@ -442,6 +430,13 @@ def record(data: Array, parents: tuple[Tensor, ...], backward: Backward) -> Tens
         operation.backward = backward  # type: ignore[method-assign]
         put_on_tape(operation, parents, (out,))
     return out
+
+
+def activated(x: Tensor, name: str | None) -> Tensor:
+    """Apply an activation by name; see `catalase.ops.activation`."""
+    y = ops.activation(x.data, name)
+    output, given = (None, x.data) if name in DERIVED_FROM_INPUT else (y, None)
+    return record(y, (x,), lambda g: (ops.activation_backward(g, output, name, x=given),))
 
 
 def _combined(sign: str, name: str, a: Tensor, b: Tensor) -> Array:

@@ -17,11 +17,12 @@ from .._internal.numbers import flag, is_list, is_number, is_whole, plain, shown
 from .._internal.registry import AnyOf, Field, Float, Int, List, Object, Plain, Str
 from .._internal.settings import Declared, Settings, check_registered, config_of, declared
 from ..nn import losses
+from ..ops.checks import ACTIVATION_NAMES
 from ..optim.schedules import Rate
 
 Numbers = float | list[float] | tuple[float, ...]
 _LARGEST = float(np.finfo(np.float32).max)
-ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "identity")
+ACTIVATIONS = (*ACTIVATION_NAMES, "identity")
 UNREGISTERED = ", or name a class of your own; call catalase.models.register on it before loading"
 N_TASKS, N_CLASSES = Int(1, 1_000_000), Int(2, 1_000_000)
 
