@@ -12,6 +12,10 @@ enum Activation : int {
   kTanh = 2,
   kSigmoid = 3,
   kSoftplus = 4,
+  kElu = 5,
+  kGelu = 6,
+  kSilu = 7,
+  kLeakyRelu = 8,
 };
 enum Map : int {
   kIdentityMap = 0,
@@ -19,8 +23,12 @@ enum Map : int {
   kTanhMap = 2,
   kSigmoidMap = 3,
   kSoftplusMap = 4,
-  kExpMap = 5,
-  kLogMap = 6,
+  kEluMap = 5,
+  kGeluMap = 6,
+  kSiluMap = 7,
+  kLeakyReluMap = 8,
+  kExpMap = 9,
+  kLogMap = 10,
 };
 enum Loss : int {
   kSoftmaxLoss = 0,

@@ -14,6 +14,7 @@
 // join_parts_f32 adds in order. Bound: the FMA pipes if both sides fill tiles; with few input channels the address
 // arithmetic (divisions in each step of each thread, most of them in the gradients), and with few output channels the
 // tile's idle columns.
+#include "activations.cuh"
 #include "product.cuh"
 
 namespace catalase {

@@ -1,7 +1,7 @@
 // The epilogue of a sum in a product: bias, an addition, an activation, and zero where `keep` is not above zero.
 #pragma once
 
-#include "vecmath.cuh"
+#include "activations.cuh"
 
 namespace catalase {
 

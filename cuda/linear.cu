@@ -12,7 +12,7 @@
 // Each sum is one chain over the values that are not zero, in ascending order, cut every 4,096 as in matmul.cu: the
 // dense product's bits if w is finite, except for the sign of zero. Any batch gives the same bits.
 // Bound: reading rows of w from L2, one for each value that is not zero; for a single row, the latency of that walk.
-#include "vecmath.cuh"
+#include "activations.cuh"
 
 namespace catalase {
 

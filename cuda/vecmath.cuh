@@ -20,34 +20,47 @@ __device__ __forceinline__ float power_of_two(i32 k) {
   return __uint_as_float((static_cast<u32>(k) + 127u) << 23);
 }
 
-// exp(x) = 2^power (1 + rest), with x = power ln 2 + r and |r| <= ln 2 / 2; x is clamped by the caller.
+// x = power ln 2 + rest, |rest| <= ln 2 / 2; x is clamped by the caller.
 struct ExpParts {
   i32 power;
   float rest;
 };
-__device__ __forceinline__ ExpParts exp_parts(float x) {
+__device__ __forceinline__ ExpParts reduced(float x) {
   const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number, kept in the low bits
   const float shifted = fmaf(x, 1.44269504088896341f, magic);
   const float n = shifted - magic;
-  float r = fmaf(n, -0.693359375f, x);
-  r = fmaf(n, 2.12194440e-4f, r);
+  const float r = fmaf(n, -0.693359375f, x);
+  return {static_cast<i32>(__float_as_uint(shifted) - 0x4b400000u), fmaf(n, 2.12194440e-4f, r)};
+}
+
+// exp(r) - 1 for |r| <= 0.4.
+__device__ __forceinline__ float exp_rest(float r) {
   float p = 1.9875691500e-4f;
   p = fmaf(p, r, 1.3981999507e-3f);
   p = fmaf(p, r, 8.3334519073e-3f);
   p = fmaf(p, r, 4.1665795894e-2f);
   p = fmaf(p, r, 1.6666665459e-1f);
   p = fmaf(p, r, 5.0000001201e-1f);
-  return {static_cast<i32>(__float_as_uint(shifted) - 0x4b400000u), fmaf(p, r * r, r)};
+  return fmaf(p, r * r, r);
 }
 
-// The power of two is applied in two halves, so that results close to overflow are right.
+// exp(x) = 2^power (1 + rest).
+__device__ __forceinline__ ExpParts exp_parts(float x) {
+  const ExpParts parts = reduced(x);
+  return {parts.power, exp_rest(parts.rest)};
+}
+
+// a 2^power. The power of two comes in two halves: results close to overflow are right.
+__device__ __forceinline__ float scaled(float a, i32 power) {
+  const i32 half = power >> 1;
+  return a * power_of_two(half) * power_of_two(static_cast<i32>(static_cast<u32>(power) - static_cast<u32>(half)));
+}
+
 __device__ __forceinline__ float exp_f32(float x) {
   x = x > 89.0f ? 89.0f : x;
   x = x < -104.0f ? -104.0f : x;
   const ExpParts parts = exp_parts(x);
-  const i32 k = parts.power, half = k >> 1;
-  const float y = parts.rest + 1.0f;
-  return y * power_of_two(half) * power_of_two(static_cast<i32>(static_cast<u32>(k) - static_cast<u32>(half)));
+  return scaled(parts.rest + 1.0f, parts.power);
 }
 
 // log(x) = k ln 2 + log(m), m in [sqrt(1/2), sqrt(2)), with s = f / (2 + f), f = m - 1.
@@ -107,21 +120,6 @@ __device__ __forceinline__ float one_minus_exp_minus(float y) {
 #pragma unroll
   for (i32 i = 8; i >= 2; --i) s = fmaf(y * s, -1.0f / static_cast<float>(i), 1.0f);
   return y < 0.5f ? y * s : 1.0f - exp_f32(-y);
-}
-
-__device__ __forceinline__ float activate(i64 activation, float x) {
-  switch (activation) {
-    case kRelu:
-      return x < 0.0f ? 0.0f : x;
-    case kTanh:
-      return tanh_f32(x);
-    case kSigmoid:
-      return sigmoid_f32(x);
-    case kSoftplus:
-      return softplus_f32(x);
-    default:
-      return x;
-  }
 }
 
 }  // namespace catalase

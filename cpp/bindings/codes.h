@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "bindings/arrays.h"
+#include "elementwise/activations.h"
 
 namespace catalase {
 
@@ -22,7 +23,7 @@ E code(int number, E last, const char* what) {
   return static_cast<E>(number);
 }
 inline Activation activation_of(int number) {
-  return code(number, Activation::kSoftplus, "unknown activation");
+  return code(number, kLastActivation, "unknown activation");
 }
 
 }  // namespace catalase

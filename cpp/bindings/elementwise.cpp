@@ -18,14 +18,14 @@ void map_into(int f, const py::array& x, py::array& y) {
 }
 
 template <class T>
-void backward_into(int f, const py::array& dy, const py::array& y, py::array& dx) {
+void backward_into(int f, const py::array& dy, const py::array& saved, py::array& dx) {
   const Activation activation = activation_of(f);
-  require(dy.size() == y.size() && dy.size() == dx.size(), "activation_backward: sizes differ");
-  const T *pdy = input<T>(dy), *py_ = input<T>(y);
+  require(dy.size() == saved.size() && dy.size() == dx.size(), "activation_backward: sizes differ");
+  const T *pdy = input<T>(dy), *from = input<T>(saved);
   T* pdx = output<T>(dx);
   const Index n = dy.size();
   KernelScope scope;
-  activation_backward<T>(activation, pdy, py_, pdx, n);
+  activation_backward<T>(activation, pdy, from, pdx, n);
 }
 
 template <class T>
@@ -59,28 +59,28 @@ void keep_into(const py::array& x, py::array& y, const py::array& kept, double s
 }  // namespace
 
 void bind_elementwise(py::module_& m) {
-  m.attr("ACTIVATIONS") = codes<Activation>({{"identity", Activation::kIdentity},
-                                             {"relu", Activation::kRelu},
-                                             {"tanh", Activation::kTanh},
-                                             {"sigmoid", Activation::kSigmoid},
-                                             {"softplus", Activation::kSoftplus}});
-  m.attr("MAPS") = codes<Map>({{"identity", Map::kIdentity},
-                               {"relu", Map::kRelu},
-                               {"tanh", Map::kTanh},
-                               {"sigmoid", Map::kSigmoid},
-                               {"softplus", Map::kSoftplus},
-                               {"exp", Map::kExp},
-                               {"log", Map::kLog}});
+  py::dict activations;
+  py::set of_input;
+  for (const ActivationFacts& activation : kActivations) {
+    if (activation.derivative == Derivative::kInput) of_input.add(activation.name);
+    activations[activation.name] = activations.size();
+  }
+  py::dict maps = activations.attr("copy")();
+  maps["exp"] = static_cast<int>(Map::kExp);
+  maps["log"] = static_cast<int>(Map::kLog);
+  m.attr("ACTIVATIONS") = activations;
+  m.attr("DERIVED_FROM_INPUT") = py::frozenset(of_input);
+  m.attr("MAPS") = maps;
   m.def(
       "map",
       [](int f, const py::array& x, py::array y) { by_type(x, [&]<class T>() { return map_into<T>(f, x, y); }); },
       py::arg("function"), py::arg("x"), py::arg("y"));
   m.def(
       "activation_backward",
-      [](int f, const py::array& dy, const py::array& y, py::array dx) {
-        by_type(dy, [&]<class T>() { return backward_into<T>(f, dy, y, dx); });
+      [](int f, const py::array& dy, const py::array& saved, py::array dx) {
+        by_type(dy, [&]<class T>() { return backward_into<T>(f, dy, saved, dx); });
       },
-      py::arg("activation"), py::arg("dy"), py::arg("y"), py::arg("dx"));
+      py::arg("activation"), py::arg("dy"), py::arg("saved"), py::arg("dx"));
   m.def(
       "dropout",
       [](const py::array& x, py::array y, std::uint64_t seed, std::uint32_t layer, std::uint32_t step,

@@ -22,9 +22,6 @@ struct MatrixView {
   MatrixView block(Index i, Index j, Index m, Index n) const { return {at(i, j), m, n, row_stride, col_stride}; }
 };
 
-// Activations that a kernel can apply to its own output. The order is part of the binding's contract.
-enum class Activation : int { kIdentity = 0, kRelu = 1, kTanh = 2, kSigmoid = 3, kSoftplus = 4 };
-
 // Long sums are cut here: every output of a product is a chain of at most this many terms, and the parts are added in
 // order. The cut bounds the rounding error, and every path (dense, sparse, CUDA) uses the same one.
 constexpr Index kChainLength = 4096;

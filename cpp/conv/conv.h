@@ -19,6 +19,7 @@
 #pragma once
 
 #include "conv/shape.h"
+#include "elementwise/activations.h"
 
 namespace catalase {
 

@@ -15,6 +15,7 @@
 #pragma once
 
 #include "conv/shape.h"
+#include "elementwise/activations.h"
 
 namespace catalase {
 

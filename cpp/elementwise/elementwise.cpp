@@ -16,9 +16,9 @@ void map(Map f, const T* x, T* y, Index n) {
 }
 
 template <class T>
-void activation_backward(Activation f, const T* dy, const T* y, T* dx, Index n) {
+void activation_backward(Activation f, const T* dy, const T* saved, T* dx, Index n) {
   parallel_ranges(n, kGrain, [&](Index begin, Index end) {
-    kernels<T>().elementwise->activation_backward(f, dy + begin, y + begin, dx + begin, end - begin);
+    kernels<T>().elementwise->activation_backward(f, dy + begin, saved + begin, dx + begin, end - begin);
   });
 }
 

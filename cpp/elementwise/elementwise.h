@@ -2,11 +2,9 @@
 #pragma once
 
 #include "common/views.h"
+#include "elementwise/activations.h"
 
 namespace catalase {
-
-// The first five are the activations, with the same numbers.
-enum class Map : int { kIdentity = 0, kRelu = 1, kTanh = 2, kSigmoid = 3, kSoftplus = 4, kExp = 5, kLog = 6 };
 
 // Selects the random words of a dropout mask: element i of layer `layer` at step `step` of the run with seed `seed`
 // always gets the same word, at any level, on any thread or device.
@@ -20,8 +18,9 @@ template <class T>
 struct ElementwiseKernels {
   // y[i] = map(x[i]); x and y may be the same array.
   void (*map)(Map, const T* x, T* y, Index n);
-  // dx[i] = dy[i] * activation'(.), the derivative in terms of the output y. dx may be dy.
-  void (*activation_backward)(Activation, const T* dy, const T* y, T* dx, Index n);
+  // dx[i] = dy[i] * activation'(.), the derivative in terms of `saved`: the output, or the input of those activations
+  // whose derivative the output does not determine. dx may be dy.
+  void (*activation_backward)(Activation, const T* dy, const T* saved, T* dx, Index n);
   // y[i] = word(first + i) >= threshold ? x[i] * scale : 0. first is a multiple of 64. y may be x. kept, if not null,
   // receives 1 or 0 for each element.
   void (*dropout)(DropoutKey, Index first, std::uint32_t threshold, T scale, const T* x, T* y, std::uint8_t* kept,
@@ -34,7 +33,7 @@ struct ElementwiseKernels {
 template <class T>
 void map(Map f, const T* x, T* y, Index n);
 template <class T>
-void activation_backward(Activation f, const T* dy, const T* y, T* dx, Index n);
+void activation_backward(Activation f, const T* dy, const T* saved, T* dx, Index n);
 template <class T>
 void dropout(DropoutKey key, std::uint32_t threshold, T scale, const T* x, T* y, std::uint8_t* kept, Index n);
 template <class T>

@@ -22,23 +22,17 @@ inline void map_vectors(const T* x, T* y, Index n, F f) {
 }
 
 template <class T>
-void map_level(Map f, const T* x, T* y, Index n) {
-  using V = Vec<T>;
+void map_level(Map f, const T* from, T* to, Index n) {
   switch (f) {
-    case Map::kIdentity:
-      return map_vectors(x, y, n, [](V v) { return v; });
-    case Map::kRelu:
-      return map_vectors(x, y, n, [](V v) { return relu<T>(v); });
-    case Map::kTanh:
-      return map_vectors(x, y, n, [](V v) { return tanh(v); });
-    case Map::kSigmoid:
-      return map_vectors(x, y, n, [](V v) { return sigmoid(v); });
-    case Map::kSoftplus:
-      return map_vectors(x, y, n, [](V v) { return softplus(v); });
+#define CATALASE_CASE(enumerator, name, derivative, value, slope) \
+  case Map::enumerator:                                           \
+    return map_vectors(from, to, n, [](Vec<T> x) { return value; });
+    CATALASE_ACTIVATIONS(CATALASE_CASE)
+#undef CATALASE_CASE
     case Map::kExp:
-      return map_vectors(x, y, n, [](V v) { return exp(v); });
+      return map_vectors(from, to, n, [](Vec<T> x) { return exp(x); });
     case Map::kLog:
-      return map_vectors(x, y, n, [](V v) { return log(v); });
+      return map_vectors(from, to, n, [](Vec<T> x) { return log(x); });
   }
 }
 
@@ -51,19 +45,16 @@ inline void map_pairs(const T* a, const T* b, T* y, Index n, F f) {
 }
 
 template <class T>
-void activation_backward_level(Activation f, const T* dy, const T* y, T* dx, Index n) {
-  using V = Vec<T>;
+void activation_backward_level(Activation f, const T* dys, const T* saved, T* dxs, Index n) {
   switch (f) {
-    case Activation::kIdentity:
-      return map_pairs(dy, y, dx, n, [](V d, V) { return d; });
-    case Activation::kRelu:
-      return map_pairs(dy, y, dx, n, [](V d, V v) { return select<T>(v <= V{}, V{}, d); });
-    case Activation::kTanh:
-      return map_pairs(dy, y, dx, n, [](V d, V v) { return d * (broadcast(T(1)) - v * v); });
-    case Activation::kSigmoid:
-      return map_pairs(dy, y, dx, n, [](V d, V v) { return d * (v * (broadcast(T(1)) - v)); });
-    case Activation::kSoftplus:
-      return map_pairs(dy, y, dx, n, [](V d, V v) { return d * one_minus_exp_minus(v); });
+#define CATALASE_CASE(enumerator, name, derivative, value, slope)                  \
+  case Activation::enumerator:                                                     \
+    return map_pairs(dys, saved, dxs, n, [](Vec<T> dy, Vec<T> y) {                 \
+      [[maybe_unused]] const Vec<T> x = y; /* one of the two, as the table says */ \
+      return slope;                                                                \
+    });
+    CATALASE_ACTIVATIONS(CATALASE_CASE)
+#undef CATALASE_CASE
   }
 }
 

@@ -35,36 +35,50 @@ inline VecF abs(VecF v) {
   return bits_to_float(float_to_bits(v) & 0x7fffffff);
 }
 
-// exp(x) = 2^power (1 + rest), with x = power ln 2 + r and |r| <= ln 2 / 2; x is clamped by the caller.
+// x = power ln 2 + rest, |rest| <= ln 2 / 2; x is clamped by the caller.
 struct ExpParts {
   MaskF power;
   VecF rest;
 };
-inline ExpParts exp_parts(VecF x) {
+inline ExpParts reduced(VecF x) {
   const VecF magic = vec(12582912.0f);  // 1.5 * 2^23: adding it rounds to a whole number, kept in the low bits
   const VecF shifted = fma(x, vec(1.44269504088896341f), magic);
   const VecF n = shifted - magic;
   const MaskF k = (MaskF)((VecU)shifted - 0x4b400000u);  // unsigned: the bits of NaN may wrap
-  VecF r = fma(n, vec(-0.693359375f), x);
-  r = fma(n, vec(2.12194440e-4f), r);
+  const VecF r = fma(n, vec(-0.693359375f), x);
+  return {k, fma(n, vec(2.12194440e-4f), r)};
+}
+
+// exp(r) - 1 for |r| <= 0.4.
+inline VecF exp_rest(VecF r) {
   VecF p = vec(1.9875691500e-4f);
   p = fma(p, r, vec(1.3981999507e-3f));
   p = fma(p, r, vec(8.3334519073e-3f));
   p = fma(p, r, vec(4.1665795894e-2f));
   p = fma(p, r, vec(1.6666665459e-1f));
   p = fma(p, r, vec(5.0000001201e-1f));
-  return {k, fma(p, r * r, r)};
+  return fma(p, r * r, r);
 }
 
-// The power of two is applied in two halves, so that results close to overflow are right, and larger or smaller ones
-// become infinity or zero.
+// exp(x) = 2^power (1 + rest).
+inline ExpParts exp_parts(VecF x) {
+  const ExpParts parts = reduced(x);
+  return {parts.power, exp_rest(parts.rest)};
+}
+
+// a 2^power. The power of two is applied in two halves, so that results close to overflow are right, and larger or
+// smaller ones become infinity or zero.
+inline VecF scaled(VecF a, MaskF power) {
+  const MaskF half = power >> 1;
+  return a * power_of_two(half) * power_of_two(power - half);
+}
+
 inline VecF exp(VecF x) {
   const VecF high = vec(89.0f), low = vec(-104.0f);
   x = select<float>(x > high, high, x);
   x = select<float>(x < low, low, x);
   const ExpParts parts = exp_parts(x);
-  const MaskF half = parts.power >> 1;
-  return (parts.rest + vec(1.0f)) * power_of_two(half) * power_of_two(parts.power - half);
+  return scaled(parts.rest + vec(1.0f), parts.power);
 }
 
 // log(x) = k ln 2 + log(m), m in [sqrt(1/2), sqrt(2)), with s = f / (2 + f), f = m - 1.

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "common/views.h"
+#include "elementwise/activations.h"
 
 namespace catalase {
 

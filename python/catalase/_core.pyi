@@ -141,10 +141,11 @@ def list_set_bits(rows: NDArray[np.uint8], indptr: NDArray[np.int64], indices: N
 
 # elementwise.cpp
 ACTIVATIONS: dict[str, int]
+DERIVED_FROM_INPUT: frozenset[str]
 MAPS: dict[str, int]
 
 def map(function: int, x: NDArray[Any], y: NDArray[Any]) -> None: ...
-def activation_backward(activation: int, dy: NDArray[Any], y: NDArray[Any], dx: NDArray[Any]) -> None: ...
+def activation_backward(activation: int, dy: NDArray[Any], saved: NDArray[Any], dx: NDArray[Any]) -> None: ...
 def dropout(
     x: NDArray[Any],
     y: NDArray[Any],

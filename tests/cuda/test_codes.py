@@ -26,7 +26,8 @@ ENUMS = {
 def header() -> str:
     lines = []
     for name, (ending, codes) in ENUMS.items():
-        members = "".join(f"  k{word.capitalize()}{ending} = {number},\n" for word, number in codes.items())
+        words = {word.title().replace("_", ""): number for word, number in codes.items()}
+        members = "".join(f"  k{word}{ending} = {number},\n" for word, number in words.items())
         lines.append(f"enum {name} : int {{\n{members}}};\n")
     return f"""// The numbers of the C++ side's enums: written by tests/cuda/test_codes.py, which also looks that they agree.
 #pragma once

@@ -7,7 +7,7 @@ import pytest
 
 import catalase as ct
 from catalase.backends.cuda import capture as _graph
-from catalase.train import capture as _graph_steps
+from catalase.train import capture as _captured_steps
 from tests.cuda.test_training import OPTIMIZERS, dense, table, weights_agree
 
 F32 = np.float32
@@ -28,13 +28,13 @@ def both(backend, dataset, loss, make, **options):
     counts = {"capture": 0, "run": 0}
     with pytest.MonkeyPatch.context() as patch:
         for name in counts:
-            method = getattr(_graph.StepGraph, name)
+            method = getattr(_graph.CapturedStep, name)
 
             def counted(self, *args, name=name, method=method):
                 counts[name] += 1
                 return method(self, *args)
 
-            patch.setattr(_graph.StepGraph, name, counted)
+            patch.setattr(_graph.CapturedStep, name, counted)
         net, found = train(backend, dataset, loss, make, dense(None), True, **options)
     assert found["loss"] == told["loss"]
     assert all(np.array_equal(a, expected.state_dict()[name]) for name, a in net.state_dict().items())
@@ -176,14 +176,14 @@ def test_a_graph_that_the_device_has_no_memory_for(backend, rng, monkeypatch):
         captures.append(count)
         raise MemoryError("none left")
 
-    monkeypatch.setattr(_graph.StepGraph, "capture", capture)
+    monkeypatch.setattr(_graph.CapturedStep, "capture", capture)
     net, _ = train(backend, data, ct.nn.losses.L2Loss(), OPTIMIZERS["rmsprop"], dense(None), True)
     assert len(captures) == 2, "each kind of batch once"
     assert all(np.array_equal(a, expected.state_dict()[name]) for name, a in net.state_dict().items())
 
 
 def test_no_more_graphs_than_are_kept(backend, rng, monkeypatch):
-    monkeypatch.setattr(_graph_steps, "_MOST", 1)
+    monkeypatch.setattr(_captured_steps, "_MOST", 1)
     assert both(backend, table(rng), ct.nn.losses.L2Loss(), OPTIMIZERS["sgd"]) == (1, 11)
 
 

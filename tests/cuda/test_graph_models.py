@@ -19,14 +19,14 @@ def counts(monkeypatch):
     """How often steps were captured, and run as graphs."""
     found = {"capture": 0, "run": 0}
     for name in found:
-        method = getattr(_graph.StepGraph, name)
+        method = getattr(_graph.CapturedStep, name)
 
         def counted(self, *args, name=name, method=method):
             result = method(self, *args)
             found[name] += 1
             return result
 
-        monkeypatch.setattr(_graph.StepGraph, name, counted)
+        monkeypatch.setattr(_graph.CapturedStep, name, counted)
     return found
 
 

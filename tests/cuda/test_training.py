@@ -7,6 +7,7 @@ import pytest
 
 import catalase as ct
 from tests.agreement import same_as_cpu
+from tests.reference.activations import OF_INPUT
 
 pytestmark = pytest.mark.at_one_level
 
@@ -90,6 +91,11 @@ LOSSES = {
 @pytest.mark.parametrize("name", list(LOSSES))
 def test_losses(backend, rng, name):
     both(backend, lambda: dense("tanh"), table(rng), LOSSES[name], OPTIMIZERS["momentum, l1"], nb_epoch=1)
+
+
+@pytest.mark.parametrize("activation", OF_INPUT)
+def test_activations_that_keep_their_input(backend, rng, activation):
+    both(backend, lambda: dense(activation), table(rng), LOSSES["l2"], OPTIMIZERS["sgd"], nb_epoch=1)
 
 
 def fingerprints(rng, rows=33, features=128, tasks=3):

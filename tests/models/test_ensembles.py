@@ -146,6 +146,11 @@ def test_labels_of_the_wrong_kind_are_refused_as_the_members_refuse_them():
         models.Ensemble(members).evaluate(data, AUC)
 
 
+def test_graphs_are_built_where_an_ensemble_needs_their_nets():
+    ensemble = models.Ensemble([graph(seed)[0] for seed in range(2)])
+    assert "members.1.layers." in ensemble.summary() and len(ensemble.state_dict()) > 4
+
+
 def test_a_graph_of_several_outputs_has_no_mean():
     members = [graph(seed)[0] for seed in range(2)]
     for member in members:

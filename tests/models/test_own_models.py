@@ -54,6 +54,29 @@ def model(**options):
     return models.NetModel(settings.pop("module", None) or Wide(8), **settings)
 
 
+class Reader(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.recurrent, self.head = nn.GRU(2, 6, rng=0), nn.Linear(6, 1, rng=1)
+
+    def forward(self, batch):
+        return self.head(self.recurrent(batch.values, None, batch.lengths)[1])
+
+
+def test_a_net_of_ones_own_reads_sequences():
+    sequences = [RNG.random((n, 2)).astype(np.float32) for n in RNG.integers(1, 9, 30)]
+    rows = ct.data.SequenceDataset(sequences, y=[[one[:, 0].sum()] for one in sequences])
+    made = model(module=Reader())
+    history = made.fit(rows, nb_epoch=20, valid=rows)
+    assert history["valid_loss"][-1] < 0.3 * history["valid_loss"][0]
+    assert made.evaluate(rows, MAE)["mae_score"] < 1
+    alone = [made.predict(rows.select([row])) for row in range(30)]
+    assert np.array_equal(made.predict(rows), np.concatenate(alone))
+    rows.X.values[rows.X.offsets[7]] = np.nan
+    with pytest.raises(ValueError, match="X is not finite at row 7"):
+        made.predict(rows)
+
+
 def test_a_net_of_ones_own_learns_predicts_scores_and_stops_early():
     made = model(learning_rate=0.03)
     stopper = ct.train.EarlyStopping(monitor="mae_score", patience=3)
@@ -233,6 +256,15 @@ def test_a_class_that_is_defined_again_takes_the_place_of_the_one_before():
 def test_only_models_nets_and_losses_are_admitted(wrong):
     with pytest.raises(TypeError, match="register: cls must be a class with"):
         models.register(wrong)
+
+
+def test_arguments_without_names_are_refused():
+    class Any(nn.Module):
+        def __init__(self, *sizes, **options):
+            super().__init__()
+
+    with pytest.raises(TypeError, match=r"register: cls takes any arguments; name those of Any\.__init__"):
+        models.register(Any)
 
 
 @pytest.mark.parametrize(

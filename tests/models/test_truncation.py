@@ -13,7 +13,7 @@ import catalase as ct
 from catalase.autograd.tape import Node, Operation
 from catalase.data import CharTokenizer, SequenceBatch, SequenceDataset
 from catalase.models import LanguageModel, SequenceClassifier, SequenceRegressor
-from catalase.models.truncation import windows
+from catalase.models.truncation import parts
 from catalase.train.fit import epoch_seed
 
 SMALL = {"hidden_size": 7, "embedding_size": 4, "learning_rate": 0.02, "batch_size": 5, "seed": 3}
@@ -71,8 +71,8 @@ def test_no_shorter_than_the_sequences_it_changes_no_bit(cell, make, options):
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
-def test_windows_are_those_made_by_hand(cell):
-    """One sequence, a step of the optimizer for every window, the state carried and cut off: the same bits."""
+def test_parts_are_those_made_by_hand(cell):
+    """One sequence, a step of the optimizer for every part, the state carried and cut off: the same bits."""
     x = np.random.default_rng(0).standard_normal((11, 2)).astype(np.float32)
     y = np.cumsum(x, axis=0)
     options = {**SMALL, "cell": cell, "num_layers": 2, "per_step": True, "truncation": 4}
@@ -92,7 +92,7 @@ def test_windows_are_those_made_by_hand(cell):
 
 @pytest.mark.parametrize("make", [per_step, language, pooled])
 def test_truncation_changes_no_output(make):
-    """With a learning rate of 0 the losses of the windows add up to that of the whole: the state was carried."""
+    """With a learning rate of 0 the losses of the parts add up to that of the whole: the state was carried."""
     rows = data(make)
     losses = []
     for truncation in (None, 5, 1):
@@ -205,7 +205,7 @@ def test_what_the_tape_holds_is_bounded_by_the_truncation(make, options):
     features=st.booleans(),
     tasks=st.booleans(),
 )
-def test_windows_hold_every_step_once_with_its_label(lengths, truncation, features, tasks):
+def test_parts_hold_every_step_once_with_its_label(lengths, truncation, features, tasks):
     lengths = np.array(lengths)
     mask = np.arange(lengths.max()) < lengths[:, None]
     numbers = np.zeros(mask.shape, np.int64)
@@ -213,7 +213,7 @@ def test_windows_hold_every_step_once_with_its_label(lengths, truncation, featur
     y = numbers[mask][:, None] * np.ones(2) if tasks else numbers[mask]
     values = (numbers[:, :, None] * np.ones(3)).astype(np.float32) if features else numbers
     seen = []
-    for steps, labels, w in windows(SequenceBatch(values, lengths), y, -y, truncation):
+    for steps, labels, w in parts(SequenceBatch(values, lengths), y, -y, truncation):
         assert len(steps) == len(labels) == steps.mask.sum() > 0
         assert truncation is None or steps.values.shape[1] <= truncation
         there = steps.values[steps.mask].reshape(len(steps), -1)[:, 0]
@@ -224,7 +224,7 @@ def test_windows_hold_every_step_once_with_its_label(lengths, truncation, featur
 
 
 @pytest.mark.parametrize("make", [per_step, language, pooled])
-def test_an_optimizer_step_a_window(make):
+def test_an_optimizer_step_a_part(make):
     class Count(ct.train.Callback):
         steps = 0
 
@@ -260,7 +260,7 @@ def test_same_bits_for_any_threads_resumed_and_loaded(make, tmp_path):
     assert ct.models.load(tmp_path / "model").truncation == 3
 
 
-def test_a_language_is_learned_in_windows():
+def test_a_language_is_learned_in_parts():
     """What follows a letter stands right before it: two steps are enough."""
     words = SequenceDataset.from_texts(["abab" * 10] * 15, LETTERS)
     model = language(truncation=2, batch_size=5)

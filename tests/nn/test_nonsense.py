@@ -11,6 +11,7 @@ import catalase as ct
 from catalase import nn
 from catalase.nn import functional, init, losses, tf_nn
 from tests.nonsense import Target, call, ones, public, report
+from tests.reference.activations import NAMES
 
 KINDS = {
     "x": "tensor", "b": "tensor?", "w": "tensor", "activation": "word?", "name": "word?", "stride": "sizes", "strides": "sizes", "ksize": "sizes", "padding": "padding", "dilation": "sizes",
@@ -45,7 +46,7 @@ def cell(kind):
 
 
 FUNCTIONS = {
-    **{name: lambda: call(tensor(2, 3)) for name in ("relu", "tanh", "sigmoid", "softplus", "exp", "log", "softmax", "log_softmax")},
+    **{name: lambda: call(tensor(2, 3)) for name in (*NAMES, "exp", "log", "softmax", "log_softmax")},
     "activation": lambda: call(tensor(2, 3), "relu"),
     "linear": lambda: call(tensor(2, 3), tensor(3, 4), tensor(4), activation="relu", dropout={"rate": 0.5, "seed": 1}),
     "matmul": lambda: call(tensor(2, 3), tensor(3, 4), transpose_a=False, transpose_b=False),
@@ -109,7 +110,7 @@ LAYERS = {  # how they are made, and what they are called with
     "Reshape": (lambda: call((4, 2)), lambda: call(tensor(2, 8))),
     "BatchNorm": (lambda: call(3, momentum=0.1, eps=1e-5, activation="relu"), lambda: call(tensor(2, 3))),
     "Dropout": (lambda: call(0.5), lambda: call(tensor(2, 3))),
-    **{name: (call, lambda: call(tensor(2, 3))) for name in ("ReLU", "Tanh", "Sigmoid", "Softplus", "Softmax")},
+    **{name: (call, lambda: call(tensor(2, 3))) for name in (*nn.activations.__all__, "Softmax")},
     "Sequential": (lambda: call(nn.Linear(3, 2), nn.ReLU()), lambda: call(tensor(2, 3))),
     "Embedding": (lambda: call(3, 4, padding_index=2, **START), lambda: call([[1, 0]])),
     "RNN": (lambda: call(2, 3, activation="tanh", **RECURRENT), lambda: call(tensor(2, 4, 2), tensor(2, 2, 3), [4, 3])),
@@ -139,7 +140,7 @@ def test_layers_are_made(name):
 
 # By which errors of a layer that is called begin, beside its own name: the function that it calls.
 CALLS = {f"{kind}{d}D": f"{function}{d}d" for d in (1, 2, 3) for kind, function in (("Conv", "conv"), ("ConvTranspose", "conv_transpose"), ("MaxPool", "max_pool"), ("AvgPool", "avg_pool"))} | {
-    "ReLU": "activation", "Tanh": "activation", "Sigmoid": "activation", "Softplus": "activation", "Softmax": "softmax", "Dropout": "dropout", "Linear": "linear", "Sequential": "linear",
+    **dict.fromkeys(nn.activations.__all__, "activation"), "Softmax": "softmax", "Dropout": "dropout", "Linear": "linear", "Sequential": "linear",
     "GlobalMaxPool": "global_max_pool", "GlobalAvgPool": "global_avg_pool", "Upsample": "upsample", "BatchNorm": "batch_norm", "Embedding": "embedding", "RNN": "rnn", "GRU": "gru", "LSTM": "lstm",
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from catalase.backends.cuda import conv as device
 from tests.agreement import FLOATS, same_as_cpu, same_at_fma_levels, same_with_threads
 from tests.reference import conv as reference
 from tests.reference import gradients
-from tests.reference.matmul import ACTIVATIONS
+from tests.reference.activations import ACTIVATIONS, OF_OUTPUT
 
 FORWARD = {1: ct.ops.conv1d, 2: ct.ops.conv2d, 3: ct.ops.conv3d}
 BACKWARD = {1: ct.ops.conv1d_backward, 2: ct.ops.conv2d_backward, 3: ct.ops.conv3d_backward}
@@ -232,7 +232,7 @@ def test_any_layout_gives_the_same_bits(rng, how):
     )
 
 
-@pytest.mark.parametrize("activation", [None, "relu", "tanh", "sigmoid", "softplus"])
+@pytest.mark.parametrize("activation", [None, *OF_OUTPUT])
 def test_gradient_check(rng, activation):
     x, w, b = draw(rng, (2, 6, 5, 3), (3, 2), 4, {}, np.float64)
     options = {"stride": (2, 1), "activation": activation}

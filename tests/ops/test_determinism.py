@@ -13,6 +13,7 @@ import pytest
 
 import catalase as ct
 from catalase import ops
+from tests.reference.activations import NAMES
 
 pytestmark = pytest.mark.on_the_cpu
 
@@ -223,16 +224,13 @@ def losses(rng, dtype):
     return call, (z, dy, target, labels, weights, d_loss), f"{n} rows, {classes} classes"
 
 
-@case("exp", "log", "relu", "tanh", "sigmoid", "softplus", "activation", "activation_backward")
+@case("exp", "log", *NAMES, "activation", "activation_backward")
 def elementwise(rng, dtype):
     x = normal(rng, dtype, int(rng.integers(1, 4000)), int(rng.integers(1, 60)))
 
     def call(x):
-        maps = [getattr(ops, name)(x) for name in ("exp", "relu", "tanh", "sigmoid", "softplus")]
-        slopes = [
-            ops.activation_backward(x, y, name)
-            for y, name in zip(maps[1:], ("relu", "tanh", "sigmoid", "softplus"), strict=True)
-        ]
+        maps = [getattr(ops, name)(x) for name in ("exp", *NAMES)]
+        slopes = [ops.activation_backward(x, y, name, x=x) for y, name in zip(maps[1:], NAMES, strict=True)]
         return (*maps, *slopes, ops.log(np.abs(x) + dtype(0.1)), ops.activation(x, "tanh")), ()
 
     return call, (x,), f"x {x.shape}"

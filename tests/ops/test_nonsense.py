@@ -9,6 +9,7 @@ import pytest
 
 from catalase import ops
 from tests.nonsense import Target, call, ones, report
+from tests.reference.activations import NAMES
 
 f32 = np.float32
 KINDS = {
@@ -22,7 +23,7 @@ KINDS = {
 OWN = {
     "linear.x": "floats or packed", "as_sparse.x": "floats or packed", "as_sparse.dtype": "dtype", "augment_images.x": "floats or packed", "empty.dtype": "dtype",
     "tanimoto.a": "packed", "tanimoto.b": "packed", "matmul.b": "array", "matmul_backward.b": "array", "rnn.b": "array", "gru.b": "array", "lstm.b": "array",
-    "ecfp.size": "whole", "linear_backward_bias.scale": "real", "squared_error.labels": "array", "softmax_cross_entropy.labels": "labels", "linear_backward.x": "floats or packed",
+    "ecfp.size": "whole", "activation_backward.y": "array?", "linear_backward_bias.scale": "real", "squared_error.labels": "array", "softmax_cross_entropy.labels": "labels", "linear_backward.x": "floats or packed",
 }  # fmt: skip
 ALSO = {"smiles": ["molecule"], "sequences": ["sequence"]}  # errors name the one that is wrong
 
@@ -74,9 +75,9 @@ def pool(name, dims):
 
 STEP = {"l1": 0.1, "l2": 0.1, "decay": 0.1}
 CALLS = {
-    **{name: lambda: call(ones(2, 3), out=ones(2, 3)) for name in ("exp", "log", "relu", "tanh", "sigmoid", "softplus")},
+    **{name: lambda: call(ones(2, 3), out=ones(2, 3)) for name in ("exp", "log", *NAMES)},
     "activation": lambda: call(ones(2, 3), "relu"),
-    "activation_backward": lambda: call(ones(2, 3), ones(2, 3), "relu"),
+    "activation_backward": lambda: call(ones(2, 3), ones(2, 3), "silu", x=ones(2, 3)),
     "softmax": lambda: call(ones(2, 3)), "log_softmax": lambda: call(ones(2, 3)),
     "softmax_backward": lambda: call(ones(2, 3), ones(2, 3)), "log_softmax_backward": lambda: call(ones(2, 3), ones(2, 3)),
     "matmul": lambda: call(ones(2, 3), ones(3, 4), transpose_a=False, transpose_b=False, out=ones(2, 4), add=ones(2, 4), keep=ones(2, 4)),

@@ -31,6 +31,9 @@ def net():
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers(name):
     wrong = Target(getattr(optim, name), lambda: call(net(), 0.1, **OPTIMIZERS[name], **SHARED), KINDS).failures()
+    unbound = getattr(optim, name)(lr=0.1)
+    penalties = {"l1": 0.1, "l2": 0.1, "clip_norm": 1.0}
+    wrong += Target(unbound.over, lambda: call(net(), **penalties), KINDS, names=(name,)).failures()
     optimizer = optim.Adam(net())
     wrong += Target(optimizer.load_state_dict, lambda: call(optimizer.state_dict()), KINDS, also={"state": ["names", "steps"]}).failures()  # fmt: skip
     assert not wrong, report(wrong)

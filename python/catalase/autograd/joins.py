@@ -17,6 +17,13 @@ from .tensor import Tensor, as_tensor, fit_to, operand, record
 def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     """Join tensors along an existing axis.
 
+    Parameters
+    ----------
+    tensors : sequence of Tensor or array_like
+        One tensor or more, of one dtype, and of equal shapes except along ``axis``.
+    axis : int
+        Negative axes count from the last.
+
     Examples
     --------
     >>> import numpy as np, catalase as ct
@@ -43,7 +50,14 @@ def concatenate(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
 
 
 def where(condition: Any, a: Any, b: Any) -> Tensor:
-    """Return ``a`` where the condition holds and ``b`` elsewhere; the gradient goes to the one that was taken.
+    """Return ``a`` where the condition holds and ``b`` elsewhere; each element's gradient goes to the tensor it came from.
+
+    Parameters
+    ----------
+    condition : array_like of bool
+        Numbers count as True unless they are 0.
+    a, b : Tensor, array or number
+        At least one is a Tensor. The three shapes broadcast.
 
     Examples
     --------
@@ -68,13 +82,13 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
 
 
 def _split(x: Any, lengths: Sequence[int], axis: int) -> tuple[Any, ...]:
-    """Views of neighbouring parts along an axis."""
+    """Return views of consecutive parts along an axis."""
     stops = itertools.accumulate(lengths)
     return tuple(x[(*(slice(None),) * axis, slice(stop - n, stop))] for n, stop in zip(lengths, stops, strict=True))
 
 
 def _condition(condition: Any) -> Any:
-    """What decides, as an array of bools: numbers count as whether they are not 0."""
+    """Return the condition as an array of bools."""
     if is_device_array(condition):
         return condition
     refuse_masked("where", "condition", condition)

@@ -33,7 +33,7 @@ RECORDING = _Recording()
 
 
 class no_grad:
-    """Record nothing inside: a context manager, and a decorator. Per thread.
+    """A context manager and decorator inside which this thread records no operations.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def is_recording() -> bool:
 
 
 class Operation:
-    """An operation on the tape. Subclasses write ``backward``, and keep what it needs in attributes of their own.
+    """An operation on the tape. Subclasses write ``backward``, and keep the arrays that it needs in attributes.
 
     Attributes
     ----------
@@ -166,7 +166,7 @@ class Node:
         return array.copy() if copy else array
 
     def numpy(self) -> Array:
-        """Return the array itself, not a copy; a copy of what is on a device."""
+        """Return the array itself, not a copy; an array on a device is copied to the host."""
         data = self.data
         return data if type(data) is np.ndarray else to_host(data)
 
@@ -254,7 +254,7 @@ def _sum(a: Any, b: Any) -> Array:
 
 
 def _as_array(values: Any) -> Array:
-    """The array of a tensor to be: float32 and float64 as they are, numbers and lists as float32."""
+    """Return the array for a new tensor: float32 and float64 arrays as they are, numbers and lists as float32."""
     if isinstance(values, Node):
         values = values.data
     if type(values) is not np.ndarray and is_device_array(values):
@@ -270,10 +270,10 @@ def _as_array(values: Any) -> Array:
 
 
 def _newest_first(last: Operation) -> list[Operation]:
-    """The operations that led to one, each before those it came from. No recursion: graphs may be deep.
+    """Return the operations that led to one, each before its predecessors, without recursion: tapes may be deep.
 
-    An operation is younger than those it came from, so that the order in which they were made is all that is needed. All
-    are checked before any gradient is written.
+    Operations are numbered as they are recorded, so sorting by number is enough. All are checked before any gradient is
+    written.
     """
     found = {last}
     stack = [last]

@@ -1,4 +1,4 @@
-"""The tensor: arithmetic on the tape. Each operation stands beside its gradient."""
+"""The tensor: arithmetic on the tape. Each operation is written next to its gradient."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from .. import ops
 from .._internal.arrays import refuse_masked
 from .._internal.numbers import flag, shown, whole_number
 from ..backends import CPU, backend_of, is_device_array, to_host
-from ..ops.checks import floating, numpy_array
+from ..ops.checks import DERIVED_FROM_INPUT, floating, numpy_array
+from ..ops.elementwise import ActivationMethods
 from .tape import RECORDING, Array, Node, Operation, put_on_tape
 
 Backward = Callable[[Array], tuple[Array | None, ...]]
 
 
-class Tensor(Node):
-    """An array that remembers where it came from.
+class Tensor(Node, ActivationMethods):
+    """An array with a gradient, which remembers the operation that made it.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ class Tensor(Node):
         return self.transpose()
 
     def _parts(self) -> dict[str, Any]:
-        """What a copy is made of."""
+        """Return the attributes of which a copy is made."""
         if self._operation is not None:
             raise TypeError(
                 "Tensor: the result of an operation cannot be pickled or copied, since the graph behind it stays here; "
@@ -96,7 +97,7 @@ class Tensor(Node):
         return copied
 
     def detach(self) -> Tensor:
-        """Return a tensor of the same array that remembers nothing."""
+        """Return a tensor of the same array without its history."""
         return Tensor(self.data)
 
     # Arithmetic.
@@ -260,21 +261,8 @@ class Tensor(Node):
         x, xp = self.data, backend_of(self.data)
         return record(xp.absolute(x), (self,), lambda g: (xp.multiply(g, xp.sign(x)),))
 
-    def relu(self) -> Tensor:
-        return self._activation("relu")
-
-    def tanh(self) -> Tensor:
-        return self._activation("tanh")
-
-    def sigmoid(self) -> Tensor:
-        return self._activation("sigmoid")
-
-    def softplus(self) -> Tensor:
-        return self._activation("softplus")
-
     def _activation(self, name: str) -> Tensor:
-        y = ops.activation(self.data, name)
-        return record(y, (self,), lambda g: (ops.activation_backward(g, y, name),))
+        return activated(self, name)
 
     def softmax(self) -> Tensor:
         """Return the softmax over the last axis."""
@@ -366,7 +354,7 @@ _LARGEST = {np.dtype(kind): float(np.finfo(kind).max) for kind in (np.float32, n
 
 
 def _reduced(function: str, x: Tensor, axis: Any, keepdims: Any) -> tuple[Any, bool]:
-    """The axes of a reduction, in range, and whether they are kept."""
+    """Return the axes of a reduction, in range, and whether they are kept."""
     if keepdims is not False and keepdims is not True:
         keepdims = flag(f"Tensor.{function}", "keepdims", keepdims)
     if axis is None:
@@ -384,7 +372,7 @@ def _reduced(function: str, x: Tensor, axis: Any, keepdims: Any) -> tuple[Any, b
 
 
 def _new_shape(shape: tuple[Any, ...], size: int) -> tuple[int, ...]:
-    """A shape of that size, one length -1 worked out."""
+    """Return a shape of that size, with one length of -1 computed."""
     lengths = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
     if {*map(type, lengths)} == {int} and min(lengths) >= 0 and math.prod(lengths) == size:
         return lengths
@@ -444,6 +432,13 @@ def record(data: Array, parents: tuple[Tensor, ...], backward: Backward) -> Tens
     return out
 
 
+def activated(x: Tensor, name: str | None) -> Tensor:
+    """Apply an activation by name; see `catalase.ops.activation`."""
+    y = ops.activation(x.data, name)
+    output, given = (None, x.data) if name in DERIVED_FROM_INPUT else (y, None)
+    return record(y, (x,), lambda g: (ops.activation_backward(g, output, name, x=given),))
+
+
 def _combined(sign: str, name: str, a: Tensor, b: Tensor) -> Array:
     try:
         return getattr(backend_of(a.data, b.data), name)(a.data, b.data)
@@ -460,7 +455,7 @@ def _check_broadcast(sign: str, a: tuple[int, ...], b: tuple[int, ...]) -> None:
 
 
 def _compared(a: Tensor, sign: str, compare: Any, other: Any) -> Any:
-    """A plain boolean array. What is no number or array is never equal, and has no order."""
+    """Return a plain boolean array. Objects that are neither numbers nor arrays are never equal, and have no order."""
     if isinstance(other, Tensor):
         other = other.data
     elif isinstance(other, (list, tuple, range)):
@@ -510,7 +505,7 @@ def operand(other: Any, like: Tensor, function: str = "Tensor", name: str = "ari
 
 
 def as_tensor(function: str, name: str, x: Any) -> Tensor:
-    """Return an argument of a function on tensors as a tensor; arrays are taken without a gradient."""
+    """Return an argument of a function as a tensor; arrays become tensors that need no gradient."""
     if isinstance(x, Tensor):
         return x
     if not isinstance(x, np.ndarray) and not is_device_array(x):
@@ -519,7 +514,7 @@ def as_tensor(function: str, name: str, x: Any) -> Tensor:
 
 
 def fit_to(grad: Array, parent: Tensor) -> Array | None:
-    """Sum a gradient over the axes along which the parent was broadcast; None where it wants none."""
+    """Sum a gradient over the axes along which the input was broadcast; None if the input needs no gradient."""
     shape = parent.shape
     if grad.shape == shape:
         return grad
@@ -531,7 +526,7 @@ def fit_to(grad: Array, parent: Tensor) -> Array | None:
 
 
 def _keep(x: Array, shape: tuple[int, ...], axis: int | tuple[int, ...] | None, keepdims: bool) -> Array:
-    """Give a reduced array its axes of length 1 back."""
+    """Return a reduced array with its axes of length 1 restored."""
     if keepdims or not shape:
         return x
     axes = range(len(shape)) if axis is None else [axis] if isinstance(axis, int) else axis

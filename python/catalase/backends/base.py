@@ -234,7 +234,9 @@ class Backend(ABC):
         """Apply a function of `catalase.ops.activation` to each value; ``out`` may be x, or overlap it."""
 
     @abstractmethod
-    def activation_backward(self, activation: int, dy: Array, y: Array) -> Array: ...
+    def activation_backward(self, activation: int, dy: Array, saved: Array) -> Array:
+        """Return ``dy`` times the derivative, computed from ``saved``: the output or, for some activations, the input."""
+
     @abstractmethod
     def softmax(self, log: bool, x: Array) -> Array: ...
     @abstractmethod

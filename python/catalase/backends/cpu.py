@@ -195,9 +195,9 @@ class CpuBackend(Backend):
         out[...] = target
         return out
 
-    def activation_backward(self, activation: int, dy: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-        dx = empty(y.shape, y.dtype)
-        _core.activation_backward(activation, contiguous(dy), contiguous(y), dx)
+    def activation_backward(self, activation: int, dy: NDArray[Any], saved: NDArray[Any]) -> NDArray[Any]:
+        dx = empty(saved.shape, saved.dtype)
+        _core.activation_backward(activation, contiguous(dy), contiguous(saved), dx)
         return dx
 
     def softmax(self, log: bool, x: NDArray[Any]) -> NDArray[Any]:

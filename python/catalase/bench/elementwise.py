@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from .case import Case, Prepared
 
-_MAPS = ("relu", "tanh", "sigmoid", "softplus", "exp", "log")
-
 
 def cases(quick: bool) -> list[Case]:
-    n = 10_000 if quick else 1_000_000
-    out = [Case(f"{name}, {n}", 8.0 * n, "GB/s", {"what": name, "n": n}, tolerance=1e-5) for name in _MAPS]
+    from ..ops.checks import ACTIVATION_NAMES
+
+    n, maps = 10_000 if quick else 1_000_000, (*ACTIVATION_NAMES, "exp", "log")
+    out = [Case(f"{name}, {n}", 8.0 * n, "GB/s", {"what": name, "n": n}, tolerance=1e-5) for name in maps]
     out.append(Case(f"softmax, {n // 10} x 10", 8.0 * n, "GB/s", {"what": "softmax", "n": n}, tolerance=1e-5))
     out.append(Case(f"softmax cross-entropy, {n // 10} x 10", 4.0 * n, "GB/s", {"what": "cross_entropy", "n": n}))
     out.append(Case(f"sigmoid cross-entropy, {n}", 12.0 * n, "GB/s", {"what": "sigmoid_loss", "n": n}))
@@ -97,9 +97,10 @@ def torch(case: Case) -> Prepared:
         "cross_entropy": lambda: F.cross_entropy(wide, labels, reduction="none"),
         "sigmoid_loss": lambda: F.binary_cross_entropy_with_logits(x, zeros, reduction="none"),
         "squared": lambda: F.mse_loss(x, zeros, reduction="none"),
-        "softplus": lambda: F.softplus(x),
+        "exp": lambda: torch.exp(x),
+        "log": lambda: torch.log(x),
     }
-    call = calls[what] if what in calls else lambda: getattr(torch, what)(x)
+    call = calls[what] if what in calls else lambda: getattr(F, what)(x)
     return Prepared(call, lambda: [call().numpy()])
 
 

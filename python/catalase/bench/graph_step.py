@@ -23,10 +23,10 @@ def training_step(device: Device, net: Any, optimizer: Any, loss: Any, feed: Cal
 
     if device.name == "cpu":
         return lambda: usual(usual_forward, Batch(feed()), y, None)
-    from ..train.capture import GraphSteps
+    from ..train.capture import CapturedSteps
 
     state: Any = SimpleNamespace(module=net, optimizer=optimizer)
-    steps = GraphSteps(state, loss, usual_forward, lambda *batch: usual(*batch).item())
+    steps = CapturedSteps(state, loss, usual_forward, lambda *batch: usual(*batch).item())
     return lambda: steps.step(Batch(feed()), y, None)
 
 

@@ -75,7 +75,7 @@ class CNN(GridModel):
     dropouts : float or list of float
         After each convolution.
     activation_fns : str or list of str
-        "relu", "tanh", "sigmoid", "softplus" or "identity".
+        Names as for `catalase.ops.activation`.
     dense_layer_size : int, optional
         Width of a dense layer with ReLU between the pool and the output; none where left out.
     pool_type : {"max", "average"}

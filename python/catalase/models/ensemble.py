@@ -18,7 +18,7 @@ from ..ops.checks import check_device
 from ..trans import Transformer, undo_transforms
 from .model import Model, chosen_transformers
 from .neighbors import TanimotoKNN
-from .settings import Member, Settings, declared
+from .settings import Registered, Settings, declared
 
 
 class _Members(List):
@@ -67,7 +67,7 @@ class Ensemble(Model):
     ((2, 1), (2, 1))
     """
 
-    settings = Settings(members=_Members(Member(Model), min_length=1, max_length=1000))
+    settings = Settings(members=_Members(Registered(Model), min_length=1, max_length=1000))
     members: list[Any]
 
     def __init__(self, members: Sequence[Model]) -> None:
@@ -212,6 +212,8 @@ class Ensemble(Model):
     def summary(self) -> str:
         """Return a table of the layers and parameters of all members."""
         nets = nn.Module()
+        for member in self.members:
+            member._ready()
         nets.members = [member.module for member in self.members]  # type: ignore[attr-defined]
         return nets.summary()
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.ragged import RaggedArray
 from ..feat import Featurizer
 from .model import Model, slices
 
@@ -43,7 +44,7 @@ class FeatureRows(Model):
         return super()._check_shape(where, X)
 
     def _check_features(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
-        X = self._check_shape(where, X)
+        X = self._check_shape(where, np.asarray(X) if isinstance(X, RaggedArray) else X)
         if X.dtype.kind == "f":
             for start, stop in slices(len(X), self._rows_at_a_time):
                 bad = ~(abs(X[start:stop]) <= _LARGEST)  # NaN, infinity, or a float64 beyond float32's range

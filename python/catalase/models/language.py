@@ -19,7 +19,7 @@ from ..metrics import Metric
 from .model import chosen_transformers, scores
 from .sequence import SequenceModel, by_length
 from .settings import declared, flags, is_count
-from .truncation import state_of, step_batch, windows
+from .truncation import parts, state_of, step_batch
 
 _SAMPLE_ROWS = 1000  # sequences drawn at a time
 
@@ -44,8 +44,8 @@ class LanguageModel(SequenceModel):
     seed : int, optional
         Same seed, same bits, for any number of threads.
     truncation : int, optional
-        Truncated back-propagation through time: sequences are run in windows of this many tokens while training, an
-        optimizer step a window, the state carried from one to the next without its gradient. What is kept for gradients
+        Truncated back-propagation through time: sequences are run in parts of this many tokens while training, an
+        optimizer step a part, the state carried from one to the next without its gradient. What is kept for gradients
         is bounded by it. No shorter than the longest sequence with its start, it changes no bit.
     optimizer : str or optim.Optimizer, optional
         As `MultitaskClassifier`.
@@ -314,8 +314,8 @@ def _token_batches(dataset: SequenceDataset, truncation: int | None) -> Batches:
         for _, rows, (X, *_, ids) in dataset.numbered_batches(batch_size, 1, deterministic, seed=seed):
             steps = _behind_start(X)  # type: ignore[arg-type]
             w = np.repeat(weights[rows], steps.lengths)
-            for window, following, of_window in windows(steps, _targets(steps), w, truncation):
-                yield window, following, of_window, ids
+            for part, following, of_part in parts(steps, _targets(steps), w, truncation):
+                yield part, following, of_part, ids
 
     return Batches(dataset, iterbatches)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 from pathlib import Path
 from typing import Any, TypeVar
@@ -118,6 +119,10 @@ def register(cls: type[T]) -> type[T]:
     if not isinstance(cls, type) or not issubclass(cls, kinds):
         raise TypeError(
             f"register: cls must be a class with models.Model, nn.Module or nn.losses.Loss as its base, got {shown(cls)}"
+        )
+    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in inspect.signature(cls).parameters.values()):
+        raise TypeError(
+            f"register: cls takes any arguments; name those of {cls.__name__}.__init__, so that they can be saved"
         )
     _import_all()
     return declared(cls, unknown=Own)

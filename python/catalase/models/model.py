@@ -18,6 +18,7 @@ from .._internal.report import Failure
 from .._internal.settings import Declared, check_registered
 from ..backends import to_host
 from ..data.dataset import task_names
+from ..data.ragged import RaggedArray
 from ..feat import Featurizer
 from ..feat.featurizer import checked, saved_form
 from ..metrics import Metric
@@ -406,20 +407,23 @@ class Model(Declared):
     def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
         """Refuse labels that the loss cannot take; subclasses know more."""
 
-    def _check_shape(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
+    def _check_shape(self, where: str, X: Any) -> Any:
         """Refuse an array that the model cannot take; subclasses know its shape."""
         if X.dtype.kind not in "fiub":
             raise TypeError(f"{where}: X must hold numbers, got {X.dtype}")
         return X
 
-    def _check_features(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
+    def _check_features(self, where: str, X: Any) -> Any:
         """Refuse an array of another shape, and values that are not finite."""
         X = self._check_shape(where, X)
+        ragged = isinstance(X, RaggedArray)
+        values = X.values if ragged else X
         if X.dtype.kind == "f":
-            for start, stop in slices(len(X), self._rows_at_a_time):
-                bad = ~np.isfinite(X[start:stop])
+            for start, stop in slices(len(values), self._rows_at_a_time):
+                bad = ~np.isfinite(values[start:stop])
                 if bad.any():
                     row = start + int(np.argwhere(bad)[0][0])
+                    row = X.place(row)[0] if ragged else row
                     raise ValueError(f"{where}: X is not finite at row {row}; impute or drop it")
         return X
 

@@ -112,7 +112,7 @@ class MultitaskClassifier(_Multitask):
     dropouts : float or list of float
         After each hidden layer.
     activation_fns : str or list of str
-        "relu", "tanh", "sigmoid", "softplus" or "identity".
+        Names as for `catalase.ops.activation`.
     n_classes : int
         Of each task.
     batch_size : int

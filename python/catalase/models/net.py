@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from .. import nn, optim, train
 from ..autograd import Tensor, no_grad
 from ..data.batch import Batch, batches_of
+from ..data.ragged import RaggedArray
 from ..metrics import Metric
 from ..nn.losses import Loss
 from ..ops.checks import check_device
 from ..train.fit import usual_forward
 from .labels import check_some, flat
 from .model import Model, validation_metrics
-from .settings import TRAINING, LossOf, Member, Settings, choice_of, declared
+from .settings import TRAINING, LossOf, Registered, Settings, choice_of, declared
 
 
 @declared
@@ -30,7 +31,7 @@ class NetModel(Model):
     ----------
     module : nn.Module
         From a batch of X to the output that the loss takes. Floats come as a float32 Tensor, whole numbers (token ids,
-        packed bits) as the array that they are.
+        packed bits) as the array that they are, sequences as a `data.SequenceBatch` with its values on the host.
     loss : nn.losses.Loss, str or callable
         One of `catalase.nn.losses`, its name such as ``"L2Loss"``, or a function of output, y and w.
     optimizer : str or optim.Optimizer, optional
@@ -80,7 +81,7 @@ class NetModel(Model):
     True
     """
 
-    settings = Settings(module=Member(nn.Module), loss=LossOf()) | TRAINING
+    settings = Settings(module=Registered(nn.Module), loss=LossOf()) | TRAINING
     module: nn.Module
     loss: Any
     batch_size: int
@@ -110,6 +111,9 @@ class NetModel(Model):
         self._optimizer: optim.Optimizer | None = None
         self._fits = 0
 
+    def _ready(self) -> None:
+        """Make what is made at the first use: a graph of layers becomes a net."""
+
     @property
     def _rows_at_a_time(self) -> int:  # type: ignore[override]
         return self.batch_size
@@ -122,6 +126,7 @@ class NetModel(Model):
     def to(self, device: str) -> Self:
         """Compute on another device from now on; see `Model.to`. Layers without CUDA kernels are a TypeError."""
         name = type(self).__name__
+        self._ready()
         if isinstance(device, str) and device != "cpu" and not self.module.parameters():
             raise TypeError(f"{name}.to: this model is not a net; it computes on the CPU")
         check_device(f"{name}.to", device)
@@ -232,7 +237,7 @@ class NetModel(Model):
         return {metric.name: partial(score, metric.name) for metric in chosen}
 
     def _raw_batch(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
-        X = self._check_features(where, np.asarray(X))
+        X = self._check_features(where, X if isinstance(X, RaggedArray) else np.asarray(X))
         with nn.inference(), no_grad():
             return self._output(self._forward(self.module, self._net_input(self._on_scale(X))))
 
@@ -248,6 +253,7 @@ class NetModel(Model):
         layers.1 Linear  (N, 1)                 5
         Total                                  41
         """
+        self._ready()
         return self.module.summary(self._row_shape())
 
     def _row_shape(self) -> tuple[int, ...] | None:
@@ -255,9 +261,11 @@ class NetModel(Model):
         return None
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
+        self._ready()
         return self.module.state_dict()
 
     def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self._ready()
         self.module.load_state_dict(state)
 
     def _training_rows(self, dataset: Any) -> Any:
@@ -276,6 +284,8 @@ class NetModel(Model):
 
     def _batch(self, X: Any) -> Batch:
         """Some rows as the net takes them, on the host."""
+        if isinstance(X, (Batch, RaggedArray)):
+            return X if isinstance(X, Batch) else X.padded()
         as_it_is = not isinstance(X, np.ndarray) or self._goes_in_as_it_is(X)
         return Batch(X if as_it_is else np.asarray(X, np.float32))
 

@@ -335,8 +335,8 @@ class SequenceClassifier(SequenceModel):
     everywhere; metrics see all steps that have labels, end to end. `predict` returns a list, an array of each sequence's
     own length.
 
-    With ``truncation`` and ``per_step`` a batch is run in windows of that many steps from the first on: an optimizer step
-    a window, the state carried to the next window without its gradient. Without ``per_step`` a sequence has one loss, at
+    With ``truncation`` and ``per_step`` a batch is run in parts of that many steps from the first on: an optimizer step
+    a part, the state carried to the next part without its gradient. Without ``per_step`` a sequence has one loss, at
     its end: all but its last ``truncation`` steps are read first and nothing of them is kept; an optimizer step a batch.
     No shorter than the longest sequence, it changes no bit. ``valid_loss`` and predictions are not truncated.
 

@@ -17,11 +17,12 @@ from .._internal.numbers import flag, is_list, is_number, is_whole, plain, shown
 from .._internal.registry import AnyOf, Field, Float, Int, List, Object, Plain, Str
 from .._internal.settings import Declared, Settings, check_registered, config_of, declared
 from ..nn import losses
+from ..ops.checks import ACTIVATION_NAMES
 from ..optim.schedules import Rate
 
 Numbers = float | list[float] | tuple[float, ...]
 _LARGEST = float(np.finfo(np.float32).max)
-ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "identity")
+ACTIVATIONS = (*ACTIVATION_NAMES, "identity")
 UNREGISTERED = ", or name a class of your own; call catalase.models.register on it before loading"
 N_TASKS, N_CLASSES = Int(1, 1_000_000), Int(2, 1_000_000)
 
@@ -153,7 +154,7 @@ class Lower(Str):
         return super().take(value.lower() if isinstance(value, str) else value, owner, key, of)
 
 
-class Member(Object):
+class Registered(Object):
     """An object of a class that is registered: the library's, or one that `catalase.models.register` admitted."""
 
     hint = UNREGISTERED
@@ -163,7 +164,7 @@ class Member(Object):
         return value.to_config() if isinstance(value, Declared) else config_of(value)
 
 
-class LossOf(Member):
+class LossOf(Registered):
     """A loss of `catalase.nn.losses`, its name, or a function of output, y and w (which cannot be saved)."""
 
     def __init__(self) -> None:
@@ -186,7 +187,7 @@ class LossOf(Member):
         return super().give(value)
 
 
-class OptimizerOf(Member):
+class OptimizerOf(Registered):
     """None for the model's own, the name of an optimizer, or one of `catalase.optim` with its settings, over no module."""
 
     writes_none = False  # the config of a model with its own optimizer is that of earlier versions

@@ -31,7 +31,7 @@ def step_batch(values: NDArray[Any], lengths: NDArray[np.int64], carried: Carrie
     return batch
 
 
-def windows(
+def parts(
     batch: SequenceBatch, y: NDArray[Any], w: NDArray[Any], truncation: int | None
 ) -> Iterator[tuple[SequenceBatch, NDArray[Any], NDArray[Any]]]:
     """Yield a batch, its labels and its weights (one a time step, row by row), ``truncation`` time steps at a time.
@@ -58,11 +58,11 @@ def windows(
 
 
 def step_batches(dataset: SequenceDataset, truncation: int | None) -> Batches:
-    """Return a walk through a dataset that has a label for each time step, in the parts that `windows` makes."""
+    """Return a walk through a dataset that has a label for each time step, in the parts that `parts` yields."""
 
     def iterbatches(batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Any]:
         for X, y, w, ids in dataset.iterbatches(batch_size, 1, deterministic, seed=seed):
-            for steps, labels, weights in windows(X, y.values, w.values, truncation):  # type: ignore[arg-type, attr-defined]
+            for steps, labels, weights in parts(X, y.values, w.values, truncation):  # type: ignore[arg-type, attr-defined]
                 yield steps, labels, weights, ids
 
     return Batches(dataset, iterbatches)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from . import functional, init, losses, tf_nn
+from . import activations, functional, init, losses, tf_nn
+from .activations import *  # noqa: F403
 from .batch_norm import BatchNorm
 from .buffer import Buffer
 from .conv_layers import Conv1D, Conv2D, Conv3D, ConvTranspose1D, ConvTranspose2D, ConvTranspose3D
 from .embedding import Embedding
 from .folding import fold_batch_norm
 from .inspection import dead_relu, summary
-from .layers import Dropout, Linear, ReLU, Sequential, Sigmoid, Softmax, Softplus, Tanh
+from .layers import Dropout, Linear, Sequential, Softmax
 from .modes import inference
 from .module import Module
 from .parameter import Parameter
@@ -61,13 +62,9 @@ __all__ = [
     "Module",
     "Parameter",
     "ParameterBuffer",
-    "ReLU",
     "Reshape",
     "Sequential",
-    "Sigmoid",
     "Softmax",
-    "Softplus",
-    "Tanh",
     "Upsample",
     "dead_relu",
     "flatten_parameters",
@@ -78,4 +75,5 @@ __all__ = [
     "losses",
     "summary",
     "tf_nn",
+    *activations.__all__,
 ]

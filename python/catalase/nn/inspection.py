@@ -12,8 +12,8 @@ from .._internal.numbers import shown
 from ..autograd import Tensor
 from ..autograd.tensor import as_tensor
 from ..backends import is_device_array, to_device, to_host
+from .activations import ReLU
 from .layer_table import run_watched, table_of_layers
-from .layers import ReLU
 from .module import Module
 
 

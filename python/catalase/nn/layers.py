@@ -1,4 +1,4 @@
-"""The layers of a dense net: Linear, Dropout, activations, Sequential."""
+"""The layers of a dense net: Linear, Dropout, Softmax, Sequential."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ..ops.checks import activation_code, shape_of
 from ..ops.dropout import check_rate
 from ..ops.linear import is_sparse
 from . import functional
+from .activations import Activation
 from .batch_norm import BatchNorm
 from .init import LARGEST_SIZE, Initializer, glorot_uniform, random_generator, start_values, zeros
 from .modes import WATCH
@@ -30,7 +31,8 @@ class Linear(Module):
     ----------
     in_features, out_features : int
         Widths, 1 or more.
-    activation : {None, "relu", "tanh", "sigmoid", "softplus"}
+    activation : str or None
+        As for `catalase.ops.activation`.
     bias : bool
     weight_init, bias_init : initializer, optional
         From `catalase.nn.init`; Glorot uniform and zeros where left out.
@@ -119,12 +121,12 @@ class Dropout(Module):
         self.set_key(int(np.random.SeedSequence().entropy) % 2**64, 0)  # type: ignore[arg-type]
 
     def set_key(self, seed: int, layer: int) -> None:
-        """Choose the masks, and count from step 0 again."""
+        """Choose the masks by a new key, and count steps from 0 again."""
         self.seed = whole_number("Dropout.set_key", "seed", seed, None) % 2**64
         self.layer, self.step = whole_number("Dropout.set_key", "layer", layer, 0, 2**32 - 1), 0
 
     def draw(self) -> dict[str, Any] | None:
-        """Return the arguments of this pass's `functional.dropout`, and count it; None where nothing is dropped."""
+        """Return the arguments of `functional.dropout` for this pass, and count the pass; None if nothing is dropped."""
         if not self.training or self.rate == 0:
             return None
         step, self.step = self.step, self.step + 1
@@ -137,37 +139,6 @@ class Dropout(Module):
 
     def __repr__(self) -> str:
         return f"Dropout({self.rate})"
-
-
-class _Activation(Module):
-    name = "identity"
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.activation(x, self.name)
-
-
-class ReLU(_Activation):
-    """``max(x, 0)``."""
-
-    name = "relu"
-
-
-class Tanh(_Activation):
-    """The hyperbolic tangent."""
-
-    name = "tanh"
-
-
-class Sigmoid(_Activation):
-    """``1 / (1 + exp(-x))``."""
-
-    name = "sigmoid"
-
-
-class Softplus(_Activation):
-    """``log(1 + exp(x))``."""
-
-    name = "softplus"
 
 
 class Softmax(Module):
@@ -270,7 +241,7 @@ def _is_watched(*layers: Module) -> bool:
 
 
 class _Shaped:
-    """A dense layer, or nothing, and the axes that take the place of the last one of its output."""
+    """A dense layer, if there is one, whose output gets other axes in place of its last."""
 
     def __init__(self, linear: Linear | None, shape: tuple[int, ...]) -> None:
         self.linear, self.shape = linear, shape
@@ -303,7 +274,7 @@ class _LinearDropout:
 
 
 _BLOCK_ROWS = 2048  # w is read again for every block: 1,000 rows in blocks of 256 took a fifth longer than whole
-_ROW_WISE = (Linear.forward, _Activation.forward, Softmax.forward)
+_ROW_WISE = (Linear.forward, Activation.forward, Softmax.forward)
 
 
 def _by_rows(layer: Module) -> bool:

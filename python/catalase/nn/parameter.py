@@ -1,4 +1,4 @@
-"""Parameters, and the one flat buffer that a model's parameters live in."""
+"""Parameters: tensors that an optimizer changes."""
 
 from __future__ import annotations
 

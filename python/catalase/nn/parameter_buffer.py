@@ -15,7 +15,7 @@ from .layout import LINE, padded, round_up, view
 from .module import Module
 from .parameter import Parameter
 
-# Where it starts and stops in the flat buffer, whether penalties touch it, and whose gradient is still a product.
+# Start and stop in the flat buffer, whether penalties apply, and the parameter if its gradient is deferred.
 Piece = tuple[int, int, bool, "Parameter | None"]
 
 
@@ -76,7 +76,7 @@ class ParameterBuffer:
         self.sync()
 
     def sync(self) -> None:
-        """Take parameters in again whose array was replaced, or moved to another buffer or device, since the last look."""
+        """Take back parameters whose array was replaced, or moved to another buffer or device, since the last call."""
         for parameter, values, gradient in self._views:
             if parameter.data is not values:
                 if parameter.device != self.device:
@@ -103,7 +103,7 @@ class ParameterBuffer:
         return backend_named(self.device).full((self.data.size,), 0.0, self.data.dtype)
 
     def changed(self) -> None:
-        """Note that the values have changed: graphs recorded before cannot be walked any more."""
+        """Count a change of the values: the tape refuses operations that were recorded before it."""
         for parameter in self.parameters.values():
             parameter.version += 1
 
@@ -125,14 +125,14 @@ class ParameterBuffer:
             parameter._has_grad, parameter._pending = False, None
 
     def ready_grad(self) -> NDArray[Any]:
-        """Return the flat gradient, all of it computed, zero where this step left none."""
+        """Return the flat gradient with every deferred product multiplied out, and zeros where a parameter has no gradient."""
         for parameter, _, _ in self._views:
             if parameter.grad is None:
                 backend_of(parameter._grad_view).copyto(parameter._grad_view, 0.0)
         return self.grad
 
     def pieces(self) -> list[Piece]:
-        """Return (start, stop, decay, parameter): a parameter whose gradient is still a product, or None and a run of others.
+        """Return (start, stop, decay, parameter): a parameter whose gradient is deferred, or None and a run of others.
 
         Gradients that this step left none of are set to zero. On a device none is left a product.
         """
@@ -185,7 +185,7 @@ class ParameterBuffer:
         raise ValueError(f"ParameterBuffer: {parameter.name} is not one of this buffer's parameters")
 
     def _in_layout_order(self) -> list[Parameter]:
-        """Those that penalties touch first, so that an optimizer with penalties makes two calls, however many layers."""
+        """Return weights before biases: an optimizer with penalties then makes two calls for any number of layers."""
         return sorted(self.parameters.values(), key=lambda parameter: not parameter.decay)
 
 
@@ -215,7 +215,7 @@ def _check_module(function: str, module: Any) -> None:
 
 
 def _one_device(parameters: dict[str, Parameter]) -> str:
-    """Where all of them live."""
+    """Return the device on which all parameters live."""
     found = {parameter.device: name for name, parameter in parameters.items()}
     if len(found) > 1:
         listing = ", ".join(f"{name} on {device}" for device, name in found.items())

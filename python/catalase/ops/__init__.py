@@ -7,8 +7,7 @@ Each function checks its inputs once and calls one kernel. Every differentiable 
 from __future__ import annotations
 
 from ..backends.base import RnnSaved
-from . import loss, optim
-from .activation import activation, activation_backward, exp, log, relu, sigmoid, softplus, tanh
+from . import elementwise, loss, optim
 from .augment import augment_images
 from .conv import (
     conv1d,
@@ -27,6 +26,7 @@ from .conv import (
 from .convnd import convnd, convnd_backward
 from .dropout import dropout, dropout_backward
 from .ecfp import ecfp
+from .elementwise import *  # noqa: F403
 from .embedding import embedding, embedding_backward
 from .linear import (
     LinearGradient,
@@ -82,8 +82,6 @@ __all__ = [
     "rnn_forward",
     "LinearGradient",
     "SparseBatch",
-    "activation",
-    "activation_backward",
     "as_sparse",
     "avg_pool1d",
     "avg_pool1d_backward",
@@ -114,7 +112,6 @@ __all__ = [
     "embedding",
     "embedding_backward",
     "empty",
-    "exp",
     "global_avg_pool",
     "global_avg_pool_backward",
     "global_max_pool",
@@ -123,7 +120,6 @@ __all__ = [
     "linear_backward",
     "linear_backward_bias",
     "linear_backward_input",
-    "log",
     "log_softmax",
     "log_softmax_backward",
     "matmul",
@@ -135,14 +131,11 @@ __all__ = [
     "max_pool3d",
     "max_pool3d_backward",
     "one_hot_dna",
-    "relu",
-    "sigmoid",
     "softmax",
     "softmax_backward",
-    "softplus",
-    "tanh",
     "tanimoto",
     "tanimoto_topk",
     "upsample",
     "upsample_backward",
+    *elementwise.__all__,
 ]

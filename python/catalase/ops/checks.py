@@ -14,6 +14,8 @@ from .._internal.numbers import shown, whole_number
 from ..backends import CPU, Backend, backend_named, backend_of, is_device_array, same_backend
 
 ACTIVATIONS = {None: _core.ACTIVATIONS["identity"]} | _core.ACTIVATIONS
+ACTIVATION_NAMES = tuple(name for name in _core.ACTIVATIONS if name != "identity")
+DERIVED_FROM_INPUT = _core.DERIVED_FROM_INPUT  # those whose derivative the output does not determine
 
 _DLPACK_CUDA = (2, 13)  # kDLCUDA, kDLCUDAManaged
 _F32 = np.dtype(np.float32)
@@ -130,6 +132,15 @@ def activation_code(function: str, activation: str | None, name: str = "activati
         return ACTIVATIONS[activation]
     known = ", ".join(repr(known) for known in ACTIVATIONS if known is not None)
     raise ValueError(f"{function}: {name} must be None or one of {known}, got {shown(activation)}")
+
+
+def refuse_without_input(function: str, activation: str | None) -> NoReturn:
+    """Refuse the gradient of a layer whose activation has no derivative in its output."""
+    raise ValueError(
+        f"{function}: the derivative of {activation!r} is computed from its input, which y does not determine; apply it after "
+        f"the layer, and give {function} the dy that ops.activation_backward(dy, None, {activation!r}, x=...) returns, and "
+        "no activation"
+    )
 
 
 # Wider rows could have more bits in common than float32 counts exactly.

@@ -72,7 +72,8 @@ def conv2d(
         "full" keeps every window that touches x.
     groups : int
         Number of groups of channels that are convolved separately; ``groups == C`` is a depthwise convolution.
-    activation : {None, "relu", "tanh", "sigmoid", "softplus"}
+    activation : str or None
+        As for `activation`.
     flip_kernel : bool
         True convolution, with the kernel reversed in every dimension. The default is cross-correlation, as in all frameworks.
     exact : bool
@@ -162,7 +163,7 @@ def conv2d_backward(
     x, w
         The arguments of `conv2d`.
     y : ndarray, shape (N, H', W', O)
-        The result of `conv2d`, from which the derivative of the activation is computed.
+        The result of `conv2d`, from which the derivative of the activation is computed, as in `linear_backward`.
     **options
         ``stride``, ``padding``, ``dilation``, ``groups``, ``activation``, ``flip_kernel`` and ``exact`` of `conv2d`;
         ``need_dx`` (default True): whether to compute the gradient of ``x``, which a first layer does not need;

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from .._internal.numbers import flag
 from ..backends import Backend, backend_of
-from .activation import activation as apply_activation
 from .checks import activation_code, float_array
 from .conv import check_conv, gradient_before_activation
+from .elementwise import activation as apply_activation
 from .geometry import Geometry, Padding
 
 

@@ -17,7 +17,18 @@ from .._internal.numbers import flag, number
 from ..backends import CPU, backend_of, is_device_array, same_backend
 from ..backends.base import SparseRows
 from ..backends.cpu import plain_input_gradient, plain_linear, unit_rows, whole_strides
-from .checks import activation_code, dtype_of, floats, not_numpy, numpy_array, output, same_dtype, separate
+from .checks import (
+    DERIVED_FROM_INPUT,
+    activation_code,
+    dtype_of,
+    floats,
+    not_numpy,
+    numpy_array,
+    output,
+    refuse_without_input,
+    same_dtype,
+    separate,
+)
 from .matmul import check_rows, matmul
 
 
@@ -39,8 +50,8 @@ def linear(
         Weights, same dtype as ``x``, any strides. Row ``i`` is what input feature ``i`` contributes.
     b : ndarray, shape (O,), optional
         Bias, same dtype.
-    activation : {None, "identity", "relu", "tanh", "sigmoid", "softplus"}
-        Applied to the sum before it leaves the cache.
+    activation : str or None
+        As for `activation`. Applied to the sum before it leaves the cache.
 
     Returns
     -------
@@ -274,7 +285,8 @@ def linear_backward(
     y : ndarray, shape (N, O)
         What `linear` returned: the derivative of the activation is taken from it.
     activation : str or None
-        As given to `linear`.
+        As given to `linear`. One whose derivative y does not determine, such as "gelu", is refused: apply it after the
+        layer, and undo it with `activation_backward`.
     need_dx : bool, default True
         Leave out the gradient of ``x`` (a first layer does not need it); bits and a SparseBatch have none.
     out_dw, out_db : ndarray, optional
@@ -364,6 +376,8 @@ def before_activation(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """`linear_backward_bias`, for ``function``, which errors name; ``own_out``: ``out_db`` fits, and overlaps nothing."""
     code = activation_code(function, activation)
+    if activation in DERIVED_FROM_INPUT:
+        refuse_without_input(function, activation)
     if isinstance(dy, DeferredMatmul) and type(dy.b) is not np.ndarray:
         dy = dy.array()
     if isinstance(dy, DeferredMatmul):
@@ -423,6 +437,17 @@ def _operands(
 
 def linear_backward_input(dz: NDArray[Any], w: NDArray[Any]) -> NDArray[Any]:
     """Return the gradient at the input of a dense layer, ``dz @ w.T``, given the gradient before its activation.
+
+    Parameters
+    ----------
+    dz : ndarray, shape (N, O)
+        Gradient before the activation.
+    w : ndarray, shape (I, O)
+        Weights, of the same dtype.
+
+    Returns
+    -------
+    ndarray, shape (N, I)
 
     Examples
     --------

@@ -36,7 +36,7 @@ class ClipNorm(Number):
 
 
 class Optimizer(Declared):
-    """What the optimizers share.
+    """Base class of the optimizers.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ class Optimizer(Declared):
         self.buffer.changed()
 
     def _follow(self) -> None:
-        """Take the moments to where the parameters have gone."""
+        """Move the moments to the device of the parameters."""
         self._state = {key: to_device(flat, self.buffer.device) for key, flat in self._state.items()}
         self._views, self._flat = {}, self.buffer.data
 

@@ -29,11 +29,11 @@ from .progress import progress_bar
 LossFunction = Callable[[Tensor, NDArray[Any], NDArray[Any]], Tensor]
 Forward = Callable[[Module, NDArray[Any]], Tensor]
 Step = Callable[[Batch, Any, Any], float]  # a batch, y and w to the loss
-_SPARSE = (SparseBatch, SparseRows)
+_AS_IT_IS = (SparseBatch, SparseRows, Batch)  # what a module takes that is no array
 
 
 class History:
-    """What happened: ``epochs`` holds a dictionary of figures for each epoch, ``seed`` the seed that was used."""
+    """The record of a run: ``epochs`` holds a dictionary of figures for each epoch, ``seed`` is the seed of the run."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -58,16 +58,16 @@ class History:
 
 
 class TrainState:
-    """What callbacks see, and may change: set ``stop`` to end after this epoch.
+    """The state of a run, which callbacks may read and change: set ``stop`` to end after this epoch.
 
     Attributes
     ----------
     module, optimizer, history
-        What is being trained, by what, and what happened so far.
+        The net, its optimizer, and the record of the run so far.
     epoch, batch : int
         Counted from 0.
     nb_epoch, batch_size, rows : int
-        How many epochs there are to be, and what an epoch is made of.
+        The number of epochs, the rows of a batch, and the rows of an epoch.
     logs : dict of str to float
         Figures of the epoch: loss, valid_loss where there is a validation set, seconds.
     stop : bool
@@ -252,11 +252,19 @@ def _rows(name: str, dataset: Any) -> int:
 def evaluate_loss(module: Module, dataset: Any, loss: LossFunction, forward: Forward | None = None) -> float:
     """Return the loss over a whole dataset in inference mode, batch by batch, each weighted by its rows.
 
-    Nan, with a warning, where no label has a weight: nothing was measured.
+    Parameters
+    ----------
+    module, dataset, loss, forward
+        As for `fit`.
+
+    Returns
+    -------
+    float
+        NaN, with a warning, if no label has a weight.
     """
     total, rows, measured = 0.0, 0, False
     for items in dataset.iterbatches(1000, deterministic=True):
-        batch, y, w = _placed(module.device, loss, items)
+        batch, y, w = _on_device(module.device, loss, items)
         with inference(), no_grad():
             total += _number(loss((forward or usual_forward)(module, batch.X), y, w)) * len(batch)
         rows += len(batch)
@@ -273,12 +281,12 @@ def epoch_seed(seed: int, epoch: int) -> int:
 
 
 def usual_forward(module: Module, X: Any) -> Tensor:
-    """Return what a module gives for the rows of a batch. Whole numbers, packed bits and sparse rows go in as they are."""
-    return module(X if isinstance(X, _SPARSE) or X.dtype.kind in "iu" else Tensor(X))
+    """Return a module's output for the X of a batch: floats come as a Tensor, whole numbers and all else as they are."""
+    return module(X if isinstance(X, _AS_IT_IS) or X.dtype.kind in "iu" else Tensor(X))
 
 
-def _placed(device: str, loss: LossFunction, items: tuple[Any, ...]) -> tuple[Batch, Any, Any]:
-    """A batch where the module lives, y and w. Labels stay on the host, because the library's losses validate them there."""
+def _on_device(device: str, loss: LossFunction, items: tuple[Any, ...]) -> tuple[Batch, Any, Any]:
+    """Return a batch on the module's device, y and w. Labels stay on the host, where the library's losses validate them."""
     X, y, w, *_ = items
     batch = X if isinstance(X, Batch) else Batch(X)
     if device == "cpu":
@@ -289,7 +297,7 @@ def _placed(device: str, loss: LossFunction, items: tuple[Any, ...]) -> tuple[Ba
 
 
 def _plain_numbers(labels: NDArray[Any]) -> NDArray[Any]:
-    """As device arrays hold them."""
+    """Return labels in a dtype that a device takes."""
     return labels.astype(np.int64 if labels.dtype.kind in "iub" else np.float32, copy=False)
 
 
@@ -303,9 +311,9 @@ def _number(value: Any) -> float:
 def _steps(
     state: TrainState, loss: LossFunction, forward: Forward, graph: bool
 ) -> tuple[Step, AbstractContextManager[None]]:
-    """What makes a step and returns its loss, and what it runs inside."""
+    """Return the function that makes a step and returns its loss, and the context in which it runs."""
 
-    def usual(forward: Forward, batch: Batch, y: Any, w: Any) -> float:
+    def launched(forward: Forward, batch: Batch, y: Any, w: Any) -> float:
         state.optimizer.zero_grad()
         value = loss(forward(state.module, batch.X), y, w)
         number = _number(value)
@@ -315,10 +323,10 @@ def _steps(
         return number
 
     if not graph or state.module.device == "cpu":
-        return partial(usual, forward), nullcontext()
-    from .capture import GraphSteps
+        return partial(launched, forward), nullcontext()
+    from .capture import CapturedSteps
 
-    steps = GraphSteps(state, loss, forward, usual)
+    steps = CapturedSteps(state, loss, forward, launched)
     return steps.step, steps.runtime.capturing_stream()
 
 
@@ -331,7 +339,7 @@ def _run_epoch(state: TrainState, dataset: Any, loss: LossFunction, batch_size: 
     )
     device = state.module.device
     for state.batch, items in enumerate(batches):
-        batch, y, w = _placed(device, loss, items)
+        batch, y, w = _on_device(device, loss, items)
         number = step(batch, y, w)
         if not math.isfinite(number):
             raise FloatingPointError(

@@ -22,13 +22,13 @@ Numbers = tuple[float, float, float, float]
 
 
 class _Current(threading.local):
-    graph: StepGraph | None = None
+    graph: CapturedStep | None = None
 
 
 _current = _Current()
 
 
-def captured() -> StepGraph | None:
+def captured() -> CapturedStep | None:
     """Return the graph that this thread is capturing a step for, or None."""
     return _current.graph
 
@@ -38,7 +38,7 @@ def rates_of(lr: float, decay: float, beta1: float, beta2: float, count: int) ->
     return lr, 1 - lr * decay, lr / (1 - beta1**count), 1 / math.sqrt(1 - beta2**count)
 
 
-class StepGraph:
+class CapturedStep:
     """One captured step.
 
     Parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ... import _core
 from .launch import walk
 
 if TYPE_CHECKING:
@@ -22,12 +23,12 @@ def map_values(device: CudaBackend, function: int, x: Any, out: Any = None) -> A
     return out
 
 
-def activation_backward(device: CudaBackend, activation: int, dy: Any, y: Any) -> Any:
-    dx = device.empty(y.shape, y.dtype)
-    dy, y = device.contiguous(dy), device.contiguous(y)
-    walk(device, "elementwise.activation_backward_f32", y.size, activation, dy, y, dx)
+def activation_backward(device: CudaBackend, activation: int, dy: Any, saved: Any) -> Any:
+    dx = device.empty(saved.shape, saved.dtype)
+    dy, saved = device.contiguous(dy), device.contiguous(saved)
+    walk(device, "elementwise.activation_backward_f32", saved.size, activation, dy, saved, dx)
     return dx
 
 
 def relu_dropout_backward(device: CudaBackend, dy: Any, y: Any, scale: float) -> Any:
-    return activation_backward(device, 1, dy if scale == 1.0 else device.multiply(dy, scale), y)
+    return activation_backward(device, _core.ACTIVATIONS["relu"], dy if scale == 1.0 else device.multiply(dy, scale), y)

@@ -13,16 +13,16 @@ from ... import nn
 from ..._internal.numbers import is_list, is_whole, shown
 from ..._internal.registry import AnyOf, Field, Int, List, Str, register
 from ...autograd import Tensor
+from ...ops.checks import ACTIVATION_NAMES
 from ..settings import is_count
 
 Shape = tuple[int, ...]
 _NAME = re.compile(r"[A-Za-z0-9_]{1,100}")
-_ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus")
 _L = TypeVar("_L", bound="type[Layer]")
 
 SIZES = AnyOf(Int(1), List(Int(1), 1, 5))
 PADDING = Str(choices=["same", "valid"])
-ACTIVATION = Str(choices=list(_ACTIVATIONS), none=True)
+ACTIVATION = Str(choices=list(ACTIVATION_NAMES), none=True)
 AXES = List(Int(), 0, 16, none=True)
 
 
@@ -169,8 +169,10 @@ def activation_name(kind: str, value: Any) -> str | None:
     if name in ("linear", "identity"):
         return None
     ours = value is name or any(value is getattr(of, str(name), None) for of in (nn.functional, nn.tf_nn))
-    if name not in _ACTIVATIONS or not ours:
-        raise ValueError(f"{kind}: the activation must be one of {', '.join(_ACTIVATIONS)} or None, got {shown(value)}")
+    if name not in ACTIVATION_NAMES or not ours:
+        raise ValueError(
+            f"{kind}: the activation must be one of {', '.join(ACTIVATION_NAMES)} or None, got {shown(value)}"
+        )
     return str(name)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,9 +176,8 @@ class TensorGraph(NetModel):
         self.loss = self._loss
         self.built = True
 
-    def to(self, device: str) -> Self:
+    def _ready(self) -> None:
         self.build()
-        return super().to(device)
 
     def summary(self) -> str:
         """Return a table of the layers that the outputs need; see `catalase.nn.summary`."""
@@ -299,14 +298,6 @@ class TensorGraph(NetModel):
         if self.model_dir is not None:
             self.save()
         return history
-
-    def state_dict(self) -> dict[str, NDArray[Any]]:
-        self.build()
-        return super().state_dict()
-
-    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
-        self.build()
-        super().load_state_dict(state)
 
     def _loss(self, feeds: Any, y: Any, w: Any) -> Tensor:
         assert self.loss_layer is not None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ...autograd import concatenate, where
 from . import losses
 from .conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
-from .elementwise import activation, dropout, exp, log, log_softmax, relu, sigmoid, softmax, softplus, tanh
+from .elementwise import ACTIVATION_FUNCTIONS, activation, dropout, exp, log, log_softmax, softmax
 from .embedding import embedding
 from .linear import linear, matmul
 from .losses import *  # noqa: F403
@@ -23,7 +25,16 @@ from .pool import (
 )
 from .rnn import gru, lstm, rnn
 
+if TYPE_CHECKING:
+    from .elementwise import Function
+
+    def __getattr__(name: str) -> Function: ...  # the activations
+
+
+globals().update(ACTIVATION_FUNCTIONS)
+
 __all__ = [
+    *ACTIVATION_FUNCTIONS,
     *losses.__all__,
     "activation",
     "avg_pool1d",
@@ -52,11 +63,7 @@ __all__ = [
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
-    "relu",
-    "sigmoid",
     "softmax",
-    "softplus",
-    "tanh",
     "upsample",
     "where",
 ]

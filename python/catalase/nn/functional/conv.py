@@ -8,8 +8,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ... import ops
-from ...autograd import Function, Tensor
-from ...autograd.tensor import as_tensor
+from ...autograd import Function, Tensor, is_recording
+from ...autograd.tensor import activated, as_tensor
+from ...ops.checks import DERIVED_FROM_INPUT
 from ...ops.geometry import Padding
 
 _FORWARD: dict[str, Callable[..., NDArray[Any]]] = {
@@ -168,5 +169,9 @@ def _conv(
     b: Tensor | NDArray[Any] | None,
     **options: Any,
 ) -> Tensor:
+    activation = options["activation"]
+    if isinstance(activation, str) and activation in DERIVED_FROM_INPUT and is_recording():
+        # The tape keeps the input of such an activation, so that it is an operation of its own; the bits are the same.
+        return activated(_conv(name, x, w, b, **options | {"activation": None}), activation)
     tensors = [as_tensor(name, "x", x), as_tensor(name, "w", w), None if b is None else as_tensor(name, "b", b)]
     return Conv.apply(*tensors, name=name, **options)

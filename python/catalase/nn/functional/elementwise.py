@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ... import ops
 from ...autograd import Tensor, record
-from ...autograd.tensor import as_tensor
+from ...autograd.tensor import activated, as_tensor
 from ...backends import backend_of
+from ...ops.checks import ACTIVATION_NAMES
 
 
 def activation(x: Tensor, name: str | None) -> Tensor:
     """Apply an activation by name; see `catalase.ops.activation`."""
-    x = as_tensor("activation", "x", x)
-    y = ops.activation(x.data, name)
-    return record(y, (x,), lambda dy: (ops.activation_backward(dy, y, name),))
+    return activated(as_tensor("activation", "x", x), name)
 
 
-def relu(x: Tensor) -> Tensor:
-    """Return ``max(x, 0)``; see `catalase.ops.relu`."""
-    return as_tensor("relu", "x", x).relu()
+Function = Callable[[Tensor], Tensor]
 
 
-def tanh(x: Tensor) -> Tensor:
-    """Return the hyperbolic tangent; see `catalase.ops.tanh`."""
-    return as_tensor("tanh", "x", x).tanh()
+def _function_of(name: str) -> Function:
+    def function(x: Tensor) -> Tensor:
+        return activated(as_tensor(name, "x", x), name)
+
+    function.__name__ = function.__qualname__ = name
+    function.__module__ = __package__
+    function.__doc__ = f"Apply `catalase.ops.{name}` to each value of a tensor."
+    return function
 
 
-def sigmoid(x: Tensor) -> Tensor:
-    """Return ``1 / (1 + exp(-x))``; see `catalase.ops.sigmoid`."""
-    return as_tensor("sigmoid", "x", x).sigmoid()
-
-
-def softplus(x: Tensor) -> Tensor:
-    """Return ``log(1 + exp(x))``; see `catalase.ops.softplus`."""
-    return as_tensor("softplus", "x", x).softplus()
+# `catalase.nn.functional` has them under their names.
+ACTIVATION_FUNCTIONS = {name: _function_of(name) for name in ACTIVATION_NAMES}
 
 
 def exp(x: Tensor) -> Tensor:

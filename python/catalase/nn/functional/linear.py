@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ... import ops
 from ..._internal.numbers import shown
-from ...autograd import Function, Tensor
-from ...autograd.tensor import as_tensor
+from ...autograd import Function, Tensor, is_recording
+from ...autograd.tensor import activated, as_tensor
 from ...backends import is_device_array
-from ...ops.checks import floating
+from ...ops.checks import DERIVED_FROM_INPUT, floating
 from ...ops.linear import DeferredMatmul, before_activation, is_sparse
 
 
@@ -73,7 +73,9 @@ def linear(
     dropout: dict[str, Any] | None = None,
     output_shape: tuple[int, ...] | None = None,
 ) -> Tensor:
-    """Return ``activation(x @ w + b)``, one operation on the tape; see `catalase.ops.linear`.
+    """Return ``activation(x @ w + b)``; see `catalase.ops.linear`.
+
+    One operation on the tape, or two with an activation whose derivative is computed from its input, such as "gelu".
 
     Parameters
     ----------
@@ -89,6 +91,9 @@ def linear(
     """
     if dropout is not None:
         _check_dropout(dropout, activation)
+    elif isinstance(activation, str) and activation in DERIVED_FROM_INPUT and is_recording():
+        # The tape keeps the input of such an activation, so that it is an operation of its own; the bits are the same.
+        return activated(linear(x, w, b), activation)
     w = w if isinstance(w, Tensor) else as_tensor("linear", "w", w)
     b = b if b is None or isinstance(b, Tensor) else as_tensor("linear", "b", b)
     shape, array = None, x.data if isinstance(x, Tensor) else x
