@@ -1,5 +1,5 @@
-// The table of activations: everything that the CPU knows about one of them stands in its line. The enum, the names and
-// numbers that Python reads from `_core`, the kernels of all levels and both types are made from it.
+// The table of activations, one line each. The enum, the names and numbers that Python reads from `_core`, and the
+// kernels of all levels and both types are made from it.
 //
 //   X(enumerator, name, the derivative is computed from, f(x), dy f'(x))
 //
@@ -47,8 +47,8 @@ constexpr Activation kLastActivation = static_cast<Activation>(sizeof(kActivatio
 
 }  // namespace catalase
 
-// The functions that the table uses beside those of vecmath.h. Every unit may include the table and the enum; these are
-// for the units of the levels alone.
+// Functions of the table that are not in vecmath.h. Every unit may include the table and the enum, but only the units of
+// the levels these functions.
 #ifdef CATALASE_LEVEL
 #include "elementwise/vecmath.h"
 
