@@ -53,9 +53,9 @@ py::object plain_linear_of(const SparseBatch& x, py::handle w, py::handle bias, 
   if (!is_plain<T>(w) || plain_ndim(w) != 2) return py::none();
   const MatrixView<const T> view = plain_view<const T>(w);
   if (view.rows != x.cols() || view.col_stride != 1) return py::none();
-  if (!bias.is_none() && !(is_plain<T>(bias) && plain_ndim(bias) == 1 &&
-                           py::detail::array_proxy(bias.ptr())->dimensions[0] == view.cols &&
-                           py::detail::array_proxy(bias.ptr())->strides[0] == static_cast<Index>(sizeof(T)))) {
+  if (!bias.is_none() &&
+      !(is_plain<T>(bias) && plain_ndim(bias) == 1 && py::detail::array_proxy(bias.ptr())->dimensions[0] == view.cols &&
+        py::detail::array_proxy(bias.ptr())->strides[0] == static_cast<Index>(sizeof(T)))) {
     return py::none();
   }
   return linear_of<T>(x, py::reinterpret_borrow<py::array>(w), py::reinterpret_borrow<py::object>(bias), activation);
