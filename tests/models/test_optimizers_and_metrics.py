@@ -39,7 +39,11 @@ def test_a_model_trains_with_its_optimizer_as_the_loop_does(optimizer):
     assert optimizer.steps == 0  # the one that was given stays as it is
 
 
-@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, "SGD", "AdamW", None], ids=lambda one: one if isinstance(one, str) else type(one).__name__)
+@pytest.mark.parametrize(
+    "optimizer",
+    [*OPTIMIZERS, "SGD", "AdamW", None],
+    ids=lambda one: one if isinstance(one, str) else type(one).__name__,
+)
 def test_the_optimizer_is_saved_with_its_settings(optimizer, tmp_path):
     model = dense(optimizer=optimizer)
     model.save(tmp_path / "m")
