@@ -78,7 +78,7 @@ FUNCTIONS = {
     "Tensor": lambda: call(ones(2, 3), requires_grad=True),
     "concatenate": lambda: call([tensor(2, 3), tensor(2, 3)], axis=0),
     "where": lambda: call(np.ones((2, 3), bool), tensor(2, 3), tensor(2, 3)),
-    "no_grad": call, "is_recording": call,
+    "no_grad": call, "is_recording": call, "Function": call,
     "record": lambda: call(ones(2, 3), (tensor(2, 3),), lambda g: (g,)),
 }  # fmt: skip
 

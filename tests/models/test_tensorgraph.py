@@ -238,13 +238,13 @@ def test_missing_labels_have_no_say_where_there_are_weights(rng):
 
 def test_the_gradient_of_a_dense_layer_stays_with_the_optimizer(digits, monkeypatch):
     seen = []
-    original = Parameter.accumulate
+    original = Parameter._accumulate
 
     def watch(self, grad):
         seen.append((self.name, type(grad).__name__))
         return original(self, grad)
 
-    monkeypatch.setattr(Parameter, "accumulate", watch)
+    monkeypatch.setattr(Parameter, "_accumulate", watch)
     digits_graph().fit(digits[0].select(range(50)), nb_epoch=1)
     assert any("Dense" in name and name.endswith(".w") and kind == "DeferredMatmul" for name, kind in seen)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from .function import Function
 from .joins import concatenate, where
-from .tape import is_recording, no_grad
+from .tape import Function, is_recording, no_grad
 from .tensor import Tensor, record
 
 __all__ = ["Function", "Tensor", "concatenate", "is_recording", "no_grad", "record", "where"]

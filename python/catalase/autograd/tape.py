@@ -1,4 +1,4 @@
-"""The tape: the operations that made a tensor, and the walk back through them that leaves gradients.
+"""The tape: the functions that made a tensor, and the walk back through them that leaves gradients.
 
 An operation on tensors that need a gradient is recorded: its inputs, the versions of the parameters among them, and a
 ``backward`` from the gradients at its outputs to those at its inputs. `Node.backward` walks the operations once, newest
@@ -12,7 +12,7 @@ import itertools
 import operator
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +99,7 @@ class Operation:
     def gradient_out(self, place: int) -> Array | None:
         """Return the array into which a kernel may write the gradient of an input, or None; asked for in ``backward``."""
         given = self.inputs[place]
-        return given.grad_target() if isinstance(given, Node) else None
+        return given._grad_target() if isinstance(given, Node) else None
 
 
 _counter = itertools.count(1)
@@ -113,6 +113,7 @@ class Node:
 
     __slots__ = ("__weakref__", "_operation", "_output", "data", "grad", "requires_grad")
 
+    _tensor: ClassVar[type[Node]]  # the class of what functions return: Tensor (tensor.py), which has arithmetic
     version = 0  # of the array; parameters count their changes
 
     def __init__(self, array: Any, requires_grad: bool = False) -> None:
@@ -210,7 +211,7 @@ class Node:
                 raise ValueError(f"backward: grad must have shape {self.shape}, got {grad.shape}")
             grad = backend_of(grad).copy(grad)  # deferred products keep it
         if self._operation is None:
-            self.accumulate(grad)
+            self._accumulate(grad)
             return
         at = {self._operation: {self._output: grad}}
         for operation in _newest_first(self._operation):
@@ -224,7 +225,7 @@ class Node:
                     before = tensor._operation
                     if before is None:
                         # At once, before another operation asks where to write: a parameter may be used twice.
-                        tensor.accumulate(value)
+                        tensor._accumulate(value)
                         continue
                     if type(value) is DeferredMatmul and not before.takes_deferred:
                         value = value.array()
@@ -234,11 +235,11 @@ class Node:
             operation.inputs = ()
             vars(operation).clear()  # what it kept for the way back
 
-    def grad_target(self) -> Array | None:
+    def _grad_target(self) -> Array | None:
         """Return the array into which a kernel may write the first gradient of a step; only parameters have one."""
         return None
 
-    def accumulate(self, grad: Array | DeferredMatmul) -> None:
+    def _accumulate(self, grad: Array | DeferredMatmul) -> None:
         """Add to the gradient."""
         if isinstance(grad, DeferredMatmul):
             grad = grad.array()
@@ -313,3 +314,71 @@ def put_on_tape(operation: Operation, inputs: tuple[Any, ...], outputs: tuple[No
     operation.made = next(_counter)
     for place, tensor in enumerate(outputs):
         tensor.requires_grad, tensor._operation, tensor._output = True, operation, place
+
+
+class Function(Operation):
+    """A function of tensors: write ``forward`` and ``backward``, and call `apply`.
+
+    An object of the class is one call: ``forward`` keeps in attributes what ``backward`` needs. The tape checks that no
+    parameter among the inputs has changed in between, whatever the function, and forgets the object after the walk.
+
+    Attributes
+    ----------
+    needs : tuple of bool
+        For each input, whether its gradient is wanted; all False where nothing is recorded.
+    recorded : bool
+        Whether any is: ``forward`` need keep nothing where this is False.
+
+    Notes
+    -----
+    ``backward`` may ask `gradient_out` for the array into which a kernel writes the first gradient of a parameter, and
+    return that array. It may return a `catalase.ops.linear.DeferredMatmul`, which is multiplied out unless the receiver
+    takes it: parameters do, and functions whose ``takes_deferred`` is True.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> class Scaled(ct.autograd.Function):
+    ...     def forward(self, x, *, factor):
+    ...         self.factor = x.dtype.type(factor)
+    ...         return x * self.factor
+    ...     def backward(self, dy):
+    ...         return (dy * self.factor,)
+    >>> x = ct.Tensor(np.ones(2), requires_grad=True)
+    >>> Scaled.apply(x, factor=3.0).sum().backward()
+    >>> x.grad
+    array([3., 3.])
+    """
+
+    needs: tuple[bool, ...]
+    recorded: bool
+
+    def forward(self, *arrays: Any, **options: Any) -> Any:
+        """Return the output array, or a tuple of several."""
+        raise TypeError(f"{type(self).__name__} has no forward method")
+
+    @classmethod
+    def apply(cls, *inputs: Any, **options: Any) -> Any:
+        """Call the function: tensors are handed to ``forward`` as arrays, other inputs as they are.
+
+        Returns
+        -------
+        Tensor or tuple of Tensor
+            As ``forward`` returns one array or several.
+        """
+        function, arrays, needs, recording = cls(), [], [], RECORDING.on
+        for given in inputs:
+            is_tensor = isinstance(given, Node)
+            arrays.append(given.data if is_tensor else given)
+            needs.append(recording and is_tensor and given.requires_grad)
+        function.needs, function.recorded = tuple(needs), True in needs
+        found = function.forward(*arrays, **options)
+        if type(found) is not tuple:
+            output = Node._tensor(found)
+            if function.recorded:
+                put_on_tape(function, inputs, (output,))
+            return output
+        outputs = tuple([Node._tensor(array) for array in found])
+        if function.recorded:
+            put_on_tape(function, inputs, outputs)
+        return outputs

@@ -350,6 +350,9 @@ class Tensor(Node, ActivationMethods):
         return record(y, (self,), lambda g: (gradient(g),))
 
 
+Node._tensor = Tensor
+
+
 _LARGEST = {np.dtype(kind): float(np.finfo(kind).max) for kind in (np.float32, np.float64)}
 
 

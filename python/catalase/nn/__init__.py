@@ -13,8 +13,7 @@ from .inspection import dead_relu, summary
 from .layers import Dropout, Linear, Sequential, Softmax
 from .modes import inference
 from .module import Module
-from .parameter import Parameter
-from .parameter_buffer import ParameterBuffer, flatten_parameters
+from .parameter import Parameter, ParameterBuffer, flatten_parameters
 from .pooling import (
     AvgPool1D,
     AvgPool2D,
