@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "bindings/binding.h"
 #include "common/memory.h"
 #include "common/views.h"
 #include "cpu/fpu.h"

@@ -141,7 +141,7 @@ void bind_winograd(py::module_& m) {
 
 }  // namespace
 
-void bind_conv(py::module_& m) {
+CATALASE_BINDING(conv, m) {
   m.def(
       "conv_forward",
       [](const py::array& x, const py::array& w, const py::object& bias, int activation, Triple stride, Triple before,

@@ -58,7 +58,7 @@ void keep_into(const py::array& x, py::array& y, const py::array& kept, double s
 
 }  // namespace
 
-void bind_elementwise(py::module_& m) {
+CATALASE_BINDING(elementwise, m) {
   py::dict activations;
   py::set of_input;
   for (const ActivationFacts& activation : kActivations) {

@@ -43,7 +43,7 @@ Index embedding_gradient_of(const py::array& ids, Index padding, const py::array
 
 }  // namespace
 
-void bind_embedding(py::module_& m) {
+CATALASE_BINDING(embedding, m) {
   m.def("embedding", [](const py::array& ids, const py::array& w, const py::array& out) {
     return by_type(w, [&]<class T>() { return embedding_of<T>(ids, w, out); });
   });

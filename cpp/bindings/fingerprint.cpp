@@ -142,7 +142,7 @@ py::object list_valence_problems(const std::string& smiles) {
 
 }  // namespace
 
-void bind_fingerprint(py::module_& m) {
+CATALASE_BINDING(fingerprint, m) {
   m.attr("ECFP_OUTPUTS") = codes<EcfpOutput>(
       {{"packed", EcfpOutput::kPacked}, {"dense", EcfpOutput::kDense}, {"counts", EcfpOutput::kCounts}});
   m.attr("ECFP_STATUSES") = codes<Status>({{"native", kNative},

@@ -24,7 +24,7 @@ struct Batch {
 
 }  // namespace
 
-void bind_image(py::module_& m) {
+CATALASE_BINDING(image, m) {
   m.attr("BORDERS") =
       codes<Border>({{"constant", Border::kConstant}, {"edge", Border::kEdge}, {"reflect", Border::kReflect}});
   py::class_<AugmentOptions>(m, "AugmentOptions")

@@ -58,7 +58,7 @@ void loss_into(int kind, const py::array& logits, const py::object& labels, cons
 
 }  // namespace
 
-void bind_loss(py::module_& m) {
+CATALASE_BINDING(loss, m) {
 #define CATALASE_NAME(enumerator, name, ...) {name, Loss::enumerator},
   m.attr("LOSSES") = codes<Loss>({{"softmax", Loss::kSoftmax}, CATALASE_ELEMENTWISE_LOSSES(CATALASE_NAME)});
 #undef CATALASE_NAME

@@ -159,7 +159,7 @@ void column_sum_into(const py::array& x, py::array& out) {
 
 }  // namespace
 
-void bind_matmul(py::module_& m) {
+CATALASE_BINDING(matmul, m) {
   m.attr("CHAIN_LENGTH") = kChainLength;
   m.def(
       "plain_matmul",

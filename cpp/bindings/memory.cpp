@@ -66,7 +66,7 @@ void translate(std::exception_ptr thrown) {
 
 }  // namespace
 
-void bind_memory(py::module_& m) {
+CATALASE_BINDING(memory, m) {
   py::register_local_exception_translator([](std::exception_ptr thrown) {
     try {
       translate(thrown);

@@ -59,7 +59,7 @@ void backward_into(const py::array& x, const py::array& dy, const py::array& gam
 
 }  // namespace
 
-void bind_norm(py::module_& m) {
+CATALASE_BINDING(norm, m) {
   m.def(
       "moments",
       [](const py::array& x, py::array mean, py::array var) {

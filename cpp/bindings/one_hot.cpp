@@ -64,7 +64,7 @@ void one_hot_list(const py::list& texts, const py::array& which, const py::array
 
 }  // namespace
 
-void bind_one_hot(py::module_& m) {
+CATALASE_BINDING(one_hot, m) {
   m.def("one_hot_dna", &one_hot_list, py::arg("texts"), py::arg("which"), py::arg("start"), py::arg("stop"),
         py::arg("reverse"), py::arg("out"), py::arg("bad"));
 }

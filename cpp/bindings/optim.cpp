@@ -163,7 +163,7 @@ bool fits(py::handle param, py::handle grad, py::handle x, py::handle first, py:
 
 }  // namespace
 
-void bind_optim(py::module_& m) {
+CATALASE_BINDING(optim, m) {
 #define CATALASE_NAME(enumerator, name) {name, Rule::enumerator},
   m.attr("RULES") = codes<Rule>({CATALASE_RULES(CATALASE_NAME)});
 #undef CATALASE_NAME

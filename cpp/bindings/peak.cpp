@@ -5,7 +5,7 @@
 
 namespace catalase {
 
-void bind_peak(py::module_& m) {
+CATALASE_BINDING(peak, m) {
   m.def("fma_peak", [](int repeats) {
     KernelScope scope;
     return fma_peak(repeats);

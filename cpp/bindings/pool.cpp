@@ -58,7 +58,7 @@ void backward_into(Pool kind, const py::object& x, const py::array& dy, py::arra
 
 }  // namespace
 
-void bind_pool(py::module_& m) {
+CATALASE_BINDING(pool, m) {
   m.attr("POOLS") = codes<Pool>({{"max", Pool::kMax}, {"mean", Pool::kMean}, {"sum", Pool::kSum}});
   m.def(
       "pool",

@@ -128,7 +128,7 @@ void backward(int cell, const py::array& x, const py::array& w_x, const py::arra
 
 }  // namespace
 
-void bind_rnn(py::module_& m) {
+CATALASE_BINDING(rnn, m) {
   m.attr("CELLS") =
       codes<Cell>({{"tanh", Cell::kTanh}, {"relu", Cell::kRelu}, {"gru", Cell::kGru}, {"lstm", Cell::kLstm}});
   m.def(

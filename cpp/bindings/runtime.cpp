@@ -59,7 +59,7 @@ __attribute__((visibility("default"))) const char* catalase_version() {
 }
 }
 
-void bind_runtime(py::module_& m) {
+CATALASE_BINDING(runtime, m) {
   const char* name = std::getenv("CATALASE_CPU");
   select_level(name == nullptr ? "auto" : name);
   num_threads();  // the pool and the allocator are made now, so that neither can fail to start later

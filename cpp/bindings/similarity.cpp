@@ -100,7 +100,7 @@ void bind_index(py::module_& m) {
 
 }  // namespace
 
-void bind_similarity(py::module_& m) {
+CATALASE_BINDING(similarity, m) {
   m.attr("MAX_ROW_BYTES") = kMaxRowBytes;
   m.def(
       "tanimoto",

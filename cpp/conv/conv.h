@@ -19,6 +19,7 @@
 #pragma once
 
 #include "conv/shape.h"
+#include "cpu/kernels.h"
 #include "elementwise/activations.h"
 
 namespace catalase {
@@ -130,6 +131,7 @@ struct ConvKernels {
   Index width, panel_vectors;
   Index block_terms;  // terms of a block of the chain: a panel of them stays in L1
 };
+CATALASE_TYPED_KERNELS(ConvKernels, conv)
 
 // All threads. `flip`: true convolution, with the kernel reversed in every dimension. `exact`: never Winograd's
 // algorithm, whose rounding error is larger.

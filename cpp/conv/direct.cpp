@@ -73,7 +73,7 @@ void run_chain(SegmentProduct<T> p, Index terms, const Tables<T>& t, Index segme
   Index part = 0;
   do {
     const Index length = smaller(terms - part, kChainLength);
-    const Index blocks = length > 0 ? ceil_div(length, kernels<T>().conv->block_terms) : 1;
+    const Index blocks = length > 0 ? ceil_div(length, conv_kernels<T>().block_terms) : 1;
     for (Index b = 0; b < blocks; ++b) {
       const Index from = part + even_start(length, blocks, b), to = part + even_start(length, blocks, b + 1);
       const bool last = b + 1 == blocks;
@@ -85,7 +85,7 @@ void run_chain(SegmentProduct<T> p, Index terms, const Tables<T>& t, Index segme
       p.total = last && part > 0 ? reading(y) : RowTable<const T>();
       p.bias = last && part + length == terms ? bias : nullptr;
       p.relu = last && part + length == terms && relu;
-      kernels<T>().conv->product(p);
+      conv_kernels<T>().product(p);
     }
     part += length;
   } while (part < terms);
@@ -113,21 +113,21 @@ void run_block(const DirectForward<T>& args, RowReader<T> reader, Index begin, I
     for (Index i = 0; i < taps; ++i) {
       tap[i] = reader.tap(i / (s.kernel[1] * s.kernel[2]), i / s.kernel[2] % s.kernel[1], i % s.kernel[2]);
     }
-    kernels<T>().conv->depthwise({{x, tables.a},
-                                  rows,
-                                  tap,
-                                  taps,
-                                  args.w,
-                                  s.out_channels,
-                                  s.out_channels,
-                                  {args.y, tables.c},
-                                  args.bias,
-                                  args.relu});
+    conv_kernels<T>().depthwise({{x, tables.a},
+                                 rows,
+                                 tap,
+                                 taps,
+                                 args.w,
+                                 s.out_channels,
+                                 s.out_channels,
+                                 {args.y, tables.c},
+                                 args.bias,
+                                 args.relu});
     return;
   }
   const Index segment_count = fill_segments(s, reader, tables.segments);
   for (Index i = 0; parts && i < rows; ++i) tables.part[i] = i * outputs;
-  const Index group_size = terms * round_up(outputs, kernels<T>().conv->width);
+  const Index group_size = terms * round_up(outputs, conv_kernels<T>().width);
   for (Index g = 0; g < s.groups; ++g) {
     SegmentProduct<T> p;
     p.a = {x + g * channels, tables.a};
@@ -153,7 +153,7 @@ template <class T>
 Index weights_size(const ConvShape& s) {
   if (is_depthwise(s)) return tap_count(s) * s.out_channels;
   const Index outputs = s.out_channels / s.groups;
-  return s.groups * tap_count(s) * (s.in_channels / s.groups) * round_up(outputs, kernels<T>().conv->width);
+  return s.groups * tap_count(s) * (s.in_channels / s.groups) * round_up(outputs, conv_kernels<T>().width);
 }
 
 template <class T>
@@ -168,11 +168,11 @@ void pack_weights(const ConvShape& s, const WeightLayout<T>& layout, T* packed) 
     }
     return;
   }
-  const Index terms = taps * channels, group_size = terms * round_up(outputs, kernels<T>().conv->width);
+  const Index terms = taps * channels, group_size = terms * round_up(outputs, conv_kernels<T>().width);
   const auto one = [&](Index i) {
     const Index g = i / taps, t = i % taps;
-    kernels<T>().conv->pack({layout.w + layout.taps[t] + g * layout.group, channels, outputs, layout.row, layout.col},
-                            terms, t * channels, packed + g * group_size);
+    conv_kernels<T>().pack({layout.w + layout.taps[t] + g * layout.group, channels, outputs, layout.row, layout.col},
+                           terms, t * channels, packed + g * group_size);
   };
   if (terms * outputs * s.groups > 65536) return parallel_for(s.groups * taps, one);
   for (Index i = 0; i < s.groups * taps; ++i) one(i);

@@ -52,7 +52,7 @@ void FewChannels<T>::add(Index d, Index h, Index from, Index count, const T* sum
     const Index at = (id * (h1 - h0) + ih - h0) * width() + from * s.stride[2] + kw * s.dilation[2];
     places[t] = inside ? at : -1;
   }
-  kernels<T>().conv->add_taps(
+  conv_kernels<T>().add_taps(
       {sums, kPixelsAtOnce, taps, s.in_channels, count, s.stride[2], places, planes, plane(h1 - h0)});
 }
 
@@ -64,7 +64,7 @@ void FewChannels<T>::interleave(Index image, Index h0, Index h1, const T* planes
     for (Index h = h0; h < h1; ++h) {
       const T* source = planes + (d * (h1 - h0) + h - h0) * wide + s.before[2];
       T* target = dx + ((image * s.in[0] + d) * s.in[1] + h) * s.in[2] * channels;
-      kernels<T>().conv->interleave({source, plane(h1 - h0), channels, seen, bias, relu, target});
+      conv_kernels<T>().interleave({source, plane(h1 - h0), channels, seen, bias, relu, target});
       for (Index i = seen * channels; i < s.in[2] * channels; ++i) {
         const T value = T(0) + (bias == nullptr ? T(0) : bias[i % channels]);
         target[i] = relu && value < T(0) ? T(0) : value;
@@ -101,9 +101,9 @@ void FewChannels<T>::run(Index image, Index h0, Index h1, T* planes, T* sums, T*
         const Index from = even_start(row_pixels, pieces, piece);
         p.cols = pieces > 1 ? even_start(row_pixels, pieces, piece + 1) - from : rows * row_pixels;
         p.panel_end = panels_of<T>(p.cols);
-        kernels<T>().conv->pack({source + (h * row_pixels + from) * outputs, outputs, p.cols, 1, outputs}, outputs, 0,
-                                packed);
-        kernels<T>().conv->product(p);
+        conv_kernels<T>().pack({source + (h * row_pixels + from) * outputs, outputs, p.cols, 1, outputs}, outputs, 0,
+                               packed);
+        conv_kernels<T>().product(p);
         for (Index row = 0; row < rows; ++row) {
           add(d, h + row, from, pieces > 1 ? p.cols : row_pixels, sums + row * row_pixels, h0, h1, places, planes);
         }
@@ -138,7 +138,7 @@ void direct_backward_few(const ConvShape& s, bool flip, const T* dy, const T* w,
   const auto task = [&](Index i) {
     const Index band = ceil_div(s.in[1], bands);
     const Index size = work.plane(band) * s.in_channels;
-    const Index packed = s.out_channels * vectors_of<T>(kPixelsAtOnce) * kernels<T>().conv->width;
+    const Index packed = s.out_channels * vectors_of<T>(kPixelsAtOnce) * conv_kernels<T>().width;
     Scratch<T> planes(static_cast<std::size_t>(size)), sums(static_cast<std::size_t>(rows * kPixelsAtOnce));
     Scratch<T> panels(static_cast<std::size_t>(packed));
     Scratch<Index> places(static_cast<std::size_t>(tap_count(s)));

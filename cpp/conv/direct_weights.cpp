@@ -66,13 +66,13 @@ void WeightsTask<T>::add_block(const RowReader<T>& reader, const T* data, const 
     p.panel_end = panels_of<T>(outputs);
     for (Index g = 0; g < s.groups; ++g) {
       const T* source = dy + (pixel + from) * s.out_channels + g * outputs;
-      const bool in_place = s.groups == 1 && p.panel_end == 1 && outputs % kernels<T>().conv->width == 0;
-      if (!in_place) kernels<T>().conv->pack({source, to - from, outputs, s.out_channels, 1}, to - from, 0, packed);
+      const bool in_place = s.groups == 1 && p.panel_end == 1 && outputs % conv_kernels<T>().width == 0;
+      if (!in_place) conv_kernels<T>().pack({source, to - from, outputs, s.out_channels, 1}, to - from, 0, packed);
       p.b = in_place ? source : packed;
       p.a = {data + g * channels, a};
       p.c = {sums + g * outputs, c};
       p.start = from_sums || b > 0 ? RowTable<const T>{p.c.data, c} : RowTable<const T>();
-      kernels<T>().conv->product(p);
+      conv_kernels<T>().product(p);
     }
   }
 }
@@ -92,7 +92,7 @@ struct Turned {
   explicit Turned(const ConvShape& s)
       : windows(s.kernel[0] * s.kernel[1]),
         window(s.kernel[2] * s.in_channels),
-        padded(vectors_of<T>(window) * kernels<T>().conv->width) {}
+        padded(vectors_of<T>(window) * conv_kernels<T>().width) {}
   Index row() const { return windows * padded; }
 };
 
@@ -115,7 +115,7 @@ void WeightsTask<T>::add_windows(const RowReader<T>& reader, const T* data, cons
     for (Index w = 0; w < t.windows; ++w) {
       args.x = data + reader.tap(w / s.kernel[1], w % s.kernel[1], 0);
       args.sums = turned + w * t.padded;
-      kernels<T>().conv->windows(args);
+      conv_kernels<T>().windows(args);
     }
   }
 }
@@ -151,7 +151,7 @@ void WeightsTask<T>::add_depthwise(const RowReader<T>& reader, const T* data, co
   args.dy_row = args.channels = s.out_channels;
   args.dw = sums;
   args.from_dw = from_sums;
-  kernels<T>().conv->depthwise_weights(args);
+  conv_kernels<T>().depthwise_weights(args);
 }
 
 template <class T>
@@ -163,8 +163,8 @@ void WeightsTask<T>::run() const {
   const Index most = smaller(per_block, end - begin), pixels = most * reader.widest();
   Scratch<Index> index(static_cast<std::size_t>(most + tap_count(s) + pixels + 2 * (row_end - row)));
   Scratch<Segment> segments(static_cast<std::size_t>(2 * most));
-  const Index width = round_up(outputs, kernels<T>().conv->width);
-  const bool windows = by_windows(s, kernels<T>().conv->width);
+  const Index width = round_up(outputs, conv_kernels<T>().width);
+  const bool windows = by_windows(s, conv_kernels<T>().width);
   const Index buffer = windows ? outputs * Turned<T>(s).row() : depthwise ? 0 : kWeightTerms * width;
   Scratch<T> packed(static_cast<std::size_t>(buffer));  // or `turned`
   const Index blocks = ceil_div(end - begin, per_block);
@@ -214,7 +214,7 @@ void direct_backward_weights(const ConvShape& s, bool flip, const T* x, const T*
   round = smaller(round, parts);
   Index splits = threads > 1 && round < 4 * threads ? ceil_div(4 * threads, round) : 1;
   if (splits > rows / kFewestRows) splits = rows / kFewestRows;
-  if (splits < 1 || is_depthwise(s) || by_windows(s, kernels<T>().conv->width)) splits = 1;
+  if (splits < 1 || is_depthwise(s) || by_windows(s, conv_kernels<T>().width)) splits = 1;
   Scratch<T> buffers(static_cast<std::size_t>(parts > 1 ? round * size : 0));
   for (Index part = 0; part < parts; part += round) {
     const Index here = smaller(parts - part, round);

@@ -6,7 +6,6 @@
 #include "common/thread_pool.h"
 #include "conv/direct.h"
 #include "conv/rows.h"
-#include "cpu/dispatch.h"
 
 namespace catalase {
 
@@ -30,11 +29,11 @@ inline Index threads_for(const ConvShape& s) {
 // The vectors, and the panels of them, that `cols` columns fill.
 template <class T>
 Index vectors_of(Index cols) {
-  return ceil_div(cols, kernels<T>().conv->width);
+  return ceil_div(cols, conv_kernels<T>().width);
 }
 template <class T>
 Index panels_of(Index cols) {
-  return ceil_div(vectors_of<T>(cols), kernels<T>().conv->panel_vectors);
+  return ceil_div(vectors_of<T>(cols), conv_kernels<T>().panel_vectors);
 }
 
 // Units in a block: as many as let x stay in L2, and enough pixels that reading the weights again costs little.

@@ -5,7 +5,6 @@
 #include "common/memory.h"
 #include "common/partition.h"
 #include "common/thread_pool.h"
-#include "cpu/dispatch.h"
 
 namespace catalase {
 namespace {
@@ -42,7 +41,7 @@ WinogradPlan forward_plan(const ConvShape& s) {
   p.kernel = s.kernel[1];
   p.step = 7 - p.kernel;
   p.tiles_h = ceil_div(p.out_h, p.step), p.tiles_w = ceil_div(p.out_w, p.step);
-  p.block = block_for(p.in_channels + p.out_channels, kernels().winograd->least_block);
+  p.block = block_for(p.in_channels + p.out_channels, winograd_kernels().least_block);
   return p;
 }
 
@@ -61,7 +60,7 @@ void run_forward(WinogradPlan p, const float* x, const float* w, bool flipped, c
                  float* y) {
   const Index tiles = p.tiles();
   if (tiles == 0 || p.out_channels == 0) return;
-  const WinogradKernels& winograd = *kernels().winograd;
+  const WinogradKernels& winograd = winograd_kernels();
   const Scratch<float> u(static_cast<std::size_t>(winograd.filters_size(p)));
   share_out(p.in_channels, winograd.width,
             [&](Index begin, Index end) { winograd.transform_filters(p, w, flipped, begin, end, u.get()); });
@@ -150,7 +149,7 @@ void winograd_backward_data(const ConvShape& shape, const float* dy, const float
 }
 
 void winograd_backward_weights(const ConvShape& shape, const float* x, const float* dy, float* dw) {
-  const WinogradKernels& winograd = *kernels().winograd;
+  const WinogradKernels& winograd = winograd_kernels();
   WinogradPlan p = forward_plan(shape);
   const Index tiles = p.tiles();
   if (tiles == 0) {

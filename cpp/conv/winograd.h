@@ -15,6 +15,7 @@
 #pragma once
 
 #include "conv/shape.h"
+#include "cpu/kernels.h"
 #include "elementwise/activations.h"
 
 namespace catalase {
@@ -58,6 +59,7 @@ struct WinogradKernels {
   Index width;        // lanes of a vector
   Index least_block;  // tiles: fewer would read the filters too often, more would not fit into L2
 };
+CATALASE_KERNELS(WinogradKernels, winograd)
 
 // Whether the shape can be computed by Winograd's algorithm at all, and whether that is faster than the direct sum.
 bool winograd_possible(const ConvShape& shape);

@@ -4,8 +4,23 @@
 #include <atomic>
 #include <stdexcept>
 
+#include "cpu/kernels.h"
+
 namespace catalase {
 namespace {
+
+[[maybe_unused]] bool has_avx512(const CpuFeatures& f) {
+  return f.avx512;
+}
+[[maybe_unused]] bool has_avx2(const CpuFeatures& f) {
+  return f.avx2_fma;
+}
+bool has_portable(const CpuFeatures&) {
+  return true;
+}
+
+#define CATALASE_LEVEL_ENTRY(has, level) {#level, has##level},
+constexpr Level kLevels[] = {CATALASE_EACH_LEVEL(CATALASE_LEVEL_ENTRY, has_)};
 
 std::atomic<const Level*> chosen{nullptr};
 
@@ -20,6 +35,10 @@ std::string names_where(bool only_supported) {
 
 }  // namespace
 
+std::span<const Level> built_levels() {
+  return kLevels;
+}
+
 const Level& level() {
   const Level* l = chosen.load(std::memory_order_relaxed);
   if (l == nullptr) {
@@ -27,6 +46,10 @@ const Level& level() {
     l = chosen.load(std::memory_order_relaxed);
   }
   return *l;
+}
+
+int level_index() {
+  return static_cast<int>(&level() - kLevels);
 }
 
 void select_level(const std::string& name) {

@@ -1,53 +1,53 @@
-// The kernels of one level: one table a family, or two, for float and for double.
+// The tables of kernels. A family declares its table in X.h, X_level.cpp defines it once a level, and X_kernels() is the
+// table of the level in use. Nothing here includes the standard library, because the units of the levels include it.
 #pragma once
+
+// The levels of a build, best first; CMakeLists.txt compiles these. A level that a processor lacks is a missing entry.
+#if defined(__x86_64__)
+#define CATALASE_X86_LEVELS
+#define CATALASE_EACH_LEVEL(f, ...) f(__VA_ARGS__, avx512) f(__VA_ARGS__, avx2) f(__VA_ARGS__, portable)
+#else
+#define CATALASE_EACH_LEVEL(f, ...) f(__VA_ARGS__, portable)
+#endif
+
+#define CATALASE_DECLARE_TABLE_(Table, name, level) extern const Table name##_##level;
+#define CATALASE_TABLE_ADDRESS_(name, level) &name##_##level,
+
+// CATALASE_KERNELS(PeakKernels, peak), after the table's definition, makes the function peak_kernels().
+#define CATALASE_KERNELS(Table, name)                                                              \
+  CATALASE_EACH_LEVEL(CATALASE_DECLARE_TABLE_, Table, name)                                        \
+  [[maybe_unused]] static const Table& name##_kernels() {                                          \
+    static constexpr const Table* tables[] = {CATALASE_EACH_LEVEL(CATALASE_TABLE_ADDRESS_, name)}; \
+    return *tables[level_index()];                                                                 \
+  }
+
+// The same for a table of each floating-point type: CATALASE_TYPED_KERNELS(PoolKernels, pool) makes pool_kernels<T>().
+#define CATALASE_TYPED_KERNELS(Table, name)                                                                   \
+  CATALASE_EACH_LEVEL(CATALASE_DECLARE_TABLE_, BothTypes<Table>, name)                                        \
+  template <class T>                                                                                          \
+  static const Table<T>& name##_kernels() {                                                                   \
+    static constexpr const BothTypes<Table>* tables[] = {CATALASE_EACH_LEVEL(CATALASE_TABLE_ADDRESS_, name)}; \
+    return of_type<T>(*tables[level_index()]);                                                                \
+  }
 
 namespace catalase {
 
-template <class T>
-struct MatmulKernels;  // matmul/matmul.h
-template <class T>
-struct SparseKernels;  // matmul/sparse.h
-template <class T>
-struct ElementwiseKernels;  // elementwise/elementwise.h
-template <class T>
-struct LossKernels;  // loss/loss.h
-template <class T>
-struct OptimKernels;  // optim/optim.h
-template <class T>
-struct PoolKernels;  // pool/pool.h
-template <class T>
-struct NormKernels;  // norm/norm.h
-template <class T>
-struct ConvKernels;  // conv/conv.h
-template <class T>
-struct RnnKernels;       // rnn/rnn.h
-struct WinogradKernels;  // conv/winograd.h
-struct ImageKernels;     // image/image.h
-struct EcfpKernels;      // fingerprint/ecfp.h
-struct TanimotoKernels;  // similarity/tanimoto.h
-struct PeakKernels;      // peak/peak.h
+// The place of the level in use in the list above (dispatch.cpp).
+int level_index();
 
-template <class T>
-struct TypedKernels {
-  const MatmulKernels<T>* matmul;
-  const SparseKernels<T>* sparse;
-  const ElementwiseKernels<T>* elementwise;
-  const LossKernels<T>* loss;
-  const OptimKernels<T>* optim;
-  const PoolKernels<T>* pool;
-  const NormKernels<T>* norm;
-  const ConvKernels<T>* conv;
-  const RnnKernels<T>* rnn;
+template <template <class> class Table>
+struct BothTypes {
+  Table<float> f32;
+  Table<double> f64;
 };
 
-struct Kernels {
-  TypedKernels<float> f32;
-  TypedKernels<double> f64;
-  const WinogradKernels* winograd;
-  const ImageKernels* image;
-  const EcfpKernels* ecfp;
-  const TanimotoKernels* tanimoto;
-  const PeakKernels* peak;
-};
+template <class T, template <class> class Table>
+static constexpr const Table<T>& of_type(const BothTypes<Table>& both) {
+  if constexpr (sizeof(T) == 4) {
+    return both.f32;
+  } else {
+    return both.f64;
+  }
+}
 
 }  // namespace catalase

@@ -14,26 +14,3 @@
 #define CATALASE_AT_LEVEL(name) CATALASE_JOIN(name, CATALASE_LEVEL)  // matmul: matmul_avx2
 #define CATALASE_LEVEL_HEADER(name) \
   CATALASE_STRING(CATALASE_AT_LEVEL(name).h)  // simd: "simd_avx2.h", in the folder of the includer
-
-namespace catalase {
-
-// A family's tables for both types.
-template <template <class> class Table>
-struct BothTypes {
-  Table<float> f32;
-  Table<double> f64;
-};
-
-namespace {
-
-template <class T, template <class> class Table>
-constexpr const Table<T>& of_type(const BothTypes<Table>& both) {
-  if constexpr (sizeof(T) == 4) {
-    return both.f32;
-  } else {
-    return both.f64;
-  }
-}
-
-}  // namespace
-}  // namespace catalase

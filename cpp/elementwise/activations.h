@@ -3,7 +3,7 @@
 //
 //   X(enumerator, name, the derivative is computed from, f(x), dy f'(x))
 //
-// The last two are expressions in vectors of T, with the functions of vecmath.h and those below; elementwise_impl.h
+// The last two are expressions in vectors of T, with the functions of vecmath.h and those below; elementwise_level.cpp
 // expands them. A derivative is written in dy and in y where the output y = f(x) determines it, so that a fused layer
 // needs to keep nothing else, and in dy and x where it does not. cuda/activations.cuh has the same formulas for device
 // code. Identity and ReLU come first: kernels that apply an activation in registers look for numbers up to ReLU's.

@@ -2,7 +2,6 @@
 #include "elementwise/elementwise.h"
 
 #include "common/thread_pool.h"
-#include "cpu/dispatch.h"
 
 namespace catalase {
 namespace {
@@ -12,13 +11,13 @@ constexpr Index kGrain = 32768;
 template <class T>
 void map(Map f, const T* x, T* y, Index n) {
   parallel_ranges(n, kGrain,
-                  [&](Index begin, Index end) { kernels<T>().elementwise->map(f, x + begin, y + begin, end - begin); });
+                  [&](Index begin, Index end) { elementwise_kernels<T>().map(f, x + begin, y + begin, end - begin); });
 }
 
 template <class T>
 void activation_backward(Activation f, const T* dy, const T* saved, T* dx, Index n) {
   parallel_ranges(n, kGrain, [&](Index begin, Index end) {
-    kernels<T>().elementwise->activation_backward(f, dy + begin, saved + begin, dx + begin, end - begin);
+    elementwise_kernels<T>().activation_backward(f, dy + begin, saved + begin, dx + begin, end - begin);
   });
 }
 
@@ -26,14 +25,14 @@ template <class T>
 void dropout(DropoutKey key, std::uint32_t threshold, T scale, const T* x, T* y, std::uint8_t* kept, Index n) {
   parallel_ranges(n, kGrain, [&](Index begin, Index end) {  // ranges begin at multiples of 64
     std::uint8_t* part = kept == nullptr ? nullptr : kept + begin;
-    kernels<T>().elementwise->dropout(key, begin, threshold, scale, x + begin, y + begin, part, end - begin);
+    elementwise_kernels<T>().dropout(key, begin, threshold, scale, x + begin, y + begin, part, end - begin);
   });
 }
 
 template <class T>
 void keep(const std::uint8_t* kept, T scale, const T* x, T* y, Index n) {
   parallel_ranges(n, kGrain, [&](Index begin, Index end) {
-    kernels<T>().elementwise->keep(kept + begin, scale, x + begin, y + begin, end - begin);
+    elementwise_kernels<T>().keep(kept + begin, scale, x + begin, y + begin, end - begin);
   });
 }
 

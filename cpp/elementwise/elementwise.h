@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/views.h"
+#include "cpu/kernels.h"
 #include "elementwise/activations.h"
 
 namespace catalase {
@@ -28,6 +29,7 @@ struct ElementwiseKernels {
   // y[i] = kept[i] != 0 ? x[i] * scale : 0, for a mask that was drawn before. y may be x.
   void (*keep)(const std::uint8_t* kept, T scale, const T* x, T* y, Index n);
 };
+CATALASE_TYPED_KERNELS(ElementwiseKernels, elementwise)
 
 // All threads.
 template <class T>

@@ -8,7 +8,6 @@
 #include "common/memory.h"
 #include "common/partition.h"
 #include "common/thread_pool.h"
-#include "cpu/dispatch.h"
 #include "fingerprint/graphs.h"
 
 namespace catalase {
@@ -35,11 +34,11 @@ void in_blocks(Index molecules, int threads, F&& f) {
 void ecfp(const EcfpBatch& given, int threads) {
   EcfpBatch batch = given;
   batch.memory = {[](std::size_t bytes) { return cached_alloc(bytes); }, cached_free};
-  in_blocks(batch.molecules, threads, [&](Index begin, Index end) { kernels().ecfp->rows(batch, begin, end); });
+  in_blocks(batch.molecules, threads, [&](Index begin, Index end) { ecfp_kernels().rows(batch, begin, end); });
 }
 
 void ecfp_graphs(const EcfpBatch& batch, const GraphRoom& room, int threads) {
-  in_blocks(batch.molecules, threads, [&](Index begin, Index end) { kernels().ecfp->graphs(batch, room, begin, end); });
+  in_blocks(batch.molecules, threads, [&](Index begin, Index end) { ecfp_kernels().graphs(batch, room, begin, end); });
 }
 
 void pack_graphs(const GraphRoom& room, Index molecules, Index atoms, std::uint32_t* graphs) {

@@ -1,6 +1,6 @@
 // SMILES to extended-connectivity fingerprints, equal to RDKit's Morgan generator bit for bit, or left to RDKit.
 //
-//   molecule/{smiles.h -> valence.h -> rings.h -> kekulize.h -> aromaticity.h} -> morgan.h,  driven by ecfp_impl.h
+//   molecule/{smiles.h -> valence.h -> rings.h -> kekulize.h -> aromaticity.h} -> morgan.h,  driven by ecfp_level.cpp
 //
 // A batch of RDKit's own molecules takes molecule/rdkit_binary.h -> morgan.h: nothing is perceived again.
 //
@@ -10,6 +10,7 @@
 #pragma once
 
 #include "common/views.h"
+#include "cpu/kernels.h"
 #include "molecule/work_memory.h"
 
 namespace catalase {
@@ -38,6 +39,7 @@ struct EcfpKernels {
   void (*rows)(const EcfpBatch& batch, Index begin, Index end);
   void (*graphs)(const EcfpBatch& batch, const GraphRoom& room, Index begin, Index end);
 };
+CATALASE_KERNELS(EcfpKernels, ecfp)
 
 constexpr int kEcfpMaxRadius = 6;  // of the work space on the stack; a larger radius takes the path of large molecules
 

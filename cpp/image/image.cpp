@@ -4,7 +4,6 @@
 #include "common/memory.h"
 #include "common/partition.h"
 #include "common/thread_pool.h"
-#include "cpu/dispatch.h"
 
 namespace catalase {
 namespace {
@@ -30,9 +29,9 @@ void augment(const AugmentOptions& options, std::uint64_t seed, std::uint32_t st
   for_each_image(n, s, [&](Index i, Index* offsets) {
     const AugmentKey key{seed, numbers[i], step};
     if constexpr (sizeof(T) == 4) {
-      kernels().image->augment_f32(options, key, s, x + i * size, y + i * out_size, offsets);
+      image_kernels().augment_f32(options, key, s, x + i * size, y + i * out_size, offsets);
     } else {
-      kernels().image->augment_u8(options, key, s, x + i * size, y + i * out_size, offsets);
+      image_kernels().augment_u8(options, key, s, x + i * size, y + i * out_size, offsets);
     }
   });
 }
@@ -42,8 +41,8 @@ void augment_masks(const AugmentOptions& options, std::uint64_t seed, std::uint3
   const Index size = s.height * s.width * s.channels, out_size = s.out_height * s.out_width * s.channels;
   for_each_image(n, s, [&](Index i, Index* offsets) {
     const AugmentKey key{seed, numbers[i], step};
-    kernels().image->augment_mask(options, key, s, static_cast<const char*>(x) + i * size * item_bytes,
-                                  static_cast<char*>(y) + i * out_size * item_bytes, item_bytes, offsets);
+    image_kernels().augment_mask(options, key, s, static_cast<const char*>(x) + i * size * item_bytes,
+                                 static_cast<char*>(y) + i * out_size * item_bytes, item_bytes, offsets);
   });
 }
 

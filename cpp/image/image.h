@@ -14,6 +14,7 @@
 #pragma once
 
 #include "common/views.h"
+#include "cpu/kernels.h"
 
 namespace catalase {
 
@@ -53,6 +54,7 @@ struct ImageKernels {
   void (*augment_mask)(const AugmentOptions&, AugmentKey, const AugmentShape&, const void* x, void* y, Index item_bytes,
                        Index* offsets);
 };
+CATALASE_KERNELS(ImageKernels, image)
 
 // All threads. numbers (n): the numbers of the images.
 template <class T>

@@ -2,7 +2,6 @@
 #include "loss/loss.h"
 
 #include "common/thread_pool.h"
-#include "cpu/dispatch.h"
 
 namespace catalase {
 namespace {
@@ -19,7 +18,7 @@ template <class T>
 void softmax(bool log, const T* x, T* y, Index rows, Index classes) {
   parallel_ranges(rows, rows_a_thread(classes), [&](Index begin, Index end) {
     const Index at = begin * classes;
-    kernels<T>().loss->softmax(log, x + at, y + at, end - begin, classes);
+    loss_kernels<T>().softmax(log, x + at, y + at, end - begin, classes);
   });
 }
 
@@ -27,7 +26,7 @@ template <class T>
 void softmax_backward(bool log, const T* dy, const T* y, T* dx, Index rows, Index classes) {
   parallel_ranges(rows, rows_a_thread(classes), [&](Index begin, Index end) {
     const Index at = begin * classes;
-    kernels<T>().loss->softmax_backward(log, dy + at, y + at, dx + at, end - begin, classes);
+    loss_kernels<T>().softmax_backward(log, dy + at, y + at, dx + at, end - begin, classes);
   });
 }
 
@@ -43,7 +42,7 @@ void loss(Loss kind, bool backward, const LossArgs<T>& args) {
     if (part.weights != nullptr) part.weights += begin;
     if (part.dloss != nullptr) part.dloss += begin;
     part.out += begin * (backward ? width : 1);
-    kernels<T>().loss->loss(kind, backward, part);
+    loss_kernels<T>().loss(kind, backward, part);
   });
 }
 

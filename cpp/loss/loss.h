@@ -6,6 +6,7 @@
 #pragma once
 
 #include "common/views.h"
+#include "cpu/kernels.h"
 
 namespace catalase {
 
@@ -26,7 +27,7 @@ struct LossArgs {
 //
 //   X(enumerator, name, loss of x and the target z, its derivative in x)
 //
-// The expressions are in vectors of T, with the functions of vecmath.h; they are expanded in loss_impl.h alone.
+// The expressions are in vectors of T, with the functions of vecmath.h; they are expanded in loss_level.cpp alone.
 // cuda/loss.cu has the same formulas for device code.
 // clang-format off
 #define CATALASE_ELEMENTWISE_LOSSES(X) \
@@ -45,6 +46,7 @@ struct LossKernels {
   void (*softmax_backward)(bool log, const T* dy, const T* y, T* dx, Index rows, Index classes);
   void (*loss)(Loss, bool backward, const LossArgs<T>&);
 };
+CATALASE_TYPED_KERNELS(LossKernels, loss)
 
 // All threads.
 template <class T>

@@ -7,8 +7,6 @@
 
 namespace catalase {
 
-extern const BothTypes<ElementwiseKernels> CATALASE_AT_LEVEL(elementwise);
-
 namespace {
 
 template <class T>

@@ -5,7 +5,6 @@
 
 #include "common/partition.h"
 #include "common/thread_pool.h"
-#include "cpu/dispatch.h"
 
 namespace catalase {
 namespace {
@@ -13,7 +12,7 @@ namespace {
 // Finds the grid of parts_m x parts_n blocks with the least packing: A is read parts_n times and B parts_m times.
 template <class T>
 void choose_grid(Index rows, Index vectors, Index threads, Index* parts_m, Index* parts_n) {
-  const Index tile = kernels<T>().matmul->tile_rows;
+  const Index tile = matmul_kernels<T>().tile_rows;
   double best = -1;
   for (Index pm = 1; pm <= threads; ++pm) {
     const Index pn = threads / pm;
@@ -37,9 +36,9 @@ void matmul(const MatmulArgs<T>& args) {
   if (m == 0 || n == 0) return;
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   const Index threads = threads_for(work);
-  if (threads == 1) return kernels<T>().matmul->matmul(args);
+  if (threads == 1) return matmul_kernels<T>().matmul(args);
 
-  const Index width = kernels<T>().matmul->width, vectors = ceil_div(n, width);
+  const Index width = matmul_kernels<T>().width, vectors = ceil_div(n, width);
   Index parts_m = 1, parts_n = 1;
   choose_grid<T>(m, vectors, threads, &parts_m, &parts_n);
   parts_m = smaller(parts_m, m), parts_n = smaller(parts_n, vectors);
@@ -47,7 +46,7 @@ void matmul(const MatmulArgs<T>& args) {
     const Index bi = block / parts_n, bj = block % parts_n;
     const Index i = start_of(m, parts_m, bi, 1, m), i_stop = start_of(m, parts_m, bi + 1, 1, m);
     const Index j = start_of(vectors, parts_n, bj, width, n), j_stop = start_of(vectors, parts_n, bj + 1, width, n);
-    kernels<T>().matmul->matmul(args.block(i, j, i_stop - i, j_stop - j));
+    matmul_kernels<T>().matmul(args.block(i, j, i_stop - i, j_stop - j));
   });
 }
 
@@ -69,7 +68,7 @@ void matmul_batch(const MatmulArgs<T>& args, Index count, Index a_step, Index b_
   }
   const Index chunks = smaller(count, 8 * num_threads());
   parallel_for(chunks, [&](Index chunk) {
-    for (Index i = count * chunk / chunks; i < count * (chunk + 1) / chunks; ++i) kernels<T>().matmul->matmul(one(i));
+    for (Index i = count * chunk / chunks; i < count * (chunk + 1) / chunks; ++i) matmul_kernels<T>().matmul(one(i));
   });
 }
 
@@ -77,7 +76,7 @@ template <class T>
 void column_sum(MatrixView<const T> x, T* out) {
   parallel_ranges(x.cols, x.rows > 0 ? 65536 / x.rows + 64 : x.cols, [&](Index begin, Index end) {
     const MatrixView<const T> part = x.block(0, begin, x.rows, end - begin);
-    kernels<T>().matmul->column_sum(part, out + begin);
+    matmul_kernels<T>().column_sum(part, out + begin);
   });
 }
 

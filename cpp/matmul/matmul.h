@@ -9,6 +9,7 @@
 #pragma once
 
 #include "common/views.h"
+#include "cpu/kernels.h"
 #include "elementwise/activations.h"
 
 namespace catalase {
@@ -65,6 +66,7 @@ struct MatmulKernels {
   Index width;      // lanes of a vector: columns are divided at multiples of it
   Index tile_rows;  // of the widest tile
 };
+CATALASE_TYPED_KERNELS(MatmulKernels, matmul)
 
 // All threads. `matmul_batch`: `count` products whose matrices lie a_step, b_step, c_step elements apart.
 template <class T>

@@ -1,6 +1,7 @@
 // The micro-kernels of a level (micro.h), compiled once and called by all families that build on products.
 #pragma once
 
+#include "cpu/kernels.h"
 #include "cpu/level.h"
 #include "matmul/matmul.h"
 

@@ -4,7 +4,6 @@
 
 #include "common/partition.h"
 #include "common/thread_pool.h"
-#include "cpu/dispatch.h"
 
 namespace catalase {
 namespace {
@@ -18,7 +17,7 @@ template <class T>
 bool looks_dense(MatrixView<const T> x) {
   const Index step = ceil_div(x.rows, 8), rows = ceil_div(x.rows, step);
   const MatrixView<const T> sample{x.data, rows, x.cols, step * x.row_stride, 1};
-  return kernels<T>().sparse->count(sample) * kOneIn > 2 * rows * x.cols;
+  return sparse_kernels<T>().count(sample) * kOneIn > 2 * rows * x.cols;
 }
 
 }  // namespace
@@ -36,7 +35,7 @@ std::unique_ptr<SparseMatrix<T>> SparseMatrix<T>::look(MatrixView<const T> x) {
   const Index total = x.rows * x.cols, most = total / kOneIn;
   if (total < kSmallest || x.col_stride != 1 || x.cols >> 31 != 0 || looks_dense(x)) return nullptr;
   auto out = std::make_unique<SparseMatrix>(x.rows, x.cols, most);
-  if (kernels<T>().sparse->compress(x, most, out->columns_.get(), out->values_.get(), out->starts_.get()) < 0)
+  if (sparse_kernels<T>().compress(x, most, out->columns_.get(), out->values_.get(), out->starts_.get()) < 0)
     return nullptr;
   out->ones_ = true;
   for (Index e = 0; e < out->entries(); ++e) out->ones_ &= out->values_.get()[e] == T(1);
@@ -120,7 +119,7 @@ void SparseMatrix<T>::to_dense(T* out) const {
 
 template <class T>
 void gather_part(const SparseRows<T>& a, Index begin, Index end, Index left, Index right, const MatmulArgs<T>& args) {
-  kernels<T>().sparse->gather(a, begin, end, left, right, args);
+  sparse_kernels<T>().gather(a, begin, end, left, right, args);
 }
 
 // Columns are divided first: every thread then gathers from its own part of B, which stays in its cache.

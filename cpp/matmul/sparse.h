@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "common/memory.h"
+#include "cpu/kernels.h"
 #include "matmul/matmul.h"
 
 namespace catalase {
@@ -33,6 +34,7 @@ struct SparseKernels {
   // stride. Activations other than ReLU need whole rows.
   void (*gather)(const SparseRows<T>& a, Index begin, Index end, Index left, Index right, const MatmulArgs<T>& args);
 };
+CATALASE_TYPED_KERNELS(SparseKernels, sparse)
 
 // A sparse matrix that owns its memory.
 template <class T>

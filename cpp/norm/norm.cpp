@@ -7,7 +7,6 @@
 #include "common/memory.h"
 #include "common/partition.h"
 #include "common/thread_pool.h"
-#include "cpu/dispatch.h"
 
 namespace catalase {
 namespace {
@@ -58,7 +57,7 @@ void moments(const T* x, Index rows, Index channels, T* mean, T* var) {
     for (Index b = first; b < last; ++b) {
       const T* from = x + b * kBlockRows * channels;
       T* to = sums.get() + 3 * b * channels;
-      kernels<T>().norm->moments(from, rows_of_block(rows, b), channels, to);
+      norm_kernels<T>().moments(from, rows_of_block(rows, b), channels, to);
     }
   });
   Scratch<double> joined(static_cast<std::size_t>(2 * channels));
@@ -94,7 +93,7 @@ void batch_norm(const T* x, Index rows, Index channels, const T* gamma, const T*
   args.mean = mean, args.scale = scale.get(), args.beta = beta, args.relu = relu;
   share_blocks(rows, channels, [&](Index first, Index last) {
     const NormArgs<T> part = part_of(args, first, last);
-    kernels<T>().norm->normalize(part);
+    norm_kernels<T>().normalize(part);
   });
 }
 
@@ -114,7 +113,7 @@ void batch_norm_backward(const T* x, const T* dy, Index rows, Index channels, co
   args.dy_mean = dy_mean, args.slope = slope;
   share_blocks(rows, channels, [&](Index first, Index last) {
     for (Index b = first; b < last; ++b) {
-      kernels<T>().norm->gradient_sums(part_of(args, b, b + 1), sums.get() + 2 * b * channels);
+      norm_kernels<T>().gradient_sums(part_of(args, b, b + 1), sums.get() + 2 * b * channels);
     }
   });
   for (Index c = 0; c < channels; ++c) {
@@ -132,7 +131,7 @@ void batch_norm_backward(const T* x, const T* dy, Index rows, Index channels, co
   if (dx == nullptr) return;
   share_blocks(rows, channels, [&](Index first, Index last) {
     const NormArgs<T> part = part_of(args, first, last);
-    kernels<T>().norm->input_gradient(part);
+    norm_kernels<T>().input_gradient(part);
   });
 }
 

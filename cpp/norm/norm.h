@@ -13,6 +13,7 @@
 #pragma once
 
 #include "common/views.h"
+#include "cpu/kernels.h"
 
 namespace catalase {
 
@@ -44,6 +45,7 @@ struct NormKernels {
   // dx = scale * (g - dy_mean - (x - mean) * slope)
   void (*input_gradient)(const NormArgs<T>&);
 };
+CATALASE_TYPED_KERNELS(NormKernels, norm)
 
 // All threads.
 // Mean and variance (divided by M) of each column; M >= 1.

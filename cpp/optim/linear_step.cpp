@@ -3,7 +3,6 @@
 #include "common/memory.h"
 #include "common/partition.h"
 #include "common/thread_pool.h"
-#include "cpu/dispatch.h"
 #include "optim/optim.h"
 
 namespace catalase {
@@ -48,12 +47,12 @@ void step_without_memory(Rule rule, const OptimArgs<T>& args, Index begin, Index
         const MatrixView<const T> a = dense_x.transposed().block(i, 0, 1, dense_x.rows);
         for (Index k = 0; k == 0 || k < b.rows; k += kChainLength) {  // one row of at most a chain takes no memory
           const Index terms = smaller(b.rows - k, kChainLength);
-          kernels<T>().matmul->matmul(
+          matmul_kernels<T>().matmul(
               MatmulArgs<T>{a.block(0, k, 1, terms), b.block(k, 0, terms, n), {k == 0 ? grad : part, 1, n, n, 1}, {}});
           for (Index v = 0; k > 0 && v < n; ++v) grad[v] = grad[v] + part[v];
         }
       }
-      kernels<T>().optim->step(rule, from_place(args, i, stride, j, static_cast<const T*>(grad), n));
+      optim_kernels<T>().step(rule, from_place(args, i, stride, j, static_cast<const T*>(grad), n));
     }
   }
 }
@@ -70,7 +69,7 @@ void optim_step_linear(Rule rule, const OptimArgs<T>& args, Index rows, Index co
   const auto one_strip = [&](Index s) {
     const Index begin = s * strip, end = smaller(begin + strip, rows);
     if (sparse_x != nullptr && sparse_x->cols <= kChainLength && dz.col_stride == 1) {
-      return kernels<T>().optim->step_gathered(rule, args, *sparse_x, dz, begin, end, stride);
+      return optim_kernels<T>().step_gathered(rule, args, *sparse_x, dz, begin, end, stride);
     }
     try {
       Scratch<T> grad(static_cast<std::size_t>((end - begin) * cols));
@@ -82,13 +81,13 @@ void optim_step_linear(Rule rule, const OptimArgs<T>& args, Index rows, Index co
         gather_part(part, 0, end - begin, 0, cols, product);
       } else {
         product.a = dense_x.transposed().block(begin, 0, end - begin, dense_x.rows);
-        kernels<T>().matmul->matmul(product);
+        matmul_kernels<T>().matmul(product);
       }
       const bool flat = stride == cols;  // short rows are not padded
       for (Index i = begin; i < end; i += flat ? end - begin : 1) {
         const T* of_row = grad.get() + (i - begin) * cols;
-        kernels<T>().optim->step(rule,
-                                 from_place(args, i, stride, Index{0}, of_row, flat ? (end - begin) * cols : cols));
+        optim_kernels<T>().step(rule,
+                                from_place(args, i, stride, Index{0}, of_row, flat ? (end - begin) * cols : cols));
       }
     } catch (const OutOfMemory&) {
       step_without_memory(rule, args, begin, end, cols, stride, sparse_x, dense_x, dz);

@@ -2,7 +2,6 @@
 #include "optim/optim.h"
 
 #include "common/thread_pool.h"
-#include "cpu/dispatch.h"
 
 namespace catalase {
 
@@ -15,7 +14,7 @@ void optim_step(Rule rule, const OptimArgs<T>& args) {
     if (part.first != nullptr) part.first += begin;
     if (part.second != nullptr) part.second += begin;
     part.n = end - begin;
-    kernels<T>().optim->step(rule, part);
+    optim_kernels<T>().step(rule, part);
   });
 }
 

@@ -13,11 +13,12 @@
 #pragma once
 
 #include "common/views.h"
+#include "cpu/kernels.h"
 #include "matmul/sparse.h"
 
 namespace catalase {
 
-// The rules and their names in `_core`: optim_impl.h has the formulas, cuda/optim.cu the same for device code.
+// The rules and their names in `_core`: optim_level.cpp has the formulas, cuda/optim.cu the same for device code.
 // clang-format off
 #define CATALASE_RULES(X) \
   X(kSgd, "sgd") X(kMomentum, "momentum") X(kAdam, "adam") X(kAdagrad, "adagrad") X(kRmsprop, "rmsprop")
@@ -49,6 +50,7 @@ struct OptimKernels {
   void (*step_gathered)(Rule, const OptimArgs<T>& args, const SparseRows<T>& x, MatrixView<const T> dz, Index begin,
                         Index end, Index stride);
 };
+CATALASE_TYPED_KERNELS(OptimKernels, optim)
 
 // All threads.
 template <class T>

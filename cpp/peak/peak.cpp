@@ -8,7 +8,6 @@
 
 #include "common/memory.h"
 #include "common/thread_pool.h"
-#include "cpu/dispatch.h"
 
 namespace catalase {
 namespace {
@@ -33,11 +32,11 @@ double fma_peak(int repeats) {
   // The median, because the clock is sometimes higher than it can stay (243 GFLOP/s, and 205 over seconds).
   const std::vector<double> seconds = timed(repeats, [&] {
     parallel_for(threads, [&](Index) {
-      volatile float keep = kernels().peak->fma_f32(rounds);
+      volatile float keep = peak_kernels().fma_f32(rounds);
       (void)keep;
     });
   });
-  return 1e-9 * static_cast<double>(rounds * kernels().peak->flops_a_round) * threads / seconds[seconds.size() / 2];
+  return 1e-9 * static_cast<double>(rounds * peak_kernels().flops_a_round) * threads / seconds[seconds.size() / 2];
 }
 
 double copy_peak(int repeats) {

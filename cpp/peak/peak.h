@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/views.h"
+#include "cpu/kernels.h"
 
 namespace catalase {
 
@@ -11,6 +12,7 @@ struct PeakKernels {
   float (*fma_f32)(Index rounds);
   Index flops_a_round;
 };
+CATALASE_KERNELS(PeakKernels, peak)
 
 // GFLOP/s of float32 FMA and GB/s of copying (read + write), all threads together; the best of `repeats` runs.
 double fma_peak(int repeats);

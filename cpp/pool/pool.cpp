@@ -3,7 +3,6 @@
 
 #include "common/partition.h"
 #include "common/thread_pool.h"
-#include "cpu/dispatch.h"
 
 namespace catalase {
 namespace {
@@ -38,13 +37,13 @@ template <class T>
 void pool(Pool kind, const PoolShape& shape, const T* x, T* y) {
   if (shape.out[2] == 0) return;
   share(shape.batch * shape.out[0] * shape.out[1], shape.channels, elements(shape),
-        [&](PoolPart part) { kernels<T>().pool->forward(kind, shape, x, y, part); });
+        [&](PoolPart part) { pool_kernels<T>().forward(kind, shape, x, y, part); });
 }
 
 template <class T>
 void pool_backward(Pool kind, const PoolShape& shape, const T* x, const T* dy, T* dx) {
   share(shape.batch, shape.channels, elements(shape),
-        [&](PoolPart part) { kernels<T>().pool->backward(kind, shape, x, dy, dx, part); });
+        [&](PoolPart part) { pool_kernels<T>().backward(kind, shape, x, dy, dx, part); });
 }
 
 template void pool<float>(Pool, const PoolShape&, const float*, float*);

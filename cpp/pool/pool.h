@@ -12,6 +12,7 @@
 #pragma once
 
 #include "common/views.h"
+#include "cpu/kernels.h"
 
 namespace catalase {
 
@@ -42,6 +43,7 @@ struct PoolKernels {
   // largest value); only kMax reads x.
   void (*backward)(Pool, const PoolShape&, const T* x, const T* dy, T* dx, PoolPart);
 };
+CATALASE_TYPED_KERNELS(PoolKernels, pool)
 
 // All threads.
 template <class T>

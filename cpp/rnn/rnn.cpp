@@ -6,7 +6,6 @@
 
 #include "common/memory.h"
 #include "common/thread_pool.h"
-#include "cpu/dispatch.h"
 #include "matmul/matmul.h"
 #include "rnn/plan.h"
 
@@ -72,7 +71,7 @@ void first_states(const Plan& plan, Index batch, Index hidden, const T* given, T
 template <class T>
 void rnn_forward(const RnnForward<T>& call) {
   const Index batch = call.batch, H = call.hidden, I = call.inputs, width = gates_of(call.cell) * H;
-  const RnnKernels<T>& rnn = *kernels<T>().rnn;
+  const RnnKernels<T>& rnn = rnn_kernels<T>();
   const Plan plan(batch, call.axis, call.lengths);
   const bool ordered = in_order(batch, call.axis, plan, call.reverse), lstm = call.cell == Cell::kLstm;
   const bool keeps_gates = call.gates != nullptr;
@@ -200,7 +199,7 @@ template <class T>
 void rnn_backward(const RnnBackward<T>& call) {
   const Index batch = call.batch, H = call.hidden, I = call.inputs;
   const Index width = gates_of(call.cell) * H, dz_row = gradients_of(call.cell) * H;
-  const RnnKernels<T>& rnn = *kernels<T>().rnn;
+  const RnnKernels<T>& rnn = rnn_kernels<T>();
   const Plan plan(batch, call.axis, call.lengths);
   const bool ordered = in_order(batch, call.axis, plan, call.reverse), lstm = call.cell == Cell::kLstm;
   const Index stride = rnn.backward_width(H), rows = chunk_rows<T>(plan, dz_row);

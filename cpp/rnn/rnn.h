@@ -27,6 +27,7 @@
 #pragma once
 
 #include "common/views.h"
+#include "cpu/kernels.h"
 
 namespace catalase {
 
@@ -86,6 +87,7 @@ struct RnnKernels {
   void (*forward)(const RnnSteps<T>&, Index begin, Index end);
   void (*backward)(const RnnSteps<T>&, Index begin, Index end);
 };
+CATALASE_TYPED_KERNELS(RnnKernels, rnn)
 
 // A whole call. Null h0 and c0 mean zeros, null lengths the whole axis.
 template <class T>

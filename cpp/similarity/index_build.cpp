@@ -63,7 +63,7 @@ void build_index(const std::uint8_t* library, Index rows, Index bytes, std::uint
   Scratch<std::int32_t> unsorted(static_cast<std::size_t>(rows));
   parallel_for(ceil_div(rows, kChunkRows), [&](Index c) {
     const Index begin = c * kChunkRows, n = smaller(rows - begin, kChunkRows);
-    tanimoto_kernels().popcounts(library + begin * bytes, n, bytes, unsorted.get() + begin);
+    counting_kernels().popcounts(library + begin * bytes, n, bytes, unsorted.get() + begin);
   });
   sort_by_popcount(unsorted.get(), rows, 8 * bytes, popcounts, places);
   parallel_for(ceil_div(rows, kColumnRows), [&](Index column) {
@@ -81,7 +81,7 @@ void build_index(const std::uint8_t* library, Index rows, Index bytes, std::uint
         const Index begin = c * kChunkRows, n = smaller(rows - begin, kChunkRows);
         const Index stride = round_up(n, kColumnRows) / 8;
         std::int32_t count;
-        tanimoto_kernels().popcounts(slices + begin * bytes + bit * stride, 1, stride, &count);
+        counting_kernels().popcounts(slices + begin * bytes + bit * stride, 1, stride, &count);
         bit_frequencies[bit] += count;
       }
     }

@@ -85,7 +85,7 @@ void search_chunk(const IndexView& index, Index chunk, const Query& query, Sink&
   if (!can_reach(sink, query.count, index.popcounts[begin], index.popcounts[end - 1])) return;
   const Index stride = round_up(end - begin, kColumnRows) / 8;
   const std::uint8_t* slices = index.slices + begin * index.bytes;
-  const TanimotoKernels& kernels = tanimoto_kernels();
+  const TanimotoKernels& kernels = counting_kernels();
   ColumnCounts counts;
   Index least = 0, least_for = -1;
   double least_at = -1;
@@ -134,7 +134,7 @@ class QueryRound {
  public:
   QueryRound(const IndexView& index, const std::uint8_t* queries, Index n)
       : counts_(static_cast<std::size_t>(n)), queries_(static_cast<std::size_t>(n)) {
-    tanimoto_kernels().popcounts(queries, n, index.bytes, counts_.data());
+    counting_kernels().popcounts(queries, n, index.bytes, counts_.data());
     for (Index i = 0; i < n; ++i)
       queries_[static_cast<std::size_t>(i)] = {i, counts_[static_cast<std::size_t>(i)], nullptr};
     std::stable_sort(queries_.begin(), queries_.end(),

@@ -1,4 +1,4 @@
-// The order in which pairs are counted. The counting itself is in tanimoto_impl.h, with a variant for each level.
+// The order in which pairs are counted. The counting itself is in tanimoto_level.cpp.
 //
 // Loop order, outermost first, in tanimoto() and tanimoto_topk(): blocks of queries, parts of the targets, tiles (16 KB
 // of 2048-bit rows, which stay in L1), the block's queries. A part goes to one thread; targets are cut into parts if
@@ -13,7 +13,7 @@
 
 #include "common/partition.h"
 #include "common/thread_pool.h"
-#include "cpu/dispatch.h"
+#include "cpu/features.h"
 #include "similarity/top_k.h"
 
 namespace catalase {
@@ -70,7 +70,7 @@ class Tile {
   std::int32_t both[kTile], popcounts[kTile];
 
  private:
-  const TanimotoKernels& kernels_ = tanimoto_kernels();
+  const TanimotoKernels& kernels_ = counting_kernels();
   const std::uint8_t* rows_;
   Index n_, bytes_;
   bool fetched_ = false;
@@ -103,11 +103,14 @@ void allow_vpopcntdq(bool allowed) {
   vpopcntdq_allowed.store(allowed, std::memory_order_relaxed);
 }
 
-const TanimotoKernels& tanimoto_kernels() {
-  const Level& l = level();
-  const bool wider =
-      l.tanimoto_vpopcntdq != nullptr && cpu_features().vpopcntdq && vpopcntdq_allowed.load(std::memory_order_relaxed);
-  return wider ? *l.tanimoto_vpopcntdq : *l.kernels->tanimoto;
+const TanimotoKernels& counting_kernels() {
+  const TanimotoKernels& of_level = tanimoto_kernels();
+#ifdef CATALASE_X86_LEVELS
+  if (&of_level == &tanimoto_avx512 && cpu_features().vpopcntdq && vpopcntdq_allowed.load(std::memory_order_relaxed)) {
+    return tanimoto_avx512vpopcntdq;
+  }
+#endif
+  return of_level;
 }
 
 void tanimoto(const std::uint8_t* a, Index n, const std::uint8_t* b, Index m, Index bytes, float* out) {
@@ -115,7 +118,7 @@ void tanimoto(const std::uint8_t* a, Index n, const std::uint8_t* b, Index m, In
   parallel_for(blocks * parts, [&](Index task) {
     const Index begin = task / parts * kQueries, end = smaller(begin + kQueries, n);
     std::int32_t own[kQueries];
-    tanimoto_kernels().popcounts(a + begin * bytes, end - begin, bytes, own);
+    counting_kernels().popcounts(a + begin * bytes, end - begin, bytes, own);
     for_each_tile(b, bytes, part_of(task % parts, parts, m), end - begin, [&](Tile& tile, Index j) {
       tile.count_all();
       for (Index i = begin; i < end; ++i) {
@@ -135,7 +138,7 @@ void tanimoto_topk(const std::uint8_t* queries, Index n, const std::uint8_t* tar
   parallel_for(blocks * parts, [&](Index task) {
     const Index begin = task / parts * kQueries, end = smaller(begin + kQueries, n);
     std::int32_t own[kQueries];
-    tanimoto_kernels().popcounts(queries + begin * bytes, end - begin, bytes, own);
+    counting_kernels().popcounts(queries + begin * bytes, end - begin, bytes, own);
     for_each_tile(targets, bytes, part_of(task % parts, parts, m), end - begin, [&](Tile& tile, Index j) {
       for (Index i = begin; i < end; ++i) {
         TopK& best = hits.at(i, task % parts);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "common/views.h"
+#include "cpu/kernels.h"
 
 namespace catalase {
 
@@ -33,10 +34,14 @@ struct TanimotoKernels {
   bool (*count_column)(const std::uint8_t* column, Index stride, const std::uint32_t* bits, Index n, Index least,
                        ColumnCounts* out);
 };
+CATALASE_KERNELS(TanimotoKernels, tanimoto)
+#ifdef CATALASE_X86_LEVELS
+extern const TanimotoKernels tanimoto_avx512vpopcntdq;
+#endif
 
-// The kernels for this CPU at the level in use. allow_vpopcntdq(false) restricts them to the level's own instructions,
-// so that tests reach both variants on one machine.
-const TanimotoKernels& tanimoto_kernels();
+// The kernels for this CPU at the level in use: those with VPOPCNTDQ where it has that too, which AVX-512 does not imply.
+// allow_vpopcntdq(false) restricts them to the level's own instructions, so that tests reach both on one machine.
+const TanimotoKernels& counting_kernels();
 void allow_vpopcntdq(bool allowed);
 
 // out (n, m): all pairs of the rows of a and b. All threads.
