@@ -64,7 +64,7 @@ def _same_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
 
 
 class CpuBackend(Backend):
-    """The CPU, with kernels at the instruction-set level that `catalase.config()` names."""
+    """The CPU, with kernels at the instruction-set level that `catalase info` names."""
 
     name = "cpu"
     float_dtypes = (np.dtype(np.float32), np.dtype(np.float64))
