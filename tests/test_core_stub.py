@@ -75,9 +75,11 @@ def signatures(name: str, docstring: str, indent: str = "") -> str:
     text = ""
     for arguments, result in found:
         line = f"{indent}def {name}({arguments}) -> {result}: ...\n"
-        if len(line) > 121:
-            each = "".join(f"{indent}    {argument},\n" for argument in re.split(r", (?=\*|\w+: )", arguments))
-            line = f"{indent}def {name}(\n{each}{indent}) -> {result}: ...\n"
+        if len(line) > 121:  # as ruff breaks lines
+            inner = f"{indent}    "
+            if len(inner + arguments) > 120:
+                arguments = re.sub(r", (?=\*|\w+: )", f",\n{inner}", arguments) + ","
+            line = f"{indent}def {name}(\n{inner}{arguments}\n{indent}) -> {result}: ...\n"
         text += f"{indent}@overload\n" * (len(found) > 1) + line
     return text
 

@@ -59,20 +59,10 @@ class SparseBatch:
 def activation_backward(activation: int, dy: NDArray[Any], saved: NDArray[Any], dx: NDArray[Any]) -> None: ...
 def allow_vpopcntdq(allowed: bool) -> None: ...
 def augment(
-    options: AugmentOptions,
-    seed: int,
-    step: int,
-    numbers: NDArray[Any],
-    x: NDArray[Any],
-    y: NDArray[Any],
+    options: AugmentOptions, seed: int, step: int, numbers: NDArray[Any], x: NDArray[Any], y: NDArray[Any]
 ) -> None: ...
 def augment_masks(
-    options: AugmentOptions,
-    seed: int,
-    step: int,
-    numbers: NDArray[Any],
-    x: NDArray[Any],
-    y: NDArray[Any],
+    options: AugmentOptions, seed: int, step: int, numbers: NDArray[Any], x: NDArray[Any], y: NDArray[Any]
 ) -> None: ...
 def batch_norm(
     x: NDArray[Any],
@@ -148,14 +138,7 @@ def conv_forward(
 def copy_peak(repeats: int) -> float: ...
 def count_set_bits(rows: NDArray[Any], counts: NDArray[Any]) -> None: ...
 def dropout(
-    x: NDArray[Any],
-    y: NDArray[Any],
-    seed: int,
-    layer: int,
-    step: int,
-    threshold: int,
-    scale: float,
-    kept: Any,
+    x: NDArray[Any], y: NDArray[Any], seed: int, layer: int, step: int, threshold: int, scale: float, kept: Any
 ) -> None: ...
 def ecfp(
     smiles: list[Any],
@@ -171,12 +154,7 @@ def ecfp(
     partial: bool = False,
 ) -> None: ...
 def ecfp_graphs(
-    smiles: list[Any],
-    use_bond_types: bool,
-    chirality: bool,
-    features: bool,
-    status: NDArray[Any],
-    threads: int,
+    smiles: list[Any], use_bond_types: bool, chirality: bool, features: bool, status: NDArray[Any], threads: int
 ) -> tuple[Any, ...]: ...
 def embedding(ids: NDArray[Any], w: NDArray[Any], out: NDArray[Any]) -> int: ...
 def embedding_gradient(ids: NDArray[Any], padding: int, dy: NDArray[Any], dw: NDArray[Any]) -> int: ...
@@ -208,13 +186,7 @@ def index_topk(
 ) -> None: ...
 def keep(x: NDArray[Any], y: NDArray[Any], kept: NDArray[Any], scale: float) -> None: ...
 def linear(
-    a: NDArray[Any],
-    b: NDArray[Any],
-    bias: Any,
-    activation: int,
-    out: NDArray[Any],
-    add: Any = None,
-    keep: Any = None,
+    a: NDArray[Any], b: NDArray[Any], bias: Any, activation: int, out: NDArray[Any], add: Any = None, keep: Any = None
 ) -> None: ...
 def list_set_bits(rows: NDArray[Any], indptr: NDArray[Any], indices: NDArray[Any]) -> None: ...
 def look(x: NDArray[Any]) -> Any: ...
@@ -230,13 +202,7 @@ def loss(
 ) -> None: ...
 def map(function: int, x: NDArray[Any], y: NDArray[Any]) -> None: ...
 def matmul(
-    a: NDArray[Any],
-    b: NDArray[Any],
-    bias: Any,
-    activation: int,
-    out: NDArray[Any],
-    add: Any = None,
-    keep: Any = None,
+    a: NDArray[Any], b: NDArray[Any], bias: Any, activation: int, out: NDArray[Any], add: Any = None, keep: Any = None
 ) -> None: ...
 def matmul_batch(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any]) -> None: ...
 def moments(x: NDArray[Any], mean: NDArray[Any], var: NDArray[Any]) -> None: ...
@@ -271,12 +237,7 @@ def plain_input_gradient(dz: Any, w: Any, y: Any, scale: float) -> Any: ...
 def plain_linear(x: Any, w: Any, b: Any, activation: int) -> Any: ...
 def plain_matmul(a: Any, b: Any, transpose_a: bool, transpose_b: bool, out: Any) -> Any: ...
 def pool(
-    kind: int,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    size: Sequence[int],
-    stride: Sequence[int],
-    before: Sequence[int],
+    kind: int, x: NDArray[Any], y: NDArray[Any], size: Sequence[int], stride: Sequence[int], before: Sequence[int]
 ) -> None: ...
 def pool_backward(
     kind: int,
@@ -326,11 +287,7 @@ def softmax_backward(log: bool, dy: NDArray[Any], y: NDArray[Any], dx: NDArray[A
 def sparse_from_bits(bits: NDArray[Any], as_double: bool) -> SparseBatch: ...
 def tanimoto(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any]) -> None: ...
 def tanimoto_topk(
-    queries: NDArray[Any],
-    targets: NDArray[Any],
-    threshold: float,
-    indices: NDArray[Any],
-    similarities: NDArray[Any],
+    queries: NDArray[Any], targets: NDArray[Any], threshold: float, indices: NDArray[Any], similarities: NDArray[Any]
 ) -> None: ...
 def usable_cores() -> int: ...
 def valence_problems(smiles: str) -> Any: ...
@@ -338,10 +295,5 @@ def winograd_applies(x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], before: 
 def winograd_backward_data(dy: NDArray[Any], w: NDArray[Any], before: tuple[int, int], dx: NDArray[Any]) -> None: ...
 def winograd_backward_weights(x: NDArray[Any], dy: NDArray[Any], before: tuple[int, int], dw: NDArray[Any]) -> None: ...
 def winograd_forward(
-    x: NDArray[Any],
-    w: NDArray[Any],
-    bias: Any,
-    relu: bool,
-    before: tuple[int, int],
-    y: NDArray[Any],
+    x: NDArray[Any], w: NDArray[Any], bias: Any, relu: bool, before: tuple[int, int], y: NDArray[Any]
 ) -> None: ...

@@ -22,7 +22,6 @@ from ..device import CPU, Device
 from ..graph_step import number, training_step
 
 FAMILY = "convnet"
-
 _CHECKED_STEPS = 3
 
 

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from ..case import Case, Prepared
 
 FAMILY = "data"
-
 _LENGTH, _BATCH = 101, 100
 
 

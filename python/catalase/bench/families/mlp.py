@@ -18,7 +18,6 @@ from ..device import CPU, Device
 from ..graph_step import number, training_step
 
 FAMILY = "mlp"
-
 _IN, _HIDDEN, _OUT = 1024, 1000, 12
 _CHECKED_STEPS = 3
 

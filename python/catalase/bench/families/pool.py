@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from ..case import Case, Prepared
 
 FAMILY = "pool"
-
 _WORK = {
     "max": (5, 16),
     "train": (12, 32),

@@ -16,7 +16,6 @@ from ..case import Case, Prepared
 from ..device import CPU, Device
 
 FAMILY = "rnn"
-
 _GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 # The columns are cell, sequences, time steps, inputs, hidden units, and whether lengths differ.
 _SHAPES = [

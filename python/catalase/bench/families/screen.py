@@ -20,7 +20,6 @@ from ..case import Case, Prepared
 from .fingerprint import _SMILES, _zinc
 
 FAMILY = "screen"
-
 _BITS, _HIDDEN, _TOP, _ZINC = 1024, 1000, 1000, 249_456
 _MOST_RDKIT = 3000
 

@@ -21,7 +21,6 @@ from ..case import Case, Prepared
 from ..device import CPU, Device
 
 FAMILY = "tanimoto"
-
 _BYTES = 256
 _ZINC = 249_456
 _MOST_RDKIT_PAIRS = 1e7  # more would take RDKit too long
