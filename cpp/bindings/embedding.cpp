@@ -44,12 +44,18 @@ Index embedding_gradient_of(const py::array& ids, Index padding, const py::array
 }  // namespace
 
 CATALASE_BINDING(embedding, m) {
-  m.def("embedding", [](const py::array& ids, const py::array& w, const py::array& out) {
-    return by_type(w, [&]<class T>() { return embedding_of<T>(ids, w, out); });
-  });
-  m.def("embedding_gradient", [](const py::array& ids, Index padding, const py::array& dy, const py::array& dw) {
-    return by_type(dy, [&]<class T>() { return embedding_gradient_of<T>(ids, padding, dy, dw); });
-  });
+  m.def(
+      "embedding",
+      [](const py::array& ids, const py::array& w, const py::array& out) {
+        return by_type(w, [&]<class T>() { return embedding_of<T>(ids, w, out); });
+      },
+      py::arg("ids"), py::arg("w"), py::arg("out"));
+  m.def(
+      "embedding_gradient",
+      [](const py::array& ids, Index padding, const py::array& dy, const py::array& dw) {
+        return by_type(dy, [&]<class T>() { return embedding_gradient_of<T>(ids, padding, dy, dw); });
+      },
+      py::arg("ids"), py::arg("padding"), py::arg("dy"), py::arg("dw"));
 }
 
 }  // namespace catalase

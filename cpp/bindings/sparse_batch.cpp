@@ -107,21 +107,32 @@ void bind_sparse_batch(py::module_& m) {
           "dtype",
           [](const SparseBatch& x) { return x.is_double() ? py::dtype::of<double>() : py::dtype::of<float>(); })
       .def("to_dense", [](const SparseBatch& x) { return x.is_double() ? dense<double>(x) : dense<float>(x); })
-      .def("take", [](const SparseBatch& x,
-                      const py::array& rows) { return x.is_double() ? take<double>(x, rows) : take<float>(x, rows); })
+      .def(
+          "take",
+          [](const SparseBatch& x, const py::array& rows) {
+            return x.is_double() ? take<double>(x, rows) : take<float>(x, rows);
+          },
+          py::arg("rows"))
       .def("__len__", &SparseBatch::rows)
-      .def("linear",
-           [](const SparseBatch& x, const py::array& w, const py::object& bias, int activation) {
-             return x.is_double() ? linear_of<double>(x, w, bias, activation)
-                                  : linear_of<float>(x, w, bias, activation);
-           })
-      .def("weight_gradient", [](SparseBatch& x, const py::array& dz, const py::array& out) {
-        x.is_double() ? gradient_into<double>(x, dz, out) : gradient_into<float>(x, dz, out);
-      });
-  m.def("look", [](const py::array& x) { return by_type(x, [&]<class T>() { return look<T>(x); }); });
-  m.def("sparse_from_bits", [](const py::array& bits, bool as_double) {
-    return as_double ? from_bits<double>(bits) : from_bits<float>(bits);
-  });
+      .def(
+          "linear",
+          [](const SparseBatch& x, const py::array& w, const py::object& bias, int activation) {
+            return x.is_double() ? linear_of<double>(x, w, bias, activation) : linear_of<float>(x, w, bias, activation);
+          },
+          py::arg("w"), py::arg("bias"), py::arg("activation"))
+      .def(
+          "weight_gradient",
+          [](SparseBatch& x, const py::array& dz, const py::array& out) {
+            x.is_double() ? gradient_into<double>(x, dz, out) : gradient_into<float>(x, dz, out);
+          },
+          py::arg("dz"), py::arg("out"));
+  m.def("look", [](const py::array& x) { return by_type(x, [&]<class T>() { return look<T>(x); }); }, py::arg("x"));
+  m.def(
+      "sparse_from_bits",
+      [](const py::array& bits, bool as_double) {
+        return as_double ? from_bits<double>(bits) : from_bits<float>(bits);
+      },
+      py::arg("bits"), py::arg("as_double"));
 }
 
 }  // namespace catalase

@@ -1,270 +1,26 @@
+# The types of the compiled module: written by tests/test_core_stub.py.
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__version__: str
-
-# runtime.cpp
-def set_num_threads(count: int) -> None: ...
-def get_num_threads() -> int: ...
-def usable_cores() -> int: ...
-def quota_cores(root: str, group: str) -> int: ...
-def set_cpu_level(name: str) -> None: ...
-def get_cpu_level() -> str: ...
-def build_info() -> dict[str, Any]: ...
-
-# memory.cpp
-def empty(shape: Sequence[int], dtype: Any) -> NDArray[Any]: ...
-def cache_stats() -> dict[str, int]: ...
-def release_cached_memory() -> None: ...
-def fail_allocation(n: int) -> int: ...
-
-# matmul.cpp
-CHAIN_LENGTH: int
-
-def plain_matmul(a: Any, b: Any, transpose_a: bool, transpose_b: bool, out: Any) -> NDArray[Any] | None: ...
-def plain_input_gradient(dz: Any, w: Any, y: Any, scale: float) -> NDArray[Any] | None: ...
-def plain_linear(x: Any, w: Any, b: Any, activation: int) -> NDArray[Any] | None: ...
-def matmul(
-    a: NDArray[Any],
-    b: NDArray[Any],
-    bias: NDArray[Any] | None,
-    activation: int,
-    out: NDArray[Any],
-    add: NDArray[Any] | None = None,
-    keep: NDArray[Any] | None = None,
-) -> None: ...
-def linear(
-    a: NDArray[Any],
-    b: NDArray[Any],
-    bias: NDArray[Any] | None,
-    activation: int,
-    out: NDArray[Any],
-    add: NDArray[Any] | None = None,
-    keep: NDArray[Any] | None = None,
-) -> None: ...
-def matmul_batch(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any]) -> None: ...
-def column_sum(x: NDArray[Any], out: NDArray[Any]) -> None: ...
-
-# sparse_batch.cpp
-class SparseBatch:
-    @property
-    def shape(self) -> tuple[int, int]: ...
-    @property
-    def entries(self) -> int: ...
-    @property
-    def dtype(self) -> np.dtype[Any]: ...
-    def to_dense(self) -> NDArray[Any]: ...
-    def take(self, rows: NDArray[np.int64]) -> SparseBatch: ...
-    def __len__(self) -> int: ...
-    def linear(self, w: NDArray[Any], bias: NDArray[Any] | None, activation: int) -> NDArray[Any]: ...
-    def weight_gradient(self, dz: NDArray[Any], out: NDArray[Any]) -> None: ...
-
-def look(x: NDArray[Any]) -> SparseBatch | None: ...
-def sparse_from_bits(bits: NDArray[np.uint8], as_double: bool) -> SparseBatch: ...
-
-# similarity.cpp
-CHUNK_ROWS: int
-MAX_ROW_BYTES: int
-
-def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8], out: NDArray[np.float32]) -> None: ...
-def tanimoto_topk(
-    queries: NDArray[np.uint8],
-    targets: NDArray[np.uint8],
-    threshold: float,
-    indices: NDArray[np.int64],
-    similarities: NDArray[np.float32],
-) -> None: ...
-def allow_vpopcntdq(allowed: bool) -> None: ...
-def slice_bytes(rows: int, bytes: int) -> int: ...
-def build_index(
-    library: NDArray[np.uint8],
-    slices: NDArray[np.uint8],
-    popcounts: NDArray[np.int32],
-    places: NDArray[np.int64],
-    bit_frequencies: NDArray[np.int64],
-) -> None: ...
-def index_topk(
-    slices: NDArray[np.uint8],
-    popcounts: NDArray[np.int32],
-    places: NDArray[np.int64],
-    bit_frequencies: NDArray[np.int64],
-    queries: NDArray[np.uint8],
-    threshold: float,
-    indices: NDArray[np.int64],
-    similarities: NDArray[np.float32],
-) -> None: ...
-def index_neighbors(
-    slices: NDArray[np.uint8],
-    popcounts: NDArray[np.int32],
-    places: NDArray[np.int64],
-    bit_frequencies: NDArray[np.int64],
-    queries: NDArray[np.uint8],
-    cutoff: float,
-    counts: NDArray[np.int64],
-    starts: NDArray[np.int64] | None = None,
-    neighbors: NDArray[np.int64] | None = None,
-) -> None: ...
-
-# fingerprint.cpp
-ECFP_OUTPUTS: dict[str, int]  # the numbers of an enum by name, here and below
-ECFP_STATUSES: dict[str, int]
-ECFP_MAX_RADIUS: int
-MAX_SMILES_LENGTH: int
-
-def ecfp(
-    smiles: list[Any],
-    radius: int,
-    size: int,
-    use_bond_types: bool,
-    chirality: bool,
-    features: bool,
-    rows: NDArray[Any],
-    status: NDArray[np.uint8],
-    threads: int,
-    binary: bool = False,
-    partial: bool = False,
-) -> None: ...
-def ecfp_graphs(
-    smiles: list[Any],
-    use_bond_types: bool,
-    chirality: bool,
-    features: bool,
-    status: NDArray[np.uint8],
-    threads: int,
-) -> tuple[NDArray[np.uint32], int, int]: ...
-def valence_problems(smiles: str) -> tuple[list[tuple[int, str, int]], int] | None: ...
-def count_set_bits(rows: NDArray[np.uint8], counts: NDArray[np.int64]) -> None: ...
-def list_set_bits(rows: NDArray[np.uint8], indptr: NDArray[np.int64], indices: NDArray[np.int32]) -> None: ...
-
-# elementwise.cpp
 ACTIVATIONS: dict[str, int]
-DERIVED_FROM_INPUT: frozenset[str]
-MAPS: dict[str, int]
-
-def map(function: int, x: NDArray[Any], y: NDArray[Any]) -> None: ...
-def activation_backward(activation: int, dy: NDArray[Any], saved: NDArray[Any], dx: NDArray[Any]) -> None: ...
-def dropout(
-    x: NDArray[Any],
-    y: NDArray[Any],
-    seed: int,
-    layer: int,
-    step: int,
-    threshold: int,
-    scale: float,
-    kept: NDArray[Any] | None,
-) -> None: ...
-def keep(x: NDArray[Any], y: NDArray[Any], kept: NDArray[Any], scale: float) -> None: ...
-
-# loss.cpp
-LOSSES: dict[str, int]
-
-def softmax(log: bool, x: NDArray[Any], y: NDArray[Any], classes: int) -> None: ...
-def softmax_backward(log: bool, dy: NDArray[Any], y: NDArray[Any], dx: NDArray[Any], classes: int) -> None: ...
-def loss(
-    kind: int,
-    logits: NDArray[Any],
-    labels: NDArray[np.int64] | None,
-    targets: NDArray[Any] | None,
-    weights: NDArray[Any] | None,
-    dloss: NDArray[Any] | None,
-    out: NDArray[Any],
-    classes: int,
-) -> None: ...
-
-# optim.cpp
-RULES: dict[str, int]
-
-def optim_step_fits(param: object, grad: object, x: object, first: object, second: object) -> bool: ...
-def optim_step(
-    rule: int,
-    param: NDArray[Any],
-    grad: NDArray[Any],
-    x: NDArray[Any] | SparseBatch | None,
-    first: NDArray[Any] | None,
-    second: NDArray[Any] | None,
-    lr: float,
-    l1: float,
-    l2: float,
-    decay: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    step: int,
-    nesterov: bool,
-) -> None: ...
-
-# conv.cpp
-Triple = tuple[int, ...]
-
-def conv_forward(
-    x: NDArray[Any],
-    w: NDArray[Any],
-    bias: NDArray[Any] | None,
-    activation: int,
-    stride: Triple,
-    before: Triple,
-    dilation: Triple,
-    groups: int,
-    flip: bool,
-    exact: bool,
-    y: NDArray[Any],
-) -> None: ...
-def conv_backward_data(
-    dy: NDArray[Any],
-    w: NDArray[Any],
-    bias: NDArray[Any] | None,
-    activation: int,
-    stride: Triple,
-    before: Triple,
-    dilation: Triple,
-    groups: int,
-    flip: bool,
-    exact: bool,
-    dx: NDArray[Any],
-) -> None: ...
-def conv_backward_weights(
-    x: NDArray[Any],
-    dy: NDArray[Any],
-    stride: Triple,
-    before: Triple,
-    dilation: Triple,
-    groups: int,
-    flip: bool,
-    exact: bool,
-    dw: NDArray[Any],
-) -> None: ...
-def winograd_applies(x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], before: tuple[int, int]) -> bool: ...
-def winograd_forward(
-    x: NDArray[Any],
-    w: NDArray[Any],
-    bias: NDArray[Any] | None,
-    relu: bool,
-    before: tuple[int, int],
-    y: NDArray[Any],
-) -> None: ...
-def winograd_backward_data(dy: NDArray[Any], w: NDArray[Any], before: tuple[int, int], dx: NDArray[Any]) -> None: ...
-def winograd_backward_weights(x: NDArray[Any], dy: NDArray[Any], before: tuple[int, int], dw: NDArray[Any]) -> None: ...
-
-# embedding.cpp
-def embedding(ids: NDArray[np.int64], w: NDArray[Any], out: NDArray[Any]) -> int: ...
-def embedding_gradient(ids: NDArray[np.int64], padding: int, dy: NDArray[Any], dw: NDArray[Any]) -> int: ...
-
-# one_hot.cpp
-def one_hot_dna(
-    texts: list[Any],
-    which: NDArray[np.int64],
-    start: NDArray[np.int64],
-    stop: NDArray[np.int64],
-    reverse: NDArray[np.uint8],
-    out: NDArray[Any],
-    bad: NDArray[np.int64],
-) -> None: ...
-
-# image.cpp
 BORDERS: dict[str, int]
+CELLS: dict[str, int]
+CHAIN_LENGTH: int
+CHUNK_ROWS: int
+DERIVED_FROM_INPUT: frozenset[str]
+ECFP_MAX_RADIUS: int
+ECFP_OUTPUTS: dict[str, int]
+ECFP_STATUSES: dict[str, int]
+LOSSES: dict[str, int]
+MAPS: dict[str, int]
+MAX_ROW_BYTES: int
+MAX_SMILES_LENGTH: int
+POOLS: dict[str, int]
+RULES: dict[str, int]
+__version__: str
 
 class AugmentOptions:
     def __init__(
@@ -287,41 +43,27 @@ class AugmentOptions:
         random: bool,
     ) -> None: ...
 
+class SparseBatch:
+    def __len__(self) -> int: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def entries(self) -> int: ...
+    def linear(self, arg0: NDArray[Any], arg1: Any, arg2: int) -> Any: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    def take(self, arg0: NDArray[Any]) -> SparseBatch: ...
+    def to_dense(self) -> NDArray[Any]: ...
+    def weight_gradient(self, arg0: NDArray[Any], arg1: NDArray[Any]) -> None: ...
+
+def activation_backward(activation: int, dy: NDArray[Any], saved: NDArray[Any], dx: NDArray[Any]) -> None: ...
+def allow_vpopcntdq(allowed: bool) -> None: ...
 def augment(
-    options: AugmentOptions,
-    seed: int,
-    step: int,
-    numbers: NDArray[np.uint32],
-    x: NDArray[Any],
-    y: NDArray[np.float32],
+    options: AugmentOptions, seed: int, step: int, numbers: NDArray[Any], x: NDArray[Any], y: NDArray[Any]
 ) -> None: ...
 def augment_masks(
-    options: AugmentOptions, seed: int, step: int, numbers: NDArray[np.uint32], x: NDArray[Any], y: NDArray[Any]
+    options: AugmentOptions, seed: int, step: int, numbers: NDArray[Any], x: NDArray[Any], y: NDArray[Any]
 ) -> None: ...
-
-# pool.cpp
-POOLS: dict[str, int]
-
-def pool(
-    kind: int,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    size: Sequence[int],
-    stride: Sequence[int],
-    before: Sequence[int],
-) -> None: ...
-def pool_backward(
-    kind: int,
-    x: NDArray[Any] | None,
-    dy: NDArray[Any],
-    dx: NDArray[Any],
-    size: Sequence[int],
-    stride: Sequence[int],
-    before: Sequence[int],
-) -> None: ...
-
-# norm.cpp
-def moments(x: NDArray[Any], mean: NDArray[Any], var: NDArray[Any]) -> None: ...
 def batch_norm(
     x: NDArray[Any],
     gamma: NDArray[Any],
@@ -342,44 +84,216 @@ def batch_norm_backward(
     eps: float,
     relu: bool,
     batch_statistics: bool,
-    dx: NDArray[Any] | None,
+    dx: Any,
     dgamma: NDArray[Any],
     dbeta: NDArray[Any],
 ) -> None: ...
-
-# peak.cpp
-def fma_peak(repeats: int) -> float: ...
-def copy_peak(repeats: int) -> float: ...
-
-# rnn.cpp
-CELLS: dict[str, int]
-
-def rnn_forward(
-    cell: int,
+def build_index(
+    library: NDArray[Any],
+    slices: NDArray[Any],
+    popcounts: NDArray[Any],
+    places: NDArray[Any],
+    bit_frequencies: NDArray[Any],
+) -> None: ...
+def build_info() -> dict[str, Any]: ...
+def cache_stats() -> dict[str, Any]: ...
+def column_sum(x: NDArray[Any], out: NDArray[Any]) -> None: ...
+def conv_backward_data(
+    dy: NDArray[Any],
+    w: NDArray[Any],
+    bias: Any,
+    activation: int,
+    stride: Sequence[int],
+    before: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    flip: bool,
+    exact: bool,
+    dx: NDArray[Any],
+) -> None: ...
+def conv_backward_weights(
     x: NDArray[Any],
-    w_x: NDArray[Any],
-    w_h: NDArray[Any],
-    b: NDArray[Any] | None,
-    h0: NDArray[Any] | None,
-    c0: NDArray[Any] | None,
-    lengths: NDArray[np.intp] | None,
-    reverse: bool,
-    keep: bool,
+    dy: NDArray[Any],
+    stride: Sequence[int],
+    before: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    flip: bool,
+    exact: bool,
+    dw: NDArray[Any],
+) -> None: ...
+def conv_forward(
+    x: NDArray[Any],
+    w: NDArray[Any],
+    bias: Any,
+    activation: int,
+    stride: Sequence[int],
+    before: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    flip: bool,
+    exact: bool,
     y: NDArray[Any],
+) -> None: ...
+def copy_peak(arg0: int) -> float: ...
+def count_set_bits(rows: NDArray[Any], counts: NDArray[Any]) -> None: ...
+def dropout(
+    x: NDArray[Any], y: NDArray[Any], seed: int, layer: int, step: int, threshold: int, scale: float, kept: Any
+) -> None: ...
+def ecfp(
+    smiles: list[Any],
+    radius: int,
+    size: int,
+    use_bond_types: bool,
+    chirality: bool,
+    features: bool,
+    rows: NDArray[Any],
+    status: NDArray[Any],
+    threads: int,
+    binary: bool = False,
+    partial: bool = False,
+) -> None: ...
+def ecfp_graphs(
+    smiles: list[Any], use_bond_types: bool, chirality: bool, features: bool, status: NDArray[Any], threads: int
 ) -> tuple[Any, ...]: ...
+def embedding(arg0: NDArray[Any], arg1: NDArray[Any], arg2: NDArray[Any]) -> int: ...
+def embedding_gradient(arg0: NDArray[Any], arg1: int, arg2: NDArray[Any], arg3: NDArray[Any]) -> int: ...
+def empty(shape: Sequence[int], dtype: Any) -> NDArray[Any]: ...
+def fail_allocation(n: int) -> int: ...
+def fma_peak(arg0: int) -> float: ...
+def get_cpu_level() -> str: ...
+def get_num_threads() -> int: ...
+def index_neighbors(
+    slices: NDArray[Any],
+    popcounts: NDArray[Any],
+    places: NDArray[Any],
+    bit_frequencies: NDArray[Any],
+    queries: NDArray[Any],
+    cutoff: float,
+    counts: NDArray[Any],
+    starts: Any = None,
+    neighbors: Any = None,
+) -> None: ...
+def index_topk(
+    slices: NDArray[Any],
+    popcounts: NDArray[Any],
+    places: NDArray[Any],
+    bit_frequencies: NDArray[Any],
+    queries: NDArray[Any],
+    threshold: float,
+    indices: NDArray[Any],
+    similarities: NDArray[Any],
+) -> None: ...
+def keep(x: NDArray[Any], y: NDArray[Any], kept: NDArray[Any], scale: float) -> None: ...
+def linear(
+    a: NDArray[Any], b: NDArray[Any], bias: Any, activation: int, out: NDArray[Any], add: Any = None, keep: Any = None
+) -> None: ...
+def list_set_bits(rows: NDArray[Any], indptr: NDArray[Any], indices: NDArray[Any]) -> None: ...
+def look(arg0: NDArray[Any]) -> Any: ...
+def loss(
+    kind: int,
+    logits: NDArray[Any],
+    labels: Any,
+    targets: Any,
+    weights: Any,
+    dloss: Any,
+    out: NDArray[Any],
+    classes: int,
+) -> None: ...
+def map(function: int, x: NDArray[Any], y: NDArray[Any]) -> None: ...
+def matmul(
+    a: NDArray[Any], b: NDArray[Any], bias: Any, activation: int, out: NDArray[Any], add: Any = None, keep: Any = None
+) -> None: ...
+def matmul_batch(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any]) -> None: ...
+def moments(x: NDArray[Any], mean: NDArray[Any], var: NDArray[Any]) -> None: ...
+def one_hot_dna(
+    texts: list[Any],
+    which: NDArray[Any],
+    start: NDArray[Any],
+    stop: NDArray[Any],
+    reverse: NDArray[Any],
+    out: NDArray[Any],
+    bad: NDArray[Any],
+) -> None: ...
+def optim_step(
+    rule: int,
+    param: NDArray[Any],
+    grad: NDArray[Any],
+    x: Any,
+    first: Any,
+    second: Any,
+    lr: float,
+    l1: float,
+    l2: float,
+    decay: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    step: int,
+    nesterov: bool,
+) -> None: ...
+def optim_step_fits(param: Any, grad: Any, x: Any, first: Any, second: Any) -> bool: ...
+def plain_input_gradient(dz: Any, w: Any, y: Any, scale: float) -> Any: ...
+def plain_linear(x: Any, w: Any, b: Any, activation: int) -> Any: ...
+def plain_matmul(a: Any, b: Any, transpose_a: bool, transpose_b: bool, out: Any) -> Any: ...
+def pool(
+    kind: int, x: NDArray[Any], y: NDArray[Any], size: Sequence[int], stride: Sequence[int], before: Sequence[int]
+) -> None: ...
+def pool_backward(
+    kind: int,
+    x: Any,
+    dy: NDArray[Any],
+    dx: NDArray[Any],
+    size: Sequence[int],
+    stride: Sequence[int],
+    before: Sequence[int],
+) -> None: ...
+def quota_cores(root: str, group: str) -> int: ...
+def release_cached_memory() -> None: ...
 def rnn_backward(
     cell: int,
     x: NDArray[Any],
     w_x: NDArray[Any],
     w_h: NDArray[Any],
-    lengths: NDArray[np.intp] | None,
+    lengths: Any,
     reverse: bool,
     kept: tuple[Any, ...],
     gradients: tuple[Any, ...],
-    dx: NDArray[Any] | None,
+    dx: Any,
     dw_x: NDArray[Any],
     dw_h: NDArray[Any],
     db: NDArray[Any],
-    dh0: NDArray[Any],
-    dc0: NDArray[Any] | None,
+    dh0: Any,
+    dc0: Any,
+) -> None: ...
+def rnn_forward(
+    cell: int,
+    x: NDArray[Any],
+    w_x: NDArray[Any],
+    w_h: NDArray[Any],
+    b: NDArray[Any],
+    h0: Any,
+    c0: Any,
+    lengths: Any,
+    reverse: bool,
+    keep: bool,
+    y: NDArray[Any],
+) -> tuple[Any, ...]: ...
+def set_cpu_level(name: str) -> None: ...
+def set_num_threads(count: int) -> None: ...
+def slice_bytes(rows: int, bytes: int) -> int: ...
+def softmax(log: bool, x: NDArray[Any], y: NDArray[Any], classes: int) -> None: ...
+def softmax_backward(log: bool, dy: NDArray[Any], y: NDArray[Any], dx: NDArray[Any], classes: int) -> None: ...
+def sparse_from_bits(arg0: NDArray[Any], arg1: bool) -> SparseBatch: ...
+def tanimoto(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any]) -> None: ...
+def tanimoto_topk(
+    queries: NDArray[Any], targets: NDArray[Any], threshold: float, indices: NDArray[Any], similarities: NDArray[Any]
+) -> None: ...
+def usable_cores() -> int: ...
+def valence_problems(smiles: str) -> Any: ...
+def winograd_applies(x: NDArray[Any], w: NDArray[Any], y: NDArray[Any], before: tuple[int, int]) -> bool: ...
+def winograd_backward_data(dy: NDArray[Any], w: NDArray[Any], before: tuple[int, int], dx: NDArray[Any]) -> None: ...
+def winograd_backward_weights(x: NDArray[Any], dy: NDArray[Any], before: tuple[int, int], dw: NDArray[Any]) -> None: ...
+def winograd_forward(
+    x: NDArray[Any], w: NDArray[Any], bias: Any, relu: bool, before: tuple[int, int], y: NDArray[Any]
 ) -> None: ...

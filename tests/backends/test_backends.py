@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from catalase.backends import CPU, backend_named, backend_of, device_of, same_backend, to_device, to_host
 from catalase.backends.base import Backend
 from catalase.backends.cpu import CpuBackend
-from catalase.backends.cuda.backend import CudaBackend
+from catalase.backends.cuda.backend import CudaBackend, add_kernels
 from catalase.backends.cuda.cupy_backend import CupyBackend
 from tests.cuda.host import HostRuntime
 
@@ -31,6 +32,25 @@ def test_every_backend_takes_what_the_protocol_says(backend, name):
 @pytest.mark.parametrize("backend", [CpuBackend, CupyBackend, HostRuntime])
 def test_nothing_of_the_protocol_is_left_open(backend):
     assert not inspect.isabstract(backend)
+
+
+def test_a_function_of_a_family_is_a_method_if_the_protocol_has_its_name():
+    class Some(CudaBackend):
+        pass
+
+    def pool(device, kind, x, windows): ...
+    def helper(device): ...
+
+    family, other = ModuleType("family"), ModuleType("other")
+    pool.__module__ = helper.__module__ = "family"
+    vars(family).update(pool=pool, helper=helper)
+    vars(other).update(pool=pool)  # imported, so it is not the other file's
+    add_kernels(Some, [family, other])
+    assert vars(Some)["pool"] is pool and not hasattr(Some, "helper")
+    other.pool = lambda device, kind, x, windows: None
+    other.pool.__module__ = "other"
+    with pytest.raises(TypeError, match="pool is in family and in other; rename one"):
+        add_kernels(Some, [other])
 
 
 def test_nothing_public_stands_beside_the_protocol_on_the_cpu():

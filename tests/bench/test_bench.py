@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from catalase.bench import FAMILIES, run_bench
+from catalase.bench import FAMILIES, families, run_bench
 from catalase.bench.case import Case, compare
 from catalase.bench.families import family_of
 from catalase.bench.runner import PEERS, Row, environment
@@ -78,7 +79,15 @@ def test_the_book_listing_runs(data_dir):
     assert {"fit", "whole process"} <= {row["case"] for row in report["rows"]}
 
 
-def test_every_family_is_listed_and_every_case_has_its_own_name():
+def test_families_are_found_each_in_its_file_and_keep_their_order():
+    files = [path for path in Path(families.__file__).parent.glob("*.py") if path.stem != "__init__"]
+    assert {Path(family_of(name).__file__) for name in FAMILIES} == set(files) and len(FAMILIES) == len(files)
+    assert " ".join(FAMILIES).startswith(
+        "matmul conv convnet mlp predict elementwise pool rnn data fingerprint tanimoto"
+    )
+
+
+def test_every_case_has_its_own_name():
     for name in FAMILIES:
         family = family_of(name)
         if hasattr(family, "cases"):

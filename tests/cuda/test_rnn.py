@@ -72,7 +72,7 @@ def test_short_chunks_are_summed_latest_first(backend, rng, monkeypatch, schedul
         if backend.device == "host":
             backend.runtime.schedule = schedule
             monkeypatch.setattr(backend.runtime, "multiprocessors", processors, raising=False)
-        dw = rnn_weights.weight_gradient(backend.runtime, backend.array(a), backend.array(dz), plan, 3)
+        dw = rnn_weights.weight_gradient_of_steps(backend.runtime, backend.array(a), backend.array(dz), plan, 3)
         assert same_as_cpu(backend.get(dw), np.roll(cpu, 3, axis=1))
     if backend.device == "host":
         backend.runtime.schedule = None

@@ -82,7 +82,7 @@ def backend_named(name: str, function: str = "to") -> Backend:
             raise ValueError(f"{function}: device must be 'cpu' or 'cuda', got {name!r}")
         from .cuda.cupy_backend import CupyBackend
 
-        backend = CupyBackend(function)
+        backend = CupyBackend(function)  # type: ignore[abstract]  # `add_kernels` has added the methods
         register(backend.array_type, backend)
     return _BY_NAME[name]
 

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Sequence
+import importlib
+import inspect
+import pkgutil
+from abc import abstractmethod, update_abstractmethods
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..base import Array, Axes, Backend
-from . import (
-    arithmetic,
-    augment,
-    conv,
-    dropout,
-    elementwise,
-    embedding,
-    indexing,
-    linear,
-    loss,
-    matmul,
-    norm,
-    one_hot,
-    optim,
-    pool,
-    rnn,
-    tanimoto,
-)
+from . import arithmetic
 
 
 class CudaBackend(Backend):
-    """The base of CUDA backends: a subclass adds memory and launches, and each family's file provides its kernels."""
+    """The base of CUDA backends: a subclass adds memory and launches, `add_kernels` the functions of the families' files."""
 
     float_dtypes = (np.dtype(np.float32),)
     is_host = False
@@ -84,8 +72,6 @@ class CudaBackend(Backend):
     def divide(self, a: Any, b: Any) -> Array:
         return arithmetic.combine(self, "divide", a, b)
 
-    power = arithmetic.power
-
     def equal(self, a: Any, b: Any) -> Array:
         return arithmetic.combine(self, "equal", a, b)
 
@@ -101,23 +87,14 @@ class CudaBackend(Backend):
     def sign(self, x: Array) -> Array:
         return arithmetic.combine(self, "sign", x)
 
-    where = arithmetic.where
-
     def sum(self, x: Array, axis: int | Axes | None = None, keepdims: bool = False) -> Array:
         return arithmetic.reduce(self, "sum", x, axis, keepdims)
 
     def max(self, x: Array, axis: int | Axes | None = None, keepdims: bool = False) -> Array:
         return arithmetic.reduce(self, "max", x, axis, keepdims)
 
-    broadcast_to = arithmetic.broadcast_to
-
     def reshape(self, x: Array, shape: tuple[int, ...]) -> Array:
         return self.contiguous(x).reshape(*shape)
-
-    def concatenate(self, parts: Sequence[Array], axis: int) -> Array:
-        return arithmetic.concatenate(self, parts, axis)
-
-    index = indexing.index
 
     def power_slope(self, base: Array, exponent: Array) -> Array:
         return arithmetic.combine(self, "power_slope", base, exponent)
@@ -128,25 +105,24 @@ class CudaBackend(Backend):
     def masked(self, x: Array, weights: Array) -> Array:
         return arithmetic.combine(self, "masked", x, weights)
 
-    clip_norm = arithmetic.clip_norm
 
-    # Kernels, in one file a family.
-    map = elementwise.map_values
-    activation_backward = elementwise.activation_backward
-    relu_dropout_backward = elementwise.relu_dropout_backward
-    softmax, softmax_backward = loss.softmax, loss.softmax_backward
-    softmax_loss, elementwise_loss = loss.softmax_loss, loss.elementwise_loss
-    dropout, dropout_backward = dropout.dropout, dropout.dropout_backward
-    matmul, column_sum = matmul.matmul, matmul.column_sum
-    linear, sparse, weight_gradient = linear.linear, linear.sparse, linear.weight_gradient
-    conv, conv_weights = conv.conv, conv.conv_weights
-    upsample_linear, upsample_linear_backward = pool.upsample_linear, pool.upsample_linear_backward
-    pool, pool_backward = pool.pool, pool.pool_backward
-    moments, batch_norm, batch_norm_backward = norm.moments, norm.batch_norm, norm.batch_norm_backward
-    update_statistics = norm.update_statistics
-    rnn, rnn_backward = rnn.rnn, rnn.rnn_backward
-    embedding, embedding_backward = embedding.embedding, embedding.embedding_backward
-    one_hot = one_hot.encode
-    optim_step = optim.optim_step
-    tanimoto, tanimoto_topk = tanimoto.tanimoto, tanimoto.tanimoto_topk
-    augment = augment.augment
+def add_kernels(backend: type, modules: Iterable[ModuleType]) -> None:
+    """Make each function of the modules that has the name of a method of the protocol a method of the backend."""
+    for module in modules:
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            if name in Backend.__abstractmethods__ and function.__module__ == module.__name__:
+                if name in vars(backend):
+                    raise TypeError(
+                        f"{name} is in {vars(backend)[name].__module__} and in {module.__name__}; rename one"
+                    )
+                setattr(backend, name, function)
+    update_abstractmethods(backend)
+
+
+def _families() -> list[ModuleType]:
+    """Return the modules of this folder, without those of the backends."""
+    names = [found.name for found in pkgutil.iter_modules([str(Path(__file__).parent)])]
+    return [importlib.import_module(f".{name}", __package__) for name in names if not name.endswith("backend")]
+
+
+add_kernels(CudaBackend, _families())

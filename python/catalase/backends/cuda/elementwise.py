@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .backend import CudaBackend
 
 
-def map_values(device: CudaBackend, function: int, x: Any, out: Any = None) -> Any:
+def map(device: CudaBackend, function: int, x: Any, out: Any = None) -> Any:
     target = device.empty(x.shape, x.dtype) if out is None else out
     shifted = out is not None and out is not x and device.may_share(out, x)  # a device writes in any order
     if shifted or not target.flags.c_contiguous:

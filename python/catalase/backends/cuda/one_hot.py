@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _LETTERS = b"ACGTUNRYSWKMBDHVacgtunryswkmbdhv"
 
 
-def encode(
+def one_hot(
     device: CudaBackend, texts: list[Any], stop: Any, reverse: Any, columns: int, dtype: Any
 ) -> tuple[Any, int, int]:
     """Return the rows of whole sequences, or None, with the sequence and position of the first letter that is not DNA."""

@@ -10,7 +10,7 @@ import numpy as np
 from ... import _core
 from ..base import RnnSaved
 from .matmul import product
-from .rnn_weights import bias_gradient, gather, scatter, weight_gradient
+from .rnn_weights import bias_gradient_of_steps, gather, scatter, weight_gradient_of_steps
 
 if TYPE_CHECKING:
     from .backend import CudaBackend
@@ -138,9 +138,11 @@ def rnn_backward(
     given = (saved.gates, saved.candidates, saved.states, saved.cells, device.contiguous(arrays["w_h"].T))
     _walk(device, "backward", cell, sizes, (*given, dy, dh, dc, dz, dh0, dc0, *plan.order, plan.steps))
     rows = gather(device, x, plan, 0, plan.steps, plan.rows)
-    dw_x = weight_gradient(device, rows, dz[:, dz_row - width :], plan, 0)
-    dw_h = weight_gradient(device, saved.states[: plan.rows], dz[:, :width], plan, 2 * H if kind == "gru" else 0)
-    db = bias_gradient(device, dz, plan, kind == "gru")
+    dw_x = weight_gradient_of_steps(device, rows, dz[:, dz_row - width :], plan, 0)
+    dw_h = weight_gradient_of_steps(
+        device, saved.states[: plan.rows], dz[:, :width], plan, 2 * H if kind == "gru" else 0
+    )
+    db = bias_gradient_of_steps(device, dz, plan, kind == "gru")
     dx = None
     if need_dx:
         dx = _empty(device, x.shape)

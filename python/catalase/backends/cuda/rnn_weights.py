@@ -33,7 +33,7 @@ def scatter(device: CudaBackend, rows: Any, dx: Any, plan: Any) -> None:
         walk(device, "rnn_weights.scatter_steps", dx.size, rows, dx, *plan.order, dx.shape[2])
 
 
-def weight_gradient(device: CudaBackend, a: Any, dz: Any, plan: Any, turn: int) -> Any:
+def weight_gradient_of_steps(device: CudaBackend, a: Any, dz: Any, plan: Any, turn: int) -> Any:
     """Return ``a.T @ dz``, summed chunk by chunk, latest first, with its columns rotated to the right by ``turn``."""
     lines, columns, chunks = a.shape[1], dz.shape[1], plan.chunks
     dw = device.empty((lines, columns), np.float32)
@@ -61,8 +61,8 @@ def weight_gradient(device: CudaBackend, a: Any, dz: Any, plan: Any, turn: int) 
     return dw
 
 
-def bias_gradient(device: CudaBackend, dz: Any, plan: Any, gru: bool) -> Any:
-    """Sum dz (rows, columns) over its rows, as `weight_gradient`; GRU's [q r z n] is returned as (2, 3H): r z n, r z q."""
+def bias_gradient_of_steps(device: CudaBackend, dz: Any, plan: Any, gru: bool) -> Any:
+    """Sum dz (rows, columns) over its rows in the same way; GRU's [q r z n] is returned as (2, 3H): r z n, r z q."""
     columns, chunks = dz.shape[1], plan.chunks
     width = 3 * columns // 4 if gru else columns
     db = device.empty((2, width) if gru else (width,), np.float32)

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .case import Case, Prepared
+from ..case import Case, Prepared
+
+FAMILY = "elementwise"
 
 
 def cases(quick: bool) -> list[Case]:
-    from ..ops.checks import ACTIVATION_NAMES
+    from ...ops.checks import ACTIVATION_NAMES
 
     n, maps = 10_000 if quick else 1_000_000, (*ACTIVATION_NAMES, "exp", "log")
     out = [Case(f"{name}, {n}", 8.0 * n, "GB/s", {"what": name, "n": n}, tolerance=1e-5) for name in maps]
@@ -36,7 +38,7 @@ def _labels(n: int, classes: int) -> NDArray[Any]:
 
 
 def catalase(case: Case) -> Prepared:
-    from .. import ops
+    from ... import ops
 
     x, what = _input(case), case.options["what"]
     if what == "adam":
@@ -59,7 +61,7 @@ def catalase(case: Case) -> Prepared:
 
 
 def _adam_catalase(x: NDArray[Any]) -> Prepared:
-    from .. import ops
+    from ... import ops
 
     def fresh() -> tuple[NDArray[Any], ...]:
         arrays = tuple(ops.empty(x.shape) for _ in range(3))

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .case import Case, Prepared
-from .device import CPU, Device
-from .graph_step import number, training_step
+from ..case import Case, Prepared
+from ..device import CPU, Device
+from ..graph_step import number, training_step
 
+FAMILY = "convnet"
 _CHECKED_STEPS = 3
 
 
@@ -79,7 +80,7 @@ def _weights(net: _Net) -> list[NDArray[Any]]:
 
 
 def catalase(case: Case, device: Device = CPU) -> Prepared:
-    from .. import nn, optim
+    from ... import nn, optim
 
     net = case.options["net"]
     x, y = _batch(net, case.options["batch"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from .case import Case, Prepared
-from .device import CPU, Device
+from ..case import Case, Prepared
+from ..device import CPU, Device
 from .mlp import batch_of, catalase_net, inputs_of, torch_net
+
+FAMILY = "predict"
 
 
 def cases(quick: bool) -> list[Case]:
@@ -13,8 +15,8 @@ def cases(quick: bool) -> list[Case]:
 
 
 def catalase(case: Case, device: Device = CPU) -> Prepared:
-    from .. import no_grad
-    from ..train.fit import usual_forward
+    from ... import no_grad
+    from ...train.fit import usual_forward
 
     feed = inputs_of(batch_of("fingerprints", case.options["rows"])[0], "fingerprints", device)
     net = device.module(catalase_net()).eval()

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .case import Case, Prepared
+from ..case import Case, Prepared
+
+FAMILY = "conv"
 
 # The columns are x (channels last), kernel, output channels and stride.
 _ROWS: list[tuple[str, tuple[int, ...], tuple[int, ...], int, int]] = [
@@ -56,7 +58,7 @@ def _inputs(case: Case) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArr
 
 
 def catalase(case: Case) -> Prepared:
-    from .. import ops
+    from ... import ops
 
     x, w, b, dy = _inputs(case)
     o, dims = case.options, len(case.options["kernel"])

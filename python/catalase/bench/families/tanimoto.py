@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .case import Case, Prepared
-from .device import CPU, Device
+from ..case import Case, Prepared
+from ..device import CPU, Device
 
+FAMILY = "tanimoto"
 _BYTES = 256
 _ZINC = 249_456
 _MOST_RDKIT_PAIRS = 1e7  # more would take RDKit too long
@@ -71,7 +72,7 @@ def library(n: int, real: bool) -> NDArray[np.uint8]:
     path = Path(os.environ.get("CATALASE_DATA_DIR", "")) / "zinc250k.smi.gz"
     if not (real and path.is_file()):
         return random_fingerprints(n)
-    from .. import ops
+    from ... import ops
 
     with gzip.open(path, "rt") as lines:
         smiles = [line.split()[0] for line in lines if line.strip()]
@@ -114,7 +115,7 @@ def _sides(case: Case) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def catalase(case: Case) -> Prepared:
-    from .. import FingerprintIndex, cluster, ops
+    from ... import FingerprintIndex, cluster, ops
 
     what = case.options["what"]
     if what == "butina":
@@ -140,7 +141,7 @@ def catalase(case: Case) -> Prepared:
 
 
 def on_device(case: Case, device: Device) -> Prepared:
-    from .. import ops
+    from ... import ops
 
     queries, targets = (device.array(side) for side in _sides(case))
     if case.options["what"] == "all":

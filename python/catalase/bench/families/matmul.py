@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .case import Case, Prepared
-from .device import CPU, Device
+from ..case import Case, Prepared
+from ..device import CPU, Device
 
+FAMILY = "matmul"
 _SHAPES = [
     (50, 1024, 1000), (128, 1024, 1024), (64, 64, 64), (256, 256, 256), (512, 512, 512), (1024, 1024, 1024),
     (2048, 2048, 2048), (50, 1000, 12), (128, 784, 512), (1, 1024, 1000), (1000, 50, 1024),
@@ -48,7 +49,7 @@ def _inputs(case: Case) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
 
 
 def catalase(case: Case, device: Device = CPU) -> Prepared:
-    from .. import ops
+    from ... import ops
 
     a, b, out = (device.array(x) for x in _inputs(case))
     return Prepared(lambda: ops.matmul(a, b, out=out), lambda: [device.numpy(ops.matmul(a, b))])

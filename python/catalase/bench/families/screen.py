@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .case import Case, Prepared
+from ..case import Case, Prepared
 from .fingerprint import _SMILES, _zinc
 
+FAMILY = "screen"
 _BITS, _HIDDEN, _TOP, _ZINC = 1024, 1000, 1000, 249_456
 _MOST_RDKIT = 3000
 
@@ -42,7 +43,7 @@ def _library(n: int) -> Path:
     """Write a file of n molecules."""
     path = Path(_folder().name) / f"{n}.smi"
     if not path.exists():
-        from ..screening.library import Library
+        from ...screening.library import Library
 
         zinc = _zinc()
         chunks = Library(zinc).chunks(8192) if zinc else [_SMILES]
@@ -52,7 +53,7 @@ def _library(n: int) -> Path:
 
 
 def _model() -> Any:
-    from .. import feat, models
+    from ... import feat, models
 
     model = models.MultitaskClassifier(1, _BITS, layer_sizes=[_HIDDEN], seed=0)
     model.featurizer = feat.CircularFingerprint(size=_BITS)
@@ -60,7 +61,7 @@ def _model() -> Any:
 
 
 def catalase(case: Case) -> Prepared:
-    from ..screening import screen
+    from ...screening import screen
 
     path, model = _library(case.options["n"]), _model()
     out = path.with_suffix(".csv")

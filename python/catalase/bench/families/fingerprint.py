@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .case import Case, Prepared
-from .device import Device
+from ..case import Case, Prepared
+from ..device import Device
+
+FAMILY = "fingerprint"
 
 # These are real molecules, written here so that the family needs no file. Where the ZINC file is missing they are repeated;
 # that favours the native reader, since the processor learns its branches.
@@ -54,7 +56,7 @@ def _rdkit_molecules(case: Case) -> list[Any]:
 
 
 def catalase(case: Case) -> Prepared:
-    from .. import ops
+    from ... import ops
 
     if case.options["what"] == "ecfp":
         smiles = _molecules(case)
@@ -94,7 +96,7 @@ def device_cases(quick: bool) -> list[Case]:
 
 
 def catalase_on_device(case: Case, device: Device) -> Prepared:
-    from .. import ops
+    from ... import ops
 
     smiles = _molecules(case)
 

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .case import Case, Prepared
+from ..case import Case, Prepared
 
+FAMILY = "data"
 _LENGTH, _BATCH = 101, 100
 
 
@@ -73,7 +74,7 @@ def _rows(case: Case) -> NDArray[np.uint8]:
 
 
 def _on_disk(case: Case) -> Path:
-    from ..data import DiskDataset, NumpyDataset
+    from ...data import DiskDataset, NumpyDataset
 
     path = Path(_folder().name) / f"walk-{case.options['n']}"
     if not path.exists():
@@ -100,7 +101,7 @@ def _sums(batches: Any) -> list[NDArray[Any]]:
 
 
 def catalase(case: Case) -> Prepared:
-    from .. import data, ops
+    from ... import data, ops
 
     what = case.options["what"]
     if what == "dna":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+FAMILY = "book-tox21"
 ROUNDS = 3
 
 _SCRIPT = """
@@ -49,7 +50,7 @@ def _place_table(folder: str) -> None:
     import gzip
     from pathlib import Path
 
-    from ..molnet.tables import TOX21, find_table, read_table
+    from ...molnet.tables import TOX21, find_table, read_table
 
     target = Path(folder) / TOX21.file
     if target.exists():

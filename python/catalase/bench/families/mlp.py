@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .case import Case, Prepared
-from .device import CPU, Device
-from .graph_step import number, training_step
+from ..case import Case, Prepared
+from ..device import CPU, Device
+from ..graph_step import number, training_step
 
+FAMILY = "mlp"
 _IN, _HIDDEN, _OUT = 1024, 1000, 12
 _CHECKED_STEPS = 3
 
@@ -52,7 +53,7 @@ def weights() -> list[NDArray[Any]]:
 
 def catalase_net() -> Any:
     """Return the net with these start values."""
-    from .. import nn
+    from ... import nn
 
     net = nn.Sequential(nn.Linear(_IN, _HIDDEN, "relu"), nn.Linear(_HIDDEN, _OUT))
     w1, b1, w2, b2 = weights()
@@ -73,7 +74,7 @@ def torch_net() -> Any:
 
 def inputs_of(x: NDArray[Any], inputs: str, device: Device) -> Callable[[], Any]:
     """Return a function that gives the input of each call: for fingerprints on a device packed bits, else a dense array."""
-    from .. import ops
+    from ... import ops
 
     if device.name == "cpu" or inputs != "fingerprints":
         values = device.array(x)
@@ -83,7 +84,7 @@ def inputs_of(x: NDArray[Any], inputs: str, device: Device) -> Callable[[], Any]
 
 
 def catalase(case: Case, device: Device = CPU) -> Prepared:
-    from .. import nn, optim
+    from ... import nn, optim
 
     x, y = batch_of(case.options["inputs"], case.options["batch"])
     feed = inputs_of(x, case.options["inputs"], device)

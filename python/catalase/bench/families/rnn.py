@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .case import Case, Prepared
-from .device import CPU, Device
+from ..case import Case, Prepared
+from ..device import CPU, Device
 
+FAMILY = "rnn"
 _GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 # The columns are cell, sequences, time steps, inputs, hidden units, and whether lengths differ.
 _SHAPES = [
@@ -67,7 +68,7 @@ def _arrays(case: Case) -> dict[str, NDArray[Any]]:
 
 
 def catalase(case: Case, device: Device = CPU) -> Prepared:
-    from .. import ops
+    from ... import ops
 
     a = {name: device.array(x) for name, x in _arrays(case).items()}
     cell, (n, steps, _, _) = case.options["cell"], case.options["sizes"]

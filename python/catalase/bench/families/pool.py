@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .case import Case, Prepared
+from ..case import Case, Prepared
 
+FAMILY = "pool"
 _WORK = {
     "max": (5, 16),
     "train": (12, 32),
@@ -50,7 +51,7 @@ def _arrays(case: Case) -> tuple[NDArray[Any], NDArray[Any], list[NDArray[Any]]]
 
 
 def catalase(case: Case) -> Prepared:
-    from .. import ops
+    from ... import ops
 
     x, dy, (gamma, beta, mean, var) = _arrays(case)
     what, backward = case.options["what"], case.options["backward"]
