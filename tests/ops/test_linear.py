@@ -296,6 +296,12 @@ def test_a_linear_gradient_needs_equally_many_rows():
         ct.ops.LinearGradient(np.zeros((2, 3)), np.zeros((3, 3)))
 
 
+def test_a_linear_gradient_keeps_its_factors_under_the_names_of_its_arguments():
+    x, dz = np.ones((2, 3)), np.full((2, 4), 2.0)
+    gradient = ct.ops.LinearGradient(x, dz)
+    assert gradient.x is x and gradient.dz is dz
+
+
 def test_rows_of_a_sparse_batch():
     x = np.zeros((40, 32), np.float32)
     x[np.arange(40), np.arange(40) % 32] = np.arange(1, 41)

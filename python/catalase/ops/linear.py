@@ -262,6 +262,16 @@ class LinearGradient(DeferredMatmul):
             x, dz = x if isinstance(x, SparseBatch) else whole_strides(x), unit_rows(dz)
         super().__init__(x, dz, transpose_a=True)
 
+    @property
+    def x(self) -> Any:
+        """The layer's input."""
+        return self.a
+
+    @property
+    def dz(self) -> Any:
+        """The gradient before the activation."""
+        return self.b
+
 
 def linear_backward(
     dy: NDArray[Any],
