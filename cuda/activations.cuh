@@ -97,7 +97,7 @@ __device__ __forceinline__ float silu_slope(float x) {
 CATALASE_ACTIVATIONS(CATALASE_STRUCT)
 #undef CATALASE_STRUCT
 
-__device__ __forceinline__ float activate(i64 activation, float x) {
+__device__ __forceinline__ float activate(i32 activation, float x) {
   switch (activation) {
 #define CATALASE_CASE(name, ...) \
   case k##name:                  \

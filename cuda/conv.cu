@@ -204,7 +204,7 @@ __device__ __forceinline__ void convolve(A& from_a, B& from_b, i64 depths, i64 r
     const i64 at_column = column + Tiles::Columns::line(Tiles::tx(), e % kEach);
     if (at_row >= rows || at_column >= columns) continue;
     float* at = y + at_row * y_row + at_column;  // this thread wrote it
-    *at = activate(activation, bias == nullptr ? *at : *at + bias[at_column]);
+    *at = activate(static_cast<i32>(activation), bias == nullptr ? *at : *at + bias[at_column]);
   }
 }
 

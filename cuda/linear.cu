@@ -101,7 +101,7 @@ __device__ __forceinline__ void linear_row(const Values& x, i64 row, i64 feature
   float sum = gather(x, features, w, w_row, column, real, list);
   if (!real) return;
   if (bias != nullptr) sum = sum + bias[column];
-  y[row * n + column] = activate(activation, sum);
+  y[row * n + column] = activate(static_cast<i32>(activation), sum);
 }
 
 }  // namespace catalase

@@ -78,17 +78,17 @@ __device__ __forceinline__ void multiply(const float* a, i64 a_row, i64 a_col, i
 
 using namespace catalase;
 
-#define CATALASE_MATMUL(name, tile, depth, rows, columns, threads)                                                    \
-  extern "C" __global__ void __launch_bounds__(threads, 512 / threads)                                                \
-      name(const float* a, i64 a_row, i64 a_col, i64 a_step, const float* b, i64 b_row, i64 b_col, i64 b_step,        \
-           float* c, i64 c_row, i64 c_step, i64 m, i64 n, i64 k, i64 k_begin, i64 k_part, const float* bias,          \
-           const float* add, i64 add_row, const float* keep, i64 keep_row, i64 activation) {                          \
-    static_assert(Tile<tile, depth, rows, columns>::kWorkers == threads);                                             \
-    __shared__ __align__(16) float tile_a[2 * depth * (tile + kPad)];                                                 \
-    __shared__ __align__(16) float tile_b[2 * depth * (tile + kPad)];                                                 \
-    multiply<tile, depth, rows, columns>(a, a_row, a_col, a_step, b, b_row, b_col, b_step, c, c_row, c_step, m, n, k, \
-                                         k_begin, k_part, Epilogue{bias, add, add_row, keep, keep_row, activation},   \
-                                         tile_a, tile_b);                                                             \
+#define CATALASE_MATMUL(name, tile, depth, rows, columns, threads)                                             \
+  extern "C" __global__ void __launch_bounds__(threads, 512 / threads)                                         \
+      name(const float* a, i64 a_row, i64 a_col, i64 a_step, const float* b, i64 b_row, i64 b_col, i64 b_step, \
+           float* c, i64 c_row, i64 c_step, i64 m, i64 n, i64 k, i64 k_begin, i64 k_part, const float* bias,   \
+           const float* add, i64 add_row, const float* keep, i64 keep_row, i64 activation) {                   \
+    static_assert(Tile<tile, depth, rows, columns>::kWorkers == threads);                                      \
+    __shared__ __align__(16) float tile_a[2 * depth * (tile + kPad)];                                          \
+    __shared__ __align__(16) float tile_b[2 * depth * (tile + kPad)];                                          \
+    multiply<tile, depth, rows, columns>(                                                                      \
+        a, a_row, a_col, a_step, b, b_row, b_col, b_step, c, c_row, c_step, m, n, k, k_begin, k_part,          \
+        Epilogue{bias, add, add_row, keep, keep_row, static_cast<i32>(activation)}, tile_a, tile_b);           \
   }
 
 CATALASE_MATMUL(matmul_f32_128, 128, 8, 8, 8, 256)
@@ -100,7 +100,7 @@ CATALASE_MATMUL(matmul_f32_32, 32, 64, 2, 4, 128)
 extern "C" __global__ void __launch_bounds__(256)
     join_parts_f32(const float* parts, i64 count, float* c, i64 c_row, i64 m, i64 n, const float* bias,
                    const float* add, i64 add_row, const float* keep, i64 keep_row, i64 activation) {
-  const Epilogue epilogue{bias, add, add_row, keep, keep_row, activation};
+  const Epilogue epilogue{bias, add, add_row, keep, keep_row, static_cast<i32>(activation)};
   for (i64 i = global_thread(); i < m * n; i += global_threads()) {
     float total = parts[i];
     for (i64 p = 1; p < count; ++p) total = total + parts[p * m * n + i];

@@ -284,7 +284,7 @@ using namespace catalase;
     T::run(Operand{a + z * a_step, a_row, a_col, m}, Operand{b + z * b_step, b_col, b_row, n},                 \
            static_cast<i64>(blockIdx.x) * tile, static_cast<i64>(blockIdx.y) * tile, first,                    \
            smaller(first + k_part, k), c + z * c_step, c_row,                                                  \
-           Epilogue{bias, add, add_row, keep, keep_row, activation}, shared);                                  \
+           Epilogue{bias, add, add_row, keep, keep_row, static_cast<i32>(activation)}, shared);                \
   }
 
 CATALASE_MMA(matmul_tf32_128_dd, Tf32, 128, true, true)
