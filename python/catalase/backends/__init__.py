@@ -59,6 +59,8 @@ def same_backend(function: str, **arrays: Any) -> Backend:
     """Return the one backend of all these arrays (None is skipped). An error names each array of a mixture."""
     present = {name: x for name, x in arrays.items() if x is not None}
     kinds = {type(x) for x in present.values()}
+    if kinds == {np.ndarray}:
+        return CPU
     on_device = [is_device_array(x) for x in present.values()]
     if not any(on_device):
         return CPU

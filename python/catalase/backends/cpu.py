@@ -373,7 +373,7 @@ class CpuBackend(Backend):
     def rnn(
         self, kind: str, cell: str, arrays: dict[str, Any], lengths: NDArray[np.intp] | None, reverse: bool, keep: bool
     ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None, RnnSaved | None]:
-        x, b, h0, c0 = (_dense(arrays.get(name)) for name in ("x", "b", "h0", "c0"))
+        x, b, h0, c0 = _all_dense(arrays["x"], arrays["b"], arrays["h0"], arrays.get("c0"))
         w_x, w_h = unit_rows(arrays["w_x"]), unit_rows(arrays["w_h"])
         y = empty((x.shape[0], x.shape[1], w_h.shape[0]), x.dtype)
         h, c, *kept = _core.rnn_forward(_core.CELLS[cell], x, w_x, w_h, b, h0, c0, lengths, reverse, keep, y)
@@ -389,10 +389,10 @@ class CpuBackend(Backend):
         db = empty((2, w_h.shape[1]) if kind == "gru" else (w_h.shape[1],), x.dtype)
         dh0 = empty((x.shape[0], w_h.shape[0]), x.dtype)
         dc0 = empty(dh0.shape, x.dtype) if kind == "lstm" else None
-        gradients = tuple(_dense(arrays.get(name)) for name in ("dy", "dh", "dc"))
+        x, *gradients = _all_dense(x, arrays["dy"], arrays["dh"], arrays.get("dc"))
         _core.rnn_backward(
-            _core.CELLS[cell], contiguous(x), unit_rows(w_x), unit_rows(w_h), lengths, reverse, tuple(saved), gradients,
-            dx, dw_x, dw_h, db, dh0, dc0,
+            _core.CELLS[cell], x, unit_rows(w_x), unit_rows(w_h), lengths, reverse, tuple(saved), tuple(gradients), dx,
+            dw_x, dw_h, db, dh0, dc0,
         )  # fmt: skip
         return dx, dw_x, dw_h, db, dh0, dc0
 

@@ -81,11 +81,12 @@ def floats(function: str, *, optional: tuple[str, ...] = (), **arrays: Any) -> t
     for name, x in arrays.items():  # this check suffices for most arrays
         if x is None and name in optional:
             continue
-        if type(x) is not np.ndarray or (x.dtype is not _F32 and x.dtype is not _F64):
+        if type(x) is not np.ndarray:
             break
-        if first is None:
-            first = x.dtype
-        elif x.dtype is not first:
+        dtype = x.dtype
+        if first is None and (dtype is _F32 or dtype is _F64):
+            first = dtype
+        elif dtype is not first:
             break
     else:
         return CPU, *arrays.values()

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._internal.numbers import choice, flag
-from ..backends import is_device_array, same_backend, to_host
+from ..backends import CPU, backend_of, is_device_array, same_backend, to_host
 from ..backends.base import RnnSaved
 from .checks import floats, whole_numbers
 
@@ -407,11 +407,11 @@ def check_shapes(function: str, kind: str, x: Any, w_x: Any, w_h: Any, **others:
         "dy": (sizes.batch, sizes.steps, sizes.hidden),
     }
     state = (sizes.batch, sizes.hidden)
-    for name, array in {"w_x": w_x, **others}.items():
-        if array is not None and array.shape != expected.get(name, state):
+    for name, array in (("w_x", w_x), *others.items()):
+        needed = expected.get(name, state)
+        if array is not None and array.shape != needed:
             raise ValueError(
-                f"{function}: {name} must have shape {expected.get(name, state)} for x {x.shape} and w_h {w_h.shape}, "
-                f"got {array.shape}"
+                f"{function}: {name} must have shape {needed} for x {x.shape} and w_h {w_h.shape}, got {array.shape}"
             )
     return sizes
 
@@ -457,9 +457,10 @@ def _forward(
     """
     reverse = flag(function, "reverse", reverse)
     backend, *given = floats(function, optional=("b", "h0", "c0"), **arrays)
-    sizes = check_shapes(function, kind, **dict(zip(arrays, given, strict=True)))
+    arrays = dict(zip(arrays, given, strict=True))
+    sizes = check_shapes(function, kind, **arrays)
     lengths = check_lengths(function, lengths, sizes)
-    return backend.rnn(kind, cell, dict(zip(arrays, given, strict=True)), lengths, reverse, keep)
+    return backend.rnn(kind, cell, arrays, lengths, reverse, keep)
 
 
 def _backward(
@@ -473,5 +474,6 @@ def _backward(
     sizes = check_shapes(function, kind, **arrays)
     lengths = check_lengths(function, lengths, sizes)
     check_saved(function, kind, saved, sizes, lengths, arrays["x"].dtype)
-    same_backend(function, x=arrays["x"], **saved._asdict())
+    if backend is not CPU or backend_of(*saved) is not CPU:
+        same_backend(function, x=arrays["x"], **saved._asdict())
     return backend.rnn_backward(kind, cell, arrays, saved, lengths, reverse, input_gradient)
