@@ -1,15 +1,17 @@
-"""RDKit molecules: reading them within limits, explaining why one is refused, and drawing them."""
+"""RDKit molecules: reading them within limits, and explaining why one is refused."""
 
 from __future__ import annotations
 
 import functools
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from types import ModuleType
+from typing import Any, NamedTuple
 
-from . import _core
-from ._internal import storage
-from ._internal.text import strip_white
+from .. import _core
+from .._internal.numbers import choice, flag
+from .._internal.report import Failure, Report
+from .._internal.text import strip_white
 
 MAX_SMILES_LENGTH = _core.MAX_SMILES_LENGTH  # characters of a molecule
 MAX_RDKIT_CLOSURES = 500  # ring closures of a molecule that RDKit is to read
@@ -39,6 +41,92 @@ def rdkit_limits() -> Limits:
 
 
 _CLOSURE = re.compile(r"\[[^\]]*\]|(%\(\d+\)|%\d\d|\d)")  # digits in brackets are not ring closures
+
+
+def read(smiles: Sequence[Any], *, errors: str = "raise", return_report: bool = False) -> Any:
+    """Return RDKit molecules, read within limits of size and with a reason for each one that is refused.
+
+    Parameters
+    ----------
+    smiles : sequence of str or rdkit.Chem.Mol
+        Surrounding ASCII white space is stripped. Molecules are returned as they are.
+    errors : {"raise", "mask", "drop"}
+        Treatment of a molecule that cannot be read: raise an error, give None in its place, or leave it out (the result
+        is then ``(molecules, kept_indices)``).
+    return_report : bool
+        Append a `Report` of the failures.
+
+    Returns
+    -------
+    list of rdkit.Chem.Mol, or a tuple of (molecules[, kept_indices][, report])
+
+    Raises
+    ------
+    TypeError
+        If ``smiles`` is one string, or holds something that is neither text nor a molecule (with ``errors="raise"``).
+    ValueError
+        With ``errors="raise"`` for the first molecule that cannot be read.
+
+    Notes
+    -----
+    The molecules are those of ``Chem.MolFromSmiles``. Text is refused that RDKit would read as another molecule (characters
+    beyond ASCII, anything behind the SMILES), and text for which RDKit would need minutes: see the limits of
+    `catalase.ops.ecfp`. An empty SMILES is a molecule without atoms.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> [molecule.GetNumAtoms() for molecule in ct.chem.read(["CCO", "c1ccccc1"])]
+    [3, 6]
+    >>> molecules, kept, report = ct.chem.read(["CCO", "C1CC"], errors="drop", return_report=True)
+    >>> kept, report.failures[0].reason
+    ([0], 'not a valid SMILES (unknown atom, or unclosed ring, branch or bracket)')
+    """
+    items = molecule_list("read", smiles)
+    choice("read", "errors", errors, ("raise", "mask", "drop"))
+    return_report = flag("read", "return_report", return_report)
+    molecules: list[Any] = []
+    failures: list[Failure] = []
+    for position, item in enumerate(items):
+        molecule, reason = read_molecule(item)
+        molecules.append(molecule)
+        if reason:
+            failures.append(Failure(position, item_text(item), reason))
+            if errors == "raise":
+                raise refusal("read", item, failures[-1], len(items), "None")
+    result: list[Any] = [molecules]
+    if errors == "drop":
+        kept = [position for position, molecule in enumerate(molecules) if molecule is not None]
+        result = [[molecules[position] for position in kept], kept]
+    if return_report:
+        n_kept = len(items) - (len(failures) if errors == "drop" else 0)
+        counts = {"rdkit": len(items) - len(failures), "refused": len(failures)}
+        result.append(Report(len(items), n_kept, failures, counts=counts))
+    return result[0] if len(result) == 1 else tuple(result)
+
+
+def molecule_list(function: str, smiles: Any) -> list[Any]:
+    """Return the items of a sequence of molecules; refuse a single text, and containers without an order."""
+    wrong = (str, bytes, bytearray, memoryview, dict, set, frozenset, range, type, ModuleType)
+    if isinstance(smiles, wrong) or not hasattr(smiles, "__len__") or getattr(smiles, "ndim", 1) != 1:
+        raise TypeError(
+            f"{function}: smiles must be a list of strings or molecules, got {type(smiles).__name__}; wrap it in [ ]"
+        )
+    return list(smiles)
+
+
+def item_text(item: Any) -> str:
+    """Return the text by which a report names an item."""
+    return item if isinstance(item, str) else repr(item)[:200]
+
+
+def refusal(function: str, item: Any, failure: Failure, total: int, masked: str) -> Exception:
+    """Return the error of a molecule that cannot be read; ``masked`` is what ``errors="mask"`` gives instead of it."""
+    kind = ValueError if isinstance(item, str) else TypeError
+    return kind(
+        f"{function}: molecule {failure.position} of {total} ({failure.text[:80]!r}) cannot be read: {failure.reason}; "
+        f"errors='mask' gives {masked} in its place, errors='drop' leaves it out"
+    )
 
 
 def clean_smiles(text: str) -> tuple[str, str]:
@@ -175,33 +263,3 @@ def _molecule_class() -> type:
     from rdkit import Chem
 
     return Chem.Mol
-
-
-_MAX_DRAWN_ATOMS = 500  # the time for coordinates is quadratic, and so many atoms cannot be seen
-
-
-def molecule_grid(path: str, mols: Sequence[Any], legends: Sequence[str], *, columns: int = 5) -> None:
-    """Draw molecules in a grid with a legend below each, five to a row, as a PNG file.
-
-    A molecule of more than 500 atoms is left blank, and its legend says so.
-    """
-    from rdkit import Chem
-    from rdkit.Chem import rdDepictor
-    from rdkit.Chem.Draw import rdMolDraw2D
-
-    mols, legends = list(mols), list(legends)
-    for i, mol in enumerate(mols):
-        if mol.GetNumAtoms() > _MAX_DRAWN_ATOMS:
-            legends[i] = f"{legends[i]} (not drawn: {mol.GetNumAtoms():,} atoms)"
-            mols[i] = Chem.Mol()
-    rows = -(-len(mols) // columns)
-    drawer = rdMolDraw2D.MolDraw2DCairo(columns * 260, rows * 230, 260, 230)
-    options: Any = drawer.drawOptions()
-    options.legendFontSize = 17
-    options.padding = 0.08
-    for mol in mols:
-        rdDepictor.Compute2DCoords(mol)
-    drawer.DrawMolecules(mols, legends=legends)
-    drawer.FinishDrawing()
-    picture: bytes = drawer.GetDrawingText()
-    storage.write_file_atomic(path, lambda file: cast(None, file.write(picture)))

@@ -1,0 +1,12 @@
+"""Molecules through RDKit: reading them within limits, standardizing them, their scaffolds, and pictures of them.
+
+RDKit is imported when a function first needs it.
+"""
+
+from __future__ import annotations
+
+from .drawing import draw
+from .murcko import scaffold
+from .reading import read
+
+__all__ = ["draw", "read", "scaffold"]
