@@ -8,5 +8,6 @@ from __future__ import annotations
 from .drawing import draw
 from .murcko import scaffold
 from .reading import read
+from .standardizing import Standardized, standardize
 
-__all__ = ["draw", "read", "scaffold"]
+__all__ = ["Standardized", "draw", "read", "scaffold", "standardize"]
