@@ -129,6 +129,9 @@ def refusal(function: str, item: Any, failure: Failure, total: int, masked: str)
     )
 
 
+_WILDCARD = re.compile(r"\*|\[\d*\*(:\d+)?\]")  # an atom of any kind, which a SMILES can hold too
+
+
 def clean_smiles(text: str) -> tuple[str, str]:
     """Return the stripped SMILES and an empty reason, or the reason why the text is refused without reading it."""
     stripped = strip_white(text)
@@ -214,6 +217,29 @@ def read_molecule(item: Any) -> tuple[Any, str]:
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(text)
     return (molecule, "") if molecule is not None else (None, refusal_reason(text))
+
+
+def mol_block_smiles(block: bytes) -> tuple[str, str]:
+    """Return the canonical SMILES of a structure in MDL's format, V2000 or V3000, or "" and the reason why there is none."""
+    from rdkit import Chem, rdBase
+
+    counts = re.search(rb"^M  V30 COUNTS +(\d+)", block, re.MULTILINE) or re.match(rb"(?:.*\n){3} *(\d{1,3})", block)
+    most = rdkit_limits().rings
+    if counts is not None and int(counts[1]) > most:
+        return "", f"it has {int(counts[1]):,} atoms; RDKit is given at most {most:,}"
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromMolBlock(block)
+        if molecule is None:
+            molecule = Chem.MolFromMolBlock(block, sanitize=False)
+            problems = [] if molecule is None else [found.Message() for found in Chem.DetectChemistryProblems(molecule)]
+            return "", _listing(problems[:2], len(problems)) or "RDKit cannot read the structure"
+        parts: list[Any] = [*molecule.GetAtoms(), *molecule.GetBonds()]
+        query = next(
+            (part.GetSmarts() for part in parts if part.HasQuery() and not _WILDCARD.fullmatch(part.GetSmarts())), ""
+        )
+        if query:
+            return "", f"it is a query that stands for many molecules, with {query[:40]!r}"
+        return Chem.MolToSmiles(molecule), ""
 
 
 def partial_molecule(item: Any) -> Any:

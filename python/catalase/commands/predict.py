@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     from .._internal import storage
     from .._internal.report import Failure, Report
     from .._internal.storage.outputs import Output, check_outputs
-    from ..data.table_file import TableFile
+    from ..data.open_table import open_table
     from .common import tables
 
     out = options.out
@@ -50,7 +50,8 @@ def run(options: argparse.Namespace) -> int:
     failures: list[Failure] = []
     total = 0
     # The table is opened before the output, so that its faults are not taken for faults of the output.
-    with TableFile(options.table, "predict") as table:
+    with open_table(options.table, "predict") as table:
+        smiles = table.smiles_column(smiles)
         added = _added_columns(options.table, table.header, smiles, predicted)
         column = table.header.index(smiles)
 
