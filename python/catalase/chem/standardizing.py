@@ -268,11 +268,11 @@ def standardize(
     kept = [i for i, form in enumerate(forms) if errors != "drop" or not form.reason]
     part = [forms[i] for i in kept]
     result = Standardized(part, kept, None if values is None else values[kept], names)
-    result.report = summary(forms, result, failures, len(items))
+    result.report = _summary(forms, result, failures, len(items))
     return result
 
 
-def summary(forms: Sequence[StandardForm], result: Standardized, failures: Sequence[Failure], total: int) -> Report:
+def _summary(forms: Sequence[StandardForm], result: Standardized, failures: Sequence[Failure], total: int) -> Report:
     """Return the report of a result."""
     repeats = sum(len(rows) - 1 for rows in result.duplicates)
     first = dict(zip(result.kept.tolist(), result.first.tolist(), strict=True))
@@ -285,12 +285,11 @@ def summary(forms: Sequence[StandardForm], result: Standardized, failures: Seque
         "conflicts": len({first[conflict.rows[0]] for conflict in result.conflicts}),
         "refused": len(failures),
     }
-    return Report(
-        total, len(result), failures, notes(counts, result.salts, len(result.duplicates), result.conflicts), counts
-    )
+    said = notes(counts, result.salts, len(result.duplicates), list(map(str, result.conflicts)))
+    return Report(total, len(result), failures, said, counts)
 
 
-def notes(counts: dict[str, int], salts: dict[str, int], groups: int, conflicts: Sequence[Conflict]) -> list[str]:
+def notes(counts: dict[str, int], salts: dict[str, int], groups: int, conflicts: Sequence[str]) -> list[str]:
     """Return the sentences of a report."""
     said = []
     if counts["salts"]:
@@ -310,7 +309,7 @@ def notes(counts: dict[str, int], salts: dict[str, int], groups: int, conflicts:
     if conflicts:
         have = "has" if counts["conflicts"] == 1 else "have"
         more = f"; and {len(conflicts) - 3:,} more" if len(conflicts) > 3 else ""
-        listing = "; ".join(map(str, conflicts[:3]))
+        listing = "; ".join(conflicts[:3])
         said.append(f"{counts['conflicts']:,} of them {have} labels that differ: {listing}{more}")
     return said
 
