@@ -122,6 +122,8 @@ def test_odd_sd_files(tmp_path, monkeypatch):
     path = tmp_path / "l.sdf"
     path.write_bytes(b"")
     assert rows_of(path) == (["smiles"], [], {})
+    path.write_text(Chem.MolToMolBlock(Chem.MolFromSmiles("")) + "> <ID>\n5\n\n$$$$\n")
+    assert rows_of(path)[1] == [["", "5"]] and rows_of(path)[2][0].reason == "the structure has no atoms"
     path.write_text("$$$$\n" + GOOD.removesuffix("$$$$\n") + "\n")
     _, rows, failures = rows_of(path)
     assert [row[:2] for row in rows] == [["", ""], ["CCO", "ethanol"]] and list(failures) == [0]

@@ -233,6 +233,8 @@ def mol_block_smiles(block: bytes) -> tuple[str, str]:
             molecule = Chem.MolFromMolBlock(block, sanitize=False)
             problems = [] if molecule is None else [found.Message() for found in Chem.DetectChemistryProblems(molecule)]
             return "", _listing(problems[:2], len(problems)) or "RDKit cannot read the structure"
+        if not molecule.GetNumAtoms():
+            return "", "the structure has no atoms"
         parts: list[Any] = [*molecule.GetAtoms(), *molecule.GetBonds()]
         query = next(
             (part.GetSmarts() for part in parts if part.HasQuery() and not _WILDCARD.fullmatch(part.GetSmarts())), ""
