@@ -60,7 +60,10 @@ def test_labels_of_one_molecule_that_differ_are_named(here, capsys):
     header, *rows = read("c.csv")
     assert header[-1] == "labels that differ"
     assert [row[-1] for row in rows] == ["", "y: 2.5, but 1.5 in row 1; toxic: 1, but 0 in row 1", *[""] * 7]
-    assert "1 of them has labels that differ: y: 2.5" in capsys.readouterr().out
+    assert (
+        "1 of them has labels that differ: y: row 1: 1.5, row 2: 2.5; toxic: row 1: 0, row 2: 1"
+        in capsys.readouterr().out
+    )
     assert read("c.csv.errors.csv")[2] == ["4", "nope", "column 'y': needs a number or nothing, got 'nope'"]
 
 

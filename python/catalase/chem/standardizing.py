@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .._internal.numbers import choice, flag, is_number, listed, shown
 from .._internal.report import Failure, Report
 from .._internal.text import strip_white
+from .duplicates import Duplicates, duplicate_notes
 from .reading import item_text, molecule_list, read_molecule, refusal
 
 _MAX_ATOMS = 1_000  # of a molecule; RDKit then takes some 0.3 s, and InChI reads no more than 1,023
@@ -23,28 +24,6 @@ _IONIC_BONDS = ("[Li,Na,K,Rb,Cs]~[#7,#8,#9,#16,Cl,Br,I]", "[Mg,Ca,Sr,Ba]~[#8,#9,
 _BARE_METALS = frozenset((3, 11, 12, 19, 20, 37, 38, 55, 56))  # RDKit's Reionizer gives these atoms a charge
 # Kinds of CXSMILES that stand for more than one molecule: variable bonds, polymers, link nodes, R groups.
 _SEVERAL_MOLECULES = re.compile(r"(^\||,)\s*(m|Sg|LN|RG|LO):")
-
-
-class Conflict(NamedTuple):
-    """Rows of one molecule whose labels differ.
-
-    Attributes
-    ----------
-    rows : list of int
-        The rows that have a label, counted from 0.
-    task : str
-    values : list of float
-        Their labels, in the same order.
-    """
-
-    rows: list[int]
-    task: str
-    values: list[float]
-
-    def __str__(self) -> str:
-        shown = [f"row {row}: {value:g}" for row, value in zip(self.rows[:6], self.values[:6], strict=True)]
-        more = f" and {len(self.rows) - 6} more" if len(self.rows) > 6 else ""
-        return f"{self.task}: {', '.join(shown)}{more}"
 
 
 class StandardForm(NamedTuple):
@@ -114,34 +93,22 @@ class Standardized:
         self.changes = [form.changes for form in forms]
         self.kept = np.asarray(kept, np.int64)
         self.labels, self.tasks = labels, tasks
-        self._places: dict[str, list[int]] = {}
-        for place, form in enumerate(forms):
-            if not form.reason:
-                self._places.setdefault(form.key, []).append(place)
+        duplicates = Duplicates(tasks)
         self.first = self.kept.copy()
-        for places in self._places.values():
-            self.first[places] = self.kept[places[0]]
-        fragments = Counter(fragment for form in forms for fragment in set(form.removed))
-        self.salts = dict(fragments.most_common())
-        self.duplicates = [self.kept[places].tolist() for places in self._places.values() if len(places) > 1]
-        self.conflicts = self._conflicts()
+        for place, (form, row) in enumerate(zip(forms, kept, strict=True)):
+            if not form.reason:
+                self.first[place] = duplicates.add(form.key, row, () if labels is None else labels[place].tolist())
+        self.salts = removed_fragments(forms)
+        self.duplicates = duplicates.repeated()
+        self.conflicts = [conflict for found in duplicates.conflicts() for conflict in found]
         self.report = Report(0, 0)
+        self._all = duplicates
 
     def __len__(self) -> int:
         return len(self.smiles)
 
     def __repr__(self) -> str:
-        return f"Standardized({len(self):,} molecules, {len(self._places):,} different)"
-
-    def _conflicts(self) -> list[Conflict]:
-        found = []
-        for places in self._places.values():
-            for task, column in zip(self.tasks, [] if self.labels is None else self.labels.T, strict=False):
-                values = column[places]
-                there = ~np.isnan(values)
-                if there.any() and np.ptp(values[there]) > 0:
-                    found.append(Conflict(self.kept[places][there].tolist(), task, values[there].tolist()))
-        return found
+        return f"Standardized({len(self):,} molecules, {len(self._all.rows):,} different)"
 
     def merge(self, how: str = "mean") -> tuple[list[str], NDArray[np.float64] | None, list[list[int]]]:
         """Return one entry for each different molecule, in the order of their first rows.
@@ -168,17 +135,10 @@ class Standardized:
         >>> smiles, labels.ravel().tolist(), rows
         (['CCN', 'CCO'], [1.5, 5.0], [[0, 1], [2]])
         """
-        choice("merge", "how", how, ("mean", "median", "missing"))
-        groups = list(self._places.values())
-        smiles, rows = [self.smiles[places[0]] for places in groups], [self.kept[places].tolist() for places in groups]
-        if self.labels is None:
-            return smiles, None, rows
-        merged = np.full((len(groups), len(self.tasks)), np.nan)
-        for t, column in enumerate(self.labels.T):
-            classes = set(column[~np.isnan(column)].tolist()) <= {0.0, 1.0}
-            for g, places in enumerate(groups):
-                merged[g, t] = merged_label(column[places], "missing" if classes else how)
-        return smiles, merged, rows
+        labels = self._all.merged("merge", how)
+        smiles = dict(zip(self.kept.tolist(), self.smiles, strict=True))
+        rows = list(self._all.rows.values())
+        return [smiles[same[0]] for same in rows], None if self.labels is None else labels, rows
 
 
 def standardize(
@@ -268,31 +228,36 @@ def standardize(
     kept = [i for i, form in enumerate(forms) if errors != "drop" or not form.reason]
     part = [forms[i] for i in kept]
     result = Standardized(part, kept, None if values is None else values[kept], names)
-    result.report = _summary(forms, result, failures, len(items))
+    result.report = standard_report(forms, result._all, failures, len(items), len(result))
     return result
 
 
-def _summary(forms: Sequence[StandardForm], result: Standardized, failures: Sequence[Failure], total: int) -> Report:
-    """Return the report of a result."""
-    repeats = sum(len(rows) - 1 for rows in result.duplicates)
-    first = dict(zip(result.kept.tolist(), result.first.tolist(), strict=True))
+def removed_fragments(forms: Sequence[StandardForm]) -> dict[str, int]:
+    """Return the fragments that were removed, and from how many molecules, the commonest first."""
+    return dict(Counter(fragment for form in forms for fragment in set(form.removed)).most_common())
+
+
+def standard_report(
+    forms: Sequence[StandardForm],
+    duplicates: Duplicates,
+    failures: Sequence[Failure],
+    total: int,
+    kept: int,
+    first: int = 0,
+) -> Report:
+    """Return the report of standardized molecules; its sentences count rows from ``first``."""
     counts = {
         "changed": sum(bool(form.changes) for form in forms),
         "salts": sum(bool(form.removed) for form in forms),
         "mixtures": sum(form.mixture for form in forms),
         "neutralized": sum(form.charges > 0 for form in forms),
-        "duplicates": repeats,
-        "conflicts": len({first[conflict.rows[0]] for conflict in result.conflicts}),
+        "duplicates": sum(len(rows) - 1 for rows in duplicates.repeated()),
+        "conflicts": len(duplicates.conflicts()),
         "refused": len(failures),
     }
-    said = notes(counts, result.salts, len(result.duplicates), list(map(str, result.conflicts)))
-    return Report(total, len(result), failures, said, counts)
-
-
-def notes(counts: dict[str, int], salts: dict[str, int], groups: int, conflicts: Sequence[str]) -> list[str]:
-    """Return the sentences of a report."""
     said = []
     if counts["salts"]:
+        salts = removed_fragments(forms)
         common = ", ".join(f"{fragment} ({count:,})" for fragment, count in list(salts.items())[:8])
         more = f" and {len(salts) - 8:,} others" if len(salts) > 8 else ""
         said.append(f"{counts['salts']:,} had counterions or other fragments, which were removed: {common}{more}")
@@ -300,28 +265,7 @@ def notes(counts: dict[str, int], salts: dict[str, int], groups: int, conflicts:
         said.append(f"{counts['mixtures']:,} of these lost an organic fragment of half the size or more: look at them")
     if counts["neutralized"]:
         said.append(f"{counts['neutralized']:,} had charges, which were neutralized")
-    if groups:
-        repeats = counts["duplicates"]
-        said.append(
-            f"{groups:,} molecule{'' if groups == 1 else 's'} occur{'s' if groups == 1 else ''} more than once, in "
-            f"{groups + repeats:,} rows: {repeats:,} row{' repeats' if repeats == 1 else 's repeat'} an earlier one"
-        )
-    if conflicts:
-        have = "has" if counts["conflicts"] == 1 else "have"
-        more = f"; and {len(conflicts) - 3:,} more" if len(conflicts) > 3 else ""
-        listing = "; ".join(conflicts[:3])
-        said.append(f"{counts['conflicts']:,} of them {have} labels that differ: {listing}{more}")
-    return said
-
-
-def merged_label(values: NDArray[np.float64], how: str) -> float:
-    """Return the one label of equal molecules: their value, or where they differ their mean, median, or NaN."""
-    there = values[~np.isnan(values)]
-    if not there.size or np.ptp(there) == 0:
-        return float(there[0]) if there.size else np.nan
-    if how == "missing":
-        return np.nan
-    return float(np.mean(there) if how == "mean" else np.median(there))
+    return Report(total, kept, failures, said + duplicate_notes(duplicates, first), counts)
 
 
 def standardizer(

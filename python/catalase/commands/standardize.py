@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter
-from typing import IO, Any
+from typing import IO
 
 from .common.command import Commands, command, exit_code
 from .common.options import add_table_options, input_path, name, output_path
 
 _CHUNK = 1024  # rows standardized at a time
-_ADDED = ["standard smiles", "inchikey", "standardizing", "same as row"]
-_DIFFER = "labels that differ"
 
 
 def add(commands: Commands) -> None:
@@ -57,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
     from ..data.csv_loader import check_columns
     from ..data.open_table import open_table
     from .common import tables
+    from .common.standard_rows import ADDED, DIFFER, StandardRows
 
     out = options.out
     console = Console(sys.stderr if out in ("-", "/dev/stdout") else None)  # messages must not mix with the result
@@ -66,10 +64,10 @@ def run(options: argparse.Namespace) -> int:
     )
     with open_table(options.table, "standardize") as table:
         smiles = table.smiles_column(options.smiles)
-        added = _ADDED + ([_DIFFER] if options.task else [])
+        added = ADDED + ([DIFFER] if options.task else [])
         tables.added_columns(table, smiles, added)
         check_columns(options.table, table.header, options.task)
-        rows = _Rows(options, table.header, smiles)
+        rows = StandardRows(options, table.header, smiles)
 
         def write(binary: IO[bytes]) -> None:
             with storage.csv_writer(binary) as writer, console.progress("standardizing", None) as advance:
@@ -85,125 +83,8 @@ def run(options: argparse.Namespace) -> int:
 
         tables.write_result(out, write)
     report = rows.report()
-    written = f"{len(rows.first):,} molecules" if options.merge else f"{report.total:,} rows"
+    written = f"{len(rows.molecules.rows):,} molecules" if options.merge else f"{report.total:,} rows"
     console.print(f"{written} written to {'standard output' if out == '-' else out}")
     for note in report.notes:
         console.print(note)
     return exit_code(unreadable.tell(console, report), options)
-
-
-class _Rows:
-    """The rows of a table so far: what was done to them, and the first row of each molecule."""
-
-    def __init__(self, options: argparse.Namespace, header: list[str], smiles: str) -> None:
-        from ..chem.standardizing import standardizer
-
-        self._standard = standardizer(
-            "standardize",
-            normalize=not options.keep_groups,
-            largest_fragment=not options.keep_fragments,
-            neutralize=not options.keep_charges,
-            inchikey=True,
-        )
-        self._column, self._merge = header.index(smiles), bool(options.merge)
-        self._tasks = {task: header.index(task) for task in options.task}
-        self.first: dict[str, int] = {}  # by key of the molecule
-        self._labels: dict[int, dict[str, list[tuple[int, float]]]] = {}  # by first row and task: rows and their labels
-        self._kept: dict[int, list[str]] = {}  # rows to be merged, by first row
-        self._together: dict[int, list[int]] = {}
-        self._total = 0
-        self._failures: list[Any] = []
-        self._counts = Counter({"salts": 0, "mixtures": 0, "neutralized": 0, "duplicates": 0})
-        self._salts: Counter[str] = Counter()
-        self._repeated: set[int] = set()
-        self._differing: dict[int, list[str]] = {}
-
-    def standardize(self, rows: list[list[str]], unread: list[Any]) -> list[list[str]]:
-        """Return the rows with their new cells."""
-        known = {failure.position: failure for failure in unread}
-        done = []
-        for i, row in enumerate(rows):
-            cells = self._failed(known[i].text, known[i].reason) if i in known else self._molecule(row)
-            done.append(row + cells)
-            self._total += 1
-        return done
-
-    def _failed(self, text: str, reason: str) -> list[str]:
-        from .._internal.report import Failure
-
-        self._failures.append(Failure(self._total, text, reason))
-        return ["", "", f"failed: {reason}", ""] + [""] * bool(self._tasks)
-
-    def _molecule(self, row: list[str]) -> list[str]:
-        """Return the new cells of a row, whose number is the total so far."""
-        text, number = row[self._column], self._total
-        form = self._standard(text)
-        if form.reason:
-            return self._failed(text, form.reason)
-        self._counts.update(salts=bool(form.removed), mixtures=form.mixture, neutralized=form.charges > 0)
-        self._salts.update(set(form.removed))
-        first = self.first.setdefault(form.key, number)
-        if first != number:
-            self._counts["duplicates"] += 1
-            self._repeated.add(first)
-        cells = [form.smiles, form.inchikey, form.changes, "" if first == number else str(first + 1)]
-        cells += [self._compare(row, first)] if self._tasks else []
-        if self._merge:
-            self._together.setdefault(first, []).append(number)
-            if first == number:
-                self._kept[number] = row + cells
-        return cells
-
-    def _compare(self, row: list[str], first: int) -> str:
-        """Keep the labels of a row, and return those that differ from the labels of earlier rows of the same molecule."""
-        from .._internal.report import Failure
-        from ..data.csv_loader import parse_label
-
-        differing = []
-        earlier = self._labels.setdefault(first, {})
-        for task, column in self._tasks.items():
-            value, reason = parse_label(row[column])
-            if reason:
-                self._failures.append(Failure(self._total, row[column], f"column {task!r}: {reason}"))
-            if value != value:  # NaN: there is no label
-                continue
-            labels = earlier.setdefault(task, [])
-            if labels and labels[0][1] != value:
-                differing.append(f"{task}: {value:g}, but {labels[0][1]:g} in row {labels[0][0] + 1}")
-            if self._merge or not labels:
-                labels.append((self._total, value))
-        if differing:
-            self._differing.setdefault(first, []).extend(differing)
-        return "; ".join(differing)
-
-    def merged(self, how: str) -> list[list[str]]:
-        """Return one row a molecule: the first of its rows with the label of all, and the numbers of its rows."""
-        import numpy as np
-
-        from ..chem.standardizing import merged_label
-
-        values = {task: {v for one in self._labels.values() for _, v in one.get(task, [])} for task in self._tasks}
-        done = []
-        for first, row in self._kept.items():
-            for task, column in self._tasks.items():
-                labels = np.array([value for _, value in self._labels[first].get(task, [])])
-                label = merged_label(labels, "missing" if values[task] <= {0.0, 1.0} else how)
-                if len(self._together[first]) > 1:
-                    row[column] = "" if np.isnan(label) else f"{label:.15g}"
-            if self._tasks:
-                row[-1] = "; ".join(self._differing.get(first, []))
-            row[len(row) - 1 - bool(self._tasks)] = " ".join(str(number + 1) for number in self._together[first][1:])
-            done.append(row)
-        return done
-
-    def report(self) -> Any:
-        """Return the report of all rows."""
-        from .._internal.report import Report
-        from ..chem.standardizing import notes
-
-        counts = {**self._counts, "conflicts": len(self._differing)}
-        conflicts = [text for texts in self._differing.values() for text in texts]
-        said = notes(counts, dict(self._salts.most_common()), len(self._repeated), conflicts)
-        return Report(
-            self._total, self._total - len({f.position for f in self._failures}), self._failures, said, counts
-        )
