@@ -281,6 +281,11 @@ def test_other_optimizers_and_other_outputs(rng):
     assert [p.shape for p in model.predict(data, outputs=[guess, model.layers["x"]])] == [(60, 1), (60, 3)]
 
 
+def test_a_graph_is_built_before_its_optimizer_is_made():
+    optimizer = line_graph().make_optimizer()
+    assert set(optimizer.buffer.parameters) == {"layers.guess.w", "layers.guess.b"}
+
+
 def test_the_books_graph_on_a_few_images_of_mnist(data_dir):
     if not (data_dir / "mnist").is_dir():
         pytest.skip("no mnist in CATALASE_DATA_DIR")

@@ -55,6 +55,12 @@ def test_the_flat_buffer_holds_everything_and_pads_stay_zero(rng):
         assert not buffer.data[~visible].any() and buffer.data[visible].any(), name
 
 
+def test_a_module_without_parameters_has_no_flat_buffer():
+    for make in (nn.flatten_parameters, ct.optim.Adam):
+        with pytest.raises(ValueError, match="the module must have parameters"):
+            make(nn.Sequential(nn.ReLU()))
+
+
 def test_gradients_in_the_buffer_equal_those_outside(rng):
     x, y = rng.standard_normal((20, 7)).astype(np.float32), rng.standard_normal((20, 3))
     plain, flat = net().eval(), net().eval()

@@ -126,9 +126,24 @@ class SequenceDataset(Dataset):
         tasks: Sequence[Any] | None = None,
         **options: Any,
     ) -> SequenceDataset:
-        """Make a dataset of the tokens of texts, which are the ids where none are given.
+        """Make a dataset of the tokens of texts.
 
-        NumPy keeps each id as wide as the longest: give ``ids`` where texts are long.
+        Parameters
+        ----------
+        texts : iterable of str
+            One for each row.
+        tokenizer : CharTokenizer
+            Makes tokens of a text; the dataset keeps it.
+        y, w, tasks
+            As for `SequenceDataset`.
+        ids : array_like, optional
+            The texts if not given. NumPy keeps each id as wide as the longest: give ids if texts are long.
+        **options
+            The other arguments of `SequenceDataset`.
+
+        Returns
+        -------
+        SequenceDataset
 
         Raises
         ------

@@ -143,7 +143,24 @@ def average_precision_score(y_true: Any, y_score: Any, sample_weight: Any = None
 
 
 def accuracy_score(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-    """Share of rows whose class is right. In arrays (N, C) a row is right where all its columns are right.
+    """Return the share of rows whose class is right.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like, shape (N,) or (N, C)
+        Class numbers. In arrays (N, C) a row is right where all its columns are right.
+    sample_weight : array_like, shape (N,), optional
+        Weights of the rows, not negative; 1 if not given.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no class number, and for arrays whose shapes do not agree.
 
     Examples
     --------
@@ -169,7 +186,24 @@ def _confusion(name: str, y_true: Any, y_pred: Any, sample_weight: Any) -> np.nd
 
 
 def balanced_accuracy_score(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-    """Mean over the true classes of the share of their rows that is right. Classes without rows do not count.
+    """Return the mean over the true classes of the share of their rows that is right.
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like, shape (N,)
+        Class numbers. Classes without rows do not count.
+    sample_weight : array_like, shape (N,), optional
+        Weights of the rows, not negative; 1 if not given.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no class number, and for arrays whose shapes do not agree.
 
     Examples
     --------
@@ -182,9 +216,24 @@ def balanced_accuracy_score(y_true: Any, y_pred: Any, sample_weight: Any = None)
 
 
 def matthews_corrcoef(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-    """Matthews' correlation between true and predicted classes, two or more, in [-1, 1].
+    """Return Matthews' correlation between true and predicted classes, of which there may be more than two.
 
-    0.0 where either side has one class only, as scikit-learn.
+    Parameters
+    ----------
+    y_true, y_pred : array_like, shape (N,)
+        Class numbers.
+    sample_weight : array_like, shape (N,), optional
+        Weights of the rows, not negative; 1 if not given.
+
+    Returns
+    -------
+    float
+        From -1 to 1; 0.0 if either side has one class only, as in scikit-learn.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no class number, and for arrays whose shapes do not agree.
 
     Examples
     --------

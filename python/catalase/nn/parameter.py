@@ -155,11 +155,15 @@ class ParameterBuffer:
         self._build(_parameters_of("ParameterBuffer", module))
 
     def _build(self, parameters: dict[str, Parameter]) -> None:
+        if not parameters:
+            raise ValueError(
+                "flatten_parameters: the module must have parameters, got one without; add a layer such as Linear"
+            )
         self.parameters = parameters
         dtypes = {p.dtype for p in self.parameters.values()}
         if len(dtypes) > 1:
             raise TypeError(f"flatten_parameters: all parameters must have one dtype, got {sorted(map(str, dtypes))}")
-        dtype = dtypes.pop() if dtypes else np.dtype(np.float32)
+        dtype = dtypes.pop()
         self.device = _one_device(parameters)
         layout: list[tuple[Parameter, int, int]] = []  # parameter, offset, row length in elements
         self.segments: list[tuple[int, int, bool]] = []
@@ -335,4 +339,4 @@ def _one_device(parameters: dict[str, Parameter]) -> str:
         raise ValueError(
             f"ParameterBuffer: parameters must be on one device, got {listing}; move the whole net with to"
         )
-    return next(iter(found), "cpu")
+    return next(iter(found))

@@ -377,7 +377,25 @@ class Adam(Optimizer):
 
 @declared
 class AdamW(Adam):
-    """Adam with decoupled weight decay, 0.01 unless given."""
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101).
+
+    Parameters
+    ----------
+    module : Module or ParameterBuffer, optional
+        As for `Adam`.
+    lr : float or Schedule
+        Learning rate.
+    weight_decay : float
+        Before each step the weights, not the biases, are multiplied by ``1 - lr * weight_decay``.
+    **options
+        The other arguments of `Adam`.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> ct.optim.AdamW(lr=0.01).weight_decay
+    0.01
+    """
 
     def __init__(
         self,

@@ -68,6 +68,15 @@ class TopK:
 class Hits:
     """The best molecules of a library, best first.
 
+    Parameters
+    ----------
+    entries : list of (float, int, str, str)
+        Score, row, SMILES and name of each hit, best first.
+    dtype : dtype
+        The floating-point type of the scores.
+    report : Report, optional
+        Of the screening.
+
     Attributes
     ----------
     smiles, ids : list of str

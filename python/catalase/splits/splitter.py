@@ -129,7 +129,21 @@ class Splitter:
         return dataset.select(train), dataset.select(valid), dataset.select(test)
 
     def train_test_split(self, dataset: Any, frac_train: float = 0.8, seed: int | None = None) -> tuple[Any, Any]:
-        """Return two datasets, the second with the rest of the rows."""
+        """Split into two datasets.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            What is split.
+        frac_train : float
+            The share of the rows in the first dataset, from 0 to 1; the second has the rest.
+        seed : int, optional
+            Of the order of rows, for splitters that draw one.
+
+        Returns
+        -------
+        tuple of two Datasets
+        """
         rows_in("train_test_split", dataset, select=True)
         frac_train = _share("train_test_split", "frac_train", frac_train)
         train, _, test = self.split(dataset, frac_train, 0.0, 1 - frac_train, seed)

@@ -34,7 +34,19 @@ class Transformer:
     def transform_array(
         self, X: np.ndarray, y: np.ndarray | None, w: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        """Return transformed copies of the arrays that the transformer changes, and the others unchanged."""
+        """Return transformed copies of the arrays that the transformer changes, and the others unchanged.
+
+        Parameters
+        ----------
+        X : ndarray
+            Features.
+        y, w : ndarray or None
+            Labels and weights of the same rows.
+
+        Returns
+        -------
+        tuple of X, y, w
+        """
         return X, y, w
 
     def transform(self, dataset: Any) -> Any:

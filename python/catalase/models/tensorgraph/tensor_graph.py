@@ -186,6 +186,7 @@ class TensorGraph(NetModel):
         return self.module.summary(shapes[0] if len(shapes) == 1 else shapes)
 
     def make_optimizer(self) -> optim.Optimizer:
+        self.build()
         if self._make_optimizer is not None:
             return self._make_optimizer(self.module)
         penalty: dict[str, float] = {}
