@@ -127,6 +127,7 @@ def test_odd_sd_files(tmp_path, monkeypatch):
     path.write_text("$$$$\n" + GOOD.removesuffix("$$$$\n") + "\n")
     _, rows, failures = rows_of(path)
     assert [row[:2] for row in rows] == [["", ""], ["CCO", "ethanol"]] and list(failures) == [0]
+    assert failures[0].reason == "RDKit cannot read the structure"
     path.write_text(record("CCO", "a", [("smiles", "C"), ("name", "b"), ("Name", "c")]))
     assert rows_of(path)[:2] == (
         ["smiles", "name", "smiles property", "name property", "Name"],
@@ -134,6 +135,8 @@ def test_odd_sd_files(tmp_path, monkeypatch):
     )
     path.write_bytes(record("CCO", "x", [("unit", "?")]).encode().replace(b"?", b"\xb5M"))
     assert rows_of(path)[1] == [["CCO", "x", "\udcb5M"]]
+    path.write_text(record("CCO").removesuffix("$$$$\n") + " \n$$$$\n")  # one space, as on its own line in some files
+    assert rows_of(path)[1:] == ([["CCO"]], {})
     monkeypatch.setattr(sdf_file, "_LONGEST_RECORD", 1000)
     path.write_text(record("CCO", "long", [("p", "x" * 900)]) + record("CCN", "b"))
     _, rows, failures = rows_of(path)

@@ -16,8 +16,8 @@ from .table_file import Table, unpacked
 _END = b"$$$$"  # begins the line that ends a record
 _PROPERTY = re.compile(rb">[^<]*<(.*)>")  # as RDKit reads it: from the first < to the last > of the line
 _LONGEST_RECORD = 2**26  # bytes; a record is kept whole while it is read
+_CUT = b"\0too long\0"  # instead of the further lines of a record that is too long
 _IN_MEMORY = 2**24  # bytes of what comes through a pipe that are kept in memory, before a file takes them
-_LONGEST_LINE = 2**20  # bytes that are read at a time
 
 
 class SdfFile(Table):
@@ -88,9 +88,10 @@ class SdfFile(Table):
                 if record is None:
                     break
                 block, values = _parts(record)
-                smiles, reason = mol_block_smiles(b"\n".join(block))
-                if len(record) == 1:
+                if record[-1] is _CUT:
                     smiles, reason = "", f"the record has more than {_LONGEST_RECORD:,} bytes"
+                else:
+                    smiles, reason = mol_block_smiles(b"\n".join(block))
                 title = _text(block[0])
                 if reason:
                     failures.append(Failure(len(rows), title or f"record {self._row + len(rows) + 1}", reason))
@@ -111,10 +112,10 @@ def looks_like_sdf(head: bytes) -> bool:
 
 
 def _records(binary: IO[bytes]) -> Iterator[list[bytes]]:
-    """Yield the lines of each record, without the line that ends it; of a record that is too long the first line only."""
+    """Yield the lines of each record, without the line that ends it; the lines of one that is too long end with `_CUT`."""
     record: list[bytes] = []
     size = 0
-    while line := binary.readline(_LONGEST_LINE):
+    while line := binary.readline(_LONGEST_RECORD):
         if line.startswith(_END):
             yield record or [b""]
             record, size = [], 0
@@ -123,7 +124,7 @@ def _records(binary: IO[bytes]) -> Iterator[list[bytes]]:
         if size <= _LONGEST_RECORD:
             record.append(line.rstrip(b"\r\n"))
         else:
-            del record[1:]
+            record = [*record[:1], _CUT]
     if any(line.strip() for line in record):  # the last record may lack its end
         yield record
 
