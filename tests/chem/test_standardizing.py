@@ -34,6 +34,7 @@ CASES = [
 
 @pytest.mark.parametrize("given, form, changes", CASES)
 def test_standard_forms_and_what_was_done(given, form, changes):
+    form = Chem.CanonSmiles(form)  # versions of RDKit spell some molecules in another way
     result = chem.standardize([given])
     assert (result.smiles, result.changes) == ([form], [changes])
     assert result.inchikeys == [Chem.MolToInchiKey(Chem.MolFromSmiles(form))]
@@ -51,7 +52,7 @@ def test_standard_forms_and_what_was_done(given, form, changes):
     ],
 )
 def test_a_step_can_be_switched_off(option, given, form):
-    assert chem.standardize([given], **{option: False}).smiles == [form]
+    assert chem.standardize([given], **{option: False}).smiles == [Chem.CanonSmiles(form)]
     assert chem.standardize([given]).smiles != [form]
 
 
