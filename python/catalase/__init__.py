@@ -24,6 +24,7 @@ with contextlib.suppress(ImportError):  # only where threadpoolctl is installed:
 # Names that load on first use: submodules, and the few classes that stand at the top level.
 _SUBMODULES = (
     "autograd",
+    "chem",
     "cluster",
     "data",
     "feat",
@@ -49,6 +50,7 @@ _ATTRIBUTES = {
 if TYPE_CHECKING:
     from . import (
         autograd,
+        chem,
         cluster,
         data,
         feat,
@@ -73,6 +75,7 @@ __all__ = [
     "Tensor",
     "__version__",
     "autograd",
+    "chem",
     "cluster",
     "data",
     "feat",

@@ -56,6 +56,7 @@ def test_the_parser_imports_nothing_but_the_commands():
         ("train none.csv --task y --out m", {"bench", "demo", "screening", "rdkit"}),
         ("evaluate none none.csv", {"bench", "demo", "screening", "splits", "rdkit"}),
         ("predict none none.csv -o p.csv", {"bench", "demo", "screening", "splits", "rdkit"}),
+        ("standardize none.csv -o c.csv", {"bench", "demo", "screening", "splits", "rdkit"}),
         ("screen none none.smi -o h.csv", {"bench", "demo", "splits", "rich", "rdkit"}),
         ("screen-merge none.csv -o h.csv", {"bench", "demo", "models", "nn", "splits", "train", "rich", "rdkit"}),
     ],
@@ -85,7 +86,17 @@ def test_a_new_command_is_one_file(tmp_path, monkeypatch, capsys):
 
 def test_every_module_of_the_folder_is_the_command_of_its_name():
     modules = [found.name for found in pkgutil.iter_modules(commands.__path__) if not found.ispkg]
-    assert list(parsers()) == ["demo", "info", "bench", "train", "evaluate", "predict", "screen", "screen-merge"]
+    assert list(parsers()) == [
+        "demo",
+        "info",
+        "bench",
+        "train",
+        "evaluate",
+        "predict",
+        "standardize",
+        "screen",
+        "screen-merge",
+    ]
     assert sorted(parsers()) == sorted(module.replace("_", "-") for module in modules)
     for command, parser in parsers().items():
         module = importlib.import_module(f"catalase.commands.{command.replace('-', '_')}")

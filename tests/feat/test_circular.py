@@ -8,7 +8,7 @@ from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
 
 import catalase as ct
-from catalase.chem import partial_molecule
+from catalase.chem.reading import partial_molecule
 
 
 def test_shapes_and_settings():

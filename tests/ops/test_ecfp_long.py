@@ -10,7 +10,7 @@ import time
 import pytest
 
 import catalase as ct
-from catalase.chem import MAX_SMILES_LENGTH, rdkit_limits
+from catalase.chem.reading import MAX_SMILES_LENGTH, rdkit_limits
 
 LIMITS = rdkit_limits()
 
@@ -109,7 +109,7 @@ def test_scaffolds_of_long_molecules_are_made_or_refused_at_once():
 def test_molecules_too_large_to_draw_are_left_blank(tmp_path):
     from rdkit import Chem
 
-    from catalase.chem import molecule_grid
+    from catalase.chem.drawing import molecule_grid
 
     began = time.process_time()
     molecule_grid(str(tmp_path / "grid.png"), [Chem.MolFromSmiles(s) for s in ("CCO", "C" * 600)], ["a", "b"])

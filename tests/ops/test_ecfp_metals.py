@@ -16,7 +16,7 @@ from rdkit.Chem import rdFingerprintGenerator as generators
 
 import catalase as ct
 from catalase import _core
-from catalase.chem import partial_molecule, refusal_reason
+from catalase.chem.reading import partial_molecule, refusal_reason
 from tests.ops.test_ecfp_native import assert_equal_to_rdkit, rdkit_rows
 
 pytestmark = pytest.mark.on_the_cpu

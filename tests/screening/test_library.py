@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from catalase.data import smiles_file
 from catalase.models import load
 from catalase.screening import library as library_module
 from catalase.screening import screen
@@ -177,8 +178,8 @@ def test_a_compressed_library_that_is_cut_short_is_named(model, tmp_path, name, 
 
 
 def test_a_line_without_end_is_one_failed_row(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(library_module, "_LONGEST_LINE", 1000)
-    monkeypatch.setattr(library_module, "_BLOCK", 300)
+    monkeypatch.setattr(smiles_file, "_LONGEST_LINE", 1000)
+    monkeypatch.setattr(smiles_file, "_BLOCK", 300)
     path = tmp_path / "l.smi"
     path.write_text("CCO\n" + "C" * 5000 + " name\nCCN\n" + "C" * 1000 + "\nCC" + "C" * 5000)
     for chunk in (1, 9):

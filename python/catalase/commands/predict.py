@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
 from typing import IO, Any
 
-from .._internal.console import Console, ReaderGone
+from .._internal.console import Console
 from .common.command import Commands, command, exit_code
 from .common.options import add_table_options, input_path, name, output_path
 
@@ -37,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     from .._internal import storage
     from .._internal.report import Failure, Report
     from .._internal.storage.outputs import Output, check_outputs
-    from ..data.table_file import TableFile
+    from ..data.open_table import open_table
     from .common import tables
 
     out = options.out
@@ -50,8 +49,9 @@ def run(options: argparse.Namespace) -> int:
     failures: list[Failure] = []
     total = 0
     # The table is opened before the output, so that its faults are not taken for faults of the output.
-    with TableFile(options.table, "predict") as table:
-        added = _added_columns(options.table, table.header, smiles, predicted)
+    with open_table(options.table, "predict") as table:
+        smiles = table.smiles_column(smiles)
+        added = tables.added_columns(table, smiles, [f"predicted {what}" for what in predicted])
         column = table.header.index(smiles)
 
         def write(binary: IO[bytes]) -> None:
@@ -69,27 +69,9 @@ def run(options: argparse.Namespace) -> int:
         def report() -> Report:
             return Report(total, total - len({f.position for f in failures}), failures)
 
-        _write_result(out, write)
+        tables.write_result(out, write)
     console.print(f"{total:,} rows written to {'standard output' if out == '-' else out}")
     return exit_code(unreadable.tell(console, report()), options)
-
-
-def _write_result(out: str, write: Callable[[IO[bytes]], None]) -> None:
-    """Write a result into a file, a pipe, or standard output (``-``)."""
-    from .._internal import storage
-
-    try:
-        if out != "-":
-            storage.remove_leftovers(out)
-            storage.write_file_atomic(out, write)
-            return
-        binary = getattr(sys.stdout, "buffer", None)
-        if binary is None:
-            raise ValueError("standard output is closed, or takes no bytes; name a file by -o")
-        write(binary)
-        binary.flush()
-    except BrokenPipeError:
-        raise ReaderGone(out) from None
 
 
 def _predict(model: Any, width: int, smiles: list[str], unread: list[Any]) -> tuple[list[list[str]], list[Any]]:
@@ -114,15 +96,3 @@ def _prediction_names(model: Any) -> list[str]:
     if example.ndim == 2 or example.shape[2] == 2:
         return list(tasks)
     return [f"{task} class {number}" for task in tasks for number in range(example.shape[2])]
-
-
-def _added_columns(table: str, header: list[str], smiles: str, predicted: Sequence[str]) -> list[str]:
-    """Return the names of the new columns; refuse a table that has one of them, or that lacks its SMILES."""
-    from ..data.csv_loader import check_columns
-
-    check_columns(table, header, [smiles])
-    added = [f"predicted {what}" for what in predicted]
-    clash = [column for column in added if column in header]
-    if clash:
-        raise ValueError(f"{table} has a column {', '.join(map(repr, clash))} already; rename or remove it")
-    return added

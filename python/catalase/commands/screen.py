@@ -18,7 +18,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "library",
         type=input_path,
-        help=".smi, .csv, .tsv or .cxsmiles, plain or compressed, or .parquet; - for standard input",
+        help=".smi, .csv, .tsv, .cxsmiles or .sdf, plain or compressed, or .parquet; - for standard input",
     )
     parser.add_argument("--top", type=whole_number(1), default=1000, help="hits to keep (default: %(default)s)")
     parser.add_argument(

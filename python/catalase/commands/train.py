@@ -16,7 +16,9 @@ def add(commands: Commands) -> None:
     text = "Train a model on a table of molecules."
     parser = command(commands, "train", text, run, interrupted="nothing was saved")
     parser.add_argument(
-        "table", type=input_path, help="CSV or .tsv, plain or compressed, with a header; - reads standard input"
+        "table",
+        type=input_path,
+        help="CSV or .tsv with a header, .sdf or .smi, plain or compressed, or .parquet; - reads standard input",
     )
     parser.add_argument("--smiles", type=name, default="smiles", help="column of SMILES (default: %(default)s)")
     parser.add_argument("--task", type=name, action="append", required=True, help="column to learn; repeat for several")

@@ -18,7 +18,7 @@ from .._internal.text import FLOAT32_LIMIT, parse_float, strip_white
 from ..feat.featurizer import Featurizer, featurizing
 from .dataset import Dataset, NumpyDataset, task_names
 from .disk import DiskDataset
-from .table_file import TableFile
+from .open_table import open_table
 
 _MISSING = {"", "nan", "na", "n/a", "null", "none"}
 
@@ -77,8 +77,10 @@ class CSVLoader:
         Parameters
         ----------
         inputs : path or list of paths
-            Files, named pipes or ``-`` for standard input; comma separated, or tab separated (``.tsv``); plain, or
-            compressed by gzip, bzip2 or xz.
+            Files, named pipes or ``-`` for standard input: tables of text, comma or tab separated (``.tsv``), SMILES with
+            names (``.smi``), SD files (``.sdf``), each plain or compressed by gzip, bzip2 or xz, and Parquet
+            (``.parquet``). SD files and SMILES with names have the column ``smiles``, which is also taken where
+            ``feature_field`` is not there.
         data_dir : path, optional
             Folder for a `DiskDataset`; by default the dataset is in memory.
         shard_size : int
@@ -143,10 +145,18 @@ class CSVLoader:
 
     def _rows(self, files: Sequence[str | Path], size: int) -> Iterator[tuple[list[dict[str, str]], list[Failure]]]:
         for file in files:
-            with TableFile(file) as table:
-                check_columns(file, table.header, [self.feature_field, self.id_field, *self.tasks])
+            with open_table(file, "CSVLoader") as table:
+                # A format of molecules has their SMILES under one name, whatever the caller's tables call them.
+                smiles = table.smiles_column(self.feature_field)
+                names = {name: smiles if name == self.feature_field else name for name in self._columns()}
+                check_columns(file, table.header, list(names.values()))
+                places = {name: table.header.index(column) for name, column in names.items()}
                 for rows, unread in table.chunks(size):
-                    yield [dict(zip(table.header, row, strict=True)) for row in rows], unread
+                    yield [{name: row[place] for name, place in places.items()} for row in rows], unread
+
+    def _columns(self) -> list[str]:
+        """Return the columns that are read."""
+        return [self.feature_field, self.id_field, *self.tasks]
 
     def _shard(
         self,

@@ -1,4 +1,4 @@
-"""Reading tables as text, comma or tab separated, plain or compressed, from a file, a pipe or standard input."""
+"""Tables: what all kinds have in common, and tables of text with commas or tabs, from a file, a pipe or standard input."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import os
 import re
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from .._internal.report import Failure
 from .._internal.text import strip_white
@@ -40,8 +40,97 @@ _BYTE_ORDER_MARKS = (  # UTF-32 comes first, because its mark begins with that o
 )  # fmt: skip
 
 
-class TableFile:
-    """The rows of a table, read once, from the first to the last.
+class Table:
+    """A file that is read once as a header and rows of text, from the first to the last, whatever its format.
+
+    Attributes
+    ----------
+    name : str
+        The file's name, for messages.
+    header : list of str
+        The names of the columns; empty where there are none.
+    structures : str or None
+        The column that a format of molecules gives their SMILES in; None for a format that has only what is written.
+    total : int or None
+        The size in the units of `position`; None where these are bytes of the file.
+    """
+
+    structures: str | None = None
+    total: int | None = None
+
+    def __init__(self, file: str | os.PathLike[str], function: str) -> None:
+        self.name, self._function, self._row = os.fspath(file), function, 0
+        self.header: list[str] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def chunks(self, size: int) -> Iterator[tuple[list[list[str]], list[Failure]]]:
+        """Yield the rows in chunks, with as many cells a row as the header has, and the failures of rows that cannot be read.
+
+        A failure has its position in the chunk; the row stays, with the cells that could be read.
+        """
+        raise NotImplementedError
+
+    def only(self, columns: Sequence[int]) -> None:
+        """Say which columns are wanted; a format that can reads these alone, and leaves the cells of others empty."""
+
+    def position(self) -> int:
+        """Return how far reading has come, in the units of ``total``."""
+        return self._raw.tell() if self._raw.seekable() else 0
+
+    def closes(self, stream: IO[bytes]) -> None:
+        """Close a stream after the table, which reads from it."""
+        stack = ExitStack()
+        stack.callback(stream.close)
+        stack.push(self._stack)
+        self._stack = stack
+
+    def smiles_column(self, wanted: str) -> str:
+        """Return the column with the SMILES: the one that is wanted, or where there is none the one of the structures."""
+        return wanted if wanted in self.header or self.structures is None else self.structures
+
+    def _opened(self, raw: IO[bytes] | None) -> IO[bytes]:
+        """Return the bytes of the file, which is opened unless ``raw`` are these."""
+        self._raw = open_bytes(self.name, self._function) if raw is None else raw
+        if raw is None and self._raw is not getattr(sys.stdin, "buffer", None):
+            self._stack.enter_context(self._raw)
+        return self._raw
+
+    @contextmanager
+    def _with_context(self) -> Iterator[None]:
+        """Turn reading errors into one sentence that names the table, the place and the remedy."""
+        where = f"{self._function}: {self.name}"
+        try:
+            yield
+        except UnicodeDecodeError as error:
+            what = f"is not {error.encoding.upper()} text {self._near()} (byte 0x{error.object[error.start]:02x})"
+            raise ValueError(
+                f"{where} {what}: it was saved in another encoding, such as that of Windows; save it as 'CSV UTF-8' (Excel "
+                "has it under Save As), or convert it: iconv -f CP1252 -t UTF-8"
+            ) from None
+        except UnicodeError as error:
+            raise ValueError(f"{where} is no text {self._near()} ({error}); save it as 'CSV UTF-8'") from None
+        except (FileNotFoundError, IsADirectoryError, PermissionError):
+            raise
+        except DAMAGE as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ValueError(f"{where} is damaged or cut short {self._near()}: {reason}") from None
+        except _unlimited_csv().Error as error:
+            raise ValueError(f"{where} is damaged {self._near()}: {error}; is a quote missing?") from None
+
+    def _near(self) -> str:
+        return f"after row {self._row:,}" if self._row else "near its beginning"
+
+
+class TableFile(Table):
+    """The rows of a table of text.
 
     Fields are separated by tabs if the name ends in ``.tsv``, ``.tab`` or ``.cxsmiles`` (or has no known ending and the
     header has tabs and no comma), else by commas. Gzip, bzip2 and xz are recognized by the first bytes, not by the name. The
@@ -59,10 +148,7 @@ class TableFile:
     errors : str
         Treatment of bytes that are not text: "strict" refuses the table, "surrogateescape" keeps them.
 
-    Attributes
-    ----------
-    header : list of str
-        The first line that is not empty; empty where there is none.
+    The header is the first line that is not empty.
 
     Examples
     --------
@@ -82,27 +168,13 @@ class TableFile:
         binary: IO[bytes] | None = None,
         errors: str = "strict",
     ) -> None:
-        self.name, self._function, self._row = os.fspath(file), function, 0
-        self._stack = ExitStack()
+        super().__init__(file, function)
         try:
             with self._with_context():
-                if binary is None:
-                    raw = open_bytes(file, function)
-                    if raw is not getattr(sys.stdin, "buffer", None):
-                        self._stack.enter_context(raw)
-                    binary = unpacked(raw)
-                self._rows = self._open(binary, errors)
+                self._rows = self._open(unpacked(self._opened(binary)), errors)
         except BaseException:
             self._stack.close()
             raise
-
-    def __enter__(self) -> TableFile:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
 
     def chunks(self, size: int) -> Iterator[tuple[list[list[str]], list[Failure]]]:
         """Yield the rows in chunks, with as many cells a row as the header has, and the failures of rows that do not fit.
@@ -151,7 +223,7 @@ class TableFile:
         first = next((line for line in lines if line.strip("\r\n")), "")
         self._delimiter = _delimiter(self.name, first)
         reader = _unlimited_csv().reader(itertools.chain([first], lines, [_END]), delimiter=self._delimiter)
-        self.header: list[str] = next(filter(None, reader))
+        self.header = next(filter(None, reader))
         if self.header == _LAST:
             self.header = []
         elif self.header[-1].endswith(_END):
@@ -171,31 +243,6 @@ class TableFile:
                 f"closed, so that the {below:,} lines below it would be one cell: {text[:40]!r} ..."
             )
         return Failure(position, text.rstrip("\r\n"), "a quote is opened in the row and never closed")
-
-    @contextmanager
-    def _with_context(self) -> Iterator[None]:
-        """Turn reading errors into one sentence that names the table, the place and the remedy."""
-        where = f"{self._function}: {self.name}"
-        try:
-            yield
-        except UnicodeDecodeError as error:
-            what = f"is not {error.encoding.upper()} text {self._near()} (byte 0x{error.object[error.start]:02x})"
-            raise ValueError(
-                f"{where} {what}: it was saved in another encoding, such as that of Windows; save it as 'CSV UTF-8' (Excel "
-                "has it under Save As), or convert it: iconv -f CP1252 -t UTF-8"
-            ) from None
-        except UnicodeError as error:
-            raise ValueError(f"{where} is no text {self._near()} ({error}); save it as 'CSV UTF-8'") from None
-        except (FileNotFoundError, IsADirectoryError, PermissionError):
-            raise
-        except DAMAGE as error:
-            reason = getattr(error, "strerror", None) or error
-            raise ValueError(f"{where} is damaged or cut short {self._near()}: {reason}") from None
-        except _unlimited_csv().Error as error:
-            raise ValueError(f"{where} is damaged {self._near()}: {error}; is a quote missing?") from None
-
-    def _near(self) -> str:
-        return f"after row {self._row:,}" if self._row else "near its beginning"
 
 
 def open_bytes(file: str | os.PathLike[str], function: str) -> IO[bytes]:

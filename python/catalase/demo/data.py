@@ -125,7 +125,7 @@ def _load_smiles(path: str, name: str, known: dict[str, float] | None, limit: in
     """Parse a SMILES file; the first of several equal molecules (same canonical SMILES) is kept."""
     from rdkit import Chem, rdBase
 
-    from ..chem import read_molecule
+    from ..chem.reading import read_molecule
 
     compounds = Compounds(name)
     seen: dict[str, str] = {}

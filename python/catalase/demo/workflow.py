@@ -33,7 +33,7 @@ from .._internal import storage
 from .._internal.console import Console
 from .._internal.numbers import flag, path_of, whole_number
 from .._internal.storage.outputs import Output, begins_with, check_outputs
-from ..chem import molecule_grid
+from ..chem.drawing import molecule_grid
 from . import baselines as _baselines
 from . import plots as _plots
 from .data import Compounds, find_files, load_library, load_measured

@@ -18,7 +18,7 @@ from .. import _core
 from .._internal.numbers import choice, flag, shown, whole_number
 from .._internal.report import Failure, Report
 from ..backends import backend_named
-from ..chem import MAX_RDKIT_ATOMS, partial_molecule, read_molecule, valence_reason
+from ..chem.reading import MAX_RDKIT_ATOMS, partial_molecule, read_molecule, valence_reason
 
 _NOT_TEXT = _core.ECFP_STATUSES["not text"]
 _MAX_SETTING = 2**31 - 1  # fits into RDKit's unsigned int

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import cluster, feat, ops
 from .._internal.numbers import flag, fraction, is_whole, shown
 from .._internal.text import strip_white
-from ..chem import partial_molecule, read_molecule
+from ..chem.reading import partial_molecule, read_molecule
 from .hits import Hits
 from .library import Library
 

@@ -154,7 +154,8 @@ class Hits:
     def to_png(self, path: str | os.PathLike[str], count: int = 100) -> None:
         """Draw the first hits, at most ``count``, five to a row, with rank, name and score."""
         path, count = path_of("Hits.to_png", "path", path), whole_number("Hits.to_png", "count", count)
-        from ..chem import molecule_grid, partial_molecule, read_molecule
+        from ..chem.drawing import molecule_grid
+        from ..chem.reading import partial_molecule, read_molecule
 
         if not len(self):
             raise ValueError("to_png: there are no hits to draw")

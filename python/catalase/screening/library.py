@@ -1,4 +1,4 @@
-"""`Library` reads files (.smi, .csv, .tsv, .cxsmiles, plain or compressed; .parquet) and iterables, a chunk at a time."""
+"""`Library` reads files (.smi, .csv, .tsv, .cxsmiles, .sdf, plain or compressed; .parquet) and iterables, a chunk at a time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import io
 import itertools
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,16 +13,16 @@ from typing import IO, Any, NamedTuple
 
 from .._internal.numbers import shown
 from .._internal.report import Failure
-from ..data.table_file import DAMAGE, PACKED, TableFile, endings, open_bytes, peek, unpacked
+from ..data.open_table import open_table
+from ..data.sdf_file import looks_like_sdf
+from ..data.smiles_file import SMILES_COLUMNS, blank_long_lines, molecule_lines, names_columns, split_line
+from ..data.table_file import DAMAGE, PACKED, Table, TableFile, endings, open_bytes, peek, unpacked
 
-SMILES_COLUMNS = ("smiles", "SMILES", "Smiles", "mol", "canonical_smiles")
 ID_COLUMNS = ("id", "ID", "Id", "name", "Name", "zinc_id", "chembl_id", "mol_id", "molecule_id")
 _SAMPLE = 2**20  # bytes at either end of a file, whose digest identifies it
-_FORMATS = f".smi, .smiles, .ism, .txt, .csv, .tsv or .cxsmiles (each also with {' or '.join(PACKED)}), .parquet or .pq"
-_BLOCK = 2**16  # characters that are read at a time
-_LONGEST_LINE = 2**22  # characters, enough for a SMILES of at most 2**20, its name and more columns
-_TOO_LONG = f"the line has more than {_LONGEST_LINE:,} characters; are its line ends lost?"
-_SHOWN = 200  # characters that are kept of a longer line, to be shown
+_FORMATS = (
+    f".smi, .smiles, .ism, .txt, .csv, .tsv, .cxsmiles or .sdf (each also with {' or '.join(PACKED)}), .parquet or .pq"
+)
 
 
 class Chunk(NamedTuple):
@@ -141,59 +140,33 @@ class Library:
             yield Chunk(smiles, ids, [])
 
     def _from_file(self, raw: IO[bytes], size: int) -> Iterator[Chunk]:
-        if self._kind == "parquet":
-            yield from self._parquet(size)
-            return
-        binary = unpacked(raw)
-        if self._kind == "either":
+        kind, binary = self._kind, raw if self._kind == "table" else unpacked(raw)
+        if kind == "either":
             head, binary = peek(binary, 4096)
-            self._kind = self._kind_by_header(head)
+            named = self._columns[0] or names_columns(head, self._columns)
+            kind = "table" if looks_like_sdf(head) else "csv" if named else "smi"
+        if kind == "table":
+            table = open_table(self.name, "screen", raw=binary)
+            if table.total is not None:
+                self.total, self._at = table.total, table.position
+            yield from self._table(table, size)
+            return
         # Bytes that are not UTF-8 remain unchanged in names; in a SMILES they are refused like any character beyond ASCII.
-        if self._kind == "smi":
+        if kind == "smi":
             yield from _smi(io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape"), size)
         else:
-            yield from self._csv(binary, size)
+            table = TableFile(self.name, "screen", binary=binary, errors="surrogateescape")
+            yield from self._table(table, size)
 
-    def _kind_by_header(self, head: bytes) -> str:
-        """Return the format of a file whose name does not tell it: a table if the first line names a column of SMILES."""
-        header = re.split("[\r\n]", head.decode("utf-8-sig", "replace").lstrip("\r\n"), maxsplit=1)[0]
-        fields = {field.strip('"') for field in header.replace("\t", ",").split(",")}
-        named = len(fields) > 1 and fields & {*SMILES_COLUMNS, *filter(None, self._columns)}
-        return "csv" if named or self._columns[0] else "smi"
-
-    def _csv(self, binary: IO[bytes], size: int) -> Iterator[Chunk]:
-        with TableFile(self.name, "screen", binary=binary, errors="surrogateescape") as table:
+    def _table(self, table: Table, size: int) -> Iterator[Chunk]:
+        with table:
             at, at_id = self._choose(table.header)
+            table.only([at] if at_id is None else [at, at_id])
             for part, failures in table.chunks(size):
+                smiles, ids = [row[at] for row in part], [row[at_id] if at_id is not None else "" for row in part]
                 for failure in failures:
-                    part[failure.position] = [""] * len(table.header)
-                names = [row[at_id] if at_id is not None else "" for row in part]
-                yield Chunk([row[at] for row in part], names, failures)
-
-    def _parquet(self, size: int) -> Iterator[Chunk]:
-        try:
-            import pyarrow
-            import pyarrow.parquet as parquet
-        except ImportError:
-            raise ImportError("screen: Parquet files need pyarrow; pip install 'catalase[arrow]'") from None
-        try:
-            file = parquet.ParquetFile(self.path)
-        except pyarrow.ArrowInvalid as error:
-            raise ValueError(f"screen: {self.path} is not a Parquet file: {error}") from None
-        done = 0
-        self.total, self._at = file.metadata.num_rows, lambda: done
-        header = list(file.schema_arrow.names)
-        at, at_id = self._choose(header)
-        columns = [header[at]] + ([header[at_id]] if at_id is not None and at_id != at else [])
-        with file:
-            try:
-                for batch in file.iter_batches(batch_size=size, columns=columns):
-                    smiles = ["" if s is None else str(s) for s in batch.column(columns[0]).to_pylist()]
-                    ids = batch.column(columns[-1]).to_pylist() if at_id is not None else [""] * len(smiles)
-                    done += len(smiles)
-                    yield Chunk(smiles, ["" if name is None else str(name) for name in ids], [])
-            except pyarrow.ArrowInvalid as error:
-                raise OSError(str(error)) from None
+                    smiles[failure.position] = ids[failure.position] = ""
+                yield Chunk(smiles, ids, failures)
 
     def _choose(self, header: list[str]) -> tuple[int, int | None]:
         """Return the numbers of the columns that hold the SMILES and the names."""
@@ -224,58 +197,21 @@ def _kind_of(path: Path) -> str:
         return "either"  # standard input, or a pipe of the shell such as <(zcat library.smi.gz)
     kinds = {".smi": "smi", ".smiles": "smi", ".ism": "smi", ".txt": "smi", ".csv": "csv", ".tsv": "csv"}
     kinds[".cxsmiles"] = "either"  # a table with a header, as Enamine writes it, or lines without one
+    kinds |= dict.fromkeys((".sdf", ".sd"), "table")
     if not packing:
-        kinds |= {".parquet": "parquet", ".pq": "parquet"}
+        kinds |= dict.fromkeys((".parquet", ".pq"), "table")
     if ending not in kinds:
         raise ValueError(f"screen: cannot tell the format of {path} by its name; needed {_FORMATS}")
     return kinds[ending]
 
 
 def _smi(text: IO[str], size: int) -> Iterator[Chunk]:
-    first, all_lines = True, itertools.chain.from_iterable(_lines(text))
+    all_lines = molecule_lines(text)
     while lines := list(itertools.islice(all_lines, size)):
-        if first and _molecule(lines[0])[0].lower() == "smiles":
-            lines = lines[1:]  # a header, since no molecule is written like that
-        first = False
-        lines = [line for line in lines if line.strip(" \t")]
-        long = [i for i, line in enumerate(lines) if len(line) > _LONGEST_LINE]
-        for i in long:
-            lines[i] = lines[i][:_SHOWN]
+        failures = blank_long_lines(lines)
         joined = "".join(lines)
         if " " in joined or "\t" in joined:
-            pairs = list(map(_molecule, lines))
-            smiles, ids = [smiles for smiles, _ in pairs], [name for _, name in pairs]
+            parts = list(map(split_line, lines))
+            yield Chunk([smiles for smiles, _, _ in parts], [name for _, name, _ in parts], failures)
         else:
-            smiles, ids = lines, [""] * len(lines)
-        failures = [Failure(i, smiles[i], _TOO_LONG) for i in long]
-        for i in long:
-            smiles[i] = ""
-        yield Chunk(smiles, ids, failures)
-
-
-def _lines(text: IO[str]) -> Iterator[list[str]]:
-    """Yield the lines of a text in lists; a line beyond `_LONGEST_LINE` is cut, but not below that length."""
-    rest = ""
-    while block := text.read(_BLOCK):
-        first, *others = block.split("\n")
-        if len(rest) <= _LONGEST_LINE:
-            rest += first
-        if others:
-            yield [rest, *others[:-1]]
-            rest = others[-1]
-    if rest:
-        yield [rest]
-
-
-def _molecule(line: str) -> tuple[str, str]:
-    """Split a line into the SMILES, which ends at the first space or tab, and the name, which ends at the next tab."""
-    head, _, rest = line.partition("\t")
-    smiles, _, name = head.strip(" ").partition(" ")
-    if not name:
-        name, _, rest = rest.partition("\t")
-    name = name.strip(" ")
-    if name.startswith(
-        "|"
-    ):  # a CXSMILES extension can change the molecule, so it stays in the SMILES, which is then refused
-        return f"{smiles} {name}", rest.partition("\t")[0].strip(" ")
-    return smiles, name
+            yield Chunk(lines, [""] * len(lines), failures)

@@ -335,7 +335,8 @@ def screen(
     library : path or iterable
         A file or a named pipe (``-`` is standard input), whose name tells its format: ``.smi`` (also ``.smiles``, ``.ism``,
         ``.txt``: each line holds a SMILES, then optionally spaces or a tab and a name, which ends at a tab), ``.csv``,
-        ``.tsv``, ``.cxsmiles``, each also compressed by gzip, bzip2 or xz under any name, or ``.parquet`` (needs pyarrow).
+        ``.tsv``, ``.cxsmiles``, ``.sdf``, each also compressed by gzip, bzip2 or xz under any name, or ``.parquet`` (needs
+        pyarrow). A structure that RDKit cannot read in an SD file is one of the molecules that cannot be scored.
         ``.cxsmiles`` and pipes without such a name are tables if the first line names a column of SMILES, else as ``.smi``.
         Or a list or generator of SMILES, or of pairs of SMILES and name; a generator is consumed as it is needed.
     top : int

@@ -6,62 +6,36 @@ from typing import Any
 
 import numpy as np
 
-from .._internal.numbers import flag, shown
-from ..chem import clean_for_rdkit
+from ..chem.murcko import scaffold_of
 from .splitter import Splitter
-
-_MAX_ATOMS = 1_000  # in a molecule with rings; the scaffold of one this large takes up to 2 s
 
 
 def murcko_scaffold(smiles: str, *, chiral: bool = False) -> str | None:
-    """Return the SMILES of the Bemis-Murcko scaffold (rings and the linkers between them), made by RDKit.
+    """Return `catalase.chem.scaffold` of one molecule, under the name that it had first.
 
     Parameters
     ----------
     smiles : str
-        Surrounding white space is ignored.
     chiral : bool
         Keep stereochemistry in the scaffold.
 
     Returns
     -------
     str or None
-        ``""`` for a molecule without rings. None where RDKit cannot read `smiles`, or would take minutes: where `smiles`
-        is longer than `ops.ecfp` lets RDKit read, or has rings and more than 1,000 atoms.
+        ``""`` for a molecule without rings, None for text that RDKit cannot read.
 
     Examples
     --------
     >>> murcko_scaffold("CCc1ccccc1O")
     'c1ccccc1'
     """
-    if not isinstance(smiles, str):
-        raise TypeError(f"murcko_scaffold: smiles must be a str, got {shown(smiles)}")
-    chiral = flag("murcko_scaffold", "chiral", chiral)
-    from rdkit import Chem, rdBase
-    from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
-
-    # RDKit reads "C" + Cyrillic "O" as methane, so text that is not plain ASCII counts as unreadable.
-    text, reason = clean_for_rdkit(smiles)
-    if reason or not text:
-        return None
-    with rdBase.BlockLogs():
-        mol = Chem.MolFromSmiles(text)
-        if mol is None:
-            return None
-        if mol.GetRingInfo().NumRings() == 0:  # RDKit's scaffold code needs quadratic time to find that out
-            return ""
-        if mol.GetNumAtoms() > _MAX_ATOMS:
-            return None
-        try:
-            return str(MurckoScaffoldSmiles(mol=mol, includeChirality=chiral))
-        except (ValueError, RuntimeError):
-            return None
+    return scaffold_of("murcko_scaffold", smiles, chiral)
 
 
 class ScaffoldSplitter(Splitter):
     """Put each scaffold whole into one part, the commonest into train and the rarest into test, without randomness.
 
-    SMILES are read from ``dataset.ids``. Rows are grouped by `murcko_scaffold`; groups are sorted by size, then by the
+    SMILES are read from ``dataset.ids``. Rows are grouped by `catalase.chem.scaffold`; groups are sorted by size, then by the
     index of their first row, both descending (DeepChem 2.8's order), and put into train while it has room, else into
     validation while train and validation have room, else into test.
 
@@ -93,8 +67,8 @@ class ScaffoldSplitter(Splitter):
                             "RandomSplitter")  # fmt: skip
         groups: dict[tuple[str, int], list[int]] = {}
         for row, smiles in enumerate(ids):
-            scaffold = murcko_scaffold(smiles)
-            key = ("unreadable", row) if scaffold is None else (scaffold, -1)
+            shared = scaffold_of("ScaffoldSplitter", smiles, False)
+            key = ("unreadable", row) if shared is None else (shared, -1)
             groups.setdefault(key, []).append(row)
         return sorted(groups.values(), key=lambda rows: (len(rows), rows[0]), reverse=True)
 

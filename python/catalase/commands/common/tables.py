@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -14,9 +15,11 @@ import numpy as np
 
 from ... import data, metrics, models
 from ..._internal import storage
-from ..._internal.console import Console
+from ..._internal.console import Console, ReaderGone
 from ..._internal.report import Report, error_lines
 from ..._internal.storage.outputs import ERRORS_BEGIN, Output, begins_with
+from ...data.csv_loader import check_columns
+from ...data.table_file import Table
 
 
 def error_file_beside(path: str) -> str | None:
@@ -115,6 +118,31 @@ def load_table(unreadable: UnreadableRows, tasks: Sequence[str], smiles: str, fe
     if dataset.report is not None:
         unreadable.check_share(dataset.report)
     return dataset
+
+
+def added_columns(table: Table, smiles: str, added: list[str]) -> list[str]:
+    """Return the names of new columns; refuse a table that has one of them, or that lacks its SMILES."""
+    check_columns(table.name, table.header, [smiles])
+    clash = [column for column in added if column in table.header]
+    if clash:
+        raise ValueError(f"{table.name} has a column {', '.join(map(repr, clash))} already; rename or remove it")
+    return added
+
+
+def write_result(out: str, write: Callable[[IO[bytes]], None]) -> None:
+    """Write a result into a file, a pipe, or standard output (``-``)."""
+    try:
+        if out != "-":
+            storage.remove_leftovers(out)
+            storage.write_file_atomic(out, write)
+            return
+        binary = getattr(sys.stdout, "buffer", None)
+        if binary is None:
+            raise ValueError("standard output is closed, or takes no bytes; name a file by -o")
+        write(binary)
+        binary.flush()
+    except BrokenPipeError:
+        raise ReaderGone(out) from None
 
 
 def load_model(path: str) -> Any:

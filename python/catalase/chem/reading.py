@@ -1,15 +1,18 @@
-"""RDKit molecules: reading them within limits, explaining why one is refused, and drawing them."""
+"""RDKit molecules: reading them within limits, and explaining why one is refused."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+from typing import Any, NamedTuple
 
-from . import _core
-from ._internal import storage
-from ._internal.text import strip_white
+from .. import _core
+from .._internal.numbers import choice, flag
+from .._internal.report import Failure, Report
+from .._internal.text import strip_white
 
 MAX_SMILES_LENGTH = _core.MAX_SMILES_LENGTH  # characters of a molecule
 MAX_RDKIT_CLOSURES = 500  # ring closures of a molecule that RDKit is to read
@@ -39,6 +42,95 @@ def rdkit_limits() -> Limits:
 
 
 _CLOSURE = re.compile(r"\[[^\]]*\]|(%\(\d+\)|%\d\d|\d)")  # digits in brackets are not ring closures
+
+
+def read(smiles: Sequence[Any], *, errors: str = "raise", return_report: bool = False) -> Any:
+    """Return RDKit molecules, read within limits of size and with a reason for each one that is refused.
+
+    Parameters
+    ----------
+    smiles : sequence of str or rdkit.Chem.Mol
+        Surrounding ASCII white space is stripped. Molecules are returned as they are.
+    errors : {"raise", "mask", "drop"}
+        Treatment of a molecule that cannot be read: raise an error, give None in its place, or leave it out (the result
+        is then ``(molecules, kept_indices)``).
+    return_report : bool
+        Append a `Report` of the failures.
+
+    Returns
+    -------
+    list of rdkit.Chem.Mol, or a tuple of (molecules[, kept_indices][, report])
+
+    Raises
+    ------
+    TypeError
+        If ``smiles`` is one string, or holds something that is neither text nor a molecule (with ``errors="raise"``).
+    ValueError
+        With ``errors="raise"`` for the first molecule that cannot be read.
+
+    Notes
+    -----
+    The molecules are those of ``Chem.MolFromSmiles``. Text is refused that RDKit would read as another molecule (characters
+    beyond ASCII, anything behind the SMILES), and text for which RDKit would need minutes: see the limits of
+    `catalase.ops.ecfp`. An empty SMILES is a molecule without atoms.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> [molecule.GetNumAtoms() for molecule in ct.chem.read(["CCO", "c1ccccc1"])]
+    [3, 6]
+    >>> molecules, kept, report = ct.chem.read(["CCO", "C1CC"], errors="drop", return_report=True)
+    >>> kept, report.failures[0].reason
+    ([0], 'not a valid SMILES (unknown atom, or unclosed ring, branch or bracket)')
+    """
+    items = molecule_list("read", smiles)
+    choice("read", "errors", errors, ("raise", "mask", "drop"))
+    return_report = flag("read", "return_report", return_report)
+    molecules: list[Any] = []
+    failures: list[Failure] = []
+    for position, item in enumerate(items):
+        molecule, reason = read_molecule(item)
+        molecules.append(molecule)
+        if reason:
+            failures.append(Failure(position, item_text(item), reason))
+            if errors == "raise":
+                raise refusal("read", item, failures[-1], len(items), "None")
+    result: list[Any] = [molecules]
+    if errors == "drop":
+        kept = [position for position, molecule in enumerate(molecules) if molecule is not None]
+        result = [[molecules[position] for position in kept], kept]
+    if return_report:
+        n_kept = len(items) - (len(failures) if errors == "drop" else 0)
+        counts = {"rdkit": len(items) - len(failures), "refused": len(failures)}
+        result.append(Report(len(items), n_kept, failures, counts=counts))
+    return result[0] if len(result) == 1 else tuple(result)
+
+
+def molecule_list(function: str, smiles: Any) -> list[Any]:
+    """Return the items of a sequence of molecules; refuse a single text, and containers without an order."""
+    wrong = (str, bytes, bytearray, memoryview, dict, set, frozenset, range, type, ModuleType)
+    if isinstance(smiles, wrong) or not hasattr(smiles, "__len__") or getattr(smiles, "ndim", 1) != 1:
+        raise TypeError(
+            f"{function}: smiles must be a list of strings or molecules, got {type(smiles).__name__}; wrap it in [ ]"
+        )
+    return list(smiles)
+
+
+def item_text(item: Any) -> str:
+    """Return the text by which a report names an item."""
+    return item if isinstance(item, str) else repr(item)[:200]
+
+
+def refusal(function: str, item: Any, failure: Failure, total: int, masked: str) -> Exception:
+    """Return the error of a molecule that cannot be read; ``masked`` is what ``errors="mask"`` gives instead of it."""
+    kind = ValueError if isinstance(item, str) else TypeError
+    return kind(
+        f"{function}: molecule {failure.position} of {total} ({failure.text[:80]!r}) cannot be read: {failure.reason}; "
+        f"errors='mask' gives {masked} in its place, errors='drop' leaves it out"
+    )
+
+
+_WILDCARD = re.compile(r"\*|\[\d*\*(:\d+)?\]")  # an atom of any kind, which a SMILES can hold too
 
 
 def clean_smiles(text: str) -> tuple[str, str]:
@@ -128,6 +220,35 @@ def read_molecule(item: Any) -> tuple[Any, str]:
     return (molecule, "") if molecule is not None else (None, refusal_reason(text))
 
 
+def mol_block_smiles(block: bytes) -> tuple[str, str]:
+    """Return the canonical SMILES of a structure in MDL's format, V2000 or V3000, or "" and the reason why there is none."""
+    from rdkit import Chem, rdBase
+
+    counts = re.search(rb"^M  V30 COUNTS +(\d+)", block, re.MULTILINE) or re.match(rb"(?:.*\n){3} *(\d{1,3})", block)
+    most = rdkit_limits().rings
+    if counts is not None and int(counts[1]) > most:
+        return "", f"it has {int(counts[1]):,} atoms; RDKit is given at most {most:,}"
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromMolBlock(block)
+        if molecule is None:
+            molecule = Chem.MolFromMolBlock(block, sanitize=False)
+            problems = [] if molecule is None else [found.Message() for found in Chem.DetectChemistryProblems(molecule)]
+            return "", _listing(problems[:2], len(problems)) or "RDKit cannot read the structure"
+        if not molecule.GetNumAtoms():
+            return "", "the structure has no atoms"
+        # By index, which takes half the time of walking through them.
+        parts: Iterator[Any] = itertools.chain(
+            map(molecule.GetAtomWithIdx, range(molecule.GetNumAtoms())),
+            map(molecule.GetBondWithIdx, range(molecule.GetNumBonds())),
+        )
+        query = next(
+            (part.GetSmarts() for part in parts if part.HasQuery() and not _WILDCARD.fullmatch(part.GetSmarts())), ""
+        )
+        if query:
+            return "", f"it is a query that stands for many molecules, with {query[:40]!r}"
+        return Chem.MolToSmiles(molecule), ""
+
+
 def partial_molecule(item: Any) -> Any:
     """Read a molecule without checking valences; return None if that fails too."""
     from rdkit import Chem, rdBase
@@ -175,33 +296,3 @@ def _molecule_class() -> type:
     from rdkit import Chem
 
     return Chem.Mol
-
-
-_MAX_DRAWN_ATOMS = 500  # the time for coordinates is quadratic, and so many atoms cannot be seen
-
-
-def molecule_grid(path: str, mols: Sequence[Any], legends: Sequence[str], *, columns: int = 5) -> None:
-    """Draw molecules in a grid with a legend below each, five to a row, as a PNG file.
-
-    A molecule of more than 500 atoms is left blank, and its legend says so.
-    """
-    from rdkit import Chem
-    from rdkit.Chem import rdDepictor
-    from rdkit.Chem.Draw import rdMolDraw2D
-
-    mols, legends = list(mols), list(legends)
-    for i, mol in enumerate(mols):
-        if mol.GetNumAtoms() > _MAX_DRAWN_ATOMS:
-            legends[i] = f"{legends[i]} (not drawn: {mol.GetNumAtoms():,} atoms)"
-            mols[i] = Chem.Mol()
-    rows = -(-len(mols) // columns)
-    drawer = rdMolDraw2D.MolDraw2DCairo(columns * 260, rows * 230, 260, 230)
-    options: Any = drawer.drawOptions()
-    options.legendFontSize = 17
-    options.padding = 0.08
-    for mol in mols:
-        rdDepictor.Compute2DCoords(mol)
-    drawer.DrawMolecules(mols, legends=legends)
-    drawer.FinishDrawing()
-    picture: bytes = drawer.GetDrawingText()
-    storage.write_file_atomic(path, lambda file: cast(None, file.write(picture)))

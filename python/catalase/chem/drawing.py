@@ -1,0 +1,125 @@
+"""Pictures of molecules, drawn by RDKit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, cast
+
+from .._internal import storage
+from .._internal.numbers import choice, listed, path_of, shown, whole_number
+from .._internal.report import Failure
+from .reading import item_text, molecule_list, read_molecule, refusal
+
+_MAX_DRAWN_ATOMS = 500  # the time for coordinates is quadratic, and so many atoms cannot be seen
+_WIDTH, _HEIGHT = 260, 230  # pixels of a molecule with its legend
+_MAX_PIXELS = 32_767  # on a side of Cairo's pictures
+
+
+def draw(
+    smiles: Sequence[Any],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    legends: Sequence[str] | None = None,
+    columns: int = 5,
+    errors: str = "raise",
+) -> bytes:
+    """Draw molecules in a grid, and return the picture as the bytes of a PNG file.
+
+    Parameters
+    ----------
+    smiles : sequence of str or rdkit.Chem.Mol
+        One or more molecules.
+    path : path, optional
+        A file into which the picture is written; it is replaced by one rename.
+    legends : sequence of str, optional
+        A text below each molecule; by default none.
+    columns : int
+        Molecules in a row, at most 126.
+    errors : {"raise", "mask", "drop"}
+        Treatment of a molecule that cannot be read: raise an error, leave its place blank with a legend that says so, or
+        leave it out with its legend.
+
+    Returns
+    -------
+    bytes
+        In a notebook, ``IPython.display.Image(ct.chem.draw(smiles))`` shows it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `read`; also where there are no molecules, too many for one picture (142 rows), or not as many legends.
+
+    Notes
+    -----
+    A molecule of more than 500 atoms is left blank, and its legend says so. Molecules are drawn as copies: coordinates of a
+    `Mol` object stay as they are.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> ct.chem.draw(["CCO", "c1ccccc1"], "grid.png", legends=["ethanol", "benzene"])[:4]
+    b'\\x89PNG'
+    """
+    items = molecule_list("draw", smiles)
+    file = None if path is None else path_of("draw", "path", path)
+    texts = [""] * len(items) if legends is None else listed("draw", "legends", legends, "texts")
+    columns = whole_number("draw", "columns", columns, 1, _MAX_PIXELS // _WIDTH)
+    choice("draw", "errors", errors, ("raise", "mask", "drop"))
+    if not items or len(items) > columns * (_MAX_PIXELS // _HEIGHT):
+        most = columns * (_MAX_PIXELS // _HEIGHT)
+        raise ValueError(
+            f"draw: smiles must have 1 to {most:,} molecules for {columns} columns, got {len(items):,}; draw a part of them"
+        )
+    if len(texts) != len(items) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(
+            f"draw: legends must have a text for each of the {len(items):,} molecules, got {shown(legends)}; "
+            "use '' where there is none"
+        )
+    molecules, kept = [], []
+    for position, (item, text) in enumerate(zip(items, texts, strict=True)):
+        molecule, reason = read_molecule(item)
+        if reason and errors == "raise":
+            raise refusal("draw", item, Failure(position, item_text(item), reason), len(items), "a blank")
+        if reason and errors == "drop":
+            continue
+        molecules.append(molecule)
+        kept.append(f"{text} (cannot be read)" if reason else text)
+    if not molecules:
+        raise ValueError(
+            "draw: none of the molecules in smiles can be read; read them with return_report=True to see why"
+        )
+    picture = _picture(molecules, kept, columns)
+    if file is not None:
+        storage.write_file_atomic(file, lambda binary: cast(None, binary.write(picture)))
+    return picture
+
+
+def molecule_grid(path: str, mols: Sequence[Any], legends: Sequence[str], *, columns: int = 5) -> None:
+    """Draw RDKit molecules in a grid with a legend below each, five to a row, as a PNG file."""
+    picture = _picture(mols, legends, columns)
+    storage.write_file_atomic(path, lambda file: cast(None, file.write(picture)))
+
+
+def _picture(mols: Sequence[Any], legends: Sequence[str], columns: int) -> bytes:
+    """Return a grid of molecules as PNG; None is left blank, and so is a molecule of too many atoms, whose legend says so."""
+    from rdkit import Chem
+    from rdkit.Chem import rdDepictor
+    from rdkit.Chem.Draw import rdMolDraw2D
+
+    drawn, legends = [], list(legends)
+    for i, mol in enumerate(mols):
+        large = mol is not None and mol.GetNumAtoms() > _MAX_DRAWN_ATOMS
+        if large:
+            legends[i] = f"{legends[i]} (not drawn: {mol.GetNumAtoms():,} atoms)"
+        drawn.append(Chem.Mol() if large or mol is None else Chem.Mol(mol))
+        rdDepictor.Compute2DCoords(drawn[-1])
+    rows = -(-len(drawn) // columns)
+    drawer = rdMolDraw2D.MolDraw2DCairo(columns * _WIDTH, rows * _HEIGHT, _WIDTH, _HEIGHT)
+    options: Any = drawer.drawOptions()
+    options.legendFontSize = 17
+    options.padding = 0.08
+    drawer.DrawMolecules(drawn, legends=legends)
+    drawer.FinishDrawing()
+    picture: bytes = drawer.GetDrawingText()
+    return picture

@@ -1,0 +1,88 @@
+"""Tests that all commands read the same molecules from every format: tables, SD files, SMILES with names, Parquet."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+
+import pytest
+from rdkit import Chem
+
+from catalase.commands import main
+
+from .test_command_line import molecules
+
+TRAIN = ["--task", "y", "--epochs", "2", "--layer", "8", "--size", "128", "--splitter", "index"]
+ROWS = [(Chem.CanonSmiles(s), f"n{i}", str(v)) for i, (s, v) in enumerate(molecules(60))]
+ROWS[7] = ("C1CC", "n7", "1.0")  # no molecule
+
+
+def sdf():
+    """The rows as records; the seventh is broken."""
+    records = []
+    for smiles, name, value in ROWS:
+        block = Chem.MolToMolBlock(Chem.MolFromSmiles("CCC" if smiles == "C1CC" else smiles))
+        block = block.replace("  3  2  0", "  9  2  0") if smiles == "C1CC" else block
+        records.append(f"{name}{block}> <y>\n{value}\n\n$$$$\n")
+    return "".join(records).encode()
+
+
+def read(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """The same molecules in each format."""
+    monkeypatch.chdir(tmp_path)
+    lines = [",".join(("smiles", "name", "y")), *map(",".join, ROWS)]
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "t.tsv").write_text("\n".join(lines).replace(",", "\t") + "\n")
+    (tmp_path / "t.cxsmiles").write_text("\n".join(lines).replace(",", "\t") + "\n")
+    (tmp_path / "t.sdf").write_bytes(sdf())
+    (tmp_path / "t.sdf.gz").write_bytes(gzip.compress(sdf()))
+    (tmp_path / "t.smi").write_text("".join(f"{s} {name}\n" for s, name, _ in ROWS))
+    names = ["t.csv", "t.tsv", "t.cxsmiles", "t.sdf", "t.sdf.gz"]
+    try:
+        import pyarrow
+        import pyarrow.parquet as parquet
+    except ImportError:
+        return names
+    columns = dict(zip(("smiles", "name", "y"), zip(*ROWS, strict=True), strict=True))
+    parquet.write_table(pyarrow.table({name: list(cells) for name, cells in columns.items()}), "t.parquet")
+    return [*names, "t.parquet"]
+
+
+def test_every_format_gives_the_same_model_scores_predictions_and_hits(files, capsys):
+    seen = []
+    for name in files:
+        assert main(["train", name, *TRAIN, "--out", f"m-{name}"]) == 0
+        assert main(["evaluate", f"m-{name}", name, "--force"]) == 0
+        scores = [line for line in capsys.readouterr().out.splitlines() if "0." in line and "errors" not in line]
+        assert main(["predict", f"m-{name}", name, "-o", f"{name}.p.csv"]) == 0
+        rows = read(f"{name}.p.csv")
+        assert [row["name"] for row in rows] == [f"n{i}" for i in range(60)] and rows[7]["predicted y"] == ""
+        assert main(["screen", f"m-{name}", name, "-o", f"{name}.h.csv", "--top", "9"]) == 0
+        hits = read(f"{name}.h.csv")
+        assert len(hits) == 9 and {row["id"] for row in hits} <= {f"n{i}" for i in range(60)}
+        errors = [read(f"{name}.{kind}.csv.errors.csv") for kind in "ph"]
+        assert [[error["row"] for error in one] for one in errors] == [["8"], ["8"]]
+        predictions = [row["predicted y"] for row in rows]
+        seen.append(([line.replace(name, "") for line in scores], predictions, hits))
+    assert all(one[1:] == seen[0][1:] for one in seen)
+    assert main(["predict", "m-t.csv", "t.smi", "-o", "smi.csv"]) == 0
+    assert [row["predicted y"] for row in read("smi.csv")] == seen[0][1]
+    assert list(read("smi.csv")[0]) == ["smiles", "name", "predicted y"]
+
+
+def test_a_model_of_a_table_with_another_name_for_its_smiles_reads_sd_files(files, tmp_path, capsys):
+    (tmp_path / "other.csv").write_text((tmp_path / "t.csv").read_text().replace("smiles,", "Structure,"))
+    assert main(["train", "other.csv", "--smiles", "Structure", *TRAIN, "--out", "m"]) == 0
+    assert main(["predict", "m", "other.csv", "-o", "a.csv"]) == 0
+    assert main(["predict", "m", "t.sdf", "-o", "b.csv"]) == 0
+    assert [row["predicted y"] for row in read("a.csv")] == [row["predicted y"] for row in read("b.csv")]
+    assert main(["evaluate", "m", "t.sdf"]) == 0
+    capsys.readouterr()
+    assert main(["predict", "m", "t.tsv", "-o", "c.csv"]) == 1
+    assert "has no column 'Structure'" in capsys.readouterr().err
