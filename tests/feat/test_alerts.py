@@ -67,6 +67,15 @@ def test_an_entry_of_several_matchers_is_left_to_rdkit():
         assert _extracted(rdkit_catalogs.FilterCatalogEntry("both", matcher))[0] is None
 
 
+def test_several_catalogs_are_one():
+    both = ct.feat.filter_catalog(["brenk", "zinc"])
+    one, other = (ct.feat.filter_catalog(name) for name in ("brenk", "zinc"))
+    assert both.names == one.names + other.names
+    assert both.matches(SMILES) == [a + b for a, b in zip(one.matches(SMILES), other.matches(SMILES), strict=True)]
+    assert np.array_equal(both.has_match(SMILES), one.has_match(SMILES) | other.has_match(SMILES))
+    assert repr(both) == "FilterCatalog(brenk + zinc, 155 entries)"
+
+
 def test_failures_and_reports():
     catalog = ct.feat.filter_catalog("brenk")
     smiles = ["CCO", "C(", "OO"]
