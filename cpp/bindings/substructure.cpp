@@ -1,6 +1,7 @@
 // SMARTS patterns in SMILES. Pointers into the Python strings are collected under the GIL, one chunk at a time, and then
 // the GIL is released.
 #include <algorithm>
+#include <chrono>
 #include <string>
 
 #include "bindings/codes.h"
@@ -13,7 +14,9 @@ namespace catalase {
 
 namespace {
 
-constexpr Index kSubstructureChunk = 1 << 12;  // molecules between two checks for signals
+// Molecules between two checks for signals, so many that they take some tenths of a second.
+constexpr Index kFewestMolecules = 4, kMostMolecules = 1 << 12;
+constexpr double kShort = 0.05, kLong = 0.2;  // seconds
 
 // Compiled patterns, and how each text was read.
 struct Patterns {
@@ -91,7 +94,7 @@ py::object substructure_list(const py::list& smiles, const Patterns& patterns, c
   std::int32_t* counts = counted ? output<std::int32_t>(rows) : nullptr;
   std::uint8_t* matches = counted ? nullptr : output<std::uint8_t>(rows);
   auto* reasons = output<std::uint8_t>(status);
-  const auto held = static_cast<std::size_t>(std::min(n, kSubstructureChunk));
+  const auto held = static_cast<std::size_t>(std::min(n, kMostMolecules));
   Scratch<const char*> text(held);
   Scratch<std::int64_t> length(held);
   SubstructureBatch batch{};
@@ -101,8 +104,9 @@ py::object substructure_list(const py::list& smiles, const Patterns& patterns, c
   batch.column = columns.data();
   batch.columns = width;
   py::list all;
+  Index chunk = 256;
   for (Index start = 0; start < n; start += batch.molecules) {
-    batch.molecules = std::min(n - start, kSubstructureChunk);
+    batch.molecules = std::min(n - start, chunk);
     for (Index i = 0; i < batch.molecules; ++i) {
       text.get()[i] = text_of(PyList_GET_ITEM(smiles.ptr(), start + i), false, length.get()[i]);
     }
@@ -111,10 +115,14 @@ py::object substructure_list(const py::list& smiles, const Patterns& patterns, c
     batch.status = reasons + start;
     const auto blocks = static_cast<std::size_t>((batch.molecules - 1) / kSubstructureBlock + 1);
     ScratchVector<MatchedAtoms> listed(list_atoms ? blocks : 0);
+    const auto begin = std::chrono::steady_clock::now();
     {
       KernelScope scope;
       substructure(batch, list_atoms ? listed.data() : nullptr, threads);
     }
+    const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    if (took < kShort) chunk = std::min(2 * chunk, kMostMolecules);
+    if (took > kLong) chunk = std::max(chunk / 2, kFewestMolecules);
     if (list_atoms) append_matches(batch, listed, all);
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
   }

@@ -6,7 +6,7 @@
 
 namespace catalase {
 
-constexpr Index kSubstructureBlock = 64;  // molecules a task
+constexpr Index kSubstructureBlock = 128;  // molecules a task, over which its memory is prepared once
 
 // The atoms of all matches of a block of molecules, one after the other, in the order of molecules and columns.
 using MatchedAtoms = ScratchVector<std::uint8_t>;
