@@ -3,6 +3,7 @@
 #include <string>
 
 #include "bindings/codes.h"
+#include "bindings/texts.h"
 #include "common/memory.h"
 #include "fingerprint/ecfp.h"
 #include "fingerprint/graphs.h"
@@ -21,23 +22,6 @@ EcfpOutput output_kind(const py::array& rows) {
   if (has_dtype<float>(rows)) return EcfpOutput::kDense;
   require(has_dtype<std::uint32_t>(rows), "rows must be uint8, float32 or uint32");
   return EcfpOutput::kCounts;
-}
-
-// The text of a list's item; nullptr if the item has another type.
-const char* text_of(PyObject* item, bool binary, std::int64_t& length) {
-  Py_ssize_t bytes = 0;
-  const char* text = nullptr;
-  if (binary) {
-    if (PyBytes_Check(item)) text = PyBytes_AS_STRING(item), bytes = PyBytes_GET_SIZE(item);
-  } else if (PyUnicode_Check(item)) {
-    text = PyUnicode_AsUTF8AndSize(item, &bytes);
-    if (text == nullptr) {
-      if (PyErr_ExceptionMatches(PyExc_MemoryError)) throw py::error_already_set();
-      PyErr_Clear();  // lone surrogates: the Python layer reports them
-    }
-  }
-  length = bytes;
-  return text;
 }
 
 // The caller's list must not change during the call: it keeps the strings alive.

@@ -1,10 +1,11 @@
-"""Featurizers turn molecules and sequences into arrays; they have the names that DeepChem users know."""
+"""Featurizers turn molecules and sequences into arrays; they have the names that DeepChem users know. Structural alerts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from .._internal.lazy import attach
+from .alerts import FilterCatalog, filter_catalog
 from .circular import CircularFingerprint
 from .dna import DNAOneHotFeaturizer
 from .featurizer import Featurizer
@@ -12,7 +13,14 @@ from .featurizer import Featurizer
 if TYPE_CHECKING:
     from ..trans.transformer import TransformedFeaturizer
 
-__all__ = ["CircularFingerprint", "DNAOneHotFeaturizer", "Featurizer", "TransformedFeaturizer"]
+__all__ = [
+    "CircularFingerprint",
+    "DNAOneHotFeaturizer",
+    "Featurizer",
+    "FilterCatalog",
+    "TransformedFeaturizer",
+    "filter_catalog",
+]
 
 # It is defined with the transformers, which need datasets, which have featurizers.
 __getattr__, __dir__ = attach(__name__, (), {"TransformedFeaturizer": ".trans.transformer"})

@@ -1,0 +1,414 @@
+// Matches of compiled patterns in one molecule, by backtracking over sets of atoms.
+//
+// The atoms at which a node of the query holds are a set, computed once a molecule and only where it is asked for. The
+// neighbours of an atom by bonds of one kind are a set too, so the candidates of a step are a few intersections.
+//
+//   match()   places the atoms in the order of the pattern's search plan, until one match is found
+//   list()    enumerates all matches in RDKit's order
+//
+// RDKit stops after 1,000 matches of a pattern or of a recursive query, and its versions differ in what they count.
+// Where there are more, the pattern is left to RDKit; a recursive query is enumerated only where a bound permits so many.
+// Each candidate that is tried counts as a step, and a pattern that exceeds kMaxSteps in a molecule is given up: the
+// caller reports it.
+#pragma once
+
+#include "substructure/target.h"
+
+namespace catalase {
+namespace {
+
+constexpr unsigned kMaxMatches = 1000;
+constexpr std::int64_t kMaxSteps = 20'000'000;  // some 0.3 s
+
+// What is known about a node: the atoms for which it is evaluated, and those for which it holds.
+template <int W>
+struct NodeSets {
+  Bits<W> known, holds;
+};
+
+template <int W>
+struct MatchMemory {
+  NodeSets<W>* node;        // those that are not eager: empty before a molecule, and after it
+  u32* touched;             // the nodes of which something was learned
+  u8* impossible;           // for each pattern, whether the screen excludes it
+  Bits<W> (*near)[64 * W];  // for each kind of bond and atom: the neighbours
+  bool* near_known;
+};
+
+enum class Outcome : u8 { kDone, kLeft, kGivenUp };
+
+template <int W>
+class Matcher {
+ public:
+  Matcher(const QueryTables& q, const Target& target, const MatchMemory<W>& memory)
+      : q_(q), t_(target), m_(target.molecule), memory_(memory) {
+    for (u32 k = 0; k < q.bond_kinds; ++k) memory.near_known[k] = false;
+    all_ = Bits<W>::none();
+    for (unsigned a = 0; a < m_.atoms; ++a) {
+      all_.set(a);
+      if (m_.atom[a].degree > widest_) widest_ = m_.atom[a].degree;
+    }
+    evaluate_eager();
+    screen();
+  }
+
+  ~Matcher() { forget(); }
+  Matcher(const Matcher&) = delete;
+  Matcher& operator=(const Matcher&) = delete;
+
+  // Whether the result of the last call counts. If not, what it found out about recursive queries is forgotten.
+  Outcome outcome() {
+    if (steps_ >= 0 && !too_many_) return Outcome::kDone;
+    forget();
+    return steps_ < 0 ? Outcome::kGivenUp : Outcome::kLeft;
+  }
+
+  // Whether each atom of a pattern can be placed for itself, with its neighbours: nearly all patterns fail here.
+  bool is_possible(u32 pattern) {
+    start();
+    if (memory_.impossible[pattern] != 0) return false;
+    const Pattern& p = q_.pattern[pattern];
+    const PatternNeed* need = q_.need + p.first_need;
+    for (const PatternNeed* end = need + p.needs; need != end; ++need) {
+      const NodeSets<W>& sets = memory_.node[need->node];
+      if (!(sets.known == all_)) learn(need->node, all_ & ~sets.known);
+      if (!sets.holds.any() || (need->times > 1 && sets.holds.count() < static_cast<int>(need->times))) return false;
+    }
+    return p.atoms <= m_.atoms;
+  }
+
+  // Whether there is a match of a pattern that is possible.
+  bool match(u32 pattern) {
+    const Pattern& p = q_.pattern[pattern];
+    return search(p, evaluate(q_.step[p.search].node, all_));
+  }
+
+  // Calls found(atoms, set) for each match of a pattern that is possible: the atom of each query atom, and all of them
+  // as a set.
+  template <class F>
+  void list(u32 pattern, F&& found) {
+    enumerate(q_.pattern[pattern], found);
+  }
+
+ private:
+  // All nodes without recursive queries, in straight loops.
+  void evaluate_eager() {
+    NodeSets<W>* sets = memory_.node;
+    for (u32 r = 0; r < q_.runs; ++r) {
+      const EagerRun run = q_.run[r];
+      const u32 *first = q_.eager + run.first, *end = q_.eager + run.end;
+      switch (run.op) {
+        case AtomOp::kAnd:
+          for (; first != end; ++first) {
+            const AtomNode& n = q_.node[*first];
+            sets[*first] = {all_, sets[n.a].holds & sets[n.b].holds};
+          }
+          break;
+        case AtomOp::kOr:
+          for (; first != end; ++first) {
+            const AtomNode& n = q_.node[*first];
+            sets[*first] = {all_, sets[n.a].holds | sets[n.b].holds};
+          }
+          break;
+        case AtomOp::kNot:
+          for (; first != end; ++first) sets[*first] = {all_, all_ & ~sets[q_.node[*first].a].holds};
+          break;
+        case AtomOp::kRange:
+          for (; first != end; ++first) sets[*first] = {all_, in_range(q_.node[*first]) & all_};
+          break;
+        default:
+          for (; first != end; ++first) sets[*first] = {all_, compute(q_.node[*first], all_)};
+          break;
+      }
+    }
+  }
+
+  // Words of 64 atoms, of which those beyond the last are undefined.
+  Bits<W> in_range(const AtomNode& n) const {
+    const std::int16_t* value = t_.feature[static_cast<unsigned>(n.feature)];
+    Bits<W> set = Bits<W>::none();
+    for (unsigned w = 0; w < W && 64 * w < m_.atoms; ++w) {
+      alignas(64) u8 inside[64];
+      for (unsigned i = 0; i < 64; ++i) {  // vectors
+        inside[i] = static_cast<u8>((value[64 * w + i] >= n.low) & (value[64 * w + i] <= n.high));
+      }
+      u64 word = 0;
+      for (unsigned k = 0; k < 8; ++k) {
+        u64 eight;
+        __builtin_memcpy(&eight, inside + 8 * k, 8);
+        word |= (eight * 0x0102040810204080u >> 56) << (8 * k);
+      }
+      set.word[w] = word;
+    }
+    return set;
+  }
+
+  // Excludes the patterns with too few candidates for some atom.
+  void screen() {
+    __builtin_memset(memory_.impossible, 0, q_.patterns);
+    for (u32 e = 0; e < q_.screens; ++e) {
+      const ScreenEntry entry = q_.screen[e];
+      if (memory_.node[entry.node].holds.count() >= static_cast<int>(entry.times)) continue;
+      for (u32 i = entry.first; i < entry.end; ++i) memory_.impossible[q_.screened[i]] = 1;
+    }
+  }
+
+  void start() {
+    steps_ = kMaxSteps;
+    too_many_ = false;
+  }
+
+  void forget() {
+    for (u32 i = 0; i < touched_; ++i) memory_.node[memory_.touched[i]] = {Bits<W>::none(), Bits<W>::none()};
+    touched_ = 0;
+  }
+
+  // The atoms of `within` for which a node holds.
+  Bits<W> evaluate(u32 node, const Bits<W>& within) {
+    const NodeSets<W>& sets = memory_.node[node];
+    if (__builtin_expect((within & ~sets.known).any(), 0)) learn(node, within & ~sets.known);
+    return sets.holds & within;
+  }
+
+  __attribute__((noinline)) void learn(u32 node, const Bits<W>& missing) {
+    const Bits<W> holds = compute(q_.node[node], missing);
+    NodeSets<W>& sets = memory_.node[node];
+    if (sets.known.any()) {
+      sets.holds = (sets.holds & sets.known) | holds;
+    } else {
+      sets.holds = holds;
+      memory_.touched[touched_++] = node;
+    }
+    sets.known |= missing;
+  }
+
+  Bits<W> compute(const AtomNode& n, const Bits<W>& within) {
+    switch (n.op) {
+      case AtomOp::kAny:
+        return within;
+      case AtomOp::kRange:
+        return in_range(n) & within;
+      case AtomOp::kRingSize: {
+        Bits<W> set = Bits<W>::none();
+        for (unsigned a = 0; a < m_.atoms; ++a) {
+          if ((t_.ring_sizes[a] >> n.low & 1) != 0) set.set(a);
+        }
+        return set;
+      }
+      case AtomOp::kAnd: {
+        // A chain of terms on the left is not remembered for itself.
+        const AtomNode& left = q_.node[n.a];
+        const Bits<W> first = left.op == AtomOp::kAnd ? compute(left, within) : evaluate(n.a, within);
+        return first.any() ? evaluate(n.b, first) : first;
+      }
+      case AtomOp::kOr: {
+        const Bits<W> first = evaluate(n.a, within);
+        return first | evaluate(n.b, within & ~first);
+      }
+      case AtomOp::kNot:
+        return within & ~evaluate(n.a, within);
+      case AtomOp::kNeighbours:
+        return having_neighbours(n, within);
+      default:
+        return starts(q_.pattern[n.a], within);
+    }
+  }
+
+  // The atoms of `within` that have so many neighbours of a kind, found from the side that has fewer atoms.
+  Bits<W> having_neighbours(const AtomNode& n, const Bits<W>& within) {
+    const Bits<W> neighbours = evaluate(n.a, all_);
+    Bits<W> set = Bits<W>::none();
+    if (!neighbours.any()) return set;
+    if (n.low == 1 && neighbours.count() < within.count()) {
+      for_each(neighbours, [&](unsigned b) { set |= near(n.b, b); });
+      return set & within;
+    }
+    for_each(within, [&](unsigned a) {
+      const Bits<W> found = near(n.b, a) & neighbours;
+      if (n.low == 1 ? found.any() : found.count() >= n.low) set.set(a);
+    });
+    return set;
+  }
+
+  // The atoms of `within` at which a recursive query starts.
+  Bits<W> starts(const Pattern& p, const Bits<W>& within) {
+    const Bits<W> first = evaluate(q_.step[p.search].node, within);
+    if (p.atoms == 1 || !first.any()) return first;
+    if (p.atoms > m_.atoms) return Bits<W>::none();
+    Bits<W> set = Bits<W>::none();
+    if (may_reach_limit(p)) {
+      enumerate(p, [&](const u8* atom, const Bits<W>&) { set.set(atom[0]); });
+      return set & within;
+    }
+    for_each(first, [&](unsigned a) {
+      if (search(p, Bits<W>::one(a))) set.set(a);
+    });
+    return set;
+  }
+
+  // Whether there may be more than kMaxMatches matches of a recursive query: a bound from the numbers of neighbours.
+  bool may_reach_limit(const Pattern& p) const {
+    unsigned bound = 1;
+    for (unsigned k = 0; k < p.atoms; ++k) {
+      const PlanStep& step = q_.step[p.search + k];
+      unsigned ways = step.links == 0 ? m_.atoms : k == 1 ? widest_ : widest_ - 1;
+      if (memory_.node[step.node].known == all_) {
+        const auto holds = static_cast<unsigned>(memory_.node[step.node].holds.count());
+        if (holds < ways) ways = holds;
+      }
+      bound *= ways;
+      if (bound > (1u << 20)) return true;
+    }
+    return bound > kMaxMatches;
+  }
+
+  const Bits<W>& near(unsigned kind, unsigned atom) {
+    Bits<W>* row = memory_.near[kind];
+    if (!memory_.near_known[kind]) {
+      memory_.near_known[kind] = true;
+      const unsigned states = q_.bonds[kind];
+      for (unsigned a = 0; a < m_.atoms; ++a) {
+        Bits<W> set = Bits<W>::none();
+        for (unsigned i = 0; i < m_.atom[a].degree; ++i) {
+          if ((states >> t_.bond_state[m_.bond[a][i]] & 1) != 0) set.set(m_.neighbour[a][i]);
+        }
+        row[a] = set;
+      }
+    }
+    return row[atom];
+  }
+
+  // The atoms that a step may take, given those of the earlier steps.
+  Bits<W> candidates(const PlanStep& step, const u8* placed, const Bits<W>& used) {
+    Bits<W> set = all_ & ~used;
+    for (unsigned i = 0; i < step.links; ++i) {
+      const PlanLink link = q_.link[step.first_link + i];
+      set &= near(link.bond, placed[link.step]);
+    }
+    return set.any() ? evaluate(step.node, set) : set;
+  }
+
+  // Whether there is a match whose first atom in the search plan is one of `first`.
+  bool search(const Pattern& p, const Bits<W>& first) {
+    const PlanStep* steps = q_.step + p.search;
+    if (p.atoms == 1) return first.any();
+    Bits<W> left[kMaxQueryAtoms];
+    u8 placed[kMaxQueryAtoms];
+    Bits<W> used = Bits<W>::none();
+    left[0] = first;
+    for (unsigned k = 0;;) {
+      if (!left[k].any()) {
+        if (k == 0) return false;
+        used.clear(placed[--k]);
+        continue;
+      }
+      if (--steps_ < 0) return false;
+      const unsigned atom = left[k].first();
+      left[k].drop_first();
+      placed[k] = static_cast<u8>(atom);
+      used.set(atom);
+      const Bits<W> next = candidates(steps[k + 1], placed, used);
+      if (!next.any()) {
+        used.clear(atom);
+        continue;
+      }
+      if (k + 2 == p.atoms) return true;
+      left[++k] = next;
+    }
+  }
+
+  template <class F>
+  void enumerate(const Pattern& p, F&& found) {
+    const PlanStep* steps = q_.step + p.list;
+    Bits<W> left[kMaxQueryAtoms];
+    u8 placed[kMaxQueryAtoms], slot[kMaxQueryAtoms], match[kMaxQueryAtoms];
+    Bits<W> used = Bits<W>::none();
+    unsigned matches = 0;
+    left[0] = evaluate(steps[0].node, all_);
+    slot[0] = 0;
+    for (unsigned k = 0;;) {
+      const int atom = take(steps[k], placed, left[k], slot[k]);
+      if (atom < 0) {
+        if (k == 0) return;
+        used.clear(placed[--k]);
+        continue;
+      }
+      if (--steps_ < 0) return;
+      placed[k] = static_cast<u8>(atom);
+      match[steps[k].atom] = static_cast<u8>(atom);
+      if (k + 1 == p.atoms) {
+        if (++matches > kMaxMatches) {
+          too_many_ = true;
+          return;
+        }
+        Bits<W> set = used;
+        set.set(static_cast<unsigned>(atom));
+        found(match, set);
+        continue;
+      }
+      used.set(static_cast<unsigned>(atom));
+      ++k;
+      left[k] = candidates(steps[k], placed, used);
+      slot[k] = 0;
+    }
+  }
+
+  // The next candidate in RDKit's order: that of the neighbours of the atom which the first link leads to.
+  int take(const PlanStep& step, const u8* placed, Bits<W>& left, u8& slot) const {
+    if (!left.any()) return -1;
+    if (step.links == 0) {
+      const unsigned atom = left.first();
+      left.drop_first();
+      return static_cast<int>(atom);
+    }
+    const unsigned from = placed[q_.link[step.first_link].step];
+    for (; slot < m_.atom[from].degree; ++slot) {
+      const unsigned atom = m_.neighbour[from][slot];
+      if (!left.test(atom)) continue;
+      left.clear(atom);
+      return static_cast<int>(atom);
+    }
+    return -1;
+  }
+
+  const QueryTables& q_;
+  const Target& t_;
+  const Molecule& m_;
+  MatchMemory<W> memory_;
+  Bits<W> all_;
+  unsigned widest_ = 0;
+  u32 touched_ = 0;
+  std::int64_t steps_ = 0;
+  bool too_many_ = false;
+};
+
+// The sets of atoms that were found, to count each of them once.
+template <int W>
+class SetsSeen {
+ public:
+  void clear() {
+    if (count_ != 0) __builtin_memset(slot_, 0, sizeof(slot_));
+    count_ = 0;
+  }
+  bool add(const Bits<W>& set) {
+    u64 h = 0;
+    for (int i = 0; i < W; ++i) h = (h ^ set.word[i]) * 0x9e3779b97f4a7c15ull;
+    unsigned at = static_cast<unsigned>(h >> 53);
+    for (; slot_[at] != 0; at = (at + 1) % kSlots) {
+      if (set_[slot_[at] - 1] == set) return false;
+    }
+    set_[count_] = set;
+    slot_[at] = static_cast<std::uint16_t>(++count_);
+    return true;
+  }
+  unsigned count() const { return count_; }
+
+ private:
+  static constexpr unsigned kSlots = 2048;
+  std::uint16_t slot_[kSlots] = {};
+  Bits<W> set_[kMaxMatches];
+  unsigned count_ = 0;
+};
+
+}  // namespace
+}  // namespace catalase
