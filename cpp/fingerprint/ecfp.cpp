@@ -1,44 +1,26 @@
 // Divides molecules among the threads in small blocks, on demand, since their sizes differ.
 #include "fingerprint/ecfp.h"
 
-#include <atomic>
 #include <bit>
 #include <cstring>
 
+#include "common/blocks.h"
 #include "common/memory.h"
-#include "common/partition.h"
-#include "common/thread_pool.h"
 #include "fingerprint/graphs.h"
 
 namespace catalase {
 
-namespace {
-
-// Calls f(begin, end) for blocks of molecules.
-template <class F>
-void in_blocks(Index molecules, int threads, F&& f) {
-  constexpr Index kBlock = 64;  // some 200 microseconds of work
-  const Index blocks = ceil_div(molecules, kBlock);
-  std::atomic<Index> next{0};
-  const auto work = [&](Index) {
-    for (Index i; (i = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
-      const Index end = (i + 1) * kBlock;
-      f(i * kBlock, smaller(end, molecules));
-    }
-  };
-  parallel_for(smaller(threads, blocks), work);
-}
-
-}  // namespace
+constexpr Index kBlock = 64;  // molecules: some 200 microseconds of work
 
 void ecfp(const EcfpBatch& given, int threads) {
   EcfpBatch batch = given;
   batch.memory = {[](std::size_t bytes) { return cached_alloc(bytes); }, cached_free};
-  in_blocks(batch.molecules, threads, [&](Index begin, Index end) { ecfp_kernels().rows(batch, begin, end); });
+  in_blocks(batch.molecules, kBlock, threads, [&](Index begin, Index end) { ecfp_kernels().rows(batch, begin, end); });
 }
 
 void ecfp_graphs(const EcfpBatch& batch, const GraphRoom& room, int threads) {
-  in_blocks(batch.molecules, threads, [&](Index begin, Index end) { ecfp_kernels().graphs(batch, room, begin, end); });
+  in_blocks(batch.molecules, kBlock, threads,
+            [&](Index begin, Index end) { ecfp_kernels().graphs(batch, room, begin, end); });
 }
 
 void pack_graphs(const GraphRoom& room, Index molecules, Index atoms, std::uint32_t* graphs) {

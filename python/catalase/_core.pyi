@@ -11,6 +11,7 @@ CELLS: dict[str, int]
 CHAIN_LENGTH: int
 CHUNK_ROWS: int
 DERIVED_FROM_INPUT: frozenset[str]
+DESCRIPTORS: dict[str, int]
 ECFP_MAX_RADIUS: int
 ECFP_OUTPUTS: dict[str, int]
 ECFP_STATUSES: dict[str, int]
@@ -137,6 +138,9 @@ def conv_forward(
 ) -> None: ...
 def copy_peak(repeats: int) -> float: ...
 def count_set_bits(rows: NDArray[Any], counts: NDArray[Any]) -> None: ...
+def descriptors(
+    smiles: list[Any], columns: NDArray[Any], rows: NDArray[Any], status: NDArray[Any], threads: int
+) -> None: ...
 def dropout(
     x: NDArray[Any], y: NDArray[Any], seed: int, layer: int, step: int, threshold: int, scale: float, kept: Any
 ) -> None: ...

@@ -5,14 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._internal.lazy import attach
+from ..ops.descriptors import DESCRIPTOR_NAMES
 from .circular import CircularFingerprint
+from .descriptors import Descriptors, RDKitDescriptors
 from .dna import DNAOneHotFeaturizer
 from .featurizer import Featurizer
 
 if TYPE_CHECKING:
     from ..trans.transformer import TransformedFeaturizer
 
-__all__ = ["CircularFingerprint", "DNAOneHotFeaturizer", "Featurizer", "TransformedFeaturizer"]
+__all__ = [
+    "DESCRIPTOR_NAMES",
+    "CircularFingerprint",
+    "DNAOneHotFeaturizer",
+    "Descriptors",
+    "Featurizer",
+    "RDKitDescriptors",
+    "TransformedFeaturizer",
+]
 
 # It is defined with the transformers, which need datasets, which have featurizers.
 __getattr__, __dir__ = attach(__name__, (), {"TransformedFeaturizer": ".trans.transformer"})

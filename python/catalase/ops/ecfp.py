@@ -151,7 +151,7 @@ def fingerprints(
         flag("ecfp", "return_report", return_report),
     )
     smiles = list(smiles)  # by position: a pandas Series is indexed by its labels, which may be in another order
-    threads = _threads(num_threads)
+    threads = threads_of("ecfp", num_threads)
     settings = Settings(radius, size, output, chirality, features, use_bond_types, threads)
     places = on_device = None
     on_host = smiles  # the molecules to hash on the host
@@ -208,12 +208,15 @@ def _native(smiles: list[Any], settings: Settings, partial: bool) -> tuple[NDArr
     return rows, status
 
 
-def _check_settings(smiles: Any, radius: int, size: int, output: str, errors: str, device: str) -> None:
+def check_molecules(function: str, molecules: Any, name: str = "smiles", kind: str = "strings or molecules") -> None:
+    """Raise unless an argument is a sequence, and not one text."""
     wrong = (str, bytes, bytearray, memoryview, dict, set, frozenset, range, type, ModuleType)
-    if isinstance(smiles, wrong) or not hasattr(smiles, "__len__") or getattr(smiles, "ndim", 1) != 1:
-        raise TypeError(
-            f"ecfp: smiles must be a list of strings or molecules, got {type(smiles).__name__}; wrap it in [ ]"
-        )
+    if isinstance(molecules, wrong) or not hasattr(molecules, "__len__") or getattr(molecules, "ndim", 1) != 1:
+        raise TypeError(f"{function}: {name} must be a list of {kind}, got {type(molecules).__name__}; wrap it in [ ]")
+
+
+def _check_settings(smiles: Any, radius: int, size: int, output: str, errors: str, device: str) -> None:
+    check_molecules("ecfp", smiles)
     whole_number("ecfp", "radius", radius, 0, _MAX_SETTING)
     if whole_number("ecfp", "size", size, 8, _MAX_SETTING) % 8:
         raise ValueError(f"ecfp: size must be a multiple of 8 from 8 to {_MAX_SETTING}, got {size!r}")
@@ -225,10 +228,11 @@ def _check_settings(smiles: Any, radius: int, size: int, output: str, errors: st
         raise ValueError("ecfp: output='csr' is made on the CPU only; ops.linear takes output='packed' as it is")
 
 
-def _threads(num_threads: int | None) -> int:
+def threads_of(function: str, num_threads: int | None) -> int:
+    """Return the number of threads of a call."""
     if num_threads is None:
         return _core.get_num_threads()
-    return min(whole_number("ecfp", "num_threads", num_threads), 2**31 - 1)
+    return min(whole_number(function, "num_threads", num_threads), 2**31 - 1)
 
 
 def _csr(packed: NDArray[np.uint8], size: int) -> tuple[NDArray[np.int64], NDArray[np.int32], tuple[int, int]]:
@@ -285,12 +289,12 @@ def fill_by_rdkit(
             has_row = refused and partial
             molecule, reason = (None, valence_reason(item)) if refused else read_molecule(item)
             if reason:
-                failure = Failure(position, _text(item), reason)
+                failure = Failure(position, text_of(item), reason)
                 if partial and not refused:
                     molecule = partial_molecule(item)
                 n_partial += has_row or molecule is not None
                 if not has_row and molecule is None and errors == "raise":
-                    raise _refusal(item, failure, total)
+                    raise refusal("ecfp", item, failure, total)
                 failures.append(failure)
             if molecule is not None:
                 kept.append(i)
@@ -303,15 +307,17 @@ def fill_by_rdkit(
     return failures, failed, n_partial
 
 
-def _refusal(item: Any, failure: Failure, total: int) -> Exception:
+def refusal(function: str, item: Any, failure: Failure, total: int) -> Exception:
+    """Return the error for a molecule that cannot be read."""
     kind = ValueError if isinstance(item, str) else TypeError
     return kind(
-        f"ecfp: molecule {failure.position} of {total} ({failure.text[:80]!r}) cannot be read: {failure.reason}; "
+        f"{function}: molecule {failure.position} of {total} ({failure.text[:80]!r}) cannot be read: {failure.reason}; "
         "errors='mask' gives it a row of zeros, errors='drop' leaves it out"
     )
 
 
-def _text(item: Any) -> str:
+def text_of(item: Any) -> str:
+    """Return a molecule as reports show it."""
     return item if isinstance(item, str) else repr(item)[:200]
 
 

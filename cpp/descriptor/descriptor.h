@@ -1,0 +1,54 @@
+// SMILES to molecular descriptors, each equal to RDKit's value, or the molecule is left to RDKit.
+//
+//   molecule/{smiles.h -> valence.h -> rings.h -> kekulize.h -> aromaticity.h} -> facts.h, ring_set.h ->
+//   counts.h, stereo.h, surface.h, charges.h, estate.h,  driven by descriptor_level.cpp
+//
+// Each molecule gets a status (molecule/status.h): 0 if its row was written, otherwise the reason why not.
+#pragma once
+
+#include "common/views.h"
+#include "cpu/kernels.h"
+#include "molecule/status.h"
+
+namespace catalase {
+
+// The descriptors that are computed here, by RDKit's names. Those of one kind that are made together stand together.
+#define CATALASE_NUMBERED_1_TO_9(f, name) \
+  f(name##1) f(name##2) f(name##3) f(name##4) f(name##5) f(name##6) f(name##7) f(name##8) f(name##9)
+#define CATALASE_DESCRIPTORS(f)                                                                                        \
+  f(MolWt) f(HeavyAtomMolWt) f(ExactMolWt) f(NumValenceElectrons) f(NumRadicalElectrons) f(HeavyAtomCount)             \
+      f(NHOHCount) f(NOCount) f(NumHeteroatoms) f(FractionCSP3) f(RingCount) f(NumAromaticRings)                       \
+          f(NumAromaticCarbocycles) f(NumAromaticHeterocycles) f(NumAliphaticRings) f(NumAliphaticCarbocycles)         \
+              f(NumAliphaticHeterocycles) f(NumSaturatedRings) f(NumSaturatedCarbocycles) f(NumSaturatedHeterocycles)  \
+                  f(NumHeterocycles) f(NumSpiroAtoms) f(NumBridgeheadAtoms) f(NumHDonors) f(NumHAcceptors)             \
+                      f(NumAmideBonds) f(NumRotatableBonds) f(NumAtomStereoCenters) f(NumUnspecifiedAtomStereoCenters) \
+                          f(TPSA) f(LabuteASA) f(MaxPartialCharge) f(MinPartialCharge) f(MaxAbsPartialCharge)          \
+                              f(MinAbsPartialCharge) f(MaxEStateIndex) f(MinEStateIndex) f(MaxAbsEStateIndex)          \
+                                  f(MinAbsEStateIndex) CATALASE_NUMBERED_1_TO_9(f, PEOE_VSA) f(PEOE_VSA10)             \
+                                      f(PEOE_VSA11) f(PEOE_VSA12) f(PEOE_VSA13) f(PEOE_VSA14)                          \
+                                          CATALASE_NUMBERED_1_TO_9(f, EState_VSA) f(EState_VSA10) f(EState_VSA11)      \
+                                              CATALASE_NUMBERED_1_TO_9(f, VSA_EState) f(VSA_EState10)
+
+#define CATALASE_DESCRIPTOR_ENTRY(name) name,
+enum class Descriptor : int { CATALASE_DESCRIPTORS(CATALASE_DESCRIPTOR_ENTRY) kCount };
+#undef CATALASE_DESCRIPTOR_ENTRY
+
+struct DescriptorBatch {
+  const char* const* text;  // ASCII; nullptr if it is no text
+  const std::int64_t* length;
+  Index molecules;
+  const int* column;  // the numbers of the descriptors wanted
+  Index columns;
+  double* rows;          // (molecules, columns)
+  std::uint8_t* status;  // (molecules,)
+};
+
+struct DescriptorKernels {
+  void (*rows)(const DescriptorBatch& batch, Index begin, Index end);  // molecules [begin, end), on this thread
+};
+CATALASE_KERNELS(DescriptorKernels, descriptor)
+
+// On up to `threads` threads of the pool. Rows of molecules with a status are not written.
+void descriptors(const DescriptorBatch& batch, int threads);
+
+}  // namespace catalase

@@ -1,0 +1,226 @@
+// One molecule after the other, on one thread, with the workspace on the stack. Only what the wanted descriptors need is
+// computed.
+#include "cpu/level.h"
+#include "descriptor/charges.h"
+#include "descriptor/counts.h"
+#include "descriptor/descriptor.h"
+#include "descriptor/estate.h"
+#include "descriptor/facts.h"
+#include "descriptor/ring_set.h"
+#include "descriptor/stereo.h"
+#include "descriptor/surface.h"
+#include "molecule/aromaticity.h"
+#include "molecule/kekulize.h"
+#include "molecule/molecule.h"
+#include "molecule/rings.h"
+#include "molecule/smiles.h"
+#include "molecule/text.h"
+#include "molecule/valence.h"
+
+namespace catalase {
+namespace {
+
+constexpr int kDescriptors = static_cast<int>(Descriptor::kCount);
+
+constexpr int number(Descriptor d) {
+  return static_cast<int>(d);
+}
+
+// What the wanted descriptors need.
+struct Needs {
+  bool rings = false, groups = false, stereo = false, polar = false, surface = false, charges = false, estate = false;
+};
+
+inline Needs needs_of(const DescriptorBatch& batch) {
+  Needs needs;
+  const auto between = [](int d, Descriptor first, Descriptor last) { return d >= number(first) && d <= number(last); };
+  for (Index i = 0; i < batch.columns; ++i) {
+    const int d = batch.column[i];
+    needs.rings |= between(d, Descriptor::RingCount, Descriptor::NumBridgeheadAtoms);
+    needs.groups |= between(d, Descriptor::NumHDonors, Descriptor::NumRotatableBonds);
+    needs.stereo |= between(d, Descriptor::NumAtomStereoCenters, Descriptor::NumUnspecifiedAtomStereoCenters);
+    needs.polar |= d == number(Descriptor::TPSA);
+    const bool peoe = between(d, Descriptor::PEOE_VSA1, Descriptor::PEOE_VSA14);
+    const bool both = between(d, Descriptor::EState_VSA1, Descriptor::VSA_EState10);
+    needs.surface |= d == number(Descriptor::LabuteASA) || peoe || both;
+    needs.charges |= peoe || between(d, Descriptor::MaxPartialCharge, Descriptor::MinAbsPartialCharge);
+    needs.estate |= both || between(d, Descriptor::MaxEStateIndex, Descriptor::MinAbsEStateIndex);
+  }
+  needs.rings |= needs.stereo || needs.polar;
+  return needs;
+}
+
+// The ends of bins but the last, from RDKit's documentation: Labute's for charges; chosen on data for the states.
+constexpr double kChargeBins[] = {-.3, -.25, -.20, -.15, -.10, -.05, 0, .05, .10, .15, .20, .25, .30};
+constexpr double kStateBins[] = {-0.390, 0.290, 0.717, 1.165, 1.540, 1.807, 2.05, 4.69, 9.17, 15.0};
+constexpr double kSurfaceBins[] = {4.78, 5.00, 5.410, 5.740, 6.00, 6.07, 6.45, 7.00, 11.0};
+
+template <int W>
+struct DescriptorSets {
+  Rings<W> rings;
+  Kekule<W> kekule;
+  Facts<W> facts;
+};
+
+struct DescriptorWork {
+  Molecule molecule;
+  union {
+    DescriptorSets<1> small;
+    DescriptorSets<4> large;
+  };
+  ChargeWork charges;
+  double area[256], charge[256], state[256];
+  double value[kDescriptors];
+  DescriptorWork() {}
+};
+
+inline double absolute(double x) {
+  return __builtin_fabs(x);
+}
+
+// Python's min and max, which keep what they have if the other is NaN.
+inline double least(double a, double b) {
+  return b < a ? b : a;
+}
+inline double greatest(double a, double b) {
+  return b > a ? b : a;
+}
+
+template <int W>
+Status perceive(DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) {
+  Molecule& m = work.molecule;
+  Status status = find_ring_bonds(m, s.rings);
+  if (status == kNative) status = kekulize(m, s.rings.atoms, s.rings.bonds, s.kekule);
+  if (status != kNative) return status;
+  note_valences(m, s.facts);
+  if (m.closures != 0) status = perceive_aromaticity(m, s.rings, s.kekule);
+  if (status != kNative) return status;
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    const bool isotope = (m.atom[a].flags & kIsotope) != 0;  // its mass is not kept
+    if (isotope || kElements[m.atom[a].element].radius == 0) return kElement;
+  }
+  find_aromatic_atoms(m, s.facts);
+  bool triple = false;  // benzyne: such a bond is aromatic too
+  for_each(s.rings.bonds, [&](unsigned b) {
+    triple = triple || (m.order[b] == kTriple && s.facts.aromatic.test(m.begin[b]) && s.facts.aromatic.test(m.end[b]));
+  });
+  if (triple) return kAromatic;
+  find_hybrids(m, s.facts);
+  if (needs.rings && !find_rings(m, s.rings, s.facts.rings)) return kRings;
+  return kNative;
+}
+
+template <int W>
+Status compute(DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) {
+  const Status status = perceive(work, s, needs);
+  if (status != kNative) return status;
+  const Molecule& m = work.molecule;
+  const Facts<W>& f = s.facts;
+  double* const value = work.value;
+  const auto set = [&](Descriptor d, double v) { value[number(d)] = v; };
+  const AtomCounts c = count_atoms(m, f);
+  set(Descriptor::MolWt, c.weight);
+  set(Descriptor::HeavyAtomMolWt, c.heavy_weight);
+  set(Descriptor::ExactMolWt, c.exact_weight);
+  set(Descriptor::NumValenceElectrons, c.valence_electrons);
+  set(Descriptor::NumRadicalElectrons, c.radical_electrons);
+  set(Descriptor::HeavyAtomCount, c.heavy_atoms);
+  set(Descriptor::NHOHCount, c.hydrogens_on_no);
+  set(Descriptor::NOCount, c.nitrogens_and_oxygens);
+  set(Descriptor::NumHeteroatoms, c.heteroatoms);
+  set(Descriptor::FractionCSP3, c.sp3_carbons);
+  if (needs.rings) {
+    const RingCounts r = count_rings(m, f);
+    set(Descriptor::RingCount, f.rings.count);
+    set(Descriptor::NumAromaticRings, r.aromatic_carbo + r.aromatic_hetero);
+    set(Descriptor::NumAromaticCarbocycles, r.aromatic_carbo);
+    set(Descriptor::NumAromaticHeterocycles, r.aromatic_hetero);
+    set(Descriptor::NumAliphaticRings, r.aliphatic_carbo + r.aliphatic_hetero);
+    set(Descriptor::NumAliphaticCarbocycles, r.aliphatic_carbo);
+    set(Descriptor::NumAliphaticHeterocycles, r.aliphatic_hetero);
+    set(Descriptor::NumSaturatedRings, r.saturated_carbo + r.saturated_hetero);
+    set(Descriptor::NumSaturatedCarbocycles, r.saturated_carbo);
+    set(Descriptor::NumSaturatedHeterocycles, r.saturated_hetero);
+    set(Descriptor::NumHeterocycles, r.hetero);
+    set(Descriptor::NumSpiroAtoms, r.spiro);
+    set(Descriptor::NumBridgeheadAtoms, r.bridgehead);
+  }
+  if (needs.groups) {
+    const GroupCounts g = count_groups(m, f, s.rings.atoms, s.rings.bonds);
+    set(Descriptor::NumHDonors, g.donors);
+    set(Descriptor::NumHAcceptors, g.acceptors);
+    set(Descriptor::NumAmideBonds, g.amides);
+    set(Descriptor::NumRotatableBonds, g.rotatable);
+  }
+  if (needs.stereo) {
+    StereoCounts stereo;
+    const Status proven = count_stereo(m, f, stereo);
+    if (proven != kNative) return proven;
+    set(Descriptor::NumAtomStereoCenters, stereo.centres);
+    set(Descriptor::NumUnspecifiedAtomStereoCenters, stereo.unspecified);
+  }
+  if (needs.polar) set(Descriptor::TPSA, polar_surface(m, f));
+  if (needs.surface) set(Descriptor::LabuteASA, labute_surface(m, work.area));
+  if (needs.charges) {
+    gasteiger_charges(m, f, work.charges, work.charge);
+    double low = 500, high = -500;
+    for (unsigned a = 0; a < m.atoms; ++a) {
+      low = least(work.charge[a], low);
+      high = greatest(work.charge[a], high);
+    }
+    set(Descriptor::MaxPartialCharge, high);
+    set(Descriptor::MinPartialCharge, low);
+    set(Descriptor::MaxAbsPartialCharge, greatest(absolute(low), absolute(high)));
+    set(Descriptor::MinAbsPartialCharge, least(absolute(low), absolute(high)));
+    if (needs.surface) {
+      fill_bins(m.atoms, work.charge, work.area, kChargeBins, value + number(Descriptor::PEOE_VSA1));
+    }
+  }
+  if (needs.estate) {
+    estate_indices<W>(m, work.state);
+    double low = work.state[0], high = low, low_size = absolute(low), high_size = low_size;
+    for (unsigned a = 1; a < m.atoms; ++a) {
+      low = least(low, work.state[a]);
+      high = greatest(high, work.state[a]);
+      low_size = least(low_size, absolute(work.state[a]));
+      high_size = greatest(high_size, absolute(work.state[a]));
+    }
+    set(Descriptor::MaxEStateIndex, high);
+    set(Descriptor::MinEStateIndex, low);
+    set(Descriptor::MaxAbsEStateIndex, high_size);
+    set(Descriptor::MinAbsEStateIndex, low_size);
+    if (needs.surface) {
+      fill_bins(m.atoms, work.state, work.area, kStateBins, value + number(Descriptor::EState_VSA1));
+      fill_bins(m.atoms, work.area, work.state, kSurfaceBins, value + number(Descriptor::VSA_EState1));
+    }
+  }
+  return kNative;
+}
+
+Status read_and_compute(const char* data, std::int64_t length, DescriptorWork& work, const Needs& needs) {
+  if (data == nullptr) return kNotText;
+  const Text text = stripped(data, length);
+  Molecule& m = work.molecule;
+  Status status = read_smiles(text.begin, text.end, m);
+  if (status == kNative) status = add_hydrogens(m);
+  if (status != kNative) return status;
+  if (m.atoms == 0) return kSize;  // RDKit has no value for some
+  return m.bonds() <= 64 ? compute(work, work.small, needs) : compute(work, work.large, needs);
+}
+
+void descriptor_rows(const DescriptorBatch& batch, Index begin, Index end) {
+  DescriptorWork work;
+  const Needs needs = needs_of(batch);
+  for (Index i = begin; i < end; ++i) {
+    const Status status = read_and_compute(batch.text[i], batch.length[i], work, needs);
+    batch.status[i] = status;
+    if (status != kNative) continue;
+    double* row = batch.rows + i * batch.columns;
+    for (Index j = 0; j < batch.columns; ++j) row[j] = work.value[batch.column[j]];
+  }
+}
+
+}  // namespace
+
+extern const DescriptorKernels CATALASE_AT_LEVEL(descriptor) = {descriptor_rows};
+}  // namespace catalase
