@@ -63,9 +63,8 @@ inline bool rewrite_nitrogen(M& m, unsigned atom) {
     const Atom& other = m.atom[m.neighbour[atom][i]];
     const u8 order = m.order[m.bond[atom][i]];
     if (order == kDouble && other.element == 8) {
-      if (!is_plain_end(other, 8)) return false;  // with two equal ends the choice is RDKit's
-      slot = i;
-      ++oxygens;
+      if (!is_plain_end(other, 8)) return false;
+      if (oxygens++ == 0) slot = i;  // RDKit takes the first
     }
     if (order == kTriple && other.element == 7) {
       if (!is_plain_end(other, 7)) return false;

@@ -10,6 +10,8 @@ BORDERS: dict[str, int]
 CELLS: dict[str, int]
 CHAIN_LENGTH: int
 CHUNK_ROWS: int
+COUNT_GIVEN_UP: int
+COUNT_LEFT: int
 DERIVED_FROM_INPUT: frozenset[str]
 DESCRIPTORS: dict[str, int]
 ECFP_MAX_RADIUS: int
@@ -17,10 +19,13 @@ ECFP_OUTPUTS: dict[str, int]
 ECFP_STATUSES: dict[str, int]
 LOSSES: dict[str, int]
 MAPS: dict[str, int]
+MATCH_GIVEN_UP: int
+MATCH_LEFT: int
 MAX_ROW_BYTES: int
 MAX_SMILES_LENGTH: int
 POOLS: dict[str, int]
 RULES: dict[str, int]
+SMARTS_STATUSES: dict[str, int]
 __version__: str
 
 class AugmentOptions:
@@ -43,6 +48,13 @@ class AugmentOptions:
         fill: float,
         random: bool,
     ) -> None: ...
+
+class Patterns:
+    def __init__(self, smarts: list[Any]) -> None: ...
+    @property
+    def positions(self) -> list[Any]: ...
+    @property
+    def statuses(self) -> list[Any]: ...
 
 class SparseBatch:
     def __len__(self) -> int: ...
@@ -289,6 +301,17 @@ def slice_bytes(rows: int, bytes: int) -> int: ...
 def softmax(log: bool, x: NDArray[Any], y: NDArray[Any], classes: int) -> None: ...
 def softmax_backward(log: bool, dy: NDArray[Any], y: NDArray[Any], dx: NDArray[Any], classes: int) -> None: ...
 def sparse_from_bits(bits: NDArray[Any], as_double: bool) -> SparseBatch: ...
+def substructure(
+    smiles: list[Any],
+    patterns: Patterns,
+    which: NDArray[Any],
+    low: NDArray[Any],
+    high: NDArray[Any],
+    rows: NDArray[Any],
+    status: NDArray[Any],
+    list_atoms: bool,
+    threads: int,
+) -> Any: ...
 def tanimoto(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any]) -> None: ...
 def tanimoto_topk(
     queries: NDArray[Any], targets: NDArray[Any], threshold: float, indices: NDArray[Any], similarities: NDArray[Any]

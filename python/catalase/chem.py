@@ -12,6 +12,7 @@ from ._internal import storage
 from ._internal.text import strip_white
 
 MAX_SMILES_LENGTH = _core.MAX_SMILES_LENGTH  # characters of a molecule
+MAX_SMARTS_LENGTH = 10_000
 MAX_RDKIT_CLOSURES = 500  # ring closures of a molecule that RDKit is to read
 MAX_RDKIT_ATOMS = 10_000  # atoms of a molecule that RDKit has already read
 
@@ -126,6 +127,48 @@ def read_molecule(item: Any) -> tuple[Any, str]:
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(text)
     return (molecule, "") if molecule is not None else (None, refusal_reason(text))
+
+
+def query_of(smarts: str) -> Any:
+    """Return RDKit's query of a SMARTS, or None if it cannot be read."""
+    from rdkit import Chem, rdBase
+
+    with rdBase.BlockLogs():
+        return Chem.MolFromSmarts(smarts)
+
+
+def compared_smarts(query: Any, *, in_order: bool = True) -> str | None:
+    """Return a SMARTS that is the same query as an RDKit molecule, "" if there is none, None for another object.
+
+    ``in_order`` asks for the same order of bonds too, which decides the order of matches.
+    """
+    from rdkit import Chem
+
+    if not isinstance(query, _molecule_class()):
+        return None
+    smarts: str = Chem.MolToSmarts(query)
+    again = query_of(smarts) if smarts else None
+    same = again is not None and Chem.MolToSmarts(again) == smarts
+    return smarts if same and _described(query, in_order) == _described(again, in_order) else ""
+
+
+_BINARY_MARK = b"\xef\xbe\xad\xde"  # the beginning of RDKit's binary form of a molecule
+
+
+def _described(query: Any, in_order: bool) -> list[Any]:
+    """Return the expressions of a query's atoms and bonds, as RDKit describes them, and those of its recursive queries."""
+    from rdkit import Chem
+
+    binary = query.ToBinary()  # holds the recursive queries, in the order of their atoms
+    described = []
+    for mark in re.finditer(re.escape(_BINARY_MARK), binary):
+        part = Chem.Mol(binary[mark.start() :])
+        # The two primitives have the same meaning, and the same SMARTS.
+        atoms = [atom.DescribeQuery().replace("AtomInRing 1 ", "AtomInNRings -1 ") for atom in part.GetAtoms()]
+        ends = [sorted((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx())) for bond in part.GetBonds()]
+        bonds = [(*pair, bond.DescribeQuery()) for pair, bond in zip(ends, part.GetBonds(), strict=True)]
+        described.append((atoms, bonds if in_order else sorted(bonds)))
+    return described
 
 
 def partial_molecule(item: Any) -> Any:

@@ -16,7 +16,7 @@ KINDS = {
     "out": "array?", "add": "array?", "keep": "array?", "b": "array?", "out_dw": "array?", "out_db": "array?", "dy": "array?", "dh": "array?", "dc": "array?",
     "activation": "word?", "name": "word?", "kept": "packed?", "ids": "ids", "labels": "labels", "lengths": "ids?", "num_embeddings": "whole", "padding_index": "whole?",
     "stride": "sizes", "padding": "padding", "dilation": "sizes", "size": "sizes", "factor": "sizes", "output_size": "sizes?", "shape": "sizes",
-    "x": "array", "smiles": "anything", "num_threads": "whole?", "reverse_complement": "anything", "sequences": "anything", "dtype": "dtype",
+    "x": "array", "smiles": "anything", "patterns": "anything", "num_threads": "whole?", "reverse_complement": "anything", "sequences": "anything", "dtype": "dtype",
     "numbers": "ids?", "masks": "anything", "fill": "real", "limits": "anything", "shift": "anything", "crop": "sizes?", "grad": "array", "mom": "array?", "weights": "array?",
 }  # fmt: skip
 # Where a function takes more, or other things, than the others of that name do.
@@ -25,7 +25,7 @@ OWN = {
     "tanimoto.a": "packed", "tanimoto.b": "packed", "matmul.b": "array", "matmul_backward.b": "array", "rnn.b": "array", "gru.b": "array", "lstm.b": "array",
     "ecfp.size": "whole", "activation_backward.y": "array?", "linear_backward_bias.scale": "real", "squared_error.labels": "array", "softmax_cross_entropy.labels": "labels", "linear_backward.x": "floats or packed",
 }  # fmt: skip
-ALSO = {"smiles": ["molecule"], "sequences": ["sequence"]}  # errors name the one that is wrong
+ALSO = {"smiles": ["molecule"], "patterns": ["pattern"], "sequences": ["sequence"]}  # errors name the one that is wrong
 
 
 def conv(dims, **more):
@@ -118,6 +118,7 @@ CALLS = {
     "one_hot_dna": lambda: call(["ACG", "AC"], length=3, reverse_complement=False, dtype="uint8", device="cpu"),
     "ecfp": lambda: call(["CCO"], radius=2, size=64, output="packed", chirality=False, features=False, use_bond_types=True, errors="raise", return_report=False, num_threads=1, device="cpu"),
     "descriptors": lambda: call(["CCO"], names=["MolWt", "qed"], errors="raise", return_report=False, num_threads=1),
+    "substructure": lambda: call(["CCO"], ["[OX2H]", "CC"], what="atoms", errors="raise", return_report=False, num_threads=1),
     "empty": lambda: call((2, 3), np.float32),
     "augment_images": lambda: call(
         ones(2, 4, 4, 3), seed=1, step=0, numbers=[0, 1], masks=np.ones((2, 4, 4), np.uint8), random=True, flip_horizontal=0.5, flip_vertical=0.5, rotate90=True, rotation=10.0,

@@ -66,6 +66,7 @@ from .pool import (
 )
 from .rnn import gru, gru_backward, gru_forward, lstm, lstm_backward, lstm_forward, rnn, rnn_backward, rnn_forward
 from .softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
+from .substructure import substructure
 from .tanimoto import tanimoto, tanimoto_topk
 
 __all__ = [
@@ -135,6 +136,7 @@ __all__ = [
     "one_hot_dna",
     "softmax",
     "softmax_backward",
+    "substructure",
     "tanimoto",
     "tanimoto_topk",
     "upsample",

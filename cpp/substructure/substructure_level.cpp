@@ -1,0 +1,115 @@
+// One molecule after the other, on one thread: read and perceived once, then searched for every pattern.
+#include "cpu/level.h"
+#include "molecule/large_molecule.h"
+#include "substructure/match.h"
+#include "substructure/substructure.h"
+#include "substructure/target.h"
+
+namespace catalase {
+namespace {
+
+template <int W>
+struct SearchSpace {
+  Perception<W> perception;
+  SetsSeen<W> seen;
+};
+
+struct SearchWork {
+  Target target;
+  u8 matches[kMaxMatches][kMaxQueryAtoms];  // of one pattern
+  SearchSpace<1> small;
+  SearchSpace<4> large;
+};
+
+// Blocks for what is remembered about the nodes and the kinds of bonds, wide enough for any molecule.
+class NodeMemory {
+ public:
+  NodeMemory(const WorkMemory& memory, const QueryTables& q)
+      : sets_(memory, 2 * std::size_t{q.nodes} + 1),
+        near_(memory, std::size_t{q.bond_kinds} + 1),
+        flags_(memory, 256) {}
+
+  template <int W>
+  MatchMemory<W> view(const QueryTables& q) const {
+    auto* sets = reinterpret_cast<Bits<W>*>(sets_.get());
+    return {sets, sets + q.nodes, reinterpret_cast<Bits<W>(*)[64 * W]>(near_.get()), flags_.get()};
+  }
+
+ private:
+  Block<Bits<4>> sets_;
+  Block<Bits<4>[256]> near_;
+  Block<bool> flags_;
+};
+
+template <int W>
+Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSpace<W>& space,
+                      const MatchMemory<W>& memory, Index i, void* sink) {
+  const QueryTables& q = batch.tables;
+  Target& t = work.target;
+  const Status status = perceive_target(t, q, space.perception);
+  if (status != kNative) return status;
+  Matcher<W> matcher(q, t, memory);
+  for (Index c = 0; c < batch.columns; ++c) {
+    const SubstructureColumn& column = batch.column[c];
+    const Pattern& pattern = q.pattern[column.pattern];
+    Outcome outcome = Outcome::kLeft;
+    std::int32_t count = 0;
+    if (!pattern.ring_counts || t.rings_counted) {
+      if (batch.counts == nullptr && column.low == 1 && column.high == kNoHighest) {
+        count = matcher.match(column.pattern);
+      } else {
+        space.seen.clear();
+        matcher.list(column.pattern, [&](const u8* atoms, const Bits<W>& set) {
+          if (space.seen.add(set)) __builtin_memcpy(work.matches[space.seen.count() - 1], atoms, pattern.atoms);
+        });
+        count = static_cast<std::int32_t>(space.seen.count());
+      }
+      outcome = matcher.outcome();
+    }
+    for (std::int32_t k = 0; batch.emit != nullptr && outcome == Outcome::kDone && k < count; ++k) {
+      batch.emit(sink, work.matches[k], pattern.atoms);
+    }
+    const Index entry = i * batch.columns + c;
+    const bool done = outcome == Outcome::kDone, left = outcome == Outcome::kLeft;
+    if (batch.counts != nullptr) {
+      batch.counts[entry] = done ? count : left ? kCountLeft : kCountGivenUp;
+    } else {
+      batch.matches[entry] = done ? u8{count >= column.low && count <= column.high} : left ? kMatchLeft : kMatchGivenUp;
+    }
+  }
+  return kNative;
+}
+
+Status read_and_match(const SubstructureBatch& batch, SearchWork& work, const NodeMemory& memory, Index i, void* sink) {
+  if (batch.text[i] == nullptr) return kNotText;
+  const auto is_space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
+  const char *text = batch.text[i], *end = text + batch.length[i];
+  while (text != end && is_space(*text)) ++text;
+  while (text != end && is_space(end[-1])) --end;
+  const QueryTables& q = batch.tables;
+  Molecule& m = work.target.molecule;
+  Status status = read_smiles(text, end, m);
+  if (status == kNative) status = add_hydrogens(m);
+  if (status != kNative) return status == kRefused ? kValence : status;
+  if (uses(q, Feature::kIsotope) && has_isotopes(text, end)) return kElement;
+  order_neighbours(m, text, end);
+  return m.bonds() <= 64 ? match_molecule(batch, work, work.small, memory.view<1>(q), i, sink)
+                         : match_molecule(batch, work, work.large, memory.view<4>(q), i, sink);
+}
+
+void substructure_rows(const SubstructureBatch& batch, Index begin, Index end, void* sink) {
+  const NodeMemory memory(batch.memory, batch.tables);
+  SearchWork work;
+  for (Index i = begin; i < end; ++i) {
+    const Index first = i * batch.columns;
+    const auto columns = static_cast<std::size_t>(batch.columns);
+    if (batch.matches != nullptr) __builtin_memset(batch.matches + first, 0, columns);
+    if (batch.counts != nullptr) __builtin_memset(batch.counts + first, 0, columns * sizeof(std::int32_t));
+    batch.status[i] = read_and_match(batch, work, memory, i, sink);
+  }
+}
+
+}  // namespace
+
+extern const SubstructureKernels CATALASE_AT_LEVEL(substructure) = {substructure_rows};
+}  // namespace catalase

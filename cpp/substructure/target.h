@@ -1,0 +1,213 @@
+// A molecule as patterns see it: the numbers of query.h for each atom, the state of each bond.
+//
+// Everything but the numbers of smallest rings follows from what molecule/ perceives. RDKit counts the rings of a
+// symmetrized set of smallest rings; where these are not unique (cages), patterns that count rings are left to RDKit. The
+// smallest ring of an atom is the same in every such set.
+#pragma once
+
+#include "molecule/aromaticity.h"
+#include "molecule/kekulize.h"
+#include "molecule/molecule.h"
+#include "molecule/rings.h"
+#include "molecule/smiles.h"
+#include "molecule/valence.h"
+#include "substructure/query.h"
+
+namespace catalase {
+namespace {
+
+template <int W>
+struct Perception {
+  Rings<W> rings;
+  Kekule<W> kekule;
+};
+
+struct Target {
+  Molecule molecule;
+  std::int16_t feature[kFeatures][256];
+  u32 ring_sizes[256];  // bit n: in a smallest ring of n atoms
+  u8 bond_state[256];   // order - 1, plus 4 in a ring; 255 at a root
+  bool rings_counted;
+};
+
+inline bool uses(const QueryTables& q, Feature feature) {
+  return (q.features >> static_cast<unsigned>(feature) & 1) != 0;
+}
+inline std::int16_t* values(Target& t, Feature feature) {
+  return t.feature[static_cast<unsigned>(feature)];
+}
+
+// Whether an isotope is written. The reader keeps its mass only.
+inline bool has_isotopes(const char* text, const char* end) {
+  for (; text + 1 < end; ++text) {
+    if (text[0] == '[' && is_digit(text[1])) return true;
+  }
+  return false;
+}
+
+// Bond orders and hydrogens, of a Kekule form.
+inline void count_valences(Target& t) {
+  std::int16_t* valence = values(t, Feature::kValence);
+  const Molecule& m = t.molecule;
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    int sum = m.atom[a].hydrogens;
+    for (unsigned i = 0; i < m.atom[a].degree; ++i) sum += m.order[m.bond[a][i]];
+    valence[a] = static_cast<std::int16_t>(sum);
+  }
+}
+
+// The length of the shortest cycle over each atom.
+template <int W>
+void find_smallest_rings(Target& t, const Rings<W>& rings) {
+  const Molecule& m = t.molecule;
+  std::int16_t* smallest = values(t, Feature::kSmallestRing);
+  Bits<W> near[256];
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    smallest[a] = 0;
+    near[a] = Bits<W>::none();
+    for (unsigned i = 0; i < m.atom[a].degree; ++i) {
+      if (rings.bonds.test(m.bond[a][i])) near[a].set(m.neighbour[a][i]);
+    }
+  }
+  for_each(rings.bonds, [&](unsigned bond) {
+    const unsigned a = m.begin[bond], b = m.end[bond];
+    Bits<W> seen = Bits<W>::one(a), border = near[a];
+    border.clear(b);
+    int size = 2;
+    while (!border.test(b)) {
+      seen |= border;
+      Bits<W> next = Bits<W>::none();
+      for_each(border, [&](unsigned c) { next |= near[c]; });
+      border = next & ~seen;
+      ++size;
+    }
+    const unsigned ends[2] = {a, b};
+    for (const unsigned end : ends) {
+      if (smallest[end] == 0 || size < smallest[end]) smallest[end] = static_cast<std::int16_t>(size);
+    }
+  });
+}
+
+template <int W>
+void count_rings(Target& t, Rings<W>& rings) {
+  const Molecule& m = t.molecule;
+  std::int16_t* count = values(t, Feature::kRings);
+  for (unsigned a = 0; a < m.atoms; ++a) count[a] = 0, t.ring_sizes[a] = 0;
+  t.rings_counted = candidate_rings(m, rings.atoms, rings, [&](const Bits<W>& bonds, const Bits<W>& atoms) {
+                      const int size = bonds.count();
+                      if (size > static_cast<int>(kMaxRingSizeBit)) return kRings;
+                      for_each(atoms, [&](unsigned a) {
+                        ++count[a];
+                        t.ring_sizes[a] |= 1u << size;
+                      });
+                      return kNative;
+                    }) == kNative;
+}
+
+template <int W>
+void describe_atoms(Target& t, const QueryTables& q, const Rings<W>& rings) {
+  const Molecule& m = t.molecule;
+  for (unsigned b = 0; b < m.bonds(); ++b) {
+    t.bond_state[b] = m.order[b] == 0 ? u8{255} : static_cast<u8>(m.order[b] - 1 + (rings.bonds.test(b) ? 4 : 0));
+  }
+  std::int16_t* aromatic = values(t, Feature::kAromatic);
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    aromatic[a] = 0;
+    for (unsigned i = 0; i < m.atom[a].degree; ++i) aromatic[a] |= m.order[m.bond[a][i]] == kAromaticOrder;
+  }
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    const Atom& atom = m.atom[a];
+    int hydrogen = 0, hetero = 0, aliphatic = 0, ring_bonds = 0;
+    for (unsigned i = 0; i < atom.degree; ++i) {
+      const unsigned other = m.neighbour[a][i];
+      const unsigned element = m.atom[other].element;
+      hydrogen += element == 1;
+      hetero += element != 1 && element != 6;
+      aliphatic += element != 1 && element != 6 && aromatic[other] == 0;
+      ring_bonds += rings.bonds.test(m.bond[a][i]);
+    }
+    const auto put = [&](Feature feature, int value) { values(t, feature)[a] = static_cast<std::int16_t>(value); };
+    put(Feature::kElement, atom.element);
+    put(Feature::kType, atom.element + 256 * aromatic[a]);
+    put(Feature::kCharge, atom.charge);
+    put(Feature::kIsotope, 0);
+    put(Feature::kDegree, atom.degree);
+    put(Feature::kHeavyDegree, atom.degree - hydrogen);
+    put(Feature::kConnections, atom.degree + atom.hydrogens);
+    put(Feature::kHydrogens, atom.hydrogens + hydrogen);
+    put(Feature::kHydrogensWithoutAtoms, atom.hydrogens);
+    put(Feature::kRingBonds, ring_bonds);
+    put(Feature::kHeteroNeighbours, hetero);
+    put(Feature::kAliphaticHeteroNeighbours, aliphatic);
+  }
+  if (uses(q, Feature::kSmallestRing)) find_smallest_rings(t, rings);
+}
+
+// Rings, Kekule form, aromaticity, and the numbers of all atoms.
+template <int W>
+Status perceive_target(Target& t, const QueryTables& q, Perception<W>& p) {
+  Molecule& m = t.molecule;
+  Status status = find_ring_bonds(m, p.rings);
+  if (status == kNative) status = kekulize(m, p.rings.atoms, p.rings.bonds, p.kekule);
+  if (status != kNative) return status;
+  if (uses(q, Feature::kValence)) count_valences(t);
+  if (m.closures != 0) status = perceive_aromaticity(m, p.rings, p.kekule);
+  if (status != kNative) return status;
+  t.rings_counted = true;
+  if (uses(q, Feature::kRings) || q.ring_sizes) count_rings(t, p.rings);
+  describe_atoms(t, q, p.rings);
+  return kNative;
+}
+
+// The ring number of each closure, in the order in which the rings were closed. The text was read without an error.
+inline void read_ring_numbers(const char* text, const char* end, u8* number) {
+  u64 open_low = 0, open_high = 0;
+  unsigned closures = 0;
+  while (text != end) {
+    const char c = *text++;
+    if (c == '[') {
+      while (*text != ']') ++text;
+    }
+    if (c != '%' && !is_digit(c)) {
+      continue;
+    }
+    unsigned n = static_cast<unsigned>(c - '0');
+    if (c == '%') {
+      n = static_cast<unsigned>(10 * (text[0] - '0') + (text[1] - '0'));
+      text += 2;
+    }
+    const u64 bit = u64{1} << (n % 64);
+    u64& open = n < 64 ? open_low : open_high;
+    open ^= bit;
+    if ((open & bit) == 0) number[closures++] = static_cast<u8>(n);
+  }
+}
+
+// RDKit lists an atom's bonds in this order: as read, then those that close rings, by ring number. It decides which
+// matches come first.
+inline void order_neighbours(Molecule& m, const char* text, const char* end) {
+  if (m.closures == 0) return;
+  u8 number[kMaxClosures];
+  read_ring_numbers(text, end, number);
+  const auto place = [&](unsigned bond) {
+    return bond < m.atoms ? bond : 256 + 256u * number[bond - m.atoms] + (bond - m.atoms);
+  };
+  for (unsigned k = 0; k < m.closures; ++k) {
+    const unsigned ends[2] = {m.begin[m.atoms + k], m.end[m.atoms + k]};
+    for (const unsigned a : ends) {
+      for (unsigned i = 1; i < m.atom[a].degree; ++i) {
+        const u8 bond = m.bond[a][i], neighbour = m.neighbour[a][i];
+        unsigned j = i;
+        for (; j > 0 && place(m.bond[a][j - 1]) > place(bond); --j) {
+          m.bond[a][j] = m.bond[a][j - 1];
+          m.neighbour[a][j] = m.neighbour[a][j - 1];
+        }
+        m.bond[a][j] = bond;
+        m.neighbour[a][j] = neighbour;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace catalase
