@@ -1,7 +1,10 @@
 // SMILES to descriptors.
 #include "descriptor/descriptor.h"
 
+#include <pybind11/stl.h>
+
 #include "bindings/chunks.h"
+#include "substructure/smarts.h"
 
 namespace catalase {
 namespace {
@@ -10,7 +13,59 @@ namespace {
 constexpr const char* kDescriptorNames[] = {CATALASE_DESCRIPTORS(CATALASE_DESCRIPTOR_NAME)};
 #undef CATALASE_DESCRIPTOR_NAME
 
-void descriptor_list(const py::list& smiles, const py::array& columns, py::array rows, py::array status, int threads) {
+// The patterns of a process. A pattern that cannot be compiled here is an error: the caller then leaves it to RDKit.
+class PatternTables {
+ public:
+  // For each of Crippen's types a SMARTS and its two values; for hydrogens (SMARTS of the neighbour or "", type, whether it
+  // holds in water); SMARTS to count.
+  PatternTables(const std::vector<std::string>& types, const std::vector<double>& log_p,
+                const std::vector<double>& refractivity,
+                const std::vector<std::tuple<std::string, std::uint32_t, bool>>& hydrogens,
+                const std::vector<std::string>& counted) {
+    require(log_p.size() == types.size() && refractivity.size() == types.size(), "a value for each type");
+    log_p_.assign(log_p.begin(), log_p.end());
+    refractivity_.assign(refractivity.begin(), refractivity.end());
+    for (const std::string& smarts : types) types_.push_back(root_of(smarts));
+    for (const auto& [smarts, type, water] : hydrogens) {
+      require(type < types.size(), "no such type");
+      const bool any = smarts.empty();
+      hydrogens_.push_back({any ? PatternRoot{} : root_of(smarts), type, any, water});
+    }
+    for (const std::string& smarts : counted) counted_.push_back(compiled(smarts).pattern);
+  }
+
+  DescriptorPatterns view() const {
+    return {set_.tables(),
+            types_.data(),
+            static_cast<std::uint32_t>(types_.size()),
+            hydrogens_.data(),
+            static_cast<std::uint32_t>(hydrogens_.size()),
+            log_p_.data(),
+            refractivity_.data(),
+            counted_.data()};
+  }
+  int count() const { return static_cast<int>(counted_.size()); }
+
+ private:
+  SmartsResult compiled(const std::string& smarts) {
+    const SmartsResult result = set_.add(smarts);
+    require(result.status == SmartsStatus::kCompiled, ("the pattern " + smarts + " cannot be compiled").c_str());
+    return result;
+  }
+  // A recursive query keeps the first atom of a pattern first.
+  PatternRoot root_of(const std::string& smarts) {
+    return {compiled("[$(" + smarts + ")]").pattern, compiled(smarts).atoms};
+  }
+
+  QuerySet set_;
+  ScratchVector<PatternRoot> types_;
+  ScratchVector<HydrogenPattern> hydrogens_;
+  ScratchVector<double> log_p_, refractivity_;
+  ScratchVector<std::uint32_t> counted_;
+};
+
+void descriptor_list(const py::list& smiles, const PatternTables& patterns, const py::array& columns, py::array rows,
+                     py::array status, int threads) {
   const Index n = static_cast<Index>(smiles.size());
   require(columns.ndim() == 1 && rows.ndim() == 2 && rows.shape(0) == n && rows.shape(1) == columns.shape(0),
           "rows do not fit");
@@ -19,8 +74,13 @@ void descriptor_list(const py::list& smiles, const py::array& columns, py::array
   DescriptorBatch batch{};
   batch.column = input<std::int32_t>(columns);
   batch.columns = columns.shape(0);
+  batch.patterns = patterns.view();
   for (Index j = 0; j < batch.columns; ++j) {
-    require(batch.column[j] >= 0 && batch.column[j] < static_cast<int>(Descriptor::kCount), "no such descriptor");
+    const int end = static_cast<int>(Descriptor::kCount) + patterns.count();
+    require(batch.column[j] >= 0 && batch.column[j] < end, "no such descriptor");
+    const bool crippen = batch.column[j] >= static_cast<int>(Descriptor::MolLogP) &&
+                         batch.column[j] <= static_cast<int>(Descriptor::SMR_VSA10);
+    require(!crippen || batch.patterns.types > 0, "the types are missing");
   }
   auto* values = output<double>(rows);
   auto* reasons = output<std::uint8_t>(status);
@@ -41,8 +101,13 @@ CATALASE_BINDING(descriptor, m) {
   int count = 0;
   for (const char* name : kDescriptorNames) numbers[name] = count++;
   m.attr("DESCRIPTORS") = numbers;
-  m.def("descriptors", &descriptor_list, py::arg("smiles"), py::arg("columns"), py::arg("rows"), py::arg("status"),
-        py::arg("threads"));
+  py::class_<PatternTables>(m, "PatternTables")
+      .def(
+          py::init<const std::vector<std::string>&, const std::vector<double>&, const std::vector<double>&,
+                   const std::vector<std::tuple<std::string, std::uint32_t, bool>>&, const std::vector<std::string>&>(),
+          py::arg("types"), py::arg("log_p"), py::arg("refractivity"), py::arg("hydrogens"), py::arg("counted"));
+  m.def("descriptors", &descriptor_list, py::arg("smiles"), py::arg("patterns"), py::arg("columns"), py::arg("rows"),
+        py::arg("status"), py::arg("threads"));
 }
 
 }  // namespace catalase

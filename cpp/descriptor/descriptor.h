@@ -1,7 +1,7 @@
 // SMILES to molecular descriptors, each equal to RDKit's value, or the molecule is left to RDKit.
 //
 //   molecule/{smiles.h -> valence.h -> rings.h -> kekulize.h -> aromaticity.h} -> facts.h, ring_set.h ->
-//   counts.h, stereo.h, surface.h, charges.h, estate.h,  driven by descriptor_level.cpp
+//   counts.h, stereo.h, surface.h, charges.h, estate.h, crippen.h,  driven by descriptor_level.cpp
 //
 // Each molecule gets a status (molecule/status.h): 0 if its row was written, otherwise the reason why not.
 #pragma once
@@ -9,6 +9,8 @@
 #include "common/views.h"
 #include "cpu/kernels.h"
 #include "molecule/status.h"
+#include "molecule/work_memory.h"
+#include "substructure/query.h"
 
 namespace catalase {
 
@@ -27,20 +29,48 @@ namespace catalase {
                                   f(MinAbsEStateIndex) CATALASE_NUMBERED_1_TO_9(f, PEOE_VSA) f(PEOE_VSA10)             \
                                       f(PEOE_VSA11) f(PEOE_VSA12) f(PEOE_VSA13) f(PEOE_VSA14)                          \
                                           CATALASE_NUMBERED_1_TO_9(f, EState_VSA) f(EState_VSA10) f(EState_VSA11)      \
-                                              CATALASE_NUMBERED_1_TO_9(f, VSA_EState) f(VSA_EState10)
+                                              CATALASE_NUMBERED_1_TO_9(f, VSA_EState) f(VSA_EState10) f(MolLogP)       \
+                                                  f(MolMR) CATALASE_NUMBERED_1_TO_9(f, SlogP_VSA) f(SlogP_VSA10)       \
+                                                      f(SlogP_VSA11) f(SlogP_VSA12)                                    \
+                                                          CATALASE_NUMBERED_1_TO_9(f, SMR_VSA) f(SMR_VSA10)
 
 #define CATALASE_DESCRIPTOR_ENTRY(name) name,
 enum class Descriptor : int { CATALASE_DESCRIPTORS(CATALASE_DESCRIPTOR_ENTRY) kCount };
 #undef CATALASE_DESCRIPTOR_ENTRY
 
+// A compiled pattern, and the number of atoms of what it asks for.
+struct PatternRoot {
+  std::uint32_t pattern, atoms;
+};
+
+// The type of hydrogens bound to the first atom of a pattern, or to any atom.
+struct HydrogenPattern {
+  PatternRoot neighbour;
+  std::uint32_t type;
+  bool any, water;  // water: it also holds for the hydrogens of an oxygen that has two
+};
+
+// Crippen's types, and patterns whose matches are counted.
+struct DescriptorPatterns {
+  QueryTables tables;
+  const PatternRoot* type;
+  std::uint32_t types;
+  const HydrogenPattern* hydrogen;
+  std::uint32_t hydrogen_types;
+  const double *log_p, *refractivity;  // of each type
+  const std::uint32_t* counted;
+};
+
 struct DescriptorBatch {
   const char* const* text;  // ASCII; nullptr if it is no text
   const std::int64_t* length;
   Index molecules;
-  const int* column;  // the numbers of the descriptors wanted
+  const int* column;  // the numbers of the descriptors wanted; from kCount on, of the patterns that are counted
   Index columns;
   double* rows;          // (molecules, columns)
   std::uint8_t* status;  // (molecules,)
+  DescriptorPatterns patterns;
+  WorkMemory memory;
 };
 
 struct DescriptorKernels {

@@ -3,6 +3,7 @@
 #include "cpu/level.h"
 #include "descriptor/charges.h"
 #include "descriptor/counts.h"
+#include "descriptor/crippen.h"
 #include "descriptor/descriptor.h"
 #include "descriptor/estate.h"
 #include "descriptor/facts.h"
@@ -16,6 +17,8 @@
 #include "molecule/smiles.h"
 #include "molecule/text.h"
 #include "molecule/valence.h"
+#include "substructure/match.h"
+#include "substructure/target.h"
 
 namespace catalase {
 namespace {
@@ -29,6 +32,7 @@ constexpr int number(Descriptor d) {
 // What the wanted descriptors need.
 struct Needs {
   bool rings = false, groups = false, stereo = false, polar = false, surface = false, charges = false, estate = false;
+  bool types = false, matches = false;  // Crippen's types; the matcher for any purpose
 };
 
 inline Needs needs_of(const DescriptorBatch& batch) {
@@ -42,7 +46,10 @@ inline Needs needs_of(const DescriptorBatch& batch) {
     needs.polar |= d == number(Descriptor::TPSA);
     const bool peoe = between(d, Descriptor::PEOE_VSA1, Descriptor::PEOE_VSA14);
     const bool both = between(d, Descriptor::EState_VSA1, Descriptor::VSA_EState10);
-    needs.surface |= d == number(Descriptor::LabuteASA) || peoe || both;
+    const bool crippen = between(d, Descriptor::SlogP_VSA1, Descriptor::SMR_VSA10);
+    needs.types |= crippen || between(d, Descriptor::MolLogP, Descriptor::MolMR);
+    needs.matches |= needs.types || d >= kDescriptors;
+    needs.surface |= d == number(Descriptor::LabuteASA) || peoe || both || crippen;
     needs.charges |= peoe || between(d, Descriptor::MaxPartialCharge, Descriptor::MinAbsPartialCharge);
     needs.estate |= both || between(d, Descriptor::MaxEStateIndex, Descriptor::MinAbsEStateIndex);
   }
@@ -50,9 +57,11 @@ inline Needs needs_of(const DescriptorBatch& batch) {
   return needs;
 }
 
-// The ends of bins but the last, from RDKit's documentation: Labute's for charges; chosen on data for the states.
+// The ends of bins but the last, from RDKit's documentation: Labute's, and those chosen on data for the states.
 constexpr double kChargeBins[] = {-.3, -.25, -.20, -.15, -.10, -.05, 0, .05, .10, .15, .20, .25, .30};
 constexpr double kStateBins[] = {-0.390, 0.290, 0.717, 1.165, 1.540, 1.807, 2.05, 4.69, 9.17, 15.0};
+constexpr double kLogPBins[] = {-0.4, -0.2, 0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6};
+constexpr double kRefractivityBins[] = {1.29, 1.82, 2.24, 2.45, 2.75, 3.05, 3.63, 3.8, 4.0};
 constexpr double kSurfaceBins[] = {4.78, 5.00, 5.410, 5.740, 6.00, 6.07, 6.45, 7.00, 11.0};
 
 template <int W>
@@ -60,10 +69,11 @@ struct DescriptorSets {
   Rings<W> rings;
   Kekule<W> kekule;
   Facts<W> facts;
+  SetsSeen<W> seen;
 };
 
 struct DescriptorWork {
-  Molecule molecule;
+  Target target;  // with the molecule
   union {
     DescriptorSets<1> small;
     DescriptorSets<4> large;
@@ -71,6 +81,8 @@ struct DescriptorWork {
   ChargeWork charges;
   double area[256], charge[256], state[256];
   double value[kDescriptors];
+  std::uint16_t type[256], hydrogen[256];
+  const NodeMemory* nodes;
   DescriptorWork() {}
 };
 
@@ -88,7 +100,7 @@ inline double greatest(double a, double b) {
 
 template <int W>
 Status perceive(DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) {
-  Molecule& m = work.molecule;
+  Molecule& m = work.target.molecule;
   Status status = find_ring_bonds(m, s.rings);
   if (status == kNative) status = kekulize(m, s.rings.atoms, s.rings.bonds, s.kekule);
   if (status != kNative) return status;
@@ -110,11 +122,51 @@ Status perceive(DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) 
   return kNative;
 }
 
+// Crippen's descriptors, and numbers of matches.
 template <int W>
-Status compute(DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) {
+Status match_patterns(const DescriptorBatch& batch, DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs,
+                      double* row) {
+  const DescriptorPatterns& p = batch.patterns;
+  Target& t = work.target;
+  const Molecule& m = t.molecule;
+  for (unsigned a = 0; a < m.atoms; ++a) values(t, Feature::kValence)[a] = s.facts.valence[a];
+  t.rings_counted = true;
+  if (uses(p.tables, Feature::kRings) || p.tables.ring_sizes) count_rings(t, s.rings);
+  describe_atoms(t, p.tables, s.rings);
+  Matcher<W> matcher(p.tables, t, work.nodes->view<W>(p.tables));
+  if (needs.types) {
+    if (!find_types(m, p, matcher, work.type, work.hydrogen)) return kSize;
+    double* const value = work.value;
+    value[number(Descriptor::MolLogP)] = sum_of_types(m, p.log_p, work.type, work.hydrogen);
+    value[number(Descriptor::MolMR)] = sum_of_types(m, p.refractivity, work.type, work.hydrogen);
+    if (needs.surface) {
+      double log_p[256], refractivity[256];
+      for (unsigned a = 0; a < m.atoms; ++a) {
+        log_p[a] = work.type[a] == kNoType ? 0.0 : p.log_p[work.type[a]];
+        refractivity[a] = work.type[a] == kNoType ? 0.0 : p.refractivity[work.type[a]];
+      }
+      fill_bins(m.atoms, log_p, work.area, kLogPBins, value + number(Descriptor::SlogP_VSA1));
+      fill_bins(m.atoms, refractivity, work.area, kRefractivityBins, value + number(Descriptor::SMR_VSA1));
+    }
+  }
+  for (Index j = 0; j < batch.columns; ++j) {
+    if (batch.column[j] < kDescriptors) continue;
+    const u32 pattern = p.counted[batch.column[j] - kDescriptors];
+    if (p.tables.pattern[pattern].ring_counts && !t.rings_counted) return kRings;
+    s.seen.clear();
+    matcher.list(pattern, [&](const u8*, const Bits<W>& set) { s.seen.add(set); });
+    if (matcher.outcome() != Outcome::kDone) return kSize;
+    row[j] = s.seen.count();
+  }
+  return kNative;
+}
+
+template <int W>
+Status compute(const DescriptorBatch& batch, DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs,
+               double* row) {
   const Status status = perceive(work, s, needs);
   if (status != kNative) return status;
-  const Molecule& m = work.molecule;
+  const Molecule& m = work.target.molecule;
   const Facts<W>& f = s.facts;
   double* const value = work.value;
   const auto set = [&](Descriptor d, double v) { value[number(d)] = v; };
@@ -194,29 +246,33 @@ Status compute(DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) {
       fill_bins(m.atoms, work.area, work.state, kSurfaceBins, value + number(Descriptor::VSA_EState1));
     }
   }
-  return kNative;
+  return needs.matches ? match_patterns(batch, work, s, needs, row) : kNative;
 }
 
-Status read_and_compute(const char* data, std::int64_t length, DescriptorWork& work, const Needs& needs) {
-  if (data == nullptr) return kNotText;
-  const Text text = stripped(data, length);
-  Molecule& m = work.molecule;
+Status read_and_compute(const DescriptorBatch& batch, Index i, DescriptorWork& work, const Needs& needs, double* row) {
+  if (batch.text[i] == nullptr) return kNotText;
+  const Text text = stripped(batch.text[i], batch.length[i]);
+  Molecule& m = work.target.molecule;
   Status status = read_smiles(text.begin, text.end, m);
   if (status == kNative) status = add_hydrogens(m);
   if (status != kNative) return status;
   if (m.atoms == 0) return kSize;  // RDKit has no value for some
-  return m.bonds() <= 64 ? compute(work, work.small, needs) : compute(work, work.large, needs);
+  return m.bonds() <= 64 ? compute(batch, work, work.small, needs, row) : compute(batch, work, work.large, needs, row);
 }
 
 void descriptor_rows(const DescriptorBatch& batch, Index begin, Index end) {
   DescriptorWork work;
   const Needs needs = needs_of(batch);
+  const NodeMemory nodes(batch.memory, batch.patterns.tables);
+  work.nodes = &nodes;
   for (Index i = begin; i < end; ++i) {
-    const Status status = read_and_compute(batch.text[i], batch.length[i], work, needs);
+    double* row = batch.rows + i * batch.columns;
+    const Status status = read_and_compute(batch, i, work, needs, row);
     batch.status[i] = status;
     if (status != kNative) continue;
-    double* row = batch.rows + i * batch.columns;
-    for (Index j = 0; j < batch.columns; ++j) row[j] = work.value[batch.column[j]];
+    for (Index j = 0; j < batch.columns; ++j) {
+      if (batch.column[j] < kDescriptors) row[j] = work.value[batch.column[j]];
+    }
   }
 }
 

@@ -12,6 +12,7 @@
 // caller reports it.
 #pragma once
 
+#include "molecule/large_molecule.h"
 #include "substructure/target.h"
 
 namespace catalase {
@@ -26,6 +27,26 @@ struct MatchMemory {
   Bits<W>* holds;           // and those for which it holds
   Bits<W> (*near)[64 * W];  // for each kind of bond and atom: the neighbours
   bool* near_known;
+};
+
+// Blocks for what is remembered about the nodes and the kinds of bonds, wide enough for any molecule.
+class NodeMemory {
+ public:
+  NodeMemory(const WorkMemory& memory, const QueryTables& q)
+      : sets_(memory, 2 * std::size_t{q.nodes} + 1),
+        near_(memory, std::size_t{q.bond_kinds} + 1),
+        flags_(memory, 256) {}
+
+  template <int W>
+  MatchMemory<W> view(const QueryTables& q) const {
+    auto* sets = reinterpret_cast<Bits<W>*>(sets_.get());
+    return {sets, sets + q.nodes, reinterpret_cast<Bits<W>(*)[64 * W]>(near_.get()), flags_.get()};
+  }
+
+ private:
+  Block<Bits<4>> sets_;
+  Block<Bits<4>[256]> near_;
+  Block<bool> flags_;
 };
 
 enum class Outcome : u8 { kDone, kLeft, kGivenUp };
@@ -56,6 +77,12 @@ class Matcher {
     const Pattern& p = q_.pattern[pattern];
     if (!is_possible(p)) return false;
     return search(p, evaluate(q_.step[p.search].node, all_));
+  }
+
+  // The atoms of `within` for which the expression of a pattern's first atom holds.
+  Bits<W> first_atoms(u32 pattern, const Bits<W>& within) {
+    start();
+    return evaluate(q_.step[q_.pattern[pattern].search].node, within);
   }
 
   // Calls found(atoms, set) for each match: the atom of each query atom, and all of them as a set.

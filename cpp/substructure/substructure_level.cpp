@@ -21,26 +21,6 @@ struct SearchWork {
   SearchSpace<4> large;
 };
 
-// Blocks for what is remembered about the nodes and the kinds of bonds, wide enough for any molecule.
-class NodeMemory {
- public:
-  NodeMemory(const WorkMemory& memory, const QueryTables& q)
-      : sets_(memory, 2 * std::size_t{q.nodes} + 1),
-        near_(memory, std::size_t{q.bond_kinds} + 1),
-        flags_(memory, 256) {}
-
-  template <int W>
-  MatchMemory<W> view(const QueryTables& q) const {
-    auto* sets = reinterpret_cast<Bits<W>*>(sets_.get());
-    return {sets, sets + q.nodes, reinterpret_cast<Bits<W>(*)[64 * W]>(near_.get()), flags_.get()};
-  }
-
- private:
-  Block<Bits<4>> sets_;
-  Block<Bits<4>[256]> near_;
-  Block<bool> flags_;
-};
-
 template <int W>
 Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSpace<W>& space,
                       const MatchMemory<W>& memory, Index i, void* sink) {

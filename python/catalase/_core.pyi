@@ -49,6 +49,16 @@ class AugmentOptions:
         random: bool,
     ) -> None: ...
 
+class PatternTables:
+    def __init__(
+        self,
+        types: Sequence[str],
+        log_p: Sequence[float],
+        refractivity: Sequence[float],
+        hydrogens: Sequence[tuple[str, int, bool]],
+        counted: Sequence[str],
+    ) -> None: ...
+
 class Patterns:
     def __init__(self, smarts: list[Any]) -> None: ...
     @property
@@ -151,7 +161,12 @@ def conv_forward(
 def copy_peak(repeats: int) -> float: ...
 def count_set_bits(rows: NDArray[Any], counts: NDArray[Any]) -> None: ...
 def descriptors(
-    smiles: list[Any], columns: NDArray[Any], rows: NDArray[Any], status: NDArray[Any], threads: int
+    smiles: list[Any],
+    patterns: PatternTables,
+    columns: NDArray[Any],
+    rows: NDArray[Any],
+    status: NDArray[Any],
+    threads: int,
 ) -> None: ...
 def dropout(
     x: NDArray[Any], y: NDArray[Any], seed: int, layer: int, step: int, threshold: int, scale: float, kept: Any

@@ -10,10 +10,11 @@ from rdkit import Chem, RDConfig, rdBase
 from rdkit.Chem import Descriptors
 
 import catalase as ct
+from catalase.ops.descriptor_patterns import patterns
 from catalase.ops.descriptors import DEFAULT_NAMES
 from tests.ops.test_ecfp_native import AWKWARD, MOLECULES
 
-NATIVE = tuple(ct._core.DESCRIPTORS)
+NATIVE = tuple(patterns().numbers)
 FUNCTIONS = dict(Descriptors._descList)
 # One of each trap: cages, hybridization, conjugated charges, radicals, centres that depend on each other.
 TRAPS = [
@@ -23,6 +24,7 @@ TRAPS = [
     "CC(O)C(O)C", "C[C@H](O)[C@@H](O)C", "C[C@H](O)C(F)[C@@H](O)C", "C[C@H](O)C(F)[C@H](O)C", "C[C@H]1CC[C@@H](C)CC1", "C[C@H]1CC(O)C[C@@H](C)C1", "C[C@H]1CC(O)C[C@H](C)C1", "CN1[C@H]2CC[C@@H]1C[C@H](O)C2", "C/C=C/C(O)/C=C/C", "C/C=C/C(O)/C=C\\C", "OC1CCC(O)CC1",
     "[CH3:1]C(O)(N)F", "C[C@](N)(O)F", "C[C@@](N)(O)F", "[H][C@](N)(O)F", "FC(F)(F)COCC(C)(C)C", "ClC(Cl)(Cl)CCBr", "CC(C)(C)NC(=O)OC", "CC#CCC", "CC(=O)N(C)C", "CC(=O)NCC", "CCOC(=O)CC", "O=C1CCCN1CC", "CNC(=S)NC", "CC(=O)SC", "NS(=O)(=O)c1ccccc1", "c1ccccc1-c1ccccc1", "c1ccccc1CCc1ccncc1",
     "C[Si](C)(C)C", "C[Mg]Br", "[Li]C", "[Na+].[Na+].[O-]S(=O)(=O)[O-]", "[Zn+2].[Cl-].[Cl-]", "C[Hg]C", "O=[U]=O", "[Cm]", "Cl[Pt](Cl)(N)N", "[H+].[Cl-]", "[H-].[Na+]", "[He]", "[Xe]", "F[Xe]F", "BrBr", "II", "OO", "NN", "O=O", "N#N", "S", "[Y+4]", "C=C[CH3+3]C=O",
+    "O", "[OH3+].[Cl-]", "O.O.CC(=O)O", "OO", "[OH-].[Na+]", "COO", "ON", "On1cccc1", "[nH]1cccc1", "OB(O)O", "O[Si](C)(C)C", "OS(=O)(=O)O", "OP(O)O", "C[SiH3]", "B", "[BH4-]", "CS", "SS", "[SH-]", "CC(=S)O", "C=CO", "c1ccccc1O", "C=C=C", "C=c1ccccc1=C", "CC=[N+]=[N-]", "FI(F)F", "[Cl+]", "C" * 90, "CC(C)(C)" * 50 + "C",
     "n1nnnn1C", "c1ccn2ccnc2c1", "c1cc[nH]c1", "c1ccoc1", "c1ccsc1", "C[n+]1cccn1C", "O=c1cc[nH]cc1", "c1cnc2[nH]cnc2c1", "N1C=CC=C1", "C1=CC=CC=CC1", "C1#CCCCCCC1", "C1=CC#CC=C1",
 ]  # fmt: skip
 EMPTY_HAS_NO = {"MaxEStateIndex", "MinEStateIndex", "MaxAbsEStateIndex", "MinAbsEStateIndex"}
@@ -65,7 +67,7 @@ def nci(count):
 
 def test_the_names_are_those_of_rdkit_in_its_order():
     assert list(ct.feat.DESCRIPTOR_NAMES) == [name for name, _ in Descriptors._descList]
-    assert len(DEFAULT_NAMES) == 97 and set(NATIVE) <= set(ct.feat.DESCRIPTOR_NAMES)
+    assert len(DEFAULT_NAMES) == 97 and set(DEFAULT_NAMES) < set(NATIVE) <= set(ct.feat.DESCRIPTOR_NAMES)
     assert {"fr_amide", "Chi0", "BCUT2D_MWHI", "LabuteASA"}.isdisjoint(DEFAULT_NAMES)
 
 
@@ -110,8 +112,8 @@ def test_each_descriptor_alone_has_the_bits_that_it_has_among_all(threads):
         assert np.array_equal(alone[:, 0], together[:, j], equal_nan=True), name
     backwards = ct.ops.descriptors(smiles, names=NATIVE[::-1])
     assert np.array_equal(backwards[:, ::-1], together, equal_nan=True)
-    mixed = ct.ops.descriptors(smiles, names=["MolWt", "fr_amide", "TPSA"])
-    assert np.array_equal(mixed[:, [0, 2]], ct.ops.descriptors(smiles, names=["MolWt", "TPSA"]))
+    mixed = ct.ops.descriptors(smiles, names=["MolWt", "fr_amide", "qed", "TPSA"])
+    assert np.array_equal(mixed[:, [0, 3]], ct.ops.descriptors(smiles, names=["MolWt", "TPSA"]))
 
 
 def test_threads_never_change_a_bit():
@@ -173,3 +175,15 @@ def test_wrong_settings_are_refused():
         ct.ops.descriptors(["CCO"], names=[1])
     assert ct.ops.descriptors([]).shape == (0, 97)
     assert ct.ops.descriptors(["CCO", "C"], names=[]).shape == (2, 0)
+
+
+def test_without_the_files_of_rdkit_it_computes_what_needs_them(monkeypatch, tmp_path):
+    names = ["MolWt", "MolLogP", "SMR_VSA1", "fr_amide"]
+    right = ct.ops.descriptors(MOLECULES, names=names)
+    monkeypatch.setattr(RDConfig, "RDDataDir", str(tmp_path))
+    patterns.cache_clear()
+    try:
+        found, report = ct.ops.descriptors(MOLECULES, names=names, return_report=True)
+    finally:
+        patterns.cache_clear()
+    assert np.allclose(found, right, rtol=1e-9) and report.notes == ["3 of 4 descriptors computed by RDKit"]

@@ -1,7 +1,7 @@
 """Molecular descriptors, by RDKit's names.
 
-RDKit is the authority. The native code (cpp/descriptor) gives equal values, or leaves a molecule to RDKit. RDKit computes the
-descriptors that are not in `catalase._core.DESCRIPTORS`.
+RDKit is the authority. The native code (cpp/descriptor) gives equal values, or leaves a molecule to RDKit, which also computes
+the descriptors without native code.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from .. import _core
 from .._internal.numbers import choice, flag, shown
 from .._internal.report import Failure, Report
 from ..chem import read_molecule
+from .descriptor_patterns import patterns
 from .ecfp import check_molecules, refusal, text_of, threads_of
 
 _LISTING = """
@@ -52,8 +53,6 @@ _LEFT_OUT = re.compile(
 )
 DEFAULT_NAMES = tuple(name for name in DESCRIPTOR_NAMES if not _LEFT_OUT.match(name))
 """The 97 that are computed unless others are asked for: counts, weights, polar surface, Crippen's, charges, states."""
-
-_NATIVE = _core.DESCRIPTORS  # their numbers
 
 
 def descriptors(
@@ -101,8 +100,8 @@ def descriptors(
     The result is deterministic: threads never change a bit. Whole numbers equal RDKit's, and others within 1e-9 relative.
     Values that RDKit gives as NaN or infinite (charges of metals, for example) are so here, and NaN also stands where RDKit
     has no value (E-state indices of a molecule without atoms).
-    ``catalase._core.DESCRIPTORS`` names the descriptors with native code. For others RDKit reads every molecule, which is a
-    hundred times slower. It also reads the molecules that `ecfp` leaves to it, those of more than 255 atoms and ring
+    The 97 and the counts of groups (``fr_*``) have native code. For others RDKit reads every molecule, which is a hundred
+    times slower. It also reads the molecules that `ecfp` leaves to it, those of more than 255 atoms and ring
     closures, isotopes, elements beyond americium, ring systems of more than ten rings that share bonds, stereo centres that
     depend on marked double bonds, and `Mol` objects, which are not changed.
 
@@ -127,7 +126,7 @@ def descriptors(
     threads = threads_of("descriptors", num_threads)
     smiles = list(smiles)
     rows = np.zeros((len(smiles), len(columns)))
-    native = np.array([j for j, name in enumerate(columns) if name in _NATIVE], np.intp)
+    native = np.array([j for j, name in enumerate(columns) if name in patterns().numbers], np.intp)
     status = _compute(smiles, columns, native, rows, threads)
     failures, failed = _fill_by_rdkit(smiles, columns, native, rows, status, errors)
     n_rdkit = int(np.count_nonzero(status)) - len(failures)
@@ -169,13 +168,14 @@ def _compute(
     smiles: list[Any], columns: tuple[str, ...], native: NDArray[np.intp], rows: NDArray[np.float64], threads: int
 ) -> NDArray[np.uint8]:
     """Fill the native columns of the molecules whose status is returned as 0."""
-    numbers = np.array([_NATIVE[columns[j]] for j in native.tolist()], np.int32)
+    tables, number = patterns()
+    numbers = np.array([number[columns[j]] for j in native.tolist()], np.int32)
     status = np.ones(len(smiles), np.uint8)
     if len(native) == len(columns):
-        _core.descriptors(smiles, numbers, rows, status, threads)
+        _core.descriptors(smiles, tables, numbers, rows, status, threads)
     elif len(native):
         part = np.zeros((len(smiles), len(native)))
-        _core.descriptors(smiles, numbers, part, status, threads)
+        _core.descriptors(smiles, tables, numbers, part, status, threads)
         rows[:, native] = part
     return status
 
