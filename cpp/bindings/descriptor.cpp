@@ -13,6 +13,45 @@ namespace {
 constexpr const char* kDescriptorNames[] = {CATALASE_DESCRIPTORS(CATALASE_DESCRIPTOR_NAME)};
 #undef CATALASE_DESCRIPTOR_NAME
 
+// Whether an expression may hold for an atom of this element, as far as its element and aromaticity say: 0 no, 1 yes, 2
+// it depends on more.
+int may_hold(const QueryTables& q, std::uint32_t node, int element, bool aromatic) {
+  const AtomNode& n = q.node[node];
+  switch (n.op) {
+    case AtomOp::kRange: {
+      int value;
+      if (n.feature == Feature::kElement) {
+        value = element;
+      } else if (n.feature == Feature::kType) {
+        value = element + (aromatic ? 256 : 0);
+      } else if (n.feature == Feature::kAromatic) {
+        value = aromatic ? 1 : 0;
+      } else {
+        return 2;
+      }
+      return value >= n.low && value <= n.high ? 1 : 0;
+    }
+    case AtomOp::kAny:
+      return 1;
+    case AtomOp::kAnd: {
+      const int a = may_hold(q, n.a, element, aromatic), b = may_hold(q, n.b, element, aromatic);
+      return a == 0 || b == 0 ? 0 : (a == 1 && b == 1 ? 1 : 2);
+    }
+    case AtomOp::kOr: {
+      const int a = may_hold(q, n.a, element, aromatic), b = may_hold(q, n.b, element, aromatic);
+      return a == 1 || b == 1 ? 1 : (a == 0 && b == 0 ? 0 : 2);
+    }
+    case AtomOp::kNot: {
+      const int a = may_hold(q, n.a, element, aromatic);
+      return a == 2 ? 2 : 1 - a;
+    }
+    case AtomOp::kMatches:
+      return may_hold(q, q.step[q.pattern[n.a].search].node, element, aromatic) == 0 ? 0 : 2;
+    default:
+      return 2;
+  }
+}
+
 // The patterns of a process. A pattern that cannot be compiled here is an error: the caller then leaves it to RDKit.
 class PatternTables {
  public:
@@ -54,7 +93,15 @@ class PatternTables {
   }
   // A recursive query keeps the first atom of a pattern first.
   PatternRoot root_of(const std::string& smarts) {
-    return {compiled("[$(" + smarts + ")]").pattern, compiled(smarts).atoms};
+    PatternRoot root{compiled("[$(" + smarts + ")]").pattern, compiled(smarts).atoms, 0};
+    const QueryTables q = set_.tables();
+    for (int element = 0; element < 119; ++element) {
+      for (const bool aromatic : {false, true}) {
+        if (may_hold(q, q.step[q.pattern[root.pattern].search].node, element, aromatic) == 0) continue;
+        root.kinds |= 1u << kind_of(static_cast<unsigned>(element), aromatic);
+      }
+    }
+    return root;
   }
 
   QuerySet set_;

@@ -23,8 +23,8 @@ inline int matches_of_one(unsigned atoms) {
 
 // False if the molecule is left to RDKit. type[a] is that of each atom, hydrogen[a] that of its hydrogens.
 template <int W>
-bool find_types(const Molecule& m, const DescriptorPatterns& p, Matcher<W>& matcher, std::uint16_t* type,
-                std::uint16_t* hydrogen) {
+bool find_types(const Molecule& m, const Facts<W>& f, const DescriptorPatterns& p, Matcher<W>& matcher,
+                std::uint16_t* type, std::uint16_t* hydrogen) {
   Bits<W> all = Bits<W>::none(), with_hydrogens = all, water = all;
   for (unsigned a = 0; a < m.atoms; ++a) {
     type[a] = hydrogen[a] = kNoType;
@@ -33,16 +33,29 @@ bool find_types(const Molecule& m, const DescriptorPatterns& p, Matcher<W>& matc
     if (m.atom[a].hydrogens > 1 && m.atom[a].element == 8) water.set(a);
   }
   const bool many = 24 * m.atoms > 1000;
-  Bits<W> left = all;
-  for (std::uint32_t i = 0; i < p.types && left.any(); ++i) {
+  Bits<W> left = all, of_kind[kAtomKinds];
+  u32 kinds = 0;  // of the atoms that are left
+  for (Bits<W>& set : of_kind) set = Bits<W>::none();
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    const unsigned kind = kind_of(m.atom[a].element, f.aromatic.test(a));
+    of_kind[kind].set(a);
+    kinds |= 1u << kind;
+  }
+  for (std::uint32_t i = 0; i < p.types && kinds != 0; ++i) {
     const PatternRoot root = p.type[i];
+    if ((root.kinds & kinds) == 0) continue;
     const Bits<W> asked = many && root.atoms > 1 ? all : left;
     Bits<W> found = matcher.first_atoms(root.pattern, asked);
     if (matcher.outcome() != Outcome::kDone) return false;
     if (many && found.count() * matches_of_one(root.atoms) > 1000) return false;
     found &= left;
+    if (!found.any()) continue;
     for_each(found, [&](unsigned a) { type[a] = static_cast<std::uint16_t>(i); });
     left &= ~found;
+    for (u32 asked_kinds = root.kinds & kinds; asked_kinds != 0; asked_kinds &= asked_kinds - 1) {
+      const auto kind = static_cast<unsigned>(__builtin_ctz(asked_kinds));
+      if (!(of_kind[kind] & left).any()) kinds &= ~(1u << kind);
+    }
   }
   left = with_hydrogens;
   for (std::uint32_t k = 0; k < p.hydrogen_types && left.any(); ++k) {

@@ -38,10 +38,43 @@ namespace catalase {
 enum class Descriptor : int { CATALASE_DESCRIPTORS(CATALASE_DESCRIPTOR_ENTRY) kCount };
 #undef CATALASE_DESCRIPTOR_ENTRY
 
-// A compiled pattern, and the number of atoms of what it asks for.
+// A compiled pattern, the number of atoms of what it asks for, and the kinds of its first atom as a set (kind_of).
 struct PatternRoot {
-  std::uint32_t pattern, atoms;
+  std::uint32_t pattern, atoms, kinds;
 };
+
+// A coarse kind of an atom, by which patterns are left out before they are searched for.
+constexpr unsigned kAtomKinds = 18;
+constexpr unsigned kind_of(unsigned element, bool aromatic) {
+  switch (element) {
+    case 6:
+      return aromatic ? 1 : 0;
+    case 7:
+      return aromatic ? 3 : 2;
+    case 8:
+      return aromatic ? 5 : 4;
+    case 16:
+      return aromatic ? 7 : 6;
+    case 1:
+      return 8;
+    case 9:
+      return 9;
+    case 15:
+      return 10;
+    case 17:
+      return 11;
+    case 35:
+      return 12;
+    case 53:
+      return 13;
+    case 5:
+      return 14;
+    case 14:
+      return 15;
+    default:
+      return aromatic ? 17 : 16;
+  }
+}
 
 // The type of hydrogens bound to the first atom of a pattern, or to any atom.
 struct HydrogenPattern {

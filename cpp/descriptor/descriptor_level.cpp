@@ -135,7 +135,7 @@ Status match_patterns(const DescriptorBatch& batch, DescriptorWork& work, Descri
   describe_atoms(t, p.tables, s.rings);
   Matcher<W> matcher(p.tables, t, work.nodes->view<W>(p.tables));
   if (needs.types) {
-    if (!find_types(m, p, matcher, work.type, work.hydrogen)) return kSize;
+    if (!find_types(m, s.facts, p, matcher, work.type, work.hydrogen)) return kSize;
     double* const value = work.value;
     value[number(Descriptor::MolLogP)] = sum_of_types(m, p.log_p, work.type, work.hydrogen);
     value[number(Descriptor::MolMR)] = sum_of_types(m, p.refractivity, work.type, work.hydrogen);

@@ -15,17 +15,18 @@ inline int quantum_number(unsigned element) {
   return n;
 }
 
-// Bonds on the shortest path from `from` to each atom; 0 where there is none.
+// Bonds on the shortest path from `from` to each atom of a higher number; 0 where there is none.
 template <int W>
-void distances_from(const Molecule& m, const Bits<W>* near, unsigned from, u8* distance) {
+void distances_from(const Molecule& m, const Bits<W>* near, unsigned from, Bits<W>& above, u8* distance) {
   __builtin_memset(distance, 0, m.atoms);
+  above.clear(from);
   Bits<W> seen = Bits<W>::one(from), edge = seen;
   for (u8 d = 1; edge.any(); ++d) {
     Bits<W> next = Bits<W>::none();
     for_each(edge, [&](unsigned a) { next |= near[a]; });
     edge = next & ~seen;
     seen |= edge;
-    for_each(edge, [&](unsigned a) { distance[a] = d; });
+    for_each(edge & above, [&](unsigned a) { distance[a] = d; });
   }
 }
 
@@ -43,8 +44,10 @@ void estate_indices(const Molecule& m, double* index) {
     own[a] = (4.0 / (n * n) * electrons + 1) / atom.degree;
   }
   u8 distance[256];
+  Bits<W> above = Bits<W>::none();
+  for (unsigned a = 0; a < m.atoms; ++a) above.set(a);
   for (unsigned a = 0; a < m.atoms; ++a) {
-    distances_from<W>(m, near, a, distance);
+    distances_from<W>(m, near, a, above, distance);
     for (unsigned b = a + 1; b < m.atoms; ++b) {
       if (distance[b] == 0) continue;
       const int p = distance[b] + 1;
