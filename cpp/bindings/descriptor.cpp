@@ -70,31 +70,30 @@ class PatternTables {
       const bool any = smarts.empty();
       hydrogens_.push_back({any ? PatternRoot{} : root_of(smarts), type, any, water});
     }
-    for (const std::string& smarts : counted) counted_.push_back(compiled(smarts).pattern);
+    for (const std::string& smarts : counted) counted_.push_back(compiled(counted_set_, smarts).pattern);
+    type_set_.finish();
+    counted_set_.finish();
   }
 
   DescriptorPatterns view() const {
-    return {set_.tables(),
-            types_.data(),
-            static_cast<std::uint32_t>(types_.size()),
-            hydrogens_.data(),
-            static_cast<std::uint32_t>(hydrogens_.size()),
-            log_p_.data(),
-            refractivity_.data(),
+    return {type_set_.tables(), counted_set_.tables(),
+            types_.data(),      static_cast<std::uint32_t>(types_.size()),
+            hydrogens_.data(),  static_cast<std::uint32_t>(hydrogens_.size()),
+            log_p_.data(),      refractivity_.data(),
             counted_.data()};
   }
   int count() const { return static_cast<int>(counted_.size()); }
 
  private:
-  SmartsResult compiled(const std::string& smarts) {
-    const SmartsResult result = set_.add(smarts);
+  static SmartsResult compiled(QuerySet& set, const std::string& smarts) {
+    const SmartsResult result = set.add(smarts);
     require(result.status == SmartsStatus::kCompiled, ("the pattern " + smarts + " cannot be compiled").c_str());
     return result;
   }
   // A recursive query keeps the first atom of a pattern first.
   PatternRoot root_of(const std::string& smarts) {
-    PatternRoot root{compiled("[$(" + smarts + ")]").pattern, compiled(smarts).atoms, 0};
-    const QueryTables q = set_.tables();
+    PatternRoot root{compiled(type_set_, "[$(" + smarts + ")]").pattern, atoms_of(smarts), 0};
+    const QueryTables q = type_set_.tables();
     for (int element = 0; element < 119; ++element) {
       for (const bool aromatic : {false, true}) {
         if (may_hold(q, q.step[q.pattern[root.pattern].search].node, element, aromatic) == 0) continue;
@@ -104,7 +103,12 @@ class PatternTables {
     return root;
   }
 
-  QuerySet set_;
+  static std::uint32_t atoms_of(const std::string& smarts) {
+    QuerySet alone;
+    return compiled(alone, smarts).atoms;
+  }
+
+  QuerySet type_set_, counted_set_;
   ScratchVector<PatternRoot> types_;
   ScratchVector<HydrogenPattern> hydrogens_;
   ScratchVector<double> log_p_, refractivity_;

@@ -29,6 +29,7 @@ std::unique_ptr<Patterns> compile_patterns(const py::list& smarts) {
     require(text != nullptr, "a pattern is no text");
     patterns->results.push_back(patterns->set.add({text, static_cast<std::size_t>(length)}));
   }
+  patterns->set.finish();
   return patterns;
 }
 

@@ -85,7 +85,7 @@ struct HydrogenPattern {
 
 // Crippen's types, and patterns whose matches are counted.
 struct DescriptorPatterns {
-  QueryTables tables;
+  QueryTables type_tables, counted_tables;
   const PatternRoot* type;
   std::uint32_t types;
   const HydrogenPattern* hydrogen;

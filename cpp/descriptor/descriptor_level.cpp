@@ -32,7 +32,7 @@ constexpr int number(Descriptor d) {
 // What the wanted descriptors need.
 struct Needs {
   bool rings = false, groups = false, stereo = false, polar = false, surface = false, charges = false, estate = false;
-  bool types = false, matches = false;  // Crippen's types; the matcher for any purpose
+  bool types = false, counts = false;  // Crippen's types, numbers of matches
 };
 
 inline Needs needs_of(const DescriptorBatch& batch) {
@@ -48,7 +48,7 @@ inline Needs needs_of(const DescriptorBatch& batch) {
     const bool both = between(d, Descriptor::EState_VSA1, Descriptor::VSA_EState10);
     const bool crippen = between(d, Descriptor::SlogP_VSA1, Descriptor::SMR_VSA10);
     needs.types |= crippen || between(d, Descriptor::MolLogP, Descriptor::MolMR);
-    needs.matches |= needs.types || d >= kDescriptors;
+    needs.counts |= d >= kDescriptors;
     needs.surface |= d == number(Descriptor::LabuteASA) || peoe || both || crippen;
     needs.charges |= peoe || between(d, Descriptor::MaxPartialCharge, Descriptor::MinAbsPartialCharge);
     needs.estate |= both || between(d, Descriptor::MaxEStateIndex, Descriptor::MinAbsEStateIndex);
@@ -82,7 +82,7 @@ struct DescriptorWork {
   double area[256], charge[256], state[256];
   double value[kDescriptors];
   std::uint16_t type[256], hydrogen[256];
-  const NodeMemory* nodes;
+  const NodeMemory *type_nodes, *counted_nodes;
   DescriptorWork() {}
 };
 
@@ -122,43 +122,67 @@ Status perceive(DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) 
   return kNative;
 }
 
-// Crippen's descriptors, and numbers of matches.
+inline const MatchMemory<1> view(const NodeMemory& nodes, const DescriptorSets<1>&) {
+  return nodes.small();
+}
+inline const MatchMemory<4> view(const NodeMemory& nodes, const DescriptorSets<4>&) {
+  return nodes.large();
+}
+
 template <int W>
-Status match_patterns(const DescriptorBatch& batch, DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs,
-                      double* row) {
-  const DescriptorPatterns& p = batch.patterns;
-  Target& t = work.target;
-  const Molecule& m = t.molecule;
-  for (unsigned a = 0; a < m.atoms; ++a) values(t, Feature::kValence)[a] = s.facts.valence[a];
-  t.rings_counted = true;
-  if (uses(p.tables, Feature::kRings) || p.tables.ring_sizes) count_rings(t, s.rings);
-  describe_atoms(t, p.tables, s.rings);
-  Matcher<W> matcher(p.tables, t, work.nodes->view<W>(p.tables));
-  if (needs.types) {
-    if (!find_types(m, s.facts, p, matcher, work.type, work.hydrogen)) return kSize;
-    double* const value = work.value;
-    value[number(Descriptor::MolLogP)] = sum_of_types(m, p.log_p, work.type, work.hydrogen);
-    value[number(Descriptor::MolMR)] = sum_of_types(m, p.refractivity, work.type, work.hydrogen);
-    if (needs.surface) {
-      double log_p[256], refractivity[256];
-      for (unsigned a = 0; a < m.atoms; ++a) {
-        log_p[a] = work.type[a] == kNoType ? 0.0 : p.log_p[work.type[a]];
-        refractivity[a] = work.type[a] == kNoType ? 0.0 : p.refractivity[work.type[a]];
-      }
-      fill_bins(m.atoms, log_p, work.area, kLogPBins, value + number(Descriptor::SlogP_VSA1));
-      fill_bins(m.atoms, refractivity, work.area, kRefractivityBins, value + number(Descriptor::SMR_VSA1));
-    }
+Status crippen(const DescriptorPatterns& p, DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) {
+  const Molecule& m = work.target.molecule;
+  Matcher<W> matcher(p.type_tables, work.target, view(*work.type_nodes, s));
+  if (!find_types(m, s.facts, p, matcher, work.type, work.hydrogen)) return kSize;
+  double* const value = work.value;
+  value[number(Descriptor::MolLogP)] = sum_of_types(m, p.log_p, work.type, work.hydrogen);
+  value[number(Descriptor::MolMR)] = sum_of_types(m, p.refractivity, work.type, work.hydrogen);
+  if (!needs.surface) return kNative;
+  double log_p[256], refractivity[256];
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    log_p[a] = work.type[a] == kNoType ? 0.0 : p.log_p[work.type[a]];
+    refractivity[a] = work.type[a] == kNoType ? 0.0 : p.refractivity[work.type[a]];
   }
+  fill_bins(m.atoms, log_p, work.area, kLogPBins, value + number(Descriptor::SlogP_VSA1));
+  fill_bins(m.atoms, refractivity, work.area, kRefractivityBins, value + number(Descriptor::SMR_VSA1));
+  return kNative;
+}
+
+template <int W>
+Status count_matches(const DescriptorBatch& batch, DescriptorWork& work, DescriptorSets<W>& s, double* row) {
+  const QueryTables& q = batch.patterns.counted_tables;
+  Matcher<W> matcher(q, work.target, view(*work.counted_nodes, s));
   for (Index j = 0; j < batch.columns; ++j) {
     if (batch.column[j] < kDescriptors) continue;
-    const u32 pattern = p.counted[batch.column[j] - kDescriptors];
-    if (p.tables.pattern[pattern].ring_counts && !t.rings_counted) return kRings;
+    const Pattern& pattern = q.pattern[batch.patterns.counted[batch.column[j] - kDescriptors]];
+    const auto number = static_cast<u32>(&pattern - q.pattern);
+    const bool exact = !pattern.ring_counts || work.target.rings_counted;
     s.seen.clear();
-    matcher.list(pattern, [&](const u8*, const Bits<W>& set) { s.seen.add(set); });
+    if (matcher.is_possible(exact ? number : pattern.relaxed)) {
+      if (!exact) return kRings;
+      matcher.list(number, [&](const u8*, const Bits<W>& set) { s.seen.add(set); });
+    }
     if (matcher.outcome() != Outcome::kDone) return kSize;
     row[j] = s.seen.count();
   }
   return kNative;
+}
+
+// Crippen's descriptors, and numbers of matches.
+template <int W>
+Status match_patterns(const DescriptorBatch& batch, DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs,
+                      double* row) {
+  Target& t = work.target;
+  for (unsigned a = 0; a < t.molecule.atoms; ++a) values(t, Feature::kValence)[a] = s.facts.valence[a];
+  t.rings_counted = true;
+  const QueryTables& counted = batch.patterns.counted_tables;
+  const bool rings = uses(counted, Feature::kRings) || counted.ring_sizes;
+  if (needs.counts && rings) count_rings(t, s.rings);
+  describe_atoms(t, needs.counts ? counted : batch.patterns.type_tables, s.rings);
+  Status status = kNative;
+  if (needs.types) status = crippen(batch.patterns, work, s, needs);
+  if (status == kNative && needs.counts) status = count_matches(batch, work, s, row);
+  return status;
 }
 
 template <int W>
@@ -246,7 +270,7 @@ Status compute(const DescriptorBatch& batch, DescriptorWork& work, DescriptorSet
       fill_bins(m.atoms, work.area, work.state, kSurfaceBins, value + number(Descriptor::VSA_EState1));
     }
   }
-  return needs.matches ? match_patterns(batch, work, s, needs, row) : kNative;
+  return needs.types || needs.counts ? match_patterns(batch, work, s, needs, row) : kNative;
 }
 
 Status read_and_compute(const DescriptorBatch& batch, Index i, DescriptorWork& work, const Needs& needs, double* row) {
@@ -263,8 +287,11 @@ Status read_and_compute(const DescriptorBatch& batch, Index i, DescriptorWork& w
 void descriptor_rows(const DescriptorBatch& batch, Index begin, Index end) {
   DescriptorWork work;
   const Needs needs = needs_of(batch);
-  const NodeMemory nodes(batch.memory, batch.patterns.tables);
-  work.nodes = &nodes;
+  const QueryTables none{};
+  const NodeMemory type_nodes(batch.memory, needs.types ? batch.patterns.type_tables : none);
+  const NodeMemory counted_nodes(batch.memory, needs.counts ? batch.patterns.counted_tables : none);
+  work.type_nodes = &type_nodes;
+  work.counted_nodes = &counted_nodes;
   for (Index i = begin; i < end; ++i) {
     double* row = batch.rows + i * batch.columns;
     const Status status = read_and_compute(batch, i, work, needs, row);

@@ -21,30 +21,48 @@ namespace {
 constexpr unsigned kMaxMatches = 1000;
 constexpr std::int64_t kMaxSteps = 20'000'000;  // some 0.3 s
 
+// What is known about a node: the atoms for which it is evaluated, and those for which it holds.
+template <int W>
+struct NodeSets {
+  Bits<W> known, holds;
+};
+
 template <int W>
 struct MatchMemory {
-  Bits<W>* known;           // for each node: the atoms for which it is evaluated,
-  Bits<W>* holds;           // and those for which it holds
+  NodeSets<W>* node;        // those that are not eager: empty before a molecule, and after it
+  u32* touched;             // the nodes of which something was learned
+  u8* impossible;           // for each pattern, whether the screen excludes it
   Bits<W> (*near)[64 * W];  // for each kind of bond and atom: the neighbours
   bool* near_known;
 };
 
-// Blocks for what is remembered about the nodes and the kinds of bonds, wide enough for any molecule.
+// Blocks for what is remembered about the nodes and the kinds of bonds of a molecule.
 class NodeMemory {
  public:
   NodeMemory(const WorkMemory& memory, const QueryTables& q)
-      : sets_(memory, 2 * std::size_t{q.nodes} + 1),
+      : small_(memory, std::size_t{q.nodes} + 1),
+        large_(memory, std::size_t{q.nodes} + 1),
+        touched_(memory, std::size_t{q.nodes} + 1),
+        impossible_(memory, std::size_t{q.patterns} + 1),
         near_(memory, std::size_t{q.bond_kinds} + 1),
-        flags_(memory, 256) {}
-
-  template <int W>
-  MatchMemory<W> view(const QueryTables& q) const {
-    auto* sets = reinterpret_cast<Bits<W>*>(sets_.get());
-    return {sets, sets + q.nodes, reinterpret_cast<Bits<W>(*)[64 * W]>(near_.get()), flags_.get()};
+        flags_(memory, 256) {
+    for (u32 n = 0; n < q.nodes; ++n) {
+      small_.get()[n] = {Bits<1>::none(), Bits<1>::none()};
+      large_.get()[n] = {Bits<4>::none(), Bits<4>::none()};
+    }
   }
 
+  MatchMemory<1> small() const {
+    return {small_.get(), touched_.get(), impossible_.get(), reinterpret_cast<Bits<1>(*)[64]>(near_.get()),
+            flags_.get()};
+  }
+  MatchMemory<4> large() const { return {large_.get(), touched_.get(), impossible_.get(), near_.get(), flags_.get()}; }
+
  private:
-  Block<Bits<4>> sets_;
+  Block<NodeSets<1>> small_;
+  Block<NodeSets<4>> large_;
+  Block<u32> touched_;
+  Block<u8> impossible_;
   Block<Bits<4>[256]> near_;
   Block<bool> flags_;
 };
@@ -56,26 +74,44 @@ class Matcher {
  public:
   Matcher(const QueryTables& q, const Target& target, const MatchMemory<W>& memory)
       : q_(q), t_(target), m_(target.molecule), memory_(memory) {
-    for (u32 n = 0; n < q.nodes; ++n) memory.known[n] = Bits<W>::none();
     for (u32 k = 0; k < q.bond_kinds; ++k) memory.near_known[k] = false;
     all_ = Bits<W>::none();
     for (unsigned a = 0; a < m_.atoms; ++a) {
       all_.set(a);
       if (m_.atom[a].degree > widest_) widest_ = m_.atom[a].degree;
     }
+    evaluate_eager();
+    screen();
   }
+
+  ~Matcher() { forget(); }
+  Matcher(const Matcher&) = delete;
+  Matcher& operator=(const Matcher&) = delete;
 
   // Whether the result of the last call counts. If not, what it found out about recursive queries is forgotten.
   Outcome outcome() {
     if (steps_ >= 0 && !too_many_) return Outcome::kDone;
-    for (u32 n = 0; n < q_.nodes; ++n) memory_.known[n] = Bits<W>::none();
+    forget();
     return steps_ < 0 ? Outcome::kGivenUp : Outcome::kLeft;
   }
 
-  bool match(u32 pattern) {
+  // Whether each atom of a pattern can be placed for itself, with its neighbours: nearly all patterns fail here.
+  bool is_possible(u32 pattern) {
     start();
+    if (memory_.impossible[pattern] != 0) return false;
     const Pattern& p = q_.pattern[pattern];
-    if (!is_possible(p)) return false;
+    const PatternNeed* need = q_.need + p.first_need;
+    for (const PatternNeed* end = need + p.needs; need != end; ++need) {
+      const NodeSets<W>& sets = memory_.node[need->node];
+      if (!(sets.known == all_)) learn(need->node, all_ & ~sets.known);
+      if (!sets.holds.any() || (need->times > 1 && sets.holds.count() < static_cast<int>(need->times))) return false;
+    }
+    return p.atoms <= m_.atoms;
+  }
+
+  // Whether there is a match of a pattern that is possible.
+  bool match(u32 pattern) {
+    const Pattern& p = q_.pattern[pattern];
     return search(p, evaluate(q_.step[p.search].node, all_));
   }
 
@@ -85,66 +121,111 @@ class Matcher {
     return evaluate(q_.step[q_.pattern[pattern].search].node, within);
   }
 
-  // Calls found(atoms, set) for each match: the atom of each query atom, and all of them as a set.
+  // Calls found(atoms, set) for each match of a pattern that is possible: the atom of each query atom, and all of them
+  // as a set.
   template <class F>
   void list(u32 pattern, F&& found) {
-    start();
-    const Pattern& p = q_.pattern[pattern];
-    if (is_possible(p)) enumerate(p, found);
+    enumerate(q_.pattern[pattern], found);
   }
 
  private:
+  // All nodes without recursive queries, in straight loops.
+  void evaluate_eager() {
+    NodeSets<W>* sets = memory_.node;
+    for (u32 r = 0; r < q_.runs; ++r) {
+      const EagerRun run = q_.run[r];
+      const u32 *first = q_.eager + run.first, *end = q_.eager + run.end;
+      switch (run.op) {
+        case AtomOp::kAnd:
+          for (; first != end; ++first) {
+            const AtomNode& n = q_.node[*first];
+            sets[*first] = {all_, sets[n.a].holds & sets[n.b].holds};
+          }
+          break;
+        case AtomOp::kOr:
+          for (; first != end; ++first) {
+            const AtomNode& n = q_.node[*first];
+            sets[*first] = {all_, sets[n.a].holds | sets[n.b].holds};
+          }
+          break;
+        case AtomOp::kNot:
+          for (; first != end; ++first) sets[*first] = {all_, all_ & ~sets[q_.node[*first].a].holds};
+          break;
+        case AtomOp::kRange:
+          for (; first != end; ++first) sets[*first] = {all_, in_range(q_.node[*first]) & all_};
+          break;
+        default:
+          for (; first != end; ++first) sets[*first] = {all_, compute(q_.node[*first], all_)};
+          break;
+      }
+    }
+  }
+
+  // Words of 64 atoms, of which those beyond the last are undefined.
+  Bits<W> in_range(const AtomNode& n) const {
+    const std::int16_t* value = t_.feature[static_cast<unsigned>(n.feature)];
+    Bits<W> set = Bits<W>::none();
+    for (unsigned w = 0; w < W && 64 * w < m_.atoms; ++w) {
+      alignas(64) u8 inside[64];
+      for (unsigned i = 0; i < 64; ++i) {  // vectors
+        inside[i] = static_cast<u8>((value[64 * w + i] >= n.low) & (value[64 * w + i] <= n.high));
+      }
+      u64 word = 0;
+      for (unsigned k = 0; k < 8; ++k) {
+        u64 eight;
+        __builtin_memcpy(&eight, inside + 8 * k, 8);
+        word |= (eight * 0x0102040810204080u >> 56) << (8 * k);
+      }
+      set.word[w] = word;
+    }
+    return set;
+  }
+
+  // Excludes the patterns with too few candidates for some atom.
+  void screen() {
+    __builtin_memset(memory_.impossible, 0, q_.patterns);
+    for (u32 e = 0; e < q_.screens; ++e) {
+      const ScreenEntry entry = q_.screen[e];
+      if (memory_.node[entry.node].holds.count() >= static_cast<int>(entry.times)) continue;
+      for (u32 i = entry.first; i < entry.end; ++i) memory_.impossible[q_.screened[i]] = 1;
+    }
+  }
+
   void start() {
     steps_ = kMaxSteps;
     too_many_ = false;
   }
 
-  bool is_possible(const Pattern& p) {
-    if (p.atoms > m_.atoms) return false;
-    for (u32 i = 0; i < p.needs; ++i) {
-      const PatternNeed need = q_.need[p.first_need + i];
-      const Bits<W> set = evaluate(need.node, all_);
-      if (need.times == 1 ? !set.any() : set.count() < static_cast<int>(need.times)) return false;
-    }
-    return true;
+  void forget() {
+    for (u32 i = 0; i < touched_; ++i) memory_.node[memory_.touched[i]] = {Bits<W>::none(), Bits<W>::none()};
+    touched_ = 0;
   }
 
   // The atoms of `within` for which a node holds.
   Bits<W> evaluate(u32 node, const Bits<W>& within) {
-    const Bits<W> missing = within & ~memory_.known[node];
-    if (missing.any()) {
-      const AtomNode& n = q_.node[node];
-      const bool leaf = n.op == AtomOp::kRange || n.op == AtomOp::kRingSize;
-      const Bits<W> asked = leaf ? all_ : missing;
-      const Bits<W> holds = compute(n, asked);
-      if (memory_.known[node].any()) {
-        memory_.holds[node] = (memory_.holds[node] & memory_.known[node]) | holds;
-      } else {
-        memory_.holds[node] = holds;
-      }
-      memory_.known[node] |= asked;
+    const NodeSets<W>& sets = memory_.node[node];
+    if (__builtin_expect((within & ~sets.known).any(), 0)) learn(node, within & ~sets.known);
+    return sets.holds & within;
+  }
+
+  __attribute__((noinline)) void learn(u32 node, const Bits<W>& missing) {
+    const Bits<W> holds = compute(q_.node[node], missing);
+    NodeSets<W>& sets = memory_.node[node];
+    if (sets.known.any()) {
+      sets.holds = (sets.holds & sets.known) | holds;
+    } else {
+      sets.holds = holds;
+      memory_.touched[touched_++] = node;
     }
-    return memory_.holds[node] & within;
+    sets.known |= missing;
   }
 
   Bits<W> compute(const AtomNode& n, const Bits<W>& within) {
     switch (n.op) {
       case AtomOp::kAny:
         return within;
-      case AtomOp::kRange: {
-        const std::int16_t* value = t_.feature[static_cast<unsigned>(n.feature)];
-        Bits<W> set = Bits<W>::none();
-        for (unsigned w = 0; w < W && 64 * w < m_.atoms; ++w) {
-          const unsigned end = m_.atoms - 64 * w < 64 ? m_.atoms - 64 * w : 64;
-          u64 word = 0;
-          for (unsigned i = 0; i < end; ++i) {
-            const int v = value[64 * w + i];
-            word |= static_cast<u64>(v >= n.low && v <= n.high) << i;
-          }
-          set.word[w] = word;
-        }
-        return set;
-      }
+      case AtomOp::kRange:
+        return in_range(n) & within;
       case AtomOp::kRingSize: {
         Bits<W> set = Bits<W>::none();
         for (unsigned a = 0; a < m_.atoms; ++a) {
@@ -152,17 +233,39 @@ class Matcher {
         }
         return set;
       }
-      case AtomOp::kAnd:
-        return evaluate(n.b, evaluate(n.a, within));
+      case AtomOp::kAnd: {
+        // A chain of terms on the left is not remembered for itself.
+        const AtomNode& left = q_.node[n.a];
+        const Bits<W> first = left.op == AtomOp::kAnd ? compute(left, within) : evaluate(n.a, within);
+        return first.any() ? evaluate(n.b, first) : first;
+      }
       case AtomOp::kOr: {
         const Bits<W> first = evaluate(n.a, within);
         return first | evaluate(n.b, within & ~first);
       }
       case AtomOp::kNot:
         return within & ~evaluate(n.a, within);
+      case AtomOp::kNeighbours:
+        return having_neighbours(n, within);
       default:
         return starts(q_.pattern[n.a], within);
     }
+  }
+
+  // The atoms of `within` that have so many neighbours of a kind, found from the side that has fewer atoms.
+  Bits<W> having_neighbours(const AtomNode& n, const Bits<W>& within) {
+    const Bits<W> neighbours = evaluate(n.a, all_);
+    Bits<W> set = Bits<W>::none();
+    if (!neighbours.any()) return set;
+    if (n.low == 1 && neighbours.count() < within.count()) {
+      for_each(neighbours, [&](unsigned b) { set |= near(n.b, b); });
+      return set & within;
+    }
+    for_each(within, [&](unsigned a) {
+      const Bits<W> found = near(n.b, a) & neighbours;
+      if (n.low == 1 ? found.any() : found.count() >= n.low) set.set(a);
+    });
+    return set;
   }
 
   // The atoms of `within` at which a recursive query starts.
@@ -187,8 +290,8 @@ class Matcher {
     for (unsigned k = 0; k < p.atoms; ++k) {
       const PlanStep& step = q_.step[p.search + k];
       unsigned ways = step.links == 0 ? m_.atoms : k == 1 ? widest_ : widest_ - 1;
-      if (memory_.known[step.node] == all_) {
-        const auto holds = static_cast<unsigned>(memory_.holds[step.node].count());
+      if (memory_.node[step.node].known == all_) {
+        const auto holds = static_cast<unsigned>(memory_.node[step.node].holds.count());
         if (holds < ways) ways = holds;
       }
       bound *= ways;
@@ -312,6 +415,7 @@ class Matcher {
   MatchMemory<W> memory_;
   Bits<W> all_;
   unsigned widest_ = 0;
+  u32 touched_ = 0;
   std::int64_t steps_ = 0;
   bool too_many_ = false;
 };

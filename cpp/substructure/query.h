@@ -39,8 +39,9 @@ enum class AtomOp : std::uint8_t {
   kRingSize,  // the atom is in a smallest ring of `low` atoms
   kAnd,       // nodes a and b
   kOr,
-  kNot,     // node a
-  kMatches  // pattern a matches with its first atom here
+  kNot,         // node a
+  kNeighbours,  // at least `low` neighbours by bonds of kind `b` for which node a holds
+  kMatches      // pattern a matches with its first atom here
 };
 
 struct AtomNode {
@@ -68,7 +69,8 @@ struct PlanStep {
   std::uint8_t links, atom;
 };
 
-// An atom expression of a pattern, and the number of its atoms that have it; the rarest comes first.
+// A node that so many atoms of a pattern have. A pattern's needs are the expressions of its atoms that are not screened,
+// then all of them together with their neighbours in the pattern; of each, the rarest comes first.
 struct PatternNeed {
   std::uint32_t node, times;
 };
@@ -77,9 +79,21 @@ struct Pattern {
   std::uint32_t search, list;  // first steps of the two plans
   std::uint32_t first_need, needs;
   std::uint8_t atoms;
-  bool ring_counts;  // it asks about the number of smallest rings, or their sizes other than the smallest
-  bool parts;        // it is not connected
-  bool rooted;       // a recursive query: both plans start with its first atom
+  std::uint32_t relaxed;  // if ring_counts: a pattern that matches wherever this one might, whatever those numbers are
+  bool ring_counts;       // it asks about the number of smallest rings, or their sizes other than the smallest
+  bool parts;             // it is not connected
+  bool rooted;            // a recursive query: both plans start with its first atom
+};
+
+// Nodes without recursive queries are evaluated at once for each molecule: runs of one operator, children first.
+struct EagerRun {
+  AtomOp op;
+  std::uint32_t first, end;  // in QueryTables::eager
+};
+
+// Patterns that cannot match if fewer than `times` atoms have a node: [first, end) in QueryTables::screened.
+struct ScreenEntry {
+  std::uint32_t node, times, first, end;
 };
 
 struct QueryTables {
@@ -89,6 +103,11 @@ struct QueryTables {
   const PlanStep* step;
   const PlanLink* link;
   const PatternNeed* need;
+  const EagerRun* run;
+  const std::uint32_t* eager;
+  const ScreenEntry* screen;
+  const std::uint32_t* screened;
+  std::uint32_t runs, screens;
   std::uint32_t nodes, bond_kinds, patterns;
   std::uint32_t features;  // those in use, as a set
   bool ring_sizes;         // kRingSize is in use

@@ -1,6 +1,9 @@
 // A recursive descent over the text. Operators bind as in RDKit: "!" and adjacency, then "&", ",", ";".
 #include "substructure/smarts.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include "molecule/elements.h"
 
 namespace catalase {
@@ -98,6 +101,141 @@ std::uint32_t QuerySet::node_of(const AtomNode& node, float share) {
       });
 }
 
+std::uint32_t QuerySet::both(std::uint32_t a, std::uint32_t b) {
+  if (nodes_[a].op == AtomOp::kAny || a == b) return b;
+  if (nodes_[b].op == AtomOp::kAny) return a;
+  return node_of({AtomOp::kAnd, Feature::kElement, 0, 0, a, b}, share_[a] * share_[b]);
+}
+
+// A node that holds for an atom of the pattern only if its neighbours can be placed too.
+std::uint32_t QuerySet::with_neighbours(const QueryGraph& graph, unsigned atom) {
+  std::uint32_t node = graph.node[atom];
+  for (unsigned i = 0; i < graph.degree[atom]; ++i) {
+    const QueryLink link = graph.link[atom][i];
+    std::int16_t times = 0;
+    bool first = true;
+    for (unsigned j = 0; j < graph.degree[atom]; ++j) {
+      const QueryLink other = graph.link[atom][j];
+      if (other.bond != link.bond || graph.node[other.atom] != graph.node[link.atom]) continue;
+      first = first && j >= i;
+      ++times;
+    }
+    if (!first) continue;
+    const std::uint32_t neighbour = graph.node[link.atom];
+    const float share = 2 * share_[neighbour];
+    node = both(node, node_of({AtomOp::kNeighbours, Feature::kElement, times, 0, neighbour, link.bond},
+                              share < 0.7f ? share : 0.7f));
+  }
+  return node;
+}
+
+// Adds a node to the needs from `first` on, which are sorted.
+void QuerySet::add_need(ScratchVector<PatternNeed>& needs, std::uint32_t node, std::size_t first) const {
+  std::size_t i = first;
+  while (i < needs.size() && needs[i].node != node) ++i;
+  if (i == needs.size()) needs.push_back({node, 0});
+  ++needs[i].times;
+  for (; i > first && share_[needs[i].node] < share_[needs[i - 1].node]; --i) std::swap(needs[i], needs[i - 1]);
+}
+
+// Whether a node has neither recursive queries nor neighbours below it.
+bool QuerySet::is_eager(std::uint32_t node) const {
+  const AtomNode& n = nodes_[node];
+  switch (n.op) {
+    case AtomOp::kAnd:
+    case AtomOp::kOr:
+      return is_eager(n.a) && is_eager(n.b);
+    case AtomOp::kNot:
+      return is_eager(n.a);
+    default:
+      return n.op != AtomOp::kNeighbours && n.op != AtomOp::kMatches;
+  }
+}
+
+void QuerySet::finish() {
+  // Nodes by level and operator.
+  struct Place {
+    std::uint32_t node, level;
+  };
+  ScratchVector<Place> places;
+  ScratchVector<std::uint32_t> level(nodes_.size(), 0);
+  for (std::uint32_t i = 0; i < nodes_.size(); ++i) {  // children have smaller numbers
+    const AtomNode& n = nodes_[i];
+    const bool two = n.op == AtomOp::kAnd || n.op == AtomOp::kOr;
+    constexpr std::uint32_t kLazy = ~0u;
+    if (n.op == AtomOp::kNeighbours || n.op == AtomOp::kMatches) {
+      level[i] = kLazy;
+    } else if (two || n.op == AtomOp::kNot) {
+      const std::uint32_t deepest = two ? std::max(level[n.a], level[n.b]) : level[n.a];
+      level[i] = deepest == kLazy ? kLazy : deepest + 1;
+    }
+    if (level[i] != kLazy) places.push_back({i, level[i]});
+  }
+  std::sort(places.begin(), places.end(), [&](const Place& x, const Place& y) {
+    const auto key = [&](const Place& p) { return std::tuple(p.level, nodes_[p.node].op, p.node); };
+    return key(x) < key(y);
+  });
+  runs_.clear();
+  eager_.clear();
+  for (const Place& place : places) {
+    const auto at = static_cast<std::uint32_t>(eager_.size());
+    const AtomOp op = nodes_[place.node].op;
+    const bool same = at != 0 && runs_.back().op == op && level[eager_.back()] == place.level;
+    if (!same) runs_.push_back({op, at, at});
+    runs_.back().end = at + 1;
+    eager_.push_back(place.node);
+  }
+  // For each node and number, the patterns that need them.
+  struct Entry {
+    std::uint32_t node, times, pattern;
+  };
+  ScratchVector<Entry> entries;
+  for (std::uint32_t p = 0; p < patterns_.size(); ++p) {
+    if (patterns_[p].rooted) continue;
+    const std::size_t end = p + 1 < patterns_.size() ? first_screen_[p + 1] : screens_.size();
+    for (std::size_t i = first_screen_[p]; i < end; ++i) entries.push_back({screens_[i].node, screens_[i].times, p});
+  }
+  std::sort(entries.begin(), entries.end(), [](const Entry& x, const Entry& y) {
+    return std::tuple(x.node, x.times, x.pattern) < std::tuple(y.node, y.times, y.pattern);
+  });
+  screen_.clear();
+  screened_.clear();
+  for (const Entry& entry : entries) {
+    const auto at = static_cast<std::uint32_t>(screened_.size());
+    if (screen_.empty() || screen_.back().node != entry.node || screen_.back().times != entry.times) {
+      screen_.push_back({entry.node, entry.times, at, at});
+    }
+    screen_.back().end = at + 1;
+    screened_.push_back(entry.pattern);
+  }
+}
+
+// A node that holds wherever this one might, whatever the smallest rings are.
+std::uint32_t QuerySet::relaxed(std::uint32_t node) {
+  const AtomNode n = nodes_[node];
+  const AtomNode any{AtomOp::kAny, Feature::kElement, 0, 0, 0, 0};
+  const AtomNode in_ring{AtomOp::kRange, Feature::kRingBonds, 1, kNoUpperEnd, 0, 0};
+  switch (n.op) {
+    case AtomOp::kRange:
+      if (n.feature != Feature::kRings) return node;
+      return n.low >= 1 ? node_of(in_ring, 0.3f) : node_of(any, 1.0f);
+    case AtomOp::kRingSize:
+      return node_of(in_ring, 0.3f);
+    case AtomOp::kNot:
+      return relaxed(n.a) == n.a ? node : node_of(any, 1.0f);
+    case AtomOp::kAnd:
+    case AtomOp::kOr: {
+      const std::uint32_t a = relaxed(n.a), b = relaxed(n.b);
+      return a == n.a && b == n.b ? node : node_of({n.op, Feature::kElement, 0, 0, a, b}, share_[node]);
+    }
+    case AtomOp::kMatches:
+      if (!patterns_[n.a].ring_counts) return node;
+      return node_of({AtomOp::kMatches, Feature::kElement, 0, 0, patterns_[n.a].relaxed, 0}, share_[node]);
+    default:
+      return node;
+  }
+}
+
 std::uint8_t QuerySet::bond_of(std::uint8_t states) {
   for (std::size_t i = 0; i < bonds_.size(); ++i) {
     if (bonds_[i] == states) return static_cast<std::uint8_t>(i);
@@ -137,11 +275,11 @@ bool QuerySet::is_same_pattern(const Pattern& x, const Pattern& y) const {
 }
 
 // Appends the steps of a plan. The links of a step are in the order of its atom's bonds.
-void QuerySet::add_plan(const QueryGraph& graph, const std::uint8_t* order) {
+void QuerySet::add_plan(const QueryGraph& graph, const std::uint8_t* order, std::uint32_t first_node) {
   std::uint8_t step_of[kMaxQueryAtoms];
   for (unsigned k = 0; k < graph.atoms; ++k) {
     const std::uint8_t atom = order[k];
-    PlanStep step{graph.node[atom], static_cast<std::uint32_t>(links_.size()), 0, atom};
+    PlanStep step{k == 0 ? first_node : graph.node[atom], static_cast<std::uint32_t>(links_.size()), 0, atom};
     for (unsigned i = 0; i < graph.degree[atom]; ++i) {
       const QueryLink link = graph.link[atom][i];
       for (unsigned j = 0; j < k; ++j) {
@@ -184,7 +322,7 @@ std::uint32_t QuerySet::add_pattern(const QueryGraph& graph, bool rooted) {
   }
   pattern.list = static_cast<std::uint32_t>(steps_.size());
   const std::size_t links = links_.size();
-  add_plan(graph, order);
+  add_plan(graph, order, graph.node[order[0]]);
   const std::size_t known = patterns_.size();
   const std::uint32_t number = find_or_make(
       pattern_slots_, known, hash_of_pattern(pattern), [&](std::size_t i) { return hash_of_pattern(patterns_[i]); },
@@ -214,21 +352,21 @@ std::uint32_t QuerySet::add_pattern(const QueryGraph& graph, bool rooted) {
     order[k] = static_cast<std::uint8_t>(next);
   }
   pattern.search = static_cast<std::uint32_t>(steps_.size());
-  add_plan(graph, order);
+  add_plan(graph, order, with_neighbours(graph, order[0]));
 
   pattern.first_need = static_cast<std::uint32_t>(needs_.size());
+  first_screen_.resize(patterns_.size());
+  first_screen_[number] = static_cast<std::uint32_t>(screens_.size());
   for (unsigned k = 0; k < graph.atoms; ++k) {
     const std::uint32_t node = graph.node[k];
-    std::size_t i = pattern.first_need;
-    while (i < needs_.size() && needs_[i].node != node) ++i;
-    if (i == needs_.size()) needs_.push_back({node, 0});
-    ++needs_[i].times;
-    for (; i > pattern.first_need && share_[needs_[i].node] < share_[needs_[i - 1].node]; --i) {
-      const PatternNeed rarer = needs_[i];
-      needs_[i] = needs_[i - 1];
-      needs_[i - 1] = rarer;
+    if (is_eager(node)) {
+      add_need(screens_, node, first_screen_[number]);
+    } else {
+      add_need(needs_, node, pattern.first_need);
     }
   }
+  const std::size_t refined = needs_.size();
+  for (unsigned k = 0; k < graph.atoms && graph.atoms > 1; ++k) add_need(needs_, with_neighbours(graph, k), refined);
   pattern.needs = static_cast<std::uint32_t>(needs_.size()) - pattern.first_need;
 
   // Whether a node below asks about smallest rings.
@@ -243,6 +381,12 @@ std::uint32_t QuerySet::add_pattern(const QueryGraph& graph, bool rooted) {
     if (n.op == AtomOp::kAnd || n.op == AtomOp::kOr) open.push_back(n.b);
   }
   patterns_[number] = pattern;
+  if (pattern.ring_counts) {
+    const Scratch<QueryGraph> room(1);
+    QueryGraph& copy = *new (room.get()) QueryGraph(graph);
+    for (unsigned a = 0; a < graph.atoms; ++a) copy.node[a] = relaxed(graph.node[a]);
+    patterns_[number].relaxed = add_pattern(copy, rooted);
+  }
   return number;
 }
 
@@ -253,6 +397,12 @@ QueryTables QuerySet::tables() const {
           steps_.data(),
           links_.data(),
           needs_.data(),
+          runs_.data(),
+          eager_.data(),
+          screen_.data(),
+          screened_.data(),
+          static_cast<std::uint32_t>(runs_.size()),
+          static_cast<std::uint32_t>(screen_.size()),
           static_cast<std::uint32_t>(nodes_.size()),
           static_cast<std::uint32_t>(bonds_.size()),
           static_cast<std::uint32_t>(patterns_.size()),
@@ -475,11 +625,6 @@ class SmartsReader {
     return range(Feature::kType, value, value);
   }
   std::uint32_t any() { return set_.node_of({AtomOp::kAny, Feature::kElement, 0, 0, 0, 0}, 1.0f); }
-  std::uint32_t both(std::uint32_t a, std::uint32_t b) {
-    if (set_.nodes_[a].op == AtomOp::kAny || a == b) return b;
-    if (set_.nodes_[b].op == AtomOp::kAny) return a;
-    return set_.node_of({AtomOp::kAnd, Feature::kElement, 0, 0, a, b}, set_.share_[a] * set_.share_[b]);
-  }
   std::uint32_t either(std::uint32_t a, std::uint32_t b) {
     const float share = set_.share_[a] + set_.share_[b];
     return a == b ? a : set_.node_of({AtomOp::kOr, Feature::kElement, 0, 0, a, b}, share < 1 ? share : 1.0f);
@@ -551,10 +696,10 @@ class SmartsReader {
     if (at_digit() && !read_number(isotope)) return false;
     if (!take('H')) return false;
     node = range(Feature::kElement, 1, 1);
-    if (isotope >= 0) node = both(node, range(Feature::kIsotope, isotope, isotope));
+    if (isotope >= 0) node = set_.both(node, range(Feature::kIsotope, isotope, isotope));
     if (peek() == '+' || peek() == '-') {
       if (!read_charge(charge)) return false;
-      node = both(node, range(Feature::kCharge, charge, charge));
+      node = set_.both(node, range(Feature::kCharge, charge, charge));
     }
     return peek() == ']' || peek() == ':';
   }
@@ -578,7 +723,7 @@ class SmartsReader {
       for (char c = peek(); c != ']' && c != ';' && c != ',' && c != '&' && c != ':' && c != '\0'; c = peek()) {
         std::uint32_t more = 0;
         if (!read_negations(more, nesting)) return false;
-        node = both(node, more);
+        node = set_.both(node, more);
       }
       return true;
     }
@@ -586,7 +731,7 @@ class SmartsReader {
     while (take(operators[level])) {
       std::uint32_t more = 0;
       if (!read_expression(more, nesting, level + 1)) return false;
-      node = level == 1 ? either(node, more) : both(node, more);
+      node = level == 1 ? either(node, more) : set_.both(node, more);
     }
     return true;
   }
@@ -647,7 +792,7 @@ class SmartsReader {
       if (negated_) return fail();
       std::uint32_t more = 0;
       if (!read_primitive(more, nesting)) return false;
-      node = both(more, node);
+      node = set_.both(more, node);
       return true;
     }
     switch (c) {

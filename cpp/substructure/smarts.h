@@ -24,16 +24,22 @@ struct SmartsResult {
 class QuerySet {
  public:
   SmartsResult add(std::string_view smarts);
+  void finish();  // after the last pattern
   QueryTables tables() const;
 
  private:
   friend class SmartsReader;
   std::uint32_t node_of(const AtomNode& node, float share);
+  std::uint32_t both(std::uint32_t a, std::uint32_t b);
+  std::uint32_t with_neighbours(const struct QueryGraph& graph, unsigned atom);
+  void add_need(ScratchVector<PatternNeed>& needs, std::uint32_t node, std::size_t first) const;
+  bool is_eager(std::uint32_t node) const;
+  std::uint32_t relaxed(std::uint32_t node);
   std::uint8_t bond_of(std::uint8_t states);
   std::uint32_t add_pattern(const struct QueryGraph& graph, bool rooted);
   std::uint64_t hash_of_pattern(const Pattern& pattern) const;
   bool is_same_pattern(const Pattern& x, const Pattern& y) const;
-  void add_plan(const struct QueryGraph& graph, const std::uint8_t* order);
+  void add_plan(const struct QueryGraph& graph, const std::uint8_t* order, std::uint32_t first_node);
 
   ScratchVector<AtomNode> nodes_;
   ScratchVector<float> share_;  // of a library's atoms that a node may match: a guess
@@ -44,6 +50,11 @@ class QuerySet {
   ScratchVector<PlanStep> steps_;
   ScratchVector<PlanLink> links_;
   ScratchVector<PatternNeed> needs_;
+  ScratchVector<PatternNeed> screens_;  // of each pattern, as its needs: first_screen_[pattern] on
+  ScratchVector<std::uint32_t> first_screen_;
+  ScratchVector<EagerRun> runs_;
+  ScratchVector<std::uint32_t> eager_, screened_;
+  ScratchVector<ScreenEntry> screen_;
   std::uint32_t features_ = 0;
   bool ring_sizes_ = false;
 };

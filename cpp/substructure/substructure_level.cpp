@@ -29,32 +29,34 @@ Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSp
   const Status status = perceive_target(t, q, space.perception);
   if (status != kNative) return status;
   Matcher<W> matcher(q, t, memory);
-  for (Index c = 0; c < batch.columns; ++c) {
+  for (Index c = 0; c < batch.columns; ++c) {  // whose entries are 0 so far
     const SubstructureColumn& column = batch.column[c];
     const Pattern& pattern = q.pattern[column.pattern];
-    Outcome outcome = Outcome::kLeft;
+    const bool exact = !pattern.ring_counts || t.rings_counted;
+    const u32 searched = exact ? column.pattern : pattern.relaxed;
+    const bool possible = matcher.is_possible(searched);
+    if (!possible && column.low > 0 && matcher.outcome() == Outcome::kDone) continue;
     std::int32_t count = 0;
-    if (!pattern.ring_counts || t.rings_counted) {
-      if (batch.counts == nullptr && column.low == 1 && column.high == kNoHighest) {
-        count = matcher.match(column.pattern);
-      } else {
-        space.seen.clear();
-        matcher.list(column.pattern, [&](const u8* atoms, const Bits<W>& set) {
-          if (space.seen.add(set)) __builtin_memcpy(work.matches[space.seen.count() - 1], atoms, pattern.atoms);
-        });
-        count = static_cast<std::int32_t>(space.seen.count());
-      }
-      outcome = matcher.outcome();
+    if (possible && (!exact || (batch.counts == nullptr && column.low == 1 && column.high == kNoHighest))) {
+      count = matcher.match(searched);
+    } else if (possible) {
+      space.seen.clear();
+      matcher.list(searched, [&](const u8* atoms, const Bits<W>& set) {
+        if (space.seen.add(set)) __builtin_memcpy(work.matches[space.seen.count() - 1], atoms, pattern.atoms);
+      });
+      count = static_cast<std::int32_t>(space.seen.count());
     }
-    for (std::int32_t k = 0; batch.emit != nullptr && outcome == Outcome::kDone && k < count; ++k) {
-      batch.emit(sink, work.matches[k], pattern.atoms);
-    }
-    const Index entry = i * batch.columns + c;
+    Outcome outcome = matcher.outcome();
+    if (!exact && (count != 0 || outcome != Outcome::kDone)) outcome = Outcome::kLeft;
     const bool done = outcome == Outcome::kDone, left = outcome == Outcome::kLeft;
-    if (batch.counts != nullptr) {
-      batch.counts[entry] = done ? count : left ? kCountLeft : kCountGivenUp;
-    } else {
+    const Index entry = i * batch.columns + c;
+    if (batch.counts == nullptr) {
       batch.matches[entry] = done ? u8{count >= column.low && count <= column.high} : left ? kMatchLeft : kMatchGivenUp;
+      continue;
+    }
+    batch.counts[entry] = done ? count : left ? kCountLeft : kCountGivenUp;
+    for (std::int32_t k = 0; batch.emit != nullptr && done && k < count; ++k) {
+      batch.emit(sink, work.matches[k], pattern.atoms);
     }
   }
   return kNative;
@@ -73,13 +75,14 @@ Status read_and_match(const SubstructureBatch& batch, SearchWork& work, const No
   if (status != kNative) return status == kRefused ? kValence : status;
   if (uses(q, Feature::kIsotope) && has_isotopes(text, end)) return kElement;
   order_neighbours(m, text, end);
-  return m.bonds() <= 64 ? match_molecule(batch, work, work.small, memory.view<1>(q), i, sink)
-                         : match_molecule(batch, work, work.large, memory.view<4>(q), i, sink);
+  return m.bonds() <= 64 ? match_molecule(batch, work, work.small, memory.small(), i, sink)
+                         : match_molecule(batch, work, work.large, memory.large(), i, sink);
 }
 
 void substructure_rows(const SubstructureBatch& batch, Index begin, Index end, void* sink) {
   const NodeMemory memory(batch.memory, batch.tables);
   SearchWork work;
+  __builtin_memset(work.target.feature, 0, sizeof(work.target.feature));  // vectors read beyond the last atom
   for (Index i = begin; i < end; ++i) {
     const Index first = i * batch.columns;
     const auto columns = static_cast<std::size_t>(batch.columns);

@@ -31,6 +31,7 @@ MADE = {
     "TransformedFeaturizer": (lambda: feat.TransformedFeaturizer(feat.CircularFingerprint(size=64), [scaler()]), ["C"]),
 }
 METHODS = ("featurize", "compact", "__call__")
+ALERTS = {"FilterCatalog", "filter_catalog"}  # no featurizers
 
 
 @pytest.mark.parametrize("name", CONSTRUCTORS)
@@ -63,10 +64,21 @@ def test_saved_forms():
     assert not wrong, report(wrong)
 
 
+def test_filter_catalogs():
+    kinds = {"smiles": "anything", "num_threads": "whole?"}
+    wrong = [*Target(feat.filter_catalog, lambda: call("zinc"), KINDS).failures()]
+    wrong += Target(feat.FilterCatalog, lambda: call("zinc"), KINDS).failures()
+    for method in ("has_match", "matches"):
+        make = lambda: call(["CCO"], errors="raise", return_report=False, num_threads=1)  # noqa: E731
+        function = getattr(feat.filter_catalog("zinc"), method)
+        names = (f"FilterCatalog.{method}",)
+        wrong += Target(function, make, KINDS | kinds, names=names, also={"smiles": ["molecule"]}).failures()
+    assert not wrong, report(wrong)
+
+
 def test_everything_public_is_in_a_table():
-    classes = {name for name in feat.__all__ if inspect.isclass(getattr(feat, name))}
-    assert classes == set(CONSTRUCTORS) | {"Featurizer"} == set(MADE) | {"Featurizer"}
-    assert set(feat.__all__) - classes == {"DESCRIPTOR_NAMES"}
-    for name in classes:
+    featurizers = set(feat.__all__) - ALERTS - {"DESCRIPTOR_NAMES"}
+    assert featurizers == set(CONSTRUCTORS) | {"Featurizer"} == set(MADE) | {"Featurizer"}
+    for name in featurizers:
         methods = {n for n, _ in inspect.getmembers(getattr(feat, name), inspect.isroutine) if not n.startswith("_")}
         assert methods - {"to_config", "saved_form"} == {"featurize", "compact", "agrees_with", "build"}

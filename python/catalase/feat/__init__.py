@@ -1,4 +1,4 @@
-"""Featurizers turn molecules and sequences into arrays; they have the names that DeepChem users know."""
+"""Featurizers turn molecules and sequences into arrays; they have the names that DeepChem users know. Structural alerts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .._internal.lazy import attach
 from ..ops.descriptors import DESCRIPTOR_NAMES
+from .alerts import FilterCatalog, filter_catalog
 from .circular import CircularFingerprint
 from .descriptors import Descriptors, RDKitDescriptors
 from .dna import DNAOneHotFeaturizer
@@ -20,8 +21,10 @@ __all__ = [
     "DNAOneHotFeaturizer",
     "Descriptors",
     "Featurizer",
+    "FilterCatalog",
     "RDKitDescriptors",
     "TransformedFeaturizer",
+    "filter_catalog",
 ]
 
 # It is defined with the transformers, which need datasets, which have featurizers.

@@ -246,8 +246,20 @@ class Matched(NamedTuple):
         return Report(total, total - (0 if errors == "mask" else refused), self.failures, (), counts)
 
 
-def match_columns(function: str, smiles: list[Any], columns: Columns, what: str, errors: str, threads: int) -> Matched:
-    """Match all molecules; RDKit fills the entries that the native matcher leaves. Failures have rows without matches."""
+def match_columns(
+    function: str,
+    smiles: list[Any],
+    columns: Columns,
+    what: str,
+    errors: str,
+    threads: int,
+    start: int = 0,
+    total: int | None = None,
+) -> Matched:
+    """Match all molecules; RDKit fills the entries that the native matcher leaves. Failures have rows without matches.
+
+    The molecules may be a part of ``total``, which begins at ``start``.
+    """
     rows, status, atoms = columns.match(smiles, what, threads)
     left, given_up = rows == _LEFT[what], rows == _GIVEN_UP[what]
     left[status != 0] = True
@@ -266,7 +278,7 @@ def match_columns(function: str, smiles: list[Any], columns: Columns, what: str,
         if reason:
             failure = Failure(i, text_of(smiles[i]), reason)
             if errors == "raise":
-                raise refusal(function, smiles[i], failure, len(smiles))
+                raise refusal(function, smiles[i], failure.shifted(start), len(smiles) if total is None else total)
             failures.append(failure)
             failed.append(i)
             rows[i] = 0

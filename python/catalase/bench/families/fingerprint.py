@@ -28,21 +28,22 @@ _SMILES = [
 
 def cases(quick: bool) -> list[Case]:
     n = 24 if quick else 6000
-    source = f"{n} of ZINC" if _zinc() else str(n)
+    source = f"{n} of ZINC" if zinc_file() else str(n)
     return [
         Case(f"SMILES to packed ECFP4 2048, {source}", float(n), "molecules/s", {"what": "ecfp", "n": n}, tolerance=0),
         Case(f"RDKit Mol objects to packed ECFP4 2048, {n}", float(n), "molecules/s", {"what": "mols", "n": n}, tolerance=0),
     ]  # fmt: skip
 
 
-def _zinc() -> Path | None:
+def zinc_file() -> Path | None:
     """Return the file of ZINC molecules, if ``CATALASE_DATA_DIR`` has it."""
     path = Path(os.environ.get("CATALASE_DATA_DIR", "")) / "zinc250k.smi.gz"
     return path if "CATALASE_DATA_DIR" in os.environ and path.is_file() else None
 
 
-def _molecules(case: Case) -> list[str]:
-    path, n = _zinc(), case.options["n"]
+def smiles_of(case: Case) -> list[str]:
+    """Return the molecules of a case, from ZINC if there is the file."""
+    path, n = zinc_file(), case.options["n"]
     if path is None:
         return [_SMILES[i % len(_SMILES)] for i in range(n)]
     with gzip.open(path, "rt") as file:
@@ -52,14 +53,14 @@ def _molecules(case: Case) -> list[str]:
 def _rdkit_molecules(case: Case) -> list[Any]:
     from rdkit import Chem
 
-    return [Chem.MolFromSmiles(s) for s in _molecules(case)]
+    return [Chem.MolFromSmiles(s) for s in smiles_of(case)]
 
 
 def catalase(case: Case) -> Prepared:
     from ... import ops
 
     if case.options["what"] == "ecfp":
-        smiles = _molecules(case)
+        smiles = smiles_of(case)
         return Prepared(lambda: ops.ecfp(smiles), lambda: [ops.ecfp(smiles)])
     molecules = _rdkit_molecules(case)
     return Prepared(lambda: ops.ecfp(molecules), lambda: [ops.ecfp(molecules)])
@@ -71,7 +72,7 @@ def rdkit(case: Case) -> Prepared:
 
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
     if case.options["what"] == "ecfp":
-        smiles = _molecules(case)
+        smiles = smiles_of(case)
 
         def fingerprints() -> list[Any]:
             return [generator.GetFingerprint(Chem.MolFromSmiles(s)) for s in smiles]
@@ -98,7 +99,7 @@ def device_cases(quick: bool) -> list[Case]:
 def catalase_on_device(case: Case, device: Device) -> Prepared:
     from ... import ops
 
-    smiles = _molecules(case)
+    smiles = smiles_of(case)
 
     def call() -> Any:
         return ops.ecfp(smiles, device=device.name)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..case import Case, Prepared
-from .fingerprint import _SMILES, _zinc
+from .fingerprint import _SMILES, zinc_file
 
 FAMILY = "screen"
 _BITS, _HIDDEN, _TOP, _ZINC = 1024, 1000, 1000, 249_456
@@ -25,7 +25,7 @@ _MOST_RDKIT = 3000
 
 
 def cases(quick: bool) -> list[Case]:
-    source = " of ZINC" if _zinc() else ""
+    source = " of ZINC" if zinc_file() else ""
     sizes = (500,) if quick else (_MOST_RDKIT, _ZINC)
     top = 50 if quick else _TOP
     return [
@@ -45,7 +45,7 @@ def _library(n: int) -> Path:
     if not path.exists():
         from ...screening.library import Library
 
-        zinc = _zinc()
+        zinc = zinc_file()
         chunks = Library(zinc).chunks(8192) if zinc else [_SMILES]
         smiles = itertools.cycle(s for chunk in chunks for s in (chunk.smiles if zinc else chunk))  # type: ignore[union-attr]
         path.write_text("".join(f"{s}\n" for s in itertools.islice(smiles, n)))

@@ -1,0 +1,80 @@
+"""Substructures and structural alerts from SMILES, compared with RDKit. Both read the molecules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..case import Case, Prepared
+from .fingerprint import smiles_of, zinc_file
+
+FAMILY = "chemistry"
+
+_CATALOGS = ["pains", "brenk"]
+_PATTERNS = ["c1ccccc1", "[OX2H]", "[NX3;H2,H1;!$(NC=O)]", "C(=O)[O;H,-]", "[R2]", "*~*~*~*"]
+
+
+def cases(quick: bool) -> list[Case]:
+    n = 24 if quick else 3000
+    source = f"{n} of ZINC" if zinc_file() else str(n)
+    one_each = [
+        Case(f"{pattern}, {source}", float(n), "molecules/s", {"what": pattern, "n": n}, tolerance=0)
+        for pattern in _PATTERNS
+    ]
+    return [
+        Case(f"PAINS and Brenk alerts, {source}", float(n), "molecules/s", {"what": "alerts", "n": n}, tolerance=0),
+        Case(
+            f"{len(_PATTERNS)} patterns, {source}", float(n), "molecules/s", {"what": "patterns", "n": n}, tolerance=0
+        ),
+        *one_each,
+    ]
+
+
+def _patterns(case: Case) -> list[str]:
+    what = case.options["what"]
+    return _PATTERNS if what == "patterns" else [what]
+
+
+def catalase(case: Case) -> Prepared:
+    from ... import feat, ops
+
+    smiles = smiles_of(case)
+    call: Callable[[], NDArray[Any]]
+    if case.options["what"] == "alerts":
+        catalog = feat.filter_catalog(_CATALOGS)
+        call = lambda: catalog.has_match(smiles)  # noqa: E731
+    else:
+        patterns = _patterns(case)
+        call = lambda: ops.substructure(smiles, patterns)  # noqa: E731
+    return Prepared(call, lambda: [call()])
+
+
+def rdkit(case: Case) -> Prepared:
+    from rdkit import Chem
+    from rdkit.Chem import FilterCatalog
+
+    smiles = smiles_of(case)
+    call: Callable[[], NDArray[Any]]
+    if case.options["what"] == "alerts":
+        parameters = FilterCatalog.FilterCatalogParams()
+        for name in _CATALOGS:
+            parameters.AddCatalog(getattr(parameters.FilterCatalogs, name.upper()))
+        catalog = FilterCatalog.FilterCatalog(parameters)
+        call = lambda: np.array([catalog.HasMatch(Chem.MolFromSmiles(s)) for s in smiles])  # noqa: E731
+    else:
+        queries = [Chem.MolFromSmarts(pattern) for pattern in _patterns(case)]
+
+        def call() -> NDArray[Any]:
+            rows = []
+            for text in smiles:
+                molecule = Chem.MolFromSmiles(text)
+                rows.append([molecule.HasSubstructMatch(query) for query in queries])
+            return np.array(rows)
+
+    return Prepared(call, lambda: [call()])
+
+
+LIBRARIES = {"catalase": catalase, "rdkit": rdkit}
