@@ -1,9 +1,8 @@
-// SMILES, or the bytes of Mol.ToBinary, to fingerprints: pointers into the Python objects are collected under the GIL,
-// one chunk at a time, and then the GIL is released.
+// SMILES, or the bytes of Mol.ToBinary, to fingerprints.
 #include <string>
 
+#include "bindings/chunks.h"
 #include "bindings/codes.h"
-#include "bindings/texts.h"
 #include "common/memory.h"
 #include "fingerprint/ecfp.h"
 #include "fingerprint/graphs.h"
@@ -14,9 +13,6 @@ namespace catalase {
 
 namespace {
 
-constexpr Index kChunk = 1 << 13;             // molecules: their text is still in cache when it is read
-constexpr std::int64_t kChunkText = 1 << 20;  // characters after which a chunk ends: signals are handled between chunks
-
 EcfpOutput output_kind(const py::array& rows) {
   if (has_dtype<std::uint8_t>(rows)) return EcfpOutput::kPacked;
   if (has_dtype<float>(rows)) return EcfpOutput::kDense;
@@ -24,7 +20,6 @@ EcfpOutput output_kind(const py::array& rows) {
   return EcfpOutput::kCounts;
 }
 
-// The caller's list must not change during the call: it keeps the strings alive.
 void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_bond_types, bool chirality,
                bool features, py::array rows, py::array status, int threads, bool binary, bool partial) {
   const Index n = static_cast<Index>(smiles.size());
@@ -46,27 +41,14 @@ void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_
   auto* data = static_cast<char*>(rows.mutable_data());
   auto* reasons = output<std::uint8_t>(status);
   const Index row_bytes = rows.shape(1) * rows.itemsize();
-  const auto held = static_cast<std::size_t>(n < kChunk ? n : kChunk);
-  Scratch<const char*> text(held);
-  Scratch<std::int64_t> length(held);
-  batch.text = text.get();
-  batch.length = length.get();
-  for (Index start = 0; start < n; start += batch.molecules) {
-    const Index most = n - start < kChunk ? n - start : kChunk;
-    std::int64_t characters = 0;
-    for (batch.molecules = 0; batch.molecules < most && characters < kChunkText; ++batch.molecules) {
-      const Index i = batch.molecules;
-      text.get()[i] = text_of(PyList_GET_ITEM(smiles.ptr(), start + i), binary, length.get()[i]);
-      characters += length.get()[i];
-    }
+  in_chunks(smiles, binary, [&](const char* const* text, const std::int64_t* length, Index start, Index count) {
+    batch.text = text;
+    batch.length = length;
+    batch.molecules = count;
     batch.rows = data + start * row_bytes;
     batch.status = reasons + start;
-    {
-      KernelScope scope;
-      ecfp(batch, threads);
-    }
-    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-  }
+    ecfp(batch, threads);
+  });
 }
 
 // The molecular graphs of graphs.h as one array of words, and the numbers of their atoms and ends of bonds.

@@ -14,6 +14,7 @@
 #include "molecule/rdkit_binary.h"
 #include "molecule/rings.h"
 #include "molecule/smiles.h"
+#include "molecule/text.h"
 #include "molecule/valence.h"
 
 namespace catalase {
@@ -118,18 +119,6 @@ __attribute__((noinline)) Status read_and_hash_binary(const char* data, std::int
     morgan(m, ring_atoms, batch, work.large.morgan, emit);
   }
   return kNative;
-}
-
-struct Text {
-  const char *begin, *end;
-};
-
-inline Text stripped(const char* text, std::int64_t length) {
-  const auto is_space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
-  const char* end = text + length;
-  while (text != end && is_space(*text)) ++text;
-  while (text != end && is_space(end[-1])) --end;
-  return {text, end};
 }
 
 // Reads atoms and bonds, with their hydrogens; kSize for molecules that do not fit.

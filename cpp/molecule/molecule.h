@@ -29,7 +29,12 @@ enum Order : u8 { kSingle = 1, kDouble = 2, kTriple = 3, kAromaticOrder = 4 };
 enum AtomFlag : u8 {
   kWrittenAromatic = 1,  // lower case
   kBracket = 2,          // no implicit hydrogens
-  kPerceivedAromatic = 4
+  kPerceivedAromatic = 4,
+  kTetrahedral = 8,  // '@' or '@@'
+  kClockwise = 16,   // '@@'
+  kIsotope = 32,     // a mass was written
+  kMapped = 64,      // a number was written, as in [CH3:7]
+  kTaken = 128       // a hydrogen that was written as an atom is one of its hydrogens
 };
 
 // Eight bytes, so that a new atom is one store and a vector of 64-bit lanes holds one atom a lane.

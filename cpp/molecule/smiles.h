@@ -115,7 +115,8 @@ inline Status read_bracket(const char*& p, const char* end, Atom& atom, M& m, bo
   if (p != end && *p == '@') {
     if (atom.element == 1) return kSyntax;
     m.stereo_marks = true;
-    if (++p != end && *p == '@') ++p;
+    atom.flags |= kTetrahedral;
+    if (++p != end && *p == '@') ++p, atom.flags |= kClockwise;
     if (p != end && *p >= 'A' && *p <= 'Z' && *p != 'H') return kSyntax;  // @TH1, @SP2 and similar marks
   }
   if (p != end && *p == 'H') {
@@ -140,6 +141,7 @@ inline Status read_bracket(const char*& p, const char* end, Atom& atom, M& m, bo
     start = ++p;
     while (p != end && is_digit(*p) && p - start < 4) ++p;
     if (p == start || *start == '0') return kSyntax;
+    atom.flags |= kMapped;
   }
   if (p == end || *p++ != ']') return kSyntax;
   if (plain) return kNative;
@@ -148,7 +150,10 @@ inline Status read_bracket(const char*& p, const char* end, Atom& atom, M& m, bo
     m.hydrogen_atoms = true;
   }
   int mass_shift = 0;
-  if (isotope != 0 && !known_isotope(atom.element, isotope, mass_shift)) return kElement;
+  if (isotope != 0) {
+    if (!known_isotope(atom.element, isotope, mass_shift)) return kElement;
+    atom.flags |= kIsotope;
+  }
   atom.charge = static_cast<std::int8_t>(charge);
   atom.mass_shift = static_cast<std::int8_t>(mass_shift);
   atom.twice_valence = static_cast<u8>(2 * atom.hydrogens);
@@ -252,6 +257,7 @@ inline Status read_smiles(const char* p, const char* end, M& m) {
         if (neighbour.element <= 1) return kSyntax;
         if (neighbour.hydrogens == kMaxDegree) return kSize;
         ++neighbour.hydrogens;
+        neighbour.flags |= kTaken;
         neighbour.twice_valence = static_cast<u8>(neighbour.twice_valence + 2);
         mark = kNoMark;
         last = kAfterAtom;
@@ -324,6 +330,7 @@ inline Status read_smiles(const char* p, const char* end, M& m) {
     if (pending_hydrogens != 0) {
       if (atom.element <= 1) return kSyntax;
       ++atom.hydrogens;
+      atom.flags |= kTaken;
       atom.twice_valence = static_cast<u8>(atom.twice_valence + 2);
       pending_hydrogens = 0;
     }

@@ -12,6 +12,7 @@
 // caller reports it.
 #pragma once
 
+#include "molecule/large_molecule.h"
 #include "substructure/target.h"
 
 namespace catalase {
@@ -33,6 +34,37 @@ struct MatchMemory {
   u8* impossible;           // for each pattern, whether the screen excludes it
   Bits<W> (*near)[64 * W];  // for each kind of bond and atom: the neighbours
   bool* near_known;
+};
+
+// Blocks for what is remembered about the nodes and the kinds of bonds of a molecule.
+class NodeMemory {
+ public:
+  NodeMemory(const WorkMemory& memory, const QueryTables& q)
+      : small_(memory, std::size_t{q.nodes} + 1),
+        large_(memory, std::size_t{q.nodes} + 1),
+        touched_(memory, std::size_t{q.nodes} + 1),
+        impossible_(memory, std::size_t{q.patterns} + 1),
+        near_(memory, std::size_t{q.bond_kinds} + 1),
+        flags_(memory, 256) {
+    for (u32 n = 0; n < q.nodes; ++n) {
+      small_.get()[n] = {Bits<1>::none(), Bits<1>::none()};
+      large_.get()[n] = {Bits<4>::none(), Bits<4>::none()};
+    }
+  }
+
+  MatchMemory<1> small() const {
+    return {small_.get(), touched_.get(), impossible_.get(), reinterpret_cast<Bits<1>(*)[64]>(near_.get()),
+            flags_.get()};
+  }
+  MatchMemory<4> large() const { return {large_.get(), touched_.get(), impossible_.get(), near_.get(), flags_.get()}; }
+
+ private:
+  Block<NodeSets<1>> small_;
+  Block<NodeSets<4>> large_;
+  Block<u32> touched_;
+  Block<u8> impossible_;
+  Block<Bits<4>[256]> near_;
+  Block<bool> flags_;
 };
 
 enum class Outcome : u8 { kDone, kLeft, kGivenUp };
@@ -81,6 +113,12 @@ class Matcher {
   bool match(u32 pattern) {
     const Pattern& p = q_.pattern[pattern];
     return search(p, evaluate(q_.step[p.search].node, all_));
+  }
+
+  // The atoms of `within` for which the expression of a pattern's first atom holds.
+  Bits<W> first_atoms(u32 pattern, const Bits<W>& within) {
+    start();
+    return evaluate(q_.step[q_.pattern[pattern].search].node, within);
   }
 
   // Calls found(atoms, set) for each match of a pattern that is possible: the atom of each query atom, and all of them

@@ -21,37 +21,6 @@ struct SearchWork {
   SearchSpace<4> large;
 };
 
-// Blocks for what is remembered about the nodes and the kinds of bonds of a molecule.
-class NodeMemory {
- public:
-  NodeMemory(const WorkMemory& memory, const QueryTables& q)
-      : small_(memory, std::size_t{q.nodes} + 1),
-        large_(memory, std::size_t{q.nodes} + 1),
-        touched_(memory, std::size_t{q.nodes} + 1),
-        impossible_(memory, std::size_t{q.patterns} + 1),
-        near_(memory, std::size_t{q.bond_kinds} + 1),
-        flags_(memory, 256) {
-    for (u32 n = 0; n < q.nodes; ++n) {
-      small_.get()[n] = {Bits<1>::none(), Bits<1>::none()};
-      large_.get()[n] = {Bits<4>::none(), Bits<4>::none()};
-    }
-  }
-
-  MatchMemory<1> small() const {
-    return {small_.get(), touched_.get(), impossible_.get(), reinterpret_cast<Bits<1>(*)[64]>(near_.get()),
-            flags_.get()};
-  }
-  MatchMemory<4> large() const { return {large_.get(), touched_.get(), impossible_.get(), near_.get(), flags_.get()}; }
-
- private:
-  Block<NodeSets<1>> small_;
-  Block<NodeSets<4>> large_;
-  Block<u32> touched_;
-  Block<u8> impossible_;
-  Block<Bits<4>[256]> near_;
-  Block<bool> flags_;
-};
-
 template <int W>
 Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSpace<W>& space,
                       const MatchMemory<W>& memory, Index i, void* sink) {

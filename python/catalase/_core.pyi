@@ -13,6 +13,7 @@ CHUNK_ROWS: int
 COUNT_GIVEN_UP: int
 COUNT_LEFT: int
 DERIVED_FROM_INPUT: frozenset[str]
+DESCRIPTORS: dict[str, int]
 ECFP_MAX_RADIUS: int
 ECFP_OUTPUTS: dict[str, int]
 ECFP_STATUSES: dict[str, int]
@@ -46,6 +47,16 @@ class AugmentOptions:
         border: int,
         fill: float,
         random: bool,
+    ) -> None: ...
+
+class PatternTables:
+    def __init__(
+        self,
+        types: Sequence[str],
+        log_p: Sequence[float],
+        refractivity: Sequence[float],
+        hydrogens: Sequence[tuple[str, int, bool]],
+        counted: Sequence[str],
     ) -> None: ...
 
 class Patterns:
@@ -149,6 +160,14 @@ def conv_forward(
 ) -> None: ...
 def copy_peak(repeats: int) -> float: ...
 def count_set_bits(rows: NDArray[Any], counts: NDArray[Any]) -> None: ...
+def descriptors(
+    smiles: list[Any],
+    patterns: PatternTables,
+    columns: NDArray[Any],
+    rows: NDArray[Any],
+    status: NDArray[Any],
+    threads: int,
+) -> None: ...
 def dropout(
     x: NDArray[Any], y: NDArray[Any], seed: int, layer: int, step: int, threshold: int, scale: float, kept: Any
 ) -> None: ...

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 import catalase as ct
-from catalase.feat import CircularFingerprint, DNAOneHotFeaturizer, Featurizer, TransformedFeaturizer
+from catalase.feat import (
+    CircularFingerprint,
+    Descriptors,
+    DNAOneHotFeaturizer,
+    Featurizer,
+    RDKitDescriptors,
+    TransformedFeaturizer,
+)
 
 SMILES = ["CCO", "CCN", "c1ccccc1O", "CC(=O)O", "CCCCCC", "C=CC#N", "OCCO", "NCC(=O)O"]
 ECFP = CircularFingerprint(radius=1, size=64)
@@ -59,6 +66,10 @@ EVERY = [
     CircularFingerprint(),
     CircularFingerprint(3, 128, True, False, True, True, True),
     CircularFingerprint(np.int64(1), np.int32(64), np.bool_(True)),
+    Descriptors(),
+    Descriptors(["TPSA", "MolWt"]),
+    RDKitDescriptors(["MolWt", "Ipc"], ipc_avg=False, labels_only=np.bool_(True)),
+    RDKitDescriptors(use_fragment=False, use_bcut2d=False),
     DNAOneHotFeaturizer(),
     DNAOneHotFeaturizer(np.int64(8), True, "uint8"),
     scaled(dataset()).featurizer,

@@ -18,11 +18,15 @@ def scaler():
 
 CONSTRUCTORS = {
     "CircularFingerprint": lambda: call(radius=2, size=64, chiral=False, bonds=True, features=False, is_counts_based=False, partial=False),
+    "Descriptors": lambda: call(names=["MolWt", "TPSA"]),
+    "RDKitDescriptors": lambda: call(descriptors=["MolWt", "Ipc"], is_normalized=False, use_fragment=True, ipc_avg=True, use_bcut2d=True, labels_only=False),
     "DNAOneHotFeaturizer": lambda: call(length=4, reverse_complement=False, dtype="uint8"),
     "TransformedFeaturizer": lambda: call(feat.CircularFingerprint(size=64), [scaler()]),
 }  # fmt: skip
 MADE = {
     "CircularFingerprint": (lambda: feat.CircularFingerprint(size=64), ["CCO", "C"]),
+    "Descriptors": (lambda: feat.Descriptors(["MolWt", "TPSA"]), ["CCO", "C"]),
+    "RDKitDescriptors": (lambda: feat.RDKitDescriptors(["MolWt", "Ipc"]), ["CCO", "C"]),
     "DNAOneHotFeaturizer": (lambda: feat.DNAOneHotFeaturizer(length=4), ["ACG", "T"]),
     "TransformedFeaturizer": (lambda: feat.TransformedFeaturizer(feat.CircularFingerprint(size=64), [scaler()]), ["C"]),
 }
@@ -48,7 +52,7 @@ def test_featurizing(name, method):
     kinds = KINDS | {"datapoints": "texts" if name == "DNAOneHotFeaturizer" else "list of ours"}
     if method == "compact":
         kinds["datapoints"] = "names"  # leaves out what cannot be read
-    wrong = Target(function, lambda: call(datapoints, **options), kinds, names=("featurize", "ecfp"), also=also).failures()  # fmt: skip
+    wrong = Target(function, lambda: call(datapoints, **options), kinds, names=("featurize", "ecfp", "descriptors"), also=also).failures()  # fmt: skip
     assert not wrong, report(wrong)
 
 
@@ -73,7 +77,7 @@ def test_filter_catalogs():
 
 
 def test_everything_public_is_in_a_table():
-    featurizers = set(feat.__all__) - ALERTS
+    featurizers = set(feat.__all__) - ALERTS - {"DESCRIPTOR_NAMES"}
     assert featurizers == set(CONSTRUCTORS) | {"Featurizer"} == set(MADE) | {"Featurizer"}
     for name in featurizers:
         methods = {n for n, _ in inspect.getmembers(getattr(feat, name), inspect.isroutine) if not n.startswith("_")}

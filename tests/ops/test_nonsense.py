@@ -117,6 +117,7 @@ CALLS = {
     "tanimoto_topk": lambda: call(np.ones((2, 8), np.uint8), np.ones((3, 8), np.uint8), 2, threshold=0.5),
     "one_hot_dna": lambda: call(["ACG", "AC"], length=3, reverse_complement=False, dtype="uint8", device="cpu"),
     "ecfp": lambda: call(["CCO"], radius=2, size=64, output="packed", chirality=False, features=False, use_bond_types=True, errors="raise", return_report=False, num_threads=1, device="cpu"),
+    "descriptors": lambda: call(["CCO"], names=["MolWt", "qed"], errors="raise", return_report=False, num_threads=1),
     "substructure": lambda: call(["CCO"], ["[OX2H]", "CC"], what="atoms", errors="raise", return_report=False, num_threads=1),
     "empty": lambda: call((2, 3), np.float32),
     "augment_images": lambda: call(

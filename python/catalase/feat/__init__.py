@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._internal.lazy import attach
+from ..ops.descriptors import DESCRIPTOR_NAMES
 from .alerts import FilterCatalog, filter_catalog
 from .circular import CircularFingerprint
+from .descriptors import Descriptors, RDKitDescriptors
 from .dna import DNAOneHotFeaturizer
 from .featurizer import Featurizer
 
@@ -14,10 +16,13 @@ if TYPE_CHECKING:
     from ..trans.transformer import TransformedFeaturizer
 
 __all__ = [
+    "DESCRIPTOR_NAMES",
     "CircularFingerprint",
     "DNAOneHotFeaturizer",
+    "Descriptors",
     "Featurizer",
     "FilterCatalog",
+    "RDKitDescriptors",
     "TransformedFeaturizer",
     "filter_catalog",
 ]

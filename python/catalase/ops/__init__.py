@@ -24,6 +24,7 @@ from .conv import (
     conv_transpose3d_backward,
 )
 from .convnd import convnd, convnd_backward
+from .descriptors import descriptors
 from .dropout import dropout, dropout_backward
 from .ecfp import ecfp
 from .elementwise import *  # noqa: F403
@@ -107,6 +108,7 @@ __all__ = [
     "convnd",
     "convnd_backward",
     "augment_images",
+    "descriptors",
     "dropout",
     "dropout_backward",
     "ecfp",

@@ -1,0 +1,189 @@
+"""Tests that descriptors equal RDKit's, natively or through RDKit, and that errors and reports say what happened."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from rdkit import Chem, RDConfig, rdBase
+from rdkit.Chem import Descriptors
+
+import catalase as ct
+from catalase.ops.descriptor_patterns import patterns
+from catalase.ops.descriptors import DEFAULT_NAMES
+from tests.ops.test_ecfp_native import AWKWARD, MOLECULES
+
+NATIVE = tuple(patterns().numbers)
+FUNCTIONS = dict(Descriptors._descList)
+# One of each trap: cages, hybridization, conjugated charges, radicals, centres that depend on each other.
+TRAPS = [
+    "C1CC2CCC1CC2", "C1CCC2CCC1CC2", "C1CC2CC(C1)CC2", "C1C2CC3CC1CC(C2)C3", "C12C3C4C1C5C2C3C45", "C1CC2CCN1CC2C", "C1CC12CC2", "C1CC2(C1)OCCO2", "C1CC2CCCC(C1)N2C", "C1C2C3C1C23", "C1CC2C3CCC(C3)C2C1",
+    "CC(=O)[O-]", "NC(=[NH2+])N", "[O-]C1=CC=CC=C1", "CC(=[NH2+])N", "O=C([O-])C=CC(=O)[O-]", "C[S+](C)[O-]", "CS(=O)(=O)[O-]", "[O-]P([O-])(=O)OC", "[CH2]C=C", "[CH]=[CH]", "[O][O]", "[N]=O", "C[C](C)C", "[SiH3]", "[P]", "[PH2]C", "C[PH]CC", "CP(C)CC", "CP(CC)CCC",
+    "C[N+](=O)[O-]", "CN=[N+]=[N-]", "C[N+]#[C-]", "[C-]#[O+]", "N#[N+]C", "ON=O", "C1=CC=CN1", "C[As](CC)CCC", "CS(=O)CC", "CS(=N)(=O)CC", "C[S+](CC)CCC", "CC1CN1C", "CC1CN1C(C)=O", "CC1CN2CCC1C2", "NC1=NC(=O)N2CC12", "C1NN2CC1CC2",
+    "CC(O)C(O)C", "C[C@H](O)[C@@H](O)C", "C[C@H](O)C(F)[C@@H](O)C", "C[C@H](O)C(F)[C@H](O)C", "C[C@H]1CC[C@@H](C)CC1", "C[C@H]1CC(O)C[C@@H](C)C1", "C[C@H]1CC(O)C[C@H](C)C1", "CN1[C@H]2CC[C@@H]1C[C@H](O)C2", "C/C=C/C(O)/C=C/C", "C/C=C/C(O)/C=C\\C", "OC1CCC(O)CC1",
+    "[CH3:1]C(O)(N)F", "C[C@](N)(O)F", "C[C@@](N)(O)F", "[H][C@](N)(O)F", "FC(F)(F)COCC(C)(C)C", "ClC(Cl)(Cl)CCBr", "CC(C)(C)NC(=O)OC", "CC#CCC", "CC(=O)N(C)C", "CC(=O)NCC", "CCOC(=O)CC", "O=C1CCCN1CC", "CNC(=S)NC", "CC(=O)SC", "NS(=O)(=O)c1ccccc1", "c1ccccc1-c1ccccc1", "c1ccccc1CCc1ccncc1",
+    "C[Si](C)(C)C", "C[Mg]Br", "[Li]C", "[Na+].[Na+].[O-]S(=O)(=O)[O-]", "[Zn+2].[Cl-].[Cl-]", "C[Hg]C", "O=[U]=O", "[Cm]", "Cl[Pt](Cl)(N)N", "[H+].[Cl-]", "[H-].[Na+]", "[He]", "[Xe]", "F[Xe]F", "BrBr", "II", "OO", "NN", "O=O", "N#N", "S", "[Y+4]", "C=C[CH3+3]C=O",
+    "O", "[OH3+].[Cl-]", "O.O.CC(=O)O", "OO", "[OH-].[Na+]", "COO", "ON", "On1cccc1", "[nH]1cccc1", "OB(O)O", "O[Si](C)(C)C", "OS(=O)(=O)O", "OP(O)O", "C[SiH3]", "B", "[BH4-]", "CS", "SS", "[SH-]", "CC(=S)O", "C=CO", "c1ccccc1O", "C=C=C", "C=c1ccccc1=C", "CC=[N+]=[N-]", "FI(F)F", "[Cl+]", "C" * 90, "CC(C)(C)" * 50 + "C",
+    "n1nnnn1C", "c1ccn2ccnc2c1", "c1cc[nH]c1", "c1ccoc1", "c1ccsc1", "C[n+]1cccn1C", "O=c1cc[nH]cc1", "c1cnc2[nH]cnc2c1", "N1C=CC=C1", "C1=CC=CC=CC1", "C1#CCCCCCC1", "C1=CC#CC=C1",
+]  # fmt: skip
+EMPTY_HAS_NO = {"MaxEStateIndex", "MinEStateIndex", "MaxAbsEStateIndex", "MinAbsEStateIndex"}
+
+
+def readable(smiles):
+    with rdBase.BlockLogs():
+        pairs = [(text, Chem.MolFromSmiles(text)) for text in dict.fromkeys(smiles)]
+    return [(text, molecule) for text, molecule in pairs if molecule is not None and molecule.GetNumAtoms()]
+
+
+def differences(smiles, names=NATIVE):
+    """(name, SMILES, our value, RDKit's) of all that differ, and the share of molecules that RDKit read."""
+    pairs = readable(smiles)
+    ours, report = ct.ops.descriptors([text for text, _ in pairs], names=names, return_report=True)
+    found = []
+    for (text, molecule), row in zip(pairs, ours, strict=True):
+        for name, value in zip(names, row.tolist(), strict=True):
+            right = float(FUNCTIONS[name](molecule))
+            equal = value == right or (np.isnan(value) and np.isnan(right)) or abs(value - right) <= 1e-9 * abs(right)
+            if not equal:
+                found.append((name, text, value, right))
+    return found, report.counts["rdkit"] / max(len(pairs), 1)
+
+
+def respelled(smiles, rng, spellings):
+    """Other spellings of the same molecules, with the atoms in another order."""
+    out = []
+    for _, molecule in readable(smiles):
+        for _ in range(spellings):
+            order = rng.permutation(molecule.GetNumAtoms()).tolist()
+            out.append(Chem.MolToSmiles(Chem.RenumberAtoms(molecule, order), canonical=False))
+    return out
+
+
+def nci(count):
+    with open(os.path.join(RDConfig.RDDataDir, "NCI", "first_5K.smi")) as file:
+        return [line.split()[0] for line in file][:count]
+
+
+def test_the_names_are_those_of_rdkit_in_its_order():
+    assert list(ct.feat.DESCRIPTOR_NAMES) == [name for name, _ in Descriptors._descList]
+    assert len(DEFAULT_NAMES) == 97 and set(DEFAULT_NAMES) < set(NATIVE) <= set(ct.feat.DESCRIPTOR_NAMES)
+    assert {"fr_amide", "Chi0", "BCUT2D_MWHI", "LabuteASA"}.isdisjoint(DEFAULT_NAMES)
+
+
+def test_awkward_molecules_are_equal_to_rdkit():
+    found, _ = differences(AWKWARD + MOLECULES + TRAPS)
+    assert not found
+
+
+def test_each_element_with_charges_and_neighbours_is_equal_to_rdkit():
+    table = Chem.GetPeriodicTable()
+    smiles = []
+    for z in range(1, 96):
+        for charge in ("", "+", "-", "+2", "-2", "+3"):
+            for hydrogens in ("", "H", "H2", "H3", "H4"):
+                atom = f"[{table.GetElementSymbol(z)}{hydrogens}{charge}]"
+                smiles += [atom, f"C{atom}", f"C=C{atom}C=O", f"C{atom}(F)(Cl)O", f"C{atom}(=O)N", f"C1C{atom}1CC"]
+    found, _ = differences(smiles[::11])
+    assert not found
+
+
+def test_real_molecules_and_their_random_spellings_are_equal_to_rdkit():
+    rng = np.random.default_rng(0)
+    smiles = nci(200)
+    found, by_rdkit = differences(smiles + respelled(smiles[:60] + MOLECULES + TRAPS[:60], rng, 2))
+    assert not found and by_rdkit < 0.05
+
+
+def test_the_default_and_all_217_are_equal_to_rdkit():
+    smiles = ["CC(=O)Oc1ccccc1C(=O)O", "CN1C=NC2=C1C(=O)N(C(=O)N2C)C", "[Na+].[O-]C(=O)c1ccccc1", "C[C@H](N)C(=O)O"]
+    for names in (DEFAULT_NAMES, ct.feat.DESCRIPTOR_NAMES):
+        found, _ = differences(smiles, names)
+        assert not found
+    assert np.array_equal(ct.ops.descriptors(smiles), ct.ops.descriptors(smiles, names=DEFAULT_NAMES))
+
+
+def test_each_descriptor_alone_has_the_bits_that_it_has_among_all(threads):
+    smiles = [*MOLECULES, "[Fe]C", "C" * 300, "C[C@H]1CC(O)C[C@@H](C)C1"]
+    together = ct.ops.descriptors(smiles, names=NATIVE)
+    for j, name in enumerate(NATIVE):
+        alone = ct.ops.descriptors(smiles, names=[name])
+        assert alone.shape == (len(smiles), 1) and alone.dtype == np.float64
+        assert np.array_equal(alone[:, 0], together[:, j], equal_nan=True), name
+    backwards = ct.ops.descriptors(smiles, names=NATIVE[::-1])
+    assert np.array_equal(backwards[:, ::-1], together, equal_nan=True)
+    mixed = ct.ops.descriptors(smiles, names=["MolWt", "fr_amide", "qed", "TPSA"])
+    assert np.array_equal(mixed[:, [0, 3]], ct.ops.descriptors(smiles, names=["MolWt", "TPSA"]))
+
+
+def test_threads_never_change_a_bit():
+    part = MOLECULES + TRAPS[:40]
+    smiles = part * 20
+    one = ct.ops.descriptors(smiles, names=NATIVE, num_threads=1)
+    assert np.array_equal(one, ct.ops.descriptors(smiles, names=NATIVE, num_threads=2), equal_nan=True)
+    assert np.array_equal(one[: len(part)], one[-len(part) :], equal_nan=True)
+
+
+def test_nan_is_kept_and_named():
+    values, report = ct.ops.descriptors(["CCO", "C[Fe]C"], names=["MolWt", "MaxPartialCharge"], return_report=True)
+    assert np.isnan(values).tolist() == [[False, False], [False, True]]
+    assert report.notes == ["1 rows have values that are NaN: MaxPartialCharge (1)"]
+    _, report = ct.ops.descriptors(["CCO"], names=["MolWt", "qed"], return_report=True)
+    assert report.notes == ["1 of 2 descriptors computed by RDKit"]
+
+
+def test_a_molecule_without_atoms_has_values_where_rdkit_has():
+    values = ct.ops.descriptors([""], names=NATIVE)
+    for name, value in zip(NATIVE, values[0].tolist(), strict=True):
+        if name in EMPTY_HAS_NO:
+            assert np.isnan(value)
+        else:
+            assert value == FUNCTIONS[name](Chem.MolFromSmiles("")), name
+
+
+def test_errors_name_position_and_reason():
+    smiles = ["CCO", "C1CC", "[2H]C", 5]
+    with pytest.raises(ValueError, match=r"descriptors: molecule 1 of 4 \('C1CC'\) cannot be read: not a valid SMILES"):
+        ct.ops.descriptors(smiles)
+    with pytest.raises(TypeError, match=r"molecule 1 of 2 .* needs text or an RDKit molecule, got int"):
+        ct.ops.descriptors(["C", 5])
+    masked, report = ct.ops.descriptors(smiles, names=["MolWt", "RingCount"], errors="mask", return_report=True)
+    assert masked[:, 0].astype(bool).tolist() == [True, False, True, False] and not masked[[1, 3]].any()
+    assert [f.position for f in report.failures] == [1, 3] and report.total == report.kept == 4
+    assert report.counts == {"native": 1, "rdkit": 1, "refused": 2}
+    for names in (["MolWt"], ["MolWt", "qed"]):
+        dropped, kept, report = ct.ops.descriptors(smiles, names=names, errors="drop", return_report=True)
+        assert kept.tolist() == [0, 2] and len(dropped) == report.kept == 2 and dropped[1, 0] > 17
+
+
+def test_molecules_of_rdkit_are_read_and_not_changed():
+    molecules = [Chem.MolFromSmiles("CCO"), Chem.AddHs(Chem.MolFromSmiles("CCO"))]
+    values = ct.ops.descriptors(molecules, names=NATIVE)
+    for molecule, row in zip(molecules, values, strict=True):
+        assert not molecule.GetPropsAsDict(True, True).keys() & {"_labuteASA", "_tpsa"}
+        assert np.allclose(row, [FUNCTIONS[name](molecule) for name in NATIVE], rtol=1e-12)
+
+
+def test_wrong_settings_are_refused():
+    with pytest.raises(TypeError, match="wrap it in"):
+        ct.ops.descriptors("CCO")
+    with pytest.raises(TypeError, match="names must be a list"):
+        ct.ops.descriptors(["CCO"], names="MolWt")
+    with pytest.raises(ValueError, match="names holds 'MolWeight', which is no"):
+        ct.ops.descriptors(["CCO"], names=["MolWeight"])
+    with pytest.raises(TypeError, match="names must hold names as text, got"):
+        ct.ops.descriptors(["CCO"], names=[1])
+    assert ct.ops.descriptors([]).shape == (0, 97)
+    assert ct.ops.descriptors(["CCO", "C"], names=[]).shape == (2, 0)
+
+
+def test_without_the_files_of_rdkit_it_computes_what_needs_them(monkeypatch, tmp_path):
+    names = ["MolWt", "MolLogP", "SMR_VSA1", "fr_amide"]
+    right = ct.ops.descriptors(MOLECULES, names=names)
+    monkeypatch.setattr(RDConfig, "RDDataDir", str(tmp_path))
+    patterns.cache_clear()
+    try:
+        found, report = ct.ops.descriptors(MOLECULES, names=names, return_report=True)
+    finally:
+        patterns.cache_clear()
+    assert np.allclose(found, right, rtol=1e-9) and report.notes == ["3 of 4 descriptors computed by RDKit"]
