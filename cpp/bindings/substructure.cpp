@@ -82,7 +82,7 @@ void append_matches(const SubstructureBatch& batch, const ScratchVector<MatchedA
 // The caller's list must not change during the call: it keeps the strings alive.
 py::object substructure_list(const py::list& smiles, const Patterns& patterns, const py::array& which,
                              const py::array& low, const py::array& high, py::array rows, py::array status,
-                             bool list_atoms, int threads) {
+                             bool list_atoms, int threads, bool binary) {
   const auto n = static_cast<Index>(smiles.size());
   const ScratchVector<SubstructureColumn> columns = columns_of(patterns, which, low, high);
   const auto width = static_cast<Index>(columns.size());
@@ -103,12 +103,13 @@ py::object substructure_list(const py::list& smiles, const Patterns& patterns, c
   batch.tables = patterns.set.tables();
   batch.column = columns.data();
   batch.columns = width;
+  batch.binary = binary;
   py::list all;
   Index chunk = 256;
   for (Index start = 0; start < n; start += batch.molecules) {
     batch.molecules = std::min(n - start, chunk);
     for (Index i = 0; i < batch.molecules; ++i) {
-      text.get()[i] = text_of(PyList_GET_ITEM(smiles.ptr(), start + i), false, length.get()[i]);
+      text.get()[i] = text_of(PyList_GET_ITEM(smiles.ptr(), start + i), binary, length.get()[i]);
     }
     batch.matches = counted ? nullptr : matches + start * width;
     batch.counts = counted ? counts + start * width : nullptr;
@@ -154,7 +155,8 @@ CATALASE_BINDING(substructure, m) {
         return list;
       });
   m.def("substructure", &substructure_list, py::arg("smiles"), py::arg("patterns"), py::arg("which"), py::arg("low"),
-        py::arg("high"), py::arg("rows"), py::arg("status"), py::arg("list_atoms"), py::arg("threads"));
+        py::arg("high"), py::arg("rows"), py::arg("status"), py::arg("list_atoms"), py::arg("threads"),
+        py::arg("binary") = false);
 }
 
 }  // namespace catalase

@@ -59,6 +59,16 @@ enum BinaryTag : u8 {
 enum AtomBits : u8 { kHasMapNumber = 8, kNoImplicit = 32, kIsAromatic = 64 };
 enum BondBits : u8 { kHasStereo = 2, kHasDirection = 4, kHasType = 8, kConjugated = 32, kBondIsAromatic = 64 };
 
+// What only patterns ask about: the numbers that RDKit has computed, as they are.
+struct BinaryDetails {
+  std::int16_t isotope[256];
+  u8 valence[256], aromatic[256];
+  std::int16_t rings[256],
+      smallest_ring[256];  // smallest rings of each atom, and the size of the smallest of them, or 0
+  u32 ring_sizes[256];     // bit n: in a ring of n atoms, up to 31
+  Bits<4> ring_bonds;
+};
+
 // Checks that only FCFP needs: atoms and bonds agree on aromaticity, and the valence that RDKit counted is that of the
 // bonds and hydrogens. A molecule that was edited since may differ.
 struct BinaryCheck {
@@ -79,7 +89,7 @@ inline Status read_binary_header(Bytes& in, u32& atoms, u32& bonds) {
   return in.byte() == 0x80 && in.byte() == kBeginAtoms && !in.short_of() ? kNative : kSyntax;
 }
 
-inline Status read_binary_atom(Bytes& in, Molecule& m, unsigned a, BinaryCheck& check) {
+inline Status read_binary_atom(Bytes& in, Molecule& m, unsigned a, BinaryCheck& check, BinaryDetails* details) {
   Atom atom{};
   atom.element = in.byte();
   const u8 bits = in.byte();
@@ -103,6 +113,12 @@ inline Status read_binary_atom(Bytes& in, Molecule& m, unsigned a, BinaryCheck& 
     int shift = 0;
     if (!known_isotope(atom.element, isotope, shift)) return kElement;
     atom.mass_shift = static_cast<std::int8_t>(shift);
+  }
+  if (details != nullptr) {
+    if (isotope > 32767) return kElement;
+    details->isotope[a] = static_cast<std::int16_t>(isotope);
+    details->valence[a] = static_cast<u8>(valence + ((bits & kNoImplicit) != 0 ? 0 : implicit));
+    details->aromatic[a] = (bits & kIsAromatic) != 0;
   }
   m.hydrogen_atoms = m.hydrogen_atoms || atom.element == 1;
   m.atom[a] = atom;
@@ -144,15 +160,37 @@ inline Status read_binary_bond(Bytes& in, Molecule& m, unsigned b, BinaryCheck& 
   return kNative;
 }
 
-inline Status read_binary_rings(Bytes& in, const Molecule& m, Bits<4>& ring_atoms) {
+// The bond between two atoms of a ring, or 255.
+inline unsigned bond_between(const Molecule& m, unsigned a, unsigned b) {
+  for (unsigned i = 0; i < m.atom[a].degree; ++i) {
+    if (m.neighbour[a][i] == b) return m.bond[a][i];
+  }
+  return 255;
+}
+
+inline Status read_binary_rings(Bytes& in, const Molecule& m, Bits<4>& ring_atoms, BinaryDetails* details) {
   const u8 tag = in.byte();
   if (tag != kSmallestRings && (tag < kSymmetrizedRings || tag > kOtherRings)) return kRings;
   const u32 rings = in.word();
   for (u32 r = 0; r < rings && !in.short_of(); ++r) {
-    for (u32 left = in.byte(); left > 0 && !in.short_of(); --left) {
+    const unsigned size = in.byte();
+    u8 first = 0, last = 0;
+    for (unsigned i = 0; i < size && !in.short_of(); ++i) {
       const u8 atom = in.byte();
       if (atom >= m.atoms) return kSyntax;
       ring_atoms.set(atom);
+      if (details == nullptr) continue;
+      ++details->rings[atom];
+      if (size < 32) details->ring_sizes[atom] |= 1u << size;
+      std::int16_t& smallest = details->smallest_ring[atom];
+      if (smallest == 0 || static_cast<int>(size) < smallest) smallest = static_cast<std::int16_t>(size);
+      if (i == 0) first = atom;
+      const unsigned before = i == 0 ? 255 : bond_between(m, last, atom);
+      const unsigned closing = i + 1 == size ? bond_between(m, atom, first) : 254;
+      if ((i != 0 && before == 255) || closing == 255) return kRings;
+      if (i != 0) details->ring_bonds.set(before);
+      if (i + 1 == size) details->ring_bonds.set(closing);
+      last = atom;
     }
   }
   return in.byte() == kEndMolecule && in.at_end() && !in.short_of() ? kNative : kSyntax;
@@ -170,7 +208,7 @@ inline bool is_consistent(const Molecule& m, const BinaryCheck& check) {
 
 // Bonds have RDKit's numbers, which are not those of a tree: only m.bonds() uses m.begin, m.end and m.closures.
 __attribute__((noinline)) Status read_rdkit_binary(const char* data, std::int64_t length, bool features, Molecule& m,
-                                                   Bits<4>& ring_atoms) {
+                                                   Bits<4>& ring_atoms, BinaryDetails* details = nullptr) {
   const auto* bytes = reinterpret_cast<const u8*>(data);
   Bytes in(bytes, bytes + length);
   u32 atoms = 0, bonds = 0;
@@ -183,7 +221,7 @@ __attribute__((noinline)) Status read_rdkit_binary(const char* data, std::int64_
   m.wide = m.hydrogen_atoms = false;
   ring_atoms = Bits<4>::none();
   for (unsigned a = 0; a < atoms; ++a) {
-    status = read_binary_atom(in, m, a, check);
+    status = read_binary_atom(in, m, a, check, details);
     if (status != kNative || in.short_of()) return status != kNative ? status : kSyntax;
   }
   if (in.byte() != kBeginBonds) return kSyntax;
@@ -192,7 +230,7 @@ __attribute__((noinline)) Status read_rdkit_binary(const char* data, std::int64_
     if (status != kNative || in.short_of()) return status != kNative ? status : kSyntax;
   }
   for (unsigned b = bonds; b < atoms; ++b) m.order[b] = 0;
-  status = read_binary_rings(in, m, ring_atoms);
+  status = read_binary_rings(in, m, ring_atoms, details);
   return status == kNative && features && !is_consistent(m, check) ? kAromatic : status;
 }
 

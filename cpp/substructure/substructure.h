@@ -27,7 +27,7 @@ constexpr std::uint8_t kMatchLeft = 2, kMatchGivenUp = 3;
 constexpr std::int32_t kCountLeft = -1, kCountGivenUp = -2;
 
 struct SubstructureBatch {
-  const char* const* text;  // ASCII; nullptr if it is no text
+  const char* const* text;  // ASCII, or RDKit's binary form; nullptr if it is neither
   const std::int64_t* length;
   Index molecules;
   QueryTables tables;
@@ -38,6 +38,7 @@ struct SubstructureBatch {
   std::uint8_t* status;   // (n,)
   WorkMemory memory;
   void (*emit)(void* sink, const std::uint8_t* atoms, unsigned count);  // each match that is counted, or nullptr
+  bool binary;                                                          // text holds the result of Mol.ToBinary
 };
 
 struct SubstructureKernels {

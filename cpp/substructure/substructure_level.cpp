@@ -26,7 +26,7 @@ Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSp
                       const MatchMemory<W>& memory, Index i, void* sink) {
   const QueryTables& q = batch.tables;
   Target& t = work.target;
-  const Status status = perceive_target(t, q, space.perception);
+  const Status status = batch.binary ? kNative : perceive_target(t, q, space.perception);
   if (status != kNative) return status;
   Matcher<W> matcher(q, t, memory);
   for (Index c = 0; c < batch.columns; ++c) {  // whose entries are 0 so far
@@ -62,21 +62,26 @@ Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSp
   return kNative;
 }
 
-Status read_and_match(const SubstructureBatch& batch, SearchWork& work, const NodeMemory& memory, Index i, void* sink) {
-  if (batch.text[i] == nullptr) return kNotText;
-  const auto is_space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
+Status read_target(const SubstructureBatch& batch, Target& t, Index i) {
   const char *text = batch.text[i], *end = text + batch.length[i];
+  if (text == nullptr) return kNotText;
+  if (batch.binary) return read_binary_target(text, batch.length[i], t);
+  const auto is_space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
   while (text != end && is_space(*text)) ++text;
   while (text != end && is_space(end[-1])) --end;
-  const QueryTables& q = batch.tables;
-  Molecule& m = work.target.molecule;
-  Status status = read_smiles(text, end, m);
-  if (status == kNative) status = add_hydrogens(m);
+  Status status = read_smiles(text, end, t.molecule);
+  if (status == kNative) status = add_hydrogens(t.molecule);
   if (status != kNative) return status == kRefused ? kValence : status;
-  if (uses(q, Feature::kIsotope) && has_isotopes(text, end)) return kElement;
-  order_neighbours(m, text, end);
-  return m.bonds() <= 64 ? match_molecule(batch, work, work.small, memory.small(), i, sink)
-                         : match_molecule(batch, work, work.large, memory.large(), i, sink);
+  if (uses(batch.tables, Feature::kIsotope) && has_isotopes(text, end)) return kElement;
+  order_neighbours(t.molecule, text, end);
+  return kNative;
+}
+
+Status read_and_match(const SubstructureBatch& batch, SearchWork& work, const NodeMemory& memory, Index i, void* sink) {
+  const Status status = read_target(batch, work.target, i);
+  if (status != kNative) return status;
+  return work.target.molecule.bonds() <= 64 ? match_molecule(batch, work, work.small, memory.small(), i, sink)
+                                            : match_molecule(batch, work, work.large, memory.large(), i, sink);
 }
 
 void substructure_rows(const SubstructureBatch& batch, Index begin, Index end, void* sink) {

@@ -8,6 +8,7 @@
 #include "molecule/aromaticity.h"
 #include "molecule/kekulize.h"
 #include "molecule/molecule.h"
+#include "molecule/rdkit_binary.h"
 #include "molecule/rings.h"
 #include "molecule/smiles.h"
 #include "molecule/valence.h"
@@ -104,35 +105,32 @@ void count_rings(Target& t, Rings<W>& rings) {
                     }) == kNative;
 }
 
+// Everything else; kAromatic is known, and kIsotope, kValence and the numbers of rings as far as they are asked for.
 template <int W>
-void describe_atoms(Target& t, const QueryTables& q, const Rings<W>& rings) {
+void describe_atoms(Target& t, const Bits<W>& ring_bonds_of_all) {
   const Molecule& m = t.molecule;
   for (unsigned b = 0; b < m.bonds(); ++b) {
-    t.bond_state[b] = m.order[b] == 0 ? u8{255} : static_cast<u8>(m.order[b] - 1 + (rings.bonds.test(b) ? 4 : 0));
+    t.bond_state[b] = m.order[b] == 0 ? u8{255} : static_cast<u8>(m.order[b] - 1 + (ring_bonds_of_all.test(b) ? 4 : 0));
   }
-  std::int16_t* aromatic = values(t, Feature::kAromatic);
-  for (unsigned a = 0; a < m.atoms; ++a) {
-    aromatic[a] = 0;
-    for (unsigned i = 0; i < m.atom[a].degree; ++i) aromatic[a] |= m.order[m.bond[a][i]] == kAromaticOrder;
-  }
+  const std::int16_t* aromatic = values(t, Feature::kAromatic);
   for (unsigned a = 0; a < m.atoms; ++a) {
     const Atom& atom = m.atom[a];
-    int hydrogen = 0, hetero = 0, aliphatic = 0, ring_bonds = 0;
+    int hydrogen = 0, light = 0, hetero = 0, aliphatic = 0, ring_bonds = 0;
     for (unsigned i = 0; i < atom.degree; ++i) {
       const unsigned other = m.neighbour[a][i];
       const unsigned element = m.atom[other].element;
       hydrogen += element == 1;
+      light += element == 1 && m.atom[other].mass_shift == 0;  // RDKit counts deuterium as heavy
       hetero += element != 1 && element != 6;
       aliphatic += element != 1 && element != 6 && aromatic[other] == 0;
-      ring_bonds += rings.bonds.test(m.bond[a][i]);
+      ring_bonds += ring_bonds_of_all.test(m.bond[a][i]);
     }
     const auto put = [&](Feature feature, int value) { values(t, feature)[a] = static_cast<std::int16_t>(value); };
     put(Feature::kElement, atom.element);
     put(Feature::kType, atom.element + 256 * aromatic[a]);
     put(Feature::kCharge, atom.charge);
-    put(Feature::kIsotope, 0);
     put(Feature::kDegree, atom.degree);
-    put(Feature::kHeavyDegree, atom.degree - hydrogen);
+    put(Feature::kHeavyDegree, atom.degree - light);
     put(Feature::kConnections, atom.degree + atom.hydrogens);
     put(Feature::kHydrogens, atom.hydrogens + hydrogen);
     put(Feature::kHydrogensWithoutAtoms, atom.hydrogens);
@@ -140,7 +138,6 @@ void describe_atoms(Target& t, const QueryTables& q, const Rings<W>& rings) {
     put(Feature::kHeteroNeighbours, hetero);
     put(Feature::kAliphaticHeteroNeighbours, aliphatic);
   }
-  if (uses(q, Feature::kSmallestRing)) find_smallest_rings(t, rings);
 }
 
 // Rings, Kekule form, aromaticity, and the numbers of all atoms.
@@ -155,7 +152,38 @@ Status perceive_target(Target& t, const QueryTables& q, Perception<W>& p) {
   if (status != kNative) return status;
   t.rings_counted = true;
   if (uses(q, Feature::kRings) || q.ring_sizes) count_rings(t, p.rings);
-  describe_atoms(t, q, p.rings);
+  if (uses(q, Feature::kSmallestRing)) find_smallest_rings(t, p.rings);
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    bool aromatic = false;
+    for (unsigned i = 0; i < m.atom[a].degree; ++i) aromatic = aromatic || m.order[m.bond[a][i]] == kAromaticOrder;
+    values(t, Feature::kAromatic)[a] = aromatic;
+    values(t, Feature::kIsotope)[a] = 0;
+  }
+  describe_atoms(t, p.rings.bonds);
+  return kNative;
+}
+
+// The molecule of RDKit's binary form, with the valences and rings that RDKit has computed.
+inline Status read_binary_target(const char* data, std::int64_t length, Target& t) {
+  Molecule& m = t.molecule;
+  BinaryDetails details;
+  __builtin_memset(details.rings, 0, sizeof(details.rings));
+  __builtin_memset(details.smallest_ring, 0, sizeof(details.smallest_ring));
+  __builtin_memset(details.ring_sizes, 0, sizeof(details.ring_sizes));
+  details.ring_bonds = Bits<4>::none();
+  Bits<4> ring_atoms;
+  const Status status = read_rdkit_binary(data, length, false, m, ring_atoms, &details);
+  if (status != kNative) return status;
+  t.rings_counted = true;
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    values(t, Feature::kAromatic)[a] = details.aromatic[a];
+    values(t, Feature::kIsotope)[a] = details.isotope[a];
+    values(t, Feature::kValence)[a] = details.valence[a];
+    values(t, Feature::kRings)[a] = details.rings[a];
+    values(t, Feature::kSmallestRing)[a] = details.smallest_ring[a];
+    t.ring_sizes[a] = details.ring_sizes[a];
+  }
+  describe_atoms(t, details.ring_bonds);
   return kNative;
 }
 

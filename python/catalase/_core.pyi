@@ -326,6 +326,7 @@ def substructure(
     status: NDArray[Any],
     list_atoms: bool,
     threads: int,
+    binary: bool = False,
 ) -> Any: ...
 def tanimoto(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any]) -> None: ...
 def tanimoto_topk(

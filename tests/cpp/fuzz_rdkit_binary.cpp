@@ -1,9 +1,11 @@
-// Feeds any bytes to the reader of RDKit's binary molecules: no crash, no hang, no read or write out of bounds.
+// Feeds any bytes to the reader of RDKit's binary molecules, for fingerprints and for substructures: no crash, no hang, no read or write out of bounds.
 //
 // With libFuzzer:   clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -DCATALASE_LIBFUZZER -Icpp
 //                     -DCATALASE_LEVEL=portable tests/cpp/fuzz_rdkit_binary.cpp cpp/fingerprint/ecfp_level.cpp
+//                     cpp/substructure/smarts.cpp cpp/substructure/substructure_level.cpp
 // With any compiler: g++ -std=c++20 -O1 -g -fsanitize=address,undefined -Icpp -DCATALASE_LEVEL=portable tests/cpp/fuzz_rdkit_binary.cpp
-//                     cpp/fingerprint/ecfp_level.cpp -o fuzz_rdkit_binary
+//                     cpp/fingerprint/ecfp_level.cpp cpp/substructure/smarts.cpp cpp/substructure/substructure_level.cpp
+//                     -o fuzz_rdkit_binary
 //                   ./fuzz_rdkit_binary SECONDS [SEED]   mutates the molecules below
 #include <chrono>
 #include <cstdint>
@@ -16,10 +18,28 @@
 #include <vector>
 
 #include "fingerprint/ecfp.h"
+#include "substructure/smarts.h"
+#include "substructure/substructure.h"
 
 namespace catalase {
 extern const EcfpKernels ecfp_portable;
+extern const SubstructureKernels substructure_portable;
+
+const char* OutOfMemory::what() const noexcept {
+  return "out of memory";
 }
+void* cached_alloc(std::size_t bytes) {
+  void* block = std::malloc(bytes == 0 ? 1 : bytes);
+  if (block == nullptr) throw OutOfMemory(bytes);
+  return block;
+}
+void* cached_alloc(std::size_t count, std::size_t item_bytes) {
+  return cached_alloc(count * item_bytes);
+}
+void cached_free(void* block) noexcept {
+  std::free(block);
+}
+}  // namespace catalase
 
 void* heap_alloc(std::size_t bytes) {
   void* block = std::malloc(bytes);
@@ -27,6 +47,45 @@ void* heap_alloc(std::size_t bytes) {
   return block;
 }
 const catalase::WorkMemory kHeap = {heap_alloc, std::free};
+
+// Existence and number of matches agree. The patterns ask about everything that the binary form has.
+static void match_all(const char* text, std::int64_t length) {
+  using namespace catalase;
+  static QuerySet* const set = [] {
+    auto* made = new QuerySet;
+    for (const char* smarts :
+         {"*", "[R2]", "[k6]", "[r5]", "[v4]", "[2H]", "a:a", "*~*~*", "[$(C=O)]", "C@C", "[H2]", "*.*"}) {
+      if (made->add(smarts).status != SmartsStatus::kCompiled) std::abort();
+    }
+    made->finish();
+    return made;
+  }();
+  std::vector<SubstructureColumn> columns;
+  for (std::uint32_t p = 0; p < set->tables().patterns; ++p) columns.push_back({p, 1, kNoHighest});
+  std::vector<std::uint8_t> matches(columns.size());
+  std::vector<std::int32_t> counts(columns.size());
+  std::uint8_t status[2] = {99, 99};
+  SubstructureBatch batch{};
+  batch.text = &text;
+  batch.length = &length;
+  batch.molecules = 1;
+  batch.tables = set->tables();
+  batch.column = columns.data();
+  batch.columns = static_cast<Index>(columns.size());
+  batch.memory = kHeap;
+  batch.binary = true;
+  batch.matches = matches.data();
+  batch.status = &status[0];
+  substructure_portable.rows(batch, 0, 1, nullptr);
+  batch.matches = nullptr;
+  batch.counts = counts.data();
+  batch.status = &status[1];
+  substructure_portable.rows(batch, 0, 1, nullptr);
+  if (status[0] != status[1] || status[0] > 8) std::abort();
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    if (matches[c] <= 1 && counts[c] >= 0 && matches[c] != (counts[c] > 0)) std::abort();
+  }
+}
 
 // The first byte chooses the settings, the rest is the molecule.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -52,6 +111,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const bool set = (packed[i / 8] >> (i % 8) & 1) != 0;
     if (set != (counts[i] != 0) || (status[0] != 0 && set)) std::abort();
   }
+  match_all(text, length);
   return 0;
 }
 

@@ -37,7 +37,8 @@ def test_matches_are_rdkits(name):
     has = ours.has_match(SMILES)
     assert has.dtype == bool and has.tolist() == [theirs.HasMatch(molecule) for molecule in molecules]
     assert 0 < has.sum() < len(SMILES)
-    assert ours.matches(molecules[::7]) == expected[::7]
+    names, report = ours.matches(molecules, return_report=True)
+    assert names == expected and report.counts["native"] > 0.9 * len(molecules)
 
 
 @pytest.mark.parametrize("name", CATALOGS)

@@ -66,9 +66,20 @@ def assert_equal_to_rdkit(smiles, patterns, expected=None):
     return report
 
 
-def test_every_primitive_on_awkward_molecules():
+@pytest.mark.on_the_cpu
+def test_every_primitive_on_awkward_molecules(backend):
     report = assert_equal_to_rdkit(BLOCK, PRIMITIVES)
     assert report.kept == len(BLOCK)
+
+
+def test_every_primitive_alone():
+    """What is computed of a molecule, and what is left to RDKit, depends on the patterns of the call."""
+    molecules = [Chem.MolFromSmiles(text) for text in BLOCK]
+    for pattern, query in zip(PRIMITIVES, queries(PRIMITIVES), strict=True):
+        count = ct.ops.substructure(BLOCK, [pattern], what="count")[:, 0]
+        expected = [len(molecule.GetSubstructMatches(query)) for molecule in molecules]
+        wrong = [text for text, a, b in zip(BLOCK, count.tolist(), expected, strict=True) if a != b]
+        assert not wrong, (pattern, wrong[:5])
 
 
 def test_most_primitives_are_matched_natively():
@@ -181,11 +192,34 @@ def test_queries_that_rdkit_has_read():
 
 
 def test_molecules_that_rdkit_has_read():
+    patterns = [*PRIMITIVES, "[R2]", "[k4]", "[2H]", "[13C]"]
     molecules = [Chem.MolFromSmiles(text) for text in BLOCK]
-    patterns = ["[OX2H]", "c1ccccc1", "[R2]"]
+    for text in BLOCK[::5]:  # other forms than RDKit reads: hydrogens as atoms, Kekule's bonds, no hydrogens known
+        molecules.append(Chem.AddHs(Chem.MolFromSmiles(text)))
+        molecules.append(Chem.MolFromSmiles(text))
+        Chem.Kekulize(molecules[-1], clearAromaticFlags=True)
     atoms, report = ct.ops.substructure(molecules, patterns, what="atoms", return_report=True)
-    assert atoms == ct.ops.substructure(BLOCK, patterns, what="atoms")
-    assert report.counts["rdkit"] == len(BLOCK)
+    match = ct.ops.substructure(molecules, patterns)
+    expected = queries(patterns)
+    for i, molecule in enumerate(molecules):
+        theirs = [list(molecule.GetSubstructMatches(query)) for query in expected]
+        assert atoms[i] == theirs, Chem.MolToSmiles(molecule)
+        assert match[i].tolist() == [bool(matches) for matches in theirs]
+    assert report.counts["refused"] == 0
+    _, report = ct.ops.substructure(molecules, ["[R2]", "[13C]", "[$(C=O)]"], return_report=True)
+    assert report.counts["native"] > 0.9 * len(molecules), report.counts
+
+
+def test_an_edited_molecule_is_matched_as_it_is():
+    molecule = Chem.RWMol(Chem.MolFromSmiles("c1ccccc1CC(C)O"))
+    molecule.RemoveBond(0, 1)
+    molecule.AddBond(6, 0, Chem.BondType.SINGLE)
+    molecule.RemoveAtom(9)
+    molecule.UpdatePropertyCache(strict=False)
+    Chem.FastFindRings(molecule)
+    patterns = ["[R]", "[r]", "*~*~*", "c", "[v4]", "[H1]", "[x3]", "[R2]"]
+    expected = [list(molecule.GetSubstructMatches(query)) for query in queries(patterns)]
+    assert ct.ops.substructure([molecule], patterns, what="atoms") == [expected]
 
 
 def test_threads_do_not_change_the_result():

@@ -373,7 +373,7 @@ def fill_from_molecules(
     threads: int,
 ) -> None:
     """Fill the rows and the status of `Mol` objects whose binary form in RDKit is sufficient."""
-    binaries = _binaries([smiles[i] for i in positions.tolist()])
+    binaries = binaries_of([smiles[i] for i in positions.tolist()])
     first, last = positions[0], positions[-1] + 1
     if last - first == len(positions):
         _core.ecfp(binaries, *settings, rows[first:last], status[first:last], threads, True)
@@ -383,7 +383,7 @@ def fill_from_molecules(
     rows[positions], status[positions] = part, reasons
 
 
-def _binaries(items: list[Any]) -> list[bytes | None]:
+def binaries_of(items: list[Any]) -> list[bytes | None]:
     """Return RDKit's binary form of each molecule; None for other objects, and where hydrogens were never counted."""
     from rdkit import Chem
 

@@ -17,7 +17,7 @@ from .._internal.numbers import choice, flag
 from .._internal.report import Failure, Report
 from ..chem.queries import MAX_SMARTS_LENGTH, compared_smarts, query_of
 from ..chem.reading import read_molecule
-from .ecfp import check_molecules, refusal, text_of, threads_of
+from .ecfp import CHUNK, binaries_of, check_molecules, refusal, text_of, threads_of
 
 _COMPILED = _core.SMARTS_STATUSES["compiled"]
 _LEFT = {"match": _core.MATCH_LEFT, "count": _core.COUNT_LEFT, "atoms": _core.COUNT_LEFT}
@@ -72,10 +72,10 @@ def substructure(
     The result is deterministic: threads never change it. Matches do not depend on chirality or on the direction of bonds,
     like RDKit's by default. RDKit stops after 1,000 matches. A SMARTS of more than 10,000 characters is refused.
     RDKit reads patterns with hybridization (``^2``), dative and quadruple bonds, serial numbers, names, and other forms that
-    the native reader does not know, `Mol` objects whose SMARTS is not the same query, and `Mol` objects among ``smiles``. It
-    reads the molecules that `ecfp` leaves to it, those of more than 255 atoms and ring closures, and isotopes if a pattern asks
-    about isotopes. It also matches patterns that count rings (``R2``, ``k5``) in molecules whose smallest rings are not
-    unique, and patterns with more than 1,000 matches, each symmetric form counted.
+    the native reader does not know, and `Mol` objects whose SMARTS is not the same query. It reads the molecules that `ecfp`
+    leaves to it, isotopes if a pattern asks about isotopes, and cages if a pattern counts rings (``R2``, ``k5``). Molecules
+    that RDKit has read, `Mol` objects too, are then matched natively, unless they have more than 255 atoms or rare bonds.
+    RDKit also matches patterns with more than 1,000 matches, each symmetric form counted.
     An empty list gives an array without rows; an empty pattern or molecule has no matches.
 
     Examples
@@ -171,13 +171,18 @@ class Columns:
             query = self._queries[column] = SmartsQuery(query_of(str(self._texts[column])))
         return query
 
-    def match(self, smiles: list[Any], what: str, threads: int) -> tuple[NDArray[Any], NDArray[np.uint8], Any]:
-        """Return the native results of all columns, the status of each molecule, and the atoms if they are asked for."""
+    def match(
+        self, smiles: list[Any], what: str, threads: int, binary: bool = False
+    ) -> tuple[NDArray[Any], NDArray[np.uint8], Any]:
+        """Return the native results of all columns, the status of each molecule, and the atoms if they are asked for.
+
+        ``binary`` means that the molecules are in RDKit's binary form.
+        """
         dtype = np.dtype(np.uint8 if what == "match" else np.int32)
         status = np.zeros(len(smiles), np.uint8)
         rows = _core.empty((len(smiles), len(self.native)), dtype)
         atoms = _core.substructure(
-            smiles, self.compiled, self._which, self._low, self._high, rows, status, what == "atoms", threads
+            smiles, self.compiled, self._which, self._low, self._high, rows, status, what == "atoms", threads, binary
         )
         if not self.others:
             return rows, status, atoms
@@ -191,6 +196,14 @@ class Columns:
                     spread[column] = matches
                 atoms[i] = spread
         return wide, status, atoms
+
+    def given_up(self, codes: NDArray[Any], what: str) -> str:
+        """Return the reason why a molecule fails whose row has these codes, "" if none was given up."""
+        found = np.flatnonzero(codes == _GIVEN_UP[what])
+        if not len(found):
+            return ""
+        name = self.names[int(found[0])][:80]
+        return f"the search for pattern {found[0]} ({name!r}) was given up after 20,000,000 steps"
 
 
 def read_patterns(function: str, patterns: Any) -> Columns:
@@ -262,34 +275,48 @@ def match_columns(
     The molecules may be a part of ``total``, which begins at ``start``.
     """
     rows, status, atoms = columns.match(smiles, what, threads)
-    left, given_up = rows == _LEFT[what], rows == _GIVEN_UP[what]
-    left[status != 0] = True
+    rows[status != 0] = _LEFT[what]
     failures: list[Failure] = []
-    failed: list[int] = []
     by_rdkit = 0
-    for i in np.flatnonzero(left.any(1) | given_up.any(1) | (status != 0)).tolist():
-        molecule, reason = None, ""
-        if given_up[i].any():
-            column = int(np.argmax(given_up[i]))
-            reason = (
-                f"the search for pattern {column} ({columns.names[column][:80]!r}) was given up after 20,000,000 steps"
-            )
-        else:
-            molecule, reason = read_molecule(smiles[i])
-        if reason:
-            failure = Failure(i, text_of(smiles[i]), reason)
+    unfinished = np.flatnonzero(((rows == _LEFT[what]) | (rows == _GIVEN_UP[what])).any(1) | (status != 0))
+    for first in range(0, len(unfinished), CHUNK):
+        reasons: dict[int, str] = {}
+        molecules: dict[int, Any] = {}
+        for i in unfinished[first : first + CHUNK].tolist():
+            molecule, reason = None, columns.given_up(rows[i], what)
+            if not reason:
+                molecule, reason = read_molecule(smiles[i])
+            if reason:
+                reasons[i] = reason
+            else:
+                molecules[i] = molecule
+        # RDKit's molecules are matched natively too: their rings are known.
+        binaries = binaries_of(list(molecules.values()))
+        again, states, found = columns.match(binaries, what, threads, binary=True)
+        again[states != 0] = _LEFT[what]
+        for k, (i, molecule) in enumerate(molecules.items()):
+            reason = columns.given_up(again[k], what)
+            if reason:
+                reasons[i] = reason
+                continue
+            asked = rows[i] == _LEFT[what]
+            rows[i, asked] = again[k, asked]
+            if atoms is not None:
+                for column in np.flatnonzero(asked).tolist():
+                    atoms[i][column] = found[k][column]
+            left = np.flatnonzero(rows[i] == _LEFT[what]).tolist()
+            for column in left:
+                result = columns.query(column).result(molecule, what)
+                rows[i, column] = len(result) if what == "atoms" else result
+                if atoms is not None:
+                    atoms[i][column] = result
+            by_rdkit += isinstance(smiles[i], str) or bool(left)
+        for i in sorted(reasons):
+            failure = Failure(i, text_of(smiles[i]), reasons[i])
             if errors == "raise":
                 raise refusal(function, smiles[i], failure.shifted(start), len(smiles) if total is None else total)
             failures.append(failure)
-            failed.append(i)
             rows[i] = 0
             if atoms is not None:
                 atoms[i] = [[] for _ in columns.names]
-            continue
-        by_rdkit += 1
-        for column in np.flatnonzero(left[i]).tolist():
-            result = columns.query(column).result(molecule, what)
-            rows[i, column] = len(result) if what == "atoms" else result
-            if what == "atoms":
-                atoms[i][column] = result
-    return Matched(rows, atoms, failures, failed, by_rdkit)
+    return Matched(rows, atoms, failures, [failure.position for failure in failures], by_rdkit)
