@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 from . import _core
-from ._internal import storage
 from ._internal.text import strip_white
 
 MAX_SMILES_LENGTH = _core.MAX_SMILES_LENGTH  # characters of a molecule
@@ -188,6 +187,8 @@ def molecule_grid(path: str, mols: Sequence[Any], legends: Sequence[str], *, col
     from rdkit import Chem
     from rdkit.Chem import rdDepictor
     from rdkit.Chem.Draw import rdMolDraw2D
+
+    from ._internal import storage
 
     mols, legends = list(mols), list(legends)
     for i, mol in enumerate(mols):
