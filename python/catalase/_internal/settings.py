@@ -56,7 +56,8 @@ def declared(cls: type[T], unknown: Callable[..., Field] | None = None) -> type[
 
     Arguments without a field in ``cls.settings`` are left out, unless `unknown` is given and makes a field for them.
     """
-    parameters = list(inspect.signature(cls).parameters.values())
+    constructor = cls.__init__ is not object.__init__  # whose signature Python would read from its docstring, in 4 ms
+    parameters = list(inspect.signature(cls).parameters.values()) if constructor else []
     known: Mapping[str, Field] = getattr(cls, "settings", {})
     found = Settings(known if any(p.kind is p.VAR_KEYWORD for p in parameters) else {})
     for parameter in parameters:
