@@ -56,11 +56,13 @@ int may_hold(const QueryTables& q, std::uint32_t node, int element, bool aromati
 class PatternTables {
  public:
   // For each of Crippen's types a SMARTS and its two values; for hydrogens (SMARTS of the neighbour or "", type, whether it
-  // holds in water); SMARTS to count.
+  // holds in water); SMARTS to count; those of QED's acceptors, and of its alerts.
   PatternTables(const std::vector<std::string>& types, const std::vector<double>& log_p,
                 const std::vector<double>& refractivity,
                 const std::vector<std::tuple<std::string, std::uint32_t, bool>>& hydrogens,
-                const std::vector<std::string>& counted) {
+                const std::vector<std::string>& counted, const std::vector<std::string>& acceptors,
+                const std::vector<std::string>& alerts)
+      : acceptors_(static_cast<std::uint32_t>(acceptors.size())) {
     require(log_p.size() == types.size() && refractivity.size() == types.size(), "a value for each type");
     log_p_.assign(log_p.begin(), log_p.end());
     refractivity_.assign(refractivity.begin(), refractivity.end());
@@ -71,16 +73,30 @@ class PatternTables {
       hydrogens_.push_back({any ? PatternRoot{} : root_of(smarts), type, any, water});
     }
     for (const std::string& smarts : counted) counted_.push_back(compiled(counted_set_, smarts).pattern);
+    for (const auto* list : {&acceptors, &alerts}) {
+      for (const std::string& smarts : *list) of_qed_.push_back(compiled(qed_set_, smarts).pattern);
+    }
     type_set_.finish();
     counted_set_.finish();
+    qed_set_.finish();
   }
 
   DescriptorPatterns view() const {
-    return {type_set_.tables(), counted_set_.tables(),
-            types_.data(),      static_cast<std::uint32_t>(types_.size()),
-            hydrogens_.data(),  static_cast<std::uint32_t>(hydrogens_.size()),
-            log_p_.data(),      refractivity_.data(),
-            counted_.data()};
+    DescriptorPatterns p{};
+    p.type_tables = type_set_.tables();
+    p.counted_tables = counted_set_.tables();
+    p.qed_tables = qed_set_.tables();
+    p.type = types_.data();
+    p.types = static_cast<std::uint32_t>(types_.size());
+    p.hydrogen = hydrogens_.data();
+    p.hydrogen_types = static_cast<std::uint32_t>(hydrogens_.size());
+    p.log_p = log_p_.data();
+    p.refractivity = refractivity_.data();
+    p.counted = counted_.data();
+    p.of_qed = of_qed_.data();
+    p.acceptors = acceptors_;
+    p.alerts = static_cast<std::uint32_t>(of_qed_.size()) - acceptors_;
+    return p;
   }
   int count() const { return static_cast<int>(counted_.size()); }
 
@@ -108,11 +124,12 @@ class PatternTables {
     return compiled(alone, smarts).atoms;
   }
 
-  QuerySet type_set_, counted_set_;
+  QuerySet type_set_, counted_set_, qed_set_;
   ScratchVector<PatternRoot> types_;
   ScratchVector<HydrogenPattern> hydrogens_;
   ScratchVector<double> log_p_, refractivity_;
-  ScratchVector<std::uint32_t> counted_;
+  ScratchVector<std::uint32_t> counted_, of_qed_;
+  std::uint32_t acceptors_;
 };
 
 void descriptor_list(const py::list& smiles, const PatternTables& patterns, const py::array& columns, py::array rows,
@@ -129,9 +146,6 @@ void descriptor_list(const py::list& smiles, const PatternTables& patterns, cons
   for (Index j = 0; j < batch.columns; ++j) {
     const int end = static_cast<int>(Descriptor::kCount) + patterns.count();
     require(batch.column[j] >= 0 && batch.column[j] < end, "no such descriptor");
-    const bool crippen = batch.column[j] >= static_cast<int>(Descriptor::MolLogP) &&
-                         batch.column[j] <= static_cast<int>(Descriptor::SMR_VSA10);
-    require(!crippen || batch.patterns.types > 0, "the types are missing");
   }
   auto* values = output<double>(rows);
   auto* reasons = output<std::uint8_t>(status);
@@ -153,10 +167,11 @@ CATALASE_BINDING(descriptor, m) {
   for (const char* name : kDescriptorNames) numbers[name] = count++;
   m.attr("DESCRIPTORS") = numbers;
   py::class_<PatternTables>(m, "PatternTables")
-      .def(
-          py::init<const std::vector<std::string>&, const std::vector<double>&, const std::vector<double>&,
-                   const std::vector<std::tuple<std::string, std::uint32_t, bool>>&, const std::vector<std::string>&>(),
-          py::arg("types"), py::arg("log_p"), py::arg("refractivity"), py::arg("hydrogens"), py::arg("counted"));
+      .def(py::init<const std::vector<std::string>&, const std::vector<double>&, const std::vector<double>&,
+                    const std::vector<std::tuple<std::string, std::uint32_t, bool>>&, const std::vector<std::string>&,
+                    const std::vector<std::string>&, const std::vector<std::string>&>(),
+           py::arg("types"), py::arg("log_p"), py::arg("refractivity"), py::arg("hydrogens"), py::arg("counted"),
+           py::arg("acceptors"), py::arg("alerts"));
   m.def("descriptors", &descriptor_list, py::arg("smiles"), py::arg("patterns"), py::arg("columns"), py::arg("rows"),
         py::arg("status"), py::arg("threads"));
 }

@@ -82,6 +82,18 @@ inline Electronegativity electronegativity(unsigned element, Hybrid hybrid, unsi
   return {};
 }
 
+template <int W>
+Electronegativity electronegativity_of(const Molecule& m, unsigned a, const Facts<W>& f) {
+  unsigned oxygens = 0;
+  for (unsigned i = 0; i < m.atom[a].degree; ++i) oxygens += m.atom[m.neighbour[a][i]].element == 8;
+  return electronegativity(m.atom[a].element, static_cast<Hybrid>(f.hybrid[a]), oxygens);
+}
+
+template <int W>
+bool has_parameters(const Molecule& m, unsigned a, const Facts<W>& f) {
+  return electronegativity_of(m, a, f).a != 0;
+}
+
 // Formal charges, each shared among atoms of one element that are two conjugated bonds apart.
 template <int W>
 void share_charges(const Molecule& m, const Facts<W>& f, double* charge) {
@@ -119,9 +131,7 @@ template <int W>
 void gasteiger_charges(const Molecule& m, const Facts<W>& f, ChargeWork& w, double* charge) {
   share_charges(m, f, charge);
   for (unsigned a = 0; a < m.atoms; ++a) {
-    unsigned oxygens = 0;
-    for (unsigned i = 0; i < m.atom[a].degree; ++i) oxygens += m.atom[m.neighbour[a][i]].element == 8;
-    const Electronegativity p = electronegativity(m.atom[a].element, static_cast<Hybrid>(f.hybrid[a]), oxygens);
+    const Electronegativity p = electronegativity_of(m, a, f);
     w.parameter[a] = p;
     w.cation[a] = m.atom[a].element == 1 ? kHydrogenCation : p.a + p.b + p.c;
     w.hydrogen[a] = 0;

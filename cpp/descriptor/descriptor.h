@@ -1,7 +1,8 @@
 // SMILES to molecular descriptors, each equal to RDKit's value, or the molecule is left to RDKit.
 //
 //   molecule/{smiles.h -> valence.h -> rings.h -> kekulize.h -> aromaticity.h} -> facts.h, ring_set.h ->
-//   counts.h, stereo.h, surface.h, charges.h, estate.h, crippen.h,  driven by descriptor_level.cpp
+//   counts.h, stereo.h, surface.h, charges.h, estate.h, crippen.h, chi.h, distances.h,
+//   polynomial.h, burden.h, qed.h,  driven by descriptor_level.cpp
 //
 // Each molecule gets a status (molecule/status.h): 0 if its row was written, otherwise the reason why not.
 #pragma once
@@ -25,14 +26,20 @@ namespace catalase {
                   f(NumHeterocycles) f(NumSpiroAtoms) f(NumBridgeheadAtoms) f(NumHDonors) f(NumHAcceptors)             \
                       f(NumAmideBonds) f(NumRotatableBonds) f(NumAtomStereoCenters) f(NumUnspecifiedAtomStereoCenters) \
                           f(TPSA) f(LabuteASA) f(MaxPartialCharge) f(MinPartialCharge) f(MaxAbsPartialCharge)          \
-                              f(MinAbsPartialCharge) f(MaxEStateIndex) f(MinEStateIndex) f(MaxAbsEStateIndex)          \
-                                  f(MinAbsEStateIndex) CATALASE_NUMBERED_1_TO_9(f, PEOE_VSA) f(PEOE_VSA10)             \
-                                      f(PEOE_VSA11) f(PEOE_VSA12) f(PEOE_VSA13) f(PEOE_VSA14)                          \
-                                          CATALASE_NUMBERED_1_TO_9(f, EState_VSA) f(EState_VSA10) f(EState_VSA11)      \
-                                              CATALASE_NUMBERED_1_TO_9(f, VSA_EState) f(VSA_EState10) f(MolLogP)       \
-                                                  f(MolMR) CATALASE_NUMBERED_1_TO_9(f, SlogP_VSA) f(SlogP_VSA10)       \
-                                                      f(SlogP_VSA11) f(SlogP_VSA12)                                    \
-                                                          CATALASE_NUMBERED_1_TO_9(f, SMR_VSA) f(SMR_VSA10)
+                              f(MinAbsPartialCharge) f(MaxEStateIndex) f(MinEStateIndex) f(MaxAbsEStateIndex) f(       \
+                                  MinAbsEStateIndex) CATALASE_NUMBERED_1_TO_9(f, PEOE_VSA) f(PEOE_VSA10) f(PEOE_VSA11) \
+                                  f(PEOE_VSA12) f(PEOE_VSA13) f(PEOE_VSA14) CATALASE_NUMBERED_1_TO_9(f, EState_VSA)    \
+                                      f(EState_VSA10) f(EState_VSA11) CATALASE_NUMBERED_1_TO_9(f, VSA_EState)          \
+                                          f(VSA_EState10) f(MolLogP) f(MolMR) CATALASE_NUMBERED_1_TO_9(f, SlogP_VSA)   \
+                                              f(SlogP_VSA10) f(SlogP_VSA11) f(SlogP_VSA12) CATALASE_NUMBERED_1_TO_9(   \
+                                                  f, SMR_VSA) f(SMR_VSA10) f(Chi0) f(Chi0n) f(Chi0v) f(Chi1) f(Chi1n)  \
+                                                  f(Chi1v) f(Chi2n) f(Chi2v) f(Chi3n) f(Chi3v) f(Chi4n) f(Chi4v)       \
+                                                      f(HallKierAlpha) f(Kappa1) f(Kappa2) f(Kappa3) f(Phi)            \
+                                                          f(BalabanJ) f(BertzCT) f(BCUT2D_MWHI) f(BCUT2D_MWLOW)        \
+                                                              f(BCUT2D_CHGHI) f(BCUT2D_CHGLO) f(BCUT2D_LOGPHI)         \
+                                                                  f(BCUT2D_LOGPLOW) f(BCUT2D_MRHI) f(BCUT2D_MRLOW)     \
+                                                                      f(FpDensityMorgan1) f(FpDensityMorgan2)          \
+                                                                          f(FpDensityMorgan3) f(Ipc) f(AvgIpc) f(qed)
 
 #define CATALASE_DESCRIPTOR_ENTRY(name) name,
 enum class Descriptor : int { CATALASE_DESCRIPTORS(CATALASE_DESCRIPTOR_ENTRY) kCount };
@@ -85,13 +92,15 @@ struct HydrogenPattern {
 
 // Crippen's types, and patterns whose matches are counted.
 struct DescriptorPatterns {
-  QueryTables type_tables, counted_tables;
+  QueryTables type_tables, counted_tables, qed_tables;
   const PatternRoot* type;
   std::uint32_t types;
   const HydrogenPattern* hydrogen;
   std::uint32_t hydrogen_types;
   const double *log_p, *refractivity;  // of each type
   const std::uint32_t* counted;
+  const std::uint32_t* of_qed;  // patterns of acceptors, then alerts
+  std::uint32_t acceptors, alerts;
 };
 
 struct DescriptorBatch {

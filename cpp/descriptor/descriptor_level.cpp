@@ -1,15 +1,21 @@
 // One molecule after the other, on one thread, with the workspace on the stack. Only what the wanted descriptors need is
 // computed.
 #include "cpu/level.h"
+#include "descriptor/burden.h"
 #include "descriptor/charges.h"
+#include "descriptor/chi.h"
 #include "descriptor/counts.h"
 #include "descriptor/crippen.h"
 #include "descriptor/descriptor.h"
+#include "descriptor/distances.h"
 #include "descriptor/estate.h"
 #include "descriptor/facts.h"
+#include "descriptor/polynomial.h"
+#include "descriptor/qed.h"
 #include "descriptor/ring_set.h"
 #include "descriptor/stereo.h"
 #include "descriptor/surface.h"
+#include "fingerprint/morgan.h"
 #include "molecule/aromaticity.h"
 #include "molecule/kekulize.h"
 #include "molecule/molecule.h"
@@ -32,6 +38,7 @@ constexpr int number(Descriptor d) {
 // What the wanted descriptors need.
 struct Needs {
   bool rings = false, groups = false, stereo = false, polar = false, surface = false, charges = false, estate = false;
+  bool paths = false, distances = false, polynomial = false, burden = false, density = false, qed = false;
   bool types = false, counts = false;  // Crippen's types, numbers of matches
 };
 
@@ -47,10 +54,22 @@ inline Needs needs_of(const DescriptorBatch& batch) {
     const bool peoe = between(d, Descriptor::PEOE_VSA1, Descriptor::PEOE_VSA14);
     const bool both = between(d, Descriptor::EState_VSA1, Descriptor::VSA_EState10);
     const bool crippen = between(d, Descriptor::SlogP_VSA1, Descriptor::SMR_VSA10);
-    needs.types |= crippen || between(d, Descriptor::MolLogP, Descriptor::MolMR);
+    needs.paths |= between(d, Descriptor::Chi0, Descriptor::Phi);
+    needs.distances |= between(d, Descriptor::BalabanJ, Descriptor::BertzCT);
+    needs.polynomial |= between(d, Descriptor::Ipc, Descriptor::AvgIpc);
+    const bool qed = d == number(Descriptor::qed);
+    needs.qed |= qed;
+    needs.groups |= qed;
+    needs.polar |= qed;
+    needs.types |= qed;
+    const bool burden = between(d, Descriptor::BCUT2D_MWHI, Descriptor::BCUT2D_MRLOW);
+    needs.burden |= burden;
+    needs.density |= between(d, Descriptor::FpDensityMorgan1, Descriptor::FpDensityMorgan3);
+    needs.types |= crippen || burden || between(d, Descriptor::MolLogP, Descriptor::MolMR);
     needs.counts |= d >= kDescriptors;
     needs.surface |= d == number(Descriptor::LabuteASA) || peoe || both || crippen;
-    needs.charges |= peoe || between(d, Descriptor::MaxPartialCharge, Descriptor::MinAbsPartialCharge);
+    needs.charges |= peoe || between(d, Descriptor::BCUT2D_MWHI, Descriptor::BCUT2D_MRLOW) ||
+                     between(d, Descriptor::MaxPartialCharge, Descriptor::MinAbsPartialCharge);
     needs.estate |= both || between(d, Descriptor::MaxEStateIndex, Descriptor::MinAbsEStateIndex);
   }
   needs.rings |= needs.stereo || needs.polar;
@@ -69,7 +88,7 @@ struct DescriptorSets {
   Rings<W> rings;
   Kekule<W> kekule;
   Facts<W> facts;
-  SetsSeen<W> seen;
+  MorganWork<W> morgan;
 };
 
 struct DescriptorWork {
@@ -79,10 +98,15 @@ struct DescriptorWork {
     DescriptorSets<4> large;
   };
   ChargeWork charges;
+  DistanceWork distances;
+  BurdenWork burden;
+  PolynomialWork polynomial;
   double area[256], charge[256], state[256];
   double value[kDescriptors];
   std::uint16_t type[256], hydrogen[256];
-  const NodeMemory *type_nodes, *counted_nodes;
+  const NodeMemory *type_nodes, *counted_nodes, *qed_nodes;
+  SetsSeen<1> small_seen;
+  SetsSeen<4> large_seen;
   DescriptorWork() {}
 };
 
@@ -96,6 +120,19 @@ inline double least(double a, double b) {
 }
 inline double greatest(double a, double b) {
   return b > a ? b : a;
+}
+
+// Sorts the values.
+inline unsigned count_different(u32* value, unsigned n) {
+  unsigned different = n > 0;
+  for (unsigned i = 1; i < n; ++i) {
+    const u32 x = value[i];
+    unsigned j = i;
+    for (; j > 0 && value[j - 1] > x; --j) value[j] = value[j - 1];
+    value[j] = x;
+  }
+  for (unsigned i = 1; i < n; ++i) different += value[i] != value[i - 1];
+  return different;
 }
 
 template <int W>
@@ -122,10 +159,16 @@ Status perceive(DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) 
   return kNative;
 }
 
-inline const MatchMemory<1> view(const NodeMemory& nodes, const DescriptorSets<1>&) {
+inline SetsSeen<1>& seen_of(DescriptorWork& work, const DescriptorSets<1>&) {
+  return work.small_seen;
+}
+inline SetsSeen<4>& seen_of(DescriptorWork& work, const DescriptorSets<4>&) {
+  return work.large_seen;
+}
+inline MatchMemory<1> view(const NodeMemory& nodes, const DescriptorSets<1>&) {
   return nodes.small();
 }
-inline const MatchMemory<4> view(const NodeMemory& nodes, const DescriptorSets<4>&) {
+inline MatchMemory<4> view(const NodeMemory& nodes, const DescriptorSets<4>&) {
   return nodes.large();
 }
 
@@ -137,12 +180,21 @@ Status crippen(const DescriptorPatterns& p, DescriptorWork& work, DescriptorSets
   double* const value = work.value;
   value[number(Descriptor::MolLogP)] = sum_of_types(m, p.log_p, work.type, work.hydrogen);
   value[number(Descriptor::MolMR)] = sum_of_types(m, p.refractivity, work.type, work.hydrogen);
-  if (!needs.surface) return kNative;
+  if (!needs.surface && !needs.burden) return kNative;
   double log_p[256], refractivity[256];
   for (unsigned a = 0; a < m.atoms; ++a) {
     log_p[a] = work.type[a] == kNoType ? 0.0 : p.log_p[work.type[a]];
     refractivity[a] = work.type[a] == kNoType ? 0.0 : p.refractivity[work.type[a]];
   }
+  if (needs.burden) {
+    double weight[256];
+    for (unsigned a = 0; a < m.atoms; ++a) {
+      weight[a] = kElements[m.atom[a].element].weight;
+      if (m.atom[a].element == 1 || !has_parameters(m, a, s.facts)) return kElement;  // RDKit has no value
+    }
+    burden_ends(m, {weight, work.charge, log_p, refractivity}, work.burden, value + number(Descriptor::BCUT2D_MWHI));
+  }
+  if (!needs.surface) return kNative;
   fill_bins(m.atoms, log_p, work.area, kLogPBins, value + number(Descriptor::SlogP_VSA1));
   fill_bins(m.atoms, refractivity, work.area, kRefractivityBins, value + number(Descriptor::SMR_VSA1));
   return kNative;
@@ -152,35 +204,72 @@ template <int W>
 Status count_matches(const DescriptorBatch& batch, DescriptorWork& work, DescriptorSets<W>& s, double* row) {
   const QueryTables& q = batch.patterns.counted_tables;
   Matcher<W> matcher(q, work.target, view(*work.counted_nodes, s));
+  SetsSeen<W>& seen = seen_of(work, s);
   for (Index j = 0; j < batch.columns; ++j) {
     if (batch.column[j] < kDescriptors) continue;
     const Pattern& pattern = q.pattern[batch.patterns.counted[batch.column[j] - kDescriptors]];
     const auto number = static_cast<u32>(&pattern - q.pattern);
     const bool exact = !pattern.ring_counts || work.target.rings_counted;
-    s.seen.clear();
+    seen.clear();
     if (matcher.is_possible(exact ? number : pattern.relaxed)) {
       if (!exact) return kRings;
-      matcher.list(number, [&](const u8*, const Bits<W>& set) { s.seen.add(set); });
+      matcher.list(number, [&](const u8*, const Bits<W>& set) { seen.add(set); });
     }
     if (matcher.outcome() != Outcome::kDone) return kSize;
-    row[j] = s.seen.count();
+    row[j] = seen.count();
   }
   return kNative;
 }
 
-// Crippen's descriptors, and numbers of matches.
+template <int W>
+Status qed(const DescriptorPatterns& p, DescriptorWork& work, DescriptorSets<W>& s) {
+  const QueryTables& q = p.qed_tables;
+  Target& t = work.target;
+  Matcher<W> matcher(q, t, view(*work.qed_nodes, s));
+  SetsSeen<W>& seen = seen_of(work, s);
+  int acceptors = 0, alerts = 0;
+  for (std::uint32_t i = 0; i < p.acceptors + p.alerts; ++i) {
+    const Pattern& pattern = q.pattern[p.of_qed[i]];
+    const bool exact = !pattern.ring_counts || t.rings_counted;
+    const bool possible = matcher.is_possible(exact ? p.of_qed[i] : pattern.relaxed);
+    if (possible && !exact) return kRings;
+    if (possible && i < p.acceptors) {
+      seen.clear();
+      matcher.list(p.of_qed[i], [&](const u8*, const Bits<W>& set) { seen.add(set); });
+      acceptors += static_cast<int>(seen.count());
+    } else if (possible) {
+      alerts += matcher.match(p.of_qed[i]);
+    }
+    if (matcher.outcome() != Outcome::kDone) return kSize;
+  }
+  const auto of = [&](Descriptor d) { return work.value[number(d)]; };
+  work.value[number(Descriptor::qed)] = drug_likeness(
+      {of(Descriptor::MolWt), of(Descriptor::MolLogP), static_cast<double>(acceptors), of(Descriptor::NumHDonors),
+       of(Descriptor::TPSA), of(Descriptor::NumRotatableBonds),
+       static_cast<double>(rings_without_aliphatic(t.molecule, s.facts, s.rings.atoms)), static_cast<double>(alerts)});
+  return kNative;
+}
+
+// Crippen's descriptors, QED, and numbers of matches.
 template <int W>
 Status match_patterns(const DescriptorBatch& batch, DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs,
                       double* row) {
   Target& t = work.target;
   for (unsigned a = 0; a < t.molecule.atoms; ++a) values(t, Feature::kValence)[a] = s.facts.valence[a];
   t.rings_counted = true;
-  const QueryTables& counted = batch.patterns.counted_tables;
-  const bool rings = uses(counted, Feature::kRings) || counted.ring_sizes;
-  if (needs.counts && rings) count_rings(t, s.rings);
-  describe_atoms(t, needs.counts ? counted : batch.patterns.type_tables, s.rings);
+  const DescriptorPatterns& p = batch.patterns;
+  bool described = false;  // by the tables that ask for most
+  const QueryTables* const tables[] = {needs.counts ? &p.counted_tables : nullptr, needs.qed ? &p.qed_tables : nullptr};
+  for (const QueryTables* q : tables) {
+    if (q == nullptr) continue;
+    if ((uses(*q, Feature::kRings) || q->ring_sizes) && !described) count_rings(t, s.rings);
+    describe_atoms(t, *q, s.rings);
+    described = true;
+  }
+  if (!described) describe_atoms(t, p.type_tables, s.rings);
   Status status = kNative;
   if (needs.types) status = crippen(batch.patterns, work, s, needs);
+  if (status == kNative && needs.qed) status = qed(p, work, s);
   if (status == kNative && needs.counts) status = count_matches(batch, work, s, row);
   return status;
 }
@@ -270,6 +359,61 @@ Status compute(const DescriptorBatch& batch, DescriptorWork& work, DescriptorSet
       fill_bins(m.atoms, work.area, work.state, kSurfaceBins, value + number(Descriptor::VSA_EState1));
     }
   }
+  if (needs.paths) {
+    double degree[256], by_count[256], by_row[256];
+    for (unsigned a = 0; a < m.atoms; ++a) {
+      degree[a] = inverse_root(m.atom[a].degree);
+      by_count[a] = valence_value(m.atom[a], false);
+      by_row[a] = valence_value(m.atom[a], true);
+    }
+    PathSums plain, n, v;
+    sum_paths(m, by_count, n);
+    sum_paths(m, by_row, v);
+    plain = {};
+    for (unsigned a = 0; a < m.atoms; ++a) plain.sum[0] += degree[a];
+    for (unsigned b = 0; b < m.bonds(); ++b) {
+      const unsigned i = m.begin[b], j = m.end[b];
+      if (m.order[b] != 0) plain.sum[1] += __builtin_sqrt(1.0 / (m.atom[i].degree * m.atom[j].degree));
+    }
+    set(Descriptor::Chi0, plain.sum[0]);
+    set(Descriptor::Chi1, plain.sum[1]);
+    const Descriptor of_n[] = {Descriptor::Chi0n, Descriptor::Chi1n, Descriptor::Chi2n, Descriptor::Chi3n,
+                               Descriptor::Chi4n};
+    const Descriptor of_v[] = {Descriptor::Chi0v, Descriptor::Chi1v, Descriptor::Chi2v, Descriptor::Chi3v,
+                               Descriptor::Chi4v};
+    for (unsigned k = 0; k < 5; ++k) {
+      set(of_n[k], n.sum[k]);
+      set(of_v[k], v.sum[k]);
+    }
+    const ShapeIndices shape = shape_indices(m, f, n.paths);
+    set(Descriptor::HallKierAlpha, shape.alpha);
+    set(Descriptor::Kappa1, shape.kappa1);
+    set(Descriptor::Kappa2, shape.kappa2);
+    set(Descriptor::Kappa3, shape.kappa3);
+    set(Descriptor::Phi, shape.phi);
+  }
+  if (needs.distances) {
+    find_distances(m, work.distances);
+    set(Descriptor::BalabanJ, balaban(m, work.distances));
+    if (!bertz(m, work.distances, value[number(Descriptor::BertzCT)])) return kSize;
+  }
+  if (needs.polynomial) {
+    if (m.atoms > kMaxPolynomial) return kSize;
+    information_content(m, work.polynomial, value[number(Descriptor::Ipc)], value[number(Descriptor::AvgIpc)]);
+  }
+  if (needs.density) {
+    EcfpBatch morgan_batch{};
+    morgan_batch.use_bond_types = true;
+    for (int radius = 1; radius <= 3; ++radius) {
+      morgan_batch.radius = radius;
+      u32 feature[4 * 256];
+      unsigned n = 0;
+      morgan(work.target.molecule, s.rings.atoms, morgan_batch, s.morgan, [&](u32 x) { feature[n++] = x; });
+      const unsigned different = count_different(feature, n);
+      value[number(Descriptor::FpDensityMorgan1) + radius - 1] =
+          c.heavy_atoms == 0 ? 0.0 : static_cast<double>(different) / c.heavy_atoms;
+    }
+  }
   return needs.types || needs.counts ? match_patterns(batch, work, s, needs, row) : kNative;
 }
 
@@ -290,7 +434,9 @@ void descriptor_rows(const DescriptorBatch& batch, Index begin, Index end) {
   const QueryTables none{};
   const NodeMemory type_nodes(batch.memory, needs.types ? batch.patterns.type_tables : none);
   const NodeMemory counted_nodes(batch.memory, needs.counts ? batch.patterns.counted_tables : none);
+  const NodeMemory qed_nodes(batch.memory, needs.qed ? batch.patterns.qed_tables : none);
   work.type_nodes = &type_nodes;
+  work.qed_nodes = &qed_nodes;
   work.counted_nodes = &counted_nodes;
   for (Index i = begin; i < end; ++i) {
     double* row = batch.rows + i * batch.columns;

@@ -108,7 +108,8 @@ void find_conjugation(const Molecule& m, Facts<W>& f) {
     const int bonds = atom.degree + atom.hydrogens;
     if (bonds < 2 || bonds > 3 || !can_conjugate(atom, f.radicals[a])) continue;
     for (unsigned i = 0; i < atom.degree; ++i) {
-      if (m.order[m.bond[a][i]] < kDouble) continue;
+      const unsigned far = m.neighbour[a][i];
+      if (m.order[m.bond[a][i]] < kDouble || !can_conjugate(m.atom[far], f.radicals[far])) continue;
       for (unsigned j = 0; j < atom.degree; ++j) {
         if (i == j) continue;
         const unsigned b = m.neighbour[a][j];

@@ -181,8 +181,9 @@ Status count_stereo(const Molecule& m, const Facts<W>& f, StereoCounts& counts) 
     if (n != 0) refine_once(m, c);
   }
   if (n == 0 || !m.stereo_marks) return kNative;
-  u8 label[256];
+  u8 label[256], taken[256];  // taken: it is part of the colour
   __builtin_memset(label, 0, m.atoms);
+  __builtin_memset(taken, 0, m.atoms);
   for (bool labelled = true; labelled && n != 0;) {
     labelled = false;
     for (unsigned a = 0; a < m.atoms; ++a) {
@@ -192,7 +193,20 @@ Status count_stereo(const Molecule& m, const Facts<W>& f, StereoCounts& counts) 
       labelled |= label[a] != 0;
     }
     if (!labelled) break;
-    for (unsigned a = 0; a < m.atoms; ++a) c.colour[a] += 0xa0761d6478bd642fu * label[a];
+    labelled = false;
+    for (unsigned a = 0; a < m.atoms; ++a) {
+      bool whole = label[a] != 0 && taken[a] == 0;
+      for (unsigned b = 0; b < m.atoms && whole; ++b) {  // all of a class can be labelled, or none is
+        whole = (m.atom[b].flags & kTetrahedral) == 0 || label[b] != 0 || c.colour[b] != c.colour[a];
+      }
+      c.next[a] = c.colour[a];
+      if (!whole) continue;
+      c.next[a] += 0xa0761d6478bd642fu * label[a];
+      taken[a] = 1;
+      labelled = true;
+    }
+    __builtin_memcpy(c.colour, c.next, m.atoms * sizeof(u64));
+    if (!labelled) break;
     c.count = 0;
     refine(m, c);
     take_centres();
@@ -200,7 +214,7 @@ Status count_stereo(const Molecule& m, const Facts<W>& f, StereoCounts& counts) 
   if (n == 0) return kNative;
   bool doubtful = false;
   for (unsigned a = 0; a < m.atoms; ++a) {
-    bool labelled = (m.atom[a].flags & kTetrahedral) != 0 && label[a] == 0 && neighbours_differ(m, a, c.colour);
+    bool labelled = (m.atom[a].flags & kTetrahedral) != 0 && taken[a] == 0 && neighbours_differ(m, a, c.colour);
     for (unsigned i = 0; i < m.atom[a].degree && !labelled; ++i) {
       labelled = m.order[m.bond[a][i]] == kDouble && m.atom[a].degree > 1 && m.atom[m.neighbour[a][i]].degree > 1;
     }

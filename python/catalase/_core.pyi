@@ -57,6 +57,8 @@ class PatternTables:
         refractivity: Sequence[float],
         hydrogens: Sequence[tuple[str, int, bool]],
         counted: Sequence[str],
+        acceptors: Sequence[str],
+        alerts: Sequence[str],
     ) -> None: ...
 
 class Patterns:

@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 import pytest
+import rdkit
 from rdkit import Chem, RDConfig, rdBase
 from rdkit.Chem import Descriptors
 
@@ -24,16 +25,23 @@ TRAPS = [
     "CC(O)C(O)C", "C[C@H](O)[C@@H](O)C", "C[C@H](O)C(F)[C@@H](O)C", "C[C@H](O)C(F)[C@H](O)C", "C[C@H]1CC[C@@H](C)CC1", "C[C@H]1CC(O)C[C@@H](C)C1", "C[C@H]1CC(O)C[C@H](C)C1", "CN1[C@H]2CC[C@@H]1C[C@H](O)C2", "C/C=C/C(O)/C=C/C", "C/C=C/C(O)/C=C\\C", "OC1CCC(O)CC1",
     "[CH3:1]C(O)(N)F", "C[C@](N)(O)F", "C[C@@](N)(O)F", "[H][C@](N)(O)F", "FC(F)(F)COCC(C)(C)C", "ClC(Cl)(Cl)CCBr", "CC(C)(C)NC(=O)OC", "CC#CCC", "CC(=O)N(C)C", "CC(=O)NCC", "CCOC(=O)CC", "O=C1CCCN1CC", "CNC(=S)NC", "CC(=O)SC", "NS(=O)(=O)c1ccccc1", "c1ccccc1-c1ccccc1", "c1ccccc1CCc1ccncc1",
     "C[Si](C)(C)C", "C[Mg]Br", "[Li]C", "[Na+].[Na+].[O-]S(=O)(=O)[O-]", "[Zn+2].[Cl-].[Cl-]", "C[Hg]C", "O=[U]=O", "[Cm]", "Cl[Pt](Cl)(N)N", "[H+].[Cl-]", "[H-].[Na+]", "[He]", "[Xe]", "F[Xe]F", "BrBr", "II", "OO", "NN", "O=O", "N#N", "S", "[Y+4]", "C=C[CH3+3]C=O",
-    "O", "[OH3+].[Cl-]", "O.O.CC(=O)O", "OO", "[OH-].[Na+]", "COO", "ON", "On1cccc1", "[nH]1cccc1", "OB(O)O", "O[Si](C)(C)C", "OS(=O)(=O)O", "OP(O)O", "C[SiH3]", "B", "[BH4-]", "CS", "SS", "[SH-]", "CC(=S)O", "C=CO", "c1ccccc1O", "C=C=C", "C=c1ccccc1=C", "CC=[N+]=[N-]", "FI(F)F", "[Cl+]", "C" * 90, "CC(C)(C)" * 50 + "C",
+    "O", "[OH3+].[Cl-]", "O.O.CC(=O)O", "OO", "[OH-].[Na+]", "COO", "ON", "On1cccc1", "[nH]1cccc1", "OB(O)O", "O[Si](C)(C)C", "OS(=O)(=O)O", "OP(O)O", "C[SiH3]", "B", "[BH4-]", "CS", "SS", "[SH-]", "CC(=S)O", "C=CO", "c1ccccc1O", "C=C=C", "C=c1ccccc1=C", "CC=[N+]=[N-]", "FI(F)F", "[Cl+]",
+    "CN(C)c1scc[s+]1", "CN(C)c1occ[s+]1", "C[C@]12CC[C@@]3(C)OCC(CO)(CO1)N23", "CN1C(=O)N(C)[C@@H]2OC(C3O[C@@H]4[C@@H](O3)N(C)C(=O)N4C)O[C@H]21", "O=C1c2ccccc2Cc2ccccc21", "CC1CC1C", "C1CC2CC12", "C1C2C1C2", "C" * 66,
     "n1nnnn1C", "c1ccn2ccnc2c1", "c1cc[nH]c1", "c1ccoc1", "c1ccsc1", "C[n+]1cccn1C", "O=c1cc[nH]cc1", "c1cnc2[nH]cnc2c1", "N1C=CC=C1", "C1=CC=CC=CC1", "C1#CCCCCCC1", "C1=CC#CC=C1",
 ]  # fmt: skip
-EMPTY_HAS_NO = {"MaxEStateIndex", "MinEStateIndex", "MaxAbsEStateIndex", "MinAbsEStateIndex"}
 
 
 def readable(smiles):
     with rdBase.BlockLogs():
         pairs = [(text, Chem.MolFromSmiles(text)) for text in dict.fromkeys(smiles)]
     return [(text, molecule) for text, molecule in pairs if molecule is not None and molecule.GetNumAtoms()]
+
+
+def rdkit_value(name, molecule):
+    try:
+        return float(FUNCTIONS[name](molecule))
+    except ValueError:  # BCUT2D where Gasteiger's parameters are missing
+        return np.nan
 
 
 def differences(smiles, names=NATIVE):
@@ -43,7 +51,7 @@ def differences(smiles, names=NATIVE):
     found = []
     for (text, molecule), row in zip(pairs, ours, strict=True):
         for name, value in zip(names, row.tolist(), strict=True):
-            right = float(FUNCTIONS[name](molecule))
+            right = rdkit_value(name, molecule)
             equal = value == right or (np.isnan(value) and np.isnan(right)) or abs(value - right) <= 1e-9 * abs(right)
             if not equal:
                 found.append((name, text, value, right))
@@ -91,8 +99,17 @@ def test_each_element_with_charges_and_neighbours_is_equal_to_rdkit():
 def test_real_molecules_and_their_random_spellings_are_equal_to_rdkit():
     rng = np.random.default_rng(0)
     smiles = nci(200)
-    found, by_rdkit = differences(smiles + respelled(smiles[:60] + MOLECULES + TRAPS[:60], rng, 2))
-    assert not found and by_rdkit < 0.05
+    smiles += respelled(smiles[:60] + MOLECULES + TRAPS[:60], rng, 2)
+    found, by_rdkit = differences(smiles)
+    assert not found and by_rdkit < 0.1
+    _, report = ct.ops.descriptors(smiles, return_report=True)
+    assert report.counts["rdkit"] < 0.05 * len(smiles)
+
+
+def test_many_matches_of_a_pattern_are_equal_to_rdkit():
+    names = [*DEFAULT_NAMES, "Chi4v", "Kappa3", "fr_unbrch_alkane", "fr_NH1"]
+    found, _ = differences(["C" * 90, "CC(C)(C)" * 50 + "C", "NC(=O)C" * 45, "C" * 300, "C1CC1" * 60], names)
+    assert not found
 
 
 def test_the_default_and_all_217_are_equal_to_rdkit():
@@ -104,7 +121,7 @@ def test_the_default_and_all_217_are_equal_to_rdkit():
 
 
 def test_each_descriptor_alone_has_the_bits_that_it_has_among_all(threads):
-    smiles = [*MOLECULES, "[Fe]C", "C" * 300, "C[C@H]1CC(O)C[C@@H](C)C1"]
+    smiles = [*MOLECULES[:8], "[Fe]C", "[2H]C", "C[C@H]1CC(O)C[C@@H](C)C1"]
     together = ct.ops.descriptors(smiles, names=NATIVE)
     for j, name in enumerate(NATIVE):
         alone = ct.ops.descriptors(smiles, names=[name])
@@ -112,7 +129,7 @@ def test_each_descriptor_alone_has_the_bits_that_it_has_among_all(threads):
         assert np.array_equal(alone[:, 0], together[:, j], equal_nan=True), name
     backwards = ct.ops.descriptors(smiles, names=NATIVE[::-1])
     assert np.array_equal(backwards[:, ::-1], together, equal_nan=True)
-    mixed = ct.ops.descriptors(smiles, names=["MolWt", "fr_amide", "qed", "TPSA"])
+    mixed = ct.ops.descriptors(smiles, names=["MolWt", "fr_amide", "SPS", "TPSA"])
     assert np.array_equal(mixed[:, [0, 3]], ct.ops.descriptors(smiles, names=["MolWt", "TPSA"]))
 
 
@@ -128,17 +145,20 @@ def test_nan_is_kept_and_named():
     values, report = ct.ops.descriptors(["CCO", "C[Fe]C"], names=["MolWt", "MaxPartialCharge"], return_report=True)
     assert np.isnan(values).tolist() == [[False, False], [False, True]]
     assert report.notes == ["1 rows have values that are NaN: MaxPartialCharge (1)"]
-    _, report = ct.ops.descriptors(["CCO"], names=["MolWt", "qed"], return_report=True)
+    _, report = ct.ops.descriptors(["CCO"], names=["MolWt", "SPS"], return_report=True)
     assert report.notes == ["1 of 2 descriptors computed by RDKit"]
 
 
 def test_a_molecule_without_atoms_has_values_where_rdkit_has():
     values = ct.ops.descriptors([""], names=NATIVE)
-    for name, value in zip(NATIVE, values[0].tolist(), strict=True):
-        if name in EMPTY_HAS_NO:
-            assert np.isnan(value)
-        else:
-            assert value == FUNCTIONS[name](Chem.MolFromSmiles("")), name
+    right = []
+    for name in NATIVE:
+        try:
+            right.append(float(FUNCTIONS[name](Chem.MolFromSmiles(""))))
+        except (TypeError, ValueError, ZeroDivisionError):
+            right.append(np.nan)
+    assert np.array_equal(values[0], right, equal_nan=True) and np.isfinite(right[NATIVE.index("MolWt")])
+    assert np.isnan(right[NATIVE.index("MaxEStateIndex")])
 
 
 def test_errors_name_position_and_reason():
@@ -151,7 +171,7 @@ def test_errors_name_position_and_reason():
     assert masked[:, 0].astype(bool).tolist() == [True, False, True, False] and not masked[[1, 3]].any()
     assert [f.position for f in report.failures] == [1, 3] and report.total == report.kept == 4
     assert report.counts == {"native": 1, "rdkit": 1, "refused": 2}
-    for names in (["MolWt"], ["MolWt", "qed"]):
+    for names in (["MolWt"], ["MolWt", "SPS"]):
         dropped, kept, report = ct.ops.descriptors(smiles, names=names, errors="drop", return_report=True)
         assert kept.tolist() == [0, 2] and len(dropped) == report.kept == 2 and dropped[1, 0] > 17
 
@@ -178,12 +198,13 @@ def test_wrong_settings_are_refused():
 
 
 def test_without_the_files_of_rdkit_it_computes_what_needs_them(monkeypatch, tmp_path):
-    names = ["MolWt", "MolLogP", "SMR_VSA1", "fr_amide"]
+    names = ["MolWt", "MolLogP", "SMR_VSA1", "fr_amide", "qed", "BCUT2D_MWHI"]
     right = ct.ops.descriptors(MOLECULES, names=names)
     monkeypatch.setattr(RDConfig, "RDDataDir", str(tmp_path))
+    monkeypatch.setattr(rdkit, "__file__", str(tmp_path / "__init__.py"))
     patterns.cache_clear()
     try:
         found, report = ct.ops.descriptors(MOLECULES, names=names, return_report=True)
     finally:
         patterns.cache_clear()
-    assert np.allclose(found, right, rtol=1e-9) and report.notes == ["3 of 4 descriptors computed by RDKit"]
+    assert np.allclose(found, right, rtol=1e-9) and report.notes == ["5 of 6 descriptors computed by RDKit"]
