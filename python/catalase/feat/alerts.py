@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from .._internal.numbers import choice, flag
 from .._internal.report import Failure, Report
-from ..chem import compared_smarts
 from ..ops.ecfp import check_molecules, threads_of
+from ..ops.queries import compared_smarts
 from ..ops.substructure import Columns, Query, match_columns
 
 _CHUNK = 4096  # molecules whose matches of all entries are held at a time

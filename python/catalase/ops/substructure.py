@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from .. import _core
 from .._internal.numbers import choice, flag
 from .._internal.report import Failure, Report
-from ..chem import MAX_SMARTS_LENGTH, compared_smarts, query_of, read_molecule
+from ..chem import read_molecule
 from .ecfp import CHUNK, binaries_of, check_molecules, refusal, text_of, threads_of
+from .queries import MAX_SMARTS_LENGTH, compared_smarts, query_of
 
 _COMPILED = _core.SMARTS_STATUSES["compiled"]
 _LEFT = {"match": _core.MATCH_LEFT, "count": _core.COUNT_LEFT, "atoms": _core.COUNT_LEFT}
