@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import random
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -294,6 +296,15 @@ def test_long_and_deep_patterns():
     assert_equal_to_rdkit(["CCN", "O"], [deep, wide, "[" + "!" * 2000 + "C]"])
     with pytest.raises(ValueError, match=r"pattern 0 .*has 20,000 characters; a SMARTS of at most 10,000 is read"):
         ct.ops.substructure(["C"], ["C" * 20_000])
+
+
+def test_rdkit_is_not_imported_for_what_is_matched_natively():
+    program = """
+import sys, catalase as ct
+print(ct.ops.substructure(["CCO", "c1ccccc1O"], ["[OX2H]", "[$(C=O)]"], what="count").tolist(), "rdkit" in sys.modules)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.split("\n")[0] == "[[1, 0], [1, 0]] False"
 
 
 def test_positions_of_unreadable_patterns():

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .reading import molecule_class
 
 MAX_SMARTS_LENGTH = 10_000  # characters
 
@@ -26,7 +25,7 @@ def compared_smarts(query: Any, *, in_order: bool = True) -> str | None:
     """
     from rdkit import Chem
 
-    if not isinstance(query, molecule_class()):
+    if not isinstance(query, Chem.Mol):
         return None
     smarts: str = Chem.MolToSmarts(query)
     again = query_of(smarts) if smarts else None

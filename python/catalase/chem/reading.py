@@ -207,7 +207,7 @@ def _listing(first: list[str], count: int) -> str:
 def read_molecule(item: Any) -> tuple[Any, str]:
     """Return an RDKit molecule and an empty reason, or None and the reason why it cannot be read."""
     if not isinstance(item, str):
-        if isinstance(item, molecule_class()):
+        if isinstance(item, _molecule_class()):
             return _checked(item)
         return None, f"needs text or an RDKit molecule, got {type(item).__name__}"
     from rdkit import Chem, rdBase
@@ -291,7 +291,7 @@ def _is_sanitized(molecule: Any) -> bool:
 
 
 @functools.cache
-def molecule_class() -> type:
+def _molecule_class() -> type:
     """Return `rdkit.Chem.Mol`, cached, because an import statement takes longer than the check of a molecule."""
     from rdkit import Chem
 
