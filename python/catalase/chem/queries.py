@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-
 MAX_SMARTS_LENGTH = 10_000  # characters
 
 
