@@ -140,6 +140,20 @@ void describe_atoms(Target& t, const Bits<W>& ring_bonds_of_all) {
   }
 }
 
+// The same for a molecule that was read here: aromatic are the atoms of aromatic bonds.
+template <int W>
+void describe_atoms(Target& t, const QueryTables& q, Rings<W>& rings) {
+  const Molecule& m = t.molecule;
+  if (uses(q, Feature::kSmallestRing)) find_smallest_rings(t, rings);
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    bool aromatic = false;
+    for (unsigned i = 0; i < m.atom[a].degree; ++i) aromatic = aromatic || m.order[m.bond[a][i]] == kAromaticOrder;
+    values(t, Feature::kAromatic)[a] = aromatic;
+    values(t, Feature::kIsotope)[a] = 0;
+  }
+  describe_atoms(t, rings.bonds);
+}
+
 // Rings, Kekule form, aromaticity, and the numbers of all atoms.
 template <int W>
 Status perceive_target(Target& t, const QueryTables& q, Perception<W>& p) {
@@ -152,14 +166,7 @@ Status perceive_target(Target& t, const QueryTables& q, Perception<W>& p) {
   if (status != kNative) return status;
   t.rings_counted = true;
   if (uses(q, Feature::kRings) || q.ring_sizes) count_rings(t, p.rings);
-  if (uses(q, Feature::kSmallestRing)) find_smallest_rings(t, p.rings);
-  for (unsigned a = 0; a < m.atoms; ++a) {
-    bool aromatic = false;
-    for (unsigned i = 0; i < m.atom[a].degree; ++i) aromatic = aromatic || m.order[m.bond[a][i]] == kAromaticOrder;
-    values(t, Feature::kAromatic)[a] = aromatic;
-    values(t, Feature::kIsotope)[a] = 0;
-  }
-  describe_atoms(t, p.rings.bonds);
+  describe_atoms(t, q, p.rings);
   return kNative;
 }
 
