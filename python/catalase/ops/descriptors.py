@@ -6,6 +6,7 @@ the descriptors without native code.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -208,11 +209,16 @@ def _fill_by_rdkit(
     return failures, [failure.position for failure in failures]
 
 
+_OF_STATES = {"MaxEStateIndex", "MinEStateIndex", "MaxAbsEStateIndex", "MinAbsEStateIndex"}
+
+
 def _rdkit_functions(names: Sequence[str]) -> dict[str, Callable[[Any], Any]]:
     from rdkit import rdBase
     from rdkit.Chem import Descriptors
 
     functions = dict(Descriptors._descList)
+    for name in functions.keys() & _OF_STATES:  # each would compute the states again
+        functions[name] = functools.partial(functions[name], force=False)
     for name in names:
         if name not in functions:
             raise ValueError(
