@@ -283,7 +283,7 @@ def augment(rng, dtype):
     return call, (x, numbers), f"x {x.shape}"
 
 
-@case("ecfp", "tanimoto", "tanimoto_topk")
+@case("ecfp", "tanimoto", "tanimoto_topk", "descriptors", "substructure")
 def fingerprints(rng, dtype):
     pieces = ["C", "O", "N", "c1ccccc1", "C(=O)", "S", "Cl", "C1CCNCC1", "[Na+].", "(C)C"]
     smiles = np.array(
@@ -294,7 +294,12 @@ def fingerprints(rng, dtype):
     def call(smiles):
         bits = ops.ecfp(smiles.tolist(), size=512, errors="mask")
         bits = bits[0] if isinstance(bits, tuple) else bits
-        return (bits, ops.tanimoto(bits, targets), *ops.tanimoto_topk(bits, targets, min(7, len(targets)))), ()
+        given = smiles.tolist()
+        values = ops.descriptors(given, errors="mask")
+        counts = ops.substructure(given, ["[OX2H]", "C~*~[#6]", "c1ccccc1"], what="count", errors="mask")
+        return (
+            bits, ops.tanimoto(bits, targets), *ops.tanimoto_topk(bits, targets, min(7, len(targets))), values, counts,
+        ), ()  # fmt: skip
 
     return call, (smiles,), f"{len(smiles)} molecules, {len(targets)} targets"
 
