@@ -12,26 +12,12 @@
 #include <string>
 #include <vector>
 
+#include "plain_memory.h"
 #include "substructure/smarts.h"
 #include "substructure/substructure.h"
 
 namespace catalase {
 extern const SubstructureKernels substructure_portable;
-
-const char* OutOfMemory::what() const noexcept {
-  return "out of memory";
-}
-void* cached_alloc(std::size_t bytes) {
-  void* block = std::malloc(bytes == 0 ? 1 : bytes);
-  if (block == nullptr) throw OutOfMemory(bytes);
-  return block;
-}
-void* cached_alloc(std::size_t count, std::size_t item_bytes) {
-  return cached_alloc(count * item_bytes);
-}
-void cached_free(void* block) noexcept {
-  std::free(block);
-}
 }  // namespace catalase
 
 namespace {
