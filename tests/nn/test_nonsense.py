@@ -183,7 +183,7 @@ def test_losses(name):
 
 
 STARTS = {
-    "normal": lambda: call(std=0.1, mean=0.0), "truncated_normal": lambda: call(std=0.1), "constant": lambda: call(0.5), "zeros": call, "glorot_uniform": call, "glorot_normal": call,
+    "normal": lambda: call(std=0.1, mean=0.0), "truncated_normal": lambda: call(std=0.1), "uniform": lambda: call(0.1), "constant": lambda: call(0.5), "zeros": call, "glorot_uniform": call, "glorot_normal": call,
     "he_uniform": call, "he_normal": call, "generator": lambda: call(1),
 }  # fmt: skip
 
