@@ -1,0 +1,200 @@
+"""Layers on molecular graphs: messages along directed bonds, and readouts from atoms to molecules."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .._internal.numbers import choice, flag, number, whole_number
+from ..autograd import Tensor, concatenate
+from ..data.graph_batch import GraphBatch, Lists
+from ..ops.checks import activation_code
+from ..ops.dropout import check_rate
+from . import functional as F
+from .init import LARGEST_SIZE, Initializer, random_generator, start_values, uniform
+from .layers import Dropout
+from .module import Module
+from .parameter import Parameter
+
+READOUTS = ("sum", "mean", "norm", "attention")
+
+
+class DirectedMessagePassing(Module):
+    r"""Messages along directed bonds: the encoder of a D-MPNN.
+
+    With ``x_v`` the features of atom v and ``e_vw`` those of the bond from v to w:
+
+    .. math::
+        h^0_{vw} &= \tau(W_i [x_v, e_{vw}]) \\
+        h^t_{vw} &= \tau(W_i [x_v, e_{vw}] + W_h \sum_{u \ne w} h^{t-1}_{uv}), \quad t = 1 \dots depth - 1 \\
+        h_v &= \tau(W_o [x_v, \sum_u h^{depth-1}_{uv}] + b_o)
+
+    Parameters
+    ----------
+    atom_features, bond_features : int
+        Widths of ``x`` and ``e``.
+    hidden : int
+        Width of ``h``.
+    depth : int
+        Number of steps, 1 or more.
+    bias : bool
+        Whether the first two products have a bias; the last has one always.
+    dropout : float
+        The share of values that is dropped after each step and at the atoms, in training.
+    activation : str
+        As for `catalase.ops.activation`.
+    undirected : bool
+        Whether each bond passes on the mean of its two directions.
+    rng : numpy.random.Generator or int, optional
+        Where the start values come from, or a seed.
+
+    Attributes
+    ----------
+    w_input : Parameter, shape (atom_features + bond_features, hidden)
+    w_message : Parameter, shape (hidden, hidden)
+    w_atom : Parameter, shape (atom_features, hidden)
+    w_output : Parameter, shape (hidden, hidden)
+    b_input, b_message : Parameter, shape (hidden,), or None
+    b_output : Parameter, shape (hidden,)
+
+    Notes
+    -----
+    **Equal rows are computed once.** A hidden vector depends only on the environment of its directed bond, and
+    environments repeat within a batch; the net computes the distinct ones, and the gradient of a row is the sum over its
+    copies. That is exact, and with the defaults leaves 20 to 40% of the rows at batch 64 to 256. With dropout or
+    ``undirected`` every directed bond is computed; which of the two it is, is decided by these settings, never by the
+    batch. All sums go in an order that depends on what is summed alone, so that a molecule's bits are the same in any batch.
+
+    The start values are those of PyTorch's ``Linear``, uniform in plus or minus 1 / sqrt(inputs).
+
+    References
+    ----------
+    Yang et al., "Analyzing learned molecular representations for property prediction", J. Chem. Inf. Model. 59, 3370 (2019).
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> graphs = ct.ops.mol_graphs(["CCO", "c1ccccc1"])
+    >>> layer = ct.nn.DirectedMessagePassing(72, 14, hidden=8, rng=0)
+    >>> atoms, molecules = layer(ct.data.GraphBatch(graphs))
+    >>> ct.nn.GraphReadout("mean")(atoms, molecules).shape
+    (2, 8)
+    """
+
+    def __init__(
+        self,
+        atom_features: int,
+        bond_features: int,
+        hidden: int = 300,
+        depth: int = 3,
+        bias: bool = False,
+        dropout: float = 0.0,
+        activation: str = "relu",
+        undirected: bool = False,
+        rng: Any = None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        self.atom_features = whole_number(name, "atom_features", atom_features, 0, LARGEST_SIZE)
+        self.bond_features = whole_number(name, "bond_features", bond_features, 0, LARGEST_SIZE)
+        self.hidden = whole_number(name, "hidden", hidden, 1, LARGEST_SIZE)
+        self.depth = whole_number(name, "depth", depth, 1, 1000)
+        self.bias = flag(name, "bias", bias)
+        self.undirected = flag(name, "undirected", undirected)
+        activation_code(name, activation)
+        self.activation = activation
+        self.dropout = Dropout(check_rate(name, dropout)) if dropout else None
+        rng = random_generator(name, rng)
+
+        def parameter(inputs: int, *shape: int, decay: bool = True) -> Parameter:
+            limit: Initializer = uniform(1 / math.sqrt(max(1, inputs)))
+            return Parameter(start_values(name, "start", limit, shape, rng), decay=decay)
+
+        inputs, width = self.atom_features + self.bond_features, self.hidden
+        self.w_input = parameter(inputs, inputs, width)
+        self.b_input = parameter(inputs, width, decay=False) if self.bias else None
+        self.w_message = parameter(width, width, width)
+        self.b_message = parameter(width, width, decay=False) if self.bias else None
+        self.w_atom = parameter(self.atom_features + width, self.atom_features, width)
+        self.w_output = parameter(self.atom_features + width, width, width)
+        self.b_output = parameter(self.atom_features + width, width, decay=False)
+
+    def forward(self, batch: GraphBatch) -> tuple[Tensor, Lists]:
+        """Return the rows of atoms, and which of them each molecule has."""
+        every = self.dropout is not None or self.undirected
+        paths = batch.every_bond() if every else batch.environments(self.depth)
+        start = F.linear(paths.bonds, self.w_input, self.b_input)
+        rows = self._dropped(F.activation(start, self.activation))
+        for step in range(self.depth - 1):
+            if self.undirected:
+                rows = (rows + F.gather_rows(rows, paths.reverse)) * 0.5
+            lists, first = paths.steps[step]
+            sums = F.gather_sum(rows, lists.index, lists.offsets, transposed=lists.transposed)
+            own = start if first is None else F.gather_rows(start, first)
+            rows = self._dropped(F.activation(own + F.linear(sums, self.w_message, self.b_message), self.activation))
+        lists = paths.atoms_in
+        sums = F.gather_sum(rows, lists.index, lists.offsets, transposed=lists.transposed)
+        own = F.linear(paths.atoms, self.w_atom, self.b_output)
+        return self._dropped(F.activation(own + F.linear(sums, self.w_output), self.activation)), paths.molecules
+
+    def _dropped(self, rows: Tensor) -> Tensor:
+        return rows if self.dropout is None else self.dropout(rows)
+
+    def __repr__(self) -> str:
+        widths = f"{self.atom_features}, {self.bond_features}, hidden={self.hidden}, depth={self.depth}"
+        return f"DirectedMessagePassing({widths})"
+
+
+class GraphReadout(Module):
+    """From rows of atoms to one row for each molecule.
+
+    Parameters
+    ----------
+    kind : {"sum", "mean", "norm", "attention"}
+        "norm" is the sum divided by ``norm``; "attention" weights atoms by a softmax over the molecule of ``rows @ w + b``.
+    norm : float
+        Above 0.
+    features : int, optional
+        Width of the rows; for "attention".
+    rng : numpy.random.Generator or int, optional
+
+    Notes
+    -----
+    A molecule without atoms has zeros.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> lists = ct.data.Lists(np.array([0, 1, 1]), np.array([0, 2, 3]))  # rows 0 and 1, and row 1
+    >>> ct.nn.GraphReadout("sum")(ct.Tensor(np.array([[1.0], [2.0]], np.float32)), lists).numpy()
+    array([[3.],
+           [2.]], dtype=float32)
+    """
+
+    def __init__(self, kind: str = "mean", norm: float = 100.0, features: int | None = None, rng: Any = None) -> None:
+        super().__init__()
+        self.kind = choice("GraphReadout", "kind", kind, READOUTS)
+        self.norm = number("GraphReadout", "norm", norm, above=0)
+        self.w: Parameter | None = None
+        self.b: Parameter | None = None
+        if kind == "attention":
+            features = whole_number("GraphReadout", "features", features, 1, LARGEST_SIZE)
+            limit, rng = uniform(1 / math.sqrt(features)), random_generator("GraphReadout", rng)
+            self.w = Parameter(start_values("GraphReadout", "start", limit, (features, 1), rng))
+            self.b = Parameter(start_values("GraphReadout", "start", limit, (1,), rng), decay=False)
+
+    def forward(self, rows: Tensor, molecules: Lists) -> Tensor:
+        if self.w is not None:
+            of_atoms = F.gather_rows(rows, molecules.index)
+            shares = F.segment_softmax(F.gather_rows(F.linear(rows, self.w, self.b), molecules.index), molecules.offsets)
+            return F.segment_sum(of_atoms * shares, molecules.offsets)
+        sums = F.gather_sum(rows, molecules.index, molecules.offsets, transposed=molecules.transposed)
+        if self.kind == "mean":
+            counts = np.maximum(np.diff(molecules.offsets), 1).astype(rows.dtype)
+            return sums * (1 / counts)[:, None]
+        return sums * (1 / self.norm) if self.kind == "norm" else sums
+
+    def __repr__(self) -> str:
+        return f"GraphReadout({self.kind!r}{f', norm={self.norm:g}' if self.kind == 'norm' else ''})"
