@@ -257,6 +257,38 @@ def embedding(rng, dtype):
     )
 
 
+@case("gather_rows", "gather_rows_backward", "gather_sum", "gather_sum_backward", "gather_max", "gather_max_backward",
+      "segment_sum", "segment_sum_backward", "segment_mean", "segment_mean_backward", "segment_max", "segment_max_backward",
+      "segment_softmax", "segment_softmax_backward", "transpose_index")  # fmt: skip
+def graph(rng, dtype):
+    rows, width = int(rng.integers(1, 300)), int(rng.integers(1, 70))
+    lengths = rng.integers(0, int(rng.choice([2, 5, 300])), int(rng.integers(1, 200)))
+    x, dy = normal(rng, dtype, rows, width), normal(rng, dtype, len(lengths), width)
+    index = rng.integers(0, rows, lengths.sum()).astype(np.int32)
+    ends = np.cumsum(lengths)
+
+    def call(lengths, ends, dy):
+        offsets = np.cumsum([0, *lengths])
+        own = index[ends[0] - lengths[0] : ends[-1]]  # of these lists
+        wide = ops.gather_rows(x, own)
+        soft = ops.segment_softmax(wide, offsets)
+        by_list = (
+            ops.gather_sum(x, own, offsets), ops.gather_max(x, own, offsets), ops.segment_sum(wide, offsets),
+            ops.segment_mean(wide, offsets), ops.segment_max(wide, offsets),
+        )  # fmt: skip
+        by_entry = (
+            wide, soft, ops.segment_sum_backward(dy, offsets, len(own)), ops.segment_mean_backward(dy, offsets, len(own)),
+            ops.segment_max_backward(dy, wide, offsets), ops.segment_softmax_backward(wide, soft, offsets),
+        )  # fmt: skip
+        summed = (
+            ops.gather_rows_backward(wide, own, rows), ops.gather_sum_backward(dy, own, offsets, rows),
+            ops.gather_max_backward(dy, x, own, offsets), *ops.transpose_index(own, offsets, rows),
+        )  # fmt: skip
+        return (*by_list, *by_entry), summed
+
+    return call, (lengths, ends, dy), f"x {x.shape}, {len(lengths)} lists of {len(index)}"
+
+
 @case("one_hot_dna")
 def one_hot(rng, dtype):
     texts = np.array(

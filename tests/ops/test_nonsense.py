@@ -17,7 +17,7 @@ KINDS = {
     "activation": "word?", "name": "word?", "kept": "packed?", "ids": "ids", "labels": "labels", "lengths": "ids?", "num_embeddings": "whole", "padding_index": "whole?",
     "stride": "sizes", "padding": "padding", "dilation": "sizes", "size": "sizes", "factor": "sizes", "output_size": "sizes?", "shape": "sizes",
     "x": "array", "smiles": "anything", "patterns": "anything", "num_threads": "whole?", "reverse_complement": "anything", "sequences": "anything", "dtype": "dtype",
-    "numbers": "ids?", "masks": "anything", "fill": "real", "limits": "anything", "shift": "anything", "crop": "sizes?", "grad": "array", "mom": "array?", "weights": "array?",
+    "index": "ids", "offsets": "ids", "numbers": "ids?", "masks": "anything", "fill": "real", "limits": "anything", "shift": "anything", "crop": "sizes?", "grad": "array", "mom": "array?", "weights": "array?",
 }  # fmt: skip
 # Where a function takes more, or other things, than the others of that name do.
 OWN = {
@@ -89,6 +89,13 @@ CALLS = {
     "as_sparse": lambda: call(np.ones((2, 3), np.uint8), np.float32),
     "embedding": lambda: call([[1, 0]], ones(3, 4)),
     "embedding_backward": lambda: call(ones(2, 4), [1, 0], 3, padding_index=2, out=ones(3, 4)),
+    "gather_rows": lambda: call(ones(3, 4), [0, 2]), "gather_rows_backward": lambda: call(ones(2, 4), [0, 2], 3),
+    "gather_sum": lambda: call(ones(3, 4), [0, 2], [0, 2]), "gather_sum_backward": lambda: call(ones(1, 4), [0, 2], [0, 2], 3),
+    "gather_max": lambda: call(ones(3, 4), [0, 2], [0, 2]), "gather_max_backward": lambda: call(ones(1, 4), ones(3, 4), [0, 2], [0, 2]),
+    **{f"segment_{how}": lambda: call(ones(3, 4), [0, 1, 3]) for how in ("sum", "mean", "max", "softmax")},
+    **{f"segment_{how}_backward": lambda: call(ones(2, 4), [0, 1, 3], 3) for how in ("sum", "mean")},
+    "segment_max_backward": lambda: call(ones(2, 4), ones(3, 4), [0, 1, 3]), "segment_softmax_backward": lambda: call(ones(3, 4), ones(3, 4), [0, 1, 3]),
+    "transpose_index": lambda: call([0, 2], [0, 2], 3),
     "dropout": lambda: call(ones(2, 3), 0.5, seed=1, layer=0, step=0, kept=np.ones((2, 3), np.uint8), out=ones(2, 3)),
     "dropout_backward": lambda: call(ones(2, 3), 0.5, seed=1, layer=0, step=0, kept=np.ones((2, 3), np.uint8)),
     "softmax_cross_entropy": lambda: call(ones(2, 3), np.array([0, 2]), ones(2)),

@@ -174,11 +174,31 @@ def _other_cases() -> None:
     ids = np.arange(200) % 17
     call("embedding", ops.embedding, ids, _values(17, 40))
     call("embedding_backward", ops.embedding_backward, _values(200, 40), ids, 17)
+    _graph_cases()
     call("empty", lambda: np.zeros(3) + ops.empty((3, 5)).shape[0])
     call("one_hot_dna", ops.one_hot_dna, ["ACGT" * 20, "TTAC"], length=80)
     call("one_hot_dna long", ops.one_hot_dna, ["ACGT" * 20_000])
     images = np.random.default_rng(0).integers(0, 256, (6, 20, 18, 3), dtype=np.uint8)
     call("augment_images", ops.augment_images, images, seed=1, rotation=0.3, noise=0.1, masks=images[..., :1])
+
+
+def _graph_cases() -> None:
+    offsets = np.arange(0, 121, 3)
+    index, x, dy = np.arange(120, dtype=np.int32) * 7 % 50, _values(50, 200), _values(40, 200)
+    for how in ("sum", "max"):
+        call(f"gather_{how}", getattr(ops, f"gather_{how}"), x, index, offsets)
+    call("gather_sum_backward", ops.gather_sum_backward, dy, index, offsets, 50)
+    call("gather_max_backward", ops.gather_max_backward, dy, x, index, offsets)
+    call("gather_rows", ops.gather_rows, x, index)
+    call("gather_rows_backward", ops.gather_rows_backward, _values(120, 200), index, 50)
+    call("transpose_index", ops.transpose_index, index, offsets, 50)
+    wide = _values(120, 200)
+    for how in ("sum", "mean", "max", "softmax"):
+        call(f"segment_{how}", getattr(ops, f"segment_{how}"), wide, offsets)
+    for how in ("sum", "mean"):
+        call(f"segment_{how}_backward", getattr(ops, f"segment_{how}_backward"), dy, offsets, 120)
+    call("segment_max_backward", ops.segment_max_backward, dy, wide, offsets)
+    call("segment_softmax_backward", ops.segment_softmax_backward, wide, wide, offsets)
 
 
 def _molecule_cases() -> None:

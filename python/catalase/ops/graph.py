@@ -1,0 +1,599 @@
+"""Message passing on graphs: rows by number, and sums, means, maxima and softmax over lists of rows.
+
+A list of rows is written in two arrays, as in a sparse matrix: list r has the entries ``offsets[r]`` to
+``offsets[r + 1] - 1``, and entry e names the row ``index[e]``. Functions of segments have no index: entry e is row e.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _core
+from .._internal.numbers import whole_number
+from ..backends import CPU, Backend, is_device_array
+from .checks import float_array, floats, whole_numbers
+
+_MOST_ROWS = 2**31 - 1
+
+
+def gather_rows(values: NDArray[Any], index: ArrayLike) -> NDArray[Any]:
+    """Return ``values[index]``: rows by number.
+
+    Parameters
+    ----------
+    values : ndarray, shape (N, ...)
+        float32 or float64; copied first if its rows are not contiguous.
+    index : array_like of int, shape (M,)
+        Row numbers, each from 0 to N - 1.
+
+    Returns
+    -------
+    ndarray, shape (M, ...)
+
+    Raises
+    ------
+    TypeError
+        If ``values`` is not a float array, or ``index`` holds no whole numbers.
+    ValueError
+        For a number without a row (the error names its position), or an ``index`` of more than one axis.
+
+    Notes
+    -----
+    Values are copied unchanged, NaN too. The kernel is that of `embedding`, whose ids may have any shape.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.gather_rows(np.array([[1.0, 2.0], [3.0, 4.0]]), [1, 1, 0])
+    array([[3., 4.], [3., 4.], [1., 2.]])
+    """
+    function = "gather_rows"
+    backend, x, shape = _rows(function, "values", values)
+    numbers = _row_numbers(function, backend, index, x.shape[0], np.int64)
+    out, _ = backend.embedding(numbers, x)
+    return _as_given(backend, out, shape)
+
+
+def gather_rows_backward(dy: NDArray[Any], index: ArrayLike, rows: int) -> NDArray[Any]:
+    """Return the gradient at ``values`` of `gather_rows`: row i is the sum of ``dy`` over the places where index is i.
+
+    Parameters
+    ----------
+    dy : ndarray, shape (M, ...)
+        float32 or float64.
+    index : array_like of int, shape (M,)
+        The argument of `gather_rows`.
+    rows : int
+        Number of rows of ``values``.
+
+    Returns
+    -------
+    ndarray, shape (rows, ...)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `gather_rows`, and for shapes that do not fit.
+
+    Notes
+    -----
+    The sum goes in ascending order of the places, cut every 4,096 places, so its bits do not depend on threads.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.gather_rows_backward(np.ones((3, 2)), [1, 1, 0], 3)
+    array([[1., 1.], [2., 2.], [0., 0.]])
+    """
+    function = "gather_rows_backward"
+    rows = whole_number(function, "rows", rows, 0, _MOST_ROWS)
+    backend, x, shape = _rows(function, "dy", dy)
+    numbers = _row_numbers(function, backend, index, rows, np.int64)
+    if numbers.shape[0] != x.shape[0]:
+        raise ValueError(f"{function}: dy and index must be equally long, got {x.shape[0]} rows and {len(numbers)}")
+    dx = backend.empty((rows, x.shape[1]), x.dtype)
+    backend.embedding_backward(numbers, x, dx, -1)
+    return _as_given(backend, dx, shape)
+
+
+def gather_sum(values: NDArray[Any], index: ArrayLike, offsets: ArrayLike) -> NDArray[Any]:
+    """Return for each list the sum of the rows that it names, such as the messages that arrive at each atom.
+
+    Parameters
+    ----------
+    values : ndarray, shape (N, ...)
+        float32 or float64; copied first if its rows are not contiguous.
+    index : array_like of int, shape (E,)
+        Row numbers, each from 0 to N - 1, list after list. A list may name a row twice.
+    offsets : array_like of int, shape (L + 1,)
+        List r has the entries ``offsets[r]`` to ``offsets[r + 1] - 1`` of ``index``: ascending from 0 to E.
+
+    Returns
+    -------
+    ndarray, shape (L, ...)
+
+    Raises
+    ------
+    TypeError
+        If ``values`` is not a float array, or ``index`` or ``offsets`` hold no whole numbers.
+    ValueError
+        For a number without a row, or offsets that do not ascend from 0 to E; the error names the position.
+
+    Notes
+    -----
+    A sum goes through its list in the given order, cut every 4,096 entries, with the parts added in order. Its bits
+    depend on the list alone: not on threads, other lists, or the level of instructions. An empty list gives zeros. The
+    kernel is in ``cpp/graph``.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> x = np.array([[1.0], [10.0], [100.0]])
+    >>> ct.ops.gather_sum(x, [0, 2, 1], [0, 2, 2, 3])
+    array([[101.], [  0.], [ 10.]])
+    """
+    backend, x, shape, index, offsets = _listed("gather_sum", values, index, offsets)
+    return _as_given(backend, backend.list_sum(x, offsets, index), shape)
+
+
+def gather_sum_backward(dy: NDArray[Any], index: ArrayLike, offsets: ArrayLike, rows: int) -> NDArray[Any]:
+    """Return the gradient at ``values`` of `gather_sum`: row i is the sum of ``dy`` over the lists that name it.
+
+    Parameters
+    ----------
+    dy : ndarray, shape (L, ...)
+        float32 or float64.
+    index, offsets : array_like of int
+        The arguments of `gather_sum`.
+    rows : int
+        Number of rows of ``values``.
+
+    Returns
+    -------
+    ndarray, shape (rows, ...)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `gather_sum`, and for shapes that do not fit.
+
+    Notes
+    -----
+    It is the `gather_sum` of ``dy`` over the lists that `transpose_index` makes: the sum goes in ascending order of the
+    lists.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.gather_sum_backward(np.array([[1.0], [2.0], [3.0]]), [0, 2, 1], [0, 2, 2, 3], 3)
+    array([[1.], [3.], [1.]])
+    """
+    function = "gather_sum_backward"
+    backend, x, shape, index, offsets, rows = _listed_backward(function, dy, index, offsets, rows)
+    turned, starts = backend.transpose_lists(offsets, index, rows)
+    return _as_given(backend, backend.list_sum(x, starts, turned), shape)
+
+
+def gather_max(values: NDArray[Any], index: ArrayLike, offsets: ArrayLike) -> NDArray[Any]:
+    """Return for each list the largest value, column by column, among the rows that it names; see `gather_sum`.
+
+    With lists of an atom and its neighbours, that is the pooling layer of graph convolutions.
+
+    Notes
+    -----
+    NaN counts as larger than all numbers. An empty list gives zeros.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.gather_max(np.array([[1.0], [10.0], [100.0]]), [0, 2, 1], [0, 2, 2, 3])
+    array([[100.], [  0.], [ 10.]])
+    """
+    backend, x, shape, index, offsets = _listed("gather_max", values, index, offsets)
+    return _as_given(backend, backend.list_max(x, offsets, index), shape)
+
+
+def gather_max_backward(dy: NDArray[Any], values: NDArray[Any], index: ArrayLike, offsets: ArrayLike) -> NDArray[Any]:
+    """Return the gradient at ``values`` of `gather_max`: each ``dy`` goes to the first row that had the largest value.
+
+    Parameters
+    ----------
+    dy : ndarray, shape (L, ...)
+        float32 or float64.
+    values, index, offsets
+        The arguments of `gather_max`.
+
+    Returns
+    -------
+    ndarray, shape (N, ...)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `gather_max`, and for shapes that do not fit.
+
+    Notes
+    -----
+    A row adds what it receives in ascending order of the lists.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> x = np.array([[1.0], [10.0], [100.0]])
+    >>> ct.ops.gather_max_backward(np.ones((3, 1)), x, [0, 2, 1], [0, 2, 2, 3])
+    array([[0.], [1.], [1.]])
+    """
+    function = "gather_max_backward"
+    backend, x, shape, numbers, starts = _listed(function, values, index, offsets)
+    given = _gradient(function, backend, dy, (starts.shape[0] - 1, *shape), "values", values)
+    return _as_given(backend, backend.list_max_backward(given, x, starts, numbers), shape)
+
+
+def segment_sum(values: NDArray[Any], offsets: ArrayLike) -> NDArray[Any]:
+    """Return the sum of each segment of consecutive rows, such as the atoms of each molecule.
+
+    Parameters
+    ----------
+    values : ndarray, shape (N, ...)
+        float32 or float64; copied first if its rows are not contiguous.
+    offsets : array_like of int, shape (S + 1,)
+        Segment s has the rows ``offsets[s]`` to ``offsets[s + 1] - 1``: ascending from 0 to N.
+
+    Returns
+    -------
+    ndarray, shape (S, ...)
+
+    Raises
+    ------
+    TypeError
+        If ``values`` is not a float array, or ``offsets`` holds no whole numbers.
+    ValueError
+        For offsets that do not ascend from 0 to N; the error names the position.
+
+    Notes
+    -----
+    A sum goes through its rows in ascending order, cut every 4,096 rows, with the parts added in order. Its bits depend
+    on its own rows alone: not on threads, other segments, or the level of instructions. An empty segment gives zeros.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.segment_sum(np.array([1.0, 2.0, 4.0]), [0, 2, 2, 3])
+    array([3., 0., 4.])
+    """
+    backend, x, shape, offsets = _segments("segment_sum", values, offsets)
+    return _as_given(backend, backend.list_sum(x, offsets), shape)
+
+
+def segment_sum_backward(dy: NDArray[Any], offsets: ArrayLike, rows: int) -> NDArray[Any]:
+    """Return the gradient at ``values`` of `segment_sum`: ``dy`` of its segment for each row.
+
+    Parameters
+    ----------
+    dy : ndarray, shape (S, ...)
+        float32 or float64.
+    offsets : array_like of int
+        The argument of `segment_sum`.
+    rows : int
+        Number of rows of ``values``, the last offset.
+
+    Returns
+    -------
+    ndarray, shape (rows, ...)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `segment_sum`, and for shapes that do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.segment_sum_backward(np.array([1.0, 5.0, 9.0]), [0, 2, 2, 3], 3)
+    array([1., 1., 9.])
+    """
+    return _spread("segment_sum_backward", dy, offsets, rows, False)
+
+
+def segment_mean(values: NDArray[Any], offsets: ArrayLike) -> NDArray[Any]:
+    """Return the mean of each segment of consecutive rows: its sum, divided by its length; see `segment_sum`.
+
+    Notes
+    -----
+    An empty segment gives zeros.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.segment_mean(np.array([1.0, 2.0, 4.0]), [0, 2, 2, 3])
+    array([1.5, 0. , 4. ])
+    """
+    backend, x, shape, offsets = _segments("segment_mean", values, offsets)
+    return _as_given(backend, backend.list_sum(x, offsets, None, True), shape)
+
+
+def segment_mean_backward(dy: NDArray[Any], offsets: ArrayLike, rows: int) -> NDArray[Any]:
+    """Return the gradient at ``values`` of `segment_mean`: ``dy`` of its segment, divided by the length, for each row.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.segment_mean_backward(np.array([1.0, 5.0, 9.0]), [0, 2, 2, 3], 3)
+    array([0.5, 0.5, 9. ])
+    """
+    return _spread("segment_mean_backward", dy, offsets, rows, True)
+
+
+def segment_max(values: NDArray[Any], offsets: ArrayLike) -> NDArray[Any]:
+    """Return the largest value of each segment of consecutive rows, column by column; see `segment_sum`.
+
+    Notes
+    -----
+    NaN counts as larger than all numbers, as in the pooling functions. An empty segment gives zeros.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.segment_max(np.array([1.0, 2.0, 4.0]), [0, 2, 2, 3])
+    array([2., 0., 4.])
+    """
+    backend, x, shape, offsets = _segments("segment_max", values, offsets)
+    return _as_given(backend, backend.list_max(x, offsets), shape)
+
+
+def segment_max_backward(dy: NDArray[Any], values: NDArray[Any], offsets: ArrayLike) -> NDArray[Any]:
+    """Return the gradient at ``values`` of `segment_max`: each ``dy`` goes to the first row that had the largest value.
+
+    Parameters
+    ----------
+    dy : ndarray, shape (S, ...)
+    values, offsets
+        The arguments of `segment_max`.
+
+    Returns
+    -------
+    ndarray, shape (N, ...)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `segment_max`, and for shapes that do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.segment_max_backward(np.array([1.0, 5.0, 9.0]), np.array([1.0, 2.0, 4.0]), [0, 2, 2, 3])
+    array([0., 1., 9.])
+    """
+    function = "segment_max_backward"
+    backend, x, shape, starts = _segments(function, values, offsets)
+    given = _gradient(function, backend, dy, (starts.shape[0] - 1, *shape), "values", values)
+    return _as_given(backend, backend.list_max_backward(given, x, starts), shape)
+
+
+def segment_softmax(values: NDArray[Any], offsets: ArrayLike) -> NDArray[Any]:
+    """Return the softmax within each segment of consecutive rows, column by column: the weights of an attention.
+
+    Parameters
+    ----------
+    values : ndarray, shape (N, ...)
+        float32 or float64.
+    offsets : array_like of int, shape (S + 1,)
+        As for `segment_sum`.
+
+    Returns
+    -------
+    ndarray, shape (N, ...)
+        Each segment's values of a column add up to 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `segment_sum`.
+
+    Notes
+    -----
+    The largest value of the segment is subtracted first, and the exponentials are added in ascending order.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.segment_softmax(np.array([0.0, np.log(3.0), 7.0]), [0, 2, 3]).round(3)
+    array([0.25, 0.75, 1.  ])
+    """
+    backend, x, shape, offsets = _segments("segment_softmax", values, offsets)
+    return _as_given(backend, backend.segment_softmax(x, offsets), shape)
+
+
+def segment_softmax_backward(dy: NDArray[Any], y: NDArray[Any], offsets: ArrayLike) -> NDArray[Any]:
+    """Return the gradient at ``values`` of `segment_softmax`: ``y (dy - the segment's sum of dy y)``.
+
+    Parameters
+    ----------
+    dy : ndarray, shape (N, ...)
+        Gradient at the output.
+    y : ndarray, shape (N, ...)
+        The output.
+    offsets : array_like of int
+        The argument of `segment_softmax`.
+
+    Returns
+    -------
+    ndarray, shape (N, ...)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `segment_softmax`, and for shapes that do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.ops.segment_softmax_backward(np.array([1.0, 0.0]), np.array([0.25, 0.75]), [0, 2])
+    array([ 0.1875, -0.1875])
+    """
+    function = "segment_softmax_backward"
+    backend, kept, shape, offsets = _segments(function, y, offsets, "y")
+    given = _gradient(function, backend, dy, (kept.shape[0], *shape), "y", y)
+    return _as_given(backend, backend.segment_softmax_backward(given, kept, offsets), shape)
+
+
+def transpose_index(index: ArrayLike, offsets: ArrayLike, rows: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the lists of each row: those that name it, in ascending order, and as often as they name it.
+
+    Parameters
+    ----------
+    index, offsets : array_like of int
+        Lists of rows, as for `gather_sum`.
+    rows : int
+        Number of rows; every number in ``index`` is smaller.
+
+    Returns
+    -------
+    index : ndarray of int32, shape (E,)
+    offsets : ndarray of int64, shape (rows + 1,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `gather_sum`.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> index, offsets = ct.ops.transpose_index([0, 2, 1, 2], [0, 2, 2, 4], 3)
+    >>> index.tolist(), offsets.tolist()
+    ([0, 2, 0, 2], [0, 1, 2, 4])
+    """
+    function = "transpose_index"
+    rows = whole_number(function, "rows", rows, 0, _MOST_ROWS)
+    numbers, starts = check_lists(function, CPU, index, offsets, rows)
+    found: tuple[NDArray[np.int32], NDArray[np.int64]] = CPU.transpose_lists(starts, numbers, rows)
+    return found
+
+
+def check_lists(function: str, backend: Backend, index: Any, offsets: Any, rows: int) -> tuple[Any, Any]:
+    """Return an index (int32) and offsets (int64) as the kernels of a device take them; refuse others by name.
+
+    Those on a device are looked at for their dtype alone, since the host would have to wait for their values.
+    """
+    numbers = _row_numbers(function, backend, index, rows, np.int32)
+    return numbers, _check_offsets(function, backend, offsets, numbers.shape[0], "entries of index")
+
+
+def _row_numbers(function: str, backend: Backend, index: Any, rows: int, dtype: Any) -> Any:
+    if is_device_array(index):
+        return _on_device(function, backend, "index", index, dtype)
+    given = whole_numbers(function, "index", index, "; use index.astype(np.int64)")
+    if given.ndim != 1:
+        raise ValueError(f"{function}: index must have one axis, got shape {given.shape}")
+    if given.size > _MOST_ROWS or rows > _MOST_ROWS:
+        raise ValueError(f"{function}: index must have fewer than 2**31 entries and rows, got {given.size} and {rows}")
+    numbers = np.ascontiguousarray(given, np.int32)
+    bad = _core.bad_row(numbers, rows)
+    if given.dtype.itemsize >= 4 and given.dtype != np.int32 and bad < 0:  # may have been cut to 32 bits
+        wrong = np.flatnonzero(numbers != given)
+        bad = int(wrong[0]) if wrong.size else -1
+    if bad >= 0:
+        raise ValueError(
+            f"{function}: index must be from 0 to {rows - 1}, one of the {rows} rows, but index[{bad}] is {given[bad]}"
+        )
+    return backend.array(numbers if dtype is np.int32 else np.ascontiguousarray(given, np.int64))
+
+
+def _check_offsets(function: str, backend: Backend, offsets: Any, entries: int, what: str) -> Any:
+    if is_device_array(offsets):
+        return _on_device(function, backend, "offsets", offsets, np.int64)
+    given = whole_numbers(function, "offsets", offsets, "; use offsets.astype(np.int64)")
+    if given.ndim != 1 or given.size == 0:
+        raise ValueError(
+            f"{function}: offsets must have one axis and one element more than there are results, got shape {given.shape}"
+        )
+    if given.dtype == np.uint64:
+        given = np.minimum(given, 2**63 - 1)
+    starts = np.ascontiguousarray(given, np.int64)
+    bad = _core.bad_offset(starts, entries)
+    if bad >= 0:
+        raise ValueError(
+            f"{function}: offsets must ascend from 0 to {entries}, the number of {what}, but offsets[{bad}] is "
+            f"{starts[bad]}" + (f" after {starts[bad - 1]}" if bad else "")
+        )
+    return backend.array(starts)
+
+
+def _on_device(function: str, backend: Backend, name: str, x: Any, dtype: Any) -> Any:
+    if backend.is_host:
+        raise TypeError(f"{function}: {name} is on the GPU but the other arrays are not; move it with cupy.asnumpy")
+    if x.dtype != dtype or x.ndim != 1:
+        kind = np.dtype(dtype)
+        raise TypeError(
+            f"{function}: {name} must be {kind} with one axis on CUDA, got {x.dtype} of shape {tuple(x.shape)}; use "
+            f"{name}.astype('{kind}')"
+        )
+    return backend.contiguous(x)
+
+
+def _rows(function: str, name: str, x: Any) -> tuple[Backend, Any, tuple[int, ...]]:
+    """Return the backend, the array as a matrix of one row for each row, and the shape of a row."""
+    backend, x = float_array(function, name, x)
+    if x.ndim == 0:
+        raise ValueError(f"{function}: {name} must have rows, got shape ()")
+    shape = tuple(x.shape[1:])
+    return backend, _matrix(backend, x), shape
+
+
+def _matrix(backend: Backend, x: Any) -> Any:
+    if x.ndim == 2:
+        return x
+    return backend.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
+
+
+def _as_given(backend: Backend, y: Any, shape: tuple[int, ...]) -> Any:
+    """Return a matrix of results with rows of the shape that the argument's rows had."""
+    return y if len(shape) == 1 else backend.reshape(y, (y.shape[0], *shape))
+
+
+def _listed(function: str, values: Any, index: Any, offsets: Any) -> tuple[Any, ...]:
+    backend, x, shape = _rows(function, "values", values)
+    return backend, x, shape, *check_lists(function, backend, index, offsets, x.shape[0])
+
+
+def _listed_backward(function: str, dy: Any, index: Any, offsets: Any, rows: Any) -> tuple[Any, ...]:
+    rows = whole_number(function, "rows", rows, 0, _MOST_ROWS)
+    backend, x, shape = _rows(function, "dy", dy)
+    index, offsets = check_lists(function, backend, index, offsets, rows)
+    if x.shape[0] != offsets.shape[0] - 1:
+        raise ValueError(
+            f"{function}: dy must have a row for each of the {len(offsets) - 1} lists, got shape {dy.shape}"
+        )
+    return backend, x, shape, index, offsets, rows
+
+
+def _segments(function: str, values: Any, offsets: Any, name: str = "values") -> tuple[Any, ...]:
+    backend, x, shape = _rows(function, name, values)
+    if x.shape[0] > _MOST_ROWS:
+        raise ValueError(f"{function}: {name} must have fewer than 2**31 rows, got {x.shape[0]}")
+    return backend, x, shape, _check_offsets(function, backend, offsets, x.shape[0], f"rows of {name}")
+
+
+def _gradient(function: str, backend: Backend, dy: Any, shape: tuple[int, ...], name: str, like: Any) -> Any:
+    """Return ``dy`` as a matrix after checking it beside another argument."""
+    floats(function, dy=dy, **{name: like})
+    if tuple(dy.shape) != shape:
+        raise ValueError(f"{function}: dy must have shape {shape}, got {tuple(dy.shape)}")
+    return _matrix(backend, dy)
+
+
+def _spread(function: str, dy: Any, offsets: Any, rows: Any, mean: bool) -> Any:
+    rows = whole_number(function, "rows", rows, 0, _MOST_ROWS)
+    backend, x, shape = _rows(function, "dy", dy)
+    starts = _check_offsets(function, backend, offsets, rows, "rows")
+    if x.shape[0] != starts.shape[0] - 1:
+        raise ValueError(
+            f"{function}: dy must have a row for each of the {len(starts) - 1} segments, got shape {tuple(dy.shape)}"
+        )
+    return _as_given(backend, backend.segment_spread(x, starts, mean, rows), shape)
