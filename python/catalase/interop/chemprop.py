@@ -154,7 +154,7 @@ def _settings(model: DMPNNModel) -> dict[str, Any]:
             "depth": model.depth,
             "dropout": model.dropout,
             "activation": activation,
-            "undirected": model.undirected,
+            "undirected": False,
             "d_vd": None,
             "V_d_transform": None,
             "graph_transform": None,
@@ -226,6 +226,8 @@ def _model(where: str, settings: Mapping[str, Any]) -> DMPNNModel:
         hidden = hidden[0]
     if messages.get("d_vd") or predictor["input_dim"] != width:
         raise ValueError(f"{where}: a net with descriptors beside the graph, which Catalase does not take")
+    if messages["undirected"]:
+        raise ValueError(f"{where}: a net with undirected messages, which Catalase does not have")
     if messages["dropout"] != predictor["dropout"] or messages["activation"] != predictor["activation"]:
         raise ValueError(f"{where}: a net whose two halves have different dropout or activation")
     kind = str(messages["activation"]).split(".")[-1]
@@ -239,7 +241,6 @@ def _model(where: str, settings: Mapping[str, Any]) -> DMPNNModel:
         message_hidden_dim=width,
         depth=messages["depth"],
         message_bias=messages["bias"],
-        undirected=messages["undirected"],
         dropout=messages["dropout"],
         activation=_ACTIVATIONS[kind],
         aggregation=_AGGREGATIONS[_class_of(readout)],

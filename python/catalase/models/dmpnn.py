@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, optim
+from ..nn.graph import DirectedMessagePassing, GraphReadout
 from .._internal.registry import Bool, Float, Int, Str
 from ..autograd import Tensor
 from ..data.graph_batch import GraphBatch
@@ -26,17 +27,16 @@ class DMPNN(nn.Module):
         super().__init__()
         rng = nn.init.generator(model.seed)
         hidden, width = model.message_hidden_dim, model.ffn_hidden_dim
-        self.messages = nn.DirectedMessagePassing(
+        self.messages = DirectedMessagePassing(
             *widths(model.features),
             hidden=hidden,
             depth=model.depth,
             bias=model.message_bias,
             dropout=model.dropout,
             activation=model.activation,
-            undirected=model.undirected,
             rng=rng,
         )
-        self.readout = nn.GraphReadout(model.aggregation, norm=model.aggregation_norm, features=hidden, rng=rng)
+        self.readout = GraphReadout(model.aggregation, norm=model.aggregation_norm, features=hidden, rng=rng)
         self.norm = nn.BatchNorm(hidden) if model.batch_norm else None
         layers: list[nn.Module] = []
         sizes = [hidden, *[width] * model.ffn_num_layers, math.prod(shape)]
@@ -72,7 +72,7 @@ class DMPNNModel(GraphRows):
         Of each task, with "classification".
     features : str
         Features of atoms and bonds; see `catalase.ops.mol_graphs`.
-    message_hidden_dim, depth, message_bias, undirected
+    message_hidden_dim, depth, message_bias
         Of the message passing; see `catalase.nn.DirectedMessagePassing`.
     dropout : float
         The share of values that is dropped in the message passing and in the dense net, in training.
@@ -128,7 +128,6 @@ class DMPNNModel(GraphRows):
         message_hidden_dim=Int(1, 1_000_000),
         depth=Int(1, 1000),
         message_bias=Bool(),
-        undirected=Bool(),
         dropout=Share(),
         activation=Str(choices=ACTIVATION_NAMES),
         aggregation=Str(choices=["norm", "mean", "sum", "attention"]),
@@ -147,7 +146,6 @@ class DMPNNModel(GraphRows):
     message_hidden_dim: int
     depth: int
     message_bias: bool
-    undirected: bool
     dropout: float
     activation: str
     aggregation: str
@@ -170,7 +168,6 @@ class DMPNNModel(GraphRows):
         message_hidden_dim: int = 300,
         depth: int = 3,
         message_bias: bool = False,
-        undirected: bool = False,
         dropout: float = 0.0,
         activation: str = "relu",
         aggregation: str = "norm",
