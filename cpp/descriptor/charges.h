@@ -2,7 +2,7 @@
 // twelve rounds and a damping that is halved each round. Parameters of elements beyond the paper are those of PyBabel.
 #pragma once
 
-#include "descriptor/facts.h"
+#include "molecule/facts.h"
 #include "molecule/molecule.h"
 
 namespace catalase {
@@ -18,7 +18,7 @@ constexpr double kHydrogenCation = 20.02;
 inline Electronegativity electronegativity(unsigned element, Hybrid hybrid, unsigned oxygens) {
   switch (element) {
     case 1:
-      return hybrid == kOtherHybrid ? kHydrogenNegativity : Electronegativity{};
+      return is_other_hybrid(hybrid) ? kHydrogenNegativity : Electronegativity{};
     case 4:
       if (hybrid == kSp3) return {3.845, 6.755, 3.165};
       if (hybrid == kSp2) return {4.005, 6.725, 3.035};
@@ -65,7 +65,7 @@ inline Electronegativity electronegativity(unsigned element, Hybrid hybrid, unsi
     case 16:
       if (hybrid == kSp2) return {10.88, 9.49, 1.33};
       if (hybrid == kSp) break;
-      if (hybrid == kOtherHybrid && oxygens == 2) return {12.00, 10.81, 1.20};
+      if (is_other_hybrid(hybrid) && oxygens == 2) return {12.00, 10.81, 1.20};
       return {10.14, 9.13, 1.38};
     case 17:
       if (hybrid == kSp3) return {11.00, 9.69, 1.35};

@@ -9,17 +9,15 @@
 #include "descriptor/descriptor.h"
 #include "descriptor/distances.h"
 #include "descriptor/estate.h"
-#include "descriptor/facts.h"
 #include "descriptor/polynomial.h"
 #include "descriptor/qed.h"
-#include "descriptor/ring_set.h"
 #include "descriptor/stereo.h"
 #include "descriptor/surface.h"
 #include "fingerprint/morgan.h"
-#include "molecule/aromaticity.h"
-#include "molecule/kekulize.h"
+#include "molecule/facts.h"
 #include "molecule/molecule.h"
-#include "molecule/rings.h"
+#include "molecule/perceive.h"
+#include "molecule/ring_set.h"
 #include "molecule/smiles.h"
 #include "molecule/text.h"
 #include "molecule/valence.h"
@@ -138,23 +136,12 @@ inline unsigned count_different(u32* value, unsigned n) {
 template <int W>
 Status perceive(DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) {
   Molecule& m = work.target.molecule;
-  Status status = find_ring_bonds(m, s.rings);
-  if (status == kNative) status = kekulize(m, s.rings.atoms, s.rings.bonds, s.kekule);
-  if (status != kNative) return status;
-  note_valences(m, s.facts);
-  if (m.closures != 0) status = perceive_aromaticity(m, s.rings, s.kekule);
+  const Status status = perceive_facts(m, s.rings, s.kekule, s.facts);
   if (status != kNative) return status;
   for (unsigned a = 0; a < m.atoms; ++a) {
     const bool isotope = (m.atom[a].flags & kIsotope) != 0;  // its mass is not kept
     if (isotope || kElements[m.atom[a].element].radius == 0) return kElement;
   }
-  find_aromatic_atoms(m, s.facts);
-  bool triple = false;  // benzyne: such a bond is aromatic too
-  for_each(s.rings.bonds, [&](unsigned b) {
-    triple = triple || (m.order[b] == kTriple && s.facts.aromatic.test(m.begin[b]) && s.facts.aromatic.test(m.end[b]));
-  });
-  if (triple) return kAromatic;
-  find_hybrids(m, s.facts);
   if (needs.rings && !find_rings(m, s.rings, s.facts.rings)) return kRings;
   return kNative;
 }

@@ -69,8 +69,11 @@ struct LargeMolecule {
   unsigned max_closures() const { return room; }
   unsigned words() const { return room / 64 + 1; }
   unsigned bonds() const { return atoms + closures; }
+  void note_closure(unsigned, const Closure&) {}
+  void note_taken(unsigned, unsigned) {}
+  void note_direction(unsigned, Direction) {}
 
-  unsigned room;
+  unsigned room, directions;
   unsigned atoms, closures;
   bool stereo_marks, wide, hydrogen_atoms;
   u64 *written_aromatic, *aromatic_bonds;

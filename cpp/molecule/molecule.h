@@ -50,6 +50,15 @@ struct alignas(8) Atom {
 };
 static_assert(sizeof(Atom) == 8);
 
+// What only the order of RDKit's bonds and chirality ask about a bond that closes a ring: its ring number, the places of
+// both its digits among all digits of the text, and whether RDKit has it begin at the atom that opens the ring.
+struct Closure {
+  u8 ring, opened, closed;
+  bool from_opening;
+};
+
+enum Direction : u8 { kNoDirection, kUp, kDown };  // '/' and '\\', from a bond's begin to its end
+
 struct Molecule {
   using Number = u8;  // of an atom or a bond
   static constexpr Number kNone = kNoAtom;
@@ -76,6 +85,22 @@ struct Molecule {
   u8 order[256];  // 0 at a root
 
   u8 stack[256];  // of the reader: atoms with a branch open
+
+  Closure closure[kMaxClosures];
+  u8 taken_before
+      [256];         // kTaken: the atom before which that hydrogen stands, 0 at the start; kNoAtom if there are more
+  u8 directed[256];  // the bonds that have a direction, in the order of the text, and the direction
+  u8 direction[256];
+  unsigned directions;
+
+  void note_closure(unsigned k, const Closure& c) { closure[k] = c; }
+  void note_taken(unsigned a, unsigned before) {
+    taken_before[a] = (atom[a].flags & kTaken) != 0 ? kNoAtom : static_cast<u8>(before);
+  }
+  void note_direction(unsigned bond, Direction d) {
+    directed[directions] = static_cast<u8>(bond);
+    direction[directions++] = d;
+  }
 
   unsigned bonds() const { return atoms + closures; }  // numbers in use; those of roots are no bonds
 };

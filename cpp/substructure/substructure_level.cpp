@@ -73,7 +73,7 @@ Status read_target(const SubstructureBatch& batch, Target& t, Index i) {
   if (status == kNative) status = add_hydrogens(t.molecule);
   if (status != kNative) return status == kRefused ? kValence : status;
   if (uses(batch.tables, Feature::kIsotope) && has_isotopes(text, end)) return kElement;
-  order_neighbours(t.molecule, text, end);
+  order_neighbours(t.molecule);
   return kNative;
 }
 

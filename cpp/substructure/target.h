@@ -194,38 +194,12 @@ inline Status read_binary_target(const char* data, std::int64_t length, Target& 
   return kNative;
 }
 
-// The ring number of each closure, in the order in which the rings were closed. The text was read without an error.
-inline void read_ring_numbers(const char* text, const char* end, u8* number) {
-  u64 open_low = 0, open_high = 0;
-  unsigned closures = 0;
-  while (text != end) {
-    const char c = *text++;
-    if (c == '[') {
-      while (*text != ']') ++text;
-    }
-    if (c != '%' && !is_digit(c)) {
-      continue;
-    }
-    unsigned n = static_cast<unsigned>(c - '0');
-    if (c == '%') {
-      n = static_cast<unsigned>(10 * (text[0] - '0') + (text[1] - '0'));
-      text += 2;
-    }
-    const u64 bit = u64{1} << (n % 64);
-    u64& open = n < 64 ? open_low : open_high;
-    open ^= bit;
-    if ((open & bit) == 0) number[closures++] = static_cast<u8>(n);
-  }
-}
-
 // RDKit lists an atom's bonds in this order: as read, then those that close rings, by ring number. It decides which
 // matches come first.
-inline void order_neighbours(Molecule& m, const char* text, const char* end) {
+inline void order_neighbours(Molecule& m) {
   if (m.closures == 0) return;
-  u8 number[kMaxClosures];
-  read_ring_numbers(text, end, number);
   const auto place = [&](unsigned bond) {
-    return bond < m.atoms ? bond : 256 + 256u * number[bond - m.atoms] + (bond - m.atoms);
+    return bond < m.atoms ? bond : 256 + 256u * m.closure[bond - m.atoms].ring + (bond - m.atoms);
   };
   for (unsigned k = 0; k < m.closures; ++k) {
     const unsigned ends[2] = {m.begin[m.atoms + k], m.end[m.atoms + k]};

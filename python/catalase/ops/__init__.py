@@ -58,6 +58,7 @@ from .linear import (
 from .loss import *  # noqa: F403
 from .matmul import matmul, matmul_backward
 from .memory import empty
+from .mol_graphs import MolGraphs, mol_graphs
 from .norm import batch_norm, batch_norm_backward
 from .one_hot_dna import one_hot_dna
 from .optim import *  # noqa: F403
@@ -89,6 +90,7 @@ from .tanimoto import tanimoto, tanimoto_topk
 __all__ = [
     *loss.__all__,
     *optim.__all__,
+    "MolGraphs",
     "RnnSaved",
     "gru",
     "gru_backward",
@@ -156,6 +158,7 @@ __all__ = [
     "max_pool2d_backward",
     "max_pool3d",
     "max_pool3d_backward",
+    "mol_graphs",
     "one_hot_dna",
     "segment_max",
     "segment_max_backward",

@@ -1,16 +1,21 @@
-// What RDKit's sanitization knows of each atom, as far as descriptors ask: valence, radical electrons, conjugation and
-// hybridization (the RDKit Book; and RDKit's observed answers, see README.md).
+// What RDKit's sanitization knows of each atom beyond its bonds: valence, radical electrons, conjugation and
+// hybridization (the RDKit Book; and RDKit's observed answers, see descriptor/README.md).
 #pragma once
 
-#include "descriptor/element_data.h"
-#include "descriptor/ring_set.h"
 #include "molecule/bits.h"
+#include "molecule/element_data.h"
 #include "molecule/molecule.h"
+#include "molecule/ring_set.h"
 
 namespace catalase {
 namespace {
 
-enum Hybrid : u8 { kOtherHybrid, kSp, kSp2, kSp3 };
+enum Hybrid : u8 { kNoHybrid, kS, kSp, kSp2, kSp3, kSp2d, kSp3d, kSp3d2 };  // RDKit's numbers
+
+// Whether an atom is neither sp, sp2 nor sp3.
+inline bool is_other_hybrid(unsigned hybrid) {
+  return hybrid < kSp || hybrid > kSp3;
+}
 
 template <int W>
 struct Facts {
@@ -144,10 +149,9 @@ Hybrid hybrid_of(const Molecule& m, unsigned a, const Facts<W>& f) {
       orbitals += free / 2;
     }
   }
-  if (orbitals == 2) return kSp;
-  if (orbitals == 3) return kSp2;
-  if (orbitals != 4) return kOtherHybrid;
-  return degree <= 3 && has_conjugated_bond(m, a, f) ? kSp2 : kSp3;
+  if (orbitals == 4) return degree <= 3 && has_conjugated_bond(m, a, f) ? kSp2 : kSp3;
+  static constexpr Hybrid by_orbitals[] = {kS, kS, kSp, kSp2, kSp3, kSp3d, kSp3d2};
+  return orbitals >= 0 && orbitals <= 6 ? by_orbitals[orbitals] : kNoHybrid;
 }
 
 template <int W>

@@ -1,0 +1,493 @@
+// Chirality tags and the E and Z of double bonds, as RDKit's Mol has them after it has read a SMILES: the marks of the
+// text, without those on atoms that RDKit does not take for centres. RDKit's legacy perception, which is its default.
+//
+// An atom keeps its tag if its neighbours have different ranks, or if it is one of several such atoms of a ring system
+// whose ring neighbours tie (1,4-dimethylcyclohexane). A double bond has a label if bonds at both of its ends have
+// directions, and the neighbours at each end have different ranks. Ranks are Labute's: atoms are ordered by element, and
+// then again and again by the list of their neighbours' ranks, each as often as twice the bond's order, in descending
+// order, with a zero for each hydrogen (Labute, J. Chem. Comput. Group, 1996). A finer order never exchanges atoms that
+// are ordered already. So usually a round or two decide about all marks; only if marks are left when nothing changes any
+// more do the labels R, S, E and Z found so far order the tied atoms further, as in RDKit.
+//
+// A tag is relative to the order of the atom's bonds in RDKit: those of the tree of the SMILES, then ring closures by
+// ring number. The text has parent, hydrogen, ring digits and branches; each exchange of two of them turns the tag.
+#pragma once
+
+#include "molecule/facts.h"
+#include "molecule/molecule.h"
+#include "molecule/ring_set.h"
+#include "molecule/rings.h"
+#include "molecule/stereo_centre.h"
+
+namespace catalase {
+namespace {
+
+enum ChiralTag : u8 { kNoTag, kClockwiseTag, kCounterclockwiseTag };  // RDKit's numbers
+enum BondStereo : u8 { kNoStereo = 0, kBondZ = 2, kBondE = 3 };       // likewise
+
+constexpr unsigned kMinStereoRing = 8;  // double bonds in smaller rings have no label
+constexpr unsigned kMostBonds = 24;     // twice the bond orders and hydrogens of an atom that is ranked
+
+struct Stereo {
+  u8 tag[256];         // of atoms
+  bool untagged[256];  // the tag was removed as that of no centre; RDKit then makes a written hydrogen an implicit one
+  u8 bond[256];        // E and Z
+  std::uint16_t place[256];  // of bonds, in RDKit's order
+
+  // Work space.
+  u8 direction[256];
+  u8 rank[256], next_rank[256], order[256];  // order: the atoms by rank
+  u8 label[256];                             // 2 for R, 1 for S
+  u64 key[256][4];
+  unsigned ranks, rounds;
+  bool stable;
+};
+
+// Numbers of all bonds in RDKit's order, increasing but not consecutive.
+inline void find_places(const Molecule& m, std::uint16_t* place) {
+  for (unsigned b = 0; b < m.atoms; ++b) place[b] = static_cast<std::uint16_t>(b);
+  for (unsigned k = 0; k < m.closures; ++k) {
+    unsigned before = 0;
+    for (unsigned j = 0; j < m.closures; ++j) {
+      before += m.closure[j].ring < m.closure[k].ring || (m.closure[j].ring == m.closure[k].ring && j < k);
+    }
+    place[m.atoms + k] = static_cast<std::uint16_t>(m.atoms + before);
+  }
+}
+
+inline unsigned exchanges(const std::uint16_t* list, unsigned n) {
+  unsigned count = 0;
+  for (unsigned i = 1; i < n; ++i) {
+    for (unsigned j = 0; j < i; ++j) count += list[j] > list[i];
+  }
+  return count;
+}
+
+// The tag of an atom with an '@', relative to RDKit's order of its bonds; kNoTag if it is not known.
+inline ChiralTag tag_of(const Molecule& m, unsigned a, const std::uint16_t* place) {
+  constexpr std::uint16_t kHydrogenPlace = 1000;
+  const Atom& atom = m.atom[a];
+  const bool taken = (atom.flags & kTaken) != 0;
+  if (taken && m.taken_before[a] == kNoAtom) return kNoTag;
+  std::uint16_t list[2 * kMaxDegree];
+  unsigned n = 0;
+  bool hydrogen_left = taken;
+  const bool first = m.begin[a] == kNoAtom && !(taken && m.taken_before[a] == 0);
+  if (m.begin[a] != kNoAtom) list[n++] = place[a];
+  if (hydrogen_left && m.taken_before[a] == 0) list[n++] = kHydrogenPlace, hydrogen_left = false;
+  struct Digit {
+    unsigned serial, bond;
+  };
+  Digit digit[kMaxDegree];
+  unsigned digits = 0;
+  for (unsigned i = 0; i < atom.degree; ++i) {
+    const unsigned bond = m.bond[a][i];
+    if (bond < m.atoms) continue;
+    const Closure& c = m.closure[bond - m.atoms];
+    const Digit found{m.begin[bond] == a ? c.opened : c.closed, bond};
+    unsigned j = digits++;
+    for (; j > 0 && digit[j - 1].serial > found.serial; --j) digit[j] = digit[j - 1];
+    digit[j] = found;
+  }
+  for (unsigned i = 0; i < digits; ++i) list[n++] = place[digit[i].bond];
+  for (unsigned i = 0; i < atom.degree; ++i) {  // branches are in the order of the text
+    const unsigned bond = m.bond[a][i];
+    if (bond >= m.atoms || bond == a) continue;
+    if (hydrogen_left && m.taken_before[a] <= bond) list[n++] = kHydrogenPlace, hydrogen_left = false;
+    list[n++] = place[bond];
+  }
+  if (hydrogen_left) list[n++] = kHydrogenPlace;
+  unsigned swaps = exchanges(list, n);
+  if (n == 3) {
+    bool saturated = true;
+    for (unsigned i = 0; i < atom.degree; ++i) saturated = saturated && m.order[m.bond[a][i]] == kSingle;
+    const bool written = atom.hydrogens - taken == 1;
+    swaps += written ? first : digits == 1 && saturated;
+  }
+  return ((atom.flags & kClockwise) != 0) == (swaps % 2 == 0) ? kClockwiseTag : kCounterclockwiseTag;
+}
+
+// Sets ranks from the sorted order, where same(a, b) tells whether neighbours in it are equal.
+template <class Same>
+void number_ranks(const Molecule& m, Stereo& s, Same&& same) {
+  unsigned rank = 0;
+  for (unsigned i = 0; i < m.atoms; ++i) {
+    rank += i != 0 && !same(s.order[i - 1], s.order[i]);
+    s.next_rank[s.order[i]] = static_cast<u8>(rank);
+  }
+  __builtin_memcpy(s.rank, s.next_rank, m.atoms);
+  s.ranks = rank + 1;
+}
+
+inline void rank_elements(const Molecule& m, Stereo& s) {
+  u8 start[128];
+  __builtin_memset(start, 0, sizeof(start));
+  for (unsigned a = 0; a < m.atoms; ++a) ++start[m.atom[a].element];
+  u8 before = 0;
+  for (u8& count : start) {
+    const u8 here = count;
+    count = before;
+    before = static_cast<u8>(before + here);
+  }
+  for (unsigned a = 0; a < m.atoms; ++a) s.order[start[m.atom[a].element]++] = static_cast<u8>(a);
+  number_ranks(m, s, [&](unsigned a, unsigned b) { return m.atom[a].element == m.atom[b].element; });
+  s.rounds = 0;
+  s.stable = s.ranks == m.atoms;
+}
+
+// RDKit counts a neighbour as often as twice the bond's order, but phosphorus at a double bond once.
+inline unsigned times_ranked(const Molecule& m, unsigned bond, unsigned b) {
+  static constexpr u8 twice[] = {0, 2, 4, 6, 3};
+  const bool phosphorus = m.order[bond] == kDouble && m.atom[b].element == 15;
+  return phosphorus && m.atom[b].degree >= 3 && m.atom[b].degree <= 4 ? 1 : twice[m.order[bond]];
+}
+
+// The list of the ranks of an atom's neighbours as bytes, from the most significant one on, and its length.
+inline bool make_key(const Molecule& m, unsigned a, const u8* rank, u64* key) {
+  u8 near[kMaxDegree];  // slots by descending rank
+  const unsigned degree = m.atom[a].degree;
+  for (unsigned i = 0; i < degree; ++i) {
+    const u8 r = rank[m.neighbour[a][i]];
+    unsigned j = i;
+    for (; j > 0 && rank[m.neighbour[a][near[j - 1]]] < r; --j) near[j] = near[j - 1];
+    near[j] = static_cast<u8>(i);
+  }
+  key[0] = key[1] = key[2] = 0;
+  unsigned n = 0;
+  for (unsigned i = 0; i < degree; ++i) {
+    const unsigned b = m.neighbour[a][near[i]], times = times_ranked(m, m.bond[a][near[i]], b);
+    if (n + times > kMostBonds) return false;
+    for (unsigned t = 0; t < times; ++t, ++n) key[n / 8] |= (u64{rank[b]} + 1) << (56 - 8 * (n % 8));
+  }
+  key[3] = n + m.atom[a].hydrogens;
+  return true;
+}
+
+inline bool key_less(const u64* x, const u64* y) {
+  for (unsigned i = 0; i < 4; ++i) {
+    if (x[i] != y[i]) return x[i] < y[i];
+  }
+  return false;
+}
+
+// One round of refinement. False for an atom with more bonds than a key holds.
+inline bool refine_ranks(const Molecule& m, Stereo& s) {
+  for (unsigned i = 0, end; i < m.atoms; i = end) {
+    const u8 rank = s.rank[s.order[i]];
+    for (end = i + 1; end < m.atoms && s.rank[s.order[end]] == rank;) ++end;
+    if (end == i + 1) continue;
+    for (unsigned j = i; j < end; ++j) {
+      const u8 a = s.order[j];
+      if (!make_key(m, a, s.rank, s.key[a])) return false;
+      unsigned k = j;
+      for (; k > i && key_less(s.key[a], s.key[s.order[k - 1]]); --k) s.order[k] = s.order[k - 1];
+      s.order[k] = a;
+    }
+  }
+  const unsigned before = s.ranks;
+  number_ranks(m, s, [&](unsigned a, unsigned b) { return s.rank[a] == s.rank[b] && !key_less(s.key[a], s.key[b]); });
+  s.stable = s.ranks == before || s.ranks == m.atoms || ++s.rounds > m.atoms / 2;
+  return true;
+}
+
+inline bool ranks_differ(const Molecule& m, unsigned a, const u8* rank) {
+  for (unsigned i = 1; i < m.atom[a].degree; ++i) {
+    for (unsigned j = 0; j < i; ++j) {
+      if (rank[m.neighbour[a][i]] == rank[m.neighbour[a][j]]) return false;
+    }
+  }
+  return true;
+}
+
+// The bonds beside a double bond at one of its ends, in RDKit's order, with directions that lead away from it.
+struct DoubleEnd {
+  unsigned count, atom[2];
+  u8 direction[2];
+  bool directed;
+};
+
+inline DoubleEnd end_of(const Molecule& m, unsigned a, unsigned bond, const Stereo& s) {
+  DoubleEnd e{};
+  unsigned place[2] = {};
+  for (unsigned i = 0; i < m.atom[a].degree; ++i) {
+    const unsigned other = m.bond[a][i];
+    if (other == bond) continue;
+    u8 direction = s.direction[other];
+    e.directed = e.directed || direction != kNoDirection;
+    const bool closure = other >= m.atoms, opening = closure && m.closure[other - m.atoms].from_opening;
+    const unsigned begin = !closure || opening ? m.begin[other] : m.end[other];
+    if (direction != kNoDirection && begin != a) direction = static_cast<u8>(3 - direction);
+    unsigned j = e.count++;
+    if (j == 1 && place[0] > s.place[other]) {
+      place[1] = place[0];
+      e.atom[1] = e.atom[0];
+      e.direction[1] = e.direction[0];
+      j = 0;
+    }
+    place[j] = s.place[other];
+    e.atom[j] = m.neighbour[a][i];
+    e.direction[j] = direction;
+  }
+  if (!e.directed) return e;
+  for (unsigned i = 0; i < 2 && e.count == 2; ++i) {
+    if (e.direction[i] == kNoDirection) e.direction[i] = static_cast<u8>(3 - e.direction[1 - i]);
+  }
+  return e;
+}
+
+template <int W>
+bool allows_label(const Molecule& m, unsigned bond, const Facts<W>& f, const Bits<W>& ring_bonds) {
+  if (m.order[bond] != kDouble) return false;
+  const unsigned degree[2] = {m.atom[m.begin[bond]].degree, m.atom[m.end[bond]].degree};
+  if (degree[0] < 2 || degree[0] > 3 || degree[1] < 2 || degree[1] > 3) return false;
+  if (!ring_bonds.test(bond)) return true;
+  for (unsigned i = 0; i < f.rings.count; ++i) {
+    if (f.rings.bonds[i].test(bond) && static_cast<unsigned>(f.rings.bonds[i].count()) < kMinStereoRing) return false;
+  }
+  return true;
+}
+
+enum class Labelled { kNo, kYes, kTied, kConflict };
+
+// Gives a double bond its label if ranks and directions allow one; kTied if neighbours at an end have one rank.
+inline Labelled label_bond(const Molecule& m, unsigned bond, Stereo& s) {
+  const DoubleEnd end[2] = {end_of(m, m.begin[bond], bond, s), end_of(m, m.end[bond], bond, s)};
+  if (!end[0].directed || !end[1].directed) return Labelled::kNo;
+  u8 highest[2] = {};
+  for (unsigned i = 0; i < 2; ++i) {
+    const DoubleEnd& e = end[i];
+    if (e.count == 1) {
+      highest[i] = e.direction[0];
+      continue;
+    }
+    if (s.rank[e.atom[0]] == s.rank[e.atom[1]]) return Labelled::kTied;
+    if (e.direction[0] == e.direction[1]) return Labelled::kConflict;
+    highest[i] = e.direction[s.rank[e.atom[0]] > s.rank[e.atom[1]] ? 0 : 1];
+  }
+  s.bond[bond] = highest[0] == highest[1] ? kBondZ : kBondE;
+  return Labelled::kYes;
+}
+
+// R (2) or S (1), from the order of the neighbours' ranks.
+inline u8 centre_label(const Molecule& m, unsigned a, const Stereo& s) {
+  std::uint16_t list[kMaxDegree];
+  u8 rank[kMaxDegree];
+  const unsigned degree = m.atom[a].degree;
+  for (unsigned i = 0; i < degree; ++i) {
+    const u8 r = s.rank[m.neighbour[a][i]];
+    unsigned j = i;
+    for (; j > 0 && rank[j - 1] > r; --j) {
+      rank[j] = rank[j - 1];
+      list[j] = list[j - 1];
+    }
+    rank[j] = r;
+    list[j] = s.place[m.bond[a][i]];
+  }
+  const unsigned swaps = exchanges(list, degree) + (degree == 3 && m.atom[a].hydrogens == 1);
+  return (s.tag[a] == kClockwiseTag) == (swaps % 2 == 0) ? 2 : 1;
+}
+
+// Orders atoms of one rank by the labels of themselves and of their double bonds, and refines.
+inline bool rank_by_labels(const Molecule& m, Stereo& s) {
+  u8 code[256];
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    unsigned sum = 10u * s.label[a];
+    for (unsigned i = 0; i < m.atom[a].degree; ++i) {
+      const u8 stereo = s.bond[m.bond[a][i]];
+      sum += stereo == kBondE ? 1 : stereo == kBondZ ? 2 : 0;
+    }
+    code[a] = static_cast<u8>(sum);
+  }
+  const auto less = [&](unsigned a, unsigned b) {
+    return s.rank[a] != s.rank[b] ? s.rank[a] < s.rank[b] : code[a] < code[b];
+  };
+  for (unsigned i = 1; i < m.atoms; ++i) {
+    const u8 a = s.order[i];
+    unsigned j = i;
+    for (; j > 0 && less(a, s.order[j - 1]); --j) s.order[j] = s.order[j - 1];
+    s.order[j] = a;
+  }
+  number_ranks(m, s, [&](unsigned a, unsigned b) { return !less(a, b); });
+  s.rounds = 0;
+  s.stable = s.ranks == m.atoms;
+  while (!s.stable) {
+    if (!refine_ranks(m, s)) return false;
+  }
+  return true;
+}
+
+// Whether the ring neighbours of an atom tie so that only the rest of the ring can make it a centre.
+template <int W>
+bool is_ring_candidate(const Molecule& m, unsigned a, const Facts<W>& f, const Rings<W>& rings, const u8* rank) {
+  if (!rings.atoms.test(a)) return false;
+  if (m.atom[a].element == 7 && m.atom[a].degree + m.atom[a].hydrogens == 3) {
+    bool allowed = is_bridgehead(m, a, f);
+    for (unsigned i = 0; i < f.rings.count; ++i) {
+      allowed = allowed || (f.rings.atoms[i].test(a) && f.rings.atoms[i].count() == 3);
+    }
+    if (!allowed) return false;
+  }
+  u8 outside[kMaxDegree], inside[kMaxDegree];
+  unsigned out = 0, in = 0, different = 0;
+  for (unsigned i = 0; i < m.atom[a].degree; ++i) {
+    const u8 r = rank[m.neighbour[a][i]];
+    if (!rings.bonds.test(m.bond[a][i])) {
+      outside[out++] = r;
+      continue;
+    }
+    bool seen = false;
+    for (unsigned j = 0; j < in; ++j) seen = seen || inside[j] == r;
+    different += !seen;
+    inside[in++] = r;
+  }
+  if (out == 2) return outside[0] != outside[1] && in != different;
+  if (out == 1) return in > different;
+  return out == 0 && ((in == 4 && different == 3) || (in == 3 && different == 2));
+}
+
+// Removes the tags of atoms that have no label and are not one of several candidates of a ring system.
+template <int W>
+void remove_tags(const Molecule& m, const Facts<W>& f, const Rings<W>& rings, Stereo& s) {
+  Bits<W> candidates = Bits<W>::none();
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    if (s.tag[a] == kNoTag || s.label[a] != 0) continue;
+    if (is_ring_candidate(m, a, f, rings, s.rank)) {
+      candidates.set(a);
+    } else {
+      s.tag[a] = kNoTag;
+      s.untagged[a] = true;
+    }
+  }
+  while (candidates.any()) {
+    const Bits<W> start = Bits<W>::one(candidates.first());
+    Bits<W> system = start, front = start;
+    while (front.any()) {
+      Bits<W> next = Bits<W>::none();
+      for_each(front, [&](unsigned a) {
+        for (unsigned i = 0; i < m.atom[a].degree; ++i) {
+          if (rings.bonds.test(m.bond[a][i])) next.set(m.neighbour[a][i]);
+        }
+      });
+      front = next & ~system;
+      system |= next;
+    }
+    const Bits<W> found = candidates & system;
+    if (found.count() == 1) {
+      s.tag[found.first()] = kNoTag;
+      s.untagged[found.first()] = true;
+    }
+    candidates &= ~found;
+  }
+}
+
+// All labels, in RDKit's rounds, from stable ranks.
+template <int W>
+Status label_all(const Molecule& m, const Facts<W>& f, const Rings<W>& rings, Stereo& s) {
+  __builtin_memset(s.label, 0, m.atoms);
+  for (bool more = true; more;) {
+    bool unlabelled = false, changed = false;
+    for (unsigned a = 0; a < m.atoms; ++a) {
+      if (s.label[a] != 0 || !could_be_centre(m, a, f)) continue;
+      if (s.tag[a] != kNoTag && ranks_differ(m, a, s.rank)) {
+        s.label[a] = centre_label(m, a, s);
+        changed = true;
+      } else {
+        unlabelled = true;
+      }
+    }
+    for (unsigned b = 0; b < m.bonds(); ++b) {
+      if (s.bond[b] != kNoStereo || !allows_label(m, b, f, rings.bonds)) continue;
+      const Labelled labelled = m.directions != 0 ? label_bond(m, b, s) : Labelled::kNo;
+      if (labelled == Labelled::kConflict) return kStereo;
+      changed |= labelled == Labelled::kYes;
+      unlabelled |= labelled != Labelled::kYes;
+    }
+    more = unlabelled && changed;
+    if (more && !rank_by_labels(m, s)) return kStereo;
+  }
+  remove_tags(m, f, rings, s);
+  return kNative;
+}
+
+// Tags, labels of bonds, and their order. The molecule has its aromatic bonds, and f is complete apart from the rings.
+// kStereo or kRings for molecules that are left to RDKit.
+template <int W>
+Status perceive_stereo(const Molecule& m, Facts<W>& f, Rings<W>& rings, Stereo& s) {
+  __builtin_memset(s.tag, kNoTag, m.atoms);
+  __builtin_memset(s.untagged, 0, m.atoms);
+  __builtin_memset(s.bond, kNoStereo, m.bonds());
+  find_places(m, s.place);
+  if (!m.stereo_marks) return kNative;
+  u8 tagged[256], doubles[256];
+  unsigned n = 0, k = 0;
+  bool with_rings = false, mapped = false;
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    mapped = mapped || (m.atom[a].flags & kMapped) != 0;
+    if ((m.atom[a].flags & kTetrahedral) == 0 || f.hybrid[a] != kSp3) continue;
+    tagged[n++] = static_cast<u8>(a);
+    with_rings |= m.atom[a].element == 7 && m.atom[a].degree == 3 && rings.atoms.test(a);
+  }
+  if (m.directions != 0) {
+    __builtin_memset(s.direction, kNoDirection, m.bonds());
+    for (unsigned i = 0; i < m.directions; ++i) {
+      const unsigned old = m.directed[i], first_old = kMaxBonds - m.closures;
+      s.direction[old >= first_old ? m.atoms + (kMaxBonds - 1 - old) : old] = m.direction[i];
+    }
+    for (unsigned b = 0; b < m.bonds(); ++b) {
+      if (m.order[b] != kDouble) continue;
+      if (rings.bonds.test(b)) {
+        with_rings |= end_of(m, m.begin[b], b, s).directed && end_of(m, m.end[b], b, s).directed;
+      }
+      doubles[k++] = static_cast<u8>(b);
+    }
+  }
+  if (n + k == 0) return kNative;
+  if (mapped) return kStereo;  // numbers are part of RDKit's ranks
+  f.rings.count = 0;
+  if (with_rings && !find_rings(m, rings, f.rings)) return kRings;
+  bool whole = false;  // all rounds are needed
+  unsigned kept = 0;
+  for (unsigned i = 0; i < k; ++i) {
+    const unsigned b = doubles[i];
+    if (allows_label(m, b, f, rings.bonds)) doubles[kept++] = static_cast<u8>(b);
+  }
+  k = kept;
+  for (unsigned i = kept = 0; i < n; ++i) {
+    const unsigned a = tagged[i];
+    s.tag[a] = tag_of(m, a, s.place);
+    if (could_be_centre(m, a, f)) {
+      if (s.tag[a] == kNoTag) return kStereo;
+      tagged[kept++] = static_cast<u8>(a);
+    } else if (m.atom[a].degree < 3 || !rings.atoms.test(a)) {
+      s.tag[a] = kNoTag;
+      s.untagged[a] = true;
+    } else {
+      if (s.tag[a] == kNoTag) return kStereo;
+      whole = true;
+    }
+  }
+  n = kept;
+  rank_elements(m, s);
+  while (true) {
+    for (unsigned i = kept = 0; i < n; ++i) {
+      if (!ranks_differ(m, tagged[i], s.rank)) tagged[kept++] = tagged[i];
+    }
+    n = kept;
+    for (unsigned i = kept = 0; i < k; ++i) {
+      const Labelled labelled = label_bond(m, doubles[i], s);
+      if (labelled == Labelled::kConflict) return kStereo;
+      if (labelled == Labelled::kTied) doubles[kept++] = doubles[i];
+    }
+    k = kept;
+    whole = whole || (s.stable && n + k != 0);
+    if ((s.stable || n + k == 0) && !whole) return kNative;
+    if (s.stable) break;
+    if (!refine_ranks(m, s)) return kStereo;
+  }
+  if (!with_rings && m.closures != 0 && !find_rings(m, rings, f.rings)) return kRings;
+  __builtin_memset(s.bond, kNoStereo, m.bonds());
+  return label_all(m, f, rings, s);
+}
+
+}  // namespace
+}  // namespace catalase
