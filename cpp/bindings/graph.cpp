@@ -2,7 +2,8 @@
 // with `bad_offset` and `bad_row`.
 #include "graph/graph.h"
 
-#include "bindings/arrays.h"
+#include "bindings/codes.h"
+#include "graph/update.h"
 
 namespace catalase {
 namespace {
@@ -92,9 +93,47 @@ void spread_into(const py::array& offsets, bool mean, const py::array& dy, const
   segment_spread<T>(lists, mean, given, to);
 }
 
+template <class T>
+void update_into(const py::array& offsets, const py::array& index, const py::array& h, const py::array& w,
+                 const py::object& z, const py::object& kind, const py::object& bias, int activation,
+                 const py::array& m, const py::array& y) {
+  const RowLists lists = lists_of(offsets, index);
+  UpdateArgs<T> args{};
+  args.w = matrix_view<const T>(w);
+  args.h = named_rows<T>(h, offsets, lists, args.w.rows);
+  args.m = graph_rows<T>(m, lists.count, args.w.rows);
+  args.y = graph_rows<T>(y, lists.count, args.w.cols);
+  args.activation = activation_of(activation);
+  if (!z.is_none()) {
+    const auto array = py::cast<py::array>(z);
+    args.z = graph_rows<const T>(array, array.shape(0), args.w.cols);
+  }
+  if (!kind.is_none()) {
+    const auto array = py::cast<py::array>(kind);
+    require(array.size() == lists.count, "kind does not fit");
+    args.kind = input<std::int32_t>(array);
+  }
+  require(z.is_none() || args.kind != nullptr || args.z.rows == lists.count, "z does not fit");
+  if (!bias.is_none()) {
+    const auto array = py::cast<py::array>(bias);
+    require(array.ndim() == 1 && array.shape(0) == args.w.cols, "bias does not fit");
+    args.bias = input<T>(array);
+  }
+  KernelScope scope;
+  message_update<T>(lists, args);
+}
+
 }  // namespace
 
 CATALASE_BINDING(graph, m) {
+  m.def(
+      "message_update",
+      [](const py::array& offsets, const py::array& index, const py::array& h, const py::array& w, const py::object& z,
+         const py::object& kind, const py::object& bias, int activation, const py::array& sums, const py::array& y) {
+        by_type(h, [&]<class T>() { update_into<T>(offsets, index, h, w, z, kind, bias, activation, sums, y); });
+      },
+      py::arg("offsets"), py::arg("index"), py::arg("h"), py::arg("w"), py::arg("z"), py::arg("kind"), py::arg("bias"),
+      py::arg("activation"), py::arg("m"), py::arg("y"));
   m.def(
       "bad_offset",
       [](const py::array& offsets, Index entries) {

@@ -49,6 +49,19 @@ class AugmentOptions:
         random: bool,
     ) -> None: ...
 
+class EnvironmentTables:
+    def __init__(
+        self,
+        atom_offsets: NDArray[Any],
+        atom_classes: NDArray[Any],
+        atom_order: NDArray[Any],
+        atom_kinds: int,
+        bond_kinds: int,
+        atoms: tuple[Any, ...],
+        bonds: tuple[Any, ...],
+    ) -> None: ...
+    def batch(self, rows: NDArray[Any]) -> tuple[Any, ...]: ...
+
 class PatternTables:
     def __init__(
         self,
@@ -194,6 +207,17 @@ def ecfp_graphs(
 def embedding(ids: NDArray[Any], w: NDArray[Any], out: NDArray[Any]) -> int: ...
 def embedding_gradient(ids: NDArray[Any], padding: int, dy: NDArray[Any], dw: NDArray[Any]) -> int: ...
 def empty(shape: Sequence[int], dtype: Any) -> NDArray[Any]: ...
+def environments(
+    atom_offsets: NDArray[Any],
+    bond_offsets: NDArray[Any],
+    atom_codes: NDArray[Any],
+    atom_floats: NDArray[Any],
+    bond_codes: NDArray[Any],
+    source: NDArray[Any],
+    target: NDArray[Any],
+    depth: int,
+    distinct: bool,
+) -> Any: ...
 def fail_allocation(n: int) -> int: ...
 def fma_peak(repeats: int) -> float: ...
 def get_cpu_level() -> str: ...
@@ -245,6 +269,18 @@ def matmul(
     a: NDArray[Any], b: NDArray[Any], bias: Any, activation: int, out: NDArray[Any], add: Any = None, keep: Any = None
 ) -> None: ...
 def matmul_batch(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any]) -> None: ...
+def message_update(
+    offsets: NDArray[Any],
+    index: NDArray[Any],
+    h: NDArray[Any],
+    w: NDArray[Any],
+    z: Any,
+    kind: Any,
+    bias: Any,
+    activation: int,
+    m: NDArray[Any],
+    y: NDArray[Any],
+) -> None: ...
 def moments(x: NDArray[Any], mean: NDArray[Any], var: NDArray[Any]) -> None: ...
 def one_hot_dna(
     texts: list[Any],

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.at_one_level
 DOCS = Path(__file__).parent.parent.parent / "docs" / "gpu.md"
 # Results, memory of the host, and molecules that only the CPU reads.
 NO_ARRAY_FUNCTIONS = {"RnnSaved", "SparseBatch", "empty", "descriptors", "substructure", "transpose_index"}
+NO_ARRAY_FUNCTIONS |= {"environments", "Environments", "EnvironmentBatch", "RowLists"}  # numbers of the host
 
 RNG = np.random.default_rng(7)
 
@@ -36,6 +37,7 @@ LABELS, PROBABILITIES = RNG.integers(0, 16, 6), RNG.random((6, 16)).astype(np.fl
 SIDES, KERNEL = (6, 5, 4), (3, 2, 2)
 PIXELS = RNG.integers(0, 256, (2, 8, 7, 3), dtype=np.uint8)
 IDS, TABLE = RNG.integers(0, 5, (3, 4)), f32(5, 3)
+KIND, SQUARE = np.array([1, 0, 1], np.int32), f32(3, 3)
 INDEX, OFFSETS, NUMBERS = np.array([0, 4, 4, 1, 3], np.int32), np.array([0, 2, 2, 5]), np.array([0, 4, 4, 1])
 SCALE = [np.abs(f32(3)) + 1, f32(3)]
 
@@ -44,6 +46,17 @@ def _batch_norm_backward(on, device):
     x, *scale = map(on, (TOKENS, *SCALE))
     y, mean, var = ops.batch_norm(x, *scale)
     return ops.batch_norm_backward(gradient(on, y), x, *scale, mean, var)
+
+
+def _update(on):
+    more = {"z": on(TABLE[:2]), "kind": on(KIND), "b": on(TABLE[4])}
+    return ops.message_update_forward(on(TABLE), on(SQUARE), on(INDEX), on(OFFSETS), **more)
+
+
+def _update_backward(on, device):
+    y, m = _update(on)
+    lists = (on(INDEX), on(OFFSETS), 5)
+    return ops.message_update_backward(gradient(on, y), y, m, on(SQUARE), *lists, kind=on(KIND), kinds=2)
 
 
 # By name: what is run with `on`, which brings arrays to the backend, and its name.
@@ -70,6 +83,9 @@ CALLS = {
     "augment_images": lambda on, device: ops.augment_images(on(PIXELS), seed=1, flip_vertical=0.5, rotation=30.0, noise=0.1),
     "embedding": lambda on, device: ops.embedding(on(IDS), on(TABLE)),
     "embedding_backward": lambda on, device: ops.embedding_backward(on(TOKENS), on(IDS), 5),
+    "message_update": lambda on, device: ops.message_update(on(TABLE), on(SQUARE), on(INDEX), on(OFFSETS), z=on(TABLE[:3])),
+    "message_update_forward": lambda on, device: _update(on),
+    "message_update_backward": _update_backward,
     "gather_rows": lambda on, device: ops.gather_rows(on(TABLE), on(NUMBERS)),
     "gather_rows_backward": lambda on, device: ops.gather_rows_backward(on(TABLE[:4]), on(NUMBERS), 5),
     "gather_sum": lambda on, device: ops.gather_sum(on(TABLE), on(INDEX), on(OFFSETS)),
@@ -205,6 +221,11 @@ MAY_STAY |= {"gather_rows": [1], "gather_rows_backward": [1]} | {
     "gather_sum": [1, 2],
     "gather_sum_backward": [1, 2],
     "gather_max": [1, 2],
+}
+MAY_STAY |= {
+    "message_update": [2, 3],
+    "message_update_forward": [1, 5, 6],
+    "message_update_backward": [1, 5, 6, 7, 8, 11],
 }
 MAY_STAY |= {"gather_max_backward": [2, 3]} | {f"segment_{how}": [1] for how in ("sum", "mean", "max", "softmax")}
 MAY_STAY |= {

@@ -23,7 +23,7 @@ COVERS: dict[str, tuple[str, ...]] = {}
 CASES = {}
 
 # Nothing is summed or split: an array, a view, or the same bits by definition.
-NOT_TESTED_HERE = {"empty", "as_sparse"}
+NOT_TESTED_HERE = {"empty", "as_sparse", "environments"}  # test_environments.py splits its batches
 
 
 def case(*names):
@@ -259,20 +259,24 @@ def embedding(rng, dtype):
 
 @case("gather_rows", "gather_rows_backward", "gather_sum", "gather_sum_backward", "gather_max", "gather_max_backward",
       "segment_sum", "segment_sum_backward", "segment_mean", "segment_mean_backward", "segment_max", "segment_max_backward",
-      "segment_softmax", "segment_softmax_backward", "transpose_index")  # fmt: skip
+      "segment_softmax", "segment_softmax_backward", "transpose_index", "message_update", "message_update_forward", "message_update_backward")  # fmt: skip
 def graph(rng, dtype):
     rows, width = int(rng.integers(1, 300)), int(rng.integers(1, 70))
     lengths = rng.integers(0, int(rng.choice([2, 5, 300])), int(rng.integers(1, 200)))
     x, dy = normal(rng, dtype, rows, width), normal(rng, dtype, len(lengths), width)
     index = rng.integers(0, rows, lengths.sum()).astype(np.int32)
-    ends = np.cumsum(lengths)
+    ends, kind = np.cumsum(lengths), rng.integers(0, 5, len(lengths))
+    w, z, b = normal(rng, dtype, width, width), normal(rng, dtype, 5, width), normal(rng, dtype, width)
 
-    def call(lengths, ends, dy):
+    def call(lengths, ends, dy, kind):
         offsets = np.cumsum([0, *lengths])
         own = index[ends[0] - lengths[0] : ends[-1]]  # of these lists
         wide = ops.gather_rows(x, own)
         soft = ops.segment_softmax(wide, offsets)
+        y, m = ops.message_update_forward(x, w, own, offsets, z=z, kind=kind, b=b)
+        dh, dw, dz, db = ops.message_update_backward(dy, y, m, w, own, offsets, rows, kind=kind, kinds=5)
         by_list = (
+            y, m, ops.message_update(x, w, own, offsets, z=dy, activation="tanh"),
             ops.gather_sum(x, own, offsets), ops.gather_max(x, own, offsets), ops.segment_sum(wide, offsets),
             ops.segment_mean(wide, offsets), ops.segment_max(wide, offsets),
         )  # fmt: skip
@@ -282,11 +286,11 @@ def graph(rng, dtype):
         )  # fmt: skip
         summed = (
             ops.gather_rows_backward(wide, own, rows), ops.gather_sum_backward(dy, own, offsets, rows),
-            ops.gather_max_backward(dy, x, own, offsets), *ops.transpose_index(own, offsets, rows),
+            ops.gather_max_backward(dy, x, own, offsets), *ops.transpose_index(own, offsets, rows), dh, dw, dz, db,
         )  # fmt: skip
         return (*by_list, *by_entry), summed
 
-    return call, (lengths, ends, dy), f"x {x.shape}, {len(lengths)} lists of {len(index)}"
+    return call, (lengths, ends, dy, kind), f"x {x.shape}, {len(lengths)} lists of {len(index)}"
 
 
 @case("one_hot_dna")

@@ -17,6 +17,7 @@ import pytest
 
 import catalase as ct
 from catalase import _core
+from tests.ops.test_environments import ODD, packed
 from tests.reference.activations import NAMES
 
 ops = ct.ops
@@ -182,6 +183,11 @@ def _other_cases() -> None:
     call("augment_images", ops.augment_images, images, seed=1, rotation=0.3, noise=0.1, masks=images[..., :1])
 
 
+def _numbers_of(batch: Any) -> tuple[Any, ...]:
+    levels = (batch.molecules, batch.atoms, *batch.bonds)
+    return tuple((level.index, level.offsets, level.transposed, level.kind, level.kinds) for level in levels)
+
+
 def _graph_cases() -> None:
     offsets = np.arange(0, 121, 3)
     index, x, dy = np.arange(120, dtype=np.int32) * 7 % 50, _values(50, 200), _values(40, 200)
@@ -192,6 +198,19 @@ def _graph_cases() -> None:
     call("gather_rows", ops.gather_rows, x, index)
     call("gather_rows_backward", ops.gather_rows_backward, _values(120, 200), index, 50)
     call("transpose_index", ops.transpose_index, index, offsets, 50)
+    w, kind = _values(200, 90), np.arange(40) % 7
+    call("message_update", ops.message_update, x, w, index, offsets, z=_values(7, 90), kind=kind, b=_values(90))
+    call("message_update_forward", ops.message_update_forward, x, w, index, offsets)
+    y, m = ops.message_update_forward(x, w, index, offsets, z=_values(7, 90), kind=kind)
+    backward = ops.message_update_backward
+    call("message_update_backward", backward, y, y, m, w, index, offsets, 50, kind=kind, kinds=7)
+    graphs = packed([ODD[name] for name in ODD], 2, 1)
+    for name in ("Environments", "EnvironmentBatch", "RowLists"):
+        call(name, lambda: _numbers_of(ops.environments(graphs, 3).batch([3, 4, 5, 5])))
+    call("environments", lambda: ops.environments(graphs, 3).atom_classes)
+    call("environments plain", lambda: ops.environments(graphs, 3, distinct=False).atom_order)
+    found = ops.environments(graphs, 3)
+    call("Environments.batch", lambda: _numbers_of(found.batch()))
     wide = _values(120, 200)
     for how in ("sum", "mean", "max", "softmax"):
         call(f"segment_{how}", getattr(ops, f"segment_{how}"), wide, offsets)

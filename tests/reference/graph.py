@@ -68,3 +68,31 @@ def update(h, w, z0, index, offsets, rep=None, b=None, relu=True):
     z = m @ np.asarray(w, np.float64) + np.asarray(z0 if rep is None else z0[rep], np.float64)
     z = z if b is None else z + b
     return (np.maximum(z, 0) if relu else z), m
+
+
+def environments(graphs, depth):
+    """The contents of each bond's class at each depth, and of each atom's class, as nested tuples."""
+    atom = [(tuple(c), f.tobytes()) for c, f in zip(graphs.atom_codes.tolist(), graphs.atom_floats, strict=True)]
+    ends = list(zip(graphs.source.tolist(), graphs.target.tolist(), strict=True))
+    into = [[b for b, (_, t) in enumerate(ends) if t == a] for a in range(len(atom))]
+    first = [(atom[s], tuple(code)) for (s, _), code in zip(ends, graphs.bond_codes.tolist(), strict=True)]
+    depths = [first]
+    for _ in range(depth - 1):
+        last = depths[-1]
+        depths.append(
+            [(first[b], tuple(sorted(last[o] for o in into[s] if o != b ^ 1))) for b, (s, _) in enumerate(ends)]
+        )
+    return depths, [(atom[a], tuple(sorted(depths[-1][b] for b in into[a]))) for a in range(len(atom))]
+
+
+def message_passing(graphs, depth, bond_inputs, atom_inputs, w_i, w_h, w_o):
+    """D-MPNN's hidden vectors of atoms, bond by bond, in float64."""
+    z0 = bond_inputs.astype(np.float64) @ w_i
+    h = np.maximum(z0, 0)
+    for _ in range(depth - 1):
+        total = np.zeros((len(graphs.atom_codes), h.shape[1]))
+        np.add.at(total, graphs.target, h)
+        h = np.maximum(z0 + (total[graphs.source] - h[np.arange(len(h)) ^ 1]) @ w_h, 0)
+    total = np.zeros((len(graphs.atom_codes), h.shape[1]))
+    np.add.at(total, graphs.target, h)
+    return np.maximum(np.hstack([atom_inputs, total]) @ w_o, 0)

@@ -404,6 +404,20 @@ class Backend(ABC):
         """Return row r of ``dy`` (or its quotient by the length) for each of the ``rows`` rows of segment r."""
 
     @abstractmethod
+    def message_update(
+        self,
+        h: Array,
+        w: Array,
+        z: Array | None,
+        kind: Array | None,
+        b: Array | None,
+        activation: int,
+        offsets: Array,
+        index: Array,
+    ) -> tuple[Array, Array]:
+        """Return ``act(m @ w + b + z[kind])`` and the sums of lists m; without ``kind`` row r of z is added to list r."""
+
+    @abstractmethod
     def transpose_lists(self, offsets: Array, index: Array, rows: int) -> tuple[Array, Array]:
         """Return the index and the offsets of each row's lists, ascending."""
 

@@ -441,6 +441,15 @@ class CpuBackend(Backend):
         _core.segment_spread(offsets, mean, unit_rows(dy), dx)
         return dx
 
+    def message_update(
+        self, h: NDArray[Any], w: NDArray[Any], z: NDArray[Any] | None, kind: NDArray[Any] | None,
+        b: NDArray[Any] | None, activation: int, offsets: NDArray[Any], index: NDArray[Any],
+    ) -> tuple[NDArray[Any], NDArray[Any]]:  # fmt: skip
+        m, y = (empty((len(offsets) - 1, columns), h.dtype) for columns in w.shape)
+        z, b = None if z is None else unit_rows(z), _dense(b)
+        _core.message_update(offsets, index, unit_rows(h), whole_strides(w), z, kind, b, activation, m, y)
+        return y, m
+
     def transpose_lists(
         self, offsets: NDArray[Any], index: NDArray[Any], rows: int
     ) -> tuple[NDArray[Any], NDArray[Any]]:

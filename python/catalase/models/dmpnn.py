@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, optim
-from ..nn.graph import DirectedMessagePassing, GraphReadout
 from .._internal.registry import Bool, Float, Int, Str
 from ..autograd import Tensor
 from ..data.graph_batch import GraphBatch
 from ..ops.checks import ACTIVATION_NAMES
-from ..ops.mol_graphs import FEATURES, widths
+from ..ops.mol_graphs import FEATURE_SETS, widths
 from .graphs import GraphRows
 from .labels import check_classes, check_numbers, flat
 from .settings import N_CLASSES, N_TASKS, TRAINING, Settings, Share, declared
@@ -27,7 +26,7 @@ class DMPNN(nn.Module):
         super().__init__()
         rng = nn.init.generator(model.seed)
         hidden, width = model.message_hidden_dim, model.ffn_hidden_dim
-        self.messages = DirectedMessagePassing(
+        self.messages = nn.DirectedMessagePassing(
             *widths(model.features),
             hidden=hidden,
             depth=model.depth,
@@ -36,7 +35,7 @@ class DMPNN(nn.Module):
             activation=model.activation,
             rng=rng,
         )
-        self.readout = GraphReadout(model.aggregation, norm=model.aggregation_norm, features=hidden, rng=rng)
+        self.readout = nn.GraphReadout(model.aggregation, norm=model.aggregation_norm, features=hidden, rng=rng)
         self.norm = nn.BatchNorm(hidden) if model.batch_norm else None
         layers: list[nn.Module] = []
         sizes = [hidden, *[width] * model.ffn_num_layers, math.prod(shape)]
@@ -124,7 +123,7 @@ class DMPNNModel(GraphRows):
         n_tasks=N_TASKS,
         mode=Str(choices=["regression", "classification"]),
         n_classes=N_CLASSES,
-        features=Str(choices=list(FEATURES)),
+        features=Str(choices=list(FEATURE_SETS)),
         message_hidden_dim=Int(1, 1_000_000),
         depth=Int(1, 1000),
         message_bias=Bool(),

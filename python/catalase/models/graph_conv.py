@@ -13,7 +13,7 @@ from .. import nn, optim
 from .._internal.registry import Bool, Int, List, Str
 from ..autograd import Tensor
 from ..data.graph_batch import GraphBatch
-from ..ops.mol_graphs import atom_width
+from ..ops.mol_graphs import widths
 from .graphs import GraphRows
 from .labels import check_classes, check_numbers
 from .settings import N_CLASSES, N_TASKS, TRAINING, EachLayer, Layers, Numbers, Settings, Share, declared
@@ -27,7 +27,7 @@ class GraphConvNet(nn.Module):
     def __init__(self, model: GraphConvModel, shape: tuple[int, ...]) -> None:
         super().__init__()
         rng = nn.init.generator(model.seed)
-        width, dropouts = atom_width(model.features), [*model.dropout]
+        width, dropouts = widths(model.features)[0], [*model.dropout]
         self.convolutions: list[_Block] = []
         for size, rate in zip(model.graph_conv_layers, dropouts[:-1], strict=True):
             self.convolutions.append(_Block(nn.GraphConv(width, size, rng=rng), size, rate, model.batch_normalize))

@@ -133,9 +133,18 @@ class DirectedMessagePassing(Module):
 
     def _update(self, rows: Tensor, lists: RowLists, start: Tensor, w: Parameter, b: Parameter | None) -> Tensor:
         """Rows of the next step: of the sums over lists of rows, and of what each row starts with."""
-        sums = F.gather_sum(rows, lists.index, lists.offsets, transposed=lists.transposed)
-        own = F.gather_rows(start, lists.kind)
-        rows = F.activation(own + F.linear(sums, w, b), self.activation)
+        rows = F.message_update(
+            rows,
+            w,
+            lists.index,
+            lists.offsets,
+            z=start,
+            kind=lists.kind,
+            b=b,
+            activation=self.activation,
+            transposed=lists.transposed,
+            kinds=lists.kinds,
+        )
         return rows if self.dropout is None else self.dropout(rows)
 
     def __repr__(self) -> str:

@@ -29,6 +29,7 @@ from .dropout import dropout, dropout_backward
 from .ecfp import ecfp
 from .elementwise import *  # noqa: F403
 from .embedding import embedding, embedding_backward
+from .environments import EnvironmentBatch, Environments, RowLists, environments
 from .graph import (
     gather_max,
     gather_max_backward,
@@ -36,6 +37,9 @@ from .graph import (
     gather_rows_backward,
     gather_sum,
     gather_sum_backward,
+    message_update,
+    message_update_backward,
+    message_update_forward,
     segment_max,
     segment_max_backward,
     segment_mean,
@@ -133,7 +137,11 @@ __all__ = [
     "ecfp",
     "embedding",
     "embedding_backward",
+    "EnvironmentBatch",
+    "Environments",
+    "RowLists",
     "empty",
+    "environments",
     "gather_max",
     "gather_max_backward",
     "gather_rows",
@@ -159,6 +167,9 @@ __all__ = [
     "max_pool3d",
     "max_pool3d_backward",
     "mol_graphs",
+    "message_update",
+    "message_update_backward",
+    "message_update_forward",
     "one_hot_dna",
     "segment_max",
     "segment_max_backward",

@@ -19,6 +19,7 @@ from .._internal.report import Failure, Report
 from ..chem.facts import MoleculeFacts, element_masses, facts_of, hydrogen_bond_patterns, hydrogen_bonding
 from ..chem.reading import item_text, read_molecule, refusal
 from .ecfp import check_molecules, threads_of
+from .environments import Environments, environments
 from .substructure import match_columns, read_patterns
 
 NO_COLUMN = 255
@@ -161,6 +162,11 @@ def _layout(features: str) -> _Layout:
     )
 
 
+def widths(features: str) -> tuple[int, int]:
+    """Return the numbers of columns of atoms and of bonds that a feature set has."""
+    return _layout(features).atom_width, _layout(features).bond_width
+
+
 _BYTES = np.arange(256)
 _BOND_FACTS = {"type": _BYTES % 8, "conjugated": _BYTES // 8 % 2, "ring": _BYTES // 16 % 2, "stereo": _BYTES // 32}
 _HYDROGEN_BONDS = ("donor", "acceptor")  # no facts of the native code: matches of patterns are written afterwards
@@ -250,6 +256,7 @@ class MolGraphs:
         self.atom_offsets, self.bond_offsets = atom_offsets, bond_offsets
         self.atom_codes, self.atom_floats, self.bond_codes = atom_codes, atom_floats, bond_codes
         self.source, self.target = source, target
+        self._environments: dict[tuple[int, bool], Environments] = {}
         self._check()
 
     def _check(self) -> None:
@@ -305,7 +312,21 @@ class MolGraphs:
         made.features = features
         made.atom_offsets, made.bond_offsets, made.atom_codes, made.atom_floats = arrays[:4]
         made.bond_codes, made.source, made.target = arrays[4:]
+        made._environments = {}
         return made
+
+    def environments(self, depth: int, distinct: bool = True) -> Environments:
+        """Return `catalase.ops.environments` of these graphs, which is found once."""
+        key = depth, distinct
+        if key not in self._environments:
+            self._environments[key] = environments(self, depth, distinct=distinct)
+        return self._environments[key]
+
+    def atom_rows(self, atoms: Any) -> NDArray[np.float32]:
+        """Return the features of some atoms, by their numbers in all molecules, float32 (atoms, atom_width)."""
+        rows = _one_hot(self.atom_codes[atoms], self.atom_columns, self.atom_width)
+        rows[:, self.atom_float_columns] = self.atom_floats[atoms]
+        return rows
 
     def _arrays(self) -> tuple[NDArray[Any], ...]:
         return (self.atom_codes, self.atom_floats, self.bond_codes, self.source, self.target)
@@ -381,9 +402,7 @@ class MolGraphs:
     def atom_features(self, i: int) -> NDArray[np.float32]:
         """Return the features of the atoms of molecule i, float32 (atoms, atom_width)."""
         one = self[_row("atom_features", i)]
-        rows = _one_hot(one.atom_codes, one.atom_columns, one.atom_width)
-        rows[:, one.atom_float_columns] = one.atom_floats
-        return rows
+        return one.atom_rows(slice(None))
 
     def bond_features(self, i: int) -> NDArray[np.float32]:
         """Return the features of the directed bonds of molecule i, float32 (directed bonds, bond_width)."""
@@ -394,6 +413,9 @@ class MolGraphs:
         """Return the directed bonds of molecule i, int64 (2, directed bonds): sources, and targets."""
         one = self[_row("edge_index", i)]
         return np.array([one.source, one.target], np.int64)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_environments": {}}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, MolGraphs) or self.features != other.features:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import _core
+from ..._internal.config import get_matmul_precision
 from .launch import stride, unit_rows, walk
+from .matmul import product
 
 if TYPE_CHECKING:
     from .backend import CudaBackend
@@ -69,6 +71,19 @@ def segment_spread(device: CudaBackend, dy: Any, offsets: Any, mean: bool, rows:
     args = (offsets, offsets.shape[0] - 1, int(mean), dy, stride(dy, 0), dx, dx.shape[1])
     walk(device, "graph.segment_spread_f32", dx.size, *args)
     return dx
+
+
+def message_update(
+    device: CudaBackend, h: Any, w: Any, z: Any, kind: Any, b: Any, activation: int, offsets: Any, index: Any
+) -> tuple[Any, Any]:
+    """Return as the protocol says, by a sum, a copy of the rows of z that are added, and a product."""
+    m = list_sum(device, h, offsets, index)
+    y = device.empty((m.shape[0], w.shape[1]), np.float32)
+    if z is not None and kind is not None:
+        z = list_sum(device, z, device.array(np.arange(m.shape[0] + 1)), kind)
+    b = None if b is None else device.contiguous(b)
+    product(device, m, w, y, bias=b, add=z, activation=activation, precision=get_matmul_precision())
+    return y, m
 
 
 def transpose_lists(device: CudaBackend, offsets: Any, index: Any, rows: int) -> tuple[Any, Any]:

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ... import ops
-from ...autograd import Tensor, record
-from ...autograd.tensor import as_tensor
+from ...autograd import Function, Tensor, is_recording, record
+from ...autograd.tensor import activated, as_tensor
 from ...backends import is_device_array
+from ...ops.checks import DERIVED_FROM_INPUT
+from ...ops.linear import DeferredMatmul, before_activation
 
 Input = Tensor | NDArray[Any]
 Lists = tuple[ArrayLike, ArrayLike]
@@ -32,7 +34,7 @@ def gather_sum(values: Input, index: ArrayLike, offsets: ArrayLike, *, transpose
     x, numbers, starts = as_tensor("gather_sum", "values", values), _kept(index), _kept(offsets)
     y = ops.gather_sum(x.data, numbers, starts)
     if transposed is not None:
-        turned, ends = _pair("gather_sum", transposed)
+        turned, ends = _pair("gather_sum", "transposed", transposed)
         return record(y, (x,), lambda dy: (ops.gather_sum(dy, turned, ends),))
     return record(y, (x,), lambda dy: (ops.gather_sum_backward(dy, numbers, starts, len(x)),))
 
@@ -42,6 +44,83 @@ def gather_max(values: Input, index: ArrayLike, offsets: ArrayLike) -> Tensor:
     x, numbers, starts = as_tensor("gather_max", "values", values), _kept(index), _kept(offsets)
     y = ops.gather_max(x.data, numbers, starts)
     return record(y, (x,), lambda dy: (ops.gather_max_backward(dy, x.data, numbers, starts),))
+
+
+class MessageUpdate(Function):
+    """``activation(sum over lists of h @ w + b + z[kind])``; the gradient of ``w`` is deferred."""
+
+    def forward(
+        self, h: NDArray[Any], w: NDArray[Any], z: Any, b: Any, *, lists: Lists, kind: Any, activation: str | None,
+        transposed: Lists | None, kinds: Lists | None,
+    ) -> NDArray[Any]:  # fmt: skip
+        index, offsets = lists
+        y, m = ops.message_update_forward(h, w, index, offsets, z=z, kind=kind, b=b, activation=activation)
+        if self.recorded:
+            self.w, self.y, self.m, self.activation = w, y, m, activation
+            self.lists = lists if transposed is None else transposed
+            self.known, self.rows, self.has_bias = transposed is not None, len(h), b is not None
+            self.kind, self.kinds, self.z_rows = kind, kinds, 0 if z is None else len(z)
+        return y
+
+    def backward(self, dy: NDArray[Any]) -> tuple[Any, ...]:
+        out, db = self.gradient_out(3) if self.has_bias else None, None
+        if self.has_bias:
+            dz, db = before_activation("message_update", dy, self.y, self.activation, out, own_out=out is not None)
+        else:
+            dz = dy if self.activation is None else ops.activation_backward(dy, self.y, self.activation)
+        dh = dz0 = None
+        if self.needs[0]:
+            dm = ops.matmul(dz, self.w, transpose_b=True)
+            index, offsets = self.lists
+            known = self.known
+            dh = ops.gather_sum(dm, index, offsets) if known else ops.gather_sum_backward(dm, index, offsets, self.rows)
+        if self.needs[2]:
+            if self.kind is None:
+                dz0 = dz
+            elif self.kinds is not None:
+                dz0 = ops.gather_sum(dz, *self.kinds)
+            else:
+                dz0 = ops.gather_sum_backward(dz, self.kind, np.arange(len(dz) + 1), self.z_rows)
+        return dh, DeferredMatmul(self.m, dz, transpose_a=True), dz0, db
+
+
+def message_update(
+    h: Input,
+    w: Input,
+    index: ArrayLike,
+    offsets: ArrayLike,
+    *,
+    z: Input | None = None,
+    kind: ArrayLike | None = None,
+    b: Input | None = None,
+    activation: str | None = "relu",
+    transposed: Lists | None = None,
+    kinds: Lists | None = None,
+) -> Tensor:
+    """Return ``activation(gather_sum(h, index, offsets) @ w + b + z[kind])``; see `catalase.ops.message_update`.
+
+    One operation on the tape, or two with an activation whose derivative is computed from its input, such as "gelu".
+    ``transposed`` and ``kinds`` are the transposed lists of ``h`` and of ``z``, as `catalase.ops.RowLists` has them; the
+    backward pass computes them where they are not given.
+    """
+    function = "message_update"
+    if isinstance(activation, str) and activation in DERIVED_FROM_INPUT and is_recording():
+        y = message_update(
+            h, w, index, offsets, z=z, kind=kind, b=b, activation=None, transposed=transposed, kinds=kinds
+        )
+        return activated(y, activation)
+    h, w = as_tensor(function, "h", h), as_tensor(function, "w", w)
+    return MessageUpdate.apply(
+        h,
+        w,
+        None if z is None else as_tensor(function, "z", z),
+        None if b is None else as_tensor(function, "b", b),
+        lists=(_kept(index), _kept(offsets)),
+        kind=_kept(kind),
+        activation=activation,
+        transposed=None if transposed is None else _pair(function, "transposed", transposed),
+        kinds=None if kinds is None else _pair(function, "kinds", kinds),
+    )
 
 
 def segment_sum(values: Input, offsets: ArrayLike) -> Tensor:
@@ -77,7 +156,7 @@ def _kept(numbers: Any) -> Any:
     return np.array(numbers) if isinstance(numbers, np.ndarray) and not is_device_array(numbers) else numbers
 
 
-def _pair(function: str, transposed: Any) -> Lists:
-    if not isinstance(transposed, tuple) or len(transposed) != 2:
-        raise TypeError(f"{function}: transposed must be (index, offsets), as ops.transpose_index returns them")
-    return _kept(transposed[0]), _kept(transposed[1])
+def _pair(function: str, name: str, lists: Any) -> Lists:
+    if not isinstance(lists, tuple) or len(lists) != 2:
+        raise TypeError(f"{function}: {name} must be (index, offsets), as ops.transpose_index returns them")
+    return _kept(lists[0]), _kept(lists[1])
