@@ -64,7 +64,11 @@ def test_chemprop_reads_what_is_written_and_predicts_the_same(tmp_path, options)
 
 
 def test_tensors_keep_their_values(tmp_path, rng):
-    arrays = {"a": rng.standard_normal((3, 4)).astype("f4"), "empty": np.zeros((0, 2), "f4"), "one": np.array(2.5, "f4")}
+    arrays = {
+        "a": rng.standard_normal((3, 4)).astype("f4"),
+        "empty": np.zeros((0, 2), "f4"),
+        "one": np.array(2.5, "f4"),
+    }
     content = {"arrays": arrays, "list": [1, -2, True, None, "text é"], "pair": (0.5, Record("torch.nn.Linear"))}
     write_torch_file(tmp_path / "x.pt", content)
     found = read_torch_file(tmp_path / "x.pt", ("torch", "collections"))
@@ -135,7 +139,10 @@ def test_files_of_another_kind_are_refused(tmp_path):
     (tmp_path / "text.pt").write_text("no model")
     with pytest.raises(ValueError, match=r"text.pt: not a file of torch.save"):
         ct.interop.chemprop.load(tmp_path / "text.pt")
-    for content, words in (([1, 2], "no checkpoint of chemprop"), ({"args": 1, "state_dict": {}}, "chemprop 1; convert it")):
+    for content, words in (
+        ([1, 2], "no checkpoint of chemprop"),
+        ({"args": 1, "state_dict": {}}, "chemprop 1; convert it"),
+    ):
         with pytest.raises(ValueError, match=words):
             ct.interop.chemprop.load(archive(tmp_path / "x.pt", pickle.dumps(content, 2)))
     good = checkpoint(tmp_path / "good.pt").read_bytes()
@@ -150,7 +157,10 @@ def test_a_tensor_larger_than_its_storage_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.pt") as file:
         parts = {name: file.read(name) for name in file.namelist()}
     pickled = parts["model/data.pkl"]
-    for wrong in (pickled.replace(b"J\x03\0\0\0J\x04", b"J\x03\0\0\0J\x05"), pickled.replace(b"J\x0c\0\0\0", b"J\x0d\0\0\0")):
+    for wrong in (
+        pickled.replace(b"J\x03\0\0\0J\x04", b"J\x03\0\0\0J\x05"),
+        pickled.replace(b"J\x0c\0\0\0", b"J\x0d\0\0\0"),
+    ):
         assert wrong != pickled
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w") as file:

@@ -43,7 +43,12 @@ def test_a_regression_is_learned_in_the_units_of_its_labels():
     predicted = model.predict(CHAINS)
     assert predicted.shape == (len(CHAINS), 1) and history["loss"][-1] < 0.05
     assert np.abs(predicted[:, 0] - (1000 + 100 * LENGTHS)).max() < 150
-    assert model.evaluate(dataset(dmpnn, 1000 + 100 * LENGTHS[:, None]), ct.metrics.Metric(ct.metrics.r2_score))["r2_score"] > 0.9
+    assert (
+        model.evaluate(dataset(dmpnn, 1000 + 100 * LENGTHS[:, None]), ct.metrics.Metric(ct.metrics.r2_score))[
+            "r2_score"
+        ]
+        > 0.9
+    )
 
 
 def test_graph_convolutions_learn(rng):
@@ -93,7 +98,7 @@ def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads(make):
     def trained():
         model = make(dropout=0.1, mode="regression")
         model.fit(dataset(make, LENGTHS[:, None]), nb_epoch=2)
-        return model.predict(CHAINS)
+        return (model.predict(CHAINS),)
 
     same_with_threads(trained)
 

@@ -74,7 +74,7 @@ def test_equal_environments_share_rows_and_give_what_single_rows_give(graphs):
 
 def test_a_molecule_has_the_same_bits_alone_in_any_batch_in_any_spelling_and_on_any_number_of_threads(graphs, rng):
     layer, readout = ct.nn.DirectedMessagePassing(72, 14, hidden=64, rng=0), ct.nn.GraphReadout("norm")
-    whole = same_with_threads(lambda: readout(*layer(ct.data.GraphBatch(graphs))).numpy())
+    (whole,) = same_with_threads(lambda: (readout(*layer(ct.data.GraphBatch(graphs))).numpy(),))
     assert np.array_equal(whole[0], whole[11]) and np.array_equal(whole[0], whole[12])
     for rows in ([3], [7], rng.permutation(len(graphs)), [7, 7, 1]):
         assert np.array_equal(readout(*layer(ct.data.GraphBatch(graphs, rows))).numpy(), whole[rows])
@@ -137,7 +137,10 @@ def test_graphs_without_molecules_atoms_or_bonds():
         assert rows.shape == (len(smiles), 4)
         assert not rows.numpy()[[i for i, s in enumerate(smiles) if not s]].any()
         atoms = ct.data.GraphBatch(ct.ops.mol_graphs(smiles, features="convmol")).atoms()
-        assert ct.nn.GraphGather()(ct.nn.GraphConv(75, 3, rng=0)(atoms.features, atoms), atoms).shape == (len(smiles), 6)
+        assert ct.nn.GraphGather()(ct.nn.GraphConv(75, 3, rng=0)(atoms.features, atoms), atoms).shape == (
+            len(smiles),
+            6,
+        )
 
 
 @pytest.mark.parametrize(
@@ -146,7 +149,7 @@ def test_graphs_without_molecules_atoms_or_bonds():
         (lambda: ct.nn.DirectedMessagePassing(72, 14, hidden=0), "hidden must be"),
         (lambda: ct.nn.DirectedMessagePassing(72, 14, depth=0), "depth must be"),
         (lambda: ct.nn.DirectedMessagePassing(72, 14, dropout=1.0), "below 1"),
-        (lambda: ct.nn.GraphReadout("median"), "kind must be one of"),
+        (lambda: ct.nn.GraphReadout("median"), "kind must be .sum., .mean., .norm. or .attention., got .median."),
         (lambda: ct.nn.GraphReadout("norm", norm=0), "norm must be above 0"),
         (lambda: ct.nn.GraphConv(0, 3), "in_features must be"),
     ],

@@ -55,7 +55,7 @@ def graph_conv(x, near, weights, max_degree, activation):
         if others:
             y = y + x[others].sum(axis=0) @ weights["w_neighbours"][degree - 1]
         out.append(ACTIVATIONS[activation](y))
-    return np.array(out).reshape(len(x), -1)
+    return np.array(out).reshape(len(x), weights["b"].shape[1])
 
 
 def graph_pool(x, near):

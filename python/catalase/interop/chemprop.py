@@ -85,7 +85,6 @@ def load(path: str | os.PathLike[str]) -> DMPNNModel:
     return model
 
 
-
 def save(model: DMPNNModel, path: str | os.PathLike[str]) -> None:
     """Write a model as a checkpoint that chemprop 2 loads (``chemprop predict --model-paths model.pt``).
 

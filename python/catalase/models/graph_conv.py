@@ -146,9 +146,7 @@ class GraphConvModel(GraphRows):
         self._set(locals())
         classes = self.mode == "classification"
         shape: tuple[int, ...] = (self.n_tasks, self.n_classes) if classes else (self.n_tasks,)
-        self._start(
-            GraphConvNet(self, shape), nn.losses.SoftmaxCrossEntropy() if classes else nn.losses.L2Loss()
-        )
+        self._start(GraphConvNet(self, shape), nn.losses.SoftmaxCrossEntropy() if classes else nn.losses.L2Loss())
 
     def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
         if self.mode == "classification":

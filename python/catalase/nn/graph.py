@@ -193,7 +193,9 @@ class GraphReadout(Module):
     def forward(self, rows: Tensor, molecules: RowLists) -> Tensor:
         if self.w is not None:
             of_atoms = F.gather_rows(rows, molecules.index)
-            shares = F.segment_softmax(F.gather_rows(F.linear(rows, self.w, self.b), molecules.index), molecules.offsets)
+            shares = F.segment_softmax(
+                F.gather_rows(F.linear(rows, self.w, self.b), molecules.index), molecules.offsets
+            )
             return F.segment_sum(of_atoms * shares, molecules.offsets)
         sums = F.gather_sum(rows, molecules.index, molecules.offsets, transposed=molecules.transposed)
         if self.kind == "mean":
@@ -279,12 +281,12 @@ class GraphConv(Module):
         sums = F.gather_sum(x, lists.index, lists.offsets, transposed=lists.transposed)
         parts = []
         for degree, (start, stop) in enumerate(itertools.pairwise(atoms.degrees.tolist())):
-            if start < stop:
+            if start < stop or (not len(x) and not degree):
                 rows = F.linear(x[start:stop], self.w_own[degree], self.b[degree])
                 if degree:
                     rows = rows + F.linear(sums[start:stop], self.w_neighbours[degree - 1])
                 parts.append(rows)
-        return F.activation(concatenate(parts), self.activation) if parts else Tensor(x.numpy()[:, :0])
+        return F.activation(concatenate(parts), self.activation)
 
     def __repr__(self) -> str:
         _, inputs, outputs = self.w_own.shape

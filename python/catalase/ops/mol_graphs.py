@@ -158,7 +158,14 @@ def _layout(features: str) -> _Layout:
             bond_columns.append((end, bond.size))
         end += bond if isinstance(bond, int) else bond.size
     return _Layout(
-        tuple(atoms), tuple(atom_columns), tuple(numbers), tuple(number_columns), at, tuple(bonds), tuple(bond_columns), end
+        tuple(atoms),
+        tuple(atom_columns),
+        tuple(numbers),
+        tuple(number_columns),
+        at,
+        tuple(bonds),
+        tuple(bond_columns),
+        end,
     )
 
 
@@ -293,7 +300,9 @@ class MolGraphs:
                     )
         if not np.isfinite(self.atom_floats).all():
             raise ValueError("MolGraphs: atom_floats must not be NaN or infinite")
-        first, end = (np.repeat(bound, np.diff(self.bond_offsets)) for bound in (self.atom_offsets[:-1], self.atom_offsets[1:]))
+        first, end = (
+            np.repeat(bound, np.diff(self.bond_offsets)) for bound in (self.atom_offsets[:-1], self.atom_offsets[1:])
+        )
         for name, ends in (("source", self.source), ("target", self.target)):
             if np.any((ends < first) | (ends >= end)):
                 raise ValueError(f"MolGraphs: {name} must hold atoms of the bond's own molecule")
@@ -446,7 +455,9 @@ def joined(parts: Sequence[MolGraphs]) -> MolGraphs:
     for which, ends in (("atom_offsets", atoms), ("bond_offsets", bonds)):
         pieces = [getattr(part, which)[1:] + start for part, start in zip(parts, ends[:-1], strict=True)]
         offsets.append(np.concatenate([np.zeros(1, np.int64), *pieces]))
-    columns: list[Any] = [np.concatenate(column) for column in zip(*(part._arrays()[:3] for part in parts), strict=True)]
+    columns: list[Any] = [
+        np.concatenate(column) for column in zip(*(part._arrays()[:3] for part in parts), strict=True)
+    ]
     for which in ("source", "target"):
         column = np.empty(bonds[-1], np.int32)
         for part, start, begin, end in zip(parts, atoms[:-1], bonds[:-1], bonds[1:], strict=True):
