@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 ACTIVATIONS: dict[str, int]
+ATOM_FACTS: dict[str, int]
+BOND_FACTS: int
 BORDERS: dict[str, int]
 CELLS: dict[str, int]
 CHAIN_LENGTH: int
@@ -47,6 +49,14 @@ class AugmentOptions:
         border: int,
         fill: float,
         random: bool,
+    ) -> None: ...
+
+class MolGraphTables:
+    def __init__(
+        self,
+        atom_fields: Sequence[tuple[int, NDArray[Any]]],
+        bond_fields: NDArray[Any],
+        floats: Sequence[tuple[int, NDArray[Any]]],
     ) -> None: ...
 
 class PatternTables:
@@ -238,6 +248,7 @@ def matmul(
     a: NDArray[Any], b: NDArray[Any], bias: Any, activation: int, out: NDArray[Any], add: Any = None, keep: Any = None
 ) -> None: ...
 def matmul_batch(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any]) -> None: ...
+def mol_graphs(smiles: list[Any], tables: MolGraphTables, status: NDArray[Any], threads: int) -> list[Any]: ...
 def moments(x: NDArray[Any], mean: NDArray[Any], var: NDArray[Any]) -> None: ...
 def one_hot_dna(
     texts: list[Any],

@@ -9,6 +9,7 @@ from .dataset import Dataset, NumpyDataset
 from .disk import DiskDataset
 from .disk_writer import DiskWriter
 from .genome import Interval, one_hot_intervals, read_bed, read_fasta, reverse_complement
+from .graph import GraphDataset, ShardedGraphs
 from .image import ImageDataset
 from .image_loader import ImageLoader
 from .ragged import RaggedArray, SequenceBatch
@@ -24,6 +25,7 @@ __all__ = [
     "Dataset",
     "DiskDataset",
     "DiskWriter",
+    "GraphDataset",
     "ImageDataset",
     "ImageLoader",
     "Interval",
@@ -31,6 +33,7 @@ __all__ = [
     "RaggedArray",
     "SequenceBatch",
     "SequenceDataset",
+    "ShardedGraphs",
     "SmilesTokenizer",
     "load_tokenizer",
     "mnist",

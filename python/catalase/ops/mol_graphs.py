@@ -157,7 +157,14 @@ def _layout(features: str) -> _Layout:
             bond_columns.append((end, bond.size))
         end += bond if isinstance(bond, int) else bond.size
     return _Layout(
-        tuple(atoms), tuple(atom_columns), tuple(numbers), tuple(number_columns), at, tuple(bonds), tuple(bond_columns), end
+        tuple(atoms),
+        tuple(atom_columns),
+        tuple(numbers),
+        tuple(number_columns),
+        at,
+        tuple(bonds),
+        tuple(bond_columns),
+        end,
     )
 
 
@@ -286,7 +293,9 @@ class MolGraphs:
                     )
         if not np.isfinite(self.atom_floats).all():
             raise ValueError("MolGraphs: atom_floats must not be NaN or infinite")
-        first, end = (np.repeat(bound, np.diff(self.bond_offsets)) for bound in (self.atom_offsets[:-1], self.atom_offsets[1:]))
+        first, end = (
+            np.repeat(bound, np.diff(self.bond_offsets)) for bound in (self.atom_offsets[:-1], self.atom_offsets[1:])
+        )
         for name, ends in (("source", self.source), ("target", self.target)):
             if np.any((ends < first) | (ends >= end)):
                 raise ValueError(f"MolGraphs: {name} must hold atoms of the bond's own molecule")
@@ -424,7 +433,9 @@ def joined(parts: Sequence[MolGraphs]) -> MolGraphs:
     for which, ends in (("atom_offsets", atoms), ("bond_offsets", bonds)):
         pieces = [getattr(part, which)[1:] + start for part, start in zip(parts, ends[:-1], strict=True)]
         offsets.append(np.concatenate([np.zeros(1, np.int64), *pieces]))
-    columns: list[Any] = [np.concatenate(column) for column in zip(*(part._arrays()[:3] for part in parts), strict=True)]
+    columns: list[Any] = [
+        np.concatenate(column) for column in zip(*(part._arrays()[:3] for part in parts), strict=True)
+    ]
     for which in ("source", "target"):
         column = np.empty(bonds[-1], np.int32)
         for part, start, begin, end in zip(parts, atoms[:-1], bonds[:-1], bonds[1:], strict=True):
@@ -621,8 +632,8 @@ def _by_rdkit(molecules: dict[int, Any], features: str) -> dict[int, MolGraphs]:
 def _graph_of(molecule: Any, features: str) -> MolGraphs:
     layout, facts = _layout(features), facts_of(molecule)
     atoms = np.zeros((len(facts.atoms), len(layout.atom_fields)), np.uint8)
-    bonding = dict(zip(_HYDROGEN_BONDS, ([], []), strict=True))
-    if any(field.fact in bonding for field in layout.atom_fields):
+    bonding: dict[str, list[int]] = {}
+    if any(field.fact in _HYDROGEN_BONDS for field in layout.atom_fields):
         bonding = dict(zip(_HYDROGEN_BONDS, hydrogen_bonding(molecule), strict=True))
     for k, field in enumerate(layout.atom_fields):
         if field.fact in bonding:
