@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 ACTIVATIONS: dict[str, int]
+ATOM_FACTS: dict[str, int]
+BOND_FACTS: int
 BORDERS: dict[str, int]
 CELLS: dict[str, int]
 CHAIN_LENGTH: int
@@ -61,6 +63,14 @@ class EnvironmentTables:
         bonds: tuple[Any, ...],
     ) -> None: ...
     def batch(self, rows: NDArray[Any]) -> tuple[Any, ...]: ...
+
+class MolGraphTables:
+    def __init__(
+        self,
+        atom_fields: Sequence[tuple[int, NDArray[Any]]],
+        bond_fields: NDArray[Any],
+        floats: Sequence[tuple[int, NDArray[Any]]],
+    ) -> None: ...
 
 class PatternTables:
     def __init__(
@@ -281,6 +291,7 @@ def message_update(
     m: NDArray[Any],
     y: NDArray[Any],
 ) -> None: ...
+def mol_graphs(smiles: list[Any], tables: MolGraphTables, status: NDArray[Any], threads: int) -> list[Any]: ...
 def moments(x: NDArray[Any], mean: NDArray[Any], var: NDArray[Any]) -> None: ...
 def one_hot_dna(
     texts: list[Any],

@@ -173,7 +173,7 @@ def test_a_tensor_larger_than_its_storage_is_refused(tmp_path):
 
 def test_a_file_that_is_no_checkpoint_is_not_replaced(tmp_path):
     (tmp_path / "notes.pt").write_text("mine")
-    with pytest.raises(ValueError, match="notes.pt"):
+    with pytest.raises(ValueError, match=r"notes.pt"):
         ct.interop.chemprop.save(model_of({}), tmp_path / "notes.pt")
     assert (tmp_path / "notes.pt").read_text() == "mine"
     for _ in range(2):
@@ -183,5 +183,5 @@ def test_a_file_that_is_no_checkpoint_is_not_replaced(tmp_path):
 def test_what_cannot_be_written_is_named(tmp_path):
     with pytest.raises(ValueError, match="no activation 'gelu'"):
         ct.interop.chemprop.save(model_of({"activation": "gelu"}), tmp_path / "x.pt")
-    with pytest.raises(TypeError, match="must be a catalase.models.DMPNNModel"):
+    with pytest.raises(TypeError, match=r"must be a catalase.models.DMPNNModel"):
         ct.interop.chemprop.save(ct.models.MultitaskRegressor(1, 4), tmp_path / "x.pt")

@@ -75,9 +75,9 @@ def element_masses() -> NDArray[np.float64]:
 @functools.cache
 def _features() -> Any:
     from rdkit import RDConfig
-    from rdkit.Chem import ChemicalFeatures
+    from rdkit.Chem import rdMolChemicalFeatures
 
-    return ChemicalFeatures.BuildFeatureFactory(os.path.join(RDConfig.RDDataDir, "BaseFeatures.fdef"))
+    return rdMolChemicalFeatures.BuildFeatureFactory(os.path.join(RDConfig.RDDataDir, "BaseFeatures.fdef"))
 
 
 @functools.cache

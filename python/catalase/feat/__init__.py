@@ -11,6 +11,7 @@ from .circular import CircularFingerprint
 from .descriptors import Descriptors, RDKitDescriptors
 from .dna import DNAOneHotFeaturizer
 from .featurizer import Featurizer
+from .graphs import ConvMolFeaturizer, MolGraphConvFeaturizer, MolGraphFeaturizer
 
 if TYPE_CHECKING:
     from ..trans.transformer import TransformedFeaturizer
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
 __all__ = [
     "DESCRIPTOR_NAMES",
     "CircularFingerprint",
+    "ConvMolFeaturizer",
     "DNAOneHotFeaturizer",
     "Descriptors",
     "Featurizer",
     "FilterCatalog",
+    "MolGraphConvFeaturizer",
+    "MolGraphFeaturizer",
     "RDKitDescriptors",
     "TransformedFeaturizer",
     "filter_catalog",

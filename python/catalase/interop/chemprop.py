@@ -227,11 +227,11 @@ def _model(where: str, settings: Mapping[str, Any]) -> DMPNNModel:
         raise ValueError(f"{where}: a net with descriptors beside the graph, which Catalase does not take")
     if messages["undirected"]:
         raise ValueError(f"{where}: a net with undirected messages, which Catalase does not have")
-    if messages["dropout"] != predictor["dropout"] or messages["activation"] != predictor["activation"]:
-        raise ValueError(f"{where}: a net whose two halves have different dropout or activation")
     kind = str(messages["activation"]).split(".")[-1]
     if kind not in _ACTIVATIONS:
         raise ValueError(f"{where}: a net with the activation {kind}; Catalase has {', '.join(_ACTIVATIONS)}")
+    if messages["dropout"] != predictor["dropout"] or messages["activation"] != predictor["activation"]:
+        raise ValueError(f"{where}: a net whose two halves have different dropout or activation")
     return DMPNNModel(
         n_tasks=predictor["n_tasks"],
         mode=_MODES[_class_of(predictor)],

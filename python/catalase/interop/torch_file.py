@@ -241,7 +241,7 @@ class _Writer:
             module, name = value.name.rsplit(".", 1)
             self.out += f"c{module}\n{name}\n".encode()
         elif isinstance(value, np.ndarray):
-            self._tensor(np.ascontiguousarray(value, "<f4"))
+            self._tensor(np.asarray(value, "<f4", order="C"))
         else:
             raise TypeError(f"write_torch_file: cannot write a {type(value).__name__}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -39,7 +40,7 @@ class DMPNN(nn.Module):
         self.norm = nn.BatchNorm(hidden) if model.batch_norm else None
         layers: list[nn.Module] = []
         sizes = [hidden, *[width] * model.ffn_num_layers, math.prod(shape)]
-        for i, (inputs, size) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for i, (inputs, size) in enumerate(itertools.pairwise(sizes)):
             limit = nn.init.uniform(1 / math.sqrt(inputs))
             last = i == len(sizes) - 2
             activation = None if last else model.activation
@@ -55,7 +56,7 @@ class DMPNN(nn.Module):
         rows = self.readout(*self.messages(batch))
         return rows if self.norm is None else self.norm(rows)
 
-    def forward(self, batch: GraphBatch) -> Tensor:
+    def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
         return self.layers(self.fingerprint(batch))
 
 

@@ -10,15 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, optim
-from .._internal.registry import Bool, Int, List, Str
+from .._internal.registry import Bool, Int, Str
 from ..autograd import Tensor
 from ..data.graph_batch import GraphBatch
 from ..ops.mol_graphs import widths
 from .graphs import GraphRows
 from .labels import check_classes, check_numbers
 from .settings import N_CLASSES, N_TASKS, TRAINING, EachLayer, Layers, Numbers, Settings, Share, declared
-
-_KERAS = {"momentum": 0.01, "eps": 1e-3}  # the batch normalization of Keras, by our names
 
 
 class GraphConvNet(nn.Module):
@@ -40,7 +38,7 @@ class GraphConvNet(nn.Module):
         self.output = nn.Linear(2 * size, math.prod(shape), rng=rng)
         self.shape = shape
 
-    def forward(self, batch: GraphBatch) -> Tensor:
+    def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
         atoms = batch.atoms()
         rows: Any = atoms.features
         for block in self.convolutions:
@@ -50,12 +48,12 @@ class GraphConvNet(nn.Module):
 
 
 class _Block(nn.Module):
-    """A layer, batch normalization, and dropout."""
+    """A layer, batch normalization with the numbers of Keras, and dropout."""
 
     def __init__(self, layer: nn.Module, size: int, rate: float, normalize: bool) -> None:
         super().__init__()
         self.layer = layer
-        self.norm = nn.BatchNorm(size, **_KERAS) if normalize else None
+        self.norm = nn.BatchNorm(size, momentum=0.01, eps=1e-3) if normalize else None
         self.dropout = nn.Dropout(rate) if rate else None
 
     def forward(self, *inputs: Any) -> Tensor:

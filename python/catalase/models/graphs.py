@@ -12,11 +12,14 @@ from .. import nn
 from .._internal.numbers import shown
 from ..autograd import no_grad
 from ..data.batch import Batch, Batches, row_batches
+from ..data.graph import ShardedGraphs
 from ..data.graph_batch import GraphBatch
 from ..feat import Featurizer, MolGraphFeaturizer
 from ..ops import MolGraphs
 from .datapoints import is_dataset
 from .net import NetModel
+
+_CHUNK = 4096  # molecules whose environments are found together in `predict`
 
 
 class GraphRows(NetModel):
@@ -30,7 +33,7 @@ class GraphRows(NetModel):
 
     features: str
 
-    _rows_at_a_time = 512  # type: ignore[assignment]
+    _rows_at_a_time = 512
 
     def _start(self, module: Any, loss: Any) -> None:
         super()._start(module, loss)
@@ -40,9 +43,9 @@ class GraphRows(NetModel):
         """What makes graphs that the model takes."""
         return MolGraphFeaturizer(self.features)
 
-    def _graphs(self, where: str, X: Any) -> MolGraphs:
+    def _graphs(self, where: str, X: Any) -> MolGraphs | ShardedGraphs:
         """Graphs with the model's features; anything else is refused."""
-        if not isinstance(X, MolGraphs):
+        if not isinstance(X, (MolGraphs, ShardedGraphs)):
             raise TypeError(
                 f"{where}: X must be molecular graphs (catalase.ops.mol_graphs, catalase.feat.MolGraphFeaturizer), got "
                 f"{shown(X)}"
@@ -61,15 +64,17 @@ class GraphRows(NetModel):
         return self._graphs(where, X)
 
     def _datapoints(self, where: str, given: Any, featurizer: Featurizer | None) -> list[Any] | None:
-        return None if isinstance(given, MolGraphs) else super()._datapoints(where, given, featurizer)
+        return None if isinstance(given, (MolGraphs, ShardedGraphs)) else super()._datapoints(where, given, featurizer)
 
     def _raw(self, where: str, rows: Any) -> NDArray[Any]:
         graphs = self._graphs(where, rows.X if is_dataset(rows) else rows)
         size = self._rows_at_a_time
-        parts = [
-            self._raw_batch(where, GraphBatch(graphs, np.arange(start, min(start + size, len(graphs)))))
-            for start in range(0, max(1, len(graphs)), size)
-        ]
+        parts = []
+        for start in range(0, max(1, len(graphs)), _CHUNK):
+            chunk = graphs[start : start + _CHUNK]
+            for first in range(0, max(1, len(chunk)), size):
+                rows = np.arange(first, min(first + size, len(chunk)))
+                parts.append(self._raw_batch(where, GraphBatch(chunk, rows)))
         return np.concatenate(parts)
 
     def _raw_batch(self, where: str, X: Any) -> NDArray[Any]:
@@ -80,14 +85,19 @@ class GraphRows(NetModel):
         return X if isinstance(X, Batch) else GraphBatch(X)
 
     def _training_rows(self, dataset: Any) -> Any:
+        """The batches of a dataset. Environments are found once for graphs in memory, else batch by batch."""
         X = dataset.X
-        y, w = self._prepared_labels(dataset.y), np.asarray(dataset.w)
 
-        def iterbatches(batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Any]:
+        def of_memory(batch_size: int, deterministic: bool = False, seed: int | None = None) -> Iterator[Any]:
+            y, w = self._prepared_labels(dataset.y), np.asarray(dataset.w)
             for rows in row_batches(len(X), batch_size, 1, deterministic, seed):
                 yield GraphBatch(X, rows), y[rows], w[rows], rows
 
-        return Batches(X, iterbatches)
+        def of_shards(*args: Any, **options: Any) -> Iterator[Any]:
+            for graphs, y, w, ids in dataset.iterbatches(*args, **options):
+                yield GraphBatch(graphs), self._prepared_labels(y), w, ids
+
+        return Batches(X, of_memory if isinstance(X, MolGraphs) else of_shards)
 
     _validation_rows = _training_rows
 

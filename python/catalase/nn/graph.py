@@ -16,7 +16,7 @@ from ..ops import RowLists
 from ..ops.checks import activation_code
 from ..ops.dropout import check_rate
 from . import functional as F
-from .init import LARGEST_SIZE, Initializer, glorot_uniform, random_generator, start_values, uniform
+from .init import LARGEST_SIZE, Initializer, random_generator, start_values, uniform
 from .layers import Dropout
 from .module import Module
 from .parameter import Parameter
@@ -121,7 +121,7 @@ class DirectedMessagePassing(Module):
         self.w_output = parameter(self.atom_features + width, width, width)
         self.b_output = parameter(self.atom_features + width, width, decay=False)
 
-    def forward(self, batch: GraphBatch) -> tuple[Tensor, RowLists]:
+    def forward(self, batch: GraphBatch) -> tuple[Tensor, RowLists]:  # type: ignore[override]
         """Return rows of atoms, and which of them each molecule has."""
         paths = batch.environments(self.depth, distinct=self.dropout is None)
         start = F.linear(paths.bond_features, self.w_input, self.b_input)
@@ -190,7 +190,7 @@ class GraphReadout(Module):
             self.w = Parameter(start_values("GraphReadout", "start", limit, (features, 1), rng))
             self.b = Parameter(start_values("GraphReadout", "start", limit, (1,), rng), decay=False)
 
-    def forward(self, rows: Tensor, molecules: RowLists) -> Tensor:
+    def forward(self, rows: Tensor, molecules: RowLists) -> Tensor:  # type: ignore[override]
         if self.w is not None:
             of_atoms = F.gather_rows(rows, molecules.index)
             shares = F.segment_softmax(
@@ -269,13 +269,15 @@ class GraphConv(Module):
         self.activation = activation
         rng = random_generator(name, rng)
 
+        limit = uniform(math.sqrt(6 / sum(size)))  # Glorot's
+
         def weights(count: int) -> Parameter:
-            return Parameter(np.stack([start_values(name, "start", glorot_uniform(), size, rng) for _ in range(count)]))
+            return Parameter(start_values(name, "start", limit, (count, *size), rng))
 
         self.w_own, self.w_neighbours = weights(self.max_degree + 1), weights(self.max_degree)
         self.b = Parameter(np.zeros((self.max_degree + 1, size[1]), np.float32), decay=False)
 
-    def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:
+    def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:  # type: ignore[override]
         x = x if isinstance(x, Tensor) else Tensor(x)
         lists = atoms.neighbours
         sums = F.gather_sum(x, lists.index, lists.offsets, transposed=lists.transposed)
@@ -304,7 +306,7 @@ class GraphPool(Module):
     array([2., 3., 3.], dtype=float32)
     """
 
-    def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:
+    def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:  # type: ignore[override]
         lists = atoms.closed
         return F.gather_max(x, lists.index, lists.offsets)
 
@@ -334,7 +336,7 @@ class GraphGather(Module):
         activation_code("GraphGather", activation)
         self.activation = activation
 
-    def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:
+    def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:  # type: ignore[override]
         lists = atoms.molecules
         sums = F.gather_sum(x, lists.index, lists.offsets, transposed=lists.transposed)
         return F.activation(concatenate([sums, F.gather_max(x, lists.index, lists.offsets)], axis=1), self.activation)

@@ -654,8 +654,8 @@ def _by_rdkit(molecules: dict[int, Any], features: str) -> dict[int, MolGraphs]:
 def _graph_of(molecule: Any, features: str) -> MolGraphs:
     layout, facts = _layout(features), facts_of(molecule)
     atoms = np.zeros((len(facts.atoms), len(layout.atom_fields)), np.uint8)
-    bonding = dict(zip(_HYDROGEN_BONDS, ([], []), strict=True))
-    if any(field.fact in bonding for field in layout.atom_fields):
+    bonding: dict[str, list[int]] = {}
+    if any(field.fact in _HYDROGEN_BONDS for field in layout.atom_fields):
         bonding = dict(zip(_HYDROGEN_BONDS, hydrogen_bonding(molecule), strict=True))
     for k, field in enumerate(layout.atom_fields):
         if field.fact in bonding:
