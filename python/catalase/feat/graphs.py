@@ -35,6 +35,10 @@ class _GraphFeaturizer(Featurizer):
         *rest, self.report = mol_graphs(items, self.features, errors=errors, return_report=True)
         return rest[0] if len(rest) == 1 else tuple(rest)
 
+    def agrees_with(self, other: Featurizer) -> bool:
+        """Return whether both make graphs with the same features, of whatever class they are."""
+        return isinstance(other, _GraphFeaturizer) and self.features == other.features
+
 
 @register("MolGraphFeaturizer", features=Str(tuple(FEATURE_SETS), optional=True))
 class MolGraphFeaturizer(_GraphFeaturizer):
