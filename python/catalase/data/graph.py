@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from .._internal.numbers import flag, is_whole, path_of, shown, walked, whole_nu
 from .._internal.report import Report
 from ..feat.featurizer import Featurizer, checked
 from ..ops.mol_graphs import FEATURE_SETS, MolGraphs, joined
-from .dataset import Dataset, checked_columns
+from .dataset import Dataset, NumpyDataset, checked_columns
 from .shard_list import FORMAT_OF_GRAPHS, MANIFEST, ShardList, claim_folder
 from .shards import ColumnSpec, NpyShards, column_spec
 
@@ -193,7 +193,9 @@ class GraphDataset(Dataset):
         return GraphDataset.create(path, shards, report=self.report)
 
     @staticmethod
-    def create(path: str | Path, shards: Iterable[GraphDataset], *, report: Report | None = None) -> GraphDataset:
+    def create(
+        path: str | Path, shards: Iterable[GraphDataset], *, report: Report | Callable[[], Report] | None = None
+    ) -> GraphDataset:
         """Write datasets as the shards of one dataset, which replaces that of the folder once all are on disk.
 
         Parameters
@@ -201,8 +203,8 @@ class GraphDataset(Dataset):
         path : path
         shards : iterable of GraphDataset
             One or more, as for `merge`; they are read one at a time.
-        report : Report, optional
-            The loader's report.
+        report : Report or callable, optional
+            The loader's report; a function is called after the last shard.
 
         Raises
         ------
@@ -214,8 +216,10 @@ class GraphDataset(Dataset):
         function = "GraphDataset.create"
         folder = path_of(function, "path", path)
         shards = walked(function, "shards", shards, "datasets")
-        if report is not None and not isinstance(report, Report):
-            raise TypeError(f"{function}: report must be a Report or None, got {shown(report)}")
+        if report is not None and not isinstance(report, Report) and not callable(report):
+            raise TypeError(
+                f"{function}: report must be a Report, a function that gives one, or None, got {shown(report)}"
+            )
         claim_folder(function, folder)
         written = _GraphShards(folder)
         first: GraphDataset | None = None
@@ -230,7 +234,8 @@ class GraphDataset(Dataset):
                 raise ValueError(f"{function}: there must be at least one shard in shards")
             if locked:
                 written.keep_readers()
-            written.commit(list(first.tasks), report, {"features": first.X.features})
+            told = report() if callable(report) else report
+            written.commit(list(first.tasks), told, {"features": first.X.features})
             if locked:
                 written.sweep()
             return GraphDataset.load(folder)
@@ -280,6 +285,18 @@ class GraphDataset(Dataset):
     def __getstate__(self) -> dict[str, Any]:
         state = vars(self) | {"_hold": None}
         return state | {"X": self.X.packed() if isinstance(self.X, ShardedGraphs) else self.X}
+
+
+def dataset_in_memory(X: Any, *columns: Any, **options: Any) -> Dataset:
+    """Return a dataset of what a featurizer gave: a `GraphDataset` of graphs, else a `NumpyDataset`."""
+    make: Any = GraphDataset if isinstance(X, MolGraphs) else NumpyDataset
+    dataset: Dataset = make(X, *columns, **options)
+    return dataset
+
+
+def has_features(X: Any, row: int) -> bool:
+    """Whether a row that a featurizer gave is one of a molecule, and not blank for one that could not be read."""
+    return bool(np.any(X[row].atom_codes.size if isinstance(X, MolGraphs) else X[row]))
 
 
 def _graph_datasets(function: str, name: str, datasets: Any) -> list[GraphDataset]:

@@ -11,7 +11,7 @@ from ..ops.mol_graphs import FEATURE_SETS, mol_graphs
 from .featurizer import Featurizer, datapoints_of
 
 
-class _GraphFeaturizer(Featurizer):
+class GraphFeaturizer(Featurizer):
     """What all have in common: the name of a feature set, and the call."""
 
     reads = "SMILES"
@@ -37,11 +37,11 @@ class _GraphFeaturizer(Featurizer):
 
     def agrees_with(self, other: Featurizer) -> bool:
         """Return whether both make graphs with the same features, of whatever class they are."""
-        return isinstance(other, _GraphFeaturizer) and self.features == other.features
+        return isinstance(other, GraphFeaturizer) and self.features == other.features
 
 
 @register("MolGraphFeaturizer", features=Str(tuple(FEATURE_SETS), optional=True))
-class MolGraphFeaturizer(_GraphFeaturizer):
+class MolGraphFeaturizer(GraphFeaturizer):
     """Molecular graphs; `catalase.ops.mol_graphs` explains them.
 
     Parameters
@@ -77,7 +77,7 @@ class MolGraphFeaturizer(_GraphFeaturizer):
     atom_properties=List(Str(), optional=True),
     per_atom_fragmentation=Bool(optional=True),
 )
-class ConvMolFeaturizer(_GraphFeaturizer):
+class ConvMolFeaturizer(GraphFeaturizer):
     """Graphs with the 75 atom features of DeepChem's class of this name, for `GraphConvModel`.
 
     Parameters
@@ -138,7 +138,7 @@ class ConvMolFeaturizer(_GraphFeaturizer):
     use_chirality=Bool(optional=True),
     use_partial_charge=Bool(optional=True),
 )
-class MolGraphConvFeaturizer(_GraphFeaturizer):
+class MolGraphConvFeaturizer(GraphFeaturizer):
     """Graphs with the 30 atom and 11 bond features of DeepChem's class of this name.
 
     Parameters

@@ -13,9 +13,9 @@ import numpy as np
 
 from .._internal.numbers import choice, flag, listed, path_of, seed_of, shown
 from ..data import Dataset, DiskDataset, GraphDataset, NumpyDataset
+from ..data.graph import dataset_in_memory, has_features
 from ..feat import CircularFingerprint, ConvMolFeaturizer, Featurizer, MolGraphConvFeaturizer, MolGraphFeaturizer
 from ..feat.featurizer import checked
-from ..ops import MolGraphs
 from .tables import Rows, Table, cache_folder, read_table
 
 Loaded = tuple[list[str], tuple[Dataset, Dataset, Dataset], list[Any]]
@@ -96,11 +96,9 @@ def _featurized(
     w = np.where(np.isnan(rows.y), np.float32(0), np.float32(1))
     if errors == "mask":
         for failure in report.failures if report else []:
-            graph = isinstance(X, MolGraphs)
-            if not (len(X[failure.position].atom_codes) if graph else np.any(X[failure.position])):
+            if not has_features(X, failure.position):
                 w[failure.position] = 0  # the row has no features: it is kept, and has no weight anywhere
-    make: Any = GraphDataset if isinstance(X, MolGraphs) else NumpyDataset
-    dataset = make(X, rows.y[kept], w[kept], ids=np.array(rows.smiles)[kept], tasks=table.tasks)
+    dataset = dataset_in_memory(X, rows.y[kept], w[kept], ids=np.array(rows.smiles)[kept], tasks=table.tasks)
     dataset.report = report
     if folder is not None:
         try:
