@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .._internal.numbers import flag, shown
-from .reading import clean_for_rdkit, molecule_list
+from .reading import molecule_list, read_molecule
 
 _MAX_ATOMS = 1_000  # in a molecule with rings; the scaffold of one this large takes up to 2 s
 
@@ -49,17 +49,13 @@ def scaffold_of(function: str, smiles: str, chiral: bool) -> str | None:
     if not isinstance(smiles, str):
         raise TypeError(f"{function}: smiles must be a str, got {shown(smiles)}")
     chiral = flag(function, "chiral", chiral)
-    from rdkit import Chem, rdBase
+    from rdkit import rdBase
     from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
 
-    # RDKit reads "C" + Cyrillic "O" as methane, so text that is not plain ASCII counts as unreadable.
-    text, reason = clean_for_rdkit(smiles)
-    if reason or not text:
+    mol, _ = read_molecule(smiles)
+    if mol is None or not mol.GetNumAtoms():
         return None
     with rdBase.BlockLogs():
-        mol = Chem.MolFromSmiles(text)
-        if mol is None:
-            return None
         if mol.GetRingInfo().NumRings() == 0:  # RDKit's scaffold code needs quadratic time to find that out
             return ""
         if mol.GetNumAtoms() > _MAX_ATOMS:
