@@ -17,7 +17,7 @@ namespace {
 
 constexpr unsigned kMaxForm = 1 + 2 * 320;
 constexpr unsigned kMaxChoices = 24;   // one below the other
-constexpr u64 kPatience = 20'000'000;  // steps of sorting, some 50 ms, so that no input takes long
+constexpr u64 kPatience = 5'000'000;  // steps of sorting, some 12 ms, so that no input takes long
 
 struct Form {
   unsigned words;
