@@ -8,6 +8,7 @@ from .._internal.lazy import attach
 from ..ops.descriptors import DESCRIPTOR_NAMES
 from .alerts import FilterCatalog, filter_catalog
 from .circular import CircularFingerprint
+from .combined import Combined
 from .descriptors import Descriptors, RDKitDescriptors
 from .dna import DNAOneHotFeaturizer
 from .featurizer import Featurizer
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DESCRIPTOR_NAMES",
     "CircularFingerprint",
+    "Combined",
     "DNAOneHotFeaturizer",
     "Descriptors",
     "Featurizer",
