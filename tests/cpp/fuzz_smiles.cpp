@@ -1,9 +1,12 @@
-// Feeds any bytes to the SMILES reader and the fingerprint kernels: no crash, no hang, no write out of bounds.
+// Feeds any bytes to the SMILES reader, the fingerprint kernels and the keys of scaffolds: no crash, no hang, no write out of
+// bounds.
 //
 // With libFuzzer:   clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -DCATALASE_LIBFUZZER -Icpp
 //                     -DCATALASE_LEVEL=portable tests/cpp/fuzz_smiles.cpp cpp/fingerprint/ecfp_level.cpp cpp/molecule/valence_problems.cpp
+//                     cpp/scaffold/scaffold.cpp cpp/common/{thread_pool,memory}.cpp cpp/cpu/fpu_x86.cpp -pthread
 // With any compiler: g++ -std=c++20 -O1 -g -fsanitize=address,undefined -Icpp -DCATALASE_LEVEL=portable tests/cpp/fuzz_smiles.cpp
-//                     cpp/fingerprint/ecfp_level.cpp cpp/molecule/valence_problems.cpp -o fuzz_smiles
+//                     cpp/fingerprint/ecfp_level.cpp cpp/molecule/valence_problems.cpp cpp/scaffold/scaffold.cpp
+//                     cpp/common/{thread_pool,memory}.cpp cpp/cpu/fpu_x86.cpp -pthread -o fuzz_smiles
 //                   ./fuzz_smiles SECONDS [SEED]   mutates the corpus below;   ./fuzz_smiles FILE...   replays inputs
 #include <chrono>
 #include <cstdint>
@@ -19,6 +22,7 @@
 #include "fingerprint/ecfp.h"
 #include "fingerprint/graphs.h"
 #include "molecule/valence_problems.h"
+#include "scaffold/scaffold.h"
 
 namespace catalase {
 extern const EcfpKernels ecfp_portable;
@@ -59,6 +63,23 @@ static void check_graph(const catalase::EcfpBatch& given, std::uint8_t status) {
   }
 }
 
+// The key of the scaffold: within the room that the text's length promises, and of atoms that exist.
+static void check_scaffold(const char* const* text, const std::int64_t* length) {
+  using namespace catalase;
+  std::vector<std::uint32_t> words(static_cast<std::size_t>(scaffold_room(*length)));
+  const std::int64_t start = 0;
+  std::int32_t count = -1;
+  std::uint8_t status = 99;
+  scaffold_keys({text, length, 1, &start, words.data(), &count, &status}, 1);
+  if (status > 9 || count < 0 || (status != 0 && count != 0)) std::abort();
+  if (count == 0) return;
+  const std::uint32_t atoms = words[0];
+  if (atoms < 3 || atoms > 255 || static_cast<std::uint32_t>(count) < 1 + 2 * atoms - 1) std::abort();
+  for (std::size_t i = 1 + atoms; i < static_cast<std::size_t>(count); ++i) {
+    if (words[i] >> 16 >= atoms || (words[i] >> 8 & 255) >= words[i] >> 16 || (words[i] & 255) > 4) std::abort();
+  }
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace catalase;
   // The text lies at the very end of a block of its own, so that reading past it is seen.
@@ -95,6 +116,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   batch.output = EcfpOutput::kCounts, batch.rows = counts.data(), batch.status = &status[2];
   kernels.rows(batch, 0, 1);
   check_graph(batch, status[0]);
+  check_scaffold(&text, &length);
   if (status[0] != status[1] || status[0] != status[2] || status[0] > 9) std::abort();
   for (std::uint32_t i = 0; i < bits; ++i) {
     const bool set = (packed[i / 8] >> (i % 8) & 1) != 0;

@@ -43,8 +43,9 @@ def ecfp(
     Parameters
     ----------
     smiles : sequence of str or rdkit.Chem.Mol
-        Surrounding ASCII white space is stripped. Bytes outside 0x21-0x7E, and anything after the SMILES (a name, an
-        extension), are refused, because RDKit would drop them silently and might read another molecule.
+        Surrounding ASCII white space is stripped. Bytes outside 0x21-0x7E, and anything after the SMILES, are refused,
+        because RDKit would drop them silently and might read another molecule. Only the extension of a CXSMILES is read
+        there, by RDKit, as `catalase.chem.read` explains.
     radius : int
         Number of bonds around each atom, 0 or more; ECFP4 has radius 2.
     size : int
