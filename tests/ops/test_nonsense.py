@@ -18,7 +18,7 @@ KINDS = {
     "activation": "word?", "name": "word?", "kept": "packed?", "ids": "ids", "labels": "labels", "lengths": "ids?", "num_embeddings": "whole", "padding_index": "whole?",
     "stride": "sizes", "padding": "padding", "dilation": "sizes", "size": "sizes", "factor": "sizes", "output_size": "sizes?", "shape": "sizes",
     "x": "array", "smiles": "anything", "patterns": "anything", "num_threads": "whole?", "reverse_complement": "anything", "sequences": "anything", "dtype": "dtype",
-    "index": "ids", "offsets": "ids", "kind": "ids?", "kinds": "whole?", "z": "array?", "graphs": "anything", "numbers": "ids?", "masks": "anything", "fill": "real", "limits": "anything", "shift": "anything", "crop": "sizes?", "grad": "array", "mom": "array?", "weights": "array?",
+    "index": "ids", "offsets": "ids", "kind": "ids?", "kinds": "whole?", "z": "array?", "graphs": "ours", "numbers": "ids?", "masks": "anything", "fill": "real", "limits": "anything", "shift": "anything", "crop": "sizes?", "grad": "array", "mom": "array?", "weights": "array?",
 }  # fmt: skip
 # Where a function takes more, or other things, than the others of that name do.
 OWN = {
