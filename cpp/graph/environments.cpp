@@ -188,6 +188,22 @@ void sort_arrivals(Arrival* first, Index count) {
   }
 }
 
+// The class of each atom, and the atoms of each molecule in the order of their classes.
+void order_atoms(const PackedGraphs& g, const ScratchVector<Numbered>& classes, Environments& e) {
+  ScratchVector<Arrival> atoms;
+  e.atom_classes.reserve(classes.size()), e.atom_order.reserve(classes.size());
+  for (const Numbered& own : classes) e.atom_classes.push_back(own.number);
+  for (Index i = 0; i < g.molecules; ++i) {
+    atoms.clear();
+    for (Index a = g.atom_offsets[i]; a < g.atom_offsets[i + 1]; ++a) {
+      const Numbered& own = classes[static_cast<std::size_t>(a)];
+      atoms.push_back({own.hash, own.number, static_cast<std::int32_t>(a)});
+    }
+    sort_arrivals(atoms.data(), static_cast<Index>(atoms.size()));
+    for (const Arrival& atom : atoms) e.atom_order.push_back(atom.item);
+  }
+}
+
 }  // namespace
 
 Index first_bad_bond(const PackedGraphs& g) {
@@ -250,30 +266,66 @@ Environments find_environments(const PackedGraphs& g, Index depth) {
   }
 
   ClassFinder finder;
-  ScratchVector<Hash> hashes(atoms);
-  e.atom_classes.resize(atoms);
+  ScratchVector<Numbered> found(atoms);
   for (Index a = 0; a < g.atoms; ++a) {
     const Hash sum = arrive(a);
-    const auto at = static_cast<std::size_t>(a);
-    const Hash hash = joined(kind_of_atom[at].hash, sum);
+    const Numbered& kind = kind_of_atom[static_cast<std::size_t>(a)];
+    const Hash hash = joined(kind.hash, sum);
     members.clear();
     for (const Arrival& other : arrivals) members.push_back(other.number);
-    hashes[at] = hash;
-    e.atom_classes[at] = finder.number_of(kind_of_atom[at].number, members, hash);
+    found[static_cast<std::size_t>(a)] = {hash, finder.number_of(kind.number, members, hash)};
   }
   e.atoms = finder.table();
+  order_atoms(g, found, e);
+  return e;
+}
 
-  e.atom_order.resize(atoms);
-  for (Index i = 0; i < g.molecules; ++i) {
-    arrivals.clear();
-    for (Index a = g.atom_offsets[i]; a < g.atom_offsets[i + 1]; ++a) {
-      const auto at = static_cast<std::size_t>(a);
-      arrivals.push_back({hashes[at], e.atom_classes[at], static_cast<std::int32_t>(a)});
+Environments find_atom_environments(const PackedGraphs& g, Index depth) {
+  Environments e;
+  const auto atoms = static_cast<std::size_t>(g.atoms);
+  ScratchVector<Numbered> classes(atoms), following(atoms);
+  find_atom_kinds(g, e.atom_kinds, classes);
+  ScratchVector<Index> starts;
+  ScratchVector<std::int32_t> into, members;
+  ScratchVector<Arrival> arrivals;
+  find_arrivals(g, starts, into);
+  for (Index t = 1; t <= depth; ++t) {
+    ClassFinder finder;
+    for (std::size_t a = 0; a < atoms; ++a) {
+      arrivals.clear(), members.clear();
+      Hash sum = 0;
+      for (Index i = starts[a]; i < starts[a + 1]; ++i) {
+        const std::int32_t neighbour = g.source[into[static_cast<std::size_t>(i)]];
+        const Numbered& own = classes[static_cast<std::size_t>(neighbour)];
+        arrivals.push_back({own.hash, own.number, neighbour});
+        sum += spread(own.hash);
+      }
+      sort_arrivals(arrivals.data(), static_cast<Index>(arrivals.size()));
+      for (const Arrival& other : arrivals) members.push_back(other.number);
+      const Hash hash = joined(classes[a].hash, sum);
+      following[a] = {hash, finder.number_of(classes[a].number, members, hash)};
     }
-    sort_arrivals(arrivals.data(), static_cast<Index>(arrivals.size()));
-    std::int32_t* to = e.atom_order.data() + g.atom_offsets[i];
-    for (const Arrival& atom : arrivals) *to++ = atom.item;
+    classes.swap(following);
+    if (t < depth) {
+      e.bonds.push_back(finder.table());
+    } else {
+      e.atoms = finder.table();
+    }
   }
+  order_atoms(g, classes, e);
+  return e;
+}
+
+Environments plain_atom_environments(const PackedGraphs& g) {
+  Environments e;
+  const auto atoms = static_cast<std::size_t>(g.atoms);
+  e.atom_kinds.resize(atoms);
+  for (std::size_t a = 0; a < atoms; ++a) e.atom_kinds[a] = static_cast<std::int32_t>(a);
+  e.atom_classes = e.atom_order = e.atoms.kind = e.atom_kinds;
+  ScratchVector<Index> starts;
+  find_arrivals(g, starts, e.atoms.index);
+  for (std::int32_t& bond : e.atoms.index) bond = g.source[bond];
+  e.atoms.offsets.assign(starts.begin(), starts.begin() + g.atoms + 1);
   return e;
 }
 
@@ -331,18 +383,19 @@ class Numbering {
   ScratchVector<std::int32_t>& met_;
 };
 
-// The lists and kinds of the rows `met` of one table.
+// The kinds and lists of the rows `met` of one table. Kinds come first: along atoms, which all are in a molecule, each
+// row is then numbered by itself before it is met as a neighbour.
 void fill_level(const ClassView& table, const ScratchVector<std::int32_t>& met, Numbering& members, Numbering& kinds,
                 BatchLevel& level) {
   level.offsets.reserve(met.size() + 1);
   level.kind.reserve(met.size());
+  for (const std::int32_t number : met) level.kind.push_back(kinds(table.kind[number]));
   level.offsets.push_back(0);
   for (const std::int32_t number : met) {
     for (Index i = table.offsets[number]; i < table.offsets[number + 1]; ++i) {
       level.index.push_back(members(table.index[i]));
     }
     level.offsets.push_back(static_cast<Index>(level.index.size()));
-    level.kind.push_back(kinds(table.kind[number]));
   }
 }
 
@@ -367,23 +420,25 @@ EnvironmentBatch environment_batch(const EnvironmentsView& e, const Index* molec
   Numbering bond_kind(marks + e.atom_kinds, stamp, batch.bond_kinds);
   batch.bonds.resize(static_cast<std::size_t>(e.depth - 1));
   if (e.depth == 1) {
-    fill_level(e.atoms, atoms, bond_kind, atom_kind, batch.atoms);
+    fill_level(e.atoms, atoms, e.along_atoms ? atom_kind : bond_kind, atom_kind, batch.atoms);
     return batch;
   }
   {
     Numbering last(depth_marks, stamp, above);
-    fill_level(e.atoms, atoms, last, atom_kind, batch.atoms);
+    fill_level(e.atoms, atoms, last, e.along_atoms ? last : atom_kind, batch.atoms);
   }
-  for (Index t = e.depth - 1; t >= 1; --t) {  // `above` are the classes of depth t that were met
+  for (Index t = e.depth - 1; t >= 1;
+       --t) {  // `above` are the classes of depth t that were met; marks lie in this order
     const ClassView& table = e.bonds[t - 1];
     BatchLevel& level = batch.bonds[static_cast<std::size_t>(t - 1)];
     if (t == 1) {
-      fill_level(table, above, bond_kind, bond_kind, level);
+      Numbering& kinds = e.along_atoms ? atom_kind : bond_kind;
+      fill_level(table, above, kinds, kinds, level);
     } else {
       depth_marks += table.classes;
       below.clear();
       Numbering members(depth_marks, stamp, below);
-      fill_level(table, above, members, bond_kind, level);
+      fill_level(table, above, members, e.along_atoms ? members : bond_kind, level);
       above.swap(below);
     }
   }
