@@ -30,7 +30,7 @@ py::tuple table_of(const ClassTable& table) {
 
 py::object environments_of(const py::array& atom_offsets, const py::array& bond_offsets, const py::array& atom_codes,
                            const py::array& atom_floats, const py::array& bond_codes, const py::array& source,
-                           const py::array& target, Index depth, bool distinct) {
+                           const py::array& target, Index depth, bool distinct, bool along_atoms) {
   require(atom_codes.ndim() == 2 && atom_floats.ndim() == 2 && bond_codes.ndim() == 2, "codes must be matrices");
   PackedGraphs g;
   g.molecules = atom_offsets.size() - 1, g.atoms = atom_codes.shape(0), g.bonds = source.size();
@@ -47,17 +47,19 @@ py::object environments_of(const py::array& atom_offsets, const py::array& bond_
   {
     KernelScope scope;
     bad = first_bad_bond(g);
-    if (bad < 0) e = distinct ? find_environments(g, depth) : plain_environments(g);
+    if (bad < 0 && along_atoms) e = distinct ? find_atom_environments(g, depth) : plain_atom_environments(g);
+    if (bad < 0 && !along_atoms) e = distinct ? find_environments(g, depth) : plain_environments(g);
   }
   if (bad >= 0) return py::int_(bad);
   py::list bonds;
   for (const ClassTable& table : e.bonds) bonds.append(table_of(table));
+  const py::tuple atoms = table_of(e.atoms);
   if (!distinct) {  // one table for all depths
-    const py::object table = bonds[0];
+    const py::object table = along_atoms ? py::object(atoms) : py::object(bonds[0]);
     bonds = py::list();
     for (Index t = 1; t < depth; ++t) bonds.append(table);
   }
-  return py::make_tuple(array_of(e.atom_kinds), array_of(e.bond_kinds), table_of(e.atoms), py::tuple(bonds),
+  return py::make_tuple(array_of(e.atom_kinds), array_of(e.bond_kinds), atoms, py::tuple(bonds),
                         array_of(e.atom_classes), array_of(e.atom_order));
 }
 
@@ -65,13 +67,14 @@ py::object environments_of(const py::array& atom_offsets, const py::array& bond_
 class EnvironmentTables {
  public:
   EnvironmentTables(py::array atom_offsets, py::array atom_classes, py::array atom_order, Index atom_kinds,
-                    Index bond_kinds, const py::tuple& atoms, const py::tuple& bonds)
+                    Index bond_kinds, const py::tuple& atoms, const py::tuple& bonds, bool along_atoms)
       : kept_{atom_offsets, atom_classes, atom_order} {
     view_.atom_offsets = input<std::int64_t>(kept_[0]);
     view_.atom_classes = input<std::int32_t>(kept_[1]), view_.atom_order = input<std::int32_t>(kept_[2]);
     view_.atom_kinds = atom_kinds, view_.bond_kinds = bond_kinds;
     view_.atoms = view_of(atoms);
     for (const py::handle table : bonds) bonds_.push_back(view_of(py::cast<py::tuple>(table)));
+    view_.along_atoms = along_atoms;
     view_.bonds = bonds_.data(), view_.depth = static_cast<Index>(bonds_.size()) + 1;
     molecules_ = kept_[0].size() - 1;
     require(molecules_ >= 0 && kept_[1].size() == kept_[2].size(), "tables do not fit");
@@ -87,15 +90,16 @@ class EnvironmentTables {
       found = walk(molecules, count);
     }
     const auto atoms = static_cast<Index>(found.atoms.kind.size());
+    const auto atom_kinds = static_cast<Index>(found.atom_kinds.size());
     const auto bond_kinds = static_cast<Index>(found.bond_kinds.size());
     py::list bonds;
-    Index below = bond_kinds;
+    Index below = view_.along_atoms ? atom_kinds : bond_kinds;
     for (const BatchLevel& level : found.bonds) {
-      bonds.append(lists(level, below, bond_kinds));
+      bonds.append(lists(level, below, view_.along_atoms ? below : bond_kinds));
       below = static_cast<Index>(level.kind.size());
     }
     return py::make_tuple(lists(found.molecules, atoms, -1),
-                          lists(found.atoms, below, static_cast<Index>(found.atom_kinds.size())), py::tuple(bonds),
+                          lists(found.atoms, below, view_.along_atoms ? below : atom_kinds), py::tuple(bonds),
                           array_of(found.atom_kinds), array_of(found.bond_kinds));
   }
 
@@ -157,11 +161,11 @@ class EnvironmentTables {
 CATALASE_BINDING(environments, m) {
   m.def("environments", &environments_of, py::arg("atom_offsets"), py::arg("bond_offsets"), py::arg("atom_codes"),
         py::arg("atom_floats"), py::arg("bond_codes"), py::arg("source"), py::arg("target"), py::arg("depth"),
-        py::arg("distinct"));
+        py::arg("distinct"), py::arg("along_atoms"));
   py::class_<EnvironmentTables>(m, "EnvironmentTables")
-      .def(py::init<py::array, py::array, py::array, Index, Index, const py::tuple&, const py::tuple&>(),
+      .def(py::init<py::array, py::array, py::array, Index, Index, const py::tuple&, const py::tuple&, bool>(),
            py::arg("atom_offsets"), py::arg("atom_classes"), py::arg("atom_order"), py::arg("atom_kinds"),
-           py::arg("bond_kinds"), py::arg("atoms"), py::arg("bonds"))
+           py::arg("bond_kinds"), py::arg("atoms"), py::arg("bonds"), py::arg("along_atoms"))
       .def("batch", &EnvironmentTables::batch, py::arg("rows"));
 }
 

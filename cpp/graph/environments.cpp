@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace catalase {
 namespace {
@@ -19,6 +20,11 @@ Hash joined(Hash a, Hash b) {
   return mixed(a * 0x9e3779b97f4a7c15u + b + 1);
 }
 
+// Hashes of a multiset are added after this: the sum without a member costs one subtraction.
+Hash spread(Hash x) {
+  return (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9u;
+}
+
 Hash hash_of_bytes(Hash seed, const void* data, Index bytes) {
   const auto* p = static_cast<const unsigned char*>(data);
   for (; bytes > 0; bytes -= 8, p += 8) {
@@ -29,59 +35,92 @@ Hash hash_of_bytes(Hash seed, const void* data, Index bytes) {
   return seed;
 }
 
-// Finds the number of something by its hash; `same(number)` says whether it is that one.
+// A table of numbers by the hashes of their contents: open addressing, at most half full. A place holds half of the hash,
+// so that other contents are hardly ever looked at.
 class Finder {
  public:
-  // Returns a number below `count`, or `count` itself for something new, whose hash must then be added to `hashes`.
+  Finder() : places_(256, Place{0, -1}) {}
+
+  // The number of a content; `same(number)` says whether it is that one. A new content gets the next number.
   template <class Same>
-  Index find(Hash hash, const ScratchVector<Hash>& hashes, Same&& same) {
-    if (2 * hashes.size() >= places_.size()) grow(hashes);
+  std::int32_t find(Hash hash, Same&& same) {
+    if (2 * hashes.size() >= places_.size()) grow();
+    Place& place = free_or(hash, same);
+    if (place.number >= 0) return place.number;
+    place = {static_cast<std::uint32_t>(hash >> 32), static_cast<std::int32_t>(hashes.size())};
+    hashes.push_back(hash);
+    return place.number;
+  }
+
+  ScratchVector<Hash> hashes;  // of each number
+
+ private:
+  struct Place {
+    std::uint32_t tag;
+    std::int32_t number;  // -1: free
+  };
+
+  template <class Equal>
+  Place& free_or(Hash hash, Equal&& equal) {
     const std::size_t mask = places_.size() - 1;
+    const auto tag = static_cast<std::uint32_t>(hash >> 32);
     for (std::size_t at = static_cast<std::size_t>(hash) & mask;; at = (at + 1) & mask) {
-      const std::int32_t number = places_[at];
-      if (number < 0) {
-        places_[at] = static_cast<std::int32_t>(hashes.size());
-        return static_cast<Index>(hashes.size());
-      }
-      if (hashes[static_cast<std::size_t>(number)] == hash && same(static_cast<Index>(number))) return number;
+      Place& place = places_[at];
+      if (place.number < 0 || (place.tag == tag && equal(place.number))) return place;
     }
+  }
+
+  void grow() {
+    places_.assign(2 * places_.size(), Place{0, -1});
+    for (std::size_t i = 0; i < hashes.size(); ++i) {
+      free_or(hashes[i], [](std::int32_t) { return false; }) = {static_cast<std::uint32_t>(hashes[i] >> 32),
+                                                                static_cast<std::int32_t>(i)};
+    }
+  }
+
+  ScratchVector<Place> places_;
+};
+
+// The classes of one depth while they are found.
+class ClassFinder {
+ public:
+  std::int32_t number_of(std::int32_t kind, const ScratchVector<std::int32_t>& members, Hash hash) {
+    const auto count = static_cast<Index>(members.size());
+    const std::int32_t number = finder_.find(hash, [&](std::int32_t c) {
+      const Index* offsets = table_.offsets.data() + c;
+      if (table_.kind[static_cast<std::size_t>(c)] != kind || offsets[1] - offsets[0] != count) return false;
+      const std::int32_t* own = table_.index.data() + offsets[0];
+      for (Index i = 0; i < count; ++i) {
+        if (own[i] != members[static_cast<std::size_t>(i)]) return false;
+      }
+      return true;
+    });
+    if (number == static_cast<std::int32_t>(table_.kind.size())) {
+      table_.kind.push_back(kind);
+      table_.index.insert(table_.index.end(), members.begin(), members.end());
+      table_.offsets.push_back(static_cast<Index>(table_.index.size()));
+    }
+    return number;
+  }
+
+  ClassTable table() {
+    table_.hash.swap(finder_.hashes);
+    return std::move(table_);
   }
 
  private:
-  void grow(const ScratchVector<Hash>& hashes) {
-    places_.assign(std::max<std::size_t>(256, 4 * places_.size()), -1);
-    const std::size_t mask = places_.size() - 1;
-    for (std::size_t i = 0; i < hashes.size(); ++i) {
-      std::size_t at = static_cast<std::size_t>(hashes[i]) & mask;
-      while (places_[at] >= 0) at = (at + 1) & mask;
-      places_[at] = static_cast<std::int32_t>(i);
-    }
-  }
-
-  ScratchVector<std::int32_t> places_;  // a power of two, at most half full; -1: free
+  Finder finder_;
+  ClassTable table_;
 };
 
-// The number of a class of this content in the table, to which it is added if it is new.
-std::int32_t number_of(ClassTable& table, Finder& finder, std::int32_t kind, const std::int32_t* members, Index count,
-                       Hash hash) {
-  const auto bytes = static_cast<std::size_t>(count) * sizeof(std::int32_t);
-  const Index number = finder.find(hash, table.hash, [&](Index c) {
-    const Index* offsets = table.offsets.data() + c;
-    return table.kind[static_cast<std::size_t>(c)] == kind && offsets[1] - offsets[0] == count &&
-           (count == 0 || std::memcmp(table.index.data() + offsets[0], members, bytes) == 0);
-  });
-  if (number == static_cast<Index>(table.hash.size())) {
-    table.hash.push_back(hash);
-    table.kind.push_back(kind);
-    table.index.insert(table.index.end(), members, members + count);
-    table.offsets.push_back(static_cast<Index>(table.index.size()));
-  }
-  return static_cast<std::int32_t>(number);
-}
+// The number and the hash of a class.
+struct Numbered {
+  Hash hash;
+  std::int32_t number;
+};
 
-// The kind of each atom, and a representative of each.
-void find_atom_kinds(const PackedGraphs& g, ScratchVector<std::int32_t>& kinds, ScratchVector<Hash>& hashes,
-                     ScratchVector<std::int32_t>& of_atom) {
+// The kind of each atom, and an atom of each kind.
+void find_atom_kinds(const PackedGraphs& g, ScratchVector<std::int32_t>& kinds, ScratchVector<Numbered>& of_atom) {
   Finder finder;
   const auto codes = static_cast<std::size_t>(g.atom_fields), floats = static_cast<std::size_t>(g.atom_numbers);
   for (Index a = 0; a < g.atoms; ++a) {
@@ -89,39 +128,34 @@ void find_atom_kinds(const PackedGraphs& g, ScratchVector<std::int32_t>& kinds, 
     const float* number = g.atom_floats + a * g.atom_numbers;
     Hash hash = hash_of_bytes(1, code, g.atom_fields);
     hash = hash_of_bytes(hash, number, g.atom_numbers * static_cast<Index>(sizeof(float)));
-    const Index kind = finder.find(hash, hashes, [&](Index k) {
+    const auto same = [&](std::int32_t k) {
       const Index other = kinds[static_cast<std::size_t>(k)];
       return (codes == 0 || std::memcmp(g.atom_codes + other * g.atom_fields, code, codes) == 0) &&
              (floats == 0 || std::memcmp(g.atom_floats + other * g.atom_numbers, number, floats * sizeof(float)) == 0);
-    });
-    if (kind == static_cast<Index>(hashes.size())) {
-      hashes.push_back(hash);
-      kinds.push_back(static_cast<std::int32_t>(a));
-    }
-    of_atom[static_cast<std::size_t>(a)] = static_cast<std::int32_t>(kind);
+    };
+    const std::int32_t kind = finder.find(hash, same);
+    if (kind == static_cast<std::int32_t>(kinds.size())) kinds.push_back(static_cast<std::int32_t>(a));
+    of_atom[static_cast<std::size_t>(a)] = {hash, kind};
   }
 }
 
 // The class at depth 0 of each bond.
-void find_bond_kinds(const PackedGraphs& g, const ScratchVector<std::int32_t>& of_atom,
-                     const ScratchVector<Hash>& atom_hashes, ScratchVector<std::int32_t>& kinds,
-                     ScratchVector<Hash>& hashes, ScratchVector<std::int32_t>& of_bond) {
+void find_bond_kinds(const PackedGraphs& g, const ScratchVector<Numbered>& of_atom, ScratchVector<std::int32_t>& kinds,
+                     ScratchVector<Numbered>& of_bond) {
   Finder finder;
   const auto codes = static_cast<std::size_t>(g.bond_fields);
   for (Index b = 0; b < g.bonds; ++b) {
     const std::uint8_t* code = g.bond_codes + b * g.bond_fields;
-    const std::int32_t atom = of_atom[static_cast<std::size_t>(g.source[b])];
-    const Hash hash = hash_of_bytes(atom_hashes[static_cast<std::size_t>(atom)], code, g.bond_fields);
-    const Index kind = finder.find(hash, hashes, [&](Index k) {
+    const Numbered& atom = of_atom[static_cast<std::size_t>(g.source[b])];
+    const Hash hash = hash_of_bytes(atom.hash, code, g.bond_fields);
+    const auto same = [&](std::int32_t k) {
       const Index other = kinds[static_cast<std::size_t>(k)];
-      return of_atom[static_cast<std::size_t>(g.source[other])] == atom &&
+      return of_atom[static_cast<std::size_t>(g.source[other])].number == atom.number &&
              (codes == 0 || std::memcmp(g.bond_codes + other * g.bond_fields, code, codes) == 0);
-    });
-    if (kind == static_cast<Index>(hashes.size())) {
-      hashes.push_back(hash);
-      kinds.push_back(static_cast<std::int32_t>(b));
-    }
-    of_bond[static_cast<std::size_t>(b)] = static_cast<std::int32_t>(kind);
+    };
+    const std::int32_t kind = finder.find(hash, same);
+    if (kind == static_cast<std::int32_t>(kinds.size())) kinds.push_back(static_cast<std::int32_t>(b));
+    of_bond[static_cast<std::size_t>(b)] = {hash, kind};
   }
 }
 
@@ -136,11 +170,11 @@ void find_arrivals(const PackedGraphs& g, ScratchVector<Index>& starts, ScratchV
     into[static_cast<std::size_t>(next[g.target[b]]++)] = static_cast<std::int32_t>(b);
 }
 
-// A bond into an atom, with its class.
+// A bond into an atom (or an atom of a molecule), with its class.
 struct Arrival {
   Hash hash;
   std::int32_t number;
-  std::int32_t bond;
+  std::int32_t item;
   bool operator<(const Arrival& o) const { return hash != o.hash ? hash < o.hash : number < o.number; }
 };
 
@@ -151,6 +185,22 @@ void sort_arrivals(Arrival* first, Index count) {
     Index j = i;
     for (; j > 0 && moved < first[j - 1]; --j) first[j] = first[j - 1];
     first[j] = moved;
+  }
+}
+
+// The class of each atom, and the atoms of each molecule in the order of their classes.
+void order_atoms(const PackedGraphs& g, const ScratchVector<Numbered>& classes, Environments& e) {
+  ScratchVector<Arrival> atoms;
+  e.atom_classes.reserve(classes.size()), e.atom_order.reserve(classes.size());
+  for (const Numbered& own : classes) e.atom_classes.push_back(own.number);
+  for (Index i = 0; i < g.molecules; ++i) {
+    atoms.clear();
+    for (Index a = g.atom_offsets[i]; a < g.atom_offsets[i + 1]; ++a) {
+      const Numbered& own = classes[static_cast<std::size_t>(a)];
+      atoms.push_back({own.hash, own.number, static_cast<std::int32_t>(a)});
+    }
+    sort_arrivals(atoms.data(), static_cast<Index>(atoms.size()));
+    for (const Arrival& atom : atoms) e.atom_order.push_back(atom.item);
   }
 }
 
@@ -171,83 +221,111 @@ Index first_bad_bond(const PackedGraphs& g) {
 Environments find_environments(const PackedGraphs& g, Index depth) {
   Environments e;
   const auto atoms = static_cast<std::size_t>(g.atoms), bonds = static_cast<std::size_t>(g.bonds);
-  ScratchVector<std::int32_t> kind_of_atom(atoms), kind_of_bond(bonds);
-  ScratchVector<Hash> atom_hashes, bond_hashes;
-  find_atom_kinds(g, e.atom_kinds, atom_hashes, kind_of_atom);
-  find_bond_kinds(g, kind_of_atom, atom_hashes, e.bond_kinds, bond_hashes, kind_of_bond);
+  ScratchVector<Numbered> kind_of_atom(atoms), kind_of_bond(bonds);
+  find_atom_kinds(g, e.atom_kinds, kind_of_atom);
+  find_bond_kinds(g, kind_of_atom, e.bond_kinds, kind_of_bond);
+  ScratchVector<Index> starts;
+  ScratchVector<std::int32_t> into;
+  find_arrivals(g, starts, into);
 
-  // The bonds into each atom.
-  ScratchVector<Index> starts(atoms + 2, 0);
-  Index* next = starts.data() + 1;
-  for (Index b = 0; b < g.bonds; ++b) ++next[g.target[b] + 1];
-  for (Index a = 0; a < g.atoms; ++a) next[a + 1] += next[a];
-  ScratchVector<std::int32_t> into(bonds);
-  for (Index b = 0; b < g.bonds; ++b)
-    into[static_cast<std::size_t>(next[g.target[b]]++)] = static_cast<std::int32_t>(b);
-
-  ScratchVector<std::int32_t> classes = kind_of_bond, following(depth > 1 ? bonds : 0), members;
+  ScratchVector<Numbered> classes = kind_of_bond, following(depth > 1 ? bonds : 0);
+  ScratchVector<std::int32_t> members;
   ScratchVector<Arrival> arrivals;
-  const ScratchVector<Hash>* hashes = &bond_hashes;
-  // The bonds into atom a, in the order of their classes.
+  // Finds the bonds into atom a, in the order of their classes, and returns the sum of their hashes.
   const auto arrive = [&](Index a) {
     const Index first = starts[static_cast<std::size_t>(a)], count = starts[static_cast<std::size_t>(a) + 1] - first;
     arrivals.resize(static_cast<std::size_t>(count));
     for (Index i = 0; i < count; ++i) {
       const std::int32_t b = into[static_cast<std::size_t>(first + i)];
-      const std::int32_t number = classes[static_cast<std::size_t>(b)];
-      arrivals[static_cast<std::size_t>(i)] = {(*hashes)[static_cast<std::size_t>(number)], number, b};
+      const Numbered& own = classes[static_cast<std::size_t>(b)];
+      arrivals[static_cast<std::size_t>(i)] = {own.hash, own.number, b};
     }
     sort_arrivals(arrivals.data(), count);
+    Hash sum = 0;
+    for (const Arrival& own : arrivals) sum += spread(own.hash);
+    return sum;
   };
 
-  e.bonds.resize(static_cast<std::size_t>(depth - 1));
-  for (ClassTable& table : e.bonds) {
-    Finder finder;
+  for (Index t = 1; t < depth; ++t) {
+    ClassFinder finder;
     for (Index a = 0; a < g.atoms; ++a) {
-      arrive(a);
+      const Hash sum = arrive(a);
       for (const Arrival& own : arrivals) {  // the bond back along `own` starts at a
-        const auto b = static_cast<std::size_t>(own.bond ^ 1);
-        const std::int32_t kind = kind_of_bond[b];
-        Hash hash = joined(bond_hashes[static_cast<std::size_t>(kind)], 2);
+        const auto b = static_cast<std::size_t>(own.item ^ 1);
+        const Numbered& kind = kind_of_bond[b];
+        const Hash hash = joined(kind.hash, sum - spread(own.hash));
         members.clear();
         for (const Arrival& other : arrivals) {
-          if (&other == &own) continue;
-          members.push_back(other.number);
-          hash = joined(hash, other.hash);
+          if (&other != &own) members.push_back(other.number);
         }
-        following[b] = number_of(table, finder, kind, members.data(), static_cast<Index>(members.size()), hash);
+        following[b] = {hash, finder.number_of(kind.number, members, hash)};
       }
     }
     classes.swap(following);
-    hashes = &table.hash;
+    e.bonds.push_back(finder.table());
   }
 
-  Finder finder;
-  e.atom_classes.resize(atoms);
+  ClassFinder finder;
+  ScratchVector<Numbered> found(atoms);
   for (Index a = 0; a < g.atoms; ++a) {
-    arrive(a);
-    const std::int32_t kind = kind_of_atom[static_cast<std::size_t>(a)];
-    Hash hash = joined(atom_hashes[static_cast<std::size_t>(kind)], 3);
+    const Hash sum = arrive(a);
+    const Numbered& kind = kind_of_atom[static_cast<std::size_t>(a)];
+    const Hash hash = joined(kind.hash, sum);
     members.clear();
-    for (const Arrival& other : arrivals) {
-      members.push_back(other.number);
-      hash = joined(hash, other.hash);
-    }
-    e.atom_classes[static_cast<std::size_t>(a)] =
-        number_of(e.atoms, finder, kind, members.data(), static_cast<Index>(members.size()), hash);
+    for (const Arrival& other : arrivals) members.push_back(other.number);
+    found[static_cast<std::size_t>(a)] = {hash, finder.number_of(kind.number, members, hash)};
   }
+  e.atoms = finder.table();
+  order_atoms(g, found, e);
+  return e;
+}
 
-  e.atom_order.resize(atoms);
-  for (Index i = 0; i < g.molecules; ++i) {
-    arrivals.clear();
-    for (Index a = g.atom_offsets[i]; a < g.atom_offsets[i + 1]; ++a) {
-      const std::int32_t number = e.atom_classes[static_cast<std::size_t>(a)];
-      arrivals.push_back({e.atoms.hash[static_cast<std::size_t>(number)], number, static_cast<std::int32_t>(a)});
+Environments find_atom_environments(const PackedGraphs& g, Index depth) {
+  Environments e;
+  const auto atoms = static_cast<std::size_t>(g.atoms);
+  ScratchVector<Numbered> classes(atoms), following(atoms);
+  find_atom_kinds(g, e.atom_kinds, classes);
+  ScratchVector<Index> starts;
+  ScratchVector<std::int32_t> into, members;
+  ScratchVector<Arrival> arrivals;
+  find_arrivals(g, starts, into);
+  for (Index t = 1; t <= depth; ++t) {
+    ClassFinder finder;
+    for (std::size_t a = 0; a < atoms; ++a) {
+      arrivals.clear(), members.clear();
+      Hash sum = 0;
+      for (Index i = starts[a]; i < starts[a + 1]; ++i) {
+        const std::int32_t neighbour = g.source[into[static_cast<std::size_t>(i)]];
+        const Numbered& own = classes[static_cast<std::size_t>(neighbour)];
+        arrivals.push_back({own.hash, own.number, neighbour});
+        sum += spread(own.hash);
+      }
+      sort_arrivals(arrivals.data(), static_cast<Index>(arrivals.size()));
+      for (const Arrival& other : arrivals) members.push_back(other.number);
+      const Hash hash = joined(classes[a].hash, sum);
+      following[a] = {hash, finder.number_of(classes[a].number, members, hash)};
     }
-    sort_arrivals(arrivals.data(), static_cast<Index>(arrivals.size()));
-    std::int32_t* to = e.atom_order.data() + g.atom_offsets[i];
-    for (const Arrival& atom : arrivals) *to++ = atom.bond;
+    classes.swap(following);
+    if (t < depth) {
+      e.bonds.push_back(finder.table());
+    } else {
+      e.atoms = finder.table();
+    }
   }
+  order_atoms(g, classes, e);
+  return e;
+}
+
+Environments plain_atom_environments(const PackedGraphs& g) {
+  Environments e;
+  const auto atoms = static_cast<std::size_t>(g.atoms);
+  e.atom_kinds.resize(atoms);
+  for (std::size_t a = 0; a < atoms; ++a) e.atom_kinds[a] = static_cast<std::int32_t>(a);
+  e.atom_classes = e.atom_order = e.atoms.kind = e.atom_kinds;
+  ScratchVector<Index> starts;
+  find_arrivals(g, starts, e.atoms.index);
+  for (std::int32_t& bond : e.atoms.index) bond = g.source[bond];
+  e.atoms.offsets.assign(starts.begin(), starts.begin() + g.atoms + 1);
   return e;
 }
 
@@ -305,18 +383,19 @@ class Numbering {
   ScratchVector<std::int32_t>& met_;
 };
 
-// The lists and kinds of the rows `met` of one table.
+// The kinds and lists of the rows `met` of one table. Kinds come first: along atoms, which all are in a molecule, each
+// row is then numbered by itself before it is met as a neighbour.
 void fill_level(const ClassView& table, const ScratchVector<std::int32_t>& met, Numbering& members, Numbering& kinds,
                 BatchLevel& level) {
   level.offsets.reserve(met.size() + 1);
   level.kind.reserve(met.size());
+  for (const std::int32_t number : met) level.kind.push_back(kinds(table.kind[number]));
   level.offsets.push_back(0);
   for (const std::int32_t number : met) {
     for (Index i = table.offsets[number]; i < table.offsets[number + 1]; ++i) {
       level.index.push_back(members(table.index[i]));
     }
     level.offsets.push_back(static_cast<Index>(level.index.size()));
-    level.kind.push_back(kinds(table.kind[number]));
   }
 }
 
@@ -341,23 +420,25 @@ EnvironmentBatch environment_batch(const EnvironmentsView& e, const Index* molec
   Numbering bond_kind(marks + e.atom_kinds, stamp, batch.bond_kinds);
   batch.bonds.resize(static_cast<std::size_t>(e.depth - 1));
   if (e.depth == 1) {
-    fill_level(e.atoms, atoms, bond_kind, atom_kind, batch.atoms);
+    fill_level(e.atoms, atoms, e.along_atoms ? atom_kind : bond_kind, atom_kind, batch.atoms);
     return batch;
   }
   {
     Numbering last(depth_marks, stamp, above);
-    fill_level(e.atoms, atoms, last, atom_kind, batch.atoms);
+    fill_level(e.atoms, atoms, last, e.along_atoms ? last : atom_kind, batch.atoms);
   }
-  for (Index t = e.depth - 1; t >= 1; --t) {  // `above` are the classes of depth t that were met
+  for (Index t = e.depth - 1; t >= 1;
+       --t) {  // `above` are the classes of depth t that were met; marks lie in this order
     const ClassView& table = e.bonds[t - 1];
     BatchLevel& level = batch.bonds[static_cast<std::size_t>(t - 1)];
     if (t == 1) {
-      fill_level(table, above, bond_kind, bond_kind, level);
+      Numbering& kinds = e.along_atoms ? atom_kind : bond_kind;
+      fill_level(table, above, kinds, kinds, level);
     } else {
       depth_marks += table.classes;
       below.clear();
       Numbering members(depth_marks, stamp, below);
-      fill_level(table, above, members, bond_kind, level);
+      fill_level(table, above, members, e.along_atoms ? members : bond_kind, level);
       above.swap(below);
     }
   }

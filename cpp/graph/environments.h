@@ -8,6 +8,11 @@
 //   bonds, depth t     (class at depth 0, sorted classes at depth t - 1 of the other bonds into the source)
 //   atoms              (kind, sorted classes at the last depth of the bonds into the atom)
 //
+// or, in message passing along atoms (graph convolutions), which is not told the bonds' codes:
+//
+//   atoms, depth 0     kind
+//   atoms, depth t     (its class at depth t - 1, sorted classes at depth t - 1 of its neighbours)
+//
 // "The other bonds into the source" are those without the bond's own reverse. Classes are equal if their content is
 // equal: contents are compared, hashes only find them. Besides, each class has a 64-bit hash of its content alone, the
 // same in any process and any set of molecules. Sorted means ascending hashes (of two classes with one hash, which has
@@ -57,15 +62,21 @@ struct Environments {
 // depth >= 1; first_bad_bond has found none.
 Environments find_environments(const PackedGraphs& graphs, Index depth);
 
+// The classes of message passing along atoms at depths 1 to depth: `bonds` has depths 1 to depth - 1, `atoms` the last;
+// kind is the class of the atom itself at the depth below. There are no bond_kinds.
+Environments find_atom_environments(const PackedGraphs& graphs, Index depth);
+
 // Every atom and bond a class of its own: lists and sums ascend by the numbers of bonds and atoms. All depths of bonds
 // have one table, bonds[0]; the classes have no hashes.
 Environments plain_environments(const PackedGraphs& graphs);
+Environments plain_atom_environments(const PackedGraphs& graphs);  // one table for all depths, `atoms`
 
 // The distinct rows of a batch at one depth: what each row sums, and the lists of the way back.
 struct BatchLevel {
   ScratchVector<std::int32_t> index;  // rows of the depth below
   ScratchVector<Index> offsets;       // (rows + 1,)
-  ScratchVector<std::int32_t> kind;   // (rows,): rows among the kinds of the batch
+  ScratchVector<std::int32_t>
+      kind;  // (rows,): rows among the kinds of the batch; along atoms: the atom's own row below
 };
 
 // The tables of a data set, as `find_environments` made them.
@@ -82,6 +93,7 @@ struct EnvironmentsView {
   ClassView atoms;
   const ClassView* bonds;  // depths 1 to depth - 1
   Index depth;
+  bool along_atoms;  // the tables are those of find_atom_environments
 };
 
 struct EnvironmentBatch {

@@ -20,6 +20,7 @@ KINDS = {
     "shape": "sizes", "axis": "signed", "seed": "seed?", "condition": "anything", "a": "operand", "tensors": "anything", "gamma": "tensor", "beta": "tensor", "mean": "array?", "var": "array?",
     "state": "anything", "module": "layer", "input_shape": "sizes?", "prefix": "word", "suffix": "word?", "array": "values", "y": "values", "w_x": "tensor", "w_h": "tensor", "target": "labels",
     "output": "tensor", "sequential": "layer", "model": "layer", "layer": "layer", "value": "tensor", "bias": "flag", "device": "word",
+    "values": "tensor", "index": "ids", "offsets": "ids", "h": "tensor", "z": "tensor?", "kind": "ids?", "transposed": "ours?", "kinds": "ours?",
 }  # fmt: skip
 
 
@@ -55,6 +56,10 @@ FUNCTIONS = {
     "squared_error": lambda: call(tensor(2, 3), ones(2, 3), ones(2, 3)),
     "dropout": lambda: call(tensor(2, 3), 0.5, seed=1, layer=0, step=0),
     "embedding": lambda: call([[1, 0]], tensor(3, 4), padding_index=2),
+    "gather_rows": lambda: call(tensor(3, 4), [0, 2]), "gather_max": lambda: call(tensor(3, 4), [0, 2], [0, 2]),
+    "gather_sum": lambda: call(tensor(3, 4), [0, 2], [0, 2], transposed=([0, 0], [0, 1, 1, 2])),
+    "message_update": lambda: call(tensor(3, 4), tensor(4, 2), [0, 2], [0, 2], z=tensor(2, 2), kind=[1], b=tensor(2), activation="relu", transposed=([0, 0], [0, 1, 1, 2]), kinds=([0], [0, 0, 1])),
+    **{f"segment_{how}": lambda: call(tensor(3, 4), [0, 1, 3]) for how in ("sum", "mean", "max", "softmax")},
     "batch_norm": lambda: call(tensor(2, 3), tensor(3), tensor(3), ones(3), ones(3), eps=1e-5, activation="relu"),
     "concatenate": lambda: call([tensor(2, 3), tensor(2, 3)], axis=0),
     "where": lambda: call(np.ones((2, 3), bool), tensor(2, 3), tensor(2, 3)),
@@ -67,13 +72,13 @@ FUNCTIONS = {
 }  # fmt: skip
 OWN = {
     "linear": {"x": "floats, packed or tensor"}, "matmul": {"b": "tensor"}, "rnn": {"b": "tensor"}, "gru": {"b": "tensor"}, "lstm": {"b": "tensor"}, "where": {"b": "operand"},
-    "dropout": {"layer": "whole"}, "sigmoid_cross_entropy": {"labels": "array"}, "squared_error": {"target": "array"},
+    "message_update": {"kind": "ids?"}, "dropout": {"layer": "whole"}, "sigmoid_cross_entropy": {"labels": "array"}, "squared_error": {"target": "array"},
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions(name):
-    cell = name in ("rnn", "gru", "lstm")
+    cell = name in ("rnn", "gru", "lstm", "message_update")
     check(getattr(functional, name), FUNCTIONS[name], OWN.get(name), names=(name, f"{name}_forward") if cell else ())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -113,16 +114,23 @@ def test_classes_are_those_of_equal_contents(names, depth, codes, seed):
     assert distinct == plain
 
 
-@given(names=MOLECULES, depth=st.integers(1, 3), distinct=st.booleans(), seed=st.integers(0, 99))
+@given(
+    names=MOLECULES,
+    depth=st.integers(1, 3),
+    along=st.sampled_from(["bonds", "atoms"]),
+    distinct=st.booleans(),
+    seed=st.integers(0, 99),
+)
 @SETTINGS
-def test_lists_of_a_batch_are_transposed_and_name_rows(names, depth, distinct, seed):
-    batch = ops.environments(packed([ODD[name] for name in names], 2, seed), depth, distinct=distinct).batch()
-    below = len(batch.bond_kinds)
-    for level in (*batch.bonds, batch.atoms, batch.molecules):
+def test_lists_of_a_batch_are_transposed_and_name_rows(names, depth, along, distinct, seed):
+    graphs = packed([ODD[name] for name in names], 2, seed)
+    batch = ops.environments(graphs, depth, along=along, distinct=distinct).batch()
+    below = len(batch.bond_kinds if along == "bonds" else batch.atom_kinds)
+    for level in (*batch.levels, batch.molecules):
         for a, b in zip(level.transposed, ops.transpose_index(level.index, level.offsets, below), strict=True):
             assert np.array_equal(a, b)
         if level.kind is not None:
-            kinds = len(batch.atom_kinds if level is batch.atoms else batch.bond_kinds)
+            kinds = len(batch.atom_kinds if level is batch.atoms else batch.bond_kinds) if along == "bonds" else below
             for a, b in zip(
                 level.kinds, ops.transpose_index(level.kind, np.arange(len(level) + 1), kinds), strict=True
             ):
@@ -188,6 +196,39 @@ def test_a_molecule_has_its_bits_alone_in_any_batch_and_in_any_spelling(names, d
     assert np.array_equal(net(found.batch(rows)).numpy(), whole[rows])
     again = ops.environments(respelled(graphs, rng), depth)
     assert np.array_equal(net(again.batch()).numpy(), whole)
+
+
+@given(names=MOLECULES, depth=st.integers(1, 4), seed=st.integers(0, 99))
+@SETTINGS
+def test_along_atoms_classes_and_sums_agree_with_the_oracle(names, depth, seed):
+    graphs = packed([ODD[name] for name in names], 2, seed)
+    rng = np.random.default_rng(seed)
+    w_own, w_near = (rng.standard_normal((5, 5)).astype(np.float32) * 0.4 for _ in range(2))
+    found = ops.environments(graphs, depth, along="atoms")
+    depths = oracle.atom_environments(graphs, depth)
+    assert found.counts == tuple(len(set(level)) for level in depths)
+    plain = ops.environments(graphs, depth, along="atoms", distinct=False)
+    assert np.array_equal(plain.batch().atom_kinds, np.arange(len(graphs.atom_codes)))
+
+    def run(batch):
+        h = ct.Tensor(batch.atom_features)
+        for level in batch.levels:
+            own = functional.gather_rows(functional.matmul(h, ct.Tensor(w_own)), level.kind)
+            h = functional.message_update(h, w_near, level.index, level.offsets, z=own, activation="tanh")
+        return functional.gather_sum(h, batch.molecules.index, batch.molecules.offsets).numpy()
+
+    inputs = plain.batch().atom_features
+    exact = oracle.reduced("sum", oracle.convolution(graphs, depth, inputs, w_own, w_near), graphs.atom_offsets)
+    whole = run(found.batch())
+    assert np.allclose(whole, exact, atol=1e-4) and np.allclose(run(plain.batch()), exact, atol=1e-4)
+    rows = rng.integers(0, len(names), 7)
+    assert np.array_equal(run(found.batch(rows)), whole[rows])
+    again = ops.environments(respelled(graphs, rng), depth, along="atoms")
+    assert np.array_equal(run(again.batch()), whole)
+    level = plain.batch().levels[-1]
+    near = [sorted([a, *level.index[i:j]]) for a, (i, j) in enumerate(pairwise(level.offsets))]
+    index, offsets = level.with_own()
+    assert [sorted(index[i:j]) for i, j in pairwise(offsets)] == near
 
 
 @pytest.mark.parametrize("distinct", [True, False])

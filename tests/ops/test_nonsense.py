@@ -18,7 +18,7 @@ KINDS = {
     "activation": "word?", "name": "word?", "kept": "packed?", "ids": "ids", "labels": "labels", "lengths": "ids?", "num_embeddings": "whole", "padding_index": "whole?",
     "stride": "sizes", "padding": "padding", "dilation": "sizes", "size": "sizes", "factor": "sizes", "output_size": "sizes?", "shape": "sizes",
     "x": "array", "smiles": "anything", "patterns": "anything", "num_threads": "whole?", "reverse_complement": "anything", "sequences": "anything", "dtype": "dtype",
-    "index": "ids", "offsets": "ids", "kind": "ids?", "kinds": "whole?", "z": "array?", "graphs": "anything", "numbers": "ids?", "masks": "anything", "fill": "real", "limits": "anything", "shift": "anything", "crop": "sizes?", "grad": "array", "mom": "array?", "weights": "array?",
+    "index": "ids", "offsets": "ids", "kind": "ids?", "kinds": "whole?", "z": "array?", "graphs": "ours", "numbers": "ids?", "masks": "anything", "fill": "real", "limits": "anything", "shift": "anything", "crop": "sizes?", "grad": "array", "mom": "array?", "weights": "array?",
 }  # fmt: skip
 # Where a function takes more, or other things, than the others of that name do.
 OWN = {
@@ -99,7 +99,7 @@ CALLS = {
     "transpose_index": lambda: call([0, 2], [0, 2], 3),
     **{name: lambda: call(ones(3, 4), ones(4, 2), [0, 2], [0, 2], z=ones(2, 2), kind=[1], b=ones(2), activation="relu") for name in ("message_update", "message_update_forward")},
     "message_update_backward": lambda: call(ones(1, 2), ones(1, 2), ones(1, 4), ones(4, 2), [0, 2], [0, 2], 3, kind=[1], kinds=2, activation="relu"),
-    "environments": lambda: call(packed([ODD["ring"]]), 2, distinct=True),
+    "environments": lambda: call(packed([ODD["ring"]]), 2, along="atoms", distinct=True),
     "dropout": lambda: call(ones(2, 3), 0.5, seed=1, layer=0, step=0, kept=np.ones((2, 3), np.uint8), out=ones(2, 3)),
     "dropout_backward": lambda: call(ones(2, 3), 0.5, seed=1, layer=0, step=0, kept=np.ones((2, 3), np.uint8)),
     "softmax_cross_entropy": lambda: call(ones(2, 3), np.array([0, 2]), ones(2)),

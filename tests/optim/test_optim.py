@@ -178,6 +178,8 @@ USES = {
     "linear": ((6, 4), lambda x, w: F.linear(x, w)), "conv1d": ((3, 2, 4), lambda x, w: F.conv1d(x.reshape(2, 3, 2), w)),
     "rnn": ((2, 2), recurrent(F.rnn, 1)), "gru": ((2, 6), recurrent(F.gru, 3)), "lstm": ((2, 8), recurrent(F.lstm, 4)),
     "where": ((6,), lambda x, w: where(x.data > 0, x * w, w)), "concatenate": ((2, 6), lambda x, w: concatenate([x * x, w * w])),
+    "gather_rows": ((5, 3), lambda x, w: x.sum() * F.gather_rows(w, [1, 2])), "gather_sum": ((5, 3), lambda x, w: x.sum() * F.gather_sum(w, [1, 2], [0, 2])),
+    "message_update": ((6, 3), lambda x, w: F.message_update(x, w, [0, 1], [0, 2])), "segment_max": ((5, 3), lambda x, w: x.sum() * F.segment_max(w, [0, 5])),
     "embedding": ((5, 3), lambda x, w: x.sum() * F.embedding(np.array([1, 2]), w)),
 }  # fmt: skip
 

@@ -85,6 +85,29 @@ def environments(graphs, depth):
     return depths, [(atom[a], tuple(sorted(depths[-1][b] for b in into[a]))) for a in range(len(atom))]
 
 
+def atom_environments(graphs, depth):
+    """The contents of each atom's class at each depth of message passing along atoms."""
+    last = [(tuple(c), f.tobytes()) for c, f in zip(graphs.atom_codes.tolist(), graphs.atom_floats, strict=True)]
+    depths = [last]
+    for _ in range(depth):
+        near = [[] for _ in last]
+        for s, t in zip(graphs.source.tolist(), graphs.target.tolist(), strict=True):
+            near[t].append(last[s])
+        last = [(own, tuple(sorted(others))) for own, others in zip(last, near, strict=True)]
+        depths.append(last)
+    return depths
+
+
+def convolution(graphs, depth, inputs, w_own, w_near):
+    """Hidden vectors of atoms: tanh(h @ w_own + sum over neighbours @ w_near), in float64."""
+    h = inputs.astype(np.float64)
+    for _ in range(depth):
+        total = np.zeros_like(h)
+        np.add.at(total, graphs.target, h[graphs.source])
+        h = np.tanh(h @ w_own + total @ w_near)
+    return h
+
+
 def message_passing(graphs, depth, bond_inputs, atom_inputs, w_i, w_h, w_o):
     """D-MPNN's hidden vectors of atoms, bond by bond, in float64."""
     z0 = bond_inputs.astype(np.float64) @ w_i

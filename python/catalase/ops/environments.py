@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._internal.numbers import flag, shown, whole_number
+from .._internal.numbers import choice, flag, shown, whole_number
 from .checks import whole_numbers
 
 _MOST_FEATURES = 2**22  # kinds' features of at most this many values are made once, and rows of them taken
@@ -35,7 +35,8 @@ class RowLists:
     transposed : tuple of ndarray
         What `transpose_index` returns for them: the lists of the backward pass.
     kind : ndarray of int32, or None
-        For each row its row among the kinds of the batch: ``batch.bond_kinds`` for bonds, ``batch.atom_kinds`` for atoms.
+        For each row its row among the kinds of the batch: ``batch.bond_kinds`` for bonds, ``batch.atom_kinds`` for atoms. In
+        message passing along atoms, the row of the atom itself at the depth below.
     kinds : tuple of ndarray, or None
         The rows of each kind, as index and offsets.
     """
@@ -49,6 +50,13 @@ class RowLists:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    def with_own(self) -> Lists:
+        """Return the lists with ``kind`` before the other entries: along atoms, each atom and its neighbours."""
+        if self.kind is None:
+            raise ValueError("RowLists.with_own: these lists have no kind; use index and offsets")
+        index = np.insert(self.index, self.offsets[:-1], self.kind)
+        return index, self.offsets + np.arange(len(self.offsets))
+
 
 class EnvironmentBatch:
     """The distinct rows of some molecules, from `Environments.batch`.
@@ -57,8 +65,11 @@ class EnvironmentBatch:
     ----------
     bonds : tuple of RowLists
         For depths 1 to depth - 1; ``bonds[0]`` sums rows of ``bond_kinds``, ``bonds[1]`` rows of ``bonds[0]``, and so on.
+        Empty in message passing along atoms.
     atoms : RowLists
         Rows of the last depth of bonds (of ``bond_kinds`` if the depth is 1).
+    levels : tuple of RowLists
+        ``(*bonds, atoms)``; along atoms one for each depth from 1 on, of which ``levels[0]`` sums rows of ``atom_kinds``.
     molecules : RowLists
         For each molecule the rows of its atoms; a row comes as often as the molecule has the atom.
     atom_kinds, bond_kinds : ndarray of int32
@@ -66,10 +77,11 @@ class EnvironmentBatch:
     """
 
     def __init__(self, source: Environments, found: tuple[Any, ...]) -> None:
-        molecules, atoms, bonds, self.atom_kinds, self.bond_kinds = found
+        molecules, atoms, below, self.atom_kinds, self.bond_kinds = found
         self._source = source
         self.molecules, self.atoms = _lists(molecules), _lists(atoms)
-        self.bonds = tuple(map(_lists, bonds))
+        self.levels = (*map(_lists, below), self.atoms)
+        self.bonds = self.levels[:-1] if source.along == "bonds" else ()
 
     def __len__(self) -> int:
         return len(self.molecules)
@@ -98,7 +110,9 @@ class Environments:
     Attributes
     ----------
     depth : int
-        Depths of hidden vectors of bonds.
+        Depths of hidden vectors.
+    along : {"bonds", "atoms"}
+        What messages pass along.
     distinct : bool
         Whether equal environments share a row.
     atom_classes : ndarray of int32, shape (atoms,)
@@ -107,8 +121,8 @@ class Environments:
         The atoms of each molecule in the order in which they are summed.
     """
 
-    def __init__(self, graphs: Any, depth: int, distinct: bool, found: tuple[Any, ...]) -> None:
-        self.depth, self.distinct = depth, distinct
+    def __init__(self, graphs: Any, depth: int, along: str, distinct: bool, found: tuple[Any, ...]) -> None:
+        self.depth, self.along, self.distinct = depth, along, distinct
         kind_atoms, kind_bonds, self._atoms, self._bonds, self.atom_classes, self.atom_order = found
         self._atom_offsets = np.array(graphs.atom_offsets, np.int64)
         self._atom_codes, self._atom_floats = graphs.atom_codes[kind_atoms], graphs.atom_floats[kind_atoms]
@@ -132,14 +146,16 @@ class Environments:
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """The numbers of classes: of bonds at each depth from 0 on, and of atoms."""
-        return len(self._bond_codes), *(len(table[0]) for table in self._bonds), len(self._atoms[0])
+        """The numbers of classes: of bonds (or atoms) at each depth from 0 on, and of atoms at the end."""
+        first = self._bond_codes if self.along == "bonds" else self._atom_codes
+        return len(first), *(len(table[0]) for table in self._bonds), len(self._atoms[0])
 
     @cached_property
     def _tables(self) -> _core.EnvironmentTables:
         kinds = len(self._atom_codes), len(self._bond_codes)
         arrays = self._atom_offsets, self.atom_classes, self.atom_order
-        return _core.EnvironmentTables(*arrays, *kinds, self._atoms[:3], tuple(table[:3] for table in self._bonds))
+        below = tuple(table[:3] for table in self._bonds)
+        return _core.EnvironmentTables(*arrays, *kinds, self._atoms[:3], below, self.along == "atoms")
 
     def batch(self, rows: ArrayLike | None = None) -> EnvironmentBatch:
         """Return the distinct rows of some molecules.
@@ -216,7 +232,7 @@ def one_hot_fields(
     return out
 
 
-def environments(graphs: Any, depth: int, *, distinct: bool = True) -> Environments:
+def environments(graphs: Any, depth: int, *, along: str = "bonds", distinct: bool = True) -> Environments:
     """Find the distinct environments of directed bonds and of atoms in a set of molecular graphs.
 
     Parameters
@@ -225,7 +241,11 @@ def environments(graphs: Any, depth: int, *, distinct: bool = True) -> Environme
         Or any object with its packed arrays: ``atom_offsets``, ``bond_offsets``, ``atom_codes``, ``atom_floats``,
         ``bond_codes``, ``source`` and ``target``. Bonds 2k and 2k + 1 are the two directions of one bond.
     depth : int
-        Depths of hidden vectors, from 1 to 64: 3 for D-MPNN's defaults, whose bonds are updated twice.
+        Depths of hidden vectors, from 1 to 64. Along bonds, 3 for D-MPNN's defaults, whose bonds are updated twice; along
+        atoms the number of updates.
+    along : {"bonds", "atoms"}
+        Whether messages pass along directed bonds, as in D-MPNN, or from each atom to its neighbours, as in graph
+        convolutions, whose environments do not contain the bonds' codes.
     distinct : bool, default True
         Whether bonds (and atoms) with equal environments share a row. Without, each is a row of its own, as dropout or
         batch normalization inside the message passing need it.
@@ -247,9 +267,12 @@ def environments(graphs: Any, depth: int, *, distinct: bool = True) -> Environme
     A bond's class at depth 0 is its codes with the codes and the bits of the floats of its source atom; at depth t it is
     that class with the sorted classes at depth t - 1 of the other bonds into its source, which leaves out its own reverse. An
     atom's class is its codes and floats with the sorted classes at the last depth of the bonds into it. Contents are compared,
-    not only hashes. Classes are sorted by a 64-bit hash of their content, the same in every process: so a molecule's sums have
-    the same bits alone, in any batch, and in any spelling of its SMILES. Without ``distinct`` sums go in ascending order of
-    the bonds and atoms.
+    not only hashes. Along atoms, a class at depth 0 is the codes and floats of the atom; at depth t it is the atom's class at
+    depth t - 1 with the sorted ones of its neighbours.
+
+    Classes are sorted by a 64-bit hash of their content, the same in every process: so a molecule's sums have the same bits
+    alone, in any batch, and in any spelling of its SMILES. Without ``distinct`` sums go in ascending order of the bonds and
+    atoms.
 
     Examples
     --------
@@ -268,16 +291,17 @@ def environments(graphs: Any, depth: int, *, distinct: bool = True) -> Environme
     """
     function = "environments"
     depth = whole_number(function, "depth", depth, 1, _MOST_DEPTH)
+    along = choice(function, "along", along, ("bonds", "atoms"))
     distinct = flag(function, "distinct", distinct)
     arrays = _packed_arrays(function, graphs)
-    found = _core.environments(*arrays, depth, distinct)
+    found = _core.environments(*arrays, depth, distinct, along == "atoms")
     if isinstance(found, int):
         source, target = arrays[5:]
         raise ValueError(
             f"{function}: graphs must have the two directions of each bond side by side, within their molecule, but bond "
             f"{found} goes from atom {source[found]} to atom {target[found]}"
         )
-    return Environments(graphs, depth, distinct, found)
+    return Environments(graphs, depth, along, distinct, found)
 
 
 _Array = NDArray[Any]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._internal.numbers import whole_number
+from .._internal.numbers import shown, whole_number
 from ..backends import CPU, Backend, is_device_array
 from .checks import activation_code, float_array, floats, whole_numbers
 from .linear import DeferredMatmul, before_activation
@@ -679,13 +679,37 @@ def transpose_index(index: ArrayLike, offsets: ArrayLike, rows: int) -> tuple[ND
     return found
 
 
-def check_lists(function: str, backend: Backend, index: Any, offsets: Any, rows: int) -> tuple[Any, Any]:
+def check_lists(
+    function: str,
+    backend: Backend,
+    index: Any,
+    offsets: Any,
+    rows: int,
+    names: tuple[str, str] = ("index", "offsets"),
+) -> tuple[Any, Any]:
     """Return an index (int32) and offsets (int64) as the kernels of a device take them; refuse others by name.
 
     Those on a device are looked at for their dtype alone, since the host would have to wait for their values.
     """
-    numbers = _row_numbers(function, backend, index, rows, np.int32)
-    return numbers, _check_offsets(function, backend, offsets, numbers.shape[0], "entries of index")
+    numbers = _row_numbers(function, backend, index, rows, np.int32, names[0])
+    return numbers, _check_offsets(function, backend, offsets, numbers.shape[0], f"entries of {names[0]}", names[1])
+
+
+def check_transposed(
+    function: str, backend: Backend, name: str, lists: Any, rows: int, count: int, entries: int
+) -> tuple[Any, Any]:
+    """Return transposed lists after checking that they are lists of ``rows`` rows over ``count`` lists of ``entries``."""
+    if not isinstance(lists, tuple) or len(lists) != 2:
+        raise TypeError(
+            f"{function}: {name} must be (index, offsets), as ops.transpose_index returns them, got {shown(lists)}"
+        )
+    index, offsets = check_lists(function, backend, *lists, count, (f"{name}[0]", f"{name}[1]"))
+    if index.shape[0] != entries or offsets.shape[0] != rows + 1:
+        raise ValueError(
+            f"{function}: {name} must have {entries} entries and {rows + 1} offsets, got {index.shape[0]} and "
+            f"{offsets.shape[0]}"
+        )
+    return index, offsets
 
 
 def _row_numbers(
@@ -710,13 +734,15 @@ def _row_numbers(
     return backend.array(numbers if dtype is np.int32 else np.ascontiguousarray(given, np.int64))
 
 
-def _check_offsets(function: str, backend: Backend, offsets: Any, entries: int, what: str) -> Any:
+def _check_offsets(
+    function: str, backend: Backend, offsets: Any, entries: int, what: str, name: str = "offsets"
+) -> Any:
     if is_device_array(offsets):
-        return _on_device(function, backend, "offsets", offsets, np.int64)
-    given = whole_numbers(function, "offsets", offsets, "; use offsets.astype(np.int64)")
+        return _on_device(function, backend, name, offsets, np.int64)
+    given = whole_numbers(function, name, offsets, f"; use {name}.astype(np.int64)")
     if given.ndim != 1 or given.size == 0:
         raise ValueError(
-            f"{function}: offsets must have one axis and one element more than there are results, got shape {given.shape}"
+            f"{function}: {name} must have one axis and one element more than there are results, got shape {given.shape}"
         )
     if given.dtype == np.uint64:
         given = np.minimum(given, 2**63 - 1)
@@ -724,7 +750,7 @@ def _check_offsets(function: str, backend: Backend, offsets: Any, entries: int, 
     bad = _core.bad_offset(starts, entries)
     if bad >= 0:
         raise ValueError(
-            f"{function}: offsets must ascend from 0 to {entries}, the number of {what}, but offsets[{bad}] is "
+            f"{function}: {name} must ascend from 0 to {entries}, the number of {what}, but {name}[{bad}] is "
             f"{starts[bad]}" + (f" after {starts[bad - 1]}" if bad else "")
         )
     return backend.array(starts)

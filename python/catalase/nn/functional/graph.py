@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from ... import ops
 from ...autograd import Function, Tensor, is_recording, record
 from ...autograd.tensor import activated, as_tensor
-from ...backends import is_device_array
+from ...backends import backend_of
 from ...ops.checks import DERIVED_FROM_INPUT
+from ...ops.graph import check_transposed
 from ...ops.linear import DeferredMatmul, before_activation
 
 Input = Tensor | NDArray[Any]
@@ -31,11 +32,12 @@ def gather_sum(values: Input, index: ArrayLike, offsets: ArrayLike, *, transpose
     ``transposed`` is what `catalase.ops.transpose_index` returns for these lists. Give it where it is known already; else
     the backward pass computes it.
     """
-    x, numbers, starts = as_tensor("gather_sum", "values", values), _kept(index), _kept(offsets)
+    x, starts = as_tensor("gather_sum", "values", values), _kept(offsets)
+    numbers: Any = _kept(index)
     y = ops.gather_sum(x.data, numbers, starts)
     if transposed is not None:
-        turned, ends = _pair("gather_sum", "transposed", transposed)
-        return record(y, (x,), lambda dy: (ops.gather_sum(dy, turned, ends),))
+        back = check_transposed("gather_sum", backend_of(y), "transposed", transposed, len(x), len(y), len(numbers))
+        return record(y, (x,), lambda dy: (ops.gather_sum(dy, *back),))
     return record(y, (x,), lambda dy: (ops.gather_sum_backward(dy, numbers, starts, len(x)),))
 
 
@@ -50,15 +52,23 @@ class MessageUpdate(Function):
     """``activation(sum over lists of h @ w + b + z[kind])``; the gradient of ``w`` is deferred."""
 
     def forward(
-        self, h: NDArray[Any], w: NDArray[Any], z: Any, b: Any, *, lists: Lists, kind: Any, activation: str | None,
+        self, h: NDArray[Any], w: NDArray[Any], z: Any, b: Any, *, lists: tuple[Any, Any], kind: Any, activation: str | None,
         transposed: Lists | None, kinds: Lists | None,
     ) -> NDArray[Any]:  # fmt: skip
         index, offsets = lists
         y, m = ops.message_update_forward(h, w, index, offsets, z=z, kind=kind, b=b, activation=activation)
+        function, backend = "message_update", backend_of(y)
+        if transposed is not None:
+            transposed = check_transposed(function, backend, "transposed", transposed, len(h), len(y), len(index))
+        if kinds is not None:
+            if kind is None:
+                raise ValueError(
+                    f"{function}: kinds are the transposed lists of kind, but kind is None; leave kinds out"
+                )
+            kinds = check_transposed(function, backend, "kinds", kinds, len(z), len(y), len(y))
         if self.recorded:
-            self.w, self.y, self.m, self.activation = w, y, m, activation
-            self.lists = lists if transposed is None else transposed
-            self.known, self.rows, self.has_bias = transposed is not None, len(h), b is not None
+            self.w, self.y, self.m, self.activation, self.has_bias = w, y, m, activation, b is not None
+            self.lists, self.transposed, self.rows = lists, transposed, len(h)
             self.kind, self.kinds, self.z_rows = kind, kinds, 0 if z is None else len(z)
         return y
 
@@ -71,9 +81,10 @@ class MessageUpdate(Function):
         dh = dz0 = None
         if self.needs[0]:
             dm = ops.matmul(dz, self.w, transpose_b=True)
-            index, offsets = self.lists
-            known = self.known
-            dh = ops.gather_sum(dm, index, offsets) if known else ops.gather_sum_backward(dm, index, offsets, self.rows)
+            if self.transposed is not None:
+                dh = ops.gather_sum(dm, *self.transposed)
+            else:
+                dh = ops.gather_sum_backward(dm, *self.lists, self.rows)
         if self.needs[2]:
             if self.kind is None:
                 dz0 = dz
@@ -110,16 +121,17 @@ def message_update(
         )
         return activated(y, activation)
     h, w = as_tensor(function, "h", h), as_tensor(function, "w", w)
+    z = None if z is None else as_tensor(function, "z", z)
     return MessageUpdate.apply(
         h,
         w,
-        None if z is None else as_tensor(function, "z", z),
+        z,
         None if b is None else as_tensor(function, "b", b),
         lists=(_kept(index), _kept(offsets)),
         kind=_kept(kind),
         activation=activation,
-        transposed=None if transposed is None else _pair(function, "transposed", transposed),
-        kinds=None if kinds is None else _pair(function, "kinds", kinds),
+        transposed=transposed,
+        kinds=kinds,
     )
 
 
@@ -153,10 +165,4 @@ def segment_softmax(values: Input, offsets: ArrayLike) -> Tensor:
 
 def _kept(numbers: Any) -> Any:
     """Return numbers as they are now: the caller may change an array of the host before the backward pass."""
-    return np.array(numbers) if isinstance(numbers, np.ndarray) and not is_device_array(numbers) else numbers
-
-
-def _pair(function: str, name: str, lists: Any) -> Lists:
-    if not isinstance(lists, tuple) or len(lists) != 2:
-        raise TypeError(f"{function}: {name} must be (index, offsets), as ops.transpose_index returns them")
-    return _kept(lists[0]), _kept(lists[1])
+    return np.array(numbers) if isinstance(numbers, (np.ndarray, list, tuple)) else numbers
