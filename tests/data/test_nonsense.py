@@ -15,7 +15,7 @@ from tests.nonsense import Target, call, ones, report
 
 KINDS = {
     "X": "values", "y": "values?", "w": "values?", "ids": "names?", "tasks": "names?", "featurizer": "ours?", "indices": "rows", "rows": "rows", "transformer": "ours", "batch_size": "whole?", "epochs": "whole",
-    "seed": "seed?", "path": "path", "extra": "anything", "shards": "anything", "report": "function?", "shard": "ours", "dataset": "ours", "augment": "ours", "inputs": "files", "data_dir": "path?", "sequences": "anything",
+    "seed": "seed?", "path": "path", "extra": "anything", "shards": "anything", "report": "function?", "shard": "ours", "dataset": "ours", "augment": "ours", "inputs": "files", "data_dir": "path?", "sequences": "anything", "graphs": "ours", "datasets": "anything", "shard_size": "whole?",
     "texts": "names", "tokens": "names", "text": "word", "numbers": "ids", "tokenizer": "ours", "values": "values", "offsets": "ids", "lengths": "ids", "step": "whole", "feature_field": "word?", "id_field": "word?",
     "sorter": "function", "size": "sizes?", "mode": "word?", "genome": "path or keys", "intervals": "anything", "length": "whole?", "dtype": "dtype", "sequence": "word", "dir": "path", "images": "array", "labels": "values",
 }  # fmt: skip
@@ -30,6 +30,10 @@ def plain():
 
 def sequences(**options):
     return data.SequenceDataset([[5, 6], [7], [8, 9], [4]], [0.0, 1.0, 2.0, 3.0], tasks=["t"], **options)
+
+
+def graphs():
+    return data.GraphDataset(ct.ops.mol_graphs(["CCO", "C", "CN", "OO"]), [0.0, 1.0, 2.0, 3.0], tasks=["t"])
 
 
 def scaler():
@@ -51,6 +55,7 @@ def here(tmp_path, monkeypatch):
         (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(struct.pack(">4B3I", 0, 0, 8, 3, n, 2, 2) + bytes(4 * n))
         (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">4BI", 0, 0, 8, 1, n) + bytes(n))
     data.DNATokenizer().save(tmp_path / "tokenizer.json")
+    graphs().save(tmp_path / "graphs")
     data.DiskDataset.create(tmp_path / "disk", [plain(), plain()])
     return tmp_path
 
@@ -64,6 +69,7 @@ DATASETS = {
     "DiskDataset": lambda: data.DiskDataset("disk", window_bytes=64),
     "ImageDataset": pictures,
     "SequenceDataset": sequences,
+    "GraphDataset": graphs,
     "AugmentedDataset": lambda: data.AugmentedDataset(pictures(), data.Augment(flip_horizontal=0.5)),
 }
 
@@ -90,6 +96,7 @@ def test_methods_of_datasets(name, method, here):
 CONSTRUCTORS = {
     "NumpyDataset": lambda: call(ones(4, 3), featurizer=ct.feat.CircularFingerprint(), **COLUMNS),
     "SequenceDataset": lambda: call([[5, 6], [7], [8, 9], [4]], bucket_batches=50, empty="error", per_step=False, **COLUMNS),
+    "GraphDataset": lambda: call(ct.ops.mol_graphs(["CCO", "C", "CN", "OO"]), featurizer=ct.feat.MolGraphFeaturizer(), **COLUMNS),
     "ImageDataset": lambda: call([f"pictures/{i}.png" for i in range(4)], size=(4, 4), mode="L", **COLUMNS),
     "DiskDataset": lambda: call("disk", window_bytes=100, verify=True),
     "AugmentedDataset": lambda: call(pictures(), data.Augment(), masks=False),
@@ -132,6 +139,10 @@ METHODS = {
     "RaggedArray.places": (lambda: sequences().X.places, lambda: call([0, 2])),
     "SequenceBatch.to": (lambda: data.SequenceBatch(np.zeros((2, 3), np.int32), np.array([3, 1])).to, lambda: call("cpu")),
     "SequenceDataset.from_texts": (lambda: data.SequenceDataset.from_texts, lambda: call(["AC", "G", "T", "TT"], data.DNATokenizer(), **COLUMNS, bucket_batches=50)),
+    "GraphDataset.merge": (lambda: data.GraphDataset.merge, lambda: call([graphs(), graphs()])),
+    "GraphDataset.save": (lambda: graphs().save, lambda: call("graphs", shard_size=2)),
+    "GraphDataset.create": (lambda: data.GraphDataset.create, lambda: call("made graphs", [graphs()], report=None)),
+    "GraphDataset.load": (lambda: data.GraphDataset.load, lambda: call("graphs", verify=True)),
     "ImageDataset.part": (lambda: pictures().part, lambda: call([0, 2])),
     "DiskDataset.create": (lambda: data.DiskDataset.create, lambda: call("made", [plain()], tasks=["t"], report=None, extra={})),
     "DiskWriter": (lambda: data.DiskWriter, lambda: call("written", tasks=["t"], extra={}, resume=True)),

@@ -20,6 +20,9 @@ CONSTRUCTORS = {
     "CircularFingerprint": lambda: call(radius=2, size=64, chiral=False, bonds=True, features=False, is_counts_based=False, partial=False),
     "Descriptors": lambda: call(names=["MolWt", "TPSA"]),
     "RDKitDescriptors": lambda: call(descriptors=["MolWt", "Ipc"], is_normalized=False, use_fragment=True, ipc_avg=True, use_bcut2d=True, labels_only=False),
+    "MolGraphFeaturizer": lambda: call(features="dmpnn"),
+    "ConvMolFeaturizer": lambda: call(master_atom=False, use_chirality=False, atom_properties=[], per_atom_fragmentation=False),
+    "MolGraphConvFeaturizer": lambda: call(use_edges=True, use_chirality=False, use_partial_charge=False),
     "DNAOneHotFeaturizer": lambda: call(length=4, reverse_complement=False, dtype="uint8"),
     "TransformedFeaturizer": lambda: call(feat.CircularFingerprint(size=64), [scaler()]),
 }  # fmt: skip
@@ -27,6 +30,9 @@ MADE = {
     "CircularFingerprint": (lambda: feat.CircularFingerprint(size=64), ["CCO", "C"]),
     "Descriptors": (lambda: feat.Descriptors(["MolWt", "TPSA"]), ["CCO", "C"]),
     "RDKitDescriptors": (lambda: feat.RDKitDescriptors(["MolWt", "Ipc"]), ["CCO", "C"]),
+    "MolGraphFeaturizer": (lambda: feat.MolGraphFeaturizer(), ["CCO", "C"]),
+    "ConvMolFeaturizer": (lambda: feat.ConvMolFeaturizer(), ["CCO", "C"]),
+    "MolGraphConvFeaturizer": (lambda: feat.MolGraphConvFeaturizer(), ["CCO", "C"]),
     "DNAOneHotFeaturizer": (lambda: feat.DNAOneHotFeaturizer(length=4), ["ACG", "T"]),
     "TransformedFeaturizer": (lambda: feat.TransformedFeaturizer(feat.CircularFingerprint(size=64), [scaler()]), ["C"]),
 }
