@@ -80,12 +80,12 @@ GraphPart read_part(MolGraphBatch& batch, int threads) {
   std::int64_t *start = starts.get(), *first_atom = start + n, *first_bond = first_atom + n, total = 0;
   for (Index i = 0; i < n; ++i) {
     start[i] = total;
-    total += batch.length[i] < 255 ? batch.length[i] : 255;
+    total += batch.length[i];
   }
   const auto room = static_cast<std::size_t>(total);
   Scratch<std::uint64_t> words(2 * room);
   Scratch<float> floats(room * static_cast<std::size_t>(t.floats));
-  Scratch<std::uint8_t> ends(2 * room);
+  Scratch<std::uint32_t> ends(2 * room);
   GraphPart part{n,
                  0,
                  0,
@@ -137,7 +137,7 @@ py::list mol_graphs(const py::list& smiles, const MolGraphTables& tables, py::ar
   auto* reasons = output<std::uint8_t>(status);
   ScratchVector<GraphPart> parts;
   in_chunks(smiles, false, [&](const char* const* text, const std::int64_t* length, Index start, Index count) {
-    MolGraphBatch batch{text, length, count, reasons + start, &t, {}};
+    MolGraphBatch batch{text, length, count, reasons + start, &t, {}, {}};
     parts.push_back(read_part(batch, threads));
   });
   py::list result;

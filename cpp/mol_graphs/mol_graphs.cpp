@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "common/blocks.h"
+#include "common/memory.h"
 
 namespace catalase {
 
@@ -37,7 +38,8 @@ void pack_molecule(const MolGraphBatch& batch, const PackedGraphs& packed, Index
               static_cast<std::size_t>(atoms * tables.floats) * sizeof(float));
   const auto base = static_cast<std::int32_t>(a);
   for (Index k = 0; k < bonds; ++k) {
-    const std::int32_t begin = base + rows.begin[start + k], end = base + rows.end[start + k];
+    const std::int32_t begin = base + static_cast<std::int32_t>(rows.begin[start + k]);
+    const std::int32_t end = base + static_cast<std::int32_t>(rows.end[start + k]);
     packed.source[2 * (b + k)] = packed.target[2 * (b + k) + 1] = begin;
     packed.source[2 * (b + k) + 1] = packed.target[2 * (b + k)] = end;
   }
@@ -45,7 +47,9 @@ void pack_molecule(const MolGraphBatch& batch, const PackedGraphs& packed, Index
 
 }  // namespace
 
-void read_mol_graphs(const MolGraphBatch& batch, int threads) {
+void read_mol_graphs(const MolGraphBatch& given, int threads) {
+  MolGraphBatch batch = given;
+  batch.memory = {[](std::size_t bytes) { return cached_alloc(bytes); }, cached_free};
   in_blocks(batch.molecules, kMolGraphBlock, threads,
             [&](Index begin, Index end) { mol_graphs_kernels().read(batch, begin, end); });
 }

@@ -12,6 +12,7 @@
 #include "common/views.h"
 #include "cpu/kernels.h"
 #include "molecule/status.h"
+#include "molecule/work_memory.h"
 
 namespace catalase {
 
@@ -39,14 +40,14 @@ struct GraphTables {
   float float_value[kMaxGraphFloats][256];
 };
 
-// Where graphs are written first. Molecule i has room for min(length, 255) atoms and as many bonds from start[i] on: its
-// text has a character for each atom, and two for each ring closure.
+// Where graphs are written first. Molecule i has room for as many atoms and bonds as its text has characters, from start[i]
+// on: there is one for each atom, and there are two for each ring closure.
 struct GraphRows {
   const std::int64_t* start;
   std::uint64_t* atom;          // rows of atom codes
   float* floats;                // `floats` an atom
   std::uint64_t* bond;          // rows of bond codes, of undirected bonds
-  std::uint8_t *begin, *end;    // of these bonds, within the molecule
+  std::uint32_t *begin, *end;   // of these bonds, within the molecule
   std::int32_t *atoms, *bonds;  // of each molecule; 0 where its status is not 0
 };
 
@@ -57,6 +58,7 @@ struct MolGraphBatch {
   std::uint8_t* status;
   const GraphTables* tables;
   GraphRows rows;
+  WorkMemory memory;  // of large molecules
 };
 
 struct MolGraphKernels {

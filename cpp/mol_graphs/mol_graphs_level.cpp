@@ -1,7 +1,9 @@
-// One molecule after the other, on one thread, with the workspace on the stack. Molecules of more than 255 atoms and ring
-// closures are left to RDKit.
+// One molecule after the other, on one thread, with the workspace on the stack; molecules that do not fit use allocated
+// lists.
 #include "cpu/level.h"
 #include "mol_graphs/mol_graphs.h"
+#include "molecule/large_facts.h"
+#include "molecule/large_molecule.h"
 #include "molecule/molecule.h"
 #include "molecule/perceive.h"
 #include "molecule/smiles.h"
@@ -31,32 +33,38 @@ struct GraphWork {
 };
 
 // RDKit's count of implicit hydrogens: none in brackets, except that a hydrogen which was written for a centre that is
-// none becomes implicit; and none on aromatic atoms but carbon, where RDKit makes them explicit.
-inline bool implicit_hydrogens(const Molecule& m, unsigned a, bool aromatic, const GraphWork& work, u8& count) {
-  const Atom& atom = m.atom[a];
-  if ((atom.flags & kBracket) == 0) {
-    count = aromatic && atom.element != 6 ? u8{0} : static_cast<u8>(atom.hydrogens - work.written[a]);
+// none, or on an aromatic nitrogen or phosphorus that is not aromatic, becomes implicit; and none on aromatic atoms but
+// carbon, where RDKit makes them explicit.
+inline bool implicit_hydrogens(const Atom& atom, u8 written, bool untagged, bool aromatic, u8& count) {
+  const bool bracket = (atom.flags & kBracket) != 0,
+             pyrrole = (atom.flags & kWrittenAromatic) != 0 && !aromatic && (atom.element == 7 || atom.element == 15);
+  if (pyrrole && atom.charge == 0 && (bracket ? atom.hydrogens : written) == 1) {
+    count = atom.hydrogens;
     return true;
   }
-  const bool freed = work.stereo.untagged[a] && atom.hydrogens == 1 && atom.charge == 0 && !aromatic;
+  if (!bracket) {
+    count = aromatic && atom.element != 6 ? u8{0} : static_cast<u8>(atom.hydrogens - written);
+    return true;
+  }
+  const bool freed = untagged && atom.hydrogens == 1 && atom.charge == 0 && !aromatic;
   count = freed;
   return !freed || atom.element == 6 || atom.element == 7;  // others might get another number of hydrogens
 }
 
-template <int W>
-Status write_atoms(const Molecule& m, const GraphTables& t, const GraphWork& work, const Facts<W>& f, u64* row,
+template <class M, class F, class S>
+Status write_atoms(const M& m, const GraphTables& t, const F& f, const S& s, const u8* written, u64* row,
                    float* floats) {
   for (unsigned a = 0; a < m.atoms; ++a) {
     const Atom& atom = m.atom[a];
     const bool aromatic = f.aromatic.test(a);
     u8 implicit = 0;
-    if (!implicit_hydrogens(m, a, aromatic, work, implicit)) return kStereo;
+    if (!implicit_hydrogens(atom, written[a], s.untagged[a], aromatic, implicit)) return kStereo;
     // In the order of AtomFact.
     const u8 fact[kAtomFacts] = {atom.element,
                                  atom.degree,
                                  static_cast<u8>(atom.degree + atom.hydrogens),
                                  static_cast<u8>(atom.charge + 128),
-                                 work.stereo.tag[a],
+                                 s.tag[a],
                                  atom.hydrogens,
                                  f.hybrid[a],
                                  aromatic,
@@ -72,20 +80,19 @@ Status write_atoms(const Molecule& m, const GraphTables& t, const GraphWork& wor
   return kNative;
 }
 
-template <int W>
-void write_bonds(const Molecule& m, const GraphTables& t, const Stereo& s, const GraphSets<W>& sets,
-                 const GraphRows& rows, Index i) {
+template <class M, class F, class Set, class S>
+void write_bonds(const M& m, const GraphTables& t, const F& f, const Set& ring_bonds, const S& s, const GraphRows& rows,
+                 Index i) {
   const Index start = rows.start[i];
   unsigned count = 0;
   const auto write = [&](unsigned b, unsigned begin, unsigned end, Index at) {
-    const unsigned fact =
-        (m.order[b] - 1u) + 8u * sets.facts.conjugated.test(b) + 16u * sets.rings.bonds.test(b) + 32u * s.bond[b];
+    const unsigned fact = (m.order[b] - 1u) + 8u * f.conjugated.test(b) + 16u * ring_bonds.test(b) + 32u * s.bond[b];
     rows.bond[at] = t.bond[fact];
-    rows.begin[at] = static_cast<u8>(begin);
-    rows.end[at] = static_cast<u8>(end);
+    rows.begin[at] = begin;
+    rows.end[at] = end;
   };
   for (unsigned b = 0; b < m.atoms; ++b) {
-    if (m.begin[b] != kNoAtom) write(b, m.begin[b], b, start + count++);
+    if (m.begin[b] != M::kNone) write(b, m.begin[b], b, start + count++);
   }
   for (unsigned k = 0; k < m.closures; ++k) {
     const unsigned b = m.atoms + k, opening = m.begin[b], closing = m.end[b];
@@ -97,32 +104,66 @@ void write_bonds(const Molecule& m, const GraphTables& t, const Stereo& s, const
   rows.bonds[i] = static_cast<std::int32_t>(count + m.closures);
 }
 
-template <int W>
-Status write_graph(const MolGraphBatch& batch, GraphWork& work, GraphSets<W>& sets, Index i) {
-  Molecule& m = work.molecule;
-  Status status = perceive_facts(m, sets.rings, sets.kekule, sets.facts);
-  if (status == kNative) status = perceive_stereo(m, sets.facts, sets.rings, work.stereo);
+template <class M, class F, class R, class S>
+Status write_graph(const MolGraphBatch& batch, const M& m, F& f, R& rings, S& s, const u8* written, Index i) {
+  Status status = perceive_stereo(m, f, rings, s);
   if (status != kNative) return status;
   const GraphTables& t = *batch.tables;
   const Index start = batch.rows.start[i];
-  status = write_atoms(m, t, work, sets.facts, batch.rows.atom + start, batch.rows.floats + start * t.floats);
-  if (status == kNative) write_bonds(m, t, work.stereo, sets, batch.rows, i);
+  status = write_atoms(m, t, f, s, written, batch.rows.atom + start, batch.rows.floats + start * t.floats);
+  if (status == kNative) write_bonds(m, t, f, rings.bonds, s, batch.rows, i);
   return status;
+}
+
+template <int W>
+Status perceive_and_write(const MolGraphBatch& batch, GraphWork& work, GraphSets<W>& sets, Index i) {
+  Molecule& m = work.molecule;
+  const Status status = perceive_facts(m, sets.rings, sets.kekule, sets.facts);
+  if (status != kNative) return status;
+  return write_graph(batch, m, sets.facts, sets.rings, work.stereo, work.written, i);
+}
+
+// Reads atoms and bonds, with their hydrogens.
+template <class M>
+Status read_atoms(const Text& text, M& m, u8* written) {
+  const Status status = read_smiles(text.begin, text.end, m);
+  if (status != kNative) return status;
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    if ((m.atom[a].flags & kIsotope) != 0) return kElement;  // its mass is not kept
+    written[a] = m.atom[a].hydrogens;
+  }
+  return add_hydrogens(m);
+}
+
+__attribute__((noinline)) Status read_large_graph(const MolGraphBatch& batch, const Text& text, GraphWork& work,
+                                                  Index i) {
+  if (text.end - text.begin > kMaxText) return kSize;
+  const LargeMemory memory(batch.memory, text.end - text.begin);
+  LargeMolecule m = memory.molecule();
+  const Block<u8> written(batch.memory, m.room);
+  Status status = read_atoms(text, m, written.get());
+  if (status != kNative) return status;
+  LargeRings rings(batch.memory, m);
+  LargeFacts facts(batch.memory, m);
+  status = perceive_large_facts(batch.memory, m, rings, facts, work.molecule, work.small.rings, work.small.kekule,
+                                work.large.rings, work.large.kekule);
+  if (status != kNative) return status;
+  LargeStereo stereo(batch.memory, m);
+  LargeRingSets sets(m, rings);
+  return write_graph(batch, m, facts, sets, stereo, written.get(), i);
 }
 
 Status read_graph(const MolGraphBatch& batch, GraphWork& work, Index i) {
   if (batch.text[i] == nullptr) return kNotText;
   const Text text = stripped(batch.text[i], batch.length[i]);
   Molecule& m = work.molecule;
-  Status status = read_smiles(text.begin, text.end, m);
+  Status status = read_atoms(text, m, work.written);
+  if (status == kSize) return read_large_graph(batch, text, work, i);
   if (status != kNative) return status;
-  for (unsigned a = 0; a < m.atoms; ++a) {
-    if ((m.atom[a].flags & kIsotope) != 0) return kElement;  // its mass is not kept
-    work.written[a] = m.atom[a].hydrogens;
-  }
-  status = add_hydrogens(m);
-  if (status != kNative) return status;
-  return m.bonds() <= 64 ? write_graph(batch, work, work.small, i) : write_graph(batch, work, work.large, i);
+  if (m.bonds() <= 64) return perceive_and_write(batch, work, work.small, i);
+  status = perceive_and_write(batch, work, work.large, i);
+  // More rings than are processed at once: each ring system is processed separately.
+  return status == kRings ? read_large_graph(batch, text, work, i) : status;
 }
 
 void mol_graph_rows(const MolGraphBatch& batch, Index begin, Index end) {

@@ -18,6 +18,12 @@ inline bool is_other_hybrid(unsigned hybrid) {
 }
 
 template <int W>
+void clear_set(Bits<W>& set) {
+  set = Bits<W>::none();
+}
+
+// LargeFacts (large_facts.h) has the same members for molecules of any size.
+template <int W>
 struct Facts {
   u8 valence[256];    // bond orders of the Kekule form and all hydrogens
   u8 hydrogens[256];  // with neighbours that are hydrogen
@@ -29,17 +35,20 @@ struct Facts {
 };
 
 // While the bonds still have the orders of the Kekule form.
-template <int W>
-void note_valences(const Molecule& m, Facts<W>& f) {
-  for (unsigned a = 0; a < m.atoms; ++a) {
-    unsigned valence = m.atom[a].hydrogens, hydrogens = valence;
-    for (unsigned i = 0; i < m.atom[a].degree; ++i) {
-      valence += m.order[m.bond[a][i]];
-      hydrogens += m.atom[m.neighbour[a][i]].element == 1;
-    }
-    f.valence[a] = static_cast<u8>(valence);
-    f.hydrogens[a] = static_cast<u8>(hydrogens);
+template <class M, class F>
+void note_valence(const M& m, unsigned a, F& f) {
+  unsigned valence = m.atom[a].hydrogens, hydrogens = valence;
+  for (unsigned i = 0; i < m.atom[a].degree; ++i) {
+    valence += m.order[m.bond[a][i]];
+    hydrogens += m.atom[m.neighbour[a][i]].element == 1;
   }
+  f.valence[a] = static_cast<u8>(valence);
+  f.hydrogens[a] = static_cast<u8>(hydrogens);
+}
+
+template <class M, class F>
+void note_valences(const M& m, F& f) {
+  for (unsigned a = 0; a < m.atoms; ++a) note_valence(m, a, f);
 }
 
 // Only atoms in brackets can have radical electrons: what is missing to the octet, or to the next higher valence.
@@ -100,9 +109,9 @@ inline bool can_conjugate(const Atom& atom, int radicals) {
   return e.valence - degree + (pairs > 0 ? pairs : 0) - radicals > 0;
 }
 
-template <int W>
-void find_conjugation(const Molecule& m, Facts<W>& f) {
-  f.conjugated = Bits<W>::none();
+template <class M, class F>
+void find_conjugation(const M& m, F& f) {
+  clear_set(f.conjugated);
   for (unsigned a = 0; a < m.atoms; ++a) {
     for (unsigned i = 0; i < m.atom[a].degree; ++i) {
       if (m.order[m.bond[a][i]] == kAromaticOrder) f.conjugated.set(m.bond[a][i]);
@@ -126,16 +135,16 @@ void find_conjugation(const Molecule& m, Facts<W>& f) {
   }
 }
 
-template <int W>
-bool has_conjugated_bond(const Molecule& m, unsigned a, const Facts<W>& f) {
+template <class M, class F>
+bool has_conjugated_bond(const M& m, unsigned a, const F& f) {
   for (unsigned i = 0; i < m.atom[a].degree; ++i) {
     if (f.conjugated.test(m.bond[a][i])) return true;
   }
   return false;
 }
 
-template <int W>
-Hybrid hybrid_of(const Molecule& m, unsigned a, const Facts<W>& f) {
+template <class M, class F>
+Hybrid hybrid_of(const M& m, unsigned a, const F& f) {
   const Atom& atom = m.atom[a];
   const Element& e = kElements[atom.element];
   const int degree = atom.degree + atom.hydrogens;
@@ -154,9 +163,9 @@ Hybrid hybrid_of(const Molecule& m, unsigned a, const Facts<W>& f) {
   return orbitals >= 0 && orbitals <= 6 ? by_orbitals[orbitals] : kNoHybrid;
 }
 
-template <int W>
-void find_aromatic_atoms(const Molecule& m, Facts<W>& f) {
-  f.aromatic = Bits<W>::none();
+template <class M, class F>
+void find_aromatic_atoms(const M& m, F& f) {
+  clear_set(f.aromatic);
   for (unsigned a = 0; a < m.atoms; ++a) {
     for (unsigned i = 0; i < m.atom[a].degree; ++i) {
       if (m.order[m.bond[a][i]] == kAromaticOrder) f.aromatic.set(a);
@@ -164,8 +173,8 @@ void find_aromatic_atoms(const Molecule& m, Facts<W>& f) {
   }
 }
 
-template <int W>
-void find_hybrids(const Molecule& m, Facts<W>& f) {
+template <class M, class F>
+void find_hybrids(const M& m, F& f) {
   for (unsigned a = 0; a < m.atoms; ++a) f.radicals[a] = static_cast<u8>(radicals_of(m.atom[a], f.valence[a]));
   find_conjugation(m, f);
   for (unsigned a = 0; a < m.atoms; ++a) f.hybrid[a] = hybrid_of(m, a, f);

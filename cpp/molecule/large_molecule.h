@@ -69,9 +69,6 @@ struct LargeMolecule {
   unsigned max_closures() const { return room; }
   unsigned words() const { return room / 64 + 1; }
   unsigned bonds() const { return atoms + closures; }
-  void note_closure(unsigned, const Closure&) {}
-  void note_taken(unsigned, unsigned) {}
-  void note_direction(unsigned, Direction) {}
 
   unsigned room, directions;
   unsigned atoms, closures;
@@ -82,6 +79,9 @@ struct LargeMolecule {
   u32 (*bond)[kMaxDegree];
   u32 *begin, *end, *stack;
   u8* order;
+  Closure* closure;
+  u32 *taken_before, *directed;
+  u8* direction;
 };
 
 // Atoms and bonds of a text are no more than its characters, including old and new numbers of ring bonds.
@@ -91,8 +91,9 @@ struct LargeMemory {
         sets(memory, 2 * (room / 64 + 1)),
         atom(memory, room),
         slots(memory, 2 * std::size_t{room}),
-        numbers(memory, 3 * std::size_t{room}),
-        order(memory, room) {}
+        numbers(memory, 5 * std::size_t{room}),
+        order(memory, 2 * std::size_t{room}),
+        closure(memory, room) {}
   LargeMolecule molecule() const {
     LargeMolecule m{};
     m.room = room;
@@ -104,7 +105,11 @@ struct LargeMemory {
     m.begin = numbers.get();
     m.end = numbers.get() + room;
     m.stack = numbers.get() + 2 * std::size_t{room};
+    m.taken_before = numbers.get() + 3 * std::size_t{room};
+    m.directed = numbers.get() + 4 * std::size_t{room};
     m.order = order.get();
+    m.direction = order.get() + room;
+    m.closure = closure.get();
     return m;
   }
 
@@ -115,6 +120,7 @@ struct LargeMemory {
   Block<u32[kMaxDegree]> slots;
   Block<u32> numbers;
   Block<u8> order;
+  Block<Closure> closure;
 };
 
 }  // namespace

@@ -53,7 +53,8 @@ static_assert(sizeof(Atom) == 8);
 // What only the order of RDKit's bonds and chirality ask about a bond that closes a ring: its ring number, the places of
 // both its digits among all digits of the text, and whether RDKit has it begin at the atom that opens the ring.
 struct Closure {
-  u8 ring, opened, closed;
+  u32 opened, closed;
+  u8 ring;
   bool from_opening;
 };
 
@@ -93,17 +94,20 @@ struct Molecule {
   u8 direction[256];
   unsigned directions;
 
-  void note_closure(unsigned k, const Closure& c) { closure[k] = c; }
-  void note_taken(unsigned a, unsigned before) {
-    taken_before[a] = (atom[a].flags & kTaken) != 0 ? kNoAtom : static_cast<u8>(before);
-  }
-  void note_direction(unsigned bond, Direction d) {
-    directed[directions] = static_cast<u8>(bond);
-    direction[directions++] = d;
-  }
-
   unsigned bonds() const { return atoms + closures; }  // numbers in use; those of roots are no bonds
 };
+
+// Both for a Molecule and a LargeMolecule; flags of the atom are those before.
+template <class M>
+inline void note_taken(M& m, unsigned a, unsigned before) {
+  m.taken_before[a] = (m.atom[a].flags & kTaken) != 0 ? M::kNone : static_cast<typename M::Number>(before);
+}
+
+template <class M>
+inline void note_direction(M& m, unsigned bond, Direction d) {
+  m.directed[m.directions] = static_cast<typename M::Number>(bond);
+  m.direction[m.directions++] = d;
+}
 
 }  // namespace
 }  // namespace catalase

@@ -10,7 +10,19 @@
 namespace catalase {
 namespace {
 
-// Everything in f but the ring set. Aromatic rings with a triple bond are left to RDKit.
+// What follows from hydrogens, valences and aromaticity. Aromatic rings with a triple bond are left to RDKit.
+template <class M, class Set, class F>
+Status find_rest(const M& m, const Set& ring_bonds, F& f) {
+  find_aromatic_atoms(m, f);
+  for (unsigned b = 0; b < m.bonds(); ++b) {  // benzyne: such a bond is aromatic too
+    if (m.order[b] != kTriple || !ring_bonds.test(b)) continue;
+    if (f.aromatic.test(m.begin[b]) && f.aromatic.test(m.end[b])) return kAromatic;
+  }
+  find_hybrids(m, f);
+  return kNative;
+}
+
+// Everything in f but the ring set.
 template <int W>
 Status perceive_facts(Molecule& m, Rings<W>& rings, Kekule<W>& kekule, Facts<W>& f) {
   Status status = find_ring_bonds(m, rings);
@@ -19,14 +31,7 @@ Status perceive_facts(Molecule& m, Rings<W>& rings, Kekule<W>& kekule, Facts<W>&
   note_valences(m, f);
   if (m.closures != 0) status = perceive_aromaticity(m, rings, kekule);
   if (status != kNative) return status;
-  find_aromatic_atoms(m, f);
-  bool triple = false;  // benzyne: such a bond is aromatic too
-  for_each(rings.bonds, [&](unsigned b) {
-    triple = triple || (m.order[b] == kTriple && f.aromatic.test(m.begin[b]) && f.aromatic.test(m.end[b]));
-  });
-  if (triple) return kAromatic;
-  find_hybrids(m, f);
-  return kNative;
+  return find_rest(m, rings.bonds, f);
 }
 
 }  // namespace

@@ -220,7 +220,8 @@ inline Status read_smiles(const char* p, const char* end, M& m) {
   using Number = typename M::Number;
   enum Last : u8 { kStart, kAfterAtom, kAfterOpen, kAfterClose, kAfterDot };
   Number ring_atom[100];
-  u8 ring_mark[100], ring_opened[100];
+  u8 ring_mark[100];
+  u32 ring_opened[100];
   u64 open_low = 0, open_high = 0;  // ring numbers in use
   unsigned atoms = 0, depth = 0, pending_hydrogens = 0, digits = 0;
   Number current = M::kNone;
@@ -262,7 +263,7 @@ inline Status read_smiles(const char* p, const char* end, M& m) {
         if (neighbour.element <= 1) return kSyntax;
         if (neighbour.hydrogens == kMaxDegree) return kSize;
         ++neighbour.hydrogens;
-        m.note_taken(current, atoms);
+        note_taken(m, current, atoms);
         neighbour.flags |= kTaken;
         neighbour.twice_valence = static_cast<u8>(neighbour.twice_valence + 2);
         mark = kNoMark;
@@ -303,7 +304,7 @@ inline Status read_smiles(const char* p, const char* end, M& m) {
         if ((open & bit) != 0) {
           ring_atom[ring_number] = current;
           ring_mark[ring_number] = mark;
-          ring_opened[ring_number] = static_cast<u8>(digits++);
+          ring_opened[ring_number] = digits++;
           mark = kNoMark;
           continue;
         }
@@ -326,13 +327,12 @@ inline Status read_smiles(const char* p, const char* end, M& m) {
         link(m, there, current, bond, order);
         link(m, current, there, bond, order);
         const bool from_opening = other_mark != kNoMark && other_mark < kMarkUp;
-        m.note_closure(m.closures - 1, {static_cast<u8>(ring_number), ring_opened[ring_number],
-                                        static_cast<u8>(digits++), from_opening});
+        m.closure[m.closures - 1] = {ring_opened[ring_number], digits++, static_cast<u8>(ring_number), from_opening};
         // Both ends may have a direction: that of the end at which RDKit has the bond begin counts.
         if (mark >= kMarkUp) {
-          m.note_direction(bond, direction_of(mark));
+          note_direction(m, bond, direction_of(mark));
         } else if (other_mark >= kMarkUp) {
-          m.note_direction(bond, other_mark == kMarkUp ? kDown : kUp);
+          note_direction(m, bond, other_mark == kMarkUp ? kDown : kUp);
         }
         mark = kNoMark;
         continue;
@@ -351,7 +351,7 @@ inline Status read_smiles(const char* p, const char* end, M& m) {
     }
     m.atom[i] = atom;
     if (pending_hydrogens != 0) {
-      m.note_taken(i, 0);
+      note_taken(m, i, 0);
       m.atom[i].flags |= kTaken;
       pending_hydrogens = 0;
     }
@@ -369,7 +369,7 @@ inline Status read_smiles(const char* p, const char* end, M& m) {
       if (order == kAromaticOrder) m.aromatic_bonds[i / 64] |= u64{1} << (i % 64);
       link(m, current, i, i, order);
       link(m, i, current, i, order);
-      if (mark >= kMarkUp) m.note_direction(i, direction_of(mark));
+      if (mark >= kMarkUp) note_direction(m, i, direction_of(mark));
       mark = kNoMark;
     }
     atoms = i + 1;

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "molecule/facts.h"
+#include "molecule/large_molecule.h"
 #include "molecule/molecule.h"
 #include "molecule/ring_set.h"
 #include "molecule/rings.h"
@@ -29,33 +30,75 @@ constexpr unsigned kMinStereoRing = 8;  // double bonds in smaller rings have no
 constexpr unsigned kMostBonds = 24;     // twice the bond orders and hydrogens of an atom that is ranked
 
 struct Stereo {
+  using Number = Molecule::Number;  // of atoms, bonds and ranks
+  static constexpr unsigned kRankBits = 8;
+
   u8 tag[256];         // of atoms
   bool untagged[256];  // the tag was removed as that of no centre; RDKit then makes a written hydrogen an implicit one
   u8 bond[256];        // E and Z
-  std::uint16_t place[256];  // of bonds, in RDKit's order
+  u32 place[256];      // of bonds, in RDKit's order
 
   // Work space.
-  u8 direction[256];
-  u8 rank[256], next_rank[256], order[256];  // order: the atoms by rank
-  u8 label[256];                             // 2 for R, 1 for S
-  u64 key[256][4];
+  u8 direction[256], label[256];                 // label: 2 for R, 1 for S
+  Number rank[256], next_rank[256], order[256];  // order: the atoms by rank
+  Number tagged[256], doubles[256];              // atoms and bonds that are not decided
+  u64 key[256][kMostBonds / (64 / kRankBits) + 1];
   unsigned ranks, rounds;
   bool stable;
 };
 
-// Numbers of all bonds in RDKit's order, increasing but not consecutive.
-inline void find_places(const Molecule& m, std::uint16_t* place) {
-  for (unsigned b = 0; b < m.atoms; ++b) place[b] = static_cast<std::uint16_t>(b);
-  for (unsigned k = 0; k < m.closures; ++k) {
-    unsigned before = 0;
-    for (unsigned j = 0; j < m.closures; ++j) {
-      before += m.closure[j].ring < m.closure[k].ring || (m.closure[j].ring == m.closure[k].ring && j < k);
-    }
-    place[m.atoms + k] = static_cast<std::uint16_t>(m.atoms + before);
+constexpr unsigned kMaxRanked = 1024;  // atoms of a larger molecule are not ranked: time grows with their square
+
+// The same for a large molecule.
+struct LargeStereo {
+  using Number = std::uint16_t;
+  static constexpr unsigned kRankBits = 16;
+
+  LargeStereo(const WorkMemory& memory, const LargeMolecule& m)
+      : bytes(memory, 5 * std::size_t{m.room}),
+        places(memory, m.room),
+        numbers(memory, 5 * std::size_t{kMaxRanked}),
+        keys(memory, kMaxRanked) {
+    tag = bytes.get();
+    bond = tag + m.room;
+    direction = bond + m.room;
+    label = direction + m.room;
+    untagged = label + m.room;
+    place = places.get();
+    rank = numbers.get();
+    next_rank = rank + kMaxRanked;
+    order = next_rank + kMaxRanked;
+    tagged = order + kMaxRanked;
+    doubles = tagged + kMaxRanked;
+    key = keys.get();
   }
+
+  Block<u8> bytes;
+  Block<u32> places;
+  Block<Number> numbers;
+  Block<u64[kMostBonds / (64 / kRankBits) + 1]> keys;
+  u8 *tag, *bond, *direction, *label, *untagged;
+  u32* place;
+  Number *rank, *next_rank, *order, *tagged, *doubles;
+  u64 (*key)[kMostBonds / (64 / kRankBits) + 1];
+  unsigned ranks, rounds;
+  bool stable;
+};
+
+// The numbers of all bonds in RDKit's order, increasing but not consecutive: ring closures by ring number.
+template <class M>
+void find_places(const M& m, u32* place) {
+  for (unsigned b = 0; b < m.atoms; ++b) place[b] = b;
+  if (m.closures == 0) return;
+  u32 start[101];
+  __builtin_memset(start, 0, sizeof(start));
+  for (unsigned k = 0; k < m.closures; ++k) ++start[m.closure[k].ring + 1];
+  start[0] = m.atoms;
+  for (unsigned ring = 1; ring <= 100; ++ring) start[ring] += start[ring - 1];
+  for (unsigned k = 0; k < m.closures; ++k) place[m.atoms + k] = start[m.closure[k].ring]++;
 }
 
-inline unsigned exchanges(const std::uint16_t* list, unsigned n) {
+inline unsigned exchanges(const u32* list, unsigned n) {
   unsigned count = 0;
   for (unsigned i = 1; i < n; ++i) {
     for (unsigned j = 0; j < i; ++j) count += list[j] > list[i];
@@ -64,16 +107,17 @@ inline unsigned exchanges(const std::uint16_t* list, unsigned n) {
 }
 
 // The tag of an atom with an '@', relative to RDKit's order of its bonds; kNoTag if it is not known.
-inline ChiralTag tag_of(const Molecule& m, unsigned a, const std::uint16_t* place) {
-  constexpr std::uint16_t kHydrogenPlace = 1000;
+template <class M>
+ChiralTag tag_of(const M& m, unsigned a, const u32* place) {
+  constexpr u32 kHydrogenPlace = ~0u;
   const Atom& atom = m.atom[a];
   const bool taken = (atom.flags & kTaken) != 0;
-  if (taken && m.taken_before[a] == kNoAtom) return kNoTag;
-  std::uint16_t list[2 * kMaxDegree];
+  if (taken && m.taken_before[a] == M::kNone) return kNoTag;
+  u32 list[2 * kMaxDegree];
   unsigned n = 0;
   bool hydrogen_left = taken;
-  const bool first = m.begin[a] == kNoAtom && !(taken && m.taken_before[a] == 0);
-  if (m.begin[a] != kNoAtom) list[n++] = place[a];
+  const bool first = m.begin[a] == M::kNone && !(taken && m.taken_before[a] == 0);
+  if (m.begin[a] != M::kNone) list[n++] = place[a];
   if (hydrogen_left && m.taken_before[a] == 0) list[n++] = kHydrogenPlace, hydrogen_left = false;
   struct Digit {
     unsigned serial, bond;
@@ -108,89 +152,99 @@ inline ChiralTag tag_of(const Molecule& m, unsigned a, const std::uint16_t* plac
 }
 
 // Sets ranks from the sorted order, where same(a, b) tells whether neighbours in it are equal.
-template <class Same>
-void number_ranks(const Molecule& m, Stereo& s, Same&& same) {
+template <class M, class S, class Same>
+void number_ranks(const M& m, S& s, Same&& same) {
   unsigned rank = 0;
   for (unsigned i = 0; i < m.atoms; ++i) {
     rank += i != 0 && !same(s.order[i - 1], s.order[i]);
-    s.next_rank[s.order[i]] = static_cast<u8>(rank);
+    s.next_rank[s.order[i]] = static_cast<typename S::Number>(rank);
   }
-  __builtin_memcpy(s.rank, s.next_rank, m.atoms);
+  __builtin_memcpy(s.rank, s.next_rank, m.atoms * sizeof(*s.rank));
   s.ranks = rank + 1;
 }
 
-inline void rank_elements(const Molecule& m, Stereo& s) {
-  u8 start[128];
+template <class M, class S>
+void rank_elements(const M& m, S& s) {
+  std::uint16_t start[128];
   __builtin_memset(start, 0, sizeof(start));
   for (unsigned a = 0; a < m.atoms; ++a) ++start[m.atom[a].element];
-  u8 before = 0;
-  for (u8& count : start) {
-    const u8 here = count;
+  std::uint16_t before = 0;
+  for (std::uint16_t& count : start) {
+    const std::uint16_t here = count;
     count = before;
-    before = static_cast<u8>(before + here);
+    before = static_cast<std::uint16_t>(before + here);
   }
-  for (unsigned a = 0; a < m.atoms; ++a) s.order[start[m.atom[a].element]++] = static_cast<u8>(a);
+  for (unsigned a = 0; a < m.atoms; ++a) s.order[start[m.atom[a].element]++] = static_cast<typename S::Number>(a);
   number_ranks(m, s, [&](unsigned a, unsigned b) { return m.atom[a].element == m.atom[b].element; });
   s.rounds = 0;
   s.stable = s.ranks == m.atoms;
 }
 
 // RDKit counts a neighbour as often as twice the bond's order, but phosphorus at a double bond once.
-inline unsigned times_ranked(const Molecule& m, unsigned bond, unsigned b) {
+template <class M>
+unsigned times_ranked(const M& m, unsigned bond, unsigned b) {
   static constexpr u8 twice[] = {0, 2, 4, 6, 3};
   const bool phosphorus = m.order[bond] == kDouble && m.atom[b].element == 15;
   return phosphorus && m.atom[b].degree >= 3 && m.atom[b].degree <= 4 ? 1 : twice[m.order[bond]];
 }
 
-// The list of the ranks of an atom's neighbours as bytes, from the most significant one on, and its length.
-inline bool make_key(const Molecule& m, unsigned a, const u8* rank, u64* key) {
+// The list of the ranks of an atom's neighbours, from the most significant bits on, and its length.
+template <class M, class S>
+bool make_key(const M& m, unsigned a, S& s) {
+  constexpr unsigned each = 64 / S::kRankBits, words = kMostBonds / each;  // ranks a word
+  u64* key = s.key[a];
   u8 near[kMaxDegree];  // slots by descending rank
   const unsigned degree = m.atom[a].degree;
   for (unsigned i = 0; i < degree; ++i) {
-    const u8 r = rank[m.neighbour[a][i]];
+    const unsigned r = s.rank[m.neighbour[a][i]];
     unsigned j = i;
-    for (; j > 0 && rank[m.neighbour[a][near[j - 1]]] < r; --j) near[j] = near[j - 1];
+    for (; j > 0 && s.rank[m.neighbour[a][near[j - 1]]] < r; --j) near[j] = near[j - 1];
     near[j] = static_cast<u8>(i);
   }
-  key[0] = key[1] = key[2] = 0;
+  for (unsigned w = 0; w < words; ++w) key[w] = 0;
   unsigned n = 0;
   for (unsigned i = 0; i < degree; ++i) {
     const unsigned b = m.neighbour[a][near[i]], times = times_ranked(m, m.bond[a][near[i]], b);
     if (n + times > kMostBonds) return false;
-    for (unsigned t = 0; t < times; ++t, ++n) key[n / 8] |= (u64{rank[b]} + 1) << (56 - 8 * (n % 8));
+    for (unsigned t = 0; t < times; ++t, ++n) {
+      key[n / each] |= (u64{s.rank[b]} + 1) << (64 - S::kRankBits * (n % each + 1));
+    }
   }
-  key[3] = n + m.atom[a].hydrogens;
+  key[words] = n + m.atom[a].hydrogens;
   return true;
 }
 
-inline bool key_less(const u64* x, const u64* y) {
-  for (unsigned i = 0; i < 4; ++i) {
-    if (x[i] != y[i]) return x[i] < y[i];
+template <class S>
+bool key_less(const S& s, unsigned a, unsigned b) {
+  for (unsigned i = 0; i <= kMostBonds / (64 / S::kRankBits); ++i) {
+    if (s.key[a][i] != s.key[b][i]) return s.key[a][i] < s.key[b][i];
   }
   return false;
 }
 
 // One round of refinement. False for an atom with more bonds than a key holds.
-inline bool refine_ranks(const Molecule& m, Stereo& s) {
+template <class M, class S>
+bool refine_ranks(const M& m, S& s) {
   for (unsigned i = 0, end; i < m.atoms; i = end) {
-    const u8 rank = s.rank[s.order[i]];
+    const unsigned rank = s.rank[s.order[i]];
     for (end = i + 1; end < m.atoms && s.rank[s.order[end]] == rank;) ++end;
     if (end == i + 1) continue;
     for (unsigned j = i; j < end; ++j) {
-      const u8 a = s.order[j];
-      if (!make_key(m, a, s.rank, s.key[a])) return false;
+      const auto a = s.order[j];
+      if (!make_key(m, a, s)) return false;
       unsigned k = j;
-      for (; k > i && key_less(s.key[a], s.key[s.order[k - 1]]); --k) s.order[k] = s.order[k - 1];
+      for (; k > i && key_less(s, a, s.order[k - 1]); --k) s.order[k] = s.order[k - 1];
       s.order[k] = a;
     }
   }
   const unsigned before = s.ranks;
-  number_ranks(m, s, [&](unsigned a, unsigned b) { return s.rank[a] == s.rank[b] && !key_less(s.key[a], s.key[b]); });
+  number_ranks(m, s, [&](unsigned a, unsigned b) { return s.rank[a] == s.rank[b] && !key_less(s, a, b); });
   s.stable = s.ranks == before || s.ranks == m.atoms || ++s.rounds > m.atoms / 2;
   return true;
 }
 
-inline bool ranks_differ(const Molecule& m, unsigned a, const u8* rank) {
+template <class M, class Rank>
+bool ranks_differ(const M& m, unsigned a, const Rank* rank) {
   for (unsigned i = 1; i < m.atom[a].degree; ++i) {
     for (unsigned j = 0; j < i; ++j) {
       if (rank[m.neighbour[a][i]] == rank[m.neighbour[a][j]]) return false;
@@ -206,7 +260,8 @@ struct DoubleEnd {
   bool directed;
 };
 
-inline DoubleEnd end_of(const Molecule& m, unsigned a, unsigned bond, const Stereo& s) {
+template <class M, class S>
+DoubleEnd end_of(const M& m, unsigned a, unsigned bond, const S& s) {
   DoubleEnd e{};
   unsigned place[2] = {};
   for (unsigned i = 0; i < m.atom[a].degree; ++i) {
@@ -235,8 +290,8 @@ inline DoubleEnd end_of(const Molecule& m, unsigned a, unsigned bond, const Ster
   return e;
 }
 
-template <int W>
-bool allows_label(const Molecule& m, unsigned bond, const Facts<W>& f, const Bits<W>& ring_bonds) {
+template <class M, class F, class Set>
+bool allows_label(const M& m, unsigned bond, const F& f, const Set& ring_bonds) {
   if (m.order[bond] != kDouble) return false;
   const unsigned degree[2] = {m.atom[m.begin[bond]].degree, m.atom[m.end[bond]].degree};
   if (degree[0] < 2 || degree[0] > 3 || degree[1] < 2 || degree[1] > 3) return false;
@@ -250,7 +305,8 @@ bool allows_label(const Molecule& m, unsigned bond, const Facts<W>& f, const Bit
 enum class Labelled { kNo, kYes, kTied, kConflict };
 
 // Gives a double bond its label if ranks and directions allow one; kTied if neighbours at an end have one rank.
-inline Labelled label_bond(const Molecule& m, unsigned bond, Stereo& s) {
+template <class M, class S>
+Labelled label_bond(const M& m, unsigned bond, S& s) {
   const DoubleEnd end[2] = {end_of(m, m.begin[bond], bond, s), end_of(m, m.end[bond], bond, s)};
   if (!end[0].directed || !end[1].directed) return Labelled::kNo;
   u8 highest[2] = {};
@@ -270,7 +326,7 @@ inline Labelled label_bond(const Molecule& m, unsigned bond, Stereo& s) {
 
 // R (2) or S (1), from the order of the neighbours' ranks.
 inline u8 centre_label(const Molecule& m, unsigned a, const Stereo& s) {
-  std::uint16_t list[kMaxDegree];
+  u32 list[kMaxDegree];
   u8 rank[kMaxDegree];
   const unsigned degree = m.atom[a].degree;
   for (unsigned i = 0; i < degree; ++i) {
@@ -409,55 +465,68 @@ Status label_all(const Molecule& m, const Facts<W>& f, const Rings<W>& rings, St
   return kNative;
 }
 
-// Tags, labels of bonds, and their order. The molecule has its aromatic bonds, and f is complete apart from the rings.
-// kStereo or kRings for molecules that are left to RDKit.
+// Ring sizes, which only some molecules need; large ones that do are left to RDKit.
 template <int W>
-Status perceive_stereo(const Molecule& m, Facts<W>& f, Rings<W>& rings, Stereo& s) {
+bool find_all_rings(const Molecule& m, Rings<W>& rings, Facts<W>& f) {
+  return find_rings(m, rings, f.rings);
+}
+template <class M, class R, class F>
+bool find_all_rings(const M&, R&, F&) {
+  return false;
+}
+template <class M, class R, class F>
+Status label_all(const M&, const F&, const R&, LargeStereo&) {
+  return kStereo;
+}
+
+// Tags, labels of bonds, and the order of bonds. The molecule has its aromatic bonds, and f is complete apart from the
+// rings. kStereo, kRings or kSize for molecules that are left to RDKit.
+template <class M, class R, class F, class S>
+Status perceive_stereo(const M& m, F& f, R& rings, S& s) {
+  using Number = typename S::Number;
   __builtin_memset(s.tag, kNoTag, m.atoms);
   __builtin_memset(s.untagged, 0, m.atoms);
   __builtin_memset(s.bond, kNoStereo, m.bonds());
   find_places(m, s.place);
   if (!m.stereo_marks) return kNative;
-  u8 tagged[256], doubles[256];
-  unsigned n = 0, k = 0;
+  if (m.atoms > kMaxRanked) return kSize;
+  unsigned n = 0, k = 0, kept = 0;  // numbers of atoms and bonds to decide
   bool with_rings = false, mapped = false;
   for (unsigned a = 0; a < m.atoms; ++a) {
     mapped = mapped || (m.atom[a].flags & kMapped) != 0;
     if ((m.atom[a].flags & kTetrahedral) == 0 || f.hybrid[a] != kSp3) continue;
-    tagged[n++] = static_cast<u8>(a);
+    s.tagged[n++] = static_cast<Number>(a);
     with_rings |= m.atom[a].element == 7 && m.atom[a].degree == 3 && rings.atoms.test(a);
   }
   if (m.directions != 0) {
     __builtin_memset(s.direction, kNoDirection, m.bonds());
     for (unsigned i = 0; i < m.directions; ++i) {
-      const unsigned old = m.directed[i], first_old = kMaxBonds - m.closures;
-      s.direction[old >= first_old ? m.atoms + (kMaxBonds - 1 - old) : old] = m.direction[i];
+      const unsigned old = m.directed[i], first_old = m.max_bonds() - m.closures;
+      s.direction[old >= first_old ? m.atoms + (m.max_bonds() - 1 - old) : old] = m.direction[i];
     }
     for (unsigned b = 0; b < m.bonds(); ++b) {
-      if (m.order[b] != kDouble) continue;
-      if (rings.bonds.test(b)) {
-        with_rings |= end_of(m, m.begin[b], b, s).directed && end_of(m, m.end[b], b, s).directed;
-      }
-      doubles[k++] = static_cast<u8>(b);
+      if (m.order[b] != kDouble || !end_of(m, m.begin[b], b, s).directed || !end_of(m, m.end[b], b, s).directed)
+        continue;
+      with_rings |= rings.bonds.test(b);
+      if (k == kMaxRanked) return kSize;
+      s.doubles[k++] = static_cast<Number>(b);
     }
   }
   if (n + k == 0) return kNative;
   if (mapped) return kStereo;  // numbers are part of RDKit's ranks
   f.rings.count = 0;
-  if (with_rings && !find_rings(m, rings, f.rings)) return kRings;
-  bool whole = false;  // all rounds are needed
-  unsigned kept = 0;
+  if (with_rings && !find_all_rings(m, rings, f)) return kRings;
   for (unsigned i = 0; i < k; ++i) {
-    const unsigned b = doubles[i];
-    if (allows_label(m, b, f, rings.bonds)) doubles[kept++] = static_cast<u8>(b);
+    if (allows_label(m, s.doubles[i], f, rings.bonds)) s.doubles[kept++] = s.doubles[i];
   }
   k = kept;
+  bool whole = false;  // all rounds are needed
   for (unsigned i = kept = 0; i < n; ++i) {
-    const unsigned a = tagged[i];
+    const unsigned a = s.tagged[i];
     s.tag[a] = tag_of(m, a, s.place);
     if (could_be_centre(m, a, f)) {
       if (s.tag[a] == kNoTag) return kStereo;
-      tagged[kept++] = static_cast<u8>(a);
+      s.tagged[kept++] = static_cast<Number>(a);
     } else if (m.atom[a].degree < 3 || !rings.atoms.test(a)) {
       s.tag[a] = kNoTag;
       s.untagged[a] = true;
@@ -470,13 +539,13 @@ Status perceive_stereo(const Molecule& m, Facts<W>& f, Rings<W>& rings, Stereo& 
   rank_elements(m, s);
   while (true) {
     for (unsigned i = kept = 0; i < n; ++i) {
-      if (!ranks_differ(m, tagged[i], s.rank)) tagged[kept++] = tagged[i];
+      if (!ranks_differ(m, s.tagged[i], s.rank)) s.tagged[kept++] = s.tagged[i];
     }
     n = kept;
     for (unsigned i = kept = 0; i < k; ++i) {
-      const Labelled labelled = label_bond(m, doubles[i], s);
+      const Labelled labelled = label_bond(m, s.doubles[i], s);
       if (labelled == Labelled::kConflict) return kStereo;
-      if (labelled == Labelled::kTied) doubles[kept++] = doubles[i];
+      if (labelled == Labelled::kTied) s.doubles[kept++] = s.doubles[i];
     }
     k = kept;
     whole = whole || (s.stable && n + k != 0);
@@ -484,7 +553,7 @@ Status perceive_stereo(const Molecule& m, Facts<W>& f, Rings<W>& rings, Stereo& 
     if (s.stable) break;
     if (!refine_ranks(m, s)) return kStereo;
   }
-  if (!with_rings && m.closures != 0 && !find_rings(m, rings, f.rings)) return kRings;
+  if (!with_rings && m.closures != 0 && !find_all_rings(m, rings, f)) return kRings;
   __builtin_memset(s.bond, kNoStereo, m.bonds());
   return label_all(m, f, rings, s);
 }

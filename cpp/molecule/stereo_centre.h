@@ -8,10 +8,10 @@ namespace catalase {
 namespace {
 
 // Whether all three bonds of an atom are in rings, and each ring of the atom shares two bonds with another of them.
-template <int W>
-bool is_bridgehead(const Molecule& m, unsigned a, const Facts<W>& f) {
-  const RingSet<W>& rings = f.rings;
-  Bits<W> bonds = Bits<W>::none();
+template <class M, class F>
+bool is_bridgehead(const M& m, unsigned a, const F& f) {
+  const auto& rings = f.rings;
+  auto bonds = rings.bonds[0].none();
   for (unsigned i = 0; i < rings.count; ++i) {
     if (!rings.atoms[i].test(a)) continue;
     bonds |= rings.bonds[i];
@@ -27,8 +27,8 @@ bool is_bridgehead(const Molecule& m, unsigned a, const Facts<W>& f) {
   return true;
 }
 
-template <int W>
-bool could_be_centre(const Molecule& m, unsigned a, const Facts<W>& f) {
+template <class M, class F>
+bool could_be_centre(const M& m, unsigned a, const F& f) {
   const Atom& atom = m.atom[a];
   if (atom.degree + atom.hydrogens > 4) return false;
   if (atom.element == 15 || atom.element == 33) return atom.degree + atom.hydrogens >= 3;

@@ -20,7 +20,7 @@ KINDS = {
     "shape": "sizes", "axis": "signed", "seed": "seed?", "condition": "anything", "a": "operand", "tensors": "anything", "gamma": "tensor", "beta": "tensor", "mean": "array?", "var": "array?",
     "state": "anything", "module": "layer", "input_shape": "sizes?", "prefix": "word", "suffix": "word?", "array": "values", "y": "values", "w_x": "tensor", "w_h": "tensor", "target": "labels",
     "output": "tensor", "sequential": "layer", "model": "layer", "layer": "layer", "value": "tensor", "bias": "flag", "device": "word",
-    "values": "tensor", "index": "ids", "offsets": "ids", "h": "tensor", "z": "tensor?", "kind": "ids?", "transposed": "ours?", "kinds": "ours?",
+    "values": "tensor", "index": "ids", "offsets": "ids", "batch": "ours", "atoms": "ours", "molecules": "ours", "rows": "tensor", "norm": "number", "features": "whole?", "h": "tensor", "z": "tensor?", "kind": "ids?", "transposed": "ours?", "kinds": "ours?",
 }  # fmt: skip
 
 
@@ -31,6 +31,10 @@ def check(function, make, own=None, **more):
 
 def tensor(*shape):
     return ct.Tensor(ones(*shape), requires_grad=True)
+
+
+def molecules():
+    return ct.data.GraphBatch(ct.ops.mol_graphs(["CCO", "C"]))
 
 
 def conv(dims, transposed=False):
@@ -122,6 +126,10 @@ LAYERS = {  # how they are made, and what they are called with
     "GRU": (lambda: call(2, 3, **RECURRENT), lambda: call(tensor(2, 4, 2), tensor(2, 2, 3), [4, 3])),
     "LSTM": (lambda: call(2, 3, **RECURRENT), lambda: call(tensor(2, 4, 2), (tensor(2, 2, 3), tensor(2, 2, 3)), [4, 3])),
     "Bidirectional": (lambda: call(nn.GRU(2, 3), nn.GRU(2, 3, reverse=True)), lambda: call(tensor(2, 4, 2), (tensor(2, 3), tensor(2, 3)), [4, 3])),
+    "DirectedMessagePassing": (lambda: call(72, 14, hidden=3, depth=2, bias=True, dropout=0.1, activation="relu", rng=0), lambda: call(molecules())),
+    "GraphReadout": (lambda: call("attention", norm=2.0, features=3, rng=0), lambda: call(tensor(4, 3), molecules().environments(1).molecules)),
+    "GraphConv": (lambda: call(3, 2, max_degree=4, activation="relu", rng=0), lambda: call(tensor(4, 3), molecules().atoms(4))),
+    "GraphPool": (call, lambda: call(tensor(4, 3), molecules().atoms(4))), "GraphGather": (lambda: call("tanh"), lambda: call(tensor(4, 3), molecules().atoms(4))),
     "Parameter": (lambda: call(ones(2, 3), decay=True, name="w"), None),
     "Buffer": (lambda: call(ones(2, 3)), None),
     "ParameterBuffer": (lambda: call(nn.Linear(2, 3)), None),

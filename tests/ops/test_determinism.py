@@ -319,7 +319,7 @@ def augment(rng, dtype):
     return call, (x, numbers), f"x {x.shape}"
 
 
-@case("ecfp", "tanimoto", "tanimoto_topk", "descriptors", "substructure")
+@case("ecfp", "tanimoto", "tanimoto_topk", "descriptors", "substructure", "mol_graphs")
 def fingerprints(rng, dtype):
     pieces = ["C", "O", "N", "c1ccccc1", "C(=O)", "S", "Cl", "C1CCNCC1", "[Na+].", "(C)C"]
     smiles = np.array(
@@ -333,8 +333,10 @@ def fingerprints(rng, dtype):
         given = smiles.tolist()
         values = ops.descriptors(given, errors="mask")
         counts = ops.substructure(given, ["[OX2H]", "C~*~[#6]", "c1ccccc1"], what="count", errors="mask")
+        graphs = ops.mol_graphs(given, errors="mask")
         return (
             bits, ops.tanimoto(bits, targets), *ops.tanimoto_topk(bits, targets, min(7, len(targets))), values, counts,
+            graphs.atom_offsets, graphs.bond_offsets, graphs.atom_codes, graphs.atom_floats, graphs.bond_codes, graphs.source, graphs.target,
         ), ()  # fmt: skip
 
     return call, (smiles,), f"{len(smiles)} molecules, {len(targets)} targets"

@@ -129,6 +129,8 @@ CALLS = {
     "one_hot_dna": lambda: call(["ACG", "AC"], length=3, reverse_complement=False, dtype="uint8", device="cpu"),
     "ecfp": lambda: call(["CCO"], radius=2, size=64, output="packed", chirality=False, features=False, use_bond_types=True, errors="raise", return_report=False, num_threads=1, device="cpu"),
     "descriptors": lambda: call(["CCO"], names=["MolWt", "qed"], errors="raise", return_report=False, num_threads=1),
+    "mol_graphs": lambda: call(["CCO"], "dmpnn", errors="raise", return_report=False, num_threads=1),
+    "MolGraphs": lambda: call("dmpnn", np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros((0, 7), np.uint8), np.zeros((0, 1), f32), np.zeros((0, 4), np.uint8), np.zeros(0, np.int32), np.zeros(0, np.int32)),
     "substructure": lambda: call(["CCO"], ["[OX2H]", "CC"], what="atoms", errors="raise", return_report=False, num_threads=1),
     "empty": lambda: call((2, 3), np.float32),
     "augment_images": lambda: call(

@@ -9,7 +9,7 @@ from .dataset import Dataset, NumpyDataset
 from .disk import DiskDataset
 from .disk_writer import DiskWriter
 from .genome import Interval, one_hot_intervals, read_bed, read_fasta, reverse_complement
-from .graph import GraphDataset, ShardedGraphs
+from .graph import GraphDataset
 from .graph_batch import AtomLists, GraphBatch
 from .image import ImageDataset
 from .image_loader import ImageLoader
@@ -36,7 +36,6 @@ __all__ = [
     "RaggedArray",
     "SequenceBatch",
     "SequenceDataset",
-    "ShardedGraphs",
     "SmilesTokenizer",
     "load_tokenizer",
     "mnist",

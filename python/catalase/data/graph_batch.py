@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import ops
+from .._internal.arrays import rows_of
+from .._internal.numbers import shown, whole_number
 from .batch import Batch
 
 
@@ -47,8 +49,10 @@ class GraphBatch(Batch):
     """
 
     def __init__(self, graphs: ops.MolGraphs, rows: ArrayLike | None = None) -> None:
+        if not isinstance(graphs, ops.MolGraphs):
+            raise TypeError(f"GraphBatch: graphs must be MolGraphs, from catalase.ops.mol_graphs, got {shown(graphs)}")
         self.graphs = graphs
-        self.rows = np.arange(len(graphs)) if rows is None else np.asarray(rows, np.int64)
+        self.rows = np.arange(len(graphs)) if rows is None else rows_of("GraphBatch", "rows", rows, len(graphs))
         super().__init__(self)
 
     def __len__(self) -> int:
@@ -68,6 +72,7 @@ class GraphBatch(Batch):
 
     def atoms(self, max_degree: int = 10) -> AtomLists:
         """Return the atoms by number of neighbours, with their neighbours in the order of their numbers."""
+        max_degree = whole_number("GraphBatch.atoms", "max_degree", max_degree, 1, 1000)
         graphs, rows = self.graphs, self.rows
         atoms, starts = _of_rows(graphs.atom_offsets, rows)
         bonds, bond_starts = _of_rows(graphs.bond_offsets, rows)

@@ -102,7 +102,7 @@ class NpyShards(Shards):
                     f"DiskDataset: {self.folder / entry[column]} was altered or cut short: it has {size} bytes, too "
                     f"few for the {rows} rows that the manifest lists; make the dataset again"
                 )
-        if form.dtype.kind in "US" and form.dtype.itemsize > longest:
+        if form.dtype.kind in "US" and self.total and form.dtype.itemsize > longest:
             raise ValueError(
                 f"DiskDataset: the manifest of {self.folder} says {form.dtype} of {column}, more than its files hold; make the "
                 "dataset again"

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._internal.numbers import choice, flag, number, whole_number
+from .._internal.numbers import choice, flag, number, shown, whole_number
 from ..autograd import Tensor, concatenate
+from ..autograd.tensor import as_tensor
 from ..data.graph_batch import AtomLists, GraphBatch
 from ..ops import RowLists
 from ..ops.checks import activation_code
@@ -123,6 +124,14 @@ class DirectedMessagePassing(Module):
 
     def forward(self, batch: GraphBatch) -> tuple[Tensor, RowLists]:  # type: ignore[override]
         """Return rows of atoms, and which of them each molecule has."""
+        if not isinstance(batch, GraphBatch):
+            raise TypeError(f"DirectedMessagePassing: batch must be a catalase.data.GraphBatch, got {shown(batch)}")
+        graphs = batch.graphs
+        if (graphs.atom_width, graphs.bond_width) != (self.atom_features, self.bond_features):
+            raise ValueError(
+                f"DirectedMessagePassing: takes {self.atom_features} features of an atom and {self.bond_features} of a bond, "
+                f"but the graphs have {graphs.atom_width} and {graphs.bond_width} (features={graphs.features!r})"
+            )
         paths = batch.environments(self.depth, distinct=self.dropout is None)
         start = F.linear(paths.bond_features, self.w_input, self.b_input)
         rows = F.activation(start, self.activation)
@@ -191,6 +200,12 @@ class GraphReadout(Module):
             self.b = Parameter(start_values("GraphReadout", "start", limit, (1,), rng), decay=False)
 
     def forward(self, rows: Tensor, molecules: RowLists) -> Tensor:  # type: ignore[override]
+        rows = as_tensor("GraphReadout", "rows", rows)
+        if not isinstance(molecules, RowLists):
+            raise TypeError(
+                "GraphReadout: molecules must be the lists that DirectedMessagePassing returns, a catalase.ops.RowLists, got "
+                f"{shown(molecules)}"
+            )
         if self.w is not None:
             of_atoms = F.gather_rows(rows, molecules.index)
             shares = F.segment_softmax(
@@ -278,7 +293,14 @@ class GraphConv(Module):
         self.b = Parameter(np.zeros((self.max_degree + 1, size[1]), np.float32), decay=False)
 
     def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:  # type: ignore[override]
-        x = x if isinstance(x, Tensor) else Tensor(x)
+        x = _atom_rows("GraphConv", x, atoms)
+        if x.shape[1] != self.w_own.shape[1]:
+            raise ValueError(f"GraphConv: x must have {self.w_own.shape[1]} features, got shape {x.shape}")
+        if len(atoms.degrees) != self.max_degree + 2:
+            raise ValueError(
+                f"GraphConv: the layer has max_degree={self.max_degree}, but atoms were made with "
+                f"max_degree={len(atoms.degrees) - 2}"
+            )
         lists = atoms.neighbours
         sums = F.gather_sum(x, lists.index, lists.offsets, transposed=lists.transposed)
         parts = []
@@ -295,6 +317,16 @@ class GraphConv(Module):
         return f"GraphConv({inputs}, {outputs}, max_degree={self.max_degree})"
 
 
+def _atom_rows(name: str, x: Any, atoms: Any) -> Tensor:
+    """Rows of atoms as a tensor, which must be those of a batch."""
+    if not isinstance(atoms, AtomLists):
+        raise TypeError(f"{name}: atoms must be what catalase.data.GraphBatch.atoms returns, got {shown(atoms)}")
+    x = as_tensor(name, "x", x)
+    if x.ndim != 2 or len(x) != len(atoms.atoms):
+        raise ValueError(f"{name}: x must have a row for each of the {len(atoms.atoms)} atoms, got shape {x.shape}")
+    return x
+
+
 class GraphPool(Module):
     """The largest value of each feature among an atom and its neighbours.
 
@@ -307,7 +339,7 @@ class GraphPool(Module):
     """
 
     def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:  # type: ignore[override]
-        lists = atoms.closed
+        x, lists = _atom_rows("GraphPool", x, atoms), atoms.closed
         return F.gather_max(x, lists.index, lists.offsets)
 
 
@@ -337,6 +369,6 @@ class GraphGather(Module):
         self.activation = activation
 
     def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:  # type: ignore[override]
-        lists = atoms.molecules
+        x, lists = _atom_rows("GraphGather", x, atoms), atoms.molecules
         sums = F.gather_sum(x, lists.index, lists.offsets, transposed=lists.transposed)
         return F.activation(concatenate([sums, F.gather_max(x, lists.index, lists.offsets)], axis=1), self.activation)

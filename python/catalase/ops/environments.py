@@ -32,7 +32,7 @@ class RowLists:
     ----------
     index, offsets : ndarray
         The lists, as `gather_sum` takes them.
-    transposed : tuple of ndarray
+    transposed : tuple of ndarray, or None
         What `transpose_index` returns for them: the lists of the backward pass.
     kind : ndarray of int32, or None
         For each row its row among the kinds of the batch: ``batch.bond_kinds`` for bonds, ``batch.atom_kinds`` for atoms. In
@@ -43,7 +43,7 @@ class RowLists:
 
     index: NDArray[np.int32]
     offsets: NDArray[np.int64]
-    transposed: Lists
+    transposed: Lists | None = None
     kind: NDArray[np.int32] | None = None
     kinds: Lists | None = None
 
