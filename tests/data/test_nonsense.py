@@ -19,7 +19,7 @@ KINDS = {
     "texts": "names", "tokens": "names", "text": "word", "numbers": "ids", "tokenizer": "ours", "values": "values", "offsets": "ids", "lengths": "ids", "step": "whole", "feature_field": "word?", "id_field": "word?",
     "sorter": "function", "size": "sizes?", "mode": "word?", "genome": "path or keys", "max_degree": "whole", "depth": "whole", "intervals": "anything", "length": "whole?", "dtype": "dtype", "sequence": "word", "dir": "path", "images": "array", "labels": "values",
 }  # fmt: skip
-CHOICES = ("mode", "errors", "empty", "outside", "unknown")  # of a few words; none of them is nonsense
+CHOICES = ("along", "mode", "errors", "empty", "outside", "unknown")  # of a few words; none of them is nonsense
 WALK = {"batch_size": 2, "epochs": 1, "deterministic": False, "pad_batches": True, "seed": 0}
 COLUMNS = {"y": [0.0, 1.0, 2.0, 3.0], "w": np.ones(4), "ids": ["a", "b", "c", "d"], "tasks": ["t"]}
 
@@ -152,7 +152,7 @@ METHODS = {
     "ImageLoader.create_dataset": (lambda: data.ImageLoader(["t"]).create_dataset, lambda: call(("pictures", [0.0, 1.0, 2.0, 3.0]), data_dir="images", shard_size=2, errors="raise")),
     "DigitImages.next_batch": (lambda: data.mnist.DigitImages(ones(4, 3), np.zeros(4, np.uint8)).next_batch, lambda: call(2, shuffle=True)),
     "GraphBatch.atoms": (lambda: data.GraphBatch(ct.ops.mol_graphs(["CCO", "C"])).atoms, lambda: call(max_degree=3)),
-    "GraphBatch.environments": (lambda: data.GraphBatch(ct.ops.mol_graphs(["CCO", "C"])).environments, lambda: call(2, distinct=True)),
+    "GraphBatch.environments": (lambda: data.GraphBatch(ct.ops.mol_graphs(["CCO", "C"])).environments, lambda: call(2, along="bonds", distinct=True)),
     "GraphBatch.to": (lambda: data.GraphBatch(ct.ops.mol_graphs(["CCO", "C"])).to, lambda: call("cpu")),
     "read_data_sets": (lambda: data.mnist.read_data_sets, lambda: call(".", one_hot=True, validation_size=1)),
     "digits": (lambda: data.mnist.digits, lambda: call(one_hot=True)),

@@ -152,7 +152,7 @@ def test_layers_are_made(name):
 
 
 # By which errors of a layer that is called begin, beside its own name: the function that it calls.
-CALLS = {f"{kind}{d}D": f"{function}{d}d" for d in (1, 2, 3) for kind, function in (("Conv", "conv"), ("ConvTranspose", "conv_transpose"), ("MaxPool", "max_pool"), ("AvgPool", "avg_pool"))} | {
+CALLS = {"GraphReadout": "gather_rows"} | {f"{kind}{d}D": f"{function}{d}d" for d in (1, 2, 3) for kind, function in (("Conv", "conv"), ("ConvTranspose", "conv_transpose"), ("MaxPool", "max_pool"), ("AvgPool", "avg_pool"))} | {
     **dict.fromkeys(nn.activations.__all__, "activation"), "Softmax": "softmax", "Dropout": "dropout", "Linear": "linear", "Sequential": "linear",
     "GlobalMaxPool": "global_max_pool", "GlobalAvgPool": "global_avg_pool", "Upsample": "upsample", "BatchNorm": "batch_norm", "Embedding": "embedding", "RNN": "rnn", "GRU": "gru", "LSTM": "lstm",
 }  # fmt: skip

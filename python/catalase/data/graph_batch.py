@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import ops
 from .._internal.arrays import rows_of
 from .._internal.numbers import shown, whole_number
+from ..ops.checks import check_device
 from .batch import Batch
 
 
@@ -66,9 +67,14 @@ class GraphBatch(Batch):
     def static(self) -> None:
         return None
 
-    def environments(self, depth: int, distinct: bool = True) -> ops.EnvironmentBatch:
+    def to(self, device: str) -> GraphBatch:
+        """Return the batch itself: the net moves what it computes with, after the graphs were looked at on the host."""
+        check_device("GraphBatch.to", device)
+        return self
+
+    def environments(self, depth: int, *, along: str = "bonds", distinct: bool = True) -> ops.EnvironmentBatch:
         """Return the rows of bonds and atoms, and what each sums; see `catalase.ops.environments`."""
-        return self.graphs.environments(depth, distinct).batch(self.rows)
+        return self.graphs.environments(depth, along=along, distinct=distinct).batch(self.rows)
 
     def atoms(self, max_degree: int = 10) -> AtomLists:
         """Return the atoms by number of neighbours, with their neighbours in the order of their numbers."""

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from .._internal.numbers import choice, flag, number, shown, whole_number
 from ..autograd import Tensor, concatenate
 from ..autograd.tensor import as_tensor
+from ..backends import to_device_of
 from ..data.graph_batch import AtomLists, GraphBatch
 from ..ops import RowLists
 from ..ops.checks import activation_code
-from ..ops.dropout import check_rate
 from . import functional as F
 from .init import LARGEST_SIZE, Initializer, random_generator, start_values, uniform
 from .layers import Dropout
@@ -106,7 +106,8 @@ class DirectedMessagePassing(Module):
         self.bias = flag(name, "bias", bias)
         activation_code(name, activation)
         self.activation = activation
-        self.dropout = Dropout(check_rate(name, dropout)) if dropout else None
+        dropout = number(name, "dropout", dropout, at_least=0, below=1)
+        self.dropout = Dropout(dropout) if dropout else None
         rng = random_generator(name, rng)
 
         def parameter(inputs: int, *shape: int, decay: bool = True) -> Parameter:
@@ -133,11 +134,11 @@ class DirectedMessagePassing(Module):
                 f"but the graphs have {graphs.atom_width} and {graphs.bond_width} (features={graphs.features!r})"
             )
         paths = batch.environments(self.depth, distinct=self.dropout is None)
-        start = F.linear(paths.bond_features, self.w_input, self.b_input)
+        start = F.linear(to_device_of(paths.bond_features, self.w_input.data), self.w_input, self.b_input)
         rows = F.activation(start, self.activation)
         for lists in paths.bonds:
             rows = self._update(rows, lists, start, self.w_message, self.b_message)
-        start = F.linear(paths.atom_features, self.w_atom, self.b_output)
+        start = F.linear(to_device_of(paths.atom_features, self.w_atom.data), self.w_atom, self.b_output)
         return self._update(rows, paths.atoms, start, self.w_output, None), paths.molecules
 
     def _update(self, rows: Tensor, lists: RowLists, start: Tensor, w: Parameter, b: Parameter | None) -> Tensor:

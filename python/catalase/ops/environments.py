@@ -290,9 +290,7 @@ def environments(graphs: Any, depth: int, *, along: str = "bonds", distinct: boo
     [0, 0, 1, 1]
     """
     function = "environments"
-    depth = whole_number(function, "depth", depth, 1, _MOST_DEPTH)
-    along = choice(function, "along", along, ("bonds", "atoms"))
-    distinct = flag(function, "distinct", distinct)
+    depth, along, distinct = environment_options(depth, along, distinct)
     arrays = _packed_arrays(function, graphs)
     found = _core.environments(*arrays, depth, distinct, along == "atoms")
     if isinstance(found, int):
@@ -302,6 +300,14 @@ def environments(graphs: Any, depth: int, *, along: str = "bonds", distinct: boo
             f"{found} goes from atom {source[found]} to atom {target[found]}"
         )
     return Environments(graphs, depth, along, distinct, found)
+
+
+def environment_options(depth: Any, along: Any, distinct: Any) -> tuple[int, str, bool]:
+    """Return the options of `environments`, checked."""
+    function = "environments"
+    depth = whole_number(function, "depth", depth, 1, _MOST_DEPTH)
+    along = choice(function, "along", along, ("bonds", "atoms"))
+    return depth, along, flag(function, "distinct", distinct)
 
 
 _Array = NDArray[Any]

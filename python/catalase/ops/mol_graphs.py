@@ -19,7 +19,7 @@ from .._internal.report import Failure, Report
 from ..chem.facts import MoleculeFacts, element_masses, facts_of, hydrogen_bond_patterns, hydrogen_bonding
 from ..chem.reading import item_text, read_molecule, refusal
 from .ecfp import check_molecules, threads_of
-from .environments import Environments, environments
+from .environments import Environments, environment_options, environments
 from .substructure import match_columns, read_patterns
 
 NO_COLUMN = 255
@@ -263,7 +263,7 @@ class MolGraphs:
         self.atom_offsets, self.bond_offsets = atom_offsets, bond_offsets
         self.atom_codes, self.atom_floats, self.bond_codes = atom_codes, atom_floats, bond_codes
         self.source, self.target = source, target
-        self._environments: dict[tuple[int, bool], Environments] = {}
+        self._environments: dict[tuple[int, str, bool], Environments] = {}
         self._check()
 
     def _check(self) -> None:
@@ -324,11 +324,11 @@ class MolGraphs:
         made._environments = {}
         return made
 
-    def environments(self, depth: int, distinct: bool = True) -> Environments:
+    def environments(self, depth: int, *, along: str = "bonds", distinct: bool = True) -> Environments:
         """Return `catalase.ops.environments` of these graphs, which is found once."""
-        key = depth, distinct
+        key = environment_options(depth, along, distinct)
         if key not in self._environments:
-            self._environments[key] = environments(self, depth, distinct=distinct)
+            self._environments[key] = environments(self, key[0], along=key[1], distinct=key[2])
         return self._environments[key]
 
     def atom_rows(self, atoms: Any) -> NDArray[np.float32]:
