@@ -286,6 +286,24 @@ def test_batches_of_several_threads_and_pickles_are_equal():
     assert not wrong
 
 
+def test_features_are_those_of_the_codes():
+    graphs = packed([ODD["ring"], ODD["salt"]], 3, 2)
+    graphs.atom_codes[0, 0], graphs.bond_width = 255, 5  # nothing of the field is set; two columns of zeros at the end
+    expected = np.zeros((len(graphs.atom_codes), 7), np.float32)
+    for a, (first, second) in enumerate(graphs.atom_codes):
+        if first != 255:
+            expected[a, first] = 1
+        expected[a, 3 + second], expected[a, 6] = 1, graphs.atom_floats[a, 0]
+    bonds = np.eye(5, dtype=np.float32)[graphs.bond_codes[:, 0]]
+    plain = ops.environments(graphs, 2, distinct=False).batch()
+    assert np.array_equal(plain.atom_features, expected[plain.atom_kinds])
+    both = np.hstack([expected[graphs.source], bonds])
+    assert np.array_equal(plain.bond_features, both[plain.bond_kinds])
+    distinct = ops.environments(graphs, 2).batch()
+    assert {row.tobytes() for row in distinct.bond_features} == {row.tobytes() for row in both}
+    assert len(distinct.atom_features) == len({row.tobytes() for row in expected})
+
+
 def test_errors_say_what_is_wrong():
     graphs = packed([ODD["ring"], ODD["star"]])
     for change, kind, match in (

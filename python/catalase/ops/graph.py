@@ -848,16 +848,17 @@ def check_transposed(
 def _row_numbers(
     function: str, backend: Backend, index: Any, rows: int, dtype: Any, name: str = "index", what: str = "rows"
 ) -> Any:
-    if is_device_array(index):
+    if type(index) is not np.ndarray and is_device_array(index):
         return _on_device(function, backend, name, index, dtype)
-    given = whole_numbers(function, name, index, f"; use {name}.astype(np.int64)")
+    plain = type(index) is np.ndarray and index.dtype == np.int32  # as the lists of a batch are
+    given = index if plain else whole_numbers(function, name, index, f"; use {name}.astype(np.int64)")
     if given.ndim != 1:
         raise ValueError(f"{function}: {name} must have one axis, got shape {given.shape}")
     if given.size > _MOST_ROWS or rows > _MOST_ROWS:
         raise ValueError(f"{function}: {name} must name fewer than 2**31 rows, got {given.size} of {rows}")
     numbers = np.ascontiguousarray(given, np.int32)
     bad = _core.bad_row(numbers, rows)
-    if given.dtype.itemsize >= 4 and given.dtype != np.int32 and bad < 0:  # may have been cut to 32 bits
+    if bad < 0 and not plain and given.dtype.itemsize >= 4:  # may have been cut to 32 bits
         wrong = np.flatnonzero(numbers != given)
         bad = int(wrong[0]) if wrong.size else -1
     if bad >= 0:
@@ -870,9 +871,10 @@ def _row_numbers(
 def _check_offsets(
     function: str, backend: Backend, offsets: Any, entries: int, what: str, name: str = "offsets"
 ) -> Any:
-    if is_device_array(offsets):
+    if type(offsets) is not np.ndarray and is_device_array(offsets):
         return _on_device(function, backend, name, offsets, np.int64)
-    given = whole_numbers(function, name, offsets, f"; use {name}.astype(np.int64)")
+    plain = type(offsets) is np.ndarray and offsets.dtype == np.int64
+    given = offsets if plain else whole_numbers(function, name, offsets, f"; use {name}.astype(np.int64)")
     if given.ndim != 1 or given.size == 0:
         raise ValueError(
             f"{function}: {name} must have one axis and one element more than there are results, got shape {given.shape}"
