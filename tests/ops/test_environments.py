@@ -126,7 +126,7 @@ def test_lists_of_a_batch_are_transposed_and_name_rows(names, depth, along, dist
     graphs = packed([ODD[name] for name in names], 2, seed)
     batch = ops.environments(graphs, depth, along=along, distinct=distinct).batch()
     below = len(batch.bond_kinds if along == "bonds" else batch.atom_kinds)
-    for level in (*batch.levels, batch.molecules):
+    for level in (*batch.depths, batch.molecules):
         for a, b in zip(level.transposed, ops.transpose_index(level.index, level.offsets, below), strict=True):
             assert np.array_equal(a, b)
         if level.kind is not None:
@@ -212,7 +212,7 @@ def test_along_atoms_classes_and_sums_agree_with_the_oracle(names, depth, seed):
 
     def run(batch):
         h = ct.Tensor(batch.atom_features)
-        for level in batch.levels:
+        for level in batch.depths:
             own = functional.gather_rows(functional.matmul(h, ct.Tensor(w_own)), level.kind)
             h = functional.message_update(h, w_near, level.index, level.offsets, z=own, activation="tanh")
         return functional.gather_sum(h, batch.molecules.index, batch.molecules.offsets).numpy()
@@ -225,7 +225,7 @@ def test_along_atoms_classes_and_sums_agree_with_the_oracle(names, depth, seed):
     assert np.array_equal(run(found.batch(rows)), whole[rows])
     again = ops.environments(respelled(graphs, rng), depth, along="atoms")
     assert np.array_equal(run(again.batch()), whole)
-    level = plain.batch().levels[-1]
+    level = plain.batch().depths[-1]
     near = [sorted([a, *level.index[i:j]]) for a, (i, j) in enumerate(pairwise(level.offsets))]
     index, offsets = level.with_own()
     assert [sorted(index[i:j]) for i, j in pairwise(offsets)] == near

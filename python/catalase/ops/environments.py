@@ -68,8 +68,8 @@ class EnvironmentBatch:
         Empty in message passing along atoms.
     atoms : RowLists
         Rows of the last depth of bonds (of ``bond_kinds`` if the depth is 1).
-    levels : tuple of RowLists
-        ``(*bonds, atoms)``; along atoms one for each depth from 1 on, of which ``levels[0]`` sums rows of ``atom_kinds``.
+    depths : tuple of RowLists
+        ``(*bonds, atoms)``; along atoms one for each depth from 1 on, of which ``depths[0]`` sums rows of ``atom_kinds``.
     molecules : RowLists
         For each molecule the rows of its atoms; a row comes as often as the molecule has the atom.
     atom_kinds, bond_kinds : ndarray of int32
@@ -80,8 +80,8 @@ class EnvironmentBatch:
         molecules, atoms, below, self.atom_kinds, self.bond_kinds = found
         self._source = source
         self.molecules, self.atoms = _lists(molecules), _lists(atoms)
-        self.levels = (*map(_lists, below), self.atoms)
-        self.bonds = self.levels[:-1] if source.along == "bonds" else ()
+        self.depths = (*map(_lists, below), self.atoms)
+        self.bonds = self.depths[:-1] if source.along == "bonds" else ()
 
     def __len__(self) -> int:
         return len(self.molecules)
