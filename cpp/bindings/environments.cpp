@@ -94,9 +94,9 @@ class EnvironmentTables {
     const auto bond_kinds = static_cast<Index>(found.bond_kinds.size());
     py::list bonds;
     Index below = view_.along_atoms ? atom_kinds : bond_kinds;
-    for (const BatchLevel& level : found.bonds) {
-      bonds.append(lists(level, below, view_.along_atoms ? below : bond_kinds));
-      below = static_cast<Index>(level.kind.size());
+    for (const BatchDepth& at_depth : found.bonds) {
+      bonds.append(lists(at_depth, below, view_.along_atoms ? below : bond_kinds));
+      below = static_cast<Index>(at_depth.kind.size());
     }
     return py::make_tuple(lists(found.molecules, atoms, -1),
                           lists(found.atoms, below, view_.along_atoms ? below : atom_kinds), py::tuple(bonds),
@@ -129,15 +129,15 @@ class EnvironmentTables {
   }
 
   // (index, offsets, transposed index, transposed offsets), and for kinds (kind, transposed index, transposed offsets).
-  static py::tuple lists(const BatchLevel& level, Index below, Index kinds) {
-    const RowLists own{level.offsets.data(), level.index.data(), static_cast<Index>(level.offsets.size()) - 1};
+  static py::tuple lists(const BatchDepth& at_depth, Index below, Index kinds) {
+    const RowLists own{at_depth.offsets.data(), at_depth.index.data(), static_cast<Index>(at_depth.offsets.size()) - 1};
     const auto turned = transposed(own, below);
-    if (kinds < 0) return py::make_tuple(array_of(level.index), array_of(level.offsets), turned[0], turned[1]);
-    ScratchVector<Index> each(level.offsets.size());
+    if (kinds < 0) return py::make_tuple(array_of(at_depth.index), array_of(at_depth.offsets), turned[0], turned[1]);
+    ScratchVector<Index> each(at_depth.offsets.size());
     for (std::size_t i = 0; i < each.size(); ++i) each[i] = static_cast<Index>(i);
-    const auto by_kind = transposed({each.data(), level.kind.data(), own.count}, kinds);
-    return py::make_tuple(array_of(level.index), array_of(level.offsets), turned[0], turned[1], array_of(level.kind),
-                          by_kind[0], by_kind[1]);
+    const auto by_kind = transposed({each.data(), at_depth.kind.data(), own.count}, kinds);
+    return py::make_tuple(array_of(at_depth.index), array_of(at_depth.offsets), turned[0], turned[1],
+                          array_of(at_depth.kind), by_kind[0], by_kind[1]);
   }
 
   static std::array<py::array, 2> transposed(const RowLists& own, Index rows) {

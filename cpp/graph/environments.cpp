@@ -385,17 +385,17 @@ class Numbering {
 
 // The kinds and lists of the rows `met` of one table. Kinds come first: along atoms, which all are in a molecule, each
 // row is then numbered by itself before it is met as a neighbour.
-void fill_level(const ClassView& table, const ScratchVector<std::int32_t>& met, Numbering& members, Numbering& kinds,
-                BatchLevel& level) {
-  level.offsets.reserve(met.size() + 1);
-  level.kind.reserve(met.size());
-  for (const std::int32_t number : met) level.kind.push_back(kinds(table.kind[number]));
-  level.offsets.push_back(0);
+void fill_depth(const ClassView& table, const ScratchVector<std::int32_t>& met, Numbering& members, Numbering& kinds,
+                BatchDepth& at_depth) {
+  at_depth.offsets.reserve(met.size() + 1);
+  at_depth.kind.reserve(met.size());
+  for (const std::int32_t number : met) at_depth.kind.push_back(kinds(table.kind[number]));
+  at_depth.offsets.push_back(0);
   for (const std::int32_t number : met) {
     for (Index i = table.offsets[number]; i < table.offsets[number + 1]; ++i) {
-      level.index.push_back(members(table.index[i]));
+      at_depth.index.push_back(members(table.index[i]));
     }
-    level.offsets.push_back(static_cast<Index>(level.index.size()));
+    at_depth.offsets.push_back(static_cast<Index>(at_depth.index.size()));
   }
 }
 
@@ -420,25 +420,25 @@ EnvironmentBatch environment_batch(const EnvironmentsView& e, const Index* molec
   Numbering bond_kind(marks + e.atom_kinds, stamp, batch.bond_kinds);
   batch.bonds.resize(static_cast<std::size_t>(e.depth - 1));
   if (e.depth == 1) {
-    fill_level(e.atoms, atoms, e.along_atoms ? atom_kind : bond_kind, atom_kind, batch.atoms);
+    fill_depth(e.atoms, atoms, e.along_atoms ? atom_kind : bond_kind, atom_kind, batch.atoms);
     return batch;
   }
   {
     Numbering last(depth_marks, stamp, above);
-    fill_level(e.atoms, atoms, last, e.along_atoms ? last : atom_kind, batch.atoms);
+    fill_depth(e.atoms, atoms, last, e.along_atoms ? last : atom_kind, batch.atoms);
   }
   for (Index t = e.depth - 1; t >= 1;
        --t) {  // `above` are the classes of depth t that were met; marks lie in this order
     const ClassView& table = e.bonds[t - 1];
-    BatchLevel& level = batch.bonds[static_cast<std::size_t>(t - 1)];
+    BatchDepth& at_depth = batch.bonds[static_cast<std::size_t>(t - 1)];
     if (t == 1) {
       Numbering& kinds = e.along_atoms ? atom_kind : bond_kind;
-      fill_level(table, above, kinds, kinds, level);
+      fill_depth(table, above, kinds, kinds, at_depth);
     } else {
       depth_marks += table.classes;
       below.clear();
       Numbering members(depth_marks, stamp, below);
-      fill_level(table, above, members, e.along_atoms ? members : bond_kind, level);
+      fill_depth(table, above, members, e.along_atoms ? members : bond_kind, at_depth);
       above.swap(below);
     }
   }

@@ -72,7 +72,7 @@ Environments plain_environments(const PackedGraphs& graphs);
 Environments plain_atom_environments(const PackedGraphs& graphs);  // one table for all depths, `atoms`
 
 // The distinct rows of a batch at one depth: what each row sums, and the lists of the way back.
-struct BatchLevel {
+struct BatchDepth {
   ScratchVector<std::int32_t> index;  // rows of the depth below
   ScratchVector<Index> offsets;       // (rows + 1,)
   ScratchVector<std::int32_t>
@@ -97,9 +97,9 @@ struct EnvironmentsView {
 };
 
 struct EnvironmentBatch {
-  BatchLevel molecules;                    // lists of rows of `atoms`, atoms in their order; no kinds
-  BatchLevel atoms;                        // lists of rows of the last depth of bonds
-  ScratchVector<BatchLevel> bonds;         // depths 1 to depth - 1
+  BatchDepth molecules;                    // lists of rows of `atoms`, atoms in their order; no kinds
+  BatchDepth atoms;                        // lists of rows of the last depth of bonds
+  ScratchVector<BatchDepth> bonds;         // depths 1 to depth - 1
   ScratchVector<std::int32_t> atom_kinds;  // the kinds of atoms in the batch, by their numbers in the data set
   ScratchVector<std::int32_t> bond_kinds;  // the classes at depth 0
 };

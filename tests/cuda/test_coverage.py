@@ -86,6 +86,8 @@ CALLS = {
     "message_update": lambda on, device: ops.message_update(on(TABLE), on(SQUARE), on(INDEX), on(OFFSETS), z=on(TABLE[:3])),
     "message_update_forward": lambda on, device: _update(on),
     "message_update_backward": _update_backward,
+    "grouped_linear": lambda on, device: ops.grouped_linear(on(X), on(W[None]), [0, 6], on(B[None]), activation="tanh"),
+    "grouped_linear_backward": lambda on, device: ops.grouped_linear_backward(on(DY), on(X), on(W[None]), on(DY), [0, 6]),
     "gather_rows": lambda on, device: ops.gather_rows(on(TABLE), on(NUMBERS)),
     "gather_rows_backward": lambda on, device: ops.gather_rows_backward(on(TABLE[:4]), on(NUMBERS), 5),
     "gather_sum": lambda on, device: ops.gather_sum(on(TABLE), on(INDEX), on(OFFSETS)),

@@ -61,6 +61,7 @@ FUNCTIONS = {
     "dropout": lambda: call(tensor(2, 3), 0.5, seed=1, layer=0, step=0),
     "embedding": lambda: call([[1, 0]], tensor(3, 4), padding_index=2),
     "gather_rows": lambda: call(tensor(3, 4), [0, 2]), "gather_max": lambda: call(tensor(3, 4), [0, 2], [0, 2]),
+    "grouped_linear": lambda: call(tensor(3, 4), tensor(2, 4, 5), [0, 1, 3], tensor(2, 5), activation="relu"),
     "gather_sum": lambda: call(tensor(3, 4), [0, 2], [0, 2], transposed=([0, 0], [0, 1, 1, 2])),
     "message_update": lambda: call(tensor(3, 4), tensor(4, 2), [0, 2], [0, 2], z=tensor(2, 2), kind=[1], b=tensor(2), activation="relu", transposed=([0, 0], [0, 1, 1, 2]), kinds=([0], [0, 0, 1])),
     **{f"segment_{how}": lambda: call(tensor(3, 4), [0, 1, 3]) for how in ("sum", "mean", "max", "softmax")},

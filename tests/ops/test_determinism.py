@@ -259,7 +259,7 @@ def embedding(rng, dtype):
 
 @case("gather_rows", "gather_rows_backward", "gather_sum", "gather_sum_backward", "gather_max", "gather_max_backward",
       "segment_sum", "segment_sum_backward", "segment_mean", "segment_mean_backward", "segment_max", "segment_max_backward",
-      "segment_softmax", "segment_softmax_backward", "transpose_index", "message_update", "message_update_forward", "message_update_backward")  # fmt: skip
+      "segment_softmax", "segment_softmax_backward", "transpose_index", "message_update", "message_update_forward", "message_update_backward", "grouped_linear", "grouped_linear_backward")  # fmt: skip
 def graph(rng, dtype):
     rows, width = int(rng.integers(1, 300)), int(rng.integers(1, 70))
     lengths = rng.integers(0, int(rng.choice([2, 5, 300])), int(rng.integers(1, 200)))
@@ -275,6 +275,10 @@ def graph(rng, dtype):
         soft = ops.segment_softmax(wide, offsets)
         y, m = ops.message_update_forward(x, w, own, offsets, z=z, kind=kind, b=b)
         dh, dw, dz, db = ops.message_update_backward(dy, y, m, w, own, offsets, rows, kind=kind, kinds=5)
+        stacked = np.stack([w, w.T, w + 1])
+        groups = [0, len(own) // 3, len(own) // 3, len(own)]
+        grouped = ops.grouped_linear(wide, stacked, groups, activation="relu")
+        dx_grouped, *of_groups = ops.grouped_linear_backward(soft, wide, stacked, grouped, groups, activation="relu")
         by_list = (
             y, m, ops.message_update(x, w, own, offsets, z=dy, activation="tanh"),
             ops.gather_sum(x, own, offsets), ops.gather_max(x, own, offsets), ops.segment_sum(wide, offsets),
@@ -287,6 +291,7 @@ def graph(rng, dtype):
         summed = (
             ops.gather_rows_backward(wide, own, rows), ops.gather_sum_backward(dy, own, offsets, rows),
             ops.gather_max_backward(dy, x, own, offsets), *ops.transpose_index(own, offsets, rows), dh, dw, dz, db,
+            grouped, dx_grouped, *of_groups,
         )  # fmt: skip
         return (*by_list, *by_entry), summed
 

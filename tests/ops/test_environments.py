@@ -126,7 +126,7 @@ def test_lists_of_a_batch_are_transposed_and_name_rows(names, depth, along, dist
     graphs = packed([ODD[name] for name in names], 2, seed)
     batch = ops.environments(graphs, depth, along=along, distinct=distinct).batch()
     below = len(batch.bond_kinds if along == "bonds" else batch.atom_kinds)
-    for level in (*batch.levels, batch.molecules):
+    for level in (*batch.depths, batch.molecules):
         for a, b in zip(level.transposed, ops.transpose_index(level.index, level.offsets, below), strict=True):
             assert np.array_equal(a, b)
         if level.kind is not None:
@@ -212,7 +212,7 @@ def test_along_atoms_classes_and_sums_agree_with_the_oracle(names, depth, seed):
 
     def run(batch):
         h = ct.Tensor(batch.atom_features)
-        for level in batch.levels:
+        for level in batch.depths:
             own = functional.gather_rows(functional.matmul(h, ct.Tensor(w_own)), level.kind)
             h = functional.message_update(h, w_near, level.index, level.offsets, z=own, activation="tanh")
         return functional.gather_sum(h, batch.molecules.index, batch.molecules.offsets).numpy()
@@ -225,7 +225,7 @@ def test_along_atoms_classes_and_sums_agree_with_the_oracle(names, depth, seed):
     assert np.array_equal(run(found.batch(rows)), whole[rows])
     again = ops.environments(respelled(graphs, rng), depth, along="atoms")
     assert np.array_equal(run(again.batch()), whole)
-    level = plain.batch().levels[-1]
+    level = plain.batch().depths[-1]
     near = [sorted([a, *level.index[i:j]]) for a, (i, j) in enumerate(pairwise(level.offsets))]
     index, offsets = level.with_own()
     assert [sorted(index[i:j]) for i, j in pairwise(offsets)] == near
@@ -284,6 +284,24 @@ def test_batches_of_several_threads_and_pickles_are_equal():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_features_are_those_of_the_codes():
+    graphs = packed([ODD["ring"], ODD["salt"]], 3, 2)
+    graphs.atom_codes[0, 0], graphs.bond_width = 255, 5  # nothing of the field is set; two columns of zeros at the end
+    expected = np.zeros((len(graphs.atom_codes), 7), np.float32)
+    for a, (first, second) in enumerate(graphs.atom_codes):
+        if first != 255:
+            expected[a, first] = 1
+        expected[a, 3 + second], expected[a, 6] = 1, graphs.atom_floats[a, 0]
+    bonds = np.eye(5, dtype=np.float32)[graphs.bond_codes[:, 0]]
+    plain = ops.environments(graphs, 2, distinct=False).batch()
+    assert np.array_equal(plain.atom_features, expected[plain.atom_kinds])
+    both = np.hstack([expected[graphs.source], bonds])
+    assert np.array_equal(plain.bond_features, both[plain.bond_kinds])
+    distinct = ops.environments(graphs, 2).batch()
+    assert {row.tobytes() for row in distinct.bond_features} == {row.tobytes() for row in both}
+    assert len(distinct.atom_features) == len({row.tobytes() for row in expected})
 
 
 def test_errors_say_what_is_wrong():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,13 +12,14 @@ from hypothesis import strategies as st
 import catalase as ct
 from catalase import ops
 from catalase.nn import functional
-from tests.agreement import same_as_cpu, same_with_threads
+from tests.agreement import same_as_cpu, same_at_fma_levels, same_with_threads
 from tests.reference import graph as oracle
 from tests.reference.gradients import directional
 
 SETTINGS = settings(
     max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+SQUARES = np.random.default_rng(3).standard_normal((3, 3, 3))
 LENGTHS = st.lists(st.sampled_from([0, 0, 1, 1, 2, 3, 5, 17]), max_size=20)
 SHAPES = st.sampled_from([(), (1,), (3,), (7,), (8,), (9,), (17,), (64,), (129,), (300,), (2, 3), (0,)])
 
@@ -118,6 +121,9 @@ def test_gradients_by_central_differences(rng):
         lambda v: y(v, index, offsets, transposed=ops.transpose_index(index, offsets, 7)),
         lambda v: functional.gather_max(v, index, offsets),
         lambda v: functional.gather_rows(v, index),
+        lambda v: functional.grouped_linear(v, SQUARES, [0, 3, 3, 7], SQUARES[:, 0], activation="tanh"),
+        lambda v: functional.message_update(v, SQUARES[0], index, offsets, z=v, kind=[0, 6, 6, 2, 1], activation="gelu"),
+        lambda v: functional.message_update(v, SQUARES[0], index, offsets, z=SQUARES[1][[0, 1, 2, 0, 1]], b=SQUARES[0, 0]),
         *(lambda v, f=f: f(v, [0, 2, 2, 7]) for f in (
             functional.segment_sum, functional.segment_mean, functional.segment_max, functional.segment_softmax)),
     ):  # fmt: skip
@@ -128,6 +134,61 @@ def test_gradients_by_central_differences(rng):
             lambda v, run=run, factor=factor: float((run(v).tanh() * factor).sum()), [x], [leaf.grad], rng
         )
         assert np.isclose(measured, claimed, rtol=1e-6)
+
+
+@pytest.mark.parametrize("offsets", [[0, 3, 3, 10], [0, 0, 0, 10], [0, 4, 9, 10]])
+def test_groups_have_the_bits_of_their_own_products(backend, offsets, rng):
+    x, w, b = (rng.standard_normal(shape).astype(np.float32) for shape in ((10, 7), (3, 7, 5), (3, 5)))
+    y = backend.get(ops.grouped_linear(*map(backend.array, (x, w)), offsets, backend.array(b), activation="relu"))
+    dy = rng.standard_normal(y.shape).astype(np.float32)
+    arrays = map(backend.array, (dy, x, w, y))
+    dx, dw, db = map(backend.get, ops.grouped_linear_backward(*arrays, offsets, activation="relu"))
+    for g, (i, j) in enumerate(pairwise(offsets)):
+        own = ops.linear(x[i:j], w[g], b[g], activation="relu")
+        assert same_as_cpu(y[i:j], own)
+        exact = ops.linear_backward(dy[i:j], x[i:j], w[g], own, activation="relu")
+        for found, expected in zip((dx[i:j], dw[g], db[g]), exact, strict=True):
+            assert same_as_cpu(found, expected)
+
+
+@pytest.mark.on_the_cpu
+@pytest.mark.parametrize("activation", [None, "relu", "tanh", "gelu"])
+@pytest.mark.parametrize(
+    "rows, columns, width", [(0, 5, 3), (1, 300, 17), (40, 4099, 9), (700, 33, 130), (311, 300, 300)]
+)
+def test_the_update_has_the_bits_of_its_parts_for_any_threads(backend, rows, columns, width, activation, rng):
+    index, offsets, _ = draw_lists(rng.integers(0, 4, rows), 50, 1)
+    h, w, z, b = (
+        rng.standard_normal(s).astype(np.float32) for s in ((50, columns), (columns, width), (6, width), width)
+    )
+    kind = rng.integers(0, 6, rows)
+    m = ops.gather_sum(h, index, offsets)
+    y, sums = same_with_threads(
+        lambda: ops.message_update_forward(h, w, index, offsets, z=z, kind=kind, b=b, activation=activation),
+        (1, 2, 3, 7),
+    )
+    expected = ops.activation(ops.linear(m, w, b) + z[kind], activation)
+    assert np.array_equal(sums, m) and np.array_equal(y, expected)
+    direct = ops.message_update(h, w, index, offsets, z=z[kind], activation=activation)
+    assert np.array_equal(direct, ops.activation(ops.matmul(m, w) + z[kind], activation))
+    wide = np.full((50, columns + 3), np.nan, np.float32)
+    wide[:, :columns] = h
+    views = wide[:, :columns], np.asfortranarray(w)
+    assert np.array_equal(ops.message_update(*views, index, offsets, z=z, kind=kind, b=b, activation=activation), y)
+
+
+def test_bits_are_equal_at_fma_levels(rng):
+    index, offsets, _ = draw_lists([3, 0, 1, 4, 2] * 9, 30, 5)
+    h, w, z = (rng.standard_normal(s).astype(np.float32) for s in ((30, 70), (70, 41), (45, 41)))
+    dy = rng.standard_normal((45, 41)).astype(np.float32)
+
+    def run():
+        y, m = ops.message_update_forward(h, w, index, offsets, z=z)
+        back = ops.message_update_backward(dy, y, m, w, index, offsets, 30)
+        wide = ops.gather_rows(h, index)
+        return (y, m, *back, ops.segment_softmax(wide, offsets), ops.gather_max_backward(m, h, index, offsets))
+
+    same_at_fma_levels(run)
 
 
 @pytest.mark.on_the_cpu

@@ -96,6 +96,8 @@ CALLS = {
     **{f"segment_{how}": lambda: call(ones(3, 4), [0, 1, 3]) for how in ("sum", "mean", "max", "softmax")},
     **{f"segment_{how}_backward": lambda: call(ones(2, 4), [0, 1, 3], 3) for how in ("sum", "mean")},
     "segment_max_backward": lambda: call(ones(2, 4), ones(3, 4), [0, 1, 3]), "segment_softmax_backward": lambda: call(ones(3, 4), ones(3, 4), [0, 1, 3]),
+    "grouped_linear": lambda: call(ones(3, 4), ones(2, 4, 5), [0, 1, 3], ones(2, 5), activation="relu"),
+    "grouped_linear_backward": lambda: call(ones(3, 5), ones(3, 4), ones(2, 4, 5), ones(3, 5), [0, 1, 3], activation="relu"),
     "transpose_index": lambda: call([0, 2], [0, 2], 3),
     **{name: lambda: call(ones(3, 4), ones(4, 2), [0, 2], [0, 2], z=ones(2, 2), kind=[1], b=ones(2), activation="relu") for name in ("message_update", "message_update_forward")},
     "message_update_backward": lambda: call(ones(1, 2), ones(1, 2), ones(1, 4), ones(4, 2), [0, 2], [0, 2], 3, kind=[1], kinds=2, activation="relu"),

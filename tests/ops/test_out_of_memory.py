@@ -198,6 +198,10 @@ def _graph_cases() -> None:
     call("gather_rows", ops.gather_rows, x, index)
     call("gather_rows_backward", ops.gather_rows_backward, _values(120, 200), index, 50)
     call("transpose_index", ops.transpose_index, index, offsets, 50)
+    w, groups = _values(3, 200, 90), [0, 20, 20, 50]
+    call("grouped_linear", ops.grouped_linear, x, w, groups, _values(3, 90), activation="relu")
+    y = ops.grouped_linear(x, w, groups)
+    call("grouped_linear_backward", ops.grouped_linear_backward, y, x, w, y, groups, activation="relu")
     w, kind = _values(200, 90), np.arange(40) % 7
     call("message_update", ops.message_update, x, w, index, offsets, z=_values(7, 90), kind=kind, b=_values(90))
     call("message_update_forward", ops.message_update_forward, x, w, index, offsets)

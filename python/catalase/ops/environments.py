@@ -68,8 +68,8 @@ class EnvironmentBatch:
         Empty in message passing along atoms.
     atoms : RowLists
         Rows of the last depth of bonds (of ``bond_kinds`` if the depth is 1).
-    levels : tuple of RowLists
-        ``(*bonds, atoms)``; along atoms one for each depth from 1 on, of which ``levels[0]`` sums rows of ``atom_kinds``.
+    depths : tuple of RowLists
+        ``(*bonds, atoms)``; along atoms one for each depth from 1 on, of which ``depths[0]`` sums rows of ``atom_kinds``.
     molecules : RowLists
         For each molecule the rows of its atoms; a row comes as often as the molecule has the atom.
     atom_kinds, bond_kinds : ndarray of int32
@@ -80,8 +80,8 @@ class EnvironmentBatch:
         molecules, atoms, below, self.atom_kinds, self.bond_kinds = found
         self._source = source
         self.molecules, self.atoms = _lists(molecules), _lists(atoms)
-        self.levels = (*map(_lists, below), self.atoms)
-        self.bonds = self.levels[:-1] if source.along == "bonds" else ()
+        self.depths = (*map(_lists, below), self.atoms)
+        self.bonds = self.depths[:-1] if source.along == "bonds" else ()
 
     def __len__(self) -> int:
         return len(self.molecules)
@@ -129,9 +129,8 @@ class Environments:
         self._bond_codes = graphs.bond_codes[kind_bonds]
         source = graphs.source[kind_bonds]
         self._source_codes, self._source_floats = graphs.atom_codes[source], graphs.atom_floats[source]
-        columns: list[Any] = [
-            getattr(graphs, name, None) for name in ("atom_columns", "atom_float_columns", "bond_columns")
-        ]
+        names = ("atom_columns", "atom_float_columns", "atom_width", "bond_columns", "bond_width")
+        columns: list[Any] = [getattr(graphs, name, None) for name in names]
         self._columns = tuple(columns)
 
     def __len__(self) -> int:
@@ -193,7 +192,7 @@ class Environments:
         return EnvironmentBatch(self, self._tables.batch(numbers))
 
     def _features_of(self, kinds: NDArray[np.int32], bonds: bool) -> NDArray[np.float32]:
-        if self._columns[0] is None or self._columns[2] is None:
+        if self._columns[0] is None or self._columns[3] is None:
             raise TypeError("environments: graphs have no atom_columns and bond_columns, so kinds have no features")
         table = self._bond_table if bonds else self._atom_table
         return self._dense(kinds, bonds) if table is None else table[kinds]
@@ -211,18 +210,25 @@ class Environments:
         return self._dense(np.arange(count), bonds) if count * 256 <= _MOST_FEATURES else None
 
     def _dense(self, kinds: NDArray[Any], bonds: bool) -> NDArray[np.float32]:
-        atom_columns, float_columns, bond_columns = self._columns
+        atom_columns, float_columns, atom_width, bond_columns, bond_width = self._columns
         codes, floats = (self._source_codes, self._source_floats) if bonds else (self._atom_codes, self._atom_floats)
-        out = one_hot_fields(codes[kinds], atom_columns, floats[kinds], float_columns)
-        return np.hstack([out, one_hot_fields(self._bond_codes[kinds], bond_columns)]) if bonds else out
+        atoms = one_hot_fields(codes[kinds], atom_columns, atom_width, floats[kinds], float_columns)
+        if not bonds:
+            return atoms
+        return np.hstack([atoms, one_hot_fields(self._bond_codes[kinds], bond_columns, bond_width)])
 
 
 def one_hot_fields(
-    codes: NDArray[np.uint8], columns: Sequence[tuple[int, int]], floats: Any = None, float_columns: Any = ()
+    codes: NDArray[np.uint8],
+    columns: Sequence[tuple[int, int]],
+    width: int | None,
+    floats: Any = None,
+    float_columns: Any = (),
 ) -> NDArray[np.float32]:
     """Return rows of features for rows of codes; 255 sets no column of its field."""
     own = tuple(float_columns or ())
-    width = max([offset + size for offset, size in columns] + [column + 1 for column in own], default=0)
+    if width is None:
+        width = max([offset + size for offset, size in columns] + [column + 1 for column in own], default=0)
     out = np.zeros((len(codes), width), np.float32)
     for field, (offset, _) in enumerate(columns):
         rows = np.flatnonzero(codes[:, field] != 255)

@@ -7,6 +7,7 @@ A list of rows is written in two arrays, as in a sparse matrix: list r has the e
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -645,6 +646,138 @@ def _kind_numbers(function: str, backend: Backend, kind: Any, kinds: int, count:
     return numbers
 
 
+def grouped_linear(
+    x: NDArray[Any],
+    w: NDArray[Any],
+    offsets: ArrayLike,
+    b: NDArray[Any] | None = None,
+    *,
+    activation: str | None = None,
+) -> NDArray[Any]:
+    """Return ``activation(x @ w[g] + b[g])`` for the rows of each group g, such as the atoms of one degree.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, K)
+        Rows, group after group; float32 or float64.
+    w : ndarray, shape (G, K, H)
+        The weights of each group.
+    offsets : array_like of int, shape (G + 1,)
+        Group g has the rows ``offsets[g]`` to ``offsets[g + 1] - 1``: ascending from 0 to N. They belong on the host.
+    b : ndarray, shape (G, H), optional
+        The biases of each group.
+    activation : str or None
+        As for `activation`.
+
+    Returns
+    -------
+    ndarray, shape (N, H)
+
+    Raises
+    ------
+    TypeError
+        If an array is not a float array, or dtypes differ.
+    ValueError
+        If shapes do not fit, or the activation is unknown.
+
+    Notes
+    -----
+    Each group is a `linear` of its own, whose bits it has.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> w = np.array([[[1.0]], [[10.0]]])
+    >>> ct.ops.grouped_linear(np.array([[1.0], [2.0], [3.0]]), w, [0, 1, 3])
+    array([[ 1.], [20.], [30.]])
+    """
+    function = "grouped_linear"
+    code = activation_code(function, activation)
+    backend, x, w, b = floats(function, optional=("b",), x=x, w=w, b=b)
+    groups = _check_groups(function, backend, x, w, offsets)
+    if b is not None and tuple(b.shape) != (w.shape[0], w.shape[2]):
+        raise ValueError(f"{function}: b must have shape {(w.shape[0], w.shape[2])}, got {tuple(b.shape)}")
+    parts = [backend.linear(x[i:j], w[g], None if b is None else b[g], code) for g, i, j in groups]
+    if len(parts) == 1:
+        return parts[0]
+    return backend.concatenate(parts, 0) if parts else backend.empty((0, w.shape[2]), x.dtype)
+
+
+def grouped_linear_backward(
+    dy: NDArray[Any],
+    x: NDArray[Any],
+    w: NDArray[Any],
+    y: NDArray[Any],
+    offsets: ArrayLike,
+    *,
+    activation: str | None = None,
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return the gradients at ``x``, ``w`` and ``b`` of `grouped_linear`.
+
+    Parameters
+    ----------
+    dy : ndarray, shape (N, H)
+        Gradient at the output.
+    x, w, offsets, activation
+        As given to `grouped_linear`. An activation whose derivative y does not determine, such as "gelu", is refused.
+    y : ndarray, shape (N, H)
+        What `grouped_linear` returned.
+
+    Returns
+    -------
+    dx : ndarray, shape (N, K)
+    dw : ndarray, shape (G, K, H)
+    db : ndarray, shape (G, H)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `grouped_linear`, and for shapes that do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> x, w = np.array([[1.0], [2.0], [3.0]]), np.array([[[1.0]], [[10.0]]])
+    >>> y = ct.ops.grouped_linear(x, w, [0, 1, 3])
+    >>> dx, dw, db = ct.ops.grouped_linear_backward(np.ones_like(y), x, w, y, [0, 1, 3])
+    >>> dw.ravel(), db.ravel()
+    (array([1., 5.]), array([1., 2.]))
+    """
+    function = "grouped_linear_backward"
+    backend, dy, x, w, y = floats(function, dy=dy, x=x, w=w, y=y)
+    groups = _check_groups(function, backend, x, w, offsets)
+    shape = (x.shape[0], w.shape[2])
+    if tuple(dy.shape) != shape or tuple(y.shape) != shape:
+        raise ValueError(
+            f"{function}: dy and y must have shape {shape}, got dy {tuple(dy.shape)} and y {tuple(y.shape)}"
+        )
+    dz, _ = before_activation(function, dy, y, activation, None)
+    dx = backend.empty(tuple(x.shape), x.dtype)
+    dw, db = (backend.full(size, 0.0, x.dtype) for size in (tuple(w.shape), (w.shape[0], w.shape[2])))
+    for g, i, j in groups:
+        backend.matmul(dz[i:j], w[g].T, out=dx[i:j])
+        dw[g] = DeferredMatmul(x[i:j], dz[i:j], transpose_a=True).array()
+        backend.column_sum(dz[i:j], db[g])
+    return dx, dw, db
+
+
+def _check_groups(function: str, backend: Backend, x: Any, w: Any, offsets: Any) -> list[tuple[int, int, int]]:
+    """Return the number, the first row and the end of each group that has rows."""
+    _check_matrix(function, "x", x)
+    if w.ndim != 3 or w.shape[1] != x.shape[1]:
+        raise ValueError(
+            f"{function}: w must be (groups, {x.shape[1]}, outputs) to match x {tuple(x.shape)}, got {tuple(w.shape)}"
+        )
+    if is_device_array(offsets):
+        raise TypeError(f"{function}: offsets must be on the host, which cuts x by them; give a NumPy array")
+    starts = _check_offsets(function, CPU, offsets, x.shape[0], "rows of x").tolist()
+    if len(starts) != w.shape[0] + 1:
+        raise ValueError(
+            f"{function}: offsets must have {w.shape[0] + 1} elements for {w.shape[0]} groups, got {len(starts)}"
+        )
+    return [(g, i, j) for g, (i, j) in enumerate(pairwise(starts)) if i < j]
+
+
 def transpose_index(index: ArrayLike, offsets: ArrayLike, rows: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return the lists of each row: those that name it, in ascending order, and as often as they name it.
 
@@ -715,16 +848,17 @@ def check_transposed(
 def _row_numbers(
     function: str, backend: Backend, index: Any, rows: int, dtype: Any, name: str = "index", what: str = "rows"
 ) -> Any:
-    if is_device_array(index):
+    if type(index) is not np.ndarray and is_device_array(index):
         return _on_device(function, backend, name, index, dtype)
-    given = whole_numbers(function, name, index, f"; use {name}.astype(np.int64)")
+    plain = type(index) is np.ndarray and index.dtype == np.int32  # as the lists of a batch are
+    given = index if plain else whole_numbers(function, name, index, f"; use {name}.astype(np.int64)")
     if given.ndim != 1:
         raise ValueError(f"{function}: {name} must have one axis, got shape {given.shape}")
     if given.size > _MOST_ROWS or rows > _MOST_ROWS:
         raise ValueError(f"{function}: {name} must name fewer than 2**31 rows, got {given.size} of {rows}")
     numbers = np.ascontiguousarray(given, np.int32)
     bad = _core.bad_row(numbers, rows)
-    if given.dtype.itemsize >= 4 and given.dtype != np.int32 and bad < 0:  # may have been cut to 32 bits
+    if bad < 0 and not plain and given.dtype.itemsize >= 4:  # may have been cut to 32 bits
         wrong = np.flatnonzero(numbers != given)
         bad = int(wrong[0]) if wrong.size else -1
     if bad >= 0:
@@ -737,9 +871,10 @@ def _row_numbers(
 def _check_offsets(
     function: str, backend: Backend, offsets: Any, entries: int, what: str, name: str = "offsets"
 ) -> Any:
-    if is_device_array(offsets):
+    if type(offsets) is not np.ndarray and is_device_array(offsets):
         return _on_device(function, backend, name, offsets, np.int64)
-    given = whole_numbers(function, name, offsets, f"; use {name}.astype(np.int64)")
+    plain = type(offsets) is np.ndarray and offsets.dtype == np.int64
+    given = offsets if plain else whole_numbers(function, name, offsets, f"; use {name}.astype(np.int64)")
     if given.ndim != 1 or given.size == 0:
         raise ValueError(
             f"{function}: {name} must have one axis and one element more than there are results, got shape {given.shape}"

@@ -135,6 +135,36 @@ def message_update(
     )
 
 
+class GroupedLinear(Function):
+    """``activation(x @ w[g] + b[g])`` for the rows of each group."""
+
+    def forward(
+        self, x: NDArray[Any], w: NDArray[Any], b: NDArray[Any] | None, *, offsets: Any, activation: str | None
+    ) -> NDArray[Any]:
+        y = ops.grouped_linear(x, w, offsets, b, activation=activation)
+        if self.recorded:
+            self.x, self.w, self.y, self.offsets, self.activation = x, w, y, offsets, activation
+        return y
+
+    def backward(self, dy: NDArray[Any]) -> tuple[Any, ...]:
+        return ops.grouped_linear_backward(dy, self.x, self.w, self.y, self.offsets, activation=self.activation)
+
+
+def grouped_linear(
+    x: Input, w: Input, offsets: ArrayLike, b: Input | None = None, *, activation: str | None = None
+) -> Tensor:
+    """Return ``activation(x @ w[g] + b[g])`` for the rows of each group; see `catalase.ops.grouped_linear`.
+
+    One operation on the tape, or two with an activation whose derivative is computed from its input, such as "gelu".
+    """
+    function = "grouped_linear"
+    if isinstance(activation, str) and activation in DERIVED_FROM_INPUT and is_recording():
+        return activated(grouped_linear(x, w, offsets, b), activation)
+    x, w = as_tensor(function, "x", x), as_tensor(function, "w", w)
+    b = None if b is None else as_tensor(function, "b", b)
+    return GroupedLinear.apply(x, w, b, offsets=_kept(offsets), activation=activation)
+
+
 def segment_sum(values: Input, offsets: ArrayLike) -> Tensor:
     """Return the sum of each segment of rows; see `catalase.ops.segment_sum`."""
     x, starts = as_tensor("segment_sum", "values", values), _kept(offsets)
@@ -165,4 +195,4 @@ def segment_softmax(values: Input, offsets: ArrayLike) -> Tensor:
 
 def _kept(numbers: Any) -> Any:
     """Return numbers as they are now: the caller may change an array of the host before the backward pass."""
-    return np.array(numbers) if isinstance(numbers, (np.ndarray, list, tuple)) else numbers
+    return numbers.copy() if type(numbers) in (np.ndarray, list) else numbers
