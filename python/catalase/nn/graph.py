@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -304,14 +303,10 @@ class GraphConv(Module):
             )
         lists = atoms.neighbours
         sums = F.gather_sum(x, lists.index, lists.offsets, transposed=lists.transposed)
-        parts = []
-        for degree, (start, stop) in enumerate(itertools.pairwise(atoms.degrees.tolist())):
-            if start < stop or (not len(x) and not degree):
-                rows = F.linear(x[start:stop], self.w_own[degree], self.b[degree])
-                if degree:
-                    rows = rows + F.linear(sums[start:stop], self.w_neighbours[degree - 1])
-                parts.append(rows)
-        return F.activation(concatenate(parts), self.activation)
+        own = F.grouped_linear(x, self.w_own, atoms.degrees, self.b)
+        # Atoms without neighbours are in the first group: their sums are zero.
+        others = F.grouped_linear(sums, self.w_neighbours, np.append(0, atoms.degrees[2:]))
+        return F.activation(own + others, self.activation)
 
     def __repr__(self) -> str:
         _, inputs, outputs = self.w_own.shape
