@@ -175,7 +175,7 @@ def test_indexing_gives_the_graphs_of_those_molecules(rng):
         assert graphs[5:17] == ct.ops.mol_graphs(smiles[5:17], features)
         assert graphs[17:5] == graphs[:0] and graphs[::-3] == graphs[np.arange(len(smiles))[::-3]]
         assert graphs[-1] == ct.ops.mol_graphs(smiles[-1:], features) == list(graphs)[-1]
-        assert graphs[rows] != graphs[rows[1:]] and pickle.loads(pickle.dumps(graphs)) == graphs
+        assert graphs[rows] != graphs[rows[1:]] and pickle.loads(pickle.dumps(graphs)) == graphs  # noqa: S301
         mask = np.arange(len(smiles)) % 3 == 0
         assert graphs[mask] == graphs[np.flatnonzero(mask)]
     for wrong in (len(smiles), [len(smiles)]):

@@ -16,8 +16,10 @@ from .._internal.numbers import choice, listed, path_of, shown, whole_number
 from .._internal.report import Failure, Report
 from .._internal.text import FLOAT32_LIMIT, parse_float, strip_white
 from ..feat.featurizer import Featurizer, featurizing
+from ..ops.mol_graphs import MolGraphs
 from .dataset import Dataset, NumpyDataset, task_names
 from .disk import DiskDataset
+from .graph import GraphDataset, is_empty
 from .open_table import open_table
 
 _MISSING = {"", "nan", "na", "n/a", "null", "none"}
@@ -92,7 +94,7 @@ class CSVLoader:
 
         Returns
         -------
-        NumpyDataset or DiskDataset
+        NumpyDataset or DiskDataset; GraphDataset if the featurizer makes graphs
 
         Raises
         ------
@@ -118,6 +120,8 @@ class CSVLoader:
         failures: list[Failure] = []
         counts = [0, 0]  # rows read, rows kept
         shards = self._shards(files, shard_size, errors, failures, counts)
+        if isinstance(self.featurizer, Featurizer) and self.featurizer.makes_graphs and data_dir is not None:
+            return GraphDataset.create(data_dir, shards, report=lambda: self._report(counts, failures))
         if data_dir is not None:
             return DiskDataset.create(data_dir, shards, tasks=self.tasks, report=lambda: self._report(counts, failures))
         parts = list(shards)
@@ -135,7 +139,7 @@ class CSVLoader:
 
     def _shards(
         self, files: Sequence[str | Path], size: int, errors: str, failures: list[Failure], counts: list[int]
-    ) -> Iterator[NumpyDataset]:
+    ) -> Iterator[Any]:
         any_row = False
         for rows, unread in self._rows(files, size):
             any_row = True
@@ -194,11 +198,12 @@ class CSVLoader:
         failed = {f.position - start for f in failures[-len(rows) * (len(self.tasks) + 1) :]}
         w = np.where(np.isnan(y), np.float32(0), np.float32(1))
         if errors == "mask":
-            w[[i for i in range(len(rows)) if i in failed and not X[i].any()]] = 0
+            w[[i for i in range(len(rows)) if i in failed and is_empty(X[i])]] = 0
         counts[1] += len(keep)
         ids = np.array([row[self.id_field] for row in rows])
         kept = self.featurizer if isinstance(self.featurizer, Featurizer) else None
-        return NumpyDataset(X, y[keep], w[keep], ids[keep], tasks=self.tasks, featurizer=kept)
+        make: Any = GraphDataset if isinstance(X, MolGraphs) else NumpyDataset
+        return make(X, y[keep], w[keep], ids[keep], tasks=self.tasks, featurizer=kept)
 
     def _featurize(
         self, items: list[str], known: set[int], start: int, errors: str, failures: list[Failure]
@@ -265,6 +270,8 @@ def _merged_by_row(failures: list[Failure]) -> list[Failure]:
     return [rows[position] for position in sorted(rows)]
 
 
-def _join(parts: Sequence[NumpyDataset], tasks: list[str]) -> NumpyDataset:
+def _join(parts: Sequence[Any], tasks: list[str]) -> Any:
+    if isinstance(parts[0], GraphDataset):
+        return GraphDataset.merge(parts)
     X, y, w, ids = (np.concatenate([getattr(part, name) for part in parts]) for name in ("X", "y", "w", "ids"))
     return NumpyDataset(X, y, w, ids, tasks=tasks, featurizer=parts[0].featurizer)

@@ -67,6 +67,11 @@ class ShardedGraphs:
         return f"ShardedGraphs({len(self)} molecules in {len(self.parts)} shards, features={self.features!r})"
 
 
+def is_empty(x: Any) -> bool:
+    """Return whether a row of X has no features, as that of a molecule that could not be read."""
+    return len(x.atom_codes) == 0 if isinstance(x, MolGraphs) else not np.any(x)
+
+
 class GraphDataset(Dataset):
     """A dataset of molecular graphs.
 
@@ -193,7 +198,7 @@ class GraphDataset(Dataset):
         return GraphDataset.create(path, shards, report=self.report)
 
     @staticmethod
-    def create(path: str | Path, shards: Iterable[GraphDataset], *, report: Report | None = None) -> GraphDataset:
+    def create(path: str | Path, shards: Iterable[GraphDataset], *, report: Any = None) -> GraphDataset:
         """Write datasets as the shards of one dataset, which replaces that of the folder once all are on disk.
 
         Parameters
@@ -201,8 +206,8 @@ class GraphDataset(Dataset):
         path : path
         shards : iterable of GraphDataset
             One or more, as for `merge`; they are read one at a time.
-        report : Report, optional
-            The loader's report.
+        report : Report, or function that gives one, optional
+            The loader's report; a function is called after the last shard.
 
         Raises
         ------
@@ -214,8 +219,10 @@ class GraphDataset(Dataset):
         function = "GraphDataset.create"
         folder = path_of(function, "path", path)
         shards = walked(function, "shards", shards, "datasets")
-        if report is not None and not isinstance(report, Report):
-            raise TypeError(f"{function}: report must be a Report or None, got {shown(report)}")
+        if report is not None and not isinstance(report, Report) and not callable(report):
+            raise TypeError(
+                f"{function}: report must be a Report, a function that gives one, or None, got {shown(report)}"
+            )
         claim_folder(function, folder)
         written = _GraphShards(folder)
         first: GraphDataset | None = None
@@ -228,9 +235,12 @@ class GraphDataset(Dataset):
                 written.add(shard)
             if first is None:
                 raise ValueError(f"{function}: there must be at least one shard in shards")
+            told = report() if callable(report) else report
+            if told is not None and not isinstance(told, Report):
+                raise TypeError(f"{function}: report must give a Report or None, got {shown(told)}")
             if locked:
                 written.keep_readers()
-            written.commit(list(first.tasks), report, {"features": first.X.features})
+            written.commit(list(first.tasks), told, {"features": first.X.features})
             if locked:
                 written.sweep()
             return GraphDataset.load(folder)

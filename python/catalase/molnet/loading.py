@@ -13,6 +13,7 @@ import numpy as np
 
 from .._internal.numbers import choice, flag, listed, path_of, seed_of, shown
 from ..data import Dataset, DiskDataset, GraphDataset, NumpyDataset
+from ..data.graph import is_empty
 from ..feat import CircularFingerprint, ConvMolFeaturizer, Featurizer, MolGraphConvFeaturizer, MolGraphFeaturizer
 from ..feat.featurizer import checked
 from ..ops import MolGraphs
@@ -73,7 +74,7 @@ def _featurized(
     config = featurizer.to_config() if hasattr(featurizer, "to_config") else None
     own = checked("molnet", featurizer if isinstance(featurizer, Featurizer) else None)
     folder = None
-    if reload and config is not None and not isinstance(featurizer, _OF_GRAPHS):
+    if reload and config is not None and not getattr(featurizer, "makes_graphs", False):
         import rdkit
 
         from .. import __version__
@@ -96,8 +97,7 @@ def _featurized(
     w = np.where(np.isnan(rows.y), np.float32(0), np.float32(1))
     if errors == "mask":
         for failure in report.failures if report else []:
-            graph = isinstance(X, MolGraphs)
-            if not (len(X[failure.position].atom_codes) if graph else np.any(X[failure.position])):
+            if is_empty(X[failure.position]):
                 w[failure.position] = 0  # the row has no features: it is kept, and has no weight anywhere
     make: Any = GraphDataset if isinstance(X, MolGraphs) else NumpyDataset
     dataset = make(X, rows.y[kept], w[kept], ids=np.array(rows.smiles)[kept], tasks=table.tasks)
@@ -141,13 +141,6 @@ def _part(dataset: Dataset, rows: np.ndarray) -> Dataset:
 def _transformed(part: Dataset, transformer: Any) -> Dataset:
     """Return a part after a transformer; graphs keep their form, and only y and w change."""
     return part.transform(transformer) if isinstance(part, GraphDataset) else transformer.transform(part)
-
-
-_OF_GRAPHS = (
-    MolGraphFeaturizer,
-    ConvMolFeaturizer,
-    MolGraphConvFeaturizer,
-)  # made again in less time than a copy is read
 
 
 def _featurizer(featurizer: Any, errors: str) -> Any:
