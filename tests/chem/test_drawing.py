@@ -7,6 +7,7 @@ import struct
 import pytest
 from rdkit import Chem
 
+import catalase as ct
 from catalase import chem
 
 
@@ -36,6 +37,35 @@ def test_drawing_leaves_the_coordinates_of_a_molecule_alone():
     molecule = Chem.MolFromSmiles("CCO")
     chem.draw([molecule])
     assert molecule.GetNumConformers() == 0
+
+
+def test_matches_are_marked_where_they_are():
+    smiles = ["CCO", "c1ccccc1O", "CCC"]
+    plain = chem.draw(smiles)
+    matches = [row[0] for row in ct.ops.substructure(smiles, ["[OX2H]"], what="atoms")]
+    assert matches == [[(2,)], [(6,)], []]
+    marked = chem.draw(smiles, highlight=matches)
+    assert marked != plain and size(marked) == size(plain)
+    assert chem.draw(smiles, highlight=[[], (), []]) == plain == chem.draw(smiles, highlight=None)
+    # A bond is marked with its two atoms in one match, and not with the same atoms in two.
+    assert chem.draw(["CCO"], highlight=[[(0, 1)]]) != chem.draw(["CCO"], highlight=[[(0,), (1,)]])
+    assert chem.draw(["CCO", "C1CC", "CO"], highlight=[[(2,)], [(9,)], [(1,)]], errors="drop") == chem.draw(
+        ["CCO", "CO"], highlight=[[(2,)], [[1]]]
+    )
+
+
+def test_matches_that_do_not_fit_are_refused():
+    for highlight, words in (
+        ([[(3,)]], "highlight names atom 3 of molecule 0, which has atoms 0 to 2"),
+        ([[(-1,)]], "highlight names atom -1 of molecule 0"),
+        ([[(0.5,)]], "highlight names atom 0.5"),
+        ([], "highlight must have the matches of each of the 1 molecules"),
+    ):
+        with pytest.raises(ValueError, match=f"^draw: {words}"):
+            chem.draw(["CCO"], highlight=highlight)
+    for highlight in ([[0]], 5, [5]):
+        with pytest.raises(TypeError, match=r"^draw: highlight must be a list"):
+            chem.draw(["CCO"], highlight=highlight)
 
 
 def test_wrong_counts_are_refused():

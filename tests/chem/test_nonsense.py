@@ -12,7 +12,7 @@ FUNCTIONS = {
     "read": lambda: call(["CCO", "C1CC"], errors="mask", return_report=True),
     "scaffold": lambda: call(["CCO", "C1CC1N"], chiral=True),
     "standardize": lambda: call(["CCO", "C1CC"], labels=[[1.0], [2.0]], tasks=["y"], normalize=True, largest_fragment=True, neutralize=False, inchikey=True, errors="mask"),
-    "draw": lambda: call(["CCO", "C1CC"], "grid.png", legends=["a", "b"], columns=2, errors="mask"),
+    "draw": lambda: call(["CCO", "C1CC"], "grid.png", legends=["a", "b"], highlight=[[(0, 1)], []], columns=2, errors="mask"),
 }  # fmt: skip
 
 

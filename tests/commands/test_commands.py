@@ -94,6 +94,7 @@ def test_every_module_of_the_folder_is_the_command_of_its_name():
         "evaluate",
         "predict",
         "standardize",
+        "featurize",
         "screen",
         "screen-merge",
     ]

@@ -76,6 +76,89 @@ def test_every_format_gives_the_same_model_scores_predictions_and_hits(files, ca
     assert list(read("smi.csv")[0]) == ["smiles", "name", "predicted y"]
 
 
+# A racemate, a name beyond ASCII, atom labels, and extensions that stand for several molecules.
+EXTENDED = [
+    ("C[C@H](N)CO |&1:1|", "a"),
+    ("CCO", "b\u00e9"),
+    ("CCN |$x;y;z$|", "c"),
+    ("CC |m:0:1.2|", "d"),
+    ("OCC |LN:1:1.3|", "e"),
+]
+
+
+@pytest.fixture
+def libraries(files, tmp_path):
+    """The same five molecules as CXSMILES in every format that can hold them, plain and compressed."""
+    text = "".join(f"{smiles}\t{name}\n" for smiles, name in EXTENDED)
+    table = "smiles\tname\n" + text
+    content = {"l.smi": text, "l.cxsmiles": text, "h.cxsmiles": table, "l.tsv": table, "h.smi": table}
+    content["l.csv"] = "smiles,name\n" + "".join(f'"{smiles}",{name}\n' for smiles, name in EXTENDED)
+    for name, lines in content.items():
+        (tmp_path / name).write_text(lines, encoding="utf-8")
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(lines.encode()))
+    names = [name + packing for name in content for packing in ("", ".gz")]
+    if "t.parquet" in files:
+        import pyarrow
+        import pyarrow.parquet as parquet
+
+        columns = dict(zip(("smiles", "name"), map(list, zip(*EXTENDED, strict=True)), strict=True))
+        parquet.write_table(pyarrow.table(columns), "l.parquet")
+        names.append("l.parquet")
+    return names
+
+
+def test_cxsmiles_are_read_by_every_command_and_in_every_format(libraries, tmp_path, capsys):
+    assert main(["train", "t.csv", *TRAIN, "--out", "m"]) == 0
+    assert main(["predict", "m", "l.csv", "-o", "p.csv"]) == 0
+    predicted = [row["predicted y"] for row in read("p.csv")]
+    (tmp_path / "plain.csv").write_text("smiles\nCC(N)CO\nCCO\nCCN\n")
+    assert main(["predict", "m", "plain.csv", "-o", "plain.p.csv"]) == 0
+    assert predicted == [*(row["predicted y"] for row in read("plain.p.csv")), "", ""]
+    for name in libraries:
+        assert main(["predict", "m", name, "-o", "p.csv", "--force"]) == 0
+        assert [row["predicted y"] for row in read("p.csv")] == predicted, name
+        assert [row["name"] for row in read("p.csv")] == [name for _, name in EXTENDED]
+        assert main(["screen", "m", name, "-o", "h.csv", "--force"]) == 0
+        assert {row["id"]: row["score"] for row in read("h.csv")} == dict(
+            zip(["a", "bé", "c"], predicted, strict=False)
+        )
+        assert main(["featurize", name, "-o", "f.csv", "--features", "HeavyAtomCount", "--force"]) == 0
+        assert [row["HeavyAtomCount"] for row in read("f.csv")] == ["5", "3", "3", "", ""]
+        assert main(["standardize", name, "-o", "s.csv", "--force"]) == 0
+        assert [row["standard smiles"] for row in read("s.csv")] == ["CC(N)CO", "CCO", "CCN", "", ""]
+        for out in "phfs":
+            errors = read(f"{out}.csv.errors.csv")
+            assert [error["row"] for error in errors] == ["4", "5"], (name, out)
+            assert all("describes several molecules or a polymer" in error["reason"] for error in errors)
+
+
+def test_standardizing_and_featurizing_give_the_same_for_every_format(files, capsys):
+    seen = []
+    for name in [*files, "t.smi"]:
+        columns = []
+        for command, new in (("standardize", "standard smiles"), ("featurize", "MolWt")):
+            assert main([command, name, "-o", f"{name}.{command}.csv"]) == 0
+            rows = read(f"{name}.{command}.csv")
+            assert [row["name"] for row in rows] == [f"n{i}" for i in range(60)]
+            assert [error["row"] for error in read(f"{name}.{command}.csv.errors.csv")] == ["8"]
+            columns.append([row[new] for row in rows])
+        seen.append(columns)
+    assert all(one == seen[0] for one in seen) and seen[0][0][7] == seen[0][1][7] == ""
+
+
+@pytest.mark.parametrize("packing", ["", ".gz"])
+def test_a_file_of_smiles_whose_header_names_the_second_column_can_be_trained_on(files, tmp_path, capsys, packing):
+    text = "smiles y\n" + "".join(f"{smiles} {value}\n" for smiles, _, value in ROWS)
+    (tmp_path / f"y.smi{packing}").write_bytes(gzip.compress(text.encode()) if packing else text.encode())
+    scores = []
+    for name in ("t.csv", f"y.smi{packing}"):
+        assert main(["train", name, *TRAIN, "--out", f"m-{name}"]) == 0
+        scores.append([line for line in capsys.readouterr().out.splitlines() if " test " in line])
+        assert main(["evaluate", f"m-{name}", name]) == 0
+        scores[-1].append(capsys.readouterr().out.splitlines()[1].replace(name, ""))
+    assert scores[0][0] == scores[1][0] and scores[0][1].split() == scores[1][1].split()
+
+
 def test_a_model_of_a_table_with_another_name_for_its_smiles_reads_sd_files(files, tmp_path, capsys):
     (tmp_path / "other.csv").write_text((tmp_path / "t.csv").read_text().replace("smiles,", "Structure,"))
     assert main(["train", "other.csv", "--smiles", "Structure", *TRAIN, "--out", "m"]) == 0

@@ -25,6 +25,7 @@ VALUES = {
     "train": {"table": "t.csv", "task": "y", "out": "new", "errors_file": "e.csv"},
     "evaluate": {"model": "m", "table": "t.csv", "errors_file": "e.csv"},
     "predict": {"model": "m", "table": "t.csv", "out": "p.csv", "errors_file": "e.csv"},
+    "featurize": {"table": "t.csv", "out": "f.csv", "errors_file": "e.csv"},
     "standardize": {"table": "t.csv", "out": "c.csv", "task": "y", "errors_file": "e.csv"},
     "screen": {
         "model": "m",
@@ -158,6 +159,7 @@ def test_a_file_of_the_users_is_replaced_only_by_force(here, capsys, command, ou
     [
         ("train", "table", "new.errors.csv", {}),
         ("predict", "table", "p.csv.errors.csv", {}),
+        ("featurize", "table", "f.csv.errors.csv", {}),
         ("standardize", "table", "c.csv.errors.csv", {}),
         ("screen", "library", "h.csv.json", {"smiles_column": "smiles"}),
         ("screen", "library", "h.csv.errors.csv", {}),

@@ -14,5 +14,6 @@ def test_the_example_of_chapter_11_runs(example, tmp_path):
     result = example("screen_erk2").main([str(tmp_path / "t.csv"), str(tmp_path / "l.smi"), *names])
     assert result["valid"] > 0.5 and result["hits"] == 20
     rows = read(tmp_path / "out" / "hits.csv")
-    assert list(rows[0])[5:] == ["similarity", "nearest_active", "molecular_weight", "logp", "alerts", "cluster"]
+    columns = ["similarity", "nearest_active", "molecular_weight", "logp", "tpsa", "charge", "alerts", "cluster"]
+    assert list(rows[0])[5:] == columns
     assert (tmp_path / "out" / "hits.png").read_bytes()[:4] == b"\x89PNG"

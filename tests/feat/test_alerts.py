@@ -16,7 +16,7 @@ ALERTING = [
     "O=[N+]([O-])c1ccc(cc1)[N+](=O)[O-]", "CC(=O)C=C", "ClCC(=O)c1ccccc1", "O=C1C=CC(=O)C=C1", "N#CC(=Cc1ccccc1)C#N", "S=C1NC(=O)C(=Cc2ccccc2)S1", "CN(C)c1ccc(cc1)C=C1C(=O)NC(=O)N1", "c1ccc(cc1)N=Nc1ccccc1", "OO", "CC(=O)OC(C)=O",
     "CS(=O)(=O)Cl", "CCCCCCCCCCCCCCCC", "C[Si](C)(C)C", "CI", "C=C=C", "N=C=O", "CN=C=S", "Oc1ccccc1O", "Nc1ccccc1N", "CC(=O)SC", "C1OC1C", "C1NC1", "O=C1CCC(=O)N1", "[Na+].[O-]C(=O)C", "C[Hg]C", "OC(=O)CC(C(=O)O)C(O)(CC(=O)O)C(=O)O",
     "CCOC(=O)C(C(=O)OCC)=Cc1ccc(o1)-c1ccccc1", "FC(F)(F)C(F)(F)C(F)(F)C(F)(F)F", "N1C=CC=C1C=NNC(=O)c1ccccc1O", "Brc1ccc2c(c1)C(=O)C(=O)N2", "CCN(CC)c1ccc2c(c1)oc(=O)cc2", "c1ccc2c(c1)ccc1ccccc12", "P(=O)(OC)(OC)OC", "CC1(C)CC(=O)C=C(C1)N",
-    "O=C(NN=Cc1ccc(O)cc1O)c1ccncc1", "c1ccc(cc1)C1=NN(C(C1)c1ccccc1)c1ccccc1", "N#Cc1c(N)nc(SCC(=O)N)c(C#N)c1-c1ccccc1", "O=C1NC(=S)NC(=O)C1=Cc1ccco1", "CN1C(=O)C(=Cc2ccc(cc2)N(C)C)SC1=S", "Clc1c(Cl)c(Cl)c(Cl)c(Cl)c1Cl",
+    "O=C(NN=Cc1ccc(O)cc1O)c1ccncc1", "c1ccc(cc1)C1=NN(C(C1)c1ccccc1)c1ccccc1", "N#Cc1c(N)nc(SCC(=O)N)c(C#N)c1-c1ccccc1", "O=C1NC(=S)NC(=O)C1=Cc1ccco1", "CN1C(=O)C(=Cc2ccc(cc2)N(C)C)SC1=S", "Clc1c(Cl)c(Cl)c(Cl)c(Cl)c1Cl", "c1ccc2c(c1)Nc1ccccc1S2",
 ]  # fmt: skip
 SMILES = [*BLOCK, *ALERTING]
 

@@ -10,6 +10,7 @@ import pytest
 import catalase as ct
 from catalase.feat import (
     CircularFingerprint,
+    Combined,
     Descriptors,
     DNAOneHotFeaturizer,
     Featurizer,
@@ -72,6 +73,7 @@ EVERY = [
     RDKitDescriptors(use_fragment=False, use_bcut2d=False),
     DNAOneHotFeaturizer(),
     DNAOneHotFeaturizer(np.int64(8), True, "uint8"),
+    Combined(CircularFingerprint(size=64), Descriptors(["MolWt"]), scaled(dataset()).featurizer),
     scaled(dataset()).featurizer,
     scaled(scaled(dataset())).featurizer,
 ]

@@ -9,7 +9,7 @@ import pytest
 from catalase import data, feat, trans
 from tests.nonsense import Target, call, ones, report
 
-KINDS = {"featurizer": "ours", "transformers": "list of ours", "datapoints": "list of ours", "config": "ours", "other": "anything", "length": "whole?", "dtype": "dtype"}  # fmt: skip
+KINDS = {"*featurizers0": "ours", "*featurizers1": "ours", "featurizer": "ours", "transformers": "list of ours", "datapoints": "list of ours", "config": "ours", "other": "anything", "length": "whole?", "dtype": "dtype"}  # fmt: skip
 
 
 def scaler():
@@ -25,6 +25,7 @@ CONSTRUCTORS = {
     "MolGraphConvFeaturizer": lambda: call(use_edges=True, use_chirality=False, use_partial_charge=False),
     "DNAOneHotFeaturizer": lambda: call(length=4, reverse_complement=False, dtype="uint8"),
     "TransformedFeaturizer": lambda: call(feat.CircularFingerprint(size=64), [scaler()]),
+    "Combined": lambda: call(feat.CircularFingerprint(size=64), feat.Descriptors(["MolWt"])),
 }  # fmt: skip
 MADE = {
     "CircularFingerprint": (lambda: feat.CircularFingerprint(size=64), ["CCO", "C"]),
@@ -35,6 +36,7 @@ MADE = {
     "MolGraphConvFeaturizer": (lambda: feat.MolGraphConvFeaturizer(), ["CCO", "C"]),
     "DNAOneHotFeaturizer": (lambda: feat.DNAOneHotFeaturizer(length=4), ["ACG", "T"]),
     "TransformedFeaturizer": (lambda: feat.TransformedFeaturizer(feat.CircularFingerprint(size=64), [scaler()]), ["C"]),
+    "Combined": (lambda: feat.Combined(feat.CircularFingerprint(size=64), feat.Descriptors(["MolWt"])), ["C"]),
 }
 METHODS = ("featurize", "compact", "__call__")
 ALERTS = {"FilterCatalog", "filter_catalog"}  # no featurizers
@@ -87,4 +89,4 @@ def test_everything_public_is_in_a_table():
     assert featurizers == set(CONSTRUCTORS) | {"Featurizer"} == set(MADE) | {"Featurizer"}
     for name in featurizers:
         methods = {n for n, _ in inspect.getmembers(getattr(feat, name), inspect.isroutine) if not n.startswith("_")}
-        assert methods - {"to_config", "saved_form"} == {"featurize", "compact", "agrees_with", "build"}
+        assert methods - {"to_config", "saved_form", "from_config"} == {"featurize", "compact", "agrees_with", "build"}

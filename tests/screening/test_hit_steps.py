@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+
 import numpy as np
 import pytest
+from rdkit.Chem import Descriptors
 
 import catalase as ct
+from catalase.chem.reading import partial_molecule
 from catalase.commands import main
 from catalase.screening import Hits, screen
+from catalase.screening.hit_steps import net_charge
 
 from .helpers import library, pairs, read, write_smi
 
@@ -16,7 +22,7 @@ ALERTED = ["O=C1C=CC(=O)C=C1", "CC(=O)Cl", "CCO", "CCCCCCO", "CCCCCCCO", "c1ccnc
 
 def test_steps_on_the_hits_against_rdkit(model, tmp_path):
     from rdkit import Chem, DataStructs
-    from rdkit.Chem import Crippen, Descriptors, rdFingerprintGenerator
+    from rdkit.Chem import Crippen, rdFingerprintGenerator
     from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 
     actives = tmp_path / "actives.smi"
@@ -33,6 +39,8 @@ def test_steps_on_the_hits_against_rdkit(model, tmp_path):
     assert hits.columns["nearest_active"] == [["butanol", "c1ccncc1"][int(np.argmax(s))] for s in similarities]
     assert hits.columns["molecular_weight"] == [f"{Descriptors.MolWt(m):.3f}" for m in molecules]
     assert hits.columns["logp"] == [f"{Crippen.MolLogP(m):.4f}" for m in molecules]
+    assert hits.columns["tpsa"] == [f"{Descriptors.TPSA(m):.2f}" for m in molecules]
+    assert hits.columns["charge"] == [str(Chem.GetFormalCharge(m)) for m in molecules]
     kinds = FilterCatalogParams.FilterCatalogs
     catalogs = [FilterCatalog(FilterCatalogParams(kind)) for kind in (kinds.PAINS, kinds.BRENK)]
     flagged = [any(c.HasMatch(m) for c in catalogs) for m in molecules]
@@ -41,6 +49,45 @@ def test_steps_on_the_hits_against_rdkit(model, tmp_path):
     left = screen(model, ALERTED, 8, filters=["pains", "brenk"], drop_filtered=True)
     assert left.smiles == [s for s, bad in zip(hits.smiles, flagged, strict=True) if not bad]
     assert left.report.notes == [f"{sum(flagged)} of 8 hits dropped for structural alerts"]
+
+
+CHARGED = [
+    "C[N+](C)(C)C", "CC(=O)[O-]", "[NH3+]CC([O-])=O", "[Fe+3]", "[Ca++]", "[O--]", "[13CH3-:7]", "[Na+].[Cl-]", "CN(=O)=O", "[Cl-:3]",
+    "C[C@@H]([NH3+:12])C(=O)[O-] |&1:1|", "[O-]Cl(=O)(=O)=O", "[C@H](F)(Cl)Br", "[2H]C", "[Ti+4]", "[N-]=[N+]=NC", "[cH-]1cccc1", "C[n+]1ccccc1",
+]  # fmt: skip
+
+
+def test_charges_are_rdkits():
+    from rdkit import Chem
+
+    for smiles in CHARGED:
+        assert net_charge(smiles) == Chem.GetFormalCharge(ct.chem.read([smiles])[0]), smiles
+
+
+def test_the_charges_of_a_data_set_are_rdkits(data_dir):
+    from rdkit import Chem
+
+    path = data_dir / "tox21.csv.gz"
+    if not path.is_file():
+        pytest.skip("needs CATALASE_DATA_DIR")
+    with gzip.open(path, "rt") as file:
+        smiles = [row["smiles"] for row in csv.DictReader(file)][::4]
+    molecules = ct.chem.read(smiles, errors="mask")
+    there = [(text, molecule) for text, molecule in zip(smiles, molecules, strict=True) if molecule is not None]
+    charges = [net_charge(text) for text, _ in there]
+    assert charges == [Chem.GetFormalCharge(molecule) for _, molecule in there] and len(set(charges)) > 3
+
+
+def test_hits_that_rdkit_reads_only_in_part_are_described_too(model):
+    loaded = ct.models.load(model)
+    loaded.featurizer = ct.feat.CircularFingerprint(radius=1, size=256, partial=True)
+    smiles = ["CC[N](C)(C)(C)C", "CC(=O)Cl", "CCN(C)(C)(C)C"]
+    hits = screen(loaded, smiles, 3, filters="brenk", properties=True)
+    by_row = dict(zip(hits.rows.tolist(), range(3), strict=True))
+    expected = [partial_molecule(smiles[row]) or ct.chem.read([smiles[row]])[0] for row in hits.rows]
+    assert len(hits) == 3 and hits.columns["molecular_weight"] == [f"{Descriptors.MolWt(m):.3f}" for m in expected]
+    assert hits.columns["tpsa"] == [f"{Descriptors.TPSA(m):.2f}" for m in expected]
+    assert hits.columns["alerts"][by_row[1]] and set(hits.columns["charge"]) == {"0"}
 
 
 def test_a_diverse_pick_takes_the_best_of_each_cluster(model):
@@ -64,7 +111,10 @@ def test_steps_come_after_the_merge_and_survive_a_resume(model, tmp_path, capsys
     assert main(["screen", str(model), str(path), "--top", "30", "-o", str(out), *steps]) == 0
     text = capsys.readouterr().out
     assert "hits dropped for structural alerts" in text and "5 of " in text
-    assert list(read(out)[0])[5:] == ["molecular_weight", "logp", "alerts", "cluster"] and len(read(out)) == 5
+    assert (
+        list(read(out)[0])[5:] == ["molecular_weight", "logp", "tpsa", "charge", "alerts", "cluster"]
+        and len(read(out)) == 5
+    )
     shards = [str(tmp_path / f"s{i}.csv") for i in (1, 2)]
     assert main(["screen", str(model), str(path), "-o", shards[0], "--shard", "1/2", *steps]) == 1
     assert "screen-merge" in capsys.readouterr().err
@@ -77,7 +127,14 @@ def test_steps_come_after_the_merge_and_survive_a_resume(model, tmp_path, capsys
     options = {"filters": "brenk", "drop_filtered": True, "properties": True, "diverse": 5}
     for finished in (out, tmp_path / "m.csv"):
         again = screen(model, path, 30, out=finished, resume=True, **options)
-        assert len(again) == 5 and list(again.columns) == ["molecular_weight", "logp", "alerts", "cluster"]
+        assert len(again) == 5 and list(again.columns) == [
+            "molecular_weight",
+            "logp",
+            "tpsa",
+            "charge",
+            "alerts",
+            "cluster",
+        ]
         assert len(again.report.notes) == 2
     with pytest.raises(ValueError, match="another steps on the hits"):
         screen(model, path, 30, out=out, resume=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from .._internal import storage
-from .._internal.numbers import choice, listed, path_of, shown, whole_number
+from .._internal.numbers import choice, is_whole, listed, path_of, shown, whole_number
 from .._internal.report import Failure
 from .reading import item_text, molecule_list, read_molecule, refusal
 
@@ -21,6 +21,7 @@ def draw(
     path: str | os.PathLike[str] | None = None,
     *,
     legends: Sequence[str] | None = None,
+    highlight: Sequence[Sequence[Any]] | None = None,
     columns: int = 5,
     errors: str = "raise",
 ) -> bytes:
@@ -34,6 +35,9 @@ def draw(
         A file into which the picture is written; it is replaced by one rename.
     legends : sequence of str, optional
         A text below each molecule; by default none.
+    highlight : sequence, optional
+        For each molecule the matches to mark: tuples of atoms as `catalase.ops.substructure` gives them with
+        ``what="atoms"``. The bonds between the atoms of a match are marked with them.
     columns : int
         Molecules in a row, at most 126.
     errors : {"raise", "mask", "drop"}
@@ -48,7 +52,8 @@ def draw(
     Raises
     ------
     TypeError, ValueError
-        As `read`; also where there are no molecules, too many for one picture (142 rows), or not as many legends.
+        As `read`; also where there are no molecules, too many for one picture (142 rows), not as many legends or matches, or
+        an atom that a molecule does not have.
 
     Notes
     -----
@@ -60,6 +65,8 @@ def draw(
     >>> import catalase as ct
     >>> ct.chem.draw(["CCO", "c1ccccc1"], "grid.png", legends=["ethanol", "benzene"])[:4]
     b'\\x89PNG'
+    >>> matches = ct.ops.substructure(["CCO", "OCCO"], ["[OX2H]"], what="atoms")
+    >>> picture = ct.chem.draw(["CCO", "OCCO"], highlight=[of_molecule[0] for of_molecule in matches])
     """
     items = molecule_list("draw", smiles)
     file = None if path is None else path_of("draw", "path", path)
@@ -76,8 +83,14 @@ def draw(
             f"draw: legends must have a text for each of the {len(items):,} molecules, got {shown(legends)}; "
             "use '' where there is none"
         )
-    molecules, kept = [], []
-    for position, (item, text) in enumerate(zip(items, texts, strict=True)):
+    marks = [()] * len(items) if highlight is None else listed("draw", "highlight", highlight, "lists of matches")
+    if len(marks) != len(items):
+        raise ValueError(
+            f"draw: highlight must have the matches of each of the {len(items):,} molecules, got {shown(highlight)}; use () "
+            "where there is none"
+        )
+    molecules, kept, marked = [], [], []
+    for position, (item, text, mark) in enumerate(zip(items, texts, marks, strict=True)):
         molecule, reason = read_molecule(item)
         if reason and errors == "raise":
             raise refusal("draw", item, Failure(position, item_text(item), reason), len(items), "a blank")
@@ -85,14 +98,29 @@ def draw(
             continue
         molecules.append(molecule)
         kept.append(f"{text} (cannot be read)" if reason else text)
+        marked.append([] if reason else _matches(position, mark, molecule.GetNumAtoms()))
     if not molecules:
         raise ValueError(
             "draw: none of the molecules in smiles can be read; read them with return_report=True to see why"
         )
-    picture = _picture(molecules, kept, columns)
+    picture = _picture(molecules, kept, columns, marked)
     if file is not None:
         storage.write_file_atomic(file, lambda binary: cast(None, binary.write(picture)))
     return picture
+
+
+def _matches(position: int, given: Any, atoms: int) -> list[tuple[int, ...]]:
+    """Return the matches of a molecule as tuples of its atoms."""
+    matches = []
+    for match in listed("draw", "highlight", given, "matches"):
+        match = tuple(listed("draw", "highlight", match, "atoms"))
+        wrong = next((atom for atom in match if not is_whole(atom) or not 0 <= atom < atoms), None)
+        if wrong is not None:
+            raise ValueError(
+                f"draw: highlight names atom {shown(wrong)} of molecule {position}, which has atoms 0 to {atoms - 1}"
+            )
+        matches.append(tuple(map(int, match)))
+    return matches
 
 
 def molecule_grid(path: str, mols: Sequence[Any], legends: Sequence[str], *, columns: int = 5) -> None:
@@ -101,25 +129,38 @@ def molecule_grid(path: str, mols: Sequence[Any], legends: Sequence[str], *, col
     storage.write_file_atomic(path, lambda file: cast(None, file.write(picture)))
 
 
-def _picture(mols: Sequence[Any], legends: Sequence[str], columns: int) -> bytes:
-    """Return a grid of molecules as PNG; None is left blank, and so is a molecule of too many atoms, whose legend says so."""
+def _picture(
+    mols: Sequence[Any], legends: Sequence[str], columns: int, matches: Sequence[Sequence[tuple[int, ...]]] = ()
+) -> bytes:
+    """Return a grid of molecules as PNG; None is left blank, and so is a molecule of too many atoms, whose legend says so.
+
+    The atoms of ``matches``, and the bonds between those of one match, are marked.
+    """
     from rdkit import Chem
     from rdkit.Chem import rdDepictor
     from rdkit.Chem.Draw import rdMolDraw2D
 
-    drawn, legends = [], list(legends)
+    drawn, legends, atoms, bonds = [], list(legends), [], []
     for i, mol in enumerate(mols):
         large = mol is not None and mol.GetNumAtoms() > _MAX_DRAWN_ATOMS
         if large:
             legends[i] = f"{legends[i]} (not drawn: {mol.GetNumAtoms():,} atoms)"
-        drawn.append(Chem.Mol() if large or mol is None else Chem.Mol(mol))
+        blank = large or mol is None
+        drawn.append(Chem.Mol() if blank else Chem.Mol(mol))
+        found = [] if blank or not matches else [set(match) for match in matches[i]]
+        atoms.append(sorted(set().union(*found)))
+        ends = [(bond.GetIdx(), {bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()}) for bond in drawn[-1].GetBonds()]
+        bonds.append([bond for bond, pair in ends if any(pair <= match for match in found)])
         rdDepictor.Compute2DCoords(drawn[-1])
     rows = -(-len(drawn) // columns)
     drawer = rdMolDraw2D.MolDraw2DCairo(columns * _WIDTH, rows * _HEIGHT, _WIDTH, _HEIGHT)
     options: Any = drawer.drawOptions()
     options.legendFontSize = 17
     options.padding = 0.08
-    drawer.DrawMolecules(drawn, legends=legends)
+    if any(atoms):
+        drawer.DrawMolecules(drawn, legends=legends, highlightAtoms=atoms, highlightBonds=bonds)
+    else:
+        drawer.DrawMolecules(drawn, legends=legends)
     drawer.FinishDrawing()
     picture: bytes = drawer.GetDrawingText()
     return picture

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from .. import _core
 from .._internal.numbers import flag, shown
-from .reading import clean_for_rdkit, molecule_list
+from .reading import molecule_list, read_molecule
 
 _MAX_ATOMS = 1_000  # in a molecule with rings; the scaffold of one this large takes up to 2 s
 
@@ -49,17 +52,13 @@ def scaffold_of(function: str, smiles: str, chiral: bool) -> str | None:
     if not isinstance(smiles, str):
         raise TypeError(f"{function}: smiles must be a str, got {shown(smiles)}")
     chiral = flag(function, "chiral", chiral)
-    from rdkit import Chem, rdBase
+    from rdkit import rdBase
     from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
 
-    # RDKit reads "C" + Cyrillic "O" as methane, so text that is not plain ASCII counts as unreadable.
-    text, reason = clean_for_rdkit(smiles)
-    if reason or not text:
+    mol, _ = read_molecule(smiles)
+    if mol is None or not mol.GetNumAtoms():
         return None
     with rdBase.BlockLogs():
-        mol = Chem.MolFromSmiles(text)
-        if mol is None:
-            return None
         if mol.GetRingInfo().NumRings() == 0:  # RDKit's scaffold code needs quadratic time to find that out
             return ""
         if mol.GetNumAtoms() > _MAX_ATOMS:
@@ -68,3 +67,48 @@ def scaffold_of(function: str, smiles: str, chiral: bool) -> str | None:
             return str(MurckoScaffoldSmiles(mol=mol, includeChirality=chiral))
         except (ValueError, RuntimeError):
             return None
+
+
+def scaffold_groups(function: str, smiles: Sequence[str]) -> list[list[int]]:
+    """Return the rows that have equal scaffolds, without chirality; a row that has none that RDKit can write is alone.
+
+    The groups are those of `scaffold_of`. Most molecules get a key of their scaffold natively (cpp/scaffold); the scaffold of
+    one that is left to RDKit is compared with those of the groups that have the same elements.
+    """
+    status = np.ones(len(smiles), np.uint8)
+    keys = _core.scaffold_keys(list(smiles), status, _core.get_num_threads())
+    groups: dict[bytes | str, list[int]] = {}
+    for row, key in enumerate(keys):
+        if key is not None:
+            groups.setdefault(key, []).append(row)
+    alone: list[list[int]] = []
+    known: dict[str, bytes | str] = {"": b""}  # RDKit's scaffolds, and the group of each
+    alike: dict[tuple[int, ...], list[bytes]] = {}
+    left = [row for row, key in enumerate(keys) if key is None]
+    if left:
+        for key in filter(None, dict.fromkeys(keys)):
+            alike.setdefault(_elements_of_key(key), []).append(key)
+    for row in left:
+        text = scaffold_of(function, smiles[row], False)
+        if text is None:
+            alone.append([row])
+            continue
+        if text not in known:
+            candidates = alike.get(_elements_of_scaffold(text), [])
+            same = (key for key in candidates if scaffold_of(function, smiles[groups[key][0]], False) == text)
+            known[text] = next(same, text)
+        groups.setdefault(known[text], []).append(row)
+    return [*map(sorted, groups.values()), *alone]
+
+
+def _elements_of_key(key: bytes) -> tuple[int, ...]:
+    """Return the atomic numbers of a native key, which begins with the number of atoms and their labels."""
+    words = np.frombuffer(key, np.uint32)
+    return tuple(sorted((words[1 : 1 + int(words[0])] & 255).tolist()))
+
+
+def _elements_of_scaffold(text: str) -> tuple[int, ...]:
+    from rdkit import Chem
+
+    molecule = Chem.MolFromSmiles(text, sanitize=False)
+    return tuple(sorted(atom.GetAtomicNum() for atom in molecule.GetAtoms()))

@@ -41,6 +41,8 @@ def rdkit_limits() -> Limits:
     return next(limits for since, limits in _LIMITS.items() if (year, month) >= since)
 
 
+# Kinds of CXSMILES that stand for more than one molecule: variable bonds, polymers, link nodes, R groups.
+_SEVERAL_MOLECULES = re.compile(r"(^\||,)\s*(m|Sg|LN|RG|LO):")
 _CLOSURE = re.compile(r"\[[^\]]*\]|(%\(\d+\)|%\d\d|\d)")  # digits in brackets are not ring closures
 
 
@@ -72,7 +74,9 @@ def read(smiles: Sequence[Any], *, errors: str = "raise", return_report: bool = 
     -----
     The molecules are those of ``Chem.MolFromSmiles``. Text is refused that RDKit would read as another molecule (characters
     beyond ASCII, anything behind the SMILES), and text for which RDKit would need minutes: see the limits of
-    `catalase.ops.ecfp`. An empty SMILES is a molecule without atoms.
+    `catalase.ops.ecfp`. An empty SMILES is a molecule without atoms. Behind the SMILES only the extension of a CXSMILES is
+    read: stereocentres of a mixture (``|&1:1|``, ``|o1:1|``) become unspecified, and an extension that stands for several
+    molecules (variable bonds, polymers, R groups) or that RDKit cannot read is refused.
 
     Examples
     --------
@@ -210,6 +214,10 @@ def read_molecule(item: Any) -> tuple[Any, str]:
         if isinstance(item, _molecule_class()):
             return _checked(item)
         return None, f"needs text or an RDKit molecule, got {type(item).__name__}"
+    smiles, extension = split_extension(item)
+    if extension:
+        molecule, _, reason = read_extended(smiles, extension)
+        return molecule, reason
     from rdkit import Chem, rdBase
 
     text, reason = clean_for_rdkit(item)
@@ -218,6 +226,46 @@ def read_molecule(item: Any) -> tuple[Any, str]:
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(text)
     return (molecule, "") if molecule is not None else (None, refusal_reason(text))
+
+
+def split_extension(text: str) -> tuple[str, str]:
+    """Return the SMILES and the extension of a CXSMILES, which stands behind it between bars; "" where there is none."""
+    smiles, _, rest = strip_white(text).partition(" ")
+    extension = strip_white(rest)
+    return (smiles, extension) if len(extension) > 1 and extension[0] == extension[-1] == "|" else (text, "")
+
+
+def read_extended(smiles: str, extension: str) -> tuple[Any, list[str], str]:
+    """Return the molecule of a CXSMILES, what was made of its extension, and a reason where it cannot be read."""
+    _, reason = read_molecule(smiles)
+    if reason:
+        return None, [], reason
+    if _SEVERAL_MOLECULES.search(extension):
+        return None, [], f"the extension {extension[:40]!r} describes several molecules or a polymer"
+    from rdkit import Chem, rdBase
+
+    parameters: Any = Chem.SmilesParserParams()
+    parameters.strictCXSMILES = True
+    parameters.parseName = False
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromSmiles(f"{smiles} {extension}", parameters) if extension.isascii() else None
+    if molecule is None:
+        return None, [], f"RDKit cannot read the extension {extension[:40]!r}"
+    said = [f"dropped the extension {extension}"]
+    relative = {
+        atom.GetIdx()
+        for group in molecule.GetStereoGroups()
+        if group.GetGroupType() != Chem.StereoGroupType.STEREO_ABSOLUTE
+        for atom in group.GetAtoms()
+    }
+    if relative:
+        molecule = Chem.RWMol(molecule)
+        molecule.SetStereoGroups([])
+        for index in relative:
+            molecule.GetAtomWithIdx(index).SetChiralTag(Chem.ChiralType.CHI_UNSPECIFIED)
+        Chem.AssignStereochemistry(molecule, cleanIt=True, force=True)
+        said.append(f"made {len(relative)} stereocentre{'s' * (len(relative) > 1)} of a mixture unspecified")
+    return molecule, said, ""
 
 
 def mol_block_smiles(block: bytes) -> tuple[str, str]:

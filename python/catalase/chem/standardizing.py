@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -13,17 +12,14 @@ from numpy.typing import NDArray
 
 from .._internal.numbers import choice, flag, is_number, listed, shown
 from .._internal.report import Failure, Report
-from .._internal.text import strip_white
 from .duplicates import Duplicates, duplicate_notes
-from .reading import item_text, molecule_list, read_molecule, refusal
+from .reading import item_text, molecule_list, read_extended, read_molecule, refusal, split_extension
 
 _MAX_ATOMS = 1_000  # of a molecule; RDKit then takes some 0.3 s, and InChI reads no more than 1,023
 _ROUNDS = 5  # of neutralizing; a second one can change a molecule whose charges cannot all go, a third has not
 # Salts that are drawn with covalent bonds. Bonds of other metals belong to complexes, which RDKit's own list would break.
 _IONIC_BONDS = ("[Li,Na,K,Rb,Cs]~[#7,#8,#9,#16,Cl,Br,I]", "[Mg,Ca,Sr,Ba]~[#8,#9,#16,Cl,Br,I]")
 _BARE_METALS = frozenset((3, 11, 12, 19, 20, 37, 38, 55, 56))  # RDKit's Reionizer gives these atoms a charge
-# Kinds of CXSMILES that stand for more than one molecule: variable bonds, polymers, link nodes, R groups.
-_SEVERAL_MOLECULES = re.compile(r"(^\||,)\s*(m|Sg|LN|RG|LO):")
 
 
 class StandardForm(NamedTuple):
@@ -296,12 +292,10 @@ def standardizer(
 
 def _read(item: Any) -> tuple[Any, list[str], str]:
     """Return an RDKit molecule, what its extension was about, and the reason why it cannot be standardized."""
-    text = strip_white(item) if isinstance(item, str) else ""
-    head, _, rest = text.partition(" ")
-    extension = strip_white(rest)
+    smiles, extension = split_extension(item) if isinstance(item, str) else ("", "")
     said: list[str] = []
-    if len(extension) > 1 and extension[0] == extension[-1] == "|":
-        molecule, said, reason = _read_extended(head, extension)
+    if extension:
+        molecule, said, reason = read_extended(smiles, extension)
     else:
         molecule, reason = read_molecule(item)
     if reason:
@@ -311,39 +305,6 @@ def _read(item: Any) -> tuple[Any, list[str], str]:
         return None, [], "the SMILES is empty" if isinstance(item, str) else "the molecule has no atoms"
     if atoms > _MAX_ATOMS:
         return None, [], f"it has {atoms:,} atoms; a molecule of at most {_MAX_ATOMS:,} is standardized"
-    return molecule, said, ""
-
-
-def _read_extended(smiles: str, extension: str) -> tuple[Any, list[str], str]:
-    """Return the molecule of a CXSMILES, what was made of its extension, and a reason where it cannot be read."""
-    _, reason = read_molecule(smiles)
-    if reason:
-        return None, [], reason
-    if _SEVERAL_MOLECULES.search(extension):
-        return None, [], f"the extension {extension[:40]!r} describes several molecules or a polymer"
-    from rdkit import Chem, rdBase
-
-    parameters: Any = Chem.SmilesParserParams()
-    parameters.strictCXSMILES = True
-    parameters.parseName = False
-    with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(f"{smiles} {extension}", parameters) if extension.isascii() else None
-    if molecule is None:
-        return None, [], f"RDKit cannot read the extension {extension[:40]!r}"
-    said = [f"dropped the extension {extension}"]
-    relative = {
-        atom.GetIdx()
-        for group in molecule.GetStereoGroups()
-        if group.GetGroupType() != Chem.StereoGroupType.STEREO_ABSOLUTE
-        for atom in group.GetAtoms()
-    }
-    if relative:
-        molecule = Chem.RWMol(molecule)
-        molecule.SetStereoGroups([])
-        for index in relative:
-            molecule.GetAtomWithIdx(index).SetChiralTag(Chem.ChiralType.CHI_UNSPECIFIED)
-        Chem.AssignStereochemistry(molecule, cleanIt=True, force=True)
-        said.append(f"made {len(relative)} stereocentre{'s' * (len(relative) > 1)} of a mixture unspecified")
     return molecule, said, ""
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from typing import IO, Any
+import functools
+from typing import Any
 
-from .._internal.console import Console
 from .common.command import Commands, command, exit_code
 from .common.options import add_table_options, input_path, name, output_path
-
-_CHUNK = 4096  # rows predicted at a time
 
 
 def add(commands: Commands) -> None:
@@ -33,45 +30,18 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Copy the table chunk by chunk, with the predictions in new columns."""
-    from .._internal import storage
-    from .._internal.report import Failure, Report
     from .._internal.storage.outputs import Output, check_outputs
-    from ..data.open_table import open_table
     from .common import tables
 
-    out = options.out
-    console = Console(sys.stderr if out in ("-", "/dev/stdout") else None)  # messages must not mix with the result
-    unreadable = tables.UnreadableRows.of(options, tables.error_file_beside(out))
+    unreadable = tables.UnreadableRows.of(options, tables.error_file_beside(options.out))
     inputs = {"the table": options.table, "the model": options.model}
-    check_outputs("predict", inputs, [Output("-o", out), unreadable.output], force=options.force)
+    check_outputs("predict", inputs, [Output("-o", options.out), unreadable.output], force=options.force)
     model = tables.load_model(options.model)
     smiles, predicted = tables.smiles_column(model, options.smiles), _prediction_names(model)
-    failures: list[Failure] = []
-    total = 0
-    # The table is opened before the output, so that its faults are not taken for faults of the output.
-    with open_table(options.table, "predict") as table:
-        smiles = table.smiles_column(smiles)
-        added = tables.added_columns(table, smiles, [f"predicted {what}" for what in predicted])
-        column = table.header.index(smiles)
-
-        def write(binary: IO[bytes]) -> None:
-            nonlocal total
-            with storage.csv_writer(binary) as writer, console.progress("predicting", None) as advance:
-                writer.writerow(table.header + added)
-                for rows, unread in table.chunks(_CHUNK):
-                    cells, failed = _predict(model, len(predicted), [row[column] for row in rows], unread)
-                    failures.extend(failure.shifted(total) for failure in failed)
-                    writer.writerows(row + more for row, more in zip(rows, cells, strict=True))
-                    total += len(rows)
-                    advance(len(rows))
-            unreadable.check_share(report())
-
-        def report() -> Report:
-            return Report(total, total - len({f.position for f in failures}), failures)
-
-        tables.write_result(out, write)
-    console.print(f"{total:,} rows written to {'standard output' if out == '-' else out}")
-    return exit_code(unreadable.tell(console, report()), options)
+    added = [f"predicted {what}" for what in predicted]
+    cells_of = functools.partial(_predict, model, len(predicted))
+    _, failed = tables.copy_with_columns("predict", "predicting", unreadable, options, smiles, added, cells_of)
+    return exit_code(failed, options)
 
 
 def _predict(model: Any, width: int, smiles: list[str], unread: list[Any]) -> tuple[list[list[str]], list[Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import IO
 
 from .common.command import Commands, command, exit_code
@@ -49,7 +48,6 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Copy the table chunk by chunk with new columns, or one row for each molecule."""
     from .._internal import storage
-    from .._internal.console import Console
     from .._internal.storage.outputs import Output, check_outputs
     from ..data.csv_loader import check_columns
     from ..data.open_table import open_table
@@ -57,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     from .common.standard_rows import ADDED, DIFFER, StandardRows
 
     out = options.out
-    console = Console(sys.stderr if out in ("-", "/dev/stdout") else None)  # messages must not mix with the result
+    console = tables.console_beside(out)
     unreadable = tables.UnreadableRows.of(options, tables.error_file_beside(out))
     check_outputs(
         "standardize", {"the table": options.table}, [Output("-o", out), unreadable.output], force=options.force

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from .common.command import Commands, command, exit_code
+from .common.features import add_feature_options
 from .common.options import add_table_options, input_path, name, number, output_path, whole_number
+
+_MOST_CHECKED = 20_000  # rows that are searched for salts and duplicates unasked; RDKit takes 1.6 ms each
 
 
 def add(commands: Commands) -> None:
@@ -33,11 +36,12 @@ def add(commands: Commands) -> None:
         "--patience", type=whole_number(1), default=10, help="epochs without improvement (default: %(default)s)"
     )
     parser.add_argument("--seed", type=whole_number(0, 2**63 - 1), default=0)
+    add_feature_options(parser, default="ecfp")
     parser.add_argument(
-        "--radius", type=whole_number(0, 100), default=2, help="of the fingerprints (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--size", type=whole_number(8), default=2048, help="bits of the fingerprints (default: %(default)s)"
+        "--standardize",
+        action=argparse.BooleanOptionalAction,
+        help="learn from standard forms without salts, one row a molecule (mean of its labels); by default salts and "
+        f"duplicates are only reported, in tables of up to {_MOST_CHECKED:,} rows",
     )
     parser.add_argument(
         "--layer", action="append", type=whole_number(1), help="width of a hidden layer; repeat for several"
@@ -56,10 +60,10 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read and split the table, train with early stopping, save the model, and score it on the parts held out."""
-    from .. import feat
     from .._internal.console import Console
     from .._internal.storage.outputs import Output, check_outputs
     from .common import tables
+    from .common.features import featurizer_of
 
     console = Console()
     out = Path(options.out)
@@ -70,12 +74,29 @@ def run(options: argparse.Namespace) -> int:
     new = options.errors_file is None and not out.absolute().parent.exists()
     outputs = [Output("--out", out, folder=True), *([] if new else [unreadable.output])]
     check_outputs("train", {"the table": options.table}, outputs, force=options.force)
-    featurizer = feat.CircularFingerprint(radius=options.radius, size=options.size)
-    dataset = tables.load_table(unreadable, options.task, options.smiles, featurizer)
-    failed = unreadable.tell(console, dataset.report)
+    dataset = tables.load_table(unreadable, options.task, options.smiles, featurizer_of(options))
+    report, rows = dataset.report, tables.kept_rows(dataset.report)
+    same = _same_molecules(dataset, rows, options.standardize)
+    notes = []
+    if options.standardize:
+        dataset, rows, notes = same.merged(dataset.featurizer)
+        report.failures += same.failures
+    dataset, odd = _finite(dataset, rows)
+    report.failures += odd
+    unreadable.check_share(report)
+    failed = unreadable.tell(console, report)
     if options.classification:
         tables.check_classes(dataset, options.task)
-    parts = _split(dataset, options.splitter, options.seed)
+    split = _split(dataset, options.splitter, options.seed)
+    parts = _scaled([dataset.select(part) for part in split])
+    if same is not None and not options.standardize:
+        notes = same.notes_unmerged([rows[part] for part in split])
+    elif same is None and options.standardize is None:
+        notes = [
+            f"salts and duplicates were not looked for in more than {_MOST_CHECKED:,} rows; --standardize does both"
+        ]
+    for note in notes:
+        console.print(note)
     console.print(
         f"split by {options.splitter}: {', '.join(f'{len(p):,}' for p in parts)} rows to train, validate, test"
     )
@@ -83,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
     if options.classification:
         _check_training_classes(parts[0], options.task, options.splitter)
     transformer = _transformer(parts[0], options.classification)
-    model = _model(options)
+    model = _model(options, parts[0].X.shape[1])
     training, validation = (transformer.transform(part) for part in parts[:2])
     best, interrupted = _fit(model, training, validation, options.epochs, options.patience)
     model.transformers, model.smiles_column = [transformer], options.smiles
@@ -95,12 +116,49 @@ def run(options: argparse.Namespace) -> int:
     return exit_code(failed, options)
 
 
+def _same_molecules(dataset: Any, rows: Any, wanted: bool | None) -> Any:
+    """Return which rows are of the same molecule; None where that is not to be looked for."""
+    from .common.same_molecules import SameMolecules
+
+    if wanted is False or (wanted is None and len(dataset) > _MOST_CHECKED):
+        return None
+    return SameMolecules(dataset, rows)
+
+
+def _finite(dataset: Any, rows: Any) -> tuple[Any, list[Any]]:
+    """Return the dataset without rows that have a feature that is NaN or infinite, and their failures."""
+    import numpy as np
+
+    from .._internal.report import Failure
+
+    usable = np.isfinite(dataset.X)
+    whole = usable.all(axis=1)
+    names = dataset.featurizer.feature_names
+    failures = []
+    for i in np.flatnonzero(~whole).tolist():
+        j = int(np.argmin(usable[i]))
+        failures.append(Failure(int(rows[i]), str(dataset.ids[i]), f"its {names[j]} is {dataset.X[i, j]:g}"))
+    return (dataset.select(np.flatnonzero(whole)) if failures else dataset), failures
+
+
+def _scaled(parts: Sequence[Any]) -> list[Any]:
+    """Return the parts with descriptors of mean 0 and deviation 1 over the training part, and the featurizer of these."""
+    from ..data import NumpyDataset
+    from .common.features import scaled
+
+    given = parts[0].featurizer
+    featurizer = scaled(given, parts[0].ids)
+    if featurizer is given:
+        return list(parts)
+    return [NumpyDataset(featurizer(p.ids), p.y, p.w, p.ids, tasks=p.tasks, featurizer=featurizer) for p in parts]
+
+
 def _split(dataset: Any, name: str, seed: int) -> Sequence[Any]:
-    """Return the parts for training, validation and test."""
+    """Return the rows for training, validation and test."""
     from .. import splits
 
     known = {"scaffold": splits.ScaffoldSplitter, "random": splits.RandomSplitter, "index": splits.IndexSplitter}
-    return known[name]().train_valid_test_split(dataset, seed=seed)
+    return known[name]().split(dataset, seed=seed)
 
 
 def _transformer(training: Any, classification: bool) -> Any:
@@ -112,14 +170,14 @@ def _transformer(training: Any, classification: bool) -> Any:
     return trans.NormalizationTransformer(transform_y=True, dataset=training)
 
 
-def _model(options: argparse.Namespace) -> Any:
+def _model(options: argparse.Namespace, n_features: int) -> Any:
     """Return the model that the options describe, with random weights."""
     from .. import models
 
     make: Any = models.MultitaskClassifier if options.classification else models.MultitaskRegressor
     return make(
         len(options.task),
-        options.size,
+        n_features,
         layer_sizes=options.layer or [1000],
         dropouts=options.dropout,
         weight_decay_penalty=options.weight_decay,

@@ -33,6 +33,8 @@ class ShardedGraphs:
         self.features = self.parts[0].features
         self._starts = np.cumsum([0, *map(len, self.parts)])
 
+    ndim = 1
+
     @property
     def shape(self) -> tuple[int]:
         """The number of molecules."""

@@ -8,6 +8,7 @@ from .._internal.lazy import attach
 from ..ops.descriptors import DESCRIPTOR_NAMES
 from .alerts import FilterCatalog, filter_catalog
 from .circular import CircularFingerprint
+from .combined import Combined
 from .descriptors import Descriptors, RDKitDescriptors
 from .dna import DNAOneHotFeaturizer
 from .featurizer import Featurizer
@@ -20,6 +21,7 @@ __all__ = [
     "DESCRIPTOR_NAMES",
     "CircularFingerprint",
     "ConvMolFeaturizer",
+    "Combined",
     "DNAOneHotFeaturizer",
     "Descriptors",
     "Featurizer",

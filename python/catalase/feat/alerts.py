@@ -18,7 +18,7 @@ from ..ops.substructure import Columns, Query, match_columns
 
 _CHUNK = 4096  # molecules whose matches of all entries are held at a time
 _NO_MAXIMUM = 2**32 - 1
-CATALOGS = ("pains", "brenk", "nih", "zinc", "chembl")
+CATALOGS = ("pains", "pains_a", "pains_b", "pains_c", "brenk", "nih", "zinc", "chembl")
 
 
 class FilterCatalog:
@@ -142,9 +142,9 @@ def filter_catalog(name: str | Sequence[str]) -> FilterCatalog:
 
     Parameters
     ----------
-    name : {"pains", "brenk", "nih", "zinc", "chembl"}, or a list of these
-        PAINS (480 entries: pan-assay interference), Brenk (105: unwanted functionality), NIH (180), ZINC (50:
-        drug-likeness), ChEMBL (770: the alerts of eight companies). Of several, a molecule is read once.
+    name : {"pains", "pains_a", "pains_b", "pains_c", "brenk", "nih", "zinc", "chembl"}, or a list of these
+        PAINS (480 entries: pan-assay interference; also its three parts alone), Brenk (105: unwanted functionality), NIH
+        (180), ZINC (50: drug-likeness), ChEMBL (770: the alerts of eight companies). Of several, a molecule is read once.
 
     Returns
     -------

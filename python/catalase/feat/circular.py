@@ -76,6 +76,12 @@ class CircularFingerprint(Featurizer):
         self.features, self.partial = flag(name, "features", features), flag(name, "partial", partial)
         self.is_counts_based = flag(name, "is_counts_based", is_counts_based)
 
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The kind and the diameter of the fingerprint, and the number of the bit: ``ecfp4_17``."""
+        kind = f"{'fcfp' if self.features else 'ecfp'}{2 * self.radius}"
+        return tuple(f"{kind}_{bit}" for bit in range(self.size))
+
     def featurize(self, datapoints: Sequence[Any], errors: str = "raise", output: str = "dense") -> Any:
         """Return the fingerprints of SMILES or RDKit molecules.
 

@@ -19,6 +19,11 @@ class _DescriptorFeaturizer(Featurizer):
     columns: tuple[str, ...]
     """The names of the descriptors, in the order of the features."""
 
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The names of the descriptors."""
+        return self.columns
+
     def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
         """Return the descriptors of SMILES or RDKit molecules.
 

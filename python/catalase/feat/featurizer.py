@@ -33,6 +33,11 @@ class Featurizer:
     aside: ClassVar[tuple[str, ...]] = ()
     """Settings that decide what can be read, but not what a feature means."""
 
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The names of the features of a row, in their order; None where they have none."""
+        return None
+
     def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
         """Return the features of some datapoints.
 

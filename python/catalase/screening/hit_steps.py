@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, fields
 from typing import Any
@@ -13,11 +14,13 @@ from numpy.typing import NDArray
 from .. import cluster, feat, ops
 from .._internal.numbers import flag, fraction, is_whole, shown
 from .._internal.text import strip_white
-from ..chem.reading import partial_molecule, read_molecule
+from ..chem.reading import partial_molecule, split_extension
+from ..feat.alerts import CATALOGS
 from .hits import Hits
 from .library import Library
 
-FILTERS = ("pains", "pains_a", "pains_b", "pains_c", "brenk", "nih", "zinc", "chembl")
+# The columns of properties, the descriptors that they hold, and how these are written.
+_PROPERTIES = {"molecular_weight": ("MolWt", ".3f"), "logp": ("MolLogP", ".4f"), "tpsa": ("TPSA", ".2f")}
 
 
 @dataclass
@@ -57,9 +60,9 @@ class HitSteps:
         if not isinstance(given, (list, tuple)) or not all(isinstance(name, str) for name in given):
             raise TypeError(f"{function}: filters must be names of filters, got {shown(given)}")
         self.filters = [strip_white(name).lower() for name in given if strip_white(name)]
-        unknown = [name for name in self.filters if name not in FILTERS]
+        unknown = [name for name in self.filters if name not in CATALOGS]
         if unknown:
-            raise ValueError(f"{function}: there is no filter {unknown[0]!r}; choose from {', '.join(FILTERS)}")
+            raise ValueError(f"{function}: there is no filter {unknown[0]!r}; choose from {', '.join(CATALOGS)}")
         self.drop_filtered = flag(function, "drop_filtered", self.drop_filtered)
         self.properties = flag(function, "properties", self.properties)
         if self.drop_filtered and not self.filters:
@@ -125,27 +128,26 @@ class HitSteps:
         return self._packed(smiles), names
 
     def _describe(self, hits: Hits) -> Hits:
-        """Add the columns that are computed from RDKit's molecules, and drop hits with alerts where that was asked for."""
-        from rdkit.Chem import Descriptors
-
-        compute: Any = Descriptors  # its stubs do not list the descriptors
-        catalogs = [(name, _catalog(name)) for name in self.filters]
-        alerts, weights, logps = [], [], []
-        for text in hits.smiles:
-            molecule = read_molecule(text)[0] or partial_molecule(text)
-            if self.properties:
-                weights.append("" if molecule is None else f"{compute.MolWt(molecule):.3f}")
-                logps.append("" if molecule is None else f"{compute.MolLogP(molecule):.4f}")
-            found = ["not checked: RDKit cannot read it"] if molecule is None else []
-            if molecule is not None:
-                found = [f"{name}: {m.GetDescription()}" for name, c in catalogs for m in c.GetMatches(molecule)]
-            alerts.append("; ".join(found))
+        """Add the columns of properties and alerts, and drop hits with alerts where that was asked for."""
+        molecules = _readable(hits.smiles)
+        there = [i for i, molecule in enumerate(molecules) if molecule is not None]
+        known = [molecules[i] for i in there]
         if self.properties:
-            hits.columns |= {"molecular_weight": weights, "logp": logps}
-        if self.filters:
-            hits.columns["alerts"] = alerts
+            values = ops.descriptors(known, names=[name for name, _ in _PROPERTIES.values()])
+            for (column, (_, form)), numbers in zip(_PROPERTIES.items(), values.T.tolist(), strict=True):
+                hits.columns[column] = _spread(there, [format(number, form) for number in numbers], len(hits))
+            charges = [str(net_charge(hits.smiles[i])) for i in there]
+            hits.columns["charge"] = _spread(there, charges, len(hits))
+        if not self.filters:
+            return hits
+        found: list[list[str]] = [[] for _ in known]
+        for name in self.filters:
+            for alerts, names in zip(found, feat.filter_catalog(name).matches(known), strict=True):
+                alerts += [f"{name}: {alert}" for alert in names]
+        unread = "not checked: RDKit cannot read it"
+        hits.columns["alerts"] = _spread(there, ["; ".join(alerts) for alerts in found], len(hits), unread)
         if self.drop_filtered:
-            kept = [i for i, text in enumerate(alerts) if not text]
+            kept = [i for i, text in enumerate(hits.columns["alerts"]) if not text]
             hits.report.notes.append(f"{len(hits) - len(kept):,} of {len(hits):,} hits dropped for structural alerts")
             hits = hits.take(kept)
         return hits
@@ -163,10 +165,36 @@ class HitSteps:
         return picked
 
 
-def _catalog(name: str) -> Any:
-    from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
+def _readable(smiles: list[str]) -> list[Any]:
+    """Return the SMILES; a partly sanitized molecule, or None, for one that RDKit refuses."""
+    report = ops.descriptors(smiles, names=["HeavyAtomCount"], errors="mask", return_report=True)[1]
+    molecules: list[Any] = list(smiles)
+    for failure in report.failures:
+        molecules[failure.position] = partial_molecule(smiles[failure.position])
+    return molecules
 
-    return FilterCatalog(FilterCatalogParams(getattr(FilterCatalogParams.FilterCatalogs, name.upper())))
+
+def _spread(places: list[int], texts: list[str], length: int, missing: str = "") -> list[str]:
+    """Return a column with the texts in their places."""
+    column = [missing] * length
+    for place, text in zip(places, texts, strict=True):
+        column[place] = text
+    return column
+
+
+_CHARGE = re.compile(r"\[[^]]*?(?:(\++|-+)(\d*))(?::\d+)?\]")
+
+
+def net_charge(smiles: str) -> int:
+    """Return the sum of the charges that a SMILES writes, which RDKit's rewriting of groups does not change.
+
+    Examples
+    --------
+    >>> net_charge("CC(=O)[O-].[Ca+2].C[N+](C)(C)C"), net_charge("[NH3+]CC([O-])=O")
+    (2, 0)
+    """
+    charges = [(signs, int(number or len(signs))) for signs, number in _CHARGE.findall(split_extension(smiles)[0])]
+    return sum(size if signs[0] == "+" else -size for signs, size in charges)
 
 
 def fields_among(cls: type, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,24 +39,16 @@ class Scorer:
     Attributes
     ----------
     featurizer : Featurizer
-        Makes X from SMILES: circular fingerprints, transformed where the model was trained on transformed ones.
+        Makes X from SMILES, transformed where the model was trained on transformed features.
     fingerprint : CircularFingerprint
-        The featurizer without the transformers.
+        For the steps on the hits: the first one of the featurizer, or ECFP4 of 2,048 bits for a model without any.
     """
 
     def __init__(self, settings: ScreenSettings) -> None:
         self.model = settings.model if isinstance(settings.model, models.Model) else _load(settings.model)
         own = self.model.featurizer
         self.featurizer: feat.Featurizer = self._given(settings.radius, settings.size) if own is None else own
-        base = (
-            self.featurizer.featurizer if isinstance(self.featurizer, feat.TransformedFeaturizer) else self.featurizer
-        )
-        if not isinstance(base, feat.CircularFingerprint):
-            raise ValueError(
-                f"screen: a library is of SMILES, but the model was trained on the features of {base!r}, not on circular "
-                "fingerprints"
-            )
-        self.fingerprint = base
+        self.fingerprint = _fingerprint_of(self.featurizer) or feat.CircularFingerprint()
         if own is not None:
             self._check_agrees(settings.radius, settings.size)
         rows = self._predictions(["C"]).predictions
@@ -85,6 +77,8 @@ class Scorer:
     def _check_agrees(self, radius: int | None, size: int | None) -> None:
         for name, given in (("radius", radius), ("size", size)):
             known = getattr(self.fingerprint, name)
+            if given is not None and _fingerprint_of(self.featurizer) is None:
+                raise ValueError(f"screen: the model was trained on other features than fingerprints; leave {name} out")
             if given is not None and given != known:
                 raise ValueError(f"screen: the model was trained with {name} {known}, got {given}; leave it out")
 
@@ -137,6 +131,21 @@ class Scorer:
             "task": self.task,
             "class": self.class_index,
         }
+
+
+def _fingerprint_of(featurizer: Any) -> feat.CircularFingerprint | None:
+    """Return the first circular fingerprint among the features; refuse a featurizer that reads no SMILES."""
+    if isinstance(featurizer, feat.TransformedFeaturizer):
+        return _fingerprint_of(featurizer.featurizer)
+    if isinstance(featurizer, feat.CircularFingerprint):
+        return featurizer
+    if featurizer.reads != "SMILES":
+        raise ValueError(
+            f"screen: a library is of SMILES, but the model was trained on the features of {featurizer!r}, which reads "
+            f"{featurizer.reads}"
+        )
+    found = (_fingerprint_of(part) for part in getattr(featurizer, "featurizers", ()))
+    return next((fingerprint for fingerprint in found if fingerprint is not None), None)
 
 
 def _load(path: Any) -> Any:

@@ -380,7 +380,8 @@ def screen(
     drop_filtered : bool
         Leave out hits with alerts, so that fewer than ``top`` may remain.
     properties : bool
-        Add the columns ``molecular_weight`` and ``logp`` (Crippen), by RDKit.
+        Add the columns ``molecular_weight``, ``logp`` (Crippen), ``tpsa`` and ``charge`` (the sum of formal charges), with
+        RDKit's values.
     diverse : int, optional
         Pick this many of the remaining hits: the best of each Butina cluster, then the second best of each, and so on. The
         column ``cluster`` numbers the clusters by their best members.

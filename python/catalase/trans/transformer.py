@@ -138,6 +138,11 @@ class TransformedFeaturizer(Featurizer):
         return (X, *kept) if kept else X
 
     @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The names of the features before they are transformed."""
+        return self.featurizer.feature_names
+
+    @property
     def size(self) -> int | None:
         """The number of features of a row, where that is known; transformers do not change it."""
         return getattr(self.featurizer, "size", None)

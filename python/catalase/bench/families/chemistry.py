@@ -1,4 +1,4 @@
-"""Substructures and structural alerts from SMILES, compared with RDKit. Both read the molecules."""
+"""Substructures, structural alerts and groups of scaffolds from SMILES, compared with RDKit. Both read the molecules."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def cases(quick: bool) -> list[Case]:
         Case(
             f"{len(_PATTERNS)} patterns, {source}", float(n), "molecules/s", {"what": "patterns", "n": n}, tolerance=0
         ),
+        Case(f"groups of scaffolds, {source}", float(n), "molecules/s", {"what": "scaffolds", "n": n}, tolerance=0),
         *one_each,
     ]
 
@@ -38,14 +39,25 @@ def _patterns(case: Case) -> list[str]:
     return _PATTERNS if what == "patterns" else [what]
 
 
+def _first_of_group(groups: list[list[int]], rows: int) -> NDArray[Any]:
+    """Return for each row the first one of its group."""
+    first = np.zeros(rows, np.int64)
+    for group in groups:
+        first[group] = group[0]
+    return first
+
+
 def catalase(case: Case) -> Prepared:
     from ... import feat, ops
+    from ...chem.murcko import scaffold_groups
 
     smiles = smiles_of(case)
     call: Callable[[], NDArray[Any]]
     if case.options["what"] == "alerts":
         catalog = feat.filter_catalog(_CATALOGS)
         call = lambda: catalog.has_match(smiles)  # noqa: E731
+    elif case.options["what"] == "scaffolds":
+        call = lambda: _first_of_group(scaffold_groups("bench", smiles), len(smiles))  # noqa: E731
     else:
         patterns = _patterns(case)
         call = lambda: ops.substructure(smiles, patterns)  # noqa: E731
@@ -64,6 +76,15 @@ def rdkit(case: Case) -> Prepared:
             parameters.AddCatalog(getattr(parameters.FilterCatalogs, name.upper()))
         catalog = FilterCatalog.FilterCatalog(parameters)
         call = lambda: np.array([catalog.HasMatch(Chem.MolFromSmiles(s)) for s in smiles])  # noqa: E731
+    elif case.options["what"] == "scaffolds":
+        from rdkit.Chem.Scaffolds.MurckoScaffold import MurckoScaffoldSmiles
+
+        def call() -> NDArray[Any]:
+            groups: dict[str, list[int]] = {}
+            for row, text in enumerate(smiles):
+                groups.setdefault(MurckoScaffoldSmiles(text), []).append(row)
+            return _first_of_group(list(groups.values()), len(smiles))
+
     else:
         queries = [Chem.MolFromSmarts(pattern) for pattern in _patterns(case)]
 

@@ -18,7 +18,7 @@ def add_hit_options(parser: argparse.ArgumentParser) -> None:
         type=input_path,
         help="known actives: adds the similarity to the nearest of them",
     )
-    steps.add_argument("--properties", action="store_true", help="adds molecular weight and logP")
+    steps.add_argument("--properties", action="store_true", help="adds molecular weight, logP, TPSA and charge")
     steps.add_argument(
         "--filters", metavar="NAMES", type=name, help="adds structural alerts: pains,brenk,nih,zinc,chembl"
     )

@@ -16,10 +16,13 @@ import numpy as np
 from ... import data, metrics, models
 from ..._internal import storage
 from ..._internal.console import Console, ReaderGone
-from ..._internal.report import Report, error_lines
+from ..._internal.report import Failure, Report, error_lines
 from ..._internal.storage.outputs import ERRORS_BEGIN, Output, begins_with
 from ...data.csv_loader import check_columns
+from ...data.open_table import open_table
 from ...data.table_file import Table
+
+_CHUNK = 4096  # rows that are read, and get their new columns, at a time
 
 
 def error_file_beside(path: str) -> str | None:
@@ -118,6 +121,79 @@ def load_table(unreadable: UnreadableRows, tasks: Sequence[str], smiles: str, fe
     if dataset.report is not None:
         unreadable.check_share(dataset.report)
     return dataset
+
+
+def kept_rows(report: Report) -> Any:
+    """Return the row of the table, from 0, of each row of a dataset that `load_table` made."""
+    return np.delete(np.arange(report.total), [failure.position for failure in report.failures])
+
+
+def copy_with_columns(
+    function: str,
+    doing: str,
+    unreadable: UnreadableRows,
+    options: argparse.Namespace,
+    smiles: str,
+    added: list[str],
+    cells_of: Callable[[list[str], list[Failure]], tuple[list[list[str]], list[Failure]]],
+) -> tuple[Console, int]:
+    """Copy a table chunk by chunk, in bounded memory, with new columns that follow from its SMILES.
+
+    Parameters
+    ----------
+    function, doing : str
+        The command, and what it does, for messages.
+    unreadable : UnreadableRows
+    options : Namespace
+        The command's: ``table`` and ``out``.
+    smiles : str
+        The column of SMILES.
+    added : list of str
+        The new columns.
+    cells_of : callable
+        From the SMILES of a chunk, and the rows of it that the reader refused, to the new cells of each row and all
+        failures.
+
+    Returns
+    -------
+    Console
+        Where further messages go, so that they do not mix with the result.
+    int
+        The number of rows that could not be read.
+    """
+    out = options.out
+    console = console_beside(out)
+    failures: list[Failure] = []
+    total = 0
+    # The table is opened before the output, so that its faults are not taken for faults of the output.
+    with open_table(options.table, function) as table:
+        smiles = table.smiles_column(smiles)
+        added_columns(table, smiles, added)
+        column = table.header.index(smiles)
+
+        def write(binary: IO[bytes]) -> None:
+            nonlocal total
+            with storage.csv_writer(binary) as writer, console.progress(doing, None) as advance:
+                writer.writerow(table.header + added)
+                for rows, unread in table.chunks(_CHUNK):
+                    cells, failed = cells_of([row[column] for row in rows], unread)
+                    failures.extend(failure.shifted(total) for failure in failed)
+                    writer.writerows(row + more for row, more in zip(rows, cells, strict=True))
+                    total += len(rows)
+                    advance(len(rows))
+            unreadable.check_share(report())
+
+        def report() -> Report:
+            return Report(total, total - len({f.position for f in failures}), failures)
+
+        write_result(out, write)
+    console.print(f"{total:,} rows written to {'standard output' if out == '-' else out}")
+    return console, unreadable.tell(console, report())
+
+
+def console_beside(out: str) -> Console:
+    """Return where messages go beside a result: standard error, if the result goes to standard output."""
+    return Console(sys.stderr if out in ("-", "/dev/stdout") else None)
 
 
 def added_columns(table: Table, smiles: str, added: list[str]) -> list[str]:

@@ -1,0 +1,77 @@
+"""The option ``--features`` of the commands that make features of molecules, and the featurizer that it describes."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from .options import list_of, name, whole_number
+
+if TYPE_CHECKING:
+    from ...feat import Featurizer
+
+_KINDS = ("ecfp", "counts", "descriptors", "all-descriptors")
+
+
+def add_feature_options(parser: argparse.ArgumentParser, *, default: str) -> None:
+    """Add the options that `featurizer_of` reads."""
+    parser.add_argument(
+        "--features",
+        metavar="NAMES",
+        type=list_of(name),
+        default=[default],
+        help="with commas between them: ecfp (bits of circular fingerprints), counts (how often each occurs), descriptors (the "
+        "97 that cost little), all-descriptors (RDKit's 217), or names of descriptors such as MolWt,TPSA (default: "
+        f"{default})",
+    )
+    parser.add_argument(
+        "--radius", type=whole_number(0, 100), default=2, help="of the fingerprints (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--size", type=whole_number(8), default=2048, help="bits of the fingerprints (default: %(default)s)"
+    )
+
+
+def featurizer_of(options: argparse.Namespace) -> Featurizer:
+    """Return the featurizer of ``--features``, in that order; of several, a combined one."""
+    from ... import feat
+
+    def circular(counts: bool) -> Featurizer:
+        return feat.CircularFingerprint(radius=options.radius, size=options.size, is_counts_based=counts)
+
+    given: list[str] = options.features
+    known = (*_KINDS, *feat.DESCRIPTOR_NAMES)
+    for one in given:
+        if one not in known:
+            raise ValueError(
+                f"--features names {one!r}; choose from {', '.join(_KINDS)} and RDKit's descriptors, such as MolWt and TPSA"
+            )
+        if given.count(one) > 1:
+            raise ValueError(f"--features names {one} twice; name each once")
+    if not given:
+        raise ValueError(f"--features names nothing; choose from {', '.join(_KINDS)} and RDKit's descriptors")
+    parts: list[Featurizer] = []
+    for is_kind, group in itertools.groupby(given, lambda one: one in _KINDS):
+        if not is_kind:
+            parts.append(feat.Descriptors(list(group)))
+            continue
+        for kind in group:
+            make = {"descriptors": feat.Descriptors, "all-descriptors": lambda: feat.Descriptors(feat.DESCRIPTOR_NAMES)}
+            parts.append(make[kind]() if kind in make else circular(kind == "counts"))
+    return parts[0] if len(parts) == 1 else feat.Combined(*parts)
+
+
+def scaled(featurizer: Featurizer, smiles: Any) -> Featurizer:
+    """Return the featurizer with its descriptors scaled to mean 0 and deviation 1 over some molecules."""
+    from ... import data, feat, trans
+
+    if isinstance(featurizer, feat.Descriptors):
+        fitted = data.NumpyDataset(featurizer(smiles))
+        scaler = trans.NormalizationTransformer(transform_X=True, dataset=fitted)
+        return feat.TransformedFeaturizer(featurizer, [scaler])
+    if isinstance(featurizer, feat.Combined):
+        parts = [scaled(part, smiles) for part in featurizer.featurizers]
+        changed = any(new is not old for new, old in zip(parts, featurizer.featurizers, strict=True))
+        return feat.Combined(*parts) if changed else featurizer
+    return featurizer
