@@ -1,4 +1,4 @@
-// SMILES to packed molecular graphs.
+// SMILES, or the bytes of Mol.ToBinary, to packed molecular graphs.
 #include "mol_graphs/mol_graphs.h"
 
 #include <memory>
@@ -129,15 +129,15 @@ py::array owned_array(OwnedBlock& block, Index rows, Index columns) {
 
 // For each chunk of molecules: (numbers of atoms and bonds (2, molecules), atom codes, floats, bond codes, (2, directed
 // bonds) sources and targets, numbered from the first atom of the chunk on). Molecules with a status have no atoms.
-py::list mol_graphs(const py::list& smiles, const MolGraphTables& tables, py::array status, int threads) {
+py::list mol_graphs(const py::list& smiles, const MolGraphTables& tables, py::array status, int threads, bool binary) {
   const Index n = static_cast<Index>(smiles.size());
   require(status.ndim() == 1 && status.shape(0) == n, "status does not fit");
   require(threads >= 1, "threads must be 1 or more");
   const GraphTables& t = tables.view();
   auto* reasons = output<std::uint8_t>(status);
   ScratchVector<GraphPart> parts;
-  in_chunks(smiles, false, [&](const char* const* text, const std::int64_t* length, Index start, Index count) {
-    MolGraphBatch batch{text, length, count, reasons + start, &t, {}, {}};
+  in_chunks(smiles, binary, [&](const char* const* text, const std::int64_t* length, Index start, Index count) {
+    MolGraphBatch batch{text, length, binary, count, reasons + start, &t, {}, {}};
     parts.push_back(read_part(batch, threads));
   });
   py::list result;
@@ -164,7 +164,8 @@ CATALASE_BINDING(mol_graphs, m) {
       .def(py::init<const std::vector<std::tuple<int, py::array>>&, const py::array&,
                     const std::vector<std::tuple<int, py::array>>&>(),
            py::arg("atom_fields"), py::arg("bond_fields"), py::arg("floats"));
-  m.def("mol_graphs", &mol_graphs, py::arg("smiles"), py::arg("tables"), py::arg("status"), py::arg("threads"));
+  m.def("mol_graphs", &mol_graphs, py::arg("smiles"), py::arg("tables"), py::arg("status"), py::arg("threads"),
+        py::arg("binary") = false);
 }
 
 }  // namespace catalase

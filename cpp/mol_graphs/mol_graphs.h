@@ -54,6 +54,7 @@ struct GraphRows {
 struct MolGraphBatch {
   const char* const* text;  // nullptr if it is no text
   const std::int64_t* length;
+  bool binary;  // texts are the bytes of RDKit's Mol.ToBinary
   Index molecules;
   std::uint8_t* status;
   const GraphTables* tables;

@@ -6,6 +6,7 @@
 #include "molecule/large_molecule.h"
 #include "molecule/molecule.h"
 #include "molecule/perceive.h"
+#include "molecule/rdkit_binary.h"
 #include "molecule/smiles.h"
 #include "molecule/stereo.h"
 #include "molecule/text.h"
@@ -51,6 +52,13 @@ inline bool implicit_hydrogens(const Atom& atom, u8 written, bool untagged, bool
   return !freed || atom.element == 6 || atom.element == 7;  // others might get another number of hydrogens
 }
 
+// Writes the row of an atom from its facts, in the order of AtomFact.
+inline void write_atom(const GraphTables& t, const u8* fact, u64& row, float* floats) {
+  row = 0;
+  for (int k = 0; k < kAtomFacts; ++k) row |= t.atom[k][fact[k]];
+  for (int k = 0; k < t.floats; ++k) floats[k] = t.float_value[k][fact[static_cast<int>(t.float_fact[k])]];
+}
+
 template <class M, class F, class S>
 Status write_atoms(const M& m, const GraphTables& t, const F& f, const S& s, const u8* written, u64* row,
                    float* floats) {
@@ -59,7 +67,6 @@ Status write_atoms(const M& m, const GraphTables& t, const F& f, const S& s, con
     const bool aromatic = f.aromatic.test(a);
     u8 implicit = 0;
     if (!implicit_hydrogens(atom, written[a], s.untagged[a], aromatic, implicit)) return kStereo;
-    // In the order of AtomFact.
     const u8 fact[kAtomFacts] = {atom.element,
                                  atom.degree,
                                  static_cast<u8>(atom.degree + atom.hydrogens),
@@ -70,12 +77,7 @@ Status write_atoms(const M& m, const GraphTables& t, const F& f, const S& s, con
                                  aromatic,
                                  implicit,
                                  f.radicals[a]};
-    u64 codes = 0;
-    for (int k = 0; k < kAtomFacts; ++k) codes |= t.atom[k][fact[k]];
-    row[a] = codes;
-    for (int k = 0; k < t.floats; ++k) {
-      *floats++ = t.float_value[k][fact[static_cast<int>(t.float_fact[k])]];
-    }
+    write_atom(t, fact, row[a], floats + static_cast<Index>(a) * t.floats);
   }
   return kNative;
 }
@@ -153,8 +155,49 @@ __attribute__((noinline)) Status read_large_graph(const MolGraphBatch& batch, co
   return write_graph(batch, m, facts, sets, stereo, written.get(), i);
 }
 
+// The graph of RDKit's binary form, with the facts as RDKit has computed them.
+__attribute__((noinline)) Status read_binary_graph(const MolGraphBatch& batch, Molecule& m, Index i) {
+  BinaryDetails d;
+  clear_rings(d);
+  Bits<4> ring_atoms;
+  const Status status = read_rdkit_binary(batch.text[i], batch.length[i], false, m, ring_atoms, &d);
+  if (status != kNative) return status;
+  const GraphTables& t = *batch.tables;
+  const GraphRows& rows = batch.rows;
+  const Index start = rows.start[i];
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    const Atom& atom = m.atom[a];
+    if (d.isotope[a] != 0) return kElement;  // its mass is not in the tables
+    const u8 fact[kAtomFacts] = {atom.element,
+                                 atom.degree,
+                                 static_cast<u8>(atom.degree + atom.hydrogens),
+                                 static_cast<u8>(atom.charge + 128),
+                                 d.tag[a],
+                                 atom.hydrogens,
+                                 d.hybridization[a],
+                                 d.aromatic[a],
+                                 d.implicit[a],
+                                 d.radicals[a]};
+    write_atom(t, fact, rows.atom[start + a], rows.floats + (start + a) * t.floats);
+  }
+  unsigned bonds = 0;
+  for (unsigned a = 0; a < m.atoms; ++a) bonds += m.atom[a].degree;
+  bonds /= 2;
+  for (unsigned b = 0; b < bonds; ++b) {
+    if (d.stereo[b] > 7) return kStereo;
+    const unsigned fact = (m.order[b] - 1u) + 8u * d.conjugated[b] + 16u * d.ring_bonds.test(b) + 32u * d.stereo[b];
+    rows.bond[start + b] = t.bond[fact];
+    rows.begin[start + b] = d.begin[b];
+    rows.end[start + b] = d.end[b];
+  }
+  rows.atoms[i] = static_cast<std::int32_t>(m.atoms);
+  rows.bonds[i] = static_cast<std::int32_t>(bonds);
+  return kNative;
+}
+
 Status read_graph(const MolGraphBatch& batch, GraphWork& work, Index i) {
   if (batch.text[i] == nullptr) return kNotText;
+  if (batch.binary) return read_binary_graph(batch, work.molecule, i);
   const Text text = stripped(batch.text[i], batch.length[i]);
   Molecule& m = work.molecule;
   Status status = read_atoms(text, m, work.written);

@@ -29,6 +29,7 @@ struct Facts {
   u8 hydrogens[256];  // with neighbours that are hydrogen
   u8 radicals[256];
   u8 hybrid[256];
+  u8 conjugates[256];  // whether RDKit counts electrons that the atom can give to a conjugated system
   Bits<W> aromatic;    // atoms
   Bits<W> conjugated;  // bonds
   RingSet<W> rings;
@@ -112,22 +113,20 @@ inline bool can_conjugate(const Atom& atom, int radicals) {
 template <class M, class F>
 void find_conjugation(const M& m, F& f) {
   clear_set(f.conjugated);
-  for (unsigned a = 0; a < m.atoms; ++a) {
-    for (unsigned i = 0; i < m.atom[a].degree; ++i) {
-      if (m.order[m.bond[a][i]] == kAromaticOrder) f.conjugated.set(m.bond[a][i]);
-    }
+  for (unsigned b = 0; b < m.bonds(); ++b) {
+    if (m.order[b] == kAromaticOrder) f.conjugated.set(b);
   }
+  for (unsigned a = 0; a < m.atoms; ++a) f.conjugates[a] = can_conjugate(m.atom[a], f.radicals[a]);
   for (unsigned a = 0; a < m.atoms; ++a) {
     const Atom& atom = m.atom[a];
     const int bonds = atom.degree + atom.hydrogens;
-    if (bonds < 2 || bonds > 3 || !can_conjugate(atom, f.radicals[a])) continue;
+    if (f.conjugates[a] == 0 || bonds < 2 || bonds > 3) continue;
     for (unsigned i = 0; i < atom.degree; ++i) {
-      const unsigned far = m.neighbour[a][i];
-      if (m.order[m.bond[a][i]] < kDouble || !can_conjugate(m.atom[far], f.radicals[far])) continue;
+      if (m.order[m.bond[a][i]] < kDouble || f.conjugates[m.neighbour[a][i]] == 0) continue;
       for (unsigned j = 0; j < atom.degree; ++j) {
         if (i == j) continue;
         const unsigned b = m.neighbour[a][j];
-        if (m.atom[b].degree + m.atom[b].hydrogens > 3 || !can_conjugate(m.atom[b], f.radicals[b])) continue;
+        if (f.conjugates[b] == 0 || m.atom[b].degree + m.atom[b].hydrogens > 3) continue;
         f.conjugated.set(m.bond[a][i]);
         f.conjugated.set(m.bond[a][j]);
       }
@@ -166,10 +165,10 @@ Hybrid hybrid_of(const M& m, unsigned a, const F& f) {
 template <class M, class F>
 void find_aromatic_atoms(const M& m, F& f) {
   clear_set(f.aromatic);
-  for (unsigned a = 0; a < m.atoms; ++a) {
-    for (unsigned i = 0; i < m.atom[a].degree; ++i) {
-      if (m.order[m.bond[a][i]] == kAromaticOrder) f.aromatic.set(a);
-    }
+  for (unsigned b = 0; b < m.bonds(); ++b) {
+    if (m.order[b] != kAromaticOrder) continue;
+    f.aromatic.set(m.begin[b]);
+    f.aromatic.set(m.end[b]);
   }
 }
 

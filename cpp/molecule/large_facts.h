@@ -21,18 +21,19 @@ inline void clear_set(ByteSet& set) {
 }
 
 struct LargeFacts {
-  LargeFacts(const WorkMemory& memory, const LargeMolecule& m) : bytes(memory, 6 * std::size_t{m.room}) {
+  LargeFacts(const WorkMemory& memory, const LargeMolecule& m) : bytes(memory, 7 * std::size_t{m.room}) {
     valence = bytes.get();
     hydrogens = valence + m.room;
     radicals = hydrogens + m.room;
     hybrid = radicals + m.room;
     aromatic = {hybrid + m.room, m.room};
     conjugated = {hybrid + 2 * std::size_t{m.room}, m.room};
+    conjugates = hybrid + 3 * std::size_t{m.room};
     rings.count = 0;
   }
 
   Block<u8> bytes;
-  u8 *valence, *hydrogens, *radicals, *hybrid;
+  u8 *valence, *hydrogens, *radicals, *hybrid, *conjugates;
   ByteSet aromatic, conjugated;
   RingSet<1> rings;  // none: ring sizes are not known
 };

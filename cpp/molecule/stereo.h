@@ -253,7 +253,7 @@ bool ranks_differ(const M& m, unsigned a, const Rank* rank) {
   return true;
 }
 
-// The bonds beside a double bond at one of its ends, in RDKit's order, with directions that lead away from it.
+// The one or two bonds beside a double bond at one of its ends, in RDKit's order, with directions that lead away from it.
 struct DoubleEnd {
   unsigned count, atom[2];
   u8 direction[2];
@@ -290,11 +290,17 @@ DoubleEnd end_of(const M& m, unsigned a, unsigned bond, const S& s) {
   return e;
 }
 
-template <class M, class F, class Set>
-bool allows_label(const M& m, unsigned bond, const F& f, const Set& ring_bonds) {
+// Whether a bond is a double bond between atoms of two or three bonds.
+template <class M>
+bool could_have_label(const M& m, unsigned bond) {
   if (m.order[bond] != kDouble) return false;
   const unsigned degree[2] = {m.atom[m.begin[bond]].degree, m.atom[m.end[bond]].degree};
-  if (degree[0] < 2 || degree[0] > 3 || degree[1] < 2 || degree[1] > 3) return false;
+  return degree[0] >= 2 && degree[0] <= 3 && degree[1] >= 2 && degree[1] <= 3;
+}
+
+template <class M, class F, class Set>
+bool allows_label(const M& m, unsigned bond, const F& f, const Set& ring_bonds) {
+  if (!could_have_label(m, bond)) return false;
   if (!ring_bonds.test(bond)) return true;
   for (unsigned i = 0; i < f.rings.count; ++i) {
     if (f.rings.bonds[i].test(bond) && static_cast<unsigned>(f.rings.bonds[i].count()) < kMinStereoRing) return false;
@@ -505,9 +511,8 @@ Status perceive_stereo(const M& m, F& f, R& rings, S& s) {
       s.direction[old >= first_old ? m.atoms + (m.max_bonds() - 1 - old) : old] = m.direction[i];
     }
     for (unsigned b = 0; b < m.bonds(); ++b) {
-      if (m.order[b] != kDouble || !end_of(m, m.begin[b], b, s).directed || !end_of(m, m.end[b], b, s).directed)
-        continue;
-      with_rings |= rings.bonds.test(b);
+      if (!could_have_label(m, b)) continue;
+      if (!end_of(m, m.begin[b], b, s).directed || !end_of(m, m.end[b], b, s).directed) continue;with_rings |= rings.bonds.test(b);
       if (k == kMaxRanked) return kSize;
       s.doubles[k++] = static_cast<Number>(b);
     }

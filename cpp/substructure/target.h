@@ -174,10 +174,7 @@ Status perceive_target(Target& t, const QueryTables& q, Perception<W>& p) {
 inline Status read_binary_target(const char* data, std::int64_t length, Target& t) {
   Molecule& m = t.molecule;
   BinaryDetails details;
-  __builtin_memset(details.rings, 0, sizeof(details.rings));
-  __builtin_memset(details.smallest_ring, 0, sizeof(details.smallest_ring));
-  __builtin_memset(details.ring_sizes, 0, sizeof(details.ring_sizes));
-  details.ring_bonds = Bits<4>::none();
+  clear_rings(details);
   Bits<4> ring_atoms;
   const Status status = read_rdkit_binary(data, length, false, m, ring_atoms, &details);
   if (status != kNative) return status;

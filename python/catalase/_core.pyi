@@ -281,19 +281,9 @@ def matmul(
     a: NDArray[Any], b: NDArray[Any], bias: Any, activation: int, out: NDArray[Any], add: Any = None, keep: Any = None
 ) -> None: ...
 def matmul_batch(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any]) -> None: ...
-def message_update(
-    offsets: NDArray[Any],
-    index: NDArray[Any],
-    h: NDArray[Any],
-    w: NDArray[Any],
-    z: Any,
-    kind: Any,
-    bias: Any,
-    activation: int,
-    m: NDArray[Any],
-    y: NDArray[Any],
-) -> None: ...
-def mol_graphs(smiles: list[Any], tables: MolGraphTables, status: NDArray[Any], threads: int) -> list[Any]: ...
+def mol_graphs(
+    smiles: list[Any], tables: MolGraphTables, status: NDArray[Any], threads: int, binary: bool = False
+) -> list[Any]: ...
 def moments(x: NDArray[Any], mean: NDArray[Any], var: NDArray[Any]) -> None: ...
 def one_hot_dna(
     texts: list[Any],

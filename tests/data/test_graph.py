@@ -16,12 +16,12 @@ from tests.ops.test_ecfp_native import MOLECULES
 SMILES = [text for text, _ in readable(MOLECULES)] + ["C", "[Na+].[Cl-]", ""]
 
 
-def dataset(features="dmpnn", count=len(SMILES)):
+def dataset(features="dmpnn"):
     featurizer = ct.feat.MolGraphFeaturizer(features)
-    y = np.arange(float(2 * count)).reshape(-1, 2)
+    y = np.arange(float(2 * len(SMILES))).reshape(-1, 2)
     y[3, 1] = np.nan
-    graphs = featurizer.featurize(SMILES[:count])
-    return GraphDataset(graphs, y, ids=SMILES[:count], tasks=["a", "b"], featurizer=featurizer)
+    graphs = featurizer.featurize(SMILES)
+    return GraphDataset(graphs, y, ids=SMILES, tasks=["a", "b"], featurizer=featurizer)
 
 
 def same(one, other):
@@ -40,7 +40,7 @@ def test_columns_follow_the_rules_of_other_datasets():
     assert data.w[3].tolist() == [1, 0] and data.get_shape()[0] == (len(SMILES),)
     bare = GraphDataset(data.X)
     assert bare.y.shape == (len(SMILES), 0) and bare.ids.tolist() == list(range(len(SMILES)))
-    with pytest.raises(TypeError, match="graphs must be MolGraphs, as catalase.ops.mol_graphs"):
+    with pytest.raises(TypeError, match=r"graphs must be MolGraphs, as catalase.ops.mol_graphs"):
         GraphDataset(SMILES)
     with pytest.raises(ValueError, match=f"X has {len(SMILES)} rows but y has shape"):
         GraphDataset(data.X, [1.0])
@@ -92,7 +92,7 @@ def test_a_saved_dataset_is_the_same_after_loading(tmp_path, features, shard_siz
     same(data.save(tmp_path / "a", shard_size), data)
     loaded = GraphDataset.load(tmp_path / "a")
     same(loaded, data)
-    same(pickle.loads(pickle.dumps(loaded)), data)
+    same(pickle.loads(pickle.dumps(loaded)), data)  # noqa: S301
     rows = np.random.default_rng(0).integers(0, len(data), 20)
     same(loaded.select(rows), data.select(rows))
     assert loaded.X[3:9] == data.X[3:9] and loaded.X[-2] == data.X[-2] and loaded.X[[]] == data.X[[]]
@@ -138,7 +138,7 @@ def test_altered_files_are_refused(tmp_path):
     file.write_bytes(content)
     with pytest.raises(ValueError, match="was altered or cut short"):
         GraphDataset.load(tmp_path)
-    with pytest.raises(ValueError, match="shard 1 of .* holds no graphs"):
+    with pytest.raises(ValueError, match=r"shard 1 of .* holds no graphs"):
         GraphDataset.load(tmp_path, verify=False)
     file.unlink()
     with pytest.raises(ValueError, match="is missing"):
@@ -148,9 +148,9 @@ def test_altered_files_are_refused(tmp_path):
 def test_folders_of_other_datasets_are_told_apart(tmp_path):
     dataset().save(tmp_path / "graphs")
     ct.data.DiskDataset.create(tmp_path / "rows", [ct.data.NumpyDataset(np.eye(3))])
-    with pytest.raises(ValueError, match="is a dataset of graphs; catalase.data.GraphDataset.load opens it"):
+    with pytest.raises(ValueError, match=r"is a dataset of graphs; catalase.data.GraphDataset.load opens it"):
         ct.data.DiskDataset(tmp_path / "graphs")
-    with pytest.raises(ValueError, match="is no dataset of graphs .*DiskDataset opens datasets of arrays"):
+    with pytest.raises(ValueError, match=r"is no dataset of graphs .*DiskDataset opens datasets of arrays"):
         GraphDataset.load(tmp_path / "rows")
     with pytest.raises(FileNotFoundError, match=r"holds no manifest\.json"):
         GraphDataset.load(tmp_path)
@@ -169,3 +169,19 @@ def test_saving_again_replaces_the_dataset_and_readers_keep_the_old_one(tmp_path
     del old
     new.save(tmp_path)
     assert len(list(tmp_path.glob("*.npy"))) == 10
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_loader_with_a_featurizer_of_graphs_makes_a_dataset_of_graphs(tmp_path, on_disk):
+    table = tmp_path / "t.csv"
+    table.write_text("smiles,y\n" + "".join(f"{text},{i}\n" for i, text in enumerate([*SMILES[:9], "C1CC", "CO"])))
+    loader = ct.data.CSVLoader(["y"], ct.feat.ConvMolFeaturizer())
+    options = {"data_dir": tmp_path / "made" if on_disk else None, "shard_size": 4}
+    data = loader.create_dataset(table, errors="mask", **options)
+    assert isinstance(data, GraphDataset) and data.featurizer == ct.feat.ConvMolFeaturizer()
+    assert data.w[:, 0].tolist() == [1.0] * 9 + [0.0, 1.0] and [f.position for f in data.report.failures] == [9]
+    assert data.X[:9] == ct.ops.mol_graphs(SMILES[:9], "convmol") and len(data.X[9].atom_codes) == 0
+    with pytest.warns(UserWarning, match="1 of 11 rows were left out"):
+        dropped = loader.create_dataset(table, errors="drop", **options)
+    assert dropped.y[:, 0].tolist() == [*range(9), 10]
+    assert dropped.X[:] == data.X[[*range(9), 10]]

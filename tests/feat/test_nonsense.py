@@ -60,7 +60,7 @@ def test_featurizing(name, method):
     kinds = KINDS | {"datapoints": "texts" if name == "DNAOneHotFeaturizer" else "list of ours"}
     if method == "compact":
         kinds["datapoints"] = "names"  # leaves out what cannot be read
-    wrong = Target(function, lambda: call(datapoints, **options), kinds, names=("featurize", "ecfp", "descriptors"), also=also).failures()  # fmt: skip
+    wrong = Target(function, lambda: call(datapoints, **options), kinds, names=("featurize", "ecfp", "descriptors", "mol_graphs"), also=also).failures()  # fmt: skip
     assert not wrong, report(wrong)
 
 

@@ -152,7 +152,7 @@ def test_nonsense_is_answered_by_a_sentence(name):
 
 def test_every_function_has_a_valid_call():
     found = {name for name in ops.__all__ if inspect.isfunction(getattr(ops, name))}
-    assert found == set(CALLS)
+    assert found | {"MolGraphs"} == set(CALLS)
     for name, make in CALLS.items():
         given = set(Target(getattr(ops, name), make).arguments)
         parameters = inspect.signature(getattr(ops, name)).parameters.values()

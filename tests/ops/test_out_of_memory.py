@@ -232,10 +232,10 @@ def _molecule_cases() -> None:
     call("ecfp of a wide radius", ops.ecfp, smiles[-5:], radius=9)
     call("ecfp of features", ops.ecfp, smiles[-5:], features=True)
     call("descriptors", ops.descriptors, smiles[:180], names=list(ct._core.DESCRIPTORS))
-    status = np.zeros(len(smiles), np.uint8)
-    call("scaffold_keys", lambda: [key for key in _core.scaffold_keys(smiles, status, 3) if key is not None])
     for features in ("dmpnn", "molgraph"):
         call(f"mol_graphs {features}", ops.mol_graphs, [*smiles[-4:], "C" * 200 + "C/C=C/C[C@H](N)O"], features)
+    status = np.zeros(len(smiles), np.uint8)
+    call("scaffold_keys", lambda: [key for key in _core.scaffold_keys(smiles, status, 3) if key is not None])
     for what in ("match", "count", "atoms"):
         call(f"substructure {what}", ops.substructure, smiles[:200], ["[$(CC)]=O", "c1ccccc1", "[OH]"], what=what)
     fingerprints, queries = _bits(3000), _bits(40)

@@ -75,9 +75,10 @@ def element_masses() -> NDArray[np.float64]:
 @functools.cache
 def _features() -> Any:
     from rdkit import RDConfig
-    from rdkit.Chem import rdMolChemicalFeatures
+    from rdkit.Chem import ChemicalFeatures
 
-    return rdMolChemicalFeatures.BuildFeatureFactory(os.path.join(RDConfig.RDDataDir, "BaseFeatures.fdef"))
+    module: Any = ChemicalFeatures  # its types are incomplete
+    return module.BuildFeatureFactory(os.path.join(RDConfig.RDDataDir, "BaseFeatures.fdef"))
 
 
 @functools.cache

@@ -16,10 +16,9 @@ from .._internal.numbers import choice, listed, path_of, shown, whole_number
 from .._internal.report import Failure, Report
 from .._internal.text import FLOAT32_LIMIT, parse_float, strip_white
 from ..feat.featurizer import Featurizer, featurizing
-from ..feat.graphs import GraphFeaturizer
 from .dataset import Dataset, NumpyDataset, task_names
 from .disk import DiskDataset
-from .graph import GraphDataset, dataset_in_memory, has_features
+from .graph import GraphDataset, dataset_in_memory, is_empty
 from .open_table import open_table
 
 _MISSING = {"", "nan", "na", "n/a", "null", "none"}
@@ -122,7 +121,7 @@ class CSVLoader:
         shards = self._shards(files, shard_size, errors, failures, counts)
         if data_dir is not None:
             report = functools.partial(self._report, counts, failures)
-            if isinstance(self.featurizer, GraphFeaturizer):
+            if isinstance(self.featurizer, Featurizer) and self.featurizer.makes_graphs:
                 return GraphDataset.create(data_dir, cast("Iterator[GraphDataset]", shards), report=report)
             return DiskDataset.create(data_dir, shards, tasks=self.tasks, report=report)
         parts = list(shards)
@@ -199,7 +198,7 @@ class CSVLoader:
         failed = {f.position - start for f in failures[-len(rows) * (len(self.tasks) + 1) :]}
         w = np.where(np.isnan(y), np.float32(0), np.float32(1))
         if errors == "mask":
-            w[[i for i in range(len(rows)) if i in failed and not has_features(X, i)]] = 0
+            w[[i for i in range(len(rows)) if i in failed and is_empty(X[i])]] = 0
         counts[1] += len(keep)
         ids = np.array([row[self.id_field] for row in rows])
         kept = self.featurizer if isinstance(self.featurizer, Featurizer) else None

@@ -33,6 +33,8 @@ class ShardedGraphs:
         self.features = self.parts[0].features
         self._starts = np.cumsum([0, *map(len, self.parts)])
 
+    ndim = 1
+
     @property
     def shape(self) -> tuple[int]:
         """The number of molecules."""
@@ -65,6 +67,11 @@ class ShardedGraphs:
 
     def __repr__(self) -> str:
         return f"ShardedGraphs({len(self)} molecules in {len(self.parts)} shards, features={self.features!r})"
+
+
+def is_empty(x: Any) -> bool:
+    """Return whether a row of X has no features, as that of a molecule that could not be read."""
+    return len(x.atom_codes) == 0 if isinstance(x, MolGraphs) else not np.any(x)
 
 
 class GraphDataset(Dataset):
@@ -232,9 +239,11 @@ class GraphDataset(Dataset):
                 written.add(shard)
             if first is None:
                 raise ValueError(f"{function}: there must be at least one shard in shards")
+            told = report() if callable(report) else report
+            if told is not None and not isinstance(told, Report):
+                raise TypeError(f"{function}: report must give a Report or None, got {shown(told)}")
             if locked:
                 written.keep_readers()
-            told = report() if callable(report) else report
             written.commit(list(first.tasks), told, {"features": first.X.features})
             if locked:
                 written.sweep()
@@ -292,11 +301,6 @@ def dataset_in_memory(X: Any, *columns: Any, **options: Any) -> Dataset:
     make: Any = GraphDataset if isinstance(X, MolGraphs) else NumpyDataset
     dataset: Dataset = make(X, *columns, **options)
     return dataset
-
-
-def has_features(X: Any, row: int) -> bool:
-    """Whether a row that a featurizer gave is one of a molecule, and not blank for one that could not be read."""
-    return bool(np.any(X[row].atom_codes.size if isinstance(X, MolGraphs) else X[row]))
 
 
 def _graph_datasets(function: str, name: str, datasets: Any) -> list[GraphDataset]:

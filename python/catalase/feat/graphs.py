@@ -15,6 +15,7 @@ class GraphFeaturizer(Featurizer):
     """What all have in common: the name of a feature set, and the call."""
 
     reads = "SMILES"
+    makes_graphs = True
     features: str
 
     def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from .._internal.numbers import choice, flag, listed, path_of, seed_of, shown
 from ..data import Dataset, DiskDataset, GraphDataset, NumpyDataset
-from ..data.graph import dataset_in_memory, has_features
+from ..data.graph import dataset_in_memory, is_empty
 from ..feat import CircularFingerprint, ConvMolFeaturizer, Featurizer, MolGraphConvFeaturizer, MolGraphFeaturizer
 from ..feat.featurizer import checked
 from .tables import Rows, Table, cache_folder, read_table
@@ -73,7 +73,7 @@ def _featurized(
     config = featurizer.to_config() if hasattr(featurizer, "to_config") else None
     own = checked("molnet", featurizer if isinstance(featurizer, Featurizer) else None)
     folder = None
-    if reload and config is not None and not isinstance(featurizer, _OF_GRAPHS):
+    if reload and config is not None and not getattr(featurizer, "makes_graphs", False):
         import rdkit
 
         from .. import __version__
@@ -96,7 +96,7 @@ def _featurized(
     w = np.where(np.isnan(rows.y), np.float32(0), np.float32(1))
     if errors == "mask":
         for failure in report.failures if report else []:
-            if not has_features(X, failure.position):
+            if is_empty(X[failure.position]):
                 w[failure.position] = 0  # the row has no features: it is kept, and has no weight anywhere
     dataset = dataset_in_memory(X, rows.y[kept], w[kept], ids=np.array(rows.smiles)[kept], tasks=table.tasks)
     dataset.report = report
@@ -139,13 +139,6 @@ def _part(dataset: Dataset, rows: np.ndarray) -> Dataset:
 def _transformed(part: Dataset, transformer: Any) -> Dataset:
     """Return a part after a transformer; graphs keep their form, and only y and w change."""
     return part.transform(transformer) if isinstance(part, GraphDataset) else transformer.transform(part)
-
-
-_OF_GRAPHS = (
-    MolGraphFeaturizer,
-    ConvMolFeaturizer,
-    MolGraphConvFeaturizer,
-)  # made again in less time than a copy is read
 
 
 def _featurizer(featurizer: Any, errors: str) -> Any:

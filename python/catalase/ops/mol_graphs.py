@@ -18,7 +18,7 @@ from .._internal.numbers import choice, flag, is_whole, shown
 from .._internal.report import Failure, Report
 from ..chem.facts import MoleculeFacts, element_masses, facts_of, hydrogen_bond_patterns, hydrogen_bonding
 from ..chem.reading import item_text, read_molecule, refusal
-from .ecfp import check_molecules, threads_of
+from .ecfp import CHUNK, NOT_TEXT, binaries_of, check_molecules, threads_of
 from .environments import Environments, environment_options, environments
 from .substructure import match_columns, read_patterns
 
@@ -364,6 +364,8 @@ class MolGraphs:
     def shape(self) -> tuple[int]:
         return (len(self),)
 
+    ndim = 1
+
     def __len__(self) -> int:
         return len(self.atom_offsets) - 1
 
@@ -541,8 +543,9 @@ def mol_graphs(
     The result is deterministic: threads never change a bit. Atoms and bonds have RDKit's numbers and order, which are those
     of the SMILES; DeepChem's featurizers renumber the atoms by RDKit's canonical ranks (and its `ConvMol` sorts them by
     degree) before they compute the same features.
-    RDKit reads the molecules that `ecfp` leaves to it, those of more than 255 atoms and ring closures, isotopes, marked
-    centres with map numbers, conflicting directions of bonds, and `Mol` objects, which are not changed.
+    RDKit reads the molecules that `ecfp` leaves to it, isotopes, marked centres with map numbers or of large molecules with
+    equal branches, and conflicting directions of bonds. `Mol` objects, which are not changed, are read from RDKit's binary
+    form, with the chirality and hybridization that they have; RDKit's objects are asked where that is not sufficient.
     An empty SMILES is a graph without atoms; chemprop gives it one atom of zeros. Molecules of one atom have graphs with
     every feature set; DeepChem's MolGraphConvFeaturizer refuses them.
 
@@ -570,6 +573,9 @@ def mol_graphs(
     smiles = list(smiles)
     status = np.ones(len(smiles), np.uint8)
     graphs = _native(smiles, features, status, threads)
+    objects = np.flatnonzero(status == NOT_TEXT)
+    if len(objects):
+        graphs = _with_objects(graphs, smiles, objects, status, threads)
     left = np.flatnonzero(status)
     molecules, failures = _read(smiles, left.tolist(), errors)
     if molecules:
@@ -588,10 +594,34 @@ def mol_graphs(
     return result[0] if len(result) == 1 else tuple(result)
 
 
-def _native(smiles: list[Any], features: str, status: NDArray[np.uint8], threads: int) -> MolGraphs:
+def _with_objects(
+    graphs: MolGraphs, items: list[Any], rows: NDArray[np.intp], status: NDArray[np.uint8], threads: int
+) -> MolGraphs:
+    """Return the graphs with those of the `Mol` objects at some rows whose binary form in RDKit is sufficient."""
+    parts = []
+    for start in range(0, len(rows), CHUNK):
+        here = rows[start : start + CHUNK]
+        objects, found = [items[i] for i in here.tolist()], np.ones(len(here), np.uint8)
+        parts.append(_native(objects, graphs.features, found, threads, binaries_of(objects)))
+        status[here] = found
+    made = joined(parts)
+    if len(rows) == len(items):
+        return made
+    return _spliced(graphs, {i: made[k] for k, i in enumerate(rows.tolist())})
+
+
+def _native(
+    smiles: list[Any],
+    features: str,
+    status: NDArray[np.uint8],
+    threads: int,
+    binaries: list[bytes | None] | None = None,
+) -> MolGraphs:
     """Return the graphs of all molecules; those with a status other than 0 have no atoms yet."""
     parts = []
-    for counts, atom_codes, floats, bond_codes, ends in _core.mol_graphs(smiles, _tables(features), status, threads):
+    texts: list[Any] = smiles if binaries is None else binaries
+    made = _core.mol_graphs(texts, _tables(features), status, threads, binaries is not None)
+    for counts, atom_codes, floats, bond_codes, ends in made:
         offsets = np.zeros((2, counts.shape[1] + 1), np.int64)
         np.cumsum(counts, axis=1, out=offsets[:, 1:])
         offsets[1] *= 2
