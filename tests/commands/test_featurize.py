@@ -80,6 +80,7 @@ def test_mistakes_are_one_sentence_and_leave_no_output(here, capsys):
         (["t.csv", "--smiles", "mol", "--features", ","], "--features names nothing"),
         (["t.csv", "--smiles", "mol", "--features", "ecfp,ecfp"], "--features names ecfp twice"),
         (["t.csv", "--smiles", "mol", "--features", "ecfp", "--size", "12"], "size must be a multiple of 8"),
+        (["t.csv", "--smiles", "mol", "--size", "2000000000"], "--size makes a column of each bit, at most 100,000"),
         (["has.csv", "--features", "TPSA"], "has a column 'TPSA' already"),
         (["t.csv", "--smiles", "mol", "--max-unreadable", "0.1"], "2 of 7 rows of t.csv could not be read"),
         (["none.csv"], "there is no file none.csv"),

@@ -90,6 +90,11 @@ def test_the_saved_form_is_complete_and_the_meaning_ignores_what_can_be_read():
     assert again == inner and hash(again) == hash(inner) and repr(again) == repr(inner)
     assert both() != both(partial=True) and both().agrees_with(both(partial=True))
     assert not both().agrees_with(Combined(FEW, COUNTS)) and both() != COUNTS
+    deep = FEW.saved_form()
+    for _ in range(600):
+        deep = {"class": "Combined", "featurizers": [deep]}
+    with pytest.raises(ValueError, match="config: its classes are nested too deeply"):
+        Featurizer.build(deep)
     for config in ({"featurizers": []}, {"featurizers": [{"class": "Popen"}]}, {}):
         with pytest.raises(ValueError, match="config"):
             Featurizer.build({"class": "Combined", **config})

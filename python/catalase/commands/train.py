@@ -133,12 +133,14 @@ def _finite(dataset: Any, rows: Any) -> tuple[Any, list[Any]]:
 
     usable = np.isfinite(dataset.X)
     whole = usable.all(axis=1)
-    names = dataset.featurizer.feature_names
+    if whole.all():
+        return dataset, []
     failures = []
+    names = dataset.featurizer.feature_names
     for i in np.flatnonzero(~whole).tolist():
         j = int(np.argmin(usable[i]))
         failures.append(Failure(int(rows[i]), str(dataset.ids[i]), f"its {names[j]} is {dataset.X[i, j]:g}"))
-    return (dataset.select(np.flatnonzero(whole)) if failures else dataset), failures
+    return dataset.select(np.flatnonzero(whole)), failures
 
 
 def _scaled(parts: Sequence[Any]) -> list[Any]:
