@@ -12,6 +12,8 @@
 // caller reports it.
 #pragma once
 
+#include <type_traits>
+
 #include "molecule/large_molecule.h"
 #include "substructure/target.h"
 
@@ -122,7 +124,7 @@ class Matcher {
   }
 
   // Calls found(atoms, set) for each match of a pattern that is possible: the atom of each query atom, and all of them
-  // as a set.
+  // as a set. It may return whether to go on.
   template <class F>
   void list(u32 pattern, F&& found) {
     enumerate(q_.pattern[pattern], found);
@@ -381,7 +383,11 @@ class Matcher {
         }
         Bits<W> set = used;
         set.set(static_cast<unsigned>(atom));
-        found(match, set);
+        if constexpr (std::is_void_v<decltype(found(match, set))>) {
+          found(match, set);
+        } else if (!found(match, set)) {
+          return;
+        }
         continue;
       }
       used.set(static_cast<unsigned>(atom));

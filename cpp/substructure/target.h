@@ -5,11 +5,9 @@
 // smallest ring of an atom is the same in every such set.
 #pragma once
 
-#include "molecule/aromaticity.h"
-#include "molecule/kekulize.h"
 #include "molecule/molecule.h"
+#include "molecule/perceive.h"
 #include "molecule/rdkit_binary.h"
-#include "molecule/rings.h"
 #include "molecule/smiles.h"
 #include "molecule/valence.h"
 #include "substructure/query.h"
@@ -17,17 +15,12 @@
 namespace catalase {
 namespace {
 
-template <int W>
-struct Perception {
-  Rings<W> rings;
-  Kekule<W> kekule;
-};
-
 struct Target {
   Molecule molecule;
   std::int16_t feature[kFeatures][256];
   u32 ring_sizes[256];  // bit n: in a smallest ring of n atoms
   u8 bond_state[256];   // order - 1, plus 4 in a ring; 255 at a root
+  std::int32_t aromatic_rings;  // of RDKit's binary form, or -1 if it is not known
   bool rings_counted;
 };
 
@@ -178,10 +171,12 @@ inline Status read_binary_target(const char* data, std::int64_t length, Target& 
   __builtin_memset(details.smallest_ring, 0, sizeof(details.smallest_ring));
   __builtin_memset(details.ring_sizes, 0, sizeof(details.ring_sizes));
   details.ring_bonds = Bits<4>::none();
+  details.aromatic_rings = 0;
   Bits<4> ring_atoms;
   const Status status = read_rdkit_binary(data, length, false, m, ring_atoms, &details);
   if (status != kNative) return status;
   t.rings_counted = true;
+  t.aromatic_rings = details.aromatic_rings;
   for (unsigned a = 0; a < m.atoms; ++a) {
     values(t, Feature::kAromatic)[a] = details.aromatic[a];
     values(t, Feature::kIsotope)[a] = details.isotope[a];
