@@ -52,8 +52,7 @@ void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_
   });
 }
 
-void path_list(const py::list& smiles, int kind, std::uint32_t size, py::array rows, py::array status,
-               int threads) {
+void path_list(const py::list& smiles, int kind, std::uint32_t size, py::array rows, py::array status, int threads) {
   const Index n = static_cast<Index>(smiles.size());
   PathBatch batch{};
   batch.kind = code(kind, PathKind::kSubgraphs, "unknown kind of fingerprint");

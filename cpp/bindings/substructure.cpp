@@ -17,7 +17,7 @@ namespace {
 // Molecules between two checks for signals, so many that they take some tenths of a second.
 constexpr Index kFewestMolecules = 4, kMostMolecules = 1 << 12;
 constexpr Index kAskAromaticRings = -1, kAskParts = -2;  // in place of a pattern's number
-constexpr double kShort = 0.05, kLong = 0.2;  // seconds
+constexpr double kShort = 0.05, kLong = 0.2;             // seconds
 
 // Compiled patterns, and how each text was read.
 struct Patterns {

@@ -5,7 +5,7 @@
 //   pair (a, b)    = hash(smaller code, bonds between, larger code), up to 30 bonds
 //   torsion (abcd) = hash(code(a) - 1, code(b) - 2, code(c) - 2, code(d) - 1), in the direction that is smaller
 //
-// A ring of three is a torsion too, from its first atom around to it. The pi electrons of an atom are 1 if it is aromatic,
+// A ring of three is a torsion too, from its first atom around to it; hydrogens are in no torsion. The pi electrons of an atom are 1 if it is aromatic,
 // or else what its bonds count beyond one each, unless the atom is sp3. They are proven for carbon, nitrogen, oxygen,
 // sulphur and phosphorus with full shells; other atoms with multiple bonds are left to RDKit.
 #pragma once
@@ -98,7 +98,12 @@ inline u32 torsion(u32 a, u32 b, u32 c, u32 d) {
 }
 
 template <int W, class Emit>
-void torsions(const Molecule& m, const AtomCodes<W>& c, Emit&& emit) {
+void torsions(const Molecule& m, AtomCodes<W>& c, Emit&& emit) {
+  for (unsigned a = 0; a < m.atoms && m.hydrogen_atoms; ++a) {
+    if (m.atom[a].element != 1) continue;
+    for (unsigned b = 0; b < m.atoms; ++b) c.near[b].clear(a);
+    c.near[a] = Bits<W>::none();
+  }
   for (unsigned y = 0; y < m.atoms; ++y) {
     for_each(c.near[y], [&](unsigned x) {
       if (x > y) return;

@@ -22,9 +22,9 @@ constexpr unsigned kMaxPath = 7;  // bonds
 
 template <int W>
 struct SubgraphWork {
-  Bits<W> near[256];                    // bonds that share an atom with a bond
+  Bits<W> near[256];                      // bonds that share an atom with a bond
   u32 hash[256][kMaxDegree][kMaxDegree];  // of a bond, for the bonds in the set at its beginning and end, minus 1
-  u8 bonds_at[256];                     // of the set, at each atom
+  u8 bonds_at[256];                       // of the set, at each atom
   u8 set[kMaxPath];
 };
 

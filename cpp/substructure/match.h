@@ -123,6 +123,9 @@ class Matcher {
     return evaluate(q_.step[q_.pattern[pattern].search].node, within);
   }
 
+  // The number of matches of a pattern of one atom.
+  std::int32_t count_atoms(u32 pattern) { return evaluate(q_.step[q_.pattern[pattern].search].node, all_).count(); }
+
   // Calls found(atoms, set) for each match of a pattern that is possible: the atom of each query atom, and all of them
   // as a set. It may return whether to go on.
   template <class F>

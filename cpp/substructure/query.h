@@ -27,6 +27,7 @@ enum class Feature : std::uint8_t {
   kRingBonds,
   kRings,         // smallest rings that the atom is in
   kSmallestRing,  // the size of the smallest of them, 0 outside rings
+  kRingSystem,    // atoms that bonds in rings join to it, and the atom, 0 outside rings
   kHeteroNeighbours,
   kAliphaticHeteroNeighbours,
   kCount

@@ -80,8 +80,8 @@ Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSp
     const SubstructureColumn& column = batch.column[c];
     const Index entry = i * batch.columns + c;
     if (column.pattern >= kParts) {
-      const std::int32_t count = column.pattern == kParts ? parts<W>(t.molecule)
-                                                          : aromatic_rings(t, space.perception.rings, batch.binary);
+      const std::int32_t count =
+          column.pattern == kParts ? parts<W>(t.molecule) : aromatic_rings(t, space.perception.rings, batch.binary);
       write_entry(batch, entry, column, count, count == kCountLeft ? Outcome::kLeft : Outcome::kDone);
       continue;
     }
@@ -94,6 +94,8 @@ Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSp
     const bool open_end = batch.counts == nullptr && column.high == kNoHighest;  // `low` matches decide
     if (possible && (!exact || (open_end && column.low == 1))) {
       count = matcher.match(searched);
+    } else if (possible && pattern.atoms == 1 && batch.emit == nullptr) {
+      count = matcher.count_atoms(searched);
     } else if (possible) {
       space.seen.clear();
       matcher.list(searched, [&](const u8* atoms, const Bits<W>& set) {
