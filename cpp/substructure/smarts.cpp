@@ -16,6 +16,7 @@ struct QueryLink {
 // One pattern as it was read: its atoms, and each atom's bonds in RDKit's order.
 struct QueryGraph {
   unsigned atoms = 0;
+  bool any_ring = false;  // see Pattern
   std::uint32_t node[kMaxQueryAtoms];
   std::uint8_t degree[kMaxQueryAtoms];
   QueryLink link[kMaxQueryAtoms][kMaxQueryAtoms];
@@ -299,6 +300,7 @@ std::uint32_t QuerySet::add_pattern(const QueryGraph& graph, bool rooted) {
   Pattern pattern{};
   pattern.rooted = rooted;
   pattern.atoms = static_cast<std::uint8_t>(graph.atoms);
+  pattern.any_ring = graph.any_ring;
   // RDKit places the first atom that has a placed neighbour, or else the first that is left.
   std::uint8_t order[kMaxQueryAtoms];
   bool placed[kMaxQueryAtoms] = {};
@@ -567,6 +569,15 @@ class SmartsReader {
         ring[a] |= std::uint64_t{1} << b;
         std::uint8_t& bond = graph.link[a][i].bond;
         bond = set_.bond_of(static_cast<std::uint8_t>(set_.bonds_[bond] & kRingBond));
+      }
+    }
+    const AtomNode in_ring{AtomOp::kRange, Feature::kRingBonds, 1, kNoUpperEnd, 0, 0};
+    graph.any_ring = std::popcount(reached(ring, 0)) == static_cast<int>(graph.atoms);
+    for (unsigned a = 0; a < graph.atoms; ++a) {
+      const AtomNode& node = set_.nodes_[graph.node[a]];
+      graph.any_ring = graph.any_ring && graph.degree[a] == 2 && (node.op == AtomOp::kAny || is_equal(node, in_ring));
+      for (unsigned i = 0; i < graph.degree[a]; ++i) {
+        graph.any_ring = graph.any_ring && set_.bonds_[graph.link[a][i].bond] == kRingBond;
       }
     }
     for (unsigned a = 0; a < graph.atoms; ++a) {

@@ -1,6 +1,7 @@
 // One molecule after the other, on one thread: read and perceived once, then searched for every pattern.
 #include "cpu/level.h"
 #include "molecule/large_molecule.h"
+#include "substructure/cycles.h"
 #include "substructure/match.h"
 #include "substructure/substructure.h"
 #include "substructure/target.h"
@@ -12,6 +13,7 @@ template <int W>
 struct SearchSpace {
   Perception<W> perception;
   SetsSeen<W> seen;
+  Cycles<W> cycles;
 };
 
 struct SearchWork {
@@ -76,6 +78,7 @@ Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSp
   const Status status = batch.binary ? kNative : perceive_target(t, q, space.perception);
   if (status != kNative) return status;
   Matcher<W> matcher(q, t, memory);
+  bool cycles_asked = false, cycles_known = false;
   for (Index c = 0; c < batch.columns; ++c) {  // whose entries are 0 so far
     const SubstructureColumn& column = batch.column[c];
     const Index entry = i * batch.columns + c;
@@ -86,6 +89,15 @@ Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSp
       continue;
     }
     const Pattern& pattern = q.pattern[column.pattern];
+    if (pattern.any_ring && batch.emit == nullptr) {
+      if (!cycles_asked) cycles_known = !batch.binary && find_cycles(t.molecule, space.perception.rings, space.cycles);
+      cycles_asked = true;
+      const std::int32_t rings = cycles_known ? space.cycles.of_size(pattern.atoms, kMaxMatches) : -1;
+      if (rings >= 0) {
+        write_entry(batch, entry, column, rings, Outcome::kDone);
+        continue;
+      }
+    }
     const bool exact = !pattern.ring_counts || t.rings_counted;
     const u32 searched = exact ? column.pattern : pattern.relaxed;
     const bool possible = matcher.is_possible(searched);
@@ -99,7 +111,8 @@ Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSp
     } else if (possible) {
       space.seen.clear();
       matcher.list(searched, [&](const u8* atoms, const Bits<W>& set) {
-        if (space.seen.add(set)) __builtin_memcpy(work.matches[space.seen.count() - 1], atoms, pattern.atoms);
+        if (space.seen.add(set) && batch.emit != nullptr)
+          __builtin_memcpy(work.matches[space.seen.count() - 1], atoms, pattern.atoms);
         return !open_end || static_cast<std::int32_t>(space.seen.count()) < column.low;
       });
       count = static_cast<std::int32_t>(space.seen.count());

@@ -165,8 +165,18 @@ def fingerprints(
     rows, status = _native(on_host, settings, partial)
     left = np.flatnonzero(status)  # for RDKit, except molecules known to be refused
     failures, failed, n_partial = fill_by_rdkit(
-        "ecfp", on_host, left, rows, status, lambda: _generator(settings), output, threads, errors,
-        partial=partial, places=places, total=len(smiles),
+        "ecfp",
+        on_host,
+        left,
+        rows,
+        status,
+        lambda: _generator(settings),
+        output,
+        threads,
+        errors,
+        partial=partial,
+        places=places,
+        total=len(smiles),
     )
     if on_device is not None:
         on_device.fill(rows)
@@ -298,7 +308,10 @@ def fill_by_rdkit(
             if refused:
                 molecule, reason = None, valence_reason(item)
             elif status[i] == _SUBGRAPHS:
-                molecule, reason = None, f"it has more than {_core.MAX_SUBGRAPHS:,} paths of up to 7 bonds, with branches"
+                molecule, reason = (
+                    None,
+                    f"it has more than {_core.MAX_SUBGRAPHS:,} paths of up to 7 bonds, with branches",
+                )
             else:
                 molecule, reason = read_molecule(item)
             if reason:

@@ -341,7 +341,9 @@ def _keys() -> _Keys:
         if key >= MACCS_SIZE or (smarts == "?" and key not in _COUNTED):
             continue
         # More than one match of a recursive query is another question than one of each alternative.
-        parts: list[str | int] = [_COUNTED[key]] if smarts == "?" else list(alternatives(smarts)) if most == 0 else [smarts]
+        parts: list[str | int] = (
+            [_COUNTED[key]] if smarts == "?" else list(alternatives(smarts)) if most == 0 else [smarts]
+        )
         for part in parts:
             least = 2 if smarts == "?" else most + 1
             names.append(f"key {key}, {smarts}")
