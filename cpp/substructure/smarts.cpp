@@ -16,7 +16,8 @@ struct QueryLink {
 // One pattern as it was read: its atoms, and each atom's bonds in RDKit's order.
 struct QueryGraph {
   unsigned atoms = 0;
-  bool any_ring = false;  // see Pattern
+  std::uint8_t ring = 0;  // see Pattern
+  bool any_ring = false;
   std::uint32_t node[kMaxQueryAtoms];
   std::uint8_t degree[kMaxQueryAtoms];
   QueryLink link[kMaxQueryAtoms][kMaxQueryAtoms];
@@ -300,6 +301,7 @@ std::uint32_t QuerySet::add_pattern(const QueryGraph& graph, bool rooted) {
   Pattern pattern{};
   pattern.rooted = rooted;
   pattern.atoms = static_cast<std::uint8_t>(graph.atoms);
+  pattern.ring = graph.ring;
   pattern.any_ring = graph.any_ring;
   // RDKit places the first atom that has a placed neighbour, or else the first that is left.
   std::uint8_t order[kMaxQueryAtoms];
@@ -549,12 +551,12 @@ class SmartsReader {
         if (closures[i].number == number) link(graph, closures[i].a, closures[i].b, closures[i].states);
       }
     }
-    if (closed != 0) narrow_rings(graph);
+    if (closed != 0) narrow_rings(graph, closed == 1);
     return true;
   }
 
   // What a ring of the pattern asks of its image: bonds in rings, and as many atoms in one ring system.
-  void narrow_rings(QueryGraph& graph) {
+  void narrow_rings(QueryGraph& graph, bool is_only) {
     std::uint64_t ring[kMaxQueryAtoms] = {};  // neighbours by bonds in rings
     for (unsigned a = 0; a < graph.atoms; ++a) {
       for (unsigned i = 0; i < graph.degree[a]; ++i) {
@@ -582,6 +584,7 @@ class SmartsReader {
     }
     for (unsigned a = 0; a < graph.atoms; ++a) {
       const int system = std::popcount(reached(ring, a));
+      if (is_only && system > 1) graph.ring = static_cast<std::uint8_t>(system);
       if (system > kUsualRing)
         graph.node[a] = set_.both(graph.node[a], range(Feature::kRingSystem, system, kNoUpperEnd));
     }

@@ -89,11 +89,11 @@ Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSp
       continue;
     }
     const Pattern& pattern = q.pattern[column.pattern];
-    if (pattern.any_ring && batch.emit == nullptr) {
-      if (!cycles_asked) cycles_known = !batch.binary && find_cycles(t.molecule, space.perception.rings, space.cycles);
+    if (!batch.binary && (pattern.any_ring || (pattern.ring != 0 && cycles_asked))) {
+      if (!cycles_asked) cycles_known = find_cycles(t.molecule, space.perception.rings, space.cycles);
       cycles_asked = true;
-      const std::int32_t rings = cycles_known ? space.cycles.of_size(pattern.atoms, kMaxMatches) : -1;
-      if (rings >= 0) {
+      const std::int32_t rings = cycles_known ? space.cycles.of_size(pattern.ring, kMaxMatches) : -1;
+      if (rings == 0 || (rings > 0 && pattern.any_ring && batch.emit == nullptr)) {
         write_entry(batch, entry, column, rings, Outcome::kDone);
         continue;
       }

@@ -6,7 +6,7 @@ RDKit is the authority. The native code (cpp/substructure, cpp/fingerprint) give
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -288,7 +288,7 @@ def _path_fingerprints(
 def _generator(function: str, size: int) -> Any:
     from rdkit.Chem import rdFingerprintGenerator as generators
 
-    makers = {
+    makers: dict[str, Callable[..., Any]] = {
         "atom_pairs": generators.GetAtomPairGenerator,
         "topological_torsions": generators.GetTopologicalTorsionGenerator,
         "rdkit_fingerprint": generators.GetRDKitFPGenerator,
