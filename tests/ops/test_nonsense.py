@@ -118,6 +118,8 @@ CALLS = {
     "one_hot_dna": lambda: call(["ACG", "AC"], length=3, reverse_complement=False, dtype="uint8", device="cpu"),
     "ecfp": lambda: call(["CCO"], radius=2, size=64, output="packed", chirality=False, features=False, use_bond_types=True, errors="raise", return_report=False, num_threads=1, device="cpu"),
     "descriptors": lambda: call(["CCO"], names=["MolWt", "qed"], errors="raise", return_report=False, num_threads=1),
+    "maccs": lambda: call(["CCO"], output="packed", errors="raise", return_report=False, num_threads=1),
+    **{name: lambda: call(["CCO"], size=64, output="packed", errors="raise", return_report=False, num_threads=1) for name in ("atom_pairs", "topological_torsions", "rdkit_fingerprint")},
     "substructure": lambda: call(["CCO"], ["[OX2H]", "CC"], what="atoms", errors="raise", return_report=False, num_threads=1),
     "empty": lambda: call((2, 3), np.float32),
     "augment_images": lambda: call(

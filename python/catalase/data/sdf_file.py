@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -60,6 +58,9 @@ class SdfFile(Table):
             with self._with_context():
                 raw = self._opened(raw)
                 if not raw.seekable():
+                    import shutil
+                    import tempfile
+
                     spooled: Any = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # the stack closes it
                     self._stack.callback(spooled.close)
                     shutil.copyfileobj(unpacked(raw), spooled)

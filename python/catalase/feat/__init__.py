@@ -12,19 +12,29 @@ from .combined import Combined
 from .descriptors import Descriptors, RDKitDescriptors
 from .dna import DNAOneHotFeaturizer
 from .featurizer import Featurizer
+from .fingerprints import (
+    AtomPairFingerprint,
+    MACCSKeysFingerprint,
+    RDKitFingerprint,
+    TopologicalTorsionFingerprint,
+)
 
 if TYPE_CHECKING:
     from ..trans.transformer import TransformedFeaturizer
 
 __all__ = [
     "DESCRIPTOR_NAMES",
+    "AtomPairFingerprint",
     "CircularFingerprint",
     "Combined",
     "DNAOneHotFeaturizer",
     "Descriptors",
     "Featurizer",
     "FilterCatalog",
+    "MACCSKeysFingerprint",
     "RDKitDescriptors",
+    "RDKitFingerprint",
+    "TopologicalTorsionFingerprint",
     "TransformedFeaturizer",
     "filter_catalog",
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import pkgutil
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -130,5 +129,7 @@ def register(cls: type[T]) -> type[T]:
 
 def _import_all() -> None:
     """Import every module of this package, which lists the models that it defines."""
+    import pkgutil
+
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
         importlib.import_module(f".{module.name}", __package__)
