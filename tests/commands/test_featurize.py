@@ -31,6 +31,15 @@ def read(path):
     [
         ([], ct.feat.Descriptors()),
         (["--features", "ecfp", "--size", "64", "--radius", "1"], ct.feat.CircularFingerprint(1, 64)),
+        (
+            ["--features", "maccs,atom-pairs,torsions,paths", "--size", "16"],
+            ct.feat.Combined(
+                ct.feat.MACCSKeysFingerprint(),
+                ct.feat.AtomPairFingerprint(16),
+                ct.feat.TopologicalTorsionFingerprint(16),
+                ct.feat.RDKitFingerprint(16),
+            ),
+        ),
         (["--features", "MolWt, TPSA"], ct.feat.Descriptors(["MolWt", "TPSA"])),
         (
             ["--features", "TPSA,counts,all-descriptors", "--size", "8"],

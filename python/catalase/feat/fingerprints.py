@@ -29,6 +29,11 @@ class MACCSKeysFingerprint(Featurizer):
 
     reads = "SMILES"
 
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The numbers of the keys: ``maccs_166``."""
+        return tuple(f"maccs_{key}" for key in range(167))
+
     def featurize(self, datapoints: Sequence[Any], errors: str = "raise", output: str = "dense") -> Any:
         """Return the keys of SMILES or RDKit molecules.
 
@@ -56,6 +61,7 @@ class _PathFingerprint(Featurizer):
 
     reads = "SMILES"
     _compute: ClassVar[Callable[..., Any]]
+    _label: ClassVar[str]
 
     def __init__(self, size: int = 2048, is_counts_based: bool = False) -> None:
         name = type(self).__name__
@@ -63,6 +69,11 @@ class _PathFingerprint(Featurizer):
         if size % 8:
             raise ValueError(f"{name}: size must be a multiple of 8, got {size}")
         self.is_counts_based = flag(name, "is_counts_based", is_counts_based)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The kind of the fingerprint and the number of the bit: ``atom_pair_17``, ``torsion_17``, ``rdkit_17``."""
+        return tuple(f"{self._label}_{bit}" for bit in range(self.size))
 
     def featurize(self, datapoints: Sequence[Any], errors: str = "raise", output: str = "dense") -> Any:
         """Return the fingerprints of SMILES or RDKit molecules.
@@ -123,6 +134,7 @@ class AtomPairFingerprint(_PathFingerprint):
     """
 
     _compute = staticmethod(ops.atom_pairs)
+    _label = "atom_pair"
 
 
 @register("TopologicalTorsionFingerprint", **_FIELDS)
@@ -149,6 +161,7 @@ class TopologicalTorsionFingerprint(_PathFingerprint):
     """
 
     _compute = staticmethod(ops.topological_torsions)
+    _label = "torsion"
 
 
 @register("RDKitFingerprint", **_FIELDS)
@@ -175,6 +188,7 @@ class RDKitFingerprint(_PathFingerprint):
     """
 
     _compute = staticmethod(ops.rdkit_fingerprint)
+    _label = "rdkit"
 
 
 def _featurize(
