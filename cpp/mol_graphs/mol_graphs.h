@@ -1,6 +1,6 @@
 // SMILES to packed molecular graphs: small integer codes of atoms and bonds, a few floats of atoms, and who binds whom.
 //
-//   molecule/{smiles.h -> valence.h -> perceive.h -> stereo.h} -> facts of each atom and bond -> tables -> rows
+//   molecule/{smiles.h -> valence.h -> perceive_facts.h -> stereo.h} -> facts of each atom and bond -> tables -> rows
 //
 // A feature set is given by tables from facts to codes, so the kernel knows none by name: a row of atom codes is the OR of
 // one 64-bit word a fact, one byte a field; a row of bond codes is one word. Rows are at most 8 bytes.

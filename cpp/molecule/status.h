@@ -19,6 +19,7 @@ enum Status : std::uint8_t {
   kAromatic = 7,  // no Kekule form, more than one where that shows, or an unproven aromatic atom
   kStereo = 8,    // stereo marks, if they are requested
   kRefused = 9,   // RDKit refuses a metal's valence; the row is that of a partial sanitization, or zero
+  kSubgraphs = 10,  // more subgraphs than are counted; RDKit would need gigabytes
 };
 
 }  // namespace catalase

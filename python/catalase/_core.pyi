@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ACTIVATIONS: dict[str, int]
+AROMATIC_RINGS: int
 ATOM_FACTS: dict[str, int]
 BOND_FACTS: int
 BORDERS: dict[str, int]
@@ -25,6 +26,9 @@ MATCH_GIVEN_UP: int
 MATCH_LEFT: int
 MAX_ROW_BYTES: int
 MAX_SMILES_LENGTH: int
+MAX_SUBGRAPHS: int
+PARTS: int
+PATH_FINGERPRINTS: dict[str, int]
 POOLS: dict[str, int]
 RULES: dict[str, int]
 SMARTS_STATUSES: dict[str, int]
@@ -281,6 +285,18 @@ def matmul(
     a: NDArray[Any], b: NDArray[Any], bias: Any, activation: int, out: NDArray[Any], add: Any = None, keep: Any = None
 ) -> None: ...
 def matmul_batch(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any]) -> None: ...
+def message_update(
+    offsets: NDArray[Any],
+    index: NDArray[Any],
+    h: NDArray[Any],
+    w: NDArray[Any],
+    z: Any,
+    kind: Any,
+    bias: Any,
+    activation: int,
+    m: NDArray[Any],
+    y: NDArray[Any],
+) -> None: ...
 def mol_graphs(
     smiles: list[Any], tables: MolGraphTables, status: NDArray[Any], threads: int, binary: bool = False
 ) -> list[Any]: ...
@@ -312,6 +328,9 @@ def optim_step(
     nesterov: bool,
 ) -> None: ...
 def optim_step_fits(param: Any, grad: Any, x: Any, first: Any, second: Any) -> bool: ...
+def path_fingerprints(
+    smiles: list[Any], kind: int, size: int, rows: NDArray[Any], status: NDArray[Any], threads: int
+) -> None: ...
 def plain_input_gradient(dz: Any, w: Any, y: Any, scale: float) -> Any: ...
 def plain_linear(x: Any, w: Any, b: Any, activation: int) -> Any: ...
 def plain_matmul(a: Any, b: Any, transpose_a: bool, transpose_b: bool, out: Any) -> Any: ...

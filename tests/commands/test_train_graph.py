@@ -29,7 +29,9 @@ def shown(capsys, *arguments):
 @pytest.mark.parametrize("classes", [False, True])
 def test_a_graph_net_is_trained_and_used_like_any_other(here, capsys, classes):
     task = ["--task", "long", "--classification"] if classes else ["--task", "y"]
-    said = shown(capsys, "train", "t.csv", *task, "--model", "graph", "--epochs", "3", "--splitter", "random", "--out", "m")
+    said = shown(
+        capsys, "train", "t.csv", *task, "--model", "graph", "--epochs", "3", "--splitter", "random", "--out", "m"
+    )
     assert "1 of 37 rows could not be read" in said and "model saved in m" in said
     model = ct.models.load("m")
     assert type(model) is ct.models.DMPNNModel and model.mode == ("classification" if classes else "regression")

@@ -324,7 +324,10 @@ def augment(rng, dtype):
     return call, (x, numbers), f"x {x.shape}"
 
 
-@case("ecfp", "tanimoto", "tanimoto_topk", "descriptors", "substructure", "mol_graphs")
+@case(
+    "ecfp", "tanimoto", "tanimoto_topk", "descriptors", "substructure", "maccs", "atom_pairs", "topological_torsions",
+    "rdkit_fingerprint", "mol_graphs",
+)  # fmt: skip
 def fingerprints(rng, dtype):
     pieces = ["C", "O", "N", "c1ccccc1", "C(=O)", "S", "Cl", "C1CCNCC1", "[Na+].", "(C)C"]
     smiles = np.array(
@@ -339,8 +342,12 @@ def fingerprints(rng, dtype):
         values = ops.descriptors(given, errors="mask")
         counts = ops.substructure(given, ["[OX2H]", "C~*~[#6]", "c1ccccc1"], what="count", errors="mask")
         graphs = ops.mol_graphs(given, errors="mask")
+        others = [
+            function(given, errors="mask")
+            for function in (ops.maccs, ops.atom_pairs, ops.topological_torsions, ops.rdkit_fingerprint)
+        ]
         return (
-            bits, ops.tanimoto(bits, targets), *ops.tanimoto_topk(bits, targets, min(7, len(targets))), values, counts,
+            bits, *others, ops.tanimoto(bits, targets), *ops.tanimoto_topk(bits, targets, min(7, len(targets))), values, counts,
             graphs.atom_offsets, graphs.bond_offsets, graphs.atom_codes, graphs.atom_floats, graphs.bond_codes, graphs.source, graphs.target,
         ), ()  # fmt: skip
 

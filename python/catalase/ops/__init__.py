@@ -30,6 +30,7 @@ from .ecfp import ecfp
 from .elementwise import *  # noqa: F403
 from .embedding import embedding, embedding_backward
 from .environments import EnvironmentBatch, Environments, RowLists, environments
+from .fingerprints import atom_pairs, maccs, rdkit_fingerprint, topological_torsions
 from .graph import (
     gather_max,
     gather_max_backward,
@@ -132,6 +133,7 @@ __all__ = [
     "conv_transpose3d_backward",
     "convnd",
     "convnd_backward",
+    "atom_pairs",
     "augment_images",
     "descriptors",
     "dropout",
@@ -162,6 +164,7 @@ __all__ = [
     "linear_backward_input",
     "log_softmax",
     "log_softmax_backward",
+    "maccs",
     "matmul",
     "matmul_backward",
     "max_pool1d",
@@ -175,6 +178,7 @@ __all__ = [
     "message_update_backward",
     "message_update_forward",
     "one_hot_dna",
+    "rdkit_fingerprint",
     "segment_max",
     "segment_max_backward",
     "segment_mean",
@@ -189,6 +193,7 @@ __all__ = [
     "tanimoto",
     "tanimoto_topk",
     "transpose_index",
+    "topological_torsions",
     "upsample",
     "upsample_backward",
     *elementwise.__all__,
