@@ -29,7 +29,7 @@ PATHS = {
     "rdkit_fingerprint": generators.GetRDKitFPGenerator,
 }
 ALL = ["maccs", *PATHS]
-CAGES = ["C1CC1", "CC1CO1", "N1C(C)C1O", "C12C3C1C23", "C1CC12CC2", "O1C2CC12", "C12C3C4C1C5C2C3C45", "c1ccc2c(c1)c1ccccc1c1ccccc21", "C1#CC=CC=C1", "c1ccc2cc3ccccc3cc2c1", "C1CCCCCCCCCCCCCC1", "C1CCCCCCCCCCCCC1"]  # fmt: skip
+CAGES = ["C1CC1", "CC1CO1", "N1C(C)C1O", "C12C3C1C23", "C1CC12CC2", "O1C2CC12", "C12C3C4C1C5C2C3C45", "c1ccc2c(c1)c1ccccc1c1ccccc21", "C1#CC=CC=C1", "c1ccc2cc3ccccc3cc2c1", "c1cc2ccc3ccc4ccc5ccc6ccc1c7c2c3c4c5c67", "C1CCCCCCCCCCCCCC1", "C1CCCCCCCCCCCCC1"]  # fmt: skip
 # Multiple bonds at atoms of every kind, which decide pi electrons; metals; hydrogens that are atoms.
 ODD = ["CS(=O)(=O)N", "CS(=O)c1ccccc1", "CS(C)(=O)=N", "O=S=O", "O=S(=O)=O", "CP(=O)(O)O", "C[P+](C)(C)C", "CP=C", "C[As](=O)(O)O", "C=[Si](C)C", "[O-][Cl+3]([O-])([O-])O", "O=[Se]=O", "C[Se](=O)C", "[C-]#[O+]", "[N-]=[N+]=NC", "C[N+](=O)[O-]",
        "CC=[O+]C", "[CH2-]C=O", "[2H]C([2H])([2H])CO", "[2H]c1ccccc1", "[Na+].[Cl-].CCO", "Cl[Pt](Cl)(N)N", "[Fe+2]", "FS(F)(F)(F)(F)F", "C=[N]", "[CH2]C=C", "B(O)(O)c1ccccc1", "C#[N+]C", "CN=C=S", "OS(=O)(=O)O", "II", "CI(=O)=O"]  # fmt: skip

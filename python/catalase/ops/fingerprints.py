@@ -76,7 +76,7 @@ def maccs(
     >>> keys.shape
     (2, 21)
     >>> ct.ops.tanimoto(keys[:1], keys[1:]).round(2)
-    array([[0.25]], dtype=float32)
+    array([[0.19]], dtype=float32)
     """
     check_molecules("maccs", smiles)
     choice("maccs", "output", output, ("packed", "dense", "csr"))
