@@ -49,7 +49,7 @@ def test_options_that_are_not_made_are_refused():
         (MolGraphFeaturizer("dmpnn_organic"), MolGraphFeaturizer("dmpnn_organic")),
     ],
 )
-def test_loaders_give_datasets_of_graphs(name, featurizer, tmp_path):
+def test_loaders_give_datasets_of_graphs(name, featurizer, tmp_path, data_dir):
     tasks, parts, (scaler,) = ct.molnet.load_delaney(featurizer=name, splitter="random", seed=0, save_dir=tmp_path)
     _, plain, _ = ct.molnet.load_delaney(splitter="random", seed=0, reload=False)
     assert tasks == ["measured log solubility in mols per litre"] and not any(tmp_path.iterdir())
@@ -60,7 +60,7 @@ def test_loaders_give_datasets_of_graphs(name, featurizer, tmp_path):
     assert parts[0].report.kept == 1128 and scaler.transform_y
 
 
-def test_molecules_that_cannot_be_read_have_no_weight():
+def test_molecules_that_cannot_be_read_have_no_weight(data_dir):
     _, parts, _ = ct.molnet.load_clintox(featurizer="GraphConv", splitter="index")
     for part in parts:
         empty = np.diff(part.X.atom_offsets) == 0
