@@ -47,6 +47,8 @@ def test_sums_and_maxima_of_lists_agree_with_the_oracle_and_the_cpu(backend, len
     exact, sizes = (oracle.reduced("sum", v, offsets, index) for v in (x, np.abs(x)))
     assert y.shape == (len(lengths), *shape) and y.dtype == dtype and close(y, exact, sizes, most, dtype)
     assert same_as_cpu(y, ops.gather_sum(x, index, offsets))
+    kept = backend.get(ops.gather_sum(backend.array(x), index, offsets, keep=backend.array(dy)))
+    assert np.array_equal(kept, np.where(dy > 0, y, 0))
     dx = backend.get(ops.gather_sum_backward(backend.array(dy), index, offsets, rows))
     exact, sizes = (oracle.reduced_backward("sum", v, x, offsets, index) for v in (dy, np.abs(dy)))
     assert dx.shape == x.shape and close(dx, exact, sizes, len(index), dtype)

@@ -103,7 +103,9 @@ def gather_rows_backward(dy: NDArray[Any], index: ArrayLike, rows: int) -> NDArr
     return _as_given(backend, dx, shape)
 
 
-def gather_sum(values: NDArray[Any], index: ArrayLike, offsets: ArrayLike) -> NDArray[Any]:
+def gather_sum(
+    values: NDArray[Any], index: ArrayLike, offsets: ArrayLike, *, keep: NDArray[Any] | None = None
+) -> NDArray[Any]:
     """Return for each list the sum of the rows that it names, such as the messages that arrive at each atom.
 
     Parameters
@@ -114,6 +116,8 @@ def gather_sum(values: NDArray[Any], index: ArrayLike, offsets: ArrayLike) -> ND
         Row numbers, each from 0 to N - 1, list after list. A list may name a row twice.
     offsets : array_like of int, shape (L + 1,)
         List r has the entries ``offsets[r]`` to ``offsets[r + 1] - 1`` of ``index``: ascending from 0 to E.
+    keep : ndarray, shape (L, ...), optional
+        Results where it is not above 0 become 0: the derivative of ReLU, given its output.
 
     Returns
     -------
@@ -139,8 +143,16 @@ def gather_sum(values: NDArray[Any], index: ArrayLike, offsets: ArrayLike) -> ND
     >>> ct.ops.gather_sum(x, [0, 2, 1], [0, 2, 2, 3])
     array([[101.], [  0.], [ 10.]])
     """
-    backend, x, shape, index, offsets = _listed("gather_sum", values, index, offsets)
-    return _as_given(backend, backend.list_sum(x, offsets, index), shape)
+    function = "gather_sum"
+    backend, x, shape, numbers, starts = _listed(function, values, index, offsets)
+    if keep is not None:
+        floats(function, values=values, keep=keep)
+        if tuple(keep.shape) != (starts.shape[0] - 1, *shape):
+            raise ValueError(
+                f"{function}: keep must have shape {(starts.shape[0] - 1, *shape)}, got {tuple(keep.shape)}"
+            )
+        keep = _matrix(backend, keep)
+    return _as_given(backend, backend.list_sum(x, starts, numbers, False, keep), shape)
 
 
 def gather_sum_backward(dy: NDArray[Any], index: ArrayLike, offsets: ArrayLike, rows: int) -> NDArray[Any]:
