@@ -539,7 +539,7 @@ def message_update_forward(
 def message_update_backward(
     dy: NDArray[Any],
     y: NDArray[Any],
-    m: NDArray[Any],
+    sums: NDArray[Any],
     w: NDArray[Any],
     index: ArrayLike,
     offsets: ArrayLike,
@@ -555,7 +555,7 @@ def message_update_backward(
     ----------
     dy : ndarray, shape (L, H)
         Gradient at the output.
-    y, m : ndarray
+    y, sums : ndarray
         What `message_update_forward` returned.
     w, index, offsets, kind, activation
         As given to `message_update`. An activation whose derivative y does not determine, such as "gelu", is refused.
@@ -591,12 +591,12 @@ def message_update_backward(
     """
     function = "message_update_backward"
     rows = whole_number(function, "rows", rows, 0, _MOST_ROWS)
-    backend, dy, y, m, w = floats(function, dy=dy, y=y, m=m, w=w)
+    backend, dy, y, sums, w = floats(function, dy=dy, y=y, sums=sums, w=w)
     numbers, starts = check_lists(function, backend, index, offsets, rows)
     count = starts.shape[0] - 1
     _check_matrix(function, "w", w)
     for name, x, shape in (
-        ("m", m, (count, w.shape[0])),
+        ("sums", sums, (count, w.shape[0])),
         ("y", y, (count, w.shape[1])),
         ("dy", dy, (count, w.shape[1])),
     ):
@@ -613,7 +613,7 @@ def message_update_backward(
     dz, db = before_activation(function, dy, y, activation, None)
     turned, ends = backend.transpose_lists(starts, numbers, rows)
     dh = backend.list_sum(matmul(dz, w, transpose_b=True), ends, turned)
-    dw = DeferredMatmul(m, dz, transpose_a=True).array()
+    dw = DeferredMatmul(sums, dz, transpose_a=True).array()
     if own is None:
         return dh, dw, dz, db
     each = backend.array(np.arange(count + 1))
