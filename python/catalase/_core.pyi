@@ -280,7 +280,7 @@ def message_update(
     kind: Any,
     bias: Any,
     activation: int,
-    m: NDArray[Any],
+    m: Any,
     y: NDArray[Any],
 ) -> None: ...
 def moments(x: NDArray[Any], mean: NDArray[Any], var: NDArray[Any]) -> None: ...

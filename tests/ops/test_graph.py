@@ -170,6 +170,10 @@ def test_the_update_has_the_bits_of_its_parts_for_any_threads(backend, rows, col
         (1, 2, 3, 7),
     )
     expected = ops.activation(ops.linear(m, w, b) + z[kind], activation)
+    (alone,) = same_with_threads(
+        lambda: ops.message_update(h, w, index, offsets, z=z, kind=kind, b=b, activation=activation), (1, 2, 3)
+    )
+    assert np.array_equal(alone, expected)
     assert np.array_equal(sums, m) and np.array_equal(y, expected)
     direct = ops.message_update(h, w, index, offsets, z=z[kind], activation=activation)
     assert np.array_equal(direct, ops.activation(ops.matmul(m, w) + z[kind], activation))

@@ -510,7 +510,7 @@ def message_update(
     >>> ct.ops.message_update(h, w, [0, 1, 1], [0, 2, 3], z=np.array([[-9.0, 1.0]]), kind=[0, 0])
     array([[0., 7.], [0., 5.]])
     """
-    return _update("message_update", h, w, index, offsets, z, kind, b, activation)[0]
+    return _update("message_update", h, w, index, offsets, z, kind, b, activation, False)[0]
 
 
 def message_update_forward(
@@ -533,7 +533,7 @@ def message_update_forward(
     >>> m
     array([[2., 2., 2.]])
     """
-    return _update("message_update_forward", h, w, index, offsets, z, kind, b, activation)
+    return _update("message_update_forward", h, w, index, offsets, z, kind, b, activation, True)
 
 
 def message_update_backward(
@@ -622,7 +622,7 @@ def message_update_backward(
 
 
 def _update(
-    function: str, h: Any, w: Any, index: Any, offsets: Any, z: Any, kind: Any, b: Any, activation: Any
+    function: str, h: Any, w: Any, index: Any, offsets: Any, z: Any, kind: Any, b: Any, activation: Any, keep: bool
 ) -> tuple[Any, Any]:
     code = activation_code(function, activation)
     backend, h, w, z, b = floats(function, optional=("z", "b"), h=h, w=w, z=z, b=b)
@@ -643,7 +643,7 @@ def _update(
         raise ValueError(f"{function}: z must have shape {wanted}, got {tuple(z.shape)}")
     if b is not None and tuple(b.shape) != (w.shape[1],):
         raise ValueError(f"{function}: b must have shape ({w.shape[1]},), got {tuple(b.shape)}")
-    return backend.message_update(h, w, z, own, b, code, starts, numbers)
+    return backend.message_update(h, w, z, own, b, code, starts, numbers, keep)
 
 
 def _check_matrix(function: str, name: str, x: Any) -> None:

@@ -58,7 +58,11 @@ class MessageUpdate(Function):
         transposed: Lists | None, kinds: Lists | None,
     ) -> NDArray[Any]:  # fmt: skip
         index, offsets = lists
-        y, m = ops.message_update_forward(h, w, index, offsets, z=z, kind=kind, b=b, activation=activation)
+        more: dict[str, Any] = {"z": z, "kind": kind, "b": b, "activation": activation}
+        if self.recorded:
+            y, self.m = ops.message_update_forward(h, w, index, offsets, **more)
+        else:
+            y = ops.message_update(h, w, index, offsets, **more)
         function, backend = "message_update", backend_of(y)
         if transposed is not None:
             transposed = check_transposed(function, backend, "transposed", transposed, len(h), len(y), len(index))
@@ -69,7 +73,7 @@ class MessageUpdate(Function):
                 )
             kinds = check_transposed(function, backend, "kinds", kinds, len(z), len(y), len(y))
         if self.recorded:
-            self.w, self.y, self.m, self.activation, self.has_bias = w, y, m, activation, b is not None
+            self.w, self.y, self.activation, self.has_bias = w, y, activation, b is not None
             self.lists, self.transposed, self.rows = lists, transposed, len(h)
             self.kind, self.kinds, self.z_rows = kind, kinds, 0 if z is None else len(z)
         return y
@@ -146,7 +150,11 @@ class MessagePassing(Function):
         h = ops.relu(z)
         hidden, sums = [h], []
         for lists in depths:
-            h, m = ops.message_update_forward(h, w, lists.index, lists.offsets, z=z, kind=lists.kind, b=b)
+            more: dict[str, Any] = {"z": z, "kind": lists.kind, "b": b}
+            if not self.recorded:
+                h = ops.message_update(h, w, lists.index, lists.offsets, **more)
+                continue
+            h, m = ops.message_update_forward(h, w, lists.index, lists.offsets, **more)
             hidden.append(h)
             sums.append(m)
         if self.recorded:
