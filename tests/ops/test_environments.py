@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
 import threading
 from itertools import pairwise
@@ -308,6 +309,20 @@ def test_batches_of_several_threads_and_pickles_are_equal():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def _batch_in_a_child(found, net, rows):
+    return net(found.batch(rows)).numpy()
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
+def test_a_forked_child_has_the_same_bits():
+    graphs = packed([ODD[name] for name in ODD] * 20, 3, 5)
+    found, net, rows = ops.environments(graphs, 3), Net(graphs, 40), np.arange(50) * 3
+    expected = net(found.batch(rows)).numpy()
+    child = multiprocessing.get_context("fork").Pool(1)
+    with child:
+        assert np.array_equal(child.apply(_batch_in_a_child, (found, net, rows)), expected)
 
 
 def test_features_are_those_of_the_codes():
