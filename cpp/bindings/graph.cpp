@@ -96,12 +96,12 @@ void spread_into(const py::array& offsets, bool mean, const py::array& dy, const
 template <class T>
 void update_into(const py::array& offsets, const py::array& index, const py::array& h, const py::array& w,
                  const py::object& z, const py::object& kind, const py::object& bias, int activation,
-                 const py::array& m, const py::array& y) {
+                 const py::object& m, const py::array& y) {
   const RowLists lists = lists_of(offsets, index);
   UpdateArgs<T> args{};
   args.w = matrix_view<const T>(w);
   args.h = named_rows<T>(h, offsets, lists, args.w.rows);
-  args.m = graph_rows<T>(m, lists.count, args.w.rows);
+  if (!m.is_none()) args.m = graph_rows<T>(py::cast<py::array>(m), lists.count, args.w.rows);
   args.y = graph_rows<T>(y, lists.count, args.w.cols);
   args.activation = activation_of(activation);
   if (!z.is_none()) {
@@ -129,7 +129,7 @@ CATALASE_BINDING(graph, m) {
   m.def(
       "message_update",
       [](const py::array& offsets, const py::array& index, const py::array& h, const py::array& w, const py::object& z,
-         const py::object& kind, const py::object& bias, int activation, const py::array& sums, const py::array& y) {
+         const py::object& kind, const py::object& bias, int activation, const py::object& sums, const py::array& y) {
         by_type(h, [&]<class T>() { update_into<T>(offsets, index, h, w, z, kind, bias, activation, sums, y); });
       },
       py::arg("offsets"), py::arg("index"), py::arg("h"), py::arg("w"), py::arg("z"), py::arg("kind"), py::arg("bias"),

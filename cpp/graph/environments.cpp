@@ -25,16 +25,6 @@ Hash spread(Hash x) {
   return (x ^ (x >> 29)) * 0xbf58476d1ce4e5b9u;
 }
 
-Hash hash_of_bytes(Hash seed, const void* data, Index bytes) {
-  const auto* p = static_cast<const unsigned char*>(data);
-  for (; bytes > 0; bytes -= 8, p += 8) {
-    Hash word = 0;
-    std::memcpy(&word, p, static_cast<std::size_t>(bytes < 8 ? bytes : 8));
-    seed = joined(seed, word);
-  }
-  return seed;
-}
-
 // A table of numbers by the hashes of their contents: open addressing, at most half full. A place holds half of the hash,
 // so that other contents are hardly ever looked at.
 class Finder {
@@ -84,20 +74,19 @@ class Finder {
 // The classes of one depth while they are found.
 class ClassFinder {
  public:
-  std::int32_t number_of(std::int32_t kind, const ScratchVector<std::int32_t>& members, Hash hash) {
-    const auto count = static_cast<Index>(members.size());
+  std::int32_t number_of(std::int32_t kind, const std::int32_t* members, Index count, Hash hash) {
     const std::int32_t number = finder_.find(hash, [&](std::int32_t c) {
       const Index* offsets = table_.offsets.data() + c;
       if (table_.kind[static_cast<std::size_t>(c)] != kind || offsets[1] - offsets[0] != count) return false;
       const std::int32_t* own = table_.index.data() + offsets[0];
       for (Index i = 0; i < count; ++i) {
-        if (own[i] != members[static_cast<std::size_t>(i)]) return false;
+        if (own[i] != members[i]) return false;
       }
       return true;
     });
     if (number == static_cast<std::int32_t>(table_.kind.size())) {
       table_.kind.push_back(kind);
-      table_.index.insert(table_.index.end(), members.begin(), members.end());
+      table_.index.insert(table_.index.end(), members, members + count);
       table_.offsets.push_back(static_cast<Index>(table_.index.size()));
     }
     return number;
@@ -119,56 +108,93 @@ struct Numbered {
   std::int32_t number;
 };
 
-// The kind of each atom, and an atom of each kind.
+// Numbers keys of a fixed number of words.
+class KeyFinder {
+ public:
+  explicit KeyFinder(std::size_t words) : words_(words) {}
+
+  std::int32_t number_of(const Hash* key, Hash hash) {
+    const std::int32_t number = finder_.find(hash, [&](std::int32_t k) {
+      const Hash* own = keys_.data() + static_cast<std::size_t>(k) * words_;
+      for (std::size_t i = 0; i < words_; ++i) {
+        if (own[i] != key[i]) return false;
+      }
+      return true;
+    });
+    if (static_cast<std::size_t>(number) * words_ == keys_.size()) keys_.insert(keys_.end(), key, key + words_);
+    return number;
+  }
+
+ private:
+  std::size_t words_;
+  Finder finder_;
+  ScratchVector<Hash> keys_;
+};
+
+std::size_t words_of(Index bytes) {
+  return static_cast<std::size_t>(bytes + 7) / sizeof(Hash);
+}
+
+// The kind of each atom, and an atom of each kind. A key is the codes and the floats, filled up with zeros.
 void find_atom_kinds(const PackedGraphs& g, ScratchVector<std::int32_t>& kinds, ScratchVector<Numbered>& of_atom) {
-  Finder finder;
-  const auto codes = static_cast<std::size_t>(g.atom_fields), floats = static_cast<std::size_t>(g.atom_numbers);
+  const auto codes = static_cast<std::size_t>(g.atom_fields);
+  const auto floats = static_cast<std::size_t>(g.atom_numbers) * sizeof(float);
+  const std::size_t first = words_of(g.atom_fields), words = first + words_of(static_cast<Index>(floats)) + 1;
+  ScratchVector<Hash> key(words, 0);  // the last word stays zero: a key has one word at least
+  KeyFinder finder(words);
   for (Index a = 0; a < g.atoms; ++a) {
-    const std::uint8_t* code = g.atom_codes + a * g.atom_fields;
-    const float* number = g.atom_floats + a * g.atom_numbers;
-    Hash hash = hash_of_bytes(1, code, g.atom_fields);
-    hash = hash_of_bytes(hash, number, g.atom_numbers * static_cast<Index>(sizeof(float)));
-    const auto same = [&](std::int32_t k) {
-      const Index other = kinds[static_cast<std::size_t>(k)];
-      return (codes == 0 || std::memcmp(g.atom_codes + other * g.atom_fields, code, codes) == 0) &&
-             (floats == 0 || std::memcmp(g.atom_floats + other * g.atom_numbers, number, floats * sizeof(float)) == 0);
-    };
-    const std::int32_t kind = finder.find(hash, same);
+    if (codes > 0) std::memcpy(key.data(), g.atom_codes + a * g.atom_fields, codes);
+    if (floats > 0) std::memcpy(key.data() + first, g.atom_floats + a * g.atom_numbers, floats);
+    Hash hash = 1;
+    for (std::size_t i = 0; i + 1 < words; ++i) hash = joined(hash, key[i]);
+    const std::int32_t kind = finder.number_of(key.data(), hash);
     if (kind == static_cast<std::int32_t>(kinds.size())) kinds.push_back(static_cast<std::int32_t>(a));
     of_atom[static_cast<std::size_t>(a)] = {hash, kind};
   }
 }
 
-// The class at depth 0 of each bond.
+// The class at depth 0 of each bond. A key is the codes and the kind of the source atom.
 void find_bond_kinds(const PackedGraphs& g, const ScratchVector<Numbered>& of_atom, ScratchVector<std::int32_t>& kinds,
                      ScratchVector<Numbered>& of_bond) {
-  Finder finder;
   const auto codes = static_cast<std::size_t>(g.bond_fields);
+  const std::size_t words = words_of(g.bond_fields) + 1;
+  ScratchVector<Hash> key(words, 0);
+  KeyFinder finder(words);
   for (Index b = 0; b < g.bonds; ++b) {
-    const std::uint8_t* code = g.bond_codes + b * g.bond_fields;
     const Numbered& atom = of_atom[static_cast<std::size_t>(g.source[b])];
-    const Hash hash = hash_of_bytes(atom.hash, code, g.bond_fields);
-    const auto same = [&](std::int32_t k) {
-      const Index other = kinds[static_cast<std::size_t>(k)];
-      return of_atom[static_cast<std::size_t>(g.source[other])].number == atom.number &&
-             (codes == 0 || std::memcmp(g.bond_codes + other * g.bond_fields, code, codes) == 0);
-    };
-    const std::int32_t kind = finder.find(hash, same);
+    if (codes > 0) std::memcpy(key.data(), g.bond_codes + b * g.bond_fields, codes);
+    key[words - 1] = static_cast<Hash>(atom.number);
+    Hash hash = atom.hash;
+    for (std::size_t i = 0; i + 1 < words; ++i) hash = joined(hash, key[i]);
+    const std::int32_t kind = finder.number_of(key.data(), hash);
     if (kind == static_cast<std::int32_t>(kinds.size())) kinds.push_back(static_cast<std::int32_t>(b));
     of_bond[static_cast<std::size_t>(b)] = {hash, kind};
   }
 }
 
-// The bonds into atom a: into[starts[a]] .. into[starts[a + 1] - 1], ascending.
-void find_arrivals(const PackedGraphs& g, ScratchVector<Index>& starts, ScratchVector<std::int32_t>& into) {
-  starts.assign(static_cast<std::size_t>(g.atoms) + 2, 0);
-  into.resize(static_cast<std::size_t>(g.bonds));
-  Index* next = starts.data() + 1;  // next[a]: the place of the next bond into a; at the end the start of a + 1
-  for (Index b = 0; b < g.bonds; ++b) ++starts[static_cast<std::size_t>(g.target[b]) + 2];
-  for (Index a = 0; a < g.atoms; ++a) next[a + 1] += next[a];
-  for (Index b = 0; b < g.bonds; ++b)
-    into[static_cast<std::size_t>(next[g.target[b]]++)] = static_cast<std::int32_t>(b);
-}
+// The bonds into atom a: bonds[starts[a]] .. bonds[starts[a + 1] - 1], ascending.
+struct Arrivals {
+  explicit Arrivals(const PackedGraphs& g)
+      : starts(static_cast<std::size_t>(g.atoms) + 2, 0), bonds(static_cast<std::size_t>(g.bonds)) {
+    Index* next = starts.data() + 1;  // next[a]: the place of the next bond into a; at the end the start of a + 1
+    for (Index b = 0; b < g.bonds; ++b) ++starts[static_cast<std::size_t>(g.target[b]) + 2];
+    for (Index a = 0; a < g.atoms; ++a) {
+      most = std::max(most, static_cast<std::size_t>(next[a + 1]));
+      next[a + 1] += next[a];
+    }
+    for (Index b = 0; b < g.bonds; ++b)
+      bonds[static_cast<std::size_t>(next[g.target[b]]++)] = static_cast<std::int32_t>(b);
+  }
+
+  std::size_t most = 0;  // bonds into one atom
+  ScratchVector<Index> starts;
+  ScratchVector<std::int32_t> bonds;
+};
+
+struct Sum {
+  Index count;
+  Hash hash;
+};
 
 // A bond into an atom (or an atom of a molecule), with its class.
 struct Arrival {
@@ -224,41 +250,40 @@ Environments find_environments(const PackedGraphs& g, Index depth) {
   ScratchVector<Numbered> kind_of_atom(atoms), kind_of_bond(bonds);
   find_atom_kinds(g, e.atom_kinds, kind_of_atom);
   find_bond_kinds(g, kind_of_atom, e.bond_kinds, kind_of_bond);
-  ScratchVector<Index> starts;
-  ScratchVector<std::int32_t> into;
-  find_arrivals(g, starts, into);
+  const Arrivals into(g);
 
   ScratchVector<Numbered> classes = kind_of_bond, following(depth > 1 ? bonds : 0);
-  ScratchVector<std::int32_t> members;
-  ScratchVector<Arrival> arrivals;
-  // Finds the bonds into atom a, in the order of their classes, and returns the sum of their hashes.
-  const auto arrive = [&](Index a) {
-    const Index first = starts[static_cast<std::size_t>(a)], count = starts[static_cast<std::size_t>(a) + 1] - first;
-    arrivals.resize(static_cast<std::size_t>(count));
+  ScratchVector<Arrival> arrivals(into.most);
+  ScratchVector<std::int32_t> members(into.most + 1);
+  // Finds the bonds into atom a, in the order of their classes, and returns their number and the sum of their hashes.
+  const auto arrive = [&](std::size_t a) {
+    const Index first = into.starts[a], count = into.starts[a + 1] - first;
+    Arrival* to = arrivals.data();
     for (Index i = 0; i < count; ++i) {
-      const std::int32_t b = into[static_cast<std::size_t>(first + i)];
+      const std::int32_t b = into.bonds[static_cast<std::size_t>(first + i)];
       const Numbered& own = classes[static_cast<std::size_t>(b)];
-      arrivals[static_cast<std::size_t>(i)] = {own.hash, own.number, b};
+      to[i] = {own.hash, own.number, b};
     }
-    sort_arrivals(arrivals.data(), count);
+    sort_arrivals(to, count);
     Hash sum = 0;
-    for (const Arrival& own : arrivals) sum += spread(own.hash);
-    return sum;
+    for (Index i = 0; i < count; ++i) sum += spread(to[i].hash), members[static_cast<std::size_t>(i)] = to[i].number;
+    return Sum{count, sum};
   };
 
   for (Index t = 1; t < depth; ++t) {
     ClassFinder finder;
-    for (Index a = 0; a < g.atoms; ++a) {
-      const Hash sum = arrive(a);
-      for (const Arrival& own : arrivals) {  // the bond back along `own` starts at a
+    for (std::size_t a = 0; a < atoms; ++a) {
+      const Sum all = arrive(a);
+      // The bond back along arrival i starts at a, and sums the others: members without the i-th, which are all but the
+      // first at the start, and get one more of the first at each turn.
+      std::int32_t* others = members.data() + 1;
+      for (Index i = 0; i < all.count; ++i) {
+        const Arrival& own = arrivals[static_cast<std::size_t>(i)];
         const auto b = static_cast<std::size_t>(own.item ^ 1);
         const Numbered& kind = kind_of_bond[b];
-        const Hash hash = joined(kind.hash, sum - spread(own.hash));
-        members.clear();
-        for (const Arrival& other : arrivals) {
-          if (&other != &own) members.push_back(other.number);
-        }
-        following[b] = {hash, finder.number_of(kind.number, members, hash)};
+        const Hash hash = joined(kind.hash, all.hash - spread(own.hash));
+        following[b] = {hash, finder.number_of(kind.number, others, all.count - 1, hash)};
+        others[i] = own.number;
       }
     }
     classes.swap(following);
@@ -267,13 +292,10 @@ Environments find_environments(const PackedGraphs& g, Index depth) {
 
   ClassFinder finder;
   ScratchVector<Numbered> found(atoms);
-  for (Index a = 0; a < g.atoms; ++a) {
-    const Hash sum = arrive(a);
-    const Numbered& kind = kind_of_atom[static_cast<std::size_t>(a)];
-    const Hash hash = joined(kind.hash, sum);
-    members.clear();
-    for (const Arrival& other : arrivals) members.push_back(other.number);
-    found[static_cast<std::size_t>(a)] = {hash, finder.number_of(kind.number, members, hash)};
+  for (std::size_t a = 0; a < atoms; ++a) {
+    const Sum all = arrive(a);
+    const Hash hash = joined(kind_of_atom[a].hash, all.hash);
+    found[a] = {hash, finder.number_of(kind_of_atom[a].number, members.data(), all.count, hash)};
   }
   e.atoms = finder.table();
   order_atoms(g, found, e);
@@ -285,25 +307,24 @@ Environments find_atom_environments(const PackedGraphs& g, Index depth) {
   const auto atoms = static_cast<std::size_t>(g.atoms);
   ScratchVector<Numbered> classes(atoms), following(atoms);
   find_atom_kinds(g, e.atom_kinds, classes);
-  ScratchVector<Index> starts;
-  ScratchVector<std::int32_t> into, members;
-  ScratchVector<Arrival> arrivals;
-  find_arrivals(g, starts, into);
+  const Arrivals into(g);
+  ScratchVector<Arrival> arrivals(into.most);
+  ScratchVector<std::int32_t> members(into.most);
   for (Index t = 1; t <= depth; ++t) {
     ClassFinder finder;
     for (std::size_t a = 0; a < atoms; ++a) {
-      arrivals.clear(), members.clear();
+      const Index first = into.starts[a], count = into.starts[a + 1] - first;
       Hash sum = 0;
-      for (Index i = starts[a]; i < starts[a + 1]; ++i) {
-        const std::int32_t neighbour = g.source[into[static_cast<std::size_t>(i)]];
+      for (Index i = 0; i < count; ++i) {
+        const std::int32_t neighbour = g.source[into.bonds[static_cast<std::size_t>(first + i)]];
         const Numbered& own = classes[static_cast<std::size_t>(neighbour)];
-        arrivals.push_back({own.hash, own.number, neighbour});
+        arrivals[static_cast<std::size_t>(i)] = {own.hash, own.number, neighbour};
         sum += spread(own.hash);
       }
-      sort_arrivals(arrivals.data(), static_cast<Index>(arrivals.size()));
-      for (const Arrival& other : arrivals) members.push_back(other.number);
+      sort_arrivals(arrivals.data(), count);
+      for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) members[i] = arrivals[i].number;
       const Hash hash = joined(classes[a].hash, sum);
-      following[a] = {hash, finder.number_of(classes[a].number, members, hash)};
+      following[a] = {hash, finder.number_of(classes[a].number, members.data(), count, hash)};
     }
     classes.swap(following);
     if (t < depth) {
@@ -322,10 +343,9 @@ Environments plain_atom_environments(const PackedGraphs& g) {
   e.atom_kinds.resize(atoms);
   for (std::size_t a = 0; a < atoms; ++a) e.atom_kinds[a] = static_cast<std::int32_t>(a);
   e.atom_classes = e.atom_order = e.atoms.kind = e.atom_kinds;
-  ScratchVector<Index> starts;
-  find_arrivals(g, starts, e.atoms.index);
-  for (std::int32_t& bond : e.atoms.index) bond = g.source[bond];
-  e.atoms.offsets.assign(starts.begin(), starts.begin() + g.atoms + 1);
+  const Arrivals into(g);
+  for (const std::int32_t bond : into.bonds) e.atoms.index.push_back(g.source[bond]);
+  e.atoms.offsets.assign(into.starts.begin(), into.starts.begin() + g.atoms + 1);
   return e;
 }
 
@@ -336,15 +356,15 @@ Environments plain_environments(const PackedGraphs& g) {
   for (std::size_t a = 0; a < atoms; ++a) e.atom_kinds[a] = static_cast<std::int32_t>(a);
   for (std::size_t b = 0; b < bonds; ++b) e.bond_kinds[b] = static_cast<std::int32_t>(b);
   e.atom_classes = e.atom_order = e.atoms.kind = e.atom_kinds;
-  ScratchVector<Index> starts;
-  find_arrivals(g, starts, e.atoms.index);
-  e.atoms.offsets.assign(starts.begin(), starts.begin() + g.atoms + 1);
+  const Arrivals into(g);
+  e.atoms.index = into.bonds;
+  e.atoms.offsets.assign(into.starts.begin(), into.starts.begin() + g.atoms + 1);
   e.bonds.resize(1);
   ClassTable& table = e.bonds[0];
   table.kind = e.bond_kinds;
   for (Index b = 0; b < g.bonds; ++b) {
     const auto a = static_cast<std::size_t>(g.source[b]);
-    for (Index i = starts[a]; i < starts[a + 1]; ++i) {
+    for (Index i = into.starts[a]; i < into.starts[a + 1]; ++i) {
       const std::int32_t other = e.atoms.index[static_cast<std::size_t>(i)];
       if (other != (b ^ 1)) table.index.push_back(other);
     }

@@ -1,5 +1,6 @@
 #include "graph/update.h"
 
+#include "common/memory.h"
 #include "common/partition.h"
 #include "common/thread_pool.h"
 
@@ -20,10 +21,14 @@ void message_update(const RowLists& lists, const UpdateArgs<T>& args) {
   const auto one = [&](Index task) {
     const Index first = even_start(rows, tasks, task), last = even_start(rows, tasks, task + 1), count = last - first;
     if (count == 0) return;
-    graph_kernels<T>().sum(lists, false, args.h, {}, args.m, ListPart{first, last, 0, args.m.cols});
+    const Index terms = args.h.cols;
+    Scratch<T> own(args.m.data == nullptr ? static_cast<std::size_t>(count * terms) : 0);
+    const MatrixView<T> m = args.m.data == nullptr ? MatrixView<T>{own.get(), count, terms, terms, 1}
+                                                   : args.m.block(first, 0, count, terms);
+    const RowLists part{lists.offsets + first, lists.index, count};
+    graph_kernels<T>().sum(part, false, args.h, {}, m, ListPart{0, count, 0, terms});
     if (columns == 0) return;
-    const MatrixView<const T> sums{args.m.at(first, 0), count, args.m.cols, args.m.row_stride, 1};
-    MatmulArgs<T> product{sums, args.w, args.y.block(first, 0, count, columns), {}};
+    MatmulArgs<T> product{{m.data, count, terms, m.row_stride, 1}, args.w, args.y.block(first, 0, count, columns), {}};
     Epilogue<T>& e = product.epilogue;
     e.bias = args.bias;
     e.activation = args.activation;

@@ -23,7 +23,7 @@ struct UpdateArgs {
   const std::int32_t* kind;  // (lists,), or null: list r adds row r of z
   const T* bias;             // (N,), or null
   Activation activation;
-  MatrixView<T> m, y;
+  MatrixView<T> m, y;  // m without data: the sums are not kept
 };
 
 // All threads. Lists have an index; h, m, z and y have unit column stride.

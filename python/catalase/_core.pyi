@@ -294,7 +294,7 @@ def message_update(
     kind: Any,
     bias: Any,
     activation: int,
-    m: NDArray[Any],
+    m: Any,
     y: NDArray[Any],
 ) -> None: ...
 def mol_graphs(

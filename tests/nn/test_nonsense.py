@@ -11,6 +11,7 @@ import catalase as ct
 from catalase import nn
 from catalase.nn import functional, init, losses, tf_nn
 from tests.nonsense import Target, call, ones, public, report
+from tests.ops.test_environments import packed
 from tests.reference.activations import NAMES
 
 KINDS = {
@@ -50,6 +51,13 @@ def cell(kind):
     return call(tensor(2, 3, 2), *weights, *states, lengths=[3, 2], reverse=False, **extra)
 
 
+def packed_bonds():
+    """The lists of two bonds, of two kinds."""
+    graphs = packed([(2, [(0, 1)])], 1, 1)
+    graphs.atom_codes[1] = 1
+    return ct.ops.environments(graphs, 2).batch().bonds
+
+
 FUNCTIONS = {
     **{name: lambda: call(tensor(2, 3)) for name in (*NAMES, "exp", "log", "softmax", "log_softmax")},
     "activation": lambda: call(tensor(2, 3), "relu"),
@@ -61,6 +69,7 @@ FUNCTIONS = {
     "dropout": lambda: call(tensor(2, 3), 0.5, seed=1, layer=0, step=0),
     "embedding": lambda: call([[1, 0]], tensor(3, 4), padding_index=2),
     "gather_rows": lambda: call(tensor(3, 4), [0, 2]), "gather_max": lambda: call(tensor(3, 4), [0, 2], [0, 2]),
+    "message_passing": lambda: call(tensor(2, 3), tensor(3, 3), packed_bonds(), tensor(3)),
     "grouped_linear": lambda: call(tensor(3, 4), tensor(2, 4, 5), [0, 1, 3], tensor(2, 5), activation="relu"),
     "gather_sum": lambda: call(tensor(3, 4), [0, 2], [0, 2], transposed=([0, 0], [0, 1, 1, 2])),
     "message_update": lambda: call(tensor(3, 4), tensor(4, 2), [0, 2], [0, 2], z=tensor(2, 2), kind=[1], b=tensor(2), activation="relu", transposed=([0, 0], [0, 1, 1, 2]), kinds=([0], [0, 0, 1])),
@@ -77,14 +86,20 @@ FUNCTIONS = {
 }  # fmt: skip
 OWN = {
     "linear": {"x": "floats, packed or tensor"}, "matmul": {"b": "tensor"}, "rnn": {"b": "tensor"}, "gru": {"b": "tensor"}, "lstm": {"b": "tensor"}, "where": {"b": "operand"},
-    "message_update": {"kind": "ids?"}, "dropout": {"layer": "whole"}, "sigmoid_cross_entropy": {"labels": "array"}, "squared_error": {"target": "array"},
+    "message_update": {"kind": "ids?"}, "message_passing": {"depths": "no objects"}, "dropout": {"layer": "whole"}, "sigmoid_cross_entropy": {"labels": "array"}, "squared_error": {"target": "array"},
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions(name):
     cell = name in ("rnn", "gru", "lstm", "message_update")
-    check(getattr(functional, name), FUNCTIONS[name], OWN.get(name), names=(name, f"{name}_forward") if cell else ())
+    more = ("message_update_forward", "gather_sum") if name == "message_passing" else ()
+    check(
+        getattr(functional, name),
+        FUNCTIONS[name],
+        OWN.get(name),
+        names=(name, *more, f"{name}_forward") if cell or more else (),
+    )
 
 
 TF = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
 import threading
 from itertools import pairwise
@@ -249,6 +250,30 @@ def test_gradients_by_central_differences(distinct, rng):
     assert np.isclose(measured, claimed, rtol=1e-5)
 
 
+@given(names=MOLECULES, depth=st.integers(1, 4), distinct=st.booleans(), bias=st.booleans(), seed=st.integers(0, 99))
+@SETTINGS
+def test_all_depths_in_one_operation_are_the_updates_one_by_one(names, depth, distinct, bias, seed):
+    graphs = packed([ODD[name] for name in names], 2, seed)
+    batch, rng = ops.environments(graphs, depth, distinct=distinct).batch(), np.random.default_rng(seed)
+    arrays = [rng.standard_normal(s) for s in ((len(batch.bond_kinds), 9), (9, 9), *([(9,)] if bias else []))]
+    leaves = [[ct.Tensor(x, requires_grad=True) for x in arrays] for _ in range(2)]
+    z, w, *b = leaves[0]
+    whole = functional.message_passing(z, w, batch.bonds, *b)
+    z, w, *b = leaves[1]
+    h = z.relu()
+    for level in batch.bonds:
+        more = {"kind": level.kind, "transposed": level.transposed, "kinds": level.kinds, "b": b[0] if b else None}
+        h = functional.message_update(h, w, level.index, level.offsets, z=z, **more)
+    assert np.array_equal(whole.numpy(), h.numpy())
+    factor = rng.standard_normal(h.shape)
+    (whole * factor).sum().backward()
+    (h * factor).sum().backward()
+    for one, other in zip(*leaves, strict=True):
+        assert (one.grad is None) == (other.grad is None)
+        if one.grad is not None:
+            assert np.allclose(one.grad, other.grad, rtol=1e-9, atol=1e-9)
+
+
 def test_large_graphs_and_stars(rng):
     chain = (10_000, [(i, i + 1) for i in range(9_999)] + [(i, i + 7) for i in range(0, 9_000, 3)])
     star = (300, [(0, i) for i in range(1, 300)])
@@ -284,6 +309,20 @@ def test_batches_of_several_threads_and_pickles_are_equal():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def _batch_in_a_child(found, net, rows):
+    return net(found.batch(rows)).numpy()
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
+def test_a_forked_child_has_the_same_bits():
+    graphs = packed([ODD[name] for name in ODD] * 20, 3, 5)
+    found, net, rows = ops.environments(graphs, 3), Net(graphs, 40), np.arange(50) * 3
+    expected = net(found.batch(rows)).numpy()
+    child = multiprocessing.get_context("fork").Pool(1)
+    with child:
+        assert np.array_equal(child.apply(_batch_in_a_child, (found, net, rows)), expected)
 
 
 def test_features_are_those_of_the_codes():

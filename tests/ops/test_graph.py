@@ -47,6 +47,8 @@ def test_sums_and_maxima_of_lists_agree_with_the_oracle_and_the_cpu(backend, len
     exact, sizes = (oracle.reduced("sum", v, offsets, index) for v in (x, np.abs(x)))
     assert y.shape == (len(lengths), *shape) and y.dtype == dtype and close(y, exact, sizes, most, dtype)
     assert same_as_cpu(y, ops.gather_sum(x, index, offsets))
+    kept = backend.get(ops.gather_sum(backend.array(x), index, offsets, keep=backend.array(dy)))
+    assert np.array_equal(kept, np.where(dy > 0, y, 0))
     dx = backend.get(ops.gather_sum_backward(backend.array(dy), index, offsets, rows))
     exact, sizes = (oracle.reduced_backward("sum", v, x, offsets, index) for v in (dy, np.abs(dy)))
     assert dx.shape == x.shape and close(dx, exact, sizes, len(index), dtype)
@@ -168,6 +170,10 @@ def test_the_update_has_the_bits_of_its_parts_for_any_threads(backend, rows, col
         (1, 2, 3, 7),
     )
     expected = ops.activation(ops.linear(m, w, b) + z[kind], activation)
+    (alone,) = same_with_threads(
+        lambda: ops.message_update(h, w, index, offsets, z=z, kind=kind, b=b, activation=activation), (1, 2, 3)
+    )
+    assert np.array_equal(alone, expected)
     assert np.array_equal(sums, m) and np.array_equal(y, expected)
     direct = ops.message_update(h, w, index, offsets, z=z[kind], activation=activation)
     assert np.array_equal(direct, ops.activation(ops.matmul(m, w) + z[kind], activation))

@@ -414,8 +414,9 @@ class Backend(ABC):
         activation: int,
         offsets: Array,
         index: Array,
-    ) -> tuple[Array, Array]:
-        """Return ``act(m @ w + b + z[kind])`` and the sums of lists m; without ``kind`` row r of z is added to list r."""
+        keep: bool,
+    ) -> tuple[Array, Array | None]:
+        """Return ``act(m @ w + b + z[kind])``, and with ``keep`` the sums m; without ``kind`` list r adds row r of z."""
 
     @abstractmethod
     def transpose_lists(self, offsets: Array, index: Array, rows: int) -> tuple[Array, Array]:

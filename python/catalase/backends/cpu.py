@@ -443,9 +443,10 @@ class CpuBackend(Backend):
 
     def message_update(
         self, h: NDArray[Any], w: NDArray[Any], z: NDArray[Any] | None, kind: NDArray[Any] | None,
-        b: NDArray[Any] | None, activation: int, offsets: NDArray[Any], index: NDArray[Any],
-    ) -> tuple[NDArray[Any], NDArray[Any]]:  # fmt: skip
-        m, y = (empty((len(offsets) - 1, columns), h.dtype) for columns in w.shape)
+        b: NDArray[Any] | None, activation: int, offsets: NDArray[Any], index: NDArray[Any], keep: bool,
+    ) -> tuple[NDArray[Any], NDArray[Any] | None]:  # fmt: skip
+        y = empty((len(offsets) - 1, w.shape[1]), h.dtype)
+        m = empty((len(y), w.shape[0]), h.dtype) if keep else None
         z, b = None if z is None else unit_rows(z), _dense(b)
         _core.message_update(offsets, index, unit_rows(h), whole_strides(w), z, kind, b, activation, m, y)
         return y, m

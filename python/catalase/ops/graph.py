@@ -103,7 +103,9 @@ def gather_rows_backward(dy: NDArray[Any], index: ArrayLike, rows: int) -> NDArr
     return _as_given(backend, dx, shape)
 
 
-def gather_sum(values: NDArray[Any], index: ArrayLike, offsets: ArrayLike) -> NDArray[Any]:
+def gather_sum(
+    values: NDArray[Any], index: ArrayLike, offsets: ArrayLike, *, keep: NDArray[Any] | None = None
+) -> NDArray[Any]:
     """Return for each list the sum of the rows that it names, such as the messages that arrive at each atom.
 
     Parameters
@@ -114,6 +116,8 @@ def gather_sum(values: NDArray[Any], index: ArrayLike, offsets: ArrayLike) -> ND
         Row numbers, each from 0 to N - 1, list after list. A list may name a row twice.
     offsets : array_like of int, shape (L + 1,)
         List r has the entries ``offsets[r]`` to ``offsets[r + 1] - 1`` of ``index``: ascending from 0 to E.
+    keep : ndarray, shape (L, ...), optional
+        Results where it is not above 0 become 0: the derivative of ReLU, given its output.
 
     Returns
     -------
@@ -139,8 +143,16 @@ def gather_sum(values: NDArray[Any], index: ArrayLike, offsets: ArrayLike) -> ND
     >>> ct.ops.gather_sum(x, [0, 2, 1], [0, 2, 2, 3])
     array([[101.], [  0.], [ 10.]])
     """
-    backend, x, shape, index, offsets = _listed("gather_sum", values, index, offsets)
-    return _as_given(backend, backend.list_sum(x, offsets, index), shape)
+    function = "gather_sum"
+    backend, x, shape, numbers, starts = _listed(function, values, index, offsets)
+    if keep is not None:
+        floats(function, values=values, keep=keep)
+        if tuple(keep.shape) != (starts.shape[0] - 1, *shape):
+            raise ValueError(
+                f"{function}: keep must have shape {(starts.shape[0] - 1, *shape)}, got {tuple(keep.shape)}"
+            )
+        keep = _matrix(backend, keep)
+    return _as_given(backend, backend.list_sum(x, starts, numbers, False, keep), shape)
 
 
 def gather_sum_backward(dy: NDArray[Any], index: ArrayLike, offsets: ArrayLike, rows: int) -> NDArray[Any]:
@@ -498,7 +510,7 @@ def message_update(
     >>> ct.ops.message_update(h, w, [0, 1, 1], [0, 2, 3], z=np.array([[-9.0, 1.0]]), kind=[0, 0])
     array([[0., 7.], [0., 5.]])
     """
-    return _update("message_update", h, w, index, offsets, z, kind, b, activation)[0]
+    return _update("message_update", h, w, index, offsets, z, kind, b, activation, False)[0]
 
 
 def message_update_forward(
@@ -521,13 +533,13 @@ def message_update_forward(
     >>> m
     array([[2., 2., 2.]])
     """
-    return _update("message_update_forward", h, w, index, offsets, z, kind, b, activation)
+    return _update("message_update_forward", h, w, index, offsets, z, kind, b, activation, True)
 
 
 def message_update_backward(
     dy: NDArray[Any],
     y: NDArray[Any],
-    m: NDArray[Any],
+    sums: NDArray[Any],
     w: NDArray[Any],
     index: ArrayLike,
     offsets: ArrayLike,
@@ -543,7 +555,7 @@ def message_update_backward(
     ----------
     dy : ndarray, shape (L, H)
         Gradient at the output.
-    y, m : ndarray
+    y, sums : ndarray
         What `message_update_forward` returned.
     w, index, offsets, kind, activation
         As given to `message_update`. An activation whose derivative y does not determine, such as "gelu", is refused.
@@ -579,12 +591,12 @@ def message_update_backward(
     """
     function = "message_update_backward"
     rows = whole_number(function, "rows", rows, 0, _MOST_ROWS)
-    backend, dy, y, m, w = floats(function, dy=dy, y=y, m=m, w=w)
+    backend, dy, y, sums, w = floats(function, dy=dy, y=y, sums=sums, w=w)
     numbers, starts = check_lists(function, backend, index, offsets, rows)
     count = starts.shape[0] - 1
     _check_matrix(function, "w", w)
     for name, x, shape in (
-        ("m", m, (count, w.shape[0])),
+        ("sums", sums, (count, w.shape[0])),
         ("y", y, (count, w.shape[1])),
         ("dy", dy, (count, w.shape[1])),
     ):
@@ -601,7 +613,7 @@ def message_update_backward(
     dz, db = before_activation(function, dy, y, activation, None)
     turned, ends = backend.transpose_lists(starts, numbers, rows)
     dh = backend.list_sum(matmul(dz, w, transpose_b=True), ends, turned)
-    dw = DeferredMatmul(m, dz, transpose_a=True).array()
+    dw = DeferredMatmul(sums, dz, transpose_a=True).array()
     if own is None:
         return dh, dw, dz, db
     each = backend.array(np.arange(count + 1))
@@ -610,7 +622,7 @@ def message_update_backward(
 
 
 def _update(
-    function: str, h: Any, w: Any, index: Any, offsets: Any, z: Any, kind: Any, b: Any, activation: Any
+    function: str, h: Any, w: Any, index: Any, offsets: Any, z: Any, kind: Any, b: Any, activation: Any, keep: bool
 ) -> tuple[Any, Any]:
     code = activation_code(function, activation)
     backend, h, w, z, b = floats(function, optional=("z", "b"), h=h, w=w, z=z, b=b)
@@ -631,7 +643,7 @@ def _update(
         raise ValueError(f"{function}: z must have shape {wanted}, got {tuple(z.shape)}")
     if b is not None and tuple(b.shape) != (w.shape[1],):
         raise ValueError(f"{function}: b must have shape ({w.shape[1]},), got {tuple(b.shape)}")
-    return backend.message_update(h, w, z, own, b, code, starts, numbers)
+    return backend.message_update(h, w, z, own, b, code, starts, numbers, keep)
 
 
 def _check_matrix(function: str, name: str, x: Any) -> None:

@@ -74,7 +74,16 @@ def segment_spread(device: CudaBackend, dy: Any, offsets: Any, mean: bool, rows:
 
 
 def message_update(
-    device: CudaBackend, h: Any, w: Any, z: Any, kind: Any, b: Any, activation: int, offsets: Any, index: Any
+    device: CudaBackend,
+    h: Any,
+    w: Any,
+    z: Any,
+    kind: Any,
+    b: Any,
+    activation: int,
+    offsets: Any,
+    index: Any,
+    keep: bool,
 ) -> tuple[Any, Any]:
     """Return as the protocol says, by a sum, a copy of the rows of z that are added, and a product."""
     m = list_sum(device, h, offsets, index)
@@ -83,7 +92,7 @@ def message_update(
         z = list_sum(device, z, device.array(np.arange(m.shape[0] + 1)), kind)
     b = None if b is None else device.contiguous(b)
     product(device, m, w, y, bias=b, add=z, activation=activation, precision=get_matmul_precision())
-    return y, m
+    return y, m if keep else None
 
 
 def transpose_lists(device: CudaBackend, offsets: Any, index: Any, rows: int) -> tuple[Any, Any]:

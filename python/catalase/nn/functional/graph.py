@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ... import ops
+from ..._internal.numbers import shown
 from ...autograd import Function, Tensor, is_recording, record
 from ...autograd.tensor import activated, as_tensor
 from ...backends import backend_of
@@ -56,7 +58,11 @@ class MessageUpdate(Function):
         transposed: Lists | None, kinds: Lists | None,
     ) -> NDArray[Any]:  # fmt: skip
         index, offsets = lists
-        y, m = ops.message_update_forward(h, w, index, offsets, z=z, kind=kind, b=b, activation=activation)
+        more: dict[str, Any] = {"z": z, "kind": kind, "b": b, "activation": activation}
+        if self.recorded:
+            y, self.m = ops.message_update_forward(h, w, index, offsets, **more)
+        else:
+            y = ops.message_update(h, w, index, offsets, **more)
         function, backend = "message_update", backend_of(y)
         if transposed is not None:
             transposed = check_transposed(function, backend, "transposed", transposed, len(h), len(y), len(index))
@@ -67,7 +73,7 @@ class MessageUpdate(Function):
                 )
             kinds = check_transposed(function, backend, "kinds", kinds, len(z), len(y), len(y))
         if self.recorded:
-            self.w, self.y, self.m, self.activation, self.has_bias = w, y, m, activation, b is not None
+            self.w, self.y, self.activation, self.has_bias = w, y, activation, b is not None
             self.lists, self.transposed, self.rows = lists, transposed, len(h)
             self.kind, self.kinds, self.z_rows = kind, kinds, 0 if z is None else len(z)
         return y
@@ -133,6 +139,78 @@ def message_update(
         transposed=transposed,
         kinds=kinds,
     )
+
+
+class MessagePassing(Function):
+    """ReLU of ``z``, and updates of messages that add ``z`` again."""
+
+    def forward(
+        self, z: NDArray[Any], w: NDArray[Any], b: NDArray[Any] | None, *, depths: tuple[ops.RowLists, ...]
+    ) -> NDArray[Any]:
+        h = ops.relu(z)
+        hidden, sums = [h], []
+        for lists in depths:
+            more: dict[str, Any] = {"z": z, "kind": lists.kind, "b": b}
+            if not self.recorded:
+                h = ops.message_update(h, w, lists.index, lists.offsets, **more)
+                continue
+            h, m = ops.message_update_forward(h, w, lists.index, lists.offsets, **more)
+            hidden.append(h)
+            sums.append(m)
+        if self.recorded:
+            self.w, self.hidden, self.sums, self.depths, self.has_bias = w, hidden, sums, depths, b is not None
+        return h
+
+    def backward(self, dy: NDArray[Any]) -> tuple[Any, ...]:
+        backend, w = backend_of(dy), self.w
+        dz = ops.activation_backward(dy, self.hidden[-1], "relu")
+        dz0 = dw = db = None
+        for lists, m, below in zip(self.depths[::-1], self.sums[::-1], self.hidden[-2::-1], strict=True):
+            own = ops.gather_sum(dz, *lists.kinds) if lists.kinds is not None else dz
+            dz0 = own if dz0 is None else backend.add(dz0, own)
+            dw = ops.matmul(m, dz, transpose_a=True, add=dw)
+            if self.has_bias:
+                own = ops.linear_backward_bias(dz, dz)[1]
+                db = own if db is None else backend.add(db, own)
+            dz = ops.gather_sum(ops.matmul(dz, w, transpose_b=True), *lists.transposed, keep=below)
+        return dz if dz0 is None else backend.add(dz0, dz), dw, db
+
+
+def message_passing(z: Input, w: Input, depths: Sequence[ops.RowLists], b: Input | None = None) -> Tensor:
+    """Return the last hidden vectors of messages along bonds, all depths in one operation on the tape.
+
+    The first are ``h = relu(z)``; each depth then computes ``h = relu(gather_sum(h) @ w + b + z[kind])``, as
+    `message_update` does. The backward pass undoes each ReLU while it sums the gradients of a depth.
+
+    Parameters
+    ----------
+    z : Tensor, shape (kinds, H)
+        The products of the first layer.
+    w : Tensor, shape (H, H)
+    depths : sequence of RowLists
+        What each depth sums, with ``kind``, such as the ``bonds`` of a `catalase.ops.EnvironmentBatch`.
+    b : Tensor, shape (H,), optional
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> import numpy as np, catalase as ct
+    >>> pair = SimpleNamespace(  # two atoms and a bond
+    ...     atom_offsets=np.array([0, 2]), bond_offsets=np.array([0, 2]), bond_codes=np.zeros((2, 1), np.uint8),
+    ...     atom_codes=np.array([[0], [1]], np.uint8), atom_floats=np.zeros((2, 0), np.float32),
+    ...     source=np.array([0, 1], np.int32), target=np.array([1, 0], np.int32))
+    >>> batch = ct.ops.environments(pair, 2).batch()
+    >>> ct.nn.functional.message_passing(ct.Tensor(np.array([[1.0], [-1.0]])), np.eye(1), batch.bonds).numpy()
+    array([[1.], [0.]])
+    """
+    function = "message_passing"
+    z, w = as_tensor(function, "z", z), as_tensor(function, "w", w)
+    b = None if b is None else as_tensor(function, "b", b)
+    if not isinstance(depths, (list, tuple)) or not all(isinstance(lists, ops.RowLists) for lists in depths):
+        raise TypeError(f"{function}: depths must be a list of RowLists, such as batch.bonds, got {shown(depths)}")
+    if z.ndim != 2 or w.shape != (z.shape[1], z.shape[1]):
+        raise ValueError(f"{function}: z must be (kinds, H) and w (H, H), got z {z.shape} and w {w.shape}")
+    return MessagePassing.apply(z, w, b, depths=tuple(depths))
 
 
 class GroupedLinear(Function):
