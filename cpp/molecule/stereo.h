@@ -89,7 +89,15 @@ struct LargeStereo {
 template <class M>
 void find_places(const M& m, u32* place) {
   for (unsigned b = 0; b < m.atoms; ++b) place[b] = b;
-  if (m.closures == 0) return;
+  if (m.closures <= 8) {
+    for (unsigned k = 0; k < m.closures; ++k) {
+      unsigned before = k;
+      for (unsigned j = 0; j < k; ++j) before -= m.closure[j].ring > m.closure[k].ring;
+      for (unsigned j = k + 1; j < m.closures; ++j) before += m.closure[j].ring < m.closure[k].ring;
+      place[m.atoms + k] = m.atoms + before;
+    }
+    return;
+  }
   u32 start[101];
   __builtin_memset(start, 0, sizeof(start));
   for (unsigned k = 0; k < m.closures; ++k) ++start[m.closure[k].ring + 1];
@@ -248,6 +256,24 @@ bool ranks_differ(const M& m, unsigned a, const Rank* rank) {
   for (unsigned i = 1; i < m.atom[a].degree; ++i) {
     for (unsigned j = 0; j < i; ++j) {
       if (rank[m.neighbour[a][i]] == rank[m.neighbour[a][j]]) return false;
+    }
+  }
+  return true;
+}
+
+// Whether the next round of refinement parts all neighbours of an atom: their keys are compared alone, since that is
+// enough for most centres. False if not, and if that is not known.
+template <class M, class S>
+bool next_ranks_differ(const M& m, unsigned a, S& s) {
+  const unsigned degree = m.atom[a].degree;
+  for (unsigned i = 0; i < degree; ++i) {
+    if (!make_key(m, m.neighbour[a][i], s)) return false;
+  }
+  for (unsigned i = 1; i < degree; ++i) {
+    const unsigned b = m.neighbour[a][i];
+    for (unsigned j = 0; j < i; ++j) {
+      const unsigned c = m.neighbour[a][j];
+      if (s.rank[b] == s.rank[c] && !key_less(s, b, c) && !key_less(s, c, b)) return false;
     }
   }
   return true;
@@ -512,7 +538,8 @@ Status perceive_stereo(const M& m, F& f, R& rings, S& s) {
     }
     for (unsigned b = 0; b < m.bonds(); ++b) {
       if (!could_have_label(m, b)) continue;
-      if (!end_of(m, m.begin[b], b, s).directed || !end_of(m, m.end[b], b, s).directed) continue;with_rings |= rings.bonds.test(b);
+      if (!end_of(m, m.begin[b], b, s).directed || !end_of(m, m.end[b], b, s).directed) continue;
+      with_rings |= rings.bonds.test(b);
       if (k == kMaxRanked) return kSize;
       s.doubles[k++] = static_cast<Number>(b);
     }
@@ -544,7 +571,8 @@ Status perceive_stereo(const M& m, F& f, R& rings, S& s) {
   rank_elements(m, s);
   while (true) {
     for (unsigned i = kept = 0; i < n; ++i) {
-      if (!ranks_differ(m, s.tagged[i], s.rank)) s.tagged[kept++] = s.tagged[i];
+      const Number a = s.tagged[i];
+      if (!ranks_differ(m, a, s.rank) && (s.stable || !next_ranks_differ(m, a, s))) s.tagged[kept++] = a;
     }
     n = kept;
     for (unsigned i = kept = 0; i < k; ++i) {

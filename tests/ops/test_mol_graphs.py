@@ -201,6 +201,8 @@ def test_indexing_gives_the_graphs_of_those_molecules(rng):
     for wrong in (len(smiles), [len(smiles)]):
         with pytest.raises(IndexError):
             graphs[wrong]
+    with pytest.raises(TypeError, match="no array of numbers"):
+        np.asarray(graphs)
     for read in (graphs.atom_features, graphs.bond_features, graphs.edge_index):
         with pytest.raises(TypeError, match="must be the number of a molecule"):
             read([0])

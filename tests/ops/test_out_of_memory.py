@@ -236,6 +236,7 @@ def _molecule_cases() -> None:
             call(f"{name} {output}", getattr(ops, name), smiles[:190], output=output)
     call("maccs", ops.maccs, smiles[:190])
     call("descriptors", ops.descriptors, smiles[:180], names=list(ct._core.DESCRIPTORS))
+    call("MolGraphs", lambda: ops.mol_graphs(smiles[:9])[[7, 2]])
     for features in ("dmpnn", "molgraph"):
         call(f"mol_graphs {features}", ops.mol_graphs, [*smiles[-4:], "C" * 200 + "C/C=C/C[C@H](N)O"], features)
     status = np.zeros(len(smiles), np.uint8)
@@ -264,6 +265,9 @@ def _flat(result: Any) -> list[bytes]:
     """The bits of all arrays of a result."""
     if hasattr(result, "states"):  # what a recurrent layer keeps; its rows beyond the last state are never written
         return []
+    if isinstance(result, ops.MolGraphs):
+        arrays = ("atom_offsets", "bond_offsets", "atom_codes", "atom_floats", "bond_codes", "source", "target")
+        result = [getattr(result, name) for name in arrays]
     if isinstance(result, (tuple, list)):
         return [piece for part in result for piece in _flat(part)]
     return [] if result is None else [np.asarray(result).tobytes()]

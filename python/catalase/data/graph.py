@@ -61,6 +61,9 @@ class ShardedGraphs:
         together = joined(found)
         return together if np.array_equal(order, np.arange(len(order))) else together[np.argsort(order)]
 
+    def __array__(self, *_: Any, **__: Any) -> NDArray[Any]:
+        raise TypeError("ShardedGraphs: graphs are no array of numbers; packed() gives MolGraphs")
+
     def packed(self) -> MolGraphs:
         """Return all graphs, packed together in memory."""
         return joined(self.parts)

@@ -366,6 +366,11 @@ class MolGraphs:
 
     ndim = 1
 
+    def __array__(self, *_: Any, **__: Any) -> NDArray[Any]:
+        raise TypeError(
+            "MolGraphs: graphs are no array of numbers; atom_features, bond_features and edge_index give arrays"
+        )
+
     def __len__(self) -> int:
         return len(self.atom_offsets) - 1
 
