@@ -2,7 +2,7 @@
 // twelve rounds and a damping that is halved each round. Parameters of elements beyond the paper are those of PyBabel.
 #pragma once
 
-#include "descriptor/facts.h"
+#include "molecule/facts.h"
 #include "molecule/molecule.h"
 
 namespace catalase {
@@ -86,7 +86,8 @@ template <int W>
 Electronegativity electronegativity_of(const Molecule& m, unsigned a, const Facts<W>& f) {
   unsigned oxygens = 0;
   for (unsigned i = 0; i < m.atom[a].degree; ++i) oxygens += m.atom[m.neighbour[a][i]].element == 8;
-  return electronegativity(m.atom[a].element, static_cast<Hybrid>(f.hybrid[a]), oxygens);
+  const auto hybrid = static_cast<Hybrid>(f.hybrid[a]);
+  return electronegativity(m.atom[a].element, hybrid > kSp3 ? kOtherHybrid : hybrid, oxygens);
 }
 
 template <int W>

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "descriptor/descriptor.h"
-#include "descriptor/facts.h"
+#include "molecule/facts.h"
 #include "molecule/molecule.h"
 #include "substructure/match.h"
 

@@ -9,16 +9,17 @@
 #include "descriptor/descriptor.h"
 #include "descriptor/distances.h"
 #include "descriptor/estate.h"
-#include "descriptor/facts.h"
 #include "descriptor/polynomial.h"
 #include "descriptor/qed.h"
-#include "descriptor/ring_set.h"
+#include "descriptor/spacial.h"
 #include "descriptor/stereo.h"
 #include "descriptor/surface.h"
 #include "fingerprint/morgan.h"
 #include "molecule/aromaticity.h"
+#include "molecule/facts.h"
 #include "molecule/kekulize.h"
 #include "molecule/molecule.h"
+#include "molecule/ring_set.h"
 #include "molecule/rings.h"
 #include "molecule/smiles.h"
 #include "molecule/text.h"
@@ -39,6 +40,7 @@ constexpr int number(Descriptor d) {
 struct Needs {
   bool rings = false, groups = false, stereo = false, polar = false, surface = false, charges = false, estate = false;
   bool paths = false, distances = false, polynomial = false, burden = false, density = false, qed = false;
+  bool spacial = false;
   bool types = false, counts = false;  // Crippen's types, numbers of matches
 };
 
@@ -57,6 +59,7 @@ inline Needs needs_of(const DescriptorBatch& batch) {
     needs.paths |= between(d, Descriptor::Chi0, Descriptor::Phi);
     needs.distances |= between(d, Descriptor::BalabanJ, Descriptor::BertzCT);
     needs.polynomial |= between(d, Descriptor::Ipc, Descriptor::AvgIpc);
+    needs.spacial |= d == number(Descriptor::SPS);
     const bool qed = d == number(Descriptor::qed);
     needs.qed |= qed;
     needs.groups |= qed;
@@ -72,7 +75,7 @@ inline Needs needs_of(const DescriptorBatch& batch) {
                      between(d, Descriptor::MaxPartialCharge, Descriptor::MinAbsPartialCharge);
     needs.estate |= both || between(d, Descriptor::MaxEStateIndex, Descriptor::MinAbsEStateIndex);
   }
-  needs.rings |= needs.stereo || needs.polar;
+  needs.rings |= needs.stereo || needs.polar || needs.spacial;
   return needs;
 }
 
@@ -89,6 +92,7 @@ struct DescriptorSets {
   Kekule<W> kekule;
   Facts<W> facts;
   MorganWork<W> morgan;
+  Spacial<W> spacial;
 };
 
 struct DescriptorWork {
@@ -149,11 +153,7 @@ Status perceive(DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) 
     if (isotope || kElements[m.atom[a].element].radius == 0) return kElement;
   }
   find_aromatic_atoms(m, s.facts);
-  bool triple = false;  // benzyne: such a bond is aromatic too
-  for_each(s.rings.bonds, [&](unsigned b) {
-    triple = triple || (m.order[b] == kTriple && s.facts.aromatic.test(m.begin[b]) && s.facts.aromatic.test(m.end[b]));
-  });
-  if (triple) return kAromatic;
+  if (has_aromatic_triple(m, s.rings.bonds)) return kAromatic;
   find_hybrids(m, s.facts);
   if (needs.rings && !find_rings(m, s.rings, s.facts.rings)) return kRings;
   return kNative;
@@ -323,6 +323,10 @@ Status compute(const DescriptorBatch& batch, DescriptorWork& work, DescriptorSet
     if (proven != kNative) return proven;
     set(Descriptor::NumAtomStereoCenters, stereo.centres);
     set(Descriptor::NumUnspecifiedAtomStereoCenters, stereo.unspecified);
+  }
+  if (needs.spacial) {
+    const Status proven = spacial_score(m, f, s.rings.atoms, s.rings.bonds, s.spacial, value[number(Descriptor::SPS)]);
+    if (proven != kNative) return proven;
   }
   if (needs.polar) set(Descriptor::TPSA, polar_surface(m, f));
   if (needs.surface) set(Descriptor::LabuteASA, labute_surface(m, work.area));

@@ -1,8 +1,8 @@
 // Electrotopological state of each atom (Hall, Mohney and Kier, J. Chem. Inf. Comput. Sci. 31 (1991) 76).
 #pragma once
 
-#include "descriptor/element_data.h"
 #include "molecule/bits.h"
+#include "molecule/element_data.h"
 #include "molecule/molecule.h"
 
 namespace catalase {

@@ -11,7 +11,7 @@
 // molecule is left to RDKit.
 #pragma once
 
-#include "descriptor/facts.h"
+#include "molecule/facts.h"
 #include "molecule/molecule.h"
 
 namespace catalase {

@@ -2,8 +2,8 @@
 // (J. Med. Chem. 43 (2000) 3714), of nitrogen and oxygen.
 #pragma once
 
-#include "descriptor/element_data.h"
-#include "descriptor/facts.h"
+#include "molecule/element_data.h"
+#include "molecule/facts.h"
 #include "molecule/molecule.h"
 
 namespace catalase {

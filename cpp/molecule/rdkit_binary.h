@@ -62,7 +62,7 @@ enum BondBits : u8 { kHasStereo = 2, kHasDirection = 4, kHasType = 8, kConjugate
 // What only patterns ask about: the numbers that RDKit has computed, as they are.
 struct BinaryDetails {
   std::int16_t isotope[256];
-  u8 valence[256], aromatic[256];
+  u8 valence[256], aromatic[256], hybridization[256];  // hybridization: 6 where SMARTS has no number for it
   std::int16_t rings[256],
       smallest_ring[256];  // smallest rings of each atom, and the size of the smallest of them, or 0
   u32 ring_sizes[256];     // bit n: in a ring of n atoms, up to 31
@@ -98,8 +98,8 @@ inline Status read_binary_atom(Bytes& in, Molecule& m, unsigned a, BinaryCheck& 
   if ((fields & ~0x1feu) != 0) return kSyntax;
   const auto field = [&](unsigned i) { return (fields >> i & 1) != 0 ? in.byte() : u8{0}; };
   atom.charge = static_cast<std::int8_t>(field(1));
-  field(2);  // chiral tag
-  field(3);  // hybridization
+  field(2);                                                               // chiral tag
+  const unsigned hybridization = (fields >> 3 & 1) != 0 ? in.byte() : 4;  // sp3 is not written
   const unsigned written = field(4), valence = field(5), implicit = field(6);
   field(7);  // radical electrons
   const u32 isotope = (fields >> 8 & 1) != 0 ? in.word() : 0;
@@ -119,6 +119,8 @@ inline Status read_binary_atom(Bytes& in, Molecule& m, unsigned a, BinaryCheck& 
     details->isotope[a] = static_cast<std::int16_t>(isotope);
     details->valence[a] = static_cast<u8>(valence + ((bits & kNoImplicit) != 0 ? 0 : implicit));
     details->aromatic[a] = (bits & kIsAromatic) != 0;
+    static constexpr u8 numbers[] = {6, 0, 1, 2, 3, 6, 4, 5};  // by RDKit's codes
+    details->hybridization[a] = hybridization < sizeof(numbers) ? numbers[hybridization] : u8{6};
   }
   m.hydrogen_atoms = m.hydrogen_atoms || atom.element == 1;
   m.atom[a] = atom;

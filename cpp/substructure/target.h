@@ -6,6 +6,7 @@
 #pragma once
 
 #include "molecule/aromaticity.h"
+#include "molecule/facts.h"
 #include "molecule/kekulize.h"
 #include "molecule/molecule.h"
 #include "molecule/rdkit_binary.h"
@@ -21,6 +22,7 @@ template <int W>
 struct Perception {
   Rings<W> rings;
   Kekule<W> kekule;
+  Facts<W> facts;
 };
 
 struct Target {
@@ -105,7 +107,14 @@ void count_rings(Target& t, Rings<W>& rings) {
                     }) == kNative;
 }
 
-// Everything else; kAromatic is known, and kIsotope, kValence and the numbers of rings as far as they are asked for.
+// From facts that are known.
+template <int W>
+void note_hybrids(Target& t, const Facts<W>& f) {
+  static constexpr std::int16_t numbers[] = {6, 1, 2, 3, 4, 5, 0};  // of Hybrid
+  for (unsigned a = 0; a < t.molecule.atoms; ++a) values(t, Feature::kHybridization)[a] = numbers[f.hybrid[a]];
+}
+
+// Everything else; kAromatic is known, and kIsotope, kValence, kHybridization and the numbers of rings as far as they are asked for.
 template <int W>
 void describe_atoms(Target& t, const Bits<W>& ring_bonds_of_all) {
   const Molecule& m = t.molecule;
@@ -162,8 +171,15 @@ Status perceive_target(Target& t, const QueryTables& q, Perception<W>& p) {
   if (status == kNative) status = kekulize(m, p.rings.atoms, p.rings.bonds, p.kekule);
   if (status != kNative) return status;
   if (uses(q, Feature::kValence)) count_valences(t);
+  const bool hybrids = uses(q, Feature::kHybridization);
+  if (hybrids) note_valences(m, p.facts);
   if (m.closures != 0) status = perceive_aromaticity(m, p.rings, p.kekule);
   if (status != kNative) return status;
+  if (hybrids) {
+    if (has_aromatic_triple(m, p.rings.bonds)) return kAromatic;
+    find_hybrids(m, p.facts);
+    note_hybrids(t, p.facts);
+  }
   t.rings_counted = true;
   if (uses(q, Feature::kRings) || q.ring_sizes) count_rings(t, p.rings);
   describe_atoms(t, q, p.rings);
@@ -186,6 +202,7 @@ inline Status read_binary_target(const char* data, std::int64_t length, Target& 
     values(t, Feature::kAromatic)[a] = details.aromatic[a];
     values(t, Feature::kIsotope)[a] = details.isotope[a];
     values(t, Feature::kValence)[a] = details.valence[a];
+    values(t, Feature::kHybridization)[a] = details.hybridization[a];
     values(t, Feature::kRings)[a] = details.rings[a];
     values(t, Feature::kSmallestRing)[a] = details.smallest_ring[a];
     t.ring_sizes[a] = details.ring_sizes[a];

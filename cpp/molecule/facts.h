@@ -2,15 +2,16 @@
 // hybridization (the RDKit Book; and RDKit's observed answers, see README.md).
 #pragma once
 
-#include "descriptor/element_data.h"
-#include "descriptor/ring_set.h"
 #include "molecule/bits.h"
+#include "molecule/element_data.h"
 #include "molecule/molecule.h"
+#include "molecule/ring_set.h"
 
 namespace catalase {
 namespace {
 
-enum Hybrid : u8 { kOtherHybrid, kSp, kSp2, kSp3 };
+// kS is an atom with one orbital or none.
+enum Hybrid : u8 { kOtherHybrid, kSp, kSp2, kSp3, kSp3d, kSp3d2, kS };
 
 template <int W>
 struct Facts {
@@ -144,10 +145,25 @@ Hybrid hybrid_of(const Molecule& m, unsigned a, const Facts<W>& f) {
       orbitals += free / 2;
     }
   }
-  if (orbitals == 2) return kSp;
-  if (orbitals == 3) return kSp2;
-  if (orbitals != 4) return kOtherHybrid;
-  return degree <= 3 && has_conjugated_bond(m, a, f) ? kSp2 : kSp3;
+  static constexpr Hybrid hybrids[] = {kS, kS, kSp, kSp2, kSp3, kSp3d, kSp3d2};
+  if (orbitals == 4 && degree <= 3 && has_conjugated_bond(m, a, f)) return kSp2;
+  return orbitals >= 0 && orbitals <= 6 ? hybrids[orbitals] : kOtherHybrid;
+}
+
+// Benzyne: such a bond is aromatic too.
+template <int W>
+bool has_aromatic_triple(const Molecule& m, const Bits<W>& ring_bonds) {
+  const auto is_aromatic = [&](unsigned a) {
+    for (unsigned i = 0; i < m.atom[a].degree; ++i) {
+      if (m.order[m.bond[a][i]] == kAromaticOrder) return true;
+    }
+    return false;
+  };
+  bool triple = false;
+  for_each(ring_bonds, [&](unsigned b) {
+    triple = triple || (m.order[b] == kTriple && is_aromatic(m.begin[b]) && is_aromatic(m.end[b]));
+  });
+  return triple;
 }
 
 template <int W>
