@@ -8,8 +8,8 @@
 //
 // Where atoms or bonds are marked, RDKit's classes have the marks in them. Two bounds are computed: with marks that are all
 // equal, and with marks that all differ. Finer classes keep more candidates, so if both keep the same, so does RDKit. The
-// same holds for marked atoms that RDKit may have unmarked while reading. What depends on the direction or order of rings,
-// which follow from RDKit's search, is left to RDKit too.
+// same holds for marked atoms that RDKit may have unmarked while reading. What depends on the order of rings, which
+// follows from RDKit's search, is left to RDKit too.
 #pragma once
 
 #include "descriptor/stereo.h"
@@ -68,69 +68,82 @@ unsigned walk_ring(const Molecule& m, const Bits<W>& bonds, Spacial<W>& s) {
   return size;
 }
 
-// False if the direction of a ring matters.
+// Counts for each atom and bond the rings in which candidates depend on each other: they lie opposite each other, at each
+// third of the ring, or at the ends of a shared part of it.
 template <int W>
-bool note_rings(const Molecule& m, const RingSet<W>& rings, Spacial<W>& s) {
+void note_rings(const Molecule& m, const RingSet<W>& rings, Spacial<W>& s) {
   __builtin_memset(s.atom_rings, 0, m.atoms);
   __builtin_memset(s.bond_rings, 0, m.bonds());
   for (unsigned r = 0; r < rings.count; ++r) {
     const Bits<W>& bonds = rings.bonds[r];
     if (!(rings.atoms[r] & s.candidates).any()) continue;
-    const unsigned size = walk_ring(m, bonds, s), half = (size + 1) / 2;
-    Bits<W> flagged[2];
-    for (unsigned backward = 0; backward < 2; ++backward) {
-      Bits<W> found = Bits<W>::none();
-      int count = 0;
-      for (unsigned i = 0; i < size; ++i) {
-        const unsigned a = s.ring_atom[i];
-        if (!s.candidates.test(a)) continue;
-        if (size % 2 == 0) {
-          const unsigned opposite = s.ring_atom[(i + half) % size];
-          bool beside = false;  // a stereo bond beside the ring
-          for (unsigned k = 0; k < m.atom[opposite].degree; ++k) {
-            const unsigned b = m.bond[opposite][k];
-            beside = beside || (s.double_bonds.test(b) && !bonds.test(b));
-          }
-          if (beside || s.candidates.test(opposite)) {
-            count += 1 + beside;
-            found.set(a);
-            found.set(opposite);
-            continue;
-          }
-        }
-        if (!s.several_atoms.test(a)) continue;
-        for (unsigned step = 1; step <= half; ++step) {
-          const unsigned to = backward != 0 ? (i + size - step) % size : (i + step) % size;
-          const unsigned bond = backward != 0 ? to : (i + step - 1) % size;
-          if (!s.several_bonds.test(s.ring_bond[bond])) break;
-          if (!s.candidates.test(s.ring_atom[to])) continue;
-          count += 2;
-          found.set(a);
-          found.set(s.ring_atom[to]);
-          break;
-        }
+    const unsigned size = walk_ring(m, bonds, s);
+    const auto has_stereo_bond = [&](unsigned a) {  // beside the ring
+      for (unsigned k = 0; k < m.atom[a].degree; ++k) {
+        if (s.double_bonds.test(m.bond[a][k]) && !bonds.test(m.bond[a][k])) return true;
       }
-      flagged[backward] = count > 1 ? found : Bits<W>::none();
+      return false;
+    };
+    Bits<W> found = Bits<W>::none();
+    unsigned count = 0;
+    for (unsigned i = 0; i < size; ++i) {
+      const unsigned a = s.ring_atom[i];
+      if (!s.candidates.test(a)) continue;
+      for (unsigned parts = 2; parts <= 3; ++parts) {
+        if (size % parts != 0) continue;
+        unsigned by_bond = 0, by_atom = 0;
+        for (unsigned k = 1; k < parts; ++k) {
+          const unsigned other = s.ring_atom[(i + k * (size / parts)) % size];
+          by_bond += has_stereo_bond(other);
+          by_atom += by_bond == 0 && s.candidates.test(other);
+        }
+        if (by_bond != parts - 1 && by_atom != parts - 1) continue;
+        count += 1 + by_bond;
+        for (unsigned k = 0; k < parts; ++k) found.set(s.ring_atom[(i + k * (size / parts)) % size]);
+      }
+      if (!s.several_atoms.test(a)) continue;
+      for (unsigned step = 1; step <= (size + 1) / 2; ++step) {
+        if (!s.several_bonds.test(s.ring_bond[(i + step - 1) % size])) break;
+        const unsigned other = s.ring_atom[(i + step) % size];
+        if (!s.candidates.test(other)) continue;
+        count += 2;
+        found.set(a);
+        found.set(other);
+        break;
+      }
     }
-    if (!(flagged[0] == flagged[1])) return false;
-    if (!flagged[0].any()) continue;
-    for_each(flagged[0], [&](unsigned a) { ++s.atom_rings[a]; });
+    if (count <= 1) continue;
+    for_each(found, [&](unsigned a) { ++s.atom_rings[a]; });
     for_each(bonds, [&](unsigned b) { ++s.bond_rings[b]; });
   }
-  return true;
 }
 
-// A candidate that was struck out leaves its rings. False if the order of rings matters.
+// An atom that is no centre leaves its rings: those with less than two are not counted any more. False if the order of
+// rings matters.
 template <int W>
 bool leave_rings(const Molecule& m, unsigned a, const RingSet<W>& rings, Spacial<W>& s) {
-  if (s.atom_rings[a] == 0 || --s.atom_rings[a] != 0) return true;
-  for (unsigned b = 0; b < m.atoms; ++b) {
-    if (s.atom_rings[b] > 1) return false;
+  s.atom_rings[a] = 0;
+  u8 atoms[2][256], bonds[2][256];
+  for (unsigned way = 0; way < 2; ++way) {
+    __builtin_memcpy(atoms[way], s.atom_rings, m.atoms);
+    __builtin_memcpy(bonds[way], s.bond_rings, m.bonds());
+    for (unsigned k = 0; k < rings.count; ++k) {
+      const unsigned r = way == 0 ? k : rings.count - 1 - k;
+      unsigned count = 0, last = 0;
+      for_each(rings.atoms[r], [&](unsigned b) {
+        if (atoms[way][b] != 0) ++count, last = b;
+      });
+      if (count > 1) continue;
+      if (count == 1) --atoms[way][last];
+      for_each(rings.bonds[r],
+               [&](unsigned b) { bonds[way][b] = static_cast<u8>(bonds[way][b] - (bonds[way][b] != 0)); });
+    }
   }
-  __builtin_memset(s.atom_rings, 0, m.atoms);
-  for (unsigned r = 0; r < rings.count; ++r) {
-    for_each(rings.bonds[r], [&](unsigned b) { s.bond_rings[b] -= s.bond_rings[b] != 0; });
+  if (__builtin_memcmp(atoms[0], atoms[1], m.atoms) != 0 || __builtin_memcmp(bonds[0], bonds[1], m.bonds()) != 0) {
+    return false;
   }
+  __builtin_memcpy(s.atom_rings, atoms[0], m.atoms);
+  __builtin_memcpy(s.bond_rings, bonds[0], m.bonds());
   return true;
 }
 
@@ -149,33 +162,47 @@ bool has_equal_neighbours(const Molecule& m, unsigned a, const Spacial<W>& s) {
   return false;
 }
 
-// Whether the two other neighbours at an end of a double bond have one class, unless the atom opposite in a ring of them
-// is a candidate.
+// Whether the two other neighbours at an end of a double bond have one class.
 template <int W>
-bool has_equal_ends(const Molecule& m, unsigned bond, unsigned a, const RingSet<W>& rings, Spacial<W>& s,
-                    const Bits<W>& kept) {
+bool are_ends_equal(const Molecule& m, unsigned bond, unsigned a, const Spacial<W>& s) {
   unsigned other[2], n = 0;
   for (unsigned i = 0; i < m.atom[a].degree; ++i) {
     if (m.bond[a][i] != bond && n < 2) other[n++] = m.neighbour[a][i];
   }
-  if (n < 2 || s.classes.colour[other[0]] != s.classes.colour[other[1]]) return false;
+  return n == 2 && s.classes.colour[other[0]] == s.classes.colour[other[1]];
+}
+
+// The same, unless the atom opposite in a ring of them is a candidate, or has a stereo bond that leaves the ring.
+template <int W>
+bool has_equal_ends(const Molecule& m, unsigned bond, unsigned a, const RingSet<W>& rings, Spacial<W>& s,
+                    const Bits<W>& kept, const Bits<W>& kept_bonds) {
+  if (!are_ends_equal(m, bond, a, s)) return false;
+  Bits<W> others = Bits<W>::none();
+  for (unsigned i = 0; i < m.atom[a].degree; ++i) {
+    if (m.bond[a][i] != bond) others.set(m.neighbour[a][i]);
+  }
   for (unsigned r = 0; r < rings.count; ++r) {
     const Bits<W>& atoms = rings.atoms[r];
-    if (!atoms.test(other[0]) || !atoms.test(other[1]) || atoms.count() % 2 != 0) continue;
+    if ((others & ~atoms).any() || atoms.count() % 2 != 0) continue;
     const unsigned size = walk_ring(m, rings.bonds[r], s);
     for (unsigned i = 0; i < size; ++i) {
-      const bool end = s.ring_atom[i] == m.begin[bond] || s.ring_atom[i] == m.end[bond];
-      if (end && kept.test(s.ring_atom[(i + size / 2) % size])) return false;
+      if (s.ring_atom[i] != m.begin[bond] && s.ring_atom[i] != m.end[bond]) continue;
+      const unsigned opposite = s.ring_atom[(i + size / 2) % size];
+      if (kept.test(opposite)) return false;
+      for (unsigned k = 0; k < m.atom[opposite].degree && m.atom[opposite].degree == 3; ++k) {
+        if (!atoms.test(m.neighbour[opposite][k]) && kept_bonds.test(m.bond[opposite][k])) return false;
+      }
     }
   }
   return true;
 }
 
-template <int W>
-void refine_spacial(const Molecule& m, Spacial<W>& s) {
+// Until nothing changes, or done() says that classes are fine enough.
+template <int W, class Done>
+void refine_spacial(const Molecule& m, Spacial<W>& s, Done&& done) {
   Classes& c = s.classes;
   c.count = 0;
-  for (unsigned before = ~0u; c.count != before;) {
+  for (unsigned before = ~0u; c.count != before && !done();) {
     before = c.count;
     for (unsigned a = 0; a < m.atoms; ++a) {
       u64 sum = 0;
@@ -193,36 +220,58 @@ void refine_spacial(const Molecule& m, Spacial<W>& s) {
 template <int W>
 bool find_centres(const Molecule& m, const Facts<W>& f, Spacial<W>& s, bool equal, const Bits<W>& known,
                   Bits<W>& centres) {
-  if (!note_rings(m, f.rings, s)) return false;
-  Bits<W> possible = s.candidates & ~known, possible_bonds = s.double_bonds & ~s.named, fixed = Bits<W>::none();
+  note_rings(m, f.rings, s);
+  Bits<W> possible = s.candidates & ~known, possible_bonds = s.double_bonds & ~s.named;
+  Bits<W> fixed = Bits<W>::none(), plain = fixed, ring_atoms = fixed;  // plain: marked, but without a label now
+  for (unsigned r = 0; r < f.rings.count; ++r) ring_atoms |= f.rings.atoms[r];
   const Bits<W> own_bonds = m.stereo_marks && equal ? possible_bonds : s.double_bonds;
   for (unsigned b = 0; b < m.bonds(); ++b) s.bond_code[b] = mix(m.order[b] + (own_bonds.test(b) ? 16 * (b + 1) : 0));
+  unsigned rounds = 0;
   for (bool again = true; again;) {
+    if (++rounds > 2 * m.atoms + 16) return false;
     again = false;
     for (unsigned a = 0; a < m.atoms; ++a) {
-      const bool own = possible.test(a) || (known.test(a) && !equal);
-      const unsigned number = own ? a + 2 : known.test(a);
+      const bool labelled = known.test(a) && !plain.test(a);
+      const unsigned number = possible.test(a) || (labelled && !equal) ? a + 2 : labelled;
       s.classes.colour[a] = mix(m.atom[a].element + 256u * static_cast<u8>(m.atom[a].charge) + 65536u * number);
     }
-    refine_spacial(m, s);
+    Bits<W> doubtful = (possible | known) & ~fixed & s.tetrahedral, doubtful_bonds = possible_bonds;
+    refine_spacial(m, s, [&] {
+      for_each(doubtful, [&](unsigned a) {
+        if (neighbours_differ(m, a, s.classes.colour)) doubtful.clear(a);
+      });
+      for_each(doubtful_bonds, [&](unsigned b) {
+        if (!are_ends_equal(m, b, m.begin[b], s) && !are_ends_equal(m, b, m.end[b], s)) doubtful_bonds.clear(b);
+      });
+      return !doubtful.any() && !doubtful_bonds.any();
+    });
     bool ordered = true;
     for_each(possible | known, [&](unsigned a) {
-      if (fixed.test(a) || !s.tetrahedral.test(a)) return;
-      const bool equals = has_equal_neighbours(m, a, s);
-      if (!equals && known.test(a)) {
+      if (fixed.test(a)) return;
+      if (!s.tetrahedral.test(a) || !has_equal_neighbours(m, a, s)) {
+        if (!known.test(a)) return;
         fixed.set(a);
-      } else if (equals && possible.test(a)) {
-        possible.clear(a);
-        again = true;
-        ordered = ordered && leave_rings(m, a, f.rings, s);
+        again = again || plain.test(a);
+        plain.clear(a);
+        return;
       }
+      again = again || possible.test(a) || s.atom_rings[a] != 0;
+      possible.clear(a);
+      if (known.test(a)) plain.set(a);
+      if (s.atom_rings[a] == 0) return;
+      fixed &= ~ring_atoms;
+      ordered = ordered && leave_rings(m, a, f.rings, s);
     });
     if (!ordered) return false;
+    const Bits<W> kept = possible | known;
     for_each(possible_bonds, [&](unsigned b) {
       const unsigned i = m.begin[b], j = m.end[b];
       if (m.atom[i].degree == 1 || m.atom[j].degree == 1) return;
-      const Bits<W> kept = possible | known;
-      if (!has_equal_ends(m, b, i, f.rings, s, kept) && !has_equal_ends(m, b, j, f.rings, s, kept)) return;
+      const Bits<W> kept_bonds = possible_bonds | (s.named & s.double_bonds);
+      if (!has_equal_ends(m, b, i, f.rings, s, kept, kept_bonds) &&
+          !has_equal_ends(m, b, j, f.rings, s, kept, kept_bonds)) {
+        return;
+      }
       possible_bonds.clear(b);
       s.bond_code[b] = mix(m.order[b]);
       again = true;
@@ -290,16 +339,24 @@ Status find_spacial_stereo(const Molecule& m, const Facts<W>& f, const Bits<W>& 
   Classes& c = s.classes;
   for (unsigned a = 0; a < m.atoms; ++a) c.colour[a] = mix(m.atom[a].element);
   c.count = 0;
-  refine(m, c);
-  for_each(bonds & ~ring_bonds, [&](unsigned b) {
-    if (can_be_named(m, b, c.colour)) s.named.set(b);
-  });
   s.sure = Bits<W>::none();
-  for_each(s.marked, [&](unsigned a) {
-    if (neighbours_differ(m, a, c.colour)) s.sure.set(a);
+  Bits<W> outside = Bits<W>::none();  // rings, with neighbours at both ends
+  for_each(bonds & ~ring_bonds, [&](unsigned b) {
+    if (m.atom[m.begin[b]].degree > 1 && m.atom[m.end[b]].degree > 1) outside.set(b);
   });
-  if (m.stereo_marks) {
-    if ((s.double_bonds & ring_bonds).any()) return kStereo;
+  for (unsigned before = ~0u; c.count != before;) {
+    for_each(outside & ~s.named, [&](unsigned b) {
+      if (can_be_named(m, b, c.colour)) s.named.set(b);
+    });
+    for_each(s.marked & ~s.sure, [&](unsigned a) {
+      if (neighbours_differ(m, a, c.colour)) s.sure.set(a);
+    });
+    if (s.named == outside && s.sure == s.marked) break;
+    before = c.count;
+    refine_once(m, c);
+  }
+  if (m.stereo_marks && (s.double_bonds & ring_bonds).any()) return kStereo;
+  if (m.stereo_marks && !(s.named == outside)) {
     for_each(bonds, [&](unsigned b) {
       if (m.atom[m.begin[b]].degree > 1 && m.atom[m.end[b]].degree > 1) {
         c.colour[m.begin[b]] += mix(m.begin[b] + 1);
@@ -312,14 +369,15 @@ Status find_spacial_stereo(const Molecule& m, const Facts<W>& f, const Bits<W>& 
     c.count = 0;
     refine(m, c);
     bool doubtful = false;
-    for_each(bonds & ~ring_bonds & ~s.named, [&](unsigned b) { doubtful = doubtful || can_be_named(m, b, c.colour); });
+    for_each(outside & ~s.named, [&](unsigned b) { doubtful = doubtful || can_be_named(m, b, c.colour); });
     if (doubtful) return kStereo;
   }
   Bits<W> centres = Bits<W>::none();
   if (s.candidates.any()) {
     if (!find_centres(m, f, s, true, s.marked, centres)) return kStereo;
     const bool unsure = (s.marked & ~s.sure).any();
-    for (unsigned bound = 1; bound < 4 && m.stereo_marks; ++bound) {
+    const bool all = centres == (s.candidates & s.tetrahedral);  // finer classes keep no more
+    for (unsigned bound = 1; bound < 4 && m.stereo_marks && !all; ++bound) {
       if (bound > 1 && !unsure) break;
       Bits<W> others = Bits<W>::none();
       const bool found = find_centres(m, f, s, bound == 2, bound == 1 ? s.marked : s.sure, others);
