@@ -97,7 +97,10 @@ struct DescriptorPatterns {
   std::uint32_t types;
   const HydrogenPattern* hydrogen;
   std::uint32_t hydrogen_types;
-  const double *log_p, *refractivity;  // of each type
+  const double *log_p, *refractivity;       // of each type
+  std::uint64_t* type_cache;                // kTypeEntries entries that begin as 0, or nullptr
+  const std::uint32_t* deep;                // with it: patterns of two bonds' depth
+  std::uint32_t deep_types, deep_patterns;  // the first so many are of types, the others of hydrogens
   const std::uint32_t* counted;
   const std::uint32_t* of_qed;  // patterns of acceptors, then alerts
   std::uint32_t acceptors, alerts;

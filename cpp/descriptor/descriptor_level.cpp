@@ -96,7 +96,8 @@ struct DescriptorSets {
 };
 
 struct DescriptorWork {
-  Target target;  // with the molecule
+  Target target;   // with the molecule
+  bool described;  // as patterns see it
   union {
     DescriptorSets<1> small;
     DescriptorSets<4> large;
@@ -172,11 +173,46 @@ inline MatchMemory<4> view(const NodeMemory& nodes, const DescriptorSets<4>&) {
   return nodes.large();
 }
 
+// The molecule as patterns see it, once.
+template <int W>
+void describe(const DescriptorPatterns& p, DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) {
+  if (work.described) return;
+  work.described = true;
+  Target& t = work.target;
+  QueryTables asked{};
+  const QueryTables* const tables[] = {needs.types ? &p.type_tables : nullptr,
+                                       needs.counts ? &p.counted_tables : nullptr, needs.qed ? &p.qed_tables : nullptr};
+  for (const QueryTables* q : tables) {
+    if (q == nullptr) continue;
+    asked.features |= q->features;
+    asked.ring_sizes = asked.ring_sizes || q->ring_sizes;
+  }
+  for (unsigned a = 0; a < t.molecule.atoms; ++a) values(t, Feature::kValence)[a] = s.facts.valence[a];
+  if (uses(asked, Feature::kHybridization)) note_hybrids(t, s.facts);
+  t.rings_counted = true;
+  if (uses(asked, Feature::kRings) || asked.ring_sizes) count_rings(t, s.rings);
+  describe_atoms(t, asked, s.rings);
+}
+
+template <int W>
+Status find_types(const DescriptorPatterns& p, DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) {
+  const Molecule& m = work.target.molecule;
+  u64 key[256];
+  const bool cached =
+      p.type_cache != nullptr && m.atoms <= kMaxCachedAtoms && hash_surroundings(m, s.facts, s.rings.bonds, key);
+  if (cached && recall_types(m.atoms, p.type_cache, key, work.type, work.hydrogen)) return kNative;
+  describe(p, work, s, needs);
+  Matcher<W> matcher(p.type_tables, work.target, view(*work.type_nodes, s));
+  if (!find_types(m, s.facts, p, matcher, work.type, work.hydrogen)) return kSize;
+  if (cached) remember_types(m, p, matcher, key, work.type, work.hydrogen);
+  return kNative;
+}
+
 template <int W>
 Status crippen(const DescriptorPatterns& p, DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) {
   const Molecule& m = work.target.molecule;
-  Matcher<W> matcher(p.type_tables, work.target, view(*work.type_nodes, s));
-  if (!find_types(m, s.facts, p, matcher, work.type, work.hydrogen)) return kSize;
+  const Status status = find_types(p, work, s, needs);
+  if (status != kNative) return status;
   double* const value = work.value;
   value[number(Descriptor::MolLogP)] = sum_of_types(m, p.log_p, work.type, work.hydrogen);
   value[number(Descriptor::MolMR)] = sum_of_types(m, p.refractivity, work.type, work.hydrogen);
@@ -254,22 +290,11 @@ Status qed(const DescriptorPatterns& p, DescriptorWork& work, DescriptorSets<W>&
 template <int W>
 Status match_patterns(const DescriptorBatch& batch, DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs,
                       double* row) {
-  Target& t = work.target;
-  for (unsigned a = 0; a < t.molecule.atoms; ++a) values(t, Feature::kValence)[a] = s.facts.valence[a];
-  t.rings_counted = true;
-  const DescriptorPatterns& p = batch.patterns;
-  bool described = false;  // by the tables that ask for most
-  const QueryTables* const tables[] = {needs.counts ? &p.counted_tables : nullptr, needs.qed ? &p.qed_tables : nullptr};
-  for (const QueryTables* q : tables) {
-    if (q == nullptr) continue;
-    if ((uses(*q, Feature::kRings) || q->ring_sizes) && !described) count_rings(t, s.rings);
-    describe_atoms(t, *q, s.rings);
-    described = true;
-  }
-  if (!described) describe_atoms(t, p.type_tables, s.rings);
+  work.described = false;
   Status status = kNative;
   if (needs.types) status = crippen(batch.patterns, work, s, needs);
-  if (status == kNative && needs.qed) status = qed(p, work, s);
+  if (status == kNative && (needs.qed || needs.counts)) describe(batch.patterns, work, s, needs);
+  if (status == kNative && needs.qed) status = qed(batch.patterns, work, s);
   if (status == kNative && needs.counts) status = count_matches(batch, work, s, row);
   return status;
 }
@@ -346,7 +371,7 @@ Status compute(const DescriptorBatch& batch, DescriptorWork& work, DescriptorSet
     }
   }
   if (needs.estate) {
-    estate_indices<W>(m, work.state);
+    estate_indices(m, work.distances, work.state);
     double low = work.state[0], high = low, low_size = absolute(low), high_size = low_size;
     for (unsigned a = 1; a < m.atoms; ++a) {
       low = least(low, work.state[a]);
@@ -397,7 +422,7 @@ Status compute(const DescriptorBatch& batch, DescriptorWork& work, DescriptorSet
     set(Descriptor::Phi, shape.phi);
   }
   if (needs.distances) {
-    find_distances(m, work.distances);
+    find_distances(m, work.distances, [&](unsigned b) { return sixths(m.order[b]); });
     set(Descriptor::BalabanJ, balaban(m, work.distances));
     if (!bertz(m, work.distances, value[number(Descriptor::BertzCT)])) return kSize;
   }

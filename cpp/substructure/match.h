@@ -121,6 +121,13 @@ class Matcher {
     return evaluate(q_.step[q_.pattern[pattern].search].node, within);
   }
 
+  // The atoms at which a recursive query "[$(...)]" might start, as far as each of them and its neighbours say.
+  Bits<W> first_candidates(u32 pattern) {
+    start();
+    const AtomNode& outer = q_.node[q_.step[q_.pattern[pattern].list].node];
+    return evaluate(q_.step[q_.pattern[outer.a].search].node, all_);
+  }
+
   // Calls found(atoms, set) for each match of a pattern that is possible: the atom of each query atom, and all of them
   // as a set.
   template <class F>

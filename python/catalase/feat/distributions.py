@@ -44,7 +44,7 @@ def _module() -> str | None:
 
 
 class _Infinity(ast.NodeTransformer):
-    def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> ast.AST:
         return ast.copy_location(ast.Constant(float("inf")), node) if node.id == "inf" else node
 
 
