@@ -44,7 +44,8 @@ bool is_candidate(const Molecule& m, unsigned a, const Facts<W>& f, bool& tetrah
   const Atom& atom = m.atom[a];
   const int degree = atom.degree + atom.hydrogens;
   tetrahedral = true;
-  if (could_be_centre(m, a, f)) return true;
+  const bool pyramidal = atom.element == 15 || atom.element == 33;
+  if (pyramidal ? atom.degree >= 2 && degree <= 4 : could_be_centre(m, a, f)) return true;
   if ((atom.flags & kTetrahedral) != 0 || (atom.element < 12 && atom.element != 4) || degree < 4 || degree > 6) {
     return false;
   }

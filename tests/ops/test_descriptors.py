@@ -40,7 +40,7 @@ def readable(smiles):
 def rdkit_value(name, molecule):
     try:
         return float(FUNCTIONS[name](molecule))
-    except ValueError:  # BCUT2D where Gasteiger's parameters are missing
+    except (ValueError, ZeroDivisionError):  # BCUT2D without parameters of Gasteiger's, SPS without heavy atoms
         return np.nan
 
 
