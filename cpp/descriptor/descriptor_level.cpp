@@ -75,7 +75,7 @@ inline Needs needs_of(const DescriptorBatch& batch) {
                      between(d, Descriptor::MaxPartialCharge, Descriptor::MinAbsPartialCharge);
     needs.estate |= both || between(d, Descriptor::MaxEStateIndex, Descriptor::MinAbsEStateIndex);
   }
-  needs.rings |= needs.stereo || needs.polar || needs.spacial;
+  needs.rings |= needs.stereo || needs.polar || needs.spacial || needs.qed || needs.counts;
   return needs;
 }
 
@@ -173,6 +173,19 @@ inline MatchMemory<4> view(const NodeMemory& nodes, const DescriptorSets<4>&) {
   return nodes.large();
 }
 
+template <int W>
+void count_rings(Target& t, const RingSet<W>& rings) {
+  std::int16_t* count = values(t, Feature::kRings);
+  for (unsigned a = 0; a < t.molecule.atoms; ++a) count[a] = 0, t.ring_sizes[a] = 0;
+  for (unsigned r = 0; r < rings.count; ++r) {
+    const auto size = static_cast<unsigned>(rings.bonds[r].count());
+    for_each(rings.atoms[r], [&](unsigned a) {
+      ++count[a];
+      if (size <= kMaxRingSizeBit) t.ring_sizes[a] |= 1u << size;  // no pattern asks for larger ones
+    });
+  }
+}
+
 // The molecule as patterns see it, once.
 template <int W>
 void describe(const DescriptorPatterns& p, DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) {
@@ -189,8 +202,7 @@ void describe(const DescriptorPatterns& p, DescriptorWork& work, DescriptorSets<
   }
   for (unsigned a = 0; a < t.molecule.atoms; ++a) values(t, Feature::kValence)[a] = s.facts.valence[a];
   if (uses(asked, Feature::kHybridization)) note_hybrids(t, s.facts);
-  t.rings_counted = true;
-  if (uses(asked, Feature::kRings) || asked.ring_sizes) count_rings(t, s.rings);
+  if (uses(asked, Feature::kRings) || asked.ring_sizes) count_rings(t, s.facts.rings);
   describe_atoms(t, asked, s.rings);
 }
 
@@ -243,14 +255,9 @@ Status count_matches(const DescriptorBatch& batch, DescriptorWork& work, Descrip
   SetsSeen<W>& seen = seen_of(work, s);
   for (Index j = 0; j < batch.columns; ++j) {
     if (batch.column[j] < kDescriptors) continue;
-    const Pattern& pattern = q.pattern[batch.patterns.counted[batch.column[j] - kDescriptors]];
-    const auto number = static_cast<u32>(&pattern - q.pattern);
-    const bool exact = !pattern.ring_counts || work.target.rings_counted;
+    const std::uint32_t pattern = batch.patterns.counted[batch.column[j] - kDescriptors];
     seen.clear();
-    if (matcher.is_possible(exact ? number : pattern.relaxed)) {
-      if (!exact) return kRings;
-      matcher.list(number, [&](const u8*, const Bits<W>& set) { seen.add(set); });
-    }
+    if (matcher.is_possible(pattern)) matcher.list(pattern, [&](const u8*, const Bits<W>& set) { seen.add(set); });
     if (matcher.outcome() != Outcome::kDone) return kSize;
     row[j] = seen.count();
   }
@@ -265,10 +272,7 @@ Status qed(const DescriptorPatterns& p, DescriptorWork& work, DescriptorSets<W>&
   SetsSeen<W>& seen = seen_of(work, s);
   int acceptors = 0, alerts = 0;
   for (std::uint32_t i = 0; i < p.acceptors + p.alerts; ++i) {
-    const Pattern& pattern = q.pattern[p.of_qed[i]];
-    const bool exact = !pattern.ring_counts || t.rings_counted;
-    const bool possible = matcher.is_possible(exact ? p.of_qed[i] : pattern.relaxed);
-    if (possible && !exact) return kRings;
+    const bool possible = matcher.is_possible(p.of_qed[i]);
     if (possible && i < p.acceptors) {
       seen.clear();
       matcher.list(p.of_qed[i], [&](const u8*, const Bits<W>& set) { seen.add(set); });

@@ -40,7 +40,7 @@ class DescriptorsNormalizationParameters:
 def test_normalized_features_are_shares_by_the_table_of_an_installed_deepchem(monkeypatch, tmp_path):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(
-        ImportError, match=r"^RDKitDescriptors: is_normalized=True needs DeepChem's distributions.*pip install"
+        ValueError, match=r"^RDKitDescriptors: is_normalized=True needs DeepChem's distributions.*pip install"
     ):
         RDKitDescriptors(is_normalized=True)
     monkeypatch.undo()
@@ -62,7 +62,7 @@ def test_normalized_features_are_shares_by_the_table_of_an_installed_deepchem(mo
     masked = featurizer.featurize(["CCO", "C1CC"], errors="mask")
     assert masked[0].all() and not masked[1].any()
     (tmp_path / "deepchem" / "utils" / "rdkit_utils.py").write_text("x = 1")
-    with pytest.raises(ImportError, match="this DeepChem has no table"):
+    with pytest.raises(ValueError, match="this DeepChem has no table"):
         RDKitDescriptors(is_normalized=True)
 
 

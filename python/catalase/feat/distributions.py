@@ -18,18 +18,18 @@ def distributions(where: str) -> dict[str, Callable[[NDArray[np.float64]], NDArr
     """Return for each descriptor the function that gives the share of molecules with a smaller value."""
     path = _module()
     if path is None:
-        raise ImportError(
-            f"{where}: is_normalized=True needs DeepChem's distributions, which are read from an installed DeepChem (2.6 or "
-            "newer; pip install deepchem); catalase.trans.NormalizationTransformer(transform_X=True) scales by the data"
+        raise ValueError(
+            f"{where}: is_normalized=True needs DeepChem's distributions, which are read from an installed DeepChem (pip "
+            "install deepchem); catalase.trans.NormalizationTransformer(transform_X=True) scales by the data"
         )
     try:
         from scipy import stats
     except ImportError:
-        raise ImportError(f"{where}: is_normalized=True needs SciPy; pip install scipy") from None
+        raise ValueError(f"{where}: is_normalized=True needs SciPy; pip install scipy") from None
     with open(path, encoding="utf-8") as file:
         table = _table(file.read())
     if not table:
-        raise ImportError(f"{where}: this DeepChem has no table of distributions ({_TABLE} in {path})")
+        raise ValueError(f"{where}: this DeepChem has no table of distributions ({_TABLE} in {path})")
     return {name: _share(getattr(stats, kind), *rest) for name, (kind, *rest) in table.items()}
 
 
