@@ -124,6 +124,18 @@ def test_the_spacial_score_is_that_of_rdkit_in_any_spelling():
     assert not found and by_rdkit < 0.05
 
 
+def test_groups_of_cages_are_counted_natively_and_equal_to_rdkit():
+    cages = [
+        "OC1(CN2CCC1CC2)C#Cc1ccccc1",
+        "Brc1ccc(s1)N2C[C@@]3(CN4CCC3CC4)OC2=O",
+        "C1C2CC3CC1CC(C2)(C3)NC(=O)C",
+        "C12C3C4C1C5C2C3C45",
+    ]
+    names = ["qed", *(name for name in NATIVE if name.startswith("fr_"))]
+    found, by_rdkit = differences(cages, names)
+    assert not found and by_rdkit == 0
+
+
 def test_what_is_remembered_of_other_molecules_changes_nothing():
     smiles = [*MOLECULES, *TRAPS, *nci(100)]
     smiles = [text for text, _ in readable(smiles)]
