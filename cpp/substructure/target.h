@@ -5,6 +5,7 @@
 // smallest ring of an atom is the same in every such set.
 #pragma once
 
+#include "molecule/facts.h"
 #include "molecule/molecule.h"
 #include "molecule/perceive.h"
 #include "molecule/rdkit_binary.h"
@@ -14,6 +15,12 @@
 
 namespace catalase {
 namespace {
+
+template <int W>
+struct TargetPerception {
+  Perception<W> rings;
+  Facts<W> facts;
+};
 
 struct Target {
   Molecule molecule;
@@ -124,7 +131,19 @@ void find_ring_systems(Target& t, const Bits<W>& ring_bonds) {
   }
 }
 
-// Everything else; kAromatic is known, and kIsotope, kValence and the numbers of rings as far as they are asked for.
+// By RDKit's numbers of hybridization, which Hybrid has; 6 where SMARTS has no number for it.
+constexpr std::int16_t kSmartsHybridization[] = {6, 0, 1, 2, 3, 6, 4, 5};
+
+// From facts that are known.
+template <int W>
+void note_hybrids(Target& t, const Facts<W>& f) {
+  for (unsigned a = 0; a < t.molecule.atoms; ++a) {
+    values(t, Feature::kHybridization)[a] = kSmartsHybridization[f.hybrid[a]];
+  }
+}
+
+// Everything else; kAromatic is known, and kIsotope, kValence, kHybridization and the numbers of rings as far as they
+// are asked for.
 template <int W>
 void describe_atoms(Target& t, const Bits<W>& ring_bonds_of_all) {
   const Molecule& m = t.molecule;
@@ -176,14 +195,22 @@ void describe_atoms(Target& t, const QueryTables& q, Rings<W>& rings) {
 
 // Rings, Kekule form, aromaticity, and the numbers of all atoms.
 template <int W>
-Status perceive_target(Target& t, const QueryTables& q, Perception<W>& p) {
+Status perceive_target(Target& t, const QueryTables& q, TargetPerception<W>& target) {
   Molecule& m = t.molecule;
+  Perception<W>& p = target.rings;
   Status status = find_ring_bonds(m, p.rings);
   if (status == kNative) status = kekulize(m, p.rings.atoms, p.rings.bonds, p.kekule);
   if (status != kNative) return status;
   if (uses(q, Feature::kValence)) count_valences(t);
+  const bool hybrids = uses(q, Feature::kHybridization);
+  if (hybrids) note_valences(m, target.facts);
   if (m.closures != 0) status = perceive_aromaticity(m, p.rings, p.kekule);
   if (status != kNative) return status;
+  if (hybrids) {
+    if (has_aromatic_triple(m, p.rings.bonds, aromatic_atoms<W>(m))) return kAromatic;
+    find_hybrids(m, target.facts);
+    note_hybrids(t, target.facts);
+  }
   t.rings_counted = true;
   if (uses(q, Feature::kRings) || q.ring_sizes) count_rings(t, p.rings);
   describe_atoms(t, q, p.rings);
@@ -227,6 +254,8 @@ inline Status read_binary_target(const char* data, std::int64_t length, Target& 
     values(t, Feature::kAromatic)[a] = details.aromatic[a];
     values(t, Feature::kIsotope)[a] = details.isotope[a];
     values(t, Feature::kValence)[a] = details.valence[a];
+    values(t, Feature::kHybridization)[a] =
+        details.hybridization[a] < 8 ? kSmartsHybridization[details.hybridization[a]] : 6;
     values(t, Feature::kRings)[a] = details.rings[a];
     values(t, Feature::kSmallestRing)[a] = details.smallest_ring[a];
     t.ring_sizes[a] = details.ring_sizes[a];
