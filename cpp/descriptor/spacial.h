@@ -400,7 +400,7 @@ Status spacial_score(const Molecule& m, const Facts<W>& f, const Bits<W>& ring_a
   Bits<W> stereo;
   const Status status = find_spacial_stereo(m, f, ring_bonds, s, stereo);
   if (status != kNative) return status;
-  static constexpr int by_hybrid[] = {4, 1, 2, 3, 4, 4, 4};
+  static constexpr int by_hybrid[] = {4, 4, 1, 2, 3, 4, 4, 4};
   int sum = 0, heavy = 0;
   for (unsigned a = 0; a < m.atoms; ++a) {
     const int ring = ring_atoms.test(a) && !f.aromatic.test(a) ? 2 : 1;

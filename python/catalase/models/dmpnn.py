@@ -126,7 +126,7 @@ class DMPNNModel(GraphRows):
         n_classes=N_CLASSES,
         features=Str(choices=list(FEATURE_SETS)),
         message_hidden_dim=Int(1, 1_000_000),
-        depth=Int(1, 1000),
+        depth=Int(1, 64),
         message_bias=Bool(),
         dropout=Share(),
         activation=Str(choices=ACTIVATION_NAMES),

@@ -101,7 +101,7 @@ class DirectedMessagePassing(Module):
         self.atom_features = whole_number(name, "atom_features", atom_features, 0, LARGEST_SIZE)
         self.bond_features = whole_number(name, "bond_features", bond_features, 0, LARGEST_SIZE)
         self.hidden = whole_number(name, "hidden", hidden, 1, LARGEST_SIZE)
-        self.depth = whole_number(name, "depth", depth, 1, 1000)
+        self.depth = whole_number(name, "depth", depth, 1, 64)
         self.bias = flag(name, "bias", bias)
         activation_code(name, activation)
         self.activation = activation
@@ -134,9 +134,12 @@ class DirectedMessagePassing(Module):
             )
         paths = batch.environments(self.depth, distinct=self.dropout is None)
         start = F.linear(to_device_of(paths.bond_features, self.w_input.data), self.w_input, self.b_input)
-        rows = F.activation(start, self.activation)
-        for lists in paths.bonds:
-            rows = self._update(rows, lists, start, self.w_message, self.b_message)
+        if self.activation == "relu" and self.dropout is None:
+            rows = F.message_passing(start, self.w_message, paths.bonds, self.b_message)
+        else:
+            rows = F.activation(start, self.activation)
+            for lists in paths.bonds:
+                rows = self._update(rows, lists, start, self.w_message, self.b_message)
         start = F.linear(to_device_of(paths.atom_features, self.w_atom.data), self.w_atom, self.b_output)
         return self._update(rows, paths.atoms, start, self.w_output, None), paths.molecules
 

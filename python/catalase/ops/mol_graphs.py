@@ -19,7 +19,7 @@ from .._internal.report import Failure, Report
 from ..chem.facts import MoleculeFacts, element_masses, facts_of, hydrogen_bond_patterns, hydrogen_bonding
 from ..chem.reading import item_text, read_molecule, refusal
 from .ecfp import CHUNK, NOT_TEXT, binaries_of, check_molecules, threads_of
-from .environments import Environments, environment_options, environments
+from .environments import Environments, environment_options, environments, one_hot_fields
 from .substructure import match_columns, read_patterns
 
 NO_COLUMN = 255
@@ -333,9 +333,8 @@ class MolGraphs:
 
     def atom_rows(self, atoms: Any) -> NDArray[np.float32]:
         """Return the features of some atoms, by their numbers in all molecules, float32 (atoms, atom_width)."""
-        rows = _one_hot(self.atom_codes[atoms], self.atom_columns, self.atom_width)
-        rows[:, self.atom_float_columns] = self.atom_floats[atoms]
-        return rows
+        codes, floats = self.atom_codes[atoms], self.atom_floats[atoms]
+        return one_hot_fields(codes, self.atom_columns, self.atom_width, floats, self.atom_float_columns)
 
     def _arrays(self) -> tuple[NDArray[Any], ...]:
         return (self.atom_codes, self.atom_floats, self.bond_codes, self.source, self.target)
@@ -423,7 +422,7 @@ class MolGraphs:
     def bond_features(self, i: int) -> NDArray[np.float32]:
         """Return the features of the directed bonds of molecule i, float32 (directed bonds, bond_width)."""
         one = self[_row("bond_features", i)]
-        return _one_hot(one.bond_codes, one.bond_columns, one.bond_width)
+        return one_hot_fields(one.bond_codes, one.bond_columns, one.bond_width)
 
     def edge_index(self, i: int) -> NDArray[np.int64]:
         """Return the directed bonds of molecule i, int64 (2, directed bonds): sources, and targets."""
@@ -496,14 +495,6 @@ def _gathered(
     np.cumsum(lengths, out=new[1:])
     shift = offsets[rows] - new[:-1]
     return np.arange(new[-1]) + np.repeat(shift, lengths), new, shift
-
-
-def _one_hot(codes: NDArray[np.uint8], columns: Sequence[tuple[int, int]], width: int) -> NDArray[np.float32]:
-    rows = np.zeros((len(codes), width), np.float32)
-    for k, (start, _) in enumerate(columns):
-        here = np.flatnonzero(codes[:, k] != NO_COLUMN)
-        rows[here, start + codes[here, k].astype(np.int64)] = 1
-    return rows
 
 
 def mol_graphs(
