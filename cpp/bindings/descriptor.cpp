@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings/chunks.h"
+#include "descriptor/type_cache.h"
 #include "substructure/smarts.h"
 
 namespace catalase {
@@ -77,11 +78,25 @@ class PatternTables {
       for (const std::string& smarts : *list) of_qed_.push_back(compiled(qed_set_, smarts).pattern);
     }
     type_set_.finish();
+    bool local = types.size() <= kMaxCachedTypes;
+    const auto note = [&](const PatternRoot& root) {
+      const unsigned depth = depth_of(type_set_.tables(), root.pattern);
+      local = local && depth != kNotLocal;
+      if (depth == 2) deep_.push_back(root.pattern);
+    };
+    for (const PatternRoot& root : types_) {
+      if (root.kinds != 1u << kind_of(1, false)) note(root);  // molecules with atoms of hydrogen are searched
+    }
+    deep_types_ = static_cast<std::uint32_t>(deep_.size());
+    for (const HydrogenPattern& h : hydrogens_) {
+      if (!h.any) note(h.neighbour);
+    }
+    if (local) type_cache_.assign(kTypeEntries, 0);
     counted_set_.finish();
     qed_set_.finish();
   }
 
-  DescriptorPatterns view() const {
+  DescriptorPatterns view() {
     DescriptorPatterns p{};
     p.type_tables = type_set_.tables();
     p.counted_tables = counted_set_.tables();
@@ -92,6 +107,10 @@ class PatternTables {
     p.hydrogen_types = static_cast<std::uint32_t>(hydrogens_.size());
     p.log_p = log_p_.data();
     p.refractivity = refractivity_.data();
+    p.type_cache = type_cache_.empty() ? nullptr : type_cache_.data();
+    p.deep = deep_.data();
+    p.deep_types = deep_types_;
+    p.deep_patterns = static_cast<std::uint32_t>(deep_.size());
     p.counted = counted_.data();
     p.of_qed = of_qed_.data();
     p.acceptors = acceptors_;
@@ -128,11 +147,14 @@ class PatternTables {
   ScratchVector<PatternRoot> types_;
   ScratchVector<HydrogenPattern> hydrogens_;
   ScratchVector<double> log_p_, refractivity_;
+  ScratchVector<std::uint64_t> type_cache_;
+  ScratchVector<std::uint32_t> deep_;
+  std::uint32_t deep_types_ = 0;
   ScratchVector<std::uint32_t> counted_, of_qed_;
   std::uint32_t acceptors_;
 };
 
-void descriptor_list(const py::list& smiles, const PatternTables& patterns, const py::array& columns, py::array rows,
+void descriptor_list(const py::list& smiles, PatternTables& patterns, const py::array& columns, py::array rows,
                      py::array status, int threads) {
   const Index n = static_cast<Index>(smiles.size());
   require(columns.ndim() == 1 && rows.ndim() == 2 && rows.shape(0) == n && rows.shape(1) == columns.shape(0),

@@ -29,6 +29,26 @@ std::unique_ptr<SparseBatch> from_bits(const py::array& bits) {
 }
 
 template <class T>
+std::unique_ptr<SparseBatch> from_entries(const py::array& starts, Index cols, const py::array& columns,
+                                          const py::array& values) {
+  require(starts.ndim() == 1 && starts.size() > 0, "starts must be a vector");
+  require(columns.ndim() == 1 && values.ndim() == 1 && columns.size() == values.size(), "entries do not fit");
+  const Index rows = starts.size() - 1, count = columns.size();
+  const Index* begin = input<Index>(starts);
+  const auto* column = input<std::int32_t>(columns);
+  const T* value = input<T>(values);
+  require(begin[0] == 0 && begin[rows] == count, "starts do not fit");
+  for (Index i = 0; i < rows; ++i) {
+    require(begin[i] <= begin[i + 1] && begin[i + 1] <= count, "starts must ascend");
+    for (Index e = begin[i]; e < begin[i + 1]; ++e) {
+      require((e == begin[i] ? 0 : column[e - 1] + 1) <= column[e] && column[e] < cols, "columns must ascend");
+    }
+  }
+  KernelScope scope;
+  return std::make_unique<SparseBatch>(SparseMatrix<T>::from_entries(begin, rows, cols, column, value));
+}
+
+template <class T>
 py::object linear_of(const SparseBatch& x, const py::array& w, const py::object& bias, int activation) {
   MatmulArgs<T> args{{}, matrix_view<const T>(w), {}, {}};
   require(args.b.rows == x.cols() && (args.b.col_stride == 1 || args.b.cols <= 1), "w does not fit");
@@ -133,6 +153,12 @@ void bind_sparse_batch(py::module_& m) {
         return as_double ? from_bits<double>(bits) : from_bits<float>(bits);
       },
       py::arg("bits"), py::arg("as_double"));
+  m.def(
+      "sparse_from_entries",
+      [](const py::array& starts, Index cols, const py::array& columns, const py::array& values) {
+        return by_type(values, [&]<class T>() { return from_entries<T>(starts, cols, columns, values); });
+      },
+      py::arg("starts"), py::arg("cols"), py::arg("columns"), py::arg("values"));
 }
 
 }  // namespace catalase

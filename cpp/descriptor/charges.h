@@ -2,7 +2,8 @@
 // twelve rounds and a damping that is halved each round. Parameters of elements beyond the paper are those of PyBabel.
 #pragma once
 
-#include "descriptor/facts.h"
+#include "cpu/simd.h"
+#include "molecule/facts.h"
 #include "molecule/molecule.h"
 
 namespace catalase {
@@ -18,7 +19,7 @@ constexpr double kHydrogenCation = 20.02;
 inline Electronegativity electronegativity(unsigned element, Hybrid hybrid, unsigned oxygens) {
   switch (element) {
     case 1:
-      return hybrid == kOtherHybrid ? kHydrogenNegativity : Electronegativity{};
+      return is_other_hybrid(hybrid) ? kHydrogenNegativity : Electronegativity{};
     case 4:
       if (hybrid == kSp3) return {3.845, 6.755, 3.165};
       if (hybrid == kSp2) return {4.005, 6.725, 3.035};
@@ -65,7 +66,7 @@ inline Electronegativity electronegativity(unsigned element, Hybrid hybrid, unsi
     case 16:
       if (hybrid == kSp2) return {10.88, 9.49, 1.33};
       if (hybrid == kSp) break;
-      if (hybrid == kOtherHybrid && oxygens == 2) return {12.00, 10.81, 1.20};
+      if (is_other_hybrid(hybrid) && oxygens == 2) return {12.00, 10.81, 1.20};
       return {10.14, 9.13, 1.38};
     case 17:
       if (hybrid == kSp3) return {11.00, 9.69, 1.35};
@@ -86,7 +87,8 @@ template <int W>
 Electronegativity electronegativity_of(const Molecule& m, unsigned a, const Facts<W>& f) {
   unsigned oxygens = 0;
   for (unsigned i = 0; i < m.atom[a].degree; ++i) oxygens += m.atom[m.neighbour[a][i]].element == 8;
-  return electronegativity(m.atom[a].element, static_cast<Hybrid>(f.hybrid[a]), oxygens);
+  const auto hybrid = static_cast<Hybrid>(f.hybrid[a]);
+  return electronegativity(m.atom[a].element, is_other_hybrid(hybrid) ? kNoHybrid : hybrid, oxygens);
 }
 
 template <int W>
@@ -121,46 +123,81 @@ void share_charges(const Molecule& m, const Facts<W>& f, double* charge) {
   }
 }
 
+constexpr unsigned kMaxEnds = 2 * kMaxBonds + 2;  // whole vectors
+static_assert(kMaxEnds % kWidth<double> == 0);
+
+// Each bond twice, by the atom at one end; and the atoms that have hydrogens. Lists are filled up to whole vectors.
 struct ChargeWork {
-  Electronegativity parameter[256];
+  double a[256], b[256], c[256];
   double cation[256];  // the electronegativity of the cation
-  double energy[256], hydrogen[256];
+  double energy[256], shift[256];
+  u8 from[kMaxEnds], to[kMaxEnds], bearer[256];
+  double rising[kMaxEnds], falling[kMaxEnds], part[kMaxEnds];  // divisors by the sign of the difference
+  double hydrogens[256], hydrogen_rising[256], hydrogen_falling[256], hydrogen_charge[256], hydrogen_part[256];
 };
+
+// RDKit's expression, whose rounding is kept.
+inline double charge_divisor(bool rising, double cation, double other) {
+  return (rising ? 1.0 : 0.0) * (cation - other) + other;
+}
 
 template <int W>
 void gasteiger_charges(const Molecule& m, const Facts<W>& f, ChargeWork& w, double* charge) {
   share_charges(m, f, charge);
-  for (unsigned a = 0; a < m.atoms; ++a) {
+  const unsigned n = m.atoms;
+  for (unsigned a = 0; a < n; ++a) {
     const Electronegativity p = electronegativity_of(m, a, f);
-    w.parameter[a] = p;
+    w.a[a] = p.a, w.b[a] = p.b, w.c[a] = p.c;
     w.cation[a] = m.atom[a].element == 1 ? kHydrogenCation : p.a + p.b + p.c;
-    w.hydrogen[a] = 0;
   }
+  unsigned ends = 0, bearers = 0;
+  for (unsigned a = 0; a < n; ++a) {
+    for (unsigned i = 0; i < m.atom[a].degree; ++i, ++ends) {
+      const unsigned b = m.neighbour[a][i];
+      w.from[ends] = static_cast<u8>(a);
+      w.to[ends] = static_cast<u8>(b);
+      w.rising[ends] = charge_divisor(true, w.cation[a], w.cation[b]);
+      w.falling[ends] = charge_divisor(false, w.cation[a], w.cation[b]);
+    }
+    if (m.atom[a].hydrogens == 0) continue;
+    w.bearer[bearers] = static_cast<u8>(a);
+    w.hydrogens[bearers] = m.atom[a].hydrogens;
+    w.hydrogen_rising[bearers] = charge_divisor(true, w.cation[a], kHydrogenCation);
+    w.hydrogen_falling[bearers] = charge_divisor(false, w.cation[a], kHydrogenCation);
+    w.hydrogen_charge[bearers++] = 0;
+  }
+  for (unsigned e = ends; e % kWidth<double> != 0; ++e) w.rising[e] = w.falling[e] = 1, w.part[e] = 0;
+  for (unsigned k = bearers; k % kWidth<double> != 0; ++k) {
+    w.hydrogens[k] = w.hydrogen_rising[k] = w.hydrogen_falling[k] = 1;
+    w.hydrogen_charge[k] = w.hydrogen_part[k] = 0;
+  }
+  using V = Vec<double>;
+  const auto divided = [](V dx, const double* rising, const double* falling) {
+    return dx / select<double>(dx < V{}, load(falling), load(rising));
+  };
   double damping = 0.5;
   for (int round = 0; round < 12; ++round) {
-    for (unsigned a = 0; a < m.atoms; ++a) {
-      const Electronegativity& p = w.parameter[a];
-      w.energy[a] = p.a + charge[a] * (p.b + p.c * charge[a]);
+    for (unsigned a = 0; a < n; ++a) w.energy[a] = w.a[a] + charge[a] * (w.b[a] + w.c[a] * charge[a]);
+    for (unsigned e = 0; e < ends; ++e) w.part[e] = w.energy[w.to[e]] - w.energy[w.from[e]];
+    for (unsigned k = 0; k < bearers; ++k) w.hydrogen_part[k] = w.energy[w.bearer[k]];
+    for (unsigned e = 0; e < ends; e += kWidth<double>) {
+      store(w.part + e, divided(load(w.part + e), w.rising + e, w.falling + e));
     }
-    for (unsigned a = 0; a < m.atoms; ++a) {
-      double shift = 0;
-      for (unsigned i = 0; i < m.atom[a].degree; ++i) {
-        const unsigned b = m.neighbour[a][i];
-        const double dx = w.energy[b] - w.energy[a];
-        // RDKit's expression, whose rounding is kept
-        shift += dx / ((dx < 0 ? 0.0 : 1.0) * (w.cation[a] - w.cation[b]) + w.cation[b]);
-      }
-      const int hydrogens = m.atom[a].hydrogens;
-      if (hydrogens > 0) {
-        const Electronegativity& p = kHydrogenNegativity;
-        const double q = w.hydrogen[a] / hydrogens;
-        const double dx = p.a + q * (p.b + p.c * q) - w.energy[a];
-        const double dq = dx / ((dx < 0 ? 0.0 : 1.0) * (w.cation[a] - kHydrogenCation) + kHydrogenCation);
-        shift += hydrogens * dq;
-        w.hydrogen[a] -= hydrogens * dq * damping;
-      }
-      charge[a] += damping * shift;
+    for (unsigned k = 0; k < bearers; k += kWidth<double>) {
+      const Electronegativity& p = kHydrogenNegativity;
+      const V hydrogens = load(w.hydrogens + k), before = load(w.hydrogen_charge + k), q = before / hydrogens;
+      const V dx = p.a + q * (p.b + p.c * q) - load(w.hydrogen_part + k);
+      const V part = hydrogens * divided(dx, w.hydrogen_rising + k, w.hydrogen_falling + k);
+      store(w.hydrogen_part + k, part);
+      store(w.hydrogen_charge + k, before - part * damping);
     }
+    for (unsigned a = 0, e = 0; a < n; ++a) {
+      double sum = 0;
+      for (const unsigned end = e + m.atom[a].degree; e < end; ++e) sum += w.part[e];
+      w.shift[a] = sum;
+    }
+    for (unsigned k = 0; k < bearers; ++k) w.shift[w.bearer[k]] += w.hydrogen_part[k];
+    for (unsigned a = 0; a < n; ++a) charge[a] += damping * w.shift[a];
     damping *= 0.5;
   }
 }

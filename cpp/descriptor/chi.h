@@ -5,8 +5,8 @@
 // such a path has the atom at which it ends twice, but not in a ring.
 #pragma once
 
-#include "descriptor/element_data.h"
-#include "descriptor/facts.h"
+#include "molecule/element_data.h"
+#include "molecule/facts.h"
 #include "molecule/molecule.h"
 
 namespace catalase {

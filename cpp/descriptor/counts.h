@@ -4,8 +4,8 @@
 // conditions on an atom and its neighbours: an upper-case symbol there is an atom that is not aromatic.
 #pragma once
 
-#include "descriptor/element_data.h"
-#include "descriptor/facts.h"
+#include "molecule/element_data.h"
+#include "molecule/facts.h"
 #include "molecule/molecule.h"
 
 namespace catalase {

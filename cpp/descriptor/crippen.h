@@ -7,7 +7,9 @@
 #pragma once
 
 #include "descriptor/descriptor.h"
-#include "descriptor/facts.h"
+#include "descriptor/stereo.h"
+#include "descriptor/type_cache.h"
+#include "molecule/facts.h"
 #include "molecule/molecule.h"
 #include "substructure/match.h"
 
@@ -70,6 +72,62 @@ bool find_types(const Molecule& m, const Facts<W>& f, const DescriptorPatterns& 
     left &= ~found;
   }
   return true;
+}
+
+// Up to so many atoms, no pattern has more than 1,000 matches.
+constexpr unsigned kMaxCachedAtoms = 1000 / 24;
+
+// The keys of the atoms' surroundings: the neighbours, and those of an only neighbour. False with hydrogens that are atoms, which others count among their hydrogens.
+template <int W>
+bool hash_surroundings(const Molecule& m, const Facts<W>& f, const Bits<W>& ring_bonds, u64* key) {
+  u64 own[256], near[256];
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    const Atom& atom = m.atom[a];
+    if (atom.element == 1) return false;
+    own[a] = mix(1 + (u64{atom.element} | u64{static_cast<u8>(atom.charge)} << 8 | u64{atom.degree} << 16 |
+                      u64{atom.hydrogens} << 24 | u64{f.aromatic.test(a)} << 32));
+  }
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    u64 sum = 0;
+    for (unsigned i = 0; i < m.atom[a].degree; ++i) {
+      const unsigned bond = m.bond[a][i];
+      sum += mix(own[m.neighbour[a][i]] + 0x9e3779b97f4a7c15u * (m.order[bond] + 8u * ring_bonds.test(bond)));
+    }
+    near[a] = mix(own[a] + 0x632be59bd9b4e019u * sum);
+  }
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    key[a] = m.atom[a].degree == 1 ? mix(near[a] + 0xa0761d6478bd642fu * near[m.neighbour[a][0]]) : near[a];
+  }
+  return true;
+}
+
+// The types of all atoms, or false if those of some are not known.
+inline bool recall_types(unsigned atoms, const u64* cache, const u64* key, std::uint16_t* type,
+                         std::uint16_t* hydrogen) {
+  for (unsigned a = 0; a < atoms; ++a) {
+    const u64 entry = __atomic_load_n(cache + key[a] % kTypeEntries, __ATOMIC_RELAXED);
+    if (((entry ^ key[a]) / kTypeEntries) != 0 || entry % kTypeEntries == 0) return false;
+    type[a] = static_cast<std::uint16_t>((entry & 255) - 1);  // kNoType is kept as 0
+    hydrogen[a] = static_cast<std::uint16_t>((entry >> 8 & 255) - 1);
+  }
+  return true;
+}
+
+// But for those that a pattern of two bonds' depth could concern which see more than the key has.
+template <int W>
+void remember_types(const Molecule& m, const DescriptorPatterns& p, Matcher<W>& matcher, const u64* key,
+                    const std::uint16_t* type, const std::uint16_t* hydrogen) {
+  Bits<W> deep = Bits<W>::none(), deep_hydrogen = deep;
+  for (std::uint32_t i = 0; i < p.deep_patterns; ++i) {
+    (i < p.deep_types ? deep : deep_hydrogen) |= matcher.first_candidates(p.deep[i]);
+  }
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    const bool concerned = deep.test(a) || (m.atom[a].hydrogens != 0 && deep_hydrogen.test(a));
+    if (concerned && m.atom[a].degree > 1) continue;
+    const u64 types = ((type[a] + 1u) & 255) | ((hydrogen[a] + 1u) & 255) << 8;
+    __atomic_store_n(p.type_cache + key[a] % kTypeEntries, key[a] / kTypeEntries * kTypeEntries | types,
+                     __ATOMIC_RELAXED);
+  }
 }
 
 // The sum over atoms, and then over hydrogens.

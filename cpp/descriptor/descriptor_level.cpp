@@ -9,17 +9,16 @@
 #include "descriptor/descriptor.h"
 #include "descriptor/distances.h"
 #include "descriptor/estate.h"
-#include "descriptor/facts.h"
 #include "descriptor/polynomial.h"
 #include "descriptor/qed.h"
-#include "descriptor/ring_set.h"
+#include "descriptor/spacial.h"
 #include "descriptor/stereo.h"
 #include "descriptor/surface.h"
 #include "fingerprint/morgan.h"
-#include "molecule/aromaticity.h"
-#include "molecule/kekulize.h"
+#include "molecule/facts.h"
 #include "molecule/molecule.h"
-#include "molecule/rings.h"
+#include "molecule/perceive_facts.h"
+#include "molecule/ring_set.h"
 #include "molecule/smiles.h"
 #include "molecule/text.h"
 #include "molecule/valence.h"
@@ -39,6 +38,7 @@ constexpr int number(Descriptor d) {
 struct Needs {
   bool rings = false, groups = false, stereo = false, polar = false, surface = false, charges = false, estate = false;
   bool paths = false, distances = false, polynomial = false, burden = false, density = false, qed = false;
+  bool spacial = false;
   bool types = false, counts = false;  // Crippen's types, numbers of matches
 };
 
@@ -57,6 +57,7 @@ inline Needs needs_of(const DescriptorBatch& batch) {
     needs.paths |= between(d, Descriptor::Chi0, Descriptor::Phi);
     needs.distances |= between(d, Descriptor::BalabanJ, Descriptor::BertzCT);
     needs.polynomial |= between(d, Descriptor::Ipc, Descriptor::AvgIpc);
+    needs.spacial |= d == number(Descriptor::SPS);
     const bool qed = d == number(Descriptor::qed);
     needs.qed |= qed;
     needs.groups |= qed;
@@ -72,7 +73,7 @@ inline Needs needs_of(const DescriptorBatch& batch) {
                      between(d, Descriptor::MaxPartialCharge, Descriptor::MinAbsPartialCharge);
     needs.estate |= both || between(d, Descriptor::MaxEStateIndex, Descriptor::MinAbsEStateIndex);
   }
-  needs.rings |= needs.stereo || needs.polar;
+  needs.rings |= needs.stereo || needs.polar || needs.spacial || needs.qed || needs.counts;
   return needs;
 }
 
@@ -89,10 +90,12 @@ struct DescriptorSets {
   Kekule<W> kekule;
   Facts<W> facts;
   MorganWork<W> morgan;
+  Spacial<W> spacial;
 };
 
 struct DescriptorWork {
-  Target target;  // with the molecule
+  Target target;   // with the molecule
+  bool described;  // as patterns see it
   union {
     DescriptorSets<1> small;
     DescriptorSets<4> large;
@@ -138,23 +141,12 @@ inline unsigned count_different(u32* value, unsigned n) {
 template <int W>
 Status perceive(DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) {
   Molecule& m = work.target.molecule;
-  Status status = find_ring_bonds(m, s.rings);
-  if (status == kNative) status = kekulize(m, s.rings.atoms, s.rings.bonds, s.kekule);
-  if (status != kNative) return status;
-  note_valences(m, s.facts);
-  if (m.closures != 0) status = perceive_aromaticity(m, s.rings, s.kekule);
+  const Status status = perceive_facts(m, s.rings, s.kekule, s.facts);
   if (status != kNative) return status;
   for (unsigned a = 0; a < m.atoms; ++a) {
     const bool isotope = (m.atom[a].flags & kIsotope) != 0;  // its mass is not kept
     if (isotope || kElements[m.atom[a].element].radius == 0) return kElement;
   }
-  find_aromatic_atoms(m, s.facts);
-  bool triple = false;  // benzyne: such a bond is aromatic too
-  for_each(s.rings.bonds, [&](unsigned b) {
-    triple = triple || (m.order[b] == kTriple && s.facts.aromatic.test(m.begin[b]) && s.facts.aromatic.test(m.end[b]));
-  });
-  if (triple) return kAromatic;
-  find_hybrids(m, s.facts);
   if (needs.rings && !find_rings(m, s.rings, s.facts.rings)) return kRings;
   return kNative;
 }
@@ -173,10 +165,57 @@ inline MatchMemory<4> view(const NodeMemory& nodes, const DescriptorSets<4>&) {
 }
 
 template <int W>
-Status crippen(const DescriptorPatterns& p, DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) {
+void count_rings(Target& t, const RingSet<W>& rings) {
+  std::int16_t* count = values(t, Feature::kRings);
+  for (unsigned a = 0; a < t.molecule.atoms; ++a) count[a] = 0, t.ring_sizes[a] = 0;
+  for (unsigned r = 0; r < rings.count; ++r) {
+    const auto size = static_cast<unsigned>(rings.bonds[r].count());
+    for_each(rings.atoms[r], [&](unsigned a) {
+      ++count[a];
+      if (size <= kMaxRingSizeBit) t.ring_sizes[a] |= 1u << size;  // no pattern asks for larger ones
+    });
+  }
+}
+
+// The molecule as patterns see it, once.
+template <int W>
+void describe(const DescriptorPatterns& p, DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) {
+  if (work.described) return;
+  work.described = true;
+  Target& t = work.target;
+  QueryTables asked{};
+  const QueryTables* const tables[] = {needs.types ? &p.type_tables : nullptr,
+                                       needs.counts ? &p.counted_tables : nullptr, needs.qed ? &p.qed_tables : nullptr};
+  for (const QueryTables* q : tables) {
+    if (q == nullptr) continue;
+    asked.features |= q->features;
+    asked.ring_sizes = asked.ring_sizes || q->ring_sizes;
+  }
+  for (unsigned a = 0; a < t.molecule.atoms; ++a) values(t, Feature::kValence)[a] = s.facts.valence[a];
+  if (uses(asked, Feature::kHybridization)) note_hybrids(t, s.facts);
+  if (uses(asked, Feature::kRings) || asked.ring_sizes) count_rings(t, s.facts.rings);
+  describe_atoms(t, asked, s.rings);
+}
+
+template <int W>
+Status find_types(const DescriptorPatterns& p, DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) {
   const Molecule& m = work.target.molecule;
+  u64 key[256];
+  const bool cached =
+      p.type_cache != nullptr && m.atoms <= kMaxCachedAtoms && hash_surroundings(m, s.facts, s.rings.bonds, key);
+  if (cached && recall_types(m.atoms, p.type_cache, key, work.type, work.hydrogen)) return kNative;
+  describe(p, work, s, needs);
   Matcher<W> matcher(p.type_tables, work.target, view(*work.type_nodes, s));
   if (!find_types(m, s.facts, p, matcher, work.type, work.hydrogen)) return kSize;
+  if (cached) remember_types(m, p, matcher, key, work.type, work.hydrogen);
+  return kNative;
+}
+
+template <int W>
+Status crippen(const DescriptorPatterns& p, DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs) {
+  const Molecule& m = work.target.molecule;
+  const Status status = find_types(p, work, s, needs);
+  if (status != kNative) return status;
   double* const value = work.value;
   value[number(Descriptor::MolLogP)] = sum_of_types(m, p.log_p, work.type, work.hydrogen);
   value[number(Descriptor::MolMR)] = sum_of_types(m, p.refractivity, work.type, work.hydrogen);
@@ -207,14 +246,9 @@ Status count_matches(const DescriptorBatch& batch, DescriptorWork& work, Descrip
   SetsSeen<W>& seen = seen_of(work, s);
   for (Index j = 0; j < batch.columns; ++j) {
     if (batch.column[j] < kDescriptors) continue;
-    const Pattern& pattern = q.pattern[batch.patterns.counted[batch.column[j] - kDescriptors]];
-    const auto number = static_cast<u32>(&pattern - q.pattern);
-    const bool exact = !pattern.ring_counts || work.target.rings_counted;
+    const std::uint32_t pattern = batch.patterns.counted[batch.column[j] - kDescriptors];
     seen.clear();
-    if (matcher.is_possible(exact ? number : pattern.relaxed)) {
-      if (!exact) return kRings;
-      matcher.list(number, [&](const u8*, const Bits<W>& set) { seen.add(set); });
-    }
+    if (matcher.is_possible(pattern)) matcher.list(pattern, [&](const u8*, const Bits<W>& set) { seen.add(set); });
     if (matcher.outcome() != Outcome::kDone) return kSize;
     row[j] = seen.count();
   }
@@ -229,10 +263,7 @@ Status qed(const DescriptorPatterns& p, DescriptorWork& work, DescriptorSets<W>&
   SetsSeen<W>& seen = seen_of(work, s);
   int acceptors = 0, alerts = 0;
   for (std::uint32_t i = 0; i < p.acceptors + p.alerts; ++i) {
-    const Pattern& pattern = q.pattern[p.of_qed[i]];
-    const bool exact = !pattern.ring_counts || t.rings_counted;
-    const bool possible = matcher.is_possible(exact ? p.of_qed[i] : pattern.relaxed);
-    if (possible && !exact) return kRings;
+    const bool possible = matcher.is_possible(p.of_qed[i]);
     if (possible && i < p.acceptors) {
       seen.clear();
       matcher.list(p.of_qed[i], [&](const u8*, const Bits<W>& set) { seen.add(set); });
@@ -254,22 +285,11 @@ Status qed(const DescriptorPatterns& p, DescriptorWork& work, DescriptorSets<W>&
 template <int W>
 Status match_patterns(const DescriptorBatch& batch, DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs,
                       double* row) {
-  Target& t = work.target;
-  for (unsigned a = 0; a < t.molecule.atoms; ++a) values(t, Feature::kValence)[a] = s.facts.valence[a];
-  t.rings_counted = true;
-  const DescriptorPatterns& p = batch.patterns;
-  bool described = false;  // by the tables that ask for most
-  const QueryTables* const tables[] = {needs.counts ? &p.counted_tables : nullptr, needs.qed ? &p.qed_tables : nullptr};
-  for (const QueryTables* q : tables) {
-    if (q == nullptr) continue;
-    if ((uses(*q, Feature::kRings) || q->ring_sizes) && !described) count_rings(t, s.rings);
-    describe_atoms(t, *q, s.rings);
-    described = true;
-  }
-  if (!described) describe_atoms(t, p.type_tables, s.rings);
+  work.described = false;
   Status status = kNative;
   if (needs.types) status = crippen(batch.patterns, work, s, needs);
-  if (status == kNative && needs.qed) status = qed(p, work, s);
+  if (status == kNative && (needs.qed || needs.counts)) describe(batch.patterns, work, s, needs);
+  if (status == kNative && needs.qed) status = qed(batch.patterns, work, s);
   if (status == kNative && needs.counts) status = count_matches(batch, work, s, row);
   return status;
 }
@@ -324,6 +344,10 @@ Status compute(const DescriptorBatch& batch, DescriptorWork& work, DescriptorSet
     set(Descriptor::NumAtomStereoCenters, stereo.centres);
     set(Descriptor::NumUnspecifiedAtomStereoCenters, stereo.unspecified);
   }
+  if (needs.spacial) {
+    const Status proven = spacial_score(m, f, s.rings.atoms, s.rings.bonds, s.spacial, value[number(Descriptor::SPS)]);
+    if (proven != kNative) return proven;
+  }
   if (needs.polar) set(Descriptor::TPSA, polar_surface(m, f));
   if (needs.surface) set(Descriptor::LabuteASA, labute_surface(m, work.area));
   if (needs.charges) {
@@ -342,7 +366,7 @@ Status compute(const DescriptorBatch& batch, DescriptorWork& work, DescriptorSet
     }
   }
   if (needs.estate) {
-    estate_indices<W>(m, work.state);
+    estate_indices(m, work.distances, work.state);
     double low = work.state[0], high = low, low_size = absolute(low), high_size = low_size;
     for (unsigned a = 1; a < m.atoms; ++a) {
       low = least(low, work.state[a]);
@@ -393,7 +417,7 @@ Status compute(const DescriptorBatch& batch, DescriptorWork& work, DescriptorSet
     set(Descriptor::Phi, shape.phi);
   }
   if (needs.distances) {
-    find_distances(m, work.distances);
+    find_distances(m, work.distances, [&](unsigned b) { return sixths(m.order[b]); });
     set(Descriptor::BalabanJ, balaban(m, work.distances));
     if (!bertz(m, work.distances, value[number(Descriptor::BertzCT)])) return kSize;
   }

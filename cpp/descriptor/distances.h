@@ -7,12 +7,12 @@
 namespace catalase {
 namespace {
 
-constexpr std::uint16_t kApart = 0xffff;     // no path
+constexpr std::uint16_t kApart = 0x7fff;     // no path; sums of two fit
 constexpr double kRdkitApart = 100000000.0;  // RDKit's distance of atoms without a path
 
 // The length of a bond in sixths: one over its order.
-inline unsigned sixths(u8 order) {
-  static constexpr u8 lengths[] = {0, 6, 3, 2, 4};
+inline std::uint16_t sixths(u8 order) {
+  static constexpr std::uint16_t lengths[] = {0, 6, 3, 2, 4};
   return lengths[order];
 }
 
@@ -26,33 +26,45 @@ struct DistanceWork {
   Connection connection[8192];
 };
 
-// All shortest paths, in sixths (Floyd).
-inline void find_distances(const Molecule& m, DistanceWork& w) {
+// Lengths of all shortest paths; kApart where there is none. Atoms come in the order of a tree, so the paths to an atom lead
+// over its parent; each bond that closes a ring may then shorten the paths of all pairs.
+template <class Length>
+void find_distances(const Molecule& m, DistanceWork& w, Length&& length) {
   const unsigned n = m.atoms;
   for (unsigned a = 0; a < n; ++a) {
-    for (unsigned b = 0; b < n; ++b) w.distance[a][b] = a == b ? 0 : 0x7fff;  // sums of two fit
+    std::uint16_t* row = w.distance[a];
+    const unsigned parent = m.begin[a];
+    if (parent == kNoAtom) {
+      for (unsigned b = 0; b < a; ++b) row[b] = kApart;
+    } else {
+      const std::uint16_t *via = w.distance[parent], own = length(a);
+      for (unsigned b = 0; b < a; ++b) row[b] = via[b] == kApart ? kApart : static_cast<std::uint16_t>(via[b] + own);
+    }
+    row[a] = 0;
+    for (unsigned b = 0; b < a; ++b) w.distance[b][a] = row[b];
   }
-  for (unsigned b = 0; b < m.bonds(); ++b) {
-    if (m.order[b] == 0) continue;
-    const auto length = static_cast<std::uint16_t>(sixths(m.order[b]));
-    w.distance[m.begin[b]][m.end[b]] = w.distance[m.end[b]][m.begin[b]] = length;
-  }
-  for (unsigned k = 0; k < n; ++k) {
-    const std::uint16_t* via = w.distance[k];
+  for (unsigned k = n; k < m.bonds(); ++k) {
+    std::uint16_t ends[2][256];
+    const std::uint16_t own = length(k);
+    __builtin_memcpy(ends[0], w.distance[m.begin[k]], n * sizeof(std::uint16_t));
+    __builtin_memcpy(ends[1], w.distance[m.end[k]], n * sizeof(std::uint16_t));
     for (unsigned a = 0; a < n; ++a) {
-      const std::uint16_t to = w.distance[a][k];
-      if (to >= 0x7fff) continue;
+      if (ends[0][a] == kApart && ends[1][a] == kApart) continue;
       std::uint16_t* row = w.distance[a];
+      const auto first = static_cast<std::uint16_t>(ends[0][a] == kApart ? kApart : ends[0][a] + own);
+      const auto second = static_cast<std::uint16_t>(ends[1][a] == kApart ? kApart : ends[1][a] + own);
       for (unsigned b = 0; b < n; ++b) {
-        const auto sum = static_cast<std::uint16_t>(to + via[b]);
-        row[b] = sum < row[b] ? sum : row[b];
+        const auto one = static_cast<std::uint16_t>(first + ends[1][b]);
+        const auto two = static_cast<std::uint16_t>(second + ends[0][b]);
+        const std::uint16_t shorter = one < two ? one : two;
+        row[b] = shorter < row[b] ? shorter : row[b];
       }
     }
   }
 }
 
 inline double real_distance(std::uint16_t sixth) {
-  return sixth >= 0x7fff ? kRdkitApart : sixth / 6.0;
+  return sixth == kApart ? kRdkitApart : sixth / 6.0;
 }
 
 inline double balaban(const Molecule& m, const DistanceWork& w) {

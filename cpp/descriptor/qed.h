@@ -2,7 +2,7 @@
 // desirability functions of eight properties, with the mean weights.
 #pragma once
 
-#include "descriptor/facts.h"
+#include "molecule/facts.h"
 #include "molecule/molecule.h"
 
 namespace catalase {

@@ -2,8 +2,8 @@
 // (J. Med. Chem. 43 (2000) 3714), of nitrogen and oxygen.
 #pragma once
 
-#include "descriptor/element_data.h"
-#include "descriptor/facts.h"
+#include "molecule/element_data.h"
+#include "molecule/facts.h"
 #include "molecule/molecule.h"
 
 namespace catalase {
@@ -165,11 +165,13 @@ double polar_surface(const Molecule& m, const Facts<W>& f) {
 template <unsigned N>
 inline void fill_bins(unsigned atoms, const double* value, const double* share, const double (&ends)[N], double* bin) {
   for (unsigned i = 0; i <= N; ++i) bin[i] = 0;
+  std::int64_t place[256];  // the ends that are not above the value: as wide as a value, for vectors
   for (unsigned a = 0; a < atoms; ++a) {
-    unsigned i = 0;
-    while (i < N && !(value[a] < ends[i])) ++i;
-    bin[i] += share[a];
+    std::int64_t i = 0;
+    for (const double end : ends) i += !(value[a] < end);
+    place[a] = i;
   }
+  for (unsigned a = 0; a < atoms; ++a) bin[place[a]] += share[a];
 }
 
 }  // namespace

@@ -32,7 +32,17 @@ template <class T, int R, int NV>
                         [&](V sum, V mask) { return select<T>(mask <= V{}, V{}, sum * scale); });
   }
   if (e.bias != nullptr) with_each<T>(c, e.bias + col, 0, last, [](V sum, V bias) { return sum + bias; });
-  if (e.add != nullptr) {
+  if (e.add_index != nullptr) {
+#pragma GCC unroll 32
+    for (int r = 0; r < R; ++r) {
+      const T* from = e.add + e.add_index[row + r] * e.add_row + col;
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) {
+        const T* at = from + v * kWidth<T>;
+        c[r][v] = c[r][v] + (v == NV - 1 ? load_lanes(at, last) : load(at));
+      }
+    }
+  } else if (e.add != nullptr) {
     with_each<T>(c, e.add + row * e.add_row + col, e.add_row, last, [](V sum, V add) { return sum + add; });
   }
   if (e.activation == Activation::kRelu) {

@@ -23,7 +23,8 @@ struct Epilogue {
   Activation activation = Activation::kIdentity;
   const T* add = nullptr;  // (M, N), rows add_row apart
   Index add_row = 0;
-  const T* keep = nullptr;  // (M, N), rows keep_row apart
+  const std::int32_t* add_index = nullptr;  // (M,), or null: output row i takes row add_index[i] of `add`
+  const T* keep = nullptr;                  // (M, N), rows keep_row apart
   Index keep_row = 0;
   const T* relu = nullptr;  // (M, N), rows relu_row apart
   Index relu_row = 0;
@@ -37,7 +38,8 @@ struct Epilogue {
   Epilogue block(Index i, Index j) const {
     Epilogue e = *this;
     if (bias != nullptr) e.bias += j;
-    if (add != nullptr) e.add += i * add_row + j;
+    if (add != nullptr) e.add += (add_index == nullptr ? i * add_row : 0) + j;
+    if (add_index != nullptr) e.add_index += i;
     if (keep != nullptr) e.keep += i * keep_row + j;
     if (relu != nullptr) e.relu += i * relu_row + j;
     return e;

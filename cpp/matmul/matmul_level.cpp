@@ -186,7 +186,7 @@ void finish(const MatmulArgs<T>& args, const T* total) {
     for (Index j = 0; j < args.c.cols; ++j) {
       T value = total[i * args.c.cols + j];
       if (e.bias != nullptr) value = value + e.bias[j];
-      if (e.add != nullptr) value = value + e.add[i * e.add_row + j];
+      if (e.add != nullptr) value = value + e.add[(e.add_index == nullptr ? i : e.add_index[i]) * e.add_row + j];
       if (e.activation == Activation::kRelu && value < T(0)) value = T(0);
       if (e.keep != nullptr && !(e.keep[i * e.keep_row + j] > T(0))) value = T(0);
       if (e.relu != nullptr) value = e.relu[i * e.relu_row + j] <= T(0) ? T(0) : value * e.scale;
@@ -214,7 +214,7 @@ template <class T>
 bool add_overlaps_c(const MatmulArgs<T>& args) {
   const Epilogue<T>& e = args.epilogue;
   const Index m = args.c.rows, n = args.c.cols;
-  if (e.add == nullptr || m == 0 || n == 0) return false;
+  if (e.add == nullptr || e.add_index != nullptr || m == 0 || n == 0) return false;
   return e.add < args.c.at(m - 1, n) && args.c.data < e.add + (m - 1) * e.add_row + n;
 }
 

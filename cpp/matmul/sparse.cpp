@@ -37,8 +37,26 @@ std::unique_ptr<SparseMatrix<T>> SparseMatrix<T>::look(MatrixView<const T> x) {
   auto out = std::make_unique<SparseMatrix>(x.rows, x.cols, most);
   if (sparse_kernels<T>().compress(x, most, out->columns_.get(), out->values_.get(), out->starts_.get()) < 0)
     return nullptr;
-  out->ones_ = true;
-  for (Index e = 0; e < out->entries(); ++e) out->ones_ &= out->values_.get()[e] == T(1);
+  out->note_ones();
+  return out;
+}
+
+template <class T>
+void SparseMatrix<T>::note_ones() {
+  ones_ = true;
+  for (Index e = 0; e < entries(); ++e) ones_ &= values_.get()[e] == T(1);
+}
+
+template <class T>
+std::unique_ptr<SparseMatrix<T>> SparseMatrix<T>::from_entries(const Index* starts, Index rows, Index cols,
+                                                               const std::int32_t* columns, const T* values) {
+  auto out = std::make_unique<SparseMatrix>(rows, cols, starts[rows]);
+  for (Index i = 0; i <= rows; ++i) out->starts_.get()[i] = starts[i];
+  for (Index e = 0; e < starts[rows]; ++e) {
+    out->columns_.get()[e] = columns[e];
+    out->values_.get()[e] = values[e];
+  }
+  out->note_ones();
   return out;
 }
 

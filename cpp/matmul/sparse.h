@@ -47,6 +47,10 @@ class SparseMatrix {
   // The set bits of packed rows; bit i of byte j is column 8j + i.
   static std::unique_ptr<SparseMatrix> from_bits(const std::uint8_t* bits, Index rows, Index bytes, Index row_stride);
 
+  // The entries of row i are entries starts[i] .. starts[i + 1] - 1, their columns ascending and below `cols`.
+  static std::unique_ptr<SparseMatrix> from_entries(const Index* starts, Index rows, Index cols,
+                                                    const std::int32_t* columns, const T* values);
+
   std::unique_ptr<SparseMatrix> transposed() const;
   std::unique_ptr<SparseMatrix> take(const Index* rows, Index count) const;  // rows by number, each below rows()
   void to_dense(T* out) const;                                               // (rows, cols)
@@ -56,6 +60,8 @@ class SparseMatrix {
   Index entries() const { return starts_.get()[rows_]; }
 
  private:
+  void note_ones();
+
   Index rows_, cols_;
   bool ones_ = false;
   Scratch<std::int32_t> columns_;

@@ -70,7 +70,7 @@ struct LargeMolecule {
   unsigned words() const { return room / 64 + 1; }
   unsigned bonds() const { return atoms + closures; }
 
-  unsigned room;
+  unsigned room, directions;
   unsigned atoms, closures;
   bool stereo_marks, wide, hydrogen_atoms;
   u64 *written_aromatic, *aromatic_bonds;
@@ -79,6 +79,9 @@ struct LargeMolecule {
   u32 (*bond)[kMaxDegree];
   u32 *begin, *end, *stack;
   u8* order;
+  Closure* closure;
+  u32 *taken_before, *directed;
+  u8* direction;
 };
 
 // Atoms and bonds of a text are no more than its characters, including old and new numbers of ring bonds.
@@ -88,8 +91,9 @@ struct LargeMemory {
         sets(memory, 2 * (room / 64 + 1)),
         atom(memory, room),
         slots(memory, 2 * std::size_t{room}),
-        numbers(memory, 3 * std::size_t{room}),
-        order(memory, room) {}
+        numbers(memory, 5 * std::size_t{room}),
+        order(memory, 2 * std::size_t{room}),
+        closure(memory, room) {}
   LargeMolecule molecule() const {
     LargeMolecule m{};
     m.room = room;
@@ -101,7 +105,11 @@ struct LargeMemory {
     m.begin = numbers.get();
     m.end = numbers.get() + room;
     m.stack = numbers.get() + 2 * std::size_t{room};
+    m.taken_before = numbers.get() + 3 * std::size_t{room};
+    m.directed = numbers.get() + 4 * std::size_t{room};
     m.order = order.get();
+    m.direction = order.get() + room;
+    m.closure = closure.get();
     return m;
   }
 
@@ -112,6 +120,7 @@ struct LargeMemory {
   Block<u32[kMaxDegree]> slots;
   Block<u32> numbers;
   Block<u8> order;
+  Block<Closure> closure;
 };
 
 }  // namespace

@@ -50,6 +50,16 @@ struct alignas(8) Atom {
 };
 static_assert(sizeof(Atom) == 8);
 
+// What only the order of RDKit's bonds and chirality ask about a bond that closes a ring: its ring number, the places of
+// both its digits among all digits of the text, and whether RDKit has it begin at the atom that opens the ring.
+struct Closure {
+  u32 opened, closed;
+  u8 ring;
+  bool from_opening;
+};
+
+enum Direction : u8 { kNoDirection, kUp, kDown };  // '/' and '\\', from a bond's begin to its end
+
 struct Molecule {
   using Number = u8;  // of an atom or a bond
   static constexpr Number kNone = kNoAtom;
@@ -77,8 +87,27 @@ struct Molecule {
 
   u8 stack[256];  // of the reader: atoms with a branch open
 
+  Closure closure[kMaxClosures];
+  u8 taken_before
+      [256];         // kTaken: the atom before which that hydrogen stands, 0 at the start; kNoAtom if there are more
+  u8 directed[256];  // the bonds that have a direction, in the order of the text, and the direction
+  u8 direction[256];
+  unsigned directions;
+
   unsigned bonds() const { return atoms + closures; }  // numbers in use; those of roots are no bonds
 };
+
+// Both for a Molecule and a LargeMolecule; flags of the atom are those before.
+template <class M>
+inline void note_taken(M& m, unsigned a, unsigned before) {
+  m.taken_before[a] = (m.atom[a].flags & kTaken) != 0 ? M::kNone : static_cast<typename M::Number>(before);
+}
+
+template <class M>
+inline void note_direction(M& m, unsigned bond, Direction d) {
+  m.directed[m.directions] = static_cast<typename M::Number>(bond);
+  m.direction[m.directions++] = d;
+}
 
 }  // namespace
 }  // namespace catalase

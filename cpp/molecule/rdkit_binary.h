@@ -57,10 +57,13 @@ enum BinaryTag : u8 {
 };
 
 enum AtomBits : u8 { kHasMapNumber = 8, kNoImplicit = 32, kIsAromatic = 64 };
+constexpr u8 kSp3Hybridization = 4;  // where none is stored
 enum BondBits : u8 { kHasStereo = 2, kHasDirection = 4, kHasType = 8, kConjugated = 32, kBondIsAromatic = 64 };
 
-// What only patterns ask about: the numbers that RDKit has computed, as they are.
+// What only patterns and graphs ask about: the numbers that RDKit has computed, as they are.
 struct BinaryDetails {
+  u8 tag[256], hybridization[256], radicals[256], implicit[256];  // of atoms, in RDKit's numbers
+  u8 begin[256], end[256], conjugated[256], stereo[256];          // of bonds
   std::int16_t isotope[256];
   u8 valence[256], aromatic[256];
   std::int16_t rings[256],
@@ -69,6 +72,15 @@ struct BinaryDetails {
   Bits<4> ring_bonds;
   std::int32_t aromatic_rings;  // smallest rings whose bonds are all aromatic; -1 if types and flags disagree
 };
+
+// What read_rdkit_binary adds to.
+inline void clear_rings(BinaryDetails& details) {
+  __builtin_memset(details.rings, 0, sizeof(details.rings));
+  __builtin_memset(details.smallest_ring, 0, sizeof(details.smallest_ring));
+  __builtin_memset(details.ring_sizes, 0, sizeof(details.ring_sizes));
+  details.ring_bonds = Bits<4>::none();
+  details.aromatic_rings = 0;
+}
 
 // Checks that only FCFP needs: atoms and bonds agree on aromaticity, and the valence that RDKit counted is that of the
 // bonds and hydrogens. A molecule that was edited since may differ.
@@ -99,10 +111,9 @@ inline Status read_binary_atom(Bytes& in, Molecule& m, unsigned a, BinaryCheck& 
   if ((fields & ~0x1feu) != 0) return kSyntax;
   const auto field = [&](unsigned i) { return (fields >> i & 1) != 0 ? in.byte() : u8{0}; };
   atom.charge = static_cast<std::int8_t>(field(1));
-  field(2);  // chiral tag
-  field(3);  // hybridization
+  const unsigned tag = field(2), hybridization = (fields >> 3 & 1) != 0 ? in.byte() : kSp3Hybridization;
   const unsigned written = field(4), valence = field(5), implicit = field(6);
-  field(7);  // radical electrons
+  const unsigned radicals = field(7);
   const u32 isotope = (fields >> 8 & 1) != 0 ? in.word() : 0;
   if ((bits & kHasMapNumber) != 0) {
     if (in.byte() != kMapNumber) return kSyntax;
@@ -120,6 +131,10 @@ inline Status read_binary_atom(Bytes& in, Molecule& m, unsigned a, BinaryCheck& 
     details->isotope[a] = static_cast<std::int16_t>(isotope);
     details->valence[a] = static_cast<u8>(valence + ((bits & kNoImplicit) != 0 ? 0 : implicit));
     details->aromatic[a] = (bits & kIsAromatic) != 0;
+    details->tag[a] = static_cast<u8>(tag);
+    details->hybridization[a] = static_cast<u8>(hybridization);
+    details->radicals[a] = static_cast<u8>(radicals);
+    details->implicit[a] = static_cast<u8>((bits & kNoImplicit) != 0 ? 0 : implicit);
   }
   m.hydrogen_atoms = m.hydrogen_atoms || atom.element == 1;
   m.atom[a] = atom;
@@ -132,20 +147,27 @@ inline Status read_binary_atom(Bytes& in, Molecule& m, unsigned a, BinaryCheck& 
   return kNative;
 }
 
-inline Status read_binary_bond(Bytes& in, Molecule& m, unsigned b, BinaryCheck& check) {
+inline Status read_binary_bond(Bytes& in, Molecule& m, unsigned b, BinaryCheck& check, BinaryDetails* details) {
   const unsigned ends[2] = {in.byte(), in.byte()};
   if (ends[0] >= m.atoms || ends[1] >= m.atoms || ends[0] == ends[1]) return kSyntax;
   const u8 bits = in.byte();
   if ((bits & ~(kHasStereo | kHasDirection | kHasType | kConjugated | kBondIsAromatic)) != 0) return kSyntax;
   const unsigned type = (bits & kHasType) != 0 ? in.byte() : 1;
   if ((bits & kHasDirection) != 0) in.byte();
+  unsigned stereo = 0;
   if ((bits & kHasStereo) != 0) {
-    in.byte();
+    stereo = in.byte();
     in.skip(in.byte());  // the atoms that it is named after
   }
   if (!(type >= 1 && type <= 3) && type != 12) return kSyntax;
   m.order[b] = type == 12 ? u8{kAromaticOrder} : static_cast<u8>(type);
   const bool aromatic = type == 12;
+  if (details != nullptr) {
+    details->begin[b] = static_cast<u8>(ends[0]);
+    details->end[b] = static_cast<u8>(ends[1]);
+    details->conjugated[b] = (bits & kConjugated) != 0;
+    details->stereo[b] = static_cast<u8>(stereo);
+  }
   check.consistent = check.consistent && aromatic == ((bits & kBondIsAromatic) != 0);
   for (unsigned side = 0; side < 2; ++side) {
     const unsigned a = ends[side];
@@ -229,7 +251,7 @@ __attribute__((noinline)) Status read_rdkit_binary(const char* data, std::int64_
   }
   if (in.byte() != kBeginBonds) return kSyntax;
   for (unsigned b = 0; b < bonds; ++b) {
-    status = read_binary_bond(in, m, b, check);
+    status = read_binary_bond(in, m, b, check, details);
     if (status != kNative || in.short_of()) return status != kNative ? status : kSyntax;
   }
   for (unsigned b = bonds; b < atoms; ++b) m.order[b] = 0;

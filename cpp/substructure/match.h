@@ -125,6 +125,12 @@ class Matcher {
 
   // The number of matches of a pattern of one atom.
   std::int32_t count_atoms(u32 pattern) { return evaluate(q_.step[q_.pattern[pattern].search].node, all_).count(); }
+  // The atoms at which a recursive query "[$(...)]" might start, as far as each of them and its neighbours say.
+  Bits<W> first_candidates(u32 pattern) {
+    start();
+    const AtomNode& outer = q_.node[q_.step[q_.pattern[pattern].list].node];
+    return evaluate(q_.step[q_.pattern[outer.a].search].node, all_);
+  }
 
   // Calls found(atoms, set) for each match of a pattern that is possible: the atom of each query atom, and all of them
   // as a set. It may return whether to go on.

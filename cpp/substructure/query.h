@@ -30,6 +30,7 @@ enum class Feature : std::uint8_t {
   kRingSystem,    // atoms that bonds in rings join to it, and the atom, 0 outside rings
   kHeteroNeighbours,
   kAliphaticHeteroNeighbours,
+  kHybridization,  // 0: one orbital or none, 1: sp, 2: sp2, 3: sp3, 4: sp3d, 5: sp3d2, 6: others
   kCount
 };
 constexpr unsigned kFeatures = static_cast<unsigned>(Feature::kCount);

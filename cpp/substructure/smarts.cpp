@@ -863,6 +863,12 @@ class SmartsReader {
       }
       case '$':
         return read_recursion(node, nesting);
+      case '^': {
+        if (next < '0' || next > '5') return fail();
+        at_ += 2;
+        node = range(Feature::kHybridization, next - '0', next - '0');
+        return true;
+      }
       case '@':
         ++at_;
         take('@');

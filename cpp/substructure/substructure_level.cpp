@@ -11,7 +11,7 @@ namespace {
 
 template <int W>
 struct SearchSpace {
-  Perception<W> perception;
+  TargetPerception<W> perception;
   SetsSeen<W> seen;
   Cycles<W> cycles;
 };
@@ -83,14 +83,15 @@ Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSp
     const SubstructureColumn& column = batch.column[c];
     const Index entry = i * batch.columns + c;
     if (column.pattern >= kParts) {
-      const std::int32_t count =
-          column.pattern == kParts ? parts<W>(t.molecule) : aromatic_rings(t, space.perception.rings, batch.binary);
+      const std::int32_t count = column.pattern == kParts
+                                     ? parts<W>(t.molecule)
+                                     : aromatic_rings(t, space.perception.rings.rings, batch.binary);
       write_entry(batch, entry, column, count, count == kCountLeft ? Outcome::kLeft : Outcome::kDone);
       continue;
     }
     const Pattern& pattern = q.pattern[column.pattern];
     if (!batch.binary && (pattern.any_ring || (pattern.ring != 0 && cycles_asked))) {
-      if (!cycles_asked) cycles_known = find_cycles(t.molecule, space.perception.rings, space.cycles);
+      if (!cycles_asked) cycles_known = find_cycles(t.molecule, space.perception.rings.rings, space.cycles);
       cycles_asked = true;
       const std::int32_t rings = cycles_known ? space.cycles.of_size(pattern.ring, kMaxMatches) : -1;
       if (rings == 0 || (rings > 0 && pattern.any_ring && batch.emit == nullptr)) {
@@ -137,7 +138,7 @@ Status read_target(const SubstructureBatch& batch, Target& t, Index i) {
   if (status == kNative) status = add_hydrogens(t.molecule);
   if (status != kNative) return status == kRefused ? kValence : status;
   if (uses(batch.tables, Feature::kIsotope) && has_isotopes(text, end)) return kElement;
-  order_neighbours(t.molecule, text, end);
+  order_neighbours(t.molecule);
   return kNative;
 }
 

@@ -5,6 +5,7 @@
 // smallest ring of an atom is the same in every such set.
 #pragma once
 
+#include "molecule/facts.h"
 #include "molecule/molecule.h"
 #include "molecule/perceive.h"
 #include "molecule/rdkit_binary.h"
@@ -14,6 +15,12 @@
 
 namespace catalase {
 namespace {
+
+template <int W>
+struct TargetPerception {
+  Perception<W> rings;
+  Facts<W> facts;
+};
 
 struct Target {
   Molecule molecule;
@@ -124,7 +131,19 @@ void find_ring_systems(Target& t, const Bits<W>& ring_bonds) {
   }
 }
 
-// Everything else; kAromatic is known, and kIsotope, kValence and the numbers of rings as far as they are asked for.
+// By RDKit's numbers of hybridization, which Hybrid has; 6 where SMARTS has no number for it.
+constexpr std::int16_t kSmartsHybridization[] = {6, 0, 1, 2, 3, 6, 4, 5};
+
+// From facts that are known.
+template <int W>
+void note_hybrids(Target& t, const Facts<W>& f) {
+  for (unsigned a = 0; a < t.molecule.atoms; ++a) {
+    values(t, Feature::kHybridization)[a] = kSmartsHybridization[f.hybrid[a]];
+  }
+}
+
+// Everything else; kAromatic is known, and kIsotope, kValence, kHybridization and the numbers of rings as far as they
+// are asked for.
 template <int W>
 void describe_atoms(Target& t, const Bits<W>& ring_bonds_of_all) {
   const Molecule& m = t.molecule;
@@ -176,14 +195,22 @@ void describe_atoms(Target& t, const QueryTables& q, Rings<W>& rings) {
 
 // Rings, Kekule form, aromaticity, and the numbers of all atoms.
 template <int W>
-Status perceive_target(Target& t, const QueryTables& q, Perception<W>& p) {
+Status perceive_target(Target& t, const QueryTables& q, TargetPerception<W>& target) {
   Molecule& m = t.molecule;
+  Perception<W>& p = target.rings;
   Status status = find_ring_bonds(m, p.rings);
   if (status == kNative) status = kekulize(m, p.rings.atoms, p.rings.bonds, p.kekule);
   if (status != kNative) return status;
   if (uses(q, Feature::kValence)) count_valences(t);
+  const bool hybrids = uses(q, Feature::kHybridization);
+  if (hybrids) note_valences(m, target.facts);
   if (m.closures != 0) status = perceive_aromaticity(m, p.rings, p.kekule);
   if (status != kNative) return status;
+  if (hybrids) {
+    if (has_aromatic_triple(m, p.rings.bonds, aromatic_atoms<W>(m))) return kAromatic;
+    find_hybrids(m, target.facts);
+    note_hybrids(t, target.facts);
+  }
   t.rings_counted = true;
   if (uses(q, Feature::kRings) || q.ring_sizes) count_rings(t, p.rings);
   describe_atoms(t, q, p.rings);
@@ -216,11 +243,7 @@ inline bool are_all_ring_bonds(const Molecule& m, const Bits<4>& ring_bonds) {
 inline Status read_binary_target(const char* data, std::int64_t length, Target& t) {
   Molecule& m = t.molecule;
   BinaryDetails details;
-  __builtin_memset(details.rings, 0, sizeof(details.rings));
-  __builtin_memset(details.smallest_ring, 0, sizeof(details.smallest_ring));
-  __builtin_memset(details.ring_sizes, 0, sizeof(details.ring_sizes));
-  details.ring_bonds = Bits<4>::none();
-  details.aromatic_rings = 0;
+  clear_rings(details);
   Bits<4> ring_atoms;
   const Status status = read_rdkit_binary(data, length, false, m, ring_atoms, &details);
   if (status != kNative) return status;
@@ -231,6 +254,8 @@ inline Status read_binary_target(const char* data, std::int64_t length, Target& 
     values(t, Feature::kAromatic)[a] = details.aromatic[a];
     values(t, Feature::kIsotope)[a] = details.isotope[a];
     values(t, Feature::kValence)[a] = details.valence[a];
+    values(t, Feature::kHybridization)[a] =
+        details.hybridization[a] < 8 ? kSmartsHybridization[details.hybridization[a]] : 6;
     values(t, Feature::kRings)[a] = details.rings[a];
     values(t, Feature::kSmallestRing)[a] = details.smallest_ring[a];
     t.ring_sizes[a] = details.ring_sizes[a];
@@ -239,38 +264,12 @@ inline Status read_binary_target(const char* data, std::int64_t length, Target& 
   return kNative;
 }
 
-// The ring number of each closure, in the order in which the rings were closed. The text was read without an error.
-inline void read_ring_numbers(const char* text, const char* end, u8* number) {
-  u64 open_low = 0, open_high = 0;
-  unsigned closures = 0;
-  while (text != end) {
-    const char c = *text++;
-    if (c == '[') {
-      while (*text != ']') ++text;
-    }
-    if (c != '%' && !is_digit(c)) {
-      continue;
-    }
-    unsigned n = static_cast<unsigned>(c - '0');
-    if (c == '%') {
-      n = static_cast<unsigned>(10 * (text[0] - '0') + (text[1] - '0'));
-      text += 2;
-    }
-    const u64 bit = u64{1} << (n % 64);
-    u64& open = n < 64 ? open_low : open_high;
-    open ^= bit;
-    if ((open & bit) == 0) number[closures++] = static_cast<u8>(n);
-  }
-}
-
 // RDKit lists an atom's bonds in this order: as read, then those that close rings, by ring number. It decides which
 // matches come first.
-inline void order_neighbours(Molecule& m, const char* text, const char* end) {
+inline void order_neighbours(Molecule& m) {
   if (m.closures == 0) return;
-  u8 number[kMaxClosures];
-  read_ring_numbers(text, end, number);
   const auto place = [&](unsigned bond) {
-    return bond < m.atoms ? bond : 256 + 256u * number[bond - m.atoms] + (bond - m.atoms);
+    return bond < m.atoms ? bond : 256 + 256u * m.closure[bond - m.atoms].ring + (bond - m.atoms);
   };
   for (unsigned k = 0; k < m.closures; ++k) {
     const unsigned ends[2] = {m.begin[m.atoms + k], m.end[m.atoms + k]};

@@ -2,10 +2,11 @@
 // out of bounds.
 //
 // With libFuzzer:   clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -DCATALASE_LIBFUZZER -Icpp
-//                     -DCATALASE_LEVEL=portable tests/cpp/fuzz_smiles.cpp cpp/fingerprint/{ecfp,paths}_level.cpp
+//                     -DCATALASE_LEVEL=portable tests/cpp/fuzz_smiles.cpp cpp/fingerprint/{ecfp,paths}_level.cpp cpp/mol_graphs/mol_graphs_level.cpp
 //                     cpp/molecule/valence_problems.cpp cpp/scaffold/scaffold.cpp cpp/common/{thread_pool,memory}.cpp cpp/cpu/fpu_x86.cpp -pthread
 // With any compiler: g++ -std=c++20 -O1 -g -fsanitize=address,undefined -Icpp -DCATALASE_LEVEL=portable tests/cpp/fuzz_smiles.cpp
-//                     cpp/fingerprint/{ecfp,paths}_level.cpp cpp/molecule/valence_problems.cpp cpp/scaffold/scaffold.cpp
+//                     cpp/fingerprint/{ecfp,paths}_level.cpp cpp/mol_graphs/mol_graphs_level.cpp
+//                     cpp/molecule/valence_problems.cpp cpp/scaffold/scaffold.cpp
 //                     cpp/common/{thread_pool,memory}.cpp cpp/cpu/fpu_x86.cpp -pthread -o fuzz_smiles
 //                   ./fuzz_smiles SECONDS [SEED]   mutates the corpus below;   ./fuzz_smiles FILE...   replays inputs
 #include <chrono>
@@ -22,12 +23,14 @@
 #include "fingerprint/ecfp.h"
 #include "fingerprint/graphs.h"
 #include "fingerprint/paths.h"
+#include "mol_graphs/mol_graphs.h"
 #include "molecule/valence_problems.h"
 #include "scaffold/scaffold.h"
 
 namespace catalase {
 extern const EcfpKernels ecfp_portable;
 extern const PathKernels path_portable;
+extern const MolGraphKernels mol_graphs_portable;
 }  // namespace catalase
 
 void* heap_alloc(std::size_t bytes) {
@@ -79,6 +82,45 @@ static void check_scaffold(const char* const* text, const std::int64_t* length) 
   if (atoms < 3 || atoms > 255 || static_cast<std::uint32_t>(count) < 1 + 2 * atoms - 1) std::abort();
   for (std::size_t i = 1 + atoms; i < static_cast<std::size_t>(count); ++i) {
     if (words[i] >> 16 >= atoms || (words[i] >> 8 & 255) >= words[i] >> 16 || (words[i] & 255) > 4) std::abort();
+  }
+}
+
+// The molecular graph: within the room that the text's length promises, with ends that are atoms, and facts as codes.
+static void check_mol_graph(const char* const* text, const std::int64_t* length, std::uint8_t status) {
+  using namespace catalase;
+  static const GraphTables tables = [] {
+    GraphTables t{};
+    t.atom_fields = t.bond_fields = 8;
+    t.floats = 1;
+    for (int value = 0; value < 256; ++value) {
+      for (int fact = 0; fact < 8; ++fact) {
+        t.atom[fact][value] = std::uint64_t{static_cast<std::uint8_t>(value)} << (8 * fact);
+      }
+      t.bond[value] = static_cast<std::uint64_t>(value);
+    }
+    return t;
+  }();
+  const auto room = static_cast<std::size_t>(*length);
+  std::vector<std::uint64_t> atom(room), bond(room);
+  std::vector<float> floats(room);
+  std::vector<std::uint32_t> begin(room), end(room);
+  const std::int64_t start = 0;
+  std::int32_t found[2] = {-1, -1};
+  std::uint8_t reason = 99;
+  const GraphRows rows{&start, atom.data(), floats.data(), bond.data(), begin.data(), end.data(), &found[0], &found[1]};
+  mol_graphs_portable.read({text, length, false, 1, &reason, &tables, rows, kHeap}, 0, 1);
+  if (reason > 9 || (reason == 0 && status != 0 && status != 3 && status != 8)) std::abort();
+  if (reason != 0 && (found[0] != 0 || found[1] != 0)) std::abort();
+  for (int b = 0; b < found[1]; ++b) {
+    const auto i = static_cast<std::size_t>(b);
+    const auto atoms = static_cast<std::uint32_t>(found[0]);
+    if (begin[i] >= atoms || end[i] >= atoms || begin[i] == end[i] || (bond[i] & 7) > 3) std::abort();
+    const std::uint64_t stereo = bond[i] >> 5;
+    if (stereo != 0 && ((stereo != 2 && stereo != 3) || (bond[i] & 7) != 1)) std::abort();
+  }
+  for (int a = 0; a < found[0]; ++a) {
+    const std::uint64_t codes = atom[static_cast<std::size_t>(a)];
+    if ((codes & 255) == 0 || (codes & 255) > 118 || (codes >> 32 & 255) > 2 || (codes >> 48 & 255) > 7) std::abort();
   }
 }
 
@@ -146,6 +188,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   batch.output = EcfpOutput::kCounts, batch.rows = counts.data(), batch.status = &status[2];
   kernels.rows(batch, 0, 1);
   check_graph(batch, status[0]);
+  check_mol_graph(&text, &length, status[0]);
   check_scaffold(&text, &length);
   check_paths(text, length);
   if (status[0] != status[1] || status[0] != status[2] || status[0] > 9) std::abort();
@@ -165,6 +208,9 @@ const char* const kCorpus[] = {
     "[Na+].[Cl-]",
     "C[C@H](N)C(=O)O",
     "F/C=C\\F",
+    "C[C@H]1CC[C@@H](C)CC1",
+    "[H][C@@]12CCCC[C@]1([H])CC/C=C/C2",
+    "C/C=C/C(O)/C=C\\[C@@H](F)C",
     "[13CH4]",
     "O=[N+]([O-])c1ccccc1",
     "CN(=O)=O",

@@ -28,6 +28,15 @@ NO_ARRAY_FUNCTIONS = {
     "topological_torsions",
     "rdkit_fingerprint",
 }
+NO_ARRAY_FUNCTIONS |= {
+    "MolGraphs",
+    "mol_graphs",
+    "environments",
+    "Environments",
+    "EnvironmentBatch",
+    "RowLists",
+    "transpose_index",
+}
 
 RNG = np.random.default_rng(7)
 
@@ -46,6 +55,8 @@ LABELS, PROBABILITIES = RNG.integers(0, 16, 6), RNG.random((6, 16)).astype(np.fl
 SIDES, KERNEL = (6, 5, 4), (3, 2, 2)
 PIXELS = RNG.integers(0, 256, (2, 8, 7, 3), dtype=np.uint8)
 IDS, TABLE = RNG.integers(0, 5, (3, 4)), f32(5, 3)
+KIND, SQUARE = np.array([1, 0, 1], np.int32), f32(3, 3)
+INDEX, OFFSETS, NUMBERS = np.array([0, 4, 4, 1, 3], np.int32), np.array([0, 2, 2, 5]), np.array([0, 4, 4, 1])
 SCALE = [np.abs(f32(3)) + 1, f32(3)]
 
 
@@ -53,6 +64,17 @@ def _batch_norm_backward(on, device):
     x, *scale = map(on, (TOKENS, *SCALE))
     y, mean, var = ops.batch_norm(x, *scale)
     return ops.batch_norm_backward(gradient(on, y), x, *scale, mean, var)
+
+
+def _update(on):
+    more = {"z": on(TABLE[:2]), "kind": on(KIND), "b": on(TABLE[4])}
+    return ops.message_update_forward(on(TABLE), on(SQUARE), on(INDEX), on(OFFSETS), **more)
+
+
+def _update_backward(on, device):
+    y, m = _update(on)
+    lists = (on(INDEX), on(OFFSETS), 5)
+    return ops.message_update_backward(gradient(on, y), y, m, on(SQUARE), *lists, kind=on(KIND), kinds=2)
 
 
 # By name: what is run with `on`, which brings arrays to the backend, and its name.
@@ -79,6 +101,21 @@ CALLS = {
     "augment_images": lambda on, device: ops.augment_images(on(PIXELS), seed=1, flip_vertical=0.5, rotation=30.0, noise=0.1),
     "embedding": lambda on, device: ops.embedding(on(IDS), on(TABLE)),
     "embedding_backward": lambda on, device: ops.embedding_backward(on(TOKENS), on(IDS), 5),
+    "message_update": lambda on, device: ops.message_update(on(TABLE), on(SQUARE), on(INDEX), on(OFFSETS), z=on(TABLE[:3])),
+    "message_update_forward": lambda on, device: _update(on),
+    "message_update_backward": _update_backward,
+    "grouped_linear": lambda on, device: ops.grouped_linear(on(X), on(W[None]), [0, 6], on(B[None]), activation="tanh"),
+    "grouped_linear_backward": lambda on, device: ops.grouped_linear_backward(on(DY), on(X), on(W[None]), on(DY), [0, 6]),
+    "gather_rows": lambda on, device: ops.gather_rows(on(TABLE), on(NUMBERS)),
+    "gather_rows_backward": lambda on, device: ops.gather_rows_backward(on(TABLE[:4]), on(NUMBERS), 5),
+    "gather_sum": lambda on, device: ops.gather_sum(on(TABLE), on(INDEX), on(OFFSETS)),
+    "gather_sum_backward": lambda on, device: ops.gather_sum_backward(on(TABLE[:3]), on(INDEX), on(OFFSETS), 5),
+    "gather_max": lambda on, device: ops.gather_max(on(TABLE), on(INDEX), on(OFFSETS)),
+    "gather_max_backward": lambda on, device: ops.gather_max_backward(on(TABLE[:3]), on(TABLE), on(INDEX), on(OFFSETS)),
+    "segment_sum_backward": lambda on, device: ops.segment_sum_backward(on(TABLE[:3]), on(OFFSETS), 5),
+    "segment_mean_backward": lambda on, device: ops.segment_mean_backward(on(TABLE[:3]), on(OFFSETS), 5),
+    "segment_max_backward": lambda on, device: ops.segment_max_backward(on(TABLE[:3]), on(TABLE), on(OFFSETS)),
+    "segment_softmax_backward": lambda on, device: ops.segment_softmax_backward(on(TABLE), on(TABLE), on(OFFSETS)),
     "batch_norm": lambda on, device: ops.batch_norm(on(TOKENS), *map(on, SCALE), activation="relu"),
     "batch_norm_backward": _batch_norm_backward,
     "global_max_pool": lambda on, device: ops.global_max_pool(on(TOKENS)),
@@ -90,6 +127,8 @@ CALLS = {
 }  # fmt: skip
 for _name in (*NAMES, "exp", "softmax", "log_softmax"):
     CALLS[_name] = lambda on, device, name=_name: getattr(ops, name)(on(X))
+for _name in ("sum", "mean", "max", "softmax"):
+    CALLS[f"segment_{_name}"] = lambda on, device, name=f"segment_{_name}": getattr(ops, name)(on(TABLE), on(OFFSETS))
 for _name in ("softmax", "log_softmax"):
     CALLS[f"{_name}_backward"] = lambda on, device, name=f"{_name}_backward": getattr(ops, name)(
         on(X), on(PROBABILITIES)
@@ -198,6 +237,23 @@ def test_runs_where_its_arrays_are(backend, monkeypatch, name):
 
 # Arrays of a call, by their place, that may stay on the host: tokens, one whose dtype is asked for, and those alone in a call.
 MAY_STAY = {"embedding": [0], "embedding_backward": [1], "as_sparse": [1]}
+MAY_STAY |= {"gather_rows": [1], "gather_rows_backward": [1]} | {
+    "gather_sum": [1, 2],
+    "gather_sum_backward": [1, 2],
+    "gather_max": [1, 2],
+}
+MAY_STAY |= {
+    "message_update": [2, 3],
+    "message_update_forward": [1, 5, 6],
+    "message_update_backward": [1, 5, 6, 7, 8, 11],
+}
+MAY_STAY |= {"gather_max_backward": [2, 3]} | {f"segment_{how}": [1] for how in ("sum", "mean", "max", "softmax")}
+MAY_STAY |= {
+    "segment_sum_backward": [1],
+    "segment_mean_backward": [1],
+    "segment_max_backward": [2],
+    "segment_softmax_backward": [2],
+}
 for _dims in (1, 2, 3):
     MAY_STAY |= {f"max_pool{_dims}d_backward": [0], f"avg_pool{_dims}d_backward": [0, 1]}
 

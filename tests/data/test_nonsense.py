@@ -15,11 +15,11 @@ from tests.nonsense import Target, call, ones, report
 
 KINDS = {
     "X": "values", "y": "values?", "w": "values?", "ids": "names?", "tasks": "names?", "featurizer": "ours?", "indices": "rows", "rows": "rows", "transformer": "ours", "batch_size": "whole?", "epochs": "whole",
-    "seed": "seed?", "path": "path", "extra": "anything", "shards": "anything", "report": "function?", "shard": "ours", "dataset": "ours", "augment": "ours", "inputs": "files", "data_dir": "path?", "sequences": "anything",
+    "seed": "seed?", "path": "path", "extra": "anything", "shards": "anything", "report": "function?", "shard": "ours", "dataset": "ours", "augment": "ours", "inputs": "files", "data_dir": "path?", "sequences": "anything", "graphs": "ours", "datasets": "anything", "shard_size": "whole?",
     "texts": "names", "tokens": "names", "text": "word", "numbers": "ids", "tokenizer": "ours", "values": "values", "offsets": "ids", "lengths": "ids", "step": "whole", "feature_field": "word?", "id_field": "word?",
-    "sorter": "function", "size": "sizes?", "mode": "word?", "genome": "path or keys", "intervals": "anything", "length": "whole?", "dtype": "dtype", "sequence": "word", "dir": "path", "images": "array", "labels": "values",
+    "sorter": "function", "size": "sizes?", "mode": "word?", "genome": "path or keys", "max_degree": "whole", "depth": "whole", "intervals": "anything", "length": "whole?", "dtype": "dtype", "sequence": "word", "dir": "path", "images": "array", "labels": "values",
 }  # fmt: skip
-CHOICES = ("mode", "errors", "empty", "outside", "unknown")  # of a few words; none of them is nonsense
+CHOICES = ("along", "mode", "errors", "empty", "outside", "unknown")  # of a few words; none of them is nonsense
 WALK = {"batch_size": 2, "epochs": 1, "deterministic": False, "pad_batches": True, "seed": 0}
 COLUMNS = {"y": [0.0, 1.0, 2.0, 3.0], "w": np.ones(4), "ids": ["a", "b", "c", "d"], "tasks": ["t"]}
 
@@ -30,6 +30,10 @@ def plain():
 
 def sequences(**options):
     return data.SequenceDataset([[5, 6], [7], [8, 9], [4]], [0.0, 1.0, 2.0, 3.0], tasks=["t"], **options)
+
+
+def graphs():
+    return data.GraphDataset(ct.ops.mol_graphs(["CCO", "C", "CN", "OO"]), [0.0, 1.0, 2.0, 3.0], tasks=["t"])
 
 
 def scaler():
@@ -51,6 +55,7 @@ def here(tmp_path, monkeypatch):
         (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(struct.pack(">4B3I", 0, 0, 8, 3, n, 2, 2) + bytes(4 * n))
         (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">4BI", 0, 0, 8, 1, n) + bytes(n))
     data.DNATokenizer().save(tmp_path / "tokenizer.json")
+    graphs().save(tmp_path / "graphs")
     data.DiskDataset.create(tmp_path / "disk", [plain(), plain()])
     return tmp_path
 
@@ -64,6 +69,7 @@ DATASETS = {
     "DiskDataset": lambda: data.DiskDataset("disk", window_bytes=64),
     "ImageDataset": pictures,
     "SequenceDataset": sequences,
+    "GraphDataset": graphs,
     "AugmentedDataset": lambda: data.AugmentedDataset(pictures(), data.Augment(flip_horizontal=0.5)),
 }
 
@@ -90,6 +96,7 @@ def test_methods_of_datasets(name, method, here):
 CONSTRUCTORS = {
     "NumpyDataset": lambda: call(ones(4, 3), featurizer=ct.feat.CircularFingerprint(), **COLUMNS),
     "SequenceDataset": lambda: call([[5, 6], [7], [8, 9], [4]], bucket_batches=50, empty="error", per_step=False, **COLUMNS),
+    "GraphDataset": lambda: call(ct.ops.mol_graphs(["CCO", "C", "CN", "OO"]), featurizer=ct.feat.MolGraphFeaturizer(), **COLUMNS),
     "ImageDataset": lambda: call([f"pictures/{i}.png" for i in range(4)], size=(4, 4), mode="L", **COLUMNS),
     "DiskDataset": lambda: call("disk", window_bytes=100, verify=True),
     "AugmentedDataset": lambda: call(pictures(), data.Augment(), masks=False),
@@ -101,6 +108,7 @@ CONSTRUCTORS = {
     "RaggedArray": lambda: call(np.arange(5), np.array([0, 2, 5])),
     "SequenceBatch": lambda: call(np.zeros((2, 3), np.int32), np.array([3, 1])),
     "DigitImages": lambda: call(ones(4, 3), np.zeros(4, np.uint8)),
+    "GraphBatch": lambda: call(ct.ops.mol_graphs(["CCO", "C"]), [1, 0]),
 }  # fmt: skip
 OWN = {
     "ImageDataset.X": "anything", "SequenceDataset.sequences": "anything", "CSVLoader.tasks": "names", "CSVLoader.featurizer": "ours", "DiskDataset.window_bytes": "whole",
@@ -132,6 +140,10 @@ METHODS = {
     "RaggedArray.places": (lambda: sequences().X.places, lambda: call([0, 2])),
     "SequenceBatch.to": (lambda: data.SequenceBatch(np.zeros((2, 3), np.int32), np.array([3, 1])).to, lambda: call("cpu")),
     "SequenceDataset.from_texts": (lambda: data.SequenceDataset.from_texts, lambda: call(["AC", "G", "T", "TT"], data.DNATokenizer(), **COLUMNS, bucket_batches=50)),
+    "GraphDataset.merge": (lambda: data.GraphDataset.merge, lambda: call([graphs(), graphs()])),
+    "GraphDataset.save": (lambda: graphs().save, lambda: call("graphs", shard_size=2)),
+    "GraphDataset.create": (lambda: data.GraphDataset.create, lambda: call("made graphs", [graphs()], report=None)),
+    "GraphDataset.load": (lambda: data.GraphDataset.load, lambda: call("graphs", verify=True)),
     "ImageDataset.part": (lambda: pictures().part, lambda: call([0, 2])),
     "DiskDataset.create": (lambda: data.DiskDataset.create, lambda: call("made", [plain()], tasks=["t"], report=None, extra={})),
     "DiskWriter": (lambda: data.DiskWriter, lambda: call("written", tasks=["t"], extra={}, resume=True)),
@@ -139,6 +151,9 @@ METHODS = {
     "CSVLoader.create_dataset": (lambda: data.CSVLoader(["y"], ct.feat.CircularFingerprint(size=64)).create_dataset, lambda: call(["t.csv"], data_dir="table", shard_size=2, errors="raise")),
     "ImageLoader.create_dataset": (lambda: data.ImageLoader(["t"]).create_dataset, lambda: call(("pictures", [0.0, 1.0, 2.0, 3.0]), data_dir="images", shard_size=2, errors="raise")),
     "DigitImages.next_batch": (lambda: data.mnist.DigitImages(ones(4, 3), np.zeros(4, np.uint8)).next_batch, lambda: call(2, shuffle=True)),
+    "GraphBatch.atoms": (lambda: data.GraphBatch(ct.ops.mol_graphs(["CCO", "C"])).atoms, lambda: call(max_degree=3)),
+    "GraphBatch.environments": (lambda: data.GraphBatch(ct.ops.mol_graphs(["CCO", "C"])).environments, lambda: call(2, along="bonds", distinct=True)),
+    "GraphBatch.to": (lambda: data.GraphBatch(ct.ops.mol_graphs(["CCO", "C"])).to, lambda: call("cpu")),
     "read_data_sets": (lambda: data.mnist.read_data_sets, lambda: call(".", one_hot=True, validation_size=1)),
     "digits": (lambda: data.mnist.digits, lambda: call(one_hot=True)),
     "read_idx": (lambda: data.mnist.read_idx, lambda: call("t10k-labels-idx1-ubyte")),
@@ -175,7 +190,7 @@ def test_augmentation():
 
 
 # Without arguments, or plain records, whose fields are looked at where they are used.
-EXEMPT = {"Dataset", "Interval", "Digits", "mnist", "Augment"}
+EXEMPT = {"AtomLists", "Dataset", "Interval", "Digits", "mnist", "Augment"}
 BARE = {"get_shape", "get_task_names", "itersamples", "get_shard_size", "get_number_shards", "iter_shards", "verify", "dataset", "whole", "to_config", "with_arrays"}  # fmt: skip
 EVERYWHERE = {"select", "transform", "iterbatches", "numbered_batches"}
 

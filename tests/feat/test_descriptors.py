@@ -6,6 +6,7 @@ import csv
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import catalase as ct
 from catalase.commands import main
@@ -22,7 +23,46 @@ def test_the_arguments_of_deepchem_choose_the_columns():
     assert np.array_equal(mean[:, 0], ct.ops.descriptors(SMILES, names=["AvgIpc"])[:, 0])
     assert np.array_equal(whole, ct.ops.descriptors(SMILES, names=["Ipc", "MolWt"]))
     assert np.array_equal(RDKitDescriptors(["fr_Al_OH"], labels_only=True)(["OCCO", "C"]), [[1.0], [0.0]])
-    with pytest.raises(ValueError, match="is_normalized must be False"):
+
+
+TABLE = """
+from math import inf
+class DescriptorsNormalizationParameters:
+    desc_norm_params: dict
+    desc_norm_params = {
+        'MolWt': ('norm', (300.0, 100.0), 0.0, inf, 300.0, 100.0),
+        'fr_amide': ('gamma', (1.5, -0.1, 2.0), 0.0, 5.0, 1.0, 1.0),
+        'Ipc': ('cauchy', (1.0, 2.0), -inf, inf, 1.0, 1.0),
+    }
+"""
+
+
+def test_normalized_features_are_shares_by_the_table_of_an_installed_deepchem(monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(
+        ValueError, match=r"^RDKitDescriptors: is_normalized=True needs DeepChem's distributions.*pip install"
+    ):
+        RDKitDescriptors(is_normalized=True)
+    monkeypatch.undo()
+    (tmp_path / "deepchem" / "utils").mkdir(parents=True)
+    (tmp_path / "deepchem" / "__init__.py").write_text("raise RuntimeError('it must not be imported')")
+    (tmp_path / "deepchem" / "utils" / "rdkit_utils.py").write_text(TABLE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    featurizer = RDKitDescriptors(is_normalized=True)
+    assert featurizer.columns == ("Ipc", "MolWt", "fr_amide")
+    assert RDKitDescriptors(is_normalized=True, use_fragment=False).columns == ("Ipc", "MolWt")
+    values = ct.ops.descriptors(SMILES, names=["AvgIpc", "MolWt", "fr_amide"])
+    right = [
+        stats.cauchy.cdf(values[:, 0], loc=1, scale=2),
+        stats.norm.cdf(values[:, 1], loc=300, scale=100),
+        stats.gamma.cdf(np.clip(values[:, 2], 0, 5), 1.5, loc=-0.1, scale=2),
+    ]
+    assert np.allclose(featurizer(SMILES), np.transpose(right), rtol=1e-12)
+    assert RDKitDescriptors(**featurizer.to_config()).columns == featurizer.columns
+    masked = featurizer.featurize(["CCO", "C1CC"], errors="mask")
+    assert masked[0].all() and not masked[1].any()
+    (tmp_path / "deepchem" / "utils" / "rdkit_utils.py").write_text("x = 1")
+    with pytest.raises(ValueError, match="this DeepChem has no table"):
         RDKitDescriptors(is_normalized=True)
 
 

@@ -22,6 +22,9 @@ CONSTRUCTORS = {
     **{name: lambda: call(size=64, is_counts_based=False) for name in ("AtomPairFingerprint", "TopologicalTorsionFingerprint", "RDKitFingerprint")},
     "Descriptors": lambda: call(names=["MolWt", "TPSA"]),
     "RDKitDescriptors": lambda: call(descriptors=["MolWt", "Ipc"], is_normalized=False, use_fragment=True, ipc_avg=True, use_bcut2d=True, labels_only=False),
+    "MolGraphFeaturizer": lambda: call(features="dmpnn"),
+    "ConvMolFeaturizer": lambda: call(master_atom=False, use_chirality=False, atom_properties=[], per_atom_fragmentation=False),
+    "MolGraphConvFeaturizer": lambda: call(use_edges=True, use_chirality=False, use_partial_charge=False),
     "DNAOneHotFeaturizer": lambda: call(length=4, reverse_complement=False, dtype="uint8"),
     "TransformedFeaturizer": lambda: call(feat.CircularFingerprint(size=64), [scaler()]),
     "Combined": lambda: call(feat.CircularFingerprint(size=64), feat.Descriptors(["MolWt"])),
@@ -34,6 +37,9 @@ MADE = {
     "RDKitFingerprint": (lambda: feat.RDKitFingerprint(size=64), ["CCO", "C"]),
     "Descriptors": (lambda: feat.Descriptors(["MolWt", "TPSA"]), ["CCO", "C"]),
     "RDKitDescriptors": (lambda: feat.RDKitDescriptors(["MolWt", "Ipc"]), ["CCO", "C"]),
+    "MolGraphFeaturizer": (lambda: feat.MolGraphFeaturizer(), ["CCO", "C"]),
+    "ConvMolFeaturizer": (lambda: feat.ConvMolFeaturizer(), ["CCO", "C"]),
+    "MolGraphConvFeaturizer": (lambda: feat.MolGraphConvFeaturizer(), ["CCO", "C"]),
     "DNAOneHotFeaturizer": (lambda: feat.DNAOneHotFeaturizer(length=4), ["ACG", "T"]),
     "TransformedFeaturizer": (lambda: feat.TransformedFeaturizer(feat.CircularFingerprint(size=64), [scaler()]), ["C"]),
     "Combined": (lambda: feat.Combined(feat.CircularFingerprint(size=64), feat.Descriptors(["MolWt"])), ["C"]),
@@ -60,7 +66,7 @@ def test_featurizing(name, method):
     kinds = KINDS | {"datapoints": "texts" if name == "DNAOneHotFeaturizer" else "list of ours"}
     if method == "compact":
         kinds["datapoints"] = "names"  # leaves out what cannot be read
-    wrong = Target(function, lambda: call(datapoints, **options), kinds, names=("featurize", "ecfp", "descriptors", "maccs", "atom_pairs", "topological_torsions", "rdkit_fingerprint"), also=also).failures()  # fmt: skip
+    wrong = Target(function, lambda: call(datapoints, **options), kinds, names=("featurize", "ecfp", "descriptors", "maccs", "atom_pairs", "topological_torsions", "rdkit_fingerprint", "mol_graphs"), also=also).failures()  # fmt: skip
     assert not wrong, report(wrong)
 
 

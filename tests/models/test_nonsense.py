@@ -13,7 +13,7 @@ from catalase.models import language
 from tests.nonsense import Target, call, ones, report
 
 KINDS = {
-    "n_features": "whole", "layer_sizes": "sizes", "weight_init_stddevs": "number or numbers", "bias_init_consts": "number or numbers", "dropouts": "number or numbers", "dropout": "number",
+    "n_features": "whole", "graph_conv_layers": "sizes", "layer_sizes": "sizes", "weight_init_stddevs": "number or numbers", "bias_init_consts": "number or numbers", "dropouts": "number or numbers", "dropout": "number",
     "activation_fns": "word or words", "learning_rate": "rate or schedule", "seed": "seed?", "dense_layer_size": "whole?", "kernel_size": "sizes", "strides": "sizes", "stem_size": "sizes",
     "stem_stride": "sizes", "layer_filters": "sizes", "tokenizer": "ours", "clip_norm": "limit?", "truncation": "whole?", "members": "ours",
     "valid": "ours?", "callbacks": "no objects", "progress": "flag?", "resume": "path?", "path": "path", "transformers": "no objects?", "X": "values", "dataset": "values", "metrics": "no objects",
@@ -33,6 +33,11 @@ CONVOLUTIONS = {
 }  # fmt: skip
 READER = {"cell": "gru", "embedding_size": 2, "hidden_size": 3, "num_layers": 1, "dropout": 0.1, "clip_norm": 5.0, "batch_size": 2, "learning_rate": 0.01, "seed": 0, "truncation": 2, "optimizer": None}  # fmt: skip
 SEQUENCES = {"n_features": None, "bidirectional": False, "pool": "last", "per_step": False}
+GRAPHS = {"mode": "regression", "n_classes": 2, "dropout": 0.1, "batch_size": 2, "seed": 0, "optimizer": None}
+MESSAGES = {
+    "features": "dmpnn", "message_hidden_dim": 3, "depth": 2, "message_bias": False, "activation": "relu", "aggregation": "norm", "aggregation_norm": 10.0, "batch_norm": False,
+    "ffn_hidden_dim": 3, "ffn_num_layers": 1, "warmup_epochs": 1, "init_lr": 0.01, "max_lr": 0.02, "final_lr": 0.01,
+}  # fmt: skip
 MODELS = {
     "MultitaskClassifier": lambda: call(1, 3, **DENSE, n_classes=2),
     "MultitaskRegressor": lambda: call(1, 3, **DENSE),
@@ -46,6 +51,8 @@ MODELS = {
     "TanimotoKNNRegressor": lambda: call(1, 64, 2, "uniform"),
     "NetModel": lambda: call(SmallNet(), "L2Loss", optimizer="SGD", batch_size=2, learning_rate=0.01, seed=0),
     "Ensemble": lambda: call([made("MultitaskRegressor")]),
+    "DMPNNModel": lambda: call(1, **GRAPHS, **MESSAGES),
+    "GraphConvModel": lambda: call(1, [3], 4, **GRAPHS, batch_normalize=True, learning_rate=0.01),
 }
 # What is called on them; `METHODS` has what each takes.
 OF_ALL = ("fit", "predict", "predict_on_batch", "evaluate", "summary", "save", "to", "load_state_dict")
@@ -79,6 +86,9 @@ def data(name):
     """Two rows that the model learns from."""
     if name in ("SequenceClassifier", "SequenceRegressor", "LanguageModel"):
         return ct.data.SequenceDataset.from_texts(["AC", "CAx"], TOKENIZER, [0, 1])
+    if name in ("DMPNNModel", "GraphConvModel"):
+        graphs = ct.ops.mol_graphs(["CCO", "C"], features="dmpnn" if name == "DMPNNModel" else "convmol")
+        return ct.data.GraphDataset(graphs, [[0.0], [1.0]])
     if name.startswith("Tanimoto"):
         return ct.data.NumpyDataset(np.full((2, 8), 3, np.uint8), [[0.0], [1.0]])
     X = ones(2, 3)

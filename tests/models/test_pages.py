@@ -1,4 +1,4 @@
-"""The examples of docs/models.md and of "A model" in docs/extending.md run."""
+"""The examples of docs/models.md, docs/graphs.md and of "A model" in docs/extending.md run."""
 
 from __future__ import annotations
 
@@ -36,6 +36,15 @@ def test_the_page_about_models(tmp_path, monkeypatch, capsys):
     assert "dropout" in shown and "a number from 0 to below 1 (default: 0.0)" in shown
     assert names["history"]["roc_auc_score"][-1] > 0.9 and names["spread"].shape == (50, 1, 2)
     assert np.array_equal(names["again"].predict(names["X"]), names["own"].predict(names["X"]))
+
+
+def test_the_page_about_graphs(capsys):
+    names = {"__name__": "page_about_graphs"}
+    for block in code((DOCS / "graphs.md").read_text()):
+        exec(compile(block, "graphs.md", "exec"), names)  # noqa: S102
+    assert capsys.readouterr().out == "(2, 1)\n"
+    known, predicted = names["test"].y, names["model"].predict(names["test"])
+    assert ct.metrics.r2_score(known, predicted) > 0.7
 
 
 def test_the_example_of_a_new_model(tmp_path, monkeypatch):

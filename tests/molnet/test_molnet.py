@@ -158,7 +158,7 @@ def test_a_file_that_is_not_the_table(small):
 
 def test_bad_settings(small):
     for options, kind, words in [
-        ({"featurizer": "GraphConv"}, ValueError, "'ECFP' or an object"),
+        ({"featurizer": "Weave"}, ValueError, "'DMPNN' or an object"),
         ({"splitter": "butina"}, ValueError, "index, random, scaffold"),
         ({"transformers": ["log"]}, ValueError, "'balancing', 'normalization'"),
         ({"transformers": "balancing"}, TypeError, "wrap it in"),

@@ -119,6 +119,8 @@ def test_initializers():
         assert values.dtype == np.float32 and abs(values.std() / spread - 1) < 0.03 and abs(values.mean()) < 0.002, name
     assert abs(nn.init.normal(0.5)((100, 100), rng).std() - 0.5) < 0.02
     assert np.abs(nn.init.truncated_normal(0.1)((100, 100), rng)).max() <= 0.2
+    values = nn.init.uniform(0.1)((100, 100), rng)
+    assert np.abs(values).max() <= 0.1 and abs(values.std() / (0.2 / np.sqrt(12)) - 1) < 0.03
     assert np.all(nn.init.constant(2)((3,), rng) == 2) and not nn.init.zeros()((3,), rng).any()
     with pytest.raises(ValueError, match="std must be 0 or more"):
         nn.init.normal(-1)

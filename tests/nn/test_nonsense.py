@@ -11,6 +11,7 @@ import catalase as ct
 from catalase import nn
 from catalase.nn import functional, init, losses, tf_nn
 from tests.nonsense import Target, call, ones, public, report
+from tests.ops.test_environments import packed
 from tests.reference.activations import NAMES
 
 KINDS = {
@@ -20,6 +21,7 @@ KINDS = {
     "shape": "sizes", "axis": "signed", "seed": "seed?", "condition": "anything", "a": "operand", "tensors": "anything", "gamma": "tensor", "beta": "tensor", "mean": "array?", "var": "array?",
     "state": "anything", "module": "layer", "input_shape": "sizes?", "prefix": "word", "suffix": "word?", "array": "values", "y": "values", "w_x": "tensor", "w_h": "tensor", "target": "labels",
     "output": "tensor", "sequential": "layer", "model": "layer", "layer": "layer", "value": "tensor", "bias": "flag", "device": "word",
+    "values": "tensor", "index": "ids", "offsets": "ids", "batch": "ours", "atoms": "ours", "molecules": "ours", "rows": "tensor", "norm": "number", "features": "whole?", "h": "tensor", "z": "tensor?", "kind": "ids?", "transposed": "ours?", "kinds": "ours?",
 }  # fmt: skip
 
 
@@ -30,6 +32,10 @@ def check(function, make, own=None, **more):
 
 def tensor(*shape):
     return ct.Tensor(ones(*shape), requires_grad=True)
+
+
+def molecules():
+    return ct.data.GraphBatch(ct.ops.mol_graphs(["CCO", "C"]))
 
 
 def conv(dims, transposed=False):
@@ -45,6 +51,13 @@ def cell(kind):
     return call(tensor(2, 3, 2), *weights, *states, lengths=[3, 2], reverse=False, **extra)
 
 
+def packed_bonds():
+    """The lists of two bonds, of two kinds."""
+    graphs = packed([(2, [(0, 1)])], 1, 1)
+    graphs.atom_codes[1] = 1
+    return ct.ops.environments(graphs, 2).batch().bonds
+
+
 FUNCTIONS = {
     **{name: lambda: call(tensor(2, 3)) for name in (*NAMES, "exp", "log", "softmax", "log_softmax")},
     "activation": lambda: call(tensor(2, 3), "relu"),
@@ -55,6 +68,12 @@ FUNCTIONS = {
     "squared_error": lambda: call(tensor(2, 3), ones(2, 3), ones(2, 3)),
     "dropout": lambda: call(tensor(2, 3), 0.5, seed=1, layer=0, step=0),
     "embedding": lambda: call([[1, 0]], tensor(3, 4), padding_index=2),
+    "gather_rows": lambda: call(tensor(3, 4), [0, 2]), "gather_max": lambda: call(tensor(3, 4), [0, 2], [0, 2]),
+    "message_passing": lambda: call(tensor(2, 3), tensor(3, 3), packed_bonds(), tensor(3)),
+    "grouped_linear": lambda: call(tensor(3, 4), tensor(2, 4, 5), [0, 1, 3], tensor(2, 5), activation="relu"),
+    "gather_sum": lambda: call(tensor(3, 4), [0, 2], [0, 2], transposed=([0, 0], [0, 1, 1, 2])),
+    "message_update": lambda: call(tensor(3, 4), tensor(4, 2), [0, 2], [0, 2], z=tensor(2, 2), kind=[1], b=tensor(2), activation="relu", transposed=([0, 0], [0, 1, 1, 2]), kinds=([0], [0, 0, 1])),
+    **{f"segment_{how}": lambda: call(tensor(3, 4), [0, 1, 3]) for how in ("sum", "mean", "max", "softmax")},
     "batch_norm": lambda: call(tensor(2, 3), tensor(3), tensor(3), ones(3), ones(3), eps=1e-5, activation="relu"),
     "concatenate": lambda: call([tensor(2, 3), tensor(2, 3)], axis=0),
     "where": lambda: call(np.ones((2, 3), bool), tensor(2, 3), tensor(2, 3)),
@@ -67,14 +86,20 @@ FUNCTIONS = {
 }  # fmt: skip
 OWN = {
     "linear": {"x": "floats, packed or tensor"}, "matmul": {"b": "tensor"}, "rnn": {"b": "tensor"}, "gru": {"b": "tensor"}, "lstm": {"b": "tensor"}, "where": {"b": "operand"},
-    "dropout": {"layer": "whole"}, "sigmoid_cross_entropy": {"labels": "array"}, "squared_error": {"target": "array"},
+    "message_update": {"kind": "ids?"}, "message_passing": {"depths": "no objects"}, "dropout": {"layer": "whole"}, "sigmoid_cross_entropy": {"labels": "array"}, "squared_error": {"target": "array"},
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions(name):
-    cell = name in ("rnn", "gru", "lstm")
-    check(getattr(functional, name), FUNCTIONS[name], OWN.get(name), names=(name, f"{name}_forward") if cell else ())
+    cell = name in ("rnn", "gru", "lstm", "message_update")
+    more = ("message_update_forward", "gather_sum") if name == "message_passing" else ()
+    check(
+        getattr(functional, name),
+        FUNCTIONS[name],
+        OWN.get(name),
+        names=(name, *more, f"{name}_forward") if cell or more else (),
+    )
 
 
 TF = {
@@ -117,6 +142,10 @@ LAYERS = {  # how they are made, and what they are called with
     "GRU": (lambda: call(2, 3, **RECURRENT), lambda: call(tensor(2, 4, 2), tensor(2, 2, 3), [4, 3])),
     "LSTM": (lambda: call(2, 3, **RECURRENT), lambda: call(tensor(2, 4, 2), (tensor(2, 2, 3), tensor(2, 2, 3)), [4, 3])),
     "Bidirectional": (lambda: call(nn.GRU(2, 3), nn.GRU(2, 3, reverse=True)), lambda: call(tensor(2, 4, 2), (tensor(2, 3), tensor(2, 3)), [4, 3])),
+    "DirectedMessagePassing": (lambda: call(72, 14, hidden=3, depth=2, bias=True, dropout=0.1, activation="relu", rng=0), lambda: call(molecules())),
+    "GraphReadout": (lambda: call("attention", norm=2.0, features=3, rng=0), lambda: call(tensor(4, 3), molecules().environments(1).molecules)),
+    "GraphConv": (lambda: call(3, 2, max_degree=4, activation="relu", rng=0), lambda: call(tensor(4, 3), molecules().atoms(4))),
+    "GraphPool": (call, lambda: call(tensor(4, 3), molecules().atoms(4))), "GraphGather": (lambda: call("tanh"), lambda: call(tensor(4, 3), molecules().atoms(4))),
     "Parameter": (lambda: call(ones(2, 3), decay=True, name="w"), None),
     "Buffer": (lambda: call(ones(2, 3)), None),
     "ParameterBuffer": (lambda: call(nn.Linear(2, 3)), None),
@@ -139,7 +168,7 @@ def test_layers_are_made(name):
 
 
 # By which errors of a layer that is called begin, beside its own name: the function that it calls.
-CALLS = {f"{kind}{d}D": f"{function}{d}d" for d in (1, 2, 3) for kind, function in (("Conv", "conv"), ("ConvTranspose", "conv_transpose"), ("MaxPool", "max_pool"), ("AvgPool", "avg_pool"))} | {
+CALLS = {"GraphReadout": "gather_rows"} | {f"{kind}{d}D": f"{function}{d}d" for d in (1, 2, 3) for kind, function in (("Conv", "conv"), ("ConvTranspose", "conv_transpose"), ("MaxPool", "max_pool"), ("AvgPool", "avg_pool"))} | {
     **dict.fromkeys(nn.activations.__all__, "activation"), "Softmax": "softmax", "Dropout": "dropout", "Linear": "linear", "Sequential": "linear",
     "GlobalMaxPool": "global_max_pool", "GlobalAvgPool": "global_avg_pool", "Upsample": "upsample", "BatchNorm": "batch_norm", "Embedding": "embedding", "RNN": "rnn", "GRU": "gru", "LSTM": "lstm",
 }  # fmt: skip
@@ -183,7 +212,7 @@ def test_losses(name):
 
 
 STARTS = {
-    "normal": lambda: call(std=0.1, mean=0.0), "truncated_normal": lambda: call(std=0.1), "constant": lambda: call(0.5), "zeros": call, "glorot_uniform": call, "glorot_normal": call,
+    "normal": lambda: call(std=0.1, mean=0.0), "truncated_normal": lambda: call(std=0.1), "uniform": lambda: call(0.1), "constant": lambda: call(0.5), "zeros": call, "glorot_uniform": call, "glorot_normal": call,
     "he_uniform": call, "he_normal": call, "generator": lambda: call(1),
 }  # fmt: skip
 

@@ -7,6 +7,7 @@ over the batch (gradients of weights). Both must be equal for all numbers of thr
 from __future__ import annotations
 
 import inspect
+import zlib
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ COVERS: dict[str, tuple[str, ...]] = {}
 CASES = {}
 
 # Nothing is summed or split: an array, a view, or the same bits by definition.
-NOT_TESTED_HERE = {"empty", "as_sparse"}
+NOT_TESTED_HERE = {"empty", "as_sparse", "environments"}  # test_environments.py splits its batches
 
 
 def case(*names):
@@ -257,6 +258,47 @@ def embedding(rng, dtype):
     )
 
 
+@case("gather_rows", "gather_rows_backward", "gather_sum", "gather_sum_backward", "gather_max", "gather_max_backward",
+      "segment_sum", "segment_sum_backward", "segment_mean", "segment_mean_backward", "segment_max", "segment_max_backward",
+      "segment_softmax", "segment_softmax_backward", "transpose_index", "message_update", "message_update_forward", "message_update_backward", "grouped_linear", "grouped_linear_backward")  # fmt: skip
+def graph(rng, dtype):
+    rows, width = int(rng.integers(1, 300)), int(rng.integers(1, 70))
+    lengths = rng.integers(0, int(rng.choice([2, 5, 300])), int(rng.integers(1, 200)))
+    x, dy = normal(rng, dtype, rows, width), normal(rng, dtype, len(lengths), width)
+    index = rng.integers(0, rows, lengths.sum()).astype(np.int32)
+    ends, kind = np.cumsum(lengths), rng.integers(0, 5, len(lengths))
+    w, z, b = normal(rng, dtype, width, width), normal(rng, dtype, 5, width), normal(rng, dtype, width)
+
+    def call(lengths, ends, dy, kind):
+        offsets = np.cumsum([0, *lengths])
+        own = index[ends[0] - lengths[0] : ends[-1]]  # of these lists
+        wide = ops.gather_rows(x, own)
+        soft = ops.segment_softmax(wide, offsets)
+        y, m = ops.message_update_forward(x, w, own, offsets, z=z, kind=kind, b=b)
+        dh, dw, dz, db = ops.message_update_backward(dy, y, m, w, own, offsets, rows, kind=kind, kinds=5)
+        stacked = np.stack([w, w.T, w + 1])
+        groups = [0, len(own) // 3, len(own) // 3, len(own)]
+        grouped = ops.grouped_linear(wide, stacked, groups, activation="relu")
+        dx_grouped, *of_groups = ops.grouped_linear_backward(soft, wide, stacked, grouped, groups, activation="relu")
+        by_list = (
+            y, m, ops.message_update(x, w, own, offsets, z=dy, activation="tanh"),
+            ops.gather_sum(x, own, offsets), ops.gather_max(x, own, offsets), ops.segment_sum(wide, offsets),
+            ops.segment_mean(wide, offsets), ops.segment_max(wide, offsets),
+        )  # fmt: skip
+        by_entry = (
+            wide, soft, ops.segment_sum_backward(dy, offsets, len(own)), ops.segment_mean_backward(dy, offsets, len(own)),
+            ops.segment_max_backward(dy, wide, offsets), ops.segment_softmax_backward(wide, soft, offsets),
+        )  # fmt: skip
+        summed = (
+            ops.gather_rows_backward(wide, own, rows), ops.gather_sum_backward(dy, own, offsets, rows),
+            ops.gather_max_backward(dy, x, own, offsets), *ops.transpose_index(own, offsets, rows), dh, dw, dz, db,
+            grouped, dx_grouped, *of_groups,
+        )  # fmt: skip
+        return (*by_list, *by_entry), summed
+
+    return call, (lengths, ends, dy, kind), f"x {x.shape}, {len(lengths)} lists of {len(index)}"
+
+
 @case("one_hot_dna")
 def one_hot(rng, dtype):
     texts = np.array(
@@ -285,7 +327,7 @@ def augment(rng, dtype):
 
 @case(
     "ecfp", "tanimoto", "tanimoto_topk", "descriptors", "substructure", "maccs", "atom_pairs", "topological_torsions",
-    "rdkit_fingerprint",
+    "rdkit_fingerprint", "mol_graphs",
 )  # fmt: skip
 def fingerprints(rng, dtype):
     pieces = ["C", "O", "N", "c1ccccc1", "C(=O)", "S", "Cl", "C1CCNCC1", "[Na+].", "(C)C"]
@@ -300,12 +342,15 @@ def fingerprints(rng, dtype):
         given = smiles.tolist()
         values = ops.descriptors(given, errors="mask")
         counts = ops.substructure(given, ["[OX2H]", "C~*~[#6]", "c1ccccc1"], what="count", errors="mask")
+        graphs = ops.mol_graphs(given, errors="mask")
         others = [
             function(given, errors="mask")
             for function in (ops.maccs, ops.atom_pairs, ops.topological_torsions, ops.rdkit_fingerprint)
         ]
+        arrays = ("atom_codes", "atom_floats", "bond_codes", "source", "target")
+        graph_sums = np.array([zlib.crc32(b"".join(getattr(g, name).tobytes() for name in arrays)) for g in graphs])
         return (
-            bits, *others, ops.tanimoto(bits, targets), *ops.tanimoto_topk(bits, targets, min(7, len(targets))), values, counts,
+            bits, *others, ops.tanimoto(bits, targets), *ops.tanimoto_topk(bits, targets, min(7, len(targets))), values, counts, graph_sums,
         ), ()  # fmt: skip
 
     return call, (smiles,), f"{len(smiles)} molecules, {len(targets)} targets"

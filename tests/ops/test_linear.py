@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
 import catalase as ct
 from catalase.backends.cuda.linear import GatheredBatch
-from catalase.ops.linear import DeferredMatmul
+from catalase.ops.linear import DeferredMatmul, sparse_from_entries
 from tests.agreement import FLOATS, same_as_cpu
 from tests.reference import matmul as reference
 from tests.reference.activations import ACTIVATIONS, OF_OUTPUT
@@ -312,6 +314,23 @@ def test_rows_of_a_sparse_batch():
     for wrong in (40, -1):
         with pytest.raises(IndexError, match="of a batch of 40"):
             batch.take(np.array([0, wrong]))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_sparse_batch_of_entries_can_be_copied(rng, dtype):
+    x = rng.standard_normal((5, 7)).astype(dtype) * (rng.random((5, 7)) < 0.3)
+    x[2] = 0
+    rows, columns = np.nonzero(x)
+    starts = np.searchsorted(rows, np.arange(6))
+    batch = sparse_from_entries(starts, columns.astype(np.int32), x[rows, columns], 7)
+    w = rng.standard_normal((7, 20)).astype(dtype)
+    for made in (batch, copy.deepcopy(batch)):
+        assert made.shape == (5, 7) and made.dtype == dtype and np.array_equal(made.to_dense(), x)
+        assert np.array_equal(ct.ops.linear(made, w), ct.ops.linear(batch, w))
+        assert np.allclose(ct.ops.linear(made, w), x.astype(np.float64) @ w, atol=1e-5)
+    for wrong in (columns[::-1], columns + 7, columns - 8):
+        with pytest.raises(ValueError, match="columns must ascend"):
+            sparse_from_entries(starts, wrong.astype(np.int32), x[rows, columns], 7)
 
 
 @pytest.mark.at_one_level

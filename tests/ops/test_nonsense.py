@@ -9,6 +9,7 @@ import pytest
 
 from catalase import ops
 from tests.nonsense import Target, call, ones, report
+from tests.ops.test_environments import ODD, packed
 from tests.reference.activations import NAMES
 
 f32 = np.float32
@@ -17,7 +18,7 @@ KINDS = {
     "activation": "word?", "name": "word?", "kept": "packed?", "ids": "ids", "labels": "labels", "lengths": "ids?", "num_embeddings": "whole", "padding_index": "whole?",
     "stride": "sizes", "padding": "padding", "dilation": "sizes", "size": "sizes", "factor": "sizes", "output_size": "sizes?", "shape": "sizes",
     "x": "array", "smiles": "anything", "patterns": "anything", "num_threads": "whole?", "reverse_complement": "anything", "sequences": "anything", "dtype": "dtype",
-    "numbers": "ids?", "masks": "anything", "fill": "real", "limits": "anything", "shift": "anything", "crop": "sizes?", "grad": "array", "mom": "array?", "weights": "array?",
+    "index": "ids", "offsets": "ids", "kind": "ids?", "kinds": "whole?", "z": "array?", "graphs": "ours", "numbers": "ids?", "masks": "anything", "fill": "real", "limits": "anything", "shift": "anything", "crop": "sizes?", "grad": "array", "mom": "array?", "weights": "array?",
 }  # fmt: skip
 # Where a function takes more, or other things, than the others of that name do.
 OWN = {
@@ -89,6 +90,18 @@ CALLS = {
     "as_sparse": lambda: call(np.ones((2, 3), np.uint8), np.float32),
     "embedding": lambda: call([[1, 0]], ones(3, 4)),
     "embedding_backward": lambda: call(ones(2, 4), [1, 0], 3, padding_index=2, out=ones(3, 4)),
+    "gather_rows": lambda: call(ones(3, 4), [0, 2]), "gather_rows_backward": lambda: call(ones(2, 4), [0, 2], 3),
+    "gather_sum": lambda: call(ones(3, 4), [0, 2], [0, 2], keep=ones(1, 4)), "gather_sum_backward": lambda: call(ones(1, 4), [0, 2], [0, 2], 3),
+    "gather_max": lambda: call(ones(3, 4), [0, 2], [0, 2]), "gather_max_backward": lambda: call(ones(1, 4), ones(3, 4), [0, 2], [0, 2]),
+    **{f"segment_{how}": lambda: call(ones(3, 4), [0, 1, 3]) for how in ("sum", "mean", "max", "softmax")},
+    **{f"segment_{how}_backward": lambda: call(ones(2, 4), [0, 1, 3], 3) for how in ("sum", "mean")},
+    "segment_max_backward": lambda: call(ones(2, 4), ones(3, 4), [0, 1, 3]), "segment_softmax_backward": lambda: call(ones(3, 4), ones(3, 4), [0, 1, 3]),
+    "grouped_linear": lambda: call(ones(3, 4), ones(2, 4, 5), [0, 1, 3], ones(2, 5), activation="relu"),
+    "grouped_linear_backward": lambda: call(ones(3, 5), ones(3, 4), ones(2, 4, 5), ones(3, 5), [0, 1, 3], activation="relu"),
+    "transpose_index": lambda: call([0, 2], [0, 2], 3),
+    **{name: lambda: call(ones(3, 4), ones(4, 2), [0, 2], [0, 2], z=ones(2, 2), kind=[1], b=ones(2), activation="relu") for name in ("message_update", "message_update_forward")},
+    "message_update_backward": lambda: call(ones(1, 2), ones(1, 2), ones(1, 4), ones(4, 2), [0, 2], [0, 2], 3, kind=[1], kinds=2, activation="relu"),
+    "environments": lambda: call(packed([ODD["ring"]]), 2, along="atoms", distinct=True),
     "dropout": lambda: call(ones(2, 3), 0.5, seed=1, layer=0, step=0, kept=np.ones((2, 3), np.uint8), out=ones(2, 3)),
     "dropout_backward": lambda: call(ones(2, 3), 0.5, seed=1, layer=0, step=0, kept=np.ones((2, 3), np.uint8)),
     "softmax_cross_entropy": lambda: call(ones(2, 3), np.array([0, 2]), ones(2)),
@@ -118,6 +131,8 @@ CALLS = {
     "one_hot_dna": lambda: call(["ACG", "AC"], length=3, reverse_complement=False, dtype="uint8", device="cpu"),
     "ecfp": lambda: call(["CCO"], radius=2, size=64, output="packed", chirality=False, features=False, use_bond_types=True, errors="raise", return_report=False, num_threads=1, device="cpu"),
     "descriptors": lambda: call(["CCO"], names=["MolWt", "qed"], errors="raise", return_report=False, num_threads=1),
+    "mol_graphs": lambda: call(["CCO"], "dmpnn", errors="raise", return_report=False, num_threads=1),
+    "MolGraphs": lambda: call("dmpnn", np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros((0, 7), np.uint8), np.zeros((0, 1), f32), np.zeros((0, 4), np.uint8), np.zeros(0, np.int32), np.zeros(0, np.int32)),
     "maccs": lambda: call(["CCO"], output="packed", errors="raise", return_report=False, num_threads=1),
     **{name: lambda: call(["CCO"], size=64, output="packed", errors="raise", return_report=False, num_threads=1) for name in ("atom_pairs", "topological_torsions", "rdkit_fingerprint")},
     "substructure": lambda: call(["CCO"], ["[OX2H]", "CC"], what="atoms", errors="raise", return_report=False, num_threads=1),
@@ -139,7 +154,7 @@ def test_nonsense_is_answered_by_a_sentence(name):
 
 def test_every_function_has_a_valid_call():
     found = {name for name in ops.__all__ if inspect.isfunction(getattr(ops, name))}
-    assert found == set(CALLS)
+    assert found | {"MolGraphs"} == set(CALLS)
     for name, make in CALLS.items():
         given = set(Target(getattr(ops, name), make).arguments)
         parameters = inspect.signature(getattr(ops, name)).parameters.values()

@@ -17,6 +17,7 @@ import pytest
 
 import catalase as ct
 from catalase import _core
+from tests.ops.test_environments import ODD, packed
 from tests.reference.activations import NAMES
 
 ops = ct.ops
@@ -174,11 +175,54 @@ def _other_cases() -> None:
     ids = np.arange(200) % 17
     call("embedding", ops.embedding, ids, _values(17, 40))
     call("embedding_backward", ops.embedding_backward, _values(200, 40), ids, 17)
+    _graph_cases()
     call("empty", lambda: np.zeros(3) + ops.empty((3, 5)).shape[0])
     call("one_hot_dna", ops.one_hot_dna, ["ACGT" * 20, "TTAC"], length=80)
     call("one_hot_dna long", ops.one_hot_dna, ["ACGT" * 20_000])
     images = np.random.default_rng(0).integers(0, 256, (6, 20, 18, 3), dtype=np.uint8)
     call("augment_images", ops.augment_images, images, seed=1, rotation=0.3, noise=0.1, masks=images[..., :1])
+
+
+def _numbers_of(batch: Any) -> tuple[Any, ...]:
+    levels = (batch.molecules, batch.atoms, *batch.bonds)
+    return tuple((level.index, level.offsets, level.transposed, level.kind, level.kinds) for level in levels)
+
+
+def _graph_cases() -> None:
+    offsets = np.arange(0, 121, 3)
+    index, x, dy = np.arange(120, dtype=np.int32) * 7 % 50, _values(50, 200), _values(40, 200)
+    for how in ("sum", "max"):
+        call(f"gather_{how}", getattr(ops, f"gather_{how}"), x, index, offsets)
+    call("gather_sum_backward", ops.gather_sum_backward, dy, index, offsets, 50)
+    call("gather_max_backward", ops.gather_max_backward, dy, x, index, offsets)
+    call("gather_rows", ops.gather_rows, x, index)
+    call("gather_rows_backward", ops.gather_rows_backward, _values(120, 200), index, 50)
+    call("transpose_index", ops.transpose_index, index, offsets, 50)
+    w, groups = _values(3, 200, 90), [0, 20, 20, 50]
+    call("grouped_linear", ops.grouped_linear, x, w, groups, _values(3, 90), activation="relu")
+    y = ops.grouped_linear(x, w, groups)
+    call("grouped_linear_backward", ops.grouped_linear_backward, y, x, w, y, groups, activation="relu")
+    w, kind = _values(200, 90), np.arange(40) % 7
+    call("message_update", ops.message_update, x, w, index, offsets, z=_values(7, 90), kind=kind, b=_values(90))
+    call("message_update_forward", ops.message_update_forward, x, w, index, offsets)
+    y, m = ops.message_update_forward(x, w, index, offsets, z=_values(7, 90), kind=kind)
+    backward = ops.message_update_backward
+    call("message_update_backward", backward, y, y, m, w, index, offsets, 50, kind=kind, kinds=7)
+    graphs = packed([ODD[name] for name in ODD], 2, 1)
+    for name in ("Environments", "EnvironmentBatch", "RowLists"):
+        call(name, lambda: _numbers_of(ops.environments(graphs, 3).batch([3, 4, 5, 5])))
+    call("environments", lambda: ops.environments(graphs, 3).atom_classes)
+    call("environments plain", lambda: ops.environments(graphs, 3, distinct=False).atom_order)
+    call("environments along atoms", lambda: ops.environments(graphs, 3, along="atoms").atom_order)
+    found = ops.environments(graphs, 3)
+    call("Environments.batch", lambda: _numbers_of(found.batch()))
+    wide = _values(120, 200)
+    for how in ("sum", "mean", "max", "softmax"):
+        call(f"segment_{how}", getattr(ops, f"segment_{how}"), wide, offsets)
+    for how in ("sum", "mean"):
+        call(f"segment_{how}_backward", getattr(ops, f"segment_{how}_backward"), dy, offsets, 120)
+    call("segment_max_backward", ops.segment_max_backward, dy, wide, offsets)
+    call("segment_softmax_backward", ops.segment_softmax_backward, wide, wide, offsets)
 
 
 def _molecule_cases() -> None:
@@ -192,6 +236,9 @@ def _molecule_cases() -> None:
             call(f"{name} {output}", getattr(ops, name), smiles[:190], output=output)
     call("maccs", ops.maccs, smiles[:190])
     call("descriptors", ops.descriptors, smiles[:180], names=list(ct._core.DESCRIPTORS))
+    call("MolGraphs", lambda: ops.mol_graphs(smiles[:9])[[7, 2]])
+    for features in ("dmpnn", "molgraph"):
+        call(f"mol_graphs {features}", ops.mol_graphs, [*smiles[-4:], "C" * 200 + "C/C=C/C[C@H](N)O"], features)
     status = np.zeros(len(smiles), np.uint8)
     call("scaffold_keys", lambda: [key for key in _core.scaffold_keys(smiles, status, 3) if key is not None])
     for what in ("match", "count", "atoms"):
@@ -218,6 +265,9 @@ def _flat(result: Any) -> list[bytes]:
     """The bits of all arrays of a result."""
     if hasattr(result, "states"):  # what a recurrent layer keeps; its rows beyond the last state are never written
         return []
+    if isinstance(result, ops.MolGraphs):
+        arrays = ("atom_offsets", "bond_offsets", "atom_codes", "atom_floats", "bond_codes", "source", "target")
+        result = [getattr(result, name) for name in arrays]
     if isinstance(result, (tuple, list)):
         return [piece for part in result for piece in _flat(part)]
     return [] if result is None else [np.asarray(result).tobytes()]

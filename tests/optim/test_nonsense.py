@@ -19,6 +19,7 @@ SCHEDULES = {
     "ExponentialDecay": lambda: call(0.1, 0.5, 10, staircase=True),
     "PolynomialDecay": lambda: call(0.1, 0.01, 10, power=1.0),
     "CosineDecay": lambda: call(0.1, 0.01, 10, warmup=2),
+    "WarmupExponentialDecay": lambda: call(0.1, 0.2, 0.01, 10, warmup=2),
     "LinearCosineDecay": lambda: call(0.1, 10, alpha=0.1, beta=0.01, periods=0.5),
     "PiecewiseConstant": lambda: call([10, 20], [0.1, 0.01, 0.001]),
 }

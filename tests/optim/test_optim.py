@@ -178,6 +178,8 @@ USES = {
     "linear": ((6, 4), lambda x, w: F.linear(x, w)), "conv1d": ((3, 2, 4), lambda x, w: F.conv1d(x.reshape(2, 3, 2), w)),
     "rnn": ((2, 2), recurrent(F.rnn, 1)), "gru": ((2, 6), recurrent(F.gru, 3)), "lstm": ((2, 8), recurrent(F.lstm, 4)),
     "where": ((6,), lambda x, w: where(x.data > 0, x * w, w)), "concatenate": ((2, 6), lambda x, w: concatenate([x * x, w * w])),
+    "gather_rows": ((5, 3), lambda x, w: x.sum() * F.gather_rows(w, [1, 2])), "gather_sum": ((5, 3), lambda x, w: x.sum() * F.gather_sum(w, [1, 2], [0, 2])),
+    "message_update": ((6, 3), lambda x, w: F.message_update(x, w, [0, 1], [0, 2])), "segment_max": ((5, 3), lambda x, w: x.sum() * F.segment_max(w, [0, 5])),
     "embedding": ((5, 3), lambda x, w: x.sum() * F.embedding(np.array([1, 2]), w)),
 }  # fmt: skip
 
@@ -255,6 +257,10 @@ def test_schedules():
     linear_cosine = optim.LinearCosineDecay(2.0, 10, alpha=0.1, beta=0.01)
     exact = [2 * ((0.1 + 1 - t / 10) * 0.5 * (1 + np.cos(np.pi * t / 10)) + 0.01) for t in range(11)]
     assert np.allclose([linear_cosine(t) for t in range(11)], exact) and linear_cosine(50) == linear_cosine(10)
+    warm = optim.WarmupExponentialDecay(1e-4, 1e-3, 1e-5, steps=24, warmup=4)
+    exact = [1e-4 + t * (9e-4 / 4) if t < 4 else 1e-3 * 0.01 ** (min(t - 4, 20) / 20) for t in range(30)]
+    assert np.allclose([warm(t) for t in range(30)], exact, rtol=1e-12)
+    assert optim.WarmupExponentialDecay(1, 2, 3, steps=5, warmup=5)(5) == 3
     assert [optim.PiecewiseConstant([2, 4], [3, 2, 1])(t) for t in range(6)] == [3, 3, 2, 2, 1, 1]
 
 
@@ -273,6 +279,8 @@ def test_bad_input():
         (lambda: optim.ExponentialDecay(0.1, 0.5, 0), ValueError, "steps must be 1 or more"),
         (lambda: optim.PolynomialDecay(np.inf, 0, 5), ValueError, "initial must be a finite number"),
         (lambda: optim.CosineDecay(1, 0, 5, warmup=5), ValueError, "warmup must be from 0"),
+        (lambda: optim.WarmupExponentialDecay(1, 2, 1, 5, warmup=6), ValueError, "warmup must be from 0 to steps"),
+        (lambda: optim.WarmupExponentialDecay(1, 2, 0, 5), ValueError, "final must be above 0"),
     ]:
         with pytest.raises(kind, match=words):
             call()

@@ -381,6 +381,47 @@ class Backend(ABC):
     def embedding_backward(self, ids: Array, dy: Array, dw: Array, padding: int) -> int:
         """Write the sums of gradient rows with equal ids (padding -1: none); return the place of a bad id, as `embedding`."""
 
+    # Lists of rows: list r has the entries offsets[r] (int64) to offsets[r + 1] - 1, entry e the row index[e] (int32), or
+    # row e if there is no index. Arrays of rows are matrices.
+    @abstractmethod
+    def list_sum(
+        self, x: Array, offsets: Array, index: Array | None = None, mean: bool = False, keep: Array | None = None
+    ) -> Array:
+        """Return the sum (or mean) of each list, with 0 where ``keep`` is not above 0."""
+
+    @abstractmethod
+    def list_max(self, x: Array, offsets: Array, index: Array | None = None) -> Array: ...
+    @abstractmethod
+    def list_max_backward(self, dy: Array, x: Array, offsets: Array, index: Array | None = None) -> Array:
+        """Return the gradient at x: the first row of the largest value gets it."""
+
+    @abstractmethod
+    def segment_softmax(self, x: Array, offsets: Array) -> Array: ...
+    @abstractmethod
+    def segment_softmax_backward(self, dy: Array, y: Array, offsets: Array) -> Array: ...
+    @abstractmethod
+    def segment_spread(self, dy: Array, offsets: Array, mean: bool, rows: int) -> Array:
+        """Return row r of ``dy`` (or its quotient by the length) for each of the ``rows`` rows of segment r."""
+
+    @abstractmethod
+    def message_update(
+        self,
+        h: Array,
+        w: Array,
+        z: Array | None,
+        kind: Array | None,
+        b: Array | None,
+        activation: int,
+        offsets: Array,
+        index: Array,
+        keep: bool,
+    ) -> tuple[Array, Array | None]:
+        """Return ``act(m @ w + b + z[kind])``, and with ``keep`` the sums m; without ``kind`` list r adds row r of z."""
+
+    @abstractmethod
+    def transpose_lists(self, offsets: Array, index: Array, rows: int) -> tuple[Array, Array]:
+        """Return the index and the offsets of each row's lists, ascending."""
+
     @abstractmethod
     def one_hot(
         self, texts: list[Any], stop: NDArray[np.int64], reverse: NDArray[np.uint8], columns: int, dtype: Any

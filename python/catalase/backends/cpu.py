@@ -405,6 +405,57 @@ class CpuBackend(Backend):
         rows = dy.reshape(math.prod(ids.shape), dy.shape[-1])
         return _core.embedding_gradient(ids, padding, unit_rows(rows), dw)
 
+    # Lists of rows.
+    def list_sum(
+        self, x: NDArray[Any], offsets: NDArray[Any], index: NDArray[Any] | None = None, mean: bool = False,
+        keep: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:  # fmt: skip
+        out = empty((len(offsets) - 1, x.shape[1]), x.dtype)
+        _core.list_sum(offsets, index, mean, unit_rows(x), None if keep is None else unit_rows(keep), out)
+        return out
+
+    def list_max(self, x: NDArray[Any], offsets: NDArray[Any], index: NDArray[Any] | None = None) -> NDArray[Any]:
+        out = empty((len(offsets) - 1, x.shape[1]), x.dtype)
+        _core.list_max(offsets, index, unit_rows(x), out)
+        return out
+
+    def list_max_backward(
+        self, dy: NDArray[Any], x: NDArray[Any], offsets: NDArray[Any], index: NDArray[Any] | None = None
+    ) -> NDArray[Any]:
+        dx = empty(x.shape, x.dtype)
+        _core.list_max_backward(offsets, index, unit_rows(dy), unit_rows(x), dx)
+        return dx
+
+    def segment_softmax(self, x: NDArray[Any], offsets: NDArray[Any]) -> NDArray[Any]:
+        y = empty(x.shape, x.dtype)
+        _core.segment_softmax(offsets, unit_rows(x), y)
+        return y
+
+    def segment_softmax_backward(self, dy: NDArray[Any], y: NDArray[Any], offsets: NDArray[Any]) -> NDArray[Any]:
+        dx = empty(y.shape, y.dtype)
+        _core.segment_softmax_backward(offsets, unit_rows(dy), unit_rows(y), dx)
+        return dx
+
+    def segment_spread(self, dy: NDArray[Any], offsets: NDArray[Any], mean: bool, rows: int) -> NDArray[Any]:
+        dx = empty((rows, dy.shape[1]), dy.dtype)
+        _core.segment_spread(offsets, mean, unit_rows(dy), dx)
+        return dx
+
+    def message_update(
+        self, h: NDArray[Any], w: NDArray[Any], z: NDArray[Any] | None, kind: NDArray[Any] | None,
+        b: NDArray[Any] | None, activation: int, offsets: NDArray[Any], index: NDArray[Any], keep: bool,
+    ) -> tuple[NDArray[Any], NDArray[Any] | None]:  # fmt: skip
+        y = empty((len(offsets) - 1, w.shape[1]), h.dtype)
+        m = empty((len(y), w.shape[0]), h.dtype) if keep else None
+        z, b = None if z is None else unit_rows(z), _dense(b)
+        _core.message_update(offsets, index, unit_rows(h), whole_strides(w), z, kind, b, activation, m, y)
+        return y, m
+
+    def transpose_lists(
+        self, offsets: NDArray[Any], index: NDArray[Any], rows: int
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        return _core.transpose_lists(offsets, index, rows)
+
     def one_hot(
         self, texts: list[Any], stop: NDArray[np.int64], reverse: NDArray[np.uint8], columns: int, dtype: Any
     ) -> tuple[NDArray[Any], int, int]:

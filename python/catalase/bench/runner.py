@@ -31,6 +31,7 @@ PEERS = {
     "sklearn": "sklearn",
     "rdkit": "rdkit",
     "deepchem": "deepchem",
+    "chemprop": "chemprop",
     "skfp": "skfp",
     "fpsim2": "FPSim2",
 }

@@ -36,6 +36,12 @@ def add(commands: Commands) -> None:
         "--patience", type=whole_number(1), default=10, help="epochs without improvement (default: %(default)s)"
     )
     parser.add_argument("--seed", type=whole_number(0, 2**63 - 1), default=0)
+    parser.add_argument(
+        "--model",
+        choices=["dense", "graph"],
+        default="dense",
+        help="a dense net on --features, or a D-MPNN on molecular graphs (default: %(default)s)",
+    )
     add_feature_options(parser, default="ecfp")
     parser.add_argument(
         "--standardize",
@@ -44,17 +50,28 @@ def add(commands: Commands) -> None:
         f"duplicates are only reported, in tables of up to {_MOST_CHECKED:,} rows",
     )
     parser.add_argument(
-        "--layer", action="append", type=whole_number(1), help="width of a hidden layer; repeat for several"
+        "--layer",
+        action="append",
+        type=whole_number(1),
+        help="width of a hidden layer of the dense net; repeat for several (default: 1000)",
     )
-    parser.add_argument("--dropout", type=number(lambda v: 0 <= v < 1, "0 or more and below 1"), default=0.5)
-    parser.add_argument("--learning-rate", type=number(lambda v: v > 0, "above 0"), default=1e-3)
+    parser.add_argument(
+        "--dropout",
+        type=number(lambda v: 0 <= v < 1, "0 or more and below 1"),
+        help="(default: 0.5; 0 for --model graph)",
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=number(lambda v: v > 0, "above 0"),
+        default=1e-3,
+        help="for --model graph the highest of its course (default: %(default)s)",
+    )
     parser.add_argument(
         "--weight-decay",
         type=number(lambda v: v >= 0, "0 or more"),
-        default=0.0,
-        help="L2 penalty on the weights",
+        help="L2 penalty on the weights of the dense net (default: 0)",
     )
-    parser.add_argument("--batch-size", type=whole_number(1), default=100)
+    parser.add_argument("--batch-size", type=whole_number(1), help="(default: 100; 64 for --model graph)")
     add_table_options(parser)
 
 
@@ -63,18 +80,18 @@ def run(options: argparse.Namespace) -> int:
     from .._internal.console import Console
     from .._internal.storage.outputs import Output, check_outputs
     from .common import tables
-    from .common.features import featurizer_of
 
     console = Console()
     out = Path(options.out)
     _check_tasks(options.task, options.smiles)
+    featurizer = _featurizer(options)
     unreadable = tables.UnreadableRows.of(options, f"{out}.errors.csv")
     _check_folder(out)
     # Where the parent folder of a new model does not exist yet, there can be no error file in it to check.
     new = options.errors_file is None and not out.absolute().parent.exists()
     outputs = [Output("--out", out, folder=True), *([] if new else [unreadable.output])]
     check_outputs("train", {"the table": options.table}, outputs, force=options.force)
-    dataset = tables.load_table(unreadable, options.task, options.smiles, featurizer_of(options))
+    dataset = tables.load_table(unreadable, options.task, options.smiles, featurizer)
     report, rows = dataset.report, tables.kept_rows(dataset.report)
     same = _same_molecules(console, dataset, rows, options.standardize)
     notes = []
@@ -104,7 +121,7 @@ def run(options: argparse.Namespace) -> int:
     if options.classification:
         _check_training_classes(parts[0], options.task, options.splitter)
     transformer = _transformer(parts[0], options.classification)
-    model = _model(options, parts[0].X.shape[1])
+    model = _model(options, parts[0])
     training, validation = (transformer.transform(part) for part in parts[:2])
     best, interrupted = _fit(model, training, validation, options.epochs, options.patience)
     model.transformers, model.smiles_column = [transformer], options.smiles
@@ -132,6 +149,8 @@ def _finite(dataset: Any, rows: Any) -> tuple[Any, list[Any]]:
 
     from .._internal.report import Failure
 
+    if not isinstance(dataset.X, np.ndarray):  # graphs have no numbers that could be NaN
+        return dataset, []
     usable = np.isfinite(dataset.X)
     whole = usable.all(axis=1)
     if whole.all():
@@ -173,18 +192,44 @@ def _transformer(training: Any, classification: bool) -> Any:
     return trans.NormalizationTransformer(transform_y=True, dataset=training)
 
 
-def _model(options: argparse.Namespace, n_features: int) -> Any:
+def _featurizer(options: argparse.Namespace) -> Any:
+    """Return what makes the model's features; refuse options that belong to the other model."""
+    from .. import feat
+    from .common.features import featurizer_of
+
+    if options.model == "dense":
+        return featurizer_of(options)
+    for option, given in (("--layer", options.layer), ("--weight-decay", options.weight_decay)):
+        if given is not None:
+            raise ValueError(f"{option} is for --model dense; leave it out for a graph net")
+    if options.features != ["ecfp"]:
+        raise ValueError("--features is for --model dense; a graph net makes its features of atoms and bonds itself")
+    return feat.MolGraphFeaturizer()
+
+
+def _model(options: argparse.Namespace, training: Any) -> Any:
     """Return the model that the options describe, with random weights."""
     from .. import models
 
+    if options.model == "graph":
+        return models.DMPNNModel(
+            len(options.task),
+            mode="classification" if options.classification else "regression",
+            dropout=options.dropout or 0.0,
+            max_lr=options.learning_rate,
+            init_lr=options.learning_rate / 10,
+            final_lr=options.learning_rate / 10,
+            batch_size=options.batch_size or 64,
+            seed=options.seed,
+        )
     make: Any = models.MultitaskClassifier if options.classification else models.MultitaskRegressor
     return make(
         len(options.task),
-        n_features,
+        training.X.shape[1],
         layer_sizes=options.layer or [1000],
-        dropouts=options.dropout,
-        weight_decay_penalty=options.weight_decay,
-        batch_size=options.batch_size,
+        dropouts=0.5 if options.dropout is None else options.dropout,
+        weight_decay_penalty=options.weight_decay or 0.0,
+        batch_size=options.batch_size or 100,
         learning_rate=options.learning_rate,
         seed=options.seed,
     )

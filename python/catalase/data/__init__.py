@@ -9,6 +9,8 @@ from .dataset import Dataset, NumpyDataset
 from .disk import DiskDataset
 from .disk_writer import DiskWriter
 from .genome import Interval, one_hot_intervals, read_bed, read_fasta, reverse_complement
+from .graph import GraphDataset
+from .graph_batch import AtomLists, GraphBatch
 from .image import ImageDataset
 from .image_loader import ImageLoader
 from .ragged import RaggedArray, SequenceBatch
@@ -16,6 +18,7 @@ from .sequence import SequenceDataset
 from .tokenizer import CharTokenizer, DNATokenizer, SmilesTokenizer, load_tokenizer
 
 __all__ = [
+    "AtomLists",
     "Augment",
     "AugmentedDataset",
     "CSVLoader",
@@ -24,6 +27,8 @@ __all__ = [
     "Dataset",
     "DiskDataset",
     "DiskWriter",
+    "GraphBatch",
+    "GraphDataset",
     "ImageDataset",
     "ImageLoader",
     "Interval",

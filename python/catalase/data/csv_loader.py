@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from .._internal.text import FLOAT32_LIMIT, parse_float, strip_white
 from ..feat.featurizer import Featurizer, featurizing
 from .dataset import Dataset, NumpyDataset, task_names
 from .disk import DiskDataset
+from .graph import GraphDataset, dataset_in_memory, is_empty
 from .open_table import open_table
 
 _MISSING = {"", "nan", "na", "n/a", "null", "none"}
@@ -82,7 +83,7 @@ class CSVLoader:
             (``.parquet``). SD files and SMILES with names have the column ``smiles``, which is also taken where
             ``feature_field`` is not there.
         data_dir : path, optional
-            Folder for a `DiskDataset`; by default the dataset is in memory.
+            Folder for a `DiskDataset` or a `GraphDataset`; by default the dataset is in memory.
         shard_size : int
             Number of rows that are read and featurized at a time.
         errors : {"raise", "mask", "drop"}
@@ -92,7 +93,7 @@ class CSVLoader:
 
         Returns
         -------
-        NumpyDataset or DiskDataset
+        NumpyDataset or DiskDataset, or of a featurizer of graphs a GraphDataset
 
         Raises
         ------
@@ -119,7 +120,10 @@ class CSVLoader:
         counts = [0, 0]  # rows read, rows kept
         shards = self._shards(files, shard_size, errors, failures, counts)
         if data_dir is not None:
-            return DiskDataset.create(data_dir, shards, tasks=self.tasks, report=lambda: self._report(counts, failures))
+            report = functools.partial(self._report, counts, failures)
+            if isinstance(self.featurizer, Featurizer) and self.featurizer.makes_graphs:
+                return GraphDataset.create(data_dir, cast("Iterator[GraphDataset]", shards), report=report)
+            return DiskDataset.create(data_dir, shards, tasks=self.tasks, report=report)
         parts = list(shards)
         dataset = parts[0] if len(parts) == 1 else _join(parts, self.tasks)
         dataset.report = self._report(counts, failures)
@@ -135,7 +139,7 @@ class CSVLoader:
 
     def _shards(
         self, files: Sequence[str | Path], size: int, errors: str, failures: list[Failure], counts: list[int]
-    ) -> Iterator[NumpyDataset]:
+    ) -> Iterator[Dataset]:
         any_row = False
         for rows, unread in self._rows(files, size):
             any_row = True
@@ -165,7 +169,7 @@ class CSVLoader:
         errors: str,
         failures: list[Failure],
         counts: list[int],
-    ) -> NumpyDataset:
+    ) -> Dataset:
         start = counts[0]
         counts[0] += len(rows)
         y = np.full((len(rows), len(self.tasks)), np.nan, np.float32)
@@ -194,11 +198,11 @@ class CSVLoader:
         failed = {f.position - start for f in failures[-len(rows) * (len(self.tasks) + 1) :]}
         w = np.where(np.isnan(y), np.float32(0), np.float32(1))
         if errors == "mask":
-            w[[i for i in range(len(rows)) if i in failed and not X[i].any()]] = 0
+            w[[i for i in range(len(rows)) if i in failed and is_empty(X[i])]] = 0
         counts[1] += len(keep)
         ids = np.array([row[self.id_field] for row in rows])
         kept = self.featurizer if isinstance(self.featurizer, Featurizer) else None
-        return NumpyDataset(X, y[keep], w[keep], ids[keep], tasks=self.tasks, featurizer=kept)
+        return dataset_in_memory(X, y[keep], w[keep], ids[keep], tasks=self.tasks, featurizer=kept)
 
     def _featurize(
         self, items: list[str], known: set[int], start: int, errors: str, failures: list[Failure]
@@ -265,6 +269,8 @@ def _merged_by_row(failures: list[Failure]) -> list[Failure]:
     return [rows[position] for position in sorted(rows)]
 
 
-def _join(parts: Sequence[NumpyDataset], tasks: list[str]) -> NumpyDataset:
+def _join(parts: Sequence[Dataset], tasks: list[str]) -> Dataset:
+    if isinstance(parts[0], GraphDataset):
+        return GraphDataset.merge(cast("Sequence[GraphDataset]", parts))
     X, y, w, ids = (np.concatenate([getattr(part, name) for part in parts]) for name in ("X", "y", "w", "ids"))
     return NumpyDataset(X, y, w, ids, tasks=tasks, featurizer=parts[0].featurizer)

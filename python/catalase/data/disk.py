@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,21 +16,19 @@ from .._internal.report import Report
 from ..feat.featurizer import Featurizer
 from .dataset import Dataset, Rows, checked_walk, filled_up, task_names
 from .lazy_columns import prefetch
-from .shard_list import FORMAT, MANIFEST, VERSION, ShardList, checked_extra, claim_folder
+from .shard_list import FORMAT, FORMAT_OF_GRAPHS, MANIFEST, VERSION, ShardList, checked_extra, claim_folder
 from .shards import (
     COLUMNS,
-    SHARD_NAME,
     ColumnSpec,
     DeepChemShards,
     NpyShards,
     ShardedArray,
     Shards,
+    column_spec,
     deepchem_tasks,
     is_deepchem,
 )
 from .shuffle_windows import read_window, windows
-
-_DTYPE = re.compile(r"[<>|=]?[biufcUS]\d{1,8}")
 
 
 class DiskDataset(Dataset):
@@ -109,6 +106,8 @@ class DiskDataset(Dataset):
         if len(data) > storage.MAX_JSON_BYTES:
             raise ValueError(f"DiskDataset: {file} has {len(data)} bytes, more than a manifest has; it is damaged")
         manifest = storage.verify_digest(storage.parse_json(data, file), file)
+        if manifest.get("format") == FORMAT_OF_GRAPHS:
+            raise ValueError(f"DiskDataset: {file} is a dataset of graphs; catalase.data.GraphDataset.load opens it")
         if manifest.get("format") != FORMAT or manifest.get("format_version") != VERSION:
             raise ValueError(f"DiskDataset: {file} is not a dataset of format version {VERSION}; make it again")
         try:
@@ -116,7 +115,7 @@ class DiskDataset(Dataset):
             self.extra = dict(manifest["extra"])
             self.report = Report.from_dict(manifest["report"]) if manifest["report"] else None
             self.featurizer, self.scaled_by = _featurizer_and_scale(manifest)
-            forms = {c: _column_spec(manifest["columns"][c]) for c in COLUMNS}
+            forms = {c: column_spec(manifest["columns"][c]) for c in COLUMNS}
             entries = [{c: str(shard[c]) for c in COLUMNS} for shard in manifest["shards"]]
             rows = [int(shard["rows"]) for shard in manifest["shards"]]
             if not rows or min(rows) < 0 or sum(rows) >= 2**63:
@@ -127,8 +126,7 @@ class DiskDataset(Dataset):
             raise ValueError(f"DiskDataset: {file} lacks a field or has one of the wrong type ({error})") from None
         for entry in entries:
             for name in entry.values():
-                if not SHARD_NAME.fullmatch(name):
-                    raise ValueError(f"DiskDataset: {file} names a shard {name!r}, which is no shard's name")
+                ShardList.checked_name(self.path, name)
         self._shards = NpyShards(self.path, entries, rows, forms, verify)
         self._shards.check_sizes("ids")  # memory is allocated by the number of rows, so it must not exceed the bytes
 
@@ -310,9 +308,3 @@ def _featurizer_and_scale(manifest: dict[str, Any]) -> tuple[Any, float]:
     if type(scale) not in (int, float) or not 0 < scale < float("inf"):
         raise ValueError(f"scaled_by is {scale!r}")
     return featurizer, float(scale)
-
-
-def _column_spec(entry: dict[str, Any]) -> ColumnSpec:
-    if not _DTYPE.fullmatch(entry["dtype"]):
-        raise ValueError(f"the dtype {entry['dtype']!r}")
-    return ColumnSpec(tuple(int(n) for n in entry["shape"]), np.dtype(entry["dtype"]))

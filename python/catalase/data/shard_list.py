@@ -22,6 +22,7 @@ from .dataset import Dataset
 from .shards import COLUMNS, SHARD_NAME, ColumnSpec, is_deepchem
 
 FORMAT, VERSION, MANIFEST = "catalase dataset", 2, "manifest.json"
+FORMAT_OF_GRAPHS = "catalase graphs"  # of a GraphDataset
 _TEMPORARY = re.compile(rf"\.(manifest\.json|{SHARD_NAME.pattern})\.[0-9a-f]{{12}}\.tmp")
 
 _REPLACED = re.compile(r"\.manifest\.json\.[0-9a-f]{12}\.old")
@@ -36,7 +37,7 @@ def claim_folder(function: str, folder: Path) -> None:
     if not manifest.exists() and not manifest.is_symlink():
         return
     try:
-        ours = storage.read_json(manifest).get("format") == FORMAT
+        ours = storage.read_json(manifest).get("format") in (FORMAT, FORMAT_OF_GRAPHS)
     except (OSError, ValueError):  # it is damaged, but it is ours if our shards are there too
         ours = any(SHARD_NAME.fullmatch(file.name) for file in folder.iterdir())
     if not ours:
@@ -60,6 +61,9 @@ def checked_extra(function: str, extra: Any) -> dict[str, Any]:
 
 class ShardList:
     """The shards that have been written, and the column specifications that the next one must match."""
+
+    format = (FORMAT, VERSION)
+    columns: tuple[str, ...] = COLUMNS
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -89,15 +93,30 @@ class ShardList:
     def add(self, shard: Dataset) -> None:
         """Write the columns of a shard; they become part of the dataset when a manifest names them."""
         number = len(self.entries)
-        for column in COLUMNS:
-            _arrays.refuse_masked("DiskDataset", column, getattr(shard, column))
-        arrays = {column: np.asarray(getattr(shard, column)) for column in COLUMNS}
+        arrays = self.arrays_of(shard)
         forms = {column: self._fit(column, array, number) for column, array in arrays.items()}
-        entry: dict[str, Any] = {"rows": len(arrays["ids"])}
+        entry: dict[str, Any] = dict(self.lengths_of(arrays))
         for column, array in arrays.items():
             entry[column] = _write(self.folder, column, number, array)
         self.entries.append(entry)
         self.forms = forms
+
+    def arrays_of(self, shard: Any) -> dict[str, NDArray[Any]]:
+        """Return the arrays of a shard, each of which becomes a file."""
+        for column in COLUMNS:
+            _arrays.refuse_masked("DiskDataset", column, getattr(shard, column))
+        return {column: np.asarray(getattr(shard, column)) for column in COLUMNS}
+
+    def lengths_of(self, arrays: dict[str, NDArray[Any]]) -> dict[str, int]:
+        """Return the lengths that the manifest keeps of a shard."""
+        return {"rows": len(arrays["ids"])}
+
+    @staticmethod
+    def checked_name(folder: Path, name: Any) -> str:
+        """Return the file name of a column of a shard; refuse what is none."""
+        if not isinstance(name, str) or not SHARD_NAME.fullmatch(name):
+            raise ValueError(f"DiskDataset: {folder / MANIFEST} names a shard {name!r}, which is no shard's name")
+        return name
 
     def _fit(self, column: str, array: NDArray[Any], number: int) -> ColumnSpec:
         if array.dtype.hasobject:
@@ -121,8 +140,8 @@ class ShardList:
         return storage.write_json_atomic(
             self.folder / MANIFEST,
             {
-                "format": FORMAT,
-                "format_version": VERSION,
+                "format": self.format[0],
+                "format_version": self.format[1],
                 "tasks": tasks,
                 "columns": columns,
                 "shards": self.entries,
@@ -143,13 +162,18 @@ class ShardList:
 
         The shards of the manifest, and of replaced manifests that still have readers, stay.
         """
-        wanted = {entry[column] for entry in self.entries for column in COLUMNS}
+        wanted = {entry[column] for entry in self.entries for column in self.columns}
         for old in [file for file in self.folder.iterdir() if _REPLACED.fullmatch(file.name)]:
             if not storage.is_held(old):
                 old.unlink(missing_ok=True)
                 continue
             with suppress(ValueError, KeyError, TypeError):
-                wanted |= {shard[column] for shard in storage.read_json(old)["shards"] for column in COLUMNS}
+                wanted |= {
+                    shard[column]
+                    for shard in storage.read_json(old)["shards"]
+                    for column in shard
+                    if isinstance(shard[column], str)
+                }
         for file in self.folder.iterdir():
             if _TEMPORARY.fullmatch(file.name) or (SHARD_NAME.fullmatch(file.name) and file.name not in wanted):
                 file.unlink(missing_ok=True)

@@ -24,7 +24,8 @@ from .._internal.text import strip_white
 from .lazy_columns import LazyArray
 
 COLUMNS = ("X", "y", "w", "ids")
-SHARD_NAME = re.compile(r"(X|y|w|ids)-\d{5,}-[0-9a-f]{64}\.npy")
+SHARD_NAME = re.compile(r"(X|y|w|ids|(atom|bond)_(codes|counts)|atom_floats|source|target)-\d{5,}-[0-9a-f]{64}\.npy")
+_DTYPE = re.compile(r"[<>|=]?[biufcUS]\d{1,8}")
 
 
 class ColumnSpec(NamedTuple):
@@ -37,6 +38,13 @@ class ColumnSpec(NamedTuple):
     def row_bytes(self) -> int:
         """Number of bytes a row."""
         return math.prod(self.shape) * self.dtype.itemsize
+
+
+def column_spec(entry: dict[str, Any]) -> ColumnSpec:
+    """Return the specification that a manifest has of a column."""
+    if not _DTYPE.fullmatch(entry["dtype"]):
+        raise ValueError(f"the dtype {entry['dtype']!r}")
+    return ColumnSpec(tuple(int(n) for n in entry["shape"]), np.dtype(entry["dtype"]))
 
 
 class Shards(ABC):
@@ -94,7 +102,7 @@ class NpyShards(Shards):
                     f"DiskDataset: {self.folder / entry[column]} was altered or cut short: it has {size} bytes, too "
                     f"few for the {rows} rows that the manifest lists; make the dataset again"
                 )
-        if form.dtype.kind in "US" and form.dtype.itemsize > longest:
+        if form.dtype.kind in "US" and self.total and form.dtype.itemsize > longest:
             raise ValueError(
                 f"DiskDataset: the manifest of {self.folder} says {form.dtype} of {column}, more than its files hold; make the "
                 "dataset again"

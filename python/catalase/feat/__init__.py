@@ -18,6 +18,7 @@ from .fingerprints import (
     RDKitFingerprint,
     TopologicalTorsionFingerprint,
 )
+from .graphs import ConvMolFeaturizer, MolGraphConvFeaturizer, MolGraphFeaturizer
 
 if TYPE_CHECKING:
     from ..trans.transformer import TransformedFeaturizer
@@ -26,12 +27,15 @@ __all__ = [
     "DESCRIPTOR_NAMES",
     "AtomPairFingerprint",
     "CircularFingerprint",
+    "ConvMolFeaturizer",
     "Combined",
     "DNAOneHotFeaturizer",
     "Descriptors",
     "Featurizer",
     "FilterCatalog",
     "MACCSKeysFingerprint",
+    "MolGraphConvFeaturizer",
+    "MolGraphFeaturizer",
     "RDKitDescriptors",
     "RDKitFingerprint",
     "TopologicalTorsionFingerprint",

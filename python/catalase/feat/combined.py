@@ -62,6 +62,9 @@ class Combined(Featurizer):
         reads = {featurizer.reads for featurizer in featurizers}
         if len(reads) > 1:
             raise ValueError(f"Combined: featurizers must read the same, but they read {' and '.join(sorted(reads))}")
+        graphs = [featurizer for featurizer in featurizers if featurizer.makes_graphs]
+        if graphs:
+            raise ValueError(f"Combined: puts rows of numbers side by side, but {graphs[0]!r} makes graphs")
         self.featurizers = list(featurizers)
         self.reads = featurizers[0].reads
 

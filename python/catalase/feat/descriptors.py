@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from .._internal.numbers import choice, flag
 from .._internal.registry import Bool, List, Str, register
 from ..ops.descriptors import DESCRIPTOR_NAMES, checked_names
 from ..ops.descriptors import descriptors as compute
+from .distributions import distributions
 from .featurizer import Featurizer, datapoints_of
 
 
@@ -97,8 +100,9 @@ class RDKitDescriptors(_DescriptorFeaturizer):
     descriptors : sequence of str, optional
         Names of `catalase.feat.DESCRIPTOR_NAMES`; all if it is empty.
     is_normalized : bool
-        Only False is accepted. True would need the distributions that DeepChem includes;
-        `catalase.trans.NormalizationTransformer` scales the features by those of a dataset.
+        Give, for each value, the share of molecules that have a smaller one, by DeepChem's distributions, which are read
+        from an installed DeepChem (its SciPy computes them). As in DeepChem, descriptors without a distribution are left
+        out. `catalase.trans.NormalizationTransformer` scales features by the data instead, and needs neither.
     use_fragment, use_bcut2d : bool
         Include the counts of groups, ``fr_*``; include ``BCUT2D_*``.
     ipc_avg : bool
@@ -136,15 +140,11 @@ class RDKitDescriptors(_DescriptorFeaturizer):
             flag(name, "labels_only", labels_only),
         )
         self.is_normalized = flag(name, "is_normalized", is_normalized)
-        if self.is_normalized:
-            raise ValueError(
-                f"{name}: is_normalized must be False, since the distributions of DeepChem's normalization are not part of "
-                "Catalase; scale the dataset with catalase.trans.NormalizationTransformer(transform_X=True)"
-            )
         self.descriptors = list(checked_names(name, "descriptors", () if descriptors is None else descriptors))
         left_out = ("fr_",) * (not self.use_fragment) + ("BCUT2D_",) * (not self.use_bcut2d)
         chosen = set(self.descriptors) or {n for n in DESCRIPTOR_NAMES if not n.startswith(left_out)}
-        self.columns = tuple(sorted(chosen))
+        self._distributions = distributions(name) if self.is_normalized else {}
+        self.columns = tuple(sorted(chosen & self._distributions.keys() if self.is_normalized else chosen))
 
     def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
         """Return the descriptors of SMILES or RDKit molecules; see `Descriptors.featurize`."""
@@ -152,6 +152,12 @@ class RDKitDescriptors(_DescriptorFeaturizer):
         items = datapoints_of("featurize", datapoints, "SMILES or molecules")
         names = ["AvgIpc" if name == "Ipc" and self.ipc_avg else name for name in self.columns]
         *rest, self.report = compute(items, names=names, errors=errors, return_report=True)
+        if self.is_normalized:
+            read = np.ones(len(rest[0]), bool)
+            if errors == "mask":
+                read[[failure.position for failure in self.report.failures]] = False
+            for j, column in enumerate(self.columns):
+                rest[0][read, j] = self._distributions[column](rest[0][read, j])
         if self.labels_only:
             rest[0][rest[0] != 0] = 1
         return rest[0] if len(rest) == 1 else tuple(rest)

@@ -28,6 +28,8 @@ class Featurizer:
     report: Report | None = None
     reads: str = "text"
     """What a datapoint is, for messages."""
+    makes_graphs: ClassVar[bool] = False
+    """Whether the features are `MolGraphs`, which a `GraphDataset` holds."""
     aside: ClassVar[tuple[str, ...]] = ()
     """Settings that decide what can be read, but not what a feature means."""
 

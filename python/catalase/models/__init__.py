@@ -11,7 +11,9 @@ from .model import Model
 if TYPE_CHECKING:
     from . import tensorgraph
     from .cnn import CNN
+    from .dmpnn import DMPNNModel
     from .ensemble import Ensemble
+    from .graph_conv import GraphConvModel
     from .language import LanguageModel
     from .multitask import MultitaskClassifier, MultitaskRegressor
     from .neighbors import TanimotoKNNClassifier, TanimotoKNNRegressor
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CNN",
+    "DMPNNModel",
     "Ensemble",
+    "GraphConvModel",
     "LanguageModel",
     "Model",
     "MultitaskClassifier",
@@ -44,7 +48,9 @@ __all__ = [
 # Where each class lives: a module is imported when one of its names is first asked for.
 _MODULES = {
     "CNN": "cnn",
+    "DMPNNModel": "dmpnn",
     "Ensemble": "ensemble",
+    "GraphConvModel": "graph_conv",
     "LanguageModel": "language",
     "MultitaskClassifier": "multitask",
     "MultitaskRegressor": "multitask",

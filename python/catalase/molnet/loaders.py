@@ -24,14 +24,16 @@ def load_tox21(
 
     Parameters
     ----------
-    featurizer : "ECFP" or object with ``featurize``
-        "ECFP" is `catalase.feat.CircularFingerprint` with radius 2 and 1,024 bits.
+    featurizer : {"ECFP", "GraphConv", "MolGraphConv", "DMPNN"}, or object with ``featurize``
+        "ECFP" is `catalase.feat.CircularFingerprint` with radius 2 and 1,024 bits. The others make molecular graphs
+        (`GraphDataset`): `catalase.feat.ConvMolFeaturizer`, `MolGraphConvFeaturizer` with edges, and `MolGraphFeaturizer`.
     splitter : {"index", "random", "scaffold"}, splitter object, or None
         The parts are 80 / 10 / 10 percent. None gives the whole table as train, and two empty datasets.
     transformers : sequence of "balancing", "normalization", or transformer objects
         Transformers given by name are fitted on train; all are applied to the three datasets.
     reload : bool
-        Use, or make, a featurized copy in `save_dir`. Its key is made of the data's digest, the settings and versions.
+        Use, or make, a featurized copy in `save_dir` (not of graphs, which take less time to make). Its key
+        is made of the data's digest, the settings and versions.
     data_dir : path, optional
         This folder is searched for ``tox21.csv.gz`` or ``tox21.csv`` first, then ``CATALASE_DATA_DIR``, then the user's
         cache. A table that is in none of them is downloaded.

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from .._internal.numbers import choice, flag, listed, path_of, seed_of, shown
-from ..data import Dataset, DiskDataset, NumpyDataset
-from ..feat import CircularFingerprint, Featurizer
+from ..data import Dataset, DiskDataset, GraphDataset, NumpyDataset
+from ..data.graph import dataset_in_memory, is_empty
+from ..feat import CircularFingerprint, ConvMolFeaturizer, Featurizer, MolGraphConvFeaturizer, MolGraphFeaturizer
 from ..feat.featurizer import checked
 from .tables import Rows, Table, cache_folder, read_table
 
@@ -58,7 +59,7 @@ def load(
     fitted = []
     for transformer in transformers:
         made = _transformer(transformer, parts[0])
-        parts = [made.transform(part) if len(part) else part for part in parts]
+        parts = [_transformed(part, made) if len(part) else part for part in parts]
         fitted.append(made)
     for part in parts:
         part.report = dataset.report
@@ -72,7 +73,7 @@ def _featurized(
     config = featurizer.to_config() if hasattr(featurizer, "to_config") else None
     own = checked("molnet", featurizer if isinstance(featurizer, Featurizer) else None)
     folder = None
-    if reload and config is not None:
+    if reload and config is not None and not getattr(featurizer, "makes_graphs", False):
         import rdkit
 
         from .. import __version__
@@ -95,9 +96,9 @@ def _featurized(
     w = np.where(np.isnan(rows.y), np.float32(0), np.float32(1))
     if errors == "mask":
         for failure in report.failures if report else []:
-            if not np.any(X[failure.position]):
+            if is_empty(X[failure.position]):
                 w[failure.position] = 0  # the row has no features: it is kept, and has no weight anywhere
-    dataset = NumpyDataset(X, rows.y[kept], w[kept], ids=np.array(rows.smiles)[kept], tasks=table.tasks)
+    dataset = dataset_in_memory(X, rows.y[kept], w[kept], ids=np.array(rows.smiles)[kept], tasks=table.tasks)
     dataset.report = report
     if folder is not None:
         try:
@@ -135,12 +136,27 @@ def _part(dataset: Dataset, rows: np.ndarray) -> Dataset:
     return part
 
 
+def _transformed(part: Dataset, transformer: Any) -> Dataset:
+    """Return a part after a transformer; graphs keep their form, and only y and w change."""
+    return part.transform(transformer) if isinstance(part, GraphDataset) else transformer.transform(part)
+
+
 def _featurizer(featurizer: Any, errors: str) -> Any:
-    if isinstance(featurizer, str) and featurizer == "ECFP":
-        return CircularFingerprint(radius=2, size=1024, partial=errors == "mask")
     if _offers(featurizer, "featurize"):
         return featurizer
-    raise ValueError(f"molnet: featurizer must be 'ECFP' or an object with a featurize method, got {shown(featurizer)}")
+    if not isinstance(featurizer, str) or featurizer not in _NAMED:
+        raise ValueError(
+            f"molnet: featurizer must be {', '.join(map(repr, _NAMED))} or an object with a featurize method, got "
+            f"{shown(featurizer)}"
+        )
+    if featurizer == "ECFP":
+        return CircularFingerprint(radius=2, size=1024, partial=errors == "mask")
+    if featurizer == "GraphConv":
+        return ConvMolFeaturizer()
+    return MolGraphConvFeaturizer(use_edges=True) if featurizer == "MolGraphConv" else MolGraphFeaturizer("dmpnn")
+
+
+_NAMED = ("ECFP", "GraphConv", "MolGraphConv", "DMPNN")
 
 
 def _splitter(splitter: Any) -> Any:

@@ -9,6 +9,7 @@ from .buffer import Buffer
 from .conv_layers import Conv1D, Conv2D, Conv3D, ConvTranspose1D, ConvTranspose2D, ConvTranspose3D
 from .embedding import Embedding
 from .folding import fold_batch_norm
+from .graph import DirectedMessagePassing, GraphConv, GraphGather, GraphPool, GraphReadout
 from .inspection import dead_relu, summary
 from .layers import Dropout, Linear, Sequential, Softmax
 from .modes import inference
@@ -49,11 +50,16 @@ __all__ = [
     "ConvTranspose1D",
     "ConvTranspose2D",
     "ConvTranspose3D",
+    "DirectedMessagePassing",
     "Dropout",
     "Embedding",
     "Flatten",
     "GlobalAvgPool",
     "GlobalMaxPool",
+    "GraphConv",
+    "GraphGather",
+    "GraphPool",
+    "GraphReadout",
     "Linear",
     "MaxPool1D",
     "MaxPool2D",

@@ -23,6 +23,7 @@ __all__ = [
     "he_uniform",
     "normal",
     "truncated_normal",
+    "uniform",
     "zeros",
 ]
 
@@ -125,6 +126,12 @@ def constant(value: float) -> Initializer:
 def zeros() -> Initializer:
     """Return an initializer with zeros."""
     return _initializer("zeros", lambda shape, rng: np.zeros(shape, np.float32))
+
+
+def uniform(limit: float = 0.05) -> Initializer:
+    """Return an initializer that is uniform in +-limit."""
+    limit = number("init.uniform", "limit", limit, at_least=0)
+    return _initializer("uniform", lambda shape, rng: _uniform(rng, shape, limit))
 
 
 def glorot_uniform() -> Initializer:

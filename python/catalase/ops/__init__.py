@@ -29,7 +29,30 @@ from .dropout import dropout, dropout_backward
 from .ecfp import ecfp
 from .elementwise import *  # noqa: F403
 from .embedding import embedding, embedding_backward
+from .environments import EnvironmentBatch, Environments, RowLists, environments
 from .fingerprints import atom_pairs, maccs, rdkit_fingerprint, topological_torsions
+from .graph import (
+    gather_max,
+    gather_max_backward,
+    gather_rows,
+    gather_rows_backward,
+    gather_sum,
+    gather_sum_backward,
+    grouped_linear,
+    grouped_linear_backward,
+    message_update,
+    message_update_backward,
+    message_update_forward,
+    segment_max,
+    segment_max_backward,
+    segment_mean,
+    segment_mean_backward,
+    segment_softmax,
+    segment_softmax_backward,
+    segment_sum,
+    segment_sum_backward,
+    transpose_index,
+)
 from .linear import (
     LinearGradient,
     SparseBatch,
@@ -42,6 +65,7 @@ from .linear import (
 from .loss import *  # noqa: F403
 from .matmul import matmul, matmul_backward
 from .memory import empty
+from .mol_graphs import MolGraphs, mol_graphs
 from .norm import batch_norm, batch_norm_backward
 from .one_hot_dna import one_hot_dna
 from .optim import *  # noqa: F403
@@ -73,6 +97,7 @@ from .tanimoto import tanimoto, tanimoto_topk
 __all__ = [
     *loss.__all__,
     *optim.__all__,
+    "MolGraphs",
     "RnnSaved",
     "gru",
     "gru_backward",
@@ -116,11 +141,23 @@ __all__ = [
     "ecfp",
     "embedding",
     "embedding_backward",
+    "EnvironmentBatch",
+    "Environments",
+    "RowLists",
     "empty",
+    "environments",
+    "gather_max",
+    "gather_max_backward",
+    "gather_rows",
+    "gather_rows_backward",
+    "gather_sum",
+    "gather_sum_backward",
     "global_avg_pool",
     "global_avg_pool_backward",
     "global_max_pool",
     "global_max_pool_backward",
+    "grouped_linear",
+    "grouped_linear_backward",
     "linear",
     "linear_backward",
     "linear_backward_bias",
@@ -136,13 +173,26 @@ __all__ = [
     "max_pool2d_backward",
     "max_pool3d",
     "max_pool3d_backward",
+    "mol_graphs",
+    "message_update",
+    "message_update_backward",
+    "message_update_forward",
     "one_hot_dna",
     "rdkit_fingerprint",
+    "segment_max",
+    "segment_max_backward",
+    "segment_mean",
+    "segment_mean_backward",
+    "segment_softmax",
+    "segment_softmax_backward",
+    "segment_sum",
+    "segment_sum_backward",
     "softmax",
     "softmax_backward",
     "substructure",
     "tanimoto",
     "tanimoto_topk",
+    "transpose_index",
     "topological_torsions",
     "upsample",
     "upsample_backward",

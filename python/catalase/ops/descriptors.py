@@ -101,10 +101,10 @@ def descriptors(
     The result is deterministic: threads never change a bit. Whole numbers equal RDKit's, and others within 1e-9 relative.
     Values that RDKit gives as NaN or infinite (charges of metals, for example) are so here, and NaN also stands where RDKit
     has no value (E-state indices of a molecule without atoms).
-    All but ``SPS`` have native code; for that one RDKit reads every molecule, which takes longer than all others together. It
-    also reads the molecules that `ecfp` leaves to it, those of more than 255 atoms and ring closures (64 atoms for ``Ipc``),
-    isotopes, elements beyond americium, elements without Gasteiger's parameters for ``BCUT2D``, ring systems of more than
-    ten rings that share bonds, stereo centres that depend on marked double bonds, and `Mol` objects, which are not changed.
+    All have native code. RDKit reads the molecules that `ecfp` leaves to it, those of more than 255 atoms and ring closures
+    (64 atoms for ``Ipc``), isotopes, elements beyond americium, elements without Gasteiger's parameters for ``BCUT2D``, ring
+    systems of more than ten rings that share bonds, stereo centres that depend on marked ones or on double bonds, and `Mol`
+    objects, which are not changed. It also computes descriptors whose patterns are missing in its data folder.
 
     References
     ----------

@@ -20,7 +20,7 @@ from .._internal.report import Failure, Report
 from ..backends import backend_named
 from ..chem.reading import MAX_RDKIT_ATOMS, partial_molecule, read_molecule, valence_reason
 
-_NOT_TEXT = _core.ECFP_STATUSES["not text"]
+NOT_TEXT = _core.ECFP_STATUSES["not text"]
 MAX_SETTING = 2**31 - 1  # fits into RDKit's unsigned int
 
 
@@ -212,7 +212,7 @@ def _native(smiles: list[Any], settings: Settings, partial: bool) -> tuple[NDArr
     options = bool(use_bond_types), bool(chirality), bool(features)
     numbers = int(radius), int(size), *options
     _core.ecfp(smiles, *numbers, rows, status, threads, partial=partial)
-    others = np.flatnonzero(status == _NOT_TEXT)
+    others = np.flatnonzero(status == NOT_TEXT)
     if chirality or not prefers_binary(radius, output, features, threads):
         return rows, status
     for start in range(0, len(others), CHUNK):

@@ -148,26 +148,19 @@ def is_sparse(x: Any) -> bool:
     return isinstance(x, (SparseBatch, SparseRows))
 
 
+def sparse_from_entries(
+    starts: NDArray[np.int64], columns: NDArray[np.int32], values: NDArray[Any], width: int
+) -> SparseBatch:
+    """Return a batch: row i has the values ``starts[i]`` to ``starts[i + 1] - 1``, at ascending columns below ``width``."""
+    return _core.sparse_from_entries(starts, width, columns, values)
+
+
 def _reduce_sparse(x: SparseBatch) -> tuple[Any, ...]:
     """How a SparseBatch is pickled and copied: by its entries."""
     dense = x.to_dense()
     rows, columns = np.nonzero(dense)
-    return _sparse_again, (x.shape, rows, columns, dense[rows, columns])
-
-
-def _sparse_again(
-    shape: tuple[int, int], rows: NDArray[np.int64], columns: NDArray[np.int64], values: NDArray[Any]
-) -> SparseBatch:
-    count, width = shape
-    if width == 0:
-        return _core.sparse_from_bits(np.zeros(shape, np.uint8), values.dtype == np.float64)
-    # `look` takes what is mostly zeros and not small: rows of zeros below make any batch so.
-    below = max(-(-8 * len(values) // width), -(-4096 // width)) + 1
-    dense = np.zeros((max(count, below), width), values.dtype)
-    dense[rows, columns] = values
-    found = _core.look(dense)
-    assert found is not None
-    return found if len(dense) == count else found.take(np.arange(count))
+    starts = np.searchsorted(rows, np.arange(len(dense) + 1))
+    return sparse_from_entries, (starts, columns.astype(np.int32), dense[rows, columns], x.shape[1])
 
 
 copyreg.pickle(SparseBatch, _reduce_sparse)

@@ -71,7 +71,7 @@ def substructure(
     -----
     The result is deterministic: threads never change it. Matches do not depend on chirality or on the direction of bonds,
     like RDKit's by default. RDKit stops after 1,000 matches. A SMARTS of more than 10,000 characters is refused.
-    RDKit reads patterns with hybridization (``^2``), dative and quadruple bonds, serial numbers, names, and other forms that
+    RDKit reads patterns with dative and quadruple bonds, serial numbers, names, and other forms that
     the native reader does not know, and `Mol` objects whose SMARTS is not the same query. It reads the molecules that `ecfp`
     leaves to it, isotopes if a pattern asks about isotopes, and cages if a pattern counts rings (``R2``, ``k5``). Molecules
     that RDKit has read, `Mol` objects too, are then matched natively, unless they have more than 255 atoms or rare bonds.

@@ -19,11 +19,13 @@ __all__ = [
     "PiecewiseConstant",
     "PolynomialDecay",
     "Schedule",
+    "WarmupExponentialDecay",
 ]
 Schedule = Callable[[int], float]  # from the step, counted from 0, to the learning rate
 
 _MOST_STEPS = 2**53  # a float represents no larger whole numbers exactly
 _RATE = Number(at_least=0)
+_POSITIVE = Number(above=0)
 _STEPS = Whole(1, _MOST_STEPS)
 
 
@@ -141,6 +143,44 @@ class CosineDecay(SavedSchedule):
             return self.initial * (step + 1) / self.warmup
         done = min(1.0, (step - self.warmup) / (self.steps - self.warmup))
         return self.final + (self.initial - self.final) * 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+@declared
+class WarmupExponentialDecay(SavedSchedule):
+    """A line from ``initial`` to ``peak`` over ``warmup`` steps, then an exponential decay to ``final`` at step ``steps``.
+
+    The schedule of chemprop, where it is called Noam-like.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> schedule = ct.optim.WarmupExponentialDecay(1.0, 5.0, 0.05, steps=110, warmup=10)
+    >>> schedule(0), schedule(5), schedule(10), round(schedule(60), 6), round(schedule(110), 6), round(schedule(999), 6)
+    (1.0, 3.0, 5.0, 0.5, 0.05, 0.05)
+    """
+
+    settings = Settings(initial=_POSITIVE, peak=_POSITIVE, final=_POSITIVE, steps=_STEPS, warmup=Whole(0))
+    initial: float
+    peak: float
+    final: float
+    steps: int
+    warmup: int
+
+    def __init__(self, initial: float, peak: float, final: float, steps: int, warmup: int = 0) -> None:
+        self._set(locals())
+        if self.warmup > self.steps:
+            raise ValueError(
+                f"WarmupExponentialDecay: warmup must be from 0 to steps ({self.steps}), got {shown(warmup)}"
+            )
+
+    def __call__(self, step: int) -> float:
+        step = self._step(step)
+        if step < self.warmup:
+            return self.initial + (self.peak - self.initial) * (step / self.warmup)
+        if step >= self.steps:
+            return self.final
+        share: float = (step - self.warmup) / (self.steps - self.warmup)
+        return float(self.peak * (self.final / self.peak) ** share)
 
 
 @declared

@@ -15,7 +15,7 @@ from .._internal import registry
 from .._internal.arrays import dataset_of, numbers
 from .._internal.numbers import choice, listed, shown
 from .._internal.registry import List, Object, register
-from ..data import NumpyDataset, RaggedArray
+from ..data import GraphDataset, NumpyDataset, RaggedArray
 from ..feat.featurizer import Featurizer
 
 
@@ -50,10 +50,13 @@ class Transformer:
         return X, y, w
 
     def transform(self, dataset: Any) -> Any:
-        """Return a new `NumpyDataset` with the transformed arrays; `dataset` does not change, and other arrays are shared.
+        """Return a new dataset with the transformed arrays; `dataset` does not change, and other arrays are shared.
 
-        Its featurizer gives the features of the new X.
+        It is a `NumpyDataset`, or a `GraphDataset` of a `GraphDataset`, of which only y and w can be changed. Its featurizer
+        gives the features of the new X.
         """
+        if isinstance(dataset, GraphDataset):
+            return dataset.transform(self)
         dataset_of(type(self).__name__, "dataset", dataset, ("X", "y", "w", "ids", "get_task_names"))
         featurizer = getattr(dataset, "featurizer", None)
         if featurizer is not None and self.transform_X:

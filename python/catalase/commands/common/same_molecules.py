@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..._internal.report import Failure
 from ...chem.duplicates import Duplicates, duplicate_notes
 from ...chem.standardizing import removed_fragments, standard_report, standardizer
-from ...data import NumpyDataset
+from ...data.graph import dataset_in_memory
 
 
 class SameMolecules:
@@ -78,7 +78,7 @@ class SameMolecules:
         if featurizer.report is not None:
             self.failures += [f._replace(position=int(first[f.position])) for f in featurizer.report.failures]
         tasks = self._dataset.tasks
-        dataset = NumpyDataset(X, labels[kept], ids=np.array(smiles)[kept], tasks=tasks, featurizer=featurizer)
+        dataset = dataset_in_memory(X, labels[kept], ids=np.array(smiles)[kept], tasks=tasks, featurizer=featurizer)
         notes = standard_report(self._forms, self._molecules, self.failures, len(self._rows), len(kept), 1).notes
         notes.append(
             f"trained on {len(kept):,} molecules of {len(self._rows):,} rows; standardize those to predict, too"

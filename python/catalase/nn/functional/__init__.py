@@ -9,6 +9,18 @@ from . import losses
 from .conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .elementwise import ACTIVATION_FUNCTIONS, activation, dropout, exp, log, log_softmax, softmax
 from .embedding import embedding
+from .graph import (
+    gather_max,
+    gather_rows,
+    gather_sum,
+    grouped_linear,
+    message_passing,
+    message_update,
+    segment_max,
+    segment_mean,
+    segment_softmax,
+    segment_sum,
+)
 from .linear import linear, matmul
 from .losses import *  # noqa: F403
 from .norm import batch_norm
@@ -51,8 +63,12 @@ __all__ = [
     "dropout",
     "embedding",
     "exp",
+    "gather_max",
+    "gather_rows",
+    "gather_sum",
     "global_avg_pool",
     "global_max_pool",
+    "grouped_linear",
     "gru",
     "linear",
     "lstm",
@@ -60,9 +76,15 @@ __all__ = [
     "log",
     "log_softmax",
     "matmul",
+    "message_passing",
+    "message_update",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
+    "segment_max",
+    "segment_mean",
+    "segment_softmax",
+    "segment_sum",
     "softmax",
     "upsample",
     "where",

@@ -1,40 +1,55 @@
-// What RDKit's sanitization knows of each atom, as far as descriptors ask: valence, radical electrons, conjugation and
-// hybridization (the RDKit Book; and RDKit's observed answers, see README.md).
+// What RDKit's sanitization knows of each atom beyond its bonds: valence, radical electrons, conjugation and
+// hybridization (the RDKit Book; and RDKit's observed answers, see descriptor/README.md).
 #pragma once
 
-#include "descriptor/element_data.h"
-#include "descriptor/ring_set.h"
 #include "molecule/bits.h"
+#include "molecule/element_data.h"
 #include "molecule/molecule.h"
+#include "molecule/ring_set.h"
 
 namespace catalase {
 namespace {
 
-enum Hybrid : u8 { kOtherHybrid, kSp, kSp2, kSp3 };
+enum Hybrid : u8 { kNoHybrid, kS, kSp, kSp2, kSp3, kSp2d, kSp3d, kSp3d2 };  // RDKit's numbers
 
+// Whether an atom is neither sp, sp2 nor sp3.
+inline bool is_other_hybrid(unsigned hybrid) {
+  return hybrid < kSp || hybrid > kSp3;
+}
+
+template <int W>
+void clear_set(Bits<W>& set) {
+  set = Bits<W>::none();
+}
+
+// LargeFacts (large_facts.h) has the same members for molecules of any size.
 template <int W>
 struct Facts {
   u8 valence[256];    // bond orders of the Kekule form and all hydrogens
   u8 hydrogens[256];  // with neighbours that are hydrogen
   u8 radicals[256];
   u8 hybrid[256];
+  u8 conjugates[256];  // whether RDKit counts electrons that the atom can give to a conjugated system
   Bits<W> aromatic;    // atoms
   Bits<W> conjugated;  // bonds
   RingSet<W> rings;
 };
 
 // While the bonds still have the orders of the Kekule form.
-template <int W>
-void note_valences(const Molecule& m, Facts<W>& f) {
-  for (unsigned a = 0; a < m.atoms; ++a) {
-    unsigned valence = m.atom[a].hydrogens, hydrogens = valence;
-    for (unsigned i = 0; i < m.atom[a].degree; ++i) {
-      valence += m.order[m.bond[a][i]];
-      hydrogens += m.atom[m.neighbour[a][i]].element == 1;
-    }
-    f.valence[a] = static_cast<u8>(valence);
-    f.hydrogens[a] = static_cast<u8>(hydrogens);
+template <class M, class F>
+void note_valence(const M& m, unsigned a, F& f) {
+  unsigned valence = m.atom[a].hydrogens, hydrogens = valence;
+  for (unsigned i = 0; i < m.atom[a].degree; ++i) {
+    valence += m.order[m.bond[a][i]];
+    hydrogens += m.atom[m.neighbour[a][i]].element == 1;
   }
+  f.valence[a] = static_cast<u8>(valence);
+  f.hydrogens[a] = static_cast<u8>(hydrogens);
+}
+
+template <class M, class F>
+void note_valences(const M& m, F& f) {
+  for (unsigned a = 0; a < m.atoms; ++a) note_valence(m, a, f);
 }
 
 // Only atoms in brackets can have radical electrons: what is missing to the octet, or to the next higher valence.
@@ -95,25 +110,23 @@ inline bool can_conjugate(const Atom& atom, int radicals) {
   return e.valence - degree + (pairs > 0 ? pairs : 0) - radicals > 0;
 }
 
-template <int W>
-void find_conjugation(const Molecule& m, Facts<W>& f) {
-  f.conjugated = Bits<W>::none();
-  for (unsigned a = 0; a < m.atoms; ++a) {
-    for (unsigned i = 0; i < m.atom[a].degree; ++i) {
-      if (m.order[m.bond[a][i]] == kAromaticOrder) f.conjugated.set(m.bond[a][i]);
-    }
+template <class M, class F>
+void find_conjugation(const M& m, F& f) {
+  clear_set(f.conjugated);
+  for (unsigned b = 0; b < m.bonds(); ++b) {
+    if (m.order[b] == kAromaticOrder) f.conjugated.set(b);
   }
+  for (unsigned a = 0; a < m.atoms; ++a) f.conjugates[a] = can_conjugate(m.atom[a], f.radicals[a]);
   for (unsigned a = 0; a < m.atoms; ++a) {
     const Atom& atom = m.atom[a];
     const int bonds = atom.degree + atom.hydrogens;
-    if (bonds < 2 || bonds > 3 || !can_conjugate(atom, f.radicals[a])) continue;
+    if (f.conjugates[a] == 0 || bonds < 2 || bonds > 3) continue;
     for (unsigned i = 0; i < atom.degree; ++i) {
-      const unsigned far = m.neighbour[a][i];
-      if (m.order[m.bond[a][i]] < kDouble || !can_conjugate(m.atom[far], f.radicals[far])) continue;
+      if (m.order[m.bond[a][i]] < kDouble || f.conjugates[m.neighbour[a][i]] == 0) continue;
       for (unsigned j = 0; j < atom.degree; ++j) {
         if (i == j) continue;
         const unsigned b = m.neighbour[a][j];
-        if (m.atom[b].degree + m.atom[b].hydrogens > 3 || !can_conjugate(m.atom[b], f.radicals[b])) continue;
+        if (f.conjugates[b] == 0 || m.atom[b].degree + m.atom[b].hydrogens > 3) continue;
         f.conjugated.set(m.bond[a][i]);
         f.conjugated.set(m.bond[a][j]);
       }
@@ -121,16 +134,16 @@ void find_conjugation(const Molecule& m, Facts<W>& f) {
   }
 }
 
-template <int W>
-bool has_conjugated_bond(const Molecule& m, unsigned a, const Facts<W>& f) {
+template <class M, class F>
+bool has_conjugated_bond(const M& m, unsigned a, const F& f) {
   for (unsigned i = 0; i < m.atom[a].degree; ++i) {
     if (f.conjugated.test(m.bond[a][i])) return true;
   }
   return false;
 }
 
-template <int W>
-Hybrid hybrid_of(const Molecule& m, unsigned a, const Facts<W>& f) {
+template <class M, class F>
+Hybrid hybrid_of(const M& m, unsigned a, const F& f) {
   const Atom& atom = m.atom[a];
   const Element& e = kElements[atom.element];
   const int degree = atom.degree + atom.hydrogens;
@@ -144,24 +157,23 @@ Hybrid hybrid_of(const Molecule& m, unsigned a, const Facts<W>& f) {
       orbitals += free / 2;
     }
   }
-  if (orbitals == 2) return kSp;
-  if (orbitals == 3) return kSp2;
-  if (orbitals != 4) return kOtherHybrid;
-  return degree <= 3 && has_conjugated_bond(m, a, f) ? kSp2 : kSp3;
+  if (orbitals == 4) return degree <= 3 && has_conjugated_bond(m, a, f) ? kSp2 : kSp3;
+  static constexpr Hybrid by_orbitals[] = {kS, kS, kSp, kSp2, kSp3, kSp3d, kSp3d2};
+  return orbitals >= 0 && orbitals <= 6 ? by_orbitals[orbitals] : kNoHybrid;
 }
 
-template <int W>
-void find_aromatic_atoms(const Molecule& m, Facts<W>& f) {
-  f.aromatic = Bits<W>::none();
-  for (unsigned a = 0; a < m.atoms; ++a) {
-    for (unsigned i = 0; i < m.atom[a].degree; ++i) {
-      if (m.order[m.bond[a][i]] == kAromaticOrder) f.aromatic.set(a);
-    }
+template <class M, class F>
+void find_aromatic_atoms(const M& m, F& f) {
+  clear_set(f.aromatic);
+  for (unsigned b = 0; b < m.bonds(); ++b) {
+    if (m.order[b] != kAromaticOrder) continue;
+    f.aromatic.set(m.begin[b]);
+    f.aromatic.set(m.end[b]);
   }
 }
 
-template <int W>
-void find_hybrids(const Molecule& m, Facts<W>& f) {
+template <class M, class F>
+void find_hybrids(const M& m, F& f) {
   for (unsigned a = 0; a < m.atoms; ++a) f.radicals[a] = static_cast<u8>(radicals_of(m.atom[a], f.valence[a]));
   find_conjugation(m, f);
   for (unsigned a = 0; a < m.atoms; ++a) f.hybrid[a] = hybrid_of(m, a, f);

@@ -1,0 +1,153 @@
+"""GraphConvModel: DeepChem's graph convolutional net."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import nn, optim
+from .._internal.registry import Bool, Int, Str
+from ..autograd import Tensor
+from ..data.graph_batch import GraphBatch
+from ..ops.mol_graphs import widths
+from .graphs import GraphRows
+from .labels import check_classes, check_numbers
+from .settings import N_CLASSES, N_TASKS, TRAINING, EachLayer, Layers, Numbers, Settings, Share, declared
+
+
+class GraphConvNet(nn.Module):
+    """Graph convolutions with pooling, a dense layer on atoms, and a dense layer on molecules."""
+
+    def __init__(self, model: GraphConvModel, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        rng = nn.init.generator(model.seed)
+        width, dropouts = widths(model.features)[0], [*model.dropout]
+        self.convolutions: list[_Block] = []
+        for size, rate in zip(model.graph_conv_layers, dropouts[:-1], strict=True):
+            self.convolutions.append(_Block(nn.GraphConv(width, size, rng=rng), size, rate, model.batch_normalize))
+            width = size
+        self.pool = nn.GraphPool()
+        size = model.dense_layer_size
+        dense = nn.Linear(width, size, "relu", rng=rng)
+        self.dense = _Block(dense, size, dropouts[-1], model.batch_normalize)
+        self.gather = nn.GraphGather()
+        self.output = nn.Linear(2 * size, math.prod(shape), rng=rng)
+        self.shape = shape
+
+    def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
+        atoms = batch.atoms()
+        rows: Any = atoms.features
+        for block in self.convolutions:
+            rows = self.pool(block(rows, atoms), atoms)
+        found = self.output(self.gather(self.dense(Tensor(rows) if isinstance(rows, np.ndarray) else rows), atoms))
+        return found.reshape(len(batch), *self.shape)
+
+
+class _Block(nn.Module):
+    """A layer, batch normalization with the numbers of Keras, and dropout."""
+
+    def __init__(self, layer: nn.Module, size: int, rate: float, normalize: bool) -> None:
+        super().__init__()
+        self.layer = layer
+        self.norm = nn.BatchNorm(size, momentum=0.01, eps=1e-3) if normalize else None
+        self.dropout = nn.Dropout(rate) if rate else None
+
+    def forward(self, *inputs: Any) -> Tensor:
+        rows = self.layer(*inputs)
+        rows = rows if self.norm is None else self.norm(rows)
+        return rows if self.dropout is None else self.dropout(rows)
+
+
+@declared
+class GraphConvModel(GraphRows):
+    """The graph convolutional net of DeepChem, on the features of its ConvMolFeaturizer.
+
+    Parameters
+    ----------
+    n_tasks : int
+    graph_conv_layers : list of int
+        Widths of the graph convolutions; each is followed by a pooling over neighbours.
+    dense_layer_size : int
+        Width of the dense layer on atoms.
+    dropout : float or list of float
+        After each graph convolution and the dense layer; one number for all, or one for each.
+    mode : {"classification", "regression"}
+    n_classes : int
+        Of each task, with "classification".
+    batch_normalize : bool
+        Whether each of these layers is followed by batch normalization.
+    batch_size : int
+    learning_rate : float or schedule
+        A schedule of `catalase.optim` is saved with the model.
+    seed : int, optional
+        Same seed, same bits, for any number of threads.
+    optimizer : str or optim.Optimizer, optional
+        Adam where left out.
+
+    Notes
+    -----
+    X are molecular graphs with the features "convmol" (`catalase.feat.ConvMolFeaturizer`); `predict` also takes SMILES.
+    Defaults are DeepChem's. Labels y (N, n_tasks); NaN, or weight 0, is a missing label; normalize those of a regression
+    first (`catalase.trans.NormalizationTransformer`). `predict` gives (N, n_tasks), or probabilities (N, n_tasks,
+    n_classes).
+
+    References
+    ----------
+    Altae-Tran et al., "Low data drug discovery with one-shot learning", ACS Cent. Sci. 3, 283 (2017).
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> graphs = ct.feat.ConvMolFeaturizer().featurize(["C" * n for n in range(1, 11)])
+    >>> model = ct.models.GraphConvModel(1, mode="regression", graph_conv_layers=[8], dense_layer_size=8, seed=0)
+    >>> _ = model.fit(ct.data.GraphDataset(graphs, np.arange(10.0)[:, None]), nb_epoch=2)
+    >>> model.predict(["CCO", "CCN"]).shape
+    (2, 1)
+    """
+
+    settings = TRAINING | Settings(
+        n_tasks=N_TASKS,
+        graph_conv_layers=Layers(Int(1, 1_000_000), max_length=1000),
+        dense_layer_size=Int(1, 1_000_000),
+        dropout=EachLayer(Share(), "graph_conv_layers", output="last", counts_output=True),
+        mode=Str(choices=["classification", "regression"]),
+        n_classes=N_CLASSES,
+        batch_normalize=Bool(),
+    )
+    features = "convmol"
+    n_tasks: int
+    graph_conv_layers: list[int]
+    dense_layer_size: int
+    dropout: list[float]
+    mode: str
+    n_classes: int
+    batch_normalize: bool
+
+    def __init__(
+        self,
+        n_tasks: int,
+        graph_conv_layers: Sequence[int] = (64, 64),
+        dense_layer_size: int = 128,
+        dropout: Numbers = 0.0,
+        mode: str = "classification",
+        n_classes: int = 2,
+        batch_normalize: bool = True,
+        batch_size: int = 100,
+        learning_rate: Any = 1e-3,
+        seed: int | None = None,
+        optimizer: str | optim.Optimizer | None = None,
+    ) -> None:
+        self._set(locals())
+        classes = self.mode == "classification"
+        shape: tuple[int, ...] = (self.n_tasks, self.n_classes) if classes else (self.n_tasks,)
+        self._start(GraphConvNet(self, shape), nn.losses.SoftmaxCrossEntropy() if classes else nn.losses.L2Loss())
+
+    def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
+        if self.mode == "classification":
+            check_classes(where, y, w, self.n_tasks, self.n_classes)
+        else:
+            check_numbers(where, y, w, self.n_tasks)

@@ -1,0 +1,373 @@
+"""Layers on molecular graphs: messages along directed bonds, and readouts from atoms to molecules."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._internal.numbers import choice, flag, number, shown, whole_number
+from ..autograd import Tensor, concatenate
+from ..autograd.tensor import as_tensor
+from ..backends import to_device_of
+from ..data.graph_batch import AtomLists, GraphBatch
+from ..ops import RowLists
+from ..ops.checks import activation_code
+from . import functional as F
+from .init import LARGEST_SIZE, Initializer, random_generator, start_values, uniform
+from .layers import Dropout
+from .module import Module
+from .parameter import Parameter
+
+READOUTS = ("sum", "mean", "norm", "attention")
+MOST_NEIGHBOURS = 10
+
+
+class DirectedMessagePassing(Module):
+    r"""Messages along directed bonds: the encoder of a D-MPNN.
+
+    With ``x_v`` the features of atom v and ``e_vw`` those of the bond from v to w:
+
+    .. math::
+        h^0_{vw} &= \tau(W_i [x_v, e_{vw}]) \\
+        h^t_{vw} &= \tau(W_i [x_v, e_{vw}] + W_h \sum_{u \ne w} h^{t-1}_{uv}), \quad t = 1 \dots depth - 1 \\
+        h_v &= \tau(W_o [x_v, \sum_u h^{depth-1}_{uv}] + b_o)
+
+    Parameters
+    ----------
+    atom_features, bond_features : int
+        Widths of ``x`` and ``e``.
+    hidden : int
+        Width of ``h``.
+    depth : int
+        Number of steps, 1 or more.
+    bias : bool
+        Whether the first two products have a bias; the last has one always.
+    dropout : float
+        The share of values that is dropped after each step and at the atoms, in training.
+    activation : str
+        As for `catalase.ops.activation`.
+    rng : numpy.random.Generator or int, optional
+        Where the start values come from, or a seed.
+
+    Attributes
+    ----------
+    w_input : Parameter, shape (atom_features + bond_features, hidden)
+    w_message : Parameter, shape (hidden, hidden)
+    w_atom : Parameter, shape (atom_features, hidden)
+    w_output : Parameter, shape (hidden, hidden)
+    b_input, b_message : Parameter, shape (hidden,), or None
+    b_output : Parameter, shape (hidden,)
+
+    Notes
+    -----
+    **Equal rows are computed once.** A hidden vector depends only on the environment of its directed bond, and
+    environments repeat within a batch; the net computes the distinct ones, and the gradient of a row is the sum over its
+    copies. That is exact, and with the defaults leaves 20 to 40% of the rows at batch 64 to 256. With dropout every directed
+    bond has a row of its own; which of the two it is, is decided by ``dropout``, never by the batch. All sums go in an order
+    that depends on what is summed alone, so that a molecule's bits are the same in any batch.
+
+    The start values are those of PyTorch's ``Linear``, uniform in plus or minus 1 / sqrt(inputs).
+
+    References
+    ----------
+    Yang et al., "Analyzing learned molecular representations for property prediction", J. Chem. Inf. Model. 59, 3370 (2019).
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> graphs = ct.ops.mol_graphs(["CCO", "c1ccccc1"])
+    >>> layer = ct.nn.DirectedMessagePassing(72, 14, hidden=8, rng=0)
+    >>> atoms, molecules = layer(ct.data.GraphBatch(graphs))
+    >>> ct.nn.GraphReadout("mean")(atoms, molecules).shape
+    (2, 8)
+    """
+
+    def __init__(
+        self,
+        atom_features: int,
+        bond_features: int,
+        hidden: int = 300,
+        depth: int = 3,
+        bias: bool = False,
+        dropout: float = 0.0,
+        activation: str = "relu",
+        rng: Any = None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        self.atom_features = whole_number(name, "atom_features", atom_features, 0, LARGEST_SIZE)
+        self.bond_features = whole_number(name, "bond_features", bond_features, 0, LARGEST_SIZE)
+        self.hidden = whole_number(name, "hidden", hidden, 1, LARGEST_SIZE)
+        self.depth = whole_number(name, "depth", depth, 1, 64)
+        self.bias = flag(name, "bias", bias)
+        activation_code(name, activation)
+        self.activation = activation
+        dropout = number(name, "dropout", dropout, at_least=0, below=1)
+        self.dropout = Dropout(dropout) if dropout else None
+        rng = random_generator(name, rng)
+
+        def parameter(inputs: int, *shape: int, decay: bool = True) -> Parameter:
+            limit: Initializer = uniform(1 / math.sqrt(max(1, inputs)))
+            return Parameter(start_values(name, "start", limit, shape, rng), decay=decay)
+
+        inputs, width = self.atom_features + self.bond_features, self.hidden
+        self.w_input = parameter(inputs, inputs, width)
+        self.b_input = parameter(inputs, width, decay=False) if self.bias else None
+        self.w_message = parameter(width, width, width)
+        self.b_message = parameter(width, width, decay=False) if self.bias else None
+        self.w_atom = parameter(self.atom_features + width, self.atom_features, width)
+        self.w_output = parameter(self.atom_features + width, width, width)
+        self.b_output = parameter(self.atom_features + width, width, decay=False)
+
+    def forward(self, batch: GraphBatch) -> tuple[Tensor, RowLists]:  # type: ignore[override]
+        """Return rows of atoms, and which of them each molecule has."""
+        if not isinstance(batch, GraphBatch):
+            raise TypeError(f"DirectedMessagePassing: batch must be a catalase.data.GraphBatch, got {shown(batch)}")
+        graphs = batch.graphs
+        if (graphs.atom_width, graphs.bond_width) != (self.atom_features, self.bond_features):
+            raise ValueError(
+                f"DirectedMessagePassing: takes {self.atom_features} features of an atom and {self.bond_features} of a bond, "
+                f"but the graphs have {graphs.atom_width} and {graphs.bond_width} (features={graphs.features!r})"
+            )
+        paths = batch.environments(self.depth, distinct=self.dropout is None)
+        start = F.linear(to_device_of(paths.bond_features, self.w_input.data), self.w_input, self.b_input)
+        if self.activation == "relu" and self.dropout is None:
+            rows = F.message_passing(start, self.w_message, paths.bonds, self.b_message)
+        else:
+            rows = F.activation(start, self.activation)
+            for lists in paths.bonds:
+                rows = self._update(rows, lists, start, self.w_message, self.b_message)
+        start = F.linear(to_device_of(paths.atom_features, self.w_atom.data), self.w_atom, self.b_output)
+        return self._update(rows, paths.atoms, start, self.w_output, None), paths.molecules
+
+    def _update(self, rows: Tensor, lists: RowLists, start: Tensor, w: Parameter, b: Parameter | None) -> Tensor:
+        """Rows of the next step: of the sums over lists of rows, and of what each row starts with."""
+        rows = F.message_update(
+            rows,
+            w,
+            lists.index,
+            lists.offsets,
+            z=start,
+            kind=lists.kind,
+            b=b,
+            activation=self.activation,
+            transposed=lists.transposed,
+            kinds=lists.kinds,
+        )
+        return rows if self.dropout is None else self.dropout(rows)
+
+    def __repr__(self) -> str:
+        widths = f"{self.atom_features}, {self.bond_features}, hidden={self.hidden}, depth={self.depth}"
+        return f"DirectedMessagePassing({widths})"
+
+
+class GraphReadout(Module):
+    """From rows of atoms to one row for each molecule.
+
+    Parameters
+    ----------
+    kind : {"sum", "mean", "norm", "attention"}
+        "norm" is the sum divided by ``norm``; "attention" weights atoms by a softmax over the molecule of ``rows @ w + b``.
+    norm : float
+        Above 0.
+    features : int, optional
+        Width of the rows; for "attention".
+    rng : numpy.random.Generator or int, optional
+
+    Notes
+    -----
+    A molecule without atoms has zeros.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> lists = ct.ops.RowLists([0, 1, 1], [0, 2, 3])  # rows 0 and 1, and row 1
+    >>> ct.nn.GraphReadout("sum")(ct.Tensor(np.array([[1.0], [2.0]], np.float32)), lists).numpy()
+    array([[3.],
+           [2.]], dtype=float32)
+    """
+
+    def __init__(self, kind: str = "mean", norm: float = 100.0, features: int | None = None, rng: Any = None) -> None:
+        super().__init__()
+        self.kind = choice("GraphReadout", "kind", kind, READOUTS)
+        self.norm = number("GraphReadout", "norm", norm, above=0)
+        self.w: Parameter | None = None
+        self.b: Parameter | None = None
+        if kind == "attention":
+            features = whole_number("GraphReadout", "features", features, 1, LARGEST_SIZE)
+            limit, rng = uniform(1 / math.sqrt(features)), random_generator("GraphReadout", rng)
+            self.w = Parameter(start_values("GraphReadout", "start", limit, (features, 1), rng))
+            self.b = Parameter(start_values("GraphReadout", "start", limit, (1,), rng), decay=False)
+
+    def forward(self, rows: Tensor, molecules: RowLists) -> Tensor:  # type: ignore[override]
+        rows = as_tensor("GraphReadout", "rows", rows)
+        if not isinstance(molecules, RowLists):
+            raise TypeError(
+                "GraphReadout: molecules must be the lists that DirectedMessagePassing returns, a catalase.ops.RowLists, got "
+                f"{shown(molecules)}"
+            )
+        if self.w is not None:
+            of_atoms = F.gather_rows(rows, molecules.index)
+            shares = F.segment_softmax(
+                F.gather_rows(F.linear(rows, self.w, self.b), molecules.index), molecules.offsets
+            )
+            return F.segment_sum(of_atoms * shares, molecules.offsets)
+        sums = F.gather_sum(rows, molecules.index, molecules.offsets, transposed=molecules.transposed)
+        if self.kind == "mean":
+            counts = np.maximum(np.diff(molecules.offsets), 1).astype(rows.dtype)
+            return sums * (1 / counts)[:, None]
+        return sums * (1 / self.norm) if self.kind == "norm" else sums
+
+    def __repr__(self) -> str:
+        return f"GraphReadout({self.kind!r}{f', norm={self.norm:g}' if self.kind == 'norm' else ''})"
+
+
+class GraphConv(Module):
+    r"""A convolution over the neighbours of each atom, with weights of their own for each number of neighbours.
+
+    With ``d`` the number of neighbours of atom v:
+
+    .. math::
+        y_v = \tau(x_v W^{own}_d + b_d + \sum_u x_u W^{neighbours}_d)
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    max_degree : int
+        Atoms with more neighbours use the weights of this many.
+    activation : str or None
+        As for `catalase.ops.activation`.
+    rng : numpy.random.Generator or int, optional
+        Where the start values come from, or a seed: Glorot uniform, and zeros.
+
+    Attributes
+    ----------
+    w_own : Parameter, shape (max_degree + 1, in_features, out_features)
+    w_neighbours : Parameter, shape (max_degree, in_features, out_features)
+        From one neighbour on.
+    b : Parameter, shape (max_degree + 1, out_features)
+
+    Notes
+    -----
+    Atoms are in the order of a `catalase.data.AtomLists`: by number of neighbours, so that each product is one block.
+    DeepChem's layer has a second bias, for the neighbours, of the same effect as ``b``.
+
+    References
+    ----------
+    Duvenaud et al., "Convolutional networks on graphs for learning molecular fingerprints", arXiv:1509.09292; Altae-Tran et
+    al., "Low data drug discovery with one-shot learning", arXiv:1611.03199.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> atoms = ct.data.GraphBatch(ct.ops.mol_graphs(["CCO", "C"], features="convmol")).atoms(max_degree=10)
+    >>> ct.nn.GraphConv(75, 4, rng=0)(atoms.features, atoms).shape
+    (4, 4)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        max_degree: int = MOST_NEIGHBOURS,
+        activation: str | None = "relu",
+        rng: Any = None,
+    ) -> None:
+        super().__init__()
+        name = "GraphConv"
+        size = tuple(
+            whole_number(name, key, value, 1, LARGEST_SIZE)
+            for key, value in (("in_features", in_features), ("out_features", out_features))
+        )
+        self.max_degree = whole_number(name, "max_degree", max_degree, 1, 1000)
+        activation_code(name, activation)
+        self.activation = activation
+        rng = random_generator(name, rng)
+
+        limit = uniform(math.sqrt(6 / sum(size)))  # Glorot's
+
+        def weights(count: int) -> Parameter:
+            return Parameter(start_values(name, "start", limit, (count, *size), rng))
+
+        self.w_own, self.w_neighbours = weights(self.max_degree + 1), weights(self.max_degree)
+        self.b = Parameter(np.zeros((self.max_degree + 1, size[1]), np.float32), decay=False)
+
+    def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:  # type: ignore[override]
+        x = _atom_rows("GraphConv", x, atoms)
+        if x.shape[1] != self.w_own.shape[1]:
+            raise ValueError(f"GraphConv: x must have {self.w_own.shape[1]} features, got shape {x.shape}")
+        if len(atoms.degrees) != self.max_degree + 2:
+            raise ValueError(
+                f"GraphConv: the layer has max_degree={self.max_degree}, but atoms were made with "
+                f"max_degree={len(atoms.degrees) - 2}"
+            )
+        lists = atoms.neighbours
+        sums = F.gather_sum(x, lists.index, lists.offsets, transposed=lists.transposed)
+        own = F.grouped_linear(x, self.w_own, atoms.degrees, self.b)
+        # Atoms without neighbours are in the first group: their sums are zero.
+        others = F.grouped_linear(sums, self.w_neighbours, np.append(0, atoms.degrees[2:]))
+        return F.activation(own + others, self.activation)
+
+    def __repr__(self) -> str:
+        _, inputs, outputs = self.w_own.shape
+        return f"GraphConv({inputs}, {outputs}, max_degree={self.max_degree})"
+
+
+def _atom_rows(name: str, x: Any, atoms: Any) -> Tensor:
+    """Rows of atoms as a tensor, which must be those of a batch."""
+    if not isinstance(atoms, AtomLists):
+        raise TypeError(f"{name}: atoms must be what catalase.data.GraphBatch.atoms returns, got {shown(atoms)}")
+    x = as_tensor(name, "x", x)
+    if x.ndim != 2 or len(x) != len(atoms.atoms):
+        raise ValueError(f"{name}: x must have a row for each of the {len(atoms.atoms)} atoms, got shape {x.shape}")
+    return x
+
+
+class GraphPool(Module):
+    """The largest value of each feature among an atom and its neighbours.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> atoms = ct.data.GraphBatch(ct.ops.mol_graphs(["CCO"], features="convmol")).atoms()
+    >>> ct.nn.GraphPool()(np.array([[1.0], [3.0], [2.0]], np.float32), atoms).numpy().ravel()
+    array([2., 3., 3.], dtype=float32)
+    """
+
+    def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:  # type: ignore[override]
+        x, lists = _atom_rows("GraphPool", x, atoms), atoms.closed
+        return F.gather_max(x, lists.index, lists.offsets)
+
+
+class GraphGather(Module):
+    """From rows of atoms to one row for each molecule: their sum beside their largest values.
+
+    Parameters
+    ----------
+    activation : str or None
+        As for `catalase.ops.activation`; DeepChem's nets have "tanh".
+
+    Notes
+    -----
+    A molecule without atoms has zeros.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> atoms = ct.data.GraphBatch(ct.ops.mol_graphs(["CCO", "C"], features="convmol")).atoms()
+    >>> ct.nn.GraphGather()(atoms.features, atoms).shape
+    (2, 150)
+    """
+
+    def __init__(self, activation: str | None = "tanh") -> None:
+        super().__init__()
+        activation_code("GraphGather", activation)
+        self.activation = activation
+
+    def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:  # type: ignore[override]
+        x, lists = _atom_rows("GraphGather", x, atoms), atoms.molecules
+        sums = F.gather_sum(x, lists.index, lists.offsets, transposed=lists.transposed)
+        return F.activation(concatenate([sums, F.gather_max(x, lists.index, lists.offsets)], axis=1), self.activation)

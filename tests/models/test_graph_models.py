@@ -1,0 +1,163 @@
+"""DMPNNModel and GraphConvModel: training, units, missing labels, saving, bits, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import catalase as ct
+from tests.agreement import same_with_threads
+
+CHAINS = [a + "C" * n + b for n in range(1, 9) for a, b in (("", "O"), ("N", ""), ("", "c1ccccc1"), ("OC(=O)", "F"))]
+LENGTHS = np.array([float(s.count("C") + s.count("c")) for s in CHAINS])
+
+
+def dmpnn(**options):
+    return ct.models.DMPNNModel(**{"message_hidden_dim": 24, "ffn_hidden_dim": 24, "seed": 0, "max_lr": 3e-3} | options)
+
+
+def graph_conv(**options):
+    chosen = {"n_tasks": 1, "graph_conv_layers": [16, 16], "dense_layer_size": 16, "mode": "regression", "seed": 0}
+    return ct.models.GraphConvModel(**chosen | options)
+
+
+MODELS = {"dmpnn": dmpnn, "graph conv": graph_conv}
+
+
+def features_of(make):
+    return make().features
+
+
+def dataset(make, y, w=None):
+    return ct.data.GraphDataset(ct.ops.mol_graphs(CHAINS, features=features_of(make)), y, w, ids=CHAINS)
+
+
+@pytest.fixture(params=MODELS.values(), ids=MODELS)
+def make(request):
+    return request.param
+
+
+def test_a_regression_is_learned_in_the_units_of_its_labels():
+    model = dmpnn(batch_size=4, max_lr=5e-3)
+    history = model.fit(dataset(dmpnn, 1000 + 100 * LENGTHS[:, None]), nb_epoch=60)
+    predicted = model.predict(CHAINS)
+    assert predicted.shape == (len(CHAINS), 1) and history["loss"][-1] < 0.05
+    assert np.abs(predicted[:, 0] - (1000 + 100 * LENGTHS)).max() < 150
+    assert (
+        model.evaluate(dataset(dmpnn, 1000 + 100 * LENGTHS[:, None]), ct.metrics.Metric(ct.metrics.r2_score))[
+            "r2_score"
+        ]
+        > 0.9
+    )
+
+
+def test_graph_convolutions_learn(rng):
+    y = ((LENGTHS - LENGTHS.mean()) / LENGTHS.std())[:, None]
+    model = graph_conv(batch_size=8, learning_rate=3e-3)
+    model.fit(dataset(graph_conv, y), nb_epoch=60)
+    assert ct.metrics.r2_score(y, model.predict(CHAINS)) > 0.8
+
+
+@pytest.mark.parametrize(("options", "shape"), [
+    ({"n_tasks": 2, "mode": "classification"}, (2, 2)), ({"mode": "classification", "n_classes": 3}, (1, 3)),
+    ({"n_tasks": 3, "mode": "regression"}, (3,)),
+])  # fmt: skip
+def test_shapes_and_probabilities(make, rng, options, shape):
+    model = make(**options)
+    y = rng.integers(0, options.get("n_classes", 2), (len(CHAINS), options.get("n_tasks", 1))).astype(float)
+    model.fit(dataset(make, y), nb_epoch=1)
+    found = model.predict(CHAINS[:5])
+    assert found.shape == (5, *shape)
+    if options["mode"] == "classification":
+        assert np.allclose(found.sum(axis=-1), 1, atol=1e-6) and (found >= 0).all()
+
+
+def test_missing_labels_change_nothing(make, rng):
+    y, w = rng.standard_normal((len(CHAINS), 2)), (rng.random((len(CHAINS), 2)) < 0.6).astype(float)
+    predictions = []
+    for missing in (np.nan, 1e6):
+        model = make(n_tasks=2, mode="regression")
+        model.fit(dataset(make, np.where(w == 0, missing, y), w), nb_epoch=2)
+        predictions.append(model.predict(CHAINS))
+    assert np.array_equal(*predictions) and np.isfinite(predictions[0]).all()
+
+
+@pytest.mark.parametrize("options", [{}, {"mode": "classification", "n_tasks": 2, "dropout": 0.2}])
+def test_a_saved_model_predicts_and_trains_on_with_the_same_bits(make, tmp_path, rng, options):
+    model = make(**{"mode": "regression"} | options)
+    y = rng.integers(0, 2, (len(CHAINS), model.n_tasks)).astype(float)
+    model.fit(dataset(make, y), nb_epoch=2)
+    model.save(tmp_path / "m")
+    again = ct.models.load(tmp_path / "m")
+    assert type(again) is type(model) and again.to_config() == model.to_config()
+    assert np.array_equal(again.predict(CHAINS), model.predict(CHAINS))
+    assert again.featurizer == model.featurizer
+
+
+def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads(make):
+    def trained():
+        model = make(dropout=0.1, mode="regression")
+        model.fit(dataset(make, LENGTHS[:, None]), nb_epoch=2)
+        return (model.predict(CHAINS),)
+
+    same_with_threads(trained)
+
+
+def test_a_molecule_alone_has_the_bits_it_has_in_a_batch(make):
+    model = make(mode="regression")
+    model.fit(dataset(make, LENGTHS[:, None]), nb_epoch=1)
+    whole = model.predict(CHAINS)
+    assert np.array_equal(np.concatenate([model.predict([s]) for s in CHAINS]), whole)
+    assert np.array_equal(model.predict(dataset(make, LENGTHS[:, None])), whole)
+    assert np.array_equal(model.predict(ct.ops.mol_graphs(CHAINS, features=model.features)), whole)
+
+
+def test_early_stopping_and_checkpoints_work_as_for_every_model(make, tmp_path):
+    y = LENGTHS[:, None]
+    whole, parts = make(mode="regression"), make(mode="regression")
+    whole.fit(dataset(make, y), nb_epoch=4)
+    parts.fit(dataset(make, y), nb_epoch=4, callbacks=[ct.train.Checkpoint(tmp_path / "c")])
+    assert np.array_equal(whole.predict(CHAINS), parts.predict(CHAINS))
+    history = make(mode="regression").fit(
+        dataset(make, y), nb_epoch=50, valid=dataset(make, -100 * y), callbacks=[ct.train.EarlyStopping(patience=2)]
+    )
+    assert 3 <= len(history) < 50
+
+
+def test_the_learning_rate_goes_up_and_down():
+    model = dmpnn(batch_size=len(CHAINS), warmup_epochs=2, init_lr=1e-4, max_lr=1e-3, final_lr=1e-5)
+    model.fit(dataset(dmpnn, LENGTHS[:, None]), nb_epoch=12)
+    rate = model.learning_rate
+    assert (rate.initial, rate.peak, rate.final, rate.steps, rate.warmup) == (1e-4, 1e-3, 1e-5, 12, 2)
+
+
+def test_unreadable_molecules_keep_their_places(make):
+    model = make(mode="regression")
+    model.fit(dataset(make, LENGTHS[:, None]), nb_epoch=1)
+    with pytest.raises(ValueError, match="row 1"):
+        model.predict(["CCO", "C1CC", "CC"])
+    found = model.predict(["CCO", "C1CC", "CC"], errors="mask")
+    assert np.isnan(found[1]).all() and np.array_equal(found[[0, 2]], model.predict(["CCO", "CC"]))
+
+
+def test_what_does_not_fit_is_refused(make):
+    model = make(mode="regression")
+    other = "convmol" if model.features == "dmpnn" else "dmpnn"
+    with pytest.raises(ValueError, match=f"features '{model.features}', got '{other}'"):
+        model.predict(ct.ops.mol_graphs(["CCO"], features=other))
+    with pytest.raises(TypeError, match="X must be molecular graphs"):
+        model.fit(ct.data.NumpyDataset(np.ones((4, 3)), np.ones((4, 1))))
+    with pytest.raises(ValueError, match="y holds inf"):
+        model.fit(dataset(make, np.full((len(CHAINS), 1), np.inf)))
+    with pytest.raises(ValueError, match="class numbers from 0 to 1"):
+        make(mode="classification").fit(dataset(make, np.full((len(CHAINS), 1), 7.0)))
+    with pytest.raises(ValueError, match="mode must be"):
+        make(mode="ranking")
+
+
+def test_an_ensemble_of_graph_nets(make):
+    models = [make(mode="regression", seed=seed) for seed in (0, 1)]
+    for model in models:
+        model.fit(dataset(make, LENGTHS[:, None]), nb_epoch=1)
+    ensemble = ct.models.Ensemble(models)
+    assert np.allclose(ensemble.predict(CHAINS), np.mean([m.predict(CHAINS) for m in models], axis=0), atol=1e-5)
