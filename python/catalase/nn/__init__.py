@@ -10,6 +10,7 @@ from .conv_layers import Conv1D, Conv2D, Conv3D, ConvTranspose1D, ConvTranspose2
 from .embedding import Embedding
 from .folding import fold_batch_norm
 from .inspection import dead_relu, summary
+from .layer_norm import LayerNorm
 from .layers import Dropout, Linear, Sequential, Softmax
 from .modes import inference
 from .module import Module
@@ -54,6 +55,7 @@ __all__ = [
     "Flatten",
     "GlobalAvgPool",
     "GlobalMaxPool",
+    "LayerNorm",
     "Linear",
     "MaxPool1D",
     "MaxPool2D",

@@ -41,7 +41,7 @@ from .linear import (
 from .loss import *  # noqa: F403
 from .matmul import matmul, matmul_backward
 from .memory import empty
-from .norm import batch_norm, batch_norm_backward
+from .norm import batch_norm, batch_norm_backward, layer_norm, layer_norm_backward
 from .one_hot_dna import one_hot_dna
 from .optim import *  # noqa: F403
 from .pool import (
@@ -119,6 +119,8 @@ __all__ = [
     "global_avg_pool_backward",
     "global_max_pool",
     "global_max_pool_backward",
+    "layer_norm",
+    "layer_norm_backward",
     "linear",
     "linear_backward",
     "linear_backward_bias",

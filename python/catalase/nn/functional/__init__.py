@@ -11,7 +11,7 @@ from .elementwise import ACTIVATION_FUNCTIONS, activation, dropout, exp, log, lo
 from .embedding import embedding
 from .linear import linear, matmul
 from .losses import *  # noqa: F403
-from .norm import batch_norm
+from .norm import batch_norm, layer_norm
 from .pool import (
     avg_pool1d,
     avg_pool2d,
@@ -54,6 +54,7 @@ __all__ = [
     "global_avg_pool",
     "global_max_pool",
     "gru",
+    "layer_norm",
     "linear",
     "lstm",
     "rnn",
