@@ -10,8 +10,10 @@ from .model import Model
 
 if TYPE_CHECKING:
     from . import tensorgraph
+    from .boosting import GBDTModel
     from .cnn import CNN
     from .ensemble import Ensemble
+    from .estimators import SklearnModel
     from .language import LanguageModel
     from .multitask import MultitaskClassifier, MultitaskRegressor
     from .neighbors import TanimotoKNNClassifier, TanimotoKNNRegressor
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CNN",
     "Ensemble",
+    "GBDTModel",
     "LanguageModel",
     "Model",
     "MultitaskClassifier",
@@ -32,6 +35,7 @@ __all__ = [
     "ResNetClassifier",
     "SequenceClassifier",
     "SequenceRegressor",
+    "SklearnModel",
     "TanimotoKNNClassifier",
     "TanimotoKNNRegressor",
     "TensorGraph",
@@ -45,6 +49,7 @@ __all__ = [
 _MODULES = {
     "CNN": "cnn",
     "Ensemble": "ensemble",
+    "GBDTModel": "boosting",
     "LanguageModel": "language",
     "MultitaskClassifier": "multitask",
     "MultitaskRegressor": "multitask",
@@ -52,6 +57,7 @@ _MODULES = {
     "ResNetClassifier": "resnet",
     "SequenceClassifier": "sequence",
     "SequenceRegressor": "sequence",
+    "SklearnModel": "estimators",
     "TanimotoKNNClassifier": "neighbors",
     "TanimotoKNNRegressor": "neighbors",
     "TensorGraph": "tensorgraph",
