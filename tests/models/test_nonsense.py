@@ -26,7 +26,7 @@ ALSO = {"dataset": ["X", "list", "rows", "sequences", "SequenceDataset", "row", 
 TOKENIZER = ct.data.CharTokenizer(["A", "C", "x"])
 DENSE = {
     "layer_sizes": [4], "weight_init_stddevs": 0.1, "bias_init_consts": 0.0, "weight_decay_penalty": 0.1, "weight_decay_penalty_type": "l2", "dropouts": 0.1, "activation_fns": "relu",
-    "batch_size": 2, "learning_rate": 0.01, "seed": 0, "pad_batches": False, "optimizer": None,
+    "batch_size": 2, "learning_rate": 0.01, "seed": 0, "pad_batches": False, "optimizer": None, "residual": False, "layer_norm": False,
 }  # fmt: skip
 GRID = {"layer_filters": [2], "kernel_size": 2, "optimizer": None, "weight_decay_penalty": 0.1, "weight_decay_penalty_type": "l2", "batch_size": 2, "learning_rate": 0.01, "seed": 0}  # fmt: skip
 CONVOLUTIONS = {
@@ -37,7 +37,7 @@ READER = {"cell": "gru", "embedding_size": 2, "hidden_size": 3, "num_layers": 1,
 SEQUENCES = {"n_features": None, "bidirectional": False, "pool": "last", "per_step": False}
 MODELS = {
     "MultitaskClassifier": lambda: call(1, 3, **DENSE, n_classes=2),
-    "MultitaskRegressor": lambda: call(1, 3, **DENSE),
+    "MultitaskRegressor": lambda: call(1, 3, **DENSE, uncertainty=True),
     "CNN": lambda: call(1, 1, 1, **GRID, **CONVOLUTIONS),
     "ResNetClassifier": lambda: call(1, 1, 1, **GRID, blocks=1, stem_size=2, stem_stride=1, dropout=0.1, n_classes=2),
     "UNet": lambda: call(1, 1, 1, **GRID, dropout=0.1, mode="regression", batch_norm=True),
@@ -56,7 +56,12 @@ ABSENT = {name for name, needs in EXTRAS.items() if not all(map(importlib.util.f
 MODELS = {name: make for name, make in MODELS.items() if name not in ABSENT}
 # What is called on them; `METHODS` has what each takes.
 OF_ALL = ("fit", "predict", "predict_on_batch", "evaluate", "summary", "save", "to", "load_state_dict")
-OWN = {"LanguageModel": ("sample",), "Ensemble": ("predict_spread",), "GBDTModel": ("fit_with_eval",)}
+OWN = {
+    "LanguageModel": ("sample",),
+    "Ensemble": ("predict_spread",),
+    "GBDTModel": ("fit_with_eval",),
+    "MultitaskRegressor": ("predict_uncertainty",),
+}
 WITHOUT_NETS = ("TanimotoKNNClassifier", "TanimotoKNNRegressor", *EXTRAS)
 REFUSED = {(name, "summary") for name in WITHOUT_NETS}
 WITHOUT_ARGUMENTS = {"make_optimizer", "to_config", "state_dict"}
@@ -111,6 +116,7 @@ def arguments(name, method):
         "fit_with_eval": lambda: call(data(name), data(name)),
         "predict": lambda: call(rows, None, raw=False, **errors),
         "predict_on_batch": lambda: call(rows.X, None, raw=False),
+        "predict_uncertainty": lambda: call(rows, 2, None, raw=False),
         "predict_spread": lambda: call(rows, None, raw=False),
         "evaluate": lambda: call(rows, metric, None, **OPTIONS),
         "summary": lambda: call(4) if "size" in inspect.signature(getattr(models, name).summary).parameters else call(),

@@ -168,7 +168,13 @@ def test_layers_are_called(name):
         )
 
 
-LOSSES = {"SoftmaxCrossEntropy": (2,), "SigmoidCrossEntropy": (2, 3), "L2Loss": (2, 3), "L1Loss": (2, 3)}
+LOSSES = {
+    "SoftmaxCrossEntropy": (2,),
+    "SigmoidCrossEntropy": (2, 3),
+    "L2Loss": (2, 3),
+    "L1Loss": (2, 3),
+    "GaussianNLL": (3,),
+}
 
 
 @pytest.mark.parametrize("name", LOSSES)
