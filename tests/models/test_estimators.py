@@ -119,6 +119,12 @@ def test_smiles_go_in_where_the_dataset_has_a_featurizer_and_the_folder_keeps_it
         found.append(again.predict(SMILES))
     assert all(np.array_equal(a, found[0]) for a in found)
     assert np.isnan(model.predict([*SMILES, "no molecule"], errors="mask")[8]).all()
+    own = models.SklearnModel(forest())
+    own.featurizer = featurizer
+    own.fit(ct.data.NumpyDataset(bits, y))
+    assert np.array_equal(own.predict(SMILES), found[0])
+    with pytest.raises(ValueError, match="X is uint8, which may be packed bits or numbers; give the dataset"):
+        models.SklearnModel(forest()).fit(ct.data.NumpyDataset(bits, y))
     model.featurizer = ct.feat.CircularFingerprint(size=128)
     with pytest.raises(
         ValueError, match="the model takes 64 features, but its featurizer names fingerprints of size 128"

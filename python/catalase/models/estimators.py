@@ -84,9 +84,10 @@ class SklearnModel(FeatureRows):
 
     Notes
     -----
-    X (N, n_features) holds numbers, or packed bits where the dataset's featurizer makes them; integers and bits go to the
-    estimator as float32, floats as they are. Labels y (N, n_tasks) of a classifier are class numbers; NaN, or weight 0, is
-    a missing label, whose row is left out for that task.
+    X (N, n_features) holds numbers, or packed bits where the dataset or the model has the featurizer that made them; uint8
+    without one is refused, since it may be either. Integers and bits go to the estimator as float32, floats as they are.
+    Labels y (N, n_tasks) of a classifier are class numbers; NaN, or weight 0, is a missing label, whose row is left out for
+    that task.
 
     `predict` gives (N, n_tasks) numbers, or (N, n_tasks, n_classes) probabilities by the estimator's ``predict_proba``; a
     classifier without it gives 1 to the class that it predicts. Values are float64 and those of the estimator itself.
@@ -217,8 +218,14 @@ class SklearnModel(FeatureRows):
         X, y, w = (np.asarray(getattr(dataset, name)) for name in ("X", "y", "w"))
         if X.ndim != 2 or X.shape[1] == 0:
             raise ValueError(f"{where}: X must have shape (rows, features), got {X.shape}")
-        size = getattr(getattr(dataset, "featurizer", None), "size", None)
+        size = getattr(self.featurizer or getattr(dataset, "featurizer", None), "size", None)
         packed = X.dtype == np.uint8 and size == 8 * X.shape[1]
+        if X.dtype == np.uint8 and not packed and size != X.shape[1]:
+            raise ValueError(
+                f"{where}: X is uint8, which may be packed bits or numbers; give the dataset (or the model) the featurizer "
+                'that made it, or unpack bits with np.unpackbits(X, axis=1, bitorder="little").astype(np.float32), and '
+                "convert numbers with X.astype(np.float32)"
+            )
         self.n_features = 8 * X.shape[1] if packed else X.shape[1]
         self.n_tasks, self.n_classes = (y.shape[1] if y.ndim > 1 else 1), 1
         if self.is_classifier:
