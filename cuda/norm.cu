@@ -198,9 +198,8 @@ extern "C" __global__ void __launch_bounds__(256)
   }
 }
 
-extern "C" __global__ void __launch_bounds__(256)
-    layer_norm_f32(const float* x, const float* gamma, const float* beta, double eps, float* y, i64 channels,
-                   i64 rows) {
+extern "C" __global__ void __launch_bounds__(256) layer_norm_f32(const float* x, const float* gamma, const float* beta,
+                                                                 double eps, float* y, i64 channels, i64 rows) {
   for (i64 i = warp_of_grid(); i < rows; i += warps_of_grid()) {
     const float* from = x + i * channels;
     const RowStatistics s = row_statistics(from, channels, eps);
