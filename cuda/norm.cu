@@ -1,4 +1,5 @@
-// Batch normalization of the columns (channels) of a matrix x (M, C); float32, contiguous.
+// Batch normalization of the columns (channels) of a matrix x (M, C), and layer normalization of its rows; float32,
+// contiguous.
 //
 //   mean[c] = sum_i x[i, c] / M      var[c] = sum_i (x[i, c] - mean[c])^2 / M
 //   y[i, c] = act((x[i, c] - mean[c]) * scale[c] + beta[c])      scale = gamma / sqrt(var + eps)
@@ -11,6 +12,11 @@
 // from 32 channels on; for the joining one for each channel; for the maps a grid walks the array. Bound: memory
 // bandwidth; forward reads x three times, the second time from cache, and writes y; with millions of rows the joining,
 // a chain of M / 64 steps a channel.
+//
+// Layer normalization: the formulas and the order of each sum are in cpp/norm/layer_norm.h. A warp has a row, a lane the
+// columns lane, lane + 32 and so on; the lanes are joined by halves. The sums over rows are those of batch
+// normalization: blocks of 64 rows, a thread for each column, joined in double precision. Bound: memory bandwidth; the
+// second and third read of a row come from the cache.
 #include "types.cuh"
 
 namespace catalase {
@@ -24,6 +30,44 @@ __device__ __forceinline__ double inverse_deviation(float var, double eps) {
 // dy where the activation passed it, else 0; the value before it is recomputed as in the forward pass.
 __device__ __forceinline__ float passed(float dy, float centered, float scale, float beta, i64 relu) {
   return relu != 0 && fmaf(centered, scale, beta) <= 0.0f ? 0.0f : dy;
+}
+
+// The sum over a warp's lanes, in halves: every lane gets it.
+__device__ __forceinline__ float lanes_sum(float x) {
+  for (i32 half = 16; half > 0; half >>= 1) x = x + __shfl_xor_sync(0xffffffffu, x, half);
+  return x;
+}
+
+__device__ __forceinline__ i64 warp_of_grid() {
+  return global_thread() / 32;
+}
+__device__ __forceinline__ i64 warps_of_grid() {
+  return global_threads() / 32;
+}
+
+struct RowStatistics {
+  float mean, inverse;
+};
+
+// One warp.
+__device__ __forceinline__ RowStatistics row_statistics(const float* x, i64 channels, double eps) {
+  const i64 lane = threadIdx.x % 32;
+  const double n = static_cast<double>(channels);
+  float total = 0.0f, first = 0.0f, second = 0.0f;
+  for (i64 c = lane; c < channels; c += 32) total = total + x[c];
+  const float rough = static_cast<float>(static_cast<double>(lanes_sum(total)) / n);
+  for (i64 c = lane; c < channels; c += 32) {
+    const float d = x[c] - rough;
+    first = first + d;
+    second = second + d * d;
+  }
+  const double offset = static_cast<double>(lanes_sum(first)) / n;
+  const double v = static_cast<double>(lanes_sum(second)) / n - offset * offset;
+  const double var = v < 0.0 ? 0.0 : v;  // NaN stays NaN
+  RowStatistics s;
+  s.mean = static_cast<float>(static_cast<double>(rough) + offset);
+  s.inverse = static_cast<float>(1.0 / sqrt(var + eps));
+  return s;
 }
 
 }  // namespace catalase
@@ -151,5 +195,76 @@ extern "C" __global__ void __launch_bounds__(256)
   for (i64 c = threadIdx.x; c < channels; c += blockDim.x) {
     running_mean[c] = keep * running_mean[c] + share * mean[c];
     running_var[c] = keep * running_var[c] + share * (var[c] * unbias);
+  }
+}
+
+extern "C" __global__ void __launch_bounds__(256) layer_norm_f32(const float* x, const float* gamma, const float* beta,
+                                                                 double eps, float* y, i64 channels, i64 rows) {
+  for (i64 i = warp_of_grid(); i < rows; i += warps_of_grid()) {
+    const float* from = x + i * channels;
+    const RowStatistics s = row_statistics(from, channels, eps);
+    for (i64 c = threadIdx.x % 32; c < channels; c += 32) {
+      y[i * channels + c] = (from[c] - s.mean) * s.inverse * gamma[c] + beta[c];
+    }
+  }
+}
+
+// statistics (rows, 2): the mean and the inverse deviation of each row. dx may be null.
+extern "C" __global__ void __launch_bounds__(256)
+    layer_norm_rows_f32(const float* x, const float* dy, const float* gamma, double eps, float* dx, float* statistics,
+                        i64 channels, i64 rows) {
+  for (i64 i = warp_of_grid(); i < rows; i += warps_of_grid()) {
+    const i64 lane = threadIdx.x % 32;
+    const float *from = x + i * channels, *d = dy + i * channels;
+    const RowStatistics s = row_statistics(from, channels, eps);
+    if (lane == 0) {
+      statistics[2 * i] = s.mean;
+      statistics[2 * i + 1] = s.inverse;
+    }
+    if (dx == nullptr) continue;
+    float of_g = 0.0f, of_gh = 0.0f;
+    for (i64 c = lane; c < channels; c += 32) {
+      const float g = d[c] * gamma[c];
+      of_g = of_g + g;
+      of_gh = of_gh + g * ((from[c] - s.mean) * s.inverse);
+    }
+    const double n = static_cast<double>(channels);
+    const float g_mean = static_cast<float>(static_cast<double>(lanes_sum(of_g)) / n);
+    const float gh_mean = static_cast<float>(static_cast<double>(lanes_sum(of_gh)) / n);
+    for (i64 c = lane; c < channels; c += 32) {
+      const float h = (from[c] - s.mean) * s.inverse;
+      dx[i * channels + c] = ((d[c] * gamma[c] - g_mean) - h * gh_mean) * s.inverse;
+    }
+  }
+}
+
+// sums (blocks, 2, C): of dy, and of dy * h.
+extern "C" __global__ void __launch_bounds__(256)
+    layer_norm_columns_f32(const float* x, const float* dy, const float* statistics, i64 rows, i64 channels,
+                           float* sums, i64 n) {
+  for (i64 i = global_thread(); i < n; i += global_threads()) {
+    const i64 b = i / channels, c = i % channels, first = b * kBlockRows;
+    const i64 last = first + smaller(rows - first, kBlockRows);
+    float of_dy = 0.0f, of_dyh = 0.0f;
+    for (i64 r = first; r < last; ++r) {
+      const float d = dy[r * channels + c];
+      of_dy = of_dy + d;
+      of_dyh = of_dyh + d * ((x[r * channels + c] - statistics[2 * r]) * statistics[2 * r + 1]);
+    }
+    sums[2 * b * channels + c] = of_dy;
+    sums[(2 * b + 1) * channels + c] = of_dyh;
+  }
+}
+
+extern "C" __global__ void __launch_bounds__(256)
+    join_columns_f32(const float* sums, i64 blocks, float* dgamma, float* dbeta, i64 channels) {
+  for (i64 c = global_thread(); c < channels; c += global_threads()) {
+    double of_dy = 0.0, of_dyh = 0.0;
+    for (i64 b = 0; b < blocks; ++b) {
+      of_dy = of_dy + static_cast<double>(sums[2 * b * channels + c]);
+      of_dyh = of_dyh + static_cast<double>(sums[(2 * b + 1) * channels + c]);
+    }
+    dbeta[c] = static_cast<float>(of_dy);
+    dgamma[c] = static_cast<float>(of_dyh);
   }
 }

@@ -1,7 +1,8 @@
-// Batch normalization over contiguous arrays whose last axis is the channels.
+// Batch and layer normalization over contiguous arrays whose last axis is the channels.
 #include "norm/norm.h"
 
 #include "bindings/arrays.h"
+#include "norm/layer_norm.h"
 
 namespace catalase {
 namespace {
@@ -12,10 +13,19 @@ struct Sizes {
 
 template <class... Arrays>
 Sizes sizes_of(const py::array& x, const Arrays&... per_channel) {
-  require(x.ndim() >= 1, "batch_norm: x needs a last axis");
+  require(x.ndim() >= 1, "normalization: x needs a last axis");
   const Index channels = x.shape(x.ndim() - 1);
-  require(((per_channel.size() == channels) && ...), "batch_norm: one value a channel is needed");
+  require(((per_channel.size() == channels) && ...), "normalization: one value a channel is needed");
   return {channels > 0 ? x.size() / channels : 0, channels};
+}
+
+// dx, which is None if it is not wanted.
+template <class T>
+T* input_gradient(const py::array& x, const py::object& dx) {
+  if (dx.is_none()) return nullptr;
+  auto array = py::cast<py::array>(dx);
+  require(array.size() == x.size(), "normalization: x and dx differ in size");
+  return output<T>(array);
 }
 
 template <class T>
@@ -47,14 +57,30 @@ void backward_into(const py::array& x, const py::array& dy, const py::array& gam
   require(x.size() == dy.size(), "batch_norm_backward: x and dy differ in size");
   const T *px = input<T>(x), *pdy = input<T>(dy), *pg = input<T>(gamma), *pb = input<T>(beta);
   const T *pm = input<T>(mean), *pv = input<T>(var);
-  T *pdg = output<T>(dgamma), *pdb = output<T>(dbeta), *pdx = nullptr;
-  if (!dx.is_none()) {
-    auto array = py::cast<py::array>(dx);
-    require(array.size() == x.size(), "batch_norm_backward: x and dx differ in size");
-    pdx = output<T>(array);
-  }
+  T *pdg = output<T>(dgamma), *pdb = output<T>(dbeta), *pdx = input_gradient<T>(x, dx);
   KernelScope scope;
   batch_norm_backward<T>(px, pdy, s.rows, s.channels, pg, pb, pm, pv, eps, relu, batch_statistics, pdx, pdg, pdb);
+}
+
+template <class T>
+void layer_norm_into(const py::array& x, const py::array& gamma, const py::array& beta, double eps, py::array& y) {
+  const Sizes s = sizes_of(x, gamma, beta);
+  require(x.size() == y.size(), "layer_norm: x and y differ in size");
+  const T *px = input<T>(x), *pg = input<T>(gamma), *pb = input<T>(beta);
+  T* py_ = output<T>(y);
+  KernelScope scope;
+  layer_norm<T>(px, s.rows, s.channels, pg, pb, eps, py_);
+}
+
+template <class T>
+void layer_norm_backward_into(const py::array& x, const py::array& dy, const py::array& gamma, double eps,
+                              py::object& dx, py::array& dgamma, py::array& dbeta) {
+  const Sizes s = sizes_of(x, gamma, dgamma, dbeta);
+  require(x.size() == dy.size(), "layer_norm_backward: x and dy differ in size");
+  const T *px = input<T>(x), *pdy = input<T>(dy), *pg = input<T>(gamma);
+  T *pdg = output<T>(dgamma), *pdb = output<T>(dbeta), *pdx = input_gradient<T>(x, dx);
+  KernelScope scope;
+  layer_norm_backward<T>(px, pdy, s.rows, s.channels, pg, eps, pdx, pdg, pdb);
 }
 
 }  // namespace
@@ -85,6 +111,20 @@ CATALASE_BINDING(norm, m) {
       },
       py::arg("x"), py::arg("dy"), py::arg("gamma"), py::arg("beta"), py::arg("mean"), py::arg("var"), py::arg("eps"),
       py::arg("relu"), py::arg("batch_statistics"), py::arg("dx"), py::arg("dgamma"), py::arg("dbeta"));
+  m.def(
+      "layer_norm",
+      [](const py::array& x, const py::array& gamma, const py::array& beta, double eps, py::array y) {
+        by_type(x, [&]<class T>() { return layer_norm_into<T>(x, gamma, beta, eps, y); });
+      },
+      py::arg("x"), py::arg("gamma"), py::arg("beta"), py::arg("eps"), py::arg("y"));
+  m.def(
+      "layer_norm_backward",
+      [](const py::array& x, const py::array& dy, const py::array& gamma, double eps, py::object dx, py::array dgamma,
+         py::array dbeta) {
+        by_type(x, [&]<class T>() { return layer_norm_backward_into<T>(x, dy, gamma, eps, dx, dgamma, dbeta); });
+      },
+      py::arg("x"), py::arg("dy"), py::arg("gamma"), py::arg("eps"), py::arg("dx"), py::arg("dgamma"),
+      py::arg("dbeta"));
 }
 
 }  // namespace catalase

@@ -260,6 +260,16 @@ def index_topk(
     similarities: NDArray[Any],
 ) -> None: ...
 def keep(x: NDArray[Any], y: NDArray[Any], kept: NDArray[Any], scale: float) -> None: ...
+def layer_norm(x: NDArray[Any], gamma: NDArray[Any], beta: NDArray[Any], eps: float, y: NDArray[Any]) -> None: ...
+def layer_norm_backward(
+    x: NDArray[Any],
+    dy: NDArray[Any],
+    gamma: NDArray[Any],
+    eps: float,
+    dx: Any,
+    dgamma: NDArray[Any],
+    dbeta: NDArray[Any],
+) -> None: ...
 def linear(
     a: NDArray[Any], b: NDArray[Any], bias: Any, activation: int, out: NDArray[Any], add: Any = None, keep: Any = None
 ) -> None: ...

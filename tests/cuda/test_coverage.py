@@ -118,6 +118,8 @@ CALLS = {
     "segment_softmax_backward": lambda on, device: ops.segment_softmax_backward(on(TABLE), on(TABLE), on(OFFSETS)),
     "batch_norm": lambda on, device: ops.batch_norm(on(TOKENS), *map(on, SCALE), activation="relu"),
     "batch_norm_backward": _batch_norm_backward,
+    "layer_norm": lambda on, device: ops.layer_norm(on(TOKENS), *map(on, SCALE)),
+    "layer_norm_backward": lambda on, device: ops.layer_norm_backward(on(TOKENS), on(TOKENS), on(SCALE[0])),
     "global_max_pool": lambda on, device: ops.global_max_pool(on(TOKENS)),
     "global_max_pool_backward": lambda on, device: ops.global_max_pool_backward(on(TABLE[:3]), on(TOKENS)),
     "global_avg_pool": lambda on, device: ops.global_avg_pool(on(TOKENS)),

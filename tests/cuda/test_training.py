@@ -98,6 +98,22 @@ def test_activations_that_keep_their_input(backend, rng, activation):
     both(backend, lambda: dense(activation), table(rng), LOSSES["l2"], OPTIMIZERS["sgd"], nb_epoch=1)
 
 
+def test_a_net_with_residual_blocks_layer_normalization_and_a_variance(backend, rng):
+    data = table(rng)
+    found = []
+    for device in ("cpu", backend.device):
+        model = ct.models.MultitaskRegressor(
+            3, 12, layer_sizes=[35, 35], dropouts=0.2, batch_size=10, seed=1,
+            residual=True, layer_norm=True, uncertainty=True,
+        ).to(device)  # fmt: skip
+        model.fit(data, nb_epoch=2)
+        found.append((model, *model.predict_uncertainty(data, masks=3)))
+    (cpu, *expected), (net, *results) = found
+    assert stayed(backend, net.module)
+    weights_agree(net, cpu)
+    assert all(map(same_as_cpu, results, expected))
+
+
 def fingerprints(rng, rows=33, features=128, tasks=3):
     dense = (rng.random((rows, features)) < 0.06).astype(F32)
     y = rng.integers(0, 2, (rows, tasks)).astype(np.float64)

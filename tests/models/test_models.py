@@ -189,7 +189,10 @@ def test_a_config_naming_an_unknown_class_or_setting(tmp_path):
 
     good = {"kind": "catalase model", "model": classifier().to_config(), "transformers": [], "featurizer": None}
     for change, words in [
-        ({"class": "Popen"}, "unknown class 'Popen'; known here: CNN, Ensemble, LanguageModel, MultitaskClassifier"),
+        (
+            {"class": "Popen"},
+            "unknown class 'Popen'; known here: CNN, Ensemble, GBDTModel, LanguageModel, MultitaskClassifier",
+        ),
         ({"shell": True}, "no field 'shell'"),
         ({"n_tasks": "3"}, "n_tasks must be"),
         ({"n_tasks": True}, "n_tasks must be"),

@@ -18,10 +18,10 @@ SCHEDULE = optim.CosineDecay(0.1, 0.01, 50, warmup=5)
 MADE = {
     "MultitaskClassifier": lambda: models.MultitaskClassifier(
         np.int64(2), 16, (8, np.int32(4)), [0.1, 0.2], 0.5, 0.01, "l1", (0.1, 0.2), ["tanh", "relu"], 3, 7, 1, 5, True,
-        "AdamW",
+        "AdamW", True, True,
     ),
     "MultitaskRegressor": lambda: models.MultitaskRegressor(
-        2, 16, [8], [0.1, 0.3], [0.5, 0.6], 1, "l2", 0.1, "tanh", 7, SCHEDULE, 5, True, optim.SGD(lr=SCHEDULE)
+        2, 16, [8], [0.1, 0.3], [0.5, 0.6], 1, "l2", 0.1, "tanh", 7, SCHEDULE, 5, True, optim.SGD(lr=SCHEDULE), True, True, True,
     ),
     "CNN": lambda: models.CNN(
         2, 3, 2, [4, 4], [3, (3, 5)], 1, 0.1, [0.1, 0.2], 0.01, "l1", [0.1, 0], "tanh", 6, "average", "regression", 3, True,

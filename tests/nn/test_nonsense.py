@@ -20,7 +20,7 @@ KINDS = {
     "h0": "tensor?", "c0": "tensor?", "kernel_size": "sizes", "weight_init": "function?", "bias_init": "function?", "rng": "rng?", "dropout": "anything",
     "shape": "sizes", "axis": "signed", "seed": "seed?", "condition": "anything", "a": "operand", "tensors": "anything", "gamma": "tensor", "beta": "tensor", "mean": "array?", "var": "array?",
     "state": "anything", "module": "layer", "input_shape": "sizes?", "prefix": "word", "suffix": "word?", "array": "values", "y": "values", "w_x": "tensor", "w_h": "tensor", "target": "labels",
-    "output": "tensor", "sequential": "layer", "model": "layer", "layer": "layer", "value": "tensor", "bias": "flag", "device": "word",
+    "output": "tensor", "sequential": "layer", "model": "layer", "layer": "layer", "value": "tensor", "bias": "flag", "device": "word", "normalized_shape": "sizes",
     "values": "tensor", "index": "ids", "offsets": "ids", "batch": "ours", "atoms": "ours", "molecules": "ours", "rows": "tensor", "norm": "number", "features": "whole?", "h": "tensor", "z": "tensor?", "kind": "ids?", "transposed": "ours?", "kinds": "ours?",
 }  # fmt: skip
 
@@ -75,6 +75,7 @@ FUNCTIONS = {
     "message_update": lambda: call(tensor(3, 4), tensor(4, 2), [0, 2], [0, 2], z=tensor(2, 2), kind=[1], b=tensor(2), activation="relu", transposed=([0, 0], [0, 1, 1, 2]), kinds=([0], [0, 0, 1])),
     **{f"segment_{how}": lambda: call(tensor(3, 4), [0, 1, 3]) for how in ("sum", "mean", "max", "softmax")},
     "batch_norm": lambda: call(tensor(2, 3), tensor(3), tensor(3), ones(3), ones(3), eps=1e-5, activation="relu"),
+    "layer_norm": lambda: call(tensor(2, 3), tensor(3), tensor(3), eps=1e-5),
     "concatenate": lambda: call([tensor(2, 3), tensor(2, 3)], axis=0),
     "where": lambda: call(np.ones((2, 3), bool), tensor(2, 3), tensor(2, 3)),
     **{f"conv{d}d": lambda d=d: conv(d) for d in (1, 2, 3)},
@@ -134,6 +135,7 @@ LAYERS = {  # how they are made, and what they are called with
     "Flatten": (call, lambda: call(tensor(2, 4, 2))),
     "Reshape": (lambda: call((4, 2)), lambda: call(tensor(2, 8))),
     "BatchNorm": (lambda: call(3, momentum=0.1, eps=1e-5, activation="relu"), lambda: call(tensor(2, 3))),
+    "LayerNorm": (lambda: call(3, eps=1e-5, elementwise_affine=True, bias=True), lambda: call(tensor(2, 3))),
     "Dropout": (lambda: call(0.5), lambda: call(tensor(2, 3))),
     **{name: (call, lambda: call(tensor(2, 3))) for name in (*nn.activations.__all__, "Softmax")},
     "Sequential": (lambda: call(nn.Linear(3, 2), nn.ReLU()), lambda: call(tensor(2, 3))),
@@ -170,7 +172,7 @@ def test_layers_are_made(name):
 # By which errors of a layer that is called begin, beside its own name: the function that it calls.
 CALLS = {"GraphReadout": "gather_rows"} | {f"{kind}{d}D": f"{function}{d}d" for d in (1, 2, 3) for kind, function in (("Conv", "conv"), ("ConvTranspose", "conv_transpose"), ("MaxPool", "max_pool"), ("AvgPool", "avg_pool"))} | {
     **dict.fromkeys(nn.activations.__all__, "activation"), "Softmax": "softmax", "Dropout": "dropout", "Linear": "linear", "Sequential": "linear",
-    "GlobalMaxPool": "global_max_pool", "GlobalAvgPool": "global_avg_pool", "Upsample": "upsample", "BatchNorm": "batch_norm", "Embedding": "embedding", "RNN": "rnn", "GRU": "gru", "LSTM": "lstm",
+    "GlobalMaxPool": "global_max_pool", "GlobalAvgPool": "global_avg_pool", "Upsample": "upsample", "BatchNorm": "batch_norm", "LayerNorm": "layer_norm", "Embedding": "embedding", "RNN": "rnn", "GRU": "gru", "LSTM": "lstm",
 }  # fmt: skip
 
 
@@ -195,7 +197,13 @@ def test_layers_are_called(name):
         )
 
 
-LOSSES = {"SoftmaxCrossEntropy": (2,), "SigmoidCrossEntropy": (2, 3), "L2Loss": (2, 3), "L1Loss": (2, 3)}
+LOSSES = {
+    "SoftmaxCrossEntropy": (2,),
+    "SigmoidCrossEntropy": (2, 3),
+    "L2Loss": (2, 3),
+    "L1Loss": (2, 3),
+    "GaussianNLL": (3,),
+}
 
 
 @pytest.mark.parametrize("name", LOSSES)

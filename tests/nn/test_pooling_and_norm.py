@@ -1,4 +1,4 @@
-"""Tests of pooling layers, batch normalization with its running statistics, folding, and tf.nn's names."""
+"""Tests of pooling layers, batch normalization with its running statistics, folding, layer normalization, tf.nn's names."""
 
 from __future__ import annotations
 
@@ -181,6 +181,60 @@ def test_rows_are_normalized_in_blocks_with_the_same_bits(rng):
     whole = model(ct.Tensor(x, requires_grad=True)).numpy()
     with ct.no_grad():
         assert np.array_equal(model(ct.Tensor(x)).numpy(), whole)
+
+
+@pytest.mark.parametrize(
+    "shape, options", [(6, {}), ((6,), {"bias": False}), ((4, 6), {"eps": 1e-3}), (6, {"elementwise_affine": False})]
+)
+def test_layer_norm_has_pytorchs_arguments_and_meaning(rng, shape, options):
+    torch = pytest.importorskip("torch")
+    layer, theirs = nn.LayerNorm(shape, **options), torch.nn.LayerNorm(shape, **options)
+    ours = [p for p in (layer.gamma, layer.beta) if p is not None]
+    weights = [p for p in (theirs.weight, theirs.bias) if p is not None]
+    assert [p.shape for p in ours] == [tuple(p.shape) for p in weights]
+    for own, their in zip(ours, weights, strict=True):
+        own.data[...] = image(rng, *own.shape)
+        their.data[...] = torch.from_numpy(own.data)
+    x, dy = image(rng, 3, 4, 6), image(rng, 3, 4, 6)
+    t, u = ct.Tensor(x, requires_grad=True), torch.from_numpy(x).requires_grad_()
+    (layer(t) * dy).sum().backward()
+    y = theirs(u)
+    (y * torch.from_numpy(dy)).sum().backward()
+    assert np.allclose(layer(t).numpy(), y.detach().numpy(), atol=1e-5)
+    for a, b in zip([t.grad, *(p.grad for p in ours)], [u.grad, *(p.grad for p in weights)], strict=True):
+        assert np.allclose(a, b.numpy(), atol=1e-5)
+
+
+def test_layer_norm_is_the_function_and_keeps_gradients_from_a_later_step(rng):
+    x, dy = image(rng, 5, 7), image(rng, 5, 7)
+    for shape, flat in ((7, x), ((5, 7), x.reshape(1, 35))):
+        layer = nn.LayerNorm(shape)
+        layer.gamma.data[...] = image(rng, *layer.gamma.shape)
+        gamma = layer.gamma.numpy().ravel().copy()
+        t = ct.Tensor(x, requires_grad=True)
+        y = layer(t)
+        layer.gamma.data[...] = 9
+        y.backward(dy)
+        zeros = np.zeros_like(gamma)
+        assert np.array_equal(y.numpy().reshape(flat.shape), ct.ops.layer_norm(flat, gamma, zeros))
+        expected = ct.ops.layer_norm_backward(dy.reshape(flat.shape), flat, gamma)
+        for found, wanted in zip((t.grad, layer.gamma.grad, layer.beta.grad), expected, strict=True):
+            assert np.array_equal(found.ravel(), wanted.ravel())
+    assert repr(nn.LayerNorm(7)) == "LayerNorm((7,), eps=1e-05)"
+    assert not any(p.decay for p in nn.LayerNorm(7).parameters())
+    with pytest.raises(ValueError, match=r"LayerNorm: x must end with the axes \(5, 7\), got shape \(7, 5\)"):
+        nn.LayerNorm((5, 7))(ct.Tensor(x.T.copy()))
+    with pytest.raises(ValueError, match="LayerNorm: normalized_shape must name one axis or more"):
+        nn.LayerNorm(())
+
+
+def test_layer_norm_of_rows_goes_by_blocks_and_of_the_whole_batch_does_not(rng):
+    x = image(rng, 5000, 5)
+    for shape in (5, (5000, 5)):
+        model = nn.Sequential(nn.Linear(5, 5, rng=0), nn.LayerNorm(shape))
+        whole = model(ct.Tensor(x, requires_grad=True)).numpy()
+        with ct.no_grad():
+            assert np.array_equal(model(ct.Tensor(x)).numpy(), whole)
 
 
 class TransposedConvolution(nn.Module):

@@ -154,6 +154,19 @@ def norm(rng, dtype):
     return call, (x, dy), f"x {x.shape}"
 
 
+@case("layer_norm", "layer_norm_backward")
+def layer_norm(rng, dtype):
+    channels = int(rng.integers(1, 200))
+    x = normal(rng, dtype, int(rng.integers(1, 300)), int(rng.integers(1, 6)), channels)
+    gamma, beta, dy = normal(rng, dtype, channels), normal(rng, dtype, channels), normal(rng, dtype, *x.shape)
+
+    def call(x, dy):
+        dx, *rest = ops.layer_norm_backward(dy, x, gamma)
+        return (ops.layer_norm(x, gamma, beta), dx), rest
+
+    return call, (x, dy), f"x {x.shape}"
+
+
 @case("matmul", "matmul_backward", "linear", "linear_backward", "linear_backward_bias", "linear_backward_input")
 def products(rng, dtype):
     m, k, n = int(rng.integers(1, 300)), int(rng.choice([1, 7, 64, 257, 4097, 5000])), int(rng.integers(1, 100))

@@ -109,6 +109,8 @@ CALLS = {
     **{name: lambda: call(ones(2, 3), ones(2, 3), ones(2, 3)) for name in ("sigmoid_cross_entropy", "squared_error")},
     **{f"{name}_backward": lambda: call(ones(2, 3), ones(2, 3), ones(2, 3), ones(2, 3)) for name in ("sigmoid_cross_entropy", "squared_error")},
     "batch_norm": lambda: call(ones(2, 3), ones(3), ones(3), ones(3), ones(3), eps=1e-5, activation="relu"),
+    "layer_norm": lambda: call(ones(2, 3), ones(3), ones(3), eps=1e-5),
+    "layer_norm_backward": lambda: call(ones(2, 3), ones(2, 3), ones(3), eps=1e-5, input_gradient=True),
     "batch_norm_backward": lambda: call(ones(2, 3), ones(2, 3), ones(3), ones(3), ones(3), ones(3), batch_statistics=True, eps=1e-5, activation="relu", input_gradient=True),
     "sgd_step": lambda: call(ones(6), ones(6), lr=0.1, **STEP),
     "momentum_step": lambda: call(ones(6), ones(6), ones(6), lr=0.1, momentum=0.9, nesterov=False, **STEP),

@@ -1,4 +1,4 @@
-"""Tests of batch normalization against the float64 oracle; hard statistics, gradients, layouts, threads, PyTorch."""
+"""Tests of batch and layer normalization against float64 oracles; hard statistics, gradients, layouts, threads, PyTorch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import catalase as ct
-from tests.agreement import same_as_cpu, same_at_fma_levels, same_with_threads
+from catalase import _core
+from tests.agreement import FLOATS, same_as_cpu, same_at_fma_levels, same_with_threads
 from tests.reference import norm as reference
 from tests.reference.gradients import directional
 
@@ -199,3 +200,158 @@ def test_other_dtypes_are_refused():
         ct.ops.batch_norm(np.ones((2, 3)), np.ones(3, np.float32), np.ones(3))
     with pytest.raises(TypeError, match="float32 or float64, got int64"):
         ct.ops.batch_norm(np.ones((2, 3), int), np.ones(3), np.ones(3))
+
+
+WIDTHS = [1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 300]
+
+
+def layer_norm_and_gradients(run, x, dy, gamma, beta, **options):
+    y = run(ct.ops.layer_norm, x, gamma, beta, **options)
+    return [y, *run(ct.ops.layer_norm_backward, dy, x, gamma, **options)]
+
+
+@given(
+    rows=st.sampled_from(ROWS), channels=st.sampled_from(WIDTHS), double=st.booleans(), offset=st.sampled_from([0, 30]),
+    seed=st.integers(0, 2**32 - 1),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_layer_norm_agrees_with_the_oracle_and_the_cpu(backend, rows, channels, double, offset, seed):
+    dtype = np.float64 if double and backend.device == "cpu" else np.float32
+    rows, channels = (min(rows, 65), min(channels, 65)) if backend.device == "host" else (rows, channels)
+    rng = np.random.default_rng(seed)
+    x, dy = ((rng.standard_normal((rows, channels)) * 3 + offset).astype(dtype) for _ in range(2))
+    gamma, beta = parameters(rng, channels, dtype)
+    eps, unit = 1e-3, np.finfo(dtype).eps
+    y, *gradients = found = layer_norm_and_gradients(backend.run, x, dy, gamma, beta, eps=eps)
+    expected = layer_norm_and_gradients(lambda f, *a, **k: f(*a, **k), x, dy, gamma, beta, eps=eps)
+    assert all(map(same_as_cpu, found, expected))
+    none, *less = backend.run(ct.ops.layer_norm_backward, dy, x, gamma, eps=eps, input_gradient=False)
+    assert none is None and all(map(np.array_equal, less, gradients[1:]))
+    # An error of an epsilon in x moves h by that much times the inverse deviation.
+    inverse = 1 / np.sqrt(x.astype(np.float64).var(-1, keepdims=True) + eps)
+    moved = unit * (4 * np.abs(x).max(-1, keepdims=True) * inverse + 8 * np.sqrt(channels))
+    exact = reference.layer_norm(x, gamma.astype(np.float64), beta, eps)
+    assert y.dtype == dtype and np.all(np.abs(y - exact) <= moved * np.abs(gamma) + 4 * unit * np.abs(beta))
+    dx, dgamma, dbeta = reference.layer_norm_backward(dy, x, gamma.astype(np.float64), eps)
+    size = np.abs(dy * gamma).max(-1, keepdims=True).astype(np.float64)
+    assert np.all(
+        np.abs(gradients[0] - dx) <= (channels + 2) * size * inverse * (moved * np.sqrt(channels) + 16 * unit)
+    )
+    assert np.all(np.abs(gradients[1] - dgamma) <= (np.abs(dy) * (moved + 64 * unit * np.sqrt(channels))).sum(0))
+    assert np.all(np.abs(gradients[2] - dbeta) <= 64 * unit * np.abs(dy.astype(np.float64)).sum(0))
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e6])
+def test_layer_norm_cancels_nothing_where_the_mean_is_far_from_zero(backend, rng, offset):
+    x = (rng.standard_normal((5, 301)) + offset).astype(np.float32)
+    y = backend.run(ct.ops.layer_norm, x)
+    # The mean is rounded to float32, as x is: half a unit in its last place, of a deviation of 1.
+    assert np.all(np.abs(y - reference.layer_norm(x, 1, 0, 1e-5)) <= 1e-5 + 0.6 * np.spacing(np.float32(offset)))
+    assert np.all(np.abs(y.astype(np.float64).std(-1) - 1) < 1e-5)
+
+
+def test_constant_rows_give_beta_and_a_nan_stays_in_its_row(backend, rng):
+    x = np.full((4, 37), 1e5 + 0.3, np.float32)
+    x[1, 5], x[2, 36] = np.nan, np.inf
+    beta = rng.standard_normal(37).astype(np.float32)
+    y = backend.run(ct.ops.layer_norm, x, np.ones(37, np.float32), beta, eps=1e-12)
+    assert np.array_equal(y[0], beta) and np.array_equal(y[3], beta) and np.isnan(y[1:3]).all()
+
+
+@pytest.mark.on_the_cpu
+@pytest.mark.parametrize("shape", [(6,), (7, 5), (2, 3, 40), (70, 33)])
+def test_gradients_of_layer_norm(backend, rng, shape):
+    x, dy = rng.standard_normal(shape), rng.standard_normal(shape)
+    gamma, beta = parameters(rng, shape[-1], np.float64)
+    gradients = ct.ops.layer_norm_backward(dy, x, gamma)
+    value = lambda a, g, b: np.sum(dy * ct.ops.layer_norm(a, g, b))  # noqa: E731
+    slope, claimed = directional(value, [x, gamma, beta], gradients, rng)
+    assert np.isclose(slope, claimed, rtol=1e-6, atol=1e-6)
+
+
+@given(rows=st.integers(1, 300), channels=st.integers(1, 400), double=st.booleans(), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_layer_norm_has_the_same_bits_at_all_levels_with_any_threads_and_in_any_batch(rows, channels, double, seed):
+    rng = np.random.default_rng(seed)
+    dtype = np.float64 if double else np.float32
+    x, dy = (rng.standard_normal((rows, channels)).astype(dtype) for _ in range(2))
+    gamma, beta = parameters(rng, channels, dtype)
+    run = lambda rows: layer_norm_and_gradients(lambda f, *a: f(*a), x[rows], dy[rows], gamma, beta)  # noqa: E731
+    level, results = _core.get_cpu_level(), []
+    try:
+        for name in _core.build_info()["cpu_levels"]:  # the portable one too: nothing is fused
+            _core.set_cpu_level(name)
+            results.append(same_with_threads(lambda: run(slice(None)), (1, 2, 3, 7)))
+    finally:
+        _core.set_cpu_level(level)
+    for other in results[1:]:
+        assert all(map(np.array_equal, results[0], other))
+    first = int(rng.integers(0, rows))
+    part = slice(first, int(rng.integers(first, rows)) + 1)
+    assert all(np.array_equal(a, b[part]) for a, b in zip(run(part)[:2], results[0][:2], strict=True))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_layer_norm_takes_any_axes_strides_and_no_scale(backend, rng, dtype):
+    x = rng.standard_normal((6, 4, 20)).astype(dtype)
+    one, zero = np.ones(20, dtype), np.zeros(20, dtype)
+    y = ct.ops.layer_norm(x, one, zero)
+    assert same_as_cpu(backend.run(ct.ops.layer_norm, x), y)
+    assert same_as_cpu(backend.run(ct.ops.layer_norm, x.reshape(24, 20)).reshape(x.shape), y)
+    assert same_as_cpu(backend.run(ct.ops.layer_norm, x[2, 3]), y[2, 3])
+    on, expected = backend.array(x), ct.ops.layer_norm(x[::2, 1:, ::-3].copy())
+    assert same_as_cpu(backend.get(ct.ops.layer_norm(on[::2, 1:, ::-3])), expected)
+    found, wanted = backend.run(ct.ops.layer_norm_backward, y, x), ct.ops.layer_norm_backward(y, x, one)
+    assert all(map(same_as_cpu, found, wanted))
+
+
+@pytest.mark.on_the_cpu
+def test_layer_norm_takes_memory_in_any_order_and_read_only(backend, rng):
+    x, dy = (rng.standard_normal((12, 45)).astype(np.float32) for _ in range(2))
+    gamma, beta = parameters(rng, 45, np.float32)
+    expected = layer_norm_and_gradients(backend.run, x, dy, gamma, beta)
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    raw = np.zeros(x.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(x.shape)
+    raw[...] = x
+    for other in (np.asfortranarray(x), x[::-1].copy()[::-1], frozen, raw):
+        assert all(map(np.array_equal, layer_norm_and_gradients(backend.run, other, dy, gamma, beta), expected))
+
+
+def test_layer_norm_of_no_rows_and_no_channels():
+    empty, c = np.zeros((0, 3), np.float32), np.ones(3, np.float32)
+    assert ct.ops.layer_norm(empty, c, c).shape == (0, 3) and ct.ops.layer_norm(np.zeros((5, 0))).shape == (5, 0)
+    dx, dgamma, dbeta = ct.ops.layer_norm_backward(empty, empty, c)
+    assert dx.shape == (0, 3) and not dgamma.any() and not dbeta.any()
+    assert [a.shape for a in ct.ops.layer_norm_backward(np.zeros((5, 0)), np.zeros((5, 0)))] == [(5, 0), (0,), (0,)]
+
+
+@pytest.mark.on_the_cpu
+def test_layer_norm_against_pytorch(backend, rng):
+    torch = pytest.importorskip("torch")
+    x, dy = (rng.standard_normal((4, 9, 119)).astype(np.float32) for _ in range(2))
+    gamma, beta = parameters(rng, 119, np.float32)
+    tensors = [torch.from_numpy(a).requires_grad_() for a in (x, gamma, beta)]
+    theirs = torch.nn.functional.layer_norm(tensors[0], (119,), *tensors[1:])
+    expected = [theirs.detach(), *torch.autograd.grad(theirs, tensors, torch.from_numpy(dy))]
+    ours = layer_norm_and_gradients(backend.run, x, dy, gamma, beta)
+    assert all(np.allclose(a, b.numpy(), atol=2e-5) for a, b in zip(ours, expected, strict=True))
+
+
+@pytest.mark.at_one_level
+@pytest.mark.parametrize(
+    "shapes, options, words",
+    [
+        ([(), ()], {}, "one axis or more"),
+        ([(2, 3), 2], {}, r"layer_norm: gamma must have shape \(3,\)"),
+        ([(2, 3), 3, (1, 3)], {}, r"layer_norm: beta must have shape \(3,\)"),
+        ([(2, 3), 3, 3], {"eps": 0}, "layer_norm: eps must be above 0"),
+    ],
+)  # fmt: skip
+def test_layer_norm_refuses_bad_input(backend, shapes, options, words):
+    with pytest.raises(ValueError, match=words):
+        backend.run(ct.ops.layer_norm, *(np.ones(shape, np.float32) for shape in shapes), **options)
+    x = np.ones((3, 2), np.float32)
+    with pytest.raises(ValueError, match="layer_norm_backward: dy and x must have equal shapes"):
+        backend.run(ct.ops.layer_norm_backward, x[:2], x)
+    assert np.all(backend.run(ct.ops.layer_norm, x) == 0)

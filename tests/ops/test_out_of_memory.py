@@ -172,6 +172,8 @@ def _other_cases() -> None:
     channels = [np.abs(_values(300)) + 0.1 for _ in range(4)]
     call("batch_norm", ops.batch_norm, x, *channels[:2])
     call("batch_norm_backward", ops.batch_norm_backward, y, x, *channels)
+    call("layer_norm", ops.layer_norm, x, *channels[:2])
+    call("layer_norm_backward", ops.layer_norm_backward, y, x, channels[0])
     ids = np.arange(200) % 17
     call("embedding", ops.embedding, ids, _values(17, 40))
     call("embedding_backward", ops.embedding_backward, _values(200, 40), ids, 17)

@@ -1,4 +1,4 @@
-"""Batch normalization in plain float64 NumPy, with two passes."""
+"""Batch and layer normalization in plain float64 NumPy, with two passes."""
 
 from __future__ import annotations
 
@@ -25,3 +25,17 @@ def batch_norm_backward(dy, x, gamma, beta, mean, var, eps, relu, batch_statisti
     m = x.size // x.shape[-1]
     through = (dbeta + h * dgamma) / m if batch_statistics else 0
     return gamma * inverse * (g - through), dgamma, dbeta
+
+
+def layer_norm(x, gamma, beta, eps):
+    x = x.astype(np.float64)
+    return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + eps) * gamma + beta
+
+
+def layer_norm_backward(dy, x, gamma, eps):
+    dy, x = dy.astype(np.float64), x.astype(np.float64)
+    inverse = 1 / np.sqrt(x.var(-1, keepdims=True) + eps)
+    h, g = (x - x.mean(-1, keepdims=True)) * inverse, dy * gamma
+    axes = tuple(range(x.ndim - 1))
+    dx = inverse * (g - g.mean(-1, keepdims=True) - h * (g * h).mean(-1, keepdims=True))
+    return dx, (dy * h).sum(axis=axes), dy.sum(axis=axes)

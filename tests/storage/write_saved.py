@@ -155,6 +155,21 @@ def _net() -> tuple[Any, Any]:
     return model, NumpyDataset(numbers(10, 16), CLASSES)
 
 
+def _estimator() -> tuple[Any, Any]:
+    from sklearn.tree import DecisionTreeRegressor
+
+    return with_units(lambda: models.SklearnModel(DecisionTreeRegressor(max_depth=2, random_state=0)), ECFP, 2)
+
+
+def _boosted() -> tuple[Any, Any]:
+    from lightgbm import LGBMClassifier
+
+    trees = LGBMClassifier(n_estimators=4, min_child_samples=1, min_data_in_bin=1, num_threads=1)
+    return models.GBDTModel(trees), NumpyDataset(numbers(10, 16), CLASSES)
+
+
+NEEDS = {"estimator": ("sklearn", "skops"), "boosted": ("sklearn", "lightgbm")}  # packages of extras
+
 # The name of each saved model, how it was made with what it learned from, and what it is asked.
 MODELS: dict[str, tuple[Callable[[], tuple[Any, Any]], Any]] = {
     "classifier": (lambda: _dense(models.MultitaskClassifier, PACKED, CLASSES), PACKED),
@@ -235,6 +250,15 @@ MODELS: dict[str, tuple[Callable[[], tuple[Any, Any]], Any]] = {
     "language": (lambda: (models.LanguageModel(LETTERS, dropout=0.1, truncation=3, **READER), text_rows(None)), TEXTS),
     "graph_of_every_layer": (lambda: (graph(), None), [numbers(4, 4, 4, 1), numbers(4, 2)]),
     "net": (_net, numbers(10, 16)),
+    "regressor_with_variance": (
+        lambda: _dense(
+            models.MultitaskRegressor, numbers(10, 16), VALUES / 40, layer_sizes=[4, 4], residual=True, layer_norm=True,
+            uncertainty=True,
+        ),
+        numbers(10, 16),
+    ),
+    "estimator": (_estimator, SMILES),
+    "boosted": (_boosted, numbers(10, 16)),
     "graph_line": (lambda: (line_graph(), NumpyDataset(numbers(10, 3), VALUES[:, :1] / 40)), numbers(10, 3)),
 }  # fmt: skip
 

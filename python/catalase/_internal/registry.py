@@ -62,6 +62,10 @@ class Field:
         """Return a kept value in the form that a config holds."""
         return value
 
+    def writes(self, value: Any) -> bool:
+        """Return whether a config names this value; where it does not, the constructor's default is meant."""
+        return value is not None or self.writes_none
+
 
 class Bool(Field):
     """True or False; 0 and 1 are refused."""

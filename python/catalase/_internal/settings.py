@@ -88,7 +88,7 @@ def config_of(made: Any) -> dict[str, Any]:
                 f"set self.{key} = {key} there"
             )
         value = getattr(made, key)
-        if value is not None or field.writes_none:
+        if field.writes(value):
             config[key] = field.give(value)
     return config
 

@@ -332,7 +332,7 @@ class Backend(ABC):
     @abstractmethod
     def upsample_linear_backward(self, dy: Array, factors: tuple[int, ...]) -> Array: ...
 
-    # Batch normalization.
+    # Batch and layer normalization.
     @abstractmethod
     def moments(self, x: Array) -> tuple[Array, Array]:
         """Return the mean and the variance of each channel."""
@@ -346,6 +346,12 @@ class Backend(ABC):
         self, dy: Array, x: Array, gamma: Array, beta: Array, mean: Array, var: Array, eps: float, relu: bool,
         batch_statistics: bool, need_dx: bool,
     ) -> tuple[Array | None, Array, Array]: ...  # fmt: skip
+    @abstractmethod
+    def layer_norm(self, x: Array, gamma: Array, beta: Array, eps: float) -> Array: ...
+    @abstractmethod
+    def layer_norm_backward(
+        self, dy: Array, x: Array, gamma: Array, eps: float, need_dx: bool
+    ) -> tuple[Array | None, Array, Array]: ...
     @abstractmethod
     def update_statistics(
         self, running_mean: Array, running_var: Array, mean: Array, var: Array, momentum: float, rows: int

@@ -10,9 +10,11 @@ from .model import Model
 
 if TYPE_CHECKING:
     from . import tensorgraph
+    from .boosting import GBDTModel
     from .cnn import CNN
     from .dmpnn import DMPNNModel
     from .ensemble import Ensemble
+    from .estimators import SklearnModel
     from .graph_conv import GraphConvModel
     from .language import LanguageModel
     from .multitask import MultitaskClassifier, MultitaskRegressor
@@ -27,6 +29,7 @@ __all__ = [
     "CNN",
     "DMPNNModel",
     "Ensemble",
+    "GBDTModel",
     "GraphConvModel",
     "LanguageModel",
     "Model",
@@ -36,6 +39,7 @@ __all__ = [
     "ResNetClassifier",
     "SequenceClassifier",
     "SequenceRegressor",
+    "SklearnModel",
     "TanimotoKNNClassifier",
     "TanimotoKNNRegressor",
     "TensorGraph",
@@ -50,6 +54,7 @@ _MODULES = {
     "CNN": "cnn",
     "DMPNNModel": "dmpnn",
     "Ensemble": "ensemble",
+    "GBDTModel": "boosting",
     "GraphConvModel": "graph_conv",
     "LanguageModel": "language",
     "MultitaskClassifier": "multitask",
@@ -58,6 +63,7 @@ _MODULES = {
     "ResNetClassifier": "resnet",
     "SequenceClassifier": "sequence",
     "SequenceRegressor": "sequence",
+    "SklearnModel": "estimators",
     "TanimotoKNNClassifier": "neighbors",
     "TanimotoKNNRegressor": "neighbors",
     "TensorGraph": "tensorgraph",

@@ -10,31 +10,9 @@ import numpy as np
 from .. import nn, optim
 from .._internal.registry import Bool, Float, Int, Str
 from ..autograd import Tensor
+from .blocks import Activation, PreActivated
 from .grids import CONV, GridModel, each
 from .settings import EachActivation, EachKernel, EachLayer, Lower, Numbers, Settings, Share, declared
-
-
-class _Activation(nn.Module):
-    def __init__(self, activation: str) -> None:
-        super().__init__()
-        self.activation = activation
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x if self.activation == "identity" else nn.functional.activation(x, self.activation)
-
-
-class _PreActivated(nn.Module):
-    """Normalization, activation, convolution, dropout; added to the input where shapes are equal (arXiv:1603.05027)."""
-
-    def __init__(self, inner: list[nn.Module], skip: bool) -> None:
-        super().__init__()
-        self.inner, self.skip = inner, skip
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = x
-        for layer in self.inner:
-            y = layer(y)
-        return x + y if self.skip else y
 
 
 class _Net(nn.Module):
@@ -190,7 +168,7 @@ class CNN(GridModel):
             drop = [nn.Dropout(self.dropouts[i])] if self.dropouts[i] else []
             if self.residual:
                 ahead = self._activated(width, before) if before else []
-                layers.append(_PreActivated([*ahead, conv, *drop], width == filters and self._keeps_size(i)))
+                layers.append(PreActivated([*ahead, conv, *drop], width == filters and self._keeps_size(i)))
             else:
                 behind = self._activated(filters, self.activation_fns[i]) if self.batch_norm else []
                 layers += [conv, *behind, *drop]
@@ -229,4 +207,4 @@ class CNN(GridModel):
     def _activated(self, width: int, activation: str) -> list[nn.Module]:
         if self.batch_norm and activation in ("relu", "identity"):
             return [nn.BatchNorm(width, activation="relu" if activation == "relu" else None)]
-        return [*([nn.BatchNorm(width)] if self.batch_norm else []), _Activation(activation)]
+        return [*([nn.BatchNorm(width)] if self.batch_norm else []), Activation(activation)]

@@ -236,11 +236,15 @@ class Model(Declared):
 
     def _raw(self, where: str, rows: Any) -> NDArray[Any]:
         """Predictions for a dataset or an array, on the net's own scale."""
+        return self._in_slices(where, rows, self._raw_batch)
+
+    def _in_slices(self, where: str, rows: Any, answer: Callable[[str, NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
+        """What a function answers for the X of a dataset or an array, some rows at a time."""
         if is_dataset(rows) and not hasattr(rows, "X"):
             raise TypeError(f"{where}: needs a dataset that has X, got {type(rows).__name__}")
         X = rows.X if is_dataset(rows) else _arrays.numbers(where, "X", to_host(rows))
         X = self._check_shape(where, X)
-        parts = [self._raw_batch(where, X[start:stop]) for start, stop in slices(len(X), self._rows_at_a_time)]
+        parts = [answer(where, X[start:stop]) for start, stop in slices(len(X), self._rows_at_a_time)]
         return np.concatenate(parts)
 
     def _raw_batch(self, where: str, X: NDArray[Any]) -> NDArray[Any]:

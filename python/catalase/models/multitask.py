@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import nn, optim
+from .. import nn, ops, optim
+from .._internal.numbers import shown, whole_number
 from .._internal.registry import Bool, Float, Int, List
+from ..autograd import Tensor, no_grad
+from ..backends import to_device_of
 from ..data import NumpyDataset
 from ..data.batch import Batch, Batches, batches_in_memory, compressed
+from ..trans import Transformer, undo_transforms
+from .blocks import Activation, PreActivated
 from .features import FeatureRows
 from .labels import check_classes, check_numbers
+from .model import check_transformers, chosen_transformers
 from .net import NetModel
-from .settings import N_CLASSES, N_TASKS, TRAINING, EachActivation, EachLayer, Numbers, Settings, Share, declared
+from .settings import (
+    N_CLASSES,
+    N_TASKS,
+    TRAINING,
+    EachActivation,
+    EachLayer,
+    Numbers,
+    Option,
+    Settings,
+    Share,
+    declared,
+)
+
+_MOST_MASKS = 10_000
 
 
 class _Multitask(FeatureRows, NetModel):
@@ -31,6 +52,9 @@ class _Multitask(FeatureRows, NetModel):
         activation_fns=EachActivation("layer_sizes"),
         n_classes=N_CLASSES,
         pad_batches=Bool(optional=True),
+        residual=Option(),
+        layer_norm=Option(),
+        uncertainty=Option(),
     )
     n_tasks: int
     layer_sizes: list[int]
@@ -40,33 +64,41 @@ class _Multitask(FeatureRows, NetModel):
     activation_fns: list[str]
     n_classes: int
     pad_batches: bool
+    residual: bool
+    layer_norm: bool
 
     def _net(self, shape: tuple[int, ...]) -> nn.Sequential:
         rng = nn.init.generator(self.seed)
         layers: list[nn.Module] = []
-        width = self.n_features
-        sizes = [*self.layer_sizes, int(np.prod(shape))]
-        for i, size in enumerate(sizes):
-            is_output = i == len(self.layer_sizes)
-            given = i < len(self.weight_init_stddevs)
-            weights = nn.init.normal(self.weight_init_stddevs[i]) if given else nn.init.glorot_uniform()
-            activation = None if is_output else self.activation_fns[i]
-            layers.append(
-                nn.Linear(
-                    width,
-                    size,
-                    activation=None if activation == "identity" else activation,
-                    weight_init=weights,
-                    bias_init=nn.init.constant(self.bias_init_consts[i]),
-                    rng=rng,
-                )
-            )
-            if not is_output and self.dropouts[i] > 0:
-                layers.append(nn.Dropout(self.dropouts[i]))
-            width = size
+        width, ahead = self.n_features, list[nn.Module]()  # what comes before the weights of a residual block
+        for i, size in enumerate(self.layer_sizes):
+            apart = self.residual or self.layer_norm
+            dense = self._dense(i, width, size, "identity" if apart else self.activation_fns[i], rng)
+            drop = [nn.Dropout(self.dropouts[i])] if self.dropouts[i] > 0 else []
+            norm = [nn.LayerNorm(size)] if self.layer_norm else []
+            behind = [*norm, Activation(self.activation_fns[i])] if apart else []
+            if not self.residual:
+                layers += [dense, *behind, *drop]
+            elif i == 0:
+                layers += [dense, *drop]
+            else:
+                layers.append(PreActivated([*ahead, dense, *drop], skip=width == size))
+            width, ahead = size, behind if self.residual else []
+        output = self._dense(len(self.layer_sizes), width, int(np.prod(shape)), "identity", rng)
         if self.weight_decay_penalty:
-            layers[-1].w.decay = False  # type: ignore[attr-defined]  # as in DeepChem
-        return nn.Sequential(*layers, output_shape=shape if len(shape) > 1 else None)
+            output.w.decay = False  # as in DeepChem
+        return nn.Sequential(*layers, *ahead, output, output_shape=shape if len(shape) > 1 else None)
+
+    def _dense(self, i: int, width: int, size: int, activation: str, rng: np.random.Generator) -> nn.Linear:
+        given = i < len(self.weight_init_stddevs)
+        return nn.Linear(
+            width,
+            size,
+            activation=None if activation == "identity" else activation,
+            weight_init=nn.init.normal(self.weight_init_stddevs[i]) if given else nn.init.glorot_uniform(),
+            bias_init=nn.init.constant(self.bias_init_consts[i]),
+            rng=rng,
+        )
 
     def _training_rows(self, dataset: Any) -> Any:
         if type(dataset) is NumpyDataset:
@@ -126,6 +158,11 @@ class MultitaskClassifier(_Multitask):
     optimizer : str or optim.Optimizer, optional
         The name of one of `catalase.optim`, which gets ``learning_rate``, or one with settings of its own and without a
         module, such as ``ct.optim.SGD(lr=0.1)``; Adam where left out. Penalties are added to its own.
+    residual : bool
+        Pre-activated residual blocks: the output of a hidden layer, before its activation, is added to that of the layer
+        before where both are of one width. (DeepChem also adds the features to the first layer, where they are as many.)
+    layer_norm : bool
+        Normalize the output of each hidden layer (`nn.LayerNorm`) before its activation.
 
     Notes
     -----
@@ -163,6 +200,8 @@ class MultitaskClassifier(_Multitask):
         seed: int | None = None,
         pad_batches: bool = False,
         optimizer: str | optim.Optimizer | None = None,
+        residual: bool = False,
+        layer_norm: bool = False,
     ) -> None:
         self._set(locals())
         self._start(self._net((self.n_tasks, self.n_classes)), nn.losses.SoftmaxCrossEntropy())
@@ -179,13 +218,17 @@ class MultitaskClassifier(_Multitask):
 
 @declared
 class MultitaskRegressor(_Multitask):
-    """A dense net with one number for each task, trained on squared error.
+    """A dense net with one number for each task, trained on squared error; optionally with a variance for each.
 
     Parameters
     ----------
     n_tasks, n_features, layer_sizes, weight_init_stddevs, bias_init_consts, weight_decay_penalty, \
-weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed, pad_batches, optimizer
+weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed, pad_batches, optimizer, residual, \
+layer_norm
         As `MultitaskClassifier`.
+    uncertainty : bool
+        Also predict the variance of each label, and train on the Gaussian likelihood (`nn.losses.GaussianNLL`), for
+        `predict_uncertainty`. It needs dropout after every hidden layer, as in DeepChem.
 
     Notes
     -----
@@ -203,6 +246,7 @@ weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, 
     (50, 1)
     """
 
+    uncertainty: bool
     settings = _Multitask.settings | {"weight_init_stddevs": EachLayer(Float(low=0), "layer_sizes", output="last")}
 
     def __init__(
@@ -221,9 +265,123 @@ weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, 
         seed: int | None = None,
         pad_batches: bool = False,
         optimizer: str | optim.Optimizer | None = None,
+        residual: bool = False,
+        layer_norm: bool = False,
+        uncertainty: bool = False,
     ) -> None:
         self._set(locals())
-        self._start(self._net((self.n_tasks,)), nn.losses.L2Loss())
+        if not self.uncertainty:
+            self._start(self._net((self.n_tasks,)), nn.losses.L2Loss())
+            return
+        if not all(self.dropouts):
+            raise ValueError(
+                f"MultitaskRegressor: uncertainty=True needs dropouts above 0 after every hidden layer, got {self.dropouts}"
+            )
+        net = self._net((2, self.n_tasks))
+        net.layers[-1].b.data[self.n_tasks :] = 0  # type: ignore[attr-defined]  # a variance of about 1
+        self._start(net, nn.losses.GaussianNLL())
+
+    def predict_uncertainty(
+        self,
+        dataset: Any,
+        masks: int = 50,
+        transformers: Sequence[Transformer] | None = None,
+        raw: bool = False,
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return predictions and their standard deviations, in the units of the measurement, by dropout and the variance.
+
+        The prediction is the mean over nets that are thinned by dropout masks. The variance is that of these nets'
+        predictions (what the model does not know) and the mean of their variance outputs (the noise of the labels).
+
+        Parameters
+        ----------
+        dataset, transformers, raw
+            As in `predict`; SMILES that cannot be read are an error.
+        masks : int
+            How many nets.
+
+        Returns
+        -------
+        mean, std : ndarray, shape (N, n_tasks)
+
+        Raises
+        ------
+        ValueError
+            If the model was made without ``uncertainty=True``.
+
+        Notes
+        -----
+        DeepChem draws a mask for each row. Here all rows go through the same thinned nets, so a row's result does not depend
+        on the others. The masks follow from ``seed`` (0 where it is None): two calls give the same bits.
+
+        References
+        ----------
+        Kendall and Gal, "What uncertainties do we need in Bayesian deep learning?", arXiv:1703.04977.
+
+        Examples
+        --------
+        >>> import numpy as np, catalase as ct
+        >>> model = ct.models.MultitaskRegressor(1, 4, layer_sizes=[8], seed=0, uncertainty=True)
+        >>> mean, std = model.predict_uncertainty(np.ones((2, 4), np.float32))
+        >>> mean.shape, std.shape, bool((std > 0).all())
+        ((2, 1), (2, 1), True)
+        """
+        where = "MultitaskRegressor.predict_uncertainty"
+        if not self.uncertainty:
+            raise ValueError(
+                f"{where}: the model has no variance output, which dataset needs; make it with uncertainty=True"
+            )
+        masks = whole_number(where, "masks", masks, 1, _MOST_MASKS)
+        chosen = chosen_transformers(where, transformers, raw)
+        undo = [t for t in check_transformers(where, self.transformers if chosen is None else chosen) if t.transform_y]
+        for transformer in undo:
+            if not hasattr(transformer, "untransform_spread"):
+                raise TypeError(
+                    f"{where}: transformers must say what becomes of a standard deviation (untransform_spread), which "
+                    f"{shown(transformer)} does not; give raw=True"
+                )
+        net = copy.deepcopy(self.module)
+        net.set_seed(0 if self.seed is None else self.seed)
+        thinned = partial(self._thinned, net=net, masks=masks, undo=undo)
+
+        def answer(rows: Any) -> NDArray[Any]:
+            return self._in_slices(where, rows, thinned)
+
+        items = self._datapoints(where, dataset, self.featurizer)
+        if items is None:
+            self._check_features_alike(where, dataset)
+            found = answer(dataset)
+        else:
+            found = self._answers(where, items, answer, "raise").predictions
+        return np.ascontiguousarray(found[:, 0]), np.ascontiguousarray(found[:, 1])
+
+    def _thinned(
+        self, where: str, X: NDArray[Any], net: nn.Module, masks: int, undo: Sequence[Any]
+    ) -> NDArray[np.float32]:
+        """Mean and standard deviation of some rows, (N, 2, n_tasks), by so many thinned copies of ``net``."""
+        rows = self._net_input(self._check_features(where, np.asarray(X)))
+        means, variances = [], []
+        for mask in range(masks):
+            for layer in net.random_layers():
+                layer.forward = partial(_thin, layer, mask)
+            with nn.inference(), no_grad():
+                output = self._forward(net, rows).numpy()
+            std = np.exp(0.5 * output[:, 1].astype(np.float64))
+            for transformer in reversed(undo):
+                std = transformer.untransform_spread(std)
+            means.append(undo_transforms(output[:, 0].astype(np.float64), undo))
+            variances.append(std * std)
+        each = np.stack(means)
+        return np.stack([each.mean(axis=0), np.sqrt(each.var(axis=0) + np.mean(variances, axis=0))], axis=1).astype(
+            np.float32
+        )
 
     def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
         check_numbers(where, y, w, self.n_tasks)
+
+
+def _thin(layer: nn.Dropout, mask: int, x: Tensor) -> Tensor:
+    """Drop the same values of all rows."""
+    ones = np.ones(x.shape[-1:], np.float32)
+    kept = ops.dropout(ones, layer.rate, seed=layer.seed, layer=layer.layer, step=mask)
+    return x * Tensor(to_device_of(kept, x.data))

@@ -14,7 +14,7 @@ import numpy as np
 from .. import optim
 from .._internal import registry
 from .._internal.numbers import flag, is_list, is_number, is_whole, plain, shown
-from .._internal.registry import AnyOf, Field, Float, Int, List, Object, Plain, Str
+from .._internal.registry import AnyOf, Bool, Field, Float, Int, List, Object, Plain, Str
 from .._internal.settings import Declared, Settings, check_registered, config_of, declared
 from ..nn import losses
 from ..ops.checks import ACTIVATION_NAMES
@@ -38,6 +38,16 @@ class Share(Float):
         if not is_number(value) or not 0 <= value < 1:
             raise ValueError(f"{owner}: {key} must be from 0 to below 1, got {shown(value)}")
         return float(value)
+
+
+class Option(Bool):
+    """An option that a later version added; the config of a model without it is that of earlier versions."""
+
+    def __init__(self) -> None:
+        super().__init__(optional=True)
+
+    def writes(self, value: Any) -> bool:
+        return bool(value)
 
 
 class EachLayer(List):

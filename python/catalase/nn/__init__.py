@@ -11,6 +11,7 @@ from .embedding import Embedding
 from .folding import fold_batch_norm
 from .graph import DirectedMessagePassing, GraphConv, GraphGather, GraphPool, GraphReadout
 from .inspection import dead_relu, summary
+from .layer_norm import LayerNorm
 from .layers import Dropout, Linear, Sequential, Softmax
 from .modes import inference
 from .module import Module
@@ -60,6 +61,7 @@ __all__ = [
     "GraphGather",
     "GraphPool",
     "GraphReadout",
+    "LayerNorm",
     "Linear",
     "MaxPool1D",
     "MaxPool2D",

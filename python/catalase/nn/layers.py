@@ -19,6 +19,7 @@ from . import functional
 from .activations import Activation
 from .batch_norm import BatchNorm
 from .init import LARGEST_SIZE, Initializer, glorot_uniform, random_generator, start_values, zeros
+from .layer_norm import LayerNorm
 from .modes import WATCH
 from .module import Module
 from .parameter import Parameter
@@ -274,7 +275,7 @@ class _LinearDropout:
 
 
 _BLOCK_ROWS = 2048  # w is read again for every block: 1,000 rows in blocks of 256 took a fifth longer than whole
-_ROW_WISE = (Linear.forward, Activation.forward, Softmax.forward)
+_ROW_WISE = (Linear.forward, Activation.forward, Softmax.forward, LayerNorm.forward)
 
 
 def _by_rows(layer: Module) -> bool:
@@ -285,4 +286,6 @@ def _by_rows(layer: Module) -> bool:
         return not layer.training or layer.rate == 0
     if type(layer) is BatchNorm:
         return not layer.training
+    if type(layer) is LayerNorm and len(layer.normalized_shape) > 1:
+        return False
     return type(layer).forward in _ROW_WISE and "forward" not in vars(layer)

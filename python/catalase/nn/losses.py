@@ -214,3 +214,36 @@ class L1Loss(Loss):
             _like("y", y, output), weights
         )  # a missing label may be NaN
         return (output - target).abs() * weights
+
+
+class GaussianNLL(Loss):
+    """The likelihood of normal distributions: ``(y - mean)**2 / variance + log(variance)``, averaged.
+
+    The output (..., 2, T) holds means and logarithms of variances; labels are (..., T). The value is twice the negative
+    logarithm of the likelihood, without its constant, as in DeepChem. It is read as the means.
+
+    References
+    ----------
+    Nix and Weigend, "Estimating the mean and variance of the target probability distribution", ICNN 1994.
+
+    Examples
+    --------
+    >>> import numpy as np, catalase as ct
+    >>> ct.nn.losses.GaussianNLL()(ct.Tensor(np.zeros((4, 2, 1), np.float32)), np.full(4, 3.0)).item()
+    9.0
+    """
+
+    def elementwise(self, output: Tensor, y: NDArray[Any], w: NDArray[Any] | None) -> Tensor:
+        output = as_tensor("loss", "output", output)
+        if output.ndim < 2 or output.shape[-2] != 2:
+            raise ValueError(f"loss: output must be (..., 2, T), means and log variances, got shape {output.shape}")
+        mean, log_variance = output[..., 0, :], output[..., 1, :]
+        weights = _weights(w, mean)
+        error = functional.squared_error(mean, _like("y", y, mean), weights) * (-log_variance).exp()
+        return error + (log_variance if weights is None else log_variance * weights)
+
+    def prediction(self, output: NDArray[Any]) -> NDArray[Any]:
+        return np.ascontiguousarray(output[..., 0, :])
+
+    def prepared(self, shape: tuple[int, ...], y: Any, w: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        return super().prepared((*shape[:-2], *shape[-1:]), y, w)

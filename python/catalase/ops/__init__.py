@@ -66,7 +66,7 @@ from .loss import *  # noqa: F403
 from .matmul import matmul, matmul_backward
 from .memory import empty
 from .mol_graphs import MolGraphs, mol_graphs
-from .norm import batch_norm, batch_norm_backward
+from .norm import batch_norm, batch_norm_backward, layer_norm, layer_norm_backward
 from .one_hot_dna import one_hot_dna
 from .optim import *  # noqa: F403
 from .pool import (
@@ -158,6 +158,8 @@ __all__ = [
     "global_max_pool_backward",
     "grouped_linear",
     "grouped_linear_backward",
+    "layer_norm",
+    "layer_norm_backward",
     "linear",
     "linear_backward",
     "linear_backward_bias",

@@ -1,4 +1,4 @@
-"""Batch normalization on a device: launches of ``cuda/norm.cu``."""
+"""Batch and layer normalization on a device: launches of ``cuda/norm.cu``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .launch import walk
+from .launch import blocks, walk
 
 if TYPE_CHECKING:
     from .backend import CudaBackend
@@ -60,6 +60,36 @@ def update_statistics(
     rates = (1 - momentum, momentum, rows / (rows - 1))
     args = (running_mean, running_var, mean, var, *rates, mean.size)
     device.launch("norm.follow_f32", (1,), (256,), 0, args)  # one block, which first checks all channels
+
+
+def layer_norm(device: CudaBackend, x: Any, gamma: Any, beta: Any, eps: float) -> Any:
+    x, gamma, beta = (device.contiguous(a) for a in (x, gamma, beta))
+    y = device.empty(x.shape, np.float32)
+    _by_warps(device, "norm.layer_norm_f32", x, gamma, beta, np.float64(eps), y)
+    return y
+
+
+def layer_norm_backward(
+    device: CudaBackend, dy: Any, x: Any, gamma: Any, eps: float, need_dx: bool
+) -> tuple[Any, Any, Any]:
+    dy, x, gamma = (device.contiguous(a) for a in (dy, x, gamma))
+    rows, channels = _matrix(x)
+    dx = device.empty(x.shape, np.float32) if need_dx else None
+    statistics = device.empty((rows, 2), np.float32)
+    _by_warps(device, "norm.layer_norm_rows_f32", x, dy, gamma, np.float64(eps), dx, statistics)
+    groups = -(-rows // _BLOCK_ROWS)
+    sums = device.empty((groups, 2, channels), np.float32)
+    walk(device, "norm.layer_norm_columns_f32", groups * channels, x, dy, statistics, rows, channels, sums)
+    dgamma, dbeta = (device.empty((channels,), np.float32) for _ in range(2))
+    walk(device, "norm.join_columns_f32", channels, sums, groups, dgamma, dbeta)
+    return dx, dgamma, dbeta
+
+
+def _by_warps(device: CudaBackend, kernel: str, x: Any, *args: Any) -> None:
+    """Launch a kernel with a warp for each row of ``x``."""
+    rows, channels = _matrix(x)
+    if rows:
+        device.launch(kernel, blocks(32 * rows, 256, device), (256,), 0, (x, *args, channels, rows))
 
 
 def _matrix(x: Any) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Max pooling and batch normalization of images, channels last: forward, and forward with backward.
+"""Max pooling, batch and layer normalization of images, channels last: forward, and forward with backward.
 
 Catalase calls `catalase.ops`; PyTorch's backward goes through autograd, from a given gradient at the output to the
 gradients of input, scale and shift. PyTorch runs each case in both of its layouts, ``channels_last`` and NCHW, and is timed
@@ -21,14 +21,20 @@ _WORK = {
     "max": (5, 16),
     "train": (12, 32),
     "inference": (8, 0),
+    "layer": (8, 20),
 }  # bytes for each value that must move, forward and with backward
 
 
 def cases(quick: bool) -> list[Case]:
     shapes = [("max", (2, 8, 8, 5) if quick else (128, 28, 28, 32))]
     normed = (2, 6, 6, 5) if quick else (32, 56, 56, 64)
-    shapes += [("train", normed), ("inference", normed)]
-    names = {"max": "max pool 2x2", "train": "batch norm, training", "inference": "batch norm, inference"}
+    shapes += [("train", normed), ("inference", normed), ("layer", (3, 2, 2, 5) if quick else (16, 16, 16, 300))]
+    names = {
+        "max": "max pool 2x2",
+        "train": "batch norm, training",
+        "inference": "batch norm, inference",
+        "layer": "layer norm",
+    }
     out = []
     for what, shape in shapes:
         for backward in (False, True):
@@ -60,6 +66,9 @@ def catalase(case: Case) -> Prepared:
         if what == "max":
             y = ops.max_pool2d(x)
             return [y, ops.max_pool2d_backward(dy, x)] if backward else [y]
+        if what == "layer":
+            y = ops.layer_norm(x, gamma, beta)
+            return [y, *ops.layer_norm_backward(dy, x, gamma)] if backward else [y]
         given = (mean, var) if what == "inference" else ()
         y, *used = ops.batch_norm(x, gamma, beta, *given)
         return [y, *ops.batch_norm_backward(dy, x, gamma, beta, *used)] if backward else [y]
@@ -70,6 +79,9 @@ def catalase(case: Case) -> Prepared:
 def torch(case: Case) -> Prepared:
     import torch
 
+    if case.options["what"] == "layer":  # over the last axis, which is that of the memory
+        call = _torch_call(case, None)
+        return Prepared(call, lambda: [t.detach().numpy() for t in call()])
     layouts = [_torch_call(case, layout) for layout in (torch.channels_last, torch.contiguous_format)]
     times = []
     for call in layouts:
@@ -91,13 +103,16 @@ def _torch_call(case: Case, layout: Any) -> Callable[[], list[Any]]:
 
     F = torch.nn.functional
     arrays = _arrays(case)
-    x, dy = (torch.from_numpy(a).permute(0, 3, 1, 2).contiguous(memory_format=layout) for a in arrays[:2])
+    x, dy = map(torch.from_numpy, arrays[:2])
+    if layout is not None:
+        x, dy = (a.permute(0, 3, 1, 2).contiguous(memory_format=layout) for a in (x, dy))
     gamma, beta, mean, var = (torch.from_numpy(a) for a in arrays[2])
     backward = case.options["backward"]
     forward: dict[str, Callable[[Any], Any]] = {
         "max": lambda t: F.max_pool2d(t, 2),
         "train": lambda t: F.batch_norm(t, None, None, gamma, beta, True),
         "inference": lambda t: F.batch_norm(t, mean, var, gamma, beta, False),
+        "layer": lambda t: F.layer_norm(t, gamma.shape, gamma, beta),
     }
     run = forward[case.options["what"]]
     for t in (x, gamma, beta):

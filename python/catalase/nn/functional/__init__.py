@@ -23,7 +23,7 @@ from .graph import (
 )
 from .linear import linear, matmul
 from .losses import *  # noqa: F403
-from .norm import batch_norm
+from .norm import batch_norm, layer_norm
 from .pool import (
     avg_pool1d,
     avg_pool2d,
@@ -70,6 +70,7 @@ __all__ = [
     "global_max_pool",
     "grouped_linear",
     "gru",
+    "layer_norm",
     "linear",
     "lstm",
     "rnn",

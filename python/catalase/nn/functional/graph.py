@@ -172,7 +172,8 @@ class MessagePassing(Function):
             if self.has_bias:
                 own = ops.linear_backward_bias(dz, dz)[1]
                 db = own if db is None else backend.add(db, own)
-            dz = ops.gather_sum(ops.matmul(dz, w, transpose_b=True), *lists.transposed, keep=below)
+            turned = lists.transposed or ops.transpose_index(lists.index, lists.offsets, len(below))
+            dz = ops.gather_sum(ops.matmul(dz, w, transpose_b=True), *turned, keep=below)
         return dz if dz0 is None else backend.add(dz0, dz), dw, db
 
 

@@ -53,3 +53,24 @@ def batch_norm(
     statistics: list[Any] = [None if a is None else xp.copy(a) for a in (mean, var)]
     y = BatchNorm.apply(x, gamma, beta, statistics=statistics, eps=eps, activation=activation)
     return y, statistics[0], statistics[1]
+
+
+class LayerNorm(Function):
+    """Layer normalization; the backward pass computes mean and variance again."""
+
+    def forward(self, x: NDArray[Any], gamma: NDArray[Any] | None, beta: NDArray[Any] | None, *, eps: float) -> Any:
+        # A copy: an optimizer's step may change it before the backward pass.
+        self.x, self.eps, self.gamma = x, eps, None if gamma is None else backend_of(gamma).copy(gamma)
+        return ops.layer_norm(x, self.gamma, beta, eps=eps)
+
+    def backward(self, dy: NDArray[Any]) -> tuple[Any, ...]:
+        return ops.layer_norm_backward(dy, self.x, self.gamma, eps=self.eps, input_gradient=self.needs[0])
+
+
+def layer_norm(x: Input, gamma: Input | None = None, beta: Input | None = None, *, eps: float = 1e-5) -> Tensor:
+    """Normalize each row of the last axis by its own mean and variance; see `catalase.ops.layer_norm`."""
+    x = as_tensor("layer_norm", "x", x)
+    gamma = None if gamma is None else as_tensor("layer_norm", "gamma", gamma)
+    beta = None if beta is None else as_tensor("layer_norm", "beta", beta)
+    made: Tensor = LayerNorm.apply(x, gamma, beta, eps=eps)
+    return made
