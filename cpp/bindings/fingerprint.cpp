@@ -6,6 +6,7 @@
 #include "common/memory.h"
 #include "fingerprint/ecfp.h"
 #include "fingerprint/graphs.h"
+#include "fingerprint/paths.h"
 #include "molecule/status.h"
 #include "molecule/valence_problems.h"
 
@@ -48,6 +49,30 @@ void ecfp_list(const py::list& smiles, int radius, std::uint32_t size, bool use_
     batch.rows = data + start * row_bytes;
     batch.status = reasons + start;
     ecfp(batch, threads);
+  });
+}
+
+void path_list(const py::list& smiles, int kind, std::uint32_t size, py::array rows, py::array status, int threads) {
+  const Index n = static_cast<Index>(smiles.size());
+  PathBatch batch{};
+  batch.kind = code(kind, PathKind::kSubgraphs, "unknown kind of fingerprint");
+  batch.size = size;
+  batch.output = output_kind(rows);
+  require(size >= 8 && size % 8 == 0, "size is not a multiple of 8");
+  require(rows.ndim() == 2 && rows.shape(0) == n && is_contiguous(rows), "rows do not fit");
+  require(rows.shape(1) == (batch.output == EcfpOutput::kPacked ? size / 8 : size), "rows do not fit");
+  require(status.ndim() == 1 && status.shape(0) == n, "status does not fit");
+  require(threads >= 1, "threads must be 1 or more");
+  auto* data = static_cast<char*>(rows.mutable_data());
+  auto* reasons = output<std::uint8_t>(status);
+  const Index row_bytes = rows.shape(1) * rows.itemsize();
+  in_chunks(smiles, false, [&](const char* const* text, const std::int64_t* length, Index start, Index count) {
+    batch.text = text;
+    batch.length = length;
+    batch.molecules = count;
+    batch.rows = data + start * row_bytes;
+    batch.status = reasons + start;
+    path_fingerprints(batch, threads);
   });
 }
 
@@ -120,7 +145,8 @@ CATALASE_BINDING(fingerprint, m) {
                                            {"rings", kRings},
                                            {"aromatic", kAromatic},
                                            {"stereo", kStereo},
-                                           {"refused", kRefused}});
+                                           {"refused", kRefused},
+                                           {"subgraphs", kSubgraphs}});
   m.attr("ECFP_MAX_RADIUS") = kEcfpMaxRadius;
   m.attr("MAX_SMILES_LENGTH") = kMaxText;
   m.def("ecfp", &ecfp_list, py::arg("smiles"), py::arg("radius"), py::arg("size"), py::arg("use_bond_types"),
@@ -128,6 +154,12 @@ CATALASE_BINDING(fingerprint, m) {
         py::arg("binary") = false, py::arg("partial") = false);
   m.def("ecfp_graphs", &list_graphs, py::arg("smiles"), py::arg("use_bond_types"), py::arg("chirality"),
         py::arg("features"), py::arg("status"), py::arg("threads"));
+  m.attr("MAX_SUBGRAPHS") = kMaxSubgraphs;
+  m.attr("PATH_FINGERPRINTS") = codes<PathKind>({{"atom_pairs", PathKind::kAtomPairs},
+                                                 {"topological_torsions", PathKind::kTorsions},
+                                                 {"rdkit_fingerprint", PathKind::kSubgraphs}});
+  m.def("path_fingerprints", &path_list, py::arg("smiles"), py::arg("kind"), py::arg("size"), py::arg("rows"),
+        py::arg("status"), py::arg("threads"));
   m.def("valence_problems", &list_valence_problems, py::arg("smiles"));
   m.def(
       "count_set_bits",

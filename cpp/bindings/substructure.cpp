@@ -16,7 +16,8 @@ namespace {
 
 // Molecules between two checks for signals, so many that they take some tenths of a second.
 constexpr Index kFewestMolecules = 4, kMostMolecules = 1 << 12;
-constexpr double kShort = 0.05, kLong = 0.2;  // seconds
+constexpr Index kAskAromaticRings = -1, kAskParts = -2;  // in place of a pattern's number
+constexpr double kShort = 0.05, kLong = 0.2;             // seconds
 
 // Compiled patterns, and how each text was read.
 struct Patterns {
@@ -46,13 +47,19 @@ ScratchVector<SubstructureColumn> columns_of(const Patterns& patterns, const py:
              *highest = input<std::int64_t>(high);
   ScratchVector<SubstructureColumn> columns;
   for (Index c = 0; c < n; ++c) {
-    require(number[c] >= 0 && number[c] < static_cast<Index>(patterns.results.size()), "no such pattern");
-    const SmartsResult& result = patterns.results[static_cast<std::size_t>(number[c])];
-    require(result.status == SmartsStatus::kCompiled, "the pattern was not compiled");
     const auto bound = [](std::int64_t x) {
       return static_cast<std::int32_t>(std::clamp<std::int64_t>(x, 0, kNoHighest));
     };
-    columns.push_back({result.pattern, bound(lowest[c]), bound(highest[c])});
+    std::uint32_t pattern = number[c] == kAskAromaticRings ? kAromaticRings : kParts;
+    if (number[c] >= 0) {
+      require(number[c] < static_cast<Index>(patterns.results.size()), "no such pattern");
+      const SmartsResult& result = patterns.results[static_cast<std::size_t>(number[c])];
+      require(result.status == SmartsStatus::kCompiled, "the pattern was not compiled");
+      pattern = result.pattern;
+    } else {
+      require(number[c] >= kAskParts, "no such number");
+    }
+    columns.push_back({pattern, bound(lowest[c]), bound(highest[c])});
   }
   return columns;
 }
@@ -91,6 +98,7 @@ py::object substructure_list(const py::list& smiles, const Patterns& patterns, c
   require(threads >= 1, "threads must be 1 or more");
   const bool counted = has_dtype<std::int32_t>(rows);
   require(counted || !list_atoms, "rows must be int32 if atoms are listed");
+  for (const SubstructureColumn& column : columns) require(!list_atoms || column.pattern < kParts, "it has no atoms");
   std::int32_t* counts = counted ? output<std::int32_t>(rows) : nullptr;
   std::uint8_t* matches = counted ? nullptr : output<std::uint8_t>(rows);
   auto* reasons = output<std::uint8_t>(status);
@@ -138,6 +146,8 @@ CATALASE_BINDING(substructure, m) {
       {{"compiled", SmartsStatus::kCompiled}, {"syntax", SmartsStatus::kSyntax}, {"size", SmartsStatus::kSize}});
   m.attr("MATCH_LEFT") = kMatchLeft;
   m.attr("MATCH_GIVEN_UP") = kMatchGivenUp;
+  m.attr("AROMATIC_RINGS") = kAskAromaticRings;
+  m.attr("PARTS") = kAskParts;
   m.attr("COUNT_LEFT") = kCountLeft;
   m.attr("COUNT_GIVEN_UP") = kCountGivenUp;
   py::class_<Patterns>(m, "Patterns")

@@ -16,7 +16,7 @@
 #include "fingerprint/morgan.h"
 #include "molecule/facts.h"
 #include "molecule/molecule.h"
-#include "molecule/perceive.h"
+#include "molecule/perceive_facts.h"
 #include "molecule/ring_set.h"
 #include "molecule/smiles.h"
 #include "molecule/text.h"

@@ -6,13 +6,12 @@
 #include "fingerprint/graphs.h"
 #include "fingerprint/large_morgan.h"
 #include "fingerprint/morgan.h"
-#include "molecule/aromaticity.h"
-#include "molecule/kekulize.h"
+#include "fingerprint/rows.h"
 #include "molecule/large_molecule.h"
 #include "molecule/large_rings.h"
 #include "molecule/molecule.h"
+#include "molecule/perceive.h"
 #include "molecule/rdkit_binary.h"
-#include "molecule/rings.h"
 #include "molecule/smiles.h"
 #include "molecule/text.h"
 #include "molecule/valence.h"
@@ -21,9 +20,7 @@ namespace catalase {
 namespace {
 
 template <int W>
-struct Workspace {
-  Rings<W> rings;
-  Kekule<W> kekule;
+struct Workspace : Perception<W> {
   MorganWork<W> morgan;
 };
 
@@ -35,15 +32,6 @@ struct EcfpWork {
   };
   EcfpWork() {}
 };
-
-// Rings, Kekule form and aromaticity.
-template <int W>
-Status perceive(Molecule& m, Workspace<W>& w) {
-  Status status = find_ring_bonds(m, w.rings);
-  if (status == kNative) status = kekulize(m, w.rings.atoms, w.rings.bonds, w.kekule);
-  if (status == kNative && m.closures != 0) status = perceive_aromaticity(m, w.rings, w.kekule);
-  return status;
-}
 
 template <int W, class Emit>
 Status features_of(Molecule& m, const EcfpBatch& batch, Workspace<W>& w, Emit&& emit) {
@@ -149,40 +137,12 @@ Status read_and_hash(const char* data, std::int64_t length, const EcfpBatch& bat
 
 void ecfp_rows(const EcfpBatch& batch, Index begin, Index end) {
   EcfpWork work;
-  const u32 size = batch.size;
-  const bool power = (size & (size - 1)) == 0;
-  const auto place = [&](u32 feature) { return power ? feature & (size - 1) : feature % size; };
   for (Index i = begin; i < end; ++i) {
-    Status status;
-    const Index start = i * static_cast<Index>(size);
-    switch (batch.output) {
-      case EcfpOutput::kPacked: {
-        u8* row = static_cast<u8*>(batch.rows) + start / 8;
-        __builtin_memset(row, 0, size / 8);
-        status = read_and_hash(batch.text[i], batch.length[i], batch, work, [&](u32 feature) {
-          const u32 bit = place(feature);
-          row[bit / 8] = static_cast<u8>(row[bit / 8] | 1u << (bit % 8));
-        });
-        break;
-      }
-      case EcfpOutput::kDense: {
-        float* row = static_cast<float*>(batch.rows) + start;
-        __builtin_memset(row, 0, size * sizeof(float));
-        status = read_and_hash(batch.text[i], batch.length[i], batch, work, [&](u32 f) { row[place(f)] = 1.0f; });
-        break;
-      }
-      default: {
-        u32* row = static_cast<u32*>(batch.rows) + start;
-        __builtin_memset(row, 0, size * sizeof(u32));
-        status = read_and_hash(batch.text[i], batch.length[i], batch, work, [&](u32 f) { ++row[place(f)]; });
-        break;
-      }
-    }
+    const Status status = fill_row(batch.output, batch.rows, batch.size, i, [&](auto&& emit) {
+      return read_and_hash(batch.text[i], batch.length[i], batch, work, emit);
+    });
     batch.status[i] = status;
-    if (status == kRefused && !batch.partial) {
-      const std::size_t bytes = batch.output == EcfpOutput::kPacked ? size / 8 : size * sizeof(u32);
-      __builtin_memset(static_cast<u8*>(batch.rows) + static_cast<std::size_t>(i) * bytes, 0, bytes);
-    }
+    if (status == kRefused && !batch.partial) clear_row(batch.output, batch.rows, batch.size, i);
   }
 }
 

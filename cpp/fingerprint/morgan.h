@@ -23,6 +23,7 @@
 
 #include "cpu/level.h"
 #include "fingerprint/ecfp.h"
+#include "fingerprint/hash.h"
 #include "fingerprint/pharmacophore.h"
 #include "molecule/bits.h"
 #include "molecule/molecule.h"
@@ -30,12 +31,6 @@
 
 namespace catalase {
 namespace {
-
-constexpr u32 kGolden = 0x9e3779b9u;
-
-inline u32 mix(u32 seed, u32 value) {
-  return seed ^ (value + kGolden + (seed << 6) + (seed >> 2));
-}
 
 typedef u32 HalfLaneVector __attribute__((vector_size(sizeof(LaneVector)), aligned(8), may_alias));
 

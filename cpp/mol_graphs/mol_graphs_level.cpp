@@ -5,7 +5,7 @@
 #include "molecule/large_facts.h"
 #include "molecule/large_molecule.h"
 #include "molecule/molecule.h"
-#include "molecule/perceive.h"
+#include "molecule/perceive_facts.h"
 #include "molecule/rdkit_binary.h"
 #include "molecule/smiles.h"
 #include "molecule/stereo.h"

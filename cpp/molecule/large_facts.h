@@ -4,7 +4,7 @@
 
 #include "molecule/facts.h"
 #include "molecule/large_rings.h"
-#include "molecule/perceive.h"
+#include "molecule/perceive_facts.h"
 
 namespace catalase {
 namespace {

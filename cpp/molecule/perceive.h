@@ -1,8 +1,7 @@
-// A molecule that was read, with its hydrogens, to rings, Kekule form, aromaticity, conjugation and hybridization.
+// Rings, Kekule form and aromaticity of a molecule that was read.
 #pragma once
 
 #include "molecule/aromaticity.h"
-#include "molecule/facts.h"
 #include "molecule/kekulize.h"
 #include "molecule/molecule.h"
 #include "molecule/rings.h"
@@ -10,28 +9,40 @@
 namespace catalase {
 namespace {
 
-// What follows from hydrogens, valences and aromaticity. Aromatic rings with a triple bond are left to RDKit.
-template <class M, class Set, class F>
-Status find_rest(const M& m, const Set& ring_bonds, F& f) {
-  find_aromatic_atoms(m, f);
-  for (unsigned b = 0; b < m.bonds(); ++b) {  // benzyne: such a bond is aromatic too
-    if (m.order[b] != kTriple || !ring_bonds.test(b)) continue;
-    if (f.aromatic.test(m.begin[b]) && f.aromatic.test(m.end[b])) return kAromatic;
-  }
-  find_hybrids(m, f);
-  return kNative;
+template <int W>
+struct Perception {
+  Rings<W> rings;
+  Kekule<W> kekule;
+};
+
+template <int W>
+Status perceive(Molecule& m, Perception<W>& p) {
+  Status status = find_ring_bonds(m, p.rings);
+  if (status == kNative) status = kekulize(m, p.rings.atoms, p.rings.bonds, p.kekule);
+  if (status == kNative && m.closures != 0) status = perceive_aromaticity(m, p.rings, p.kekule);
+  return status;
 }
 
-// Everything in f but the ring set.
+// The atoms of aromatic bonds: those that RDKit calls aromatic.
 template <int W>
-Status perceive_facts(Molecule& m, Rings<W>& rings, Kekule<W>& kekule, Facts<W>& f) {
-  Status status = find_ring_bonds(m, rings);
-  if (status == kNative) status = kekulize(m, rings.atoms, rings.bonds, kekule);
-  if (status != kNative) return status;
-  note_valences(m, f);
-  if (m.closures != 0) status = perceive_aromaticity(m, rings, kekule);
-  if (status != kNative) return status;
-  return find_rest(m, rings.bonds, f);
+Bits<W> aromatic_atoms(const Molecule& m) {
+  Bits<W> atoms = Bits<W>::none();
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    for (unsigned i = 0; i < m.atom[a].degree; ++i) {
+      if (m.order[m.bond[a][i]] == kAromaticOrder) atoms.set(a);
+    }
+  }
+  return atoms;
+}
+
+// Whether a triple bond lies between aromatic atoms in a ring (benzyne): RDKit calls such a bond aromatic too.
+template <int W>
+bool has_aromatic_triple(const Molecule& m, const Bits<W>& ring_bonds, const Bits<W>& aromatic) {
+  bool found = false;
+  for_each(ring_bonds, [&](unsigned b) {
+    found = found || (m.order[b] == kTriple && aromatic.test(m.begin[b]) && aromatic.test(m.end[b]));
+  });
+  return found;
 }
 
 }  // namespace

@@ -70,6 +70,7 @@ struct BinaryDetails {
       smallest_ring[256];  // smallest rings of each atom, and the size of the smallest of them, or 0
   u32 ring_sizes[256];     // bit n: in a ring of n atoms, up to 31
   Bits<4> ring_bonds;
+  std::int32_t aromatic_rings;  // smallest rings whose bonds are all aromatic; -1 if types and flags disagree
 };
 
 // What read_rdkit_binary adds to.
@@ -78,6 +79,7 @@ inline void clear_rings(BinaryDetails& details) {
   __builtin_memset(details.smallest_ring, 0, sizeof(details.smallest_ring));
   __builtin_memset(details.ring_sizes, 0, sizeof(details.ring_sizes));
   details.ring_bonds = Bits<4>::none();
+  details.aromatic_rings = 0;
 }
 
 // Checks that only FCFP needs: atoms and bonds agree on aromaticity, and the valence that RDKit counted is that of the
@@ -196,6 +198,7 @@ inline Status read_binary_rings(Bytes& in, const Molecule& m, Bits<4>& ring_atom
   for (u32 r = 0; r < rings && !in.short_of(); ++r) {
     const unsigned size = in.byte();
     u8 first = 0, last = 0;
+    bool aromatic = size != 0;
     for (unsigned i = 0; i < size && !in.short_of(); ++i) {
       const u8 atom = in.byte();
       if (atom >= m.atoms) return kSyntax;
@@ -209,10 +212,11 @@ inline Status read_binary_rings(Bytes& in, const Molecule& m, Bits<4>& ring_atom
       const unsigned before = i == 0 ? 255 : bond_between(m, last, atom);
       const unsigned closing = i + 1 == size ? bond_between(m, atom, first) : 254;
       if ((i != 0 && before == 255) || closing == 255) return kRings;
-      if (i != 0) details->ring_bonds.set(before);
-      if (i + 1 == size) details->ring_bonds.set(closing);
+      if (i != 0) details->ring_bonds.set(before), aromatic = aromatic && m.order[before] == kAromaticOrder;
+      if (i + 1 == size) details->ring_bonds.set(closing), aromatic = aromatic && m.order[closing] == kAromaticOrder;
       last = atom;
     }
+    if (details != nullptr) details->aromatic_rings += aromatic;
   }
   return in.byte() == kEndMolecule && in.at_end() && !in.short_of() ? kNative : kSyntax;
 }
@@ -252,6 +256,7 @@ __attribute__((noinline)) Status read_rdkit_binary(const char* data, std::int64_
   }
   for (unsigned b = bonds; b < atoms; ++b) m.order[b] = 0;
   status = read_binary_rings(in, m, ring_atoms, details);
+  if (details != nullptr && !check.consistent) details->aromatic_rings = -1;
   return status == kNative && features && !is_consistent(m, check) ? kAromatic : status;
 }
 

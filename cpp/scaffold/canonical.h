@@ -16,7 +16,7 @@ namespace catalase {
 namespace {
 
 constexpr unsigned kMaxForm = 1 + 2 * 320;
-constexpr unsigned kMaxChoices = 24;   // one below the other
+constexpr unsigned kMaxChoices = 24;  // one below the other
 constexpr u64 kPatience = 5'000'000;  // steps of sorting, some 12 ms, so that no input takes long
 
 struct Form {

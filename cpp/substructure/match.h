@@ -12,6 +12,8 @@
 // caller reports it.
 #pragma once
 
+#include <type_traits>
+
 #include "molecule/large_molecule.h"
 #include "substructure/target.h"
 
@@ -121,8 +123,11 @@ class Matcher {
     return evaluate(q_.step[q_.pattern[pattern].search].node, within);
   }
 
+  // The number of matches of a pattern of one atom.
+  std::int32_t count_atoms(u32 pattern) { return evaluate(q_.step[q_.pattern[pattern].search].node, all_).count(); }
+
   // Calls found(atoms, set) for each match of a pattern that is possible: the atom of each query atom, and all of them
-  // as a set.
+  // as a set. It may return whether to go on.
   template <class F>
   void list(u32 pattern, F&& found) {
     enumerate(q_.pattern[pattern], found);
@@ -381,7 +386,11 @@ class Matcher {
         }
         Bits<W> set = used;
         set.set(static_cast<unsigned>(atom));
-        found(match, set);
+        if constexpr (std::is_void_v<decltype(found(match, set))>) {
+          found(match, set);
+        } else if (!found(match, set)) {
+          return;
+        }
         continue;
       }
       used.set(static_cast<unsigned>(atom));

@@ -27,6 +27,7 @@ enum class Feature : std::uint8_t {
   kRingBonds,
   kRings,         // smallest rings that the atom is in
   kSmallestRing,  // the size of the smallest of them, 0 outside rings
+  kRingSystem,    // atoms that bonds in rings join to it, and the atom, 0 outside rings
   kHeteroNeighbours,
   kAliphaticHeteroNeighbours,
   kCount
@@ -79,6 +80,8 @@ struct Pattern {
   std::uint32_t search, list;  // first steps of the two plans
   std::uint32_t first_need, needs;
   std::uint8_t atoms;
+  std::uint8_t ring;      // the number of atoms of its only ring, or 0
+  bool any_ring;          // it is that ring, of atoms of any kind
   std::uint32_t relaxed;  // if ring_counts: a pattern that matches wherever this one might, whatever those numbers are
   bool ring_counts;       // it asks about the number of smallest rings, or their sizes other than the smallest
   bool parts;             // it is not connected

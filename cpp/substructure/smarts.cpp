@@ -2,6 +2,7 @@
 #include "substructure/smarts.h"
 
 #include <algorithm>
+#include <bit>
 #include <tuple>
 
 #include "molecule/elements.h"
@@ -15,6 +16,8 @@ struct QueryLink {
 // One pattern as it was read: its atoms, and each atom's bonds in RDKit's order.
 struct QueryGraph {
   unsigned atoms = 0;
+  std::uint8_t ring = 0;  // see Pattern
+  bool any_ring = false;
   std::uint32_t node[kMaxQueryAtoms];
   std::uint8_t degree[kMaxQueryAtoms];
   QueryLink link[kMaxQueryAtoms][kMaxQueryAtoms];
@@ -25,6 +28,7 @@ namespace {
 constexpr int kMaxNesting = 12;  // of recursive queries
 constexpr int kMaxTerms = 256;   // of one atom's expression
 constexpr int kMaxRingNumber = 100;
+constexpr int kUsualRing = 6;  // atoms: larger ring systems are rare enough to be asked for
 
 // The shares of atoms in drug-like molecules, roughly; they only decide the order of a search.
 float share_of(Feature feature, int low, int high) {
@@ -297,6 +301,8 @@ std::uint32_t QuerySet::add_pattern(const QueryGraph& graph, bool rooted) {
   Pattern pattern{};
   pattern.rooted = rooted;
   pattern.atoms = static_cast<std::uint8_t>(graph.atoms);
+  pattern.ring = graph.ring;
+  pattern.any_ring = graph.any_ring;
   // RDKit places the first atom that has a placed neighbour, or else the first that is left.
   std::uint8_t order[kMaxQueryAtoms];
   bool placed[kMaxQueryAtoms] = {};
@@ -545,7 +551,54 @@ class SmartsReader {
         if (closures[i].number == number) link(graph, closures[i].a, closures[i].b, closures[i].states);
       }
     }
+    if (closed != 0) narrow_rings(graph, closed == 1);
     return true;
+  }
+
+  // What a ring of the pattern asks of its image: bonds in rings, and as many atoms in one ring system.
+  void narrow_rings(QueryGraph& graph, bool is_only) {
+    std::uint64_t ring[kMaxQueryAtoms] = {};  // neighbours by bonds in rings
+    for (unsigned a = 0; a < graph.atoms; ++a) {
+      for (unsigned i = 0; i < graph.degree[a]; ++i) {
+        const unsigned b = graph.link[a][i].atom;
+        std::uint64_t near[kMaxQueryAtoms] = {};  // all others
+        for (unsigned c = 0; c < graph.atoms; ++c) {
+          for (unsigned k = 0; k < graph.degree[c]; ++k) near[c] |= std::uint64_t{1} << graph.link[c][k].atom;
+        }
+        near[a] &= ~(std::uint64_t{1} << b);
+        near[b] &= ~(std::uint64_t{1} << a);
+        if ((reached(near, a) >> b & 1) == 0) continue;
+        ring[a] |= std::uint64_t{1} << b;
+        std::uint8_t& bond = graph.link[a][i].bond;
+        bond = set_.bond_of(static_cast<std::uint8_t>(set_.bonds_[bond] & kRingBond));
+      }
+    }
+    const AtomNode in_ring{AtomOp::kRange, Feature::kRingBonds, 1, kNoUpperEnd, 0, 0};
+    graph.any_ring = std::popcount(reached(ring, 0)) == static_cast<int>(graph.atoms);
+    for (unsigned a = 0; a < graph.atoms; ++a) {
+      const AtomNode& node = set_.nodes_[graph.node[a]];
+      graph.any_ring = graph.any_ring && graph.degree[a] == 2 && (node.op == AtomOp::kAny || is_equal(node, in_ring));
+      for (unsigned i = 0; i < graph.degree[a]; ++i) {
+        graph.any_ring = graph.any_ring && set_.bonds_[graph.link[a][i].bond] == kRingBond;
+      }
+    }
+    for (unsigned a = 0; a < graph.atoms; ++a) {
+      const int system = std::popcount(reached(ring, a));
+      if (is_only && system > 1) graph.ring = static_cast<std::uint8_t>(system);
+      if (system > kUsualRing)
+        graph.node[a] = set_.both(graph.node[a], range(Feature::kRingSystem, system, kNoUpperEnd));
+    }
+  }
+
+  // The atoms that lead to `atom`, as a set.
+  static std::uint64_t reached(const std::uint64_t* near, unsigned atom) {
+    std::uint64_t seen = std::uint64_t{1} << atom, border = seen;
+    while (border != 0) {
+      const std::uint64_t next = near[std::countr_zero(border)] & ~seen;
+      border = (border & (border - 1)) | next;
+      seen |= next;
+    }
+    return seen;
   }
 
   static std::uint8_t written(int states) {

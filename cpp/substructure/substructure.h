@@ -14,9 +14,13 @@
 
 namespace catalase {
 
-// A column of the result: 1 if the number of matches is in [low, high], which is counted only if need be.
+// Columns that count something else than the matches of a pattern: smallest rings whose bonds are all aromatic, and parts
+// of the molecule that are not connected.
+constexpr std::uint32_t kAromaticRings = 0xffffffff, kParts = 0xfffffffe;
+
+// A column of the result: 1 if the number of matches is in [low, high], which is counted only as far as need be.
 struct SubstructureColumn {
-  std::uint32_t pattern;
+  std::uint32_t pattern;  // or one of the numbers above
   std::int32_t low, high;
 };
 

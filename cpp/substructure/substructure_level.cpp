@@ -1,6 +1,7 @@
 // One molecule after the other, on one thread: read and perceived once, then searched for every pattern.
 #include "cpu/level.h"
 #include "molecule/large_molecule.h"
+#include "substructure/cycles.h"
 #include "substructure/match.h"
 #include "substructure/substructure.h"
 #include "substructure/target.h"
@@ -12,6 +13,7 @@ template <int W>
 struct SearchSpace {
   Perception<W> perception;
   SetsSeen<W> seen;
+  Cycles<W> cycles;
 };
 
 struct SearchWork {
@@ -21,6 +23,53 @@ struct SearchWork {
   SearchSpace<4> large;
 };
 
+// The numbers of kAromaticRings and kParts, or kCountLeft.
+template <int W>
+std::int32_t aromatic_rings(const Target& t, Rings<W>& rings, bool binary) {
+  if (binary) return t.aromatic_rings;
+  const Molecule& m = t.molecule;
+  const Bits<W> aromatic = aromatic_atoms<W>(m);
+  if (!aromatic.any()) return 0;
+  if (has_aromatic_triple(m, rings.bonds, aromatic)) return kCountLeft;
+  std::int32_t count = 0;
+  const Status status = candidate_rings(m, aromatic, rings, [&](const Bits<W>& bonds, const Bits<W>&) {
+    bool all = true;
+    for_each(bonds, [&](unsigned b) { all = all && m.order[b] == kAromaticOrder; });
+    count += all;
+    return kNative;
+  });
+  return status == kNative ? count : kCountLeft;
+}
+
+template <int W>
+std::int32_t parts(const Molecule& m) {
+  Bits<W> left = Bits<W>::none();
+  for (unsigned a = 0; a < m.atoms; ++a) left.set(a);
+  std::int32_t count = 0;
+  for (; left.any(); ++count) {
+    Bits<W> border = Bits<W>::one(left.first());
+    while (border.any()) {
+      left &= ~border;
+      Bits<W> next = Bits<W>::none();
+      for_each(border, [&](unsigned a) {
+        for (unsigned i = 0; i < m.atom[a].degree; ++i) next.set(m.neighbour[a][i]);
+      });
+      border = next & left;
+    }
+  }
+  return count;
+}
+
+void write_entry(const SubstructureBatch& batch, Index entry, const SubstructureColumn& column, std::int32_t count,
+                 Outcome outcome) {
+  const bool done = outcome == Outcome::kDone, left = outcome == Outcome::kLeft;
+  if (batch.counts != nullptr) {
+    batch.counts[entry] = done ? count : left ? kCountLeft : kCountGivenUp;
+  } else {
+    batch.matches[entry] = done ? u8{count >= column.low && count <= column.high} : left ? kMatchLeft : kMatchGivenUp;
+  }
+}
+
 template <int W>
 Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSpace<W>& space,
                       const MatchMemory<W>& memory, Index i, void* sink) {
@@ -29,35 +78,50 @@ Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSp
   const Status status = batch.binary ? kNative : perceive_target(t, q, space.perception);
   if (status != kNative) return status;
   Matcher<W> matcher(q, t, memory);
+  bool cycles_asked = false, cycles_known = false;
   for (Index c = 0; c < batch.columns; ++c) {  // whose entries are 0 so far
     const SubstructureColumn& column = batch.column[c];
+    const Index entry = i * batch.columns + c;
+    if (column.pattern >= kParts) {
+      const std::int32_t count =
+          column.pattern == kParts ? parts<W>(t.molecule) : aromatic_rings(t, space.perception.rings, batch.binary);
+      write_entry(batch, entry, column, count, count == kCountLeft ? Outcome::kLeft : Outcome::kDone);
+      continue;
+    }
     const Pattern& pattern = q.pattern[column.pattern];
+    if (!batch.binary && (pattern.any_ring || (pattern.ring != 0 && cycles_asked))) {
+      if (!cycles_asked) cycles_known = find_cycles(t.molecule, space.perception.rings, space.cycles);
+      cycles_asked = true;
+      const std::int32_t rings = cycles_known ? space.cycles.of_size(pattern.ring, kMaxMatches) : -1;
+      if (rings == 0 || (rings > 0 && pattern.any_ring && batch.emit == nullptr)) {
+        write_entry(batch, entry, column, rings, Outcome::kDone);
+        continue;
+      }
+    }
     const bool exact = !pattern.ring_counts || t.rings_counted;
     const u32 searched = exact ? column.pattern : pattern.relaxed;
     const bool possible = matcher.is_possible(searched);
     if (!possible && column.low > 0 && matcher.outcome() == Outcome::kDone) continue;
     std::int32_t count = 0;
-    if (possible && (!exact || (batch.counts == nullptr && column.low == 1 && column.high == kNoHighest))) {
+    const bool open_end = batch.counts == nullptr && column.high == kNoHighest;  // `low` matches decide
+    if (possible && (!exact || (open_end && column.low == 1))) {
       count = matcher.match(searched);
+    } else if (possible && pattern.atoms == 1 && batch.emit == nullptr) {
+      count = matcher.count_atoms(searched);
     } else if (possible) {
       space.seen.clear();
       matcher.list(searched, [&](const u8* atoms, const Bits<W>& set) {
-        if (space.seen.add(set)) __builtin_memcpy(work.matches[space.seen.count() - 1], atoms, pattern.atoms);
+        if (space.seen.add(set) && batch.emit != nullptr)
+          __builtin_memcpy(work.matches[space.seen.count() - 1], atoms, pattern.atoms);
+        return !open_end || static_cast<std::int32_t>(space.seen.count()) < column.low;
       });
       count = static_cast<std::int32_t>(space.seen.count());
     }
     Outcome outcome = matcher.outcome();
     if (!exact && (count != 0 || outcome != Outcome::kDone)) outcome = Outcome::kLeft;
-    const bool done = outcome == Outcome::kDone, left = outcome == Outcome::kLeft;
-    const Index entry = i * batch.columns + c;
-    if (batch.counts == nullptr) {
-      batch.matches[entry] = done ? u8{count >= column.low && count <= column.high} : left ? kMatchLeft : kMatchGivenUp;
-      continue;
-    }
-    batch.counts[entry] = done ? count : left ? kCountLeft : kCountGivenUp;
-    for (std::int32_t k = 0; batch.emit != nullptr && done && k < count; ++k) {
-      batch.emit(sink, work.matches[k], pattern.atoms);
-    }
+    write_entry(batch, entry, column, count, outcome);
+    if (batch.emit == nullptr || outcome != Outcome::kDone) continue;
+    for (std::int32_t k = 0; k < count; ++k) batch.emit(sink, work.matches[k], pattern.atoms);
   }
   return kNative;
 }

@@ -5,11 +5,9 @@
 // smallest ring of an atom is the same in every such set.
 #pragma once
 
-#include "molecule/aromaticity.h"
-#include "molecule/kekulize.h"
 #include "molecule/molecule.h"
+#include "molecule/perceive.h"
 #include "molecule/rdkit_binary.h"
-#include "molecule/rings.h"
 #include "molecule/smiles.h"
 #include "molecule/valence.h"
 #include "substructure/query.h"
@@ -17,17 +15,12 @@
 namespace catalase {
 namespace {
 
-template <int W>
-struct Perception {
-  Rings<W> rings;
-  Kekule<W> kekule;
-};
-
 struct Target {
   Molecule molecule;
   std::int16_t feature[kFeatures][256];
-  u32 ring_sizes[256];  // bit n: in a smallest ring of n atoms
-  u8 bond_state[256];   // order - 1, plus 4 in a ring; 255 at a root
+  u32 ring_sizes[256];          // bit n: in a smallest ring of n atoms
+  u8 bond_state[256];           // order - 1, plus 4 in a ring; 255 at a root
+  std::int32_t aromatic_rings;  // of RDKit's binary form, or -1 if it is not known
   bool rings_counted;
 };
 
@@ -105,6 +98,32 @@ void count_rings(Target& t, Rings<W>& rings) {
                     }) == kNative;
 }
 
+template <int W>
+void find_ring_systems(Target& t, const Bits<W>& ring_bonds) {
+  const Molecule& m = t.molecule;
+  Bits<W> near[256], left = Bits<W>::none();
+  for (unsigned a = 0; a < m.atoms; ++a) {
+    near[a] = Bits<W>::none();
+    for (unsigned i = 0; i < m.atom[a].degree; ++i) {
+      if (ring_bonds.test(m.bond[a][i])) near[a].set(m.neighbour[a][i]);
+    }
+    if (near[a].any()) left.set(a);
+    values(t, Feature::kRingSystem)[a] = 0;
+  }
+  while (left.any()) {
+    Bits<W> system = Bits<W>::one(left.first()), border = system;
+    while (border.any()) {
+      Bits<W> next = Bits<W>::none();
+      for_each(border, [&](unsigned a) { next |= near[a]; });
+      border = next & ~system;
+      system |= border;
+    }
+    left &= ~system;
+    const auto count = static_cast<std::int16_t>(system.count());
+    for_each(system, [&](unsigned a) { values(t, Feature::kRingSystem)[a] = count; });
+  }
+}
+
 // Everything else; kAromatic is known, and kIsotope, kValence and the numbers of rings as far as they are asked for.
 template <int W>
 void describe_atoms(Target& t, const Bits<W>& ring_bonds_of_all) {
@@ -138,6 +157,7 @@ void describe_atoms(Target& t, const Bits<W>& ring_bonds_of_all) {
     put(Feature::kHeteroNeighbours, hetero);
     put(Feature::kAliphaticHeteroNeighbours, aliphatic);
   }
+  find_ring_systems(t, ring_bonds_of_all);
 }
 
 // The same for a molecule that was read here: aromatic are the atoms of aromatic bonds.
@@ -170,6 +190,28 @@ Status perceive_target(Target& t, const QueryTables& q, Perception<W>& p) {
   return kNative;
 }
 
+// Whether every bond of a ring is among these. Stored rings of a molecule that was edited since may be others.
+inline bool are_all_ring_bonds(const Molecule& m, const Bits<4>& ring_bonds) {
+  u8 top[256];
+  const auto top_of = [&](unsigned a) {
+    while (top[a] != a) a = top[a] = top[top[a]];
+    return a;
+  };
+  for (unsigned a = 0; a < m.atoms; ++a) top[a] = static_cast<u8>(a);
+  const bool passes[] = {true, false};
+  for (const bool in_rings : passes) {
+    for (unsigned a = 0; a < m.atoms; ++a) {
+      for (unsigned i = 0; i < m.atom[a].degree; ++i) {
+        if (m.neighbour[a][i] < a || ring_bonds.test(m.bond[a][i]) != in_rings) continue;
+        const unsigned x = top_of(a), y = top_of(m.neighbour[a][i]);
+        if (!in_rings && x == y) return false;
+        top[x] = static_cast<u8>(y);
+      }
+    }
+  }
+  return true;
+}
+
 // The molecule of RDKit's binary form, with the valences and rings that RDKit has computed.
 inline Status read_binary_target(const char* data, std::int64_t length, Target& t) {
   Molecule& m = t.molecule;
@@ -178,7 +220,9 @@ inline Status read_binary_target(const char* data, std::int64_t length, Target& 
   Bits<4> ring_atoms;
   const Status status = read_rdkit_binary(data, length, false, m, ring_atoms, &details);
   if (status != kNative) return status;
+  if (!are_all_ring_bonds(m, details.ring_bonds)) return kRings;
   t.rings_counted = true;
+  t.aromatic_rings = details.aromatic_rings;
   for (unsigned a = 0; a < m.atoms; ++a) {
     values(t, Feature::kAromatic)[a] = details.aromatic[a];
     values(t, Feature::kIsotope)[a] = details.isotope[a];

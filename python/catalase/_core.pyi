@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ACTIVATIONS: dict[str, int]
+AROMATIC_RINGS: int
 ATOM_FACTS: dict[str, int]
 BOND_FACTS: int
 BORDERS: dict[str, int]
@@ -25,6 +26,9 @@ MATCH_GIVEN_UP: int
 MATCH_LEFT: int
 MAX_ROW_BYTES: int
 MAX_SMILES_LENGTH: int
+MAX_SUBGRAPHS: int
+PARTS: int
+PATH_FINGERPRINTS: dict[str, int]
 POOLS: dict[str, int]
 RULES: dict[str, int]
 SMARTS_STATUSES: dict[str, int]
@@ -279,6 +283,9 @@ def optim_step(
     nesterov: bool,
 ) -> None: ...
 def optim_step_fits(param: Any, grad: Any, x: Any, first: Any, second: Any) -> bool: ...
+def path_fingerprints(
+    smiles: list[Any], kind: int, size: int, rows: NDArray[Any], status: NDArray[Any], threads: int
+) -> None: ...
 def plain_input_gradient(dz: Any, w: Any, y: Any, scale: float) -> Any: ...
 def plain_linear(x: Any, w: Any, b: Any, activation: int) -> Any: ...
 def plain_matmul(a: Any, b: Any, transpose_a: bool, transpose_b: bool, out: Any) -> Any: ...

@@ -31,6 +31,15 @@ def read(path):
     [
         ([], ct.feat.Descriptors()),
         (["--features", "ecfp", "--size", "64", "--radius", "1"], ct.feat.CircularFingerprint(1, 64)),
+        (
+            ["--features", "maccs,atom-pairs,torsions,paths", "--size", "16"],
+            ct.feat.Combined(
+                ct.feat.MACCSKeysFingerprint(),
+                ct.feat.AtomPairFingerprint(16),
+                ct.feat.TopologicalTorsionFingerprint(16),
+                ct.feat.RDKitFingerprint(16),
+            ),
+        ),
         (["--features", "MolWt, TPSA"], ct.feat.Descriptors(["MolWt", "TPSA"])),
         (
             ["--features", "TPSA,counts,all-descriptors", "--size", "8"],
@@ -80,6 +89,7 @@ def test_mistakes_are_one_sentence_and_leave_no_output(here, capsys):
         (["t.csv", "--smiles", "mol", "--features", ","], "--features names nothing"),
         (["t.csv", "--smiles", "mol", "--features", "ecfp,ecfp"], "--features names ecfp twice"),
         (["t.csv", "--smiles", "mol", "--features", "ecfp", "--size", "12"], "size must be a multiple of 8"),
+        (["t.csv", "--smiles", "mol", "--size", "2000000000"], "--size makes a column of each bit, at most 100,000"),
         (["has.csv", "--features", "TPSA"], "has a column 'TPSA' already"),
         (["t.csv", "--smiles", "mol", "--max-unreadable", "0.1"], "2 of 7 rows of t.csv could not be read"),
         (["none.csv"], "there is no file none.csv"),

@@ -88,7 +88,9 @@ def test_large_tables_are_not_searched_unasked(here, capsys, monkeypatch):
     assert any("trained on 25 molecules" in line for line in trained(capsys, "t.csv", *TRAIN, "--standardize"))
 
 
-@pytest.mark.parametrize("features", ["counts", "descriptors", "counts,descriptors", "MolWt,TPSA,ecfp"])
+@pytest.mark.parametrize(
+    "features", ["counts", "descriptors", "counts,descriptors", "MolWt,TPSA,ecfp", "maccs", "paths,torsions"]
+)
 def test_other_features_travel_with_the_model(here, capsys, features):
     trained(capsys, "clean.csv", *TRAIN, "--features", features)
     model = ct.models.load("m")

@@ -1,11 +1,11 @@
-// Feeds any bytes to the SMILES reader, the fingerprint kernels and the keys of scaffolds: no crash, no hang, no write out of
-// bounds.
+// Feeds any bytes to the SMILES reader, the kernels of all fingerprints and the keys of scaffolds: no crash, no hang, no write
+// out of bounds.
 //
 // With libFuzzer:   clang++ -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -DCATALASE_LIBFUZZER -Icpp
-//                     -DCATALASE_LEVEL=portable tests/cpp/fuzz_smiles.cpp cpp/fingerprint/ecfp_level.cpp cpp/mol_graphs/mol_graphs_level.cpp cpp/molecule/valence_problems.cpp
-//                     cpp/scaffold/scaffold.cpp cpp/common/{thread_pool,memory}.cpp cpp/cpu/fpu_x86.cpp -pthread
+//                     -DCATALASE_LEVEL=portable tests/cpp/fuzz_smiles.cpp cpp/{fingerprint/{ecfp,paths},mol_graphs/mol_graphs}_level.cpp
+//                     cpp/molecule/valence_problems.cpp cpp/scaffold/scaffold.cpp cpp/common/{thread_pool,memory}.cpp cpp/cpu/fpu_x86.cpp -pthread
 // With any compiler: g++ -std=c++20 -O1 -g -fsanitize=address,undefined -Icpp -DCATALASE_LEVEL=portable tests/cpp/fuzz_smiles.cpp
-//                     cpp/fingerprint/ecfp_level.cpp cpp/mol_graphs/mol_graphs_level.cpp cpp/molecule/valence_problems.cpp cpp/scaffold/scaffold.cpp
+//                     cpp/{fingerprint/{ecfp,paths},mol_graphs/mol_graphs}_level.cpp cpp/molecule/valence_problems.cpp cpp/scaffold/scaffold.cpp
 //                     cpp/common/{thread_pool,memory}.cpp cpp/cpu/fpu_x86.cpp -pthread -o fuzz_smiles
 //                   ./fuzz_smiles SECONDS [SEED]   mutates the corpus below;   ./fuzz_smiles FILE...   replays inputs
 #include <chrono>
@@ -21,6 +21,7 @@
 
 #include "fingerprint/ecfp.h"
 #include "fingerprint/graphs.h"
+#include "fingerprint/paths.h"
 #include "mol_graphs/mol_graphs.h"
 #include "molecule/valence_problems.h"
 #include "scaffold/scaffold.h"
@@ -28,6 +29,7 @@
 namespace catalase {
 extern const EcfpKernels ecfp_portable;
 extern const MolGraphKernels mol_graphs_portable;
+extern const PathKernels path_portable;
 }  // namespace catalase
 
 void* heap_alloc(std::size_t bytes) {
@@ -79,6 +81,34 @@ static void check_scaffold(const char* const* text, const std::int64_t* length) 
   if (atoms < 3 || atoms > 255 || static_cast<std::uint32_t>(count) < 1 + 2 * atoms - 1) std::abort();
   for (std::size_t i = 1 + atoms; i < static_cast<std::size_t>(count); ++i) {
     if (words[i] >> 16 >= atoms || (words[i] >> 8 & 255) >= words[i] >> 16 || (words[i] & 255) > 4) std::abort();
+  }
+}
+
+// Atom pairs, torsions and subgraphs: bits and counts agree, and so do the statuses.
+static void check_paths(const char* text, std::int64_t length) {
+  using namespace catalase;
+  constexpr std::uint32_t bits = 64;
+  for (const PathKind kind : {PathKind::kAtomPairs, PathKind::kTorsions, PathKind::kSubgraphs}) {
+    std::vector<std::uint8_t> packed(bits / 8, 7);
+    std::vector<float> dense(bits, 7);
+    std::vector<std::uint32_t> counts(bits, 7);
+    std::uint8_t status[3] = {99, 99, 99};
+    void* const rows[3] = {packed.data(), dense.data(), counts.data()};
+    for (int output = 0; output < 3; ++output) {
+      const PathBatch batch{&text,        &length,         1,    kind, bits, static_cast<EcfpOutput>(output),
+                            rows[output], &status[output], kHeap};
+      path_portable.rows(batch, 0, 1);
+    }
+    if (status[0] != status[1] || status[0] != status[2] || status[0] > 10) std::abort();
+    std::uint64_t total = 0, set = 0;
+    for (std::uint32_t i = 0; i < bits; ++i) {
+      const bool on = (packed[i / 8] >> (i % 8) & 1) != 0;
+      if (on != (dense[i] == 1) || (dense[i] != 0 && dense[i] != 1)) std::abort();
+      if (kind == PathKind::kSubgraphs && on != (counts[i] != 0)) std::abort();
+      total += counts[i];
+      set += on;
+    }
+    if ((total == 0) != (set == 0) || (status[0] != 0 && set != 0)) std::abort();
   }
 }
 
@@ -159,6 +189,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_graph(batch, status[0]);
   check_mol_graph(&text, &length, status[0]);
   check_scaffold(&text, &length);
+  check_paths(text, length);
   if (status[0] != status[1] || status[0] != status[2] || status[0] > 9) std::abort();
   for (std::uint32_t i = 0; i < bits; ++i) {
     const bool set = (packed[i / 8] >> (i % 8) & 1) != 0;

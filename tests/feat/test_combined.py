@@ -30,6 +30,16 @@ def test_the_columns_are_those_of_the_featurizers_in_their_order():
     assert len(set(twice)) == 16 and twice[8] == "2: ecfp4_0"
 
 
+def test_every_featurizer_of_molecules_names_its_features_and_can_be_a_part():
+    kinds = [kind for kind in map(vars(ct.feat).get, ct.feat.__all__) if isinstance(kind, type)]
+    kinds = [kind for kind in kinds if issubclass(kind, Featurizer) and kind.reads == "SMILES" and kind is not Combined]
+    assert len(kinds) >= 7
+    parts = [kind() for kind in kinds]
+    X = Combined(*parts)(SMILES[:3])
+    assert X.shape[1] == sum(len(part.feature_names) for part in parts)
+    assert len(set(Combined(*parts).feature_names)) == X.shape[1]
+
+
 def test_there_is_one_failure_a_molecule_and_one_report():
     smiles = ["CCO", "C1CC", "C[Fe]C", 5, "CC |m:0:1.2|", "CCN"]
     combined = both()
@@ -90,6 +100,11 @@ def test_the_saved_form_is_complete_and_the_meaning_ignores_what_can_be_read():
     assert again == inner and hash(again) == hash(inner) and repr(again) == repr(inner)
     assert both() != both(partial=True) and both().agrees_with(both(partial=True))
     assert not both().agrees_with(Combined(FEW, COUNTS)) and both() != COUNTS
+    deep = FEW.saved_form()
+    for _ in range(600):
+        deep = {"class": "Combined", "featurizers": [deep]}
+    with pytest.raises(ValueError, match="config: its classes are nested too deeply"):
+        Featurizer.build(deep)
     for config in ({"featurizers": []}, {"featurizers": [{"class": "Popen"}]}, {}):
         with pytest.raises(ValueError, match="config"):
             Featurizer.build({"class": "Combined", **config})

@@ -18,6 +18,8 @@ def scaler():
 
 CONSTRUCTORS = {
     "CircularFingerprint": lambda: call(radius=2, size=64, chiral=False, bonds=True, features=False, is_counts_based=False, partial=False),
+    "MACCSKeysFingerprint": lambda: call(),
+    **{name: lambda: call(size=64, is_counts_based=False) for name in ("AtomPairFingerprint", "TopologicalTorsionFingerprint", "RDKitFingerprint")},
     "Descriptors": lambda: call(names=["MolWt", "TPSA"]),
     "RDKitDescriptors": lambda: call(descriptors=["MolWt", "Ipc"], is_normalized=False, use_fragment=True, ipc_avg=True, use_bcut2d=True, labels_only=False),
     "MolGraphFeaturizer": lambda: call(features="dmpnn"),
@@ -29,6 +31,10 @@ CONSTRUCTORS = {
 }  # fmt: skip
 MADE = {
     "CircularFingerprint": (lambda: feat.CircularFingerprint(size=64), ["CCO", "C"]),
+    "MACCSKeysFingerprint": (lambda: feat.MACCSKeysFingerprint(), ["CCO", "C"]),
+    "AtomPairFingerprint": (lambda: feat.AtomPairFingerprint(size=64), ["CCO", "C"]),
+    "TopologicalTorsionFingerprint": (lambda: feat.TopologicalTorsionFingerprint(size=64), ["CCO", "C"]),
+    "RDKitFingerprint": (lambda: feat.RDKitFingerprint(size=64), ["CCO", "C"]),
     "Descriptors": (lambda: feat.Descriptors(["MolWt", "TPSA"]), ["CCO", "C"]),
     "RDKitDescriptors": (lambda: feat.RDKitDescriptors(["MolWt", "Ipc"]), ["CCO", "C"]),
     "MolGraphFeaturizer": (lambda: feat.MolGraphFeaturizer(), ["CCO", "C"]),
@@ -53,14 +59,14 @@ def test_constructors(name):
 def test_featurizing(name, method):
     make, datapoints = MADE[name]
     options = {} if method == "compact" else {"errors": "raise"}
-    if name == "CircularFingerprint" and method != "compact":
+    if "Fingerprint" in name and method != "compact":
         options["output"] = "packed"
     function = getattr(make(), method)
     also = {"datapoints": ["molecule", "sequence", "sequences", "smiles"]}  # errors name the one that is wrong
     kinds = KINDS | {"datapoints": "texts" if name == "DNAOneHotFeaturizer" else "list of ours"}
     if method == "compact":
         kinds["datapoints"] = "names"  # leaves out what cannot be read
-    wrong = Target(function, lambda: call(datapoints, **options), kinds, names=("featurize", "ecfp", "descriptors", "mol_graphs"), also=also).failures()  # fmt: skip
+    wrong = Target(function, lambda: call(datapoints, **options), kinds, names=("featurize", "ecfp", "descriptors", "maccs", "atom_pairs", "topological_torsions", "rdkit_fingerprint", "mol_graphs"), also=also).failures()  # fmt: skip
     assert not wrong, report(wrong)
 
 

@@ -284,7 +284,10 @@ def augment(rng, dtype):
     return call, (x, numbers), f"x {x.shape}"
 
 
-@case("ecfp", "tanimoto", "tanimoto_topk", "descriptors", "substructure", "mol_graphs")
+@case(
+    "ecfp", "tanimoto", "tanimoto_topk", "descriptors", "substructure", "maccs", "atom_pairs", "topological_torsions",
+    "rdkit_fingerprint", "mol_graphs",
+)  # fmt: skip
 def fingerprints(rng, dtype):
     pieces = ["C", "O", "N", "c1ccccc1", "C(=O)", "S", "Cl", "C1CCNCC1", "[Na+].", "(C)C"]
     smiles = np.array(
@@ -298,11 +301,15 @@ def fingerprints(rng, dtype):
         given = smiles.tolist()
         values = ops.descriptors(given, errors="mask")
         counts = ops.substructure(given, ["[OX2H]", "C~*~[#6]", "c1ccccc1"], what="count", errors="mask")
+        others = [
+            function(given, errors="mask")
+            for function in (ops.maccs, ops.atom_pairs, ops.topological_torsions, ops.rdkit_fingerprint)
+        ]
         graphs = ops.mol_graphs(given, errors="mask")
         arrays = ("atom_codes", "atom_floats", "bond_codes", "source", "target")
         graph_sums = np.array([zlib.crc32(b"".join(getattr(g, name).tobytes() for name in arrays)) for g in graphs])
         return (
-            bits, ops.tanimoto(bits, targets), *ops.tanimoto_topk(bits, targets, min(7, len(targets))), values, counts, graph_sums,
+            bits, *others, ops.tanimoto(bits, targets), *ops.tanimoto_topk(bits, targets, min(7, len(targets))), values, counts, graph_sums,
         ), ()  # fmt: skip
 
     return call, (smiles,), f"{len(smiles)} molecules, {len(targets)} targets"

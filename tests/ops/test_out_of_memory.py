@@ -187,6 +187,10 @@ def _molecule_cases() -> None:
         call("ecfp" if output == "packed" else f"ecfp {output}", ops.ecfp, smiles, output=output)
     call("ecfp of a wide radius", ops.ecfp, smiles[-5:], radius=9)
     call("ecfp of features", ops.ecfp, smiles[-5:], features=True)
+    for name in ("atom_pairs", "topological_torsions", "rdkit_fingerprint"):
+        for output in ("packed", "counts"):
+            call(f"{name} {output}", getattr(ops, name), smiles[:190], output=output)
+    call("maccs", ops.maccs, smiles[:190])
     call("descriptors", ops.descriptors, smiles[:180], names=list(ct._core.DESCRIPTORS))
     call("MolGraphs", lambda: ops.mol_graphs(smiles[:9])[[7, 2]])
     for features in ("dmpnn", "molgraph"):

@@ -352,6 +352,9 @@ def check(config: Any, kind: type = object, hint: str = "") -> tuple[type, dict[
 
 def build(config: Any, kind: type = object, hint: str = "") -> Any:
     """Build the object that a config describes; `check` lists the errors."""
-    cls, fields = check(config, kind, hint)
-    make = getattr(cls, "from_config", None)
-    return make(fields) if make is not None else cls(**fields)
+    try:
+        cls, fields = check(config, kind, hint)
+        make = getattr(cls, "from_config", None)
+        return make(fields) if make is not None else cls(**fields)
+    except RecursionError:
+        raise ValueError(f"config: its classes are nested too deeply{hint}") from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -34,6 +36,39 @@ def compared_smarts(query: Any, *, in_order: bool = True) -> str | None:
     roots = in_order or all(order[:1] == [0] for _, _, order in ours[1:])  # of recursive queries
     same = roots and [part[:2] for part in ours] == [part[:2] for part in theirs]
     return smarts if same else ""
+
+
+def maccs_patterns() -> dict[int, tuple[str, int]]:
+    """Return the SMARTS of each MACCS key, and the number of matches that it must exceed.
+
+    They are read from the text of the module ``MACCSkeys`` of the installed RDKit, which takes long to import. "?" is no
+    SMARTS.
+    """
+    import rdkit
+
+    path = os.path.join(os.path.dirname(rdkit.__file__), "Chem", "MACCSkeys.py")
+    with open(path, encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "smartsPatts":
+            patterns: dict[int, tuple[str, int]] = ast.literal_eval(statement.value)
+            return patterns
+    raise RuntimeError(f"{path} has no smartsPatts, the patterns of the MACCS keys; install RDKit again")
+
+
+def alternatives(smarts: str) -> list[str]:
+    """Return the patterns one of which matches where "[$(...),$(...)]" matches; of another SMARTS, itself."""
+    parts, outside, depth = [""], "", 0  # what is in parentheses, and what is not
+    for character in smarts:
+        depth -= character == ")"
+        if depth == 0:
+            outside += character
+            if character == ",":
+                parts.append("")
+        else:
+            parts[-1] += character
+        depth += character == "("
+    return parts if re.fullmatch(r"\[\$\(\)(,\$\(\))*\]", outside) else [smarts]
 
 
 _BINARY_MARK = b"\xef\xbe\xad\xde"  # the beginning of RDKit's binary form of a molecule

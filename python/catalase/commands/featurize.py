@@ -9,6 +9,8 @@ from .common.command import Commands, command, exit_code
 from .common.features import add_feature_options
 from .common.options import add_table_options, input_path, name, output_path
 
+_MOST_COLUMNS = 100_000  # bits of a fingerprint, each of which is a cell in every row
+
 
 def add(commands: Commands) -> None:
     """Declare the command and its options."""
@@ -42,6 +44,8 @@ def run(options: argparse.Namespace) -> int:
     outputs = [Output("-o", options.out), unreadable.output]
     check_outputs("featurize", {"the table": options.table}, outputs, force=options.force)
     featurizer = featurizer_of(options)
+    if options.size > _MOST_COLUMNS:
+        raise ValueError(f"--size makes a column of each bit, at most {_MOST_COLUMNS:,}, got {options.size:,}")
     names = list(featurizer.feature_names or ())
     odd, rows_with_odd = np.zeros(len(names), np.int64), 0
 

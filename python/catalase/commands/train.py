@@ -11,7 +11,7 @@ from .common.command import Commands, command, exit_code
 from .common.features import add_feature_options
 from .common.options import add_table_options, input_path, name, number, output_path, whole_number
 
-_MOST_CHECKED = 20_000  # rows that are searched for salts and duplicates unasked; RDKit takes 1.6 ms each
+_MOST_CHECKED = 10_000  # rows that are searched for salts and duplicates unasked; RDKit takes 1.6 ms each
 
 
 def add(commands: Commands) -> None:
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     check_outputs("train", {"the table": options.table}, outputs, force=options.force)
     dataset = tables.load_table(unreadable, options.task, options.smiles, featurizer_of(options))
     report, rows = dataset.report, tables.kept_rows(dataset.report)
-    same = _same_molecules(dataset, rows, options.standardize)
+    same = _same_molecules(console, dataset, rows, options.standardize)
     notes = []
     if options.standardize:
         dataset, rows, notes = same.merged(dataset.featurizer)
@@ -116,13 +116,14 @@ def run(options: argparse.Namespace) -> int:
     return exit_code(failed, options)
 
 
-def _same_molecules(dataset: Any, rows: Any, wanted: bool | None) -> Any:
+def _same_molecules(console: Any, dataset: Any, rows: Any, wanted: bool | None) -> Any:
     """Return which rows are of the same molecule; None where that is not to be looked for."""
     from .common.same_molecules import SameMolecules
 
     if wanted is False or (wanted is None and len(dataset) > _MOST_CHECKED):
         return None
-    return SameMolecules(dataset, rows)
+    with console.progress("looking for salts and duplicates", len(dataset)) as advance:
+        return SameMolecules(dataset, rows, advance)
 
 
 def _finite(dataset: Any, rows: Any) -> tuple[Any, list[Any]]:
@@ -133,12 +134,14 @@ def _finite(dataset: Any, rows: Any) -> tuple[Any, list[Any]]:
 
     usable = np.isfinite(dataset.X)
     whole = usable.all(axis=1)
-    names = dataset.featurizer.feature_names
+    if whole.all():
+        return dataset, []
     failures = []
+    names = dataset.featurizer.feature_names
     for i in np.flatnonzero(~whole).tolist():
         j = int(np.argmin(usable[i]))
         failures.append(Failure(int(rows[i]), str(dataset.ids[i]), f"its {names[j]} is {dataset.X[i, j]:g}"))
-    return (dataset.select(np.flatnonzero(whole)) if failures else dataset), failures
+    return dataset.select(np.flatnonzero(whole)), failures
 
 
 def _scaled(parts: Sequence[Any]) -> list[Any]:

@@ -12,6 +12,12 @@ from .combined import Combined
 from .descriptors import Descriptors, RDKitDescriptors
 from .dna import DNAOneHotFeaturizer
 from .featurizer import Featurizer
+from .fingerprints import (
+    AtomPairFingerprint,
+    MACCSKeysFingerprint,
+    RDKitFingerprint,
+    TopologicalTorsionFingerprint,
+)
 from .graphs import ConvMolFeaturizer, MolGraphConvFeaturizer, MolGraphFeaturizer
 
 if TYPE_CHECKING:
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DESCRIPTOR_NAMES",
+    "AtomPairFingerprint",
     "CircularFingerprint",
     "ConvMolFeaturizer",
     "Combined",
@@ -28,7 +35,10 @@ __all__ = [
     "FilterCatalog",
     "MolGraphConvFeaturizer",
     "MolGraphFeaturizer",
+    "MACCSKeysFingerprint",
     "RDKitDescriptors",
+    "RDKitFingerprint",
+    "TopologicalTorsionFingerprint",
     "TransformedFeaturizer",
     "filter_catalog",
 ]

@@ -29,6 +29,7 @@ from .dropout import dropout, dropout_backward
 from .ecfp import ecfp
 from .elementwise import *  # noqa: F403
 from .embedding import embedding, embedding_backward
+from .fingerprints import atom_pairs, maccs, rdkit_fingerprint, topological_torsions
 from .linear import (
     LinearGradient,
     SparseBatch,
@@ -109,6 +110,7 @@ __all__ = [
     "conv_transpose3d_backward",
     "convnd",
     "convnd_backward",
+    "atom_pairs",
     "augment_images",
     "descriptors",
     "dropout",
@@ -127,6 +129,7 @@ __all__ = [
     "linear_backward_input",
     "log_softmax",
     "log_softmax_backward",
+    "maccs",
     "matmul",
     "matmul_backward",
     "max_pool1d",
@@ -137,11 +140,13 @@ __all__ = [
     "max_pool3d_backward",
     "mol_graphs",
     "one_hot_dna",
+    "rdkit_fingerprint",
     "softmax",
     "softmax_backward",
     "substructure",
     "tanimoto",
     "tanimoto_topk",
+    "topological_torsions",
     "upsample",
     "upsample_backward",
     *elementwise.__all__,

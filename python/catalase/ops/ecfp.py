@@ -21,7 +21,7 @@ from ..backends import backend_named
 from ..chem.reading import MAX_RDKIT_ATOMS, partial_molecule, read_molecule, valence_reason
 
 NOT_TEXT = _core.ECFP_STATUSES["not text"]
-_MAX_SETTING = 2**31 - 1  # fits into RDKit's unsigned int
+MAX_SETTING = 2**31 - 1  # fits into RDKit's unsigned int
 
 
 def ecfp(
@@ -166,7 +166,18 @@ def fingerprints(
     rows, status = _native(on_host, settings, partial)
     left = np.flatnonzero(status)  # for RDKit, except molecules known to be refused
     failures, failed, n_partial = fill_by_rdkit(
-        on_host, left, rows, status, settings, partial, errors, places, len(smiles)
+        "ecfp",
+        on_host,
+        left,
+        rows,
+        status,
+        lambda: _generator(settings),
+        output,
+        threads,
+        errors,
+        partial=partial,
+        places=places,
+        total=len(smiles),
     )
     if on_device is not None:
         on_device.fill(rows)
@@ -178,7 +189,7 @@ def fingerprints(
             rows = rows[indices]
     if on_device is not None:
         rows = on_device.rows
-    result: list[Any] = [_csr(rows, size) if output == "csr" else rows]
+    result: list[Any] = [as_csr(rows, size) if output == "csr" else rows]
     if errors == "drop":
         result.append(indices)
     if return_report:
@@ -218,9 +229,9 @@ def check_molecules(function: str, molecules: Any, name: str = "smiles", kind: s
 
 def _check_settings(smiles: Any, radius: int, size: int, output: str, errors: str, device: str) -> None:
     check_molecules("ecfp", smiles)
-    whole_number("ecfp", "radius", radius, 0, _MAX_SETTING)
-    if whole_number("ecfp", "size", size, 8, _MAX_SETTING) % 8:
-        raise ValueError(f"ecfp: size must be a multiple of 8 from 8 to {_MAX_SETTING}, got {size!r}")
+    whole_number("ecfp", "radius", radius, 0, MAX_SETTING)
+    if whole_number("ecfp", "size", size, 8, MAX_SETTING) % 8:
+        raise ValueError(f"ecfp: size must be a multiple of 8 from 8 to {MAX_SETTING}, got {size!r}")
     choice("ecfp", "output", output, ("packed", "dense", "csr", "counts"))
     choice("ecfp", "errors", errors, ("raise", "mask", "drop"))
     if not isinstance(device, str):
@@ -236,7 +247,8 @@ def threads_of(function: str, num_threads: int | None) -> int:
     return min(whole_number(function, "num_threads", num_threads), 2**31 - 1)
 
 
-def _csr(packed: NDArray[np.uint8], size: int) -> tuple[NDArray[np.int64], NDArray[np.int32], tuple[int, int]]:
+def as_csr(packed: NDArray[np.uint8], size: int) -> tuple[NDArray[np.int64], NDArray[np.int32], tuple[int, int]]:
+    """Return packed bits as compressed sparse rows."""
     packed = np.ascontiguousarray(packed)
     indptr = np.zeros(len(packed) + 1, np.int64)
     _core.count_set_bits(packed, indptr[1:])
@@ -248,6 +260,7 @@ def _csr(packed: NDArray[np.uint8], size: int) -> tuple[NDArray[np.int64], NDArr
 
 CHUNK = 10_000  # molecules held as RDKit objects at a time
 REFUSED = _core.ECFP_STATUSES["refused"]
+_SUBGRAPHS = _core.ECFP_STATUSES["subgraphs"]
 
 
 class Settings(NamedTuple):
@@ -263,24 +276,29 @@ class Settings(NamedTuple):
 
 
 def fill_by_rdkit(
+    function: str,
     smiles: list[Any],
     left: NDArray[np.intp],
     rows: NDArray[Any],
     status: NDArray[np.uint8],
-    settings: Settings,
-    partial: bool,
+    make_generator: Callable[[], Any],
+    output: str,
+    threads: int,
     errors: str,
-    places: NDArray[np.intp] | None,
-    total: int,
+    *,
+    partial: bool = False,
+    places: NDArray[np.intp] | None = None,
+    total: int | None = None,
 ) -> tuple[list[Failure], list[int], int]:
     """Fill the rows that are ``left``; return the failures, their rows, and the number of partly sanitized molecules.
 
-    ``places`` are the positions of ``smiles`` among the caller's ``total``, unless these are all.
+    ``make_generator`` returns RDKit's generator of fingerprints, where one is needed. ``places`` are the positions of
+    ``smiles`` among the caller's ``total``, unless these are all.
     """
     failures: list[Failure] = []
     failed: list[int] = []
     n_partial = 0
-    generator = _generator(settings) if (status[left] != REFUSED).any() else None
+    generator = make_generator() if (status[left] != REFUSED).any() else None
     for start in range(0, len(left), CHUNK):
         molecules: list[Any] = []
         kept: list[int] = []
@@ -288,14 +306,22 @@ def fill_by_rdkit(
             item, position = smiles[i], i if places is None else int(places[i])
             refused = status[i] == REFUSED
             has_row = refused and partial
-            molecule, reason = (None, valence_reason(item)) if refused else read_molecule(item)
+            if refused:
+                molecule, reason = None, valence_reason(item)
+            elif status[i] == _SUBGRAPHS:
+                molecule, reason = (
+                    None,
+                    f"it has more than {_core.MAX_SUBGRAPHS:,} paths of up to 7 bonds, with branches",
+                )
+            else:
+                molecule, reason = read_molecule(item)
             if reason:
                 failure = Failure(position, text_of(item), reason)
                 if partial and not refused:
                     molecule = partial_molecule(item)
                 n_partial += has_row or molecule is not None
                 if not has_row and molecule is None and errors == "raise":
-                    raise refusal("ecfp", item, failure, total)
+                    raise refusal(function, item, failure, len(smiles) if total is None else total)
                 failures.append(failure)
             if molecule is not None:
                 kept.append(i)
@@ -303,8 +329,8 @@ def fill_by_rdkit(
             elif not has_row:
                 failed.append(position)
         if molecules:
-            bits = _bits(generator, molecules, settings)
-            rows[kept] = np.unpackbits(bits, axis=1, bitorder="little") if settings.output == "dense" else bits
+            bits = _bits(generator, molecules, output == "counts", rows.shape[1], threads)
+            rows[kept] = np.unpackbits(bits, axis=1, bitorder="little") if output == "dense" else bits
     return failures, failed, n_partial
 
 
@@ -337,20 +363,20 @@ def _generator(settings: Settings) -> Any:
     )
 
 
-def _bits(generator: Any, molecules: list[Any], settings: Settings) -> NDArray[Any]:
+def _bits(generator: Any, molecules: list[Any], counts: bool, columns: int, threads: int) -> NDArray[Any]:
     """Return the packed bits, or the counts, of RDKit molecules."""
     from rdkit import DataStructs
 
-    if settings.output == "counts":
-        table = np.zeros((len(molecules), settings.size), np.uint32)
-        vectors = generator.GetCountFingerprints(molecules, numThreads=settings.threads)
+    if counts:
+        table = np.zeros((len(molecules), columns), np.uint32)
+        vectors = generator.GetCountFingerprints(molecules, numThreads=threads)
         for row, vector in zip(table, vectors, strict=True):
             elements = vector.GetNonzeroElements()
             row[list(elements.keys())] = list(elements.values())
         return table
     to_bytes: Callable[[Any], bytes] = DataStructs.BitVectToBinaryText
-    packed = b"".join(map(to_bytes, generator.GetFingerprints(molecules, numThreads=settings.threads)))
-    return np.frombuffer(packed, np.uint8).reshape(len(molecules), settings.size // 8)
+    packed = b"".join(map(to_bytes, generator.GetFingerprints(molecules, numThreads=threads)))
+    return np.frombuffer(packed, np.uint8).reshape(len(molecules), -1)
 
 
 _MAX_THREADS = 3

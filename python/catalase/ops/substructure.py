@@ -134,8 +134,9 @@ class Columns:
     ----------
     names : list of str
         The patterns as error messages show them.
-    texts : list of (str or None)
-        SMARTS to compile; None for a pattern that RDKit must match.
+    texts : list of (str, int or None)
+        SMARTS to compile, or what else is counted (``_core.AROMATIC_RINGS``, ``_core.PARTS``); None for a pattern that RDKit
+        must match.
     queries : list of (Query or None)
         The patterns for RDKit. None is made of the text, where it is needed.
     low, high : int64 arrays, optional
@@ -145,20 +146,21 @@ class Columns:
     def __init__(
         self,
         names: list[str],
-        texts: list[str | None],
+        texts: Sequence[str | int | None],
         queries: list[Query | None],
         low: NDArray[np.int64] | None = None,
         high: NDArray[np.int64] | None = None,
     ) -> None:
         self.names, self._texts, self._queries = names, texts, queries
-        given = [column for column, text in enumerate(texts) if text is not None]
+        given = [column for column, text in enumerate(texts) if isinstance(text, str)]
         self.compiled = _core.Patterns([texts[column] for column in given])
-        good = [k for k, status in enumerate(self.compiled.statuses) if status == _COMPILED]
+        numbers = {column: text for column, text in enumerate(texts) if isinstance(text, int)}
+        numbers |= {given[k]: k for k, status in enumerate(self.compiled.statuses) if status == _COMPILED}
         self.stopped = dict(zip(given, self.compiled.positions, strict=True))  # where reading ended
-        self.native = np.array([given[k] for k in good], np.intp)
-        self._which = np.array(good, np.int64)
-        self._low = np.ones(len(good), np.int64) if low is None else low[self.native]
-        self._high = np.full(len(good), 2**31 - 1, np.int64) if high is None else high[self.native]
+        self.native = np.array(sorted(numbers), np.intp)
+        self._which = np.array([numbers[column] for column in sorted(numbers)], np.int64)
+        self._low = np.ones(len(numbers), np.int64) if low is None else low[self.native]
+        self._high = np.full(len(numbers), 2**31 - 1, np.int64) if high is None else high[self.native]
         self.others = np.setdiff1d(np.arange(len(names)), self.native).tolist()
 
     def __len__(self) -> int:

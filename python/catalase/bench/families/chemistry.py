@@ -1,4 +1,7 @@
-"""Substructures, structural alerts and groups of scaffolds from SMILES, compared with RDKit. Both read the molecules."""
+"""Substructures, alerts, scaffolds, MACCS keys and path fingerprints from SMILES, compared with RDKit.
+
+Both read the molecules.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,12 @@ FAMILY = "chemistry"
 
 _CATALOGS = ["pains", "brenk"]
 _PATTERNS = ["c1ccccc1", "[OX2H]", "[NX3;H2,H1;!$(NC=O)]", "C(=O)[O;H,-]", "[R2]", "*~*~*~*"]
+_FINGERPRINTS = {
+    "MACCS keys": "maccs",
+    "atom pairs": "atom_pairs",
+    "topological torsions": "topological_torsions",
+    "RDKit fingerprints": "rdkit_fingerprint",
+}
 
 
 def cases(quick: bool) -> list[Case]:
@@ -24,6 +33,10 @@ def cases(quick: bool) -> list[Case]:
         Case(f"{pattern}, {source}", float(n), "molecules/s", {"what": pattern, "n": n}, tolerance=0)
         for pattern in _PATTERNS
     ]
+    fingerprints = [
+        Case(f"{title}, {source}", float(n), "molecules/s", {"what": function, "n": n}, tolerance=0)
+        for title, function in _FINGERPRINTS.items()
+    ]
     return [
         Case(f"PAINS and Brenk alerts, {source}", float(n), "molecules/s", {"what": "alerts", "n": n}, tolerance=0),
         Case(
@@ -31,6 +44,7 @@ def cases(quick: bool) -> list[Case]:
         ),
         Case(f"groups of scaffolds, {source}", float(n), "molecules/s", {"what": "scaffolds", "n": n}, tolerance=0),
         *one_each,
+        *fingerprints,
     ]
 
 
@@ -58,6 +72,9 @@ def catalase(case: Case) -> Prepared:
         call = lambda: catalog.has_match(smiles)  # noqa: E731
     elif case.options["what"] == "scaffolds":
         call = lambda: _first_of_group(scaffold_groups("bench", smiles), len(smiles))  # noqa: E731
+    elif case.options["what"] in _FINGERPRINTS.values():
+        compute = getattr(ops, case.options["what"])
+        call = lambda: compute(smiles)  # noqa: E731
     else:
         patterns = _patterns(case)
         call = lambda: ops.substructure(smiles, patterns)  # noqa: E731
@@ -69,6 +86,8 @@ def rdkit(case: Case) -> Prepared:
     from rdkit.Chem import FilterCatalog
 
     smiles = smiles_of(case)
+    if case.options["what"] in _FINGERPRINTS.values():
+        return _rdkit_fingerprints(case.options["what"], smiles)
     call: Callable[[], NDArray[Any]]
     if case.options["what"] == "alerts":
         parameters = FilterCatalog.FilterCatalogParams()
@@ -96,6 +115,27 @@ def rdkit(case: Case) -> Prepared:
             return np.array(rows)
 
     return Prepared(call, lambda: [call()])
+
+
+def _rdkit_fingerprints(function: str, smiles: list[str]) -> Prepared:
+    from rdkit import Chem
+    from rdkit.Chem import rdFingerprintGenerator as generators
+    from rdkit.Chem import rdMolDescriptors
+
+    makers: dict[str, Callable[[], Any]] = {
+        "atom_pairs": generators.GetAtomPairGenerator,
+        "topological_torsions": generators.GetTopologicalTorsionGenerator,
+        "rdkit_fingerprint": generators.GetRDKitFPGenerator,
+    }
+    of = rdMolDescriptors.GetMACCSKeysFingerprint if function == "maccs" else makers[function]().GetFingerprint
+
+    def call() -> list[Any]:
+        return [of(Chem.MolFromSmiles(text)) for text in smiles]
+
+    def packed() -> list[NDArray[Any]]:
+        return [np.packbits(np.array([list(vector) for vector in call()], np.uint8), axis=1, bitorder="little")]
+
+    return Prepared(call, packed)
 
 
 LIBRARIES = {"catalase": catalase, "rdkit": rdkit}

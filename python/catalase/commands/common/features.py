@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import itertools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .options import list_of, name, whole_number
 
 if TYPE_CHECKING:
     from ...feat import Featurizer
-
-_KINDS = ("ecfp", "counts", "descriptors", "all-descriptors")
 
 
 def add_feature_options(parser: argparse.ArgumentParser, *, default: str) -> None:
@@ -21,9 +20,9 @@ def add_feature_options(parser: argparse.ArgumentParser, *, default: str) -> Non
         metavar="NAMES",
         type=list_of(name),
         default=[default],
-        help="with commas between them: ecfp (bits of circular fingerprints), counts (how often each occurs), descriptors (the "
-        "97 that cost little), all-descriptors (RDKit's 217), or names of descriptors such as MolWt,TPSA (default: "
-        f"{default})",
+        help="with commas between them: ecfp (bits of circular fingerprints), counts (how often each occurs), maccs (keys), "
+        "atom-pairs, torsions and paths (bits), descriptors (the 97 that cost little), all-descriptors (RDKit's 217), or "
+        f"names of descriptors such as MolWt,TPSA (default: {default})",
     )
     parser.add_argument(
         "--radius", type=whole_number(0, 100), default=2, help="of the fingerprints (default: %(default)s)"
@@ -37,28 +36,29 @@ def featurizer_of(options: argparse.Namespace) -> Featurizer:
     """Return the featurizer of ``--features``, in that order; of several, a combined one."""
     from ... import feat
 
-    def circular(counts: bool) -> Featurizer:
-        return feat.CircularFingerprint(radius=options.radius, size=options.size, is_counts_based=counts)
-
+    make: dict[str, Callable[[], Featurizer]] = {
+        "ecfp": lambda: feat.CircularFingerprint(radius=options.radius, size=options.size),
+        "counts": lambda: feat.CircularFingerprint(radius=options.radius, size=options.size, is_counts_based=True),
+        "maccs": feat.MACCSKeysFingerprint,
+        "atom-pairs": lambda: feat.AtomPairFingerprint(size=options.size),
+        "torsions": lambda: feat.TopologicalTorsionFingerprint(size=options.size),
+        "paths": lambda: feat.RDKitFingerprint(size=options.size),
+        "descriptors": feat.Descriptors,
+        "all-descriptors": lambda: feat.Descriptors(feat.DESCRIPTOR_NAMES),
+    }
     given: list[str] = options.features
-    known = (*_KINDS, *feat.DESCRIPTOR_NAMES)
+    choices = f"choose from {', '.join(make)} and RDKit's descriptors, such as MolWt and TPSA"
+    if not given:
+        raise ValueError(f"--features names nothing; {choices}")
     for one in given:
-        if one not in known:
-            raise ValueError(
-                f"--features names {one!r}; choose from {', '.join(_KINDS)} and RDKit's descriptors, such as MolWt and TPSA"
-            )
+        if one not in make and one not in feat.DESCRIPTOR_NAMES:
+            raise ValueError(f"--features names {one!r}; {choices}")
         if given.count(one) > 1:
             raise ValueError(f"--features names {one} twice; name each once")
-    if not given:
-        raise ValueError(f"--features names nothing; choose from {', '.join(_KINDS)} and RDKit's descriptors")
     parts: list[Featurizer] = []
-    for is_kind, group in itertools.groupby(given, lambda one: one in _KINDS):
-        if not is_kind:
-            parts.append(feat.Descriptors(list(group)))
-            continue
-        for kind in group:
-            make = {"descriptors": feat.Descriptors, "all-descriptors": lambda: feat.Descriptors(feat.DESCRIPTOR_NAMES)}
-            parts.append(make[kind]() if kind in make else circular(kind == "counts"))
+    for is_kind, group in itertools.groupby(given, make.__contains__):
+        names = list(group)
+        parts += [make[kind]() for kind in names] if is_kind else [feat.Descriptors(names)]
     return parts[0] if len(parts) == 1 else feat.Combined(*parts)
 
 

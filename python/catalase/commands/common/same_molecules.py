@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,17 @@ class SameMolecules:
         With SMILES as ids.
     rows : int64 ndarray
         The row of the table, from 0, of each row of the dataset.
+    advance : callable
+        Is told of each row that is done.
     """
 
-    def __init__(self, dataset: Any, rows: NDArray[np.int64]) -> None:
+    def __init__(self, dataset: Any, rows: NDArray[np.int64], advance: Callable[[int], object]) -> None:
         standard = standardizer("train", normalize=True, largest_fragment=True, neutralize=True, inchikey=True)
         self._dataset, self._rows = dataset, rows
-        self._forms = [standard(str(text)) for text in dataset.ids]
+        self._forms = []
+        for text in dataset.ids:
+            self._forms.append(standard(str(text)))
+            advance(1)
         self._molecules = Duplicates(dataset.tasks)
         self.failures: list[Failure] = []
         labels = np.where(dataset.w == 0, np.nan, dataset.y).astype(np.float64).tolist()
