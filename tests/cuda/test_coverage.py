@@ -23,14 +23,14 @@ NO_ARRAY_FUNCTIONS = {
     "empty",
     "descriptors",
     "substructure",
+    "MolGraphs",
+    "mol_graphs",
     "maccs",
     "atom_pairs",
     "topological_torsions",
     "rdkit_fingerprint",
 }
 NO_ARRAY_FUNCTIONS |= {
-    "MolGraphs",
-    "mol_graphs",
     "environments",
     "Environments",
     "EnvironmentBatch",

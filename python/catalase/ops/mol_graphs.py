@@ -20,6 +20,7 @@ from ..chem.facts import MoleculeFacts, element_masses, facts_of, hydrogen_bond_
 from ..chem.reading import item_text, read_molecule, refusal
 from .ecfp import CHUNK, NOT_TEXT, binaries_of, check_molecules, threads_of
 from .environments import Environments, environment_options, environments, one_hot_fields
+from .memory import empty
 from .substructure import match_columns, read_patterns
 
 NO_COLUMN = 255
@@ -461,11 +462,12 @@ def joined(parts: Sequence[MolGraphs]) -> MolGraphs:
     for which, ends in (("atom_offsets", atoms), ("bond_offsets", bonds)):
         pieces = [getattr(part, which)[1:] + start for part, start in zip(parts, ends[:-1], strict=True)]
         offsets.append(np.concatenate([np.zeros(1, np.int64), *pieces]))
-    columns: list[Any] = [
-        np.concatenate(column) for column in zip(*(part._arrays()[:3] for part in parts), strict=True)
-    ]
+    columns: list[Any] = []
+    for pieces in zip(*(part._arrays()[:3] for part in parts), strict=True):
+        rows = sum(len(piece) for piece in pieces)
+        columns.append(np.concatenate(pieces, out=empty((rows, *pieces[0].shape[1:]), pieces[0].dtype)))
     for which in ("source", "target"):
-        column = np.empty(bonds[-1], np.int32)
+        column = empty((int(bonds[-1]),), np.int32)
         for part, start, begin, end in zip(parts, atoms[:-1], bonds[:-1], bonds[1:], strict=True):
             np.add(getattr(part, which), np.int32(start), out=column[begin:end])
         columns.append(column)
