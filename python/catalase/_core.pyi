@@ -21,6 +21,7 @@ LOSSES: dict[str, int]
 MAPS: dict[str, int]
 MATCH_GIVEN_UP: int
 MATCH_LEFT: int
+MAX_COUNT_COLUMNS: int
 MAX_ROW_BYTES: int
 MAX_SMILES_LENGTH: int
 POOLS: dict[str, int]
@@ -331,6 +332,7 @@ def substructure(
     binary: bool = False,
 ) -> Any: ...
 def tanimoto(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any]) -> None: ...
+def tanimoto_counts(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any]) -> Any: ...
 def tanimoto_topk(
     queries: NDArray[Any], targets: NDArray[Any], threshold: float, indices: NDArray[Any], similarities: NDArray[Any]
 ) -> None: ...

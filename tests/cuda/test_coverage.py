@@ -16,8 +16,8 @@ from tests.reference.activations import NAMES
 pytestmark = pytest.mark.at_one_level
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "gpu.md"
-# Results, memory of the host, and molecules that only the CPU reads.
-NO_ARRAY_FUNCTIONS = {"RnnSaved", "SparseBatch", "empty", "descriptors", "substructure"}
+# Results, memory of the host, molecules that only the CPU reads, and what only the CPU computes.
+NO_ARRAY_FUNCTIONS = {"RnnSaved", "SparseBatch", "empty", "descriptors", "substructure", "tanimoto_counts"}
 
 RNG = np.random.default_rng(7)
 

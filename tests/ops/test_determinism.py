@@ -283,7 +283,7 @@ def augment(rng, dtype):
     return call, (x, numbers), f"x {x.shape}"
 
 
-@case("ecfp", "tanimoto", "tanimoto_topk", "descriptors", "substructure")
+@case("ecfp", "tanimoto", "tanimoto_counts", "tanimoto_topk", "descriptors", "substructure")
 def fingerprints(rng, dtype):
     pieces = ["C", "O", "N", "c1ccccc1", "C(=O)", "S", "Cl", "C1CCNCC1", "[Na+].", "(C)C"]
     smiles = np.array(
@@ -295,10 +295,13 @@ def fingerprints(rng, dtype):
         bits = ops.ecfp(smiles.tolist(), size=512, errors="mask")
         bits = bits[0] if isinstance(bits, tuple) else bits
         given = smiles.tolist()
+        rows = ops.ecfp(given, size=512, output="counts", errors="mask")
+        others = ops.ecfp(["CCO" * 5, *["c1ccccc1CN"] * 70, "C" * 300], size=512, output="counts")
         values = ops.descriptors(given, errors="mask")
         counts = ops.substructure(given, ["[OX2H]", "C~*~[#6]", "c1ccccc1"], what="count", errors="mask")
         return (
             bits, ops.tanimoto(bits, targets), *ops.tanimoto_topk(bits, targets, min(7, len(targets))), values, counts,
+            ops.tanimoto_counts(rows, others), ops.tanimoto_counts(rows * 0.3, others * 0.7, dtype=dtype),
         ), ()  # fmt: skip
 
     return call, (smiles,), f"{len(smiles)} molecules, {len(targets)} targets"

@@ -67,7 +67,7 @@ from .pool import (
 from .rnn import gru, gru_backward, gru_forward, lstm, lstm_backward, lstm_forward, rnn, rnn_backward, rnn_forward
 from .softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 from .substructure import substructure
-from .tanimoto import tanimoto, tanimoto_topk
+from .tanimoto import tanimoto, tanimoto_counts, tanimoto_topk
 
 __all__ = [
     *loss.__all__,
@@ -138,6 +138,7 @@ __all__ = [
     "softmax_backward",
     "substructure",
     "tanimoto",
+    "tanimoto_counts",
     "tanimoto_topk",
     "upsample",
     "upsample_backward",
