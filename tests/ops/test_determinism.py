@@ -307,6 +307,23 @@ def fingerprints(rng, dtype):
     return call, (smiles,), f"{len(smiles)} molecules, {len(targets)} targets"
 
 
+@case("cholesky", "solve_triangular")
+def triangles(rng, dtype):
+    n, m = int(rng.integers(1, 400)), int(rng.integers(1, 80))
+    half, b = normal(rng, dtype, n, n), normal(rng, dtype, m, n)  # its rows are the right-hand sides
+
+    def call(b):
+        factor = ops.cholesky(ops.matmul(half, half, transpose_b=True) + n * np.eye(n, dtype=dtype))
+        sides = [(lower, transposed) for lower in (True, False) for transposed in (True, False)]
+        solved = [
+            ops.solve_triangular(factor if lower else factor.T, b.T, lower=lower, transposed=transposed)
+            for lower, transposed in sides
+        ]
+        return tuple(x.T for x in solved), (factor,)
+
+    return call, (b,), f"n {n}, m {m}"
+
+
 @case("sgd_step", "momentum_step", "adagrad_step", "rmsprop_step", "adam_step")
 def optimizers(rng, dtype):
     n = int(rng.integers(1, 300_000))

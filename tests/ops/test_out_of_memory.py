@@ -181,6 +181,13 @@ def _other_cases() -> None:
     call("augment_images", ops.augment_images, images, seed=1, rotation=0.3, noise=0.1, masks=images[..., :1])
 
 
+def _linalg_cases() -> None:
+    half = np.random.default_rng(0).standard_normal((200, 200))
+    square = half @ half.T + np.eye(200)
+    call("cholesky", ops.cholesky, square)
+    call("solve_triangular", ops.solve_triangular, np.tril(square), half)
+
+
 def _molecule_cases() -> None:
     smiles = ["CCO", "c1ccccc1", "CC(=O)Nc1ccc(O)cc1"] * 60 + ["C" * 400, "C1CC1" * 70]
     for output in ("packed", "dense", "csr", "counts"):
@@ -202,7 +209,7 @@ def _molecule_cases() -> None:
     call("cluster.butina", lambda: ct.cluster.butina(fingerprints[:500], 0.6))
 
 
-for _add in (_rnn_cases, _window_cases, _dense_cases, _step_cases, _other_cases, _molecule_cases):
+for _add in (_rnn_cases, _window_cases, _dense_cases, _step_cases, _other_cases, _linalg_cases, _molecule_cases):
     _add()
 call("RnnSaved", lambda: ops.gru_forward(*_gru())[2].states)
 

@@ -38,6 +38,7 @@ from .linear import (
     linear_backward_bias,
     linear_backward_input,
 )
+from .linalg import cholesky, solve_triangular
 from .loss import *  # noqa: F403
 from .matmul import matmul, matmul_backward
 from .memory import empty
@@ -86,6 +87,8 @@ __all__ = [
     "SparseBatch",
     "as_sparse",
     "avg_pool1d",
+    "cholesky",
+    "solve_triangular",
     "avg_pool1d_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
