@@ -17,7 +17,7 @@ KINDS = {
     "activation_fns": "word or words", "learning_rate": "rate or schedule", "seed": "seed?", "dense_layer_size": "whole?", "kernel_size": "sizes", "strides": "sizes", "stem_size": "sizes",
     "stem_stride": "sizes", "layer_filters": "sizes", "tokenizer": "ours", "clip_norm": "limit?", "truncation": "whole?", "members": "ours",
     "valid": "ours?", "callbacks": "no objects", "progress": "flag?", "resume": "path?", "path": "path", "transformers": "no objects?", "X": "values", "dataset": "values", "metrics": "no objects",
-    "size": "sizes?", "optimizer": "ours?", "loss": "function", "module": "layer", "state": "anything", "temperature": "number", "prefix": "word", "device": "device",
+    "size": "sizes?", "optimizer": "ours?", "loss": "function", "module": "layer", "state": "anything", "groups": "ids", "temperature": "number", "prefix": "word", "device": "device",
 }  # fmt: skip
 ALSO = {"dataset": ["X", "list", "rows", "sequences", "SequenceDataset", "row", "token", "x"], "X": ["list", "rows", "sequences", "row", "token", "x"], "prefix": ["token"], "device": ["CPU"], "weight_decay_penalty": ["weight decay"], "weight_decay_penalty_type": ["weight decay"], "valid": ["dataset"], "state": ["names", "needed", "member"]}  # fmt: skip
 
@@ -44,13 +44,25 @@ MODELS = {
     "LanguageModel": lambda: call(TOKENIZER, **READER),
     "TanimotoKNNClassifier": lambda: call(1, 64, 2, "uniform", 2),
     "TanimotoKNNRegressor": lambda: call(1, 64, 2, "uniform"),
+    "TanimotoGP": lambda: call(1, 3, n_counts=2, mode="regression", n_classes=2, max_exact=10, n_inducing=2, seed=0),
+    "RidgeRegression": lambda: call(1, 3, alpha=0.5),
     "NetModel": lambda: call(SmallNet(), "L2Loss", optimizer="SGD", batch_size=2, learning_rate=0.01, seed=0),
     "Ensemble": lambda: call([made("MultitaskRegressor")]),
 }
 # What is called on them; `METHODS` has what each takes.
 OF_ALL = ("fit", "predict", "predict_on_batch", "evaluate", "summary", "save", "to", "load_state_dict")
-OWN = {"LanguageModel": ("sample",), "Ensemble": ("predict_spread",)}
-REFUSED = {("TanimotoKNNClassifier", "summary"), ("TanimotoKNNRegressor", "summary")}  # no nets
+OWN = {
+    "LanguageModel": ("sample",),
+    "Ensemble": ("predict_spread",),
+    "TanimotoGP": ("predict_uncertainty", "leave_groups_out"),
+}
+AT_ONCE = (
+    "TanimotoKNNClassifier",
+    "TanimotoKNNRegressor",
+    "TanimotoGP",
+    "RidgeRegression",
+)  # they learn without epochs
+REFUSED = {(name, "summary") for name in AT_ONCE}  # no nets
 WITHOUT_ARGUMENTS = {"make_optimizer", "to_config", "state_dict"}
 OPTIONS = {"per_task_metrics": False, "use_sample_weights": False, "mask_missing": True}
 
@@ -79,7 +91,7 @@ def data(name):
     """Two rows that the model learns from."""
     if name in ("SequenceClassifier", "SequenceRegressor", "LanguageModel"):
         return ct.data.SequenceDataset.from_texts(["AC", "CAx"], TOKENIZER, [0, 1])
-    if name.startswith("Tanimoto"):
+    if name.startswith("TanimotoKNN"):
         return ct.data.NumpyDataset(np.full((2, 8), 3, np.uint8), [[0.0], [1.0]])
     X = ones(2, 3)
     return ct.data.NumpyDataset(X, X if name == "UNet" else [[0.0], [1.0]])
@@ -93,10 +105,12 @@ def arguments(name, method):
         ct.metrics.accuracy_score if "Class" in name or name == "LanguageModel" else ct.metrics.rms_score
     )
     return {
-        "fit": lambda: call(data(name), nb_epoch=1, valid=None if "Tanimoto" in name else data(name), callbacks=[OneEpoch()], progress=False, resume=None, graph=False, metrics=None),
+        "fit": lambda: call(data(name), nb_epoch=1, valid=None if name in AT_ONCE else data(name), callbacks=[OneEpoch()], progress=False, resume=None, graph=False, metrics=None),
         "predict": lambda: call(rows, None, raw=False, **errors),
         "predict_on_batch": lambda: call(rows.X, None, raw=False),
         "predict_spread": lambda: call(rows, None, raw=False),
+        "predict_uncertainty": lambda: call(rows, None, raw=False),
+        "leave_groups_out": lambda: call(data(name), groups=[0, 1]),
         "evaluate": lambda: call(rows, metric, None, **OPTIONS),
         "summary": lambda: call(4) if "size" in inspect.signature(getattr(models, name).summary).parameters else call(),
         "save": lambda: call("model"),
@@ -136,7 +150,7 @@ def test_methods(name, method, tmp_path, monkeypatch):
     skip: tuple[str, ...] = ()
     if method == "fit" and name not in ("MultitaskRegressor", "Ensemble"):  # one loop trains all of them
         skip = ("nb_epoch", "callbacks", "progress", "resume", "graph", "metrics")
-    if method == "fit" and "Tanimoto" in name:
+    if method == "fit" and name in AT_ONCE:
         skip += ("valid",)
     wrong = Target(getattr(model, method), arguments(name, method), KINDS | own, names, ALSO, skip).failures(pairs=20)
     assert not wrong, report(wrong)

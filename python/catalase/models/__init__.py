@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from . import tensorgraph
     from .cnn import CNN
     from .ensemble import Ensemble
+    from .gaussian_process import TanimotoGP
     from .language import LanguageModel
     from .multitask import MultitaskClassifier, MultitaskRegressor
     from .neighbors import TanimotoKNNClassifier, TanimotoKNNRegressor
     from .net import NetModel
     from .resnet import ResNetClassifier
+    from .ridge import RidgeRegression
     from .sequence import SequenceClassifier, SequenceRegressor
     from .tensorgraph import TensorGraph
     from .unet import UNet
@@ -30,8 +32,10 @@ __all__ = [
     "MultitaskRegressor",
     "NetModel",
     "ResNetClassifier",
+    "RidgeRegression",
     "SequenceClassifier",
     "SequenceRegressor",
+    "TanimotoGP",
     "TanimotoKNNClassifier",
     "TanimotoKNNRegressor",
     "TensorGraph",
@@ -50,8 +54,10 @@ _MODULES = {
     "MultitaskRegressor": "multitask",
     "NetModel": "net",
     "ResNetClassifier": "resnet",
+    "RidgeRegression": "ridge",
     "SequenceClassifier": "sequence",
     "SequenceRegressor": "sequence",
+    "TanimotoGP": "gaussian_process",
     "TanimotoKNNClassifier": "neighbors",
     "TanimotoKNNRegressor": "neighbors",
     "TensorGraph": "tensorgraph",

@@ -29,6 +29,7 @@ from .dropout import dropout, dropout_backward
 from .ecfp import ecfp
 from .elementwise import *  # noqa: F403
 from .embedding import embedding, embedding_backward
+from .linalg import cholesky, solve_triangular
 from .linear import (
     LinearGradient,
     SparseBatch,
@@ -38,7 +39,6 @@ from .linear import (
     linear_backward_bias,
     linear_backward_input,
 )
-from .linalg import cholesky, solve_triangular
 from .loss import *  # noqa: F403
 from .matmul import matmul, matmul_backward
 from .memory import empty

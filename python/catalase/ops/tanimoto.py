@@ -99,7 +99,7 @@ def tanimoto_counts(
     >>> import numpy as np, catalase as ct
     >>> counts = ct.ops.ecfp(["CCCO", "CCCCO", "c1ccccc1"], output="counts")
     >>> ct.ops.tanimoto_counts(counts[:1], counts).round(3)
-    array([[1.   , 0.533, 0.   ]], dtype=float32)
+    array([[1.   , 0.571, 0.   ]], dtype=float32)
     """
     a, b = _counts("a", a), _counts("b", b)
     if a.shape[1] != b.shape[1]:

@@ -19,7 +19,8 @@ def cases(quick: bool) -> list[Case]:
     sizes = [65, 200] if quick else [500, 1000, 2000, 4000]
     factors = [Case(f"cholesky {n}", n**3 / 3, "GFLOP/s", {"n": n, "what": "factor"}, 1e-10) for n in sizes]
     n, m = (100, 7) if quick else (2000, 1000)
-    return [*factors, Case(f"solve {n}, {m} right sides", float(n) ** 2 * m, "GFLOP/s", {"n": n, "m": m, "what": "solve"}, 1e-10)]  # fmt: skip
+    options = {"n": n, "m": m, "what": "solve"}
+    return [*factors, Case(f"solve {n}, {m} right sides", float(n) ** 2 * m, "GFLOP/s", options, 1e-10)]
 
 
 def _matrix(case: Case) -> NDArray[Any]:
