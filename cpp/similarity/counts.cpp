@@ -12,8 +12,9 @@
 namespace catalase {
 namespace {
 
-constexpr Index kRows = 256;    // of a in a task: its output rows are in as many pages, and its entries in L2
-constexpr Index kTables = 16;   // in a task: 1,024 pairs of each row
+constexpr Index kRows = 256;   // of a in a task, whose entries are in L2
+constexpr Index kStrip = 32;   // that walk a table in turn: with 256, writing to as many pages took as long as the rest
+constexpr Index kTables = 16;  // in a task: 1,024 pairs of each row
 constexpr Index kScanned = 64;  // numbers that are looked at together, most of them zeros
 
 // The entries of a block of rows.
@@ -39,7 +40,15 @@ std::uint64_t nonzero(const T* x, Index n) {
     if (n == kScanned) return counts_kernels().nonzero(reinterpret_cast<const std::uint32_t*>(x));
   }
   std::uint64_t found = 0;
-  for (Index i = 0; i < n; ++i) found |= static_cast<std::uint64_t>(x[i] != T{0}) << i;
+  for (Index first = 0; first < n; first += 8) {
+    if (sizeof(T) == 2 && first + 8 <= n) {
+      std::uint64_t eight[2];
+      __builtin_memcpy(eight, x + first, sizeof(eight));
+      if ((eight[0] | eight[1]) == 0) continue;
+    }
+    const Index stop = smaller(first + 8, n);
+    for (Index i = first; i < stop; ++i) found |= static_cast<std::uint64_t>(x[i] != T{0}) << i;
+  }
   return found;
 }
 
@@ -154,9 +163,12 @@ void all_pairs(const Side& a, const Side& b, Index columns, Index m, Out* out) {
   parallel_for(a.count() * groups, [&](Index task) {
     const Index block = task / groups, group = task % groups;
     const Index stop = smaller((group + 1) * kTables, b.count());
-    for (Index t = group * kTables; t < stop; ++t) {
-      for (Index i = 0; i < a.rows(block); ++i) {
-        similarities(a.block(block).row(i), table(t).get(), out + (a.first(block) + i) * m + b.first(t));
+    for (Index first = 0; first < a.rows(block); first += kStrip) {
+      const Index last = smaller(first + kStrip, a.rows(block));
+      for (Index t = group * kTables; t < stop; ++t) {
+        for (Index i = first; i < last; ++i) {
+          similarities(a.block(block).row(i), table(t).get(), out + (a.first(block) + i) * m + b.first(t));
+        }
       }
     }
   });
