@@ -11,6 +11,8 @@
 //
 // What is still to be factored or solved is kept negated, so that every update is an addition, as products have it.
 //
+// Bound: the products' FMAs; 42 to 57% of the peak in float64 at n = 500 to 4000 (README.md).
+//
 // Every element is a sum whose order follows from n alone, and threads divide rows, columns and outputs of products. So
 // the bits do not depend on the number of threads, and are equal at the FMA levels. float32 and float64.
 #pragma once

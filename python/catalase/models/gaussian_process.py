@@ -598,32 +598,38 @@ def _tune(parts: tuple[_FLOATS | None, _FLOATS | None], targets: _FLOATS) -> Hyp
         None if distances is None else distances[np.ix_(some, some)],
     )
     y_few = np.ascontiguousarray(y[some] - y[some].mean(axis=0))
-    best, value = Hyperparameters(shares[0], 1.0, 0.1), np.inf
+    starts = []  # of each length the best on a few rows, with its value on all of them
     for length in _LENGTHS if distances is not None else (1.0,):
-        found = []  # on a few rows; of each length the best is tried on all of them
+        found = []
         for share in shares:
-            kernel = _kernel(few, share, length)
+            kernel = _kernel((few[0], few[1]), share, length)
             found += [(_evidence(kernel, noise, y_few), Hyperparameters(share, length, noise)) for noise in _NOISES]
-        _, chosen = min(found)
-        tried = _evidence(_kernel(parts, share=chosen.share, length=length), chosen.noise, y)
-        if tried < value:
-            best, value = chosen, tried
-    steps = {"share": 0.1 if len(shares) > 1 else 0.0, "noise": 2.0}
+        chosen = min(found)[1]
+        starts.append((_evidence(_kernel(parts, chosen.share, length), chosen.noise, y), chosen))
+    step = 0.1 if len(shares) > 1 else 0.0
+    return min(_descended(parts, y, *start, step) for start in sorted(starts)[:2])[1]
+
+
+def _descended(
+    parts: tuple[_FLOATS | None, _FLOATS | None], y: _FLOATS, value: float, best: Hyperparameters, step: float
+) -> tuple[float, Hyperparameters]:
+    """The value and the hyperparameters after steps in share and noise, which are halved where none is better."""
+    factor = 2.0
     for _ in range(_ROUNDS):
         before = value
-        for near in _neighbours(best, steps):
+        for near in _neighbours(best, step, factor):
             tried = _evidence(_kernel(parts, near.share, near.length), near.noise, y)
             if tried < value:
                 best, value = near, tried
         if value == before:
-            steps = {"share": steps["share"] / 2, "noise": steps["noise"] ** 0.5}
-    return best
+            step, factor = step / 2, factor**0.5
+    return value, best
 
 
-def _neighbours(chosen: Hyperparameters, steps: dict[str, float]) -> list[Hyperparameters]:
-    """A step up and down in share and noise, within the range of the grid."""
-    noises = [chosen.noise * steps["noise"], chosen.noise / steps["noise"]]
-    shares = [chosen.share + steps["share"], chosen.share - steps["share"]] if steps["share"] else []
+def _neighbours(chosen: Hyperparameters, step: float, factor: float) -> list[Hyperparameters]:
+    """A step up and down in noise and share, within the range of the grid."""
+    noises = [chosen.noise * factor, chosen.noise / factor]
+    shares = [chosen.share + step, chosen.share - step] if step else []
     return [
         *(chosen._replace(noise=noise) for noise in noises if _NOISES[0] <= noise <= _NOISES[-1]),
         *(chosen._replace(share=share) for share in shares if _SHARES[0] <= share <= _SHARES[-1]),
