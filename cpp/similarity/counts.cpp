@@ -33,18 +33,32 @@ struct EntryBlock {
   }
 };
 
+// Bit i of the result says whether bits 2 i and 2 i + 1 are set, either of them.
+std::uint64_t either_of_pairs(std::uint64_t x) {
+  x = (x | x >> 1) & 0x5555555555555555u;
+  x = (x | x >> 1) & 0x3333333333333333u;
+  x = (x | x >> 2) & 0x0f0f0f0f0f0f0f0fu;
+  x = (x | x >> 4) & 0x00ff00ff00ff00ffu;
+  x = (x | x >> 8) & 0x0000ffff0000ffffu;
+  return (x | x >> 16) & 0xffffffffu;
+}
+
 // The bits of the numbers that may differ from 0, of 64 or the last few.
 template <class T>
 std::uint64_t nonzero(const T* x, Index n) {
-  if constexpr (sizeof(T) == 4) {
-    if (n == kScanned) return counts_kernels().nonzero(reinterpret_cast<const std::uint32_t*>(x));
+  if constexpr (sizeof(T) >= 4) {
+    const auto* words = reinterpret_cast<const std::uint32_t*>(x);
+    const auto scan = counts_kernels().nonzero;
+    if (n == kScanned && sizeof(T) == 4) return scan(words);
+    if (n == kScanned) return either_of_pairs(scan(words)) | either_of_pairs(scan(words + 64)) << 32;
   }
   std::uint64_t found = 0;
   for (Index first = 0; first < n; first += 8) {
-    if (sizeof(T) == 2 && first + 8 <= n) {
-      std::uint64_t eight[2];
-      __builtin_memcpy(eight, x + first, sizeof(eight));
-      if ((eight[0] | eight[1]) == 0) continue;
+    if (first + 8 <= n) {
+      std::uint64_t words[sizeof(T)], any = 0;
+      __builtin_memcpy(words, x + first, sizeof(words));
+      for (const std::uint64_t word : words) any |= word;
+      if (any == 0) continue;
     }
     const Index stop = smaller(first + 8, n);
     for (Index i = first; i < stop; ++i) found |= static_cast<std::uint64_t>(x[i] != T{0}) << i;

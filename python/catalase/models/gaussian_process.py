@@ -404,9 +404,7 @@ class TanimotoGP(ClosedForm):
         chosen = check_transformers(where, self.transformers if chosen is None else chosen)
 
         def both(rows: Any) -> NDArray[Any]:
-            X = self._given(where, rows)
-            found = [self._uncertain(where, X[i:j], i) for i, j in slices(len(X), _BLOCK)]
-            mean, std = (np.concatenate(part) for part in zip(*found, strict=True))
+            mean, std = self._uncertain(where, self._given(where, rows))
             return np.stack(_in_units(mean, std, chosen), axis=1)
 
         items = self._datapoints(where, dataset, self.featurizer)
@@ -417,23 +415,25 @@ class TanimotoGP(ClosedForm):
             found = self._answers(where, items, both, "raise").predictions
         return found[:, 0], found[:, 1]
 
-    def _uncertain(self, where: str, X: NDArray[Any], first: int) -> tuple[_FLOATS, _FLOATS]:
-        x, base, unit = self._rows(X, self._arrays), self._base(), float(self._arrays["unit"][0])
-        scores = np.empty((len(x), self.n_tasks, self._outputs))
+    def _uncertain(self, where: str, X: NDArray[Any]) -> tuple[_FLOATS, _FLOATS]:
+        base, unit = self._base(), float(self._arrays["unit"][0])
+        scores = np.empty((len(X), self.n_tasks, self._outputs))
         deviations = np.empty_like(scores)
         for task, chosen in enumerate(self.hyperparameters):
             numbers = self._arrays["numbers"][task]
-            covariance = self._covariance(where, x, base, chosen, unit, first)
-            scores[:, task] = ops.matmul(covariance, np.ascontiguousarray(self._arrays["coefficients"][:, task]))
-            scores[:, task] += numbers[:, 4]
+            coefficients = np.ascontiguousarray(self._arrays["coefficients"][:, task])
             factor, there = self._factor_of(where, task)
-            whitened = ops.solve_triangular(factor, covariance[:, there].T)
-            variance = 1 - (whitened**2).sum(axis=0)
-            if len(self._arrays["inner"]):
-                inside = ops.solve_triangular(self._arrays["inner"][task], whitened)
-                variance += chosen.noise * (inside**2).sum(axis=0)
-            variance = np.maximum(variance, 0) + (chosen.noise if self.mode == "regression" else 0)
-            deviations[:, task] = np.sqrt(variance[:, None] * numbers[:, 3])
+            for start, stop in slices(len(X), _BLOCK):
+                x = self._rows(X[start:stop], self._arrays)
+                covariance = self._covariance(where, x, base, chosen, unit, start)
+                scores[start:stop, task] = ops.matmul(covariance, coefficients) + numbers[:, 4]
+                whitened = ops.solve_triangular(factor, covariance[:, there].T)
+                variance = 1 - (whitened**2).sum(axis=0)
+                if len(self._arrays["inner"]):
+                    inside = ops.solve_triangular(self._arrays["inner"][task], whitened)
+                    variance += chosen.noise * (inside**2).sum(axis=0)
+                variance = np.maximum(variance, 0) + (chosen.noise if self.mode == "regression" else 0)
+                deviations[start:stop, task] = np.sqrt(variance[:, None] * numbers[:, 3])
         return self._spread(scores, deviations)
 
     def _factor_of(self, where: str, task: int) -> tuple[_FLOATS, NDArray[np.intp]]:
