@@ -1,5 +1,6 @@
 // Tanimoto similarity of packed fingerprints: all pairs, top-k, and the index.
 #include "bindings/arrays.h"
+#include "similarity/counts.h"
 #include "similarity/index.h"
 #include "similarity/tanimoto.h"
 
@@ -98,9 +99,45 @@ void bind_index(py::module_& m) {
       py::arg("cutoff"), py::arg("counts"), py::arg("starts") = py::none(), py::arg("neighbors") = py::none());
 }
 
+// f.operator()<T>() for the type of an array of counts.
+template <class F>
+auto by_count_type(const py::array& a, F&& f) {
+  if (has_dtype<std::uint16_t>(a)) return f.template operator()<std::uint16_t>();
+  if (has_dtype<std::uint32_t>(a)) return f.template operator()<std::uint32_t>();
+  return by_type(a, f);
+}
+
+template <class T>
+MatrixView<const T> count_rows_of(const py::array& a) {
+  const auto view = matrix_view<const T>(a);
+  require(view.cols <= 1 || view.col_stride == 1, "expected rows of unit stride");
+  require(view.cols <= kMaxCountColumns, "too many columns");
+  return view;
+}
+
+py::object counts_into(const py::array& a, const py::array& b, py::array out) {
+  require(a.ndim() == 2 && b.ndim() == 2 && a.shape(1) == b.shape(1) && out.ndim() == 2, "shapes do not fit");
+  require(out.shape(0) == a.shape(0) && out.shape(1) == b.shape(0), "out does not fit");
+  const BadCount bad = by_type(out, [&]<class Out>() {
+    Out* o = output<Out>(out);
+    return by_count_type(a, [&]<class A>() {
+      return by_count_type(b, [&]<class B>() {
+        const auto left = count_rows_of<A>(a);
+        const auto right = count_rows_of<B>(b);
+        KernelScope scope;
+        return tanimoto_counts<A, B, Out>(left, right, o);
+      });
+    });
+  });
+  if (bad.side < 0) return py::none();
+  return py::make_tuple(bad.side, bad.row, bad.column);
+}
+
 }  // namespace
 
 CATALASE_BINDING(similarity, m) {
+  m.attr("MAX_COUNT_COLUMNS") = kMaxCountColumns;
+  m.def("tanimoto_counts", &counts_into, py::arg("a"), py::arg("b"), py::arg("out"));
   m.attr("MAX_ROW_BYTES") = kMaxRowBytes;
   m.def(
       "tanimoto",

@@ -16,7 +16,7 @@ from tests.reference.activations import NAMES
 pytestmark = pytest.mark.at_one_level
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "gpu.md"
-# Results, memory of the host, and molecules that only the CPU reads.
+# Results, memory of the host, molecules that only the CPU reads, and what only the CPU computes.
 NO_ARRAY_FUNCTIONS = {
     "RnnSaved",
     "SparseBatch",
@@ -36,6 +36,9 @@ NO_ARRAY_FUNCTIONS |= {
     "EnvironmentBatch",
     "RowLists",
     "transpose_index",
+    "tanimoto_counts",
+    "cholesky",
+    "solve_triangular",
 }
 
 RNG = np.random.default_rng(7)

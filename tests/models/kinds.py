@@ -46,6 +46,15 @@ def neighbors():
     return model, ct.data.NumpyDataset(FINGERPRINTS, FINGERPRINTS[:, :1]), FINGERPRINTS
 
 
+def process():
+    model = ct.models.TanimotoGP(2, 16, 6)
+    return model, ct.data.NumpyDataset(np.round(4 * X), Y), np.round(4 * X)
+
+
+def ridge():
+    return ct.models.RidgeRegression(2, 16), ct.data.NumpyDataset(X, Y), X
+
+
 def cnn():
     options = {"dropouts": 0.5, "batch_norm": True, "mode": "regression", "batch_size": 4, "seed": 0}
     model = ct.models.CNN(1, 3, 2, layer_filters=[4], **options)
@@ -111,4 +120,4 @@ def own():
 
 
 NETS = [dense, regressor, ensemble, cnn, resnet, unet, sequences, truncated, language, graph, own]
-MODELS = [*NETS, sparse, packed, neighbors]
+MODELS = [*NETS, sparse, packed, neighbors, process, ridge]

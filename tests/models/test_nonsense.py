@@ -19,7 +19,7 @@ KINDS = {
     "stem_stride": "sizes", "layer_filters": "sizes", "tokenizer": "ours", "clip_norm": "limit?", "truncation": "whole?", "members": "ours",
     "valid": "ours?", "callbacks": "no objects", "progress": "flag?", "resume": "path?", "path": "path", "transformers": "no objects?", "X": "values", "dataset": "values", "metrics": "no objects",
     "model": "ours", "model_dir": "path?", "eval_metric": "activation?", "train_dataset": "ours", "valid_dataset": "ours",
-    "size": "sizes?", "optimizer": "ours?", "loss": "function", "module": "layer", "state": "anything", "temperature": "number", "prefix": "word", "device": "device",
+    "size": "sizes?", "optimizer": "ours?", "loss": "function", "module": "layer", "state": "anything", "groups": "ids", "temperature": "number", "prefix": "word", "device": "device",
 }  # fmt: skip
 ALSO = {"dataset": ["X", "list", "rows", "sequences", "SequenceDataset", "row", "token", "x"], "X": ["list", "rows", "sequences", "row", "token", "x"], "prefix": ["token"], "device": ["CPU"], "weight_decay_penalty": ["weight decay"], "weight_decay_penalty_type": ["weight decay"], "valid": ["dataset"], "state": ["names", "needed", "member"], "train_dataset": ["dataset", "X"], "valid_dataset": ["dataset", "X"]}  # fmt: skip
 
@@ -51,6 +51,8 @@ MODELS = {
     "LanguageModel": lambda: call(TOKENIZER, **READER),
     "TanimotoKNNClassifier": lambda: call(1, 64, 2, "uniform", 2),
     "TanimotoKNNRegressor": lambda: call(1, 64, 2, "uniform"),
+    "TanimotoGP": lambda: call(1, 3, n_counts=2, mode="regression", n_classes=2, max_exact=10, n_inducing=2, seed=0),
+    "RidgeRegression": lambda: call(1, 3, alpha=0.5),
     "NetModel": lambda: call(SmallNet(), "L2Loss", optimizer="SGD", batch_size=2, learning_rate=0.01, seed=0),
     "Ensemble": lambda: call([made("MultitaskRegressor")]),
     "DMPNNModel": lambda: call(1, **GRAPHS, **MESSAGES),
@@ -68,8 +70,9 @@ OWN = {
     "Ensemble": ("predict_spread",),
     "GBDTModel": ("fit_with_eval",),
     "MultitaskRegressor": ("predict_uncertainty",),
+    "TanimotoGP": ("predict_uncertainty", "leave_groups_out"),
 }
-WITHOUT_NETS = ("TanimotoKNNClassifier", "TanimotoKNNRegressor", *EXTRAS)
+WITHOUT_NETS = ("TanimotoKNNClassifier", "TanimotoKNNRegressor", "TanimotoGP", "RidgeRegression", *EXTRAS)
 REFUSED = {(name, "summary") for name in WITHOUT_NETS}
 WITHOUT_ARGUMENTS = {"make_optimizer", "to_config", "state_dict"}
 OPTIONS = {"per_task_metrics": False, "use_sample_weights": False, "mask_missing": True}
@@ -106,7 +109,7 @@ def data(name):
     if name in ("DMPNNModel", "GraphConvModel"):
         graphs = ct.ops.mol_graphs(["CCO", "C"], features="dmpnn" if name == "DMPNNModel" else "convmol")
         return ct.data.GraphDataset(graphs, [[0.0], [1.0]])
-    if name.startswith("Tanimoto"):
+    if name.startswith("TanimotoKNN"):
         return ct.data.NumpyDataset(np.full((2, 8), 3, np.uint8), [[0.0], [1.0]])
     if name == "GBDTModel":
         return ct.data.NumpyDataset(ones(30, 3), np.arange(30.0)[:, None])  # early stopping holds rows out
@@ -128,6 +131,8 @@ def arguments(name, method):
         "predict_on_batch": lambda: call(rows.X, None, raw=False),
         "predict_uncertainty": lambda: call(rows, 2, None, raw=False),
         "predict_spread": lambda: call(rows, None, raw=False),
+        "predict_uncertainty": lambda: call(rows, None, raw=False),
+        "leave_groups_out": lambda: call(data(name), groups=[0, 1]),
         "evaluate": lambda: call(rows, metric, None, **OPTIONS),
         "summary": lambda: call(4) if "size" in inspect.signature(getattr(models, name).summary).parameters else call(),
         "save": lambda: call("model"),

@@ -40,6 +40,8 @@ MADE = {
     "LanguageModel": lambda: models.LanguageModel(TOKENIZER, "rnn", 4, 5, 2, 0.1, None, 7, 0.01, 5, 3, "AdamW"),
     "TanimotoKNNClassifier": lambda: models.TanimotoKNNClassifier(2, 16, 3, "uniform", 4),
     "TanimotoKNNRegressor": lambda: models.TanimotoKNNRegressor(2, 16, 3, "uniform"),
+    "TanimotoGP": lambda: models.TanimotoGP(2, 16, 12, "classification", 3, 50, 20, 1),
+    "RidgeRegression": lambda: models.RidgeRegression(2, 16, 0.5),
     "Ensemble": lambda: models.Ensemble([MADE["MultitaskRegressor"](), MADE["MultitaskRegressor"]()]),
 }  # fmt: skip
 

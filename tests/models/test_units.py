@@ -45,6 +45,8 @@ CASES = {
     "dense": (dense, vectors),
     "ensemble": (lambda: models.Ensemble([dense(0), dense(1)]), vectors),
     "neighbours": (lambda: models.TanimotoKNNRegressor(2, 16, k=3), lambda: np.round(vectors())),
+    "gaussian process": (lambda: models.TanimotoGP(2, 16, 0), vectors),
+    "ridge": (lambda: models.RidgeRegression(2, 16), vectors),
     "cnn": (lambda: models.CNN(2, 1, 2, [4], mode="regression", kernel_size=3, seed=0), images),
     "graph": (graph, vectors),
 }

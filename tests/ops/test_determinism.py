@@ -339,8 +339,8 @@ def augment(rng, dtype):
 
 
 @case(
-    "ecfp", "tanimoto", "tanimoto_topk", "descriptors", "substructure", "maccs", "atom_pairs", "topological_torsions",
-    "rdkit_fingerprint", "mol_graphs",
+    "ecfp", "tanimoto", "tanimoto_counts", "tanimoto_topk", "descriptors", "substructure", "maccs", "atom_pairs",
+    "topological_torsions", "rdkit_fingerprint", "mol_graphs",
 )  # fmt: skip
 def fingerprints(rng, dtype):
     pieces = ["C", "O", "N", "c1ccccc1", "C(=O)", "S", "Cl", "C1CCNCC1", "[Na+].", "(C)C"]
@@ -353,20 +353,40 @@ def fingerprints(rng, dtype):
         bits = ops.ecfp(smiles.tolist(), size=512, errors="mask")
         bits = bits[0] if isinstance(bits, tuple) else bits
         given = smiles.tolist()
+        rows = ops.ecfp(given, size=512, output="counts", errors="mask")
+        others = ops.ecfp(["CCO" * 5, *["c1ccccc1CN"] * 70, "C" * 300], size=512, output="counts")
         values = ops.descriptors(given, errors="mask")
         counts = ops.substructure(given, ["[OX2H]", "C~*~[#6]", "c1ccccc1"], what="count", errors="mask")
         graphs = ops.mol_graphs(given, errors="mask")
-        others = [
+        more = [
             function(given, errors="mask")
             for function in (ops.maccs, ops.atom_pairs, ops.topological_torsions, ops.rdkit_fingerprint)
         ]
         arrays = ("atom_codes", "atom_floats", "bond_codes", "source", "target")
         graph_sums = np.array([zlib.crc32(b"".join(getattr(g, name).tobytes() for name in arrays)) for g in graphs])
         return (
-            bits, *others, ops.tanimoto(bits, targets), *ops.tanimoto_topk(bits, targets, min(7, len(targets))), values, counts, graph_sums,
+            bits, *more, ops.tanimoto(bits, targets), *ops.tanimoto_topk(bits, targets, min(7, len(targets))), values, counts, graph_sums,
+            ops.tanimoto_counts(rows, others), ops.tanimoto_counts(rows * 0.3, others * 0.7, dtype=dtype),
         ), ()  # fmt: skip
 
     return call, (smiles,), f"{len(smiles)} molecules, {len(targets)} targets"
+
+
+@case("cholesky", "solve_triangular")
+def triangles(rng, dtype):
+    n, m = int(rng.integers(1, 400)), int(rng.integers(1, 80))
+    half, b = normal(rng, dtype, n, n), normal(rng, dtype, m, n)  # its rows are the right-hand sides
+
+    def call(b):
+        factor = ops.cholesky(ops.matmul(half, half, transpose_b=True) + n * np.eye(n, dtype=dtype))
+        sides = [(lower, transposed) for lower in (True, False) for transposed in (True, False)]
+        solved = [
+            ops.solve_triangular(factor if lower else factor.T, b.T, lower=lower, transposed=transposed)
+            for lower, transposed in sides
+        ]
+        return tuple(x.T for x in solved), (factor,)
+
+    return call, (b,), f"n {n}, m {m}"
 
 
 @case("sgd_step", "momentum_step", "adagrad_step", "rmsprop_step", "adam_step")

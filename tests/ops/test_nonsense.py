@@ -23,7 +23,7 @@ KINDS = {
 # Where a function takes more, or other things, than the others of that name do.
 OWN = {
     "linear.x": "floats or packed", "as_sparse.x": "floats or packed", "as_sparse.dtype": "dtype", "augment_images.x": "floats or packed", "empty.dtype": "dtype",
-    "tanimoto.a": "packed", "tanimoto.b": "packed", "matmul.b": "array", "matmul_backward.b": "array", "rnn.b": "array", "gru.b": "array", "lstm.b": "array",
+    "tanimoto.a": "packed", "tanimoto.b": "packed", "tanimoto_counts.b": "array", "matmul.b": "array", "solve_triangular.b": "array", "matmul_backward.b": "array", "rnn.b": "array", "gru.b": "array", "lstm.b": "array",
     "ecfp.size": "whole", "activation_backward.y": "array?", "linear_backward_bias.scale": "real", "squared_error.labels": "array", "softmax_cross_entropy.labels": "labels", "linear_backward.x": "floats or packed",
 }  # fmt: skip
 ALSO = {"smiles": ["molecule"], "patterns": ["pattern"], "sequences": ["sequence"]}  # errors name the one that is wrong
@@ -129,6 +129,9 @@ CALLS = {
     "upsample": lambda: call(ones(2, 4, 2), 2, mode="linear"), "upsample_backward": lambda: call(ones(2, 4, 2), 2, mode="linear"),
     **{f"{kind}{way}": lambda kind=kind, way=way: cell(kind, way.lstrip("_")) for kind in GATES for way in ("", "_forward", "_backward")},
     "tanimoto": lambda: call(np.ones((2, 8), np.uint8), np.ones((3, 8), np.uint8)),
+    "cholesky": lambda: call(2 * np.eye(3, dtype=f32), out=ones(3, 3)),
+    "solve_triangular": lambda: call(np.eye(3, dtype=f32), ones(3, 2), lower=True, transposed=False),
+    "tanimoto_counts": lambda: call(ones(2, 8), ones(3, 8), dtype="float32", out=ones(2, 3)),
     "tanimoto_topk": lambda: call(np.ones((2, 8), np.uint8), np.ones((3, 8), np.uint8), 2, threshold=0.5),
     "one_hot_dna": lambda: call(["ACG", "AC"], length=3, reverse_complement=False, dtype="uint8", device="cpu"),
     "ecfp": lambda: call(["CCO"], radius=2, size=64, output="packed", chirality=False, features=False, use_bond_types=True, errors="raise", return_report=False, num_threads=1, device="cpu"),

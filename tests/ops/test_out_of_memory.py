@@ -227,6 +227,13 @@ def _graph_cases() -> None:
     call("segment_softmax_backward", ops.segment_softmax_backward, wide, wide, offsets)
 
 
+def _linalg_cases() -> None:
+    half = np.random.default_rng(0).standard_normal((200, 200))
+    square = half @ half.T + np.eye(200)
+    call("cholesky", ops.cholesky, square)
+    call("solve_triangular", ops.solve_triangular, np.tril(square), half)
+
+
 def _molecule_cases() -> None:
     smiles = ["CCO", "c1ccccc1", "CC(=O)Nc1ccc(O)cc1"] * 60 + ["C" * 400, "C1CC1" * 70]
     for output in ("packed", "dense", "csr", "counts"):
@@ -247,6 +254,9 @@ def _molecule_cases() -> None:
         call(f"substructure {what}", ops.substructure, smiles[:200], ["[$(CC)]=O", "c1ccccc1", "[OH]"], what=what)
     fingerprints, queries = _bits(3000), _bits(40)
     call("tanimoto", ops.tanimoto, queries, fingerprints)
+    counts = ops.ecfp(smiles[:300], output="counts")
+    call("tanimoto_counts", ops.tanimoto_counts, counts, counts)
+    call("tanimoto_counts of floats", ops.tanimoto_counts, counts[:70] * 0.5, counts)
     call("tanimoto_topk", ops.tanimoto_topk, queries, fingerprints, 5)
     call("FingerprintIndex", lambda: ct.FingerprintIndex(fingerprints).topk(queries, 5))
     index = ct.FingerprintIndex(fingerprints)
@@ -254,7 +264,7 @@ def _molecule_cases() -> None:
     call("cluster.butina", lambda: ct.cluster.butina(fingerprints[:500], 0.6))
 
 
-for _add in (_rnn_cases, _window_cases, _dense_cases, _step_cases, _other_cases, _molecule_cases):
+for _add in (_rnn_cases, _window_cases, _dense_cases, _step_cases, _other_cases, _linalg_cases, _molecule_cases):
     _add()
 call("RnnSaved", lambda: ops.gru_forward(*_gru())[2].states)
 

@@ -1,4 +1,4 @@
-"""Tanimoto similarity and its top-k, by unpacked bits and a full sort."""
+"""Tanimoto similarity and its top-k, by unpacked bits and a full sort; and of counts, by minima and maxima."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ def tanimoto(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float32]:
     both = x @ y.T
     either = x.sum(1)[:, None] + y.sum(1)[None] - both
     return np.where(either > 0, both.astype(np.float32) / np.maximum(either, 1).astype(np.float32), np.float32(0))
+
+
+def tanimoto_counts(a: NDArray[np.floating | np.integer], b: NDArray[np.floating | np.integer]) -> NDArray[np.float64]:
+    """sum(min) / sum(max) of all pairs, 0 where both are empty."""
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    low = np.array([np.minimum(row, y).sum(axis=1) for row in x]).reshape(len(x), len(y))
+    high = np.array([np.maximum(row, y).sum(axis=1) for row in x]).reshape(len(x), len(y))
+    return low / np.where(high > 0, high, 1)
 
 
 def topk(

@@ -190,6 +190,12 @@ MODELS: dict[str, tuple[Callable[[], tuple[Any, Any]], Any]] = {
         lambda: (models.TanimotoKNNClassifier(2, 16, 3, "uniform"), NumpyDataset(PACKED, CLASSES)),
         PACKED,
     ),
+    "gaussian_process": (lambda: (models.TanimotoGP(2, 16, 12), NumpyDataset(BITS, VALUES)), BITS.astype(np.float32)),
+    "gaussian_process_of_classes": (
+        lambda: (models.TanimotoGP(2, 16, mode="classification", max_exact=5, n_inducing=6), NumpyDataset(PACKED, CLASSES % 2)),
+        PACKED,
+    ),
+    "ridge": (lambda: (models.RidgeRegression(2, 16), NumpyDataset(PACKED, VALUES)), PACKED),
     "cnn_1d": (lambda: _cnn(LINES, dense_layer_size=3, dropouts=0.2), LINES),
     "cnn_2d": (lambda: _cnn(IMAGES, batch_norm=True, strides=2, mode="regression"), IMAGES),
     "cnn_3d": (lambda: _cnn(VOLUMES, residual=True, layer_filters=[2, 2], pool_type="average"), VOLUMES),

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from .dmpnn import DMPNNModel
     from .ensemble import Ensemble
     from .estimators import SklearnModel
+    from .gaussian_process import TanimotoGP
     from .graph_conv import GraphConvModel
     from .language import LanguageModel
     from .multitask import MultitaskClassifier, MultitaskRegressor
     from .neighbors import TanimotoKNNClassifier, TanimotoKNNRegressor
     from .net import NetModel
     from .resnet import ResNetClassifier
+    from .ridge import RidgeRegression
     from .sequence import SequenceClassifier, SequenceRegressor
     from .tensorgraph import TensorGraph
     from .unet import UNet
@@ -37,9 +39,11 @@ __all__ = [
     "MultitaskRegressor",
     "NetModel",
     "ResNetClassifier",
+    "RidgeRegression",
     "SequenceClassifier",
     "SequenceRegressor",
     "SklearnModel",
+    "TanimotoGP",
     "TanimotoKNNClassifier",
     "TanimotoKNNRegressor",
     "TensorGraph",
@@ -61,9 +65,11 @@ _MODULES = {
     "MultitaskRegressor": "multitask",
     "NetModel": "net",
     "ResNetClassifier": "resnet",
+    "RidgeRegression": "ridge",
     "SequenceClassifier": "sequence",
     "SequenceRegressor": "sequence",
     "SklearnModel": "estimators",
+    "TanimotoGP": "gaussian_process",
     "TanimotoKNNClassifier": "neighbors",
     "TanimotoKNNRegressor": "neighbors",
     "TensorGraph": "tensorgraph",

@@ -53,6 +53,7 @@ from .graph import (
     segment_sum_backward,
     transpose_index,
 )
+from .linalg import cholesky, solve_triangular
 from .linear import (
     LinearGradient,
     SparseBatch,
@@ -92,7 +93,7 @@ from .pool import (
 from .rnn import gru, gru_backward, gru_forward, lstm, lstm_backward, lstm_forward, rnn, rnn_backward, rnn_forward
 from .softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 from .substructure import substructure
-from .tanimoto import tanimoto, tanimoto_topk
+from .tanimoto import tanimoto, tanimoto_counts, tanimoto_topk
 
 __all__ = [
     *loss.__all__,
@@ -112,6 +113,8 @@ __all__ = [
     "SparseBatch",
     "as_sparse",
     "avg_pool1d",
+    "cholesky",
+    "solve_triangular",
     "avg_pool1d_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
@@ -193,6 +196,7 @@ __all__ = [
     "softmax_backward",
     "substructure",
     "tanimoto",
+    "tanimoto_counts",
     "tanimoto_topk",
     "transpose_index",
     "topological_torsions",

@@ -1,5 +1,7 @@
 """Searching by Tanimoto similarity: the ten nearest of a library, with and without an index, and Butina clusters.
 
+And all pairs of rows of counts, which a Gaussian process needs, beside NumPy's minima and RDKit's bulk call.
+
 The library is ZINC's 249,456 molecules where ``CATALASE_DATA_DIR`` has them, and else random fingerprints that resemble
 them. RDKit's time is that of its bulk call alone, without sorting the similarities. FPSim2's engine searches an array in
 its own layout.
@@ -47,6 +49,13 @@ def cases(quick: bool) -> list[Case]:
         Case(
             f"all pairs, {asked} x {rows:,}", float(asked * rows), "Mpairs/s",
             {"what": "all", "n": rows, "queries": asked}, tolerance=1e-6,
+        )
+    )  # fmt: skip
+    asked, rows = (20, 100) if quick else (50, 3000)
+    out.append(
+        Case(
+            f"all pairs of counts, {asked} x {rows:,}", float(asked * rows), "Mpairs/s",
+            {"what": "counts", "n": rows, "queries": asked}, tolerance=1e-6,
         )
     )  # fmt: skip
     out.append(Case(f"index of {n:,}", float(n), "molecules/s", {"what": "build", "n": n, "real": not quick}, 0))
@@ -114,10 +123,21 @@ def _sides(case: Case) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return queries, targets
 
 
+def _counts(case: Case) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Return `_sides` as counts: half of the bits occur once, and few of them more than three times."""
+    rng = np.random.default_rng(2)
+    sides = (np.unpackbits(side, axis=1).astype(np.uint32) for side in _sides(case))
+    queries, targets = (side * rng.geometric(0.5, side.shape).astype(np.uint32) for side in sides)
+    return queries, targets
+
+
 def catalase(case: Case) -> Prepared:
     from ... import FingerprintIndex, cluster, ops
 
     what = case.options["what"]
+    if what == "counts":
+        sides = _counts(case)
+        return Prepared(lambda: ops.tanimoto_counts(*sides), lambda: [ops.tanimoto_counts(*sides)])
     if what == "butina":
         fingerprints = library(case.options["n"], False)
         return Prepared(
@@ -138,6 +158,20 @@ def catalase(case: Case) -> Prepared:
     else:
         search = functools.partial(FingerprintIndex(targets).topk, queries, 10, threshold)
     return Prepared(search, lambda: [np.nan_to_num(search()[1])])
+
+
+def numpy(case: Case) -> Prepared | None:
+    if case.options["what"] != "counts":
+        return None
+    queries, targets = (side.astype(np.float32) for side in _counts(case))
+
+    def similarities() -> NDArray[Any]:
+        out = np.empty((len(queries), len(targets)), np.float32)
+        for row, query in zip(out, queries, strict=True):
+            np.divide(np.minimum(query, targets).sum(axis=1), np.maximum(query, targets).sum(axis=1), out=row)
+        return out
+
+    return Prepared(similarities, lambda: [similarities()])
 
 
 def on_device(case: Case, device: Device) -> Prepared:
@@ -187,6 +221,8 @@ def rdkit(case: Case) -> Prepared | None:
             return Butina.ClusterData(distances, len(rows), 0.65, isDistData=True)
 
         return Prepared(clusters, lambda: [_labels(clusters(), len(rows))])
+    if what == "counts":
+        return _rdkit_counts(case)
     if what == "build" or case.options["n"] * case.options["queries"] > _MOST_RDKIT_PAIRS:
         return None
     queries, targets = (vectors(side) for side in _sides(case))
@@ -199,6 +235,24 @@ def rdkit(case: Case) -> Prepared | None:
         return [found] if what == "all" else [_best(found, case.options["threshold"])]
 
     return Prepared(similarities, result)
+
+
+def _rdkit_counts(case: Case) -> Prepared:
+    from rdkit import DataStructs
+
+    def vectors(rows: NDArray[np.uint32]) -> list[Any]:
+        made = [DataStructs.UIntSparseIntVect(rows.shape[1]) for _ in rows]
+        for vector, row in zip(made, rows, strict=True):
+            for column in np.flatnonzero(row).tolist():
+                vector[column] = int(row[column])
+        return made
+
+    queries, targets = map(vectors, _counts(case))
+
+    def similarities() -> list[Any]:
+        return [DataStructs.BulkTanimotoSimilarity(query, targets) for query in queries]
+
+    return Prepared(similarities, lambda: [np.array(similarities(), np.float32)])
 
 
 def fpsim2(case: Case) -> Prepared | None:
@@ -247,5 +301,5 @@ def _labels(clusters: Any, n: int) -> NDArray[np.int64]:
     return labels
 
 
-LIBRARIES = {"catalase": catalase, "rdkit": rdkit, "fpsim2": fpsim2}
+LIBRARIES = {"catalase": catalase, "numpy": numpy, "rdkit": rdkit, "fpsim2": fpsim2}
 ON_DEVICE = {"catalase": on_device, "catalase-cpu": lambda case, device: on_device(case, CPU), "torch": torch}
