@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "bindings/binding.h"
 #include "common/thread_pool.h"
 #include "cpu/dispatch.h"
 #include "cpu/features.h"
