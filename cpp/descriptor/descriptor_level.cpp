@@ -230,7 +230,8 @@ Status crippen(const DescriptorPatterns& p, DescriptorWork& work, DescriptorSets
     bool known = true;  // without parameters of all atoms RDKit has no value
     for (unsigned a = 0; a < m.atoms; ++a) {
       weight[a] = kElements[m.atom[a].element].weight;
-      known = known && m.atom[a].element != 1 && has_parameters(m, a, s.facts);
+      if (m.atom[a].element == 1) return kElement;
+      known = known && has_parameters(m, a, s.facts);
     }
     double* const ends = value + number(Descriptor::BCUT2D_MWHI);
     if (known) burden_ends(m, {weight, work.charge, log_p, refractivity}, work.burden, ends);
