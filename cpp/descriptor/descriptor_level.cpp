@@ -227,11 +227,15 @@ Status crippen(const DescriptorPatterns& p, DescriptorWork& work, DescriptorSets
   }
   if (needs.burden) {
     double weight[256];
+    bool known = true;  // without parameters of all atoms RDKit has no value
     for (unsigned a = 0; a < m.atoms; ++a) {
       weight[a] = kElements[m.atom[a].element].weight;
-      if (m.atom[a].element == 1 || !has_parameters(m, a, s.facts)) return kElement;  // RDKit has no value
+      if (m.atom[a].element == 1) return kElement;
+      known = known && has_parameters(m, a, s.facts);
     }
-    burden_ends(m, {weight, work.charge, log_p, refractivity}, work.burden, value + number(Descriptor::BCUT2D_MWHI));
+    double* const ends = value + number(Descriptor::BCUT2D_MWHI);
+    if (known) burden_ends(m, {weight, work.charge, log_p, refractivity}, work.burden, ends);
+    for (unsigned i = 0; !known && i < 8; ++i) ends[i] = __builtin_nan("");
   }
   if (!needs.surface) return kNative;
   fill_bins(m.atoms, log_p, work.area, kLogPBins, value + number(Descriptor::SlogP_VSA1));

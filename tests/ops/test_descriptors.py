@@ -117,6 +117,14 @@ STEREO = [
 ]  # fmt: skip
 
 
+def test_without_gasteigers_parameters_the_ends_of_burdens_spectrum_are_nan_natively():
+    names = [name for name in ct.feat.DESCRIPTOR_NAMES if name.startswith("BCUT2D")]
+    smiles = ["C[Hg]Cl", "[Na+].[Cl-]", "CCO"]
+    values, report = ct.ops.descriptors(smiles, names=names, return_report=True)
+    assert report.counts["native"] == 3 and np.isnan(values[:2]).all() and np.isfinite(values[2]).all()
+    assert all(np.isnan(FUNCTIONS[name](Chem.MolFromSmiles(text))) for name in names for text in smiles[:2])
+
+
 def test_the_spacial_score_is_that_of_rdkit_in_any_spelling():
     rng = np.random.default_rng(1)
     smiles = [*STEREO, *respelled(STEREO, rng, 4), *nci(600), *respelled(nci(200), rng, 1)]

@@ -93,9 +93,9 @@ class TanimotoGP(ClosedForm):
     a (0.1 to 0.9), l (0.25, 0.5, 1 or 2) and the noise (0.003 to 0.3 of the amplitude) maximize the marginal likelihood of
     each task, the amplitude being known in closed form: a grid on up to 400 rows, then steps in a and the noise on up to
     1,500. The rest is exact: a Cholesky factor in float64, N**3 / 3
-    multiply-adds and 16 N**2 bytes for N rows. Beyond ``max_exact`` rows the process is projected on M inducing rows (the
-    deterministic training conditional of Seeger et al. 2003: ``K`` is replaced by ``K_nm K_mm^-1 K_mn``, the kernel itself
-    is kept for the variance), with N M**2 multiply-adds.
+    multiply-adds and 16 N**2 bytes for N rows. Beyond ``max_exact`` rows the process stands on M inducing rows: all rows are
+    taken as independent given these, each with the variance that they leave it (the sparse pseudo-input process of Snelson
+    and Ghahramani, 2006, known as FITC), with N M**2 multiply-adds.
 
     Classes are learned as numbers, -1 and 1 (one such process a class, where there are more than two), and the scores
     become probabilities by Platt's logistic function, fitted to closed-form leave-one-out scores of the rows on which
@@ -106,7 +106,8 @@ class TanimotoGP(ClosedForm):
 
     References
     ----------
-    Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), chapters 2, 5 and 8. Ralaivola et al., Neural
+    Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), chapters 2, 5 and 8. Snelson and Ghahramani,
+    "Sparse Gaussian processes using pseudo-inputs", NIPS 18 (2006). Ralaivola et al., Neural
     Networks 18 (2005) 1093-1110, doi:10.1016/j.neunet.2005.07.009 (the kernel on counts).
 
     Examples
@@ -141,7 +142,7 @@ class TanimotoGP(ClosedForm):
         mode: str = "regression",
         n_classes: int = 2,
         max_exact: int = 10_000,
-        n_inducing: int = 1000,
+        n_inducing: int = 2000,
         seed: int = 0,
     ) -> None:
         self._set(locals())
@@ -275,14 +276,12 @@ class TanimotoGP(ClosedForm):
                     amplitude = (left * found).mean(axis=0)
                 else:
                     outer = self._factor(where, base, chosen._replace(noise=_JITTER), unit)
-                    whitened, inner[task] = self._projected(where, rows.at(there), base, outer, chosen, unit)
-                    inside = inner[task]
-                    found = ops.solve_triangular(inside, ops.matmul(whitened, left))
-                    found = ops.solve_triangular(inside, found, transposed=True)
+                    whitened, inner[task], widths = self._projected(where, rows.at(there), base, outer, chosen, unit)
+                    left /= widths[:, None]
+                    found = ops.solve_triangular(inner[task], ops.matmul(whitened, left))
+                    found = ops.solve_triangular(inner[task], found, transposed=True)
                     coefficients[:, task] = ops.solve_triangular(outer, found, transposed=True)
-                    amplitude = (left * (left - ops.matmul(whitened, found, transpose_a=True))).mean(
-                        axis=0
-                    ) / chosen.noise
+                    amplitude = (left * (left - ops.matmul(whitened, found, transpose_a=True))).mean(axis=0)
                 numbers[task, :, :3] = chosen
                 numbers[task, :, 3] = np.maximum(amplitude, np.finfo(np.float64).tiny)
                 numbers[task, :, 4] = means
@@ -311,12 +310,15 @@ class TanimotoGP(ClosedForm):
 
     def _projected(
         self, where: str, rows: _Rows, base: _Rows, outer: _FLOATS, chosen: Hyperparameters, unit: float
-    ) -> tuple[_FLOATS, _FLOATS]:
-        """V = L^-1 K_mn, where L is the factor of K_mm, and the factor of V V^T + noise."""
+    ) -> tuple[_FLOATS, _FLOATS, _FLOATS]:
+        """V = L^-1 K_mn, where L is the factor of K_mm, divided by the deviations of rows that it leaves; the factor of
+        1 + V V^T; and these deviations."""
         whitened = ops.solve_triangular(outer, self._covariance(where, rows, base, chosen, unit).T)
+        widths = np.sqrt(np.maximum(1 - (whitened**2).sum(axis=0), 0) + chosen.noise)
+        whitened /= widths
         square = ops.matmul(whitened, whitened, transpose_b=True)
-        square.flat[:: len(square) + 1] += chosen.noise
-        return whitened, ops.cholesky(square)
+        square.flat[:: len(square) + 1] += 1
+        return whitened, ops.cholesky(square), widths
 
     # Predictions.
     def _base(self) -> _Rows:
@@ -431,7 +433,7 @@ class TanimotoGP(ClosedForm):
                 variance = 1 - (whitened**2).sum(axis=0)
                 if len(self._arrays["inner"]):
                     inside = ops.solve_triangular(self._arrays["inner"][task], whitened)
-                    variance += chosen.noise * (inside**2).sum(axis=0)
+                    variance += (inside**2).sum(axis=0)
                 variance = np.maximum(variance, 0) + (chosen.noise if self.mode == "regression" else 0)
                 deviations[start:stop, task] = np.sqrt(variance[:, None] * numbers[:, 3])
         return self._spread(scores, deviations)
@@ -485,12 +487,13 @@ class TanimotoGP(ClosedForm):
             left = self._targets(y[there, task]) - numbers[:, 4]
             if len(self._arrays["inner"]):
                 outer, _ = self._factor_of(where, task)
-                whitened, inside = self._projected(where, rows.at(there), base, outer, chosen, unit)
-                root, noise = ops.solve_triangular(inside, whitened), chosen.noise  # P = (1 - root^T root) / noise
-                solved = (left - ops.matmul(root, ops.matmul(root, left), transpose_a=True)) / noise
+                whitened, inside, widths = self._projected(where, rows.at(there), base, outer, chosen, unit)
+                left /= widths[:, None]
+                root = ops.solve_triangular(inside, whitened)  # P = 1 - root^T root, in units of the widths
+                solved = left - ops.matmul(root, ops.matmul(root, left), transpose_a=True)
             else:
-                factor = self._factor(where, rows.at(there), chosen, unit)
-                root, noise = ops.solve_triangular(factor, np.eye(len(there))), None  # P = root^T root
+                factor, widths = self._factor(where, rows.at(there), chosen, unit), np.ones(len(there))
+                root = ops.solve_triangular(factor, np.eye(len(there)))  # P = root^T root
                 solved = ops.matmul(root, ops.matmul(root, left), transpose_a=True)
             for group in members:
                 inside_group = np.flatnonzero(np.isin(there, group, assume_unique=True))
@@ -498,14 +501,13 @@ class TanimotoGP(ClosedForm):
                     continue
                 part = np.ascontiguousarray(root[:, inside_group])
                 precision = ops.matmul(part, part, transpose_a=True)
-                if noise is not None:
-                    precision = (np.eye(len(inside_group)) - precision) / noise
+                if len(self._arrays["inner"]):
+                    precision = np.eye(len(inside_group)) - precision
                 inverse = ops.solve_triangular(ops.cholesky(precision), np.eye(len(inside_group)))
-                variance = (inverse**2).sum(axis=0)
-                mean = left[inside_group] - ops.matmul(
-                    inverse, ops.matmul(inverse, solved[inside_group]), transpose_a=True
-                )
-                variance -= 0 if self.mode == "regression" else chosen.noise
+                spread = widths[inside_group]
+                change = ops.matmul(inverse, ops.matmul(inverse, solved[inside_group]), transpose_a=True)
+                mean = (left[inside_group] - change) * spread[:, None]
+                variance = (inverse**2).sum(axis=0) * spread**2 - (0 if self.mode == "regression" else chosen.noise)
                 scores[there[inside_group], task] = mean + numbers[:, 4]
                 deviations[there[inside_group], task] = np.sqrt(np.maximum(variance[:, None], 0) * numbers[:, 3])
         return _in_units(*self._spread(scores, deviations), self.transformers)
