@@ -94,6 +94,16 @@ def embedding_case():
     )
 
 
+def cholesky_case():
+    (half,) = arrays((5, 5))
+    return ops.cholesky, {"a": half @ half.T + 5 * np.eye(5, dtype=np.float32)}, {"out": (5, 5)}
+
+
+def counts_case():
+    a, b = map(np.abs, arrays((3, 5), (4, 5)))
+    return ops.tanimoto_counts, {"a": a, "b": b}, {"out": (3, 4)}
+
+
 def dropout_case():
     (x,) = arrays((40,))
     return lambda x, **out: ops.dropout(x, 0.5, seed=1, **out), {"x": x}, {}
@@ -101,7 +111,7 @@ def dropout_case():
 
 WRITERS = {
     "linear_backward": linear_case, "linear_backward_bias": bias_case, "matmul": matmul_case, "embedding_backward": embedding_case,
-    "dropout": dropout_case,
+    "dropout": dropout_case, "cholesky": cholesky_case, "tanimoto_counts": counts_case,
     **{f"conv{'_transpose' * t}{d}d_backward": conv_case(d, t) for d in (1, 2, 3) for t in (False, True)},
 }  # fmt: skip
 STEPS = {

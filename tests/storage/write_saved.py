@@ -168,6 +168,11 @@ def _boosted() -> tuple[Any, Any]:
     return models.GBDTModel(trees), NumpyDataset(numbers(10, 16), CLASSES)
 
 
+def _of_graphs(model: Any, y: Any) -> tuple[Any, Any]:
+    featurizer = ct.feat.MolGraphFeaturizer(model.features)
+    return model, ct.data.GraphDataset(featurizer(SMILES), y, featurizer=featurizer)
+
+
 NEEDS = {"estimator": ("sklearn", "skops"), "boosted": ("sklearn", "lightgbm")}  # packages of extras
 
 # The name of each saved model, how it was made with what it learned from, and what it is asked.
@@ -264,6 +269,26 @@ MODELS: dict[str, tuple[Callable[[], tuple[Any, Any]], Any]] = {
         numbers(10, 16),
     ),
     "estimator": (_estimator, SMILES),
+    "dmpnn": (
+        lambda: _of_graphs(models.DMPNNModel(2, message_hidden_dim=4, ffn_hidden_dim=3, batch_size=4, seed=0), VALUES),
+        SMILES,
+    ),
+    "dmpnn_of_classes": (
+        lambda: _of_graphs(
+            models.DMPNNModel(
+                2, mode="classification", features="dmpnn_organic", message_hidden_dim=4, depth=2, message_bias=True,
+                dropout=0.1, activation="tanh", aggregation="attention", batch_norm=True, ffn_num_layers=0, batch_size=4, seed=0,
+            ),
+            CLASSES,
+        ),
+        SMILES,
+    ),
+    "graph_conv": (
+        lambda: _of_graphs(
+            models.GraphConvModel(2, [3, 4], 5, dropout=[0.1, 0.0, 0.2], mode="classification", **SMALL), CLASSES
+        ),
+        SMILES,
+    ),
     "boosted": (_boosted, numbers(10, 16)),
     "graph_line": (lambda: (line_graph(), NumpyDataset(numbers(10, 3), VALUES[:, :1] / 40)), numbers(10, 3)),
 }  # fmt: skip
