@@ -343,19 +343,21 @@ class Matcher {
   }
 
   const Bits<W>& near(unsigned kind, unsigned atom) {
+    if (__builtin_expect(!memory_.near_known[kind], 0)) find_near(kind);
+    return memory_.near[kind][atom];
+  }
+
+  __attribute__((noinline)) void find_near(unsigned kind) {
+    memory_.near_known[kind] = true;
+    const unsigned states = q_.bonds[kind];
     Bits<W>* row = memory_.near[kind];
-    if (!memory_.near_known[kind]) {
-      memory_.near_known[kind] = true;
-      const unsigned states = q_.bonds[kind];
-      for (unsigned a = 0; a < m_.atoms; ++a) {
-        Bits<W> set = Bits<W>::none();
-        for (unsigned i = 0; i < m_.atom[a].degree; ++i) {
-          if ((states >> t_.bond_state[m_.bond[a][i]] & 1) != 0) set.set(m_.neighbour[a][i]);
-        }
-        row[a] = set;
+    for (unsigned a = 0; a < m_.atoms; ++a) {
+      Bits<W> set = Bits<W>::none();
+      for (unsigned i = 0; i < m_.atom[a].degree; ++i) {
+        if ((states >> t_.bond_state[m_.bond[a][i]] & 1) != 0) set.set(m_.neighbour[a][i]);
       }
+      row[a] = set;
     }
-    return row[atom];
   }
 
   // The atoms that a step may take, given those of the earlier steps.
