@@ -18,6 +18,15 @@ struct Cycles {
   u8 size[kMaxCycles];
   bool repeated[kMaxCycles];  // an earlier cycle has the same atoms
 
+  // The atoms of all cycles of size n.
+  Bits<W> atoms_of_size(unsigned n) const {
+    Bits<W> set = Bits<W>::none();
+    for (unsigned i = 0; i < count; ++i) {
+      if (size[i] == n) set |= atoms[i];
+    }
+    return set;
+  }
+
   // The number of sets of `n` atoms, or -1 if a search would meet more than `most` matches of a ring of `n`.
   std::int32_t of_size(unsigned n, unsigned most) const {
     unsigned cycles = 0;
@@ -80,6 +89,28 @@ bool find_cycles(const Molecule& m, const Rings<W>& r, Cycles<W>& found) {
   }
   return true;
 }
+
+// The cycles of one molecule, found when they are first asked for. Without ring bonds (RDKit's binary form) they stay
+// unknown.
+template <int W>
+class LazyCycles {
+ public:
+  LazyCycles(const Molecule& m, const Rings<W>* rings, Cycles<W>& found) : m_(m), rings_(rings), found_(found) {}
+
+  // Null if the molecule must be searched.
+  const Cycles<W>* get() {
+    if (!asked_) known_ = rings_ != nullptr && find_cycles(m_, *rings_, found_);
+    asked_ = true;
+    return known_ ? &found_ : nullptr;
+  }
+  bool asked() const { return asked_; }
+
+ private:
+  const Molecule& m_;
+  const Rings<W>* rings_;
+  Cycles<W>& found_;
+  bool asked_ = false, known_ = false;
+};
 
 }  // namespace
 }  // namespace catalase

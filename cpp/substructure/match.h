@@ -15,6 +15,7 @@
 #include <type_traits>
 
 #include "molecule/large_molecule.h"
+#include "substructure/cycles.h"
 #include "substructure/target.h"
 
 namespace catalase {
@@ -74,14 +75,15 @@ enum class Outcome : u8 { kDone, kLeft, kGivenUp };
 template <int W>
 class Matcher {
  public:
-  Matcher(const QueryTables& q, const Target& target, const MatchMemory<W>& memory)
-      : q_(q), t_(target), m_(target.molecule), memory_(memory) {
+  Matcher(const QueryTables& q, const Target& target, const MatchMemory<W>& memory, LazyCycles<W>* cycles = nullptr)
+      : q_(q), t_(target), m_(target.molecule), memory_(memory), cycles_(cycles) {
     for (u32 k = 0; k < q.bond_kinds; ++k) memory.near_known[k] = false;
     all_ = Bits<W>::none();
     for (unsigned a = 0; a < m_.atoms; ++a) {
       all_.set(a);
       if (m_.atom[a].degree > widest_) widest_ = m_.atom[a].degree;
     }
+    find_spans();
     evaluate_eager();
     screen();
   }
@@ -96,6 +98,9 @@ class Matcher {
     forget();
     return steps_ < 0 ? Outcome::kGivenUp : Outcome::kLeft;
   }
+
+  // Whether some atom of a pattern has too few candidates.
+  bool is_screened(u32 pattern) const { return memory_.impossible[pattern] != 0; }
 
   // Whether each atom of a pattern can be placed for itself, with its neighbours: nearly all patterns fail here.
   bool is_possible(u32 pattern) {
@@ -140,6 +145,25 @@ class Matcher {
   }
 
  private:
+  // The least and the greatest value of each feature: most ranges, such as those of elements, lie beyond these.
+  void find_spans() {
+    for (unsigned f = 0; f < kFeatures; ++f) {
+      const std::int16_t* value = t_.feature[f];
+      std::int16_t low = kNoUpperEnd, high = -kNoUpperEnd;
+      for (unsigned a = 0; a < m_.atoms; ++a) {
+        low = value[a] < low ? value[a] : low;
+        high = value[a] > high ? value[a] : high;
+      }
+      low_[f] = low;
+      high_[f] = high;
+    }
+  }
+
+  bool may_be_in_range(const AtomNode& n) const {
+    const auto f = static_cast<unsigned>(n.feature);
+    return n.low <= high_[f] && n.high >= low_[f];
+  }
+
   // All nodes without recursive queries, in straight loops.
   void evaluate_eager() {
     NodeSets<W>* sets = memory_.node;
@@ -163,7 +187,10 @@ class Matcher {
           for (; first != end; ++first) sets[*first] = {all_, all_ & ~sets[q_.node[*first].a].holds};
           break;
         case AtomOp::kRange:
-          for (; first != end; ++first) sets[*first] = {all_, in_range(q_.node[*first]) & all_};
+          for (; first != end; ++first) {
+            const AtomNode& n = q_.node[*first];
+            sets[*first] = {all_, may_be_in_range(n) ? in_range(n) & all_ : Bits<W>::none()};
+          }
           break;
         default:
           for (; first != end; ++first) sets[*first] = {all_, compute(q_.node[*first], all_)};
@@ -284,6 +311,10 @@ class Matcher {
     const Bits<W> first = evaluate(q_.step[p.search].node, within);
     if (p.atoms == 1 || !first.any()) return first;
     if (p.atoms > m_.atoms) return Bits<W>::none();
+    if (p.any_ring && cycles_ != nullptr) {
+      const Cycles<W>* cycles = cycles_->get();
+      if (cycles != nullptr && cycles->of_size(p.ring, kMaxMatches) >= 0) return cycles->atoms_of_size(p.ring) & within;
+    }
     Bits<W> set = Bits<W>::none();
     if (may_reach_limit(p)) {
       enumerate(p, [&](const u8* atom, const Bits<W>&) { set.set(atom[0]); });
@@ -312,19 +343,21 @@ class Matcher {
   }
 
   const Bits<W>& near(unsigned kind, unsigned atom) {
+    if (__builtin_expect(!memory_.near_known[kind], 0)) find_near(kind);
+    return memory_.near[kind][atom];
+  }
+
+  __attribute__((noinline)) void find_near(unsigned kind) {
+    memory_.near_known[kind] = true;
+    const unsigned states = q_.bonds[kind];
     Bits<W>* row = memory_.near[kind];
-    if (!memory_.near_known[kind]) {
-      memory_.near_known[kind] = true;
-      const unsigned states = q_.bonds[kind];
-      for (unsigned a = 0; a < m_.atoms; ++a) {
-        Bits<W> set = Bits<W>::none();
-        for (unsigned i = 0; i < m_.atom[a].degree; ++i) {
-          if ((states >> t_.bond_state[m_.bond[a][i]] & 1) != 0) set.set(m_.neighbour[a][i]);
-        }
-        row[a] = set;
+    for (unsigned a = 0; a < m_.atoms; ++a) {
+      Bits<W> set = Bits<W>::none();
+      for (unsigned i = 0; i < m_.atom[a].degree; ++i) {
+        if ((states >> t_.bond_state[m_.bond[a][i]] & 1) != 0) set.set(m_.neighbour[a][i]);
       }
+      row[a] = set;
     }
-    return row[atom];
   }
 
   // The atoms that a step may take, given those of the earlier steps.
@@ -429,7 +462,9 @@ class Matcher {
   const Molecule& m_;
   MatchMemory<W> memory_;
   Bits<W> all_;
+  LazyCycles<W>* cycles_;  // null: rings are searched
   unsigned widest_ = 0;
+  std::int16_t low_[kFeatures], high_[kFeatures];
   u32 touched_ = 0;
   std::int64_t steps_ = 0;
   bool too_many_ = false;

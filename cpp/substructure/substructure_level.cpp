@@ -77,10 +77,11 @@ Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSp
   Target& t = work.target;
   const Status status = batch.binary ? kNative : perceive_target(t, q, space.perception);
   if (status != kNative) return status;
-  Matcher<W> matcher(q, t, memory);
-  bool cycles_asked = false, cycles_known = false;
+  LazyCycles<W> cycles(t.molecule, batch.binary ? nullptr : &space.perception.rings.rings, space.cycles);
+  Matcher<W> matcher(q, t, memory, &cycles);
   for (Index c = 0; c < batch.columns; ++c) {  // whose entries are 0 so far
     const SubstructureColumn& column = batch.column[c];
+    if (t.rings_counted && column.low > 0 && column.pattern < kParts && matcher.is_screened(column.pattern)) continue;
     const Index entry = i * batch.columns + c;
     if (column.pattern >= kParts) {
       const std::int32_t count = column.pattern == kParts
@@ -90,10 +91,9 @@ Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSp
       continue;
     }
     const Pattern& pattern = q.pattern[column.pattern];
-    if (!batch.binary && (pattern.any_ring || (pattern.ring != 0 && cycles_asked))) {
-      if (!cycles_asked) cycles_known = find_cycles(t.molecule, space.perception.rings.rings, space.cycles);
-      cycles_asked = true;
-      const std::int32_t rings = cycles_known ? space.cycles.of_size(pattern.ring, kMaxMatches) : -1;
+    if (pattern.any_ring || (pattern.ring != 0 && cycles.asked())) {
+      const Cycles<W>* known = cycles.get();
+      const std::int32_t rings = known != nullptr ? known->of_size(pattern.ring, kMaxMatches) : -1;
       if (rings == 0 || (rings > 0 && pattern.any_ring && batch.emit == nullptr)) {
         write_entry(batch, entry, column, rings, Outcome::kDone);
         continue;

@@ -18,8 +18,8 @@ class Batch:
 
     This class holds one array: dense rows, packed bits (uint8), or rows that are mostly zeros (a `SparseBatch`).
     A `SequenceBatch` holds padded sequences with their lengths, and the batch of a `TensorGraph` an array for each input.
-    Batches of molecular graphs (atoms, bonds, offsets) are to be a further subclass. Ragged sequences, which lie end to
-    end in a `RaggedArray`, are padded when a batch of them is made.
+    A `GraphBatch` names molecules of packed graphs. Ragged sequences, which lie end to end in a `RaggedArray`, are padded
+    when a batch of them is made.
 
     Attributes
     ----------
