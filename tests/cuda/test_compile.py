@@ -5,7 +5,9 @@ NVRTC needs no device: `pip install "catalase[cuda12]"`.
 
 from __future__ import annotations
 
+import multiprocessing
 import re
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -42,6 +44,12 @@ def test_compiles_without_warnings_and_spills(file, arch):
     assert "warning" not in log.lower(), log
     found = _ENTRY.findall(log)
     assert sorted(name for name, *_ in found) == sorted(build.kernel_names(build.KERNELS / f"{file}.cu")), log
+    if any(int(stores) > MAY_SPILL.get(name, 0) for name, stores, *_ in found):
+        # The compiler's choice of registers was seen to differ, once, after hundreds of other files in the same process
+        # (NVRTC 12.9, matmul_f32_128 on sm_90); the process of a user has compiled nothing before.
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as fresh:
+            log = fresh.submit(_compile.compile_source, file, arch, options=("--ptxas-options=-v",)).result()[1]
+        found = _ENTRY.findall(log)
     for name, stores, loads, registers in found:
         print(f"{file}.{name} {arch}: {registers} registers, {stores} + {loads} bytes spilled")
         assert int(stores) <= MAY_SPILL.get(name, 0), f"{name} spills on {arch}: {stores} + {loads} bytes"
