@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._internal.numbers import choice, flag, whole_number
+from .._internal.numbers import flag, whole_number
 from .._internal.registry import Bool, Int, register
 from ..ops.ecfp import fingerprints
-from .featurizer import Featurizer, datapoints_of
+from .fingerprints import Fingerprint
 
 
 @register(
@@ -21,7 +21,7 @@ from .featurizer import Featurizer, datapoints_of
     is_counts_based=Bool(optional=True),
     partial=Bool(optional=True),
 )
-class CircularFingerprint(Featurizer):
+class CircularFingerprint(Fingerprint):
     """Extended-connectivity fingerprints; `catalase.ops.ecfp` explains them.
 
     Parameters
@@ -54,7 +54,6 @@ class CircularFingerprint(Featurizer):
     (1, 1024)
     """
 
-    reads = "SMILES"
     aside = ("partial",)
 
     def __init__(
@@ -69,12 +68,9 @@ class CircularFingerprint(Featurizer):
     ) -> None:
         name = "CircularFingerprint"
         self.radius = whole_number(name, "radius", radius, 0, 2**31 - 1)
-        self.size = whole_number(name, "size", size, 8, 2**31 - 1)
-        if size % 8:
-            raise ValueError(f"{name}: size must be a multiple of 8, got {size}")
+        super().__init__(size, is_counts_based)
         self.chiral, self.bonds = flag(name, "chiral", chiral), flag(name, "bonds", bonds)
         self.features, self.partial = flag(name, "features", features), flag(name, "partial", partial)
-        self.is_counts_based = flag(name, "is_counts_based", is_counts_based)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -82,43 +78,17 @@ class CircularFingerprint(Featurizer):
         kind = f"{'fcfp' if self.features else 'ecfp'}{2 * self.radius}"
         return tuple(f"{kind}_{bit}" for bit in range(self.size))
 
-    def featurize(self, datapoints: Sequence[Any], errors: str = "raise", output: str = "dense") -> Any:
-        """Return the fingerprints of SMILES or RDKit molecules.
-
-        Parameters
-        ----------
-        datapoints : sequence of str or rdkit.Chem.Mol
-        errors : {"raise", "mask", "drop"}
-            As `catalase.ops.ecfp`; with "drop" the result is (array, kept_indices).
-        output : {"dense", "packed", "csr"}
-            The default is float32 (N, size); counts are always given as float32 (N, size).
-
-        Returns
-        -------
-        ndarray
-        """
-        choice("featurize", "errors", errors, ("raise", "mask", "drop"))
-        choice("featurize", "output", output, ("dense", "packed", "csr"))
-        *rest, self.report = fingerprints(
-            datapoints_of("featurize", datapoints, "SMILES or molecules"),
+    def _compute(self, items: Sequence[Any], **asked: Any) -> Any:
+        return fingerprints(
+            items,
             radius=self.radius,
-            size=self.size,
-            output="counts" if self.is_counts_based else output,
             chirality=self.chiral,
             features=self.features,
             use_bond_types=self.bonds,
-            errors=errors,
-            return_report=True,
             num_threads=None,
             partial=self.partial,
+            **asked,
         )
-        if self.is_counts_based:
-            rest[0] = rest[0].astype("float32")
-        return rest[0] if len(rest) == 1 else tuple(rest)
-
-    def compact(self, datapoints: Sequence[Any]) -> Any:
-        """Return (packed bits, kept_indices); counts are given as float32."""
-        return self.featurize(datapoints, errors="drop", output="packed")
 
     def to_config(self) -> dict[str, Any]:
         """Return the settings as JSON values: ``CircularFingerprint(**config)`` makes an equal featurizer."""

@@ -1,4 +1,4 @@
-"""MACCS keys, atom pairs, topological torsions and RDKit's path fingerprint as featurizers."""
+"""What fingerprints have in common as featurizers; MACCS keys, atom pairs, topological torsions, RDKit's paths."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class MACCSKeysFingerprint(Featurizer):
         return {}
 
 
-class _PathFingerprint(Featurizer):
-    """What the others have in common: the number of bits, and counts."""
+class Fingerprint(Featurizer):
+    """A featurizer of bits or counts; a subclass says what computes them, and how its bits are called."""
 
     reads = "SMILES"
     _compute: ClassVar[Callable[..., Any]]
@@ -82,7 +82,7 @@ class _PathFingerprint(Featurizer):
         ----------
         datapoints : sequence of str or rdkit.Chem.Mol
         errors : {"raise", "mask", "drop"}
-            As `catalase.ops.atom_pairs`; with "drop" the result is (array, kept_indices).
+            As `catalase.ops.ecfp`; with "drop" the result is (array, kept_indices).
         output : {"dense", "packed", "csr"}
             The default is float32 (N, size); counts are always given as float32 (N, size).
 
@@ -111,7 +111,7 @@ _FIELDS = {"size": Int(8, 2**31 - 1, optional=True), "is_counts_based": Bool(opt
 
 
 @register("AtomPairFingerprint", **_FIELDS)
-class AtomPairFingerprint(_PathFingerprint):
+class AtomPairFingerprint(Fingerprint):
     """Atom pairs; `catalase.ops.atom_pairs` explains them.
 
     Parameters
@@ -138,7 +138,7 @@ class AtomPairFingerprint(_PathFingerprint):
 
 
 @register("TopologicalTorsionFingerprint", **_FIELDS)
-class TopologicalTorsionFingerprint(_PathFingerprint):
+class TopologicalTorsionFingerprint(Fingerprint):
     """Topological torsions; `catalase.ops.topological_torsions` explains them.
 
     Parameters
@@ -165,7 +165,7 @@ class TopologicalTorsionFingerprint(_PathFingerprint):
 
 
 @register("RDKitFingerprint", **_FIELDS)
-class RDKitFingerprint(_PathFingerprint):
+class RDKitFingerprint(Fingerprint):
     """RDKit's path fingerprints; `catalase.ops.rdkit_fingerprint` explains them.
 
     Parameters

@@ -183,7 +183,7 @@ def topological_torsions(
     Parameters
     ----------
     smiles, size, output, errors, return_report, num_threads
-        As of `atom_pairs`; bits simulate counts here too.
+        As for `atom_pairs`; bits simulate counts here too.
 
     Returns
     -------
@@ -192,11 +192,11 @@ def topological_torsions(
     Raises
     ------
     TypeError, ValueError
-        As by `atom_pairs`.
+        As for `atom_pairs`.
 
     Notes
     -----
-    As of `atom_pairs`.
+    As for `atom_pairs`.
 
     References
     ----------
@@ -229,7 +229,7 @@ def rdkit_fingerprint(
     Parameters
     ----------
     smiles, size, output, errors, return_report, num_threads
-        As of `atom_pairs`; bits do not simulate counts, and each feature counts in both of its columns.
+        As for `atom_pairs`; bits do not simulate counts, and each feature counts in both of its columns.
 
     Returns
     -------
@@ -238,7 +238,7 @@ def rdkit_fingerprint(
     Raises
     ------
     TypeError, ValueError
-        As by `atom_pairs`.
+        As for `atom_pairs`.
 
     Notes
     -----
