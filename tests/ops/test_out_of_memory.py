@@ -390,8 +390,8 @@ ct.set_num_threads(8)
 rng = np.random.default_rng(0)
 x, w = rng.standard_normal((700, 700), dtype="f4"), rng.standard_normal((700, 700), dtype="f4")
 expected = np.einsum("k,kj->j", x[0], w)
-# room for the outputs and work space, and for the stack of one thread at most
-resource.setrlimit(resource.RLIMIT_AS, (used() + (12 << 20),) * 2)
+# room for the output, the work space of all threads (6 MB), and the stack of one thread (8 MB) but not of two
+resource.setrlimit(resource.RLIMIT_AS, (used() + (15 << 20),) * 2)
 y = ct.ops.matmul(x, w)
 assert np.allclose(y[0], expected, atol=1e-3)
 print("right")
