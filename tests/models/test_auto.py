@@ -63,8 +63,8 @@ def test_predictions_out_of_fold_are_those_of_models_that_never_saw_the_row(comp
     other[7] += 0.5 * y.std()  # within the range of the labels, to which predictions are clipped
     again = ct.models.AutoModel(splitter="random", members=["ridge"])
     again.fit(smiles, other)
-    fold = made.training_folds
-    same = made.out_of_fold[:, 0] == again.out_of_fold[:, 0]
+    fold = made.trained.training.folds
+    same = made.trained.out_of_fold.mean[:, 0] == again.trained.out_of_fold.mean[:, 0]
     assert same[fold == fold[7]].all() and not same[fold != fold[7]].all()
 
 

@@ -74,23 +74,21 @@ class Blend:
         self.arrays = arrays
 
     @classmethod
-    def of(cls, predictions: Sequence[_FLOATS], y: _FLOATS, mode: str) -> tuple[Blend, _FLOATS]:
-        """Learn from the members' predictions out of fold, (N, T) each; return the blend and its own predictions."""
-        found = np.stack(predictions)
-        found = np.where(np.isnan(y), np.nan, found)
+    def of(cls, predictions: Sequence[_FLOATS], y: _FLOATS, mode: str) -> tuple[Blend, _FLOATS, _FLOATS, _FLOATS]:
+        """Learn from the members' predictions out of fold, (N, T) each; return the blend, and what it answers of them."""
+        found = np.where(np.isnan(y), np.nan, np.stack(predictions))
         if mode == "regression":
             blend = cls({"range": np.stack([np.nanmin(y, axis=0), np.nanmax(y, axis=0)])})
             mean, spread = blend._numbers(found)
-            error = abs(y - mean)
-            base, errors = zip(*(_base(e, s) for e, s in zip(error.T, spread.T, strict=True)), strict=True)
+            base, errors = zip(*(_base(e, s) for e, s in zip(abs(y - mean).T, spread.T, strict=True)), strict=True)
             blend.arrays |= {"base": np.array(base), "errors": np.sort(np.stack(errors), axis=1)}
-            return blend, mean
-        score = logit(found.mean(axis=0))
-        slopes = [logistic(s[~np.isnan(s)], t[~np.isnan(s)] > 0) for s, t in zip(score.T, y.T, strict=True)]
-        order = np.argsort(score, axis=0, kind="stable")
-        ordered = (np.take_along_axis(array, order, axis=0).T for array in (score, y))
-        blend = cls({"slopes": np.array(slopes).T, **dict(zip(("scores", "labels"), ordered, strict=True))})
-        return blend, blend._probabilities(score)
+        else:
+            score = logit(found.mean(axis=0))
+            slopes = [logistic(s[~np.isnan(s)], t[~np.isnan(s)] > 0) for s, t in zip(score.T, y.T, strict=True)]
+            order = np.argsort(score, axis=0, kind="stable")
+            scores, labels = (np.take_along_axis(array, order, axis=0).T for array in (score, y))
+            blend = cls({"slopes": np.array(slopes).T, "scores": scores, "labels": labels})
+        return blend, *blend.answer([*found])
 
     def saved(self) -> dict[str, NDArray[Any]]:
         """Return the arrays without NaN, and the number of labels of each task as "labelled"."""

@@ -26,8 +26,8 @@ class Domain:
         self._index = FingerprintIndex(bits)
 
     @classmethod
-    def of(cls, bits: NDArray[np.uint8], folds: NDArray[np.intp]) -> Domain:
-        """Make the domain of training molecules in folds.
+    def of(cls, bits: NDArray[np.uint8], folds: NDArray[np.intp]) -> tuple[Domain, NDArray[np.float32]]:
+        """Make the domain of training molecules in folds; return it, and the similarity of each to another fold's.
 
         The threshold is the similarity that 95% of them have, or more, to the nearest one of another fold.
         """
@@ -36,7 +36,7 @@ class Domain:
             inside = folds == fold
             _, similar = FingerprintIndex(bits[~inside]).topk(bits[inside], 1)
             nearest[inside] = similar[:, 0]
-        return cls(bits, float(np.quantile(nearest, _QUANTILE)))
+        return cls(bits, float(np.quantile(nearest, _QUANTILE))), nearest
 
     def nearest(self, bits: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the similarity of each molecule to the nearest training molecule, from 0 to 1."""

@@ -64,6 +64,13 @@ class Training:
         make = data.GraphDataset if not isinstance(X, np.ndarray) else data.NumpyDataset
         return make(X[rows], np.where(known, y, 0).astype(np.float32), known.astype(np.float32))
 
+    def means(self) -> NDArray[np.float64]:
+        """For each row the mean of the labels outside its fold."""
+        found = np.empty_like(self.y)
+        for outside, inside in self.each_fold():
+            found[inside] = np.nanmean(self.y[outside], axis=0)
+        return found
+
     def each_fold(self) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
         """For each fold the rows outside and inside."""
         return [(np.flatnonzero(self.folds != k), np.flatnonzero(self.folds == k)) for k in range(self.folds.max() + 1)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from .calibration import Blend
 from .domain import Domain
 from .folds import folds_of, grouped, same_molecules
 from .members import KINDS, Member, Training
-from .plan import FOLDS, Plan, planned
+from .plan import FOLDS, planned
 
 _FLOATS = NDArray[np.float64]
 _FEWEST = 10  # labels of a task
@@ -52,6 +53,32 @@ class Prediction(NamedTuple):
     high: _FLOATS
     nearest_similarity: NDArray[np.float32]
     in_domain: NDArray[np.bool_]
+
+
+@dataclass
+class Trained:
+    """What a fit leaves for reports.
+
+    Attributes
+    ----------
+    training : Training
+        The molecules with a label, their folds and labels.
+    rows : int ndarray (N,)
+        Where they stand in what was given to `fit`.
+    members, baselines : dict of str to (Member, float64 ndarray (N, T))
+        Each with its predictions out of fold; the members include those that do not answer.
+    answers : list of str
+        The members that answer.
+    out_of_fold : Prediction
+        What the model says of its training molecules without their folds; NaN where a label is missing.
+    """
+
+    training: Training
+    rows: NDArray[np.intp]
+    members: dict[str, tuple[Member, _FLOATS]]
+    baselines: dict[str, tuple[Member, _FLOATS]]
+    answers: list[str]
+    out_of_fold: Prediction
 
 
 class OutOfTime(Exception):
@@ -104,12 +131,8 @@ class AutoModel(Model):
         JSON values: "molecules", "tasks", "folds", "validation" (the scores out of fold), "members" (each with its scores and
         whether it answers), "baselines" (likewise), "left_out" (why others do not answer), "complete" (False where the clock
         or Ctrl-C ended the training early).
-    out_of_fold : float64 ndarray (N, T)
-        Predictions for the training molecules without their folds; NaN where a label is missing. Not saved.
-    training_folds : int ndarray (N,)
-        The fold of each training molecule, from 0. Not saved.
-    baselines : dict of str to Member
-        What the members are compared with, trained on the same folds. Not saved.
+    trained : Trained or None
+        What the last `fit` leaves for reports: labels, folds, and the predictions out of fold. Not saved.
 
     Notes
     -----
@@ -160,9 +183,7 @@ class AutoModel(Model):
         self.mode: str | None = self.task
         self.learned: list[Member] = []
         self.report: dict[str, Any] = {}
-        self.out_of_fold: _FLOATS | None = None
-        self.training_folds: NDArray[np.intp] | None = None
-        self.baselines: dict[str, Member] = {}
+        self.trained: Trained | None = None
         self._known: Statistics | None = None
         self._blend: Blend | None = None
         self._domain: Domain | None = None
@@ -245,15 +266,14 @@ class AutoModel(Model):
             say("baselines")
             baselines = {kind: _fitted(kind, training, lambda part: None) for kind in KINDS if KINDS[kind].baseline}
             done, ended = _trained(training, plan.members, deadline, say)
-        self._take(training, plan, done, ended)
-        self.baselines = {kind: member for kind, (member, _) in baselines.items()}
+        self._take(training, used, done, baselines)
+        left_out = dict(plan.left_out)
+        left_out |= {kind: f"{ended} ended the training before" for kind in plan.members if kind not in done}
         self.report |= {
             "tasks": tasks,
             "without_labels": len(smiles) - len(kept),
-            "baselines": {
-                "mean": out_of_fold_scores(labels, _means(training), mode),
-                **{kind: out_of_fold_scores(labels, found, mode) for kind, (_, found) in baselines.items()},
-            },
+            "left_out": left_out,
+            "complete": not ended,
         }
         self.mode, self._tasks, self.history = mode, tasks, train.History(0)
         if ended == "Ctrl-C":
@@ -263,9 +283,9 @@ class AutoModel(Model):
     def _take(
         self,
         training: Training,
-        plan: Plan,
-        done: Mapping[str, tuple[Member, _FLOATS]],
-        ended: str,
+        rows: NDArray[np.intp],
+        done: dict[str, tuple[Member, _FLOATS]],
+        baselines: dict[str, tuple[Member, _FLOATS]],
     ) -> None:
         """Choose among the members that were done, and learn how far they can be trusted."""
         y, mode = training.y, training.mode
@@ -273,10 +293,11 @@ class AutoModel(Model):
         good = [kind for kind in done if errors[kind] <= _WORST * min(errors.values())]
         self._set_learned([done[kind][0] for kind in good])
         self._known = training.known
-        self._blend, self.out_of_fold = Blend.of([done[kind][1] for kind in good], y, mode)
-        self._domain = Domain.of(training.blocks.bits, training.folds)
-        left_out = dict(plan.left_out)
-        left_out |= {kind: f"{ended} ended the training before" for kind in plan.members if kind not in done}
+        self._blend, mean, std, unit = Blend.of([done[kind][1] for kind in good], y, mode)
+        self._domain, nearest = Domain.of(training.blocks.bits, training.folds)
+        low, high = self._blend.interval(mean, unit, self.coverage)
+        table = Prediction(mean, std, low, high, nearest, nearest >= self._domain.threshold)
+        self.trained = Trained(training, rows, done, baselines, good, table)
         self.report = {
             "mode": mode,
             "molecules": len(y),
@@ -284,16 +305,17 @@ class AutoModel(Model):
             "folds": int(training.folds.max()) + 1,
             "seed": self.seed,
             "time_budget": self.time_budget,
-            "validation": out_of_fold_scores(y, self.out_of_fold, mode),
+            "validation": out_of_fold_scores(y, mean, mode),
             "members": {
                 kind: {**out_of_fold_scores(y, found, mode), "answers": kind in good}
                 for kind, (_, found) in done.items()
             },
-            "left_out": left_out,
-            "complete": not ended,
+            "baselines": {
+                "mean": out_of_fold_scores(y, training.means(), mode),
+                **{kind: out_of_fold_scores(y, found, mode) for kind, (_, found) in baselines.items()},
+            },
             "domain_threshold": self._domain.threshold,
         }
-        self.training_folds = training.folds
 
     def _answering(self) -> list[str]:
         return [member.kind for member in self.learned]
@@ -490,14 +512,6 @@ def _trained(
                 raise
             return done, "Ctrl-C"
     return done, ""
-
-
-def _means(training: Training) -> _FLOATS:
-    """For each row the mean of the labels outside its fold."""
-    found = np.empty_like(training.y)
-    for outside, inside in training.each_fold():
-        found[inside] = np.nanmean(training.y[outside], axis=0)
-    return found
 
 
 def out_of_fold_scores(y: _FLOATS, found: _FLOATS, mode: str) -> dict[str, float]:
