@@ -130,7 +130,7 @@ class AutoModel(Model):
     report : dict
         JSON values: "molecules", "tasks", "folds", "validation" (the scores out of fold), "members" (each with its scores and
         whether it answers), "baselines" (likewise), "left_out" (why others do not answer), "complete" (False where the clock
-        or Ctrl-C ended the training early).
+        or Ctrl-C ended the training early), "ended" (which of them did).
     trained : Trained or None
         What the last `fit` leaves for reports: labels, folds, and the predictions out of fold. Not saved.
 
@@ -274,6 +274,7 @@ class AutoModel(Model):
             "without_labels": len(smiles) - len(kept),
             "left_out": left_out,
             "complete": not ended,
+            "ended": ended,
         }
         self.mode, self._tasks, self.history = mode, tasks, train.History(0)
         if ended == "Ctrl-C":
