@@ -7,6 +7,7 @@ no date and no version: equal arrays give equal pictures.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -104,16 +105,19 @@ def columns_of(
 
 def as_png(ax: Any) -> bytes:
     """Return the figure of some axes as the bytes of a PNG file."""
-    picture = io.BytesIO()
-    ax.figure.savefig(picture, format="png", metadata={"Software": None})
-    return picture.getvalue()
+    return _saved(ax, "png", {"Software": None})
 
 
 def as_svg(ax: Any) -> bytes:
     """Return the figure of some axes as the bytes of an SVG file."""
+    return _saved(ax, "svg", {"Date": None, "Creator": None})
+
+
+def _saved(ax: Any, kind: str, metadata: dict[str, Any]) -> bytes:
     import matplotlib
 
     picture = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "catalase"}):
-        ax.figure.savefig(picture, format="svg", metadata={"Date": None, "Creator": None})
+    with matplotlib.rc_context({"svg.hashsalt": "catalase"}), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of letters that the font lacks, and titles wider than the figure
+        ax.figure.savefig(picture, format=kind, metadata=metadata)
     return picture.getvalue()

@@ -67,7 +67,8 @@ def parity(
     if not isinstance(color_label, str):
         raise TypeError(f"parity: color_label must be a text, got {shown(color_label)}")
     ax = axes_of("parity", ax)
-    start, end = float(min(x.min(), y.min())), float(max(x.max(), y.max()))
+    drawn = np.concatenate([values for values in (x, y, lower, upper) if values is not None])
+    start, end = float(drawn.min()), float(drawn.max())
     room = 0.06 * (end - start) or 0.5
     ends = (start - room, end + room)
     ax.plot(ends, ends, color=GREY, linewidth=1, linestyle="--", zorder=1)

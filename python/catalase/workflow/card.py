@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any, NamedTuple
 
@@ -110,4 +111,4 @@ def _text(value: Any) -> str:
 
 def _escaped(text: str) -> str:
     """Return a text in which Markdown and HTML see no signs of theirs, on one line."""
-    return re.sub(r"([\\`*_\[\]<>&#|~])", r"\\\1", re.sub(r"\s+", " ", text))
+    return re.sub(r"([\\`*_\[\]#|~])", r"\\\1", html.escape(re.sub(r"\s+", " ", text), quote=False))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from .outcome import Outcome
+from .outcome import Outcome, outcome_of
 from .scores import SCORES, best_baseline, headline, intervals_held
 from .words import counted, figure, joined, percent
 
@@ -33,7 +33,7 @@ def caveats_of(outcome: Outcome) -> list[str]:
         score than the model; intervals that held on the test part more rarely, or more often, than chance allows (two-sided
         binomial test, 1%).
     """
-    found = [*outcome.warnings]
+    found = [*outcome_of("caveats_of", outcome).warnings]
     for look in (_few_labels, _one_class, _decades, _losses, _baselines, _intervals):
         found += look(outcome)
     return found

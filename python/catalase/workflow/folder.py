@@ -13,12 +13,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from .._internal.numbers import flag, path_of, plain, shown
+from .._internal.numbers import flag, path_of, plain
 from .._internal.storage import LOCK_SECONDS, remove_leftovers, write_file_atomic, writing
 from .._internal.storage.outputs import Output, check_outputs
 from .card import FIRST_LINE, card_of
 from .caveats import caveats_of
-from .outcome import Outcome
+from .outcome import Outcome, outcome_of
 from .report import FIRST_LINES, report_of
 from .scores import intervals_held
 
@@ -97,8 +97,7 @@ def write_folder(out: str | os.PathLike[str], outcome: Outcome, *, force: bool =
     ['metrics.json', 'test_predictions.csv', 'split.csv', 'model_card.md', 'report.html']
     """
     folder = path_of("write_folder", "out", out)
-    if not isinstance(outcome, Outcome):
-        raise TypeError(f"write_folder: outcome must be an Outcome, got {shown(outcome)}")
+    outcome_of("write_folder", outcome)
     force = flag("write_folder", "force", force)
     texts = {
         "metrics.json": _metrics(outcome),

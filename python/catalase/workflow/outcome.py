@@ -144,4 +144,11 @@ class Outcome:
         return np.flatnonzero(self.parts == part)
 
 
+def outcome_of(function: str, value: Any) -> Outcome:
+    """Return an argument that must be an outcome."""
+    if not isinstance(value, Outcome):
+        raise TypeError(f"{function}: outcome must be an Outcome, got {shown(value)}")
+    return value
+
+
 _TABLES = ("measured", "predicted", "std", "low", "high")

@@ -260,7 +260,7 @@ def _molecule(outcome: Outcome, row: int, task: int) -> Markup:
     low, high = outcome.low[row, task], outcome.high[row, task]
     name = f"{outcome.tasks[task]}: " if len(outcome.tasks) > 1 else ""
     lines = [
-        element("div", f"{name}measured {figure(outcome.measured[row, task])}"),
+        element("div", f"{name}measured {_label(outcome, row, task).text}"),
         element("div", f"predicted {figure(outcome.predicted[row, task])}", class_="off"),
         element("div", "" if np.isnan(low) or np.isnan(high) else f"interval {figure(low)} to {figure(high)}"),
         element(
@@ -271,6 +271,13 @@ def _molecule(outcome: Outcome, row: int, task: int) -> Markup:
         element("div", text, class_="smiles", title=text),
     ]
     return element("div", picture, lines, class_="molecule")
+
+
+def _label(outcome: Outcome, row: int, task: int) -> Number:
+    """Return a measured label, a class as a whole number."""
+    cell = Number.of(outcome.measured[row, task])
+    whole = outcome.mode == "classification" and not np.isnan(cell.value)
+    return cell._replace(text=f"{cell.value:.0f}") if whole else cell
 
 
 def _tag(outcome: Outcome, row: int) -> Markup:
@@ -292,7 +299,8 @@ def _predictions(outcome: Outcome) -> Markup:
             Number(float(outcome.rows[row]), f"{outcome.rows[row]:,}"),
             smiles if len(smiles) <= _SHOWN_SMILES else smiles[: _SHOWN_SMILES - 3] + "...",
             *([outcome.tasks[task]] if len(outcome.tasks) > 1 else []),
-            *(Number.of(values[row, task]) for values in (outcome.measured, outcome.predicted, outcome.low, outcome.high)),
+            _label(outcome, row, task),
+            *(Number.of(values[row, task]) for values in (outcome.predicted, outcome.low, outcome.high)),
             Number.of(outcome.nearest_similarity[row]),
             _tag(outcome, row),
         ])  # fmt: skip

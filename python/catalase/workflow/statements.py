@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .outcome import Outcome
+from .outcome import Outcome, outcome_of
 from .scores import SCORES, best_baseline, headline, intervals_held
 from .words import counted, figure, joined, percent
 
@@ -24,6 +24,7 @@ def statements_of(outcome: Outcome) -> list[str]:
     list of str
         One sentence or two each.
     """
+    outcome_of("statements_of", outcome)
     return [*_score(outcome), *_beside_baselines(outcome), *_intervals(outcome), *_chances(outcome), *_domain(outcome)]
 
 
