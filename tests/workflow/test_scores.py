@@ -55,6 +55,8 @@ def test_members_and_baselines_are_scored_on_the_same_rows(rng):
     ] == pytest.approx(3)
     assert [found["members"][name]["kept"] for name in "xz"] == [True, False]
     assert found["baselines"]["zero"]["test"]["rmse"] == pytest.approx(np.sqrt(np.mean(y[12:] ** 2)))
+    with pytest.raises(ValueError, match=r"^metrics_of: kept names 'y', which is not among the members \['x'\]"):
+        metrics_of("regression", ["a"], parts, y, y, members={"x": y}, kept=["y"])
     with pytest.raises(ValueError, match=r"^metrics_of: members\['x'\] must have shape \(20, 1\), got \(3, 1\)"):
         metrics_of("regression", ["a"], parts, y, y, members={"x": np.ones(3)})
 

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from .._internal.arrays import numbers
 from .._internal.numbers import choice, listed, number, shown
 
-PARTS = ("train", "test")
-
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -103,10 +101,7 @@ class Outcome:
             if not isinstance(getattr(self, name), str):
                 raise TypeError(f"Outcome: {name} must be a text, got {shown(getattr(self, name))}")
         for name in ("tasks", "smiles", "warnings", "table"):
-            texts = listed("Outcome", name, getattr(self, name), "texts")
-            if not all(isinstance(text, str) for text in texts):
-                raise TypeError(f"Outcome: {name} must be a list of texts, got {shown(getattr(self, name))}")
-            self._keep(name, [str(text) for text in texts])
+            self._keep(name, texts_of("Outcome", name, getattr(self, name)))
         for entry in fields(self):
             if entry.type == "dict[str, Any]" and not isinstance(getattr(self, entry.name), dict):
                 raise TypeError(f"Outcome: {entry.name} must be a dict, got {shown(getattr(self, entry.name))}")
@@ -124,10 +119,7 @@ class Outcome:
             if array.shape != shape:
                 raise ValueError(f"Outcome: {name} must have shape {shape}, got {array.shape}")
             self._keep(name, array)
-        parts = np.array(listed("Outcome", "parts", self.parts, "texts"), dtype=object).astype(str)
-        if parts.shape != (size,) or not np.isin(parts, PARTS).all():
-            raise ValueError(f"Outcome: parts must have {size} times 'train' or 'test', got {shown(self.parts)}")
-        self._keep("parts", parts)
+        self._keep("parts", parts_of("Outcome", self.parts, size))
         if self.mode == "classification" and not np.isin(self.measured[~np.isnan(self.measured)], (0, 1)).all():
             raise ValueError("Outcome: measured must be 0, 1 or NaN for mode='classification'")
 
@@ -142,6 +134,22 @@ class Outcome:
     def rows_of(self, part: str) -> NDArray[np.int64]:
         """Return the positions of the rows of a part."""
         return np.flatnonzero(self.parts == part)
+
+
+def texts_of(function: str, name: str, values: Any) -> list[str]:
+    """Return an argument that must be a list of texts."""
+    texts = listed(function, name, values, "texts")
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"{function}: {name} must be a list of texts, got {shown(values)}")
+    return [str(text) for text in texts]
+
+
+def parts_of(function: str, values: Any, size: int) -> NDArray[np.str_]:
+    """Return an argument that must name the part of each molecule."""
+    parts = texts_of(function, "parts", values)
+    if len(parts) != size or not set(parts) <= {"train", "test"}:
+        raise ValueError(f"{function}: parts must have {size} times 'train' or 'test', got {shown(values)}")
+    return np.array(parts)
 
 
 def outcome_of(function: str, value: Any) -> Outcome:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from .. import metrics as known_metrics
 from .._internal.arrays import numbers
-from .._internal.numbers import choice, listed, shown, whole_number
+from .._internal.numbers import choice, shown, whole_number
 from ..metrics import Metric, bootstrap_interval
-from .outcome import PARTS, Outcome
+from .outcome import Outcome, parts_of, texts_of
 
 
 def _brier(labels: NDArray[Any], probability: NDArray[Any]) -> float:
@@ -105,13 +105,12 @@ def metrics_of(
     """
     name = "metrics_of"
     choice(name, "mode", mode, tuple(SCORES))
-    tasks = listed(name, "tasks", tasks, "texts")
+    tasks = texts_of(name, "tasks", tasks)
     seed = whole_number(name, "seed", seed, 0)
     labels = _table(name, "measured", measured, None, len(tasks))
     whole = _table(name, "predicted", predicted, len(labels), len(tasks))
-    of_part = np.array(listed(name, "parts", parts, "texts"), dtype=object).astype(str)
-    if of_part.shape != (len(labels),) or not np.isin(of_part, PARTS).all():
-        raise ValueError(f"{name}: parts must have {len(labels)} times 'train' or 'test', got {shown(parts)}")
+    of_part = parts_of(name, parts, len(labels))
+    chosen = None if kept is None else texts_of(name, "kept", kept)
     rows = {"test": of_part == "test", "validation": of_part == "train"}
 
     def both(values: NDArray[np.float64]) -> dict[str, Any]:
@@ -125,8 +124,13 @@ def metrics_of(
             str(key): both(_table(name, f"{group}[{key!r}]", values, len(labels), len(tasks)))
             for key, values in (given or {}).items()
         }
+    unknown = [key for key in chosen or () if key not in found["members"]]
+    if unknown:
+        raise ValueError(
+            f"{name}: kept names {shown(unknown[0])}, which is not among the members {list(found['members'])}"
+        )
     for key in found["members"]:
-        found["members"][key]["kept"] = kept is None or key in kept
+        found["members"][key]["kept"] = chosen is None or key in chosen
     found["per_task"] = {
         str(task): {
             what: _with_intervals(mode, labels[which, t], whole[which, t], seed) for what, which in rows.items()
