@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,15 +12,14 @@ from typing import Any, cast
 import numpy as np
 
 from .._internal.numbers import choice, listed, path_of, shown, whole_number
-from .._internal.report import Failure, Report
-from .._internal.text import FLOAT32_LIMIT, parse_float, strip_white
+from .._internal.report import Failure, Report, one_a_row
+from .._internal.text import strip_white
 from ..feat.featurizer import Featurizer, featurizing
 from .dataset import Dataset, NumpyDataset, task_names
 from .disk import DiskDataset
 from .graph import GraphDataset, dataset_in_memory, is_empty
+from .labels import parse_label
 from .open_table import open_table
-
-_MISSING = {"", "nan", "na", "n/a", "null", "none"}
 
 
 class CSVLoader:
@@ -130,7 +128,7 @@ class CSVLoader:
         return dataset
 
     def _report(self, counts: list[int], failures: list[Failure]) -> Report:
-        report = Report(counts[0], counts[1], _merged_by_row(failures))
+        report = Report(counts[0], counts[1], one_a_row(failures))
         if counts[1] < counts[0]:
             warnings.warn(
                 f"CSVLoader: {counts[0] - counts[1]} of {counts[0]} rows were left out; see .report", stacklevel=3
@@ -240,33 +238,6 @@ def check_columns(file: str | Path, present: Sequence[str] | None, wanted: Seque
         raise ValueError(
             f"CSVLoader: {file} has more than one column {', '.join(map(repr, twice))}; rename all but one"
         )
-
-
-@functools.lru_cache(4096)  # class labels are few different texts
-def parse_label(text: str) -> tuple[float, str]:
-    """Return a label (NaN if it is missing) and an empty reason, or NaN and the reason why the text is not a number."""
-    stripped = strip_white(text)
-    if stripped.lower() in _MISSING:
-        return math.nan, ""
-    if stripped.lower().lstrip("+-") in ("inf", "infinity"):
-        return math.nan, f"needs a finite number, got {stripped[:40]!r}"
-    try:
-        value = parse_float(stripped)
-    except ValueError:
-        return math.nan, f"needs a number or nothing, got {stripped[:40]!r}"
-    if abs(value) >= FLOAT32_LIMIT:
-        return math.nan, f"needs a number within float32, below 3.4e38, got {stripped[:40]!r}"
-    return value, ""
-
-
-def _merged_by_row(failures: list[Failure]) -> list[Failure]:
-    """Return one failure a row, which joins the reasons of all of the row's failures."""
-    rows: dict[int, Failure] = {}
-    for failure in failures:
-        first = rows.get(failure.position)
-        together = failure if first is None else first._replace(reason=f"{first.reason}; {failure.reason}")
-        rows[failure.position] = together
-    return [rows[position] for position in sorted(rows)]
 
 
 def _join(parts: Sequence[Dataset], tasks: list[str]) -> Dataset:
