@@ -29,11 +29,15 @@ def smiles_among(header: Sequence[str], preferred: str | None = None) -> str | N
     >>> smiles_among(["Name", "Structure", "IC50"]), smiles_among(["id", "SMILES of the parent"]), smiles_among(["id"])
     ('Structure', 'SMILES of the parent', None)
     """
-    found = _first(header, ([preferred] if preferred else []) + list(SMILES_COLUMNS), _SMILES_IN_ANY_CASE)
-    if found is not None:
+    if (found := named_smiles(header, preferred)) is not None:
         return found
     having = [name for name in header if "smiles" in name.lower()]
     return having[0] if len(having) == 1 else None
+
+
+def named_smiles(header: Sequence[str], preferred: str | None = None) -> str | None:
+    """Return the column of `smiles_among` without the last of its rules, which needs a header that is known to be one."""
+    return _first(header, ([preferred] if preferred else []) + list(SMILES_COLUMNS), _SMILES_IN_ANY_CASE)
 
 
 def ids_among(header: Sequence[str]) -> str | None:

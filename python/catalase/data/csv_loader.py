@@ -76,9 +76,9 @@ class CSVLoader:
         Parameters
         ----------
         inputs : path or list of paths
-            Files, named pipes or ``-`` for standard input: tables of text, comma or tab separated (``.tsv``), SMILES with
-            names (``.smi``), SD files (``.sdf``), each plain or compressed by gzip, bzip2 or xz, and Parquet
-            (``.parquet``). SD files and SMILES with names have the column ``smiles``, which is also taken where
+            Files, named pipes or ``-`` for standard input: tables of text, whose delimiter and encoding are found, SMILES
+            with names (``.smi``), SD files (``.sdf``), each plain or compressed by gzip, bzip2 or xz, Parquet
+            (``.parquet``) and Excel (``.xlsx``). SD files and SMILES with names have the column ``smiles``, which is also taken where
             ``feature_field`` is not there.
         data_dir : path, optional
             Folder for a `DiskDataset` or a `GraphDataset`; by default the dataset is in memory.
@@ -98,7 +98,7 @@ class CSVLoader:
         FileNotFoundError
             If a file does not exist.
         ValueError
-            For a missing column (the error names the columns of the table), a table that is damaged, not UTF-8 or without
+            For a missing column (the error names the columns of the table), a table that is damaged or without
             rows, or with ``errors="raise"`` the first row that cannot be read.
         """
         choice("create_dataset", "errors", errors, ("raise", "mask", "drop"))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from .._internal.report import Failure
-from .columns import smiles_among
+from .columns import named_smiles
 from .table_file import Table, unpacked
 from .text_format import DELIMITERS, known_encoding
 
@@ -143,6 +143,6 @@ def names_columns(head: bytes, wanted: tuple[str | None, ...] = ()) -> bool:
     header = re.split("[\r\n]", head.decode("utf-8-sig", "replace").lstrip("\r\n"), maxsplit=1)[0]
     for delimiter in DELIMITERS:
         fields = [field.strip('"') for field in header.split(delimiter)]
-        if len(fields) > 1 and (smiles_among(fields) is not None or set(fields) & set(filter(None, wanted))):
+        if len(fields) > 1 and (named_smiles(fields) is not None or set(fields) & set(filter(None, wanted))):
             return True
     return False

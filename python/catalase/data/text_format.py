@@ -7,7 +7,7 @@ import csv
 import re
 from collections.abc import Sequence
 
-from .columns import smiles_among
+from .columns import named_smiles
 
 SAMPLE = 2**16  # bytes that show the format
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -28,7 +28,7 @@ def known_encoding(where: str, name: str) -> str:
     """Return the name of an encoding that the user gives; refuse one that does not exist or is not of text."""
     try:
         found = codecs.lookup(name)
-    except LookupError:
+    except (LookupError, ValueError):  # a name with a zero byte is a ValueError
         found = None
     if found is None or not getattr(found, "_is_text_encoding", True):
         raise ValueError(f"{where}: there is no encoding {name!r}; take utf-8, utf-16, cp1252, latin-1 or the like")
@@ -38,7 +38,7 @@ def known_encoding(where: str, name: str) -> str:
 def known_delimiter(where: str, text: str) -> str:
     """Return the character between fields that the user gives, as itself or in words: "tab" or ``\\t``."""
     delimiter = {"tab": "\t", "\\t": "\t"}.get(text.lower(), text)
-    if len(delimiter) != 1 or delimiter in '\r\n"':
+    if len(delimiter) != 1 or delimiter in '\r\n"\0':
         raise ValueError(f"{where}: the delimiter must be one character, such as ; or tab, got {text!r}")
     return delimiter
 
@@ -90,7 +90,7 @@ def delimiter_of(lines: Sequence[str], usual: str, wanted: str | None = None) ->
         if not rows or len(rows[0]) < 2:
             continue
         even = sum(len(row) == len(rows[0]) for row in rows[1:])
-        named = wanted in rows[0] or smiles_among(rows[0]) is not None
+        named = wanted in rows[0] or named_smiles(rows[0]) is not None
         rank = (named, even >= _EVEN * (len(rows) - 1), len(rows[0]), delimiter == usual)
         if best is None or rank > best:
             best, chosen = rank, delimiter
