@@ -1,4 +1,4 @@
-"""Tables of molecules (or of numbers) from CSV and TSV files, plain or compressed."""
+"""Tables of molecules (or of numbers) from files of every format that `open_table` knows."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ class CSVLoader:
         inputs : path or list of paths
             Files, named pipes or ``-`` for standard input: tables of text, whose delimiter and encoding are found, SMILES
             with names (``.smi``), SD files (``.sdf``), each plain or compressed by gzip, bzip2 or xz, Parquet
-            (``.parquet``) and Excel (``.xlsx``). SD files and SMILES with names have the column ``smiles``, which is also taken where
-            ``feature_field`` is not there.
+            (``.parquet``) and Excel (``.xlsx``). SD files and SMILES with names have the column ``smiles``, which is also
+            taken where ``feature_field`` is not there.
         data_dir : path, optional
             Folder for a `DiskDataset` or a `GraphDataset`; by default the dataset is in memory.
         shard_size : int

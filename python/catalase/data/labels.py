@@ -269,13 +269,16 @@ def _words(
     given = {word.lower() for word in positive} & texts.keys()
     unknown = [word for word in texts if word not in known]
     if given:
-        others = [word for word in texts if word not in given and known.get(word) != 0.0]
-        if len(others) > 1:
-            raise ValueError(
-                f"{where}: column {column!r} has beside {_quoted(sorted(given))} the words {_quoted(others)}; it is not "
-                "known which of them mean 0; name each that means 1 by --positive, and leave the others' cells empty"
-            )
-        return dict.fromkeys(sorted(given), 1.0) | {w: 0.0 for w in texts if w not in given}
+        meaning = known | dict.fromkeys(sorted(given), 1.0)
+        others = [word for word in unknown if word not in given]
+        if others and 0.0 not in meaning.values():
+            if len(others) > 1:
+                raise ValueError(
+                    f"{where}: column {column!r} has beside {_quoted(sorted(given))} the words {_quoted(others)}; it is not "
+                    "known which of them mean 0; name each that means 1 by --positive, and leave the others' cells empty"
+                )
+            meaning[others[0]] = 0.0
+        return meaning
     if known and sum(texts[word] for word in known) + zeros_and_ones > numbers:
         return known
     if unknown and len(unknown) <= 2 and sum(texts.values()) > numbers + zeros_and_ones:

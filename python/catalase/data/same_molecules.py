@@ -86,7 +86,7 @@ class SameMolecules:
             )
         first = [rows[0] for rows in self._molecules.rows.values()]
         smiles_of = {row: form.smiles for row, form in zip(self._table.rows.tolist(), self._forms, strict=True)}
-        labels = self._molecules.merged("train", "missing" if duplicates == "drop" else duplicates)
+        labels = self._molecules.merged("train", duplicates if duplicates in ("mean", "first") else "missing")
         failures = [*self._table.failures, *self._failures]
         kept = np.ones(len(first), bool)
         if duplicates == "drop":

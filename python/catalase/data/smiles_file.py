@@ -12,7 +12,7 @@ from typing import IO
 from .._internal.report import Failure
 from .columns import named_smiles
 from .table_file import Table, unpacked
-from .text_format import DELIMITERS, known_encoding
+from .text_format import DELIMITERS, encoding_of, known_encoding
 
 _BLOCK = 2**16  # characters that are read at a time
 _LONGEST_LINE = 2**22  # characters, enough for a SMILES of at most 2**20, its name and more columns
@@ -140,7 +140,7 @@ def split_line(line: str) -> tuple[str, str, str]:
 
 def names_columns(head: bytes, wanted: tuple[str | None, ...] = ()) -> bool:
     """Return whether the first line of a file is the header of a table: it names a column of SMILES, or a wanted one."""
-    header = re.split("[\r\n]", head.decode("utf-8-sig", "replace").lstrip("\r\n"), maxsplit=1)[0]
+    header = re.split("[\r\n]", head.decode(encoding_of(head), "replace").lstrip("\ufeff\r\n"), maxsplit=1)[0]
     for delimiter in DELIMITERS:
         fields = [field.strip('"') for field in header.split(delimiter)]
         if len(fields) > 1 and (named_smiles(fields) is not None or set(fields) & set(filter(None, wanted))):
