@@ -136,7 +136,7 @@ def test_pic50_is_learned_predicted_and_scored_under_its_name(here, capsys):
     assert len(values) == 59 and 3 < np.mean(values) < 9
     assert "read as nM (from the column's name)" in run(capsys, "evaluate", "m", "t.csv")
     said = run(capsys, "train", "t.csv", "--task", "active", *TRAIN, "--transform", "log10", code=1)
-    assert "column 'active' holds the words 'yes', 'no'; log10 needs numbers" in said
+    assert "column 'active' holds the words 'no', 'yes'; log10 needs numbers" in said
 
 
 def test_words_of_two_classes_make_a_classification(here, capsys):

@@ -86,6 +86,12 @@ def test_pic50_names_its_task_and_is_found_in_the_table_again(path):
     assert "-log10 of the concentration in mol/l, read as nM (from the column's name)" in table.summary[1]
 
 
+def test_two_columns_of_one_transformed_name_are_refused(tmp_path):
+    (tmp_path / "t.csv").write_text("smiles,IC50 (nM),IC50 (uM)\nC,1,2\n")
+    with pytest.raises(ValueError, match="pIC50 gives several columns one name: pIC50, pIC50; rename them"):
+        read(tmp_path / "t.csv", "IC50 (nM)", "IC50 (uM)", transform="pIC50")
+
+
 def test_labels_over_many_decades_are_pointed_out(tmp_path):
     (tmp_path / "t.csv").write_text("smiles,IC50\nC,1\nCC,10\nCCC,1000000\n")
     assert (
@@ -128,6 +134,9 @@ def test_columns_that_are_not_there_and_tables_without_rows_are_a_sentence(path,
         read(path, "Structure")
     with pytest.raises(ValueError, match=r"--positive oui is in no cell of the columns of labels"):
         read(path, "active", positive=["oui"])
+    (tmp_path / "twice.csv").write_text("smiles,smiles,y\nC,C,1\n")
+    with pytest.raises(ValueError, match=r"train: .* has more than one column 'smiles'; rename all but one"):
+        read(tmp_path / "twice.csv", "y")
     (tmp_path / "e.csv").write_text("smiles,y\n")
     with pytest.raises(ValueError, match="holds no rows below its header"):
         read(tmp_path / "e.csv", "y")

@@ -202,3 +202,12 @@ def test_choices_that_are_not_there_are_refused():
     for wrong in ({"decimal": ";"}, {"censored": "keep"}, {"transform": "ln"}, {"unit": "nm"}):
         with pytest.raises(ValueError, match="LabelFormat"):
             LabelFormat(**wrong)
+    with pytest.raises(TypeError, match="positive must be a list of words, got 'yes'"):
+        LabelFormat(positive="yes")
+
+
+@pytest.mark.parametrize("column", ["pIC50", "EGFR pKi", "mean pEC50 (M)"])
+def test_what_is_transformed_already_is_not_transformed_again(column):
+    with pytest.raises(ValueError, match="holds -log10 of a concentration already, by its name; leave pIC50 out"):
+        labels(["7.5"], column, transform="pIC50")
+    assert labels(["7.5"], column).values.tolist() == [7.5]

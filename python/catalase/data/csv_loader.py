@@ -225,18 +225,20 @@ class CSVLoader:
         return X, kept
 
 
-def check_columns(file: str | Path, present: Sequence[str] | None, wanted: Sequence[str]) -> None:
+def check_columns(
+    file: str | Path, present: Sequence[str] | None, wanted: Sequence[str], function: str = "CSVLoader"
+) -> None:
     """Refuse a table that lacks a column; the error names the columns that it has."""
     if not present:
-        raise ValueError(f"CSVLoader: {file} is empty; it needs a header line")
+        raise ValueError(f"{function}: {file} is empty; it needs a header line")
     missing = [name for name in dict.fromkeys(wanted) if name not in present]
     if missing:
         shown = ", ".join(map(repr, present[:30])) + (", ..." if len(present) > 30 else "")
-        raise ValueError(f"CSVLoader: {file} has no column {', '.join(map(repr, missing))}; it has {shown}")
+        raise ValueError(f"{function}: {file} has no column {', '.join(map(repr, missing))}; it has {shown}")
     twice = [name for name in dict.fromkeys(wanted) if list(present).count(name) > 1]
     if twice:
         raise ValueError(
-            f"CSVLoader: {file} has more than one column {', '.join(map(repr, twice))}; rename all but one"
+            f"{function}: {file} has more than one column {', '.join(map(repr, twice))}; rename all but one"
         )
 
 

@@ -196,10 +196,10 @@ def read_labelled_table(
     form = labels or LabelFormat()
     with open_table(file, function, delimiter=delimiter, encoding=encoding, wanted=smiles_column) as table:
         smiles = table.smiles_column(smiles_column, preferred)
-        check_columns(table.name, table.header, [smiles])
+        check_columns(table.name, table.header, [smiles], function)
         if not tasks:
             raise ValueError(f"{function}: {_tasks_among(table, smiles)}")
-        columns, forms = _columns(tasks, table, form)
+        columns, forms = _columns(function, tasks, table, form)
         if smiles in columns:
             raise ValueError(f"{function}: --task {smiles} is the column of SMILES; name the column to learn")
         rows = _Rows(table, smiles, columns)
@@ -212,6 +212,9 @@ def read_labelled_table(
     _check_positive(where, form.positive, rows.cells)
     parts = zip(columns, rows.cells, forms, strict=True)
     read = [(read_labels(where, column, cells, own), cells, own) for column, cells, own in parts]
+    names = [column.name for column, _, _ in read]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{where}: {form.transform} gives several columns one name: {', '.join(names)}; rename them")
     y = np.stack([column.values for column, _, _ in read], axis=1)
     failures = list(rows.failures)
     gone = set[int]()
@@ -232,7 +235,7 @@ def read_labelled_table(
         smiles=rows.smiles,
         rows=np.array(rows.numbers, np.int64),
         y=y,
-        tasks=[column.name for column, _, _ in read],
+        tasks=names,
         mode="classification" if all(column.is_classes for column, _, _ in read) else "regression",
         smiles_column=smiles,
         total=rows.total,
@@ -279,11 +282,13 @@ class _Rows:
             self.total += len(part)
 
 
-def _columns(tasks: Sequence[str], table: Table, form: LabelFormat) -> tuple[list[str], list[LabelFormat]]:
+def _columns(
+    function: str, tasks: Sequence[str], table: Table, form: LabelFormat
+) -> tuple[list[str], list[LabelFormat]]:
     """Return the column of each task, and how it is read."""
     found = [None if form.transform else column_of(task, table.header) for task in tasks]
     columns = [task if one is None else one[0] for task, one in zip(tasks, found, strict=True)]
-    check_columns(table.name, table.header, columns)
+    check_columns(table.name, table.header, columns, function)
     return columns, [form if one is None else replace(form, transform=one[1]) for one in found]
 
 

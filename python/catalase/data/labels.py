@@ -45,7 +45,8 @@ _DOT = re.compile(r"[+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 # Groups of three digits between separators: 1,234 and 1.234 are such as well as decimal numbers.
 _GROUPS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:[,.'\u2019 \u00a0\u202f][0-9]{3})+(?:[,.][0-9]*)?")
 _UNIT = re.compile(r"(?<![A-Za-z])(?:([pnum\u00b5\u03bc]?)M|([pnum\u00b5\u03bc]?)mol ?/ ?[lL])(?![A-Za-z])")
-_MEASURE = re.compile(r"(?:[IEAXDGC]C|GI|ED|LD)50(?![0-9])|K[id](?![A-Za-z])", re.I)
+_MEASURE = re.compile(r"(?:(?:[IEAXDGC]C|GI|ED|LD)50(?![0-9])|K[id](?![A-Za-z]))", re.I)
+_TRANSFORMED = re.compile(rf"(?<![A-Za-z])p{_MEASURE.pattern}", re.I)
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ class LabelFormat:
     positive: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        if isinstance(self.positive, str):
+            raise TypeError(f"LabelFormat: positive must be a list of words, got {self.positive!r}; wrap it in [ ]")
         for name, choices in (("decimal", (".", ",")), ("transform", TRANSFORMS), ("unit", tuple(UNITS))):
             if getattr(self, name) is not None:
                 choice("LabelFormat", name, getattr(self, name), choices)
@@ -210,7 +213,8 @@ def read_labels(where: str, column: str, texts: Sequence[str], form: LabelFormat
     ValueError
         For a column of two words of which it is not known which means 1.
     """
-    counts = Counter(strip_white(text) for text in texts)
+    stripped = [strip_white(text) for text in texts]
+    counts = Counter(stripped)
     lowered = Counter[str]()
     for text, count in counts.items():
         lowered[text.lower()] += count
@@ -219,6 +223,10 @@ def read_labels(where: str, column: str, texts: Sequence[str], form: LabelFormat
     parsed = {text: parse_number(text, form.decimal) for text in counts if text not in absent}
     words = _words(where, column, counts, parsed, form.positive)
     result = LabelColumn(column if form.transform is None else transformed_name(column, form.transform), np.empty(0))
+    if form.transform == "pIC50" and _TRANSFORMED.search(column):
+        raise ValueError(
+            f"{where}: column {column!r} holds -log10 of a concentration already, by its name; leave pIC50 out"
+        )
     if words and form.transform is not None:
         raise ValueError(f"{where}: column {column!r} holds the words {_quoted(words)}; {form.transform} needs numbers")
     unit, named = _unit(column, form) if form.transform == "pIC50" else ("", "")
@@ -239,7 +247,6 @@ def read_labels(where: str, column: str, texts: Sequence[str], form: LabelFormat
         value_of[text] = math.nan if reason else value
         if reason:
             fault_of[text] = reason
-    stripped = [strip_white(text) for text in texts]
     result.values = np.array([value_of.get(text, math.nan) for text in stripped], np.float64)
     result.missing = sum(counts[text] for text in absent)
     bounds = {text for text, number in parsed.items() if number.bound and not words and text not in fault_of}

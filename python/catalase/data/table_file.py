@@ -113,6 +113,8 @@ class Table:
         if wanted is not None:
             return wanted if wanted in self.header or self.structures is None else self.structures
         found = smiles_among(self.header, preferred) or self.structures
+        if found is None and "smiles" in self.header:
+            return "smiles"  # the caller refuses a name that several columns have
         if found is None:
             if not self.header:
                 raise ValueError(f"{self._function}: {self.name} is empty; it needs a header line")
