@@ -230,23 +230,9 @@ def read_labels(where: str, column: str, texts: Sequence[str], form: LabelFormat
     if words and form.transform is not None:
         raise ValueError(f"{where}: column {column!r} holds the words {_quoted(words)}; {form.transform} needs numbers")
     unit, named = _unit(column, form) if form.transform == "pIC50" else ("", "")
-    value_of: dict[str, float] = {}
-    fault_of: dict[str, str] = {}
-    for text, number in parsed.items():
-        value, reason = number.value, number.reason
-        if words:
-            value = words.get(text.lower(), value if value in (0.0, 1.0) else math.nan)
-            reason = "" if value == value else f"needs one of {_quoted(words)}, got {text[:40]!r}"
-        elif number.bound and form.censored != "bound":
-            value, reason = math.nan, ""
-        elif form.transform is not None and not reason:
-            if value > 0:
-                value = UNITS[unit] - math.log10(value) if unit else math.log10(value)
-            else:
-                reason = f"{form.transform} needs a number above 0, got {text[:40]!r}"
-        value_of[text] = math.nan if reason else value
-        if reason:
-            fault_of[text] = reason
+    read = {text: _value(text, number, words, form, unit) for text, number in parsed.items()}
+    value_of = {text: math.nan if reason else value for text, (value, reason) in read.items()}
+    fault_of = {text: reason for text, (_, reason) in read.items() if reason}
     result.values = np.array([value_of.get(text, math.nan) for text in stripped], np.float64)
     result.missing = sum(counts[text] for text in absent)
     bounds = {text for text, number in parsed.items() if number.bound and not words and text not in fault_of}
@@ -260,6 +246,21 @@ def read_labels(where: str, column: str, texts: Sequence[str], form: LabelFormat
     elif form.transform is not None:
         result.notes.append(f"log10 of {column!r}")
     return result
+
+
+def _value(text: str, number: Number, words: dict[str, float], form: LabelFormat, unit: str) -> tuple[float, str]:
+    """Return the label of a cell, and why it has none, or ""; ``unit`` is that of pIC50."""
+    if words:
+        value = words.get(text.lower(), number.value if number.value in (0.0, 1.0) else math.nan)
+        return value, "" if value == value else f"needs one of {_quoted(words)}, got {text[:40]!r}"
+    if number.bound and form.censored != "bound":
+        return math.nan, ""
+    if form.transform is None or number.reason:
+        return number.value, number.reason
+    if number.value <= 0:
+        return math.nan, f"{form.transform} needs a number above 0, got {text[:40]!r}"
+    log10 = math.log10(number.value)
+    return UNITS[unit] - log10 if unit else log10, ""
 
 
 def _words(
