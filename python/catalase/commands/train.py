@@ -167,21 +167,24 @@ def run(options: argparse.Namespace) -> int:
     unreadable.check_share(table.report, table.lost)
     lost, readable = table.lost, len(table)
     same = _same_molecules(console, table, standardize)
+    notes = []
     if standardize:
         merged, notes = same.merged(options.duplicates or "mean")
         table, same = training.read(merged), None
         notes.append(f"trained on {len(table):,} molecules of {readable:,} rows; standardize those to predict, too")
-        for note in notes:
-            console.print(note)
     elif same is None and standardize is None:
-        console.print(
+        notes = [
             f"salts and duplicates were not looked for in more than {_MOST_CHECKED:,} rows; --standardize does both"
-        )
+        ]
     unreadable.check_share(table.report, _lost(lost, table))
     failed = unreadable.tell(console, table.report, _lost(lost, table))
     classification = table.mode == "classification" if options.classification is None else options.classification
     if classification and options.classification is None:
         console.print("all labels are 0 and 1, so classes are learned; --no-classification learns numbers")
+    if classification:
+        tables.check_classes(table.y[table.y == table.y], table.tasks)
+    for note in notes:
+        console.print(note)
     training.train(console, table, classification, same, out)
     return exit_code(failed, options)
 
