@@ -218,6 +218,19 @@ def test_standard_output_is_taken_wherever_a_result_is_written(here, capfdbinary
     assert b"resume needs a file" in capfdbinary.readouterr().err
 
 
+def test_a_table_comes_through_standard_input(here, capsys, monkeypatch):
+    write("t.csv", [("SMILES", "y"), *((s, y) for s, _, y in ROWS)], ";", "utf-16")
+    data = (here / "t.csv").read_bytes()
+    lines = [
+        ["train", "-", "--task", "y", *TRAIN], ["evaluate", "m", "-"], ["predict", "m", "-", "-o", "p.csv"],
+        ["screen", "m", "-", "-o", "h.csv"], ["featurize", "-", "-o", "f.csv"], ["standardize", "-", "-o", "s.csv"],
+    ]  # fmt: skip
+    for line in lines:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+        assert "SMILES in column 'SMILES'" in run(capsys, *line), line
+    assert len(read("p.csv")) == len(read("h.csv")) == len(read("f.csv")) == len(read("s.csv")) == 60
+
+
 def test_screening_says_where_no_names_are_known_and_reads_text_with_a_header(here, capsys):
     write("t.csv", [("smiles", "y"), *((s, y) for s, _, y in ROWS)])
     run(capsys, "train", "t.csv", "--task", "y", *TRAIN)

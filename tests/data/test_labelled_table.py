@@ -60,6 +60,7 @@ def test_a_messy_table_is_read_whole_and_every_fault_is_named(path):
         "be read and are missing now: needs a number or nothing, got 'many'",
         "active: 5 labels, 3 of class 1 and 2 of class 0; 'yes' is 1 and 'no' is 0; 1 missing; 1 cannot be read and is missing "
         "now: needs one of 'yes', 'no', got 'perhaps'",
+        "active has two classes, the other tasks numbers; train on them apart to learn classes",
     ]
 
 
