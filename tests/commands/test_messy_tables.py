@@ -11,11 +11,19 @@ import pytest
 
 import catalase as ct
 from catalase.commands import main
+from catalase.commands.common import options
+from catalase.data import labels, same_molecules
 
 from .test_command_line import molecules
 
 TRAIN = ["--epochs", "2", "--layer", "8", "--size", "128", "--splitter", "random", "--out", "m", "--force"]
 ROWS = [(s, f"n{i}", f"{v + 3:.2f}".replace(".", ",")) for i, (s, v) in enumerate(molecules(60))]
+
+
+def test_the_choices_of_the_options_are_those_of_the_library():
+    for name in ("CENSORED", "TRANSFORMS"):
+        assert getattr(options, name) == getattr(labels, name)
+    assert tuple(labels.UNITS) == options.UNITS and options.DUPLICATES == same_molecules.DUPLICATES
 
 
 def write(name, rows, delimiter=";", encoding="utf-8", ends="\r\n"):

@@ -51,6 +51,8 @@ class LabelledTable:
         What was read as what, a sentence for the table and one for each task.
     failures : list of Failure
         The cells and rows that could not be read; a row that has lost its molecule or its only labels is left out.
+    merged : int64 ndarray
+        Rows that became part of the molecule of an earlier row (`same_molecules.SameMolecules`).
     """
 
     name: str
@@ -63,6 +65,7 @@ class LabelledTable:
     total: int
     summary: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    merged: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.smiles)
@@ -97,9 +100,9 @@ class LabelledTable:
 
     @property
     def lost(self) -> NDArray[np.int64]:
-        """The rows that are left out."""
+        """The rows that are left out, and are not merged into others."""
         gone = np.ones(self.total, bool)
-        gone[self.rows] = False
+        gone[self.rows] = gone[self.merged] = False
         return np.flatnonzero(gone)
 
 
