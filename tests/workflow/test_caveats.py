@@ -21,6 +21,14 @@ def test_a_sound_result_has_none_and_warnings_of_the_training_come_first():
     assert caveats_of(outcome(warnings=["cut short"])) == ["cut short"]
 
 
+def test_a_training_that_was_cut_short_is_said():
+    assert only(outcome(plan={"cut short": "the time budget"})).startswith(
+        "The training was cut short by the time budget: "
+    )
+    assert only(outcome(plan={"cut short": True})).startswith("The training was cut short: another run")
+    assert caveats_of(outcome(plan={"cut short": False})) == []
+
+
 def test_fewer_than_30_test_labels_are_few():
     made = outcome()
     test = np.flatnonzero((made.parts == "test") & ~np.isnan(made.measured[:, 0]))

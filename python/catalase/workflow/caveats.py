@@ -28,15 +28,25 @@ def caveats_of(outcome: Outcome) -> list[str]:
     Returns
     -------
     list of str
-        ``outcome.warnings``, then sentences on: a test part with fewer than 30 labels, or with one class; labels that
-        spread over four decades and were not transformed; a member whose loss has not fallen; a baseline with a better
-        score than the model; intervals that held on the test part more rarely, or more often, than chance allows (two-sided
-        binomial test, 1%).
+        ``outcome.warnings``, then sentences on: a training that was cut short (``plan["cut short"]``); a test part with
+        fewer than 30 labels, or with one class; labels that spread over four decades and were not transformed; a member
+        whose loss has not fallen; a baseline with a better score than the model; intervals that held on the test part more
+        rarely, or more often, than chance allows (two-sided binomial test, 1%).
     """
     found = [*outcome_of("caveats_of", outcome).warnings]
-    for look in (_few_labels, _one_class, _decades, _losses, _baselines, _intervals):
+    for look in (_cut_short, _few_labels, _one_class, _decades, _losses, _baselines, _intervals):
         found += look(outcome)
     return found
+
+
+def _cut_short(outcome: Outcome) -> Iterator[str]:
+    reason = outcome.plan.get("cut short")
+    if reason:
+        by = f" by {reason}" if isinstance(reason, str) else ""
+        yield (
+            f"The training was cut short{by}: another run with the same seed may give another model. The model card lists what "
+            "was left out; a larger time budget (--time-budget) leaves room for it."
+        )
 
 
 def _few_labels(outcome: Outcome) -> Iterator[str]:
