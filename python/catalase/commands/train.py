@@ -165,23 +165,26 @@ def run(options: argparse.Namespace) -> int:
     unreadable.check_share(table.report, table.lost)
     table = training.read(table)
     unreadable.check_share(table.report, table.lost)
-    lost, readable = table.lost, len(table)
+    readable = len(table)
     same = _same_molecules(console, table, standardize)
+    notes = []
     if standardize:
         merged, notes = same.merged(options.duplicates or "mean")
         table, same = training.read(merged), None
         notes.append(f"trained on {len(table):,} molecules of {readable:,} rows; standardize those to predict, too")
-        for note in notes:
-            console.print(note)
     elif same is None and standardize is None:
-        console.print(
+        notes = [
             f"salts and duplicates were not looked for in more than {_MOST_CHECKED:,} rows; --standardize does both"
-        )
-    unreadable.check_share(table.report, _lost(lost, table))
-    failed = unreadable.tell(console, table.report, _lost(lost, table))
+        ]
+    unreadable.check_share(table.report, table.lost)
+    failed = unreadable.tell(console, table.report, table.lost)
     classification = table.mode == "classification" if options.classification is None else options.classification
     if classification and options.classification is None:
         console.print("all labels are 0 and 1, so classes are learned; --no-classification learns numbers")
+    if classification:
+        tables.check_classes(table.y[table.y == table.y], table.tasks)
+    for note in notes:
+        console.print(note)
     training.train(console, table, classification, same, out)
     return exit_code(failed, options)
 
@@ -208,14 +211,6 @@ def _same_molecules(console: Any, table: Any, wanted: bool | None) -> Any:
         return None
     with console.progress("looking for salts and duplicates", len(table)) as advance:
         return SameMolecules(table, advance)
-
-
-def _lost(lost: Any, table: Any) -> Any:
-    """Return the rows that are lost: those that were before, and those with failures that are in the table no more."""
-    import numpy as np
-
-    failed = np.array([failure.position for failure in table.failures], np.int64)
-    return np.union1d(lost, np.setdiff1d(failed, table.rows))
 
 
 def _check_tasks(tasks: Sequence[str], smiles: str | None) -> None:
