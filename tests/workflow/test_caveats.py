@@ -52,6 +52,18 @@ def test_test_labels_of_one_class_are_named():
     ]
 
 
+def test_a_class_with_fewer_than_five_test_labels_is_named():
+    made = outcome("classification")
+    measured = made.measured.copy()
+    test = np.flatnonzero(made.known(0, "test"))
+    measured[test] = 0
+    measured[test[:5]] = 1
+    assert caveats_of(outcome("classification", measured=measured, metrics={})) == []
+    measured[test[4]] = 0
+    found = only(outcome("classification", measured=measured, metrics={}))
+    assert found.startswith("The rarer class has fewer than 5 test labels in activity (4 labels)")
+
+
 def test_labels_over_decades_are_to_be_transformed():
     made = outcome()
     nanomolar = 10 ** (4.5 - made.measured / 2)
