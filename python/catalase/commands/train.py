@@ -166,19 +166,19 @@ def run(options: argparse.Namespace) -> int:
     table = training.read(table)
     unreadable.check_share(table.report, table.lost)
     readable = len(table)
-    same = _same_molecules(console, table, standardize)
+    same, notes = _same_molecules(console, table, standardize), []
     if standardize:
         merged, notes = same.merged(options.duplicates or "mean")
         table, same = training.read(merged), None
         notes.append(f"trained on {len(table):,} molecules of {readable:,} rows; standardize those to predict, too")
-        for note in notes:
-            console.print(note)
     elif same is None and standardize is None:
-        console.print(
+        notes = [
             f"salts and duplicates were not looked for in more than {_MOST_CHECKED:,} rows; --standardize does both"
-        )
+        ]
     unreadable.check_share(table.report, table.lost)
     failed = unreadable.tell(console, table.report, table.lost)
+    for note in notes:
+        console.print(note)
     classification = table.mode == "classification" if options.classification is None else options.classification
     if classification and options.classification is None:
         console.print("all labels are 0 and 1, so classes are learned; --no-classification learns numbers")
