@@ -166,7 +166,8 @@ def run(options: argparse.Namespace) -> int:
     table = training.read(table)
     unreadable.check_share(table.report, table.lost)
     readable = len(table)
-    same, notes = _same_molecules(console, table, standardize), []
+    same = _same_molecules(console, table, standardize)
+    notes = []
     if standardize:
         merged, notes = same.merged(options.duplicates or "mean")
         table, same = training.read(merged), None
@@ -177,11 +178,13 @@ def run(options: argparse.Namespace) -> int:
         ]
     unreadable.check_share(table.report, table.lost)
     failed = unreadable.tell(console, table.report, table.lost)
-    for note in notes:
-        console.print(note)
     classification = table.mode == "classification" if options.classification is None else options.classification
     if classification and options.classification is None:
         console.print("all labels are 0 and 1, so classes are learned; --no-classification learns numbers")
+    if classification:
+        tables.check_classes(table.y[table.y == table.y], table.tasks)
+    for note in notes:
+        console.print(note)
     training.train(console, table, classification, same, out)
     return exit_code(failed, options)
 

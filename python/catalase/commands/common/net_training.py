@@ -33,8 +33,6 @@ class NetTraining:
     def train(self, console: Console, table: Any, classification: bool, same: Any, out: Path) -> None:
         """Split, train with early stopping, save the model, and score it on the parts held out."""
         options = self._options
-        if classification:
-            tables.check_classes(self._dataset, table.tasks)
         split = _split(self._dataset, options.splitter, options.seed)
         parts = _scaled([self._dataset.select(part) for part in split])
         if same is not None:
