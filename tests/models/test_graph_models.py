@@ -1,4 +1,4 @@
-"""DMPNNModel and GraphConvModel: training, units, missing labels, saving, bits, and what is refused."""
+"""DMPNNModel, GraphConvModel, GINModel and AttentiveFPModel: training, units, missing labels, saving, bits, and what is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,15 @@ def graph_conv(**options):
     return ct.models.GraphConvModel(**chosen | options)
 
 
-MODELS = {"dmpnn": dmpnn, "graph conv": graph_conv}
+def gin(**options):
+    return ct.models.GINModel(**{"n_tasks": 1, "emb_dim": 16, "seed": 0} | options)
+
+
+def attentive_fp(**options):
+    return ct.models.AttentiveFPModel(**{"n_tasks": 1, "graph_feat_size": 16, "seed": 0} | options)
+
+
+MODELS = {"dmpnn": dmpnn, "graph conv": graph_conv, "gin": gin, "attentive fp": attentive_fp}
 
 
 def features_of(make):
@@ -51,10 +59,11 @@ def test_a_regression_is_learned_in_the_units_of_its_labels():
     )
 
 
-def test_graph_convolutions_learn(rng):
+@pytest.mark.parametrize("make", [graph_conv, gin, attentive_fp])
+def test_nets_without_units_learn_standardized_labels(make):
     y = ((LENGTHS - LENGTHS.mean()) / LENGTHS.std())[:, None]
-    model = graph_conv(batch_size=8, learning_rate=3e-3)
-    model.fit(dataset(graph_conv, y), nb_epoch=60)
+    model = make(batch_size=8, learning_rate=3e-3)
+    model.fit(dataset(make, y), nb_epoch=60)
     assert ct.metrics.r2_score(y, model.predict(CHAINS)) > 0.8
 
 
@@ -142,7 +151,7 @@ def test_unreadable_molecules_keep_their_places(make):
 
 def test_what_does_not_fit_is_refused(make):
     model = make(mode="regression")
-    other = "convmol" if model.features == "dmpnn" else "dmpnn"
+    other = "convmol" if model.features != "convmol" else "dmpnn"
     with pytest.raises(ValueError, match=f"features '{model.features}', got '{other}'"):
         model.predict(ct.ops.mol_graphs(["CCO"], features=other))
     with pytest.raises(TypeError, match="X must be molecular graphs"):

@@ -10,12 +10,14 @@ from .model import Model
 
 if TYPE_CHECKING:
     from . import tensorgraph
+    from .attentive_fp import AttentiveFPModel
     from .boosting import GBDTModel
     from .cnn import CNN
     from .dmpnn import DMPNNModel
     from .ensemble import Ensemble
     from .estimators import SklearnModel
     from .gaussian_process import TanimotoGP
+    from .gin import GINModel
     from .graph_conv import GraphConvModel
     from .language import LanguageModel
     from .multitask import MultitaskClassifier, MultitaskRegressor
@@ -28,10 +30,12 @@ if TYPE_CHECKING:
     from .unet import UNet
 
 __all__ = [
+    "AttentiveFPModel",
     "CNN",
     "DMPNNModel",
     "Ensemble",
     "GBDTModel",
+    "GINModel",
     "GraphConvModel",
     "LanguageModel",
     "Model",
@@ -55,10 +59,12 @@ __all__ = [
 
 # Where each class lives: a module is imported when one of its names is first asked for.
 _MODULES = {
+    "AttentiveFPModel": "attentive_fp",
     "CNN": "cnn",
     "DMPNNModel": "dmpnn",
     "Ensemble": "ensemble",
     "GBDTModel": "boosting",
+    "GINModel": "gin",
     "GraphConvModel": "graph_conv",
     "LanguageModel": "language",
     "MultitaskClassifier": "multitask",

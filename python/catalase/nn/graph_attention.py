@@ -282,7 +282,8 @@ class AttentiveFP(Module):
         rows = self.atoms(Tensor(atoms))
         for layer, lists in zip(self.layers, paths.depths, strict=True):
             index, offsets, bond = _entries(lists, self.self_loops, len(bonds) - 1)
-            state = F.gather_rows(rows, lists.kind)  # type: ignore[arg-type]  # lists along atoms have kinds
+            own: Any = lists.kind
+            state = F.gather_rows(rows, own)
             if layer is self.layers[0]:
                 rows, index = self._pairs(atoms, bonds, index, bond), np.arange(len(index))
             rows = layer(state, state, rows, index, offsets).relu()
