@@ -68,7 +68,7 @@ def gat(**options):
 
 
 STACKS = {
-    "GIN": gin(), "GIN with a learned eps": gin(eps=0.3, train_eps=True, hidden=9), "GIN with a fixed eps": gin(eps=-0.4, activation="tanh"),
+    "GIN": gin(), "GIN with a learned eps": gin(eps=0.3, train_eps=True, hidden=9), "GIN with a fixed eps": gin(eps=0.4, activation="tanh"),
     "GINE": gin(bond_features=11), "GAT": gat(), "GAT of heads": gat(heads=3), "GAT of averaged heads": gat(heads=3, concat=False, bias=False),
     "GAT without loops": gat(self_loops=False, negative_slope=0.05), "GATv2": gat(v2=True, heads=2),
 }  # fmt: skip
@@ -282,10 +282,14 @@ def test_lists_and_graphs_that_do_not_fit_are_refused():
     batch = ct.data.GraphBatch(ct.ops.mol_graphs(["CCO"], features="molgraph"))
     paths = batch.environments(1, along="atoms and bonds")
     layer = ct.nn.GINConv(30, 4, bond_features=11, rng=0)
-    with pytest.raises(ValueError, match="GINConv: a layer with bond_features needs lists along 'atoms and bonds'"):
+    with pytest.raises(ValueError, match="GINConv: a layer with bond_features needs lists with bonds"):
         layer(paths.atom_features, batch.environments(1, along="atoms").depths[0], paths.bond_features)
-    with pytest.raises(ValueError, match="GINConv: a layer with bond_features"):
+    with pytest.raises(TypeError, match="GINConv: bonds must be a Tensor"):
         layer(paths.atom_features, paths.depths[0])
+    with pytest.raises(ValueError, match=r"GINConv: bonds must have shape \(kinds, 11\)"):
+        layer(paths.atom_features, paths.depths[0], paths.atom_features)
+    with pytest.raises(ValueError, match=r"GINConv: x must have shape \(3, 30\), a row for each at the depth below"):
+        layer(paths.atom_features[:2], paths.depths[0], paths.bond_features)
     with pytest.raises(TypeError, match="GATConv: lists must be one of the depths"):
         ct.nn.GATConv(30, 4, rng=0)(paths.atom_features, paths.molecules)
     with pytest.raises(

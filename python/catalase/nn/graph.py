@@ -329,16 +329,17 @@ def uniform_linear(
     return Linear(in_features, out_features, activation, weight_init=limit, bias_init=limit, rng=rng)
 
 
-def rows_below(name: str, x: Any, lists: Any) -> tuple[Tensor, NDArray[np.int32]]:
-    """Return rows of the depth below as a tensor, and which of them is each row's own; refuse lists that do not say so."""
-    if not isinstance(lists, RowLists) or lists.kind is None:
+def rows_below(name: str, x: Any, lists: Any, features: int) -> tuple[Tensor, NDArray[np.int32]]:
+    """Return rows of the depth below as a tensor, and the number of each row's own there; refuse what does not fit."""
+    if not isinstance(lists, RowLists) or lists.kind is None or lists.transposed is None:
         raise TypeError(
             f"{name}: lists must be one of the depths of catalase.data.GraphBatch.environments(depth, along='atoms'), got "
             f"{shown(lists)}"
         )
     x = as_tensor(name, "x", x)
-    if x.ndim != 2:
-        raise ValueError(f"{name}: x must be a matrix of one row for each atom, got shape {x.shape}")
+    shape = (len(lists.transposed[1]) - 1, features)
+    if x.shape != shape:
+        raise ValueError(f"{name}: x must have shape {shape}, a row for each at the depth below, got {x.shape}")
     return x, lists.kind
 
 
@@ -356,7 +357,7 @@ class GINConv(Module):
     hidden : int, optional
         Width between the two dense layers of the MLP; ``out_features`` where left out.
     eps : float
-        The (first) value of epsilon.
+        The (first) value of epsilon, 0 or more.
     train_eps : bool
         Whether epsilon is learned.
     bond_features : int, optional
@@ -411,12 +412,12 @@ class GINConv(Module):
     ) -> None:
         super().__init__()
         name = "GINConv"
-        inputs = whole_number(name, "in_features", in_features, 1, LARGEST_SIZE)
+        self.features = inputs = whole_number(name, "in_features", in_features, 1, LARGEST_SIZE)
         outputs = whole_number(name, "out_features", out_features, 1, LARGEST_SIZE)
         hidden = outputs if hidden is None else whole_number(name, "hidden", hidden, 1, LARGEST_SIZE)
         activation_code(name, activation)
         rng = random_generator(name, rng)
-        eps = number(name, "eps", eps)
+        eps = number(name, "eps", eps, at_least=0, at_most=1e6)
         self.eps: Parameter | float = (
             Parameter(np.array([eps], np.float32)) if flag(name, "train_eps", train_eps) else eps
         )
@@ -428,14 +429,19 @@ class GINConv(Module):
         self.last = uniform_linear(hidden, outputs, rng=rng)
 
     def forward(self, x: Tensor | NDArray[Any], lists: RowLists, bonds: Any = None) -> Tensor:  # type: ignore[override]
-        x, own = rows_below("GINConv", x, lists)
+        x, own = rows_below("GINConv", x, lists, self.features)
         if self.bonds is None:
             sums = F.gather_sum(x, lists.index, lists.offsets, transposed=lists.transposed)
         else:
-            if bonds is None or lists.bond is None:
+            if lists.bond is None:
                 raise ValueError(
-                    "GINConv: a layer with bond_features needs lists along 'atoms and bonds' and the features of their bonds; "
-                    "give paths.bond_features of batch.environments(depth, along='atoms and bonds')"
+                    "GINConv: a layer with bond_features needs lists with bonds; make them with "
+                    "batch.environments(depth, along='atoms and bonds')"
+                )
+            bonds, width = as_tensor("GINConv", "bonds", bonds), self.bonds.w.shape[0]
+            if bonds.ndim != 2 or bonds.shape[1] != width:
+                raise ValueError(
+                    f"GINConv: bonds must have shape (kinds, {width}), such as paths.bond_features, got {bonds.shape}"
                 )
             messages = F.gather_rows(x, lists.index) + F.gather_rows(self.bonds(bonds), lists.bond)
             sums = F.segment_sum(messages.relu(), lists.offsets)
@@ -443,7 +449,7 @@ class GINConv(Module):
 
     def __repr__(self) -> str:
         bonds = None if self.bonds is None else self.bonds.w.shape[0]
-        return f"GINConv({self.first.w.shape[0]}, {self.last.w.shape[1]}, bond_features={bonds})"
+        return f"GINConv({self.features}, {self.last.w.shape[1]}, bond_features={bonds})"
 
 
 def _atom_rows(name: str, x: Any, atoms: Any) -> Tensor:

@@ -44,7 +44,7 @@ class GATConv(Module):
     concat : bool
         Whether the heads' outputs are put side by side (heads * out_features columns), or averaged.
     negative_slope : float
-        Of LeakyReLU.
+        Of LeakyReLU, from 0 to 1.
     dropout : float
         The share of weights alpha that is dropped in training.
     self_loops : bool
@@ -96,11 +96,11 @@ class GATConv(Module):
     ) -> None:
         super().__init__()
         name = "GATConv"
-        inputs = whole_number(name, "in_features", in_features, 1, LARGEST_SIZE)
+        self.features = inputs = whole_number(name, "in_features", in_features, 1, LARGEST_SIZE)
         self.out_features = whole_number(name, "out_features", out_features, 1, LARGEST_SIZE)
         self.heads = whole_number(name, "heads", heads, 1, LARGEST_SIZE)
         self.concat = flag(name, "concat", concat)
-        self.negative_slope = number(name, "negative_slope", negative_slope)
+        self.negative_slope = number(name, "negative_slope", negative_slope, at_least=0, at_most=1)
         dropout = number(name, "dropout", dropout, at_least=0, below=1)
         self.dropout = Dropout(dropout) if dropout else None
         self.self_loops = flag(name, "self_loops", self_loops)
@@ -119,7 +119,7 @@ class GATConv(Module):
         self.b = Parameter(np.zeros(outputs, np.float32), decay=False) if bias else None
 
     def forward(self, x: Tensor | NDArray[Any], lists: RowLists) -> Tensor:  # type: ignore[override]
-        x, kind = rows_below("GATConv", x, lists)
+        x, kind = rows_below("GATConv", x, lists, self.features)
         index, offsets, _ = _entries(lists, self.self_loops)
         targets = np.repeat(kind, np.diff(offsets))
         rows = F.linear(x, self.w).reshape(len(x), self.heads, self.out_features)
@@ -140,7 +140,7 @@ class GATConv(Module):
         return x * self.negative_slope + x.relu() * (1 - self.negative_slope)
 
     def __repr__(self) -> str:
-        return f"GATConv({self.w.shape[0]}, {self.out_features}, heads={self.heads}, v2={self.w_target is not None})"
+        return f"GATConv({self.features}, {self.out_features}, heads={self.heads}, v2={self.w_target is not None})"
 
 
 def _entries(
