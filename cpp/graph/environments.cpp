@@ -369,7 +369,11 @@ Environments plain_atom_environments(const PackedGraphs& g, bool with_bonds) {
   const Arrivals into(g);
   for (const std::int32_t bond : into.bonds) e.atoms.index.push_back(g.source[bond]);
   e.atoms.offsets.assign(into.starts.begin(), into.starts.begin() + g.atoms + 1);
-  if (with_bonds) e.bond_kinds = ascending(g.bonds), e.atoms.bond = into.bonds;
+  if (with_bonds) {
+    ScratchVector<Numbered> kind_of_bond(static_cast<std::size_t>(g.bonds));
+    find_bond_kinds(g, nullptr, e.bond_kinds, kind_of_bond);
+    for (const std::int32_t b : into.bonds) e.atoms.bond.push_back(kind_of_bond[static_cast<std::size_t>(b)].number);
+  }
   return e;
 }
 

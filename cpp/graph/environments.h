@@ -70,7 +70,7 @@ Environments find_environments(const PackedGraphs& graphs, Index depth);
 Environments find_atom_environments(const PackedGraphs& graphs, Index depth, bool with_bonds);
 
 // Every atom and bond a class of its own: lists and sums ascend by the numbers of bonds and atoms. All depths of bonds
-// have one table, bonds[0].
+// have one table, bonds[0]. With the bonds, their codes are still counted once.
 Environments plain_environments(const PackedGraphs& graphs);
 Environments plain_atom_environments(const PackedGraphs& graphs, bool with_bonds);  // one table for all depths, `atoms`
 

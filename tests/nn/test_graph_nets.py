@@ -68,7 +68,7 @@ def gat(**options):
 
 
 STACKS = {
-    "GIN": gin(), "GIN with a learned eps": gin(eps=0.3, train_eps=True, hidden=9), "GIN with a fixed eps": gin(eps=0.4, activation="tanh"),
+    "GIN": gin(), "GIN with a learned eps": gin(train_eps=True, hidden=9), "GIN with a fixed eps": gin(eps=0.4, activation="tanh"),
     "GINE": gin(bond_features=11), "GAT": gat(), "GAT of heads": gat(heads=3), "GAT of averaged heads": gat(heads=3, concat=False, bias=False),
     "GAT without loops": gat(self_loops=False, negative_slope=0.05), "GATv2": gat(v2=True, heads=2),
 }  # fmt: skip

@@ -28,7 +28,8 @@ class GIN(nn.Module):
         self.atoms = uniform_linear(atoms, width, rng=rng)
         options: dict[str, Any] = {"train_eps": model.train_eps, "bond_features": bonds if model.use_edges else None}
         self.layers = [nn.GINConv(width, width, rng=rng, **options) for _ in range(count)]
-        self.norms = [nn.BatchNorm(width) for _ in range(count)] if model.batch_norm else []
+        activations = ["relu"] * (count - 1) + [None]  # none after the last layer
+        self.norms = [nn.BatchNorm(width, activation=name) for name in activations if model.batch_norm]
         self.dropouts = [nn.Dropout(model.dropout) for _ in range(count)] if model.dropout else []
         self.jump = model.jump_knowledge
         width *= count + 1 if self.jump == "concat" else 1
@@ -44,8 +45,8 @@ class GIN(nn.Module):
         seen = [rows]
         for i, (layer, lists) in enumerate(zip(self.layers, paths.depths, strict=True)):
             rows = layer(rows, lists, bonds)
-            rows = self.norms[i](rows) if self.norms else rows
-            rows = rows if i == len(self.layers) - 1 else rows.relu()
+            last = i == len(self.layers) - 1
+            rows = self.norms[i](rows) if self.norms else rows if last else rows.relu()
             rows = self.dropouts[i](rows) if self.dropouts else rows
             if self.jump != "last":
                 own: Any = lists.kind

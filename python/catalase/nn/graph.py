@@ -445,7 +445,10 @@ class GINConv(Module):
                 )
             messages = F.gather_rows(x, lists.index) + F.gather_rows(self.bonds(bonds), lists.bond)
             sums = F.segment_sum(messages.relu(), lists.offsets)
-        return self.last(self.first(F.gather_rows(x, own) * (self.eps + 1.0) + sums))
+        x = x if lists.in_place else F.gather_rows(x, own)
+        if isinstance(self.eps, Parameter) or self.eps:
+            x = x * (self.eps + 1.0)
+        return self.last(self.first(x + sums))
 
     def __repr__(self) -> str:
         bonds = None if self.bonds is None else self.bonds.w.shape[0]

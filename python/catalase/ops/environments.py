@@ -53,6 +53,11 @@ class RowLists:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    @property
+    def in_place(self) -> bool:
+        """Whether ``kind`` is each row's own number, as it is along atoms where each atom has a row of its own."""
+        return self.kind is not None and np.array_equal(self.kind, np.arange(len(self)))
+
     def with_own(self) -> Lists:
         """Return the lists with ``kind`` before the other entries: along atoms, each atom and its neighbours."""
         if self.kind is None:
