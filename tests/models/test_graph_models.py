@@ -170,3 +170,14 @@ def test_an_ensemble_of_graph_nets(make):
         model.fit(dataset(make, LENGTHS[:, None]), nb_epoch=1)
     ensemble = ct.models.Ensemble(models)
     assert np.allclose(ensemble.predict(CHAINS), np.mean([m.predict(CHAINS) for m in models], axis=0), atol=1e-5)
+
+
+@pytest.mark.on_a_device
+def test_a_net_on_a_device_gives_what_it_gives_on_the_cpu(make, backend):
+    model = make(mode="regression", batch_size=16)
+    model.fit(dataset(make, LENGTHS[:, None]), nb_epoch=1)
+    batch = ct.data.GraphBatch(ct.ops.mol_graphs(CHAINS[:6], features=model.features))
+    with ct.nn.inference(), ct.autograd.no_grad():
+        expected = model.module(batch).numpy()
+        found = model.module.to(backend.device)(batch)
+    assert np.allclose(backend.get(found.data), expected, rtol=1e-3, atol=1e-4)

@@ -176,6 +176,21 @@ def test_bits_do_not_depend_on_threads_batch_or_spelling(name, rng):
         assert np.array_equal(net(ct.data.GraphBatch(graphs, rows)).numpy(), whole[rows])
 
 
+@pytest.mark.parametrize(
+    "name", ["GINE", "GIN with a learned eps", "GAT of heads", "GATv2", "AttentiveFP without loops"]
+)
+def test_every_backend_gives_the_values_and_gradients_of_the_cpu(name, backend, rng):
+    batch = ct.data.GraphBatch(ct.ops.mol_graphs(["CCO", "C1CC1", "[Na+].[Cl-]"], features="molgraph"))
+    (net, _), (moved, _) = made(name), made(name)
+    moved.to(backend.device)
+    expected, found = net(batch), moved(batch)
+    expected.sum().backward()
+    found.sum().backward()
+    assert np.allclose(backend.get(found.data), expected.numpy(), rtol=1e-4, atol=1e-5)
+    for p, q in zip(net.parameters(), moved.parameters(), strict=True):
+        assert np.allclose(backend.get(q.grad), p.grad, rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["GINE", "GAT", "AttentiveFP"])
 def test_ten_thousand_atoms(name):
     bonds = [(i, i + 1) for i in range(9_999)] + [(i, i + 5) for i in range(0, 9_000, 9)]

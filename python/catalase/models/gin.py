@@ -40,11 +40,10 @@ class GIN(nn.Module):
     def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
         distinct = not (self.training and (self.norms or self.dropouts))
         paths = batch.environments(len(self.layers), along=self.along, distinct=distinct)
-        atoms, bonds = (to_device_of(x, self.atoms.w.data) for x in (paths.atom_features, paths.bond_features))
-        rows = self.atoms(Tensor(atoms))
+        rows = self.atoms(Tensor(to_device_of(paths.atom_features, self.atoms.w.data)))
         seen = [rows]
         for i, (layer, lists) in enumerate(zip(self.layers, paths.depths, strict=True)):
-            rows = layer(rows, lists, bonds)
+            rows = layer(rows, lists, paths.bond_features)
             last = i == len(self.layers) - 1
             rows = self.norms[i](rows) if self.norms else rows if last else rows.relu()
             rows = self.dropouts[i](rows) if self.dropouts else rows

@@ -223,7 +223,7 @@ class GraphReadout(Module):
         sums = F.gather_sum(rows, molecules.index, molecules.offsets, transposed=molecules.transposed)
         if self.kind == "mean":
             counts = np.maximum(np.diff(molecules.offsets), 1).astype(rows.dtype)
-            return sums * (1 / counts)[:, None]
+            return sums * to_device_of((1 / counts)[:, None], sums.data)
         return sums * (1 / self.norm) if self.kind == "norm" else sums
 
     def __repr__(self) -> str:
@@ -301,7 +301,7 @@ class GraphConv(Module):
         self.b = Parameter(np.zeros((self.max_degree + 1, size[1]), np.float32), decay=False)
 
     def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:  # type: ignore[override]
-        x = _atom_rows("GraphConv", x, atoms)
+        x = _atom_rows("GraphConv", _moved("GraphConv", "x", x, self.w_own), atoms)
         if x.shape[1] != self.w_own.shape[1]:
             raise ValueError(f"GraphConv: x must have {self.w_own.shape[1]} features, got shape {x.shape}")
         if len(atoms.degrees) != self.max_degree + 2:
@@ -329,18 +329,23 @@ def uniform_linear(
     return Linear(in_features, out_features, activation, weight_init=limit, bias_init=limit, rng=rng)
 
 
-def rows_below(name: str, x: Any, lists: Any, features: int) -> tuple[Tensor, NDArray[np.int32]]:
-    """Return rows of the depth below as a tensor, and the number of each row's own there; refuse what does not fit."""
+def rows_below(name: str, x: Any, lists: Any, features: int, like: Any) -> tuple[Tensor, NDArray[np.int32]]:
+    """Return rows of the depth below where ``like`` is, and the number of each row's own there; refuse what does not fit."""
     if not isinstance(lists, RowLists) or lists.kind is None or lists.transposed is None:
         raise TypeError(
             f"{name}: lists must be one of the depths of catalase.data.GraphBatch.environments(depth, along='atoms'), got "
             f"{shown(lists)}"
         )
-    x = as_tensor(name, "x", x)
+    x = _moved(name, "x", x, like)
     shape = (len(lists.transposed[1]) - 1, features)
     if x.shape != shape:
         raise ValueError(f"{name}: x must have shape {shape}, a row for each at the depth below, got {x.shape}")
     return x, lists.kind
+
+
+def _moved(name: str, argument: str, x: Any, like: Any) -> Tensor:
+    """Return a tensor, or features of the host as a tensor where the layer's parameter is."""
+    return as_tensor(name, argument, to_device_of(x, like.data) if isinstance(x, np.ndarray) else x)
 
 
 class GINConv(Module):
@@ -429,7 +434,7 @@ class GINConv(Module):
         self.last = uniform_linear(hidden, outputs, rng=rng)
 
     def forward(self, x: Tensor | NDArray[Any], lists: RowLists, bonds: Any = None) -> Tensor:  # type: ignore[override]
-        x, own = rows_below("GINConv", x, lists, self.features)
+        x, own = rows_below("GINConv", x, lists, self.features, self.last.w)
         if self.bonds is None:
             sums = F.gather_sum(x, lists.index, lists.offsets, transposed=lists.transposed)
         else:
@@ -438,7 +443,7 @@ class GINConv(Module):
                     "GINConv: a layer with bond_features needs lists with bonds; make them with "
                     "batch.environments(depth, along='atoms and bonds')"
                 )
-            bonds, width = as_tensor("GINConv", "bonds", bonds), self.bonds.w.shape[0]
+            bonds, width = _moved("GINConv", "bonds", bonds, self.last.w), self.bonds.w.shape[0]
             if bonds.ndim != 2 or bonds.shape[1] != width:
                 raise ValueError(
                     f"GINConv: bonds must have shape (kinds, {width}), such as paths.bond_features, got {bonds.shape}"

@@ -119,7 +119,7 @@ class GATConv(Module):
         self.b = Parameter(np.zeros(outputs, np.float32), decay=False) if bias else None
 
     def forward(self, x: Tensor | NDArray[Any], lists: RowLists) -> Tensor:  # type: ignore[override]
-        x, kind = rows_below("GATConv", x, lists, self.features)
+        x, kind = rows_below("GATConv", x, lists, self.features, self.w)
         index, offsets, _ = _entries(lists, self.self_loops)
         targets = np.repeat(kind, np.diff(offsets))
         rows = F.linear(x, self.w).reshape(len(x), self.heads, self.out_features)
