@@ -7,6 +7,7 @@ import pytest
 
 import catalase as ct
 from tests.agreement import same_with_threads
+from tests.reference import graph_nets as reference
 
 CHAINS = [a + "C" * n + b for n in range(1, 9) for a, b in (("", "O"), ("N", ""), ("", "c1ccccc1"), ("OC(=O)", "F"))]
 LENGTHS = np.array([float(s.count("C") + s.count("c")) for s in CHAINS])
@@ -22,7 +23,7 @@ def graph_conv(**options):
 
 
 def gin(**options):
-    return ct.models.GINModel(**{"n_tasks": 1, "emb_dim": 16, "seed": 0} | options)
+    return ct.models.GINModel(**{"n_tasks": 1, "emb_dim": 16, "graph_pooling": "sum", "seed": 0} | options)
 
 
 def attentive_fp(**options):
@@ -162,6 +163,39 @@ def test_what_does_not_fit_is_refused(make):
         make(mode="classification").fit(dataset(make, np.full((len(CHAINS), 1), 7.0)))
     with pytest.raises(ValueError, match="mode must be"):
         make(mode="ranking")
+
+
+JOINED = {"last": lambda seen: seen[-1], "sum": sum, "max": lambda seen: np.max(seen, axis=0), "concat": np.hstack}
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"jump_knowledge": "sum", "use_edges": False}, {"jump_knowledge": "max", "graph_pooling": "mean", "train_eps": True},
+    {"jump_knowledge": "concat", "graph_pooling": "attention", "batch_norm": False}, {"features": "convmol", "use_edges": False},
+])  # fmt: skip
+def test_gin_agrees_with_float64(options):
+    model = gin(**options)
+    model.fit(dataset(lambda: gin(**options), LENGTHS[:, None]), nb_epoch=2)
+    weights = {name: value.astype(np.float64) for name, value in model.state_dict().items()}
+    expected = []
+    for molecule in reference.molecules(ct.ops.mol_graphs(CHAINS, features=model.features)):
+        h = molecule[0] @ weights["atoms.w"] + weights["atoms.b"]
+        seen = [h]
+        for i in range(3):
+            h = reference.gin_conv(h, molecule, reference.part(weights, f"layers.{i}."))
+            if model.batch_norm:
+                norm = reference.part(weights, f"norms.{i}.")
+                h = (h - norm["running_mean"]) / np.sqrt(norm["running_var"] + 1e-5) * norm["gamma"] + norm["beta"]
+            h = h if i == 2 else np.maximum(h, 0)
+            seen.append(h)
+        attention = reference.part(weights, "readout.")
+        row = reference.readout(JOINED[model.jump_knowledge](seen), model.graph_pooling, **attention)
+        expected.append(row @ weights["output.layers.0.w"] + weights["output.layers.0.b"])
+    assert np.allclose(model.predict(CHAINS), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_gin_refuses_features_without_bonds():
+    with pytest.raises(ValueError, match="GINModel: the features 'convmol' have no columns of bonds"):
+        gin(features="convmol")
 
 
 def test_an_ensemble_of_graph_nets(make):
