@@ -153,11 +153,19 @@ def test_gradients_are_slopes_in_float64(name, rng):
         assert np.isclose(claimed, slope, rtol=1e-3, atol=1e-3), key
 
 
+def with_single_rows(net):
+    """From now on each atom has a row of its own."""
+    if isinstance(net, Stack):
+        net.distinct = False
+    else:
+        net.layers[0].dropout = ct.nn.Dropout(0.5).eval()  # nothing is dropped
+
+
 def test_equal_environments_share_rows_and_give_what_single_rows_give(name, rng):
     net, _ = made(name)
     graphs = ct.ops.mol_graphs(SMILES, features="molgraph")
     shared = net(ct.data.GraphBatch(graphs)).numpy()
-    net.distinct, net.plain = False, True
+    with_single_rows(net)
     batch, asked = ct.data.GraphBatch(graphs), []
     batch.environments = lambda *a, **options: (
         asked.append(options) or ct.data.GraphBatch.environments(batch, *a, **options)
@@ -199,8 +207,19 @@ def test_ten_thousand_atoms(name):
     shared = net(ct.data.GraphBatch(graphs))
     shared.sum().backward()
     assert all(np.isfinite(p.grad).all() for p in net.parameters())
-    net.distinct, net.plain = False, True
+    with_single_rows(net)
     assert np.allclose(net(ct.data.GraphBatch(graphs)).numpy(), shared.numpy(), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("smiles", [[], [""], ["", "C"]])
+def test_graphs_without_molecules_atoms_or_bonds(name, smiles):
+    net, exact = made(name)
+    graphs = ct.ops.mol_graphs(smiles, features="molgraph")
+    out = net(ct.data.GraphBatch(graphs))
+    out.sum().backward()
+    expected = [exact(molecule, in_float64(net)) for molecule in reference.molecules(graphs)]
+    assert np.allclose(out.numpy(), np.reshape(expected, out.shape), atol=1e-5)
+    assert all(p.grad is None or np.isfinite(p.grad).all() for p in net.parameters())
 
 
 @pytest.mark.parametrize("name", ["AttentiveFP", "GAT"])
@@ -278,7 +297,22 @@ def test_equality_with_pytorch():
             state = attention(reference.part(w, f"readouts.{i}."), state, torch.relu(state), h, owner)
         return state
 
-    for name, theirs in (("GINE", gin), ("AttentiveFP", attentive)):
+    def gat(w):
+        loops, h = torch.arange(len(x)), x
+        near, to = torch.cat([source, loops]), torch.cat([target, loops])
+        for i in range(2):
+            p = reference.part(w, f"layers.{i}.")
+            rows = (h @ p["w"]).unflatten(1, p["a_source"].shape)
+            if "w_target" in p:
+                targets = (h @ p["w_target"]).unflatten(1, p["a_source"].shape)
+                scores = (tf.leaky_relu(targets[to] + rows[near], 0.2) * p["a_source"]).sum(2)
+            else:
+                scores = tf.leaky_relu((rows * p["a_target"]).sum(2)[to] + (rows * p["a_source"]).sum(2)[near], 0.2)
+            shares = softmax(scores, to, len(h))
+            h = summed((rows[near] * shares[:, :, None]).flatten(1), to, len(h)) + p["b"]
+        return summed(h, owner, len(parts))
+
+    for name, theirs in (("GINE", gin), ("AttentiveFP", attentive), ("GAT of heads", gat), ("GATv2", gat)):
         net, _ = made(name)
         weights = of(net.state_dict())
         found, expected = net(ct.data.GraphBatch(graphs)), theirs(weights)

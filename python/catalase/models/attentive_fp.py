@@ -49,28 +49,18 @@ class AttentiveFPModel(GraphRows):
         Width of the rows of atoms and molecules.
     dropout : float
         The share of values that is dropped before each attention and the output, in training.
-    mode : {"regression", "classification"}
-    n_classes : int
-        Of each task, with "classification".
     self_loop : bool
         Whether each atom also attends to itself.
     features : str
         Features of atoms and bonds; see `catalase.ops.mol_graphs`. They decide what DeepChem calls number_atom_features
         and number_bond_features.
-    batch_size : int
-    learning_rate : float or schedule
-        A schedule of `catalase.optim` is saved with the model.
-    seed : int, optional
-        Same seed, same bits, for any number of threads.
-    optimizer : str or optim.Optimizer, optional
-        Adam where left out.
+    mode, n_classes, batch_size, learning_rate, seed, optimizer
+        As in `GraphConvModel`, but for "regression" as the default.
 
     Notes
     -----
-    X are molecular graphs (`catalase.ops.mol_graphs`, `catalase.data.GraphDataset`), by default with the features of
-    `catalase.feat.MolGraphConvFeaturizer`; `predict` also takes SMILES. Labels y (N, n_tasks); NaN, or weight 0, is a
-    missing label; normalize those of a regression first (`catalase.trans.NormalizationTransformer`). `predict` gives
-    (N, n_tasks), or probabilities (N, n_tasks, n_classes). The net is `catalase.nn.AttentiveFP`.
+    Graphs, labels and predictions are as in `GraphConvModel`, with ``features`` that may be chosen: by default those of
+    `catalase.feat.MolGraphConvFeaturizer`. The net is `catalase.nn.AttentiveFP`.
 
     References
     ----------

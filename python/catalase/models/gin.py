@@ -79,9 +79,6 @@ class GINModel(GraphRows):
         The share of values that is dropped after each layer, in training.
     jump_knowledge : {"last", "sum", "max", "concat"}
         What the readout takes of an atom's rows at all depths.
-    mode : {"regression", "classification"}
-    n_classes : int
-        Of each task, with "classification".
     features : str
         Features of atoms and bonds; see `catalase.ops.mol_graphs`.
     use_edges : bool
@@ -90,20 +87,13 @@ class GINModel(GraphRows):
         Whether each layer learns the weight of the atom itself beside its neighbours; see `catalase.nn.GINConv`.
     batch_norm : bool
         Whether rows are normalized after each layer.
-    batch_size : int
-    learning_rate : float or schedule
-        A schedule of `catalase.optim` is saved with the model.
-    seed : int, optional
-        Same seed, same bits, for any number of threads.
-    optimizer : str or optim.Optimizer, optional
-        Adam where left out.
+    mode, n_classes, batch_size, learning_rate, seed, optimizer
+        As in `GraphConvModel`, but for "regression" as the default.
 
     Notes
     -----
-    X are molecular graphs (`catalase.ops.mol_graphs`, `catalase.data.GraphDataset`), by default with the features of
-    `catalase.feat.MolGraphConvFeaturizer`; `predict` also takes SMILES. Labels y (N, n_tasks); NaN, or weight 0, is a
-    missing label; normalize those of a regression first (`catalase.trans.NormalizationTransformer`). `predict` gives
-    (N, n_tasks), or probabilities (N, n_tasks, n_classes).
+    Graphs, labels and predictions are as in `GraphConvModel`, with ``features`` that may be chosen: by default those of
+    `catalase.feat.MolGraphConvFeaturizer`.
 
     Names and defaults are those of DeepChem's ``GNNModular(gnn_type="gin")``. As in the papers, each layer has two dense
     layers, where DeepChem's has one, and the last has no ReLU after it. Atoms with equal environments are computed once in

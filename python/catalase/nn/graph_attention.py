@@ -271,11 +271,10 @@ class AttentiveFP(Module):
         )
         self.layers = [_Attention(self.hidden, dropout, rng) for _ in range(layers)]
         self.readouts = [_Attention(self.hidden, dropout, rng) for _ in range(timesteps)]
-        self.plain = dropout > 0
 
     def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
         check_batch("AttentiveFP", batch, self.atom_features, self.bond_features)
-        distinct = not (self.plain and self.training)
+        distinct = self.layers[0].dropout is None or not self.training
         paths = batch.environments(len(self.layers), along="atoms and bonds", distinct=distinct)
         bonds = np.vstack([paths.bond_features, np.zeros((1, self.bond_features), np.float32)])  # the last is to itself
         atoms, bonds = (to_device_of(x, self.w_pair_atom.data) for x in (paths.atom_features, bonds))
