@@ -64,8 +64,8 @@ class GATConv(Module):
 
     Notes
     -----
-    The layer is called with the rows of atoms at one depth and the lists of the next, as `GINConv`. An atom without
-    neighbours has b where there are no self loops.
+    The layer is called with the rows of atoms at one depth and the lists of the next, as `GINConv`; with dropout they are
+    made with ``distinct=False`` in training. An atom without neighbours has b where there are no self loops.
 
     References
     ----------
