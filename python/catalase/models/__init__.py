@@ -11,6 +11,7 @@ from .model import Model
 if TYPE_CHECKING:
     from . import tensorgraph
     from .attentive_fp import AttentiveFPModel
+    from .auto import AutoModel
     from .boosting import GBDTModel
     from .cnn import CNN
     from .dmpnn import DMPNNModel
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AttentiveFPModel",
+    "AutoModel",
     "CNN",
     "DMPNNModel",
     "Ensemble",
@@ -60,6 +62,7 @@ __all__ = [
 # Where each class lives: a module is imported when one of its names is first asked for.
 _MODULES = {
     "AttentiveFPModel": "attentive_fp",
+    "AutoModel": "auto",
     "CNN": "cnn",
     "DMPNNModel": "dmpnn",
     "Ensemble": "ensemble",
