@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import nn, optim
 from .._internal.registry import Bool, Int, Str
@@ -15,7 +14,6 @@ from ..autograd import Tensor
 from ..data.graph_batch import GraphBatch
 from ..ops.mol_graphs import widths
 from .graphs import GraphRows
-from .labels import check_classes, check_numbers
 from .settings import N_CLASSES, N_TASKS, TRAINING, EachLayer, Layers, Numbers, Settings, Share, declared
 
 
@@ -119,12 +117,9 @@ class GraphConvModel(GraphRows):
         batch_normalize=Bool(),
     )
     features = "convmol"
-    n_tasks: int
     graph_conv_layers: list[int]
     dense_layer_size: int
     dropout: list[float]
-    mode: str
-    n_classes: int
     batch_normalize: bool
 
     def __init__(
@@ -142,12 +137,4 @@ class GraphConvModel(GraphRows):
         optimizer: str | optim.Optimizer | None = None,
     ) -> None:
         self._set(locals())
-        classes = self.mode == "classification"
-        shape: tuple[int, ...] = (self.n_tasks, self.n_classes) if classes else (self.n_tasks,)
-        self._start(GraphConvNet(self, shape), nn.losses.SoftmaxCrossEntropy() if classes else nn.losses.L2Loss())
-
-    def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
-        if self.mode == "classification":
-            check_classes(where, y, w, self.n_tasks, self.n_classes)
-        else:
-            check_numbers(where, y, w, self.n_tasks)
+        self._start_with(GraphConvNet)
