@@ -53,7 +53,9 @@ def write_tables(folder: Path) -> None:
                 writer = csv.writer(file)
                 writer.writerow(["smiles", *tasks, "split"])
                 for smiles, y, w, part in zip(data.ids, data.y, data.w, parts, strict=True):
-                    writer.writerow([smiles, *("" if not there else value for value, there in zip(y, w, strict=True)), part])
+                    writer.writerow(
+                        [smiles, *("" if not there else value for value, there in zip(y, w, strict=True)), part]
+                    )
 
 
 def read(path: Path) -> tuple[list[str], list[str], np.ndarray, np.ndarray]:

@@ -40,9 +40,9 @@ def add(commands: Commands) -> None:
         "--model",
         choices=["dense", "graph"],
         default="dense",
-        help="a dense net on --features, or a D-MPNN on molecular graphs (default: %(default)s)",
+        help="a dense net on --features, or a D-MPNN on molecular graphs and --features (default: %(default)s)",
     )
-    add_feature_options(parser, default="ecfp")
+    add_feature_options(parser, default="ecfp", shown="ecfp; none beside the graph for --model graph")
     parser.add_argument(
         "--standardize",
         action=argparse.BooleanOptionalAction,
@@ -202,9 +202,7 @@ def _featurizer(options: argparse.Namespace) -> Any:
     for option, given in (("--layer", options.layer), ("--weight-decay", options.weight_decay)):
         if given is not None:
             raise ValueError(f"{option} is for --model dense; leave it out for a graph net")
-    if options.features != ["ecfp"]:
-        raise ValueError("--features is for --model dense; a graph net makes its features of atoms and bonds itself")
-    return feat.MolGraphFeaturizer()
+    return feat.MolGraphFeaturizer(extra=None if options.features is None else featurizer_of(options))
 
 
 def _model(options: argparse.Namespace, training: Any) -> Any:
@@ -221,6 +219,7 @@ def _model(options: argparse.Namespace, training: Any) -> Any:
             final_lr=options.learning_rate / 10,
             batch_size=options.batch_size or 64,
             seed=options.seed,
+            n_extra_features=training.X.extra.shape[1],
         )
     make: Any = models.MultitaskClassifier if options.classification else models.MultitaskRegressor
     return make(

@@ -15,9 +15,9 @@ from ..autograd import Tensor
 from ..data.graph_batch import GraphBatch
 from ..ops.checks import ACTIVATION_NAMES
 from ..ops.mol_graphs import FEATURE_SETS, widths
-from .graphs import GraphRows
+from .graphs import GRAPH_TRAINING, ExtraFeatures, GraphRows
 from .labels import check_classes, check_numbers, flat
-from .settings import N_CLASSES, N_TASKS, TRAINING, Settings, Share, declared
+from .settings import N_CLASSES, N_TASKS, Settings, Share, declared
 
 
 class DMPNN(nn.Module):
@@ -39,7 +39,8 @@ class DMPNN(nn.Module):
         self.readout = nn.GraphReadout(model.aggregation, norm=model.aggregation_norm, features=hidden, rng=rng)
         self.norm = nn.BatchNorm(hidden) if model.batch_norm else None
         layers: list[nn.Module] = []
-        sizes = [hidden, *[width] * model.ffn_num_layers, math.prod(shape)]
+        self.extra = ExtraFeatures(model.n_extra_features)
+        sizes = [hidden + model.n_extra_features, *[width] * model.ffn_num_layers, math.prod(shape)]
         for i, (inputs, size) in enumerate(itertools.pairwise(sizes)):
             limit = nn.init.uniform(1 / math.sqrt(inputs))
             last = i == len(sizes) - 2
@@ -54,7 +55,7 @@ class DMPNN(nn.Module):
     def fingerprint(self, batch: GraphBatch) -> Tensor:
         """Return a row for each molecule, before the dense net."""
         rows = self.readout(*self.messages(batch))
-        return rows if self.norm is None else self.norm(rows)
+        return self.extra(rows if self.norm is None else self.norm(rows), batch)
 
     def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
         return self.layers(self.fingerprint(batch))
@@ -95,6 +96,10 @@ class DMPNNModel(GraphRows):
     optimizer : str or optim.Optimizer, optional
         The name of one of `catalase.optim`, which follows the learning rate above, or one with settings of its own and
         without a module. Adam where left out.
+    n_extra_features : int
+        The number of extra features of a molecule, such as descriptors (``graphs.extra``); the net appends them to the
+        readout. Each column is scaled to mean 0 and deviation 1 over the rows of the first fit, and clipped to 6
+        deviations. Values that are not finite become 0, as do columns that are constant in these rows.
 
     Notes
     -----
@@ -120,7 +125,7 @@ class DMPNNModel(GraphRows):
     (2, 1)
     """
 
-    settings = TRAINING | Settings(
+    settings = GRAPH_TRAINING | Settings(
         n_tasks=N_TASKS,
         mode=Str(choices=["regression", "classification"]),
         n_classes=N_CLASSES,
@@ -182,6 +187,7 @@ class DMPNNModel(GraphRows):
         batch_size: int = 64,
         seed: int | None = None,
         optimizer: str | optim.Optimizer | None = None,
+        n_extra_features: int = 0,
     ) -> None:
         self._set(locals())
         loss: nn.losses.Loss = nn.losses.L2Loss()

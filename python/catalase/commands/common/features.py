@@ -13,17 +13,18 @@ if TYPE_CHECKING:
     from ...feat import Featurizer
 
 
-def add_feature_options(parser: argparse.ArgumentParser, *, default: str) -> None:
-    """Add the options that `featurizer_of` reads."""
+def add_feature_options(parser: argparse.ArgumentParser, *, default: str, shown: str | None = None) -> None:
+    """Add the options that `featurizer_of` reads; ``shown`` is what the help says of the default."""
     parser.add_argument(
         "--features",
         metavar="NAMES",
         type=list_of(name),
-        default=[default],
+        default=None,
         help="with commas between them: ecfp (bits of circular fingerprints), counts (how often each occurs), maccs (keys), "
         "atom-pairs, torsions and paths (bits), descriptors (the 97 that cost little), all-descriptors (RDKit's 217), or "
-        f"names of descriptors such as MolWt,TPSA (default: {default})",
+        f"names of descriptors such as MolWt,TPSA (default: {shown or default})",
     )
+    parser.set_defaults(default_features=[default])
     parser.add_argument(
         "--radius", type=whole_number(0, 100), default=2, help="of the fingerprints (default: %(default)s)"
     )
@@ -33,7 +34,7 @@ def add_feature_options(parser: argparse.ArgumentParser, *, default: str) -> Non
 
 
 def featurizer_of(options: argparse.Namespace) -> Featurizer:
-    """Return the featurizer of ``--features``, in that order; of several, a combined one."""
+    """Return the featurizer of ``--features``, in that order, or of their default; of several, a combined one."""
     from ... import feat
 
     make: dict[str, Callable[[], Featurizer]] = {
@@ -46,7 +47,7 @@ def featurizer_of(options: argparse.Namespace) -> Featurizer:
         "descriptors": feat.Descriptors,
         "all-descriptors": lambda: feat.Descriptors(feat.DESCRIPTOR_NAMES),
     }
-    given: list[str] = options.features
+    given: list[str] = options.default_features if options.features is None else options.features
     choices = f"choose from {', '.join(make)} and RDKit's descriptors, such as MolWt and TPSA"
     if not given:
         raise ValueError(f"--features names nothing; {choices}")
