@@ -125,10 +125,10 @@ def test_what_does_not_fit_is_refused(make):
         ValueError, match=r"takes 3 extra features of a molecule \(n_extra_features\), got graphs with 0"
     ):
         model.fit(ct.data.GraphDataset(plain, LENGTHS[:, None]))
-    with pytest.raises(TypeError, match="names no featurizer that makes its 3 extra features"):
+    with pytest.raises(TypeError, match="X must be graphs with 3 extra features of a molecule, got a list of str"):
         model.predict(CHAINS)
     model.fit(ct.data.GraphDataset(plain.with_extra(np.ones((len(CHAINS), 3))), LENGTHS[:, None]), nb_epoch=1)
-    with pytest.raises(TypeError, match="names no featurizer that makes its 3 extra features"):
+    with pytest.raises(TypeError, match="X must be graphs with 3 extra features of a molecule, got a list of str"):
         model.predict(CHAINS)
     with pytest.raises(ValueError, match=r"takes 0 extra features of a molecule .* got graphs with 3"):
         make(mode="regression").fit(dataset(make, LENGTHS[:, None]))

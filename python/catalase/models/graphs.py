@@ -123,9 +123,10 @@ class GraphRows(NetModel):
         items = super()._datapoints(where, given, featurizer)
         if items is not None and featurizer is None and self.n_extra_features:
             raise TypeError(
-                f"{where}: the model names no featurizer that makes its {self.n_extra_features} extra features of a "
-                f"molecule; give it graphs that have them, or set model.featurizer to what made those it was trained on, "
-                f"such as catalase.feat.MolGraphFeaturizer({self.features!r}, extra=catalase.feat.Descriptors())"
+                f"{where}: X must be graphs with {self.n_extra_features} extra features of a molecule, got a list of "
+                f"{type(items[0]).__name__}, and the model names no featurizer that makes them; set model.featurizer to what "
+                f"made those it was trained on, such as catalase.feat.MolGraphFeaturizer({self.features!r}, "
+                "extra=catalase.feat.Descriptors())"
             )
         return items
 
