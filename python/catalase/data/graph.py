@@ -65,6 +65,11 @@ class ShardedGraphs:
         raise TypeError("ShardedGraphs: graphs are no array of numbers; packed() gives MolGraphs")
 
     @property
+    def atom_counts(self) -> NDArray[np.int64]:
+        """The number of atoms of each molecule."""
+        return np.concatenate([part.atom_counts for part in self.parts])
+
+    @property
     def extra(self) -> NDArray[np.float32]:
         """The extra features of all molecules; see `MolGraphs`."""
         return np.concatenate([part.extra for part in self.parts])
@@ -356,7 +361,7 @@ class _GraphShards(ShardList):
         graphs = shard.X if isinstance(shard.X, MolGraphs) else shard.X.packed()
         for column in ("y", "w", "ids"):
             refuse_masked("GraphDataset", column, getattr(shard, column))
-        counts = {"atom_counts": np.diff(graphs.atom_offsets), "bond_counts": np.diff(graphs.bond_offsets)}
+        counts = {"atom_counts": graphs.atom_counts, "bond_counts": np.diff(graphs.bond_offsets)}
         others = counts | {column: np.asarray(getattr(shard, column)) for column in ("y", "w", "ids")}
         return others | {column: getattr(graphs, column) for column in self.columns if column not in others}
 

@@ -104,6 +104,7 @@ class DMPNNModel(GraphRows):
     Notes
     -----
     X are molecular graphs (`catalase.ops.mol_graphs`, `catalase.data.GraphDataset`); `predict` also takes SMILES.
+    Predictions are NaN for a graph without atoms, which stands for a molecule that could not be read.
 
     Names and defaults are those of chemprop 2.3's command line, as are the start values. With "regression" the labels are
     standardized by the mean and the deviation of each task in the first fit, and predictions come in the units of the

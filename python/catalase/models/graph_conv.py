@@ -60,7 +60,7 @@ class _Block(nn.Module):
 
     def forward(self, *inputs: Any) -> Tensor:
         rows = self.layer(*inputs)
-        rows = rows if self.norm is None else self.norm(rows)
+        rows = rows if self.norm is None or not len(rows) else self.norm(rows)  # a batch may have no atoms
         return rows if self.dropout is None else self.dropout(rows)
 
 
@@ -100,6 +100,7 @@ class GraphConvModel(GraphRows, UncertainNet):
     Notes
     -----
     X are molecular graphs with the features "convmol" (`catalase.feat.ConvMolFeaturizer`); `predict` also takes SMILES.
+    Predictions are NaN for a graph without atoms, which stands for a molecule that could not be read.
     Defaults are DeepChem's. Labels y (N, n_tasks); NaN, or weight 0, is a missing label; normalize those of a regression
     first (`catalase.trans.NormalizationTransformer`). `predict` gives (N, n_tasks), or probabilities (N, n_tasks,
     n_classes).

@@ -64,6 +64,8 @@ class ExtraFeatures(nn.Module):
 class GraphRows(NetModel):
     """Checks X, molecular graphs with the model's set of features, and walks through them in batches.
 
+    The prediction of a graph without atoms is NaN.
+
     Attributes
     ----------
     features : str
@@ -117,6 +119,16 @@ class GraphRows(NetModel):
     def _check_features(self, where: str, X: Any) -> Any:
         return self._graphs(where, X)
 
+    def _check_dataset(self, where: str, dataset: Any) -> None:
+        super()._check_dataset(where, dataset)
+        w = np.asarray(dataset.w).reshape(len(dataset), -1)
+        bad = np.flatnonzero((dataset.X.atom_counts == 0) & (w != 0).any(axis=1))
+        if len(bad):
+            raise ValueError(
+                f"{where}: row {bad[0]} of X is a graph without atoms, as that of a molecule that could not be read, but has "
+                "a label; leave it out, or give it the weight 0"
+            )
+
     def _datapoints(self, where: str, given: Any, featurizer: Featurizer | None) -> list[Any] | None:
         if isinstance(given, (MolGraphs, ShardedGraphs)):
             return None
@@ -138,7 +150,9 @@ class GraphRows(NetModel):
             chunk = graphs[start : start + _CHUNK]
             for first in range(0, max(1, len(chunk)), size):
                 rows = np.arange(first, min(first + size, len(chunk)))
-                parts.append(answer(where, GraphBatch(chunk, rows)))
+                found = np.array(answer(where, GraphBatch(chunk, rows)))
+                found[chunk.atom_counts[rows] == 0] = np.nan  # it is no molecule
+                parts.append(found)
         return np.concatenate(parts)
 
     def _checked_input(self, where: str, X: Any) -> Any:

@@ -226,6 +226,8 @@ class MolGraphs:
         The columns of ``atom_floats`` in `atom_features`.
     atom_width, bond_width : int
         The number of columns of `atom_features` and `bond_features`.
+    atom_counts : ndarray, shape (N,), int64
+        The number of atoms of each molecule.
     shape : (int,)
         The number of molecules, as the shape of a dataset's X.
 
@@ -390,6 +392,10 @@ class MolGraphs:
     @property
     def bond_width(self) -> int:
         return _layout(self.features).bond_width
+
+    @property
+    def atom_counts(self) -> NDArray[np.int64]:
+        return np.diff(self.atom_offsets)
 
     @property
     def shape(self) -> tuple[int]:
