@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import math
 import time
 from pathlib import Path
@@ -82,7 +83,107 @@ def predict_dmpnn(data: dict[str, ct.data.GraphDataset], mode: str, tasks: int, 
     return model.predict(data["test"])
 
 
-MODELS = {"dmpnn": ("dmpnn", predict_dmpnn)}
+def predict_graph_conv(data: dict[str, ct.data.GraphDataset], mode: str, tasks: int, seed: int) -> np.ndarray:
+    scaler = ct.trans.NormalizationTransformer(transform_y=True, dataset=data["train"])
+    transformers = [scaler] if mode == "regression" else []
+    train, val = (data[part].transform(scaler) if transformers else data[part] for part in ("train", "val"))
+    model = ct.models.GraphConvModel(tasks, mode=mode, seed=seed)
+    best = ct.train.EarlyStopping(patience=EPOCHS)
+    model.fit(train, nb_epoch=EPOCHS, valid=val, callbacks=best, progress=False)
+    return model.predict(data["test"], transformers)
+
+
+def predict_torch_graph_conv(data: dict[str, ct.data.GraphDataset], mode: str, tasks: int, seed: int) -> np.ndarray:
+    """The net of `GraphConvModel` in PyTorch: the same layers, start values, loss, optimizer and schedule."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+    most, widths, classes = 10, (75, 64, 64, 128), mode == "classification"
+    w = data["train"].w
+    mean, deviation = np.zeros(tasks), np.ones(tasks)
+    if not classes:
+        mean = (data["train"].y * w).sum(axis=0) / w.sum(axis=0)
+        deviation = np.sqrt(((data["train"].y - mean) ** 2 * w).sum(axis=0) / w.sum(axis=0))
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+
+            def glorot(*shape: int) -> nn.Parameter:
+                limit = math.sqrt(6 / (shape[-2] + shape[-1]))
+                return nn.Parameter(torch.empty(shape).uniform_(-limit, limit))
+
+            sizes = list(itertools.pairwise(widths[:3]))
+            self.own = nn.ParameterList([glorot(most + 1, *size) for size in sizes])
+            self.others = nn.ParameterList([glorot(most + 1, *size) for size in sizes])
+            self.bias = nn.ParameterList([nn.Parameter(torch.zeros(most + 1, size[1])) for size in sizes])
+            self.norms = nn.ModuleList([nn.BatchNorm1d(n, eps=1e-3, momentum=0.01) for n in widths[1:]])
+            self.dense = nn.Linear(widths[2], widths[3])
+            self.output = nn.Linear(2 * widths[3], tasks * (2 if classes else 1))
+            for layer in (self.dense, self.output):
+                nn.init.xavier_uniform_(layer.weight)
+                nn.init.zeros_(layer.bias)
+
+        def forward(self, x: torch.Tensor, source: torch.Tensor, target: torch.Tensor, owner: torch.Tensor, count: int):
+            degree = torch.bincount(target, minlength=len(x)).clamp(max=most)
+            groups = [(d, torch.nonzero(degree == d)[:, 0]) for d in range(most + 1)]
+            for own, others, bias, norm in zip(self.own, self.others, self.bias, self.norms, strict=False):
+                sums = torch.zeros_like(x).index_add(0, target, x[source])
+                made = torch.zeros(len(x), own.shape[2])
+                for d, rows in groups:
+                    made = made.index_add(0, rows, x[rows] @ own[d] + sums[rows] @ others[d] + bias[d])
+                x = norm(torch.relu(made))
+                x = x.index_reduce(0, target, x[source], "amax")
+            x = self.norms[-1](torch.relu(self.dense(x)))
+            sums = torch.zeros(count, x.shape[1]).index_add(0, owner, x)
+            largest = torch.full_like(sums, -math.inf).index_reduce(0, owner, x, "amax")
+            found = self.output(torch.tanh(torch.cat([sums, largest], dim=1)))
+            return found.reshape(count, tasks, 2) if classes else found
+
+    def batch(part: ct.data.GraphDataset, rows: np.ndarray) -> tuple[torch.Tensor, ...]:
+        graphs = part.X[rows]
+        owner = np.repeat(np.arange(len(rows)), graphs.atom_counts)
+        ends = (torch.from_numpy(ends.astype(np.int64)) for ends in (graphs.source, graphs.target, owner))
+        return torch.from_numpy(graphs.atom_rows(slice(None))), *ends, len(rows)
+
+    def loss(net: Net, part: ct.data.GraphDataset, rows: np.ndarray) -> torch.Tensor:
+        found, y = net(*batch(part, rows)), np.nan_to_num((part.y[rows] - mean) / deviation)
+        if classes:
+            each = nn.functional.cross_entropy(
+                found.reshape(-1, 2), torch.from_numpy(y.astype(int).ravel()), reduction="none"
+            )
+        else:
+            each = ((found - torch.from_numpy(y.astype(np.float32))) ** 2).ravel()
+        return (each * torch.from_numpy(part.w[rows].astype(np.float32).ravel())).mean()
+
+    net, rng, least, kept = Net(), np.random.default_rng(seed), math.inf, None
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+    for _ in range(EPOCHS):
+        net.train()
+        order = rng.permutation(len(data["train"]))
+        for start in range(0, len(order), 100):
+            optimizer.zero_grad()
+            loss(net, data["train"], order[start : start + 100]).backward()
+            optimizer.step()
+        net.eval()
+        with torch.no_grad():
+            value = float(loss(net, data["val"], np.arange(len(data["val"]))))
+        if value < least:
+            least, kept = value, {name: values.clone() for name, values in net.state_dict().items()}
+    net.load_state_dict(kept)
+    net.eval()
+    with torch.no_grad():
+        found = net(*batch(data["test"], np.arange(len(data["test"]))))
+    return torch.softmax(found, dim=2).numpy() if classes else found.numpy() * deviation + mean
+
+
+MODELS = {
+    "dmpnn": ("dmpnn", predict_dmpnn),
+    "graph-conv": ("convmol", predict_graph_conv),
+    "torch-graph-conv": ("convmol", predict_torch_graph_conv),
+}
 
 
 def train(folder: Path, name: str, tables: list[str], seeds: list[int]) -> None:
