@@ -51,6 +51,8 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "plot",
             "screening",
             "sklearn",
+            # What is written beside a model: the demo, `catalase train` and users of Python share it.
+            "workflow",
         ),
     ),
 )
@@ -59,7 +61,7 @@ CIRCLES = 0
 MODULES_IN_CIRCLES = 0
 UPWARD_ARROWS = 0
 PRIVATE_IMPORTS = 0
-ENTRIES = 26
+ENTRIES = 29
 PRIVATE_ENTRIES = 3
 
 

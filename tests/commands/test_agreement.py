@@ -38,7 +38,7 @@ def told_scores(capsys):
     """The numbers of the one line of scores that ``catalase evaluate`` prints."""
     capsys.readouterr()
     assert main(["evaluate", "model", "table.csv"]) == 0
-    line = next(line for line in capsys.readouterr().out.splitlines() if "table.csv" in line)
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith(" table.csv"))
     return [float(number) for number in re.findall(r"-?\d+\.\d{3}", line)]
 
 
@@ -93,10 +93,15 @@ def test_a_model_that_was_trained_in_python_works_in_every_command(folder, capsy
     assert main(["screen", "model", "table.csv", "-o", "hits.csv", "--top", "96"]) == 0
     assert np.array_equal(np.sort(read("hits.csv", "score")), np.sort(own))
     capsys.readouterr()
-    assert (
-        main(["predict", "model", "table.csv", "-o", "more.csv"]) == 1
-    )  # it names no column, and there is no "smiles"
-    assert "no column 'smiles'; it has 'mol'" in capsys.readouterr().err
+    assert main(["predict", "model", "table.csv", "-o", "more.csv"]) == 0  # its column is known by its name
+    assert np.array_equal(read("more.csv", "predicted value"), own)
+    with open("table.csv") as file:
+        text = file.read()
+    with open("other.csv", "w") as file:
+        file.write(text.replace("mol", "compound", 1))
+    capsys.readouterr()
+    assert main(["predict", "model", "other.csv", "-o", "none.csv"]) == 1
+    assert "no column 'smiles'; it has 'compound'" in capsys.readouterr().err
     model.smiles_column = "mol"
     model.save("model")
     error = abs(data.y[:, 0] - own)

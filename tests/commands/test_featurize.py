@@ -83,8 +83,9 @@ def test_the_chunks_do_not_matter_and_standard_output_is_clean(here, monkeypatch
 
 def test_mistakes_are_one_sentence_and_leave_no_output(here, capsys):
     (here / "has.csv").write_text("smiles,TPSA\nCCO,1\n")
+    (here / "other.csv").write_text("compound,name\nCCO,a\n")
     for line, words in (
-        (["t.csv"], "t.csv has no column 'smiles'; it has 'mol', 'name'"),
+        (["other.csv"], "other.csv has no column 'smiles'; it has 'compound', 'name'"),
         (["t.csv", "--smiles", "mol", "--features", "logP"], "--features names 'logP'; choose from ecfp, counts"),
         (["t.csv", "--smiles", "mol", "--features", ","], "--features names nothing"),
         (["t.csv", "--smiles", "mol", "--features", "ecfp,ecfp"], "--features names ecfp twice"),

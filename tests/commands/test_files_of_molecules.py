@@ -166,6 +166,9 @@ def test_a_model_of_a_table_with_another_name_for_its_smiles_reads_sd_files(file
     assert main(["predict", "m", "t.sdf", "-o", "b.csv"]) == 0
     assert [row["predicted y"] for row in read("a.csv")] == [row["predicted y"] for row in read("b.csv")]
     assert main(["evaluate", "m", "t.sdf"]) == 0
+    assert main(["predict", "m", "t.tsv", "-o", "c.csv"]) == 0  # by the name of its own column
+    assert [row["predicted y"] for row in read("a.csv")] == [row["predicted y"] for row in read("c.csv")]
     capsys.readouterr()
-    assert main(["predict", "m", "t.tsv", "-o", "c.csv"]) == 1
+    (tmp_path / "none.csv").write_text((tmp_path / "t.csv").read_text().replace("smiles,", "compound,"))
+    assert main(["predict", "m", "none.csv", "-o", "d.csv"]) == 1
     assert "has no column 'Structure'" in capsys.readouterr().err

@@ -28,8 +28,11 @@ def here(tmp_path, monkeypatch):
 
 
 def trained(capsys, *arguments):
+    """What the command says below its summary of the table."""
     assert main(["train", *arguments, "--out", "m", "--force"]) == 0
-    return capsys.readouterr().out.splitlines()
+    table, task, *said = capsys.readouterr().out.splitlines()
+    assert table.startswith(f"{arguments[0]}: ") and task.startswith("y: ")
+    return said
 
 
 def test_what_leaks_is_said_and_nothing_is_changed(here, capsys):

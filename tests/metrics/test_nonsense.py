@@ -13,12 +13,14 @@ from tests.nonsense import Target, call, report
 KINDS = {
     "y_true": "values", "y_pred": "values", "y_score": "values", "sample_weight": "values?", "metric": "function", "task_averager": "function?", "name": "word?", "threshold": "real?", "mode": "word?",
     "classification_handling_mode": "word?", "w": "values?",
+    "coverage": "number", "samples": "whole",
 }  # fmt: skip
 CLASSES, SCORES = np.array([0, 1, 1, 0]), np.array([0.2, 0.8, 0.4, 0.1])
 FUNCTIONS = {
     **{name: lambda: call(CLASSES, SCORES, np.ones(4)) for name in ("roc_auc_score", "prc_auc_score", "average_precision_score", "mae_score", "rms_score", "r2_score", "pearson_r2_score")},
     **{name: lambda: call(CLASSES, CLASSES, np.ones(4)) for name in ("accuracy_score", "balanced_accuracy_score", "matthews_corrcoef")},
     "spearman_score": lambda: call(CLASSES, SCORES),
+    "bootstrap_interval": lambda: call(CLASSES, SCORES, metrics.roc_auc_score, w=np.ones(4), coverage=0.9, samples=3, seed=0),
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from catalase.screening import Hits
 from tests.nonsense import Target, call, report
 
 KINDS = {
-    "model": "path", "library": "path or items", "top": "whole", "out": "path?", "task": "whole?", "class_index": "whole?", "lowest": "flag", "smiles_column": "word?", "id_column": "word?",
+    "model": "path", "library": "path or items", "top": "whole", "out": "path?", "task": "whole?", "class_index": "whole?", "lowest": "flag", "smiles_column": "word?", "id_column": "word?", "delimiter": "word?", "encoding": "word?",
     "radius": "whole?", "size": "whole?", "shard": "word?", "errors_file": "path?", "max_unreadable": "number?", "progress": "flag?", "similar_to": "path or items?",
     "filters": "word or words?", "diverse": "whole?", "cutoff": "number", "parts": "paths", "entries": "no objects", "dtype": "dtype", "report": "ours?", "positions": "sizes", "path": "path",
     "count": "whole",
@@ -24,7 +24,7 @@ IN_MEMORY = {
     "task": 0, "class_index": 1, "lowest": False, "radius": 1, "size": 64, "max_unreadable": 1.0, "chunk": 2, "progress": False, **AFTER,
 }  # fmt: skip
 ON_DISK = {
-    "out": "hits.csv", "smiles_column": "smiles", "id_column": "id", "shard": "1/1", "resume": False, "force": True, "errors_file": "errors.csv",
+    "out": "hits.csv", "smiles_column": "smiles", "id_column": "id", "delimiter": ",", "encoding": "utf-8", "shard": "1/1", "resume": False, "force": True, "errors_file": "errors.csv",
 }  # fmt: skip
 ENTRY = (0.75, 4, "CCO", "ethanol")
 

@@ -37,6 +37,16 @@ def error_lines(failures: Iterable[Failure]) -> bytes:
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
+def one_a_row(failures: Iterable[Failure]) -> list[Failure]:
+    """Return one failure an item, in the items' order, which joins the reasons of all of the item's failures."""
+    rows: dict[int, Failure] = {}
+    for failure in failures:
+        first = rows.get(failure.position)
+        together = failure if first is None else first._replace(reason=f"{first.reason}; {failure.reason}")
+        rows[failure.position] = together
+    return [rows[position] for position in sorted(rows)]
+
+
 class Report:
     """The outcome of reading a list of items.
 

@@ -129,6 +129,22 @@ def molecule_grid(path: str, mols: Sequence[Any], legends: Sequence[str], *, col
     storage.write_file_atomic(path, lambda file: cast(None, file.write(picture)))
 
 
+def molecule_svg(smiles: str, width: int = 260, height: int = 200) -> bytes | None:
+    """Return a drawing of a molecule as an SVG file; None where it cannot be read, or has too many atoms to be seen."""
+    from rdkit.Chem.Draw import rdMolDraw2D
+
+    molecule, _ = read_molecule(smiles)
+    if molecule is None or not 0 < molecule.GetNumAtoms() <= _MAX_DRAWN_ATOMS:
+        return None
+    drawer = rdMolDraw2D.MolDraw2DSVG(width, height)
+    options: Any = drawer.drawOptions()
+    options.clearBackground = False
+    drawer.DrawMolecule(molecule)
+    drawer.FinishDrawing()
+    picture: str = drawer.GetDrawingText()
+    return picture.encode()
+
+
 def _picture(
     mols: Sequence[Any], legends: Sequence[str], columns: int, matches: Sequence[Sequence[tuple[int, ...]]] = ()
 ) -> bytes:

@@ -86,18 +86,21 @@ class Duplicates:
         return [found for key in self.labels if (found := self.conflicts_of(key))]
 
     def merged(self, function: str, how: str) -> NDArray[np.float64]:
-        """Return one label for each molecule and task; ``how`` is "mean", "median" or "missing", for labels that differ.
+        """Return one label for each molecule and task.
 
-        A task whose labels are all 0 and 1 is one of classes, between which there is nothing: it has NaN there.
+        ``how`` says what becomes of labels that differ: "mean", "median", "first" or "missing". A task whose labels are all
+        0 and 1 is one of classes, between which there is nothing: its mean and median are NaN.
         """
-        choice(function, "how", how, ("mean", "median", "missing"))
+        choice(function, "how", how, ("mean", "median", "first", "missing"))
         merged = np.full((len(self.rows), len(self.tasks)), np.nan)
         for t in range(len(self.tasks)):
             columns = [np.array([labels[t] for labels in self.labels[key]]) for key in self.rows]
             columns = [column[~np.isnan(column)] for column in columns]
             classes = all(((column == 0) | (column == 1)).all() for column in columns)
             for m, column in enumerate(columns):
-                if column.size and (np.ptp(column) == 0 or (how != "missing" and not classes)):
+                if how == "first" and column.size:
+                    merged[m, t] = column[0]
+                elif column.size and (np.ptp(column) == 0 or (how != "missing" and not classes)):
                     merged[m, t] = np.median(column) if how == "median" else column.mean()
         return merged
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from .common.command import Commands, command, exit_code
-from .common.options import add_table_options, input_path, name
+from .common.options import add_label_options, add_table_options, input_path, name
 
 
 def add(commands: Commands) -> None:
@@ -17,9 +17,14 @@ def add(commands: Commands) -> None:
         "model", type=input_path, help="folder of a saved model that names its featurizer and its tasks"
     )
     parser.add_argument("table", type=input_path, help="as for train, with the columns the model was trained on")
-    parser.add_argument("--smiles", type=name, help="column of SMILES (default: the one of training)")
+    parser.add_argument(
+        "--smiles",
+        type=name,
+        help="column of SMILES (default: the one of training, smiles, SMILES, mol, structure ...)",
+    )
     parser.add_argument("--force", action="store_true", help="replace an error file that is there")
     add_table_options(parser)
+    add_label_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -46,7 +51,11 @@ def run(options: argparse.Namespace) -> int:
             f"the model in {options.model} does not name its tasks, so it is not known which columns hold the measured values; "
             "set model.tasks in Python and save it again"
         )
-    smiles = tables.smiles_column(model, options.smiles)
-    dataset = tables.load_table(unreadable, model.tasks, smiles, model.featurizer)
+    table = tables.labelled_table(options, "evaluate", model.tasks, model.smiles_column)
+    for line in table.summary:
+        console.print(line)
+    unreadable.check_share(table.report, table.lost)
+    dataset, table = table.dataset(model.featurizer)
+    unreadable.check_share(table.report, table.lost)
     tables.print_scores(console, model, [(Path(options.table).name, dataset)])
-    return exit_code(unreadable.tell(console, dataset.report), options)
+    return exit_code(unreadable.tell(console, table.report, table.lost), options)

@@ -7,7 +7,7 @@ from typing import Any
 
 from .common.command import Commands, command, exit_code
 from .common.features import add_feature_options
-from .common.options import add_table_options, input_path, name, output_path
+from .common.options import SMILES_HELP, add_table_options, input_path, name, output_path
 
 _MOST_COLUMNS = 100_000  # bits of a fingerprint, each of which is a cell in every row
 
@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
         required=True,
         help="CSV to write: the table's columns and one for each feature; - for standard output",
     )
-    parser.add_argument("--smiles", type=name, default="smiles", help="column of SMILES (default: %(default)s)")
+    parser.add_argument("--smiles", type=name, help=SMILES_HELP)
     add_feature_options(parser, default="descriptors")
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
     add_table_options(parser)
@@ -60,9 +60,7 @@ def run(options: argparse.Namespace) -> int:
             odd, rows_with_odd = odd + strange.sum(axis=0), rows_with_odd + int(strange.any(axis=1).sum())
         return cells, failures
 
-    console, failed = tables.copy_with_columns(
-        "featurize", "featurizing", unreadable, options, options.smiles, names, cells_of
-    )
+    console, failed = tables.copy_with_columns("featurize", "featurizing", unreadable, options, None, names, cells_of)
     if rows_with_odd:
         found = [f"{names[j]} ({odd[j]:,})" for j in np.flatnonzero(odd).tolist()]
         more = f" and {len(found) - 8} more" if len(found) > 8 else ""

@@ -23,7 +23,11 @@ def add(commands: Commands) -> None:
         required=True,
         help="CSV to write: the table's columns and one for each task; - for standard output",
     )
-    parser.add_argument("--smiles", type=name, help="column of SMILES (default: the one of training)")
+    parser.add_argument(
+        "--smiles",
+        type=name,
+        help="column of SMILES (default: the one of training, smiles, SMILES, mol, structure ...)",
+    )
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
     add_table_options(parser)
 
@@ -37,10 +41,12 @@ def run(options: argparse.Namespace) -> int:
     inputs = {"the table": options.table, "the model": options.model}
     check_outputs("predict", inputs, [Output("-o", options.out), unreadable.output], force=options.force)
     model = tables.load_model(options.model)
-    smiles, predicted = tables.smiles_column(model, options.smiles), _prediction_names(model)
+    predicted = _prediction_names(model)
     added = [f"predicted {what}" for what in predicted]
     cells_of = functools.partial(_predict, model, len(predicted))
-    _, failed = tables.copy_with_columns("predict", "predicting", unreadable, options, smiles, added, cells_of)
+    _, failed = tables.copy_with_columns(
+        "predict", "predicting", unreadable, options, model.smiles_column, added, cells_of
+    )
     return exit_code(failed, options)
 
 

@@ -18,11 +18,15 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "library",
         type=input_path,
-        help=".smi, .csv, .tsv, .cxsmiles or .sdf, plain or compressed, or .parquet; - for standard input",
+        help=".smi, .csv, .tsv, .txt, .cxsmiles or .sdf, plain or compressed, .parquet or .xlsx; - for standard input",
     )
     parser.add_argument("--top", type=whole_number(1), default=1000, help="hits to keep (default: %(default)s)")
     parser.add_argument(
-        "-o", "--out", type=output_path, required=True, help="CSV for the hits; its record is kept in OUT.json"
+        "-o",
+        "--out",
+        type=output_path,
+        required=True,
+        help="CSV for the hits; its record is kept in OUT.json; - for standard output, without a record",
     )
     parser.add_argument("--task", type=name, help="task to rank by, name or number from 0 (default: the only one)")
     parser.add_argument(
@@ -34,7 +38,9 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--lowest", action="store_true", help="rank the lowest scores first")
     parser.add_argument(
-        "--smiles-column", type=name, help="column of a table (default: the one of training, smiles, SMILES, mol)"
+        "--smiles-column",
+        type=name,
+        help="column of a table (default: the one of training, smiles, SMILES, mol, structure ...)",
     )
     parser.add_argument("--id-column", type=name, help="column of names (default: id, ID, name, if there is one)")
     parser.add_argument("--radius", type=whole_number(0, 100), help="of the fingerprints, if the model does not know")
@@ -55,8 +61,13 @@ def run(options: argparse.Namespace) -> int:
     from .._internal.storage.outputs import Output, check_outputs
     from ..screening import screen
 
-    errors = options.errors_file or f"{options.out}.errors.csv"
-    written = {"-o": options.out, "the record of the run": f"{options.out}.json", "--errors-file": errors}
+    errors, out = options.errors_file, options.out
+    if out == "-":
+        out = None
+        written = {"--errors-file": errors}
+    else:
+        errors = errors or f"{out}.errors.csv"
+        written = {"-o": out, "the record of the run": f"{out}.json", "--errors-file": errors}
     read = {"the library": options.library, "the model": options.model, "--similar-to": options.similar_to}
     check_outputs("screen", read | written, [Output("--picture", options.picture)], force=options.force)
-    return print_hits(screen(**arguments(screen, options)), options, errors)
+    return print_hits(screen(**arguments(screen, options) | {"out": out}), options, errors)

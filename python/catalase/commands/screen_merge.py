@@ -15,7 +15,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "hits", nargs="+", type=input_path, help="the CSV files of the shards, each with its .json beside it"
     )
-    parser.add_argument("-o", "--out", type=output_path, required=True, help="CSV for the hits")
+    parser.add_argument("-o", "--out", type=output_path, required=True, help="CSV for the hits; - for standard output")
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
     add_strict(parser)
     add_hit_options(parser)
@@ -27,11 +27,8 @@ def run(options: argparse.Namespace) -> int:
     from ..screening import merge
 
     inputs = {path: path for shard in options.hits for path in (shard, f"{shard}.json")}
-    inputs |= {
-        "--similar-to": options.similar_to,
-        "-o": options.out,
-        "the record of the run": f"{options.out}.json",
-    }
+    out = None if options.out == "-" else options.out
+    inputs |= {"--similar-to": options.similar_to, "-o": out, "the record of the run": out and f"{out}.json"}
     check_outputs("screen-merge", inputs, [Output("--picture", options.picture)], force=options.force)
-    hits = merge(options.hits, **arguments(merge, options))
+    hits = merge(options.hits, **arguments(merge, options) | {"out": out})
     return print_hits(hits, options, "the shards' error files")

@@ -6,7 +6,7 @@ import argparse
 from typing import IO
 
 from .common.command import Commands, command, exit_code
-from .common.options import add_table_options, input_path, name, output_path
+from .common.options import SMILES_HELP, add_table_options, input_path, name, output_path
 
 _CHUNK = 1024  # rows standardized at a time
 
@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
         required=True,
         help="CSV to write: the table's columns, the standard SMILES, InChIKey, and what was done; - for standard output",
     )
-    parser.add_argument("--smiles", type=name, default="smiles", help="column of SMILES (default: %(default)s)")
+    parser.add_argument("--smiles", type=name, help=SMILES_HELP)
     parser.add_argument(
         "--task", type=name, action="append", default=[], help="column of labels, compared in rows of the same molecule"
     )
@@ -42,6 +42,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--keep-charges", action="store_true", help="do not neutralize")
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    parser.add_argument("--decimal", choices=[".", ","], help="decimal separator of the labels (default: both are)")
     add_table_options(parser)
 
 
@@ -50,7 +51,6 @@ def run(options: argparse.Namespace) -> int:
     from .._internal import storage
     from .._internal.storage.outputs import Output, check_outputs
     from ..data.csv_loader import check_columns
-    from ..data.open_table import open_table
     from .common import tables
     from .common.standard_rows import ADDED, DIFFER, StandardRows
 
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     check_outputs(
         "standardize", {"the table": options.table}, [Output("-o", out), unreadable.output], force=options.force
     )
-    with open_table(options.table, "standardize") as table:
+    with tables.opened(options, "standardize", options.smiles) as table:
         smiles = table.smiles_column(options.smiles)
         added = ADDED + ([DIFFER] if options.task else [])
         tables.added_columns(table, smiles, added)
@@ -80,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
             unreadable.check_share(rows.report())
 
         tables.write_result(out, write)
+        tables.print_format(console, table, smiles)
     report = rows.report()
     written = f"{len(rows.molecules.rows):,} molecules" if options.merge else f"{report.total:,} rows"
     console.print(f"{written} written to {'standard output' if out == '-' else out}")

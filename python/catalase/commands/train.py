@@ -9,7 +9,17 @@ from typing import Any
 
 from .common.command import Commands, command, exit_code
 from .common.features import add_feature_options
-from .common.options import add_table_options, input_path, name, number, output_path, whole_number
+from .common.options import (
+    DUPLICATES,
+    SMILES_HELP,
+    add_label_options,
+    add_table_options,
+    input_path,
+    name,
+    number,
+    output_path,
+    whole_number,
+)
 
 _MOST_CHECKED = 10_000  # rows that are searched for salts and duplicates unasked; RDKit takes 1.6 ms each
 
@@ -21,11 +31,22 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "table",
         type=input_path,
-        help="CSV or .tsv with a header, .sdf or .smi, plain or compressed, or .parquet; - reads standard input",
+        help="a table of text with a header (its delimiter and encoding are found), .sdf or .smi, plain or compressed, "
+        ".parquet or .xlsx; - reads standard input",
     )
-    parser.add_argument("--smiles", type=name, default="smiles", help="column of SMILES (default: %(default)s)")
-    parser.add_argument("--task", type=name, action="append", required=True, help="column to learn; repeat for several")
-    parser.add_argument("--classification", action="store_true", help="labels are classes 0 and 1 (else numbers)")
+    parser.add_argument("--smiles", type=name, help=SMILES_HELP)
+    parser.add_argument(
+        "--task",
+        type=name,
+        action="append",
+        default=[],
+        help="column to learn; repeat for several; left out, an error lists the columns that look like labels",
+    )
+    parser.add_argument(
+        "--classification",
+        action=argparse.BooleanOptionalAction,
+        help="labels are classes 0 and 1, or numbers (default: classes, if all labels of all tasks are 0 and 1)",
+    )
     parser.add_argument("--splitter", choices=["scaffold", "random", "index"], default="scaffold")
     parser.add_argument("--out", type=output_path, required=True, help="folder for the model")
     parser.add_argument("--force", action="store_true", help="replace a model that is there")
@@ -48,6 +69,12 @@ def add(commands: Commands) -> None:
         action=argparse.BooleanOptionalAction,
         help="learn from standard forms without salts, one row a molecule (mean of its labels); by default salts and "
         f"duplicates are only reported, in tables of up to {_MOST_CHECKED:,} rows",
+    )
+    parser.add_argument(
+        "--duplicates",
+        choices=DUPLICATES,
+        help="with --standardize, which it includes: the label of a molecule whose labels differ is their mean, the first, or "
+        "none; or the command refuses (default: mean)",
     )
     parser.add_argument(
         "--layer",
@@ -73,6 +100,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--batch-size", type=whole_number(1), help="(default: 100; 64 for --model graph)")
     add_table_options(parser)
+    add_label_options(parser, transforms=True)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -84,6 +112,9 @@ def run(options: argparse.Namespace) -> int:
     console = Console()
     out = Path(options.out)
     _check_tasks(options.task, options.smiles)
+    if options.duplicates is not None and options.standardize is False:
+        raise ValueError("--duplicates merges standard forms, which --no-standardize leaves out; give one of them")
+    standardize = True if options.duplicates is not None else options.standardize
     featurizer = _featurizer(options)
     unreadable = tables.UnreadableRows.of(options, f"{out}.errors.csv")
     _check_folder(out)
@@ -91,24 +122,32 @@ def run(options: argparse.Namespace) -> int:
     new = options.errors_file is None and not out.absolute().parent.exists()
     outputs = [Output("--out", out, folder=True), *([] if new else [unreadable.output])]
     check_outputs("train", {"the table": options.table}, outputs, force=options.force)
-    dataset = tables.load_table(unreadable, options.task, options.smiles, featurizer)
-    report, rows = dataset.report, tables.kept_rows(dataset.report)
-    same = _same_molecules(console, dataset, rows, options.standardize)
+    table = tables.labelled_table(options, "train", options.task)
+    for line in table.summary:
+        console.print(line)
+    unreadable.check_share(table.report, table.lost)
+    dataset, table = table.dataset(featurizer)
+    unreadable.check_share(table.report, table.lost)
+    readable, lost = len(table), table.lost
+    same = _same_molecules(console, table, standardize)
     notes = []
-    if options.standardize:
-        dataset, rows, notes = same.merged(dataset.featurizer)
-        report.failures += same.failures
-    dataset, odd = _finite(dataset, rows)
-    report.failures += odd
-    unreadable.check_share(report)
-    failed = unreadable.tell(console, report)
-    if options.classification:
-        tables.check_classes(dataset, options.task)
+    if standardize:
+        merged, notes = same.merged(options.duplicates or "mean")
+        dataset, table = merged.dataset(featurizer)
+        notes.append(f"trained on {len(table):,} molecules of {readable:,} rows; standardize those to predict, too")
+    dataset, table = _finite(dataset, table)
+    unreadable.check_share(table.report, _lost(lost, table))
+    failed = unreadable.tell(console, table.report, _lost(lost, table))
+    classification = table.mode == "classification" if options.classification is None else options.classification
+    if classification and options.classification is None:
+        console.print("all labels are 0 and 1, so classes are learned; --no-classification learns numbers")
+    if classification:
+        tables.check_classes(dataset, table.tasks)
     split = _split(dataset, options.splitter, options.seed)
     parts = _scaled([dataset.select(part) for part in split])
-    if same is not None and not options.standardize:
-        notes = same.notes_unmerged([rows[part] for part in split])
-    elif same is None and options.standardize is None:
+    if same is not None and not standardize:
+        notes = same.notes_unmerged([table.rows[part] for part in split])
+    elif same is None and standardize is None:
         notes = [
             f"salts and duplicates were not looked for in more than {_MOST_CHECKED:,} rows; --standardize does both"
         ]
@@ -118,13 +157,13 @@ def run(options: argparse.Namespace) -> int:
         f"split by {options.splitter}: {', '.join(f'{len(p):,}' for p in parts)} rows to train, validate, test"
     )
     _check_labels(parts)
-    if options.classification:
-        _check_training_classes(parts[0], options.task, options.splitter)
-    transformer = _transformer(parts[0], options.classification)
-    model = _model(options, parts[0])
+    if classification:
+        _check_training_classes(parts[0], table.tasks, options.splitter)
+    transformer = _transformer(parts[0], classification)
+    model = _model(options, parts[0], classification)
     training, validation = (transformer.transform(part) for part in parts[:2])
     best, interrupted = _fit(model, training, validation, options.epochs, options.patience)
-    model.transformers, model.smiles_column = [transformer], options.smiles
+    model.transformers, model.smiles_column = [transformer], table.smiles_column
     model.save(out)  # before anything is printed or scored, so that no later error loses the training
     if interrupted:
         raise KeyboardInterrupt(f"the weights of epoch {best}, the best so far, are saved in {out}")
@@ -133,34 +172,43 @@ def run(options: argparse.Namespace) -> int:
     return exit_code(failed, options)
 
 
-def _same_molecules(console: Any, dataset: Any, rows: Any, wanted: bool | None) -> Any:
+def _same_molecules(console: Any, table: Any, wanted: bool | None) -> Any:
     """Return which rows are of the same molecule; None where that is not to be looked for."""
-    from .common.same_molecules import SameMolecules
+    from ..data.same_molecules import SameMolecules
 
-    if wanted is False or (wanted is None and len(dataset) > _MOST_CHECKED):
+    if wanted is False or (wanted is None and len(table) > _MOST_CHECKED):
         return None
-    with console.progress("looking for salts and duplicates", len(dataset)) as advance:
-        return SameMolecules(dataset, rows, advance)
+    with console.progress("looking for salts and duplicates", len(table)) as advance:
+        return SameMolecules(table, advance)
 
 
-def _finite(dataset: Any, rows: Any) -> tuple[Any, list[Any]]:
-    """Return the dataset without rows that have a feature that is NaN or infinite, and their failures."""
+def _lost(lost: Any, table: Any) -> Any:
+    """Return the rows that are lost: those that were before, and those with failures that are in the table no more."""
+    import numpy as np
+
+    failed = np.array([failure.position for failure in table.failures], np.int64)
+    return np.union1d(lost, np.setdiff1d(failed, table.rows))
+
+
+def _finite(dataset: Any, table: Any) -> tuple[Any, Any]:
+    """Return the dataset and its table without the rows that have a feature that is NaN or infinite."""
     import numpy as np
 
     from .._internal.report import Failure
 
     if not isinstance(dataset.X, np.ndarray):  # graphs have no numbers that could be NaN
-        return dataset, []
+        return dataset, table
     usable = np.isfinite(dataset.X)
     whole = usable.all(axis=1)
     if whole.all():
-        return dataset, []
+        return dataset, table
     failures = []
     names = dataset.featurizer.feature_names
     for i in np.flatnonzero(~whole).tolist():
         j = int(np.argmin(usable[i]))
-        failures.append(Failure(int(rows[i]), str(dataset.ids[i]), f"its {names[j]} is {dataset.X[i, j]:g}"))
-    return dataset.select(np.flatnonzero(whole)), failures
+        failures.append(Failure(int(table.rows[i]), table.smiles[i], f"its {names[j]} is {dataset.X[i, j]:g}"))
+    kept = np.flatnonzero(whole)
+    return dataset.select(kept), table.take(kept, failures)
 
 
 def _scaled(parts: Sequence[Any]) -> list[Any]:
@@ -205,14 +253,14 @@ def _featurizer(options: argparse.Namespace) -> Any:
     return feat.MolGraphFeaturizer(extra=None if options.features is None else featurizer_of(options))
 
 
-def _model(options: argparse.Namespace, training: Any) -> Any:
+def _model(options: argparse.Namespace, training: Any, classification: bool) -> Any:
     """Return the model that the options describe, with random weights."""
     from .. import models
 
     if options.model == "graph":
         return models.DMPNNModel(
-            len(options.task),
-            mode="classification" if options.classification else "regression",
+            training.y.shape[1],
+            mode="classification" if classification else "regression",
             dropout=options.dropout or 0.0,
             max_lr=options.learning_rate,
             init_lr=options.learning_rate / 10,
@@ -221,9 +269,9 @@ def _model(options: argparse.Namespace, training: Any) -> Any:
             seed=options.seed,
             n_extra_features=training.X.extra.shape[1],
         )
-    make: Any = models.MultitaskClassifier if options.classification else models.MultitaskRegressor
+    make: Any = models.MultitaskClassifier if classification else models.MultitaskRegressor
     return make(
-        len(options.task),
+        training.y.shape[1],
         training.X.shape[1],
         layer_sizes=options.layer or [1000],
         dropouts=0.5 if options.dropout is None else options.dropout,
@@ -255,7 +303,7 @@ def _fit(model: Any, training: Any, validation: Any, epochs: int, patience: int)
     return 0 if stopper.best_epoch is None else stopper.best_epoch + 1, interrupted
 
 
-def _check_tasks(tasks: Sequence[str], smiles: str) -> None:
+def _check_tasks(tasks: Sequence[str], smiles: str | None) -> None:
     twice = next((task for task in tasks if tasks.count(task) > 1), None)
     if twice is not None:
         raise ValueError(f"--task {twice} is given twice; name each column once")

@@ -1,9 +1,8 @@
-"""Tables of molecules (or of numbers) from CSV and TSV files, plain or compressed."""
+"""Tables of molecules (or of numbers) from files of every format that `open_table` knows."""
 
 from __future__ import annotations
 
 import functools
-import math
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,15 +12,14 @@ from typing import Any, cast
 import numpy as np
 
 from .._internal.numbers import choice, listed, path_of, shown, whole_number
-from .._internal.report import Failure, Report
-from .._internal.text import FLOAT32_LIMIT, parse_float, strip_white
+from .._internal.report import Failure, Report, one_a_row
+from .._internal.text import strip_white
 from ..feat.featurizer import Featurizer, featurizing
 from .dataset import Dataset, NumpyDataset, task_names
 from .disk import DiskDataset
 from .graph import GraphDataset, dataset_in_memory, is_empty
+from .labels import parse_label
 from .open_table import open_table
-
-_MISSING = {"", "nan", "na", "n/a", "null", "none"}
 
 
 class CSVLoader:
@@ -78,10 +76,10 @@ class CSVLoader:
         Parameters
         ----------
         inputs : path or list of paths
-            Files, named pipes or ``-`` for standard input: tables of text, comma or tab separated (``.tsv``), SMILES with
-            names (``.smi``), SD files (``.sdf``), each plain or compressed by gzip, bzip2 or xz, and Parquet
-            (``.parquet``). SD files and SMILES with names have the column ``smiles``, which is also taken where
-            ``feature_field`` is not there.
+            Files, named pipes or ``-`` for standard input: tables of text, whose delimiter and encoding are found, SMILES
+            with names (``.smi``), SD files (``.sdf``), each plain or compressed by gzip, bzip2 or xz, Parquet
+            (``.parquet``) and Excel (``.xlsx``). SD files and SMILES with names have the column ``smiles``, which is also
+            taken where ``feature_field`` is not there.
         data_dir : path, optional
             Folder for a `DiskDataset` or a `GraphDataset`; by default the dataset is in memory.
         shard_size : int
@@ -100,7 +98,7 @@ class CSVLoader:
         FileNotFoundError
             If a file does not exist.
         ValueError
-            For a missing column (the error names the columns of the table), a table that is damaged, not UTF-8 or without
+            For a missing column (the error names the columns of the table), a table that is damaged or without
             rows, or with ``errors="raise"`` the first row that cannot be read.
         """
         choice("create_dataset", "errors", errors, ("raise", "mask", "drop"))
@@ -130,7 +128,7 @@ class CSVLoader:
         return dataset
 
     def _report(self, counts: list[int], failures: list[Failure]) -> Report:
-        report = Report(counts[0], counts[1], _merged_by_row(failures))
+        report = Report(counts[0], counts[1], one_a_row(failures))
         if counts[1] < counts[0]:
             warnings.warn(
                 f"CSVLoader: {counts[0] - counts[1]} of {counts[0]} rows were left out; see .report", stacklevel=3
@@ -227,46 +225,21 @@ class CSVLoader:
         return X, kept
 
 
-def check_columns(file: str | Path, present: Sequence[str] | None, wanted: Sequence[str]) -> None:
+def check_columns(
+    file: str | Path, present: Sequence[str] | None, wanted: Sequence[str], function: str = "CSVLoader"
+) -> None:
     """Refuse a table that lacks a column; the error names the columns that it has."""
     if not present:
-        raise ValueError(f"CSVLoader: {file} is empty; it needs a header line")
+        raise ValueError(f"{function}: {file} is empty; it needs a header line")
     missing = [name for name in dict.fromkeys(wanted) if name not in present]
     if missing:
         shown = ", ".join(map(repr, present[:30])) + (", ..." if len(present) > 30 else "")
-        raise ValueError(f"CSVLoader: {file} has no column {', '.join(map(repr, missing))}; it has {shown}")
+        raise ValueError(f"{function}: {file} has no column {', '.join(map(repr, missing))}; it has {shown}")
     twice = [name for name in dict.fromkeys(wanted) if list(present).count(name) > 1]
     if twice:
         raise ValueError(
-            f"CSVLoader: {file} has more than one column {', '.join(map(repr, twice))}; rename all but one"
+            f"{function}: {file} has more than one column {', '.join(map(repr, twice))}; rename all but one"
         )
-
-
-@functools.lru_cache(4096)  # class labels are few different texts
-def parse_label(text: str) -> tuple[float, str]:
-    """Return a label (NaN if it is missing) and an empty reason, or NaN and the reason why the text is not a number."""
-    stripped = strip_white(text)
-    if stripped.lower() in _MISSING:
-        return math.nan, ""
-    if stripped.lower().lstrip("+-") in ("inf", "infinity"):
-        return math.nan, f"needs a finite number, got {stripped[:40]!r}"
-    try:
-        value = parse_float(stripped)
-    except ValueError:
-        return math.nan, f"needs a number or nothing, got {stripped[:40]!r}"
-    if abs(value) >= FLOAT32_LIMIT:
-        return math.nan, f"needs a number within float32, below 3.4e38, got {stripped[:40]!r}"
-    return value, ""
-
-
-def _merged_by_row(failures: list[Failure]) -> list[Failure]:
-    """Return one failure a row, which joins the reasons of all of the row's failures."""
-    rows: dict[int, Failure] = {}
-    for failure in failures:
-        first = rows.get(failure.position)
-        together = failure if first is None else first._replace(reason=f"{first.reason}; {failure.reason}")
-        rows[failure.position] = together
-    return [rows[position] for position in sorted(rows)]
 
 
 def _join(parts: Sequence[Dataset], tasks: list[str]) -> Dataset:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO
 
 from .._internal.report import Failure
 from ..chem.reading import mol_block_smiles
@@ -15,7 +15,6 @@ _END = b"$$$$"  # begins the line that ends a record
 _PROPERTY = re.compile(rb">[^<]*<(.*)>")  # as RDKit reads it: from the first < to the last > of the line
 _LONGEST_RECORD = 2**26  # bytes; a record is kept whole while it is read
 _CUT = b"\0too long\0"  # instead of the further lines of a record that is too long
-_IN_MEMORY = 2**24  # bytes of what comes through a pipe that are kept in memory, before a file takes them
 
 
 class SdfFile(Table):
@@ -56,16 +55,7 @@ class SdfFile(Table):
         super().__init__(file, function)
         try:
             with self._with_context():
-                raw = self._opened(raw)
-                if not raw.seekable():
-                    import shutil
-                    import tempfile
-
-                    spooled: Any = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # the stack closes it
-                    self._stack.callback(spooled.close)
-                    shutil.copyfileobj(unpacked(raw), spooled)
-                    spooled.seek(0)
-                    self._raw = raw = spooled
+                raw = self._seekable(self._opened(raw))
                 start = raw.tell()
                 titles, properties = _columns(unpacked(raw))
                 raw.seek(start)

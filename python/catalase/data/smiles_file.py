@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import IO
 
 from .._internal.report import Failure
+from .columns import named_smiles
 from .table_file import Table, unpacked
+from .text_format import DELIMITERS, encoding_of, known_encoding
 
-SMILES_COLUMNS = ("smiles", "SMILES", "Smiles", "mol", "canonical_smiles")
 _BLOCK = 2**16  # characters that are read at a time
 _LONGEST_LINE = 2**22  # characters, enough for a SMILES of at most 2**20, its name and more columns
 _TOO_LONG = f"the line has more than {_LONGEST_LINE:,} characters; are its line ends lost?"
@@ -34,6 +35,8 @@ class SmilesFile(Table):
         Name of the reading function, for messages.
     binary : binary stream, optional
         The decompressed bytes of the file, if it is open already.
+    encoding : str, optional
+        The encoding of the text, UTF-8 by default.
 
     Examples
     --------
@@ -47,13 +50,21 @@ class SmilesFile(Table):
 
     structures = "smiles"
 
-    def __init__(self, file: str | os.PathLike[str], function: str, *, binary: IO[bytes] | None = None) -> None:
+    def __init__(
+        self,
+        file: str | os.PathLike[str],
+        function: str,
+        *,
+        binary: IO[bytes] | None = None,
+        encoding: str | None = None,
+    ) -> None:
         super().__init__(file, function)
+        given = "utf-8-sig" if encoding is None else known_encoding(function, encoding)
         self.header = ["smiles", "name"]
         try:
             with self._with_context():
                 # Odd bytes remain unchanged in names; in a SMILES they are refused like any character beyond ASCII.
-                text = io.TextIOWrapper(unpacked(self._opened(binary)), encoding="utf-8-sig", errors="surrogateescape")
+                text = io.TextIOWrapper(unpacked(self._opened(binary)), encoding=given, errors="surrogateescape")
                 self._stack.callback(text.detach)
                 self._lines = molecule_lines(text, self.header)
                 first = next(self._lines, None)
@@ -129,6 +140,9 @@ def split_line(line: str) -> tuple[str, str, str]:
 
 def names_columns(head: bytes, wanted: tuple[str | None, ...] = ()) -> bool:
     """Return whether the first line of a file is the header of a table: it names a column of SMILES, or a wanted one."""
-    header = re.split("[\r\n]", head.decode("utf-8-sig", "replace").lstrip("\r\n"), maxsplit=1)[0]
-    fields = {field.strip('"') for field in header.replace("\t", ",").split(",")}
-    return len(fields) > 1 and bool(fields & {*SMILES_COLUMNS, *filter(None, wanted)})
+    header = re.split("[\r\n]", head.decode(encoding_of(head), "replace").lstrip("\ufeff\r\n"), maxsplit=1)[0]
+    for delimiter in DELIMITERS:
+        fields = [field.strip('"') for field in header.split(delimiter)]
+        if len(fields) > 1 and (named_smiles(fields) is not None or set(fields) & set(filter(None, wanted))):
+            return True
+    return False

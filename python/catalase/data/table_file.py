@@ -21,23 +21,24 @@ from typing import IO, Any, Self
 
 from .._internal.report import Failure
 from .._internal.text import strip_white
+from .columns import smiles_among
+from .text_format import DELIMITERS, SAMPLE, delimiter_of, encoding_of, known_delimiter, known_encoding, windows_text
 
 DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError)  # the errors of reading a damaged or truncated file
 PACKED = (".gz", ".bz2", ".xz")  # endings of compressed files
 # The most characters of a cell, and of a line. A chromosome is shorter, and neither a quote that is never closed nor an
 # endless line can fill the memory.
 _MOST_IN_A_CELL = 2**28
+_IN_MEMORY = 2**24  # bytes of what comes through a pipe that are kept in memory, before a file takes them
 _END = "\0end of the table\0\n"  # appended as a row; it is part of the last row if that has an unclosed quote
 _LAST = [_END.rstrip("\n")]
+_WINDOWS = "it has bytes that are not UTF-8, which are read as Windows-1252 (--encoding names another encoding)"
 _OTHER_FILES = {
     b"\x28\xb5\x2f\xfd": "is compressed by zstd; unpack it first",
     b"PK\x03\x04": "is a ZIP archive or an Excel workbook; unpack it, or save the sheet as 'CSV UTF-8'",
     b"\xd0\xcf\x11\xe0": "is an old Excel workbook; save the sheet as 'CSV UTF-8'",
     b"PAR1": "is a Parquet file; needed a table of text, such as CSV",
 }
-_BYTE_ORDER_MARKS = (  # UTF-32 comes first, because its mark begins with that of UTF-16
-    (b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"),
-)  # fmt: skip
 
 
 class Table:
@@ -53,6 +54,8 @@ class Table:
         The column that a format of molecules gives their SMILES in; None for a format that has only what is written.
     total : int or None
         The size in the units of `position`; None where these are bytes of the file.
+    notes : list of str
+        What was found out about the format and is not what the file's name says; it may grow while rows are read.
     """
 
     structures: str | None = None
@@ -61,6 +64,7 @@ class Table:
     def __init__(self, file: str | os.PathLike[str], function: str) -> None:
         self.name, self._function, self._row = os.fspath(file), function, 0
         self.header: list[str] = []
+        self.notes: list[str] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -92,15 +96,54 @@ class Table:
         stack.push(self._stack)
         self._stack = stack
 
-    def smiles_column(self, wanted: str) -> str:
-        """Return the column with the SMILES: the one that is wanted, or where there is none the one of the structures."""
-        return wanted if wanted in self.header or self.structures is None else self.structures
+    def smiles_column(
+        self, wanted: str | None, preferred: str | None = None, advice: str = "name it by --smiles"
+    ) -> str:
+        """Return the column with the SMILES.
+
+        Parameters
+        ----------
+        wanted : str or None
+            The column that the user names. Where it is missing, a format of molecules has its own column.
+        preferred : str, optional
+            A column that is taken where ``wanted`` is None and the table has it.
+        advice : str
+            How the user names a column, for the message of a table in which none is found by its name.
+        """
+        if wanted is not None:
+            return wanted if wanted in self.header or self.structures is None else self.structures
+        found = smiles_among(self.header, preferred) or self.structures
+        if found is None and "smiles" in self.header:
+            return "smiles"  # the caller refuses a name that several columns have
+        if found is None:
+            if not self.header:
+                raise ValueError(f"{self._function}: {self.name} is empty; it needs a header line")
+            shown = ", ".join(map(repr, self.header[:30])) + (", ..." if len(self.header) > 30 else "")
+            raise ValueError(
+                f"{self._function}: {self.name} has no column '{preferred or 'smiles'}'; it has {shown}; if one of "
+                f"these holds the SMILES, {advice}"
+            )
+        return found
 
     def _opened(self, raw: IO[bytes] | None) -> IO[bytes]:
         """Return the bytes of the file, which is opened unless ``raw`` are these."""
         self._raw = open_bytes(self.name, self._function) if raw is None else raw
         if raw is None and self._raw is not getattr(sys.stdin, "buffer", None):
             self._stack.enter_context(self._raw)
+        return self._raw
+
+    def _seekable(self, raw: IO[bytes]) -> IO[bytes]:
+        """Return the bytes of the file for a reader that goes back and forth; those of a pipe are stored meanwhile."""
+        if raw.seekable():
+            return raw
+        import shutil
+        import tempfile
+
+        spooled: Any = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # the stack closes it
+        self._stack.callback(spooled.close)
+        shutil.copyfileobj(unpacked(raw), spooled)
+        spooled.seek(0)
+        self._raw = spooled
         return self._raw
 
     @contextmanager
@@ -113,7 +156,7 @@ class Table:
             what = f"is not {error.encoding.upper()} text {self._near()} (byte 0x{error.object[error.start]:02x})"
             raise ValueError(
                 f"{where} {what}: it was saved in another encoding, such as that of Windows; save it as 'CSV UTF-8' (Excel "
-                "has it under Save As), or convert it: iconv -f CP1252 -t UTF-8"
+                "has it under Save As), name its encoding (--encoding), or convert it: iconv -f CP1252 -t UTF-8"
             ) from None
         except UnicodeError as error:
             raise ValueError(f"{where} is no text {self._near()} ({error}); save it as 'CSV UTF-8'") from None
@@ -132,9 +175,11 @@ class Table:
 class TableFile(Table):
     """The rows of a table of text.
 
-    Fields are separated by tabs if the name ends in ``.tsv``, ``.tab`` or ``.cxsmiles`` (or has no known ending and the
-    header has tabs and no comma), else by commas. Gzip, bzip2 and xz are recognized by the first bytes, not by the name. The
-    text is UTF-8, with or without a byte order mark, or UTF-16 with one. Cells and lines may have up to 268,435,456
+    The character between the fields (a comma, semicolon, tab or bar) is found from the header and the first rows
+    (`text_format.delimiter_of`); where these leave a choice, it is a tab if the name ends in ``.tsv``, ``.tab`` or
+    ``.cxsmiles``, else a comma. A first line ``sep=;``, as Excel writes it, decides. Gzip, bzip2 and xz are recognized by
+    the first bytes, not by the name. The text is UTF-8, with or without a byte order mark, or UTF-16 or UTF-32 with one;
+    bytes that are not UTF-8 are read as Windows-1252, which ``notes`` says. Cells and lines may have up to 268,435,456
     characters.
 
     Parameters
@@ -145,8 +190,10 @@ class TableFile(Table):
         Name of the reading function, for messages.
     binary : binary stream, optional
         The decompressed bytes of the file, if it is open already.
-    errors : str
-        Treatment of bytes that are not text: "strict" refuses the table, "surrogateescape" keeps them.
+    delimiter, encoding : str, optional
+        The character between fields, and the encoding, instead of what is found; other bytes are refused then.
+    wanted : str, optional
+        A column that the header is expected to have, by which the delimiter is recognized.
 
     The header is the first line that is not empty.
 
@@ -166,12 +213,16 @@ class TableFile(Table):
         function: str = "CSVLoader",
         *,
         binary: IO[bytes] | None = None,
-        errors: str = "strict",
+        delimiter: str | None = None,
+        encoding: str | None = None,
+        wanted: str | None = None,
     ) -> None:
         super().__init__(file, function)
+        forced = None if delimiter is None else known_delimiter(function, delimiter)
+        given = None if encoding is None else known_encoding(function, encoding)
         try:
             with self._with_context():
-                self._rows = self._open(unpacked(self._opened(binary)), errors)
+                self._rows = self._open(unpacked(self._opened(binary)), forced, given, wanted)
         except BaseException:
             self._stack.close()
             raise
@@ -206,22 +257,36 @@ class TableFile(Table):
             if part:
                 yield part, sorted(faults.values())
 
-    def _open(self, binary: IO[bytes], errors: str) -> Iterator[list[str]]:
-        head, binary = peek(binary, 6)
+    def _open(
+        self, binary: IO[bytes], delimiter: str | None, encoding: str | None, wanted: str | None
+    ) -> Iterator[list[str]]:
+        head, binary = peek(binary, SAMPLE)
         for start, what in _OTHER_FILES.items():
             if head.startswith(start):
                 raise ValueError(f"{self._function}: {self.name} {what}")
-        encoding = next((name for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark)), "utf-8-sig")
-        if encoding == "utf-8-sig" and b"\0" in head:
+        found = encoding or encoding_of(head)
+        if found == "utf-8-sig" and b"\0" in head[:6]:
             raise ValueError(
                 f"{self._function}: {self.name} is no UTF-8 text: it has zero bytes, as UTF-16 and binary files have; "
-                "save it as 'CSV UTF-8'"
+                "save it as 'CSV UTF-8', or name its encoding (--encoding utf-16-le)"
             )
-        text = io.TextIOWrapper(binary, encoding=encoding, errors=errors, newline="")
+        guesses = encoding is None and found == "utf-8-sig"
+        if not found.startswith("utf-8"):
+            self.notes.append(f"its text is {found.upper()}")
+        text = io.TextIOWrapper(binary, encoding=found, errors="surrogateescape" if guesses else "strict", newline="")
         self._stack.callback(text.detach)
-        lines = _lines(text)
+        lines = self._without_escapes(_lines(text)) if guesses else _lines(text)
         first = next((line for line in lines if line.strip("\r\n")), "")
-        self._delimiter = _delimiter(self.name, first)
+        if named := re.fullmatch("sep=(.)[\r\n]*", first):
+            delimiter = delimiter or named[1]
+            first = next((line for line in lines if line.strip("\r\n")), "")
+        usual = "\t" if endings(self.name)[0] in (".tsv", ".tab", ".cxsmiles") else ","
+        if delimiter is None:
+            sample = re.split("\r\n|\r|\n", head.decode(found, "replace").lstrip("\ufeff\r\n"))
+            delimiter = delimiter_of([first, *sample[1:-1]], usual, wanted)  # the last line may be cut
+        if delimiter != usual:
+            self.notes.append(f"its fields are separated by {DELIMITERS.get(delimiter, repr(delimiter))}")
+        self._delimiter = delimiter
         reader = _unlimited_csv().reader(itertools.chain([first], lines, [_END]), delimiter=self._delimiter)
         self.header = next(filter(None, reader))
         if self.header == _LAST:
@@ -231,6 +296,15 @@ class TableFile(Table):
         if len(self.header) < 2:
             return filter(None, reader)
         return (row for row in reader if row and (len(row) > 1 or strip_white(row[0])))  # skips blank lines
+
+    def _without_escapes(self, lines: Iterator[str]) -> Iterator[str]:
+        """Yield lines with the bytes that are not UTF-8 as Windows-1252; the first of them is a note."""
+        for line in lines:
+            if not line.isascii() and (repaired := windows_text(line)) != line:
+                if _WINDOWS not in self.notes:
+                    self.notes.append(_WINDOWS)
+                line = repaired
+            yield line
 
     def _unclosed_quote(self, row: list[str], position: int) -> Failure:
         """Return the failure of a last row whose quote is never closed, so that all lines below are one cell."""
@@ -313,13 +387,6 @@ def _lines(text: IO[str]) -> Iterator[str]:
         if len(line) > _MOST_IN_A_CELL:
             raise _unlimited_csv().Error(f"a line has more than {_MOST_IN_A_CELL:,} characters")
         yield line
-
-
-def _delimiter(name: str, header: str) -> str:
-    ending, _ = endings(name)
-    if ending == ".csv":
-        return ","
-    return "\t" if ending in (".tsv", ".tab", ".cxsmiles") or ("\t" in header and "," not in header) else ","
 
 
 @functools.cache

@@ -34,6 +34,7 @@ from .._internal.console import Console
 from .._internal.numbers import flag, path_of, whole_number
 from .._internal.storage.outputs import Output, begins_with, check_outputs
 from ..chem.drawing import molecule_grid
+from ..plot.figure import matplotlib_missing
 from . import baselines as _baselines
 from . import plots as _plots
 from .data import Compounds, find_files, load_library, load_measured
@@ -288,7 +289,7 @@ def _draw(
     """Write the three pictures, or without matplotlib only the picture of the structures."""
     paths = _plots.names(str(folder))
     drawn = []
-    missing = _plots.matplotlib_missing()
+    missing = matplotlib_missing()
     if missing:
         console.print(f"  {missing}")
     else:

@@ -1,4 +1,4 @@
-"""Scores of predictions: the everyday metrics in NumPy, and `Metric`, which applies any of them task by task.
+"""Scores of predictions: the everyday metrics in NumPy, their intervals, and `Metric`, which applies any task by task.
 
 This package imports nothing but NumPy; `Metric` accepts scikit-learn's functions, and never imports them.
 """
@@ -13,7 +13,7 @@ from .classification import (
     prc_auc_score,
     roc_auc_score,
 )
-from .metric import Metric
+from .metric import Metric, bootstrap_interval
 from .regression import mae_score, pearson_r2_score, r2_score, rms_score, spearman_score
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "accuracy_score",
     "average_precision_score",
     "balanced_accuracy_score",
+    "bootstrap_interval",
     "mae_score",
     "matthews_corrcoef",
     "pearson_r2_score",

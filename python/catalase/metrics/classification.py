@@ -11,7 +11,7 @@ import numpy as np
 from .checks import check_pair, check_weights, warn_undefined
 
 
-def _curve(
+def threshold_counts(
     name: str, y_true: np.ndarray, y_score: np.ndarray, weight: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return weighted counts of true and false positives at each distinct threshold, the highest first.
@@ -81,7 +81,7 @@ def roc_auc_score(y_true: Any, y_score: Any, sample_weight: Any = None) -> float
     """
 
     def score(true: np.ndarray, pred: np.ndarray, weight: np.ndarray | None) -> float:
-        true_count, false_count = _curve("roc_auc_score", true, pred, weight)
+        true_count, false_count = threshold_counts("roc_auc_score", true, pred, weight)
         total = float(true_count[-1]) * float(false_count[-1])
         if total == 0:
             return warn_undefined("roc_auc_score: there is one class only, so the score is undefined (nan)")
@@ -93,7 +93,7 @@ def roc_auc_score(y_true: Any, y_score: Any, sample_weight: Any = None) -> float
 def _precision_recall(
     name: str, true: np.ndarray, pred: np.ndarray, weight: Any
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    true_count, false_count = _curve(name, true, pred, weight)
+    true_count, false_count = threshold_counts(name, true, pred, weight)
     if true_count[-1] == 0:
         return None
     return true_count / (true_count + false_count), true_count / true_count[-1]

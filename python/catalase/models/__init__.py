@@ -10,6 +10,7 @@ from .model import Model
 
 if TYPE_CHECKING:
     from . import tensorgraph
+    from .auto import AutoModel
     from .boosting import GBDTModel
     from .cnn import CNN
     from .dmpnn import DMPNNModel
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CNN",
+    "AutoModel",
     "DMPNNModel",
     "Ensemble",
     "GBDTModel",
@@ -55,6 +57,7 @@ __all__ = [
 
 # Where each class lives: a module is imported when one of its names is first asked for.
 _MODULES = {
+    "AutoModel": "auto",
     "CNN": "cnn",
     "DMPNNModel": "dmpnn",
     "Ensemble": "ensemble",

@@ -19,6 +19,7 @@ from .closed_form import ClosedForm, task_groups
 from .datapoints import is_dataset
 from .labels import check_classes, check_numbers
 from .model import check_transformers, chosen_transformers, slices
+from .platt import logistic
 from .scaling import bounded, on_scale, scaling
 from .settings import N_CLASSES, N_TASKS, Settings, declared
 
@@ -635,27 +636,7 @@ def _slopes(parts: tuple[_FLOATS | None, _FLOATS | None], chosen: Hyperparameter
     y = targets - targets.mean(axis=0)
     solved = ops.matmul(root, ops.matmul(root, y), transpose_a=True)
     scores = targets - solved / (root**2).sum(axis=0)[:, None]
-    return np.array([_logistic(column, labels > 0) for column, labels in zip(scores.T, targets.T, strict=True)])
-
-
-def _logistic(scores: _FLOATS, positive: NDArray[np.bool_]) -> tuple[float, float]:
-    """Platt's slope and offset: logistic regression on one number, by Newton's method."""
-    many, few = positive.sum(), (~positive).sum()
-    goal = np.where(positive, (many + 1) / (many + 2), 1 / (few + 2))
-    design = np.stack([scores, np.ones_like(scores)], axis=1)
-    found = np.array([0.0, np.log((many + 1) / (few + 1))])
-    if not many or not few:
-        return 0.0, float(found[1])
-    for _ in range(50):
-        chance = 1 / (1 + np.exp(-np.clip(design @ found, -30, 30)))
-        weight = np.maximum(chance * (1 - chance), 1e-9)
-        gradient = design.T @ (goal - chance) - 1e-3 * np.array([found[0], 0])
-        curvature = (design.T * weight) @ design + np.diag([1e-3, 1e-9])
-        step = np.linalg.solve(curvature, gradient)
-        found = found + np.clip(step, -2, 2)
-        if abs(step).max() < 1e-9:
-            break
-    return float(found[0]), float(found[1])
+    return np.array([logistic(column, labels > 0) for column, labels in zip(scores.T, targets.T, strict=True)])
 
 
 def _members(where: str, groups: Any, rows: int) -> list[NDArray[np.intp]]:

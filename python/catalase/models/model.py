@@ -485,7 +485,7 @@ def scores(chosen: Sequence[Metric], y: Any, prediction: Any, w: Any, per_task_m
 def validation_metrics(where: str, metrics: Any, valid: Any) -> list[Metric]:
     """The metrics that a fit computes after each epoch, given as `Metric` objects or by the names of `catalase.metrics`."""
     found = list(metrics) if isinstance(metrics, (list, tuple)) else [] if metrics is None else [metrics]
-    known = [name for name in known_metrics.__all__ if name != "Metric"]
+    known = [name for name in known_metrics.__all__ if name not in ("Metric", "bootstrap_interval")]
     for i, metric in enumerate(found):
         if isinstance(metric, str):
             found[i] = Metric(getattr(known_metrics, choice(where, "metrics", metric, known)))

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._internal.text import strip_white
-from ..data.csv_loader import check_columns, parse_label
+from ..data.csv_loader import check_columns
+from ..data.labels import parse_label
 
 
 class Table(NamedTuple):

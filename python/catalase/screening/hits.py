@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import heapq
 import os
 from collections.abc import Sequence
@@ -139,17 +140,7 @@ class Hits:
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write rank, row (from 1), id, smiles, score and the further columns; the file is replaced by one rename."""
-        path, more = path_of("Hits.to_csv", "path", path), list(self.columns)
-
-        def write(binary: IO[bytes]) -> None:
-            with storage.csv_writer(binary) as writer:
-                writer.writerow(COLUMNS + more)
-                cells = [self.columns[name] for name in more]
-                for i, (row, score) in enumerate(zip(self.rows.tolist(), self.scores, strict=True)):
-                    # str of a NumPy number is the shortest text that reads back as the same bits
-                    writer.writerow([i + 1, row + 1, self.ids[i], self.smiles[i], str(score), *(c[i] for c in cells)])
-
-        storage.write_file_atomic(path, write)
+        storage.write_file_atomic(path_of("Hits.to_csv", "path", path), functools.partial(write_hits, self))
 
     def to_png(self, path: str | os.PathLike[str], count: int = 100) -> None:
         """Draw the first hits, at most ``count``, five to a row, with rank, name and score."""
@@ -164,6 +155,16 @@ class Hits:
         legends = [f"{i + 1}  {self.ids[i]}  {self.scores[i]:.4g}" for i in range(len(drawn))]
         readable = [i for i, molecule in enumerate(molecules) if molecule is not None]
         molecule_grid(os.fspath(path), [molecules[i] for i in readable], [legends[i] for i in readable])
+
+
+def write_hits(hits: Hits, binary: IO[bytes]) -> None:
+    """Write the lines of `Hits.to_csv`."""
+    with storage.csv_writer(binary) as writer:
+        writer.writerow(COLUMNS + list(hits.columns))
+        cells = list(hits.columns.values())
+        for i, (row, score) in enumerate(zip(hits.rows.tolist(), hits.scores, strict=True)):
+            # str of a NumPy number is the shortest text that reads back as the same bits
+            writer.writerow([i + 1, row + 1, hits.ids[i], hits.smiles[i], str(score), *(c[i] for c in cells)])
 
 
 def _is_entry(entry: Any) -> bool:

@@ -1,4 +1,4 @@
-"""`Library` reads files (.smi, .csv, .tsv, .cxsmiles, .sdf, plain or compressed; .parquet) and iterables, a chunk at a time."""
+"""`Library` reads files of molecules, of every format that `open_table` knows, and iterables, a chunk at a time."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from typing import IO, Any, NamedTuple
 
 from .._internal.numbers import shown
 from .._internal.report import Failure
+from ..data.columns import SMILES_COLUMNS, ids_among, smiles_among
 from ..data.open_table import open_table
 from ..data.sdf_file import looks_like_sdf
-from ..data.smiles_file import SMILES_COLUMNS, blank_long_lines, molecule_lines, names_columns, split_line
-from ..data.table_file import DAMAGE, PACKED, Table, TableFile, endings, open_bytes, peek, unpacked
+from ..data.smiles_file import blank_long_lines, molecule_lines, names_columns, split_line
+from ..data.table_file import DAMAGE, PACKED, Table, endings, open_bytes, peek, unpacked
+from ..data.text_format import known_encoding
 
-ID_COLUMNS = ("id", "ID", "Id", "name", "Name", "zinc_id", "chembl_id", "mol_id", "molecule_id")
 _SAMPLE = 2**20  # bytes at either end of a file, whose digest identifies it
 _FORMATS = (
-    f".smi, .smiles, .ism, .txt, .csv, .tsv, .cxsmiles or .sdf (each also with {' or '.join(PACKED)}), .parquet or .pq"
+    f".smi, .smiles, .ism, .txt, .csv, .tsv, .cxsmiles or .sdf (each also with {' or '.join(PACKED)}), .parquet, .pq or "
+    ".xlsx"
 )
 
 
@@ -56,6 +58,8 @@ class Library:
         The file; None for an iterable.
     total : int or None
         The size of the library in the units of `position`: stored bytes of a file, or molecules.
+    notes : list of str
+        What was found out about a table: its format, the columns of SMILES and names.
     """
 
     def __init__(
@@ -65,7 +69,11 @@ class Library:
         id_column: str | None = None,
         preferred: str | None = None,
         argument: str = "library",
+        delimiter: str | None = None,
+        encoding: str | None = None,
     ) -> None:
+        self.notes: list[str] = []
+        self._format = {"delimiter": delimiter, "encoding": encoding, "wanted": smiles_column}
         self._columns = (smiles_column, id_column, preferred)
         self._at: Callable[[], int] = lambda: 0
         if isinstance(source, (str, os.PathLike)):
@@ -73,6 +81,8 @@ class Library:
             self.name = str(source)
             self._kind = _kind_of(self.path)
             self.total: int | None = self.path.stat().st_size if self.path.is_file() else None
+            if self._kind == "smi" and delimiter is not None:
+                self._kind = "table"
             if self._kind == "smi" and (smiles_column or id_column):
                 raise ValueError(
                     f"screen: {source} has no named columns: the SMILES come first and the name after; "
@@ -143,24 +153,27 @@ class Library:
         kind, binary = self._kind, raw if self._kind == "table" else unpacked(raw)
         if kind == "either":
             head, binary = peek(binary, 4096)
-            named = self._columns[0] or names_columns(head, self._columns)
-            kind = "table" if looks_like_sdf(head) else "csv" if named else "smi"
-        if kind == "table":
-            table = open_table(self.name, "screen", raw=binary)
-            if table.total is not None:
-                self.total, self._at = table.total, table.position
-            yield from self._table(table, size)
-            return
-        # Bytes that are not UTF-8 remain unchanged in names; in a SMILES they are refused like any character beyond ASCII.
+            named = self._columns[0] or self._format["delimiter"] or names_columns(head, self._columns)
+            kind = "table" if looks_like_sdf(head) or named else "smi"
         if kind == "smi":
-            yield from _smi(io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape"), size)
-        else:
-            table = TableFile(self.name, "screen", binary=binary, errors="surrogateescape")
-            yield from self._table(table, size)
+            # Bytes that are not UTF-8 remain unchanged in names; in a SMILES they are refused like any character beyond ASCII.
+            encoding = known_encoding("screen", self._format["encoding"] or "utf-8")
+            yield from _smi(io.TextIOWrapper(binary, encoding=encoding, errors="surrogateescape"), size)
+            return
+        table = open_table(self.name, "screen", raw=binary, **self._format)
+        if table.total is not None:
+            self.total, self._at = table.total, table.position
+        yield from self._table(table, size)
 
     def _table(self, table: Table, size: int) -> Iterator[Chunk]:
         with table:
             at, at_id = self._choose(table.header)
+            names = (
+                "no column is known to hold names (--id-column)"
+                if at_id is None
+                else f"names in {table.header[at_id]!r}"
+            )
+            self.notes = [f"SMILES in column {table.header[at]!r}, {names}", *table.notes]
             table.only([at] if at_id is None else [at, at_id])
             for part, failures in table.chunks(size):
                 smiles, ids = [row[at] for row in part], [row[at_id] if at_id is not None else "" for row in part]
@@ -176,14 +189,13 @@ class Library:
             if wanted is not None and header.count(wanted) != 1:
                 times = "more than one column" if wanted in header else "no column"
                 raise ValueError(f"screen: {self.path} has {times} {wanted!r}; it has {shown}")
-        guesses = ([preferred] if preferred else []) + list(SMILES_COLUMNS)
-        smiles = smiles or next((column for column in guesses if header.count(column) == 1), None)
+        smiles = smiles or smiles_among(header, preferred)
         if smiles is None:
             raise ValueError(
                 f"screen: no column of {self.path} is named {' or '.join(SMILES_COLUMNS)}; it has {shown}; "
                 "name the one with the SMILES by smiles_column (--smiles-column)"
             )
-        name = name or next((column for column in ID_COLUMNS if header.count(column) == 1), None)
+        name = name or ids_among(header)
         return header.index(smiles), None if name is None else header.index(name)
 
 
@@ -195,11 +207,13 @@ def _kind_of(path: Path) -> str:
     ending, packing = endings(path)
     if not ending and not path.is_file():
         return "either"  # standard input, or a pipe of the shell such as <(zcat library.smi.gz)
-    kinds = {".smi": "smi", ".smiles": "smi", ".ism": "smi", ".txt": "smi", ".csv": "csv", ".tsv": "csv"}
-    kinds[".cxsmiles"] = "either"  # a table with a header, as Enamine writes it, or lines without one
-    kinds |= dict.fromkeys((".sdf", ".sd"), "table")
+    kinds = dict.fromkeys((".smi", ".smiles", ".ism"), "smi")
+    kinds |= dict.fromkeys(
+        (".txt", ".cxsmiles"), "either"
+    )  # a table with a header, as Enamine writes it, or lines without
+    kinds |= dict.fromkeys((".csv", ".tsv", ".tab", ".sdf", ".sd"), "table")
     if not packing:
-        kinds |= dict.fromkeys((".parquet", ".pq"), "table")
+        kinds |= dict.fromkeys((".parquet", ".pq", ".xlsx", ".xlsm"), "table")
     if ending not in kinds:
         raise ValueError(f"screen: cannot tell the format of {path} by its name; needed {_FORMATS}")
     return kinds[ending]

@@ -42,6 +42,8 @@ class ScreenSettings:
     lowest: bool
     smiles_column: str | None
     id_column: str | None
+    delimiter: str | None
+    encoding: str | None
     radius: int | None
     size: int | None
     shard: str | None
@@ -71,7 +73,7 @@ class ScreenSettings:
         for name in ("out", "errors_file"):
             if getattr(self, name) is not None:
                 path_of("screen", name, getattr(self, name))
-        for name in ("smiles_column", "id_column", "shard"):
+        for name in ("smiles_column", "id_column", "delimiter", "encoding", "shard"):
             if not isinstance(getattr(self, name), (str, type(None))):
                 raise TypeError(f"screen: {name} must be a text, got {shown(getattr(self, name))}")
         for name in ("lowest", "resume", "force", "progress"):
@@ -130,12 +132,13 @@ class ScreenSettings:
         """
         if self.out is None or library.path is None or not library.path.is_file():
             return None
+        text = [self.delimiter, self.encoding] if self.delimiter or self.encoding else []
         return {
             "library": library.identity(),
             **scorer.describe(),
             "top": int(self.top),
             "lowest": bool(self.lowest),
-            "columns": [self.smiles_column, self.id_column],
+            "columns": [self.smiles_column, self.id_column, *text],
             "shard": list(self.shard_numbers),
             "steps_on_the_hits": steps,
         }
@@ -309,6 +312,8 @@ def screen(
     lowest: bool = False,
     smiles_column: str | None = None,
     id_column: str | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
     radius: int | None = None,
     size: int | None = None,
     shard: str | None = None,
@@ -333,11 +338,12 @@ def screen(
         A fitted model of `catalase.models`, or the folder of a saved one. Scores are what its `predict` gives for SMILES:
         from the features of its featurizer, in the units of the measurement.
     library : path or iterable
-        A file or a named pipe (``-`` is standard input), whose name tells its format: ``.smi`` (also ``.smiles``, ``.ism``,
-        ``.txt``: each line holds a SMILES, then optionally spaces or a tab and a name, which ends at a tab), ``.csv``,
-        ``.tsv``, ``.cxsmiles``, ``.sdf``, each also compressed by gzip, bzip2 or xz under any name, or ``.parquet`` (needs
-        pyarrow). A structure that RDKit cannot read in an SD file is one of the molecules that cannot be scored.
-        ``.cxsmiles`` and pipes without such a name are tables if the first line names a column of SMILES, else as ``.smi``.
+        A file or a named pipe (``-`` is standard input), whose name tells its format: ``.smi`` (also ``.smiles``, ``.ism``:
+        each line holds a SMILES, then optionally spaces or a tab and a name, which ends at a tab), ``.csv``, ``.tsv``,
+        ``.txt``, ``.cxsmiles``, ``.sdf``, each also compressed by gzip, bzip2 or xz under any name, ``.parquet`` (needs
+        pyarrow) or ``.xlsx`` (needs openpyxl). A structure that RDKit cannot read in an SD file is one of the molecules that
+        cannot be scored. ``.txt``, ``.cxsmiles`` and pipes without such a name are tables if the first line names a column
+        of SMILES, else as ``.smi``.
         Or a list or generator of SMILES, or of pairs of SMILES and name; a generator is consumed as it is needed.
     top : int
         How many molecules to keep, 1 or more.
@@ -350,8 +356,10 @@ def screen(
     lowest : bool
         Rank the lowest scores first.
     smiles_column, id_column : str, optional
-        Columns of a table. The defaults are the column that the model was trained on, or one named smiles, SMILES, mol
-        ...; and a column named id, ID, name ..., where there is one.
+        Columns of a table. The defaults are the column that the model was trained on, or one named smiles, SMILES, mol,
+        structure ...; and a column named id, ID, name ..., where there is one.
+    delimiter, encoding : str, optional
+        The character between the fields of a table of text (or "tab"), and its encoding, instead of what is found.
     radius, size : int, optional
         Radius and size of the fingerprints, for a model without a featurizer that was trained on plain bits. Such a model
         needs ``radius``, since nothing is guessed.
@@ -430,7 +438,14 @@ def screen(
         _hold_outputs(settings, stack)
         scorer = Scorer(settings)
         steps = settings.steps.prepare(scorer.fingerprint.to_config())
-        library = Library(settings.library, settings.smiles_column, settings.id_column, scorer.model.smiles_column)
+        library = Library(
+            settings.library,
+            settings.smiles_column,
+            settings.id_column,
+            scorer.model.smiles_column,
+            delimiter=settings.delimiter,
+            encoding=settings.encoding,
+        )
         if settings.resume and library.path is not None and not library.path.is_file():
             raise ValueError(
                 f"screen: {library.path} is no file but a pipe, which cannot be read again; save it, to resume"
@@ -450,6 +465,7 @@ def screen(
         report = scan.report()
         _check_share(report, settings)
         n_notes = len(report.notes)
+        report.notes += library.notes
         hits = settings.steps.apply(Hits(scan.best.sorted(), scorer.dtype, report))
         if settings.out is not None:
             hits.to_csv(settings.out)

@@ -33,25 +33,32 @@ def add_hit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--picture", metavar="PNG", type=output_path, help="draw the hits, at most 100")
 
 
-def print_hits(hits: Any, options: argparse.Namespace, errors: str) -> int:
+def print_hits(hits: Any, options: argparse.Namespace, errors: str | None) -> int:
     """Draw the hits where that was asked for, print a summary of the screening, and return the exit code.
+
+    Hits for standard output (``-o -``) are written there; others are in their file already.
 
     Parameters
     ----------
     hits : Hits
     options : Namespace
-    errors : str
+    errors : str or None
         The file that lists the molecules that could not be scored.
     """
-    from ..._internal.console import Console
+    from ...screening.hits import write_hits
+    from .tables import console_beside, write_result
 
     if options.picture and len(hits):
         hits.to_png(options.picture)
-    console, report, out = Console(), hits.report, options.out
-    console.print(f"{report.kept:,} molecules scored; the best {len(hits):,} are in {out}")
+    console, report, out = console_beside(options.out), hits.report, options.out
+    if out == "-":
+        write_result(out, lambda binary: write_hits(hits, binary))
+    where = "written to standard output" if out == "-" else f"in {out}"
+    console.print(f"{report.kept:,} molecules scored; the best {len(hits):,} are {where}")
     for note in report.notes:
         console.print(note)
     failed = report.counts.get("failed", 0)
     if failed:
-        console.print(f"{failed:,} of {report.total:,} molecules could not be scored; they are listed in {errors}")
+        listed = "--errors-file lists them" if errors is None else f"they are listed in {errors}"
+        console.print(f"{failed:,} of {report.total:,} molecules could not be scored; {listed}")
     return exit_code(failed, options)

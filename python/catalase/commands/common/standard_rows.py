@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 from ..._internal.report import Failure, Report
 from ...chem.duplicates import Duplicates
 from ...chem.standardizing import StandardForm, standard_report, standardizer
-from ...data.csv_loader import parse_label
+from ...data.labels import is_missing, parse_number
 
 ADDED = ["standard smiles", "inchikey", "standardizing", "same as row"]
 DIFFER = "labels that differ"  # a column where there are tasks
@@ -25,6 +26,8 @@ class StandardRows:
             inchikey=True,
         )
         self._column, self._merge = header.index(smiles), bool(options.merge)
+        self._decimal: str | None = options.decimal
+        self._commas: set[str] = set()  # tasks whose labels have decimal commas
         self._tasks = {task: header.index(task) for task in options.task}
         self.molecules = Duplicates(list(self._tasks))
         self._forms: list[StandardForm] = []
@@ -53,10 +56,14 @@ class StandardRows:
         return cells
 
     def _label(self, task: str, text: str) -> float:
-        value, reason = parse_label(text)
-        if reason:
-            self._failures.append(Failure(len(self._forms) - 1, text, f"column {task!r}: {reason}"))
-        return value
+        if is_missing(text):
+            return math.nan
+        number = parse_number(text, self._decimal)
+        if number.reason:
+            self._failures.append(Failure(len(self._forms) - 1, text, f"column {task!r}: {number.reason}"))
+        elif "," in text:
+            self._commas.add(task)
+        return number.value
 
     def _differing(self, key: str) -> str:
         """Return the labels of the newest row of a molecule that differ from the first ones of earlier rows."""
@@ -76,8 +83,9 @@ class StandardRows:
         for (key, numbers), values in zip(self.molecules.rows.items(), labels, strict=True):
             row = self._kept[key]
             if len(numbers) > 1:
-                for column, value in zip(self._tasks.values(), values, strict=True):
-                    row[column] = f"{value:.15g}" if value == value else ""
+                for (task, column), value in zip(self._tasks.items(), values, strict=True):
+                    text = f"{value:.15g}" if value == value else ""
+                    row[column] = text.replace(".", ",") if task in self._commas else text
             added = [" ".join(str(number + 1) for number in numbers[1:])]
             if self._tasks:
                 added.append("; ".join(conflict.text(1) for conflict in self.molecules.conflicts_of(key)))

@@ -13,14 +13,16 @@ from typing import IO, Any
 
 import numpy as np
 
-from ... import data, metrics, models
+from ... import metrics, models
 from ..._internal import storage
 from ..._internal.console import Console, ReaderGone
 from ..._internal.report import Failure, Report, error_lines
 from ..._internal.storage.outputs import ERRORS_BEGIN, Output, begins_with
 from ...data.csv_loader import check_columns
+from ...data.labelled_table import LabelledTable, check_lost, read_labelled_table
 from ...data.open_table import open_table
 from ...data.table_file import Table
+from .options import label_format
 
 _CHUNK = 4096  # rows that are read, and get their new columns, at a time
 
@@ -63,26 +65,25 @@ class UnreadableRows:
         """The error file, as an output of the command."""
         return Output("--errors-file", self.error_file, ERRORS_BEGIN)
 
-    def check_share(self, report: Report) -> None:
-        """Stop where too many rows, or all, cannot be read; the error file is written nevertheless."""
-        first = {f.position: f for f in reversed(report.failures)}
-        if not first or (len(first) < report.total and len(first) <= self.most * report.total):
-            return
-        reasons = {first[position].reason: first[position] for position in sorted(first, reverse=True)}
-        shown = [f"row {f.position + 1}, {f.text[:40]!r}: {f.reason}" for f in list(reasons.values())[:-4:-1]]
-        listed = ""
-        if self.error_file is not None:
-            _write_error_file(self.error_file, report)
-            listed = f"; all are listed in {self.error_file}"
-        if len(first) == report.total:
-            count, advice = f"no row of {self.table} could be read", "is it the right column?"
-        else:
-            count = f"{len(first):,} of {report.total:,} rows of {self.table} could not be read"
-            advice = f"at most a share of {self.most:g} may be so (--max-unreadable)"
-        raise ValueError(f"{count}; {'; '.join(shown)}{listed}; {advice}")
+    def check_share(self, report: Report, lost: Any = None) -> None:
+        """Stop where too many rows, or all, are lost; the error file is written nevertheless.
 
-    def tell(self, console: Console, report: Report | None) -> int:
-        """Print and return how many rows could not be read; write the error file, or remove that of an earlier run."""
+        ``lost`` are the rows that are left out; None for all that have a failure.
+        """
+        rows = sorted({failure.position for failure in report.failures}) if lost is None else lost
+        try:
+            check_lost(self.table, report, rows, self.most)
+        except ValueError:
+            if self.error_file is None:
+                raise
+            _write_error_file(self.error_file, report)
+            check_lost(self.table, report, rows, self.most, f"; all are listed in {self.error_file}")
+
+    def tell(self, console: Console, report: Report | None, lost: Any = None) -> int:
+        """Print how many rows could not be read; write the error file, or remove that of an earlier run.
+
+        ``lost`` are the rows that are left out; None for all that have a failure. Return how many rows have one.
+        """
         failures = report.failures if report is not None else []
         if report is None or not failures:
             if self.error_file is not None and begins_with(self.error_file, ERRORS_BEGIN):
@@ -98,7 +99,12 @@ class UnreadableRows:
                 _write_error_file(self.error_file, report)
             except OSError as error:  # all other results are written, and must not be lost by this
                 listed = f"they could not be listed: {error}"
-        console.print(f"{count:,} of {report.total:,} rows could not be read; {listed}")
+        gone = count if lost is None else len({f.position for f in failures} & set(lost.tolist()))
+        said = f"{gone:,} of {report.total:,} rows could not be read"
+        if gone < count:
+            cells = f"{count - gone:,} row{' has' if count - gone == 1 else 's have'} cells that could not be read"
+            said = f"{said}, and {cells}" if gone else f"{cells} of {report.total:,}"
+        console.print(f"{said}; {listed}")
         return count
 
 
@@ -112,20 +118,25 @@ def _write_error_file(path: str, report: Report) -> None:
     storage.write_file_atomic(path, write)
 
 
-def load_table(unreadable: UnreadableRows, tasks: Sequence[str], smiles: str, featurizer: Any) -> Any:
-    """Return the dataset of a table: features of the column ``smiles``, labels of the columns ``tasks``."""
-    loader = data.CSVLoader(tasks, featurizer, feature_field=smiles)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the report has more to say
-        dataset = loader.create_dataset(unreadable.table, errors="drop")
-    if dataset.report is not None:
-        unreadable.check_share(dataset.report)
-    return dataset
+def opened(options: argparse.Namespace, function: str, smiles: str | None) -> Table:
+    """Return the opened table of a command, in the format that its options say."""
+    return open_table(options.table, function, delimiter=options.delimiter, encoding=options.encoding, wanted=smiles)
 
 
-def kept_rows(report: Report) -> Any:
-    """Return the row of the table, from 0, of each row of a dataset that `load_table` made."""
-    return np.delete(np.arange(report.total), [failure.position for failure in report.failures])
+def labelled_table(
+    options: argparse.Namespace, function: str, tasks: Sequence[str], preferred: str | None = None
+) -> LabelledTable:
+    """Return the table of a command that needs labels, in the format that its options say."""
+    return read_labelled_table(
+        options.table,
+        tasks,
+        smiles_column=options.smiles,
+        preferred=preferred,
+        delimiter=options.delimiter,
+        encoding=options.encoding,
+        labels=label_format(options),
+        function=function,
+    )
 
 
 def copy_with_columns(
@@ -133,7 +144,7 @@ def copy_with_columns(
     doing: str,
     unreadable: UnreadableRows,
     options: argparse.Namespace,
-    smiles: str,
+    preferred: str | None,
     added: list[str],
     cells_of: Callable[[list[str], list[Failure]], tuple[list[list[str]], list[Failure]]],
 ) -> tuple[Console, int]:
@@ -145,9 +156,9 @@ def copy_with_columns(
         The command, and what it does, for messages.
     unreadable : UnreadableRows
     options : Namespace
-        The command's: ``table`` and ``out``.
-    smiles : str
-        The column of SMILES.
+        The command's: ``table``, ``out``, ``smiles`` and the format.
+    preferred : str or None
+        The column of SMILES where the user names none and the table has it.
     added : list of str
         The new columns.
     cells_of : callable
@@ -166,8 +177,8 @@ def copy_with_columns(
     failures: list[Failure] = []
     total = 0
     # The table is opened before the output, so that its faults are not taken for faults of the output.
-    with open_table(options.table, function) as table:
-        smiles = table.smiles_column(smiles)
+    with opened(options, function, options.smiles) as table:
+        smiles = table.smiles_column(options.smiles, preferred)
         added_columns(table, smiles, added)
         column = table.header.index(smiles)
 
@@ -187,8 +198,14 @@ def copy_with_columns(
             return Report(total, total - len({f.position for f in failures}), failures)
 
         write_result(out, write)
+        print_format(console, table, smiles)
     console.print(f"{total:,} rows written to {'standard output' if out == '-' else out}")
     return console, unreadable.tell(console, report())
+
+
+def print_format(console: Console, table: Table, smiles: str) -> None:
+    """Print what was found out about a table's format, and the column of SMILES."""
+    console.print("; ".join([f"{table.name}: SMILES in column {smiles!r}", *table.notes]))
 
 
 def console_beside(out: str) -> Console:
@@ -231,11 +248,6 @@ def load_model(path: str) -> Any:
             "catalase.feat.CircularFingerprint(...), and save it again"
         )
     return model
-
-
-def smiles_column(model: Any, given: str | None) -> str:
-    """Return the column of SMILES that the command names, or that the model was trained on."""
-    return given or model.smiles_column or "smiles"
 
 
 def check_classes(dataset: Any, tasks: Sequence[str]) -> None:

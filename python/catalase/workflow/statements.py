@@ -1,0 +1,139 @@
+"""What a model is worth, in plain sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from .outcome import Outcome, outcome_of
+from .scores import SCORES, best_baseline, headline, intervals_held
+from .words import counted, figure, joined, percent
+
+
+def statements_of(outcome: Outcome) -> list[str]:
+    """Return what a model is worth on its test part: its error, beside the baselines, its intervals and its domain.
+
+    Parameters
+    ----------
+    outcome : Outcome
+
+    Returns
+    -------
+    list of str
+        One sentence or two each.
+    """
+    outcome_of("statements_of", outcome)
+    return [*_score(outcome), *_beside_baselines(outcome), *_intervals(outcome), *_chances(outcome), *_domain(outcome)]
+
+
+def _score(outcome: Outcome) -> Iterator[str]:
+    test, key = outcome.metrics.get("test", {}), headline(outcome.mode)
+    value, labels = test.get(key, math.nan), test.get("labels", 0)
+    if math.isnan(value):
+        yield "The test part has no labels on which the model could be scored."
+        return
+    label = SCORES[outcome.mode][key].label
+    molecules = counted(len(outcome.rows_of("test")), "test molecule")
+    start = f"On {molecules}, which took no part in the training or in any choice,"
+    if len(outcome.tasks) > 1:
+        each = {t: outcome.metrics["per_task"].get(t, {}).get("test", {}).get(key, math.nan) for t in outcome.tasks}
+        scored = {t: v for t, v in each.items() if not math.isnan(v)}
+        order = sorted(scored, key=lambda t: scored[t])
+        yield (
+            f"{start} the model has a mean {label} of {figure(value)} over {counted(len(scored), 'task')} and {labels:,} "
+            f"labels: from {figure(scored[order[0]])} ({order[0]}) to {figure(scored[order[-1]])} ({order[-1]})."
+        )
+        return
+    task = outcome.tasks[0]
+    interval = outcome.metrics.get("per_task", {}).get(task, {}).get("test", {}).get("intervals", {}).get(key)
+    range_ = f" (95% interval {figure(interval[0])} to {figure(interval[1])})" if interval else ""
+    if outcome.mode == "regression":
+        units = f" {outcome.units}" if outcome.units else ""
+        r2 = test.get("r2", math.nan)
+        explained = "" if math.isnan(r2) else f", and explains {percent(r2)} of its variance" if r2 > 0 else (
+            f"; R2 is {figure(r2)}, so that the mean of the test labels would do better" if r2 < 0 else ""
+        )  # fmt: skip
+        yield f"{start} the model predicts {task} with an RMSE of {figure(value)}{units}{range_}{explained}."
+    else:
+        yield (
+            f"{start} the model ranks {task} with a ROC-AUC of {figure(value)}{range_}: it gives a random positive the "
+            f"higher probability in {percent(value)} of its pairs with a random negative."
+        )
+
+
+def _beside_baselines(outcome: Outcome) -> Iterator[str]:
+    best, key = best_baseline(outcome), headline(outcome.mode)
+    ours = outcome.metrics.get("test", {}).get(key, math.nan)
+    if best is None or math.isnan(ours):
+        return
+    name, theirs = best
+    start = f"The best simple model, {name}, has {SCORES[outcome.mode][key].label} {figure(theirs)}"
+    if outcome.mode == "regression" and theirs > 0:
+        change = abs(theirs - ours) / theirs
+        word = "smaller" if ours < theirs else "larger"
+        yield f"{start}: the error of the model is {percent(change)} {word}."
+    else:
+        word = "more" if ours >= theirs else "less"
+        yield f"{start}: the model has {figure(abs(ours - theirs))} {word}."
+
+
+def _intervals(outcome: Outcome) -> Iterator[str]:
+    fared = [held for held in (intervals_held(outcome, t) for t in range(len(outcome.tasks))) if held.labels]
+    if not fared:
+        return
+    labels, inside = sum(held.labels for held in fared), sum(held.inside for held in fared)
+    width = (
+        f"are {figure(fared[0].width)}{' ' + outcome.units if outcome.units else ''} wide (median)"
+        if len(outcome.tasks) == 1
+        else "come with each prediction"
+    )
+    yield (
+        f"Its {percent(outcome.coverage)} intervals {width}, and {inside:,} of {labels:,} test labels lie inside "
+        f"({percent(inside / labels)}; {percent(outcome.coverage)} were promised)."
+    )
+
+
+def _chances(outcome: Outcome) -> Iterator[str]:
+    """How good probabilities are: Brier's score beside that of the share of positives."""
+    if outcome.mode != "classification":
+        return
+    errors, constant = [], []
+    for t in range(len(outcome.tasks)):
+        rows = outcome.known(t, "test")
+        if rows.any():
+            y = outcome.measured[rows, t]
+            errors.append(np.mean((outcome.predicted[rows, t] - y) ** 2))
+            constant.append(y.mean() * (1 - y.mean()))
+    if errors:
+        yield (
+            f"The mean squared error of its probabilities (Brier) is {figure(float(np.mean(errors)))}; always answering the "
+            f"share of positives would have {figure(float(np.mean(constant)))}."
+        )
+
+
+def _domain(outcome: Outcome) -> Iterator[str]:
+    test = outcome.rows_of("test")
+    if not len(test):
+        return
+    outside = test[~outcome.in_domain[test]]
+    text = (
+        f"{len(outside):,} of {counted(len(test), 'test molecule')} ({percent(len(outside) / len(test))}) lie outside its "
+        f"domain: their similarity to the nearest training molecule is below {figure(outcome.domain_threshold)}."
+    )
+    if outcome.mode == "regression" and len(outcome.tasks) == 1:
+        known = outcome.known(0, "test")
+        inside, beyond = known & outcome.in_domain, known & ~outcome.in_domain
+        if inside.any() and beyond.any():
+            errors = (outcome.predicted[:, 0] - outcome.measured[:, 0]) ** 2
+            text += (
+                f" RMSE is {figure(float(np.sqrt(errors[beyond].mean())))} for them, and "
+                f"{figure(float(np.sqrt(errors[inside].mean())))} inside the domain."
+            )
+    yield text
+
+
+def title_of(outcome: Outcome) -> str:
+    """Return the title of an outcome: its tasks and its source."""
+    return f"{joined(outcome.tasks, 3)} from {outcome.source}" if outcome.source else joined(outcome.tasks, 3)

@@ -1,0 +1,39 @@
+"""Nonsense in every argument of `catalase.plot`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from catalase import plot
+from catalase.plot.figure import new_axes
+from tests.nonsense import Target, call, report
+
+pytest.importorskip("matplotlib")
+
+KINDS = {
+    "measured": "values", "predicted": "values", "low": "values?", "high": "values?", "color": "values?", "color_label": "word", "labels": "values", "score": "values", "label": "word?",
+    "probability": "values", "bins": "whole", "loss": "values", "valid_loss": "values?", "best_epoch": "whole?", "smiles": "anything", "legends": "words?", "ax": "ours?",
+}  # fmt: skip
+VALUES, CLASSES, CHANCE = np.arange(4.0), np.array([0, 1, 1, 0]), np.array([0.2, 0.8, 0.4, 0.1])
+FUNCTIONS = {
+    "parity": lambda: call(VALUES, VALUES, low=VALUES, high=VALUES, color=VALUES, color_label="c", ax=new_axes(3, 3)),
+    "roc": lambda: call(CLASSES, CHANCE, label="task", ax=new_axes(3, 3)),
+    "calibration": lambda: call(CLASSES, CHANCE, bins=2, ax=new_axes(3, 3)),
+    "learning_curve": lambda: call(VALUES, VALUES, best_epoch=2, ax=new_axes(3, 3)),
+    "molecules": lambda: call(["CCO"], legends=["a"], columns=1, errors="mask", ax=new_axes(3, 3)),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions(name):
+    from matplotlib import pyplot
+
+    also = {"smiles": ["molecule", "molecules"], "columns": ["smiles"], "low": ["high"], "high": ["low"]}
+    wrong = Target(getattr(plot, name), FUNCTIONS[name], KINDS, names=(name, "draw"), also=also).failures()
+    pyplot.close("all")
+    assert not wrong, report(wrong)
+
+
+def test_everything_public_is_in_a_table():
+    assert set(plot.__all__) == set(FUNCTIONS)
