@@ -24,6 +24,7 @@ import itertools
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -93,19 +94,12 @@ def predict_graph_conv(data: dict[str, ct.data.GraphDataset], mode: str, tasks: 
     return model.predict(data["test"], transformers)
 
 
-def predict_torch_graph_conv(data: dict[str, ct.data.GraphDataset], mode: str, tasks: int, seed: int) -> np.ndarray:
-    """The net of `GraphConvModel` in PyTorch: the same layers, start values, loss, optimizer and schedule."""
+def torch_graph_conv(tasks: int, classes: bool) -> Any:
+    """The net of `GraphConvModel` in PyTorch: the same layers and start values."""
     import torch
     from torch import nn
 
-    torch.manual_seed(seed)
-    torch.set_num_threads(1)
-    most, widths, classes = 10, (75, 64, 64, 128), mode == "classification"
-    w = data["train"].w
-    mean, deviation = np.zeros(tasks), np.ones(tasks)
-    if not classes:
-        mean = (data["train"].y * w).sum(axis=0) / w.sum(axis=0)
-        deviation = np.sqrt(((data["train"].y - mean) ** 2 * w).sum(axis=0) / w.sum(axis=0))
+    most, widths = 10, (75, 64, 64, 128)
 
     class Net(nn.Module):
         def __init__(self) -> None:
@@ -142,14 +136,34 @@ def predict_torch_graph_conv(data: dict[str, ct.data.GraphDataset], mode: str, t
             found = self.output(torch.tanh(torch.cat([sums, largest], dim=1)))
             return found.reshape(count, tasks, 2) if classes else found
 
-    def batch(part: ct.data.GraphDataset, rows: np.ndarray) -> tuple[torch.Tensor, ...]:
-        graphs = part.X[rows]
-        owner = np.repeat(np.arange(len(rows)), graphs.atom_counts)
-        ends = (torch.from_numpy(ends.astype(np.int64)) for ends in (graphs.source, graphs.target, owner))
-        return torch.from_numpy(graphs.atom_rows(slice(None))), *ends, len(rows)
+    return Net()
 
-    def loss(net: Net, part: ct.data.GraphDataset, rows: np.ndarray) -> torch.Tensor:
-        found, y = net(*batch(part, rows)), np.nan_to_num((part.y[rows] - mean) / deviation)
+
+def torch_batch(part: ct.data.GraphDataset, rows: np.ndarray) -> tuple[Any, ...]:
+    """What the net takes for some rows."""
+    import torch
+
+    graphs = part.X[rows]
+    owner = np.repeat(np.arange(len(rows)), graphs.atom_counts)
+    ends = (torch.from_numpy(ends.astype(np.int64)) for ends in (graphs.source, graphs.target, owner))
+    return torch.from_numpy(graphs.atom_rows(slice(None))), *ends, len(rows)
+
+
+def predict_torch_graph_conv(data: dict[str, ct.data.GraphDataset], mode: str, tasks: int, seed: int) -> np.ndarray:
+    """The same loss, optimizer and schedule as those of `predict_graph_conv`."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+    classes, w = mode == "classification", data["train"].w
+    mean, deviation = np.zeros(tasks), np.ones(tasks)
+    if not classes:
+        mean = (data["train"].y * w).sum(axis=0) / w.sum(axis=0)
+        deviation = np.sqrt(((data["train"].y - mean) ** 2 * w).sum(axis=0) / w.sum(axis=0))
+
+    def loss(net: Any, part: ct.data.GraphDataset, rows: np.ndarray) -> torch.Tensor:
+        found, y = net(*torch_batch(part, rows)), np.nan_to_num((part.y[rows] - mean) / deviation)
         if classes:
             each = nn.functional.cross_entropy(
                 found.reshape(-1, 2), torch.from_numpy(y.astype(int).ravel()), reduction="none"
@@ -158,7 +172,7 @@ def predict_torch_graph_conv(data: dict[str, ct.data.GraphDataset], mode: str, t
             each = ((found - torch.from_numpy(y.astype(np.float32))) ** 2).ravel()
         return (each * torch.from_numpy(part.w[rows].astype(np.float32).ravel())).mean()
 
-    net, rng, least, kept = Net(), np.random.default_rng(seed), math.inf, None
+    net, rng, least, kept = torch_graph_conv(tasks, classes), np.random.default_rng(seed), math.inf, None
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
     for _ in range(EPOCHS):
         net.train()
@@ -175,7 +189,7 @@ def predict_torch_graph_conv(data: dict[str, ct.data.GraphDataset], mode: str, t
     net.load_state_dict(kept)
     net.eval()
     with torch.no_grad():
-        found = net(*batch(data["test"], np.arange(len(data["test"]))))
+        found = net(*torch_batch(data["test"], np.arange(len(data["test"]))))
     return torch.softmax(found, dim=2).numpy() if classes else found.numpy() * deviation + mean
 
 
