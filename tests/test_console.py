@@ -153,3 +153,9 @@ def test_safe_streams_escape_and_forget():
     assert full.write("abc") == 3 and isinstance(full.error, OSError) and full.write("d") == 1
     Console(Full()).table(["a"], [["b"]])
     assert not SafeStream(OnlyWrites()).isatty() and not SafeStream(None).isatty()
+
+
+def test_a_wide_table_in_a_log_is_never_cut():
+    out = io.StringIO()
+    Console(out).table(["name of a column " * 5] * 4, [["a cell of text " * 8] * 4])
+    assert out.getvalue().count("a cell of text") == 32 and "…" not in out.getvalue()

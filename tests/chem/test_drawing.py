@@ -9,6 +9,7 @@ from rdkit import Chem
 
 import catalase as ct
 from catalase import chem
+from catalase.chem.drawing import molecule_svg
 
 
 def size(picture):
@@ -75,3 +76,9 @@ def test_wrong_counts_are_refused():
         chem.draw(["C"] * 143, columns=1)
     with pytest.raises(ValueError, match="got 0"):
         chem.draw([])
+
+
+def test_a_single_molecule_is_drawn_as_svg_or_not_at_all():
+    picture = molecule_svg("c1ccccc1O", width=120, height=90)
+    assert b"<svg" in picture and b"width='120px'" in picture and picture != molecule_svg("CCO", width=120, height=90)
+    assert molecule_svg("C1CC") is None and molecule_svg("") is None and molecule_svg("C" * 501) is None

@@ -11,11 +11,19 @@ import pytest
 
 import catalase as ct
 from catalase.commands import main
+from catalase.commands.common import options
+from catalase.data import labels, same_molecules
 
 from .test_command_line import molecules
 
 TRAIN = ["--epochs", "2", "--layer", "8", "--size", "128", "--splitter", "random", "--out", "m", "--force"]
 ROWS = [(s, f"n{i}", f"{v + 3:.2f}".replace(".", ",")) for i, (s, v) in enumerate(molecules(60))]
+
+
+def test_the_choices_of_the_options_are_those_of_the_library():
+    for name in ("CENSORED", "TRANSFORMS"):
+        assert getattr(options, name) == getattr(labels, name)
+    assert tuple(labels.UNITS) == options.UNITS and options.DUPLICATES == same_molecules.DUPLICATES
 
 
 def write(name, rows, delimiter=";", encoding="utf-8", ends="\r\n"):
@@ -216,6 +224,19 @@ def test_standard_output_is_taken_wherever_a_result_is_written(here, capfdbinary
         assert said.out == (here / f"{command}.csv").read_bytes() and b"standard output" in said.err, command
     assert main(["screen", "m", "t.csv", "-o", "-", "--resume"]) == 1
     assert b"resume needs a file" in capfdbinary.readouterr().err
+
+
+def test_a_table_comes_through_standard_input(here, capsys, monkeypatch):
+    write("t.csv", [("SMILES", "y"), *((s, y) for s, _, y in ROWS)], ";", "utf-16")
+    data = (here / "t.csv").read_bytes()
+    lines = [
+        ["train", "-", "--task", "y", *TRAIN], ["evaluate", "m", "-"], ["predict", "m", "-", "-o", "p.csv"],
+        ["screen", "m", "-", "-o", "h.csv"], ["featurize", "-", "-o", "f.csv"], ["standardize", "-", "-o", "s.csv"],
+    ]  # fmt: skip
+    for line in lines:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+        assert "SMILES in column 'SMILES'" in run(capsys, *line), line
+    assert len(read("p.csv")) == len(read("h.csv")) == len(read("f.csv")) == len(read("s.csv")) == 60
 
 
 def test_screening_says_where_no_names_are_known_and_reads_text_with_a_header(here, capsys):

@@ -119,3 +119,13 @@ def test_a_column_that_is_there_twice(tmp_path):
     path.write_text("smiles,a,a\nCC,1,2\n")
     with pytest.raises(ValueError, match="more than one column 'a'"):
         loader(["a"]).create_dataset(path)
+
+
+def test_a_table_with_semicolons_is_read_but_its_labels_stay_strict(tmp_path):
+    (tmp_path / "t.csv").write_bytes("smiles;name;y\r\nCCO;\xe9thanol;1.5\r\nCC;b;1,5\r\n".encode("cp1252"))
+    loader = ct.data.CSVLoader(["y"], ct.feat.CircularFingerprint(size=64), id_field="name")
+    with pytest.raises(ValueError, match="row 1, column 'y': needs a number or nothing, got '1,5'"):
+        loader.create_dataset(tmp_path / "t.csv")
+    with pytest.warns(UserWarning, match="1 of 2 rows"):
+        dataset = loader.create_dataset(tmp_path / "t.csv", errors="drop")
+    assert dataset.ids.tolist() == ["\xe9thanol"] and dataset.y.tolist() == [[1.5]]

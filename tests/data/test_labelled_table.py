@@ -60,6 +60,7 @@ def test_a_messy_table_is_read_whole_and_every_fault_is_named(path):
         "be read and are missing now: needs a number or nothing, got 'many'",
         "active: 5 labels, 3 of class 1 and 2 of class 0; 'yes' is 1 and 'no' is 0; 1 missing; 1 cannot be read and is missing "
         "now: needs one of 'yes', 'no', got 'perhaps'",
+        "active has two classes, the other tasks numbers; train on them apart to learn classes",
     ]
 
 
@@ -185,6 +186,7 @@ def test_rows_of_one_molecule_become_one(tmp_path, duplicates, expected):
         "labels that differ: y: row 1: 1, row 2: 3; k: row 1: 1, row 2: 0; y: row 7: 9, row 8: 9.5" in note
         for note in notes
     )
+    assert table.lost.tolist() == ([0, 1] if duplicates == "drop" else [])
     left_out = [f for f in table.failures if "rows of this molecule differ" in f.reason]
     assert [f.position for f in left_out] == ([0, 1, 0, 1, 6, 7] if duplicates == "drop" else [])
 

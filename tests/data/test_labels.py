@@ -172,6 +172,8 @@ def test_concentrations_become_pic50_by_their_unit(column, unit, expected, how):
 
 def test_log10_is_that_of_the_number():
     found = labels(["100", "0"], "t1/2", transform="log10")
+    assert labels(["1", "10"], transform="log10").values.tolist() == [0, 1]
+    assert not labels(["1", "10"], transform="log10").is_classes
     assert found.name == "log10 t1/2" and found.values[0] == 2 and [i for i, _ in found.faults] == [1]
 
 
@@ -194,7 +196,7 @@ def test_columns_that_look_like_labels_are_told_from_others():
         and looks_like_labels(["yes", "no"])
         and looks_like_labels(["+", "-"])
     )
-    assert looks_like_labels(["1,234", "5"])
+    assert looks_like_labels(["1,234", "5"]) and not looks_like_labels(["n", "n", "f"])
     assert not looks_like_labels(["a", "b", "1"]) and not looks_like_labels(["", "n.d."]) and not looks_like_labels([])
 
 

@@ -14,13 +14,22 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from catalase.chem.drawing import molecule_svg
 from catalase.workflow import caveats_of, statements_of
 from catalase.workflow.markup import Markup, Number, element, table
 from catalase.workflow.report import report_of
 from tests.workflow.outcomes import outcome
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+def browser():
+    """The Chromium of this machine, if there is one that starts."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        path = shutil.which(name)
+        if path and subprocess.run([path, "--version"], capture_output=True, timeout=60).returncode == 0:
+            return path
+    return None
+
+
+BROWSER = browser()
 HOSTILE = '"><script>document.title="taken"</script><img src=x onerror=alert(1)>&amp;$x^2$'
 
 
@@ -196,11 +205,6 @@ def test_elements_escape_texts_and_attributes_and_take_markup_as_it_is():
     )
     cells = table(["a<"], [[Number(float("nan"), "–")], [Number(0.5, "0.5")], ["x"]])
     assert "a&lt;" in cells and 'data-value=""' in cells and 'data-value="0.5"' in cells
-
-
-def test_a_molecule_is_drawn_as_svg_or_not_at_all():
-    assert b"<svg" in molecule_svg("CCO") and molecule_svg("C1CC") is None and molecule_svg("") is None
-    assert molecule_svg("C" * 501) is None
 
 
 def browse(path, *options):

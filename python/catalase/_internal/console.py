@@ -84,6 +84,8 @@ class Console:
 
         stream: Any = SafeStream(sys.stdout if file is None else file)
         self._rich = RichConsole(file=stream, highlight=False, soft_wrap=True)
+        if not self.interactive:
+            self._rich.width = 10_000  # a log has no width: never cut a cell
         self._progress = progress
         self._start = time.perf_counter()
 
@@ -112,8 +114,7 @@ class Console:
             table.add_column(name, justify="left" if index < left else "right", no_wrap=True)
         for row in rows:
             table.add_row(*[Text(cell) for cell in row])
-        width = None if self.interactive else 10_000  # a log has no width: never cut a cell
-        self._rich.print(table, width=width, soft_wrap=False, crop=False)
+        self._rich.print(table, soft_wrap=False, crop=False)
 
     @contextmanager
     def progress(self, label: str, total: int | None) -> Iterator[Any]:

@@ -7,7 +7,7 @@ import functools
 from typing import Any
 
 from .common.command import Commands, command, exit_code
-from .common.options import add_table_options, input_path, name, output_path
+from .common.options import add_table_options, input_path, name, number, output_path
 
 
 def add(commands: Commands) -> None:
@@ -29,11 +29,17 @@ def add(commands: Commands) -> None:
         help="column of SMILES (default: the one of training, smiles, SMILES, mol, structure ...)",
     )
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    parser.add_argument(
+        "--coverage",
+        type=number(lambda v: 0 < v < 1, "above 0 and below 1"),
+        help="share of the measurements that are to lie within the intervals (default: that of the training)",
+    )
     add_table_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Copy the table chunk by chunk, with the predictions in new columns."""
+    from .. import models
     from .._internal.storage.outputs import Output, check_outputs
     from .common import tables
 
@@ -44,6 +50,14 @@ def run(options: argparse.Namespace) -> int:
     predicted = _prediction_names(model)
     added = [f"predicted {what}" for what in predicted]
     cells_of = functools.partial(_predict, model, len(predicted))
+    if isinstance(model, models.AutoModel):
+        added += [f"{what} {task}" for what in ("std", "low", "high") for task in predicted]
+        added += ["nearest_similarity", "in_domain"]
+        cells_of = functools.partial(_predict_all, model, options.coverage)
+    elif options.coverage is not None:
+        raise ValueError(
+            f"--coverage is for models with intervals, which {options.model} has not; train one without --model"
+        )
     _, failed = tables.copy_with_columns(
         "predict", "predicting", unreadable, options, model.smiles_column, added, cells_of
     )
@@ -58,6 +72,18 @@ def _predict(model: Any, width: int, smiles: list[str], unread: list[Any]) -> tu
         if values.ndim == 2:  # class probabilities; of two classes that of the second
             values = values[:, 1] if values.shape[1] == 2 else values.reshape(-1)
         cells[i] = [str(value) for value in values]  # reads back as the same bits
+    return cells, failed
+
+
+def _predict_all(
+    model: Any, coverage: float | None, smiles: list[str], unread: list[Any]
+) -> tuple[list[list[str]], list[Any]]:
+    """Return all that an `AutoModel` says of each row as cells, empty where the row cannot be read, and the failures."""
+    answer = functools.partial(model.columns_of, coverage=model.coverage if coverage is None else coverage)
+    columns, kept, failed = model._answers("predict", smiles, answer, unread=unread)
+    cells = [[""] * (4 * model.n_tasks + 2) for _ in smiles]
+    for i, values in zip(kept.tolist(), columns.tolist(), strict=True):
+        cells[i] = [*(str(value) for value in values[:-1]), "yes" if values[-1] else "no"]
     return cells, failed
 
 

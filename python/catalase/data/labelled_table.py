@@ -51,6 +51,8 @@ class LabelledTable:
         What was read as what, a sentence for the table and one for each task.
     failures : list of Failure
         The cells and rows that could not be read; a row that has lost its molecule or its only labels is left out.
+    merged : int64 ndarray
+        Rows that became part of the molecule of an earlier row (`same_molecules.SameMolecules`).
     """
 
     name: str
@@ -63,6 +65,7 @@ class LabelledTable:
     total: int
     summary: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    merged: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.smiles)
@@ -97,9 +100,9 @@ class LabelledTable:
 
     @property
     def lost(self) -> NDArray[np.int64]:
-        """The rows that are left out."""
+        """The rows that are left out, and are not merged into others."""
         gone = np.ones(self.total, bool)
-        gone[self.rows] = False
+        gone[self.rows] = gone[self.merged] = False
         return np.flatnonzero(gone)
 
 
@@ -230,16 +233,23 @@ def read_labelled_table(
     whole += table.notes + ["decimal commas"] * (forms[0].decimal == ",")
     if repeats := len(rows.smiles) - len(set(map(strip_white, rows.smiles))):
         whole.append(f"{repeats:,} row{' repeats' if repeats == 1 else 's repeat'} the SMILES of an earlier one")
+    summary = ["; ".join(whole), *(_sentence(*one) for one in read)]
+    classes = [column.name for column, _, _ in read if column.is_classes]
+    if 0 < len(classes) < len(read):
+        have = "has" if len(classes) == 1 else "have"
+        summary.append(
+            f"{', '.join(classes)} {have} two classes, the other tasks numbers; train on them apart to learn classes"
+        )
     everything = LabelledTable(
         name=table.name,
         smiles=rows.smiles,
         rows=np.array(rows.numbers, np.int64),
         y=y,
         tasks=names,
-        mode="classification" if all(column.is_classes for column, _, _ in read) else "regression",
+        mode="classification" if len(classes) == len(read) else "regression",
         smiles_column=smiles,
         total=rows.total,
-        summary=["; ".join(whole), *(_sentence(*one) for one in read)],
+        summary=summary,
         failures=failures,
     )
     return everything.take(kept)
@@ -336,6 +346,6 @@ def _sentence(column: LabelColumn, cells: Sequence[str], form: LabelFormat) -> s
         count, reason = len(column.faults), column.faults[0][1]
         said.append(f"{count:,} cannot be read and {'is' if count == 1 else 'are'} missing now: {reason}")
     decades = np.log10(there.max() / there.min()) if there.size and there.min() > 0 else 0.0
-    if form.transform is None and decades > _DECADES:
+    if column.transform is None and decades > _DECADES:
         said.append(f"they spread over {decades:.0f} decades: consider --transform pIC50 or log10")
     return "; ".join(said)

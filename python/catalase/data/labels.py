@@ -108,6 +108,8 @@ class LabelColumn:
         The cells that cannot be read, and why.
     notes : list of str
         How it was read, where that is not plain.
+    transform : str or None
+        Of `LabelFormat`.
     """
 
     name: str
@@ -116,12 +118,13 @@ class LabelColumn:
     censored: list[int] = field(default_factory=list)
     faults: list[tuple[int, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    transform: str | None = None
 
     @property
     def is_classes(self) -> bool:
-        """Whether all labels are 0 and 1."""
+        """Whether all labels are 0 and 1, as they are written."""
         there = self.values[~np.isnan(self.values)]
-        return bool(there.size) and bool(((there == 0) | (there == 1)).all())
+        return self.transform is None and bool(there.size) and bool(((there == 0) | (there == 1)).all())
 
 
 @functools.lru_cache(4096)  # class labels are few different texts
@@ -222,7 +225,8 @@ def read_labels(where: str, column: str, texts: Sequence[str], form: LabelFormat
     absent = {text for text in counts if is_missing(text) and not (signs and text == "-")}
     parsed = {text: parse_number(text, form.decimal) for text in counts if text not in absent}
     words = _words(where, column, counts, parsed, form.positive)
-    result = LabelColumn(column if form.transform is None else transformed_name(column, form.transform), np.empty(0))
+    name = column if form.transform is None else transformed_name(column, form.transform)
+    result = LabelColumn(name, np.empty(0), transform=form.transform)
     if form.transform == "pIC50" and _TRANSFORMED.search(column):
         raise ValueError(
             f"{where}: column {column!r} holds -log10 of a concentration already, by its name; leave pIC50 out"
@@ -342,10 +346,8 @@ def column_of(task: str, header: Sequence[str]) -> tuple[str, str | None] | None
 def looks_like_labels(texts: Sequence[str]) -> bool:
     """Return whether most cells of a column that are not missing are numbers, bounds or words of two classes."""
     there = [text for text in map(strip_white, texts) if not is_missing(text) or text == "-"]
-    fitting = sum(
-        not parse_number(text, ",").reason
-        or not parse_number(text, ".").reason
-        or text.lower() in _POSITIVE | _NEGATIVE
-        for text in there
-    )
-    return bool(there) and 2 * fitting > len(there)
+    words = [text.lower() in _POSITIVE or text.lower() in _NEGATIVE for text in there]
+    numbers = [not parse_number(text, ",").reason or not parse_number(text, ".").reason for text in there]
+    if not any(text.lower() in _POSITIVE for text in there):
+        words = []  # names of one letter, say
+    return bool(there) and 2 * (sum(numbers) + sum(words)) > len(there)

@@ -99,12 +99,17 @@ class SameMolecules:
             differ = {row for conflict in conflicts for row in conflict.rows}
             molecules = self._molecules.rows.values()
             kept = ~(np.isnan(labels).all(axis=1) & np.array([not differ.isdisjoint(rows) for rows in molecules], bool))
-        rows, total = np.array(first, np.int64), len(self._forms)
+        later = [
+            row for rows, there in zip(self._molecules.rows.values(), kept, strict=True) if there for row in rows[1:]
+        ]
+        rows = np.array(first, np.int64)[kept]
         table = replace(
             self._table,
-            smiles=[smiles_of[row] for row in rows[kept].tolist()],
-            rows=rows[kept],
+            smiles=[smiles_of[row] for row in rows.tolist()],
+            rows=rows,
             y=labels[kept],
             failures=failures,
+            merged=np.array(later, np.int64),
         )
+        total = len(self._forms)
         return table, standard_report(self._forms, self._molecules, self._failures, total, len(table), 1).notes

@@ -182,16 +182,17 @@ def calibration(labels: Any, probability: Any, *, bins: int = 10, ax: Any = None
         )
     ax = axes_of("calibration", ax)
     ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--")
-    place = np.minimum((chance * bins).astype(np.int64), bins - 1)
-    count = np.bincount(place, minlength=bins)
+    of_bin = np.minimum((chance * bins).astype(np.int64), bins - 1)
+    count = np.bincount(of_bin, minlength=bins)
     used = count > 0
     count = count[used]
-    mean, share = (np.bincount(place, weights=v, minlength=bins)[used] / count for v in (chance, y))
+    mean, share = (np.bincount(of_bin, weights=v, minlength=bins)[used] / count for v in (chance, y))
     low, high = _wilson(share, count)
     ax.vlines(mean, low, high, color="0.7", linewidth=1.2)
     ax.plot(mean, share, "o-", color=BLUE, markersize=6, markeredgecolor="white", linewidth=1.2)
     for x, height, rows in zip(mean, share, count, strict=True):
-        ax.annotate(f"{rows:,}", (x, height), xytext=(6, -10), textcoords="offset points", fontsize="small", color=GREY)
+        place = (6, 5 if height < 0.5 else -11)  # inside the frame
+        ax.annotate(f"{rows:,}", (x, height), xytext=place, textcoords="offset points", fontsize="small", color=GREY)
     ax.set(xlabel="predicted probability", ylabel="share of class 1", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     ax.set_aspect("equal")
     return ax

@@ -1,5 +1,6 @@
-"""What is written beside a model: scores, predictions, the split, a model card and a report in one HTML file.
+"""From a table to a trained model, and what is written beside it: scores, predictions, a model card, a report in HTML.
 
+`train_model` splits a table, trains an `AutoModel` and scores it.
 An `Outcome` holds what a training found out: `metrics_of` makes its scores. `caveats_of` says what to distrust in it,
 `statements_of` what it is worth, and `write_folder` writes the files into the folder of the saved model.
 """
@@ -16,17 +17,31 @@ if TYPE_CHECKING:
     from .outcome import Outcome
     from .scores import metrics_of
     from .statements import statements_of
+    from .training import readable, scrambled, train_model
 
-__all__ = ["Outcome", "caveats_of", "metrics_of", "outputs", "statements_of", "write_folder"]
+__all__ = [
+    "Outcome",
+    "caveats_of",
+    "metrics_of",
+    "outputs",
+    "readable",
+    "scrambled",
+    "statements_of",
+    "train_model",
+    "write_folder",
+]
 
 __getattr__, __dir__ = attach(
     __name__,
-    ("caveats", "folder", "outcome", "scores", "statements"),
+    ("caveats", "folder", "outcome", "scores", "statements", "training"),
     {
         "Outcome": "outcome",
         "caveats_of": "caveats",
         "metrics_of": "scores",
         "outputs": "folder",
+        "readable": "training",
+        "scrambled": "training",
+        "train_model": "training",
         "statements_of": "statements",
         "write_folder": "folder",
     },

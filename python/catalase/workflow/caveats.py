@@ -106,8 +106,8 @@ def _baselines(outcome: Outcome) -> Iterator[str]:
     if best is None or math.isnan(ours) or not (best[1] < ours if score.lower_is_better else best[1] > ours):
         return
     text = (
-        f"The baseline {best[0]} predicts the test part better than the model ({score.label} {figure(best[1])}, the model's "
-        f"{figure(ours)})"
+        f"The baseline {best[0]} predicts the test part better than the model ({score.label} {score.text(best[1])}, "
+        f"the model's {score.text(ours)})"
     )
     if len(outcome.tasks) > 1:
         yield f"{text}; compare them task by task."
@@ -121,7 +121,7 @@ def _baselines(outcome: Outcome) -> Iterator[str]:
 
 
 def _intervals(outcome: Outcome) -> Iterator[str]:
-    wrong = {"rarely": [], "often": []}  # type: dict[str, list[str]]
+    wrong: dict[str, list[str]] = {"rarely": [], "often": []}
     for t, task in enumerate(outcome.tasks):
         held = intervals_held(outcome, t)
         below, above = _binomial_tails(held.inside, held.labels, outcome.coverage)

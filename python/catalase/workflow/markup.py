@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from .words import figure
 
 _VOID = ("img", "br")
+_LONG = 30  # characters of a cell that may be broken anywhere
 
 
 class Markup(str):
@@ -66,7 +67,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Markup:
                 value = "" if cell.value != cell.value else repr(cell.value)
                 cells.append(element("td", cell.text, class_="number", data_value=value))
             else:
-                cells.append(element("td", cell))
+                cells.append(element("td", cell, class_="long" if len(cell) > _LONG else "text"))
         lines.append(element("tr", cells))
     inner = element("table", element("thead", element("tr", heads)), element("tbody", lines), class_="sortable")
     return element("div", inner, class_="wide")

@@ -23,7 +23,7 @@ from .card import sections_of
 from .caveats import caveats_of
 from .markup import Markup, Number, element, table
 from .outcome import Outcome
-from .scores import SCORES, best_baseline, headline, intervals_held
+from .scores import SCORES, Score, best_baseline, headline, intervals_held
 from .statements import statements_of, title_of
 from .words import counted, figure, percent
 
@@ -84,6 +84,9 @@ def _tiles(outcome: Outcome) -> Iterator[Markup]:
         inner = [element("div", text, class_=kind) for text, kind in ((name, "name"), (value, "value"), (note, "soft"))]
         return element("div", inner, class_="tile")
 
+    def shown(key: str) -> str:
+        return SCORES[outcome.mode][key].text(test.get(key))
+
     key, test = headline(outcome.mode), outcome.metrics.get("test", {})
     score = SCORES[outcome.mode][key]
     several = len(outcome.tasks) > 1
@@ -91,16 +94,16 @@ def _tiles(outcome: Outcome) -> Iterator[Markup]:
         outcome.metrics.get("per_task", {}).get(outcome.tasks[0], {}).get("test", {}).get("intervals", {}).get(key)
     )
     note = f"mean of {counted(len(outcome.tasks), 'task')}" if several else (
-        f"{figure(interval[0])} to {figure(interval[1])} (95%)" if interval else ""
+        f"{score.text(interval[0])} to {score.text(interval[1])} (95%)" if interval else ""
     )  # fmt: skip
-    yield tile(f"{score.label} on the test part", figure(test.get(key)), note)
+    yield tile(f"{score.label} on the test part", shown(key), note)
     if outcome.mode == "regression":
-        yield tile("R2", figure(test.get("r2")), f"Spearman {figure(test.get('spearman'))}")
+        yield tile("R2", shown("r2"), f"Spearman {shown('spearman')}")
     else:
-        yield tile("average precision", figure(test.get("average_precision")), f"Brier {figure(test.get('brier'))}")
+        yield tile("average precision", shown("average_precision"), f"Brier {shown('brier')}")
     best = best_baseline(outcome)
     if best:
-        yield tile("best simple model", figure(best[1]), f"{best[0]}, {score.label}")
+        yield tile("best simple model", score.text(best[1]), f"{best[0]}, {score.label}")
     fared = [held for held in (intervals_held(outcome, t) for t in range(len(outcome.tasks))) if held.labels]
     if fared:
         share = sum(held.inside for held in fared) / sum(held.labels for held in fared)
@@ -137,14 +140,16 @@ def _score_tables(outcome: Outcome) -> Iterator[Markup]:
     if len(shown) > 1:
         yield element("h3", "Members and baselines")
         compared = list(names)[:3]
-        heads = [f"{names[key].label}, {word}" for key in compared for _, word in part_words]
-        yield table(
-            ["name", "kind", *heads],
-            [
-                [name, kind, *(Number.of(entry.get(part, {}).get(key)) for key in compared for part, _ in part_words)]
-                for name, kind, entry in shown
-            ],
-        )
+        columns = [(key, part, word) for key in compared for part, word in part_words]
+        lines = [
+            [name, kind, *(_score_cell(names[key], entry.get(part, {}).get(key)) for key, part, _ in columns)]
+            for name, kind, entry in shown
+        ]
+        yield table(["name", "kind", *(f"{names[key].label}, {word}" for key, _, word in columns)], lines)
+
+
+def _score_cell(score: Score, value: Any) -> Number:
+    return Number.of(value)._replace(text=score.text(value))
 
 
 def _plots(outcome: Outcome) -> Markup:

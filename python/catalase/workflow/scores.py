@@ -14,6 +14,10 @@ from .._internal.arrays import numbers
 from .._internal.numbers import choice, shown, whole_number
 from ..metrics import Metric, bootstrap_interval
 from .outcome import Outcome, parts_of, texts_of
+from .words import figure
+
+_SAMPLES = 200, 1000  # draws of the bootstrap, at least and at most
+_DRAWN_ROWS = 2_000_000  # in all draws together: large parts, whose intervals are narrow, need fewer draws
 
 
 def _brier(labels: NDArray[Any], probability: NDArray[Any]) -> float:
@@ -27,13 +31,20 @@ class Score(NamedTuple):
     metric: Metric
     lower_is_better: bool = False
     interval: bool = False  # whether its bootstrap interval is computed
+    in_units: bool = False  # whether it has the units of the labels
+
+    def text(self, value: Any) -> str:
+        """Return a value of this score for readers; one without units has three decimals."""
+        if self.in_units or value is None or not np.isfinite(value):
+            return figure(value)
+        return f"{round(value, 3) + 0.0:.3f}"  # adding 0 makes -0 a 0
 
 
 # The first of each mode is the headline, by which models are compared.
 SCORES: dict[str, dict[str, Score]] = {
     "regression": {
-        "rmse": Score("RMSE", Metric(known_metrics.rms_score), True, True),
-        "mae": Score("MAE", Metric(known_metrics.mae_score), True),
+        "rmse": Score("RMSE", Metric(known_metrics.rms_score), True, True, True),
+        "mae": Score("MAE", Metric(known_metrics.mae_score), True, in_units=True),
         "r2": Score("R2", Metric(known_metrics.r2_score), False, True),
         "spearman": Score("Spearman", Metric(known_metrics.spearman_score)),
     },
@@ -181,7 +192,8 @@ def _with_intervals(
     intervals = {}
     for key, score in SCORES[mode].items():
         if score.interval and not np.isnan(found[key]):
-            low, high = bootstrap_interval(measured[known], predicted[known], score.metric, seed=seed)
+            samples = int(np.clip(_DRAWN_ROWS // known.sum(), *_SAMPLES))
+            low, high = bootstrap_interval(measured[known], predicted[known], score.metric, samples=samples, seed=seed)
             intervals[key] = [low, high]
     return found | {"intervals": intervals}
 

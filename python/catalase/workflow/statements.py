@@ -34,7 +34,7 @@ def _score(outcome: Outcome) -> Iterator[str]:
     if math.isnan(value):
         yield "The test part has no labels on which the model could be scored."
         return
-    label = SCORES[outcome.mode][key].label
+    score = SCORES[outcome.mode][key]
     molecules = counted(len(outcome.rows_of("test")), "test molecule")
     start = f"On {molecules}, which took no part in the training or in any choice,"
     if len(outcome.tasks) > 1:
@@ -42,23 +42,24 @@ def _score(outcome: Outcome) -> Iterator[str]:
         scored = {t: v for t, v in each.items() if not math.isnan(v)}
         order = sorted(scored, key=lambda t: scored[t])
         yield (
-            f"{start} the model has a mean {label} of {figure(value)} over {counted(len(scored), 'task')} and {labels:,} "
-            f"labels: from {figure(scored[order[0]])} ({order[0]}) to {figure(scored[order[-1]])} ({order[-1]})."
+            f"{start} the model has a mean {score.label} of {score.text(value)} over {counted(len(scored), 'task')} and "
+            f"{labels:,} labels: from {score.text(scored[order[0]])} ({order[0]}) to {score.text(scored[order[-1]])} "
+            f"({order[-1]})."
         )
         return
     task = outcome.tasks[0]
     interval = outcome.metrics.get("per_task", {}).get(task, {}).get("test", {}).get("intervals", {}).get(key)
-    range_ = f" (95% interval {figure(interval[0])} to {figure(interval[1])})" if interval else ""
+    range_ = f" (95% interval {score.text(interval[0])} to {score.text(interval[1])})" if interval else ""
     if outcome.mode == "regression":
         units = f" {outcome.units}" if outcome.units else ""
         r2 = test.get("r2", math.nan)
         explained = "" if math.isnan(r2) else f", and explains {percent(r2)} of its variance" if r2 > 0 else (
-            f"; R2 is {figure(r2)}, so that the mean of the test labels would do better" if r2 < 0 else ""
+            f"; R2 is {r2:.3f}, so that the mean of the test labels would do better" if r2 < 0 else ""
         )  # fmt: skip
-        yield f"{start} the model predicts {task} with an RMSE of {figure(value)}{units}{range_}{explained}."
+        yield f"{start} the model predicts {task} with an RMSE of {score.text(value)}{units}{range_}{explained}."
     else:
         yield (
-            f"{start} the model ranks {task} with a ROC-AUC of {figure(value)}{range_}: it gives a random positive the "
+            f"{start} the model ranks {task} with a ROC-AUC of {score.text(value)}{range_}: it gives a random positive the "
             f"higher probability in {percent(value)} of its pairs with a random negative."
         )
 
@@ -69,14 +70,15 @@ def _beside_baselines(outcome: Outcome) -> Iterator[str]:
     if best is None or math.isnan(ours):
         return
     name, theirs = best
-    start = f"The best simple model, {name}, has {SCORES[outcome.mode][key].label} {figure(theirs)}"
+    score = SCORES[outcome.mode][key]
+    start = f"The best simple model, {name}, has {score.label} {score.text(theirs)}"
     if outcome.mode == "regression" and theirs > 0:
         change = abs(theirs - ours) / theirs
         word = "smaller" if ours < theirs else "larger"
         yield f"{start}: the error of the model is {percent(change)} {word}."
     else:
         word = "more" if ours >= theirs else "less"
-        yield f"{start}: the model has {figure(abs(ours - theirs))} {word}."
+        yield f"{start}: the model has {score.text(abs(ours - theirs))} {word}."
 
 
 def _intervals(outcome: Outcome) -> Iterator[str]:
@@ -108,8 +110,8 @@ def _chances(outcome: Outcome) -> Iterator[str]:
             constant.append(y.mean() * (1 - y.mean()))
     if errors:
         yield (
-            f"The mean squared error of its probabilities (Brier) is {figure(float(np.mean(errors)))}; always answering the "
-            f"share of positives would have {figure(float(np.mean(constant)))}."
+            f"The mean squared error of its probabilities (Brier) is {np.mean(errors):.3f}; always answering the "
+            f"share of positives would have {np.mean(constant):.3f}."
         )
 
 

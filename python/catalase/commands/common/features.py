@@ -12,42 +12,54 @@ from .options import list_of, name, whole_number
 if TYPE_CHECKING:
     from ...feat import Featurizer
 
+_RADIUS, _SIZE = 2, 2048
 
-def add_feature_options(parser: argparse.ArgumentParser, *, default: str, shown: str | None = None) -> None:
-    """Add the options that `featurizer_of` reads; ``shown`` is what the help says of the default."""
+
+def add_feature_options(parser: Any, *, default: str, asked: bool = False) -> None:
+    """Add the options that `featurizer_of` reads to a parser or a group of one.
+
+    With ``asked`` those that the user does not give are None, and `featurizer_of` takes their defaults.
+    """
     parser.add_argument(
         "--features",
         metavar="NAMES",
         type=list_of(name),
-        default=None,
+        default=None if asked else [default],
         help="with commas between them: ecfp (bits of circular fingerprints), counts (how often each occurs), maccs (keys), "
         "atom-pairs, torsions and paths (bits), descriptors (the 97 that cost little), all-descriptors (RDKit's 217), or "
-        f"names of descriptors such as MolWt,TPSA (default: {shown or default})",
-    )
-    parser.set_defaults(default_features=[default])
-    parser.add_argument(
-        "--radius", type=whole_number(0, 100), default=2, help="of the fingerprints (default: %(default)s)"
+        f"names of descriptors such as MolWt,TPSA (default: {default})",
     )
     parser.add_argument(
-        "--size", type=whole_number(8), default=2048, help="bits of the fingerprints (default: %(default)s)"
+        "--radius",
+        type=whole_number(0, 100),
+        default=None if asked else _RADIUS,
+        help=f"of the fingerprints (default: {_RADIUS})",
+    )
+    parser.add_argument(
+        "--size",
+        type=whole_number(8),
+        default=None if asked else _SIZE,
+        help=f"bits of the fingerprints (default: {_SIZE})",
     )
 
 
 def featurizer_of(options: argparse.Namespace) -> Featurizer:
-    """Return the featurizer of ``--features``, in that order, or of their default; of several, a combined one."""
+    """Return the featurizer of ``--features``, in that order; of several, a combined one."""
     from ... import feat
 
+    radius = _RADIUS if options.radius is None else options.radius
+    size = _SIZE if options.size is None else options.size
     make: dict[str, Callable[[], Featurizer]] = {
-        "ecfp": lambda: feat.CircularFingerprint(radius=options.radius, size=options.size),
-        "counts": lambda: feat.CircularFingerprint(radius=options.radius, size=options.size, is_counts_based=True),
+        "ecfp": lambda: feat.CircularFingerprint(radius=radius, size=size),
+        "counts": lambda: feat.CircularFingerprint(radius=radius, size=size, is_counts_based=True),
         "maccs": feat.MACCSKeysFingerprint,
-        "atom-pairs": lambda: feat.AtomPairFingerprint(size=options.size),
-        "torsions": lambda: feat.TopologicalTorsionFingerprint(size=options.size),
-        "paths": lambda: feat.RDKitFingerprint(size=options.size),
+        "atom-pairs": lambda: feat.AtomPairFingerprint(size=size),
+        "torsions": lambda: feat.TopologicalTorsionFingerprint(size=size),
+        "paths": lambda: feat.RDKitFingerprint(size=size),
         "descriptors": feat.Descriptors,
         "all-descriptors": lambda: feat.Descriptors(feat.DESCRIPTOR_NAMES),
     }
-    given: list[str] = options.default_features if options.features is None else options.features
+    given: list[str] = ["ecfp"] if options.features is None else options.features
     choices = f"choose from {', '.join(make)} and RDKit's descriptors, such as MolWt and TPSA"
     if not given:
         raise ValueError(f"--features names nothing; {choices}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ... import metrics, models
 from ..._internal import storage
@@ -250,9 +251,9 @@ def load_model(path: str) -> Any:
     return model
 
 
-def check_classes(dataset: Any, tasks: Sequence[str]) -> None:
-    """Refuse labels of a classification that are not 0 and 1."""
-    values = np.unique(dataset.y[dataset.w != 0])
+def check_classes(labels: NDArray[Any], tasks: Sequence[str]) -> None:
+    """Refuse labels of a classification that are not 0 and 1; those that are missing are left out."""
+    values = np.unique(labels)
     if not set(values.tolist()) <= {0.0, 1.0}:
         shown = ", ".join(f"{v:g}" for v in values[:6])
         raise ValueError(f"classification needs labels 0 and 1 in {', '.join(tasks)}, got {shown}")
@@ -265,7 +266,7 @@ def print_scores(console: Console, model: Any, parts: list[tuple[str, Any]]) -> 
     for name, part in parts:
         prediction = model.predict(part)
         if prediction.ndim == 3 and prediction.shape[2] == 2:
-            check_classes(part, part.tasks)
+            check_classes(part.y[part.w != 0], part.tasks)
             functions: list[Any] = [metrics.roc_auc_score, metrics.prc_auc_score, metrics.balanced_accuracy_score]
             names = ["ROC-AUC", "PRC-AUC", "balanced accuracy"]
         elif prediction.ndim == 3:

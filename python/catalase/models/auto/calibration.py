@@ -115,6 +115,11 @@ class Blend:
         """Whether the answer is a probability."""
         return "slopes" in self.arrays
 
+    @property
+    def tasks(self) -> int:
+        """How many tasks."""
+        return len(self.arrays["scores" if self.of_classes else "errors"])
+
     def answer(self, predictions: Sequence[_FLOATS]) -> tuple[_FLOATS, _FLOATS, _FLOATS]:
         """Return mean or probability, its standard deviation, and what `interval` needs, (N, T) each."""
         found = np.stack(predictions)

@@ -18,7 +18,7 @@ from ..._internal.registry import Float, Int, List, Object, Str, register
 from ..._internal.settings import Settings
 from ...data.dataset import task_names
 from ...feat import Featurizer
-from ..datapoints import is_dataset
+from ..datapoints import datapoints, is_dataset
 from ..model import Model
 from .blocks import DESCRIPTORS, SIZE, Blocks, MoleculeBlocks, Statistics
 from .calibration import Blend
@@ -337,7 +337,7 @@ class AutoModel(Model):
         """
         where = "AutoModel.predict_table"
         coverage = self.coverage if coverage is None else _share(where, coverage)
-        parts = self._columns(where, x, lambda blocks: self._say(blocks, coverage))
+        parts = self._columns(where, x, lambda blocks: self.columns_of(blocks, coverage))
         n = (parts.shape[1] - 2) // 4
         mean, std, low, high = (np.ascontiguousarray(parts[:, i * n : (i + 1) * n]) for i in range(4))
         return Prediction(mean, std, low, high, parts[:, -2].astype(np.float32), parts[:, -1] != 0)
@@ -380,41 +380,33 @@ class AutoModel(Model):
             raise ValueError(f"{where}: the model has learned nothing yet; call fit first")
         return self._known, self._blend, self._domain
 
-    def _say(self, blocks: Blocks, coverage: float) -> _FLOATS:
-        """All columns of `predict_table` for some molecules."""
+    def columns_of(self, blocks: Blocks, coverage: float) -> _FLOATS:
+        """Return all columns of `predict_table` for featurized molecules: T of each kind, then similarity and domain."""
         known, blend, domain = self._ready("AutoModel.predict")
         mean, std, unit = blend.answer([member.predict(blocks, known) for member in self.learned])
         low, high = blend.interval(mean, unit, coverage)
         nearest = domain.nearest(blocks.bits)
         return np.column_stack([mean, std, low, high, nearest, nearest >= domain.threshold])
 
+    @property
+    def n_tasks(self) -> int:
+        """How many tasks the model has learned."""
+        return self._ready("AutoModel.n_tasks")[1].tasks
+
     def _columns(self, where: str, x: Any, answer: Callable[[Blocks], NDArray[Any]]) -> NDArray[Any]:
         self._ready(where)
-        items = self._datapoints(where, x, self.featurizer)
-        if items is None:
-            raise TypeError(
-                f"{where}: needs a list of SMILES or molecules, or a dataset with SMILES as ids, got {shown(x)}"
-            )
-        return self._answers(where, items, answer, "raise").predictions
+        return self._answers(where, _molecules(where, x), answer, "raise").predictions
 
-    def _datapoints(self, where: str, given: Any, featurizer: Featurizer | None) -> list[Any]:
-        if is_dataset(given):
-            return list(map(str, _ids(where, given)))
-        found = super()._datapoints(where, given, featurizer)
-        if found is None:
-            raise TypeError(
-                f"{where}: needs a list of SMILES or molecules, or a dataset with SMILES as ids, got {shown(given)}"
-            )
-        return found
+    def _datapoints(self, where: str, given: Any, featurizer: Featurizer | None) -> list[Any] | None:
+        return None if isinstance(given, Blocks) else _molecules(where, given)
 
     def _check_features_alike(self, where: str, dataset: Any) -> None:
         """A dataset's features are not looked at."""
 
     def _raw(self, where: str, rows: Any) -> NDArray[Any]:
         if not isinstance(rows, Blocks):
-            items = self._datapoints(where, rows, self.featurizer)
             assert self.featurizer is not None
-            rows = self.featurizer.featurize(items)
+            rows = self.featurizer.featurize(_molecules(where, rows))
         known, blend, _ = self._ready(where)
         mean, _, _ = blend.answer([member.predict(rows, known) for member in self.learned])
         return np.stack([1 - mean, mean], axis=2) if blend.of_classes else mean
@@ -548,6 +540,16 @@ def _ids(where: str, dataset: Any) -> NDArray[Any]:
             f"{where}: the ids of the dataset must be SMILES; give ids= to the dataset, or a list of SMILES"
         )
     return ids
+
+
+def _molecules(where: str, given: Any) -> list[Any]:
+    """The molecules of a list, or the ids of a dataset."""
+    if is_dataset(given):
+        return list(map(str, _ids(where, given)))
+    found = datapoints(where, given, MoleculeBlocks())
+    if found is None:
+        raise TypeError(f"{where}: {_NEEDED}, got {shown(given)}")
+    return found
 
 
 def _given(where: str, dataset: Any, y: Any) -> tuple[list[Any], _FLOATS, list[str]]:
