@@ -43,7 +43,7 @@ def write_tables(folder: Path) -> None:
     """Write the rows of each table with their parts."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, loader in LOADERS.items():
-        tasks, (data,), _ = getattr(ct.molnet, f"load_{loader}")(
+        tasks, (data, *_), _ = getattr(ct.molnet, f"load_{loader}")(
             featurizer="DMPNN", splitter=None, transformers=[], errors="drop"
         )
         splitters = {"scaffold": ct.splits.ScaffoldSplitter(), "random": ct.splits.RandomSplitter()}
