@@ -58,10 +58,29 @@ def test_settings_of_the_net(here, capsys):
     [
         (["--layer", "8"], "--layer is for --model dense"),
         (["--weight-decay", "0.1"], "--weight-decay is for --model dense"),
-        (["--features", "counts"], "--features is for --model dense"),
+        (["--features", "counts,nothing"], "--features names 'nothing'"),
     ],
 )
 def test_options_of_the_dense_net_are_refused(here, capsys, options, words):
     assert main(["train", "t.csv", "--task", "y", "--model", "graph", "--out", "m", *options]) != 0
     assert words in capsys.readouterr().err
     assert not (here / "m").exists()
+
+
+@pytest.mark.parametrize("features", ["descriptors", "MolWt,ecfp"])
+def test_a_graph_net_with_extra_features_is_used_by_all_commands(here, capsys, features):
+    options = ["--features", features, "--size", "64", "--epochs", "2", "--splitter", "random"]
+    said = shown(capsys, "train", "t.csv", "--task", "y", "--model", "graph", *options, "--out", "m")
+    assert "1 of 37 rows could not be read" in said
+    model = ct.models.load("m")
+    assert model.n_extra_features == len(model.featurizer.extra.feature_names) == {"descriptors": 97}.get(features, 65)
+    predicted = model.predict([text for text, _ in ROWS])[:, 0]
+    (here / "l.smi").write_text("".join(f"{text} {i}\n" for i, (text, _) in enumerate(ROWS)))
+    shown(capsys, "screen", "m", "l.smi", "--out", "hits.csv", "--top", "50")
+    scores = {row["smiles"]: float(row["score"]) for row in csv.DictReader((here / "hits.csv").open())}
+    assert np.allclose([scores[text] for text, _ in ROWS], predicted, atol=1e-6)
+    shown(capsys, "predict", "m", "t.csv", "--out", "p.csv")
+    rows = list(csv.DictReader((here / "p.csv").open()))
+    column = next(name for name in rows[0] if name not in ("smiles", "y", "long"))
+    assert np.allclose([float(row[column]) for row in rows[:36]], predicted, atol=1e-5)
+    assert shown(capsys, "evaluate", "m", "t.csv")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
+from catalase._internal import storage
 from catalase.data import GraphDataset
 from tests.ops.test_descriptors import readable
 from tests.ops.test_ecfp_native import MOLECULES
@@ -185,3 +186,64 @@ def test_a_loader_with_a_featurizer_of_graphs_makes_a_dataset_of_graphs(tmp_path
         dropped = loader.create_dataset(table, errors="drop", **options)
     assert dropped.y[:, 0].tolist() == [*range(9), 10]
     assert dropped.X[:] == data.X[[*range(9), 10]]
+
+
+def with_extra(columns=3):
+    data, rng = dataset(), np.random.default_rng(1)
+    extra = rng.standard_normal((len(data), columns)).astype(np.float32)
+    extra[0, 0] = np.nan
+    return GraphDataset(data.X.with_extra(extra), data.y, ids=data.ids, tasks=data.tasks, featurizer=data.featurizer)
+
+
+@pytest.mark.parametrize("shard_size", [None, 1, 7])
+def test_extra_features_stay_with_their_molecules(tmp_path, shard_size):
+    data = with_extra()
+    same(data.save(tmp_path / "a", shard_size), data)
+    loaded = GraphDataset.load(tmp_path / "a")
+    same(loaded, data)
+    same(pickle.loads(pickle.dumps(loaded)), data)  # noqa: S301
+    rows = np.random.default_rng(0).integers(0, len(data), 20)
+    for whole in (data, loaded):
+        assert np.array_equal(whole.X.extra, data.X.extra, equal_nan=True)
+        assert np.array_equal(whole.select(rows).X.extra, data.X.extra[rows], equal_nan=True)
+        for X, _, _, ids in whole.iterbatches(5, seed=2):
+            places = [SMILES.index(text) for text in ids]
+            assert np.array_equal(X.extra, data.X.extra[places], equal_nan=True)
+    same(GraphDataset.merge([data.select([0, 1]), loaded.select(np.arange(2, len(data)))]), data)
+    assert "3 extra features" in repr(data.X)
+
+
+def test_only_datasets_with_extra_features_have_files_for_them(tmp_path):
+    for data, version in ((with_extra(), 2), (dataset(), 1)):
+        data.save(tmp_path, 6)
+        assert bool(list(tmp_path.glob("extra-*"))) == (version == 2)
+        assert json.loads((tmp_path / "manifest.json").read_text())["format_version"] == version
+
+
+def test_parts_with_other_extra_features_do_not_fit(tmp_path):
+    for wrong in (dataset(), with_extra(2)):
+        with pytest.raises(ValueError, match="must have one number of extra features, got 3 and"):
+            GraphDataset.merge([with_extra(), wrong])
+        with pytest.raises(ValueError, match="must have one number of extra features, got 3 and"):
+            GraphDataset.create(tmp_path / "b", [with_extra(), wrong])
+
+
+def test_a_loader_carries_the_extra_features_of_its_featurizer(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("smiles,y\nCCO,1\nC1CC,2\nCCN,3\nCO,4\n")
+    featurizer = ct.feat.MolGraphFeaturizer(extra=ct.feat.Descriptors(["MolWt"]))
+    loader = ct.data.CSVLoader(["y"], featurizer)
+    for folder in (None, tmp_path / "made"):
+        data = loader.create_dataset(table, data_dir=folder, shard_size=2, errors="mask")
+        assert data.w[:, 0].tolist() == [1, 0, 1, 1] and data.featurizer == featurizer
+        assert np.allclose(data.X.extra[:, 0], [46.069, 0, 45.085, 32.042], atol=1e-3)
+
+
+def test_format_versions_of_the_future_are_refused(tmp_path):
+    with_extra().save(tmp_path)
+    manifest = tmp_path / "manifest.json"
+    fields = json.loads(manifest.read_text())
+    assert fields["format_version"] == 2
+    storage.write_json_atomic(manifest, {k: v for k, v in fields.items() if k != "digest"} | {"format_version": 3})
+    with pytest.raises(ValueError, match="is no dataset of graphs of format version 1 or 2"):
+        GraphDataset.load(tmp_path)

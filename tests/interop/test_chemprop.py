@@ -13,12 +13,14 @@ import catalase as ct
 from catalase.interop.torch_file import Record, read_torch_file, write_torch_file
 
 SMILES = ["CCO", "c1ccccc1", "C", "CC(=O)Oc1ccccc1C(=O)O", "[Na+].[Cl-]"]
+EXTRA = np.array([[100.0, 1, 2], [np.nan, 1, 4], [300, 1, -4], [250, 1, 2], [150, 1, 2]], np.float32)  # one is constant
 KINDS = [
     {},
     {"n_tasks": 3, "aggregation": "mean", "batch_norm": True, "message_bias": True, "ffn_num_layers": 2, "depth": 4},
     {"mode": "classification", "n_tasks": 2, "aggregation": "attention", "activation": "tanh", "ffn_num_layers": 0},
     {"mode": "classification", "n_tasks": 2, "n_classes": 4, "aggregation": "sum", "activation": "elu", "dropout": 0.1},
     {"features": "dmpnn_v1", "activation": "leaky_relu", "init_lr": 2e-4},
+    {"n_extra_features": 3, "n_tasks": 2, "batch_norm": True},
 ]
 
 
@@ -27,7 +29,14 @@ def model_of(options):
     if model.mode == "regression":
         model.module.label_mean.data[...] = 3.0
         model.module.label_scale.data[...] = 2.5
+    if model.n_extra_features:
+        model.module.extra.learn(EXTRA)
     return model
+
+
+def graphs_for(model):
+    graphs = ct.ops.mol_graphs(SMILES, model.features)
+    return graphs.with_extra(EXTRA[:, : model.n_extra_features])
 
 
 @pytest.mark.parametrize("options", KINDS)
@@ -39,7 +48,7 @@ def test_a_model_that_is_written_is_read(tmp_path, options):
     assert again.tasks == model.tasks
     same = {**model.to_config(), "batch_size": 64, "seed": None}
     assert {**again.to_config(), "seed": None} == same
-    assert np.allclose(again.predict(SMILES), model.predict(SMILES), atol=1e-6)
+    assert np.allclose(again.predict(graphs_for(model)), model.predict(graphs_for(model)), atol=1e-6)
 
 
 @pytest.mark.parametrize("options", KINDS)
@@ -51,14 +60,15 @@ def test_chemprop_reads_what_is_written_and_predicts_the_same(tmp_path, options)
     theirs = models.MPNN.load_from_file(tmp_path / "model.pt").eval()
     atoms = featurizers.MultiHotAtomFeaturizer
     atoms = atoms.v1() if model.features == "dmpnn_v1" else atoms.v2()
+    extra = EXTRA if model.n_extra_features else [None] * len(SMILES)
     rows = data.MoleculeDataset(
-        [data.MoleculeDatapoint.from_smi(s) for s in SMILES],
+        [data.MoleculeDatapoint.from_smi(s, x_d=x) for s, x in zip(SMILES, extra, strict=True)],
         featurizers.SimpleMoleculeMolGraphFeaturizer(atom_featurizer=atoms),
     )
     with torch.no_grad():
         batch = next(iter(data.build_dataloader(rows, batch_size=len(SMILES), shuffle=False)))
-        expected = theirs(batch.bmg).numpy()
-    found = model.predict(SMILES)
+        expected = theirs(batch.bmg, None, batch.X_d).numpy()
+    found = model.predict(graphs_for(model))
     found = found[..., 1] if found.ndim == 3 and expected.ndim == 2 else found
     assert np.allclose(found, expected, rtol=1e-5, atol=1e-6)
 
@@ -109,6 +119,65 @@ def test_what_has_no_counterpart_is_named(tmp_path, changes, words):
     with pytest.raises(ValueError, match=words) as error:
         ct.interop.chemprop.load(checkpoint(tmp_path / "other.pt", **changes))
     assert "other.pt" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "own"),
+    [
+        ("relu", None, "relu"),
+        (Record("chemprop.nn.utils.Activation", ("tanh",)), None, "tanh"),
+        (Record("torch.nn.modules.activation.ReLU", ()), {"inplace": False}, "relu"),
+        (Record("torch.nn.modules.activation.LeakyReLU", ()), {"negative_slope": 0.01}, "leaky_relu"),
+        (Record("torch.nn.modules.activation.ELU", ()), {"alpha": 1.0}, "elu"),
+    ],
+)
+def test_activations_are_read_in_each_form_that_chemprop_writes(given, state, own):
+    from catalase.interop.chemprop import _activation
+
+    if state is not None:
+        given.state = state
+    assert _activation("x.pt", given) == own
+
+
+@pytest.mark.parametrize(
+    ("given", "state"),
+    [
+        ("leakyrelu", None),  # chemprop's slope is 0.1
+        (Record("torch.nn.modules.activation.LeakyReLU", ()), {"negative_slope": 0.1}),
+        (Record("torch.nn.modules.activation.SELU", ()), {}),
+    ],
+)
+def test_activations_without_a_counterpart_are_refused(given, state):
+    from catalase.interop.chemprop import _activation
+
+    if state is not None:
+        given.state = state
+    with pytest.raises(ValueError, match=r"x.pt: a net with the activation (leakyrelu|LeakyReLU|SELU); Catalase has"):
+        _activation("x.pt", given)
+
+
+def test_the_scaling_of_extra_features_is_read_with_the_weights(tmp_path):
+    """A checkpoint without it (chemprop train --no-descriptor-scaling) takes them as they are, and none are clipped."""
+    model = model_of({"n_extra_features": 3})
+    ct.interop.chemprop.save(model, tmp_path / "model.pt")
+    again = ct.interop.chemprop.load(tmp_path / "model.pt").module.extra
+    assert np.array_equal(
+        again.mean.numpy(), [*model.module.extra.mean.numpy()[:1], 0, *model.module.extra.mean.numpy()[2:]]
+    )
+    assert again.deviation.numpy()[1] == 1 and again.limits.numpy().min() > 1e38
+    content = read_torch_file(tmp_path / "model.pt", ("torch", "collections", "chemprop"))
+    assert content["hyper_parameters"]["X_d_transform"].name == "chemprop.nn.transforms.ScaleTransform"
+    state = {key: values.array() for key, values in content["state_dict"].items() if not key.startswith("X_d")}
+    write_torch_file(
+        tmp_path / "raw.pt",
+        {
+            "hyper_parameters": content["hyper_parameters"] | {"X_d_transform": None},
+            "state_dict": state,
+            "output_columns": None,
+        },
+    )
+    raw = ct.interop.chemprop.load(tmp_path / "raw.pt").module.extra
+    assert not raw.mean.numpy().any() and (raw.deviation.numpy() == 1).all()
 
 
 def archive(path, pickled, **parts):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import catalase as ct
+from catalase._internal import storage
 from tests.agreement import same_with_threads
 from tests.reference import graph_nets as reference
 
@@ -148,6 +149,38 @@ def test_unreadable_molecules_keep_their_places(make):
         model.predict(["CCO", "C1CC", "CC"])
     found = model.predict(["CCO", "C1CC", "CC"], errors="mask")
     assert np.isnan(found[1]).all() and np.array_equal(found[[0, 2]], model.predict(["CCO", "CC"]))
+
+
+def test_a_graph_without_atoms_has_no_prediction(make):
+    model = make(mode="regression", batch_size=2)
+    texts = ["CCO", "", "C", "", "CC"]
+    graphs = ct.ops.mol_graphs(texts, model.features)
+    y, w = np.arange(5.0)[:, None], np.array([[1.0], [0.0], [1.0], [0.0], [1.0]])
+    data = ct.data.GraphDataset(graphs, y, w)
+    model.fit(data, nb_epoch=4, valid=data)
+    found = model.predict(data)
+    assert np.isnan(found[[1, 3]]).all() and np.array_equal(found[[0, 2, 4]], model.predict(["CCO", "C", "CC"]))
+    assert np.isfinite(model.evaluate(data, ct.metrics.Metric(ct.metrics.rms_score))["rms_score"])
+    assert np.isnan(model.predict(graphs[[1, 1]])).all()
+
+
+@pytest.mark.parametrize("where", ["fit", r"fit \(valid\)"])
+def test_a_graph_without_atoms_that_has_a_label_is_refused(make, where, tmp_path):
+    model, good = make(mode="regression"), dataset(make, LENGTHS[:, None])
+    graphs = ct.ops.mol_graphs(["CCO", "C", ""], model.features)
+    bad = ct.data.GraphDataset(graphs, np.arange(3.0)[:, None])
+    for wrong in (bad, bad.save(tmp_path / "shards", 2)):
+        with pytest.raises(ValueError, match=where + ": row 2 of X is a graph without atoms, .* but has a label"):
+            model.fit(wrong) if where == "fit" else model.fit(good, valid=wrong)
+
+
+def test_a_saved_model_with_unknown_features_is_refused(tmp_path):
+    dmpnn().save(tmp_path / "m")
+    config, arrays = storage.load_folder(tmp_path / "m")
+    config["model"]["features"] = "of the future"
+    storage.save_folder(tmp_path / "m", config, arrays)
+    with pytest.raises(ValueError, match=r"DMPNNModel.features must be 'dmpnn', .* or 'molgraph', got 'of the future'"):
+        ct.models.load(tmp_path / "m")
 
 
 def test_what_does_not_fit_is_refused(make):

@@ -266,3 +266,35 @@ def test_columns_describe_the_features():
         assert sorted([*covered, *graphs.atom_float_columns]) == list(range(graphs.atom_width))
         assert graphs.atom_features(0).shape == (4, graphs.atom_width)
         assert all(start + size <= graphs.bond_width for start, size in graphs.bond_columns)
+
+
+def test_extra_features_follow_the_rows():
+    graphs = ct.ops.mol_graphs(["CCO", "C", "CN"])
+    assert graphs.extra.shape == (3, 0) and graphs.extra.dtype == np.float32
+    extra = np.array([[1.0, np.nan], [1e300, -np.inf], [5, 6]])
+    more = graphs.with_extra(extra)
+    assert np.array_equal(
+        more.extra, np.array([[1, np.nan], [np.finfo("f4").max, -np.inf], [5, 6]], "f4"), equal_nan=True
+    )
+    assert graphs.extra.shape == (3, 0) and more != graphs and more == graphs.with_extra(extra) and more[:] == more
+    for rows in ([2, 0, 0], slice(1, None), slice(None, None, -1), -1, []):
+        expected = more.extra[rows] if not isinstance(rows, int) else more.extra[[rows]]
+        assert np.array_equal(more[rows].extra, expected.reshape(-1, 2), equal_nan=True)
+    assert more.environments(2) is graphs.environments(2)
+    assert graphs.with_extra([[1], [2], [3]]).extra.tolist() == [[1], [2], [3]]
+
+
+@pytest.mark.parametrize(
+    ("extra", "error", "words"),
+    [
+        (np.zeros((2, 3)), ValueError, r"MolGraphs.with_extra: extra must be of shape \(3, columns\).* got \(2, 3\)"),
+        (np.zeros(3), ValueError, r"got \(3,\)"),
+        ([["a"], ["b"], ["c"]], TypeError, "extra must"),
+    ],
+)
+def test_extra_features_of_another_form_are_refused(extra, error, words):
+    with pytest.raises(error, match=words):
+        ct.ops.mol_graphs(["CCO", "C", "CN"]).with_extra(extra)
+    graphs = ct.ops.mol_graphs(["C"])
+    with pytest.raises(TypeError, match="extra must be an array of float32"):
+        ct.ops.MolGraphs("dmpnn", graphs.atom_offsets, graphs.bond_offsets, *graphs._arrays(), np.zeros((1, 2)))

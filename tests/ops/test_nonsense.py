@@ -137,7 +137,7 @@ CALLS = {
     "ecfp": lambda: call(["CCO"], radius=2, size=64, output="packed", chirality=False, features=False, use_bond_types=True, errors="raise", return_report=False, num_threads=1, device="cpu"),
     "descriptors": lambda: call(["CCO"], names=["MolWt", "qed"], errors="raise", return_report=False, num_threads=1),
     "mol_graphs": lambda: call(["CCO"], "dmpnn", errors="raise", return_report=False, num_threads=1),
-    "MolGraphs": lambda: call("dmpnn", np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros((0, 7), np.uint8), np.zeros((0, 1), f32), np.zeros((0, 4), np.uint8), np.zeros(0, np.int32), np.zeros(0, np.int32)),
+    "MolGraphs": lambda: call("dmpnn", np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros((0, 7), np.uint8), np.zeros((0, 1), f32), np.zeros((0, 4), np.uint8), np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros((1, 2), f32)),
     "maccs": lambda: call(["CCO"], output="packed", errors="raise", return_report=False, num_threads=1),
     **{name: lambda: call(["CCO"], size=64, output="packed", errors="raise", return_report=False, num_threads=1) for name in ("atom_pairs", "topological_torsions", "rdkit_fingerprint")},
     "substructure": lambda: call(["CCO"], ["[OX2H]", "CC"], what="atoms", errors="raise", return_report=False, num_threads=1),

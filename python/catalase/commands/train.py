@@ -72,7 +72,7 @@ def add(commands: Commands) -> None:
         choices=["auto", "gp", "forest", "knn", "ridge", "dense", "graph"],
         help="auto: several kinds, measured on molecules that they have not seen, which answer together; gp, forest, knn, "
         "ridge: one of these; dense, graph: one net with the settings below, a dense one on --features or a D-MPNN on "
-        "molecular graphs (default: auto; dense where a setting of a net is given)",
+        "molecular graphs, with --features beside them (default: auto; dense where a setting of a net is given)",
     )
     parser.add_argument(
         "--time-budget",
@@ -111,7 +111,7 @@ def add(commands: Commands) -> None:
         "none; or the command refuses (default: mean)",
     )
     net = parser.add_argument_group("settings of a net, for --model dense and graph")
-    add_feature_options(net, default="ecfp", asked=True)
+    add_feature_options(net, default="ecfp, or none beside a graph", asked=True)
     net.add_argument("--epochs", type=whole_number(1), help="at most; early stopping (default: 100)")
     net.add_argument("--patience", type=whole_number(1), help="epochs without improvement (default: 10)")
     net.add_argument(

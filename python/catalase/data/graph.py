@@ -19,7 +19,7 @@ from .dataset import Dataset, NumpyDataset, checked_columns
 from .shard_list import FORMAT_OF_GRAPHS, MANIFEST, ShardList, claim_folder
 from .shards import ColumnSpec, NpyShards, column_spec
 
-VERSION = 1
+VERSION, VERSION_WITH_EXTRA = 1, 2
 _BY_MOLECULE = ("atom_counts", "bond_counts", "y", "w", "ids")
 _BY_ATOM = ("atom_codes", "atom_floats")
 _BY_BOND = ("bond_codes", "source", "target")  # directed bonds
@@ -63,6 +63,16 @@ class ShardedGraphs:
 
     def __array__(self, *_: Any, **__: Any) -> NDArray[Any]:
         raise TypeError("ShardedGraphs: graphs are no array of numbers; packed() gives MolGraphs")
+
+    @property
+    def atom_counts(self) -> NDArray[np.int64]:
+        """The number of atoms of each molecule."""
+        return np.concatenate([part.atom_counts for part in self.parts])
+
+    @property
+    def extra(self) -> NDArray[np.float32]:
+        """The extra features of all molecules; see `MolGraphs`."""
+        return np.concatenate([part.extra for part in self.parts])
 
     def packed(self) -> MolGraphs:
         """Return all graphs, packed together in memory."""
@@ -231,12 +241,12 @@ class GraphDataset(Dataset):
                 f"{function}: report must be a Report, a function that gives one, or None, got {shown(report)}"
             )
         claim_folder(function, folder)
-        written = _GraphShards(folder)
         first: GraphDataset | None = None
         with storage.writing(function, folder) as locked:
             for shard in shards:
                 (shard,) = _graph_datasets(function, "shards", [shard])
-                first = shard if first is None else first
+                if first is None:
+                    first, written = shard, _GraphShards(folder, bool(_extra_columns(shard.X)))
                 _check_fits(function, first, shard)
                 written.carry(function, shard)
                 written.add(shard)
@@ -278,9 +288,10 @@ class GraphDataset(Dataset):
             )
         data, hold = storage.hold_for_reading(file)
         manifest = storage.verify_digest(storage.parse_json(data, file), file)
-        if manifest.get("format") != FORMAT_OF_GRAPHS or manifest.get("format_version") != VERSION:
+        version = manifest.get("format_version")
+        if manifest.get("format") != FORMAT_OF_GRAPHS or version not in (VERSION, VERSION_WITH_EXTRA):
             raise ValueError(
-                f"GraphDataset.load: {file} is no dataset of graphs of format version {VERSION}; "
+                f"GraphDataset.load: {file} is no dataset of graphs of format version {VERSION} or {VERSION_WITH_EXTRA}; "
                 "catalase.data.DiskDataset opens datasets of arrays"
             )
         try:
@@ -320,6 +331,7 @@ def _check_fits(function: str, first: GraphDataset, part: GraphDataset) -> None:
     """Refuse datasets that are no parts of one."""
     for what, one, other in (
         ("features", first.X.features, part.X.features),
+        ("number of extra features", _extra_columns(first.X), _extra_columns(part.X)),
         ("tasks", list(first.tasks), list(part.tasks)),
         ("y", first.y.shape[1:], part.y.shape[1:]),
         ("w", first.w.shape[1:], part.w.shape[1:]),
@@ -328,19 +340,30 @@ def _check_fits(function: str, first: GraphDataset, part: GraphDataset) -> None:
             raise ValueError(f"{function}: all datasets must have one {what}, got {one!r} and {other!r}")
 
 
-class _GraphShards(ShardList):
-    """The shards of a `GraphDataset`: a file for each array."""
+def _extra_columns(X: MolGraphs | ShardedGraphs) -> int:
+    columns: int = X[:0].extra.shape[1]
+    return columns
 
-    format = (FORMAT_OF_GRAPHS, VERSION)
-    columns = (*_BY_MOLECULE, *_BY_ATOM, *_BY_BOND)
+
+def _by_molecule(version: int) -> tuple[str, ...]:
+    return _BY_MOLECULE if version == VERSION else (*_BY_MOLECULE, "extra")
+
+
+class _GraphShards(ShardList):
+    """The shards of a `GraphDataset`: a file for each array; one for extra features only where there are any."""
+
+    def __init__(self, folder: Path, with_extra: bool) -> None:
+        super().__init__(folder)
+        self.format = (FORMAT_OF_GRAPHS, VERSION_WITH_EXTRA if with_extra else VERSION)
+        self.columns = (*_by_molecule(self.format[1]), *_BY_ATOM, *_BY_BOND)
 
     def arrays_of(self, shard: Any) -> dict[str, NDArray[Any]]:
         graphs = shard.X if isinstance(shard.X, MolGraphs) else shard.X.packed()
         for column in ("y", "w", "ids"):
             refuse_masked("GraphDataset", column, getattr(shard, column))
-        counts = {"atom_counts": np.diff(graphs.atom_offsets), "bond_counts": np.diff(graphs.bond_offsets)}
-        labels = {column: np.asarray(getattr(shard, column)) for column in ("y", "w", "ids")}
-        return counts | labels | {column: getattr(graphs, column) for column in (*_BY_ATOM, *_BY_BOND)}
+        counts = {"atom_counts": graphs.atom_counts, "bond_counts": np.diff(graphs.bond_offsets)}
+        others = counts | {column: np.asarray(getattr(shard, column)) for column in ("y", "w", "ids")}
+        return others | {column: getattr(graphs, column) for column in self.columns if column not in others}
 
     def lengths_of(self, arrays: dict[str, NDArray[Any]]) -> dict[str, int]:
         return {"rows": len(arrays["ids"]), "atoms": len(arrays["atom_codes"]), "bonds": len(arrays["source"])}
@@ -350,8 +373,9 @@ def _read(folder: Path, manifest: dict[str, Any], verify: bool) -> GraphDataset:
     features = manifest["extra"]["features"]
     if features not in FEATURE_SETS:
         raise ValueError(f"GraphDataset.load: {folder} has the features {features!r}, which this version does not know")
-    forms = {column: column_spec(manifest["columns"][column]) for column in _GraphShards.columns}
-    groups = (("rows", _BY_MOLECULE), ("atoms", _BY_ATOM), ("bonds", _BY_BOND))
+    by_molecule = _by_molecule(manifest["format_version"])
+    groups = (("rows", by_molecule), ("atoms", _BY_ATOM), ("bonds", _BY_BOND))
+    forms = {column: column_spec(manifest["columns"][column]) for _, columns in groups for column in columns}
     files = {}
     for length, columns in groups:
         files[length] = _shards(folder, manifest["shards"], length, columns, forms, verify)
@@ -362,7 +386,8 @@ def _read(folder: Path, manifest: dict[str, Any], verify: bool) -> GraphDataset:
             np.concatenate([[0], np.cumsum(arrays[column])]).astype(np.int64) for column in _BY_MOLECULE[:2]
         ]
         try:
-            parts.append(MolGraphs(features, *offsets, *(arrays[column] for column in (*_BY_ATOM, *_BY_BOND))))
+            packed = [arrays[column] for column in (*_BY_ATOM, *_BY_BOND, "extra") if column in arrays]
+            parts.append(MolGraphs(features, *offsets, *packed))
         except (TypeError, ValueError) as error:
             raise ValueError(f"GraphDataset.load: shard {number} of {folder} holds no graphs ({error})") from None
     y, w, ids = (

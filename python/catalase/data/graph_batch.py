@@ -67,6 +67,11 @@ class GraphBatch(Batch):
     def static(self) -> None:
         return None
 
+    @property
+    def extra(self) -> NDArray[np.float32]:
+        """The extra features of the batch's molecules, (molecules, columns); see `catalase.ops.MolGraphs`."""
+        return self.graphs.extra[self.rows]
+
     def to(self, device: str) -> GraphBatch:
         """Return the batch itself: the net moves what it computes with, after the graphs were looked at on the host."""
         check_device("GraphBatch.to", device)

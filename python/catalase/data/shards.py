@@ -24,7 +24,9 @@ from .._internal.text import strip_white
 from .lazy_columns import LazyArray
 
 COLUMNS = ("X", "y", "w", "ids")
-SHARD_NAME = re.compile(r"(X|y|w|ids|(atom|bond)_(codes|counts)|atom_floats|source|target)-\d{5,}-[0-9a-f]{64}\.npy")
+SHARD_NAME = re.compile(
+    r"(X|y|w|ids|extra|(atom|bond)_(codes|counts)|atom_floats|source|target)-\d{5,}-[0-9a-f]{64}\.npy"
+)
 _DTYPE = re.compile(r"[<>|=]?[biufcUS]\d{1,8}")
 
 

@@ -84,33 +84,12 @@ class Combined(Featurizer):
         """Return the features of all featurizers; see `Featurizer.featurize`."""
         choice("featurize", "errors", errors, ("raise", "mask", "drop"))
         items = datapoints_of("featurize", datapoints, "SMILES or molecules")
-        rows = np.arange(len(items))  # that all featurizers so far could read
-        parts: list[NDArray[Any]] = []
-        failures: dict[int, Failure] = {}
-        notes: list[str] = []
-        counts: dict[str, int] = {}
-        for name, featurizer in zip(self._labels(), self.featurizers, strict=True):
-            featurizer = copy.copy(featurizer)  # its report is this call's, whatever other threads do
-            given = [items[i] for i in rows.tolist()] if len(rows) < len(items) else items
-            if errors == "raise":
-                X, kept = featurizer.featurize(given), np.arange(len(given))
-            else:
-                X, kept = featurizer.featurize(given, errors="drop")
+        named = list(zip(self._labels(), self.featurizers, strict=True))
+        parts, rows, self.report = side_by_side(items, named, errors)
+        for (name, _), X in zip(named, parts, strict=True):
             if X.ndim != 2:
                 raise ValueError(f"featurize: Combined needs features of shape (N, F), got {X.shape} of {name}")
-            if (report := featurizer.report) is not None:
-                notes += [f"{name}: {note}" for note in report.notes]
-                counts |= {f"{name}: {kind}": count for kind, count in report.counts.items()}
-                found = [failure._replace(position=int(rows[failure.position])) for failure in report.failures]
-                failures |= {failure.position: failure for failure in found if failure.position not in failures}
-            for i in np.delete(rows, kept).tolist():
-                failures.setdefault(i, Failure(i, text_of(items[i]), f"{name} cannot read it"))
-            parts = [part[kept] if len(kept) < len(part) else part for part in parts] + [X]
-            rows = rows[kept]
         made = np.concatenate(parts, axis=1)
-        self.report = Report(
-            len(items), len(items) if errors == "mask" else len(rows), sorted(failures.values()), notes, counts
-        )
         if errors == "drop":
             return made, rows
         if len(rows) < len(items):
@@ -146,3 +125,50 @@ class Combined(Featurizer):
 
     def __repr__(self) -> str:
         return f"Combined({', '.join(map(repr, self.featurizers))})"
+
+
+def side_by_side(
+    items: list[Any], named: Sequence[tuple[str, Featurizer]], errors: str
+) -> tuple[list[Any], NDArray[np.int64], Report]:
+    """Featurize with several featurizers.
+
+    Parameters
+    ----------
+    items : list
+    named : sequence of (str, Featurizer)
+        The featurizers, and what they are called in the report.
+    errors : {"raise", "mask", "drop"}
+        As for `Featurizer.featurize`; "mask" is only counted otherwise.
+
+    Returns
+    -------
+    parts : list
+        The features that each of them gives for the rows that all can read.
+    rows : ndarray of int64
+        The numbers of these rows.
+    report : Report
+        With one failure for each of the others.
+    """
+    rows = np.arange(len(items))  # that all featurizers so far could read
+    parts: list[Any] = []
+    failures: dict[int, Failure] = {}
+    notes: list[str] = []
+    counts: dict[str, int] = {}
+    for name, featurizer in named:
+        featurizer = copy.copy(featurizer)  # its report is this call's, whatever other threads do
+        given = [items[i] for i in rows.tolist()] if len(rows) < len(items) else items
+        if errors == "raise":
+            X, kept = featurizer.featurize(given), np.arange(len(given))
+        else:
+            X, kept = featurizer.featurize(given, errors="drop")
+        if (report := featurizer.report) is not None:
+            notes += [f"{name}: {note}" for note in report.notes]
+            counts |= {f"{name}: {kind}": count for kind, count in report.counts.items()}
+            found = [failure._replace(position=int(rows[failure.position])) for failure in report.failures]
+            failures |= {failure.position: failure for failure in found if failure.position not in failures}
+        for i in np.delete(rows, kept).tolist():
+            failures.setdefault(i, Failure(i, text_of(items[i]), f"{name} cannot read it"))
+        parts = [part[kept] if len(kept) < len(part) else part for part in parts] + [X]
+        rows = rows[kept]
+    kept_rows = len(items) if errors == "mask" else len(rows)
+    return parts, rows, Report(len(items), kept_rows, sorted(failures.values()), notes, counts)

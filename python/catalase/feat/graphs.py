@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .._internal.numbers import choice, flag, listed
-from .._internal.registry import Bool, List, Str, register
-from ..ops.mol_graphs import FEATURE_SETS, mol_graphs
+import numpy as np
+
+from .._internal.numbers import choice, flag, listed, shown
+from .._internal.registry import Bool, List, Object, Str, register
+from ..ops.mol_graphs import FEATURE_SETS, joined, mol_graphs
+from .combined import side_by_side
 from .featurizer import Featurizer, datapoints_of
 
 
@@ -17,6 +20,7 @@ class GraphFeaturizer(Featurizer):
     reads = "SMILES"
     makes_graphs = True
     features: str
+    extra: Featurizer | None = None
 
     def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
         """Return the graphs of SMILES or RDKit molecules.
@@ -38,10 +42,18 @@ class GraphFeaturizer(Featurizer):
 
     def agrees_with(self, other: Featurizer) -> bool:
         """Return whether both make graphs with the same features, of whatever class they are."""
-        return isinstance(other, GraphFeaturizer) and self.features == other.features
+        if not isinstance(other, GraphFeaturizer) or self.features != other.features:
+            return False
+        if self.extra is None or other.extra is None:
+            return self.extra is other.extra
+        return self.extra.agrees_with(other.extra)
 
 
-@register("MolGraphFeaturizer", features=Str(tuple(FEATURE_SETS), optional=True))
+@register(
+    "MolGraphFeaturizer",
+    features=Str(tuple(FEATURE_SETS), optional=True),
+    extra=Object(Featurizer, none=True, optional=True),
+)
 class MolGraphFeaturizer(GraphFeaturizer):
     """Molecular graphs; `catalase.ops.mol_graphs` explains them.
 
@@ -49,6 +61,9 @@ class MolGraphFeaturizer(GraphFeaturizer):
     ----------
     features : {"dmpnn", "dmpnn_v1", "dmpnn_organic", "convmol", "molgraph"}
         The feature set.
+    extra : Featurizer, optional
+        What makes features of whole molecules, such as `Descriptors`; the graphs have them as ``extra``. A molecule that
+        either cannot read counts as unreadable.
 
     Attributes
     ----------
@@ -60,15 +75,54 @@ class MolGraphFeaturizer(GraphFeaturizer):
     >>> import catalase as ct
     >>> ct.feat.MolGraphFeaturizer("dmpnn").featurize(["CCO"])
     MolGraphs(1 molecules, 3 atoms, 4 directed bonds, features='dmpnn')
+    >>> ct.feat.MolGraphFeaturizer("dmpnn", extra=ct.feat.Descriptors(["MolWt"])).featurize(["CCO"]).extra.round(3)
+    array([[46.069]], dtype=float32)
     """
 
-    def __init__(self, features: str = "dmpnn") -> None:
+    def __init__(self, features: str = "dmpnn", extra: Featurizer | None = None) -> None:
         choice("MolGraphFeaturizer", "features", features, tuple(FEATURE_SETS))
-        self.features = features
+        self.features, self.extra = features, _checked_extra(extra)
+
+    def featurize(self, datapoints: Sequence[Any], errors: str = "raise") -> Any:
+        """Return the graphs of SMILES or RDKit molecules, with their extra features; as that of the other featurizers."""
+        if self.extra is None:
+            return super().featurize(datapoints, errors)
+        choice("featurize", "errors", errors, ("raise", "mask", "drop"))
+        items = datapoints_of("featurize", datapoints, "SMILES or molecules")
+        named = [("graphs", MolGraphFeaturizer(self.features)), (type(self.extra).__name__, self.extra)]
+        (graphs, extra), rows, self.report = side_by_side(items, named, errors)
+        made = graphs.with_extra(extra)
+        if errors == "drop":
+            return made, rows
+        if len(rows) == len(items):
+            return made
+        nothing = mol_graphs([""], self.features).with_extra(np.zeros((1, made.extra.shape[1]), np.float32))
+        places = np.full(len(items), len(made))
+        places[rows] = np.arange(len(made))
+        return joined([made, nothing])[places]
 
     def to_config(self) -> dict[str, Any]:
-        """Return the settings as JSON values: ``MolGraphFeaturizer(**config)`` makes an equal featurizer."""
-        return {"features": self.features}
+        """Return the settings as JSON values, from which `Featurizer.build` makes an equal featurizer."""
+        return {"features": self.features} | ({} if self.extra is None else {"extra": self.extra.saved_form()})
+
+    def _settings(self) -> dict[str, Any]:
+        extra = self.extra
+        return {"features": self.features, "extra": None if extra is None else (type(extra), extra._settings())}
+
+    def __repr__(self) -> str:
+        more = "" if self.extra is None else f", extra={self.extra!r}"
+        return f"MolGraphFeaturizer(features={self.features!r}{more})"
+
+
+def _checked_extra(extra: Any) -> Featurizer | None:
+    if extra is not None and not isinstance(extra, Featurizer):
+        raise TypeError(
+            f"MolGraphFeaturizer: extra must be a featurizer of molecules such as catalase.feat.Descriptors(), got "
+            f"{shown(extra)}"
+        )
+    if extra is not None and (extra.reads != "SMILES" or extra.makes_graphs):
+        raise ValueError(f"MolGraphFeaturizer: extra must make rows of numbers of molecules, got {extra!r}")
+    return extra
 
 
 @register(

@@ -31,7 +31,15 @@ _MODES = {
     "BinaryClassificationFFN": "classification",
     "MulticlassClassificationFFN": "classification",
 }
-_ACTIVATIONS = {"RELU": "relu", "LEAKYRELU": "leaky_relu", "TANH": "tanh", "ELU": "elu"}
+_ACTIVATIONS: dict[str, tuple[str, dict[str, float]]] = {
+    "ReLU": ("relu", {}),
+    "LeakyReLU": ("leaky_relu", {"negative_slope": 0.01}),
+    "Tanh": ("tanh", {}),
+    "ELU": ("elu", {"alpha": 1.0}),
+}
+"""Activations by the names of PyTorch's classes, with the settings that these must have."""
+_NAMED = ("relu", "tanh", "elu")
+"""Activations that chemprop means by these names; its "leakyrelu" has the slope 0.1."""
 _NORM = {"gamma": "weight", "beta": "bias", "running_mean": "running_mean", "running_var": "running_var"}
 _FEATURES = {(72, 14): "dmpnn", (133, 14): "dmpnn_v1", (44, 14): "dmpnn_organic"}
 
@@ -47,7 +55,9 @@ def load(path: str | os.PathLike[str]) -> DMPNNModel:
     Returns
     -------
     DMPNNModel
-        Its predictions are chemprop's within 1e-5 of their size. It takes SMILES, and can be trained on and saved.
+        Its predictions are chemprop's within 1e-5 of their size. It takes SMILES, and can be trained on and saved. One with
+        extra features of molecules (X_d) has ``n_extra_features`` of them and keeps chemprop's scaling; give it graphs that
+        have them (`MolGraphs.with_extra`), or set ``model.featurizer`` to what makes them.
 
     Raises
     ------
@@ -107,7 +117,8 @@ def save(model: DMPNNModel, path: str | os.PathLike[str]) -> None:
     -----
     The file is a pickle, as all of PyTorch's are, and this function is the only one of Catalase that writes one: who reads
     it runs it. The scale of the labels is multiplied into the last layer. Normalizations of the labels by transformers
-    (``model.transformers``) are not written.
+    (``model.transformers``) are not written. The scaling of extra features becomes chemprop's X_d_transform, which clips
+    nothing, so predictions differ for molecules with features beyond 6 deviations.
     """
     if not isinstance(model, DMPNNModel):
         raise TypeError(f"chemprop.save: model must be a catalase.models.DMPNNModel, got {shown(model)}")
@@ -125,10 +136,10 @@ def save(model: DMPNNModel, path: str | os.PathLike[str]) -> None:
 
 def _settings(model: DMPNNModel) -> dict[str, Any]:
     """What `_model` reads."""
-    named = {own: name for name, own in _ACTIVATIONS.items()}
+    named = {own: name for name, (own, _) in _ACTIVATIONS.items()}
     if model.activation not in named:
         raise ValueError(f"chemprop.save: chemprop has no activation {model.activation!r}, only {', '.join(named)}")
-    activation = named[model.activation]
+    activation = Record(f"torch.nn.modules.activation.{named[model.activation]}", ())
     kind = next(
         name
         for name, mode in _MODES.items()
@@ -144,7 +155,7 @@ def _settings(model: DMPNNModel) -> dict[str, Any]:
         "batch_norm": model.batch_norm,
         "metrics": None,
         **rates,
-        "X_d_transform": None,
+        "X_d_transform": _scale_transform(model),
         "message_passing": {
             "d_v": atom_features,
             "d_e": bond_features,
@@ -162,7 +173,7 @@ def _settings(model: DMPNNModel) -> dict[str, Any]:
         "agg": {"dim": 0, **more, "cls": Record(f"chemprop.nn.agg.{readout}")},
         "predictor": {
             "n_tasks": model.n_tasks,
-            "input_dim": model.message_hidden_dim,
+            "input_dim": model.message_hidden_dim + model.n_extra_features,
             "hidden_dim": model.ffn_hidden_dim,
             "n_layers": model.ffn_num_layers,
             "dropout": model.dropout,
@@ -175,6 +186,15 @@ def _settings(model: DMPNNModel) -> dict[str, Any]:
             "cls": Record(f"chemprop.nn.predictors.{kind}"),
         },
     }
+
+
+def _scale_transform(model: DMPNNModel) -> Record | None:
+    """chemprop's scaling of the extra features. Constant columns, which Catalase drops, keep their size there."""
+    if not model.n_extra_features:
+        return None
+    mean, deviation = (model.state_dict()[f"extra.{name}"] for name in ("mean", "deviation"))
+    scale = np.where(deviation > 0, deviation, 1)
+    return Record("chemprop.nn.transforms.ScaleTransform", (mean.tolist(), scale.tolist()))
 
 
 def _state(model: DMPNNModel) -> dict[str, NDArray[Any]]:
@@ -196,10 +216,18 @@ def _state(model: DMPNNModel) -> dict[str, NDArray[Any]]:
     dense = _dense(own)
     for i, name in enumerate(dense):
         w, b = own[name], own[name[:-1] + "b"]
+        if i == 0 and model.n_extra_features:
+            w = w.copy()
+            w[model.message_hidden_dim :][own["extra.deviation"] == 0] = 0
         if i == len(dense) - 1 and model.mode == "regression":
             w, b = w * own["label_scale"], b * own["label_scale"] + own["label_mean"]
         key = f"predictor.ffn.{i}.{2 if i else 0}"
         found[f"{key}.weight"], found[f"{key}.bias"] = w.T, b
+    transform = _scale_transform(model)
+    if transform is not None:
+        assert transform.arguments is not None
+        for key, values in zip(("mean", "scale"), transform.arguments, strict=True):
+            found[f"X_d_transform.{key}"] = np.array([values], np.float32)
     found["predictor.criterion.task_weights"] = np.ones((1, model.n_tasks), np.float32)
     return found
 
@@ -223,14 +251,12 @@ def _model(where: str, settings: Mapping[str, Any]) -> DMPNNModel:
         if len(set(hidden)) != 1:
             raise ValueError(f"{where}: a dense net with layers of different widths {hidden}; they must be equal")
         hidden = hidden[0]
-    if messages.get("d_vd") or predictor["input_dim"] != width:
-        raise ValueError(f"{where}: a net with descriptors beside the graph, which Catalase does not take")
+    if messages.get("d_vd"):
+        raise ValueError(f"{where}: a net with descriptors beside the graph's atoms, which Catalase does not take")
     if messages["undirected"]:
         raise ValueError(f"{where}: a net with undirected messages, which Catalase does not have")
-    kind = str(messages["activation"]).split(".")[-1]
-    if kind not in _ACTIVATIONS:
-        raise ValueError(f"{where}: a net with the activation {kind}; Catalase has {', '.join(_ACTIVATIONS)}")
-    if messages["dropout"] != predictor["dropout"] or messages["activation"] != predictor["activation"]:
+    activation = _activation(where, messages["activation"])
+    if messages["dropout"] != predictor["dropout"] or activation != _activation(where, predictor["activation"]):
         raise ValueError(f"{where}: a net whose two halves have different dropout or activation")
     return DMPNNModel(
         n_tasks=predictor["n_tasks"],
@@ -241,14 +267,33 @@ def _model(where: str, settings: Mapping[str, Any]) -> DMPNNModel:
         depth=messages["depth"],
         message_bias=messages["bias"],
         dropout=messages["dropout"],
-        activation=_ACTIVATIONS[kind],
+        activation=activation,
         aggregation=_AGGREGATIONS[_class_of(readout)],
         aggregation_norm=readout.get("norm", 100.0),
         batch_norm=settings["batch_norm"],
         ffn_hidden_dim=hidden,
         ffn_num_layers=layers,
         **{name: settings[name] for name in ("warmup_epochs", "init_lr", "max_lr", "final_lr")},
+        n_extra_features=predictor["input_dim"] - width,
     )
+
+
+def _activation(where: str, given: Any) -> str:
+    """The name of an activation that is named by chemprop, or is one of PyTorch's objects, as its command line writes it."""
+    if isinstance(given, Record) and given.name.startswith("torch."):
+        kind = given.name.split(".")[-1]
+        own, needed = _ACTIVATIONS.get(kind, ("", {}))
+        state: dict[str, Any] = given.state if isinstance(given.state, dict) else {}
+        if own and all(state.get(name, value) == value for name, value in needed.items()):
+            return own
+    else:
+        kind = str(given.arguments[0] if isinstance(given, Record) and given.arguments else given)
+        if kind.lower() in _NAMED:
+            return kind.lower()
+    known = ", ".join(
+        f"{name}({', '.join(f'{k}={v}' for k, v in needed.items())})" for name, (_, needed) in _ACTIVATIONS.items()
+    )
+    raise ValueError(f"{where}: a net with the activation {kind}; Catalase has {known}")
 
 
 def _class_of(part: Mapping[str, Any]) -> str:
@@ -287,10 +332,16 @@ def _weights(where: str, state: Mapping[str, StoredTensor], model: DMPNNModel) -
     for i, name in enumerate(_dense(model.state_dict())):
         key = f"predictor.ffn.{i}.{2 if i else 0}"
         found[name], found[name[:-1] + "b"] = take(f"{key}.weight").T, take(f"{key}.bias")
-    scaled = "predictor.output_transform.mean" in state
-    for own, name, start in (("label_mean", "mean", 0.0), ("label_scale", "scale", 1.0)):
-        values = take(f"predictor.output_transform.{name}") if scaled else np.full(model.n_tasks, start)
-        found[own] = values.reshape(model.n_tasks)
+    for transform, count, means, scales in (
+        ("predictor.output_transform", model.n_tasks, "label_mean", "label_scale"),
+        ("X_d_transform", model.n_extra_features, "extra.mean", "extra.deviation"),
+    ):
+        scaled = f"{transform}.mean" in state
+        for own, name in ((means, "mean"), (scales, "scale")) if count else ():
+            values = take(f"{transform}.{name}") if scaled else np.full(count, float(name == "scale"))
+            found[own] = values.reshape(count)
+    if model.n_extra_features:
+        found["extra.limits"] = np.full(2, np.finfo(np.float32).max)  # chemprop clips nothing
     if left:
         raise ValueError(f"{where}: a net with {', '.join(sorted(left)[:3])}, which Catalase has no counterpart of")
     return {name: np.ascontiguousarray(values, np.float32) for name, values in found.items()}

@@ -189,7 +189,8 @@ def read_torch_file(path: str | os.PathLike[str], packages: Collection[str]) -> 
 def write_torch_file(path: str | os.PathLike[str], content: Any) -> None:
     """Write dictionaries, lists, tuples, numbers, strings, arrays and `Record`s as ``torch.save`` would.
 
-    A `Record` without arguments stands for the class or function of that name; PyTorch looks it up when it reads the file.
+    A `Record` without arguments stands for the class or function of that name, one with arguments for what it returns;
+    PyTorch looks it up, and calls it, when it reads the file.
     Arrays become tensors. Only this function, called at a user's request, writes a pickle.
     """
     from .._internal.storage.files import write_file_atomic
@@ -240,6 +241,10 @@ class _Writer:
         elif isinstance(value, Record) and value.arguments is None:
             module, name = value.name.rsplit(".", 1)
             self.out += f"c{module}\n{name}\n".encode()
+        elif isinstance(value, Record):
+            self.emit(Record(value.name))
+            self.emit(value.arguments)
+            self.out += b"R"
         elif isinstance(value, np.ndarray):
             self._tensor(np.asarray(value, "<f4", order="C"))
         else:

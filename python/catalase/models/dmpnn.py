@@ -16,9 +16,9 @@ from ..data.graph_batch import GraphBatch
 from ..nn.graph import uniform_linear
 from ..ops.checks import ACTIVATION_NAMES
 from ..ops.mol_graphs import FEATURE_SETS, widths
-from .graphs import GraphRows
+from .graphs import GRAPH_TRAINING, ExtraFeatures, GraphRows
 from .labels import flat
-from .settings import N_CLASSES, N_TASKS, TRAINING, Settings, Share, declared
+from .settings import N_CLASSES, N_TASKS, Settings, Share, declared
 
 
 class DMPNN(nn.Module):
@@ -40,7 +40,8 @@ class DMPNN(nn.Module):
         self.readout = nn.GraphReadout(model.aggregation, norm=model.aggregation_norm, features=hidden, rng=rng)
         self.norm = nn.BatchNorm(hidden) if model.batch_norm else None
         layers: list[nn.Module] = []
-        sizes = [hidden, *[width] * model.ffn_num_layers, math.prod(shape)]
+        self.extra = ExtraFeatures(model.n_extra_features)
+        sizes = [hidden + model.n_extra_features, *[width] * model.ffn_num_layers, math.prod(shape)]
         for i, (inputs, size) in enumerate(itertools.pairwise(sizes)):
             last = i == len(sizes) - 2
             activation = None if last else model.activation
@@ -54,7 +55,7 @@ class DMPNN(nn.Module):
     def fingerprint(self, batch: GraphBatch) -> Tensor:
         """Return a row for each molecule, before the dense net."""
         rows = self.readout(*self.messages(batch))
-        return rows if self.norm is None else self.norm(rows)
+        return self.extra(rows if self.norm is None else self.norm(rows), batch)
 
     def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
         return self.layers(self.fingerprint(batch))
@@ -95,10 +96,15 @@ class DMPNNModel(GraphRows):
     optimizer : str or optim.Optimizer, optional
         The name of one of `catalase.optim`, which follows the learning rate above, or one with settings of its own and
         without a module. Adam where left out.
+    n_extra_features : int
+        The number of extra features of a molecule, such as descriptors (``graphs.extra``); the net appends them to the
+        readout. Each column is scaled to mean 0 and deviation 1 over the rows of the first fit, and clipped to 6
+        deviations. Values that are not finite become 0, as do columns that are constant in these rows.
 
     Notes
     -----
     X are molecular graphs (`catalase.ops.mol_graphs`, `catalase.data.GraphDataset`); `predict` also takes SMILES.
+    Predictions are NaN for a graph without atoms, which stands for a molecule that could not be read.
 
     Names and defaults are those of chemprop 2.3's command line, as are the start values. With "regression" the labels are
     standardized by the mean and the deviation of each task in the first fit, and predictions come in the units of the
@@ -120,7 +126,7 @@ class DMPNNModel(GraphRows):
     (2, 1)
     """
 
-    settings = TRAINING | Settings(
+    settings = GRAPH_TRAINING | Settings(
         n_tasks=N_TASKS,
         mode=Str(choices=["regression", "classification"]),
         n_classes=N_CLASSES,
@@ -179,6 +185,7 @@ class DMPNNModel(GraphRows):
         batch_size: int = 64,
         seed: int | None = None,
         optimizer: str | optim.Optimizer | None = None,
+        n_extra_features: int = 0,
     ) -> None:
         self._set(locals())
         loss: nn.losses.Loss = nn.losses.L2Loss()

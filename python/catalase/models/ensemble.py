@@ -35,7 +35,8 @@ class _Members(List):
         for member in members:
             if not isinstance(member, Model):
                 raise TypeError(f"{owner}: {key} must be models, got {shown(member)} among them")
-        kinds = {(type(m), getattr(m, "n_features", None)) for m in members}
+        taken = ("n_features", "n_extra_features")
+        kinds = {(type(m), *(getattr(m, name, None) for name in taken)) for m in members}
         if len(kinds) > 1:
             raise ValueError(f"{owner}: {key} must be of one class and take the same number of features")
         if isinstance(members[0], TanimotoKNN):

@@ -20,12 +20,11 @@ from .datapoints import is_dataset
 from .labels import check_classes, check_numbers
 from .model import check_transformers, chosen_transformers, slices
 from .platt import logistic
+from .scaling import bounded, on_scale, scaling
 from .settings import N_CLASSES, N_TASKS, Settings, declared
 
 _FLOATS = NDArray[np.float64]
 _COUNTS = (np.uint16, np.uint32, np.float32, np.float64)
-_LARGEST = 1e5  # of a descriptor
-_DEVIATIONS = 6.0  # of a descriptor from its mean
 _TUNED_ROWS = 1500  # hyperparameters are chosen on these
 _GRID_ROWS = 400  # and first of all on a grid, on these
 _BLOCK = 2048  # rows of a matrix of similarities that are made together
@@ -195,13 +194,11 @@ class TanimotoGP(ClosedForm):
     def _descriptors(self, X: NDArray[Any]) -> _FLOATS:
         if self._goes_in_as_it_is(X):
             return np.zeros((len(X), 0))
-        found = np.array(X[:, self._width :], np.float64)
-        found[~np.isfinite(found)] = 0
-        return np.clip(found, -_LARGEST, _LARGEST, out=found)
+        return bounded(X[:, self._width :])
 
     def _rows(self, X: NDArray[Any], arrays: dict[str, NDArray[Any]]) -> _Rows:
-        scaled = (self._descriptors(X)[:, arrays["columns"]] - arrays["centers"]) / arrays["scales"]
-        return _Rows(self._counts(X), np.clip(scaled, -_DEVIATIONS, _DEVIATIONS).astype(np.float32, order="C"))
+        descriptors = self._descriptors(X)[:, arrays["columns"]]
+        return _Rows(self._counts(X), on_scale(descriptors, arrays["centers"], arrays["scales"]))
 
     # Covariances.
     def _similarity(self, where: str, x: _Rows, z: _Rows, first: int = 0, dtype: Any = np.float64) -> NDArray[Any]:
@@ -252,7 +249,7 @@ class TanimotoGP(ClosedForm):
         rng = np.random.default_rng(self.seed)
         used = np.flatnonzero(known.any(axis=1))
         X, y, known = np.asarray(X)[used], y[used], known[used]
-        arrays = _scaling(self._descriptors(X))
+        arrays = scaling(self._descriptors(X))
         rows = self._compact_rows(X, arrays)
         exact = len(rows) <= self.max_exact
         base = rows if exact else rows.at(np.sort(rng.permutation(len(rows))[: self.n_inducing]))
@@ -544,14 +541,6 @@ def _distances(x: _FLOATS, z: _FLOATS) -> _FLOATS:
     found += (x**2).sum(axis=1)[:, None]
     found += (z**2).sum(axis=1)
     return np.maximum(found, 0, out=found)
-
-
-def _scaling(descriptors: _FLOATS) -> dict[str, NDArray[Any]]:
-    """The columns that are not constant, with their means and deviations."""
-    columns = np.flatnonzero(descriptors.max(axis=0) > descriptors.min(axis=0))
-    kept = descriptors[:, columns]
-    deviations = kept.std(axis=0)
-    return {"columns": columns, "centers": kept.mean(axis=0), "scales": np.where(deviations > 0, deviations, 1.0)}
 
 
 def _median_distance(descriptors: NDArray[np.float32]) -> float:

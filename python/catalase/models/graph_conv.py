@@ -13,8 +13,9 @@ from .._internal.registry import Bool, Int, Str
 from ..autograd import Tensor
 from ..data.graph_batch import GraphBatch
 from ..ops.mol_graphs import widths
-from .graphs import GraphRows
-from .settings import N_CLASSES, N_TASKS, TRAINING, EachLayer, Layers, Numbers, Settings, Share, declared
+from .graphs import GRAPH_TRAINING, ExtraFeatures, GraphRows
+from .settings import N_CLASSES, N_TASKS, EachLayer, Layers, Numbers, Option, Settings, Share, declared
+from .uncertainty import UncertainNet
 
 
 class GraphConvNet(nn.Module):
@@ -33,7 +34,8 @@ class GraphConvNet(nn.Module):
         dense = nn.Linear(width, size, "relu", rng=rng)
         self.dense = _Block(dense, size, dropouts[-1], model.batch_normalize)
         self.gather = nn.GraphGather()
-        self.output = nn.Linear(2 * size, math.prod(shape), rng=rng)
+        self.extra = ExtraFeatures(model.n_extra_features)
+        self.output = nn.Linear(2 * size + model.n_extra_features, math.prod(shape), rng=rng)
         self.shape = shape
 
     def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
@@ -41,8 +43,8 @@ class GraphConvNet(nn.Module):
         rows: Any = atoms.features
         for block in self.convolutions:
             rows = self.pool(block(rows, atoms), atoms)
-        found = self.output(self.gather(self.dense(Tensor(rows) if isinstance(rows, np.ndarray) else rows), atoms))
-        return found.reshape(len(batch), *self.shape)
+        rows = self.dense(Tensor(rows) if isinstance(rows, np.ndarray) else rows)
+        return self.output(self.extra(self.gather(rows, atoms), batch)).reshape(len(batch), *self.shape)
 
 
 class _Block(nn.Module):
@@ -56,12 +58,12 @@ class _Block(nn.Module):
 
     def forward(self, *inputs: Any) -> Tensor:
         rows = self.layer(*inputs)
-        rows = rows if self.norm is None else self.norm(rows)
+        rows = rows if self.norm is None or not len(rows) else self.norm(rows)  # a batch may have no atoms
         return rows if self.dropout is None else self.dropout(rows)
 
 
 @declared
-class GraphConvModel(GraphRows):
+class GraphConvModel(GraphRows, UncertainNet):
     """The graph convolutional net of DeepChem, on the features of its ConvMolFeaturizer.
 
     Parameters
@@ -85,10 +87,18 @@ class GraphConvModel(GraphRows):
         Same seed, same bits, for any number of threads.
     optimizer : str or optim.Optimizer, optional
         Adam where left out.
+    uncertainty : bool
+        Also predict the variance of each label, and train on the Gaussian likelihood (`nn.losses.GaussianNLL`), for
+        `predict_uncertainty`. Only for a regression with dropout after every layer, as in DeepChem.
+    n_extra_features : int
+        The number of extra features of a molecule, such as descriptors (``graphs.extra``); the net appends them to the
+        readout. Each column is scaled to mean 0 and deviation 1 over the rows of the first fit, and clipped to 6
+        deviations. Values that are not finite become 0, as do columns that are constant in these rows.
 
     Notes
     -----
     X are molecular graphs with the features "convmol" (`catalase.feat.ConvMolFeaturizer`); `predict` also takes SMILES.
+    Predictions are NaN for a graph without atoms, which stands for a molecule that could not be read.
     Defaults are DeepChem's. Labels y (N, n_tasks); NaN, or weight 0, is a missing label; normalize those of a regression
     first (`catalase.trans.NormalizationTransformer`). `predict` gives (N, n_tasks), or probabilities (N, n_tasks,
     n_classes).
@@ -107,7 +117,7 @@ class GraphConvModel(GraphRows):
     (2, 1)
     """
 
-    settings = TRAINING | Settings(
+    settings = GRAPH_TRAINING | Settings(
         n_tasks=N_TASKS,
         graph_conv_layers=Layers(Int(1, 1_000_000), max_length=1000),
         dense_layer_size=Int(1, 1_000_000),
@@ -115,6 +125,7 @@ class GraphConvModel(GraphRows):
         mode=Str(choices=["classification", "regression"]),
         n_classes=N_CLASSES,
         batch_normalize=Bool(),
+        uncertainty=Option(),
     )
     features = "convmol"
     graph_conv_layers: list[int]
@@ -135,6 +146,13 @@ class GraphConvModel(GraphRows):
         learning_rate: Any = 1e-3,
         seed: int | None = None,
         optimizer: str | optim.Optimizer | None = None,
+        uncertainty: bool = False,
+        n_extra_features: int = 0,
     ) -> None:
         self._set(locals())
-        self._start_with(GraphConvNet)
+        if self.uncertainty and (self.mode == "classification" or not all(self.dropout)):
+            raise ValueError(
+                'GraphConvModel: uncertainty=True needs mode="regression" and dropout above 0 after every layer, got '
+                f"mode={self.mode!r} and dropout {self.dropout}"
+            )
+        self._start_with(GraphConvNet, uncertainty=self.uncertainty)

@@ -237,9 +237,14 @@ class NetModel(Model):
         return {metric.name: partial(score, metric.name) for metric in chosen}
 
     def _raw_batch(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
-        X = self._check_features(where, X if isinstance(X, RaggedArray) else np.asarray(X))
+        X = self._checked_input(where, X)
         with nn.inference(), no_grad():
-            return self._output(self._forward(self.module, self._net_input(self._on_scale(X))))
+            return self._output(self._forward(self.module, X))
+
+    def _checked_input(self, where: str, X: Any) -> Any:
+        """What `_forward` takes for some rows of X, after a check."""
+        X = self._check_features(where, X if isinstance(X, RaggedArray) else np.asarray(X))
+        return self._net_input(self._on_scale(X))
 
     def summary(self) -> str:
         """Return a table of the net's layers and parameters; see `catalase.nn.summary`.

@@ -50,6 +50,16 @@ class Option(Bool):
         return bool(value)
 
 
+class OptionalCount(Int):
+    """A number that a later version added; the config of a model where it is 0 is that of earlier versions."""
+
+    def __init__(self, high: int) -> None:
+        super().__init__(0, high, optional=True)
+
+    def writes(self, value: Any) -> bool:
+        return bool(value)
+
+
 class EachLayer(List):
     """A number for each layer of the list that the setting `layers` holds; one number stands for all of them.
 

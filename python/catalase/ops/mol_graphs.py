@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .._internal.arrays import rows_of
+from .._internal.arrays import numbers, rows_of
 from .._internal.numbers import choice, flag, is_whole, shown
 from .._internal.report import Failure, Report
 from ..chem.facts import MoleculeFacts, element_masses, facts_of, hydrogen_bond_patterns, hydrogen_bonding
@@ -214,6 +214,9 @@ class MolGraphs:
         end atom; bonds are in RDKit's order.
     source, target : ndarray, shape (E,), int32
         The atoms of each directed bond, numbered through all molecules.
+    extra : ndarray, shape (N, D), float32, optional
+        Features of whole molecules, such as descriptors, which models append to what they read from the graph. NaN and
+        infinity are allowed. None gives an array of no columns.
 
     Attributes
     ----------
@@ -223,6 +226,8 @@ class MolGraphs:
         The columns of ``atom_floats`` in `atom_features`.
     atom_width, bond_width : int
         The number of columns of `atom_features` and `bond_features`.
+    atom_counts : ndarray, shape (N,), int64
+        The number of atoms of each molecule.
     shape : (int,)
         The number of molecules, as the shape of a dataset's X.
 
@@ -258,6 +263,7 @@ class MolGraphs:
         bond_codes: NDArray[np.uint8],
         source: NDArray[np.int32],
         target: NDArray[np.int32],
+        extra: NDArray[np.float32] | None = None,
     ) -> None:
         choice("MolGraphs", "features", features, tuple(FEATURE_SETS))
         self.features = features
@@ -266,6 +272,9 @@ class MolGraphs:
         self.source, self.target = source, target
         self._environments: dict[tuple[int, str, bool], Environments] = {}
         self._check()
+        self.extra = _no_extra(len(self)) if extra is None else _checked_extra("MolGraphs", extra, len(self))
+        if self.extra.dtype != np.float32:
+            raise TypeError(f"MolGraphs: extra must be an array of float32, got {shown(extra)}")
 
     def _check(self) -> None:
         layout = _layout(self.features)
@@ -316,13 +325,37 @@ class MolGraphs:
             raise ValueError("MolGraphs: directed bonds 2 k and 2 k + 1 must be the two directions of one bond")
 
     @classmethod
-    def _made(cls, features: str, *arrays: Any) -> MolGraphs:
+    def _made(cls, features: str, *arrays: Any, extra: NDArray[np.float32] | None = None) -> MolGraphs:
         """Return graphs over arrays that are known to be right, in the order of the parameters."""
         made = cls.__new__(cls)
         made.features = features
         made.atom_offsets, made.bond_offsets, made.atom_codes, made.atom_floats = arrays[:4]
         made.bond_codes, made.source, made.target = arrays[4:]
+        made.extra = _no_extra(len(made)) if extra is None else extra
         made._environments = {}
+        return made
+
+    def with_extra(self, extra: Any) -> MolGraphs:
+        """Return the same graphs with other features of whole molecules.
+
+        Parameters
+        ----------
+        extra : array_like of numbers, shape (N, D)
+            Kept as float32; finite numbers beyond its range become its largest number.
+
+        Examples
+        --------
+        >>> import catalase as ct
+        >>> ct.ops.mol_graphs(["CCO", "C"]).with_extra([[1.0, 2.0], [3.0, 4.0]])[1].extra
+        array([[3., 4.]], dtype=float32)
+        """
+        given = _checked_extra("MolGraphs.with_extra", extra, len(self))
+        finite = np.isfinite(given)
+        limit = np.finfo(np.float32).max
+        narrow = np.where(finite, np.clip(given, -limit, limit), given).astype(np.float32)
+        offsets = (self.atom_offsets, self.bond_offsets)
+        made = MolGraphs._made(self.features, *offsets, *self._arrays(), extra=narrow)
+        made._environments = self._environments
         return made
 
     def environments(self, depth: int, *, along: str = "bonds", distinct: bool = True) -> Environments:
@@ -359,6 +392,10 @@ class MolGraphs:
     @property
     def bond_width(self) -> int:
         return _layout(self.features).bond_width
+
+    @property
+    def atom_counts(self) -> NDArray[np.int64]:
+        return np.diff(self.atom_offsets)
 
     @property
     def shape(self) -> tuple[int]:
@@ -398,6 +435,7 @@ class MolGraphs:
             self.bond_codes[bonds],
             self.source[bonds] - shift,
             self.target[bonds] - shift,
+            extra=self.extra[rows],
         )
 
     def _run(self, start: int, stop: int) -> MolGraphs:
@@ -413,6 +451,7 @@ class MolGraphs:
             self.bond_codes[begin:end],
             self.source[begin:end] - np.int32(first),
             self.target[begin:end] - np.int32(first),
+            extra=self.extra[start:stop],
         )
 
     def atom_features(self, i: int) -> NDArray[np.float32]:
@@ -441,12 +480,13 @@ class MolGraphs:
             (other.atom_offsets, other.bond_offsets, *other._arrays()),
             strict=True,
         )
-        return all(np.array_equal(a, b) for a, b in pairs)
+        return all(np.array_equal(a, b) for a, b in pairs) and np.array_equal(self.extra, other.extra, equal_nan=True)
 
     def __repr__(self) -> str:
+        more = f", {self.extra.shape[1]} extra features" if self.extra.shape[1] else ""
         return (
             f"MolGraphs({len(self)} molecules, {len(self.atom_codes)} atoms, {len(self.source)} directed bonds, "
-            f"features={self.features!r})"
+            f"features={self.features!r}{more})"
         )
 
 
@@ -471,7 +511,21 @@ def joined(parts: Sequence[MolGraphs]) -> MolGraphs:
         for part, start, begin, end in zip(parts, atoms[:-1], bonds[:-1], bonds[1:], strict=True):
             np.add(getattr(part, which), np.int32(start), out=column[begin:end])
         columns.append(column)
-    return MolGraphs._made(parts[0].features, *offsets, *columns)
+    extra = np.concatenate([part.extra for part in parts])
+    return MolGraphs._made(parts[0].features, *offsets, *columns, extra=extra)
+
+
+def _no_extra(count: int) -> NDArray[np.float32]:
+    return np.zeros((count, 0), np.float32)
+
+
+def _checked_extra(function: str, extra: Any, count: int) -> NDArray[Any]:
+    given = numbers(function, "extra", extra)
+    if given.ndim != 2 or len(given) != count:
+        raise ValueError(
+            f"{function}: extra must be of shape ({count}, columns), with a row for each molecule, got {given.shape}"
+        )
+    return given
 
 
 def _ends(name: str, offsets: Any) -> int:

@@ -113,9 +113,7 @@ def _featurizer(options: argparse.Namespace) -> Any:
     for option, given in (("--layer", options.layer), ("--weight-decay", options.weight_decay)):
         if given is not None:
             raise ValueError(f"{option} is for --model dense; leave it out for a graph net")
-    if options.features is not None:
-        raise ValueError("--features is for --model dense; a graph net makes its features of atoms and bonds itself")
-    return feat.MolGraphFeaturizer()
+    return feat.MolGraphFeaturizer(extra=None if options.features is None else featurizer_of(options))
 
 
 def _model(options: argparse.Namespace, training: Any, classification: bool) -> Any:
@@ -133,6 +131,7 @@ def _model(options: argparse.Namespace, training: Any, classification: bool) -> 
             final_lr=rate / 10,
             batch_size=options.batch_size or 64,
             seed=options.seed,
+            n_extra_features=training.X.extra.shape[1],
         )
     make: Any = models.MultitaskClassifier if classification else models.MultitaskRegressor
     return make(
