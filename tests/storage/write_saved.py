@@ -307,6 +307,13 @@ MODELS: dict[str, tuple[Callable[[], tuple[Any, Any]], Any]] = {
         ),
         SMILES,
     ),
+    "automatic": (
+        lambda: (
+            models.AutoModel("regression", splitter="random", folds=2, members=["Gaussian process", "ridge"], coverage=0.5),
+            NumpyDataset(numbers(10, 1), VALUES, tasks=["solubility", "mass"], ids=SMILES),
+        ),
+        SMILES,
+    ),
     "boosted": (_boosted, numbers(10, 16)),
     "graph_line": (lambda: (line_graph(), NumpyDataset(numbers(10, 3), VALUES[:, :1] / 40)), numbers(10, 3)),
 }  # fmt: skip
@@ -317,6 +324,8 @@ def write_model(name: str, folder: Path) -> None:
     if data is None:
         rows = (MODELS[name][1], np.eye(2)[[0, 1, 1, 0]], np.ones(4))
         model.fit_generator([rows, rows])
+    elif isinstance(model, models.AutoModel):
+        model.fit(data)
     else:
         model.fit(data, nb_epoch=2)
     model.save(folder)
@@ -335,6 +344,8 @@ def ask_model(name: str, folder: Path) -> dict[str, Any]:
     }
     if isinstance(model, models.Ensemble):
         said["spread"] = model.predict_spread(SMILES)
+    if isinstance(model, models.AutoModel):
+        said["table"] = [column.tolist() for column in model.predict_table(SMILES)]
     if isinstance(model, models.LanguageModel):
         said["sample"] = model.sample(3, max_length=6, seed=1)
     return said

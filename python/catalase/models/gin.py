@@ -45,7 +45,8 @@ class GIN(nn.Module):
         for i, (layer, lists) in enumerate(zip(self.layers, paths.depths, strict=True)):
             rows = layer(rows, lists, paths.bond_features)
             last = i == len(self.layers) - 1
-            rows = self.norms[i](rows) if self.norms else rows if last else rows.relu()
+            normed = bool(self.norms) and len(rows) > 0  # a batch may be of molecules without atoms
+            rows = self.norms[i](rows) if normed else rows if last else rows.relu()
             rows = self.dropouts[i](rows) if self.dropouts else rows
             if self.jump != "last":
                 own: Any = lists.kind
