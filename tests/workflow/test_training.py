@@ -17,8 +17,10 @@ def table():
     """Compounds with activities: some twice, one with counterions, one unreadable, one without a label."""
     paths = find_files()
     found = load_measured(paths["activity"], paths["smiles"])
-    smiles = [*found.smiles[:150], found.smiles[0], found.smiles[1] + ".Cl", "C1CC", "CCO"]
-    y = np.array([*found.activity[:150], found.activity[0] + 1, found.activity[1], 5.0, np.nan])[:, None]
+    order = np.random.default_rng(0).permutation(len(found))[:150].tolist()
+    some, activity = [found.smiles[i] for i in order], [found.activity[i] for i in order]
+    smiles = [*some, some[0], some[1] + ".Cl", "C1CC", "CCO"]
+    y = np.array([*activity, activity[0] + 1, activity[1], 5.0, np.nan])[:, None]
     rows = np.arange(0, 2 * len(smiles), 2)  # every other row of a larger table
     return LabelledTable("t.csv", smiles, rows, y, ["activity"], "regression", "smiles", 2 * len(smiles), ["154 rows"])
 

@@ -31,8 +31,10 @@ def run(options: argparse.Namespace) -> int:
     """Print the model's scores on the table."""
     from dataclasses import replace
 
+    from .. import models
     from .._internal.console import Console
     from .._internal.storage.outputs import check_outputs
+    from ..workflow import readable
     from .common import tables
 
     console = Console()
@@ -55,7 +57,11 @@ def run(options: argparse.Namespace) -> int:
     for line in table.summary:
         console.print(line)
     unreadable.check_share(table.report, table.lost)
-    dataset, table = table.dataset(model.featurizer)
+    if isinstance(model, models.AutoModel):
+        table = readable(table)
+        dataset = table.molecules()
+    else:
+        dataset, table = table.dataset(model.featurizer)
     unreadable.check_share(table.report, table.lost)
     tables.print_scores(console, model, [(Path(options.table).name, dataset)])
     return exit_code(unreadable.tell(console, table.report, table.lost), options)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .._internal.report import Failure, Report, one_a_row
 from .._internal.text import strip_white
 from .csv_loader import check_columns
+from .dataset import NumpyDataset
 from .graph import dataset_in_memory
 from .labels import LabelColumn, LabelFormat, column_of, decimal_of, looks_like_labels, read_labels
 from .open_table import open_table
@@ -93,6 +94,12 @@ class LabelledTable:
         y = table.y.astype(np.float32)
         ids = np.array(table.smiles) if table.smiles else np.empty(0, "U1")
         return dataset_in_memory(X, y, ids=ids, tasks=self.tasks, featurizer=featurizer), table
+
+    def molecules(self) -> NumpyDataset:
+        """Return labels (float64) and molecules as a dataset whose ids are SMILES, without features: X is (N, 0)."""
+        ids = np.array([strip_white(text) for text in self.smiles], dtype=object)
+        known = ~np.isnan(self.y)
+        return NumpyDataset(np.zeros((len(self), 0)), np.where(known, self.y, 0.0), known, ids, self.tasks)
 
     def check_lost(self, most: float = 0.5, listed: str = "") -> None:
         """Stop where more than this share of the rows is lost (`check_lost`)."""

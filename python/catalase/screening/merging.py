@@ -88,12 +88,15 @@ def merge(
         described = steps.prepare(settings["fingerprint"])
         read = [read_hits(path, record["dtype"]) for path, record in zip(parts, records, strict=True)]
         sign = 1 if settings["lowest"] else -1
-        entries: list[Entry] = sorted(
-            (entry for hits in read for entry in hits.entries()), key=lambda entry: (sign * entry[0], entry[1])
-        )
+        entries: list[Entry] = [entry for hits in read for entry in hits.entries()]
+        best = sorted(range(len(entries)), key=lambda i: (sign * entries[i][0], entries[i][1]))[: settings["top"]]
         report = _report(records)
         n_notes = len(report.notes)
-        hits = steps.apply(Hits(entries[: settings["top"]], records[0]["dtype"], report))
+        together = Hits(entries, records[0]["dtype"], report)
+        # A shard without hits has no further columns.
+        names = next((list(hits.columns) for hits in read if len(hits)), [])
+        together.columns = {name: [cell for hits in read for cell in hits.columns.get(name, [])] for name in names}
+        hits = steps.apply(together.take(best))
         if out is not None:
             hits.to_csv(out)
             whole: dict[str, Any] = {

@@ -14,6 +14,7 @@ from .. import feat, models
 from .._internal.numbers import is_whole, shown
 from .._internal.report import Failure
 from .._internal.text import parse_int
+from .hits import Hits
 from .library import Chunk
 
 if TYPE_CHECKING:
@@ -112,6 +113,19 @@ class Scorer:
             kept, scores = kept[finite], scores[finite]
         return ChunkScores(kept, scores, sorted(failures))
 
+    def add_certainty(self, hits: Hits) -> None:
+        """Add columns that say how sure the model is of each hit, where it says so."""
+        if not isinstance(self.model, models.AutoModel) or not len(hits):
+            return
+        said = self.model.predict_table(hits.smiles)
+        std, low, high = (column[:, self.task] for column in (said.std, said.low, said.high))
+        if self.class_index == 0:
+            low, high = 1 - high, 1 - low
+        for name, column in (("std", std), ("low", low), ("high", high)):
+            hits.columns[f"{name} {self.task_name}"] = [str(value) for value in column]
+        hits.columns["nearest_similarity"] = [str(value) for value in said.nearest_similarity]
+        hits.columns["in_domain"] = ["yes" if inside else "no" for inside in said.in_domain.tolist()]
+
     def describe(self) -> dict[str, Any]:
         """Return all that decides a score, as JSON values, which are equal for equal models."""
         digest = hashlib.sha256()
@@ -119,7 +133,10 @@ class Scorer:
             digest.update(f"{name} {array.dtype} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).tobytes())
         rest: list[Any] = [self.model.to_config(), [t.to_config() for t in self.model.transformers]]
-        members = [[t.to_config() for t in m.transformers] for m in getattr(self.model, "members", [])]
+        members = [
+            [t.to_config() for t in m.transformers]
+            for m in (self.model.members if isinstance(self.model, models.Ensemble) else [])
+        ]
         if any(members) and not self.model.transformers:
             rest.append(members)
         if self.featurizer is not self.fingerprint:

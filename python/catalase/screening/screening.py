@@ -466,7 +466,9 @@ def screen(
         _check_share(report, settings)
         n_notes = len(report.notes)
         report.notes += library.notes
-        hits = settings.steps.apply(Hits(scan.best.sorted(), scorer.dtype, report))
+        hits = Hits(scan.best.sorted(), scorer.dtype, report)
+        scorer.add_certainty(hits)
+        hits = settings.steps.apply(hits)
         if settings.out is not None:
             hits.to_csv(settings.out)
             if recorder is not None:

@@ -113,14 +113,13 @@ def train_model(
     smiles = [strip_white(text) for text in table.smiles]
     blocks = MoleculeBlocks().featurize(smiles)
     held = held_out_rows(smiles, blocks, splitter, model.seed) if held_out is None else held_out
-    model.tasks, model.smiles_column = table.tasks, table.smiles_column
+    model.smiles_column = table.smiles_column
     train = np.flatnonzero(~held)
     try:
-        model.fit([smiles[i] for i in train.tolist()], table.y[train], progress=progress)
+        model.fit(table.take(train).molecules(), progress=progress)
     except KeyboardInterrupt:
         if model.trained is None:
             raise
-    model.tasks = table.tasks
     assert model.trained is not None
     return _outcome(
         table, model, model.trained, blocks, train, np.flatnonzero(held), time.monotonic() - start, units, transform
