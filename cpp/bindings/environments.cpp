@@ -24,13 +24,14 @@ py::array array_of(const ScratchVector<T>& values) {
   return array_of(values.data(), values.size());
 }
 
-py::tuple table_of(const ClassTable& table) {
-  return py::make_tuple(array_of(table.kind), array_of(table.offsets), array_of(table.index), array_of(table.hash));
+py::tuple table_of(const ClassTable& table, bool with_bonds) {
+  const py::object bond = with_bonds ? py::object(array_of(table.bond)) : py::none();
+  return py::make_tuple(array_of(table.kind), array_of(table.offsets), array_of(table.index), bond);
 }
 
 py::object environments_of(const py::array& atom_offsets, const py::array& bond_offsets, const py::array& atom_codes,
                            const py::array& atom_floats, const py::array& bond_codes, const py::array& source,
-                           const py::array& target, Index depth, bool distinct, bool along_atoms) {
+                           const py::array& target, Index depth, bool distinct, bool along_atoms, bool with_bonds) {
   require(atom_codes.ndim() == 2 && atom_floats.ndim() == 2 && bond_codes.ndim() == 2, "codes must be matrices");
   PackedGraphs g;
   g.molecules = atom_offsets.size() - 1, g.atoms = atom_codes.shape(0), g.bonds = source.size();
@@ -47,13 +48,15 @@ py::object environments_of(const py::array& atom_offsets, const py::array& bond_
   {
     KernelScope scope;
     bad = first_bad_bond(g);
-    if (bad < 0 && along_atoms) e = distinct ? find_atom_environments(g, depth) : plain_atom_environments(g);
+    if (bad < 0 && along_atoms) {
+      e = distinct ? find_atom_environments(g, depth, with_bonds) : plain_atom_environments(g, with_bonds);
+    }
     if (bad < 0 && !along_atoms) e = distinct ? find_environments(g, depth) : plain_environments(g);
   }
   if (bad >= 0) return py::int_(bad);
   py::list bonds;
-  for (const ClassTable& table : e.bonds) bonds.append(table_of(table));
-  const py::tuple atoms = table_of(e.atoms);
+  for (const ClassTable& table : e.bonds) bonds.append(table_of(table, with_bonds));
+  const py::tuple atoms = table_of(e.atoms, with_bonds);
   if (!distinct) {  // one table for all depths
     const py::object table = along_atoms ? py::object(atoms) : py::object(bonds[0]);
     bonds = py::list();
@@ -106,10 +109,16 @@ class EnvironmentTables {
  private:
   ClassView view_of(const py::tuple& table) {
     const std::size_t at = kept_.size();
-    for (int i = 0; i < 3; ++i) kept_.push_back(py::cast<py::array>(table[static_cast<std::size_t>(i)]));
+    for (std::size_t i = 0; i < 3; ++i) kept_.push_back(py::cast<py::array>(table[i]));
     ClassView view{kept_[at].size(), input<std::int32_t>(kept_[at]), input<std::int64_t>(kept_[at + 1]),
-                   input<std::int32_t>(kept_[at + 2])};
+                   input<std::int32_t>(kept_[at + 2]), nullptr};
     require(kept_[at + 1].size() == view.classes + 1, "tables do not fit");
+    with_bonds_ = !table[3].is_none();
+    if (with_bonds_) {
+      kept_.push_back(py::cast<py::array>(table[3]));
+      view.bond = input<std::int32_t>(kept_.back());
+      require(kept_.back().size() == kept_[at + 2].size(), "tables do not fit");
+    }
     return view;
   }
 
@@ -128,8 +137,9 @@ class EnvironmentTables {
     return environment_batch(view_, molecules, count, marks_.data(), ++stamp_);
   }
 
-  // (index, offsets, transposed index, transposed offsets), and for kinds (kind, transposed index, transposed offsets).
-  static py::tuple lists(const BatchDepth& at_depth, Index below, Index kinds) {
+  // (index, offsets, transposed index, transposed offsets), for kinds (kind, transposed index, transposed offsets), and
+  // with the bonds their kinds.
+  py::tuple lists(const BatchDepth& at_depth, Index below, Index kinds) const {
     const RowLists own{at_depth.offsets.data(), at_depth.index.data(), static_cast<Index>(at_depth.offsets.size()) - 1};
     const auto turned = transposed(own, below);
     if (kinds < 0) return py::make_tuple(array_of(at_depth.index), array_of(at_depth.offsets), turned[0], turned[1]);
@@ -137,7 +147,8 @@ class EnvironmentTables {
     for (std::size_t i = 0; i < each.size(); ++i) each[i] = static_cast<Index>(i);
     const auto by_kind = transposed({each.data(), at_depth.kind.data(), own.count}, kinds);
     return py::make_tuple(array_of(at_depth.index), array_of(at_depth.offsets), turned[0], turned[1],
-                          array_of(at_depth.kind), by_kind[0], by_kind[1]);
+                          array_of(at_depth.kind), by_kind[0], by_kind[1],
+                          with_bonds_ ? py::object(array_of(at_depth.bond)) : py::none());
   }
 
   static std::array<py::array, 2> transposed(const RowLists& own, Index rows) {
@@ -151,6 +162,7 @@ class EnvironmentTables {
   EnvironmentsView view_{};
   std::vector<ClassView> bonds_;
   Index molecules_ = 0;
+  bool with_bonds_ = false;
   ScratchVector<ClassMark> marks_;
   std::uint32_t stamp_ = 0;
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
@@ -161,7 +173,7 @@ class EnvironmentTables {
 CATALASE_BINDING(environments, m) {
   m.def("environments", &environments_of, py::arg("atom_offsets"), py::arg("bond_offsets"), py::arg("atom_codes"),
         py::arg("atom_floats"), py::arg("bond_codes"), py::arg("source"), py::arg("target"), py::arg("depth"),
-        py::arg("distinct"), py::arg("along_atoms"));
+        py::arg("distinct"), py::arg("along_atoms"), py::arg("with_bonds"));
   py::class_<EnvironmentTables>(m, "EnvironmentTables")
       .def(py::init<py::array, py::array, py::array, Index, Index, const py::tuple&, const py::tuple&, bool>(),
            py::arg("atom_offsets"), py::arg("atom_classes"), py::arg("atom_order"), py::arg("atom_kinds"),

@@ -74,28 +74,29 @@ class Finder {
 // The classes of one depth while they are found.
 class ClassFinder {
  public:
-  std::int32_t number_of(std::int32_t kind, const std::int32_t* members, Index count, Hash hash) {
+  // `bonds` are the kinds of the members' bonds, where they belong to the content.
+  std::int32_t number_of(std::int32_t kind, const std::int32_t* members, Index count, Hash hash,
+                         const std::int32_t* bonds = nullptr) {
     const std::int32_t number = finder_.find(hash, [&](std::int32_t c) {
       const Index* offsets = table_.offsets.data() + c;
       if (table_.kind[static_cast<std::size_t>(c)] != kind || offsets[1] - offsets[0] != count) return false;
       const std::int32_t* own = table_.index.data() + offsets[0];
       for (Index i = 0; i < count; ++i) {
         if (own[i] != members[i]) return false;
+        if (bonds && table_.bond[static_cast<std::size_t>(offsets[0] + i)] != bonds[i]) return false;
       }
       return true;
     });
     if (number == static_cast<std::int32_t>(table_.kind.size())) {
       table_.kind.push_back(kind);
       table_.index.insert(table_.index.end(), members, members + count);
+      if (bonds) table_.bond.insert(table_.bond.end(), bonds, bonds + count);
       table_.offsets.push_back(static_cast<Index>(table_.index.size()));
     }
     return number;
   }
 
-  ClassTable table() {
-    table_.hash.swap(finder_.hashes);
-    return std::move(table_);
-  }
+  ClassTable table() { return std::move(table_); }
 
  private:
   Finder finder_;
@@ -153,15 +154,15 @@ void find_atom_kinds(const PackedGraphs& g, ScratchVector<std::int32_t>& kinds, 
   }
 }
 
-// The class at depth 0 of each bond. A key is the codes and the kind of the source atom.
-void find_bond_kinds(const PackedGraphs& g, const ScratchVector<Numbered>& of_atom, ScratchVector<std::int32_t>& kinds,
+// The class at depth 0 of each bond. A key is the codes and, if it is given, the kind of the source atom.
+void find_bond_kinds(const PackedGraphs& g, const ScratchVector<Numbered>* of_atom, ScratchVector<std::int32_t>& kinds,
                      ScratchVector<Numbered>& of_bond) {
   const auto codes = static_cast<std::size_t>(g.bond_fields);
   const std::size_t words = words_of(g.bond_fields) + 1;
   ScratchVector<Hash> key(words, 0);
   KeyFinder finder(words);
   for (Index b = 0; b < g.bonds; ++b) {
-    const Numbered& atom = of_atom[static_cast<std::size_t>(g.source[b])];
+    const Numbered atom = of_atom ? (*of_atom)[static_cast<std::size_t>(g.source[b])] : Numbered{1, 0};
     if (codes > 0) std::memcpy(key.data(), g.bond_codes + b * g.bond_fields, codes);
     key[words - 1] = static_cast<Hash>(atom.number);
     Hash hash = atom.hash;
@@ -201,7 +202,10 @@ struct Arrival {
   Hash hash;
   std::int32_t number;
   std::int32_t item;
-  bool operator<(const Arrival& o) const { return hash != o.hash ? hash < o.hash : number < o.number; }
+  std::int32_t bond = 0;  // the kind of the bond, where it is not in the class
+  bool operator<(const Arrival& o) const {
+    return hash != o.hash ? hash < o.hash : number != o.number ? number < o.number : bond < o.bond;
+  }
 };
 
 void sort_arrivals(Arrival* first, Index count) {
@@ -249,7 +253,7 @@ Environments find_environments(const PackedGraphs& g, Index depth) {
   const auto atoms = static_cast<std::size_t>(g.atoms), bonds = static_cast<std::size_t>(g.bonds);
   ScratchVector<Numbered> kind_of_atom(atoms), kind_of_bond(bonds);
   find_atom_kinds(g, e.atom_kinds, kind_of_atom);
-  find_bond_kinds(g, kind_of_atom, e.bond_kinds, kind_of_bond);
+  find_bond_kinds(g, &kind_of_atom, e.bond_kinds, kind_of_bond);
   const Arrivals into(g);
 
   ScratchVector<Numbered> classes = kind_of_bond, following(depth > 1 ? bonds : 0);
@@ -302,29 +306,39 @@ Environments find_environments(const PackedGraphs& g, Index depth) {
   return e;
 }
 
-Environments find_atom_environments(const PackedGraphs& g, Index depth) {
+Environments find_atom_environments(const PackedGraphs& g, Index depth, bool with_bonds) {
   Environments e;
   const auto atoms = static_cast<std::size_t>(g.atoms);
   ScratchVector<Numbered> classes(atoms), following(atoms);
   find_atom_kinds(g, e.atom_kinds, classes);
+  ScratchVector<Numbered> kind_of_bond(with_bonds ? static_cast<std::size_t>(g.bonds) : 0);
+  if (with_bonds) find_bond_kinds(g, nullptr, e.bond_kinds, kind_of_bond);
   const Arrivals into(g);
   ScratchVector<Arrival> arrivals(into.most);
-  ScratchVector<std::int32_t> members(into.most);
+  ScratchVector<std::int32_t> members(into.most), bonds(into.most);
   for (Index t = 1; t <= depth; ++t) {
     ClassFinder finder;
     for (std::size_t a = 0; a < atoms; ++a) {
       const Index first = into.starts[a], count = into.starts[a + 1] - first;
       Hash sum = 0;
       for (Index i = 0; i < count; ++i) {
-        const std::int32_t neighbour = g.source[into.bonds[static_cast<std::size_t>(first + i)]];
+        const std::int32_t b = into.bonds[static_cast<std::size_t>(first + i)], neighbour = g.source[b];
         const Numbered& own = classes[static_cast<std::size_t>(neighbour)];
-        arrivals[static_cast<std::size_t>(i)] = {own.hash, own.number, neighbour};
-        sum += spread(own.hash);
+        Arrival& arrival = arrivals[static_cast<std::size_t>(i)];
+        arrival = {own.hash, own.number, neighbour};
+        if (with_bonds) {
+          const Numbered& bond = kind_of_bond[static_cast<std::size_t>(b)];
+          arrival.hash = joined(own.hash, bond.hash), arrival.bond = bond.number;
+        }
+        sum += spread(arrival.hash);
       }
       sort_arrivals(arrivals.data(), count);
-      for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) members[i] = arrivals[i].number;
+      for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+        members[i] = arrivals[i].number, bonds[i] = arrivals[i].bond;
+      }
       const Hash hash = joined(classes[a].hash, sum);
-      following[a] = {hash, finder.number_of(classes[a].number, members.data(), count, hash)};
+      const std::int32_t* own_bonds = with_bonds ? bonds.data() : nullptr;
+      following[a] = {hash, finder.number_of(classes[a].number, members.data(), count, hash, own_bonds)};
     }
     classes.swap(following);
     if (t < depth) {
@@ -337,24 +351,35 @@ Environments find_atom_environments(const PackedGraphs& g, Index depth) {
   return e;
 }
 
-Environments plain_atom_environments(const PackedGraphs& g) {
+namespace {
+
+// The numbers 0 to count - 1.
+ScratchVector<std::int32_t> ascending(Index count) {
+  ScratchVector<std::int32_t> numbers(static_cast<std::size_t>(count));
+  for (Index i = 0; i < count; ++i) numbers[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(i);
+  return numbers;
+}
+
+}  // namespace
+
+Environments plain_atom_environments(const PackedGraphs& g, bool with_bonds) {
   Environments e;
-  const auto atoms = static_cast<std::size_t>(g.atoms);
-  e.atom_kinds.resize(atoms);
-  for (std::size_t a = 0; a < atoms; ++a) e.atom_kinds[a] = static_cast<std::int32_t>(a);
+  e.atom_kinds = ascending(g.atoms);
   e.atom_classes = e.atom_order = e.atoms.kind = e.atom_kinds;
   const Arrivals into(g);
   for (const std::int32_t bond : into.bonds) e.atoms.index.push_back(g.source[bond]);
   e.atoms.offsets.assign(into.starts.begin(), into.starts.begin() + g.atoms + 1);
+  if (with_bonds) {
+    ScratchVector<Numbered> kind_of_bond(static_cast<std::size_t>(g.bonds));
+    find_bond_kinds(g, nullptr, e.bond_kinds, kind_of_bond);
+    for (const std::int32_t b : into.bonds) e.atoms.bond.push_back(kind_of_bond[static_cast<std::size_t>(b)].number);
+  }
   return e;
 }
 
 Environments plain_environments(const PackedGraphs& g) {
   Environments e;
-  const auto atoms = static_cast<std::size_t>(g.atoms), bonds = static_cast<std::size_t>(g.bonds);
-  e.atom_kinds.resize(atoms), e.bond_kinds.resize(bonds);
-  for (std::size_t a = 0; a < atoms; ++a) e.atom_kinds[a] = static_cast<std::int32_t>(a);
-  for (std::size_t b = 0; b < bonds; ++b) e.bond_kinds[b] = static_cast<std::int32_t>(b);
+  e.atom_kinds = ascending(g.atoms), e.bond_kinds = ascending(g.bonds);
   e.atom_classes = e.atom_order = e.atoms.kind = e.atom_kinds;
   const Arrivals into(g);
   e.atoms.index = into.bonds;
@@ -406,7 +431,7 @@ class Numbering {
 // The kinds and lists of the rows `met` of one table. Kinds come first: along atoms, which all are in a molecule, each
 // row is then numbered by itself before it is met as a neighbour.
 void fill_depth(const ClassView& table, const ScratchVector<std::int32_t>& met, Numbering& members, Numbering& kinds,
-                BatchDepth& at_depth) {
+                Numbering& bonds, BatchDepth& at_depth) {
   at_depth.offsets.reserve(met.size() + 1);
   at_depth.kind.reserve(met.size());
   for (const std::int32_t number : met) at_depth.kind.push_back(kinds(table.kind[number]));
@@ -414,6 +439,7 @@ void fill_depth(const ClassView& table, const ScratchVector<std::int32_t>& met, 
   for (const std::int32_t number : met) {
     for (Index i = table.offsets[number]; i < table.offsets[number + 1]; ++i) {
       at_depth.index.push_back(members(table.index[i]));
+      if (table.bond) at_depth.bond.push_back(bonds(table.bond[i]));
     }
     at_depth.offsets.push_back(static_cast<Index>(at_depth.index.size()));
   }
@@ -440,12 +466,12 @@ EnvironmentBatch environment_batch(const EnvironmentsView& e, const Index* molec
   Numbering bond_kind(marks + e.atom_kinds, stamp, batch.bond_kinds);
   batch.bonds.resize(static_cast<std::size_t>(e.depth - 1));
   if (e.depth == 1) {
-    fill_depth(e.atoms, atoms, e.along_atoms ? atom_kind : bond_kind, atom_kind, batch.atoms);
+    fill_depth(e.atoms, atoms, e.along_atoms ? atom_kind : bond_kind, atom_kind, bond_kind, batch.atoms);
     return batch;
   }
   {
     Numbering last(depth_marks, stamp, above);
-    fill_depth(e.atoms, atoms, last, e.along_atoms ? last : atom_kind, batch.atoms);
+    fill_depth(e.atoms, atoms, last, e.along_atoms ? last : atom_kind, bond_kind, batch.atoms);
   }
   for (Index t = e.depth - 1; t >= 1;
        --t) {  // `above` are the classes of depth t that were met; marks lie in this order
@@ -453,12 +479,12 @@ EnvironmentBatch environment_batch(const EnvironmentsView& e, const Index* molec
     BatchDepth& at_depth = batch.bonds[static_cast<std::size_t>(t - 1)];
     if (t == 1) {
       Numbering& kinds = e.along_atoms ? atom_kind : bond_kind;
-      fill_depth(table, above, kinds, kinds, at_depth);
+      fill_depth(table, above, kinds, kinds, bond_kind, at_depth);
     } else {
       depth_marks += table.classes;
       below.clear();
       Numbering members(depth_marks, stamp, below);
-      fill_depth(table, above, members, e.along_atoms ? members : bond_kind, at_depth);
+      fill_depth(table, above, members, e.along_atoms ? members : bond_kind, bond_kind, at_depth);
       above.swap(below);
     }
   }

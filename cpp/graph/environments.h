@@ -13,6 +13,9 @@
 //   atoms, depth 0     kind
 //   atoms, depth t     (its class at depth t - 1, sorted classes at depth t - 1 of its neighbours)
 //
+// or along atoms with the bonds (GIN with features of bonds, attention), where each neighbour comes with the codes of the
+// bond to it.
+//
 // "The other bonds into the source" are those without the bond's own reverse. Classes are equal if their content is
 // equal: contents are compared, hashes only find them. Besides, each class has a 64-bit hash of its content alone, the
 // same in any process and any set of molecules. Sorted means ascending hashes (of two classes with one hash, which has
@@ -44,15 +47,15 @@ Index first_bad_bond(const PackedGraphs& graphs);
 
 // Classes by number: class c consists of kind[c] and the classes index[offsets[c]] .. of the depth below.
 struct ClassTable {
-  ScratchVector<std::uint64_t> hash;
   ScratchVector<std::int32_t> kind;
   ScratchVector<Index> offsets = {0};
   ScratchVector<std::int32_t> index;
+  ScratchVector<std::int32_t> bond;  // along atoms with the bonds: for each of index the kind of its bond; else empty
 };
 
 struct Environments {
   ScratchVector<std::int32_t> atom_kinds;    // an atom of each kind
-  ScratchVector<std::int32_t> bond_kinds;    // a bond of each class at depth 0
+  ScratchVector<std::int32_t> bond_kinds;    // a bond of each class at depth 0; along atoms of each of the bonds' codes
   ScratchVector<ClassTable> bonds;           // depths 1 to depth - 1; kind is the class at depth 0
   ClassTable atoms;                          // kind is the atom's kind
   ScratchVector<std::int32_t> atom_classes;  // (atoms,)
@@ -63,13 +66,13 @@ struct Environments {
 Environments find_environments(const PackedGraphs& graphs, Index depth);
 
 // The classes of message passing along atoms at depths 1 to depth: `bonds` has depths 1 to depth - 1, `atoms` the last;
-// kind is the class of the atom itself at the depth below. There are no bond_kinds.
-Environments find_atom_environments(const PackedGraphs& graphs, Index depth);
+// kind is the class of the atom itself at the depth below. There are bond_kinds only with_bonds.
+Environments find_atom_environments(const PackedGraphs& graphs, Index depth, bool with_bonds);
 
 // Every atom and bond a class of its own: lists and sums ascend by the numbers of bonds and atoms. All depths of bonds
-// have one table, bonds[0]; the classes have no hashes.
+// have one table, bonds[0]. With the bonds, their codes are still counted once.
 Environments plain_environments(const PackedGraphs& graphs);
-Environments plain_atom_environments(const PackedGraphs& graphs);  // one table for all depths, `atoms`
+Environments plain_atom_environments(const PackedGraphs& graphs, bool with_bonds);  // one table for all depths, `atoms`
 
 // The distinct rows of a batch at one depth: what each row sums, and the lists of the way back.
 struct BatchDepth {
@@ -77,6 +80,7 @@ struct BatchDepth {
   ScratchVector<Index> offsets;       // (rows + 1,)
   ScratchVector<std::int32_t>
       kind;  // (rows,): rows among the kinds of the batch; along atoms: the atom's own row below
+  ScratchVector<std::int32_t> bond;  // as index: rows among the bond kinds of the batch; empty without
 };
 
 // The tables of a data set, as `find_environments` made them.
@@ -85,6 +89,7 @@ struct ClassView {
   const std::int32_t* kind;
   const Index* offsets;
   const std::int32_t* index;
+  const std::int32_t* bond;  // nullptr without
 };
 struct EnvironmentsView {
   const Index* atom_offsets;

@@ -1,4 +1,4 @@
-"""DMPNNModel and GraphConvModel: training, units, missing labels, saving, bits, and what is refused."""
+"""DMPNNModel, GraphConvModel, GINModel and AttentiveFPModel: training, units, missing labels, saving, bits, and what is refused."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 import catalase as ct
 from catalase._internal import storage
 from tests.agreement import same_with_threads
+from tests.reference import graph_nets as reference
 
 CHAINS = [a + "C" * n + b for n in range(1, 9) for a, b in (("", "O"), ("N", ""), ("", "c1ccccc1"), ("OC(=O)", "F"))]
 LENGTHS = np.array([float(s.count("C") + s.count("c")) for s in CHAINS])
@@ -22,7 +23,15 @@ def graph_conv(**options):
     return ct.models.GraphConvModel(**chosen | options)
 
 
-MODELS = {"dmpnn": dmpnn, "graph conv": graph_conv}
+def gin(**options):
+    return ct.models.GINModel(**{"n_tasks": 1, "emb_dim": 16, "graph_pooling": "sum", "seed": 0} | options)
+
+
+def attentive_fp(**options):
+    return ct.models.AttentiveFPModel(**{"n_tasks": 1, "graph_feat_size": 16, "seed": 0} | options)
+
+
+MODELS = {"dmpnn": dmpnn, "graph conv": graph_conv, "gin": gin, "attentive fp": attentive_fp}
 
 
 def features_of(make):
@@ -52,10 +61,11 @@ def test_a_regression_is_learned_in_the_units_of_its_labels():
     )
 
 
-def test_graph_convolutions_learn(rng):
+@pytest.mark.parametrize("make", [graph_conv, gin, attentive_fp])
+def test_nets_without_units_learn_standardized_labels(make):
     y = ((LENGTHS - LENGTHS.mean()) / LENGTHS.std())[:, None]
-    model = graph_conv(batch_size=8, learning_rate=3e-3)
-    model.fit(dataset(graph_conv, y), nb_epoch=60)
+    model = make(batch_size=8, learning_rate=3e-3)
+    model.fit(dataset(make, y), nb_epoch=60)
     assert ct.metrics.r2_score(y, model.predict(CHAINS)) > 0.8
 
 
@@ -175,7 +185,7 @@ def test_a_saved_model_with_unknown_features_is_refused(tmp_path):
 
 def test_what_does_not_fit_is_refused(make):
     model = make(mode="regression")
-    other = "convmol" if model.features == "dmpnn" else "dmpnn"
+    other = "convmol" if model.features != "convmol" else "dmpnn"
     with pytest.raises(ValueError, match=f"features '{model.features}', got '{other}'"):
         model.predict(ct.ops.mol_graphs(["CCO"], features=other))
     with pytest.raises(TypeError, match="X must be molecular graphs"):
@@ -188,9 +198,53 @@ def test_what_does_not_fit_is_refused(make):
         make(mode="ranking")
 
 
+JOINED = {"last": lambda seen: seen[-1], "sum": sum, "max": lambda seen: np.max(seen, axis=0), "concat": np.hstack}
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"jump_knowledge": "sum", "use_edges": False}, {"jump_knowledge": "max", "graph_pooling": "mean", "train_eps": True},
+    {"jump_knowledge": "concat", "graph_pooling": "attention", "batch_norm": False}, {"features": "convmol", "use_edges": False},
+])  # fmt: skip
+def test_gin_agrees_with_float64(options):
+    model = gin(**options)
+    model.fit(dataset(lambda: gin(**options), LENGTHS[:, None]), nb_epoch=2)
+    weights = {name: value.astype(np.float64) for name, value in model.state_dict().items()}
+    expected = []
+    for molecule in reference.molecules(ct.ops.mol_graphs(CHAINS, features=model.features)):
+        h = molecule[0] @ weights["atoms.w"] + weights["atoms.b"]
+        seen = [h]
+        for i in range(3):
+            h = reference.gin_conv(h, molecule, reference.part(weights, f"layers.{i}."))
+            if model.batch_norm:
+                norm = reference.part(weights, f"norms.{i}.")
+                h = (h - norm["running_mean"]) / np.sqrt(norm["running_var"] + 1e-5) * norm["gamma"] + norm["beta"]
+            h = h if i == 2 else np.maximum(h, 0)
+            seen.append(h)
+        attention = reference.part(weights, "readout.")
+        row = reference.readout(JOINED[model.jump_knowledge](seen), model.graph_pooling, **attention)
+        expected.append(row @ weights["output.layers.0.w"] + weights["output.layers.0.b"])
+    assert np.allclose(model.predict(CHAINS), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_gin_refuses_features_without_bonds():
+    with pytest.raises(ValueError, match="GINModel: the features 'convmol' have no columns of bonds"):
+        gin(features="convmol")
+
+
 def test_an_ensemble_of_graph_nets(make):
     models = [make(mode="regression", seed=seed) for seed in (0, 1)]
     for model in models:
         model.fit(dataset(make, LENGTHS[:, None]), nb_epoch=1)
     ensemble = ct.models.Ensemble(models)
     assert np.allclose(ensemble.predict(CHAINS), np.mean([m.predict(CHAINS) for m in models], axis=0), atol=1e-5)
+
+
+@pytest.mark.on_a_device
+def test_a_net_on_a_device_gives_what_it_gives_on_the_cpu(make, backend):
+    model = make(mode="regression", batch_size=16)
+    model.fit(dataset(make, LENGTHS[:, None]), nb_epoch=1)
+    batch = ct.data.GraphBatch(ct.ops.mol_graphs(CHAINS[:6], features=model.features))
+    with ct.nn.inference(), ct.autograd.no_grad():
+        expected = model.module(batch).numpy()
+        found = model.module.to(backend.device)(batch)
+    assert np.allclose(backend.get(found.data), expected, rtol=1e-3, atol=1e-4)

@@ -42,7 +42,7 @@ def test_the_page_about_graphs(capsys):
     names = {"__name__": "page_about_graphs"}
     for block in code((DOCS / "graphs.md").read_text()):
         exec(compile(block, "graphs.md", "exec"), names)  # noqa: S102
-    assert capsys.readouterr().out == "(2, 1)\n"
+    assert capsys.readouterr().out == "(2, 1)\n(2, 16)\n"
     known, predicted = names["test"].y, names["model"].predict(names["test"])
     assert ct.metrics.r2_score(known, predicted) > 0.7
 

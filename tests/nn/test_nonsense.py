@@ -38,6 +38,11 @@ def molecules():
     return ct.data.GraphBatch(ct.ops.mol_graphs(["CCO", "C"]))
 
 
+def depth():
+    """The lists of the four atoms, with their bonds."""
+    return molecules().environments(1, along="atoms and bonds").depths[0]
+
+
 def conv(dims, transposed=False):
     more = {"output_size": (9, 11, 7)[:dims]} if transposed else {}
     return call(tensor(2, *(5, 6, 4)[:dims], 2), tensor(*(3, 2, 2)[:dims], 2, 2), tensor(2), stride=2, padding="same", dilation=1, groups=1, activation="relu", flip_kernel=False, exact=False, **more)  # fmt: skip
@@ -146,6 +151,11 @@ LAYERS = {  # how they are made, and what they are called with
     "Bidirectional": (lambda: call(nn.GRU(2, 3), nn.GRU(2, 3, reverse=True)), lambda: call(tensor(2, 4, 2), (tensor(2, 3), tensor(2, 3)), [4, 3])),
     "DirectedMessagePassing": (lambda: call(72, 14, hidden=3, depth=2, bias=True, dropout=0.1, activation="relu", rng=0), lambda: call(molecules())),
     "GraphReadout": (lambda: call("attention", norm=2.0, features=3, rng=0), lambda: call(tensor(4, 3), molecules().environments(1).molecules)),
+    "GINConv": (lambda: call(3, 2, hidden=4, eps=0.1, train_eps=True, bond_features=2, activation="relu", rng=0), lambda: call(tensor(4, 3), depth(), tensor(1, 2))),
+    "GATConv": (
+        lambda: call(3, 2, heads=2, concat=True, negative_slope=0.1, dropout=0.1, self_loops=True, bias=True, v2=False, rng=0), lambda: call(tensor(4, 3), depth()),
+    ),
+    "AttentiveFP": (lambda: call(72, 14, hidden=3, num_layers=2, num_timesteps=1, dropout=0.1, self_loops=True, rng=0), lambda: call(molecules())),
     "GraphConv": (lambda: call(3, 2, max_degree=4, activation="relu", rng=0), lambda: call(tensor(4, 3), molecules().atoms(4))),
     "GraphPool": (call, lambda: call(tensor(4, 3), molecules().atoms(4))), "GraphGather": (lambda: call("tanh"), lambda: call(tensor(4, 3), molecules().atoms(4))),
     "Parameter": (lambda: call(ones(2, 3), decay=True, name="w"), None),
@@ -170,7 +180,7 @@ def test_layers_are_made(name):
 
 
 # By which errors of a layer that is called begin, beside its own name: the function that it calls.
-CALLS = {"GraphReadout": "gather_rows"} | {f"{kind}{d}D": f"{function}{d}d" for d in (1, 2, 3) for kind, function in (("Conv", "conv"), ("ConvTranspose", "conv_transpose"), ("MaxPool", "max_pool"), ("AvgPool", "avg_pool"))} | {
+CALLS = {"GraphReadout": "gather_rows", "GINConv": "linear"} | {f"{kind}{d}D": f"{function}{d}d" for d in (1, 2, 3) for kind, function in (("Conv", "conv"), ("ConvTranspose", "conv_transpose"), ("MaxPool", "max_pool"), ("AvgPool", "avg_pool"))} | {
     **dict.fromkeys(nn.activations.__all__, "activation"), "Softmax": "softmax", "Dropout": "dropout", "Linear": "linear", "Sequential": "linear",
     "GlobalMaxPool": "global_max_pool", "GlobalAvgPool": "global_avg_pool", "Upsample": "upsample", "BatchNorm": "batch_norm", "LayerNorm": "layer_norm", "Embedding": "embedding", "RNN": "rnn", "GRU": "gru", "LSTM": "lstm",
 }  # fmt: skip

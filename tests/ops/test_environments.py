@@ -118,7 +118,7 @@ def test_classes_are_those_of_equal_contents(names, depth, codes, seed):
 @given(
     names=MOLECULES,
     depth=st.integers(1, 3),
-    along=st.sampled_from(["bonds", "atoms"]),
+    along=st.sampled_from(["bonds", "atoms", "atoms and bonds"]),
     distinct=st.booleans(),
     seed=st.integers(0, 99),
 )
@@ -136,6 +136,9 @@ def test_lists_of_a_batch_are_transposed_and_name_rows(names, depth, along, dist
                 level.kinds, ops.transpose_index(level.kind, np.arange(len(level) + 1), kinds), strict=True
             ):
                 assert np.array_equal(a, b)
+        assert (level.bond is not None) == (along == "atoms and bonds" and level is not batch.molecules)
+        if level.bond is not None:
+            assert len(level.bond) == len(level.index) and np.all(level.bond < len(batch.bond_kinds))
         below = len(level)
     assert len(batch) == len(names)
 
@@ -199,32 +202,39 @@ def test_a_molecule_has_its_bits_alone_in_any_batch_and_in_any_spelling(names, d
     assert np.array_equal(net(again.batch()).numpy(), whole)
 
 
-@given(names=MOLECULES, depth=st.integers(1, 4), seed=st.integers(0, 99))
+@given(names=MOLECULES, depth=st.integers(1, 4), with_bonds=st.booleans(), seed=st.integers(0, 99))
 @SETTINGS
-def test_along_atoms_classes_and_sums_agree_with_the_oracle(names, depth, seed):
+def test_along_atoms_classes_and_sums_agree_with_the_oracle(names, depth, with_bonds, seed):
     graphs = packed([ODD[name] for name in names], 2, seed)
     rng = np.random.default_rng(seed)
     w_own, w_near = (rng.standard_normal((5, 5)).astype(np.float32) * 0.4 for _ in range(2))
-    found = ops.environments(graphs, depth, along="atoms")
-    depths = oracle.atom_environments(graphs, depth)
+    w_bond, along = rng.standard_normal((2, 5)).astype(np.float32), "atoms and bonds" if with_bonds else "atoms"
+    found = ops.environments(graphs, depth, along=along)
+    depths = oracle.atom_environments(graphs, depth, with_bonds)
     assert found.counts == tuple(len(set(level)) for level in depths)
-    plain = ops.environments(graphs, depth, along="atoms", distinct=False)
+    plain = ops.environments(graphs, depth, along=along, distinct=False)
     assert np.array_equal(plain.batch().atom_kinds, np.arange(len(graphs.atom_codes)))
 
     def run(batch):
         h = ct.Tensor(batch.atom_features)
         for level in batch.depths:
             own = functional.gather_rows(functional.matmul(h, ct.Tensor(w_own)), level.kind)
-            h = functional.message_update(h, w_near, level.index, level.offsets, z=own, activation="tanh")
+            if with_bonds:
+                bonds = ct.Tensor(batch.bond_features @ w_bond)
+                rows = functional.gather_rows(h, level.index) + functional.gather_rows(bonds, level.bond)
+                h = (functional.matmul(functional.segment_sum(rows, level.offsets), ct.Tensor(w_near)) + own).tanh()
+            else:
+                h = functional.message_update(h, w_near, level.index, level.offsets, z=own, activation="tanh")
         return functional.gather_sum(h, batch.molecules.index, batch.molecules.offsets).numpy()
 
     inputs = plain.batch().atom_features
-    exact = oracle.reduced("sum", oracle.convolution(graphs, depth, inputs, w_own, w_near), graphs.atom_offsets)
+    bonds = np.eye(2)[graphs.bond_codes[:, 0]] @ w_bond if with_bonds else 0.0
+    exact = oracle.reduced("sum", oracle.convolution(graphs, depth, inputs, w_own, w_near, bonds), graphs.atom_offsets)
     whole = run(found.batch())
     assert np.allclose(whole, exact, atol=1e-4) and np.allclose(run(plain.batch()), exact, atol=1e-4)
     rows = rng.integers(0, len(names), 7)
     assert np.array_equal(run(found.batch(rows)), whole[rows])
-    again = ops.environments(respelled(graphs, rng), depth, along="atoms")
+    again = ops.environments(respelled(graphs, rng), depth, along=along)
     assert np.array_equal(run(again.batch()), whole)
     level = plain.batch().depths[-1]
     near = [sorted([a, *level.index[i:j]]) for a, (i, j) in enumerate(pairwise(level.offsets))]

@@ -215,7 +215,8 @@ def _graph_cases() -> None:
         call(name, lambda: _numbers_of(ops.environments(graphs, 3).batch([3, 4, 5, 5])))
     call("environments", lambda: ops.environments(graphs, 3).atom_classes)
     call("environments plain", lambda: ops.environments(graphs, 3, distinct=False).atom_order)
-    call("environments along atoms", lambda: ops.environments(graphs, 3, along="atoms").atom_order)
+    for along in ("atoms", "atoms and bonds"):
+        call(f"environments along {along}", lambda along=along: ops.environments(graphs, 3, along=along).atom_order)
     found = ops.environments(graphs, 3)
     call("Environments.batch", lambda: _numbers_of(found.batch()))
     wide = _values(120, 200)

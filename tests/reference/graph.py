@@ -85,25 +85,25 @@ def environments(graphs, depth):
     return depths, [(atom[a], tuple(sorted(depths[-1][b] for b in into[a]))) for a in range(len(atom))]
 
 
-def atom_environments(graphs, depth):
-    """The contents of each atom's class at each depth of message passing along atoms."""
+def atom_environments(graphs, depth, with_bonds=False):
+    """The contents of each atom's class at each depth of message passing along atoms, or along atoms and bonds."""
     last = [(tuple(c), f.tobytes()) for c, f in zip(graphs.atom_codes.tolist(), graphs.atom_floats, strict=True)]
     depths = [last]
     for _ in range(depth):
         near = [[] for _ in last]
-        for s, t in zip(graphs.source.tolist(), graphs.target.tolist(), strict=True):
-            near[t].append(last[s])
+        for s, t, code in zip(*(x.tolist() for x in (graphs.source, graphs.target, graphs.bond_codes)), strict=True):
+            near[t].append((last[s], tuple(code) if with_bonds else ()))
         last = [(own, tuple(sorted(others))) for own, others in zip(last, near, strict=True)]
         depths.append(last)
     return depths
 
 
-def convolution(graphs, depth, inputs, w_own, w_near):
-    """Hidden vectors of atoms: tanh(h @ w_own + sum over neighbours @ w_near), in float64."""
+def convolution(graphs, depth, inputs, w_own, w_near, bonds=0.0):
+    """Hidden vectors of atoms: tanh(h @ w_own + sum over neighbours of (h + bond) @ w_near), in float64."""
     h = inputs.astype(np.float64)
     for _ in range(depth):
         total = np.zeros_like(h)
-        np.add.at(total, graphs.target, h[graphs.source])
+        np.add.at(total, graphs.target, h[graphs.source] + bonds)
         h = np.tanh(h @ w_own + total @ w_near)
     return h
 

@@ -289,6 +289,24 @@ MODELS: dict[str, tuple[Callable[[], tuple[Any, Any]], Any]] = {
         ),
         SMILES,
     ),
+    "gin": (lambda: _of_graphs(models.GINModel(2, 2, 4, jump_knowledge="concat", train_eps=True, **SMALL), VALUES / 40), SMILES),
+    "gin_of_classes": (
+        lambda: _of_graphs(
+            models.GINModel(
+                2, 2, 4, "attention", 0.1, "max", mode="classification", features="convmol", use_edges=False, batch_norm=False,
+                **SMALL,
+            ),
+            CLASSES,
+        ),
+        SMILES,
+    ),
+    "attentive_fp": (lambda: _of_graphs(models.AttentiveFPModel(2, graph_feat_size=4, **SMALL), VALUES / 40), SMILES),
+    "attentive_fp_of_classes": (
+        lambda: _of_graphs(
+            models.AttentiveFPModel(2, 3, 1, 4, 0.1, "classification", self_loop=False, features="dmpnn", **SMALL), CLASSES
+        ),
+        SMILES,
+    ),
     "boosted": (_boosted, numbers(10, 16)),
     "graph_line": (lambda: (line_graph(), NumpyDataset(numbers(10, 3), VALUES[:, :1] / 40)), numbers(10, 3)),
 }  # fmt: skip

@@ -21,6 +21,14 @@ def test_a_sound_result_has_none_and_warnings_of_the_training_come_first():
     assert caveats_of(outcome(warnings=["cut short"])) == ["cut short"]
 
 
+def test_a_training_that_was_cut_short_is_said():
+    assert only(outcome(plan={"cut short": "the time budget"})).startswith(
+        "The training was cut short by the time budget: "
+    )
+    assert only(outcome(plan={"cut short": True})).startswith("The training was cut short: another run")
+    assert caveats_of(outcome(plan={"cut short": False})) == []
+
+
 def test_fewer_than_30_test_labels_are_few():
     made = outcome()
     test = np.flatnonzero((made.parts == "test") & ~np.isnan(made.measured[:, 0]))
@@ -42,6 +50,18 @@ def test_test_labels_of_one_class_are_named():
         "The test labels of activity again are of one class only, so ROC-AUC is undefined there. Split otherwise (--splitter "
         "random), or give molecules of both classes."
     ]
+
+
+def test_a_class_with_fewer_than_five_test_labels_is_named():
+    made = outcome("classification")
+    measured = made.measured.copy()
+    test = np.flatnonzero(made.known(0, "test"))
+    measured[test] = 0
+    measured[test[:5]] = 1
+    assert caveats_of(outcome("classification", measured=measured, metrics={})) == []
+    measured[test[4]] = 0
+    found = only(outcome("classification", measured=measured, metrics={}))
+    assert found.startswith("The rarer class has fewer than 5 test labels in activity (4 labels)")
 
 
 def test_labels_over_decades_are_to_be_transformed():

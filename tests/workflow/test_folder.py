@@ -104,7 +104,10 @@ def test_the_split_has_every_row_with_its_part_and_fold(tmp_path, short):
 
 
 def test_the_model_card_tells_data_scores_domain_use_and_versions_and_escapes_them(tmp_path, short):
-    made = outcome(source="<script>alert(1)</script> [x](http://x) `y` *z*.csv")
+    left_out = {"forest": "no scikit-learn", "graph net": "few rows"}
+    made = outcome(
+        source="<script>alert(1)</script> [x](http://x) `y` *z*.csv", plan={"left out": left_out, "seeds": []}
+    )
     write_folder(tmp_path, made)
     text = (tmp_path / "model_card.md").read_text()
     for heading in (
@@ -120,6 +123,7 @@ def test_the_model_card_tells_data_scores_domain_use_and_versions_and_escapes_th
         assert f"\n## {heading}\n" in text
     assert r"&lt;script&gt;alert(1)&lt;/script&gt; \[x\](http://x) \`y\` \*z\*" in text and "<script" not in text
     assert "None was found." in text and f"catalase: {ct.__version__}" in text and "Left out because" in text
+    assert "- left out: forest: no scikit-learn; graph net: few rows\n- seeds: none\n" in text
 
 
 def test_equal_outcomes_give_equal_bytes(tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from catalase.workflow import statements_of
+from catalase.workflow.statements import title_of
 from catalase.workflow.words import counted, figure, joined, percent
 from tests.workflow.outcomes import outcome
 
@@ -27,7 +28,17 @@ def test_a_regression_is_described_by_its_error_the_baselines_the_intervals_and_
         and "56 of 59 test labels lie inside (95%; 90% were promised)" in found[2]
     )
     outside = int((~made.in_domain[made.parts == "test"]).sum())
-    assert found[3].startswith(f"{outside} of 60 test molecules") and "RMSE is " in found[3] and len(found) == 4
+    assert (
+        found[3].startswith(f"{outside} of 60 test molecules")
+        and outside == 2
+        and "RMSE is " not in found[3]
+        and len(found) == 4
+    )
+    more = outcome(in_domain=np.arange(240) % 4 > 0)
+    errors = (more.predicted - more.measured)[:, 0]
+    for word, rows in (("for them", ~more.in_domain), ("inside the domain", more.in_domain)):
+        rmse = np.sqrt(np.nanmean(errors[rows & (more.parts == "test")] ** 2))
+        assert f"{rmse:.3f} {word}" in statements_of(more)[3]
 
 
 def test_classes_are_described_by_ranking_and_probabilities():
@@ -71,6 +82,14 @@ def test_a_model_worse_than_the_mean_and_a_test_part_without_labels_are_said():
 )
 def test_figures_have_as_many_digits_as_a_reader_needs(value, text):
     assert figure(value) == text
+
+
+def test_the_title_has_no_folders_of_the_source():
+    assert (
+        title_of(outcome(source="/home/me/a.csv")) == "activity from a.csv"
+        and title_of(outcome(source="")) == "activity"
+    )
+    assert title_of(outcome(source="standard input")) == "activity from standard input"
 
 
 def test_words_for_shares_lists_and_counts():

@@ -10,6 +10,7 @@ from .model import Model
 
 if TYPE_CHECKING:
     from . import tensorgraph
+    from .attentive_fp import AttentiveFPModel
     from .auto import AutoModel
     from .boosting import GBDTModel
     from .cnn import CNN
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from .ensemble import Ensemble
     from .estimators import SklearnModel
     from .gaussian_process import TanimotoGP
+    from .gin import GINModel
     from .graph_conv import GraphConvModel
     from .language import LanguageModel
     from .multitask import MultitaskClassifier, MultitaskRegressor
@@ -29,11 +31,13 @@ if TYPE_CHECKING:
     from .unet import UNet
 
 __all__ = [
-    "CNN",
+    "AttentiveFPModel",
     "AutoModel",
+    "CNN",
     "DMPNNModel",
     "Ensemble",
     "GBDTModel",
+    "GINModel",
     "GraphConvModel",
     "LanguageModel",
     "Model",
@@ -57,11 +61,13 @@ __all__ = [
 
 # Where each class lives: a module is imported when one of its names is first asked for.
 _MODULES = {
+    "AttentiveFPModel": "attentive_fp",
     "AutoModel": "auto",
     "CNN": "cnn",
     "DMPNNModel": "dmpnn",
     "Ensemble": "ensemble",
     "GBDTModel": "boosting",
+    "GINModel": "gin",
     "GraphConvModel": "graph_conv",
     "LanguageModel": "language",
     "MultitaskClassifier": "multitask",

@@ -13,10 +13,11 @@ from .. import nn, optim
 from .._internal.registry import Bool, Float, Int, Str
 from ..autograd import Tensor
 from ..data.graph_batch import GraphBatch
+from ..nn.graph import uniform_linear
 from ..ops.checks import ACTIVATION_NAMES
 from ..ops.mol_graphs import FEATURE_SETS, widths
 from .graphs import GRAPH_TRAINING, ExtraFeatures, GraphRows
-from .labels import check_classes, check_numbers, flat
+from .labels import flat
 from .settings import N_CLASSES, N_TASKS, Settings, Share, declared
 
 
@@ -42,10 +43,9 @@ class DMPNN(nn.Module):
         self.extra = ExtraFeatures(model.n_extra_features)
         sizes = [hidden + model.n_extra_features, *[width] * model.ffn_num_layers, math.prod(shape)]
         for i, (inputs, size) in enumerate(itertools.pairwise(sizes)):
-            limit = nn.init.uniform(1 / math.sqrt(inputs))
             last = i == len(sizes) - 2
             activation = None if last else model.activation
-            layers.append(nn.Linear(inputs, size, activation, weight_init=limit, bias_init=limit, rng=rng))
+            layers.append(uniform_linear(inputs, size, activation, rng))
             if model.dropout and not last:
                 layers.append(nn.Dropout(model.dropout))
         self.layers = nn.Sequential(*layers, output_shape=shape if len(shape) > 1 else None)
@@ -146,9 +146,6 @@ class DMPNNModel(GraphRows):
         max_lr=Float(low=1e-30),
         final_lr=Float(low=1e-30),
     )
-    n_tasks: int
-    mode: str
-    n_classes: int
     message_hidden_dim: int
     depth: int
     message_bias: bool
@@ -235,12 +232,6 @@ class DMPNNModel(GraphRows):
         if self.n_classes == 2:
             return np.stack([1 - found, found], axis=-1)
         return found
-
-    def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
-        if self.mode == "classification":
-            check_classes(where, y, w, self.n_tasks, self.n_classes)
-        else:
-            check_numbers(where, y, w, self.n_tasks)
 
 
 def _moments(y: NDArray[Any], w: NDArray[Any], n_tasks: int) -> tuple[NDArray[Any], NDArray[Any]]:

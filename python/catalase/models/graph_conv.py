@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import nn, optim
 from .._internal.registry import Bool, Int, Str
@@ -15,7 +14,6 @@ from ..autograd import Tensor
 from ..data.graph_batch import GraphBatch
 from ..ops.mol_graphs import widths
 from .graphs import GRAPH_TRAINING, ExtraFeatures, GraphRows
-from .labels import check_classes, check_numbers
 from .settings import N_CLASSES, N_TASKS, EachLayer, Layers, Numbers, Option, Settings, Share, declared
 from .uncertainty import UncertainNet
 
@@ -130,12 +128,9 @@ class GraphConvModel(GraphRows, UncertainNet):
         uncertainty=Option(),
     )
     features = "convmol"
-    n_tasks: int
     graph_conv_layers: list[int]
     dense_layer_size: int
     dropout: list[float]
-    mode: str
-    n_classes: int
     batch_normalize: bool
 
     def __init__(
@@ -155,22 +150,12 @@ class GraphConvModel(GraphRows, UncertainNet):
         n_extra_features: int = 0,
     ) -> None:
         self._set(locals())
-        classes = self.mode == "classification"
-        if self.uncertainty and (classes or not all(self.dropout)):
+        if not self.uncertainty:
+            self._start_with(GraphConvNet)
+            return
+        if self.mode != "regression" or not all(self.dropout):
             raise ValueError(
                 'GraphConvModel: uncertainty=True needs mode="regression" and dropout above 0 after every layer, got '
                 f"mode={self.mode!r} and dropout {self.dropout}"
             )
-        shape: tuple[int, ...] = (self.n_tasks,)
-        loss: nn.losses.Loss = nn.losses.L2Loss()
-        if classes:
-            shape, loss = (self.n_tasks, self.n_classes), nn.losses.SoftmaxCrossEntropy()
-        elif self.uncertainty:
-            shape, loss = (2, self.n_tasks), nn.losses.GaussianNLL()
-        self._start(GraphConvNet(self, shape), loss)
-
-    def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
-        if self.mode == "classification":
-            check_classes(where, y, w, self.n_tasks, self.n_classes)
-        else:
-            check_numbers(where, y, w, self.n_tasks)
+        self._start(GraphConvNet(self, (2, self.n_tasks)), nn.losses.GaussianNLL())

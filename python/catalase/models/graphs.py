@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,8 +17,10 @@ from ..data.batch import Batch, Batches, row_batches
 from ..data.graph import ShardedGraphs
 from ..data.graph_batch import GraphBatch
 from ..feat import Featurizer, MolGraphFeaturizer
+from ..nn.graph import uniform_linear
 from ..ops import MolGraphs
 from .datapoints import is_dataset
+from .labels import check_classes, check_numbers
 from .net import NetModel
 from .scaling import DEVIATIONS, LARGEST, bounded, on_scale, scaling
 from .settings import TRAINING, OptionalCount, Settings
@@ -77,8 +80,17 @@ class GraphRows(NetModel):
     features: str
     n_extra_features: int = 0
     module: Any
+    n_tasks: int
+    mode: str
+    n_classes: int
 
     _rows_at_a_time = 512
+
+    def _start_with(self, net: Callable[[Any, tuple[int, ...]], nn.Module]) -> None:
+        """Start with the net that ``net(self, shape)`` makes: a number for each task, or a logit for each of its classes."""
+        classes = self.mode == "classification"
+        shape: tuple[int, ...] = (self.n_tasks, self.n_classes) if classes else (self.n_tasks,)
+        self._start(net(self, shape), nn.losses.SoftmaxCrossEntropy() if classes else nn.losses.L2Loss())
 
     def _start(self, module: Any, loss: Any) -> None:
         super()._start(module, loss)
@@ -181,3 +193,16 @@ class GraphRows(NetModel):
     def _prepared_labels(self, y: NDArray[Any]) -> NDArray[Any]:
         """Labels in the form that the loss takes."""
         return np.asarray(y)
+
+    def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
+        if self.mode == "classification":
+            check_classes(where, y, w, self.n_tasks, self.n_classes)
+        else:
+            check_numbers(where, y, w, self.n_tasks)
+
+
+def output_layer(width: int, shape: tuple[int, ...], dropout: float, rng: np.random.Generator) -> nn.Sequential:
+    """Return dropout and the dense layer from rows of molecules to the outputs."""
+    layers: list[nn.Module] = [nn.Dropout(dropout)] if dropout else []
+    layers.append(uniform_linear(width, math.prod(shape), rng=rng))
+    return nn.Sequential(*layers, output_shape=shape if len(shape) > 1 else None)

@@ -9,7 +9,8 @@ from .buffer import Buffer
 from .conv_layers import Conv1D, Conv2D, Conv3D, ConvTranspose1D, ConvTranspose2D, ConvTranspose3D
 from .embedding import Embedding
 from .folding import fold_batch_norm
-from .graph import DirectedMessagePassing, GraphConv, GraphGather, GraphPool, GraphReadout
+from .graph import DirectedMessagePassing, GINConv, GraphConv, GraphGather, GraphPool, GraphReadout
+from .graph_attention import AttentiveFP, GATConv
 from .inspection import dead_relu, summary
 from .layer_norm import LayerNorm
 from .layers import Dropout, Linear, Sequential, Softmax
@@ -40,6 +41,7 @@ __all__ = [
     "detach_state",
     "recurrent_from_torch",
     "recurrent_to_torch",
+    "AttentiveFP",
     "AvgPool1D",
     "AvgPool2D",
     "AvgPool3D",
@@ -55,6 +57,8 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GATConv",
+    "GINConv",
     "GlobalAvgPool",
     "GlobalMaxPool",
     "GraphConv",

@@ -17,7 +17,7 @@ from ..ops import RowLists
 from ..ops.checks import activation_code
 from . import functional as F
 from .init import LARGEST_SIZE, Initializer, random_generator, start_values, uniform
-from .layers import Dropout
+from .layers import Dropout, Linear
 from .module import Module
 from .parameter import Parameter
 
@@ -124,14 +124,7 @@ class DirectedMessagePassing(Module):
 
     def forward(self, batch: GraphBatch) -> tuple[Tensor, RowLists]:  # type: ignore[override]
         """Return rows of atoms, and which of them each molecule has."""
-        if not isinstance(batch, GraphBatch):
-            raise TypeError(f"DirectedMessagePassing: batch must be a catalase.data.GraphBatch, got {shown(batch)}")
-        graphs = batch.graphs
-        if (graphs.atom_width, graphs.bond_width) != (self.atom_features, self.bond_features):
-            raise ValueError(
-                f"DirectedMessagePassing: takes {self.atom_features} features of an atom and {self.bond_features} of a bond, "
-                f"but the graphs have {graphs.atom_width} and {graphs.bond_width} (features={graphs.features!r})"
-            )
+        check_batch("DirectedMessagePassing", batch, self.atom_features, self.bond_features)
         paths = batch.environments(self.depth, distinct=self.dropout is None)
         start = F.linear(to_device_of(paths.bond_features, self.w_input.data), self.w_input, self.b_input)
         if self.activation == "relu" and self.dropout is None:
@@ -162,6 +155,18 @@ class DirectedMessagePassing(Module):
     def __repr__(self) -> str:
         widths = f"{self.atom_features}, {self.bond_features}, hidden={self.hidden}, depth={self.depth}"
         return f"DirectedMessagePassing({widths})"
+
+
+def check_batch(name: str, batch: Any, atom_features: int, bond_features: int) -> None:
+    """Refuse anything but a batch of graphs with features of these widths."""
+    if not isinstance(batch, GraphBatch):
+        raise TypeError(f"{name}: batch must be a catalase.data.GraphBatch, got {shown(batch)}")
+    graphs = batch.graphs
+    if (graphs.atom_width, graphs.bond_width) != (atom_features, bond_features):
+        raise ValueError(
+            f"{name}: takes {atom_features} features of an atom and {bond_features} of a bond, but the graphs have "
+            f"{graphs.atom_width} and {graphs.bond_width} (features={graphs.features!r})"
+        )
 
 
 class GraphReadout(Module):
@@ -218,7 +223,7 @@ class GraphReadout(Module):
         sums = F.gather_sum(rows, molecules.index, molecules.offsets, transposed=molecules.transposed)
         if self.kind == "mean":
             counts = np.maximum(np.diff(molecules.offsets), 1).astype(rows.dtype)
-            return sums * (1 / counts)[:, None]
+            return sums * to_device_of((1 / counts)[:, None], sums.data)
         return sums * (1 / self.norm) if self.kind == "norm" else sums
 
     def __repr__(self) -> str:
@@ -296,7 +301,7 @@ class GraphConv(Module):
         self.b = Parameter(np.zeros((self.max_degree + 1, size[1]), np.float32), decay=False)
 
     def forward(self, x: Tensor | NDArray[Any], atoms: AtomLists) -> Tensor:  # type: ignore[override]
-        x = _atom_rows("GraphConv", x, atoms)
+        x = _atom_rows("GraphConv", _moved("GraphConv", "x", x, self.w_own), atoms)
         if x.shape[1] != self.w_own.shape[1]:
             raise ValueError(f"GraphConv: x must have {self.w_own.shape[1]} features, got shape {x.shape}")
         if len(atoms.degrees) != self.max_degree + 2:
@@ -314,6 +319,145 @@ class GraphConv(Module):
     def __repr__(self) -> str:
         _, inputs, outputs = self.w_own.shape
         return f"GraphConv({inputs}, {outputs}, max_degree={self.max_degree})"
+
+
+def uniform_linear(
+    in_features: int, out_features: int, activation: str | None = None, rng: np.random.Generator | int | None = None
+) -> Linear:
+    """Return a dense layer with the start values of PyTorch's ``Linear``, uniform in plus or minus 1 / sqrt(inputs)."""
+    limit = uniform(1 / math.sqrt(in_features))
+    return Linear(in_features, out_features, activation, weight_init=limit, bias_init=limit, rng=rng)
+
+
+def rows_below(name: str, x: Any, lists: Any, features: int, like: Any) -> tuple[Tensor, NDArray[np.int32]]:
+    """Return rows of the depth below where ``like`` is, and the number of each row's own there; refuse what does not fit."""
+    if not isinstance(lists, RowLists) or lists.kind is None or lists.transposed is None:
+        raise TypeError(
+            f"{name}: lists must be one of the depths of catalase.data.GraphBatch.environments(depth, along='atoms'), got "
+            f"{shown(lists)}"
+        )
+    x = _moved(name, "x", x, like)
+    shape = (len(lists.transposed[1]) - 1, features)
+    if x.shape != shape:
+        raise ValueError(f"{name}: x must have shape {shape}, a row for each at the depth below, got {x.shape}")
+    return x, lists.kind
+
+
+def _moved(name: str, argument: str, x: Any, like: Any) -> Tensor:
+    """Return a tensor, or features of the host as a tensor where the layer's parameter is."""
+    return as_tensor(name, argument, to_device_of(x, like.data) if isinstance(x, np.ndarray) else x)
+
+
+class GINConv(Module):
+    r"""A layer of a graph isomorphism network.
+
+    .. math::
+        y_v = MLP((1 + \epsilon) x_v + \sum_{u \in N(v)} x_u)
+
+    With ``bond_features``, the sum is over ``relu(x_u + e_uv W_b + b_b)``, as in GINE.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    hidden : int, optional
+        Width between the two dense layers of the MLP; ``out_features`` where left out.
+    eps : float
+        The (first) value of epsilon, 0 or more.
+    train_eps : bool
+        Whether epsilon is learned.
+    bond_features : int, optional
+        Width of the features ``e`` of bonds; without them bonds make no difference.
+    activation : str or None
+        Between the two dense layers; as for `catalase.ops.activation`.
+    rng : numpy.random.Generator or int, optional
+        Where the start values come from, or a seed: those of PyTorch's ``Linear``.
+
+    Attributes
+    ----------
+    first, last : Linear
+        The dense layers of the MLP.
+    bonds : Linear or None
+        From features of bonds to ``in_features``.
+    eps : Parameter, shape (1,), or float
+
+    Notes
+    -----
+    The layer is called with the rows of atoms at one depth, the lists of the next depth (one of ``depths`` of
+    `catalase.data.GraphBatch.environments` along atoms, or along atoms and bonds), and in the latter case the features of
+    the kinds of bonds. It returns the rows of that depth. Atoms with equal environments share a row unless
+    ``distinct=False`` was asked for, which batch normalization and dropout between layers need in training.
+
+    References
+    ----------
+    Xu et al., "How powerful are graph neural networks?", arXiv:1810.00826. Hu et al., "Strategies for pre-training graph
+    neural networks", arXiv:1905.12265.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> batch = ct.data.GraphBatch(ct.ops.mol_graphs(["CCO", "C"], features="molgraph"))
+    >>> paths = batch.environments(2, along="atoms and bonds")
+    >>> rows = paths.atom_features
+    >>> for layer, lists in zip([ct.nn.GINConv(30, 8, bond_features=11), ct.nn.GINConv(8, 8)], paths.depths):
+    ...     rows = layer(rows, lists, paths.bond_features)
+    >>> ct.nn.GraphReadout("mean")(rows, paths.molecules).shape
+    (2, 8)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        hidden: int | None = None,
+        eps: float = 0.0,
+        train_eps: bool = False,
+        bond_features: int | None = None,
+        activation: str | None = "relu",
+        rng: Any = None,
+    ) -> None:
+        super().__init__()
+        name = "GINConv"
+        self.features = inputs = whole_number(name, "in_features", in_features, 1, LARGEST_SIZE)
+        outputs = whole_number(name, "out_features", out_features, 1, LARGEST_SIZE)
+        hidden = outputs if hidden is None else whole_number(name, "hidden", hidden, 1, LARGEST_SIZE)
+        activation_code(name, activation)
+        rng = random_generator(name, rng)
+        eps = number(name, "eps", eps, at_least=0, at_most=1e6)
+        self.eps: Parameter | float = (
+            Parameter(np.array([eps], np.float32)) if flag(name, "train_eps", train_eps) else eps
+        )
+        self.bonds: Linear | None = None
+        if bond_features is not None:
+            bond_features = whole_number(name, "bond_features", bond_features, 1, LARGEST_SIZE)
+            self.bonds = uniform_linear(bond_features, inputs, rng=rng)
+        self.first = uniform_linear(inputs, hidden, activation, rng)
+        self.last = uniform_linear(hidden, outputs, rng=rng)
+
+    def forward(self, x: Tensor | NDArray[Any], lists: RowLists, bonds: Any = None) -> Tensor:  # type: ignore[override]
+        x, own = rows_below("GINConv", x, lists, self.features, self.last.w)
+        if self.bonds is None:
+            sums = F.gather_sum(x, lists.index, lists.offsets, transposed=lists.transposed)
+        else:
+            if lists.bond is None:
+                raise ValueError(
+                    "GINConv: a layer with bond_features needs lists with bonds; make them with "
+                    "batch.environments(depth, along='atoms and bonds')"
+                )
+            bonds, width = _moved("GINConv", "bonds", bonds, self.last.w), self.bonds.w.shape[0]
+            if bonds.ndim != 2 or bonds.shape[1] != width:
+                raise ValueError(
+                    f"GINConv: bonds must have shape (kinds, {width}), such as paths.bond_features, got {bonds.shape}"
+                )
+            messages = F.gather_rows(x, lists.index) + F.gather_rows(self.bonds(bonds), lists.bond)
+            sums = F.segment_sum(messages.relu(), lists.offsets)
+        x = x if lists.in_place else F.gather_rows(x, own)
+        if isinstance(self.eps, Parameter) or self.eps:
+            x = x * (self.eps + 1.0)
+        return self.last(self.first(x + sums))
+
+    def __repr__(self) -> str:
+        bonds = None if self.bonds is None else self.bonds.w.shape[0]
+        return f"GINConv({self.features}, {self.last.w.shape[1]}, bond_features={bonds})"
 
 
 def _atom_rows(name: str, x: Any, atoms: Any) -> Tensor:

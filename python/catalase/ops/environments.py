@@ -39,6 +39,8 @@ class RowLists:
         message passing along atoms, the row of the atom itself at the depth below.
     kinds : tuple of ndarray, or None
         The rows of each kind, as index and offsets.
+    bond : ndarray of int32, or None
+        In message passing along atoms and bonds, the row of each entry's bond among ``batch.bond_kinds``.
     """
 
     index: NDArray[np.int32]
@@ -46,9 +48,15 @@ class RowLists:
     transposed: Lists | None = None
     kind: NDArray[np.int32] | None = None
     kinds: Lists | None = None
+    bond: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    @property
+    def in_place(self) -> bool:
+        """Whether ``kind`` is each row's own number, as it is along atoms where each atom has a row of its own."""
+        return self.kind is not None and np.array_equal(self.kind, np.arange(len(self)))
 
     def with_own(self) -> Lists:
         """Return the lists with ``kind`` before the other entries: along atoms, each atom and its neighbours."""
@@ -65,7 +73,7 @@ class EnvironmentBatch:
     ----------
     bonds : tuple of RowLists
         For depths 1 to depth - 1; ``bonds[0]`` sums rows of ``bond_kinds``, ``bonds[1]`` rows of ``bonds[0]``, and so on.
-        Empty in message passing along atoms.
+        Empty in message passing along atoms (and bonds).
     atoms : RowLists
         Rows of the last depth of bonds (of ``bond_kinds`` if the depth is 1).
     depths : tuple of RowLists
@@ -73,7 +81,8 @@ class EnvironmentBatch:
     molecules : RowLists
         For each molecule the rows of its atoms; a row comes as often as the molecule has the atom.
     atom_kinds, bond_kinds : ndarray of int32
-        The kinds of atoms in the batch, and of bonds at depth 0, by their numbers in the `Environments`.
+        The kinds of atoms in the batch, and of bonds at depth 0, by their numbers in the `Environments`. Along atoms and
+        bonds, the kinds of bonds are those of their codes alone.
     """
 
     def __init__(self, source: Environments, found: tuple[Any, ...]) -> None:
@@ -93,7 +102,10 @@ class EnvironmentBatch:
 
     @cached_property
     def bond_features(self) -> NDArray[np.float32]:
-        """The features of ``bond_kinds``: those of the source atom, then those of the bond, float32 (kinds, columns)."""
+        """The features of ``bond_kinds``, float32 (kinds, columns): those of the source atom, then those of the bond.
+
+        Along atoms and bonds, those of the bond.
+        """
         return self._source._features_of(self.bond_kinds, bonds=True)
 
 
@@ -101,7 +113,7 @@ def _lists(found: tuple[Any, ...]) -> RowLists:
     index, offsets, turned, ends, *kinds = found
     if not kinds:
         return RowLists(index, offsets, (turned, ends))
-    return RowLists(index, offsets, (turned, ends), kinds[0], (kinds[1], kinds[2]))
+    return RowLists(index, offsets, (turned, ends), kinds[0], (kinds[1], kinds[2]), kinds[3])
 
 
 class Environments:
@@ -111,7 +123,7 @@ class Environments:
     ----------
     depth : int
         Depths of hidden vectors.
-    along : {"bonds", "atoms"}
+    along : {"bonds", "atoms", "atoms and bonds"}
         What messages pass along.
     distinct : bool
         Whether equal environments share a row.
@@ -153,8 +165,7 @@ class Environments:
     def _tables(self) -> _core.EnvironmentTables:
         kinds = len(self._atom_codes), len(self._bond_codes)
         arrays = self._atom_offsets, self.atom_classes, self.atom_order
-        below = tuple(table[:3] for table in self._bonds)
-        return _core.EnvironmentTables(*arrays, *kinds, self._atoms[:3], below, self.along == "atoms")
+        return _core.EnvironmentTables(*arrays, *kinds, self._atoms, self._bonds, self.along != "bonds")
 
     def batch(self, rows: ArrayLike | None = None) -> EnvironmentBatch:
         """Return the distinct rows of some molecules.
@@ -215,7 +226,8 @@ class Environments:
         atoms = one_hot_fields(codes[kinds], atom_columns, atom_width, floats[kinds], float_columns)
         if not bonds:
             return atoms
-        return np.hstack([atoms, one_hot_fields(self._bond_codes[kinds], bond_columns, bond_width)])
+        own = one_hot_fields(self._bond_codes[kinds], bond_columns, bond_width)
+        return np.hstack([atoms, own]) if self.along == "bonds" else own
 
 
 def one_hot_fields(
@@ -249,9 +261,10 @@ def environments(graphs: Any, depth: int, *, along: str = "bonds", distinct: boo
     depth : int
         Depths of hidden vectors, from 1 to 64. Along bonds, 3 for D-MPNN's defaults, whose bonds are updated twice; along
         atoms the number of updates.
-    along : {"bonds", "atoms"}
+    along : {"bonds", "atoms", "atoms and bonds"}
         Whether messages pass along directed bonds, as in D-MPNN, or from each atom to its neighbours, as in graph
-        convolutions, whose environments do not contain the bonds' codes.
+        convolutions, whose environments do not contain the bonds' codes. With "atoms and bonds" they do, as nets with
+        features of bonds need it.
     distinct : bool, default True
         Whether bonds (and atoms) with equal environments share a row. Without, each is a row of its own, as dropout or
         batch normalization inside the message passing need it.
@@ -298,7 +311,7 @@ def environments(graphs: Any, depth: int, *, along: str = "bonds", distinct: boo
     function = "environments"
     depth, along, distinct = environment_options(depth, along, distinct)
     arrays = _packed_arrays(function, graphs)
-    found = _core.environments(*arrays, depth, distinct, along == "atoms")
+    found = _core.environments(*arrays, depth, distinct, along != "bonds", along == "atoms and bonds")
     if isinstance(found, int):
         source, target = arrays[5:]
         raise ValueError(
@@ -312,7 +325,7 @@ def environment_options(depth: Any, along: Any, distinct: Any) -> tuple[int, str
     """Return the options of `environments`, checked."""
     function = "environments"
     depth = whole_number(function, "depth", depth, 1, _MOST_DEPTH)
-    along = choice(function, "along", along, ("bonds", "atoms"))
+    along = choice(function, "along", along, ("bonds", "atoms", "atoms and bonds"))
     return depth, along, flag(function, "distinct", distinct)
 
 

@@ -101,9 +101,9 @@ def _use(outcome: Outcome) -> list[str]:
 
 def _text(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_text(entry)}" for name, entry in value.items())
+        return "; ".join(f"{name}: {_text(entry)}" for name, entry in value.items()) or "none"
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(_text, value))
+        return ", ".join(map(_text, value)) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -13,6 +13,7 @@ from .scores import SCORES, best_baseline, headline, intervals_held
 from .words import counted, figure, joined, percent
 
 FEW_LABELS = 30  # of the test part
+FEW_OF_A_CLASS = 5
 DECADES = 1e4  # largest over smallest positive label
 _UNMOVED = 0.01  # share of its first value by which a loss must fall
 _CHANCE = 0.005  # at each end: an interval that holds is called wrong in one of a hundred tests
@@ -28,15 +29,25 @@ def caveats_of(outcome: Outcome) -> list[str]:
     Returns
     -------
     list of str
-        ``outcome.warnings``, then sentences on: a test part with fewer than 30 labels, or with one class; labels that
-        spread over four decades and were not transformed; a member whose loss has not fallen; a baseline with a better
-        score than the model; intervals that held on the test part more rarely, or more often, than chance allows (two-sided
-        binomial test, 1%).
+        ``outcome.warnings``, then sentences on: a training that was cut short (``plan["cut short"]``); a test part with
+        fewer than 30 labels, with one class, or with fewer than 5 labels of one; labels that spread over four decades and
+        were not transformed; a member whose loss has not fallen; a baseline with a better score than the model; intervals
+        that held on the test part more rarely, or more often, than chance allows (two-sided binomial test, 1%).
     """
     found = [*outcome_of("caveats_of", outcome).warnings]
-    for look in (_few_labels, _one_class, _decades, _losses, _baselines, _intervals):
+    for look in (_cut_short, _few_labels, _one_class, _decades, _losses, _baselines, _intervals):
         found += look(outcome)
     return found
+
+
+def _cut_short(outcome: Outcome) -> Iterator[str]:
+    reason = outcome.plan.get("cut short")
+    if reason:
+        by = f" by {reason}" if isinstance(reason, str) else ""
+        yield (
+            f"The training was cut short{by}: another run with the same seed may give another model. The model card lists what "
+            "was left out; a larger time budget (--time-budget) leaves room for it."
+        )
 
 
 def _few_labels(outcome: Outcome) -> Iterator[str]:
@@ -58,6 +69,17 @@ def _one_class(outcome: Outcome) -> Iterator[str]:
         yield (
             f"The test labels of {joined(single)} are of one class only, so ROC-AUC is undefined there. Split otherwise "
             "(--splitter random), or give molecules of both classes."
+        )
+    rare = {}
+    for t, task in enumerate(outcome.tasks):
+        counts = np.unique(_labels(outcome, t, "test"), return_counts=True)[1]
+        if len(counts) == 2 and counts.min() < FEW_OF_A_CLASS:
+            rare[task] = int(counts.min())
+    if rare:
+        names = joined([f"{task} ({counted(count, 'label')})" for task, count in rare.items()])
+        yield (
+            f"The rarer class has fewer than {FEW_OF_A_CLASS} test labels in {names}: ROC-AUC hangs on them alone, and so does "
+            "its interval."
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from .outcome import Outcome, outcome_of
 from .scores import SCORES, best_baseline, headline, intervals_held
 from .words import counted, figure, joined, percent
+
+_COMPARED = 5  # molecules on each side, from which errors inside and outside the domain are compared
 
 
 def statements_of(outcome: Outcome) -> list[str]:
@@ -127,7 +130,7 @@ def _domain(outcome: Outcome) -> Iterator[str]:
     if outcome.mode == "regression" and len(outcome.tasks) == 1:
         known = outcome.known(0, "test")
         inside, beyond = known & outcome.in_domain, known & ~outcome.in_domain
-        if inside.any() and beyond.any():
+        if min(inside.sum(), beyond.sum()) >= _COMPARED:
             errors = (outcome.predicted[:, 0] - outcome.measured[:, 0]) ** 2
             text += (
                 f" RMSE is {figure(float(np.sqrt(errors[beyond].mean())))} for them, and "
@@ -137,5 +140,6 @@ def _domain(outcome: Outcome) -> Iterator[str]:
 
 
 def title_of(outcome: Outcome) -> str:
-    """Return the title of an outcome: its tasks and its source."""
-    return f"{joined(outcome.tasks, 3)} from {outcome.source}" if outcome.source else joined(outcome.tasks, 3)
+    """Return the title of an outcome: its tasks, and its source without the folders of a path."""
+    source = os.path.basename(outcome.source) or outcome.source
+    return f"{joined(outcome.tasks, 3)} from {source}" if source else joined(outcome.tasks, 3)

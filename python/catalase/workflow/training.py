@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import __version__, splits
-from .._internal.numbers import choice
+from .._internal.arrays import numbers
+from .._internal.numbers import choice, flag, shown, whole_number
 from .._internal.report import Failure
 from .._internal.text import strip_white
 from ..data import NumpyDataset
@@ -22,15 +23,24 @@ from ..models.auto.blocks import Blocks, MoleculeBlocks
 from ..models.auto.folds import same_molecules
 from ..models.auto.members import KINDS
 from ..models.auto.model import Trained, out_of_fold_scores
-from .outcome import Outcome
+from .outcome import Outcome, outcome_of
 from .scores import SCORES, headline, metrics_of
 
-_TEST_SHARE = 0.1
+_SPLITTERS = ("scaffold", "random", "index")
 _PACKAGES = ("numpy", "rdkit", "scikit-learn")
+
+
+def _check(function: str, table: Any, model: Any = None) -> None:
+    """Refuse what is no table, or no model of the kind that is trained here."""
+    if not isinstance(table, LabelledTable):
+        raise TypeError(f"{function}: table must be a LabelledTable, got {shown(table)}")
+    if function != "readable" and not isinstance(model, AutoModel):
+        raise TypeError(f"{function}: model must be an AutoModel, got {shown(model)}")
 
 
 def readable(table: LabelledTable) -> LabelledTable:
     """Return the table of the molecules that can be read, with the others among its failures."""
+    _check("readable", table)
     featurizer = MoleculeBlocks()
     _, kept = featurizer.featurize([strip_white(text) for text in table.smiles], errors="drop")
     found = featurizer.report.failures if featurizer.report else []
@@ -40,7 +50,6 @@ def readable(table: LabelledTable) -> LabelledTable:
 
 def held_out_rows(smiles: list[str], blocks: Blocks, splitter: str, seed: int) -> NDArray[np.bool_]:
     """Return which molecules are held out: a tenth, of scaffolds or by chance; none that equals one of the others."""
-    choice("train_model", "splitter", splitter, ("scaffold", "random", "index"))
     known = {"scaffold": splits.ScaffoldSplitter, "random": splits.RandomSplitter, "index": splits.IndexSplitter}
     dataset = NumpyDataset(np.zeros((len(smiles), 1), np.float32), ids=np.array(smiles, dtype=object))
     held = np.zeros(len(smiles), bool)
@@ -88,9 +97,22 @@ def train_model(
         For a table without labels to learn from or to score.
     """
     start = time.monotonic()
+    _check("train_model", table, model)
+    splitter = choice("train_model", "splitter", model.splitter if splitter is None else splitter, _SPLITTERS)
+    progress = progress if progress is None else flag("train_model", "progress", progress)
+    for name, text in (("units", units), ("transform", transform)):
+        if not isinstance(text, str):
+            raise TypeError(f"train_model: {name} must be a text, got {shown(text)}")
+    if held_out is not None:
+        held_out = numbers("train_model", "held_out", held_out)
+        if held_out.dtype.kind != "b" or held_out.shape != (len(table),):
+            raise ValueError(
+                f"train_model: held_out must be True or False for each of the {len(table):,} molecules, got "
+                f"{shown(held_out)}"
+            )
     smiles = [strip_white(text) for text in table.smiles]
     blocks = MoleculeBlocks().featurize(smiles)
-    held = held_out_rows(smiles, blocks, splitter or model.splitter, model.seed) if held_out is None else held_out
+    held = held_out_rows(smiles, blocks, splitter, model.seed) if held_out is None else held_out
     model.tasks, model.smiles_column = table.tasks, table.smiles_column
     train = np.flatnonzero(~held)
     try:
@@ -228,6 +250,9 @@ def scrambled(table: LabelledTable, model: AutoModel, outcome: Outcome, times: i
     times : int
         How often the labels are shuffled.
     """
+    _check("scrambled", table, model)
+    outcome_of("scrambled", outcome)
+    times = whole_number("scrambled", "times", times)
     key = headline(outcome.mode)
     held = np.isin(table.rows + 1, outcome.rows[outcome.parts == "test"])
     smiles = [strip_white(text) for text in table.smiles]

@@ -1,7 +1,8 @@
 """Message passing on graphs: reductions over lists of rows and the update of messages, forward and with backward.
 
 The lists are those of a batch of 64 drug-like molecules: directed bonds that sum the other bonds into their source. PyTorch
-gathers rows by `index_select` and adds them by `index_add_`, as chemprop does; its backward goes through autograd.
+gathers rows by `index_select` and adds them by `index_add_`, as chemprop does; its backward goes through autograd. Training
+steps of whole nets follow (``bench/graph_nets.py``).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import graph_nets
 from ..case import Case, Prepared
 
 FAMILY = "graph"
@@ -33,7 +35,7 @@ def cases(quick: bool) -> list[Case]:
             work = 2.0 * few * columns * columns * (3 if backward else 1)
             name = f"message update{label}, {few} x {columns}{suffix}"
             out.append(_case(name, work, "GFLOP/s", "update", few, rows // 3 if label else rows, columns, backward))
-    return out
+    return out + graph_nets.cases(quick)
 
 
 def _case(name: str, work: float, unit: str, what: str, lists: int, rows: int, columns: int, backward: bool) -> Case:
@@ -67,6 +69,9 @@ def _arrays(case: Case) -> dict[str, NDArray[Any]]:
 def catalase(case: Case) -> Prepared:
     from ... import ops
 
+    if "net" in case.options:
+        return graph_nets.catalase(case)
+
     a, what, backward = _arrays(case), case.options["what"], case.options["backward"]
     index, offsets, x, dy, w = (a[name] for name in ("index", "offsets", "x", "dy", "w"))
     turned = ops.transpose_index(index, offsets, case.options["rows"])
@@ -95,6 +100,9 @@ def catalase(case: Case) -> Prepared:
 
 def torch(case: Case) -> Prepared:
     import torch
+
+    if "net" in case.options:
+        return graph_nets.torch(case)
 
     a, what, backward = _arrays(case), case.options["what"], case.options["backward"]
     lists, columns = case.options["lists"], case.options["columns"]
