@@ -10,10 +10,9 @@ from catalase._internal import storage
 from catalase.feat import Descriptors, MolGraphFeaturizer
 from catalase.models.graphs import ExtraFeatures
 from tests.agreement import same_with_threads
-from tests.models.test_graph_models import CHAINS, LENGTHS, dmpnn, graph_conv
+from tests.models.test_graph_models import CHAINS, LENGTHS, MODELS, graph_conv
 
 NAMES = ["MolWt", "TPSA", "NumHDonors"]
-MODELS = {"dmpnn": dmpnn, "graph conv": graph_conv}
 
 
 @pytest.fixture(params=MODELS.values(), ids=MODELS)
@@ -40,8 +39,14 @@ def test_labels_that_only_the_extra_features_explain_are_learned(make, rng):
     numbers = rng.standard_normal((len(CHAINS), 1)) * 1e3 + 5e3
     graphs = ct.ops.mol_graphs(CHAINS, make().features)
     y = (numbers - numbers.mean()) / numbers.std()
-    options = {"batch_normalize": False, "learning_rate": 0.01} if make is graph_conv else {}
-    model = make(mode="regression", n_extra_features=1, batch_size=8, **options)
+    options = {
+        "dmpnn": {},
+        "graph conv": {"batch_normalize": False, "learning_rate": 0.01},
+        "gin": {"batch_norm": False, "learning_rate": 0.01},
+        "attentive fp": {"learning_rate": 0.01},
+    }
+    name = next(name for name, one in MODELS.items() if one is make)
+    model = make(mode="regression", n_extra_features=1, batch_size=8, **options[name])
     data = ct.data.GraphDataset(graphs.with_extra(numbers), y)
     model.fit(data, nb_epoch=60)
     assert ct.metrics.r2_score(y, model.predict(data)) > 0.9

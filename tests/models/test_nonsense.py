@@ -57,8 +57,8 @@ MODELS = {
     "NetModel": lambda: call(SmallNet(), "L2Loss", optimizer="SGD", batch_size=2, learning_rate=0.01, seed=0),
     "Ensemble": lambda: call([made("MultitaskRegressor")]),
     "DMPNNModel": lambda: call(1, **GRAPHS, **MESSAGES, n_extra_features=1),
-    "GINModel": lambda: call(1, 2, 3, "mean", jump_knowledge="last", features="molgraph", use_edges=True, train_eps=False, batch_norm=True, learning_rate=0.01, **GRAPHS),
-    "AttentiveFPModel": lambda: call(1, 2, 1, 3, self_loop=True, features="molgraph", learning_rate=0.01, **GRAPHS),
+    "GINModel": lambda: call(1, 2, 3, "mean", jump_knowledge="last", features="molgraph", use_edges=True, train_eps=False, batch_norm=True, learning_rate=0.01, n_extra_features=1, **GRAPHS),
+    "AttentiveFPModel": lambda: call(1, 2, 1, 3, self_loop=True, features="molgraph", learning_rate=0.01, n_extra_features=1, **GRAPHS),
     "GraphConvModel": lambda: call(1, [3], 4, **GRAPHS, batch_normalize=True, learning_rate=0.01, uncertainty=True, n_extra_features=1),
     "SklearnModel": lambda: call(estimator("sklearn.linear_model", "Ridge"), model_dir="model", use_weights=True),
     "GBDTModel": lambda: call(estimator("lightgbm", "LGBMRegressor"), model_dir="model", early_stopping_rounds=2, eval_metric="l2", use_weights=True),
@@ -112,8 +112,7 @@ def data(name):
         return ct.data.SequenceDataset.from_texts(["AC", "CAx"], TOKENIZER, [0, 1])
     if issubclass(getattr(models, name), GraphRows):
         graphs = ct.ops.mol_graphs(["CCO", "C"], features=made(name).features)
-        extra = ones(2, made(name).n_extra_features)
-        return ct.data.GraphDataset(graphs.with_extra(extra), [[0.0], [1.0]])
+        return ct.data.GraphDataset(graphs.with_extra(ones(2, 1)), [[0.0], [1.0]])
     if name.startswith("TanimotoKNN"):
         return ct.data.NumpyDataset(np.full((2, 8), 3, np.uint8), [[0.0], [1.0]])
     if name == "GBDTModel":

@@ -9,8 +9,8 @@ from .._internal.registry import Bool, Int, Str
 from ..autograd import Tensor
 from ..data.graph_batch import GraphBatch
 from ..ops.mol_graphs import FEATURE_SETS, widths
-from .graphs import GraphRows, output_layer
-from .settings import N_CLASSES, N_TASKS, TRAINING, Settings, Share, declared
+from .graphs import GRAPH_TRAINING, ExtraFeatures, GraphRows, output_layer
+from .settings import N_CLASSES, N_TASKS, Settings, Share, declared
 
 
 class AttentiveFPNet(nn.Module):
@@ -28,10 +28,11 @@ class AttentiveFPNet(nn.Module):
             self_loops=model.self_loop,
             rng=rng,
         )
-        self.output = output_layer(model.graph_feat_size, shape, model.dropout, rng)
+        self.extra = ExtraFeatures(model.n_extra_features)
+        self.output = output_layer(model.graph_feat_size + model.n_extra_features, shape, model.dropout, rng)
 
     def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
-        return self.output(self.attention(batch))
+        return self.output(self.extra(self.attention(batch), batch))
 
 
 @declared
@@ -54,7 +55,7 @@ class AttentiveFPModel(GraphRows):
     features : str
         Features of atoms and bonds; see `catalase.ops.mol_graphs`. They decide what DeepChem calls number_atom_features
         and number_bond_features.
-    mode, n_classes, batch_size, learning_rate, seed, optimizer
+    mode, n_classes, batch_size, learning_rate, seed, optimizer, n_extra_features
         As in `GraphConvModel`, but for "regression" as the default.
 
     Notes
@@ -77,7 +78,7 @@ class AttentiveFPModel(GraphRows):
     (2, 1)
     """
 
-    settings = TRAINING | Settings(
+    settings = GRAPH_TRAINING | Settings(
         n_tasks=N_TASKS,
         num_layers=Int(1, 64),
         num_timesteps=Int(0, 1000),
@@ -109,6 +110,7 @@ class AttentiveFPModel(GraphRows):
         learning_rate: Any = 1e-3,
         seed: int | None = None,
         optimizer: str | optim.Optimizer | None = None,
+        n_extra_features: int = 0,
     ) -> None:
         self._set(locals())
         self._start_with(AttentiveFPNet)

@@ -14,8 +14,8 @@ from ..data.graph_batch import GraphBatch
 from ..nn import functional as F
 from ..nn.graph import uniform_linear
 from ..ops.mol_graphs import FEATURE_SETS, widths
-from .graphs import GraphRows, output_layer
-from .settings import N_CLASSES, N_TASKS, TRAINING, Settings, Share, declared
+from .graphs import GRAPH_TRAINING, ExtraFeatures, GraphRows, output_layer
+from .settings import N_CLASSES, N_TASKS, Settings, Share, declared
 
 
 class GIN(nn.Module):
@@ -34,7 +34,8 @@ class GIN(nn.Module):
         self.jump = model.jump_knowledge
         width *= count + 1 if self.jump == "concat" else 1
         self.readout = nn.GraphReadout(model.graph_pooling, features=width, rng=rng)
-        self.output = output_layer(width, shape, 0.0, rng)
+        self.extra = ExtraFeatures(model.n_extra_features)
+        self.output = output_layer(width + model.n_extra_features, shape, 0.0, rng)
         self.along = "atoms and bonds" if model.use_edges else "atoms"
 
     def forward(self, batch: GraphBatch) -> Tensor:  # type: ignore[override]
@@ -45,13 +46,13 @@ class GIN(nn.Module):
         for i, (layer, lists) in enumerate(zip(self.layers, paths.depths, strict=True)):
             rows = layer(rows, lists, paths.bond_features)
             last = i == len(self.layers) - 1
-            normed = bool(self.norms) and len(rows) > 0  # a batch may be of molecules without atoms
-            rows = self.norms[i](rows) if normed else rows if last else rows.relu()
+            rows = self.norms[i](rows) if self.norms and len(rows) else rows if last else rows.relu()
             rows = self.dropouts[i](rows) if self.dropouts else rows
             if self.jump != "last":
                 own: Any = lists.kind
                 seen = [*(F.gather_rows(x, own) for x in seen), rows]
-        return self.output(self.readout(rows if self.jump == "last" else self._joined(seen), paths.molecules))
+        rows = rows if self.jump == "last" else self._joined(seen)
+        return self.output(self.extra(self.readout(rows, paths.molecules), batch))
 
     def _joined(self, depths: list[Tensor]) -> Tensor:
         """One row for each atom of its rows at all depths."""
@@ -88,7 +89,7 @@ class GINModel(GraphRows):
         Whether each layer learns the weight of the atom itself beside its neighbours; see `catalase.nn.GINConv`.
     batch_norm : bool
         Whether rows are normalized after each layer.
-    mode, n_classes, batch_size, learning_rate, seed, optimizer
+    mode, n_classes, batch_size, learning_rate, seed, optimizer, n_extra_features
         As in `GraphConvModel`, but for "regression" as the default.
 
     Notes
@@ -115,7 +116,7 @@ class GINModel(GraphRows):
     (2, 1)
     """
 
-    settings = TRAINING | Settings(
+    settings = GRAPH_TRAINING | Settings(
         n_tasks=N_TASKS,
         num_layer=Int(1, 64),
         emb_dim=Int(1, 1_000_000),
@@ -156,6 +157,7 @@ class GINModel(GraphRows):
         learning_rate: Any = 1e-3,
         seed: int | None = None,
         optimizer: str | optim.Optimizer | None = None,
+        n_extra_features: int = 0,
     ) -> None:
         self._set(locals())
         if self.use_edges and not widths(self.features)[1]:

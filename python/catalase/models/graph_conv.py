@@ -150,9 +150,12 @@ class GraphConvModel(GraphRows, UncertainNet):
         n_extra_features: int = 0,
     ) -> None:
         self._set(locals())
-        if self.uncertainty and (self.mode == "classification" or not all(self.dropout)):
+        if not self.uncertainty:
+            self._start_with(GraphConvNet)
+            return
+        if self.mode != "regression" or not all(self.dropout):
             raise ValueError(
                 'GraphConvModel: uncertainty=True needs mode="regression" and dropout above 0 after every layer, got '
                 f"mode={self.mode!r} and dropout {self.dropout}"
             )
-        self._start_with(GraphConvNet, uncertainty=self.uncertainty)
+        self._start(GraphConvNet(self, (2, self.n_tasks)), nn.losses.GaussianNLL())

@@ -78,26 +78,19 @@ class GraphRows(NetModel):
     """
 
     features: str
+    n_extra_features: int = 0
+    module: Any
     n_tasks: int
     mode: str
     n_classes: int
-    n_extra_features: int = 0
-    module: Any
 
     _rows_at_a_time = 512
 
-    def _start_with(self, net: Callable[[Any, tuple[int, ...]], nn.Module], uncertainty: bool = False) -> None:
-        """Start with the net that ``net(self, shape)`` makes: a number for each task, or a logit for each of its classes.
-
-        With ``uncertainty`` a number and the logarithm of its variance.
-        """
-        shape: tuple[int, ...] = (self.n_tasks,)
-        loss: nn.losses.Loss = nn.losses.L2Loss()
-        if self.mode == "classification":
-            shape, loss = (self.n_tasks, self.n_classes), nn.losses.SoftmaxCrossEntropy()
-        elif uncertainty:
-            shape, loss = (2, self.n_tasks), nn.losses.GaussianNLL()
-        self._start(net(self, shape), loss)
+    def _start_with(self, net: Callable[[Any, tuple[int, ...]], nn.Module]) -> None:
+        """Start with the net that ``net(self, shape)`` makes: a number for each task, or a logit for each of its classes."""
+        classes = self.mode == "classification"
+        shape: tuple[int, ...] = (self.n_tasks, self.n_classes) if classes else (self.n_tasks,)
+        self._start(net(self, shape), nn.losses.SoftmaxCrossEntropy() if classes else nn.losses.L2Loss())
 
     def _start(self, module: Any, loss: Any) -> None:
         super()._start(module, loss)

@@ -187,7 +187,8 @@ def _net(training: Training, fold: int, outside: Any, inside: Any) -> Model:
 def _graph_net(training: Training, fold: int, outside: Any, inside: Any) -> Model:
     from .. import DMPNNModel
 
-    model = DMPNNModel(training.tasks, mode=training.mode, seed=training.seed + fold)
+    seed = training.seed + fold
+    model = DMPNNModel(training.tasks, mode=training.mode, seed=seed, n_extra_features=DESCRIPTORS)
     model.fit(outside, _GRAPH_EPOCHS, valid=inside, callbacks=[EarlyStopping(patience=_GRAPH_EPOCHS)], progress=False)
     return model
 
@@ -204,6 +205,11 @@ def _forest(training: Training, fold: int, outside: Any, inside: Any) -> Model:
     model = SklearnModel(forest)
     model.fit(outside)
     return model
+
+
+def _described_graphs(blocks: Blocks, known: Statistics) -> Any:
+    assert blocks.graphs is not None
+    return blocks.graphs.with_extra(blocks.descriptors.astype(np.float32))
 
 
 def _ridge(training: Training, fold: int, outside: Any, inside: Any) -> Model:
@@ -252,7 +258,7 @@ KINDS = {
     "forest": Kind(_common_numbers, _by_folds(_forest), needs="sklearn"),
     "Gaussian process on bits": Kind(lambda blocks, known: blocks.bits, _process(SIZE, SIZE)),
     "forest on bits": Kind(_common_bits, _by_folds(_forest), needs="sklearn"),
-    "graph net": Kind(lambda blocks, known: blocks.graphs, _by_folds(_graph_net), graphs=True),
+    "graph net": Kind(_described_graphs, _by_folds(_graph_net), graphs=True),
     "ridge": Kind(lambda blocks, known: blocks.scaled(known), _by_folds(_ridge), baseline=True),
     "nearest neighbours": Kind(lambda blocks, known: blocks.bits, _by_folds(_neighbours), baseline=True),
 }
