@@ -3,6 +3,8 @@
 
 #include <pybind11/stl.h>
 
+#include <optional>
+
 #include "bindings/chunks.h"
 #include "descriptor/type_cache.h"
 #include "substructure/smarts.h"
@@ -154,8 +156,25 @@ class PatternTables {
   std::uint32_t acceptors_;
 };
 
+// `held` has for each text None, or (binary form, places of the atoms) of the `Mol` object that it was written from.
+ScratchVector<HeldMolecule> held_molecules(const py::list& held) {
+  ScratchVector<HeldMolecule> molecules;
+  for (const py::handle item : held) {
+    HeldMolecule molecule{};
+    if (!item.is_none()) {
+      const py::tuple pair = py::reinterpret_borrow<py::tuple>(item);
+      require(PyTuple_Check(item.ptr()) && pair.size() == 2, "expected a pair");
+      molecule.binary = text_of(pair[0].ptr(), true, molecule.length);
+      molecule.place = reinterpret_cast<const std::uint8_t*>(text_of(pair[1].ptr(), true, molecule.atoms));
+      require(molecule.binary != nullptr && molecule.place != nullptr, "expected bytes");
+    }
+    molecules.push_back(molecule);
+  }
+  return molecules;
+}
+
 void descriptor_list(const py::list& smiles, PatternTables& patterns, const py::array& columns, py::array rows,
-                     py::array status, int threads) {
+                     py::array status, int threads, const std::optional<py::list>& held) {
   const Index n = static_cast<Index>(smiles.size());
   require(columns.ndim() == 1 && rows.ndim() == 2 && rows.shape(0) == n && rows.shape(1) == columns.shape(0),
           "rows do not fit");
@@ -169,12 +188,16 @@ void descriptor_list(const py::list& smiles, PatternTables& patterns, const py::
     const int end = static_cast<int>(Descriptor::kCount) + patterns.count();
     require(batch.column[j] >= 0 && batch.column[j] < end, "no such descriptor");
   }
+  ScratchVector<HeldMolecule> molecules;
+  if (held) molecules = held_molecules(*held);
+  require(!held || molecules.size() == static_cast<std::size_t>(n), "a molecule for each text");
   auto* values = output<double>(rows);
   auto* reasons = output<std::uint8_t>(status);
   in_chunks(smiles, false, [&](const char* const* text, const std::int64_t* length, Index start, Index count) {
     batch.text = text;
     batch.length = length;
     batch.molecules = count;
+    batch.held = held ? molecules.data() + start : nullptr;
     batch.rows = values + start * batch.columns;
     batch.status = reasons + start;
     descriptors(batch, threads);
@@ -195,7 +218,7 @@ CATALASE_BINDING(descriptor, m) {
            py::arg("types"), py::arg("log_p"), py::arg("refractivity"), py::arg("hydrogens"), py::arg("counted"),
            py::arg("acceptors"), py::arg("alerts"));
   m.def("descriptors", &descriptor_list, py::arg("smiles"), py::arg("patterns"), py::arg("columns"), py::arg("rows"),
-        py::arg("status"), py::arg("threads"));
+        py::arg("status"), py::arg("threads"), py::arg("held") = py::none());
 }
 
 }  // namespace catalase

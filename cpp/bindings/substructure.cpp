@@ -85,11 +85,26 @@ void append_matches(const SubstructureBatch& batch, const ScratchVector<MatchedA
   }
 }
 
-// Fills `rows` (uint8: whether; int32: how many) and `status`, and returns the lists of matches if they are asked for.
+// Appends the first atom of each match of a chunk of molecules, in the order of molecules and columns.
+void append_first_atoms(const SubstructureBatch& batch, const ScratchVector<MatchedAtoms>& listed, MatchedAtoms& all) {
+  const std::int32_t* count = batch.counts;
+  std::size_t at = 0;
+  for (Index i = 0; i < batch.molecules; ++i) {
+    if (i % kSubstructureBlock == 0) at = 0;
+    const MatchedAtoms& atoms = listed[static_cast<std::size_t>(i / kSubstructureBlock)];
+    for (Index c = 0; c < batch.columns; ++c, ++count) {
+      const std::size_t size = batch.tables.pattern[batch.column[c].pattern].atoms;
+      for (std::int32_t k = 0; k < *count; ++k, at += size) all.push_back(atoms[at]);
+    }
+  }
+}
+
+// Fills `rows` (uint8: whether; int32: how many) and `status`, and returns the lists of matches if they are asked for, or
+// an array of their first atoms.
 // The caller's list must not change during the call: it keeps the strings alive.
 py::object substructure_list(const py::list& smiles, const Patterns& patterns, const py::array& which,
                              const py::array& low, const py::array& high, py::array rows, py::array status,
-                             bool list_atoms, int threads, bool binary) {
+                             bool list_atoms, int threads, bool binary, bool first_only) {
   const auto n = static_cast<Index>(smiles.size());
   const ScratchVector<SubstructureColumn> columns = columns_of(patterns, which, low, high);
   const auto width = static_cast<Index>(columns.size());
@@ -113,6 +128,7 @@ py::object substructure_list(const py::list& smiles, const Patterns& patterns, c
   batch.columns = width;
   batch.binary = binary;
   py::list all;
+  MatchedAtoms first;
   Index chunk = 256;
   for (Index start = 0; start < n; start += batch.molecules) {
     batch.molecules = std::min(n - start, chunk);
@@ -132,10 +148,12 @@ py::object substructure_list(const py::list& smiles, const Patterns& patterns, c
     const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     if (took < kShort) chunk = std::min(2 * chunk, kMostMolecules);
     if (took > kLong) chunk = std::max(chunk / 2, kFewestMolecules);
-    if (list_atoms) append_matches(batch, listed, all);
+    if (list_atoms && first_only) append_first_atoms(batch, listed, first);
+    if (list_atoms && !first_only) append_matches(batch, listed, all);
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
   }
   if (!list_atoms) return py::none();
+  if (first_only) return py::array_t<std::uint8_t>(static_cast<Index>(first.size()), first.data());
   return all;
 }
 
@@ -166,7 +184,7 @@ CATALASE_BINDING(substructure, m) {
       });
   m.def("substructure", &substructure_list, py::arg("smiles"), py::arg("patterns"), py::arg("which"), py::arg("low"),
         py::arg("high"), py::arg("rows"), py::arg("status"), py::arg("list_atoms"), py::arg("threads"),
-        py::arg("binary") = false);
+        py::arg("binary") = false, py::arg("first_only") = false);
 }
 
 }  // namespace catalase

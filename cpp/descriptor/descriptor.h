@@ -106,9 +106,18 @@ struct DescriptorPatterns {
   std::uint32_t acceptors, alerts;
 };
 
+// What RDKit holds of a molecule: its binary form, and the number there of each atom of the text.
+struct HeldMolecule {
+  const char* binary;
+  std::int64_t length;
+  const std::uint8_t* place;
+  std::int64_t atoms;
+};
+
 struct DescriptorBatch {
   const char* const* text;  // ASCII; nullptr if it is no text
   const std::int64_t* length;
+  const HeldMolecule* held;  // molecules that the texts must agree with, or nullptr
   Index molecules;
   const int* column;  // the numbers of the descriptors wanted; from kCount on, of the patterns that are counted
   Index columns;

@@ -11,6 +11,7 @@
 #include "descriptor/estate.h"
 #include "descriptor/polynomial.h"
 #include "descriptor/qed.h"
+#include "descriptor/same.h"
 #include "descriptor/spacial.h"
 #include "descriptor/stereo.h"
 #include "descriptor/surface.h"
@@ -107,6 +108,7 @@ struct DescriptorWork {
   double area[256], charge[256], state[256];
   double value[kDescriptors];
   std::uint16_t type[256], hydrogen[256];
+  HeldWork held;
   const NodeMemory *type_nodes, *counted_nodes, *qed_nodes;
   SetsSeen<1> small_seen;
   SetsSeen<4> large_seen;
@@ -299,12 +301,13 @@ Status match_patterns(const DescriptorBatch& batch, DescriptorWork& work, Descri
 }
 
 template <int W>
-Status compute(const DescriptorBatch& batch, DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs,
+Status compute(const DescriptorBatch& batch, Index i, DescriptorWork& work, DescriptorSets<W>& s, const Needs& needs,
                double* row) {
   const Status status = perceive(work, s, needs);
   if (status != kNative) return status;
   const Molecule& m = work.target.molecule;
   const Facts<W>& f = s.facts;
+  if (batch.held != nullptr && !is_same(m, f, s.rings, needs.rings, batch.held[i], work.held)) return kNotText;
   double* const value = work.value;
   const auto set = [&](Descriptor d, double v) { value[number(d)] = v; };
   const AtomCounts c = count_atoms(m, f);
@@ -453,7 +456,8 @@ Status read_and_compute(const DescriptorBatch& batch, Index i, DescriptorWork& w
   if (status == kNative) status = add_hydrogens(m);
   if (status != kNative) return status;
   if (m.atoms == 0) return kSize;  // RDKit has no value for some
-  return m.bonds() <= 64 ? compute(batch, work, work.small, needs, row) : compute(batch, work, work.large, needs, row);
+  return m.bonds() <= 64 ? compute(batch, i, work, work.small, needs, row)
+                         : compute(batch, i, work, work.large, needs, row);
 }
 
 void descriptor_rows(const DescriptorBatch& batch, Index begin, Index end) {

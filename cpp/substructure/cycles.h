@@ -27,11 +27,15 @@ struct Cycles {
     return set;
   }
 
-  // The number of sets of `n` atoms, or -1 if a search would meet more than `most` matches of a ring of `n`.
-  std::int32_t of_size(unsigned n, unsigned most) const {
+  // The number of sets of `n` atoms with one of `within`, or -1 if a search would meet more than `most` matches of a ring
+  // of `n`.
+  std::int32_t of_size(unsigned n, unsigned most, const Bits<W>& within) const {
     unsigned cycles = 0;
     std::int32_t sets = 0;
-    for (unsigned i = 0; i < count; ++i) cycles += size[i] == n, sets += size[i] == n && !repeated[i];
+    for (unsigned i = 0; i < count; ++i) {
+      cycles += size[i] == n;
+      sets += size[i] == n && !repeated[i] && (atoms[i] & within).any();
+    }
     return 2 * n * cycles > most ? -1 : sets;
   }
 };

@@ -35,9 +35,11 @@ struct MatchMemory {
   NodeSets<W>* node;        // those that are not eager: empty before a molecule, and after it
   u32* touched;             // the nodes of which something was learned
   u8* impossible;           // for each pattern, whether the screen excludes it
-  Bits<W> (*near)[64 * W];  // for each kind of bond and atom: the neighbours
-  bool* near_known;
+  Bits<W> (*near)[64 * W];  // for each state of a bond, then each kind of bonds, and atom: the neighbours
+  bool* near_known;         // for each kind
 };
+
+constexpr unsigned kBondStates = 8;
 
 // Blocks for what is remembered about the nodes and the kinds of bonds of a molecule.
 class NodeMemory {
@@ -47,7 +49,7 @@ class NodeMemory {
         large_(memory, std::size_t{q.nodes} + 1),
         touched_(memory, std::size_t{q.nodes} + 1),
         impossible_(memory, std::size_t{q.patterns} + 1),
-        near_(memory, std::size_t{q.bond_kinds} + 1),
+        near_(memory, std::size_t{q.bond_kinds} + kBondStates),
         flags_(memory, 256) {
     for (u32 n = 0; n < q.nodes; ++n) {
       small_.get()[n] = {Bits<1>::none(), Bits<1>::none()};
@@ -86,6 +88,7 @@ class Matcher {
     find_spans();
     evaluate_eager();
     screen();
+    sort_neighbours();
   }
 
   ~Matcher() { forget(); }
@@ -119,7 +122,15 @@ class Matcher {
   // Whether there is a match of a pattern that is possible.
   bool match(u32 pattern) {
     const Pattern& p = q_.pattern[pattern];
-    return search(p, evaluate(q_.step[p.search].node, all_));
+    return p.star || search(p, evaluate(q_.step[p.search].node, all_));
+  }
+
+  const Bits<W>& all() const { return all_; }
+
+  // The atoms for which the deciding node of a pattern holds.
+  Bits<W> centres(u32 pattern) {
+    start();
+    return evaluate(q_.pattern[pattern].centre, all_);
   }
 
   // The atoms of `within` for which the expression of a pattern's first atom holds.
@@ -147,7 +158,8 @@ class Matcher {
  private:
   // The least and the greatest value of each feature: most ranges, such as those of elements, lie beyond these.
   void find_spans() {
-    for (unsigned f = 0; f < kFeatures; ++f) {
+    for (u32 left = q_.features; left != 0; left &= left - 1) {
+      const auto f = static_cast<unsigned>(__builtin_ctz(left));
       const std::int16_t* value = t_.feature[f];
       std::int16_t low = kNoUpperEnd, high = -kNoUpperEnd;
       for (unsigned a = 0; a < m_.atoms; ++a) {
@@ -247,7 +259,9 @@ class Matcher {
   }
 
   __attribute__((noinline)) void learn(u32 node, const Bits<W>& missing) {
-    const Bits<W> holds = compute(q_.node[node], missing);
+    const AtomNode& n = q_.node[node];
+    const Bits<W> asked = n.op == AtomOp::kNeighbours ? all_ : missing;  // those cost no more for all atoms
+    const Bits<W> holds = compute(n, asked);
     NodeSets<W>& sets = memory_.node[node];
     if (sets.known.any()) {
       sets.holds = (sets.holds & sets.known) | holds;
@@ -255,7 +269,7 @@ class Matcher {
       sets.holds = holds;
       memory_.touched[touched_++] = node;
     }
-    sets.known |= missing;
+    sets.known |= asked;
   }
 
   Bits<W> compute(const AtomNode& n, const Bits<W>& within) {
@@ -284,26 +298,24 @@ class Matcher {
       case AtomOp::kNot:
         return within & ~evaluate(n.a, within);
       case AtomOp::kNeighbours:
-        return having_neighbours(n, within);
+        return having_neighbours(n) & within;
       default:
         return starts(q_.pattern[n.a], within);
     }
   }
 
-  // The atoms of `within` that have so many neighbours of a kind, found from the side that has fewer atoms.
-  Bits<W> having_neighbours(const AtomNode& n, const Bits<W>& within) {
+  // The atoms that have so many neighbours of a kind: at_least[k] are those with k + 1 among the neighbours so far.
+  Bits<W> having_neighbours(const AtomNode& n) {
     const Bits<W> neighbours = evaluate(n.a, all_);
-    Bits<W> set = Bits<W>::none();
-    if (!neighbours.any()) return set;
-    if (n.low == 1 && neighbours.count() < within.count()) {
-      for_each(neighbours, [&](unsigned b) { set |= near(n.b, b); });
-      return set & within;
-    }
-    for_each(within, [&](unsigned a) {
-      const Bits<W> found = near(n.b, a) & neighbours;
-      if (n.low == 1 ? found.any() : found.count() >= n.low) set.set(a);
+    if (!neighbours.any() || n.low > static_cast<int>(kMaxDegree)) return Bits<W>::none();
+    const Bits<W>* row = near(n.b);
+    Bits<W> at_least[kMaxDegree];
+    for (int k = 0; k < n.low; ++k) at_least[k] = Bits<W>::none();
+    for_each(neighbours, [&](unsigned b) {
+      for (int k = n.low - 1; k > 0; --k) at_least[k] |= at_least[k - 1] & row[b];
+      at_least[0] |= row[b];
     });
-    return set;
+    return at_least[n.low - 1];
   }
 
   // The atoms of `within` at which a recursive query starts.
@@ -313,13 +325,15 @@ class Matcher {
     if (p.atoms > m_.atoms) return Bits<W>::none();
     if (p.any_ring && cycles_ != nullptr) {
       const Cycles<W>* cycles = cycles_->get();
-      if (cycles != nullptr && cycles->of_size(p.ring, kMaxMatches) >= 0) return cycles->atoms_of_size(p.ring) & within;
+      if (cycles != nullptr && cycles->of_size(p.ring, kMaxMatches, all_) >= 0)
+        return cycles->atoms_of_size(p.ring) & first;
     }
     Bits<W> set = Bits<W>::none();
     if (may_reach_limit(p)) {
       enumerate(p, [&](const u8* atom, const Bits<W>&) { set.set(atom[0]); });
       return set & within;
     }
+    if (p.star) return first;
     for_each(first, [&](unsigned a) {
       if (search(p, Bits<W>::one(a))) set.set(a);
     });
@@ -342,41 +356,83 @@ class Matcher {
     return bound > kMaxMatches;
   }
 
-  const Bits<W>& near(unsigned kind, unsigned atom) {
+  const Bits<W>* near(unsigned kind) {
     if (__builtin_expect(!memory_.near_known[kind], 0)) find_near(kind);
-    return memory_.near[kind][atom];
+    return memory_.near[kBondStates + kind];
+  }
+  const Bits<W>& near(unsigned kind, unsigned atom) { return near(kind)[atom]; }
+
+  // The neighbours of each atom by bonds of each state that there is.
+  void sort_neighbours() {
+    for (unsigned a = 0; a < m_.atoms; ++a) {
+      for (unsigned i = 0; i < m_.atom[a].degree; ++i) {
+        const unsigned state = t_.bond_state[m_.bond[a][i]];
+        Bits<W>* row = memory_.near[state];
+        if ((states_ >> state & 1) == 0) {
+          states_ |= 1u << state;
+          for (unsigned c = 0; c < m_.atoms; ++c) row[c] = Bits<W>::none();
+        }
+        row[a].set(m_.neighbour[a][i]);
+      }
+    }
   }
 
   __attribute__((noinline)) void find_near(unsigned kind) {
     memory_.near_known[kind] = true;
-    const unsigned states = q_.bonds[kind];
-    Bits<W>* row = memory_.near[kind];
-    for (unsigned a = 0; a < m_.atoms; ++a) {
-      Bits<W> set = Bits<W>::none();
-      for (unsigned i = 0; i < m_.atom[a].degree; ++i) {
-        if ((states >> t_.bond_state[m_.bond[a][i]] & 1) != 0) set.set(m_.neighbour[a][i]);
-      }
-      row[a] = set;
+    Bits<W>* row = memory_.near[kBondStates + kind];
+    for (unsigned a = 0; a < m_.atoms; ++a) row[a] = Bits<W>::none();
+    for (unsigned states = q_.bonds[kind] & states_; states != 0; states &= states - 1) {
+      const Bits<W>* part = memory_.near[__builtin_ctz(states)];
+      for (unsigned a = 0; a < m_.atoms; ++a) row[a] |= part[a];
+    }
+  }
+
+  // The steps of a plan, for one search.
+  struct Step {
+    Bits<W> holds;  // all atoms if its node is evaluated where it is asked for
+    const Bits<W>* near;
+    const PlanStep* plan;
+    u8 from, more;  // of the first link; and of the others
+    bool lazy;
+  };
+
+  void prepare(const Pattern& p, const PlanStep* plan, Step* steps) {
+    for (unsigned k = 1; k < p.atoms; ++k) {
+      const NodeSets<W>& sets = memory_.node[plan[k].node];
+      Step& step = steps[k];
+      step.lazy = !(sets.known == all_);
+      step.holds = step.lazy ? all_ : sets.holds;
+      step.plan = plan + k;
+      step.near = nullptr;
+      step.more = 0;
+      if (plan[k].links == 0) continue;
+      const PlanLink link = q_.link[plan[k].first_link];
+      step.near = near(link.bond);
+      step.from = link.step;
+      step.more = static_cast<u8>(plan[k].links - 1);
     }
   }
 
   // The atoms that a step may take, given those of the earlier steps.
-  Bits<W> candidates(const PlanStep& step, const u8* placed, const Bits<W>& used) {
-    Bits<W> set = all_ & ~used;
-    for (unsigned i = 0; i < step.links; ++i) {
-      const PlanLink link = q_.link[step.first_link + i];
+  Bits<W> candidates(const Step& step, const u8* placed, const Bits<W>& used) {
+    Bits<W> set = step.holds & ~used;
+    if (step.near != nullptr) set &= step.near[placed[step.from]];
+    for (unsigned i = 1; i <= step.more; ++i) {
+      const PlanLink link = q_.link[step.plan->first_link + i];
       set &= near(link.bond, placed[link.step]);
     }
-    return set.any() ? evaluate(step.node, set) : set;
+    return step.lazy && set.any() ? evaluate(step.plan->node, set) : set;
   }
 
   // Whether there is a match whose first atom in the search plan is one of `first`.
-  bool search(const Pattern& p, const Bits<W>& first) {
-    const PlanStep* steps = q_.step + p.search;
-    if (p.atoms == 1) return first.any();
+  __attribute__((noinline)) bool search(const Pattern& p, const Bits<W>& first) {
+    if (p.atoms == 1 || !first.any()) return first.any();
+    Step steps[kMaxQueryAtoms];
+    prepare(p, q_.step + p.search, steps);
     Bits<W> left[kMaxQueryAtoms];
     u8 placed[kMaxQueryAtoms];
     Bits<W> used = Bits<W>::none();
+    const unsigned last = p.atoms - 1;
     left[0] = first;
     for (unsigned k = 0;;) {
       if (!left[k].any()) {
@@ -394,22 +450,24 @@ class Matcher {
         used.clear(atom);
         continue;
       }
-      if (k + 2 == p.atoms) return true;
+      if (k + 1 == last) return true;
       left[++k] = next;
     }
   }
 
   template <class F>
-  void enumerate(const Pattern& p, F&& found) {
-    const PlanStep* steps = q_.step + p.list;
+  __attribute__((noinline)) void enumerate(const Pattern& p, F&& found) {
+    const PlanStep* plan = q_.step + p.list;
+    Step steps[kMaxQueryAtoms];
+    prepare(p, plan, steps);
     Bits<W> left[kMaxQueryAtoms];
     u8 placed[kMaxQueryAtoms], slot[kMaxQueryAtoms], match[kMaxQueryAtoms];
     Bits<W> used = Bits<W>::none();
     unsigned matches = 0;
-    left[0] = evaluate(steps[0].node, all_);
+    left[0] = evaluate(plan[0].node, all_);
     slot[0] = 0;
     for (unsigned k = 0;;) {
-      const int atom = take(steps[k], placed, left[k], slot[k]);
+      const int atom = take(plan[k], placed, left[k], slot[k]);
       if (atom < 0) {
         if (k == 0) return;
         used.clear(placed[--k]);
@@ -417,7 +475,7 @@ class Matcher {
       }
       if (--steps_ < 0) return;
       placed[k] = static_cast<u8>(atom);
-      match[steps[k].atom] = static_cast<u8>(atom);
+      match[plan[k].atom] = static_cast<u8>(atom);
       if (k + 1 == p.atoms) {
         if (++matches > kMaxMatches) {
           too_many_ = true;
@@ -462,8 +520,8 @@ class Matcher {
   const Molecule& m_;
   MatchMemory<W> memory_;
   Bits<W> all_;
-  LazyCycles<W>* cycles_;  // null: rings are searched
-  unsigned widest_ = 0;
+  LazyCycles<W>* cycles_;             // null: rings are searched
+  unsigned widest_ = 0, states_ = 0;  // of bonds, as a set
   std::int16_t low_[kFeatures], high_[kFeatures];
   u32 touched_ = 0;
   std::int64_t steps_ = 0;
@@ -475,8 +533,7 @@ template <int W>
 class SetsSeen {
  public:
   void clear() {
-    if (count_ != 0) __builtin_memset(slot_, 0, sizeof(slot_));
-    count_ = 0;
+    while (count_ != 0) slot_[place_[--count_]] = 0;
   }
   bool add(const Bits<W>& set) {
     u64 h = 0;
@@ -486,6 +543,7 @@ class SetsSeen {
       if (set_[slot_[at] - 1] == set) return false;
     }
     set_[count_] = set;
+    place_[count_] = static_cast<std::uint16_t>(at);
     slot_[at] = static_cast<std::uint16_t>(++count_);
     return true;
   }
@@ -493,7 +551,7 @@ class SetsSeen {
 
  private:
   static constexpr unsigned kSlots = 2048;
-  std::uint16_t slot_[kSlots] = {};
+  std::uint16_t slot_[kSlots] = {}, place_[kMaxMatches];
   Bits<W> set_[kMaxMatches];
   unsigned count_ = 0;
 };

@@ -71,8 +71,9 @@ struct PlanStep {
   std::uint8_t links, atom;
 };
 
-// A node that so many atoms of a pattern have. A pattern's needs are the expressions of its atoms that are not screened,
-// then all of them together with their neighbours in the pattern; of each, the rarest comes first.
+// A node that so many atoms of a pattern have. A pattern's needs are the expressions of its atoms, then all of them
+// together with their neighbours in the pattern, those only that the screen does not have; of each, the rarest comes
+// first. A star needs its centre with its neighbours, and nothing else.
 struct PatternNeed {
   std::uint32_t node, times;
 };
@@ -82,7 +83,9 @@ struct Pattern {
   std::uint32_t first_need, needs;
   std::uint8_t atoms;
   std::uint8_t ring;      // the number of atoms of its only ring, or 0
-  bool any_ring;          // it is that ring, of atoms of any kind
+  bool any_ring;          // it is that ring, of atoms of any kind but for one
+  bool star;              // it matches at each atom where `centre` holds, the first one's if it is rooted
+  std::uint32_t centre;   // if star or any_ring: the node that decides
   std::uint32_t relaxed;  // if ring_counts: a pattern that matches wherever this one might, whatever those numbers are
   bool ring_counts;       // it asks about the number of smallest rings, or their sizes other than the smallest
   bool parts;             // it is not connected

@@ -18,6 +18,7 @@ struct QueryGraph {
   unsigned atoms = 0;
   std::uint8_t ring = 0;  // see Pattern
   bool any_ring = false;
+  std::uint32_t ring_node = 0;  // if any_ring: that of its only atom that is not any
   std::uint32_t node[kMaxQueryAtoms];
   std::uint8_t degree[kMaxQueryAtoms];
   QueryLink link[kMaxQueryAtoms][kMaxQueryAtoms];
@@ -28,7 +29,8 @@ namespace {
 constexpr int kMaxNesting = 12;  // of recursive queries
 constexpr int kMaxTerms = 256;   // of one atom's expression
 constexpr int kMaxRingNumber = 100;
-constexpr int kUsualRing = 6;  // atoms: larger ring systems are rare enough to be asked for
+constexpr int kUsualRing = 6;         // atoms: larger ring systems are rare enough to be asked for
+constexpr unsigned kMaxStarRays = 8;  // neighbours of a star's centre
 
 // The shares of atoms in drug-like molecules, roughly; they only decide the order of a search.
 float share_of(Feature feature, int low, int high) {
@@ -111,8 +113,69 @@ std::uint32_t QuerySet::both(std::uint32_t a, std::uint32_t b) {
   return node_of({AtomOp::kAnd, Feature::kElement, 0, 0, a, b}, share_[a] * share_[b]);
 }
 
-// A node that holds for an atom of the pattern only if its neighbours can be placed too.
-std::uint32_t QuerySet::with_neighbours(const QueryGraph& graph, unsigned atom) {
+// The values of a feature that atoms in a range of another may have: a type says which element, and whether aromatic.
+struct Span {
+  int low, high;
+};
+Span span_of(const AtomNode& n, Feature feature) {
+  if (n.feature == feature) return {n.low, n.high};
+  if (n.feature == Feature::kType && n.low == n.high) {
+    if (feature == Feature::kElement) return {n.low & 255, n.low & 255};
+    if (feature == Feature::kAromatic) return {n.low >> 8, n.low >> 8};
+  }
+  return {-kNoUpperEnd, kNoUpperEnd};
+}
+
+// Whether each atom with x has y, as far as the expressions say.
+bool QuerySet::implies(std::uint32_t x, std::uint32_t y) const {
+  const AtomNode &p = nodes_[x], &q = nodes_[y];
+  if (x == y || q.op == AtomOp::kAny) return true;
+  if (p.op == AtomOp::kOr) return implies(p.a, y) && implies(p.b, y);
+  if (q.op == AtomOp::kAnd) return implies(x, q.a) && implies(x, q.b);
+  if (p.op == AtomOp::kAnd) return implies(p.a, y) || implies(p.b, y);
+  if (q.op == AtomOp::kOr) return implies(x, q.a) || implies(x, q.b);
+  if (q.op == AtomOp::kNot) return p.op == AtomOp::kNot ? implies(q.a, p.a) : excludes(x, q.a);
+  if (p.op != AtomOp::kRange || q.op != AtomOp::kRange) return false;
+  const Span span = span_of(p, q.feature);
+  return span.low >= q.low && span.high <= q.high;
+}
+
+// Whether no atom has both, as far as the expressions say.
+bool QuerySet::excludes(std::uint32_t x, std::uint32_t y) const {
+  const AtomNode &p = nodes_[x], &q = nodes_[y];
+  if (p.op == AtomOp::kOr) return excludes(p.a, y) && excludes(p.b, y);
+  if (q.op == AtomOp::kOr) return excludes(x, q.a) && excludes(x, q.b);
+  if (p.op == AtomOp::kAnd) return excludes(p.a, y) || excludes(p.b, y);
+  if (q.op == AtomOp::kAnd) return excludes(x, q.a) || excludes(x, q.b);
+  if (p.op == AtomOp::kNot) return implies(y, p.a);
+  if (q.op == AtomOp::kNot) return implies(x, q.a);
+  if (p.op != AtomOp::kRange || q.op != AtomOp::kRange) return false;
+  const bool typed = p.feature == Feature::kType;
+  const AtomNode& to = typed ? q : p;
+  const Span span = span_of(typed ? p : q, to.feature);
+  return span.high < to.low || span.low > to.high;
+}
+
+// Whether what may be placed at a bond to x may be placed at y too.
+bool QuerySet::is_among(const QueryLink& x, const QueryLink& y, const QueryGraph& graph) const {
+  return (bonds_[x.bond] & ~bonds_[y.bond]) == 0 && implies(graph.node[x.atom], graph.node[y.atom]);
+}
+
+// A node that holds for atoms with at least so many such neighbours.
+std::uint32_t QuerySet::neighbours(std::uint32_t node, std::uint8_t bond, std::int16_t times) {
+  const float share = std::min(0.7f, 2 * share_[node]);
+  const std::uint8_t states = bonds_[bond];
+  if (nodes_[node].op == AtomOp::kAny && (states == kAnyBond || states == kRingBond)) {
+    const Feature count = states == kAnyBond ? Feature::kDegree : Feature::kRingBonds;
+    return node_of({AtomOp::kRange, count, times, kNoUpperEnd, 0, 0}, share);
+  }
+  return node_of({AtomOp::kNeighbours, Feature::kElement, times, 0, node, bond}, share);
+}
+
+// A node that holds for an atom of the pattern only if its neighbours can be placed too; they can be placed together
+// wherever it holds unless `decides` becomes false. Each kind of neighbours needs as many as there are of it and of the
+// kinds among it, and that is enough where no two kinds overlap otherwise (Hall's theorem).
+std::uint32_t QuerySet::with_neighbours(const QueryGraph& graph, unsigned atom, bool* decides) {
   std::uint32_t node = graph.node[atom];
   for (unsigned i = 0; i < graph.degree[atom]; ++i) {
     const QueryLink link = graph.link[atom][i];
@@ -120,17 +183,30 @@ std::uint32_t QuerySet::with_neighbours(const QueryGraph& graph, unsigned atom) 
     bool first = true;
     for (unsigned j = 0; j < graph.degree[atom]; ++j) {
       const QueryLink other = graph.link[atom][j];
-      if (other.bond != link.bond || graph.node[other.atom] != graph.node[link.atom]) continue;
-      first = first && j >= i;
-      ++times;
+      const bool same = other.bond == link.bond && graph.node[other.atom] == graph.node[link.atom];
+      const bool among = same || is_among(other, link, graph);
+      first = first && (!same || j >= i);
+      times += among;
+      if (decides == nullptr || among || is_among(link, other, graph)) continue;
+      *decides = *decides && ((bonds_[link.bond] & bonds_[other.bond]) == 0 ||
+                              excludes(graph.node[link.atom], graph.node[other.atom]));
     }
-    if (!first) continue;
-    const std::uint32_t neighbour = graph.node[link.atom];
-    const float share = 2 * share_[neighbour];
-    node = both(node, node_of({AtomOp::kNeighbours, Feature::kElement, times, 0, neighbour, link.bond},
-                              share < 0.7f ? share : 0.7f));
+    if (first) node = both(node, neighbours(graph.node[link.atom], link.bond, times));
   }
   return node;
+}
+
+// The centre with its neighbours of a pattern that is one atom, or one with all others around it, if that decides.
+std::uint32_t QuerySet::centre_of_star(const QueryGraph& graph, bool rooted, bool& star) {
+  unsigned centre = 0;
+  for (unsigned a = 1; a < graph.atoms && !rooted; ++a) {
+    const bool wider = graph.degree[a] > graph.degree[centre];
+    const bool rarer = share_[graph.node[a]] < share_[graph.node[centre]];
+    if (wider || (graph.degree[a] == graph.degree[centre] && rarer)) centre = a;
+  }
+  star = graph.degree[centre] + 1u == graph.atoms && graph.degree[centre] <= kMaxStarRays;
+  for (unsigned a = 0; a < graph.atoms; ++a) star = star && (a == centre || graph.degree[a] == 1);
+  return star ? with_neighbours(graph, centre, &star) : 0;
 }
 
 // Adds a node to the needs from `first` on, which are sorted.
@@ -279,11 +355,11 @@ bool QuerySet::is_same_pattern(const Pattern& x, const Pattern& y) const {
 }
 
 // Appends the steps of a plan. The links of a step are in the order of its atom's bonds.
-void QuerySet::add_plan(const QueryGraph& graph, const std::uint8_t* order, std::uint32_t first_node) {
+void QuerySet::add_plan(const QueryGraph& graph, const std::uint8_t* order, const std::uint32_t* node) {
   std::uint8_t step_of[kMaxQueryAtoms];
   for (unsigned k = 0; k < graph.atoms; ++k) {
     const std::uint8_t atom = order[k];
-    PlanStep step{k == 0 ? first_node : graph.node[atom], static_cast<std::uint32_t>(links_.size()), 0, atom};
+    PlanStep step{node[atom], static_cast<std::uint32_t>(links_.size()), 0, atom};
     for (unsigned i = 0; i < graph.degree[atom]; ++i) {
       const QueryLink link = graph.link[atom][i];
       for (unsigned j = 0; j < k; ++j) {
@@ -328,7 +404,7 @@ std::uint32_t QuerySet::add_pattern(const QueryGraph& graph, bool rooted) {
   }
   pattern.list = static_cast<std::uint32_t>(steps_.size());
   const std::size_t links = links_.size();
-  add_plan(graph, order, graph.node[order[0]]);
+  add_plan(graph, order, graph.node);
   const std::size_t known = patterns_.size();
   const std::uint32_t number = find_or_make(
       pattern_slots_, known, hash_of_pattern(pattern), [&](std::size_t i) { return hash_of_pattern(patterns_[i]); },
@@ -358,21 +434,37 @@ std::uint32_t QuerySet::add_pattern(const QueryGraph& graph, bool rooted) {
     order[k] = static_cast<std::uint8_t>(next);
   }
   pattern.search = static_cast<std::uint32_t>(steps_.size());
-  add_plan(graph, order, with_neighbours(graph, order[0]));
+  pattern.centre = centre_of_star(graph, rooted, pattern.star);
+  if (graph.any_ring) pattern.centre = graph.ring_node;
+  std::uint32_t refined[kMaxQueryAtoms];
+  for (unsigned a = 0; a < graph.atoms; ++a) {
+    // What a recursive query finds out about other atoms than its first is not asked for often enough.
+    refined[a] = rooted && a != order[0] ? graph.node[a] : with_neighbours(graph, a);
+  }
+  add_plan(graph, order, refined);
 
   pattern.first_need = static_cast<std::uint32_t>(needs_.size());
   first_screen_.resize(patterns_.size());
   first_screen_[number] = static_cast<std::uint32_t>(screens_.size());
-  for (unsigned k = 0; k < graph.atoms; ++k) {
-    const std::uint32_t node = graph.node[k];
+  const auto need = [&](std::uint32_t node, std::size_t first) {
     if (is_eager(node)) {
       add_need(screens_, node, first_screen_[number]);
     } else {
-      add_need(needs_, node, pattern.first_need);
+      add_need(needs_, node, first);
+    }
+  };
+  if (pattern.star) {
+    need(pattern.centre, pattern.first_need);
+    for (unsigned a = 0; a < graph.atoms && graph.atoms > 1; ++a) {
+      if (is_eager(graph.node[a])) need(graph.node[a], 0);
+    }
+  } else {
+    for (unsigned a = 0; a < graph.atoms; ++a) need(graph.node[a], pattern.first_need);
+    const std::size_t rest = needs_.size();
+    for (unsigned a = 0; a < graph.atoms; ++a) {
+      if (refined[a] != graph.node[a]) need(refined[a], rest);
     }
   }
-  const std::size_t refined = needs_.size();
-  for (unsigned k = 0; k < graph.atoms && graph.atoms > 1; ++k) add_need(needs_, with_neighbours(graph, k), refined);
   pattern.needs = static_cast<std::uint32_t>(needs_.size()) - pattern.first_need;
 
   // Whether a node below asks about smallest rings.
@@ -391,6 +483,7 @@ std::uint32_t QuerySet::add_pattern(const QueryGraph& graph, bool rooted) {
     const Scratch<QueryGraph> room(1);
     QueryGraph& copy = *new (room.get()) QueryGraph(graph);
     for (unsigned a = 0; a < graph.atoms; ++a) copy.node[a] = relaxed(graph.node[a]);
+    copy.ring_node = relaxed(graph.ring_node);
     patterns_[number].relaxed = add_pattern(copy, rooted);
   }
   return number;
@@ -551,12 +644,12 @@ class SmartsReader {
         if (closures[i].number == number) link(graph, closures[i].a, closures[i].b, closures[i].states);
       }
     }
-    if (closed != 0) narrow_rings(graph, closed == 1);
+    if (closed != 0) narrow_rings(graph, closed == 1, nesting > 0);
     return true;
   }
 
   // What a ring of the pattern asks of its image: bonds in rings, and as many atoms in one ring system.
-  void narrow_rings(QueryGraph& graph, bool is_only) {
+  void narrow_rings(QueryGraph& graph, bool is_only, bool rooted) {
     std::uint64_t ring[kMaxQueryAtoms] = {};  // neighbours by bonds in rings
     for (unsigned a = 0; a < graph.atoms; ++a) {
       for (unsigned i = 0; i < graph.degree[a]; ++i) {
@@ -575,9 +668,14 @@ class SmartsReader {
     }
     const AtomNode in_ring{AtomOp::kRange, Feature::kRingBonds, 1, kNoUpperEnd, 0, 0};
     graph.any_ring = std::popcount(reached(ring, 0)) == static_cast<int>(graph.atoms);
+    graph.ring_node = any();
     for (unsigned a = 0; a < graph.atoms; ++a) {
       const AtomNode& node = set_.nodes_[graph.node[a]];
-      graph.any_ring = graph.any_ring && graph.degree[a] == 2 && (node.op == AtomOp::kAny || is_equal(node, in_ring));
+      const bool is_any = node.op == AtomOp::kAny || is_equal(node, in_ring);
+      // The one that is not any atom is the first in a recursive query.
+      const bool may_be_other = set_.nodes_[graph.ring_node].op == AtomOp::kAny && (a == 0 || !rooted);
+      if (!is_any) graph.ring_node = graph.node[a];
+      graph.any_ring = graph.any_ring && graph.degree[a] == 2 && (is_any || may_be_other);
       for (unsigned i = 0; i < graph.degree[a]; ++i) {
         graph.any_ring = graph.any_ring && set_.bonds_[graph.link[a][i].bond] == kRingBond;
       }

@@ -31,7 +31,12 @@ class QuerySet {
   friend class SmartsReader;
   std::uint32_t node_of(const AtomNode& node, float share);
   std::uint32_t both(std::uint32_t a, std::uint32_t b);
-  std::uint32_t with_neighbours(const struct QueryGraph& graph, unsigned atom);
+  bool implies(std::uint32_t x, std::uint32_t y) const;
+  bool excludes(std::uint32_t x, std::uint32_t y) const;
+  bool is_among(const struct QueryLink& x, const struct QueryLink& y, const struct QueryGraph& graph) const;
+  std::uint32_t neighbours(std::uint32_t node, std::uint8_t bond, std::int16_t times);
+  std::uint32_t with_neighbours(const struct QueryGraph& graph, unsigned atom, bool* decides = nullptr);
+  std::uint32_t centre_of_star(const struct QueryGraph& graph, bool rooted, bool& star);
   void add_need(ScratchVector<PatternNeed>& needs, std::uint32_t node, std::size_t first) const;
   bool is_eager(std::uint32_t node) const;
   std::uint32_t relaxed(std::uint32_t node);
@@ -39,7 +44,7 @@ class QuerySet {
   std::uint32_t add_pattern(const struct QueryGraph& graph, bool rooted);
   std::uint64_t hash_of_pattern(const Pattern& pattern) const;
   bool is_same_pattern(const Pattern& x, const Pattern& y) const;
-  void add_plan(const struct QueryGraph& graph, const std::uint8_t* order, std::uint32_t first_node);
+  void add_plan(const struct QueryGraph& graph, const std::uint8_t* order, const std::uint32_t* node);
 
   ScratchVector<AtomNode> nodes_;
   ScratchVector<float> share_;  // of a library's atoms that a node may match: a guess

@@ -91,15 +91,18 @@ Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSp
       continue;
     }
     const Pattern& pattern = q.pattern[column.pattern];
-    if (pattern.any_ring || (pattern.ring != 0 && cycles.asked())) {
+    const bool exact = !pattern.ring_counts || t.rings_counted;
+    const bool any_ring = pattern.any_ring && exact;
+    if (any_ring || (pattern.ring != 0 && cycles.asked())) {
       const Cycles<W>* known = cycles.get();
-      const std::int32_t rings = known != nullptr ? known->of_size(pattern.ring, kMaxMatches) : -1;
-      if (rings == 0 || (rings > 0 && pattern.any_ring && batch.emit == nullptr)) {
+      const Bits<W> within = any_ring ? matcher.centres(column.pattern) : matcher.all();
+      const bool done = !any_ring || matcher.outcome() == Outcome::kDone;
+      const std::int32_t rings = known != nullptr && done ? known->of_size(pattern.ring, kMaxMatches, within) : -1;
+      if (rings == 0 || (rings > 0 && any_ring && batch.emit == nullptr)) {
         write_entry(batch, entry, column, rings, Outcome::kDone);
         continue;
       }
     }
-    const bool exact = !pattern.ring_counts || t.rings_counted;
     const u32 searched = exact ? column.pattern : pattern.relaxed;
     const bool possible = matcher.is_possible(searched);
     if (!possible && column.low > 0 && matcher.outcome() == Outcome::kDone) continue;
@@ -130,7 +133,7 @@ Status match_molecule(const SubstructureBatch& batch, SearchWork& work, SearchSp
 Status read_target(const SubstructureBatch& batch, Target& t, Index i) {
   const char *text = batch.text[i], *end = text + batch.length[i];
   if (text == nullptr) return kNotText;
-  if (batch.binary) return read_binary_target(text, batch.length[i], t);
+  if (batch.binary) return read_binary_target(text, batch.length[i], batch.tables, t);
   const auto is_space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
   while (text != end && is_space(*text)) ++text;
   while (text != end && is_space(end[-1])) --end;

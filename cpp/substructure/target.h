@@ -142,10 +142,9 @@ void note_hybrids(Target& t, const Facts<W>& f) {
   }
 }
 
-// Everything else; kAromatic is known, and kIsotope, kValence, kHybridization and the numbers of rings as far as they
-// are asked for.
+// Everything else that is asked for; kAromatic is known, and kIsotope, kValence, kHybridization and the numbers of rings.
 template <int W>
-void describe_atoms(Target& t, const Bits<W>& ring_bonds_of_all) {
+void describe_atoms(Target& t, const QueryTables& q, const Bits<W>& ring_bonds_of_all) {
   const Molecule& m = t.molecule;
   for (unsigned b = 0; b < m.bonds(); ++b) {
     t.bond_state[b] = m.order[b] == 0 ? u8{255} : static_cast<u8>(m.order[b] - 1 + (ring_bonds_of_all.test(b) ? 4 : 0));
@@ -176,7 +175,7 @@ void describe_atoms(Target& t, const Bits<W>& ring_bonds_of_all) {
     put(Feature::kHeteroNeighbours, hetero);
     put(Feature::kAliphaticHeteroNeighbours, aliphatic);
   }
-  find_ring_systems(t, ring_bonds_of_all);
+  if (uses(q, Feature::kRingSystem)) find_ring_systems(t, ring_bonds_of_all);
 }
 
 // The same for a molecule that was read here: aromatic are the atoms of aromatic bonds.
@@ -190,7 +189,7 @@ void describe_atoms(Target& t, const QueryTables& q, Rings<W>& rings) {
     values(t, Feature::kAromatic)[a] = aromatic;
     values(t, Feature::kIsotope)[a] = 0;
   }
-  describe_atoms(t, rings.bonds);
+  describe_atoms(t, q, rings.bonds);
 }
 
 // Rings, Kekule form, aromaticity, and the numbers of all atoms.
@@ -240,7 +239,7 @@ inline bool are_all_ring_bonds(const Molecule& m, const Bits<4>& ring_bonds) {
 }
 
 // The molecule of RDKit's binary form, with the valences and rings that RDKit has computed.
-inline Status read_binary_target(const char* data, std::int64_t length, Target& t) {
+inline Status read_binary_target(const char* data, std::int64_t length, const QueryTables& q, Target& t) {
   Molecule& m = t.molecule;
   BinaryDetails details;
   clear_rings(details);
@@ -260,7 +259,7 @@ inline Status read_binary_target(const char* data, std::int64_t length, Target& 
     values(t, Feature::kSmallestRing)[a] = details.smallest_ring[a];
     t.ring_sizes[a] = details.ring_sizes[a];
   }
-  describe_atoms(t, details.ring_bonds);
+  describe_atoms(t, q, details.ring_bonds);
   return kNative;
 }
 

@@ -201,6 +201,7 @@ def descriptors(
     rows: NDArray[Any],
     status: NDArray[Any],
     threads: int,
+    held: list[Any] | None = None,
 ) -> None: ...
 def dropout(
     x: NDArray[Any], y: NDArray[Any], seed: int, layer: int, step: int, threshold: int, scale: float, kept: Any
@@ -415,6 +416,7 @@ def substructure(
     list_atoms: bool,
     threads: int,
     binary: bool = False,
+    first_only: bool = False,
 ) -> Any: ...
 def tanimoto(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any]) -> None: ...
 def tanimoto_counts(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any]) -> Any: ...

@@ -234,6 +234,55 @@ def test_molecules_of_rdkit_are_read_and_not_changed():
         assert np.allclose(row, [FUNCTIONS[name](molecule) for name in NATIVE], rtol=1e-12)
 
 
+def held_differently(molecule):
+    """The molecule in forms that are what their SMILES say, and in forms that are not."""
+    order = np.random.default_rng(3).permutation(molecule.GetNumAtoms()).tolist()
+    same = [molecule, Chem.RenumberAtoms(molecule, order), Chem.MolFromMolBlock(Chem.MolToMolBlock(molecule))]
+    noted = Chem.Mol(molecule)  # without notes of possible centres
+    Chem.AssignStereochemistry(noted, cleanIt=True, force=True)
+    same.append(noted)
+    kekulized, edited, fast = Chem.Mol(molecule), Chem.RWMol(molecule), Chem.Mol(molecule)
+    Chem.Kekulize(kekulized, clearAromaticFlags=True)
+    edited.GetAtomWithIdx(0).SetFormalCharge(1)
+    edited.GetAtomWithIdx(0).SetHybridization(Chem.HybridizationType.SP)
+    fast.ClearComputedProps()
+    Chem.FastFindRings(fast)
+    fast.UpdatePropertyCache(strict=False)
+    Chem.AssignStereochemistry(fast, force=True, flagPossibleStereoCenters=True)
+    return same, [Chem.AddHs(molecule), kekulized, edited.GetMol(), fast]
+
+
+def test_molecules_of_rdkit_have_its_values_in_any_form():
+    smiles = [
+        *MOLECULES,
+        *TRAPS[::3],
+        "C/C=C/C(O)F",
+        "[2H]C",
+        "*C",
+        "C->[Fe]",
+        "c1ccc2c(c1)Cc1ccccc1-2",
+        "C1CC2CC1CC2C",
+        "C1C2C3C1C23",
+        "C[C@H]1C(=O)O[C@@H]2CCN3CC=C(COC(=O)[C@](C)(O)[C@]1(C)O)[C@H]23",
+    ]
+    forms = [form for _, molecule in readable(smiles) for part in held_differently(molecule) for form in part if form]
+    names = [name for name in NATIVE if not name.startswith("fr_")]
+    with rdBase.BlockLogs(), np.errstate(all="ignore"):
+        right = np.array([[rdkit_value(name, Chem.Mol(form)) for name in names] for form in forms])
+    assert np.allclose(ct.ops.descriptors(forms, names=names), right, rtol=1e-9, atol=1e-12, equal_nan=True)
+
+
+def test_molecules_of_rdkit_are_read_natively_if_they_are_what_their_smiles_say():
+    text = "C[C@H](N)c1ccc2c(c1)CC(=O)N2/C=C/Cl"
+    same, others = held_differently(Chem.MolFromSmiles(text))
+    names = [name for name in NATIVE if "StereoCenters" not in name]
+    for form in same:
+        values, report = ct.ops.descriptors([form, text], names=names, return_report=True)
+        assert report.counts["native"] == 2 and np.allclose(values[0], values[1], rtol=1e-12)
+    assert np.array_equal(*ct.ops.descriptors([same[0], text]))
+    assert ct.ops.descriptors(others[:3], return_report=True)[1].counts["rdkit"] == 3
+
+
 def test_wrong_settings_are_refused():
     with pytest.raises(TypeError, match="wrap it in"):
         ct.ops.descriptors("CCO")

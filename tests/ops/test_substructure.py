@@ -165,6 +165,23 @@ def test_random_patterns(seed):
     assert_equal_to_rdkit(rng.sample(BLOCK, 60), patterns)
 
 
+def test_stars_whose_rays_overlap_include_or_exclude_each_other():
+    rays = ["~*", "@*", "=*", "~[#6]", "-C", ":c", "~[!#6;!#1]", "~[N,O]", "~[!#6]", "~[CH3]", "~[C;H2,H3]", "~[$(C=O)]", "~[$([R]~1~[R]~[R]~1)]"]  # fmt: skip
+    rng = random.Random(7)
+    stars = []
+    for centre in ["*", "[#6]", "[!#6;!#1]", "[R]", "N", "[$(C~O)]"]:
+        for size in (1, 2, 3, 4):
+            *branches, last = [rng.choice(rays) for _ in range(size)]
+            stars.append(centre + "".join(f"({ray})" for ray in branches) + last)
+            stars.append(f"[$({stars[-1]})]~*")
+    assert_equal_to_rdkit(BLOCK, stars)
+
+
+def test_rings_of_any_atoms_but_one():
+    rings = ["[!#6;!#1]1~*~*~*~1", "N1~*~*~*~*~*~1", "*1~*~[R2]~*~1", "[$(C=O)]1~*~*~*~*~1", "*1~*~*~*~N~*~*~*~1", "O1@[R]@[R]@1", "N1~*~*~O~*~1"]  # fmt: skip
+    assert_equal_to_rdkit(BLOCK, rings + [f"[$({ring})]~*" for ring in rings] + [f"C{ring}" for ring in rings])
+
+
 def respelled(smiles, rng):
     """The molecule with another order of atoms, some with explicit bonds or Kekule's."""
     molecule = Chem.MolFromSmiles(smiles)

@@ -344,3 +344,28 @@ def _molecule_class() -> type:
     from rdkit import Chem
 
     return Chem.Mol
+
+
+class Spelling(NamedTuple):
+    """A SMILES of a molecule, and the number in the molecule of each atom of the SMILES, one byte each."""
+
+    text: str
+    order: bytes
+
+
+def spelling_of(molecule: Any) -> Spelling | None:
+    """Return a SMILES of a `Mol` object in the order of its atoms, as far as a SMILES can be; None if it has none.
+
+    Molecules of more than 255 atoms have none.
+    """
+    from rdkit import Chem
+
+    copy = Chem.Mol(molecule)  # RDKit writes the order into the molecule
+    if not 0 < copy.GetNumAtoms() < 256:
+        return None
+    try:
+        text = Chem.MolToSmiles(copy, canonical=False)
+        order = copy.GetProp("_smilesAtomOutputOrder")
+        return Spelling(text, bytes(map(int, order.strip("[,]").split(","))))
+    except Exception:  # RDKit reports what is wrong with it later
+        return None

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from .. import _core
 from .._internal.numbers import choice, flag, shown
 from .._internal.report import Failure, Report
-from ..chem.reading import read_molecule
+from ..chem.reading import read_molecule, spelling_of
 from .descriptor_patterns import patterns
-from .ecfp import check_molecules, refusal, text_of, threads_of
+from .ecfp import CHUNK, NOT_TEXT, binaries_of, check_molecules, refusal, text_of, threads_of
 
 _LISTING = """
 MaxAbsEStateIndex MaxEStateIndex MinAbsEStateIndex MinEStateIndex qed SPS MolWt HeavyAtomMolWt ExactMolWt
@@ -103,8 +103,10 @@ def descriptors(
     has no value (E-state indices of a molecule without atoms).
     All have native code. RDKit reads the molecules that `ecfp` leaves to it, those of more than 255 atoms and ring closures
     (64 atoms for ``Ipc``), isotopes, elements beyond americium, elements without Gasteiger's parameters for ``BCUT2D``, ring
-    systems of more than ten rings that share bonds, stereo centres that depend on marked ones or on double bonds, and `Mol`
-    objects, which are not changed. It also computes descriptors whose patterns are missing in its data folder.
+    systems of more than ten rings that share bonds, and stereo centres that depend on marked ones or on double bonds. It also
+    computes descriptors whose patterns are missing in its data folder. `Mol` objects, which are not changed, are read from
+    their SMILES in the order of their atoms if RDKit holds just what that says; an edited molecule, or one with hydrogens as
+    atoms, is left to RDKit. Where that order is not a SMILES's, sums can differ from RDKit's by some 1e-15.
 
     References
     ----------
@@ -129,6 +131,7 @@ def descriptors(
     rows = np.zeros((len(smiles), len(columns)))
     native = np.array([j for j, name in enumerate(columns) if name in patterns().numbers], np.intp)
     status = _compute(smiles, columns, native, rows, threads)
+    _fill_from_molecules(smiles, columns, native, rows, status, threads)
     failures, failed = _fill_by_rdkit(smiles, columns, native, rows, status, errors)
     n_rdkit = int(np.count_nonzero(status)) - len(failures)
     kept = np.delete(np.arange(len(smiles)), failed)
@@ -166,19 +169,57 @@ _KNOWN = frozenset(DESCRIPTOR_NAMES)
 
 
 def _compute(
-    smiles: list[Any], columns: tuple[str, ...], native: NDArray[np.intp], rows: NDArray[np.float64], threads: int
+    smiles: list[Any],
+    columns: tuple[str, ...],
+    native: NDArray[np.intp],
+    rows: NDArray[np.float64],
+    threads: int,
+    held: list[tuple[bytes, bytes] | None] | None = None,
 ) -> NDArray[np.uint8]:
-    """Fill the native columns of the molecules whose status is returned as 0."""
+    """Fill the native columns of the molecules whose status is returned as 0.
+
+    ``held`` has the molecules that the texts were written from: those that are others than their texts say have a status.
+    """
     tables, number = patterns()
     numbers = np.array([number[columns[j]] for j in native.tolist()], np.int32)
     status = np.ones(len(smiles), np.uint8)
     if len(native) == len(columns):
-        _core.descriptors(smiles, tables, numbers, rows, status, threads)
+        _core.descriptors(smiles, tables, numbers, rows, status, threads, held)
     elif len(native):
         part = np.zeros((len(smiles), len(native)))
-        _core.descriptors(smiles, tables, numbers, part, status, threads)
+        _core.descriptors(smiles, tables, numbers, part, status, threads, held)
         rows[:, native] = part
     return status
+
+
+def _fill_from_molecules(
+    smiles: list[Any],
+    columns: tuple[str, ...],
+    native: NDArray[np.intp],
+    rows: NDArray[np.float64],
+    status: NDArray[np.uint8],
+    threads: int,
+) -> None:
+    """Fill the rows and the status of `Mol` objects that are what their SMILES say."""
+    objects = np.flatnonzero(status == NOT_TEXT)
+    noted = [j for j, name in enumerate(columns) if name in _OF_NOTES]
+    functions = [_rdkit_functions(columns)[columns[j]] for j in noted] if len(objects) else []
+    for start in range(0, len(objects), CHUNK):
+        here = objects[start : start + CHUNK]
+        texts: list[str] = []
+        held: list[tuple[bytes, bytes] | None] = []
+        places: list[int] = []
+        items = [smiles[i] for i in here.tolist()]
+        for i, item, binary in zip(here.tolist(), items, binaries_of(items), strict=True):
+            if binary is not None and (spelling := spelling_of(item)) is not None:
+                texts.append(spelling.text)
+                held.append((binary, spelling.order))
+                places.append(i)
+        part = np.zeros((len(texts), len(columns)))
+        found = _compute(texts, columns, native, part, threads, held)
+        rows[places], status[places] = part, found
+        for k in np.flatnonzero(found == 0).tolist() if noted else []:
+            rows[places[k], noted] = _rdkit_values(smiles[places[k]], functions)
 
 
 def _fill_by_rdkit(
@@ -209,6 +250,8 @@ def _fill_by_rdkit(
     return failures, [failure.position for failure in failures]
 
 
+# RDKit counts possible centres by what it noted at the atoms of an object when it last looked for them.
+_OF_NOTES = {"NumAtomStereoCenters", "NumUnspecifiedAtomStereoCenters"}
 _OF_STATES = {"MaxEStateIndex", "MinEStateIndex", "MaxAbsEStateIndex", "MinAbsEStateIndex"}
 
 

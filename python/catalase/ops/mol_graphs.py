@@ -704,13 +704,18 @@ def _mark_hydrogen_bonds(graphs: MolGraphs, smiles: list[Any], rows: NDArray[np.
     fields = [field.fact for field in _layout(graphs.features).atom_fields]
     families = hydrogen_bond_patterns()
     columns = read_patterns("mol_graphs", [smarts for family in families for smarts in family])
-    matched = match_columns("mol_graphs", [smiles[i] for i in rows.tolist()], columns, "atoms", "raise", threads)
     places = [fields.index(name) for name, family in zip(_HYDROGEN_BONDS, families, strict=True) for _ in family]
-    for i, patterns in zip(rows.tolist(), matched.atoms, strict=True):
+    counts, atoms = columns.first_atoms([smiles[i] for i in rows.tolist()], threads)
+    times = np.maximum(counts, 0).reshape(-1)
+    starts = np.repeat(np.repeat(graphs.atom_offsets[rows], len(places)), times)
+    graphs.atom_codes[starts + atoms, np.repeat(np.tile(places, len(rows)), times)] = 0
+    left = rows[(counts < 0).any(axis=1)]
+    matched = match_columns("mol_graphs", [smiles[i] for i in left.tolist()], columns, "atoms", "raise", threads)
+    for i, patterns in zip(left.tolist(), matched.atoms, strict=True):
         start = graphs.atom_offsets[i]
         for place, matches in zip(places, patterns, strict=True):
-            for atoms in matches:
-                graphs.atom_codes[start + atoms[0], place] = 0
+            for match in matches:
+                graphs.atom_codes[start + match[0], place] = 0
 
 
 def _read(smiles: list[Any], left: list[int], errors: str) -> tuple[dict[int, Any], list[Failure]]:

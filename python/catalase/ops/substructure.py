@@ -199,6 +199,22 @@ class Columns:
                 atoms[i] = spread
         return wide, status, atoms
 
+    def first_atoms(self, smiles: list[Any], threads: int) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        """Return how often each pattern matches each molecule, and the first atom of each match, in this order.
+
+        A negative number means that RDKit must match, or that the search was given up.
+        """
+        counts = _core.empty((len(smiles), len(self)), np.dtype(np.int32))
+        if self.others:
+            counts[:] = _LEFT["atoms"]
+            return counts, np.zeros(0, np.uint8)
+        status = np.zeros(len(smiles), np.uint8)
+        atoms = _core.substructure(
+            smiles, self.compiled, self._which, self._low, self._high, counts, status, True, threads, first_only=True
+        )
+        counts[status != 0] = _LEFT["atoms"]
+        return counts, atoms
+
     def given_up(self, codes: NDArray[Any], what: str) -> str:
         """Return the reason why a molecule fails whose row has these codes, "" if none was given up."""
         found = np.flatnonzero(codes == _GIVEN_UP[what])
