@@ -17,10 +17,9 @@ from ..._internal.report import Failure, Report
 from ...feat import CircularFingerprint, Descriptors
 from ...feat.featurizer import Featurizer, datapoints_of
 from ...ops import MolGraphs
+from ..scaling import bounded, on_scale, scaling
 
 SIZE, DESCRIPTORS = 2048, 97  # columns
-LARGEST = 1e5  # of a descriptor
-_DEVIATIONS = 6.0  # of a descriptor from its mean
 _COMMON = 3  # molecules
 
 
@@ -42,16 +41,17 @@ class Statistics(NamedTuple):
     @classmethod
     def of(cls, blocks: Blocks) -> Self:
         """The statistics of some molecules."""
-        descriptors = blocks.descriptors
-        flat = descriptors.max(axis=0) <= descriptors.min(axis=0)
-        common = np.count_nonzero(blocks.numbers, axis=0) >= _COMMON
-        return cls(descriptors.mean(axis=0), np.where(flat, 0.0, descriptors.std(axis=0)), common)
+        found = scaling(blocks.descriptors)
+        means, deviations = np.zeros((2, DESCRIPTORS))
+        means[found["columns"]], deviations[found["columns"]] = found["centers"], found["scales"]
+        return cls(means, deviations, np.count_nonzero(blocks.numbers, axis=0) >= _COMMON)
 
     def scaled(self, descriptors: NDArray[np.float64]) -> NDArray[np.float32]:
         """Descriptors in deviations from the mean, at most 6; 0 where all were equal."""
         varied = self.deviations > 0
-        found = (descriptors - self.means) / np.where(varied, self.deviations, 1.0)
-        return np.clip(np.where(varied, found, 0.0), -_DEVIATIONS, _DEVIATIONS).astype(np.float32)
+        found = np.zeros(descriptors.shape, np.float32)
+        found[:, varied] = on_scale(descriptors[:, varied], self.means[varied], self.deviations[varied])
+        return found
 
 
 @dataclass
@@ -132,8 +132,7 @@ class MoleculeBlocks(Featurizer):
                 rows = rows[kept]
             made.append(X)
         counts, descriptors, graphs = (*made, None)[:3]
-        descriptors = np.nan_to_num(descriptors, nan=0.0, posinf=0.0, neginf=0.0)
-        blocks = Blocks(counts.astype(np.uint16), np.clip(descriptors, -LARGEST, LARGEST), graphs)
+        blocks = Blocks(counts.astype(np.uint16), bounded(descriptors), graphs)
         self.report = Report(len(items), len(rows), sorted(failures))
         return (blocks, rows) if errors == "drop" else blocks
 
