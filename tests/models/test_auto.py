@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -295,3 +297,13 @@ def test_wilsons_interval_is_the_one_of_the_formula():
     low, high = calibration.share_interval(np.array([0.0, 5.0]), 10, 0.95)
     assert low[0] == pytest.approx(0, abs=1e-12) and high[0] == pytest.approx(0.27753, abs=1e-4)
     assert low[1] == pytest.approx(0.23659, abs=1e-4) and high[1] == pytest.approx(0.76341, abs=1e-4)
+
+
+def test_the_page_about_answers(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "answers.md").read_text()
+    names: dict = {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.S):
+        exec(compile(block, "answers.md", "exec"), names)  # noqa: S102
+    assert names["low"] < names["model"].predict(["CCCCCO"]) < names["high"] and "rmse" in capsys.readouterr().out
+    assert all(f"| {kind} |" in page or kind in ("ridge", "nearest neighbours") for kind in members.KINDS)

@@ -30,7 +30,7 @@ from .plan import FOLDS, planned
 _FLOATS = NDArray[np.float64]
 _FEWEST = 10  # labels of a task
 _NEEDED = "needs a list of SMILES or molecules, or a dataset with SMILES as ids"
-_WORST = 1.5  # times the best member's error out of fold: those beyond do not answer
+_WORST = 1.25  # times the best member's error out of fold: those beyond do not answer
 
 
 class Prediction(NamedTuple):
@@ -102,7 +102,7 @@ class AutoModel(Model):
 
     Dense nets on counts and descriptors, Gaussian processes, random forests (where scikit-learn is installed) and graph nets
     are trained as far as a time budget goes. Each is measured out of fold, on molecules whose group none of its models was
-    trained on; those whose error is at most 1.5 times the least one answer together, by their plain mean.
+    trained on; those whose error is at most 1.25 times the least one answer together, by their plain mean.
 
     Parameters
     ----------
