@@ -17,9 +17,9 @@ def test_two_runs_with_one_seed_are_equal(quick_demo, tmp_path, capsys):
     assert "4,999" not in text and "equal to the bit" in text and "outside the model's domain" in text
     assert scores[0]["r2"] == scores[1]["r2"] and scores[0]["r2"] > 0.2 and "r2_forest" in scores[0]
     files = sorted(p.name for p in first.iterdir())
-    assert files == ["learning_curve.png", "model", "parity.png", "top_hits.csv", "top_hits.png", "unreadable.csv"]
+    assert files == ["model", "parity.png", "top_hits.csv", "top_hits.png", "unreadable.csv"]
     for name in files:
-        if name != "model":
+        if name != "model":  # whose folder holds the seconds that the training took
             assert (first / name).read_bytes() == (second / name).read_bytes(), name
     with open(first / "top_hits.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -27,7 +27,9 @@ def test_two_runs_with_one_seed_are_equal(quick_demo, tmp_path, capsys):
         len(rows) == 20
         and float(rows[0]["score"]) >= float(rows[-1]["score"])
         and 0 <= float(rows[0]["nearest_similarity"]) <= 1
+        and all(float(row["low"]) < float(row["score"]) < float(row["high"]) for row in rows)
     )
+    assert (first / "model" / "report.html").exists()
 
 
 def test_files_that_the_wheel_lacks_are_named(tmp_path, monkeypatch):
@@ -46,7 +48,9 @@ def test_it_goes_on_without_matplotlib_and_scikit_learn(tmp_path, monkeypatch, c
     scores = run_demo(tmp_path / "out", quick=True)
     text = capsys.readouterr().out
     assert (
-        "matplotlib is not installed" in text and "scikit-learn is not installed" in text and "r2_forest" not in scores
+        "matplotlib is not installed" in text
+        and "it needs scikit-learn and skops" in text
+        and "r2_forest" not in scores
     )
     assert (tmp_path / "out" / "top_hits.png").exists() and not (tmp_path / "out" / "parity.png").exists()
 

@@ -192,6 +192,14 @@ def test_the_plan_follows_from_rows_and_budget_and_never_from_the_clock():
     assert plan.planned(1000, 1, 1, ["graph net"]).members == ("graph net",)
 
 
+def test_a_member_that_could_not_be_saved_is_not_trained(monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "skops" else real(name, *more))
+    found = plan.planned(1000, 1, 10_000, None)
+    assert not any("forest" in kind for kind in found.members)
+    assert found.left_out["forest"] == "it needs scikit-learn and skops: pip install 'catalase[sklearn]'"
+
+
 def test_members_are_left_out_where_the_clock_ends_the_training(compounds, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(model.time, "monotonic", lambda: now[0])

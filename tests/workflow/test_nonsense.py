@@ -43,6 +43,7 @@ FUNCTIONS = {
     "metrics_of": lambda: call("regression", ["y"], ["train", "train", "test"], Y, Y, members={"a": Y}, baselines={"b": Y}, kept=["a"], seed=0),
     "caveats_of": lambda: call(outcome()),
     "statements_of": lambda: call(outcome()),
+    "comparison_of": lambda: call(workflow.Outcome(**FIELDS | {"metrics": workflow.metrics_of("regression", ["y"], ["train", "train", "test"], Y, Y)})),
     "outputs": lambda: call("."),
     "write_folder": lambda: call(".", outcome(), force=False),
     "readable": lambda: call(table()),

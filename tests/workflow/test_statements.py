@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from catalase.workflow import statements_of
+from catalase.workflow import comparison_of, statements_of
 from catalase.workflow.statements import title_of
 from catalase.workflow.words import counted, figure, joined, percent
 from tests.workflow.outcomes import outcome
@@ -104,3 +104,16 @@ def test_words_for_shares_lists_and_counts():
     assert joined(["a"]) == "a" and joined(["a", "b", "c"]) == "a, b and c"
     assert joined([str(i) for i in range(9)]) == "0, 1, 2, 3, 4 and 4 others"
     assert counted(1, "molecule") == "1 molecule" and counted(1200, "molecule") == "1,200 molecules"
+
+
+def test_the_model_its_members_and_the_baselines_stand_in_one_table():
+    columns, rows = comparison_of(outcome())
+    assert columns == ["", "RMSE validation", "R2 validation", "RMSE test", "R2 test"]
+    assert [row[0] for row in rows] == [
+        "the model",
+        "  gp",
+        "  linear (left out)",
+        "  baseline: the mean",
+        "  baseline: ridge",
+    ]
+    assert rows[0][3] == f"{outcome().metrics['test']['rmse']:.3f}" and rows[0][1:] == rows[1][1:]

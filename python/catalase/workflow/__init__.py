@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from .folder import outputs, write_folder
     from .outcome import Outcome
     from .scores import metrics_of
-    from .statements import statements_of
+    from .statements import comparison_of, statements_of
     from .training import readable, scrambled, train_model
 
 __all__ = [
     "Outcome",
     "caveats_of",
+    "comparison_of",
     "metrics_of",
     "outputs",
     "readable",
@@ -37,6 +38,7 @@ __getattr__, __dir__ = attach(
     {
         "Outcome": "outcome",
         "caveats_of": "caveats",
+        "comparison_of": "statements",
         "metrics_of": "scores",
         "outputs": "folder",
         "readable": "training",

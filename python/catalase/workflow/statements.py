@@ -143,3 +143,29 @@ def title_of(outcome: Outcome) -> str:
     """Return the title of an outcome: its tasks, and its source without the folders of a path."""
     source = os.path.basename(outcome.source) or outcome.source
     return f"{joined(outcome.tasks, 3)} from {source}" if source else joined(outcome.tasks, 3)
+
+
+def comparison_of(outcome: Outcome) -> tuple[list[str], list[list[str]]]:
+    """Return the scores of the model, its members and the baselines, out of fold and on the test part, as a table.
+
+    Parameters
+    ----------
+    outcome : Outcome
+
+    Returns
+    -------
+    columns : list of str
+    rows : list of list of str
+    """
+    outcome = outcome_of("comparison_of", outcome)
+    keys = ["rmse", "r2"] if outcome.mode == "regression" else ["roc_auc", "average_precision"]
+    labels = [SCORES[outcome.mode][key].label for key in keys]
+    found = outcome.metrics
+    entries = [("the model", found)]
+    entries += [
+        (f"  {name}{'' if entry['kept'] else ' (left out)'}", entry) for name, entry in found["members"].items()
+    ]
+    entries += [(f"  baseline: {name}", entry) for name, entry in found["baselines"].items()]
+    parts = ("validation", "test")
+    rows = [[name, *(f"{entry[part][key]:.3f}" for part in parts for key in keys)] for name, entry in entries]
+    return ["", *(f"{label} {part}" for part in parts for label in labels)], rows

@@ -39,7 +39,7 @@ class AutoTraining:
     def train(self, console: Console, table: Any, classification: bool, same: Any, out: Path) -> None:
         """Train, measure, save the model and what explains it, and print what it is worth."""
         from ... import models
-        from ...workflow import caveats_of, scrambled, statements_of, train_model, write_folder
+        from ...workflow import caveats_of, comparison_of, scrambled, statements_of, train_model, write_folder
 
         options = self._options
         if same is not None:
@@ -64,24 +64,9 @@ class AutoTraining:
         console.print(f"model saved in {out}; report.html there shows it")
         for sentence in statements_of(outcome):
             console.print(sentence)
-        console.table(*_table(outcome))
+        console.table(*comparison_of(outcome))
         for caveat in caveats_of(outcome):
             console.print(f"! {caveat}")
         if options.scramble:
             for line in scrambled(table, model, outcome, options.scramble):
                 console.print(line)
-
-
-def _table(outcome: Any) -> tuple[list[str], list[list[str]]]:
-    """The scores of the model, its members and the baselines, out of fold and on the test part."""
-    names = ["rmse", "r2"] if outcome.mode == "regression" else ["roc_auc", "average_precision"]
-    heads = {"rmse": "RMSE", "r2": "R2", "roc_auc": "ROC-AUC", "average_precision": "precision"}
-    columns = ["", *(f"{heads[name]} {part}" for part in ("validation", "test") for name in names)]
-    metrics = outcome.metrics
-    rows = [("the model", metrics)]
-    rows += [(f"  {kind}{'' if entry['kept'] else ' (left out)'}", entry) for kind, entry in metrics["members"].items()]
-    rows += [(f"  baseline: {kind}", entry) for kind, entry in metrics["baselines"].items()]
-    cells = [
-        [name, *(f"{entry[part][n]:.3f}" for part in ("validation", "test") for n in names)] for name, entry in rows
-    ]
-    return columns, cells

@@ -124,8 +124,8 @@ class Kind:
         From blocks and the training molecules' statistics to X.
     fit : callable
         From the training, X and a function that is told of progress to the models and the predictions out of fold, (N, T).
-    needs : str
-        The package that it needs, or "".
+    needs : tuple of str
+        The packages that it needs, to be saved too.
     graphs : bool
         Whether X are graphs.
     baseline : bool
@@ -134,7 +134,7 @@ class Kind:
 
     view: Callable[[Blocks, Statistics], Any]
     fit: Fit
-    needs: str = ""
+    needs: tuple[str, ...] = ()
     graphs: bool = False
     baseline: bool = False
 
@@ -255,9 +255,9 @@ def _common_bits(blocks: Blocks, known: Statistics) -> NDArray[np.float32]:
 KINDS = {
     "net": Kind(lambda blocks, known: blocks.scaled(known), _by_folds(_net)),
     "Gaussian process": Kind(lambda blocks, known: blocks.numbers, _process(SIZE, SIZE + DESCRIPTORS)),
-    "forest": Kind(_common_numbers, _by_folds(_forest), needs="sklearn"),
+    "forest": Kind(_common_numbers, _by_folds(_forest), needs=("sklearn", "skops")),
     "Gaussian process on bits": Kind(lambda blocks, known: blocks.bits, _process(SIZE, SIZE)),
-    "forest on bits": Kind(_common_bits, _by_folds(_forest), needs="sklearn"),
+    "forest on bits": Kind(_common_bits, _by_folds(_forest), needs=("sklearn", "skops")),
     "graph net": Kind(_described_graphs, _by_folds(_graph_net), graphs=True),
     "ridge": Kind(lambda blocks, known: blocks.scaled(known), _by_folds(_ridge), baseline=True),
     "nearest neighbours": Kind(lambda blocks, known: blocks.bits, _by_folds(_neighbours), baseline=True),

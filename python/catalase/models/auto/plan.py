@@ -64,8 +64,8 @@ def planned(rows: int, tasks: int, budget: float, wanted: Sequence[str] | None) 
             continue
         if wanted is not None and kind not in wanted:
             left_out[kind] = "it was not asked for"
-        elif how.needs and importlib.util.find_spec(how.needs) is None:
-            left_out[kind] = f"it needs scikit-learn and skops: pip install 'catalase[{how.needs}]'"
+        elif not all(map(importlib.util.find_spec, how.needs)):
+            left_out[kind] = "it needs scikit-learn and skops: pip install 'catalase[sklearn]'"
         elif wanted is None and how.graphs and tasks == 1 and rows < _FEWEST_FOR_GRAPHS:
             left_out[kind] = f"it learns from {_FEWEST_FOR_GRAPHS:,} molecules or more, or from several tasks"
         elif wanted is None and members and seconds + takes > _SHARE * budget:
