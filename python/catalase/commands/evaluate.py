@@ -34,7 +34,6 @@ def run(options: argparse.Namespace) -> int:
     from .. import models
     from .._internal.console import Console
     from .._internal.storage.outputs import check_outputs
-    from ..workflow import readable
     from .common import tables
 
     console = Console()
@@ -58,6 +57,8 @@ def run(options: argparse.Namespace) -> int:
         console.print(line)
     unreadable.check_share(table.report, table.lost)
     if isinstance(model, models.AutoModel):
+        from ..workflow import readable
+
         table = readable(table)
         dataset = table.molecules()
     else:
