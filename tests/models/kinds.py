@@ -55,6 +55,10 @@ def ridge():
     return ct.models.RidgeRegression(2, 16), ct.data.NumpyDataset(X, Y), X
 
 
+def euclidean():
+    return ct.models.EuclideanKNNClassifier(2, 16), ct.data.NumpyDataset(X, Y), X
+
+
 def cnn():
     options = {"dropouts": 0.5, "batch_norm": True, "mode": "regression", "batch_size": 4, "seed": 0}
     model = ct.models.CNN(1, 3, 2, layer_filters=[4], **options)
@@ -120,4 +124,4 @@ def own():
 
 
 NETS = [dense, regressor, ensemble, cnn, resnet, unet, sequences, truncated, language, graph, own]
-MODELS = [*NETS, sparse, packed, neighbors, process, ridge]
+MODELS = [*NETS, sparse, packed, neighbors, process, ridge, euclidean]

@@ -54,6 +54,8 @@ MODELS = {
     "TanimotoKNNRegressor": lambda: call(1, 64, 2, "uniform"),
     "TanimotoGP": lambda: call(1, 3, n_counts=2, mode="regression", n_classes=2, max_exact=10, n_inducing=2, seed=0),
     "RidgeRegression": lambda: call(1, 3, alpha=0.5),
+    "EuclideanKNNClassifier": lambda: call(1, 3, 2, "uniform", scale=False, n_classes=2),
+    "EuclideanKNNRegressor": lambda: call(1, 3, 2, "uniform", scale=False),
     "NetModel": lambda: call(SmallNet(), "L2Loss", optimizer="SGD", batch_size=2, learning_rate=0.01, seed=0),
     "Ensemble": lambda: call([made("MultitaskRegressor")]),
     "DMPNNModel": lambda: call(1, **GRAPHS, **MESSAGES, n_extra_features=1),
@@ -76,7 +78,15 @@ OWN = {
     "GraphConvModel": ("predict_uncertainty",),
     "TanimotoGP": ("predict_uncertainty", "leave_groups_out"),
 }
-WITHOUT_NETS = ("TanimotoKNNClassifier", "TanimotoKNNRegressor", "TanimotoGP", "RidgeRegression", *EXTRAS)
+WITHOUT_NETS = (
+    "TanimotoKNNClassifier",
+    "TanimotoKNNRegressor",
+    "TanimotoGP",
+    "RidgeRegression",
+    "EuclideanKNNClassifier",
+    "EuclideanKNNRegressor",
+    *EXTRAS,
+)
 REFUSED = {(name, "summary") for name in WITHOUT_NETS}
 WITHOUT_ARGUMENTS = {"make_optimizer", "to_config", "state_dict"}
 OPTIONS = {"per_task_metrics": False, "use_sample_weights": False, "mask_missing": True}

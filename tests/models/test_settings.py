@@ -42,6 +42,8 @@ MADE = {
     "TanimotoKNNRegressor": lambda: models.TanimotoKNNRegressor(2, 16, 3, "uniform"),
     "TanimotoGP": lambda: models.TanimotoGP(2, 16, 12, "classification", 3, 50, 20, 1),
     "RidgeRegression": lambda: models.RidgeRegression(2, 16, 0.5),
+    "EuclideanKNNClassifier": lambda: models.EuclideanKNNClassifier(2, 16, 3, "uniform", False, 4),
+    "EuclideanKNNRegressor": lambda: models.EuclideanKNNRegressor(2, 16, 3, "uniform", False),
     "Ensemble": lambda: models.Ensemble([MADE["MultitaskRegressor"](), MADE["MultitaskRegressor"]()]),
 }  # fmt: skip
 

@@ -47,6 +47,7 @@ CASES = {
     "neighbours": (lambda: models.TanimotoKNNRegressor(2, 16, k=3), lambda: np.round(vectors())),
     "gaussian process": (lambda: models.TanimotoGP(2, 16, 0), vectors),
     "ridge": (lambda: models.RidgeRegression(2, 16), vectors),
+    "euclidean neighbours": (lambda: models.EuclideanKNNRegressor(2, 16), vectors),
     "cnn": (lambda: models.CNN(2, 1, 2, [4], mode="regression", kernel_size=3, seed=0), images),
     "graph": (graph, vectors),
 }

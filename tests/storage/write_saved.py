@@ -201,6 +201,11 @@ MODELS: dict[str, tuple[Callable[[], tuple[Any, Any]], Any]] = {
         PACKED,
     ),
     "ridge": (lambda: (models.RidgeRegression(2, 16), NumpyDataset(PACKED, VALUES)), PACKED),
+    "euclidean_neighbors": (lambda: (models.EuclideanKNNRegressor(2, 16, 3), NumpyDataset(PACKED, VALUES)), PACKED),
+    "euclidean_neighbors_of_classes": (
+        lambda: (models.EuclideanKNNClassifier(2, 16, 3, "uniform", False), NumpyDataset(numbers(10, 16), CLASSES)),
+        numbers(10, 16),
+    ),
     "cnn_1d": (lambda: _cnn(LINES, dense_layer_size=3, dropouts=0.2), LINES),
     "cnn_2d": (lambda: _cnn(IMAGES, batch_norm=True, strides=2, mode="regression"), IMAGES),
     "cnn_3d": (lambda: _cnn(VOLUMES, residual=True, layer_filters=[2, 2], pool_type="average"), VOLUMES),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .dmpnn import DMPNNModel
     from .ensemble import Ensemble
     from .estimators import SklearnModel
+    from .euclidean_neighbors import EuclideanKNNClassifier, EuclideanKNNRegressor
     from .gaussian_process import TanimotoGP
     from .gin import GINModel
     from .graph_conv import GraphConvModel
@@ -36,6 +37,8 @@ __all__ = [
     "CNN",
     "DMPNNModel",
     "Ensemble",
+    "EuclideanKNNClassifier",
+    "EuclideanKNNRegressor",
     "GBDTModel",
     "GINModel",
     "GraphConvModel",
@@ -66,6 +69,8 @@ _MODULES = {
     "CNN": "cnn",
     "DMPNNModel": "dmpnn",
     "Ensemble": "ensemble",
+    "EuclideanKNNClassifier": "euclidean_neighbors",
+    "EuclideanKNNRegressor": "euclidean_neighbors",
     "GBDTModel": "boosting",
     "GINModel": "gin",
     "GraphConvModel": "graph_conv",
