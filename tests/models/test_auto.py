@@ -210,10 +210,14 @@ def test_members_are_left_out_where_the_clock_ends_the_training(compounds, monke
         return members.KINDS["ridge"].fit(training, X, said)
 
     monkeypatch.setitem(members.KINDS, "net", members.Kind(members.KINDS["ridge"].view, slow))
-    made = ct.models.AutoModel(members=["net", "Gaussian process"], splitter="random", time_budget=60)
+    monkeypatch.setattr(model, "planned", lambda *given: plan.Plan(("net", "Gaussian process"), 1.0, {}))
+    made = ct.models.AutoModel(splitter="random", time_budget=60)
     made.fit(compounds[0][:60], compounds[1][:60])
     assert [member.kind for member in made.learned] == ["net"] and not made.report["complete"]
     assert made.report["left_out"]["Gaussian process"] == "the time budget ended the training before"
+    asked = ct.models.AutoModel(splitter="random", time_budget=60, members=["net", "Gaussian process"])
+    asked.fit(compounds[0][:60], compounds[1][:60])
+    assert asked.report["complete"], "members that were asked for are trained whatever they take"
 
 
 def test_ctrl_c_leaves_what_was_done(compounds, monkeypatch):

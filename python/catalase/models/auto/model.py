@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -261,7 +262,9 @@ class AutoModel(Model):
         folds = folds_of(groups, count, self.seed)
         training = Training(blocks, labels, folds, mode, self.seed)
         _check_folds(where, training, tasks)
-        deadline = start + self.time_budget
+        deadline = (
+            start + self.time_budget if self.members is None else math.inf
+        )  # those that were asked for are trained
         with _said(progress) as say:
             say("baselines")
             baselines = {kind: _fitted(kind, training, lambda part: None) for kind in KINDS if KINDS[kind].baseline}
