@@ -12,6 +12,7 @@ import pytest
 import catalase as ct
 from catalase.demo.data import find_files, load_measured
 from catalase.metrics import rms_score, roc_auc_score
+from catalase.metrics.shares import share_interval
 from catalase.models.auto import calibration, folds, members, model, plan
 from catalase.models.auto.blocks import MoleculeBlocks
 from catalase.models.load import load
@@ -306,7 +307,7 @@ def test_the_conformal_quantile_is_the_one_of_the_definition():
 
 
 def test_wilsons_interval_is_the_one_of_the_formula():
-    low, high = calibration.share_interval(np.array([0.0, 5.0]), 10, 0.95)
+    low, high = share_interval(np.array([0.0, 5.0]), 10, 0.95)
     assert low[0] == pytest.approx(0, abs=1e-12) and high[0] == pytest.approx(0.27753, abs=1e-4)
     assert low[1] == pytest.approx(0.23659, abs=1e-4) and high[1] == pytest.approx(0.76341, abs=1e-4)
 

@@ -82,15 +82,19 @@ class LabelledTable:
         smiles = [self.smiles[i] for i in at.tolist()]
         return replace(self, smiles=smiles, rows=self.rows[at], y=self.y[at], failures=[*self.failures, *failures])
 
-    def dataset(self, featurizer: Any) -> tuple[Any, LabelledTable]:
-        """Return features and labels (float32) of the molecules that can be read, and the table of these.
+    def featurized(self, featurizer: Any) -> tuple[Any, LabelledTable]:
+        """Return features of the molecules that can be read, and the table of these.
 
         A molecule that cannot be read becomes a failure of that table.
         """
         X, kept = featurizer.featurize([strip_white(text) for text in self.smiles], errors="drop")
         report = getattr(featurizer, "report", None)
         failed = report.failures if report is not None else []
-        table = self.take(kept, [f._replace(position=int(self.rows[f.position])) for f in failed])
+        return X, self.take(kept, [f._replace(position=int(self.rows[f.position])) for f in failed])
+
+    def dataset(self, featurizer: Any) -> tuple[Any, LabelledTable]:
+        """Return features and labels (float32) of the molecules that can be read, and the table of these (`featurized`)."""
+        X, table = self.featurized(featurizer)
         y = table.y.astype(np.float32)
         ids = np.array(table.smiles) if table.smiles else np.empty(0, "U1")
         return dataset_in_memory(X, y, ids=ids, tasks=self.tasks, featurizer=featurizer), table

@@ -87,6 +87,12 @@ class ClosedForm(FeatureRows):
         known = np.broadcast_to(w != 0, (len(y), self.n_tasks)).copy()
         return np.where(known, y.reshape(len(y), self.n_tasks), 0).astype(np.float64), known
 
+    def _numbers(self, X: NDArray[Any]) -> NDArray[np.float64]:
+        """Features as numbers, packed bits unpacked."""
+        if self._goes_in_as_it_is(X):
+            X = np.unpackbits(X, axis=1, bitorder="little")
+        return X.astype(np.float64)
+
     def _check_learned(self, where: str) -> None:
         if not self._arrays:
             raise ValueError(f"{where}: nothing has been learned yet; call fit first")

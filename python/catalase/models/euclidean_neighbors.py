@@ -14,6 +14,7 @@ from .labels import check_classes, check_numbers
 from .settings import N_CLASSES, N_TASKS, Settings, declared
 
 _FLOATS = NDArray[np.float64]
+_EQUAL = 1e-7  # a distance that stands for equal rows: products of float64 leave that much
 
 
 class EuclideanKNN(ClosedForm):
@@ -27,11 +28,6 @@ class EuclideanKNN(ClosedForm):
     weights: str
     scale: bool
     _rows_at_a_time = 256
-
-    def _numbers(self, X: NDArray[Any]) -> _FLOATS:
-        if self._goes_in_as_it_is(X):
-            X = np.unpackbits(X, axis=1, bitorder="little")[:, : self.n_features]
-        return X.astype(np.float64)
 
     def _values(self, y: _FLOATS) -> _FLOATS:
         """Labels (N, tasks) as what is averaged, (N, tasks, values)."""
@@ -82,9 +78,6 @@ class EuclideanKNN(ClosedForm):
             "rows": (np.float64, (rows, *columns)), "y": (np.float64, (rows, self.n_tasks)),
             "known": (np.uint8, (rows, self.n_tasks)), "center": (np.float64, columns), "deviation": (np.float64, columns),
         }  # fmt: skip
-
-
-_EQUAL = 1e-7  # a distance that stands for equal rows: products of float64 leave that much
 
 
 @declared

@@ -69,11 +69,6 @@ class RidgeRegression(ClosedForm):
     def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
         check_numbers(where, y, w, self.n_tasks)
 
-    def _numbers(self, X: NDArray[Any]) -> _FLOATS:
-        if self._goes_in_as_it_is(X):
-            X = np.unpackbits(X, axis=1, bitorder="little")
-        return X.astype(np.float64)
-
     def _learned(self, where: str, X: NDArray[Any], y: _FLOATS, known: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
         features = self._numbers(np.asarray(X))
         coefficients, alphas = np.zeros((self.n_features, self.n_tasks)), np.zeros(self.n_tasks)

@@ -162,14 +162,13 @@ _NAMED = ("ECFP", "GraphConv", "MolGraphConv", "DMPNN")
 def _splitter(splitter: Any) -> Any:
     from .. import splits
 
-    known = {"index": splits.IndexSplitter, "random": splits.RandomSplitter, "scaffold": splits.ScaffoldSplitter}
     if splitter is None or _offers(splitter, "train_valid_test_split"):
         return splitter
-    if not isinstance(splitter, str) or splitter not in known:
+    if not isinstance(splitter, str) or splitter not in splits.NAMED:
         raise ValueError(
-            f"molnet: splitter must be one of {', '.join(known)}, a splitter or None, got {shown(splitter)}"
+            f"molnet: splitter must be one of {', '.join(splits.NAMED)}, a splitter or None, got {shown(splitter)}"
         )
-    return known[splitter]()
+    return splits.NAMED[splitter]()
 
 
 def _transformer(transformer: Any, train: Dataset) -> Any:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .._internal.numbers import shown, whole_number
 from ..metrics.classification import threshold_counts
+from ..metrics.shares import share_interval
 from .figure import BLUE, GREY, MANY, axes_of, columns_of
 
 
@@ -187,7 +188,7 @@ def calibration(labels: Any, probability: Any, *, bins: int = 10, ax: Any = None
     used = count > 0
     count = count[used]
     mean, share = (np.bincount(of_bin, weights=v, minlength=bins)[used] / count for v in (chance, y))
-    low, high = _wilson(share, count)
+    low, high = share_interval(share * count, count, 0.95)
     ax.vlines(mean, low, high, color="0.7", linewidth=1.2)
     ax.plot(mean, share, "o-", color=BLUE, markersize=6, markeredgecolor="white", linewidth=1.2)
     for x, height, rows in zip(mean, share, count, strict=True):
@@ -202,11 +203,3 @@ def _check_classes(function: str, y: NDArray[np.float64]) -> None:
     wrong = y[(y != 0) & (y != 1)]
     if len(wrong):
         raise ValueError(f"{function}: labels must be 0, 1 or NaN where missing, got {wrong[0]:g}")
-
-
-def _wilson(share: NDArray[np.float64], count: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the ends of the 95% interval of a share of some rows."""
-    z = 1.959964
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z * np.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2) / (1 + z * z / count)
-    return middle - half, middle + half

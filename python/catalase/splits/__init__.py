@@ -14,3 +14,6 @@ __all__ = [
     "Splitter",
     "murcko_scaffold",
 ]
+
+# The splitters that commands and loaders take by a name.
+NAMED = {"index": IndexSplitter, "random": RandomSplitter, "scaffold": ScaffoldSplitter}

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from .. import __version__, splits
 from .._internal.arrays import numbers
 from .._internal.numbers import choice, flag, shown, whole_number
-from .._internal.report import Failure
 from .._internal.text import strip_white
 from ..data import NumpyDataset
 from ..data.labelled_table import LabelledTable
@@ -41,19 +40,14 @@ def _check(function: str, table: Any, model: Any = None) -> None:
 def readable(table: LabelledTable) -> LabelledTable:
     """Return the table of the molecules that can be read, with the others among its failures."""
     _check("readable", table)
-    featurizer = MoleculeBlocks()
-    _, kept = featurizer.featurize([strip_white(text) for text in table.smiles], errors="drop")
-    found = featurizer.report.failures if featurizer.report else []
-    failures = [Failure(int(table.rows[f.position]), f.text, f.reason) for f in found]
-    return table.take(kept, failures)
+    return table.featurized(MoleculeBlocks())[1]
 
 
 def held_out_rows(smiles: list[str], blocks: Blocks, splitter: str, seed: int) -> NDArray[np.bool_]:
     """Return which molecules are held out: a tenth, of scaffolds or by chance; none that equals one of the others."""
-    known = {"scaffold": splits.ScaffoldSplitter, "random": splits.RandomSplitter, "index": splits.IndexSplitter}
     dataset = NumpyDataset(np.zeros((len(smiles), 1), np.float32), ids=np.array(smiles, dtype=object))
     held = np.zeros(len(smiles), bool)
-    held[known[splitter]().split(dataset, seed=seed)[2]] = True
+    held[splits.NAMED[splitter]().split(dataset, seed=seed)[2]] = True
     same = same_molecules(smiles, blocks)
     held[np.isin(same, same[~held])] = False
     return held

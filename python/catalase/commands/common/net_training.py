@@ -91,8 +91,7 @@ def _split(dataset: Any, name: str, seed: int) -> Sequence[Any]:
     """Return the rows for training, validation and test."""
     from ... import splits
 
-    known = {"scaffold": splits.ScaffoldSplitter, "random": splits.RandomSplitter, "index": splits.IndexSplitter}
-    return known[name]().split(dataset, seed=seed)
+    return splits.NAMED[name]().split(dataset, seed=seed)
 
 
 def _transformer(training: Any, classification: bool) -> Any:

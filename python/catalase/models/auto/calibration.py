@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...metrics.shares import share_interval
 from ..platt import logistic
 
 _FLOATS = NDArray[np.float64]
@@ -38,22 +39,6 @@ def conformal_quantile(scores: _FLOATS, coverage: float) -> float:
     """
     place = int(np.ceil((len(scores) + 1) * coverage - 1e-9))
     return float("inf") if place > len(scores) else float(np.partition(scores, place - 1)[place - 1])
-
-
-def share_interval(positive: _FLOATS, count: int, coverage: float) -> tuple[_FLOATS, _FLOATS]:
-    """Return Wilson's interval of a share, from positives among so many."""
-    z = normal_quantile(0.5 + coverage / 2)
-    share = positive / count
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    return middle - half, middle + half
-
-
-def normal_quantile(probability: float) -> float:
-    """Return the standard normal's quantile."""
-    from statistics import NormalDist
-
-    return NormalDist().inv_cdf(probability)
 
 
 class Blend:

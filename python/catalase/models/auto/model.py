@@ -281,7 +281,7 @@ class AutoModel(Model):
         }
         self.mode, self._tasks, self.history = mode, tasks, train.History(0)
         if ended == "Ctrl-C":
-            raise KeyboardInterrupt(f"the model answers with what was done: {', '.join(self._answering())}")
+            raise KeyboardInterrupt(f"the model answers with what was done: {', '.join(m.kind for m in self.learned)}")
         return self.history
 
     def _take(
@@ -320,9 +320,6 @@ class AutoModel(Model):
             },
             "domain_threshold": self._domain.threshold,
         }
-
-    def _answering(self) -> list[str]:
-        return [member.kind for member in self.learned]
 
     # Answering.
     def predict_table(self, x: Any, coverage: float | None = None) -> Prediction:
