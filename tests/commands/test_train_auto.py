@@ -151,3 +151,13 @@ def test_a_file_of_yours_beside_the_model_is_never_replaced(folder, tmp_path, ca
     assert main(["train", table, "--task", "pAct", "--model", "ridge", "--out", str(out)]) == 1
     assert (out / "report.html").read_text() == "mine" and not (out / "config.json").exists()
     assert "exists and is not empty" in capsys.readouterr().err
+
+
+def test_a_table_that_leaves_nothing_to_learn_from_is_refused_in_a_sentence(tmp_path, capsys):
+    table = tmp_path / "tiny.csv"
+    table.write_text("smiles,y\nCCO,1\nCCC,2\n")
+    assert main(["train", str(table), "--task", "y", "--out", str(tmp_path / "m")]) == 1
+    error = capsys.readouterr().err
+    assert "leaves none of 2 molecules to learn from" in error and "--splitter random" in error
+    assert main(["train", str(table), "--task", "y", "--splitter", "random", "--out", str(tmp_path / "m")]) == 1
+    assert "y has 1 labels; 10 or more are needed" in capsys.readouterr().err

@@ -320,3 +320,9 @@ def test_the_page_about_answers(tmp_path, monkeypatch, capsys):
         exec(compile(block, "answers.md", "exec"), names)  # noqa: S102
     assert names["low"] < names["model"].predict(["CCCCCO"]) < names["high"] and "rmse" in capsys.readouterr().out
     assert all(f"| {kind} |" in page or kind in ("ridge", "nearest neighbours") for kind in members.KINDS)
+
+
+def test_an_empty_dataset_is_refused():
+    empty = ct.data.NumpyDataset(np.zeros((0, 1), np.float32), np.zeros((0, 1)), ids=np.array([], dtype=object))
+    with pytest.raises(ValueError, match="the dataset is empty; it needs molecules with labels"):
+        ct.models.AutoModel().fit(empty)

@@ -107,6 +107,11 @@ def train_model(
     smiles = [strip_white(text) for text in table.smiles]
     blocks = MoleculeBlocks().featurize(smiles)
     held = held_out_rows(smiles, blocks, splitter, model.seed) if held_out is None else held_out
+    if held.all():
+        raise ValueError(
+            f"train_model: the split leaves none of {len(table):,} molecules to learn from; give more molecules, or "
+            'splitter="random" (--splitter random)'
+        )
     model.smiles_column = table.smiles_column
     train = np.flatnonzero(~held)
     try:

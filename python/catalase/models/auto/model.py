@@ -558,6 +558,8 @@ def _given(where: str, dataset: Any, y: Any) -> tuple[list[Any], _FLOATS, list[s
         if y is not None:
             raise TypeError(f"{where}: a dataset has labels of its own; leave y out")
         items: list[Any] = list(_ids(where, dataset))
+        if not items:
+            raise ValueError(f"{where}: the dataset is empty; it needs molecules with labels")
         given, weights = np.asarray(dataset.y, np.float64), np.asarray(dataset.w)
         labels = given.reshape(len(items), -1).copy()
         labels[np.broadcast_to(weights.reshape(len(items), -1) == 0, labels.shape)] = np.nan
