@@ -33,16 +33,34 @@ MatrixView<const T> named_rows(const py::array& x, const py::array& offsets, con
   return view;
 }
 
+// z[kind[r]], or z[r], is added to list r; no z: nothing is.
+template <class T>
+MatrixView<const T> added_rows(const py::object& z, const py::object& kind, Index count, Index cols) {
+  if (z.is_none()) return {};
+  const auto array = py::cast<py::array>(z);
+  require(array.ndim() == 2 && (!kind.is_none() || array.shape(0) == count), "z does not fit");
+  return graph_rows<const T>(array, array.shape(0), cols);
+}
+
+const std::int32_t* numbers_of(const py::object& kind, Index count) {
+  if (kind.is_none()) return nullptr;
+  const auto array = py::cast<py::array>(kind);
+  require(array.size() == count, "kind does not fit");
+  return input<std::int32_t>(array);
+}
+
 template <class T>
 void list_sum_into(const py::array& offsets, const py::object& index, bool mean, const py::array& x,
-                   const py::object& keep, const py::array& out) {
+                   const py::object& z, const py::object& kind, bool relu, const py::array& out) {
   const RowLists lists = lists_of(offsets, index);
-  const auto to = graph_rows<T>(out, lists.count, x.shape(1));
-  const auto from = named_rows<T>(x, offsets, lists, to.cols);
-  MatrixView<const T> mask;
-  if (!keep.is_none()) mask = graph_rows<const T>(py::cast<py::array>(keep), lists.count, to.cols);
+  SumArgs<T> args;
+  args.out = graph_rows<T>(out, lists.count, x.shape(1));
+  args.x = named_rows<T>(x, offsets, lists, args.out.cols);
+  args.mean = mean, args.relu = relu;
+  args.z = added_rows<T>(z, kind, lists.count, args.out.cols);
+  args.kind = numbers_of(kind, lists.count);
   KernelScope scope;
-  list_sum<T>(lists, mean, from, mask, to);
+  list_sum<T>(lists, args);
 }
 
 template <class T>
@@ -104,16 +122,8 @@ void update_into(const py::array& offsets, const py::array& index, const py::arr
   if (!m.is_none()) args.m = graph_rows<T>(py::cast<py::array>(m), lists.count, args.w.rows);
   args.y = graph_rows<T>(y, lists.count, args.w.cols);
   args.activation = activation_of(activation);
-  if (!z.is_none()) {
-    const auto array = py::cast<py::array>(z);
-    args.z = graph_rows<const T>(array, array.shape(0), args.w.cols);
-  }
-  if (!kind.is_none()) {
-    const auto array = py::cast<py::array>(kind);
-    require(array.size() == lists.count, "kind does not fit");
-    args.kind = input<std::int32_t>(array);
-  }
-  require(z.is_none() || args.kind != nullptr || args.z.rows == lists.count, "z does not fit");
+  args.z = added_rows<T>(z, kind, lists.count, args.w.cols);
+  args.kind = numbers_of(kind, lists.count);
   if (!bias.is_none()) {
     const auto array = py::cast<py::array>(bias);
     require(array.ndim() == 1 && array.shape(0) == args.w.cols, "bias does not fit");
@@ -163,11 +173,12 @@ CATALASE_BINDING(graph, m) {
       py::arg("offsets"), py::arg("index"), py::arg("rows"));
   m.def(
       "list_sum",
-      [](const py::array& offsets, const py::object& index, bool mean, const py::array& x, const py::object& keep,
-         const py::array& out) {
-        by_type(x, [&]<class T>() { list_sum_into<T>(offsets, index, mean, x, keep, out); });
+      [](const py::array& offsets, const py::object& index, bool mean, const py::array& x, const py::object& z,
+         const py::object& kind, bool relu, const py::array& out) {
+        by_type(x, [&]<class T>() { list_sum_into<T>(offsets, index, mean, x, z, kind, relu, out); });
       },
-      py::arg("offsets"), py::arg("index"), py::arg("mean"), py::arg("x"), py::arg("keep"), py::arg("out"));
+      py::arg("offsets"), py::arg("index"), py::arg("mean"), py::arg("x"), py::arg("z"), py::arg("kind"),
+      py::arg("relu"), py::arg("out"));
   m.def(
       "list_max",
       [](const py::array& offsets, const py::object& index, const py::array& x, const py::array& out) {

@@ -35,8 +35,8 @@ void share(const RowLists& lists, Index columns, F f) {
 }  // namespace
 
 template <class T>
-void list_sum(const RowLists& lists, bool mean, MatrixView<const T> x, MatrixView<const T> keep, MatrixView<T> out) {
-  share(lists, out.cols, [&](ListPart part) { graph_kernels<T>().sum(lists, mean, x, keep, out, part); });
+void list_sum(const RowLists& lists, const SumArgs<T>& args) {
+  share(lists, args.out.cols, [&](ListPart part) { graph_kernels<T>().sum(lists, args, part); });
 }
 
 template <class T>
@@ -115,7 +115,7 @@ void transpose_lists(const RowLists& lists, Index rows, Index* offsets, std::int
 }
 
 #define CATALASE_INSTANCES(T)                                                                                          \
-  template void list_sum<T>(const RowLists&, bool, MatrixView<const T>, MatrixView<const T>, MatrixView<T>);           \
+  template void list_sum<T>(const RowLists&, const SumArgs<T>&); \
   template void list_max<T>(const RowLists&, MatrixView<const T>, MatrixView<T>);                                      \
   template void list_max_backward<T>(const RowLists&, MatrixView<const T>, MatrixView<const T>, MatrixView<T>);        \
   template void segment_softmax<T>(const RowLists&, MatrixView<const T>, MatrixView<T>);                               \

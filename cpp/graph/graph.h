@@ -1,6 +1,7 @@
 // Reductions over lists of rows, the arithmetic of message passing on graphs.
 //
-//   sum      out[r] = sum of x[row(e)] over the entries e of list r      mean  the same, divided by the number of entries
+//   sum      out[r] = sum of x[row(e)] over the entries e of list r      mean  the same, divided by the number of entries;
+//            then, where asked for, plus z[kind[r]], and a ReLU: an update of messages whose product is taken already
 //   max      out[r] = the largest x[row(e)]; NaN is larger than every number, and the first of equals wins
 //   softmax  y[e] = exp(x[e]) / sum of exp(x[f]) over the entries f of e's list, for lists of consecutive rows
 //   spread   dx[e] = dy[r] for the entries e of list r (or dy[r] / entries): the gradient of sum and mean
@@ -48,9 +49,18 @@ using Winner = typename WinnerOf<T>::type;
 
 // All views have unit column stride.
 template <class T>
+struct SumArgs {
+  MatrixView<const T> x;
+  MatrixView<T> out;
+  bool mean = false;
+  MatrixView<const T> z{};               // without data: nothing is added
+  const std::int32_t* kind = nullptr;  // list r adds row kind[r] of z, or row r
+  bool relu = false;                   // after z
+};
+
+template <class T>
 struct GraphKernels {
-  // With `keep` (a null view: none), elements where keep is not above zero become zero.
-  void (*sum)(const RowLists&, bool mean, MatrixView<const T> x, MatrixView<const T> keep, MatrixView<T> out, ListPart);
+  void (*sum)(const RowLists&, const SumArgs<T>&, ListPart);
   // winners, if not null: the entry that each element came from; rows as wide as out. out.data may be null then.
   void (*max)(const RowLists&, MatrixView<const T> x, MatrixView<T> out, Winner<T>* winners, ListPart);
   // Lists are segments; list r of `winners` and dy is row r. Writes dx[e] = dy[r] where e won, else zero.
@@ -67,7 +77,7 @@ CATALASE_TYPED_KERNELS(GraphKernels, graph)
 
 // All threads.
 template <class T>
-void list_sum(const RowLists& lists, bool mean, MatrixView<const T> x, MatrixView<const T> keep, MatrixView<T> out);
+void list_sum(const RowLists& lists, const SumArgs<T>& args);
 template <class T>
 void list_max(const RowLists& lists, MatrixView<const T> x, MatrixView<T> out);
 // The gradient of list_max at x; dx has x's shape.

@@ -52,20 +52,21 @@ inline void chain_sum(Index begin, Index end, Vec<T> (&total)[U], Term term) {
 }
 
 template <class T>
-void sum_level(const RowLists& lists, bool mean, MatrixView<const T> x, MatrixView<const T> keep, MatrixView<T> out,
-               ListPart part) {
+void sum_level(const RowLists& lists, const SumArgs<T>& args, ListPart part) {
   constexpr Index W = kWidth<T>;
+  const MatrixView<const T> x = args.x;
   for (Index r = part.first; r < part.last; ++r) {
     const Index begin = lists.offsets[r], end = lists.offsets[r + 1];
     const T count = static_cast<T>(end - begin);
+    const T* z = args.z.data == nullptr ? nullptr : args.z.at(args.kind == nullptr ? r : args.kind[r], 0);
     for_columns<T>(part.left, part.right, [&]<int U>(Index c, auto lanes) {
       Vec<T> total[U] = {};
       chain_sum<T, U>(begin, end, total, [&](Index e, int u) { return lanes.get(x.at(row_of(lists, e), c) + u * W); });
 #pragma GCC unroll 8
       for (int u = 0; u < U; ++u) {
-        Vec<T> v = mean && end > begin ? total[u] / count : total[u];
-        if (keep.data != nullptr) v = select<T>(lanes.get(keep.at(r, c) + u * W) > Vec<T>{}, v, Vec<T>{});
-        lanes.put(out.at(r, c) + u * W, v);
+        Vec<T> v = args.mean && end > begin ? total[u] / count : total[u];
+        if (z != nullptr) v = v + lanes.get(z + c + u * W);
+        lanes.put(args.out.at(r, c) + u * W, args.relu ? relu<T>(v) : v);
       }
     });
   }

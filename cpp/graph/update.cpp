@@ -26,7 +26,7 @@ void message_update(const RowLists& lists, const UpdateArgs<T>& args) {
     const MatrixView<T> m = args.m.data == nullptr ? MatrixView<T>{own.get(), count, terms, terms, 1}
                                                    : args.m.block(first, 0, count, terms);
     const RowLists part{lists.offsets + first, lists.index, count};
-    graph_kernels<T>().sum(part, false, args.h, {}, m, ListPart{0, count, 0, terms});
+    graph_kernels<T>().sum(part, SumArgs<T>{args.h, m}, ListPart{0, count, 0, terms});
     if (columns == 0) return;
     MatmulArgs<T> product{{m.data, count, terms, m.row_stride, 1}, args.w, args.y.block(first, 0, count, columns), {}};
     Epilogue<T>& e = product.epilogue;

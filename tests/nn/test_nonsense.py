@@ -76,7 +76,7 @@ FUNCTIONS = {
     "gather_rows": lambda: call(tensor(3, 4), [0, 2]), "gather_max": lambda: call(tensor(3, 4), [0, 2], [0, 2]),
     "message_passing": lambda: call(tensor(2, 3), tensor(3, 3), packed_bonds(), tensor(3)),
     "grouped_linear": lambda: call(tensor(3, 4), tensor(2, 4, 5), [0, 1, 3], tensor(2, 5), activation="relu"),
-    "gather_sum": lambda: call(tensor(3, 4), [0, 2], [0, 2], transposed=([0, 0], [0, 1, 1, 2])),
+    "gather_sum": lambda: call(tensor(3, 4), [0, 2], [0, 2], z=tensor(2, 4), kind=[1], relu=True, transposed=([0, 0], [0, 1, 1, 2]), kinds=([0], [0, 0, 1])),
     "message_update": lambda: call(tensor(3, 4), tensor(4, 2), [0, 2], [0, 2], z=tensor(2, 2), kind=[1], b=tensor(2), activation="relu", transposed=([0, 0], [0, 1, 1, 2]), kinds=([0], [0, 0, 1])),
     **{f"segment_{how}": lambda: call(tensor(3, 4), [0, 1, 3]) for how in ("sum", "mean", "max", "softmax")},
     "batch_norm": lambda: call(tensor(2, 3), tensor(3), tensor(3), ones(3), ones(3), eps=1e-5, activation="relu"),

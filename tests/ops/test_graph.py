@@ -47,8 +47,15 @@ def test_sums_and_maxima_of_lists_agree_with_the_oracle_and_the_cpu(backend, len
     exact, sizes = (oracle.reduced("sum", v, offsets, index) for v in (x, np.abs(x)))
     assert y.shape == (len(lengths), *shape) and y.dtype == dtype and close(y, exact, sizes, most, dtype)
     assert same_as_cpu(y, ops.gather_sum(x, index, offsets))
-    kept = backend.get(ops.gather_sum(backend.array(x), index, offsets, keep=backend.array(dy)))
-    assert np.array_equal(kept, np.where(dy > 0, y, 0))
+    z, kind = dy[:1], np.zeros(len(lengths), np.int32)
+    for more, expected in (
+        ({"z": dy}, y + dy),
+        ({"z": dy, "relu": True}, np.maximum(y + dy, 0)),
+        ({"relu": True}, np.maximum(y, 0)),
+        ({"z": z, "kind": kind, "relu": True}, np.maximum(y + z[kind], 0)),
+    ):
+        given_ = {name: backend.array(a) if isinstance(a, np.ndarray) else a for name, a in more.items()}
+        assert np.array_equal(backend.get(ops.gather_sum(backend.array(x), index, offsets, **given_)), expected), more
     dx = backend.get(ops.gather_sum_backward(backend.array(dy), index, offsets, rows))
     exact, sizes = (oracle.reduced_backward("sum", v, x, offsets, index) for v in (dy, np.abs(dy)))
     assert dx.shape == x.shape and close(dx, exact, sizes, len(index), dtype)

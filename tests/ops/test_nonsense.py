@@ -91,7 +91,7 @@ CALLS = {
     "embedding": lambda: call([[1, 0]], ones(3, 4)),
     "embedding_backward": lambda: call(ones(2, 4), [1, 0], 3, padding_index=2, out=ones(3, 4)),
     "gather_rows": lambda: call(ones(3, 4), [0, 2]), "gather_rows_backward": lambda: call(ones(2, 4), [0, 2], 3),
-    "gather_sum": lambda: call(ones(3, 4), [0, 2], [0, 2], keep=ones(1, 4)), "gather_sum_backward": lambda: call(ones(1, 4), [0, 2], [0, 2], 3),
+    "gather_sum": lambda: call(ones(3, 4), [0, 2], [0, 2], z=ones(2, 4), kind=[1], relu=True), "gather_sum_backward": lambda: call(ones(1, 4), [0, 2], [0, 2], 3),
     "gather_max": lambda: call(ones(3, 4), [0, 2], [0, 2]), "gather_max_backward": lambda: call(ones(1, 4), ones(3, 4), [0, 2], [0, 2]),
     **{f"segment_{how}": lambda: call(ones(3, 4), [0, 1, 3]) for how in ("sum", "mean", "max", "softmax")},
     **{f"segment_{how}_backward": lambda: call(ones(2, 4), [0, 1, 3], 3) for how in ("sum", "mean")},

@@ -391,9 +391,16 @@ class Backend(ABC):
     # row e if there is no index. Arrays of rows are matrices.
     @abstractmethod
     def list_sum(
-        self, x: Array, offsets: Array, index: Array | None = None, mean: bool = False, keep: Array | None = None
+        self,
+        x: Array,
+        offsets: Array,
+        index: Array | None = None,
+        mean: bool = False,
+        z: Array | None = None,
+        kind: Array | None = None,
+        relu: bool = False,
     ) -> Array:
-        """Return the sum (or mean) of each list, with 0 where ``keep`` is not above 0."""
+        """Return the sum (or mean) of each list, plus ``z[kind]`` (``z`` if there is no kind), after a ReLU if asked."""
 
     @abstractmethod
     def list_max(self, x: Array, offsets: Array, index: Array | None = None) -> Array: ...

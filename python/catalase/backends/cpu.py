@@ -421,10 +421,10 @@ class CpuBackend(Backend):
     # Lists of rows.
     def list_sum(
         self, x: NDArray[Any], offsets: NDArray[Any], index: NDArray[Any] | None = None, mean: bool = False,
-        keep: NDArray[Any] | None = None,
+        z: NDArray[Any] | None = None, kind: NDArray[Any] | None = None, relu: bool = False,
     ) -> NDArray[Any]:  # fmt: skip
         out = empty((len(offsets) - 1, x.shape[1]), x.dtype)
-        _core.list_sum(offsets, index, mean, unit_rows(x), None if keep is None else unit_rows(keep), out)
+        _core.list_sum(offsets, index, mean, unit_rows(x), None if z is None else unit_rows(z), kind, relu, out)
         return out
 
     def list_max(self, x: NDArray[Any], offsets: NDArray[Any], index: NDArray[Any] | None = None) -> NDArray[Any]:

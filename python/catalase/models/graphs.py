@@ -84,7 +84,7 @@ class GraphRows(NetModel):
     mode: str
     n_classes: int
 
-    _rows_at_a_time = 512
+    _rows_at_a_time = 1024
 
     def _start_with(self, net: Callable[[Any, tuple[int, ...]], nn.Module]) -> None:
         """Start with the net that ``net(self, shape)`` makes: a number for each task, or a logit for each of its classes."""

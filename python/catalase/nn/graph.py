@@ -65,7 +65,8 @@ class DirectedMessagePassing(Module):
     -----
     **Equal rows are computed once.** A hidden vector depends only on the environment of its directed bond, and
     environments repeat within a batch; the net computes the distinct ones, and the gradient of a row is the sum over its
-    copies. That is exact, and with the defaults leaves 20 to 40% of the rows at batch 64 to 256. With dropout every directed
+    copies. With ReLU, products are taken before the sums over neighbours, since smaller environments repeat more often. That
+    is exact but for rounding, and with the defaults leaves 21% of the rows at batch 64 and 12% at 256. With dropout every directed
     bond has a row of its own; which of the two it is, is decided by ``dropout``, never by the batch. All sums go in an order
     that depends on what is summed alone, so that a molecule's bits are the same in any batch.
 
@@ -127,14 +128,18 @@ class DirectedMessagePassing(Module):
         check_batch("DirectedMessagePassing", batch, self.atom_features, self.bond_features)
         paths = batch.environments(self.depth, distinct=self.dropout is None)
         start = F.linear(to_device_of(paths.bond_features, self.w_input.data), self.w_input, self.b_input)
+        final = F.linear(to_device_of(paths.atom_features, self.w_atom.data), self.w_atom, self.b_output)
         if self.activation == "relu" and self.dropout is None:
             rows = F.message_passing(start, self.w_message, paths.bonds, self.b_message)
-        else:
-            rows = F.activation(start, self.activation)
-            for lists in paths.bonds:
-                rows = self._update(rows, lists, start, self.w_message, self.b_message)
-        start = F.linear(to_device_of(paths.atom_features, self.w_atom.data), self.w_atom, self.b_output)
-        return self._update(rows, paths.atoms, start, self.w_output, None), paths.molecules
+            of = paths.atoms
+            back: dict[str, Any] = {"transposed": of.transposed, "kinds": of.kinds}
+            rows = F.linear(rows, self.w_output)
+            rows = F.gather_sum(rows, of.index, of.offsets, z=final, kind=of.kind, relu=True, **back)
+            return rows, paths.molecules
+        rows = F.activation(start, self.activation)
+        for lists in paths.bonds:
+            rows = self._update(rows, lists, start, self.w_message, self.b_message)
+        return self._update(rows, paths.atoms, final, self.w_output, None), paths.molecules
 
     def _update(self, rows: Tensor, lists: RowLists, start: Tensor, w: Parameter, b: Parameter | None) -> Tensor:
         """Rows of the next step: of the sums over lists of rows, and of what each row starts with."""

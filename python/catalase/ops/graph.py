@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._internal.numbers import shown, whole_number
+from .._internal.numbers import flag, shown, whole_number
 from ..backends import CPU, Backend, is_device_array
 from .checks import activation_code, float_array, floats, whole_numbers
 from .linear import DeferredMatmul, before_activation
@@ -104,9 +104,18 @@ def gather_rows_backward(dy: NDArray[Any], index: ArrayLike, rows: int) -> NDArr
 
 
 def gather_sum(
-    values: NDArray[Any], index: ArrayLike, offsets: ArrayLike, *, keep: NDArray[Any] | None = None
+    values: NDArray[Any],
+    index: ArrayLike,
+    offsets: ArrayLike,
+    *,
+    z: NDArray[Any] | None = None,
+    kind: ArrayLike | None = None,
+    relu: bool = False,
 ) -> NDArray[Any]:
     """Return for each list the sum of the rows that it names, such as the messages that arrive at each atom.
+
+    With ``z`` and ``relu`` that is an update of messages whose product is taken before the sum: ``values`` is ``h @ w``. It
+    costs one row of the product for each row of ``h``; `message_update`, which sums first, one for each list.
 
     Parameters
     ----------
@@ -116,8 +125,12 @@ def gather_sum(
         Row numbers, each from 0 to N - 1, list after list. A list may name a row twice.
     offsets : array_like of int, shape (L + 1,)
         List r has the entries ``offsets[r]`` to ``offsets[r + 1] - 1`` of ``index``: ascending from 0 to E.
-    keep : ndarray, shape (L, ...), optional
-        Results where it is not above 0 become 0: the derivative of ReLU, given its output.
+    z : ndarray, shape (kinds, ...), optional
+        Rows that are added to the sums; without ``kind`` one for each list.
+    kind : array_like of int, shape (L,), optional
+        The row of ``z`` that each list adds.
+    relu : bool
+        Whether results below 0 become 0.
 
     Returns
     -------
@@ -126,9 +139,10 @@ def gather_sum(
     Raises
     ------
     TypeError
-        If ``values`` is not a float array, or ``index`` or ``offsets`` hold no whole numbers.
+        If ``values`` or ``z`` is not a float array, or ``index``, ``offsets`` or ``kind`` hold no whole numbers.
     ValueError
-        For a number without a row, or offsets that do not ascend from 0 to E; the error names the position.
+        For a number without a row, rows of ``z`` that do not fit, or offsets that do not ascend from 0 to E; the error
+        names the position.
 
     Notes
     -----
@@ -145,14 +159,12 @@ def gather_sum(
     """
     function = "gather_sum"
     backend, x, shape, numbers, starts = _listed(function, values, index, offsets)
-    if keep is not None:
-        floats(function, values=values, keep=keep)
-        if tuple(keep.shape) != (starts.shape[0] - 1, *shape):
-            raise ValueError(
-                f"{function}: keep must have shape {(starts.shape[0] - 1, *shape)}, got {tuple(keep.shape)}"
-            )
-        keep = _matrix(backend, keep)
-    return _as_given(backend, backend.list_sum(x, starts, numbers, False, keep), shape)
+    if z is not None:
+        _, _, z = floats(function, values=values, z=z)
+    own = _rows_of_z(function, backend, z, kind, starts.shape[0] - 1, shape)
+    z = None if z is None else _matrix(backend, z)
+    relu = flag(function, "relu", relu)
+    return _as_given(backend, backend.list_sum(x, starts, numbers, False, z, own, relu), shape)
 
 
 def gather_sum_backward(dy: NDArray[Any], index: ArrayLike, offsets: ArrayLike, rows: int) -> NDArray[Any]:
@@ -626,21 +638,13 @@ def _update(
 ) -> tuple[Any, Any]:
     code = activation_code(function, activation)
     backend, h, w, z, b = floats(function, optional=("z", "b"), h=h, w=w, z=z, b=b)
-    for name, x in (("h", h), ("w", w), ("z", z)):
-        if x is not None:
-            _check_matrix(function, name, x)
+    for name, x in (("h", h), ("w", w)):
+        _check_matrix(function, name, x)
     if h.shape[1] != w.shape[0]:
         raise ValueError(f"{function}: h has {h.shape[1]} columns but w has {w.shape[0]} rows")
     numbers, starts = check_lists(function, backend, index, offsets, h.shape[0])
     count = starts.shape[0] - 1
-    own: Any = None
-    if kind is not None:
-        if z is None:
-            raise ValueError(f"{function}: kind names rows of z, but z is None; give both, or neither")
-        own = _kind_numbers(function, backend, kind, z.shape[0], count)
-    if z is not None and (z.shape[1] != w.shape[1] or (kind is None and z.shape[0] != count)):
-        wanted = ("kinds" if kind is not None else count, w.shape[1])
-        raise ValueError(f"{function}: z must have shape {wanted}, got {tuple(z.shape)}")
+    own = _rows_of_z(function, backend, z, kind, starts.shape[0] - 1, (w.shape[1],))
     if b is not None and tuple(b.shape) != (w.shape[1],):
         raise ValueError(f"{function}: b must have shape ({w.shape[1]},), got {tuple(b.shape)}")
     return backend.message_update(h, w, z, own, b, code, starts, numbers, keep)
@@ -649,6 +653,18 @@ def _update(
 def _check_matrix(function: str, name: str, x: Any) -> None:
     if x.ndim != 2:
         raise ValueError(f"{function}: {name} must be a matrix, got shape {tuple(x.shape)}")
+
+
+def _rows_of_z(function: str, backend: Backend, z: Any, kind: Any, count: int, shape: tuple[int, ...]) -> Any:
+    """Return the row of z that each of ``count`` lists adds, or None for its own; refuse a z whose rows do not fit."""
+    if z is None:
+        if kind is not None:
+            raise ValueError(f"{function}: kind names rows of z, but z is None; give both, or neither")
+        return None
+    if tuple(z.shape[1:]) != shape or z.ndim == 0 or (kind is None and z.shape[0] != count):
+        wanted = ("kinds" if kind is not None else count, *shape)
+        raise ValueError(f"{function}: z must have shape {wanted}, got {tuple(z.shape)}")
+    return None if kind is None else _kind_numbers(function, backend, kind, z.shape[0], count)
 
 
 def _kind_numbers(function: str, backend: Backend, kind: Any, kinds: int, count: int) -> Any:

@@ -15,10 +15,19 @@ if TYPE_CHECKING:
     from .backend import CudaBackend
 
 
-def list_sum(device: CudaBackend, x: Any, offsets: Any, index: Any = None, mean: bool = False, keep: Any = None) -> Any:
-    x, keep = unit_rows(device, x), unit_rows(device, keep)
+def list_sum(
+    device: CudaBackend,
+    x: Any,
+    offsets: Any,
+    index: Any = None,
+    mean: bool = False,
+    z: Any = None,
+    kind: Any = None,
+    relu: bool = False,
+) -> Any:
+    x, z = unit_rows(device, x), unit_rows(device, z)
     out = device.empty((offsets.shape[0] - 1, x.shape[1]), np.float32)
-    args = (offsets, index, int(mean), x, stride(x, 0), keep, stride(keep, 0), out, out.shape[1])
+    args = (offsets, index, int(mean), x, stride(x, 0), z, stride(z, 0), kind, int(relu), out, out.shape[1])
     walk(device, "graph.list_sum_f32", out.size, *args)
     return out
 

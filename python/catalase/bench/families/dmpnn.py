@@ -22,32 +22,33 @@ from ..graph_step import number
 from .fingerprint import smiles_of, zinc_file
 
 FAMILY = "dmpnn"
-_TABLE = "Lipophilicity.csv"
+_TABLES = {"Lipophilicity": "Lipophilicity.csv", "ESOL": "delaney-processed.csv"}
 _CHECKED_STEPS = 3
 
 
 def cases(quick: bool) -> list[Case]:
-    source = f" of {_TABLE[:-4]}" if _table() else ""
     size = {"hidden": 8} if quick else {"hidden": 300}
     out = []
-    for batch in (4,) if quick else (16, 64, 256):
-        n = 12 if quick else 768
-        name = f"training, {n} molecules{source}, batches of {batch}"
-        out.append(Case(name, n / batch, "steps/s", {"what": "train", "n": n, "batch": batch, **size}, tolerance=2e-3))
+    for table, batches in {"Lipophilicity": (4,) if quick else (16, 64, 256), "ESOL": () if quick else (64,)}.items():
+        for batch in batches:
+            n = 12 if quick else 768
+            name = f"training, {n} molecules{f' of {table}' if _path(table) else ''}, batches of {batch}"
+            options = {"what": "train", "table": table, "n": n, "batch": batch, **size}
+            out.append(Case(name, n / batch, "steps/s", options, tolerance=2e-3))
     n = 12 if quick else 1000
     name = f"prediction from SMILES, {n:,}{' of ZINC' if zinc_file() else ''}"
     out.append(Case(name, float(n), "molecules/s", {"what": "predict", "n": n, "batch": 64, **size}, tolerance=1e-4))
     return out
 
 
-def _table() -> Path | None:
-    path = Path(os.environ.get("CATALASE_DATA_DIR", "")) / _TABLE
+def _path(table: str) -> Path | None:
+    path = Path(os.environ.get("CATALASE_DATA_DIR", "")) / _TABLES[table]
     return path if "CATALASE_DATA_DIR" in os.environ and path.is_file() else None
 
 
 def _molecules(case: Case) -> list[str]:
-    path = _table()
-    if case.options["what"] == "predict" or path is None:
+    path = None if case.options["what"] == "predict" else _path(case.options["table"])
+    if path is None:
         return smiles_of(case)
     with open(path, newline="", encoding="utf-8") as file:
         return [row["smiles"].strip() for row in csv.DictReader(file)][: case.options["n"]]

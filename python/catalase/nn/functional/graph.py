@@ -13,7 +13,7 @@ from ..._internal.numbers import shown
 from ...autograd import Function, Tensor, is_recording, record
 from ...autograd.tensor import activated, as_tensor
 from ...backends import backend_of
-from ...ops.checks import DERIVED_FROM_INPUT
+from ...ops.checks import DERIVED_FROM_INPUT, floats
 from ...ops.graph import check_transposed
 from ...ops.linear import DeferredMatmul, before_activation
 
@@ -28,19 +28,57 @@ def gather_rows(values: Input, index: ArrayLike) -> Tensor:
     return record(y, (x,), lambda dy: (ops.gather_rows_backward(dy, numbers, len(x)),))
 
 
-def gather_sum(values: Input, index: ArrayLike, offsets: ArrayLike, *, transposed: Lists | None = None) -> Tensor:
-    """Return the sum of the rows that each list names; see `catalase.ops.gather_sum`.
+def gather_sum(
+    values: Input,
+    index: ArrayLike,
+    offsets: ArrayLike,
+    *,
+    z: Input | None = None,
+    kind: ArrayLike | None = None,
+    relu: bool = False,
+    transposed: Lists | None = None,
+    kinds: Lists | None = None,
+) -> Tensor:
+    """Return the sum of the rows that each list names, plus ``z[kind]``; see `catalase.ops.gather_sum`.
 
-    ``transposed`` is what `catalase.ops.transpose_index` returns for these lists. Give it where it is known already; else
-    the backward pass computes it.
+    ``transposed`` and ``kinds`` are what `catalase.ops.transpose_index` returns for these lists, and for those of one entry
+    that ``kind`` makes. Give them where they are known already; else the backward pass computes them.
     """
-    x, starts = as_tensor("gather_sum", "values", values), _kept(offsets)
+    function = "gather_sum"
+    x, added = as_tensor(function, "values", values), None if z is None else as_tensor(function, "z", z)
     numbers: Any = _kept(index)
-    y = ops.gather_sum(x.data, numbers, starts)
+    starts, own = _kept(offsets), _kept(kind)
+    y = ops.gather_sum(x.data, numbers, starts, z=None if added is None else added.data, kind=own, relu=relu)
     if transposed is not None:
-        back = check_transposed("gather_sum", backend_of(y), "transposed", transposed, len(x), len(y), len(numbers))
-        return record(y, (x,), lambda dy: (ops.gather_sum(dy, *back),))
-    return record(y, (x,), lambda dy: (ops.gather_sum_backward(dy, numbers, starts, len(x)),))
+        transposed = check_transposed(function, backend_of(y), "transposed", transposed, len(x), len(y), len(numbers))
+    kinds = _checked_kinds(function, kinds, own, added, y)
+
+    def backward(dy: NDArray[Any]) -> tuple[Any, ...]:
+        dy = ops.activation_backward(dy, y, "relu") if relu else dy
+        if transposed is not None:
+            dx = ops.gather_sum(dy, *transposed)
+        else:
+            dx = ops.gather_sum_backward(dy, numbers, starts, len(x))
+        return (dx,) if added is None else (dx, _gradient_of_kinds(dy, own, kinds, len(added)))
+
+    return record(y, (x,) if added is None else (x, added), backward)
+
+
+def _checked_kinds(function: str, kinds: Any, kind: Any, z: Any, y: NDArray[Any]) -> Any:
+    if kinds is None:
+        return None
+    if kind is None:
+        raise ValueError(f"{function}: kinds are the transposed lists of kind, but kind is None; leave kinds out")
+    return check_transposed(function, backend_of(y), "kinds", kinds, len(z), len(y), len(y))
+
+
+def _gradient_of_kinds(dz: NDArray[Any], kind: Any, kinds: Lists | None, rows: int) -> NDArray[Any]:
+    """Return the gradient at z, given that of each list, which added row ``kind`` of z."""
+    if kind is None:
+        return dz
+    if kinds is not None:
+        return ops.gather_sum(dz, *kinds)
+    return ops.gather_sum_backward(dz, kind, np.arange(len(dz) + 1), rows)
 
 
 def gather_max(values: Input, index: ArrayLike, offsets: ArrayLike) -> Tensor:
@@ -66,12 +104,7 @@ class MessageUpdate(Function):
         function, backend = "message_update", backend_of(y)
         if transposed is not None:
             transposed = check_transposed(function, backend, "transposed", transposed, len(h), len(y), len(index))
-        if kinds is not None:
-            if kind is None:
-                raise ValueError(
-                    f"{function}: kinds are the transposed lists of kind, but kind is None; leave kinds out"
-                )
-            kinds = check_transposed(function, backend, "kinds", kinds, len(z), len(y), len(y))
+        kinds = _checked_kinds(function, kinds, kind, z, y)
         if self.recorded:
             self.w, self.y, self.activation, self.has_bias = w, y, activation, b is not None
             self.lists, self.transposed, self.rows = lists, transposed, len(h)
@@ -92,12 +125,7 @@ class MessageUpdate(Function):
             else:
                 dh = ops.gather_sum_backward(dm, *self.lists, self.rows)
         if self.needs[2]:
-            if self.kind is None:
-                dz0 = dz
-            elif self.kinds is not None:
-                dz0 = ops.gather_sum(dz, *self.kinds)
-            else:
-                dz0 = ops.gather_sum_backward(dz, self.kind, np.arange(len(dz) + 1), self.z_rows)
+            dz0 = _gradient_of_kinds(dz, self.kind, self.kinds, self.z_rows)
         return dh, DeferredMatmul(self.m, dz, transpose_a=True), dz0, db
 
 
@@ -142,46 +170,47 @@ def message_update(
 
 
 class MessagePassing(Function):
-    """ReLU of ``z``, and updates of messages that add ``z`` again."""
+    """ReLU of ``z``, and updates of messages that add ``z`` again; products are taken before the sums."""
 
     def forward(
         self, z: NDArray[Any], w: NDArray[Any], b: NDArray[Any] | None, *, depths: tuple[ops.RowLists, ...]
     ) -> NDArray[Any]:
-        h = ops.relu(z)
-        hidden, sums = [h], []
+        backend, z, w, b = floats("message_passing", optional=("b",), z=z, w=w, b=b)
+        if b is not None and b.shape != w.shape[1:]:
+            raise ValueError(f"message_passing: b must have shape {tuple(w.shape[1:])}, got {tuple(b.shape)}")
+        hidden = [ops.relu(z)]
+        added = z if b is None else backend.add(z, b)
         for lists in depths:
-            more: dict[str, Any] = {"z": z, "kind": lists.kind, "b": b}
-            if not self.recorded:
-                h = ops.message_update(h, w, lists.index, lists.offsets, **more)
-                continue
-            h, m = ops.message_update_forward(h, w, lists.index, lists.offsets, **more)
-            hidden.append(h)
-            sums.append(m)
+            product = ops.matmul(hidden[-1], w)
+            h = ops.gather_sum(product, lists.index, lists.offsets, z=added, kind=lists.kind, relu=True)
+            hidden = [*hidden, h] if self.recorded else [h]
         if self.recorded:
-            self.w, self.hidden, self.sums, self.depths, self.has_bias = w, hidden, sums, depths, b is not None
-        return h
+            self.w, self.hidden, self.depths, self.has_bias = w, hidden, depths, b is not None
+        return hidden[-1]
 
     def backward(self, dy: NDArray[Any]) -> tuple[Any, ...]:
         backend, w = backend_of(dy), self.w
         dz = ops.activation_backward(dy, self.hidden[-1], "relu")
         dz0 = dw = db = None
-        for lists, m, below in zip(self.depths[::-1], self.sums[::-1], self.hidden[-2::-1], strict=True):
+        for lists, below in zip(self.depths[::-1], self.hidden[-2::-1], strict=True):
             own = ops.gather_sum(dz, *lists.kinds) if lists.kinds is not None else dz
             dz0 = own if dz0 is None else backend.add(dz0, own)
-            dw = ops.matmul(m, dz, transpose_a=True, add=dw)
             if self.has_bias:
                 own = ops.linear_backward_bias(dz, dz)[1]
                 db = own if db is None else backend.add(db, own)
             turned = lists.transposed or ops.transpose_index(lists.index, lists.offsets, len(below))
-            dz = ops.gather_sum(ops.matmul(dz, w, transpose_b=True), *turned, keep=below)
+            dproduct = ops.gather_sum(dz, *turned)
+            dw = ops.matmul(below, dproduct, transpose_a=True, add=dw)
+            dz = ops.matmul(dproduct, w, transpose_b=True, keep=below)
         return dz if dz0 is None else backend.add(dz0, dz), dw, db
 
 
 def message_passing(z: Input, w: Input, depths: Sequence[ops.RowLists], b: Input | None = None) -> Tensor:
     """Return the last hidden vectors of messages along bonds, all depths in one operation on the tape.
 
-    The first are ``h = relu(z)``; each depth then computes ``h = relu(gather_sum(h) @ w + b + z[kind])``, as
-    `message_update` does. The backward pass undoes each ReLU while it sums the gradients of a depth.
+    The first are ``h = relu(z)``; each depth then computes ``h = relu(gather_sum(h @ w) + b + z[kind])``, which is what
+    `message_update` computes but for rounding. The product is taken before the sum, since of equal environments fewer are
+    distinct the smaller they are: of 64 molecules of Lipophilicity, 79 at depth 0, 465 at depth 1 and 1,403 at depth 2.
 
     Parameters
     ----------
