@@ -248,3 +248,23 @@ def test_a_net_on_a_device_gives_what_it_gives_on_the_cpu(make, backend):
         expected = model.module(batch).numpy()
         found = model.module.to(backend.device)(batch)
     assert np.allclose(backend.get(found.data), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_last_batch_of_one_row_is_left_out_of_an_epoch(rng):
+    class Steps(ct.train.Callback):
+        def __init__(self):
+            self.taken = []
+
+        def on_batch_end(self, state):
+            self.taken.append((state.epoch, state.batch))
+
+    def steps(rows, **options):
+        data = ct.data.GraphDataset(ct.ops.mol_graphs(CHAINS[:rows]), rng.random((rows, 1)))
+        counted = Steps()
+        dmpnn(**options).fit(data, nb_epoch=2, callbacks=counted)
+        return counted.taken
+
+    assert steps(9, batch_size=4) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert steps(10, batch_size=4) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+    assert steps(1, batch_size=1) == steps(1, batch_size=4) == [(0, 0), (1, 0)]
+    assert len(steps(3, batch_size=1)) == 6

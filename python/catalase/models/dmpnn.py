@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from .. import nn, optim
 from .._internal.registry import Bool, Float, Int, Str
 from ..autograd import Tensor
+from ..data.batch import Batches
 from ..data.graph_batch import GraphBatch
 from ..nn.graph import uniform_linear
 from ..ops.checks import ACTIVATION_NAMES
@@ -109,7 +111,9 @@ class DMPNNModel(GraphRows):
     Names and defaults are those of chemprop 2.3's command line, as are the start values. With "regression" the labels are
     standardized by the mean and the deviation of each task in the first fit, and predictions come in the units of the
     labels; the loss that is reported is of standardized labels. NaN, or weight 0, is a missing label. The loss is the mean
-    over all labels, and the divisor counts missing ones (chemprop's does not).
+    over all labels, and the divisor counts missing ones (chemprop's does not). As in chemprop, an epoch leaves out a last
+    batch of a single row, another row each time; with it, the error on FreeSolv (513 rows, batches of 64) was larger by
+    0.07, and depended on the order of the rows.
 
     References
     ----------
@@ -206,10 +210,19 @@ class DMPNNModel(GraphRows):
 
     def _plan(self, dataset: Any, nb_epoch: int) -> None:
         """Before the first fit: the course of the learning rate, and the scale of the labels."""
-        steps = math.ceil(len(dataset) / self.batch_size)
+        steps = _steps_of(len(dataset), self.batch_size)
         total = max(1, nb_epoch * steps)
         warmup = min(total, self.warmup_epochs * steps)
         self.learning_rate = optim.WarmupExponentialDecay(self.init_lr, self.max_lr, self.final_lr, total, warmup)
+
+    def _training_rows(self, dataset: Any) -> Any:
+        """The walk of `fit`, without a last batch of one row: its gradient is noise, which Adam takes at full length."""
+        rows = super()._training_rows(dataset)
+
+        def iterbatches(batch_size: int, **order: Any) -> Iterator[Any]:
+            return itertools.islice(rows.iterbatches(batch_size, **order), _steps_of(len(rows), batch_size))
+
+        return Batches(rows, iterbatches)
 
     def _learn_from(self, where: str, dataset: Any, valid: Any = None) -> None:
         super()._learn_from(where, dataset, valid)
@@ -232,6 +245,12 @@ class DMPNNModel(GraphRows):
         if self.n_classes == 2:
             return np.stack([1 - found, found], axis=-1)
         return found
+
+
+def _steps_of(rows: int, batch_size: int) -> int:
+    """Batches of an epoch."""
+    steps = math.ceil(rows / batch_size)
+    return steps - 1 if steps > 1 and rows % batch_size == 1 else steps
 
 
 def _moments(y: NDArray[Any], w: NDArray[Any], n_tasks: int) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -66,9 +66,9 @@ class DirectedMessagePassing(Module):
     **Equal rows are computed once.** A hidden vector depends only on the environment of its directed bond, and
     environments repeat within a batch; the net computes the distinct ones, and the gradient of a row is the sum over its
     copies. With ReLU, products are taken before the sums over neighbours, since smaller environments repeat more often. That
-    is exact but for rounding, and with the defaults leaves 21% of the rows at batch 64 and 12% at 256. With dropout every directed
-    bond has a row of its own; which of the two it is, is decided by ``dropout``, never by the batch. All sums go in an order
-    that depends on what is summed alone, so that a molecule's bits are the same in any batch.
+    is exact but for rounding, and with the defaults leaves 21% of the rows at batch 64 and 12% at 256. With dropout every
+    directed bond has a row of its own; which of the two it is, is decided by ``dropout``, never by the batch. All sums go in
+    an order that depends on what is summed alone, so that a molecule's bits are the same in any batch.
 
     The start values are those of PyTorch's ``Linear``, uniform in plus or minus 1 / sqrt(inputs).
 

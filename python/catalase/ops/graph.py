@@ -643,7 +643,6 @@ def _update(
     if h.shape[1] != w.shape[0]:
         raise ValueError(f"{function}: h has {h.shape[1]} columns but w has {w.shape[0]} rows")
     numbers, starts = check_lists(function, backend, index, offsets, h.shape[0])
-    count = starts.shape[0] - 1
     own = _rows_of_z(function, backend, z, kind, starts.shape[0] - 1, (w.shape[1],))
     if b is not None and tuple(b.shape) != (w.shape[1],):
         raise ValueError(f"{function}: b must have shape ({w.shape[1]},), got {tuple(b.shape)}")
