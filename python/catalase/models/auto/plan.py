@@ -17,12 +17,12 @@ _SHARE = (
 # Seconds of each kind for N molecules and T tasks: a + b N + c N T + d N**2 T + e N**3 T. Measured on two virtual cores of an
 # Intel Xeon (AVX-512); docs/answers.md has the measurements.
 _COSTS = {
-    "net": (1.0, 4.0e-3, 0.2e-3, 0.0, 0.0),
-    "Gaussian process": (0.3, 0.0, 0.0, 0.3e-6, 0.15e-9),
-    "forest": (0.5, 0.0, 4.0e-3, 0.5e-6, 0.0),
-    "Gaussian process on bits": (0.1, 0.0, 0.0, 0.1e-6, 0.15e-9),
+    "net": (1.0, 3.0e-3, 0.2e-3, 0.0, 0.0),
+    "Gaussian process": (0.3, 0.0, 0.0, 0.1e-6, 0.08e-9),
+    "forest": (0.5, 0.0, 3.0e-3, 0.4e-6, 0.0),
+    "Gaussian process on bits": (0.1, 0.0, 0.0, 0.05e-6, 0.08e-9),
     "forest on bits": (0.5, 0.0, 3.0e-3, 0.3e-6, 0.0),
-    "graph net": (5.0, 40.0e-3, 0.0, 0.0, 0.0),
+    "graph net": (5.0, 25.0e-3, 0.0, 0.0, 0.0),
     "ridge": (0.1, 1.0e-3, 0.0, 0.0, 0.0),
     "nearest neighbours": (0.1, 0.1e-3, 0.0, 0.0, 0.0),
 }
