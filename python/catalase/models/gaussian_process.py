@@ -28,6 +28,7 @@ _COUNTS = (np.uint16, np.uint32, np.float32, np.float64)
 _TUNED_ROWS = 1500  # hyperparameters are chosen on these
 _GRID_ROWS = 400  # and first of all on a grid, on these
 _BLOCK = 2048  # rows of a matrix of similarities that are made together
+_STRIP = 256  # of these, rows whose distances stay in the cache
 _JITTER = 1e-6  # on the diagonal of the inducing rows' covariance
 _ROUNDS = 5  # of steps in each direction
 _SHARES, _LENGTHS, _NOISES = (0.1, 0.3, 0.5, 0.7, 0.9), (0.25, 0.5, 1.0, 2.0), (0.003, 0.01, 0.03, 0.1, 0.3)
@@ -353,8 +354,10 @@ class TanimotoGP(ClosedForm):
                 total += chosen.share * ops.matmul(similar, coefficients)
             if chosen.share < 1:
                 factor = np.float32(-0.5 / (float(self._arrays["unit"][0]) * chosen.length**2))
-                gauss = ops.matmul(factor * left, right, transpose_b=True)
-                total += (1 - chosen.share) * ops.matmul(ops.exp(gauss, out=gauss), coefficients)
+                strip = np.empty((min(len(x), _STRIP), len(base)), np.float32)
+                for i, j in slices(len(x), _STRIP):
+                    gauss = ops.matmul(factor * left[i:j], right, transpose_b=True, out=strip[: j - i])
+                    total[i:j] += (1 - chosen.share) * ops.matmul(ops.exp(gauss, out=gauss), coefficients)
             found[:, task] = total + self._arrays["numbers"][task, :, 4]
         return self._answer(found)
 
