@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .._internal.numbers import shown, whole_number
 from ..metrics.classification import threshold_counts
 from ..metrics.shares import share_interval
+from ..metrics.uncertainty import calibration_bins
 from .figure import BLUE, GREY, MANY, axes_of, columns_of
 
 
@@ -125,7 +126,7 @@ def roc(labels: Any, score: Any, *, label: str | None = None, ax: Any = None) ->
         raise TypeError(f"roc: label must be a text or None, got {shown(label)}")
     if (y == y[0]).all():
         raise ValueError(f"roc: labels must have both classes, got {len(y)} of class {y[0]:g}; the curve is undefined")
-    true, false = (np.append(0, count) / count[-1] for count in threshold_counts("roc", y, values, None))
+    true, false = (np.append(0, count) / count[-1] for count in threshold_counts("roc", y, values, None)[:2])
     area = float(np.sum(np.diff(false) * (true[1:] + true[:-1])) / 2)
     ax = axes_of("roc", ax)
     if not ax.lines:
@@ -183,17 +184,13 @@ def calibration(labels: Any, probability: Any, *, bins: int = 10, ax: Any = None
         )
     ax = axes_of("calibration", ax)
     ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--")
-    of_bin = np.minimum((chance * bins).astype(np.int64), bins - 1)
-    count = np.bincount(of_bin, minlength=bins)
-    used = count > 0
-    count = count[used]
-    mean, share = (np.bincount(of_bin, weights=v, minlength=bins)[used] / count for v in (chance, y))
+    count, mean, share = calibration_bins(y, chance, bins)
     low, high = share_interval(share * count, count, 0.95)
     ax.vlines(mean, low, high, color="0.7", linewidth=1.2)
     ax.plot(mean, share, "o-", color=BLUE, markersize=6, markeredgecolor="white", linewidth=1.2)
     for x, height, rows in zip(mean, share, count, strict=True):
         place = (6, 5 if height < 0.5 else -11)  # inside the frame
-        ax.annotate(f"{rows:,}", (x, height), xytext=place, textcoords="offset points", fontsize="small", color=GREY)
+        ax.annotate(f"{rows:,.0f}", (x, height), xytext=place, textcoords="offset points", fontsize="small", color=GREY)
     ax.set(xlabel="predicted probability", ylabel="share of class 1", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     ax.set_aspect("equal")
     return ax
