@@ -54,7 +54,7 @@ def filters(weights: Any, *, channel: int | None = None, columns: int = 8, ax: A
     name = "filters"
     columns = whole_number(name, "columns", columns, 1, 10_000)
     if isinstance(weights, NetModel):
-        weights._ready()
+        weights.state_dict()  # a graph of layers becomes a net
         layers = [layer for layer in weights.module.modules() if isinstance(layer, (Conv1D, Conv2D))]
         if not layers:
             raise ValueError(f"{name}: weights must be a model with a Conv1D or Conv2D, got {type(weights).__name__}")
