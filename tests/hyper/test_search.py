@@ -9,20 +9,21 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import catalase as ct
-from catalase.metrics import Metric, r2_score, rms_score
+from catalase.metrics import Metric, pearsonr, r2_score, rms_score
 from tests.nonsense import Target, call, report
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 6)).astype(np.float32)
 Y = X @ RNG.normal(size=(6, 1)) + np.sin(3 * X[:, :1])
 TRAIN, VALID = ct.data.NumpyDataset(X[:60], Y[:60]), ct.data.NumpyDataset(X[60:], Y[60:])
-RMS = Metric(rms_score)
+RMS, R2 = Metric(rms_score), Metric(r2_score)
 
 
 def net(**settings):
@@ -77,13 +78,14 @@ def test_a_grid_tries_every_combination_and_returns_the_best_as_deepchem_does():
 @pytest.mark.parametrize("use_max", [True, False])
 def test_of_equal_scores_the_first_wins_and_nan_never_does(use_max):
     scores = [float("nan"), 1.0, 2.0, 2.0, 1.0]
+    own = Metric(lambda y, p: 0.0, mode="regression")  # of which nobody knows the better direction
     params = {"score": scores, "other": ["a", "b"]}
     search = ct.hyper.GridHyperparamOpt(Scored)
-    found = search.hyperparam_search(params, TRAIN, VALID, RMS, use_max=use_max)
+    found = search.hyperparam_search(params, TRAIN, VALID, own, use_max=use_max)
     assert found.best_hyperparams == {"score": 2.0 if use_max else 1.0, "other": "a"}
     assert found.best_model.settings == found.best_hyperparams and found.best_model.rows == 60
     with pytest.raises(ValueError, match="GridHyperparamOpt: metric is nan for all 1 trials"):
-        search.hyperparam_search({"score": [float("nan")]}, TRAIN, VALID, RMS)
+        search.hyperparam_search({"score": [float("nan")]}, TRAIN, VALID, own)
 
 
 class Backwards(Executor):
@@ -132,11 +134,11 @@ def test_a_trial_that_fails_is_named_with_its_settings(executor):
 def test_a_log_has_a_line_for_each_trial_and_is_not_run_again(tmp_path):
     params = {"score": [3.0, 1.0, float("nan"), 2.0]}
     search = ct.hyper.GridHyperparamOpt(Scored)
-    first = search.hyperparam_search(params, TRAIN, VALID, RMS, logdir=tmp_path / "new" / "folder")
+    first = search.hyperparam_search(params, TRAIN, VALID, R2, logdir=tmp_path / "new" / "folder")
     lines = [json.loads(line) for line in (tmp_path / "new" / "folder" / "trials.jsonl").read_text().splitlines()]
     assert lines[0]["search"] == "GridHyperparamOpt" and [line["score"] for line in lines[1:]] == [3.0, 1.0, None, 2.0]
     Scored.made = []
-    again = search.hyperparam_search(params, TRAIN, VALID, RMS, logdir=tmp_path / "new" / "folder")
+    again = search.hyperparam_search(params, TRAIN, VALID, R2, logdir=tmp_path / "new" / "folder")
     assert Scored.made == [{"score": 3.0}]  # the best model is made again
     assert again[1] == first[1] and repr(again[2]) == repr(first[2])
 
@@ -171,13 +173,13 @@ def test_a_search_that_is_killed_goes_on(tmp_path):
 
 def test_the_log_of_another_search_is_refused(tmp_path):
     search = ct.hyper.GridHyperparamOpt(Scored)
-    search.hyperparam_search({"score": [1.0, 2.0]}, TRAIN, VALID, RMS, logdir=tmp_path)
+    search.hyperparam_search({"score": [1.0, 2.0]}, TRAIN, VALID, R2, logdir=tmp_path)
     other = ct.data.NumpyDataset(X[60:], -Y[60:])
     for words, arguments, options in (
-        ("settings", ({"score": [1.0, 3.0]}, TRAIN, VALID, RMS), {}),
-        ("nb_epoch", ({"score": [1.0, 2.0]}, TRAIN, VALID, RMS), {"nb_epoch": 3}),
-        ("labels", ({"score": [1.0, 2.0]}, TRAIN, other, RMS), {}),
-        ("metric", ({"score": [1.0, 2.0]}, TRAIN, VALID, Metric(r2_score)), {}),
+        ("settings", ({"score": [1.0, 3.0]}, TRAIN, VALID, R2), {}),
+        ("nb_epoch", ({"score": [1.0, 2.0]}, TRAIN, VALID, R2), {"nb_epoch": 3}),
+        ("labels", ({"score": [1.0, 2.0]}, TRAIN, other, R2), {}),
+        ("metric", ({"score": [1.0, 2.0]}, TRAIN, VALID, Metric(pearsonr)), {}),
     ):
         with pytest.raises(
             ValueError, match=f"^GridHyperparamOpt: logdir has the log of another search, whose {words}"
@@ -185,7 +187,28 @@ def test_the_log_of_another_search_is_refused(tmp_path):
             search.hyperparam_search(*arguments, logdir=tmp_path, **options)
     (tmp_path / "trials.jsonl").write_text("no log\n")
     with pytest.raises(ValueError, match=r"line 1 of .* is not of a log of trials"):
-        search.hyperparam_search({"score": [1.0]}, TRAIN, VALID, RMS, logdir=tmp_path)
+        search.hyperparam_search({"score": [1.0]}, TRAIN, VALID, R2, logdir=tmp_path)
+
+
+def test_two_searches_do_not_write_one_log(tmp_path):
+    def build(score):
+        with pytest.raises(RuntimeError, match="GridHyperparamOpt: another writer is at work on"):
+            ct.hyper.GridHyperparamOpt(Scored).hyperparam_search({"score": [2.0]}, TRAIN, VALID, R2, logdir=tmp_path)
+        return Scored(score=score)
+
+    ct.hyper.GridHyperparamOpt(build).hyperparam_search({"score": [1.0]}, TRAIN, VALID, R2, logdir=tmp_path)
+
+
+def test_the_wrong_direction_of_a_known_metric_is_told():
+    search = ct.hyper.GridHyperparamOpt(Scored)
+    with pytest.warns(RuntimeWarning, match="use_max is True, so the worst wins: rms_score is an error"):
+        search.hyperparam_search({"score": [1.0]}, TRAIN, VALID, RMS)
+    with pytest.warns(RuntimeWarning, match="use_max is False, so the worst wins: r2_score is a score"):
+        search.hyperparam_search({"score": [1.0]}, TRAIN, VALID, R2, use_max=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        own = Metric(lambda a, b: 0.0, name="own", mode="regression")
+        search.hyperparam_search({"score": [1.0]}, TRAIN, VALID, own)
 
 
 def test_a_model_without_a_seed_that_differs_from_its_logged_score_is_told(tmp_path):
@@ -193,20 +216,20 @@ def test_a_model_without_a_seed_that_differs_from_its_logged_score_is_told(tmp_p
         return Scored(score=score + len(Scored.made))
 
     search = ct.hyper.GridHyperparamOpt(build)
-    search.hyperparam_search({"score": [1.0]}, TRAIN, VALID, RMS, logdir=tmp_path)
+    search.hyperparam_search({"score": [1.0]}, TRAIN, VALID, R2, logdir=tmp_path)
     with pytest.warns(RuntimeWarning, match="trained again, scores 2 instead of 1 as in the log"):
-        search.hyperparam_search({"score": [1.0]}, TRAIN, VALID, RMS, logdir=tmp_path)
+        search.hyperparam_search({"score": [1.0]}, TRAIN, VALID, R2, logdir=tmp_path)
 
 
 def test_a_random_search_draws_distinct_combinations_and_all_of_a_small_grid():
     params = {"score": [1.0, 2.0, 3.0], "other": [1, 2]}
     search = ct.hyper.RandomHyperparamOpt(Scored, max_iter=4)
-    found = search.hyperparam_search(params, TRAIN, VALID, RMS)
+    found = search.hyperparam_search(params, TRAIN, VALID, R2)
     assert len(found.all_scores) == 4 == len(Scored.made)
-    assert found == search.hyperparam_search(params, TRAIN, VALID, RMS)[:0] + found
-    everything = ct.hyper.RandomHyperparamOpt(Scored, max_iter=100).hyperparam_search(params, TRAIN, VALID, RMS)
+    assert found == search.hyperparam_search(params, TRAIN, VALID, R2)[:0] + found
+    everything = ct.hyper.RandomHyperparamOpt(Scored, max_iter=100).hyperparam_search(params, TRAIN, VALID, R2)
     assert len(everything.all_scores) == 6 and everything.best_hyperparams["score"] == 3.0
-    other = ct.hyper.RandomHyperparamOpt(Scored, max_iter=4, seed=1).hyperparam_search(params, TRAIN, VALID, RMS)
+    other = ct.hyper.RandomHyperparamOpt(Scored, max_iter=4, seed=1).hyperparam_search(params, TRAIN, VALID, R2)
     assert list(other.all_scores) != list(found.all_scores)
 
 
@@ -221,7 +244,7 @@ def test_samplers_draw_a_value_for_each_trial_and_a_log_keeps_them(tmp_path):
         "width": [8, 16],
     }
     search = ct.hyper.RandomHyperparamOpt(Scored, max_iter=6)
-    found = search.hyperparam_search(params, TRAIN, VALID, RMS, logdir=tmp_path)
+    found = search.hyperparam_search(params, TRAIN, VALID, R2, logdir=tmp_path)
     made = list(Scored.made)
     assert len({m["score"] for m in made}) == 6 and all(
         10 <= m["score"] <= 15 and 1e-4 <= m["rate"] <= 0.1 for m in made
@@ -229,11 +252,11 @@ def test_samplers_draw_a_value_for_each_trial_and_a_log_keeps_them(tmp_path):
     log = tmp_path / "trials.jsonl"
     log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:3]))
     Scored.made = []
-    again = search.hyperparam_search(params, TRAIN, VALID, RMS, logdir=tmp_path)
+    again = search.hyperparam_search(params, TRAIN, VALID, R2, logdir=tmp_path)
     assert again.all_scores == found.all_scores and again.best_hyperparams == found.best_hyperparams
     assert Scored.made[:4] == made[2:]
     with pytest.raises(TypeError, match="draws what a log cannot hold"):
-        search.hyperparam_search({"score": lambda: object()}, TRAIN, VALID, RMS, logdir=tmp_path / "b")
+        search.hyperparam_search({"score": lambda: object()}, TRAIN, VALID, R2, logdir=tmp_path / "b")
 
 
 SMILES = ["C" * n + end for n in range(1, 9) for end in ("O", "N", "C(=O)O", "Cl", "c1ccccc1")]
@@ -304,7 +327,7 @@ def test_optuna_finds_a_better_setting_and_gives_the_same_for_any_executor_and_a
 
     def run(**options):
         search = ct.hyper.OptunaOpt(Scored, max_iter=30, at_once=3, seed=1)
-        return search.hyperparam_search(params, TRAIN, VALID, RMS, use_max=True, **options)
+        return search.hyperparam_search(params, TRAIN, VALID, R2, use_max=True, **options)
 
     found = run(logdir=tmp_path)
     assert found.best_hyperparams["score"] > 0.9 and found.best_hyperparams["width"] in ([4], [8])
@@ -320,7 +343,7 @@ def test_optuna_finds_a_better_setting_and_gives_the_same_for_any_executor_and_a
 def test_without_optuna_a_sentence_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ImportError, match=r"^OptunaOpt: optuna is needed; pip install 'catalase\[hyper\]'"):
-        ct.hyper.OptunaOpt(Scored).hyperparam_search({"score": [1.0]}, TRAIN, VALID, RMS)
+        ct.hyper.OptunaOpt(Scored).hyperparam_search({"score": [1.0]}, TRAIN, VALID, R2)
 
 
 @pytest.mark.parametrize("kind", [ct.hyper.GridHyperparamOpt, lambda f: ct.hyper.RandomHyperparamOpt(f, 2)])
@@ -337,7 +360,7 @@ def test_nonsense_in_a_search(kind):
         "train_dataset": ["dataset"],
     }
     valid = call(
-        {"score": [1.0]}, TRAIN, VALID, RMS, [], nb_epoch=1, use_max=True, logfile="x", logdir=None, executor=None
+        {"score": [1.0]}, TRAIN, VALID, R2, [], nb_epoch=1, use_max=True, logfile="x", logdir=None, executor=None
     )
     names = (type(search).__name__,)
     wrong = Target(search.hyperparam_search, lambda: valid, kinds, names=names, also=also, skip=["logdir"]).failures()
@@ -358,4 +381,4 @@ def test_nonsense_in_the_making_of_a_search():
 @pytest.mark.parametrize("values, words", [([], "has no value for a"), ("ab", "must be a list"), (3, "must be a list")])
 def test_values_must_be_lists(values, words):
     with pytest.raises((TypeError, ValueError), match=f"^GridHyperparamOpt: params_dict .*{words}"):
-        ct.hyper.GridHyperparamOpt(Scored).hyperparam_search({"a": values}, TRAIN, VALID, RMS)
+        ct.hyper.GridHyperparamOpt(Scored).hyperparam_search({"a": values}, TRAIN, VALID, R2)

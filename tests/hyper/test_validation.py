@@ -98,7 +98,7 @@ def test_a_fold_that_fails_is_named():
             "validation_curve: fold 1 with width=3 failed",
         ),
         (
-            lambda: hyper.nested_validation({"a": fails}, DATA, RMS),
+            lambda: hyper.nested_validation({"a": fails}, DATA, RMS, maximize=False),
             "nested_validation: 'a' in fold 1 of 5 failed: OSError",
         ),
     ):

@@ -52,6 +52,15 @@ def test_names() -> None:
         Metric(metrics.roc_auc_score, "mean")  # type: ignore[arg-type]
 
 
+def test_the_direction_of_a_score_is_known() -> None:
+    errors = {"rms_score", "mae_score", "expected_calibration_error", "crps_score"}
+    curves = {"Metric", "bootstrap_interval", "confusion_matrix", "from_one_hot", "precision_recall_curve", "roc_curve", "to_one_hot"}  # fmt: skip
+    for name in set(metrics.__all__) - curves:
+        assert Metric(getattr(metrics, name)).larger_is_better is (name not in errors), name
+    assert Metric(sk.mean_squared_error).larger_is_better is False
+    assert Metric(lambda a, b: 0.0, mode="regression").larger_is_better is None
+
+
 def test_missing_labels_never_count(rng: np.random.Generator) -> None:
     y, w, pred = multitask(rng)
     score, per_task = Metric(metrics.roc_auc_score, np.mean).compute_metric(y, pred, w, per_task_metrics=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
-from .._internal.numbers import shown
+from .._internal.numbers import flag, shown
 from ..metrics import Metric
 from ..models.model import chosen_metrics
 from ..splits import RandomSplitter
@@ -34,3 +35,16 @@ def splitter_of(where: str, splitter: Any) -> Splitter:
             f"{where}: splitter must be one of catalase.splits, such as ScaffoldSplitter(), got {shown(splitter)}"
         )
     return splitter
+
+
+def larger_wins(where: str, name: str, value: Any, metric: Metric) -> bool:
+    """Return whether the larger score wins, with a warning where the argument and the metric do not agree."""
+    larger = flag(where, name, value)
+    if metric.larger_is_better is not None and metric.larger_is_better != larger:
+        kind = "an error, of which less is better" if larger else "a score, of which more is better"
+        warnings.warn(
+            f"{where}: {name} is {larger}, so the worst wins: {metric.name} is {kind}; give {name}={not larger}",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return larger

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._internal.numbers import flag, shown, whole_number
+from .._internal.numbers import shown, whole_number
 from ..metrics import Metric
 from ..splits.splitter import Splitter
-from .checks import check_data, one_metric, splitter_of
+from .checks import check_data, larger_wins, one_metric, splitter_of
 from .trials import check_executor
 from .validation import Jobs, score_of, standard_error, trained
 
@@ -86,7 +86,7 @@ def nested_validation(
     outer_folds : int, optional
         How many test parts; by default one with a tenth of the rows.
     maximize : bool
-        Whether a larger score is better.
+        Whether a larger score is better; a warning says where the metric is known to be the other way round.
     seed : int
         Of the splits.
     executor : concurrent.futures.Executor, optional
@@ -135,7 +135,7 @@ def nested_validation(
     executor = check_executor(where, executor)
     folds = whole_number(where, "folds", folds, 2, max(2, len(dataset)))
     outer = 1 if outer_folds is None else whole_number(where, "outer_folds", outer_folds, 2, max(2, len(dataset)))
-    sign = 1 if flag(where, "maximize", maximize) else -1
+    sign = 1 if larger_wins(where, "maximize", maximize, metric) else -1
     seed = whole_number(where, "seed", seed, 0)
     if outer == 1:
         parts = [splitter.train_test_split(dataset, 0.9, seed=seed)]

@@ -10,16 +10,18 @@ import json
 import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._internal.numbers import flag, listed, path_of, plain, shown, whole_number
+from .._internal import storage
+from .._internal.numbers import listed, path_of, plain, shown, whole_number
 from ..data.graph import dataset_in_memory
 from ..feat import Featurizer
 from ..metrics import Metric
 from ..models.model import check_transformers
-from .checks import check_data, one_metric
+from .checks import check_data, larger_wins, one_metric
 from .trials import TrialLog, check_executor, finished
 
 Settings = dict[str, Any]
@@ -84,7 +86,8 @@ class HyperparamOpt:
         nb_epoch : int
             Given to the method ``fit`` of models that take it.
         use_max : bool
-            Whether a larger score is better: False for errors such as `rms_score`.
+            Whether a larger score is better: False for errors such as `rms_score`. A warning says where the metric is known
+            to be the other way round.
         logfile : str
             The name of the log in ``logdir``.
         logdir : path, optional
@@ -102,7 +105,7 @@ class HyperparamOpt:
         Raises
         ------
         RuntimeError
-            Where a trial fails: it names the settings.
+            Where a trial fails: it names the settings; and where another search writes into ``logdir``.
         TypeError, ValueError
             For arguments that do not fit, the log of another search, and where all scores are nan.
 
@@ -119,13 +122,12 @@ class HyperparamOpt:
         metric = one_metric(where, metric)
         undo = list(check_transformers(where, output_transformers)) or None
         nb_epoch = whole_number(where, "nb_epoch", nb_epoch, 0)
-        use_max = flag(where, "use_max", use_max)
+        use_max = larger_wins(where, "use_max", use_max, metric)
         name = path_of(where, "logfile", logfile)
         path = None
         if logdir is not None:
             path = path_of(where, "logdir", logdir) / name
             path.parent.mkdir(parents=True, exist_ok=True)
-        log = TrialLog(where, path)
         labels = hashlib.sha256(b"".join(np.ascontiguousarray(d.y).tobytes() for d in (train_dataset, valid_dataset)))
         header = {
             "search": where,
@@ -136,8 +138,10 @@ class HyperparamOpt:
             "labels": labels.hexdigest()[:16],
         }
         trainer = _Trainer(self.model_builder, train_dataset, valid_dataset, metric, undo, nb_epoch)
-        trials = _Trials(where, trainer, use_max, log, check_executor(where, executor))
-        self._run(dict(params_dict), header, trials)
+        executor = check_executor(where, executor)
+        with nullcontext() if path is None else storage.writing(where, path.parent):
+            trials = _Trials(where, trainer, use_max, TrialLog(where, path), executor)
+            self._run(dict(params_dict), header, trials)
         return trials.result()
 
     def _run(self, params: Mapping[str, Any], header: dict[str, Any], trials: _Trials) -> None:

@@ -28,6 +28,10 @@ _REGRESSION = frozenset({
     "mean_absolute_error", "mean_squared_error", "median_absolute_error", "pearson_r2_score", "pearsonr", "r2_score",
     "rms_score", "root_mean_squared_error", "spearman_score",
 })  # fmt: skip
+_ERRORS = frozenset({
+    "brier_score_loss", "crps_score", "expected_calibration_error", "log_loss", "mae_score", "max_error", "mean_absolute_error",
+    "mean_squared_error", "median_absolute_error", "rms_score", "root_mean_squared_error", "zero_one_loss",
+})  # fmt: skip
 
 
 class Metric:
@@ -105,6 +109,19 @@ class Metric:
 
     def __repr__(self) -> str:
         return f"Metric({self._function}, name={self.name!r}, mode={self.mode!r})"
+
+    @property
+    def larger_is_better(self) -> bool | None:
+        """Whether a larger score is better: False for errors, None for a function that is not known here.
+
+        Examples
+        --------
+        >>> from catalase import metrics
+        >>> Metric(metrics.rms_score).larger_is_better, Metric(metrics.r2_score).larger_is_better
+        (False, True)
+        """
+        known = self._function in _PROBABILITY | _CLASSES | _REGRESSION
+        return self._function not in _ERRORS if known else None
 
     def compute_metric(
         self,
