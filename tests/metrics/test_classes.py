@@ -193,7 +193,8 @@ def test_crps_is_the_integral_of_the_squared_distance_of_distributions(rng):
         y, mean, std = rng.normal(), rng.normal(), rng.random() + 0.1
         grid = np.linspace(min(y, mean - 12 * std), max(y, mean + 12 * std), 2_000_001)
         squared = (scipy.stats.norm.cdf(grid, mean, std) - (grid >= y)) ** 2
-        assert metrics.crps_score([y], [mean], std=[std]) == pytest.approx(np.trapezoid(squared, grid), abs=1e-5)
+        integral = np.sum(squared) * (grid[1] - grid[0])
+        assert metrics.crps_score([y], [mean], std=[std]) == pytest.approx(integral, abs=1e-5)
     members = rng.normal(size=(7, 5))
     y = rng.normal(size=7)
     expected = [abs(row - t).mean() - abs(row[:, None] - row).mean() / 2 for row, t in zip(members, y, strict=True)]

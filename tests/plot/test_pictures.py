@@ -111,7 +111,7 @@ def test_a_density_is_scipys_with_scotts_bandwidth(rng):
     ax = plot.density({"a": values, "b": [3.0, 3.0]})
     x, height = ax.lines[0].get_data()
     assert np.allclose(height, scipy.stats.gaussian_kde(values, "scott")(x), rtol=1e-10)
-    assert np.trapezoid(height, x) == pytest.approx(1, abs=0.01)
+    assert np.sum(height) * (x[1] - x[0]) == pytest.approx(1, abs=0.01)
     assert set(ax.lines[1].get_xdata()) == {3.0} and texts(ax) == ["a", "b"]
 
 
@@ -199,6 +199,13 @@ def test_a_map_has_the_principal_components_of_scikit_learn(rng):
     assert np.allclose(tsne.collections[0].get_offsets(), expected)
 
 
+def test_packed_fingerprints_are_drawn_by_their_bits():
+    smiles = ["CCO", "CCN", "c1ccccc1", "CC(=O)O", "CCCl"]
+    packed = ct.ops.ecfp(smiles, size=64)
+    places = [plot.projection(X).collections[0].get_offsets() for X in (packed, np.unpackbits(packed, axis=1))]
+    assert np.array_equal(*places)
+
+
 def test_colours_of_a_map_are_a_scale_a_legend_or_the_parts_of_a_split(rng):
     X = rng.normal(size=(20, 3))
     values = np.append(rng.random(19), np.nan)
@@ -280,6 +287,8 @@ def test_what_cannot_be_drawn_is_refused_in_one_sentence(monkeypatch):
     ):
         with pytest.raises(ValueError, match=f"^{words}"):
             call()
+    with pytest.raises(TypeError, match="^projection: data has graphs, which are no rows of features; give model"):
+        plot.projection(ct.data.GraphDataset(ct.ops.mol_graphs(["CCO", "CCN", "CC"])))
     monkeypatch.setitem(sys.modules, "sklearn.manifold", None)
     with pytest.raises(ImportError, match=r"^projection: scikit-learn is needed; pip install 'catalase\[sklearn\]'"):
         plot.projection(np.eye(4))

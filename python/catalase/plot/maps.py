@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._internal.arrays import array_of, numbers
-from .._internal.numbers import choice, shown, whole_number
+from .._internal.numbers import choice, number, shown, whole_number
+from ..data.graph import ShardedGraphs
 from ..models.net import NetModel
 from ..nn import Linear
 from ..nn.modes import watching
+from ..ops.mol_graphs import MolGraphs
 from .figure import COLORS, MANY, axes_of
 
 _CATEGORIES = 10  # whole numbers that are shown as classes, with a legend
@@ -61,8 +63,8 @@ def projection(
     Parameters
     ----------
     data : array_like of shape (N, F), Dataset, or dict of str to these
-        Fingerprints, descriptors or anything else; a dict has the parts of a split, which give the points their colours.
-        With ``model``, anything that it predicts.
+        Fingerprints, descriptors or anything else; bytes above 1 are packed bits, as `ops.ecfp` gives them. A dict has the
+        parts of a split, which give the points their colours. With ``model``, anything that it predicts.
     color : array_like of shape (N,), optional
         A label of each point: texts, or up to 10 whole numbers, get a legend, other numbers a scale. NaN is grey.
     model : NetModel, optional
@@ -126,8 +128,8 @@ def projection(
         raise ValueError(f"{name}: color must have a number or a text for each of {len(X)} rows, got {shown(color)}")
     if perplexity is None:
         perplexity = min(30.0, max(1.0, (len(X) - 1) / 3))
-    elif isinstance(perplexity, bool) or not isinstance(perplexity, (int, float)) or not 0 < perplexity < len(X):
-        raise ValueError(f"{name}: perplexity must be above 0 and below {len(X)}, the rows, got {shown(perplexity)}")
+    else:
+        perplexity = number(name, "perplexity", perplexity, above=0, below=len(X))
     ax = axes_of(name, ax)
     try:
         from sklearn.decomposition import PCA
@@ -154,7 +156,14 @@ def _features(name: str, data: Any, model: Any) -> NDArray[np.float64]:
         X: Any = hidden_layer(model, data)
     else:
         X = data.X if hasattr(data, "X") and hasattr(data, "ids") else data
-    found = numbers(name, "data", X, np.float64)
+    if isinstance(X, (MolGraphs, ShardedGraphs)):
+        raise TypeError(
+            f"{name}: data has graphs, which are no rows of features; give model, whose hidden layer is drawn"
+        )
+    found = numbers(name, "data", X)
+    if found.dtype == np.uint8 and found.ndim == 2 and found.size and found.max() > 1:
+        found = np.unpackbits(found, axis=1)
+    found = found.astype(np.float64, copy=False)
     if found.ndim != 2 or not found.shape[1]:
         raise ValueError(f"{name}: data must have shape (N, features), got {found.shape}")
     if not np.isfinite(found).all():

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._internal.arrays import array_of, numbers
-from .._internal.numbers import listed, shown, whole_number
+from .._internal.numbers import listed, number, shown, whole_number
 from ..autograd import Tensor
 from ..models.net import NetModel
 from ..nn import Conv1D, Conv2D
@@ -123,8 +123,7 @@ def activations(names: Sequence[str] | str = ("relu", "tanh", "sigmoid"), *, lim
         raise ValueError(
             f"{name}: names must be of {', '.join(ACTIVATION_FUNCTIONS)}, got {shown(unknown[0] if unknown else names)}"
         )
-    if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not 0 < limit <= 1e6:
-        raise ValueError(f"{name}: limit must be a number above 0 and up to 1e6, got {shown(limit)}")
+    limit = number(name, "limit", limit, above=0, at_most=1e6)
     ax = axes_of(name, ax)
     values = np.linspace(-limit, limit, 401)
     for i, one in enumerate(chosen):
