@@ -287,7 +287,7 @@ def test_what_cannot_be_drawn_is_refused_in_one_sentence(monkeypatch):
     ):
         with pytest.raises(ValueError, match=f"^{words}"):
             call()
-    with pytest.raises(TypeError, match="^projection: data has graphs, which are no rows of features; give model"):
+    with pytest.raises(TypeError, match=r"^projection: data has graphs, which are no rows of features; give model"):
         plot.projection(ct.data.GraphDataset(ct.ops.mol_graphs(["CCO", "CCN", "CC"])))
     monkeypatch.setitem(sys.modules, "sklearn.manifold", None)
     with pytest.raises(ImportError, match=r"^projection: scikit-learn is needed; pip install 'catalase\[sklearn\]'"):
