@@ -178,7 +178,7 @@ def test_the_log_of_another_search_is_refused(tmp_path):
     for words, arguments, options in (
         ("settings", ({"score": [1.0, 3.0]}, TRAIN, VALID, R2), {}),
         ("nb_epoch", ({"score": [1.0, 2.0]}, TRAIN, VALID, R2), {"nb_epoch": 3}),
-        ("labels", ({"score": [1.0, 2.0]}, TRAIN, other, R2), {}),
+        ("data", ({"score": [1.0, 2.0]}, TRAIN, other, R2), {}),
         ("metric", ({"score": [1.0, 2.0]}, TRAIN, VALID, Metric(pearsonr)), {}),
     ):
         with pytest.raises(

@@ -112,7 +112,9 @@ class HyperparamOpt:
         Notes
         -----
         Let the builder give its models a seed: equal settings then give equal bits, for any executor and after a kill.
-        The best model of a search that went on from a log is trained again, where its trial is in the log.
+        The best model of a search that went on from a log is trained again, where its trial is in the log. The log knows the
+        settings, the labels, the identifiers and the featurizers of the data, but not what the builder does: remove it after
+        a change there.
         """
         where = type(self).__name__
         if not isinstance(params_dict, Mapping) or not params_dict or not all(isinstance(n, str) for n in params_dict):
@@ -128,14 +130,13 @@ class HyperparamOpt:
         if logdir is not None:
             path = path_of(where, "logdir", logdir) / name
             path.parent.mkdir(parents=True, exist_ok=True)
-        labels = hashlib.sha256(b"".join(np.ascontiguousarray(d.y).tobytes() for d in (train_dataset, valid_dataset)))
         header = {
             "search": where,
             "metric": metric.name,
             "use_max": use_max,
             "nb_epoch": nb_epoch,
             "rows": [len(train_dataset), len(valid_dataset)],
-            "labels": labels.hexdigest()[:16],
+            "data": _digest(train_dataset, valid_dataset),
         }
         trainer = _Trainer(self.model_builder, train_dataset, valid_dataset, metric, undo, nb_epoch)
         executor = check_executor(where, executor)
@@ -335,12 +336,14 @@ class _Trainer(NamedTuple):
     undo: list[Any] | None
     nb_epoch: int
 
-    def __call__(self, settings: Settings) -> tuple[float, Any]:
-        model = self.builder(**copy.deepcopy(settings))
-        takes = inspect.signature(model.fit).parameters
-        options = {"nb_epoch": self.nb_epoch, "progress": False}
-        model.fit(self.train, **{name: value for name, value in options.items() if name in takes})
-        return float(model.evaluate(self.valid, [self.metric], self.undo)[self.metric.name]), model
+
+def _train(trainer: _Trainer, settings: Settings) -> tuple[float, Any]:
+    """Return the score and the model of some settings."""
+    model = trainer.builder(**copy.deepcopy(settings))
+    takes = inspect.signature(model.fit).parameters
+    options = {"nb_epoch": trainer.nb_epoch, "progress": False}
+    model.fit(trainer.train, **{name: value for name, value in options.items() if name in takes})
+    return float(model.evaluate(trainer.valid, [trainer.metric], trainer.undo)[trainer.metric.name]), model
 
 
 class _Trials:
@@ -417,8 +420,16 @@ class _Trials:
         return SearchResult(model, self.settings[best], {self.texts[i]: self.scores[i] for i in sorted(self.scores)})
 
 
-def _train(trainer: _Trainer, settings: Settings) -> tuple[float, Any]:
-    return trainer(settings)
+def _digest(*datasets: Any) -> str:
+    """Return what tells datasets from others: their labels, weights, identifiers and featurizers."""
+    digest = hashlib.sha256()
+    for data in datasets:
+        for column in (data.y, data.w, getattr(data, "ids", ())):
+            array = np.asarray(column)
+            digest.update(repr((array.shape, array.dtype.str)).encode())
+            digest.update(repr(array.tolist()).encode() if array.dtype.hasobject else array.tobytes())
+        digest.update(repr(getattr(data, "featurizer", None)).encode())
+    return digest.hexdigest()[:16]
 
 
 def _featurized(data: Any, featurizer: Featurizer) -> Any:
