@@ -44,7 +44,7 @@ def test_the_test_rows_are_seen_once_by_the_chosen_one_and_never_before():
 
 def test_outer_folds_cover_all_rows_once():
     one = Recorder(1.0)
-    result = ct.hyper.nested_validation({"one": one}, DATA, Metric(rms_score), folds=2, outer_folds=4)
+    result = ct.hyper.nested_validation({"one": one}, DATA, Metric(r2_score), folds=2, outer_folds=4)
     tests = one.scored[2::3]
     assert len(result.test) == 4 and sum(map(len, tests)) == 80 and set.union(*tests) == set(DATA.ids.tolist())
     assert result.mean == 1 and result.standard_error == 0 and "one: 1 on test" in str(result)
@@ -79,7 +79,8 @@ def test_nonsense():
         "score": "function", "y": "anything", "repeats": "whole",
     }  # fmt: skip
     also = {"metric": ["metrics"]}
-    valid = call({"one": Recorder(1.0)}, DATA, Metric(rms_score), splitter=ct.splits.IndexSplitter(), folds=2, outer_folds=2, maximize=False, seed=0)  # fmt: skip
+    own = Metric(lambda y, p: 0.0, mode="regression")  # of which nobody knows the better direction
+    valid = call({"one": Recorder(1.0)}, DATA, own, splitter=ct.splits.IndexSplitter(), folds=2, outer_folds=2, maximize=False, seed=0)  # fmt: skip
     wrong = Target(ct.hyper.nested_validation, lambda: valid, kinds, also=also).failures()
     wrong += Target(
         ct.hyper.y_scrambling, lambda: call(lambda y: 1.0, [1.0, 2.0], repeats=1, maximize=True, seed=0), kinds

@@ -36,8 +36,9 @@ def test_names() -> None:
     assert Metric(metrics.roc_auc_score, name="auc").name == "auc"
     assert Metric(sk.f1_score).mode == "classification"
     assert Metric(sk.mean_squared_error).mode == "regression"
+    no_scores = ("Metric", "bootstrap_interval", "confusion_matrix", "from_one_hot", "precision_recall_curve", "roc_curve", "to_one_hot")  # fmt: skip
     for name in metrics.__all__:
-        if name not in ("Metric", "bootstrap_interval"):
+        if name not in no_scores:
             assert Metric(getattr(metrics, name)).mode in ("classification", "regression")
     with pytest.raises(ValueError, match=r"cannot tell the mode of '<lambda>'; give mode='classification'"):
         Metric(lambda a, b: 0.0)
@@ -49,6 +50,15 @@ def test_names() -> None:
         Metric("roc_auc_score")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="task_averager"):
         Metric(metrics.roc_auc_score, "mean")  # type: ignore[arg-type]
+
+
+def test_the_direction_of_a_score_is_known() -> None:
+    errors = {"rms_score", "mae_score", "expected_calibration_error", "crps_score"}
+    curves = {"Metric", "bootstrap_interval", "confusion_matrix", "from_one_hot", "precision_recall_curve", "roc_curve", "to_one_hot"}  # fmt: skip
+    for name in set(metrics.__all__) - curves:
+        assert Metric(getattr(metrics, name)).larger_is_better is (name not in errors), name
+    assert Metric(sk.mean_squared_error).larger_is_better is False
+    assert Metric(lambda a, b: 0.0, mode="regression").larger_is_better is None
 
 
 def test_missing_labels_never_count(rng: np.random.Generator) -> None:

@@ -13,20 +13,39 @@ from tests.nonsense import Target, call, report
 KINDS = {
     "y_true": "values", "y_pred": "values", "y_score": "values", "sample_weight": "values?", "metric": "function", "task_averager": "function?", "name": "word?", "threshold": "real?", "mode": "word?",
     "classification_handling_mode": "word?", "w": "values?",
-    "coverage": "number", "samples": "whole",
+    "coverage": "number", "samples": "whole", "y_prob": "values", "labels": "values?", "normalize": "word?", "weights": "word?", "average": "word?", "drop_intermediate": "flag", "alpha": "number",
+    "fraction": "number", "bins": "whole", "std": "values?", "y": "anything", "n_classes": "whole", "axis": "signed", "letters": "word?",
 }  # fmt: skip
 CLASSES, SCORES = np.array([0, 1, 1, 0]), np.array([0.2, 0.8, 0.4, 0.1])
 FUNCTIONS = {
     **{name: lambda: call(CLASSES, SCORES, np.ones(4)) for name in ("roc_auc_score", "prc_auc_score", "average_precision_score", "mae_score", "rms_score", "r2_score", "pearson_r2_score")},
     **{name: lambda: call(CLASSES, CLASSES, np.ones(4)) for name in ("accuracy_score", "balanced_accuracy_score", "matthews_corrcoef")},
-    "spearman_score": lambda: call(CLASSES, SCORES),
+    **{name: lambda: call(CLASSES, SCORES) for name in ("spearman_score", "concordance_index")},
+    **{name: lambda: call(CLASSES, SCORES, np.ones(4)) for name in ("precision_recall_curve", "pearsonr")},
+    "roc_curve": lambda: call(CLASSES, SCORES, np.ones(4), drop_intermediate=True),
+    **{name: lambda: call(CLASSES, CLASSES, np.ones(4)) for name in ("pixel_accuracy_score", "sensitivity_score", "specificity_score")},
+    **{name: lambda: call(CLASSES, CLASSES, np.ones(4), average="macro") for name in ("precision_score", "recall_score", "f1_score", "jaccard_score", "iou_score", "dice_score")},
+    "confusion_matrix": lambda: call(CLASSES, CLASSES, np.ones(4), labels=[0, 1], normalize="true"),
+    "cohen_kappa_score": lambda: call(CLASSES, CLASSES, np.ones(4), weights="linear"),
+    "quadratic_weighted_kappa": lambda: call(CLASSES, CLASSES, np.ones(4)),
+    "bedroc_score": lambda: call(CLASSES, SCORES, alpha=20.0),
+    "enrichment_factor": lambda: call(CLASSES, SCORES, fraction=0.5),
+    "expected_calibration_error": lambda: call(CLASSES, SCORES, np.ones(4), bins=3),
+    "crps_score": lambda: call(SCORES, SCORES, np.ones(4), std=np.ones(4)),
+    "to_one_hot": lambda: call(CLASSES, 3),
+    "from_one_hot": lambda: call(np.eye(4), 1, letters="ACGT"),
     "bootstrap_interval": lambda: call(CLASSES, SCORES, metrics.roc_auc_score, w=np.ones(4), coverage=0.9, samples=3, seed=0),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions(name):
-    target = Target(getattr(metrics, name), FUNCTIONS[name], KINDS, also={"y_true": ["labels", "class", "score"]})
+    target = Target(
+        getattr(metrics, name),
+        FUNCTIONS[name],
+        KINDS,
+        also={"y_true": ["labels", "class", "score"], "n_classes": ["y"]},
+    )
     wrong = target.failures()
     assert not wrong, report(wrong)
 
@@ -50,5 +69,5 @@ def test_metric():
 
 
 def test_everything_public_is_in_a_table():
-    assert set(metrics.__all__) == set(FUNCTIONS) | {"Metric"}
+    assert set(metrics.__all__) == set(FUNCTIONS) | {"Metric", "kappa_score"}
     assert {n for n, _ in inspect.getmembers(metrics.Metric, callable) if not n.startswith("_")} == {"compute_metric"}

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._internal.numbers import flag, shown, whole_number
+from .._internal.numbers import shown, whole_number
 from ..metrics import Metric
-from ..models.model import chosen_metrics
-from ..splits import RandomSplitter
 from ..splits.splitter import Splitter
+from .checks import check_data, larger_wins, one_metric, splitter_of
+from .trials import check_executor
+from .validation import Jobs, score_of, standard_error, trained
 
 Make = Callable[[Any], Any]
 
@@ -44,7 +45,7 @@ class NestedResult(NamedTuple):
     @property
     def standard_error(self) -> float:
         """The standard error of that mean; NaN of one part."""
-        return float(np.std(self.test, ddof=1) / np.sqrt(len(self.test))) if len(self.test) > 1 else float("nan")
+        return standard_error(self.test)
 
     def __str__(self) -> str:
         spread = f" (standard error {self.standard_error:.3g})" if len(self.test) > 1 else ""
@@ -63,6 +64,7 @@ def nested_validation(
     outer_folds: int | None = None,
     maximize: bool = True,
     seed: int = 0,
+    executor: Any = None,
 ) -> NestedResult:
     """Choose a model by cross-validation, and score the chosen one on rows that had no part in the choice.
 
@@ -84,9 +86,11 @@ def nested_validation(
     outer_folds : int, optional
         How many test parts; by default one with a tenth of the rows.
     maximize : bool
-        Whether a larger score is better.
+        Whether a larger score is better; a warning says where the metric is known to be the other way round.
     seed : int
         Of the splits.
+    executor : concurrent.futures.Executor, optional
+        Trains the candidates of the folds side by side; by default in turn. The result is the same.
 
     Returns
     -------
@@ -94,6 +98,8 @@ def nested_validation(
 
     Raises
     ------
+    RuntimeError
+        Where a training in a fold fails: it names the candidate and the fold.
     TypeError, ValueError
         For candidates that are no functions, and numbers that do not fit the rows.
 
@@ -123,19 +129,13 @@ def nested_validation(
             raise TypeError(
                 f"{where}: candidates must be a dict of functions by name, got {shown(name)}: {shown(make)}"
             )
-    score = chosen_metrics(where, metric)
-    if len(score) != 1:
-        raise TypeError(f"{where}: metric must be one Metric, got {shown(metric)}")
-    splitter = RandomSplitter() if splitter is None else splitter
-    if not isinstance(splitter, Splitter):
-        raise TypeError(
-            f"{where}: splitter must be one of catalase.splits, such as ScaffoldSplitter(), got {shown(splitter)}"
-        )
-    if not all(hasattr(dataset, name) for name in ("y", "w", "select")):
-        raise TypeError(f"{where}: dataset must be one such as catalase.data.NumpyDataset(X, y), got {shown(dataset)}")
+    metric = one_metric(where, metric)
+    splitter = splitter_of(where, splitter)
+    check_data(where, dataset)
+    executor = check_executor(where, executor)
     folds = whole_number(where, "folds", folds, 2, max(2, len(dataset)))
     outer = 1 if outer_folds is None else whole_number(where, "outer_folds", outer_folds, 2, max(2, len(dataset)))
-    sign = 1 if flag(where, "maximize", maximize) else -1
+    sign = 1 if larger_wins(where, "maximize", maximize, metric) else -1
     seed = whole_number(where, "seed", seed, 0)
     if outer == 1:
         parts = [splitter.train_test_split(dataset, 0.9, seed=seed)]
@@ -146,17 +146,19 @@ def nested_validation(
     models: list[Any] = []
     validation: dict[str, list[float]] = {name: [] for name in candidates}
     for rest, held_out in parts:
-        inner = splitter.k_fold_split(rest, folds, seed=seed)
-        for name, make in candidates.items():
-            scores = [_score(make(train), valid, score[0]) for train, valid in inner if len(train) and len(valid)]
+        inner = list(enumerate(splitter.k_fold_split(rest, folds, seed=seed)))
+        jobs: Jobs = {
+            (name, i): (f"{name!r} in fold {i + 1} of {folds}", make, fold, {})
+            for name, make in candidates.items()
+            for i, fold in inner
+        }
+        found = trained(where, jobs, metric, executor)
+        for name in candidates:
+            scores = [pair[0] for (of, _), (pair, _) in found.items() if of == name]
             validation[name].append(float(np.nanmean(scores)))
         best = max(candidates, key=lambda name: sign * validation[name][-1])
         model = candidates[best](rest)
         chosen.append(best)
         models.append(model)
-        test.append(_score(model, held_out, score[0]))
+        test.append(score_of(model, held_out, metric))
     return NestedResult(chosen, test, validation, models)
-
-
-def _score(model: Any, rows: Any, metric: Metric) -> float:
-    return float(next(iter(model.evaluate(rows, [metric]).values())))

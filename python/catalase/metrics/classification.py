@@ -1,20 +1,23 @@
-"""Classification metrics in NumPy, equal to scikit-learn's: areas under curves, accuracies, Matthews' coefficient."""
+"""Scores of rankings in NumPy, equal to scikit-learn's: curves, the areas under them, and early recognition (RDKit's)."""
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .._internal.numbers import flag, number
 from .checks import check_pair, check_weights, warn_undefined
 
 
 def threshold_counts(
     name: str, y_true: np.ndarray, y_score: np.ndarray, weight: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return weighted counts of true and false positives at each distinct threshold, the highest first.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return weighted counts of true and false positives at each distinct threshold, and the thresholds, highest first.
 
     Each task is sorted once. Without weights the counts are integers, so the areas are exact up to the division.
     """
@@ -33,9 +36,9 @@ def threshold_counts(
     hits = positive[order]
     if weight is None:
         true_count = np.cumsum(hits)[last]
-        return true_count, last + 1 - true_count
+        return true_count, last + 1 - true_count, score[last]
     weight = weight[order]
-    return np.cumsum(weight * hits)[last], np.cumsum(weight * ~hits)[last]
+    return np.cumsum(weight * hits)[last], np.cumsum(weight * ~hits)[last], score[last]
 
 
 def _area(y: np.ndarray, x: np.ndarray) -> float:
@@ -81,7 +84,7 @@ def roc_auc_score(y_true: Any, y_score: Any, sample_weight: Any = None) -> float
     """
 
     def score(true: np.ndarray, pred: np.ndarray, weight: np.ndarray | None) -> float:
-        true_count, false_count = threshold_counts("roc_auc_score", true, pred, weight)
+        true_count, false_count, _ = threshold_counts("roc_auc_score", true, pred, weight)
         total = float(true_count[-1]) * float(false_count[-1])
         if total == 0:
             return warn_undefined("roc_auc_score: there is one class only, so the score is undefined (nan)")
@@ -93,7 +96,7 @@ def roc_auc_score(y_true: Any, y_score: Any, sample_weight: Any = None) -> float
 def _precision_recall(
     name: str, true: np.ndarray, pred: np.ndarray, weight: Any
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    true_count, false_count = threshold_counts(name, true, pred, weight)
+    true_count, false_count, _ = threshold_counts(name, true, pred, weight)
     if true_count[-1] == 0:
         return None
     return true_count / (true_count + false_count), true_count / true_count[-1]
@@ -142,108 +145,196 @@ def average_precision_score(y_true: Any, y_score: Any, sample_weight: Any = None
     return _by_column("average_precision_score", score, y_true, y_score, sample_weight)
 
 
-def accuracy_score(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-    """Return the share of rows whose class is right.
-
-    Parameters
-    ----------
-    y_true, y_pred : array_like, shape (N,) or (N, C)
-        Class numbers. In arrays (N, C) a row is right where all its columns are right.
-    sample_weight : array_like, shape (N,), optional
-        Weights of the rows, not negative; 1 if not given.
-
-    Returns
-    -------
-    float
-        From 0 to 1.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For what is no class number, and for arrays whose shapes do not agree.
-
-    Examples
-    --------
-    >>> accuracy_score([0, 1, 2, 2], [0, 1, 2, 1])
-    0.75
-    """
-    true, pred = check_pair("accuracy_score", y_true, y_pred)
-    weight = check_weights("accuracy_score", sample_weight, len(true))
-    right = true == pred if true.ndim == 1 else (true == pred).all(axis=1)
-    return float(np.average(right, weights=weight))
-
-
-def _confusion(name: str, y_true: Any, y_pred: Any, sample_weight: Any) -> np.ndarray:
-    """Return weighted counts (true class, predicted class) over the classes that occur in either array."""
-    true, pred = check_pair(name, y_true, y_pred)
+def _one_column(name: str, y_true: Any, y_score: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, Any]:
+    true, score = check_pair(name, y_true, y_score, "y_score")
     if true.ndim != 1:
-        raise ValueError(f"{name}: needed classes of shape (N,), got {true.shape}; take argmax(axis=1) of one-hot rows")
-    weight = check_weights(name, sample_weight, len(true))
-    classes, code = np.unique(np.concatenate([true, pred]), return_inverse=True)
-    count = len(classes)
-    pairs = code[: len(true)] * count + code[len(true) :]
-    return np.bincount(pairs, weights=weight, minlength=count * count).reshape(count, count).astype(np.float64)
+        raise ValueError(f"{name}: y_true must have shape (N,), got {true.shape}; take one column at a time")
+    return true, score, check_weights(name, sample_weight, len(true))
 
 
-def balanced_accuracy_score(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-    """Return the mean over the true classes of the share of their rows that is right.
+def roc_curve(
+    y_true: Any, y_score: Any, sample_weight: Any = None, *, drop_intermediate: bool = True
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the points of the receiver operating characteristic, as scikit-learn does.
 
     Parameters
     ----------
-    y_true, y_pred : array_like, shape (N,)
-        Class numbers. Classes without rows do not count.
-    sample_weight : array_like, shape (N,), optional
-        Weights of the rows, not negative; 1 if not given.
+    y_true : array_like of shape (N,)
+        0 and 1.
+    y_score : array_like of shape (N,)
+        Higher for likelier positives, on any finite scale.
+    sample_weight : array_like of shape (N,), optional
+    drop_intermediate : bool
+        Leave out points on a straight line between their neighbours.
 
     Returns
     -------
-    float
-        From 0 to 1.
+    false_positive_rate, true_positive_rate, thresholds : ndarray of float64
+        A row is taken where its score is at least the threshold; the first threshold is infinite, and takes none. A rate is
+        nan, with a RuntimeWarning, where there is one class only.
 
     Raises
     ------
     TypeError, ValueError
-        For what is no class number, and for arrays whose shapes do not agree.
+        As `roc_auc_score`, and for arrays of several columns.
 
     Examples
     --------
-    >>> balanced_accuracy_score([0, 0, 0, 1], [0, 0, 1, 1])
-    0.8333333333333333
+    >>> false, true, thresholds = roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    >>> false.tolist(), true.tolist()
+    ([0.0, 0.0, 0.5, 0.5, 1.0], [0.0, 0.5, 0.5, 1.0, 1.0])
     """
-    table = _confusion("balanced_accuracy_score", y_true, y_pred, sample_weight)
-    rows = table.sum(axis=1)
-    return float(np.mean(np.diag(table)[rows > 0] / rows[rows > 0]))
+    name = "roc_curve"
+    true, score, weight = _one_column(name, y_true, y_score, sample_weight)
+    drop = flag(name, "drop_intermediate", drop_intermediate)
+    hits, misses, thresholds = threshold_counts(name, true, score, weight)
+    if drop and len(hits) > 2:
+        corner = np.r_[True, (np.diff(hits, 2) != 0) | (np.diff(misses, 2) != 0), True]
+        hits, misses, thresholds = hits[corner], misses[corner], thresholds[corner]
+    rates = []
+    for counts, kind in ((misses, "negative"), (hits, "positive")):
+        counts = np.append(0, counts)
+        if counts[-1] == 0:
+            warn_undefined(f"{name}: there is no {kind}, so its rate is undefined (nan)")
+        rates.append(counts / counts[-1] if counts[-1] else np.full(len(counts), np.nan))
+    return rates[0], rates[1], np.append(np.inf, thresholds)
 
 
-def matthews_corrcoef(y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-    """Return Matthews' correlation between true and predicted classes, of which there may be more than two.
+def precision_recall_curve(
+    y_true: Any, y_score: Any, sample_weight: Any = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the points of the precision-recall curve, as scikit-learn does.
 
     Parameters
     ----------
-    y_true, y_pred : array_like, shape (N,)
-        Class numbers.
-    sample_weight : array_like, shape (N,), optional
-        Weights of the rows, not negative; 1 if not given.
+    y_true, y_score, sample_weight
+        As `roc_curve`.
 
     Returns
     -------
-    float
-        From -1 to 1; 0.0 if either side has one class only, as in scikit-learn.
+    precision, recall : ndarray of shape (M + 1,)
+        By rising threshold; the last point is precision 1 and recall 0, of no row. Recall is 1, with a RuntimeWarning, where
+        there is no positive.
+    thresholds : ndarray of shape (M,)
 
     Raises
     ------
     TypeError, ValueError
-        For what is no class number, and for arrays whose shapes do not agree.
+        As `roc_curve`.
 
     Examples
     --------
-    >>> round(matthews_corrcoef([1, 1, 1, 0], [1, 0, 1, 1]), 4)
-    -0.3333
+    >>> precision, recall, thresholds = precision_recall_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    >>> recall.tolist(), thresholds.tolist()
+    ([1.0, 1.0, 0.5, 0.5, 0.0], [0.1, 0.35, 0.4, 0.8])
     """
-    table = _confusion("matthews_corrcoef", y_true, y_pred, sample_weight)
-    true_sum, pred_sum, total = table.sum(axis=1), table.sum(axis=0), table.sum()
-    covariance = np.trace(table) * total - true_sum @ pred_sum
-    spread = (total**2 - true_sum @ true_sum) * (total**2 - pred_sum @ pred_sum)
-    if np.count_nonzero(true_sum) < 2 or np.count_nonzero(pred_sum) < 2:
-        return 0.0
-    return float(covariance / np.sqrt(spread))
+    name = "precision_recall_curve"
+    true, score, weight = _one_column(name, y_true, y_score, sample_weight)
+    hits, misses, thresholds = threshold_counts(name, true, score, weight)
+    if hits[-1] == 0:
+        warn_undefined(f"{name}: there is no positive, so recall is set to 1")
+    recall = hits / hits[-1] if hits[-1] else np.ones(len(hits))
+    return np.append((hits / (hits + misses))[::-1], 1.0), np.append(recall[::-1], 0.0), thresholds[::-1]
+
+
+def _active_ranks(name: str, true: np.ndarray, score: np.ndarray) -> np.ndarray | None:
+    """Return the ranks of the positives from 1, the highest score first; None, with a warning, where there is none."""
+    threshold_counts(name, true, score, None)  # which refuses labels other than 0 and 1
+    order = np.argsort(-score.astype(np.float64), kind="stable")
+    ranks = np.flatnonzero(true[order] != 0) + 1
+    if not len(ranks):
+        warn_undefined(f"{name}: there is no positive, so the score is undefined (nan)")
+        return None
+    return ranks
+
+
+def bedroc_score(y_true: Any, y_score: Any, *, alpha: float = 20.0) -> float:
+    """Boltzmann-enhanced discrimination of the ROC: how early the positives come in a ranking, from 0 to 1.
+
+    Parameters
+    ----------
+    y_true : array_like of shape (N,) or (N, C)
+        0 and 1; the mean over columns, as in `roc_auc_score`.
+    y_score : array_like, same shape
+    alpha : float
+        How much the beginning counts, above 0 and up to 500: with 20 the first 8% of the ranking are 80% of the score.
+
+    Returns
+    -------
+    float
+        Equal to RDKit's ``CalcBEDROC``; nan with a RuntimeWarning where there is no positive.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `roc_auc_score`; it takes no weights.
+
+    Notes
+    -----
+    Rows of one score are ranked in the order of the arrays, as in DeepChem; shuffle the rows where many are equal.
+
+    References
+    ----------
+    J.-F. Truchon and C. I. Bayly, J. Chem. Inf. Model. 47 (2007) 488, doi:10.1021/ci600426e.
+
+    Examples
+    --------
+    >>> round(bedroc_score([1, 0, 1, 0, 0], [0.9, 0.8, 0.7, 0.2, 0.1]), 4)
+    0.9823
+    """
+    name = "bedroc_score"
+    alpha = number(name, "alpha", alpha, above=0, at_most=500)
+
+    def score(true: np.ndarray, pred: np.ndarray, _: Any) -> float:
+        ranks = _active_ranks(name, true, pred)
+        if ranks is None:
+            return float("nan")
+        rows, share = len(true), len(ranks) / len(true)
+        if share == 1:
+            return 1.0
+        by_chance = (1 - math.exp(-alpha)) / math.expm1(alpha / rows) / rows
+        found = float(np.sum(np.exp(-(alpha * ranks) / rows))) / (len(ranks) * by_chance)
+        best = (1 - math.exp(-alpha * share)) / (share * (1 - math.exp(-alpha)))
+        worst = (1 - math.exp(alpha * share)) / (share * (1 - math.exp(alpha)))
+        return (found - worst) / (best - worst)
+
+    return _by_column(name, score, y_true, y_score, None)
+
+
+def enrichment_factor(y_true: Any, y_score: Any, *, fraction: float = 0.01) -> float:
+    """How many times more positives are among the highest scores than chance would put there.
+
+    Parameters
+    ----------
+    y_true, y_score
+        As `bedroc_score`, and with the same order of equal scores.
+    fraction : float
+        The share of the rows that is looked at, above 0 and up to 1; ``ceil(fraction * N)`` rows.
+
+    Returns
+    -------
+    float
+        From 0 to ``1 / fraction``, 1 by chance; equal to RDKit's ``CalcEnrichment``. nan with a RuntimeWarning where there
+        is no positive.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `roc_auc_score`; it takes no weights.
+
+    Examples
+    --------
+    >>> enrichment_factor([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.2], fraction=0.25)
+    2.0
+    """
+    name = "enrichment_factor"
+    fraction = number(name, "fraction", fraction, above=0, at_most=1)
+
+    def score(true: np.ndarray, pred: np.ndarray, _: Any) -> float:
+        ranks = _active_ranks(name, true, pred)
+        if ranks is None:
+            return float("nan")
+        taken = math.ceil(len(true) * fraction)
+        return float(np.count_nonzero(ranks <= taken) * len(true) / taken / len(ranks))
+
+    return _by_column(name, score, y_true, y_score, None)

@@ -3,6 +3,7 @@ far a score may be off because its rows are few."""
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -13,16 +14,23 @@ from .._internal.numbers import flag, number, shown, whole_number
 from .shapes import Tasks, classification_tasks, regression_tasks
 
 # These scores rank by probability; the other classification metrics compare classes.
-_RANKING = frozenset({"average_precision_score", "prc_auc_score", "roc_auc_score"})
-_PROBABILITY = _RANKING | {"brier_score_loss", "log_loss"}
+_RANKING = frozenset({
+    "average_precision_score", "bedroc_score", "enrichment_factor", "prc_auc_score", "roc_auc_score",
+})  # fmt: skip
+_PROBABILITY = _RANKING | {"brier_score_loss", "expected_calibration_error", "log_loss"}
 _CLASSES = frozenset({
-    "accuracy_score", "balanced_accuracy_score", "cohen_kappa_score", "f1_score", "jaccard_score",
-    "matthews_corrcoef", "precision_score", "recall_score", "zero_one_loss",
+    "accuracy_score", "balanced_accuracy_score", "cohen_kappa_score", "dice_score", "f1_score", "iou_score", "jaccard_score",
+    "matthews_corrcoef", "pixel_accuracy_score", "precision_score", "quadratic_weighted_kappa", "recall_score",
+    "sensitivity_score", "specificity_score", "zero_one_loss",
 })  # fmt: skip
 _REGRESSION = frozenset({
-    "explained_variance_score", "kendalltau", "mae_score", "max_error", "mean_absolute_error",
-    "mean_squared_error", "median_absolute_error", "pearson_r2_score", "r2_score", "rms_score",
-    "root_mean_squared_error", "spearman_score",
+    "concordance_index", "crps_score", "explained_variance_score", "kendalltau", "mae_score", "max_error",
+    "mean_absolute_error", "mean_squared_error", "median_absolute_error", "pearson_r2_score", "pearsonr", "r2_score",
+    "rms_score", "root_mean_squared_error", "spearman_score",
+})  # fmt: skip
+_ERRORS = frozenset({
+    "brier_score_loss", "crps_score", "expected_calibration_error", "log_loss", "mae_score", "max_error", "mean_absolute_error",
+    "mean_squared_error", "median_absolute_error", "rms_score", "root_mean_squared_error", "zero_one_loss",
 })  # fmt: skip
 
 
@@ -33,7 +41,7 @@ class Metric:
     ----------
     metric : callable
         ``f(y_true, y_pred)``, which takes ``sample_weight=`` if weights are to be used: a function of `catalase.metrics`,
-        of scikit-learn, or your own.
+        of scikit-learn, or your own. ``functools.partial(f1_score, average="macro")`` sets an argument of one of these.
     task_averager : callable, optional
         Joins the tasks' scores, such as ``np.mean``. None also takes the mean, but keeps the plain name.
     name : str, optional
@@ -77,7 +85,8 @@ class Metric:
             raise TypeError(f"Metric: metric must be a function, got {type(metric).__name__}")
         if task_averager is not None and not callable(task_averager):
             raise TypeError(f"Metric: task_averager must be a function or None, got {type(task_averager).__name__}")
-        function = getattr(metric, "__name__", type(metric).__name__)
+        named = metric.func if isinstance(metric, functools.partial) else metric
+        function = getattr(named, "__name__", type(metric).__name__)
         self.metric = metric
         self.task_averager = np.mean if task_averager is None else task_averager
         self.threshold = None if threshold is None else number("Metric", "threshold", threshold)
@@ -100,6 +109,19 @@ class Metric:
 
     def __repr__(self) -> str:
         return f"Metric({self._function}, name={self.name!r}, mode={self.mode!r})"
+
+    @property
+    def larger_is_better(self) -> bool | None:
+        """Whether a larger score is better: False for errors, None for a function that is not known here.
+
+        Examples
+        --------
+        >>> from catalase import metrics
+        >>> Metric(metrics.rms_score).larger_is_better, Metric(metrics.r2_score).larger_is_better
+        (False, True)
+        """
+        known = self._function in _PROBABILITY | _CLASSES | _REGRESSION
+        return self._function not in _ERRORS if known else None
 
     def compute_metric(
         self,

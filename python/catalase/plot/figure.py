@@ -19,6 +19,7 @@ from .._internal.numbers import shown
 
 _FLOATS = NDArray[np.float64]
 BLUE, RED, GREY = "#4c78a8", "#e45756", "0.45"
+COLORS = (BLUE, "#f58518", RED, "#72b7b2", "#54a24b", "#b279a2", "#eeca3b", "#9d755d", "#ff9da6", "#79706e")
 MANY = 2_000  # points beyond which a picture of lines holds them as pixels
 
 

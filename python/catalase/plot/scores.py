@@ -1,4 +1,4 @@
-"""Pictures of predictions beside measurements: parity, the ROC curve, and calibration."""
+"""Pictures of predictions beside measurements: parity, curves of rankings, calibration, errors beside uncertainties."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._internal.numbers import shown, whole_number
-from ..metrics.classification import threshold_counts
+from ..metrics.classification import average_precision_score, precision_recall_curve, threshold_counts
 from ..metrics.shares import share_interval
+from ..metrics.uncertainty import calibration_bins
 from .figure import BLUE, GREY, MANY, axes_of, columns_of
 
 
@@ -118,22 +119,126 @@ def roc(labels: Any, score: Any, *, label: str | None = None, ax: Any = None) ->
     >>> ax.get_legend().get_texts()[0].get_text()
     'ROC-AUC 0.750'
     """
-    (y, values), _ = columns_of("roc", {"labels": labels, "score": score})
-    _check_classes("roc", y)
-    text = "ROC-AUC" if label is None else label
-    if not isinstance(text, str):
-        raise TypeError(f"roc: label must be a text or None, got {shown(label)}")
-    if (y == y[0]).all():
-        raise ValueError(f"roc: labels must have both classes, got {len(y)} of class {y[0]:g}; the curve is undefined")
-    true, false = (np.append(0, count) / count[-1] for count in threshold_counts("roc", y, values, None))
+    y, values, text = _ranked("roc", labels, score, label, "ROC-AUC")
+    true, false = (np.append(0, count) / count[-1] for count in threshold_counts("roc", y, values, None)[:2])
     area = float(np.sum(np.diff(false) * (true[1:] + true[:-1])) / 2)
     ax = axes_of("roc", ax)
     if not ax.lines:
-        ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--")
+        ax.plot([0, 1], [0, 1], color=GREY, linewidth=1.2, linestyle=":")
     ax.plot(false, true, linewidth=1.6, label=f"{text} {area:.3f}")
     ax.set(xlabel="share of negatives taken", ylabel="share of positives found", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     ax.set_aspect("equal")
     ax.legend(frameon=False, loc="lower right")
+    return ax
+
+
+def _ranked(
+    function: str, labels: Any, score: Any, label: Any, default: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
+    """Return labels of both classes, their scores, and the text of the legend."""
+    (y, values), _ = columns_of(function, {"labels": labels, "score": score})
+    _check_classes(function, y)
+    text = default if label is None else label
+    if not isinstance(text, str):
+        raise TypeError(f"{function}: label must be a text or None, got {shown(label)}")
+    if (y == y[0]).all():
+        raise ValueError(
+            f"{function}: labels must have both classes, got {len(y)} of class {y[0]:g}; the curve is undefined"
+        )
+    return y, values, text
+
+
+def precision_recall(labels: Any, score: Any, *, label: str | None = None, ax: Any = None) -> Any:
+    """Draw precision against recall, with the share of positives as a dotted line: the precision of chance.
+
+    Parameters
+    ----------
+    labels, score, ax
+        As `roc`.
+    label : str, optional
+        Text of the legend, behind which the average precision is written; by default "average precision".
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The curve is a staircase, as `average_precision_score` counts it.
+
+    Raises
+    ------
+    ImportError, TypeError, ValueError
+        As `roc`.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> ax = ct.plot.precision_recall([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    >>> ax.get_legend().get_texts()[0].get_text()
+    'average precision 0.833'
+    """
+    y, values, text = _ranked("precision_recall", labels, score, label, "average precision")
+    precision, recall, _ = precision_recall_curve(y, values)
+    ax = axes_of("precision_recall", ax)
+    if not ax.lines:
+        ax.plot([0, 1], [y.mean()] * 2, color=GREY, linewidth=1.2, linestyle=":")
+    area = average_precision_score(y, values)
+    ax.plot(recall, precision, linewidth=1.6, drawstyle="steps-post", label=f"{text} {area:.3f}")
+    ax.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
+    ax.set_aspect("equal")
+    ax.legend(frameon=False, loc="best")
+    return ax
+
+
+def uncertainty(measured: Any, predicted: Any, std: Any, *, bins: int = 10, ax: Any = None) -> Any:
+    """Draw errors against the standard deviations that a model stated, to see whether they grow together.
+
+    Parameters
+    ----------
+    measured, predicted : array_like of shape (N,)
+        In the same units. Rows with NaN are left out.
+    std : array_like of shape (N,)
+        The stated deviation of each prediction, 0 or more.
+    bins : int
+        The number of parts of equally many rows, ordered by deviation, 1 to 100, that each give a point.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default in a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Grey dots are absolute errors; a point is the mean deviation of its rows and the root of their mean squared error,
+        which for honest deviations lies on the dotted diagonal.
+
+    Raises
+    ------
+    ImportError
+        Where matplotlib is not installed.
+    TypeError, ValueError
+        For arrays that are no numbers or differ in length, and negative deviations.
+
+    Examples
+    --------
+    >>> import catalase as ct
+    >>> ax = ct.plot.uncertainty([1.0, 2.0, 3.0], [1.1, 1.7, 3.2], [0.1, 0.3, 0.3], bins=2)
+    """
+    name = "uncertainty"
+    (y, p, deviation), _ = columns_of(name, {"measured": measured, "predicted": predicted, "std": std})
+    bins = whole_number(name, "bins", bins, 1, 100)
+    if deviation.min() < 0:
+        raise ValueError(f"{name}: std must be 0 or more, got {deviation.min():g}")
+    error = abs(y - p)
+    order = np.argsort(deviation, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    ax = axes_of(name, ax)
+    end = 1.05 * float(max(deviation.max(), error.max())) or 1.0
+    ax.plot([0, end], [0, end], color=GREY, linewidth=1.2, linestyle=":")
+    many = len(y) > MANY
+    ax.scatter(deviation, error, c="0.75", s=8 if many else 14, linewidth=0, rasterized=many, label="absolute error")
+    mean = [float(deviation[part].mean()) for part in parts]
+    rms = [float(np.sqrt(np.mean(error[part] ** 2))) for part in parts]
+    ax.plot(mean, rms, "o-", color=BLUE, markersize=6, markeredgecolor="white", linewidth=1.2, label="RMSE")
+    ax.set(xlabel="stated standard deviation", ylabel="error", ylim=(0, end))
+    ax.set_xlim(0, 1.05 * float(deviation.max()) or 1.0)
+    ax.legend(frameon=False)
     return ax
 
 
@@ -182,18 +287,14 @@ def calibration(labels: Any, probability: Any, *, bins: int = 10, ax: Any = None
             "class 1"
         )
     ax = axes_of("calibration", ax)
-    ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--")
-    of_bin = np.minimum((chance * bins).astype(np.int64), bins - 1)
-    count = np.bincount(of_bin, minlength=bins)
-    used = count > 0
-    count = count[used]
-    mean, share = (np.bincount(of_bin, weights=v, minlength=bins)[used] / count for v in (chance, y))
+    ax.plot([0, 1], [0, 1], color=GREY, linewidth=1.2, linestyle=":")
+    count, mean, share = calibration_bins(y, chance, bins)
     low, high = share_interval(share * count, count, 0.95)
     ax.vlines(mean, low, high, color="0.7", linewidth=1.2)
     ax.plot(mean, share, "o-", color=BLUE, markersize=6, markeredgecolor="white", linewidth=1.2)
     for x, height, rows in zip(mean, share, count, strict=True):
         place = (6, 5 if height < 0.5 else -11)  # inside the frame
-        ax.annotate(f"{rows:,}", (x, height), xytext=place, textcoords="offset points", fontsize="small", color=GREY)
+        ax.annotate(f"{rows:,.0f}", (x, height), xytext=place, textcoords="offset points", fontsize="small", color=GREY)
     ax.set(xlabel="predicted probability", ylabel="share of class 1", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     ax.set_aspect("equal")
     return ax
