@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -20,6 +21,7 @@ from .labels import check_classes, check_numbers, check_some
 from .settings import Settings, declared
 
 _MOST_CLASSES = 1_000_000
+_FEW_ROWS = 2000
 # Classes of scikit-learn that skops asks about, because it does not list them itself; none runs code of the file.
 _KERNELS = (
     "CompoundKernel ConstantKernel DotProduct ExpSineSquared Exponentiation Matern Product RBF RationalQuadratic Sum"
@@ -301,11 +303,12 @@ class SklearnModel(FeatureRows):
     def _answer(self, learned: Learned, X: NDArray[Any]) -> NDArray[Any]:
         """Predictions for one task: (N,) numbers, or (N, classes) probabilities of the classes that it learned from."""
         made = learned.fitted
-        if learned.classes is None:
-            return np.asarray(made.predict(X)).reshape(len(X))
-        if hasattr(made, "predict_proba"):
-            return np.asarray(made.predict_proba(X))
-        return np.asarray(made.predict(X))[:, None] == learned.classes
+        with _threads_for(len(X)):
+            if learned.classes is None:
+                return np.asarray(made.predict(X)).reshape(len(X))
+            if hasattr(made, "predict_proba"):
+                return np.asarray(made.predict_proba(X))
+            return np.asarray(made.predict(X))[:, None] == learned.classes
 
     def save(self, path: str | Path | None = None) -> None:
         """Save the model into a folder, by default ``model_dir``; see `Model.save`.
@@ -389,12 +392,19 @@ class SklearnModel(FeatureRows):
     def _unpacked(self, where: str, data: bytes) -> Any:
         skops = _skops(where)
         try:
-            _refuse_untrusted(where, data)
             return skops.loads(data, trusted=sorted(TRUSTED))
-        except TypeError:
+        except skops.exceptions.UntrustedTypesFoundException:
+            _refuse_untrusted(where, data)
             raise
         except Exception as error:  # whatever a damaged file leads to
             raise ValueError(f"{where}: skops cannot read the estimator: {error}") from error
+
+
+def _threads_for(rows: int) -> Any:
+    """Keep an estimator with ``n_jobs`` on one thread for few rows: joblib looks for results of threads every 10 ms."""
+    import joblib
+
+    return joblib.parallel_config(backend="sequential") if rows < _FEW_ROWS else contextlib.nullcontext()
 
 
 def _refuse_untrusted(where: str, data: bytes) -> None:
