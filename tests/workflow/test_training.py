@@ -109,3 +109,19 @@ def test_a_split_by_scaffolds_holds_scaffolds_out(table):
         part: {s for s, p in zip(scaffolds, outcome.parts, strict=True) if p == part} for part in ("train", "test")
     }
     assert not of_part["train"] & of_part["test"]
+
+
+@pytest.mark.parametrize("splitter", ["random", "scaffold"])
+def test_a_table_of_replicates_has_a_test_part_of_whole_molecules(table, splitter):
+    readable = workflow.readable(table)
+    fourfold = readable.take(np.tile(np.arange(40), 4))
+    outcome = workflow.train_model(fourfold, AutoModel(members=["ridge"], splitter=splitter))
+    test = [text for text, part in zip(outcome.smiles, outcome.parts, strict=True) if part == "test"]
+    assert len(test) >= 12 and all(test.count(text) == 4 for text in test)
+
+
+def test_a_model_that_is_the_best_baseline_is_said_to_score_as_it_does(table):
+    readable = workflow.readable(table)
+    outcome = workflow.train_model(readable, AutoModel(members=["ridge"], splitter="random"))
+    found = workflow.statements_of(outcome)
+    assert found[1].startswith("The best simple model, ridge, has RMSE") and found[1].endswith(", and so has the model.")

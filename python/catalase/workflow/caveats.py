@@ -127,6 +127,8 @@ def _baselines(outcome: Outcome) -> Iterator[str]:
     ours = outcome.metrics.get("test", {}).get(key, float("nan"))
     if best is None or math.isnan(ours) or not (best[1] < ours if score.lower_is_better else best[1] > ours):
         return
+    if score.text(best[1]) == score.text(ours):
+        return
     text = (
         f"The baseline {best[0]} predicts the test part better than the model ({score.label} {score.text(best[1])}, "
         f"the model's {score.text(ours)})"

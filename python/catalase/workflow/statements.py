@@ -75,6 +75,9 @@ def _beside_baselines(outcome: Outcome) -> Iterator[str]:
     name, theirs = best
     score = SCORES[outcome.mode][key]
     start = f"The best simple model, {name}, has {score.label} {score.text(theirs)}"
+    if score.text(ours) == score.text(theirs):
+        yield f"{start}, and so has the model."
+        return
     if outcome.mode == "regression" and theirs > 0:
         change = abs(theirs - ours) / theirs
         word = "smaller" if ours < theirs else "larger"

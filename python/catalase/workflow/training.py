@@ -44,13 +44,11 @@ def readable(table: LabelledTable) -> LabelledTable:
 
 
 def held_out_rows(smiles: list[str], blocks: Blocks, splitter: str, seed: int) -> NDArray[np.bool_]:
-    """Return which molecules are held out: a tenth, of scaffolds or by chance; none that equals one of the others."""
-    dataset = NumpyDataset(np.zeros((len(smiles), 1), np.float32), ids=np.array(smiles, dtype=object))
-    held = np.zeros(len(smiles), bool)
-    held[splits.NAMED[splitter]().split(dataset, seed=seed)[2]] = True
+    """Return which rows are held out: those of a tenth of the distinct molecules, of scaffolds or by chance."""
     same = same_molecules(smiles, blocks)
-    held[np.isin(same, same[~held])] = False
-    return held
+    first = np.sort(np.unique(same, return_index=True)[1])  # a row of each molecule; the others go along
+    dataset = NumpyDataset(np.zeros((len(first), 1), np.float32), ids=np.array(smiles, dtype=object)[first])
+    return np.isin(same, same[first[splits.NAMED[splitter]().split(dataset, seed=seed)[2]]])
 
 
 def train_model(
