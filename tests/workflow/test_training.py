@@ -124,4 +124,6 @@ def test_a_model_that_is_the_best_baseline_is_said_to_score_as_it_does(table):
     readable = workflow.readable(table)
     outcome = workflow.train_model(readable, AutoModel(members=["ridge"], splitter="random"))
     found = workflow.statements_of(outcome)
-    assert found[1].startswith("The best simple model, ridge, has RMSE") and found[1].endswith(", and so has the model.")
+    assert found[1].startswith("The best simple model, ridge, has RMSE") and found[1].endswith(
+        ", and so has the model."
+    )
