@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -15,9 +16,12 @@ from .._internal.registry import List
 from ..feat import Featurizer
 from ..metrics import Metric
 from ..ops.checks import check_device
+from ..train.progress import progress_bar
+from ..train.together import fit_together
 from ..trans import Transformer, undo_transforms
 from .model import Model, chosen_transformers
 from .neighbors import TanimotoKNN
+from .net import NetModel
 from .settings import Registered, Settings, declared
 
 
@@ -112,9 +116,11 @@ class Ensemble(Model):
         graph: bool = False,
         metrics: Metric | str | Sequence[Metric | str] | None = None,
     ) -> train.History:
-        """Fit one member after the other; `callbacks` serve each in turn. Returns the last member's history.
+        """Fit the members; return the last one's history. The histories of all are in ``histories``.
 
-        The histories of all are in ``histories``. `resume` is refused: checkpoint the members themselves.
+        Nets on the CPU are fitted side by side, as many at a time as the kernels may use threads, which changes no bit.
+        `callbacks` serve one member after the other, and so do all others. `resume` is refused: checkpoint the members
+        themselves.
         """
         if resume is not None:
             raise ValueError(
@@ -122,11 +128,26 @@ class Ensemble(Model):
             )
         for member in (self, *self.members):
             member._learn_from("Ensemble.fit", dataset, valid)
-        self.histories = [
-            m.fit(dataset, nb_epoch, valid, callbacks, progress, graph=graph, metrics=metrics) for m in self.members
-        ]
+        if self._one_by_one(callbacks):
+            self.histories = [
+                m.fit(dataset, nb_epoch, valid, callbacks, progress, graph=graph, metrics=metrics) for m in self.members
+            ]
+        else:
+            with progress_bar("training", len(self.members), progress) as advance:
+
+                def fitted(member: Model, stop: train.Callback) -> train.History:
+                    history = member.fit(dataset, nb_epoch, valid, stop, progress=False, graph=graph, metrics=metrics)
+                    advance(1, "")
+                    return history
+
+                self.histories = fit_together([functools.partial(fitted, member) for member in self.members])
         self.history = self.histories[-1]
         return self.history
+
+    def _one_by_one(self, callbacks: Any) -> bool:
+        nets = all(isinstance(member, NetModel) for member in self.members)
+        shared = len(set(map(id, self.members))) < len(self.members)
+        return not nets or shared or self.device != "cpu" or not is_list(callbacks) or bool(len(callbacks))
 
     def predict_spread(
         self, dataset: Any, transformers: Sequence[Transformer] | None = None, raw: bool = False

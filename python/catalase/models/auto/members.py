@@ -7,6 +7,7 @@ rows, and has its predictions without a fold in closed form.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from ... import data, trans
 from ..._internal.registry import List, Str
 from ..._internal.settings import Declared, Settings
-from ...train import EarlyStopping
+from ...train import Callback, EarlyStopping
+from ...train.together import fit_together
 from ..model import Model
 from ..settings import Registered, declared
 from .blocks import DESCRIPTORS, SIZE, Blocks, Statistics
@@ -78,6 +80,8 @@ class Training:
 
 Progress = Callable[[str], None]
 Fit = Callable[[Training, Any, Progress], tuple[list[Model], NDArray[np.float64]]]
+# The training, the number of the fold, the datasets outside and inside it, and a callback that may end the fit.
+Make = Callable[[Training, int, Any, Any, Callback], Model]
 
 
 class _Models(List):
@@ -143,22 +147,27 @@ def _of_class_1(found: NDArray[Any]) -> NDArray[Any]:
     return found[:, :, 1] if found.ndim == 3 else found
 
 
-def _by_folds(make: Callable[[Training, int, Any, Any], Model]) -> Fit:
-    """Fit one model a fold: ``make`` gets the training, the number of the fold, and the datasets outside and inside it."""
+def _by_folds(make: Make, of_nets: bool = False) -> Fit:
+    """Fit one model a fold, those of nets side by side (scikit-learn shares the threads by itself)."""
 
     def fit(training: Training, X: Any, said: Progress) -> tuple[list[Model], NDArray[np.float64]]:
-        found, models = np.full(training.y.shape, np.nan), list[Model]()
+        found = np.full(training.y.shape, np.nan)
         parts = training.each_fold()
-        for fold, (outside, inside) in enumerate(parts):
+
+        def one(fold: int, stop: Callback) -> Model:
             said(f"{fold + 1} of {len(parts)}")
-            models.append(make(training, fold, training.dataset(X, outside), training.dataset(X, inside)))
-            found[inside] = _of_class_1(models[-1].predict(X[inside]))
-        return models, found
+            outside, inside = parts[fold]
+            model = make(training, fold, training.dataset(X, outside), training.dataset(X, inside), stop)
+            found[inside] = _of_class_1(model.predict(X[inside]))
+            return model
+
+        fits = [functools.partial(one, fold) for fold in range(len(parts))]
+        return fit_together(fits) if of_nets else [fit(Callback()) for fit in fits], found
 
     return fit
 
 
-def _net(training: Training, fold: int, outside: Any, inside: Any) -> Model:
+def _net(training: Training, fold: int, outside: Any, inside: Any, stop: Callback) -> Model:
     from .. import MultitaskClassifier, MultitaskRegressor
 
     options: dict[str, Any] = {
@@ -180,20 +189,21 @@ def _net(training: Training, fold: int, outside: Any, inside: Any) -> Model:
         scaler = trans.NormalizationTransformer(transform_y=True, dataset=outside)
         model.transformers = [scaler]
         outside, inside = scaler.transform(outside), scaler.transform(inside)
-    model.fit(outside, _EPOCHS, valid=inside, callbacks=[EarlyStopping(patience=_PATIENCE)], progress=False)
+    model.fit(outside, _EPOCHS, valid=inside, callbacks=[EarlyStopping(patience=_PATIENCE), stop], progress=False)
     return model
 
 
-def _graph_net(training: Training, fold: int, outside: Any, inside: Any) -> Model:
+def _graph_net(training: Training, fold: int, outside: Any, inside: Any, stop: Callback) -> Model:
     from .. import DMPNNModel
 
     seed = training.seed + fold
     model = DMPNNModel(training.tasks, mode=training.mode, seed=seed, n_extra_features=DESCRIPTORS)
-    model.fit(outside, _GRAPH_EPOCHS, valid=inside, callbacks=[EarlyStopping(patience=_GRAPH_EPOCHS)], progress=False)
+    best = EarlyStopping(patience=_GRAPH_EPOCHS)
+    model.fit(outside, _GRAPH_EPOCHS, valid=inside, callbacks=[best, stop], progress=False)
     return model
 
 
-def _forest(training: Training, fold: int, outside: Any, inside: Any) -> Model:
+def _forest(training: Training, fold: int, outside: Any, inside: Any, stop: Callback) -> Model:
     from sklearn import ensemble
 
     from ...ops.ecfp import threads_of
@@ -212,7 +222,7 @@ def _described_graphs(blocks: Blocks, known: Statistics) -> Any:
     return blocks.graphs.with_extra(blocks.descriptors.astype(np.float32))
 
 
-def _ridge(training: Training, fold: int, outside: Any, inside: Any) -> Model:
+def _ridge(training: Training, fold: int, outside: Any, inside: Any, stop: Callback) -> Model:
     from .. import RidgeRegression
 
     model = RidgeRegression(training.tasks, outside.X.shape[1])
@@ -220,7 +230,7 @@ def _ridge(training: Training, fold: int, outside: Any, inside: Any) -> Model:
     return model
 
 
-def _neighbours(training: Training, fold: int, outside: Any, inside: Any) -> Model:
+def _neighbours(training: Training, fold: int, outside: Any, inside: Any, stop: Callback) -> Model:
     from .. import TanimotoKNNClassifier, TanimotoKNNRegressor
 
     kind = TanimotoKNNClassifier if training.mode == "classification" else TanimotoKNNRegressor
@@ -253,12 +263,12 @@ def _common_bits(blocks: Blocks, known: Statistics) -> NDArray[np.float32]:
 
 
 KINDS = {
-    "net": Kind(lambda blocks, known: blocks.scaled(known), _by_folds(_net)),
+    "net": Kind(lambda blocks, known: blocks.scaled(known), _by_folds(_net, of_nets=True)),
     "Gaussian process": Kind(lambda blocks, known: blocks.numbers, _process(SIZE, SIZE + DESCRIPTORS)),
     "forest": Kind(_common_numbers, _by_folds(_forest), needs=("sklearn", "skops")),
     "Gaussian process on bits": Kind(lambda blocks, known: blocks.bits, _process(SIZE, SIZE)),
     "forest on bits": Kind(_common_bits, _by_folds(_forest), needs=("sklearn", "skops")),
-    "graph net": Kind(_described_graphs, _by_folds(_graph_net), graphs=True),
+    "graph net": Kind(_described_graphs, _by_folds(_graph_net, of_nets=True), graphs=True),
     "ridge": Kind(lambda blocks, known: blocks.scaled(known), _by_folds(_ridge), baseline=True),
     "nearest neighbours": Kind(lambda blocks, known: blocks.bits, _by_folds(_neighbours), baseline=True),
 }
