@@ -174,7 +174,8 @@ class NumpyDataset(Dataset):
 
     Parameters
     ----------
-    X : array_like, shape (N, ...)
+    X : array_like, shape (N, ...), or sparse matrix of SciPy (N, n_features)
+        Of a sparse matrix the dataset keeps a CSR matrix, float32 or float64; dense nets take it without making it dense.
     y : array_like, shape (N,) or (N, tasks), optional
         NaN, masked elements, None and pandas' NA are missing labels. Without y there are no tasks.
     w : array_like, shape of y or (N,), optional
@@ -189,7 +190,7 @@ class NumpyDataset(Dataset):
     Raises
     ------
     TypeError
-        For arrays of Python objects, text, complex numbers or dates, sparse matrices, and any other object as featurizer.
+        For arrays of Python objects, text, complex numbers or dates, and any other object as featurizer.
     ValueError
         For lengths or shapes that do not fit, weights that are negative, NaN or infinite, labels beyond float32, and masked
         elements of X, w or ids.
@@ -211,11 +212,11 @@ class NumpyDataset(Dataset):
         tasks: Sequence[Any] | None = None,
         featurizer: Featurizer | None = None,
     ) -> None:
-        self.X = _arrays.numbers("NumpyDataset", "X", X)
+        self.X = (_arrays.sparse_rows if _arrays.is_scipy(X) else _arrays.numbers)("NumpyDataset", "X", X)
         self.featurizer = checked("NumpyDataset", featurizer)
         if self.X.ndim == 0:
             raise ValueError("NumpyDataset: X must have rows, got a single number")
-        self.y, self.w, self.ids, self.tasks = checked_columns("NumpyDataset", len(self.X), y, w, ids, tasks)
+        self.y, self.w, self.ids, self.tasks = checked_columns("NumpyDataset", self.X.shape[0], y, w, ids, tasks)
         self.report = None
 
 

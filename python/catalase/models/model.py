@@ -242,10 +242,14 @@ class Model(Declared):
         """What a function answers for the X of a dataset or an array, some rows at a time."""
         if is_dataset(rows) and not hasattr(rows, "X"):
             raise TypeError(f"{where}: needs a dataset that has X, got {type(rows).__name__}")
-        X = rows.X if is_dataset(rows) else _arrays.numbers(where, "X", to_host(rows))
+        X = rows.X if is_dataset(rows) else self._array(where, rows)
         X = self._check_shape(where, X)
-        parts = [answer(where, X[start:stop]) for start, stop in slices(len(X), self._rows_at_a_time)]
+        parts = [answer(where, X[start:stop]) for start, stop in slices(X.shape[0], self._rows_at_a_time)]
         return np.concatenate(parts)
+
+    def _array(self, where: str, rows: Any) -> Any:
+        """What a caller gives as an array of features."""
+        return _arrays.numbers(where, "X", to_host(rows))
 
     def _raw_batch(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
         raise TypeError(f"{type(self).__name__} has no _raw_batch method, so it cannot predict")
@@ -413,6 +417,7 @@ class Model(Declared):
 
     def _check_shape(self, where: str, X: Any) -> Any:
         """Refuse an array that the model cannot take; subclasses know its shape."""
+        _arrays.refuse_sparse(where, "X", X)
         if X.dtype.kind not in "fiub":
             raise TypeError(f"{where}: X must hold numbers, got {X.dtype}")
         return X
