@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .. import metrics as known_metrics
 from .._internal import arrays as _arrays
 from .._internal import storage
+from .._internal.markup import card
 from .._internal.numbers import choice, flag, path_of, shown
 from .._internal.report import Failure
 from .._internal.settings import Declared, check_registered
@@ -76,6 +77,17 @@ class Model(Declared):
 
     def __copy__(self) -> Self:
         return copy.deepcopy(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the settings, what the model reads and predicts, and how it was trained."""
+        settings = {key: getattr(self, key) for key in type(self).settings if hasattr(self, key)}
+        facts = [(key, repr(value)) for key, value in settings.items() if value is not None]
+        facts += [("featurizer", repr(self.featurizer))] if self.featurizer is not None else []
+        facts += [("tasks", ", ".join(self.tasks[:10]) + ", ..." * (len(self.tasks) > 10))] if self.tasks else []
+        facts += [("numbers learned", f"{sum(array.size for array in self.state_dict().values()):,}")]
+        last = self.history.epochs[-1] if self.history is not None and self.history.epochs else {}
+        facts += [(f"{name} (last epoch)", f"{value:.4g}") for name, value in last.items() if name != "seconds"]
+        return card(type(self).__name__, facts)
 
     @property
     def featurizer(self) -> Featurizer | None:

@@ -132,9 +132,7 @@ class _Multitask(FeatureRows, NetModel):
         if len(bad):
             entries = X.tocoo()
             row, column = entries.row[bad[0]], entries.col[bad[0]]
-            raise ValueError(
-                f"{where}: X holds {X.data[bad[0]]} at row {row}, column {column}; impute or drop it"
-            )
+            raise ValueError(f"{where}: X holds {X.data[bad[0]]} at row {row}, column {column}; impute or drop it")
         return X
 
     def _checked_input(self, where: str, X: Any) -> Any:

@@ -57,12 +57,12 @@ class RidgeRegression(ClosedForm):
     [[21.0]]
     """
 
-    settings = Settings(n_tasks=N_TASKS, n_features=Int(1, 10_000_000), alpha=Float(low=0, none=True), use_weights=Option())
+    settings = Settings(
+        n_tasks=N_TASKS, n_features=Int(1, 10_000_000), alpha=Float(low=0, none=True), use_weights=Option()
+    )
     alpha: float | None
 
-    def __init__(
-        self, n_tasks: int, n_features: int, alpha: float | None = None, use_weights: bool = False
-    ) -> None:
+    def __init__(self, n_tasks: int, n_features: int, alpha: float | None = None, use_weights: bool = False) -> None:
         self._set(locals())
         super().__init__()
 

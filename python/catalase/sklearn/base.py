@@ -70,7 +70,7 @@ class Rows:
         return replace(self, X=X, y=self.y[rows], weights=self.weights[rows])
 
 
-class Estimator(BaseEstimator):  # type: ignore[misc]
+class Estimator(BaseEstimator):
     """The base of all estimators.
 
     Attributes
@@ -81,25 +81,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     model_: Model
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Learn from rows and their labels; another call begins anew.
-
-        Parameters
-        ----------
-        X : array, frame or sparse matrix (N, n_features), or texts (N,), as the class says
-        y : array_like (N,) or (N, n_outputs)
-        sample_weight : array_like (N,), optional
-            0 or more: a row of weight 2 counts as two rows, one of weight 0 as none.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        TypeError, ValueError
-            For data or arguments that do not fit.
-        """
+    def _learn(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Check what a fit is given, and train on it."""
         where = f"{type(self).__name__}.fit"
         X, y = self._inputs(where, X, y)
         labels, n_classes = self._labels(where, y)
@@ -164,12 +147,37 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-class Unweighted:
-    """For families whose rows all count alike: ``fit`` takes no weights. Comes before the family's base."""
+class Weighted(Estimator):
+    """For families whose rows may count more or less."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn from rows and their labels; another call begins anew.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix (N, n_features), or texts (N,), as the class says
+        y : array_like (N,) or (N, n_outputs)
+        sample_weight : array_like (N,), optional
+            0 or more: a row of weight 2 counts as two rows, one of weight 0 as none.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError, ValueError
+            For data or arguments that do not fit.
+        """
+        return self._learn(X, y, sample_weight)
+
+
+class Unweighted(Estimator):
+    """For families whose rows all count alike."""
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Learn from rows and their labels; see `Estimator.fit`."""
-        return super().fit(X, y)  # type: ignore[misc,no-any-return]
+        """Learn from rows and their labels; another call begins anew. See `Weighted.fit`."""
+        return self._learn(X, y)
 
 
 class Vectors(Estimator):
@@ -237,7 +245,7 @@ class Texts(Estimator):
         return tags
 
 
-class Regressor(RegressorMixin):  # type: ignore[misc]
+class Regressor(RegressorMixin):
     """Numbers as labels. Comes before the family's class."""
 
     _answers: Any
@@ -259,7 +267,7 @@ class Regressor(RegressorMixin):  # type: ignore[misc]
         return found[:, 0] if self._one_column else found
 
 
-class Classifier(ClassifierMixin):  # type: ignore[misc]
+class Classifier(ClassifierMixin):
     """Classes as labels. Comes before the family's class.
 
     Attributes
@@ -310,7 +318,9 @@ def _columns(y: NDArray[Any]) -> tuple[NDArray[Any], bool]:
     """Return labels (N, tasks), and whether they are one column of scikit-learn's."""
     if y.ndim == 2 and y.shape[1] == 1:
         warnings.warn(
-            "A column-vector y was passed when a 1d array was expected; give y.ravel()", DataConversionWarning, stacklevel=4
+            "A column-vector y was passed when a 1d array was expected; give y.ravel()",
+            DataConversionWarning,
+            stacklevel=4,
         )
     if y.ndim > 2:
         raise ValueError(f"y must be (N,) or (N, n_outputs), got shape {y.shape}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -14,10 +15,10 @@ from .._internal.numbers import flag, fraction, is_list, number, shown, whole_nu
 from ..data import Dataset
 from ..feat import Featurizer
 from ..models import Model, MultitaskClassifier, MultitaskRegressor
-from .base import Classifier, Estimator, Regressor, Rows, Vectors, standardizer
+from .base import Classifier, Regressor, Rows, Vectors, Weighted, standardizer
 
 
-class Trained(Estimator):
+class Trained(Weighted):
     """For families that are trained by gradient descent, in epochs, and may stop early.
 
     Attributes
@@ -115,7 +116,7 @@ class Dense(Trained, Vectors):
         self.verbose = verbose
 
     def _model(self, where: str, rows: Rows) -> Model:
-        given = self.hidden_layer_sizes
+        given: Any = self.hidden_layer_sizes
         sizes = [whole_number(where, "hidden_layer_sizes", n) for n in (given if is_list(given) else [given])]
         n_features, outputs = rows.X.shape[1], rows.n_tasks * (rows.n_classes if rows.n_classes > 1 else 1)
         widths = [n_features, *sizes, outputs]
@@ -127,9 +128,11 @@ class Dense(Trained, Vectors):
             "layer_sizes": sizes,
             "activation_fns": self.activation,
             "dropouts": fraction(where, "dropout", self.dropout),
-            "weight_init_stddevs": [math.sqrt(2 / (a + b)) for a, b in zip(widths[:-1], widths[1:], strict=True)],
+            "weight_init_stddevs": [math.sqrt(2 / (a + b)) for a, b in itertools.pairwise(widths)],
             "bias_init_consts": 0.0,
-            "weight_decay_penalty": alpha / 2 / min(batch, rows.weights.sum()),  # scikit-learn's: over the rows of a batch
+            "weight_decay_penalty": alpha
+            / 2
+            / min(batch, rows.weights.sum()),  # scikit-learn's: over the rows of a batch
             "batch_size": whole_number(where, "batch_size", batch),
             "learning_rate": number(where, "learning_rate_init", self.learning_rate_init, above=0),
             "seed": rows.seed,

@@ -41,7 +41,7 @@ class KNN(Unweighted, Vectors):
             if tanimoto
             else (EuclideanKNNRegressor, EuclideanKNNClassifier)
         )
-        options = {} if tanimoto else {"scale": flag(where, "scale", self.scale)}
+        options: dict[str, Any] = {} if tanimoto else {"scale": flag(where, "scale", self.scale)}
         if rows.n_classes > 1:
             options["n_classes"] = rows.n_classes
         weights = "similarity" if tanimoto and weights == "distance" else weights

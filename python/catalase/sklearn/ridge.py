@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from ..data import Dataset, NumpyDataset
 from ..feat import Featurizer
 from ..models import Model, RidgeRegression
-from .base import Classifier, Regressor, Rows, Vectors
+from .base import Classifier, Regressor, Rows, Vectors, Weighted
 
 
-class Ridge(Vectors):
+class Ridge(Weighted, Vectors):
     def __init__(self, alpha: float | None = 1.0, *, featurizer: Featurizer | None = None) -> None:
         self.alpha = alpha
         self.featurizer = featurizer

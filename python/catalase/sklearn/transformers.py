@@ -17,7 +17,7 @@ from ..feat import Descriptors as DescriptorFeaturizer
 from .texts import needed_texts
 
 
-class Transformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Transformer(TransformerMixin, BaseEstimator):
     """The base: a subclass makes a featurizer of its arguments in ``_featurizer``.
 
     Attributes
