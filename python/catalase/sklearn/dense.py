@@ -11,10 +11,11 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from .. import train
-from .._internal.numbers import flag, fraction, is_list, number, shown, whole_number
+from .._internal.numbers import choice, flag, is_list, number, shown, whole_number
 from ..data import Dataset
 from ..feat import Featurizer
 from ..models import Model, MultitaskClassifier, MultitaskRegressor
+from ..models.settings import ACTIVATIONS
 from .base import Classifier, Regressor, Rows, Vectors, Weighted, standardizer
 
 
@@ -120,20 +121,20 @@ class Dense(Trained, Vectors):
         sizes = [whole_number(where, "hidden_layer_sizes", n) for n in (given if is_list(given) else [given])]
         n_features, outputs = rows.X.shape[1], rows.n_tasks * (rows.n_classes if rows.n_classes > 1 else 1)
         widths = [n_features, *sizes, outputs]
-        batch = 200 if self.batch_size == "auto" else self.batch_size  # fewer rows are one batch
-        if isinstance(batch, str):
-            raise ValueError(f"{where}: batch_size must be 'auto' or a whole number, got {shown(batch)}")
+        if isinstance(self.batch_size, str) and self.batch_size != "auto":
+            raise ValueError(f"{where}: batch_size must be 'auto' or a whole number, got {shown(self.batch_size)}")
+        batch = whole_number(where, "batch_size", 200 if self.batch_size == "auto" else self.batch_size)
         alpha = number(where, "alpha", self.alpha, at_least=0)
         options: dict[str, Any] = {
             "layer_sizes": sizes,
-            "activation_fns": self.activation,
-            "dropouts": fraction(where, "dropout", self.dropout),
+            "activation_fns": choice(where, "activation", self.activation, ACTIVATIONS),
+            "dropouts": number(where, "dropout", self.dropout, at_least=0, below=1),
             "weight_init_stddevs": [math.sqrt(2 / (a + b)) for a, b in itertools.pairwise(widths)],
             "bias_init_consts": 0.0,
             "weight_decay_penalty": alpha
             / 2
             / min(batch, rows.weights.sum()),  # scikit-learn's: over the rows of a batch
-            "batch_size": whole_number(where, "batch_size", batch),
+            "batch_size": batch,
             "learning_rate": number(where, "learning_rate_init", self.learning_rate_init, above=0),
             "seed": rows.seed,
             "layer_norm": flag(where, "layer_norm", self.layer_norm),

@@ -57,10 +57,14 @@ class Transformer(TransformerMixin, BaseEstimator):
                 f"{first.text[:80]!r}: {first.reason}",
                 stacklevel=2,
             )
-        return made
+        return self._result(made, [failure.position for failure in failures])
 
     def _featurizer(self, texts: list[Any]) -> Featurizer:
         raise NotImplementedError
+
+    def _result(self, features: Any, unread: list[int]) -> Any:
+        """What `transform` gives, of the features and the rows that could not be read."""
+        return features
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -166,14 +170,13 @@ class Descriptors(NamedFeatures):
         self.names = names
         self.errors = errors
 
-    def transform(self, X: Any) -> Any:
-        """Return the descriptors; see `ECFP.transform`."""
-        found = super().transform(X)
-        found[~np.isfinite(found)] = np.nan
-        return found
-
     def _featurizer(self, texts: list[Any]) -> Featurizer:
         return DescriptorFeaturizer(self.names)
+
+    def _result(self, features: Any, unread: list[int]) -> Any:
+        features[unread] = np.nan
+        features[~np.isfinite(features)] = np.nan
+        return features
 
 
 class MolGraphs(Transformer):
@@ -248,14 +251,12 @@ class OneHotDNA(NamedFeatures):
         self.reverse_complement = reverse_complement
         self.errors = errors
 
-    def transform(self, X: Any) -> Any:
-        """Return the rows of sequences; see `ECFP.transform`."""
-        found = super().transform(X)
-        return found.reshape(len(found), -1)
-
     def _featurizer(self, texts: list[Any]) -> Featurizer:
         self.length_ = max(len(text.strip()) for text in texts) if self.length is None else self.length
         return DNAOneHotFeaturizer(self.length_, self.reverse_complement)
+
+    def _result(self, features: Any, unread: list[int]) -> Any:
+        return features.reshape(len(features), -1)
 
     def _names(self) -> Sequence[str]:
         return [f"{position}_{base}" for position in range(self.length_) for base in "ACGT"]
