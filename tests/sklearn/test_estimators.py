@@ -70,7 +70,7 @@ def test_texts_in_any_form_give_one_answer(estimator):
     assert found.shape == SIZES.shape and found.dtype == np.float64
     for X in (np.array(SMILES), np.array(SMILES, object)[:, None], series, series.to_frame("smiles")):
         assert np.array_equal(clone(estimator).fit(X, SIZES).predict(X), found)
-    assert np.array_equal(pickle.loads(pickle.dumps(fitted)).predict(SMILES), found)
+    assert np.array_equal(pickle.loads(pickle.dumps(fitted)).predict(SMILES), found)  # noqa: S301
     assert not hasattr(fitted, "feature_names_in_")
 
 
@@ -144,7 +144,7 @@ def test_a_search_over_radius_and_layers_on_esol_takes_seconds():
     start = time.process_time()
     found = GridSearchCV(pipe, grid, cv=3).fit(smiles, y)
     assert found.best_score_ > 0.5
-    assert time.process_time() - start < 60  # 4 s on a quiet machine; n_jobs=2 halves it
+    assert time.process_time() - start < 20  # of one process; n_jobs=2 is quicker
 
 
 def test_cross_validation_votes_importances_and_calibration(data):

@@ -97,7 +97,7 @@ def test_labels_and_weights_of_other_lengths_or_kinds():
         made.fit(SMILES, ["a"] * 10)
     with pytest.raises(ValueError, match="NaN"):
         made.fit(SMILES, [np.nan] * 10)
-    with pytest.raises(ValueError, match="[Nn]egative"):
+    with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
         made.fit(SMILES, Y, sample_weight=-Y)
     with pytest.raises(TypeError, match="sample_weight"):
         cs.KNNRegressor().fit(X, Y, sample_weight=Y)

@@ -54,7 +54,7 @@ def test_a_molecule_that_cannot_be_read_is_refused_or_said_and_left_empty():
         with pytest.warns(UserWarning, match=r"1 of 5 rows cannot be read and are left empty; row 4, 'C\(C'"):
             found = made.fit_transform(bad)
         assert len(found) == 5 and np.array_equal(found[4], np.full(found.shape[1], empty), equal_nan=True)
-    with pytest.raises(ValueError, match="longer than|more than 2"):
+    with pytest.raises(ValueError, match="length is 2, but sequence 0 has 4 letters"):
         cs.OneHotDNA(2).fit_transform(DNA)
 
 

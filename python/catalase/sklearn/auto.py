@@ -118,10 +118,6 @@ class AutoClassifier(Classifier, Auto):
             raise ValueError(f"{where}: y must have two classes, got {n_classes}; DMPNNClassifier takes more")
         return labels, n_classes
 
-    def _answers(self, method: str, X: Any) -> NDArray[np.float64]:
-        ones = super()._answers(method, X)
-        return np.stack([1 - ones, ones], axis=2)
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
