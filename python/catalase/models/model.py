@@ -84,9 +84,10 @@ class Model(Declared):
         facts = [(key, repr(value)) for key, value in settings.items() if value is not None]
         facts += [("featurizer", repr(self.featurizer))] if self.featurizer is not None else []
         facts += [("tasks", ", ".join(self.tasks[:10]) + ", ..." * (len(self.tasks) > 10))] if self.tasks else []
-        facts += [("numbers learned", f"{sum(array.size for array in self.state_dict().values()):,}")]
-        last = self.history.epochs[-1] if self.history is not None and self.history.epochs else {}
-        facts += [(f"{name} (last epoch)", f"{value:.4g}") for name, value in last.items() if name != "seconds"]
+        if self.history is not None:  # a graph of layers that was never trained is not built by looking at it
+            facts += [("numbers learned", f"{sum(array.size for array in self.state_dict().values()):,}")]
+            last = self.history.epochs[-1] if self.history.epochs else {}
+            facts += [(f"{name} (last epoch)", f"{value:.4g}") for name, value in last.items() if name != "seconds"]
         return card(type(self).__name__, facts)
 
     @property
