@@ -9,6 +9,8 @@ import catalase as ct
 from catalase import models
 from catalase.data import NumpyDataset
 
+SPARSE = r"X is a sparse matrix of SciPy; give X\.toarray"
+
 
 @pytest.fixture
 def data(rng):
@@ -85,5 +87,27 @@ def test_a_sparse_matrix_that_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="X holds nan at row 1, column 2; impute or drop it"):
         model.fit(NumpyDataset(holed, [1.0, 2.0]))
     for other in (models.RidgeRegression(1, 4), models.TanimotoKNNRegressor(1, 4), models.EuclideanKNNRegressor(1, 4), models.TanimotoGP(1, 4)):  # fmt: skip
-        with pytest.raises(TypeError, match=r"X is a sparse matrix of SciPy; give X\.toarray"):
+        with pytest.raises(TypeError, match=SPARSE):
             other.fit(NumpyDataset(sparse.csr_array(np.eye(4)), np.arange(4.0)))
+
+
+def test_what_takes_no_sparse_matrix_says_so(tmp_path):
+    sparse = pytest.importorskip("scipy.sparse")
+    data = NumpyDataset(sparse.csr_array(np.eye(4)), np.arange(4.0))
+    with pytest.raises(TypeError, match=SPARSE):
+        ct.data.DiskDataset.create(tmp_path / "d", [data])
+    with pytest.raises(TypeError, match=SPARSE):
+        ct.trans.NormalizationTransformer(transform_X=True, dataset=data)
+    with pytest.raises(TypeError, match=SPARSE):
+        models.NetModel(ct.nn.Linear(4, 1), "L2Loss").fit(data)
+    linear = pytest.importorskip("sklearn.linear_model")
+    with pytest.raises(TypeError, match=SPARSE):
+        models.SklearnModel(linear.Ridge()).fit(data)
+
+
+def test_a_net_in_float64_says_how_sure_it_is(data):
+    X, y = data
+    options = {"layer_sizes": [8], "dropouts": 0.2, "uncertainty": True, "seed": 0}
+    wide, narrow = (models.MultitaskRegressor(2, 6, dtype=dtype, **options) for dtype in ("float64", "float32"))
+    for found, other in zip(wide.predict_uncertainty(X), narrow.predict_uncertainty(X), strict=True):
+        assert np.allclose(found, other, atol=1e-5)

@@ -262,6 +262,17 @@ def test_joblib_sends_a_fitted_estimator_to_other_processes(data):
     assert all(np.array_equal(one, made.predict(X)) for one in found)
 
 
+def allotted(_):
+    return ct.get_num_threads(), os.environ.get("OMP_NUM_THREADS")
+
+
+def test_a_worker_of_joblib_uses_as_many_threads_as_are_allotted_to_it(monkeypatch):
+    monkeypatch.delenv("CATALASE_NUM_THREADS", raising=False)
+    with joblib.parallel_config("loky", inner_max_num_threads=1):
+        found = joblib.Parallel(n_jobs=2)(joblib.delayed(allotted)(i) for i in range(2))
+    assert found == [(1, "1")] * 2
+
+
 def test_deviations_come_with_the_means():
     made = clone(READERS[3]).fit(SMILES, SIZES)
     mean, std = made.predict(SMILES, return_std=True)
