@@ -106,7 +106,7 @@ def test_what_takes_no_sparse_matrix_says_so(tmp_path):
 
 
 def test_a_net_in_float64_says_how_sure_it_is(data):
-    X, y = data
+    X, _ = data
     options = {"layer_sizes": [8], "dropouts": 0.2, "uncertainty": True, "seed": 0}
     wide, narrow = (models.MultitaskRegressor(2, 6, dtype=dtype, **options) for dtype in ("float64", "float32"))
     for found, other in zip(wide.predict_uncertainty(X), narrow.predict_uncertainty(X), strict=True):
