@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from .._internal.numbers import flag
 from ..models import AutoModel, Model
 from .base import Classifier, Regressor, Rows, Texts, Unweighted
 
@@ -38,7 +39,7 @@ class Auto(Unweighted, Texts):
 
     def _fit(self, where: str, rows: Rows) -> None:
         model: Any = self._model(where, rows)
-        model.fit(rows.X, rows.y, progress=bool(self.verbose))
+        model.fit(rows.X, rows.y, progress=flag(where, "verbose", self.verbose))
         self.model_ = model
 
 

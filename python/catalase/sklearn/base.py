@@ -29,6 +29,7 @@ from sklearn.utils.validation import (
 
 from ..data import Dataset, NumpyDataset
 from ..feat import Featurizer
+from ..feat.featurizer import checked
 from ..models import Model
 from ..trans import NormalizationTransformer, Transformer
 from .texts import needed_texts, texts_in
@@ -187,29 +188,27 @@ class Vectors(Estimator):
     _takes_sparse = False
 
     def _featurized(self, where: str, X: Any) -> Any:
-        texts = texts_in(where, X)
-        if texts is None:
+        featurizer = checked(where, self.featurizer)
+        if texts_in(where, X) is None:
             return None
-        texts = needed_texts(where, X, "SMILES or sequences")
-        featurizer = self.featurizer
-        if not isinstance(featurizer, Featurizer) or featurizer.makes_graphs:
+        if featurizer is None or featurizer.makes_graphs:
             raise ValueError(
                 f"{where}: X holds texts; put a transformer such as catalase.sklearn.ECFP() before the estimator in a "
                 "pipeline, or give featurizer=catalase.feat.CircularFingerprint()"
             )
-        return featurizer.featurize(texts)
+        return featurizer.featurize(needed_texts(where, X, "SMILES or sequences"))
 
     def _checked(self, where: str, X: Any, *y: Any, **options: Any) -> Any:
         accepted = "csr" if self._takes_sparse else False
-        checked = validate_data(self, X, *y, dtype=[np.float64, np.float32], accept_sparse=accepted, **options)
+        found = validate_data(self, X, *y, dtype=[np.float64, np.float32], accept_sparse=accepted, **options)
         if self.__sklearn_tags__().input_tags.positive_only:
-            check_non_negative(checked[0] if y else checked, where)
-        return checked
+            check_non_negative(found[0] if y else found, where)
+        return found
 
     def _inputs(self, where: str, X: Any, y: Any) -> tuple[Any, Any]:
         made = self._featurized(where, X)
-        checked: tuple[Any, Any] = self._checked(where, X if made is None else made, y, multi_output=True)
-        return checked
+        found: tuple[Any, Any] = self._checked(where, X if made is None else made, y, multi_output=True)
+        return found
 
     def _rows(self, where: str, X: Any) -> Any:
         made = self._featurized(where, X)

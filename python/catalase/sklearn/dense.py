@@ -18,6 +18,8 @@ from ..models import Model, MultitaskClassifier, MultitaskRegressor
 from ..models.settings import ACTIVATIONS
 from .base import Classifier, Regressor, Rows, Vectors, Weighted, standardizer
 
+MOST_EPOCHS = 2**31 - 1
+
 
 class Trained(Weighted):
     """For families that are trained by gradient descent, in epochs, and may stop early.
@@ -41,7 +43,7 @@ class Trained(Weighted):
     _stops_by_loss = True  # without a validation part
 
     def _fit(self, where: str, rows: Rows) -> None:
-        epochs = whole_number(where, "max_iter", self.max_iter)
+        epochs = whole_number(where, "max_iter", self.max_iter, 1, MOST_EPOCHS)
         patience = whole_number(where, "n_iter_no_change", self.n_iter_no_change)
         tol = number(where, "tol", self.tol, at_least=0)
         valid, callbacks = None, list[train.Callback]()
@@ -118,12 +120,15 @@ class Dense(Trained, Vectors):
 
     def _model(self, where: str, rows: Rows) -> Model:
         given: Any = self.hidden_layer_sizes
-        sizes = [whole_number(where, "hidden_layer_sizes", n) for n in (given if is_list(given) else [given])]
+        sizes = [
+            whole_number(where, "hidden_layer_sizes", n, 1, 10_000_000) for n in (given if is_list(given) else [given])
+        ]
         n_features, outputs = rows.X.shape[1], rows.n_tasks * (rows.n_classes if rows.n_classes > 1 else 1)
         widths = [n_features, *sizes, outputs]
-        if isinstance(self.batch_size, str) and self.batch_size != "auto":
-            raise ValueError(f"{where}: batch_size must be 'auto' or a whole number, got {shown(self.batch_size)}")
-        batch = whole_number(where, "batch_size", 200 if self.batch_size == "auto" else self.batch_size)
+        batch = self.batch_size
+        if isinstance(batch, str) and batch != "auto":
+            raise ValueError(f"{where}: batch_size must be 'auto' or a whole number, got {shown(batch)}")
+        batch = 200 if isinstance(batch, str) else whole_number(where, "batch_size", batch)
         alpha = number(where, "alpha", self.alpha, at_least=0)
         options: dict[str, Any] = {
             "layer_sizes": sizes,

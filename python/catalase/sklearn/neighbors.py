@@ -33,7 +33,7 @@ class KNN(Unweighted, Vectors):
         self.featurizer = featurizer
 
     def _model(self, where: str, rows: Rows) -> Model:
-        k = whole_number(where, "n_neighbors", self.n_neighbors)
+        k = whole_number(where, "n_neighbors", self.n_neighbors, 1, 10_000_000)
         weights = choice(where, "weights", self.weights, ("distance", "uniform"))
         tanimoto = choice(where, "metric", self.metric, ("euclidean", "tanimoto")) == "tanimoto"
         kinds: Any = (
@@ -50,7 +50,7 @@ class KNN(Unweighted, Vectors):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.positive_only = self.metric == "tanimoto"
+        tags.input_tags.positive_only = isinstance(self.metric, str) and self.metric == "tanimoto"
         return tags
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from .._internal.numbers import number
 from ..data import CharTokenizer, Dataset, SequenceDataset
 from ..models import Model
 from ..models import SequenceClassifier as SequenceClassifierModel
@@ -70,7 +71,7 @@ class Sequence(Trained, Texts):
             pool=self.pool,
             dropout=self.dropout,
             batch_size=self.batch_size,
-            learning_rate=self.learning_rate_init,
+            learning_rate=number(where, "learning_rate_init", self.learning_rate_init, above=0),
             seed=rows.seed,
             **({"n_classes": rows.n_classes} if classes else {}),
         )
