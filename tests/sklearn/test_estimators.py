@@ -253,6 +253,8 @@ def test_what_is_saved_is_the_model_which_reads_smiles_and_answers_in_units(tmp_
     assert np.array_equal(loaded.predict(SMILES)[:, 0].astype(np.float64), made.predict(SMILES))
     with pytest.raises(NotFittedError):
         cs.DenseRegressor().save(tmp_path / "n")
+    of_numbers = clone(made).fit(np.zeros((60, 256)), SIZES)
+    assert made.model_.featurizer == FINGERPRINT and of_numbers.model_.featurizer is None
 
 
 def test_joblib_sends_a_fitted_estimator_to_other_processes(data):

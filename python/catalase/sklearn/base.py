@@ -81,6 +81,7 @@ class Estimator(BaseEstimator):
     """
 
     model_: Model
+    _loss_is_a_mean = True
 
     def _learn(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Check what a fit is given, and train on it."""
@@ -123,9 +124,9 @@ class Estimator(BaseEstimator):
         raise NotImplementedError
 
     def _dataset(self, rows: Rows) -> Dataset:
-        """What the model is trained on. Weights have the mean 1, so that the loss is their weighted mean."""
-        weights = np.repeat((rows.weights / rows.weights.mean())[:, None], rows.n_tasks, axis=1)
-        return NumpyDataset(rows.X, rows.y, weights, featurizer=getattr(self, "featurizer", None))
+        """What the model is trained on. Weights have the mean 1 where the loss is a mean."""
+        weights = rows.weights / rows.weights.mean() if self._loss_is_a_mean else rows.weights
+        return NumpyDataset(rows.X, rows.y, np.repeat(weights[:, None], rows.n_tasks, axis=1))
 
     def _answers(self, method: str, X: Any) -> _FLOATS:
         """The model's predictions: (N, tasks), or (N, tasks, classes)."""
@@ -186,6 +187,7 @@ class Vectors(Estimator):
 
     featurizer: Featurizer | None = None
     _takes_sparse = False
+    _made_features = False  # whether the last fit was given texts
 
     def _featurized(self, where: str, X: Any) -> Any:
         featurizer = checked(where, self.featurizer)
@@ -207,8 +209,14 @@ class Vectors(Estimator):
 
     def _inputs(self, where: str, X: Any, y: Any) -> tuple[Any, Any]:
         made = self._featurized(where, X)
+        self._made_features = made is not None
         found: tuple[Any, Any] = self._checked(where, X if made is None else made, y, multi_output=True)
         return found
+
+    def _dataset(self, rows: Rows) -> Dataset:
+        data = super()._dataset(rows)
+        data.featurizer = checked("featurizer", self.featurizer) if self._made_features else None
+        return data
 
     def _rows(self, where: str, X: Any) -> Any:
         made = self._featurized(where, X)

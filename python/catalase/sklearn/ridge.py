@@ -7,24 +7,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data import Dataset, NumpyDataset
 from ..feat import Featurizer
 from ..models import Model, RidgeRegression
 from .base import Classifier, Regressor, Rows, Vectors, Weighted
 
 
 class Ridge(Weighted, Vectors):
+    _loss_is_a_mean = False  # but a sum, beside which the penalty stands
+
     def __init__(self, alpha: float | None = 1.0, *, featurizer: Featurizer | None = None) -> None:
         self.alpha = alpha
         self.featurizer = featurizer
 
     def _model(self, where: str, rows: Rows) -> Model:
         return RidgeRegression(rows.n_tasks, rows.X.shape[1], self.alpha, use_weights=True)
-
-    def _dataset(self, rows: Rows) -> Dataset:
-        """Weights as they are: the penalty stands beside their sum."""
-        weights = np.repeat(rows.weights[:, None], rows.n_tasks, axis=1)
-        return NumpyDataset(rows.X, rows.y, weights, featurizer=self.featurizer)
 
 
 class RidgeRegressor(Regressor, Ridge):
