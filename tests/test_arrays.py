@@ -153,7 +153,14 @@ def test_what_is_no_real_number_is_refused(value, words):
 def test_a_sparse_matrix_is_refused_with_what_to_do():
     sparse = pytest.importorskip("scipy.sparse")
     X = sparse.csr_matrix(ROWS)
-    uses = [NumpyDataset, ops.relu, ct.Tensor, model().predict, lambda X: NumpyDataset(ROWS, X)]
+    ridge = ct.models.RidgeRegression(1, ROWS.shape[1])
+    uses = [
+        ops.relu,
+        ct.Tensor,
+        lambda X: NumpyDataset(ROWS, X),
+        ridge.predict,
+        lambda X: ridge.fit(NumpyDataset(X, X[:, [0]].toarray())),
+    ]
     for use in uses:
         with pytest.raises(TypeError, match=r"sparse matrix of SciPy; give \w+( \w+)?\.toarray\(\)"):
             use(X)

@@ -123,7 +123,10 @@ def test_constructors(name, here):
     check(cls, CONSTRUCTORS[name], own, also={"X": ["pixels"], "y": ["masks"], "sequences": ["row", "sequence"]})
 
 
+FRAME = {"X": [1.0, 2.0], "y": [0.0, 1.0], "w": [1.0, 1.0], "ids": ["a", "b"]}
 METHODS = {
+    "NumpyDataset.from_dataframe": (lambda: data.NumpyDataset.from_dataframe, lambda: call(pytest.importorskip("pandas").DataFrame(FRAME), X=["X"], y=["y"], w=["w"], ids="ids", featurizer=None)),
+    "Dataset.to_dataframe": (lambda: plain().to_dataframe, lambda: call(library="pandas")),
     "CharTokenizer.fit": (lambda: data.CharTokenizer.fit, lambda: call(["ab", "b"], min_count=1, unknown="error")),
     "CharTokenizer.split": (lambda: data.CharTokenizer(["a"]).split, lambda: call("ab")),
     "SmilesTokenizer.split": (lambda: data.SmilesTokenizer(["C"]).split, lambda: call("CC")),

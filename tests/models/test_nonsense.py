@@ -27,7 +27,7 @@ ALSO = {"dataset": ["X", "list", "rows", "sequences", "SequenceDataset", "row", 
 TOKENIZER = ct.data.CharTokenizer(["A", "C", "x"])
 DENSE = {
     "layer_sizes": [4], "weight_init_stddevs": 0.1, "bias_init_consts": 0.0, "weight_decay_penalty": 0.1, "weight_decay_penalty_type": "l2", "dropouts": 0.1, "activation_fns": "relu",
-    "batch_size": 2, "learning_rate": 0.01, "seed": 0, "pad_batches": False, "optimizer": None, "residual": False, "layer_norm": False,
+    "batch_size": 2, "learning_rate": 0.01, "seed": 0, "pad_batches": False, "optimizer": None, "residual": False, "layer_norm": False, "dtype": "float32",
 }  # fmt: skip
 GRID = {"layer_filters": [2], "kernel_size": 2, "optimizer": None, "weight_decay_penalty": 0.1, "weight_decay_penalty_type": "l2", "batch_size": 2, "learning_rate": 0.01, "seed": 0}  # fmt: skip
 CONVOLUTIONS = {
@@ -53,7 +53,7 @@ MODELS = {
     "TanimotoKNNClassifier": lambda: call(1, 64, 2, "uniform", 2),
     "TanimotoKNNRegressor": lambda: call(1, 64, 2, "uniform"),
     "TanimotoGP": lambda: call(1, 3, n_counts=2, mode="regression", n_classes=2, max_exact=10, n_inducing=2, seed=0),
-    "RidgeRegression": lambda: call(1, 3, alpha=0.5),
+    "RidgeRegression": lambda: call(1, 3, alpha=0.5, use_weights=True),
     "EuclideanKNNClassifier": lambda: call(1, 3, 2, "uniform", scale=False, n_classes=2),
     "EuclideanKNNRegressor": lambda: call(1, 3, 2, "uniform", scale=False),
     "NetModel": lambda: call(SmallNet(), "L2Loss", optimizer="SGD", batch_size=2, learning_rate=0.01, seed=0),

@@ -95,3 +95,30 @@ def test_refusals_say_what_to_do():
     constant = models.RidgeRegression(1, 2)
     constant.fit(ct.data.NumpyDataset(np.ones((4, 2)), X[:, :1]))
     assert np.allclose(constant.predict(np.ones((1, 2))), 1.5)
+
+
+@pytest.mark.parametrize(("n", "p"), [(30, 4), (20, 50)])
+def test_a_weight_counts_as_so_many_rows(n, p):
+    X, y = table(n, p)
+    times = np.arange(n) % 4
+    weighted, repeated = (models.RidgeRegression(2, p, alpha=2.0, use_weights=use) for use in (True, False))
+    weighted.fit(ct.data.NumpyDataset(X, y, times.astype(float)))
+    repeated.fit(ct.data.NumpyDataset(X.repeat(times, axis=0), y.repeat(times, axis=0)))
+    for name, array in weighted.state_dict().items():
+        assert np.allclose(array, repeated.state_dict()[name], rtol=1e-8, atol=1e-9)
+
+
+def test_equal_weights_choose_the_penalty_that_none_choose():
+    X, y = table(30, 6)
+    found = []
+    for use, w in ((False, None), (True, np.ones(30)), (True, np.full(30, 3.0))):
+        model = models.RidgeRegression(2, 6, use_weights=use)
+        model.fit(ct.data.NumpyDataset(X, y, w))
+        found.append(model)
+    assert all(
+        np.allclose(model.alphas[0] / found[0].alphas[0], factor)
+        for model, factor in zip(found, (1, 1, 3), strict=True)
+    )
+    assert np.allclose(found[0].predict(X), found[1].predict(X)) and np.allclose(
+        found[0].predict(X), found[2].predict(X), rtol=1e-5
+    )

@@ -18,10 +18,10 @@ SCHEDULE = optim.CosineDecay(0.1, 0.01, 50, warmup=5)
 MADE = {
     "MultitaskClassifier": lambda: models.MultitaskClassifier(
         np.int64(2), 16, (8, np.int32(4)), [0.1, 0.2], 0.5, 0.01, "l1", (0.1, 0.2), ["tanh", "relu"], 3, 7, 1, 5, True,
-        "AdamW", True, True,
+        "AdamW", True, True, "float64",
     ),
     "MultitaskRegressor": lambda: models.MultitaskRegressor(
-        2, 16, [8], [0.1, 0.3], [0.5, 0.6], 1, "l2", 0.1, "tanh", 7, SCHEDULE, 5, True, optim.SGD(lr=SCHEDULE), True, True, True,
+        2, 16, [8], [0.1, 0.3], [0.5, 0.6], 1, "l2", 0.1, "tanh", 7, SCHEDULE, 5, True, optim.SGD(lr=SCHEDULE), True, True, True, "float64",
     ),
     "CNN": lambda: models.CNN(
         2, 3, 2, [4, 4], [3, (3, 5)], 1, 0.1, [0.1, 0.2], 0.01, "l1", [0.1, 0], "tanh", 6, "average", "regression", 3, True,
@@ -41,7 +41,7 @@ MADE = {
     "TanimotoKNNClassifier": lambda: models.TanimotoKNNClassifier(2, 16, 3, "uniform", 4),
     "TanimotoKNNRegressor": lambda: models.TanimotoKNNRegressor(2, 16, 3, "uniform"),
     "TanimotoGP": lambda: models.TanimotoGP(2, 16, 12, "classification", 3, 50, 20, 1),
-    "RidgeRegression": lambda: models.RidgeRegression(2, 16, 0.5),
+    "RidgeRegression": lambda: models.RidgeRegression(2, 16, 0.5, True),
     "EuclideanKNNClassifier": lambda: models.EuclideanKNNClassifier(2, 16, 3, "uniform", False, 4),
     "EuclideanKNNRegressor": lambda: models.EuclideanKNNRegressor(2, 16, 3, "uniform", False),
     "Ensemble": lambda: models.Ensemble([MADE["MultitaskRegressor"](), MADE["MultitaskRegressor"]()]),

@@ -67,6 +67,7 @@ def test_hits(tmp_path, monkeypatch):
     hits = Hits([ENTRY, ENTRY])
     wrong = Target(Hits, lambda: call([ENTRY], np.float64, None), KINDS, also=ALSO).failures()
     wrong += Target(hits.take, lambda: call([1, 0]), KINDS).failures()
+    wrong += Target(hits.to_frame, lambda: call(library="pandas"), KINDS).failures()
     wrong += Target(hits.to_csv, lambda: call("hits.csv"), KINDS).failures()
     wrong += Target(hits.to_png, lambda: call("hits.png", 1), KINDS).failures()
     assert not wrong, report(wrong)
@@ -77,4 +78,4 @@ def test_everything_public_is_in_a_table():
     assert set(inspect.signature(ct.screen).parameters) == {"model", "library", "top", *IN_MEMORY, *ON_DISK}
     assert set(inspect.signature(screening.merge).parameters) == {"parts", "out", "force", *AFTER}
     methods = {name for name, value in vars(Hits).items() if not name.startswith("_") and inspect.isfunction(value)}
-    assert methods - {"entries"} == {"take", "to_csv", "to_png"}
+    assert methods - {"entries"} == {"take", "to_csv", "to_frame", "to_png"}

@@ -58,5 +58,10 @@ def test_callbacks(name):
     assert not wrong, report(wrong)
 
 
+def test_history():
+    wrong = Target(train.History(0).to_frame, lambda: call(library="pandas"), KINDS).failures()
+    assert not wrong, report(wrong)
+
+
 def test_everything_public_is_in_a_table():
     assert set(train.__all__) - {"History", "TrainState", "fit"} == set(CALLBACKS)

@@ -14,8 +14,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from catalase._internal.markup import Markup, element
 from catalase.workflow import caveats_of, statements_of
-from catalase.workflow.markup import Markup, Number, element, table
+from catalase.workflow.markup import Number, table
 from catalase.workflow.report import report_of
 from tests.workflow.outcomes import outcome
 

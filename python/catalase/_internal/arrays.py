@@ -105,11 +105,28 @@ def _mask_of(values: Any) -> NDArray[np.bool_] | None:
 
 def refuse_sparse(function: str, name: str, values: Any) -> None:
     """Refuse a sparse matrix of SciPy, because NumPy would make one Python object of it."""
-    if type(values).__module__.startswith("scipy.sparse"):
+    if is_scipy(values):
         raise TypeError(
             f"{function}: {name} is a sparse matrix of SciPy; give {name}.toarray(), or fingerprints as packed bits "
             "(ops.ecfp), which take 1/32 of its memory"
         )
+
+
+def is_scipy(values: Any) -> bool:
+    """Return whether ``values`` is a sparse matrix or array of SciPy; SciPy is not imported to know it."""
+    return type(values).__module__.startswith("scipy.sparse")
+
+
+def sparse_rows(function: str, name: str, values: Any) -> Any:
+    """Return a sparse matrix of SciPy as one in CSR form, float32 or float64, each row's columns ascending and once."""
+    if values.ndim != 2 or values.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{function}: {name} must be a sparse matrix of numbers, got {values.ndim} axes of {values.dtype}"
+        )
+    wide = values.dtype == np.float64
+    rows = values.tocsr(copy=not values.has_canonical_format) if values.format == "csr" else values.tocsr()
+    rows.sum_duplicates()
+    return rows.astype(np.float64 if wide else np.float32, copy=False)
 
 
 def names(function: str, name: str, values: Any) -> NDArray[Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from .. import _core
 
 
@@ -12,7 +15,7 @@ def set_num_threads(n: int) -> None:
     ----------
     n : int
         1 or more. The initial value is ``CATALASE_NUM_THREADS``, or the number of cores that this process may use
-        under its affinity mask and container quota.
+        under its affinity mask and container quota; in a worker process of joblib as many as joblib allots to it.
 
     Raises
     ------
@@ -86,3 +89,17 @@ def set_matmul_precision(precision: str) -> None:
 def get_matmul_precision() -> str:
     """Return how a GPU multiplies float32 matrices: "float32", "tf32" or "bf16"."""
     return _matmul_precision
+
+
+def _share_cores() -> None:
+    """In a worker process of joblib, use as many threads as it allots, which it says by a variable that OpenMP reads."""
+    if "joblib" not in sys.modules or "CATALASE_NUM_THREADS" in os.environ:
+        return
+    from multiprocessing import current_process
+
+    allotted = os.environ.get("OMP_NUM_THREADS", "")
+    if type(current_process()).__name__ == "LokyProcess" and allotted.isdecimal():
+        _core.set_num_threads(max(1, min(int(allotted), _core.get_num_threads())))
+
+
+_share_cores()

@@ -98,8 +98,10 @@ def span(at_least: float | None, above: float | None, at_most: float | None, bel
     """Return a range as words for an error."""
     first = f"{_bound(at_least)}" if at_least is not None else f"above {_bound(above)}" if above is not None else ""
     last = f"{_bound(at_most)}" if at_most is not None else f"below {_bound(below)}" if below is not None else ""
+    if first and last and at_least is not None:
+        return f"from {first} to {last}"
     if first and last:
-        return f"from {first} to {last}" if at_least is not None else f"{first} and up to {last}"
+        return f"{first} and {last}" if at_most is None else f"{first} and up to {last}"
     if first:
         return f"{first} or more" if at_least is not None else first
     return f"{last} or less" if at_most is not None else last

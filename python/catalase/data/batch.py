@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import ops
+from .._internal.arrays import is_scipy
 from ..backends import is_device_array, to_device
 from ..backends.base import SparseRows
+from ..ops.linear import sparse_from_entries
 
 
 class Batch:
@@ -118,12 +120,20 @@ def row_batches(n: int, size: int, epochs: int, deterministic: bool, seed: int |
             yield order[start : start + size]
 
 
+def sparse_batch(rows: Any) -> ops.SparseBatch:
+    """Return the rows of a CSR matrix of SciPy as what dense layers take, without making them dense."""
+    starts, columns = rows.indptr.astype(np.int64), rows.indices.astype(np.int32)
+    return sparse_from_entries(starts, columns, rows.data, rows.shape[1])
+
+
 def compressed(X: NDArray[Any], device: str) -> Any:
     """Return the rows of a matrix in the form that costs least to take batches of.
 
     That is a `SparseBatch` where float32 rows are mostly zeros; on a device packed bits, where these rows hold nothing but
-    zeros and ones; else the matrix.
+    zeros and ones; else the matrix. A CSR matrix of SciPy is a `SparseBatch` as it is.
     """
+    if is_scipy(X):
+        return sparse_batch(X)
     if X.ndim != 2 or X.dtype != np.float32:
         return X
     found = ops.as_sparse(X)

@@ -1,4 +1,4 @@
-"""Tables of molecules (or of numbers) from files of every format that `open_table` knows."""
+"""Tables of molecules (or of numbers) from data frames, and from files of every format that `open_table` knows."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from typing import Any, cast
 
 import numpy as np
 
+from .._internal.frames import is_frame
 from .._internal.numbers import choice, listed, path_of, shown, whole_number
 from .._internal.report import Failure, Report, one_a_row
 from .._internal.text import strip_white
 from ..feat.featurizer import Featurizer, featurizing
 from .dataset import Dataset, NumpyDataset, task_names
 from .disk import DiskDataset
+from .frames import FrameTable
 from .graph import GraphDataset, dataset_in_memory, is_empty
 from .labels import parse_label
 from .open_table import open_table
@@ -66,7 +68,7 @@ class CSVLoader:
 
     def create_dataset(
         self,
-        inputs: str | Path | Sequence[str | Path],
+        inputs: Any,
         data_dir: str | Path | None = None,
         shard_size: int = 8192,
         errors: str = "raise",
@@ -75,11 +77,11 @@ class CSVLoader:
 
         Parameters
         ----------
-        inputs : path or list of paths
-            Files, named pipes or ``-`` for standard input: tables of text, whose delimiter and encoding are found, SMILES
-            with names (``.smi``), SD files (``.sdf``), each plain or compressed by gzip, bzip2 or xz, Parquet
-            (``.parquet``) and Excel (``.xlsx``). SD files and SMILES with names have the column ``smiles``, which is also
-            taken where ``feature_field`` is not there.
+        inputs : path, data frame, or list of these
+            Data frames of pandas or polars, tables of Arrow; or files, named pipes or ``-`` for standard input: tables of
+            text, whose delimiter and encoding are found, SMILES with names (``.smi``), SD files (``.sdf``), each plain or
+            compressed by gzip, bzip2 or xz, Parquet (``.parquet``) and Excel (``.xlsx``). SD files and SMILES with names
+            have the column ``smiles``, which is also taken where ``feature_field`` is not there.
         data_dir : path, optional
             Folder for a `DiskDataset` or a `GraphDataset`; by default the dataset is in memory.
         shard_size : int
@@ -103,15 +105,14 @@ class CSVLoader:
         """
         choice("create_dataset", "errors", errors, ("raise", "mask", "drop"))
         shard_size = whole_number("create_dataset", "shard_size", shard_size, 1, 2**63 - 1)
-        if hasattr(inputs, "columns") or not isinstance(inputs, (str, os.PathLike, Iterable)):
+        if not is_frame(inputs) and not isinstance(inputs, (str, os.PathLike, Iterable)):
             raise TypeError(
-                f"create_dataset: inputs must be a file or a list of files, got {type(inputs).__name__}; write a table in "
-                "memory into a file first (DataFrame.to_csv), or featurize its columns and make a NumpyDataset"
+                f"create_dataset: inputs must be a file, a data frame or a list of these, got {type(inputs).__name__}"
             )
         data_dir = None if data_dir is None else path_of("create_dataset", "data_dir", data_dir)
-        one = isinstance(inputs, (str, os.PathLike))
+        one = isinstance(inputs, (str, os.PathLike)) or is_frame(inputs)
         given = [inputs] if one else listed("create_dataset", "inputs", inputs, "files")
-        files = [path_of("create_dataset", "inputs", file) for file in given]
+        files = [file if is_frame(file) else path_of("create_dataset", "inputs", file) for file in given]
         if not files:
             raise ValueError("create_dataset: inputs must be a file or a list of files, but it is empty")
         failures: list[Failure] = []
@@ -136,23 +137,25 @@ class CSVLoader:
         return report
 
     def _shards(
-        self, files: Sequence[str | Path], size: int, errors: str, failures: list[Failure], counts: list[int]
+        self, files: Sequence[Any], size: int, errors: str, failures: list[Failure], counts: list[int]
     ) -> Iterator[Dataset]:
         any_row = False
         for rows, unread in self._rows(files, size):
             any_row = True
             yield self._shard(rows, unread, errors, failures, counts)
         if not any_row:
-            raise ValueError(f"CSVLoader: {', '.join(map(str, files))} holds no rows below its header")
+            names = ["the data frame" if is_frame(file) else str(file) for file in files]
+            raise ValueError(f"CSVLoader: {', '.join(names)} holds no rows below its header")
 
-    def _rows(self, files: Sequence[str | Path], size: int) -> Iterator[tuple[list[dict[str, str]], list[Failure]]]:
+    def _rows(self, files: Sequence[Any], size: int) -> Iterator[tuple[list[dict[str, str]], list[Failure]]]:
         for file in files:
-            with open_table(file, "CSVLoader") as table:
+            with FrameTable(file, "CSVLoader") if is_frame(file) else open_table(file, "CSVLoader") as table:
                 # A format of molecules has their SMILES under one name, whatever the caller's tables call them.
                 smiles = table.smiles_column(self.feature_field)
                 names = {name: smiles if name == self.feature_field else name for name in self._columns()}
-                check_columns(file, table.header, list(names.values()))
+                check_columns(table.name, table.header, list(names.values()))
                 places = {name: table.header.index(column) for name, column in names.items()}
+                table.only(list(places.values()))
                 for rows, unread in table.chunks(size):
                     yield [{name: row[place] for name, place in places.items()} for row in rows], unread
 

@@ -143,6 +143,44 @@ class Dataset:
         """Yield (x, y, w, id) a row, in order."""
         yield from zip(self.X, self.y, self.w, self.ids, strict=True)
 
+    def to_dataframe(self, library: str = "pandas") -> Any:
+        """Return the dataset as a data frame, as DeepChem does.
+
+        Parameters
+        ----------
+        library : {"pandas", "polars", "arrow"}
+
+        Returns
+        -------
+        pandas.DataFrame, polars.DataFrame or pyarrow.Table
+            With the columns X (or X1, X2 ..., where there are several features), y, w and ids; those of y and w likewise.
+
+        Raises
+        ------
+        TypeError
+            Where X or y are no matrices.
+        ImportError
+            Where the library is not installed.
+        """
+        from .frames import to_frame
+
+        return to_frame("to_dataframe", self, library)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the columns and, of molecules, the first structures."""
+        from .._internal.markup import card, grid, picture
+
+        facts = [(name, f"{shape}") for name, shape in zip("Xyw", self.get_shape()[:3], strict=True)]
+        facts += [("tasks", ", ".join(map(str, self.tasks[:10])) + (", ..." if len(self.tasks) > 10 else ""))]
+        facts += [("featurizer", repr(self.featurizer))] if self.featurizer is not None else []
+        shown_ids = [str(name) for name in self.ids[:4]]
+        rows = [shown_ids]
+        if self.featurizer is not None and self.featurizer.reads == "SMILES":
+            from ..chem.drawing import molecule_svg
+
+            rows.insert(0, [picture(molecule_svg(text, 180, 130)) for text in shown_ids])
+        return card(f"{type(self).__name__}: {len(self):,} rows", facts, grid([], rows) if shown_ids else "")
+
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {shape}" for name, shape in zip("Xyw", self.get_shape()[:3], strict=True))
         return f"{type(self).__name__}({len(self)} rows, {shapes})"
@@ -174,7 +212,8 @@ class NumpyDataset(Dataset):
 
     Parameters
     ----------
-    X : array_like, shape (N, ...)
+    X : array_like, shape (N, ...), or sparse matrix of SciPy (N, n_features)
+        Of a sparse matrix the dataset keeps a CSR matrix, float32 or float64; dense nets take it without making it dense.
     y : array_like, shape (N,) or (N, tasks), optional
         NaN, masked elements, None and pandas' NA are missing labels. Without y there are no tasks.
     w : array_like, shape of y or (N,), optional
@@ -189,7 +228,7 @@ class NumpyDataset(Dataset):
     Raises
     ------
     TypeError
-        For arrays of Python objects, text, complex numbers or dates, sparse matrices, and any other object as featurizer.
+        For arrays of Python objects, text, complex numbers or dates, and any other object as featurizer.
     ValueError
         For lengths or shapes that do not fit, weights that are negative, NaN or infinite, labels beyond float32, and masked
         elements of X, w or ids.
@@ -211,12 +250,54 @@ class NumpyDataset(Dataset):
         tasks: Sequence[Any] | None = None,
         featurizer: Featurizer | None = None,
     ) -> None:
-        self.X = _arrays.numbers("NumpyDataset", "X", X)
+        self.X = (_arrays.sparse_rows if _arrays.is_scipy(X) else _arrays.numbers)("NumpyDataset", "X", X)
         self.featurizer = checked("NumpyDataset", featurizer)
         if self.X.ndim == 0:
             raise ValueError("NumpyDataset: X must have rows, got a single number")
-        self.y, self.w, self.ids, self.tasks = checked_columns("NumpyDataset", len(self.X), y, w, ids, tasks)
+        self.y, self.w, self.ids, self.tasks = checked_columns("NumpyDataset", self.X.shape[0], y, w, ids, tasks)
         self.report = None
+
+    @classmethod
+    def from_dataframe(
+        cls,
+        df: Any,
+        X: Any = None,
+        y: Any = None,
+        w: Any = None,
+        ids: Any = None,
+        featurizer: Featurizer | None = None,
+    ) -> NumpyDataset:
+        """Make a dataset of the columns of a data frame.
+
+        `CSVLoader` takes a frame of SMILES.
+
+        Parameters
+        ----------
+        df : data frame of pandas or polars, or table of Arrow
+        X, y, w : str or list of str, optional
+            The columns of features, labels and weights; the labels' names become ``tasks``. By default those that
+            `to_dataframe` writes: X, or X1, X2 and so on.
+        ids : str, optional
+            The column of identifiers; by default "ids", where there is one.
+        featurizer : Featurizer, optional
+            As of the class.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For anything but a frame, for columns that are missing (the error names those that are there), and as the class.
+
+        Examples
+        --------
+        >>> import pandas as pd, catalase as ct
+        >>> frame = pd.DataFrame({"weight": [46.1, 30.1], "rings": [0, 0], "logP": [-0.3, None]})
+        >>> data = ct.data.NumpyDataset.from_dataframe(frame, X=["weight", "rings"], y="logP")
+        >>> data.X.shape, data.w.ravel().tolist(), data.tasks
+        ((2, 2), [1.0, 0.0], ['logP'])
+        """
+        from .frames import columns_for
+
+        return cls(**columns_for("NumpyDataset.from_dataframe", df, X, y, w, ids), featurizer=featurizer)
 
 
 class Columns(NamedTuple):

@@ -104,6 +104,7 @@ class ShardList:
     def arrays_of(self, shard: Any) -> dict[str, NDArray[Any]]:
         """Return the arrays of a shard, each of which becomes a file."""
         for column in COLUMNS:
+            _arrays.refuse_sparse("DiskDataset", column, getattr(shard, column))
             _arrays.refuse_masked("DiskDataset", column, getattr(shard, column))
         return {column: np.asarray(getattr(shard, column)) for column in COLUMNS}
 

@@ -20,6 +20,7 @@ class ClosedForm(FeatureRows):
 
     n_tasks: int
     n_classes = 1  # 1: labels are numbers
+    use_weights = False  # whether `_learned` gets weights instead of which labels are known
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,8 +85,8 @@ class ClosedForm(FeatureRows):
             w = w.max(axis=1, keepdims=True)
         if not (np.isfinite(w).all() and (w >= 0).all()):
             raise ValueError(f"{where}: w must be finite and 0 or more")
-        known = np.broadcast_to(w != 0, (len(y), self.n_tasks)).copy()
-        return np.where(known, y.reshape(len(y), self.n_tasks), 0).astype(np.float64), known
+        known = np.broadcast_to(w.astype(np.float64) if self.use_weights else w != 0, (len(y), self.n_tasks)).copy()
+        return np.where(known != 0, y.reshape(len(y), self.n_tasks), 0).astype(np.float64), known
 
     def _numbers(self, X: NDArray[Any]) -> NDArray[np.float64]:
         """Features as numbers, packed bits unpacked."""

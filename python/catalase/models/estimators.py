@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import train
+from .._internal.arrays import refuse_sparse
 from .._internal.numbers import path_of, shown
 from .._internal.registry import Bool
 from ..data.ragged import RaggedArray
@@ -217,6 +218,7 @@ class SklearnModel(FeatureRows):
         """Take the numbers of features, tasks and classes from a dataset."""
         if not all(hasattr(dataset, name) for name in ("X", "y", "w")) or not len(dataset):
             return  # `_check_dataset` says so
+        refuse_sparse(where, "X", dataset.X)
         X, y, w = (np.asarray(getattr(dataset, name)) for name in ("X", "y", "w"))
         if X.ndim != 2 or X.shape[1] == 0:
             raise ValueError(f"{where}: X must have shape (rows, features), got {X.shape}")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .. import metrics as known_metrics
 from .._internal import arrays as _arrays
 from .._internal import storage
+from .._internal.markup import card
 from .._internal.numbers import choice, flag, path_of, shown
 from .._internal.report import Failure
 from .._internal.settings import Declared, check_registered
@@ -76,6 +77,18 @@ class Model(Declared):
 
     def __copy__(self) -> Self:
         return copy.deepcopy(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the settings, what the model reads and predicts, and how it was trained."""
+        settings = {key: getattr(self, key) for key in type(self).settings if hasattr(self, key)}
+        facts = [(key, repr(value)) for key, value in settings.items() if value is not None]
+        facts += [("featurizer", repr(self.featurizer))] if self.featurizer is not None else []
+        facts += [("tasks", ", ".join(self.tasks[:10]) + ", ..." * (len(self.tasks) > 10))] if self.tasks else []
+        if self.history is not None:  # a graph of layers that was never trained is not built by looking at it
+            facts += [("numbers learned", f"{sum(array.size for array in self.state_dict().values()):,}")]
+            last = self.history.epochs[-1] if self.history.epochs else {}
+            facts += [(f"{name} (last epoch)", f"{value:.4g}") for name, value in last.items() if name != "seconds"]
+        return card(type(self).__name__, facts)
 
     @property
     def featurizer(self) -> Featurizer | None:
@@ -242,10 +255,14 @@ class Model(Declared):
         """What a function answers for the X of a dataset or an array, some rows at a time."""
         if is_dataset(rows) and not hasattr(rows, "X"):
             raise TypeError(f"{where}: needs a dataset that has X, got {type(rows).__name__}")
-        X = rows.X if is_dataset(rows) else _arrays.numbers(where, "X", to_host(rows))
+        X = rows.X if is_dataset(rows) else self._array(where, rows)
         X = self._check_shape(where, X)
-        parts = [answer(where, X[start:stop]) for start, stop in slices(len(X), self._rows_at_a_time)]
+        parts = [answer(where, X[start:stop]) for start, stop in slices(X.shape[0], self._rows_at_a_time)]
         return np.concatenate(parts)
+
+    def _array(self, where: str, rows: Any) -> Any:
+        """What a caller gives as an array of features."""
+        return _arrays.numbers(where, "X", to_host(rows))
 
     def _raw_batch(self, where: str, X: NDArray[Any]) -> NDArray[Any]:
         raise TypeError(f"{type(self).__name__} has no _raw_batch method, so it cannot predict")
@@ -413,6 +430,7 @@ class Model(Declared):
 
     def _check_shape(self, where: str, X: Any) -> Any:
         """Refuse an array that the model cannot take; subclasses know its shape."""
+        _arrays.refuse_sparse(where, "X", X)
         if X.dtype.kind not in "fiub":
             raise TypeError(f"{where}: X must hold numbers, got {X.dtype}")
         return X

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn, optim
+from .._internal.arrays import is_scipy, sparse_rows
 from .._internal.registry import Bool, Float, Int, List
 from ..data import NumpyDataset
-from ..data.batch import Batch, Batches, batches_in_memory, compressed
+from ..data.batch import Batch, Batches, batches_in_memory, compressed, sparse_batch
+from ..feat import Featurizer
 from .blocks import Activation, PreActivated
 from .features import FeatureRows
 from .labels import check_classes, check_numbers
@@ -24,6 +26,7 @@ from .settings import (
     EachLayer,
     Numbers,
     Option,
+    Precision,
     Settings,
     Share,
     declared,
@@ -47,6 +50,7 @@ class _Multitask(FeatureRows, NetModel):
         residual=Option(),
         layer_norm=Option(),
         uncertainty=Option(),
+        dtype=Precision(),
     )
     n_tasks: int
     layer_sizes: list[int]
@@ -58,6 +62,7 @@ class _Multitask(FeatureRows, NetModel):
     pad_batches: bool
     residual: bool
     layer_norm: bool
+    dtype: str
 
     def _net(self, shape: tuple[int, ...]) -> nn.Sequential:
         rng = nn.init.generator(self.seed)
@@ -79,7 +84,10 @@ class _Multitask(FeatureRows, NetModel):
         output = self._dense(len(self.layer_sizes), width, int(np.prod(shape)), "identity", rng)
         if self.weight_decay_penalty:
             output.w.decay = False  # as in DeepChem
-        return nn.Sequential(*layers, *ahead, output, output_shape=shape if len(shape) > 1 else None)
+        net = nn.Sequential(*layers, *ahead, output, output_shape=shape if len(shape) > 1 else None)
+        for parameter in net.parameters() if self.dtype == "float64" else ():
+            parameter.data = parameter.data.astype(np.float64)
+        return net
 
     def _dense(self, i: int, width: int, size: int, activation: str, rng: np.random.Generator) -> nn.Linear:
         given = i < len(self.weight_init_stddevs)
@@ -94,12 +102,44 @@ class _Multitask(FeatureRows, NetModel):
 
     def _training_rows(self, dataset: Any) -> Any:
         if type(dataset) is NumpyDataset:
-            X, y, w = compressed(dataset.X, self.device), self._prepared_labels(dataset.y, dataset.w), dataset.w
-            ready = X.dtype == np.float32 or self._goes_in_as_it_is(X)  # a SparseBatch is float32
+            X = dataset.X.astype(self.dtype, copy=False) if is_scipy(dataset.X) else dataset.X
+            X, y, w = compressed(X, self.device), self._prepared_labels(dataset.y, dataset.w), dataset.w
+            ready = X.dtype == self.dtype or self._goes_in_as_it_is(X)
             rows = batches_in_memory(X, y, w, Batch if ready else self._batch)
         else:
             rows = super()._training_rows(dataset)
         return self._padded(rows) if self.pad_batches else rows
+
+    # Sparse matrices of SciPy.
+    def _datapoints(self, where: str, given: Any, featurizer: Featurizer | None) -> list[Any] | None:
+        return None if is_scipy(given) else super()._datapoints(where, given, featurizer)
+
+    def _array(self, where: str, rows: Any) -> Any:
+        return sparse_rows(where, "X", rows) if is_scipy(rows) else super()._array(where, rows)
+
+    def _check_shape(self, where: str, X: Any) -> Any:
+        if not is_scipy(X):
+            return super()._check_shape(where, X)
+        if X.shape[1] != self.n_features:
+            raise ValueError(f"{where}: X must have shape (rows, {self.n_features}), got {X.shape}")
+        return X
+
+    def _check_features(self, where: str, X: Any) -> Any:
+        if not is_scipy(X):
+            return super()._check_features(where, X)
+        X = self._check_shape(where, X)
+        bad = np.flatnonzero(~(abs(X.data) <= np.finfo(np.float32).max))
+        if len(bad):
+            entries = X.tocoo()
+            row, column = entries.row[bad[0]], entries.col[bad[0]]
+            raise ValueError(f"{where}: X holds {X.data[bad[0]]} at row {row}, column {column}; impute or drop it")
+        return X
+
+    def _checked_input(self, where: str, X: Any) -> Any:
+        return self._net_input(self._check_features(where, X)) if is_scipy(X) else super()._checked_input(where, X)
+
+    def _batch(self, X: Any) -> Batch:
+        return Batch(sparse_batch(X.astype(self.dtype, copy=False))) if is_scipy(X) else super()._batch(X)
 
     def _padded(self, rows: Batches) -> Batches:
         """The same batches, the weights of a short one scaled so that its loss is divided by ``batch_size``."""
@@ -155,6 +195,8 @@ class MultitaskClassifier(_Multitask):
         before where both are of one width. (DeepChem also adds the features to the first layer, where they are as many.)
     layer_norm : bool
         Normalize the output of each hidden layer (`nn.LayerNorm`) before its activation.
+    dtype : {"float32", "float64"}
+        Of the weights and of all arithmetic. float64 computes on the CPU alone, at half the speed.
 
     Notes
     -----
@@ -194,6 +236,7 @@ class MultitaskClassifier(_Multitask):
         optimizer: str | optim.Optimizer | None = None,
         residual: bool = False,
         layer_norm: bool = False,
+        dtype: str = "float32",
     ) -> None:
         self._set(locals())
         self._start(self._net((self.n_tasks, self.n_classes)), nn.losses.SoftmaxCrossEntropy())
@@ -216,7 +259,7 @@ class MultitaskRegressor(_Multitask, UncertainNet):
     ----------
     n_tasks, n_features, layer_sizes, weight_init_stddevs, bias_init_consts, weight_decay_penalty, \
 weight_decay_penalty_type, dropouts, activation_fns, batch_size, learning_rate, seed, pad_batches, optimizer, residual, \
-layer_norm
+layer_norm, dtype
         As `MultitaskClassifier`.
     uncertainty : bool
         Also predict the variance of each label, and train on the Gaussian likelihood (`nn.losses.GaussianNLL`), for
@@ -259,6 +302,7 @@ layer_norm
         residual: bool = False,
         layer_norm: bool = False,
         uncertainty: bool = False,
+        dtype: str = "float32",
     ) -> None:
         self._set(locals())
         if not self.uncertainty:

@@ -91,6 +91,7 @@ class NetModel(Model):
     weight_decay_penalty: float = 0.0
     weight_decay_penalty_type = "l2"
     clip_norm: float | None = None
+    dtype = "float32"  # of the net
 
     def __init__(
         self,
@@ -292,7 +293,7 @@ class NetModel(Model):
         if isinstance(X, (Batch, RaggedArray)):
             return X if isinstance(X, Batch) else X.padded()
         as_it_is = not isinstance(X, np.ndarray) or self._goes_in_as_it_is(X)
-        return Batch(X if as_it_is else np.asarray(X, np.float32))
+        return Batch(X if as_it_is else np.asarray(X, self.dtype))
 
     def _net_input(self, X: Any) -> Any:
         """What `_forward` takes for some rows, on the model's device."""

@@ -11,7 +11,7 @@ from .. import ops
 from .._internal.registry import Float, Int
 from .closed_form import ClosedForm, task_groups
 from .labels import check_numbers
-from .settings import N_TASKS, Settings, declared
+from .settings import N_TASKS, Option, Settings, declared
 
 _FLOATS = NDArray[np.float64]
 _PENALTIES = 10.0 ** np.arange(-6, 4)  # times the mean square of a centred row
@@ -28,6 +28,8 @@ class RidgeRegression(ClosedForm):
     n_tasks, n_features : int
     alpha : float, optional
         The penalty, 0 or more. By default that of ten, for each task, whose leave-one-out error is the smallest.
+    use_weights : bool
+        Whether the squared error of a label is multiplied by its weight.
 
     Attributes
     ----------
@@ -41,8 +43,9 @@ class RidgeRegression(ClosedForm):
     error is exact and takes one fit: a residual divided by ``1 - h``, where h is the row's leverage. The ten penalties are
     1e-6 to 1e3 times the mean square of a centred row. Features are not scaled.
 
-    Labels are numbers; weight 0 is a missing label, and all other weights count alike. Packed bits are taken as features.
-    Deterministic, and equal for any number of threads; a prediction does not depend on the others of its batch.
+    Labels are numbers; weight 0 is a missing label, and without ``use_weights`` all other weights count alike. Packed bits
+    are taken as features. Deterministic, and equal for any number of threads; a prediction does not depend on the others of
+    its batch.
 
     Examples
     --------
@@ -54,10 +57,12 @@ class RidgeRegression(ClosedForm):
     [[21.0]]
     """
 
-    settings = Settings(n_tasks=N_TASKS, n_features=Int(1, 10_000_000), alpha=Float(low=0, none=True))
+    settings = Settings(
+        n_tasks=N_TASKS, n_features=Int(1, 10_000_000), alpha=Float(low=0, none=True), use_weights=Option()
+    )
     alpha: float | None
 
-    def __init__(self, n_tasks: int, n_features: int, alpha: float | None = None) -> None:
+    def __init__(self, n_tasks: int, n_features: int, alpha: float | None = None, use_weights: bool = False) -> None:
         self._set(locals())
         super().__init__()
 
@@ -69,20 +74,26 @@ class RidgeRegression(ClosedForm):
     def _check_labels(self, where: str, y: NDArray[Any], w: NDArray[Any]) -> None:
         check_numbers(where, y, w, self.n_tasks)
 
-    def _learned(self, where: str, X: NDArray[Any], y: _FLOATS, known: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+    def _learned(self, where: str, X: NDArray[Any], y: _FLOATS, known: NDArray[Any]) -> dict[str, NDArray[Any]]:
         features = self._numbers(np.asarray(X))
         coefficients, alphas = np.zeros((self.n_features, self.n_tasks)), np.zeros(self.n_tasks)
         offsets = np.zeros(self.n_tasks)
         for tasks, rows in task_groups(known):
             x, targets = features[rows], y[rows][:, tasks]
-            center, mean = x.mean(axis=0), targets.mean(axis=0)
+            weights = known[rows, tasks[0]].astype(np.float64)  # ones without use_weights
+            share = weights / weights.sum()
+            center, mean = (share @ x, share @ targets) if self.use_weights else (x.mean(axis=0), targets.mean(axis=0))
             x -= center
-            found, alphas[tasks] = self._solved(where, x, np.ascontiguousarray(targets - mean))
+            targets = np.ascontiguousarray(targets - mean)
+            if self.use_weights:
+                x *= np.sqrt(weights)[:, None]
+                targets *= np.sqrt(weights)[:, None]
+            found, alphas[tasks] = self._solved(where, x, targets, share)
             coefficients[:, tasks], offsets[tasks] = found, mean - center @ found
         return {"coefficients": coefficients, "offsets": offsets, "alphas": alphas}
 
-    def _solved(self, where: str, x: _FLOATS, y: _FLOATS) -> tuple[_FLOATS, _FLOATS]:
-        """Coefficients and penalties of some tasks, of centred features and labels."""
+    def _solved(self, where: str, x: _FLOATS, y: _FLOATS, share: _FLOATS) -> tuple[_FLOATS, _FLOATS]:
+        """Coefficients and penalties of some tasks, of centred features and labels and each row's share in the means."""
         n, p = x.shape
         wide = p > n
         square = ops.matmul(x, x, transpose_b=True) if wide else ops.matmul(x, x, transpose_a=True)
@@ -97,7 +108,7 @@ class RidgeRegression(ClosedForm):
             found, factor = _coefficients(where, x, square, float(alpha), y)
             root = ops.solve_triangular(factor, np.eye(n) if wide else x.T)
             leverage = 1 - alpha * (root**2).sum(axis=0) if wide else (root**2).sum(axis=0)
-            left = np.maximum(1 - 1 / n - leverage, 1e-10)
+            left = np.maximum(1 - share - leverage, 1e-10)
             errors = (((y - ops.matmul(x, found)) / left[:, None]) ** 2).mean(axis=0)
             better = errors < best
             best[better], chosen[better], coefficients[:, better] = errors[better], alpha, found[:, better]

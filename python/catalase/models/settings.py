@@ -50,6 +50,16 @@ class Option(Bool):
         return bool(value)
 
 
+class Precision(Str):
+    """The dtype of weights and arithmetic, which a later version added; without it a config is one of float32."""
+
+    def __init__(self) -> None:
+        super().__init__(choices=["float32", "float64"], optional=True)
+
+    def writes(self, value: Any) -> bool:
+        return bool(value != "float32")
+
+
 class OptionalCount(Int):
     """A number that a later version added; the config of a model where it is 0 is that of earlier versions."""
 

@@ -124,6 +124,6 @@ class UncertainNet(NetModel):
 
 def _thin(layer: nn.Dropout, mask: int, x: Tensor) -> Tensor:
     """Drop the same values of all rows."""
-    ones = np.ones(x.shape[-1:], np.float32)
+    ones = np.ones(x.shape[-1:], x.dtype)
     kept = ops.dropout(ones, layer.rate, seed=layer.seed, layer=layer.layer, step=mask)
     return x * Tensor(to_device_of(kept, x.data))

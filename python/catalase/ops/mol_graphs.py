@@ -412,6 +412,10 @@ class MolGraphs:
         return len(self.atom_offsets) - 1
 
     def __getitem__(self, rows: Any) -> MolGraphs:
+        if (
+            isinstance(rows, tuple) and len(rows) == 2 and rows[1] is Ellipsis
+        ):  # as of an array, and as scikit-learn writes
+            rows = rows[0]
         if isinstance(rows, slice):
             start, stop, step = rows.indices(len(self))
             if step == 1:

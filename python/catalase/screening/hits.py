@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._internal import storage
+from .._internal.frames import make_frame
+from .._internal.markup import card, grid, picture
 from .._internal.numbers import is_whole, path_of, shown, whole_number
 from .._internal.report import Report
 from .._internal.text import parse_float, parse_int
@@ -141,6 +143,32 @@ class Hits:
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write rank, row (from 1), id, smiles, score and the further columns; the file is replaced by one rename."""
         storage.write_file_atomic(path_of("Hits.to_csv", "path", path), functools.partial(write_hits, self))
+
+    def to_frame(self, library: str = "pandas") -> Any:
+        """Return the columns of `to_csv` as a data frame: rank and row from 1, id, smiles, score, and the further columns.
+
+        Parameters
+        ----------
+        library : {"pandas", "polars", "arrow"}
+        """
+        columns = {
+            "rank": np.arange(1, len(self) + 1), "row": self.rows + 1, "id": self.ids, "smiles": self.smiles,
+            "score": self.scores,
+        }  # fmt: skip
+        return make_frame("Hits.to_frame", {**columns, **self.columns}, library)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the first hits with their structures."""
+        from ..chem.drawing import molecule_svg
+
+        names = [name for name in self.columns if name not in COLUMNS]
+        rows = [
+            [i + 1, picture(molecule_svg(self.smiles[i], 180, 130)), self.ids[i], self.smiles[i], float(self.scores[i]),
+             *(self.columns[name][i] for name in names)]
+            for i in range(min(12, len(self)))
+        ]  # fmt: skip
+        title = f"{len(self):,} hit{'' if len(self) == 1 else 's'}" + (", the first 12" if len(self) > 12 else "")
+        return card(title, [], grid(["rank", "structure", "id", "smiles", "score", *names], rows))
 
     def to_png(self, path: str | os.PathLike[str], count: int = 100) -> None:
         """Draw the first hits, at most ``count``, five to a row, with rank, name and score."""

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._internal.frames import make_frame
+from .._internal.markup import card, grid
 from .._internal.numbers import flag, path_of, shown, whole_number
 from ..autograd import Tensor, no_grad
 from ..backends import to_device, to_host
@@ -55,6 +57,25 @@ class History:
     def __repr__(self) -> str:
         last = self.epochs[-1] if self.epochs else {}
         return f"History({len(self)} epochs, last {last})"
+
+    def to_frame(self, library: str = "pandas") -> Any:
+        """Return the figures as a data frame: the column ``epoch``, from 0, and one for each figure, NaN where it is missing.
+
+        Parameters
+        ----------
+        library : {"pandas", "polars", "arrow"}
+        """
+        columns: dict[str, Any] = {"epoch": np.arange(len(self))}
+        columns |= {name: np.array([epoch.get(name, math.nan) for epoch in self.epochs]) for name in self}
+        return make_frame("History.to_frame", columns, library)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the figures of the last epochs."""
+        names, first = list(self), max(0, len(self) - 10)
+        rows = [
+            [i, *(epoch.get(name, math.nan) for name in names)] for i, epoch in enumerate(self.epochs[first:], first)
+        ]
+        return card(f"History: {len(self):,} epochs", [("seed", self.seed)], grid(["epoch", *names], rows))
 
 
 class TrainState:

@@ -1,48 +1,14 @@
-"""HTML elements from Python values. A text is escaped unless it is `Markup`, so nothing of a table becomes an element."""
+"""Tables of a report, which are sorted by their headings."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from .._internal.markup import Markup, element
 from .words import figure
 
-_VOID = ("img", "br")
 _LONG = 30  # characters of a cell that may be broken anywhere
-
-
-class Markup(str):
-    """A text that is HTML already."""
-
-    __slots__ = ()
-
-
-def element(name: str, *children: Any, **attributes: str) -> Markup:
-    """Return an element. Children are texts, `Markup`, or lists of these; attributes may end in ``_`` (``class_``).
-
-    Examples
-    --------
-    >>> from catalase.workflow.markup import element
-    >>> element("p", "a < b ", element("b", "c"), class_='"')
-    '<p class="&quot;">a &lt; b <b>c</b></p>'
-    """
-    written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{html.escape(value)}"' for key, value in attributes.items()
-    )
-    if name in _VOID:
-        return Markup(f"<{name}{written}>")
-    return Markup(f"<{name}{written}>{''.join(_written(children))}</{name}>")
-
-
-def _written(children: Iterable[Any]) -> Iterable[str]:
-    for child in children:
-        if isinstance(child, Markup):
-            yield child
-        elif isinstance(child, str):
-            yield html.escape(child)
-        else:
-            yield from _written(child)
 
 
 class Number(NamedTuple):

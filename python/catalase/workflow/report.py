@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._internal.markup import Markup, element
 from ..chem.drawing import molecule_svg
 from .card import sections_of
 from .caveats import caveats_of
-from .markup import Markup, Number, element, table
+from .markup import Number, table
 from .outcome import Outcome
 from .scores import SCORES, Score, best_baseline, headline, intervals_held
 from .statements import statements_of, title_of
